@@ -1,0 +1,314 @@
+//! The one error of the crate: what went wrong in a dialogue, with its parts.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::duration;
+
+/// What went wrong, with the parts a person needs to see what to do next.
+///
+/// The kind is private; ask by predicate ([`Error::is_timeout`] and its kin) or by its name ([`Error::kind`]),
+/// the same word that a script sees as `e.kind`.
+///
+/// ```
+/// use mailexpect::Pattern;
+///
+/// let error = Pattern::regex("(").unwrap_err();
+/// assert!(error.is_usage());
+/// assert_eq!(error.kind(), "usage");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Error(Box<Parts>);
+
+/// A result whose error is [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What sort of failure it is. Each has one name, shown to scripts, and one exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A whole reply came and is another one.
+    Mismatch,
+    /// The deadline ran out.
+    Timeout,
+    /// The peer closed or reset the connection and nobody expected it.
+    Closed,
+    /// Something was about to be sent out of turn.
+    OutOfStep,
+    /// The bytes are not what the protocol allows there.
+    Malformed,
+    /// More bytes than the session may hold.
+    TooLong,
+    /// Something came that had to stay away.
+    Unexpected,
+    /// The script asked for too little: a green run would have proved nothing.
+    Vacuous,
+    /// No connection, or a peer that never said a word.
+    Unreachable,
+    /// A check of the script's own failed.
+    Assert,
+    /// The script or the call is wrong.
+    Usage,
+    /// The machine said no.
+    Io,
+    /// The session is in the middle of another operation.
+    Busy,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Mismatch => "mismatch",
+            Self::Timeout => "timeout",
+            Self::Closed => "closed",
+            Self::OutOfStep => "out-of-step",
+            Self::Malformed => "malformed",
+            Self::TooLong => "too-long",
+            Self::Unexpected => "unexpected",
+            Self::Vacuous => "vacuous",
+            Self::Unreachable => "unreachable",
+            Self::Assert => "assert",
+            Self::Usage => "usage",
+            Self::Io => "io",
+            Self::Busy => "busy",
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Parts {
+    kind: Kind,
+    message: String,
+    expected: Option<String>,
+    got: Option<String>,
+    sent: Option<String>,
+    waited: Option<Waited>,
+    session: Option<String>,
+    hint: Option<String>,
+}
+
+/// How long an operation waited, and how long it was allowed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waited {
+    /// From the operation's start to its failure.
+    pub elapsed: Duration,
+    /// The deadline the operation had.
+    pub allowed: Duration,
+}
+
+impl fmt::Display for Waited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", duration::show(self.elapsed), duration::show(self.allowed))
+    }
+}
+
+impl Error {
+    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self(Box::new(Parts {
+            kind,
+            message: message.into(),
+            expected: None,
+            got: None,
+            sent: None,
+            waited: None,
+            session: None,
+            hint: None,
+        }))
+    }
+
+    /// The call itself is wrong: an unknown scheme, a pattern that does not compile, a word used where it has no sense.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, message)
+    }
+
+    pub(crate) fn expected(mut self, expected: impl fmt::Display) -> Self {
+        self.0.expected = Some(expected.to_string());
+        self
+    }
+
+    pub(crate) fn got(mut self, got: impl Into<String>) -> Self {
+        self.0.got = Some(got.into());
+        self
+    }
+
+    pub(crate) fn sent(mut self, sent: Option<String>) -> Self {
+        self.0.sent = sent;
+        self
+    }
+
+    pub(crate) fn waited(mut self, waited: Waited) -> Self {
+        self.0.waited = Some(waited);
+        self
+    }
+
+    pub(crate) fn session(mut self, session: impl Into<String>) -> Self {
+        self.0.session = Some(session.into());
+        self
+    }
+
+    /// Adds the next step, unless one is there already.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint.get_or_insert(hint.into());
+        self
+    }
+
+    pub(crate) fn kind_of(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// The name of the kind: `mismatch`, `timeout`, `closed`, `out-of-step`, `malformed`, `too-long`, `unexpected`,
+    /// `vacuous`, `unreachable`, `assert`, `usage`, `io` or `busy`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        self.0.kind.name()
+    }
+
+    /// What happened, in one line.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// What was wanted.
+    #[must_use]
+    pub fn wanted(&self) -> Option<&str> {
+        self.0.expected.as_deref()
+    }
+
+    /// What came instead, control characters escaped and secrets masked.
+    #[must_use]
+    pub fn came(&self) -> Option<&str> {
+        self.0.got.as_deref()
+    }
+
+    /// The last line that was sent before (or was about to be sent), masked.
+    #[must_use]
+    pub fn last_sent(&self) -> Option<&str> {
+        self.0.sent.as_deref()
+    }
+
+    /// How long the operation waited of how long it might.
+    #[must_use]
+    pub fn time(&self) -> Option<Waited> {
+        self.0.waited
+    }
+
+    /// The session's name and its peer.
+    #[must_use]
+    pub fn on_session(&self) -> Option<&str> {
+        self.0.session.as_deref()
+    }
+
+    /// The next step to try, where one is known.
+    #[must_use]
+    pub fn next_step(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    /// The deadline ran out.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        self.0.kind == Kind::Timeout
+    }
+
+    /// The peer closed or reset the connection and nobody expected it.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.kind == Kind::Closed
+    }
+
+    /// A whole reply came and is another one than was expected.
+    #[must_use]
+    pub fn is_mismatch(&self) -> bool {
+        self.0.kind == Kind::Mismatch
+    }
+
+    /// Something was about to be sent while a reply was owed or unread.
+    #[must_use]
+    pub fn is_out_of_step(&self) -> bool {
+        self.0.kind == Kind::OutOfStep
+    }
+
+    /// The bytes are not what the protocol allows.
+    #[must_use]
+    pub fn is_malformed(&self) -> bool {
+        self.0.kind == Kind::Malformed
+    }
+
+    /// More arrived than the session may hold.
+    #[must_use]
+    pub fn is_too_long(&self) -> bool {
+        self.0.kind == Kind::TooLong
+    }
+
+    /// No connection could be made, or the peer never said a word.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        self.0.kind == Kind::Unreachable
+    }
+
+    /// The script or the call is wrong.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        self.0.kind == Kind::Usage
+    }
+
+    /// The script asked for too little: a reply was never expected, input was left unread, or nothing was expected at all.
+    #[must_use]
+    pub fn is_vacuous(&self) -> bool {
+        self.0.kind == Kind::Vacuous
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = &*self.0;
+        f.write_str(&parts.message)?;
+        let waited = parts.waited.map(|waited| waited.to_string());
+        let named = [
+            ("expected", &parts.expected),
+            ("got", &parts.got),
+            ("after", &parts.sent),
+            ("waited", &waited),
+            ("session", &parts.session),
+            ("hint", &parts.hint),
+        ];
+        for (name, part) in named {
+            if let Some(part) = part {
+                write!(f, "\n  {name}: {}", part.replace('\n', "\n    "))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_can_cross_threads() {
+        fn sendable<T: Send + Sync + 'static>() {}
+        sendable::<Error>();
+    }
+
+    #[test]
+    fn display_names_every_part_once() {
+        let error = Error::new(Kind::Mismatch, "the reply is another one")
+            .expected("250")
+            .got("554 5.7.1 no")
+            .sent(Some("RCPT TO:<a@b>".into()))
+            .session("s1, smtp://127.0.0.1:25")
+            .hint("first")
+            .hint("second");
+        insta::assert_snapshot!(error, @r"
+        the reply is another one
+          expected: 250
+          got: 554 5.7.1 no
+          after: RCPT TO:<a@b>
+          session: s1, smtp://127.0.0.1:25
+          hint: first
+        ");
+    }
+}

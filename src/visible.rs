@@ -1,0 +1,128 @@
+//! Bytes made visible: every byte that is not plain text becomes an escape, so that what is shown is exact and can never
+//! drive a terminal.
+
+use std::fmt::Write as _;
+
+/// The bytes as text in which nothing is hidden.
+///
+/// CR, LF, TAB, NUL and ESC become `\r`, `\n`, `\t`, `\0` and `\e`; other controls and bytes that are not UTF-8 become
+/// `\xHH`; letters and digits of any script stay; other non-ASCII characters (which could reorder or hide text) are
+/// escaped byte by byte. A backslash is doubled only where it would read as one of these escapes.
+///
+/// ```
+/// use mailexpect::visible::escape;
+///
+/// assert_eq!(escape(b"250 ok\r\n"), "250 ok\\r\\n");
+/// assert_eq!(escape(b"\x1b[2J\xff"), "\\e[2J\\xff");
+/// assert_eq!(escape("zażółć \\Seen".as_bytes()), "zażółć \\Seen");
+/// ```
+#[must_use]
+pub fn escape(bytes: &[u8]) -> String {
+    let mut shown = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        let mut characters = chunk.valid().chars().peekable();
+        while let Some(character) = characters.next() {
+            push(&mut shown, character, characters.peek().copied());
+        }
+        for byte in chunk.invalid() {
+            push_hex(&mut shown, *byte);
+        }
+    }
+    shown
+}
+
+fn push(shown: &mut String, character: char, next: Option<char>) {
+    match character {
+        '\r' => shown.push_str("\\r"),
+        '\n' => shown.push_str("\\n"),
+        '\t' => shown.push_str("\\t"),
+        '\0' => shown.push_str("\\0"),
+        '\x1b' => shown.push_str("\\e"),
+        '\\' if next.is_none_or(|next| "rnt0ex\\".contains(next) || !is_plain(next)) => shown.push_str("\\\\"),
+        _ if is_plain(character) => shown.push(character),
+        _ => character.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| push_hex(shown, byte)),
+    }
+}
+
+fn push_hex(shown: &mut String, byte: u8) {
+    let _ = write!(shown, "\\x{byte:02x}");
+}
+
+/// Printable ASCII, letters and digits, the punctuation of Latin-1 and of CJK: characters that take a place of their own and
+/// leave the order of the others alone.
+fn is_plain(character: char) -> bool {
+    matches!(character, ' '..='~' | '\u{a1}'..='\u{ac}' | '\u{ae}'..='\u{ff}' | '\u{3001}'..='\u{3029}' | '\u{ff01}'..='\u{ff5e}')
+        || (!character.is_ascii() && character.is_alphanumeric() && !is_right_to_left(character))
+}
+
+fn is_right_to_left(character: char) -> bool {
+    matches!(character, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}' | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}')
+}
+
+/// At most `limit` bytes of it, made visible, with a count of what was left out.
+#[must_use]
+pub fn excerpt(bytes: &[u8], limit: usize) -> String {
+    if bytes.len() <= limit {
+        return escape(bytes);
+    }
+    format!("{} ... ({} more bytes)", escape(&bytes[..limit]), bytes.len() - limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_backslash_is_doubled_only_where_it_would_mislead() {
+        assert_eq!(escape(br"\Seen"), r"\Seen");
+        assert_eq!(escape(br"\n"), r"\\n");
+        assert_eq!(escape(br"\\x"), r"\\\\x");
+        assert_eq!(escape(br"end\"), r"end\\");
+    }
+
+    #[test]
+    fn what_could_reorder_or_hide_text_is_escaped() {
+        assert_eq!(escape("a\u{202e}b".as_bytes()), "a\\xe2\\x80\\xaeb");
+        assert_eq!(escape("a\u{200b}b\u{7f}\u{85}".as_bytes()), "a\\xe2\\x80\\x8bb\\x7f\\xc2\\x85");
+        assert_eq!(escape("日本語、ü".as_bytes()), "日本語、ü");
+    }
+
+    /// The way back, to prove that nothing is lost.
+    fn unescape(shown: &str) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut rest = shown.as_bytes();
+        while let [first, tail @ ..] = rest {
+            rest = tail;
+            if *first != b'\\' {
+                bytes.push(*first);
+                continue;
+            }
+            let (byte, skip) = match tail.first() {
+                Some(b'r') => (b'\r', 1),
+                Some(b'n') => (b'\n', 1),
+                Some(b't') => (b'\t', 1),
+                Some(b'0') => (0, 1),
+                Some(b'e') => (0x1b, 1),
+                Some(b'\\') => (b'\\', 1),
+                Some(b'x') => (u8::from_str_radix(std::str::from_utf8(&tail[1..3]).unwrap(), 16).unwrap(), 3),
+                _ => (b'\\', 0),
+            };
+            bytes.push(byte);
+            rest = &rest[skip..];
+        }
+        bytes
+    }
+
+    proptest! {
+        #[test]
+        fn every_byte_can_be_read_back(bytes in proptest::collection::vec(prop_oneof![any::<u8>(), Just(b'\\'), Just(b'x'), Just(b'n')], 0..64)) {
+            prop_assert_eq!(unescape(&escape(&bytes)), bytes);
+        }
+
+        #[test]
+        fn nothing_shown_is_a_control_character(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+            prop_assert!(!escape(&bytes).chars().any(char::is_control));
+        }
+    }
+}
