@@ -1,0 +1,200 @@
+//! Reply codes (RFC 5321 section 4.2) and enhanced status codes (RFC 3463).
+
+use std::fmt;
+
+use crate::error::{Error, Result};
+
+/// A reply code such as 250, or a class such as 2 or 25, with an optional enhanced status code.
+///
+/// ```
+/// use mailexpect::Code;
+///
+/// assert_eq!(Code::new(25)?.to_string(), "25x");
+/// assert_eq!(Code::parse("5xx")?.with_enhanced("5.7.1")?.to_string(), "5xx 5.7.1");
+/// assert!(Code::new(1250).is_err());
+/// # Ok::<(), mailexpect::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Code {
+    /// One to three digits: what the code begins with.
+    digits: String,
+    enhanced: Option<Enhanced>,
+}
+
+impl Code {
+    /// A whole code (`250`), or a class (`2` is 2xx, `25` is 25x).
+    ///
+    /// # Errors
+    /// A usage error outside of 1 to 5, 10 to 59 and 100 to 599.
+    pub fn new(code: i64) -> Result<Self> {
+        Self::parse(&code.to_string())
+    }
+
+    /// A code or class as text: `250`, `25x`, `2xx`.
+    ///
+    /// # Errors
+    /// A usage error for anything else.
+    pub fn parse(text: &str) -> Result<Self> {
+        let digits = text.trim_end_matches(['x', 'X']);
+        let plausible = !digits.is_empty()
+            && digits.bytes().all(|byte| byte.is_ascii_digit())
+            && (b'1'..=b'5').contains(&digits.as_bytes()[0])
+            && if digits.len() == text.len() { text.len() <= 3 } else { text.len() == 3 };
+        if !plausible {
+            return Err(Error::usage(format!("`{text}` is not a reply code"))
+                .hint("a code is 100 to 599, a class is one or two digits: 2, 25, \"25x\" (RFC 5321, 4.2)"));
+        }
+        Ok(Self { digits: digits.to_owned(), enhanced: None })
+    }
+
+    /// The same code with an enhanced status code: `5.7.1`, or its beginning (`5.7`, `5.x.x`).
+    ///
+    /// # Errors
+    /// A usage error for text that is not an enhanced status code.
+    pub fn with_enhanced(mut self, enhanced: &str) -> Result<Self> {
+        self.enhanced = Some(Enhanced::parse_pattern(enhanced)?);
+        Ok(self)
+    }
+
+    /// Whether every line of the reply carries the code, and one the enhanced code.
+    pub(crate) fn matches(&self, reply: &[u8]) -> bool {
+        let code_fits = reply.len() >= 3
+            && reply[..3].iter().all(u8::is_ascii_digit)
+            && reply.starts_with(self.digits.as_bytes())
+            && reply.get(3).is_none_or(|after| !after.is_ascii_digit());
+        code_fits
+            && self.enhanced.as_ref().is_none_or(|wanted| Enhanced::of_reply(reply).is_some_and(|came| wanted.covers(&came)))
+    }
+
+    /// A whole reply of this code as a regex, for streams without framing.
+    pub(crate) fn to_regex(&self) -> String {
+        let mut code = self.digits.clone();
+        code.extend(std::iter::repeat_n("[0-9]", 3 - self.digits.len()));
+        let text = match &self.enhanced {
+            Some(enhanced) => format!(" {}(?: [^\\n]*)?", enhanced.to_regex()),
+            None => "(?: [^\\n]*)?".to_owned(),
+        };
+        format!("^(?:{code}-[^\\n]*\\n)*{code}{text}\\r?\\n")
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x<3}", self.digits)?;
+        if let Some(enhanced) = &self.enhanced {
+            write!(f, " {enhanced}")?;
+        }
+        Ok(())
+    }
+}
+
+/// An enhanced status code, class.subject.detail (RFC 3463 section 2); parts left out stand for any.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enhanced {
+    parts: [Option<u16>; 3],
+}
+
+impl Enhanced {
+    /// The code that a reply's text begins with, if it does (RFC 2034 section 3).
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let code = Self::parse_parts(text)?;
+        code.parts.iter().all(Option::is_some).then_some(code)
+    }
+
+    /// The first enhanced code among the reply's lines.
+    pub(crate) fn of_reply(reply: &[u8]) -> Option<Self> {
+        reply.split(|byte| *byte == b'\n').find_map(|line| {
+            let text = std::str::from_utf8(line.get(4..)?.split(|byte| b" \r".contains(byte)).next()?).ok()?;
+            Self::parse(text)
+        })
+    }
+
+    fn parse_pattern(text: &str) -> Result<Self> {
+        Self::parse_parts(text).ok_or_else(|| {
+            Error::usage(format!("`{text}` is not an enhanced status code")).hint(
+                "it has the form 2.1.0, or 5.7 for its beginning (RFC 3463); the text of a reply is matched by expect(re(`...`))",
+            )
+        })
+    }
+
+    fn parse_parts(text: &str) -> Option<Self> {
+        let mut parts = [None; 3];
+        let given: Vec<_> = text.split('.').collect();
+        if given.len() > 3 {
+            return None;
+        }
+        for (part, given) in parts.iter_mut().zip(given) {
+            *part = match given {
+                "x" | "X" => None,
+                digits if (1..=3).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                    Some(digits.parse().ok()?)
+                }
+                _ => return None,
+            };
+        }
+        matches!(parts[0], Some(2 | 4 | 5)).then_some(Self { parts })
+    }
+
+    fn covers(&self, other: &Self) -> bool {
+        self.parts.iter().zip(&other.parts).all(|(wanted, came)| wanted.is_none() || wanted == came)
+    }
+
+    fn to_regex(&self) -> String {
+        let parts: Vec<_> = self.parts.iter().map(|part| part.map_or("[0-9]{1,3}".to_owned(), |n| n.to_string())).collect();
+        parts.join("\\.")
+    }
+}
+
+impl fmt::Display for Enhanced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts: Vec<_> = self.parts.iter().map(|part| part.map_or("x".to_owned(), |n| n.to_string())).collect();
+        f.write_str(&parts.join("."))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_covers_its_codes_and_no_others() {
+        for (class, reply, fits) in [
+            ("250", "250 ok", true),
+            ("250", "250", true),
+            ("25", "251 ok", true),
+            ("2xx", "220-hello\r\n220 you", true),
+            ("2", "354 go", false),
+            ("250", "2500 no", false),
+            ("25", "25 no", false),
+            ("250", "+OK", false),
+        ] {
+            assert_eq!(Code::parse(class).unwrap().matches(reply.as_bytes()), fits, "{class} {reply}");
+        }
+    }
+
+    #[test]
+    fn an_enhanced_code_is_compared_by_its_parts() {
+        for (wanted, reply, fits) in [
+            ("5.7.1", "550 5.7.1 no", true),
+            ("5.7", "550 5.7.10 no", true),
+            ("5.7.1", "550 5.7.10 no", false),
+            ("5.x.x", "550-5.1.1 no\r\n550 5.1.1 really", true),
+            ("5.7.1", "550 no", false),
+            ("5.1.1", "550 5.1.1", true),
+        ] {
+            let code = Code::new(550).unwrap().with_enhanced(wanted).unwrap();
+            assert_eq!(code.matches(reply.as_bytes()), fits, "{wanted} {reply}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_code_is_refused_with_the_forms() {
+        for text in ["0", "6", "600", "1000", "25xx", "x", "2x", "ok", "-250", ""] {
+            assert!(Code::parse(text).unwrap_err().next_step().unwrap().contains("100 to 599"), "{text}");
+        }
+        for text in ["Ok", "2.1.0 Ok", "1.2.3", "2.", "2.1.0.0", "2.1234"] {
+            assert!(Code::new(250).unwrap().with_enhanced(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! What `expect` takes: a literal, a reply code, a regex, bytes, alternatives, the end of the stream.
+//!
+//! A pattern is held against a whole reply ([`Pattern::matches`]) on a session that speaks a protocol, and searched for in the
+//! stream ([`Search`]) on one that does not.
+
+mod code;
+mod regex;
+mod search;
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use memchr::memmem;
+
+pub use code::{Code, Enhanced};
+pub(crate) use regex::Captures;
+pub use regex::Regex;
+use regex::StreamRegex;
+pub(crate) use search::{Found, Progress, Search};
+
+use crate::error::{Error, Result};
+use crate::visible;
+
+/// Something to hold a reply against, or to look for in a stream.
+///
+/// ```
+/// use mailexpect::{IntoPattern, Pattern};
+///
+/// assert_eq!(250.into_pattern()?.to_string(), "250");
+/// assert_eq!("250 ok".into_pattern()?.to_string(), "\"250 ok\"");
+/// assert_eq!(Pattern::regex("^25.")?.to_string(), "re(`^25.`)");
+/// assert_eq!(Pattern::any([Pattern::regex("a")?, "b".into_pattern()?])?.to_string(), "re(`a`) or \"b\"");
+/// # Ok::<(), mailexpect::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    kind: Kind,
+    /// How to find it in a stream; built when first needed, because sessions with framing never need it.
+    stream: OnceLock<Finder>,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Literal(Vec<u8>),
+    Code(Code),
+    Regex(Regex),
+    Any(Vec<Pattern>),
+    Eof,
+}
+
+/// How a pattern is found in a stream.
+#[derive(Clone, Debug)]
+pub(crate) enum Finder {
+    Literal(memmem::Finder<'static>),
+    Regex(StreamRegex),
+    /// Only the end of the stream is wanted.
+    Nothing,
+}
+
+/// How a pattern matched a whole reply.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Match {
+    /// Which alternative it was; 0 for a pattern without.
+    pub(crate) index: usize,
+    pub(crate) captures: Option<Captures>,
+}
+
+impl Pattern {
+    /// These bytes exactly: how a reply begins, or anywhere in a stream.
+    ///
+    /// # Errors
+    /// A usage error for no bytes at all, which would match anything.
+    pub fn bytes(bytes: impl Into<Vec<u8>>) -> Result<Self> {
+        let bytes = bytes.into();
+        if bytes.is_empty() {
+            return Err(Error::usage("an empty pattern would match anything").hint("say what has to come"));
+        }
+        Ok(Kind::Literal(bytes).into())
+    }
+
+    /// A reply code or class of codes. On a stream without framing: a whole reply with that code, from the start of a line.
+    #[must_use]
+    pub fn code(code: Code) -> Self {
+        Kind::Code(code).into()
+    }
+
+    /// A regex on bytes, found anywhere in a reply or stream; see [`Regex`] for the dialect.
+    ///
+    /// # Errors
+    /// A usage error that shows where the regex is wrong.
+    pub fn regex(source: &str) -> Result<Self> {
+        Regex::new(source).map(Into::into)
+    }
+
+    /// Any of the patterns. In a reply the first that matches in the order given; in a stream the one that begins first,
+    /// the earlier given if two begin together.
+    ///
+    /// # Errors
+    /// A usage error for an empty list.
+    pub fn any(patterns: impl IntoIterator<Item = Pattern>) -> Result<Self> {
+        let patterns: Vec<_> = patterns.into_iter().collect();
+        if patterns.is_empty() {
+            return Err(Error::usage("no pattern to choose from").hint("give at least one"));
+        }
+        Ok(Kind::Any(patterns).into())
+    }
+
+    /// The peer's close.
+    #[must_use]
+    pub fn eof() -> Self {
+        Kind::Eof.into()
+    }
+
+    /// Holds a whole reply, without its last line end, against the pattern.
+    pub(crate) fn matches(&self, reply: &[u8]) -> Option<Match> {
+        match &self.kind {
+            Kind::Literal(bytes) => reply.starts_with(bytes).then(Match::default),
+            Kind::Code(code) => code.matches(reply).then(Match::default),
+            Kind::Regex(regex) => regex.captures(reply).map(|captures| Match { index: 0, captures: Some(captures) }),
+            Kind::Any(patterns) => patterns
+                .iter()
+                .enumerate()
+                .find_map(|(index, pattern)| pattern.matches(reply).map(|found| Match { index, captures: found.captures })),
+            Kind::Eof => None,
+        }
+    }
+
+    /// The place of the end of the stream among the alternatives, where it is wanted at all.
+    pub(crate) fn eof_index(&self) -> Option<usize> {
+        match &self.kind {
+            Kind::Eof => Some(0),
+            Kind::Any(patterns) => patterns.iter().position(|pattern| pattern.eof_index().is_some()),
+            _ => None,
+        }
+    }
+
+    fn finder(&self) -> Result<&Finder> {
+        if let Some(finder) = self.stream.get() {
+            return Ok(finder);
+        }
+        let finder = self.build_finder()?;
+        Ok(self.stream.get_or_init(|| finder))
+    }
+
+    fn build_finder(&self) -> Result<Finder> {
+        if let Kind::Literal(bytes) = &self.kind {
+            return Ok(Finder::Literal(memmem::Finder::new(bytes).into_owned()));
+        }
+        let mut sources = Vec::new();
+        self.push_sources(0, &mut sources);
+        if sources.is_empty() {
+            return Ok(Finder::Nothing);
+        }
+        StreamRegex::new(&sources).map(Finder::Regex)
+    }
+
+    /// The pattern as regexes, each with the place of the alternative that it stands for.
+    fn push_sources(&self, index: usize, sources: &mut Vec<(usize, String)>) {
+        match &self.kind {
+            Kind::Literal(bytes) => sources.push((index, regex::escape(bytes))),
+            Kind::Code(code) => sources.push((index, code.to_regex())),
+            Kind::Regex(regex) => sources.push((index, regex.source().to_owned())),
+            Kind::Any(patterns) => {
+                patterns.iter().enumerate().for_each(|(index, pattern)| pattern.push_sources(index, sources))
+            }
+            Kind::Eof => {}
+        }
+    }
+}
+
+impl From<Kind> for Pattern {
+    fn from(kind: Kind) -> Self {
+        Self { kind, stream: OnceLock::new() }
+    }
+}
+
+impl From<Regex> for Pattern {
+    fn from(regex: Regex) -> Self {
+        Kind::Regex(regex).into()
+    }
+}
+
+impl From<Code> for Pattern {
+    fn from(code: Code) -> Self {
+        Self::code(code)
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            Kind::Literal(bytes) => write!(f, "\"{}\"", visible::escape(bytes)),
+            Kind::Code(code) => code.fmt(f),
+            Kind::Regex(regex) => write!(f, "re(`{}`)", visible::escape(regex.source().as_bytes())),
+            Kind::Any(patterns) => {
+                for (n, pattern) in patterns.iter().enumerate() {
+                    let before = if n == 0 { "" } else { " or " };
+                    write!(f, "{before}{pattern}")?;
+                }
+                Ok(())
+            }
+            Kind::Eof => f.write_str("the close"),
+        }
+    }
+}
+
+/// What can stand for a pattern: text and bytes are literal, an integer is a reply code or a class of them.
+pub trait IntoPattern {
+    /// The pattern itself.
+    ///
+    /// # Errors
+    /// A usage error for an integer that is no code, and for an empty literal.
+    fn into_pattern(self) -> Result<Pattern>;
+}
+
+impl IntoPattern for Pattern {
+    fn into_pattern(self) -> Result<Pattern> {
+        Ok(self)
+    }
+}
+
+impl IntoPattern for &Pattern {
+    fn into_pattern(self) -> Result<Pattern> {
+        Ok(self.clone())
+    }
+}
+
+impl IntoPattern for Regex {
+    fn into_pattern(self) -> Result<Pattern> {
+        Ok(self.into())
+    }
+}
+
+impl IntoPattern for Code {
+    fn into_pattern(self) -> Result<Pattern> {
+        Ok(self.into())
+    }
+}
+
+impl IntoPattern for &str {
+    fn into_pattern(self) -> Result<Pattern> {
+        Pattern::bytes(self)
+    }
+}
+
+impl IntoPattern for &[u8] {
+    fn into_pattern(self) -> Result<Pattern> {
+        Pattern::bytes(self)
+    }
+}
+
+impl<const N: usize> IntoPattern for &[u8; N] {
+    fn into_pattern(self) -> Result<Pattern> {
+        Pattern::bytes(*self)
+    }
+}
+
+impl IntoPattern for i32 {
+    fn into_pattern(self) -> Result<Pattern> {
+        Code::new(self.into()).map(Into::into)
+    }
+}
+
+impl IntoPattern for (i32, &str) {
+    fn into_pattern(self) -> Result<Pattern> {
+        Code::new(self.0.into())?.with_enhanced(self.1).map(Into::into)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holds(pattern: impl IntoPattern, reply: &str) -> bool {
+        pattern.into_pattern().unwrap().matches(reply.as_bytes()).is_some()
+    }
+
+    #[test]
+    fn a_literal_is_how_a_reply_begins_and_never_a_regex() {
+        assert!(holds("250 2.1.0", "250 2.1.0 Ok"));
+        assert!(!holds("2.1.0", "250 2.1.0 Ok"));
+        assert!(!holds("250 .*", "250 2.1.0 Ok"));
+        assert!(holds(b"\xff\0", "") || !holds(b"\xff\0", "x"));
+    }
+
+    #[test]
+    fn a_regex_is_found_anywhere_and_its_anchors_are_line_ends() {
+        let reply = "250-mail.example\r\n250-SIZE 100\r\n250 HELP";
+        assert!(holds(Regex::new("SIZE ([0-9]+)$").unwrap(), reply));
+        assert!(holds(Regex::new("^250 HELP$").unwrap(), reply));
+        assert!(!holds(Regex::new(r"\A250 HELP").unwrap(), reply));
+        assert!(!holds(Regex::new("mail.example.*SIZE").unwrap(), reply), "a dot stops at the line end");
+    }
+
+    #[test]
+    fn the_first_alternative_in_the_order_given_wins_in_a_reply() {
+        let pattern = Pattern::any([550.into_pattern().unwrap(), 5.into_pattern().unwrap()]).unwrap();
+        assert_eq!(pattern.matches(b"550 no").unwrap().index, 0);
+        assert_eq!(pattern.matches(b"554 no").unwrap().index, 1);
+        assert!(pattern.matches(b"250 ok").is_none());
+    }
+
+    #[test]
+    fn an_empty_pattern_is_refused() {
+        assert!("".into_pattern().unwrap_err().is_usage());
+        assert!(Pattern::any([]).unwrap_err().is_usage());
+    }
+}

@@ -1,0 +1,240 @@
+//! Regexes on bytes, for whole replies and for streams.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use regex_automata::dfa::{StartKind, dense};
+use regex_automata::hybrid::dfa as lazy;
+use regex_automata::meta;
+use regex_automata::nfa::thompson;
+use regex_automata::util::captures;
+use regex_automata::util::prefilter::Prefilter;
+use regex_automata::util::syntax;
+use regex_automata::{Anchored, Input, MatchKind};
+
+use crate::error::{Error, Result};
+use crate::visible;
+
+/// How large one compiled regex may become.
+const COMPILED_LIMIT: usize = 8 << 20;
+
+/// A regex on bytes, compiled once.
+///
+/// The syntax is that of the `regex` crate, on bytes and without Unicode tables: `.` is any byte but CR and LF, `\w`, `\d` and
+/// `(?i)` are ASCII, `^` and `$` are at the start and end of each line (CRLF or LF), `\A` and `\z` at those of the reply or
+/// stream. A reply is seen without its last line end.
+///
+/// In a stream, a match that could still grow with the next byte is held back until that byte has come, the stream has ended,
+/// or the peer has been quiet for the session's settle time; so the match does not depend on how the bytes were cut into
+/// packets. `re("[0-9]+")` on `12` waits for the byte behind the 2; `re("[0-9]+\r\n")` has nothing to wait for.
+#[derive(Clone, Debug)]
+pub struct Regex {
+    source: Arc<str>,
+    meta: meta::Regex,
+}
+
+impl Regex {
+    /// Compiles a regex.
+    ///
+    /// # Errors
+    /// A usage error that shows where the regex is wrong, or that it is too large.
+    pub fn new(source: &str) -> Result<Self> {
+        let meta = meta::Builder::new()
+            .configure(meta::Config::new().nfa_size_limit(Some(COMPILED_LIMIT)))
+            .syntax(dialect())
+            .build(source)
+            .map_err(|error| wrong(source, &error))?;
+        Ok(Self { source: source.into(), meta })
+    }
+
+    /// The regex as it was written.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    pub(super) fn captures(&self, haystack: &[u8]) -> Option<Captures> {
+        Captures::find(&self.meta, Input::new(haystack)).map(|(_, captures)| captures)
+    }
+}
+
+/// Bytes as a regex that matches just them.
+pub(super) fn escape(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut source, byte| {
+        use fmt::Write as _;
+        let _ =
+            if byte.is_ascii_alphanumeric() { write!(source, "{}", *byte as char) } else { write!(source, "\\x{byte:02x}") };
+        source
+    })
+}
+
+fn dialect() -> syntax::Config {
+    syntax::Config::new().unicode(false).utf8(false).multi_line(true).crlf(true)
+}
+
+fn wrong(source: &str, error: &meta::BuildError) -> Error {
+    let why = match error.syntax_error() {
+        Some(syntax) => syntax.to_string(),
+        None if error.size_limit().is_some() => format!("it takes more than {} MiB when compiled", COMPILED_LIMIT >> 20),
+        None => error.to_string(),
+    };
+    let error = Error::usage(format!("the regex is wrong: {}", visible::escape(source.as_bytes()))).got(why);
+    error.hint("write regexes between backticks, where a backslash is a backslash: re(`^550 5\\.7\\.1`)")
+}
+
+/// What a regex's groups caught, as ranges of what was searched.
+#[derive(Clone, Debug)]
+pub(crate) struct Captures(captures::Captures);
+
+impl Captures {
+    /// The leftmost match and which of the patterns it is of.
+    fn find(regex: &meta::Regex, input: Input<'_>) -> Option<(usize, Self)> {
+        let mut groups = regex.create_captures();
+        regex.search_captures(&input, &mut groups);
+        let pattern = groups.pattern()?.as_usize();
+        Some((pattern, Self(groups)))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.group_len()
+    }
+
+    pub(crate) fn get(&self, group: usize) -> Option<Range<usize>> {
+        self.0.get_group(group).map(|span| span.range())
+    }
+
+    /// The group of that name; `None` if there is no such group, `Some(None)` if it took no part in the match.
+    pub(crate) fn named(&self, name: &str) -> Option<Option<Range<usize>>> {
+        let pattern = self.0.pattern()?;
+        let group = self.0.group_info().to_index(pattern, name)?;
+        Some(self.get(group))
+    }
+
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.0.pattern().map_or_else(Vec::new, |pattern| self.0.group_info().pattern_names(pattern).flatten().collect())
+    }
+}
+
+/// One or more regexes to look for in a stream, byte for byte as it comes.
+///
+/// A DFA goes forward over each byte once. It is built whole where it stays small, else lazily while searching. The match's
+/// start and its groups are then found by one more search from the place before which nothing of the match can lie.
+#[derive(Clone)]
+pub(crate) struct StreamRegex(Arc<Compiled>);
+
+struct Compiled {
+    forward: Forward,
+    meta: meta::Regex,
+    prefilter: Option<Prefilter>,
+    /// Some assertion asks for the byte behind a match.
+    looks_ahead: bool,
+    /// Which alternative each regex stands for.
+    indices: Vec<usize>,
+}
+
+pub(super) enum Forward {
+    Dense(dense::DFA<Vec<u32>>),
+    Lazy(lazy::DFA),
+}
+
+impl StreamRegex {
+    pub(super) fn new(sources: &[(usize, String)]) -> Result<Self> {
+        let regexes: Vec<&str> = sources.iter().map(|(_, source)| source.as_str()).collect();
+        let shown = || regexes.join(" or ");
+        let meta = meta::Builder::new()
+            .configure(meta::Config::new().nfa_size_limit(Some(COMPILED_LIMIT)))
+            .syntax(dialect())
+            .build_many(&regexes)
+            .map_err(|error| wrong(&shown(), &error))?;
+        let hirs = syntax::parse_many_with(&regexes, &dialect()).map_err(|error| Error::usage(error.to_string()))?;
+        Ok(Self(Arc::new(Compiled {
+            forward: Forward::new(&regexes)?,
+            meta,
+            looks_ahead: hirs.iter().any(|hir| !hir.properties().look_set_suffix_any().is_empty()),
+            prefilter: Prefilter::from_hirs_prefix(MatchKind::LeftmostFirst, &hirs),
+            indices: sources.iter().map(|(index, _)| *index).collect(),
+        })))
+    }
+
+    pub(super) fn forward(&self) -> &Forward {
+        &self.0.forward
+    }
+
+    pub(super) fn prefilter(&self) -> Option<&Prefilter> {
+        self.0.prefilter.as_ref()
+    }
+
+    pub(super) fn looks_ahead(&self) -> bool {
+        self.0.looks_ahead
+    }
+
+    /// The match that ends at `end`, with its groups, given that it does not begin before `from`; and the alternative it is of.
+    pub(super) fn resolve(&self, haystack: &[u8], from: usize, end: usize) -> Option<(usize, Captures)> {
+        let (pattern, captures) = Captures::find(&self.0.meta, Input::new(haystack).range(from..end))?;
+        Some((self.0.indices[pattern], captures))
+    }
+}
+
+impl fmt::Debug for StreamRegex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamRegex").field("indices", &self.0.indices).finish_non_exhaustive()
+    }
+}
+
+impl Forward {
+    fn new(regexes: &[&str]) -> Result<Self> {
+        let nfa = thompson::Config::new().utf8(false).nfa_size_limit(Some(COMPILED_LIMIT));
+        let config = dense::Config::new()
+            .start_kind(StartKind::Unanchored)
+            .specialize_start_states(true)
+            .dfa_size_limit(Some(1 << 20))
+            .determinize_size_limit(Some(4 << 20));
+        let dense = dense::Builder::new().configure(config).syntax(dialect()).thompson(nfa.clone()).build_many(regexes);
+        if let Ok(dfa) = dense {
+            return Ok(Self::Dense(dfa));
+        }
+        let config = lazy::Config::new().specialize_start_states(true).skip_cache_capacity_check(true);
+        lazy::Builder::new()
+            .configure(config)
+            .syntax(dialect())
+            .thompson(nfa)
+            .build_many(regexes)
+            .map(Self::Lazy)
+            .map_err(|error| Error::usage(format!("the regex cannot be searched for in a stream: {error}")))
+    }
+}
+
+pub(super) fn start(look_behind: Option<u8>) -> regex_automata::util::start::Config {
+    regex_automata::util::start::Config::new().anchored(Anchored::No).look_behind(look_behind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_regex_shows_where() {
+        let error = Regex::new("^550 (5").unwrap_err();
+        assert!(error.is_usage());
+        assert!(error.came().unwrap().contains("unclosed group"), "{error}");
+    }
+
+    #[test]
+    fn groups_are_found_by_number_and_by_name() {
+        let captures = Regex::new(r"queued as (?P<id>[0-9A-F]+)( x)?").unwrap().captures(b"250 Ok: queued as 5A6").unwrap();
+        assert_eq!(captures.get(1), Some(18..21));
+        assert_eq!(captures.named("id"), Some(Some(18..21)));
+        assert_eq!(captures.get(2), None);
+        assert_eq!(captures.named("nobody"), None);
+        assert_eq!((captures.len(), captures.names()), (3, vec!["id"]));
+    }
+
+    #[test]
+    fn a_regex_too_wide_for_a_whole_dfa_is_built_while_searching() {
+        let wide = StreamRegex::new(&[(0, "x.{0,60}y".to_owned())]).unwrap();
+        assert!(matches!(wide.forward(), Forward::Lazy(_)));
+        let small = StreamRegex::new(&[(0, "A1 (OK|NO)".to_owned())]).unwrap();
+        assert!(matches!(small.forward(), Forward::Dense(_)));
+    }
+}
