@@ -1,0 +1,98 @@
+//! What a session has received and nobody has taken yet.
+
+use bytes::{Bytes, BytesMut};
+
+/// How much a session holds unread before it calls that an error, unless told otherwise.
+pub(crate) const DEFAULT_LIMIT: usize = 32 << 20;
+/// The first read of a session is this large: a greeting and an EHLO reply fit.
+const FIRST_READ: usize = 1 << 10;
+/// Reads grow up to this while bytes keep coming.
+const LARGEST_READ: usize = 64 << 10;
+
+/// Received bytes, taken from the front, never more than a limit.
+#[derive(Debug)]
+pub(crate) struct Buffer {
+    held: BytesMut,
+    limit: usize,
+    next_read: usize,
+}
+
+impl Buffer {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { held: BytesMut::new(), limit, next_read: FIRST_READ }
+    }
+
+    pub(crate) fn held(&self) -> &[u8] {
+        &self.held
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    /// Takes exactly this many bytes from the front, without a copy.
+    pub(crate) fn take(&mut self, count: usize) -> Bytes {
+        self.held.split_to(count).freeze()
+    }
+
+    /// Room for the next read, or `None` at the limit. Tell [`Buffer::filled`] how much was used of it.
+    pub(crate) fn room(&mut self) -> Option<&mut BytesMut> {
+        if self.held.len() >= self.limit {
+            return None;
+        }
+        if self.held.capacity() - self.held.len() < self.next_read / 2 {
+            self.held.reserve(self.next_read);
+        }
+        Some(&mut self.held)
+    }
+
+    /// A read brought this many bytes: where it was a large one, the next may be larger.
+    pub(crate) fn filled(&mut self, count: usize) {
+        if count >= self.next_read / 2 {
+            self.next_read = (self.next_read * 2).min(LARGEST_READ);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_taken_exactly_from_the_front() {
+        let mut buffer = Buffer::new(100);
+        buffer.room().unwrap().extend_from_slice(b"220 hi\r\n250");
+        assert_eq!(buffer.take(8), "220 hi\r\n");
+        assert_eq!(buffer.held(), b"250");
+    }
+
+    #[test]
+    fn there_is_no_room_at_the_limit() {
+        let mut buffer = Buffer::new(4);
+        buffer.room().unwrap().extend_from_slice(b"2200");
+        assert!(buffer.room().is_none());
+        buffer.take(1);
+        assert!(buffer.room().is_some());
+    }
+
+    #[test]
+    fn reads_grow_while_bytes_keep_coming() {
+        let mut buffer = Buffer::new(1 << 30);
+        for _ in 0..20 {
+            let room = buffer.room().unwrap();
+            let spare = room.capacity() - room.len();
+            room.resize(room.capacity(), 0);
+            buffer.filled(spare);
+            buffer.take(buffer.held().len());
+        }
+        assert_eq!(buffer.next_read, LARGEST_READ);
+    }
+}

@@ -1,0 +1,88 @@
+//! Protocols: where a reply ends, and whose turn it is. Pure code over bytes, a file per protocol.
+
+pub(crate) mod smtp;
+pub(crate) mod stream;
+
+use std::fmt;
+use std::ops::Range;
+
+use crate::redact::Secrets;
+
+/// What a session needs to know of the protocol that it speaks.
+pub(crate) trait Protocol: fmt::Debug + Send + Sync {
+    /// Its name, as in URLs.
+    fn name(&self) -> &'static str;
+
+    /// The framing, where the protocol has replies.
+    fn framing(&mut self) -> Option<&mut dyn Framing>;
+
+    /// Follows what is sent; returns the spans of it that are secret, and learns the secrets.
+    fn sent(&mut self, bytes: &[u8], secrets: &mut Secrets) -> Vec<Range<usize>>;
+
+    /// Follows what was taken of what came.
+    fn received(&mut self, bytes: &[u8]);
+
+    /// How many replies the peer owes.
+    fn owed(&self) -> usize;
+
+    /// The script has made sure that nothing more is coming.
+    fn waive(&mut self);
+
+    /// The peer has said that it will close.
+    fn is_closing(&self) -> bool;
+}
+
+/// Finds where the next reply ends.
+pub(crate) trait Framing {
+    /// The length of the reply at the start of `held`, or `None` while it is not whole. Called again with more bytes behind
+    /// the same ones, it goes on where it was.
+    fn frame(&mut self, held: &[u8]) -> Result<Option<usize>, Malformed>;
+
+    /// The first and the last thing said of a reply that the close cut short.
+    fn cut(&self) -> &'static str;
+}
+
+/// Why bytes are not a reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Malformed {
+    pub(crate) why: String,
+    /// The line that is wrong, in what is held.
+    pub(crate) line: Range<usize>,
+}
+
+/// Splits what goes by into lines, keeping the beginning of an unfinished one.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    unfinished: Vec<u8>,
+}
+
+/// How much of a line is looked at; no verb or secret that matters is longer.
+const LINE_HEAD: usize = 16 << 10;
+
+impl Lines {
+    /// Calls `line` with each line that is now complete, its line end with it, and where its new part lies in `bytes`.
+    pub(crate) fn push(&mut self, bytes: &[u8], mut line: impl FnMut(&[u8], Range<usize>)) {
+        let mut start = 0;
+        for end in memchr::memchr_iter(b'\n', bytes).map(|at| at + 1) {
+            if self.unfinished.is_empty() {
+                line(&bytes[start..end], start..end);
+            } else {
+                self.unfinished.extend_from_slice(&bytes[start..end]);
+                line(&std::mem::take(&mut self.unfinished), start..end);
+            }
+            start = end;
+        }
+        let room = LINE_HEAD.saturating_sub(self.unfinished.len());
+        self.unfinished.extend_from_slice(&bytes[start..][..(bytes.len() - start).min(room)]);
+    }
+
+    pub(crate) fn unfinished(&self) -> &[u8] {
+        &self.unfinished
+    }
+}
+
+/// A line without its line end.
+pub(crate) fn chomp(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}

@@ -1,0 +1,478 @@
+//! SMTP and submission (RFC 5321, RFC 6409): reply framing, whose turn it is, dot-stuffing.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use super::{Framing, Lines, Malformed, Protocol, chomp};
+use crate::redact::Secrets;
+use crate::visible;
+
+/// The framing of replies (RFC 5321 section 4.2.1): lines of a three-digit code and a hyphen, the last with a space or nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Replies {
+    /// Where the first line that is not known to be complete begins.
+    line: usize,
+    /// How far that line has been searched for its end.
+    searched: usize,
+    code: [u8; 3],
+}
+
+impl Framing for Replies {
+    fn frame(&mut self, held: &[u8]) -> Result<Option<usize>, Malformed> {
+        while let Some(offset) = memchr::memchr(b'\n', &held[self.searched..]) {
+            let range = self.line..self.searched + offset + 1;
+            let last = self.check(&held[range.clone()]).map_err(|why| Malformed { why, line: range.clone() })?;
+            if last {
+                *self = Self::default();
+                return Ok(Some(range.end));
+            }
+            (self.line, self.searched) = (range.end, range.end);
+        }
+        self.searched = held.len();
+        Ok(None)
+    }
+
+    fn cut(&self) -> &'static str {
+        "the connection closed in the middle of a reply"
+    }
+}
+
+impl Replies {
+    /// Whether the line is the last of its reply, or why it is no line of one.
+    fn check(&mut self, line: &[u8]) -> Result<bool, String> {
+        let line = chomp(line);
+        let code: [u8; 3] = match line.first_chunk() {
+            Some(code) if code.iter().all(u8::is_ascii_digit) => *code,
+            _ => return Err("a reply line does not begin with a three-digit code (RFC 5321, 4.2)".into()),
+        };
+        if self.line > 0 && code != self.code {
+            let (first, now) = (visible::escape(&self.code), visible::escape(&code));
+            return Err(format!("the code changes inside a reply, from {first} to {now} (RFC 5321, 4.2.1)"));
+        }
+        self.code = code;
+        match line.get(3) {
+            Some(b' ') | None => Ok(true),
+            Some(b'-') => Ok(false),
+            Some(other) => Err(format!(
+                "a reply line has `{}` behind its code where a space or a hyphen belongs (RFC 5321, 4.2.1)",
+                visible::escape(&[*other])
+            )),
+        }
+    }
+}
+
+/// One side of an SMTP dialogue: what was sent, and which replies are still owed for it.
+#[derive(Debug)]
+pub(crate) struct Smtp {
+    name: &'static str,
+    replies: Replies,
+    owed: VecDeque<Owed>,
+    mode: Mode,
+    sent: Lines,
+    received: Lines,
+    closing: bool,
+}
+
+/// What a reply will be the answer to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Owed {
+    Greeting,
+    Data,
+    Quit,
+    Auth { mechanism: String, step: usize },
+    Other,
+}
+
+/// What the next bytes to be sent are.
+#[derive(Debug, PartialEq, Eq)]
+enum Mode {
+    Commands,
+    /// The lines of a message, up to the dot (RFC 5321 section 4.1.1.4).
+    Message,
+    /// Octets of a BDAT chunk still to come (RFC 3030).
+    Chunk(usize),
+    /// One line in answer to a 334 (RFC 4954 section 4).
+    Response {
+        mechanism: String,
+        step: usize,
+    },
+}
+
+impl Smtp {
+    /// A dialogue with a peer that will greet first.
+    pub(crate) fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            replies: Replies::default(),
+            owed: VecDeque::from([Owed::Greeting]),
+            mode: Mode::Commands,
+            sent: Lines::default(),
+            received: Lines::default(),
+            closing: false,
+        }
+    }
+
+    /// Whether the reply to come answers AUTH: the lines sent behind it are responses, whatever they look like.
+    fn is_in_auth(&self) -> Option<(&str, usize)> {
+        match (&self.mode, self.owed.back()) {
+            (Mode::Response { mechanism, step }, _) => Some((mechanism, *step)),
+            (_, Some(Owed::Auth { mechanism, step })) => Some((mechanism, *step)),
+            _ => None,
+        }
+    }
+
+    /// A line was sent; the span of it that is secret.
+    fn sent_line(&mut self, line: &[u8], secrets: &mut Secrets) -> Option<Range<usize>> {
+        let text = chomp(line);
+        if self.mode == Mode::Message {
+            if line == b".\r\n" {
+                self.owed.push_back(Owed::Other);
+                self.mode = Mode::Commands;
+            }
+            return None;
+        }
+        let secret = self.secret(text);
+        let asked_for = matches!(self.mode, Mode::Response { .. });
+        let sent_ahead = secret.is_some() && initial_response(text).is_none();
+        let (owed, mode) = match self.is_in_auth() {
+            Some((mechanism, step)) if asked_for || sent_ahead => {
+                (Owed::Auth { mechanism: mechanism.to_owned(), step: step + 1 }, Mode::Commands)
+            }
+            _ => command(text),
+        };
+        if let (Some(span), Owed::Auth { mechanism, step }) = (&secret, &owed) {
+            secrets.learn_sasl(mechanism, step.saturating_sub(1), &text[span.clone()]);
+        }
+        self.owed.push_back(owed);
+        self.mode = mode;
+        secret
+    }
+
+    /// The span of a line, perhaps unfinished, that is secret.
+    fn secret(&self, text: &[u8]) -> Option<Range<usize>> {
+        if self.mode == Mode::Message {
+            return None;
+        }
+        if let Some(initial) = initial_response(text) {
+            return Some(initial);
+        }
+        let waiting = matches!(self.mode, Mode::Response { .. });
+        let ahead = !waiting && self.is_in_auth().is_some() && is_base64(text) && !is_verb(text);
+        ((waiting && text != b"*") || ahead).then_some(0..text.len()).filter(|span| !span.is_empty())
+    }
+
+    fn replied(&mut self, line: &[u8]) {
+        let text = chomp(line);
+        if text.get(3) == Some(&b'-') {
+            return;
+        }
+        let owed = self.owed.pop_front();
+        match (owed, text.get(..3)) {
+            (Some(Owed::Data), Some(b"354")) => self.mode = Mode::Message,
+            (Some(Owed::Auth { mechanism, step }), Some(b"334")) if self.mode == Mode::Commands => {
+                self.mode = Mode::Response { mechanism, step };
+            }
+            (Some(Owed::Quit), Some([b'2', ..])) | (_, Some(b"421")) => self.closing = true,
+            _ => {}
+        }
+    }
+}
+
+impl Protocol for Smtp {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn framing(&mut self) -> Option<&mut dyn Framing> {
+        Some(&mut self.replies)
+    }
+
+    fn sent(&mut self, bytes: &[u8], secrets: &mut Secrets) -> Vec<Range<usize>> {
+        let mut spans = Vec::new();
+        let mut lines = std::mem::take(&mut self.sent);
+        let mut start = 0;
+        while start < bytes.len() {
+            if let Mode::Chunk(left) = self.mode {
+                let skipped = left.min(bytes.len() - start);
+                start += skipped;
+                self.mode = if left == skipped { Mode::Commands } else { Mode::Chunk(left - skipped) };
+                continue;
+            }
+            let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at + 1);
+            let before = lines.unfinished().len();
+            let mut secret = None;
+            let mut complete = false;
+            lines.push(&bytes[start..end], |line, _| {
+                complete = true;
+                secret = self.sent_line(line, secrets);
+            });
+            if !complete {
+                secret = self.secret(lines.unfinished());
+            }
+            if let Some(span) = secret.filter(|span| span.end > before) {
+                spans.push(start + span.start.saturating_sub(before)..start + span.end - before);
+            }
+            start = end;
+        }
+        self.sent = lines;
+        spans
+    }
+
+    fn received(&mut self, bytes: &[u8]) {
+        let mut lines = std::mem::take(&mut self.received);
+        lines.push(bytes, |line, _| self.replied(line));
+        self.received = lines;
+    }
+
+    fn owed(&self) -> usize {
+        self.owed.len()
+    }
+
+    fn waive(&mut self) {
+        self.owed.clear();
+    }
+
+    fn is_closing(&self) -> bool {
+        self.closing
+    }
+}
+
+/// What a command's reply will answer, and what may be sent behind it without waiting.
+fn command(text: &[u8]) -> (Owed, Mode) {
+    let mut words = text.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+    let verb = words.next().unwrap_or_default().to_ascii_uppercase();
+    let argument = words.next().map_or_else(String::new, |word| String::from_utf8_lossy(word).into_owned());
+    match &verb[..] {
+        b"DATA" => (Owed::Data, Mode::Commands),
+        b"QUIT" => (Owed::Quit, Mode::Commands),
+        b"AUTH" => (Owed::Auth { mechanism: argument, step: 0 }, Mode::Commands),
+        b"BDAT" => match argument.parse() {
+            Ok(size) if size > 0 => (Owed::Other, Mode::Chunk(size)),
+            _ => (Owed::Other, Mode::Commands),
+        },
+        _ => (Owed::Other, Mode::Commands),
+    }
+}
+
+/// The span of the initial response in `AUTH mechanism response` (RFC 4954 section 4).
+fn initial_response(text: &[u8]) -> Option<Range<usize>> {
+    let rest = text.get(5..)?;
+    if !text[..5].eq_ignore_ascii_case(b"AUTH ") {
+        return None;
+    }
+    let mechanism = rest.iter().take_while(|byte| **byte == b' ').count();
+    let behind = mechanism + rest[mechanism..].iter().position(|byte| *byte == b' ')?;
+    let response = behind + rest[behind..].iter().position(|byte| *byte != b' ')?;
+    let span = 5 + response..text.len();
+    (text[span.clone()] != b"="[..]).then_some(span)
+}
+
+fn is_base64(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(byte))
+}
+
+/// Verbs that stand alone on a line and would pass for base64.
+fn is_verb(text: &[u8]) -> bool {
+    [&b"QUIT"[..], b"RSET", b"NOOP", b"DATA", b"HELP", b"STARTTLS"].iter().any(|verb| text.eq_ignore_ascii_case(verb))
+}
+
+/// A message as DATA carries it: leading dots doubled (RFC 5321 section 4.5.2), the last line ended, and the dot.
+///
+/// ```
+/// assert_eq!(mailexpect::dot_stuff(b"a\r\n.b"), b"a\r\n..b\r\n.\r\n");
+/// ```
+#[must_use]
+pub fn dot_stuff(message: &[u8]) -> Vec<u8> {
+    let mut stuffed = Vec::with_capacity(message.len() + message.len() / 64 + 5);
+    let mut rest = message;
+    if rest.first() == Some(&b'.') {
+        stuffed.push(b'.');
+    }
+    while let Some(at) = memchr::memmem::find(rest, b"\r\n.") {
+        stuffed.extend_from_slice(&rest[..at + 2]);
+        stuffed.push(b'.');
+        rest = &rest[at + 2..];
+        stuffed.push(b'.');
+        rest = &rest[1..];
+    }
+    stuffed.extend_from_slice(rest);
+    if !stuffed.is_empty() && !stuffed.ends_with(b"\r\n") {
+        stuffed.extend_from_slice(b"\r\n");
+    }
+    stuffed.extend_from_slice(b".\r\n");
+    stuffed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The replies that come out when the stream is cut into these pieces.
+    fn frames(pieces: &[&[u8]]) -> Result<Vec<String>, String> {
+        let mut replies = Replies::default();
+        let mut held = Vec::new();
+        let mut found = Vec::new();
+        for piece in pieces {
+            held.extend_from_slice(piece);
+            while let Some(length) = replies.frame(&held).map_err(|malformed| malformed.why)? {
+                found.push(String::from_utf8(held.drain(..length).collect()).unwrap());
+            }
+        }
+        Ok(found)
+    }
+
+    #[test]
+    fn a_reply_is_all_its_lines() {
+        let stream = b"220 hi\r\n250-a\r\n250-b\r\n250 c\r\n250\r\n221 by";
+        let expected = ["220 hi\r\n", "250-a\r\n250-b\r\n250 c\r\n", "250\r\n"];
+        assert_eq!(frames(&[stream]).unwrap(), expected);
+        let bytewise: Vec<_> = stream.chunks(1).collect();
+        assert_eq!(frames(&bytewise).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_is_no_reply_says_why() {
+        for (stream, why) in [
+            (&b"220-hi\r\n250 there\r\n"[..], "the code changes inside a reply, from 220 to 250"),
+            (b"250_ok\r\n", "`_` behind its code"),
+            (b"2500 ok\r\n", "`0` behind its code"),
+            (b"hello\r\n", "does not begin with a three-digit code"),
+            (b"\r\n", "does not begin with a three-digit code"),
+            (b"25\xb2 x\r\n", "does not begin with a three-digit code"),
+        ] {
+            let error = frames(&[stream]).unwrap_err();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+
+    fn owed_after(steps: &[(&str, &str)]) -> usize {
+        let mut smtp = Smtp::new("smtp");
+        let mut secrets = Secrets::default();
+        for (who, bytes) in steps {
+            match *who {
+                "C" => drop(smtp.sent(bytes.as_bytes(), &mut secrets)),
+                _ => smtp.received(bytes.as_bytes()),
+            }
+        }
+        smtp.owed()
+    }
+
+    #[test]
+    fn a_reply_is_owed_after_connecting_and_after_each_command() {
+        assert_eq!(owed_after(&[]), 1);
+        assert_eq!(owed_after(&[("S", "220 hi\r\n")]), 0);
+        assert_eq!(owed_after(&[("S", "220 hi\r\n"), ("C", "EHLO x\r\n")]), 1);
+        assert_eq!(owed_after(&[("S", "220 hi\r\n"), ("C", "EHLO x\r\n"), ("S", "250-a\r\n")]), 1);
+        assert_eq!(owed_after(&[("S", "220 hi\r\n"), ("C", "EHLO x\r\n"), ("S", "250-a\r\n250 b\r\n")]), 0);
+        assert_eq!(owed_after(&[("S", "220 hi\r\n"), ("C", "EH"), ("C", "LO x")]), 0, "half a line asks for nothing");
+        assert_eq!(owed_after(&[("S", "220 hi\r\n"), ("C", "MAIL\r\nRCPT\r\nDATA\r\n"), ("S", "250 a\r\n250")]), 2);
+    }
+
+    #[test]
+    fn the_lines_of_a_message_ask_for_no_reply_until_the_dot() {
+        let start = [("S", "220 hi\r\n"), ("C", "DATA\r\n"), ("S", "354 go\r\n")];
+        let with = |more: &[(&'static str, &'static str)]| owed_after(&[&start, more].concat());
+        assert_eq!(with(&[("C", "Subject: x\r\n"), ("C", "\r\n"), ("C", "QUIT\r\n")]), 0);
+        assert_eq!(with(&[("C", "Hi\n.\n")]), 0, "a bare LF ends no message");
+        assert_eq!(with(&[("C", "Hi\r\n."), ("C", "\r\n")]), 1);
+        assert_eq!(with(&[("C", "Hi\r\n.\r\n"), ("S", "250 ok\r\n"), ("C", "QUIT\r\n")]), 1);
+        assert_eq!(owed_after(&[("S", "220 hi\r\n"), ("C", "DATA\r\n"), ("S", "503 no\r\n"), ("C", "RSET\r\n")]), 1);
+    }
+
+    #[test]
+    fn the_octets_of_a_chunk_are_no_commands() {
+        let steps = [("S", "220 hi\r\n"), ("C", "BDAT 6 LAST\r\n"), ("C", "a\r\nb"), ("C", "\r\nQUIT\r\n")];
+        assert_eq!(owed_after(&steps[..3]), 1);
+        assert_eq!(owed_after(&steps), 2);
+    }
+
+    #[test]
+    fn the_close_is_expected_after_quit_and_after_421() {
+        for (command, reply, closing) in
+            [("QUIT", "221 bye", true), ("NOOP", "421 going down", true), ("NOOP", "250 ok", false), ("QUIT", "500 no", false)]
+        {
+            let mut smtp = Smtp::new("smtp");
+            smtp.received(b"220 hi\r\n");
+            smtp.sent(format!("{command}\r\n").as_bytes(), &mut Secrets::default());
+            smtp.received(format!("{reply}\r\n").as_bytes());
+            assert_eq!(smtp.is_closing(), closing, "{command} {reply}");
+        }
+    }
+
+    /// What is left of the lines when the spans are masked.
+    fn masked(steps: &[(&str, &str)]) -> String {
+        let mut smtp = Smtp::new("submission");
+        let mut secrets = Secrets::default();
+        smtp.received(b"220 hi\r\n");
+        let mut shown = Vec::new();
+        for (who, bytes) in steps {
+            if *who == "C" {
+                let spans = smtp.sent(bytes.as_bytes(), &mut secrets);
+                shown.extend_from_slice(&secrets.mask(bytes.as_bytes(), &spans));
+            } else {
+                smtp.received(bytes.as_bytes());
+            }
+        }
+        String::from_utf8(shown).unwrap()
+    }
+
+    #[test]
+    fn sasl_payloads_are_secret() {
+        assert_eq!(masked(&[("C", "AUTH PLAIN AHNhbXBsZQBwYXNzd29yZA==\r\n")]), "AUTH PLAIN [SECRET]\r\n");
+        assert_eq!(masked(&[("C", "auth  login  aG9nZQ==\r\n")]), "auth  login  [SECRET]\r\n");
+        assert_eq!(masked(&[("C", "AUTH LOGIN\r\n")]), "AUTH LOGIN\r\n");
+        let login = [
+            ("C", "AUTH LOGIN\r\n"),
+            ("S", "334 VXNlcm5hbWU6\r\n"),
+            ("C", "aG9nZQ==\r\n"),
+            ("S", "334 UGFzc3dvcmQ6\r\n"),
+            ("C", "cHBwd3d3\r\n"),
+            ("S", "235 ok\r\n"),
+            ("C", "NOOP cHBwd3d3 pppwww\r\n"),
+        ];
+        assert_eq!(masked(&login), "AUTH LOGIN\r\n[SECRET]\r\n[SECRET]\r\nNOOP [SECRET] [SECRET]\r\n");
+        assert_eq!(masked(&[("C", "AUTH LOGIN\r\n"), ("S", "334 \r\n"), ("C", "*\r\n")]), "AUTH LOGIN\r\n*\r\n");
+    }
+
+    #[test]
+    fn secrets_sent_ahead_or_in_pieces_are_masked_too() {
+        assert_eq!(
+            masked(&[("C", "AUTH LOGIN\r\naG9nZQ==\r\ncHBwd3d3\r\nQUIT\r\n")]),
+            "AUTH LOGIN\r\n[SECRET]\r\n[SECRET]\r\nQUIT\r\n"
+        );
+        assert_eq!(masked(&[("C", "AUTH PLAIN AHNh"), ("C", "bXBsZQBwYXNz\r\n")]), "AUTH PLAIN [SECRET][SECRET]\r\n");
+    }
+
+    #[test]
+    fn leading_dots_are_doubled_and_the_last_line_ended() {
+        for (message, stuffed) in [
+            ("", ".\r\n"),
+            ("a\r\n", "a\r\n.\r\n"),
+            ("a", "a\r\n.\r\n"),
+            (".", "..\r\n.\r\n"),
+            ("a\r\n.\r\n.b\r\n..c", "a\r\n..\r\n..b\r\n...c\r\n.\r\n"),
+            ("a\n.\nb", "a\n.\nb\r\n.\r\n"),
+        ] {
+            assert_eq!(String::from_utf8(dot_stuff(message.as_bytes())).unwrap(), stuffed);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn replies_are_the_same_however_the_stream_is_cut(lines in proptest::collection::vec(("[25][05][0-9]", "[- ]", "[a-z\\r]{0,5}"), 0..6), cuts in proptest::collection::vec(0usize..60, 0..6)) {
+            let stream: String = lines.into_iter().map(|(code, separator, text)| format!("{code}{separator}{text}\r\n")).collect();
+            let stream = stream.as_bytes();
+            let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(stream.len())).chain([0, stream.len()]).collect();
+            cuts.sort_unstable();
+            let pieces: Vec<_> = cuts.windows(2).map(|pair| &stream[pair[0]..pair[1]]).collect();
+            prop_assert_eq!(frames(&pieces), frames(&[stream]));
+        }
+
+        #[test]
+        fn a_stuffed_message_ends_once_and_at_its_end(message in proptest::collection::vec(proptest::sample::select(&b".\r\nab"[..]), 0..30)) {
+            let stuffed = [b"\r\n", &dot_stuff(&message)[..]].concat();
+            prop_assert_eq!(memchr::memmem::find(&stuffed, b"\r\n.\r\n"), Some(stuffed.len() - 5));
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! What an expectation gives back.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use crate::pattern::{Captures, Enhanced, Match};
+use crate::proto::chomp;
+
+/// A reply, a line or a stretch of a stream that met an expectation.
+///
+/// On a session that speaks a protocol this is the whole reply; on a stream it is everything up to the end of the match, of
+/// which [`Reply::text`] is the match and [`Reply::before`] what came ahead of it.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    bytes: Bytes,
+    matched: Range<usize>,
+    found: Match,
+}
+
+impl Reply {
+    pub(crate) fn new(bytes: Bytes, matched: Range<usize>, found: Match) -> Self {
+        Self { bytes, matched, found }
+    }
+
+    /// A whole reply or line, of which all but its last line end counts.
+    pub(crate) fn whole(bytes: Bytes, found: Match) -> Self {
+        let matched = 0..chomp(&bytes).len();
+        Self { bytes, matched, found }
+    }
+
+    /// Everything that was taken from the session, exactly as it came.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The reply, or the match in a stream, without the last line end; bytes that are not UTF-8 become U+FFFD.
+    #[must_use]
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(chomp(&self.bytes[self.matched.clone()]))
+    }
+
+    /// What came ahead of a match in a stream; nothing for a whole reply.
+    #[must_use]
+    pub fn before(&self) -> &[u8] {
+        &self.bytes[..self.matched.start]
+    }
+
+    /// The lines of [`Reply::text`], without their line ends.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let text = self.text();
+        text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line).to_owned()).collect()
+    }
+
+    /// The reply code (RFC 5321 section 4.2), where there is one.
+    #[must_use]
+    pub fn code(&self) -> Option<u16> {
+        let digits = self.bytes.get(self.matched.start..self.matched.start + 3)?;
+        digits.iter().all(u8::is_ascii_digit).then(|| digits.iter().fold(0, |code, digit| code * 10 + u16::from(digit - b'0')))
+    }
+
+    /// The enhanced status code (RFC 2034), where there is one.
+    #[must_use]
+    pub fn enhanced(&self) -> Option<Enhanced> {
+        self.code()?;
+        Enhanced::of_reply(&self.bytes[self.matched.clone()])
+    }
+
+    /// Which alternative matched, from 0.
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.found.index
+    }
+
+    /// What a regex's group caught: 0 is the whole match. `None` for a group that took no part and where there was no regex.
+    #[must_use]
+    pub fn get(&self, group: usize) -> Option<&[u8]> {
+        self.found.captures.as_ref()?.get(group).map(|range| &self.bytes[range])
+    }
+
+    /// What the group of that name caught.
+    #[must_use]
+    pub fn name(&self, name: &str) -> Option<&[u8]> {
+        self.found.captures.as_ref()?.named(name)?.map(|range| &self.bytes[range])
+    }
+
+    /// The names of the regex's groups.
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
+        self.found.captures.as_ref().map_or_else(Vec::new, Captures::names)
+    }
+
+    /// How many groups the regex has, with the whole match; 0 without a regex.
+    #[must_use]
+    pub fn groups(&self) -> usize {
+        self.found.captures.as_ref().map_or(0, Captures::len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Pattern;
+
+    #[test]
+    fn a_reply_shows_its_parts() {
+        let bytes = Bytes::from_static(b"550-5.7.1 one\r\n550 5.7.1 two\r\n");
+        let found = Pattern::regex("5.7.1 (?P<word>t..)").unwrap().matches(&bytes).unwrap();
+        let reply = Reply::whole(bytes, found);
+        assert_eq!(reply.text(), "550-5.7.1 one\r\n550 5.7.1 two");
+        assert_eq!(reply.lines(), ["550-5.7.1 one", "550 5.7.1 two"]);
+        assert_eq!(reply.code(), Some(550));
+        assert_eq!(reply.enhanced().unwrap().to_string(), "5.7.1");
+        assert_eq!(reply.name("word"), Some(&b"two"[..]));
+        assert_eq!((reply.names(), reply.groups()), (vec!["word"], 2));
+        assert_eq!((reply.get(2), reply.name("nobody")), (None, None));
+    }
+
+    #[test]
+    fn a_stretch_of_a_stream_shows_the_match_and_what_came_before() {
+        let reply = Reply::new(Bytes::from_static(b"noise login: "), 6..13, Match::default());
+        assert_eq!((reply.before(), &*reply.text()), (&b"noise "[..], "login: "));
+        assert_eq!((reply.code(), reply.enhanced()), (None, None));
+    }
+}

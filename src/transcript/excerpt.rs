@@ -1,0 +1,102 @@
+//! Bytes worth keeping: all of a short run of them, the ends of a long one.
+
+use bytes::Bytes;
+
+/// How much of the beginning of a long run is kept.
+const HEAD: usize = 16 << 10;
+/// How much of its end.
+const TAIL: usize = 4 << 10;
+
+/// Bytes as a transcript keeps them: whole up to 20 KiB, else the first 16 KiB, the last 4, and a count of what lay between.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Excerpt {
+    head: Bytes,
+    omitted: u64,
+    tail: Bytes,
+}
+
+impl Excerpt {
+    /// The bytes from the start.
+    #[must_use]
+    pub fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    /// How many bytes were left out behind the head.
+    #[must_use]
+    pub fn omitted(&self) -> u64 {
+        self.omitted
+    }
+
+    /// The last bytes, where some were left out.
+    #[must_use]
+    pub fn tail(&self) -> &[u8] {
+        &self.tail
+    }
+}
+
+impl From<Bytes> for Excerpt {
+    fn from(bytes: Bytes) -> Self {
+        if bytes.len() <= HEAD + TAIL {
+            return Self { head: bytes, omitted: 0, tail: Bytes::new() };
+        }
+        let mut gathering = Gathering::default();
+        gathering.push(&bytes);
+        gathering.finish()
+    }
+}
+
+/// An excerpt in the making, of a stream that is never held whole.
+#[derive(Debug, Default)]
+pub(crate) struct Gathering {
+    head: Vec<u8>,
+    /// What came behind the head, cut back to the last bytes now and then.
+    rest: Vec<u8>,
+    total: u64,
+}
+
+impl Gathering {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.total += bytes.len() as u64;
+        let (head, rest) = bytes.split_at(bytes.len().min(HEAD - self.head.len()));
+        self.head.extend_from_slice(head);
+        self.rest.extend_from_slice(&rest[rest.len().saturating_sub(TAIL)..]);
+        if self.rest.len() > 4 * TAIL {
+            self.rest.drain(..self.rest.len() - TAIL);
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.total == 0
+    }
+
+    pub(crate) fn finish(mut self) -> Excerpt {
+        if self.total <= (HEAD + TAIL) as u64 {
+            self.head.extend_from_slice(&self.rest);
+            return Excerpt { head: self.head.into(), omitted: 0, tail: Bytes::new() };
+        }
+        let tail = self.rest.split_off(self.rest.len() - TAIL);
+        let omitted = self.total - (self.head.len() + tail.len()) as u64;
+        Excerpt { head: self.head.into(), omitted, tail: tail.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_run_is_kept_whole_and_a_long_one_by_its_ends() {
+        let stream: Vec<u8> = (0..100_000u32).map(|n| (n % 251) as u8).collect();
+        for length in [0, 1, HEAD, HEAD + 1, HEAD + TAIL, HEAD + TAIL + 1, 100_000] {
+            let whole = Excerpt::from(Bytes::copy_from_slice(&stream[..length]));
+            for piece in [1, 7, 4096, 50_000] {
+                let mut gathering = Gathering::default();
+                stream[..length].chunks(piece).for_each(|bytes| gathering.push(bytes));
+                assert_eq!(gathering.finish(), whole, "{length} bytes in pieces of {piece}");
+            }
+            assert_eq!(whole.head().len() as u64 + whole.omitted() + whole.tail().len() as u64, length as u64);
+            assert!(stream[..length].ends_with(whole.tail()));
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The transcript: what happened on all sessions of a run, in the order in which the script saw it.
+//!
+//! Bytes are recorded when an operation takes them, not when they arrive, so that the order does not depend on timing.
+//! Secrets are masked before they get here.
+
+mod excerpt;
+mod render;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+pub use excerpt::Excerpt;
+pub use render::{Line, Mark};
+
+/// One session of a run: its number, from 1 in the order in which they were opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub(crate) u32);
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s{}", self.0)
+    }
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// The session it happened on; `None` for what belongs to the script alone.
+    pub session: Option<SessionId>,
+    /// What it was.
+    pub what: What,
+}
+
+/// What can happen in a run.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum What {
+    /// A connection is wanted to this URL.
+    Connecting(String),
+    /// One address was tried, with this result.
+    Attempt {
+        /// The address, or the path of a socket, or a command.
+        address: String,
+        /// `connected`, `refused`, `timed out`, or what the system said.
+        result: String,
+    },
+    /// A connection came in from this address, where we are the server.
+    Accepted(String),
+    /// Bytes from the client to the server.
+    Client(Excerpt),
+    /// Bytes from the server to the client, as an operation took them.
+    Server(Excerpt),
+    /// Bytes from the server that had arrived and that nobody took.
+    Unread(Excerpt),
+    /// A deadline of this length ran out.
+    TimedOut(Duration),
+    /// Nothing came for this long, as was wanted.
+    Silent(Duration),
+    /// The connection, or one direction of it, came to its end.
+    Closed(Close),
+    /// The script began a step.
+    Step(String),
+    /// The script printed this.
+    Printed(String),
+}
+
+/// How a connection came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Close {
+    /// The server closed it.
+    ByServer,
+    /// The server reset it.
+    ResetByServer,
+    /// The client closed it.
+    ByClient,
+    /// The client will send no more, but still listens.
+    HalfByClient,
+    /// The client reset it.
+    ResetByClient,
+}
+
+type Observer = Box<dyn Fn(&Event) + Send>;
+
+#[derive(Default)]
+struct Record {
+    events: Vec<Event>,
+    sessions: u32,
+    observer: Option<Observer>,
+}
+
+/// The record of a run, shared by its sessions.
+///
+/// ```
+/// use mailexpect::transcript::{Transcript, What};
+///
+/// let transcript = Transcript::new();
+/// transcript.note(What::Step("greeting".into()));
+/// assert_eq!(transcript.to_string(), "*** step: greeting\n");
+/// ```
+#[derive(Clone, Default)]
+pub struct Transcript(Arc<Mutex<Record>>);
+
+impl Transcript {
+    /// An empty one.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// One that hands each event to `observer` and keeps none.
+    #[must_use]
+    pub fn observed(observer: impl Fn(&Event) + Send + 'static) -> Self {
+        let record = Record { observer: Some(Box::new(observer)), ..Record::default() };
+        Self(Arc::new(Mutex::new(record)))
+    }
+
+    /// Records something that belongs to no session.
+    pub fn note(&self, what: What) {
+        self.push(Event { session: None, what });
+    }
+
+    pub(crate) fn open(&self) -> SessionId {
+        let mut record = self.record();
+        record.sessions += 1;
+        SessionId(record.sessions)
+    }
+
+    pub(crate) fn record_on(&self, session: SessionId, what: What) {
+        self.push(Event { session: Some(session), what });
+    }
+
+    /// The events so far.
+    #[must_use]
+    pub fn events(&self) -> Vec<Event> {
+        self.record().events.clone()
+    }
+
+    /// The events so far, taken out.
+    #[must_use]
+    pub fn take(&self) -> Vec<Event> {
+        std::mem::take(&mut self.record().events)
+    }
+
+    fn push(&self, event: Event) {
+        let mut record = self.record();
+        match &record.observer {
+            Some(observer) => observer(&event),
+            None => record.events.push(event),
+        }
+    }
+
+    fn record(&self) -> MutexGuard<'_, Record> {
+        // A panic elsewhere leaves the list whole: events are pushed at once or not at all.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The text form: a line an event or received line, see [`Line`].
+impl fmt::Display for Transcript {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        render::lines(&self.record().events).iter().try_for_each(|line| writeln!(f, "{line}"))
+    }
+}
+
+impl fmt::Debug for Transcript {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transcript").field("events", &self.record().events.len()).finish_non_exhaustive()
+    }
+}
+
+/// The events as lines of text.
+#[must_use]
+pub fn lines(events: &[Event]) -> Vec<Line> {
+    render::lines(events)
+}

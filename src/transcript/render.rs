@@ -1,0 +1,168 @@
+//! The one place where events become text.
+
+use std::fmt;
+
+use super::{Close, Event, Excerpt, SessionId, What};
+use crate::{duration, visible};
+
+/// A line of a transcript: whose it is and its text, in which nothing can drive a terminal.
+///
+/// CRLF at the end of a line is not shown; a bare LF is shown as `\n`, a line without an end by a single `\` at its end.
+///
+/// ```text
+/// *** connecting to smtp://localhost:2525
+/// *** 127.0.0.1:2525 connected
+/// S: 220 localhost ESMTP
+/// C: EHLO client.example
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The session, where the transcript has more than one.
+    pub session: Option<SessionId>,
+    /// Whose line it is.
+    pub mark: Mark,
+    /// The line, escaped.
+    pub text: String,
+}
+
+/// Whose line it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// From the client to the server.
+    Client,
+    /// From the server to the client.
+    Server,
+    /// From the server, and never taken.
+    Unread,
+    /// Something that happened.
+    Event,
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Client => "C:",
+            Self::Server => "S:",
+            Self::Unread => "unread S:",
+            Self::Event => "***",
+        })
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(session) = self.session {
+            write!(f, "{session} ")?;
+        }
+        write!(f, "{} {}", self.mark, self.text)
+    }
+}
+
+pub(super) fn lines(events: &[Event]) -> Vec<Line> {
+    let several = events.iter().filter_map(|event| event.session).any(|session| session.0 > 1);
+    let mut lines = Vec::with_capacity(events.len());
+    for event in events {
+        let session = event.session.filter(|_| several);
+        let mut push = |mark, text| lines.push(Line { session, mark, text });
+        match &event.what {
+            What::Client(bytes) => wire(bytes, |text| push(Mark::Client, text)),
+            What::Server(bytes) => wire(bytes, |text| push(Mark::Server, text)),
+            What::Unread(bytes) => wire(bytes, |text| push(Mark::Unread, text)),
+            What::Printed(text) => {
+                text.lines().for_each(|line| push(Mark::Event, format!("print: {}", visible::escape(line.as_bytes()))))
+            }
+            other => push(Mark::Event, happening(other)),
+        }
+    }
+    lines
+}
+
+fn happening(what: &What) -> String {
+    match what {
+        What::Connecting(url) => format!("connecting to {}", visible::escape(url.as_bytes())),
+        What::Attempt { address, result } => format!("{} {result}", visible::escape(address.as_bytes())),
+        What::Accepted(address) => format!("accepted from {}", visible::escape(address.as_bytes())),
+        What::TimedOut(allowed) => format!("timed out after {}", duration::show(*allowed)),
+        What::Silent(span) => format!("silence for {}", duration::show(*span)),
+        What::Closed(close) => match close {
+            Close::ByServer => "closed by the server",
+            Close::ResetByServer => "reset by the server",
+            Close::ByClient => "closed by the client",
+            Close::HalfByClient => "closed by the client for sending",
+            Close::ResetByClient => "reset by the client",
+        }
+        .to_owned(),
+        What::Step(title) => format!("step: {}", visible::escape(title.as_bytes())),
+        What::Client(_) | What::Server(_) | What::Unread(_) | What::Printed(_) => String::new(),
+    }
+}
+
+fn wire(excerpt: &Excerpt, mut push: impl FnMut(String)) {
+    each_line(excerpt.head(), &mut push);
+    if excerpt.omitted() > 0 {
+        push(format!("... {} bytes left out ...", excerpt.omitted()));
+        each_line(excerpt.tail(), &mut push);
+    }
+}
+
+fn each_line(bytes: &[u8], push: &mut impl FnMut(String)) {
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        push(match line.strip_suffix(b"\r\n") {
+            Some(text) => visible::escape(text),
+            None if line.ends_with(b"\n") => visible::escape(line),
+            None => visible::escape(line) + "\\",
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transcript::Transcript;
+    use bytes::Bytes;
+    use std::time::Duration;
+
+    #[test]
+    fn line_ends_and_controls_are_visible() {
+        let transcript = Transcript::new();
+        let session = transcript.open();
+        let bytes = |bytes: &'static [u8]| Excerpt::from(Bytes::from_static(bytes));
+        transcript.record_on(session, What::Server(bytes(b"220 a\r\n250 b\n\x1b[2Jc\0\xff\rd\r\n\r\n")));
+        transcript.record_on(session, What::Client(bytes(b"half")));
+        transcript.record_on(session, What::Unread(bytes(b"back\\slash\\\r\n")));
+        transcript.record_on(session, What::TimedOut(Duration::from_secs(5)));
+        transcript.record_on(session, What::Closed(Close::ByServer));
+        insta::assert_snapshot!(transcript, @r"
+        S: 220 a
+        S: 250 b\n
+        S: \e[2Jc\0\xff\rd
+        S: 
+        C: half\
+        unread S: back\slash\\
+        *** timed out after 5 s
+        *** closed by the server
+        ");
+    }
+
+    #[test]
+    fn sessions_are_told_apart_where_there_are_several() {
+        let transcript = Transcript::new();
+        for session in [transcript.open(), transcript.open()] {
+            transcript.record_on(session, What::Connecting("smtp://localhost".into()));
+        }
+        insta::assert_snapshot!(transcript, @r"
+        s1 *** connecting to smtp://localhost
+        s2 *** connecting to smtp://localhost
+        ");
+    }
+
+    #[test]
+    fn what_a_script_prints_cannot_drive_the_terminal() {
+        let transcript = Transcript::new();
+        transcript.note(What::Printed("one\n\x1b]0;two".into()));
+        insta::assert_snapshot!(transcript, @r"
+        *** print: one
+        *** print: \e]0;two
+        ");
+    }
+}
