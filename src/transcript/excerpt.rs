@@ -16,6 +16,11 @@ pub struct Excerpt {
 }
 
 impl Excerpt {
+    /// The start of a run whose other bytes, this many, were not kept by whoever received them.
+    pub(crate) fn cut(head: Bytes, omitted: u64) -> Self {
+        Self { head, omitted, tail: Bytes::new() }
+    }
+
     /// The bytes from the start.
     #[must_use]
     pub fn head(&self) -> &[u8] {

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use excerpt::Excerpt;
+pub(crate) use excerpt::Gathering;
 pub use render::{Line, Mark};
 
 /// One session of a run: its number, from 1 in the order in which they were opened.
