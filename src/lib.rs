@@ -7,6 +7,7 @@ mod pattern;
 mod proto;
 mod redact;
 mod reply;
+pub mod server;
 pub mod transcript;
 pub mod visible;
 pub use error::{Error, Result, Waited};

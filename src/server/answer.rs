@@ -1,0 +1,65 @@
+//! One reply (RFC 5321 section 4.2), and what the connection does behind it.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// What comes behind a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// The next command line, or the response that a 334 asked for.
+    Line,
+    /// The content of a message, up to its dot.
+    Content,
+    /// The server closes.
+    Close,
+}
+
+/// A reply: its code, its lines and what comes behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    code: u16,
+    /// The lines, with LF between them, each without code and line end.
+    text: Cow<'static, str>,
+    next: Next,
+}
+
+impl Answer {
+    pub(super) fn new(code: u16, text: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, text: text.into(), next: Next::Line }
+    }
+
+    pub(super) fn then(self, next: Next) -> Self {
+        Self { next, ..self }
+    }
+
+    pub(super) fn next(&self) -> Next {
+        self.next
+    }
+
+    /// Whether it counts against the client.
+    pub(super) fn is_error(&self) -> bool {
+        self.code >= 400
+    }
+
+    /// The lines as they are sent: a hyphen behind the code, a space in the last one (RFC 5321 section 4.2.1).
+    pub(super) fn wire(&self) -> String {
+        let (earlier, last) = self.text.rsplit_once('\n').map_or((None, &*self.text), |(earlier, last)| (Some(earlier), last));
+        let mut wire = String::new();
+        for line in earlier.into_iter().flat_map(|earlier| earlier.split('\n')) {
+            let _ = write!(wire, "{}-{line}\r\n", self.code);
+        }
+        let _ = write!(wire, "{} {last}\r\n", self.code);
+        wire
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_last_line_has_a_space() {
+        assert_eq!(Answer::new(250, "a\nb\nc").wire(), "250-a\r\n250-b\r\n250 c\r\n");
+        assert_eq!(Answer::new(334, "").wire(), "334 \r\n");
+    }
+}

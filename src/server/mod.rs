@@ -1,0 +1,13 @@
+//! Servers that a script can talk to without any mail server installed.
+//!
+//! SMTP (RFC 5321) and submission (RFC 6409), mail kept in memory.
+//!
+//! # Layout
+//!
+//! ```text
+//! input         where a command line ends, where a message ends
+//! answer        a reply, and what the connection does behind it
+//! ```
+
+mod answer;
+mod input;
