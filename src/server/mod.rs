@@ -6,8 +6,14 @@
 //!
 //! ```text
 //! input         where a command line ends, where a message ends
+//! verb          the names of commands
+//! path          the arguments of MAIL and RCPT
+//! auth          PLAIN and LOGIN
 //! answer        a reply, and what the connection does behind it
 //! ```
 
 mod answer;
+mod auth;
 mod input;
+mod path;
+mod verb;
