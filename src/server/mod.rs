@@ -6,14 +6,22 @@
 //!
 //! ```text
 //! input         where a command line ends, where a message ends
+//! dialogue      the state machine: a command line in, an answer out
 //! verb          the names of commands
 //! path          the arguments of MAIL and RCPT
 //! auth          PLAIN and LOGIN
 //! answer        a reply, and what the connection does behind it
+//! mail          accepted mail, in memory
+//! date          the date of a Received field
 //! ```
 
 mod answer;
 mod auth;
+mod date;
+mod dialogue;
 mod input;
+mod mail;
 mod path;
 mod verb;
+
+pub use mail::Mail;
