@@ -5,6 +5,7 @@
 //! # Layout
 //!
 //! ```text
+//! conversation  bytes in, replies out: puts the parts below together
 //! input         where a command line ends, where a message ends
 //! dialogue      the state machine: a command line in, an answer out
 //! verb          the names of commands
@@ -13,15 +14,18 @@
 //! answer        a reply, and what the connection does behind it
 //! mail          accepted mail, in memory
 //! date          the date of a Received field
+//! recorder      what goes into the transcript, secrets masked
 //! ```
 
 mod answer;
 mod auth;
+mod conversation;
 mod date;
 mod dialogue;
 mod input;
 mod mail;
 mod path;
+mod recorder;
 mod verb;
 
 pub use mail::Mail;

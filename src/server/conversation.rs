@@ -1,0 +1,122 @@
+//! Bytes in, replies out: one connection without its socket.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::answer::{Answer, Next};
+use super::dialogue::{Dialogue, LARGEST, Role};
+use super::input::{Content, Lines};
+use super::mail::{Spool, Stamp};
+use super::recorder::Recorder;
+use crate::transcript::{Close, Transcript};
+
+/// What is to be written, and whether the server closes then.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Outgoing {
+    pub(super) replies: Vec<u8>,
+    pub(super) close: bool,
+}
+
+/// One connection: what has come in so far, the dialogue, and where mail and events go.
+#[derive(Debug)]
+pub(super) struct Conversation {
+    dialogue: Dialogue,
+    lines: Lines,
+    /// The message that is coming in.
+    content: Option<Content>,
+    spool: Arc<Spool>,
+    peer: SocketAddr,
+    recorder: Option<Recorder>,
+}
+
+impl Conversation {
+    pub(super) fn new(role: Role, peer: SocketAddr, spool: Arc<Spool>, transcript: Option<Transcript>) -> Self {
+        let recorder = transcript.map(|transcript| Recorder::open(transcript, peer));
+        Self { dialogue: Dialogue::new(role), lines: Lines::default(), content: None, spool, peer, recorder }
+    }
+
+    /// What is said first.
+    pub(super) fn greet(&mut self) -> Outgoing {
+        self.alone(&Dialogue::greeting())
+    }
+
+    /// What is said to a client that has been silent for too long.
+    pub(super) fn idle(&mut self) -> Outgoing {
+        self.alone(&Dialogue::idle())
+    }
+
+    /// Answers all that came in one read. What stands behind the end of the dialogue is ignored.
+    pub(super) fn receive(&mut self, mut bytes: &[u8]) -> Outgoing {
+        let mut outgoing = Outgoing::default();
+        while !bytes.is_empty() && !outgoing.close {
+            let answer = match self.content.take() {
+                Some(content) => self.take_content(content, &mut bytes),
+                None => self.take_line(&mut bytes),
+            };
+            if let Some(answer) = answer {
+                self.say(&answer, &mut outgoing);
+            }
+        }
+        outgoing
+    }
+
+    /// The connection has come to its end.
+    pub(super) fn closed(&mut self, close: Close) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.closed(&self.lines.rest(), close);
+        }
+    }
+
+    fn take_line(&mut self, bytes: &mut &[u8]) -> Option<Answer> {
+        let line = self.lines.take(bytes)?;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.line(&line);
+        }
+        Some(match line.text() {
+            Ok(text) => self.dialogue.line(text),
+            Err(why) => self.dialogue.malformed(why),
+        })
+    }
+
+    fn take_content(&mut self, mut content: Content, bytes: &mut &[u8]) -> Option<Answer> {
+        let before = *bytes;
+        let ended = content.take(bytes);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.content(&before[..before.len() - bytes.len()]);
+        }
+        if !ended {
+            self.content = Some(content);
+            return None;
+        }
+        if let Some(recorder) = &mut self.recorder {
+            recorder.message();
+        }
+        let (answer, mail) = self.dialogue.message(content.finish(), &Stamp::new(self.peer));
+        if let Some(mail) = mail {
+            self.spool.deposit(mail);
+        }
+        Some(answer)
+    }
+
+    fn alone(&mut self, answer: &Answer) -> Outgoing {
+        let mut outgoing = Outgoing::default();
+        self.say(answer, &mut outgoing);
+        outgoing
+    }
+
+    fn say(&mut self, answer: &Answer, outgoing: &mut Outgoing) {
+        let reply = answer.wire();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.reply(&reply);
+        }
+        outgoing.replies.extend_from_slice(reply.as_bytes());
+        match answer.next() {
+            Next::Line => {}
+            Next::Content => self.content = Some(Content::new(LARGEST)),
+            Next::Close => outgoing.close = true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
