@@ -1,10 +1,12 @@
 //! Servers that a script can talk to without any mail server installed.
 //!
-//! SMTP (RFC 5321) and submission (RFC 6409), mail kept in memory.
+//! [`Embedded`] is one that behaves well: SMTP (RFC 5321) on one port and submission (RFC 6409) on another, mail kept in memory.
 //!
 //! # Layout
 //!
 //! ```text
+//! embedded      listens on a thread of its own; options and life cycle
+//! connection    the bytes of one connection, in and out; the only other async part
 //! conversation  bytes in, replies out: puts the parts below together
 //! input         where a command line ends, where a message ends
 //! dialogue      the state machine: a command line in, an answer out
@@ -19,13 +21,18 @@
 
 mod answer;
 mod auth;
+mod connection;
 mod conversation;
 mod date;
 mod dialogue;
+mod embedded;
 mod input;
 mod mail;
 mod path;
 mod recorder;
+#[cfg(test)]
+mod tests;
 mod verb;
 
+pub use embedded::{Embedded, Options};
 pub use mail::Mail;
