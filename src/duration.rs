@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 
 /// The longest duration that is taken: a day. Longer ones are slips of the unit.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+const LONGEST: Duration = Duration::from_hours(24);
 
 /// Reads `"500ms"`, `"5s"`, `"2m"`, `"1h"`, or seconds without a unit (`"1.5"`).
 ///
@@ -49,7 +49,7 @@ fn unreadable(text: &str) -> Error {
 #[must_use]
 pub fn show(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
-    if seconds < 0.0095 && duration.subsec_micros() % 1000 != 0 {
+    if seconds < 0.0095 && !duration.subsec_micros().is_multiple_of(1000) {
         format!("{:.1} ms", seconds * 1e3)
     } else if seconds < 1.0 {
         format!("{:.0} ms", seconds * 1e3)

@@ -45,12 +45,14 @@ pub(crate) enum Kind {
     /// No connection, or a peer that never said a word.
     Unreachable,
     /// A check of the script's own failed.
+    #[cfg_attr(not(feature = "script"), expect(dead_code, reason = "scripts alone have checks of their own"))]
     Assert,
     /// The script or the call is wrong.
     Usage,
     /// The machine said no.
     Io,
     /// The session is in the middle of another operation.
+    #[cfg_attr(not(feature = "script"), expect(dead_code, reason = "Rust's borrows rule it out"))]
     Busy,
 }
 

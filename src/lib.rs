@@ -1,16 +1,79 @@
-//! Scripted mail dialogues, held against real servers.
+//! Scripted mail dialogues, held against real servers: what was sent, what had to come back, and a transcript as evidence.
+//!
+//! A dialogue is in lock-step: nothing is sent while a reply is owed or unread, unless the script says that it means to; a
+//! reply that does not match fails at once; a run that left anything unexpected is not green.
+//!
+//! There are three ways in:
+//!
+//! - The program: `mailexpect run scripts/relay.rhai`, see the README and `mailexpect reference`.
+//! - A script as a test: `assert_script!` in any `#[test]`, or `script::Case` for more say in it.
+//! - The dialogue itself, without scripts: [`Session`], which is ordinary async Rust on tokio.
+//!
+//! [`server::Embedded`] is a small SMTP and submission server to try all of them on.
+//!
+//! # Features
+//!
+//! `default = ["cli"]`; `cli` (the program) needs `script` (Rhai scripts). Without both, what is left is the dialogue, its
+//! transcript and the embedded server.
+//!
+//! # Layout
+//!
+//! A module imports from layers below it or from its own subtree; `tests/it/layers.rs` holds that.
+//!
+//! ```text
+//! L0  pure: no I/O, no async
+//!     error, outcome     what goes wrong, with its parts; what a case came to
+//!     pattern/           literal, code, regex, alternatives, end of stream; whole replies and streams
+//!     buffer, reply      received bytes; what an expectation gives back
+//!     proto/             framing and turn-taking, a file for each protocol
+//!     redact             secrets, masked before they are stored
+//!     transcript/        events of all sessions in order; one renderer
+//!     duration, suggest, target, visible
+//!
+//! L1  bytes, async on tokio
+//!     transport/         TCP, unix sockets, child processes; connecting with its report
+//!
+//! L2  dialogue
+//!     session/           send, expect and their kin; deadlines; the end that holds to account
+//!     server/            the embedded server
+//!
+//! L3  script, feature "script"
+//!     engine, library    Rhai with its limits; where modules come from
+//!     coroutine          a script runs on a stack of its own (the one place with unsafe)
+//!     bindings/          a file for each noun of the language
+//!     raise              errors to and from Rhai's
+//!     run, case          what one run shares; one file run to an outcome
+//!     check, reference   what can be known without running; the manual
+//!
+//! L4  tool, feature "cli" (report and testing come with "script")
+//!     plan               paths to scripts
+//!     report/            outcomes to text
+//!     testing            scripts as Rust tests
+//!     cli/               clap, a file for each command
+//! ```
+//!
+//! The way of a value: arguments, plan, case, bindings, session, transport, and back as transcript, outcome, report, exit
+//! code.
 
 mod buffer;
 pub mod duration;
 mod error;
+pub mod outcome;
 mod pattern;
 mod proto;
 mod redact;
 mod reply;
 pub mod server;
+mod session;
+mod target;
 pub mod transcript;
+mod transport;
 pub mod visible;
+
 pub use error::{Error, Result, Waited};
 pub use pattern::{Code, Enhanced, IntoPattern, Pattern, Regex};
 pub use proto::smtp::dot_stuff;
 pub use reply::Reply;
+pub use session::{Message, Options, Session};
+pub use transcript::Transcript;
+pub use transport::Family;

@@ -84,7 +84,7 @@ impl Reply {
     /// What the group of that name caught.
     #[must_use]
     pub fn name(&self, name: &str) -> Option<&[u8]> {
-        self.found.captures.as_ref()?.named(name)?.map(|range| &self.bytes[range])
+        self.found.captures.as_ref()?.named(name).map(|range| &self.bytes[range])
     }
 
     /// The names of the regex's groups.

@@ -51,7 +51,7 @@ enum Kind {
 /// How a pattern is found in a stream.
 #[derive(Clone, Debug)]
 pub(crate) enum Finder {
-    Literal(memmem::Finder<'static>),
+    Literal(Box<memmem::Finder<'static>>),
     Regex(StreamRegex),
     /// Only the end of the stream is wanted.
     Nothing,
@@ -144,7 +144,7 @@ impl Pattern {
 
     fn build_finder(&self) -> Result<Finder> {
         if let Kind::Literal(bytes) = &self.kind {
-            return Ok(Finder::Literal(memmem::Finder::new(bytes).into_owned()));
+            return Ok(Finder::Literal(Box::new(memmem::Finder::new(bytes).into_owned())));
         }
         let mut sources = Vec::new();
         self.push_sources(0, &mut sources);
@@ -161,7 +161,7 @@ impl Pattern {
             Kind::Code(code) => sources.push((index, code.to_regex())),
             Kind::Regex(regex) => sources.push((index, regex.source().to_owned())),
             Kind::Any(patterns) => {
-                patterns.iter().enumerate().for_each(|(index, pattern)| pattern.push_sources(index, sources))
+                patterns.iter().enumerate().for_each(|(index, pattern)| pattern.push_sources(index, sources));
             }
             Kind::Eof => {}
         }

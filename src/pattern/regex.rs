@@ -55,7 +55,7 @@ impl Regex {
     }
 
     pub(super) fn captures(&self, haystack: &[u8]) -> Option<Captures> {
-        Captures::find(&self.meta, Input::new(haystack)).map(|(_, captures)| captures)
+        Captures::find(&self.meta, &Input::new(haystack)).map(|(_, captures)| captures)
     }
 }
 
@@ -89,9 +89,9 @@ pub(crate) struct Captures(captures::Captures);
 
 impl Captures {
     /// The leftmost match and which of the patterns it is of.
-    fn find(regex: &meta::Regex, input: Input<'_>) -> Option<(usize, Self)> {
+    fn find(regex: &meta::Regex, input: &Input<'_>) -> Option<(usize, Self)> {
         let mut groups = regex.create_captures();
-        regex.search_captures(&input, &mut groups);
+        regex.search_captures(input, &mut groups);
         let pattern = groups.pattern()?.as_usize();
         Some((pattern, Self(groups)))
     }
@@ -104,11 +104,11 @@ impl Captures {
         self.0.get_group(group).map(|span| span.range())
     }
 
-    /// The group of that name; `None` if there is no such group, `Some(None)` if it took no part in the match.
-    pub(crate) fn named(&self, name: &str) -> Option<Option<Range<usize>>> {
+    /// What the group of that name caught, if there is such a group and it took part.
+    pub(crate) fn named(&self, name: &str) -> Option<Range<usize>> {
         let pattern = self.0.pattern()?;
         let group = self.0.group_info().to_index(pattern, name)?;
-        Some(self.get(group))
+        self.get(group)
     }
 
     pub(crate) fn names(&self) -> Vec<&str> {
@@ -171,7 +171,7 @@ impl StreamRegex {
 
     /// The match that ends at `end`, with its groups, given that it does not begin before `from`; and the alternative it is of.
     pub(super) fn resolve(&self, haystack: &[u8], from: usize, end: usize) -> Option<(usize, Captures)> {
-        let (pattern, captures) = Captures::find(&self.0.meta, Input::new(haystack).range(from..end))?;
+        let (pattern, captures) = Captures::find(&self.0.meta, &Input::new(haystack).range(from..end))?;
         Some((self.0.indices[pattern], captures))
     }
 }
@@ -224,7 +224,7 @@ mod tests {
     fn groups_are_found_by_number_and_by_name() {
         let captures = Regex::new(r"queued as (?P<id>[0-9A-F]+)( x)?").unwrap().captures(b"250 Ok: queued as 5A6").unwrap();
         assert_eq!(captures.get(1), Some(18..21));
-        assert_eq!(captures.named("id"), Some(Some(18..21)));
+        assert_eq!(captures.named("id"), Some(18..21));
         assert_eq!(captures.get(2), None);
         assert_eq!(captures.named("nobody"), None);
         assert_eq!((captures.len(), captures.names()), (3, vec!["id"]));

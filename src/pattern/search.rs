@@ -263,7 +263,7 @@ struct DenseRun<'a> {
 impl DenseRun<'_> {
     /// Every state that one more byte can lead to.
     fn next(&self, id: StateID) -> impl Iterator<Item = StateID> {
-        let bytes = self.dfa.byte_classes().representatives(0..=255).filter_map(|unit| unit.as_u8());
+        let bytes = self.dfa.byte_classes().representatives(0..=255).filter_map(regex_automata::util::alphabet::Unit::as_u8);
         bytes.map(move |byte| self.dfa.next_state(id, byte))
     }
 }
@@ -504,7 +504,7 @@ mod tests {
         let pairs = SOURCES.windows(3).map(|sources| Pattern::any(sources.iter().map(|source| regex(source))).unwrap());
         let literals = ["a", "ab", "\r\n", "\r\n.\r\n", "bab"].map(|literal| literal.into_pattern().unwrap());
         let patterns: Vec<_> = SOURCES.iter().map(|source| regex(source)).chain(pairs).chain(literals).collect();
-        patterns.iter().for_each(|pattern| assert!(pattern.finder().is_ok()));
+        assert!(patterns.iter().all(|pattern| pattern.finder().is_ok()));
         patterns
     });
 

@@ -19,6 +19,9 @@ pub(crate) trait Protocol: fmt::Debug + Send + Sync {
     /// Follows what is sent; returns the spans of it that are secret, and learns the secrets.
     fn sent(&mut self, bytes: &[u8], secrets: &mut Secrets) -> Vec<Range<usize>>;
 
+    /// The spans of it that would be secret if it were sent now.
+    fn secrets(&self, bytes: &[u8]) -> Vec<Range<usize>>;
+
     /// Follows what was taken of what came.
     fn received(&mut self, bytes: &[u8]);
 
@@ -35,11 +38,11 @@ pub(crate) trait Protocol: fmt::Debug + Send + Sync {
 /// Finds where the next reply ends.
 pub(crate) trait Framing {
     /// The length of the reply at the start of `held`, or `None` while it is not whole. Called again with more bytes behind
-    /// the same ones, it goes on where it was.
+    /// the same ones, it goes on where it was; after an answer it begins anew.
     fn frame(&mut self, held: &[u8]) -> Result<Option<usize>, Malformed>;
 
-    /// The first and the last thing said of a reply that the close cut short.
-    fn cut(&self) -> &'static str;
+    /// Begins anew: the bytes at the start of what is held are others than before.
+    fn restart(&mut self);
 }
 
 /// Why bytes are not a reply.
@@ -57,7 +60,7 @@ pub(crate) struct Lines {
 }
 
 /// How much of a line is looked at; no verb or secret that matters is longer.
-const LINE_HEAD: usize = 16 << 10;
+pub(crate) const LINE_HEAD: usize = 16 << 10;
 
 impl Lines {
     /// Calls `line` with each line that is now complete, its line end with it, and where its new part lies in `bytes`.

@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use super::{Framing, Lines, Malformed, Protocol, chomp};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+
+use super::{Framing, LINE_HEAD, Lines, Malformed, Protocol, chomp};
 use crate::redact::Secrets;
 use crate::visible;
 
@@ -21,10 +23,10 @@ impl Framing for Replies {
     fn frame(&mut self, held: &[u8]) -> Result<Option<usize>, Malformed> {
         while let Some(offset) = memchr::memchr(b'\n', &held[self.searched..]) {
             let range = self.line..self.searched + offset + 1;
-            let last = self.check(&held[range.clone()]).map_err(|why| Malformed { why, line: range.clone() })?;
-            if last {
-                *self = Self::default();
-                return Ok(Some(range.end));
+            let last = self.check(&held[range.clone()]).map_err(|why| Malformed { why, line: range.clone() });
+            if last != Ok(false) {
+                self.restart();
+                return last.map(|_| Some(range.end));
             }
             (self.line, self.searched) = (range.end, range.end);
         }
@@ -32,8 +34,8 @@ impl Framing for Replies {
         Ok(None)
     }
 
-    fn cut(&self) -> &'static str {
-        "the connection closed in the middle of a reply"
+    fn restart(&mut self) {
+        *self = Self::default();
     }
 }
 
@@ -71,6 +73,8 @@ pub(crate) struct Smtp {
     sent: Lines,
     received: Lines,
     closing: bool,
+    /// AUTH was refused: what looks like a response behind that is one all the same.
+    auth_refused: bool,
 }
 
 /// What a reply will be the answer to.
@@ -78,6 +82,7 @@ pub(crate) struct Smtp {
 enum Owed {
     Greeting,
     Data,
+    Chunk,
     Quit,
     Auth { mechanism: String, step: usize },
     Other,
@@ -87,8 +92,10 @@ enum Owed {
 #[derive(Debug, PartialEq, Eq)]
 enum Mode {
     Commands,
-    /// The lines of a message, up to the dot (RFC 5321 section 4.1.1.4).
-    Message,
+    /// The lines of a message, up to the dot between two CRLF (RFC 5321 section 4.1.1.4). `fresh` after a CRLF.
+    Message {
+        fresh: bool,
+    },
     /// Octets of a BDAT chunk still to come (RFC 3030).
     Chunk(usize),
     /// One line in answer to a 334 (RFC 4954 section 4).
@@ -109,14 +116,14 @@ impl Smtp {
             sent: Lines::default(),
             received: Lines::default(),
             closing: false,
+            auth_refused: false,
         }
     }
 
     /// Whether the reply to come answers AUTH: the lines sent behind it are responses, whatever they look like.
     fn is_in_auth(&self) -> Option<(&str, usize)> {
         match (&self.mode, self.owed.back()) {
-            (Mode::Response { mechanism, step }, _) => Some((mechanism, *step)),
-            (_, Some(Owed::Auth { mechanism, step })) => Some((mechanism, *step)),
+            (Mode::Response { mechanism, step }, _) | (_, Some(Owed::Auth { mechanism, step })) => Some((mechanism, *step)),
             _ => None,
         }
     }
@@ -124,14 +131,16 @@ impl Smtp {
     /// A line was sent; the span of it that is secret.
     fn sent_line(&mut self, line: &[u8], secrets: &mut Secrets) -> Option<Range<usize>> {
         let text = chomp(line);
-        if self.mode == Mode::Message {
-            if line == b".\r\n" {
+        if let Mode::Message { fresh } = &mut self.mode {
+            if *fresh && line == b".\r\n" {
                 self.owed.push_back(Owed::Other);
                 self.mode = Mode::Commands;
+            } else {
+                *fresh = line.ends_with(b"\r\n");
             }
             return None;
         }
-        let secret = self.secret(text);
+        let secret = self.secret(text, true);
         let asked_for = matches!(self.mode, Mode::Response { .. });
         let sent_ahead = secret.is_some() && initial_response(text).is_none();
         let (owed, mode) = match self.is_in_auth() {
@@ -140,25 +149,33 @@ impl Smtp {
             }
             _ => command(text),
         };
-        if let (Some(span), Owed::Auth { mechanism, step }) = (&secret, &owed) {
-            secrets.learn_sasl(mechanism, step.saturating_sub(1), &text[span.clone()]);
+        match (&secret, &owed) {
+            (Some(span), Owed::Auth { mechanism, step }) => {
+                secrets.learn_sasl(mechanism, step.saturating_sub(1), &text[span.clone()]);
+            }
+            (Some(span), _) => secrets.learn(&text[span.clone()]),
+            (None, _) => {}
         }
         self.owed.push_back(owed);
         self.mode = mode;
         secret
     }
 
-    /// The span of a line, perhaps unfinished, that is secret.
-    fn secret(&self, text: &[u8]) -> Option<Range<usize>> {
-        if self.mode == Mode::Message {
+    /// The span of a line that is secret, or of the beginning of one.
+    fn secret(&self, text: &[u8], whole: bool) -> Option<Range<usize>> {
+        if matches!(self.mode, Mode::Message { .. }) {
             return None;
         }
         if let Some(initial) = initial_response(text) {
             return Some(initial);
         }
-        let waiting = matches!(self.mode, Mode::Response { .. });
-        let ahead = !waiting && self.is_in_auth().is_some() && is_base64(text) && !is_verb(text);
-        ((waiting && text != b"*") || ahead).then_some(0..text.len()).filter(|span| !span.is_empty())
+        let asked_for = matches!(self.mode, Mode::Response { .. }) && text != b"*";
+        // A response sent ahead of the 334, or sent although there was none.
+        let unasked = match self.is_in_auth() {
+            Some(_) => is_base64(text, whole) && !is_verb(text),
+            None => self.auth_refused && whole && is_base64(text, whole) && !is_verb(text),
+        };
+        (asked_for || unasked).then_some(0..text.len()).filter(|span| !span.is_empty())
     }
 
     fn replied(&mut self, line: &[u8]) {
@@ -168,10 +185,13 @@ impl Smtp {
         }
         let owed = self.owed.pop_front();
         match (owed, text.get(..3)) {
-            (Some(Owed::Data), Some(b"354")) => self.mode = Mode::Message,
+            (Some(Owed::Data), Some(b"354")) => self.mode = Mode::Message { fresh: true },
+            // The octets of a chunk that was refused are not waited for: what is sent next are commands.
+            (Some(Owed::Chunk), Some([b'4' | b'5', ..])) if matches!(self.mode, Mode::Chunk(_)) => self.mode = Mode::Commands,
             (Some(Owed::Auth { mechanism, step }), Some(b"334")) if self.mode == Mode::Commands => {
                 self.mode = Mode::Response { mechanism, step };
             }
+            (Some(Owed::Auth { .. }), Some(code)) if code != b"334" => self.auth_refused = !code.starts_with(b"2"),
             (Some(Owed::Quit), Some([b'2', ..])) | (_, Some(b"421")) => self.closing = true,
             _ => {}
         }
@@ -207,15 +227,23 @@ impl Protocol for Smtp {
                 secret = self.sent_line(line, secrets);
             });
             if !complete {
-                secret = self.secret(lines.unfinished());
+                secret = self.secret(lines.unfinished(), false);
             }
-            if let Some(span) = secret.filter(|span| span.end > before) {
-                spans.push(start + span.start.saturating_sub(before)..start + span.end - before);
+            if let Some(span) = secret {
+                // Of a line longer than what is remembered of it, all that is new is as secret as its beginning.
+                let too_long = before.max(lines.unfinished().len()) >= LINE_HEAD;
+                let new = span.start.saturating_sub(before)..span.end.saturating_sub(before);
+                let new = if too_long { new.start..chomp(&bytes[start..end]).len() } else { new };
+                spans.extend((!new.is_empty()).then_some(start + new.start..start + new.end));
             }
             start = end;
         }
         self.sent = lines;
         spans
+    }
+
+    fn secrets(&self, bytes: &[u8]) -> Vec<Range<usize>> {
+        self.secret(chomp(bytes), true).into_iter().collect()
     }
 
     fn received(&mut self, bytes: &[u8]) {
@@ -239,7 +267,7 @@ impl Protocol for Smtp {
 
 /// What a command's reply will answer, and what may be sent behind it without waiting.
 fn command(text: &[u8]) -> (Owed, Mode) {
-    let mut words = text.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+    let mut words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let verb = words.next().unwrap_or_default().to_ascii_uppercase();
     let argument = words.next().map_or_else(String::new, |word| String::from_utf8_lossy(word).into_owned());
     match &verb[..] {
@@ -247,33 +275,51 @@ fn command(text: &[u8]) -> (Owed, Mode) {
         b"QUIT" => (Owed::Quit, Mode::Commands),
         b"AUTH" => (Owed::Auth { mechanism: argument, step: 0 }, Mode::Commands),
         b"BDAT" => match argument.parse() {
-            Ok(size) if size > 0 => (Owed::Other, Mode::Chunk(size)),
+            Ok(size) if size > 0 => (Owed::Chunk, Mode::Chunk(size)),
             _ => (Owed::Other, Mode::Commands),
         },
         _ => (Owed::Other, Mode::Commands),
     }
 }
 
-/// The span of the initial response in `AUTH mechanism response` (RFC 4954 section 4).
+/// The span of the initial response in `AUTH mechanism response` (RFC 4954 section 4), whatever blanks part the words.
 fn initial_response(text: &[u8]) -> Option<Range<usize>> {
-    let rest = text.get(5..)?;
-    if !text[..5].eq_ignore_ascii_case(b"AUTH ") {
+    let mut words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    if !words.next()?.eq_ignore_ascii_case(b"AUTH") {
         return None;
     }
-    let mechanism = rest.iter().take_while(|byte| **byte == b' ').count();
-    let behind = mechanism + rest[mechanism..].iter().position(|byte| *byte == b' ')?;
-    let response = behind + rest[behind..].iter().position(|byte| *byte != b' ')?;
-    let span = 5 + response..text.len();
-    (text[span.clone()] != b"="[..]).then_some(span)
+    let mechanism = words.next()?;
+    words.next().filter(|response| *response != b"=")?;
+    let behind = text.element_offset(mechanism.first()?)? + mechanism.len();
+    let blanks = text[behind..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    Some(behind + blanks..text.len())
 }
 
-fn is_base64(text: &[u8]) -> bool {
-    !text.is_empty() && text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(byte))
+fn is_base64(text: &[u8], whole: bool) -> bool {
+    if whole {
+        return !text.is_empty() && BASE64_STANDARD.decode(text).is_ok();
+    }
+    text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(byte))
 }
 
-/// Verbs that stand alone on a line and would pass for base64.
+/// Verbs that would pass for base64 where they stand alone on a line.
 fn is_verb(text: &[u8]) -> bool {
-    [&b"QUIT"[..], b"RSET", b"NOOP", b"DATA", b"HELP", b"STARTTLS"].iter().any(|verb| text.eq_ignore_ascii_case(verb))
+    const VERBS: [&[u8]; 13] = [
+        b"AUTH",
+        b"BDAT",
+        b"DATA",
+        b"EHLO",
+        b"ETRN",
+        b"EXPN",
+        b"HELO",
+        b"HELP",
+        b"NOOP",
+        b"QUIT",
+        b"RSET",
+        b"STARTTLS",
+        b"VRFY",
+    ];
+    VERBS.iter().any(|verb| text.eq_ignore_ascii_case(verb))
 }
 
 /// A message as DATA carries it: leading dots doubled (RFC 5321 section 4.5.2), the last line ended, and the dot.
@@ -374,7 +420,7 @@ mod tests {
         let start = [("S", "220 hi\r\n"), ("C", "DATA\r\n"), ("S", "354 go\r\n")];
         let with = |more: &[(&'static str, &'static str)]| owed_after(&[&start, more].concat());
         assert_eq!(with(&[("C", "Subject: x\r\n"), ("C", "\r\n"), ("C", "QUIT\r\n")]), 0);
-        assert_eq!(with(&[("C", "Hi\n.\n")]), 0, "a bare LF ends no message");
+        assert_eq!(with(&[("C", "Hi\n.\n"), ("C", "Hi\n.\r\n"), ("C", "Hi\r\n.\n")]), 0, "a bare LF ends no message");
         assert_eq!(with(&[("C", "Hi\r\n."), ("C", "\r\n")]), 1);
         assert_eq!(with(&[("C", "Hi\r\n.\r\n"), ("S", "250 ok\r\n"), ("C", "QUIT\r\n")]), 1);
         assert_eq!(owed_after(&[("S", "220 hi\r\n"), ("C", "DATA\r\n"), ("S", "503 no\r\n"), ("C", "RSET\r\n")]), 1);
@@ -385,6 +431,8 @@ mod tests {
         let steps = [("S", "220 hi\r\n"), ("C", "BDAT 6 LAST\r\n"), ("C", "a\r\nb"), ("C", "\r\nQUIT\r\n")];
         assert_eq!(owed_after(&steps[..3]), 1);
         assert_eq!(owed_after(&steps), 2);
+        let refused = [("S", "220 hi\r\n"), ("C", "BDAT 6 LAST\r\n"), ("S", "500 what\r\n"), ("C", "QUIT\r\n")];
+        assert_eq!(owed_after(&refused), 1);
     }
 
     #[test]
@@ -442,6 +490,13 @@ mod tests {
             "AUTH LOGIN\r\n[SECRET]\r\n[SECRET]\r\nQUIT\r\n"
         );
         assert_eq!(masked(&[("C", "AUTH PLAIN AHNh"), ("C", "bXBsZQBwYXNz\r\n")]), "AUTH PLAIN [SECRET][SECRET]\r\n");
+        let refused =
+            [("C", "AUTH LOGIN\r\n"), ("S", "503 no\r\n"), ("C", "cHBwd3d3\r\n"), ("S", "500 what\r\n"), ("C", "NOOP\r\n")];
+        assert_eq!(masked(&refused), "AUTH LOGIN\r\n[SECRET]\r\nNOOP\r\n");
+        let (head, tail) = ("x".repeat(LINE_HEAD), "y".repeat(100));
+        let long = [("C", format!("AUTH PLAIN {head}")), ("C", tail.clone()), ("C", format!("{tail}\r\n"))];
+        let long: Vec<_> = long.iter().map(|(who, bytes)| (*who, bytes.as_str())).collect();
+        assert_eq!(masked(&long), "AUTH PLAIN [SECRET][SECRET][SECRET]\r\n");
     }
 
     #[test]
@@ -461,7 +516,8 @@ mod tests {
     proptest! {
         #[test]
         fn replies_are_the_same_however_the_stream_is_cut(lines in proptest::collection::vec(("[25][05][0-9]", "[- ]", "[a-z\\r]{0,5}"), 0..6), cuts in proptest::collection::vec(0usize..60, 0..6)) {
-            let stream: String = lines.into_iter().map(|(code, separator, text)| format!("{code}{separator}{text}\r\n")).collect();
+            let lines: Vec<_> = lines.into_iter().map(|(code, separator, text)| format!("{code}{separator}{text}\r\n")).collect();
+            let stream = lines.concat();
             let stream = stream.as_bytes();
             let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(stream.len())).chain([0, stream.len()]).collect();
             cuts.sort_unstable();

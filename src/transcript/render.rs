@@ -69,7 +69,7 @@ pub(super) fn lines(events: &[Event]) -> Vec<Line> {
             What::Server(bytes) => wire(bytes, |text| push(Mark::Server, text)),
             What::Unread(bytes) => wire(bytes, |text| push(Mark::Unread, text)),
             What::Printed(text) => {
-                text.lines().for_each(|line| push(Mark::Event, format!("print: {}", visible::escape(line.as_bytes()))))
+                text.lines().for_each(|line| push(Mark::Event, format!("print: {}", visible::escape(line.as_bytes()))));
             }
             other => push(Mark::Event, happening(other)),
         }

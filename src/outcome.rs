@@ -1,0 +1,133 @@
+//! What a case produced: a verdict, and what is needed to explain it. Failure is data here; nothing is worded.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::error::{Error, Kind};
+use crate::transcript::Event;
+
+/// What running a script, or finding that it cannot run, came to.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// The script.
+    pub path: PathBuf,
+    /// The script's first comment, which is its title.
+    pub title: Option<String>,
+    /// What it came to.
+    pub verdict: Verdict,
+    /// How often something was expected or asserted.
+    pub expectations: u64,
+    /// What happened, in order.
+    pub transcript: Vec<Event>,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+/// What a case came to.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// Everything that was expected came.
+    Passed,
+    /// The script said that it does not apply here, and why.
+    Skipped(String),
+    /// Something failed, or could not be run.
+    Failed(Box<Failure>),
+    /// Somebody stopped it.
+    Interrupted(Box<Failure>),
+}
+
+/// What failed, and where in the script.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// What went wrong.
+    pub error: Error,
+    /// The place in the script, innermost.
+    pub place: Option<Place>,
+    /// The places that called it, from the inside out, each with the function it called.
+    pub calls: Vec<(String, Place)>,
+    /// The step that was under way.
+    pub step: Option<String>,
+}
+
+/// A place in a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file, as it was given or imported.
+    pub file: String,
+    /// From 1.
+    pub line: usize,
+    /// From 1, in characters.
+    pub column: usize,
+    /// The text of the line, where the file could be read.
+    pub source: Option<String>,
+}
+
+/// What the process's exit code says (and every outcome has one; the worst wins).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum ExitCode {
+    /// All passed.
+    Passed = 0,
+    /// An expectation failed.
+    Failed = 1,
+    /// A script or the command line is wrong.
+    Wrong = 2,
+    /// A server could not be reached or talked to.
+    Unreachable = 3,
+    /// Somebody stopped the run (128 and SIGINT).
+    Interrupted = 130,
+}
+
+impl Outcome {
+    /// Whether nothing failed; a skipped case did not fail.
+    #[must_use]
+    pub fn is_ok(&self) -> bool {
+        self.exit_code() == ExitCode::Passed
+    }
+
+    /// What failed, if something did.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure> {
+        match &self.verdict {
+            Verdict::Failed(failure) | Verdict::Interrupted(failure) => Some(failure),
+            Verdict::Passed | Verdict::Skipped(_) => None,
+        }
+    }
+
+    /// What it means for the process's exit code.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        match &self.verdict {
+            Verdict::Passed | Verdict::Skipped(_) => ExitCode::Passed,
+            Verdict::Interrupted(_) => ExitCode::Interrupted,
+            Verdict::Failed(failure) => failure.error.exit_code(),
+        }
+    }
+}
+
+impl Error {
+    /// The exit code that the error leads to.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        match self.kind_of() {
+            Kind::Unreachable => ExitCode::Unreachable,
+            Kind::Usage | Kind::Busy => ExitCode::Wrong,
+            _ => ExitCode::Failed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_exit_code_is_the_largest() {
+        let worst = [ExitCode::Wrong, ExitCode::Passed, ExitCode::Unreachable, ExitCode::Failed].into_iter().max();
+        assert_eq!(worst, Some(ExitCode::Unreachable));
+        assert_eq!(Error::usage("x").exit_code() as u8, 2);
+        assert_eq!(Error::new(Kind::Timeout, "x").exit_code() as u8, 1);
+        assert_eq!(Error::new(Kind::Unreachable, "x").exit_code() as u8, 3);
+    }
+}

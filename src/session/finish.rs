@@ -1,0 +1,104 @@
+//! The end of a session: a green run must have proved something.
+
+use super::Session;
+use crate::error::{Error, Kind, Result};
+use crate::transcript::{Close, Excerpt, What};
+
+impl Session {
+    /// Closes the connection, after making sure that nothing was left unexpected; [`Session::reset`] leaves without asking.
+    ///
+    /// # Errors
+    /// As [`Session::finish`].
+    pub async fn close(&mut self) -> Result<()> {
+        self.transport()?;
+        self.look().await?;
+        self.check_settled()?;
+        self.hang_up();
+        Ok(())
+    }
+
+    /// Resets the connection (RST where it is TCP), whatever is still owed.
+    ///
+    /// # Errors
+    /// A usage error where it is closed already; i/o where the system refuses.
+    pub fn reset(&mut self) -> Result<()> {
+        self.transport()?;
+        self.record_unread();
+        self.record(What::Closed(Close::ResetByClient));
+        self.protocol.waive();
+        let reset = self.transport.take().map_or(Ok(()), crate::transport::Transport::reset);
+        reset.map_err(|error| self.fault(Kind::Io, format!("the reset failed: {error}")))
+    }
+
+    /// Makes sure that nothing was left unexpected, then closes the connection if it is open.
+    ///
+    /// # Errors
+    /// Vacuous where a reply was never expected or input was left unread; closed where the peer closed and nobody expected it.
+    /// After the reply to QUIT, and after 421, the close is expected.
+    pub async fn finish(&mut self) -> Result<()> {
+        if self.transport.is_none() {
+            return Ok(());
+        }
+        // One turn of the runtime, so that what the system has received already is seen.
+        tokio::task::yield_now().await;
+        let looked = self.look().await;
+        let settled = looked.and_then(|()| self.check_settled());
+        self.hang_up();
+        settled
+    }
+
+    /// Ends the session without judging it; what is unread goes into the transcript.
+    pub fn hang_up(&mut self) {
+        if self.transport.take().is_none() {
+            return;
+        }
+        self.record_unread();
+        if self.ended.is_some() {
+            self.note_end();
+        } else {
+            self.record(What::Closed(Close::ByClient));
+        }
+    }
+
+    fn check_settled(&mut self) -> Result<()> {
+        let owed = self.protocol.owed();
+        if owed > 0 {
+            return Err(self.never_expected(owed));
+        }
+        if !self.buffer.is_empty() {
+            let error = self.fault(Kind::Vacuous, "input was left unread").expected("everything that came to be expected");
+            return Err(error.got(self.shown_held()).hint("expect it, or leave with reset()"));
+        }
+        if self.ended.is_some() && !self.end_noted && !self.protocol.is_closing() {
+            let error = self.fault(Kind::Closed, "the server closed the connection and nobody expected it");
+            return Err(error
+                .expected("an open connection")
+                .got("the close")
+                .hint("if the close is right, say so with expect_close()"));
+        }
+        Ok(())
+    }
+
+    fn never_expected(&self, owed: usize) -> Error {
+        let message = match (&self.last_sent, owed) {
+            (None, _) => "the greeting was never expected".to_owned(),
+            (Some(_), 1) => "the reply to the last command was never expected".to_owned(),
+            (Some(_), owed) => format!("{owed} replies were never expected"),
+        };
+        let error = self.fault(Kind::Vacuous, message).expected("an expectation for every reply").got(self.shown_unread());
+        error.hint("add the expect, say expect_silence(...) where no reply must come, or leave with reset()")
+    }
+
+    fn record_unread(&mut self) {
+        if !self.buffer.is_empty() {
+            let unread = self.buffer.take(self.buffer.held().len());
+            self.record(What::Unread(Excerpt::from(self.masked(unread))));
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.hang_up();
+    }
+}

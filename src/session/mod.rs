@@ -1,0 +1,229 @@
+//! A dialogue with one peer: what to send, what to expect, and the promises that hold between them.
+
+mod expect;
+mod finish;
+mod hint;
+mod options;
+mod send;
+mod wait;
+
+use bytes::Bytes;
+
+pub use options::Options;
+pub use send::Message;
+
+use crate::buffer::Buffer;
+use crate::error::{Error, Kind, Result};
+use crate::proto::Protocol;
+use crate::redact::Secrets;
+use crate::transcript::{Close, Excerpt, SessionId, Transcript, What};
+use crate::transport::Transport;
+use crate::visible;
+use std::time::Duration;
+
+/// How much of what came an error shows.
+const SHOWN: usize = 1000;
+
+/// A dialogue with one peer.
+///
+/// It is in lock-step: [`Session::send`] fails while a reply is owed or unread; [`Session::pipeline`] and
+/// [`Session::send_raw`] send ahead on purpose. Every operation has one deadline, 10 s unless set. [`Session::finish`] holds
+/// that nothing was left unexpected.
+///
+/// ```
+/// use mailexpect::{Regex, Session, server::Embedded};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = Embedded::start()?;
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let mut session = Session::connect(&server.smtp()).await?;
+/// session.expect(220).await?;
+/// session.send("EHLO client.example").await?;
+/// let reply = session.expect(250).await?;
+/// assert!(reply.lines().iter().any(|line| line.contains("PIPELINING")));
+/// session.send("MAIL FROM:<hoge@example.com>").await?;
+/// session.expect((250, "2.1.0")).await?;
+/// session.send("RCPT TO:<test-user@yahoo.co.jp>").await?;
+/// session.expect(Regex::new(r"^550 5\.7\.1 .*Relaying denied")?).await?;
+/// session.send("QUIT").await?;
+/// session.expect(221).await?;
+/// session.finish().await?;
+/// # Ok::<_, mailexpect::Error>(())
+/// # })?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Session {
+    id: SessionId,
+    peer: String,
+    /// `None` once we have closed it.
+    transport: Option<Transport>,
+    buffer: Buffer,
+    protocol: Box<dyn Protocol>,
+    secrets: Secrets,
+    transcript: Transcript,
+    timeout: Duration,
+    /// The deadline of the next operation alone.
+    within: Option<Duration>,
+    settle: Duration,
+    /// How the peer ended its side, once that was seen.
+    ended: Option<Close>,
+    /// The peer's end is in the transcript: something expected it, or failed over it.
+    end_noted: bool,
+    /// The last line that was sent, masked.
+    last_sent: Option<Bytes>,
+    expectations: u64,
+    /// A byte has come at least once.
+    heard: bool,
+}
+
+impl Session {
+    /// Connects with the default options; see [`Options::connect`].
+    ///
+    /// # Errors
+    /// Unreachable, with each address that was tried; usage for a URL that cannot be read.
+    pub async fn connect(url: &str) -> Result<Self> {
+        Options::new().connect(url).await
+    }
+
+    /// Options to connect with.
+    #[must_use]
+    pub fn options() -> Options {
+        Options::new()
+    }
+
+    /// The session's number in its transcript.
+    #[must_use]
+    pub fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// Whom it speaks with: the URL or the command.
+    #[must_use]
+    pub fn peer(&self) -> &str {
+        &self.peer
+    }
+
+    /// The protocol's name: `smtp`, `submission`, or `stream` where there is no framing.
+    #[must_use]
+    pub fn protocol(&self) -> &str {
+        self.protocol.name()
+    }
+
+    /// The deadline of each operation.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Sets the deadline of each operation from now on.
+    pub fn set_timeout(&mut self, timeout: Duration) {
+        self.timeout = timeout;
+    }
+
+    /// Sets the deadline of the next operation alone.
+    ///
+    /// `session.within(Duration::from_secs(120)).expect(250).await`
+    pub fn within(&mut self, timeout: Duration) -> &mut Self {
+        self.within = Some(timeout);
+        self
+    }
+
+    /// Sets how much may be held unread before that is an error, in bytes; 32 MiB unless set.
+    pub fn set_limit(&mut self, limit: usize) {
+        self.buffer.set_limit(limit);
+    }
+
+    /// How many replies the peer owes: one after connecting, and one for each command.
+    #[must_use]
+    pub fn owed(&self) -> usize {
+        self.protocol.owed()
+    }
+
+    /// How often something was expected.
+    #[must_use]
+    pub fn expectations(&self) -> u64 {
+        self.expectations
+    }
+
+    /// The transcript that the session writes to.
+    #[must_use]
+    pub fn transcript(&self) -> &Transcript {
+        &self.transcript
+    }
+
+    /// Whether the protocol has replies, so that `expect` takes them whole.
+    fn is_framed(&mut self) -> bool {
+        self.protocol.framing().is_some()
+    }
+
+    fn record(&self, what: What) {
+        self.transcript.record_on(self.id, what);
+    }
+
+    /// Takes bytes off the front of what is held, into the transcript.
+    fn take(&mut self, count: usize) -> Bytes {
+        let bytes = self.release(count);
+        self.record(What::Server(Excerpt::from(self.masked(bytes.clone()))));
+        bytes
+    }
+
+    /// Takes bytes off the front of what is held: they now count as received.
+    fn release(&mut self, count: usize) -> Bytes {
+        let bytes = self.buffer.take(count);
+        self.protocol.received(&bytes);
+        if let Some(framing) = self.protocol.framing() {
+            framing.restart();
+        }
+        bytes
+    }
+
+    fn masked(&self, bytes: Bytes) -> Bytes {
+        match self.secrets.mask(&bytes, &[]) {
+            std::borrow::Cow::Borrowed(_) => bytes,
+            std::borrow::Cow::Owned(masked) => masked.into(),
+        }
+    }
+
+    /// Bytes as an error shows them.
+    fn shown(&self, bytes: &[u8]) -> String {
+        visible::excerpt(&self.secrets.mask(bytes, &[]), SHOWN)
+    }
+
+    /// A reply as an error shows it: its lines, without line ends.
+    fn shown_lines(&self, bytes: &[u8]) -> String {
+        let masked = self.secrets.mask(bytes, &[]);
+        let (shown, more) = masked.split_at(masked.len().min(SHOWN));
+        let lines: Vec<_> = crate::proto::chomp(shown)
+            .split(|byte| *byte == b'\n')
+            .map(|line| visible::escape(crate::proto::chomp(line)))
+            .collect();
+        let more = if more.is_empty() { String::new() } else { format!(" ... ({} more bytes)", more.len()) };
+        format!("{}{more}", lines.join("\n"))
+    }
+
+    /// What has arrived and was not taken, as an error shows it.
+    fn shown_held(&self) -> String {
+        if self.buffer.is_empty() { "nothing".to_owned() } else { self.shown(self.buffer.held()) }
+    }
+
+    /// The same, where it is something that nobody asked for.
+    fn shown_unread(&self) -> String {
+        if self.buffer.is_empty() { "nothing yet".to_owned() } else { format!("unread: {}", self.shown(self.buffer.held())) }
+    }
+
+    /// An error on this session.
+    fn fault(&self, kind: Kind, message: impl Into<String>) -> Error {
+        let sent = self.last_sent.as_ref().map(|line| visible::excerpt(line, SHOWN));
+        Error::new(kind, message).session(format!("{}, {}", self.id, self.peer)).sent(sent)
+    }
+
+    fn transport(&mut self) -> Result<&mut Transport> {
+        if self.transport.is_none() {
+            let error = self.fault(Kind::Usage, "the session is closed");
+            return Err(error.hint("connect again for another dialogue"));
+        }
+        self.transport.as_mut().ok_or_else(|| Error::usage("the session is closed"))
+    }
+}

@@ -1,0 +1,187 @@
+//! How to open a session.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::Session;
+use crate::buffer::{Buffer, DEFAULT_LIMIT};
+use crate::error::{Error, Kind, Result};
+use crate::proto::Protocol;
+use crate::proto::smtp::Smtp;
+use crate::proto::stream::Stream;
+use crate::redact::Secrets;
+use crate::target::{Scheme, Target};
+use crate::transcript::{Transcript, What};
+use crate::transport::{Family, Process, Route, Transport, connect};
+
+/// The deadline of an operation, unless set.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the peer must be quiet before a match that could still grow is taken as it stands, unless set.
+const DEFAULT_SETTLE: Duration = Duration::from_millis(200);
+
+/// How to open a session, and what holds on it.
+///
+/// ```
+/// use std::time::Duration;
+/// use mailexpect::{Session, Transcript, server::Embedded};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = Embedded::start()?;
+/// let transcript = Transcript::new();
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let options = Session::options().timeout(Duration::from_secs(2)).transcript(transcript.clone());
+/// let mut session = options.connect(&server.smtp()).await?;
+/// session.expect(220).await?;
+/// # Ok::<_, mailexpect::Error>(())
+/// # })?;
+/// assert!(transcript.to_string().contains("S: 220 "));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Options {
+    timeout: Duration,
+    settle: Duration,
+    limit: usize,
+    route: Route,
+    transcript: Transcript,
+}
+
+impl Options {
+    /// 10 s for each operation, 32 MiB held at most, a transcript of its own.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            timeout: DEFAULT_TIMEOUT,
+            settle: DEFAULT_SETTLE,
+            limit: DEFAULT_LIMIT,
+            route: Route::default(),
+            transcript: Transcript::new(),
+        }
+    }
+
+    /// The deadline of each operation, connecting included.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How long the peer must be quiet before a regex match that could still grow is taken as it stands; 200 ms unless set.
+    #[must_use]
+    pub fn settle(mut self, settle: Duration) -> Self {
+        self.settle = settle;
+        self
+    }
+
+    /// How many bytes may be held unread.
+    #[must_use]
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// The address to connect from.
+    #[must_use]
+    pub fn source_ip(mut self, source: IpAddr) -> Self {
+        self.route.source_ip = Some(source);
+        self
+    }
+
+    /// Only addresses of this family.
+    #[must_use]
+    pub fn family(mut self, family: Family) -> Self {
+        self.route.family = Some(family);
+        self
+    }
+
+    /// The transcript to write to.
+    #[must_use]
+    pub fn transcript(mut self, transcript: Transcript) -> Self {
+        self.transcript = transcript;
+        self
+    }
+
+    /// Connects to `smtp://host:port`, `submission://host:port`, `tcp://host:port`, or `smtp+unix:///path` and its like.
+    ///
+    /// # Errors
+    /// Unreachable, with each address that was tried and what came of it; usage for a URL that cannot be read.
+    pub async fn connect(self, url: &str) -> Result<Session> {
+        let target = Target::parse(url)?;
+        let id = self.transcript.open();
+        let peer = target.to_string();
+        let record = |what| self.transcript.record_on(id, what);
+        record(What::Connecting(peer.clone()));
+        let report = |address: &str, result: &str| {
+            record(What::Attempt { address: address.to_owned(), result: result.to_owned() });
+        };
+        let transport = connect(&target, self.route, self.timeout, report).await;
+        let transport = transport.map_err(|error| error.session(format!("{id}, {peer}")))?;
+        let protocol = protocol(target.scheme);
+        Ok(self.session(id, peer, transport, protocol))
+    }
+
+    /// Starts a command and speaks with its stdin and stdout, without a shell between.
+    ///
+    /// `protocol` is `smtp` for the likes of `sendmail -bs`, or `tcp` for a plain stream.
+    ///
+    /// # Errors
+    /// Unreachable where the command cannot be started; usage for an empty command or a protocol that is not spoken.
+    pub fn pipe(self, command: &[String], protocol_name: &str) -> Result<Session> {
+        let Some((program, arguments)) = command.split_first() else {
+            return Err(Error::usage("no command to start").hint("pipe(\"sendmail -bs\")"));
+        };
+        let scheme = Target::parse(&format!("{protocol_name}://localhost:1"))?.scheme;
+        let id = self.transcript.open();
+        let peer = command.join(" ");
+        self.transcript.record_on(id, What::Connecting(peer.clone()));
+        let started = Process::start(program, arguments);
+        let result = started.as_ref().map_or_else(ToString::to_string, |_| "started".to_owned());
+        self.transcript.record_on(id, What::Attempt { address: program.clone(), result: result.clone() });
+        let process = started.map_err(|_| {
+            let error =
+                Error::new(Kind::Unreachable, format!("cannot start `{program}`")).expected("a running command").got(result);
+            error.session(format!("{id}, {peer}")).hint("look for a slip in its name, or give its whole path")
+        })?;
+        Ok(self.session(id, peer, Transport::Process(process), protocol(scheme)))
+    }
+
+    fn session(
+        self,
+        id: crate::transcript::SessionId,
+        peer: String,
+        transport: Transport,
+        protocol: Box<dyn Protocol>,
+    ) -> Session {
+        Session {
+            id,
+            peer,
+            transport: Some(transport),
+            buffer: Buffer::new(self.limit),
+            protocol,
+            secrets: Secrets::default(),
+            transcript: self.transcript,
+            timeout: self.timeout,
+            within: None,
+            settle: self.settle,
+            ended: None,
+            end_noted: false,
+            last_sent: None,
+            expectations: 0,
+            heard: false,
+        }
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn protocol(scheme: Scheme) -> Box<dyn Protocol> {
+    match scheme {
+        Scheme::Smtp | Scheme::Submission => Box::new(Smtp::new(scheme.name())),
+        Scheme::Tcp => Box::new(Stream::default()),
+    }
+}

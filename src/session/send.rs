@@ -1,0 +1,209 @@
+//! Sending: in lock-step by [`Session::send`], ahead on purpose by [`Session::pipeline`] and [`Session::send_raw`].
+
+use std::borrow::Cow;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::Poll;
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use tokio::time::timeout_at;
+
+use super::wait::{Wait, is_reset};
+use super::{SHOWN, Session};
+use crate::error::{Error, Kind, Result};
+use crate::proto::chomp;
+use crate::proto::smtp::dot_stuff;
+use crate::transcript::{Close, Excerpt, What};
+use crate::visible;
+
+/// A message for [`Session::send_message`]: text, whose line ends become CRLF, or bytes, which stay as they are.
+#[derive(Clone, Debug)]
+pub struct Message<'a>(Cow<'a, [u8]>);
+
+impl<'a> From<&'a str> for Message<'a> {
+    fn from(text: &'a str) -> Self {
+        let mut bytes = Vec::with_capacity(text.len() + 16);
+        for line in text.as_bytes().split_inclusive(|byte| *byte == b'\n') {
+            match line.strip_suffix(b"\n") {
+                Some(line) => bytes.extend_from_slice(&[line.strip_suffix(b"\r").unwrap_or(line), b"\r\n"].concat()),
+                None => bytes.extend_from_slice(line),
+            }
+        }
+        Self(bytes.into())
+    }
+}
+
+impl<'a> From<&'a [u8]> for Message<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self(bytes.into())
+    }
+}
+
+impl Session {
+    /// Sends a line, CRLF added.
+    ///
+    /// # Errors
+    /// Out of step while a reply is owed or anything that came is unread; closed; a time-out where the peer does not read.
+    pub async fn send(&mut self, line: impl AsRef<[u8]>) -> Result<()> {
+        let mut bytes = line.as_ref().to_vec();
+        bytes.extend_from_slice(b"\r\n");
+        let wait = self.begin();
+        self.check_turn(&bytes).await?;
+        self.write(bytes.into(), wait).await
+    }
+
+    /// Sends a message: leading dots doubled, the last line ended, the final dot, all in one write. It is the middle of DATA.
+    ///
+    /// # Errors
+    /// As [`Session::send`].
+    pub async fn send_message<'a>(&mut self, message: impl Into<Message<'a>>) -> Result<()> {
+        let bytes = dot_stuff(&message.into().0);
+        let wait = self.begin();
+        self.check_turn(&bytes).await?;
+        self.write(bytes.into(), wait).await
+    }
+
+    /// Sends several lines in one write, CRLF added to each, without waiting for replies in between (RFC 2920). A reply is
+    /// owed for each of them afterwards.
+    ///
+    /// # Errors
+    /// Closed; a time-out where the peer does not read.
+    pub async fn pipeline<L: AsRef<[u8]>>(&mut self, lines: impl IntoIterator<Item = L>) -> Result<()> {
+        let mut bytes = Vec::new();
+        for line in lines {
+            bytes.extend_from_slice(line.as_ref());
+            bytes.extend_from_slice(b"\r\n");
+        }
+        let wait = self.begin();
+        self.write(bytes.into(), wait).await
+    }
+
+    /// Sends bytes as they are, whoever's turn it is.
+    ///
+    /// # Errors
+    /// Closed; a time-out where the peer does not read.
+    pub async fn send_raw(&mut self, bytes: impl AsRef<[u8]>) -> Result<()> {
+        let wait = self.begin();
+        self.write(Bytes::copy_from_slice(bytes.as_ref()), wait).await
+    }
+
+    /// Says that we will send no more; the peer can still speak.
+    ///
+    /// # Errors
+    /// Closed or i/o where the connection is gone.
+    pub async fn shutdown(&mut self) -> Result<()> {
+        let transport = self.transport()?;
+        let shut = poll_fn(|cx| Pin::new(&mut *transport).poll_shutdown(cx)).await;
+        shut.map_err(|error| self.fault(Kind::Io, format!("the half-close failed: {error}")))?;
+        self.record(What::Closed(Close::HalfByClient));
+        Ok(())
+    }
+
+    /// It must be our turn: no reply owed, nothing unread.
+    async fn check_turn(&mut self, bytes: &[u8]) -> Result<()> {
+        self.look().await?;
+        if self.protocol.owed() == 0 && self.buffer.is_empty() {
+            return Ok(());
+        }
+        let spans = self.protocol.secrets(bytes);
+        let line = visible::excerpt(chomp(&self.secrets.mask(bytes, &spans)), SHOWN);
+        let owed = match (&self.last_sent, self.protocol.owed()) {
+            (_, 0) => "an expect for what came, first".to_owned(),
+            (None, _) => "an expect for the greeting, first".to_owned(),
+            (Some(_), 1) => "an expect for the reply, first".to_owned(),
+            (Some(_), owed) => format!("expects for the {owed} replies, first"),
+        };
+        let message = if self.protocol.owed() == 0 { "while input is unread" } else { "while a reply is owed" };
+        let error = self.fault(Kind::OutOfStep, format!("`{line}` was about to be sent {message}"));
+        Err(error.expected(owed).got(self.shown_unread()).hint("send ahead on purpose with pipeline([...]) or send_raw(...)"))
+    }
+
+    /// Writes all of it, while taking in what the peer says meanwhile: a peer that answers as it reads would else block, and
+    /// we with it (RFC 2920 section 3.1).
+    async fn write(&mut self, bytes: Bytes, wait: Wait) -> Result<()> {
+        let spans = self.protocol.sent(&bytes, &mut self.secrets);
+        let masked = match self.secrets.mask(&bytes, &spans) {
+            Cow::Borrowed(_) => bytes.clone(),
+            Cow::Owned(masked) => masked.into(),
+        };
+        self.last_sent = last_line(&masked).or(self.last_sent.take());
+        self.record(What::Client(Excerpt::from(masked)));
+        self.transport()?;
+        let mut at = 0;
+        while at < bytes.len() {
+            match timeout_at(wait.deadline(), self.exchange(&bytes[at..])).await {
+                Ok(Ok(written)) => at += written,
+                Ok(Err(error)) if is_reset(&error) => return Err(self.cannot_send(wait).await),
+                Ok(Err(error)) => return Err(self.fault(Kind::Io, format!("writing failed: {error}"))),
+                Err(_) => return Err(self.stuck(wait, bytes.len() - at)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes some bytes; while that cannot be done, reads.
+    async fn exchange(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        poll_fn(|cx| {
+            let Some(transport) = &mut self.transport else { return Poll::Ready(Err(io::ErrorKind::NotConnected.into())) };
+            if let Poll::Ready(written) = Pin::new(&mut *transport).poll_write(cx, bytes) {
+                return Poll::Ready(
+                    written.and_then(|count| if count == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(count) }),
+                );
+            }
+            while self.ended.is_none() && self.buffer.room().is_some() {
+                let mut room = [0; 4096];
+                let mut room = ReadBuf::new(&mut room);
+                let Some(transport) = &mut self.transport else { break };
+                match Pin::new(transport).poll_read(cx, &mut room) {
+                    Poll::Pending => break,
+                    Poll::Ready(read) => {
+                        if let Some(buffer) = self.buffer.room() {
+                            buffer.extend_from_slice(room.filled());
+                        }
+                        let count = room.filled().len();
+                        if let Err(error) = self.arrived(read.map(|()| count)) {
+                            return Poll::Ready(Err(io::Error::other(error.message().to_owned())));
+                        }
+                    }
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// The peer no longer takes anything: say what its last words were.
+    async fn cannot_send(&mut self, wait: Wait) -> Error {
+        // What it said before it closed may still be there to be read; if that fails as well, nothing is.
+        let _ = self.look().await;
+        self.ended.get_or_insert(Close::ResetByServer);
+        self.closed(wait, "a peer that still listens", None)
+    }
+
+    fn stuck(&mut self, wait: Wait, left: usize) -> Error {
+        self.record(What::TimedOut(wait.allowed));
+        self.fault(Kind::Timeout, format!("the server does not read: {left} bytes could not be sent in time"))
+            .expected("all bytes to be taken")
+            .got(self.shown_held())
+            .waited(wait.waited())
+    }
+}
+
+/// The last line of it that is not empty.
+fn last_line(masked: &Bytes) -> Option<Bytes> {
+    let line = chomp(masked).rsplit(|byte| *byte == b'\n').next()?;
+    (!line.is_empty()).then(|| masked.slice_ref(chomp(line)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_ends_of_text_become_crlf_and_bytes_stay() {
+        assert_eq!(&*Message::from("a\nb\r\nc").0, b"a\r\nb\r\nc");
+        assert_eq!(&*Message::from(&b"a\nb"[..]).0, b"a\nb");
+    }
+}

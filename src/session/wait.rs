@@ -1,0 +1,146 @@
+//! Waiting for bytes: one deadline an operation, and what is said when it runs out.
+
+use std::fmt::Display;
+use std::io;
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt as _;
+use tokio::time::{Instant, timeout_at};
+
+use super::Session;
+use crate::error::{Error, Kind, Result, Waited};
+use crate::transcript::{Close, What};
+
+/// The time an operation has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wait {
+    started: Instant,
+    pub(super) allowed: Duration,
+}
+
+impl Wait {
+    pub(super) fn new(allowed: Duration) -> Self {
+        Self { started: Instant::now(), allowed }
+    }
+
+    pub(super) fn deadline(self) -> Instant {
+        self.started + self.allowed
+    }
+
+    pub(super) fn waited(self) -> Waited {
+        Waited { elapsed: self.started.elapsed(), allowed: self.allowed }
+    }
+}
+
+/// What waiting for bytes brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arrival {
+    Bytes,
+    End,
+    Late,
+}
+
+impl Session {
+    /// Begins an operation: its deadline runs from here.
+    pub(super) fn begin(&mut self) -> Wait {
+        Wait::new(self.within.take().unwrap_or(self.timeout))
+    }
+
+    /// Begins an operation that expects something.
+    pub(super) fn begin_expecting(&mut self) -> Wait {
+        self.expectations += 1;
+        self.begin()
+    }
+
+    /// Reads once, until then at the latest.
+    pub(super) async fn fill(&mut self, until: Instant) -> Result<Arrival> {
+        if self.ended.is_some() {
+            return Ok(Arrival::End);
+        }
+        self.transport()?;
+        let (Some(transport), Some(room)) = (&mut self.transport, self.buffer.room()) else { return Err(self.too_long()) };
+        match timeout_at(until, transport.read_buf(room)).await {
+            Err(_) => Ok(Arrival::Late),
+            Ok(read) => self.arrived(read),
+        }
+    }
+
+    /// Takes note of what a read brought.
+    pub(super) fn arrived(&mut self, read: io::Result<usize>) -> Result<Arrival> {
+        match read {
+            Ok(0) => self.ended = Some(Close::ByServer),
+            Ok(count) => {
+                self.buffer.filled(count);
+                self.heard = true;
+                return Ok(Arrival::Bytes);
+            }
+            Err(error) if is_reset(&error) => self.ended = Some(Close::ResetByServer),
+            Err(error) => return Err(self.fault(Kind::Io, format!("reading failed: {error}"))),
+        }
+        Ok(Arrival::End)
+    }
+
+    /// Reads what has arrived already, without waiting.
+    pub(super) async fn look(&mut self) -> Result<()> {
+        if self.transport.is_some() && self.ended.is_none() {
+            // A deadline that has passed lets one read through: what is there is read, what is not is not waited for.
+            self.fill(Instant::now()).await?;
+        }
+        Ok(())
+    }
+
+    /// More of an answer is to come: the peer may be holding it back until what it sent is acknowledged.
+    pub(super) fn acknowledge(&self) {
+        if let Some(transport) = &self.transport {
+            transport.acknowledge();
+        }
+    }
+
+    fn too_long(&self) -> Error {
+        let limit = self.buffer.limit();
+        self.fault(Kind::TooLong, format!("more than {limit} bytes came without an end"))
+            .got(format!("{} ...", self.shown(&self.buffer.held()[..100.min(limit)])))
+            .hint("raise the session's limit (connect(url, #{limit: bytes})) if the server is right to send so much")
+    }
+
+    /// The deadline ran out.
+    pub(super) fn timed_out(&mut self, wait: Wait, wanted: impl Display) -> Error {
+        self.record(What::TimedOut(wait.allowed));
+        let (kind, message) = if self.heard {
+            (Kind::Timeout, "nothing that was expected came in time")
+        } else {
+            (Kind::Unreachable, "the server accepted the connection and never said a word")
+        };
+        let error = self.fault(kind, message).expected(wanted).got(self.shown_held()).waited(wait.waited());
+        if self.is_framed() && self.protocol.owed() == 0 {
+            return error.hint("no reply is owed: everything sent so far has been answered");
+        }
+        error.hint("give the server longer with #{timeout: \"30s\"} as the last argument, or --timeout")
+    }
+
+    /// The peer closed where something else was expected.
+    pub(super) fn closed(&mut self, wait: Wait, wanted: impl Display, cut: Option<&str>) -> Error {
+        self.note_end();
+        let how = if self.ended == Some(Close::ResetByServer) { "reset" } else { "closed" };
+        let (kind, message) = match cut {
+            Some(cut) => (Kind::Malformed, cut.to_owned()),
+            None if self.heard => (Kind::Closed, format!("the server {how} the connection and nobody expected it")),
+            None => (Kind::Unreachable, format!("the server {how} the connection and never said a word")),
+        };
+        let error = self.fault(kind, message).expected(wanted).got(self.shown_held()).waited(wait.waited());
+        error.hint("if the close is right, say so with expect_close()")
+    }
+
+    /// Writes the peer's end into the transcript, once.
+    pub(super) fn note_end(&mut self) {
+        if let (Some(end), false) = (self.ended, self.end_noted) {
+            self.end_noted = true;
+            self.record(What::Closed(end));
+        }
+    }
+}
+
+pub(super) fn is_reset(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected};
+    matches!(error.kind(), ConnectionReset | ConnectionAborted | BrokenPipe | NotConnected)
+}

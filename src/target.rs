@@ -1,0 +1,157 @@
+//! Where a dialogue goes: `smtp://host:port` and the like, as parts.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// A parsed URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) scheme: Scheme,
+    pub(crate) place: Place,
+}
+
+/// What is spoken there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    Smtp,
+    Submission,
+    Tcp,
+}
+
+/// The other end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Host { host: String, port: u16 },
+    Unix(PathBuf),
+}
+
+/// The schemes of the plan that are not spoken yet, so that the error can say so.
+const TO_COME: [&str; 11] = ["smtps", "submissions", "lmtp", "pop3", "pop3s", "imap", "imaps", "sieve", "tls", "mx", "lmtps"];
+
+impl Scheme {
+    pub(crate) const ALL: [Self; 3] = [Self::Smtp, Self::Submission, Self::Tcp];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Smtp => "smtp",
+            Self::Submission => "submission",
+            Self::Tcp => "tcp",
+        }
+    }
+
+    /// The registered port (RFC 5321, RFC 6409), where there is one.
+    fn port(self) -> Option<u16> {
+        match self {
+            Self::Smtp => Some(25),
+            Self::Submission => Some(587),
+            Self::Tcp => None,
+        }
+    }
+
+    fn parse(name: &str) -> Result<Self> {
+        let known = Self::ALL.into_iter().find(|scheme| scheme.name().eq_ignore_ascii_case(name));
+        known.ok_or_else(|| {
+            let error = Error::usage(format!("the scheme `{name}` is not spoken"));
+            if TO_COME.contains(&name.to_ascii_lowercase().as_str()) {
+                return error.hint(format!("it is planned; until then tcp:// speaks to any port without knowing {name}"));
+            }
+            error.hint("the schemes are smtp, submission, tcp, and with a socket's path smtp+unix, submission+unix, tcp+unix")
+        })
+    }
+}
+
+impl Target {
+    /// Reads `scheme://host[:port]`, `scheme://[v6]:port` or `scheme+unix:///path`.
+    pub(crate) fn parse(url: &str) -> Result<Self> {
+        let (scheme, rest) = url.split_once("://").ok_or_else(|| unreadable(url, "it has no scheme"))?;
+        if let Some(scheme) = scheme.strip_suffix("+unix") {
+            let scheme = Scheme::parse(scheme)?;
+            if !rest.starts_with('/') {
+                return Err(unreadable(url, "a socket's path begins with a slash, which makes three: smtp+unix:///run/lmtp"));
+            }
+            return Ok(Self { scheme, place: Place::Unix(Path::new(rest).to_owned()) });
+        }
+        let scheme = Scheme::parse(scheme)?;
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        if rest.contains('@') {
+            let error = Error::usage("a URL with a user or password in it");
+            return Err(error.hint("give credentials by param(...), where they can be masked"));
+        }
+        let (host, port) = split_port(rest).ok_or_else(|| unreadable(url, "its port is not a number from 1 to 65535"))?;
+        if host.is_empty() || host.contains(['/', ' ', '?', '#']) {
+            return Err(unreadable(url, "it has no host, or more than a host and a port"));
+        }
+        let port = port.or(scheme.port()).ok_or_else(|| unreadable(url, "it needs a port"))?;
+        Ok(Self { scheme, place: Place::Host { host: host.to_owned(), port } })
+    }
+}
+
+/// Host and port; the outer `None` for a port that is none.
+fn split_port(rest: &str) -> Option<(&str, Option<u16>)> {
+    let (host, port) = match rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((host, "")) => (host, None),
+        Some((host, port)) => (host, Some(port.strip_prefix(':')?)),
+        None => rest.rsplit_once(':').map_or((rest, None), |(host, port)| (host, Some(port))),
+    };
+    match port {
+        None => Some((host, None)),
+        Some(port) => port.parse().ok().filter(|port| *port > 0).map(|port| (host, Some(port))),
+    }
+}
+
+fn unreadable(url: &str, why: &str) -> Error {
+    Error::usage(format!("`{url}` is not a URL that can be connected to: {why}"))
+        .hint("write scheme://host:port, such as smtp://localhost:2525 or tcp://[::1]:2525")
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = self.scheme.name();
+        match &self.place {
+            Place::Host { host, port } if host.contains(':') => write!(f, "{scheme}://[{host}]:{port}"),
+            Place::Host { host, port } => write!(f, "{scheme}://{host}:{port}"),
+            Place::Unix(path) => write!(f, "{scheme}+unix://{}", path.display()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_read_back_as_they_were_with_their_ports() {
+        for (url, shown) in [
+            ("smtp://localhost:2525", "smtp://localhost:2525"),
+            ("smtp://mail.example/", "smtp://mail.example:25"),
+            ("SUBMISSION://127.0.0.1", "submission://127.0.0.1:587"),
+            ("tcp://[::1]:110", "tcp://[::1]:110"),
+            ("smtp://[2001:db8::1]", "smtp://[2001:db8::1]:25"),
+            ("smtp+unix:///run/smtp.sock", "smtp+unix:///run/smtp.sock"),
+        ] {
+            assert_eq!(Target::parse(url).unwrap().to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn what_is_no_url_says_why() {
+        for (url, why) in [
+            ("localhost:25", "no scheme"),
+            ("smtp://", "no host"),
+            ("smtp://host:0", "port"),
+            ("smtp://host:99999", "port"),
+            ("tcp://host", "needs a port"),
+            ("smtp://host/path", "more than a host"),
+            ("smtp+unix://run/x", "three"),
+            ("gopher://host", "`gopher` is not spoken"),
+            ("imap://host", "`imap` is not spoken"),
+            ("smtp://me:secret@host", "a user or password"),
+        ] {
+            let error = Target::parse(url).unwrap_err();
+            assert!(error.is_usage() && error.message().contains(why), "{url}: {error}");
+        }
+        assert!(!Target::parse("smtp://me:secret@host").unwrap_err().to_string().contains("secret"));
+    }
+}
