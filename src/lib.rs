@@ -6,7 +6,7 @@
 //! There are three ways in:
 //!
 //! - The program: `mailexpect run scripts/relay.rhai`, see the README and `mailexpect reference`.
-//! - A script as a test: `assert_script!` in any `#[test]`, or `script::Case` for more say in it.
+//! - A script as a test: [`assert_script!`] in any `#[test]`, or [`script::Case`] for more say in it.
 //! - The dialogue itself, without scripts: [`Session`], which is ordinary async Rust on tokio.
 //!
 //! [`server::Embedded`] is a small SMTP and submission server to try all of them on.
@@ -63,9 +63,17 @@ mod pattern;
 mod proto;
 mod redact;
 mod reply;
+#[cfg(feature = "script")]
+pub mod report;
+#[cfg(feature = "script")]
+pub mod script;
 pub mod server;
 mod session;
+#[cfg(feature = "script")]
+mod suggest;
 mod target;
+#[cfg(feature = "script")]
+pub mod testing;
 pub mod transcript;
 mod transport;
 pub mod visible;

@@ -1,0 +1,276 @@
+//! For people: a line for what passed, the whole story for what failed.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use anstyle::{AnsiColor, Style};
+
+use crate::outcome::{ExitCode, Failure, Outcome, Place, Verdict};
+use crate::script::Survey;
+use crate::transcript::{self, Event, Line, Mark};
+use crate::{duration, visible};
+
+/// How many lines of the transcript a failure shows.
+const LAST_LINES: usize = 12;
+/// How much of a transcript's line a failure shows.
+const LINE_WIDTH: usize = 400;
+
+const GOOD: Style = AnsiColor::Green.on_default().bold();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const ODD: Style = AnsiColor::Yellow.on_default().bold();
+const DIM: Style = Style::new().dimmed();
+const CLIENT: Style = AnsiColor::Cyan.on_default();
+
+/// Writes outcomes for a terminal; colours are always in the text, to be taken out where they are not wanted.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Human {
+    /// Whether whole transcripts are shown, also of what passed.
+    pub verbose: bool,
+}
+
+impl Human {
+    /// One outcome.
+    #[must_use]
+    pub fn outcome(&self, outcome: &Outcome) -> String {
+        let mut text = headline(outcome);
+        match &outcome.verdict {
+            Verdict::Failed(failure) | Verdict::Interrupted(failure) => {
+                text.push_str(&explain(failure, &outcome.path.to_string_lossy()));
+                self.transcript(&mut text, &outcome.transcript, LAST_LINES);
+                text.push('\n');
+            }
+            Verdict::Passed | Verdict::Skipped(_) if self.verbose => {
+                self.transcript(&mut text, &outcome.transcript, usize::MAX);
+            }
+            Verdict::Passed | Verdict::Skipped(_) => printed(&mut text, &outcome.transcript),
+        }
+        text
+    }
+
+    /// What looking a script over came to.
+    #[must_use]
+    pub fn survey(&self, path: &Path, survey: &Survey) -> String {
+        let name = visible::escape(path.to_string_lossy().as_bytes());
+        if survey.problems.is_empty() {
+            return format!("{GOOD}  OK{GOOD:#} {name}\n");
+        }
+        let mut text = format!("{BAD} BAD{BAD:#} {name}\n");
+        for problem in &survey.problems {
+            text.push_str(&explain(problem, &name));
+        }
+        text.push('\n');
+        text
+    }
+
+    /// The last line of a check.
+    #[must_use]
+    pub fn checked(scripts: usize, wrong: usize) -> String {
+        let noun = if scripts == 1 { "script" } else { "scripts" };
+        match wrong {
+            0 => format!("{GOOD}{scripts} {noun} checked, nothing found{GOOD:#}\n"),
+            wrong => format!("{scripts} {noun} checked, {BAD}{wrong} wrong{BAD:#}\n"),
+        }
+    }
+
+    /// A script in a list, with its parameters.
+    #[must_use]
+    pub fn listed(&self, path: &Path, survey: &Survey) -> String {
+        let mut text = visible::escape(path.to_string_lossy().as_bytes());
+        if let Some(title) = &survey.title {
+            let _ = write!(text, "  {DIM}{}{DIM:#}", visible::escape(title.as_bytes()));
+        }
+        text.push('\n');
+        for (name, default) in &survey.params {
+            let name = visible::escape(name.as_bytes());
+            let _ = match default {
+                Some(default) => writeln!(text, "    --set {name}={}", visible::escape(default.as_bytes())),
+                None if ["smtp", "submission"].contains(&name.as_str()) => {
+                    writeln!(text, "    --set {name}={name}://...  {DIM}(else the embedded server){DIM:#}")
+                }
+                None => writeln!(text, "    --set {name}=..."),
+            };
+        }
+        text
+    }
+
+    /// The first lines of a server in the foreground.
+    #[must_use]
+    pub fn serving(smtp: &str, submission: &str, user: &str, password: &str) -> String {
+        format!(
+            "serving {GOOD}{smtp}{GOOD:#} and {GOOD}{submission}{GOOD:#}\n\
+             {DIM}local domains: example.com, localhost; AUTH as {user} with password {password}; Ctrl-C ends{DIM:#}\n"
+        )
+    }
+
+    /// One event of a server's dialogue, as it happens.
+    #[must_use]
+    pub fn event(&self, event: &Event) -> String {
+        let mut text = String::new();
+        for line in transcript::lines(std::slice::from_ref(event)) {
+            let _ = writeln!(text, "{}", styled(&Line { session: event.session, ..line }, usize::MAX));
+        }
+        text
+    }
+
+    fn transcript(self, text: &mut String, events: &[Event], last: usize) {
+        let lines = transcript::lines(events);
+        let last = if self.verbose { usize::MAX } else { last };
+        let hidden = lines.len().saturating_sub(last);
+        if !lines.is_empty() && last < usize::MAX {
+            let which =
+                if hidden > 0 { format!(", the last {last} of {} lines (-v shows all)", lines.len()) } else { String::new() };
+            let _ = writeln!(text, "  {DIM}transcript{which}:{DIM:#}");
+        }
+        for line in &lines[hidden..] {
+            let _ = writeln!(text, "    {}", styled(line, if self.verbose { usize::MAX } else { LINE_WIDTH }));
+        }
+    }
+}
+
+fn headline(outcome: &Outcome) -> String {
+    let (word, style) = match &outcome.verdict {
+        Verdict::Passed => ("PASS", GOOD),
+        Verdict::Skipped(_) => ("SKIP", ODD),
+        Verdict::Failed(_) => ("FAIL", BAD),
+        Verdict::Interrupted(_) => ("STOP", ODD),
+    };
+    let path = visible::escape(outcome.path.to_string_lossy().as_bytes());
+    let mut text = format!("{style}{word}{style:#} {path} {DIM}({}){DIM:#}", duration::show(outcome.elapsed));
+    if let Some(title) = &outcome.title {
+        let _ = write!(text, "  {}", visible::escape(title.as_bytes()));
+    }
+    if let Verdict::Skipped(reason) = &outcome.verdict {
+        let _ = write!(text, "\n     {DIM}skipped: {}{DIM:#}", visible::escape(reason.as_bytes()));
+    }
+    text.push('\n');
+    text
+}
+
+/// What a passing script printed.
+fn printed(text: &mut String, events: &[Event]) {
+    for line in transcript::lines(events)
+        .iter()
+        .filter_map(|line| line.text.strip_prefix("print: ").filter(|_| line.mark == Mark::Event))
+    {
+        let _ = writeln!(text, "     {line}");
+    }
+}
+
+fn styled(line: &Line, width: usize) -> String {
+    let style = match line.mark {
+        Mark::Client => CLIENT,
+        Mark::Server => Style::new(),
+        Mark::Unread => ODD,
+        Mark::Event => DIM,
+    };
+    let shown = line.to_string();
+    match shown.char_indices().nth(width) {
+        Some((end, _)) => {
+            format!("{style}{}{style:#} {DIM}... ({} more characters){DIM:#}", &shown[..end], shown[end..].chars().count())
+        }
+        None => format!("{style}{shown}{style:#}"),
+    }
+}
+
+/// What failed, with its place under a caret and its parts behind it.
+fn explain(failure: &Failure, script: &str) -> String {
+    let source = failure.place.as_ref().and_then(|place| Some((place, place.source.as_deref()?)));
+    let path = visible::escape(script.as_bytes());
+    let title = Level::ERROR.primary_title(failure.error.message());
+    let group = match source {
+        Some((place, line)) => {
+            let span = caret(line, place.column);
+            let snippet = Snippet::source(line).line_start(place.line).path(place.file.as_str());
+            title.element(snippet.annotation(AnnotationKind::Primary.span(span)))
+        }
+        None => Group::with_title(title).element(annotate_snippets::Origin::path(path.as_str())),
+    };
+    let notes = notes(failure);
+    let group =
+        notes.iter().fold(group, |group, (name, text)| group.element(Level::NOTE.with_name(*name).message(text.as_str())));
+    let renderer = Renderer::styled().decor_style(DecorStyle::Ascii).term_width(LINE_WIDTH);
+    renderer.render(&[group]) + "\n"
+}
+
+fn notes(failure: &Failure) -> Vec<(&'static str, String)> {
+    let error = &failure.error;
+    let waited = error.time().map(|waited| waited.to_string());
+    let parts = [
+        ("step", failure.step.as_deref().map(|step| visible::escape(step.as_bytes()))),
+        ("expected", error.wanted().map(str::to_owned)),
+        ("got", error.came().map(str::to_owned)),
+        ("after", error.last_sent().map(str::to_owned)),
+        ("waited", waited),
+        ("session", error.on_session().map(str::to_owned)),
+    ];
+    let calls = failure.calls.iter().map(|(name, place)| ("called", format!("{name} at {}", at(place))));
+    let hint = error.next_step().map(|hint| ("hint", hint.to_owned()));
+    let parts = parts.into_iter().filter_map(|(name, part)| Some((name, part?)));
+    parts.chain(calls).chain(hint).collect()
+}
+
+fn at(place: &Place) -> String {
+    format!("{}:{}:{}", place.file, place.line, place.column)
+}
+
+/// The word that begins at the column, as bytes of the line.
+fn caret(line: &str, column: usize) -> std::ops::Range<usize> {
+    let start = line.char_indices().nth(column.saturating_sub(1)).map_or(line.len(), |(at, _)| at);
+    let word = line[start..].find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(line.len() - start);
+    let next = line[start..].chars().next().map_or(0, char::len_utf8);
+    start..start + word.max(next)
+}
+
+/// Counts outcomes and says at the end what they came to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+    worst: Option<ExitCode>,
+}
+
+impl Tally {
+    /// Counts one more.
+    pub fn add(&mut self, outcome: &Outcome) {
+        match outcome.verdict {
+            Verdict::Passed => self.passed += 1,
+            Verdict::Skipped(_) => self.skipped += 1,
+            Verdict::Failed(_) | Verdict::Interrupted(_) => self.failed += 1,
+        }
+        self.worst = self.worst.max(Some(outcome.exit_code()));
+    }
+
+    /// The worst exit code of all.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        self.worst.unwrap_or(ExitCode::Passed)
+    }
+
+    /// The last line of a run.
+    #[must_use]
+    pub fn line(&self, elapsed: Duration) -> String {
+        let counts = [(self.passed, "passed", GOOD), (self.failed, "failed", BAD), (self.skipped, "skipped", ODD)];
+        let counts = counts.iter().filter(|(count, ..)| *count > 0);
+        let counts: Vec<_> = counts.map(|(count, word, style)| format!("{style}{count} {word}{style:#}")).collect();
+        let counts = if counts.is_empty() { "no scripts".to_owned() } else { counts.join(", ") };
+        format!("{counts} {DIM}({}){DIM:#}\n", duration::show(elapsed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_caret_stands_under_the_word() {
+        assert_eq!(caret("s.expect(250);", 3), 2..8);
+        assert_eq!(caret("é.send(1)", 3), 3..7);
+        assert_eq!(caret("x", 1), 0..1);
+        assert_eq!(caret("+ 1", 1), 0..1);
+        assert_eq!(caret("x", 9), 1..1);
+    }
+}

@@ -1,0 +1,131 @@
+//! What scripts pass to words, as the types of the library.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use rhai::{Array, Blob, Dynamic, Map};
+
+use crate::error::{Error, Result};
+use crate::pattern::{Code, IntoPattern as _, Pattern};
+use crate::script::raise;
+use crate::session::Options;
+use crate::transport::Family;
+use crate::{duration, suggest};
+
+/// What a script may pass for a pattern.
+pub(super) fn pattern(value: Dynamic) -> Result<Pattern> {
+    let value = match value.try_cast_result::<Pattern>() {
+        Ok(pattern) => return Ok(pattern),
+        Err(value) => value,
+    };
+    if let Ok(code) = value.as_int() {
+        return Code::new(code).map(Into::into);
+    }
+    if value.is_array() {
+        return Err(Error::usage("a list where one pattern belongs").hint("expect_any([...]) takes alternatives"));
+    }
+    bytes(value, "a pattern")?.as_slice().into_pattern()
+}
+
+pub(super) fn patterns(values: Array) -> Result<Vec<Pattern>> {
+    values.into_iter().map(pattern).collect()
+}
+
+/// Text or a blob, as bytes.
+pub(super) fn bytes(value: Dynamic, what: &str) -> Result<Vec<u8>> {
+    let kind = value.type_name();
+    if value.is_string() {
+        return value.into_string().map(String::into_bytes).map_err(|kind| misfit(what, kind));
+    }
+    value.try_cast::<Blob>().ok_or_else(|| misfit(what, kind))
+}
+
+/// Seconds as a number, or text with a unit.
+pub(super) fn duration(value: &Dynamic) -> Result<Duration> {
+    if let Ok(text) = value.as_immutable_string_ref() {
+        return duration::parse(&text);
+    }
+    #[allow(clippy::cast_precision_loss, reason = "seconds that need more than 52 bits are refused as too long")]
+    let seconds = value.as_int().map(|seconds| seconds as f64).or_else(|_| value.as_float());
+    let seconds = seconds.map_err(|_| misfit("a duration", value.type_name()))?;
+    duration::from_seconds(seconds)
+        .ok_or_else(|| Error::usage(format!("{seconds} seconds is no duration")).hint("at most 24 hours, and not negative"))
+}
+
+fn misfit(what: &str, kind: &str) -> Error {
+    Error::usage(format!("{what} cannot be of type {}", raise::kind(kind)))
+        .hint("patterns are text, re(`...`), integers (reply codes) and blobs; durations are text such as \"5s\" or seconds")
+}
+
+/// What one call may be given as its last argument.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Call {
+    pub(super) timeout: Option<Duration>,
+    pub(super) keep: bool,
+}
+
+impl Call {
+    pub(super) const NONE: Self = Self { timeout: None, keep: true };
+
+    /// Reads `#{timeout: "2m"}`, and `keep` where it is allowed.
+    pub(super) fn read(options: &Map, allowed: &[&str]) -> Result<Self> {
+        let mut call = Self::NONE;
+        for (name, value) in options {
+            check_known(name, allowed)?;
+            match name.as_str() {
+                "timeout" => call.timeout = Some(duration(value)?),
+                _ => call.keep = boolean(name, value)?,
+            }
+        }
+        Ok(call)
+    }
+}
+
+fn check_known(name: &str, allowed: &[&str]) -> Result<()> {
+    if allowed.contains(&name) {
+        return Ok(());
+    }
+    let error = Error::usage(format!("there is no option `{name}` here"));
+    Err(match suggest::nearest(name, allowed.iter().copied()) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error.hint(format!("the options are {}", allowed.join(", "))),
+    })
+}
+
+fn boolean(name: &str, value: &Dynamic) -> Result<bool> {
+    value.as_bool().map_err(|_| Error::usage(format!("the option `{name}` is true or false")))
+}
+
+/// Reads the options of `connect` and `pipe`.
+pub(super) fn session_options(mut options: Options, map: &Map, allowed: &[&str]) -> Result<Options> {
+    for (name, value) in map {
+        check_known(name, allowed)?;
+        options = match name.as_str() {
+            "timeout" => options.timeout(duration(value)?),
+            "settle" => options.settle(duration(value)?),
+            "limit" => options.limit(size(value)?),
+            "source_ip" => options.source_ip(address(value)?),
+            "family" => options.family(family(value)?),
+            _ => options,
+        };
+    }
+    Ok(options)
+}
+
+fn size(value: &Dynamic) -> Result<usize> {
+    let size = value.as_int().ok().and_then(|size| usize::try_from(size).ok()).filter(|size| *size > 0);
+    size.ok_or_else(|| Error::usage("the option `limit` is a number of bytes above 0"))
+}
+
+fn address(value: &Dynamic) -> Result<IpAddr> {
+    let text = value.to_string();
+    text.parse().map_err(|_| Error::usage(format!("`{text}` is not an IP address")).hint("source_ip: \"127.0.0.9\""))
+}
+
+fn family(value: &Dynamic) -> Result<Family> {
+    match value.to_string().as_str() {
+        "4" | "ipv4" => Ok(Family::V4),
+        "6" | "ipv6" => Ok(Family::V6),
+        other => Err(Error::usage(format!("`{other}` is not a family")).hint("family: 4 or family: 6")),
+    }
+}

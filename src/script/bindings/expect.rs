@@ -1,0 +1,355 @@
+//! Expecting.
+#![allow(clippy::needless_pass_by_value, reason = "Rhai's plugin macros hand arguments over by value")]
+
+use rhai::plugin::{Dynamic, NativeCallContext, export_module};
+use rhai::{Array, Map};
+
+use super::Handle;
+use super::argument::{self, Call};
+use crate::error::{Error, Result};
+use crate::pattern::{Code, Pattern};
+use crate::reply::Reply;
+use crate::script::raise::Raised;
+use crate::session::Session;
+
+pub(super) const INTRO: &str = "On a session that speaks a protocol, `expect` takes the next whole reply and holds it against the \
+pattern; a reply that does not match fails at once. An integer is the reply code, or a class of codes (`2` is 2xx, `25` is 25x); \
+text is literal and is how the reply begins; `re(...)` is found somewhere in it. On `tcp://` and `pipe` sessions, which have no \
+framing, `expect` searches the stream and takes it to the end of the match. Each word takes `#{timeout: \"30s\"}` as its last \
+argument; without, the session's deadline holds, 10 s unless set.";
+
+const OPTIONS: [&str; 1] = ["timeout"];
+const BYTES: [&str; 2] = ["timeout", "keep"];
+
+/// How a word is called: with a pattern, and what may stand behind it.
+struct Wanted {
+    pattern: Result<Pattern>,
+    call: Result<Call>,
+}
+
+impl Wanted {
+    fn new(pattern: Dynamic) -> Self {
+        Self { pattern: argument::pattern(pattern), call: Ok(Call::NONE) }
+    }
+
+    fn any(patterns: Array) -> Self {
+        Self { pattern: argument::patterns(patterns).and_then(Pattern::any), call: Ok(Call::NONE) }
+    }
+
+    fn with(mut self, options: &Map, allowed: &[&str]) -> Self {
+        self.call = Call::read(options, allowed);
+        self
+    }
+
+    fn enhanced(pattern: &Dynamic, enhanced: &str) -> Self {
+        let code = pattern.as_int().map_err(|_| {
+            Error::usage("an enhanced status code belongs to a reply code")
+                .hint("expect(250, \"2.1.0\"); alternatives go into expect_any([...])")
+        });
+        let pattern = code.and_then(Code::new).and_then(|code| code.with_enhanced(enhanced)).map(Into::into);
+        Self { pattern, call: Ok(Call::NONE) }
+    }
+
+    /// The session with its deadline set, and the pattern.
+    fn on(self, session: &mut Session) -> Result<(&mut Session, Pattern, Call)> {
+        let (pattern, call) = (self.pattern?, self.call?);
+        let session = match call.timeout {
+            Some(timeout) => session.within(timeout),
+            None => session,
+        };
+        Ok((session, pattern, call))
+    }
+}
+
+fn expected(ctx: &NativeCallContext<'_>, session: &Handle, wanted: Wanted) -> Result<Reply, Raised> {
+    session.operate(ctx, async |session| {
+        let (session, pattern, _) = wanted.on(session)?;
+        session.expect(pattern).await
+    })
+}
+
+fn until(ctx: &NativeCallContext<'_>, session: &Handle, wanted: Wanted) -> Result<Reply, Raised> {
+    session.operate(ctx, async |session| {
+        let (session, pattern, _) = wanted.on(session)?;
+        session.expect_until(pattern).await
+    })
+}
+
+fn refuted(ctx: &NativeCallContext<'_>, session: &Handle, wanted: Wanted) -> Result<Reply, Raised> {
+    session.operate(ctx, async |session| {
+        let (session, pattern, _) = wanted.on(session)?;
+        session.refute(pattern).await
+    })
+}
+
+fn lined(ctx: &NativeCallContext<'_>, session: &Handle, wanted: Wanted) -> Result<Reply, Raised> {
+    session.operate(ctx, async |session| {
+        let (session, pattern, _) = wanted.on(session)?;
+        session.expect_line(pattern).await
+    })
+}
+
+fn searched(ctx: &NativeCallContext<'_>, session: &Handle, wanted: Wanted) -> Result<Reply, Raised> {
+    session.operate(ctx, async |session| {
+        let (session, pattern, call) = wanted.on(session)?;
+        if call.keep { session.expect_bytes(pattern).await } else { session.skip_to(pattern).await }
+    })
+}
+
+fn unordered(ctx: &NativeCallContext<'_>, session: &Handle, patterns: Array, call: Result<Call>) -> Result<Array, Raised> {
+    session.operate(ctx, async |session| {
+        if let Some(timeout) = call?.timeout {
+            session.within(timeout);
+        }
+        let replies = session.expect_unordered(argument::patterns(patterns)?).await?;
+        Ok(replies.into_iter().map(Dynamic::from).collect())
+    })
+}
+
+fn closed(ctx: &NativeCallContext<'_>, session: &Handle, call: Result<Call>) -> Result<(), Raised> {
+    session.operate(ctx, async |session| {
+        if let Some(timeout) = call?.timeout {
+            session.within(timeout);
+        }
+        session.expect_close().await
+    })
+}
+
+#[export_module]
+#[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
+pub mod words {
+    /// Takes the next whole reply, which must match; gives it back.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// s.expect(220);
+    /// s.send("EHLO client.example");
+    /// let reply = s.expect(250);
+    /// assert(reply.text.contains("PIPELINING"));
+    /// s.send("NOOP");
+    /// s.expect(re(`^250 .*Ok`), #{timeout: "30s"});
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn expect(ctx: NativeCallContext, session: &mut Handle, pattern: Dynamic) -> Result<Reply, Raised> {
+        expected(&ctx, session, Wanted::new(pattern))
+    }
+
+    /// Takes the next whole reply, which must have the code and the enhanced status code (RFC 2034), or its beginning.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// s.expect(220);
+    /// s.send("HELO client.example");
+    /// s.expect(250);
+    /// s.send("MAIL FROM:<hoge@example.com>");
+    /// s.expect(250, "2.1.0");
+    /// s.send("RCPT TO:<test-user@yahoo.co.jp>");
+    /// s.expect(55, "5.7");
+    /// ```
+    #[rhai_fn(name = "expect", return_raw)]
+    pub fn expect_enhanced(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        code: Dynamic,
+        enhanced: &str,
+    ) -> Result<Reply, Raised> {
+        expected(&ctx, session, Wanted::enhanced(&code, enhanced))
+    }
+
+    #[rhai_fn(name = "expect", return_raw)]
+    pub fn expect_with(ctx: NativeCallContext, session: &mut Handle, pattern: Dynamic, options: Map) -> Result<Reply, Raised> {
+        expected(&ctx, session, Wanted::new(pattern).with(&options, &OPTIONS))
+    }
+
+    #[rhai_fn(name = "expect", return_raw)]
+    pub fn expect_enhanced_with(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        code: Dynamic,
+        enhanced: &str,
+        options: Map,
+    ) -> Result<Reply, Raised> {
+        expected(&ctx, session, Wanted::enhanced(&code, enhanced).with(&options, &OPTIONS))
+    }
+
+    /// Takes the next whole reply, which must match one of the patterns; the reply's `index` says which, from 0. `eof()` among
+    /// them stands for the server's close.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// let reply = s.expect_any([554, 421, 220]);
+    /// assert_eq(reply.index, 2);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn expect_any(ctx: NativeCallContext, session: &mut Handle, patterns: Array) -> Result<Reply, Raised> {
+        expected(&ctx, session, Wanted::any(patterns))
+    }
+
+    #[rhai_fn(name = "expect_any", return_raw)]
+    pub fn expect_any_with(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        patterns: Array,
+        options: Map,
+    ) -> Result<Reply, Raised> {
+        expected(&ctx, session, Wanted::any(patterns).with(&options, &OPTIONS))
+    }
+
+    /// Takes replies up to and with the first that matches, which it gives back.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// s.expect(220);
+    /// s.pipeline(["NOOP", "RSET", "VRFY hoge"]);
+    /// s.expect_until(252);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn expect_until(ctx: NativeCallContext, session: &mut Handle, pattern: Dynamic) -> Result<Reply, Raised> {
+        until(&ctx, session, Wanted::new(pattern))
+    }
+
+    #[rhai_fn(name = "expect_until", return_raw)]
+    pub fn expect_until_with(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        pattern: Dynamic,
+        options: Map,
+    ) -> Result<Reply, Raised> {
+        until(&ctx, session, Wanted::new(pattern).with(&options, &OPTIONS))
+    }
+
+    /// Takes one reply for each pattern, in whatever order they come; gives them back in the order of the patterns.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// s.expect(220);
+    /// s.pipeline(["NOOP", "VRFY hoge"]);
+    /// let replies = s.expect_unordered([252, 250]);
+    /// assert_eq(replies[0].code, 252);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn expect_unordered(ctx: NativeCallContext, session: &mut Handle, patterns: Array) -> Result<Array, Raised> {
+        unordered(&ctx, session, patterns, Ok(Call::NONE))
+    }
+
+    #[rhai_fn(name = "expect_unordered", return_raw)]
+    pub fn expect_unordered_with(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        patterns: Array,
+        options: Map,
+    ) -> Result<Array, Raised> {
+        unordered(&ctx, session, patterns, Call::read(&options, &OPTIONS))
+    }
+
+    /// Takes one line, whatever it is, up to its LF.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// let line = s.expect_line();
+    /// assert(line.text.starts_with("220 "));
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn expect_line(ctx: NativeCallContext, session: &mut Handle) -> Result<Reply, Raised> {
+        session.operate(&ctx, async |session| session.line().await)
+    }
+
+    /// Takes one line, up to its LF, which must match.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// s.expect(220);
+    /// s.send("EHLO client.example");
+    /// s.expect_line("250-localhost");
+    /// s.expect(250);
+    /// ```
+    #[rhai_fn(name = "expect_line", return_raw)]
+    pub fn expect_line_matching(ctx: NativeCallContext, session: &mut Handle, pattern: Dynamic) -> Result<Reply, Raised> {
+        lined(&ctx, session, Wanted::new(pattern))
+    }
+
+    #[rhai_fn(name = "expect_line", return_raw)]
+    pub fn expect_line_with(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        pattern: Dynamic,
+        options: Map,
+    ) -> Result<Reply, Raised> {
+        lined(&ctx, session, Wanted::new(pattern).with(&options, &OPTIONS))
+    }
+
+    /// Searches the raw stream and takes it to the end of the match, whatever the protocol. The reply's `text` is the match,
+    /// `before` what came ahead of it. With `#{keep: false}` nothing ahead of the match is kept, however long it is.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// let greeting = s.expect_bytes("\r\n");
+    /// assert(greeting.before.as_string().starts_with("220 "));
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn expect_bytes(ctx: NativeCallContext, session: &mut Handle, pattern: Dynamic) -> Result<Reply, Raised> {
+        searched(&ctx, session, Wanted::new(pattern))
+    }
+
+    #[rhai_fn(name = "expect_bytes", return_raw)]
+    pub fn expect_bytes_with(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        pattern: Dynamic,
+        options: Map,
+    ) -> Result<Reply, Raised> {
+        searched(&ctx, session, Wanted::new(pattern).with(&options, &BYTES))
+    }
+
+    /// Makes sure that nothing comes for that long. What was owed until then is no longer waited for.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// s.expect(220);
+    /// s.send_raw("NOO");
+    /// s.expect_silence("50ms");
+    /// s.send_raw("P\r\n");
+    /// s.expect(250);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn expect_silence(ctx: NativeCallContext, session: &mut Handle, duration: Dynamic) -> Result<(), Raised> {
+        session.operate(&ctx, async |session| session.expect_silence(argument::duration(&duration)?).await)
+    }
+
+    /// Waits for the server's close, or reset; anything else that comes fails.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// s.expect(220);
+    /// s.send("QUIT");
+    /// s.expect(221);
+    /// s.expect_close();
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn expect_close(ctx: NativeCallContext, session: &mut Handle) -> Result<(), Raised> {
+        closed(&ctx, session, Ok(Call::NONE))
+    }
+
+    #[rhai_fn(name = "expect_close", return_raw)]
+    pub fn expect_close_with(ctx: NativeCallContext, session: &mut Handle, options: Map) -> Result<(), Raised> {
+        closed(&ctx, session, Call::read(&options, &OPTIONS))
+    }
+
+    /// Takes the next whole reply (on a plain stream the next line), which must not match; gives it back.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// s.expect(220);
+    /// s.send("RCPT TO:<test-user@yahoo.co.jp>");
+    /// s.refute(2);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn refute(ctx: NativeCallContext, session: &mut Handle, pattern: Dynamic) -> Result<Reply, Raised> {
+        refuted(&ctx, session, Wanted::new(pattern))
+    }
+
+    #[rhai_fn(name = "refute", return_raw)]
+    pub fn refute_with(ctx: NativeCallContext, session: &mut Handle, pattern: Dynamic, options: Map) -> Result<Reply, Raised> {
+        refuted(&ctx, session, Wanted::new(pattern).with(&options, &OPTIONS))
+    }
+}

@@ -1,0 +1,126 @@
+//! The words of the language, a file for each noun. A binding converts, calls, and maps the error.
+//!
+//! The doc comments here are the reference manual: `mailexpect reference` prints them.
+
+mod argument;
+mod caught;
+mod expect;
+mod pattern;
+mod reply;
+mod send;
+mod session;
+mod test;
+
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use rhai::{Module, NativeCallContext, Shared};
+
+use super::coroutine;
+use super::engine::Ended;
+use super::raise::{self, Raised, Spot};
+use crate::error::{Error, Kind, Result};
+use crate::session::Session;
+
+/// Words that belong together, with their place in the reference.
+pub(super) struct Group {
+    pub(super) title: &'static str,
+    pub(super) intro: &'static str,
+    pub(super) module: Shared<Module>,
+}
+
+/// All words, in the order of the reference.
+pub(super) fn groups() -> &'static [Group] {
+    static GROUPS: LazyLock<Vec<Group>> = LazyLock::new(|| {
+        let group = |title, intro, module: Module| Group { title, intro, module: module.into() };
+        vec![
+            group("Sessions", session::INTRO, rhai::exported_module!(session::words)),
+            group("Sending", send::INTRO, rhai::exported_module!(send::words)),
+            group("Expecting", expect::INTRO, rhai::exported_module!(expect::words)),
+            group("Patterns and bytes", pattern::INTRO, rhai::exported_module!(pattern::words)),
+            group("Replies", reply::INTRO, rhai::exported_module!(reply::words)),
+            group("Tests", test::INTRO, rhai::exported_module!(test::words)),
+            group("Caught errors", caught::INTRO, rhai::exported_module!(caught::words)),
+        ]
+    });
+    &GROUPS
+}
+
+/// A session as scripts hold it. Its insides are taken out for the length of an operation, so that a second one meanwhile is
+/// an error and not a deadlock.
+#[derive(Clone, Debug)]
+pub(super) struct Handle(Arc<Mutex<Slot>>);
+
+/// What a handle holds.
+#[derive(Debug)]
+struct Slot {
+    /// `None` while an operation has it.
+    session: Option<Box<Session>>,
+    /// Where the last operation is written, for what turns out at the end.
+    last: Option<Spot>,
+}
+
+impl Handle {
+    pub(super) fn new(session: Session) -> Self {
+        Self(Arc::new(Mutex::new(Slot { session: Some(Box::new(session)), last: None })))
+    }
+
+    fn slot(&self) -> std::sync::MutexGuard<'_, Slot> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the session out until the guard is dropped.
+    pub(super) fn take(&self) -> Result<Taken> {
+        let session = self.slot().session.take();
+        let session = session.ok_or_else(|| {
+            Error::new(Kind::Busy, "the session is in the middle of another operation")
+                .hint("use a session from one place at a time")
+        })?;
+        Ok(Taken { session: Some(session), handle: self.clone() })
+    }
+
+    /// Where the last operation is written.
+    pub(super) fn last(&self) -> Option<Spot> {
+        self.slot().last.clone()
+    }
+
+    /// Reads or sets something that takes no waiting.
+    fn with<T>(&self, context: &NativeCallContext<'_>, read: impl FnOnce(&mut Session) -> T) -> Result<T, Raised> {
+        let mut taken = self.take().map_err(|error| raise::raise(context, error))?;
+        taken.session().map(read).map_err(|error| raise::raise(context, error))
+    }
+
+    /// Runs an operation to its end, suspending the script while it waits.
+    fn operate<T>(
+        &self,
+        context: &NativeCallContext<'_>,
+        operation: impl AsyncFnOnce(&mut Session) -> Result<T>,
+    ) -> Result<T, Raised> {
+        let mut taken = self.take().map_err(|error| raise::raise(context, error))?;
+        self.slot().last = Some(Spot::of(context));
+        let outcome = wait(context, async { operation(taken.session()?).await })?;
+        outcome.map_err(|error| raise::raise(context, error))
+    }
+}
+
+/// A session out of its handle; dropping this puts it back, whatever became of the operation.
+pub(super) struct Taken {
+    session: Option<Box<Session>>,
+    handle: Handle,
+}
+
+impl Taken {
+    pub(super) fn session(&mut self) -> Result<&mut Session> {
+        self.session.as_deref_mut().ok_or_else(|| Error::usage("the session is gone"))
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.handle.slot().session = self.session.take();
+    }
+}
+
+/// Waits for a future; where the script is to stop meanwhile, ends it.
+fn wait<F: Future>(context: &NativeCallContext<'_>, future: F) -> Result<F::Output, Raised> {
+    coroutine::wait(future).map_err(|stop| raise::end(context, Ended::Stopped(stop)))
+}

@@ -1,0 +1,161 @@
+//! Patterns that are no plain text, and bytes.
+#![allow(clippy::needless_pass_by_value, reason = "Rhai's plugin macros hand arguments over by value")]
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use rhai::Blob;
+use rhai::plugin::{Dynamic, NativeCallContext, export_module};
+
+use super::argument;
+use crate::error::{Error, Result};
+use crate::pattern::{Code, Pattern};
+use crate::script::raise::{Raised, raise};
+
+pub(super) const INTRO: &str = "Text is a literal pattern and is sent as UTF-8. In text between double quotes the escapes of Rhai hold \
+(`\\r`, `\\n`, `\\x41` as a character); between backticks a backslash is a backslash and `${...}` puts in a value. A blob holds bytes \
+that are not text.";
+
+fn unhex(text: &str) -> Option<Blob> {
+    let digits: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    if !digits.len().is_multiple_of(2) {
+        return None;
+    }
+    digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+}
+
+fn latin1(text: &str) -> Result<Blob> {
+    let wide = |character| {
+        Error::usage(format!("`{character}` is not one byte")).hint("bytes(...) takes characters up to \\xff; or use hex(...)")
+    };
+    text.chars().map(|character| u8::try_from(character).map_err(|_| wide(character))).collect()
+}
+
+fn decoded(text: &str) -> Result<String> {
+    let not = |what: &str| Error::usage(format!("the text is not {what}"));
+    let bytes = BASE64_STANDARD.decode(text.trim()).map_err(|_| not("base64 (RFC 4648)"))?;
+    String::from_utf8(bytes).map_err(|_| not("base64 of UTF-8").hint("base64_bytes(...) gives the bytes"))
+}
+
+fn decoded_bytes(text: &str) -> Result<Blob> {
+    BASE64_STANDARD.decode(text.trim()).map_err(|_| Error::usage("the text is not base64 (RFC 4648)"))
+}
+
+#[export_module]
+#[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
+pub mod words {
+    /// A regex on bytes, found anywhere in a reply: the syntax of the `regex` crate without Unicode classes. `.` stops at line
+    /// ends, `^` and `$` are at the start and end of each line, `\A` and `\z` at those of the reply, which is seen without its
+    /// last line end. Write it between backticks.
+    ///
+    /// In a stream, a match that could still grow waits for the next byte, for the end of the stream, or for the peer to be
+    /// quiet for the session's `settle` time, so that results do not depend on how the bytes were cut into packets.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// let greeting = s.expect(re(`^220 (?P<host>\S+) ESMTP`));
+    /// assert_eq(greeting["host"], "localhost");
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn re(ctx: NativeCallContext, regex: &str) -> Result<Pattern, Raised> {
+        Pattern::regex(regex).map_err(|error| raise(&ctx, error))
+    }
+
+    /// A reply code, or a class of codes such as `"25x"` or `"5xx"`, for lists of alternatives.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// s.expect_any([code("5xx"), code("220")]);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn code(ctx: NativeCallContext, code: &str) -> Result<Pattern, Raised> {
+        Code::parse(code).map(Into::into).map_err(|error| raise(&ctx, error))
+    }
+
+    /// A reply code with an enhanced status code, for lists of alternatives.
+    ///
+    /// ```rhai
+    /// let refused = [code("55x", "5.7.1"), code("503", "5.5.1")];
+    /// let s = connect();
+    /// s.expect(220);
+    /// s.send("RCPT TO:<test-user@yahoo.co.jp>");
+    /// s.expect_any(refused);
+    /// ```
+    #[rhai_fn(name = "code", return_raw)]
+    pub fn code_enhanced(ctx: NativeCallContext, code: &str, enhanced: &str) -> Result<Pattern, Raised> {
+        let code = Code::parse(code).and_then(|code| code.with_enhanced(enhanced));
+        code.map(Into::into).map_err(|error| raise(&ctx, error))
+    }
+
+    /// The server's close, as one of several alternatives; alone, `expect_close()` says it better.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// s.expect(220);
+    /// s.send("QUIT");
+    /// s.expect_any([221, eof()]);
+    /// ```
+    pub fn eof() -> Pattern {
+        Pattern::eof()
+    }
+
+    /// Text as bytes, one for each character up to `\xff` (Latin-1).
+    ///
+    /// ```rhai
+    /// assert_eq(bytes("\xe9\x00").len(), 2);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn bytes(ctx: NativeCallContext, text: &str) -> Result<Blob, Raised> {
+        latin1(text).map_err(|error| raise(&ctx, error))
+    }
+
+    /// Bytes from hexadecimal digits; blanks between them are ignored.
+    ///
+    /// ```rhai
+    /// assert_eq(hex("0d 0a"), bytes("\r\n"));
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn hex(ctx: NativeCallContext, digits: &str) -> Result<Blob, Raised> {
+        let wrong = || Error::usage(format!("`{digits}` is not hexadecimal")).hint("two digits a byte: hex(\"0d 0a\")");
+        unhex(digits).ok_or_else(|| raise(&ctx, wrong()))
+    }
+
+    /// Text or bytes as base64 (RFC 4648), without line breaks.
+    ///
+    /// ```rhai
+    /// assert_eq(base64("hoge@example.com"), "aG9nZUBleGFtcGxlLmNvbQ==");
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn base64(ctx: NativeCallContext, data: Dynamic) -> Result<String, Raised> {
+        let bytes = argument::bytes(data, "what to encode").map_err(|error| raise(&ctx, error))?;
+        Ok(BASE64_STANDARD.encode(bytes))
+    }
+
+    /// The text that base64 stands for.
+    ///
+    /// ```rhai
+    /// assert_eq(base64_decode("VXNlcm5hbWU6"), "Username:");
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn base64_decode(ctx: NativeCallContext, text: &str) -> Result<String, Raised> {
+        decoded(text).map_err(|error| raise(&ctx, error))
+    }
+
+    /// The bytes that base64 stands for.
+    ///
+    /// ```rhai
+    /// assert_eq(base64_bytes("AP8="), hex("00ff"));
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn base64_bytes(ctx: NativeCallContext, text: &str) -> Result<Blob, Raised> {
+        decoded_bytes(text).map_err(|error| raise(&ctx, error))
+    }
+
+    #[rhai_fn(name = "to_string", pure)]
+    pub fn pattern_to_string(pattern: &mut Pattern) -> String {
+        pattern.to_string()
+    }
+
+    #[rhai_fn(name = "to_debug", pure)]
+    pub fn pattern_to_debug(pattern: &mut Pattern) -> String {
+        pattern.to_string()
+    }
+}

@@ -1,0 +1,111 @@
+//! What an expectation gives back.
+#![allow(clippy::needless_pass_by_value, reason = "Rhai's plugin macros hand arguments over by value")]
+
+use rhai::plugin::{Dynamic, NativeCallContext, export_module};
+use rhai::{Array, Blob};
+
+use crate::error::Error;
+use crate::reply::Reply;
+use crate::script::raise::{Raised, raise};
+use crate::visible;
+
+pub(super) const INTRO: &str = "What an expectation gives back: a whole reply, a line, or a stretch of a stream. What a regex's groups \
+caught is had by number (`r[1]`) and by name (`r[\"id\"]`); `()` stands for a group that took no part.";
+
+fn text(bytes: &[u8]) -> Dynamic {
+    String::from_utf8_lossy(bytes).into_owned().into()
+}
+
+#[export_module]
+#[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
+pub mod words {
+    /// The reply as it came, all its lines, without the last line end; for a stream, the match. Bytes that are not UTF-8 become
+    /// U+FFFD; `bytes` has them as they are.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// assert(s.expect(220).text.starts_with("220 localhost"));
+    /// ```
+    #[rhai_fn(get = "text", pure)]
+    pub fn text_of(reply: &mut Reply) -> String {
+        reply.text().into_owned()
+    }
+
+    /// The lines of `text`, without their line ends.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// s.expect(220);
+    /// s.send("EHLO client.example");
+    /// assert("250-PIPELINING" in s.expect(250).lines);
+    /// ```
+    #[rhai_fn(get = "lines", pure)]
+    pub fn lines(reply: &mut Reply) -> Array {
+        reply.lines().into_iter().map(Into::into).collect()
+    }
+
+    /// The reply code as an integer, `()` where there is none.
+    #[rhai_fn(get = "code", pure)]
+    pub fn code(reply: &mut Reply) -> Dynamic {
+        reply.code().map_or(Dynamic::UNIT, |code| i64::from(code).into())
+    }
+
+    /// The enhanced status code as text (`"5.7.1"`), `()` where there is none.
+    #[rhai_fn(get = "enhanced", pure)]
+    pub fn enhanced(reply: &mut Reply) -> Dynamic {
+        reply.enhanced().map_or(Dynamic::UNIT, |enhanced| enhanced.to_string().into())
+    }
+
+    /// Everything that was taken, as a blob, line ends and all.
+    #[rhai_fn(get = "bytes", pure)]
+    pub fn bytes_of(reply: &mut Reply) -> Blob {
+        reply.bytes().to_vec()
+    }
+
+    /// What came ahead of the match in a stream, as a blob; empty for a whole reply.
+    #[rhai_fn(get = "before", pure)]
+    pub fn before(reply: &mut Reply) -> Blob {
+        reply.before().to_vec()
+    }
+
+    /// Which of several alternatives matched, from 0.
+    #[rhai_fn(get = "index", pure)]
+    pub fn index(reply: &mut Reply) -> i64 {
+        i64::try_from(reply.index()).unwrap_or(i64::MAX)
+    }
+
+    /// What a regex's group caught, by number: `r[1]`; `r[0]` is the whole match.
+    #[rhai_fn(index_get, return_raw, pure)]
+    pub fn group(ctx: NativeCallContext, reply: &mut Reply, group: i64) -> Result<Dynamic, Raised> {
+        if let Some(group) = usize::try_from(group).ok().filter(|group| *group < reply.groups()) {
+            Ok(reply.get(group).map_or(Dynamic::UNIT, text))
+        } else {
+            let groups = reply.groups();
+            let error = Error::usage(format!("there is no group {group}"));
+            Err(raise(
+                &ctx,
+                error.hint(format!("the pattern has {groups} groups, with the whole match as 0; only re(...) has any")),
+            ))
+        }
+    }
+
+    /// What a regex's group caught, by name: `r["id"]` for `(?P<id>...)`.
+    #[rhai_fn(index_get, return_raw, pure)]
+    pub fn group_named(ctx: NativeCallContext, reply: &mut Reply, name: &str) -> Result<Dynamic, Raised> {
+        if !reply.names().contains(&name) {
+            let error = Error::usage(format!("there is no group `{}`", visible::escape(name.as_bytes())));
+            return Err(raise(&ctx, error.hint(format!("the pattern's named groups are: {}", reply.names().join(", ")))));
+        }
+        Ok(reply.name(name).map_or(Dynamic::UNIT, text))
+    }
+
+    #[rhai_fn(name = "to_string", pure)]
+    pub fn reply_to_string(reply: &mut Reply) -> String {
+        reply.text().into_owned()
+    }
+
+    #[rhai_fn(name = "to_debug", pure)]
+    pub fn reply_to_debug(reply: &mut Reply) -> String {
+        visible::escape(reply.text().as_bytes())
+    }
+}

@@ -1,0 +1,144 @@
+//! Sending.
+#![allow(clippy::needless_pass_by_value, reason = "Rhai's plugin macros hand arguments over by value")]
+
+use rhai::plugin::{Dynamic, NativeCallContext, export_module};
+use rhai::{Array, Map};
+
+use super::Handle;
+use super::argument::{self, Call};
+use crate::error::Result;
+use crate::script::raise::Raised;
+use crate::session::{Message, Session};
+
+pub(super) const INTRO: &str = "Sending is in lock-step: `send` and `send_message` fail while a reply is owed or anything that came \
+is unread, and say what. `pipeline` and `send_raw` are how a script says that it means to run ahead. Nothing refuses to send what \
+breaks a protocol's rules. Text is sent as UTF-8; a blob (see `bytes` and `hex`) goes out as it is. Each word takes \
+`#{timeout: \"30s\"}` as its last argument.";
+
+const OPTIONS: [&str; 1] = ["timeout"];
+
+fn set(session: &mut Session, call: Call) -> &mut Session {
+    match call.timeout {
+        Some(timeout) => session.within(timeout),
+        None => session,
+    }
+}
+
+async fn line(session: &mut Session, line: Dynamic, call: Result<Call>) -> Result<()> {
+    let line = argument::bytes(line, "a line")?;
+    set(session, call?).send(line).await
+}
+
+async fn raw(session: &mut Session, bytes: Dynamic, call: Result<Call>) -> Result<()> {
+    let bytes = argument::bytes(bytes, "what to send")?;
+    set(session, call?).send_raw(bytes).await
+}
+
+async fn lines(session: &mut Session, lines: Array, call: Result<Call>) -> Result<()> {
+    let lines = lines.into_iter().map(|line| argument::bytes(line, "a line")).collect::<Result<Vec<_>>>()?;
+    set(session, call?).pipeline(lines).await
+}
+
+async fn message(session: &mut Session, message: Dynamic, call: Result<Call>) -> Result<()> {
+    let is_text = message.is_string();
+    let bytes = argument::bytes(message, "a message")?;
+    let session = set(session, call?);
+    match std::str::from_utf8(&bytes) {
+        Ok(text) if is_text => session.send_message(Message::from(text)).await,
+        _ => session.send_message(Message::from(bytes.as_slice())).await,
+    }
+}
+
+#[export_module]
+#[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
+pub mod words {
+    /// Sends a line, CRLF added.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// s.expect(220);
+    /// s.send("EHLO client.example");
+    /// s.expect(250);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn send(ctx: NativeCallContext, session: &mut Handle, line: Dynamic) -> Result<(), Raised> {
+        session.operate(&ctx, async |session| super::line(session, line, Ok(Call::NONE)).await)
+    }
+
+    #[rhai_fn(name = "send", return_raw)]
+    pub fn send_with(ctx: NativeCallContext, session: &mut Handle, line: Dynamic, options: Map) -> Result<(), Raised> {
+        session.operate(&ctx, async |session| super::line(session, line, Call::read(&options, &OPTIONS)).await)
+    }
+
+    /// Sends exactly these bytes, whoever's turn it is: half a line, a bare LF, several commands.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// s.expect(220);
+    /// s.send_raw("NOOP\r\n");
+    /// s.expect(250);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn send_raw(ctx: NativeCallContext, session: &mut Handle, bytes: Dynamic) -> Result<(), Raised> {
+        session.operate(&ctx, async |session| raw(session, bytes, Ok(Call::NONE)).await)
+    }
+
+    #[rhai_fn(name = "send_raw", return_raw)]
+    pub fn send_raw_with(ctx: NativeCallContext, session: &mut Handle, bytes: Dynamic, options: Map) -> Result<(), Raised> {
+        session.operate(&ctx, async |session| raw(session, bytes, Call::read(&options, &OPTIONS)).await)
+    }
+
+    /// Sends several lines in one write (RFC 2920). Each owes a reply, to be expected one by one.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// s.expect(220);
+    /// s.send("EHLO client.example");
+    /// s.expect(250);
+    /// s.pipeline(["MAIL FROM:<hoge@example.com>", "RCPT TO:<hoge@example.com>", "RSET"]);
+    /// s.expect(250);
+    /// s.expect(250);
+    /// s.expect(250);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn pipeline(ctx: NativeCallContext, session: &mut Handle, lines: Array) -> Result<(), Raised> {
+        session.operate(&ctx, async |session| super::lines(session, lines, Ok(Call::NONE)).await)
+    }
+
+    #[rhai_fn(name = "pipeline", return_raw)]
+    pub fn pipeline_with(ctx: NativeCallContext, session: &mut Handle, lines: Array, options: Map) -> Result<(), Raised> {
+        session.operate(&ctx, async |session| super::lines(session, lines, Call::read(&options, &OPTIONS)).await)
+    }
+
+    /// Sends a message after the 354 of DATA: leading dots doubled, the last line ended, the final dot, in one write. The line
+    /// ends of text become CRLF; a blob stays as it is.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// s.expect(220);
+    /// s.send("EHLO client.example");
+    /// s.expect(250);
+    /// s.send("MAIL FROM:<hoge@example.com>");
+    /// s.expect(250);
+    /// s.send("RCPT TO:<hoge@example.com>");
+    /// s.expect(250);
+    /// s.send("DATA");
+    /// s.expect(354);
+    /// s.send_message("Subject: hello\n\nHow are you?\n");
+    /// s.expect(250);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn send_message(ctx: NativeCallContext, session: &mut Handle, message: Dynamic) -> Result<(), Raised> {
+        session.operate(&ctx, async |session| super::message(session, message, Ok(Call::NONE)).await)
+    }
+
+    #[rhai_fn(name = "send_message", return_raw)]
+    pub fn send_message_with(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        message: Dynamic,
+        options: Map,
+    ) -> Result<(), Raised> {
+        session.operate(&ctx, async |session| super::message(session, message, Call::read(&options, &OPTIONS)).await)
+    }
+}

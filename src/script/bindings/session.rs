@@ -1,0 +1,167 @@
+//! Sessions: opening, setting, ending.
+#![allow(clippy::needless_pass_by_value, reason = "Rhai's plugin macros hand arguments over by value")]
+
+use rhai::plugin::{Dynamic, NativeCallContext, export_module};
+use rhai::{Array, Map};
+
+use super::{Handle, argument, wait};
+use crate::error::{Error, Result};
+use crate::script::raise::{Raised, raise};
+use crate::script::run::Run;
+
+pub(super) const INTRO: &str = "A session is a dialogue with one peer. It knows whether a reply is owed: one after connecting, \
+one for each command. When the script ends, each session still open is held to account: a reply that was never expected, input \
+left unread, or a close that nobody expected fails the script. After the reply to QUIT, and after 421, the close is expected.";
+
+const CONNECT: [&str; 5] = ["timeout", "settle", "limit", "source_ip", "family"];
+const PIPE: [&str; 4] = ["timeout", "settle", "limit", "protocol"];
+
+fn open(ctx: &NativeCallContext<'_>, url: Option<&str>, options: &Map) -> Result<Handle, Raised> {
+    let opened = wait(ctx, async {
+        let run = Run::current()?;
+        let options = argument::session_options(run.options(), options, &CONNECT)?;
+        let url = match url {
+            Some(url) => url.to_owned(),
+            None => run.param("smtp")?.unwrap_or_default(),
+        };
+        Ok::<_, Error>(run.adopt(options.connect(&url).await?))
+    })?;
+    opened.map_err(|error| raise(ctx, error))
+}
+
+fn words_of(command: Dynamic) -> Result<Vec<String>> {
+    match command.into_typed_array::<String>() {
+        Ok(words) => Ok(words),
+        Err(_) => Err(Error::usage("a command is text, or a list of text")),
+    }
+}
+
+fn start(command: Vec<String>, options: &Map) -> Result<Handle> {
+    let run = Run::current()?;
+    if !run.settings.allow_run {
+        let error = Error::usage("this script may not start a process");
+        return Err(error.hint("scripts are sandboxed; give --allow-run if you trust it"));
+    }
+    let protocol = options.get("protocol").map_or_else(|| "tcp".to_owned(), ToString::to_string);
+    let options = argument::session_options(run.options(), options, &PIPE)?;
+    // Spawning needs the runtime, not a wait.
+    options.pipe(&command, &protocol).map(|session| run.adopt(session))
+}
+
+#[export_module]
+#[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
+pub mod words {
+    /// Connects to a server: `smtp://host:port`, `submission://host:port`, `tcp://host:port` (a plain stream without framing),
+    /// or a unix socket as `smtp+unix:///path`. Each address of the host is tried in order, and recorded.
+    ///
+    /// ```rhai
+    /// let s = connect(param("smtp"));
+    /// s.expect(220);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn connect(ctx: NativeCallContext, url: &str) -> Result<Handle, Raised> {
+        open(&ctx, Some(url), &Map::new())
+    }
+
+    /// Connects with options: `timeout` (of each operation, `"10s"`), `source_ip`, `family` (4 or 6), `limit` (bytes that may be
+    /// held unread, 32 MiB) and `settle` (how long the peer must be quiet before a regex match in a stream that could still grow
+    /// is taken as it stands, `"200ms"`).
+    ///
+    /// ```rhai
+    /// let s = connect(param("smtp"), #{timeout: "5s", source_ip: "127.0.0.9"});
+    /// s.expect(220);
+    /// ```
+    #[rhai_fn(name = "connect", return_raw)]
+    pub fn connect_with(ctx: NativeCallContext, url: &str, options: Map) -> Result<Handle, Raised> {
+        open(&ctx, Some(url), &options)
+    }
+
+    /// Connects to the target `smtp`: the one given by `--set smtp=...`, or the embedded server.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// s.expect(220);
+    /// ```
+    #[rhai_fn(name = "connect", return_raw)]
+    pub fn connect_default(ctx: NativeCallContext) -> Result<Handle, Raised> {
+        open(&ctx, None, &Map::new())
+    }
+
+    /// Starts a command and speaks with its stdin and stdout. The words of the command are parted at blanks, or given as a list;
+    /// there is no shell. Needs `--allow-run`.
+    ///
+    /// ```rhai,ignore
+    /// let s = pipe("sendmail -bs", #{protocol: "smtp"});
+    /// s.expect(220);
+    /// ```
+    #[rhai_fn(name = "pipe", return_raw)]
+    pub fn pipe_with(ctx: NativeCallContext, command: &str, options: Map) -> Result<Handle, Raised> {
+        let command = command.split_whitespace().map(str::to_owned).collect();
+        start(command, &options).map_err(|error| raise(&ctx, error))
+    }
+
+    #[rhai_fn(name = "pipe", return_raw)]
+    pub fn pipe(ctx: NativeCallContext, command: &str) -> Result<Handle, Raised> {
+        pipe_with(ctx, command, Map::new())
+    }
+
+    #[rhai_fn(name = "pipe", return_raw)]
+    pub fn pipe_list(ctx: NativeCallContext, command: Array) -> Result<Handle, Raised> {
+        pipe_list_with(ctx, command, Map::new())
+    }
+
+    #[rhai_fn(name = "pipe", return_raw)]
+    pub fn pipe_list_with(ctx: NativeCallContext, command: Array, options: Map) -> Result<Handle, Raised> {
+        let started = words_of(command.into()).and_then(|command| start(command, &options));
+        started.map_err(|error| raise(&ctx, error))
+    }
+
+    /// Closes the connection, after making sure that no reply is owed and nothing is unread.
+    #[rhai_fn(return_raw)]
+    pub fn close(ctx: NativeCallContext, session: &mut Handle) -> Result<(), Raised> {
+        session.operate(&ctx, async |session| session.close().await)
+    }
+
+    /// Says that no more will be sent (half-close); the server can still speak.
+    #[rhai_fn(return_raw)]
+    pub fn shutdown(ctx: NativeCallContext, session: &mut Handle) -> Result<(), Raised> {
+        session.operate(&ctx, async |session| session.shutdown().await)
+    }
+
+    /// Resets the connection (RST), whatever is owed or unread. This is how a script leaves in the middle of a dialogue.
+    #[rhai_fn(return_raw)]
+    pub fn reset(ctx: NativeCallContext, session: &mut Handle) -> Result<(), Raised> {
+        session.operate(&ctx, async |session| session.reset())
+    }
+
+    /// The deadline of each operation, in seconds.
+    #[rhai_fn(get = "timeout", return_raw)]
+    pub fn timeout(ctx: NativeCallContext, session: &mut Handle) -> Result<f64, Raised> {
+        session.with(&ctx, |session| session.timeout().as_secs_f64())
+    }
+
+    /// Sets the deadline of each operation from now on: `s.timeout = "5s"`.
+    #[rhai_fn(set = "timeout", return_raw)]
+    pub fn set_timeout(ctx: NativeCallContext, session: &mut Handle, timeout: Dynamic) -> Result<(), Raised> {
+        let timeout = argument::duration(&timeout).map_err(|error| raise(&ctx, error))?;
+        session.with(&ctx, |session| session.set_timeout(timeout))
+    }
+
+    /// How many replies the server owes.
+    #[rhai_fn(get = "owed", return_raw)]
+    pub fn owed(ctx: NativeCallContext, session: &mut Handle) -> Result<i64, Raised> {
+        session.with(&ctx, |session| i64::try_from(session.owed()).unwrap_or(i64::MAX))
+    }
+
+    /// Whom the session speaks with: the URL or the command.
+    #[rhai_fn(get = "peer", return_raw)]
+    pub fn peer(ctx: NativeCallContext, session: &mut Handle) -> Result<String, Raised> {
+        session.with(&ctx, |session| session.peer().to_owned())
+    }
+
+    /// The protocol: `smtp`, `submission`, or `stream` where there is no framing.
+    #[rhai_fn(get = "protocol", return_raw)]
+    pub fn protocol(ctx: NativeCallContext, session: &mut Handle) -> Result<String, Raised> {
+        session.with(&ctx, |session| session.protocol().to_owned())
+    }
+}

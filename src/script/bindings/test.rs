@@ -1,0 +1,161 @@
+//! What makes a script a test: parameters, steps, checks.
+#![allow(clippy::needless_pass_by_value, reason = "Rhai's plugin macros hand arguments over by value")]
+
+use crate::error::{Error, Kind, Result};
+use crate::script::engine::Ended;
+use crate::script::raise::{self, Raised, raise};
+use crate::script::run::Run;
+use crate::transcript::What;
+use crate::visible;
+use rhai::plugin::{Dynamic, NativeCallContext, export_module};
+
+pub(super) const INTRO: &str = "The first comment of a script is its title. `print(...)` goes to the report. A script that expects and \
+asserts nothing fails. Scripts are sandboxed: they have no access to files, to the environment or to processes that their caller did \
+not grant, and they cannot run, recurse or allocate without bound.";
+
+/// The value set by the caller, in the type of the default.
+fn typed(name: &str, value: String, default: &Dynamic) -> Result<Dynamic> {
+    let wrong = |kind| Error::usage(format!("the parameter `{name}` is `{value}`, and has to be {kind}"));
+    if default.is_int() {
+        return value.parse::<i64>().map(Into::into).map_err(|_| wrong("an integer, as its default is"));
+    }
+    if default.is_float() {
+        return value.parse::<f64>().map(Into::into).map_err(|_| wrong("a number, as its default is"));
+    }
+    if default.is_bool() {
+        return value.parse::<bool>().map(Into::into).map_err(|_| wrong("true or false, as its default is"));
+    }
+    Ok(value.into())
+}
+
+fn set_by_caller(run: &Run, name: &str) -> Option<String> {
+    run.used.borrow_mut().insert(name.to_owned());
+    run.settings.params.get(name).cloned()
+}
+
+fn count() {
+    if let Ok(run) = Run::current() {
+        run.count_check();
+    }
+}
+
+fn shown(value: &Dynamic) -> String {
+    if value.is_string() { format!("{:?}", value.to_string()) } else { format!("{value:?}") }
+}
+
+fn no_sleep(duration: &str) -> Error {
+    let error = Error::usage(format!("there is no sleep, not even for {duration}"));
+    error.hint("wait for what you expect, with a deadline: expect(220, #{timeout: \"30s\"}); or say expect_silence(\"2s\")")
+}
+
+#[export_module]
+#[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
+pub mod words {
+    /// The value given by `--set name=value`. Without one, `smtp` and `submission` are the embedded server; any other name is an
+    /// error.
+    ///
+    /// ```rhai
+    /// let s = connect(param("smtp"));
+    /// s.expect(220);
+    /// ```
+    #[rhai_fn(name = "param", return_raw)]
+    pub fn param_required(ctx: NativeCallContext, name: &str) -> Result<Dynamic, Raised> {
+        let value = Run::current().and_then(|run| run.param(name)).map_err(|error| raise(&ctx, error))?;
+        value.map(Into::into).ok_or_else(|| {
+            let error = Error::usage(format!("the parameter `{name}` has no value"));
+            raise(&ctx, error.hint(format!("give --set {name}=..., or a default: param(\"{name}\", \"...\")")))
+        })
+    }
+
+    /// The value given by `--set name=value`, or the default. Where the default is a number or a truth value, so is the value.
+    ///
+    /// ```rhai
+    /// let client = param("client", "client.example");
+    /// assert_eq(client, "client.example");
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn param(ctx: NativeCallContext, name: &str, default: Dynamic) -> Result<Dynamic, Raised> {
+        let run = Run::current().map_err(|error| raise(&ctx, error))?;
+        match set_by_caller(&run, name) {
+            Some(value) => typed(name, value, &default).map_err(|error| raise(&ctx, error)),
+            None => Ok(default),
+        }
+    }
+
+    /// Begins a step: a failure names the step it happened in.
+    ///
+    /// ```rhai
+    /// step("greeting");
+    /// connect().expect(220);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn step(ctx: NativeCallContext, title: &str) -> Result<(), Raised> {
+        let run = Run::current().map_err(|error| raise(&ctx, error))?;
+        run.begin_step(title);
+        run.transcript.note(What::Step(title.to_owned()));
+        Ok(())
+    }
+
+    /// Fails the script with that message unless the condition holds.
+    ///
+    /// ```rhai
+    /// assert(1 < 2, "arithmetic has changed");
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn assert(ctx: NativeCallContext, condition: bool, message: &str) -> Result<(), Raised> {
+        count();
+        if condition { Ok(()) } else { Err(raise(&ctx, Error::new(Kind::Assert, visible::escape(message.as_bytes())))) }
+    }
+
+    /// Fails the script unless the condition holds.
+    #[rhai_fn(name = "assert", return_raw)]
+    pub fn assert_bare(ctx: NativeCallContext, condition: bool) -> Result<(), Raised> {
+        assert(ctx, condition, "the assertion does not hold")
+    }
+
+    /// Fails the script unless both values are equal.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// assert_eq(s.expect(220).code, 220);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn assert_eq(ctx: NativeCallContext, got: Dynamic, expected: Dynamic) -> Result<(), Raised> {
+        count();
+        let equal = ctx.call_native_fn::<bool>("==", (got.clone(), expected.clone()))?;
+        if equal {
+            return Ok(());
+        }
+        let error = Error::new(Kind::Assert, "the values are not equal");
+        Err(raise(&ctx, error.expected(shown(&expected)).got(shown(&got))))
+    }
+
+    /// Ends the script here as skipped, neither passed nor failed.
+    ///
+    /// ```rhai
+    /// if param("full", false) == false {
+    ///     skip("only with --set full=true");
+    /// }
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn skip(ctx: NativeCallContext, reason: &str) -> Result<(), Raised> {
+        Err(raise::end(&ctx, Ended::Skipped(reason.to_owned())))
+    }
+
+    /// There is no waiting for a time to pass: it would hide what is being waited for. Expect it, with a deadline, or say
+    /// `expect_silence("2s")`.
+    #[rhai_fn(return_raw)]
+    pub fn sleep(ctx: NativeCallContext, duration: &str) -> Result<(), Raised> {
+        Err(raise(&ctx, no_sleep(duration)))
+    }
+
+    #[rhai_fn(name = "sleep", return_raw)]
+    pub fn sleep_seconds(ctx: NativeCallContext, duration: i64) -> Result<(), Raised> {
+        Err(raise(&ctx, no_sleep(&duration.to_string())))
+    }
+
+    #[rhai_fn(name = "sleep", return_raw)]
+    pub fn sleep_fraction(ctx: NativeCallContext, duration: f64) -> Result<(), Raised> {
+        Err(raise(&ctx, no_sleep(&duration.to_string())))
+    }
+}

@@ -1,0 +1,267 @@
+//! One file run to an outcome.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rhai::{AST, Engine, Scope};
+
+use super::coroutine::{Coroutine, Stop};
+use super::engine::engine;
+use super::library::Library;
+use super::raise::{self, End, Raised};
+use super::run::{Run, Server};
+use crate::error::{Error, Kind, Result};
+use crate::outcome::{Failure, Outcome, Verdict};
+
+/// What the caller of scripts gives and grants them.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The values of parameters.
+    pub params: BTreeMap<String, String>,
+    /// The deadline of each operation, unless a script says otherwise.
+    pub timeout: Duration,
+    /// The deadline of a whole script.
+    pub deadline: Duration,
+    /// Whether scripts may start processes (`pipe`).
+    pub allow_run: bool,
+}
+
+impl Default for Settings {
+    /// No parameters, 10 s for each operation, 5 minutes for a script, no processes.
+    fn default() -> Self {
+        Self { params: BTreeMap::new(), timeout: Duration::from_secs(10), deadline: Duration::from_mins(5), allow_run: false }
+    }
+}
+
+/// A script to be run once, from Rust.
+///
+/// ```
+/// use mailexpect::script::Case;
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("greeting.rhai");
+/// # std::fs::write(&path, "// The greeting.\nconnect().expect(220);")?;
+/// let outcome = Case::new(&path).timeout(std::time::Duration::from_secs(2)).run();
+/// assert!(outcome.is_ok());
+/// assert_eq!(outcome.title.as_deref(), Some("The greeting."));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Case {
+    path: PathBuf,
+    settings: Settings,
+}
+
+impl Case {
+    /// The script at that path.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), settings: Settings::default() }
+    }
+
+    /// Sets a parameter, as `--set name=value` does.
+    #[must_use]
+    #[allow(clippy::needless_pass_by_value, reason = "so that a value and a reference to one can both be given")]
+    pub fn set(mut self, name: impl Into<String>, value: impl fmt::Display) -> Self {
+        self.settings.params.insert(name.into(), format!("{value}"));
+        self
+    }
+
+    /// Sets the deadline of each operation.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.settings.timeout = timeout;
+        self
+    }
+
+    /// Sets the deadline of the whole script.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.settings.deadline = deadline;
+        self
+    }
+
+    /// Lets the script start processes.
+    #[must_use]
+    pub fn allow_run(mut self) -> Self {
+        self.settings.allow_run = true;
+        self
+    }
+
+    /// Runs the script to its outcome, on a runtime of its own.
+    ///
+    /// # Panics
+    /// Inside of an async runtime, which must not be blocked.
+    #[must_use]
+    pub fn run(&self) -> Outcome {
+        let runner = Runner::new(self.settings.clone());
+        match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime.block_on(runner.run(&self.path, std::future::pending())),
+            Err(error) => runner.broken(&self.path, Error::new(Kind::Io, format!("no runtime: {error}")).into()),
+        }
+    }
+}
+
+/// Runs scripts with the same settings, one engine for all of them.
+pub struct Runner {
+    engine: Rc<Engine>,
+    library: Arc<Library>,
+    settings: Rc<Settings>,
+    server: Rc<Server>,
+}
+
+impl Runner {
+    /// A runner with these settings.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        let library = Arc::new(Library::default());
+        Self { engine: Rc::new(engine(Arc::clone(&library))), library, settings: Rc::new(settings), server: Rc::default() }
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(super) fn library(&self) -> &Library {
+        &self.library
+    }
+
+    /// Runs the script at that path to its outcome. Once `interrupt` is ready, the script ends where it is.
+    pub async fn run(&self, path: &Path, interrupt: impl Future<Output = ()>) -> Outcome {
+        let started = Instant::now();
+        let name = path.to_string_lossy().into_owned();
+        let ast = match self.compile(&name) {
+            Ok(ast) => ast,
+            Err(failure) => return self.broken(path, failure),
+        };
+        let run = Rc::new(Run::new(Rc::clone(&self.settings), Rc::clone(&self.server)));
+        let ended = self.drive(&run, ast, interrupt).await;
+        let verdict = self.judge(&run, &name, ended).await;
+        let sessions = run.sessions();
+        let expected: u64 =
+            sessions.iter().filter_map(|handle| handle.take().ok()?.session().ok().map(|session| session.expectations())).sum();
+        Outcome {
+            path: path.to_owned(),
+            title: self.title(&name),
+            verdict,
+            expectations: expected + run.checks(),
+            transcript: run.transcript.take(),
+            elapsed: started.elapsed(),
+        }
+    }
+
+    fn compile(&self, name: &str) -> Result<AST, Failure> {
+        let unit = self.library.load(&self.engine, name).map_err(|error| {
+            let error = Error::usage(format!("cannot read {name}: {error}"));
+            Failure::from(error.hint("look for a slip in the path"))
+        })?;
+        unit.ast().cloned().map_err(|wrong| raise::unparsable(wrong, name, &self.library))
+    }
+
+    /// Runs the script until it ends, its deadline runs out or it is interrupted.
+    async fn drive(&self, run: &Rc<Run>, ast: AST, interrupt: impl Future<Output = ()>) -> Result<(), Raised> {
+        let engine = Rc::clone(&self.engine);
+        let script = Coroutine::new(Rc::<Run>::clone(run), move || engine.run_ast_with_scope(&mut Scope::new(), &ast));
+        let mut script = match script {
+            Ok(script) => pin!(script),
+            Err(error) => return Err(format!("no stack for the script: {error}").into()),
+        };
+        let stop = tokio::select! {
+            biased;
+            ended = script.as_mut() => return ended,
+            () = tokio::time::sleep(self.settings.deadline) => Stop::Deadline,
+            () = interrupt => Stop::Interrupt,
+        };
+        script.stop(stop);
+        script.await
+    }
+
+    /// What it came to: the script's own end, then what its sessions say.
+    async fn judge(&self, run: &Run, name: &str, ended: Result<(), Raised>) -> Verdict {
+        let ended = ended.map_err(|raised| raise::end_of(raised, name, &self.library));
+        let mut failed: Option<Failure> = None;
+        for handle in run.sessions() {
+            let Ok(mut taken) = handle.take() else { continue };
+            let Ok(session) = taken.session() else { continue };
+            if ended.is_ok() && failed.is_none() {
+                let finished = session.finish().await;
+                failed = finished.err().map(|error| raise::at_the_end(error, handle.last(), &self.library));
+            } else {
+                session.hang_up();
+            }
+        }
+        let with_step = |failure: Failure| Box::new(Failure { step: run.step(), ..failure });
+        match (ended, failed) {
+            (Err(End::Skipped(reason)), _) => Verdict::Skipped(reason),
+            (Err(End::Interrupted(failure)), _) => Verdict::Interrupted(with_step(failure)),
+            (Err(End::Failed(failure)), _) | (Ok(()), Some(failure)) => Verdict::Failed(with_step(failure)),
+            (Ok(()), None) if expects_nothing(run) => Verdict::Failed(Box::new(nothing_expected().into())),
+            (Ok(()), None) => Verdict::Passed,
+        }
+    }
+
+    /// The outcome of a script that could not be run.
+    fn broken(&self, path: &Path, failure: Failure) -> Outcome {
+        Outcome {
+            path: path.to_owned(),
+            title: self.title(&path.to_string_lossy()),
+            verdict: Verdict::Failed(Box::new(failure)),
+            expectations: 0,
+            transcript: Vec::new(),
+            elapsed: Duration::ZERO,
+        }
+    }
+
+    /// The first comment of a script.
+    pub(super) fn title(&self, name: &str) -> Option<String> {
+        title_of(&self.library.get(name)?.text)
+    }
+}
+
+fn expects_nothing(run: &Run) -> bool {
+    run.checks() == 0
+        && run
+            .sessions()
+            .iter()
+            .all(|handle| handle.take().ok().and_then(|mut taken| taken.session().ok().map(|s| s.expectations())) == Some(0))
+}
+
+fn nothing_expected() -> Error {
+    Error::new(Kind::Vacuous, "the script expects nothing at all")
+        .hint("a script that passes must have proved something: add an expect")
+}
+
+fn title_of(text: &str) -> Option<String> {
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with("#!"))?;
+    let title = line.strip_prefix("//")?.trim_start_matches(['/', '!']).trim();
+    (!title.is_empty()).then(|| title.to_owned())
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { error, place: None, calls: Vec::new(), step: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_comment_is_the_title() {
+        for (text, title) in [
+            ("// Relaying must be refused.\nlet x = 1;", Some("Relaying must be refused.")),
+            ("#!/usr/bin/env mailexpect\n\n/// One.\n// Two.", Some("One.")),
+            ("let x = 1; // no", None),
+            ("", None),
+            ("//\n", None),
+        ] {
+            assert_eq!(title_of(text).as_deref(), title);
+        }
+    }
+}

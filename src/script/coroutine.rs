@@ -1,0 +1,325 @@
+//! A script runs on a stack of its own, so that a call that must wait can be suspended in the middle of it.
+//!
+//! Rhai's evaluator is an ordinary recursive function; a word like `expect` is called from deep inside it. [`Coroutine`] is a
+//! future: polling it resumes the script, and [`wait`], called by a word, polls the word's own future and suspends the script
+//! while that is pending. So any tokio future can be awaited from a script, and many scripts share one thread.
+//!
+//! This is the only module with `unsafe` in it: one expression, which says why it is sound. What it relies on:
+//!
+//! - A coroutine never leaves its thread: [`Coroutine`] is neither `Send` nor `Sync`, because it holds an `Rc`.
+//! - Panics cross to whoever polls: corosensei catches them at the foot of the stack and goes on unwinding on the other.
+//! - Dropping a suspended coroutine unwinds its stack, so that what lives there is dropped. That needs `panic = "unwind"`.
+//! - The stack ends in a guard page. Long before it, [`stack_is_short`] tells the engine to give up with an error.
+#![allow(unsafe_code)]
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use corosensei::stack::{DefaultStack, Stack as _};
+use corosensei::{CoroutineResult, Yielder};
+
+/// How much address space a stack reserves; only what is touched takes memory.
+const STACK_SIZE: usize = if cfg!(debug_assertions) { 8 << 20 } else { 1 << 20 };
+/// How many idle stacks a thread keeps.
+const POOL: usize = 1024;
+
+type Body<T> = corosensei::Coroutine<Waker, (), T, DefaultStack>;
+
+/// Why a script was stopped from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// The run's deadline ran out.
+    Deadline,
+    /// Somebody pressed Ctrl-C.
+    Interrupt,
+}
+
+/// What a running script and its words share.
+struct Frame {
+    /// Set while the body is running or suspended; it lives on the coroutine's own stack.
+    yielder: Cell<*const Yielder<Waker, ()>>,
+    waker: Cell<Option<Waker>>,
+    stop: RefCell<Option<Stop>>,
+    /// The lowest address of the stack.
+    limit: usize,
+    context: Rc<dyn Any>,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Rc<Frame>>> = const { RefCell::new(None) };
+    static STACKS: RefCell<Vec<DefaultStack>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A function that may [`wait`], as a future.
+pub(crate) struct Coroutine<T> {
+    /// `None` once it has ended and its stack has gone back to the pool.
+    body: Option<Body<T>>,
+    frame: Rc<Frame>,
+}
+
+impl<T: 'static> Coroutine<T> {
+    /// Makes one of a function; `context` is what [`context`] gives its words.
+    ///
+    /// # Errors
+    /// What the system says where no stack is to be had.
+    pub(crate) fn new(context: Rc<dyn Any>, function: impl FnOnce() -> T + 'static) -> std::io::Result<Self> {
+        let stack = match STACKS.with_borrow_mut(Vec::pop) {
+            Some(stack) => stack,
+            None => DefaultStack::new(STACK_SIZE)?,
+        };
+        let frame = Rc::new(Frame {
+            yielder: Cell::new(std::ptr::null()),
+            waker: Cell::new(None),
+            stop: RefCell::new(None),
+            limit: stack.limit().get(),
+            context,
+        });
+        let inside = Rc::clone(&frame);
+        let body = Body::with_stack(stack, move |yielder, waker| {
+            inside.yielder.set(yielder);
+            inside.waker.set(Some(waker));
+            let result = function();
+            inside.yielder.set(std::ptr::null());
+            result
+        });
+        Ok(Self { body: Some(body), frame })
+    }
+
+    /// Makes the script's next wait, or its next progress report, fail with this.
+    pub(crate) fn stop(&self, stop: Stop) {
+        self.frame.stop.replace(Some(stop));
+    }
+}
+
+impl<T: 'static> Future for Coroutine<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let entered = Entered::new(&self.frame);
+        let Some(body) = &mut self.body else { return Poll::Pending };
+        let resumed = body.resume(cx.waker().clone());
+        drop(entered);
+        match resumed {
+            CoroutineResult::Yield(()) => Poll::Pending,
+            CoroutineResult::Return(result) => {
+                self.retire();
+                Poll::Ready(result)
+            }
+        }
+    }
+}
+
+impl<T> Coroutine<T> {
+    fn retire(&mut self) {
+        if let Some(body) = self.body.take_if(|body| body.done()) {
+            let stack = body.into_stack();
+            STACKS.with_borrow_mut(|stacks| {
+                if stacks.len() < POOL {
+                    stacks.push(stack);
+                }
+            });
+        }
+    }
+}
+
+impl<T> Drop for Coroutine<T> {
+    fn drop(&mut self) {
+        if let Some(body) = &mut self.body {
+            // A destructor that waits must not suspend: nobody would resume it.
+            self.frame.stop.replace(Some(Stop::Interrupt));
+            let _entered = Entered::new(&self.frame);
+            body.force_unwind();
+        }
+        self.retire();
+    }
+}
+
+/// Makes a frame the current one until dropped, a panic included.
+struct Entered(Option<Rc<Frame>>);
+
+impl Entered {
+    fn new(frame: &Rc<Frame>) -> Self {
+        Self(CURRENT.replace(Some(Rc::clone(frame))))
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        CURRENT.replace(self.0.take());
+    }
+}
+
+/// Waits for a future from inside a coroutine.
+///
+/// # Errors
+/// The reason, once the script is to stop.
+///
+/// # Panics
+/// Outside of a coroutine, where there is nothing to suspend.
+pub(crate) fn wait<F: Future>(future: F) -> Result<F::Output, Stop> {
+    let Some(frame) = CURRENT.with_borrow(Clone::clone) else {
+        unreachable!("wait is called by words of running scripts only")
+    };
+    let mut future = pin!(future);
+    let mut waker = frame.waker.take().unwrap_or_else(|| Waker::noop().clone());
+    let result = loop {
+        if let Some(stop) = frame.stop.borrow().clone() {
+            break Err(stop);
+        }
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            break Ok(output);
+        }
+        // SAFETY: the pointer was made from the reference that corosensei handed to the body of the coroutine whose frame
+        // this is, and that reference lives as long as the body. The body is running now: a frame is current only while
+        // its coroutine is being resumed or unwound on this thread, a body that has returned has cleared the pointer, and
+        // `wait` is called from within the body, on its stack. While it is being unwound, `stop` is set and this is not reached.
+        waker = unsafe { &*frame.yielder.get() }.suspend(());
+    };
+    frame.waker.set(Some(waker));
+    result
+}
+
+/// Whether the running script is to stop, and why.
+pub(crate) fn stopped() -> Option<Stop> {
+    CURRENT.with_borrow(|frame| frame.as_ref()?.stop.borrow().clone())
+}
+
+/// What the running script was started with, where it is of that type.
+pub(crate) fn context<C: 'static>() -> Option<Rc<C>> {
+    let context = CURRENT.with_borrow(|frame| Some(Rc::clone(&frame.as_ref()?.context)))?;
+    context.downcast().ok()
+}
+
+/// Whether less than `room` bytes are left of the running coroutine's stack.
+pub(crate) fn stack_is_short(room: usize) -> bool {
+    let here = 0_u8;
+    let address = (&raw const here).addr();
+    CURRENT.with_borrow(|frame| frame.as_ref().is_some_and(|frame| address.saturating_sub(frame.limit) < room))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::time::{Instant, sleep};
+
+    fn run<T>(test: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        tokio::task::LocalSet::new().block_on(&runtime, test)
+    }
+
+    fn coroutine<T: 'static>(function: impl FnOnce() -> T + 'static) -> Coroutine<T> {
+        Coroutine::new(Rc::new(()), function).unwrap()
+    }
+
+    /// Counts itself among the living.
+    struct Alive(Rc<Cell<i32>>);
+
+    impl Alive {
+        fn new(count: &Rc<Cell<i32>>) -> Self {
+            count.set(count.get() + 1);
+            Self(Rc::clone(count))
+        }
+    }
+
+    impl Drop for Alive {
+        fn drop(&mut self) {
+            self.0.set(self.0.get() - 1);
+        }
+    }
+
+    #[test]
+    fn a_call_that_waits_suspends_only_its_own_coroutine() {
+        run(async {
+            let start = Instant::now();
+            let sleeper = |millis| coroutine(move || wait(sleep(Duration::from_millis(millis))).map(|()| millis));
+            let (a, b) = tokio::join!(sleeper(300), sleeper(200));
+            assert_eq!((a, b), (Ok(300), Ok(200)));
+            assert_eq!(start.elapsed().as_millis(), 300);
+        });
+    }
+
+    #[test]
+    fn dropping_a_suspended_coroutine_drops_what_lives_on_its_stack() {
+        run(async {
+            let count = Rc::new(Cell::new(0));
+            let inside = Rc::clone(&count);
+            let suspended = coroutine(move || {
+                let _alive = Alive::new(&inside);
+                wait(std::future::pending::<()>())
+            });
+            assert!(tokio::time::timeout(Duration::from_millis(10), suspended).await.is_err());
+            assert_eq!((count.get(), Rc::strong_count(&count)), (0, 1));
+        });
+    }
+
+    #[test]
+    fn a_coroutine_that_never_ran_can_be_dropped() {
+        let count = Rc::new(Cell::new(0));
+        let alive = Alive::new(&count);
+        drop(coroutine(move || drop(alive)));
+        assert_eq!(count.get(), 0);
+    }
+
+    #[test]
+    fn a_panic_reaches_whoever_polls_and_the_next_coroutine_is_well() {
+        run(async {
+            let joined = tokio::task::spawn_local(coroutine(|| {
+                wait(tokio::task::yield_now()).unwrap();
+                panic!("inside")
+            }));
+            assert!(joined.await.unwrap_err().is_panic());
+            assert!(CURRENT.with_borrow(Option::is_none));
+            assert_eq!(coroutine(|| wait(async { 7 })).await, Ok(7));
+        });
+    }
+
+    #[test]
+    fn a_stop_ends_the_wait_under_way() {
+        run(async {
+            let mut waiting = pin!(coroutine(|| wait(std::future::pending::<()>())));
+            assert!(tokio::time::timeout(Duration::from_millis(10), waiting.as_mut()).await.is_err());
+            waiting.stop(Stop::Deadline);
+            assert_eq!(waiting.await, Err(Stop::Deadline));
+        });
+    }
+
+    #[test]
+    fn coroutines_nest_and_each_sees_its_own_context() {
+        run(async {
+            let inner = Coroutine::new(Rc::new(2), || context::<i32>().map(|n| *n)).unwrap();
+            let outer = Coroutine::new(Rc::new(1), move || {
+                let inner = wait(inner).unwrap();
+                (context::<i32>().map(|n| *n), inner)
+            });
+            assert_eq!(outer.unwrap().await, (Some(1), Some(2)));
+            assert!(context::<i32>().is_none());
+        });
+    }
+
+    #[test]
+    fn the_end_of_the_stack_is_seen_before_it_is_reached() {
+        fn deeper(levels: u32) -> u32 {
+            let pad = std::hint::black_box([0_u8; 4096]);
+            if stack_is_short(96 << 10) { levels } else { deeper(levels + 1) + u32::from(pad[0]) }
+        }
+        let levels = run(coroutine(|| deeper(0)));
+        assert!(levels > 100, "{levels} levels");
+    }
+
+    #[test]
+    fn stacks_are_used_again() {
+        run(async {
+            coroutine(|| ()).await;
+            let idle = STACKS.with_borrow(Vec::len);
+            for _ in 0..10 {
+                coroutine(|| wait(tokio::task::yield_now())).await.unwrap();
+            }
+            assert_eq!(STACKS.with_borrow(Vec::len), idle);
+        });
+    }
+}

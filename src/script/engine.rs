@@ -1,0 +1,97 @@
+//! Rhai, with its limits.
+
+use std::sync::{Arc, LazyLock};
+
+use rhai::packages::{Package as _, StandardPackage};
+use rhai::{Dynamic, Engine, Shared};
+
+use super::bindings;
+use super::coroutine::{self, Stop};
+use super::library::{Library, Resolver};
+use super::memory;
+use super::run::Run;
+use crate::transcript::What;
+
+/// Levels of script functions calling each other.
+const CALL_LEVELS: usize = 64;
+/// How deep expressions nest, and in functions half as deep.
+const EXPRESSION_DEPTH: usize = 64;
+/// Bytes of all strings of one value together, and elements or bytes of all its arrays and blobs.
+const VALUE_SIZE: usize = 16 << 20;
+/// Entries of all object maps of one value together.
+const MAP_SIZE: usize = 10_000;
+/// Modules imported by one script, and by those modules.
+const MODULES: usize = 256;
+/// What must be left of the stack for one more call.
+const CALLING_ROOM: usize = 96 << 10;
+/// What the process may come to hold beyond what it held when the script began.
+const MEMORY: usize = 1 << 30;
+/// How many operations a script runs before its memory is looked at.
+const MEMORY_TURN: u64 = 256;
+/// How many operations a script runs before others get their turn.
+const TURN: u64 = 4096;
+
+static STANDARD: LazyLock<Shared<rhai::Module>> = LazyLock::new(|| StandardPackage::new().as_shared_module());
+
+/// Why a script ended in a way that it cannot catch.
+#[derive(Clone, Debug)]
+pub(super) enum Ended {
+    Stopped(Stop),
+    Skipped(String),
+    StackShort,
+    MemoryShort,
+}
+
+/// An engine with all words, which finds modules in the library.
+pub(super) fn engine(library: Arc<Library>) -> Engine {
+    let mut engine = Engine::new_raw();
+    engine.register_global_module(Shared::clone(&STANDARD));
+    for group in bindings::groups() {
+        engine.register_global_module(Shared::clone(&group.module));
+    }
+    engine
+        .set_max_strings_interned(0)
+        .set_max_call_levels(CALL_LEVELS)
+        .set_max_expr_depths(EXPRESSION_DEPTH, EXPRESSION_DEPTH / 2)
+        .set_max_string_size(VALUE_SIZE)
+        .set_max_array_size(VALUE_SIZE)
+        .set_max_map_size(MAP_SIZE)
+        .set_max_modules(MODULES)
+        .set_strict_variables(true)
+        .set_fail_on_invalid_map_property(true)
+        .disable_symbol("eval")
+        .set_module_resolver(Resolver(library))
+        .on_print(|text| print(text.to_owned()))
+        .on_debug(|text, source, position| {
+            let source = source.map(|source| format!("{source}:")).unwrap_or_default();
+            print(format!("{source}{position:?} {text}"));
+        })
+        .on_progress(progress);
+    engine
+}
+
+fn print(text: String) {
+    if let Ok(run) = Run::current() {
+        run.transcript.note(What::Printed(text));
+    }
+}
+
+/// Called for each operation: gives up where it must, and lets others have their turn.
+// The signature is Rhai's.
+fn progress(operations: u64) -> Option<Dynamic> {
+    if coroutine::stack_is_short(CALLING_ROOM) {
+        return Some(Dynamic::from(Ended::StackShort));
+    }
+    if !operations.is_multiple_of(MEMORY_TURN) {
+        return None;
+    }
+    let run = coroutine::context::<Run>()?;
+    if memory::resident().is_some_and(|now| now > run.memory.saturating_add(MEMORY)) {
+        return Some(Dynamic::from(Ended::MemoryShort));
+    }
+    if !operations.is_multiple_of(TURN) {
+        return None;
+    }
+    let stop = coroutine::wait(tokio::task::yield_now()).err().or_else(coroutine::stopped)?;
+    Some(Dynamic::from(Ended::Stopped(stop)))
+}

@@ -1,0 +1,135 @@
+//! Where `import` finds its modules, and every source that was compiled.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, ParseError, Position, Scope, Shared};
+
+use super::run::Run;
+use super::{coroutine, raise};
+use crate::error::Error;
+
+/// What compiling may need of the stack, with the engine's limit on how deep expressions nest.
+const COMPILING_ROOM: usize = if cfg!(debug_assertions) { 3 << 20 } else { 384 << 10 };
+
+/// The modules that come with the tool.
+const SHIPPED: [(&str, &str); 1] = [("mailexpect/smtp", include_str!("library/smtp.rhai"))];
+
+/// A source that was read, and what came of compiling it.
+pub(super) struct Unit {
+    pub(super) text: String,
+    compiled: Result<AST, ParseError>,
+}
+
+impl Unit {
+    /// The compiled source.
+    ///
+    /// # Errors
+    /// What is wrong with its syntax.
+    pub(super) fn ast(&self) -> Result<&AST, &ParseError> {
+        self.compiled.as_ref()
+    }
+}
+
+/// Compiled sources by name, each read and parsed once.
+#[derive(Default)]
+pub(crate) struct Library(Mutex<HashMap<String, Arc<Unit>>>);
+
+impl Library {
+    /// The source of that name, a file's path or a shipped module's.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub(super) fn load(&self, engine: &Engine, name: &str) -> std::io::Result<Arc<Unit>> {
+        if let Some(unit) = self.get(name) {
+            return Ok(unit);
+        }
+        let text = match SHIPPED.iter().find(|(shipped, _)| *shipped == name) {
+            Some((_, text)) => (*text).to_owned(),
+            None => std::fs::read_to_string(name)?,
+        };
+        // A first line for the kernel (`#!/usr/bin/env ...`) is a comment to us, of the same length.
+        let script = text.strip_prefix("#!").map(|rest| format!("//{rest}"));
+        let mut compiled = engine.compile(script.as_deref().unwrap_or(&text));
+        if let Ok(ast) = &mut compiled {
+            ast.set_source(name);
+        }
+        let unit = Arc::new(Unit { text, compiled });
+        self.units().insert(name.to_owned(), Arc::clone(&unit));
+        Ok(unit)
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<Arc<Unit>> {
+        self.units().get(name).cloned()
+    }
+
+    /// A line of a source that was compiled.
+    pub(super) fn line(&self, name: &str, line: usize) -> Option<String> {
+        let unit = self.get(name)?;
+        unit.text.lines().nth(line.checked_sub(1)?).map(str::to_owned)
+    }
+
+    fn units(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Unit>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Compiles what is imported and runs its top level. A module is run anew for each script: it may hold sessions.
+    fn import(&self, engine: &Engine, name: &str, position: Position) -> Result<Shared<Module>, Box<EvalAltResult>> {
+        if coroutine::stack_is_short(COMPILING_ROOM) {
+            return Err(Box::new(EvalAltResult::ErrorStackOverflow(position)));
+        }
+        let in_module =
+            |inner: EvalAltResult| Box::new(EvalAltResult::ErrorInModule(name.to_owned(), Box::new(inner), position));
+        let unit = self.load(engine, name).map_err(|why| cannot_import(name, &why.to_string(), position))?;
+        let ast =
+            unit.ast().map_err(|wrong| in_module(EvalAltResult::ErrorParsing(wrong.err_type().clone(), wrong.position())))?;
+        let module = Module::eval_ast_as_new(Scope::new(), ast, engine).map_err(|inner| in_module(*inner))?;
+        Ok(module.into())
+    }
+}
+
+/// Not Rhai's own error for this, which it takes for a hint to look elsewhere and says again without the reason.
+#[allow(clippy::unnecessary_box_returns, reason = "Rhai's errors are boxed")]
+fn cannot_import(name: &str, why: &str, position: Position) -> Box<EvalAltResult> {
+    let error = Error::usage(format!("cannot import {name}: {why}"));
+    let error = error.hint("a path is relative to the importing file, without .rhai; \"mailexpect/smtp\" comes with the tool");
+    raise::raised_at(position, error)
+}
+
+/// The name of an imported source: a shipped module as it is, else the file beside the one that imports it.
+pub(super) fn resolve(importer: Option<&str>, path: &str) -> String {
+    if SHIPPED.iter().any(|(shipped, _)| *shipped == path) {
+        return path.to_owned();
+    }
+    let folder = importer.and_then(|importer| Path::new(importer).parent()).map(PathBuf::from).unwrap_or_default();
+    let mut file = folder.join(path);
+    if file.extension().is_none_or(|extension| extension != "rhai") {
+        file.as_mut_os_string().push(".rhai");
+    }
+    file.to_string_lossy().into_owned()
+}
+
+/// A library as Rhai wants it.
+pub(super) struct Resolver(pub(super) Arc<Library>);
+
+impl ModuleResolver for Resolver {
+    fn resolve(
+        &self,
+        engine: &Engine,
+        source: Option<&str>,
+        path: &str,
+        position: Position,
+    ) -> Result<Shared<Module>, Box<EvalAltResult>> {
+        let name = resolve(source, path);
+        let Ok(run) = Run::current() else { return self.0.import(engine, &name, position) };
+        if run.importing.borrow().contains(&name) {
+            let circle = format!("modules import each other in a circle: {} -> {name}", run.importing.borrow().join(" -> "));
+            return Err(cannot_import(&name, &circle, position));
+        }
+        run.importing.borrow_mut().push(name.clone());
+        let module = self.0.import(engine, &name, position);
+        run.importing.borrow_mut().pop();
+        module
+    }
+}

@@ -1,0 +1,15 @@
+//! Scripts: Rhai with the words of mail dialogues, and what runs them.
+
+mod bindings;
+mod case;
+mod check;
+mod coroutine;
+mod engine;
+mod library;
+mod memory;
+mod raise;
+pub mod reference;
+mod run;
+
+pub use case::{Case, Runner, Settings};
+pub use check::{Problem, Survey};

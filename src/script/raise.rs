@@ -1,0 +1,216 @@
+//! Errors to and from Rhai's: the one place.
+#![allow(clippy::unnecessary_box_returns, reason = "Rhai's errors are boxed")]
+
+use std::sync::Arc;
+
+use rhai::{Dynamic, EvalAltResult, NativeCallContext, ParseError, Position};
+
+use super::coroutine::Stop;
+use super::engine::Ended;
+use super::library::Library;
+use crate::error::{Error, Kind};
+use crate::outcome::{Failure, Place};
+
+/// What a word may fail with; boxed, as Rhai wants it.
+pub(super) type Raised = Box<EvalAltResult>;
+
+/// An error on its way through a script, which can catch it and look at its parts.
+#[derive(Clone, Debug)]
+pub(super) struct Caught(Arc<(Error, Spot)>);
+
+/// A place by the name of its source.
+#[derive(Clone, Debug)]
+pub(super) struct Spot {
+    source: Option<String>,
+    position: Position,
+}
+
+impl Spot {
+    /// Where the call that is under way is written.
+    pub(super) fn of(context: &NativeCallContext<'_>) -> Self {
+        Self { source: context.call_source().map(str::to_owned), position: context.call_position() }
+    }
+}
+
+impl Caught {
+    pub(super) fn error(&self) -> &Error {
+        &self.0.0
+    }
+
+    pub(super) fn file(&self) -> &str {
+        self.0.1.source.as_deref().unwrap_or_default()
+    }
+
+    pub(super) fn position(&self) -> Position {
+        self.0.1.position
+    }
+}
+
+/// Raises an error at the call that is under way.
+pub(super) fn raise(context: &NativeCallContext<'_>, error: Error) -> Raised {
+    let spot = Spot::of(context);
+    let position = spot.position;
+    Box::new(EvalAltResult::ErrorRuntime(Dynamic::from(Caught(Arc::new((error, spot)))), position))
+}
+
+/// An error at a place of the source that is being run.
+pub(super) fn raised_at(position: Position, error: Error) -> Raised {
+    Box::new(EvalAltResult::ErrorRuntime(Dynamic::from(Caught(Arc::new((error, Spot { source: None, position })))), position))
+}
+
+/// Ends the script in a way that it cannot catch.
+pub(super) fn end(context: &NativeCallContext<'_>, ended: Ended) -> Raised {
+    Box::new(EvalAltResult::ErrorTerminated(Dynamic::from(ended), context.call_position()))
+}
+
+/// How a script ended that did not run to its end.
+pub(super) enum End {
+    Failed(Failure),
+    Interrupted(Failure),
+    Skipped(String),
+}
+
+/// Rhai's error as a failure with its place.
+pub(super) fn end_of(raised: Raised, script: &str, library: &Library) -> End {
+    let mut source = script.to_owned();
+    let mut calls = Vec::new();
+    let mut raised = raised;
+    let root = loop {
+        match *raised {
+            // The position is the caller's, the source is that of the function it called.
+            EvalAltResult::ErrorInFunctionCall(name, callee, inner, position) => {
+                calls.push((called(&name), library.place(&source, position)));
+                if !callee.is_empty() {
+                    source = callee;
+                }
+                raised = inner;
+            }
+            EvalAltResult::ErrorInModule(name, inner, position) => {
+                calls.push((format!("import of {name}"), library.place(&source, position)));
+                source = name;
+                raised = inner;
+            }
+            root => break root,
+        }
+    };
+    calls.reverse();
+    let calls = calls.into_iter().filter_map(|(name, place)| Some((name, place?))).collect();
+    let position = root.position();
+    let failed = |error, place| Failure { error, place, calls, step: None };
+    match root {
+        EvalAltResult::ErrorTerminated(token, _) => match token.try_cast::<Ended>() {
+            Some(Ended::Skipped(reason)) => End::Skipped(reason),
+            Some(Ended::Stopped(Stop::Interrupt)) => {
+                End::Interrupted(failed(Error::new(Kind::Timeout, "interrupted"), library.place(&source, position)))
+            }
+            Some(Ended::Stopped(Stop::Deadline)) => {
+                let error = Error::new(Kind::Timeout, "the deadline of the whole script ran out");
+                End::Failed(failed(error.hint("give it longer with --deadline"), library.place(&source, position)))
+            }
+            Some(Ended::MemoryShort) => {
+                End::Failed(failed(out_of_bounds("it holds too much memory"), library.place(&source, position)))
+            }
+            Some(Ended::StackShort) | None => {
+                End::Failed(failed(out_of_bounds("it calls too deep"), library.place(&source, position)))
+            }
+        },
+        EvalAltResult::ErrorRuntime(value, _) => match value.clone().try_cast::<Caught>() {
+            Some(caught) => {
+                let place = library.place(caught.0.1.source.as_deref().unwrap_or(&source), caught.position());
+                End::Failed(failed(caught.error().clone(), place))
+            }
+            None => End::Failed(failed(Error::new(Kind::Assert, thrown(&value)), library.place(&source, position))),
+        },
+        other => End::Failed(failed(wrong(&other), library.place(&source, position))),
+    }
+}
+
+/// The failure of a script that does not parse.
+pub(super) fn unparsable(wrong: &ParseError, script: &str, library: &Library) -> Failure {
+    let message = wrong.err_type().to_string();
+    Failure {
+        error: Error::usage(uncapitalised(&message)),
+        place: library.place(script, wrong.position()),
+        calls: Vec::new(),
+        step: None,
+    }
+}
+
+/// The failure of a session at the end of its script, at the last place that used it.
+pub(super) fn at_the_end(error: Error, last: Option<Spot>, library: &Library) -> Failure {
+    let place = last.and_then(|spot| library.place(spot.source.as_deref()?, spot.position));
+    Failure { place, ..error.into() }
+}
+
+impl Library {
+    pub(super) fn place(&self, source: &str, position: Position) -> Option<Place> {
+        let line = position.line()?;
+        let column = position.position().unwrap_or(1);
+        Some(Place { file: source.to_owned(), line, column, source: self.line(source, line) })
+    }
+}
+
+fn called(name: &str) -> String {
+    if name.starts_with("anon$") { "a closure".to_owned() } else { format!("`{name}`") }
+}
+
+fn thrown(value: &Dynamic) -> String {
+    let thrown = if value.is_map() { value.clone().cast::<rhai::Map>().get("message").cloned() } else { None };
+    let value = thrown.unwrap_or_else(|| value.clone());
+    if value.is_unit() { "the script threw an error".to_owned() } else { format!("the script threw: {value}") }
+}
+
+fn out_of_bounds(why: &str) -> Error {
+    Error::usage(format!("the script is out of bounds: {why}"))
+        .hint("scripts have limits so that none can take the machine down; see the reference")
+}
+
+/// A script's own mistake, in words that say what to do about it.
+fn wrong(error: &EvalAltResult) -> Error {
+    match error {
+        EvalAltResult::ErrorFunctionNotFound(signature, _) => unknown_word(signature),
+        EvalAltResult::ErrorStackOverflow(_) => out_of_bounds("it calls too deep"),
+        EvalAltResult::ErrorDataTooLarge(what, _) => out_of_bounds(&format!("{} is over the limit", uncapitalised(what))),
+        EvalAltResult::ErrorTooManyModules(_) => out_of_bounds("it imports too many modules"),
+        other => {
+            // Rhai ends its messages with the position, which the report shows by itself.
+            let message = other.to_string();
+            let message = message.rfind(" (line ").map_or(message.as_str(), |at| &message[..at]);
+            Error::usage(uncapitalised(message))
+        }
+    }
+}
+
+/// `expct (Session, i64)`: a word that there is not, or not for these arguments.
+fn unknown_word(signature: &str) -> Error {
+    let (name, arguments) = signature.split_once(" (").unwrap_or((signature, ""));
+    let arguments: Vec<_> = arguments.trim_end_matches(')').split(", ").filter(|kind| !kind.is_empty()).map(kind).collect();
+    let error = Error::usage(format!("there is no `{name}({})`", arguments.join(", ")));
+    match super::check::advice(name) {
+        Some(advice) => error.hint(advice),
+        None => error,
+    }
+}
+
+/// A Rust type as scripts know it.
+pub(super) fn kind(name: &str) -> &str {
+    match name.rsplit("::").next().unwrap_or(name) {
+        "Handle" => "session",
+        "Caught" => "error",
+        "Reply" => "reply",
+        "Pattern" => "pattern",
+        "i64" => "integer",
+        "f64" => "float",
+        "ImmutableString" | "String" | "&str | ImmutableString | String" => "text",
+        other => other,
+    }
+}
+
+fn uncapitalised(message: &str) -> String {
+    let mut characters = message.chars();
+    match (characters.next(), characters.clone().next()) {
+        // Not an abbreviation such as BLOB.
+        (Some(first), Some(second)) if second.is_lowercase() => first.to_lowercase().chain(characters).collect(),
+        _ => message.to_owned(),
+    }
+}

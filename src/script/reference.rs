@@ -1,0 +1,126 @@
+//! The reference manual, made from the bindings themselves.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use rhai::Engine;
+use serde_json::Value;
+
+use super::bindings;
+
+/// The manual as Markdown.
+///
+/// ```
+/// assert!(mailexpect::script::reference::markdown().contains("### `expect`"));
+/// ```
+#[must_use]
+pub fn markdown() -> String {
+    let mut manual = String::from("# The words of mailexpect\n\n<!-- Made by `mailexpect reference`; do not edit. -->\n\n");
+    manual.push_str(
+        "A script is [Rhai](https://rhai.rs/book/) with the words below. A word on a session is written as a method: \
+         `s.expect(250)`. Durations are text (`\"500ms\"`, `\"5s\"`, `\"2m\"`) or seconds.\n",
+    );
+    for group in bindings::groups() {
+        let _ = write!(manual, "\n## {}\n\n{}\n", group.title, group.intro);
+        for (word, entry) in entries(group) {
+            let _ = write!(manual, "\n### `{word}`\n\n");
+            for signature in &entry.signatures {
+                let _ = writeln!(manual, "    {signature}");
+            }
+            for text in &entry.texts {
+                let _ = write!(manual, "\n{text}\n");
+            }
+        }
+    }
+    manual
+}
+
+/// The examples of the manual that run, each a script of its own, with the word they belong to.
+#[must_use]
+pub fn examples() -> Vec<(String, String)> {
+    let entries = bindings::groups().iter().flat_map(entries);
+    let texts = entries.flat_map(|(word, entry)| entry.texts.into_iter().map(move |text| (word.clone(), text)));
+    let blocks = texts.flat_map(|(word, text)| {
+        let blocks: Vec<_> =
+            text.split("```rhai\n").skip(1).filter_map(|block| block.split("\n```").next()).map(str::to_owned).collect();
+        blocks.into_iter().map(move |block| (word.clone(), block))
+    });
+    blocks.collect()
+}
+
+/// How a word is called.
+pub(super) fn signatures(word: &str) -> Vec<String> {
+    bindings::groups().iter().filter_map(|group| entries(group).remove(word)).flat_map(|entry| entry.signatures).collect()
+}
+
+/// All that there is to say of one word.
+#[derive(Default)]
+struct Entry {
+    signatures: Vec<String>,
+    texts: Vec<String>,
+}
+
+fn entries(group: &bindings::Group) -> BTreeMap<String, Entry> {
+    let mut engine = Engine::new_raw();
+    engine.register_global_module(rhai::Shared::clone(&group.module));
+    let json = engine.gen_fn_metadata_to_json(false).unwrap_or_default();
+    let metadata: Value = serde_json::from_str(&json).unwrap_or_default();
+    let mut calls: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    for function in metadata["functions"].as_array().into_iter().flatten() {
+        let Some((word, signature)) = signature(function) else { continue };
+        calls.entry(word).or_default().push((signature, text(function)));
+    }
+    calls.into_iter().map(|(word, calls)| (word, Entry::new(calls))).collect()
+}
+
+impl Entry {
+    /// The shortest call first; Rhai tells them in no order.
+    fn new(mut calls: Vec<(String, Option<String>)>) -> Self {
+        calls.sort_by_cached_key(|(signature, text)| {
+            (signature.matches(',').count(), signature.len(), signature.clone(), text.clone())
+        });
+        let mut entry = Self::default();
+        for (signature, text) in calls {
+            if entry.signatures.last() != Some(&signature) {
+                entry.signatures.push(signature);
+            }
+            entry.texts.extend(text);
+        }
+        entry
+    }
+}
+
+/// The word that a function is, and how it is called.
+fn signature(function: &Value) -> Option<(String, String)> {
+    let name = function["name"].as_str()?;
+    let params = function["params"].as_array().cloned().unwrap_or_default();
+    let names: Vec<&str> = params.iter().filter_map(|param| param["name"].as_str()).collect();
+    if let Some(property) = name.strip_prefix("get$") {
+        return Some((property.to_owned(), format!("{}.{property}", names.first()?)));
+    }
+    if let Some(property) = name.strip_prefix("set$") {
+        return Some((property.to_owned(), format!("{}.{property} = {}", names.first()?, names.get(1)?)));
+    }
+    if name.starts_with("index$get") {
+        return Some((format!("{}[...]", names.first()?), format!("{}[{}]", names.first()?, names.get(1)?)));
+    }
+    if ["to_string", "to_debug"].contains(&name) {
+        return None;
+    }
+    let call = match names.split_first() {
+        Some((&"session", rest)) => format!("session.{name}({})", rest.join(", ")),
+        _ => format!("{name}({})", names.join(", ")),
+    };
+    Some((name.to_owned(), call))
+}
+
+/// The doc comment, without its slashes.
+fn text(function: &Value) -> Option<String> {
+    let comments = function["docComments"].as_array()?;
+    let lines = comments.iter().filter_map(Value::as_str).flat_map(str::lines);
+    let lines: Vec<_> = lines
+        .map(|line| line.trim_start().trim_start_matches("///"))
+        .map(|line| line.strip_prefix(' ').unwrap_or(line))
+        .collect();
+    Some(lines.join("\n").replace("```rhai,ignore", "```js"))
+}

@@ -1,0 +1,109 @@
+//! What the words of one running script share.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use super::bindings::Handle;
+use super::case::Settings;
+use super::{coroutine, memory};
+use crate::error::{Error, Result};
+use crate::server::Embedded;
+use crate::session::{Options, Session};
+use crate::transcript::Transcript;
+
+/// The state of one run of one script.
+pub(crate) struct Run {
+    pub(super) settings: Rc<Settings>,
+    pub(super) transcript: Transcript,
+    server: Rc<Server>,
+    sessions: RefCell<Vec<Handle>>,
+    checks: Cell<u64>,
+    /// The resident memory when the run began.
+    pub(super) memory: usize,
+    step: RefCell<Option<String>>,
+    /// The modules that are being imported just now, outermost first.
+    pub(super) importing: RefCell<Vec<String>>,
+    pub(super) used: RefCell<BTreeSet<String>>,
+}
+
+/// The embedded server, started when a script first asks for it.
+#[derive(Default)]
+pub(crate) struct Server(std::cell::OnceCell<Embedded>);
+
+impl Server {
+    fn started(&self) -> Result<&Embedded> {
+        if self.0.get().is_none() {
+            let server =
+                Embedded::start().map_err(|error| Error::usage(format!("the embedded server cannot start: {error}")))?;
+            // Nobody else can have set it: the cell stays on its thread.
+            let _ = self.0.set(server);
+        }
+        self.0.get().ok_or_else(|| Error::usage("the embedded server is gone"))
+    }
+}
+
+impl Run {
+    pub(super) fn new(settings: Rc<Settings>, server: Rc<Server>) -> Self {
+        Self {
+            settings,
+            transcript: Transcript::new(),
+            server,
+            sessions: RefCell::default(),
+            checks: Cell::new(0),
+            memory: memory::resident().unwrap_or_default(),
+            step: RefCell::default(),
+            importing: RefCell::default(),
+            used: RefCell::default(),
+        }
+    }
+
+    /// The run that the calling word belongs to.
+    pub(super) fn current() -> Result<Rc<Self>> {
+        coroutine::context().ok_or_else(|| Error::usage("this word works in a running script only"))
+    }
+
+    /// How sessions of this run are opened, unless a script says otherwise.
+    pub(super) fn options(&self) -> Options {
+        Options::new().timeout(self.settings.timeout).transcript(self.transcript.clone())
+    }
+
+    pub(super) fn adopt(&self, session: Session) -> Handle {
+        let handle = Handle::new(session);
+        self.sessions.borrow_mut().push(handle.clone());
+        handle
+    }
+
+    pub(super) fn sessions(&self) -> Vec<Handle> {
+        self.sessions.borrow().clone()
+    }
+
+    pub(super) fn count_check(&self) {
+        self.checks.set(self.checks.get() + 1);
+    }
+
+    pub(super) fn checks(&self) -> u64 {
+        self.checks.get()
+    }
+
+    pub(super) fn begin_step(&self, title: &str) {
+        self.step.replace(Some(title.to_owned()));
+    }
+
+    pub(super) fn step(&self) -> Option<String> {
+        self.step.borrow().clone()
+    }
+
+    /// The value of a parameter: what the caller set, or for the names of targets the embedded server.
+    pub(super) fn param(&self, name: &str) -> Result<Option<String>> {
+        self.used.borrow_mut().insert(name.to_owned());
+        if let Some(value) = self.settings.params.get(name) {
+            return Ok(Some(value.clone()));
+        }
+        match name {
+            "smtp" => self.server.started().map(|server| Some(server.smtp())),
+            "submission" => self.server.started().map(|server| Some(server.submission())),
+            _ => Ok(None),
+        }
+    }
+}
