@@ -56,10 +56,14 @@
 //! code.
 
 mod buffer;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod duration;
 mod error;
 pub mod outcome;
 mod pattern;
+#[cfg(feature = "cli")]
+mod plan;
 mod proto;
 mod redact;
 mod reply;

@@ -1,1 +1,5 @@
-fn main() {}
+//! `mailexpect`: run the command line, exit with its code.
+
+fn main() -> std::process::ExitCode {
+    mailexpect::cli::main()
+}

@@ -1,0 +1,124 @@
+//! What can be said on the command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
+
+use crate::duration;
+
+/// Run scripted mail dialogues against real servers, in lock-step.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 all passed, 1 an expectation failed, 2 a script or the command line is wrong,\n3 a server could not be reached or talked to, 130 interrupted; the worst one wins."
+)]
+pub(super) struct Args {
+    /// When to colour the output: where it is a terminal and `NO_COLOR` is not set, always, or never.
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub(super) color: Color,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run scripts.
+    Run(Run),
+    /// Look scripts over without connecting: syntax, words, parameters.
+    Check(Check),
+    /// List scripts with their titles and parameters.
+    List(List),
+    /// Run the embedded SMTP and submission server and show each dialogue as it happens.
+    Serve(Serve),
+    /// Print the reference manual of the script language, as Markdown.
+    Reference,
+}
+
+/// Which scripts.
+#[derive(Arguments, Debug)]
+pub(super) struct Paths {
+    /// Files, folders (all `*.rhai` in them but for folders named `lib`) or globs; `scripts` if there is that folder, else `.`.
+    #[arg(value_name = "PATHS")]
+    pub(super) paths: Vec<PathBuf>,
+}
+
+#[derive(Arguments, Debug)]
+pub(super) struct Run {
+    #[command(flatten)]
+    pub(super) paths: Paths,
+    /// Give a parameter a value; again for more.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_set)]
+    pub(super) set: Vec<(String, String)>,
+    /// The deadline of each operation, unless the script says otherwise.
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
+    pub(super) timeout: Duration,
+    /// The deadline of each script as a whole.
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration)]
+    pub(super) deadline: Duration,
+    /// Let scripts start processes (`pipe`).
+    #[arg(long = "allow-run")]
+    pub(super) allow_processes: bool,
+    /// Show whole transcripts, also of what passed.
+    #[arg(short, long)]
+    pub(super) verbose: bool,
+}
+
+#[derive(Arguments, Debug)]
+pub(super) struct Check {
+    #[command(flatten)]
+    pub(super) paths: Paths,
+    /// Values that a run would be given: each must be a parameter of some script.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_set)]
+    pub(super) set: Vec<(String, String)>,
+}
+
+#[derive(Arguments, Debug)]
+pub(super) struct List {
+    #[command(flatten)]
+    pub(super) paths: Paths,
+}
+
+#[derive(Arguments, Debug)]
+pub(super) struct Serve {
+    /// Where to listen for SMTP; a free port of the loopback unless given.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    pub(super) smtp: SocketAddr,
+    /// Where to listen for submission.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    pub(super) submission: SocketAddr,
+}
+
+fn parse_set(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("a parameter is given as name=value, such as smtp=smtp://localhost:2525".to_owned()),
+    }
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let parsed =
+        duration::parse(text).map_err(|error| format!("{}; {}", error.message(), error.next_step().unwrap_or_default()))?;
+    if parsed.is_zero() { Err("a deadline of nothing leaves no time for anything".to_owned()) } else { Ok(parsed) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Args::command().debug_assert();
+    }
+}

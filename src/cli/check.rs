@@ -1,0 +1,32 @@
+//! `mailexpect check`.
+
+use super::args;
+use super::run::params;
+use super::screen::Screen;
+use crate::error::Result;
+use crate::outcome::ExitCode;
+use crate::plan;
+use crate::report::Human;
+use crate::script::{Runner, Settings};
+
+pub(super) fn check(args: args::Check, screen: &mut Screen) -> ExitCode {
+    check_all(args, screen).unwrap_or_else(|error| {
+        screen.complain(&error);
+        error.exit_code()
+    })
+}
+
+fn check_all(args: args::Check, screen: &mut Screen) -> Result<ExitCode> {
+    let scripts = plan::scripts(&args.paths.paths)?;
+    let params = params(args.set)?;
+    let runner = Runner::new(Settings::default());
+    let mut wrong = 0;
+    for script in &scripts {
+        let survey = runner.check(script);
+        wrong += usize::from(!survey.problems.is_empty());
+        screen.show(&Human::default().survey(script, &survey));
+    }
+    screen.show(&Human::checked(scripts.len(), wrong));
+    plan::check_params(&runner, &scripts, &params)?;
+    Ok(if wrong == 0 { ExitCode::Passed } else { ExitCode::Wrong })
+}

@@ -1,0 +1,35 @@
+//! The command line: arguments in, an exit code out. A file for each command.
+
+mod args;
+mod check;
+mod list;
+mod run;
+mod screen;
+mod serve;
+
+use std::process;
+
+use clap::Parser as _;
+
+use args::{Args, Command};
+use screen::Screen;
+
+use crate::outcome::ExitCode;
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> process::ExitCode {
+    let args = Args::parse();
+    let mut screen = Screen::new(args.color);
+    let code = match args.command {
+        Command::Run(run) => run::run(run, &mut screen),
+        Command::Check(check) => check::check(check, &mut screen),
+        Command::List(list) => list::list(&list, &mut screen),
+        Command::Serve(serve) => serve::serve(&serve, &mut screen),
+        Command::Reference => {
+            screen.show(&crate::script::reference::markdown());
+            ExitCode::Passed
+        }
+    };
+    process::ExitCode::from(code as u8)
+}

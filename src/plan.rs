@@ -1,0 +1,84 @@
+//! Paths to scripts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::script::Runner;
+use crate::suggest;
+
+/// The scripts that the paths stand for, each once: a file as it is, a folder's `*.rhai` in the order of their names, but for
+/// folders named `lib`, and what a glob matches. No path at all stands for `scripts`, or else for the current folder.
+///
+/// # Errors
+/// A usage error for a path that is not there, and for paths that lead to no script.
+pub(crate) fn scripts(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let default = [PathBuf::from(if Path::new("scripts").is_dir() { "scripts" } else { "." })];
+    let paths = if paths.is_empty() { &default } else { paths };
+    let mut scripts = Vec::new();
+    for path in paths {
+        let found = expand(path)?;
+        if found.is_empty() {
+            let error = Error::usage(format!("there are no scripts in {}", path.display()));
+            return Err(error.hint("scripts are files named *.rhai; what lies in a folder named lib is imported, not run"));
+        }
+        scripts.extend(found);
+    }
+    let mut seen = BTreeSet::new();
+    scripts.retain(|script| seen.insert(script.clone()));
+    Ok(scripts)
+}
+
+fn expand(path: &Path) -> Result<Vec<PathBuf>> {
+    if path.is_dir() {
+        let folder = glob::Pattern::escape(&path.to_string_lossy());
+        let found = matches(&format!("{folder}/**/*.rhai"))?;
+        let is_script = |script: &PathBuf| {
+            let inside = script.strip_prefix(path).unwrap_or(script).parent();
+            inside.is_none_or(|folders| folders.components().all(|folder| folder.as_os_str() != "lib"))
+        };
+        // A glob gives `a.rhai` for `./a.rhai`; so does a person.
+        return Ok(found.into_iter().filter(is_script).collect());
+    }
+    if path.exists() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let text = path.to_string_lossy();
+    if text.contains(['*', '?', '[']) {
+        return matches(&text);
+    }
+    let error = Error::usage(format!("there is no {}", path.display()));
+    Err(match path.with_extension("rhai") {
+        file if file != path && file.exists() => error.hint(format!("did you mean {}?", file.display())),
+        _ => error.hint("give a file, a folder or a glob"),
+    })
+}
+
+fn matches(pattern: &str) -> Result<Vec<PathBuf>> {
+    let found = glob::glob(pattern).map_err(|error| Error::usage(format!("the glob {pattern} is wrong: {error}")))?;
+    let found = found.collect::<Result<Vec<_>, _>>();
+    found.map_err(|error| Error::usage(format!("cannot read {}: {}", error.path().display(), error.error())))
+}
+
+/// Makes sure that each value that was set is a parameter of some script.
+///
+/// # Errors
+/// A usage error that names the parameter, and the one that was probably meant.
+pub(crate) fn check_params(runner: &Runner, scripts: &[PathBuf], set: &BTreeMap<String, String>) -> Result<()> {
+    if set.is_empty() {
+        return Ok(());
+    }
+    let surveys: Vec<_> = scripts.iter().map(|script| runner.check(script)).collect();
+    if surveys.iter().any(|survey| survey.computed_params || !survey.problems.is_empty()) {
+        // What is wrong with a script is said when it runs; until then its parameters are not known.
+        return Ok(());
+    }
+    let known: BTreeSet<&str> = surveys.iter().flat_map(|survey| survey.params.keys()).map(String::as_str).collect();
+    let Some(name) = set.keys().find(|name| !known.contains(name.as_str())) else { return Ok(()) };
+    let error = Error::usage(format!("no script has a parameter `{name}`"));
+    Err(match suggest::nearest(name, known.iter().copied()) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None if known.is_empty() => error.hint("a script takes parameters by param(\"name\", default)"),
+        None => error.hint(format!("the parameters are: {}", known.into_iter().collect::<Vec<_>>().join(", "))),
+    })
+}

@@ -1,0 +1,29 @@
+//! The reference manual is what the bindings say, and its examples run.
+
+use std::time::Duration;
+
+use mailexpect::script::{Case, reference};
+
+use crate::program::{folder, project};
+
+#[test]
+fn the_manual_in_the_repository_is_that_of_the_bindings() {
+    let path = project().join("docs/reference.md");
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(kept == reference::markdown(), "docs/reference.md is stale: cargo run -- reference > docs/reference.md");
+}
+
+#[test]
+fn every_example_of_the_manual_passes_against_the_embedded_server() {
+    let examples = reference::examples();
+    assert!(examples.len() > 30, "{} examples", examples.len());
+    for (word, example) in examples {
+        let folder = folder(&[("example.rhai", &example)]);
+        let outcome = Case::new(folder.path().join("example.rhai")).timeout(Duration::from_secs(5)).run();
+        // What only computes has nothing to expect.
+        let nothing_expected = outcome
+            .failure()
+            .is_some_and(|failure| failure.error.is_vacuous() && failure.error.message().contains("nothing at all"));
+        assert!(outcome.is_ok() || nothing_expected, "`{word}`: {outcome:#?}");
+    }
+}

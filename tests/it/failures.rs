@@ -1,0 +1,62 @@
+//! How failures read: each script in `tests/scripts/failing` is run against its peer, and what the program says is held
+//! against a golden beside it.
+
+use std::path::Path;
+
+use crate::peer::Peer;
+use crate::program::{project, run};
+
+/// Ports and times vary; nothing else may.
+const FILTERS: [(&str, &str); 3] = [
+    (r"(127\.0\.0\.1|localhost):\d{4,5}", "$1:PORT"),
+    (r"\b\d+(\.\d+)? (ms|s|min) of ", "TIME of "),
+    (r"\(\d+(\.\d+)? (ms|s)\)", "(TIME)"),
+];
+
+fn scripts(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = entries.filter_map(|name| Some(name.strip_suffix(".rhai")?.to_owned())).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn every_failing_script_fails_as_its_golden_says() {
+    let folder = project().join("tests/scripts/failing");
+    let names = scripts(&folder);
+    assert!(names.len() >= 20, "{} scripts", names.len());
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(folder.join("snapshots"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    for (from, to) in FILTERS {
+        settings.add_filter(from, to);
+    }
+    let _bound = settings.bind_to_scope();
+    for name in names {
+        let peer = std::fs::read_to_string(folder.join(format!("{name}.peer"))).ok().map(|text| Peer::parse(&text));
+        let script = format!("{name}.rhai");
+        let mut args = vec!["run".to_owned(), script, "--timeout".to_owned(), "300ms".to_owned()];
+        if let Some(peer) = &peer {
+            let scheme = if name.starts_with("stream") { "tcp" } else { "smtp" };
+            args.extend(["--set".to_owned(), format!("smtp={}", peer.url(scheme))]);
+        }
+        let ran = run(&folder, &args.iter().map(String::as_str).collect::<Vec<_>>());
+        let said = format!("exit code {}\n{}{}", ran.code.unwrap(), ran.out, ran.err);
+        insta::assert_snapshot!(name, said);
+    }
+}
+
+#[test]
+fn every_passing_script_passes() {
+    let folder = project().join("tests/scripts/passing");
+    for name in scripts(&folder) {
+        let peer = std::fs::read_to_string(folder.join(format!("{name}.peer"))).ok().map(|text| Peer::parse(&text));
+        let set =
+            peer.as_ref().map(|peer| format!("smtp={}", peer.url(if name.starts_with("stream") { "tcp" } else { "smtp" })));
+        let mut args = vec!["run".to_owned(), format!("{name}.rhai")];
+        args.extend(set.into_iter().flat_map(|set| ["--set".to_owned(), set]));
+        let ran = run(&folder, &args.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(ran.code, Some(0), "{name}: {}{}", ran.out, ran.err);
+    }
+}

@@ -1,0 +1,148 @@
+//! A script cannot read, run, recurse or allocate beyond what its caller granted, and it can always be stopped.
+
+use std::time::Duration;
+
+use mailexpect::outcome::Outcome;
+use mailexpect::script::Case;
+
+use crate::program::folder;
+
+fn outcome(script: &str, configure: impl FnOnce(Case) -> Case) -> Outcome {
+    let folder = folder(&[("script.rhai", script)]);
+    configure(Case::new(folder.path().join("script.rhai"))).run()
+}
+
+fn message(script: &str) -> (u8, String) {
+    let outcome = outcome(script, |case| case.deadline(Duration::from_mins(1)));
+    let failure = outcome.failure().unwrap_or_else(|| panic!("{script} passed"));
+    (outcome.exit_code() as u8, failure.error.to_string())
+}
+
+#[test]
+fn a_process_is_started_only_where_that_was_granted() {
+    let script = "let s = pipe(\"cat\"); s.send(\"x\"); s.expect(\"x\\r\\n\"); s.shutdown(); s.expect_close();";
+    let (code, text) = message(script);
+    assert_eq!(code, 2);
+    assert!(text.contains("may not start a process") && text.contains("--allow-run"), "{text}");
+    let granted = outcome(script, Case::allow_run);
+    assert!(granted.is_ok(), "{granted:#?}");
+}
+
+#[test]
+fn there_are_no_words_for_files_the_environment_or_code_from_text() {
+    for script in [
+        "open_file(\"/etc/passwd\");",
+        "read(\"/etc/passwd\");",
+        "env(\"HOME\");",
+        "eval(\"1\");",
+        "import \"/etc/passwd\" as p;",
+        "sleep(1);",
+    ] {
+        let (code, text) = message(script);
+        assert_eq!(code, 2, "{script}: {text}");
+    }
+}
+
+#[test]
+fn recursion_ends_in_words_and_not_in_a_crash() {
+    for script in [
+        "fn f(n) { f(n + 1) } f(0);",
+        "fn f(n) { 1 + f(n + 1) } f(0);",
+        "fn f(n) { let a = [f(n + 1)]; a[0] } f(0);",
+        "fn f(n) { [1].map(|x| f(n + x)) } f(0);",
+        "fn f(n) { if n > 0 { for i in 0..1 { try { switch n { 1 => 2, _ => f(n + 1) } } catch (e) { throw e } } } } f(5);",
+        "fn f(n) { `a ${f(n + 1)}` } f(0);",
+    ] {
+        let (code, text) = message(script);
+        assert_eq!(code, 2, "{script}: {text}");
+        assert!(text.contains("out of bounds"), "{script}: {text}");
+    }
+    let deep = format!("let x = {}1{}; x", "(1 + ".repeat(400), ")".repeat(400));
+    assert_eq!(message(&deep).0, 2);
+}
+
+#[test]
+fn memory_has_bounds() {
+    for script in [
+        "let s = \"x\"; loop { s += s; }",
+        "let a = []; loop { a += a; a.push(1); }",
+        "let a = []; a.pad(1000000000, 0);",
+        "let b = blob(10000000000);",
+        "let a = [\"x\"]; loop { let s = a[0]; a[0] = s + s; }",
+        "let m = #{}; let n = 0; let s = \"x\"; for i in 0..20 { s += s; } loop { m[`${n}`] = s + n; n += 1; }",
+    ] {
+        let (code, text) = message(script);
+        assert_eq!(code, 2, "{script}: {text}");
+    }
+}
+
+#[test]
+fn modules_that_import_each_other_are_told_so() {
+    let folder =
+        folder(&[("a.rhai", "import \"b\" as b;"), ("b.rhai", "import \"c\" as c;"), ("c.rhai", "import \"b\" as b;")]);
+    let outcome = Case::new(folder.path().join("a.rhai")).run();
+    let text = outcome.failure().unwrap().error.to_string();
+    assert!(text.contains("modules import each other in a circle"), "{text}");
+}
+
+#[test]
+fn the_deadline_of_a_run_ends_a_script_wherever_it_is() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("smtp://{}", listener.local_addr().unwrap());
+    for script in [
+        "loop { }",
+        "let n = 0; loop { try { loop { n += 1; } } catch { } }",
+        "let s = connect(param(\"smtp\")); s.expect(220, #{timeout: \"1h\"});",
+        "let s = connect(param(\"smtp\")); loop { try { s.expect(220, #{timeout: \"1h\"}); } catch { } }",
+    ] {
+        let outcome = outcome(script, |case| case.set("smtp", &url).deadline(Duration::from_millis(100)));
+        let failure = outcome.failure().unwrap();
+        assert!(failure.error.is_timeout(), "{script}: {failure:?}");
+        assert!(failure.error.message().contains("deadline of the whole script"), "{script}");
+        assert!(failure.place.is_some(), "{script}: where it was is known");
+        assert!(outcome.elapsed < Duration::from_secs(30), "{script}");
+    }
+}
+
+#[test]
+fn a_session_that_is_busy_says_so_and_does_not_deadlock() {
+    // Reading a session's own property inside of a call on it is fine: the arguments come first.
+    let script = "let s = connect(); s.timeout = s.timeout; s.expect(220, #{timeout: s.timeout});";
+    let outcome = outcome(script, |case| case);
+    assert!(outcome.is_ok(), "{outcome:#?}");
+}
+
+#[test]
+fn a_failure_can_be_caught_with_its_parts() {
+    let script = r#"
+        let s = connect();
+        try { s.expect(554, #{timeout: "5s"}); } catch (e) {
+            assert_eq([e.kind, e.expected, e.line], ["mismatch", "554", 3]);
+            assert(e.got.starts_with("220 localhost"));
+            assert(e.waited < 5.0);
+            assert(e.file.ends_with("script.rhai"));
+        }
+        try { s.expect(220, #{timeout: "50ms"}); } catch (e) {
+            assert_eq([e.kind, e.got], ["timeout", "nothing"]);
+        }
+        try { assert(false, "mine"); } catch (e) { assert_eq([e.kind, e.message], ["assert", "mine"]); }
+        try { s.expect(999); } catch (e) { assert_eq(e.kind, "usage"); }
+    "#;
+    let outcome = outcome(script, |case| case);
+    assert!(outcome.is_ok(), "{outcome:#?}");
+}
+
+#[test]
+fn what_is_thrown_again_keeps_its_place() {
+    let outcome =
+        outcome("fn f(s) {\n    s.expect(554);\n}\nlet s = connect();\ntry { f(s) } catch (e) { throw e; }", |case| case);
+    let failure = outcome.failure().unwrap();
+    assert_eq!(failure.place.as_ref().map(|place| (place.line, place.column)), Some((2, 7)));
+}
+
+#[test]
+fn a_caught_failure_does_not_hide_that_nothing_was_expected_of_the_rest() {
+    let script = "let s = connect(); s.expect(220); s.send(\"NOOP\"); try { s.send(\"RSET\"); } catch { }";
+    let outcome = outcome(script, |case| case);
+    assert!(outcome.failure().unwrap().error.is_vacuous());
+}
