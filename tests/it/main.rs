@@ -6,6 +6,10 @@ mod examples;
 mod failures;
 mod layers;
 mod peer;
+#[path = "../servers/postfix.rs"]
+mod postfix;
 mod program;
+mod readme;
+mod real;
 mod sandbox;
 mod session;

@@ -1,0 +1,58 @@
+//! What the README shows is what happens.
+
+use mailexpect::server::Embedded;
+
+use crate::program::{folder, project, run};
+
+/// The fenced blocks of the README in that language.
+fn blocks(language: &str) -> Vec<String> {
+    let readme = std::fs::read_to_string(project().join("README.md")).unwrap();
+    let fence = format!("```{language}\n");
+    readme.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_first_script_passes_and_its_slip_fails_as_shown() {
+    let script = blocks("rhai").remove(0);
+    let folder = folder(&[
+        ("first.rhai", &script),
+        ("wrong.rhai", &script.replace("s.expect(550, \"5.7.1\");", "s.expect(250, \"2.1.5\");")),
+    ]);
+    let ran = run(folder.path(), &["run", "first.rhai"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let ran = run(folder.path(), &["run", "wrong.rhai"]);
+    assert_eq!(ran.code, Some(1));
+    let shown = blocks("console").into_iter().find(|block| block.contains("FAIL")).unwrap();
+    let varying = |text: &str| {
+        let text = text.lines().skip_while(|line| !line.starts_with("FAIL")).collect::<Vec<_>>().join("\n");
+        let times = ["ms", "s"].iter().fold(text, |text, unit| mask(&text, unit));
+        mask_ports(&times)
+    };
+    assert_eq!(varying(&ran.out), varying(&shown));
+}
+
+/// Numbers before that unit as `N`.
+fn mask(text: &str, unit: &str) -> String {
+    let words = text.split(' ').collect::<Vec<_>>();
+    let is_number = |word: &str| word.trim_start_matches('(').parse::<f64>().is_ok();
+    let masked = words.iter().enumerate().map(|(n, word)| {
+        let before_unit = words.get(n + 1).is_some_and(|next| next.trim_end_matches([')', '\n']).starts_with(unit));
+        if before_unit && is_number(word) { "N" } else { word }
+    });
+    masked.collect::<Vec<_>>().join(" ")
+}
+
+fn mask_ports(text: &str) -> String {
+    let mut parts = text.split("127.0.0.1:");
+    let first = parts.next().unwrap().to_owned();
+    parts.fold(first, |text, part| text + "127.0.0.1:PORT" + part.trim_start_matches(|c: char| c.is_ascii_digit()))
+}
+
+#[test]
+fn the_rust_examples_compile_and_hold() {
+    // The same text as in the README, which the next test compares.
+    let server = Embedded::start().unwrap();
+    mailexpect::assert_script!("scripts/relay.rhai", smtp = server.smtp());
+    let readme = blocks("rust").concat();
+    assert!(readme.contains("mailexpect::assert_script!(\"scripts/relay.rhai\", smtp = server.smtp());"), "{readme}");
+}
