@@ -1,0 +1,158 @@
+//! Automata under way: the same for those that were built whole and those that are built while searching.
+
+use regex_automata::dfa::{Automaton as _, dense};
+use regex_automata::hybrid::LazyStateID;
+use regex_automata::hybrid::dfa as lazy;
+use regex_automata::util::primitives::StateID;
+
+use super::astray;
+use crate::error::Result;
+use crate::pattern::regex::start;
+
+/// What is special about an automaton's state.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
+    Plain,
+    /// No match is under way.
+    Start,
+    Match,
+    /// No match can come any more.
+    Dead,
+}
+
+/// An automaton under way; the same for those built whole and those built lazily.
+pub(super) trait Run {
+    /// Consumes bytes up to and with the first one that leads to a marked state; how many.
+    fn run(&mut self, bytes: &[u8]) -> Result<usize>;
+    fn mark(&self) -> Mark;
+    /// Begins anew behind that byte, or at the start of the stream.
+    fn restart(&mut self, behind: Option<u8>) -> Result<()>;
+    /// Whether there would be a match up to here if the stream ended here.
+    fn matches_at_end(&mut self) -> Result<bool>;
+    /// Whether there is a match up to here and none longer, whatever byte comes next.
+    fn ends_here(&self) -> bool;
+    /// Whether no further match is possible, whatever byte comes next.
+    fn is_over(&self) -> bool;
+    /// Whether a question has cost the automaton its place.
+    fn is_lost(&self) -> bool {
+        false
+    }
+}
+
+pub(super) struct DenseRun<'a> {
+    pub(super) dfa: &'a dense::DFA<Vec<u32>>,
+    pub(super) id: &'a mut StateID,
+}
+
+impl DenseRun<'_> {
+    /// Every state that one more byte can lead to.
+    fn next(&self, id: StateID) -> impl Iterator<Item = StateID> {
+        let bytes = self.dfa.byte_classes().representatives(0..=255).filter_map(regex_automata::util::alphabet::Unit::as_u8);
+        bytes.map(move |byte| self.dfa.next_state(id, byte))
+    }
+}
+
+impl Run for DenseRun<'_> {
+    fn run(&mut self, bytes: &[u8]) -> Result<usize> {
+        let mut id = *self.id;
+        let mut used = bytes.len();
+        for (n, byte) in bytes.iter().enumerate() {
+            id = self.dfa.next_state(id, *byte);
+            if self.dfa.is_special_state(id) && (!self.dfa.is_accel_state(id) || mark(self.dfa, id) != Mark::Plain) {
+                used = n + 1;
+                break;
+            }
+        }
+        *self.id = id;
+        if self.dfa.is_quit_state(id) { Err(astray()) } else { Ok(used) }
+    }
+
+    fn mark(&self) -> Mark {
+        mark(self.dfa, *self.id)
+    }
+
+    fn restart(&mut self, behind: Option<u8>) -> Result<()> {
+        *self.id = self.dfa.start_state(&start(behind)).map_err(|_| astray())?;
+        Ok(())
+    }
+
+    fn matches_at_end(&mut self) -> Result<bool> {
+        Ok(self.dfa.is_match_state(self.dfa.next_eoi_state(*self.id)))
+    }
+
+    fn ends_here(&self) -> bool {
+        self.next(*self.id).all(|id| self.dfa.is_match_state(id) && self.next(id).all(|id| self.dfa.is_dead_state(id)))
+    }
+
+    fn is_over(&self) -> bool {
+        self.next(*self.id).all(|id| self.dfa.is_dead_state(id))
+    }
+}
+
+fn mark(dfa: &dense::DFA<Vec<u32>>, id: StateID) -> Mark {
+    if !dfa.is_special_state(id) {
+        Mark::Plain
+    } else if dfa.is_match_state(id) {
+        Mark::Match
+    } else if dfa.is_dead_state(id) {
+        Mark::Dead
+    } else if dfa.is_start_state(id) {
+        Mark::Start
+    } else {
+        Mark::Plain
+    }
+}
+
+pub(super) struct LazyRun<'a> {
+    pub(super) dfa: &'a lazy::DFA,
+    pub(super) id: &'a mut LazyStateID,
+    pub(super) cache: &'a mut lazy::Cache,
+    /// The cache was emptied by a question, and the state went with it.
+    pub(super) lost: bool,
+}
+
+impl Run for LazyRun<'_> {
+    fn run(&mut self, bytes: &[u8]) -> Result<usize> {
+        for (n, byte) in bytes.iter().enumerate() {
+            *self.id = self.dfa.next_state(self.cache, *self.id, *byte).map_err(|_| astray())?;
+            if self.id.is_tagged() {
+                return if self.id.is_quit() { Err(astray()) } else { Ok(n + 1) };
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn mark(&self) -> Mark {
+        match *self.id {
+            id if id.is_match() => Mark::Match,
+            id if id.is_dead() => Mark::Dead,
+            id if id.is_start() => Mark::Start,
+            _ => Mark::Plain,
+        }
+    }
+
+    fn restart(&mut self, behind: Option<u8>) -> Result<()> {
+        *self.id = self.dfa.start_state(self.cache, &start(behind)).map_err(|_| astray())?;
+        Ok(())
+    }
+
+    fn matches_at_end(&mut self) -> Result<bool> {
+        let cleared = self.cache.clear_count();
+        let end = self.dfa.next_eoi_state(self.cache, *self.id).map_err(|_| astray())?;
+        self.lost = self.cache.clear_count() != cleared;
+        Ok(end.is_match())
+    }
+
+    // Looking ahead would build states, and could cost the one we are in: the next byte will tell.
+    fn ends_here(&self) -> bool {
+        false
+    }
+
+    fn is_over(&self) -> bool {
+        false
+    }
+
+    fn is_lost(&self) -> bool {
+        self.lost
+    }
+}

@@ -1,0 +1,232 @@
+//! Searching a growing stream: each byte is looked at once, and the matches are the same however the stream was cut.
+
+mod automaton;
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+
+use regex_automata::Span;
+use regex_automata::dfa::Automaton as _;
+use regex_automata::hybrid::LazyStateID;
+use regex_automata::hybrid::dfa as lazy;
+use regex_automata::util::prefilter::Prefilter;
+use regex_automata::util::primitives::StateID;
+
+use automaton::{DenseRun, LazyRun, Mark, Run};
+
+use super::regex::{Captures, Forward, StreamRegex, start};
+use super::{Finder, Pattern};
+use crate::error::{Error, Result};
+
+/// A search for one pattern in what a session holds unread, from where that begins to the first match.
+pub(crate) struct Search<'p> {
+    finder: &'p Finder,
+    eof: Option<usize>,
+    state: State,
+    cursor: Cursor,
+    /// The end of the match as it stands, while it could still grow.
+    open: Option<usize>,
+}
+
+/// What a search remembers between reads.
+enum State {
+    Literal,
+    Dense(StateID),
+    Lazy(LazyStateID, Box<lazy::Cache>),
+    Nothing,
+}
+
+/// How far the bytes have been looked at, as offsets into what is held.
+#[derive(Clone, Copy, Default)]
+struct Cursor {
+    at: usize,
+    /// No match begins before this.
+    keep: usize,
+    /// The end of the longest match that the bytes so far have proved.
+    last: Option<usize>,
+}
+
+/// How far a search has come.
+#[derive(Debug)]
+pub(crate) enum Progress {
+    /// No match yet.
+    More,
+    /// A match that more bytes could still lengthen or unmake.
+    Open,
+    /// A match that no further byte can change.
+    Found(Found),
+    /// The stream has ended without one.
+    Absent,
+}
+
+/// A match in what is held.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) range: Range<usize>,
+    /// Which alternative it is; 0 without alternatives.
+    pub(crate) index: usize,
+    pub(crate) captures: Option<Captures>,
+}
+
+impl<'p> Search<'p> {
+    pub(crate) fn new(pattern: &'p Pattern) -> Result<Self> {
+        let finder = pattern.finder()?;
+        let state = match finder {
+            Finder::Literal(_) => State::Literal,
+            Finder::Nothing => State::Nothing,
+            Finder::Regex(regex) => match regex.forward() {
+                Forward::Dense(dfa) => State::Dense(dfa.start_state(&start(None)).map_err(|_| astray())?),
+                Forward::Lazy(dfa) => {
+                    let mut cache = Box::new(dfa.create_cache());
+                    State::Lazy(dfa.start_state(&mut cache, &start(None)).map_err(|_| astray())?, cache)
+                }
+            },
+        };
+        Ok(Self { finder, eof: pattern.eof_index(), state, cursor: Cursor::default(), open: None })
+    }
+
+    /// Looks at what has come since the last call. `ended` says that nothing more will come.
+    ///
+    /// # Errors
+    /// Only where the regex engine gives up, which the limits rule out.
+    pub(crate) fn advance(&mut self, held: &[u8], ended: bool) -> Result<Progress> {
+        let progress = match self.finder {
+            Finder::Literal(finder) => self.find_literal(finder, held),
+            Finder::Regex(regex) => self.find_regex(regex, held, ended)?,
+            Finder::Nothing => Progress::More,
+        };
+        if !ended || !matches!(progress, Progress::More) {
+            return Ok(progress);
+        }
+        Ok(self
+            .eof
+            .map_or(Progress::Absent, |index| Progress::Found(Found { range: held.len()..held.len(), index, captures: None })))
+    }
+
+    /// The match as it stands, once the peer has been quiet for long enough.
+    pub(crate) fn settle(&self, held: &[u8]) -> Option<Found> {
+        let Finder::Regex(regex) = self.finder else { return None };
+        self.open.and_then(|end| self.found(regex, held, end))
+    }
+
+    /// How many bytes at the start of what is held are of no more use: they are no part of a match, nor the byte before one.
+    pub(crate) fn spare(&self) -> usize {
+        self.cursor.keep.saturating_sub(1)
+    }
+
+    /// Tells the search that what is held has lost its first `count` bytes, at most [`Search::spare`] of them.
+    pub(crate) fn dropped(&mut self, count: usize) {
+        self.cursor.at -= count;
+        self.cursor.keep -= count;
+        self.cursor.last = self.cursor.last.map(|end| end - count);
+        self.open = self.open.map(|end| end - count);
+    }
+
+    fn find_literal(&mut self, finder: &memchr::memmem::Finder<'static>, held: &[u8]) -> Progress {
+        let length = finder.needle().len();
+        let from = self.cursor.at.saturating_sub(length - 1);
+        self.cursor.at = held.len();
+        self.cursor.keep = held.len().saturating_sub(length - 1);
+        match finder.find(&held[from..]) {
+            Some(offset) => {
+                let range = from + offset..from + offset + length;
+                Progress::Found(Found { range, index: 0, captures: None })
+            }
+            None => Progress::More,
+        }
+    }
+
+    fn find_regex(&mut self, regex: &StreamRegex, held: &[u8], ended: bool) -> Result<Progress> {
+        let end = match (&mut self.state, regex.forward()) {
+            (State::Dense(id), Forward::Dense(dfa)) => self.cursor.scan(&mut DenseRun { dfa, id }, regex, held)?,
+            (State::Lazy(id, cache), Forward::Lazy(dfa)) => {
+                self.cursor.scan(&mut LazyRun { dfa, id, cache, lost: false }, regex, held)?
+            }
+            _ => End::None,
+        };
+        let (settled, open) = match end {
+            End::Settled(end) => (Some(end), None),
+            End::Open(end) if ended => (Some(end), None),
+            End::Open(end) => (None, Some(end)),
+            End::None => (None, None),
+        };
+        self.open = open;
+        Ok(match settled {
+            Some(end) => Progress::Found(self.found(regex, held, end).ok_or_else(astray)?),
+            None if open.is_some() => Progress::Open,
+            None => Progress::More,
+        })
+    }
+
+    fn found(&self, regex: &StreamRegex, held: &[u8], end: usize) -> Option<Found> {
+        let (index, captures) = regex.resolve(held, self.cursor.keep, end)?;
+        let range = captures.get(0)?;
+        Some(Found { range, index, captures: Some(captures) })
+    }
+}
+
+fn astray() -> Error {
+    Error::usage("the regex engine gave up on this pattern").hint("say it with a simpler regex")
+}
+
+/// Where a match ends, as far as the bytes so far can say.
+enum End {
+    None,
+    Open(usize),
+    Settled(usize),
+}
+
+impl Cursor {
+    /// Runs the automaton over the bytes that it has not seen yet.
+    fn scan(&mut self, run: &mut impl Run, regex: &StreamRegex, held: &[u8]) -> Result<End> {
+        let mut jumped = false;
+        while self.at < held.len() {
+            match run.mark() {
+                Mark::Dead => break,
+                Mark::Start if self.last.is_none() => {
+                    self.keep = self.at;
+                    if let (Some(prefilter), false) = (regex.prefilter(), jumped) {
+                        jumped = !self.jump(run, prefilter, held)?;
+                    }
+                }
+                _ => {}
+            }
+            self.at += run.run(&held[self.at..])?;
+            if run.mark() == Mark::Match {
+                // The automaton reports a match one byte late, so that it can look ahead.
+                self.last = Some(self.at - 1);
+            }
+        }
+        if run.mark() == Mark::Dead {
+            return Ok(self.last.map_or(End::None, End::Settled));
+        }
+        let end = match (run.matches_at_end()?, self.last) {
+            (true, _) if !regex.looks_ahead() && run.ends_here() => End::Settled(held.len()),
+            (true, _) => End::Open(held.len()),
+            (false, Some(last)) if run.is_over() => End::Settled(last),
+            (false, Some(last)) => End::Open(last),
+            (false, None) => End::None,
+        };
+        if run.is_lost() {
+            run.restart(self.keep.checked_sub(1).map(|behind| held[behind]))?;
+            (self.at, self.last) = (self.keep, None);
+        }
+        Ok(end)
+    }
+
+    /// Goes to the next place where a match can begin; `false` if there is none in what is held, and then to where one could
+    /// begin that the next bytes complete.
+    fn jump(&mut self, run: &mut impl Run, prefilter: &Prefilter, held: &[u8]) -> Result<bool> {
+        let candidate = prefilter.find(held, Span { start: self.at, end: held.len() });
+        let to = match &candidate {
+            Some(span) => span.start,
+            None => held.len().saturating_sub(prefilter.max_needle_len().saturating_sub(1)).max(self.at),
+        };
+        if to > self.at {
+            run.restart(Some(held[to - 1]))?;
+            (self.at, self.keep) = (to, to);
+        }
+        Ok(candidate.is_some())
+    }
+}
