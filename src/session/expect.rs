@@ -213,8 +213,9 @@ impl Session {
                 Ok(None) => {}
                 Err(malformed) => return Err(self.malformed(&malformed, wanted, wait)),
             }
+            self.acknowledge();
             match self.fill(wait.deadline()).await? {
-                Arrival::Bytes => self.acknowledge_if_partial(),
+                Arrival::Bytes => {}
                 Arrival::Late => return Err(self.timed_out(wait, wanted)),
                 Arrival::End if self.buffer.is_empty() => return Ok(None),
                 Arrival::End => return Err(self.closed(wait, wanted, Some("the connection closed in the middle of a reply"))),
@@ -229,8 +230,9 @@ impl Session {
                 return Ok(self.take(searched + at + 1));
             }
             searched = self.buffer.held().len();
+            self.acknowledge();
             match self.fill(wait.deadline()).await? {
-                Arrival::Bytes => self.acknowledge_if_partial(),
+                Arrival::Bytes => {}
                 Arrival::Late => return Err(self.timed_out(wait, wanted)),
                 Arrival::End if self.buffer.is_empty() => return Err(self.closed(wait, wanted, None)),
                 Arrival::End => return Err(self.closed(wait, wanted, Some("the connection closed in the middle of a line"))),
@@ -252,11 +254,12 @@ impl Session {
             if !keep {
                 self.let_go(&mut search, &mut skipped);
             }
+            self.acknowledge();
             let until = if is_open { wait.deadline().min(Instant::now() + self.settle) } else { wait.deadline() };
             match (self.fill(until).await?, search.settle(self.buffer.held())) {
                 (Arrival::Late, Some(found)) => return Ok(self.take_found(found, skipped)),
                 (Arrival::Late, None) => return Err(self.timed_out(wait, pattern)),
-                (Arrival::Bytes | Arrival::End, _) => self.acknowledge(),
+                (Arrival::Bytes | Arrival::End, _) => {}
             }
         }
     }
@@ -298,12 +301,6 @@ impl Session {
         let line = self.shown(&self.buffer.held()[malformed.line.clone()]);
         let error = self.fault(Kind::Malformed, malformed.why.clone()).expected(wanted).got(line).waited(wait.waited());
         error.hint("take what is no reply with expect_line(...) or expect_bytes(...)")
-    }
-
-    fn acknowledge_if_partial(&self) {
-        if !self.buffer.held().ends_with(b"\n") {
-            self.acknowledge();
-        }
     }
 }
 

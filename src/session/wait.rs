@@ -89,9 +89,10 @@ impl Session {
         Ok(())
     }
 
-    /// More of an answer is to come: the peer may be holding it back until what it sent is acknowledged.
+    /// Where an answer has begun and more of it is to come, the peer may be holding that back until what it sent is
+    /// acknowledged.
     pub(super) fn acknowledge(&self) {
-        if let Some(transport) = &self.transport {
+        if let (Some(transport), false) = (&self.transport, self.buffer.is_empty()) {
             transport.acknowledge();
         }
     }

@@ -22,8 +22,9 @@ pub(super) enum Mark {
 
 /// An automaton under way; the same for those built whole and those built lazily.
 pub(super) trait Run {
-    /// Consumes bytes up to and with the first one that leads to a marked state; how many.
-    fn run(&mut self, bytes: &[u8]) -> Result<usize>;
+    /// Consumes bytes up to and with the first one that leads to a match, to the end of all matches, or, where that is of
+    /// use, to where no match is under way.
+    fn run(&mut self, bytes: &[u8], stop_at_start: bool) -> Result<Ran>;
     fn mark(&self) -> Mark;
     /// Begins anew behind that byte, or at the start of the stream.
     fn restart(&mut self, behind: Option<u8>) -> Result<()>;
@@ -37,6 +38,13 @@ pub(super) trait Run {
     fn is_lost(&self) -> bool {
         false
     }
+}
+
+/// How far an automaton ran.
+pub(super) struct Ran {
+    pub(super) used: usize,
+    /// How many bytes had been consumed when no match was under way for the last time.
+    pub(super) idle: Option<usize>,
 }
 
 pub(super) struct DenseRun<'a> {
@@ -53,18 +61,25 @@ impl DenseRun<'_> {
 }
 
 impl Run for DenseRun<'_> {
-    fn run(&mut self, bytes: &[u8]) -> Result<usize> {
+    fn run(&mut self, bytes: &[u8], stop_at_start: bool) -> Result<Ran> {
         let mut id = *self.id;
-        let mut used = bytes.len();
+        let mut ran = Ran { used: bytes.len(), idle: None };
         for (n, byte) in bytes.iter().enumerate() {
             id = self.dfa.next_state(id, *byte);
-            if self.dfa.is_special_state(id) && (!self.dfa.is_accel_state(id) || mark(self.dfa, id) != Mark::Plain) {
-                used = n + 1;
+            if !self.dfa.is_special_state(id) {
+                continue;
+            }
+            let mark = mark(self.dfa, id);
+            if mark == Mark::Start {
+                ran.idle = Some(n + 1);
+            }
+            if mark != Mark::Plain && (stop_at_start || mark != Mark::Start) {
+                ran.used = n + 1;
                 break;
             }
         }
         *self.id = id;
-        if self.dfa.is_quit_state(id) { Err(astray()) } else { Ok(used) }
+        if self.dfa.is_quit_state(id) { Err(astray()) } else { Ok(ran) }
     }
 
     fn mark(&self) -> Mark {
@@ -112,14 +127,22 @@ pub(super) struct LazyRun<'a> {
 }
 
 impl Run for LazyRun<'_> {
-    fn run(&mut self, bytes: &[u8]) -> Result<usize> {
+    fn run(&mut self, bytes: &[u8], stop_at_start: bool) -> Result<Ran> {
+        let mut ran = Ran { used: bytes.len(), idle: None };
         for (n, byte) in bytes.iter().enumerate() {
             *self.id = self.dfa.next_state(self.cache, *self.id, *byte).map_err(|_| astray())?;
-            if self.id.is_tagged() {
-                return if self.id.is_quit() { Err(astray()) } else { Ok(n + 1) };
+            if !self.id.is_tagged() {
+                continue;
+            }
+            if self.id.is_start() {
+                ran.idle = Some(n + 1);
+            }
+            if !self.id.is_start() || stop_at_start {
+                ran.used = n + 1;
+                break;
             }
         }
-        Ok(bytes.len())
+        if self.id.is_quit() { Err(astray()) } else { Ok(ran) }
     }
 
     fn mark(&self) -> Mark {

@@ -192,7 +192,11 @@ impl Cursor {
                 }
                 _ => {}
             }
-            self.at += run.run(&held[self.at..])?;
+            let ran = run.run(&held[self.at..], regex.prefilter().is_some())?;
+            if let (Some(idle), None) = (ran.idle, self.last) {
+                self.keep = self.at + idle;
+            }
+            self.at += ran.used;
             if run.mark() == Mark::Match {
                 // The automaton reports a match one byte late, so that it can look ahead.
                 self.last = Some(self.at - 1);
