@@ -4,6 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::duration;
+#[cfg(feature = "script")]
+use crate::redact::Secrets;
 
 /// What went wrong, with the parts a person needs to see what to do next.
 ///
@@ -151,6 +153,18 @@ impl Error {
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint.get_or_insert(hint.into());
         self
+    }
+
+    /// The same error with every known secret masked.
+    #[cfg(feature = "script")]
+    pub(crate) fn mask(&mut self, secrets: &Secrets) {
+        let parts = &mut *self.0;
+        secrets.mask_text(&mut parts.message);
+        for part in
+            [&mut parts.expected, &mut parts.got, &mut parts.sent, &mut parts.session, &mut parts.hint].into_iter().flatten()
+        {
+            secrets.mask_text(part);
+        }
     }
 
     pub(crate) fn kind_of(&self) -> Kind {

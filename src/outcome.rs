@@ -4,7 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::{Error, Kind};
+#[cfg(feature = "script")]
+use crate::redact::Secrets;
 use crate::transcript::Event;
+#[cfg(feature = "script")]
+use crate::transcript::What;
 
 /// What running a script, or finding that it cannot run, came to.
 #[derive(Clone, Debug)]
@@ -102,6 +106,38 @@ impl Outcome {
             Verdict::Passed | Verdict::Skipped(_) => ExitCode::Passed,
             Verdict::Interrupted(_) => ExitCode::Interrupted,
             Verdict::Failed(failure) => failure.error.exit_code(),
+        }
+    }
+}
+
+#[cfg(feature = "script")]
+impl Outcome {
+    /// Masks what the sessions know to be secret wherever a script may have put it: in what it printed and asserted, and in
+    /// the lines of its own source.
+    pub(crate) fn mask(&mut self, secrets: &Secrets) {
+        for event in &mut self.transcript {
+            if let What::Printed(text) | What::Step(text) = &mut event.what {
+                secrets.mask_text(text);
+            }
+        }
+        match &mut self.verdict {
+            Verdict::Failed(failure) | Verdict::Interrupted(failure) => failure.mask(secrets),
+            Verdict::Skipped(reason) => secrets.mask_text(reason),
+            Verdict::Passed => {}
+        }
+    }
+}
+
+#[cfg(feature = "script")]
+impl Failure {
+    fn mask(&mut self, secrets: &Secrets) {
+        self.error.mask(secrets);
+        let places = self.place.iter_mut().chain(self.calls.iter_mut().map(|(_, place)| place));
+        for source in places.filter_map(|place| place.source.as_mut()) {
+            secrets.mask_text(source);
+        }
+        if let Some(step) = &mut self.step {
+            secrets.mask_text(step);
         }
     }
 }

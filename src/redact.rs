@@ -44,6 +44,20 @@ impl Secrets {
         }
     }
 
+    /// Takes over what another session has learned.
+    #[cfg(feature = "script")]
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        other.values.iter().for_each(|value| self.learn(value));
+    }
+
+    /// Text with every known secret masked.
+    #[cfg(feature = "script")]
+    pub(crate) fn mask_text(&self, text: &mut String) {
+        if let Cow::Owned(masked) = self.mask(text.as_bytes(), &[]) {
+            *text = String::from_utf8_lossy(&masked).into_owned();
+        }
+    }
+
     /// The bytes with the given spans and every known secret masked.
     pub(crate) fn mask<'a>(&self, bytes: &'a [u8], spans: &[Range<usize>]) -> Cow<'a, [u8]> {
         let mut masked = Cow::Borrowed(bytes);

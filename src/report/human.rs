@@ -86,6 +86,7 @@ impl Human {
         for (name, default) in &survey.params {
             let name = visible::escape(name.as_bytes());
             let _ = match default {
+                Some(_) if is_secret(&name) => writeln!(text, "    --set {name}=[SECRET]"),
                 Some(default) => writeln!(text, "    --set {name}={}", visible::escape(default.as_bytes())),
                 None if ["smtp", "submission"].contains(&name.as_str()) => {
                     writeln!(text, "    --set {name}={name}://...  {DIM}(else the embedded server){DIM:#}")
@@ -147,6 +148,11 @@ fn headline(outcome: &Outcome) -> String {
     }
     text.push('\n');
     text
+}
+
+/// Whether a parameter of that name holds something that nobody should read over a shoulder.
+fn is_secret(name: &str) -> bool {
+    ["password", "secret", "token"].iter().any(|word| name.to_ascii_lowercase().contains(word))
 }
 
 /// What a passing script printed.

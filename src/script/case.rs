@@ -18,6 +18,7 @@ use super::raise::{self, End, Raised};
 use super::run::{Run, Server};
 use crate::error::{Error, Kind, Result};
 use crate::outcome::{Failure, Outcome, Verdict};
+use crate::redact::Secrets;
 
 /// What the caller of scripts gives and grants them.
 #[derive(Clone, Debug)]
@@ -142,17 +143,23 @@ impl Runner {
         let run = Rc::new(Run::new(Rc::clone(&self.settings), Rc::clone(&self.server)));
         let ended = self.drive(&run, ast, interrupt).await;
         let verdict = self.judge(&run, &name, ended).await;
-        let sessions = run.sessions();
-        let expected: u64 =
-            sessions.iter().filter_map(|handle| handle.take().ok()?.session().ok().map(|session| session.expectations())).sum();
-        Outcome {
+        let mut outcome = Outcome {
             path: path.to_owned(),
             title: self.title(&name),
             verdict,
-            expectations: expected + run.checks(),
+            expectations: run.checks(),
             transcript: run.transcript.take(),
             elapsed: started.elapsed(),
+        };
+        let mut secrets = Secrets::default();
+        for handle in run.sessions() {
+            handle.look(|session| {
+                outcome.expectations += session.expectations();
+                secrets.absorb(session.secrets());
+            });
         }
+        outcome.mask(&secrets);
+        outcome
     }
 
     fn compile(&self, name: &str) -> Result<AST, Failure> {
@@ -224,11 +231,11 @@ impl Runner {
 }
 
 fn expects_nothing(run: &Run) -> bool {
-    run.checks() == 0
-        && run
-            .sessions()
-            .iter()
-            .all(|handle| handle.take().ok().and_then(|mut taken| taken.session().ok().map(|s| s.expectations())) == Some(0))
+    let mut expectations = run.checks();
+    for handle in run.sessions() {
+        handle.look(|session| expectations += session.expectations());
+    }
+    expectations == 0
 }
 
 fn nothing_expected() -> Error {

@@ -108,6 +108,9 @@ impl Session {
             return Ok(());
         }
         let spans = self.protocol.secrets(bytes);
+        for span in &spans {
+            self.secrets.learn(&bytes[span.clone()]);
+        }
         let line = visible::excerpt(chomp(&self.secrets.mask(bytes, &spans)), SHOWN);
         let owed = match (&self.last_sent, self.protocol.owed()) {
             (_, 0) => "an expect for what came, first".to_owned(),

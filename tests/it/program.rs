@@ -150,6 +150,27 @@ fn what_a_script_prints_goes_to_the_report_and_verbose_shows_all() {
 }
 
 #[test]
+fn what_a_script_does_with_a_secret_is_masked_too() {
+    let script = r#"// Leaks.
+        let s = connect(param("submission"));
+        s.expect(220);
+        s.send("EHLO x");
+        s.expect(250);
+        s.send("AUTH PLAIN AGhvZ2VAZXhhbXBsZS5jb20AcHBwd3d3");
+        s.expect(235);
+        print("pppwww");
+        step("with pppwww");
+        assert_eq("the password is pppwww", "AGhvZ2VAZXhhbXBsZS5jb20AcHBwd3d3");
+    "#;
+    let ahead = "// Out of step.\nlet s = connect();\ns.send(\"AUTH PLAIN AGhvZ2VAZXhhbXBsZS5jb20AcHBwd3d3\");\n";
+    let folder = folder(&[("a.rhai", script), ("b.rhai", ahead)]);
+    let ran = run(folder.path(), &["run", "-v"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(!ran.out.contains("pppwww") && !ran.out.contains("AGhvZ2VA"), "{}", ran.out);
+    assert!(ran.out.contains("got: \"the password is [SECRET]\""), "{}", ran.out);
+}
+
+#[test]
 fn a_skipped_script_is_neither_passed_nor_failed() {
     let folder = folder(&[("a.rhai", "// Skips.\nskip(\"not here\");")]);
     let ran = run(folder.path(), &["run"]);

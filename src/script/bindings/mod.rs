@@ -83,6 +83,13 @@ impl Handle {
         self.slot().last.clone()
     }
 
+    /// Looks at the session, unless an operation has it.
+    pub(super) fn look(&self, look: impl FnOnce(&Session)) {
+        if let Some(session) = &self.slot().session {
+            look(session);
+        }
+    }
+
     /// Reads or sets something that takes no waiting.
     fn with<T>(&self, context: &NativeCallContext<'_>, read: impl FnOnce(&mut Session) -> T) -> Result<T, Raised> {
         let mut taken = self.take().map_err(|error| raise::raise(context, error))?;
