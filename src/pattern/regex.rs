@@ -12,6 +12,7 @@ use regex_automata::util::captures;
 use regex_automata::util::prefilter::Prefilter;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input, MatchKind};
+use regex_syntax::hir::{Hir, HirKind};
 
 use crate::error::{Error, Result};
 use crate::visible;
@@ -41,7 +42,7 @@ impl Regex {
     /// A usage error that shows where the regex is wrong, or that it is too large.
     pub fn new(source: &str) -> Result<Self> {
         let meta = meta::Builder::new()
-            .configure(meta::Config::new().nfa_size_limit(Some(COMPILED_LIMIT)))
+            .configure(meta::Config::new().utf8_empty(false).nfa_size_limit(Some(COMPILED_LIMIT)))
             .syntax(dialect())
             .build(source)
             .map_err(|error| wrong(source, &error))?;
@@ -143,7 +144,7 @@ impl StreamRegex {
         let regexes: Vec<&str> = sources.iter().map(|(_, source)| source.as_str()).collect();
         let shown = || regexes.join(" or ");
         let meta = meta::Builder::new()
-            .configure(meta::Config::new().nfa_size_limit(Some(COMPILED_LIMIT)))
+            .configure(meta::Config::new().utf8_empty(false).nfa_size_limit(Some(COMPILED_LIMIT)))
             .syntax(dialect())
             .build_many(&regexes)
             .map_err(|error| wrong(&shown(), &error))?;
@@ -151,7 +152,7 @@ impl StreamRegex {
         Ok(Self(Arc::new(Compiled {
             forward: Forward::new(&regexes)?,
             meta,
-            looks_ahead: hirs.iter().any(|hir| !hir.properties().look_set_suffix_any().is_empty()),
+            looks_ahead: hirs.iter().any(looks_behind_its_end),
             prefilter: Prefilter::from_hirs_prefix(MatchKind::LeftmostFirst, &hirs),
             indices: sources.iter().map(|(index, _)| *index).collect(),
         })))
@@ -202,6 +203,23 @@ impl Forward {
             .build_many(regexes)
             .map(Self::Lazy)
             .map_err(|error| Error::usage(format!("the regex cannot be searched for in a stream: {error}")))
+    }
+}
+
+/// Whether an assertion can stand at the end of a match, where only the next byte can answer it.
+fn looks_behind_its_end(hir: &Hir) -> bool {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) => false,
+        HirKind::Look(_) => true,
+        HirKind::Repetition(repetition) => looks_behind_its_end(&repetition.sub),
+        HirKind::Capture(capture) => looks_behind_its_end(&capture.sub),
+        HirKind::Alternation(parts) => parts.iter().any(looks_behind_its_end),
+        HirKind::Concat(parts) => {
+            // From the end, as far as what stands there can be empty.
+            let can_be_empty = |part: &Hir| part.properties().minimum_len() == Some(0);
+            let last = parts.iter().rposition(|part| !can_be_empty(part)).unwrap_or(0);
+            parts[last..].iter().any(looks_behind_its_end)
+        }
     }
 }
 

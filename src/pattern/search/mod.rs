@@ -67,6 +67,8 @@ pub(crate) struct Found {
     /// Which alternative it is; 0 without alternatives.
     pub(crate) index: usize,
     pub(crate) captures: Option<Captures>,
+    /// It is the end of the stream, as one of the alternatives.
+    pub(crate) is_eof: bool,
 }
 
 impl<'p> Search<'p> {
@@ -99,9 +101,9 @@ impl<'p> Search<'p> {
         if !ended || !matches!(progress, Progress::More) {
             return Ok(progress);
         }
-        Ok(self
-            .eof
-            .map_or(Progress::Absent, |index| Progress::Found(Found { range: held.len()..held.len(), index, captures: None })))
+        Ok(self.eof.map_or(Progress::Absent, |index| {
+            Progress::Found(Found { range: held.len()..held.len(), index, captures: None, is_eof: true })
+        }))
     }
 
     /// The match as it stands, once the peer has been quiet for long enough.
@@ -131,7 +133,7 @@ impl<'p> Search<'p> {
         match finder.find(&held[from..]) {
             Some(offset) => {
                 let range = from + offset..from + offset + length;
-                Progress::Found(Found { range, index: 0, captures: None })
+                Progress::Found(Found { range, index: 0, captures: None, is_eof: false })
             }
             None => Progress::More,
         }
@@ -162,7 +164,7 @@ impl<'p> Search<'p> {
     fn found(&self, regex: &StreamRegex, held: &[u8], end: usize) -> Option<Found> {
         let (index, captures) = regex.resolve(held, self.cursor.keep, end)?;
         let range = captures.get(0)?;
-        Some(Found { range, index, captures: Some(captures) })
+        Some(Found { range, index, captures: Some(captures), is_eof: false })
     }
 }
 
@@ -223,14 +225,13 @@ impl Cursor {
     /// begin that the next bytes complete.
     fn jump(&mut self, run: &mut impl Run, prefilter: &Prefilter, held: &[u8]) -> Result<bool> {
         let candidate = prefilter.find(held, Span { start: self.at, end: held.len() });
-        let to = match &candidate {
-            Some(span) => span.start,
-            None => held.len().saturating_sub(prefilter.max_needle_len().saturating_sub(1)).max(self.at),
-        };
+        // In the tail, a longer candidate that begins earlier may not be whole yet.
+        let tail = held.len().saturating_sub(prefilter.max_needle_len().saturating_sub(1)).max(self.at);
+        let to = candidate.map_or(tail, |span| span.start.min(tail));
         if to > self.at {
             run.restart(Some(held[to - 1]))?;
             (self.at, self.keep) = (to, to);
         }
-        Ok(candidate.is_some())
+        Ok(candidate.is_some_and(|span| span.start < tail))
     }
 }

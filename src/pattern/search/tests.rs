@@ -101,7 +101,15 @@ fn little_is_held_while_nothing_is_under_way() {
     }
 }
 
-const SOURCES: [&str; 16] = [
+const SOURCES: [&str; 24] = [
+    "A1 OK done|OK",
+    "$(?:b)?",
+    "a(?:$|b?)",
+    r"\A|b",
+    "[0-9]*",
+    r"(?-u:\xff)+",
+    r"b?\z",
+    r"a\r^",
     "ab",
     "a+",
     "a*b",
@@ -131,7 +139,7 @@ static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
 });
 
 fn streams() -> impl Strategy<Value = Vec<u8>> {
-    proptest::collection::vec(proptest::sample::select(&b"aabb\r\n. x"[..]), 0..40)
+    proptest::collection::vec(proptest::sample::select(&b"aabb\r\n. x\x80\xff"[..]), 0..40)
 }
 
 proptest! {
@@ -161,4 +169,20 @@ proptest! {
             prop_assert_eq!(found, expected, "{}", source);
         }
     }
+}
+
+#[test]
+fn a_candidate_does_not_hide_an_earlier_one_that_is_not_whole_yet() {
+    let pattern = Pattern::any(["A1 OK done".into_pattern().unwrap(), "OK".into_pattern().unwrap(), Pattern::eof()]).unwrap();
+    assert_eq!(search(&pattern, &[b"A1 OK", b" done"], false), Some((0..10, 0)));
+    assert_eq!(search(&pattern, &[b"A1 OK", b" gone"], false), Some((3..5, 1)));
+}
+
+#[test]
+fn alternatives_of_alternatives_count_as_one() {
+    let inner = Pattern::any(["x".into_pattern().unwrap(), "y".into_pattern().unwrap()]).unwrap();
+    let pattern = Pattern::any([inner, "z".into_pattern().unwrap()]).unwrap();
+    assert_eq!(search(&pattern, &[b"y"], false), Some((0..1, 0)));
+    assert_eq!(search(&pattern, &[b"z"], false), Some((0..1, 1)));
+    assert_eq!(pattern.matches(b"y").map(|found| found.index), Some(0));
 }
