@@ -1,6 +1,7 @@
 //! What a session has received and nobody has taken yet.
 
-use bytes::{Bytes, BytesMut};
+use bytes::buf::Limit;
+use bytes::{BufMut as _, Bytes, BytesMut};
 
 /// How much a session holds unread before it calls that an error, unless told otherwise.
 pub(crate) const DEFAULT_LIMIT: usize = 32 << 20;
@@ -44,14 +45,25 @@ impl Buffer {
     }
 
     /// Room for the next read, or `None` at the limit. Tell [`Buffer::filled`] how much was used of it.
-    pub(crate) fn room(&mut self) -> Option<&mut BytesMut> {
+    pub(crate) fn room(&mut self) -> Option<Limit<&mut BytesMut>> {
         if self.held.len() >= self.limit {
             return None;
         }
         if self.held.capacity() - self.held.len() < self.next_read / 2 {
             self.held.reserve(self.next_read);
         }
-        Some(&mut self.held)
+        let left = self.limit - self.held.len();
+        Some((&mut self.held).limit(left))
+    }
+
+    /// How many more bytes may be held.
+    pub(crate) fn left(&self) -> usize {
+        self.limit.saturating_sub(self.held.len())
+    }
+
+    /// Adds bytes that were read elsewhere, at most [`Buffer::left`].
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.held.extend_from_slice(bytes);
     }
 
     /// A read brought this many bytes: where it was a large one, the next may be larger.
@@ -69,7 +81,7 @@ mod tests {
     #[test]
     fn bytes_are_taken_exactly_from_the_front() {
         let mut buffer = Buffer::new(100);
-        buffer.room().unwrap().extend_from_slice(b"220 hi\r\n250");
+        buffer.room().unwrap().put_slice(b"220 hi\r\n250");
         assert_eq!(buffer.take(8), "220 hi\r\n");
         assert_eq!(buffer.held(), b"250");
     }
@@ -77,7 +89,7 @@ mod tests {
     #[test]
     fn there_is_no_room_at_the_limit() {
         let mut buffer = Buffer::new(4);
-        buffer.room().unwrap().extend_from_slice(b"2200");
+        buffer.room().unwrap().put_slice(b"2200");
         assert!(buffer.room().is_none());
         buffer.take(1);
         assert!(buffer.room().is_some());
@@ -87,9 +99,9 @@ mod tests {
     fn reads_grow_while_bytes_keep_coming() {
         let mut buffer = Buffer::new(1 << 30);
         for _ in 0..20 {
-            let room = buffer.room().unwrap();
-            let spare = room.capacity() - room.len();
-            room.resize(room.capacity(), 0);
+            let mut room = buffer.room().unwrap();
+            let spare = room.get_ref().capacity() - room.get_ref().len();
+            room.put_bytes(0, spare);
             buffer.filled(spare);
             buffer.take(buffer.held().len());
         }

@@ -124,6 +124,13 @@ impl Error {
         Self::new(Kind::Usage, message)
     }
 
+    /// The same parts under another headline.
+    #[cfg(feature = "script")]
+    pub(crate) fn say(mut self, message: &str) -> Self {
+        message.clone_into(&mut self.0.message);
+        self
+    }
+
     pub(crate) fn expected(mut self, expected: impl fmt::Display) -> Self {
         self.0.expected = Some(expected.to_string());
         self

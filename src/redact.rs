@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use base64::prelude::{BASE64_STANDARD, Engine as _};
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use memchr::memmem;
 
 /// What stands where a secret stood.
@@ -11,6 +13,59 @@ pub(crate) const SECRET: &[u8] = b"[SECRET]";
 
 /// Shorter values are not looked for elsewhere: they would be found everywhere.
 const SHORTEST: usize = 4;
+
+/// Base64 as scripts may send it: padded or not.
+const LENIENT: GeneralPurpose =
+    GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent));
+
+/// Whether it would pass for a SASL response.
+pub(crate) fn is_base64(text: &[u8]) -> bool {
+    !text.is_empty() && LENIENT.decode(text).is_ok()
+}
+
+/// The span of a line that the commands of any mail protocol carry secrets in: AUTH and AUTHENTICATE with a response (behind
+/// a tag or not), PASS, the digest of APOP, the password of an IMAP LOGIN.
+pub(crate) fn secret_of_command(line: &[u8]) -> Option<Range<usize>> {
+    let words: Vec<&[u8]> = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect();
+    let verb = words.iter().take(2).position(|word| {
+        [&b"AUTH"[..], b"AUTHENTICATE", b"PASS", b"APOP", b"LOGIN"].iter().any(|verb| word.eq_ignore_ascii_case(verb))
+    })?;
+    let skip = match words[verb].to_ascii_uppercase().as_slice() {
+        b"PASS" if verb == 0 => 1,
+        b"APOP" if verb == 0 => 2,
+        b"LOGIN" if verb == 1 => 2,
+        b"AUTH" | b"AUTHENTICATE" => 2,
+        _ => return None,
+    };
+    let secret = words.get(verb + skip).filter(|word| **word != b"=")?;
+    let start = secret.as_ptr().addr() - line.as_ptr().addr();
+    Some(start..line.trim_ascii_end().len())
+}
+
+/// Whether a parameter of that name holds something that nobody should read over a shoulder.
+#[cfg(feature = "script")]
+pub(crate) fn is_secret_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name == "pin" || ["password", "passwd", "secret", "token"].iter().any(|word| name.contains(word))
+}
+
+/// A line of a script with the secrets of commands in its texts masked: `s.send("AUTH PLAIN ...")`.
+#[cfg(feature = "script")]
+pub(crate) fn mask_source(line: &str) -> String {
+    let quoted = |c: char| c == '"' || c == '`';
+    let parts: Vec<String> = line
+        .split_inclusive(quoted)
+        .map(|part| {
+            let (text, quote) = part.split_at(part.trim_end_matches(quoted).len());
+            // Line ends are written as escapes here.
+            match secret_of_command(text.as_bytes()) {
+                Some(span) if span.len() >= SHORTEST => format!("{}[SECRET]{quote}", &text[..span.start]),
+                _ => part.to_owned(),
+            }
+        })
+        .collect();
+    parts.concat()
+}
 
 /// The secrets that a session has sent, to be masked wherever they show up again.
 #[derive(Clone, Debug, Default)]
@@ -34,13 +89,16 @@ impl Secrets {
     /// password second.
     pub(crate) fn learn_sasl(&mut self, mechanism: &str, step: usize, line: &[u8]) {
         self.learn(line);
-        let Ok(message) = BASE64_STANDARD.decode(line) else { return };
+        let Ok(message) = LENIENT.decode(line.trim_ascii()) else { return };
         if mechanism.eq_ignore_ascii_case("PLAIN") {
             if let Some(password) = message.rsplit(|byte| *byte == 0).next() {
                 self.learn(password);
             }
         } else if mechanism.eq_ignore_ascii_case("LOGIN") && step == 1 {
             self.learn(&message);
+        } else if mechanism.eq_ignore_ascii_case("XOAUTH2") || mechanism.eq_ignore_ascii_case("OAUTHBEARER") {
+            let token = memmem::find(&message, b"Bearer ").map(|at| &message[at + 7..]);
+            self.learn(token.and_then(|token| token.split(|byte| *byte == 1).next()).unwrap_or_default());
         }
     }
 
@@ -101,6 +159,30 @@ mod tests {
     fn spans_are_masked_where_they_stand() {
         let masked = Secrets::default().mask(b"AUTH PLAIN abc\r\nxyz\r\n", &[11..14, 16..19]).into_owned();
         assert_eq!(masked, b"AUTH PLAIN [SECRET]\r\n[SECRET]\r\n");
+    }
+
+    #[test]
+    fn the_secrets_of_commands_are_found_in_any_protocol() {
+        for (line, secret) in [
+            ("AUTH PLAIN AGFi", Some("AGFi")),
+            ("a1 AUTHENTICATE PLAIN AGFi", Some("AGFi")),
+            ("auth login =", None),
+            ("AUTH LOGIN", None),
+            ("PASS two words", Some("two words")),
+            ("APOP mrose c4c9334bac", Some("c4c9334bac")),
+            ("a1 LOGIN user \"pass word\"", Some("\"pass word\"")),
+            ("250-AUTH LOGIN PLAIN", None),
+            ("NOOP", None),
+        ] {
+            assert_eq!(secret_of_command(line.as_bytes()).map(|span| &line[span]), secret, "{line}");
+        }
+    }
+
+    #[cfg(feature = "script")]
+    #[test]
+    fn the_source_of_a_script_is_masked_where_it_says_a_secret() {
+        assert_eq!(mask_source("s.send(\"AUTH PLAIN AGFiAGNk\");"), "s.send(\"AUTH PLAIN [SECRET]\");");
+        assert_eq!(mask_source("s.expect(250); // nothing here"), "s.expect(250); // nothing here");
     }
 
     #[test]

@@ -2,13 +2,24 @@
 
 use std::ops::Range;
 
-use super::{Framing, Protocol};
-use crate::redact::Secrets;
+use super::{Framing, Lines, Protocol, chomp};
+use crate::redact::{self, Secrets};
 
 /// Turn-taking where nothing is known of the protocol: what was sent wants some answer before more is sent.
 #[derive(Debug, Default)]
 pub(crate) struct Stream {
     unanswered: bool,
+    sent: Lines,
+    /// The last command was an AUTH: lines that look like responses are some.
+    in_auth: bool,
+}
+
+impl Stream {
+    /// The span of a line that is secret in some mail protocol.
+    fn secret(&self, line: &[u8]) -> Option<Range<usize>> {
+        let text = chomp(line);
+        redact::secret_of_command(text).or_else(|| (self.in_auth && redact::is_base64(text)).then_some(0..text.len()))
+    }
 }
 
 impl Protocol for Stream {
@@ -20,13 +31,34 @@ impl Protocol for Stream {
         None
     }
 
-    fn sent(&mut self, _bytes: &[u8], _secrets: &mut Secrets) -> Vec<Range<usize>> {
+    fn sent(&mut self, bytes: &[u8], secrets: &mut Secrets) -> Vec<Range<usize>> {
         self.unanswered = true;
-        Vec::new()
+        let spans = self.secrets(bytes);
+        let mut lines = std::mem::take(&mut self.sent);
+        lines.push(bytes, |line, _| {
+            if let Some(span) = self.secret(line) {
+                secrets.learn_sasl("PLAIN", 0, &line[span]);
+            }
+            let is_auth = line.split(u8::is_ascii_whitespace).any(|word| word.to_ascii_uppercase().starts_with(b"AUTH"));
+            self.in_auth = is_auth || (self.in_auth && redact::is_base64(chomp(line)));
+        });
+        self.sent = lines;
+        spans
     }
 
-    fn secrets(&self, _bytes: &[u8]) -> Vec<Range<usize>> {
-        Vec::new()
+    fn secrets(&self, bytes: &[u8]) -> Vec<Range<usize>> {
+        let before = self.sent.unfinished().len();
+        let whole = [self.sent.unfinished(), bytes].concat();
+        let mut spans = Vec::new();
+        let mut start = 0;
+        for line in whole.split_inclusive(|byte| *byte == b'\n') {
+            if let Some(span) = self.secret(line) {
+                let span = (start + span.start).saturating_sub(before)..(start + span.end).saturating_sub(before);
+                spans.extend((!span.is_empty()).then_some(span));
+            }
+            start += line.len();
+        }
+        spans
     }
 
     fn received(&mut self, bytes: &[u8]) {
@@ -43,5 +75,25 @@ impl Protocol for Stream {
 
     fn is_closing(&self) -> bool {
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_masked_where_nothing_is_known_of_the_protocol() {
+        let mut stream = Stream::default();
+        let mut secrets = Secrets::default();
+        let mut shown = Vec::new();
+        for bytes in
+            ["USER me\r\n", "PASS hunter22\r\n", "AUTH LOGIN\r\n", "aG9nZQ==\r\n", "cHBw", "d3d3\r\n", "NOOP hunter22\r\n"]
+        {
+            let spans = stream.sent(bytes.as_bytes(), &mut secrets);
+            shown.extend_from_slice(&secrets.mask(bytes.as_bytes(), &spans));
+        }
+        let shown = String::from_utf8(shown).unwrap();
+        assert_eq!(shown, "USER me\r\nPASS [SECRET]\r\nAUTH LOGIN\r\n[SECRET]\r\n[SECRET][SECRET]\r\nNOOP [SECRET]\r\n");
     }
 }

@@ -11,10 +11,12 @@ use anstyle::{AnsiColor, Style};
 use crate::outcome::{ExitCode, Failure, Outcome, Place, Verdict};
 use crate::script::Survey;
 use crate::transcript::{self, Event, Line, Mark};
-use crate::{duration, visible};
+use crate::{duration, redact, visible};
 
 /// How many lines of the transcript a failure shows.
 const LAST_LINES: usize = 12;
+/// How many printed lines it shows of what lies before them.
+const LAST_PRINTS: usize = 50;
 /// How much of a transcript's line a failure shows.
 const LINE_WIDTH: usize = 400;
 
@@ -86,7 +88,7 @@ impl Human {
         for (name, default) in &survey.params {
             let name = visible::escape(name.as_bytes());
             let _ = match default {
-                Some(_) if is_secret(&name) => writeln!(text, "    --set {name}=[SECRET]"),
+                Some(_) if redact::is_secret_name(&name) => writeln!(text, "    --set {name}=[SECRET]"),
                 Some(default) => writeln!(text, "    --set {name}={}", visible::escape(default.as_bytes())),
                 None if ["smtp", "submission"].contains(&name.as_str()) => {
                     writeln!(text, "    --set {name}={name}://...  {DIM}(else the embedded server){DIM:#}")
@@ -120,6 +122,11 @@ impl Human {
         let lines = transcript::lines(events);
         let last = if self.verbose { usize::MAX } else { last };
         let hidden = lines.len().saturating_sub(last);
+        // What the script printed is shown even where the rest is not.
+        let prints: Vec<_> = lines[..hidden].iter().filter(|line| print_of(line).is_some()).collect();
+        for line in &prints[prints.len().saturating_sub(LAST_PRINTS)..] {
+            let _ = writeln!(text, "    {}", styled(line, LINE_WIDTH));
+        }
         if !lines.is_empty() && last < usize::MAX {
             let which =
                 if hidden > 0 { format!(", the last {last} of {} lines (-v shows all)", lines.len()) } else { String::new() };
@@ -150,19 +157,18 @@ fn headline(outcome: &Outcome) -> String {
     text
 }
 
-/// Whether a parameter of that name holds something that nobody should read over a shoulder.
-fn is_secret(name: &str) -> bool {
-    ["password", "secret", "token"].iter().any(|word| name.to_ascii_lowercase().contains(word))
-}
-
 /// What a passing script printed.
 fn printed(text: &mut String, events: &[Event]) {
-    for line in transcript::lines(events)
-        .iter()
-        .filter_map(|line| line.text.strip_prefix("print: ").filter(|_| line.mark == Mark::Event))
-    {
-        let _ = writeln!(text, "     {line}");
+    for line in transcript::lines(events) {
+        if let Some(print) = print_of(&line) {
+            let _ = writeln!(text, "     {print}");
+        }
     }
+}
+
+/// What a script printed with this line, if it is such a one.
+fn print_of(line: &Line) -> Option<&str> {
+    line.text.strip_prefix("print: ").filter(|_| line.mark == Mark::Event)
 }
 
 fn styled(line: &Line, width: usize) -> String {

@@ -12,7 +12,7 @@ use crate::error::{Error, Kind, Result};
 use crate::pattern::{Found, IntoPattern, Match, Pattern, Progress, Search};
 use crate::proto::{Malformed, chomp};
 use crate::reply::Reply;
-use crate::transcript::{Gathering, What};
+use crate::transcript::What;
 
 impl Session {
     /// Takes the next whole reply and holds it against the pattern; on a plain stream, searches for it.
@@ -24,7 +24,7 @@ impl Session {
     /// A mismatch at once where another reply came; a time-out; a close; malformed bytes; more than the limit.
     pub async fn expect(&mut self, pattern: impl IntoPattern) -> Result<Reply> {
         let pattern = pattern.into_pattern()?;
-        let wait = self.begin_expecting();
+        let wait = self.begin();
         if !self.is_framed() {
             return self.search(&pattern, wait, true).await;
         }
@@ -47,13 +47,14 @@ impl Session {
     /// A time-out or a close before a matching reply came; malformed bytes; more than the limit.
     pub async fn expect_until(&mut self, pattern: impl IntoPattern) -> Result<Reply> {
         let pattern = pattern.into_pattern()?;
-        let wait = self.begin_expecting();
+        let wait = self.begin();
         if !self.is_framed() {
             return self.search(&pattern, wait, true).await;
         }
         loop {
             let reply = self.next_reply(&pattern, wait).await?;
             if let Some(found) = held_against(&reply, &pattern) {
+                self.expectations += 1;
                 return Ok(Reply::whole(reply, found));
             }
         }
@@ -65,7 +66,10 @@ impl Session {
     /// A mismatch at once where a reply matches none of the patterns left; else as [`Session::expect`].
     pub async fn expect_unordered<P: IntoPattern>(&mut self, patterns: impl IntoIterator<Item = P>) -> Result<Vec<Reply>> {
         let patterns = patterns.into_iter().map(IntoPattern::into_pattern).collect::<Result<Vec<_>>>()?;
-        let wait = self.begin_expecting();
+        let wait = self.begin();
+        if patterns.is_empty() {
+            return Err(Error::usage("no pattern to expect").hint("give at least one"));
+        }
         let mut left: Vec<usize> = (0..patterns.len()).collect();
         let mut replies = vec![None; patterns.len()];
         while !left.is_empty() {
@@ -87,8 +91,9 @@ impl Session {
     /// # Errors
     /// A time-out or a close before the line's end; more than the limit.
     pub async fn line(&mut self) -> Result<Reply> {
-        let wait = self.begin_expecting();
+        let wait = self.begin();
         let line = self.next_line(&"a line", wait).await?;
+        self.expectations += 1;
         Ok(Reply::whole(line, Match::default()))
     }
 
@@ -98,7 +103,7 @@ impl Session {
     /// A mismatch at once where it is another line; a time-out or a close before its end.
     pub async fn expect_line(&mut self, pattern: impl IntoPattern) -> Result<Reply> {
         let pattern = pattern.into_pattern()?;
-        let wait = self.begin_expecting();
+        let wait = self.begin();
         let line = self.next_line(&pattern, wait).await?;
         self.hold(line, &pattern, wait)
     }
@@ -109,7 +114,7 @@ impl Session {
     /// A time-out or a close before a match; more than the limit without one.
     pub async fn expect_bytes(&mut self, pattern: impl IntoPattern) -> Result<Reply> {
         let pattern = pattern.into_pattern()?;
-        let wait = self.begin_expecting();
+        let wait = self.begin();
         self.search(&pattern, wait, true).await
     }
 
@@ -120,7 +125,7 @@ impl Session {
     /// As [`Session::expect_bytes`].
     pub async fn skip_to(&mut self, pattern: impl IntoPattern) -> Result<Reply> {
         let pattern = pattern.into_pattern()?;
-        let wait = self.begin_expecting();
+        let wait = self.begin();
         self.search(&pattern, wait, false).await
     }
 
@@ -130,7 +135,7 @@ impl Session {
     /// Unexpected where it matches; else as [`Session::expect`].
     pub async fn refute(&mut self, pattern: impl IntoPattern) -> Result<Reply> {
         let pattern = pattern.into_pattern()?;
-        let wait = self.begin_expecting();
+        let wait = self.begin();
         let wanted = format!("anything but {pattern}");
         let taken = if self.is_framed() {
             let taken = self.next_frame(&wanted, wait).await?;
@@ -139,6 +144,7 @@ impl Session {
             self.next_line(&wanted, wait).await?
         };
         if pattern.matches(chomp(&taken)).is_none() {
+            self.expectations += 1;
             return Ok(Reply::whole(taken, Match::default()));
         }
         let error = self.fault(Kind::Unexpected, "the reply is the one that must not come");
@@ -150,7 +156,6 @@ impl Session {
     /// # Errors
     /// Unexpected where something comes or is there already; closed where the peer closes.
     pub async fn expect_silence(&mut self, span: Duration) -> Result<()> {
-        self.expectations += 1;
         self.within = None;
         let wait = Wait::new(span);
         let wanted = format!("silence for {}", crate::duration::show(span));
@@ -159,6 +164,7 @@ impl Session {
                 Arrival::Late => {
                     self.protocol.waive();
                     self.record(What::Silent(span));
+                    self.expectations += 1;
                     return Ok(());
                 }
                 Arrival::End => return Err(self.closed(wait, wanted, None)),
@@ -174,15 +180,19 @@ impl Session {
     /// # Errors
     /// Unexpected where bytes come instead; a time-out.
     pub async fn expect_close(&mut self) -> Result<()> {
-        let wait = self.begin_expecting();
+        let wait = self.begin();
         let wanted = "the close";
         while self.buffer.is_empty() {
+            self.await_for(&wanted, wait);
             match self.fill(wait.deadline()).await? {
                 Arrival::Bytes => {}
                 Arrival::Late => return Err(self.timed_out(wait, wanted)),
                 Arrival::End => {
                     self.protocol.waive();
                     self.note_end();
+                    self.expectations += 1;
+                    // The dialogue is over; a script that opens many has its descriptors back.
+                    self.transport = None;
                     return Ok(());
                 }
             }
@@ -214,6 +224,7 @@ impl Session {
                 Err(malformed) => return Err(self.malformed(&malformed, wanted, wait)),
             }
             self.acknowledge();
+            self.await_for(&wanted, wait);
             match self.fill(wait.deadline()).await? {
                 Arrival::Bytes => {}
                 Arrival::Late => return Err(self.timed_out(wait, wanted)),
@@ -231,6 +242,7 @@ impl Session {
             }
             searched = self.buffer.held().len();
             self.acknowledge();
+            self.await_for(&wanted, wait);
             match self.fill(wait.deadline()).await? {
                 Arrival::Bytes => {}
                 Arrival::Late => return Err(self.timed_out(wait, wanted)),
@@ -243,45 +255,47 @@ impl Session {
     /// Searches the stream and takes it to the end of the match; `keep` says whether what came before is wanted.
     async fn search(&mut self, pattern: &Pattern, wait: Wait, keep: bool) -> Result<Reply> {
         let mut search = Search::new(pattern)?;
-        let mut skipped = Gathering::default();
         loop {
             let is_open = match search.advance(self.buffer.held(), self.ended.is_some())? {
-                Progress::Found(found) => return Ok(self.take_found(found, skipped)),
+                Progress::Found(found) => return Ok(self.take_found(found)),
                 Progress::Absent => return Err(self.closed(wait, pattern, None)),
                 Progress::More => false,
                 Progress::Open => true,
             };
             if !keep {
-                self.let_go(&mut search, &mut skipped);
+                self.let_go(&mut search);
             }
             self.acknowledge();
+            self.await_for(pattern, wait);
             let until = if is_open { wait.deadline().min(Instant::now() + self.settle) } else { wait.deadline() };
             match (self.fill(until).await?, search.settle(self.buffer.held())) {
-                (Arrival::Late, Some(found)) => return Ok(self.take_found(found, skipped)),
+                (Arrival::Late, Some(found)) => return Ok(self.take_found(found)),
                 (Arrival::Late, None) => return Err(self.timed_out(wait, pattern)),
                 (Arrival::Bytes | Arrival::End, _) => {}
             }
         }
     }
 
-    fn let_go(&mut self, search: &mut Search<'_>, skipped: &mut Gathering) {
+    fn let_go(&mut self, search: &mut Search<'_>) {
         let spare = search.spare();
         if spare > 0 {
-            skipped.push(&self.release(spare));
+            let bytes = self.release(spare);
+            self.skipped.push(&self.masked(bytes));
             search.dropped(spare);
         }
     }
 
-    fn take_found(&mut self, found: Found, mut skipped: Gathering) -> Reply {
-        let bytes = if skipped.is_empty() {
+    fn take_found(&mut self, found: Found) -> Reply {
+        self.expectations += 1;
+        let bytes = if self.skipped.is_empty() {
             self.take(found.range.end)
         } else {
             let bytes = self.release(found.range.end);
-            skipped.push(&bytes);
-            self.record(What::Server(skipped.finish()));
+            self.skipped.push(&self.masked(bytes.clone()));
+            self.record_skipped();
             bytes
         };
-        if found.range.is_empty() && self.ended.is_some() && self.buffer.is_empty() {
+        if found.is_eof {
             self.protocol.waive();
             self.note_end();
         }
@@ -289,8 +303,9 @@ impl Session {
     }
 
     /// Holds what was taken against the pattern.
-    fn hold(&self, taken: Bytes, pattern: &Pattern, wait: Wait) -> Result<Reply> {
+    fn hold(&mut self, taken: Bytes, pattern: &Pattern, wait: Wait) -> Result<Reply> {
         if let Some(found) = held_against(&taken, pattern) {
+            self.expectations += 1;
             return Ok(Reply::whole(taken, found));
         }
         let error = self.fault(Kind::Mismatch, "the reply is not the one that was expected");

@@ -10,6 +10,9 @@ impl Session {
     /// # Errors
     /// As [`Session::finish`].
     pub async fn close(&mut self) -> Result<()> {
+        if self.transport.is_none() && self.end_noted {
+            return Ok(());
+        }
         self.transport()?;
         self.look().await?;
         self.check_settled()?;
@@ -39,8 +42,6 @@ impl Session {
         if self.transport.is_none() {
             return Ok(());
         }
-        // One turn of the runtime, so that what the system has received already is seen.
-        tokio::task::yield_now().await;
         let looked = self.look().await;
         let settled = looked.and_then(|()| self.check_settled());
         self.hang_up();
@@ -90,6 +91,7 @@ impl Session {
     }
 
     fn record_unread(&mut self) {
+        self.record_skipped();
         if !self.buffer.is_empty() {
             let unread = self.buffer.take(self.buffer.held().len());
             self.record(What::Unread(Excerpt::from(self.masked(unread))));

@@ -7,6 +7,8 @@ mod options;
 mod send;
 mod wait;
 
+use wait::Wait;
+
 use bytes::Bytes;
 
 pub use options::Options;
@@ -16,7 +18,7 @@ use crate::buffer::Buffer;
 use crate::error::{Error, Kind, Result};
 use crate::proto::Protocol;
 use crate::redact::Secrets;
-use crate::transcript::{Close, Excerpt, SessionId, Transcript, What};
+use crate::transcript::{Close, Excerpt, Gathering, SessionId, Transcript, What};
 use crate::transport::Transport;
 use crate::visible;
 use std::time::Duration;
@@ -71,6 +73,12 @@ pub struct Session {
     ended: Option<Close>,
     /// The peer's end is in the transcript: something expected it, or failed over it.
     end_noted: bool,
+    /// What the operation under way waits for, and since when.
+    waiting: Option<(String, Wait)>,
+    /// We have said that we will send no more.
+    half_closed: bool,
+    /// What a search has let go of and not recorded yet.
+    skipped: Gathering,
     /// The last line that was sent, masked.
     last_sent: Option<Bytes>,
     expectations: u64,
@@ -141,7 +149,7 @@ impl Session {
         self.protocol.owed()
     }
 
-    /// How often something was expected.
+    /// How often something that was expected came.
     #[must_use]
     pub fn expectations(&self) -> u64 {
         self.expectations
@@ -170,6 +178,7 @@ impl Session {
 
     /// Takes bytes off the front of what is held, into the transcript.
     fn take(&mut self, count: usize) -> Bytes {
+        self.record_skipped();
         let bytes = self.release(count);
         self.record(What::Server(Excerpt::from(self.masked(bytes.clone()))));
         bytes
@@ -183,6 +192,14 @@ impl Session {
             framing.restart();
         }
         bytes
+    }
+
+    /// Writes what a search let go of into the transcript, where that has not been done with its match.
+    fn record_skipped(&mut self) {
+        if !self.skipped.is_empty() {
+            let skipped = std::mem::take(&mut self.skipped).finish();
+            self.record(What::Server(skipped));
+        }
     }
 
     fn masked(&self, bytes: Bytes) -> Bytes {
@@ -226,9 +243,10 @@ impl Session {
     }
 
     fn transport(&mut self) -> Result<&mut Transport> {
-        if self.transport.is_none() {
-            let error = self.fault(Kind::Usage, "the session is closed");
-            return Err(error.hint("connect again for another dialogue"));
+        let closed = || self.fault(Kind::Usage, "the session is closed").hint("connect again for another dialogue");
+        match self.transport {
+            Some(_) => {}
+            None => return Err(closed()),
         }
         self.transport.as_mut().ok_or_else(|| Error::usage("the session is closed"))
     }

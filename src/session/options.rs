@@ -11,7 +11,7 @@ use crate::proto::smtp::Smtp;
 use crate::proto::stream::Stream;
 use crate::redact::Secrets;
 use crate::target::{Scheme, Target};
-use crate::transcript::{Transcript, What};
+use crate::transcript::{Gathering, Transcript, What};
 use crate::transport::{Family, Process, Route, Transport, connect};
 
 /// The deadline of an operation, unless set.
@@ -166,6 +166,9 @@ impl Options {
             settle: self.settle,
             ended: None,
             end_noted: false,
+            waiting: None,
+            half_closed: false,
+            skipped: Gathering::default(),
             last_sent: None,
             expectations: 0,
             heard: false,

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::time::timeout_at;
 
-use super::wait::{Wait, is_reset};
+use super::wait::{Arrival, Wait, is_reset};
 use super::{SHOWN, Session};
 use crate::error::{Error, Kind, Result};
 use crate::proto::chomp;
@@ -97,6 +97,7 @@ impl Session {
         let transport = self.transport()?;
         let shut = poll_fn(|cx| Pin::new(&mut *transport).poll_shutdown(cx)).await;
         shut.map_err(|error| self.fault(Kind::Io, format!("the half-close failed: {error}")))?;
+        self.half_closed = true;
         self.record(What::Closed(Close::HalfByClient));
         Ok(())
     }
@@ -126,6 +127,11 @@ impl Session {
     /// Writes all of it, while taking in what the peer says meanwhile: a peer that answers as it reads would else block, and
     /// we with it (RFC 2920 section 3.1).
     async fn write(&mut self, bytes: Bytes, wait: Wait) -> Result<()> {
+        self.transport()?;
+        if self.half_closed {
+            let error = self.fault(Kind::Usage, "nothing can be sent behind a shutdown()");
+            return Err(error.hint("shutdown() says that no more will be sent; the server may still speak"));
+        }
         let spans = self.protocol.sent(&bytes, &mut self.secrets);
         let masked = match self.secrets.mask(&bytes, &spans) {
             Cow::Borrowed(_) => bytes.clone(),
@@ -133,7 +139,6 @@ impl Session {
         };
         self.last_sent = last_line(&masked).or(self.last_sent.take());
         self.record(What::Client(Excerpt::from(masked)));
-        self.transport()?;
         let mut at = 0;
         while at < bytes.len() {
             match timeout_at(wait.deadline(), self.exchange(&bytes[at..])).await {
@@ -155,19 +160,19 @@ impl Session {
                     written.and_then(|count| if count == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(count) }),
                 );
             }
-            while self.ended.is_none() && self.buffer.room().is_some() {
+            while self.ended.is_none() && self.buffer.left() > 0 {
                 let mut room = [0; 4096];
-                let mut room = ReadBuf::new(&mut room);
+                let limit = self.buffer.left().min(room.len());
+                let mut room = ReadBuf::new(&mut room[..limit]);
                 let Some(transport) = &mut self.transport else { break };
                 match Pin::new(transport).poll_read(cx, &mut room) {
                     Poll::Pending => break,
                     Poll::Ready(read) => {
-                        if let Some(buffer) = self.buffer.room() {
-                            buffer.extend_from_slice(room.filled());
-                        }
                         let count = room.filled().len();
-                        if let Err(error) = self.arrived(read.map(|()| count)) {
-                            return Poll::Ready(Err(io::Error::other(error.message().to_owned())));
+                        self.buffer.push(room.filled());
+                        // What a failed read means will be said by the next expectation; the writing goes on.
+                        if self.arrived(read.map(|()| count)).is_err() {
+                            break;
                         }
                     }
                 }
@@ -179,8 +184,8 @@ impl Session {
 
     /// The peer no longer takes anything: say what its last words were.
     async fn cannot_send(&mut self, wait: Wait) -> Error {
-        // What it said before it closed may still be there to be read; if that fails as well, nothing is.
-        let _ = self.look().await;
+        // What it said before it closed may still be there to be read, up to the end or the limit.
+        while self.ended.is_none() && matches!(self.fill(wait.deadline()).await, Ok(Arrival::Bytes)) {}
         self.ended.get_or_insert(Close::ResetByServer);
         self.closed(wait, "a peer that still listens", None)
     }

@@ -24,7 +24,8 @@ impl Wait {
     }
 
     pub(super) fn deadline(self) -> Instant {
-        self.started + self.allowed
+        // A deadline beyond what the clock can say is none that anybody will live to see.
+        self.started.checked_add(self.allowed).unwrap_or(self.started + Duration::from_hours(24 * 365))
     }
 
     pub(super) fn waited(self) -> Waited {
@@ -43,13 +44,8 @@ pub(super) enum Arrival {
 impl Session {
     /// Begins an operation: its deadline runs from here.
     pub(super) fn begin(&mut self) -> Wait {
+        self.waiting = None;
         Wait::new(self.within.take().unwrap_or(self.timeout))
-    }
-
-    /// Begins an operation that expects something.
-    pub(super) fn begin_expecting(&mut self) -> Wait {
-        self.expectations += 1;
-        self.begin()
     }
 
     /// Reads once, until then at the latest.
@@ -58,11 +54,25 @@ impl Session {
             return Ok(Arrival::End);
         }
         self.transport()?;
-        let (Some(transport), Some(room)) = (&mut self.transport, self.buffer.room()) else { return Err(self.too_long()) };
-        match timeout_at(until, transport.read_buf(room)).await {
+        let (Some(transport), Some(mut room)) = (&mut self.transport, self.buffer.room()) else { return Err(self.too_long()) };
+        match timeout_at(until, transport.read_buf(&mut room)).await {
             Err(_) => Ok(Arrival::Late),
             Ok(read) => self.arrived(read),
         }
+    }
+
+    /// Takes note of what is waited for, should the wait be cut off from outside.
+    pub(super) fn await_for(&mut self, wanted: &dyn Display, wait: Wait) {
+        if self.waiting.is_none() {
+            self.waiting = Some((wanted.to_string(), wait));
+        }
+    }
+
+    /// What the operation that was cut off had been waiting for.
+    #[cfg(feature = "script")]
+    pub(crate) fn cut_off(&self) -> Option<Error> {
+        let (wanted, wait) = self.waiting.as_ref()?;
+        Some(self.fault(Kind::Timeout, "").expected(wanted).got(self.shown_held()).waited(wait.waited()))
     }
 
     /// Takes note of what a read brought.
@@ -83,8 +93,16 @@ impl Session {
     /// Reads what has arrived already, without waiting.
     pub(super) async fn look(&mut self) -> Result<()> {
         if self.transport.is_some() && self.ended.is_none() {
-            // A deadline that has passed lets one read through: what is there is read, what is not is not waited for.
-            self.fill(Instant::now()).await?;
+            // One turn of the runtime lets the system tell what has come; then one read that is not waited for. A timer of
+            // nothing would wait for the next millisecond.
+            tokio::task::yield_now().await;
+            let (Some(transport), Some(mut room)) = (&mut self.transport, self.buffer.room()) else { return Ok(()) };
+            let read = tokio::select! {
+                biased;
+                read = transport.read_buf(&mut room) => read,
+                () = std::future::ready(()) => return Ok(()),
+            };
+            self.arrived(read)?;
         }
         Ok(())
     }

@@ -6,13 +6,11 @@ mod replies;
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use base64::prelude::{BASE64_STANDARD, Engine as _};
-
 pub use message::dot_stuff;
 pub(crate) use replies::Replies;
 
 use super::{Framing, LINE_HEAD, Lines, Protocol, chomp};
-use crate::redact::Secrets;
+use crate::redact::{self, Secrets};
 
 /// One side of an SMTP dialogue: what was sent, and which replies are still owed for it.
 #[derive(Debug)]
@@ -102,11 +100,17 @@ impl Smtp {
         };
         match (&secret, &owed) {
             (Some(span), Owed::Auth { mechanism, step }) => {
-                secrets.learn_sasl(mechanism, step.saturating_sub(1), &text[span.clone()]);
+                let response = if initial_response(text).is_some() { *step } else { step.saturating_sub(1) };
+                secrets.learn_sasl(mechanism, response, &text[span.clone()]);
             }
             (Some(span), _) => secrets.learn(&text[span.clone()]),
             (None, _) => {}
         }
+        // An initial response is the first one of the exchange.
+        let owed = match owed {
+            Owed::Auth { mechanism, step: 0 } if initial_response(text).is_some() => Owed::Auth { mechanism, step: 1 },
+            owed => owed,
+        };
         self.owed.push_back(owed);
         self.mode = mode;
         secret
@@ -117,14 +121,14 @@ impl Smtp {
         if matches!(self.mode, Mode::Message { .. }) {
             return None;
         }
-        if let Some(initial) = initial_response(text) {
-            return Some(initial);
+        if let Some(secret) = initial_response(text).or_else(|| redact::secret_of_command(text)) {
+            return Some(secret);
         }
         let asked_for = matches!(self.mode, Mode::Response { .. }) && text != b"*";
         // A response sent ahead of the 334, or sent although there was none.
         let unasked = match self.is_in_auth() {
-            Some(_) => is_base64(text, whole) && !is_verb(text),
-            None => self.auth_refused && whole && is_base64(text, whole) && !is_verb(text),
+            Some(_) => text != b"*" && !is_verb(text),
+            None => self.auth_refused && whole && text.len() >= 8 && redact::is_base64(text) && !is_verb(text),
         };
         (asked_for || unasked).then_some(0..text.len()).filter(|span| !span.is_empty())
     }
@@ -134,7 +138,15 @@ impl Smtp {
         if text.get(3) == Some(&b'-') {
             return;
         }
+        // Something else that begins like a line of a reply is none, and pays for none.
+        if text.len() < 3 || !text[..3].iter().all(u8::is_ascii_digit) {
+            return;
+        }
         let owed = self.owed.pop_front();
+        if owed.is_none() && matches!(self.mode, Mode::Message { .. } | Mode::Chunk(_)) {
+            // The server holds the message to be over (smuggled, or refused in the middle), and so what is sent next is a command.
+            self.mode = Mode::Commands;
+        }
         match (owed, text.get(..3)) {
             (Some(Owed::Data), Some(b"354")) => self.mode = Mode::Message { fresh: true },
             // The octets of a chunk that was refused are not waited for: what is sent next are commands.
@@ -194,7 +206,10 @@ impl Protocol for Smtp {
     }
 
     fn secrets(&self, bytes: &[u8]) -> Vec<Range<usize>> {
-        self.secret(chomp(bytes), true).into_iter().collect()
+        let before = self.sent.unfinished().len();
+        let line = [self.sent.unfinished(), bytes].concat();
+        let span = self.secret(chomp(&line), true).filter(|span| span.end > before);
+        span.map(|span| span.start.saturating_sub(before)..span.end - before).into_iter().collect()
     }
 
     fn received(&mut self, bytes: &[u8]) {
@@ -246,16 +261,9 @@ fn initial_response(text: &[u8]) -> Option<Range<usize>> {
     Some(behind + blanks..text.len())
 }
 
-fn is_base64(text: &[u8], whole: bool) -> bool {
-    if whole {
-        return !text.is_empty() && BASE64_STANDARD.decode(text).is_ok();
-    }
-    text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(byte))
-}
-
-/// Verbs that would pass for base64 where they stand alone on a line.
+/// Whether the line is a command, and no response that was sent ahead of the 334.
 fn is_verb(text: &[u8]) -> bool {
-    const VERBS: [&[u8]; 13] = [
+    const VERBS: [&[u8]; 19] = [
         b"AUTH",
         b"BDAT",
         b"DATA",
@@ -264,13 +272,20 @@ fn is_verb(text: &[u8]) -> bool {
         b"EXPN",
         b"HELO",
         b"HELP",
+        b"LHLO",
+        b"MAIL",
         b"NOOP",
         b"QUIT",
+        b"RCPT",
         b"RSET",
+        b"SEND",
         b"STARTTLS",
+        b"TURN",
         b"VRFY",
+        b"XCLIENT",
     ];
-    VERBS.iter().any(|verb| text.eq_ignore_ascii_case(verb))
+    let word = text.split(u8::is_ascii_whitespace).next().unwrap_or_default();
+    VERBS.iter().any(|verb| word.eq_ignore_ascii_case(verb))
 }
 
 #[cfg(test)]
@@ -318,6 +333,24 @@ mod tests {
         assert_eq!(owed_after(&steps), 2);
         let refused = [("S", "220 hi\r\n"), ("C", "BDAT 6 LAST\r\n"), ("S", "500 what\r\n"), ("C", "QUIT\r\n")];
         assert_eq!(owed_after(&refused), 1);
+    }
+
+    #[test]
+    fn a_message_that_the_server_holds_to_be_over_is_over() {
+        let smuggled = [
+            ("S", "220 hi\r\n"),
+            ("C", "DATA\r\n"),
+            ("S", "354 go\r\n"),
+            ("C", "Hi\n.\n"),
+            ("S", "250 ok\r\n"),
+            ("C", "MAIL\r\n"),
+        ];
+        assert_eq!(owed_after(&smuggled), 1);
+    }
+
+    #[test]
+    fn a_line_that_is_no_reply_pays_for_none() {
+        assert_eq!(owed_after(&[("S", "hello\r\n")]), 1);
     }
 
     #[test]
@@ -377,7 +410,21 @@ mod tests {
         assert_eq!(masked(&[("C", "AUTH PLAIN AHNh"), ("C", "bXBsZQBwYXNz\r\n")]), "AUTH PLAIN [SECRET][SECRET]\r\n");
         let refused =
             [("C", "AUTH LOGIN\r\n"), ("S", "503 no\r\n"), ("C", "cHBwd3d3\r\n"), ("S", "500 what\r\n"), ("C", "NOOP\r\n")];
-        assert_eq!(masked(&refused), "AUTH LOGIN\r\n[SECRET]\r\nNOOP\r\n");
+        assert_eq!(masked(&refused), "AUTH LOGIN\r\ncHBwd3d3\r\nNOOP\r\n".replace("cHBwd3d3", "[SECRET]"));
+        assert_eq!(
+            masked(&[
+                ("C", "AUTH LOGIN aG9nZQ==\r\n"),
+                ("S", "334 \r\n"),
+                ("C", "cHBwd3d3\r\n"),
+                ("S", "535 no\r\n"),
+                ("C", "NOOP pppwww\r\n")
+            ]),
+            "AUTH LOGIN [SECRET]\r\n[SECRET]\r\nNOOP [SECRET]\r\n"
+        );
+        assert_eq!(
+            masked(&[("C", "AUTH LOGIN\r\nsecret pass phrase\r\nMAIL FROM:<a@b>\r\n")]),
+            "AUTH LOGIN\r\n[SECRET]\r\nMAIL FROM:<a@b>\r\n"
+        );
         let (head, tail) = ("x".repeat(LINE_HEAD), "y".repeat(100));
         let long = [("C", format!("AUTH PLAIN {head}")), ("C", tail.clone()), ("C", format!("{tail}\r\n"))];
         let long: Vec<_> = long.iter().map(|(who, bytes)| (*who, bytes.as_str())).collect();
