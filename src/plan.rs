@@ -69,8 +69,8 @@ pub(crate) fn check_params(runner: &Runner, scripts: &[PathBuf], set: &BTreeMap<
         return Ok(());
     }
     let surveys: Vec<_> = scripts.iter().map(|script| runner.check(script)).collect();
-    if surveys.iter().any(|survey| survey.computed_params || !survey.problems.is_empty()) {
-        // What is wrong with a script is said when it runs; until then its parameters are not known.
+    if surveys.iter().any(|survey| survey.computed_params || survey.unreadable) {
+        // Not all names are known: what a script computes, and what is in one that does not parse, which its run will say.
         return Ok(());
     }
     let known: BTreeSet<&str> = surveys.iter().flat_map(|survey| survey.params.keys()).map(String::as_str).collect();

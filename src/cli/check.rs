@@ -20,6 +20,7 @@ fn check_all(args: args::Check, screen: &mut Screen) -> Result<ExitCode> {
     let scripts = plan::scripts(&args.paths.paths)?;
     let params = params(args.set)?;
     let runner = Runner::new(Settings::default());
+    plan::check_params(&runner, &scripts, &params)?;
     let mut wrong = 0;
     for script in &scripts {
         let survey = runner.check(script);
@@ -27,6 +28,5 @@ fn check_all(args: args::Check, screen: &mut Screen) -> Result<ExitCode> {
         screen.show(&Human::default().survey(script, &survey));
     }
     screen.show(&Human::checked(scripts.len(), wrong));
-    plan::check_params(&runner, &scripts, &params)?;
     Ok(if wrong == 0 { ExitCode::Passed } else { ExitCode::Wrong })
 }

@@ -4,7 +4,7 @@ use std::sync::mpsc;
 
 use super::args;
 use super::screen::Screen;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::outcome::ExitCode;
 use crate::report::Human;
 use crate::server::Embedded;
@@ -31,7 +31,7 @@ fn serve_until_interrupted(args: &args::Serve, screen: &mut Screen) -> Result<()
     let options = Embedded::options().smtp_at(args.smtp).submission_at(args.submission).transcript(transcript);
     let server = options.start().map_err(|error| {
         let message = format!("cannot listen on {} and {}: {error}", args.smtp, args.submission);
-        Error::new(Kind::Io, message).hint("another program may hold the port; port 0 takes a free one")
+        Error::usage(message).hint("another program may hold the port; port 0 takes a free one")
     })?;
     screen.show(&Human::serving(&server.smtp(), &server.submission(), Embedded::USER, Embedded::PASSWORD));
     std::thread::spawn(move || {

@@ -18,7 +18,7 @@ use super::raise::{self, End, Raised};
 use super::run::{Run, Server};
 use crate::error::{Error, Kind, Result};
 use crate::outcome::{Failure, Outcome, Verdict};
-use crate::redact::Secrets;
+use crate::redact::{self, Secrets};
 
 /// What the caller of scripts gives and grants them.
 #[derive(Clone, Debug)]
@@ -152,6 +152,11 @@ impl Runner {
             elapsed: started.elapsed(),
         };
         let mut secrets = Secrets::default();
+        for (name, value) in &self.settings.params {
+            if redact::is_secret_name(name) {
+                secrets.learn(value.as_bytes());
+            }
+        }
         for handle in run.sessions() {
             handle.look(|session| {
                 outcome.expectations += session.expectations();
@@ -190,6 +195,11 @@ impl Runner {
 
     /// What it came to: the script's own end, then what its sessions say.
     async fn judge(&self, run: &Run, name: &str, ended: Result<(), Raised>) -> Verdict {
+        let ended = match (ended, run.ended()) {
+            // It was swallowed on its way.
+            (Ok(()), Some(reason)) => Err(raise::ended(reason)),
+            (ended, _) => ended,
+        };
         let ended = ended.map_err(|raised| raise::end_of(raised, name, &self.library));
         let mut failed: Option<Failure> = None;
         for handle in run.sessions() {
@@ -230,9 +240,12 @@ impl Runner {
     }
 }
 
+/// Whether a run proved nothing: a script with sessions must have had something from one; one without must have checked
+/// something.
 fn expects_nothing(run: &Run) -> bool {
-    let mut expectations = run.checks();
-    for handle in run.sessions() {
+    let sessions = run.sessions();
+    let mut expectations = if sessions.is_empty() { run.checks() } else { 0 };
+    for handle in sessions {
         handle.look(|session| expectations += session.expectations());
     }
     expectations == 0

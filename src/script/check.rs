@@ -29,6 +29,8 @@ pub struct Survey {
     pub params: BTreeMap<String, Option<String>>,
     /// Whether it has parameters whose names are only known once it runs.
     pub computed_params: bool,
+    /// Whether it, or something that it imports, cannot be read or parsed, so that its parameters are not known.
+    pub unreadable: bool,
     /// What is wrong with it.
     pub problems: Vec<Problem>,
 }
@@ -126,6 +128,11 @@ pub(super) fn advice(name: &str) -> Option<String> {
     suggest::nearest(name, VOCABULARY.functions.keys().map(String::as_str)).map(|near| format!("did you mean `{near}`?"))
 }
 
+/// The property that was probably meant.
+pub(super) fn nearest_property(property: &str) -> Option<&'static str> {
+    suggest::nearest(property, VOCABULARY.properties.iter().map(String::as_str))
+}
+
 impl Runner {
     /// Looks a script over, and what it imports, without running it.
     #[must_use]
@@ -172,6 +179,7 @@ impl Walk<'_> {
         let unit = match self.library.load(self.engine, name) {
             Ok(unit) => unit,
             Err(error) => {
+                self.survey.unreadable = true;
                 let error = Error::usage(format!("cannot read {name}: {error}")).hint("look for a slip in the path");
                 self.report(imported_at, error);
                 return BTreeMap::new();
@@ -185,6 +193,7 @@ impl Walk<'_> {
                 functions_of(ast)
             }
             Err(wrong) => {
+                self.survey.unreadable = true;
                 if self.seen.insert(name.to_owned()) {
                     self.survey.problems.push(raise::unparsable(wrong, name, self.library));
                 }
@@ -207,8 +216,12 @@ impl Walk<'_> {
         });
         for (path, alias, position) in imports {
             let module = library::resolve(Some(name), &path);
+            let readable = !std::mem::take(&mut self.survey.unreadable);
             let functions = self.source(&module, Some((name, position)));
-            names.modules.insert(alias, functions);
+            if !self.survey.unreadable {
+                names.modules.insert(alias, functions);
+            }
+            self.survey.unreadable |= !readable;
         }
         let here = Here { source: name, names: &names };
         ast.walk(&mut |path| {
@@ -247,6 +260,8 @@ impl Walk<'_> {
         }
         let given = call.args.len();
         let fits = |counts: &BTreeSet<usize>| counts.contains(&given) || (is_method && counts.contains(&(given + 1)));
+        // A word's own session counts as its first argument.
+        let fits_word = |counts: &BTreeSet<usize>| counts.contains(&(given + usize::from(is_method)));
         if !call.namespace.is_empty() {
             let alias = call.namespace.to_string();
             if let Some(functions) = here.names.modules.get(alias.trim_end_matches("::"))
@@ -262,7 +277,7 @@ impl Walk<'_> {
         let is_known = BUILT_IN.contains(&word)
             || here.names.variables.contains(word)
             || here.names.functions.get(word).is_some_and(fits)
-            || VOCABULARY.functions.get(word).is_some_and(fits);
+            || VOCABULARY.functions.get(word).is_some_and(fits_word);
         if !is_known {
             self.unknown(here, word, given, position);
         }
@@ -296,7 +311,19 @@ impl Walk<'_> {
 
     /// Arguments that are there to be read: regexes, codes, URLs, durations, parameters.
     fn literals(&mut self, here: &Here<'_>, call: &FnCallExpr, position: Position) {
-        let Some(first) = call.args.first() else { return };
+        let Some(first) = call.args.first() else {
+            if call.name == "connect" {
+                self.survey.params.entry("smtp".to_owned()).or_default();
+            }
+            return;
+        };
+        let takes_code = call.name == "refute" || (call.name.starts_with("expect") && call.name != "expect_silence");
+        if let Expr::IntegerConstant(code, _) = first
+            && takes_code
+            && let Err(error) = Code::new(*code)
+        {
+            self.report(Some((here.source, position)), error);
+        }
         let Expr::StringConstant(text, _) = first else {
             self.survey.computed_params |= call.name == "param";
             return;
@@ -313,6 +340,10 @@ impl Walk<'_> {
             "code" => Code::parse(text).err(),
             "connect" => Target::parse(text).err(),
             "expect_silence" => duration::parse(text).err(),
+            "sleep" => Some(
+                Error::usage("there is no sleep")
+                    .hint("wait for what you expect, with a deadline; or say expect_silence(\"2s\")"),
+            ),
             _ => None,
         };
         if let Some(error) = problem {

@@ -22,10 +22,11 @@ use std::task::{Context, Poll, Waker};
 use corosensei::stack::{DefaultStack, Stack as _};
 use corosensei::{CoroutineResult, Yielder};
 
-/// How much address space a stack reserves; only what is touched takes memory.
-const STACK_SIZE: usize = if cfg!(debug_assertions) { 8 << 20 } else { 1 << 20 };
+/// How much address space a stack reserves; only what is touched takes memory. Script functions are stopped long before its
+/// end; the size is for what cannot be: Rhai shows, compares and drops a value that is nested deep by recursion.
+const STACK_SIZE: usize = 64 << 20;
 /// How many idle stacks a thread keeps.
-const POOL: usize = 1024;
+const POOL: usize = 64;
 
 type Body<T> = corosensei::Coroutine<Waker, (), T, DefaultStack>;
 
@@ -42,7 +43,8 @@ pub(crate) enum Stop {
 struct Frame {
     /// Set while the body is running or suspended; it lives on the coroutine's own stack.
     yielder: Cell<*const Yielder<Waker, ()>>,
-    waker: Cell<Option<Waker>>,
+    /// As of the last resume.
+    waker: RefCell<Waker>,
     stop: RefCell<Option<Stop>>,
     /// The lowest address of the stack.
     limit: usize,
@@ -73,7 +75,7 @@ impl<T: 'static> Coroutine<T> {
         };
         let frame = Rc::new(Frame {
             yielder: Cell::new(std::ptr::null()),
-            waker: Cell::new(None),
+            waker: RefCell::new(Waker::noop().clone()),
             stop: RefCell::new(None),
             limit: stack.limit().get(),
             context,
@@ -81,7 +83,7 @@ impl<T: 'static> Coroutine<T> {
         let inside = Rc::clone(&frame);
         let body = Body::with_stack(stack, move |yielder, waker| {
             inside.yielder.set(yielder);
-            inside.waker.set(Some(waker));
+            inside.waker.replace(waker);
             let result = function();
             inside.yielder.set(std::ptr::null());
             result
@@ -117,7 +119,9 @@ impl<T> Coroutine<T> {
     fn retire(&mut self) {
         if let Some(body) = self.body.take_if(|body| body.done()) {
             let stack = body.into_stack();
-            STACKS.with_borrow_mut(|stacks| {
+            // At the end of a thread the pool may be gone already; then so is the need for it.
+            let _ = STACKS.try_with(|stacks| {
+                let mut stacks = stacks.borrow_mut();
                 if stacks.len() < POOL {
                     stacks.push(stack);
                 }
@@ -143,13 +147,14 @@ struct Entered(Option<Rc<Frame>>);
 
 impl Entered {
     fn new(frame: &Rc<Frame>) -> Self {
-        Self(CURRENT.replace(Some(Rc::clone(frame))))
+        // At the end of a thread there may be nothing current any more.
+        Self(CURRENT.try_with(|current| current.replace(Some(Rc::clone(frame)))).ok().flatten())
     }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        CURRENT.replace(self.0.take());
+        let _ = CURRENT.try_with(|current| current.replace(self.0.take()));
     }
 }
 
@@ -165,7 +170,7 @@ pub(crate) fn wait<F: Future>(future: F) -> Result<F::Output, Stop> {
         unreachable!("wait is called by words of running scripts only")
     };
     let mut future = pin!(future);
-    let mut waker = frame.waker.take().unwrap_or_else(|| Waker::noop().clone());
+    let mut waker = frame.waker.borrow().clone();
     let result = loop {
         if let Some(stop) = frame.stop.borrow().clone() {
             break Err(stop);
@@ -179,7 +184,7 @@ pub(crate) fn wait<F: Future>(future: F) -> Result<F::Output, Stop> {
         // `wait` is called from within the body, on its stack. While it is being unwound, `stop` is set and this is not reached.
         waker = unsafe { &*frame.yielder.get() }.suspend(());
     };
-    frame.waker.set(Some(waker));
+    frame.waker.replace(waker);
     result
 }
 

@@ -10,6 +10,7 @@ use super::coroutine::{self, Stop};
 use super::library::{Library, Resolver};
 use super::memory;
 use super::run::Run;
+use crate::error::Error;
 use crate::transcript::What;
 
 /// Levels of script functions calling each other.
@@ -23,9 +24,9 @@ const MAP_SIZE: usize = 10_000;
 /// Modules imported by one script, and by those modules.
 const MODULES: usize = 256;
 /// What must be left of the stack for one more call.
-const CALLING_ROOM: usize = 96 << 10;
+const CALLING_ROOM: usize = 32 << 20;
 /// What the process may come to hold beyond what it held when the script began.
-const MEMORY: usize = 1 << 30;
+const MEMORY: usize = 256 << 20;
 /// How many operations a script runs before its memory is looked at.
 const MEMORY_TURN: u64 = 256;
 /// How many operations a script runs before others get their turn.
@@ -36,7 +37,8 @@ static STANDARD: LazyLock<Shared<rhai::Module>> = LazyLock::new(|| StandardPacka
 /// Why a script ended in a way that it cannot catch.
 #[derive(Clone, Debug)]
 pub(super) enum Ended {
-    Stopped(Stop),
+    /// With what a session was waiting for just then.
+    Stopped(Stop, Option<Box<Error>>),
     Skipped(String),
     StackShort,
     MemoryShort,
@@ -77,21 +79,31 @@ fn print(text: String) {
 }
 
 /// Called for each operation: gives up where it must, and lets others have their turn.
-// The signature is Rhai's.
 fn progress(operations: u64) -> Option<Dynamic> {
+    let ended = must_end(operations)?;
+    // Some of Rhai's own functions swallow the errors of their callbacks, and this one with them: the run remembers it.
+    if let Ok(run) = Run::current() {
+        run.end(ended.clone());
+    }
+    Some(Dynamic::from(ended))
+}
+
+fn must_end(operations: u64) -> Option<Ended> {
+    if let Some(stop) = coroutine::stopped() {
+        return Some(Ended::Stopped(stop, None));
+    }
     if coroutine::stack_is_short(CALLING_ROOM) {
-        return Some(Dynamic::from(Ended::StackShort));
+        return Some(Ended::StackShort);
     }
     if !operations.is_multiple_of(MEMORY_TURN) {
         return None;
     }
     let run = coroutine::context::<Run>()?;
     if memory::resident().is_some_and(|now| now > run.memory.saturating_add(MEMORY)) {
-        return Some(Dynamic::from(Ended::MemoryShort));
+        return Some(Ended::MemoryShort);
     }
     if !operations.is_multiple_of(TURN) {
         return None;
     }
-    let stop = coroutine::wait(tokio::task::yield_now()).err().or_else(coroutine::stopped)?;
-    Some(Dynamic::from(Ended::Stopped(stop)))
+    coroutine::wait(tokio::task::yield_now()).err().map(|stop| Ended::Stopped(stop, None))
 }

@@ -9,9 +9,10 @@ use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, ParseError, Posit
 use super::run::Run;
 use super::{coroutine, raise};
 use crate::error::Error;
+use crate::redact;
 
 /// What compiling may need of the stack, with the engine's limit on how deep expressions nest.
-const COMPILING_ROOM: usize = if cfg!(debug_assertions) { 3 << 20 } else { 384 << 10 };
+const COMPILING_ROOM: usize = 8 << 20;
 
 /// The modules that come with the tool.
 const SHIPPED: [(&str, &str); 1] = [("mailexpect/smtp", include_str!("library/smtp.rhai"))];
@@ -67,7 +68,8 @@ impl Library {
     /// A line of a source that was compiled.
     pub(super) fn line(&self, name: &str, line: usize) -> Option<String> {
         let unit = self.get(name)?;
-        unit.text.lines().nth(line.checked_sub(1)?).map(str::to_owned)
+        let line = unit.text.lines().nth(line.checked_sub(1)?)?;
+        Some(redact::mask_source(line))
     }
 
     fn units(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Unit>>> {

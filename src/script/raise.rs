@@ -8,6 +8,7 @@ use rhai::{Dynamic, EvalAltResult, NativeCallContext, ParseError, Position};
 use super::coroutine::Stop;
 use super::engine::Ended;
 use super::library::Library;
+use super::run::Run;
 use crate::error::{Error, Kind};
 use crate::outcome::{Failure, Place};
 
@@ -60,7 +61,15 @@ pub(super) fn raised_at(position: Position, error: Error) -> Raised {
 
 /// Ends the script in a way that it cannot catch.
 pub(super) fn end(context: &NativeCallContext<'_>, ended: Ended) -> Raised {
+    if let Ok(run) = Run::current() {
+        run.end(ended.clone());
+    }
     Box::new(EvalAltResult::ErrorTerminated(Dynamic::from(ended), context.call_position()))
+}
+
+/// A script's end whose place is not known any more.
+pub(super) fn ended(ended: Ended) -> Raised {
+    Box::new(EvalAltResult::ErrorTerminated(Dynamic::from(ended), Position::NONE))
 }
 
 /// How a script ended that did not run to its end.
@@ -100,12 +109,16 @@ pub(super) fn end_of(raised: Raised, script: &str, library: &Library) -> End {
     match root {
         EvalAltResult::ErrorTerminated(token, _) => match token.try_cast::<Ended>() {
             Some(Ended::Skipped(reason)) => End::Skipped(reason),
-            Some(Ended::Stopped(Stop::Interrupt)) => {
-                End::Interrupted(failed(Error::new(Kind::Timeout, "interrupted"), library.place(&source, position)))
-            }
-            Some(Ended::Stopped(Stop::Deadline)) => {
-                let error = Error::new(Kind::Timeout, "the deadline of the whole script ran out");
-                End::Failed(failed(error.hint("give it longer with --deadline"), library.place(&source, position)))
+            Some(Ended::Stopped(stop, waiting)) => {
+                let error = waiting.map_or_else(|| Error::new(Kind::Timeout, ""), |error| *error);
+                let place = library.place(&source, position);
+                match stop {
+                    Stop::Interrupt => End::Interrupted(failed(error.say("interrupted"), place)),
+                    Stop::Deadline => {
+                        let error = error.say("the deadline of the whole script ran out");
+                        End::Failed(failed(error.hint("give it longer with --deadline"), place))
+                    }
+                }
             }
             Some(Ended::MemoryShort) => {
                 End::Failed(failed(out_of_bounds("it holds too much memory"), library.place(&source, position)))
@@ -172,6 +185,7 @@ fn wrong(error: &EvalAltResult) -> Error {
         EvalAltResult::ErrorStackOverflow(_) => out_of_bounds("it calls too deep"),
         EvalAltResult::ErrorDataTooLarge(what, _) => out_of_bounds(&format!("{} is over the limit", uncapitalised(what))),
         EvalAltResult::ErrorTooManyModules(_) => out_of_bounds("it imports too many modules"),
+        EvalAltResult::ErrorDotExpr(message, _) => unknown_property(message),
         other => {
             // Rhai ends its messages with the position, which the report shows by itself.
             let message = other.to_string();
@@ -184,10 +198,22 @@ fn wrong(error: &EvalAltResult) -> Error {
 /// `expct (Session, i64)`: a word that there is not, or not for these arguments.
 fn unknown_word(signature: &str) -> Error {
     let (name, arguments) = signature.split_once(" (").unwrap_or((signature, ""));
-    let arguments: Vec<_> = arguments.trim_end_matches(')').split(", ").filter(|kind| !kind.is_empty()).map(kind).collect();
+    let arguments: Vec<_> =
+        arguments.strip_suffix(')').unwrap_or(arguments).split(", ").filter(|kind| !kind.is_empty()).map(kind).collect();
     let error = Error::usage(format!("there is no `{name}({})`", arguments.join(", ")));
     match super::check::advice(name) {
         Some(advice) => error.hint(advice),
+        None => error,
+    }
+}
+
+/// "Unknown property 'x' - a getter is not registered for type 'T'".
+fn unknown_property(message: &str) -> Error {
+    let mut quoted = message.split('\'').skip(1).step_by(2);
+    let (Some(property), Some(owner)) = (quoted.next(), quoted.next()) else { return Error::usage(uncapitalised(message)) };
+    let error = Error::usage(format!("a {} has no property `{property}`", kind(owner)));
+    match super::check::nearest_property(property) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
         None => error,
     }
 }
@@ -199,6 +225,7 @@ pub(super) fn kind(name: &str) -> &str {
         "Caught" => "error",
         "Reply" => "reply",
         "Pattern" => "pattern",
+        "()" => "nothing",
         "i64" => "integer",
         "f64" => "float",
         "ImmutableString" | "String" | "&str | ImmutableString | String" => "text",

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::bindings::Handle;
 use super::case::Settings;
+use super::engine::Ended;
 use super::{coroutine, memory};
 use crate::error::{Error, Result};
 use crate::server::Embedded;
@@ -22,6 +23,8 @@ pub(crate) struct Run {
     /// The resident memory when the run began.
     pub(super) memory: usize,
     step: RefCell<Option<String>>,
+    /// Why the script has to end, once it has to.
+    ended: RefCell<Option<Ended>>,
     /// The modules that are being imported just now, outermost first.
     pub(super) importing: RefCell<Vec<String>>,
     pub(super) used: RefCell<BTreeSet<String>>,
@@ -53,6 +56,7 @@ impl Run {
             checks: Cell::new(0),
             memory: memory::resident().unwrap_or_default(),
             step: RefCell::default(),
+            ended: RefCell::default(),
             importing: RefCell::default(),
             used: RefCell::default(),
         }
@@ -92,6 +96,15 @@ impl Run {
 
     pub(super) fn step(&self) -> Option<String> {
         self.step.borrow().clone()
+    }
+
+    /// Remembers why the script has to end; the first reason counts.
+    pub(super) fn end(&self, ended: Ended) {
+        self.ended.borrow_mut().get_or_insert(ended);
+    }
+
+    pub(super) fn ended(&self) -> Option<Ended> {
+        self.ended.borrow().clone()
     }
 
     /// The value of a parameter: what the caller set, or for the names of targets the embedded server.

@@ -127,6 +127,8 @@ fn a_failure_can_be_caught_with_its_parts() {
         }
         try { assert(false, "mine"); } catch (e) { assert_eq([e.kind, e.message], ["assert", "mine"]); }
         try { s.expect(999); } catch (e) { assert_eq(e.kind, "usage"); }
+        s.send("NOOP");
+        s.expect(250);
     "#;
     let outcome = outcome(script, |case| case);
     assert!(outcome.is_ok(), "{outcome:#?}");
@@ -145,4 +147,50 @@ fn a_caught_failure_does_not_hide_that_nothing_was_expected_of_the_rest() {
     let script = "let s = connect(); s.expect(220); s.send(\"NOOP\"); try { s.send(\"RSET\"); } catch { }";
     let outcome = outcome(script, |case| case);
     assert!(outcome.failure().unwrap().error.is_vacuous());
+}
+
+#[test]
+fn a_callback_cannot_swallow_a_failure_or_a_stop() {
+    for script in [
+        "let s = connect(); s.expect(220); s.send(\"NOOP\"); [1, 2].sort(|a, b| { s.expect(550); 0 });",
+        "let s = connect(); s.expect(220); s.send(\"NOOP\"); [1, 2].dedup(|a, b| { s.expect(550); true });",
+        "let s = connect(); s.expect(220); [1, 2].sort(|a, b| { loop { } });",
+        "let s = connect(); s.expect(220); let a = []; a.pad(1000, 1); a.sort_by(|x, y| { loop { } });",
+        "let s = connect(); s.expect(220); exit(); s.expect(999);",
+    ] {
+        let outcome = outcome(script, |case| case.deadline(Duration::from_millis(200)));
+        assert!(!outcome.is_ok(), "{script}");
+        assert!(outcome.elapsed < Duration::from_secs(20), "{script}");
+    }
+}
+
+#[test]
+fn values_nested_deep_are_shown_and_dropped() {
+    let outcome = outcome("let a = []; for i in 0..3000 { a = [a]; } print(`${a}`); assert_eq(a, a); throw a;", |case| case);
+    assert!(!outcome.is_ok());
+}
+
+#[test]
+fn a_run_that_had_nothing_from_a_server_proved_nothing() {
+    for script in [
+        "let s = connect(); try { s.expect(554); } catch { } s.close();",
+        "let s = connect(); assert(1 < 2); s.reset();",
+        "let s = connect(); s.reset();",
+    ] {
+        let outcome = outcome(script, |case| case);
+        assert!(outcome.failure().is_some_and(|failure| failure.error.is_vacuous()), "{script}: {outcome:#?}");
+    }
+    for script in
+        ["connect().expect_unordered([]);", "connect().expect_any([]);", "connect().expect(re(``));", "connect().expect(\"\");"]
+    {
+        assert_eq!(message(script).0, 2, "{script}");
+    }
+}
+
+#[test]
+fn a_deadline_that_cuts_a_wait_says_what_was_waited_for() {
+    let outcome = outcome("let s = connect(); s.expect(220); s.expect(250);", |case| case.deadline(Duration::from_millis(100)));
+    let error = &outcome.failure().unwrap().error;
+    assert_eq!((error.wanted(), error.came()), (Some("250"), Some("nothing")));
+    assert!(error.on_session().is_some());
 }

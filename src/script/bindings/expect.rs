@@ -98,10 +98,11 @@ fn searched(ctx: &NativeCallContext<'_>, session: &Handle, wanted: Wanted) -> Re
 
 fn unordered(ctx: &NativeCallContext<'_>, session: &Handle, patterns: Array, call: Result<Call>) -> Result<Array, Raised> {
     session.operate(ctx, async |session| {
-        if let Some(timeout) = call?.timeout {
+        let (call, patterns) = (call?, argument::patterns(patterns)?);
+        if let Some(timeout) = call.timeout {
             session.within(timeout);
         }
-        let replies = session.expect_unordered(argument::patterns(patterns)?).await?;
+        let replies = session.expect_unordered(patterns).await?;
         Ok(replies.into_iter().map(Dynamic::from).collect())
     })
 }

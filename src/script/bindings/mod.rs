@@ -3,6 +3,7 @@
 //! The doc comments here are the reference manual: `mailexpect reference` prints them.
 
 mod argument;
+mod array;
 mod caught;
 mod expect;
 mod pattern;
@@ -39,6 +40,7 @@ pub(super) fn groups() -> &'static [Group] {
             group("Patterns and bytes", pattern::INTRO, rhai::exported_module!(pattern::words)),
             group("Replies", reply::INTRO, rhai::exported_module!(reply::words)),
             group("Tests", test::INTRO, rhai::exported_module!(test::words)),
+            group("Lists", array::INTRO, rhai::exported_module!(array::words)),
             group("Caught errors", caught::INTRO, rhai::exported_module!(caught::words)),
         ]
     });
@@ -104,7 +106,13 @@ impl Handle {
     ) -> Result<T, Raised> {
         let mut taken = self.take().map_err(|error| raise::raise(context, error))?;
         self.slot().last = Some(Spot::of(context));
-        let outcome = wait(context, async { operation(taken.session()?).await })?;
+        let outcome = match coroutine::wait(async { operation(taken.session()?).await }) {
+            Ok(outcome) => outcome,
+            Err(stop) => {
+                let waiting = taken.session().ok().and_then(|session| session.cut_off()).map(Box::new);
+                return Err(raise::end(context, Ended::Stopped(stop, waiting)));
+            }
+        };
         outcome.map_err(|error| raise::raise(context, error))
     }
 }
@@ -129,5 +137,5 @@ impl Drop for Taken {
 
 /// Waits for a future; where the script is to stop meanwhile, ends it.
 fn wait<F: Future>(context: &NativeCallContext<'_>, future: F) -> Result<F::Output, Raised> {
-    coroutine::wait(future).map_err(|stop| raise::end(context, Ended::Stopped(stop)))
+    coroutine::wait(future).map_err(|stop| raise::end(context, Ended::Stopped(stop, None)))
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "Rhai's plugin macros hand arguments over by value")]
 
 use crate::error::{Error, Kind, Result};
+use crate::redact;
 use crate::script::engine::Ended;
 use crate::script::raise::{self, Raised, raise};
 use crate::script::run::Run;
@@ -14,8 +15,9 @@ asserts nothing fails. Scripts are sandboxed: they have no access to files, to t
 not grant, and they cannot run, recurse or allocate without bound.";
 
 /// The value set by the caller, in the type of the default.
-fn typed(name: &str, value: String, default: &Dynamic) -> Result<Dynamic> {
-    let wrong = |kind| Error::usage(format!("the parameter `{name}` is `{value}`, and has to be {kind}"));
+fn typed(name: &str, value: &str, default: &Dynamic) -> Result<Dynamic> {
+    let shown = if redact::is_secret_name(name) { "[SECRET]" } else { value };
+    let wrong = |kind| Error::usage(format!("the parameter `{name}` is `{shown}`, and has to be {kind}"));
     if default.is_int() {
         return value.parse::<i64>().map(Into::into).map_err(|_| wrong("an integer, as its default is"));
     }
@@ -41,6 +43,10 @@ fn count() {
 
 fn shown(value: &Dynamic) -> String {
     if value.is_string() { format!("{:?}", value.to_string()) } else { format!("{value:?}") }
+}
+
+fn no_exit() -> Error {
+    Error::usage("there is no exit").hint("skip(\"reason\") leaves a script as skipped; return leaves a function")
 }
 
 fn no_sleep(duration: &str) -> Error {
@@ -77,7 +83,7 @@ pub mod words {
     pub fn param(ctx: NativeCallContext, name: &str, default: Dynamic) -> Result<Dynamic, Raised> {
         let run = Run::current().map_err(|error| raise(&ctx, error))?;
         match set_by_caller(&run, name) {
-            Some(value) => typed(name, value, &default).map_err(|error| raise(&ctx, error)),
+            Some(value) => typed(name, &value, &default).map_err(|error| raise(&ctx, error)),
             None => Ok(default),
         }
     }
@@ -157,5 +163,17 @@ pub mod words {
     #[rhai_fn(name = "sleep", return_raw)]
     pub fn sleep_fraction(ctx: NativeCallContext, duration: f64) -> Result<(), Raised> {
         Err(raise(&ctx, no_sleep(&duration.to_string())))
+    }
+
+    /// There is no leaving a script as passed before its end: `skip(reason)` leaves it as skipped, and `return` a function.
+    #[rhai_fn(return_raw)]
+    pub fn exit(ctx: NativeCallContext) -> Result<(), Raised> {
+        Err(raise(&ctx, no_exit()))
+    }
+
+    #[rhai_fn(name = "exit", return_raw)]
+    pub fn exit_with(ctx: NativeCallContext, value: Dynamic) -> Result<(), Raised> {
+        let _ = value;
+        Err(raise(&ctx, no_exit()))
     }
 }
