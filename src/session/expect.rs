@@ -192,7 +192,7 @@ impl Session {
                     self.note_end();
                     self.expectations += 1;
                     // The dialogue is over; a script that opens many has its descriptors back.
-                    self.transport = None;
+                    self.hang_up();
                     return Ok(());
                 }
             }

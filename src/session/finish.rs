@@ -3,6 +3,7 @@
 use super::Session;
 use crate::error::{Error, Kind, Result};
 use crate::transcript::{Close, Excerpt, What};
+use crate::transport::Transport;
 
 impl Session {
     /// Closes the connection, after making sure that nothing was left unexpected; [`Session::reset`] leaves without asking.
@@ -29,7 +30,7 @@ impl Session {
         self.record_unread();
         self.record(What::Closed(Close::ResetByClient));
         self.protocol.waive();
-        let reset = self.transport.take().map_or(Ok(()), crate::transport::Transport::reset);
+        let reset = self.transport.take().map_or(Ok(()), Transport::reset);
         reset.map_err(|error| self.fault(Kind::Io, format!("the reset failed: {error}")))
     }
 
@@ -50,10 +51,11 @@ impl Session {
 
     /// Ends the session without judging it; what is unread goes into the transcript.
     pub fn hang_up(&mut self) {
-        if self.transport.take().is_none() {
+        if self.transport.is_none() {
             return;
         }
         self.record_unread();
+        self.transport = None;
         if self.ended.is_some() {
             self.note_end();
         } else {
@@ -92,6 +94,14 @@ impl Session {
 
     fn record_unread(&mut self) {
         self.record_skipped();
+        if let Some((complaints, status)) = self.transport.as_mut().and_then(Transport::complaints) {
+            if !complaints.is_empty() {
+                self.record(What::Complaint(Excerpt::from(self.masked(complaints.into()))));
+            }
+            if let Some(status) = status {
+                self.record(What::Exited(status));
+            }
+        }
         if !self.buffer.is_empty() {
             let unread = self.buffer.take(self.buffer.held().len());
             self.record(What::Unread(Excerpt::from(self.masked(unread))));

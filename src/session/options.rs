@@ -143,7 +143,7 @@ impl Options {
                 Error::new(Kind::Unreachable, format!("cannot start `{program}`")).expected("a running command").got(result);
             error.session(format!("{id}, {peer}")).hint("look for a slip in its name, or give its whole path")
         })?;
-        Ok(self.session(id, peer, Transport::Process(process), protocol(scheme)))
+        Ok(self.session(id, peer, Transport::Process(Box::new(process)), protocol(scheme)))
     }
 
     fn session(

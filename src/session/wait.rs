@@ -117,7 +117,12 @@ impl Session {
 
     fn too_long(&self) -> Error {
         let limit = self.buffer.limit();
-        self.fault(Kind::TooLong, format!("more than {limit} bytes came without an end"))
+        let error = self.fault(Kind::TooLong, format!("more than {limit} bytes came without an end"));
+        let error = match &self.waiting {
+            Some((wanted, wait)) => error.expected(wanted).waited(wait.waited()),
+            None => error,
+        };
+        error
             .got(format!("{} ...", self.shown(&self.buffer.held()[..100.min(limit)])))
             .hint("raise the session's limit (connect(url, #{limit: bytes})) if the server is right to send so much")
     }

@@ -54,6 +54,10 @@ pub enum What {
     Server(Excerpt),
     /// Bytes from the server that had arrived and that nobody took.
     Unread(Excerpt),
+    /// What a child process wrote to stderr.
+    Complaint(Excerpt),
+    /// How a child process ended.
+    Exited(String),
     /// A deadline of this length ran out.
     TimedOut(Duration),
     /// Nothing came for this long, as was wanted.

@@ -68,6 +68,7 @@ pub(super) fn lines(events: &[Event]) -> Vec<Line> {
             What::Client(bytes) => wire(bytes, |text| push(Mark::Client, text)),
             What::Server(bytes) => wire(bytes, |text| push(Mark::Server, text)),
             What::Unread(bytes) => wire(bytes, |text| push(Mark::Unread, text)),
+            What::Complaint(bytes) => wire(bytes, |text| push(Mark::Event, format!("stderr: {text}"))),
             What::Printed(text) => {
                 text.lines().for_each(|line| push(Mark::Event, format!("print: {}", visible::escape(line.as_bytes()))));
             }
@@ -93,7 +94,8 @@ fn happening(what: &What) -> String {
         }
         .to_owned(),
         What::Step(title) => format!("step: {}", visible::escape(title.as_bytes())),
-        What::Client(_) | What::Server(_) | What::Unread(_) | What::Printed(_) => String::new(),
+        What::Exited(status) => format!("ended with {}", visible::escape(status.as_bytes())),
+        What::Complaint(_) | What::Client(_) | What::Server(_) | What::Unread(_) | What::Printed(_) => String::new(),
     }
 }
 

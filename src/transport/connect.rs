@@ -134,10 +134,13 @@ fn unresolved(host: &str, why: &str) -> Error {
 }
 
 fn unreachable(target: &Target, tried: Vec<(String, String)>) -> Error {
+    let out_of_files = tried.iter().any(|(_, why)| why.contains("too many open files"));
     let refused = tried.iter().all(|(_, why)| why == "refused" || why == "not found");
     let got: Vec<_> = tried.into_iter().map(|(address, why)| format!("{address} {why}")).collect();
     Error::new(Kind::Unreachable, format!("cannot connect to {target}")).expected("a connection").got(got.join(", ")).hint(
-        if refused {
+        if out_of_files {
+            "this process has no file descriptors left: end sessions that are done, or raise the limit (ulimit -n)"
+        } else if refused {
             "nothing listens there: start the server, or name another with --set"
         } else {
             "a firewall or a blocked port looks like this; try another port or a nearer host"

@@ -19,7 +19,7 @@ pub(crate) use process::Process;
 pub(crate) enum Transport {
     Tcp(TcpStream),
     Unix(UnixStream),
-    Process(Process),
+    Process(Box<Process>),
 }
 
 impl Transport {
@@ -30,6 +30,14 @@ impl Transport {
         if let Self::Tcp(stream) = self {
             // Only a matter of speed: where it fails, the peer waits for the delayed one.
             let _ = stream.set_quickack(true);
+        }
+    }
+
+    /// What a child process has written to stderr, and how it ended if it has.
+    pub(crate) fn complaints(&mut self) -> Option<(Vec<u8>, Option<String>)> {
+        match self {
+            Self::Process(process) => Some(process.complaints()),
+            Self::Tcp(_) | Self::Unix(_) => None,
         }
     }
 
@@ -47,7 +55,7 @@ impl AsyncRead for Transport {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
-            Self::Process(process) => Pin::new(process).poll_read(cx, buf),
+            Self::Process(process) => Pin::new(process.as_mut()).poll_read(cx, buf),
         }
     }
 }
@@ -57,7 +65,7 @@ impl AsyncWrite for Transport {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
-            Self::Process(process) => Pin::new(process).poll_write(cx, buf),
+            Self::Process(process) => Pin::new(process.as_mut()).poll_write(cx, buf),
         }
     }
 
@@ -65,7 +73,7 @@ impl AsyncWrite for Transport {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
             Self::Unix(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Process(process) => Pin::new(process).poll_flush(cx),
+            Self::Process(process) => Pin::new(process.as_mut()).poll_flush(cx),
         }
     }
 
@@ -73,7 +81,7 @@ impl AsyncWrite for Transport {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Process(process) => Pin::new(process).poll_shutdown(cx),
+            Self::Process(process) => Pin::new(process.as_mut()).poll_shutdown(cx),
         }
     }
 }

@@ -3,29 +3,71 @@
 use std::io;
 use std::pin::Pin;
 use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
-/// A child process under dialogue; killed when dropped, its stderr goes where ours goes.
+/// How much of what a child complains about is kept.
+const COMPLAINTS: usize = 16 << 10;
+
+/// A child process under dialogue, in a process group of its own, which is killed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Process {
-    /// Held for its end: dropping it kills the child.
-    _child: Child,
+    child: Child,
     /// `None` once we have closed it.
     stdin: Option<ChildStdin>,
     stdout: ChildStdout,
+    complaints: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Process {
-    /// Starts a program with its arguments, without a shell between.
+    /// Starts a program with its arguments, without a shell between. What it writes to stderr is kept for
+    /// [`Process::complaints`]: it must not reach a terminal as it is.
     pub(crate) fn start(program: &str, arguments: &[String]) -> io::Result<Self> {
-        let mut child =
-            Command::new(program).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
+        let mut child = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        let missing = || io::Error::other("the child lacks a pipe");
         let stdin = child.stdin.take();
-        let stdout = child.stdout.take().ok_or_else(|| io::Error::other("the child has no stdout"))?;
-        Ok(Self { _child: child, stdin, stdout })
+        let stdout = child.stdout.take().ok_or_else(missing)?;
+        let stderr = child.stderr.take().ok_or_else(missing)?;
+        let complaints = Arc::default();
+        tokio::spawn(listen(stderr, Arc::clone(&complaints)));
+        Ok(Self { child, stdin, stdout, complaints })
+    }
+
+    /// What it has written to stderr so far, and how it ended if it has.
+    pub(crate) fn complaints(&mut self) -> (Vec<u8>, Option<String>) {
+        let status = self.child.try_wait().ok().flatten().map(|status| status.to_string());
+        (self.complaints.lock().unwrap_or_else(PoisonError::into_inner).clone(), status)
+    }
+}
+
+/// Reads to the end, keeping the beginning.
+async fn listen(mut stderr: ChildStderr, complaints: Arc<Mutex<Vec<u8>>>) {
+    let mut room = [0; 4096];
+    while let Ok(count @ 1..) = stderr.read(&mut room).await {
+        let mut kept = complaints.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = COMPLAINTS.saturating_sub(kept.len());
+        kept.extend_from_slice(&room[..count.min(left)]);
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let pid = self.child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        if let Some(pid) = pid {
+            // Where the group is gone already, there is nothing to be done.
+            let _ = kill_process_group(pid, Signal::KILL);
+        }
     }
 }
 

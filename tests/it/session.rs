@@ -449,6 +449,31 @@ fn a_child_process_is_spoken_with_on_its_stdin_and_stdout() {
 }
 
 #[test]
+fn what_a_child_complains_of_is_in_the_transcript_and_its_group_ends_with_the_session() {
+    let transcript = Transcript::new();
+    run(async {
+        let script = "printf '\\033[31mred\\n' >&2; sleep 1000 & echo 220 $!; while read x; do echo 250 ok; done";
+        let command = ["sh", "-c", script].map(str::to_owned);
+        let mut s = Session::options().transcript(transcript.clone()).pipe(&command, "smtp").unwrap();
+        let greeting = s.expect(220).await.unwrap().text().into_owned();
+        for _ in 0..3 {
+            s.send("NOOP").await.unwrap();
+            s.expect(250).await.unwrap();
+        }
+        s.close().await.unwrap();
+        let sleeper = greeting.strip_prefix("220 ").unwrap();
+        // Killed at once; it may take the system a moment to say so, and its new parent another to reap it.
+        let state = || std::fs::read_to_string(format!("/proc/{sleeper}/stat")).unwrap_or_default();
+        let started = std::time::Instant::now();
+        while !(state().is_empty() || state().contains(") Z ") || state().contains(") X ")) {
+            assert!(started.elapsed() < Duration::from_secs(30), "{}", state());
+            std::thread::yield_now();
+        }
+    });
+    assert!(transcript.to_string().contains("*** stderr: \\e[31mred\\n"), "{transcript}");
+}
+
+#[test]
 fn a_stream_is_searched_as_expect_does() {
     let peer = Peer::parse("S- Welcome\\r\\nlogin: \nC\nS- Password: \nstall");
     run(async {
