@@ -28,10 +28,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn resident_memory_is_known_and_grows_with_use() {
-        let before = resident().unwrap();
+    fn resident_memory_is_at_least_what_is_held() {
         let held = std::hint::black_box(vec![1_u8; 64 << 20]);
-        assert!(resident().unwrap() >= before + (32 << 20));
-        drop(held);
+        assert!(resident().unwrap() >= held.len());
     }
 }

@@ -16,10 +16,7 @@ use super::bindings;
 #[must_use]
 pub fn markdown() -> String {
     let mut manual = String::from("# The words of mailexpect\n\n<!-- Made by `mailexpect reference`; do not edit. -->\n\n");
-    manual.push_str(
-        "A script is [Rhai](https://rhai.rs/book/) with the words below. A word on a session is written as a method: \
-         `s.expect(250)`. Durations are text (`\"500ms\"`, `\"5s\"`, `\"2m\"`) or seconds.\n",
-    );
+    manual.push_str(include_str!("reference/preamble.md"));
     for group in bindings::groups() {
         let _ = write!(manual, "\n## {}\n\n{}\n", group.title, group.intro);
         for (word, entry) in entries(group) {

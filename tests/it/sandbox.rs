@@ -68,6 +68,7 @@ fn memory_has_bounds() {
         "let a = []; loop { a += a; a.push(1); }",
         "let a = []; a.pad(1000000000, 0);",
         "let b = blob(10000000000);",
+        "let s = \"x\"; for i in 0..22 { s += s; } let t = s; s.replace(\"x\", t);",
         "let a = [\"x\"]; loop { let s = a[0]; a[0] = s + s; }",
         "let m = #{}; let n = 0; let s = \"x\"; for i in 0..20 { s += s; } loop { m[`${n}`] = s + n; n += 1; }",
     ] {

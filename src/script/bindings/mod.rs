@@ -3,13 +3,13 @@
 //! The doc comments here are the reference manual: `mailexpect reference` prints them.
 
 mod argument;
-mod array;
 mod caught;
 mod expect;
 mod pattern;
 mod reply;
 mod send;
 mod session;
+mod standard;
 mod test;
 
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -40,7 +40,7 @@ pub(super) fn groups() -> &'static [Group] {
             group("Patterns and bytes", pattern::INTRO, rhai::exported_module!(pattern::words)),
             group("Replies", reply::INTRO, rhai::exported_module!(reply::words)),
             group("Tests", test::INTRO, rhai::exported_module!(test::words)),
-            group("Lists", array::INTRO, rhai::exported_module!(array::words)),
+            group("Lists and text", standard::INTRO, rhai::exported_module!(standard::words)),
             group("Caught errors", caught::INTRO, rhai::exported_module!(caught::words)),
         ]
     });

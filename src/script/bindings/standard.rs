@@ -1,12 +1,20 @@
-//! Words of Rhai on lists that would swallow the errors of their callbacks, and so the failure of an expectation.
+//! Words of Rhai's own that needed another hand: some would swallow the errors of their callbacks, and so the failure of an
+//! expectation; one would make a text of any size in one go.
 #![allow(clippy::needless_pass_by_value, reason = "Rhai's plugin macros hand arguments over by value")]
 
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
-use rhai::{Array, FnPtr};
+use rhai::{Array, FnPtr, ImmutableString};
 
-use crate::script::raise::Raised;
+use crate::error::Error;
+use crate::script::raise::{Raised, raise};
 
-pub(super) const INTRO: &str = "As in Rhai, but that a failure in the function given to them is not swallowed.";
+pub(super) const INTRO: &str = "As in Rhai, but that a failure in the function given to them is not swallowed, and that texts have \
+the size they have anywhere.";
+
+fn too_large() -> Error {
+    Error::usage("the script is out of bounds: the text would be too long")
+        .hint("texts, lists and blobs have limits; see the top of the reference")
+}
 
 /// Whether `a` belongs behind `b`.
 fn is_behind(ctx: &NativeCallContext<'_>, comparer: &FnPtr, a: &Dynamic, b: &Dynamic) -> Result<bool, Raised> {
@@ -69,6 +77,23 @@ pub mod words {
             }
         }
         *list = kept;
+        Ok(())
+    }
+
+    /// Replaces every occurrence in a text.
+    ///
+    /// ```rhai
+    /// let text = "a-b-c";
+    /// text.replace("-", "+");
+    /// assert_eq(text, "a+b+c");
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn replace(ctx: NativeCallContext, text: &mut ImmutableString, find: &str, by: &str) -> Result<(), Raised> {
+        let count = if find.is_empty() { text.len() + 1 } else { text.matches(find).count() };
+        if text.len().saturating_add(count.saturating_mul(by.len())) > ctx.engine().max_string_size() {
+            return Err(raise(&ctx, too_large()));
+        }
+        *text = text.replace(find, by).into();
         Ok(())
     }
 }
