@@ -47,15 +47,22 @@ fn run_all(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
     Ok(tally.exit_code())
 }
 
-/// Told once for each Ctrl-C. The first ends the script where it is, and the run with it.
+/// Told of the first Ctrl-C, which ends the script where it is, and the run with it. A second one ends the process: it comes
+/// from a thread of its own, so that nothing can keep it from being heard.
 fn on_interrupt() -> Arc<Notify> {
     let notify = Arc::new(Notify::new());
     let told = Arc::clone(&notify);
-    tokio::spawn(async move {
+    std::thread::spawn(move || {
         // Where signals cannot be had, Ctrl-C ends the process as it would without us.
-        while tokio::signal::ctrl_c().await.is_ok() {
-            told.notify_one();
-        }
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+        runtime.block_on(async {
+            if tokio::signal::ctrl_c().await.is_ok() {
+                told.notify_one();
+            }
+            if tokio::signal::ctrl_c().await.is_ok() {
+                std::process::exit(ExitCode::Interrupted as i32);
+            }
+        });
     });
     notify
 }

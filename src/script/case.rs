@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use rhai::{AST, Engine, Scope};
@@ -185,12 +187,12 @@ impl Runner {
         };
         let stop = tokio::select! {
             biased;
-            ended = script.as_mut() => return ended,
+            ended = guarded(script.as_mut()) => return ended,
             () = tokio::time::sleep(self.settings.deadline) => Stop::Deadline,
             () = interrupt => Stop::Interrupt,
         };
         script.stop(stop);
-        script.await
+        guarded(script).await
     }
 
     /// What it came to: the script's own end, then what its sessions say.
@@ -240,6 +242,18 @@ impl Runner {
     }
 }
 
+/// The script, with a panic of ours as a failure of its: the run goes on, and the transcript is there.
+fn guarded(mut script: Pin<&mut Coroutine<Result<(), Raised>>>) -> impl Future<Output = Result<(), Raised>> {
+    poll_fn(move |cx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| script.as_mut().poll(cx)));
+        polled.unwrap_or_else(|_| {
+            let error = Error::new(Kind::Io, "a word of the script language panicked")
+                .hint("that is a mistake of ours: please report it");
+            Poll::Ready(Err(raise::raised_at(rhai::Position::NONE, error)))
+        })
+    })
+}
+
 /// Whether a run proved nothing: a script with sessions must have had something from one; one without must have checked
 /// something.
 fn expects_nothing(run: &Run) -> bool {
@@ -283,5 +297,14 @@ mod tests {
         ] {
             assert_eq!(title_of(text).as_deref(), title);
         }
+    }
+
+    #[test]
+    fn a_panic_is_a_failure_of_the_script_and_not_of_the_run() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let script = Coroutine::new(Rc::new(()), || -> Result<(), Raised> { panic!("on purpose") }).unwrap();
+        let raised = runtime.block_on(guarded(pin!(script))).unwrap_err();
+        let End::Failed(failure) = raise::end_of(raised, "x.rhai", &Library::default()) else { panic!("not a failure") };
+        assert!(failure.error.message().contains("panicked"), "{}", failure.error);
     }
 }
