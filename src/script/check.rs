@@ -138,9 +138,19 @@ impl Runner {
     #[must_use]
     pub fn check(&self, path: &Path) -> Survey {
         let name = path.to_string_lossy().into_owned();
-        let mut walk =
-            Walk { engine: self.engine(), library: self.library(), survey: Survey::default(), seen: BTreeSet::new() };
+        let mut walk = Walk {
+            engine: self.engine(),
+            library: self.library(),
+            survey: Survey::default(),
+            seen: BTreeSet::new(),
+            proves: false,
+        };
         walk.source(&name, None);
+        if !walk.proves && !walk.survey.unreadable {
+            let error = Error::usage("the script expects nothing")
+                .hint("a script that passes must have proved something: add an expect");
+            walk.survey.problems.push(error.into());
+        }
         walk.survey
             .problems
             .sort_by_key(|problem| problem.place.as_ref().map(|place| (place.file.clone(), place.line, place.column)));
@@ -154,6 +164,8 @@ struct Walk<'a> {
     library: &'a Library,
     survey: Survey,
     seen: BTreeSet<String>,
+    /// Something is expected or checked somewhere, in an import too.
+    proves: bool,
 }
 
 /// The source that is being walked, and its names.
@@ -258,6 +270,7 @@ impl Walk<'_> {
         {
             return;
         }
+        self.proves |= word.starts_with("expect") || ["refute", "assert", "assert_eq", "skip"].contains(&word);
         let given = call.args.len();
         let fits = |counts: &BTreeSet<usize>| counts.contains(&given) || (is_method && counts.contains(&(given + 1)));
         // A word's own session counts as its first argument.

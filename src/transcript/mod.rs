@@ -58,6 +58,8 @@ pub enum What {
     Complaint(Excerpt),
     /// How a child process ended.
     Exited(String),
+    /// TLS began, or could not: its version and cipher, or the reason.
+    Tls(String),
     /// A deadline of this length ran out.
     TimedOut(Duration),
     /// Nothing came for this long, as was wanted.

@@ -94,6 +94,7 @@ fn happening(what: &What) -> String {
         }
         .to_owned(),
         What::Step(title) => format!("step: {}", visible::escape(title.as_bytes())),
+        What::Tls(words) => format!("TLS {}", visible::escape(words.as_bytes())),
         What::Exited(status) => format!("ended with {}", visible::escape(status.as_bytes())),
         What::Complaint(_) | What::Client(_) | What::Server(_) | What::Unread(_) | What::Printed(_) => String::new(),
     }
@@ -133,6 +134,8 @@ mod tests {
         transcript.record_on(session, What::Client(bytes(b"half")));
         transcript.record_on(session, What::Unread(bytes(b"back\\slash\\\r\n")));
         transcript.record_on(session, What::TimedOut(Duration::from_secs(5)));
+        transcript.record_on(session, What::Silent(Duration::from_millis(200)));
+        transcript.record_on(session, What::Tls("refused: the certificate has expired".into()));
         transcript.record_on(session, What::Closed(Close::ByServer));
         insta::assert_snapshot!(transcript, @r"
         S: 220 a
@@ -142,6 +145,8 @@ mod tests {
         C: half\
         unread S: back\slash\\
         *** timed out after 5 s
+        *** silence for 200 ms
+        *** TLS refused: the certificate has expired
         *** closed by the server
         ");
     }

@@ -249,6 +249,7 @@ greeet(s);
         ("lib/x.rhai", "fn hello(s) { s.expect(220) }"),
         ("b.rhai", "let x = ;"),
         ("c.rhai", "import \"nowhere\" as n;"),
+        ("d.rhai", "print(1);"),
     ]);
     let ran = run(folder.path(), &["check"]);
     assert_eq!(ran.code, Some(2));

@@ -106,14 +106,6 @@ fn the_deadline_of_a_run_ends_a_script_wherever_it_is() {
 }
 
 #[test]
-fn a_session_that_is_busy_says_so_and_does_not_deadlock() {
-    // Reading a session's own property inside of a call on it is fine: the arguments come first.
-    let script = "let s = connect(); s.timeout = s.timeout; s.expect(220, #{timeout: s.timeout});";
-    let outcome = outcome(script, |case| case);
-    assert!(outcome.is_ok(), "{outcome:#?}");
-}
-
-#[test]
 fn a_failure_can_be_caught_with_its_parts() {
     let script = r#"
         let s = connect();

@@ -399,6 +399,19 @@ fn each_address_that_was_tried_is_told() {
     assert!(error.is_unreachable());
     assert_eq!(error.came(), Some(format!("127.0.0.1:{port} refused").as_str()));
     assert!(transcript.to_string().contains(&format!("*** 127.0.0.1:{port} refused")));
+    // Where the name has an IPv6 address too, that one is tried and told first.
+    let peer = Peer::saying(b"220 hi\r\n");
+    let url = peer.url("smtp").replace("127.0.0.1", "localhost");
+    let transcript = Transcript::new();
+    run(Session::options().transcript(transcript.clone()).connect(&url)).unwrap();
+    let tried: Vec<_> = transcript
+        .to_string()
+        .lines()
+        .filter(|line| line.ends_with(" refused") || line.ends_with(" connected"))
+        .map(str::to_owned)
+        .collect();
+    assert!(tried.last().unwrap().starts_with("*** 127.0.0.1:") && tried.last().unwrap().ends_with(" connected"), "{tried:?}");
+    assert!(tried[..tried.len() - 1].iter().all(|line| line.contains("::1") && line.ends_with(" refused")), "{tried:?}");
     let error = run(Session::connect("smtp://no-such-host.invalid")).unwrap_err();
     assert!(error.is_unreachable(), "{error}");
 }

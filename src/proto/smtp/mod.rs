@@ -80,6 +80,10 @@ impl Smtp {
     /// A line was sent; the span of it that is secret.
     fn sent_line(&mut self, line: &[u8], secrets: &mut Secrets) -> Option<Range<usize>> {
         let text = chomp(line);
+        if self.mode == Mode::Commands && self.owed.back() == Some(&Owed::Data) {
+            // Sent behind DATA without waiting for the 354: it can only be meant as the message.
+            self.mode = Mode::Message { fresh: true };
+        }
         if let Mode::Message { fresh } = &mut self.mode {
             if *fresh && line == b".\r\n" {
                 self.owed.push_back(Owed::Other);
@@ -148,7 +152,13 @@ impl Smtp {
             self.mode = Mode::Commands;
         }
         match (owed, text.get(..3)) {
-            (Some(Owed::Data), Some(b"354")) => self.mode = Mode::Message { fresh: true },
+            // Where the message was sent ahead, it has begun, or is over, already.
+            (Some(Owed::Data), Some(b"354")) if self.mode == Mode::Commands && self.owed.is_empty() => {
+                self.mode = Mode::Message { fresh: true };
+            }
+            (Some(Owed::Data), Some([b'4' | b'5', ..])) if matches!(self.mode, Mode::Message { .. }) => {
+                self.mode = Mode::Commands;
+            }
             // The octets of a chunk that was refused are not waited for: what is sent next are commands.
             (Some(Owed::Chunk), Some([b'4' | b'5', ..])) if matches!(self.mode, Mode::Chunk(_)) => self.mode = Mode::Commands,
             (Some(Owed::Auth { mechanism, step }), Some(b"334")) if self.mode == Mode::Commands => {
@@ -333,6 +343,15 @@ mod tests {
         assert_eq!(owed_after(&steps), 2);
         let refused = [("S", "220 hi\r\n"), ("C", "BDAT 6 LAST\r\n"), ("S", "500 what\r\n"), ("C", "QUIT\r\n")];
         assert_eq!(owed_after(&refused), 1);
+    }
+
+    #[test]
+    fn a_message_sent_ahead_of_the_354_owes_one_reply() {
+        let start = [("S", "220 hi\r\n"), ("C", "DATA\r\nSubject: x\r\n\r\nHi\r\n.\r\n")];
+        let with = |more: &[(&'static str, &'static str)]| owed_after(&[&start, more].concat());
+        assert_eq!(with(&[]), 2);
+        assert_eq!(with(&[("S", "354 go\r\n"), ("S", "250 ok\r\n"), ("C", "QUIT\r\n")]), 1);
+        assert_eq!(owed_after(&[("S", "220 hi\r\n"), ("C", "DATA\r\nHi\r\n"), ("S", "503 no\r\n"), ("C", "QUIT\r\n")]), 1);
     }
 
     #[test]

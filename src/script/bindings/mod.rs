@@ -139,3 +139,19 @@ impl Drop for Taken {
 fn wait<F: Future>(context: &NativeCallContext<'_>, future: F) -> Result<F::Output, Raised> {
     coroutine::wait(future).map_err(|stop| raise::end(context, Ended::Stopped(stop, None)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_in_the_middle_of_an_operation_says_so_and_comes_back() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let _entered = runtime.enter();
+        let handle = Handle::new(Session::options().pipe(&["cat".to_owned()], "tcp").unwrap());
+        let taken = handle.take().unwrap();
+        assert_eq!(handle.take().err().map(|error| error.kind()), Some("busy"));
+        drop(taken);
+        assert!(handle.take().is_ok());
+    }
+}
