@@ -52,7 +52,7 @@ pub(crate) async fn connect(
             let stream = told(outcome, &path.to_string_lossy(), &mut report);
             return stream
                 .map(Transport::Unix)
-                .map_err(|why| unreachable(target, vec![(path.display().to_string(), why)]).waited(waited()));
+                .map_err(|why| unreachable(target, &[(path.display().to_string(), why)]).waited(waited()));
         }
     };
     let addresses = resolve(host, port, route, deadline).await.map_err(|error| error.waited(waited()))?;
@@ -66,7 +66,7 @@ pub(crate) async fn connect(
             Err(why) => tried.push((address.to_string(), why)),
         }
     }
-    Err(unreachable(target, tried).waited(waited()))
+    Err(unreachable(target, &tried).waited(waited()))
 }
 
 async fn attempt<T>(until: Instant, connecting: impl Future<Output = io::Result<T>>) -> Result<T, String> {
@@ -86,6 +86,7 @@ fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "refused".to_owned(),
         io::ErrorKind::TimedOut => "timed out".to_owned(),
+        io::ErrorKind::ConnectionReset => "reset".to_owned(),
         io::ErrorKind::NotFound => "not found".to_owned(),
         // The system's words, without the number that it ends them with.
         _ => {
@@ -133,17 +134,22 @@ fn unresolved(host: &str, why: &str) -> Error {
         .hint("look for a slip in the name, or give an address")
 }
 
-fn unreachable(target: &Target, tried: Vec<(String, String)>) -> Error {
-    let out_of_files = tried.iter().any(|(_, why)| why.contains("too many open files"));
-    let refused = tried.iter().all(|(_, why)| why == "refused" || why == "not found");
-    let got: Vec<_> = tried.into_iter().map(|(address, why)| format!("{address} {why}")).collect();
-    Error::new(Kind::Unreachable, format!("cannot connect to {target}")).expected("a connection").got(got.join(", ")).hint(
-        if out_of_files {
-            "this process has no file descriptors left: end sessions that are done, or raise the limit (ulimit -n)"
-        } else if refused {
-            "nothing listens there: start the server, or name another with --set"
-        } else {
-            "a firewall or a blocked port looks like this; try another port or a nearer host"
-        },
-    )
+fn unreachable(target: &Target, tried: &[(String, String)]) -> Error {
+    let got: Vec<_> = tried.iter().map(|(address, why)| format!("{address} {why}")).collect();
+    let error = Error::new(Kind::Unreachable, format!("cannot connect to {target}"));
+    error.expected("a connection").got(got.join(", ")).hint(next_step(tried))
+}
+
+/// What to try next, by what came of the addresses.
+fn next_step(tried: &[(String, String)]) -> &'static str {
+    let any = |reason: &str| tried.iter().any(|(_, why)| why.contains(reason));
+    if any("too many open files") {
+        "this process has no file descriptors left: end sessions that are done, or raise the limit (ulimit -n)"
+    } else if any("reset") {
+        "the server resets connections at once: a ban or a limit on connections looks like this"
+    } else if tried.iter().all(|(_, why)| why == "refused" || why == "not found") {
+        "nothing listens there: start the server, or name another with --set"
+    } else {
+        "a firewall or a blocked port looks like this; try another port or a nearer host"
+    }
 }

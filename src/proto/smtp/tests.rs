@@ -1,0 +1,145 @@
+//! Whose turn it is, and what is secret.
+
+use super::*;
+
+fn owed_after(steps: &[(&str, &str)]) -> usize {
+    let mut smtp = Smtp::new("smtp");
+    let mut secrets = Secrets::default();
+    for (who, bytes) in steps {
+        match *who {
+            "C" => drop(smtp.sent(bytes.as_bytes(), &mut secrets)),
+            _ => smtp.received(bytes.as_bytes()),
+        }
+    }
+    smtp.owed()
+}
+
+#[test]
+fn a_reply_is_owed_after_connecting_and_after_each_command() {
+    assert_eq!(owed_after(&[]), 1);
+    assert_eq!(owed_after(&[("S", "220 hi\r\n")]), 0);
+    assert_eq!(owed_after(&[("S", "220 hi\r\n"), ("C", "EHLO x\r\n")]), 1);
+    assert_eq!(owed_after(&[("S", "220 hi\r\n"), ("C", "EHLO x\r\n"), ("S", "250-a\r\n")]), 1);
+    assert_eq!(owed_after(&[("S", "220 hi\r\n"), ("C", "EHLO x\r\n"), ("S", "250-a\r\n250 b\r\n")]), 0);
+    assert_eq!(owed_after(&[("S", "220 hi\r\n"), ("C", "EH"), ("C", "LO x")]), 0, "half a line asks for nothing");
+    assert_eq!(owed_after(&[("S", "220 hi\r\n"), ("C", "MAIL\r\nRCPT\r\nDATA\r\n"), ("S", "250 a\r\n250")]), 2);
+}
+
+#[test]
+fn the_lines_of_a_message_ask_for_no_reply_until_the_dot() {
+    let start = [("S", "220 hi\r\n"), ("C", "DATA\r\n"), ("S", "354 go\r\n")];
+    let with = |more: &[(&'static str, &'static str)]| owed_after(&[&start, more].concat());
+    assert_eq!(with(&[("C", "Subject: x\r\n"), ("C", "\r\n"), ("C", "QUIT\r\n")]), 0);
+    assert_eq!(with(&[("C", "Hi\n.\n"), ("C", "Hi\n.\r\n"), ("C", "Hi\r\n.\n")]), 0, "a bare LF ends no message");
+    assert_eq!(with(&[("C", "Hi\r\n."), ("C", "\r\n")]), 1);
+    assert_eq!(with(&[("C", "Hi\r\n.\r\n"), ("S", "250 ok\r\n"), ("C", "QUIT\r\n")]), 1);
+    assert_eq!(owed_after(&[("S", "220 hi\r\n"), ("C", "DATA\r\n"), ("S", "503 no\r\n"), ("C", "RSET\r\n")]), 1);
+}
+
+#[test]
+fn the_octets_of_a_chunk_are_no_commands() {
+    let steps = [("S", "220 hi\r\n"), ("C", "BDAT 6 LAST\r\n"), ("C", "a\r\nb"), ("C", "\r\nQUIT\r\n")];
+    assert_eq!(owed_after(&steps[..3]), 1);
+    assert_eq!(owed_after(&steps), 2);
+    let refused = [("S", "220 hi\r\n"), ("C", "BDAT 6 LAST\r\n"), ("S", "500 what\r\n"), ("C", "QUIT\r\n")];
+    assert_eq!(owed_after(&refused), 1);
+}
+
+#[test]
+fn a_message_sent_ahead_of_the_354_owes_one_reply() {
+    let start = [("S", "220 hi\r\n"), ("C", "DATA\r\nSubject: x\r\n\r\nHi\r\n.\r\n")];
+    let with = |more: &[(&'static str, &'static str)]| owed_after(&[&start, more].concat());
+    assert_eq!(with(&[]), 2);
+    assert_eq!(with(&[("S", "354 go\r\n"), ("S", "250 ok\r\n"), ("C", "QUIT\r\n")]), 1);
+    assert_eq!(owed_after(&[("S", "220 hi\r\n"), ("C", "DATA\r\nHi\r\n"), ("S", "503 no\r\n"), ("C", "QUIT\r\n")]), 1);
+}
+
+#[test]
+fn a_message_that_the_server_holds_to_be_over_is_over() {
+    let smuggled =
+        [("S", "220 hi\r\n"), ("C", "DATA\r\n"), ("S", "354 go\r\n"), ("C", "Hi\n.\n"), ("S", "250 ok\r\n"), ("C", "MAIL\r\n")];
+    assert_eq!(owed_after(&smuggled), 1);
+}
+
+#[test]
+fn a_line_that_is_no_reply_pays_for_none() {
+    assert_eq!(owed_after(&[("S", "hello\r\n")]), 1);
+}
+
+#[test]
+fn the_close_is_expected_after_quit_and_after_421() {
+    for (command, reply, closing) in
+        [("QUIT", "221 bye", true), ("NOOP", "421 going down", true), ("NOOP", "250 ok", false), ("QUIT", "500 no", false)]
+    {
+        let mut smtp = Smtp::new("smtp");
+        smtp.received(b"220 hi\r\n");
+        smtp.sent(format!("{command}\r\n").as_bytes(), &mut Secrets::default());
+        smtp.received(format!("{reply}\r\n").as_bytes());
+        assert_eq!(smtp.is_closing(), closing, "{command} {reply}");
+    }
+}
+
+/// What is left of the lines when the spans are masked.
+fn masked(steps: &[(&str, &str)]) -> String {
+    let mut smtp = Smtp::new("submission");
+    let mut secrets = Secrets::default();
+    smtp.received(b"220 hi\r\n");
+    let mut shown = Vec::new();
+    for (who, bytes) in steps {
+        if *who == "C" {
+            let spans = smtp.sent(bytes.as_bytes(), &mut secrets);
+            shown.extend_from_slice(&secrets.mask(bytes.as_bytes(), &spans));
+        } else {
+            smtp.received(bytes.as_bytes());
+        }
+    }
+    String::from_utf8(shown).unwrap()
+}
+
+#[test]
+fn sasl_payloads_are_secret() {
+    assert_eq!(masked(&[("C", "AUTH PLAIN AHNhbXBsZQBwYXNzd29yZA==\r\n")]), "AUTH PLAIN [SECRET]\r\n");
+    assert_eq!(masked(&[("C", "auth  login  aG9nZQ==\r\n")]), "auth  login  [SECRET]\r\n");
+    assert_eq!(masked(&[("C", "AUTH LOGIN\r\n")]), "AUTH LOGIN\r\n");
+    let login = [
+        ("C", "AUTH LOGIN\r\n"),
+        ("S", "334 VXNlcm5hbWU6\r\n"),
+        ("C", "aG9nZQ==\r\n"),
+        ("S", "334 UGFzc3dvcmQ6\r\n"),
+        ("C", "cHBwd3d3\r\n"),
+        ("S", "235 ok\r\n"),
+        ("C", "NOOP cHBwd3d3 pppwww\r\n"),
+    ];
+    assert_eq!(masked(&login), "AUTH LOGIN\r\n[SECRET]\r\n[SECRET]\r\nNOOP [SECRET] [SECRET]\r\n");
+    assert_eq!(masked(&[("C", "AUTH LOGIN\r\n"), ("S", "334 \r\n"), ("C", "*\r\n")]), "AUTH LOGIN\r\n*\r\n");
+}
+
+#[test]
+fn secrets_sent_ahead_or_in_pieces_are_masked_too() {
+    assert_eq!(
+        masked(&[("C", "AUTH LOGIN\r\naG9nZQ==\r\ncHBwd3d3\r\nQUIT\r\n")]),
+        "AUTH LOGIN\r\n[SECRET]\r\n[SECRET]\r\nQUIT\r\n"
+    );
+    assert_eq!(masked(&[("C", "AUTH PLAIN AHNh"), ("C", "bXBsZQBwYXNz\r\n")]), "AUTH PLAIN [SECRET][SECRET]\r\n");
+    let refused =
+        [("C", "AUTH LOGIN\r\n"), ("S", "503 no\r\n"), ("C", "cHBwd3d3\r\n"), ("S", "500 what\r\n"), ("C", "NOOP\r\n")];
+    assert_eq!(masked(&refused), "AUTH LOGIN\r\ncHBwd3d3\r\nNOOP\r\n".replace("cHBwd3d3", "[SECRET]"));
+    assert_eq!(
+        masked(&[
+            ("C", "AUTH LOGIN aG9nZQ==\r\n"),
+            ("S", "334 \r\n"),
+            ("C", "cHBwd3d3\r\n"),
+            ("S", "535 no\r\n"),
+            ("C", "NOOP pppwww\r\n")
+        ]),
+        "AUTH LOGIN [SECRET]\r\n[SECRET]\r\nNOOP [SECRET]\r\n"
+    );
+    assert_eq!(
+        masked(&[("C", "AUTH LOGIN\r\nsecret pass phrase\r\nMAIL FROM:<a@b>\r\n")]),
+        "AUTH LOGIN\r\n[SECRET]\r\nMAIL FROM:<a@b>\r\n"
+    );
+    let (head, tail) = ("x".repeat(LINE_HEAD), "y".repeat(100));
+    let long = [("C", format!("AUTH PLAIN {head}")), ("C", tail.clone()), ("C", format!("{tail}\r\n"))];
+    let long: Vec<_> = long.iter().map(|(who, bytes)| (*who, bytes.as_str())).collect();
+    assert_eq!(masked(&long), "AUTH PLAIN [SECRET][SECRET][SECRET]\r\n");
+}
