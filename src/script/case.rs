@@ -142,7 +142,7 @@ impl Runner {
             Ok(ast) => ast,
             Err(failure) => return self.broken(path, failure),
         };
-        let run = Rc::new(Run::new(Rc::clone(&self.settings), Rc::clone(&self.server)));
+        let run = Rc::new(Run::new(Rc::clone(&self.settings), Rc::clone(&self.server), path));
         let ended = self.drive(&run, ast, interrupt).await;
         let verdict = self.judge(&run, &name, ended).await;
         let mut outcome = Outcome {

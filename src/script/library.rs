@@ -91,6 +91,10 @@ impl Library {
     }
 }
 
+fn is_shipped(name: &str) -> bool {
+    SHIPPED.iter().any(|(shipped, _)| *shipped == name)
+}
+
 /// Not Rhai's own error for this, which it takes for a hint to look elsewhere and says again without the reason.
 #[allow(clippy::unnecessary_box_returns, reason = "Rhai's errors are boxed")]
 fn cannot_import(name: &str, why: &str, position: Position) -> Box<EvalAltResult> {
@@ -101,7 +105,7 @@ fn cannot_import(name: &str, why: &str, position: Position) -> Box<EvalAltResult
 
 /// The name of an imported source: a shipped module as it is, else the file beside the one that imports it.
 pub(super) fn resolve(importer: Option<&str>, path: &str) -> String {
-    if SHIPPED.iter().any(|(shipped, _)| *shipped == path) {
+    if is_shipped(path) {
         return path.to_owned();
     }
     let folder = importer.and_then(|importer| Path::new(importer).parent()).map(PathBuf::from).unwrap_or_default();
@@ -128,6 +132,10 @@ impl ModuleResolver for Resolver {
         if run.importing.borrow().contains(&name) {
             let circle = format!("modules import each other in a circle: {} -> {name}", run.importing.borrow().join(" -> "));
             return Err(cannot_import(&name, &circle, position));
+        }
+        if !is_shipped(&name) && !run.may_import(Path::new(&name)) {
+            let why = "it lies outside of the script's folder and of the current one";
+            return Err(cannot_import(&name, why, position));
         }
         run.importing.borrow_mut().push(name.clone());
         let module = self.0.import(engine, &name, position);

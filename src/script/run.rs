@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::bindings::Handle;
@@ -25,6 +26,8 @@ pub(crate) struct Run {
     step: RefCell<Option<String>>,
     /// Why the script has to end, once it has to.
     ended: RefCell<Option<Ended>>,
+    /// The folder of the script.
+    folder: PathBuf,
     /// The modules that are being imported just now, outermost first.
     pub(super) importing: RefCell<Vec<String>>,
     pub(super) used: RefCell<BTreeSet<String>>,
@@ -47,8 +50,9 @@ impl Server {
 }
 
 impl Run {
-    pub(super) fn new(settings: Rc<Settings>, server: Rc<Server>) -> Self {
+    pub(super) fn new(settings: Rc<Settings>, server: Rc<Server>, script: &Path) -> Self {
         Self {
+            folder: script.parent().map(Path::to_owned).unwrap_or_default(),
             settings,
             transcript: Transcript::new(),
             server,
@@ -65,6 +69,15 @@ impl Run {
     /// The run that the calling word belongs to.
     pub(super) fn current() -> Result<Rc<Self>> {
         coroutine::context().ok_or_else(|| Error::usage("this word works in a running script only"))
+    }
+
+    /// Whether a script may import that file: it lies in the folder of the script or in the current one, or below, symbolic
+    /// links followed. What is not there is for the import to say.
+    pub(super) fn may_import(&self, file: &Path) -> bool {
+        let Ok(file) = file.canonicalize() else { return true };
+        let current = Path::new(".");
+        let folder = if self.folder.as_os_str().is_empty() { current } else { &self.folder };
+        [folder, current].iter().any(|folder| folder.canonicalize().is_ok_and(|folder| file.starts_with(folder)))
     }
 
     /// How sessions of this run are opened, unless a script says otherwise.

@@ -23,8 +23,8 @@ impl Session {
     /// # Errors
     /// A mismatch at once where another reply came; a time-out; a close; malformed bytes; more than the limit.
     pub async fn expect(&mut self, pattern: impl IntoPattern) -> Result<Reply> {
-        let pattern = pattern.into_pattern()?;
         let wait = self.begin();
+        let pattern = pattern.into_pattern()?;
         if !self.is_framed() {
             return self.search(&pattern, wait, true).await;
         }
@@ -46,8 +46,8 @@ impl Session {
     /// # Errors
     /// A time-out or a close before a matching reply came; malformed bytes; more than the limit.
     pub async fn expect_until(&mut self, pattern: impl IntoPattern) -> Result<Reply> {
-        let pattern = pattern.into_pattern()?;
         let wait = self.begin();
+        let pattern = pattern.into_pattern()?;
         if !self.is_framed() {
             return self.search(&pattern, wait, true).await;
         }
@@ -65,8 +65,8 @@ impl Session {
     /// # Errors
     /// A mismatch at once where a reply matches none of the patterns left; else as [`Session::expect`].
     pub async fn expect_unordered<P: IntoPattern>(&mut self, patterns: impl IntoIterator<Item = P>) -> Result<Vec<Reply>> {
-        let patterns = patterns.into_iter().map(IntoPattern::into_pattern).collect::<Result<Vec<_>>>()?;
         let wait = self.begin();
+        let patterns = patterns.into_iter().map(IntoPattern::into_pattern).collect::<Result<Vec<_>>>()?;
         if patterns.is_empty() {
             return Err(Error::usage("no pattern to expect").hint("give at least one"));
         }
@@ -102,8 +102,8 @@ impl Session {
     /// # Errors
     /// A mismatch at once where it is another line; a time-out or a close before its end.
     pub async fn expect_line(&mut self, pattern: impl IntoPattern) -> Result<Reply> {
-        let pattern = pattern.into_pattern()?;
         let wait = self.begin();
+        let pattern = pattern.into_pattern()?;
         let line = self.next_line(&pattern, wait).await?;
         self.hold(line, &pattern, wait)
     }
@@ -113,8 +113,8 @@ impl Session {
     /// # Errors
     /// A time-out or a close before a match; more than the limit without one.
     pub async fn expect_bytes(&mut self, pattern: impl IntoPattern) -> Result<Reply> {
-        let pattern = pattern.into_pattern()?;
         let wait = self.begin();
+        let pattern = pattern.into_pattern()?;
         self.search(&pattern, wait, true).await
     }
 
@@ -124,8 +124,8 @@ impl Session {
     /// # Errors
     /// As [`Session::expect_bytes`].
     pub async fn skip_to(&mut self, pattern: impl IntoPattern) -> Result<Reply> {
-        let pattern = pattern.into_pattern()?;
         let wait = self.begin();
+        let pattern = pattern.into_pattern()?;
         self.search(&pattern, wait, false).await
     }
 
@@ -134,8 +134,8 @@ impl Session {
     /// # Errors
     /// Unexpected where it matches; else as [`Session::expect`].
     pub async fn refute(&mut self, pattern: impl IntoPattern) -> Result<Reply> {
-        let pattern = pattern.into_pattern()?;
         let wait = self.begin();
+        let pattern = pattern.into_pattern()?;
         let wanted = format!("anything but {pattern}");
         let taken = if self.is_framed() {
             let taken = self.next_frame(&wanted, wait).await?;

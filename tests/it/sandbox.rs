@@ -187,3 +187,15 @@ fn a_deadline_that_cuts_a_wait_says_what_was_waited_for() {
     assert_eq!((error.wanted(), error.came()), (Some("250"), Some("nothing")));
     assert!(error.on_session().is_some());
 }
+
+#[test]
+fn an_import_stays_in_the_folder_of_the_script_or_the_current_one() {
+    let elsewhere = folder(&[("x.rhai", "fn f() { 220 }")]);
+    let import = elsewhere.path().join("x");
+    let script = format!("import \"{}\" as x; connect().expect(x::f());", import.display());
+    let (code, text) = message(&script);
+    assert_eq!(code, 2);
+    assert!(text.contains("outside of the script's folder"), "{text}");
+    let home = folder(&[("a.rhai", "import \"lib/x\" as x; connect().expect(x::f());"), ("lib/x.rhai", "fn f() { 220 }")]);
+    assert!(Case::new(home.path().join("a.rhai")).run().is_ok());
+}
