@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod interrupt;
 mod list;
 mod run;
 mod screen;

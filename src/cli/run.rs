@@ -7,6 +7,7 @@ use std::time::Instant;
 use tokio::sync::Notify;
 
 use super::args;
+use super::interrupt::on_interrupt;
 use super::screen::Screen;
 use crate::error::{Error, Kind, Result};
 use crate::outcome::{ExitCode, Verdict};
@@ -32,8 +33,10 @@ fn run_all(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
     let runtime = runtime.map_err(|error| Error::new(Kind::Io, format!("no runtime: {error}")))?;
     let started = Instant::now();
     let mut tally = Tally::default();
+    let interrupted = Arc::new(Notify::new());
+    let told = Arc::clone(&interrupted);
+    on_interrupt(move || told.notify_one());
     runtime.block_on(async {
-        let interrupted = on_interrupt();
         for script in &scripts {
             let outcome = runner.run(script, interrupted.notified()).await;
             screen.show(&human.outcome(&outcome));
@@ -45,26 +48,6 @@ fn run_all(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
     });
     screen.show(&tally.line(started.elapsed()));
     Ok(tally.exit_code())
-}
-
-/// Told of the first Ctrl-C, which ends the script where it is, and the run with it. A second one ends the process: it comes
-/// from a thread of its own, so that nothing can keep it from being heard.
-fn on_interrupt() -> Arc<Notify> {
-    let notify = Arc::new(Notify::new());
-    let told = Arc::clone(&notify);
-    std::thread::spawn(move || {
-        // Where signals cannot be had, Ctrl-C ends the process as it would without us.
-        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
-        runtime.block_on(async {
-            if tokio::signal::ctrl_c().await.is_ok() {
-                told.notify_one();
-            }
-            if tokio::signal::ctrl_c().await.is_ok() {
-                std::process::exit(ExitCode::Interrupted as i32);
-            }
-        });
-    });
-    notify
 }
 
 /// The values of parameters; the same name twice is a slip.

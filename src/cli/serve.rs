@@ -3,6 +3,7 @@
 use std::sync::mpsc;
 
 use super::args;
+use super::interrupt::on_interrupt;
 use super::screen::Screen;
 use crate::error::{Error, Result};
 use crate::outcome::ExitCode;
@@ -33,13 +34,9 @@ fn serve_until_interrupted(args: &args::Serve, screen: &mut Screen) -> Result<()
         let message = format!("cannot listen on {} and {}: {error}", args.smtp, args.submission);
         Error::usage(message).hint("another program may hold the port; port 0 takes a free one")
     })?;
+    // Where the channel is gone, so is the server.
+    on_interrupt(move || drop(interrupted.send(None)));
     screen.show(&Human::serving(&server.smtp(), &server.submission(), Embedded::USER, Embedded::PASSWORD));
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        if runtime.is_ok_and(|runtime| runtime.block_on(tokio::signal::ctrl_c()).is_ok()) {
-            let _ = interrupted.send(None);
-        }
-    });
     while let Ok(Some(event)) = shown.recv() {
         screen.show(&Human::default().event(&event));
     }
