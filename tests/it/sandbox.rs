@@ -147,6 +147,8 @@ fn a_callback_cannot_swallow_a_failure_or_a_stop() {
     for script in [
         "let s = connect(); s.expect(220); s.send(\"NOOP\"); [1, 2].sort(|a, b| { s.expect(550); 0 });",
         "let s = connect(); s.expect(220); s.send(\"NOOP\"); [1, 2].dedup(|a, b| { s.expect(550); true });",
+        "let s = connect(); s.expect(220); s.send(\"NOOP\"); [1, 2].sort_by(|a, b| { s.expect(550); 0 });",
+        "let s = connect(); s.expect(220); s.send(\"NOOP\"); [1, 2].order(|a, b| { s.expect(550); 0 });",
         "let s = connect(); s.expect(220); [1, 2].sort(|a, b| { loop { } });",
         "let s = connect(); s.expect(220); let a = []; a.pad(1000, 1); a.sort_by(|x, y| { loop { } });",
         "let s = connect(); s.expect(220); exit(); s.expect(999);",

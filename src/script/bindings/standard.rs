@@ -26,6 +26,24 @@ fn is_behind(ctx: &NativeCallContext<'_>, comparer: &FnPtr, a: &Dynamic, b: &Dyn
     })
 }
 
+/// Puts each element behind all that do not belong behind it: stable, and an error ends it at once.
+fn sorted(ctx: &NativeCallContext<'_>, list: &Array, comparer: &FnPtr) -> Result<Array, Raised> {
+    let mut sorted: Array = Vec::with_capacity(list.len());
+    for element in list {
+        let (mut low, mut high) = (0, sorted.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            if is_behind(ctx, comparer, &sorted[middle], element)? {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        sorted.insert(low, element.clone());
+    }
+    Ok(sorted)
+}
+
 #[export_module]
 #[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
 pub mod words {
@@ -38,21 +56,28 @@ pub mod words {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn sort(ctx: NativeCallContext, list: &mut Array, comparer: FnPtr) -> Result<(), Raised> {
-        let mut sorted: Array = Vec::with_capacity(list.len());
-        for element in list.iter() {
-            let (mut low, mut high) = (0, sorted.len());
-            while low < high {
-                let middle = low.midpoint(high);
-                if is_behind(&ctx, &comparer, &sorted[middle], element)? {
-                    high = middle;
-                } else {
-                    low = middle + 1;
-                }
-            }
-            sorted.insert(low, element.clone());
-        }
-        *list = sorted;
+        *list = sorted(&ctx, list, &comparer)?;
         Ok(())
+    }
+
+    #[rhai_fn(return_raw)]
+    pub fn sort_by(ctx: NativeCallContext, list: &mut Array, comparer: FnPtr) -> Result<(), Raised> {
+        sort(ctx, list, comparer)
+    }
+
+    /// A sorted copy of a list, by a function that compares two elements.
+    ///
+    /// ```rhai
+    /// assert_eq([3, 1, 2].order(|a, b| b - a), [3, 2, 1]);
+    /// ```
+    #[rhai_fn(return_raw, pure)]
+    pub fn order(ctx: NativeCallContext, list: &mut Array, comparer: FnPtr) -> Result<Array, Raised> {
+        sorted(&ctx, list, &comparer)
+    }
+
+    #[rhai_fn(return_raw, pure)]
+    pub fn order_by(ctx: NativeCallContext, list: &mut Array, comparer: FnPtr) -> Result<Array, Raised> {
+        sorted(&ctx, list, &comparer)
     }
 
     /// Removes elements that the function holds to be the same as the one before them.
