@@ -162,7 +162,7 @@ impl Session {
         if self.buffer.is_empty() {
             match self.fill(wait.deadline()).await? {
                 Arrival::Late => {
-                    self.protocol.waive();
+                    self.waive();
                     self.record(What::Silent(span));
                     self.expectations += 1;
                     return Ok(());
@@ -188,7 +188,7 @@ impl Session {
                 Arrival::Bytes => {}
                 Arrival::Late => return Err(self.timed_out(wait, wanted)),
                 Arrival::End => {
-                    self.protocol.waive();
+                    self.waive();
                     self.note_end();
                     self.expectations += 1;
                     // The dialogue is over; a script that opens many has its descriptors back.
@@ -206,7 +206,7 @@ impl Session {
         match self.next_frame(pattern, wait).await? {
             Some(reply) => Ok(reply),
             None if pattern.eof_index().is_some() => {
-                self.protocol.waive();
+                self.waive();
                 self.note_end();
                 Ok(Bytes::new())
             }
@@ -296,7 +296,7 @@ impl Session {
             bytes
         };
         if found.is_eof {
-            self.protocol.waive();
+            self.waive();
             self.note_end();
         }
         Reply::new(bytes, found.range, Match { index: found.index, captures: found.captures })

@@ -29,7 +29,7 @@ impl Session {
         self.transport()?;
         self.record_unread();
         self.record(What::Closed(Close::ResetByClient));
-        self.protocol.waive();
+        self.waive();
         let reset = self.transport.take().map_or(Ok(()), Transport::reset);
         reset.map_err(|error| self.fault(Kind::Io, format!("the reset failed: {error}")))
     }

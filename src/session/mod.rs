@@ -9,6 +9,8 @@ mod wait;
 
 use wait::Wait;
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 
 pub use options::Options;
@@ -79,6 +81,10 @@ pub struct Session {
     half_closed: bool,
     /// What a search has let go of and not recorded yet.
     skipped: Gathering,
+    /// The lines that replies are owed for, masked, the first to be answered first; the greeting's is empty.
+    unanswered: VecDeque<Bytes>,
+    /// The line that the reply taken last was the answer to.
+    answered: Option<Bytes>,
     /// The last line that was sent, masked.
     last_sent: Option<Bytes>,
     expectations: u64,
@@ -187,7 +193,11 @@ impl Session {
     /// Takes bytes off the front of what is held: they now count as received.
     fn release(&mut self, count: usize) -> Bytes {
         let bytes = self.buffer.take(count);
+        let owed = self.protocol.owed();
         self.protocol.received(&bytes);
+        for _ in self.protocol.owed()..owed {
+            self.answered = self.unanswered.pop_front();
+        }
         if let Some(framing) = self.protocol.framing() {
             framing.restart();
         }
@@ -200,6 +210,12 @@ impl Session {
             let skipped = std::mem::take(&mut self.skipped).finish();
             self.record(What::Server(skipped));
         }
+    }
+
+    /// Nothing that is owed is waited for any more.
+    fn waive(&mut self) {
+        self.protocol.waive();
+        self.unanswered.clear();
     }
 
     fn masked(&self, bytes: Bytes) -> Bytes {
@@ -238,7 +254,10 @@ impl Session {
 
     /// An error on this session.
     fn fault(&self, kind: Kind, message: impl Into<String>) -> Error {
-        let sent = self.last_sent.as_ref().map(|line| visible::excerpt(line, SHOWN));
+        // What came is the answer to one line; what did not come was owed for the next.
+        let about_what_came = kind == Kind::Mismatch || (kind == Kind::Unexpected && self.buffer.is_empty());
+        let line = if about_what_came { self.answered.as_ref() } else { self.unanswered.front() };
+        let sent = line.filter(|line| !line.is_empty()).or(self.last_sent.as_ref()).map(|line| visible::excerpt(line, SHOWN));
         Error::new(kind, message).session(format!("{}, {}", self.id, self.peer)).sent(sent)
     }
 

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::Session;
 use crate::buffer::{Buffer, DEFAULT_LIMIT};
 use crate::error::{Error, Kind, Result};
@@ -158,6 +160,8 @@ impl Options {
             peer,
             transport: Some(transport),
             buffer: Buffer::new(self.limit),
+            // What is owed from the start, the greeting, answers no line.
+            unanswered: std::iter::repeat_n(Bytes::new(), protocol.owed()).collect(),
             protocol,
             secrets: Secrets::default(),
             transcript: self.transcript,
@@ -169,6 +173,7 @@ impl Options {
             waiting: None,
             half_closed: false,
             skipped: Gathering::default(),
+            answered: None,
             last_sent: None,
             expectations: 0,
             heard: false,

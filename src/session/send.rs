@@ -132,12 +132,14 @@ impl Session {
             let error = self.fault(Kind::Usage, "nothing can be sent behind a shutdown()");
             return Err(error.hint("shutdown() says that no more will be sent; the server may still speak"));
         }
+        let owed = self.protocol.owed();
         let spans = self.protocol.sent(&bytes, &mut self.secrets);
         let masked = match self.secrets.mask(&bytes, &spans) {
             Cow::Borrowed(_) => bytes.clone(),
             Cow::Owned(masked) => masked.into(),
         };
         self.last_sent = last_line(&masked).or(self.last_sent.take());
+        self.note_owed(&masked, self.protocol.owed().saturating_sub(owed));
         self.record(What::Client(Excerpt::from(masked)));
         let mut at = 0;
         while at < bytes.len() {
@@ -149,6 +151,18 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// Takes note of the lines that so many more replies are owed for.
+    fn note_owed(&mut self, masked: &Bytes, more: usize) {
+        let lines = || masked.split_inclusive(|byte| *byte == b'\n').map(chomp);
+        if lines().count() == more {
+            self.unanswered.extend(lines().map(|line| masked.slice_ref(line)));
+        } else {
+            // Which lines they are is for the protocol to know; the last one is near enough.
+            let last = self.last_sent.clone().unwrap_or_default();
+            self.unanswered.extend(std::iter::repeat_n(last, more));
+        }
     }
 
     /// Writes some bytes; while that cannot be done, reads.
