@@ -1,7 +1,6 @@
 //! What the words of one running script share.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -30,7 +29,6 @@ pub(crate) struct Run {
     folder: PathBuf,
     /// The modules that are being imported just now, outermost first.
     pub(super) importing: RefCell<Vec<String>>,
-    pub(super) used: RefCell<BTreeSet<String>>,
 }
 
 /// The embedded server, started when a script first asks for it.
@@ -62,7 +60,6 @@ impl Run {
             step: RefCell::default(),
             ended: RefCell::default(),
             importing: RefCell::default(),
-            used: RefCell::default(),
         }
     }
 
@@ -122,7 +119,6 @@ impl Run {
 
     /// The value of a parameter: what the caller set, or for the names of targets the embedded server.
     pub(super) fn param(&self, name: &str) -> Result<Option<String>> {
-        self.used.borrow_mut().insert(name.to_owned());
         if let Some(value) = self.settings.params.get(name) {
             return Ok(Some(value.clone()));
         }

@@ -7,14 +7,14 @@ mod options;
 mod send;
 mod wait;
 
-use wait::Wait;
-
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use bytes::Bytes;
 
 pub use options::Options;
 pub use send::Message;
+use wait::Wait;
 
 use crate::buffer::Buffer;
 use crate::error::{Error, Kind, Result};
@@ -23,7 +23,6 @@ use crate::redact::Secrets;
 use crate::transcript::{Close, Excerpt, Gathering, SessionId, Transcript, What};
 use crate::transport::Transport;
 use crate::visible;
-use std::time::Duration;
 
 /// How much of what came an error shows.
 const SHOWN: usize = 1000;

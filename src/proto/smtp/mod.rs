@@ -96,8 +96,9 @@ impl Smtp {
             return None;
         }
         let secret = self.secret(text, true);
+        let is_initial = initial_response(text).is_some();
         let asked_for = matches!(self.mode, Mode::Response { .. });
-        let sent_ahead = secret.is_some() && initial_response(text).is_none();
+        let sent_ahead = secret.is_some() && !is_initial;
         let (owed, mode) = match self.is_in_auth() {
             Some((mechanism, step)) if asked_for || sent_ahead => {
                 (Owed::Auth { mechanism: mechanism.to_owned(), step: step + 1 }, Mode::Commands)
@@ -106,7 +107,7 @@ impl Smtp {
         };
         match (&secret, &owed) {
             (Some(span), Owed::Auth { mechanism, step }) => {
-                let response = if initial_response(text).is_some() { *step } else { step.saturating_sub(1) };
+                let response = if is_initial { *step } else { step.saturating_sub(1) };
                 secrets.learn_sasl(mechanism, response, &text[span.clone()]);
             }
             (Some(span), _) => secrets.learn(&text[span.clone()]),
@@ -114,7 +115,7 @@ impl Smtp {
         }
         // An initial response is the first one of the exchange.
         let owed = match owed {
-            Owed::Auth { mechanism, step: 0 } if initial_response(text).is_some() => Owed::Auth { mechanism, step: 1 },
+            Owed::Auth { mechanism, step: 0 } if is_initial => Owed::Auth { mechanism, step: 1 },
             owed => owed,
         };
         self.owed.push_back(owed);
@@ -127,7 +128,7 @@ impl Smtp {
         if matches!(self.mode, Mode::Message { .. }) {
             return None;
         }
-        if let Some(secret) = initial_response(text).or_else(|| redact::secret_of_command(text)) {
+        if let Some(secret) = redact::secret_of_command(text) {
             return Some(secret);
         }
         let asked_for = matches!(self.mode, Mode::Response { .. }) && text != b"*";
@@ -141,11 +142,8 @@ impl Smtp {
 
     fn replied(&mut self, line: &[u8]) {
         let text = chomp(line);
-        if text.get(3) == Some(&b'-') {
-            return;
-        }
-        // Something else that begins like a line of a reply is none, and pays for none.
-        if text.len() < 3 || !text[..3].iter().all(u8::is_ascii_digit) {
+        // Only the last line of a reply pays for it; what does not begin with a code is none.
+        if text.get(3) == Some(&b'-') || text.len() < 3 || !text[..3].iter().all(u8::is_ascii_digit) {
             return;
         }
         let owed = self.owed.pop_front();
@@ -262,15 +260,8 @@ fn command(text: &[u8]) -> (Owed, Mode) {
 
 /// The span of the initial response in `AUTH mechanism response` (RFC 4954 section 4), whatever blanks part the words.
 fn initial_response(text: &[u8]) -> Option<Range<usize>> {
-    let mut words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    if !words.next()?.eq_ignore_ascii_case(b"AUTH") {
-        return None;
-    }
-    let mechanism = words.next()?;
-    words.next().filter(|response| *response != b"=")?;
-    let behind = text.element_offset(mechanism.first()?)? + mechanism.len();
-    let blanks = text[behind..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-    Some(behind + blanks..text.len())
+    let first = text.split(u8::is_ascii_whitespace).find(|word| !word.is_empty())?;
+    first.eq_ignore_ascii_case(b"AUTH").then(|| redact::secret_of_command(text)).flatten()
 }
 
 /// Whether the line is a command, and no response that was sent ahead of the 334.

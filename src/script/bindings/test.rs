@@ -30,11 +30,6 @@ fn typed(name: &str, value: &str, default: &Dynamic) -> Result<Dynamic> {
     Ok(value.into())
 }
 
-fn set_by_caller(run: &Run, name: &str) -> Option<String> {
-    run.used.borrow_mut().insert(name.to_owned());
-    run.settings.params.get(name).cloned()
-}
-
 fn count() {
     if let Ok(run) = Run::current() {
         run.count_check();
@@ -82,8 +77,8 @@ pub mod words {
     #[rhai_fn(return_raw)]
     pub fn param(ctx: NativeCallContext, name: &str, default: Dynamic) -> Result<Dynamic, Raised> {
         let run = Run::current().map_err(|error| raise(&ctx, error))?;
-        match set_by_caller(&run, name) {
-            Some(value) => typed(name, &value, &default).map_err(|error| raise(&ctx, error)),
+        match run.settings.params.get(name) {
+            Some(value) => typed(name, value, &default).map_err(|error| raise(&ctx, error)),
             None => Ok(default),
         }
     }
