@@ -1,12 +1,14 @@
 //! A script runs on a stack of its own, so that a call that must wait can be suspended in the middle of it.
 //!
 //! Rhai's evaluator is an ordinary recursive function; a word like `expect` is called from deep inside it. [`Coroutine`] is a
-//! future: polling it resumes the script, and [`wait`], called by a word, polls the word's own future and suspends the script
-//! while that is pending. So any tokio future can be awaited from a script, and many scripts share one thread.
+//! future: polling it resumes the script. [`wait`], called by a word, suspends the script and hands the word's own future over,
+//! which is then polled from outside, on the stack of the thread, until it is ready. So any tokio future can be awaited from a
+//! script, many scripts share one thread, and a script that waits holds no more stack than Rhai needs to come this far.
 //!
-//! This is the only module with `unsafe` in it: one expression, which says why it is sound. What it relies on:
+//! This is the only module with `unsafe` in it: two expressions, which say why they are sound. What they rely on:
 //!
 //! - A coroutine never leaves its thread: [`Coroutine`] is neither `Send` nor `Sync`, because it holds an `Rc`.
+//! - A suspended stack stays as it is until it is resumed or unwound, and the future that was handed over is let go of before.
 //! - Panics cross to whoever polls: corosensei catches them at the foot of the stack and goes on unwinding on the other.
 //! - Dropping a suspended coroutine unwinds its stack, so that what lives there is dropped. That needs `panic = "unwind"`.
 //! - The stack ends in a guard page. Long before it, [`stack_is_short`] tells the engine to give up with an error.
@@ -14,10 +16,10 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use corosensei::stack::{DefaultStack, Stack as _};
 use corosensei::{CoroutineResult, Yielder};
@@ -28,7 +30,10 @@ const STACK_SIZE: usize = 64 << 20;
 /// How many idle stacks a thread keeps.
 const POOL: usize = 64;
 
-type Body<T> = corosensei::Coroutine<Waker, (), T, DefaultStack>;
+type Body<T> = corosensei::Coroutine<(), Awaited, T, DefaultStack>;
+
+/// What a suspended script waits for. It lives on the script's stack.
+type Awaited = Pin<&'static mut dyn Future<Output = ()>>;
 
 /// Why a script was stopped from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,10 +46,8 @@ pub(crate) enum Stop {
 
 /// What a running script and its words share.
 struct Frame {
-    /// Set while the body is running or suspended; it lives on the coroutine's own stack.
-    yielder: Cell<*const Yielder<Waker, ()>>,
-    /// As of the last resume.
-    waker: RefCell<Waker>,
+    /// Set while the body is running, and not while it is suspended; it lives on the coroutine's own stack.
+    yielder: Cell<*const Yielder<(), Awaited>>,
     stop: RefCell<Option<Stop>>,
     /// The lowest address of the stack.
     limit: usize,
@@ -60,6 +63,8 @@ thread_local! {
 pub(crate) struct Coroutine<T> {
     /// `None` once it has ended and its stack has gone back to the pool.
     body: Option<Body<T>>,
+    /// What the body waits for, while it is suspended.
+    awaited: Option<Awaited>,
     frame: Rc<Frame>,
 }
 
@@ -75,20 +80,18 @@ impl<T: 'static> Coroutine<T> {
         };
         let frame = Rc::new(Frame {
             yielder: Cell::new(std::ptr::null()),
-            waker: RefCell::new(Waker::noop().clone()),
             stop: RefCell::new(None),
             limit: stack.limit().get(),
             context,
         });
         let inside = Rc::clone(&frame);
-        let body = Body::with_stack(stack, move |yielder, waker| {
+        let body = Body::with_stack(stack, move |yielder, ()| {
             inside.yielder.set(yielder);
-            inside.waker.replace(waker);
             let result = function();
             inside.yielder.set(std::ptr::null());
             result
         });
-        Ok(Self { body: Some(body), frame })
+        Ok(Self { body: Some(body), awaited: None, frame })
     }
 
     /// Makes the script's next wait, or its next progress report, fail with this.
@@ -102,14 +105,22 @@ impl<T: 'static> Future for Coroutine<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let entered = Entered::new(&self.frame);
-        let Some(body) = &mut self.body else { return Poll::Pending };
-        let resumed = body.resume(cx.waker().clone());
-        drop(entered);
-        match resumed {
-            CoroutineResult::Yield(()) => Poll::Pending,
-            CoroutineResult::Return(result) => {
-                self.retire();
-                Poll::Ready(result)
+        loop {
+            let stopped = self.frame.stop.borrow().is_some();
+            if let Some(awaited) = self.awaited.as_mut().filter(|_| !stopped)
+                && awaited.as_mut().poll(cx).is_pending()
+            {
+                return Poll::Pending;
+            }
+            self.awaited = None;
+            let Some(body) = &mut self.body else { return Poll::Pending };
+            match body.resume(()) {
+                CoroutineResult::Yield(awaited) => self.awaited = Some(awaited),
+                CoroutineResult::Return(result) => {
+                    drop(entered);
+                    self.retire();
+                    return Poll::Ready(result);
+                }
             }
         }
     }
@@ -132,6 +143,7 @@ impl<T> Coroutine<T> {
 
 impl<T> Drop for Coroutine<T> {
     fn drop(&mut self) {
+        self.awaited = None;
         if let Some(body) = &mut self.body {
             // A destructor that waits must not suspend: nobody would resume it.
             self.frame.stop.replace(Some(Stop::Interrupt));
@@ -164,28 +176,33 @@ impl Drop for Entered {
 /// The reason, once the script is to stop.
 ///
 /// # Panics
-/// Outside of a coroutine, where there is nothing to suspend.
+/// Outside of a coroutine, where there is nothing to suspend; and inside of a future that the coroutine waits for already.
 pub(crate) fn wait<F: Future>(future: F) -> Result<F::Output, Stop> {
     let Some(frame) = CURRENT.with_borrow(Clone::clone) else {
         unreachable!("wait is called by words of running scripts only")
     };
-    let mut future = pin!(future);
-    let mut waker = frame.waker.borrow().clone();
-    let result = loop {
-        if let Some(stop) = frame.stop.borrow().clone() {
-            break Err(stop);
-        }
-        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            break Ok(output);
-        }
+    if let Some(stop) = frame.stop.borrow().clone() {
+        return Err(stop);
+    }
+    let yielder = frame.yielder.replace(std::ptr::null());
+    assert!(!yielder.is_null(), "a future that a script waits for cannot wait in its turn");
+    let mut output = None;
+    {
+        let mut future = pin!(future);
+        let awaited: Pin<&mut dyn Future<Output = ()>> =
+            pin!(poll_fn(|cx| future.as_mut().poll(cx).map(|ready| output = Some(ready))));
+        // SAFETY: only the lifetime changes. The future lives in this block, which is left when the coroutine is resumed or
+        // unwound; `Coroutine` lets go of it before it does either, and a coroutine that is leaked leaks its stack with it.
+        let awaited = unsafe { std::mem::transmute::<Pin<&mut dyn Future<Output = ()>>, Awaited>(awaited) };
         // SAFETY: the pointer was made from the reference that corosensei handed to the body of the coroutine whose frame
-        // this is, and that reference lives as long as the body. The body is running now: a frame is current only while
-        // its coroutine is being resumed or unwound on this thread, a body that has returned has cleared the pointer, and
-        // `wait` is called from within the body, on its stack. While it is being unwound, `stop` is set and this is not reached.
-        waker = unsafe { &*frame.yielder.get() }.suspend(());
-    };
-    frame.waker.replace(waker);
-    result
+        // this is, and that reference lives as long as the body. We are on the body's stack: its frame is current only while
+        // its coroutine is polled or unwound on this thread, and then the pointer is set only while the body itself runs: a
+        // suspended body has put null there, and so has one that has returned. While it is being unwound, `stop` is set, and
+        // this is not reached.
+        unsafe { &*yielder }.suspend(awaited);
+    }
+    frame.yielder.set(yielder);
+    output.ok_or_else(|| frame.stop.borrow().clone().unwrap_or(Stop::Interrupt))
 }
 
 /// Whether the running script is to stop, and why.
@@ -280,6 +297,30 @@ mod tests {
             assert!(joined.await.unwrap_err().is_panic());
             assert!(CURRENT.with_borrow(Option::is_none));
             assert_eq!(coroutine(|| wait(async { 7 })).await, Ok(7));
+        });
+    }
+
+    #[test]
+    fn a_wait_inside_of_a_wait_is_refused() {
+        run(async {
+            let waiting = coroutine(|| wait(async { wait(async {}).is_ok() }));
+            assert!(tokio::task::spawn_local(waiting).await.unwrap_err().is_panic());
+            assert_eq!(coroutine(|| wait(async { 7 })).await, Ok(7));
+        });
+    }
+
+    #[test]
+    fn what_is_waited_for_runs_on_the_stack_of_the_thread() {
+        fn is_on_stack_of(limit: usize) -> bool {
+            let here = 0_u8;
+            (limit..limit + STACK_SIZE + (1 << 20)).contains(&(&raw const here).addr())
+        }
+        run(async {
+            let places = coroutine(|| {
+                let limit = CURRENT.with_borrow(|frame| frame.as_ref().unwrap().limit);
+                (is_on_stack_of(limit), wait(async move { is_on_stack_of(limit) }))
+            });
+            assert_eq!(places.await, (true, Ok(false)));
         });
     }
 
