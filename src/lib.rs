@@ -44,10 +44,12 @@
 //!     bindings/          a file for each noun of the language
 //!     raise              errors to and from Rhai's
 //!     run, case          what one run shares; one file run to an outcome
-//!     check, reference   what can be known without running; the manual
+//!     check, params      what can be known without running
+//!     reference          the manual
 //!
 //! L4  tool, feature "cli" (report and testing come with "script")
 //!     plan               paths to scripts
+//!     workers            cases to outcomes, many at once, on all cores
 //!     report/            outcomes to text
 //!     testing            scripts as Rust tests
 //!     cli/               clap, a file for each command
@@ -82,6 +84,8 @@ pub mod testing;
 pub mod transcript;
 mod transport;
 pub mod visible;
+#[cfg(feature = "cli")]
+mod workers;
 
 pub use error::{Error, Result, Waited};
 pub use pattern::{Code, Enhanced, IntoPattern, Pattern, Regex};

@@ -68,15 +68,21 @@ pub(crate) fn check_params(runner: &Runner, scripts: &[PathBuf], set: &BTreeMap<
     if set.is_empty() {
         return Ok(());
     }
-    let surveys: Vec<_> = scripts.iter().map(|script| runner.check(script)).collect();
-    if surveys.iter().any(|survey| survey.computed_params || survey.unreadable) {
-        // Not all names are known: what a script computes, and what is in one that does not parse, which its run will say.
-        return Ok(());
+    let mut known = BTreeSet::new();
+    for script in scripts {
+        let params = runner.params(script);
+        if params.others {
+            // Whatever is set may be one of those; what does not parse, its run will say.
+            return Ok(());
+        }
+        known.extend(params.known.into_keys());
+        if set.keys().all(|name| known.contains(name)) {
+            return Ok(());
+        }
     }
-    let known: BTreeSet<&str> = surveys.iter().flat_map(|survey| survey.params.keys()).map(String::as_str).collect();
-    let Some(name) = set.keys().find(|name| !known.contains(name.as_str())) else { return Ok(()) };
+    let Some(name) = set.keys().find(|name| !known.contains(*name)) else { return Ok(()) };
     let error = Error::usage(format!("no script has a parameter `{name}`"));
-    Err(match suggest::nearest(name, known.iter().copied()) {
+    Err(match suggest::nearest(name, known.iter().map(String::as_str)) {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
         None if known.is_empty() => error.hint("a script takes parameters by param(\"name\", default)"),
         None => error.hint(format!("the parameters are: {}", known.into_iter().collect::<Vec<_>>().join(", "))),

@@ -66,10 +66,18 @@ pub(super) struct Run {
     /// The deadline of each script as a whole.
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration)]
     pub(super) deadline: Duration,
+    /// How many scripts run at once; as many as there are cores, unless given. It may be far more: a script that waits takes no
+    /// thread.
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) jobs: Option<u32>,
+    /// Run each script so many times and show, instead of each run, the first failure of each kind, the rate, the processor
+    /// time a run (without the embedded server's) and the latencies of the runs that passed.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) repeat: Option<u32>,
     /// Let scripts start processes (`pipe`).
     #[arg(long = "allow-run")]
     pub(super) allow_processes: bool,
-    /// Show whole transcripts, also of what passed.
+    /// Show whole transcripts, also of what passed (but not with --repeat, which does not keep them).
     #[arg(short, long)]
     pub(super) verbose: bool,
 }

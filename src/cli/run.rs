@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
 
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use super::args;
 use super::interrupt::on_interrupt;
 use super::screen::Screen;
-use crate::error::{Error, Kind, Result};
-use crate::outcome::{ExitCode, Verdict};
+use crate::error::{Error, Result};
+use crate::outcome::{ExitCode, Outcome};
 use crate::plan;
-use crate::report::{Human, Tally};
+use crate::report::{Cost, Human, Repeated, Tally};
 use crate::script::{Runner, Settings};
+use crate::workers::{self, Audience, Work};
 
 pub(super) fn run(args: args::Run, screen: &mut Screen) -> ExitCode {
     run_all(args, screen).unwrap_or_else(|error| {
@@ -26,28 +26,83 @@ fn run_all(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
     let scripts = plan::scripts(&args.paths.paths)?;
     let settings =
         Settings { params: params(args.set)?, timeout: args.timeout, deadline: args.deadline, allow_run: args.allow_processes };
-    let human = Human { verbose: args.verbose };
-    let runner = Runner::new(settings.clone());
+    let at_once = args.jobs.map_or_else(workers::cores, |jobs| jobs as usize);
+    let runner = Runner::new(settings.clone()).at_once(at_once);
     plan::check_params(&runner, &scripts, &settings.params)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Error::new(Kind::Io, format!("no runtime: {error}")))?;
-    let started = Instant::now();
-    let mut tally = Tally::default();
-    let interrupted = Arc::new(Notify::new());
-    let told = Arc::clone(&interrupted);
-    on_interrupt(move || told.notify_one());
-    runtime.block_on(async {
-        for script in &scripts {
-            let outcome = runner.run(script, interrupted.notified()).await;
-            screen.show(&human.outcome(&outcome));
-            tally.add(&outcome);
-            if matches!(outcome.verdict, Verdict::Interrupted(_)) {
-                break;
-            }
-        }
+    let (interrupt, interrupted) = watch::channel(false);
+    on_interrupt(move || {
+        interrupt.send_replace(true);
     });
-    screen.show(&tally.line(started.elapsed()));
-    Ok(tally.exit_code())
+    let work = Work { runner: Arc::new(runner), scripts, repeat: 1, at_once, interrupted };
+    let human = Human { verbose: args.verbose };
+    match args.repeat {
+        Some(times) => repeat(&work, times as usize, human, screen),
+        None => once(work, human, screen),
+    }
+}
+
+/// Runs each script once and shows each outcome.
+fn once(work: Work, human: Human, screen: &mut Screen) -> Result<ExitCode> {
+    let in_order = InOrder { human, screen: screen.clone(), tally: Tally::default(), next: 0, ahead: BTreeMap::new() };
+    let (shown, spent) = workers::run(work, in_order)?;
+    screen.show(&shown.tally.line(spent.elapsed));
+    Ok(shown.tally.exit_code())
+}
+
+/// Runs each script so many times, one script after the other, and shows what that came to.
+fn repeat(work: &Work, times: usize, human: Human, screen: &mut Screen) -> Result<ExitCode> {
+    let mut worst = ExitCode::Passed;
+    for script in &work.scripts {
+        if *work.interrupted.borrow() {
+            break;
+        }
+        let counted =
+            Counted { human, screen: screen.clone(), repeated: Repeated::new(script.clone())?, tally: Tally::default() };
+        let work = Work { scripts: vec![script.clone()], repeat: times, ..work.clone() };
+        let at_once = work.at_once.min(times);
+        let (counted, spent) = workers::run(work, counted)?;
+        screen.show(&counted.repeated.table(Cost { at_once, elapsed: spent.elapsed, cpu: spent.cpu }));
+        worst = worst.max(counted.tally.exit_code());
+    }
+    Ok(worst)
+}
+
+/// Shows outcomes in the order of the scripts, whichever ends first.
+struct InOrder {
+    human: Human,
+    screen: Screen,
+    tally: Tally,
+    next: usize,
+    /// What ended before the next one in order, as it is shown.
+    ahead: BTreeMap<usize, String>,
+}
+
+impl Audience for InOrder {
+    fn hear(&mut self, number: usize, outcome: Outcome) {
+        self.tally.add(&outcome);
+        self.ahead.insert(number, self.human.outcome(&outcome));
+        while let Some(text) = self.ahead.remove(&self.next) {
+            self.screen.show(&text);
+            self.next += 1;
+        }
+    }
+}
+
+/// Counts outcomes, and shows only the first failure of each kind and place.
+struct Counted {
+    human: Human,
+    screen: Screen,
+    repeated: Repeated,
+    tally: Tally,
+}
+
+impl Audience for Counted {
+    fn hear(&mut self, _: usize, outcome: Outcome) {
+        self.tally.add(&outcome);
+        if self.repeated.add(&outcome) {
+            self.screen.show(&self.human.outcome(&outcome));
+        }
+    }
 }
 
 /// The values of parameters; the same name twice is a slip.

@@ -9,6 +9,7 @@ use super::args::Color;
 use crate::error::Error;
 
 /// stdout for what was asked for, stderr for what went wrong with the asking.
+#[derive(Clone, Debug)]
 pub(super) struct Screen {
     choice: ColorChoice,
     /// Nobody reads any more (a closed pipe): that is not an error of the run.

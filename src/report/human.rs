@@ -20,10 +20,10 @@ const LAST_PRINTS: usize = 50;
 /// How much of a transcript's line a failure shows.
 const LINE_WIDTH: usize = 400;
 
-const GOOD: Style = AnsiColor::Green.on_default().bold();
-const BAD: Style = AnsiColor::Red.on_default().bold();
-const ODD: Style = AnsiColor::Yellow.on_default().bold();
-const DIM: Style = Style::new().dimmed();
+pub(super) const GOOD: Style = AnsiColor::Green.on_default().bold();
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(super) const ODD: Style = AnsiColor::Yellow.on_default().bold();
+pub(super) const DIM: Style = Style::new().dimmed();
 const CLIENT: Style = AnsiColor::Cyan.on_default();
 
 /// Writes outcomes for a terminal; colours are always in the text, to be taken out where they are not wanted.
@@ -85,7 +85,7 @@ impl Human {
             let _ = write!(text, "  {DIM}{}{DIM:#}", visible::escape(title.as_bytes()));
         }
         text.push('\n');
-        for (name, default) in &survey.params {
+        for (name, default) in &survey.params.known {
             let name = visible::escape(name.as_bytes());
             let _ = match default {
                 Some(_) if redact::is_secret_name(&name) => writeln!(text, "    --set {name}=[SECRET]"),

@@ -1,5 +1,9 @@
 //! Outcomes to text, a file for each format. Nothing else knows how they are worded.
 
 mod human;
+#[cfg(feature = "cli")]
+mod repeated;
 
 pub use human::{Human, Tally};
+#[cfg(feature = "cli")]
+pub(crate) use repeated::{Cost, Repeated};

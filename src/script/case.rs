@@ -16,8 +16,9 @@ use rhai::{AST, Engine, Scope};
 use super::coroutine::{Coroutine, Stop};
 use super::engine::engine;
 use super::library::Library;
+use super::memory;
 use super::raise::{self, End, Raised};
-use super::run::{Run, Server};
+use super::run::{Run, Shared};
 use crate::error::{Error, Kind, Result};
 use crate::outcome::{Failure, Outcome, Verdict};
 use crate::redact::{self, Secrets};
@@ -110,20 +111,27 @@ impl Case {
     }
 }
 
-/// Runs scripts with the same settings, one engine for all of them.
+/// Runs scripts with the same settings, one engine for all of them, on as many threads as share it.
 pub struct Runner {
-    engine: Rc<Engine>,
+    engine: Arc<Engine>,
     library: Arc<Library>,
-    settings: Rc<Settings>,
-    server: Rc<Server>,
+    shared: Shared,
 }
 
 impl Runner {
-    /// A runner with these settings.
+    /// A runner with these settings, of one script after the other.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         let library = Arc::new(Library::default());
-        Self { engine: Rc::new(engine(Arc::clone(&library))), library, settings: Rc::new(settings), server: Rc::default() }
+        let shared = Shared { settings: Arc::new(settings), server: Arc::default(), allowance: memory::allowance(1) };
+        Self { engine: Arc::new(engine(Arc::clone(&library))), library, shared }
+    }
+
+    /// Says how many scripts will run at once: they share what they may hold in memory.
+    #[must_use]
+    pub fn at_once(mut self, scripts: usize) -> Self {
+        self.shared.allowance = memory::allowance(scripts);
+        self
     }
 
     pub(super) fn engine(&self) -> &Engine {
@@ -142,7 +150,7 @@ impl Runner {
             Ok(ast) => ast,
             Err(failure) => return self.broken(path, failure),
         };
-        let run = Rc::new(Run::new(Rc::clone(&self.settings), Rc::clone(&self.server), path));
+        let run = Rc::new(Run::new(self.shared.clone(), path));
         let ended = self.drive(&run, ast, interrupt).await;
         let verdict = self.judge(&run, &name, ended).await;
         let mut outcome = Outcome {
@@ -154,7 +162,7 @@ impl Runner {
             elapsed: started.elapsed(),
         };
         let mut secrets = Secrets::default();
-        for (name, value) in &self.settings.params {
+        for (name, value) in &self.shared.settings.params {
             if redact::is_secret_name(name) {
                 secrets.learn(value.as_bytes());
             }
@@ -169,7 +177,7 @@ impl Runner {
         outcome
     }
 
-    fn compile(&self, name: &str) -> Result<AST, Failure> {
+    fn compile(&self, name: &str) -> Result<Arc<AST>, Failure> {
         let unit = self.library.load(&self.engine, name).map_err(|error| {
             let error = Error::usage(format!("cannot read {name}: {error}"));
             Failure::from(error.hint("look for a slip in the path"))
@@ -178,8 +186,8 @@ impl Runner {
     }
 
     /// Runs the script until it ends, its deadline runs out or it is interrupted.
-    async fn drive(&self, run: &Rc<Run>, ast: AST, interrupt: impl Future<Output = ()>) -> Result<(), Raised> {
-        let engine = Rc::clone(&self.engine);
+    async fn drive(&self, run: &Rc<Run>, ast: Arc<AST>, interrupt: impl Future<Output = ()>) -> Result<(), Raised> {
+        let engine = Arc::clone(&self.engine);
         let script = Coroutine::new(Rc::<Run>::clone(run), move || engine.run_ast_with_scope(&mut Scope::new(), &ast));
         let mut script = match script {
             Ok(script) => pin!(script),
@@ -188,7 +196,7 @@ impl Runner {
         let stop = tokio::select! {
             biased;
             ended = guarded(script.as_mut()) => return ended,
-            () = tokio::time::sleep(self.settings.deadline) => Stop::Deadline,
+            () = tokio::time::sleep(self.shared.settings.deadline) => Stop::Deadline,
             () = interrupt => Stop::Interrupt,
         };
         script.stop(stop);
@@ -238,7 +246,7 @@ impl Runner {
 
     /// The first comment of a script.
     pub(super) fn title(&self, name: &str) -> Option<String> {
-        title_of(&self.library.get(name)?.text)
+        self.library.get(name)?.title.clone()
     }
 }
 
@@ -270,12 +278,6 @@ fn nothing_expected() -> Error {
         .hint("a script that passes must have proved something: add an expect")
 }
 
-fn title_of(text: &str) -> Option<String> {
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with("#!"))?;
-    let title = line.strip_prefix("//")?.trim_start_matches(['/', '!']).trim();
-    (!title.is_empty()).then(|| title.to_owned())
-}
-
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self { error, place: None, calls: Vec::new(), step: None }
@@ -285,19 +287,6 @@ impl From<Error> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_first_comment_is_the_title() {
-        for (text, title) in [
-            ("// Relaying must be refused.\nlet x = 1;", Some("Relaying must be refused.")),
-            ("#!/usr/bin/env mailexpect\n\n/// One.\n// Two.", Some("One.")),
-            ("let x = 1; // no", None),
-            ("", None),
-            ("//\n", None),
-        ] {
-            assert_eq!(title_of(text).as_deref(), title);
-        }
-    }
 
     #[test]
     fn a_panic_is_a_failure_of_the_script_and_not_of_the_run() {

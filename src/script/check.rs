@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::case::Runner;
 use super::library::{self, Library};
+use super::params::Params;
 use super::raise;
 use crate::error::Error;
 use crate::outcome::Failure;
@@ -25,12 +26,8 @@ pub type Problem = Failure;
 pub struct Survey {
     /// Its first comment.
     pub title: Option<String>,
-    /// Its parameters by name, each with its default where that is a literal.
-    pub params: BTreeMap<String, Option<String>>,
-    /// Whether it has parameters whose names are only known once it runs.
-    pub computed_params: bool,
-    /// Whether it, or something that it imports, cannot be read or parsed, so that its parameters are not known.
-    pub unreadable: bool,
+    /// Its parameters.
+    pub params: Params,
     /// What is wrong with it.
     pub problems: Vec<Problem>,
 }
@@ -141,20 +138,20 @@ impl Runner {
         let mut walk = Walk {
             engine: self.engine(),
             library: self.library(),
-            survey: Survey::default(),
+            problems: Vec::new(),
+            unreadable: false,
             seen: BTreeSet::new(),
             proves: false,
         };
         walk.source(&name, None);
-        if !walk.proves && !walk.survey.unreadable {
+        if !walk.proves && !walk.unreadable {
             let error = Error::usage("the script expects nothing")
                 .hint("a script that passes must have proved something: add an expect");
-            walk.survey.problems.push(error.into());
+            walk.problems.push(error.into());
         }
-        walk.survey
-            .problems
-            .sort_by_key(|problem| problem.place.as_ref().map(|place| (place.file.clone(), place.line, place.column)));
-        Survey { title: self.title(&name), ..walk.survey }
+        let mut problems = walk.problems;
+        problems.sort_by_key(|problem| problem.place.as_ref().map(|place| (place.file.clone(), place.line, place.column)));
+        Survey { title: self.title(&name), params: self.params(path), problems }
     }
 }
 
@@ -162,7 +159,9 @@ impl Runner {
 struct Walk<'a> {
     engine: &'a Engine,
     library: &'a Library,
-    survey: Survey,
+    problems: Vec<Problem>,
+    /// Something of it could not be read or parsed.
+    unreadable: bool,
     seen: BTreeSet<String>,
     /// Something is expected or checked somewhere, in an import too.
     proves: bool,
@@ -191,7 +190,7 @@ impl Walk<'_> {
         let unit = match self.library.load(self.engine, name) {
             Ok(unit) => unit,
             Err(error) => {
-                self.survey.unreadable = true;
+                self.unreadable = true;
                 let error = Error::usage(format!("cannot read {name}: {error}")).hint("look for a slip in the path");
                 self.report(imported_at, error);
                 return BTreeMap::new();
@@ -205,9 +204,9 @@ impl Walk<'_> {
                 functions_of(ast)
             }
             Err(wrong) => {
-                self.survey.unreadable = true;
+                self.unreadable = true;
                 if self.seen.insert(name.to_owned()) {
-                    self.survey.problems.push(raise::unparsable(wrong, name, self.library));
+                    self.problems.push(raise::unparsable(wrong, name, self.library));
                 }
                 BTreeMap::new()
             }
@@ -228,12 +227,12 @@ impl Walk<'_> {
         });
         for (path, alias, position) in imports {
             let module = library::resolve(Some(name), &path);
-            let readable = !std::mem::take(&mut self.survey.unreadable);
+            let readable = !std::mem::take(&mut self.unreadable);
             let functions = self.source(&module, Some((name, position)));
-            if !self.survey.unreadable {
+            if !self.unreadable {
                 names.modules.insert(alias, functions);
             }
-            self.survey.unreadable |= !readable;
+            self.unreadable |= !readable;
         }
         let here = Here { source: name, names: &names };
         ast.walk(&mut |path| {
@@ -322,14 +321,9 @@ impl Walk<'_> {
         }
     }
 
-    /// Arguments that are there to be read: regexes, codes, URLs, durations, parameters.
+    /// Arguments that are there to be read: regexes, codes, URLs, durations.
     fn literals(&mut self, here: &Here<'_>, call: &FnCallExpr, position: Position) {
-        let Some(first) = call.args.first() else {
-            if call.name == "connect" {
-                self.survey.params.entry("smtp".to_owned()).or_default();
-            }
-            return;
-        };
+        let Some(first) = call.args.first() else { return };
         let takes_code = call.name == "refute" || (call.name.starts_with("expect") && call.name != "expect_silence");
         if let Expr::IntegerConstant(code, _) = first
             && takes_code
@@ -337,18 +331,8 @@ impl Walk<'_> {
         {
             self.report(Some((here.source, position)), error);
         }
-        let Expr::StringConstant(text, _) = first else {
-            self.survey.computed_params |= call.name == "param";
-            return;
-        };
+        let Expr::StringConstant(text, _) = first else { return };
         let problem = match call.name.as_str() {
-            "param" => {
-                let default =
-                    call.args.get(1).and_then(|default| default.get_literal_value(None)).map(|default| default.to_string());
-                let known = self.survey.params.entry(text.to_string()).or_default();
-                *known = known.take().or(default);
-                None
-            }
             "re" => Pattern::regex(text).err(),
             "code" => Code::parse(text).err(),
             "connect" => Target::parse(text).err(),
@@ -366,7 +350,7 @@ impl Walk<'_> {
 
     fn report(&mut self, at: Option<(&str, Position)>, error: Error) {
         let place = at.and_then(|(name, position)| self.library.place(name, position));
-        self.survey.problems.push(Problem { error, place, calls: Vec::new(), step: None });
+        self.problems.push(Problem { error, place, calls: Vec::new(), step: None });
     }
 }
 

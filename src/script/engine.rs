@@ -8,7 +8,6 @@ use rhai::{Dynamic, Engine, Shared};
 use super::bindings;
 use super::coroutine::{self, Stop};
 use super::library::{Library, Resolver};
-use super::memory;
 use super::run::Run;
 use crate::error::Error;
 use crate::transcript::What;
@@ -25,8 +24,6 @@ const MAP_SIZE: usize = 10_000;
 const MODULES: usize = 256;
 /// What must be left of the stack for one more call.
 const CALLING_ROOM: usize = 32 << 20;
-/// What the process may come to hold beyond what it held when the script began.
-const MEMORY: usize = 256 << 20;
 /// How many operations a script runs before its memory is looked at.
 const MEMORY_TURN: u64 = 256;
 /// How many operations a script runs before others get their turn.
@@ -98,8 +95,7 @@ fn must_end(operations: u64) -> Option<Ended> {
     if !operations.is_multiple_of(MEMORY_TURN) {
         return None;
     }
-    let run = coroutine::context::<Run>()?;
-    if memory::resident().is_some_and(|now| now > run.memory.saturating_add(MEMORY)) {
+    if coroutine::context::<Run>()?.holds_too_much() {
         return Some(Ended::MemoryShort);
     }
     if !operations.is_multiple_of(TURN) {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, ParseError, Position, Scope, Shared};
 
@@ -20,32 +20,13 @@ const SHIPPED: [(&str, &str); 1] = [("mailexpect/smtp", include_str!("library/sm
 /// A source that was read, and what came of compiling it.
 pub(super) struct Unit {
     pub(super) text: String,
-    compiled: Result<AST, ParseError>,
+    /// Its first comment.
+    pub(super) title: Option<String>,
+    compiled: Result<Arc<AST>, ParseError>,
 }
 
 impl Unit {
-    /// The compiled source.
-    ///
-    /// # Errors
-    /// What is wrong with its syntax.
-    pub(super) fn ast(&self) -> Result<&AST, &ParseError> {
-        self.compiled.as_ref()
-    }
-}
-
-/// Compiled sources by name, each read and parsed once.
-#[derive(Default)]
-pub(crate) struct Library(Mutex<HashMap<String, Arc<Unit>>>);
-
-impl Library {
-    /// The source of that name, a file's path or a shipped module's.
-    ///
-    /// # Errors
-    /// Why it cannot be read.
-    pub(super) fn load(&self, engine: &Engine, name: &str) -> std::io::Result<Arc<Unit>> {
-        if let Some(unit) = self.get(name) {
-            return Ok(unit);
-        }
+    fn read(engine: &Engine, name: &str) -> std::io::Result<Self> {
         let text = match SHIPPED.iter().find(|(shipped, _)| *shipped == name) {
             Some((_, text)) => (*text).to_owned(),
             None => std::fs::read_to_string(name)?,
@@ -56,13 +37,45 @@ impl Library {
         if let Ok(ast) = &mut compiled {
             ast.set_source(name);
         }
-        let unit = Arc::new(Unit { text, compiled });
-        self.units().insert(name.to_owned(), Arc::clone(&unit));
+        Ok(Self { title: title_of(&text), text, compiled: compiled.map(Arc::new) })
+    }
+
+    /// The compiled source.
+    ///
+    /// # Errors
+    /// What is wrong with its syntax.
+    pub(super) fn ast(&self) -> Result<&Arc<AST>, &ParseError> {
+        self.compiled.as_ref()
+    }
+}
+
+/// Compiled sources by name, each read and parsed once, whichever thread asks first.
+#[derive(Default)]
+pub(crate) struct Library(Mutex<HashMap<String, Entry>>);
+
+/// A place for a source; locked while that is being read and compiled.
+type Entry = Arc<Mutex<Option<Arc<Unit>>>>;
+
+impl Library {
+    /// The source of that name, a file's path or a shipped module's.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub(super) fn load(&self, engine: &Engine, name: &str) -> std::io::Result<Arc<Unit>> {
+        let entry = Arc::clone(self.entries().entry(name.to_owned()).or_default());
+        let mut place = lock(&entry);
+        if let Some(unit) = &*place {
+            return Ok(Arc::clone(unit));
+        }
+        let unit = Arc::new(Unit::read(engine, name)?);
+        *place = Some(Arc::clone(&unit));
         Ok(unit)
     }
 
     pub(super) fn get(&self, name: &str) -> Option<Arc<Unit>> {
-        self.units().get(name).cloned()
+        let entry = Arc::clone(self.entries().get(name)?);
+        let place = lock(&entry);
+        place.clone()
     }
 
     /// A line of a source that was compiled.
@@ -72,8 +85,8 @@ impl Library {
         Some(redact::mask_source(line))
     }
 
-    fn units(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Unit>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn entries(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
+        lock(&self.0)
     }
 
     /// Compiles what is imported and runs its top level. A module is run anew for each script: it may hold sessions.
@@ -89,6 +102,17 @@ impl Library {
         let module = Module::eval_ast_as_new(Scope::new(), ast, engine).map_err(|inner| in_module(*inner))?;
         Ok(module.into())
     }
+}
+
+/// A panic elsewhere leaves what is in there whole: it is put in at once or not at all.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn title_of(text: &str) -> Option<String> {
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with("#!"))?;
+    let title = line.strip_prefix("//")?.trim_start_matches(['/', '!']).trim();
+    (!title.is_empty()).then(|| title.to_owned())
 }
 
 fn is_shipped(name: &str) -> bool {
@@ -141,5 +165,37 @@ impl ModuleResolver for Resolver {
         let module = self.0.import(engine, &name, position);
         run.importing.borrow_mut().pop();
         module
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_comment_is_the_title() {
+        for (text, title) in [
+            ("// Relaying must be refused.\nlet x = 1;", Some("Relaying must be refused.")),
+            ("#!/usr/bin/env mailexpect\n\n/// One.\n// Two.", Some("One.")),
+            ("let x = 1; // no", None),
+            ("", None),
+            ("//\n", None),
+        ] {
+            assert_eq!(title_of(text).as_deref(), title);
+        }
+    }
+
+    #[test]
+    fn a_source_is_parsed_once_whoever_asks_at_the_same_time() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "let x = 1;").unwrap();
+        let (library, engine) = (Library::default(), Engine::new());
+        let name = file.path().to_str().unwrap();
+        let load = || library.load(&engine, name).unwrap();
+        let units: Vec<_> = std::thread::scope(|scope| {
+            let loading: Vec<_> = (0..8).map(|_| scope.spawn(load)).collect();
+            loading.into_iter().map(|loading| loading.join().unwrap()).collect()
+        });
+        assert!(units.iter().all(|unit| Arc::ptr_eq(unit, &units[0])));
     }
 }

@@ -3,6 +3,8 @@
 //! Rhai bounds the size of each value, but not how many a script keeps (entries set in object maps are not counted). So the
 //! process's resident memory is watched while scripts run. Where the system does not tell (it is asked by `/proc`, on Linux),
 //! only the bounds on values hold.
+//!
+//! What the process holds cannot be told apart by script. Where many run at once, they share what they may hold together.
 
 use std::cell::OnceCell;
 use std::fs::File;
@@ -10,6 +12,28 @@ use std::os::unix::fs::FileExt as _;
 
 thread_local! {
     static STATM: OnceCell<Option<File>> = const { OnceCell::new() };
+}
+
+/// What one script may come to hold.
+const ALLOWANCE: usize = 256 << 20;
+
+/// How much the process may come to hold while so many scripts run at once, beyond what it holds without them. Many scripts
+/// may not hold more than half of the machine's memory together.
+pub(super) fn allowance(at_once: usize) -> usize {
+    let together = ALLOWANCE.saturating_mul(at_once);
+    if at_once <= 1 { together } else { together.min(half_the_machine().max(ALLOWANCE)) }
+}
+
+#[cfg(target_os = "linux")]
+fn half_the_machine() -> usize {
+    let system = rustix::system::sysinfo();
+    let units = usize::try_from(system.totalram).unwrap_or(usize::MAX);
+    units.saturating_mul(usize::try_from(system.mem_unit).unwrap_or(1)) / 2
+}
+
+#[cfg(not(target_os = "linux"))]
+fn half_the_machine() -> usize {
+    usize::MAX
 }
 
 /// The resident memory of this process, in bytes.
@@ -26,6 +50,14 @@ pub(super) fn resident() -> Option<usize> {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn scripts_at_once_share_no_more_than_half_of_the_machine() {
+        assert_eq!(allowance(1), 256 << 20);
+        assert!((256 << 20..=512 << 20).contains(&allowance(2)));
+        assert_eq!(allowance(1 << 30), allowance(1 << 40));
+        assert!(allowance(1 << 30) <= half_the_machine().max(256 << 20));
+    }
 
     #[test]
     fn resident_memory_is_at_least_what_is_held() {

@@ -7,9 +7,11 @@ mod coroutine;
 mod engine;
 mod library;
 mod memory;
+mod params;
 mod raise;
 pub mod reference;
 mod run;
 
 pub use case::{Case, Runner, Settings};
 pub use check::{Problem, Survey};
+pub use params::Params;

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
 
 use super::bindings::Handle;
 use super::case::Settings;
@@ -15,13 +16,15 @@ use crate::transcript::Transcript;
 
 /// The state of one run of one script.
 pub(crate) struct Run {
-    pub(super) settings: Rc<Settings>,
+    pub(super) settings: Arc<Settings>,
     pub(super) transcript: Transcript,
-    server: Rc<Server>,
+    server: Arc<Server>,
     sessions: RefCell<Vec<Handle>>,
     checks: Cell<u64>,
-    /// The resident memory when the run began.
-    pub(super) memory: usize,
+    /// The resident memory when it was first looked at: the script had only just begun.
+    memory: Cell<Option<usize>>,
+    /// How much may be added to it.
+    allowance: usize,
     step: RefCell<Option<String>>,
     /// Why the script has to end, once it has to.
     ended: RefCell<Option<Ended>>,
@@ -31,32 +34,37 @@ pub(crate) struct Run {
     pub(super) importing: RefCell<Vec<String>>,
 }
 
-/// The embedded server, started when a script first asks for it.
+/// What the runs of one runner share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(super) settings: Arc<Settings>,
+    pub(super) server: Arc<Server>,
+    /// How much the process may come to hold while scripts run.
+    pub(super) allowance: usize,
+}
+
+/// The embedded server, started when a script first asks for it; where it cannot start, why.
 #[derive(Default)]
-pub(crate) struct Server(std::cell::OnceCell<Embedded>);
+pub(crate) struct Server(OnceLock<std::io::Result<Embedded>>);
 
 impl Server {
     fn started(&self) -> Result<&Embedded> {
-        if self.0.get().is_none() {
-            let server =
-                Embedded::start().map_err(|error| Error::usage(format!("the embedded server cannot start: {error}")))?;
-            // Nobody else can have set it: the cell stays on its thread.
-            let _ = self.0.set(server);
-        }
-        self.0.get().ok_or_else(|| Error::usage("the embedded server is gone"))
+        let started = self.0.get_or_init(Embedded::start).as_ref();
+        started.map_err(|error| Error::usage(format!("the embedded server cannot start: {error}")))
     }
 }
 
 impl Run {
-    pub(super) fn new(settings: Rc<Settings>, server: Rc<Server>, script: &Path) -> Self {
+    pub(super) fn new(shared: Shared, script: &Path) -> Self {
         Self {
             folder: script.parent().map(Path::to_owned).unwrap_or_default(),
-            settings,
+            settings: shared.settings,
             transcript: Transcript::new(),
-            server,
+            server: shared.server,
             sessions: RefCell::default(),
             checks: Cell::new(0),
-            memory: memory::resident().unwrap_or_default(),
+            memory: Cell::default(),
+            allowance: shared.allowance,
             step: RefCell::default(),
             ended: RefCell::default(),
             importing: RefCell::default(),
@@ -90,6 +98,14 @@ impl Run {
 
     pub(super) fn sessions(&self) -> Vec<Handle> {
         self.sessions.borrow().clone()
+    }
+
+    /// Whether the process has come to hold more than it may since this run began.
+    pub(super) fn holds_too_much(&self) -> bool {
+        let Some(now) = memory::resident() else { return false };
+        let began = self.memory.get().unwrap_or(now);
+        self.memory.set(Some(began));
+        now > began.saturating_add(self.allowance)
     }
 
     pub(super) fn count_check(&self) {

@@ -23,7 +23,7 @@ const LAYERS: [&[&str]; 5] = [
     &["transport"],
     &["session", "server"],
     &["script"],
-    &["cli", "plan", "report", "testing"],
+    &["cli", "plan", "report", "testing", "workers"],
 ];
 
 fn layer(module: &str) -> Option<usize> {

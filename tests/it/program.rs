@@ -272,3 +272,37 @@ fn modules_are_imported_from_beside_the_script_and_from_the_tool() {
     let ran = run(folder.path(), &["run", "a.rhai"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
 }
+
+#[test]
+fn a_script_is_repeated_many_at_once_and_only_its_numbers_are_shown() {
+    let folder = folder(&[("greeting.rhai", GREETING_AND_QUIT)]);
+    let ran = run(folder.path(), &["run", "--repeat", "200", "-j", "50", "greeting.rhai"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.out.starts_with("greeting.rhai: 200 runs, 50 at once"), "{}", ran.out);
+    assert!(ran.out.contains("\n  passed      200\n") && !ran.out.contains("PASS"), "{}", ran.out);
+    for row in ["  rate  ", "  CPU  ", "  latency  "] {
+        assert!(ran.out.contains(row), "{}", ran.out);
+    }
+}
+
+#[test]
+fn of_repeated_failures_the_first_of_each_kind_is_shown_whole() {
+    let folder = folder(&[("wrong.rhai", "// Wants another greeting.\nlet s = connect(param(\"smtp\"));\ns.expect(554);\n")]);
+    let ran = run(folder.path(), &["run", "--repeat", "7", "-j", "3", "wrong.rhai"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert_eq!(ran.out.matches("FAIL wrong.rhai").count(), 1, "{}", ran.out);
+    assert!(ran.out.contains("  failed      7\n              7 mismatch at wrong.rhai:3:3\n"), "{}", ran.out);
+    assert!(!ran.out.contains("latency"), "nothing passed: {}", ran.out);
+}
+
+#[test]
+fn outcomes_are_shown_in_the_order_of_the_scripts_whichever_ends_first() {
+    let slow = "let s = connect(param(\"smtp\")); s.expect(220); s.expect_silence(\"300ms\"); s.send(\"QUIT\"); s.expect(221);";
+    let folder = folder(&[("a.rhai", slow), ("b.rhai", GREETING_AND_QUIT), ("c.rhai", GREETING_AND_QUIT)]);
+    let ran = run(folder.path(), &["run", "-j", "3", "."]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let order: Vec<_> = ["PASS a.rhai", "PASS b.rhai", "PASS c.rhai"].map(|line| ran.out.find(line)).into();
+    assert!(order.is_sorted() && order.iter().all(Option::is_some), "{}", ran.out);
+}
+
+const GREETING_AND_QUIT: &str = "let s = connect(param(\"smtp\")); s.expect(220); s.send(\"QUIT\"); s.expect(221);";

@@ -1,0 +1,125 @@
+//! Cases run on workers: a thread for each core, and on each as many scripts at once as there is to do.
+
+use std::num::NonZero;
+use std::panic::resume_unwind;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+use tokio::sync::watch;
+use tokio::task::LocalSet;
+
+use crate::error::{Error, Kind, Result};
+use crate::outcome::Outcome;
+use crate::script::Runner;
+
+/// Hears of each outcome as it comes, one at a time, from whatever thread it came about on.
+pub(crate) trait Audience: Send + 'static {
+    /// The run of that number has ended.
+    fn hear(&mut self, number: usize, outcome: Outcome);
+}
+
+/// Runs to be made: each script so many times, one script after the other, numbered from 0 in that order.
+#[derive(Clone)]
+pub(crate) struct Work {
+    pub(crate) runner: Arc<Runner>,
+    pub(crate) scripts: Vec<PathBuf>,
+    pub(crate) repeat: usize,
+    /// How many at once, at most.
+    pub(crate) at_once: usize,
+    /// Turns `true` once everything is to end where it is.
+    pub(crate) interrupted: watch::Receiver<bool>,
+}
+
+/// What all of it took.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spent {
+    pub(crate) elapsed: Duration,
+    /// The processor time of the workers, so without the embedded server's.
+    pub(crate) cpu: Duration,
+}
+
+/// How many cores there are to work on.
+pub(crate) fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+/// Makes all runs, and gives the audience back.
+///
+/// # Errors
+/// Where the system gives no thread or no runtime.
+pub(crate) fn run<A: Audience>(work: Work, audience: A) -> Result<(A, Spent)> {
+    let started = Instant::now();
+    let at_once = work.at_once.clamp(1, work.count().max(1));
+    let threads = at_once.min(cores());
+    let lanes = |thread: usize| (at_once + thread) / threads;
+    let shared = Arc::new(Shared { work, next: AtomicUsize::new(0), audience: Mutex::new(audience) });
+    let others: Vec<_> = (1..threads)
+        .map(|thread| {
+            let (shared, lanes) = (Arc::clone(&shared), lanes(thread));
+            thread::Builder::new().spawn(move || worker(&shared, lanes))
+        })
+        .collect();
+    let mut cpu = worker(&shared, lanes(0))?;
+    for other in others {
+        let other = other.map_err(|error| Error::new(Kind::Io, format!("no thread for a worker: {error}")))?;
+        cpu += other.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+    }
+    // All lanes have ended, and with them every other owner.
+    let shared = Arc::into_inner(shared).ok_or_else(|| Error::usage("a worker has not ended"))?;
+    Ok((shared.audience.into_inner().unwrap_or_else(PoisonError::into_inner), Spent { elapsed: started.elapsed(), cpu }))
+}
+
+struct Shared<A> {
+    work: Work,
+    /// The number of the next run.
+    next: AtomicUsize,
+    audience: Mutex<A>,
+}
+
+impl Work {
+    fn count(&self) -> usize {
+        self.scripts.len().saturating_mul(self.repeat)
+    }
+}
+
+/// One thread's share of it: so many scripts at once, each lane taking the next run when its last one has ended. Gives the
+/// processor time it took.
+fn worker<A: Audience>(shared: &Arc<Shared<A>>, lanes: usize) -> Result<Duration> {
+    let before = clock_gettime(ClockId::ThreadCPUTime);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Error::new(Kind::Io, format!("no runtime for a worker: {error}")))?;
+    LocalSet::new().block_on(&runtime, async {
+        let lanes: Vec<_> = (0..lanes).map(|_| tokio::task::spawn_local(lane(Arc::clone(shared)))).collect();
+        for lane in lanes {
+            if let Err(panic) = lane.await {
+                resume_unwind(panic.into_panic());
+            }
+        }
+    });
+    let after = clock_gettime(ClockId::ThreadCPUTime);
+    Ok(Duration::try_from(after - before).unwrap_or_default())
+}
+
+async fn lane<A: Audience>(shared: Arc<Shared<A>>) {
+    let work = &shared.work;
+    let count = work.count();
+    while !*work.interrupted.borrow() {
+        let number = shared.next.fetch_add(1, Ordering::Relaxed);
+        if number >= count {
+            break;
+        }
+        let mut interrupted = work.interrupted.clone();
+        let interrupt = async move {
+            if interrupted.wait_for(|interrupted| *interrupted).await.is_err() {
+                // Nobody can interrupt any more.
+                std::future::pending::<()>().await;
+            }
+        };
+        let outcome = work.runner.run(&work.scripts[number / work.repeat], interrupt).await;
+        shared.audience.lock().unwrap_or_else(PoisonError::into_inner).hear(number, outcome);
+    }
+}
