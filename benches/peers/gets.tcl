@@ -1,0 +1,66 @@
+# The session by Tcl's own `gets`, without expect's matching: expect gets.tcl PORT SESSIONS AT_ONCE MESSAGE
+# One process holds all that are open; each is a coroutine that sleeps until its socket can be read.
+
+lassign $argv port sessions at_once path
+set file [open $path]
+set message [string map {"\n" "\r\n"} [read $file]]
+close $file
+
+# Takes the next line as soon as there is one, and the end of the stream as an error.
+proc line {socket} {
+    while {[gets $socket line] < 0} {
+        if {[eof $socket]} {error "closed in the middle of the dialogue"}
+        yield
+    }
+    return $line
+}
+
+proc reply {socket code} {
+    while {[string index [set line [line $socket]] 3] eq "-"} {}
+    if {![string match "$code *" $line]} {error "wanted $code, got $line"}
+}
+
+proc await_close {socket} {
+    while {[read $socket] eq "" && ![eof $socket]} yield
+    close $socket
+}
+
+proc session {} {
+    global port message
+    set socket [socket 127.0.0.1 $port]
+    fconfigure $socket -translation binary -blocking 0
+    fileevent $socket readable [info coroutine]
+    reply $socket 220
+    foreach {text code} [list \
+        "EHLO client.example\r\n" 250 \
+        "MAIL FROM:<hoge@example.com>\r\n" 250 \
+        "RCPT TO:<hoge@example.com>\r\n" 250 \
+        "DATA\r\n" 354 \
+        "$message.\r\n" 250 \
+        "QUIT\r\n" 221 \
+    ] {
+        puts -nonewline $socket $text
+        flush $socket
+        reply $socket $code
+    }
+    await_close $socket
+}
+
+proc lane {} {
+    global sessions lanes
+    while {$sessions > 0} {
+        incr sessions -1
+        session
+    }
+    incr lanes -1
+}
+
+# An error in an event would only be shown; here it ends the program.
+proc bgerror {message} {
+    puts stderr $message
+    exit 1
+}
+
+set lanes $at_once
+for {set i 0} {$i < $at_once} {incr i} {coroutine lane$i lane}
+while {$lanes > 0} {vwait lanes}
