@@ -6,6 +6,7 @@
 mod code;
 mod regex;
 mod search;
+mod skip;
 
 use std::fmt;
 use std::sync::OnceLock;

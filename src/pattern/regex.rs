@@ -4,16 +4,16 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use regex_automata::dfa::{StartKind, dense};
+use regex_automata::dfa::{Automaton as _, StartKind, dense};
 use regex_automata::hybrid::dfa as lazy;
 use regex_automata::meta;
 use regex_automata::nfa::thompson;
 use regex_automata::util::captures;
-use regex_automata::util::prefilter::Prefilter;
 use regex_automata::util::syntax;
-use regex_automata::{Anchored, Input, MatchKind};
+use regex_automata::{Anchored, Input};
 use regex_syntax::hir::{Hir, HirKind};
 
+use super::skip::Skip;
 use crate::error::{Error, Result};
 use crate::visible;
 
@@ -74,6 +74,10 @@ fn dialect() -> syntax::Config {
     syntax::Config::new().unicode(false).utf8(false).multi_line(true).crlf(true)
 }
 
+pub(super) fn parse(sources: &[&str]) -> Result<Vec<Hir>> {
+    syntax::parse_many_with(sources, &dialect()).map_err(|error| Error::usage(error.to_string()))
+}
+
 fn wrong(source: &str, error: &meta::BuildError) -> Error {
     let why = match error.syntax_error() {
         Some(syntax) => syntax.to_string(),
@@ -127,7 +131,7 @@ pub(crate) struct StreamRegex(Arc<Compiled>);
 struct Compiled {
     forward: Forward,
     meta: meta::Regex,
-    prefilter: Option<Prefilter>,
+    skip: Option<Skip>,
     /// Some assertion asks for the byte behind a match.
     looks_ahead: bool,
     /// Which alternative each regex stands for.
@@ -148,12 +152,13 @@ impl StreamRegex {
             .syntax(dialect())
             .build_many(&regexes)
             .map_err(|error| wrong(&shown(), &error))?;
-        let hirs = syntax::parse_many_with(&regexes, &dialect()).map_err(|error| Error::usage(error.to_string()))?;
+        let hirs = parse(&regexes)?;
+        let forward = Forward::new(&regexes)?;
         Ok(Self(Arc::new(Compiled {
-            forward: Forward::new(&regexes)?,
             meta,
             looks_ahead: hirs.iter().any(looks_behind_its_end),
-            prefilter: Prefilter::from_hirs_prefix(MatchKind::LeftmostFirst, &hirs),
+            skip: Skip::new(&hirs, || forward.leads_on()),
+            forward,
             indices: sources.iter().map(|(index, _)| *index).collect(),
         })))
     }
@@ -162,8 +167,8 @@ impl StreamRegex {
         &self.0.forward
     }
 
-    pub(super) fn prefilter(&self) -> Option<&Prefilter> {
-        self.0.prefilter.as_ref()
+    pub(super) fn skip(&self) -> Option<&Skip> {
+        self.0.skip.as_ref()
     }
 
     pub(super) fn looks_ahead(&self) -> bool {
@@ -203,6 +208,19 @@ impl Forward {
             .build_many(regexes)
             .map(Self::Lazy)
             .map_err(|error| Error::usage(format!("the regex cannot be searched for in a stream: {error}")))
+    }
+
+    /// Which bytes at the start of a line begin a match, as far as one byte can tell.
+    fn leads_on(&self) -> Option<Box<[bool; 256]>> {
+        let Self::Dense(dfa) = self else { return Some(Box::new([true; 256])) };
+        let mut leads = Box::new([false; 256]);
+        for behind in [None, Some(b'\n'), Some(b'\r')] {
+            let begin = dfa.start_state(&start(behind)).ok()?;
+            for byte in 0..=u8::MAX {
+                leads[usize::from(byte)] |= !dfa.is_start_state(dfa.next_state(begin, byte));
+            }
+        }
+        Some(leads)
     }
 }
 

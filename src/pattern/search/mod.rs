@@ -6,16 +6,15 @@ mod tests;
 
 use std::ops::Range;
 
-use regex_automata::Span;
 use regex_automata::dfa::Automaton as _;
 use regex_automata::hybrid::LazyStateID;
 use regex_automata::hybrid::dfa as lazy;
-use regex_automata::util::prefilter::Prefilter;
 use regex_automata::util::primitives::StateID;
 
 use automaton::{DenseRun, LazyRun, Mark, Run};
 
 use super::regex::{Captures, Forward, StreamRegex, start};
+use super::skip::{Jump, Skip};
 use super::{Finder, Pattern};
 use crate::error::{Error, Result};
 
@@ -45,6 +44,8 @@ struct Cursor {
     keep: usize,
     /// The end of the longest match that the bytes so far have proved.
     last: Option<usize>,
+    /// No literal that a match must hold begins before this.
+    probed: usize,
 }
 
 /// How far a search has come.
@@ -121,6 +122,7 @@ impl<'p> Search<'p> {
     pub(crate) fn dropped(&mut self, count: usize) {
         self.cursor.at -= count;
         self.cursor.keep -= count;
+        self.cursor.probed = self.cursor.probed.saturating_sub(count);
         self.cursor.last = self.cursor.last.map(|end| end - count);
         self.open = self.open.map(|end| end - count);
     }
@@ -180,21 +182,29 @@ enum End {
 }
 
 impl Cursor {
-    /// Runs the automaton over the bytes that it has not seen yet.
+    /// Runs the automaton over the bytes that it has not seen yet, but for those that it can do without.
     fn scan(&mut self, run: &mut impl Run, regex: &StreamRegex, held: &[u8]) -> Result<End> {
-        let mut jumped = false;
+        // The automaton runs up to here without asking what it can leave out.
+        let mut through = 0;
         while self.at < held.len() {
             match run.mark() {
                 Mark::Dead => break,
                 Mark::Start if self.last.is_none() => {
                     self.keep = self.at;
-                    if let (Some(prefilter), false) = (regex.prefilter(), jumped) {
-                        jumped = !self.jump(run, prefilter, held)?;
+                    if let (Some(skip), true) = (regex.skip(), self.at >= through) {
+                        match self.jump(run, skip, held)? {
+                            Some(place) => through = place,
+                            None => return Ok(End::None),
+                        }
                     }
                 }
                 _ => {}
             }
-            let ran = run.run(&held[self.at..], regex.prefilter().is_some())?;
+            let ran = if self.at < through {
+                run.run(&held[self.at..through], false)?
+            } else {
+                run.run(&held[self.at..], regex.skip().is_some())?
+            };
             if let (Some(idle), None) = (ran.idle, self.last) {
                 self.keep = self.at + idle;
             }
@@ -204,6 +214,11 @@ impl Cursor {
                 self.last = Some(self.at - 1);
             }
         }
+        self.end(run, regex, held)
+    }
+
+    /// Where a match ends, once the automaton has seen all that is held.
+    fn end(&mut self, run: &mut impl Run, regex: &StreamRegex, held: &[u8]) -> Result<End> {
         if run.mark() == Mark::Dead {
             return Ok(self.last.map_or(End::None, End::Settled));
         }
@@ -221,17 +236,16 @@ impl Cursor {
         Ok(end)
     }
 
-    /// Goes to the next place where a match can begin; `false` if there is none in what is held, and then to where one could
-    /// begin that the next bytes complete.
-    fn jump(&mut self, run: &mut impl Run, prefilter: &Prefilter, held: &[u8]) -> Result<bool> {
-        let candidate = prefilter.find(held, Span { start: self.at, end: held.len() });
-        // In the tail, a longer candidate that begins earlier may not be whole yet.
-        let tail = held.len().saturating_sub(prefilter.max_needle_len().saturating_sub(1)).max(self.at);
-        let to = candidate.map_or(tail, |span| span.start.min(tail));
+    /// Goes to where the next match can begin; says through where the automaton has to run from there, if it has to yet.
+    fn jump(&mut self, run: &mut impl Run, skip: &Skip, held: &[u8]) -> Result<Option<usize>> {
+        let (to, through) = match skip.jump(held, self.at, &mut self.probed) {
+            Jump::Run { to, through } => (to, Some(through)),
+            Jump::Pause { to } => (to, None),
+        };
         if to > self.at {
             run.restart(Some(held[to - 1]))?;
             (self.at, self.keep) = (to, to);
         }
-        Ok(candidate.is_some_and(|span| span.start < tail))
+        Ok(through)
     }
 }

@@ -101,7 +101,21 @@ fn little_is_held_while_nothing_is_under_way() {
     }
 }
 
-const SOURCES: [&str; 24] = [
+const SOURCES: [&str; 38] = [
+    r"a.*\.x",
+    r"[ab]+\.x|^x\. ",
+    r"[ab ]*x\.[ab]?|\r\nx",
+    "^[ab] x?",
+    r"^[ab]+\r?$",
+    r"^[ab]+x*\r\n|^\.",
+    r"[ab]*b\.\r\n",
+    r"x\.[ab]{0,9}|\.x",
+    r"(b\.|x )[^a]",
+    r"^(?:[ab.]*\. x|x\.|[ab]x \.)",
+    r"\b[ab]*\.\.\B",
+    r"(?i)[A-B]{2,3}x\.",
+    r".{0,20} x$",
+    r"^[^\r\n]{3,}\n",
     "A1 OK done|OK",
     "$(?:b)?",
     "a(?:$|b?)",
