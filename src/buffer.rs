@@ -41,7 +41,12 @@ impl Buffer {
 
     /// Takes exactly this many bytes from the front, without a copy.
     pub(crate) fn take(&mut self, count: usize) -> Bytes {
-        self.held.split_to(count).freeze()
+        self.take_mut(count).freeze()
+    }
+
+    /// The same, to be changed in place.
+    pub(crate) fn take_mut(&mut self, count: usize) -> BytesMut {
+        self.held.split_to(count)
     }
 
     /// Room for the next read, or `None` at the limit. Tell [`Buffer::filled`] how much was used of it.

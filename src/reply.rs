@@ -17,17 +17,24 @@ pub struct Reply {
     bytes: Bytes,
     matched: Range<usize>,
     found: Match,
+    octets: u64,
 }
 
 impl Reply {
     pub(crate) fn new(bytes: Bytes, matched: Range<usize>, found: Match) -> Self {
-        Self { bytes, matched, found }
+        let octets = bytes.len() as u64;
+        Self { bytes, matched, found, octets }
     }
 
     /// A whole reply or line, of which all but its last line end counts.
     pub(crate) fn whole(bytes: Bytes, found: Match) -> Self {
         let matched = 0..chomp(&bytes).len();
-        Self { bytes, matched, found }
+        Self::new(bytes, matched, found)
+    }
+
+    /// The same, of which some was not kept: so many octets it was in all.
+    pub(crate) fn of_octets(self, octets: u64) -> Self {
+        Self { octets, ..self }
     }
 
     /// Everything that was taken from the session, exactly as it came.
@@ -42,15 +49,25 @@ impl Reply {
         String::from_utf8_lossy(chomp(&self.bytes[self.matched.clone()]))
     }
 
+    /// How many octets were taken, kept or not; of a multi-line block, those that it has without its last line and with its
+    /// doubled dots single, which is what POP3 calls the size of a message (RFC 1939 section 11).
+    #[must_use]
+    pub fn octets(&self) -> u64 {
+        self.octets
+    }
+
     /// What came ahead of a match in a stream; nothing for a whole reply.
     #[must_use]
     pub fn before(&self) -> &[u8] {
         &self.bytes[..self.matched.start]
     }
 
-    /// The lines of [`Reply::text`], without their line ends.
+    /// The lines of [`Reply::text`], without their line ends; none at all where nothing was kept or an empty block came.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
+        if self.bytes.is_empty() {
+            return Vec::new();
+        }
         let text = self.text();
         text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line).to_owned()).collect()
     }

@@ -257,7 +257,7 @@ impl Session {
         let mut search = Search::new(pattern)?;
         loop {
             let is_open = match search.advance(self.buffer.held(), self.ended.is_some())? {
-                Progress::Found(found) => return Ok(self.take_found(found)),
+                Progress::Found(found) => return Ok(self.take_found(found, &search)),
                 Progress::Absent => return Err(self.closed(wait, pattern, None)),
                 Progress::More => false,
                 Progress::Open => true,
@@ -269,7 +269,7 @@ impl Session {
             self.await_for(pattern, wait);
             let until = if is_open { wait.deadline().min(Instant::now() + self.settle) } else { wait.deadline() };
             match (self.fill(until).await?, search.settle(self.buffer.held())) {
-                (Arrival::Late, Some(found)) => return Ok(self.take_found(found)),
+                (Arrival::Late, Some(found)) => return Ok(self.take_found(found, &search)),
                 (Arrival::Late, None) => return Err(self.timed_out(wait, pattern)),
                 (Arrival::Bytes | Arrival::End, _) => {}
             }
@@ -278,15 +278,21 @@ impl Session {
 
     fn let_go(&mut self, search: &mut Search<'_>) {
         let spare = search.spare();
-        if spare > 0 {
-            let bytes = self.release(spare);
+        self.let_go_of(spare);
+        search.dropped(spare);
+    }
+
+    /// Takes bytes that nobody wants to keep; the transcript has them once the operation is over.
+    pub(super) fn let_go_of(&mut self, count: usize) {
+        if count > 0 {
+            let bytes = self.release(count);
             self.skipped.push(&self.masked(bytes));
-            search.dropped(spare);
         }
     }
 
-    fn take_found(&mut self, found: Found) -> Reply {
+    fn take_found(&mut self, found: Found, search: &Search<'_>) -> Reply {
         self.expectations += 1;
+        let octets = search.gone() + found.range.end as u64;
         let bytes = if self.skipped.is_empty() {
             self.take(found.range.end)
         } else {
@@ -299,7 +305,7 @@ impl Session {
             self.waive();
             self.note_end();
         }
-        Reply::new(bytes, found.range, Match { index: found.index, captures: found.captures })
+        Reply::new(bytes, found.range, Match { index: found.index, captures: found.captures }).of_octets(octets)
     }
 
     /// Holds what was taken against the pattern.

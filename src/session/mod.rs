@@ -3,6 +3,7 @@
 mod expect;
 mod finish;
 mod hint;
+mod multiline;
 mod options;
 mod send;
 mod wait;
@@ -192,15 +193,20 @@ impl Session {
     /// Takes bytes off the front of what is held: they now count as received.
     fn release(&mut self, count: usize) -> Bytes {
         let bytes = self.buffer.take(count);
+        self.count_received(&bytes);
+        bytes
+    }
+
+    /// Bytes that were taken off the front of what is held count as received.
+    fn count_received(&mut self, bytes: &[u8]) {
         let owed = self.protocol.owed();
-        self.protocol.received(&bytes);
+        self.protocol.received(bytes);
         for _ in self.protocol.owed()..owed {
             self.answered = self.unanswered.pop_front();
         }
         if let Some(framing) = self.protocol.framing() {
             framing.restart();
         }
-        bytes
     }
 
     /// Writes what a search let go of into the transcript, where that has not been done with its match.

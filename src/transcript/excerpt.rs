@@ -40,14 +40,21 @@ impl Excerpt {
     }
 }
 
+impl Excerpt {
+    /// An excerpt of bytes that somebody else goes on with: a copy of what it keeps.
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        let mut gathering = Gathering::default();
+        gathering.push(bytes);
+        gathering.finish()
+    }
+}
+
 impl From<Bytes> for Excerpt {
     fn from(bytes: Bytes) -> Self {
         if bytes.len() <= HEAD + TAIL {
             return Self { head: bytes, omitted: 0, tail: Bytes::new() };
         }
-        let mut gathering = Gathering::default();
-        gathering.push(&bytes);
-        gathering.finish()
+        Self::of(&bytes)
     }
 }
 

@@ -5,6 +5,7 @@
 mod examples;
 mod failures;
 mod layers;
+mod multiline;
 mod peer;
 #[path = "../servers/postfix.rs"]
 mod postfix;

@@ -26,6 +26,8 @@ pub(crate) struct Search<'p> {
     cursor: Cursor,
     /// The end of the match as it stands, while it could still grow.
     open: Option<usize>,
+    /// How many bytes have gone from what was held.
+    gone: u64,
 }
 
 /// What a search remembers between reads.
@@ -86,7 +88,7 @@ impl<'p> Search<'p> {
                 }
             },
         };
-        Ok(Self { finder, eof: pattern.eof_index(), state, cursor: Cursor::default(), open: None })
+        Ok(Self { finder, eof: pattern.eof_index(), state, cursor: Cursor::default(), open: None, gone: 0 })
     }
 
     /// Looks at what has come since the last call. `ended` says that nothing more will come.
@@ -120,11 +122,17 @@ impl<'p> Search<'p> {
 
     /// Tells the search that what is held has lost its first `count` bytes, at most [`Search::spare`] of them.
     pub(crate) fn dropped(&mut self, count: usize) {
+        self.gone += count as u64;
         self.cursor.at -= count;
         self.cursor.keep -= count;
         self.cursor.probed = self.cursor.probed.saturating_sub(count);
         self.cursor.last = self.cursor.last.map(|end| end - count);
         self.open = self.open.map(|end| end - count);
+    }
+
+    /// How many bytes what is held has lost.
+    pub(crate) fn gone(&self) -> u64 {
+        self.gone
     }
 
     fn find_literal(&mut self, finder: &memchr::memmem::Finder<'static>, held: &[u8]) -> Progress {

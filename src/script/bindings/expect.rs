@@ -96,6 +96,16 @@ fn searched(ctx: &NativeCallContext<'_>, session: &Handle, wanted: Wanted) -> Re
     })
 }
 
+fn multiline(ctx: &NativeCallContext<'_>, session: &Handle, call: Result<Call>) -> Result<Reply, Raised> {
+    session.operate(ctx, async |session| {
+        let call = call?;
+        if let Some(timeout) = call.timeout {
+            session.within(timeout);
+        }
+        if call.keep { session.expect_multiline().await } else { session.skip_multiline().await }
+    })
+}
+
 fn unordered(ctx: &NativeCallContext<'_>, session: &Handle, patterns: Array, call: Result<Call>) -> Result<Array, Raised> {
     session.operate(ctx, async |session| {
         let (call, patterns) = (call?, argument::patterns(patterns)?);
@@ -300,6 +310,30 @@ pub mod words {
         options: Map,
     ) -> Result<Reply, Raised> {
         searched(&ctx, session, Wanted::new(pattern).with(&options, &BYTES))
+    }
+
+    /// Takes a block of lines up to and with the one that is a lone dot, as POP3 sends messages and lists (RFC 1939 section 3). The
+    /// reply's `text`, `lines` and `bytes` are the block without that line, its doubled dots single; `octets` is its size. With
+    /// `#{keep: false}` only `octets` is left of it, however long it is. Nothing but CRLF, a dot and CRLF ends a block.
+    ///
+    /// ```rhai,ignore
+    /// let s = connect("tcp://localhost:110");
+    /// s.expect_line("+OK");
+    /// s.send("CAPA");
+    /// s.expect_line("+OK");
+    /// assert("UIDL" in s.expect_multiline().lines);
+    /// s.send("RETR 1");
+    /// s.expect_line("+OK");
+    /// let size = s.expect_multiline(#{keep: false, timeout: "2m"}).octets;
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn expect_multiline(ctx: NativeCallContext, session: &mut Handle) -> Result<Reply, Raised> {
+        multiline(&ctx, session, Ok(Call::NONE))
+    }
+
+    #[rhai_fn(name = "expect_multiline", return_raw)]
+    pub fn expect_multiline_with(ctx: NativeCallContext, session: &mut Handle, options: Map) -> Result<Reply, Raised> {
+        multiline(&ctx, session, Call::read(&options, &BYTES))
     }
 
     /// Makes sure that nothing comes for that long. What was owed until then is no longer waited for.

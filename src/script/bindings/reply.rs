@@ -31,7 +31,7 @@ pub mod words {
         reply.text().into_owned()
     }
 
-    /// The lines of `text`, without their line ends.
+    /// The lines of `text`, without their line ends; none at all where an empty block came, or none was kept.
     ///
     /// ```rhai
     /// let s = connect();
@@ -60,6 +60,19 @@ pub mod words {
     #[rhai_fn(get = "bytes", pure)]
     pub fn bytes_of(reply: &mut Reply) -> Blob {
         reply.bytes().to_vec()
+    }
+
+    /// How many octets were taken, also where they were not kept; of a multi-line block, those that it has without its last line
+    /// and with its doubled dots single.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// let greeting = s.expect(220);
+    /// assert_eq(greeting.octets, greeting.bytes.len());
+    /// ```
+    #[rhai_fn(get = "octets", pure)]
+    pub fn octets(reply: &mut Reply) -> i64 {
+        i64::try_from(reply.octets()).unwrap_or(i64::MAX)
     }
 
     /// What came ahead of the match in a stream, as a blob; empty for a whole reply.

@@ -1,0 +1,210 @@
+//! Blocks of lines that end with a lone dot, as POP3 sends messages and lists (RFC 1939 section 3).
+//!
+//! Only CRLF, a dot and CRLF end a block. A dot between bare LFs is content: taking it for the end is how mail is smuggled (RFC
+//! 5321 section 4.1.1.4).
+
+use bytes::BytesMut;
+use memchr::memmem;
+
+/// The line that ends a block.
+const LAST_LINE: &[u8] = b".\r\n";
+/// A line end and the dot that the next line begins with.
+const DOTTED: &[u8] = b"\r\n.";
+
+/// Looks for the end of a block in what is held, each byte once. The block begins at the start of what was held at first.
+#[derive(Debug, Default)]
+pub(crate) struct Multiline {
+    /// Before this in what is held, the lines are known to be content.
+    at: usize,
+    /// How many lines began with a dot and are longer than it.
+    stuffed: u64,
+    /// How many bytes have gone from what was held.
+    gone: u64,
+}
+
+impl Multiline {
+    /// The length of what is left of the block in what is held, with its last line; `None` while it is not whole.
+    pub(crate) fn advance(&mut self, held: &[u8]) -> Option<usize> {
+        if self.gone == 0 && self.at == 0 && held.first() == Some(&b'.') {
+            match dot_line(held) {
+                Line::Last => return Some(LAST_LINE.len()),
+                Line::Unknown => return None,
+                Line::Stuffed => self.pass(1),
+            }
+        }
+        while let Some(place) = memmem::find(&held[self.at..], DOTTED) {
+            let dot = self.at + place + 2;
+            match dot_line(&held[dot..]) {
+                Line::Last => return Some(dot + LAST_LINE.len()),
+                Line::Unknown => {
+                    self.at = dot - 2;
+                    return None;
+                }
+                Line::Stuffed => self.pass(dot + 1),
+            }
+        }
+        self.at = self.at.max(held.len().saturating_sub(DOTTED.len() - 1));
+        None
+    }
+
+    fn pass(&mut self, at: usize) {
+        self.stuffed += 1;
+        self.at = at;
+    }
+
+    /// How many bytes at the start of what is held are content, whatever comes.
+    pub(crate) fn spare(&self) -> usize {
+        self.at
+    }
+
+    /// What is held has lost its first `count` bytes, at most [`Multiline::spare`] of them.
+    pub(crate) fn dropped(&mut self, count: usize) {
+        self.at -= count;
+        self.gone += count as u64;
+    }
+
+    /// How many octets the block has without the doubled dots and the last line, given what [`Multiline::advance`] said.
+    pub(crate) fn octets(&self, length: usize) -> u64 {
+        self.gone + (length - LAST_LINE.len()) as u64 - self.stuffed
+    }
+
+    /// A whole block, as it was held, without the doubled dots and the last line. Nothing moves before the first doubled dot.
+    pub(crate) fn unstuff(&self, block: &mut BytesMut) {
+        block.truncate(block.len() - LAST_LINE.len());
+        if self.stuffed > 0 {
+            remove_dots(block);
+        }
+    }
+}
+
+/// What a line that begins with a dot is.
+enum Line {
+    Last,
+    Stuffed,
+    /// More of it has to come.
+    Unknown,
+}
+
+fn dot_line(line: &[u8]) -> Line {
+    if line.starts_with(LAST_LINE) {
+        Line::Last
+    } else if LAST_LINE.starts_with(line) {
+        Line::Unknown
+    } else {
+        Line::Stuffed
+    }
+}
+
+/// Takes the first dot of each line that begins with one, in place.
+fn remove_dots(block: &mut BytesMut) {
+    let mut from = usize::from(block.starts_with(b"."));
+    let mut to = 0;
+    while let Some(place) = memmem::find(&block[from..], DOTTED) {
+        let line_end = from + place + 2;
+        if to < from {
+            block.copy_within(from..line_end, to);
+        }
+        to += line_end - from;
+        from = line_end + 1;
+    }
+    block.copy_within(from.., to);
+    let removed = from - to;
+    block.truncate(block.len() - removed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dot_stuff;
+    use proptest::prelude::*;
+
+    /// The block and its octets, and how much of the stream it took, where it comes in these pieces.
+    fn block(pieces: &[&[u8]]) -> Option<(Vec<u8>, u64, usize)> {
+        let mut multiline = Multiline::default();
+        let mut held = Vec::new();
+        for piece in pieces {
+            held.extend_from_slice(piece);
+            if let Some(length) = multiline.advance(&held) {
+                let mut block = BytesMut::from(&held[..length]);
+                multiline.unstuff(&mut block);
+                return Some((block.to_vec(), multiline.octets(length), length));
+            }
+        }
+        None
+    }
+
+    /// Octets of the block and how much of the stream it took, where nothing is kept; and how much was held at most.
+    fn skipped(pieces: &[&[u8]]) -> Option<(u64, usize, usize)> {
+        let mut multiline = Multiline::default();
+        let (mut held, mut gone, mut most) = (Vec::new(), 0, 0);
+        for piece in pieces {
+            held.extend_from_slice(piece);
+            if let Some(length) = multiline.advance(&held) {
+                return Some((multiline.octets(length), gone + length, most));
+            }
+            let spare = multiline.spare();
+            held.drain(..spare);
+            multiline.dropped(spare);
+            gone += spare;
+            most = most.max(held.len());
+        }
+        None
+    }
+
+    #[test]
+    fn a_block_ends_with_a_lone_dot_and_has_its_dots_undoubled() {
+        for (stream, content, taken) in [
+            (".\r\n+OK", "", 3),
+            ("a\r\n.\r\n", "a\r\n", 6),
+            ("\r\n.\r\n", "\r\n", 5),
+            ("..\r\n.\r\n", ".\r\n", 7),
+            ("a\r\n..b\r\n.c\r\n\r\n....\r\n.\r\n.\r\n", "a\r\n.b\r\nc\r\n\r\n...\r\n", 23),
+            (".\r.\r\n.\r\n", "\r.\r\n", 8),
+        ] {
+            let whole = block(&[stream.as_bytes()]).unwrap();
+            assert_eq!(
+                (String::from_utf8(whole.0).unwrap().as_str(), whole.1, whole.2),
+                (content, content.len() as u64, taken)
+            );
+        }
+    }
+
+    #[test]
+    fn a_dot_between_bare_line_feeds_is_no_end() {
+        for stream in [".\n", "a\n.\n", "a\n.\r\n", "a\r\n.\n", "a\r\r\n.\r\r\n", "a\r.\r\n", " .\r\n", "a.\r\n"] {
+            assert_eq!(block(&[stream.as_bytes()]), None, "{stream:?}");
+        }
+        assert_eq!(block(&[b"a\n.\nb\r\n.\nc\r\n.\r\n"]).unwrap().0, b"a\n.\nb\r\n\nc\r\n");
+    }
+
+    #[test]
+    fn little_is_held_of_a_block_that_is_not_kept() {
+        let stream = dot_stuff(&b"0123456789\r\n.0123456789\r\n".repeat(100));
+        let pieces: Vec<_> = stream.chunks(1).collect();
+        let (octets, taken, most) = skipped(&pieces).unwrap();
+        assert_eq!((octets, taken), (2500, stream.len()));
+        assert!(most <= 4, "{most} bytes held");
+    }
+
+    proptest! {
+        #[test]
+        fn a_stuffed_message_comes_back_however_it_is_cut(
+            lines in proptest::collection::vec("[.\r\nab]{0,5}", 0..6),
+            cuts in proptest::collection::vec(0usize..50, 0..6),
+        ) {
+            let message = lines.iter().flat_map(|line| [line.as_bytes(), b"\r\n"].concat()).collect::<Vec<_>>();
+            let stuffed = dot_stuff(&message);
+            let stream = [&stuffed[..], b"+OK\r\n.\r\n"].concat();
+            let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(stream.len())).chain([0, stream.len()]).collect();
+            cuts.sort_unstable();
+            let pieces: Vec<_> = cuts.windows(2).map(|pair| &stream[pair[0]..pair[1]]).collect();
+            let bytewise: Vec<_> = stream.chunks(1).collect();
+            let octets = message.len() as u64;
+            for pieces in [&pieces[..], &bytewise[..], &[&stream[..]]] {
+                prop_assert_eq!(block(pieces), Some((message.clone(), octets, stuffed.len())));
+                let (counted, taken, _) = skipped(pieces).unwrap();
+                prop_assert_eq!((counted, taken), (octets, stuffed.len()));
+            }
+        }
+    }
+}

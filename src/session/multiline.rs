@@ -1,0 +1,99 @@
+//! Blocks of lines that end with a lone dot.
+
+use super::Session;
+use super::wait::{Arrival, Wait};
+use crate::error::Result;
+use crate::pattern::Match;
+use crate::proto::multiline::Multiline;
+use crate::reply::Reply;
+use crate::transcript::{Excerpt, What};
+
+/// What an error says was wanted.
+const WANTED: &str = "a block of lines up to a lone dot";
+
+impl Session {
+    /// Takes a block of lines up to and with the one that is a lone dot, as POP3 sends messages and lists (RFC 1939 section 3).
+    ///
+    /// What comes back is the block without that line, its doubled dots single. Nothing but CRLF, a dot and CRLF ends it. The
+    /// block begins where the session stands, which has to be the start of a line.
+    ///
+    /// ```
+    /// use std::io::Write as _;
+    /// use mailexpect::Session;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// let url = format!("tcp://{}", listener.local_addr()?);
+    /// std::thread::spawn(move || listener.accept()?.0.write_all(b"+OK\r\nSubject: hi\r\n\r\n..\r\n.\r\n"));
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// let mut session = Session::connect(&url).await?;
+    /// session.expect_line("+OK").await?;
+    /// let message = session.expect_multiline().await?;
+    /// assert_eq!(message.bytes(), b"Subject: hi\r\n\r\n.\r\n");
+    /// assert_eq!((message.lines().len(), message.octets()), (3, 18));
+    /// session.expect_close().await?;
+    /// # Ok::<_, mailexpect::Error>(())
+    /// # })?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// A time-out or a close before the lone dot; more than the limit.
+    pub async fn expect_multiline(&mut self) -> Result<Reply> {
+        self.multiline(true).await
+    }
+
+    /// Like [`Session::expect_multiline`], without keeping the block: however long it is, next to nothing of it is held. Of
+    /// what comes back, [`Reply::octets`] is the size of the block.
+    ///
+    /// # Errors
+    /// A time-out or a close before the lone dot.
+    pub async fn skip_multiline(&mut self) -> Result<Reply> {
+        self.multiline(false).await
+    }
+
+    async fn multiline(&mut self, keep: bool) -> Result<Reply> {
+        let wait = self.begin();
+        let mut block = Multiline::default();
+        loop {
+            if let Some(length) = block.advance(self.buffer.held()) {
+                self.expectations += 1;
+                return Ok(if keep { self.take_block(&block, length) } else { self.skip_block(&block, length) });
+            }
+            if !keep {
+                self.let_go_of(block.spare());
+                block.dropped(block.spare());
+            }
+            self.acknowledge();
+            self.await_for(&WANTED, wait);
+            match self.fill(wait.deadline()).await? {
+                Arrival::Bytes => {}
+                Arrival::Late => return Err(self.timed_out(wait, WANTED)),
+                Arrival::End => return Err(self.cut_block(wait)),
+            }
+        }
+    }
+
+    /// The block changes in place: there is never a second copy of it, but for what the transcript keeps.
+    fn take_block(&mut self, block: &Multiline, length: usize) -> Reply {
+        self.record_skipped();
+        let mut bytes = self.buffer.take_mut(length);
+        self.count_received(&bytes);
+        self.record(What::Server(Excerpt::of(&self.secrets.mask(&bytes, &[]))));
+        block.unstuff(&mut bytes);
+        Reply::whole(bytes.freeze(), Match::default())
+    }
+
+    fn skip_block(&mut self, block: &Multiline, length: usize) -> Reply {
+        let octets = block.octets(length);
+        self.let_go_of(length);
+        self.record_skipped();
+        Reply::whole(bytes::Bytes::new(), Match::default()).of_octets(octets)
+    }
+
+    fn cut_block(&mut self, wait: Wait) -> crate::Error {
+        let begun = !self.buffer.is_empty() || !self.skipped.is_empty();
+        self.closed(wait, WANTED, begun.then_some("the connection closed in the middle of a block of lines"))
+    }
+}
