@@ -1,5 +1,8 @@
-//! Is the search for the end of a long stream linear, and near the speed of the socket? For each kind of pattern: 1, 10 and
-//! 100 MiB over loopback, not kept, beside a plain read of the same bytes in the same run.
+//! Is the end of a long stream found in linear time, near the speed of the socket? 1, 10 and 100 MiB of lines over loopback.
+//!
+//! The first table is the library alone, for each kind of pattern, against a plain read of the same bytes; the second is the
+//! program, from its start to its exit, against `nc` to `/dev/null`. All rows are interleaved in several rounds, of which the
+//! medians are shown. `linear` is the time of 100 MiB over ten times that of 10.
 //!
 //! `cargo bench --bench stream`
 #![allow(
@@ -9,73 +12,211 @@
     reason = "a bench prints a table and stops where it cannot go on"
 )]
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use mailexpect::{IntoPattern as _, Pattern, Session};
 
 const SIZES: [usize; 3] = [1, 10, 100];
-const END: &[u8] = b"\r\n.\r\nA1 OK done\r\n";
+const ROUNDS: usize = 7;
+const END: &[u8] = b"A1 OK done\r\n.\r\n";
+const MEBIBYTE: usize = 1 << 20;
 
 /// Serves one connection with so many MiB of base64-like lines and then the end.
-fn serve(mebibytes: usize) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let line: Vec<u8> = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/ABCDEFGHIJKL\r\n".to_vec();
-        let block = line.repeat((1 << 20) / line.len());
-        for _ in 0..mebibytes {
-            if stream.write_all(&block).is_err() {
-                return;
+struct Server {
+    address: String,
+    thread: std::thread::JoinHandle<Option<u64>>,
+}
+
+impl Server {
+    /// `client` gives the process whose memory is asked for once it has said a line; without, the connection is just closed.
+    fn new(mebibytes: usize, client: Option<Receiver<u32>>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let thread = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let line: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/ABCDEFGHIJKL\r\n";
+            let block = line.repeat(MEBIBYTE / line.len());
+            (0..mebibytes).try_for_each(|_| stream.write_all(&block)).and_then(|()| stream.write_all(END)).ok()?;
+            let mut heard = String::new();
+            let process = client?.recv().ok()?;
+            BufReader::new(&stream).read_line(&mut heard).ok()?;
+            let memory = peak_memory(process);
+            stream.write_all(b"+OK\r\n").ok()?;
+            memory
+        });
+        Self { address, thread }
+    }
+}
+
+/// The most that a process has held resident so far, in bytes, where the system tells.
+fn peak_memory(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? << 10)
+}
+
+/// One thing that is timed.
+struct Row {
+    name: &'static str,
+    what: What,
+    times: [Vec<Duration>; SIZES.len()],
+    memory: u64,
+}
+
+enum What {
+    PlainRead,
+    Search(Pattern),
+    Multiline,
+    Nc,
+    Script(&'static str),
+}
+
+impl Row {
+    fn new(name: &'static str, what: What) -> Self {
+        Self { name, what, times: Default::default(), memory: 0 }
+    }
+
+    fn regex(name: &'static str, source: &str) -> Self {
+        Self::new(name, What::Search(Pattern::regex(source).unwrap()))
+    }
+
+    fn measure(&mut self, size: usize) {
+        let mebibytes = SIZES[size];
+        let time = match &self.what {
+            What::PlainRead => plain_read(mebibytes),
+            What::Search(pattern) => in_process(mebibytes, async |session| {
+                session.skip_to(pattern).await.unwrap();
+            }),
+            What::Multiline => in_process(mebibytes, async |session| {
+                session.skip_multiline().await.unwrap();
+            }),
+            What::Nc => nc(mebibytes),
+            What::Script(word) => {
+                let (time, memory) = script(word, mebibytes);
+                self.memory = self.memory.max(memory);
+                time
             }
-        }
-        // A client that has seen enough is gone by now.
-        let _ = stream.write_all(END);
-    });
-    address.to_string()
+        };
+        self.times[size].push(time);
+    }
+
+    fn median(&self, size: usize) -> f64 {
+        let mut times = self.times[size].clone();
+        times.sort_unstable();
+        times[times.len() / 2].as_secs_f64()
+    }
 }
 
 fn plain_read(mebibytes: usize) -> Duration {
-    let address = serve(mebibytes);
+    let server = Server::new(mebibytes, None);
     let started = Instant::now();
-    let mut stream = TcpStream::connect(address).unwrap();
+    let mut stream = TcpStream::connect(server.address).unwrap();
     let mut room = vec![0; 64 << 10];
     while stream.read(&mut room).unwrap() > 0 {}
     started.elapsed()
 }
 
-fn search(pattern: &Pattern, mebibytes: usize) -> Duration {
-    let address = serve(mebibytes);
+fn in_process(mebibytes: usize, operation: impl AsyncFnOnce(&mut Session)) -> Duration {
+    let server = Server::new(mebibytes, None);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let started = Instant::now();
-        let mut session = Session::connect(&format!("tcp://{address}")).await.unwrap();
-        session.skip_to(pattern).await.unwrap();
+        let mut session = Session::connect(&format!("tcp://{}", server.address)).await.unwrap();
+        operation(&mut session).await;
         started.elapsed()
     })
 }
 
-fn main() {
-    let patterns = [
-        ("literal", "\r\n.\r\n".into_pattern().unwrap()),
-        ("regex with a literal start", Pattern::regex(r"^A1 (OK|NO|BAD) [a-z]+\r\n").unwrap()),
-        ("regex without", Pattern::regex(r"[a-z]+@[a-z]+\.example|^[A-Z]1 OK").unwrap()),
-        ("regex too wide for a whole DFA", Pattern::regex(r"^A[0-9] .{0,60}done").unwrap()),
-        ("alternatives", Pattern::any(["A1 NO".into_pattern().unwrap(), Pattern::regex("A1 (OK|BAD)").unwrap()]).unwrap()),
+fn nc(mebibytes: usize) -> Duration {
+    let server = Server::new(mebibytes, None);
+    let (host, port) = server.address.split_once(':').unwrap();
+    let started = Instant::now();
+    let status = Command::new("nc").args([host, port]).stdin(Stdio::null()).stdout(Stdio::null()).status().unwrap();
+    assert!(status.success());
+    started.elapsed()
+}
+
+/// A script of that one word, from the program's start to its exit, and the most memory that it held.
+fn script(word: &str, mebibytes: usize) -> (Duration, u64) {
+    let (tell, client) = channel();
+    let server = Server::new(mebibytes, Some(client));
+    let url = format!("tcp://{}", server.address);
+    let text = format!(
+        "let s = connect(\"{url}\", #{{limit: 209715200}});\n{word}\ns.send(\"DONE\");\ns.expect_line(\"+OK\");\ns.expect_close();\n"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stream.rhai");
+    std::fs::write(&path, text).unwrap();
+    let started = Instant::now();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mailexpect"));
+    let command = command.arg("run").arg(&path);
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    tell.send(child.id()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let time = started.elapsed();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    (time, server.thread.join().unwrap().unwrap_or(0))
+}
+
+fn library() -> Vec<Row> {
+    let any = Pattern::any(["A1 NO".into_pattern().unwrap(), Pattern::regex("A1 (OK|BAD)").unwrap()]).unwrap();
+    vec![
+        Row::new("plain read", What::PlainRead),
+        Row::new("literal", What::Search("\r\n.\r\n".into_pattern().unwrap())),
+        Row::new("multi-line block", What::Multiline),
+        Row::regex("a literal at the start", r"^A1 (OK|NO|BAD) [^\r\n]*\r\n"),
+        Row::regex("a literal in any case", "(?i)a1 ok"),
+        Row::new("alternatives", What::Search(any)),
+        Row::regex("literals inside", r"[a-z]+@[a-z]+\.example|^[A-Z]1 OK"),
+        Row::regex("too wide for a whole DFA", r"^A[0-9] .{0,60}done"),
+        Row::regex("the start of a line", r"^[2-5][0-9][0-9] |^A1 OK"),
+        Row::regex("within a line, no literal", r"[a-z]+[0-5][a-z]+|[A-Z][0-9] [A-Z]+"),
+        Row::regex("across lines, no literal", r"[a-z]+[0-5][a-z]+|[A-Z][0-9]\s[A-Z]+\s"),
+    ]
+}
+
+fn program() -> Vec<Row> {
+    let mut rows = vec![
+        Row::new("literal", What::Script(r#"s.expect_bytes("\r\n.\r\n", #{keep: false});"#)),
+        Row::new("regex", What::Script(r"s.expect_bytes(re(`^A1 (OK|NO|BAD) [^\r\n]*\r\n\.\r\n`), #{keep: false});")),
+        Row::new("regex of the literal", What::Script(r"s.expect_bytes(re(`\r\n\.\r\n`), #{keep: false});")),
+        Row::new("multi-line", What::Script("s.expect_multiline(#{keep: false});")),
+        Row::new("literal, kept", What::Script(r#"let kept = s.expect_bytes("\r\n.\r\n");"#)),
+        Row::new("multi-line, kept", What::Script("let kept = s.expect_multiline();")),
     ];
-    println!("{:<32} {:>9} {:>9} {:>9}   100 MiB: MB/s, against a plain read", "", "1 MiB", "10 MiB", "100 MiB");
-    let plain: Vec<_> = SIZES.iter().map(|size| plain_read(*size)).collect();
-    row("plain read", &plain, plain[2]);
-    for (name, pattern) in &patterns {
-        let times: Vec<_> = SIZES.iter().map(|size| search(pattern, *size)).collect();
-        row(name, &times, plain[2]);
+    if Command::new("nc").arg("-h").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok() {
+        rows.insert(0, Row::new("nc", What::Nc));
+    } else {
+        println!("skipped: nc is not installed; the program is set against its own search for a literal");
+    }
+    rows
+}
+
+fn table(title: &str, mut rows: Vec<Row>) {
+    for _ in 0..ROUNDS {
+        for size in 0..SIZES.len() {
+            for row in &mut rows {
+                row.measure(size);
+            }
+        }
+    }
+    println!("\n{title:<28} {:>9} {:>9} {:>9}  {:>9}  against  linear  memory", "1 MiB", "10 MiB", "100 MiB", "rate");
+    let first = rows[0].median(2);
+    for row in rows {
+        let [one, ten, hundred] = [0, 1, 2].map(|size| row.median(size));
+        let rate = 104.857_6 / hundred;
+        print!("{:<28} {:>6.1} ms {:>6.1} ms {:>6.1} ms", row.name, one * 1e3, ten * 1e3, hundred * 1e3);
+        print!("  {rate:>4.0} MB/s  {:>7.2}  {:>6.2}", hundred / first, hundred / ten / 10.0);
+        let memory = format!("  {:>3} MiB", row.memory >> 20);
+        println!("{}", if row.memory > 0 { &memory } else { "" });
     }
 }
 
-fn row(name: &str, times: &[Duration], plain: Duration) {
-    let millis: Vec<_> = times.iter().map(|time| format!("{:>6.1} ms", time.as_secs_f64() * 1e3)).collect();
-    let rate = 104.857_6 / times[2].as_secs_f64();
-    println!("{name:<32} {}   {rate:.0} MB/s, {:.2} times", millis.join(" "), times[2].as_secs_f64() / plain.as_secs_f64());
+fn main() {
+    table("the library", library());
+    table("the program", program());
 }
