@@ -29,6 +29,7 @@
 //!     redact             secrets, masked before they are stored
 //!     transcript/        events of all sessions in order; one renderer
 //!     duration, suggest, target, visible
+//!     bench              feature "bench": what benches/hot calls of these
 //!
 //! L1  bytes, async on tokio
 //!     transport/         TCP, unix sockets, child processes; connecting with its report
@@ -58,6 +59,9 @@
 //! The way of a value: arguments, plan, case, bindings, session, transport, and back as transcript, outcome, report, exit
 //! code.
 
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench;
 mod buffer;
 #[cfg(feature = "cli")]
 pub mod cli;

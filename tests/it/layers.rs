@@ -7,6 +7,7 @@ use crate::program::project;
 /// The modules by layer, lowest first, as `src/lib.rs` draws them under "Layout".
 const LAYERS: [&[&str]; 5] = [
     &[
+        "bench",
         "buffer",
         "duration",
         "error",

@@ -1,0 +1,60 @@
+//! Recorded dialogues: `benches/transcripts`, a line of the dialogue a line, lines of one side in a row are one turn.
+
+/// Who speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Client,
+    Server,
+}
+
+/// What one side said before the other did.
+#[derive(Clone, Debug)]
+pub(crate) struct Turn {
+    pub(crate) side: Side,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// A submission with AUTH to Postfix: eight replies, a multi-line one among them, with enhanced codes.
+pub(crate) fn postfix() -> Vec<Turn> {
+    turns(include_str!("../transcripts/postfix-submission.txt"))
+}
+
+/// Many recipients at Exim: short replies without enhanced codes.
+pub(crate) fn exim() -> Vec<Turn> {
+    turns(include_str!("../transcripts/exim-recipients.txt"))
+}
+
+/// What Dovecot says in POP3 sessions, one behind the other, some 50 KB: the last but one ends with [`LAST_LINE`], and then the
+/// next greeting comes, for what can tell a match only from the byte behind it.
+pub(crate) fn stream() -> Vec<u8> {
+    let turns = turns(include_str!("../transcripts/dovecot-pop3.txt"));
+    let said: Vec<&[u8]> = said(&turns, Side::Server).collect();
+    let (last, session) = said.split_last().unwrap();
+    assert!(last.ends_with(LAST_LINE.as_bytes()));
+    [session.concat().repeat(32), last.to_vec(), session[0].to_vec()].concat()
+}
+
+/// What the recorded stream is searched for.
+pub(crate) const LAST_LINE: &str = "Logging out, messages deleted.\r\n";
+
+/// The turns of one side.
+pub(crate) fn said(turns: &[Turn], side: Side) -> impl Iterator<Item = &[u8]> {
+    turns.iter().filter(move |turn| turn.side == side).map(|turn| turn.bytes.as_slice())
+}
+
+fn turns(recording: &str) -> Vec<Turn> {
+    let mut turns: Vec<Turn> = Vec::new();
+    for line in recording.lines() {
+        let side = match line.split_once(':') {
+            Some(("C", _)) => Side::Client,
+            Some(("S", _)) => Side::Server,
+            _ => continue,
+        };
+        let text = line[2..].strip_prefix(' ').unwrap_or_default();
+        if turns.last().is_none_or(|turn| turn.side != side) {
+            turns.push(Turn { side, bytes: Vec::new() });
+        }
+        turns.last_mut().unwrap().bytes.extend_from_slice(format!("{text}\r\n").as_bytes());
+    }
+    turns
+}

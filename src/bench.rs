@@ -1,0 +1,117 @@
+//! What `benches/hot` calls of the parts that are private, and nothing more.
+//!
+//! A bench is a crate of its own and sees public items only, but these parts are not for anybody outside to use. So they are
+//! behind a feature that nothing depends on, wrapped as thinly as can be: a call here is the call that a session makes.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use bytes::{BufMut as _, Bytes};
+
+use crate::buffer;
+use crate::error::Result;
+use crate::pattern::{self, Pattern, Progress};
+use crate::proto::smtp::{Replies, Smtp};
+use crate::proto::{Framing as _, Protocol as _};
+use crate::redact::Secrets;
+
+/// Whether the pattern holds for a whole reply.
+#[must_use]
+pub fn holds(pattern: &Pattern, reply: &[u8]) -> bool {
+    pattern.matches(reply).is_some()
+}
+
+/// A search in a stream.
+pub struct Search<'p>(pattern::Search<'p>);
+
+impl<'p> Search<'p> {
+    /// Begins one.
+    ///
+    /// # Errors
+    /// Where the pattern cannot be searched for.
+    pub fn new(pattern: &'p Pattern) -> Result<Self> {
+        pattern::Search::new(pattern).map(Self)
+    }
+
+    /// Looks at what has come since the last call; the end of the match, once no further byte can change it.
+    ///
+    /// # Errors
+    /// Where the regex engine gives up.
+    pub fn advance(&mut self, held: &[u8]) -> Result<Option<usize>> {
+        Ok(match self.0.advance(held, false)? {
+            Progress::Found(found) => Some(found.range.end),
+            _ => None,
+        })
+    }
+}
+
+/// The framing of SMTP replies.
+#[derive(Default)]
+pub struct Framing(Replies);
+
+impl Framing {
+    /// The length of the reply that `held` begins with; nothing while it is not whole, or where it is none.
+    pub fn frame(&mut self, held: &[u8]) -> Option<usize> {
+        self.0.frame(held).ok().flatten()
+    }
+}
+
+/// One side of an SMTP dialogue with the secrets that it has learned.
+pub struct Dialogue {
+    smtp: Smtp,
+    secrets: Secrets,
+}
+
+impl Default for Dialogue {
+    fn default() -> Self {
+        Self { smtp: Smtp::new("submission"), secrets: Secrets::default() }
+    }
+}
+
+impl Dialogue {
+    /// Follows what is sent; the spans of it that are secret.
+    pub fn sent(&mut self, bytes: &[u8]) -> Vec<Range<usize>> {
+        self.smtp.sent(bytes, &mut self.secrets)
+    }
+
+    /// Follows what is received.
+    pub fn received(&mut self, bytes: &[u8]) {
+        self.smtp.received(bytes);
+    }
+
+    /// How many replies are owed.
+    #[must_use]
+    pub fn owed(&self) -> usize {
+        self.smtp.owed()
+    }
+
+    /// The bytes with these spans and all known secrets masked.
+    #[must_use]
+    pub fn mask<'a>(&self, bytes: &'a [u8], spans: &[Range<usize>]) -> Cow<'a, [u8]> {
+        self.secrets.mask(bytes, spans)
+    }
+}
+
+/// What a session holds unread.
+pub struct Buffer(buffer::Buffer);
+
+impl Default for Buffer {
+    fn default() -> Self {
+        Self(buffer::Buffer::new(buffer::DEFAULT_LIMIT))
+    }
+}
+
+impl Buffer {
+    /// Takes in what a read brought.
+    pub fn fill(&mut self, bytes: &[u8]) {
+        if let Some(mut room) = self.0.room() {
+            room.put_slice(bytes);
+            self.0.filled(bytes.len());
+        }
+    }
+
+    /// Takes bytes off the front.
+    pub fn take(&mut self, count: usize) -> Bytes {
+        self.0.take(count)
+    }
+}
