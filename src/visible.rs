@@ -1,8 +1,6 @@
 //! Bytes made visible: every byte that is not plain text becomes an escape, so that what is shown is exact and can never
 //! drive a terminal.
 
-use std::fmt::Write as _;
-
 /// The bytes as text in which nothing is hidden.
 ///
 /// CR, LF, TAB, NUL and ESC become `\r`, `\n`, `\t`, `\0` and `\e`; other controls and bytes that are not UTF-8 become
@@ -20,15 +18,25 @@ use std::fmt::Write as _;
 pub fn escape(bytes: &[u8]) -> String {
     let mut shown = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
-        let mut characters = chunk.valid().chars().peekable();
-        while let Some(character) = characters.next() {
-            push(&mut shown, character, characters.peek().copied());
-        }
+        push_text(&mut shown, chunk.valid());
         for byte in chunk.invalid() {
             push_hex(&mut shown, *byte);
         }
     }
     shown
+}
+
+fn push_text(shown: &mut String, mut text: &str) {
+    loop {
+        // Nearly all of a dialogue is plain ASCII, which goes over in one piece.
+        let plain = text.bytes().position(|byte| !matches!(byte, b' '..=b'[' | b']'..=b'~')).unwrap_or(text.len());
+        let (run, rest) = text.split_at(plain);
+        shown.push_str(run);
+        let mut characters = rest.chars();
+        let Some(character) = characters.next() else { return };
+        text = characters.as_str();
+        push(shown, character, characters.next());
+    }
 }
 
 fn push(shown: &mut String, character: char, next: Option<char>) {
@@ -45,7 +53,10 @@ fn push(shown: &mut String, character: char, next: Option<char>) {
 }
 
 fn push_hex(shown: &mut String, byte: u8) {
-    let _ = write!(shown, "\\x{byte:02x}");
+    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
+    shown.push_str("\\x");
+    shown.push(digit(byte >> 4));
+    shown.push(digit(byte & 15));
 }
 
 /// Printable ASCII, letters and digits, the punctuation of Latin-1 and of CJK: characters that take a place of their own and
