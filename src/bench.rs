@@ -12,7 +12,8 @@ use crate::buffer;
 use crate::error::Result;
 use crate::pattern::{self, Pattern, Progress};
 use crate::proto::smtp::{Replies, Smtp};
-use crate::proto::{Framing as _, Protocol as _};
+use crate::proto::stream::Stream;
+use crate::proto::{Framing as _, Protocol};
 use crate::redact::Secrets;
 
 /// Whether the pattern holds for a whole reply.
@@ -56,33 +57,39 @@ impl Framing {
     }
 }
 
-/// One side of an SMTP dialogue with the secrets that it has learned.
+/// One side of a dialogue with the secrets that it has learned.
 pub struct Dialogue {
-    smtp: Smtp,
+    protocol: Box<dyn Protocol>,
     secrets: Secrets,
 }
 
-impl Default for Dialogue {
-    fn default() -> Self {
-        Self { smtp: Smtp::new("submission"), secrets: Secrets::default() }
-    }
-}
-
 impl Dialogue {
+    /// A submission, before its greeting.
+    #[must_use]
+    pub fn submission() -> Self {
+        Self { protocol: Box::new(Smtp::new("submission")), secrets: Secrets::default() }
+    }
+
+    /// One of which nothing is known.
+    #[must_use]
+    pub fn plain() -> Self {
+        Self { protocol: Box::new(Stream::default()), secrets: Secrets::default() }
+    }
+
     /// Follows what is sent; the spans of it that are secret.
     pub fn sent(&mut self, bytes: &[u8]) -> Vec<Range<usize>> {
-        self.smtp.sent(bytes, &mut self.secrets)
+        self.protocol.sent(bytes, &mut self.secrets)
     }
 
     /// Follows what is received.
     pub fn received(&mut self, bytes: &[u8]) {
-        self.smtp.received(bytes);
+        self.protocol.received(bytes);
     }
 
     /// How many replies are owed.
     #[must_use]
     pub fn owed(&self) -> usize {
-        self.smtp.owed()
+        self.protocol.owed()
     }
 
     /// The bytes with these spans and all known secrets masked.

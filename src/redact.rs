@@ -1,7 +1,7 @@
 //! Secrets, masked before they are stored anywhere.
 
 use std::borrow::Cow;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
@@ -23,21 +23,18 @@ pub(crate) fn is_base64(text: &[u8]) -> bool {
     !text.is_empty() && LENIENT.decode(text).is_ok()
 }
 
+/// The verbs that carry secrets; their places among the words of a line; how many words further the secret is.
+const CARRIERS: [(&[u8], RangeInclusive<usize>, usize); 5] =
+    [(b"AUTH", 0..=1, 2), (b"AUTHENTICATE", 0..=1, 2), (b"PASS", 0..=0, 1), (b"APOP", 0..=0, 2), (b"LOGIN", 1..=1, 2)];
+
 /// The span of a line that the commands of any mail protocol carry secrets in: AUTH and AUTHENTICATE with a response (behind
 /// a tag or not), PASS, the digest of APOP, the password of an IMAP LOGIN.
 pub(crate) fn secret_of_command(line: &[u8]) -> Option<Range<usize>> {
-    let words: Vec<&[u8]> = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect();
-    let verb = words.iter().take(2).position(|word| {
-        [&b"AUTH"[..], b"AUTHENTICATE", b"PASS", b"APOP", b"LOGIN"].iter().any(|verb| word.eq_ignore_ascii_case(verb))
+    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let (place, (_, places, further)) = words.by_ref().take(2).enumerate().find_map(|(place, word)| {
+        CARRIERS.iter().find(|(verb, ..)| word.eq_ignore_ascii_case(verb)).map(|carrier| (place, carrier))
     })?;
-    let skip = match words[verb].to_ascii_uppercase().as_slice() {
-        b"PASS" if verb == 0 => 1,
-        b"APOP" if verb == 0 => 2,
-        b"LOGIN" if verb == 1 => 2,
-        b"AUTH" | b"AUTHENTICATE" => 2,
-        _ => return None,
-    };
-    let secret = words.get(verb + skip).filter(|word| **word != b"=")?;
+    let secret = places.contains(&place).then(|| words.nth(further - 1)).flatten().filter(|word| *word != b"=")?;
     let start = secret.as_ptr().addr() - line.as_ptr().addr();
     Some(start..line.trim_ascii_end().len())
 }

@@ -28,7 +28,7 @@ fn ehlo_byte_by_byte(bencher: Bencher<'_, '_>) {
 }
 
 fn follow(turns: &[Turn]) -> usize {
-    let mut dialogue = Dialogue::default();
+    let mut dialogue = Dialogue::submission();
     for turn in turns {
         match turn.side {
             Side::Client => drop(dialogue.sent(black_box(&turn.bytes))),
@@ -59,7 +59,7 @@ fn turns_of_exim(bencher: Bencher<'_, '_>) {
 fn message(bencher: Bencher<'_, '_>) {
     let message = mailexpect::dot_stuff(&[b"x".repeat(76), b"\r\n".to_vec()].concat().repeat(840));
     let ahead = || {
-        let mut dialogue = Dialogue::default();
+        let mut dialogue = Dialogue::submission();
         dialogue.received(b"220 hi\r\n");
         dialogue.sent(b"DATA\r\n");
         dialogue.received(b"354 go\r\n");

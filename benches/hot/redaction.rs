@@ -7,7 +7,7 @@ use crate::recording::{self, Side, Turn};
 
 /// A dialogue before its first command.
 fn greeted() -> Dialogue {
-    let mut dialogue = Dialogue::default();
+    let mut dialogue = Dialogue::submission();
     dialogue.received(b"220 mail.example.com ESMTP Postfix\r\n");
     dialogue
 }
@@ -39,6 +39,14 @@ fn sent_command(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn sent_command_with_a_secret_known(bencher: Bencher<'_, '_>) {
     bencher.with_inputs(authenticated).bench_local_refs(|dialogue| send(dialogue, black_box(b"RCPT TO:<bob@example.com>\r\n")));
+}
+
+/// A piece of a message on a session that knows no protocol.
+#[divan::bench]
+fn sent_where_nothing_is_known(bencher: Bencher<'_, '_>) {
+    let text = b"Subject: a line of a message that is neither long nor short\r\n".repeat(64);
+    let bencher = bencher.counter(divan::counter::BytesCount::new(text.len()));
+    bencher.with_inputs(Dialogue::plain).bench_local_refs(|dialogue| send(dialogue, black_box(&text)));
 }
 
 fn mask_all(dialogue: &Dialogue, turns: &[Turn]) -> usize {

@@ -1,5 +1,6 @@
 //! A plain stream: no replies, no verbs; `expect` searches, as in expect(1).
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::{Framing, Lines, Protocol, chomp};
@@ -39,7 +40,8 @@ impl Protocol for Stream {
             if let Some(span) = self.secret(line) {
                 secrets.learn_sasl("PLAIN", 0, &line[span]);
             }
-            let is_auth = line.split(u8::is_ascii_whitespace).any(|word| word.to_ascii_uppercase().starts_with(b"AUTH"));
+            let mut words = line.split(u8::is_ascii_whitespace);
+            let is_auth = words.any(|word| word.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"AUTH")));
             self.in_auth = is_auth || (self.in_auth && redact::is_base64(chomp(line)));
         });
         self.sent = lines;
@@ -48,7 +50,7 @@ impl Protocol for Stream {
 
     fn secrets(&self, bytes: &[u8]) -> Vec<Range<usize>> {
         let before = self.sent.unfinished().len();
-        let whole = [self.sent.unfinished(), bytes].concat();
+        let whole = if before == 0 { Cow::Borrowed(bytes) } else { [self.sent.unfinished(), bytes].concat().into() };
         let mut spans = Vec::new();
         let mut start = 0;
         for line in whole.split_inclusive(|byte| *byte == b'\n') {

@@ -244,13 +244,14 @@ impl Protocol for Smtp {
 /// What a command's reply will answer, and what may be sent behind it without waiting.
 fn command(text: &[u8]) -> (Owed, Mode) {
     let mut words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    let verb = words.next().unwrap_or_default().to_ascii_uppercase();
-    let argument = words.next().map_or_else(String::new, |word| String::from_utf8_lossy(word).into_owned());
-    match &verb[..] {
+    // All verbs that make a difference have four letters.
+    let verb = <[u8; 4]>::try_from(words.next().unwrap_or_default()).unwrap_or_default();
+    let mut argument = || String::from_utf8_lossy(words.next().unwrap_or_default());
+    match &verb.map(|byte| byte.to_ascii_uppercase()) {
         b"DATA" => (Owed::Data, Mode::Commands),
         b"QUIT" => (Owed::Quit, Mode::Commands),
-        b"AUTH" => (Owed::Auth { mechanism: argument, step: 0 }, Mode::Commands),
-        b"BDAT" => match argument.parse() {
+        b"AUTH" => (Owed::Auth { mechanism: argument().into_owned(), step: 0 }, Mode::Commands),
+        b"BDAT" => match argument().parse() {
             Ok(size) if size > 0 => (Owed::Chunk, Mode::Chunk(size)),
             _ => (Owed::Other, Mode::Commands),
         },
