@@ -120,15 +120,28 @@ impl Secrets {
             masked.to_mut().splice(span.clone(), SECRET.iter().copied());
         }
         for value in &self.values {
-            let mut from = 0;
-            while let Some(at) = memmem::find(&masked[from..], value) {
-                let at = from + at;
-                masked.to_mut().splice(at..at + value.len(), SECRET.iter().copied());
-                from = at + SECRET.len();
+            if let Some(replaced) = replaced(&masked, value) {
+                masked = Cow::Owned(replaced);
             }
         }
         masked
     }
+}
+
+/// The bytes with the value masked wherever it stands, if it does.
+fn replaced(bytes: &[u8], value: &[u8]) -> Option<Vec<u8>> {
+    let mut found = memmem::find(bytes, value);
+    found?;
+    let mut replaced = Vec::with_capacity(bytes.len() + SECRET.len());
+    let mut from = 0;
+    while let Some(ahead) = found {
+        replaced.extend_from_slice(&bytes[from..from + ahead]);
+        replaced.extend_from_slice(SECRET);
+        from += ahead + value.len();
+        found = memmem::find(&bytes[from..], value);
+    }
+    replaced.extend_from_slice(&bytes[from..]);
+    Some(replaced)
 }
 
 #[cfg(test)]
