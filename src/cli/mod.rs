@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod descriptors;
 mod interrupt;
 mod list;
 mod run;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::args;
+use super::descriptors;
 use super::interrupt::on_interrupt;
 use super::screen::Screen;
 use crate::error::{Error, Result};
@@ -35,6 +36,7 @@ fn run_all(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
     });
     let work = Work { runner: Arc::new(runner), scripts, repeat: 1, at_once, interrupted };
     let human = Human { verbose: args.verbose };
+    descriptors::raise_limit();
     match args.repeat {
         Some(times) => repeat(&work, times as usize, human, screen),
         None => once(work, human, screen),

@@ -141,15 +141,29 @@ fn unreachable(target: &Target, tried: &[(String, String)]) -> Error {
 }
 
 /// What to try next, by what came of the addresses.
-fn next_step(tried: &[(String, String)]) -> &'static str {
+fn next_step(tried: &[(String, String)]) -> String {
     let any = |reason: &str| tried.iter().any(|(_, why)| why.contains(reason));
     if any("too many open files") {
-        "this process has no file descriptors left: end sessions that are done, or raise the limit (ulimit -n)"
+        return no_descriptors();
+    }
+    let step = if any("cannot assign requested address") {
+        "no local port is left for that address: fewer connections at once, or a `source_ip` of their own for some"
     } else if any("reset") {
         "the server resets connections at once: a ban or a limit on connections looks like this"
     } else if tried.iter().all(|(_, why)| why == "refused" || why == "not found") {
         "nothing listens there: start the server, or name another with --set"
     } else {
         "a firewall or a blocked port looks like this; try another port or a nearer host"
-    }
+    };
+    step.to_owned()
+}
+
+fn no_descriptors() -> String {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let number = |limit: Option<u64>| limit.map_or_else(|| "no end of".to_owned(), |limit| limit.to_string());
+    let (now, most) = (number(limit.current), number(limit.maximum));
+    format!(
+        "this process may have {now} file descriptors, {most} if it asks, and has no more left: run fewer at once (-j), end \
+         sessions that are done, or raise the limit (ulimit -n)"
+    )
 }
