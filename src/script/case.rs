@@ -22,6 +22,7 @@ use super::run::{Run, Shared};
 use crate::error::{Error, Kind, Result};
 use crate::outcome::{Failure, Outcome, Verdict};
 use crate::redact::{self, Secrets};
+use crate::transport::Pace;
 
 /// What the caller of scripts gives and grants them.
 #[derive(Clone, Debug)]
@@ -123,7 +124,12 @@ impl Runner {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         let library = Arc::new(Library::default());
-        let shared = Shared { settings: Arc::new(settings), server: Arc::default(), allowance: memory::allowance(1) };
+        let shared = Shared {
+            settings: Arc::new(settings),
+            server: Arc::default(),
+            pace: Pace::default(),
+            allowance: memory::allowance(1),
+        };
         Self { engine: Arc::new(engine(Arc::clone(&library))), library, shared }
     }
 

@@ -13,12 +13,14 @@ use crate::error::{Error, Result};
 use crate::server::Embedded;
 use crate::session::{Options, Session};
 use crate::transcript::Transcript;
+use crate::transport::Pace;
 
 /// The state of one run of one script.
 pub(crate) struct Run {
     pub(super) settings: Arc<Settings>,
     pub(super) transcript: Transcript,
     server: Arc<Server>,
+    pace: Pace,
     sessions: RefCell<Vec<Handle>>,
     checks: Cell<u64>,
     /// The resident memory when it was first looked at: the script had only just begun.
@@ -39,6 +41,7 @@ pub(crate) struct Run {
 pub(crate) struct Shared {
     pub(super) settings: Arc<Settings>,
     pub(super) server: Arc<Server>,
+    pub(super) pace: Pace,
     /// How much the process may come to hold while scripts run.
     pub(super) allowance: usize,
 }
@@ -61,6 +64,7 @@ impl Run {
             settings: shared.settings,
             transcript: Transcript::new(),
             server: shared.server,
+            pace: shared.pace,
             sessions: RefCell::default(),
             checks: Cell::new(0),
             memory: Cell::default(),
@@ -87,7 +91,7 @@ impl Run {
 
     /// How sessions of this run are opened, unless a script says otherwise.
     pub(super) fn options(&self) -> Options {
-        Options::new().timeout(self.settings.timeout).transcript(self.transcript.clone())
+        Options::new().timeout(self.settings.timeout).pace(self.pace.clone()).transcript(self.transcript.clone())
     }
 
     pub(super) fn adopt(&self, session: Session) -> Handle {

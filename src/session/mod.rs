@@ -22,7 +22,7 @@ use crate::error::{Error, Kind, Result};
 use crate::proto::Protocol;
 use crate::redact::Secrets;
 use crate::transcript::{Close, Excerpt, Gathering, SessionId, Transcript, What};
-use crate::transport::Transport;
+use crate::transport::{Transport, Unheard};
 use crate::visible;
 
 /// How much of what came an error shows.
@@ -90,6 +90,8 @@ pub struct Session {
     expectations: u64,
     /// A byte has come at least once.
     heard: bool,
+    /// Held until then, so that others do not connect too fast.
+    unheard: Option<Unheard>,
 }
 
 impl Session {

@@ -14,7 +14,7 @@ use crate::proto::stream::Stream;
 use crate::redact::Secrets;
 use crate::target::{Scheme, Target};
 use crate::transcript::{Gathering, Transcript, What};
-use crate::transport::{Family, Process, Route, Transport, connect};
+use crate::transport::{Family, Pace, Process, Route, Transport, connect};
 
 /// The deadline of an operation, unless set.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -46,6 +46,7 @@ pub struct Options {
     settle: Duration,
     limit: usize,
     route: Route,
+    pace: Pace,
     transcript: Transcript,
 }
 
@@ -58,6 +59,7 @@ impl Options {
             settle: DEFAULT_SETTLE,
             limit: DEFAULT_LIMIT,
             route: Route::default(),
+            pace: Pace::default(),
             transcript: Transcript::new(),
         }
     }
@@ -97,6 +99,13 @@ impl Options {
         self
     }
 
+    /// Connects at the same pace as all others that share it.
+    #[cfg(feature = "script")]
+    pub(crate) fn pace(mut self, pace: Pace) -> Self {
+        self.pace = pace;
+        self
+    }
+
     /// The transcript to write to.
     #[must_use]
     pub fn transcript(mut self, transcript: Transcript) -> Self {
@@ -110,6 +119,7 @@ impl Options {
     /// Unreachable, with each address that was tried and what came of it; usage for a URL that cannot be read.
     pub async fn connect(self, url: &str) -> Result<Session> {
         let target = Target::parse(url)?;
+        let unheard = self.pace.turn().await;
         let id = self.transcript.open();
         let peer = target.to_string();
         let record = |what| self.transcript.record_on(id, what);
@@ -120,7 +130,9 @@ impl Options {
         let transport = connect(&target, self.route, self.timeout, report).await;
         let transport = transport.map_err(|error| error.session(format!("{id}, {peer}")))?;
         let protocol = protocol(target.scheme);
-        Ok(self.session(id, peer, transport, protocol))
+        let mut session = self.session(id, peer, transport, protocol);
+        session.unheard = Some(unheard);
+        Ok(session)
     }
 
     /// Starts a command and speaks with its stdin and stdout, without a shell between.
@@ -177,6 +189,7 @@ impl Options {
             last_sent: None,
             expectations: 0,
             heard: false,
+            unheard: None,
         }
     }
 }

@@ -77,6 +77,7 @@ impl Session {
 
     /// Takes note of what a read brought.
     pub(super) fn arrived(&mut self, read: io::Result<usize>) -> Result<Arrival> {
+        self.unheard = None;
         match read {
             Ok(0) => self.ended = Some(Close::ByServer),
             Ok(count) => {

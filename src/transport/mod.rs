@@ -1,6 +1,7 @@
 //! The bytes beneath a session: TCP, a unix socket, or a child process's stdin and stdout.
 
 mod connect;
+mod pace;
 mod process;
 
 use std::io;
@@ -12,6 +13,7 @@ use tokio::net::{TcpStream, UnixStream};
 
 pub use connect::Family;
 pub(crate) use connect::{Route, connect};
+pub(crate) use pace::{Pace, Unheard};
 pub(crate) use process::Process;
 
 /// A connection of any kind.

@@ -1,0 +1,130 @@
+//! Connecting no faster than a server takes connections in.
+//!
+//! A connection that is made waits in the server's listen queue until the server accepts it. Where the queue is full the
+//! system drops what asks for more, and asks again a second later. From outside, a connection is known to be accepted once
+//! the server says something; so only so many may be made that have heard nothing yet. A server that makes everybody wait
+//! for its greeting must not hold them up for ever: where nobody hears anything for a while, all are taken to be accepted.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+/// How many connections may wait for a server's first byte; the usual listen queues are as long.
+const AHEAD: usize = 128;
+/// How long nobody may have heard anything before all are taken to be accepted.
+const PATIENCE: Duration = Duration::from_millis(25);
+
+/// The pace of sessions that are opened together.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pace(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: Mutex<Waiting>,
+    heard: Notify,
+    /// Whose turn it is next; the others wait for this one.
+    head: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    count: usize,
+    /// How often all were taken to be accepted.
+    pardons: u64,
+}
+
+/// A connection that has not heard anything yet; drop it once it has, or is gone.
+#[derive(Debug)]
+pub(crate) struct Unheard {
+    pace: Pace,
+    pardons: u64,
+}
+
+impl Pace {
+    /// Waits until one more connection may be made.
+    pub(crate) async fn turn(&self) -> Unheard {
+        let _head = self.0.head.lock().await;
+        loop {
+            if let Some(turn) = self.take() {
+                return turn;
+            }
+            if timeout(PATIENCE, self.0.heard.notified()).await.is_err() {
+                let mut waiting = self.waiting();
+                *waiting = Waiting { count: 0, pardons: waiting.pardons + 1 };
+            }
+        }
+    }
+
+    fn take(&self) -> Option<Unheard> {
+        let mut waiting = self.waiting();
+        if waiting.count >= AHEAD {
+            return None;
+        }
+        waiting.count += 1;
+        Some(Unheard { pace: self.clone(), pardons: waiting.pardons })
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        // Nothing panics while it is locked.
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Unheard {
+    fn drop(&mut self) {
+        let mut waiting = self.pace.waiting();
+        if waiting.pardons == self.pardons {
+            waiting.count -= 1;
+        }
+        drop(waiting);
+        self.pace.0.heard.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::Instant;
+
+    fn run<T>(test: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(test)
+    }
+
+    async fn many(pace: &Pace, count: usize) -> Vec<Unheard> {
+        let mut turns = Vec::new();
+        for _ in 0..count {
+            turns.push(pace.turn().await);
+        }
+        turns
+    }
+
+    #[test]
+    fn one_more_waits_until_one_has_heard_something() {
+        run(async {
+            let (pace, start) = (Pace::default(), Instant::now());
+            let mut turns = many(&pace, AHEAD).await;
+            let mut next = tokio::spawn({
+                let pace = pace.clone();
+                async move { pace.turn().await }
+            });
+            assert!(timeout(PATIENCE / 2, &mut next).await.is_err());
+            drop(turns.pop());
+            next.await.unwrap();
+            assert!(start.elapsed() < PATIENCE);
+        });
+    }
+
+    #[test]
+    fn where_nobody_hears_anything_the_next_ones_go_on() {
+        run(async {
+            let (pace, start) = (Pace::default(), Instant::now());
+            let turns = many(&pace, 3 * AHEAD).await;
+            assert_eq!(start.elapsed(), PATIENCE * 2);
+            // The pardoned do not count twice.
+            drop(turns);
+            assert_eq!(pace.waiting().count, 0);
+        });
+    }
+}
