@@ -16,6 +16,9 @@ use crate::error::{Error, Kind, Result};
 use crate::outcome::Outcome;
 use crate::script::Runner;
 
+/// Nearer than the deadlines of operations usually are, and too far to cost anything.
+const TICK: Duration = Duration::from_millis(500);
+
 /// Hears of each outcome as it comes, one at a time, from whatever thread it came about on.
 pub(crate) trait Audience: Send + 'static {
     /// The run of that number has ended.
@@ -93,6 +96,7 @@ fn worker<A: Audience>(shared: &Arc<Shared<A>>, lanes: usize) -> Result<Duration
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::new(Kind::Io, format!("no runtime for a worker: {error}")))?;
     LocalSet::new().block_on(&runtime, async {
+        tokio::task::spawn_local(tick());
         let lanes: Vec<_> = (0..lanes).map(|_| tokio::task::spawn_local(lane(Arc::clone(shared)))).collect();
         for lane in lanes {
             if let Err(panic) = lane.await {
@@ -102,6 +106,14 @@ fn worker<A: Audience>(shared: &Arc<Shared<A>>, lanes: usize) -> Result<Duration
     });
     let after = clock_gettime(ClockId::ThreadCPUTime);
     Ok(Duration::try_from(after - before).unwrap_or_default())
+}
+
+/// Always has the nearest timer of its thread, until that ends. The deadline of an operation that were nearer than all others
+/// would make the runtime write to its own wake-up descriptor, at every operation.
+async fn tick() {
+    loop {
+        tokio::time::sleep(TICK).await;
+    }
 }
 
 async fn lane<A: Audience>(shared: Arc<Shared<A>>) {
