@@ -7,6 +7,7 @@ mod code;
 mod regex;
 mod search;
 mod skip;
+mod table;
 
 use std::fmt;
 use std::sync::OnceLock;

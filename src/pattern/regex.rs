@@ -2,23 +2,27 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use regex_automata::dfa::{Automaton as _, StartKind, dense};
 use regex_automata::hybrid::dfa as lazy;
 use regex_automata::meta;
 use regex_automata::nfa::thompson;
 use regex_automata::util::captures;
+use regex_automata::util::primitives::StateID;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
 use regex_syntax::hir::{Hir, HirKind};
 
-use super::skip::Skip;
+use super::skip::{Skip, stays_in_line};
+use super::table::Table;
 use crate::error::{Error, Result};
 use crate::visible;
 
 /// How large one compiled regex may become.
 const COMPILED_LIMIT: usize = 8 << 20;
+/// A run of so many bytes is worth a table. Tests have one sooner.
+const LONG_RUN: usize = if cfg!(test) { 4 } else { 16 << 10 };
 
 /// A regex on bytes, compiled once.
 ///
@@ -132,6 +136,10 @@ struct Compiled {
     forward: Forward,
     meta: meta::Regex,
     skip: Option<Skip>,
+    /// For long runs where there is nothing to skip by; built with the first of them.
+    table: OnceLock<Option<Table>>,
+    /// No match goes beyond its line.
+    of_lines: bool,
     /// Some assertion asks for the byte behind a match.
     looks_ahead: bool,
     /// Which alternative each regex stands for.
@@ -154,10 +162,13 @@ impl StreamRegex {
             .map_err(|error| wrong(&shown(), &error))?;
         let hirs = parse(&regexes)?;
         let forward = Forward::new(&regexes)?;
+        let skip = Skip::new(&hirs, || forward.leads_on());
         Ok(Self(Arc::new(Compiled {
             meta,
             looks_ahead: hirs.iter().any(looks_behind_its_end),
-            skip: Skip::new(&hirs, || forward.leads_on()),
+            of_lines: hirs.iter().all(stays_in_line),
+            table: OnceLock::new(),
+            skip,
             forward,
             indices: sources.iter().map(|(index, _)| *index).collect(),
         })))
@@ -169,6 +180,19 @@ impl StreamRegex {
 
     pub(super) fn skip(&self) -> Option<&Skip> {
         self.0.skip.as_ref()
+    }
+
+    /// The automaton as a table, where that is worth it for so many bytes.
+    pub(super) fn table(&self, bytes: usize) -> Option<&Table> {
+        if bytes < LONG_RUN || self.0.skip.is_some() {
+            return None;
+        }
+        let Forward::Dense(dfa) = &self.0.forward else { return None };
+        self.0.table.get_or_init(|| Table::new(dfa)).as_ref()
+    }
+
+    pub(super) fn is_of_lines(&self) -> bool {
+        self.0.of_lines
     }
 
     pub(super) fn looks_ahead(&self) -> bool {
@@ -194,6 +218,7 @@ impl Forward {
         let config = dense::Config::new()
             .start_kind(StartKind::Unanchored)
             .specialize_start_states(true)
+            .accelerate(false)
             .dfa_size_limit(Some(1 << 20))
             .determinize_size_limit(Some(4 << 20));
         let dense = dense::Builder::new().configure(config).syntax(dialect()).thompson(nfa.clone()).build_many(regexes);
@@ -210,18 +235,31 @@ impl Forward {
             .map_err(|error| Error::usage(format!("the regex cannot be searched for in a stream: {error}")))
     }
 
-    /// Which bytes at the start of a line begin a match, as far as one byte can tell.
-    fn leads_on(&self) -> Option<Box<[bool; 256]>> {
-        let Self::Dense(dfa) = self else { return Some(Box::new([true; 256])) };
-        let mut leads = Box::new([false; 256]);
+    /// Which bytes can begin a match at the start of a line, and which can be the second, as far as they alone can tell.
+    fn leads_on(&self) -> Option<Box<[[bool; 256]; 2]>> {
+        let Self::Dense(dfa) = self else { return Some(Box::new([[true; 256]; 2])) };
+        let mut leads = Box::new([[false; 256]; 2]);
         for behind in [None, Some(b'\n'), Some(b'\r')] {
             let begin = dfa.start_state(&start(behind)).ok()?;
-            for byte in 0..=u8::MAX {
-                leads[usize::from(byte)] |= !dfa.is_start_state(dfa.next_state(begin, byte));
+            let mut states: Vec<_> = leads_from(dfa, begin, &mut leads[0]).collect();
+            states.sort_unstable();
+            states.dedup();
+            for state in states {
+                leads_from(dfa, state, &mut leads[1]).for_each(drop);
             }
         }
         Some(leads)
     }
+}
+
+/// The states other than those of rest that one byte leads to, marking those bytes.
+fn leads_from(dfa: &dense::DFA<Vec<u32>>, from: StateID, leads: &mut [bool; 256]) -> impl Iterator<Item = StateID> {
+    (0..=u8::MAX).zip(leads).filter_map(move |(byte, leads)| {
+        let to = dfa.next_state(from, byte);
+        let is_rest = dfa.is_start_state(to);
+        *leads |= !is_rest;
+        (!is_rest).then_some(to)
+    })
 }
 
 /// Whether an assertion can stand at the end of a match, where only the next byte can answer it.

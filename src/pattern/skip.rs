@@ -27,8 +27,8 @@ pub(super) enum Skip {
     Start(Literals),
     /// Every match holds one of these and stays within a line, but for the line's end.
     Inside(Literals),
-    /// Every match begins at the start of a line, with one of the bytes that are marked.
-    Line(Box<[bool; 256]>),
+    /// Every match begins at the start of a line, with a byte that is marked, and one that is marked behind it.
+    Line(Box<[[bool; 256]; 2]>),
 }
 
 /// What there is to do where no match is under way.
@@ -41,8 +41,8 @@ pub(super) enum Jump {
 }
 
 impl Skip {
-    /// `leads_on` says which bytes at the start of a line begin something, where that is known.
-    pub(super) fn new(hirs: &[Hir], leads_on: impl FnOnce() -> Option<Box<[bool; 256]>>) -> Option<Self> {
+    /// `leads_on` says which bytes, first and second, at the start of a line begin something, where that is known.
+    pub(super) fn new(hirs: &[Hir], leads_on: impl FnOnce() -> Option<Box<[[bool; 256]; 2]>>) -> Option<Self> {
         let start = Wanted::all(hirs, Wanted::at_start);
         let inside = hirs.iter().all(stays_in_line).then(|| Wanted::all(hirs, Wanted::inside)).flatten();
         let rate = |wanted: &Option<Wanted>| wanted.as_ref().map_or(OFTEN, |wanted| wanted.rate);
@@ -62,7 +62,7 @@ impl Skip {
         match self {
             Self::Start(literals) => to_start(literals, held, at),
             Self::Inside(literals) => to_line_with(literals, held, at, probed),
-            Self::Line(first) => to_line(first, held, at),
+            Self::Line(leads) => to_line(leads, held, at),
         }
     }
 }
@@ -92,7 +92,7 @@ fn to_line_with(literals: &Literals, held: &[u8], at: usize, probed: &mut usize)
     }
 }
 
-fn to_line(first: &[bool; 256], held: &[u8], at: usize) -> Jump {
+fn to_line([first, second]: &[[bool; 256]; 2], held: &[u8], at: usize) -> Jump {
     let mut from = at;
     if at > 0 && !matches!(held[at - 1], b'\r' | b'\n') {
         from = next_line(held, at);
@@ -100,7 +100,8 @@ fn to_line(first: &[bool; 256], held: &[u8], at: usize) -> Jump {
     while from < held.len() {
         // Between a CR and its LF no line begins.
         let inside_end = held[from] == b'\n' && from > 0 && held[from - 1] == b'\r';
-        if first[usize::from(held[from])] && !inside_end {
+        let leads = first[usize::from(held[from])] && held.get(from + 1).is_none_or(|byte| second[usize::from(*byte)]);
+        if leads && !inside_end {
             return Jump::Run { to: from, through: from + 1 };
         }
         from = next_line(held, from);
@@ -217,7 +218,7 @@ fn common_start(literals: &[Vec<u8>]) -> &[u8] {
 }
 
 /// Whether a match can hold an LF only as its last byte.
-fn stays_in_line(hir: &Hir) -> bool {
+pub(super) fn stays_in_line(hir: &Hir) -> bool {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) | HirKind::Class(_) => true,
         HirKind::Literal(literal) => !literal.0[..literal.0.len() - 1].contains(&b'\n'),
@@ -256,7 +257,7 @@ mod tests {
     use crate::pattern::regex::parse;
 
     fn kind(source: &str) -> &'static str {
-        match Skip::new(&parse(&[source]).unwrap(), || Some(Box::new([true; 256]))) {
+        match Skip::new(&parse(&[source]).unwrap(), || Some(Box::new([[true; 256]; 2]))) {
             Some(Skip::Start(Literals { search: Finding::One(_), .. })) => "a literal at the start",
             Some(Skip::Start(_)) => "literals at the start",
             Some(Skip::Inside(Literals { search: Finding::One(_), .. })) => "a literal inside",

@@ -7,7 +7,8 @@ use regex_automata::util::primitives::StateID;
 
 use super::astray;
 use crate::error::Result;
-use crate::pattern::regex::start;
+use crate::pattern::regex::{StreamRegex, start};
+use crate::pattern::table::Ran;
 
 /// What is special about an automaton's state.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,16 +41,12 @@ pub(super) trait Run {
     }
 }
 
-/// How far an automaton ran.
-pub(super) struct Ran {
-    pub(super) used: usize,
-    /// How many bytes had been consumed when no match was under way for the last time.
-    pub(super) idle: Option<usize>,
-}
-
 pub(super) struct DenseRun<'a> {
     pub(super) dfa: &'a dense::DFA<Vec<u32>>,
+    pub(super) regex: &'a StreamRegex,
     pub(super) id: &'a mut StateID,
+    /// No match goes beyond its line, and nothing has matched yet: lines can be run over apart from each other, once.
+    pub(super) of_lines: bool,
 }
 
 impl DenseRun<'_> {
@@ -58,10 +55,8 @@ impl DenseRun<'_> {
         let bytes = self.dfa.byte_classes().representatives(0..=255).filter_map(regex_automata::util::alphabet::Unit::as_u8);
         bytes.map(move |byte| self.dfa.next_state(id, byte))
     }
-}
 
-impl Run for DenseRun<'_> {
-    fn run(&mut self, bytes: &[u8], stop_at_start: bool) -> Result<Ran> {
+    fn walk(&mut self, bytes: &[u8], stop_at_start: bool) -> Ran {
         let mut id = *self.id;
         let mut ran = Ran { used: bytes.len(), idle: None };
         for (n, byte) in bytes.iter().enumerate() {
@@ -69,17 +64,26 @@ impl Run for DenseRun<'_> {
             if !self.dfa.is_special_state(id) {
                 continue;
             }
-            let mark = mark(self.dfa, id);
-            if mark == Mark::Start {
+            let is_start = self.dfa.is_start_state(id);
+            if is_start {
                 ran.idle = Some(n + 1);
             }
-            if mark != Mark::Plain && (stop_at_start || mark != Mark::Start) {
+            if stop_at_start || !is_start {
                 ran.used = n + 1;
                 break;
             }
         }
         *self.id = id;
-        if self.dfa.is_quit_state(id) { Err(astray()) } else { Ok(ran) }
+        ran
+    }
+}
+
+impl Run for DenseRun<'_> {
+    fn run(&mut self, bytes: &[u8], stop_at_start: bool) -> Result<Ran> {
+        let of_lines = std::mem::take(&mut self.of_lines);
+        let ran = self.regex.table(bytes.len()).and_then(|table| table.run(self.id, bytes, of_lines));
+        let ran = ran.unwrap_or_else(|| self.walk(bytes, stop_at_start));
+        if self.dfa.is_quit_state(*self.id) { Err(astray()) } else { Ok(ran) }
     }
 
     fn mark(&self) -> Mark {

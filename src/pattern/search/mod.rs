@@ -151,7 +151,10 @@ impl<'p> Search<'p> {
 
     fn find_regex(&mut self, regex: &StreamRegex, held: &[u8], ended: bool) -> Result<Progress> {
         let end = match (&mut self.state, regex.forward()) {
-            (State::Dense(id), Forward::Dense(dfa)) => self.cursor.scan(&mut DenseRun { dfa, id }, regex, held)?,
+            (State::Dense(id), Forward::Dense(dfa)) => {
+                let of_lines = regex.is_of_lines() && self.cursor.last.is_none();
+                self.cursor.scan(&mut DenseRun { dfa, regex, id, of_lines }, regex, held)?
+            }
             (State::Lazy(id, cache), Forward::Lazy(dfa)) => {
                 self.cursor.scan(&mut LazyRun { dfa, id, cache, lost: false }, regex, held)?
             }

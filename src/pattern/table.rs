@@ -1,0 +1,171 @@
+//! A DFA as one flat table, for patterns that give nothing to look for: every byte has to go through it.
+//!
+//! States of rest come first and states that stop a run last, so that one comparison tells; a row has a step for each byte and
+//! states are named by where their rows begin, so that a step is one addition and one look-up.
+
+use std::collections::BTreeMap;
+
+use regex_automata::dfa::{Automaton as _, dense};
+use regex_automata::util::primitives::StateID;
+
+use super::regex::start;
+
+/// A larger table would not stay in the cache, which is all that it is for.
+const STATES: usize = 512;
+/// How long a row is: a step for each byte.
+const ROW: usize = 256;
+/// How many stretches of lines are run over at once: each step waits for a look-up in memory, and that of others fills the
+/// time.
+const LANES: usize = 4;
+/// Shorter stretches are not worth it. Tests have them all the same.
+const SHORTEST_LANE: usize = if cfg!(test) { 3 } else { 2 << 10 };
+
+/// The states of a DFA as rows of where each byte leads.
+pub(super) struct Table {
+    /// Row behind row.
+    next: Vec<u32>,
+    /// The states in the order of their rows.
+    ids: Vec<StateID>,
+    /// Where their rows begin.
+    rows: BTreeMap<StateID, u32>,
+    /// Before this are the rows of states where no match is under way.
+    moving: u32,
+    /// From this on are those of a match, and of no match any more.
+    stopping: u32,
+    /// The state at the start of a line.
+    line: u32,
+}
+
+/// How far a run went.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Ran {
+    pub(super) used: usize,
+    /// How many bytes had been consumed when no match was under way for the last time.
+    pub(super) idle: Option<usize>,
+}
+
+impl Table {
+    pub(super) fn new(dfa: &dense::DFA<Vec<u32>>) -> Option<Self> {
+        let mut ids = states(dfa)?;
+        let stops = |id: StateID| dfa.is_match_state(id) || dfa.is_dead_state(id) || dfa.is_quit_state(id);
+        ids.sort_by_key(|id| (stops(*id), !dfa.is_start_state(*id)));
+        let rows: BTreeMap<_, _> = ids.iter().copied().zip((0..).step_by(ROW)).collect();
+        let mut next = Vec::with_capacity(ids.len() * ROW);
+        for id in &ids {
+            for byte in 0..=u8::MAX {
+                next.push(*rows.get(&dfa.next_state(*id, byte))?);
+            }
+        }
+        let resting = ids.iter().filter(|id| dfa.is_start_state(**id)).count();
+        let running = ids.iter().filter(|id| !stops(**id)).count();
+        Some(Self {
+            moving: u32::try_from(resting * ROW).ok()?,
+            stopping: u32::try_from(running * ROW).ok()?,
+            line: *rows.get(&dfa.start_state(&start(Some(b'\n'))).ok()?)?,
+            next,
+            ids,
+            rows,
+        })
+    }
+
+    /// Runs up to and with the first byte that leads to a match or to the end of all matches.
+    ///
+    /// `of_lines` says that no match goes beyond its line and that none is under way behind one. `None` for a state that the
+    /// table does not have.
+    pub(super) fn run(&self, id: &mut StateID, bytes: &[u8], of_lines: bool) -> Option<Ran> {
+        let from = *self.rows.get(id)?;
+        let abreast = if of_lines { self.walk_abreast(from, bytes) } else { None };
+        let (row, ran) = abreast.unwrap_or_else(|| self.walk(from, bytes));
+        *id = self.ids[row as usize / ROW];
+        Some(ran)
+    }
+
+    fn step(&self, row: u32, byte: u8) -> u32 {
+        self.next[row as usize + usize::from(byte)]
+    }
+
+    fn walk(&self, mut row: u32, bytes: &[u8]) -> (u32, Ran) {
+        let mut idle = 0;
+        for (n, byte) in bytes.iter().enumerate() {
+            row = self.step(row, *byte);
+            if row >= self.stopping {
+                return (row, Ran { used: n + 1, idle: (idle > 0).then_some(idle) });
+            }
+            idle = if row < self.moving { n + 1 } else { idle };
+        }
+        (row, Ran { used: bytes.len(), idle: (idle > 0).then_some(idle) })
+    }
+
+    /// Runs over several stretches of whole lines at once; `None` where there is a match in one of them, or too little to do.
+    fn walk_abreast(&self, from: u32, bytes: &[u8]) -> Option<(u32, Ran)> {
+        let lanes = lanes(bytes)?;
+        let shortest = lanes.iter().map(|lane| lane.len()).min()?;
+        let [a, b, c, d] = lanes.map(|lane| &lane[..shortest]);
+        let mut at = [from, self.line, self.line, self.line];
+        let mut idle = 0;
+        for n in 0..shortest {
+            at = [self.step(at[0], a[n]), self.step(at[1], b[n]), self.step(at[2], c[n]), self.step(at[3], d[n])];
+            if at[0].max(at[1]).max(at[2].max(at[3])) >= self.stopping {
+                return None;
+            }
+            idle = if at[LANES - 1] < self.moving { n + 1 } else { idle };
+        }
+        let mut rest = Ran::default();
+        for (at, lane) in at.iter_mut().zip(lanes) {
+            (*at, rest) = self.walk(*at, &lane[shortest..]);
+            if *at >= self.stopping {
+                return None;
+            }
+        }
+        idle = rest.idle.map_or(idle, |more| shortest + more);
+        // The last stretch begins with a line, where nothing is under way.
+        Some((at[LANES - 1], Ran { used: bytes.len(), idle: Some(bytes.len() - lanes[LANES - 1].len() + idle) }))
+    }
+}
+
+/// Every state that can be come to, unless there are too many.
+fn states(dfa: &dense::DFA<Vec<u32>>) -> Option<Vec<StateID>> {
+    let behind = (0..=u8::MAX).map(Some).chain([None]);
+    let mut found: Vec<_> = behind.filter_map(|behind| dfa.start_state(&start(behind)).ok()).collect();
+    found.sort_unstable();
+    found.dedup();
+    let mut known: std::collections::BTreeSet<_> = found.iter().copied().collect();
+    let mut next = 0;
+    while let Some(id) = found.get(next).copied() {
+        next += 1;
+        let new = (0..=u8::MAX).map(|byte| dfa.next_state(id, byte)).filter(|to| known.insert(*to));
+        found.extend(new);
+        if found.len() > STATES {
+            return None;
+        }
+    }
+    Some(found)
+}
+
+/// Stretches of whole lines, about as long as each other, with the first byte of the next one: an automaton reports a match one
+/// byte late.
+fn lanes(bytes: &[u8]) -> Option<[&[u8]; LANES]> {
+    let length = bytes.len() / LANES;
+    if length < SHORTEST_LANE {
+        return None;
+    }
+    let mut starts = [0; LANES];
+    for (n, begin) in starts.iter_mut().enumerate().skip(1) {
+        *begin = n * length + memchr::memchr(b'\n', &bytes[n * length..][..length])? + 1;
+    }
+    let end = |n: usize| starts.get(n + 1).map_or(bytes.len(), |next| next + 1);
+    (starts[LANES - 1] < bytes.len()).then(|| std::array::from_fn(|n| &bytes[starts[n]..end(n)]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stretches_are_whole_lines_and_a_byte() {
+        assert_eq!(lanes(b"aa\naa\naa\naa\na"), Some([&b"aa\naa\na"[..], b"aa\na", b"aa\na", b"a"]));
+        assert_eq!(lanes(b"aa\naa\naa\naa\n"), None, "the last would be empty");
+        assert_eq!(lanes(b"aaaaaaaaaaaa\na"), None);
+        assert_eq!(lanes(b"a\na\na\n"), None, "too short");
+    }
+}
