@@ -224,7 +224,7 @@ fn notes(failure: &Failure) -> Vec<(&'static str, String)> {
     parts.chain(calls).chain(hint).collect()
 }
 
-fn at(place: &Place) -> String {
+pub(super) fn at(place: &Place) -> String {
     format!("{}:{}:{}", place.file, place.line, place.column)
 }
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use super::human::{BAD, DIM, GOOD, ODD};
+use super::human::{BAD, DIM, GOOD, ODD, at};
 use crate::error::{Error, Result};
-use crate::outcome::{Outcome, Place, Verdict};
+use crate::outcome::{Outcome, Verdict};
 use crate::{duration, visible};
 
 /// The percentiles that are shown.
@@ -117,10 +117,6 @@ impl Repeated {
     }
 }
 
-fn at(place: &Place) -> String {
-    format!("{}:{}:{}", place.file, place.line, place.column)
-}
-
 /// Nanoseconds in three digits.
 fn latency(nanoseconds: u64) -> String {
     let seconds = Duration::from_nanos(nanoseconds).as_secs_f64();
@@ -137,7 +133,7 @@ fn latency(nanoseconds: u64) -> String {
 mod tests {
     use super::*;
     use crate::error::Kind;
-    use crate::outcome::Failure;
+    use crate::outcome::{Failure, Place};
 
     fn outcome(verdict: Verdict, millis: u64) -> Outcome {
         Outcome {
