@@ -4,21 +4,30 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::proto::Speech;
 
 /// A parsed URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
-    pub(crate) scheme: Scheme,
+    pub(crate) scheme: &'static Scheme,
     pub(crate) place: Place,
 }
 
-/// What is spoken there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scheme {
-    Smtp,
-    Submission,
-    Tcp,
+/// What is spoken there, and where that usually is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Scheme {
+    pub(crate) name: &'static str,
+    pub(crate) speech: Speech,
+    /// The registered port, where there is one.
+    port: Option<u16>,
 }
+
+/// The schemes that are spoken (ports by RFC 5321 and RFC 6409).
+static SCHEMES: [Scheme; 3] = [
+    Scheme { name: "smtp", speech: Speech::Smtp, port: Some(25) },
+    Scheme { name: "submission", speech: Speech::Smtp, port: Some(587) },
+    Scheme { name: "tcp", speech: Speech::Stream, port: None },
+];
 
 /// The other end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,33 +40,15 @@ pub(crate) enum Place {
 const TO_COME: [&str; 11] = ["smtps", "submissions", "lmtp", "pop3", "pop3s", "imap", "imaps", "sieve", "tls", "mx", "lmtps"];
 
 impl Scheme {
-    pub(crate) const ALL: [Self; 3] = [Self::Smtp, Self::Submission, Self::Tcp];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Smtp => "smtp",
-            Self::Submission => "submission",
-            Self::Tcp => "tcp",
-        }
-    }
-
-    /// The registered port (RFC 5321, RFC 6409), where there is one.
-    fn port(self) -> Option<u16> {
-        match self {
-            Self::Smtp => Some(25),
-            Self::Submission => Some(587),
-            Self::Tcp => None,
-        }
-    }
-
-    fn parse(name: &str) -> Result<Self> {
-        let known = Self::ALL.into_iter().find(|scheme| scheme.name().eq_ignore_ascii_case(name));
+    fn parse(name: &str) -> Result<&'static Self> {
+        let known = SCHEMES.iter().find(|scheme| scheme.name.eq_ignore_ascii_case(name));
         known.ok_or_else(|| {
             let error = Error::usage(format!("the scheme `{name}` is not spoken"));
             if TO_COME.contains(&name.to_ascii_lowercase().as_str()) {
                 return error.hint(format!("it is planned; until then tcp:// speaks to any port without knowing {name}"));
             }
-            error.hint("the schemes are smtp, submission, tcp, and with a socket's path smtp+unix, submission+unix, tcp+unix")
+            let names: Vec<_> = SCHEMES.iter().map(|scheme| scheme.name).collect();
+            error.hint(format!("the schemes are {}; with a socket's path smtp+unix and its like", names.join(", ")))
         })
     }
 }
@@ -83,7 +74,7 @@ impl Target {
         if host.is_empty() || host.contains(['/', ' ', '?', '#']) {
             return Err(unreadable(url, "it has no host, or more than a host and a port"));
         }
-        let port = port.or(scheme.port()).ok_or_else(|| unreadable(url, "it needs a port"))?;
+        let port = port.or(scheme.port).ok_or_else(|| unreadable(url, "it needs a port"))?;
         Ok(Self { scheme, place: Place::Host { host: host.to_owned(), port } })
     }
 }
@@ -108,7 +99,7 @@ fn unreadable(url: &str, why: &str) -> Error {
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = self.scheme.name();
+        let scheme = self.scheme.name;
         match &self.place {
             Place::Host { host, port } if host.contains(':') => write!(f, "{scheme}://[{host}]:{port}"),
             Place::Host { host, port } => write!(f, "{scheme}://{host}:{port}"),

@@ -9,10 +9,31 @@ use std::ops::Range;
 
 use crate::redact::Secrets;
 
+/// A protocol that sessions speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Speech {
+    /// SMTP and submission.
+    Smtp,
+    /// Nothing is known of what is spoken.
+    Stream,
+}
+
+impl fmt::Display for Speech {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Smtp => "SMTP",
+            Self::Stream => "no protocol that is known",
+        })
+    }
+}
+
 /// What a session needs to know of the protocol that it speaks.
 pub(crate) trait Protocol: fmt::Debug + Send + Sync {
     /// Its name, as in URLs.
     fn name(&self) -> &'static str;
+
+    /// Which one it is, for the verbs that belong to it.
+    fn speech(&self) -> Speech;
 
     /// The framing, where the protocol has replies.
     fn framing(&mut self) -> Option<&mut dyn Framing>;

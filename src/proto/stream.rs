@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::{Framing, Lines, Protocol, chomp};
+use super::{Framing, Lines, Protocol, Speech, chomp};
 use crate::redact::{self, Secrets};
 
 /// Turn-taking where nothing is known of the protocol: what was sent wants some answer before more is sent.
@@ -26,6 +26,10 @@ impl Stream {
 impl Protocol for Stream {
     fn name(&self) -> &'static str {
         "stream"
+    }
+
+    fn speech(&self) -> Speech {
+        Speech::Stream
     }
 
     fn framing(&mut self) -> Option<&mut dyn Framing> {

@@ -202,7 +202,7 @@ impl Session {
     }
 
     /// The next whole reply, or nothing where the pattern wants the close and it came.
-    async fn next_reply(&mut self, pattern: &Pattern, wait: Wait) -> Result<Bytes> {
+    pub(super) async fn next_reply(&mut self, pattern: &Pattern, wait: Wait) -> Result<Bytes> {
         match self.next_frame(pattern, wait).await? {
             Some(reply) => Ok(reply),
             None if pattern.eof_index().is_some() => {
@@ -309,7 +309,7 @@ impl Session {
     }
 
     /// Holds what was taken against the pattern.
-    fn hold(&mut self, taken: Bytes, pattern: &Pattern, wait: Wait) -> Result<Reply> {
+    pub(super) fn hold(&mut self, taken: Bytes, pattern: &Pattern, wait: Wait) -> Result<Reply> {
         if let Some(found) = held_against(&taken, pattern) {
             self.expectations += 1;
             return Ok(Reply::whole(taken, found));

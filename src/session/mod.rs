@@ -6,6 +6,7 @@ mod hint;
 mod multiline;
 mod options;
 mod send;
+mod verbs;
 mod wait;
 
 use std::collections::VecDeque;
@@ -19,6 +20,7 @@ use wait::Wait;
 
 use crate::buffer::Buffer;
 use crate::error::{Error, Kind, Result};
+use crate::pattern::Pattern;
 use crate::proto::Protocol;
 use crate::redact::Secrets;
 use crate::transcript::{Close, Excerpt, Gathering, SessionId, Transcript, What};
@@ -70,6 +72,8 @@ pub struct Session {
     timeout: Duration,
     /// The deadline of the next operation alone.
     within: Option<Duration>,
+    /// What the next verb is to be answered with, where that is not what its protocol calls success.
+    expecting: Option<Result<Pattern>>,
     settle: Duration,
     /// How the peer ended its side, once that was seen.
     ended: Option<Close>,

@@ -8,9 +8,9 @@ use bytes::Bytes;
 use super::Session;
 use crate::buffer::{Buffer, DEFAULT_LIMIT};
 use crate::error::{Error, Kind, Result};
-use crate::proto::Protocol;
 use crate::proto::smtp::Smtp;
 use crate::proto::stream::Stream;
+use crate::proto::{Protocol, Speech};
 use crate::redact::Secrets;
 use crate::target::{Scheme, Target};
 use crate::transcript::{Gathering, Transcript, What};
@@ -179,6 +179,7 @@ impl Options {
             transcript: self.transcript,
             timeout: self.timeout,
             within: None,
+            expecting: None,
             settle: self.settle,
             ended: None,
             end_noted: false,
@@ -200,9 +201,9 @@ impl Default for Options {
     }
 }
 
-fn protocol(scheme: Scheme) -> Box<dyn Protocol> {
-    match scheme {
-        Scheme::Smtp | Scheme::Submission => Box::new(Smtp::new(scheme.name())),
-        Scheme::Tcp => Box::new(Stream::default()),
+fn protocol(scheme: &Scheme) -> Box<dyn Protocol> {
+    match scheme.speech {
+        Speech::Smtp => Box::new(Smtp::new(scheme.name)),
+        Speech::Stream => Box::new(Stream::default()),
     }
 }

@@ -47,9 +47,15 @@ impl Session {
     /// # Errors
     /// Out of step while a reply is owed or anything that came is unread; closed; a time-out where the peer does not read.
     pub async fn send(&mut self, line: impl AsRef<[u8]>) -> Result<()> {
-        let mut bytes = line.as_ref().to_vec();
-        bytes.extend_from_slice(b"\r\n");
         let wait = self.begin();
+        self.send_line(line.as_ref(), wait).await
+    }
+
+    /// Sends a line in its turn, CRLF added, within an operation that has begun.
+    pub(super) async fn send_line(&mut self, line: &[u8], wait: Wait) -> Result<()> {
+        let mut bytes = Vec::with_capacity(line.len() + 2);
+        bytes.extend_from_slice(line);
+        bytes.extend_from_slice(b"\r\n");
         self.check_turn(&bytes).await?;
         self.write(bytes.into(), wait).await
     }

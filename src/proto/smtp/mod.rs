@@ -11,7 +11,7 @@ use std::ops::Range;
 pub use message::dot_stuff;
 pub(crate) use replies::Replies;
 
-use super::{Framing, LINE_HEAD, Lines, Protocol, chomp};
+use super::{Framing, LINE_HEAD, Lines, Protocol, Speech, chomp};
 use crate::redact::{self, Secrets};
 
 /// One side of an SMTP dialogue: what was sent, and which replies are still owed for it.
@@ -174,6 +174,10 @@ impl Smtp {
 impl Protocol for Smtp {
     fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn speech(&self) -> Speech {
+        Speech::Smtp
     }
 
     fn framing(&mut self) -> Option<&mut dyn Framing> {

@@ -74,7 +74,8 @@ impl Call {
             check_known(name, allowed)?;
             match name.as_str() {
                 "timeout" => call.timeout = Some(duration(value)?),
-                _ => call.keep = boolean(name, value)?,
+                "keep" => call.keep = boolean(name, value)?,
+                _ => {}
             }
         }
         Ok(call)

@@ -9,8 +9,10 @@ mod pattern;
 mod reply;
 mod send;
 mod session;
+mod smtp;
 mod standard;
 mod test;
+mod verb;
 
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
@@ -39,6 +41,7 @@ pub(super) fn groups() -> &'static [Group] {
             group("Expecting", expect::INTRO, rhai::exported_module!(expect::words)),
             group("Patterns and bytes", pattern::INTRO, rhai::exported_module!(pattern::words)),
             group("Replies", reply::INTRO, rhai::exported_module!(reply::words)),
+            group("Verbs of SMTP", smtp::INTRO, smtp::words()),
             group("Tests", test::INTRO, rhai::exported_module!(test::words)),
             group("Lists and text", standard::INTRO, rhai::exported_module!(standard::words)),
             group("Caught errors", caught::INTRO, rhai::exported_module!(caught::words)),

@@ -1,0 +1,55 @@
+//! How verbs come into the language: each with and without options as its last argument.
+
+use rhai::Map;
+
+use super::argument::{self, Call};
+use crate::error::Result;
+use crate::session::Session;
+
+/// What every verb takes as its last argument.
+const OPTIONS: [&str; 2] = ["timeout", "expect"];
+
+/// Sets for the verb that comes next what its caller has asked for.
+pub(super) fn prepare(session: &mut Session, options: &Map) -> Result<()> {
+    let call = Call::read(options, &OPTIONS)?;
+    if let Some(timeout) = call.timeout {
+        session.within(timeout);
+    }
+    if let Some(pattern) = options.get("expect") {
+        session.expecting(argument::pattern(pattern.clone())?);
+    }
+    Ok(())
+}
+
+/// Registers verbs in a module, from their doc comments, parameters and bodies. Each is callable with a map of options behind
+/// its parameters as well.
+macro_rules! verbs {
+    ($module:ident: $(
+        $(#[doc = $doc:literal])*
+        $name:ident($session:ident $(, $param:ident: $type:ty)*) -> $back:ty $body:block
+    )*) => {$(
+        rhai::FuncRegistration::new(stringify!($name))
+            .with_comments([$(concat!("///", $doc)),*] as [&str; _])
+            .with_params_info(["session: Session", $(concat!(stringify!($param), ": ", stringify!($type)),)* stringify!($back)])
+            .set_into_module(
+                &mut $module,
+                |ctx: rhai::NativeCallContext<'_>, handle: &mut $crate::script::bindings::Handle $(, $param: $type)*|
+                    -> std::result::Result<$back, $crate::script::raise::Raised> {
+                    handle.operate(&ctx, async |$session: &mut $crate::Session| $body)
+                },
+            );
+        rhai::FuncRegistration::new(stringify!($name))
+            .with_params_info(["session: Session", $(concat!(stringify!($param), ": ", stringify!($type)),)* "options: Map", stringify!($back)])
+            .set_into_module(
+                &mut $module,
+                |ctx: rhai::NativeCallContext<'_>, handle: &mut $crate::script::bindings::Handle $(, $param: $type)*, options: rhai::Map|
+                    -> std::result::Result<$back, $crate::script::raise::Raised> {
+                    handle.operate(&ctx, async |$session: &mut $crate::Session| {
+                        $crate::script::bindings::verb::prepare($session, &options)?;
+                        $body
+                    })
+                },
+            );
+    )*};
+}
+pub(super) use verbs;

@@ -1,0 +1,79 @@
+//! Verbs: each sends, expects, and can be written out by hand. A file for each protocol.
+//!
+//! A verb has one deadline for all of its steps. It ends with the reply that ends what it began, which must be what its protocol
+//! calls success, or what the caller said instead by [`Session::expecting`].
+
+mod smtp;
+
+use bytes::Bytes;
+
+use super::Session;
+use super::wait::Wait;
+use crate::error::{Error, Result};
+use crate::pattern::{IntoPattern, Pattern};
+use crate::proto::Speech;
+use crate::reply::Reply;
+
+/// A verb under way.
+#[derive(Debug)]
+struct Verb {
+    wait: Wait,
+    /// What the reply that ends it must be.
+    wanted: Pattern,
+}
+
+impl Session {
+    /// Sets what the next verb must be answered with, in place of what its protocol calls success.
+    ///
+    /// ```
+    /// use mailexpect::{Session, server::Embedded};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Embedded::start()?;
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// let mut session = Session::connect(&server.smtp()).await?;
+    /// session.expect(220).await?;
+    /// session.expecting(503).mail("hoge@example.com").await?;
+    /// session.quit().await?;
+    /// # Ok::<_, mailexpect::Error>(())
+    /// # })?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn expecting(&mut self, pattern: impl IntoPattern) -> &mut Self {
+        self.expecting = Some(pattern.into_pattern());
+        self
+    }
+
+    /// Begins a verb of these protocols, whose success is `usual`.
+    fn verb(&mut self, name: &str, spoken: &[Speech], usual: impl IntoPattern) -> Result<Verb> {
+        let wait = self.begin();
+        let expecting = self.expecting.take();
+        let speech = self.protocol.speech();
+        if !spoken.contains(&speech) {
+            let owners: Vec<_> = spoken.iter().map(ToString::to_string).collect();
+            let error =
+                Error::usage(format!("`{name}` is a verb of {}, and this session speaks {speech}", owners.join(" and ")));
+            let error = error.session(format!("{}, {}", self.id, self.peer));
+            return Err(error.hint("connect by the scheme of the protocol, or write it out with send(...) and expect(...)"));
+        }
+        Ok(Verb { wait, wanted: expecting.unwrap_or_else(|| usual.into_pattern())? })
+    }
+
+    /// Sends a line and holds the reply against what the verb wants.
+    async fn ask(&mut self, line: impl AsRef<[u8]>, verb: &Verb) -> Result<Reply> {
+        self.send_line(line.as_ref(), verb.wait).await?;
+        let reply = self.answer(verb).await?;
+        self.conclude(reply, verb)
+    }
+
+    /// The next whole reply, whatever it says.
+    async fn answer(&mut self, verb: &Verb) -> Result<Bytes> {
+        self.next_reply(&verb.wanted, verb.wait).await
+    }
+
+    /// Holds the reply that ends the verb against what it wants.
+    fn conclude(&mut self, reply: Bytes, verb: &Verb) -> Result<Reply> {
+        self.hold(reply, &verb.wanted, verb.wait)
+    }
+}
