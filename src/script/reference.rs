@@ -32,17 +32,45 @@ pub fn markdown() -> String {
     manual
 }
 
-/// The examples of the manual that run, each a script of its own, with the word they belong to.
+/// An example of the manual.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Example {
+    /// The word that it belongs to.
+    pub word: String,
+    /// A script of its own.
+    pub script: String,
+    /// The dialogue that its server plays, with the scheme, which is the parameter's name as well; without one, the
+    /// script speaks with the embedded server.
+    pub dialogue: Option<(String, String)>,
+}
+
+/// The examples of the manual that run.
 #[must_use]
-pub fn examples() -> Vec<(String, String)> {
+pub fn examples() -> Vec<Example> {
     let entries = bindings::groups().iter().flat_map(entries);
     let texts = entries.flat_map(|(word, entry)| entry.texts.into_iter().map(move |text| (word.clone(), text)));
-    let blocks = texts.flat_map(|(word, text)| {
-        let blocks: Vec<_> =
-            text.split("```rhai\n").skip(1).filter_map(|block| block.split("\n```").next()).map(str::to_owned).collect();
-        blocks.into_iter().map(move |block| (word.clone(), block))
-    });
-    blocks.collect()
+    texts.flat_map(|(word, text)| examples_of(&word, &text)).collect()
+}
+
+/// Blocks fenced as ```` ```rhai ````, each with the ```` ```dialogue scheme ```` block before it.
+fn examples_of(word: &str, text: &str) -> Vec<Example> {
+    let mut dialogue = None;
+    let mut examples = Vec::new();
+    // Between fences, text and blocks take turns.
+    for block in text.split("```").skip(1).step_by(2) {
+        match block.split_once('\n') {
+            Some(("rhai", script)) => {
+                let (script, dialogue) = (script.trim_end().to_owned(), dialogue.take());
+                examples.push(Example { word: word.to_owned(), script, dialogue });
+            }
+            Some((fence, lines)) => {
+                dialogue = fence.strip_prefix("dialogue ").map(|scheme| (scheme.to_owned(), lines.to_owned()));
+            }
+            None => {}
+        }
+    }
+    examples
 }
 
 /// How a word is called.

@@ -18,6 +18,8 @@
 //! date          the date of a Received field
 //! recorder      what goes into the transcript, secrets masked
 //! ```
+//!
+//! [`Replay`] is one that plays a dialogue which is written down, for examples and tests.
 
 mod answer;
 mod auth;
@@ -30,9 +32,11 @@ mod input;
 mod mail;
 mod path;
 mod recorder;
+mod replay;
 #[cfg(test)]
 mod tests;
 mod verb;
 
 pub use embedded::{Embedded, Options};
 pub use mail::Mail;
+pub use replay::{Departure, Replay};

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use mailexpect::script::{Case, reference};
+use mailexpect::server::Replay;
 
 use crate::program::{folder, project};
 
@@ -14,16 +15,26 @@ fn the_manual_in_the_repository_is_that_of_the_bindings() {
 }
 
 #[test]
-fn every_example_of_the_manual_passes_against_the_embedded_server() {
+fn every_example_of_the_manual_passes() {
     let examples = reference::examples();
     assert!(examples.len() > 30, "{} examples", examples.len());
-    for (word, example) in examples {
-        let folder = folder(&[("example.rhai", &example)]);
-        let outcome = Case::new(folder.path().join("example.rhai")).timeout(Duration::from_secs(5)).run();
+    for example in examples {
+        let folder = folder(&[("example.rhai", &example.script)]);
+        let mut case = Case::new(folder.path().join("example.rhai")).timeout(Duration::from_secs(5));
+        let mut server = None;
+        if let Some((scheme, dialogue)) = &example.dialogue {
+            let replay = Replay::start(dialogue).unwrap();
+            case = case.set(scheme, replay.url(scheme));
+            server = Some(replay);
+        }
+        let outcome = case.run();
         // What only computes has nothing to expect.
         let nothing_expected = outcome
             .failure()
             .is_some_and(|failure| failure.error.is_vacuous() && failure.error.message().contains("nothing at all"));
-        assert!(outcome.is_ok() || nothing_expected, "`{word}`: {outcome:#?}");
+        assert!(outcome.is_ok() || nothing_expected, "`{}`: {outcome:#?}", example.word);
+        if let Some(departure) = server.and_then(|server| server.finish().err()) {
+            panic!("`{}`: {departure}", example.word);
+        }
     }
 }
