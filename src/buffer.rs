@@ -5,8 +5,9 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 
 /// How much a session holds unread before it calls that an error, unless told otherwise.
 pub(crate) const DEFAULT_LIMIT: usize = 32 << 20;
-/// The first read of a session is this large: a greeting and an EHLO reply fit.
-const FIRST_READ: usize = 1 << 10;
+/// The first read of a session is this large: a greeting and most EHLO replies fit, and ten thousand sessions at once have one
+/// each.
+const FIRST_READ: usize = 1 << 9;
 /// Reads grow up to this while bytes keep coming.
 const LARGEST_READ: usize = 64 << 10;
 

@@ -125,7 +125,7 @@ impl Options {
         let record = |what| self.transcript.record_on(id, what);
         record(What::Connecting(peer.clone()));
         let report = |address: &str, result: &str| {
-            record(What::Attempt { address: address.to_owned(), result: result.to_owned() });
+            record(What::Attempt { address: address.into(), result: result.into() });
         };
         let transport = connect(&target, self.route, self.timeout, report).await;
         let transport = transport.map_err(|error| error.session(format!("{id}, {peer}")))?;
@@ -151,7 +151,7 @@ impl Options {
         self.transcript.record_on(id, What::Connecting(peer.clone()));
         let started = Process::start(program, arguments);
         let result = started.as_ref().map_or_else(ToString::to_string, |_| "started".to_owned());
-        self.transcript.record_on(id, What::Attempt { address: program.clone(), result: result.clone() });
+        self.transcript.record_on(id, What::Attempt { address: program.as_str().into(), result: result.as_str().into() });
         let process = started.map_err(|_| {
             let error =
                 Error::new(Kind::Unreachable, format!("cannot start `{program}`")).expected("a running command").got(result);

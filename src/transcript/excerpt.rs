@@ -8,8 +8,18 @@ const HEAD: usize = 16 << 10;
 const TAIL: usize = 4 << 10;
 
 /// Bytes as a transcript keeps them: whole up to 20 KiB, else the first 16 KiB, the last 4, and a count of what lay between.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Excerpt {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Excerpt(Kept);
+
+/// Long runs are rare, and events are many: what only those need is apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kept {
+    Whole(Bytes),
+    Ends(Box<Ends>),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Ends {
     head: Bytes,
     omitted: u64,
     tail: Bytes,
@@ -18,43 +28,47 @@ pub struct Excerpt {
 impl Excerpt {
     /// The start of a run whose other bytes, this many, were not kept by whoever received them.
     pub(crate) fn cut(head: Bytes, omitted: u64) -> Self {
-        Self { head, omitted, tail: Bytes::new() }
+        Self(Kept::Ends(Box::new(Ends { head, omitted, tail: Bytes::new() })))
     }
 
-    /// The bytes from the start.
-    #[must_use]
-    pub fn head(&self) -> &[u8] {
-        &self.head
-    }
-
-    /// How many bytes were left out behind the head.
-    #[must_use]
-    pub fn omitted(&self) -> u64 {
-        self.omitted
-    }
-
-    /// The last bytes, where some were left out.
-    #[must_use]
-    pub fn tail(&self) -> &[u8] {
-        &self.tail
-    }
-}
-
-impl Excerpt {
     /// An excerpt of bytes that somebody else goes on with: a copy of what it keeps.
     pub(crate) fn of(bytes: &[u8]) -> Self {
         let mut gathering = Gathering::default();
         gathering.push(bytes);
         gathering.finish()
     }
+
+    /// The bytes from the start.
+    #[must_use]
+    pub fn head(&self) -> &[u8] {
+        match &self.0 {
+            Kept::Whole(bytes) => bytes,
+            Kept::Ends(ends) => &ends.head,
+        }
+    }
+
+    /// How many bytes were left out behind the head.
+    #[must_use]
+    pub fn omitted(&self) -> u64 {
+        match &self.0 {
+            Kept::Whole(_) => 0,
+            Kept::Ends(ends) => ends.omitted,
+        }
+    }
+
+    /// The last bytes, where some were left out.
+    #[must_use]
+    pub fn tail(&self) -> &[u8] {
+        match &self.0 {
+            Kept::Whole(_) => &[],
+            Kept::Ends(ends) => &ends.tail,
+        }
+    }
 }
 
 impl From<Bytes> for Excerpt {
     fn from(bytes: Bytes) -> Self {
-        if bytes.len() <= HEAD + TAIL {
-            return Self { head: bytes, omitted: 0, tail: Bytes::new() };
-        }
-        Self::of(&bytes)
+        if bytes.len() <= HEAD + TAIL { Self(Kept::Whole(bytes)) } else { Self::of(&bytes) }
     }
 }
 
@@ -85,11 +99,11 @@ impl Gathering {
     pub(crate) fn finish(mut self) -> Excerpt {
         if self.total <= (HEAD + TAIL) as u64 {
             self.head.extend_from_slice(&self.rest);
-            return Excerpt { head: self.head.into(), omitted: 0, tail: Bytes::new() };
+            return Excerpt(Kept::Whole(self.head.into()));
         }
         let tail = self.rest.split_off(self.rest.len() - TAIL);
         let omitted = self.total - (self.head.len() + tail.len()) as u64;
-        Excerpt { head: self.head.into(), omitted, tail: tail.into() }
+        Excerpt(Kept::Ends(Box::new(Ends { head: self.head.into(), omitted, tail: tail.into() })))
     }
 }
 

@@ -42,9 +42,9 @@ pub enum What {
     /// One address was tried, with this result.
     Attempt {
         /// The address, or the path of a socket, or a command.
-        address: String,
+        address: Box<str>,
         /// `connected`, `refused`, `timed out`, or what the system said.
-        result: String,
+        result: Box<str>,
     },
     /// A connection came in from this address, where we are the server.
     Accepted(String),
@@ -180,4 +180,14 @@ impl fmt::Debug for Transcript {
 #[must_use]
 pub fn lines(events: &[Event]) -> Vec<Line> {
     render::lines(events)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_small() {
+        assert!(size_of::<Event>() <= 48, "{} bytes, and ten thousand runs at once keep many each", size_of::<Event>());
+    }
 }
