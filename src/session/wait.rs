@@ -8,8 +8,10 @@ use tokio::io::AsyncReadExt as _;
 use tokio::time::{Instant, timeout_at};
 
 use super::Session;
+use crate::buffer::Buffer;
 use crate::error::{Error, Kind, Result, Waited};
 use crate::transcript::{Close, What};
+use crate::transport::Transport;
 
 /// The time an operation has.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +42,9 @@ pub(super) enum Arrival {
     End,
     Late,
 }
+
+/// How much is read at most in a look at what has arrived: an error shows less.
+const GLANCE: usize = 4 << 10;
 
 impl Session {
     /// Begins an operation: its deadline runs from here.
@@ -93,17 +98,15 @@ impl Session {
 
     /// Reads what has arrived already, without waiting.
     pub(super) async fn look(&mut self) -> Result<()> {
-        if self.transport.is_some() && self.ended.is_none() {
-            // One turn of the runtime lets the system tell what has come; then one read that is not waited for. A timer of
-            // nothing would wait for the next millisecond.
-            tokio::task::yield_now().await;
-            let (Some(transport), Some(mut room)) = (&mut self.transport, self.buffer.room()) else { return Ok(()) };
-            let read = tokio::select! {
-                biased;
-                read = transport.read_buf(&mut room) => read,
-                () = std::future::ready(()) => return Ok(()),
-            };
-            self.arrived(read)?;
+        let left = self.buffer.left().min(GLANCE);
+        let (Some(transport), true) = (&mut self.transport, self.ended.is_none() && left > 0) else { return Ok(()) };
+        let read = match read_now(transport, &mut self.buffer, left) {
+            Some(read) => read,
+            None => read_in_a_turn(transport, &mut self.buffer, left).await,
+        };
+        match read {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            read => drop(self.arrived(read)?),
         }
         Ok(())
     }
@@ -163,6 +166,27 @@ impl Session {
             self.record(What::Closed(end));
         }
     }
+}
+
+/// Reads what the system has already, where the transport can do that.
+fn read_now(transport: &Transport, buffer: &mut Buffer, left: usize) -> Option<io::Result<usize>> {
+    let mut glance = [0; GLANCE];
+    let read = transport.read_now(&mut glance[..left])?;
+    Some(read.inspect(|count| buffer.push(&glance[..*count])))
+}
+
+/// One turn of the runtime lets the system tell what has come; then one read that is not waited for. A timer of nothing would
+/// wait for the next millisecond.
+async fn read_in_a_turn(transport: &mut Transport, buffer: &mut Buffer, left: usize) -> io::Result<usize> {
+    tokio::task::yield_now().await;
+    let mut glance = vec![0; left];
+    let count = tokio::select! {
+        biased;
+        read = transport.read(&mut glance) => read?,
+        () = std::future::ready(()) => return Err(io::ErrorKind::WouldBlock.into()),
+    };
+    buffer.push(&glance[..count]);
+    Ok(count)
 }
 
 pub(super) fn is_reset(error: &io::Error) -> bool {

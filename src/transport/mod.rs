@@ -35,6 +35,18 @@ impl Transport {
         }
     }
 
+    /// Reads what the system has already, without waiting and without asking the runtime, which learns of it only in its next
+    /// turn; `None` where that cannot be done.
+    pub(crate) fn read_now(&self, room: &mut [u8]) -> Option<io::Result<usize>> {
+        let flags = rustix::net::RecvFlags::DONTWAIT;
+        let read = match self {
+            Self::Tcp(stream) => rustix::net::recv(stream, room, flags),
+            Self::Unix(stream) => rustix::net::recv(stream, room, flags),
+            Self::Process(_) => return None,
+        };
+        Some(read.map(|(count, _)| count).map_err(io::Error::from))
+    }
+
     /// What a child process has written to stderr, and how it ended if it has.
     pub(crate) fn complaints(&mut self) -> Option<(Vec<u8>, Option<String>)> {
         match self {
