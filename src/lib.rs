@@ -44,7 +44,7 @@
 //!     coroutine          a script runs on a stack of its own (the one place with unsafe)
 //!     bindings/          a file for each noun of the language
 //!     raise              errors to and from Rhai's
-//!     run, case          what one run shares; one file run to an outcome
+//!     run, case, regexes what one run shares; one file run to an outcome; what all runs share
 //!     check, params      what can be known without running
 //!     reference          the manual
 //!

@@ -120,12 +120,8 @@ impl Enhanced {
 
     fn parse_parts(text: &str) -> Option<Self> {
         let mut parts = [None; 3];
-        let given: Vec<_> = text.split('.').collect();
-        if given.len() > 3 {
-            return None;
-        }
-        for (part, given) in parts.iter_mut().zip(given) {
-            *part = match given {
+        for (place, given) in text.split('.').enumerate() {
+            *parts.get_mut(place)? = match given {
                 "x" | "X" => None,
                 digits if (1..=3).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
                     Some(digits.parse().ok()?)

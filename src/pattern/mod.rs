@@ -148,15 +148,14 @@ impl Pattern {
     }
 
     fn build_finder(&self) -> Result<Finder> {
-        if let Kind::Literal(bytes) = &self.kind {
-            return Ok(Finder::Literal(Box::new(memmem::Finder::new(bytes).into_owned())));
-        }
         let mut sources = Vec::new();
         match &self.kind {
+            Kind::Literal(bytes) => return Ok(Finder::Literal(Box::new(memmem::Finder::new(bytes).into_owned()))),
+            Kind::Regex(regex) => return regex.stream().map(Finder::Regex),
             Kind::Any(patterns) => {
                 patterns.iter().enumerate().for_each(|(index, pattern)| pattern.push_sources(index, &mut sources));
             }
-            _ => self.push_sources(0, &mut sources),
+            Kind::Code(_) | Kind::Eof => self.push_sources(0, &mut sources),
         }
         if sources.is_empty() {
             return Ok(Finder::Nothing);

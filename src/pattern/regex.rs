@@ -34,9 +34,14 @@ const LONG_RUN: usize = if cfg!(test) { 4 } else { 16 << 10 };
 /// or the peer has been quiet for the session's settle time; so the match does not depend on how the bytes were cut into
 /// packets. `re("[0-9]+")` on `12` waits for the byte behind the 2; `re("[0-9]+\r\n")` has nothing to wait for.
 #[derive(Clone, Debug)]
-pub struct Regex {
-    source: Arc<str>,
+pub struct Regex(Arc<Whole>);
+
+/// A regex for whole replies, and for streams once one is searched.
+#[derive(Debug)]
+struct Whole {
+    source: Box<str>,
     meta: meta::Regex,
+    stream: OnceLock<StreamRegex>,
 }
 
 impl Regex {
@@ -45,23 +50,36 @@ impl Regex {
     /// # Errors
     /// A usage error that shows where the regex is wrong, or that it is too large.
     pub fn new(source: &str) -> Result<Self> {
-        let meta = meta::Builder::new()
-            .configure(meta::Config::new().utf8_empty(false).nfa_size_limit(Some(COMPILED_LIMIT)))
-            .syntax(dialect())
-            .build(source)
-            .map_err(|error| wrong(source, &error))?;
-        Ok(Self { source: source.into(), meta })
+        let meta = build_meta(&[source])?;
+        Ok(Self(Arc::new(Whole { source: source.into(), meta, stream: OnceLock::new() })))
     }
 
     /// The regex as it was written.
     #[must_use]
     pub fn source(&self) -> &str {
-        &self.source
+        &self.0.source
     }
 
     pub(super) fn captures(&self, haystack: &[u8]) -> Option<Captures> {
-        Captures::find(&self.meta, &Input::new(haystack)).map(|(_, captures)| captures)
+        Captures::find(&self.0.meta, &Input::new(haystack)).map(|(_, captures)| captures)
     }
+
+    /// The same for streams; compiled once for all clones.
+    pub(super) fn stream(&self) -> Result<StreamRegex> {
+        if let Some(stream) = self.0.stream.get() {
+            return Ok(stream.clone());
+        }
+        let stream = StreamRegex::of(&[self.source()], self.0.meta.clone(), vec![0])?;
+        Ok(self.0.stream.get_or_init(|| stream).clone())
+    }
+}
+
+fn build_meta(sources: &[&str]) -> Result<meta::Regex> {
+    meta::Builder::new()
+        .configure(meta::Config::new().utf8_empty(false).nfa_size_limit(Some(COMPILED_LIMIT)))
+        .syntax(dialect())
+        .build_many(sources)
+        .map_err(|error| wrong(&sources.join(" or "), &error))
 }
 
 /// Bytes as a regex that matches just them.
@@ -154,14 +172,13 @@ pub(super) enum Forward {
 impl StreamRegex {
     pub(super) fn new(sources: &[(usize, String)]) -> Result<Self> {
         let regexes: Vec<&str> = sources.iter().map(|(_, source)| source.as_str()).collect();
-        let shown = || regexes.join(" or ");
-        let meta = meta::Builder::new()
-            .configure(meta::Config::new().utf8_empty(false).nfa_size_limit(Some(COMPILED_LIMIT)))
-            .syntax(dialect())
-            .build_many(&regexes)
-            .map_err(|error| wrong(&shown(), &error))?;
-        let hirs = parse(&regexes)?;
-        let forward = Forward::new(&regexes)?;
+        let indices = sources.iter().map(|(index, _)| *index).collect();
+        Self::of(&regexes, build_meta(&regexes)?, indices)
+    }
+
+    fn of(regexes: &[&str], meta: meta::Regex, indices: Vec<usize>) -> Result<Self> {
+        let hirs = parse(regexes)?;
+        let forward = Forward::new(regexes)?;
         let skip = Skip::new(&hirs, || forward.leads_on());
         Ok(Self(Arc::new(Compiled {
             meta,
@@ -170,7 +187,7 @@ impl StreamRegex {
             table: OnceLock::new(),
             skip,
             forward,
-            indices: sources.iter().map(|(index, _)| *index).collect(),
+            indices,
         })))
     }
 

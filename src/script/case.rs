@@ -128,6 +128,7 @@ impl Runner {
             settings: Arc::new(settings),
             server: Arc::default(),
             pace: Pace::default(),
+            regexes: Arc::default(),
             allowance: memory::allowance(1),
         };
         Self { engine: Arc::new(engine(Arc::clone(&library))), library, shared }

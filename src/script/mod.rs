@@ -10,6 +10,7 @@ mod memory;
 mod params;
 mod raise;
 pub mod reference;
+mod regexes;
 mod run;
 
 pub use case::{Case, Runner, Settings};

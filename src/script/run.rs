@@ -8,8 +8,10 @@ use std::sync::{Arc, OnceLock};
 use super::bindings::Handle;
 use super::case::Settings;
 use super::engine::Ended;
+use super::regexes::Regexes;
 use super::{coroutine, memory};
 use crate::error::{Error, Result};
+use crate::pattern::Pattern;
 use crate::server::Embedded;
 use crate::session::{Options, Session};
 use crate::transcript::Transcript;
@@ -21,6 +23,7 @@ pub(crate) struct Run {
     pub(super) transcript: Transcript,
     server: Arc<Server>,
     pace: Pace,
+    regexes: Arc<Regexes>,
     sessions: RefCell<Vec<Handle>>,
     checks: Cell<u64>,
     /// The resident memory when it was first looked at: the script had only just begun.
@@ -42,6 +45,7 @@ pub(crate) struct Shared {
     pub(super) settings: Arc<Settings>,
     pub(super) server: Arc<Server>,
     pub(super) pace: Pace,
+    pub(super) regexes: Arc<Regexes>,
     /// How much the process may come to hold while scripts run.
     pub(super) allowance: usize,
 }
@@ -65,6 +69,7 @@ impl Run {
             transcript: Transcript::new(),
             server: shared.server,
             pace: shared.pace,
+            regexes: shared.regexes,
             sessions: RefCell::default(),
             checks: Cell::new(0),
             memory: Cell::default(),
@@ -110,6 +115,11 @@ impl Run {
         let began = self.memory.get().unwrap_or(now);
         self.memory.set(Some(began));
         now > began.saturating_add(self.allowance)
+    }
+
+    /// The regex of that source, compiled once for all runs.
+    pub(super) fn regex(&self, source: &str) -> Result<Pattern> {
+        self.regexes.get(source)
     }
 
     pub(super) fn count_check(&self) {

@@ -9,6 +9,7 @@ use super::argument;
 use crate::error::{Error, Result};
 use crate::pattern::{Code, Pattern};
 use crate::script::raise::{Raised, raise};
+use crate::script::run::Run;
 
 pub(super) const INTRO: &str = "Text is a literal pattern and is sent as UTF-8. In text between double quotes the escapes of Rhai hold \
 (`\\r`, `\\n`, `\\x41` as a character); between backticks a backslash is a backslash and `${...}` puts in a value. A blob holds bytes \
@@ -56,7 +57,8 @@ pub mod words {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn re(ctx: NativeCallContext, regex: &str) -> Result<Pattern, Raised> {
-        Pattern::regex(regex).map_err(|error| raise(&ctx, error))
+        let pattern = Run::current().and_then(|run| run.regex(regex));
+        pattern.map_err(|error| raise(&ctx, error))
     }
 
     /// A reply code, or a class of codes such as `"25x"` or `"5xx"`, for lists of alternatives.
