@@ -138,6 +138,8 @@ impl Session {
             let error = self.fault(Kind::Usage, "nothing can be sent behind a shutdown()");
             return Err(error.hint("shutdown() says that no more will be sent; the server may still speak"));
         }
+        // What is to be noted of it is noted while it is on its way; a failure now is one for the loop, which tries again.
+        let mut at = self.write_now(&bytes).await;
         let owed = self.protocol.owed();
         let spans = self.protocol.sent(&bytes, &mut self.secrets);
         let masked = match self.secrets.mask(&bytes, &spans) {
@@ -147,7 +149,6 @@ impl Session {
         self.last_sent = last_line(&masked).or(self.last_sent.take());
         self.note_owed(&masked, self.protocol.owed().saturating_sub(owed));
         self.record(What::Client(Excerpt::from(masked)));
-        let mut at = 0;
         while at < bytes.len() {
             match timeout_at(wait.deadline(), self.exchange(&bytes[at..])).await {
                 Ok(Ok(written)) => at += written,
@@ -157,6 +158,18 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// Writes what the system takes at once.
+    async fn write_now(&mut self, bytes: &[u8]) -> usize {
+        poll_fn(|cx| {
+            let transport = self.transport.as_mut().map(Pin::new);
+            Poll::Ready(match transport.map(|transport| transport.poll_write(cx, bytes)) {
+                Some(Poll::Ready(Ok(written))) => written,
+                _ => 0,
+            })
+        })
+        .await
     }
 
     /// Takes note of the lines that so many more replies are owed for.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use tokio::time::{Instant, timeout_at};
 
-use super::Session;
+use super::{SHOWN, Session};
 use crate::buffer::Buffer;
 use crate::error::{Error, Kind, Result, Waited};
 use crate::transcript::{Close, What};
@@ -43,8 +43,8 @@ pub(super) enum Arrival {
     Late,
 }
 
-/// How much is read at most in a look at what has arrived: an error shows less.
-const GLANCE: usize = 4 << 10;
+/// How much is read at most in a look at what has arrived: an error shows no more.
+const GLANCE: usize = SHOWN;
 
 impl Session {
     /// Begins an operation: its deadline runs from here.
