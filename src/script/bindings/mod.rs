@@ -9,6 +9,7 @@ mod pattern;
 mod reply;
 mod send;
 mod session;
+mod shared;
 mod smtp;
 mod standard;
 mod test;
@@ -41,6 +42,7 @@ pub(super) fn groups() -> &'static [Group] {
             group("Expecting", expect::INTRO, rhai::exported_module!(expect::words)),
             group("Patterns and bytes", pattern::INTRO, rhai::exported_module!(pattern::words)),
             group("Replies", reply::INTRO, rhai::exported_module!(reply::words)),
+            group("Verbs", shared::INTRO, shared::words()),
             group("Verbs of SMTP", smtp::INTRO, smtp::words()),
             group("Tests", test::INTRO, rhai::exported_module!(test::words)),
             group("Lists and text", standard::INTRO, rhai::exported_module!(standard::words)),

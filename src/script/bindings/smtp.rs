@@ -5,9 +5,7 @@ use rhai::Module;
 use super::verb::verbs;
 use crate::reply::Reply;
 
-pub(super) const INTRO: &str = "Each verb sends its command, takes the reply and holds it against success; it gives the reply back. \
-`#{expect: 550}` as the last argument says what the reply must be instead, and `#{timeout: \"30s\"}` how long all of it may take. \
-A verb can always be written out by hand with `send` and `expect`.";
+pub(super) const INTRO: &str = "SMTP and submission (RFC 5321, RFC 6409).";
 
 pub(super) fn words() -> Module {
     let mut module = Module::new();
@@ -22,24 +20,6 @@ pub(super) fn words() -> Module {
         /// s.quit();
         /// ```
         mail(session, from: &str) -> Reply { session.mail(from).await }
-
-        /// Does nothing (RFC 5321 section 4.1.1.9).
-        ///
-        /// ```rhai
-        /// let s = connect();
-        /// s.expect(220);
-        /// s.noop();
-        /// ```
-        noop(session) -> Reply { session.noop().await }
-
-        /// Says goodbye (RFC 5321 section 4.1.1.10). The server's close is expected afterwards.
-        ///
-        /// ```rhai
-        /// let s = connect();
-        /// s.expect(220);
-        /// s.quit();
-        /// ```
-        quit(session) -> Reply { session.quit().await }
     }
     module
 }

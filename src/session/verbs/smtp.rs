@@ -18,24 +18,6 @@ impl Session {
         let verb = self.verb("mail", &SMTP, 250)?;
         self.ask(format!("MAIL FROM:{}", path(from)), &verb).await
     }
-
-    /// Does nothing, and wants 250 for it (RFC 5321 section 4.1.1.9).
-    ///
-    /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 250.
-    pub async fn noop(&mut self) -> Result<Reply> {
-        let verb = self.verb("noop", &SMTP, 250)?;
-        self.ask("NOOP", &verb).await
-    }
-
-    /// Says goodbye, and waits for the server to close (RFC 5321 section 4.1.1.10).
-    ///
-    /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 221.
-    pub async fn quit(&mut self) -> Result<Reply> {
-        let verb = self.verb("quit", &SMTP, 221)?;
-        self.ask("QUIT", &verb).await
-    }
 }
 
 /// An address in angle brackets; one that has brackets already stays as it is, with what stands behind them.
