@@ -93,6 +93,7 @@ mod workers;
 
 pub use error::{Error, Result, Waited};
 pub use pattern::{Code, Enhanced, IntoPattern, Pattern, Regex};
+pub use proto::capabilities::Capabilities;
 pub use proto::smtp::dot_stuff;
 pub use reply::Reply;
 pub use session::{Message, Options, Session};

@@ -1,5 +1,6 @@
 //! Protocols: where a reply ends, and whose turn it is. Pure code over bytes, a file per protocol.
 
+pub(crate) mod capabilities;
 pub(crate) mod multiline;
 pub(crate) mod smtp;
 pub(crate) mod stream;

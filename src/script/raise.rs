@@ -222,6 +222,7 @@ fn unknown_property(message: &str) -> Error {
 pub(super) fn kind(name: &str) -> &str {
     match name.rsplit("::").next().unwrap_or(name) {
         "Handle" => "session",
+        "Capabilities" => "capabilities",
         "Caught" => "error",
         "Reply" => "reply",
         "Pattern" => "pattern",

@@ -219,7 +219,11 @@ impl Session {
         loop {
             let held = self.buffer.held();
             match self.protocol.framing().map_or(Ok(None), |framing| framing.frame(held)) {
-                Ok(Some(length)) => return Ok(Some(self.take(length))),
+                Ok(Some(length)) => {
+                    let reply = self.take(length);
+                    self.note_capabilities(&reply);
+                    return Ok(Some(reply));
+                }
                 Ok(None) => {}
                 Err(malformed) => return Err(self.malformed(&malformed, wanted, wait)),
             }

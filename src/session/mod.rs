@@ -1,5 +1,6 @@
 //! A dialogue with one peer: what to send, what to expect, and the promises that hold between them.
 
+mod capabilities;
 mod expect;
 mod finish;
 mod hint;
@@ -22,6 +23,7 @@ use crate::buffer::Buffer;
 use crate::error::{Error, Kind, Result};
 use crate::pattern::Pattern;
 use crate::proto::Protocol;
+use crate::proto::capabilities::Capabilities;
 use crate::redact::Secrets;
 use crate::transcript::{Close, Excerpt, Gathering, SessionId, Transcript, What};
 use crate::transport::{Transport, Unheard};
@@ -74,6 +76,8 @@ pub struct Session {
     within: Option<Duration>,
     /// What the next verb is to be answered with, where that is not what its protocol calls success.
     expecting: Option<Result<Pattern>>,
+    /// What the peer said last that it can do.
+    capabilities: Option<Capabilities>,
     settle: Duration,
     /// How the peer ended its side, once that was seen.
     ended: Option<Close>,

@@ -180,6 +180,7 @@ impl Options {
             timeout: self.timeout,
             within: None,
             expecting: None,
+            capabilities: None,
             settle: self.settle,
             ended: None,
             end_noted: false,

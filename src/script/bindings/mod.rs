@@ -3,6 +3,7 @@
 //! The doc comments here are the reference manual: `mailexpect reference` prints them.
 
 mod argument;
+mod capabilities;
 mod caught;
 mod expect;
 mod pattern;
@@ -44,6 +45,7 @@ pub(super) fn groups() -> &'static [Group] {
             group("Replies", reply::INTRO, rhai::exported_module!(reply::words)),
             group("Verbs", shared::INTRO, shared::words()),
             group("Verbs of SMTP", smtp::INTRO, smtp::words()),
+            group("Capabilities", capabilities::INTRO, rhai::exported_module!(capabilities::words)),
             group("Tests", test::INTRO, rhai::exported_module!(test::words)),
             group("Lists and text", standard::INTRO, rhai::exported_module!(standard::words)),
             group("Caught errors", caught::INTRO, rhai::exported_module!(caught::words)),

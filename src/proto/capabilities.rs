@@ -1,0 +1,179 @@
+//! What a server says that it can do.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use crate::pattern::Match;
+use crate::proto::chomp;
+use crate::reply::Reply;
+
+/// What a server says that it can do: keywords in its order, each with its parameters.
+///
+/// Keywords are found whatever their case. All that came is kept, verbs that are not registered (`X-...`) too.
+///
+/// ```
+/// use mailexpect::{Session, server::Embedded};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = Embedded::start()?;
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let mut session = Session::connect(&server.submission()).await?;
+/// session.expect(220).await?;
+/// let capabilities = session.ehlo("client.example").await?;
+/// assert!(capabilities.has("pipelining") && capabilities.has("AUTH PLAIN"));
+/// assert_eq!(capabilities.get("SIZE").as_deref(), Some("10485760"));
+/// assert_eq!(capabilities.auth(), ["PLAIN", "LOGIN"]);
+/// assert_eq!(capabilities.domain(), "localhost");
+/// session.quit().await?;
+/// # Ok::<_, mailexpect::Error>(())
+/// # })?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Capabilities {
+    reply: Reply,
+    /// Where the domain that the server calls itself by stands in the reply.
+    domain: Range<usize>,
+    /// Where keywords with their parameters stand in it.
+    entries: Vec<Range<usize>>,
+}
+
+impl Capabilities {
+    /// Those of a reply to EHLO or LHLO (RFC 5321 section 4.1.1.1): its first line names the server, each other is a keyword
+    /// with its parameters. A reply that is a refusal has none.
+    pub(crate) fn of_hello(reply: Reply) -> Self {
+        let mut lines = Vec::new();
+        let mut start = 0;
+        for line in reply.bytes().split_inclusive(|byte| *byte == b'\n') {
+            let text = chomp(line);
+            // Behind the code and its separator.
+            lines.push(start + text.len().min(4)..start + text.len());
+            start += line.len();
+        }
+        if !reply.bytes().starts_with(b"2") || lines.is_empty() {
+            return Self { reply, domain: 0..0, entries: Vec::new() };
+        }
+        let entries =
+            lines.split_off(1).into_iter().filter(|line| !reply.bytes()[line.clone()].trim_ascii().is_empty()).collect();
+        Self { reply, domain: lines.swap_remove(0), entries }
+    }
+
+    /// Those that a session remembers: a copy of the reply, which keeps nothing else in memory.
+    pub(crate) fn remembered(reply: &[u8]) -> Self {
+        Self::of_hello(Reply::whole(Bytes::copy_from_slice(reply), Match::default()))
+    }
+
+    /// The whole reply that they were in.
+    #[must_use]
+    pub fn reply(&self) -> &Reply {
+        &self.reply
+    }
+
+    /// What the server calls itself: the first word of the reply.
+    #[must_use]
+    pub fn domain(&self) -> Cow<'_, str> {
+        let text = &self.reply.bytes()[self.domain.clone()];
+        String::from_utf8_lossy(text.split(u8::is_ascii_whitespace).next().unwrap_or_default())
+    }
+
+    /// The keywords as they came, in order.
+    #[must_use]
+    pub fn keywords(&self) -> Vec<Cow<'_, str>> {
+        self.entries().map(|(keyword, _)| String::from_utf8_lossy(keyword)).collect()
+    }
+
+    /// The parameters of a keyword as they came, empty where it has none; `None` where it was not said.
+    #[must_use]
+    pub fn get(&self, keyword: &str) -> Option<Cow<'_, str>> {
+        self.all(keyword).next().map(String::from_utf8_lossy)
+    }
+
+    /// Whether the keyword was said; `"AUTH PLAIN"` asks for a keyword with that among its parameters.
+    #[must_use]
+    pub fn has(&self, capability: &str) -> bool {
+        let mut words = capability.split_ascii_whitespace();
+        let Some(keyword) = words.next() else { return false };
+        let wanted: Vec<_> = words.collect();
+        let mut said = self.all(keyword).peekable();
+        if wanted.is_empty() {
+            return said.peek().is_some();
+        }
+        let said: Vec<_> = said.flat_map(parameters).collect();
+        wanted.iter().all(|word| said.iter().any(|said| said.eq_ignore_ascii_case(word.as_bytes())))
+    }
+
+    /// The mechanisms of AUTH, in upper case and each once: those of all its lines, the form `AUTH=LOGIN` of old servers
+    /// included (RFC 4954 section 3).
+    #[must_use]
+    pub fn auth(&self) -> Vec<String> {
+        let mut seen = HashSet::new();
+        let mechanisms = self.all("AUTH").flat_map(parameters).map(|word| String::from_utf8_lossy(word).to_ascii_uppercase());
+        mechanisms.filter(|mechanism| seen.insert(mechanism.clone())).collect()
+    }
+
+    /// The parameters of each entry with that keyword.
+    fn all<'a>(&'a self, keyword: &str) -> impl Iterator<Item = &'a [u8]> {
+        self.entries().filter(move |(said, _)| said.eq_ignore_ascii_case(keyword.as_bytes())).map(|(_, parameters)| parameters)
+    }
+
+    fn entries(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.entries.iter().map(|entry| split(&self.reply.bytes()[entry.clone()]))
+    }
+}
+
+/// A keyword ends with the first blank, or with the `=` of old servers; no registered one has either in it.
+fn split(entry: &[u8]) -> (&[u8], &[u8]) {
+    let entry = entry.trim_ascii();
+    let end = entry.iter().position(|byte| byte.is_ascii_whitespace() || *byte == b'=').unwrap_or(entry.len());
+    (&entry[..end], entry.get(end + 1..).unwrap_or_default().trim_ascii())
+}
+
+fn parameters(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keywords_are_found_whatever_their_case_and_all_are_kept() {
+        let exchange = "250-mail1.example.com Hello [192.0.2.1]\r\n250-TURN\r\n250-SIZE 5242880\r\n250-8bitmime\r\n\
+            250-X-EXPS GSSAPI NTLM\r\n250-AUTH GSSAPI NTLM\r\n250-X-LINK2STATE\r\n250 OK\r\n";
+        let capabilities = Capabilities::remembered(exchange.as_bytes());
+        assert_eq!(capabilities.domain(), "mail1.example.com");
+        assert_eq!(
+            capabilities.keywords(),
+            ["TURN", "SIZE", "8bitmime", "X-EXPS", "AUTH", "X-LINK2STATE", "OK"].map(Cow::Borrowed)
+        );
+        assert_eq!(capabilities.get("size").as_deref(), Some("5242880"));
+        assert_eq!(capabilities.get("8BITMIME").as_deref(), Some(""));
+        assert_eq!(capabilities.get("x-exps").as_deref(), Some("GSSAPI NTLM"));
+        assert_eq!((capabilities.get("STARTTLS"), capabilities.has("STARTTLS")), (None, false));
+        assert!(capabilities.has("x-exps ntlm gssapi") && !capabilities.has("AUTH PLAIN") && !capabilities.has(" "));
+    }
+
+    #[test]
+    fn the_old_form_of_auth_is_understood_and_mechanisms_come_once() {
+        let postfix = "250-mail.example.com\r\n250-AUTH DIGEST-MD5 PLAIN\r\n250-AUTH=DIGEST-MD5 plain LOGIN\r\n250 DSN\r\n";
+        let capabilities = Capabilities::remembered(postfix.as_bytes());
+        assert_eq!(capabilities.auth(), ["DIGEST-MD5", "PLAIN", "LOGIN"]);
+        assert_eq!(Capabilities::remembered(b"250-a\r\n250 AUTH=LOGIN\r\n").auth(), ["LOGIN"]);
+    }
+
+    #[test]
+    fn a_refusal_a_bare_reply_and_bytes_that_are_no_text_have_what_they_have() {
+        for refusal in ["500 5.5.1 Unknown command\r\n", "502-no\r\n502 STARTTLS\r\n", ""] {
+            let capabilities = Capabilities::remembered(refusal.as_bytes());
+            assert!(capabilities.keywords().is_empty() && capabilities.domain().is_empty(), "{refusal}");
+        }
+        assert_eq!(Capabilities::remembered(b"250 mx\r\n").domain(), "mx");
+        let odd = Capabilities::remembered(b"250-mx\r\n250-\r\n250-\xff\0 \x1b[31m\r\n250 \r\n");
+        assert_eq!(odd.keywords(), ["\u{fffd}\0"]);
+        assert_eq!(odd.get("\u{fffd}\0"), None, "only what is text can be asked for");
+    }
+}

@@ -1,0 +1,150 @@
+//! What a server says that it can do.
+#![allow(clippy::needless_pass_by_value, reason = "Rhai's plugin macros hand arguments over by value")]
+
+use rhai::Array;
+use rhai::plugin::{Dynamic, NativeCallContext, export_module};
+
+use super::Handle;
+use crate::error::{Error, Result};
+use crate::proto::capabilities::Capabilities;
+use crate::reply::Reply;
+use crate::script::engine::Ended;
+use crate::script::raise::{Raised, end, raise};
+use crate::session::Session;
+use crate::visible;
+
+pub(super) const INTRO: &str = "What a server says that it can do, as `ehlo` and `lhlo` give it back. Keywords are found whatever \
+their case: `\"STARTTLS\" in caps`, `caps[\"SIZE\"]`. All that came is kept, in order, verbs that are not registered (`X-...`) too.";
+
+fn texts<T: ToString>(texts: impl IntoIterator<Item = T>) -> Array {
+    texts.into_iter().map(|text| text.to_string().into()).collect()
+}
+
+/// Why a script that needs the capability has nothing to do here, if so.
+fn lacking(session: &Session, capability: &str) -> Result<Option<String>> {
+    let Some(known) = session.capabilities() else {
+        let error = Error::usage("it is not known what the server can do");
+        return Err(error.hint("ask it first: ehlo(...), on LMTP lhlo(...); after STARTTLS ask again"));
+    };
+    let wanted = visible::escape(capability.as_bytes());
+    Ok((!known.has(capability)).then(|| format!("{} does not offer {wanted}", session.peer())))
+}
+
+#[export_module]
+#[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
+pub mod words {
+    /// What the server said last that it can do, by its reply to EHLO or LHLO, sent by a verb or by hand; `()` before that, and
+    /// after HELO, STARTTLS and XCLIENT.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// s.expect(220);
+    /// s.send("EHLO client.example");
+    /// s.expect(250);
+    /// assert("8BITMIME" in s.capabilities);
+    /// ```
+    #[rhai_fn(get = "capabilities", return_raw)]
+    pub fn capabilities(ctx: NativeCallContext, session: &mut Handle) -> Result<Dynamic, Raised> {
+        session.with(&ctx, |session| session.capabilities().cloned().map_or(Dynamic::UNIT, Dynamic::from))
+    }
+
+    /// Ends the script as skipped where the server did not say that it can do this. `"AUTH PLAIN"` asks for a keyword with a
+    /// parameter.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// s.expect(220);
+    /// s.ehlo("client.example");
+    /// s.require_capability("PIPELINING");
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn require_capability(ctx: NativeCallContext, session: &mut Handle, capability: &str) -> Result<(), Raised> {
+        let lacking = session.with(&ctx, |session| super::lacking(session, capability))?;
+        match lacking.map_err(|error| raise(&ctx, error))? {
+            Some(reason) => Err(end(&ctx, Ended::Skipped(reason))),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the keyword was said: `"STARTTLS" in caps`. `"AUTH PLAIN" in caps` asks for a keyword with that among its
+    /// parameters.
+    ///
+    /// ```rhai
+    /// let s = connect(param("submission"));
+    /// s.expect(220);
+    /// let caps = s.ehlo("client.example");
+    /// assert("auth plain" in caps);
+    /// assert(!("STARTTLS" in caps));
+    /// ```
+    #[rhai_fn(pure)]
+    pub fn contains(caps: &mut Capabilities, capability: &str) -> bool {
+        caps.has(capability)
+    }
+
+    /// The parameters of a keyword as text, `""` where it has none, `()` where it was not said.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// s.expect(220);
+    /// let caps = s.ehlo("client.example");
+    /// assert_eq(caps["size"], "10485760");
+    /// assert_eq(caps["8BITMIME"], "");
+    /// assert_eq(caps["STARTTLS"], ());
+    /// ```
+    #[rhai_fn(index_get, pure)]
+    pub fn parameters(caps: &mut Capabilities, keyword: &str) -> Dynamic {
+        caps.get(keyword).map_or(Dynamic::UNIT, |parameters| parameters.into_owned().into())
+    }
+
+    /// The mechanisms of AUTH as a list, in upper case and each once; those of the form `AUTH=LOGIN` of old servers included.
+    ///
+    /// ```rhai
+    /// let s = connect(param("submission"));
+    /// s.expect(220);
+    /// assert_eq(s.ehlo("client.example").auth, ["PLAIN", "LOGIN"]);
+    /// ```
+    #[rhai_fn(get = "auth", pure)]
+    pub fn auth(caps: &mut Capabilities) -> Array {
+        texts(caps.auth())
+    }
+
+    /// The keywords as a list, as they came.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// s.expect(220);
+    /// assert_eq(s.ehlo("client.example").keywords, ["PIPELINING", "SIZE", "8BITMIME", "ENHANCEDSTATUSCODES"]);
+    /// ```
+    #[rhai_fn(get = "keywords", pure)]
+    pub fn keywords(caps: &mut Capabilities) -> Array {
+        texts(caps.keywords())
+    }
+
+    /// What the server calls itself: the first word of its reply.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// s.expect(220);
+    /// assert_eq(s.ehlo("client.example").domain, "localhost");
+    /// ```
+    #[rhai_fn(get = "domain", pure)]
+    pub fn domain(caps: &mut Capabilities) -> String {
+        caps.domain().into_owned()
+    }
+
+    /// The whole reply that the capabilities were in.
+    #[rhai_fn(get = "reply", pure)]
+    pub fn reply(caps: &mut Capabilities) -> Reply {
+        caps.reply().clone()
+    }
+
+    #[rhai_fn(name = "to_string", pure)]
+    pub fn capabilities_to_string(caps: &mut Capabilities) -> String {
+        caps.reply().text().into_owned()
+    }
+
+    #[rhai_fn(name = "to_debug", pure)]
+    pub fn capabilities_to_debug(caps: &mut Capabilities) -> String {
+        visible::escape(caps.reply().text().as_bytes())
+    }
+}
