@@ -6,7 +6,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::pattern::{Captures, Enhanced, Match};
-use crate::proto::chomp;
+use crate::proto::{chomp, pop3};
 
 /// A reply, a line or a stretch of a stream that met an expectation.
 ///
@@ -84,6 +84,13 @@ impl Reply {
     pub fn enhanced(&self) -> Option<Enhanced> {
         self.code()?;
         Enhanced::of_reply(&self.bytes[self.matched.clone()])
+    }
+
+    /// The response code, without its brackets, as POP3 has it behind `+OK` or `-ERR` (`IN-USE`, RFC 2449 section 8); `None`
+    /// where there is none. It is what software looks at; the text behind it is for people.
+    #[must_use]
+    pub fn response_code(&self) -> Option<Cow<'_, str>> {
+        pop3::response_code(&self.bytes[self.matched.start..]).map(String::from_utf8_lossy)
     }
 
     /// Which alternative matched, from 0.

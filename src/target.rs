@@ -22,10 +22,11 @@ pub(crate) struct Scheme {
     port: Option<u16>,
 }
 
-/// The schemes that are spoken (ports by RFC 5321 and RFC 6409).
-static SCHEMES: [Scheme; 3] = [
+/// The schemes that are spoken (ports by RFC 5321, RFC 6409 and RFC 1939).
+static SCHEMES: [Scheme; 4] = [
     Scheme { name: "smtp", speech: Speech::Smtp, port: Some(25) },
     Scheme { name: "submission", speech: Speech::Smtp, port: Some(587) },
+    Scheme { name: "pop3", speech: Speech::Pop3, port: Some(110) },
     Scheme { name: "tcp", speech: Speech::Stream, port: None },
 ];
 
@@ -37,7 +38,7 @@ pub(crate) enum Place {
 }
 
 /// The schemes of the plan that are not spoken yet, so that the error can say so.
-const TO_COME: [&str; 11] = ["smtps", "submissions", "lmtp", "pop3", "pop3s", "imap", "imaps", "sieve", "tls", "mx", "lmtps"];
+const TO_COME: [&str; 10] = ["smtps", "submissions", "lmtp", "pop3s", "imap", "imaps", "sieve", "tls", "mx", "lmtps"];
 
 impl Scheme {
     fn parse(name: &str) -> Result<&'static Self> {

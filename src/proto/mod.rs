@@ -2,6 +2,7 @@
 
 pub(crate) mod capabilities;
 pub(crate) mod multiline;
+pub(crate) mod pop3;
 pub(crate) mod smtp;
 pub(crate) mod stream;
 
@@ -15,6 +16,8 @@ use crate::redact::Secrets;
 pub(crate) enum Speech {
     /// SMTP and submission.
     Smtp,
+    /// POP3.
+    Pop3,
     /// Nothing is known of what is spoken.
     Stream,
 }
@@ -23,6 +26,7 @@ impl fmt::Display for Speech {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Smtp => "SMTP",
+            Self::Pop3 => "POP3",
             Self::Stream => "no protocol that is known",
         })
     }
@@ -56,6 +60,11 @@ pub(crate) trait Protocol: fmt::Debug + Send + Sync {
 
     /// The peer has said that it will close.
     fn is_closing(&self) -> bool;
+
+    /// What comes next is a block of lines up to a lone dot, and no reply.
+    fn owes_block(&self) -> bool {
+        false
+    }
 }
 
 /// Finds where the next reply ends.
@@ -100,6 +109,35 @@ impl Lines {
         }
         let room = LINE_HEAD.saturating_sub(self.unfinished.len());
         self.unfinished.extend_from_slice(&bytes[start..][..(bytes.len() - start).min(room)]);
+    }
+
+    /// Follows what is sent: `secret` says of each line that is now complete, and of the beginning of one (`false`), which span
+    /// of it is secret. Gives the spans in `bytes`.
+    pub(crate) fn follow(
+        &mut self,
+        bytes: &[u8],
+        mut secret: impl FnMut(&[u8], bool) -> Option<Range<usize>>,
+    ) -> Vec<Range<usize>> {
+        let mut spans = Vec::new();
+        let mut start = 0;
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let before = self.unfinished.len();
+            let mut found = None;
+            let is_whole = part.ends_with(b"\n");
+            self.push(part, |line, _| found = secret(line, true));
+            if !is_whole {
+                found = secret(&self.unfinished, false);
+            }
+            if let Some(span) = found {
+                // Of a line longer than what is remembered of it, all that is new is as secret as its beginning.
+                let too_long = before.max(self.unfinished.len()) >= LINE_HEAD;
+                let new = span.start.saturating_sub(before)..span.end.saturating_sub(before);
+                let new = if too_long { new.start..chomp(part).len() } else { new };
+                spans.extend((!new.is_empty()).then_some(start + new.start..start + new.end));
+            }
+            start += part.len();
+        }
+        spans
     }
 
     pub(crate) fn unfinished(&self) -> &[u8] {

@@ -11,6 +11,36 @@ const LAST_LINE: &[u8] = b".\r\n";
 /// A line end and the dot that the next line begins with.
 const DOTTED: &[u8] = b"\r\n.";
 
+/// The same between two lines.
+const LONE_DOT: &[u8] = b"\r\n.\r\n";
+
+/// Looks for the end of a block in a stream that goes by in pieces. The first piece begins with a line.
+#[derive(Debug, Default)]
+pub(crate) struct LoneDot {
+    /// The last bytes that went by, at most four.
+    tail: Option<Vec<u8>>,
+}
+
+impl LoneDot {
+    /// Where the block ends in this piece, with its last line; `None` where that is still to come.
+    pub(crate) fn find(&mut self, piece: &[u8]) -> Option<usize> {
+        let reach = LONE_DOT.len() - 1;
+        let mut seam = self.tail.take().unwrap_or_else(|| b"\r\n".to_vec());
+        let before = seam.len();
+        seam.extend_from_slice(&piece[..piece.len().min(reach)]);
+        let end = memmem::find(&seam, LONE_DOT).map(|at| at + LONE_DOT.len() - before);
+        if let Some(end) = end.or_else(|| memmem::find(piece, LONE_DOT).map(|at| at + LONE_DOT.len())) {
+            return Some(end);
+        }
+        if piece.len() > reach {
+            seam = piece[piece.len() - reach..].to_vec();
+        }
+        seam.drain(..seam.len().saturating_sub(reach));
+        self.tail = Some(seam);
+        None
+    }
+}
+
 /// Looks for the end of a block in what is held, each byte once. The block begins at the start of what was held at first.
 #[derive(Debug, Default)]
 pub(crate) struct Multiline {

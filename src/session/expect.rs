@@ -216,6 +216,9 @@ impl Session {
 
     /// The next whole reply, or `None` at the peer's close between two.
     async fn next_frame(&mut self, wanted: &(dyn Display + Sync), wait: Wait) -> Result<Option<Bytes>> {
+        if self.protocol.owes_block() {
+            return Err(self.block_first(wanted));
+        }
         loop {
             let held = self.buffer.held();
             match self.protocol.framing().map_or(Ok(None), |framing| framing.frame(held)) {

@@ -1,6 +1,7 @@
 //! The end of a session: a green run must have proved something.
 
 use super::Session;
+use super::multiline::BLOCK;
 use crate::error::{Error, Kind, Result};
 use crate::transcript::{Close, Excerpt, What};
 use crate::transport::Transport;
@@ -84,11 +85,15 @@ impl Session {
 
     fn never_expected(&self, owed: usize) -> Error {
         let message = match (&self.last_sent, owed) {
+            (_, 1) if self.protocol.owes_block() => format!("{BLOCK} was never taken"),
             (None, _) => "the greeting was never expected".to_owned(),
             (Some(_), 1) => "the reply to the last command was never expected".to_owned(),
             (Some(_), owed) => format!("{owed} replies were never expected"),
         };
         let error = self.fault(Kind::Vacuous, message).expected("an expectation for every reply").got(self.shown_unread());
+        if self.protocol.owes_block() {
+            return error.hint("take it with expect_multiline(), or leave with reset()");
+        }
         error.hint("add the expect, say expect_silence(...) where no reply must come, or leave with reset()")
     }
 

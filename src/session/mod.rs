@@ -129,7 +129,7 @@ impl Session {
         &self.peer
     }
 
-    /// The protocol's name: `smtp`, `submission`, or `stream` where there is no framing.
+    /// The protocol's name: the scheme of its URL, or `stream` where there is no framing.
     #[must_use]
     pub fn protocol(&self) -> &str {
         self.protocol.name()
@@ -213,6 +213,10 @@ impl Session {
         self.protocol.received(bytes);
         for _ in self.protocol.owed()..owed {
             self.answered = self.unanswered.pop_front();
+        }
+        if self.protocol.owes_block() {
+            // What came is its answer too, though there is more of it to come.
+            self.answered = self.unanswered.front().cloned();
         }
         if let Some(framing) = self.protocol.framing() {
             framing.restart();

@@ -1,8 +1,10 @@
 //! Blocks of lines that end with a lone dot.
 
+use std::fmt::Display;
+
 use super::Session;
 use super::wait::{Arrival, Wait};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::pattern::Match;
 use crate::proto::multiline::Multiline;
 use crate::reply::Reply;
@@ -10,6 +12,10 @@ use crate::transcript::{Excerpt, What};
 
 /// What an error says was wanted.
 const WANTED: &str = "a block of lines up to a lone dot";
+/// What comes behind the `+OK` of some commands.
+pub(super) const BLOCK: &str = "the block of lines behind the +OK";
+/// What to do about it.
+pub(super) const TAKE_IT: &str = "expect_multiline() for it, first";
 
 impl Session {
     /// Takes a block of lines up to and with the one that is a lone dot, as POP3 sends messages and lists (RFC 1939 section 3).
@@ -53,6 +59,15 @@ impl Session {
         self.multiline(false).await
     }
 
+    /// A reply was about to be taken where a block comes next.
+    pub(super) fn block_first(&self, wanted: impl Display) -> Error {
+        let error = self.fault(Kind::OutOfStep, format!("{wanted} was about to be expected while {BLOCK} is owed"));
+        error
+            .expected(TAKE_IT)
+            .got(self.shown_unread())
+            .hint("a reply is one status line here; what stands behind the +OK is a block")
+    }
+
     async fn multiline(&mut self, keep: bool) -> Result<Reply> {
         let wait = self.begin();
         let mut block = Multiline::default();
@@ -92,7 +107,7 @@ impl Session {
         Reply::whole(bytes::Bytes::new(), Match::default()).of_octets(octets)
     }
 
-    fn cut_block(&mut self, wait: Wait) -> crate::Error {
+    fn cut_block(&mut self, wait: Wait) -> Error {
         let begun = !self.buffer.is_empty() || !self.skipped.is_empty();
         self.closed(wait, WANTED, begun.then_some("the connection closed in the middle of a block of lines"))
     }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::Session;
 use crate::buffer::{Buffer, DEFAULT_LIMIT};
 use crate::error::{Error, Kind, Result};
+use crate::proto::pop3::Pop3;
 use crate::proto::smtp::Smtp;
 use crate::proto::stream::Stream;
 use crate::proto::{Protocol, Speech};
@@ -205,6 +206,7 @@ impl Default for Options {
 fn protocol(scheme: &Scheme) -> Box<dyn Protocol> {
     match scheme.speech {
         Speech::Smtp => Box::new(Smtp::new(scheme.name)),
+        Speech::Pop3 => Box::new(Pop3::new(scheme.name)),
         Speech::Stream => Box::new(Stream::default()),
     }
 }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::time::timeout_at;
 
+use super::multiline::{BLOCK, TAKE_IT};
 use super::wait::{Arrival, Wait, is_reset};
 use super::{SHOWN, Session};
 use crate::error::{Error, Kind, Result};
@@ -120,13 +121,18 @@ impl Session {
         }
         let line = visible::excerpt(chomp(&self.secrets.mask(bytes, &spans)), SHOWN);
         let owed = match (&self.last_sent, self.protocol.owed()) {
+            _ if self.protocol.owes_block() => TAKE_IT.to_owned(),
             (_, 0) => "an expect for what came, first".to_owned(),
             (None, _) => "an expect for the greeting, first".to_owned(),
             (Some(_), 1) => "an expect for the reply, first".to_owned(),
             (Some(_), owed) => format!("expects for the {owed} replies, first"),
         };
-        let message = if self.protocol.owed() == 0 { "while input is unread" } else { "while a reply is owed" };
-        let error = self.fault(Kind::OutOfStep, format!("`{line}` was about to be sent {message}"));
+        let why = match self.protocol.owed() {
+            0 => "input is unread".to_owned(),
+            _ if self.protocol.owes_block() => format!("{BLOCK} is owed"),
+            _ => "a reply is owed".to_owned(),
+        };
+        let error = self.fault(Kind::OutOfStep, format!("`{line}` was about to be sent while {why}"));
         Err(error.expected(owed).got(self.shown_unread()).hint("send ahead on purpose with pipeline([...]) or send_raw(...)"))
     }
 

@@ -7,6 +7,7 @@ mod failures;
 mod layers;
 mod multiline;
 mod peer;
+mod pop3;
 #[path = "../servers/postfix.rs"]
 mod postfix;
 mod program;

@@ -56,6 +56,26 @@ pub mod words {
         reply.enhanced().map_or(Dynamic::UNIT, |enhanced| enhanced.to_string().into())
     }
 
+    /// The response code as text, without its brackets, `()` where there is none: `"IN-USE"` of POP3's `-ERR [IN-USE] ...` (RFC 2449
+    /// section 8).
+    ///
+    /// ```dialogue pop3
+    /// S: +OK ready
+    /// C: USER mrose
+    /// S: -ERR [IN-USE] another session has the mailbox
+    /// ```
+    ///
+    /// ```rhai
+    /// let s = connect(param("pop3"));
+    /// s.expect("+OK");
+    /// s.send("USER mrose");
+    /// assert_eq(s.expect("-ERR").response_code, "IN-USE");
+    /// ```
+    #[rhai_fn(get = "response_code", pure)]
+    pub fn response_code(reply: &mut Reply) -> Dynamic {
+        reply.response_code().map_or(Dynamic::UNIT, |code| code.into_owned().into())
+    }
+
     /// Everything that was taken, as a blob, line ends and all.
     #[rhai_fn(get = "bytes", pure)]
     pub fn bytes_of(reply: &mut Reply) -> Blob {

@@ -1,0 +1,255 @@
+//! POP3 (RFC 1939, 2449, 5034): whose turn it is, what is owed, and what is secret.
+
+mod status;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+pub(crate) use status::response_code;
+use status::{Status, StatusLines};
+
+use super::multiline::LoneDot;
+use super::{Framing, Lines, Protocol, Speech, chomp};
+use crate::redact::{self, Secrets};
+
+/// One side of a POP3 dialogue: what was sent, and which status lines and blocks are still owed for it.
+#[derive(Debug)]
+pub(crate) struct Pop3 {
+    name: &'static str,
+    lines: StatusLines,
+    owed: VecDeque<Owed>,
+    /// The next line is a response in this exchange, if any.
+    turn: Option<Exchange>,
+    sent: Lines,
+    received: Lines,
+    closing: bool,
+    /// AUTH was refused: what looks like a response behind that is one all the same.
+    auth_refused: bool,
+    timestamp: Option<Vec<u8>>,
+}
+
+/// What comes next will be the answer to.
+#[derive(Debug)]
+enum Owed {
+    Greeting,
+    /// A command whose `+OK` has a block of lines behind it.
+    Listing,
+    /// That block.
+    Block(LoneDot),
+    Auth(Exchange),
+    Quit,
+    Other,
+}
+
+/// A SASL exchange (RFC 5034), and how many responses were sent in it.
+#[derive(Clone, Debug)]
+struct Exchange {
+    mechanism: String,
+    step: usize,
+}
+
+impl Pop3 {
+    /// A dialogue with a peer that will greet first.
+    pub(crate) fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            lines: StatusLines::default(),
+            owed: VecDeque::from([Owed::Greeting]),
+            turn: None,
+            sent: Lines::default(),
+            received: Lines::default(),
+            closing: false,
+            auth_refused: false,
+            timestamp: None,
+        }
+    }
+
+    /// The exchange that a line sent now belongs to, unless it is a command: asked for, or sent ahead of the `+`.
+    fn exchange(&self) -> Option<&Exchange> {
+        match (&self.turn, self.owed.back()) {
+            (Some(exchange), _) | (None, Some(Owed::Auth(exchange))) => Some(exchange),
+            _ => None,
+        }
+    }
+
+    /// The span of a line that is secret, or of the beginning of one.
+    fn secret(&self, text: &[u8], whole: bool) -> Option<Range<usize>> {
+        let asked_for = self.turn.is_some();
+        if !asked_for && is_verb(text) {
+            return secret_argument(text);
+        }
+        let is_response = match self.exchange() {
+            Some(_) => text != b"*" && (whole || asked_for || !begins_a_verb(text)),
+            None => self.auth_refused && whole && text.len() >= 8 && redact::is_base64(text),
+        };
+        (is_response && !text.is_empty()).then_some(0..text.len())
+    }
+
+    /// A line was sent; the span of it that is secret.
+    fn sent_line(&mut self, text: &[u8], secrets: &mut Secrets) -> Option<Range<usize>> {
+        let secret = self.secret(text, true);
+        let in_exchange = self.turn.is_some() || (self.exchange().is_some() && !is_verb(text));
+        let owed = match self.exchange() {
+            Some(exchange) if in_exchange => {
+                let Exchange { mechanism, step } = exchange.clone();
+                learn(&mechanism, step, text, secret.clone(), secrets);
+                Owed::Auth(Exchange { mechanism, step: step + 1 })
+            }
+            _ => command(text, secret.clone(), secrets),
+        };
+        self.turn = None;
+        self.owed.push_back(owed);
+        secret
+    }
+
+    fn replied(&mut self, line: &[u8]) {
+        let Some(status) = Status::of(line) else { return };
+        match (self.owed.pop_front(), status) {
+            (Some(Owed::Greeting), Status::Ok) => self.timestamp = status::timestamp(line).map(<[u8]>::to_vec),
+            (Some(Owed::Listing), Status::Ok) => self.owed.push_front(Owed::Block(LoneDot::default())),
+            // Where the response was sent ahead, it is not our turn.
+            (Some(Owed::Auth(exchange)), Status::Continue) if !matches!(self.owed.front(), Some(Owed::Auth(_))) => {
+                self.turn = Some(exchange);
+            }
+            (Some(Owed::Auth(_)), Status::Ok | Status::Err) => self.auth_refused = status == Status::Err,
+            (Some(Owed::Quit), Status::Ok) => self.closing = true,
+            _ => {}
+        }
+    }
+
+    /// Follows a status line, or a piece of one; returns its length.
+    fn received_line(&mut self, bytes: &[u8]) -> usize {
+        let end = memchr::memchr(b'\n', bytes).map_or(bytes.len(), |at| at + 1);
+        let mut lines = std::mem::take(&mut self.received);
+        lines.push(&bytes[..end], |line, _| self.replied(chomp(line)));
+        self.received = lines;
+        end
+    }
+}
+
+impl Protocol for Pop3 {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn speech(&self) -> Speech {
+        Speech::Pop3
+    }
+
+    fn framing(&mut self) -> Option<&mut dyn Framing> {
+        Some(&mut self.lines)
+    }
+
+    fn sent(&mut self, bytes: &[u8], secrets: &mut Secrets) -> Vec<Range<usize>> {
+        let mut lines = std::mem::take(&mut self.sent);
+        let spans = lines.follow(
+            bytes,
+            |line, whole| {
+                if whole { self.sent_line(chomp(line), secrets) } else { self.secret(line, false) }
+            },
+        );
+        self.sent = lines;
+        spans
+    }
+
+    fn secrets(&self, bytes: &[u8]) -> Vec<Range<usize>> {
+        let before = self.sent.unfinished().len();
+        let line = [self.sent.unfinished(), bytes].concat();
+        let span = self.secret(chomp(&line), true).filter(|span| span.end > before);
+        span.map(|span| span.start.saturating_sub(before)..span.end - before).into_iter().collect()
+    }
+
+    fn received(&mut self, bytes: &[u8]) {
+        let mut at = 0;
+        while at < bytes.len() {
+            let Some(Owed::Block(end)) = self.owed.front_mut() else {
+                at += self.received_line(&bytes[at..]);
+                continue;
+            };
+            let Some(length) = end.find(&bytes[at..]) else { return };
+            self.owed.pop_front();
+            at += length;
+        }
+    }
+
+    fn owed(&self) -> usize {
+        self.owed.len()
+    }
+
+    fn waive(&mut self) {
+        self.owed.clear();
+    }
+
+    fn is_closing(&self) -> bool {
+        self.closing
+    }
+
+    fn owes_block(&self) -> bool {
+        matches!(self.owed.front(), Some(Owed::Block(_)))
+    }
+}
+
+#[cfg(test)]
+impl Pop3 {
+    fn timestamp(&self) -> Option<&[u8]> {
+        self.timestamp.as_deref()
+    }
+}
+
+/// What the answer to a command will be; its secret is learned.
+fn command(text: &[u8], secret: Option<Range<usize>>, secrets: &mut Secrets) -> Owed {
+    let mut words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let verb = words.next().unwrap_or_default().to_ascii_uppercase();
+    match (&verb[..], words.next()) {
+        // A bare AUTH asks for the mechanisms, as servers had it before there was CAPA.
+        (b"CAPA" | b"RETR" | b"TOP", _) | (b"LIST" | b"UIDL" | b"LANG" | b"AUTH", None) => Owed::Listing,
+        (b"AUTH", Some(mechanism)) => {
+            let mechanism = String::from_utf8_lossy(mechanism).into_owned();
+            let step = usize::from(secret.is_some());
+            learn(&mechanism, 0, text, secret, secrets);
+            Owed::Auth(Exchange { mechanism, step })
+        }
+        (b"QUIT", _) => Owed::Quit,
+        _ => {
+            if let Some(span) = secret {
+                secrets.learn(text[span.clone()].trim_ascii());
+                secrets.learn(&text[span]);
+            }
+            Owed::Other
+        }
+    }
+}
+
+fn learn(mechanism: &str, step: usize, text: &[u8], secret: Option<Range<usize>>, secrets: &mut Secrets) {
+    if let Some(span) = secret {
+        secrets.learn_sasl(mechanism, step, &text[span]);
+    }
+}
+
+/// The span of a command that is secret. A password is all that stands behind the blank, blanks included (RFC 1939 section 7).
+fn secret_argument(text: &[u8]) -> Option<Range<usize>> {
+    let start = text.iter().position(|byte| !byte.is_ascii_whitespace())?;
+    if text[start..].get(..4)?.eq_ignore_ascii_case(b"PASS") {
+        return (text.len() > start + 5).then(|| start + 5..text.len());
+    }
+    redact::secret_of_command(text)
+}
+
+/// The commands of RFC 1939, 2449, 5034, 2595 and 6856.
+const VERBS: [&[u8]; 17] = [
+    b"APOP", b"AUTH", b"CAPA", b"DELE", b"LANG", b"LIST", b"NOOP", b"PASS", b"QUIT", b"RETR", b"RSET", b"STAT", b"STLS",
+    b"TOP", b"UIDL", b"USER", b"UTF8",
+];
+
+/// Whether the line is a command, and no response that was sent ahead.
+fn is_verb(text: &[u8]) -> bool {
+    let word = text.split(u8::is_ascii_whitespace).find(|word| !word.is_empty()).unwrap_or_default();
+    VERBS.iter().any(|verb| word.eq_ignore_ascii_case(verb))
+}
+
+/// Whether the beginning of a line may become a command.
+fn begins_a_verb(text: &[u8]) -> bool {
+    VERBS.iter().any(|verb| verb.get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text)))
+}
