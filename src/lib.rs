@@ -94,6 +94,7 @@ mod workers;
 pub use error::{Error, Result, Waited};
 pub use pattern::{Code, Enhanced, IntoPattern, Pattern, Regex};
 pub use proto::capabilities::Capabilities;
+pub use proto::imap;
 pub use proto::smtp::dot_stuff;
 pub use reply::Reply;
 pub use session::{Message, Options, Session};

@@ -22,11 +22,12 @@ pub(crate) struct Scheme {
     port: Option<u16>,
 }
 
-/// The schemes that are spoken (ports by RFC 5321, RFC 6409 and RFC 1939).
-static SCHEMES: [Scheme; 4] = [
+/// The schemes that are spoken (ports by RFC 5321, RFC 6409, RFC 1939 and RFC 3501).
+static SCHEMES: &[Scheme] = &[
     Scheme { name: "smtp", speech: Speech::Smtp, port: Some(25) },
     Scheme { name: "submission", speech: Speech::Smtp, port: Some(587) },
     Scheme { name: "pop3", speech: Speech::Pop3, port: Some(110) },
+    Scheme { name: "imap", speech: Speech::Imap, port: Some(143) },
     Scheme { name: "tcp", speech: Speech::Stream, port: None },
 ];
 
@@ -38,7 +39,7 @@ pub(crate) enum Place {
 }
 
 /// The schemes of the plan that are not spoken yet, so that the error can say so.
-const TO_COME: [&str; 10] = ["smtps", "submissions", "lmtp", "pop3s", "imap", "imaps", "sieve", "tls", "mx", "lmtps"];
+const TO_COME: &[&str] = &["smtps", "submissions", "lmtp", "pop3s", "imaps", "sieve", "tls", "mx", "lmtps"];
 
 impl Scheme {
     fn parse(name: &str) -> Result<&'static Self> {
@@ -138,7 +139,7 @@ mod tests {
             ("smtp://host/path", "more than a host"),
             ("smtp+unix://run/x", "three"),
             ("gopher://host", "`gopher` is not spoken"),
-            ("imap://host", "`imap` is not spoken"),
+            ("imaps://host", "`imaps` is not spoken"),
             ("smtp://me:secret@host", "a user or password"),
         ] {
             let error = Target::parse(url).unwrap_err();

@@ -139,6 +139,15 @@ impl Pattern {
         }
     }
 
+    /// Whether a reply code is wanted, or is among the alternatives.
+    pub(crate) fn has_code(&self) -> bool {
+        match &self.kind {
+            Kind::Code(_) => true,
+            Kind::Any(patterns) => patterns.iter().any(Self::has_code),
+            _ => false,
+        }
+    }
+
     fn finder(&self) -> Result<&Finder> {
         if let Some(finder) = self.stream.get() {
             return Ok(finder);

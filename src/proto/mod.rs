@@ -1,6 +1,7 @@
 //! Protocols: where a reply ends, and whose turn it is. Pure code over bytes, a file per protocol.
 
 pub(crate) mod capabilities;
+pub mod imap;
 pub(crate) mod multiline;
 pub(crate) mod pop3;
 pub(crate) mod smtp;
@@ -14,6 +15,8 @@ use crate::redact::Secrets;
 /// A protocol that sessions speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Speech {
+    /// IMAP.
+    Imap,
     /// SMTP and submission.
     Smtp,
     /// POP3.
@@ -25,6 +28,7 @@ pub(crate) enum Speech {
 impl fmt::Display for Speech {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Imap => "IMAP",
             Self::Smtp => "SMTP",
             Self::Pop3 => "POP3",
             Self::Stream => "no protocol that is known",
@@ -65,6 +69,11 @@ pub(crate) trait Protocol: fmt::Debug + Send + Sync {
     fn owes_block(&self) -> bool {
         false
     }
+
+    /// How success begins where replies have no codes, to be shown to who asks for one; `None` where they have.
+    fn codeless(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// Finds where the next reply ends.
@@ -75,6 +84,11 @@ pub(crate) trait Framing {
 
     /// Begins anew: the bytes at the start of what is held are others than before.
     fn restart(&mut self);
+
+    /// How long the reply is going to be at least, where it has said so itself.
+    fn at_least(&self) -> u64 {
+        0
+    }
 }
 
 /// Why bytes are not a reply.

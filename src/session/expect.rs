@@ -24,7 +24,7 @@ impl Session {
     /// A mismatch at once where another reply came; a time-out; a close; malformed bytes; more than the limit.
     pub async fn expect(&mut self, pattern: impl IntoPattern) -> Result<Reply> {
         let wait = self.begin();
-        let pattern = pattern.into_pattern()?;
+        let pattern = self.pattern(pattern)?;
         if !self.is_framed() {
             return self.search(&pattern, wait, true).await;
         }
@@ -47,7 +47,7 @@ impl Session {
     /// A time-out or a close before a matching reply came; malformed bytes; more than the limit.
     pub async fn expect_until(&mut self, pattern: impl IntoPattern) -> Result<Reply> {
         let wait = self.begin();
-        let pattern = pattern.into_pattern()?;
+        let pattern = self.pattern(pattern)?;
         if !self.is_framed() {
             return self.search(&pattern, wait, true).await;
         }
@@ -66,7 +66,7 @@ impl Session {
     /// A mismatch at once where a reply matches none of the patterns left; else as [`Session::expect`].
     pub async fn expect_unordered<P: IntoPattern>(&mut self, patterns: impl IntoIterator<Item = P>) -> Result<Vec<Reply>> {
         let wait = self.begin();
-        let patterns = patterns.into_iter().map(IntoPattern::into_pattern).collect::<Result<Vec<_>>>()?;
+        let patterns = patterns.into_iter().map(|pattern| self.pattern(pattern)).collect::<Result<Vec<_>>>()?;
         if patterns.is_empty() {
             return Err(Error::usage("no pattern to expect").hint("give at least one"));
         }
@@ -135,7 +135,7 @@ impl Session {
     /// Unexpected where it matches; else as [`Session::expect`].
     pub async fn refute(&mut self, pattern: impl IntoPattern) -> Result<Reply> {
         let wait = self.begin();
-        let pattern = pattern.into_pattern()?;
+        let pattern = self.pattern(pattern)?;
         let wanted = format!("anything but {pattern}");
         let taken = if self.is_framed() {
             let taken = self.next_frame(&wanted, wait).await?;
@@ -201,6 +201,16 @@ impl Session {
         Err(error.expected(wanted).got(self.shown_held()).waited(wait.waited()))
     }
 
+    /// The pattern, which must be one that replies can match here.
+    pub(super) fn pattern(&self, pattern: impl IntoPattern) -> Result<Pattern> {
+        let pattern = pattern.into_pattern()?;
+        let Some(success) = self.protocol.codeless().filter(|_| pattern.has_code()) else { return Ok(pattern) };
+        let speech = self.protocol.speech();
+        let error = Error::usage(format!("{speech} has no reply codes: nothing can ever match {pattern}"));
+        let error = error.session(format!("{}, {}", self.id, self.peer));
+        Err(error.hint(format!("say how the reply begins, as in expect(\"{success}\"), or look into it with re(...)")))
+    }
+
     /// The next whole reply, or nothing where the pattern wants the close and it came.
     pub(super) async fn next_reply(&mut self, pattern: &Pattern, wait: Wait) -> Result<Bytes> {
         match self.next_frame(pattern, wait).await? {
@@ -230,6 +240,7 @@ impl Session {
                 Ok(None) => {}
                 Err(malformed) => return Err(self.malformed(&malformed, wanted, wait)),
             }
+            self.check_length(wanted, wait)?;
             self.acknowledge();
             self.await_for(&wanted, wait);
             match self.fill(wait.deadline()).await? {
@@ -239,6 +250,18 @@ impl Session {
                 Arrival::End => return Err(self.closed(wait, wanted, Some("the connection closed in the middle of a reply"))),
             }
         }
+    }
+
+    /// A reply that says itself that it will be too long need not be waited for.
+    fn check_length(&mut self, wanted: &(dyn Display + Sync), wait: Wait) -> Result<()> {
+        let limit = self.buffer.limit();
+        let announced = self.protocol.framing().map_or(0, |framing| framing.at_least());
+        if announced <= limit as u64 {
+            return Ok(());
+        }
+        let error = self.fault(Kind::TooLong, format!("the reply announces {announced} bytes, and {limit} may be held"));
+        let error = error.expected(wanted).got(self.shown_held()).waited(wait.waited());
+        Err(error.hint("raise the session's limit (connect(url, #{limit: bytes})) if the server is right to send so much"))
     }
 
     async fn next_line(&mut self, wanted: &(dyn Display + Sync), wait: Wait) -> Result<Bytes> {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::Session;
 use crate::buffer::{Buffer, DEFAULT_LIMIT};
 use crate::error::{Error, Kind, Result};
+use crate::proto::imap::Imap;
 use crate::proto::pop3::Pop3;
 use crate::proto::smtp::Smtp;
 use crate::proto::stream::Stream;
@@ -205,6 +206,7 @@ impl Default for Options {
 
 fn protocol(scheme: &Scheme) -> Box<dyn Protocol> {
     match scheme.speech {
+        Speech::Imap => Box::new(Imap::new(scheme.name)),
         Speech::Smtp => Box::new(Smtp::new(scheme.name)),
         Speech::Pop3 => Box::new(Pop3::new(scheme.name)),
         Speech::Stream => Box::new(Stream::default()),

@@ -4,6 +4,7 @@
 
 mod examples;
 mod failures;
+mod imap;
 mod layers;
 mod multiline;
 mod peer;

@@ -58,7 +58,8 @@ impl Session {
             let error = error.session(format!("{}, {}", self.id, self.peer));
             return Err(error.hint("connect by the scheme of the protocol, or write it out with send(...) and expect(...)"));
         }
-        Ok(Verb { wait, wanted: expecting.unwrap_or_else(|| usual.into_pattern())? })
+        let wanted = expecting.unwrap_or_else(|| usual.into_pattern())?;
+        Ok(Verb { wait, wanted: self.pattern(wanted)? })
     }
 
     /// Sends a line and holds the reply against what the verb wants.

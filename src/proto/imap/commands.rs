@@ -1,0 +1,196 @@
+//! What the client sends: where a command ends, what it waits for meanwhile, and what of it is secret.
+
+use std::ops::Range;
+
+use super::line::{Kind, Line};
+use super::scanner::Announced;
+use crate::proto::chomp;
+use crate::redact::{self, Secrets};
+
+/// What was sent wants something of the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Wants {
+    /// A literal waits to be asked for (RFC 3501 section 4.3).
+    Continuation(Vec<u8>),
+    /// AUTHENTICATE, a SASL response, IDLE: a continuation, or the end of the command.
+    Step(Vec<u8>),
+    /// The end of a command.
+    End { tag: Vec<u8>, is_logout: bool },
+}
+
+impl Wants {
+    pub(super) fn tag(&self) -> &[u8] {
+        match self {
+            Self::Continuation(tag) | Self::Step(tag) | Self::End { tag, .. } => tag,
+        }
+    }
+}
+
+/// What was found in bytes as they were sent.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) wants: Vec<Wants>,
+    pub(super) secret: Vec<Range<usize>>,
+}
+
+impl Found {
+    pub(super) fn mark(&mut self, span: Range<usize>) {
+        match self.secret.last_mut() {
+            Some(last) if last.end == span.start => last.end = span.end,
+            _ if span.is_empty() => {}
+            _ => self.secret.push(span),
+        }
+    }
+}
+
+/// Follows commands through bytes as they are sent, in whatever pieces.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Commands {
+    line: Line,
+    /// Octets of a literal that are still to be sent.
+    literal: u64,
+    mode: Mode,
+    refused: Option<Refused>,
+}
+
+/// Whose line the next one is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Mode {
+    #[default]
+    Commands,
+    /// A command goes on with lines that are none; `asked` where the server has said so.
+    Within { tag: Vec<u8>, dialogue: Dialogue, asked: bool },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Dialogue {
+    /// AUTHENTICATE (RFC 3501 section 6.2.2), and how many responses were sent.
+    Sasl { mechanism: Vec<u8>, step: usize },
+    /// IDLE (RFC 2177).
+    Idle,
+}
+
+/// The server has ended a command whose secret was not sent yet, or not wholly; it may be sent all the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Refused {
+    Sasl,
+    /// A literal of so many octets, and how many words behind it the secret is.
+    Literal(u64, usize),
+}
+
+impl Commands {
+    pub(super) fn feed(&mut self, bytes: &[u8], secrets: &mut Secrets) -> Found {
+        let mut found = Found::default();
+        let mut at = 0;
+        while at < bytes.len() {
+            if self.literal > 0 {
+                let some = usize::try_from(self.literal).unwrap_or(usize::MAX).min(bytes.len() - at);
+                if self.line.is_secret() {
+                    self.line.keep(&bytes[at..at + some]);
+                    found.mark(at..at + some);
+                }
+                self.literal -= some as u64;
+                at += some;
+                continue;
+            }
+            let end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |offset| at + offset + 1);
+            if self.line.kind == Kind::Unknown {
+                self.begin_line(chomp(&bytes[at..end]));
+            }
+            self.line.push(&bytes[at..end], at, &mut found);
+            if bytes[end - 1] == b'\n' {
+                self.end_line(secrets, &mut found);
+            }
+            at = end;
+        }
+        found
+    }
+
+    /// The server wants the command of that tag to go on.
+    pub(super) fn asked(&mut self, wanted: &[u8]) {
+        if let Mode::Within { tag, asked, .. } = &mut self.mode {
+            *asked |= tag == wanted;
+        }
+    }
+
+    /// The server has ended the command of that tag.
+    pub(super) fn over(&mut self, ended: &[u8], is_ok: bool) {
+        match &self.mode {
+            Mode::Within { tag, dialogue, .. } if tag == ended => {
+                if matches!(dialogue, Dialogue::Sasl { .. }) && !is_ok {
+                    self.refused = Some(Refused::Sasl);
+                }
+                self.mode = Mode::Commands;
+            }
+            _ => {}
+        }
+        if self.literal > 0 && self.line.tag == ended {
+            let further = self.line.secret_from.and_then(|from| from.checked_sub(self.line.number));
+            self.refused = further.map(|further| Refused::Literal(self.literal, further));
+            // What is left of the literal is not waited for: what is sent next are commands.
+            self.literal = 0;
+            self.line = Line::default();
+        }
+    }
+
+    fn begin_line(&mut self, text: &[u8]) {
+        let is_word = !text.contains(&b' ');
+        self.line.kind = match (&self.mode, &self.refused) {
+            (Mode::Within { dialogue: Dialogue::Sasl { .. }, asked, .. }, _) if *asked || is_word => Kind::Response,
+            (Mode::Within { dialogue: Dialogue::Idle, asked, .. }, _) if *asked || text.eq_ignore_ascii_case(b"DONE") => {
+                Kind::Done
+            }
+            (_, Some(Refused::Sasl)) if is_word && text.len() >= 8 && redact::is_base64(text) => Kind::Misplaced,
+            (_, Some(Refused::Literal(count, 0))) if *count == text.len() as u64 => Kind::Misplaced,
+            (_, Some(Refused::Literal(count, further))) => {
+                let place = usize::try_from(*count).unwrap_or(usize::MAX);
+                self.line.secret_from = (text.get(place) == Some(&b' ')).then_some(further + 1);
+                Kind::Command
+            }
+            _ => Kind::Command,
+        };
+    }
+
+    fn end_line(&mut self, secrets: &mut Secrets, found: &mut Found) {
+        if let (Kind::Command, Some(Announced::Octets { count, waits })) = (self.line.kind, self.line.tail.announced()) {
+            self.literal = count;
+            self.line.go_on();
+            found.wants.extend(waits.then(|| Wants::Continuation(self.line.tag.clone())));
+            return;
+        }
+        let mut line = std::mem::take(&mut self.line);
+        line.end_word();
+        let wants = match (&mut self.mode, line.kind) {
+            (Mode::Within { tag, dialogue: Dialogue::Sasl { mechanism, step }, asked }, Kind::Response) => {
+                secrets.learn_sasl(&String::from_utf8_lossy(mechanism), *step, &line.secret);
+                *step += 1;
+                *asked = false;
+                Wants::Step(tag.clone())
+            }
+            (Mode::Within { tag, .. }, Kind::Done) => {
+                let tag = std::mem::take(tag);
+                self.mode = Mode::Commands;
+                Wants::End { tag, is_logout: false }
+            }
+            _ => self.end_command(line, secrets),
+        };
+        found.wants.push(wants);
+    }
+
+    fn end_command(&mut self, line: Line, secrets: &mut Secrets) -> Wants {
+        line.teach(secrets);
+        if line.kind == Kind::Command && line.number > 1 {
+            self.refused = None;
+        }
+        let tag = line.tag;
+        let dialogue = if line.verb.eq_ignore_ascii_case(b"AUTHENTICATE") {
+            Dialogue::Sasl { mechanism: line.before, step: usize::from(!line.secret.is_empty()) }
+        } else if line.verb.eq_ignore_ascii_case(b"IDLE") {
+            Dialogue::Idle
+        } else {
+            return Wants::End { tag, is_logout: line.verb.eq_ignore_ascii_case(b"LOGOUT") };
+        };
+        self.mode = Mode::Within { tag: tag.clone(), dialogue, asked: false };
+        Wants::Step(tag)
+    }
+}

@@ -1,0 +1,180 @@
+//! One line of a client, word by word.
+
+use super::commands::Found;
+use super::scanner::Tail;
+use crate::proto::LINE_HEAD;
+use crate::redact::Secrets;
+
+/// The line under way; one that goes on behind a literal is the same line.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Line {
+    pub(super) kind: Kind,
+    pub(super) tag: Vec<u8>,
+    pub(super) verb: Vec<u8>,
+    /// The word before the first secret one: the mechanism of AUTHENTICATE.
+    pub(super) before: Vec<u8>,
+    /// The word under way, where that matters.
+    word: Vec<u8>,
+    /// Its number, from 1.
+    pub(super) number: usize,
+    /// The first word that is secret, with all behind it, where one is.
+    pub(super) secret_from: Option<usize>,
+    place: Place,
+    quoted: bool,
+    escaped: bool,
+    /// The secret as it was sent.
+    pub(super) secret: Vec<u8>,
+    pub(super) tail: Tail,
+}
+
+/// Where in a line the next byte stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Place {
+    #[default]
+    Between,
+    /// In a word that may yet announce a literal.
+    Announcing,
+    Word,
+}
+
+/// What a line is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Kind {
+    #[default]
+    Unknown,
+    Command,
+    /// A command for the server, and a secret as it was meant.
+    Misplaced,
+    /// A SASL response.
+    Response,
+    Done,
+}
+
+impl Line {
+    pub(super) fn push(&mut self, bytes: &[u8], offset: usize, found: &mut Found) {
+        for (place, byte) in bytes.iter().enumerate() {
+            if self.kind == Kind::Command && self.number > 2 && self.secret_from.is_none() {
+                break;
+            }
+            if self.step(*byte) {
+                found.mark(offset + place..offset + place + 1);
+            }
+        }
+        self.tail.push(bytes);
+    }
+
+    /// Takes a byte; whether it is secret.
+    fn step(&mut self, byte: u8) -> bool {
+        if byte == b'\r' || byte == b'\n' {
+            return false;
+        }
+        match self.kind {
+            Kind::Done => return false,
+            // An asterisk alone cancels (RFC 3501 section 6.2.2).
+            Kind::Response => {
+                let is_asterisk = self.secret.is_empty() && byte == b'*';
+                self.keep(&[byte]);
+                return !is_asterisk;
+            }
+            _ => {}
+        }
+        let is_secret = self.step_in_command(byte);
+        if self.kind == Kind::Misplaced {
+            self.keep(&[byte]);
+        }
+        is_secret || self.kind == Kind::Misplaced
+    }
+
+    fn step_in_command(&mut self, byte: u8) -> bool {
+        if !self.quoted && (byte == b' ' || byte == b'\t') {
+            self.end_word();
+            let inside = self.is_secret() && !self.secret.is_empty();
+            if inside {
+                self.keep(&[byte]);
+            }
+            return inside;
+        }
+        if self.place == Place::Between {
+            self.number += 1;
+            self.word.clear();
+            self.place = if byte == b'{' || byte == b'~' { Place::Announcing } else { Place::Word };
+        } else if !b"{0123456789+}".contains(&byte) {
+            self.place = Place::Word;
+        }
+        self.quoted ^= byte == b'"' && !self.escaped;
+        self.escaped = byte == b'\\' && self.quoted && !self.escaped;
+        if !self.is_secret() {
+            if self.word.len() < LINE_HEAD {
+                self.word.push(byte);
+            }
+            return false;
+        }
+        // An empty initial response is written as an equals sign (RFC 4959).
+        if self.place == Place::Announcing || (byte == b'=' && self.secret.is_empty()) {
+            return false;
+        }
+        self.keep(&[byte]);
+        true
+    }
+
+    pub(super) fn is_secret(&self) -> bool {
+        self.secret_from.is_some_and(|from| self.number >= from)
+    }
+
+    pub(super) fn keep(&mut self, bytes: &[u8]) {
+        let room = LINE_HEAD.saturating_sub(self.secret.len());
+        self.secret.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+
+    pub(super) fn end_word(&mut self) {
+        if std::mem::take(&mut self.place) == Place::Between || self.is_secret() {
+            return;
+        }
+        let carries = [&b"LOGIN"[..], b"AUTHENTICATE"].iter().any(|verb| self.word.eq_ignore_ascii_case(verb));
+        match self.number {
+            1 => self.tag.clone_from(&self.word),
+            2 => self.verb.clone_from(&self.word),
+            _ => {}
+        }
+        // A command without its tag is none, and has its secret all the same.
+        if carries && self.number <= 2 {
+            self.secret_from = Some(self.number + 2);
+        }
+        if self.secret_from == Some(self.number + 1) {
+            self.before.clone_from(&self.word);
+        }
+    }
+
+    /// The line has announced a literal and will go on behind it.
+    pub(super) fn go_on(&mut self) {
+        self.tail = Tail::default();
+        self.quoted = false;
+        self.escaped = false;
+        self.place = Place::Word;
+    }
+
+    pub(super) fn teach(&self, secrets: &mut Secrets) {
+        if self.secret.is_empty() {
+            return;
+        }
+        secrets.learn(&self.secret);
+        secrets.learn_sasl(&String::from_utf8_lossy(&self.before), 0, &self.secret);
+        if let Some(text) = self.secret.strip_prefix(b"\"") {
+            secrets.learn(&unquoted(text));
+        }
+    }
+}
+
+/// A quoted string without its escapes, up to its closing quote (RFC 3501 section 4.3).
+fn unquoted(text: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(text.len());
+    let mut bytes = text.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => break,
+            b'\\' => plain.extend(bytes.next()),
+            _ => plain.push(*byte),
+        }
+    }
+    plain
+}

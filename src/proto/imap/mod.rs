@@ -1,0 +1,147 @@
+//! IMAP (RFC 3501, RFC 9051): whose turn it is, and what is secret.
+
+mod commands;
+mod line;
+mod responses;
+mod scanner;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use commands::{Commands, Wants};
+use responses::Responses;
+pub use scanner::Status;
+use scanner::{Said, Scanner};
+
+use super::{Framing, Protocol, Speech};
+use crate::redact::Secrets;
+
+/// One side of an IMAP dialogue: what was sent, and which responses are still owed for it.
+#[derive(Debug)]
+pub(crate) struct Imap {
+    name: &'static str,
+    responses: Responses,
+    received: Scanner,
+    owed: VecDeque<Owed>,
+    commands: Commands,
+    closing: bool,
+}
+
+/// What the server owes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Owed {
+    Greeting,
+    What(Wants),
+}
+
+impl Imap {
+    /// A dialogue with a server that will greet first.
+    pub(crate) fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            responses: Responses::default(),
+            received: Scanner::default(),
+            owed: VecDeque::from([Owed::Greeting]),
+            commands: Commands::default(),
+            closing: false,
+        }
+    }
+
+    fn said(&mut self, said: Said) {
+        match said {
+            Said::Data => {}
+            Said::Continuation => self.pay_continuation(),
+            Said::Untagged(status) => self.pay_untagged(status),
+            Said::Tagged(tag, status) => self.pay_command(&tag, status),
+        }
+    }
+
+    fn pay_continuation(&mut self) {
+        let place = self.owed.iter().position(|owed| matches!(owed, Owed::What(Wants::Continuation(_) | Wants::Step(_))));
+        if let Some(Owed::What(Wants::Continuation(tag) | Wants::Step(tag))) = place.and_then(|place| self.owed.remove(place)) {
+            self.commands.asked(&tag);
+        }
+    }
+
+    fn pay_untagged(&mut self, status: Status) {
+        self.closing |= status == Status::Bye;
+        if self.owed.front() == Some(&Owed::Greeting) {
+            self.owed.pop_front();
+        } else if status == Status::Bad {
+            // All that a server can say to a line without a tag that it could repeat.
+            let place = self.owed.iter().position(|owed| matches!(owed, Owed::What(wants) if !is_tag(wants.tag())));
+            place.and_then(|place| self.owed.remove(place));
+        }
+    }
+
+    /// The end of a command pays for all that was owed on its way.
+    fn pay_command(&mut self, tag: &[u8], status: Status) {
+        let is_of_command = |owed: &Owed| matches!(owed, Owed::What(wants) if wants.tag() == tag);
+        let is_logout = |owed: &Owed| matches!(owed, Owed::What(Wants::End { is_logout: true, .. }));
+        self.closing |= status == Status::Ok && self.owed.iter().any(|owed| is_of_command(owed) && is_logout(owed));
+        self.owed.retain(|owed| !is_of_command(owed));
+        self.commands.over(tag, status == Status::Ok);
+    }
+}
+
+impl Protocol for Imap {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn speech(&self) -> Speech {
+        Speech::Imap
+    }
+
+    fn framing(&mut self) -> Option<&mut dyn Framing> {
+        Some(&mut self.responses)
+    }
+
+    fn sent(&mut self, bytes: &[u8], secrets: &mut Secrets) -> Vec<Range<usize>> {
+        let found = self.commands.feed(bytes, secrets);
+        self.owed.extend(found.wants.into_iter().map(Owed::What));
+        found.secret
+    }
+
+    fn secrets(&self, bytes: &[u8]) -> Vec<Range<usize>> {
+        self.commands.clone().feed(bytes, &mut Secrets::default()).secret
+    }
+
+    fn received(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (used, said) = self.received.feed(rest);
+            rest = &rest[used..];
+            if let Some(said) = said {
+                self.received = Scanner::default();
+                // What is no response pays for nothing.
+                if let Ok(said) = said {
+                    self.said(said);
+                }
+            }
+        }
+    }
+
+    fn owed(&self) -> usize {
+        self.owed.len()
+    }
+
+    fn waive(&mut self) {
+        self.owed.clear();
+    }
+
+    fn is_closing(&self) -> bool {
+        self.closing
+    }
+
+    fn codeless(&self) -> Option<&'static str> {
+        Some("* OK")
+    }
+}
+
+/// Whether a server can repeat it in its answer (`tag` in RFC 3501 section 9).
+fn is_tag(tag: &[u8]) -> bool {
+    !tag.is_empty() && tag.iter().all(|byte| byte.is_ascii_graphic() && !b"(){%*\"\\+".contains(byte))
+}

@@ -1,0 +1,28 @@
+//! Where a response ends (RFC 3501 section 7, RFC 9051 section 7).
+
+use super::scanner::Scanner;
+use crate::proto::{Framing, Malformed};
+
+/// The framing of responses: a line, and where that announces a literal, its octets and a line more, any number of times.
+#[derive(Debug, Default)]
+pub(crate) struct Responses {
+    scanner: Scanner,
+}
+
+impl Framing for Responses {
+    fn frame(&mut self, held: &[u8]) -> Result<Option<usize>, Malformed> {
+        let (_, said) = self.scanner.feed(&held[self.scanner.gone()..]);
+        let Some(said) = said else { return Ok(None) };
+        let (line, end) = (self.scanner.line(), self.scanner.gone());
+        self.restart();
+        said.map(|_| Some(end)).map_err(|why| Malformed { why: why.to_owned(), line: line..end })
+    }
+
+    fn restart(&mut self) {
+        self.scanner = Scanner::default();
+    }
+
+    fn at_least(&self) -> u64 {
+        (self.scanner.gone() as u64).saturating_add(self.scanner.to_come())
+    }
+}

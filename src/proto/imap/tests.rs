@@ -1,0 +1,402 @@
+//! What servers really say, cut anywhere; and what clients send, in whatever pieces.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::proto::Malformed;
+
+/// Responses as Dovecot 2.4 sends them, a frame each.
+const DOVECOT: [&[u8]; 24] = [
+    b"* OK [CAPABILITY IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE IDLE LITERAL+ AUTH=PLAIN] Dovecot (Debian) ready.\r\n",
+    b"+ OK\r\n",
+    b"+ \r\n",
+    b"b1 OK [CAPABILITY IMAP4rev1 SASL-IR IDLE SORT=DISPLAY] Logged in\r\n",
+    b"b2 OK [APPENDUID 1795323820 1] Append completed (0.002 + 0.001 + 0.001 secs).\r\n",
+    b"b4 NO [TRYCREATE] Mailbox doesn't exist: NoSuchBox (0.001 + 0.000 secs).\r\n",
+    b"0123456789 BAD Error in IMAP command: Invalid command name (0.001 + 0.000 secs).\r\n",
+    b"* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n",
+    b"* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft \\*)] Flags permitted.\r\n",
+    b"* 2 EXISTS\r\n",
+    b"* 1 FETCH (FLAGS (\\Flagged \\Seen \\Recent) BODY[HEADER.FIELDS (SUBJECT)] {23}\r\nSubject: lab append\r\n\r\n BODY[TEXT] {13}\r\nGr\xc3\xbc\xc3\x9fe \xe2\x82\xac\r\n)\r\n",
+    b"* 1 FETCH (BODY[]<0> {20}\r\nFrom: <alice@example)\r\n",
+    b"* 1 FETCH (UID 1 BODYSTRUCTURE (\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 13 1 NIL NIL NIL NIL))\r\n",
+    b"* LIST (\\HasNoChildren) \"/\" \"lab box {5}\"\r\n",
+    b"* SEARCH 1 2\r\n",
+    b"* SEARCH\r\n",
+    b"* BAD Error in IMAP tag: Invalid tag (0.001 + 0.000 secs).\r\n",
+    b"* 1 EXPUNGE\r\n",
+    b"+ idling\r\n",
+    b"e2 BAD Expected DONE (0.001 + 0.001 secs).\r\n",
+    b"* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n",
+    b"* ID (\"name\" \"Dovecot\")\r\n",
+    b"* BYE Logging out\r\n",
+    b"a32 OK Logout completed (0.001 + 0.000 secs).\r\n",
+];
+
+/// What is allowed and seldom seen.
+const RARE: [&[u8]; 16] = [
+    b"+\r\n",
+    b"* LIST () \"/\" {3}\r\n{9}\r\n",
+    b"* LIST () \"/\" {0}\r\n\r\n",
+    b"* 1 FETCH (BINARY[1] ~{4}\r\n\0\r\n{ BODY[2] {2+}\r\n\r\n X {1}\r\n\n)\r\n",
+    b"* 1 FETCH (ENVELOPE (NIL \"a \\\" {3}\" {3}\r\nabc))\r\n",
+    b"* 1 FETCH (ENVELOPE (NIL \"a \\\\\" {3}\r\nabc))\r\n",
+    b"* LIST () \"/\" box{5}\r\n",
+    b"* LIST () \"/\" \"never closed {5}\r\n",
+    b"* OK the text of a status is for people {5}\r\n",
+    b"* OK [ALERT] and so is this {5}\r\n",
+    b"a1 NO [BADCHARSET ({5}\r\nUTF-8 \"]\" {4}\r\na] b)] not that one {5}\r\n",
+    b"+ go on {5}\r\n",
+    b"* preauth welcome\r\n",
+    b"a1 ok\r\n",
+    b"* X-TENSION {\r\n",
+    b"* 1 EXISTS\n",
+];
+
+/// The frames of what comes in these pieces, or why there is none.
+fn frames(pieces: &[&[u8]]) -> Result<Vec<Vec<u8>>, Malformed> {
+    let mut responses = Responses::default();
+    let mut held = Vec::new();
+    let mut frames = Vec::new();
+    for piece in pieces {
+        held.extend_from_slice(piece);
+        while let Some(length) = responses.frame(&held)? {
+            frames.push(held.drain(..length).collect());
+        }
+    }
+    assert!(held.is_empty() || frames.len() < usize::MAX);
+    Ok(frames)
+}
+
+#[test]
+fn responses_are_framed_alike_wherever_they_are_cut() {
+    let all: Vec<&[u8]> = DOVECOT.iter().chain(&RARE).copied().collect();
+    let stream = all.concat();
+    assert_eq!(frames(&[&stream]).unwrap(), all);
+    let bytes: Vec<_> = stream.chunks(1).collect();
+    assert_eq!(frames(&bytes).unwrap(), all);
+    for cut in 0..stream.len() {
+        let (head, tail) = stream.split_at(cut);
+        assert_eq!(frames(&[head, tail]).unwrap(), all, "cut at {cut}");
+    }
+}
+
+#[test]
+fn a_response_is_not_over_before_its_last_byte() {
+    for response in DOVECOT.iter().chain(&RARE) {
+        for cut in 0..response.len() {
+            assert_eq!(frames(&[&response[..cut]]).unwrap(), Vec::<Vec<u8>>::new());
+        }
+    }
+}
+
+#[test]
+fn what_is_no_response_says_so_with_its_line() {
+    for (line, why) in [
+        ("220 mail.example ESMTP\r\n", "begins with neither"),
+        ("+OK POP3 ready\r\n", "begins with neither"),
+        ("\r\n", "begins with neither"),
+        (" OK hi\r\n", "begins with neither"),
+        ("a1 BYE\r\n", "begins with neither"),
+        ("a1 FETCH (FLAGS)\r\n", "begins with neither"),
+        ("*\r\n", "begins with neither"),
+        ("* 1 FETCH (BODY[] {99999999999999999999}\r\n", "can be counted"),
+        ("* 1 FETCH (BODY[] {18446744073709551616}\r\n", "can be counted"),
+        ("* 1 FETCH (BODY[] {00000000000000000000000000000000000001}\r\n", "can be counted"),
+    ] {
+        for pieces in [vec![line.as_bytes()], line.as_bytes().chunks(1).collect()] {
+            let malformed = frames(&pieces).unwrap_err();
+            assert!(malformed.why.contains(why), "{line}: {malformed:?}");
+            assert_eq!(malformed.line, 0..line.len());
+        }
+    }
+    let late = b"* 1 FETCH (A {1}\r\nx B {99999999999999999999}\r\n";
+    assert_eq!(frames(&[late]).unwrap_err().line, 18..late.len());
+}
+
+#[test]
+fn a_huge_literal_is_known_from_its_announcement() {
+    let mut responses = Responses::default();
+    assert_eq!(responses.frame(b"* 1 FETCH (BODY[] {18446744073709551615}\r\nab"), Ok(None));
+    assert_eq!(responses.at_least(), u64::MAX);
+    responses.restart();
+    assert_eq!(responses.frame(b"* 1 FETCH (BODY[] {100}\r\nab"), Ok(None));
+    assert_eq!(responses.at_least(), 125);
+}
+
+/// A dialogue: `C: ` is sent with CRLF, `S: ` received; behind the bar, how many replies are owed then.
+fn follow(dialogue: &str) {
+    let mut imap = Imap::new("imap");
+    let mut secrets = Secrets::default();
+    for step in dialogue.lines() {
+        let (step, owed) = step.rsplit_once('|').unwrap();
+        let (who, text) = step.trim().split_once(": ").unwrap_or((step.trim().trim_end_matches(':'), ""));
+        let bytes = [text.as_bytes(), b"\r\n"].concat();
+        match who {
+            "C" => drop(imap.sent(&bytes, &mut secrets)),
+            // What is sent at once: `^` stands for CRLF.
+            "C^" => drop(imap.sent(text.replace('^', "\r\n").as_bytes(), &mut secrets)),
+            _ => imap.received(&bytes),
+        }
+        assert_eq!(imap.owed().to_string(), owed.trim(), "{step}");
+    }
+}
+
+#[test]
+fn a_reply_is_owed_until_the_tagged_one_has_come() {
+    follow(
+        "S: * OK hi                     | 0
+         C: a1 SELECT INBOX             | 1
+         S: * 3 EXISTS                  | 1
+         S: * OK [UNSEEN 2] First.      | 1
+         S: a2 OK not that one          | 1
+         S: a1 OK [READ-WRITE] done     | 0
+         C^: a3 NOOP^a4 NOOP^           | 2
+         S: a4 OK in any order          | 1
+         S: a3 OK                       | 0",
+    );
+}
+
+#[test]
+fn a_greeting_may_be_a_goodbye() {
+    let mut imap = Imap::new("imap");
+    imap.received(b"* BYE too busy\r\n");
+    assert!(imap.is_closing() && imap.owed() == 0);
+}
+
+#[test]
+fn a_literal_is_asked_for_before_it_is_sent_unless_it_has_a_plus() {
+    follow(
+        "S: * OK hi                     | 0
+         C: b1 LOGIN {5}                | 1
+         S: + OK                        | 0
+         C: alice {12}                  | 1
+         S: + OK                        | 0
+         C: wonder-land1                | 1
+         S: b1 OK Logged in             | 0
+         C: b2 APPEND Lab {6+}          | 0
+         C: a^b^                        | 0
+         S: * 1 EXISTS                  | 0
+         C:                             | 1
+         S: b2 OK [APPENDUID 1 1] done  | 0
+         C^: b3 SEARCH CHARSET UTF-8 BODY {2+}^ab TO {2+}^^^  | 1
+         S: b3 OK                       | 0
+         C^: b4 LOGIN {1}^a {1}^b^      | 3
+         S: + go                        | 2
+         S: + go                        | 1
+         S: b4 NO                       | 0",
+    );
+}
+
+#[test]
+fn a_literal_that_was_refused_arrives_as_a_command() {
+    follow(
+        "S: * OK hi                     | 0
+         C: b4 APPEND NoSuchBox {10}    | 1
+         S: b4 NO [TRYCREATE] no        | 0
+         C: 0123456789                  | 1
+         S: 0123456789 BAD Error        | 0",
+    );
+}
+
+#[test]
+fn it_is_the_turn_of_the_client_in_idle_and_in_authenticate() {
+    follow(
+        "S: * OK hi                     | 0
+         C: d1 AUTHENTICATE PLAIN       | 1
+         S: +                           | 0
+         C: AGFsaWNlAHdvbmRlcg==        | 1
+         S: d1 OK Logged in             | 0
+         C: d2 AUTHENTICATE PLAIN AGFsaWNlAHdvbmRlcg== | 1
+         S: d2 BAD already              | 0
+         C: e1 IDLE                     | 1
+         S: + idling                    | 0
+         S: * 4 EXISTS                  | 0
+         C: DONE                        | 1
+         S: e1 OK done                  | 0
+         C: e2 IDLE                     | 1
+         S: + idling                    | 0
+         C: a38 NOOP                    | 1
+         S: e2 BAD Expected DONE        | 0
+         C^: e3 IDLE^DONE^              | 2
+         S: + idling                    | 1
+         S: e3 OK                       | 0
+         C: d3 AUTHENTICATE LOGIN       | 1
+         S: + VXNlcm5hbWU6              | 0
+         C: *                           | 1
+         S: d3 BAD cancelled            | 0
+         C: a1 LOGOUT                   | 1",
+    );
+}
+
+#[test]
+fn a_line_without_a_tag_is_answered_without_one() {
+    follow(
+        "S: * OK hi                     | 0
+         C: * OK hi                     | 1
+         S: * BAD Invalid tag           | 0
+         C:                             | 1
+         S: * BAD Invalid tag           | 0
+         C: noTagHere                   | 1
+         S: noTagHere BAD no command    | 0
+         C: a1 NOOP                     | 1
+         S: * BAD of nobody knows what  | 1",
+    );
+}
+
+#[test]
+fn the_close_is_expected_behind_logout() {
+    let mut imap = Imap::new("imap");
+    imap.received(b"* OK hi\r\n");
+    imap.sent(b"a1 LOGOUT\r\n", &mut Secrets::default());
+    assert!(!imap.is_closing());
+    imap.received(b"a1 OK bye\r\n");
+    assert!(imap.is_closing());
+}
+
+/// What a transcript shows of what is sent; `<` before text says that it is received.
+fn shown(steps: &[&str], chunk: usize) -> String {
+    let mut imap = Imap::new("imap");
+    let mut secrets = Secrets::default();
+    let mut shown = Vec::new();
+    for step in steps {
+        if let Some(text) = step.strip_prefix('<') {
+            imap.received(text.as_bytes());
+            continue;
+        }
+        for bytes in step.as_bytes().chunks(chunk) {
+            let spans = imap.sent(bytes, &mut secrets);
+            shown.extend_from_slice(&secrets.mask(bytes, &spans));
+        }
+    }
+    String::from_utf8(shown).unwrap()
+}
+
+#[test]
+fn passwords_and_responses_are_masked_in_every_form_they_take() {
+    for (steps, masked) in [
+        (&["a1 LOGIN alice wonder-land1\r\n"][..], "a1 LOGIN alice [SECRET]\r\n"),
+        (&["a1 LOGIN \"al ice\" \"wonder \\\"land\"\r\n"], "a1 LOGIN \"al ice\" [SECRET]\r\n"),
+        (&["a1 login {5+}\r\nalice {12+}\r\nwonder-land1\r\n"], "a1 login {5+}\r\nalice {12+}\r\n[SECRET]\r\n"),
+        (&["a1 LOGIN alice {14}\r\n", "<+ go\r\n", "wonder\r\n land1\r\n"], "a1 LOGIN alice {14}\r\n[SECRET]\r\n"),
+        (&["a1 LOGIN alice two words\r\na2 NOOP\r\n"], "a1 LOGIN alice [SECRET]\r\na2 NOOP\r\n"),
+        (&["LOGIN alice wonder-land1\r\n"], "LOGIN alice [SECRET]\r\n"),
+        (&["a1 AUTHENTICATE PLAIN AGFsaWNl\r\n"], "a1 AUTHENTICATE PLAIN [SECRET]\r\n"),
+        (&["a1 AUTHENTICATE EXTERNAL =\r\n"], "a1 AUTHENTICATE EXTERNAL =\r\n"),
+        (&["a1 AUTHENTICATE PLAIN\r\n", "<+ \r\n", "AGFsaWNl\r\n"], "a1 AUTHENTICATE PLAIN\r\n[SECRET]\r\n"),
+        (&["a1 AUTHENTICATE PLAIN\r\n", "<+ \r\n", "what is this\r\n"], "a1 AUTHENTICATE PLAIN\r\n[SECRET]\r\n"),
+        (&["a1 AUTHENTICATE PLAIN\r\n", "<+ \r\n", "*\r\n"], "a1 AUTHENTICATE PLAIN\r\n*\r\n"),
+        (&["a1 APPEND x {12}\r\n", "<+ \r\n", "LOGIN a bcde\r\n"], "a1 APPEND x {12}\r\nLOGIN a bcde\r\n"),
+    ] {
+        assert_eq!(shown(steps, usize::MAX), masked);
+        let bytewise = shown(steps, 1);
+        let mut once = bytewise.clone();
+        while once.contains("[SECRET][SECRET]") {
+            once = once.replace("[SECRET][SECRET]", "[SECRET]");
+        }
+        assert_eq!(once, masked, "byte by byte");
+    }
+}
+
+#[test]
+fn secrets_sent_ahead_or_behind_a_refusal_are_masked_too() {
+    for (steps, masked) in [
+        (
+            &["a1 AUTHENTICATE LOGIN\r\naG9nZQ==\r\ncHBwd3d3\r\na2 NOOP\r\n"][..],
+            "a1 AUTHENTICATE LOGIN\r\n[SECRET]\r\n[SECRET]\r\na2 NOOP\r\n",
+        ),
+        (&["a1 AUTHENTICATE X\r\n", "<a1 NO\r\n", "aG9nZWhvZ2U=\r\n"], "a1 AUTHENTICATE X\r\n[SECRET]\r\n"),
+        (&["a1 LOGIN alice {12}\r\n", "<a1 NO\r\n", "wonder-land1\r\n"], "a1 LOGIN alice {12}\r\n[SECRET]\r\n"),
+        (
+            &["a1 LOGIN {5}\r\n", "<a1 NO\r\n", "alice {12}\r\n", "wonder-land1\r\n"],
+            "a1 LOGIN {5}\r\nalice {12}\r\n[SECRET]\r\n",
+        ),
+        (&["a1 LOGIN alice {12}\r\n", "<a1 NO\r\n", "a2 LOGOUT\r\n"], "a1 LOGIN alice {12}\r\na2 LOGOUT\r\n"),
+    ] {
+        assert_eq!(shown(steps, usize::MAX), masked);
+    }
+}
+
+#[test]
+fn what_was_learned_is_masked_where_it_comes_back() {
+    let mut imap = Imap::new("imap");
+    let mut secrets = Secrets::default();
+    imap.sent(b"a1 LOGIN alice \"wonder \\\"land\"\r\na2 LOGIN bob {10+}\r\nbuild3r pw\r\n", &mut secrets);
+    imap.sent(b"a3 AUTHENTICATE PLAIN AGNhcm9sAHNlc2FtZQ==\r\n", &mut secrets);
+    let echoed = secrets.mask(b"* OK wonder \"land, build3r pw, sesame, wonder \\\"land", &[]);
+    assert_eq!(String::from_utf8_lossy(&echoed), "* OK [SECRET], [SECRET], [SECRET], wonder \\\"land");
+}
+
+#[test]
+fn what_would_be_secret_is_known_before_it_is_sent() {
+    let imap = Imap::new("imap");
+    let line = b"a1 LOGIN alice wonder-land1\r\n";
+    let spans: Vec<_> = imap.secrets(line).into_iter().map(|span| &line[span]).collect();
+    assert_eq!(spans, [b"wonder-land1"]);
+}
+
+#[test]
+fn a_large_literal_costs_what_its_announcement_does() {
+    let mut imap = Imap::new("imap");
+    let mut secrets = Secrets::default();
+    imap.sent(b"a1 LOGIN alice {99999999999999999999999}\r\na2 LOGIN alice {18446744073709551615}\r\n", &mut secrets);
+    for _ in 0..1000 {
+        imap.sent(&[b'x'; 10_000], &mut secrets);
+    }
+    let kept = format!("{imap:?}").len();
+    assert!(kept < 200_000, "{kept} bytes of debug");
+}
+
+fn soup() -> impl Strategy<Value = Vec<u8>> {
+    let part = prop::sample::select(vec![
+        &b"* "[..],
+        b"+ ",
+        b"a1 ",
+        b"OK ",
+        b"NO ",
+        b"[",
+        b"]",
+        b"{2}",
+        b"{1+}",
+        b"~{3}",
+        b"{",
+        b"}",
+        b"\"",
+        b"\\",
+        b"\r\n",
+        b"\n",
+        b" ",
+        b"x",
+        b"LOGIN ",
+        b"AUTHENTICATE ",
+        b"IDLE",
+        b"DONE",
+        b"\0",
+        b"(",
+        b"FETCH ",
+        b"BODY[] ",
+    ]);
+    prop::collection::vec(part, 0..40).prop_map(|parts| parts.concat())
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_framed_alike_however_they_come(bytes in soup(), size in 1_usize..7) {
+        let whole = frames(&[&bytes]);
+        let pieces: Vec<_> = bytes.chunks(size).collect();
+        prop_assert_eq!(frames(&pieces), whole);
+    }
+
+    #[test]
+    fn any_bytes_are_followed_alike_however_they_come(bytes in soup(), size in 1_usize..7) {
+        let mut whole = Imap::new("imap");
+        whole.received(&bytes);
+        let mut cut = Imap::new("imap");
+        bytes.chunks(size).for_each(|piece| cut.received(piece));
+        prop_assert_eq!((whole.owed(), whole.is_closing()), (cut.owed(), cut.is_closing()));
+        let mut secrets = Secrets::default();
+        whole.sent(&bytes, &mut secrets);
+        bytes.chunks(size).for_each(|piece| drop(cut.sent(piece, &mut secrets)));
+        prop_assert!(whole.owed() <= bytes.len() + 1 && cut.owed() <= bytes.len() + 1);
+    }
+}
