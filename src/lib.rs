@@ -13,8 +13,8 @@
 //!
 //! # Features
 //!
-//! `default = ["cli"]`; `cli` (the program) needs `script` (Rhai scripts). Without both, what is left is the dialogue, its
-//! transcript and the embedded server.
+//! `default = ["cli", "dns"]`; `cli` (the program) needs `script` (Rhai scripts). Without both, what is left is the dialogue, its
+//! transcript and the embedded server. `dns`, on by default too, looks up mail exchangers for `mx://domain`.
 //!
 //! # Layout
 //!
@@ -99,4 +99,4 @@ pub use proto::smtp::dot_stuff;
 pub use reply::Reply;
 pub use session::{Message, Options, Session};
 pub use transcript::Transcript;
-pub use transport::Family;
+pub use transport::{Family, Proxy};

@@ -28,18 +28,27 @@ static SCHEMES: &[Scheme] = &[
     Scheme { name: "submission", speech: Speech::Smtp, port: Some(587) },
     Scheme { name: "pop3", speech: Speech::Pop3, port: Some(110) },
     Scheme { name: "imap", speech: Speech::Imap, port: Some(143) },
+    Scheme { name: "mx", speech: Speech::Smtp, port: Some(25) },
     Scheme { name: "tcp", speech: Speech::Stream, port: None },
 ];
 
 /// The other end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    Host { host: String, port: u16 },
+    Host {
+        host: String,
+        port: u16,
+    },
+    /// The mail exchangers of a domain.
+    Exchangers {
+        domain: String,
+        port: u16,
+    },
     Unix(PathBuf),
 }
 
 /// The schemes of the plan that are not spoken yet, so that the error can say so.
-const TO_COME: &[&str] = &["smtps", "submissions", "lmtp", "pop3s", "imaps", "sieve", "tls", "mx", "lmtps"];
+const TO_COME: &[&str] = &["smtps", "submissions", "lmtp", "pop3s", "imaps", "sieve", "tls", "lmtps"];
 
 impl Scheme {
     fn parse(name: &str) -> Result<&'static Self> {
@@ -77,7 +86,9 @@ impl Target {
             return Err(unreadable(url, "it has no host, or more than a host and a port"));
         }
         let port = port.or(scheme.port).ok_or_else(|| unreadable(url, "it needs a port"))?;
-        Ok(Self { scheme, place: Place::Host { host: host.to_owned(), port } })
+        let host = host.to_owned();
+        let place = if scheme.name == "mx" { Place::Exchangers { domain: host, port } } else { Place::Host { host, port } };
+        Ok(Self { scheme, place })
     }
 }
 
@@ -104,7 +115,7 @@ impl fmt::Display for Target {
         let scheme = self.scheme.name;
         match &self.place {
             Place::Host { host, port } if host.contains(':') => write!(f, "{scheme}://[{host}]:{port}"),
-            Place::Host { host, port } => write!(f, "{scheme}://{host}:{port}"),
+            Place::Host { host, port } | Place::Exchangers { domain: host, port } => write!(f, "{scheme}://{host}:{port}"),
             Place::Unix(path) => write!(f, "{scheme}+unix://{}", path.display()),
         }
     }
@@ -123,6 +134,7 @@ mod tests {
             ("tcp://[::1]:110", "tcp://[::1]:110"),
             ("smtp://[2001:db8::1]", "smtp://[2001:db8::1]:25"),
             ("smtp+unix:///run/smtp.sock", "smtp+unix:///run/smtp.sock"),
+            ("mx://example.com", "mx://example.com:25"),
         ] {
             assert_eq!(Target::parse(url).unwrap().to_string(), shown);
         }

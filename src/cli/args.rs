@@ -1,12 +1,13 @@
 //! What can be said on the command line.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
 
 use crate::duration;
+use crate::session::Options;
 
 /// Run scripted mail dialogues against real servers, in lock-step.
 #[derive(Debug, Parser)]
@@ -74,12 +75,35 @@ pub(super) struct Run {
     /// time a run (without the embedded server's) and the latencies of the runs that passed.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) repeat: Option<u32>,
+    #[command(flatten)]
+    pub(super) connecting: Connecting,
     /// Let scripts start processes (`pipe`).
     #[arg(long = "allow-run")]
     pub(super) allow_processes: bool,
     /// Show whole transcripts, also of what passed (but not with --repeat, which does not keep them).
     #[arg(short, long)]
     pub(super) verbose: bool,
+}
+
+/// How sessions are opened.
+#[derive(Arguments, Debug)]
+pub(super) struct Connecting {
+    /// Take this address for a host instead of looking it up; again for more.
+    #[arg(long, value_name = "HOST=IP", value_parser = parse_resolve)]
+    pub(super) resolve: Vec<(String, IpAddr)>,
+    /// The name server to ask for the mail exchangers of `mx://domain`; those of the system unless given.
+    #[arg(long, value_name = "IP[:PORT]", value_parser = parse_nameserver)]
+    pub(super) nameserver: Option<SocketAddr>,
+}
+
+impl Connecting {
+    pub(super) fn options(self, options: Options) -> Options {
+        let options = self.resolve.into_iter().fold(options, |options, (host, ip)| options.resolve(host, ip));
+        match self.nameserver {
+            Some(nameserver) => options.nameserver(nameserver),
+            None => options,
+        }
+    }
 }
 
 #[derive(Arguments, Debug)]
@@ -112,6 +136,20 @@ fn parse_set(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("a parameter is given as name=value, such as smtp=smtp://localhost:2525".to_owned()),
     }
+}
+
+fn parse_resolve(text: &str) -> Result<(String, IpAddr), String> {
+    let pinned = text.split_once('=').and_then(|(host, ip)| Some((host.to_owned(), ip.parse().ok()?)));
+    pinned
+        .filter(|(host, _)| !host.is_empty())
+        .ok_or_else(|| "a host is pinned as host=ip, such as mail.example.com=127.0.0.1".to_owned())
+}
+
+fn parse_nameserver(text: &str) -> Result<SocketAddr, String> {
+    /// Where name servers listen (RFC 1035 section 4.2).
+    const PORT: u16 = 53;
+    let address = text.parse().or_else(|_| text.parse().map(|ip| SocketAddr::new(ip, PORT)));
+    address.map_err(|_| "a name server is an IP address, with a port behind a colon where it is not 53".to_owned())
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {

@@ -14,6 +14,7 @@ use crate::outcome::{ExitCode, Outcome};
 use crate::plan;
 use crate::report::{Cost, Human, Repeated, Tally};
 use crate::script::{Runner, Settings};
+use crate::session::Options;
 use crate::workers::{self, Audience, Work};
 
 pub(super) fn run(args: args::Run, screen: &mut Screen) -> ExitCode {
@@ -25,8 +26,8 @@ pub(super) fn run(args: args::Run, screen: &mut Screen) -> ExitCode {
 
 fn run_all(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
     let scripts = plan::scripts(&args.paths.paths)?;
-    let settings =
-        Settings { params: params(args.set)?, timeout: args.timeout, deadline: args.deadline, allow_run: args.allow_processes };
+    let options = args.connecting.options(Options::new().timeout(args.timeout));
+    let settings = Settings { params: params(args.set)?, options, deadline: args.deadline, allow_run: args.allow_processes };
     let at_once = args.jobs.map_or_else(workers::cores, |jobs| jobs as usize);
     let runner = Runner::new(settings.clone()).at_once(at_once);
     plan::check_params(&runner, &scripts, &settings.params)?;

@@ -22,6 +22,7 @@ use super::run::{Run, Shared};
 use crate::error::{Error, Kind, Result};
 use crate::outcome::{Failure, Outcome, Verdict};
 use crate::redact::{self, Secrets};
+use crate::session::Options;
 use crate::transport::Pace;
 
 /// What the caller of scripts gives and grants them.
@@ -29,8 +30,8 @@ use crate::transport::Pace;
 pub struct Settings {
     /// The values of parameters.
     pub params: BTreeMap<String, String>,
-    /// The deadline of each operation, unless a script says otherwise.
-    pub timeout: Duration,
+    /// How sessions are opened, unless a script says otherwise. Their transcript is that of the run.
+    pub options: Options,
     /// The deadline of a whole script.
     pub deadline: Duration,
     /// Whether scripts may start processes (`pipe`).
@@ -40,7 +41,7 @@ pub struct Settings {
 impl Default for Settings {
     /// No parameters, 10 s for each operation, 5 minutes for a script, no processes.
     fn default() -> Self {
-        Self { params: BTreeMap::new(), timeout: Duration::from_secs(10), deadline: Duration::from_mins(5), allow_run: false }
+        Self { params: BTreeMap::new(), options: Options::new(), deadline: Duration::from_mins(5), allow_run: false }
     }
 }
 
@@ -80,7 +81,14 @@ impl Case {
     /// Sets the deadline of each operation.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.settings.timeout = timeout;
+        self.settings.options = self.settings.options.clone().timeout(timeout);
+        self
+    }
+
+    /// Sets how sessions are opened, unless the script says otherwise.
+    #[must_use]
+    pub fn options(mut self, options: Options) -> Self {
+        self.settings.options = options;
         self
     }
 

@@ -96,7 +96,7 @@ impl Run {
 
     /// How sessions of this run are opened, unless a script says otherwise.
     pub(super) fn options(&self) -> Options {
-        Options::new().timeout(self.settings.timeout).pace(self.pace.clone()).transcript(self.transcript.clone())
+        self.settings.options.clone().pace(self.pace.clone()).transcript(self.transcript.clone())
     }
 
     pub(super) fn adopt(&self, session: Session) -> Handle {

@@ -1,6 +1,6 @@
 //! How to open a session.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +16,7 @@ use crate::proto::{Protocol, Speech};
 use crate::redact::Secrets;
 use crate::target::{Scheme, Target};
 use crate::transcript::{Gathering, Transcript, What};
-use crate::transport::{Family, Pace, Process, Route, Transport, connect};
+use crate::transport::{Family, Pace, Process, Proxy, Route, Transport, connect};
 
 /// The deadline of an operation, unless set.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -101,6 +101,28 @@ impl Options {
         self
     }
 
+    /// Takes this address for a host instead of looking it up; again for more addresses or hosts.
+    #[must_use]
+    pub fn resolve(mut self, host: impl Into<String>, ip: IpAddr) -> Self {
+        let pinned = self.route.pinned.iter().cloned().chain([(host.into(), ip)]);
+        self.route.pinned = pinned.collect();
+        self
+    }
+
+    /// The name server to ask for the mail exchangers of `mx://domain`; those of the system unless set.
+    #[must_use]
+    pub fn nameserver(mut self, nameserver: SocketAddr) -> Self {
+        self.route.nameserver = Some(nameserver);
+        self
+    }
+
+    /// Begins the connection with a PROXY header.
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.route.proxy = Some(proxy);
+        self
+    }
+
     /// Connects at the same pace as all others that share it.
     #[cfg(feature = "script")]
     pub(crate) fn pace(mut self, pace: Pace) -> Self {
@@ -115,7 +137,7 @@ impl Options {
         self
     }
 
-    /// Connects to `smtp://host:port`, `submission://host:port`, `tcp://host:port`, or `smtp+unix:///path` and its like.
+    /// Connects to `smtp://host:port` and the like, `smtp+unix:///path` and the like, or the mail exchangers of `mx://domain`.
     ///
     /// # Errors
     /// Unreachable, with each address that was tried and what came of it; usage for a URL that cannot be read.
@@ -129,7 +151,7 @@ impl Options {
         let report = |address: &str, result: &str| {
             record(What::Attempt { address: address.into(), result: result.into() });
         };
-        let transport = connect(&target, self.route, self.timeout, report).await;
+        let transport = connect(&target, &self.route, self.timeout, report).await;
         let transport = transport.map_err(|error| error.session(format!("{id}, {peer}")))?;
         let protocol = protocol(target.scheme);
         let mut session = self.session(id, peer, transport, protocol);

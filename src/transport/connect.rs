@@ -2,12 +2,16 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpSocket, UnixStream, lookup_host};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpSocket, TcpStream, UnixStream, lookup_host};
 use tokio::time::{Instant, timeout_at};
 
-use super::Transport;
+use super::exchangers::exchangers;
+use super::{Proxy, Transport};
 use crate::error::{Error, Kind, Result, Waited};
 use crate::target::{Place, Target};
 
@@ -27,10 +31,16 @@ impl Family {
 }
 
 /// How to get there.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Route {
     pub(crate) source_ip: Option<IpAddr>,
     pub(crate) family: Option<Family>,
+    /// Hosts that are not looked up, with their addresses.
+    pub(crate) pinned: Arc<[(String, IpAddr)]>,
+    /// Who is asked for mail exchangers; the name servers of the system where nobody is said.
+    pub(crate) nameserver: Option<SocketAddr>,
+    /// What the connection begins with.
+    pub(crate) proxy: Option<Proxy>,
 }
 
 /// Connects within `allowed`, telling `report` each address and what came of it.
@@ -38,35 +48,71 @@ pub(crate) struct Route {
 /// The time left is shared out evenly among the addresses left, so that one that never answers does not starve the others.
 pub(crate) async fn connect(
     target: &Target,
-    route: Route,
+    route: &Route,
     allowed: Duration,
     mut report: impl FnMut(&str, &str),
 ) -> Result<Transport> {
     let started = Instant::now();
     let deadline = started + allowed;
-    let waited = || Waited { elapsed: started.elapsed(), allowed };
-    let (host, port) = match &target.place {
-        Place::Host { host, port } => (host.as_str(), *port),
-        Place::Unix(path) => {
-            let outcome = attempt(deadline, UnixStream::connect(path)).await;
-            let stream = told(outcome, &path.to_string_lossy(), &mut report);
-            return stream
-                .map(Transport::Unix)
-                .map_err(|why| unreachable(target, &[(path.display().to_string(), why)]).waited(waited()));
-        }
+    let connected = match &target.place {
+        Place::Unix(path) => connect_unix(target, path, route, deadline, &mut report).await,
+        Place::Host { host, port } => match resolve(host, *port, route, deadline).await {
+            Ok(addresses) => connect_any(target, &addresses, route, deadline, &mut report).await,
+            Err(error) => Err(error),
+        },
+        Place::Exchangers { domain, port } => match resolve_exchangers(domain, *port, route, deadline, &mut report).await {
+            Ok(addresses) => connect_any(target, &addresses, route, deadline, &mut report).await,
+            Err(error) => Err(error),
+        },
     };
-    let addresses = resolve(host, port, route, deadline).await.map_err(|error| error.waited(waited()))?;
+    connected.map_err(|error| error.waited(Waited { elapsed: started.elapsed(), allowed }))
+}
+
+async fn connect_unix(
+    target: &Target,
+    path: &Path,
+    route: &Route,
+    deadline: Instant,
+    report: &mut impl FnMut(&str, &str),
+) -> Result<Transport> {
+    if route.proxy.is_some() {
+        return Err(Error::usage("a PROXY header names internet addresses, and a unix socket has none"));
+    }
+    let outcome = attempt(deadline, UnixStream::connect(path)).await;
+    let stream = told(outcome, &path.to_string_lossy(), report);
+    stream.map(Transport::Unix).map_err(|why| unreachable(target, &[(path.display().to_string(), why)]))
+}
+
+/// Tries the addresses in turn.
+async fn connect_any(
+    target: &Target,
+    addresses: &[SocketAddr],
+    route: &Route,
+    deadline: Instant,
+    report: &mut impl FnMut(&str, &str),
+) -> Result<Transport> {
     let mut tried = Vec::new();
     for (n, address) in addresses.iter().enumerate() {
         let left = u32::try_from(addresses.len() - n).unwrap_or(u32::MAX);
         let until = Instant::now() + deadline.saturating_duration_since(Instant::now()) / left;
         let outcome = attempt(until, connect_tcp(*address, route.source_ip)).await;
-        match told(outcome, &address.to_string(), &mut report) {
-            Ok(stream) => return Ok(Transport::Tcp(stream)),
+        match told(outcome, &address.to_string(), report) {
+            Ok(stream) => return introduce(stream, route, report).await.map(Transport::Tcp),
             Err(why) => tried.push((address.to_string(), why)),
         }
     }
-    Err(unreachable(target, &tried).waited(waited()))
+    Err(unreachable(target, &tried))
+}
+
+/// Says whom the connection is made for, where that is wanted.
+async fn introduce(mut stream: TcpStream, route: &Route, report: &mut impl FnMut(&str, &str)) -> Result<TcpStream> {
+    if let Some(proxy) = route.proxy {
+        let failed = |error: io::Error| Error::new(Kind::Io, format!("the PROXY header could not be sent: {}", reason(&error)));
+        let header = proxy.header(stream.local_addr().map_err(failed)?, stream.peer_addr().map_err(failed)?);
+        stream.write_all(&header).await.map_err(failed)?;
+        report(&proxy.to_string(), "sent");
+    }
+    Ok(stream)
 }
 
 async fn attempt<T>(until: Instant, connecting: impl Future<Output = io::Result<T>>) -> Result<T, String> {
@@ -96,7 +142,7 @@ fn reason(error: &io::Error) -> String {
     }
 }
 
-async fn connect_tcp(address: SocketAddr, source: Option<IpAddr>) -> io::Result<tokio::net::TcpStream> {
+async fn connect_tcp(address: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     if let Some(source) = source {
         socket.bind(SocketAddr::new(source, 0))?;
@@ -106,8 +152,10 @@ async fn connect_tcp(address: SocketAddr, source: Option<IpAddr>) -> io::Result<
     socket.connect(address).await
 }
 
-async fn resolve(host: &str, port: u16, route: Route, deadline: Instant) -> Result<Vec<SocketAddr>> {
-    let found = match host.parse::<IpAddr>() {
+async fn resolve(host: &str, port: u16, route: &Route, deadline: Instant) -> Result<Vec<SocketAddr>> {
+    let pinned: Vec<_> = route.pinned.iter().filter(|(name, _)| name.eq_ignore_ascii_case(host)).map(|(_, ip)| *ip).collect();
+    let found: Vec<_> = match host.parse::<IpAddr>() {
+        _ if !pinned.is_empty() => pinned.into_iter().map(|ip| SocketAddr::new(ip, port)).collect(),
         Ok(ip) => vec![SocketAddr::new(ip, port)],
         Err(_) => match timeout_at(deadline, lookup_host((host, port))).await {
             Ok(Ok(addresses)) => addresses.collect(),
@@ -125,6 +173,35 @@ async fn resolve(host: &str, port: u16, route: Route, deadline: Instant) -> Resu
         return Err(error.hint("leave out `family`, or give a `source_ip` of the server's family"));
     }
     Ok(fitting)
+}
+
+/// The addresses of a domain's mail exchangers, those of the preferred one first. One that has none is passed over.
+async fn resolve_exchangers(
+    domain: &str,
+    port: u16,
+    route: &Route,
+    deadline: Instant,
+    report: &mut impl FnMut(&str, &str),
+) -> Result<Vec<SocketAddr>> {
+    let found = timeout_at(deadline, exchangers(domain, route.nameserver)).await;
+    let found = found.map_err(|_| unresolved(domain, "the look-up of its mail exchangers timed out"))??;
+    let listed: Vec<_> = found.iter().map(|exchanger| format!("{} {}", exchanger.preference, exchanger.host)).collect();
+    report(&format!("MX of {domain}:"), &listed.join(", "));
+    let mut addresses = Vec::new();
+    let mut failure = None;
+    for exchanger in found {
+        match resolve(&exchanger.host, port, route, deadline).await {
+            Ok(more) => addresses.extend(more),
+            Err(error) => {
+                report(&exchanger.host, error.came().unwrap_or("has no address"));
+                failure = Some(error);
+            }
+        }
+    }
+    match failure {
+        Some(error) if addresses.is_empty() => Err(error),
+        _ => Ok(addresses),
+    }
 }
 
 fn unresolved(host: &str, why: &str) -> Error {

@@ -1,8 +1,10 @@
 //! The bytes beneath a session: TCP, a unix socket, or a child process's stdin and stdout.
 
 mod connect;
+mod exchangers;
 mod pace;
 mod process;
+mod proxy;
 
 use std::io;
 use std::pin::Pin;
@@ -15,6 +17,7 @@ pub use connect::Family;
 pub(crate) use connect::{Route, connect};
 pub(crate) use pace::{Pace, Unheard};
 pub(crate) use process::Process;
+pub use proxy::Proxy;
 
 /// A connection of any kind.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! What scripts pass to words, as the types of the library.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use rhai::{Array, Blob, Dynamic, Map};
@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::pattern::{Code, IntoPattern as _, Pattern};
 use crate::script::raise;
 use crate::session::Options;
-use crate::transport::Family;
+use crate::transport::{Family, Proxy};
 use crate::{duration, suggest};
 
 /// What a script may pass for a pattern.
@@ -107,6 +107,7 @@ pub(super) fn session_options(mut options: Options, map: &Map, allowed: &[&str])
             "limit" => options.limit(size(value)?),
             "source_ip" => options.source_ip(address(value)?),
             "family" => options.family(family(value)?),
+            "proxy" => options.proxy(proxy(value)?),
             _ => options,
         };
     }
@@ -121,6 +122,38 @@ fn size(value: &Dynamic) -> Result<usize> {
 fn address(value: &Dynamic) -> Result<IpAddr> {
     let text = value.to_string();
     text.parse().map_err(|_| Error::usage(format!("`{text}` is not an IP address")).hint("source_ip: \"127.0.0.9\""))
+}
+
+/// `1`, `2`, or a map with `version`, `source` and `destination`.
+fn proxy(value: &Dynamic) -> Result<Proxy> {
+    let Some(map) = value.as_map_ref().ok() else { return proxy_version(value) };
+    let mut proxy = proxy_version(map.get("version").unwrap_or(&Dynamic::UNIT))?;
+    for (name, value) in map.iter() {
+        check_known(name, &["version", "source", "destination"])?;
+        proxy = match name.as_str() {
+            "source" => proxy.from(endpoint(value)?),
+            "destination" => proxy.to(endpoint(value)?),
+            _ => proxy,
+        };
+    }
+    Ok(proxy)
+}
+
+fn proxy_version(value: &Dynamic) -> Result<Proxy> {
+    match value.as_int() {
+        Ok(1) => Ok(Proxy::V1),
+        Ok(2) => Ok(Proxy::V2),
+        _ => {
+            Err(Error::usage("the version of a PROXY header is 1 or 2")
+                .hint("proxy: #{version: 1, source: \"192.0.2.7:4711\"}"))
+        }
+    }
+}
+
+fn endpoint(value: &Dynamic) -> Result<SocketAddr> {
+    let text = value.to_string();
+    let wrong = || Error::usage(format!("`{text}` is not an IP address with a port")).hint("source: \"192.0.2.7:4711\"");
+    text.parse().map_err(|_| wrong())
 }
 
 fn family(value: &Dynamic) -> Result<Family> {

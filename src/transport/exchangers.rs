@@ -1,0 +1,114 @@
+//! The mail exchangers of a domain (RFC 5321 section 5.1).
+
+use std::net::SocketAddr;
+
+#[cfg(any(feature = "dns", test))]
+use crate::error::Kind;
+use crate::error::{Error, Result};
+
+/// One host that takes mail for a domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Exchanger {
+    pub(super) preference: u16,
+    pub(super) host: String,
+}
+
+/// The exchangers of a domain, the preferred first; the domain itself where it has addresses and no exchanger.
+#[cfg(feature = "dns")]
+pub(super) async fn exchangers(domain: &str, nameserver: Option<SocketAddr>) -> Result<Vec<Exchanger>> {
+    use hickory_resolver::proto::rr::RData;
+
+    let resolver = resolver(nameserver).map_err(|error| failed(domain, &error.to_string()))?;
+    let found = match resolver.mx_lookup(absolute(domain)).await {
+        Ok(found) => found,
+        Err(error) if error.is_nx_domain() => return Err(failed(domain, "there is no such domain")),
+        // The domain is there and has no exchanger.
+        Err(error) if error.is_no_records_found() => return Ok(vec![Exchanger { preference: 0, host: domain.to_owned() }]),
+        Err(error) => return Err(failed(domain, &error.to_string())),
+    };
+    let exchangers = found.answers().iter().filter_map(|record| match &record.data {
+        RData::MX(mx) => Some(Exchanger { preference: mx.preference, host: relative(&mx.exchange.to_ascii()) }),
+        _ => None,
+    });
+    in_order(domain, exchangers.collect())
+}
+
+#[cfg(not(feature = "dns"))]
+#[allow(clippy::unused_async, reason = "the other one waits")]
+pub(super) async fn exchangers(domain: &str, _: Option<SocketAddr>) -> Result<Vec<Exchanger>> {
+    let error = Error::usage(format!("mail exchangers cannot be looked up, and so not those of {domain}"));
+    Err(error.hint("build with the feature `dns`, or connect to a host by smtp://"))
+}
+
+/// Asks one name server, or those of the system. No answer is kept: every run sees what is there now.
+#[cfg(feature = "dns")]
+fn resolver(
+    nameserver: Option<SocketAddr>,
+) -> std::result::Result<hickory_resolver::TokioResolver, hickory_resolver::net::NetError> {
+    use hickory_resolver::config::{NameServerConfig, ResolverConfig};
+    use hickory_resolver::net::runtime::TokioRuntimeProvider;
+
+    let mut builder = match nameserver {
+        None => hickory_resolver::TokioResolver::builder_tokio()?,
+        Some(address) => {
+            let mut server = NameServerConfig::udp_and_tcp(address.ip());
+            for connection in &mut server.connections {
+                connection.port = address.port();
+            }
+            let config = ResolverConfig::from_name_servers(vec![server]);
+            hickory_resolver::TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+        }
+    };
+    builder.options_mut().cache_size = 0;
+    builder.build()
+}
+
+/// A name that no search domain is put behind.
+#[cfg(feature = "dns")]
+fn absolute(domain: &str) -> String {
+    if domain.ends_with('.') { domain.to_owned() } else { format!("{domain}.") }
+}
+
+#[cfg(feature = "dns")]
+fn relative(host: &str) -> String {
+    host.strip_suffix('.').unwrap_or(host).to_owned()
+}
+
+/// By preference, and by name among equals: a script that runs twice meets the same host twice.
+#[cfg(any(feature = "dns", test))]
+fn in_order(domain: &str, mut exchangers: Vec<Exchanger>) -> Result<Vec<Exchanger>> {
+    if exchangers.len() == 1 && exchangers[0].host.is_empty() {
+        let error = failed(domain, "a null MX: the domain says that it takes no mail (RFC 7505)");
+        return Err(error.hint("connect to a host of it by smtp://host if you mean to try nonetheless"));
+    }
+    exchangers.sort_by(|a, b| (a.preference, &a.host).cmp(&(b.preference, &b.host)));
+    Ok(exchangers)
+}
+
+#[cfg(any(feature = "dns", test))]
+fn failed(domain: &str, why: &str) -> Error {
+    let error = Error::new(Kind::Unreachable, format!("the mail exchangers of `{domain}` cannot be found"));
+    error.expected("an MX record, or an address (RFC 5321, 5.1)").got(why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exchanger(preference: u16, host: &str) -> Exchanger {
+        Exchanger { preference, host: host.to_owned() }
+    }
+
+    #[test]
+    fn exchangers_are_tried_by_preference() {
+        let found = vec![exchanger(20, "c"), exchanger(10, "b"), exchanger(10, "a")];
+        let hosts: Vec<_> = in_order("d", found).unwrap().into_iter().map(|exchanger| exchanger.host).collect();
+        assert_eq!(hosts, ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn a_null_mx_says_that_the_domain_takes_no_mail() {
+        let error = in_order("d", vec![exchanger(0, "")]).unwrap_err();
+        assert!(error.is_unreachable() && error.came().unwrap().contains("RFC 7505"), "{error}");
+    }
+}

@@ -1,0 +1,112 @@
+//! Where connections go and what they begin with: mail exchangers, pinned hosts, PROXY headers.
+
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use hickory_proto::op::{Message, OpCode, ResponseCode};
+use hickory_proto::rr::rdata::MX;
+use hickory_proto::rr::{Name, RData, Record};
+use mailexpect::server::{Embedded, Replay};
+use mailexpect::{Error, Options, Proxy, Session, Transcript};
+
+/// A name server that knows the exchangers of one domain each, for as long as the test runs.
+fn nameserver(zone: &'static [(&'static str, &'static [(u16, &'static str)])]) -> SocketAddr {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = socket.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut packet = [0; 1500];
+        while let Ok((length, client)) = socket.recv_from(&mut packet) {
+            let question = Message::from_vec(&packet[..length]).unwrap();
+            let query = question.queries[0].clone();
+            let mut answer = Message::response(question.metadata.id, OpCode::Query);
+            let known = zone.iter().find(|(domain, _)| query.name() == &Name::from_ascii(domain).unwrap());
+            if known.is_none() {
+                answer.metadata.response_code = ResponseCode::NXDomain;
+            }
+            for (preference, host) in known.iter().flat_map(|(_, exchangers)| exchangers.iter()) {
+                let mx = MX::new(*preference, Name::from_ascii(host).unwrap());
+                answer.add_answer(Record::from_rdata(query.name().clone(), 60, RData::MX(mx)));
+            }
+            answer.add_query(query);
+            socket.send_to(&answer.to_vec().unwrap(), client).unwrap();
+        }
+    });
+    address
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+fn connect(options: Options, url: &str) -> Result<(), Error> {
+    block_on(async {
+        let mut session = options.timeout(Duration::from_secs(5)).connect(url).await?;
+        session.expect(220).await?;
+        session.quit().await?;
+        session.finish().await
+    })
+}
+
+fn port(url: &str) -> String {
+    url.rsplit_once(':').unwrap().1.to_owned()
+}
+
+const ZONE: &[(&str, &[(u16, &str)])] = &[
+    ("two.example.", &[(20, "backup.example."), (10, "first.example.")]),
+    ("null.example.", &[(0, ".")]),
+    ("plain.example.", &[]),
+];
+
+#[test]
+fn the_preferred_exchanger_is_tried_first_and_the_next_one_where_it_refuses() {
+    let server = Embedded::start().unwrap();
+    let transcript = Transcript::new();
+    let options = Session::options()
+        .nameserver(nameserver(ZONE))
+        .resolve("first.example", "127.0.0.3".parse().unwrap())
+        .resolve("backup.example", "127.0.0.1".parse().unwrap())
+        .transcript(transcript.clone());
+    let port = port(&server.smtp());
+    connect(options, &format!("mx://two.example:{port}")).unwrap();
+    let shown = transcript.to_string().replace(&port, "PORT");
+    let start: Vec<_> = shown.lines().take(4).collect();
+    insta::assert_snapshot!(start.join("\n"), @r"
+    *** connecting to mx://two.example:PORT
+    *** MX of two.example: 10 first.example, 20 backup.example
+    *** 127.0.0.3:PORT refused
+    *** 127.0.0.1:PORT connected
+    ");
+}
+
+#[test]
+fn a_domain_without_exchangers_is_its_own() {
+    let server = Embedded::start().unwrap();
+    let options = Session::options().nameserver(nameserver(ZONE)).resolve("plain.example", "127.0.0.1".parse().unwrap());
+    connect(options, &format!("mx://plain.example:{}", port(&server.smtp()))).unwrap();
+}
+
+#[test]
+fn what_has_no_exchanger_to_connect_to_says_why() {
+    let nameserver = nameserver(ZONE);
+    let null = connect(Session::options().nameserver(nameserver), "mx://null.example").unwrap_err();
+    assert!(null.is_unreachable() && null.came().unwrap().contains("takes no mail (RFC 7505)"), "{null}");
+    let nobody = connect(Session::options().nameserver(nameserver), "mx://nobody.example").unwrap_err();
+    assert!(nobody.is_unreachable() && nobody.came().unwrap().contains("no such domain"), "{nobody}");
+}
+
+#[test]
+fn a_pinned_host_is_not_looked_up() {
+    let server = Embedded::start().unwrap();
+    let url = format!("smtp://mail.invalid:{}", port(&server.smtp()));
+    connect(Session::options().resolve("MAIL.invalid", "127.0.0.1".parse().unwrap()), &url).unwrap();
+}
+
+#[test]
+fn a_connection_can_begin_with_whom_it_is_made_for() {
+    let server = Replay::start("C: PROXY TCP4 192.0.2.7 192.0.2.1 4711 25\nS: 220 hi\nC: QUIT\nS: 221 bye").unwrap();
+    let proxy = Proxy::V1.from("192.0.2.7:4711".parse().unwrap()).to("192.0.2.1:25".parse().unwrap());
+    let transcript = Transcript::new();
+    connect(Session::options().proxy(proxy).transcript(transcript.clone()), &server.url("smtp")).unwrap();
+    server.finish().unwrap();
+    assert!(transcript.to_string().contains("*** PROXY v1 from 192.0.2.7:4711 to 192.0.2.1:25 sent\n"), "{transcript}");
+}
