@@ -95,7 +95,7 @@ pub use error::{Error, Result, Waited};
 pub use pattern::{Code, Enhanced, IntoPattern, Pattern, Regex};
 pub use proto::capabilities::Capabilities;
 pub use proto::imap;
-pub use proto::smtp::dot_stuff;
+pub use proto::smtp::{dot_stuff, xtext};
 pub use reply::Reply;
 pub use session::{Message, Options, Session};
 pub use transcript::Transcript;

@@ -22,10 +22,11 @@ pub(crate) struct Scheme {
     port: Option<u16>,
 }
 
-/// The schemes that are spoken (ports by RFC 5321, RFC 6409, RFC 1939 and RFC 3501).
+/// The schemes that are spoken (ports by RFC 5321, RFC 6409, RFC 1939 and RFC 3501; LMTP has none).
 static SCHEMES: &[Scheme] = &[
     Scheme { name: "smtp", speech: Speech::Smtp, port: Some(25) },
     Scheme { name: "submission", speech: Speech::Smtp, port: Some(587) },
+    Scheme { name: "lmtp", speech: Speech::Lmtp, port: None },
     Scheme { name: "pop3", speech: Speech::Pop3, port: Some(110) },
     Scheme { name: "imap", speech: Speech::Imap, port: Some(143) },
     Scheme { name: "mx", speech: Speech::Smtp, port: Some(25) },
@@ -48,7 +49,7 @@ pub(crate) enum Place {
 }
 
 /// The schemes of the plan that are not spoken yet, so that the error can say so.
-const TO_COME: &[&str] = &["smtps", "submissions", "lmtp", "pop3s", "imaps", "sieve", "tls", "lmtps"];
+const TO_COME: &[&str] = &["smtps", "submissions", "pop3s", "imaps", "sieve", "tls", "lmtps"];
 
 impl Scheme {
     fn parse(name: &str) -> Result<&'static Self> {
@@ -61,6 +62,14 @@ impl Scheme {
             let names: Vec<_> = SCHEMES.iter().map(|scheme| scheme.name).collect();
             error.hint(format!("the schemes are {}; with a socket's path smtp+unix and its like", names.join(", ")))
         })
+    }
+
+    /// What to say where a port is needed and none was given.
+    fn without_port(&self) -> &'static str {
+        match self.speech {
+            Speech::Lmtp => "it needs a port; LMTP has none registered, and 24 is customary",
+            _ => "it needs a port",
+        }
     }
 }
 
@@ -85,7 +94,7 @@ impl Target {
         if host.is_empty() || host.contains(['/', ' ', '?', '#']) {
             return Err(unreadable(url, "it has no host, or more than a host and a port"));
         }
-        let port = port.or(scheme.port).ok_or_else(|| unreadable(url, "it needs a port"))?;
+        let port = port.or(scheme.port).ok_or_else(|| unreadable(url, scheme.without_port()))?;
         let host = host.to_owned();
         let place = if scheme.name == "mx" { Place::Exchangers { domain: host, port } } else { Place::Host { host, port } };
         Ok(Self { scheme, place })
@@ -135,6 +144,8 @@ mod tests {
             ("smtp://[2001:db8::1]", "smtp://[2001:db8::1]:25"),
             ("smtp+unix:///run/smtp.sock", "smtp+unix:///run/smtp.sock"),
             ("mx://example.com", "mx://example.com:25"),
+            ("lmtp+unix:///run/dovecot/lmtp", "lmtp+unix:///run/dovecot/lmtp"),
+            ("lmtp://localhost:24", "lmtp://localhost:24"),
         ] {
             assert_eq!(Target::parse(url).unwrap().to_string(), shown);
         }
@@ -148,6 +159,7 @@ mod tests {
             ("smtp://host:0", "port"),
             ("smtp://host:99999", "port"),
             ("tcp://host", "needs a port"),
+            ("lmtp://host", "24 is customary"),
             ("smtp://host/path", "more than a host"),
             ("smtp+unix://run/x", "three"),
             ("gopher://host", "`gopher` is not spoken"),

@@ -19,6 +19,8 @@ pub(crate) enum Speech {
     Imap,
     /// SMTP and submission.
     Smtp,
+    /// LMTP.
+    Lmtp,
     /// POP3.
     Pop3,
     /// Nothing is known of what is spoken.
@@ -30,6 +32,7 @@ impl fmt::Display for Speech {
         f.write_str(match self {
             Self::Imap => "IMAP",
             Self::Smtp => "SMTP",
+            Self::Lmtp => "LMTP",
             Self::Pop3 => "POP3",
             Self::Stream => "no protocol that is known",
         })
@@ -58,6 +61,11 @@ pub(crate) trait Protocol: fmt::Debug + Send + Sync {
 
     /// How many replies the peer owes.
     fn owed(&self) -> usize;
+
+    /// How many of the commands sent have not been answered to their end. Where each has one reply, that is what is owed.
+    fn unanswered(&self) -> usize {
+        self.owed()
+    }
 
     /// The script has made sure that nothing more is coming.
     fn waive(&mut self);

@@ -14,7 +14,7 @@ impl Session {
 
     /// Takes note of a reply to a greeting of SMTP's kinds.
     pub(super) fn note_capabilities(&mut self, reply: &[u8]) {
-        let (Speech::Smtp, Some(answered)) = (self.protocol.speech(), &self.answered) else { return };
+        let (Speech::Smtp | Speech::Lmtp, Some(answered)) = (self.protocol.speech(), &self.answered) else { return };
         let verb = answered.split(u8::is_ascii_whitespace).next().unwrap_or_default();
         let is = |verbs: &[&str]| verbs.iter().any(|known| verb.eq_ignore_ascii_case(known.as_bytes()));
         if !reply.starts_with(b"2") {

@@ -23,6 +23,8 @@ use crate::buffer::Buffer;
 use crate::error::{Error, Kind, Result};
 use crate::pattern::Pattern;
 use crate::proto::Protocol;
+#[cfg(feature = "script")]
+use crate::proto::Speech;
 use crate::proto::capabilities::Capabilities;
 use crate::redact::Secrets;
 use crate::transcript::{Close, Excerpt, Gathering, SessionId, Transcript, What};
@@ -76,6 +78,8 @@ pub struct Session {
     within: Option<Duration>,
     /// What the next verb is to be answered with, where that is not what its protocol calls success.
     expecting: Option<Result<Pattern>>,
+    /// The same for each of the replies to a message.
+    expecting_each: Option<Result<Vec<Pattern>>>,
     /// What the peer said last that it can do.
     capabilities: Option<Capabilities>,
     settle: Duration,
@@ -135,6 +139,12 @@ impl Session {
         self.protocol.name()
     }
 
+    /// Which protocol that is.
+    #[cfg(feature = "script")]
+    pub(crate) fn speech(&self) -> Speech {
+        self.protocol.speech()
+    }
+
     /// The deadline of each operation.
     #[must_use]
     pub fn timeout(&self) -> Duration {
@@ -159,7 +169,8 @@ impl Session {
         self.buffer.set_limit(limit);
     }
 
-    /// How many replies the peer owes: one after connecting, and one for each command.
+    /// How many replies the peer owes: one after connecting, and one for each command; for a message over LMTP, one for each
+    /// recipient that was accepted.
     #[must_use]
     pub fn owed(&self) -> usize {
         self.protocol.owed()
@@ -209,13 +220,14 @@ impl Session {
 
     /// Bytes that were taken off the front of what is held count as received.
     fn count_received(&mut self, bytes: &[u8]) {
-        let owed = self.protocol.owed();
+        let before = self.protocol.unanswered();
         self.protocol.received(bytes);
-        for _ in self.protocol.owed()..owed {
+        let after = self.protocol.unanswered();
+        for _ in after..before {
             self.answered = self.unanswered.pop_front();
         }
-        if self.protocol.owes_block() {
-            // What came is its answer too, though there is more of it to come.
+        if after >= before && !self.unanswered.is_empty() {
+            // What came is a part of the answer, and there is more of it to come.
             self.answered = self.unanswered.front().cloned();
         }
         if let Some(framing) = self.protocol.framing() {

@@ -204,6 +204,7 @@ impl Options {
             timeout: self.timeout,
             within: None,
             expecting: None,
+            expecting_each: None,
             capabilities: None,
             settle: self.settle,
             ended: None,
@@ -230,6 +231,7 @@ fn protocol(scheme: &Scheme) -> Box<dyn Protocol> {
     match scheme.speech {
         Speech::Imap => Box::new(Imap::new(scheme.name)),
         Speech::Smtp => Box::new(Smtp::new(scheme.name)),
+        Speech::Lmtp => Box::new(Smtp::lmtp(scheme.name)),
         Speech::Pop3 => Box::new(Pop3::new(scheme.name)),
         Speech::Stream => Box::new(Stream::default()),
     }

@@ -42,6 +42,29 @@ impl<'a> From<&'a [u8]> for Message<'a> {
     }
 }
 
+impl From<String> for Message<'_> {
+    fn from(text: String) -> Self {
+        Message::from(text.as_str()).into_owned()
+    }
+}
+
+impl From<Vec<u8>> for Message<'_> {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes.into())
+    }
+}
+
+impl Message<'_> {
+    /// The message as it will be sent, but for its dots.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn into_owned<'b>(self) -> Message<'b> {
+        Message(self.0.into_owned().into())
+    }
+}
+
 impl Session {
     /// Sends a line, CRLF added.
     ///
@@ -57,6 +80,11 @@ impl Session {
         let mut bytes = Vec::with_capacity(line.len() + 2);
         bytes.extend_from_slice(line);
         bytes.extend_from_slice(b"\r\n");
+        self.send_in_turn(bytes, wait).await
+    }
+
+    /// Sends bytes in their turn and in one write, within an operation that has begun.
+    pub(super) async fn send_in_turn(&mut self, bytes: Vec<u8>, wait: Wait) -> Result<()> {
         self.check_turn(&bytes).await?;
         self.write(bytes.into(), wait).await
     }
@@ -66,10 +94,8 @@ impl Session {
     /// # Errors
     /// As [`Session::send`].
     pub async fn send_message<'a>(&mut self, message: impl Into<Message<'a>>) -> Result<()> {
-        let bytes = dot_stuff(&message.into().0);
         let wait = self.begin();
-        self.check_turn(&bytes).await?;
-        self.write(bytes.into(), wait).await
+        self.send_in_turn(dot_stuff(message.into().bytes()), wait).await
     }
 
     /// Sends several lines in one write, CRLF added to each, without waiting for replies in between (RFC 2920). A reply is
@@ -146,14 +172,14 @@ impl Session {
         }
         // What is to be noted of it is noted while it is on its way; a failure now is one for the loop, which tries again.
         let mut at = self.write_now(&bytes).await;
-        let owed = self.protocol.owed();
+        let unanswered = self.protocol.unanswered();
         let spans = self.protocol.sent(&bytes, &mut self.secrets);
         let masked = match self.secrets.mask(&bytes, &spans) {
             Cow::Borrowed(_) => bytes.clone(),
             Cow::Owned(masked) => masked.into(),
         };
         self.last_sent = last_line(&masked).or(self.last_sent.take());
-        self.note_owed(&masked, self.protocol.owed().saturating_sub(owed));
+        self.note_owed(&masked, self.protocol.unanswered().saturating_sub(unanswered));
         self.record(What::Client(Excerpt::from(masked)));
         while at < bytes.len() {
             match timeout_at(wait.deadline(), self.exchange(&bytes[at..])).await {

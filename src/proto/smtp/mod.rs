@@ -1,15 +1,18 @@
-//! SMTP and submission (RFC 5321, RFC 6409): whose turn it is, and what is secret.
+//! SMTP, submission and LMTP (RFC 5321, RFC 6409, RFC 2033): whose turn it is, and what is secret.
 
 mod message;
+mod owed;
 mod replies;
 #[cfg(test)]
 mod tests;
+mod xtext;
 
-use std::collections::VecDeque;
 use std::ops::Range;
 
 pub use message::dot_stuff;
+use owed::{Owed, Owing};
 pub(crate) use replies::Replies;
+pub use xtext::xtext;
 
 use super::{Framing, LINE_HEAD, Lines, Protocol, Speech, chomp};
 use crate::redact::{self, Secrets};
@@ -18,25 +21,15 @@ use crate::redact::{self, Secrets};
 #[derive(Debug)]
 pub(crate) struct Smtp {
     name: &'static str,
+    speech: Speech,
     replies: Replies,
-    owed: VecDeque<Owed>,
+    owed: Owing,
     mode: Mode,
     sent: Lines,
     received: Lines,
     closing: bool,
     /// AUTH was refused: what looks like a response behind that is one all the same.
     auth_refused: bool,
-}
-
-/// What a reply will be the answer to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Owed {
-    Greeting,
-    Data,
-    Chunk,
-    Quit,
-    Auth { mechanism: String, step: usize },
-    Other,
 }
 
 /// What the next bytes to be sent are.
@@ -59,10 +52,20 @@ enum Mode {
 impl Smtp {
     /// A dialogue with a peer that will greet first.
     pub(crate) fn new(name: &'static str) -> Self {
+        Self::speaking(name, Speech::Smtp)
+    }
+
+    /// The same where the end of a message is answered for each recipient (RFC 2033).
+    pub(crate) fn lmtp(name: &'static str) -> Self {
+        Self::speaking(name, Speech::Lmtp)
+    }
+
+    fn speaking(name: &'static str, speech: Speech) -> Self {
         Self {
             name,
+            speech,
             replies: Replies::default(),
-            owed: VecDeque::from([Owed::Greeting]),
+            owed: Owing::new(speech == Speech::Lmtp),
             mode: Mode::Commands,
             sent: Lines::default(),
             received: Lines::default(),
@@ -73,7 +76,7 @@ impl Smtp {
 
     /// Whether the reply to come answers AUTH: the lines sent behind it are responses, whatever they look like.
     fn is_in_auth(&self) -> Option<(&str, usize)> {
-        match (&self.mode, self.owed.back()) {
+        match (&self.mode, self.owed.last()) {
             (Mode::Response { mechanism, step }, _) | (_, Some(Owed::Auth { mechanism, step })) => Some((mechanism, *step)),
             _ => None,
         }
@@ -82,13 +85,13 @@ impl Smtp {
     /// A line was sent; the span of it that is secret.
     fn sent_line(&mut self, line: &[u8], secrets: &mut Secrets) -> Option<Range<usize>> {
         let text = chomp(line);
-        if self.mode == Mode::Commands && self.owed.back() == Some(&Owed::Data) {
+        if self.mode == Mode::Commands && self.owed.last() == Some(&Owed::Data) {
             // Sent behind DATA without waiting for the 354: it can only be meant as the message.
             self.mode = Mode::Message { fresh: true };
         }
         if let Mode::Message { fresh } = &mut self.mode {
             if *fresh && line == b".\r\n" {
-                self.owed.push_back(Owed::Other);
+                self.owed.push(Owed::Message { left: None });
                 self.mode = Mode::Commands;
             } else {
                 *fresh = line.ends_with(b"\r\n");
@@ -118,7 +121,7 @@ impl Smtp {
             Owed::Auth { mechanism, step: 0 } if is_initial => Owed::Auth { mechanism, step: 1 },
             owed => owed,
         };
-        self.owed.push_back(owed);
+        self.owed.push(owed);
         self.mode = mode;
         secret
     }
@@ -143,29 +146,32 @@ impl Smtp {
     fn replied(&mut self, line: &[u8]) {
         let text = chomp(line);
         // Only the last line of a reply pays for it; what does not begin with a code is none.
-        if text.get(3) == Some(&b'-') || text.len() < 3 || !text[..3].iter().all(u8::is_ascii_digit) {
+        let Some(code) = text.first_chunk::<3>().filter(|code| code.iter().all(u8::is_ascii_digit)) else { return };
+        if text.get(3) == Some(&b'-') {
             return;
         }
-        let owed = self.owed.pop_front();
+        let owed = self.owed.replied(*code);
         if owed.is_none() && matches!(self.mode, Mode::Message { .. } | Mode::Chunk(_)) {
             // The server holds the message to be over (smuggled, or refused in the middle), and so what is sent next is a command.
             self.mode = Mode::Commands;
         }
-        match (owed, text.get(..3)) {
+        match (owed, code) {
             // Where the message was sent ahead, it has begun, or is over, already.
-            (Some(Owed::Data), Some(b"354")) if self.mode == Mode::Commands && self.owed.is_empty() => {
+            (Some(Owed::Data), b"354") if self.mode == Mode::Commands && self.owed.is_empty() => {
                 self.mode = Mode::Message { fresh: true };
             }
-            (Some(Owed::Data), Some([b'4' | b'5', ..])) if matches!(self.mode, Mode::Message { .. }) => {
+            (Some(Owed::Data), [b'4' | b'5', ..]) if matches!(self.mode, Mode::Message { .. }) => {
                 self.mode = Mode::Commands;
             }
             // The octets of a chunk that was refused are not waited for: what is sent next are commands.
-            (Some(Owed::Chunk), Some([b'4' | b'5', ..])) if matches!(self.mode, Mode::Chunk(_)) => self.mode = Mode::Commands,
-            (Some(Owed::Auth { mechanism, step }), Some(b"334")) if self.mode == Mode::Commands => {
+            (Some(Owed::Chunk | Owed::Message { .. }), [b'4' | b'5', ..]) if matches!(self.mode, Mode::Chunk(_)) => {
+                self.mode = Mode::Commands;
+            }
+            (Some(Owed::Auth { mechanism, step }), b"334") if self.mode == Mode::Commands => {
                 self.mode = Mode::Response { mechanism, step };
             }
-            (Some(Owed::Auth { .. }), Some(code)) if code != b"334" => self.auth_refused = !code.starts_with(b"2"),
-            (Some(Owed::Quit), Some([b'2', ..])) | (_, Some(b"421")) => self.closing = true,
+            (Some(Owed::Auth { .. }), code) if code != b"334" => self.auth_refused = !code.starts_with(b"2"),
+            (Some(Owed::Quit), [b'2', ..]) | (_, b"421") => self.closing = true,
             _ => {}
         }
     }
@@ -177,7 +183,7 @@ impl Protocol for Smtp {
     }
 
     fn speech(&self) -> Speech {
-        Speech::Smtp
+        self.speech
     }
 
     fn framing(&mut self) -> Option<&mut dyn Framing> {
@@ -233,7 +239,11 @@ impl Protocol for Smtp {
     }
 
     fn owed(&self) -> usize {
-        self.owed.len()
+        self.owed.replies()
+    }
+
+    fn unanswered(&self) -> usize {
+        self.owed.commands()
     }
 
     fn waive(&mut self) {
@@ -250,17 +260,27 @@ fn command(text: &[u8]) -> (Owed, Mode) {
     let mut words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     // All verbs that make a difference have four letters.
     let verb = <[u8; 4]>::try_from(words.next().unwrap_or_default()).unwrap_or_default();
-    let mut argument = || String::from_utf8_lossy(words.next().unwrap_or_default());
-    match &verb.map(|byte| byte.to_ascii_uppercase()) {
-        b"DATA" => (Owed::Data, Mode::Commands),
-        b"QUIT" => (Owed::Quit, Mode::Commands),
-        b"AUTH" => (Owed::Auth { mechanism: argument().into_owned(), step: 0 }, Mode::Commands),
-        b"BDAT" => match argument().parse() {
-            Ok(size) if size > 0 => (Owed::Chunk, Mode::Chunk(size)),
-            _ => (Owed::Other, Mode::Commands),
-        },
-        _ => (Owed::Other, Mode::Commands),
-    }
+    let mut argument = || words.next().unwrap_or_default();
+    let owed = match &verb.map(|byte| byte.to_ascii_uppercase()) {
+        b"EHLO" | b"HELO" | b"LHLO" | b"RSET" => Owed::Anew,
+        b"MAIL" => Owed::Mail { prdr: words.any(|word| word.eq_ignore_ascii_case(b"PRDR")) },
+        b"RCPT" => Owed::Rcpt,
+        b"DATA" => Owed::Data,
+        b"BDAT" => return chunk(argument(), argument()),
+        b"QUIT" => Owed::Quit,
+        b"AUTH" => Owed::Auth { mechanism: String::from_utf8_lossy(argument()).into_owned(), step: 0 },
+        _ => Owed::Other,
+    };
+    (owed, Mode::Commands)
+}
+
+/// The same of `BDAT size` and `BDAT size LAST` (RFC 3030 section 2).
+fn chunk(size: &[u8], last: &[u8]) -> (Owed, Mode) {
+    let Some(size) = std::str::from_utf8(size).ok().and_then(|size| size.parse().ok()) else {
+        return (Owed::Other, Mode::Commands);
+    };
+    let owed = if last.eq_ignore_ascii_case(b"LAST") { Owed::Message { left: None } } else { Owed::Chunk };
+    (owed, if size > 0 { Mode::Chunk(size) } else { Mode::Commands })
 }
 
 /// The span of the initial response in `AUTH mechanism response` (RFC 4954 section 4), whatever blanks part the words.

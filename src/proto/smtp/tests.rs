@@ -3,7 +3,10 @@
 use super::*;
 
 fn owed_after(steps: &[(&str, &str)]) -> usize {
-    let mut smtp = Smtp::new("smtp");
+    owed_by(Smtp::new("smtp"), steps)
+}
+
+fn owed_by(mut smtp: Smtp, steps: &[(&str, &str)]) -> usize {
     let mut secrets = Secrets::default();
     for (who, bytes) in steps {
         match *who {
@@ -52,6 +55,55 @@ fn a_message_sent_ahead_of_the_354_owes_one_reply() {
     assert_eq!(with(&[]), 2);
     assert_eq!(with(&[("S", "354 go\r\n"), ("S", "250 ok\r\n"), ("C", "QUIT\r\n")]), 1);
     assert_eq!(owed_after(&[("S", "220 hi\r\n"), ("C", "DATA\r\nHi\r\n"), ("S", "503 no\r\n"), ("C", "QUIT\r\n")]), 1);
+}
+
+const RECIPIENTS: [(&str, &str); 5] = [
+    ("S", "220 hi\r\n"),
+    ("C", "LHLO x\r\nMAIL FROM:<a@b> PRDR\r\nRCPT TO:<a@b>\r\nRCPT TO:<b@b>\r\nRCPT TO:<c@b>\r\n"),
+    ("S", "250 ok\r\n250 ok\r\n250 ok\r\n550 no\r\n251 ok\r\n"),
+    ("C", "DATA\r\n"),
+    ("S", "354 go\r\n"),
+];
+
+#[test]
+fn in_lmtp_a_message_owes_one_reply_for_each_recipient_that_was_accepted() {
+    let with = |more: &[(&'static str, &'static str)]| owed_by(Smtp::lmtp("lmtp"), &[&RECIPIENTS, more].concat());
+    let sent = ("C", "Hi\r\n.\r\n");
+    assert_eq!(with(&[sent]), 2);
+    assert_eq!(with(&[sent, ("S", "250-a\r\n250 a\r\n")]), 1);
+    assert_eq!(with(&[sent, ("S", "250 a\r\n452 b\r\n")]), 0);
+    assert_eq!(with(&[("C", "Hi\r\n.\r\nQUIT\r\n"), ("S", "250 a\r\n452 b\r\n")]), 1);
+    let again = ("C", "MAIL FROM:<a@b>\r\nRCPT TO:<a@b>\r\nBDAT 4 LAST\r\nHi\r\n");
+    assert_eq!(with(&[sent, ("S", "250 a\r\n452 b\r\n"), again, ("S", "250 ok\r\n250 ok\r\n")]), 1, "counted anew");
+    let reset = [("C", "RSET\r\nDATA\r\n"), ("S", "250 ok\r\n354 go\r\n"), sent];
+    assert_eq!(
+        owed_by(Smtp::lmtp("lmtp"), &[&RECIPIENTS[..3], &reset].concat()),
+        1,
+        "nobody is left, and something has to come"
+    );
+}
+
+#[test]
+fn in_lmtp_what_was_sent_ahead_is_counted_once_its_recipients_are_known() {
+    let ahead = "LHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<a@b>\r\nRCPT TO:<b@b>\r\nDATA\r\nHi\r\n.\r\nQUIT\r\n";
+    let start = [("S", "220 hi\r\n"), ("C", ahead), ("S", "250 ok\r\n250 ok\r\n")];
+    let with = |more: &[(&'static str, &'static str)]| owed_by(Smtp::lmtp("lmtp"), &[&start, more].concat());
+    assert_eq!(with(&[("S", "250 ok\r\n250 ok\r\n354 go\r\n")]), 3);
+    assert_eq!(with(&[("S", "250 ok\r\n250 ok\r\n354 go\r\n250 a\r\n250 b\r\n221 bye\r\n")]), 0);
+    assert_eq!(with(&[("S", "250 ok\r\n450 no\r\n354 go\r\n250 a\r\n")]), 1);
+}
+
+#[test]
+fn a_message_with_prdr_owes_a_reply_for_each_recipient_behind_a_353_and_one_more() {
+    let with = |more: &[(&'static str, &'static str)]| owed_after(&[&RECIPIENTS, more].concat());
+    let sent = ("C", "Hi\r\n.\r\n");
+    assert_eq!(with(&[sent]), 1);
+    assert_eq!(with(&[sent, ("S", "250 ok\r\n")]), 0, "the server need not make use of it");
+    assert_eq!(with(&[sent, ("S", "353 go\r\n")]), 3);
+    assert_eq!(with(&[sent, ("S", "353 go\r\n250 a\r\n550 b\r\n250 ok\r\n")]), 0);
+    let plain =
+        [("S", "220 hi\r\n"), ("C", "MAIL FROM:<a@b>\r\nRCPT TO:<a@b>\r\nDATA\r\n"), ("S", "250 a\r\n250 b\r\n354 c\r\n")];
+    assert_eq!(owed_after(&[&plain[..], &[sent, ("S", "353 go\r\n")]].concat()), 0, "nobody asked for it");
 }
 
 #[test]

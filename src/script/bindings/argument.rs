@@ -8,7 +8,7 @@ use rhai::{Array, Blob, Dynamic, Map};
 use crate::error::{Error, Result};
 use crate::pattern::{Code, IntoPattern as _, Pattern};
 use crate::script::raise;
-use crate::session::Options;
+use crate::session::{Message, Options};
 use crate::transport::{Family, Proxy};
 use crate::{duration, suggest};
 
@@ -38,6 +38,15 @@ pub(super) fn bytes(value: Dynamic, what: &str) -> Result<Vec<u8>> {
         return value.into_string().map(String::into_bytes).map_err(|kind| misfit(what, kind));
     }
     value.try_cast::<Blob>().ok_or_else(|| misfit(what, kind))
+}
+
+/// Text, whose line ends become CRLF, or a blob, which stays as it is.
+pub(super) fn message(value: Dynamic) -> Result<Message<'static>> {
+    let kind = value.type_name();
+    if value.is_string() {
+        return value.into_string().map(Message::from).map_err(|_| misfit("a message", kind));
+    }
+    bytes(value, "a message").map(Message::from)
 }
 
 /// Seconds as a number, or text with a unit.

@@ -151,6 +151,16 @@ pub mod words {
         decoded_bytes(text).map_err(|error| raise(&ctx, error))
     }
 
+    /// Text or bytes as parameters of SMTP carry them: xtext (RFC 3461 section 4). `xclient` does this by itself.
+    ///
+    /// ```rhai
+    /// assert_eq(xtext("a=b c+d"), "a+3Db+20c+2Bd");
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn xtext(ctx: NativeCallContext, data: Dynamic) -> Result<String, Raised> {
+        argument::bytes(data, "what to encode").map(crate::proto::smtp::xtext).map_err(|error| raise(&ctx, error))
+    }
+
     #[rhai_fn(name = "to_string", pure)]
     pub fn pattern_to_string(pattern: &mut Pattern) -> String {
         pattern.to_string()

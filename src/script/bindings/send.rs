@@ -8,7 +8,7 @@ use super::Handle;
 use super::argument::{self, Call};
 use crate::error::Result;
 use crate::script::raise::Raised;
-use crate::session::{Message, Session};
+use crate::session::Session;
 
 pub(super) const INTRO: &str = "Sending is in lock-step: `send` and `send_message` fail while a reply is owed or anything that came \
 is unread, and say what. `pipeline` and `send_raw` are how a script says that it means to run ahead. Nothing refuses to send what \
@@ -40,13 +40,8 @@ async fn lines(session: &mut Session, lines: Array, call: Result<Call>) -> Resul
 }
 
 async fn message(session: &mut Session, message: Dynamic, call: Result<Call>) -> Result<()> {
-    let is_text = message.is_string();
-    let bytes = argument::bytes(message, "a message")?;
-    let session = set(session, call?);
-    match std::str::from_utf8(&bytes) {
-        Ok(text) if is_text => session.send_message(Message::from(text)).await,
-        _ => session.send_message(Message::from(bytes.as_slice())).await,
-    }
+    let message = argument::message(message)?;
+    set(session, call?).send_message(message).await
 }
 
 #[export_module]

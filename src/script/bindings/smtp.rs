@@ -1,12 +1,33 @@
 //! The verbs of SMTP.
 
-use rhai::Module;
+use rhai::{Array, Dynamic, Map, Module};
 
+use super::argument;
 use super::verb::verbs;
+use crate::error::{Error, Result};
+use crate::proto::Speech;
 use crate::proto::capabilities::Capabilities;
 use crate::reply::Reply;
+use crate::session::Session;
 
-pub(super) const INTRO: &str = "SMTP and submission (RFC 5321, RFC 6409).";
+pub(super) const INTRO: &str = "SMTP and submission (RFC 5321, RFC 6409), and LMTP (RFC 2033).";
+
+/// The replies to a message: a list where there is one for each recipient.
+fn verdicts(session: &Session, replies: Vec<Reply>) -> Dynamic {
+    let is_list = session.speech() == Speech::Lmtp || replies.len() != 1;
+    let mut replies = replies.into_iter().map(Dynamic::from);
+    if is_list { replies.collect::<Array>().into() } else { replies.next().unwrap_or_default() }
+}
+
+fn pairs(attributes: Map) -> Result<Vec<(String, Vec<u8>)>> {
+    let pair = |(name, value)| Ok((String::from(name), argument::bytes(value, "the value of an attribute")?));
+    let attributes: Vec<_> = attributes.into_iter().map(pair).collect::<Result<_>>()?;
+    if attributes.is_empty() {
+        Err(Error::usage("XCLIENT without attributes").hint("xclient(#{ADDR: \"192.0.2.1\"})"))
+    } else {
+        Ok(attributes)
+    }
+}
 
 pub(super) fn words() -> Module {
     let mut module = Module::new();
@@ -21,6 +42,21 @@ pub(super) fn words() -> Module {
         /// assert_eq(caps.domain, "localhost");
         /// ```
         ehlo(session, name: &str) -> Capabilities { session.ehlo(name).await }
+
+        /// The same in LMTP: `LHLO name` (RFC 2033 section 4.1).
+        ///
+        /// ```dialogue lmtp
+        /// S: 220 lmtp.example ready
+        /// C: LHLO client.example
+        /// S: 250-lmtp.example
+        /// S: 250 PIPELINING
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("lmtp"));
+        /// s.expect(220);
+        /// assert("pipelining" in s.lhlo("client.example"));
+        /// ```
+        lhlo(session, name: &str) -> Capabilities { session.lhlo(name).await }
 
         /// Introduces the client without learning anything: `HELO name` (RFC 5321 section 4.1.1.1).
         ///
@@ -55,6 +91,81 @@ pub(super) fn words() -> Module {
         /// s.rcpt("test-user@example.com");
         /// ```
         rcpt(session, to: &str) -> Reply { session.rcpt(to).await }
+
+        /// Sends a message: `DATA`, and behind its 354 the message with leading dots doubled and the final dot, in one write (RFC 5321
+        /// section 4.1.1.4). The line ends of text become CRLF; a blob stays as it is. Where `DATA` itself is refused, that reply is
+        /// held against the pattern.
+        ///
+        /// ```rhai
+        /// let s = connect();
+        /// s.expect(220);
+        /// s.ehlo("client.example");
+        /// s.mail("hoge@example.com");
+        /// s.data("Subject: hello\n\nNobody gets this.\n", #{expect: 503});
+        /// s.rcpt("hoge@example.com");
+        /// assert_eq(s.data("Subject: hello\n\nHow are you?\n").enhanced, "2.0.0");
+        /// ```
+        ///
+        /// LMTP answers a message once for each recipient that was accepted, in their order (RFC 2033 section 4.2): what comes back
+        /// is a list, and the pattern is one for all or a list of patterns. It is so in SMTP as well where `MAIL` asked for `PRDR`
+        /// and the server makes use of it; the last reply is then for the whole message.
+        ///
+        /// ```dialogue lmtp
+        /// S: 220 lmtp.example ready
+        /// C: LHLO client.example
+        /// S: 250 lmtp.example
+        /// C: MAIL FROM:<hoge@example.com>
+        /// S: 250 2.1.0 ok
+        /// C: RCPT TO:<alice@example.com>
+        /// S: 250 2.1.5 ok
+        /// C: RCPT TO:<full@example.com>
+        /// S: 250 2.1.5 ok
+        /// C: DATA
+        /// S: 354 go on
+        /// C: Subject: hello
+        /// C: .
+        /// S: 250 2.0.0 alice has it
+        /// S: 452 4.2.2 the mailbox is full
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("lmtp"));
+        /// s.expect(220);
+        /// s.lhlo("client.example");
+        /// s.mail("hoge@example.com");
+        /// s.rcpt("alice@example.com");
+        /// s.rcpt("full@example.com");
+        /// let replies = s.data("Subject: hello\n", #{expect: [250, 452]});
+        /// assert_eq(replies[1].enhanced, "4.2.2");
+        /// ```
+        data(session, message: Dynamic) -> Dynamic {
+            let replies = session.data(argument::message(message)?).await?;
+            Ok(verdicts(session, replies))
+        }
+
+        /// Sends a chunk of a message: `BDAT size`, with `LAST` where `last` is true, and its octets, in one write (RFC 3030 section
+        /// 2). Nothing is stuffed. The line ends of text become CRLF; a blob stays as it is. What comes back for the last chunk is
+        /// as with `data`.
+        ///
+        /// ```dialogue smtp
+        /// S: 220 mx.example ESMTP
+        /// C: BDAT 16
+        /// C: Subject: hello
+        /// S: 250 16 octets
+        /// C: BDAT 5 LAST
+        /// C:
+        /// C: .
+        /// S: 250 21 octets, queued
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("smtp"));
+        /// s.expect(220);
+        /// s.bdat("Subject: hello\n", false);
+        /// s.bdat("\n.\n", true);
+        /// ```
+        bdat(session, chunk: Dynamic, last: bool) -> Dynamic {
+            let replies = session.bdat(argument::message(chunk)?, last).await?;
+            Ok(verdicts(session, replies))
+        }
 
         /// Asks whether there is such a user: `VRFY string` (RFC 5321 section 4.1.1.6). Any 25x will do; 252 says that the server
         /// would not tell.
@@ -95,6 +206,21 @@ pub(super) fn words() -> Module {
         /// s.etrn("example.com", #{expect: 500});
         /// ```
         etrn(session, domain: &str) -> Reply { session.etrn(domain).await }
+
+        /// Tells a server that trusts us whom it is to take us for: Postfix's `XCLIENT`. Values are sent as `xtext`. The server's
+        /// greeting comes again, which is its reply, and the dialogue begins anew with EHLO.
+        ///
+        /// ```dialogue smtp
+        /// S: 220 mx.example ESMTP
+        /// C: XCLIENT ADDR=192.0.2.1 NAME=[UNAVAILABLE]
+        /// S: 220 mx.example ESMTP
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("smtp"));
+        /// s.expect(220);
+        /// s.xclient(#{ADDR: "192.0.2.1", NAME: "[UNAVAILABLE]"});
+        /// ```
+        xclient(session, attributes: Map) -> Reply { session.xclient(pairs(attributes)?).await }
     }
     module
 }

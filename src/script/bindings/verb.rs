@@ -1,6 +1,6 @@
 //! How verbs come into the language: each with and without options as its last argument.
 
-use rhai::Map;
+use rhai::{Array, Map};
 
 use super::argument::{self, Call};
 use crate::error::Result;
@@ -16,7 +16,10 @@ pub(super) fn prepare(session: &mut Session, options: &Map) -> Result<()> {
         session.within(timeout);
     }
     if let Some(pattern) = options.get("expect") {
-        session.expecting(argument::pattern(pattern.clone())?);
+        match pattern.read_lock::<Array>() {
+            Some(patterns) => session.expecting_each(argument::patterns(patterns.clone())?),
+            None => session.expecting(argument::pattern(pattern.clone())?),
+        };
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! A verb has one deadline for all of its steps. It ends with the reply that ends what it began, which must be what its protocol
 //! calls success, or what the caller said instead by [`Session::expecting`].
 
+mod message;
 mod shared;
 mod smtp;
 
@@ -14,6 +15,9 @@ use crate::error::{Error, Result};
 use crate::pattern::{IntoPattern, Pattern};
 use crate::proto::Speech;
 use crate::reply::Reply;
+
+/// The protocols that have the verbs of SMTP.
+const SMTP: [Speech; 2] = [Speech::Smtp, Speech::Lmtp];
 
 /// A verb under way.
 #[derive(Debug)]
@@ -50,6 +54,10 @@ impl Session {
     fn verb(&mut self, name: &str, spoken: &[Speech], usual: impl IntoPattern) -> Result<Verb> {
         let wait = self.begin();
         let expecting = self.expecting.take();
+        if self.expecting_each.take().is_some() {
+            let error = Error::usage(format!("a list of patterns for `{name}`, which has one reply"));
+            return Err(error.hint("expect_any([...]) takes alternatives; a list is for `data` and `bdat` over LMTP"));
+        }
         let speech = self.protocol.speech();
         if !spoken.contains(&speech) {
             let owners: Vec<_> = spoken.iter().map(ToString::to_string).collect();

@@ -6,30 +6,30 @@ use crate::proto::Speech;
 use crate::reply::Reply;
 
 impl Session {
-    /// Does nothing, and wants success for it: 250 in SMTP (RFC 5321 section 4.1.1.9).
+    /// Does nothing, and wants success for it: 250 in SMTP and LMTP (RFC 5321 section 4.1.1.9).
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is no success.
     pub async fn noop(&mut self) -> Result<Reply> {
-        let verb = self.verb("noop", &[Speech::Smtp], 250)?;
+        let verb = self.verb("noop", &[Speech::Smtp, Speech::Lmtp], 250)?;
         self.ask("NOOP", &verb).await
     }
 
-    /// Drops what was begun: the mail transaction in SMTP (RFC 5321 section 4.1.1.5).
+    /// Drops what was begun: the mail transaction in SMTP and LMTP (RFC 5321 section 4.1.1.5).
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is no success.
     pub async fn rset(&mut self) -> Result<Reply> {
-        let verb = self.verb("rset", &[Speech::Smtp], 250)?;
+        let verb = self.verb("rset", &[Speech::Smtp, Speech::Lmtp], 250)?;
         self.ask("RSET", &verb).await
     }
 
-    /// Says goodbye: QUIT, answered by 221 in SMTP (RFC 5321 section 4.1.1.10). The server's close is expected afterwards.
+    /// Says goodbye: QUIT, answered by 221 in SMTP and LMTP (RFC 5321 section 4.1.1.10). The server's close is expected afterwards.
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is no success.
     pub async fn quit(&mut self) -> Result<Reply> {
-        let verb = self.verb("quit", &[Speech::Smtp], 221)?;
+        let verb = self.verb("quit", &[Speech::Smtp, Speech::Lmtp], 221)?;
         self.ask("QUIT", &verb).await
     }
 }

@@ -1,13 +1,10 @@
-//! SMTP (RFC 5321) and submission (RFC 6409).
+//! SMTP (RFC 5321), submission (RFC 6409) and LMTP (RFC 2033).
 
-use super::Session;
+use super::{SMTP, Session};
 use crate::error::Result;
-use crate::proto::Speech;
 use crate::proto::capabilities::Capabilities;
+use crate::proto::smtp::xtext;
 use crate::reply::Reply;
-
-/// The protocols that have these verbs.
-const SMTP: [Speech; 1] = [Speech::Smtp];
 
 impl Session {
     /// Introduces the client, and learns what the server can do: `EHLO name` (RFC 5321 section 4.1.1.1).
@@ -17,6 +14,15 @@ impl Session {
     pub async fn ehlo(&mut self, name: &str) -> Result<Capabilities> {
         let verb = self.verb("ehlo", &SMTP, 250)?;
         self.ask(format!("EHLO {name}"), &verb).await.map(Capabilities::of_hello)
+    }
+
+    /// The same in LMTP: `LHLO name` (RFC 2033 section 4.1).
+    ///
+    /// # Errors
+    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 250.
+    pub async fn lhlo(&mut self, name: &str) -> Result<Capabilities> {
+        let verb = self.verb("lhlo", &SMTP, 250)?;
+        self.ask(format!("LHLO {name}"), &verb).await.map(Capabilities::of_hello)
     }
 
     /// Introduces the client without learning anything: `HELO name` (RFC 5321 section 4.1.1.1).
@@ -82,6 +88,23 @@ impl Session {
     pub async fn etrn(&mut self, domain: &str) -> Result<Reply> {
         let verb = self.verb("etrn", &SMTP, 25)?;
         self.ask(format!("ETRN {domain}"), &verb).await
+    }
+
+    /// Tells a server that trusts us whom it is to take us for: `XCLIENT NAME=value ...`, Postfix's extension. Values are sent as
+    /// [`xtext`]. The server's greeting comes again, and the dialogue begins anew with EHLO.
+    ///
+    /// # Errors
+    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 220.
+    pub async fn xclient<N: AsRef<str>, V: AsRef<[u8]>>(
+        &mut self,
+        attributes: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<Reply> {
+        let verb = self.verb("xclient", &SMTP, 220)?;
+        let mut line = String::from("XCLIENT");
+        for (name, value) in attributes {
+            line.extend([" ", name.as_ref(), "=", &xtext(value)]);
+        }
+        self.ask(line, &verb).await
     }
 }
 

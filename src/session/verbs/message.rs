@@ -1,0 +1,152 @@
+//! DATA and BDAT, and the replies to a message: one in SMTP, one for each recipient in LMTP.
+
+use bytes::Bytes;
+
+use super::{SMTP, Session, Verb};
+use crate::error::{Error, Kind, Result};
+use crate::pattern::{Code, IntoPattern, Pattern};
+use crate::proto::Speech;
+use crate::proto::smtp::dot_stuff;
+use crate::reply::Reply;
+use crate::session::Message;
+
+impl Session {
+    /// Sets what each of the replies to the message that the next [`Session::data`] or [`Session::bdat`] sends must be, where
+    /// there is one for each recipient. [`Session::expecting`] says the same for all of them.
+    pub fn expecting_each<P: IntoPattern>(&mut self, patterns: impl IntoIterator<Item = P>) -> &mut Self {
+        self.expecting_each = Some(patterns.into_iter().map(IntoPattern::into_pattern).collect());
+        self
+    }
+
+    /// Sends a message: `DATA`, and behind its 354 the message with leading dots doubled and the final dot in one write (RFC 5321
+    /// section 4.1.1.4).
+    ///
+    /// Gives back the reply to the message; in LMTP one for each recipient that was accepted, in their order (RFC 2033 section
+    /// 4.2); in SMTP where `MAIL` asked for `PRDR` and the server made use of it, one for each recipient and one for all. Where
+    /// `DATA` itself is refused, that reply is the one, and is held against what the verb wants.
+    ///
+    /// ```
+    /// use mailexpect::{Session, server::Replay};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: 220 lmtp.example ready
+    ///     C: LHLO client.example
+    ///     S: 250 lmtp.example
+    ///     C: MAIL FROM:<hoge@example.com>
+    ///     S: 250 ok
+    ///     C: RCPT TO:<alice@example.com>
+    ///     S: 250 ok
+    ///     C: RCPT TO:<full@example.com>
+    ///     S: 250 ok
+    ///     C: DATA
+    ///     S: 354 go on
+    ///     C: Subject: hello
+    ///     C: .
+    ///     S: 250 2.0.0 alice has it
+    ///     S: 452 4.2.2 the mailbox is full
+    ///     C: QUIT
+    ///     S: 221 bye
+    /// ")?;
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// let mut session = Session::connect(&server.url("lmtp")).await?;
+    /// session.expect(220).await?;
+    /// session.lhlo("client.example").await?;
+    /// session.mail("hoge@example.com").await?;
+    /// session.rcpt("alice@example.com").await?;
+    /// session.rcpt("full@example.com").await?;
+    /// let replies = session.expecting_each([250, 452]).data("Subject: hello\n").await?;
+    /// assert_eq!(replies[1].enhanced().map(|code| code.to_string()).as_deref(), Some("4.2.2"));
+    /// session.quit().await?;
+    /// # Ok::<_, mailexpect::Error>(())
+    /// # })?;
+    /// server.finish()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Session::send`] and [`Session::expect`]; a mismatch where a reply is not 250, where DATA is answered by neither 354
+    /// nor a refusal, and where [`Session::expecting_each`] gave another number of patterns than there are replies.
+    pub async fn data<'a>(&mut self, message: impl Into<Message<'a>>) -> Result<Vec<Reply>> {
+        let (verb, each) = self.transfer("data")?;
+        self.send_line(b"DATA", verb.wait).await?;
+        let reply = self.answer(&verb).await?;
+        if !reply.starts_with(b"354") {
+            return self.refused(reply, &verb, each.as_deref()).map(|reply| vec![reply]);
+        }
+        self.send_in_turn(dot_stuff(message.into().bytes()), verb.wait).await?;
+        self.verdicts(&verb, each).await
+    }
+
+    /// Sends a chunk of a message as it is: `BDAT size`, with `LAST` for the last one, and the octets behind it in one write (RFC
+    /// 3030 section 2).
+    ///
+    /// Gives back what [`Session::data`] does for the last chunk, and one reply for any other.
+    ///
+    /// # Errors
+    /// As [`Session::send`] and [`Session::expect`]; a mismatch where a reply is not 250.
+    pub async fn bdat<'a>(&mut self, chunk: impl Into<Message<'a>>, last: bool) -> Result<Vec<Reply>> {
+        let (verb, each) = self.transfer("bdat")?;
+        let chunk = chunk.into();
+        let command = Bytes::from(format!("BDAT {}{}", chunk.bytes().len(), if last { " LAST" } else { "" }));
+        self.send_in_turn([&command, &b"\r\n"[..], chunk.bytes()].concat(), verb.wait).await?;
+        // It is the command that is answered, and not the last line of the message.
+        self.last_sent = Some(command.clone());
+        if let Some(line) = self.unanswered.back_mut() {
+            *line = command;
+        }
+        self.verdicts(&verb, each).await
+    }
+
+    fn transfer(&mut self, name: &str) -> Result<(Verb, Option<Vec<Pattern>>)> {
+        let each = self.expecting_each.take().transpose()?;
+        Ok((self.verb(name, &SMTP, 250)?, each))
+    }
+
+    /// DATA was answered by something else than the go-ahead. What is no refusal is no success either: nothing was sent.
+    fn refused(&mut self, reply: Bytes, verb: &Verb, each: Option<&[Pattern]>) -> Result<Reply> {
+        let is_refusal = reply.is_empty() || reply.starts_with(b"4") || reply.starts_with(b"5");
+        match each {
+            None if is_refusal => self.conclude(reply, verb),
+            Some([wanted]) if is_refusal => self.hold(reply, wanted, verb.wait),
+            _ => self.hold(reply, &Code::new(354)?.into(), verb.wait),
+        }
+    }
+
+    /// The replies to a message or a chunk that was sent just now; nothing else is owed.
+    async fn verdicts(&mut self, verb: &Verb, each: Option<Vec<Pattern>>) -> Result<Vec<Reply>> {
+        let mut replies = Vec::new();
+        let mut announced = false;
+        while self.protocol.owed() > 0 {
+            let (place, due) = (replies.len(), replies.len() + self.protocol.owed());
+            let wanted = match &each {
+                Some(each) => each.get(place).ok_or_else(|| self.miscounted(each.len(), due))?,
+                None => &verb.wanted,
+            };
+            let named = |error: Error| if due > 1 { error.expected(self::named(wanted, place, due)) } else { error };
+            let reply = self.next_reply(wanted, verb.wait).await.map_err(named)?;
+            // Exim's go-ahead for the replies by recipient.
+            if !announced && reply.starts_with(b"353") && self.protocol.owed() > 0 && self.protocol.speech() == Speech::Smtp {
+                announced = true;
+                continue;
+            }
+            replies.push(self.hold(reply, wanted, verb.wait).map_err(named)?);
+        }
+        match each {
+            Some(each) if each.len() > replies.len() => Err(self.miscounted(each.len(), replies.len())),
+            _ => Ok(replies),
+        }
+    }
+
+    fn miscounted(&self, patterns: usize, replies: usize) -> Error {
+        let error = self.fault(Kind::Mismatch, "the message has another number of replies than there are patterns for them");
+        let error = error.expected(format!("{patterns}, as there are patterns")).got(replies.to_string());
+        error.hint("LMTP answers a message once for each recipient that was accepted (RFC 2033, 4.2), SMTP once")
+    }
+}
+
+/// What was wanted, where it is one of several.
+fn named(wanted: &Pattern, place: usize, due: usize) -> String {
+    format!("{wanted} (reply {} of {due} to the message: one for each recipient that was accepted)", place + 1)
+}
