@@ -2,6 +2,8 @@
 
 mod message;
 mod owed;
+#[cfg(test)]
+mod recorded;
 mod replies;
 #[cfg(test)]
 mod tests;
