@@ -10,6 +10,9 @@ use crate::pattern::Match;
 use crate::proto::chomp;
 use crate::reply::Reply;
 
+/// What the words of IMAP stand behind.
+pub(crate) const CAPABILITY: &[u8] = b"CAPABILITY ";
+
 /// What a server says that it can do: keywords in its order, each with its parameters.
 ///
 /// Keywords are found whatever their case. All that came is kept, verbs that are not registered (`X-...`) too.
@@ -62,9 +65,29 @@ impl Capabilities {
         Self { reply, domain: lines.swap_remove(0), entries }
     }
 
+    /// Those of a reply that says them as words in one place, as CAPABILITY does in IMAP, in a response or in a response code
+    /// (RFC 3501 section 7.2.1).
+    pub(crate) fn of_words(reply: Reply) -> Self {
+        let bytes = reply.bytes();
+        let start = memchr::memmem::find(bytes, CAPABILITY).map_or(bytes.len(), |at| at + CAPABILITY.len());
+        let length = bytes[start..].iter().position(|byte| b"]\r\n".contains(byte)).unwrap_or(bytes.len() - start);
+        let mut entries = Vec::new();
+        let mut at = start;
+        for word in bytes[start..start + length].split(|byte| *byte == b' ') {
+            entries.extend((!word.is_empty()).then_some(at..at + word.len()));
+            at += word.len() + 1;
+        }
+        Self { reply, domain: 0..0, entries }
+    }
+
     /// Those that a session remembers: a copy of the reply, which keeps nothing else in memory.
     pub(crate) fn remembered(reply: &[u8]) -> Self {
         Self::of_hello(Reply::whole(Bytes::copy_from_slice(reply), Match::default()))
+    }
+
+    /// The same, of an IMAP response.
+    pub(crate) fn remembered_words(response: &[u8]) -> Self {
+        Self::of_words(Reply::whole(Bytes::copy_from_slice(response), Match::default()))
     }
 
     /// The whole reply that they were in.
@@ -92,10 +115,10 @@ impl Capabilities {
         self.all(keyword).next().map(String::from_utf8_lossy)
     }
 
-    /// Whether the keyword was said; `"AUTH PLAIN"` asks for a keyword with that among its parameters.
+    /// Whether the keyword was said; `"AUTH PLAIN"` or `"AUTH=PLAIN"` asks for a keyword with that among its parameters.
     #[must_use]
     pub fn has(&self, capability: &str) -> bool {
-        let mut words = capability.split_ascii_whitespace();
+        let mut words = capability.split([' ', '=']).filter(|word| !word.is_empty());
         let Some(keyword) = words.next() else { return false };
         let wanted: Vec<_> = words.collect();
         let mut said = self.all(keyword).peekable();
@@ -163,6 +186,20 @@ mod tests {
         let capabilities = Capabilities::remembered(postfix.as_bytes());
         assert_eq!(capabilities.auth(), ["DIGEST-MD5", "PLAIN", "LOGIN"]);
         assert_eq!(Capabilities::remembered(b"250-a\r\n250 AUTH=LOGIN\r\n").auth(), ["LOGIN"]);
+    }
+
+    #[test]
+    fn the_words_of_imap_are_found_in_a_response_and_in_a_code() {
+        for said in [
+            "* CAPABILITY IMAP4rev1 IDLE AUTH=PLAIN AUTH=LOGIN\r\na1 OK done\r\n",
+            "* OK [CAPABILITY IMAP4rev1 IDLE AUTH=PLAIN AUTH=LOGIN] hi\r\n",
+        ] {
+            let capabilities = Capabilities::remembered_words(said.as_bytes());
+            assert_eq!(capabilities.keywords(), ["IMAP4rev1", "IDLE", "AUTH", "AUTH"]);
+            assert!(capabilities.has("idle") && capabilities.has("AUTH=login") && !capabilities.has("AUTH=EXTERNAL"));
+            assert_eq!(capabilities.auth(), ["PLAIN", "LOGIN"]);
+        }
+        assert!(Capabilities::remembered_words(b"* OK hi\r\n").keywords().is_empty());
     }
 
     #[test]

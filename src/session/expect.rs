@@ -26,7 +26,7 @@ impl Session {
         let wait = self.begin();
         let pattern = self.pattern(pattern)?;
         if !self.is_framed() {
-            return self.search(&pattern, wait, true).await;
+            return self.search_stream(&pattern, wait, true).await;
         }
         let reply = self.next_reply(&pattern, wait).await?;
         self.hold(reply, &pattern, wait)
@@ -49,7 +49,7 @@ impl Session {
         let wait = self.begin();
         let pattern = self.pattern(pattern)?;
         if !self.is_framed() {
-            return self.search(&pattern, wait, true).await;
+            return self.search_stream(&pattern, wait, true).await;
         }
         loop {
             let reply = self.next_reply(&pattern, wait).await?;
@@ -78,7 +78,7 @@ impl Session {
                 let reply = self.next_reply(&any, wait).await?;
                 self.hold(reply, &any, wait)?
             } else {
-                self.search(&any, wait, true).await?
+                self.search_stream(&any, wait, true).await?
             };
             let place = left.remove(reply.index());
             replies[place] = Some(reply);
@@ -115,7 +115,7 @@ impl Session {
     pub async fn expect_bytes(&mut self, pattern: impl IntoPattern) -> Result<Reply> {
         let wait = self.begin();
         let pattern = pattern.into_pattern()?;
-        self.search(&pattern, wait, true).await
+        self.search_stream(&pattern, wait, true).await
     }
 
     /// Like [`Session::expect_bytes`], without keeping what came before the match: however long the stream, only what could
@@ -126,7 +126,7 @@ impl Session {
     pub async fn skip_to(&mut self, pattern: impl IntoPattern) -> Result<Reply> {
         let wait = self.begin();
         let pattern = pattern.into_pattern()?;
-        self.search(&pattern, wait, false).await
+        self.search_stream(&pattern, wait, false).await
     }
 
     /// Takes the next reply (on a plain stream the next line), which must be another one.
@@ -225,7 +225,7 @@ impl Session {
     }
 
     /// The next whole reply, or `None` at the peer's close between two.
-    async fn next_frame(&mut self, wanted: &(dyn Display + Sync), wait: Wait) -> Result<Option<Bytes>> {
+    pub(super) async fn next_frame(&mut self, wanted: &(dyn Display + Sync), wait: Wait) -> Result<Option<Bytes>> {
         if self.protocol.owes_block() {
             return Err(self.block_first(wanted));
         }
@@ -283,7 +283,7 @@ impl Session {
     }
 
     /// Searches the stream and takes it to the end of the match; `keep` says whether what came before is wanted.
-    async fn search(&mut self, pattern: &Pattern, wait: Wait, keep: bool) -> Result<Reply> {
+    async fn search_stream(&mut self, pattern: &Pattern, wait: Wait, keep: bool) -> Result<Reply> {
         let mut search = Search::new(pattern)?;
         loop {
             let is_open = match search.advance(self.buffer.held(), self.ended.is_some())? {

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 
-/// A reply that is known: its code, a word of its text (lower case), and the advice.
+/// A reply that is known: its code, or the status behind a tag, a word of its text (lower case), and the advice.
 struct Known {
     code: &'static str,
     text: &'static str,
@@ -10,7 +10,7 @@ struct Known {
 }
 
 /// In the order in which they are tried; an empty text fits all replies of the code.
-const KNOWN: [Known; 12] = [
+const KNOWN: [Known; 18] = [
     Known {
         code: "554",
         text: "synchronization",
@@ -47,6 +47,24 @@ const KNOWN: [Known; 12] = [
     Known { code: "454", text: "tls", advice: "the server cannot start TLS now: look at its certificate and key" },
     Known { code: "454", text: "auth", advice: "the server's authentication service does not answer: look at its log" },
     Known { code: "450", text: "greylist", advice: "greylisted: the same delivery passes some minutes later" },
+    Known {
+        code: "no",
+        text: "[authenticationfailed]",
+        advice: "wrong credentials; where the user is name@domain, try the name alone, and the other way round",
+    },
+    Known { code: "no", text: "[privacyrequired]", advice: "the server wants TLS before this command (RFC 5530)" },
+    Known { code: "no", text: "[trycreate]", advice: "there is no such mailbox: create(...) it first (RFC 3501, 7.1)" },
+    Known {
+        code: "no",
+        text: "[nonexistent]",
+        advice: "there is no such mailbox: list(\"\", \"*\") shows those that there are",
+    },
+    Known { code: "bad", text: "expected done", advice: "an IDLE is under way: done() ends it (RFC 2177)" },
+    Known {
+        code: "bad",
+        text: "",
+        advice: "the server does not take this command here: look for a slip in it, or for the login or select(...) that it needs",
+    },
 ];
 
 /// Adds the advice for the reply that came, where it is a known one.
@@ -74,6 +92,10 @@ mod tests {
             ("454 4.7.1 <a@b>: Relay access denied", "mynetworks"),
             ("454 4.7.0 TLS not available due to local problem", "certificate"),
             ("535 5.7.8 Error: authentication failed: UGFzc3dvcmQ6", "name@domain"),
+            ("NO [AUTHENTICATIONFAILED] Authentication failed.", "name@domain"),
+            ("NO [TRYCREATE] Mailbox doesn't exist", "create("),
+            ("BAD Expected DONE", "done()"),
+            ("BAD Error in IMAP command", "login"),
         ] {
             assert!(advice(&reply.to_lowercase()).unwrap().contains(word), "{reply}");
         }

@@ -17,6 +17,7 @@ use bytes::Bytes;
 
 pub use options::Options;
 pub use send::Message;
+pub use verbs::imap::Untagged;
 use wait::Wait;
 
 use crate::buffer::Buffer;
@@ -82,6 +83,8 @@ pub struct Session {
     expecting_each: Option<Result<Vec<Pattern>>>,
     /// What the peer said last that it can do.
     capabilities: Option<Capabilities>,
+    /// What else is said ahead of a verb of IMAP.
+    ahead: verbs::imap::Ahead,
     settle: Duration,
     /// How the peer ended its side, once that was seen.
     ended: Option<Close>,

@@ -206,6 +206,7 @@ impl Options {
             expecting: None,
             expecting_each: None,
             capabilities: None,
+            ahead: super::verbs::imap::Ahead::default(),
             settle: self.settle,
             ended: None,
             end_noted: false,

@@ -65,6 +65,12 @@ impl Message<'_> {
     }
 }
 
+impl AsRef<[u8]> for Message<'_> {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 impl Session {
     /// Sends a line, CRLF added.
     ///
@@ -136,7 +142,7 @@ impl Session {
     }
 
     /// It must be our turn: no reply owed, nothing unread.
-    async fn check_turn(&mut self, bytes: &[u8]) -> Result<()> {
+    pub(super) async fn check_turn(&mut self, bytes: &[u8]) -> Result<()> {
         self.look().await?;
         if self.protocol.owed() == 0 && self.buffer.is_empty() {
             return Ok(());
@@ -164,7 +170,7 @@ impl Session {
 
     /// Writes all of it, while taking in what the peer says meanwhile: a peer that answers as it reads would else block, and
     /// we with it (RFC 2920 section 3.1).
-    async fn write(&mut self, bytes: Bytes, wait: Wait) -> Result<()> {
+    pub(super) async fn write(&mut self, bytes: Bytes, wait: Wait) -> Result<()> {
         self.transport()?;
         if self.half_closed {
             let error = self.fault(Kind::Usage, "nothing can be sent behind a shutdown()");

@@ -3,13 +3,19 @@
 use std::future::Future;
 use std::time::Duration;
 
-use mailexpect::{Regex, Session};
+use mailexpect::imap::{Argument, Literals, Status};
+use mailexpect::{Error, Regex, Session, Untagged};
 
 use crate::peer::{Peer, Step};
 
 fn run<T>(test: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
 }
+
+const SHORT: Duration = Duration::from_millis(60);
+
+/// What differs from run to run.
+const FILTERS: [(&str, &str); 2] = [("waited: .*", "waited: [TIME]"), (r"127\.0\.0\.1:\d+", "127.0.0.1:[PORT]")];
 
 async fn greeted(peer: &Peer) -> Session {
     let mut session = Session::connect(&peer.url("imap")).await.unwrap();
@@ -64,4 +70,253 @@ fn what_another_protocol_says_is_no_response() {
     let error = run(async { Session::connect(&peer.url("imap")).await.unwrap().expect("* OK").await.unwrap_err() });
     assert!(error.is_malformed());
     assert_eq!(error.came(), Some("220 mail.example ESMTP\\r\\n"));
+}
+
+/// What a verb failed with, where the server said this after its greeting and the command.
+fn failing<T>(said: &str, verb: impl AsyncFnOnce(&mut Session) -> mailexpect::Result<T>) -> Error {
+    let peer = Peer::parse(&format!("S: * OK hi\nC\n{said}"));
+    run(async { verb(&mut greeted(&peer).await).await.err().unwrap() })
+}
+
+#[test]
+fn a_refused_command_shows_the_line_that_says_so() {
+    let error = failing("S: a1 NO [AUTHENTICATIONFAILED] Authentication failed.\nstall", async |s| {
+        s.login("alice", "wonder-land1").await
+    });
+    assert!(error.is_mismatch());
+    insta::with_settings!({filters => FILTERS}, {
+        insta::assert_snapshot!(error, @r#"
+        the reply is not the one that was expected
+          expected: "OK"
+          got: a1 NO [AUTHENTICATIONFAILED] Authentication failed.
+          after: a1 LOGIN alice [SECRET]
+          waited: [TIME]
+          session: s1, imap://127.0.0.1:[PORT]
+          hint: wrong credentials; where the user is name@domain, try the name alone, and the other way round
+        "#);
+    });
+}
+
+#[test]
+fn what_a_refusal_says_can_be_what_is_wanted() {
+    let peer = Peer::parse("S: * OK hi\nC\nS: a1 NO [TRYCREATE] no\nC\nS: a2 BAD what\nstall");
+    run(async {
+        let mut s = greeted(&peer).await;
+        let refused = s.expecting(Regex::new("^NO .TRYCREATE. no$").unwrap()).append("nosuch", "hi").await.unwrap();
+        assert_eq!((refused.status(), refused.code().unwrap().name), (Some(Status::No), "TRYCREATE".to_owned()));
+        s.expecting("BAD").command("FROB", &[]).await.unwrap();
+        s.finish().await.unwrap();
+    });
+    assert_eq!(peer.heard(), b"a1 APPEND nosuch {2}\r\na2 FROB\r\n");
+}
+
+#[test]
+fn literals_wait_to_be_asked_for_and_untagged_responses_may_come_meanwhile() {
+    let peer = Peer::parse("S: * OK hi\nC\nS: * 4 EXISTS\nS: + go on\nC\nS: + and on\nC\nS: * 5 EXISTS\nS: a1 OK in\nstall");
+    run(async {
+        let mut s = greeted(&peer).await;
+        let arguments = ["al\r\nice".into(), Argument::literal("pw")];
+        let answer = s.command("LOGIN", &arguments).await.unwrap();
+        assert_eq!((answer.exists(), answer.untagged().len()), (Some(5), 2));
+    });
+    assert_eq!(peer.heard(), b"a1 LOGIN {7}\r\nal\r\nice {2}\r\npw\r\n");
+}
+
+#[test]
+fn literals_with_a_plus_go_out_at_once() {
+    let peer = Peer::parse("S: * OK hi\nC\nC\nS: a1 OK in\nC\nC\nS: a2 OK in\nstall");
+    run(async {
+        let mut s = greeted(&peer).await;
+        s.literals(Literals::Plus).append("Lab", b"\0\xff".as_slice()).await.unwrap();
+        s.literals(Literals::Minus).append_with("Lab", "(\\Seen)", "x").await.unwrap();
+    });
+    assert_eq!(peer.heard(), b"a1 APPEND Lab {2+}\r\n\0\xff\r\na2 APPEND Lab (\\Seen) {1+}\r\nx\r\n");
+}
+
+#[test]
+fn the_tag_of_another_command_is_no_answer() {
+    let error = failing("S: a7 OK done\nstall", async |s| s.noop().await);
+    assert!(error.is_mismatch());
+    assert_eq!(error.message(), "the tagged response ends another command");
+    assert_eq!((error.wanted(), error.came()), (Some("a1 \"OK\""), Some("a7 OK done")));
+}
+
+#[test]
+fn a_goodbye_in_the_middle_is_shown_with_the_close() {
+    let error = failing("S: * BYE too busy\nclose", async |s| s.select("INBOX").await);
+    assert!(error.is_closed());
+    assert_eq!(error.came(), Some("* BYE too busy"));
+}
+
+#[test]
+fn silence_behind_untagged_responses_shows_them() {
+    let error = failing("S: * 3 EXISTS\nS: * 0 RECENT\nstall", async |s| s.within(SHORT).select("INBOX").await);
+    assert!(error.is_timeout());
+    assert_eq!(error.came(), Some("* 3 EXISTS\n* 0 RECENT"));
+}
+
+#[test]
+fn a_flood_of_untagged_responses_ends_at_the_limit() {
+    let flood = "S: * 3 EXISTS\\r\\n* 3 EXISTS\\r\\n* 3 EXISTS\\r\\n* 3 EXISTS\n".repeat(200);
+    let error = failing(&format!("{flood}stall"), async |s| {
+        s.set_limit(10_000);
+        s.noop().await
+    });
+    assert!(error.is_too_long());
+    assert_eq!(error.message(), "untagged responses of more than 10000 bytes came for one command");
+    assert!(error.next_step().unwrap().contains("limit"));
+}
+
+#[test]
+fn bytes_that_nobody_should_send_are_taken_for_what_they_are() {
+    let peer = Peer::parse(
+        "S: * OK hi\nC\nS: * LIST () \"/\" a\\0b\nS: * 1 FETCH (BODY[] {3}\nS- \\0\\xff\\n)\nS: \nS: a1 OK \\0\nstall",
+    );
+    run(async {
+        let answer = greeted(&peer).await.command("X", &[]).await.unwrap();
+        assert_eq!(answer.mailboxes().unwrap()[0].name, "a\0b");
+        assert_eq!(answer.fetched().unwrap()[0].content("BODY[]").unwrap(), b"\0\xff\n");
+    });
+}
+
+#[test]
+fn what_cannot_be_read_is_malformed_and_shown() {
+    for (said, why) in [("* 1 FETCH (FLAGS", "a list is not closed in a response"), ("* 1 FETCH x", "FETCH cannot be read")] {
+        let error = failing(&format!("S: {said}\nS: a1 OK done\nstall"), async |s| s.fetch("1", "FLAGS").await);
+        assert!(error.is_malformed());
+        assert_eq!((error.message(), error.came().map(|came| came.starts_with(said))), (why, Some(true)));
+    }
+    let deep = "(".repeat(100_000);
+    let error = failing(&format!("S: * 1 FETCH {deep}\nS: a1 OK done\nstall"), async |s| s.fetch("1", "FLAGS").await);
+    assert_eq!(error.message(), "lists are nested too deep in a response");
+}
+
+#[test]
+fn a_required_response_that_did_not_come_is_named_with_all_that_came() {
+    let error = failing("S: * 3 EXISTS\nS: * 0 RECENT\nS: a1 OK done\nstall", async |s| {
+        let untagged = Untagged::new().require("* FLAGS").require("* 3 EXISTS").require(Regex::new("UIDNEXT").unwrap());
+        s.untagged(untagged).select("INBOX").await
+    });
+    insta::with_settings!({filters => FILTERS}, {
+        insta::assert_snapshot!(error, @r#"
+        untagged responses that are required did not come
+          expected: "* FLAGS"
+            re(`UIDNEXT`)
+          got: * 3 EXISTS
+            * 0 RECENT
+            a1 OK done
+          after: a1 SELECT INBOX
+          waited: [TIME]
+          session: s1, imap://127.0.0.1:[PORT]
+        "#);
+    });
+}
+
+#[test]
+fn a_forbidden_response_fails_at_once() {
+    let error = failing("S: * 1 EXPUNGE\nstall", async |s| {
+        s.untagged(Untagged::new().forbid(Regex::new("EXPUNGE").unwrap())).noop().await
+    });
+    assert_eq!(error.kind(), "unexpected");
+    assert_eq!((error.wanted(), error.came()), (Some("anything but re(`EXPUNGE`)"), Some("* 1 EXPUNGE")));
+}
+
+#[test]
+fn nothing_else_may_come_where_that_is_said() {
+    let only = || Untagged::new().require("* 3 EXISTS").allow("* 0 RECENT").only();
+    let peer = Peer::parse("S: * OK hi\nC\nS: * 0 RECENT\nS: * 3 EXISTS\nS: a1 OK done\nstall");
+    run(async { greeted(&peer).await.untagged(only()).noop().await.unwrap() });
+    let error = failing("S: * 3 EXISTS\nS: * 1 RECENT\nstall", async |s| s.untagged(only()).noop().await);
+    assert_eq!(error.message(), "an untagged response is neither required nor allowed");
+    assert_eq!(error.came(), Some("* 1 RECENT"));
+}
+
+#[test]
+fn idle_hands_out_what_is_pushed_and_done_ends_it_whatever_is_unread() {
+    let peer = Peer::parse(
+        "S: * OK hi\nC\nS: + idling\nS: * 4 EXISTS\\r\\n* 1 RECENT\nC\nS: * 5 EXISTS\nS: a1 OK done\nC\nS: a2 BAD no\nstall",
+    );
+    run(async {
+        let mut s = greeted(&peer).await;
+        s.idle().await.unwrap();
+        s.expect("* 4 EXISTS").await.unwrap();
+        let answer = s.done().await.unwrap();
+        assert_eq!((answer.recent(), answer.exists()), (Some(1), Some(5)));
+        let refused = s.idle().await.unwrap_err();
+        assert_eq!((refused.wanted(), refused.came()), (Some("\"+\""), Some("a2 BAD no")));
+    });
+    assert_eq!(peer.heard(), b"a1 IDLE\r\nDONE\r\na2 IDLE\r\n");
+}
+
+#[test]
+fn a_command_in_idle_is_told_how_to_end_it() {
+    let peer = Peer::parse("S: * OK hi\nC\nS: + idling\nC\nS: a1 BAD Expected DONE\nstall");
+    let error = run(async {
+        let mut s = greeted(&peer).await;
+        s.idle().await.unwrap();
+        s.noop().await.unwrap_err()
+    });
+    assert_eq!(error.came(), Some("a1 BAD Expected DONE"));
+    assert_eq!(error.next_step(), Some("an IDLE is under way: done() ends it (RFC 2177)"));
+}
+
+#[test]
+fn a_command_that_goes_on_is_not_waited_for() {
+    let error = failing("S: + \nstall", async |s| s.command("AUTHENTICATE PLAIN", &[]).await);
+    assert_eq!(error.kind(), "unexpected");
+    assert_eq!(error.message(), "the server asks for more where the command was over");
+}
+
+#[test]
+fn unique_identifiers_are_asked_for_where_there_is_such_a_form() {
+    let peer = Peer::parse("S: * OK hi\nC\nS: a1 OK done\nC\nS: a2 OK done\nstall");
+    run(async {
+        let mut s = greeted(&peer).await;
+        assert!(s.by_uid().noop().await.unwrap_err().is_usage());
+        s.by_uid().store("7", "+FLAGS.SILENT (\\Seen)").await.unwrap();
+        assert!(s.expunge("7").await.unwrap_err().is_usage());
+        s.by_uid().expunge("7").await.unwrap();
+        s.finish().await.unwrap();
+    });
+    assert_eq!(peer.heard(), b"a1 UID STORE 7 +FLAGS.SILENT (\\Seen)\r\na2 UID EXPUNGE 7\r\n");
+}
+
+#[test]
+fn what_the_server_can_do_is_remembered_from_wherever_it_says_so() {
+    let peer = Peer::parse(
+        "S: * OK [CAPABILITY IMAP4rev1 STARTTLS] hi\nC\nS: a1 OK [CAPABILITY IMAP4rev1 IDLE] in\nC\nS: * CAPABILITY MOVE\nS: a2 OK\nstall",
+    );
+    run(async {
+        let mut s = greeted(&peer).await;
+        assert!(s.capabilities().unwrap().has("STARTTLS"));
+        s.login("alice", "pw").await.unwrap();
+        assert!(s.capabilities().unwrap().has("IDLE") && !s.capabilities().unwrap().has("STARTTLS"));
+        assert!(s.capability().await.unwrap().has("MOVE"));
+        assert!(s.capabilities().unwrap().has("MOVE"));
+    });
+}
+
+#[test]
+fn a_verb_of_imap_is_refused_where_another_protocol_is_spoken() {
+    let peer = Peer::saying(b"220 hi\r\n");
+    let error = run(async {
+        let mut s = Session::connect(&peer.url("smtp")).await.unwrap();
+        s.expect(220).await.unwrap();
+        s.select("INBOX").await.unwrap_err()
+    });
+    assert_eq!(error.message(), "`select` is a verb of IMAP, and this session speaks SMTP");
+}
+
+#[test]
+fn passwords_are_nowhere_in_the_transcript() {
+    let peer =
+        Peer::parse("S: * OK hi\nC\nS: a1 NO not wonder \"land\nC\nS: + go\nC\nS: a2 NO not Gr\\xc3\\xbc\\xc3\\x9fe\nstall");
+    let transcript = run(async {
+        let mut s = greeted(&peer).await;
+        s.expecting("NO").login("alice", "wonder \"land").await.unwrap();
+        s.expecting("NO").login("alice", "Gr\u{fc}\u{df}e").await.unwrap();
+        s.transcript().to_string()
+    });
+    assert!(!transcript.contains("wonder") && !transcript.contains("Gr"), "{transcript}");
+    assert_eq!(transcript.matches("[SECRET]").count(), 4, "{transcript}");
 }

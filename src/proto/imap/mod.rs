@@ -1,19 +1,30 @@
 //! IMAP (RFC 3501, RFC 9051): whose turn it is, and what is secret.
 
+mod answer;
 mod commands;
+mod compose;
+mod fetched;
 mod line;
+mod response;
 mod responses;
 mod scanner;
 #[cfg(test)]
 mod tests;
+mod value;
 
 use std::collections::VecDeque;
 use std::ops::Range;
 
+pub use answer::{Answer, Mailbox};
 use commands::{Commands, Wants};
+pub(crate) use compose::compose;
+pub use compose::{Argument, Literals};
+pub use fetched::{Address, Envelope, Fetched};
+pub use response::{Code, Response};
 use responses::Responses;
 pub use scanner::Status;
 use scanner::{Said, Scanner};
+pub use value::Value;
 
 use super::{Framing, Protocol, Speech};
 use crate::redact::Secrets;

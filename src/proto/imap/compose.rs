@@ -1,0 +1,155 @@
+//! Commands with their arguments, as they go onto the wire.
+
+/// Strings longer than this go as literals: servers bound their lines (RFC 7162 section 4 says 8192 octets).
+const LONGEST_QUOTED: usize = 1000;
+/// The longest literal that LITERAL- lets through without waiting (RFC 7888 section 5).
+const LONGEST_MINUS: usize = 4096;
+
+/// An argument of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Argument {
+    /// A string, in whatever form carries it: an atom, quoted, or a literal.
+    Text(Vec<u8>),
+    /// A string, as a literal.
+    Literal(Vec<u8>),
+    /// As it stands: a set of messages, a list in parentheses.
+    Plain(Vec<u8>),
+}
+
+impl Argument {
+    /// An argument that is sent as it stands.
+    pub fn plain(text: impl Into<Vec<u8>>) -> Self {
+        Self::Plain(text.into())
+    }
+
+    /// An argument that is sent as a literal.
+    pub fn literal(bytes: impl Into<Vec<u8>>) -> Self {
+        Self::Literal(bytes.into())
+    }
+}
+
+impl From<&str> for Argument {
+    fn from(text: &str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+/// Whether literals wait to be asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Literals {
+    /// They wait for a continuation (RFC 3501 section 4.3).
+    #[default]
+    Synchronizing,
+    /// None waits: LITERAL+ (RFC 7888).
+    Plus,
+    /// Those of up to 4096 octets do not wait: LITERAL- (RFC 7888 section 5).
+    Minus,
+}
+
+/// A command as it is sent: in pieces, each but the first when the server has asked for it.
+pub(crate) fn compose(tag: &str, text: &[u8], arguments: &[Argument], literals: Literals) -> Vec<Vec<u8>> {
+    let mut pieces = vec![[tag.as_bytes(), b" ", text].concat()];
+    for argument in arguments {
+        push(&mut pieces, b" ");
+        match argument {
+            Argument::Plain(bytes) => push(&mut pieces, bytes),
+            Argument::Text(bytes) if is_atom(bytes) => push(&mut pieces, bytes),
+            Argument::Text(bytes) if bytes.len() <= LONGEST_QUOTED && is_quotable(bytes) => push(&mut pieces, &quoted(bytes)),
+            Argument::Text(bytes) | Argument::Literal(bytes) => push_literal(&mut pieces, bytes, literals),
+        }
+    }
+    push(&mut pieces, b"\r\n");
+    pieces
+}
+
+fn push(pieces: &mut Vec<Vec<u8>>, bytes: &[u8]) {
+    match pieces.last_mut() {
+        Some(piece) => piece.extend_from_slice(bytes),
+        None => pieces.push(bytes.to_vec()),
+    }
+}
+
+fn push_literal(pieces: &mut Vec<Vec<u8>>, bytes: &[u8], literals: Literals) {
+    let waits = match literals {
+        Literals::Synchronizing => true,
+        Literals::Plus => false,
+        Literals::Minus => bytes.len() > LONGEST_MINUS,
+    };
+    let plus = if waits { "" } else { "+" };
+    push(pieces, format!("{{{}{plus}}}\r\n", bytes.len()).as_bytes());
+    if waits {
+        pieces.push(bytes.to_vec());
+    } else {
+        push(pieces, bytes);
+    }
+}
+
+/// Whether it can stand without quotes (`astring` in RFC 3501 section 9), and is not taken for a NIL.
+fn is_atom(bytes: &[u8]) -> bool {
+    !bytes.is_empty()
+        && !bytes.eq_ignore_ascii_case(b"NIL")
+        && bytes.iter().all(|byte| byte.is_ascii_graphic() && !b"(){%*\"\\".contains(byte))
+}
+
+/// Whether it can stand in quotes: text of seven bits without line ends (`quoted` in RFC 3501 section 9).
+fn is_quotable(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| (1..0x80).contains(byte) && *byte != b'\r' && *byte != b'\n')
+}
+
+fn quoted(bytes: &[u8]) -> Vec<u8> {
+    let mut quoted = vec![b'"'];
+    for byte in bytes {
+        if b"\"\\".contains(byte) {
+            quoted.push(b'\\');
+        }
+        quoted.push(*byte);
+    }
+    quoted.push(b'"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn composed(arguments: &[Argument], literals: Literals) -> Vec<String> {
+        let pieces = compose("a1", b"X", arguments, literals);
+        pieces.into_iter().map(|piece| String::from_utf8(piece).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_string_takes_the_form_that_carries_it() {
+        for (text, form) in [
+            ("alice", "alice"),
+            ("wonder-land1", "wonder-land1"),
+            ("", "\"\""),
+            ("nil", "\"nil\""),
+            ("lab box", "\"lab box\""),
+            ("*", "\"*\""),
+            ("pa\"ss\\", "\"pa\\\"ss\\\\\""),
+            ("Entw&APw-rfe", "Entw&APw-rfe"),
+        ] {
+            assert_eq!(composed(&[text.into()], Literals::default()), [format!("a1 X {form}\r\n")]);
+        }
+        for text in ["Gr\u{fc}\u{df}e", "a\r\nb", "\0", &"x ".repeat(600)] {
+            assert_eq!(
+                composed(&[text.into()], Literals::default()),
+                [format!("a1 X {{{}}}\r\n", text.len()), format!("{text}\r\n")]
+            );
+        }
+    }
+
+    #[test]
+    fn literals_wait_unless_they_have_a_plus() {
+        let arguments = [Argument::literal("ab"), Argument::plain("(\\Seen)"), Argument::literal("c".repeat(4097))];
+        let long = "c".repeat(4097);
+        let waiting = [String::from("a1 X {2}\r\n"), String::from("ab (\\Seen) {4097}\r\n"), format!("{long}\r\n")];
+        assert_eq!(composed(&arguments, Literals::Synchronizing), waiting);
+        assert_eq!(composed(&arguments, Literals::Plus), [format!("a1 X {{2+}}\r\nab (\\Seen) {{4097+}}\r\n{long}\r\n")]);
+        assert_eq!(
+            composed(&arguments, Literals::Minus),
+            ["a1 X {2+}\r\nab (\\Seen) {4097}\r\n".to_owned(), format!("{long}\r\n")]
+        );
+    }
+}

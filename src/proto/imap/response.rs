@@ -1,0 +1,228 @@
+//! One response, taken apart.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use super::scanner::{NO_RESPONSE, Said, Scanner, Status};
+use super::value::{Value, values};
+use crate::error::{Error, Kind, Result};
+use crate::proto::chomp;
+use crate::visible;
+
+/// How much of a response an error shows.
+const SHOWN: usize = 200;
+
+/// One response of an IMAP server: untagged, a continuation, or tagged (RFC 3501 section 7).
+#[derive(Clone, Debug)]
+pub struct Response {
+    bytes: Bytes,
+    said: Said,
+    /// Where what follows the tag begins, and where what follows the status does.
+    body: usize,
+    behind: usize,
+}
+
+/// What stands in the brackets behind a status (RFC 3501 section 7.1, RFC 5530).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Code {
+    /// All of it, as it came: `APPENDUID 38505 3955`.
+    pub text: String,
+    /// Its first word, in capitals: `APPENDUID`.
+    pub name: String,
+    /// The values behind that word; empty where they cannot be told apart.
+    pub values: Vec<Value>,
+}
+
+impl Response {
+    /// Takes a whole response apart.
+    ///
+    /// # Errors
+    /// Malformed where the bytes are not one whole response.
+    pub fn parse(bytes: impl Into<Vec<u8>>) -> Result<Self> {
+        Self::of_frame(Bytes::from(bytes.into()))
+    }
+
+    pub(crate) fn of_frame(bytes: Bytes) -> Result<Self> {
+        let (used, said) = Scanner::default().feed(&bytes);
+        let said =
+            said.unwrap_or(Err(NO_RESPONSE)).and_then(|said| if used == bytes.len() { Ok(said) } else { Err(NO_RESPONSE) });
+        let said = said.map_err(|why| Error::new(Kind::Malformed, why).got(visible::excerpt(&bytes, SHOWN)))?;
+        let line = chomp(&bytes);
+        let after_word = |from: usize| memchr::memchr(b' ', &line[from..]).map_or(line.len(), |at| from + at + 1);
+        let body = after_word(0);
+        let behind = if matches!(said, Said::Untagged(_) | Said::Tagged(..)) { after_word(body) } else { body };
+        Ok(Self { bytes, said, body, behind })
+    }
+
+    /// All of it, as it came.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The same as text, without the last line end.
+    #[must_use]
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(chomp(&self.bytes))
+    }
+
+    /// `*`, `+`, or the tag of the command that it ends.
+    #[must_use]
+    pub fn tag(&self) -> Cow<'_, str> {
+        match &self.said {
+            Said::Continuation => "+".into(),
+            Said::Data | Said::Untagged(_) => "*".into(),
+            Said::Tagged(tag, _) => String::from_utf8_lossy(tag),
+        }
+    }
+
+    pub(crate) fn is_continuation(&self) -> bool {
+        self.said == Said::Continuation
+    }
+
+    /// The tag of the command that it ends.
+    pub(crate) fn ends(&self) -> Option<&[u8]> {
+        if let Said::Tagged(tag, _) = &self.said { Some(tag) } else { None }
+    }
+
+    /// The status that it tells, tagged or not.
+    #[must_use]
+    pub fn status(&self) -> Option<Status> {
+        match self.said {
+            Said::Untagged(status) | Said::Tagged(_, status) => Some(status),
+            Said::Data | Said::Continuation => None,
+        }
+    }
+
+    /// What stands behind the tag, as it came.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &chomp(&self.bytes)[self.body..]
+    }
+
+    /// What sort of response it is, in capitals: `EXISTS`, `FETCH`, `LIST`, or the status; nothing for a continuation.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let word = match self.said {
+            Said::Continuation => &[],
+            Said::Data if self.number().is_some() => words(self.body()).nth(1).unwrap_or_default(),
+            _ => words(self.body()).next().unwrap_or_default(),
+        };
+        String::from_utf8_lossy(word).to_ascii_uppercase()
+    }
+
+    /// The number that data begins with: the message that FETCH and EXPUNGE are about, how many EXISTS.
+    #[must_use]
+    pub fn number(&self) -> Option<u64> {
+        let word = words(self.body()).next().filter(|_| self.said == Said::Data)?;
+        let digits = word.iter().all(u8::is_ascii_digit).then_some(word)?;
+        std::str::from_utf8(digits).ok()?.parse().ok()
+    }
+
+    /// The values of data, behind its number and its name; of a status none.
+    ///
+    /// # Errors
+    /// Malformed where they cannot be told apart.
+    pub fn values(&self) -> Result<Vec<Value>> {
+        if self.said != Said::Data {
+            return Ok(Vec::new());
+        }
+        let names = 1 + usize::from(self.number().is_some());
+        let rest = words(self.body())
+            .take(names)
+            .fold(self.body(), |rest, word| rest.trim_ascii_start().get(word.len()..).unwrap_or_default());
+        let read = values(rest, None).map(|(values, _)| values);
+        read.map_err(|why| {
+            Error::new(Kind::Malformed, format!("{why} in a response")).got(visible::excerpt(&self.bytes, SHOWN))
+        })
+    }
+
+    /// What stands in brackets behind the status.
+    #[must_use]
+    pub fn code(&self) -> Option<Code> {
+        let (code, values) = self.bracketed()?;
+        let name = String::from_utf8_lossy(words(code).next().unwrap_or_default()).to_ascii_uppercase();
+        Some(Code { text: String::from_utf8_lossy(code).into_owned(), name, values: values.into_iter().skip(1).collect() })
+    }
+
+    /// The text for people behind a status and its code, or behind the `+` of a continuation.
+    #[must_use]
+    pub fn remark(&self) -> Cow<'_, str> {
+        if self.said == Said::Data {
+            return Cow::Borrowed("");
+        }
+        let rest = &chomp(&self.bytes)[self.behind..];
+        let code = self.bracketed().map_or(0, |(code, _)| code.len() + 2);
+        String::from_utf8_lossy(rest[code..].trim_ascii_start())
+    }
+
+    fn bracketed(&self) -> Option<(&[u8], Vec<Value>)> {
+        self.status()?;
+        let rest = chomp(&self.bytes)[self.behind..].strip_prefix(b"[")?;
+        match values(rest, Some(b']')) {
+            Ok((values, end)) if rest.get(end) == Some(&b']') => Some((&rest[..end], values)),
+            // What is said in another grammar still has its text.
+            _ => Some((&rest[..memchr::memchr(b']', rest)?], Vec::new())),
+        }
+    }
+}
+
+fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|byte| *byte == b' ').filter(|word| !word.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn response(text: &str) -> Response {
+        Response::parse(format!("{text}\r\n")).unwrap()
+    }
+
+    #[test]
+    fn data_has_a_number_a_name_and_values() {
+        let fetch = response("* 12 fetch (FLAGS (\\Seen) UID 7)");
+        assert_eq!((fetch.number(), &*fetch.name(), &*fetch.tag()), (Some(12), "FETCH", "*"));
+        assert_eq!(fetch.values().unwrap().len(), 1);
+        assert_eq!((fetch.status(), fetch.code()), (None, None));
+        let list = response("* LIST () \"/\" INBOX");
+        assert_eq!((list.number(), &*list.name(), list.values().unwrap().len()), (None, "LIST", 3));
+    }
+
+    #[test]
+    fn a_status_has_a_code_and_a_remark() {
+        let tagged = response("a1 NO [TRYCREATE] no such box [really]");
+        assert_eq!((tagged.status(), &*tagged.name(), &*tagged.tag()), (Some(Status::No), "NO", "a1"));
+        assert_eq!((&*tagged.code().unwrap().text, &*tagged.remark()), ("TRYCREATE", "no such box [really]"));
+        let code = response("* OK [APPENDUID 38505 3955] done").code().unwrap();
+        assert_eq!((&*code.name, code.values), ("APPENDUID", vec![Value::Number(38505), Value::Number(3955)]));
+        let odd = response("* OK [X-ODD \"] never closed");
+        assert_eq!((&*odd.code().unwrap().text, &*odd.remark()), ("X-ODD \"", "never closed"));
+        let none = response("* OK [never closed");
+        assert_eq!((none.code(), &*none.remark()), (None, "[never closed"));
+        assert_eq!(&*response("+ idling").remark(), "idling");
+        assert_eq!(&*response("a1 OK").remark(), "");
+    }
+
+    #[test]
+    fn what_is_not_one_whole_response_is_malformed() {
+        for bytes in ["", "* OK", "220 hi\r\n", "* OK\r\n* OK\r\n", "* 1 FETCH (BODY[] {9}\r\nab)\r\n"] {
+            assert!(Response::parse(bytes).unwrap_err().is_malformed(), "{bytes}");
+        }
+        let error = response("* 1 FETCH (FLAGS").values().unwrap_err();
+        assert_eq!((error.message(), error.came()), ("a list is not closed in a response", Some("* 1 FETCH (FLAGS\\r\\n")));
+    }
+
+    proptest! {
+        #[test]
+        fn no_response_makes_it_panic(text in "[*+a]?[ ]?[0-9OKBAD\\[\\]\\(\\)\" \u{fc}]{0,30}") {
+            if let Ok(response) = Response::parse(format!("{text}\r\n")) {
+                let _ = (response.values().is_ok(), response.code(), response.name(), response.number(), response.text());
+                prop_assert!(response.remark().len() <= response.text().len() + 8);
+            }
+        }
+    }
+}

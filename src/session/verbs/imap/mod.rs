@@ -1,0 +1,257 @@
+//! IMAP (RFC 3501, RFC 9051).
+
+mod demands;
+mod mailboxes;
+mod messages;
+
+pub(in crate::session) use demands::Ahead;
+pub use demands::Untagged;
+use demands::{Demands, Unwanted};
+
+use bytes::Bytes;
+
+use super::{Session, Verb};
+use crate::error::{Error, Kind, Result};
+use crate::pattern::Match;
+use crate::proto::imap::{Answer, Argument, Literals, Response, compose};
+use crate::proto::{Speech, chomp};
+use crate::reply::Reply;
+use crate::session::hint;
+
+/// The protocols that have these verbs.
+const IMAP: [Speech; 1] = [Speech::Imap];
+/// What success begins with, behind the tag.
+const OK: &str = "OK";
+/// What a response takes beside its bytes.
+const OVERHEAD: usize = 128;
+/// The verbs that have a form with unique identifiers (RFC 3501 section 6.4.8, RFC 4315, RFC 6851).
+const BY_UID: [&str; 7] = ["copy", "esearch", "expunge", "fetch", "move", "search", "store"];
+
+/// A command under way.
+struct Course {
+    verb: Verb,
+    /// Its tag, where that is known.
+    tag: Option<String>,
+    demands: Demands,
+    untagged: Vec<Response>,
+    /// How much room they take.
+    held: usize,
+}
+
+/// What comes next that is not untagged.
+enum Turn {
+    GoOn(Response),
+    Ended(Response),
+}
+
+impl Session {
+    /// Sends a command with a tag of its own, its literals when they are asked for, and takes all that comes for it. The tagged
+    /// response has to say OK, or match what [`Session::expecting`] says, which is held against what stands behind the tag.
+    ///
+    /// ```
+    /// use mailexpect::imap::Argument;
+    /// use mailexpect::{Session, server::Replay};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: * OK hi
+    ///     C: a1 SEARCH CHARSET UTF-8 BODY {6}
+    ///     S: + go on
+    ///     C: Grüß
+    ///     S: * SEARCH 2 3
+    ///     S: a1 OK done
+    /// ")?;
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// let answer = session.command("SEARCH CHARSET UTF-8 BODY", &["Grüß".into()]).await?;
+    /// assert_eq!(answer.found()?, [2, 3]);
+    /// # Ok::<_, mailexpect::Error>(())
+    /// # })?;
+    /// # Ok(server.finish()?)
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the command fails, where another one is answered, and where
+    /// untagged responses are not as [`Session::untagged`] demands; unexpected where the server waits for something else.
+    pub async fn command(&mut self, text: impl AsRef<[u8]>, arguments: &[Argument]) -> Result<Answer> {
+        self.run("command", text, arguments).await
+    }
+
+    /// Demands something of the untagged responses to the next verb.
+    pub fn untagged(&mut self, untagged: Untagged) -> &mut Self {
+        self.ahead.untagged = Some(untagged);
+        self
+    }
+
+    /// Says how the next verb sends literals; they wait to be asked for, unless set.
+    pub fn literals(&mut self, literals: Literals) -> &mut Self {
+        self.ahead.literals = literals;
+        self
+    }
+
+    /// Lets the next verb name messages by their unique identifiers: `UID FETCH` and its kin (RFC 3501 section 6.4.8).
+    pub fn by_uid(&mut self) -> &mut Self {
+        self.ahead.by_uid = true;
+        self
+    }
+
+    /// Whether the verbs of IMAP, and what is said ahead of them, have a meaning here.
+    #[cfg(feature = "script")]
+    pub(crate) fn speaks_imap(&self) -> bool {
+        self.protocol.speech() == Speech::Imap
+    }
+
+    /// A tag that no verb of this session has had.
+    pub(in crate::session) fn next_tag(&mut self) -> String {
+        self.ahead.tags += 1;
+        format!("a{}", self.ahead.tags)
+    }
+
+    /// Runs a command to its end.
+    async fn run(&mut self, name: &str, text: impl AsRef<[u8]>, arguments: &[Argument]) -> Result<Answer> {
+        let literals = self.ahead.literals;
+        let (mut course, by_uid) = self.set_out(name)?;
+        let text = if by_uid { [b"UID ", text.as_ref()].concat() } else { text.as_ref().to_vec() };
+        let tag = self.next_tag();
+        let mut pieces = compose(&tag, &text, arguments, literals).into_iter();
+        course.tag = Some(tag);
+        let first = pieces.next().unwrap_or_default();
+        self.check_turn(&first).await?;
+        self.write(first.into(), course.verb.wait).await?;
+        for piece in pieces {
+            match self.turn(&mut course).await? {
+                Turn::GoOn(_) => self.write(piece.into(), course.verb.wait).await?,
+                Turn::Ended(tagged) => return self.arrive(course, tagged),
+            }
+        }
+        match self.turn(&mut course).await? {
+            Turn::Ended(tagged) => self.arrive(course, tagged),
+            Turn::GoOn(response) => Err(self.asks_for_more(&course, &response)),
+        }
+    }
+
+    fn asks_for_more(&self, course: &Course, response: &Response) -> Error {
+        let error = self.fault(Kind::Unexpected, "the server asks for more where the command was over");
+        let error = error.expected(&course.verb.wanted).got(self.shown_lines(response.bytes()));
+        let error = error.waited(course.verb.wait.waited());
+        error.hint("a command that goes on is written out with send(...) and expect(...); for IDLE there are idle() and done()")
+    }
+
+    /// Runs a command whose answer is one of those that all protocols have: everything that came is the reply.
+    pub(super) async fn run_to_reply(&mut self, name: &str, text: &str, arguments: &[Argument]) -> Result<Reply> {
+        let answer = self.run(name, text, arguments).await?;
+        let all = answer.untagged().iter().chain([answer.tagged()]).map(Response::bytes).collect::<Vec<_>>().concat();
+        Ok(Reply::whole(Bytes::from(all), Match::default()))
+    }
+
+    /// Begins a verb, with all that was said ahead of it.
+    fn set_out(&mut self, name: &str) -> Result<(Course, bool)> {
+        let untagged = self.ahead.untagged.take().unwrap_or_default();
+        let by_uid = std::mem::take(&mut self.ahead.by_uid);
+        self.ahead.literals = Literals::default();
+        let verb = self.verb(name, &IMAP, OK)?;
+        if by_uid && !BY_UID.contains(&name) {
+            let error = Error::usage(format!("`{name}` has no form with unique identifiers"));
+            return Err(error.hint(format!("these have: {}", BY_UID.join(", "))));
+        }
+        let demands = untagged.into_parts()?;
+        Ok((Course { verb, tag: None, demands, untagged: Vec::new(), held: 0 }, by_uid))
+    }
+
+    /// Takes responses up to one that is not untagged.
+    async fn turn(&mut self, course: &mut Course) -> Result<Turn> {
+        loop {
+            let frame = match self.next_frame(&course.verb.wanted, course.verb.wait).await {
+                Ok(Some(frame)) => frame,
+                Ok(None) => {
+                    let error = self.closed(course.verb.wait, &course.verb.wanted, None);
+                    return Err(self.with_untagged(error, course));
+                }
+                Err(error) => return Err(self.with_untagged(error, course)),
+            };
+            let response = Response::of_frame(frame)?;
+            if response.is_continuation() {
+                return Ok(Turn::GoOn(response));
+            }
+            let Some(tag) = response.ends() else {
+                self.take_untagged(response, course)?;
+                continue;
+            };
+            if course.tag.as_ref().is_none_or(|wanted| wanted.as_bytes() == tag) {
+                return Ok(Turn::Ended(response));
+            }
+            let wanted = format!("{} {}", course.tag.as_deref().unwrap_or("*"), course.verb.wanted);
+            let error = self.fault(Kind::Mismatch, "the tagged response ends another command");
+            let error = error.expected(wanted).got(self.shown_lines(response.bytes())).waited(course.verb.wait.waited());
+            return Err(hint::add(error, response.body()));
+        }
+    }
+
+    fn take_untagged(&self, response: Response, course: &mut Course) -> Result<()> {
+        course.held += response.bytes().len() + OVERHEAD;
+        let wait = course.verb.wait;
+        if course.held > self.buffer.limit() {
+            let message = format!("untagged responses of more than {} bytes came for one command", self.buffer.limit());
+            let error = self.fault(Kind::TooLong, message).expected(&course.verb.wanted).waited(wait.waited());
+            let error = error.got(format!("{} responses", course.untagged.len() + 1));
+            return Err(
+                error.hint("raise the session's limit (connect(url, #{limit: bytes})) if the server is right to send so much")
+            );
+        }
+        let (message, wanted) = match course.demands.came(chomp(response.bytes())) {
+            Ok(()) => {
+                course.untagged.push(response);
+                return Ok(());
+            }
+            Err(Unwanted::Forbidden(pattern)) => {
+                ("an untagged response is one that must not come", format!("anything but {pattern}"))
+            }
+            Err(Unwanted::NotAskedFor) => ("an untagged response is neither required nor allowed", "those that are".to_owned()),
+        };
+        let error = self.fault(Kind::Unexpected, message).expected(wanted);
+        Err(error.got(self.shown_lines(response.bytes())).waited(wait.waited()))
+    }
+
+    /// Holds the response that ends the command, and all that came before it, against what is wanted.
+    fn arrive(&mut self, course: Course, tagged: Response) -> Result<Answer> {
+        let wait = course.verb.wait;
+        // A tag is for the machine; a continuation has nothing but its plus.
+        let held = if tagged.is_continuation() { chomp(tagged.bytes()) } else { tagged.body() };
+        if course.verb.wanted.matches(held).is_none() {
+            let error = self.fault(Kind::Mismatch, "the reply is not the one that was expected").expected(&course.verb.wanted);
+            return Err(hint::add(error.got(self.shown_lines(tagged.bytes())).waited(wait.waited()), tagged.body()));
+        }
+        if !course.demands.missing.is_empty() {
+            let missing: Vec<_> = course.demands.missing.iter().map(ToString::to_string).collect();
+            let error =
+                self.fault(Kind::Mismatch, "untagged responses that are required did not come").expected(missing.join("\n"));
+            let came: Vec<_> =
+                course.untagged.iter().chain([&tagged]).map(|response| self.shown_lines(response.bytes())).collect();
+            return Err(error.got(shortened(came)).waited(wait.waited()));
+        }
+        self.expectations += 1;
+        Ok(Answer::new(course.untagged, tagged))
+    }
+
+    /// An error, with what came for the command before it.
+    fn with_untagged(&self, error: Error, course: &Course) -> Error {
+        if course.untagged.is_empty() {
+            return error;
+        }
+        let mut came: Vec<_> = course.untagged.iter().map(|response| self.shown_lines(response.bytes())).collect();
+        came.extend(error.came().filter(|came| *came != "nothing").map(str::to_owned));
+        error.got(shortened(came))
+    }
+}
+
+/// The first and the last of many lines.
+fn shortened(mut lines: Vec<String>) -> String {
+    const KEPT: usize = 10;
+    if lines.len() > 2 * KEPT {
+        let left_out = lines.len() - 2 * KEPT;
+        lines.splice(KEPT..KEPT + left_out, [format!("... ({left_out} more responses)")]);
+    }
+    lines.join("\n")
+}
