@@ -102,7 +102,7 @@ fn check_known(name: &str, allowed: &[&str]) -> Result<()> {
     })
 }
 
-fn boolean(name: &str, value: &Dynamic) -> Result<bool> {
+pub(super) fn boolean(name: &str, value: &Dynamic) -> Result<bool> {
     value.as_bool().map_err(|_| Error::usage(format!("the option `{name}` is true or false")))
 }
 

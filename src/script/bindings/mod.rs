@@ -6,6 +6,7 @@ mod argument;
 mod capabilities;
 mod caught;
 mod expect;
+mod imap;
 mod pattern;
 mod reply;
 mod send;
@@ -45,6 +46,10 @@ pub(super) fn groups() -> &'static [Group] {
             group("Replies", reply::INTRO, rhai::exported_module!(reply::words)),
             group("Verbs", shared::INTRO, shared::words()),
             group("Verbs of SMTP", smtp::INTRO, smtp::words()),
+            group("Verbs of IMAP", imap::INTRO, imap::words()),
+            group("Mailboxes of IMAP", imap::MAILBOXES, imap::mailboxes()),
+            group("Messages of IMAP", imap::MESSAGES, imap::messages()),
+            group("Answers of IMAP", imap::ANSWERS, rhai::exported_module!(imap::answers)),
             group("Capabilities", capabilities::INTRO, rhai::exported_module!(capabilities::words)),
             group("Tests", test::INTRO, rhai::exported_module!(test::words)),
             group("Lists and text", standard::INTRO, rhai::exported_module!(standard::words)),

@@ -3,6 +3,7 @@
 use rhai::{Array, Map};
 
 use super::argument::{self, Call};
+use super::imap;
 use crate::error::Result;
 use crate::session::Session;
 
@@ -11,7 +12,8 @@ const OPTIONS: [&str; 2] = ["timeout", "expect"];
 
 /// Sets for the verb that comes next what its caller has asked for.
 pub(super) fn prepare(session: &mut Session, options: &Map) -> Result<()> {
-    let call = Call::read(options, &OPTIONS)?;
+    let more: &[&str] = if session.speaks_imap() { &imap::OPTIONS } else { &[] };
+    let call = Call::read(options, &[&OPTIONS, more].concat())?;
     if let Some(timeout) = call.timeout {
         session.within(timeout);
     }
@@ -21,7 +23,7 @@ pub(super) fn prepare(session: &mut Session, options: &Map) -> Result<()> {
             None => session.expecting(argument::pattern(pattern.clone())?),
         };
     }
-    Ok(())
+    imap::prepare(session, options)
 }
 
 /// Registers verbs in a module, from their doc comments, parameters and bodies. Each is callable with a map of options behind
@@ -31,7 +33,7 @@ macro_rules! verbs {
         $(#[doc = $doc:literal])*
         $name:ident($session:ident $(, $param:ident: $type:ty)*) -> $back:ty $body:block
     )*) => {$(
-        rhai::FuncRegistration::new(stringify!($name))
+        rhai::FuncRegistration::new(stringify!($name).trim_start_matches("r#"))
             .with_comments([$(concat!("///", $doc)),*] as [&str; _])
             .with_params_info(["session: Session", $(concat!(stringify!($param), ": ", stringify!($type)),)* stringify!($back)])
             .set_into_module(
@@ -41,7 +43,7 @@ macro_rules! verbs {
                     handle.operate(&ctx, async |$session: &mut $crate::Session| $body)
                 },
             );
-        rhai::FuncRegistration::new(stringify!($name))
+        rhai::FuncRegistration::new(stringify!($name).trim_start_matches("r#"))
             .with_params_info(["session: Session", $(concat!(stringify!($param), ": ", stringify!($type)),)* "options: Map", stringify!($back)])
             .set_into_module(
                 &mut $module,

@@ -1,0 +1,677 @@
+//! The verbs of IMAP, and what they give back.
+#![allow(clippy::needless_pass_by_value, reason = "Rhai's plugin macros hand arguments over by value")]
+
+use rhai::plugin::{Dynamic, export_module};
+use rhai::{Array, Blob, Map, Module};
+
+use super::argument;
+use super::verb::verbs;
+use crate::error::{Error, Result};
+use crate::imap::{Address, Answer, Argument, Envelope, Fetched, Literals, Mailbox, Response, Value};
+use crate::session::{Message, Session, Untagged};
+use crate::visible;
+
+pub(super) const INTRO: &str = "IMAP (RFC 3501, RFC 9051). Each verb makes a tag (`a1`, `a2`, ...), sends its command, takes all that \
+comes up to the tagged response, and holds that against OK; `#{expect: \"NO\"}` says what has to stand behind the tag instead. Untagged \
+responses may come in any order: `require: [...]` lists patterns that each have to match one of them, `forbid: [...]` those that must not \
+match any; with `only: true` nothing may come but what is required or in `allow: [...]`. Strings are sent as atoms, quoted, or as literals, \
+as they need; literals wait to be asked for, unless `literal: \"plus\"` (or `\"minus\"`, RFC 7888) says otherwise. `uid: true` lets `fetch`, \
+`store`, `search`, `esearch`, `copy`, `move` and `expunge` name messages by their unique identifiers.";
+
+pub(super) const MAILBOXES: &str = "Verbs of IMAP about mailboxes. Names are sent as they are given; those that are not ASCII are \
+in modified UTF-7, unless the server was told otherwise (RFC 3501 section 5.1.3).";
+
+pub(super) const MESSAGES: &str =
+    "Verbs of IMAP about messages, which are named by sets of numbers: `\"1\"`, `\"2:4,7\"`, `\"1:*\"`.";
+
+pub(super) const ANSWERS: &str = "What verbs of IMAP give back: all that came for a command, and each response on its own.";
+
+/// What the verbs of IMAP take besides what all verbs do.
+pub(super) const OPTIONS: [&str; 6] = ["require", "allow", "forbid", "only", "literal", "uid"];
+
+/// Sets for the verb that comes next what its caller has asked for.
+pub(super) fn prepare(session: &mut Session, options: &Map) -> Result<()> {
+    let mut untagged = Untagged::new();
+    let mut demands = false;
+    for (name, value) in options {
+        let add = match name.as_str() {
+            "require" => Untagged::require,
+            "allow" => Untagged::allow,
+            "forbid" => Untagged::forbid,
+            "only" if argument::boolean(name, value)? => {
+                untagged = untagged.only();
+                demands = true;
+                continue;
+            }
+            "literal" => {
+                session.literals(literals(value)?);
+                continue;
+            }
+            "uid" if argument::boolean(name, value)? => {
+                session.by_uid();
+                continue;
+            }
+            _ => continue,
+        };
+        demands = true;
+        let patterns = value.clone().into_array().unwrap_or_else(|_| vec![value.clone()]);
+        for pattern in argument::patterns(patterns)? {
+            untagged = add(untagged, pattern);
+        }
+    }
+    if demands {
+        session.untagged(untagged);
+    }
+    Ok(())
+}
+
+fn literals(value: &Dynamic) -> Result<Literals> {
+    match value.to_string().as_str() {
+        "sync" => Ok(Literals::Synchronizing),
+        "plus" => Ok(Literals::Plus),
+        "minus" => Ok(Literals::Minus),
+        other => {
+            Err(Error::usage(format!("`{other}` is no way to send literals")).hint("literal: \"sync\", \"plus\" or \"minus\""))
+        }
+    }
+}
+
+/// What a script passes for an argument of a command.
+fn argument(value: Dynamic) -> Result<Argument> {
+    let value = match value.try_cast_result::<Argument>() {
+        Ok(argument) => return Ok(argument),
+        Err(value) => value,
+    };
+    if let Ok(number) = value.as_int() {
+        return Ok(Argument::plain(number.to_string()));
+    }
+    let is_text = value.is_string();
+    let bytes = argument::bytes(value, "an argument")?;
+    Ok(if is_text { Argument::Text(bytes) } else { Argument::Literal(bytes) })
+}
+
+fn arguments(values: Array) -> Result<Vec<Argument>> {
+    values.into_iter().map(argument).collect()
+}
+
+fn number(number: u64) -> Dynamic {
+    i64::try_from(number).map_or_else(|_| number.to_string().into(), Into::into)
+}
+
+fn numbers(all: Vec<u64>) -> Array {
+    all.into_iter().map(number).collect()
+}
+
+fn text(text: Option<String>) -> Dynamic {
+    text.map_or(Dynamic::UNIT, Into::into)
+}
+
+fn texts(texts: Vec<String>) -> Array {
+    texts.into_iter().map(Into::into).collect()
+}
+
+/// A value as scripts have it: a string that is not UTF-8 is a blob.
+fn value(value: Value) -> Dynamic {
+    match value {
+        Value::Nil => Dynamic::UNIT,
+        Value::Number(n) => number(n),
+        Value::List(values) => values.into_iter().map(self::value).collect::<Array>().into(),
+        Value::Atom(bytes) | Value::Text(bytes) => {
+            String::from_utf8(bytes).map_or_else(|bytes| Dynamic::from_blob(bytes.into_bytes()), Into::into)
+        }
+    }
+}
+
+fn values(pairs: Vec<(String, Value)>) -> Map {
+    pairs.into_iter().map(|(name, one)| (name.into(), value(one))).collect()
+}
+
+fn message(fetched: Fetched) -> Dynamic {
+    let mut message = Map::new();
+    message.insert("seq".into(), number(fetched.number()));
+    for (name, one) in fetched.into_attributes() {
+        let is_content = ["BODY[", "BINARY[", "RFC822"].iter().any(|start| name.starts_with(start)) && name != "RFC822.SIZE";
+        let envelope = if name == "ENVELOPE" { Envelope::of(&one) } else { None };
+        let shown = match (one, envelope) {
+            (Value::Text(bytes) | Value::Atom(bytes), _) if is_content => Dynamic::from_blob(bytes),
+            (_, Some(envelope)) => self::envelope(envelope).into(),
+            (one, None) => value(one),
+        };
+        message.insert(name.into(), shown);
+    }
+    message.into()
+}
+
+fn fetched(all: Vec<Fetched>) -> Array {
+    all.into_iter().map(message).collect()
+}
+
+fn envelope(envelope: Envelope) -> Map {
+    let addresses = |all: Vec<Address>| all.into_iter().map(address).collect::<Array>().into();
+    let fields: [(&str, Dynamic); 10] = [
+        ("date", text(envelope.date)),
+        ("subject", text(envelope.subject)),
+        ("from", addresses(envelope.from)),
+        ("sender", addresses(envelope.sender)),
+        ("reply_to", addresses(envelope.reply_to)),
+        ("to", addresses(envelope.to)),
+        ("cc", addresses(envelope.cc)),
+        ("bcc", addresses(envelope.bcc)),
+        ("in_reply_to", text(envelope.in_reply_to)),
+        ("message_id", text(envelope.message_id)),
+    ];
+    fields.into_iter().map(|(name, field)| (name.into(), field)).collect()
+}
+
+fn address(address: Address) -> Dynamic {
+    let parts = [("name", address.name), ("mailbox", address.mailbox), ("host", address.host)];
+    parts.into_iter().map(|(name, part)| (name.into(), text(part))).collect::<Map>().into()
+}
+
+fn mailbox(mailbox: Mailbox) -> Dynamic {
+    let parts: [(&str, Dynamic); 3] =
+        [("name", mailbox.name.into()), ("delimiter", text(mailbox.delimiter)), ("flags", texts(mailbox.flags).into())];
+    parts.into_iter().map(|(name, part)| (name.into(), part)).collect::<Map>().into()
+}
+
+pub(super) fn words() -> Module {
+    let mut module = Module::new();
+    verbs! { module:
+        /// Sends any command, and takes all that comes for it. Nothing in the text is changed; arguments go into a list.
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 SELECT INBOX
+        /// S: * FLAGS (\Answered \Seen)
+        /// S: * 3 EXISTS
+        /// S: a1 OK [READ-WRITE] done
+        /// C: a2 FROB
+        /// S: a2 BAD no such command
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// let r = s.command("SELECT INBOX", #{require: ["* FLAGS", re(`^\* \d+ EXISTS`)], forbid: [re("EXPUNGE")]});
+        /// assert_eq(r.status, "OK");
+        /// assert_eq(r.code, "READ-WRITE");
+        /// assert_eq(r.untagged[1].number, 3);
+        /// s.command("FROB", #{expect: "BAD"});
+        /// ```
+        command(session, text: &str) -> Answer { session.command(text, &[]).await }
+
+        /// Sends a command with arguments: text in whatever form carries it (atom, quoted, literal), a blob as a literal, a number, and
+        /// what `atom(...)` says as it stands.
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 APPEND "lab box" (\Seen) {11}
+        /// S: + go on
+        /// C: Subject: hi
+        /// S: a1 OK [APPENDUID 38505 3955] done
+        /// C: a2 SEARCH CHARSET UTF-8 BODY {6+}
+        /// C: Grüß
+        /// S: * SEARCH 1 2
+        /// S: a2 OK done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// let r = s.command("APPEND", ["lab box", atom(`(\Seen)`), bytes("Subject: hi")]);
+        /// assert_eq(r.codes.APPENDUID, [38505, 3955]);
+        /// s.command("SEARCH CHARSET UTF-8 BODY", ["Grüß"], #{literal: "plus"});
+        /// ```
+        command(session, text: &str, arguments: Array) -> Answer { session.command(text, &self::arguments(arguments)?).await }
+
+        /// Turns extensions on (RFC 5161).
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 ENABLE CONDSTORE
+        /// S: * ENABLED CONDSTORE
+        /// S: a1 OK done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// s.enable("CONDSTORE", #{require: "* ENABLED CONDSTORE"});
+        /// ```
+        enable(session, capabilities: &str) -> Answer { session.enable(capabilities).await }
+
+        /// Begins to wait for what the server has to tell (RFC 2177): `expect` takes what comes, and `done` ends it.
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 IDLE
+        /// S: + idling
+        /// S: * 4 EXISTS
+        /// C: DONE
+        /// S: a1 OK done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// s.idle();
+        /// s.expect(re("EXISTS"), #{timeout: "2m"});
+        /// s.done();
+        /// ```
+        idle(session) -> Answer { session.idle().await }
+
+        /// Ends an IDLE (RFC 2177). What the server told meanwhile and nobody expected is among the untagged responses.
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 IDLE
+        /// S: + idling
+        /// C: DONE
+        /// S: * 1 RECENT
+        /// S: a1 OK done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// s.idle();
+        /// assert_eq(s.done().recent, 1);
+        /// ```
+        done(session) -> Answer { session.done().await }
+    }
+    module
+}
+
+pub(super) fn mailboxes() -> Module {
+    let mut module = Module::new();
+    verbs! { module:
+        /// Opens a mailbox (RFC 3501 section 6.3.1).
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 SELECT "lab box"
+        /// S: * FLAGS (\Answered \Seen)
+        /// S: * 3 EXISTS
+        /// S: * 0 RECENT
+        /// S: * OK [UIDVALIDITY 1795323818] UIDs valid
+        /// S: a1 OK [READ-WRITE] done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// let lab = s.select("lab box");
+        /// assert_eq([lab.exists, lab.recent], [3, 0]);
+        /// assert_eq(lab.codes.UIDVALIDITY, 1795323818);
+        /// assert("READ-WRITE" in lab.codes);
+        /// ```
+        select(session, mailbox: &str) -> Answer { session.select(mailbox).await }
+
+        /// Opens a mailbox to be read only (RFC 3501 section 6.3.2).
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 EXAMINE nosuch
+        /// S: a1 NO Mailbox doesn't exist
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// s.examine("nosuch", #{expect: "NO"});
+        /// ```
+        examine(session, mailbox: &str) -> Answer { session.examine(mailbox).await }
+
+        /// Leaves the mailbox and expunges nothing (RFC 3691).
+        unselect(session) -> Answer { session.unselect().await }
+
+        /// Makes a mailbox (RFC 3501 section 6.3.3).
+        create(session, mailbox: &str) -> Answer { session.create(mailbox).await }
+
+        /// Removes a mailbox (RFC 3501 section 6.3.4).
+        delete(session, mailbox: &str) -> Answer { session.delete(mailbox).await }
+
+        /// Gives a mailbox another name (RFC 3501 section 6.3.5).
+        rename(session, from: &str, to: &str) -> Answer { session.rename(from, to).await }
+
+        /// Puts a mailbox on the list of those that are followed (RFC 3501 section 6.3.6).
+        subscribe(session, mailbox: &str) -> Answer { session.subscribe(mailbox).await }
+
+        /// Takes a mailbox off that list (RFC 3501 section 6.3.7).
+        unsubscribe(session, mailbox: &str) -> Answer { session.unsubscribe(mailbox).await }
+
+        /// Lists the mailboxes of IMAP whose names match, as maps with `name`, `delimiter` and `flags` (RFC 3501 section 6.3.8): `*`
+        /// stands for anything, `%` for one level.
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 LIST "" "*"
+        /// S: * LIST (\HasNoChildren) "/" INBOX
+        /// S: * LIST (\HasNoChildren \Sent) "/" "Sent mail"
+        /// S: a1 OK done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// let all = s.list("", "*");
+        /// assert_eq(all.map(|mailbox| mailbox.name), ["INBOX", "Sent mail"]);
+        /// assert(`\Sent` in all[1].flags);
+        /// ```
+        list(session, reference: &str, pattern: &str) -> Array {
+            Ok(session.list(reference, pattern).await?.into_iter().map(mailbox).collect())
+        }
+
+        /// Asks about a mailbox without opening it; gives a map (RFC 3501 section 6.3.10).
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 STATUS INBOX (MESSAGES UNSEEN)
+        /// S: * STATUS INBOX (MESSAGES 3 UNSEEN 2)
+        /// S: a1 OK done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// assert_eq(s.status("INBOX", "MESSAGES UNSEEN").UNSEEN, 2);
+        /// ```
+        status(session, mailbox: &str, items: &str) -> Map { Ok(values(session.status(mailbox, items).await?)) }
+    }
+    module
+}
+
+pub(super) fn messages() -> Module {
+    let mut module = Module::new();
+    verbs! { module:
+        /// Puts a message into a mailbox (RFC 3501 section 6.3.11). The line ends of text become CRLF; a blob stays as it is.
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 APPEND INBOX {20}
+        /// S: + go on
+        /// C: Subject: hi
+        /// C:
+        /// C: Hi.
+        /// C:
+        /// S: a1 OK [APPENDUID 38505 3955] done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// let r = s.append("INBOX", "Subject: hi\n\nHi.\n");
+        /// assert_eq(r.code, "APPENDUID 38505 3955");
+        /// ```
+        append(session, mailbox: &str, message: &str) -> Answer { session.append(mailbox, Message::from(message)).await }
+
+        append(session, mailbox: &str, message: Blob) -> Answer { session.append(mailbox, Message::from(&*message)).await }
+
+        /// The same with flags, or flags and a date.
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 APPEND Lab (\Seen) "17-Jul-1996 02:44:25 -0700" {11+}
+        /// C: Subject: hi
+        /// S: a1 OK done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// s.append("Lab", `(\Seen) "17-Jul-1996 02:44:25 -0700"`, "Subject: hi", #{literal: "plus"});
+        /// ```
+        append(session, mailbox: &str, flags: &str, message: &str) -> Answer {
+            session.append_with(mailbox, flags, Message::from(message)).await
+        }
+
+        append(session, mailbox: &str, flags: &str, message: Blob) -> Answer {
+            session.append_with(mailbox, flags, Message::from(&*message)).await
+        }
+
+        /// Looks for messages; gives a list of their numbers (RFC 3501 section 6.4.4). What the server puts into an ESEARCH response is
+        /// spelt out.
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 SEARCH UNSEEN
+        /// S: * SEARCH 2 3
+        /// S: a1 OK done
+        /// C: a2 UID SEARCH SUBJECT "hi"
+        /// S: * ESEARCH (TAG "a2") UID ALL 7,9:11
+        /// S: a2 OK done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// assert_eq(s.search("UNSEEN"), [2, 3]);
+        /// assert_eq(s.search(`SUBJECT "hi"`, #{uid: true}), [7, 9, 10, 11]);
+        /// ```
+        search(session, criteria: &str) -> Array { Ok(numbers(session.search(criteria).await?)) }
+
+        /// Looks for messages, and asks for some of `MIN MAX COUNT ALL`; gives a map (RFC 4731).
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 SEARCH RETURN (COUNT MAX) UNSEEN
+        /// S: * ESEARCH (TAG "a1") COUNT 2 MAX 3
+        /// S: a1 OK done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// assert_eq(s.esearch("COUNT MAX", "UNSEEN"), #{COUNT: 2, MAX: 3});
+        /// ```
+        esearch(session, results: &str, criteria: &str) -> Map { Ok(values(session.esearch(results, criteria).await?)) }
+
+        /// Fetches attributes of messages; gives a list of maps, one a message, with `seq` and the attributes by their names in capitals
+        /// (RFC 3501 section 6.4.5). What `BODY[...]`, `BINARY[...]` and `RFC822` hold is a blob, an envelope is a map.
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 FETCH 1:2 (UID FLAGS BODY[TEXT])
+        /// S: * 1 FETCH (UID 7 FLAGS (\Seen) BODY[TEXT] {4}
+        /// S: hi
+        /// S: )
+        /// S: * 2 FETCH (UID 9 FLAGS () BODY[TEXT] NIL)
+        /// S: a1 OK done
+        /// C: a2 UID FETCH 7 ENVELOPE
+        /// S: * 1 FETCH (UID 7 ENVELOPE (NIL "hi" (("Al" NIL "alice" "example.test")) NIL NIL NIL NIL NIL NIL "<1@example.test>"))
+        /// S: a2 OK done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// let mails = s.fetch("1:2", "(UID FLAGS BODY[TEXT])");
+        /// assert_eq([mails[0].seq, mails[0].UID], [1, 7]);
+        /// assert(`\Seen` in mails[0].FLAGS);
+        /// assert_eq(mails[0]["BODY[TEXT]"], bytes("hi\r\n"));
+        /// assert_eq(mails[1]["BODY[TEXT]"], ());
+        /// let envelope = s.fetch("7", "ENVELOPE", #{uid: true})[0].ENVELOPE;
+        /// assert_eq([envelope.subject, envelope.from[0].mailbox], ["hi", "alice"]);
+        /// ```
+        fetch(session, messages: &str, items: &str) -> Array { Ok(fetched(session.fetch(messages, items).await?)) }
+
+        /// Changes flags; gives what the server says of the messages, as `fetch` does (RFC 3501 section 6.4.6).
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 STORE 1 +FLAGS (\Deleted)
+        /// S: * 1 FETCH (FLAGS (\Seen \Deleted))
+        /// S: a1 OK done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// assert(`\Deleted` in s.store("1", `+FLAGS (\Deleted)`)[0].FLAGS);
+        /// ```
+        store(session, messages: &str, change: &str) -> Array { Ok(fetched(session.store(messages, change).await?)) }
+
+        /// Copies messages to another mailbox (RFC 3501 section 6.4.7).
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 COPY 1:2 Lab
+        /// S: a1 OK [COPYUID 38505 304,319 3956:3957] done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// assert_eq(s.copy("1:2", "Lab").codes.COPYUID, [38505, "304,319", "3956:3957"]);
+        /// ```
+        copy(session, messages: &str, mailbox: &str) -> Answer { session.copy(messages, mailbox).await }
+
+        /// Moves messages to another mailbox (RFC 6851).
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 UID MOVE 7 Lab
+        /// S: * OK [COPYUID 38505 7 1] moved
+        /// S: * 1 EXPUNGE
+        /// S: a1 OK done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// assert_eq(s.move("7", "Lab", #{uid: true}).expunged, [1]);
+        /// ```
+        r#move(session, messages: &str, mailbox: &str) -> Answer { session.r#move(messages, mailbox).await }
+
+        /// Removes the messages that are marked as deleted; gives the numbers of those that went (RFC 3501 section 6.4.3).
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 EXPUNGE
+        /// S: * 2 EXPUNGE
+        /// S: * 2 EXPUNGE
+        /// S: a1 OK done
+        /// C: a2 UID EXPUNGE 7:9
+        /// S: a2 OK done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// assert_eq(s.expunge(), [2, 2]);
+        /// assert_eq(s.expunge("7:9", #{uid: true}), []);
+        /// ```
+        expunge(session) -> Array { Ok(numbers(session.expunge(None).await?)) }
+
+        /// The same for those of a set of unique identifiers alone (RFC 4315).
+        expunge(session, messages: &str) -> Array { Ok(numbers(session.expunge(messages).await?)) }
+    }
+    module
+}
+
+#[export_module]
+#[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
+pub mod answers {
+    /// An argument of `command` that is sent as it stands: a set of messages, a list in parentheses.
+    pub fn atom(text: &str) -> Argument {
+        Argument::plain(text)
+    }
+
+    /// The untagged responses, in the order in which they came.
+    #[rhai_fn(get = "untagged", pure)]
+    pub fn untagged(answer: &mut Answer) -> Array {
+        answer.untagged().iter().cloned().map(Dynamic::from).collect()
+    }
+
+    /// The tagged response that ended the command, as text.
+    #[rhai_fn(get = "tagged", pure)]
+    pub fn tagged(answer: &mut Answer) -> String {
+        answer.tagged().text().into_owned()
+    }
+
+    /// How the command went: `"OK"`, `"NO"` or `"BAD"`; `()` where `idle` was told to go on.
+    #[rhai_fn(get = "status", pure)]
+    pub fn status(answer: &mut Answer) -> Dynamic {
+        answer.status().map_or(Dynamic::UNIT, |status| status.as_str().into())
+    }
+
+    /// What stands in brackets in the tagged response, as text: `"APPENDUID 38505 3955"`; `()` where there is nothing.
+    #[rhai_fn(get = "code", pure)]
+    pub fn code(answer: &mut Answer) -> Dynamic {
+        text(answer.code().map(|code| code.text))
+    }
+
+    /// All response codes that came, tagged and untagged, as a map: `codes.UIDVALIDITY` is a number, `codes.APPENDUID` a list, and
+    /// `"READ-WRITE" in codes` is true or false.
+    #[rhai_fn(get = "codes", pure)]
+    pub fn codes(answer: &mut Answer) -> Map {
+        let single = |mut all: Vec<Value>| match (all.pop(), all.is_empty()) {
+            (None, _) => Dynamic::UNIT,
+            (Some(one), true) => value(one),
+            (Some(last), false) => value(Value::List(all.into_iter().chain([last]).collect())),
+        };
+        answer.codes().into_iter().map(|code| (code.name.into(), single(code.values))).collect()
+    }
+
+    /// Everything as it came, untagged and tagged, as text, without the last line end.
+    #[rhai_fn(get = "text", pure)]
+    pub fn text_of(answer: &mut Answer) -> String {
+        answer.text()
+    }
+
+    /// How many messages there are, as the last EXISTS says; `()` without one.
+    #[rhai_fn(get = "exists", pure)]
+    pub fn exists(answer: &mut Answer) -> Dynamic {
+        answer.exists().map_or(Dynamic::UNIT, number)
+    }
+
+    /// How many of them are recent, as the last RECENT says; `()` without one.
+    #[rhai_fn(get = "recent", pure)]
+    pub fn recent(answer: &mut Answer) -> Dynamic {
+        answer.recent().map_or(Dynamic::UNIT, number)
+    }
+
+    /// The numbers of messages that went, one for each EXPUNGE.
+    #[rhai_fn(get = "expunged", pure)]
+    pub fn expunged(answer: &mut Answer) -> Array {
+        numbers(answer.expunged())
+    }
+
+    #[rhai_fn(name = "to_string", pure)]
+    pub fn answer_to_string(answer: &mut Answer) -> String {
+        answer.text()
+    }
+
+    #[rhai_fn(name = "to_debug", pure)]
+    pub fn answer_to_debug(answer: &mut Answer) -> String {
+        visible::escape(answer.text().as_bytes())
+    }
+
+    /// The response as it came, as text, without the last line end.
+    #[rhai_fn(get = "text", pure)]
+    pub fn text_of_response(response: &mut Response) -> String {
+        response.text().into_owned()
+    }
+
+    /// The response as it came, as a blob, line ends and all.
+    #[rhai_fn(get = "bytes", pure)]
+    pub fn bytes_of_response(response: &mut Response) -> Blob {
+        response.bytes().to_vec()
+    }
+
+    /// What sort of response it is: `"EXISTS"`, `"FETCH"`, `"LIST"`, or its status.
+    #[rhai_fn(get = "name", pure)]
+    pub fn name(response: &mut Response) -> String {
+        response.name()
+    }
+
+    /// The number that data begins with: the message that FETCH and EXPUNGE are about, how many EXISTS; `()` without one.
+    #[rhai_fn(get = "number", pure)]
+    pub fn number_of_response(response: &mut Response) -> Dynamic {
+        response.number().map_or(Dynamic::UNIT, number)
+    }
+
+    /// The status of an untagged `* OK` and its kin; `()` for data.
+    #[rhai_fn(get = "status", pure)]
+    pub fn status_of_response(response: &mut Response) -> Dynamic {
+        response.status().map_or(Dynamic::UNIT, |status| status.as_str().into())
+    }
+
+    /// What stands in brackets behind the status, as text; `()` where there is nothing.
+    #[rhai_fn(get = "code", pure)]
+    pub fn code_of_response(response: &mut Response) -> Dynamic {
+        text(response.code().map(|code| code.text))
+    }
+
+    #[rhai_fn(name = "to_string", pure)]
+    pub fn response_to_string(response: &mut Response) -> String {
+        response.text().into_owned()
+    }
+
+    #[rhai_fn(name = "to_debug", pure)]
+    pub fn response_to_debug(response: &mut Response) -> String {
+        visible::escape(response.text().as_bytes())
+    }
+}
