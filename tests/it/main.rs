@@ -11,11 +11,11 @@ mod lmtp;
 mod multiline;
 mod peer;
 mod pop3;
-#[path = "../servers/postfix.rs"]
-mod postfix;
 mod program;
 mod readme;
 mod real;
 mod sandbox;
+#[path = "../servers/mod.rs"]
+mod servers;
 mod session;
 mod smtp;

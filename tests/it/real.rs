@@ -1,14 +1,20 @@
-//! The shipped scripts and the quirks of `field` against a real Postfix.
+//! The shipped scripts and the quirks of `field` against real servers.
 
+use std::io::ErrorKind;
+use std::net::TcpStream;
+use std::path::PathBuf;
+
+use mailexpect::outcome::Outcome;
+use mailexpect::report::Human;
 use mailexpect::script::Case;
 
-use crate::postfix::Postfix;
-use crate::program::{folder, project};
+use crate::program::project;
+use crate::servers::{Server, Unavailable, exim, mailserver, sendmail};
 
-/// A Postfix, or `None` where there is none to be had; then the test says so.
-fn postfix() -> Option<Postfix> {
-    match Postfix::start() {
-        Ok(postfix) => Some(postfix),
+/// The server, or `None` where there is none to be had; then the test says so.
+fn available(server: Result<Server, Unavailable>) -> Option<Server> {
+    match server {
+        Ok(server) => Some(server),
         Err(why) => {
             assert!(std::env::var_os("MAILEXPECT_NO_SKIP").is_none(), "no test may be skipped here: {why}");
             eprintln!("skipped: {why}");
@@ -17,68 +23,104 @@ fn postfix() -> Option<Postfix> {
     }
 }
 
-fn case(script: impl Into<std::path::PathBuf>, postfix: &Postfix) -> Case {
-    let case = Case::new(script).set("smtp", postfix.smtp()).set("submission", postfix.submission());
-    case.set("user", postfix.user()).set("password", postfix.password())
+fn case(script: impl Into<PathBuf>, server: &Server) -> Case {
+    server.parameters().into_iter().fold(Case::new(script), |case, (name, value)| case.set(name, value))
 }
 
-fn passes(case: &Case, postfix: &Postfix) {
+fn report(outcome: &Outcome) -> String {
+    Human { verbose: true }.outcome(outcome)
+}
+
+fn passes(case: &Case, server: &Server) {
     let outcome = case.run();
-    assert!(outcome.is_ok(), "{}\n{}", mailexpect::report::Human { verbose: true }.outcome(&outcome), postfix.log());
+    assert!(outcome.is_ok(), "{}\n{}", report(&outcome), server.log());
+}
+
+fn shipped(server: &Server) {
+    for script in ["smoke", "relay", "submission"] {
+        passes(&case(project().join(format!("scripts/{script}.rhai")), server), server);
+    }
+}
+
+/// Runs a script of `tests/scripts/real`.
+fn holds(script: &str, server: &Server) {
+    passes(&case(project().join(format!("tests/scripts/real/{script}.rhai")), server), server);
 }
 
 #[test]
 fn the_shipped_scripts_pass_against_a_real_postfix() {
-    let Some(postfix) = postfix() else { return };
-    for script in ["smoke", "relay", "submission"] {
-        passes(&case(project().join(format!("scripts/{script}.rhai")), &postfix), &postfix);
-    }
+    let Some(server) = available(mailserver::start()) else { return };
+    shipped(&server);
+}
+
+#[test]
+fn the_shipped_scripts_pass_against_a_real_exim() {
+    let Some(server) = available(exim::start()) else { return };
+    shipped(&server);
+}
+
+#[test]
+fn the_shipped_scripts_pass_against_a_real_sendmail() {
+    let Some(server) = available(sendmail::start()) else { return };
+    shipped(&server);
 }
 
 #[test]
 fn a_wrong_password_is_refused_with_a_hint_and_shown_nowhere() {
-    let Some(postfix) = postfix() else { return };
-    let outcome = case(project().join("scripts/submission.rhai"), &postfix).set("password", "not-this-one").run();
+    let Some(server) = available(mailserver::start()) else { return };
+    let outcome = case(project().join("scripts/submission.rhai"), &server).set("password", "not-this-one").run();
     let error = &outcome.failure().unwrap().error;
     assert!(error.is_mismatch() && error.next_step().unwrap().contains("wrong credentials"), "{error}");
-    let report = mailexpect::report::Human { verbose: true }.outcome(&outcome);
+    let report = report(&outcome);
     assert!(!report.contains("not-this-one") && !report.contains("bm90LXRoaXMtb25l"), "{report}");
 }
 
 #[test]
 fn what_postfix_does_out_of_the_ordinary_can_be_held() {
-    let script = r#"// Postfix's own ways.
-        let s = connect(param("smtp"));
-        s.send_raw("EHLO early.example\r\n");
-        s.expect(220);
-        s.expect(250);
+    let Some(server) = available(mailserver::start()) else { return };
+    holds("postfix", &server);
+    holds("postfix-connections", &server);
+    assert!(server.log().contains("disconnect from mx.sender.example[192.0.2.55]"), "{}", server.log());
+    assert!(server.log().contains("disconnect from unknown[192.0.2.66]"), "{}", server.log());
+}
 
-        step("NUL and bare LF in commands");
-        s.send_raw(bytes("N\x00OOP\r\n"));
-        s.expect(500, "5.5.2");
-        s.send_raw("NOOP\n");
-        s.expect(250);
+#[test]
+fn what_exim_does_out_of_the_ordinary_can_be_held() {
+    let Some(server) = available(exim::start()) else { return };
+    holds("exim", &server);
+}
 
-        step("a whole transaction in two writes");
-        s.pipeline(["MAIL FROM:<a@client.example>", "RCPT TO:<hoge@example.com>", "RCPT TO:<nobody@example.com>", "DATA"]);
-        let replies = s.expect_unordered([250, 250, code("550", "5.1.1"), 354]);
-        assert_eq(replies[2].enhanced, "5.1.1");
-        s.send("Subject: lines");
-        s.send("");
-        s.send_message(".dots\n..\n");
-        let id = s.expect(re(`queued as (?P<id>[0-9A-Za-z]+)`))["id"];
-        assert(id.len() > 5);
+#[test]
+fn what_sendmail_does_out_of_the_ordinary_can_be_held() {
+    let Some(server) = available(sendmail::start()) else { return };
+    holds("sendmail", &server);
+}
 
-        step("a size that is too large");
-        s.send("MAIL FROM:<a@client.example> SIZE=99999999999");
-        s.expect(552, "5.3.4");
+#[test]
+fn what_lmtp_delivers_is_in_the_mailboxes_of_imap_and_pop3() {
+    let Some(server) = available(mailserver::start()) else { return };
+    holds("mailboxes", &server);
+}
 
-        step("goodbye, with nothing behind it");
-        s.send("QUIT");
-        s.expect(221);
-        s.expect_close();
-    "#;
-    let Some(postfix) = postfix() else { return };
-    let folder = folder(&[("ways.rhai", script)]);
-    passes(&case(folder.path().join("ways.rhai"), &postfix), &postfix);
+#[test]
+fn servers_that_run_at_the_same_time_are_apart_and_a_panic_stops_them() {
+    let Some(server) = available(mailserver::start()) else { return };
+    let Some(other) = available(mailserver::start()) else { return };
+    let parts = |server: &Server| {
+        let address = server.parameter("smtp").trim_start_matches("smtp://").to_owned();
+        (TcpStream::connect(&address).unwrap(), address, server.path(""))
+    };
+    let (_connection, address, folder) = parts(&server);
+    let (_, other_address, other_folder) = parts(&other);
+    assert!(address != other_address && folder != other_folder && folder.exists());
+
+    let panics = std::thread::spawn(move || {
+        let _server = server;
+        panic!("as a test that fails");
+    });
+    assert!(panics.join().is_err());
+    let refused = TcpStream::connect(&address).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::ConnectionRefused, "{refused}");
+    assert!(!folder.exists());
+    parts(&other);
 }

@@ -1,0 +1,86 @@
+//! A server's process, with all that it starts.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+/// How long anything may take here. Only a broken machine needs more than a fraction of it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A process in the foreground of a session of its own. Dropping it ends the session.
+#[derive(Debug)]
+pub(crate) struct Daemon {
+    child: Child,
+}
+
+impl Daemon {
+    /// Starts a command line whose program stays in the foreground; what it prints goes to the log.
+    ///
+    /// It leads a session of its own, so that all that it starts can be found. It is sent SIGTERM where this thread ends
+    /// without having stopped it, as by a runner that kills a test for its time.
+    pub(crate) fn start(command_line: &Command, log: File) -> io::Result<Self> {
+        let mut command = Command::new("setsid");
+        command.args(["setpriv", "--pdeathsig", "TERM", "--"]).arg(command_line.get_program()).args(command_line.get_args());
+        let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
+        Ok(Self { child })
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap_or_else(|_| Some(ExitStatus::from_raw(0)))
+    }
+
+    fn session(&self) -> Pid {
+        Pid::from_raw(self.child.id().cast_signed())
+    }
+}
+
+impl Drop for Daemon {
+    /// The signal goes to the whole group: Dovecot's master alone would leave its auth process behind, half a minute long if
+    /// somebody is connected to it.
+    fn drop(&mut self) {
+        for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+            // Fails where nothing is left of it, which is what is wanted.
+            let _ = killpg(self.session(), signal);
+            if wait_until(|| self.ended().is_some() && !is_running(self.session())) {
+                return;
+            }
+        }
+    }
+}
+
+/// Whether anything of a session still runs. A zombie does not: when it goes depends on the machine's init, and in a
+/// container there may be none that cares.
+fn is_running(session: Pid) -> bool {
+    let session = session.to_string();
+    let Ok(processes) = fs::read_dir("/proc") else {
+        return false;
+    };
+    processes.flatten().any(|process| {
+        let stat = fs::read_to_string(process.path().join("stat")).unwrap_or_default();
+        // pid (name) state parent group session ...; the name can hold anything, even a parenthesis.
+        let fields = stat.rsplit(") ").next().unwrap_or_default();
+        let mut fields = fields.split(' ');
+        !matches!(fields.next(), Some("Z" | "X")) && fields.nth(2) == Some(&session)
+    })
+}
+
+/// Asks until the answer is yes, or for too long: a process says neither that it listens nor that its last child is gone in
+/// any way that could be waited for. The pause in between is a receive that nobody will ever send to.
+pub(crate) fn wait_until(mut done: impl FnMut() -> bool) -> bool {
+    let (_sender, pause) = mpsc::channel::<()>();
+    let deadline = Instant::now() + PATIENCE;
+    while !done() {
+        if Instant::now() >= deadline {
+            return false;
+        }
+        let _ = pause.recv_timeout(Duration::from_millis(5));
+    }
+    true
+}

@@ -1,0 +1,128 @@
+//! What every server here has: a folder, ports, a log.
+
+use std::fs::{self, File, Permissions};
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use tempfile::TempDir;
+
+use super::daemon::{Daemon, PATIENCE, wait_until};
+use super::ports::Ports;
+use super::{DOMAIN, OTHER_PASSWORD, OTHER_USER, PASSWORD, USER, authority};
+
+/// A port that a server listens on: its name in templates and scripts, and the scheme of its URL.
+pub(crate) type Listener = (&'static str, &'static str);
+
+/// The folder of a server, with the ports that its configuration names.
+#[derive(Debug)]
+pub(crate) struct Home {
+    folder: TempDir,
+    ports: Ports,
+    listeners: &'static [Listener],
+}
+
+impl Home {
+    /// A new folder with certificates in `tls`, an empty log, and a port for each listener.
+    pub(crate) fn new(server: &str, listeners: &'static [Listener]) -> io::Result<Self> {
+        // Not in `$TMPDIR`, which may be too deep for the name of a Unix socket (107 bytes).
+        let folder = TempDir::with_prefix_in(format!("{server}-"), "/tmp")?;
+        let ports = Ports::take(u16::try_from(listeners.len()).unwrap())?;
+        let home = Self { folder, ports, listeners };
+        home.make_folder("", 0o755)?;
+        home.make_folder("tls", 0o755)?;
+        home.write("log", "")?;
+
+        for (name, pem) in authority::certificates() {
+            home.write(&format!("tls/{name}.pem"), &pem)?;
+            // The servers' own users read the others; a private key that everybody can read is refused.
+            let mode = if pem.contains("PRIVATE KEY") { 0o600 } else { 0o644 };
+            fs::set_permissions(home.path(&format!("tls/{name}.pem")), Permissions::from_mode(mode))?;
+        }
+        Ok(home)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The mode is set by hand because the servers' own users have to get at some of it, whatever our umask is.
+    pub(crate) fn make_folder(&self, name: &str, mode: u32) -> io::Result<()> {
+        fs::create_dir_all(self.path(name))?;
+        fs::set_permissions(self.path(name), Permissions::from_mode(mode))
+    }
+
+    /// Writes a file, with `@name@` in it filled in.
+    pub(crate) fn write(&self, name: &str, template: &str) -> io::Result<()> {
+        let mut file = File::create(self.path(name))?;
+        file.write_all(self.fill(template).as_bytes())?;
+        file.set_permissions(Permissions::from_mode(0o644))?;
+        // Postfix reads a file younger than two seconds again and again until it is older, lest an editor is still at it.
+        // That would be most of the time a start takes.
+        file.set_modified(SystemTime::now() - Duration::from_mins(1))
+    }
+
+    fn fill(&self, template: &str) -> String {
+        let home = self.folder.path().to_string_lossy();
+        let texts = [("home", &*home), ("domain", DOMAIN), ("user", USER), ("password", PASSWORD)];
+        let others = [("other-user", OTHER_USER), ("other-password", OTHER_PASSWORD)];
+        let filled = texts
+            .iter()
+            .chain(&others)
+            .fold(template.to_owned(), |filled, (name, text)| filled.replace(&format!("@{name}@"), text));
+        self.listeners
+            .iter()
+            .fold(filled, |filled, (name, _)| filled.replace(&format!("@{name}@"), &self.port(name).to_string()))
+    }
+
+    fn port(&self, listener: &str) -> u16 {
+        let n = self.listeners.iter().position(|(name, _)| *name == listener);
+        self.ports.nth(n.unwrap_or_else(|| panic!("no listener is called {listener}")))
+    }
+
+    /// Each listener's URL by its name.
+    pub(crate) fn urls(&self) -> Vec<(String, String)> {
+        let url = |(name, scheme): &Listener| ((*name).to_owned(), format!("{scheme}://127.0.0.1:{}", self.port(name)));
+        self.listeners.iter().map(url).collect()
+    }
+
+    /// All files that are called `log` or begin so: Exim has several.
+    pub(crate) fn log(&self) -> String {
+        let files = fs::read_dir(self.folder.path()).into_iter().flatten().flatten();
+        let logs = files.filter(|file| file.file_name().to_string_lossy().starts_with("log"));
+        logs.map(|log| String::from_utf8_lossy(&fs::read(log.path()).unwrap_or_default()).into_owned()).collect()
+    }
+
+    fn log_file(&self) -> io::Result<File> {
+        File::options().append(true).open(self.path("log"))
+    }
+
+    /// Runs a command to its end. It speaks into the log, as the servers do.
+    pub(crate) fn run(&self, command: &mut Command) -> io::Result<()> {
+        let status = command.stdout(self.log_file()?).stderr(self.log_file()?).status()?;
+        status.success().then_some(()).ok_or_else(|| io::Error::other(format!("{command:?}: {status}")))
+    }
+
+    pub(crate) fn start(&self, command: &Command) -> io::Result<Daemon> {
+        Daemon::start(command, self.log_file()?)
+    }
+
+    /// Waits until this listener greets as it should, which makes sure that it is served. The others are there with it: these
+    /// servers listen to all before they serve one.
+    pub(crate) fn wait_for(&self, daemon: &mut Daemon, listener: &str, greeting: &str) -> io::Result<()> {
+        let mut connected = None;
+        wait_until(|| {
+            connected = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port(listener))).ok();
+            connected.is_some() || daemon.ended().is_some()
+        });
+        let stream = connected.ok_or_else(|| io::Error::other(format!("nothing listens for {listener}")))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let mut said = String::new();
+        BufReader::new(&stream).read_line(&mut said)?;
+        let expected = said.starts_with(greeting);
+        expected.then_some(()).ok_or_else(|| io::Error::other(format!("{listener} greets with {said:?}")))
+    }
+}

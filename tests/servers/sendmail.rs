@@ -1,0 +1,105 @@
+//! Sendmail, with Cyrus SASL to check passwords.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::home::{Home, Listener};
+use super::{DOMAIN, OTHER_PASSWORD, PASSWORD, Server, Unavailable, find, need_root};
+
+const LISTENERS: &[Listener] = &[
+    // Like port 25: STARTTLS, mail for the users is taken, relaying is refused. It offers AUTH all the same.
+    ("smtp", "smtp"),
+    // Like port 587, where a password may also go in clear; and like port 465.
+    ("submission", "submission"),
+    ("submissions", "submissions"),
+];
+
+/// The programs and files that are needed.
+struct Parts {
+    sendmail: PathBuf,
+    macros: PathBuf,
+    m4: PathBuf,
+    saslpasswd2: PathBuf,
+    unshare: PathBuf,
+}
+
+impl Parts {
+    fn find() -> Result<Self, Unavailable> {
+        need_mechanisms()?;
+        Ok(Self {
+            sendmail: find(&["usr/libexec/sendmail/sendmail", "usr/lib/sm.bin/sendmail"], "sendmail-bin")?,
+            macros: find(&["usr/share/sendmail/cf"], "sendmail-cf")?,
+            m4: find(&["usr/bin/m4"], "m4")?,
+            saslpasswd2: find(&["usr/sbin/saslpasswd2"], "sasl2-bin")?,
+            unshare: find(&["usr/bin/unshare"], "util-linux")?,
+        })
+    }
+}
+
+/// Without its plugins, libsasl offers less and says nothing.
+fn need_mechanisms() -> Result<(), Unavailable> {
+    let mut folders = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    let found = folders.any(|folder| folder.path().join("sasl2/liblogin.so").exists());
+    found.then_some(()).ok_or_else(|| Unavailable("no SASL mechanisms here: install the package libsasl2-modules".into()))
+}
+
+/// Starts one, or says why this machine cannot.
+///
+/// # Panics
+/// When Sendmail is there and yet does not come up, as every fixture here.
+pub(crate) fn start() -> Result<Server, Unavailable> {
+    need_root("Sendmail")?;
+    let parts = Parts::find()?;
+    let home = Home::new("sendmail", LISTENERS).expect("a folder in /tmp and free ports");
+    let daemon = configure(&home, &parts).and_then(|()| {
+        let mut daemon = home.start(&command_line(&home, &parts))?;
+        home.wait_for(&mut daemon, "smtp", "220")?;
+        Ok(daemon)
+    });
+    let daemon = daemon.unwrap_or_else(|error| panic!("Sendmail does not start: {error}\n{}", home.log()));
+    Ok(Server::new(home, vec![daemon]))
+}
+
+/// Sendmail sleeps a minute at each start where the host's name has no dot in it or cannot be looked up, before it has read
+/// what its name is. An address in place of the name is never looked up; the namespace keeps it to this one process.
+fn command_line(home: &Home, parts: &Parts) -> Command {
+    let mut command = Command::new(&parts.unshare);
+    command.args(["--uts", "sh", "-c", r#"hostname 127.0.0.1 && exec "$@""#, "sh"]);
+    command.arg(&parts.sendmail).arg("-bD").arg("-C").arg(home.path("sendmail.cf")).arg("-X").arg(home.path("log"));
+    command
+}
+
+fn configure(home: &Home, parts: &Parts) -> io::Result<()> {
+    home.make_folder("queue", 0o700)?;
+    home.make_folder("sasl", 0o755)?;
+    home.write("helpfile", "")?;
+    home.write("service.switch", "hosts files\naliases files\n")?;
+    home.write("sasl/Sendmail.conf", include_str!("sendmail/sasl.conf"))?;
+    home.write("sendmail.mc", include_str!("sendmail/sendmail.mc"))?;
+    home.write("sendmail.cf", &expand(home, parts)?)?;
+    for (user, password) in [("hoge", PASSWORD), ("fuga", OTHER_PASSWORD)] {
+        add_user(home, &parts.saslpasswd2, user, password)?;
+    }
+    Ok(())
+}
+
+fn expand(home: &Home, parts: &Parts) -> io::Result<String> {
+    let folder = parts.macros.display();
+    let mut m4 = Command::new(&parts.m4);
+    m4.arg(format!("-D_CF_DIR_={folder}/")).arg(parts.macros.join("m4/cf.m4")).arg(home.path("sendmail.mc"));
+    let output = m4.stderr(Stdio::inherit()).output()?;
+    let text = String::from_utf8(output.stdout).map_err(io::Error::other)?;
+    output.status.success().then_some(text).ok_or_else(|| io::Error::other(format!("m4: {}", output.status)))
+}
+
+fn add_user(home: &Home, saslpasswd2: &Path, user: &str, password: &str) -> io::Result<()> {
+    let mut command = Command::new(saslpasswd2);
+    command.args(["-p", "-c", "-f"]).arg(home.path("sasldb")).args(["-u", DOMAIN, user]);
+    let mut child = command.stdin(Stdio::piped()).spawn()?;
+    child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(password.as_bytes()))?;
+    let status = child.wait()?;
+    status.success().then_some(()).ok_or_else(|| io::Error::other(format!("saslpasswd2: {status}")))?;
+    fs::metadata(home.path("sasldb")).map(|_| ())
+}
