@@ -80,6 +80,7 @@ fn what_postfix_does_out_of_the_ordinary_can_be_held() {
     let Some(server) = available(mailserver::start()) else { return };
     holds("postfix", &server);
     holds("postfix-connections", &server);
+    holds("postscreen", &server);
     assert!(server.log().contains("disconnect from mx.sender.example[192.0.2.55]"), "{}", server.log());
     assert!(server.log().contains("disconnect from unknown[192.0.2.66]"), "{}", server.log());
 }

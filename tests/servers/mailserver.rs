@@ -13,6 +13,8 @@ const LISTENERS: &[Listener] = &[
     // The same behind a proxy that says who the client is, and for a client that may say so itself.
     ("proxied", "smtp"),
     ("xclient", "smtp"),
+    // Behind postscreen, which makes a client wait a second for the end of its greeting.
+    ("postscreen", "smtp"),
     // Like port 587, where a password may also go in clear; as it should be, with nothing before TLS; and like port 465.
     ("submission", "submission"),
     ("submission_tls", "submission"),
