@@ -13,6 +13,11 @@ use nix::unistd::Pid;
 /// How long anything may take here. Only a broken machine needs more than a fraction of it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Runs the server as the leader of a session, so that all that it starts can be found, with one more process in it: that
+/// waits for the end of a pipe which we hold and never write to. It comes with our own end, also where we are killed or
+/// interrupted and nothing is dropped.
+const WATCHED: &str = r#"exec 3<&0; ( (read _ <&3; kill -s TERM 0) & ); exec "$@" 3<&- </dev/null"#;
+
 /// A process in the foreground of a session of its own. Dropping it ends the session.
 #[derive(Debug)]
 pub(crate) struct Daemon {
@@ -21,13 +26,10 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     /// Starts a command line whose program stays in the foreground; what it prints goes to the log.
-    ///
-    /// It leads a session of its own, so that all that it starts can be found. It is sent SIGTERM where this thread ends
-    /// without having stopped it, as by a runner that kills a test for its time.
     pub(crate) fn start(command_line: &Command, log: File) -> io::Result<Self> {
         let mut command = Command::new("setsid");
-        command.args(["setpriv", "--pdeathsig", "TERM", "--"]).arg(command_line.get_program()).args(command_line.get_args());
-        let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
+        command.args(["sh", "-c", WATCHED, "sh"]).arg(command_line.get_program()).args(command_line.get_args());
+        let child = command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log).spawn()?;
         Ok(Self { child })
     }
 

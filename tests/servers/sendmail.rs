@@ -45,6 +45,14 @@ fn need_mechanisms() -> Result<(), Unavailable> {
     found.then_some(()).ok_or_else(|| Unavailable("no SASL mechanisms here: install the package libsasl2-modules".into()))
 }
 
+/// For what [`command_line`] does, root of a container may lack the right.
+fn need_host_name(parts: &Parts) -> Result<(), Unavailable> {
+    let output = Command::new(&parts.unshare).args(["--uts", "true"]).output();
+    let allowed = output.is_ok_and(|output| output.status.success());
+    let why = "a throw-away Sendmail needs a host name of its own, and `unshare --uts` is refused here";
+    allowed.then_some(()).ok_or_else(|| Unavailable(why.into()))
+}
+
 /// Starts one, or says why this machine cannot.
 ///
 /// # Panics
@@ -52,6 +60,7 @@ fn need_mechanisms() -> Result<(), Unavailable> {
 pub(crate) fn start() -> Result<Server, Unavailable> {
     need_root("Sendmail")?;
     let parts = Parts::find()?;
+    need_host_name(&parts)?;
     let home = Home::new("sendmail", LISTENERS).expect("a folder in /tmp and free ports");
     let daemon = configure(&home, &parts).and_then(|()| {
         let mut daemon = home.start(&command_line(&home, &parts))?;
