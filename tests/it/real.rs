@@ -98,9 +98,15 @@ fn what_sendmail_does_out_of_the_ordinary_can_be_held() {
 }
 
 #[test]
-fn what_lmtp_delivers_is_in_the_mailboxes_of_imap_and_pop3() {
+fn what_lmtp_delivers_is_in_the_mailboxes() {
     let Some(server) = available(mailserver::start()) else { return };
     holds("mailboxes", &server);
+}
+
+#[test]
+fn what_is_submitted_arrives_while_imap_is_idle() {
+    let Some(server) = available(mailserver::start()) else { return };
+    holds("delivery", &server);
 }
 
 #[test]
