@@ -79,6 +79,7 @@ fn a_wrong_password_is_refused_with_a_hint_and_shown_nowhere() {
 fn what_postfix_does_out_of_the_ordinary_can_be_held() {
     let Some(server) = available(mailserver::start()) else { return };
     holds("postfix", &server);
+    holds("xclient", &server);
     holds("postfix-connections", &server);
     holds("postscreen", &server);
     assert!(server.log().contains("disconnect from mx.sender.example[192.0.2.55]"), "{}", server.log());
@@ -88,6 +89,7 @@ fn what_postfix_does_out_of_the_ordinary_can_be_held() {
 #[test]
 fn what_exim_does_out_of_the_ordinary_can_be_held() {
     let Some(server) = available(exim::start()) else { return };
+    holds("prdr", &server);
     holds("exim", &server);
 }
 
@@ -100,7 +102,7 @@ fn what_sendmail_does_out_of_the_ordinary_can_be_held() {
 #[test]
 fn what_lmtp_delivers_is_in_the_mailboxes() {
     let Some(server) = available(mailserver::start()) else { return };
-    holds("mailboxes", &server);
+    holds("lmtp", &server);
 }
 
 #[test]
