@@ -47,7 +47,7 @@ pub(crate) enum Kind {
     /// No connection, or a peer that never said a word.
     Unreachable,
     /// A check of the script's own failed.
-    #[cfg_attr(not(feature = "script"), expect(dead_code, reason = "scripts alone have checks of their own"))]
+    #[cfg_attr(not(feature = "message"), expect(dead_code, reason = "scripts and messages alone have checks"))]
     Assert,
     /// The script or the call is wrong.
     Usage,

@@ -13,8 +13,9 @@
 //!
 //! # Features
 //!
-//! `default = ["cli", "dns"]`; `cli` (the program) needs `script` (Rhai scripts). Without both, what is left is the dialogue, its
-//! transcript and the embedded server. `dns`, on by default too, looks up mail exchangers for `mx://domain`.
+//! `default = ["cli", "dns"]`; `cli` (the program) needs `script` (Rhai scripts), which needs `message` (composing and reading
+//! messages). Without them, what is left is the dialogue, its transcript and the embedded server. `dns`, on by default too, looks
+//! up mail exchangers for `mx://domain`.
 //!
 //! # Layout
 //!
@@ -28,6 +29,7 @@
 //!     proto/             framing and turn-taking, a file for each protocol
 //!     redact             secrets, masked before they are stored
 //!     transcript/        events of all sessions in order; one renderer
+//!     message/           feature "message": composing, reading, comparing
 //!     duration, suggest, target, visible
 //!     bench              feature "bench": what benches/hot calls of these
 //!
@@ -67,6 +69,8 @@ mod buffer;
 pub mod cli;
 pub mod duration;
 mod error;
+#[cfg(feature = "message")]
+pub mod message;
 pub mod outcome;
 mod pattern;
 #[cfg(feature = "cli")]

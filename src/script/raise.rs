@@ -225,6 +225,7 @@ pub(super) fn kind(name: &str) -> &str {
         "Capabilities" => "capabilities",
         "Caught" => "error",
         "Reply" => "reply",
+        "Parsed" => "message",
         "Pattern" => "pattern",
         "()" => "nothing",
         "i64" => "integer",

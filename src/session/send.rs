@@ -56,7 +56,7 @@ impl From<Vec<u8>> for Message<'_> {
 
 impl Message<'_> {
     /// The message as it will be sent, but for its dots.
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
 

@@ -11,6 +11,7 @@ const LAYERS: [&[&str]; 5] = [
         "buffer",
         "duration",
         "error",
+        "message",
         "outcome",
         "pattern",
         "proto",

@@ -8,6 +8,7 @@ mod failures;
 mod imap;
 mod layers;
 mod lmtp;
+mod message;
 mod multiline;
 mod peer;
 mod pop3;

@@ -91,7 +91,7 @@ impl Call {
     }
 }
 
-fn check_known(name: &str, allowed: &[&str]) -> Result<()> {
+pub(super) fn check_known(name: &str, allowed: &[&str]) -> Result<()> {
     if allowed.contains(&name) {
         return Ok(());
     }

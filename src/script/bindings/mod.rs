@@ -7,6 +7,7 @@ mod capabilities;
 mod caught;
 mod expect;
 mod imap;
+mod message;
 mod pattern;
 mod reply;
 mod send;
@@ -51,6 +52,7 @@ pub(super) fn groups() -> &'static [Group] {
             group("Messages of IMAP", imap::MESSAGES, imap::messages()),
             group("Answers of IMAP", imap::ANSWERS, rhai::exported_module!(imap::answers)),
             group("Capabilities", capabilities::INTRO, rhai::exported_module!(capabilities::words)),
+            group("Messages", message::INTRO, rhai::exported_module!(message::words)),
             group("Tests", test::INTRO, rhai::exported_module!(test::words)),
             group("Lists and text", standard::INTRO, rhai::exported_module!(standard::words)),
             group("Caught errors", caught::INTRO, rhai::exported_module!(caught::words)),

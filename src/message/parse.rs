@@ -1,0 +1,207 @@
+//! Reading.
+
+use mail_parser::decoders::base64::base64_decode;
+use mail_parser::decoders::charsets::map::charset_decoder;
+use mail_parser::decoders::quoted_printable::quoted_printable_decode;
+use mail_parser::parsers::MessageStream;
+use mail_parser::{Addr, HeaderName, MessageParser, MessagePart, MimeHeaders as _, PartType};
+
+use super::Attachment;
+use crate::error::{Error, Kind, Result};
+
+/// How many parts a message may say that it has: they can nest, and each could have to be searched to its end.
+const MOST_PARTS: usize = 250;
+
+/// A message that was read.
+///
+/// ```
+/// let message = mailexpect::message::parse(b"From: Kim <kim@example.com>\r\nSubject: =?utf-8?Q?=C3=BC?=\r\n\r\nHi\r\n")?;
+/// assert_eq!(message.from, ["Kim <kim@example.com>"]);
+/// assert_eq!(message.header("SUBJECT"), Some("ü"));
+/// assert_eq!(message.text.as_deref(), Some("Hi\r\n"));
+/// # Ok::<_, mailexpect::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Parsed {
+    /// The headers in their order, with their values unfolded and decoded (RFC 2047).
+    pub headers: Vec<(String, String)>,
+    /// The authors: `kim@example.com` or `Kim <kim@example.com>`.
+    pub from: Vec<String>,
+    /// Those it is for.
+    pub to: Vec<String>,
+    /// Those who get a copy.
+    pub cc: Vec<String>,
+    /// The first part of the body that is plain text, decoded.
+    pub text: Option<String>,
+    /// The first part of the body that is HTML, decoded.
+    pub html: Option<String>,
+    /// What is attached, decoded.
+    pub attachments: Vec<Attachment>,
+}
+
+/// Reads a message. Whatever bytes it is, there is something to be had of them.
+///
+/// # Errors
+/// Malformed where it has more parts than any message that is meant to be read.
+pub fn parse(bytes: &[u8]) -> Result<Parsed> {
+    let begins_part = |line: &&[u8]| line.get(..12).is_some_and(|start| start.eq_ignore_ascii_case(b"content-type"));
+    let parts = bytes.split(|byte| *byte == b'\n').filter(begins_part).count();
+    if parts > MOST_PARTS {
+        let error = Error::new(Kind::Malformed, "the message has too many parts to be read");
+        return Err(error.expected(format!("at most {MOST_PARTS}")).got(parts.to_string()));
+    }
+    // The parser would decode messages in messages too, and nest without a bound in them: parts are decoded here.
+    let parser =
+        MessageParser::new().with_mime_headers().with_address_headers().ignore_header(HeaderName::ContentTransferEncoding);
+    let Some(message) = parser.parse(bytes).filter(|message| !message.parts.is_empty()) else { return Ok(Parsed::default()) };
+    Ok(Parsed {
+        headers: message.headers_raw().map(|(name, value)| (name.to_owned(), unfolded(value.as_bytes()))).collect(),
+        from: addresses(message.from().into_iter()),
+        to: addresses(message.all_to()),
+        cc: addresses(message.all_cc()),
+        text: message.text_bodies().find(|part| matches!(part.body, PartType::Text(_))).map(|part| text(bytes, part)),
+        html: message.html_bodies().find(|part| matches!(part.body, PartType::Html(_))).map(|part| text(bytes, part)),
+        attachments: message.attachments().map(|part| attachment(bytes, part)).collect(),
+    })
+}
+
+impl Parsed {
+    /// The value of the first header of that name, whatever its case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// The subject.
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        self.header("Subject")
+    }
+
+    /// The Message-ID, without its angle brackets.
+    #[must_use]
+    pub fn message_id(&self) -> Option<&str> {
+        self.header("Message-ID").map(|id| id.trim_start_matches('<').trim_end_matches('>'))
+    }
+}
+
+/// What a part holds, without its transfer encoding (RFC 2045 section 6).
+fn content(bytes: &[u8], part: &MessagePart<'_>) -> Vec<u8> {
+    let raw = bytes.get(part.offset_body as usize..part.offset_end as usize).unwrap_or_default();
+    let decoded = match encoding(bytes, part) {
+        Some(encoding) if encoding.eq_ignore_ascii_case(b"base64") => base64_decode(raw),
+        Some(encoding) if encoding.eq_ignore_ascii_case(b"quoted-printable") => quoted_printable_decode(raw),
+        _ => None,
+    };
+    // What is not what its encoding says is given as it came.
+    decoded.unwrap_or_else(|| raw.to_vec())
+}
+
+/// What the part says of its transfer encoding.
+fn encoding<'a>(bytes: &'a [u8], part: &MessagePart<'_>) -> Option<&'a [u8]> {
+    let header = bytes.get(part.offset_header as usize..part.offset_body as usize)?;
+    header.split(|byte| *byte == b'\n').find_map(|line| {
+        let (name, value) = line.split_at_checked(memchr::memchr(b':', line)?)?;
+        name.trim_ascii().eq_ignore_ascii_case(b"Content-Transfer-Encoding").then(|| value[1..].trim_ascii())
+    })
+}
+
+/// The same as text, in the part's charset.
+fn text(bytes: &[u8], part: &MessagePart<'_>) -> String {
+    let content = content(bytes, part);
+    let charset = part.content_type().and_then(|kind| kind.attribute("charset"));
+    match charset.and_then(|charset| charset_decoder(charset.as_bytes())) {
+        Some(decode) => decode(&content),
+        None => String::from_utf8_lossy(&content).into_owned(),
+    }
+}
+
+fn attachment(bytes: &[u8], part: &MessagePart<'_>) -> Attachment {
+    let kind = part.content_type().map_or_else(
+        || "text/plain".to_owned(),
+        |kind| kind.subtype().map_or_else(|| kind.ctype().to_owned(), |subtype| format!("{}/{subtype}", kind.ctype())),
+    );
+    Attachment { name: part.attachment_name().unwrap_or_default().to_owned(), kind, content: content(bytes, part) }
+}
+
+fn addresses<'a>(lists: impl Iterator<Item = &'a mail_parser::Address<'a>>) -> Vec<String> {
+    let named = |one: &Addr<'_>| match (one.name(), one.address()) {
+        (Some(name), Some(address)) => format!("{name} <{address}>"),
+        (None, Some(text)) | (Some(text), None) => text.to_owned(),
+        (None, None) => String::new(),
+    };
+    lists.flat_map(|list| list.iter().map(named).collect::<Vec<_>>()).collect()
+}
+
+/// A header's value as text.
+fn unfolded(value: &[u8]) -> String {
+    let line = [value.trim_ascii(), b"\r\n"].concat();
+    let value = MessageStream::new(&line).parse_unstructured();
+    value.as_text().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_unfolded_decoded_and_found_whatever_their_case() {
+        let message = parse(
+            b"Received: one\r\nReceived: two\r\n\tmore\r\nTo: a@b, Kim K <c@d>\r\nX-Odd: =?iso-8859-1?Q?gr=FCn?= =?utf-8?B?w7w=?=\r\n\r\nx",
+        )
+        .unwrap();
+        let names: Vec<_> = message.headers.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["Received", "Received", "To", "X-Odd"]);
+        assert_eq!(message.headers[1].1, "two more");
+        assert_eq!(message.header("x-odd"), Some("grünü"));
+        assert_eq!(message.to, ["a@b", "Kim K <c@d>"]);
+        assert!(message.subject().is_none() && message.html.is_none() && message.cc.is_empty());
+    }
+
+    #[test]
+    fn text_is_decoded_by_its_charset_and_attachments_keep_their_bytes() {
+        let message = parse(
+            b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain; charset=iso-8859-1\r\n\
+            Content-Transfer-Encoding: Quoted-Printable\r\n\r\ngr=FCn\r\n--b\r\nContent-Type: text/plain\r\n\
+            Content-Disposition: attachment; filename=a\r\nContent-Transfer-Encoding: base64\r\n\r\n/w==\r\n--b--\r\n",
+        )
+        .unwrap();
+        assert_eq!(message.text.as_deref(), Some("grün"));
+        assert_eq!((message.attachments[0].name.as_str(), &message.attachments[0].content[..]), ("a", &b"\xff"[..]));
+    }
+
+    #[test]
+    fn whatever_comes_is_read_without_a_panic() {
+        let nested = |part: &str| part.repeat(MOST_PARTS).into_bytes();
+        let inner =
+            base64::Engine::encode(&base64::prelude::BASE64_STANDARD, "Content-Type: message/rfc822\r\n\r\n".repeat(50_000));
+        let messages: [Vec<u8>; 9] = [
+            Vec::new(),
+            b"\r\n\r\n".to_vec(),
+            b"no headers at all".to_vec(),
+            b"Subject: x".to_vec(),
+            b"Content-Type: multipart/mixed; boundary=\"\"\r\n\r\n--\r\n\r\n".to_vec(),
+            (0..=255).cycle().take(10_000).collect(),
+            nested("Content-Type: message/rfc822\r\n\r\n"),
+            nested("Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\n"),
+            format!("Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n{inner}").into_bytes(),
+        ];
+        for bytes in messages {
+            let message = parse(&bytes).unwrap();
+            assert!(message.attachments.len() <= MOST_PARTS);
+        }
+        let error = parse("content-type: message/rfc822\n\n".repeat(20_000).as_bytes()).unwrap_err();
+        assert!(error.is_malformed() && error.came() == Some("20000"), "{error}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn pieces_of_messages_in_any_order_are_read(pieces in proptest::collection::vec(proptest::sample::select(&[
+            "Content-Type: multipart/mixed; boundary=b\r\n", "Content-Type: multipart/digest; boundary=c\r\n",
+            "Content-Type: message/rfc822\r\n", "Content-Transfer-Encoding: base64\r\n", "\r\n", "--b\r\n", "--b--\r\n", "--c\r\n", "--",
+            "\r", "\n", "b", ":", " ", "=?utf-8?B?=?=", "From: <a@b", ", \"c", "Subject:", "=\r\n", "\u{ff}",
+        ][..]), 0..25)) {
+            parse(pieces.concat().as_bytes()).unwrap();
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Messages: composing, reading, comparing.
+#![allow(clippy::needless_pass_by_value, reason = "Rhai's plugin macros hand arguments over by value")]
+
+use rhai::plugin::{Dynamic, NativeCallContext, export_module};
+use rhai::{Array, Map};
+
+use super::argument;
+use crate::error::{Error, Result};
+use crate::message::{self, Attachment, Draft, Parsed, delivered, parse};
+use crate::reply::Reply;
+use crate::script::raise::{Raised, raise};
+use crate::script::run::Run;
+
+pub(super) const INTRO: &str = "Messages (RFC 5322, MIME). What is not said of a message is chosen so that the same call gives the same \
+message in every run.";
+
+const PARTS: [&str; 11] =
+    ["from", "to", "cc", "subject", "text", "html", "attachments", "headers", "date", "message_id", "encoding"];
+const ATTACHMENT: [&str; 3] = ["name", "type", "content"];
+
+fn text(name: &str, value: Dynamic) -> Result<String> {
+    value.into_string().map_err(|kind| Error::usage(format!("`{name}` of a message is text, and not of type {kind}")))
+}
+
+/// One text, or a list of them.
+fn texts(name: &str, value: Dynamic) -> Result<Vec<String>> {
+    match value.try_cast_result::<Array>() {
+        Ok(list) => list.into_iter().map(|value| text(name, value)).collect(),
+        Err(one) => Ok(vec![text(name, one)?]),
+    }
+}
+
+fn map(name: &str, value: Dynamic) -> Result<Map> {
+    value.try_cast::<Map>().ok_or_else(|| Error::usage(format!("`{name}` of a message is a map")).hint("#{name: \"value\"}"))
+}
+
+/// What is asked for by these words differs from run to run.
+fn date(text: String) -> String {
+    if text == "now" { message::now() } else { text }
+}
+
+fn message_id(text: String) -> String {
+    if text == "unique" { message::unique_id() } else { text }
+}
+
+fn draft(parts: Map) -> Result<Draft> {
+    let mut draft = Draft::default();
+    for (name, value) in parts {
+        argument::check_known(&name, &PARTS)?;
+        match name.as_str() {
+            "from" => draft.from = text(&name, value)?,
+            "to" => draft.to = texts(&name, value)?,
+            "cc" => draft.cc = texts(&name, value)?,
+            "subject" => draft.subject = text(&name, value)?,
+            "text" => draft.text = Some(text(&name, value)?),
+            "html" => draft.html = Some(text(&name, value)?),
+            "date" => draft.date = Some(date(text(&name, value)?)),
+            "message_id" => draft.message_id = Some(message_id(text(&name, value)?)),
+            "encoding" => draft.encoding = Some(text(&name, value)?),
+            "headers" => {
+                let headers = map(&name, value)?.into_iter();
+                draft.headers =
+                    headers.map(|(name, value)| Ok((name.to_string(), text(&name, value)?))).collect::<Result<_>>()?;
+            }
+            _ => draft.attachments = attachments(&name, value)?,
+        }
+    }
+    Ok(draft)
+}
+
+fn attachments(name: &str, value: Dynamic) -> Result<Vec<Attachment>> {
+    let wrong = || {
+        Error::usage("`attachments` of a message is a list").hint("[#{name: \"a.csv\", type: \"text/csv\", content: \"a,b\"}]")
+    };
+    value.into_array().map_err(|_| wrong())?.into_iter().map(|one| attachment(map(name, one)?)).collect()
+}
+
+fn attachment(parts: Map) -> Result<Attachment> {
+    let mut attachment = Attachment { name: String::new(), kind: "application/octet-stream".to_owned(), content: Vec::new() };
+    for (name, value) in parts {
+        argument::check_known(&name, &ATTACHMENT)?;
+        match name.as_str() {
+            "name" => attachment.name = text(&name, value)?,
+            "type" => attachment.kind = text(&name, value)?,
+            _ => attachment.content = argument::bytes(value, "an attachment")?,
+        }
+    }
+    Ok(attachment)
+}
+
+/// A message that came: a reply, text or a blob.
+fn content(value: Dynamic) -> Result<Vec<u8>> {
+    match value.try_cast_result::<Reply>() {
+        Ok(reply) => Ok(reply.bytes().to_vec()),
+        Err(value) => argument::bytes(value, "a message"),
+    }
+}
+
+/// A message as it goes out: line ends of text become CRLF, and the last line is ended.
+fn outgoing(value: Dynamic) -> Result<Vec<u8>> {
+    let mut bytes = match value.try_cast_result::<Reply>() {
+        Ok(reply) => reply.bytes().to_vec(),
+        Err(value) => argument::message(value)?.bytes().to_vec(),
+    };
+    if !bytes.is_empty() && !bytes.ends_with(b"\r\n") {
+        bytes.extend_from_slice(b"\r\n");
+    }
+    Ok(bytes)
+}
+
+fn check_delivered(fetched: Dynamic, sent: Dynamic) -> Result<String> {
+    if let Ok(run) = Run::current() {
+        run.count_check();
+    }
+    let (fetched, sent) = (content(fetched)?, outgoing(sent)?);
+    delivered(&fetched, &sent).map(|added| String::from_utf8_lossy(added).into_owned())
+}
+
+fn optional(text: Option<&str>) -> Dynamic {
+    text.map_or(Dynamic::UNIT, Into::into)
+}
+
+fn list(texts: &[String]) -> Array {
+    texts.iter().map(Into::into).collect()
+}
+
+#[export_module]
+#[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
+pub mod words {
+    /// Composes a message, as text with CRLF at its line ends. All parts may be left out: `from`, `to` and `cc` (text or lists),
+    /// `subject`, `text`, `html`, `attachments`, `headers`, `date`, `message_id`. What is not ASCII is encoded (RFC 2047, RFC 2045);
+    /// `encoding: "8bit"` leaves text and HTML as they are, however long their lines.
+    ///
+    /// Without `date` it is always the same one, and `date: "now"` is that of the run; the Message-ID and the boundaries of its
+    /// parts follow from the content, and `message_id: "unique"` is another one in each run.
+    ///
+    /// ```rhai
+    /// let mail = message(#{
+    ///     from: "Kim <hoge@example.com>",
+    ///     to: ["test-user@example.com"],
+    ///     subject: "grüße",
+    ///     text: "See below.\n",
+    ///     attachments: [#{name: "list.csv", type: "text/csv", content: "a,b\r\n"}],
+    ///     headers: #{"X-Test": "one"},
+    /// });
+    /// let s = connect();
+    /// s.expect(220);
+    /// s.ehlo("client.example");
+    /// s.mail("hoge@example.com");
+    /// s.rcpt("test-user@example.com");
+    /// s.data(mail);
+    /// s.quit();
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn message(ctx: NativeCallContext, parts: Map) -> Result<String, Raised> {
+        let composed = draft(parts).map(|draft| String::from_utf8_lossy(&draft.compose()).into_owned());
+        composed.map_err(|error| raise(&ctx, error))
+    }
+
+    /// Reads a message: a reply, text or a blob. What comes back has `from`, `to`, `cc` (lists), `subject`, `text`, `html`,
+    /// `message_id` (`()` where there is none), `attachments` (a list of maps with `name`, `type` and `content`, a blob) and
+    /// `headers` (a list of maps with `name` and `value`); `m["x-test"]` is the first header of that name, whatever its case.
+    ///
+    /// ```rhai
+    /// let m = parse_message("From: Kim <hoge@example.com>\r\nSubject: =?utf-8?Q?gr=C3=BC=C3=9Fe?=\r\n\r\nHi\r\n");
+    /// assert_eq(m.from, ["Kim <hoge@example.com>"]);
+    /// assert_eq(m["SUBJECT"], "grüße");
+    /// assert_eq(m.text, "Hi\r\n");
+    /// assert_eq(m["Received"], ());
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn parse_message(ctx: NativeCallContext, message: Dynamic) -> Result<Parsed, Raised> {
+        content(message).and_then(|bytes| parse(&bytes)).map_err(|error| raise(&ctx, error))
+    }
+
+    /// Fails the script unless the message that was fetched is the one that was sent, byte for byte, but for headers that servers
+    /// have added in front (RFC 5321 section 4.4); gives those back as text. What was fetched is a reply, text or a blob.
+    ///
+    /// ```rhai
+    /// let sent = message(#{from: "hoge@example.com", subject: "hello", text: "Hi\n"});
+    /// let added = assert_delivered("Received: from a by b\r\n" + sent, sent);
+    /// assert(added.starts_with("Received:"));
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn assert_delivered(ctx: NativeCallContext, fetched: Dynamic, sent: Dynamic) -> Result<String, Raised> {
+        check_delivered(fetched, sent).map_err(|error| raise(&ctx, error))
+    }
+
+    #[rhai_fn(get = "from", pure)]
+    pub fn from(message: &mut Parsed) -> Array {
+        list(&message.from)
+    }
+
+    #[rhai_fn(get = "to", pure)]
+    pub fn to(message: &mut Parsed) -> Array {
+        list(&message.to)
+    }
+
+    #[rhai_fn(get = "cc", pure)]
+    pub fn cc(message: &mut Parsed) -> Array {
+        list(&message.cc)
+    }
+
+    #[rhai_fn(get = "subject", pure)]
+    pub fn subject(message: &mut Parsed) -> Dynamic {
+        optional(message.subject())
+    }
+
+    #[rhai_fn(get = "message_id", pure)]
+    pub fn message_id(message: &mut Parsed) -> Dynamic {
+        optional(message.message_id())
+    }
+
+    #[rhai_fn(get = "text", pure)]
+    pub fn text_of(message: &mut Parsed) -> Dynamic {
+        optional(message.text.as_deref())
+    }
+
+    #[rhai_fn(get = "html", pure)]
+    pub fn html(message: &mut Parsed) -> Dynamic {
+        optional(message.html.as_deref())
+    }
+
+    #[rhai_fn(get = "headers", pure)]
+    pub fn headers(message: &mut Parsed) -> Array {
+        let header =
+            |(name, value): &(String, String)| Map::from([("name".into(), name.into()), ("value".into(), value.into())]);
+        message.headers.iter().map(header).map(Dynamic::from).collect()
+    }
+
+    #[rhai_fn(get = "attachments", pure)]
+    pub fn attachments_of(message: &mut Parsed) -> Array {
+        let attachment = |Attachment { name, kind, content }: &Attachment| {
+            let content = Dynamic::from_blob(content.clone());
+            Map::from([("name".into(), name.into()), ("type".into(), kind.into()), ("content".into(), content)])
+        };
+        message.attachments.iter().map(attachment).map(Dynamic::from).collect()
+    }
+
+    /// The first header of that name, whatever its case: `m["x-test"]`; `()` where there is none.
+    #[rhai_fn(index_get, pure)]
+    pub fn header(message: &mut Parsed, name: &str) -> Dynamic {
+        optional(message.header(name))
+    }
+
+    /// Whether the message has a header of that name: `"X-Test" in m`.
+    #[rhai_fn(name = "contains", pure)]
+    pub fn has_header(message: &mut Parsed, name: &str) -> bool {
+        message.header(name).is_some()
+    }
+}
