@@ -37,7 +37,8 @@ impl Session {
     fn note_capabilities_of_imap(&mut self, response: &[u8]) {
         let is_starttls = |line: &Bytes| line.to_ascii_uppercase().ends_with(b" STARTTLS");
         let (tag, behind) = response.split_at(memchr::memchr(b' ', response).map_or(response.len(), |at| at + 1));
-        if behind.starts_with(CAPABILITY) || memchr::memmem::find(behind, b"[CAPABILITY ").is_some_and(|at| at <= 8) {
+        let status = &behind[..behind.len().min("PREAUTH [CAPABILITY ".len())];
+        if behind.starts_with(CAPABILITY) || memchr::memmem::find(status, b"[CAPABILITY ").is_some() {
             self.capabilities = Some(Capabilities::remembered_words(response));
         } else if tag != b"* " && behind.starts_with(b"OK") && self.answered.as_ref().is_some_and(is_starttls) {
             self.capabilities = None;

@@ -20,6 +20,15 @@ fn scripts(folder: &Path) -> Vec<String> {
     names
 }
 
+/// The parameter of a script: its name begins with the protocol, unless that is SMTP.
+fn target(script: &str, peer: &Peer) -> String {
+    match script.split('-').next() {
+        Some(scheme @ "imap") => format!("{scheme}={}", peer.url(scheme)),
+        Some("stream") => format!("smtp={}", peer.url("tcp")),
+        _ => format!("smtp={}", peer.url("smtp")),
+    }
+}
+
 #[test]
 fn every_failing_script_fails_as_its_golden_says() {
     let folder = project().join("tests/scripts/failing");
@@ -37,10 +46,7 @@ fn every_failing_script_fails_as_its_golden_says() {
         let peer = std::fs::read_to_string(folder.join(format!("{name}.peer"))).ok().map(|text| Peer::parse(&text));
         let script = format!("{name}.rhai");
         let mut args = vec!["run".to_owned(), script, "--timeout".to_owned(), "300ms".to_owned()];
-        if let Some(peer) = &peer {
-            let scheme = if name.starts_with("stream") { "tcp" } else { "smtp" };
-            args.extend(["--set".to_owned(), format!("smtp={}", peer.url(scheme))]);
-        }
+        args.extend(peer.iter().flat_map(|peer| ["--set".to_owned(), target(&name, peer)]));
         let ran = run(&folder, &args.iter().map(String::as_str).collect::<Vec<_>>());
         let said = format!("exit code {}\n{}{}", ran.code.unwrap(), ran.out, ran.err);
         insta::assert_snapshot!(name, said);
@@ -52,10 +58,8 @@ fn every_passing_script_passes() {
     let folder = project().join("tests/scripts/passing");
     for name in scripts(&folder) {
         let peer = std::fs::read_to_string(folder.join(format!("{name}.peer"))).ok().map(|text| Peer::parse(&text));
-        let set =
-            peer.as_ref().map(|peer| format!("smtp={}", peer.url(if name.starts_with("stream") { "tcp" } else { "smtp" })));
         let mut args = vec!["run".to_owned(), format!("{name}.rhai")];
-        args.extend(set.into_iter().flat_map(|set| ["--set".to_owned(), set]));
+        args.extend(peer.iter().flat_map(|peer| ["--set".to_owned(), target(&name, peer)]));
         let ran = run(&folder, &args.iter().map(String::as_str).collect::<Vec<_>>());
         assert_eq!(ran.code, Some(0), "{name}: {}{}", ran.out, ran.err);
     }

@@ -160,6 +160,7 @@ impl Line {
         secrets.learn(&self.secret);
         secrets.learn_sasl(&String::from_utf8_lossy(&self.before), 0, &self.secret);
         if let Some(text) = self.secret.strip_prefix(b"\"") {
+            secrets.learn(text.strip_suffix(b"\"").unwrap_or(text));
             secrets.learn(&unquoted(text));
         }
     }

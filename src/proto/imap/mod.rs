@@ -78,6 +78,11 @@ impl Imap {
 
     fn pay_untagged(&mut self, status: Status) {
         self.closing |= status == Status::Bye;
+        let is_logout = |owed: &Owed| matches!(owed, Owed::What(Wants::End { is_logout: true, .. }));
+        if status == Status::Bye && !self.owed.iter().any(is_logout) {
+            // The server leaves of itself, and answers nothing any more (RFC 3501 section 7.1.5).
+            self.owed.clear();
+        }
         if self.owed.front() == Some(&Owed::Greeting) {
             self.owed.pop_front();
         } else if status == Status::Bad {

@@ -474,7 +474,7 @@ pub(super) fn messages() -> Module {
         /// let mails = s.fetch("1:2", "(UID FLAGS BODY[TEXT])");
         /// assert_eq([mails[0].seq, mails[0].UID], [1, 7]);
         /// assert(`\Seen` in mails[0].FLAGS);
-        /// assert_eq(mails[0]["BODY[TEXT]"], bytes("hi\r\n"));
+        /// assert_eq(mails[0]["BODY[TEXT]"].as_string(), "hi\r\n");
         /// assert_eq(mails[1]["BODY[TEXT]"], ());
         /// let envelope = s.fetch("7", "ENVELOPE", #{uid: true})[0].ENVELOPE;
         /// assert_eq([envelope.subject, envelope.from[0].mailbox], ["hi", "alice"]);

@@ -98,25 +98,33 @@ pub(super) struct Demands {
     only: bool,
 }
 
-/// What is wrong with a response that came.
-pub(super) enum Unwanted<'a> {
-    Forbidden(&'a Pattern),
-    NotAskedFor,
+/// What is wrong with a response that came, and what would have been right.
+pub(super) struct Unwanted {
+    pub(super) message: &'static str,
+    pub(super) wanted: String,
 }
 
 impl Demands {
     /// Takes note of an untagged response, without its last line end.
-    pub(super) fn came(&mut self, response: &[u8]) -> Result<(), Unwanted<'_>> {
+    pub(super) fn came(&mut self, response: &[u8]) -> Result<(), Unwanted> {
         let place = self.missing.iter().position(|pattern| pattern.matches(response).is_some());
         if let Some(place) = place {
             self.allowed.push(self.missing.remove(place));
         }
         if let Some(pattern) = self.forbidden.iter().find(|pattern| pattern.matches(response).is_some()) {
-            return Err(Unwanted::Forbidden(pattern));
+            let wanted = format!("anything but {pattern}");
+            return Err(Unwanted { message: "an untagged response is one that must not come", wanted });
         }
         if self.only && !self.allowed.iter().any(|pattern| pattern.matches(response).is_some()) {
-            return Err(Unwanted::NotAskedFor);
+            let message = "an untagged response is neither required nor allowed";
+            return Err(Unwanted { message, wanted: self.shown() });
         }
         Ok(())
+    }
+
+    /// What may come, where that is not anything.
+    fn shown(&self) -> String {
+        let patterns: Vec<_> = self.missing.iter().chain(&self.allowed).map(ToString::to_string).collect();
+        if patterns.is_empty() { "no untagged response".to_owned() } else { patterns.join(" or ") }
     }
 }

@@ -91,7 +91,8 @@ impl Session {
     /// # Errors
     /// As [`Session::command`].
     pub async fn list(&mut self, reference: &str, pattern: &str) -> Result<Vec<Mailbox>> {
-        self.run("list", "LIST", &[reference.into(), pattern.into()]).await?.mailboxes()
+        let answer = self.run("list", "LIST", &[reference.into(), pattern.into()]).await?;
+        self.read(answer.mailboxes())
     }
 
     /// Asks about a mailbox without opening it: `STATUS` (RFC 3501 section 6.3.10). `items` are words such as
@@ -101,7 +102,8 @@ impl Session {
     /// As [`Session::command`].
     pub async fn status(&mut self, mailbox: &str, items: &str) -> Result<Vec<(String, Value)>> {
         let arguments = [mailbox.into(), Argument::plain(in_parentheses(items))];
-        self.run("status", "STATUS", &arguments).await?.status_items()
+        let answer = self.run("status", "STATUS", &arguments).await?;
+        self.read(answer.status_items())
     }
 }
 

@@ -30,7 +30,8 @@ impl Session {
     /// # Errors
     /// As [`Session::command`].
     pub async fn search(&mut self, criteria: &str) -> Result<Vec<u64>> {
-        self.run("search", format!("SEARCH {criteria}"), &[]).await?.found()
+        let answer = self.run("search", format!("SEARCH {criteria}"), &[]).await?;
+        self.read(answer.found())
     }
 
     /// Looks for messages, and asks for `MIN MAX COUNT ALL` or some of them (RFC 4731): `SEARCH RETURN (COUNT) UNSEEN`.
@@ -39,7 +40,8 @@ impl Session {
     /// As [`Session::command`].
     pub async fn esearch(&mut self, results: &str, criteria: &str) -> Result<Vec<(String, Value)>> {
         let results = super::mailboxes::in_parentheses(results);
-        self.run("esearch", format!("SEARCH RETURN {results} {criteria}"), &[]).await?.search_results()
+        let answer = self.run("esearch", format!("SEARCH RETURN {results} {criteria}"), &[]).await?;
+        self.read(answer.search_results())
     }
 
     /// Fetches attributes of messages: `FETCH` (RFC 3501 section 6.4.5). `items` is `FLAGS`, `(UID BODY[])` or the like.
@@ -71,7 +73,8 @@ impl Session {
     /// # Errors
     /// As [`Session::command`].
     pub async fn fetch(&mut self, messages: &str, items: &str) -> Result<Vec<Fetched>> {
-        self.run("fetch", format!("FETCH {messages} {items}"), &[]).await?.fetched()
+        let answer = self.run("fetch", format!("FETCH {messages} {items}"), &[]).await?;
+        self.read(answer.fetched())
     }
 
     /// Changes flags: `STORE` (RFC 3501 section 6.4.6). `change` is `+FLAGS (\Deleted)` or the like.
@@ -79,7 +82,8 @@ impl Session {
     /// # Errors
     /// As [`Session::command`].
     pub async fn store(&mut self, messages: &str, change: &str) -> Result<Vec<Fetched>> {
-        self.run("store", format!("STORE {messages} {change}"), &[]).await?.fetched()
+        let answer = self.run("store", format!("STORE {messages} {change}"), &[]).await?;
+        self.read(answer.fetched())
     }
 
     /// Copies messages to another mailbox: `COPY` (RFC 3501 section 6.4.7).

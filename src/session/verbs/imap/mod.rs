@@ -5,8 +5,8 @@ mod mailboxes;
 mod messages;
 
 pub(in crate::session) use demands::Ahead;
+use demands::Demands;
 pub use demands::Untagged;
-use demands::{Demands, Unwanted};
 
 use bytes::Bytes;
 
@@ -146,6 +146,15 @@ impl Session {
         Ok(Reply::whole(Bytes::from(all), Match::default()))
     }
 
+    /// What was read of an answer, or an error that says on which session.
+    fn read<T>(&self, read: Result<T>) -> Result<T> {
+        let sent = self.answered.as_ref().map(|line| crate::visible::excerpt(line, crate::session::SHOWN));
+        read.map_err(|error| {
+            let error = error.session(format!("{}, {}", self.id, self.peer)).sent(sent);
+            error.hint("command(...) gives the responses as they came")
+        })
+    }
+
     /// Begins a verb, with all that was said ahead of it.
     fn set_out(&mut self, name: &str) -> Result<(Course, bool)> {
         let untagged = self.ahead.untagged.take().unwrap_or_default();
@@ -200,17 +209,11 @@ impl Session {
                 error.hint("raise the session's limit (connect(url, #{limit: bytes})) if the server is right to send so much")
             );
         }
-        let (message, wanted) = match course.demands.came(chomp(response.bytes())) {
-            Ok(()) => {
-                course.untagged.push(response);
-                return Ok(());
-            }
-            Err(Unwanted::Forbidden(pattern)) => {
-                ("an untagged response is one that must not come", format!("anything but {pattern}"))
-            }
-            Err(Unwanted::NotAskedFor) => ("an untagged response is neither required nor allowed", "those that are".to_owned()),
+        let Err(unwanted) = course.demands.came(chomp(response.bytes())) else {
+            course.untagged.push(response);
+            return Ok(());
         };
-        let error = self.fault(Kind::Unexpected, message).expected(wanted);
+        let error = self.fault(Kind::Unexpected, unwanted.message).expected(unwanted.wanted);
         Err(error.got(self.shown_lines(response.bytes())).waited(wait.waited()))
     }
 
