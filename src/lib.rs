@@ -101,6 +101,6 @@ pub use proto::capabilities::Capabilities;
 pub use proto::imap;
 pub use proto::smtp::{dot_stuff, xtext};
 pub use reply::Reply;
-pub use session::{Message, Options, Session, Untagged};
+pub use session::{Maildrop, Message, Options, Scan, Script, Session, UniqueId, Untagged};
 pub use transcript::Transcript;
 pub use transport::{Family, Proxy};

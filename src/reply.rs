@@ -6,7 +6,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::pattern::{Captures, Enhanced, Match};
-use crate::proto::{chomp, pop3};
+use crate::proto::{chomp, pop3, sieve};
 
 /// A reply, a line or a stretch of a stream that met an expectation.
 ///
@@ -35,6 +35,11 @@ impl Reply {
     /// The same, of which some was not kept: so many octets it was in all.
     pub(crate) fn of_octets(self, octets: u64) -> Self {
         Self { octets, ..self }
+    }
+
+    /// The same, which keeps nothing else in memory.
+    pub(crate) fn copied(&self) -> Self {
+        Self { bytes: Bytes::copy_from_slice(&self.bytes), ..self.clone() }
     }
 
     /// Everything that was taken from the session, exactly as it came.
@@ -86,11 +91,17 @@ impl Reply {
         Enhanced::of_reply(&self.bytes[self.matched.clone()])
     }
 
-    /// The response code, without its brackets, as POP3 has it behind `+OK` or `-ERR` (`IN-USE`, RFC 2449 section 8); `None`
-    /// where there is none. It is what software looks at; the text behind it is for people.
+    /// The response code, without its brackets: POP3's behind `+OK` or `-ERR` (`IN-USE`, RFC 2449 section 8), ManageSieve's behind
+    /// OK, NO or BYE (`QUOTA/MAXSIZE`, `TAG "x"`, RFC 5804 section 1.3); `None` where there is none. It is what software looks at;
+    /// the text behind it is for people.
     #[must_use]
     pub fn response_code(&self) -> Option<Cow<'_, str>> {
-        pop3::response_code(&self.bytes[self.matched.start..]).map(String::from_utf8_lossy)
+        let reply = &self.bytes[self.matched.start..];
+        if let Some(code) = pop3::response_code(reply) {
+            return Some(String::from_utf8_lossy(code));
+        }
+        let code = sieve::response_code(reply)?;
+        Some(String::from_utf8_lossy(&code).into_owned().into())
     }
 
     /// Which alternative matched, from 0.

@@ -30,6 +30,7 @@ static SCHEMES: &[Scheme] = &[
     Scheme { name: "pop3", speech: Speech::Pop3, port: Some(110) },
     Scheme { name: "imap", speech: Speech::Imap, port: Some(143) },
     Scheme { name: "mx", speech: Speech::Smtp, port: Some(25) },
+    Scheme { name: "sieve", speech: Speech::Sieve, port: Some(4190) },
     Scheme { name: "tcp", speech: Speech::Stream, port: None },
 ];
 
@@ -49,7 +50,7 @@ pub(crate) enum Place {
 }
 
 /// The schemes of the plan that are not spoken yet, so that the error can say so.
-const TO_COME: &[&str] = &["smtps", "submissions", "pop3s", "imaps", "sieve", "tls", "lmtps"];
+const TO_COME: &[&str] = &["smtps", "submissions", "pop3s", "imaps", "tls", "lmtps"];
 
 impl Scheme {
     fn parse(name: &str) -> Result<&'static Self> {

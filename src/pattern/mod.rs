@@ -118,14 +118,19 @@ impl Pattern {
 
     /// Holds a whole reply, without its last line end, against the pattern.
     pub(crate) fn matches(&self, reply: &[u8]) -> Option<Match> {
+        self.matches_with(reply, 0)
+    }
+
+    /// Holds a whole reply, without its last line end, against the pattern; a literal may stand at the line that begins there
+    /// as well.
+    pub(crate) fn matches_with(&self, reply: &[u8], line: usize) -> Option<Match> {
         match &self.kind {
-            Kind::Literal(bytes) => reply.starts_with(bytes).then(Match::default),
+            Kind::Literal(bytes) => (reply.starts_with(bytes) || reply.get(line..)?.starts_with(bytes)).then(Match::default),
             Kind::Code(code) => code.matches(reply).then(Match::default),
             Kind::Regex(regex) => regex.captures(reply).map(|captures| Match { index: 0, captures: Some(captures) }),
-            Kind::Any(patterns) => patterns
-                .iter()
-                .enumerate()
-                .find_map(|(index, pattern)| pattern.matches(reply).map(|found| Match { index, captures: found.captures })),
+            Kind::Any(patterns) => patterns.iter().enumerate().find_map(|(index, pattern)| {
+                pattern.matches_with(reply, line).map(|found| Match { index, captures: found.captures })
+            }),
             Kind::Eof => None,
         }
     }

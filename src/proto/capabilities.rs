@@ -41,7 +41,9 @@ pub struct Capabilities {
     reply: Reply,
     /// Where the domain that the server calls itself by stands in the reply.
     domain: Range<usize>,
-    /// Where keywords with their parameters stand in it.
+    /// Keywords with their parameters, where the reply does not have them as they are meant.
+    text: Option<Vec<u8>>,
+    /// Where keywords with their parameters stand in that, or in the reply.
     entries: Vec<Range<usize>>,
 }
 
@@ -58,11 +60,41 @@ impl Capabilities {
             start += line.len();
         }
         if !reply.bytes().starts_with(b"2") || lines.is_empty() {
-            return Self { reply, domain: 0..0, entries: Vec::new() };
+            return Self { reply, domain: 0..0, text: None, entries: Vec::new() };
         }
         let entries =
             lines.split_off(1).into_iter().filter(|line| !reply.bytes()[line.clone()].trim_ascii().is_empty()).collect();
-        Self { reply, domain: lines.swap_remove(0), entries }
+        Self { reply, domain: lines.swap_remove(0), text: None, entries }
+    }
+
+    /// Those of a block of lines, each a keyword with its parameters (RFC 2449 section 5).
+    pub(crate) fn of_lines(reply: Reply) -> Self {
+        let mut entries = Vec::new();
+        let mut start = 0;
+        for line in reply.bytes().split_inclusive(|byte| *byte == b'\n') {
+            if !chomp(line).trim_ascii().is_empty() {
+                entries.push(start..start + chomp(line).len());
+            }
+            start += line.len();
+        }
+        Self { reply, domain: 0..0, text: None, entries }
+    }
+
+    /// Those of pairs, as ManageSieve says them: a keyword, and its parameters as one text (RFC 5804 section 1.7).
+    pub(crate) fn of_pairs(reply: Reply, pairs: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> Self {
+        let mut text = Vec::new();
+        let mut entries = Vec::new();
+        for (keyword, parameters) in pairs {
+            let start = text.len();
+            text.extend_from_slice(&[&keyword[..], b" ", &parameters[..]].concat());
+            entries.push(start..text.len());
+        }
+        Self { reply, domain: 0..0, text: Some(text), entries }
+    }
+
+    /// None at all, as of a refusal.
+    pub(crate) fn none(reply: Reply) -> Self {
+        Self { reply, domain: 0..0, text: None, entries: Vec::new() }
     }
 
     /// Those of a reply that says them as words in one place, as CAPABILITY does in IMAP, in a response or in a response code
@@ -77,7 +109,7 @@ impl Capabilities {
             entries.extend((!word.is_empty()).then_some(at..at + word.len()));
             at += word.len() + 1;
         }
-        Self { reply, domain: 0..0, entries }
+        Self { reply, domain: 0..0, text: None, entries }
     }
 
     /// Those that a session remembers: a copy of the reply, which keeps nothing else in memory.
@@ -129,12 +161,16 @@ impl Capabilities {
         wanted.iter().all(|word| said.iter().any(|said| said.eq_ignore_ascii_case(word.as_bytes())))
     }
 
-    /// The mechanisms of AUTH, in upper case and each once: those of all its lines, the form `AUTH=LOGIN` of old servers
-    /// included (RFC 4954 section 3).
+    /// The mechanisms of AUTH, in POP3 and ManageSieve of SASL, in upper case and each once: those of all its lines, the form
+    /// `AUTH=LOGIN` of old servers included (RFC 4954 section 3, RFC 5034 section 3, RFC 5804 section 1.7).
     #[must_use]
     pub fn auth(&self) -> Vec<String> {
         let mut seen = HashSet::new();
-        let mechanisms = self.all("AUTH").flat_map(parameters).map(|word| String::from_utf8_lossy(word).to_ascii_uppercase());
+        let mechanisms = self
+            .all("AUTH")
+            .chain(self.all("SASL"))
+            .flat_map(parameters)
+            .map(|word| String::from_utf8_lossy(word).to_ascii_uppercase());
         mechanisms.filter(|mechanism| seen.insert(mechanism.clone())).collect()
     }
 
@@ -144,7 +180,8 @@ impl Capabilities {
     }
 
     fn entries(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.entries.iter().map(|entry| split(&self.reply.bytes()[entry.clone()]))
+        let text = self.text.as_deref().unwrap_or(self.reply.bytes());
+        self.entries.iter().map(|entry| split(&text[entry.clone()]))
     }
 }
 

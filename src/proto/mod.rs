@@ -4,6 +4,7 @@ pub(crate) mod capabilities;
 pub mod imap;
 pub(crate) mod multiline;
 pub(crate) mod pop3;
+pub(crate) mod sieve;
 pub(crate) mod smtp;
 pub(crate) mod stream;
 
@@ -23,6 +24,8 @@ pub(crate) enum Speech {
     Lmtp,
     /// POP3.
     Pop3,
+    /// ManageSieve.
+    Sieve,
     /// Nothing is known of what is spoken.
     Stream,
 }
@@ -34,6 +37,7 @@ impl fmt::Display for Speech {
             Self::Smtp => "SMTP",
             Self::Lmtp => "LMTP",
             Self::Pop3 => "POP3",
+            Self::Sieve => "ManageSieve",
             Self::Stream => "no protocol that is known",
         })
     }
@@ -80,6 +84,16 @@ pub(crate) trait Protocol: fmt::Debug + Send + Sync {
 
     /// How success begins where replies have no codes, to be shown to who asks for one; `None` where they have.
     fn codeless(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Where in a reply the line begins that says how it went: a literal fits there as well as at the reply's beginning.
+    fn verdict(&self, _reply: &[u8]) -> usize {
+        0
+    }
+
+    /// What the peer greeted with, where that matters later.
+    fn greeting(&self) -> Option<&[u8]> {
         None
     }
 }

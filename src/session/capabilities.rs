@@ -3,24 +3,33 @@
 use bytes::Bytes;
 
 use super::Session;
-use crate::proto::Speech;
+use crate::pattern::Match;
 use crate::proto::capabilities::{CAPABILITY, Capabilities};
+use crate::proto::{Speech, sieve};
+use crate::reply::Reply;
 
 impl Session {
-    /// What the server said last that it can do: by its reply to EHLO or LHLO, sent by a verb or by hand; in IMAP by CAPABILITY,
-    /// asked for or not. `None` before that, and after what makes it void: HELO, STARTTLS (RFC 3207 section 4.2, RFC 3501 section
-    /// 6.2.1), XCLIENT.
+    /// What the server said last that it can do: by its reply to EHLO, LHLO or CAPA, sent by a verb or by hand; in IMAP by
+    /// CAPABILITY, asked for or not; in ManageSieve by its greeting too. `None` before that, and after what makes it void: HELO,
+    /// STARTTLS (RFC 3207 section 4.2, RFC 3501 section 6.2.1), STLS, XCLIENT.
     #[must_use]
     pub fn capabilities(&self) -> Option<&Capabilities> {
         self.capabilities.as_ref()
     }
 
-    /// Takes note of a reply to a greeting of SMTP's kinds.
+    /// Takes note of a reply.
     pub(super) fn note_capabilities(&mut self, reply: &[u8]) {
-        if self.protocol.speech() == Speech::Imap {
-            self.note_capabilities_of_imap(reply);
+        match self.protocol.speech() {
+            Speech::Smtp | Speech::Lmtp => self.note_capabilities_of_smtp(reply),
+            Speech::Imap => self.note_capabilities_of_imap(reply),
+            Speech::Sieve => self.note_capabilities_of_sieve(reply),
+            Speech::Pop3 if reply.starts_with(b"+OK") && self.is_answer_to("STLS") => self.capabilities = None,
+            Speech::Pop3 | Speech::Stream => {}
         }
-        let (Speech::Smtp | Speech::Lmtp, Some(answered)) = (self.protocol.speech(), &self.answered) else { return };
+    }
+
+    fn note_capabilities_of_smtp(&mut self, reply: &[u8]) {
+        let Some(answered) = &self.answered else { return };
         let verb = answered.split(u8::is_ascii_whitespace).next().unwrap_or_default();
         let is = |verbs: &[&str]| verbs.iter().any(|known| verb.eq_ignore_ascii_case(known.as_bytes()));
         if !reply.starts_with(b"2") {
@@ -43,5 +52,28 @@ impl Session {
         } else if tag != b"* " && behind.starts_with(b"OK") && self.answered.as_ref().is_some_and(is_starttls) {
             self.capabilities = None;
         }
+    }
+
+    /// Takes note of an OK of ManageSieve: the greeting and the answer to CAPABILITY say what the server can do (RFC 5804
+    /// section 1.7), and behind STARTTLS it says so again.
+    fn note_capabilities_of_sieve(&mut self, reply: &[u8]) {
+        let is_greeting = self.answered.as_ref().is_some_and(Bytes::is_empty);
+        let says_them = is_greeting || self.is_answer_to("CAPABILITY") || self.is_answer_to("STARTTLS");
+        if says_them && sieve::is_ok(reply) && sieve::data(reply).next().is_some() {
+            let reply = Reply::whole(Bytes::copy_from_slice(reply), Match::default());
+            self.capabilities = Some(sieve::capabilities(reply));
+        }
+    }
+
+    /// Takes note of a block of lines.
+    pub(super) fn note_capabilities_of_block(&mut self, block: &Reply) {
+        if self.protocol.speech() == Speech::Pop3 && self.is_answer_to("CAPA") {
+            self.capabilities = Some(Capabilities::of_lines(block.copied()));
+        }
+    }
+
+    fn is_answer_to(&self, command: &str) -> bool {
+        let word = self.answered.as_deref().and_then(|line| line.split(u8::is_ascii_whitespace).next());
+        word.is_some_and(|word| word.eq_ignore_ascii_case(command.as_bytes()))
     }
 }

@@ -53,7 +53,7 @@ impl Session {
         }
         loop {
             let reply = self.next_reply(&pattern, wait).await?;
-            if let Some(found) = held_against(&reply, &pattern) {
+            if let Some(found) = self.held_against(&reply, &pattern) {
                 self.expectations += 1;
                 return Ok(Reply::whole(reply, found));
             }
@@ -143,12 +143,16 @@ impl Session {
         } else {
             self.next_line(&wanted, wait).await?
         };
-        if pattern.matches(chomp(&taken)).is_none() {
+        if pattern.matches_with(chomp(&taken), self.protocol.verdict(&taken)).is_none() {
             self.expectations += 1;
             return Ok(Reply::whole(taken, Match::default()));
         }
         let error = self.fault(Kind::Unexpected, "the reply is the one that must not come");
-        Err(hint::add(error.expected(wanted).got(self.shown_lines(&taken)).waited(wait.waited()), &taken))
+        Err(hint::add(
+            self.protocol.speech(),
+            error.expected(wanted).got(self.shown_lines(&taken)).waited(wait.waited()),
+            &taken,
+        ))
     }
 
     /// Makes sure that nothing comes for that long. Replies still owed are no longer waited for afterwards.
@@ -340,12 +344,16 @@ impl Session {
 
     /// Holds what was taken against the pattern.
     pub(super) fn hold(&mut self, taken: Bytes, pattern: &Pattern, wait: Wait) -> Result<Reply> {
-        if let Some(found) = held_against(&taken, pattern) {
+        if let Some(found) = self.held_against(&taken, pattern) {
             self.expectations += 1;
             return Ok(Reply::whole(taken, found));
         }
         let error = self.fault(Kind::Mismatch, "the reply is not the one that was expected");
-        Err(hint::add(error.expected(pattern).got(self.shown_lines(&taken)).waited(wait.waited()), &taken))
+        Err(hint::add(
+            self.protocol.speech(),
+            error.expected(pattern).got(self.shown_lines(&taken)).waited(wait.waited()),
+            &taken,
+        ))
     }
 
     fn malformed(&self, malformed: &Malformed, wanted: &dyn Display, wait: Wait) -> Error {
@@ -353,12 +361,12 @@ impl Session {
         let error = self.fault(Kind::Malformed, malformed.why.clone()).expected(wanted).got(line).waited(wait.waited());
         error.hint("take what is no reply with expect_line(...) or expect_bytes(...)")
     }
-}
 
-/// How the pattern holds for what was taken, if it does; no bytes at all stand for the close.
-fn held_against(taken: &[u8], pattern: &Pattern) -> Option<Match> {
-    match (taken.is_empty(), pattern.eof_index()) {
-        (true, Some(index)) => Some(Match { index, captures: None }),
-        _ => pattern.matches(chomp(taken)),
+    /// How the pattern holds for what was taken, if it does; no bytes at all stand for the close.
+    fn held_against(&self, taken: &[u8], pattern: &Pattern) -> Option<Match> {
+        match (taken.is_empty(), pattern.eof_index()) {
+            (true, Some(index)) => Some(Match { index, captures: None }),
+            _ => pattern.matches_with(chomp(taken), self.protocol.verdict(taken)),
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! What to try next, for the replies that everybody meets.
 
 use crate::error::Error;
+use crate::proto::Speech;
 
-/// A reply that is known: its code, or the status behind a tag, a word of its text (lower case), and the advice.
+/// A reply that is known: its code, or its status without a tag, a word of its text (both lower case), and the advice.
 struct Known {
     code: &'static str,
     text: &'static str,
@@ -10,7 +11,7 @@ struct Known {
 }
 
 /// In the order in which they are tried; an empty text fits all replies of the code.
-const KNOWN: [Known; 18] = [
+const SMTP: [Known; 12] = [
     Known {
         code: "554",
         text: "synchronization",
@@ -47,6 +48,10 @@ const KNOWN: [Known; 18] = [
     Known { code: "454", text: "tls", advice: "the server cannot start TLS now: look at its certificate and key" },
     Known { code: "454", text: "auth", advice: "the server's authentication service does not answer: look at its log" },
     Known { code: "450", text: "greylist", advice: "greylisted: the same delivery passes some minutes later" },
+];
+
+/// RFC 3501, RFC 5530.
+const IMAP: [Known; 6] = [
     Known {
         code: "no",
         text: "[authenticationfailed]",
@@ -67,16 +72,93 @@ const KNOWN: [Known; 18] = [
     },
 ];
 
+/// RFC 2449 section 8.1, RFC 3206.
+const POP3: [Known; 7] = [
+    Known {
+        code: "-err",
+        text: "[in-use]",
+        advice: "another session holds the maildrop: let it say QUIT, or wait until the server has given it up",
+    },
+    Known {
+        code: "-err",
+        text: "[login-delay]",
+        advice: "this user logged in too short a while ago: CAPA says how long to wait",
+    },
+    Known {
+        code: "-err",
+        text: "[auth]",
+        advice: "wrong credentials; where the user is name@domain, try the name alone, and the other way round",
+    },
+    Known { code: "-err", text: "[sys/temp]", advice: "the server has a passing trouble of its own: the same may work later" },
+    Known { code: "-err", text: "[sys/perm]", advice: "the server has a lasting trouble of its own: look at its log" },
+    Known {
+        code: "-err",
+        text: "disallowed on non-secure",
+        advice: "the server wants TLS before a password: stls(), or the pop3s port (RFC 2595)",
+    },
+    Known {
+        code: "-err",
+        text: "unknown command",
+        advice: "the server may know it in another state: before the login there are few commands (RFC 1939, 4)",
+    },
+];
+
+/// RFC 5804 section 1.3.
+const SIEVE: [Known; 10] = [
+    Known {
+        code: "no",
+        text: "(quota/maxsize)",
+        advice: "the script is larger than this server takes; havespace(name, size) asks before",
+    },
+    Known {
+        code: "no",
+        text: "(quota/maxscripts)",
+        advice: "the user has as many scripts as may be: deletescript(name) makes room",
+    },
+    Known {
+        code: "no",
+        text: "(quota",
+        advice: "the user's scripts take all the room there is: deletescript(name) makes some",
+    },
+    Known { code: "no", text: "(nonexistent)", advice: "there is no script of that name: listscripts() says which there are" },
+    Known { code: "no", text: "(alreadyexists)", advice: "there is a script of that name: renamescript never replaces one" },
+    Known { code: "no", text: "(active)", advice: "the active script cannot be deleted: setactive(\"\") comes first" },
+    Known { code: "no", text: "(encrypt-needed)", advice: "the server wants TLS before this mechanism: STARTTLS comes first" },
+    Known {
+        code: "no",
+        text: "(auth-too-weak)",
+        advice: "the server wants a stronger mechanism: see SASL among its capabilities",
+    },
+    Known { code: "no", text: "(trylater)", advice: "the server has a passing trouble of its own: the same may work later" },
+    Known {
+        code: "no",
+        text: "authentication failed",
+        advice: "wrong credentials; where the user is name@domain, try the name alone, and the other way round",
+    },
+];
+
+/// Those of a protocol; a stream may be in any.
+fn known(speech: Speech) -> impl Iterator<Item = &'static Known> {
+    let tables: &[&[Known]] = match speech {
+        Speech::Smtp | Speech::Lmtp => &[&SMTP],
+        Speech::Pop3 => &[&POP3],
+        Speech::Sieve => &[&SIEVE],
+        Speech::Imap => &[&IMAP],
+        Speech::Stream => &[&SMTP, &POP3],
+    };
+    tables.iter().copied().flatten()
+}
+
 /// Adds the advice for the reply that came, where it is a known one.
-pub(super) fn add(error: Error, reply: &[u8]) -> Error {
-    match advice(&String::from_utf8_lossy(reply).to_lowercase()) {
+pub(super) fn add(speech: Speech, error: Error, reply: &[u8]) -> Error {
+    match advice(speech, &String::from_utf8_lossy(reply).to_lowercase()) {
         Some(advice) => error.hint(advice),
         None => error,
     }
 }
 
-fn advice(reply: &str) -> Option<&'static str> {
-    KNOWN.iter().find(|known| reply.starts_with(known.code) && reply.contains(known.text)).map(|known| known.advice)
+fn advice(speech: Speech, reply: &str) -> Option<&'static str> {
+    known(speech).find(|known| reply.starts_with(known.code) && reply.contains(known.text)).map(|known| known.advice)
 }
 
 #[cfg(test)]
@@ -92,14 +174,29 @@ mod tests {
             ("454 4.7.1 <a@b>: Relay access denied", "mynetworks"),
             ("454 4.7.0 TLS not available due to local problem", "certificate"),
             ("535 5.7.8 Error: authentication failed: UGFzc3dvcmQ6", "name@domain"),
+        ] {
+            assert!(advice(Speech::Smtp, &reply.to_lowercase()).unwrap().contains(word), "{reply}");
+        }
+        for (reply, word) in [
             ("NO [AUTHENTICATIONFAILED] Authentication failed.", "name@domain"),
             ("NO [TRYCREATE] Mailbox doesn't exist", "create("),
             ("BAD Expected DONE", "done()"),
             ("BAD Error in IMAP command", "login"),
         ] {
-            assert!(advice(&reply.to_lowercase()).unwrap().contains(word), "{reply}");
+            assert!(advice(Speech::Imap, &reply.to_lowercase()).unwrap().contains(word), "{reply}");
         }
-        assert_eq!(advice("250 ok"), None);
-        assert_eq!(advice("554 5.7.1 no"), None);
+        assert_eq!(advice(Speech::Smtp, "250 ok"), None);
+        assert_eq!(advice(Speech::Smtp, "554 5.7.1 no"), None);
+    }
+
+    #[test]
+    fn each_protocol_has_hints_of_its_own() {
+        let in_use = "-err [in-use] do you have another session running?";
+        assert!(advice(Speech::Pop3, in_use).unwrap().contains("QUIT"));
+        assert!(advice(Speech::Stream, in_use).is_some());
+        assert_eq!(advice(Speech::Smtp, in_use), None);
+        assert_eq!(advice(Speech::Pop3, "-err no such message"), None);
+        assert!(advice(Speech::Sieve, "no (quota/maxsize) \"too large\"").unwrap().contains("havespace"));
+        assert!(advice(Speech::Sieve, "no (quota) \"full\"").unwrap().contains("deletescript"));
     }
 }

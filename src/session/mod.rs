@@ -17,7 +17,9 @@ use bytes::Bytes;
 
 pub use options::Options;
 pub use send::Message;
+use verbs::Kept;
 pub use verbs::imap::Untagged;
+pub use verbs::{Maildrop, Scan, Script, UniqueId};
 use wait::Wait;
 
 use crate::buffer::Buffer;
@@ -81,6 +83,8 @@ pub struct Session {
     expecting: Option<Result<Pattern>>,
     /// The same for each of the replies to a message.
     expecting_each: Option<Result<Vec<Pattern>>>,
+    /// What is to be kept of the block that the next verb fetches.
+    kept: Kept,
     /// What the peer said last that it can do.
     capabilities: Option<Capabilities>,
     /// What else is said ahead of a verb of IMAP.

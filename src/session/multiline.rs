@@ -6,6 +6,7 @@ use super::Session;
 use super::wait::{Arrival, Wait};
 use crate::error::{Error, Kind, Result};
 use crate::pattern::Match;
+use crate::proto::Speech;
 use crate::proto::multiline::Multiline;
 use crate::reply::Reply;
 use crate::transcript::{Excerpt, What};
@@ -47,7 +48,8 @@ impl Session {
     /// # Errors
     /// A time-out or a close before the lone dot; more than the limit.
     pub async fn expect_multiline(&mut self) -> Result<Reply> {
-        self.multiline(true).await
+        let wait = self.begin();
+        self.multiline(true, wait).await
     }
 
     /// Like [`Session::expect_multiline`], without keeping the block: however long it is, next to nothing of it is held. Of
@@ -56,7 +58,8 @@ impl Session {
     /// # Errors
     /// A time-out or a close before the lone dot.
     pub async fn skip_multiline(&mut self) -> Result<Reply> {
-        self.multiline(false).await
+        let wait = self.begin();
+        self.multiline(false, wait).await
     }
 
     /// A reply was about to be taken where a block comes next.
@@ -68,8 +71,17 @@ impl Session {
             .hint("a reply is one status line here; what stands behind the +OK is a block")
     }
 
-    async fn multiline(&mut self, keep: bool) -> Result<Reply> {
-        let wait = self.begin();
+    /// A block was about to be taken where a status line comes next.
+    fn status_first(&self) -> Error {
+        let error = self.fault(Kind::OutOfStep, format!("{WANTED} was about to be expected while a reply is owed"));
+        error.expected("an expect for the reply, first").got(self.shown_unread()).hint("the block comes behind an +OK")
+    }
+
+    /// Takes a block within an operation that has begun.
+    pub(super) async fn multiline(&mut self, keep: bool, wait: Wait) -> Result<Reply> {
+        if self.protocol.speech() == Speech::Pop3 && self.protocol.owed() > 0 && !self.protocol.owes_block() {
+            return Err(self.status_first());
+        }
         let mut block = Multiline::default();
         loop {
             if let Some(length) = block.advance(self.buffer.held()) {
@@ -97,7 +109,9 @@ impl Session {
         self.count_received(&bytes);
         self.record(What::Server(Excerpt::of(&self.secrets.mask(&bytes, &[]))));
         block.unstuff(&mut bytes);
-        Reply::whole(bytes.freeze(), Match::default())
+        let reply = Reply::whole(bytes.freeze(), Match::default());
+        self.note_capabilities_of_block(&reply);
+        reply
     }
 
     fn skip_block(&mut self, block: &Multiline, length: usize) -> Reply {

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::Session;
+use super::{Kept, Session};
 use crate::buffer::{Buffer, DEFAULT_LIMIT};
 use crate::error::{Error, Kind, Result};
 use crate::proto::imap::Imap;
 use crate::proto::pop3::Pop3;
+use crate::proto::sieve::Sieve;
 use crate::proto::smtp::Smtp;
 use crate::proto::stream::Stream;
 use crate::proto::{Protocol, Speech};
@@ -205,6 +206,7 @@ impl Options {
             within: None,
             expecting: None,
             expecting_each: None,
+            kept: Kept::default(),
             capabilities: None,
             ahead: super::verbs::imap::Ahead::default(),
             settle: self.settle,
@@ -234,6 +236,7 @@ fn protocol(scheme: &Scheme) -> Box<dyn Protocol> {
         Speech::Smtp => Box::new(Smtp::new(scheme.name)),
         Speech::Lmtp => Box::new(Smtp::lmtp(scheme.name)),
         Speech::Pop3 => Box::new(Pop3::new(scheme.name)),
+        Speech::Sieve => Box::new(Sieve::new(scheme.name)),
         Speech::Stream => Box::new(Stream::default()),
     }
 }

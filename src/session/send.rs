@@ -14,8 +14,8 @@ use super::multiline::{BLOCK, TAKE_IT};
 use super::wait::{Arrival, Wait, is_reset};
 use super::{SHOWN, Session};
 use crate::error::{Error, Kind, Result};
-use crate::proto::chomp;
 use crate::proto::smtp::dot_stuff;
+use crate::proto::{Speech, chomp};
 use crate::transcript::{Close, Excerpt, What};
 use crate::visible;
 
@@ -215,6 +215,9 @@ impl Session {
         let lines = || masked.split_inclusive(|byte| *byte == b'\n').map(chomp);
         if lines().count() == more {
             self.unanswered.extend(lines().map(|line| masked.slice_ref(line)));
+        } else if more == 1 && self.protocol.speech() == Speech::Sieve {
+            // What a command is stands in its first line, whatever its literals hold.
+            self.unanswered.extend(lines().next().map(|line| masked.slice_ref(line)));
         } else {
             // Which lines they are is for the protocol to know; the last one is near enough.
             let last = self.last_sent.clone().unwrap_or_default();

@@ -19,4 +19,5 @@ mod sandbox;
 #[path = "../servers/mod.rs"]
 mod servers;
 mod session;
+mod sieve;
 mod smtp;

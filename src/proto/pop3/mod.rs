@@ -7,8 +7,8 @@ mod tests;
 use std::collections::VecDeque;
 use std::ops::Range;
 
-pub(crate) use status::response_code;
 use status::{Status, StatusLines};
+pub(crate) use status::{response_code, timestamp};
 
 use super::multiline::LoneDot;
 use super::{Framing, Lines, Protocol, Speech, chomp};
@@ -27,7 +27,7 @@ pub(crate) struct Pop3 {
     closing: bool,
     /// AUTH was refused: what looks like a response behind that is one all the same.
     auth_refused: bool,
-    timestamp: Option<Vec<u8>>,
+    greeting: Option<Vec<u8>>,
 }
 
 /// What comes next will be the answer to.
@@ -62,7 +62,7 @@ impl Pop3 {
             received: Lines::default(),
             closing: false,
             auth_refused: false,
-            timestamp: None,
+            greeting: None,
         }
     }
 
@@ -107,7 +107,7 @@ impl Pop3 {
     fn replied(&mut self, line: &[u8]) {
         let Some(status) = Status::of(line) else { return };
         match (self.owed.pop_front(), status) {
-            (Some(Owed::Greeting), Status::Ok) => self.timestamp = status::timestamp(line).map(<[u8]>::to_vec),
+            (Some(Owed::Greeting), _) => self.greeting = Some(line.to_vec()),
             (Some(Owed::Listing), Status::Ok) => self.owed.push_front(Owed::Block(LoneDot::default())),
             // Where the response was sent ahead, it is not our turn.
             (Some(Owed::Auth(exchange)), Status::Continue) if !matches!(self.owed.front(), Some(Owed::Auth(_))) => {
@@ -189,12 +189,13 @@ impl Protocol for Pop3 {
     fn owes_block(&self) -> bool {
         matches!(self.owed.front(), Some(Owed::Block(_)))
     }
-}
 
-#[cfg(test)]
-impl Pop3 {
-    fn timestamp(&self) -> Option<&[u8]> {
-        self.timestamp.as_deref()
+    fn codeless(&self) -> Option<&'static str> {
+        Some("+OK")
+    }
+
+    fn greeting(&self) -> Option<&[u8]> {
+        self.greeting.as_deref()
     }
 }
 

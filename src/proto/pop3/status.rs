@@ -61,7 +61,7 @@ fn check(line: &[u8]) -> Result<(), String> {
 }
 
 /// What a greeting has for the digest of APOP: a message id, angle brackets and all (RFC 1939 section 7).
-pub(super) fn timestamp(greeting: &[u8]) -> Option<&[u8]> {
+pub(crate) fn timestamp(greeting: &[u8]) -> Option<&[u8]> {
     let start = memchr::memchr(b'<', greeting)?;
     let length = memchr::memchr(b'>', &greeting[start..])? + 1;
     let timestamp = &greeting[start..start + length];

@@ -66,10 +66,10 @@ fn the_close_is_expected_after_the_ok_of_quit() {
 }
 
 #[test]
-fn the_timestamp_of_the_greeting_is_kept() {
+fn the_greeting_is_kept() {
     let pop3 = after(&[("S", "+OK ready <1.2@host>\r\n"), ("C", "NOOP\r\n"), ("S", "+OK <3@4>\r\n")]);
-    assert_eq!(pop3.timestamp(), Some(&b"<1.2@host>"[..]));
-    assert_eq!(after(&[("S", "-ERR <1.2@host>\r\n")]).timestamp(), None);
+    assert_eq!(pop3.greeting(), Some(&b"+OK ready <1.2@host>"[..]));
+    assert_eq!(after(&[]).greeting(), None);
 }
 
 /// What is left of what was sent when the secrets are masked.

@@ -9,10 +9,12 @@ mod expect;
 mod imap;
 mod message;
 mod pattern;
+mod pop3;
 mod reply;
 mod send;
 mod session;
 mod shared;
+mod sieve;
 mod smtp;
 mod standard;
 mod test;
@@ -53,6 +55,8 @@ pub(super) fn groups() -> &'static [Group] {
             group("Answers of IMAP", imap::ANSWERS, rhai::exported_module!(imap::answers)),
             group("Capabilities", capabilities::INTRO, rhai::exported_module!(capabilities::words)),
             group("Messages", message::INTRO, rhai::exported_module!(message::words)),
+            group("Verbs of POP3", pop3::INTRO, pop3::words()),
+            group("Verbs of ManageSieve", sieve::INTRO, sieve::words()),
             group("Tests", test::INTRO, rhai::exported_module!(test::words)),
             group("Lists and text", standard::INTRO, rhai::exported_module!(standard::words)),
             group("Caught errors", caught::INTRO, rhai::exported_module!(caught::words)),

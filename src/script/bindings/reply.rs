@@ -57,7 +57,7 @@ pub mod words {
     }
 
     /// The response code as text, without its brackets, `()` where there is none: `"IN-USE"` of POP3's `-ERR [IN-USE] ...` (RFC 2449
-    /// section 8).
+    /// section 8), `"QUOTA/MAXSIZE"` of ManageSieve's `NO (QUOTA/MAXSIZE) ...` (RFC 5804 section 1.3).
     ///
     /// ```dialogue pop3
     /// S: +OK ready

@@ -13,7 +13,7 @@ A verb can always be written out by hand with `send` and `expect`. These mean th
 pub(super) fn words() -> Module {
     let mut module = Module::new();
     verbs! { module:
-        /// Asks what the server can do: CAPABILITY in IMAP (RFC 3501 section 6.1.1).
+        /// Asks what the server can do: `CAPABILITY` in IMAP (RFC 3501 section 6.1.1) and in ManageSieve (RFC 5804 section 2.4).
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -27,9 +27,39 @@ pub(super) fn words() -> Module {
         /// let caps = s.capability();
         /// assert("IDLE" in caps && "AUTH=PLAIN" in caps);
         /// ```
+        ///
+        /// ```dialogue sieve
+        /// S: OK "ready"
+        /// C: CAPABILITY
+        /// S: "IMPLEMENTATION" "Example \"1.0\""
+        /// S: "SIEVE" "fileinto vacation"
+        /// S: "STARTTLS"
+        /// S: OK
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("sieve"));
+        /// s.expect("OK");
+        /// let caps = s.capability();
+        /// assert("SIEVE fileinto" in caps && "STARTTLS" in caps);
+        /// assert_eq(caps["IMPLEMENTATION"], "Example \"1.0\"");
+        /// ```
         capability(session) -> Capabilities { session.capability().await }
 
-        /// Logs in: LOGIN in IMAP (RFC 3501 section 6.2.3). What comes back is all that came for it.
+        /// Logs in with a password: `USER` and `PASS` in POP3 (RFC 1939 section 7), `LOGIN` in IMAP (RFC 3501 section 6.2.3), where
+        /// what comes back is all that came for it.
+        ///
+        /// ```dialogue pop3
+        /// S: +OK ready
+        /// C: USER mrose
+        /// S: +OK
+        /// C: PASS two words
+        /// S: +OK Logged in.
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("pop3"));
+        /// s.expect("+OK");
+        /// s.login("mrose", "two words");
+        /// ```
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -49,7 +79,8 @@ pub(super) fn words() -> Module {
         /// ```
         login(session, user: &str, password: &str) -> Reply { session.login(user, password).await }
 
-        /// Says goodbye: LOGOUT in IMAP (RFC 3501 section 6.1.3). The server's close is expected afterwards.
+        /// Says goodbye: `LOGOUT` in IMAP (RFC 3501 section 6.1.3) and in ManageSieve (RFC 5804 section 2.3). The server's close is
+        /// expected afterwards.
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -66,7 +97,7 @@ pub(super) fn words() -> Module {
         /// ```
         logout(session) -> Reply { session.logout().await }
 
-        /// Does nothing (RFC 5321 section 4.1.1.9, RFC 3501 section 6.1.2).
+        /// Does nothing (RFC 5321 section 4.1.1.9, RFC 1939 section 5, RFC 3501 section 6.1.2, RFC 5804 section 2.13).
         ///
         /// ```rhai
         /// let s = connect();
@@ -75,7 +106,8 @@ pub(super) fn words() -> Module {
         /// ```
         noop(session) -> Reply { session.noop().await }
 
-        /// Drops what was begun: the mail transaction in SMTP (RFC 5321 section 4.1.1.5).
+        /// Drops what was begun: the mail transaction in SMTP (RFC 5321 section 4.1.1.5), the marks of `dele` in POP3 (RFC
+        /// 1939 section 5).
         ///
         /// ```rhai
         /// let s = connect();
@@ -84,7 +116,7 @@ pub(super) fn words() -> Module {
         /// ```
         rset(session) -> Reply { session.rset().await }
 
-        /// Says goodbye (RFC 5321 section 4.1.1.10). The server's close is expected afterwards.
+        /// Says goodbye (RFC 5321 section 4.1.1.10, RFC 1939 section 6). The server's close is expected afterwards.
         ///
         /// ```rhai
         /// let s = connect();

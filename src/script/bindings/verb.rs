@@ -10,10 +10,13 @@ use crate::session::Session;
 /// What every verb takes as its last argument.
 const OPTIONS: [&str; 2] = ["timeout", "expect"];
 
-/// Sets for the verb that comes next what its caller has asked for.
-pub(super) fn prepare(session: &mut Session, options: &Map) -> Result<()> {
-    let more: &[&str] = if session.speaks_imap() { &imap::OPTIONS } else { &[] };
-    let call = Call::read(options, &[&OPTIONS, more].concat())?;
+/// Sets for the verb that comes next what its caller has asked for; `more` are the options that not every verb has.
+pub(super) fn prepare(session: &mut Session, options: &Map, more: &[&str]) -> Result<()> {
+    let of_imap: &[&str] = if session.speaks_imap() { &imap::OPTIONS } else { &[] };
+    let call = Call::read(options, &[&OPTIONS, more, of_imap].concat())?;
+    if !call.keep {
+        session.skipping();
+    }
     if let Some(timeout) = call.timeout {
         session.within(timeout);
     }
@@ -27,11 +30,11 @@ pub(super) fn prepare(session: &mut Session, options: &Map) -> Result<()> {
 }
 
 /// Registers verbs in a module, from their doc comments, parameters and bodies. Each is callable with a map of options behind
-/// its parameters as well.
+/// its parameters as well; what stands behind a semicolon are the names of options that it has besides the usual ones.
 macro_rules! verbs {
     ($module:ident: $(
         $(#[doc = $doc:literal])*
-        $name:ident($session:ident $(, $param:ident: $type:ty)*) -> $back:ty $body:block
+        $name:ident($session:ident $(, $param:ident: $type:ty)* $(; $more:ident)*) -> $back:ty $body:block
     )*) => {$(
         rhai::FuncRegistration::new(stringify!($name).trim_start_matches("r#"))
             .with_comments([$(concat!("///", $doc)),*] as [&str; _])
@@ -50,7 +53,7 @@ macro_rules! verbs {
                 |ctx: rhai::NativeCallContext<'_>, handle: &mut $crate::script::bindings::Handle $(, $param: $type)*, options: rhai::Map|
                     -> std::result::Result<$back, $crate::script::raise::Raised> {
                     handle.operate(&ctx, async |$session: &mut $crate::Session| {
-                        $crate::script::bindings::verb::prepare($session, &options)?;
+                        $crate::script::bindings::verb::prepare($session, &options, &[$(stringify!($more)),*])?;
                         $body
                     })
                 },

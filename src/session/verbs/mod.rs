@@ -5,10 +5,15 @@
 
 pub(super) mod imap;
 mod message;
+mod pop3;
 mod shared;
+mod sieve;
 mod smtp;
 
 use bytes::Bytes;
+
+pub use pop3::{Maildrop, Scan, UniqueId};
+pub use sieve::Script;
 
 use super::Session;
 use super::wait::Wait;
@@ -20,12 +25,23 @@ use crate::reply::Reply;
 /// The protocols that have the verbs of SMTP.
 const SMTP: [Speech; 2] = [Speech::Smtp, Speech::Lmtp];
 
+/// What is wanted of a block.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) enum Kept {
+    #[default]
+    All,
+    /// Nothing but its size.
+    Octets,
+}
+
 /// A verb under way.
 #[derive(Debug)]
 struct Verb {
     wait: Wait,
     /// What the reply that ends it must be.
     wanted: Pattern,
+    /// Whether the block that comes back is wanted, or its size alone.
+    keep: bool,
 }
 
 impl Session {
@@ -51,10 +67,19 @@ impl Session {
         self
     }
 
+    /// Of the block that the next verb fetches, nothing is kept but how many octets it has, however long it is.
+    ///
+    /// `let size = session.skipping().retr(1).await?.octets();`
+    pub fn skipping(&mut self) -> &mut Self {
+        self.kept = Kept::Octets;
+        self
+    }
+
     /// Begins a verb of these protocols, whose success is `usual`.
     fn verb(&mut self, name: &str, spoken: &[Speech], usual: impl IntoPattern) -> Result<Verb> {
         let wait = self.begin();
         let expecting = self.expecting.take();
+        let keep = std::mem::take(&mut self.kept) == Kept::All;
         if self.expecting_each.take().is_some() {
             let error = Error::usage(format!("a list of patterns for `{name}`, which has one reply"));
             return Err(error.hint("expect_any([...]) takes alternatives; a list is for `data` and `bdat` over LMTP"));
@@ -68,7 +93,7 @@ impl Session {
             return Err(error.hint("connect by the scheme of the protocol, or write it out with send(...) and expect(...)"));
         }
         let wanted = expecting.unwrap_or_else(|| usual.into_pattern())?;
-        Ok(Verb { wait, wanted: self.pattern(wanted)? })
+        Ok(Verb { wait, wanted: self.pattern(wanted)?, keep })
     }
 
     /// Sends a line and holds the reply against what the verb wants.

@@ -2,18 +2,9 @@
 
 use super::Session;
 use crate::error::Result;
-use crate::proto::capabilities::Capabilities;
 use crate::proto::imap::{Answer, Argument, Mailbox, Value};
 
 impl Session {
-    /// Asks what the server can do: `CAPABILITY` (RFC 3501 section 6.1.1).
-    ///
-    /// # Errors
-    /// As [`Session::command`].
-    pub async fn capability(&mut self) -> Result<Capabilities> {
-        self.run_to_reply("capability", "CAPABILITY", &[]).await.map(Capabilities::of_words)
-    }
-
     /// Turns extensions on: `ENABLE` (RFC 5161). `capabilities` are words with blanks between.
     ///
     /// # Errors

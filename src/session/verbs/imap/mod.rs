@@ -194,7 +194,7 @@ impl Session {
             let wanted = format!("{} {}", course.tag.as_deref().unwrap_or("*"), course.verb.wanted);
             let error = self.fault(Kind::Mismatch, "the tagged response ends another command");
             let error = error.expected(wanted).got(self.shown_lines(response.bytes())).waited(course.verb.wait.waited());
-            return Err(hint::add(error, response.body()));
+            return Err(hint::add(Speech::Imap, error, response.body()));
         }
     }
 
@@ -224,7 +224,11 @@ impl Session {
         let held = if tagged.is_continuation() { chomp(tagged.bytes()) } else { tagged.body() };
         if course.verb.wanted.matches(held).is_none() {
             let error = self.fault(Kind::Mismatch, "the reply is not the one that was expected").expected(&course.verb.wanted);
-            return Err(hint::add(error.got(self.shown_lines(tagged.bytes())).waited(wait.waited()), tagged.body()));
+            return Err(hint::add(
+                Speech::Imap,
+                error.got(self.shown_lines(tagged.bytes())).waited(wait.waited()),
+                tagged.body(),
+            ));
         }
         if !course.demands.missing.is_empty() {
             let missing: Vec<_> = course.demands.missing.iter().map(ToString::to_string).collect();

@@ -1,0 +1,259 @@
+//! ManageSieve (RFC 5804): where a response ends, whose turn it is, and what is secret.
+
+mod responses;
+mod scanner;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use responses::{Line, Lines, Responses};
+use scanner::{Event, Scanner, Side, Sort};
+pub(crate) use words::{Word, capabilities, data, is_ok, response_code, string};
+
+use super::{Framing, LINE_HEAD, Protocol, Speech};
+use crate::redact::Secrets;
+
+/// One side of a ManageSieve dialogue: what was sent, and which responses are still owed for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Sieve {
+    name: &'static str,
+    responses: Responses,
+    received: Lines,
+    owed: VecDeque<Owed>,
+    /// The next line is a response in this exchange, if any.
+    turn: Option<Exchange>,
+    scanner: Scanner,
+    sending: Sending,
+    closing: bool,
+    /// AUTHENTICATE was refused: a line that is a string was meant for it all the same.
+    auth_refused: bool,
+}
+
+/// What a response will be the answer to.
+#[derive(Clone, Debug)]
+enum Owed {
+    Greeting,
+    Auth(Exchange),
+    /// STARTTLS: the server says what it can do once more when TLS is up (RFC 5804 section 2.2).
+    Tls,
+    Logout,
+    Other,
+}
+
+/// A SASL exchange (RFC 5804 section 2.1), and how many responses were sent in it.
+#[derive(Clone, Debug)]
+struct Exchange {
+    mechanism: String,
+    step: usize,
+}
+
+/// The line that is being sent.
+#[derive(Clone, Debug, Default)]
+struct Sending {
+    /// How many words of it are over.
+    words: usize,
+    verb: Vec<u8>,
+    mechanism: Vec<u8>,
+    /// The word that goes by, where it is secret.
+    secret: Vec<u8>,
+    /// It is no command, but a response that was sent ahead, or in vain.
+    is_response: bool,
+}
+
+impl Sending {
+    fn is_authenticate(&self) -> bool {
+        self.verb.eq_ignore_ascii_case(b"AUTHENTICATE")
+    }
+
+    /// Keeps the words that matter, as far as they do.
+    fn keep(&mut self, sort: Sort, content: &[u8]) {
+        let (kept, most) = match self.words {
+            0 if sort == Sort::Atom => (&mut self.verb, 16),
+            1 => (&mut self.mechanism, 64),
+            _ => return,
+        };
+        let room = content.len().min(most - kept.len());
+        kept.extend_from_slice(&content[..room]);
+    }
+}
+
+impl Sieve {
+    /// A dialogue with a peer that will greet first.
+    pub(crate) fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            responses: Responses::default(),
+            received: Lines::default(),
+            owed: VecDeque::from([Owed::Greeting]),
+            turn: None,
+            scanner: Scanner::new(Side::Client),
+            sending: Sending::default(),
+            closing: false,
+            auth_refused: false,
+        }
+    }
+
+    /// The exchange that a string sent now belongs to: asked for, or sent ahead of the challenge.
+    fn exchange(&self) -> Option<&Exchange> {
+        match (&self.turn, self.owed.back()) {
+            (Some(exchange), _) | (None, Some(Owed::Auth(exchange))) => Some(exchange),
+            _ => None,
+        }
+    }
+
+    /// Whether the word that goes by is secret.
+    fn is_secret(&self, sort: Sort) -> bool {
+        let sending = &self.sending;
+        let begins_with_a_string = sending.words == 0 && sort != Sort::Atom && (self.exchange().is_some() || self.auth_refused);
+        self.turn.is_some() || sending.is_response || begins_with_a_string || (sending.words >= 2 && sending.is_authenticate())
+    }
+
+    /// Some of a word is sent; the span of it, where it is secret.
+    fn sent_content(&mut self, sort: Sort, content: &[u8]) -> bool {
+        if !self.is_secret(sort) {
+            self.sending.keep(sort, content);
+            return false;
+        }
+        self.sending.is_response |= !self.sending.is_authenticate();
+        let room = content.len().min(LINE_HEAD - self.sending.secret.len());
+        self.sending.secret.extend_from_slice(&content[..room]);
+        true
+    }
+
+    /// A word was sent; whether it was secret.
+    fn sent_word(&mut self, secrets: &mut Secrets) -> bool {
+        self.sending.words += 1;
+        let secret = std::mem::take(&mut self.sending.secret);
+        if secret == b"*" {
+            return false;
+        }
+        let mechanism = || String::from_utf8_lossy(&self.sending.mechanism).into_owned();
+        let (mechanism, step) = match self.exchange() {
+            _ if self.sending.is_authenticate() => (mechanism(), 0),
+            Some(exchange) => (exchange.mechanism.clone(), exchange.step),
+            None => (String::new(), 0),
+        };
+        secrets.learn_sasl(&mechanism, step, &secret);
+        true
+    }
+
+    /// A line was sent.
+    fn sent_line(&mut self) {
+        let sent = std::mem::take(&mut self.sending);
+        let in_exchange = (self.turn.is_some() || sent.is_response).then(|| self.exchange().cloned()).flatten();
+        let owed = match in_exchange {
+            Some(exchange) => Owed::Auth(Exchange { step: exchange.step + 1, ..exchange }),
+            None if sent.is_authenticate() => Owed::Auth(Exchange {
+                step: usize::from(sent.words > 2),
+                mechanism: String::from_utf8_lossy(&sent.mechanism).into_owned(),
+            }),
+            None if sent.verb.eq_ignore_ascii_case(b"LOGOUT") => Owed::Logout,
+            None if sent.verb.eq_ignore_ascii_case(b"STARTTLS") => Owed::Tls,
+            None => Owed::Other,
+        };
+        self.turn = None;
+        self.owed.push_back(owed);
+    }
+
+    /// Follows what is sent; the spans of it that are secret.
+    fn follow(&mut self, bytes: &[u8], secrets: &mut Secrets) -> Vec<Range<usize>> {
+        let mut spans: Vec<Range<usize>> = Vec::new();
+        // Those before this place belong to words that are over.
+        let mut certain = 0;
+        let mut at = 0;
+        let mut scanner = std::mem::take(&mut self.scanner);
+        while let Some(event) = scanner.next(bytes, &mut at) {
+            match event {
+                Event::Content(sort, range) => {
+                    if self.sent_content(sort, &bytes[range.clone()]) {
+                        spans.push(range);
+                    }
+                }
+                Event::Word(_) => {
+                    if !self.sent_word(secrets) {
+                        spans.truncate(certain);
+                    }
+                    certain = spans.len();
+                }
+                Event::End | Event::Wrong(_) => self.sent_line(),
+            }
+        }
+        self.scanner = scanner;
+        spans
+    }
+
+    fn said(&mut self, line: Line) {
+        if line == Line::Data && !matches!(self.owed.front(), Some(Owed::Auth(_))) {
+            return;
+        }
+        match (self.owed.pop_front(), line) {
+            (Some(Owed::Auth(exchange)), Line::Data) => {
+                // Where the response was sent ahead, it is not our turn.
+                let is_ahead = matches!(self.owed.front(), Some(Owed::Auth(_)));
+                self.turn = (!is_ahead).then_some(exchange);
+            }
+            (Some(Owed::Auth(_)), Line::Ok | Line::No) => self.auth_refused = line == Line::No,
+            (Some(Owed::Tls), Line::Ok) => self.owed.push_front(Owed::Greeting),
+            (Some(Owed::Logout), Line::Ok) | (_, Line::Bye) => self.closing = true,
+            _ => {}
+        }
+    }
+}
+
+impl Protocol for Sieve {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn speech(&self) -> Speech {
+        Speech::Sieve
+    }
+
+    fn framing(&mut self) -> Option<&mut dyn Framing> {
+        self.responses.are_challenges = matches!(self.owed.front(), Some(Owed::Auth(_)));
+        Some(&mut self.responses)
+    }
+
+    fn sent(&mut self, bytes: &[u8], secrets: &mut Secrets) -> Vec<Range<usize>> {
+        self.follow(bytes, secrets)
+    }
+
+    fn secrets(&self, bytes: &[u8]) -> Vec<Range<usize>> {
+        self.clone().follow(bytes, &mut Secrets::default())
+    }
+
+    fn received(&mut self, bytes: &[u8]) {
+        let mut lines = std::mem::take(&mut self.received);
+        let mut at = 0;
+        while let Some(line) = lines.next(bytes, &mut at) {
+            // A line that is none pays for nothing.
+            if let Ok(line) = line {
+                self.said(line);
+            }
+        }
+        self.received = lines;
+    }
+
+    fn owed(&self) -> usize {
+        self.owed.len()
+    }
+
+    fn waive(&mut self) {
+        self.owed.clear();
+    }
+
+    fn is_closing(&self) -> bool {
+        self.closing
+    }
+
+    fn codeless(&self) -> Option<&'static str> {
+        Some("OK")
+    }
+
+    fn verdict(&self, reply: &[u8]) -> usize {
+        words::verdict(reply)
+    }
+}

@@ -1,0 +1,114 @@
+//! Where a response ends: lines of strings, up to and with the one that says OK, NO or BYE (RFC 5804 section 1.2).
+
+use super::scanner::{Event, Scanner, Sort};
+use crate::proto::{Framing, Malformed};
+
+/// What a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    /// Strings: more lines follow, unless it is a challenge.
+    Data,
+    Ok,
+    No,
+    Bye,
+}
+
+impl Line {
+    fn of_word(word: &[u8]) -> Option<Self> {
+        const WORDS: [(&[u8], Line); 3] = [(b"OK", Line::Ok), (b"NO", Line::No), (b"BYE", Line::Bye)];
+        WORDS.iter().find(|(known, _)| word.eq_ignore_ascii_case(known)).map(|(_, line)| *line)
+    }
+}
+
+/// Follows a server's lines through bytes as they come, in whatever pieces.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lines {
+    scanner: Scanner,
+    /// The first word of the line, as far as it has come.
+    word: Vec<u8>,
+    /// What that word makes of the line.
+    line: Option<Line>,
+    is_wrong: bool,
+}
+
+const NO_LINE: &str = "a line begins with neither a string nor OK, NO or BYE (RFC 5804, 1.2)";
+/// No first word that matters is longer.
+const LONGEST: usize = 3;
+
+impl Lines {
+    /// The next line that is whole in the bytes from `at` on, which moves behind it, or why it is none. What is left of a line
+    /// that is none is passed over.
+    pub(super) fn next(&mut self, bytes: &[u8], at: &mut usize) -> Option<Result<Line, &'static str>> {
+        while let Some(event) = self.scanner.next(bytes, at) {
+            match event {
+                Event::Wrong(why) => return Some(Err(self.give_up(why))),
+                Event::End if std::mem::take(&mut self.is_wrong) => self.begin(),
+                Event::End => {
+                    let line = self.line;
+                    self.begin();
+                    return Some(line.ok_or(NO_LINE));
+                }
+                Event::Content(..) | Event::Word(_) if self.line.is_some() => {}
+                Event::Content(Sort::Quoted | Sort::Literal, _) | Event::Word(Sort::Quoted | Sort::Literal) => {
+                    self.line = Some(Line::Data);
+                }
+                Event::Content(_, range) if self.word.len() + range.len() <= LONGEST => {
+                    self.word.extend_from_slice(&bytes[range]);
+                }
+                Event::Word(Sort::Atom) if Line::of_word(&self.word).is_some() => self.line = Line::of_word(&self.word),
+                Event::Content(..) | Event::Word(_) => {
+                    self.scanner.give_up();
+                    return Some(Err(self.give_up(NO_LINE)));
+                }
+            }
+        }
+        None
+    }
+
+    fn begin(&mut self) {
+        self.word.clear();
+        self.line = None;
+    }
+
+    fn give_up(&mut self, why: &'static str) -> &'static str {
+        self.begin();
+        self.is_wrong = self.scanner.has_given_up();
+        why
+    }
+}
+
+/// The framing of responses.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Responses {
+    lines: Lines,
+    /// How far what is held has been looked at, and where the line begins that this is in.
+    at: usize,
+    line: usize,
+    /// A line of data is a response of its own: in AUTHENTICATE it is a challenge (RFC 5804 section 2.1).
+    pub(super) are_challenges: bool,
+}
+
+impl Framing for Responses {
+    fn frame(&mut self, held: &[u8]) -> Result<Option<usize>, Malformed> {
+        while let Some(line) = self.lines.next(held, &mut self.at) {
+            let range = self.line..self.at;
+            match line {
+                Ok(Line::Data) if !self.are_challenges => self.line = range.end,
+                Ok(_) => {
+                    self.restart();
+                    return Ok(Some(range.end));
+                }
+                Err(why) => {
+                    self.restart();
+                    let end = memchr::memchr(b'\n', &held[range.start..]).map_or(held.len(), |at| range.start + at + 1);
+                    return Err(Malformed { why: why.to_owned(), line: range.start..end.max(range.end) });
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn restart(&mut self) {
+        *self = Self { are_challenges: self.are_challenges, ..Self::default() };
+    }
+}

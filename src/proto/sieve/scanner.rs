@@ -1,0 +1,228 @@
+//! The words of a line, each byte looked at once: atoms, quoted strings, literals, parentheses (RFC 5804 section 4).
+
+use std::ops::Range;
+
+/// Follows lines through bytes as they come, in whatever pieces.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Scanner {
+    place: Place,
+    /// Whose lines they are.
+    side: Side,
+}
+
+/// Who says it: a client's literals have a `+` behind their size, and its lines are followed whatever is wrong with them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Side {
+    #[default]
+    Server,
+    Client,
+}
+
+/// What sort of word it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sort {
+    Atom,
+    Quoted,
+    Literal,
+    Open,
+    Close,
+}
+
+/// What came next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// Some of what a word says, without its quotes and escapes.
+    Content(Sort, Range<usize>),
+    /// A word is over.
+    Word(Sort),
+    /// The line is over.
+    End,
+    /// The line is none; what is left of it will be passed over.
+    Wrong(&'static str),
+}
+
+/// Where the next byte stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Place {
+    #[default]
+    Between,
+    Atom,
+    Quoted,
+    Escaped,
+    /// Behind the brace of a literal: its size as far as it has come, and whether a `+` has.
+    Size(Option<u64>, bool),
+    /// Behind its closing brace.
+    Sized(u64, bool),
+    /// In a literal, so many octets before its end.
+    Literal(u64),
+    /// In what is left of a line that is none.
+    Wrong,
+}
+
+const UNCLOSED: &str = "a quoted string is not closed on its line (RFC 5804, 4)";
+const NO_SIZE: &str = "the size of a literal is no number (RFC 5804, 4)";
+const NO_LINE_END: &str = "the size of a literal has no line end behind it (RFC 5804, 4)";
+
+impl Scanner {
+    pub(super) fn new(side: Side) -> Self {
+        Self { place: Place::Between, side }
+    }
+
+    /// What comes next in the bytes from `at` on, which moves behind it; `None` at their end.
+    pub(super) fn next(&mut self, bytes: &[u8], at: &mut usize) -> Option<Event> {
+        while *at < bytes.len() {
+            let event = match self.place {
+                Place::Between => self.between(bytes[*at], at),
+                Place::Atom => Some(self.atom(bytes, at)),
+                Place::Quoted => self.quoted(bytes, at),
+                Place::Escaped => Some(self.escaped(bytes[*at], at)),
+                Place::Size(octets, plus) => self.size(bytes[*at], at, octets, plus),
+                Place::Sized(octets, plus) => self.sized(bytes[*at], at, octets, plus),
+                Place::Literal(left) => Some(self.literal(bytes, at, left)),
+                Place::Wrong => self.wrong(bytes, at),
+            };
+            if event.is_some() {
+                return event;
+            }
+        }
+        None
+    }
+
+    fn between(&mut self, byte: u8, at: &mut usize) -> Option<Event> {
+        let (place, event) = match byte {
+            b' ' | b'\t' | b'\r' => (Place::Between, None),
+            b'\n' => (Place::Between, Some(Event::End)),
+            b'"' => (Place::Quoted, None),
+            b'{' => (Place::Size(None, false), None),
+            b'(' => (Place::Between, Some(Event::Word(Sort::Open))),
+            b')' => (Place::Between, Some(Event::Word(Sort::Close))),
+            _ => {
+                self.place = Place::Atom;
+                return None;
+            }
+        };
+        *at += 1;
+        self.place = place;
+        event
+    }
+
+    fn atom(&mut self, bytes: &[u8], at: &mut usize) -> Event {
+        let ends = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'"' | b'(' | b')');
+        let end = bytes[*at..].iter().position(ends).map_or(bytes.len(), |place| *at + place);
+        if end == *at {
+            self.place = Place::Between;
+            return Event::Word(Sort::Atom);
+        }
+        Event::Content(Sort::Atom, std::mem::replace(at, end)..end)
+    }
+
+    fn quoted(&mut self, bytes: &[u8], at: &mut usize) -> Option<Event> {
+        let end = memchr::memchr3(b'"', b'\\', b'\n', &bytes[*at..]).map_or(bytes.len(), |place| *at + place);
+        if end > *at {
+            return Some(Event::Content(Sort::Quoted, std::mem::replace(at, end)..end));
+        }
+        *at += 1;
+        match bytes[end] {
+            b'"' => {
+                self.place = Place::Between;
+                Some(Event::Word(Sort::Quoted))
+            }
+            b'\\' => {
+                self.place = Place::Escaped;
+                None
+            }
+            _ => Some(self.unclosed()),
+        }
+    }
+
+    fn escaped(&mut self, byte: u8, at: &mut usize) -> Event {
+        let from = *at;
+        *at += 1;
+        if byte == b'\n' {
+            return self.unclosed();
+        }
+        self.place = Place::Quoted;
+        Event::Content(Sort::Quoted, from..*at)
+    }
+
+    /// The line has ended with its string open.
+    fn unclosed(&mut self) -> Event {
+        self.place = Place::Between;
+        if self.side == Side::Client { Event::End } else { Event::Wrong(UNCLOSED) }
+    }
+
+    fn size(&mut self, byte: u8, at: &mut usize, octets: Option<u64>, plus: bool) -> Option<Event> {
+        let place = match (byte, octets) {
+            (b'0'..=b'9', _) if !plus => {
+                let more = octets.unwrap_or(0).checked_mul(10).and_then(|octets| octets.checked_add(u64::from(byte - b'0')));
+                more.map(|octets| Place::Size(Some(octets), false))
+            }
+            (b'+', Some(_)) if !plus => Some(Place::Size(octets, true)),
+            (b'}', Some(octets)) => Some(Place::Sized(octets, plus)),
+            _ => None,
+        };
+        match place {
+            Some(place) => {
+                *at += 1;
+                self.place = place;
+                None
+            }
+            None => self.no_literal(NO_SIZE),
+        }
+    }
+
+    fn sized(&mut self, byte: u8, at: &mut usize, octets: u64, plus: bool) -> Option<Event> {
+        match byte {
+            b'\r' => *at += 1,
+            b'\n' => {
+                *at += 1;
+                // The server answers a client's literal without a plus as the line that it is.
+                let is_line = self.side == Side::Client && !plus;
+                self.place = if is_line { Place::Between } else { Place::Literal(octets) };
+                return is_line.then_some(Event::End);
+            }
+            _ => return self.no_literal(NO_LINE_END),
+        }
+        None
+    }
+
+    /// What looked like a literal is none.
+    fn no_literal(&mut self, why: &'static str) -> Option<Event> {
+        if self.side == Side::Client {
+            self.place = Place::Atom;
+            return None;
+        }
+        self.place = Place::Wrong;
+        Some(Event::Wrong(why))
+    }
+
+    fn literal(&mut self, bytes: &[u8], at: &mut usize, left: u64) -> Event {
+        if left == 0 {
+            self.place = Place::Between;
+            return Event::Word(Sort::Literal);
+        }
+        let some = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len() - *at);
+        self.place = Place::Literal(left - some as u64);
+        *at += some;
+        Event::Content(Sort::Literal, *at - some..*at)
+    }
+
+    fn wrong(&mut self, bytes: &[u8], at: &mut usize) -> Option<Event> {
+        let end = memchr::memchr(b'\n', &bytes[*at..]);
+        *at = end.map_or(bytes.len(), |place| *at + place + 1);
+        end.is_some().then(|| {
+            self.place = Place::Between;
+            Event::End
+        })
+    }
+
+    /// What is left of the line is passed over.
+    pub(super) fn give_up(&mut self) {
+        self.place = Place::Wrong;
+    }
+
+    /// Whether the end of a line that is none is still to come.
+    pub(super) fn has_given_up(&self) -> bool {
+        self.place == Place::Wrong
+    }
+}

@@ -1,0 +1,130 @@
+//! What a response says, word by word.
+
+use super::responses::{Line, Lines};
+use super::scanner::{Event, Scanner, Sort};
+use crate::proto::capabilities::Capabilities;
+use crate::reply::Reply;
+
+/// A word of a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Word {
+    Atom(Vec<u8>),
+    /// A quoted string or a literal, as it is meant.
+    Text(Vec<u8>),
+    Open,
+    Close,
+}
+
+impl Word {
+    /// What a string says.
+    pub(crate) fn text(&self) -> Option<&[u8]> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+}
+
+/// The words of each line.
+pub(crate) fn lines(response: &[u8]) -> Vec<Vec<Word>> {
+    let mut scanner = Scanner::default();
+    let (mut lines, mut words, mut content) = (Vec::new(), Vec::new(), Vec::new());
+    let mut at = 0;
+    while let Some(event) = scanner.next(response, &mut at) {
+        match event {
+            Event::Content(_, range) => content.extend_from_slice(&response[range]),
+            Event::Word(Sort::Open) => words.push(Word::Open),
+            Event::Word(Sort::Close) => words.push(Word::Close),
+            Event::Word(Sort::Atom) => words.push(Word::Atom(std::mem::take(&mut content))),
+            Event::Word(_) => words.push(Word::Text(std::mem::take(&mut content))),
+            Event::End => lines.push(std::mem::take(&mut words)),
+            Event::Wrong(_) => {}
+        }
+    }
+    lines
+}
+
+/// The lines of data: all that are strings to begin with.
+pub(crate) fn data(response: &[u8]) -> impl Iterator<Item = Vec<Word>> {
+    lines(response).into_iter().filter(|line| matches!(line.first(), Some(Word::Text(_))))
+}
+
+/// Where the line begins that says how it went.
+pub(crate) fn verdict(response: &[u8]) -> usize {
+    let mut lines = Lines::default();
+    let (mut start, mut at) = (0, 0);
+    while let Some(Ok(line)) = lines.next(response, &mut at) {
+        if line != Line::Data {
+            return start;
+        }
+        start = at;
+    }
+    0
+}
+
+/// Whether the line that says how it went says OK.
+pub(crate) fn is_ok(response: &[u8]) -> bool {
+    let mut lines = Lines::default();
+    let mut at = verdict(response);
+    lines.next(response, &mut at) == Some(Ok(Line::Ok))
+}
+
+/// What the lines of data say of the server: each a keyword, and its parameters where it has any (RFC 5804 section 1.7).
+pub(crate) fn capabilities(reply: Reply) -> Capabilities {
+    let pair = |line: Vec<Word>| {
+        let text = |place: usize| line.get(place).and_then(Word::text).unwrap_or_default().to_vec();
+        (text(0), text(1))
+    };
+    let pairs: Vec<_> = data(reply.bytes()).map(pair).collect();
+    Capabilities::of_pairs(reply, pairs)
+}
+
+/// The response code of a response: what stands in parentheses behind OK, NO or BYE (RFC 5804 section 1.3). Strings in it are
+/// quoted, however they came.
+pub(crate) fn response_code(response: &[u8]) -> Option<Vec<u8>> {
+    let last = &response[verdict(response)..];
+    let words = lines(last).into_iter().next()?;
+    let mut words = words.iter();
+    let begins = matches!(words.next(), Some(Word::Atom(word)) if [&b"OK"[..], b"NO", b"BYE"].iter().any(|known| word.eq_ignore_ascii_case(known)));
+    if !begins || words.next() != Some(&Word::Open) {
+        return None;
+    }
+    let mut code = Vec::new();
+    for word in words {
+        match word {
+            Word::Close => return Some(code),
+            Word::Open => return None,
+            Word::Atom(text) => push(&mut code, text),
+            Word::Text(text) => push(&mut code, &quoted(text)),
+        }
+    }
+    None
+}
+
+fn push(code: &mut Vec<u8>, word: &[u8]) {
+    if !code.is_empty() {
+        code.push(b' ');
+    }
+    code.extend_from_slice(word);
+}
+
+/// The longest string that may be quoted (RFC 5804 section 4).
+const LONGEST_QUOTED: usize = 1024;
+
+/// A string as a client says it: quoted, or a literal that does not wait where it is long or has what no quoted string may have.
+pub(crate) fn string(text: &[u8]) -> Vec<u8> {
+    if text.len() > LONGEST_QUOTED || text.iter().any(|byte| matches!(byte, b'\r' | b'\n' | b'\0')) {
+        return [format!("{{{}+}}\r\n", text.len()).as_bytes(), text].concat();
+    }
+    quoted(text)
+}
+
+fn quoted(text: &[u8]) -> Vec<u8> {
+    let mut quoted = Vec::with_capacity(text.len() + 2);
+    quoted.push(b'"');
+    for byte in text {
+        if matches!(byte, b'"' | b'\\') {
+            quoted.push(b'\\');
+        }
+        quoted.push(*byte);
+    }
+    quoted.push(b'"');
+    quoted
+}

@@ -1,0 +1,230 @@
+//! The verbs of POP3.
+
+use rhai::{Array, Dynamic, Map, Module};
+
+use super::verb::verbs;
+use crate::proto::capabilities::Capabilities;
+use crate::reply::Reply;
+use crate::session::{Scan, UniqueId};
+
+pub(super) const INTRO: &str = "POP3 (RFC 1939, RFC 2449). A reply is a status line, `+OK` or `-ERR`. Behind the `+OK` of CAPA, LIST, UIDL, \
+RETR and TOP comes a block of lines, which `expect_multiline` takes where the command was written out by hand; nothing can be sent \
+before that. What a refusal says besides is its `response_code`.";
+
+fn number(number: u64) -> Dynamic {
+    i64::try_from(number).unwrap_or(i64::MAX).into()
+}
+
+/// A line of a scan listing, as scripts see it.
+fn scan(scan: Scan) -> Dynamic {
+    Dynamic::from_map(Map::from([("message".into(), number(scan.message)), ("octets".into(), number(scan.octets))]))
+}
+
+fn unique_id(unique: UniqueId) -> Dynamic {
+    Dynamic::from_map(Map::from([("message".into(), number(unique.message)), ("id".into(), unique.id.into())]))
+}
+
+/// The one that was asked for; nothing where a refusal was.
+fn single(items: Vec<Dynamic>) -> Dynamic {
+    items.into_iter().next().unwrap_or(Dynamic::UNIT)
+}
+
+pub(super) fn words() -> Module {
+    let mut module = Module::new();
+    verbs! { module:
+        /// Logs in with the digest of the greeting's timestamp and the password: `APOP user digest` (RFC 1939 section 7). Fails where
+        /// the greeting has no timestamp.
+        ///
+        /// ```dialogue pop3
+        /// S: +OK POP3 server ready <1896.697170952@dbc.mtview.ca.us>
+        /// C: APOP mrose c4c9334bac560ecc979e58001b3e22fb
+        /// S: +OK maildrop has 1 message (369 octets)
+        /// ```
+        ///
+        /// ```rhai
+        /// let s = connect(param("pop3"));
+        /// s.expect("+OK");
+        /// s.apop("mrose", "tanstaaf");
+        /// ```
+        apop(session, user: &str, password: &str) -> Reply { session.apop(user, password).await }
+
+        /// Asks what the server can do: `CAPA` (RFC 2449 section 5).
+        ///
+        /// ```dialogue pop3
+        /// S: +OK ready
+        /// C: CAPA
+        /// S: +OK
+        /// S: UIDL
+        /// S: SASL PLAIN LOGIN
+        /// S: .
+        /// ```
+        ///
+        /// ```rhai
+        /// let s = connect(param("pop3"));
+        /// s.expect("+OK");
+        /// let caps = s.capa();
+        /// assert("UIDL" in caps);
+        /// assert_eq(caps.auth, ["PLAIN", "LOGIN"]);
+        /// ```
+        capa(session) -> Capabilities { session.capa().await }
+
+        /// Asks how much is in the maildrop: `STAT` (RFC 1939 section 5). Gives `messages` and `octets` back.
+        ///
+        /// ```dialogue pop3
+        /// S: +OK ready
+        /// C: STAT
+        /// S: +OK 3 2407
+        /// ```
+        ///
+        /// ```rhai
+        /// let s = connect(param("pop3"));
+        /// s.expect("+OK");
+        /// assert_eq(s.stat(), #{messages: 3, octets: 2407});
+        /// ```
+        stat(session) -> Map {
+            let maildrop = session.stat().await?;
+            Ok(Map::from([("messages".into(), number(maildrop.messages)), ("octets".into(), number(maildrop.octets))]))
+        }
+
+        /// Asks for the size of each message: `LIST` (RFC 1939 section 5). Gives a list of maps with `message` and `octets` back.
+        ///
+        /// ```dialogue pop3
+        /// S: +OK ready
+        /// C: LIST
+        /// S: +OK 2 messages
+        /// S: 1 511
+        /// S: 2 768
+        /// S: .
+        /// ```
+        ///
+        /// ```rhai
+        /// let s = connect(param("pop3"));
+        /// s.expect("+OK");
+        /// assert_eq(s.list(), [#{message: 1, octets: 511}, #{message: 2, octets: 768}]);
+        /// ```
+        list(session) -> Array { Ok(session.list_messages(None).await?.into_iter().map(scan).collect()) }
+
+        /// Asks for the size of one message: `LIST message`. Gives a map with `message` and `octets` back, `()` where `expect` asked
+        /// for a refusal.
+        ///
+        /// ```dialogue pop3
+        /// S: +OK ready
+        /// C: LIST 2
+        /// S: +OK 2 768
+        /// C: LIST 99
+        /// S: -ERR no such message
+        /// ```
+        ///
+        /// ```rhai
+        /// let s = connect(param("pop3"));
+        /// s.expect("+OK");
+        /// assert_eq(s.list(2).octets, 768);
+        /// s.list(99, #{expect: "-ERR"});
+        /// ```
+        list(session, message: i64) -> Dynamic {
+            Ok(single(session.list_messages(message).await?.into_iter().map(scan).collect()))
+        }
+
+        /// Asks for the unique id of each message: `UIDL` (RFC 1939 section 7). Gives a list of maps with `message` and `id` back.
+        ///
+        /// ```dialogue pop3
+        /// S: +OK ready
+        /// C: UIDL
+        /// S: +OK
+        /// S: 1 000000016b0277a9
+        /// S: .
+        /// ```
+        ///
+        /// ```rhai
+        /// let s = connect(param("pop3"));
+        /// s.expect("+OK");
+        /// assert_eq(s.uidl(), [#{message: 1, id: "000000016b0277a9"}]);
+        /// ```
+        uidl(session) -> Array { Ok(session.uidl(None).await?.into_iter().map(unique_id).collect()) }
+
+        /// Asks for the unique id of one message: `UIDL message`. Gives a map with `message` and `id` back, `()` where `expect` asked
+        /// for a refusal.
+        ///
+        /// ```dialogue pop3
+        /// S: +OK ready
+        /// C: UIDL 1
+        /// S: +OK 1 000000016b0277a9
+        /// ```
+        ///
+        /// ```rhai
+        /// let s = connect(param("pop3"));
+        /// s.expect("+OK");
+        /// assert_eq(s.uidl(1).id, "000000016b0277a9");
+        /// ```
+        uidl(session, message: i64) -> Dynamic {
+            Ok(single(session.uidl(message).await?.into_iter().map(unique_id).collect()))
+        }
+
+        /// Fetches a message: `RETR` (RFC 1939 section 5). What comes back is the message as its `text`, `lines` and `bytes`, the
+        /// doubled dots single, and its `octets`. With `#{keep: false}` only `octets` is left of it, however long it is.
+        ///
+        /// ```dialogue pop3
+        /// S: +OK ready
+        /// C: RETR 1
+        /// S: +OK 20 octets
+        /// S: Subject: hi
+        /// S:
+        /// S: ..dot
+        /// S: .
+        /// C: RETR 2
+        /// S: +OK
+        /// S: Subject: hi
+        /// S: .
+        /// ```
+        ///
+        /// ```rhai
+        /// let s = connect(param("pop3"));
+        /// s.expect("+OK");
+        /// let message = s.retr(1);
+        /// assert_eq(message.lines, ["Subject: hi", "", ".dot"]);
+        /// assert_eq(s.retr(2, #{keep: false, timeout: "2m"}).octets, 13);
+        /// ```
+        retr(session, message: i64; keep) -> Reply { session.retr(message).await }
+
+        /// Fetches the header of a message and so many lines of its body: `TOP message lines` (RFC 1939 section 7). Else as `retr`.
+        ///
+        /// ```dialogue pop3
+        /// S: +OK ready
+        /// C: TOP 1 0
+        /// S: +OK
+        /// S: Subject: hi
+        /// S:
+        /// S: .
+        /// ```
+        ///
+        /// ```rhai
+        /// let s = connect(param("pop3"));
+        /// s.expect("+OK");
+        /// assert_eq(s.top(1, 0).lines[0], "Subject: hi");
+        /// ```
+        top(session, message: i64, lines: i64; keep) -> Reply { session.top(message, lines).await }
+
+        /// Marks a message as deleted: `DELE message` (RFC 1939 section 5). `quit` deletes it, `rset` takes the mark away.
+        ///
+        /// ```dialogue pop3
+        /// S: +OK ready
+        /// C: DELE 1
+        /// S: +OK Marked to be deleted.
+        /// C: RSET
+        /// S: +OK
+        /// C: QUIT
+        /// S: +OK Logging out.
+        /// close
+        /// ```
+        ///
+        /// ```rhai
+        /// let s = connect(param("pop3"));
+        /// s.expect("+OK");
+        /// s.dele(1);
+        /// s.rset();
+        /// s.quit();
+        /// ```
+        dele(session, message: i64) -> Reply { session.dele(message).await }
+    }
+    module
+}

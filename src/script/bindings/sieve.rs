@@ -1,0 +1,196 @@
+//! The verbs of ManageSieve.
+
+use rhai::{Array, Dynamic, Map, Module};
+
+use super::argument;
+use super::verb::verbs;
+use crate::error::Result;
+use crate::reply::Reply;
+use crate::session::{Message, Script};
+
+pub(super) const INTRO: &str = "ManageSieve (RFC 5804). A response is its lines of data up to and with the one that says `OK`, `NO` or \
+`BYE`, the greeting with the capabilities included; text for `expect` fits at the beginning of the response and of that line. In \
+AUTHENTICATE each challenge is a response of its own. Arguments are quoted, or sent as literals that do not wait (`{n+}`) where they \
+have line ends or are long. What a response says besides is its `response_code`.";
+
+/// A script as text, whose line ends become CRLF, or as a blob.
+struct Source {
+    bytes: Vec<u8>,
+    is_text: bool,
+}
+
+impl Source {
+    fn read(script: Dynamic) -> Result<Self> {
+        let is_text = script.is_string();
+        Ok(Self { bytes: argument::bytes(script, "a script")?, is_text })
+    }
+
+    fn message(&self) -> Message<'_> {
+        match std::str::from_utf8(&self.bytes) {
+            Ok(text) if self.is_text => text.into(),
+            _ => self.bytes.as_slice().into(),
+        }
+    }
+}
+
+fn script(script: Script) -> Dynamic {
+    Dynamic::from_map(Map::from([("name".into(), script.name.into()), ("active".into(), script.active.into())]))
+}
+
+pub(super) fn words() -> Module {
+    let mut module = Module::new();
+    verbs! { module:
+        /// Stores a script, which replaces one of the same name: `PUTSCRIPT` (RFC 5804 section 2.6). The script is text, whose line
+        /// ends become CRLF, or a blob.
+        ///
+        /// ```dialogue sieve
+        /// S: OK "ready"
+        /// C: PUTSCRIPT "main" {7+}
+        /// C: keep;
+        /// C:
+        /// S: OK (WARNINGS) "line 1: nothing but an implicit keep"
+        /// ```
+        ///
+        /// ```rhai
+        /// let s = connect(param("sieve"));
+        /// s.expect("OK");
+        /// assert_eq(s.putscript("main", "keep;\n").response_code, "WARNINGS");
+        /// ```
+        putscript(session, name: &str, script: Dynamic) -> Reply {
+            let script = Source::read(script)?;
+            session.putscript(name, script.message()).await
+        }
+
+        /// Has a script checked without storing it: `CHECKSCRIPT` (RFC 5804 section 2.12).
+        ///
+        /// ```dialogue sieve
+        /// S: OK "ready"
+        /// C: CHECKSCRIPT "kep;"
+        /// S: NO "line 1: unknown command 'kep'"
+        /// ```
+        ///
+        /// ```rhai
+        /// let s = connect(param("sieve"));
+        /// s.expect("OK");
+        /// s.checkscript("kep;", #{expect: re(`^NO .*line 1`)});
+        /// ```
+        checkscript(session, script: Dynamic) -> Reply {
+            let script = Source::read(script)?;
+            session.checkscript(script.message()).await
+        }
+
+        /// Asks which scripts there are: `LISTSCRIPTS` (RFC 5804 section 2.7). Gives a list of maps with `name` and `active` back.
+        ///
+        /// ```dialogue sieve
+        /// S: OK "ready"
+        /// C: LISTSCRIPTS
+        /// S: "summer"
+        /// S: "main" ACTIVE
+        /// S: OK
+        /// ```
+        ///
+        /// ```rhai
+        /// let s = connect(param("sieve"));
+        /// s.expect("OK");
+        /// assert_eq(s.listscripts(), [#{name: "summer", active: false}, #{name: "main", active: true}]);
+        /// ```
+        listscripts(session) -> Array { Ok(session.listscripts().await?.into_iter().map(script).collect()) }
+
+        /// Fetches a script: `GETSCRIPT` (RFC 5804 section 2.9). What comes back is the script itself, as `text`, `lines` and `bytes`.
+        ///
+        /// ```dialogue sieve
+        /// S: OK "ready"
+        /// C: GETSCRIPT "main"
+        /// S: {7}
+        /// S: keep;
+        /// S:
+        /// S: OK
+        /// C: GETSCRIPT "nothing"
+        /// S: NO (NONEXISTENT) "There is no script by that name"
+        /// ```
+        ///
+        /// ```rhai
+        /// let s = connect(param("sieve"));
+        /// s.expect("OK");
+        /// assert_eq(s.getscript("main").text, "keep;");
+        /// assert_eq(s.getscript("nothing", #{expect: "NO"}).response_code, "NONEXISTENT");
+        /// ```
+        getscript(session, name: &str) -> Reply { session.getscript(name).await }
+
+        /// Makes a script the one that is run; with `""` none is: `SETACTIVE` (RFC 5804 section 2.8).
+        ///
+        /// ```dialogue sieve
+        /// S: OK "ready"
+        /// C: SETACTIVE "main"
+        /// S: OK
+        /// ```
+        ///
+        /// ```rhai
+        /// let s = connect(param("sieve"));
+        /// s.expect("OK");
+        /// s.setactive("main");
+        /// ```
+        setactive(session, name: &str) -> Reply { session.setactive(name).await }
+
+        /// Deletes a script: `DELETESCRIPT` (RFC 5804 section 2.10).
+        ///
+        /// ```dialogue sieve
+        /// S: OK "ready"
+        /// C: DELETESCRIPT "main"
+        /// S: NO (ACTIVE) "You may not delete an active script"
+        /// ```
+        ///
+        /// ```rhai
+        /// let s = connect(param("sieve"));
+        /// s.expect("OK");
+        /// s.deletescript("main", #{expect: "NO (ACTIVE)"});
+        /// ```
+        deletescript(session, name: &str) -> Reply { session.deletescript(name).await }
+
+        /// Gives a script another name: `RENAMESCRIPT` (RFC 5804 section 2.11).
+        ///
+        /// ```dialogue sieve
+        /// S: OK "ready"
+        /// C: RENAMESCRIPT "main" "old \"main\""
+        /// S: OK
+        /// ```
+        ///
+        /// ```rhai
+        /// let s = connect(param("sieve"));
+        /// s.expect("OK");
+        /// s.renamescript("main", "old \"main\"");
+        /// ```
+        renamescript(session, old: &str, new: &str) -> Reply { session.renamescript(old, new).await }
+
+        /// Asks whether a script of that name and so many octets would be taken: `HAVESPACE` (RFC 5804 section 2.5).
+        ///
+        /// ```dialogue sieve
+        /// S: OK "ready"
+        /// C: HAVESPACE "main" 999999999
+        /// S: NO (QUOTA/MAXSIZE) "Script is too large"
+        /// ```
+        ///
+        /// ```rhai
+        /// let s = connect(param("sieve"));
+        /// s.expect("OK");
+        /// assert_eq(s.havespace("main", 999999999, #{expect: "NO"}).response_code, "QUOTA/MAXSIZE");
+        /// ```
+        havespace(session, name: &str, octets: i64) -> Reply { session.havespace(name, octets).await }
+
+        /// Goes back to where the session was before it was authenticated: `UNAUTHENTICATE` (RFC 5804 section 2.14.1).
+        ///
+        /// ```dialogue sieve
+        /// S: OK "ready"
+        /// C: UNAUTHENTICATE
+        /// S: OK
+        /// ```
+        ///
+        /// ```rhai
+        /// let s = connect(param("sieve"));
+        /// s.expect("OK");
+        /// s.unauthenticate();
+        /// ```
+        unauthenticate(session) -> Reply { session.unauthenticate().await }
+    }
+    module
+}

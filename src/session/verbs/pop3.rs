@@ -1,0 +1,257 @@
+//! POP3 (RFC 1939, RFC 2449).
+
+use md5::{Digest as _, Md5};
+
+use super::{Session, Verb};
+use crate::error::{Error, Kind, Result};
+use crate::proto::capabilities::Capabilities;
+use crate::proto::{Speech, chomp, pop3};
+use crate::reply::Reply;
+
+/// The protocols that have these verbs.
+const POP3: [Speech; 1] = [Speech::Pop3];
+/// What POP3 calls success.
+pub(super) const OK: &str = "+OK";
+
+/// What is in a maildrop (RFC 1939 section 5, STAT).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Maildrop {
+    /// How many messages there are, those marked as deleted left out.
+    pub messages: u64,
+    /// Their size in octets.
+    pub octets: u64,
+}
+
+/// A line of a scan listing (RFC 1939 section 5, LIST).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Scan {
+    /// The message's number.
+    pub message: u64,
+    /// Its size in octets.
+    pub octets: u64,
+}
+
+/// A line of a unique-id listing (RFC 1939 section 7, UIDL).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UniqueId {
+    /// The message's number.
+    pub message: u64,
+    /// What the server calls it in every session.
+    pub id: String,
+}
+
+impl Session {
+    /// Logs in with the digest of the greeting's timestamp and the password: `APOP user digest` (RFC 1939 section 7).
+    ///
+    /// # Errors
+    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the greeting has no timestamp, or the reply is not `+OK`.
+    pub async fn apop(&mut self, user: &str, password: &str) -> Result<Reply> {
+        let verb = self.verb("apop", &POP3, OK)?;
+        self.secrets.learn(password.as_bytes());
+        let Some(timestamp) = self.protocol.greeting().and_then(pop3::timestamp) else {
+            self.check_turn(format!("APOP {user}").as_bytes()).await?;
+            return Err(self.no_timestamp());
+        };
+        let digest = Md5::new_with_prefix(timestamp).chain_update(password).finalize();
+        let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        let digest: String = digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect();
+        self.ask(format!("APOP {user} {digest}"), &verb).await
+    }
+
+    fn no_timestamp(&self) -> Error {
+        let greeting = self.protocol.greeting().unwrap_or_default();
+        let error = self.fault(Kind::Mismatch, "the greeting has no timestamp: the server does not offer APOP");
+        let error = error.expected("a greeting with a timestamp, such as <1896.697170952@mail.example> (RFC 1939, 7)");
+        error.got(self.shown(greeting)).hint("log in with login(user, password), or send(...) an APOP line of your own")
+    }
+
+    /// Asks what the server can do: `CAPA` (RFC 2449 section 5).
+    ///
+    /// # Errors
+    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not `+OK`.
+    pub async fn capa(&mut self) -> Result<Capabilities> {
+        let verb = self.verb("capa", &POP3, OK)?;
+        self.listing("CAPA", &verb).await.map(|answer| match answer {
+            Listing::Block(block) => Capabilities::of_lines(block),
+            Listing::Refusal(status) => Capabilities::none(status),
+        })
+    }
+
+    /// Asks how much is in the maildrop: `STAT` (RFC 1939 section 5). A refusal that [`Session::expecting`] asked for counts
+    /// as none.
+    ///
+    /// # Errors
+    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not `+OK`; malformed where it has no two
+    /// numbers.
+    pub async fn stat(&mut self) -> Result<Maildrop> {
+        let verb = self.verb("stat", &POP3, OK)?;
+        let reply = self.ask("STAT", &verb).await?;
+        if !is_ok(&reply) {
+            return Ok(Maildrop::default());
+        }
+        let mut words = words(reply.bytes());
+        words.next();
+        match (words.next().and_then(number), words.next().and_then(number)) {
+            (Some(messages), Some(octets)) => Ok(Maildrop { messages, octets }),
+            _ => Err(self.unreadable(reply.bytes(), "the reply to STAT has no two numbers (RFC 1939, 5)")),
+        }
+    }
+
+    /// Asks for the size of a message, or with `None` of each: `LIST` (RFC 1939 section 5); in scripts it is `list`. A refusal
+    /// that [`Session::expecting`] asked for has none.
+    ///
+    /// ```
+    /// use mailexpect::{Session, server::Replay};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("S: +OK\nC: LIST\nS: +OK\nS: 1 120\nS: 2 200\nS: .\nC: LIST 2\nS: +OK 2 200\nC: QUIT\nS: +OK")?;
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// let mut session = Session::connect(&server.url("pop3")).await?;
+    /// session.expect("+OK").await?;
+    /// let sizes = session.list_messages(None).await?;
+    /// assert_eq!((sizes.len(), sizes[0].octets), (2, 120));
+    /// assert_eq!(session.list_messages(2).await?[0].octets, 200);
+    /// session.quit().await?;
+    /// # Ok::<_, mailexpect::Error>(())
+    /// # })?;
+    /// # Ok(server.finish()?)
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not `+OK`; malformed where a line has no
+    /// two numbers.
+    pub async fn list_messages(&mut self, message: impl Into<Option<i64>>) -> Result<Vec<Scan>> {
+        let verb = self.verb("list", &POP3, OK)?;
+        let read = |line: &[u8]| {
+            let mut words = words(line);
+            Some(Scan { message: number(words.next()?)?, octets: number(words.next()?)? })
+        };
+        self.each("LIST", message.into(), &verb, read).await
+    }
+
+    /// Asks for the unique id of a message, or with `None` of each: `UIDL` (RFC 1939 section 7). A refusal that
+    /// [`Session::expecting`] asked for has none.
+    ///
+    /// # Errors
+    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not `+OK`; malformed where a line has no
+    /// number and id.
+    pub async fn uidl(&mut self, message: impl Into<Option<i64>>) -> Result<Vec<UniqueId>> {
+        let verb = self.verb("uidl", &POP3, OK)?;
+        let read = |line: &[u8]| {
+            let mut words = words(line);
+            let message = number(words.next()?)?;
+            Some(UniqueId { message, id: String::from_utf8_lossy(words.next()?).into_owned() })
+        };
+        self.each("UIDL", message.into(), &verb, read).await
+    }
+
+    /// Fetches a message: `RETR` (RFC 1939 section 5). What comes back is the message, its doubled dots single, and its
+    /// [`Reply::octets`]; where [`Session::expecting`] asked for a refusal, that. With [`Session::skipping`] nothing but the
+    /// octets is kept.
+    ///
+    /// # Errors
+    /// As [`Session::send`], [`Session::expect`] and [`Session::expect_multiline`]; a mismatch where the reply is not `+OK`.
+    pub async fn retr(&mut self, message: i64) -> Result<Reply> {
+        let verb = self.verb("retr", &POP3, OK)?;
+        self.listing(format!("RETR {message}"), &verb).await.map(Listing::reply)
+    }
+
+    /// Fetches the header of a message and so many lines of its body: `TOP` (RFC 1939 section 7). Else as [`Session::retr`].
+    ///
+    /// # Errors
+    /// As [`Session::retr`].
+    pub async fn top(&mut self, message: i64, lines: i64) -> Result<Reply> {
+        let verb = self.verb("top", &POP3, OK)?;
+        self.listing(format!("TOP {message} {lines}"), &verb).await.map(Listing::reply)
+    }
+
+    /// Marks a message as deleted: `DELE` (RFC 1939 section 5). QUIT deletes it, and RSET takes the mark away.
+    ///
+    /// # Errors
+    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not `+OK`.
+    pub async fn dele(&mut self, message: i64) -> Result<Reply> {
+        let verb = self.verb("dele", &POP3, OK)?;
+        self.ask(format!("DELE {message}"), &verb).await
+    }
+
+    /// `USER` and `PASS` (RFC 1939 section 7): a refusal of the user ends the verb.
+    pub(super) async fn login_to_maildrop(&mut self, user: &str, password: &str, verb: &Verb) -> Result<Reply> {
+        self.send_line(format!("USER {user}").as_bytes(), verb.wait).await?;
+        let reply = self.answer(verb).await?;
+        if !reply.starts_with(OK.as_bytes()) {
+            return self.conclude(reply, verb);
+        }
+        self.expectations += 1;
+        self.ask(format!("PASS {password}"), verb).await
+    }
+
+    /// Asks, and takes the block behind the `+OK`.
+    async fn listing(&mut self, line: impl AsRef<[u8]>, verb: &Verb) -> Result<Listing> {
+        let status = self.ask(line, verb).await?;
+        if !self.protocol.owes_block() {
+            return Ok(Listing::Refusal(status));
+        }
+        self.multiline(verb.keep, verb.wait).await.map(Listing::Block)
+    }
+
+    /// Asks for one message or each, and reads the lines of the answer.
+    async fn each<T>(
+        &mut self,
+        command: &str,
+        message: Option<i64>,
+        verb: &Verb,
+        read: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Vec<T>> {
+        let read = |session: &Self, line: &[u8]| {
+            let why = || format!("a line of {command} does not say what it should (RFC 1939, 5 and 7)");
+            read(line).ok_or_else(|| session.unreadable(line, &why()))
+        };
+        if let Some(message) = message {
+            let reply = self.ask(format!("{command} {message}"), verb).await?;
+            return if is_ok(&reply) { Ok(vec![read(self, chomp(&reply.bytes()[OK.len()..]))?]) } else { Ok(Vec::new()) };
+        }
+        match self.listing(command, verb).await? {
+            Listing::Block(block) => {
+                block.bytes().split_inclusive(|byte| *byte == b'\n').map(|line| read(self, chomp(line))).collect()
+            }
+            Listing::Refusal(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// A reply that was taken does not say what its command asks for.
+    fn unreadable(&self, line: &[u8], why: &str) -> Error {
+        let error = self.fault(Kind::Malformed, why).got(self.shown_lines(line));
+        error.hint("write the command out with send(...) and expect(...) to take whatever comes")
+    }
+}
+
+/// What a command with a block behind its `+OK` brought.
+enum Listing {
+    Block(Reply),
+    /// The status line of a refusal that was asked for.
+    Refusal(Reply),
+}
+
+impl Listing {
+    fn reply(self) -> Reply {
+        match self {
+            Self::Block(reply) | Self::Refusal(reply) => reply,
+        }
+    }
+}
+
+fn is_ok(reply: &Reply) -> bool {
+    reply.bytes().starts_with(OK.as_bytes())
+}
+
+fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
+}
+
+fn number(word: &[u8]) -> Option<u64> {
+    std::str::from_utf8(word).ok()?.parse().ok()
+}
