@@ -262,5 +262,5 @@ fn a_peer_that_refuses_everything_or_talks_nonsense_fails_each_verb_in_words() {
 fn a_verb_of_another_protocol_says_which_is_spoken() {
     let peer = Peer::saying(b"+OK hi\r\n");
     let error = run(async { Session::connect(&peer.url("pop3")).await.unwrap().mail("a@b").await.unwrap_err() });
-    assert_eq!(error.message(), "`mail` is a verb of SMTP, and this session speaks POP3");
+    assert_eq!(error.message(), "`mail` is a verb of SMTP and LMTP, and this session speaks POP3");
 }
