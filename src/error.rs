@@ -42,6 +42,10 @@ pub(crate) enum Kind {
     TooLong,
     /// Something came that had to stay away.
     Unexpected,
+    /// TLS could not be put on, or broke off.
+    Tls,
+    /// Something came in clear where TLS had to come.
+    Injected,
     /// The script asked for too little: a green run would have proved nothing.
     Vacuous,
     /// No connection, or a peer that never said a word.
@@ -68,6 +72,8 @@ impl Kind {
             Self::Malformed => "malformed",
             Self::TooLong => "too-long",
             Self::Unexpected => "unexpected",
+            Self::Tls => "tls",
+            Self::Injected => "injected",
             Self::Vacuous => "vacuous",
             Self::Unreachable => "unreachable",
             Self::Assert => "assert",
@@ -179,7 +185,7 @@ impl Error {
     }
 
     /// The name of the kind: `mismatch`, `timeout`, `closed`, `out-of-step`, `malformed`, `too-long`, `unexpected`,
-    /// `vacuous`, `unreachable`, `assert`, `usage`, `io` or `busy`.
+    /// `tls`, `injected`, `vacuous`, `unreachable`, `assert`, `usage`, `io` or `busy`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         self.0.kind.name()
@@ -267,6 +273,18 @@ impl Error {
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
         self.0.kind == Kind::Unreachable
+    }
+
+    /// TLS could not be put on, or broke off.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.0.kind == Kind::Tls
+    }
+
+    /// Bytes came in clear behind the go-ahead for TLS, where nothing may come before the handshake.
+    #[must_use]
+    pub fn is_injected(&self) -> bool {
+        self.0.kind == Kind::Injected
     }
 
     /// The script or the call is wrong.

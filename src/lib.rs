@@ -34,7 +34,8 @@
 //!     bench              feature "bench": what benches/hot calls of these
 //!
 //! L1  bytes, async on tokio
-//!     transport/         TCP, unix sockets, child processes; connecting with its report
+//!     tls/               TLS by rustls: options, what a certificate says, why a handshake failed
+//!     transport/         TCP, unix sockets, child processes, TLS on them; connecting with its report
 //!
 //! L2  dialogue
 //!     session/           send, expect and their kin; deadlines; the end that holds to account
@@ -89,6 +90,7 @@ mod suggest;
 mod target;
 #[cfg(feature = "script")]
 pub mod testing;
+pub mod tls;
 pub mod transcript;
 mod transport;
 pub mod visible;

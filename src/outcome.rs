@@ -147,7 +147,7 @@ impl Error {
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         match self.kind_of() {
-            Kind::Unreachable => ExitCode::Unreachable,
+            Kind::Unreachable | Kind::Tls => ExitCode::Unreachable,
             Kind::Usage | Kind::Busy => ExitCode::Wrong,
             _ => ExitCode::Failed,
         }

@@ -54,6 +54,9 @@ pub(crate) fn mask_source(line: &str) -> String {
         .split_inclusive(quoted)
         .map(|part| {
             let (text, quote) = part.split_at(part.trim_end_matches(quoted).len());
+            if let Some(key) = text.find("-----BEGIN").filter(|_| text.contains("PRIVATE KEY-----")) {
+                return format!("{}[SECRET]{quote}", &text[..key]);
+            }
             // Line ends are written as escapes here.
             match secret_of_command(text.as_bytes()) {
                 Some(span) if span.len() >= SHORTEST => format!("{}[SECRET]{quote}", &text[..span.start]),
@@ -192,6 +195,8 @@ mod tests {
     #[test]
     fn the_source_of_a_script_is_masked_where_it_says_a_secret() {
         assert_eq!(mask_source("s.send(\"AUTH PLAIN AGFiAGNk\");"), "s.send(\"AUTH PLAIN [SECRET]\");");
+        let key = "s.starttls(#{key: \"-----BEGIN EC PRIVATE KEY-----\\nMC4C\"});";
+        assert_eq!(mask_source(key), "s.starttls(#{key: \"[SECRET]\"});");
         assert_eq!(mask_source("s.expect(250); // nothing here"), "s.expect(250); // nothing here");
     }
 

@@ -22,7 +22,7 @@ pub(crate) struct Scheme {
     port: Option<u16>,
 }
 
-/// The schemes that are spoken (ports by RFC 5321, RFC 6409, RFC 1939 and RFC 3501; LMTP has none).
+/// The schemes that are spoken (ports by RFC 5321, RFC 6409, RFC 1939, RFC 3501 and RFC 8314; LMTP has none).
 static SCHEMES: &[Scheme] = &[
     Scheme { name: "smtp", speech: Speech::Smtp, port: Some(25) },
     Scheme { name: "submission", speech: Speech::Smtp, port: Some(587) },
@@ -31,7 +31,13 @@ static SCHEMES: &[Scheme] = &[
     Scheme { name: "imap", speech: Speech::Imap, port: Some(143) },
     Scheme { name: "mx", speech: Speech::Smtp, port: Some(25) },
     Scheme { name: "sieve", speech: Speech::Sieve, port: Some(4190) },
+    Scheme { name: "smtps", speech: Speech::Smtp, port: Some(465) },
+    Scheme { name: "submissions", speech: Speech::Smtp, port: Some(465) },
+    Scheme { name: "lmtps", speech: Speech::Lmtp, port: None },
+    Scheme { name: "pop3s", speech: Speech::Pop3, port: Some(995) },
+    Scheme { name: "imaps", speech: Speech::Imap, port: Some(993) },
     Scheme { name: "tcp", speech: Speech::Stream, port: None },
+    Scheme { name: "tls", speech: Speech::Stream, port: None },
 ];
 
 /// The other end.
@@ -50,9 +56,19 @@ pub(crate) enum Place {
 }
 
 /// The schemes of the plan that are not spoken yet, so that the error can say so.
-const TO_COME: &[&str] = &["smtps", "submissions", "pop3s", "imaps", "tls", "lmtps"];
+const TO_COME: &[&str] = &["sieves"];
 
 impl Scheme {
+    /// Whether TLS comes before anything is said: the names of these end in s.
+    pub(crate) fn is_tls(&self) -> bool {
+        self.name.ends_with('s')
+    }
+
+    /// The name of the protocol, TLS or not.
+    pub(crate) fn plain_name(&self) -> &'static str {
+        self.name.strip_suffix('s').unwrap_or(self.name)
+    }
+
     fn parse(name: &str) -> Result<&'static Self> {
         let known = SCHEMES.iter().find(|scheme| scheme.name.eq_ignore_ascii_case(name));
         known.ok_or_else(|| {
@@ -164,7 +180,7 @@ mod tests {
             ("smtp://host/path", "more than a host"),
             ("smtp+unix://run/x", "three"),
             ("gopher://host", "`gopher` is not spoken"),
-            ("imaps://host", "`imaps` is not spoken"),
+            ("sieves://host", "`sieves` is not spoken"),
             ("smtp://me:secret@host", "a user or password"),
         ] {
             let error = Target::parse(url).unwrap_err();

@@ -77,6 +77,8 @@ pub(super) struct Run {
     pub(super) repeat: Option<u32>,
     #[command(flatten)]
     pub(super) connecting: Connecting,
+    #[command(flatten)]
+    pub(super) tls: super::tls::Tls,
     /// Let scripts start processes (`pipe`).
     #[arg(long = "allow-run")]
     pub(super) allow_processes: bool,

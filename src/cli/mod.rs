@@ -8,6 +8,7 @@ mod list;
 mod run;
 mod screen;
 mod serve;
+mod tls;
 
 use std::process;
 

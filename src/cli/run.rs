@@ -26,7 +26,7 @@ pub(super) fn run(args: args::Run, screen: &mut Screen) -> ExitCode {
 
 fn run_all(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
     let scripts = plan::scripts(&args.paths.paths)?;
-    let options = args.connecting.options(Options::new().timeout(args.timeout));
+    let options = args.connecting.options(Options::new().timeout(args.timeout)).tls(args.tls.options()?);
     let settings = Settings { params: params(args.set)?, options, deadline: args.deadline, allow_run: args.allow_processes };
     let at_once = args.jobs.map_or_else(workers::cores, |jobs| jobs as usize);
     let runner = Runner::new(settings.clone()).at_once(at_once);

@@ -90,7 +90,7 @@ impl Human {
             let _ = match default {
                 Some(_) if redact::is_secret_name(&name) => writeln!(text, "    --set {name}=[SECRET]"),
                 Some(default) => writeln!(text, "    --set {name}={}", visible::escape(default.as_bytes())),
-                None if ["smtp", "submission"].contains(&name.as_str()) => {
+                None if ["smtp", "submission", "submissions"].contains(&name.as_str()) => {
                     writeln!(text, "    --set {name}={name}://...  {DIM}(else the embedded server){DIM:#}")
                 }
                 None => writeln!(text, "    --set {name}=..."),

@@ -23,6 +23,7 @@ use crate::error::{Error, Kind, Result};
 use crate::outcome::{Failure, Outcome, Verdict};
 use crate::redact::{self, Secrets};
 use crate::session::Options;
+use crate::tls;
 use crate::transport::Pace;
 
 /// What the caller of scripts gives and grants them.
@@ -96,6 +97,13 @@ impl Case {
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.settings.deadline = deadline;
+        self
+    }
+
+    /// Sets how TLS is put on, unless the script says otherwise.
+    #[must_use]
+    pub fn tls(mut self, tls: tls::Options) -> Self {
+        self.settings.options = self.settings.options.tls(tls);
         self
     }
 

@@ -33,7 +33,7 @@ pub struct Survey {
 }
 
 /// The words of mailexpect that are planned and not there yet; nobody should look for a slip in them.
-const TO_COME: [&str; 40] = [
+const TO_COME: [&str; 37] = [
     "accept",
     "append",
     "apop",
@@ -56,7 +56,6 @@ const TO_COME: [&str; 40] = [
     "message",
     "noop",
     "parse_message",
-    "peer_certificate",
     "quit",
     "rcpt",
     "redact",
@@ -66,9 +65,7 @@ const TO_COME: [&str; 40] = [
     "rset",
     "select",
     "snapshot",
-    "starttls",
     "stat",
-    "stls",
     "top",
     "uidl",
     "vrfy",

@@ -1,6 +1,8 @@
 //! What the words of one running script share.
 
 use std::cell::{Cell, RefCell};
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
@@ -16,6 +18,9 @@ use crate::server::Embedded;
 use crate::session::{Options, Session};
 use crate::transcript::Transcript;
 use crate::transport::Pace;
+
+/// No more is read of a file that a script names.
+const LARGEST_FILE: u64 = 1 << 20;
 
 /// The state of one run of one script.
 pub(crate) struct Run {
@@ -59,6 +64,11 @@ impl Server {
         let started = self.0.get_or_init(Embedded::start).as_ref();
         started.map_err(|error| Error::usage(format!("the embedded server cannot start: {error}")))
     }
+
+    fn ca(&self) -> Result<String> {
+        let ca = self.started()?.ca().map(str::to_owned);
+        ca.map_err(|error| Error::usage(format!("the embedded server has no CA: {error}")))
+    }
 }
 
 impl Run {
@@ -92,6 +102,22 @@ impl Run {
         let current = Path::new(".");
         let folder = if self.folder.as_os_str().is_empty() { current } else { &self.folder };
         [folder, current].iter().any(|folder| folder.canonicalize().is_ok_and(|folder| file.starts_with(folder)))
+    }
+
+    /// Reads a file that a script names: one that the caller has given as a parameter, or one where scripts may import from,
+    /// its path relative to the script.
+    pub(super) fn read(&self, path: &str) -> Result<Vec<u8>> {
+        let is_given = self.settings.params.values().any(|value| value == path);
+        let file = if is_given { PathBuf::from(path) } else { self.folder.join(path) };
+        if !is_given && !self.may_import(&file) {
+            let why = "it lies outside of the script's folder and of the current one";
+            let error = Error::usage(format!("the script may not read {path}: {why}"));
+            return Err(error.hint("give the path by --set, and say param(...) in its place"));
+        }
+        let mut read = Vec::new();
+        let opened = File::open(&file).and_then(|file| file.take(LARGEST_FILE).read_to_end(&mut read));
+        opened.map_err(|error| Error::usage(format!("cannot read {path}: {error}")))?;
+        Ok(read)
     }
 
     /// How sessions of this run are opened, unless a script says otherwise.
@@ -147,6 +173,11 @@ impl Run {
         self.ended.borrow().clone()
     }
 
+    /// Whether the servers of this run are embedded ones: no other was named.
+    fn is_embedded(&self) -> bool {
+        ["smtp", "submission", "submissions"].iter().all(|name| !self.settings.params.contains_key(*name))
+    }
+
     /// The value of a parameter: what the caller set, or for the names of targets the embedded server.
     pub(super) fn param(&self, name: &str) -> Result<Option<String>> {
         if let Some(value) = self.settings.params.get(name) {
@@ -155,6 +186,8 @@ impl Run {
         match name {
             "smtp" => self.server.started().map(|server| Some(server.smtp())),
             "submission" => self.server.started().map(|server| Some(server.submission())),
+            "submissions" => self.server.started().map(|server| Some(server.submissions())),
+            "ca" if self.is_embedded() => self.server.ca().map(Some),
             _ => Ok(None),
         }
     }

@@ -10,6 +10,8 @@ pub(super) enum Next {
     Line,
     /// The content of a message, up to its dot.
     Content,
+    /// TLS is put on, and then the next command line.
+    Tls,
     /// The server closes.
     Close,
 }

@@ -1,13 +1,17 @@
 //! The bytes of one connection, in and out.
 
 use std::io::{self, ErrorKind};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
-use super::conversation::Conversation;
+use super::authority::Authority;
+use super::conversation::{Conversation, Outgoing};
 use crate::transcript::Close;
 
 /// How much is read at once.
@@ -16,28 +20,100 @@ const CHUNK: usize = 16 << 10;
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 16 << 20;
 
-/// Holds the conversation until either side ends it; `idle` is how long the client may neither send nor read.
-pub(super) async fn serve(mut stream: TcpStream, mut conversation: Conversation, idle: Duration) {
-    let close = converse(&mut stream, &mut conversation, idle).await.unwrap_or_else(|error| blame(&error));
+/// What the bytes of one connection need besides it.
+#[derive(Clone)]
+pub(super) struct Terms {
+    /// How long the client may neither send nor read.
+    pub(super) idle: Duration,
+    pub(super) authority: Arc<Authority>,
+    /// TLS comes before anything is said.
+    pub(super) implicit: bool,
+}
+
+/// How a part of the conversation ended.
+enum End {
+    Closed(Close),
+    /// TLS is to be put on.
+    Tls,
+}
+
+/// Holds the conversation until either side ends it.
+pub(super) async fn serve(mut stream: TcpStream, mut conversation: Conversation, terms: Terms) {
+    // Each reply is one write, and nothing comes behind it until the client answers: there is nothing to wait for. Where that
+    // cannot be set, it is only slower.
+    let _ = stream.set_nodelay(true);
+    let end = if terms.implicit {
+        End::Tls
+    } else {
+        let greeting = conversation.greet();
+        converse(&mut stream, &mut conversation, greeting, terms.idle).await
+    };
+    match end {
+        End::Closed(close) => leave(stream, conversation, close).await,
+        // TLS takes more room than the connections without it should have to have.
+        End::Tls => Box::pin(serve_secured(stream, conversation, terms)).await,
+    }
+}
+
+async fn serve_secured(stream: TcpStream, mut conversation: Conversation, terms: Terms) {
+    let mut stream = match secure(stream, &terms).await {
+        Ok(stream) => stream,
+        Err(error) => {
+            conversation.insecure(&error);
+            return conversation.closed(blame(&error));
+        }
+    };
+    conversation.secured(stream.get_ref().1);
+    let greeting = if terms.implicit { conversation.greet() } else { Outgoing::default() };
+    let end = converse(&mut stream, &mut conversation, greeting, terms.idle).await;
+    // TLS on TLS is never agreed to.
+    let close = if let End::Closed(close) = end { close } else { Close::ByServer };
+    leave(stream, conversation, close).await;
+}
+
+async fn secure(stream: TcpStream, terms: &Terms) -> io::Result<TlsStream<TcpStream>> {
+    let config = terms.authority.config().map_err(io::Error::other)?;
+    timeout(terms.idle, TlsAcceptor::from(config).accept(stream)).await?
+}
+
+async fn leave(mut stream: impl AsyncRead + AsyncWrite + Unpin, mut conversation: Conversation, close: Close) {
     conversation.closed(close);
     if close == Close::ByServer {
         let _ = timeout(LINGER, linger(&mut stream)).await;
     }
 }
 
-async fn converse(stream: &mut TcpStream, conversation: &mut Conversation, idle: Duration) -> io::Result<Close> {
-    // Each reply is one write, and nothing comes behind it until the client answers: there is nothing to wait for.
-    stream.set_nodelay(true)?;
+async fn converse(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    conversation: &mut Conversation,
+    greeting: Outgoing,
+    idle: Duration,
+) -> End {
+    exchange(stream, conversation, greeting, idle).await.unwrap_or_else(|error| End::Closed(blame(&error)))
+}
+
+async fn exchange(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    conversation: &mut Conversation,
+    mut outgoing: Outgoing,
+    idle: Duration,
+) -> io::Result<End> {
     let mut chunk = vec![0; CHUNK];
-    let mut outgoing = conversation.greet();
     loop {
-        timeout(idle, stream.write_all(&outgoing.replies)).await??;
+        timeout(idle, async {
+            stream.write_all(&outgoing.replies).await?;
+            stream.flush().await
+        })
+        .await??;
         if outgoing.close {
-            return Ok(Close::ByServer);
+            return Ok(End::Closed(Close::ByServer));
+        }
+        if outgoing.tls {
+            return Ok(End::Tls);
         }
         outgoing = match timeout(idle, stream.read(&mut chunk)).await {
             Ok(read) => match read? {
-                0 => return Ok(Close::ByClient),
+                0 => return Ok(End::Closed(Close::ByClient)),
                 count => conversation.receive(&chunk[..count]),
             },
             Err(_) => conversation.idle(),
@@ -48,15 +124,15 @@ async fn converse(stream: &mut TcpStream, conversation: &mut Conversation, idle:
 /// Whose doing an error is.
 fn blame(error: &io::Error) -> Close {
     match error.kind() {
-        ErrorKind::TimedOut => Close::ByServer,
-        ErrorKind::BrokenPipe => Close::ByClient,
+        ErrorKind::TimedOut | ErrorKind::InvalidData | ErrorKind::Other => Close::ByServer,
+        ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof => Close::ByClient,
         _ => Close::ResetByClient,
     }
 }
 
 /// Lets the client read to the end: closing while bytes of its are unread would reset the connection, and the last replies
 /// could be lost.
-async fn linger(stream: &mut TcpStream) -> io::Result<()> {
+async fn linger(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<()> {
     stream.shutdown().await?;
     let mut chunk = vec![0; CHUNK];
     let mut left = LINGER_BYTES;

@@ -1,7 +1,10 @@
 //! Bytes in, replies out: one connection without its socket.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+
+use rustls::ServerConnection;
 
 use super::answer::{Answer, Next};
 use super::dialogue::{Dialogue, LARGEST, Role};
@@ -10,11 +13,12 @@ use super::mail::{Spool, Stamp};
 use super::recorder::Recorder;
 use crate::transcript::{Close, Transcript};
 
-/// What is to be written, and whether the server closes then.
+/// What is to be written, and whether the server then closes, or puts TLS on.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Outgoing {
     pub(super) replies: Vec<u8>,
     pub(super) close: bool,
+    pub(super) tls: bool,
 }
 
 /// One connection: what has come in so far, the dialogue, and where mail and events go.
@@ -45,10 +49,11 @@ impl Conversation {
         self.alone(&Dialogue::idle())
     }
 
-    /// Answers all that came in one read. What stands behind the end of the dialogue is ignored.
+    /// Answers all that came in one read. What stands behind the end of the dialogue is ignored, and what stands behind a
+    /// command that begins TLS (CVE-2011-0411).
     pub(super) fn receive(&mut self, mut bytes: &[u8]) -> Outgoing {
         let mut outgoing = Outgoing::default();
-        while !bytes.is_empty() && !outgoing.close {
+        while !bytes.is_empty() && !outgoing.close && !outgoing.tls {
             let answer = match self.content.take() {
                 Some(content) => self.take_content(content, &mut bytes),
                 None => self.take_line(&mut bytes),
@@ -58,6 +63,21 @@ impl Conversation {
             }
         }
         outgoing
+    }
+
+    /// TLS is on: nothing that was said before counts any more (RFC 3207 section 4.2).
+    pub(super) fn secured(&mut self, connection: &ServerConnection) {
+        self.dialogue.secured();
+        if let Some(recorder) = &self.recorder {
+            recorder.secured(connection);
+        }
+    }
+
+    /// TLS could not be put on.
+    pub(super) fn insecure(&mut self, error: &io::Error) {
+        if let Some(recorder) = &self.recorder {
+            recorder.insecure(error);
+        }
     }
 
     /// The connection has come to its end.
@@ -113,6 +133,7 @@ impl Conversation {
         match answer.next() {
             Next::Line => {}
             Next::Content => self.content = Some(Content::new(LARGEST)),
+            Next::Tls => outgoing.tls = true,
             Next::Close => outgoing.close = true,
         }
     }

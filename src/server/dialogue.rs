@@ -47,6 +47,8 @@ pub(super) struct Dialogue {
     exchange: Option<Exchange>,
     transaction: Option<Transaction>,
     errors: usize,
+    /// TLS is on.
+    tls: bool,
 }
 
 /// An answer, or one that is an error: both are sent, and `?` gives the latter.
@@ -54,7 +56,12 @@ type Answered = Result<Answer, Answer>;
 
 impl Dialogue {
     pub(super) fn new(role: Role) -> Self {
-        Self { role, hello: None, user: None, exchange: None, transaction: None, errors: 0 }
+        Self { role, hello: None, user: None, exchange: None, transaction: None, errors: 0, tls: false }
+    }
+
+    /// TLS has been put on: the client is as good as new (RFC 3207 section 4.2).
+    pub(super) fn secured(&mut self) {
+        *self = Self { tls: true, errors: self.errors, ..Self::new(self.role) };
     }
 
     pub(super) fn greeting() -> Answer {
@@ -96,9 +103,12 @@ impl Dialogue {
 
     /// How mail came in, in the words of RFC 3848.
     fn protocol(&self) -> &'static str {
-        match (&self.hello, &self.user) {
-            (_, Some(_)) => "ESMTPA",
-            (Some(Hello { extended: true, .. }), _) => "ESMTP",
+        let extended = matches!(self.hello, Some(Hello { extended: true, .. }));
+        match (&self.user, self.tls) {
+            (Some(_), true) => "ESMTPSA",
+            (Some(_), false) => "ESMTPA",
+            (None, true) if extended => "ESMTPS",
+            (None, _) if extended => "ESMTP",
             _ => "SMTP",
         }
     }
@@ -125,8 +135,9 @@ impl Dialogue {
             Verb::Noop => Ok(Answer::new(250, "2.0.0 Ok")),
             Verb::Vrfy if argument.is_empty() => Err(Answer::new(501, "5.5.4 Syntax: VRFY string")),
             Verb::Vrfy => Ok(Answer::new(252, "2.5.0 Cannot VRFY user, but will accept the message and try")),
-            Verb::Help => Ok(Answer::new(214, "2.0.0 HELO EHLO AUTH MAIL RCPT DATA RSET NOOP VRFY HELP QUIT")),
-            Verb::Expn | Verb::StartTls => Err(Answer::new(502, "5.5.1 Command not implemented")),
+            Verb::Help => Ok(Answer::new(214, "2.0.0 HELO EHLO STARTTLS AUTH MAIL RCPT DATA RSET NOOP VRFY HELP QUIT")),
+            Verb::StartTls => self.starttls(argument),
+            Verb::Expn => Err(Answer::new(502, "5.5.1 Command not implemented")),
             Verb::Quit => alone(argument).map(|()| Answer::new(221, "2.0.0 localhost closing connection").then(Next::Close)),
         }
     }
@@ -142,8 +153,18 @@ impl Dialogue {
         if !extended {
             return Ok(Answer::new(250, "localhost"));
         }
+        let tls = if self.tls { "" } else { "\nSTARTTLS" };
         let auth = if self.role == Role::Submission { "\nAUTH PLAIN LOGIN" } else { "" };
-        Ok(Answer::new(250, format!("localhost\nPIPELINING\nSIZE {LARGEST}\n8BITMIME{auth}\nENHANCEDSTATUSCODES")))
+        Ok(Answer::new(250, format!("localhost\nPIPELINING\nSIZE {LARGEST}\n8BITMIME{tls}{auth}\nENHANCEDSTATUSCODES")))
+    }
+
+    /// STARTTLS (RFC 3207 section 4).
+    fn starttls(&self, argument: &str) -> Answered {
+        if self.tls {
+            return Err(out_of_sequence("TLS is on already"));
+        }
+        alone(argument)?;
+        Ok(Answer::new(220, "2.0.0 Ready to start TLS").then(Next::Tls))
     }
 
     /// AUTH (RFC 4954 section 4).

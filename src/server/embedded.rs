@@ -11,7 +11,8 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
 use super::auth;
-use super::connection;
+use super::authority::Authority;
+use super::connection::{self, Terms};
 use super::conversation::Conversation;
 use super::dialogue::Role;
 use super::mail::{Mail, Spool};
@@ -27,8 +28,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// A small well-behaved SMTP and submission server on loopback, for trying scripts without any mail server installed.
 ///
 /// SMTP (RFC 5321) takes mail for `example.com` and `localhost` from anybody; submission (RFC 6409) takes mail for any
-/// address from [`Embedded::USER`], by AUTH PLAIN or LOGIN (RFC 4954). Both know PIPELINING, SIZE, 8BITMIME and
-/// ENHANCEDSTATUSCODES. Nothing is sent on: accepted mail stays in memory, at most 64 MiB of it, for [`Embedded::mails`].
+/// address from [`Embedded::USER`], by AUTH PLAIN or LOGIN (RFC 4954). Both know PIPELINING, SIZE, 8BITMIME, STARTTLS (RFC 3207)
+/// and ENHANCEDSTATUSCODES; a third port is submission with TLS from the start (RFC 8314). The certificate is for `localhost` and
+/// the loopback addresses, of a CA that is made when TLS is first asked for: [`Embedded::ca`]. Nothing is sent on: accepted mail stays in memory, at most 64 MiB of it, for [`Embedded::mails`].
 ///
 /// It runs on a thread of its own, so it may be started from any code, synchronous or not. Dropping it ends the thread, and
 /// with it every connection, and closes both ports.
@@ -50,6 +52,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 pub struct Embedded {
     smtp: SocketAddr,
     submission: SocketAddr,
+    submissions: SocketAddr,
+    authority: Arc<Authority>,
     spool: Arc<Spool>,
     /// Gone once the server is told to stop.
     stop: Option<oneshot::Sender<()>>,
@@ -88,7 +92,40 @@ impl Embedded {
         format!("submission://{}", self.submission)
     }
 
-    /// The mail that was accepted on both ports, the oldest first. A message is there before its client is told so.
+    /// The URL of the submission port with TLS from the start, as `submissions://127.0.0.1:40465`.
+    #[must_use]
+    pub fn submissions(&self) -> String {
+        format!("submissions://{}", self.submissions)
+    }
+
+    /// The certificate of the CA that the server's own is from, as PEM.
+    ///
+    /// ```
+    /// use mailexpect::{Session, server::Embedded, tls};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Embedded::start()?;
+    /// let trusting = tls::Options::new().ca(server.ca()?);
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// let mut session = Session::options().tls(trusting).connect(&server.submissions()).await?;
+    /// session.expect(220).await?;
+    /// assert_eq!(session.peer_certificate().unwrap().subject, "CN=localhost");
+    /// session.quit().await?;
+    /// # session.expect_close().await?;
+    /// # Ok::<_, mailexpect::Error>(())
+    /// # })?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Where the system gives no random numbers to make keys of.
+    pub fn ca(&self) -> io::Result<&str> {
+        self.authority.pem().map_err(io::Error::other)
+    }
+
+    /// The mail that was accepted on all ports, the oldest first. A message is there before its client is told so.
     #[must_use]
     pub fn mails(&self) -> Vec<Mail> {
         self.spool.list()
@@ -122,6 +159,7 @@ impl Drop for Embedded {
 pub struct Options {
     smtp: SocketAddr,
     submission: SocketAddr,
+    submissions: SocketAddr,
     transcript: Option<Transcript>,
     idle: Duration,
 }
@@ -130,7 +168,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Self { smtp: free, submission: free, transcript: None, idle: IDLE }
+        Self { smtp: free, submission: free, submissions: free, transcript: None, idle: IDLE }
     }
 }
 
@@ -143,6 +181,11 @@ impl Options {
     /// Where to listen for submission; port 0 is any free one.
     pub fn submission_at(self, submission: SocketAddr) -> Self {
         Self { submission, ..self }
+    }
+
+    /// Where to listen for submission with TLS from the start; port 0 is any free one.
+    pub fn submissions_at(self, submissions: SocketAddr) -> Self {
+        Self { submissions, ..self }
     }
 
     /// Where to record every connection, a session each; passwords are masked.
@@ -162,23 +205,38 @@ impl Options {
     ///
     /// What the system says where an address cannot be listened at, or where it gives no thread.
     pub fn start(self) -> io::Result<Embedded> {
-        let (smtp, submission) = (listen(self.smtp)?, listen(self.submission)?);
-        let (smtp_at, submission_at) = (smtp.local_addr()?, submission.local_addr()?);
-        let spool = Arc::new(Spool::new(SPOOL));
-        let shared = Shared { spool: Arc::clone(&spool), transcript: self.transcript, idle: self.idle };
+        let ports =
+            Ports { smtp: listen(self.smtp)?, submission: listen(self.submission)?, submissions: listen(self.submissions)? };
+        let (smtp, submission) = (ports.smtp.local_addr()?, ports.submission.local_addr()?);
+        let submissions = ports.submissions.local_addr()?;
+        let (spool, authority) = (Arc::new(Spool::new(SPOOL)), Arc::<Authority>::default());
+        let shared = Shared {
+            spool: Arc::clone(&spool),
+            authority: Arc::clone(&authority),
+            transcript: self.transcript,
+            idle: self.idle,
+        };
         let (stop, stopped) = oneshot::channel();
         let (ready, started) = sync_channel(1);
-        let run = move || run(smtp, submission, shared, &ready, stopped);
+        let run = move || run(ports, shared, &ready, stopped);
         let thread = thread::Builder::new().name("embedded server".into()).spawn(run)?;
         started.recv().map_err(io::Error::other)??;
-        Ok(Embedded { smtp: smtp_at, submission: submission_at, spool, stop: Some(stop), thread: Some(thread) })
+        Ok(Embedded { smtp, submission, submissions, authority, spool, stop: Some(stop), thread: Some(thread) })
     }
+}
+
+/// Where it listens.
+struct Ports<L = TcpListener> {
+    smtp: L,
+    submission: L,
+    submissions: L,
 }
 
 /// What all connections share.
 #[derive(Clone)]
 struct Shared {
     spool: Arc<Spool>,
+    authority: Arc<Authority>,
     transcript: Option<Transcript>,
     idle: Duration,
 }
@@ -190,46 +248,43 @@ fn listen(at: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// The life of the thread: says whether it could start, then serves until the other end of `stopped` is gone.
-fn run(
-    smtp: TcpListener,
-    submission: TcpListener,
-    shared: Shared,
-    ready: &SyncSender<io::Result<()>>,
-    stopped: oneshot::Receiver<()>,
-) {
-    let prepared = prepare(smtp, submission);
-    let (runtime, smtp, submission) = match prepared {
-        Ok(parts) => parts,
+fn run(ports: Ports, shared: Shared, ready: &SyncSender<io::Result<()>>, stopped: oneshot::Receiver<()>) {
+    let (runtime, ports) = match prepare(ports) {
+        Ok(prepared) => prepared,
         Err(error) => return drop(ready.send(Err(error))),
     };
     let _ = ready.send(Ok(()));
     runtime.block_on(async {
         tokio::select! {
             _ = stopped => {}
-            () = accept(smtp, Role::Smtp, shared.clone()) => {}
-            () = accept(submission, Role::Submission, shared) => {}
+            () = accept(ports.smtp, Role::Smtp, false, shared.clone()) => {}
+            () = accept(ports.submission, Role::Submission, false, shared.clone()) => {}
+            () = accept(ports.submissions, Role::Submission, true, shared) => {}
         }
     });
 }
 
-type Prepared = (Runtime, tokio::net::TcpListener, tokio::net::TcpListener);
-
-fn prepare(smtp: TcpListener, submission: TcpListener) -> io::Result<Prepared> {
+fn prepare(ports: Ports) -> io::Result<(Runtime, Ports<tokio::net::TcpListener>)> {
     let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
     let guard = runtime.enter();
-    let (smtp, submission) = (tokio::net::TcpListener::from_std(smtp)?, tokio::net::TcpListener::from_std(submission)?);
+    let ports = Ports {
+        smtp: tokio::net::TcpListener::from_std(ports.smtp)?,
+        submission: tokio::net::TcpListener::from_std(ports.submission)?,
+        submissions: tokio::net::TcpListener::from_std(ports.submissions)?,
+    };
     drop(guard);
-    Ok((runtime, smtp, submission))
+    Ok((runtime, ports))
 }
 
 /// Takes in one connection after the other and serves each by a task of its own.
-async fn accept(listener: tokio::net::TcpListener, role: Role, shared: Shared) {
+async fn accept(listener: tokio::net::TcpListener, role: Role, implicit: bool, shared: Shared) {
+    let terms = Terms { idle: shared.idle, authority: shared.authority, implicit };
     loop {
         let Ok((stream, peer)) = listener.accept().await else {
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
         let conversation = Conversation::new(role, peer, Arc::clone(&shared.spool), shared.transcript.clone());
-        tokio::spawn(connection::serve(stream, conversation, shared.idle));
+        tokio::spawn(connection::serve(stream, conversation, terms.clone()));
     }
 }

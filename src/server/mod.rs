@@ -1,6 +1,7 @@
 //! Servers that a script can talk to without any mail server installed.
 //!
-//! [`Embedded`] is one that behaves well: SMTP (RFC 5321) on one port and submission (RFC 6409) on another, mail kept in memory.
+//! [`Embedded`] is one that behaves well: SMTP (RFC 5321) on one port, submission (RFC 6409) on two others, in clear and with TLS
+//! from the start, mail kept in memory.
 //!
 //! # Layout
 //!
@@ -13,6 +14,7 @@
 //! verb          the names of commands
 //! path          the arguments of MAIL and RCPT
 //! auth          PLAIN and LOGIN
+//! authority     the throw-away CA for TLS, made when first asked for
 //! answer        a reply, and what the connection does behind it
 //! mail          accepted mail, in memory
 //! date          the date of a Received field
@@ -23,6 +25,7 @@
 
 mod answer;
 mod auth;
+mod authority;
 mod connection;
 mod conversation;
 mod date;

@@ -1,13 +1,16 @@
 //! What one connection puts into the transcript: lines, messages and replies, secrets masked.
 
+use std::io;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
+use rustls::ServerConnection;
 
 use super::input::Line;
 use crate::proto::Protocol as _;
 use crate::proto::smtp::Smtp;
 use crate::redact::Secrets;
+use crate::tls;
 use crate::transcript::{Close, Excerpt, Gathering, SessionId, Transcript, What};
 
 /// How much of a message waits until it is masked and handed on.
@@ -86,6 +89,16 @@ impl Recorder {
         self.tracker.received(reply.as_bytes());
         let masked = self.secrets.mask(reply.as_bytes(), &[]).into_owned();
         self.record(What::Server(Bytes::from(masked).into()));
+    }
+
+    /// TLS is on.
+    pub(super) fn secured(&self, connection: &ServerConnection) {
+        self.record(What::Tls(tls::spoken(connection)));
+    }
+
+    /// TLS could not be put on.
+    pub(super) fn insecure(&self, error: &io::Error) {
+        self.record(What::Tls(format!("failed: {error}")));
     }
 
     /// The connection has come to its end, with this begun and not ended.

@@ -56,7 +56,9 @@ impl Session {
             return;
         }
         self.record_unread();
-        self.transport = None;
+        if let Some(mut transport) = self.transport.take() {
+            transport.farewell();
+        }
         if self.ended.is_some() {
             self.note_end();
         } else {

@@ -27,7 +27,7 @@ const SMTP: [Known; 12] = [
         text: "too soon",
         advice: "the server wants its greeting to be awaited: expect(220) before the first send",
     },
-    Known { code: "530", text: "starttls", advice: "the server wants TLS before this command (RFC 3207)" },
+    Known { code: "530", text: "starttls", advice: "the server wants TLS before this command: starttls() (RFC 3207)" },
     Known {
         code: "530",
         text: "",

@@ -7,6 +7,7 @@ mod hint;
 mod multiline;
 mod options;
 mod send;
+mod tls;
 mod verbs;
 mod wait;
 
@@ -30,6 +31,7 @@ use crate::proto::Protocol;
 use crate::proto::Speech;
 use crate::proto::capabilities::Capabilities;
 use crate::redact::Secrets;
+use crate::tls::Established;
 use crate::transcript::{Close, Excerpt, Gathering, SessionId, Transcript, What};
 use crate::transport::{Transport, Unheard};
 use crate::visible;
@@ -111,6 +113,10 @@ pub struct Session {
     heard: bool,
     /// Held until then, so that others do not connect too fast.
     unheard: Option<Unheard>,
+    /// How TLS is put on.
+    tls_options: crate::tls::Options,
+    /// TLS as it is spoken, once it is.
+    tls: Option<Box<Established>>,
 }
 
 impl Session {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::wait::Wait;
 use super::{Kept, Session};
 use crate::buffer::{Buffer, DEFAULT_LIMIT};
 use crate::error::{Error, Kind, Result};
@@ -16,6 +17,7 @@ use crate::proto::stream::Stream;
 use crate::proto::{Protocol, Speech};
 use crate::redact::Secrets;
 use crate::target::{Scheme, Target};
+use crate::tls;
 use crate::transcript::{Gathering, Transcript, What};
 use crate::transport::{Family, Pace, Process, Proxy, Route, Transport, connect};
 
@@ -51,6 +53,7 @@ pub struct Options {
     route: Route,
     pace: Pace,
     transcript: Transcript,
+    tls: tls::Options,
 }
 
 impl Options {
@@ -64,6 +67,7 @@ impl Options {
             route: Route::default(),
             pace: Pace::default(),
             transcript: Transcript::new(),
+            tls: tls::Options::new(),
         }
     }
 
@@ -138,15 +142,31 @@ impl Options {
         self
     }
 
+    /// How TLS would be put on.
+    #[cfg(feature = "script")]
+    pub(crate) fn tls_options(&self) -> &tls::Options {
+        &self.tls
+    }
+
+    /// How TLS is put on, at once or by [`Session::starttls`].
+    #[must_use]
+    pub fn tls(mut self, tls: tls::Options) -> Self {
+        self.tls = tls;
+        self
+    }
+
     /// Connects to `smtp://host:port` and the like, `smtp+unix:///path` and the like, or the mail exchangers of `mx://domain`.
+    /// With `smtps`, `submissions`, `pop3s`, `imaps` and `tls`, TLS is put on before anything is said (RFC 8314 section 3).
     ///
     /// # Errors
-    /// Unreachable, with each address that was tried and what came of it; usage for a URL that cannot be read.
+    /// Unreachable, with each address that was tried and what came of it; `tls` where the handshake fails, with the reason;
+    /// usage for a URL that cannot be read.
     pub async fn connect(self, url: &str) -> Result<Session> {
         let target = Target::parse(url)?;
         let unheard = self.pace.turn().await;
         let id = self.transcript.open();
         let peer = target.to_string();
+        let started = Wait::new(self.timeout);
         let record = |what| self.transcript.record_on(id, what);
         record(What::Connecting(peer.clone()));
         let report = |address: &str, result: &str| {
@@ -157,6 +177,9 @@ impl Options {
         let protocol = protocol(target.scheme);
         let mut session = self.session(id, peer, transport, protocol);
         session.unheard = Some(unheard);
+        if target.scheme.is_tls() {
+            session.handshake(started).await?;
+        }
         Ok(session)
     }
 
@@ -171,6 +194,10 @@ impl Options {
             return Err(Error::usage("no command to start").hint("pipe(\"sendmail -bs\")"));
         };
         let scheme = Target::parse(&format!("{protocol_name}://localhost:1"))?.scheme;
+        if scheme.is_tls() {
+            let error = Error::usage(format!("a command cannot be spoken with by {protocol_name} at once"));
+            return Err(error.hint("name the protocol without TLS, and put TLS on by starttls() or tls_handshake()"));
+        }
         let id = self.transcript.open();
         let peer = command.join(" ");
         self.transcript.record_on(id, What::Connecting(peer.clone()));
@@ -192,6 +219,8 @@ impl Options {
         transport: Transport,
         protocol: Box<dyn Protocol>,
     ) -> Session {
+        let mut secrets = Secrets::default();
+        self.tls.secrets().for_each(|line| secrets.learn(line));
         Session {
             id,
             peer,
@@ -200,7 +229,7 @@ impl Options {
             // What is owed from the start, the greeting, answers no line.
             unanswered: std::iter::repeat_n(Bytes::new(), protocol.owed()).collect(),
             protocol,
-            secrets: Secrets::default(),
+            secrets,
             transcript: self.transcript,
             timeout: self.timeout,
             within: None,
@@ -220,6 +249,8 @@ impl Options {
             expectations: 0,
             heard: false,
             unheard: None,
+            tls_options: self.tls,
+            tls: None,
         }
     }
 }
@@ -232,11 +263,11 @@ impl Default for Options {
 
 fn protocol(scheme: &Scheme) -> Box<dyn Protocol> {
     match scheme.speech {
-        Speech::Imap => Box::new(Imap::new(scheme.name)),
-        Speech::Smtp => Box::new(Smtp::new(scheme.name)),
-        Speech::Lmtp => Box::new(Smtp::lmtp(scheme.name)),
-        Speech::Pop3 => Box::new(Pop3::new(scheme.name)),
-        Speech::Sieve => Box::new(Sieve::new(scheme.name)),
+        Speech::Imap => Box::new(Imap::new(scheme.plain_name())),
+        Speech::Smtp => Box::new(Smtp::new(scheme.plain_name())),
+        Speech::Lmtp => Box::new(Smtp::lmtp(scheme.plain_name())),
+        Speech::Pop3 => Box::new(Pop3::new(scheme.plain_name())),
+        Speech::Sieve => Box::new(Sieve::new(scheme.plain_name())),
         Speech::Stream => Box::new(Stream::default()),
     }
 }

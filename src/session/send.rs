@@ -187,9 +187,14 @@ impl Session {
         self.last_sent = last_line(&masked).or(self.last_sent.take());
         self.note_owed(&masked, self.protocol.unanswered().saturating_sub(unanswered));
         self.record(What::Client(Excerpt::from(masked)));
-        while at < bytes.len() {
+        // Without TLS, nothing is held back.
+        let mut flushed = self.tls.is_none();
+        while at < bytes.len() || !flushed {
             match timeout_at(wait.deadline(), self.exchange(&bytes[at..])).await {
-                Ok(Ok(written)) => at += written,
+                Ok(Ok(written)) => {
+                    flushed |= at == bytes.len();
+                    at += written;
+                }
                 Ok(Err(error)) if is_reset(&error) => return Err(self.cannot_send(wait).await),
                 Ok(Err(error)) => return Err(self.fault(Kind::Io, format!("writing failed: {error}"))),
                 Err(_) => return Err(self.stuck(wait, bytes.len() - at)),
@@ -225,11 +230,16 @@ impl Session {
         }
     }
 
-    /// Writes some bytes; while that cannot be done, reads.
+    /// Writes some bytes, or sees what was written off where none are given; while that cannot be done, reads.
     async fn exchange(&mut self, bytes: &[u8]) -> io::Result<usize> {
         poll_fn(|cx| {
             let Some(transport) = &mut self.transport else { return Poll::Ready(Err(io::ErrorKind::NotConnected.into())) };
-            if let Poll::Ready(written) = Pin::new(&mut *transport).poll_write(cx, bytes) {
+            let transport = Pin::new(&mut *transport);
+            if bytes.is_empty() {
+                if let Poll::Ready(flushed) = transport.poll_flush(cx) {
+                    return Poll::Ready(flushed.map(|()| 0));
+                }
+            } else if let Poll::Ready(written) = transport.poll_write(cx, bytes) {
                 return Poll::Ready(
                     written.and_then(|count| if count == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(count) }),
                 );
@@ -259,7 +269,14 @@ impl Session {
     /// The peer no longer takes anything: say what its last words were.
     async fn cannot_send(&mut self, wait: Wait) -> Error {
         // What it said before it closed may still be there to be read, up to the end or the limit.
-        while self.ended.is_none() && matches!(self.fill(wait.deadline()).await, Ok(Arrival::Bytes)) {}
+        while self.ended.is_none() {
+            match self.fill(wait.deadline()).await {
+                Ok(Arrival::Bytes) => {}
+                // An alert says why, and better than the closed connection does.
+                Err(error) if error.is_tls() => return error,
+                _ => break,
+            }
+        }
         self.ended.get_or_insert(Close::ResetByServer);
         self.closed(wait, "a peer that still listens", None)
     }

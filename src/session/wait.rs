@@ -91,7 +91,17 @@ impl Session {
                 return Ok(Arrival::Bytes);
             }
             Err(error) if is_reset(&error) => self.ended = Some(Close::ResetByServer),
-            Err(error) => return Err(self.fault(Kind::Io, format!("reading failed: {error}"))),
+            // The peer closed the connection, and did not end TLS first.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                self.ended = Some(Close::ByServer);
+                if let Some(tls) = &mut self.tls {
+                    tls.cut = true;
+                }
+            }
+            Err(error) => {
+                let broke = self.tls_broke(&error);
+                return Err(broke.unwrap_or_else(|| self.fault(Kind::Io, format!("reading failed: {error}"))));
+            }
         }
         Ok(Arrival::End)
     }
@@ -163,6 +173,9 @@ impl Session {
     pub(super) fn note_end(&mut self) {
         if let (Some(end), false) = (self.ended, self.end_noted) {
             self.end_noted = true;
+            if self.tls.as_ref().is_some_and(|tls| tls.cut) {
+                self.record(What::Tls("cut off: closed without a close_notify, so something may be missing".to_owned()));
+            }
             self.record(What::Closed(end));
         }
     }

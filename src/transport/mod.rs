@@ -1,12 +1,13 @@
-//! The bytes beneath a session: TCP, a unix socket, or a child process's stdin and stdout.
+//! The bytes beneath a session: TCP, a unix socket, or a child process's stdin and stdout; and TLS on any of these.
 
 mod connect;
 mod exchangers;
 mod pace;
 mod process;
 mod proxy;
+mod tls;
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -18,6 +19,7 @@ pub(crate) use connect::{Route, connect};
 pub(crate) use pace::{Pace, Unheard};
 pub(crate) use process::Process;
 pub use proxy::Proxy;
+pub(crate) use tls::{Broken, Tls};
 
 /// A connection of any kind.
 #[derive(Debug)]
@@ -25,6 +27,7 @@ pub(crate) enum Transport {
     Tcp(TcpStream),
     Unix(UnixStream),
     Process(Box<Process>),
+    Tls(Box<Tls>),
 }
 
 impl Transport {
@@ -45,7 +48,8 @@ impl Transport {
         let read = match self {
             Self::Tcp(stream) => rustix::net::recv(stream, room, flags),
             Self::Unix(stream) => rustix::net::recv(stream, room, flags),
-            Self::Process(_) => return None,
+            // What the system has is not what was said.
+            Self::Process(_) | Self::Tls(_) => return None,
         };
         Some(read.map(|(count, _)| count).map_err(io::Error::from))
     }
@@ -54,7 +58,15 @@ impl Transport {
     pub(crate) fn complaints(&mut self) -> Option<(Vec<u8>, Option<String>)> {
         match self {
             Self::Process(process) => Some(process.complaints()),
+            Self::Tls(tls) => tls.beneath().complaints(),
             Self::Tcp(_) | Self::Unix(_) => None,
+        }
+    }
+
+    /// Says goodbye where that is more than closing, without waiting for it.
+    pub(crate) fn farewell(&mut self) {
+        if let Self::Tls(tls) = self {
+            tls.farewell();
         }
     }
 
@@ -62,6 +74,7 @@ impl Transport {
     pub(crate) fn reset(self) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.set_zero_linger(),
+            Self::Tls(tls) => tls.into_beneath().reset(),
             Self::Unix(_) | Self::Process(_) => Ok(()),
         }
     }
@@ -73,6 +86,7 @@ impl AsyncRead for Transport {
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Process(process) => Pin::new(process.as_mut()).poll_read(cx, buf),
+            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_read(cx, buf),
         }
     }
 }
@@ -83,6 +97,25 @@ impl AsyncWrite for Transport {
             Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Process(process) => Pin::new(process.as_mut()).poll_write(cx, buf),
+            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::Process(process) => Pin::new(process.as_mut()).poll_write_vectored(cx, bufs),
+            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Tcp(stream) => stream.is_write_vectored(),
+            Self::Unix(stream) => stream.is_write_vectored(),
+            Self::Process(process) => process.is_write_vectored(),
+            Self::Tls(tls) => tls.is_write_vectored(),
         }
     }
 
@@ -91,6 +124,7 @@ impl AsyncWrite for Transport {
             Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
             Self::Unix(stream) => Pin::new(stream).poll_flush(cx),
             Self::Process(process) => Pin::new(process.as_mut()).poll_flush(cx),
+            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_flush(cx),
         }
     }
 
@@ -99,6 +133,7 @@ impl AsyncWrite for Transport {
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Process(process) => Pin::new(process.as_mut()).poll_shutdown(cx),
+            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_shutdown(cx),
         }
     }
 }

@@ -22,7 +22,7 @@ const LAYERS: [&[&str]; 5] = [
         "transcript",
         "visible",
     ],
-    &["transport"],
+    &["tls", "transport"],
     &["session", "server"],
     &["script"],
     &["cli", "plan", "report", "testing", "workers"],

@@ -21,3 +21,4 @@ mod servers;
 mod session;
 mod sieve;
 mod smtp;
+mod tls;

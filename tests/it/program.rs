@@ -240,7 +240,7 @@ s.timeot = "5s";
 s.expect(re(`(`));
 let unused = param("unused", "");
 x::helo(s);
-s.starttls();
+s.snapshot();
 fn greet(s) { s.sned("x"); }
 greeet(s);
 "#;

@@ -117,10 +117,20 @@ pub(super) fn session_options(mut options: Options, map: &Map, allowed: &[&str])
             "source_ip" => options.source_ip(address(value)?),
             "family" => options.family(family(value)?),
             "proxy" => options.proxy(proxy(value)?),
+            "tls" => tls(options, value)?,
             _ => options,
         };
     }
     Ok(options)
+}
+
+fn tls(options: Options, value: &Dynamic) -> Result<Options> {
+    let Ok(map) = value.as_map_ref() else {
+        return Err(Error::usage("the option `tls` is a map").hint("tls: #{ca: \"ca.pem\", min: \"1.3\"}"));
+    };
+    map.keys().try_for_each(|name| check_known(name, &super::tls::TLS))?;
+    let tls = super::tls::options(options.tls_options().clone(), &map)?;
+    Ok(options.tls(tls))
 }
 
 fn size(value: &Dynamic) -> Result<usize> {

@@ -74,7 +74,7 @@ pub mod words {
     /// s.expect(220);
     /// let caps = s.ehlo("client.example");
     /// assert("auth plain" in caps);
-    /// assert(!("STARTTLS" in caps));
+    /// assert(!("ETRN" in caps));
     /// ```
     #[rhai_fn(pure)]
     pub fn contains(caps: &mut Capabilities, capability: &str) -> bool {
@@ -89,7 +89,7 @@ pub mod words {
     /// let caps = s.ehlo("client.example");
     /// assert_eq(caps["size"], "10485760");
     /// assert_eq(caps["8BITMIME"], "");
-    /// assert_eq(caps["STARTTLS"], ());
+    /// assert_eq(caps["ETRN"], ());
     /// ```
     #[rhai_fn(index_get, pure)]
     pub fn parameters(caps: &mut Capabilities, keyword: &str) -> Dynamic {
@@ -113,7 +113,7 @@ pub mod words {
     /// ```rhai
     /// let s = connect();
     /// s.expect(220);
-    /// assert_eq(s.ehlo("client.example").keywords, ["PIPELINING", "SIZE", "8BITMIME", "ENHANCEDSTATUSCODES"]);
+    /// assert_eq(s.ehlo("client.example").keywords, ["PIPELINING", "SIZE", "8BITMIME", "STARTTLS", "ENHANCEDSTATUSCODES"]);
     /// ```
     #[rhai_fn(get = "keywords", pure)]
     pub fn keywords(caps: &mut Capabilities) -> Array {

@@ -14,8 +14,8 @@ fn optional(part: Option<&str>) -> Dynamic {
 #[export_module]
 #[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
 pub mod words {
-    /// What sort of failure it is: `mismatch`, `timeout`, `closed`, `out-of-step`, `malformed`, `too-long`, `unexpected`, `vacuous`,
-    /// `unreachable`, `assert`, `usage`, `io` or `busy`.
+    /// What sort of failure it is: `mismatch`, `timeout`, `closed`, `out-of-step`, `malformed`, `too-long`, `unexpected`, `tls`,
+    /// `injected`, `vacuous`, `unreachable`, `assert`, `usage`, `io` or `busy`.
     ///
     /// ```rhai
     /// let s = connect();

@@ -18,6 +18,7 @@ mod sieve;
 mod smtp;
 mod standard;
 mod test;
+mod tls;
 mod verb;
 
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -47,6 +48,7 @@ pub(super) fn groups() -> &'static [Group] {
             group("Expecting", expect::INTRO, rhai::exported_module!(expect::words)),
             group("Patterns and bytes", pattern::INTRO, rhai::exported_module!(pattern::words)),
             group("Replies", reply::INTRO, rhai::exported_module!(reply::words)),
+            group("TLS", tls::INTRO, rhai::exported_module!(tls::words)),
             group("Verbs", shared::INTRO, shared::words()),
             group("Verbs of SMTP", smtp::INTRO, smtp::words()),
             group("Verbs of IMAP", imap::INTRO, imap::words()),

@@ -13,8 +13,8 @@ pub(super) const INTRO: &str = "A session is a dialogue with one peer. It knows 
 one for each command. When the script ends, each session still open is held to account: a reply that was never expected, input \
 left unread, or a close that nobody expected fails the script. After the reply to QUIT, and after 421, the close is expected.";
 
-const CONNECT: [&str; 6] = ["timeout", "settle", "limit", "source_ip", "family", "proxy"];
-const PIPE: [&str; 4] = ["timeout", "settle", "limit", "protocol"];
+const CONNECT: [&str; 7] = ["timeout", "settle", "limit", "source_ip", "family", "proxy", "tls"];
+const PIPE: [&str; 5] = ["timeout", "settle", "limit", "protocol", "tls"];
 
 fn open(ctx: &NativeCallContext<'_>, url: Option<&str>, options: &Map) -> Result<Handle, Raised> {
     let opened = wait(ctx, async {
@@ -52,8 +52,8 @@ fn start(command: Vec<String>, options: &Map) -> Result<Handle> {
 #[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
 pub mod words {
     /// Connects to a server: `smtp://host:port`, `submission://host:port`, `tcp://host:port` (a plain stream without framing),
-    /// or a unix socket as `smtp+unix:///path`; `mx://domain` is the mail exchangers of a domain, by preference. Each address is
-    /// tried in order, and recorded.
+    /// or a unix socket as `smtp+unix:///path`; `mx://domain` is the mail exchangers of a domain, by preference. `smtps://`,
+    /// `submissions://`, `pop3s://`, `imaps://` and `tls://` have TLS from the start. Each address is tried in order, and recorded.
     ///
     /// ```rhai
     /// let s = connect(param("smtp"));
@@ -65,9 +65,10 @@ pub mod words {
     }
 
     /// Connects with options: `timeout` (of each operation, `"10s"`), `source_ip`, `family` (4 or 6), `limit` (bytes that may be
-    /// held unread, 32 MiB) and `settle` (how long the peer must be quiet before a regex match in a stream that could still grow
-    /// is taken as it stands, `"200ms"`). `proxy` begins the connection with a PROXY header: `1` or `2` for its version, or
-    /// `#{version: 1, source: "192.0.2.7:4711", destination: "192.0.2.1:25"}` for a client and a server that it shall name.
+    /// held unread, 32 MiB), `tls` (see TLS) and `settle` (how long the peer must be quiet before a regex match in a stream that
+    /// could still grow is taken as it stands, `"200ms"`). `proxy` begins the connection with a PROXY header: `1` or `2` for its
+    /// version, or `#{version: 1, source: "192.0.2.7:4711", destination: "192.0.2.1:25"}` for a client and a server that it shall
+    /// name.
     ///
     /// ```rhai
     /// let s = connect(param("smtp"), #{timeout: "5s", source_ip: "127.0.0.9"});

@@ -52,8 +52,8 @@ fn no_sleep(duration: &str) -> Error {
 #[export_module]
 #[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
 pub mod words {
-    /// The value given by `--set name=value`. Without one, `smtp` and `submission` are the embedded server; any other name is an
-    /// error.
+    /// The value given by `--set name=value`. Without one, `smtp`, `submission` and `submissions` are the embedded server and `ca`
+    /// is its CA; where another server was named, `ca` is `()`, which to TLS is as if it was not there. Any other name is an error.
     ///
     /// ```rhai
     /// let s = connect(param("smtp"));
@@ -62,6 +62,9 @@ pub mod words {
     #[rhai_fn(name = "param", return_raw)]
     pub fn param_required(ctx: NativeCallContext, name: &str) -> Result<Dynamic, Raised> {
         let value = Run::current().and_then(|run| run.param(name)).map_err(|error| raise(&ctx, error))?;
+        if value.is_none() && name == "ca" {
+            return Ok(Dynamic::UNIT);
+        }
         value.map(Into::into).ok_or_else(|| {
             let error = Error::usage(format!("the parameter `{name}` has no value"));
             raise(&ctx, error.hint(format!("give --set {name}=..., or a default: param(\"{name}\", \"...\")")))

@@ -137,6 +137,7 @@ fn the_transcript_tells_all_and_masks_the_secrets() {
         S: 250-PIPELINING
         S: 250-SIZE 10485760
         S: 250-8BITMIME
+        S: 250-STARTTLS
         S: 250-AUTH PLAIN LOGIN
         S: 250 ENHANCEDSTATUSCODES
         C: AUTH PLAIN [SECRET]
@@ -265,7 +266,7 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
             "cHBwd3d3",
             "AUTH PLAIN AGhvZ2VAZXhhbXBsZS5jb20AcHBwd3d3",
             "VRFY x",
-            "STARTTLS",
+            "STARTTLS now",
             "BDAT 3",
             ".",
             "",

@@ -34,11 +34,11 @@ fn ehlo_offers_auth_on_submission_only() {
     let offered = |role| Dialogue::new(role).line(b"EHLO client.example").wire();
     assert_eq!(
         offered(Role::Submission),
-        "250-localhost\r\n250-PIPELINING\r\n250-SIZE 10485760\r\n250-8BITMIME\r\n250-AUTH PLAIN LOGIN\r\n250 ENHANCEDSTATUSCODES\r\n"
+        "250-localhost\r\n250-PIPELINING\r\n250-SIZE 10485760\r\n250-8BITMIME\r\n250-STARTTLS\r\n250-AUTH PLAIN LOGIN\r\n250 ENHANCEDSTATUSCODES\r\n"
     );
     assert_eq!(
         offered(Role::Smtp),
-        "250-localhost\r\n250-PIPELINING\r\n250-SIZE 10485760\r\n250-8BITMIME\r\n250 ENHANCEDSTATUSCODES\r\n"
+        "250-localhost\r\n250-PIPELINING\r\n250-SIZE 10485760\r\n250-8BITMIME\r\n250-STARTTLS\r\n250 ENHANCEDSTATUSCODES\r\n"
     );
     assert_eq!(reply(&["HELO client.example"]), "250 localhost");
     assert_eq!(Dialogue::greeting().wire(), "220 localhost ESMTP mailexpect embedded test server\r\n");
@@ -73,7 +73,7 @@ fn commands_that_are_unknown_or_not_implemented_say_so() {
         assert_starts(&reply(&[line]), "500 5.5.2 ");
     }
     assert_starts(&reply(&["EXPN list"]), "502 5.5.1 ");
-    assert_starts(&reply(&["STARTTLS"]), "502 5.5.1 ");
+    assert_starts(&reply(&["STARTTLS now"]), "501 5.5.4 ");
 }
 
 #[test]
@@ -259,4 +259,19 @@ fn the_received_field_says_how_mail_came_in() {
         }
         assert_eq!(dialogue.protocol(), protocol);
     }
+}
+
+#[test]
+fn tls_forgets_all_that_was_said_before_and_is_offered_once() {
+    let mut dialogue = Dialogue::new(Role::Submission);
+    for line in ["EHLO client.example", AUTH] {
+        assert_starts(&dialogue.line(line.as_bytes()).wire(), "2");
+    }
+    let answer = dialogue.line(b"STARTTLS");
+    assert_eq!((answer.wire().as_str(), answer.next()), ("220 2.0.0 Ready to start TLS\r\n", Next::Tls));
+    dialogue.secured();
+    assert_starts(&dialogue.line(b"MAIL FROM:<a@example.com>").wire(), "503 5.5.1 EHLO");
+    assert!(!dialogue.line(b"EHLO client.example").wire().contains("STARTTLS"));
+    assert_starts(&dialogue.line(b"MAIL FROM:<a@example.com>").wire(), "530 ");
+    assert_starts(&dialogue.line(b"STARTTLS").wire(), "503 5.5.1 ");
 }

@@ -9,6 +9,7 @@ mod pop3;
 mod shared;
 mod sieve;
 mod smtp;
+mod starttls;
 
 use bytes::Bytes;
 

@@ -1,0 +1,218 @@
+//! TLS.
+#![allow(clippy::needless_pass_by_value, reason = "Rhai's plugin macros hand arguments over by value")]
+
+use rhai::plugin::{Dynamic, NativeCallContext, export_module};
+use rhai::{Array, Map};
+
+use super::Handle;
+use super::argument::{self, Call};
+use crate::error::{Error, Result};
+use crate::reply::Reply;
+use crate::script::raise::{Raised, raise};
+use crate::script::run::Run;
+use crate::session::Session;
+use crate::tls::{Certificate, Established, Options, Version, timestamp};
+
+pub(super) const INTRO: &str = "TLS is put on at once where the scheme of the URL ends in s (`smtps://`, `submissions://`, `tls://`), \
+and by `starttls()` in a dialogue that began in clear. `connect(url, #{tls: #{...}})` and `starttls(#{...})` take the same options: \
+`ca` (the certificates to trust, in place of the system's), `verify: false` (go on whatever is wrong with the server's certificate; \
+the transcript says so), `sni` (the name to ask for and to hold the certificate against, in place of the URL's host), `min` and `max` \
+(`\"1.2\"` or `\"1.3\"`), `cert` and `key` (a certificate of our own, for servers that want one) and `injected: \"keep\"` (bytes that \
+came in clear behind the go-ahead stay to be read, in place of the error that they are). `ca`, `cert` and `key` are PEM text, or the \
+path of a PEM file: one that the caller gave by `--set` as it is, or one in the script's folder or below. Where an option is `()`, or \
+not there, what the caller said holds (`--cacert`, `--insecure`, `--cert`, `--key`). A handshake that fails is an error of the kind \
+`tls`, says why, and ends the session; unless caught, the exit code is 3.";
+
+/// What `connect` takes as `tls`.
+pub(super) const TLS: [&str; 8] = ["ca", "verify", "sni", "min", "max", "cert", "key", "injected"];
+const STARTTLS: [&str; 10] = ["timeout", "expect", "ca", "verify", "sni", "min", "max", "cert", "key", "injected"];
+const HANDSHAKE: [&str; 9] = ["timeout", "ca", "verify", "sni", "min", "max", "cert", "key", "injected"];
+
+/// Reads the options of TLS out of a map that may hold others too.
+pub(super) fn options(mut options: Options, map: &Map) -> Result<Options> {
+    for (name, value) in map.iter().filter(|(_, value)| !value.is_unit()) {
+        options = match name.as_str() {
+            "ca" => options.ca(pem(name, value)?),
+            "cert" => options.cert(pem(name, value)?),
+            "key" => options.key(pem(name, value)?),
+            "verify" => options.verify(argument::boolean(name, value)?),
+            "sni" => options.sni(value.to_string()),
+            "min" => options.min(Version::parse(&value.to_string())?),
+            "max" => options.max(Version::parse(&value.to_string())?),
+            "injected" => options.keep_injected(keep(value)?),
+            _ => options,
+        };
+    }
+    Ok(options)
+}
+
+/// PEM as it is, or the file that the script names and may read.
+fn pem(name: &str, value: &Dynamic) -> Result<Vec<u8>> {
+    let given = argument::bytes(value.clone(), &format!("the option `{name}`"))?;
+    match std::str::from_utf8(&given) {
+        Ok(path) if !path.contains("-----BEGIN") => Run::current()?.read(path),
+        _ => Ok(given),
+    }
+}
+
+fn keep(value: &Dynamic) -> Result<bool> {
+    match value.to_string().as_str() {
+        "keep" => Ok(true),
+        "refuse" => Ok(false),
+        other => Err(Error::usage(format!("`{other}` is nothing to do with injected bytes")).hint("\"keep\" or \"refuse\"")),
+    }
+}
+
+fn set(session: &mut Session, map: &Map, allowed: &[&str]) -> Result<()> {
+    if let Some(timeout) = Call::read(map, allowed)?.timeout {
+        session.within(timeout);
+    }
+    if let Some(pattern) = map.get("expect") {
+        session.expecting(argument::pattern(pattern.clone())?);
+    }
+    let tls = options(session.tls_options().clone(), map)?;
+    session.set_tls(tls);
+    Ok(())
+}
+
+fn established(tls: &Established) -> Map {
+    Map::from([
+        ("version".into(), tls.version.clone().into()),
+        ("cipher".into(), tls.cipher.clone().into()),
+        ("name".into(), tls.name.clone().into()),
+        ("verified".into(), tls.is_verified().into()),
+        ("fault".into(), tls.fault.clone().map_or(Dynamic::UNIT, Into::into)),
+    ])
+}
+
+fn certificate(certificate: &Certificate) -> Map {
+    let sans: Array = certificate.sans.iter().map(|name| name.clone().into()).collect();
+    Map::from([
+        ("subject".into(), certificate.subject.clone().into()),
+        ("sans".into(), sans.into()),
+        ("issuer".into(), certificate.issuer.clone().into()),
+        ("not_before".into(), timestamp(certificate.not_before).into()),
+        ("not_after".into(), timestamp(certificate.not_after).into()),
+        ("days_left".into(), certificate.days_left().into()),
+        ("fingerprint".into(), certificate.fingerprint.clone().into()),
+        ("serial".into(), certificate.serial.clone().into()),
+    ])
+}
+
+#[export_module]
+#[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
+pub mod words {
+    /// Asks for TLS, and puts it on where the server goes ahead: STARTTLS of SMTP and LMTP (RFC 3207), of IMAP (RFC 3501 section
+    /// 6.2.1) and of ManageSieve (RFC 5804 section 2.2), STLS of POP3 (RFC 2595). Gives back the reply to the command. Ask again
+    /// afterwards what the server can do: what it said in clear counts no more.
+    ///
+    /// Where `expect` is another reply than the go-ahead and it comes, the session stays in clear. Bytes that came in clear behind
+    /// the go-ahead are an error of the kind `injected`, which shows them.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// s.expect(220);
+    /// assert("STARTTLS" in s.ehlo("client.example"));
+    /// s.starttls(#{ca: param("ca")});
+    /// assert(!("STARTTLS" in s.ehlo("client.example")));
+    /// s.starttls(#{expect: 503});
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn starttls(ctx: NativeCallContext, session: &mut Handle) -> Result<Reply, Raised> {
+        session.operate(&ctx, async |session| session.starttls().await)
+    }
+
+    #[rhai_fn(name = "starttls", return_raw)]
+    pub fn starttls_with(ctx: NativeCallContext, session: &mut Handle, options: Map) -> Result<Reply, Raised> {
+        session.operate(&ctx, async |session| {
+            set(session, &options, &STARTTLS)?;
+            session.starttls().await
+        })
+    }
+
+    /// `starttls` by its name in POP3 (RFC 2595 section 4).
+    ///
+    /// ```dialogue pop3
+    /// S: +OK ready
+    /// C: STLS
+    /// S: -ERR no TLS here
+    /// ```
+    ///
+    /// ```rhai
+    /// let s = connect(param("pop3"));
+    /// s.expect("+OK");
+    /// s.stls(#{expect: "-ERR"});
+    /// assert_eq(s.tls, ());
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn stls(ctx: NativeCallContext, session: &mut Handle) -> Result<Reply, Raised> {
+        session.operate(&ctx, async |session| session.stls().await)
+    }
+
+    #[rhai_fn(name = "stls", return_raw)]
+    pub fn stls_with(ctx: NativeCallContext, session: &mut Handle, options: Map) -> Result<Reply, Raised> {
+        session.operate(&ctx, async |session| {
+            set(session, &options, &STARTTLS)?;
+            session.stls().await
+        })
+    }
+
+    /// Puts TLS on as things stand, without a command before it. This is the second half of `starttls()`, for what comes between
+    /// the two halves, and for protocols that mailexpect does not know.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// s.expect(220);
+    /// s.send("STARTTLS");
+    /// s.expect(220);
+    /// s.tls_handshake(#{verify: false});
+    /// s.send("NOOP");
+    /// s.expect(250);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn tls_handshake(ctx: NativeCallContext, session: &mut Handle) -> Result<(), Raised> {
+        session.operate(&ctx, async |session| session.tls_handshake().await)
+    }
+
+    #[rhai_fn(name = "tls_handshake", return_raw)]
+    pub fn tls_handshake_with(ctx: NativeCallContext, session: &mut Handle, options: Map) -> Result<(), Raised> {
+        session.operate(&ctx, async |session| {
+            set(session, &options, &HANDSHAKE)?;
+            session.tls_handshake().await
+        })
+    }
+
+    /// What is spoken: a map of `version` (`"1.3"`), `cipher` (its IANA name), `name` (what the certificate was held against),
+    /// `verified` and `fault` (what is wrong with the certificate, else `()`); `()` where there is no TLS.
+    ///
+    /// ```rhai
+    /// let s = connect(param("submissions"), #{tls: #{ca: param("ca"), min: "1.3"}});
+    /// s.expect(220);
+    /// assert_eq(s.tls.version, "1.3");
+    /// assert(s.tls.verified);
+    /// ```
+    #[rhai_fn(get = "tls", return_raw)]
+    pub fn tls(ctx: NativeCallContext, session: &mut Handle) -> Result<Dynamic, Raised> {
+        session.with(&ctx, |session| session.tls().map_or(Dynamic::UNIT, |tls| established(tls).into()))
+    }
+
+    /// The certificate that the server showed, as a map: `subject` and `issuer`, `sans` (the names that it holds for),
+    /// `not_before` and `not_after` (as `"2026-01-31T12:00:00Z"`), `days_left` (whole days, negative once it has expired),
+    /// `fingerprint` (SHA-256) and `serial`.
+    ///
+    /// ```rhai
+    /// let s = connect(param("submissions"), #{tls: #{ca: param("ca")}});
+    /// s.expect(220);
+    /// let certificate = s.peer_certificate();
+    /// assert("localhost" in certificate.sans);
+    /// assert(certificate.days_left >= 1, `it expires on ${certificate.not_after}`);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn peer_certificate(ctx: NativeCallContext, session: &mut Handle) -> Result<Map, Raised> {
+        let shown = session.with(&ctx, |session| session.peer_certificate().map(certificate))?;
+        shown.ok_or_else(|| {
+            let error = Error::usage("there is no certificate where there is no TLS");
+            raise(&ctx, error.hint("connect by smtps:// or the like, or say starttls() first"))
+        })
+    }
+}

@@ -1,0 +1,189 @@
+//! TLS on a session: the handshake, what is known of it afterwards, and what goes wrong in it.
+
+use std::io;
+
+use tokio::time::{Instant, timeout_at};
+
+use super::Session;
+use super::wait::{Arrival, Wait, is_reset};
+use crate::error::{Error, Kind, Result};
+use crate::proto::Speech;
+use crate::target::{Place, Target};
+use crate::tls::{self, Attempt, Certificate, Established, Reason};
+use crate::transcript::{Close, SessionId, Transcript, What};
+use crate::transport::{Broken, Tls, Transport};
+
+/// What an error says was wanted.
+const WANTED: &str = "a TLS handshake";
+
+impl Session {
+    /// Sets how TLS is put on from now on.
+    pub fn set_tls(&mut self, options: tls::Options) {
+        options.secrets().for_each(|line| self.secrets.learn(line));
+        self.tls_options = options;
+    }
+
+    /// How TLS would be put on.
+    #[must_use]
+    pub fn tls_options(&self) -> &tls::Options {
+        &self.tls_options
+    }
+
+    /// TLS as it is spoken on the session, once it is.
+    #[must_use]
+    pub fn tls(&self) -> Option<&Established> {
+        self.tls.as_deref()
+    }
+
+    /// The certificate that the server showed, where there is TLS.
+    #[must_use]
+    pub fn peer_certificate(&self) -> Option<&Certificate> {
+        self.tls()?.certificate.as_ref()
+    }
+
+    /// Puts TLS on as things stand, without a command before it: [`Session::starttls`] is the command, its reply and this. What
+    /// the session has learned of the server's capabilities is forgotten (RFC 3207 section 4.2).
+    ///
+    /// # Errors
+    /// `injected` where bytes of the server's are unread, since they came in clear where nothing may come, unless
+    /// [`tls::Options::keep_injected`] was set; `tls` where the
+    /// handshake fails, with the reason; a time-out; usage for options that are wrong. The session is closed but for the
+    /// first and the last of these.
+    pub async fn tls_handshake(&mut self) -> Result<()> {
+        let wait = self.begin();
+        self.handshake(wait).await
+    }
+
+    /// Makes the handshake within an operation that has begun.
+    pub(super) async fn handshake(&mut self, wait: Wait) -> Result<()> {
+        self.transport()?;
+        if self.half_closed {
+            return Err(self.fault(Kind::Usage, "nothing can be sent behind a shutdown(), and so no handshake"));
+        }
+        if !self.buffer.is_empty() && !self.tls_options.keeps_injected() {
+            return Err(self.injected(wait));
+        }
+        let attempt = Attempt::new(&self.tls_options, host(&self.peer).as_deref());
+        let attempt = attempt.map_err(|error| error.session(format!("{}, {}", self.id, self.peer)))?;
+        let Some(transport) = self.transport.take() else { return Ok(()) };
+        self.await_for(&WANTED, wait);
+        let mut underway = Underway { transcript: self.transcript.clone(), session: self.id, over: false };
+        // Apart, so that the operations of sessions in clear, which may come to it, take no more room for it.
+        let connecting = Box::pin(Tls::connect(&attempt, transport, self.tls_options.keeps_injected()));
+        let outcome = timeout_at(wait.deadline(), connecting).await;
+        underway.over = outcome.is_ok();
+        match outcome {
+            Ok(Ok((tls, injected))) => {
+                self.buffer.push(&injected[..injected.len().min(self.buffer.left())]);
+                self.secured(tls, &attempt)
+            }
+            Ok(Err(broken)) => Err(self.broken(broken, &attempt, wait).await),
+            Err(_) => Err(self.stalled(wait)),
+        }
+    }
+
+    fn secured(&mut self, tls: Tls, attempt: &Attempt) -> Result<()> {
+        let established = attempt.established(tls.connection());
+        self.transport = Some(Transport::Tls(Box::new(tls)));
+        self.unheard = None;
+        let established = established?;
+        self.record(What::Tls(established.to_string()));
+        self.tls = Some(Box::new(established));
+        self.capabilities = None;
+        Ok(())
+    }
+
+    /// Bytes came in clear that TLS was to protect: whoever put them there could have been anybody (CVE-2011-0411 is this, seen
+    /// from the server).
+    fn injected(&self, wait: Wait) -> Error {
+        let error = self.fault(Kind::Injected, "bytes came in clear behind the go-ahead for TLS");
+        error.expected("nothing before the handshake").got(self.shown_held()).waited(wait.waited()).hint(
+            "a man in the middle can do this; to look at them, say send(\"STARTTLS\") and expect(...) by hand, and tls_handshake() \
+             once all is read",
+        )
+    }
+
+    async fn broken(&mut self, broken: Broken, attempt: &Attempt, wait: Wait) -> Error {
+        let mut reason = attempt.reason(&broken.error);
+        self.transport = Some(broken.transport);
+        if is_reset(&broken.error) {
+            self.ended = Some(Close::ResetByServer);
+        } else if broken.error.kind() == io::ErrorKind::UnexpectedEof {
+            self.ended = Some(Close::ByServer);
+        }
+        let is_plain = reason.is_plain && !tls::looks_like_tls(&broken.began);
+        if is_plain {
+            self.take_in_line(&broken.began, wait).await;
+            reason.came = Some(self.shown_held());
+        }
+        self.record(What::Tls(format!("failed: {}", reason.why)));
+        // Where a reply was owed, it is that reply; but that of ManageSieve has to come by TLS.
+        let by_tls = usize::from(self.protocol.speech() == Speech::Sieve && self.last_sent.is_some());
+        let is_injected = is_plain && self.protocol.owed() <= by_tls;
+        let error = if is_injected { self.injected(wait) } else { self.tls_fault(reason).waited(wait.waited()) };
+        self.hang_up();
+        error
+    }
+
+    /// Takes in the line that a peer without TLS has begun to say, so that an error does not show half of it.
+    async fn take_in_line(&mut self, began: &[u8], wait: Wait) {
+        self.buffer.push(&began[..began.len().min(self.buffer.left())]);
+        let until = wait.deadline().min(Instant::now() + self.settle);
+        while !self.buffer.held().contains(&b'\n') && matches!(self.fill(until).await, Ok(Arrival::Bytes)) {}
+    }
+
+    fn tls_fault(&self, reason: Reason) -> Error {
+        let error = self.fault(Kind::Tls, format!("TLS failed: {}", reason.why)).expected(reason.wanted).hint(reason.hint);
+        match reason.came {
+            Some(came) => error.got(came),
+            None => error,
+        }
+    }
+
+    /// TLS broke off in the middle of the dialogue, unless the error is none of its own.
+    pub(super) fn tls_broke(&self, error: &io::Error) -> Option<Error> {
+        let reason = tls::of_stream(error)?;
+        self.record(What::Tls(format!("failed: {}", reason.why)));
+        Some(self.tls_fault(reason))
+    }
+
+    fn stalled(&mut self, wait: Wait) -> Error {
+        let (kind, message) = if self.heard {
+            (Kind::Timeout, "the server did not come to the end of the TLS handshake in time")
+        } else {
+            (Kind::Unreachable, "the server accepted the connection and did not come to the end of the TLS handshake in time")
+        };
+        self.record(What::TimedOut(wait.allowed));
+        let error = self.fault(kind, message).expected(WANTED).waited(wait.waited());
+        error.hint(if self.last_sent.is_none() {
+            "where TLS is begun by a command, connect in clear and say starttls()"
+        } else {
+            "look at the server's log; #{timeout: \"30s\"} gives it longer"
+        })
+    }
+}
+
+/// The host of a URL.
+fn host(peer: &str) -> Option<String> {
+    match Target::parse(peer).ok()?.place {
+        Place::Host { host, .. } => Some(host),
+        // Which exchanger was reached, only its address tells.
+        Place::Exchangers { .. } | Place::Unix(_) => None,
+    }
+}
+
+/// A handshake under way has the connection; where it is given up, the connection is gone with it.
+struct Underway {
+    transcript: Transcript,
+    session: SessionId,
+    over: bool,
+}
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        if !self.over {
+            self.transcript.record_on(self.session, What::Tls("failed: given up in the middle of the handshake".to_owned()));
+            self.transcript.record_on(self.session, What::Closed(Close::ByClient));
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What a certificate says (RFC 5280).
+
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
+
+use x509_parser::prelude::{ASN1Time, GeneralName, X509Certificate};
+
+/// A certificate as a server showed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Certificate {
+    /// Whom it is for, as `CN=mail.example.com, O=Example`.
+    pub subject: String,
+    /// The names that it holds for: host names, addresses, mail addresses (its subject alternative names). The subject holds
+    /// for none (RFC 9525 section 2).
+    pub sans: Vec<String>,
+    /// Who issued it, as the subject.
+    pub issuer: String,
+    /// From when on it is valid.
+    pub not_before: SystemTime,
+    /// Until when it is valid.
+    pub not_after: SystemTime,
+    /// SHA-256 of all of it, as `AB:CD:...`.
+    pub fingerprint: String,
+    /// Its number with its issuer, as hexadecimal digits.
+    pub serial: String,
+}
+
+impl Certificate {
+    /// Reads a certificate (DER); `None` where it is none.
+    #[must_use]
+    pub fn parse(der: &[u8]) -> Option<Self> {
+        let (_, parsed) = x509_parser::parse_x509_certificate(der).ok()?;
+        let validity = parsed.validity();
+        Some(Self {
+            subject: parsed.subject().to_string(),
+            sans: sans(&parsed),
+            issuer: parsed.issuer().to_string(),
+            not_before: time(validity.not_before),
+            not_after: time(validity.not_after),
+            fingerprint: hex(ring::digest::digest(&ring::digest::SHA256, der).as_ref(), ":"),
+            serial: hex(parsed.raw_serial(), ""),
+        })
+    }
+
+    /// How many whole days it is still valid; negative once it has expired.
+    #[must_use]
+    pub fn days_left(&self) -> i64 {
+        let days = |span: Duration| i64::try_from(span.as_secs() / 86400).unwrap_or(i64::MAX);
+        match self.not_after.duration_since(SystemTime::now()) {
+            Ok(left) => days(left),
+            Err(over) => -days(over.duration()) - 1,
+        }
+    }
+
+    /// Whether whoever it is for has issued it.
+    #[must_use]
+    pub fn is_self_issued(&self) -> bool {
+        self.subject == self.issuer
+    }
+}
+
+fn sans(parsed: &X509Certificate<'_>) -> Vec<String> {
+    let Ok(Some(extension)) = parsed.subject_alternative_name() else { return Vec::new() };
+    extension.value.general_names.iter().map(name).collect()
+}
+
+fn name(name: &GeneralName<'_>) -> String {
+    match name {
+        GeneralName::DNSName(name) | GeneralName::RFC822Name(name) | GeneralName::URI(name) => (*name).to_owned(),
+        GeneralName::IPAddress(octets) => {
+            let v4 = <[u8; 4]>::try_from(*octets).map(IpAddr::from);
+            let address = v4.or_else(|_| <[u8; 16]>::try_from(*octets).map(IpAddr::from));
+            address.map_or_else(|_| hex(octets, ":"), |address| address.to_string())
+        }
+        other => other.to_string(),
+    }
+}
+
+fn time(time: ASN1Time) -> SystemTime {
+    let seconds = Duration::from_secs(time.timestamp().unsigned_abs());
+    let time = if time.timestamp() < 0 {
+        SystemTime::UNIX_EPOCH.checked_sub(seconds)
+    } else {
+        SystemTime::UNIX_EPOCH.checked_add(seconds)
+    };
+    time.unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+/// A time as `2026-01-31T12:00:00Z` (RFC 3339).
+#[must_use]
+pub(crate) fn timestamp(time: SystemTime) -> String {
+    let seconds = match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
+        Err(before) => -i64::try_from(before.duration().as_secs()).unwrap_or(i64::MAX),
+    };
+    let time = ASN1Time::from_timestamp(seconds).map(|time| time.to_datetime());
+    time.map_or_else(
+        |_| "a time out of all bounds".to_owned(),
+        |time| {
+            let (date, hour, minute, second) = (time.date(), time.hour(), time.minute(), time.second());
+            format!("{}-{:02}-{:02}T{hour:02}:{minute:02}:{second:02}Z", date.year(), u8::from(date.month()), date.day())
+        },
+    )
+}
+
+fn hex(bytes: &[u8], between: &str) -> String {
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(between)
+}

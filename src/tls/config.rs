@@ -1,0 +1,192 @@
+//! From options to rustls's configuration, each made once for the whole process.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion, version};
+use tokio_rustls::TlsConnector;
+
+use super::established::Established;
+use super::options::{Options, Parts, Version};
+use super::reason::{self, Reason};
+use super::verify::{Trust, Witness};
+use crate::error::{Error, Result};
+
+/// So many configurations are kept; a run that makes up more of them than that makes them anew.
+const KEPT: usize = 64;
+
+/// What all sessions with the same options share.
+#[derive(Clone, Debug)]
+pub(super) struct Prepared {
+    config: Arc<ClientConfig>,
+    trust: Arc<Trust>,
+}
+
+/// What a configuration depends on; the rest is each handshake's own.
+type Key = (Option<Arc<[u8]>>, Option<Version>, Option<Version>, Option<Arc<[u8]>>, Option<Arc<[u8]>>);
+
+static PREPARED: LazyLock<Mutex<HashMap<Key, Prepared>>> = LazyLock::new(Mutex::default);
+static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(rustls::crypto::ring::default_provider()));
+/// Reading the system's roots takes up to 50 ms, and most runs need none.
+static SYSTEM: LazyLock<RootCertStore> = LazyLock::new(|| {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots
+});
+
+/// The configuration for these options.
+pub(super) fn prepared(options: &Parts) -> Result<Prepared> {
+    let key: Key = (options.ca.clone(), options.min, options.max, options.cert.clone(), options.key.clone());
+    let lock = || PREPARED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(prepared) = lock().get(&key) {
+        return Ok(prepared.clone());
+    }
+    let prepared = prepare(options)?;
+    let mut all = lock();
+    if all.len() >= KEPT {
+        all.clear();
+    }
+    all.insert(key, prepared.clone());
+    Ok(prepared)
+}
+
+fn prepare(options: &Parts) -> Result<Prepared> {
+    let trust = Arc::new(trust(options.ca.as_deref())?);
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&PROVIDER)).with_protocol_versions(&versions(options)?);
+    let builder = builder.map_err(|error| Error::usage(format!("TLS cannot be set up: {error}")))?;
+    // Replaced by the witness of each handshake.
+    let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(Witness::new(Arc::clone(&trust), false)));
+    let mut config = match (&options.cert, &options.key) {
+        (None, None) => builder.with_no_client_auth(),
+        (Some(cert), Some(key)) => builder
+            .with_client_auth_cert(certificates(cert, "cert")?, private_key(key)?)
+            .map_err(|error| Error::usage(format!("the client certificate cannot be used: {error}")))?,
+        (cert, _) => {
+            let (given, missing) = if cert.is_some() { ("certificate", "key") } else { ("key", "certificate") };
+            return Err(Error::usage(format!("a client {given} without its {missing}"))
+                .hint("give both: #{cert: ..., key: ...}, or --cert FILE --key FILE"));
+        }
+    };
+    // A resumed session would not show its certificate again.
+    config.resumption = Resumption::disabled();
+    Ok(Prepared { config: Arc::new(config), trust })
+}
+
+fn versions(options: &Parts) -> Result<Vec<&'static SupportedProtocolVersion>> {
+    let all = [(Version::V1_2, &version::TLS12), (Version::V1_3, &version::TLS13)];
+    let fits = |version| options.min.is_none_or(|min| version >= min) && options.max.is_none_or(|max| version <= max);
+    let fitting: Vec<_> = all.into_iter().filter(|(version, _)| fits(*version)).map(|(_, known)| known).collect();
+    if fitting.is_empty() {
+        return Err(Error::usage("no version of TLS is left: `min` is above `max`"));
+    }
+    Ok(fitting)
+}
+
+fn trust(ca: Option<&[u8]>) -> Result<Trust> {
+    let given = ca.map_or(Ok(Vec::new()), |ca| certificates(ca, "ca"))?;
+    let roots = if ca.is_some() {
+        let mut roots = RootCertStore::empty();
+        for certificate in &given {
+            let added = roots.add(certificate.clone());
+            added.map_err(|error| Error::usage(format!("a certificate of `ca` cannot be used: {error}")))?;
+        }
+        Arc::new(roots)
+    } else {
+        Arc::new(SYSTEM.clone())
+    };
+    let provider = Arc::clone(&PROVIDER);
+    if roots.is_empty() {
+        return Ok(Trust { roots: None, given, provider });
+    }
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider)).build();
+    let verifier = verifier.map_err(|error| Error::usage(format!("TLS cannot be set up: {error}")))?;
+    Ok(Trust { roots: Some(verifier), given, provider })
+}
+
+fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>> {
+    let read: std::result::Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let certificates = read.map_err(|error| Error::usage(format!("`{what}` is not PEM: {error}")))?;
+    if certificates.is_empty() {
+        let error = Error::usage(format!("`{what}` has no certificate in it"));
+        return Err(error.hint("what is wanted is PEM text, with -----BEGIN CERTIFICATE-----"));
+    }
+    Ok(certificates)
+}
+
+fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>> {
+    PrivateKeyDer::from_pem_slice(pem).map_err(|_| {
+        Error::usage("`key` has no private key in it that can be read")
+            .hint("what is wanted is PEM text, with -----BEGIN PRIVATE KEY----- and no passphrase")
+    })
+}
+
+/// One handshake to be made.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    options: Options,
+    config: Arc<ClientConfig>,
+    name: ServerName<'static>,
+    witness: Arc<Witness>,
+}
+
+impl Attempt {
+    /// A handshake with a server at this host, where there is one.
+    ///
+    /// # Errors
+    /// Usage where the options are wrong, or where there is no name to hold the certificate against.
+    pub(crate) fn new(options: &Options, host: Option<&str>) -> Result<Self> {
+        let parts = options.parts();
+        let name = server_name(parts, host)?;
+        let prepared = prepared(parts)?;
+        let witness = Arc::new(Witness::new(prepared.trust, parts.unverified));
+        let mut config = (*prepared.config).clone();
+        config.dangerous().set_certificate_verifier(Arc::<Witness>::clone(&witness));
+        if let Some(keylog) = &parts.keylog {
+            config.key_log = Arc::<super::keylog::KeyLog>::clone(keylog);
+        }
+        Ok(Self { options: options.clone(), config: Arc::new(config), name, witness })
+    }
+
+    pub(crate) fn connector(&self) -> TlsConnector {
+        Arc::clone(&self.config).into()
+    }
+
+    pub(crate) fn name(&self) -> ServerName<'static> {
+        self.name.clone()
+    }
+
+    /// What came about.
+    ///
+    /// # Errors
+    /// I/o where the secrets could not be written to the key log.
+    pub(crate) fn established(&self, connection: &ClientConnection) -> Result<Established> {
+        if let Some(keylog) = &self.options.parts().keylog {
+            keylog.check()?;
+        }
+        Ok(Established::new(connection, &self.name, &self.witness.seen()))
+    }
+
+    /// Why it came to nothing.
+    pub(crate) fn reason(&self, error: &io::Error) -> Reason {
+        let parts = self.options.parts();
+        reason::of_handshake(error, &self.witness.seen(), &self.name, (parts.min, parts.max))
+    }
+}
+
+fn server_name(options: &Parts, host: Option<&str>) -> Result<ServerName<'static>> {
+    let wanted = options.sni.as_deref().or(host).map(|name| name.strip_suffix('.').unwrap_or(name));
+    // Where nothing is held against it, any name will do that is not sent.
+    let name = wanted.or(options.unverified.then_some("0.0.0.0")).ok_or_else(|| {
+        Error::usage("there is no name to hold the server's certificate against")
+            .hint("say which one is meant: #{sni: \"mail.example.com\"}")
+    })?;
+    ServerName::try_from(name.to_owned()).map_err(|_| {
+        Error::usage(format!("`{name}` is no host name that a certificate could be for"))
+            .hint("say which one is meant: #{sni: \"mail.example.com\"}")
+    })
+}

@@ -1,0 +1,74 @@
+//! What came of a handshake.
+
+use std::fmt;
+
+use rustls::pki_types::ServerName;
+use rustls::{CommonState, ProtocolVersion, ServerConnection};
+
+use super::certificate::Certificate;
+use super::reason;
+use super::verify::Seen;
+
+/// TLS as it is spoken on a session.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Established {
+    /// The version: `1.2` or `1.3`.
+    pub version: String,
+    /// The cipher suite, by its IANA name.
+    pub cipher: String,
+    /// The name that the certificate was held against, and that was asked for where it is no address.
+    pub name: String,
+    /// What is wrong with the certificate, where that was to be no reason to end; `None` where nothing is.
+    pub fault: Option<String>,
+    /// The certificate that the server showed.
+    pub certificate: Option<Certificate>,
+    /// The peer closed the connection without saying so by TLS first.
+    pub(crate) cut: bool,
+}
+
+impl Established {
+    pub(super) fn new(connection: &CommonState, name: &ServerName<'_>, seen: &Seen) -> Self {
+        let (version, cipher) = agreed(connection);
+        let certificate = seen.certificate.as_ref().and_then(|der| Certificate::parse(der));
+        let name = name.to_str().into_owned();
+        let fault = seen.fault.as_ref().map(|fault| reason::of_certificate(fault, certificate.as_ref(), seen.chain, &name).why);
+        Self { version, cipher, name, fault, certificate, cut: false }
+    }
+
+    /// Whether the certificate is one that is trusted, valid, and for the name.
+    #[must_use]
+    pub fn is_verified(&self) -> bool {
+        self.fault.is_none()
+    }
+}
+
+/// The version and the cipher suite of a connection.
+fn agreed(connection: &CommonState) -> (String, String) {
+    let version = match connection.protocol_version() {
+        Some(ProtocolVersion::TLSv1_2) => "1.2".to_owned(),
+        Some(ProtocolVersion::TLSv1_3) => "1.3".to_owned(),
+        other => format!("{other:?}"),
+    };
+    let cipher = connection.negotiated_cipher_suite().map(|cipher| format!("{:?}", cipher.suite())).unwrap_or_default();
+    // rustls has names of its own for the suites of TLS 1.3.
+    let cipher = cipher.strip_prefix("TLS13_").map_or(cipher.clone(), |rest| format!("TLS_{rest}"));
+    (version, cipher)
+}
+
+/// What a server's transcript says of a connection.
+pub(crate) fn spoken(connection: &ServerConnection) -> String {
+    let (version, cipher) = agreed(connection);
+    format!("{version} with {cipher}")
+}
+
+/// As the transcript has it.
+impl fmt::Display for Established {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} with {}, ", self.version, self.cipher)?;
+        match &self.fault {
+            None => write!(f, "certificate verified for {}", self.name),
+            Some(fault) => write!(f, "CERTIFICATE NOT VERIFIED (verify: false): {fault}"),
+        }
+    }
+}

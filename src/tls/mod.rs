@@ -1,0 +1,22 @@
+//! TLS by rustls: options, what a certificate says, and why a handshake came to nothing.
+//!
+//! Versions 1.2 (RFC 5246) and 1.3 (RFC 8446) are spoken. A certificate is held against the roots of the system, or against a
+//! CA that is given, and against the name of the server (RFC 9525): the host of the URL, unless another is given. Sessions
+//! resume nothing, so that each handshake shows the server's certificate.
+
+mod certificate;
+mod config;
+mod established;
+mod keylog;
+mod options;
+mod reason;
+mod verify;
+
+pub use certificate::Certificate;
+#[cfg(feature = "script")]
+pub(crate) use certificate::timestamp;
+pub(crate) use config::Attempt;
+pub use established::Established;
+pub(crate) use established::spoken;
+pub use options::{Options, Version};
+pub(crate) use reason::{Reason, looks_like_tls, of_stream};

@@ -1,0 +1,201 @@
+//! What a caller may ask of TLS.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::keylog::KeyLog;
+use crate::error::{Error, Result};
+
+/// How TLS is to be put on a session.
+///
+/// ```
+/// use mailexpect::tls::{Options, Version};
+///
+/// let options = Options::new().verify(false).sni("mail.example.com").min(Version::V1_3);
+/// assert_eq!(Version::parse("1.2")?, Version::V1_2);
+/// assert!(Version::parse("1.0").unwrap_err().message().contains("not spoken"));
+/// # Ok::<_, mailexpect::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Options(Arc<Parts>);
+
+#[derive(Clone, Default)]
+pub(super) struct Parts {
+    /// The certificates that are trusted, in place of the system's.
+    pub(super) ca: Option<Arc<[u8]>>,
+    pub(super) unverified: bool,
+    pub(super) sni: Option<String>,
+    pub(super) min: Option<Version>,
+    pub(super) max: Option<Version>,
+    pub(super) cert: Option<Arc<[u8]>>,
+    pub(super) key: Option<Arc<[u8]>>,
+    pub(super) keep_injected: bool,
+    pub(super) keylog: Option<Arc<KeyLog>>,
+}
+
+/// A version of TLS that is spoken here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Version {
+    /// RFC 5246.
+    V1_2,
+    /// RFC 8446.
+    V1_3,
+}
+
+impl Version {
+    /// Reads `1.2` or `1.3`.
+    ///
+    /// # Errors
+    /// Usage for anything else; for an older version it says that there is none here.
+    pub fn parse(text: &str) -> Result<Self> {
+        match text {
+            "1.2" => Ok(Self::V1_2),
+            "1.3" => Ok(Self::V1_3),
+            "1.0" | "1.1" | "1" => Err(Error::usage(format!("TLS {text} is not spoken here"))
+                .hint("rustls has 1.2 and 1.3 and nothing older (RFC 8996); `openssl s_client` may still have it")),
+            other => Err(Error::usage(format!("`{other}` is not a version of TLS")).hint("\"1.2\" or \"1.3\"")),
+        }
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V1_2 => "1.2",
+            Self::V1_3 => "1.3",
+        })
+    }
+}
+
+impl Options {
+    /// The system's roots, the host of the URL for a name, versions 1.2 and 1.3, no certificate of our own.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Trusts these certificates (PEM) alone, in place of the system's roots. One that a server shows itself is trusted as it
+    /// is, whether it is a CA or not.
+    #[must_use]
+    pub fn ca(self, pem: impl Into<Vec<u8>>) -> Self {
+        self.with(|parts| parts.ca = Some(pem.into().into()))
+    }
+
+    /// Whether the certificate is held against anything; without, the transcript says so, and what is wrong with it.
+    #[must_use]
+    pub fn verify(self, verify: bool) -> Self {
+        self.with(|parts| parts.unverified = !verify)
+    }
+
+    /// The name that is asked for (SNI, RFC 6066 section 3) and that the certificate is held against, in place of the host of
+    /// the URL.
+    #[must_use]
+    pub fn sni(self, name: impl Into<String>) -> Self {
+        self.with(|parts| parts.sni = Some(name.into()))
+    }
+
+    /// The oldest version that is offered.
+    #[must_use]
+    pub fn min(self, version: Version) -> Self {
+        self.with(|parts| parts.min = Some(version))
+    }
+
+    /// The newest version that is offered.
+    #[must_use]
+    pub fn max(self, version: Version) -> Self {
+        self.with(|parts| parts.max = Some(version))
+    }
+
+    /// Our own certificate (PEM), with its chain behind it, for servers that ask for one; needs [`Options::key`].
+    #[must_use]
+    pub fn cert(self, pem: impl Into<Vec<u8>>) -> Self {
+        self.with(|parts| parts.cert = Some(pem.into().into()))
+    }
+
+    /// The private key (PEM) of [`Options::cert`].
+    #[must_use]
+    pub fn key(self, pem: impl Into<Vec<u8>>) -> Self {
+        self.with(|parts| parts.key = Some(pem.into().into()))
+    }
+
+    /// Leaves bytes that came in clear behind the go-ahead for TLS to be read before what comes by TLS, as a client would that
+    /// can be fooled; they are an error else.
+    #[must_use]
+    pub fn keep_injected(self, keep: bool) -> Self {
+        self.with(|parts| parts.keep_injected = keep)
+    }
+
+    /// What of these nobody should read: the lines of the private key.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &[u8]> {
+        let key = self.0.key.as_deref().unwrap_or_default();
+        key.split(u8::is_ascii_whitespace).filter(|word| word.len() >= 16 && !word.starts_with(b"-----"))
+    }
+
+    /// Whether injected bytes are kept.
+    pub(crate) fn keeps_injected(&self) -> bool {
+        self.0.keep_injected
+    }
+
+    /// Appends the secrets of each handshake to a file, in the NSS key log format that Wireshark reads. Whoever has the file
+    /// can read what was said.
+    ///
+    /// # Errors
+    /// Usage where the file cannot be written.
+    pub fn keylog(self, path: impl AsRef<Path>) -> Result<Self> {
+        let keylog = Arc::new(KeyLog::open(path.as_ref())?);
+        Ok(self.with(|parts| parts.keylog = Some(keylog)))
+    }
+
+    /// Makes sure that handshakes can be made with these: that what should be PEM is, that the key is the certificate's.
+    ///
+    /// # Errors
+    /// Usage, saying which of them is wrong.
+    pub fn check(&self) -> Result<()> {
+        super::config::prepared(self.parts()).map(drop)
+    }
+
+    pub(super) fn parts(&self) -> &Parts {
+        &self.0
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Parts)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+}
+
+/// Without the certificates, and above all without the key.
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("ca", &self.ca.is_some())
+            .field("verify", &!self.unverified)
+            .field("sni", &self.sni)
+            .field("min", &self.min)
+            .field("max", &self.max)
+            .field("cert", &self.cert.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_private_key_is_not_in_the_debug_form() {
+        let shown = format!("{:?}", Options::new().key("-----BEGIN PRIVATE KEY-----\nMC4C").sni("a.example"));
+        assert!(!shown.contains("MC4C") && !shown.contains("[77"), "{shown}");
+        assert!(shown.contains("a.example"), "{shown}");
+    }
+
+    #[test]
+    fn versions_that_are_not_spoken_say_so() {
+        for (text, why) in [("1.1", "not spoken"), ("1.4", "not a version"), ("TLSv1.2", "not a version")] {
+            let error = Version::parse(text).unwrap_err();
+            assert!(error.is_usage() && error.message().contains(why), "{error}");
+        }
+        assert!(Version::parse("1.2").unwrap() < Version::parse("1.3").unwrap());
+    }
+}

@@ -1,0 +1,198 @@
+//! TLS on top of another transport.
+
+use std::io::{self, IoSlice, Read as _};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use rustls::ClientConnection;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_rustls::client::TlsStream;
+
+use super::Transport;
+use crate::tls::{Attempt, looks_like_tls};
+
+/// How much of what a peer begins with is kept, for the case that it is no TLS.
+const BEGINNING: usize = 1 << 10;
+/// How much may come in clear before the first record where that is let through.
+const MOST_PLAIN: usize = 64 << 10;
+
+/// A transport with TLS on it.
+#[derive(Debug)]
+pub(crate) struct Tls {
+    stream: TlsStream<Beneath>,
+    /// What broke TLS behind bytes that are to be read first.
+    broke: Option<io::Error>,
+}
+
+/// A handshake that came to nothing: why, what carried it, and what the peer began with.
+pub(crate) struct Broken {
+    pub(crate) error: io::Error,
+    pub(crate) transport: Transport,
+    pub(crate) began: Vec<u8>,
+}
+
+impl Tls {
+    /// Makes the handshake. Where `lenient`, bytes in clear before the peer's first record are let through, and given back.
+    pub(crate) async fn connect(attempt: &Attempt, transport: Transport, lenient: bool) -> Result<(Self, Vec<u8>), Broken> {
+        let start = if lenient { Start::Sorting(Vec::new()) } else { Start::Watching(Vec::new()) };
+        match attempt.connector().connect(attempt.name(), Beneath { transport, start }).into_fallible().await {
+            Ok(mut stream) => {
+                let start = std::mem::replace(&mut stream.get_mut().0.start, Start::Over);
+                let plain = if let Start::Sorted(plain) = start { plain } else { Vec::new() };
+                Ok((Self { stream, broke: None }, plain))
+            }
+            Err((error, Beneath { transport, start })) => {
+                let began = if let Start::Watching(began) = start { began } else { Vec::new() };
+                Err(Broken { error, transport, began })
+            }
+        }
+    }
+
+    pub(crate) fn connection(&self) -> &ClientConnection {
+        self.stream.get_ref().1
+    }
+
+    pub(super) fn beneath(&mut self) -> &mut Transport {
+        &mut self.stream.get_mut().0.transport
+    }
+
+    pub(super) fn into_beneath(self) -> Transport {
+        self.stream.into_inner().0.transport
+    }
+
+    /// Says that we close (`close_notify`), as far as that can be done without waiting.
+    pub(super) fn farewell(&mut self) {
+        // Nobody is left to be told that it could go on; an alert is small, and there is room for it but for a peer that
+        // does not read at all.
+        let _ = Pin::new(&mut self.stream).poll_shutdown(&mut Context::from_waker(Waker::noop()));
+    }
+
+    /// Takes out what was deciphered already, where it came in one go with what broke TLS: it must not depend on that.
+    fn rescue(&mut self, buf: &mut ReadBuf<'_>) {
+        // There is nothing to be had either where this fails.
+        let read = self.stream.get_mut().1.reader().read(buf.initialize_unfilled()).unwrap_or(0);
+        buf.advance(read);
+    }
+}
+
+impl AsyncRead for Tls {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        if self.broke.is_none() {
+            match Pin::new(&mut self.stream).poll_read(cx, buf) {
+                Poll::Ready(Err(error)) => self.broke = Some(error),
+                other => return other,
+            }
+        }
+        self.rescue(buf);
+        match self.broke.take() {
+            Some(error) if buf.filled().len() == before => Poll::Ready(Err(error)),
+            broke => {
+                self.broke = broke;
+                Poll::Ready(Ok(()))
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Tls {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// What carries TLS.
+#[derive(Debug)]
+struct Beneath {
+    transport: Transport,
+    start: Start,
+}
+
+/// What is done with what a peer begins with.
+#[derive(Debug)]
+enum Start {
+    /// The first bytes are kept, for the case that they are no TLS.
+    Watching(Vec<u8>),
+    /// Bytes in clear are taken out, up to the first record.
+    Sorting(Vec<u8>),
+    /// They were.
+    Sorted(Vec<u8>),
+    /// Nothing any more.
+    Over,
+}
+
+impl Start {
+    /// Looks at bytes that came; whether some are left for TLS.
+    fn pass(&mut self, buf: &mut ReadBuf<'_>, before: usize) -> io::Result<bool> {
+        let new = &buf.filled()[before..];
+        match self {
+            Self::Watching(began) => began.extend_from_slice(&new[..new.len().min(BEGINNING - began.len())]),
+            Self::Sorting(plain) if !new.is_empty() => {
+                let record = (0..new.len()).find(|at| looks_like_tls(&new[*at..]));
+                let (clear, rest) = new.split_at(record.unwrap_or(new.len()));
+                plain.extend_from_slice(clear);
+                if plain.len() > MOST_PLAIN {
+                    return Err(io::Error::other("no TLS came behind all that came in clear"));
+                }
+                let rest = rest.to_vec();
+                buf.set_filled(before);
+                buf.put_slice(&rest);
+                if record.is_none() {
+                    return Ok(false);
+                }
+                *self = Self::Sorted(std::mem::take(plain));
+            }
+            Self::Sorting(_) | Self::Sorted(_) | Self::Over => {}
+        }
+        Ok(true)
+    }
+}
+
+impl AsyncRead for Beneath {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        loop {
+            match Pin::new(&mut self.transport).poll_read(cx, buf) {
+                Poll::Ready(Ok(())) if !self.start.pass(buf, before)? => {}
+                Poll::Pending => {
+                    // Session tickets and the first reply behind them come in segments of their own, the second of which a
+                    // server may hold back until the first is acknowledged.
+                    self.transport.acknowledge();
+                    return Poll::Pending;
+                }
+                ready @ Poll::Ready(_) => return ready,
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Beneath {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.transport).poll_write(cx, buf)
+    }
+
+    /// What TLS writes in one go belongs into one segment: a server may close at the first of several.
+    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.transport).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.transport.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.transport).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.transport).poll_shutdown(cx)
+    }
+}
