@@ -131,6 +131,12 @@ pub(super) struct Serve {
     /// Where to listen for submission.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     pub(super) submission: SocketAddr,
+    /// Where to listen for submission with TLS from the start.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    pub(super) submissions: SocketAddr,
+    /// Write the certificate of the CA that the server's own is from to this file (PEM), for clients to trust.
+    #[arg(long, value_name = "FILE")]
+    pub(super) ca: Option<PathBuf>,
 }
 
 fn parse_set(text: &str) -> Result<(String, String), String> {

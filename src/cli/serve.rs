@@ -1,5 +1,6 @@
 //! `mailexpect serve`.
 
+use std::path::Path;
 use std::sync::mpsc;
 
 use super::args;
@@ -29,16 +30,26 @@ fn serve_until_interrupted(args: &args::Serve, screen: &mut Screen) -> Result<()
     let interrupted = events.clone();
     // A screen that is gone no longer takes events; the server goes on.
     let transcript = Transcript::observed(move |event| drop(events.send(Some(event.clone()))));
-    let options = Embedded::options().smtp_at(args.smtp).submission_at(args.submission).transcript(transcript);
-    let server = options.start().map_err(|error| {
-        let message = format!("cannot listen on {} and {}: {error}", args.smtp, args.submission);
+    let options = Embedded::options().smtp_at(args.smtp).submission_at(args.submission).submissions_at(args.submissions);
+    let server = options.transcript(transcript).start().map_err(|error| {
+        let message = format!("cannot listen on {}, {} and {}: {error}", args.smtp, args.submission, args.submissions);
         Error::usage(message).hint("another program may hold the port; port 0 takes a free one")
     })?;
     // Where the channel is gone, so is the server.
     on_interrupt(move || drop(interrupted.send(None)));
-    screen.show(&Human::serving(&server.smtp(), &server.submission(), Embedded::USER, Embedded::PASSWORD));
+    let urls = [server.smtp(), server.submission(), server.submissions()];
+    screen.show(&Human::serving(&urls, Embedded::USER, Embedded::PASSWORD));
+    if let Some(path) = &args.ca {
+        write_ca(&server, path)?;
+        screen.show(&Human::ca_written(path));
+    }
     while let Ok(Some(event)) = shown.recv() {
         screen.show(&Human::default().event(&event));
     }
     Ok(())
+}
+
+fn write_ca(server: &Embedded, path: &Path) -> Result<()> {
+    let written = server.ca().and_then(|ca| std::fs::write(path, ca));
+    written.map_err(|error| Error::usage(format!("cannot write the CA to {}: {error}", path.display())))
 }

@@ -101,11 +101,19 @@ impl Human {
 
     /// The first lines of a server in the foreground.
     #[must_use]
-    pub fn serving(smtp: &str, submission: &str, user: &str, password: &str) -> String {
+    pub fn serving(urls: &[String], user: &str, password: &str) -> String {
+        let urls: Vec<_> = urls.iter().map(|url| format!("{GOOD}{url}{GOOD:#}")).collect();
         format!(
-            "serving {GOOD}{smtp}{GOOD:#} and {GOOD}{submission}{GOOD:#}\n\
-             {DIM}local domains: example.com, localhost; AUTH as {user} with password {password}; Ctrl-C ends{DIM:#}\n"
+            "serving {}\n\
+             {DIM}local domains: example.com, localhost; AUTH as {user} with password {password}; Ctrl-C ends{DIM:#}\n",
+            urls.join(" ")
         )
+    }
+
+    /// Where a server's CA is.
+    #[must_use]
+    pub fn ca_written(path: &Path) -> String {
+        format!("{DIM}TLS with a certificate of the CA in {}{DIM:#}\n", visible::escape(path.to_string_lossy().as_bytes()))
     }
 
     /// One event of a server's dialogue, as it happens.

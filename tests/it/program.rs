@@ -213,12 +213,16 @@ fn a_closed_pipe_is_no_error_of_the_run() {
 #[test]
 fn the_server_in_the_foreground_shows_each_dialogue_and_ends_with_an_interrupt() {
     use std::io::{BufRead as _, BufReader};
-    let mut child = program().args(["serve"]).stdout(Stdio::piped()).spawn().unwrap();
+    let files = folder(&[]);
+    let mut child =
+        program().current_dir(files.path()).args(["serve", "--ca", "ca.pem"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
     let first = lines.next().unwrap();
     let url = first.split(' ').find(|word| word.starts_with("submission://")).unwrap().to_owned();
     let ran = run(&project(), &["run", "scripts/submission.rhai", "--set", &format!("submission={url}")]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
+    let ca = lines.by_ref().find(|line| line.contains("CA in ca.pem"));
+    assert!(ca.is_some() && std::fs::read_to_string(files.path().join("ca.pem")).unwrap().contains("BEGIN CERTIFICATE"));
     let shown: Vec<_> = lines.by_ref().take_while(|line| !line.contains("closed")).collect();
     assert!(shown.iter().any(|line| line == "s1 C: AUTH LOGIN"), "{shown:?}");
     assert!(
