@@ -28,6 +28,7 @@
 //!     buffer, reply      received bytes; what an expectation gives back
 //!     proto/             framing and turn-taking, a file for each protocol
 //!     redact             secrets, masked before they are stored
+//!     sasl/              a file for each mechanism
 //!     transcript/        events of all sessions in order; one renderer
 //!     message/           feature "message": composing, reading, comparing
 //!     duration, suggest, target, visible
@@ -81,6 +82,7 @@ mod redact;
 mod reply;
 #[cfg(feature = "script")]
 pub mod report;
+mod sasl;
 #[cfg(feature = "script")]
 pub mod script;
 pub mod server;
@@ -103,6 +105,7 @@ pub use proto::capabilities::Capabilities;
 pub use proto::imap;
 pub use proto::smtp::{dot_stuff, xtext};
 pub use reply::Reply;
+pub use sasl::Credentials;
 pub use session::{Maildrop, Message, Options, Scan, Script, Session, UniqueId, Untagged};
 pub use transcript::Transcript;
 pub use transport::{Family, Proxy};

@@ -17,6 +17,7 @@ const LAYERS: [&[&str]; 5] = [
         "proto",
         "redact",
         "reply",
+        "sasl",
         "suggest",
         "target",
         "transcript",

@@ -3,6 +3,7 @@
 //! A verb has one deadline for all of its steps. It ends with the reply that ends what it began, which must be what its protocol
 //! calls success, or what the caller said instead by [`Session::expecting`].
 
+mod auth;
 pub(super) mod imap;
 mod message;
 mod pop3;

@@ -1,0 +1,44 @@
+//! CRAM-MD5 (RFC 2195): the challenge, signed by HMAC-MD5 with the password.
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use md5::Md5;
+
+use super::{Credentials, Hidden, Mechanism, Opening, Place, overdue, unreadable};
+use crate::error::Result;
+
+#[derive(Debug)]
+struct CramMd5 {
+    user: String,
+    password: Option<Hidden>,
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "mechanisms begin alike, and others can fail")]
+pub(super) fn begin(credentials: &Credentials, _: &Place) -> Result<Box<dyn Mechanism>> {
+    Ok(Box::new(CramMd5 { user: credentials.user.clone(), password: Some(credentials.secret.clone()) }))
+}
+
+/// The signature of a challenge, in hexadecimal digits.
+pub(crate) fn digest(challenge: &[u8], password: &[u8]) -> String {
+    let mut mac = Hmac::<Md5>::new_from_slice(password).expect("HMAC takes keys of any length");
+    mac.update(challenge);
+    super::digest_md5::hex(&mac.finalize().into_bytes())
+}
+
+impl Mechanism for CramMd5 {
+    fn opening(&self) -> Opening {
+        Opening::Server
+    }
+
+    fn respond(&mut self, challenge: &[u8]) -> Result<Vec<u8>> {
+        if challenge.is_empty() {
+            let why = "the server's challenge of CRAM-MD5 is empty: there is nothing to sign";
+            return Err(unreadable(challenge, why, "a challenge such as <1896.697170952@mail.example> (RFC 2195, 2)"));
+        }
+        let password = self.password.take().ok_or_else(|| overdue(challenge, "CRAM-MD5"))?;
+        Ok(format!("{} {}", self.user, digest(challenge, password.expose().as_bytes())).into())
+    }
+
+    fn is_done(&self) -> bool {
+        self.password.is_none()
+    }
+}

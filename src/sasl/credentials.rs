@@ -1,0 +1,156 @@
+//! Who somebody is, and how that is to be proved.
+
+use std::fmt;
+
+use super::Needs;
+
+/// What is proved to a server, and how: for [`Session::auth`](crate::Session::auth).
+///
+/// A user and a password are enough; the strongest mechanism that the server advertised is used then. A mechanism that is
+/// named is used whatever the server advertised.
+///
+/// ```
+/// use mailexpect::Credentials;
+///
+/// let strongest = Credentials::new("hoge@example.com", "pppwww");
+/// let forced = Credentials::new("hoge@example.com", "pppwww").mechanism("CRAM-MD5");
+/// let token = Credentials::token("hoge@example.com", "eyJhbGciOiJIUzI1NiJ9").mechanism("XOAUTH2");
+/// let certificate = Credentials::external("");
+/// // What is secret is not shown.
+/// assert!(!format!("{strongest:?} {token:?}").contains("pppwww"));
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Credentials {
+    pub(crate) mechanism: Option<String>,
+    pub(crate) user: String,
+    pub(crate) secret: Hidden,
+    have: Needs,
+    pub(crate) authzid: String,
+    pub(crate) initial: Option<bool>,
+    pub(crate) cancel: bool,
+    pub(crate) nonce: Option<String>,
+    pub(crate) host: Option<String>,
+    pub(crate) realm: Option<String>,
+}
+
+/// What nobody may see, not even in a debugger's print.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) struct Hidden(String);
+
+impl Hidden {
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Hidden {
+    fn from(secret: String) -> Self {
+        Self(secret)
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[SECRET]")
+    }
+}
+
+impl Credentials {
+    fn of(user: impl Into<String>, secret: impl Into<String>, have: Needs) -> Self {
+        Self {
+            mechanism: None,
+            user: user.into(),
+            secret: Hidden(secret.into()),
+            have,
+            authzid: String::new(),
+            initial: None,
+            cancel: false,
+            nonce: None,
+            host: None,
+            realm: None,
+        }
+    }
+
+    /// A user and a password.
+    pub fn new(user: impl Into<String>, password: impl Into<String>) -> Self {
+        Self::of(user, password, Needs::Password)
+    }
+
+    /// A user and an access token (RFC 6750), for OAUTHBEARER and XOAUTH2.
+    pub fn token(user: impl Into<String>, token: impl Into<String>) -> Self {
+        Self::of(user, token, Needs::Token)
+    }
+
+    /// Whoever the server knows us to be by other means, such as a client certificate (EXTERNAL), acting for that identity; for
+    /// our own where it is empty.
+    pub fn external(authzid: impl Into<String>) -> Self {
+        Self::of("", "", Needs::Nothing).mechanism("EXTERNAL").authzid(authzid)
+    }
+
+    /// Nobody, with a trace to be found by: an address, or any text (ANONYMOUS).
+    pub fn anonymous(trace: impl Into<String>) -> Self {
+        Self::of(trace, "", Needs::Nothing).mechanism("ANONYMOUS")
+    }
+
+    /// The mechanism to use, whether the server advertised it or not.
+    pub fn mechanism(mut self, name: impl Into<String>) -> Self {
+        self.mechanism = Some(name.into());
+        self
+    }
+
+    /// The identity to act for, where that is another than the user's own.
+    pub fn authzid(mut self, identity: impl Into<String>) -> Self {
+        self.authzid = identity.into();
+        self
+    }
+
+    /// Whether the first message goes with the command. Unless set, it does where the mechanism and the protocol foresee it.
+    pub fn initial(mut self, initial: bool) -> Self {
+        self.initial = Some(initial);
+        self
+    }
+
+    /// Cancels the exchange: `*` is the answer to the first challenge.
+    pub fn cancel(mut self) -> Self {
+        self.cancel = true;
+        self
+    }
+
+    /// The client's nonce of SCRAM and DIGEST-MD5, random unless set: a dialogue that must be the same each time sets it.
+    pub fn nonce(mut self, nonce: impl Into<String>) -> Self {
+        self.nonce = Some(nonce.into());
+        self
+    }
+
+    /// The server's name as DIGEST-MD5 and OAUTHBEARER say it, that of the URL unless set.
+    pub fn host(mut self, host: impl Into<String>) -> Self {
+        self.host = Some(host.into());
+        self
+    }
+
+    /// The realm of DIGEST-MD5, the server's first unless set.
+    pub fn realm(mut self, realm: impl Into<String>) -> Self {
+        self.realm = Some(realm.into());
+        self
+    }
+
+    /// What they are enough for.
+    pub(super) fn have(&self) -> Needs {
+        self.have
+    }
+}
+
+/// A user and a password.
+impl<U: Into<String>, P: Into<String>> From<(U, P)> for Credentials {
+    fn from((user, password): (U, P)) -> Self {
+        Self::new(user, password)
+    }
+}
+
+/// A mechanism, a user, and a password or a token.
+impl<M: Into<String>, U: Into<String>, P: Into<String>> From<(M, U, P)> for Credentials {
+    fn from((mechanism, user, secret): (M, U, P)) -> Self {
+        Self::new(user, secret).mechanism(mechanism)
+    }
+}

@@ -1,0 +1,146 @@
+//! SASL (RFC 4422), the client's side: a file for each mechanism. Pure: messages in, messages out; base64 and the framing of
+//! protocols are for the session.
+
+mod anonymous;
+mod cram_md5;
+mod credentials;
+mod digest_md5;
+mod external;
+mod login;
+mod nonce;
+mod oauthbearer;
+mod plain;
+mod scram;
+#[cfg(test)]
+mod tests;
+mod xoauth2;
+
+use std::fmt;
+
+pub use credentials::Credentials;
+
+use crate::error::{Error, Kind, Result};
+use credentials::Hidden;
+
+/// One exchange, from the client's side.
+pub(crate) trait Mechanism: fmt::Debug + Send {
+    /// Who may speak first.
+    fn opening(&self) -> Opening;
+
+    /// The answer to a challenge. Where the client speaks first, the challenge before its first message is empty.
+    ///
+    /// # Errors
+    /// Malformed where the challenge cannot be read; unexpected where it proves to be from somebody else than it says.
+    fn respond(&mut self, challenge: &[u8]) -> Result<Vec<u8>>;
+
+    /// Whether all has been said, and the server has proved itself where the mechanism has it do that: it may now say success.
+    fn is_done(&self) -> bool;
+
+    /// What the server will prove itself by, once that is known. Who overhears it can try passwords against it.
+    fn proof(&self) -> Option<&str> {
+        None
+    }
+}
+
+/// Who may speak first in an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Opening {
+    /// The client.
+    Client,
+    /// The server, but the client can do without its first challenge.
+    Either,
+    /// The server.
+    Server,
+}
+
+/// What a mechanism needs to know of where it is spoken.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// The service's name as registered for GSSAPI: `smtp`, `imap`, `pop`, `sieve`.
+    pub(crate) service: &'static str,
+    pub(crate) host: String,
+    pub(crate) port: Option<u16>,
+}
+
+/// A mechanism that is known.
+pub(crate) struct Known {
+    pub(crate) name: &'static str,
+    /// What has to be given for it to be chosen unasked.
+    needs: Needs,
+    begin: fn(&Credentials, &Place) -> Result<Box<dyn Mechanism>>,
+}
+
+/// What somebody proves to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Needs {
+    Password,
+    Token,
+    Nothing,
+}
+
+/// All that are known, the strongest first.
+pub(crate) static MECHANISMS: [Known; 10] = [
+    Known { name: "SCRAM-SHA-256", needs: Needs::Password, begin: scram::sha_256 },
+    Known { name: "SCRAM-SHA-1", needs: Needs::Password, begin: scram::sha_1 },
+    Known { name: "DIGEST-MD5", needs: Needs::Password, begin: digest_md5::begin },
+    Known { name: "CRAM-MD5", needs: Needs::Password, begin: cram_md5::begin },
+    Known { name: "PLAIN", needs: Needs::Password, begin: plain::begin },
+    Known { name: "LOGIN", needs: Needs::Password, begin: login::begin },
+    Known { name: "OAUTHBEARER", needs: Needs::Token, begin: oauthbearer::begin },
+    Known { name: "XOAUTH2", needs: Needs::Token, begin: xoauth2::begin },
+    Known { name: "EXTERNAL", needs: Needs::Nothing, begin: external::begin },
+    Known { name: "ANONYMOUS", needs: Needs::Nothing, begin: anonymous::begin },
+];
+
+impl Known {
+    /// The mechanism of that name, in upper or lower case.
+    pub(crate) fn find(name: &str) -> Option<&'static Self> {
+        MECHANISMS.iter().find(|known| known.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The mechanism that was asked for by name.
+    pub(crate) fn named(name: &str) -> Result<&'static Self> {
+        Self::find(name).ok_or_else(|| unknown(name))
+    }
+
+    /// The strongest of those that a server has and that the credentials are enough for.
+    pub(crate) fn strongest(credentials: &Credentials, offered: &[&str]) -> Result<&'static Self> {
+        let enough = |known: &&Self| known.needs == credentials.have();
+        let is_offered = |known: &&Self| offered.iter().any(|name| name.eq_ignore_ascii_case(known.name));
+        MECHANISMS.iter().filter(enough).find(is_offered).ok_or_else(|| {
+            let ours: Vec<_> = MECHANISMS.iter().filter(enough).map(|known| known.name).collect();
+            let offered = if offered.is_empty() { "none at all".to_owned() } else { offered.join(", ") };
+            Error::new(Kind::Unexpected, "the server offers no mechanism that these credentials can be used with")
+                .expected(format!("one of {}", ours.join(", ")))
+                .got(offered)
+                .hint("name a mechanism to use it all the same; many servers offer more behind TLS")
+        })
+    }
+
+    /// Begins an exchange.
+    pub(crate) fn begin(&self, credentials: &Credentials, place: &Place) -> Result<Box<dyn Mechanism>> {
+        (self.begin)(credentials, place)
+    }
+}
+
+fn unknown(name: &str) -> Error {
+    let names: Vec<_> = MECHANISMS.iter().map(|known| known.name).collect();
+    let error = Error::usage(format!("there is no mechanism `{}` here", crate::visible::escape(name.as_bytes())));
+    #[cfg(feature = "script")]
+    if let Some(near) = crate::suggest::nearest(&name.to_ascii_uppercase(), names.iter().copied()) {
+        return error.hint(format!("did you mean {near}?"));
+    }
+    error.hint(format!("there are {}; any other can be written out with send(...) and expect(...)", names.join(", ")))
+}
+
+/// A challenge that cannot be answered, and what was wanted.
+fn unreadable(challenge: &[u8], why: impl Into<String>, wanted: &str) -> Error {
+    let shown = crate::visible::excerpt(challenge, 500);
+    let got = if challenge.is_empty() { "nothing".to_owned() } else { shown };
+    Error::new(Kind::Malformed, why).expected(wanted).got(got)
+}
+
+/// A challenge behind the last one.
+fn overdue(challenge: &[u8], name: &str) -> Error {
+    unreadable(challenge, format!("the server goes on asking when {name} is over"), "the server's verdict")
+}

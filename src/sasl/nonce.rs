@@ -1,0 +1,17 @@
+//! The client's share of what makes an exchange unlike all others.
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+
+use super::Credentials;
+use crate::error::{Error, Kind, Result};
+
+/// The nonce that was given, or a random one of 144 bits.
+pub(super) fn nonce(credentials: &Credentials) -> Result<String> {
+    if let Some(nonce) = &credentials.nonce {
+        return Ok(nonce.clone());
+    }
+    let mut random = [0; 18];
+    getrandom::fill(&mut random)
+        .map_err(|error| Error::new(Kind::Io, format!("the system gives no random bytes for a nonce: {error}")))?;
+    Ok(BASE64_STANDARD.encode(random))
+}

@@ -1,0 +1,41 @@
+//! OAUTHBEARER (RFC 7628): a bearer token, with whom to act for and the server that is meant. Where it fails, the server says
+//! why in JSON first, and says no once that was answered with a lone 0x01 (section 3.2.3).
+
+use super::{Credentials, Hidden, Mechanism, Opening, Place, overdue, scram};
+use crate::error::Result;
+
+#[derive(Debug)]
+struct Oauthbearer {
+    /// The one message, until it is sent.
+    message: Option<Hidden>,
+    told_why: bool,
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "mechanisms begin alike, and others can fail")]
+pub(super) fn begin(credentials: &Credentials, place: &Place) -> Result<Box<dyn Mechanism>> {
+    let Credentials { user, secret, authzid, .. } = credentials;
+    let header = scram::header(if authzid.is_empty() { user } else { authzid });
+    let port = place.port.map_or_else(String::new, |port| format!("\x01port={port}"));
+    let message = format!("{header}\x01host={}{port}\x01auth=Bearer {}\x01\x01", place.host, secret.expose());
+    Ok(Box::new(Oauthbearer { message: Some(message.into()), told_why: false }))
+}
+
+impl Mechanism for Oauthbearer {
+    fn opening(&self) -> Opening {
+        Opening::Client
+    }
+
+    fn respond(&mut self, challenge: &[u8]) -> Result<Vec<u8>> {
+        if let Some(message) = self.message.take() {
+            return Ok(message.expose().into());
+        }
+        if std::mem::replace(&mut self.told_why, true) {
+            return Err(overdue(challenge, "OAUTHBEARER"));
+        }
+        Ok(vec![1])
+    }
+
+    fn is_done(&self) -> bool {
+        self.message.is_none() && !self.told_why
+    }
+}

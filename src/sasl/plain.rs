@@ -1,0 +1,32 @@
+//! PLAIN (RFC 4616): authorization identity, NUL, user, NUL, password.
+
+use super::{Credentials, Hidden, Mechanism, Opening, Place, overdue};
+use crate::error::Result;
+
+#[derive(Debug)]
+struct Plain {
+    /// The one message, until it is sent.
+    message: Option<Hidden>,
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "mechanisms begin alike, and others can fail")]
+pub(super) fn begin(credentials: &Credentials, _: &Place) -> Result<Box<dyn Mechanism>> {
+    let Credentials { authzid, user, secret, .. } = credentials;
+    let message = format!("{authzid}\0{user}\0{}", secret.expose()).into();
+    Ok(Box::new(Plain { message: Some(message) }))
+}
+
+impl Mechanism for Plain {
+    fn opening(&self) -> Opening {
+        Opening::Client
+    }
+
+    fn respond(&mut self, challenge: &[u8]) -> Result<Vec<u8>> {
+        let message = self.message.take().ok_or_else(|| overdue(challenge, "PLAIN"))?;
+        Ok(message.expose().into())
+    }
+
+    fn is_done(&self) -> bool {
+        self.message.is_none()
+    }
+}
