@@ -4,7 +4,6 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::duration;
-#[cfg(feature = "script")]
 use crate::redact::Secrets;
 
 /// What went wrong, with the parts a person needs to see what to do next.
@@ -169,7 +168,6 @@ impl Error {
     }
 
     /// The same error with every known secret masked.
-    #[cfg(feature = "script")]
     pub(crate) fn mask(&mut self, secrets: &Secrets) {
         let parts = &mut *self.0;
         secrets.mask_text(&mut parts.message);

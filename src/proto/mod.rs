@@ -74,6 +74,11 @@ pub(crate) trait Protocol: fmt::Debug + Send + Sync {
     /// The script has made sure that nothing more is coming.
     fn waive(&mut self);
 
+    /// The challenge of SASL, in base64, that what was taken last ends with; a response to it is what will be sent next.
+    fn challenge<'a>(&self, _taken: &'a [u8]) -> Option<&'a [u8]> {
+        None
+    }
+
     /// The peer has said that it will close.
     fn is_closing(&self) -> bool;
 
@@ -179,6 +184,12 @@ impl Lines {
     pub(crate) fn unfinished(&self) -> &[u8] {
         &self.unfinished
     }
+}
+
+/// The last line of what was taken, without its line end.
+pub(crate) fn last_line(taken: &[u8]) -> &[u8] {
+    let taken = chomp(taken);
+    &taken[memchr::memrchr(b'\n', taken).map_or(0, |at| at + 1)..]
 }
 
 /// A line without its line end.

@@ -104,11 +104,12 @@ impl Known {
     }
 
     /// The strongest of those that a server has and that the credentials are enough for.
-    pub(crate) fn strongest(credentials: &Credentials, offered: &[&str]) -> Result<&'static Self> {
+    pub(crate) fn strongest(credentials: &Credentials, offered: &[impl AsRef<str>]) -> Result<&'static Self> {
         let enough = |known: &&Self| known.needs == credentials.have();
-        let is_offered = |known: &&Self| offered.iter().any(|name| name.eq_ignore_ascii_case(known.name));
+        let is_offered = |known: &&Self| offered.iter().any(|name| name.as_ref().eq_ignore_ascii_case(known.name));
         MECHANISMS.iter().filter(enough).find(is_offered).ok_or_else(|| {
             let ours: Vec<_> = MECHANISMS.iter().filter(enough).map(|known| known.name).collect();
+            let offered: Vec<_> = offered.iter().map(AsRef::as_ref).collect();
             let offered = if offered.is_empty() { "none at all".to_owned() } else { offered.join(", ") };
             Error::new(Kind::Unexpected, "the server offers no mechanism that these credentials can be used with")
                 .expected(format!("one of {}", ours.join(", ")))

@@ -54,7 +54,8 @@ impl Recorder {
             self.tracker.sent(b"\r\n", &mut self.secrets);
         }
         let masked = Bytes::from(self.secrets.mask(&line.kept, &spans).into_owned());
-        let excerpt = if line.omitted > 0 { Excerpt::cut(masked, line.omitted) } else { masked.into() };
+        let meaning = self.secrets.take_meaning();
+        let excerpt = if line.omitted > 0 { Excerpt::cut(masked, line.omitted) } else { masked.into() }.with_meaning(meaning);
         self.record(What::Client(excerpt));
     }
 
@@ -87,8 +88,9 @@ impl Recorder {
     /// The server replied.
     pub(super) fn reply(&mut self, reply: &str) {
         self.tracker.received(reply.as_bytes());
+        let meaning = self.tracker.challenge(reply.as_bytes()).and_then(|challenge| self.secrets.hear(challenge));
         let masked = self.secrets.mask(reply.as_bytes(), &[]).into_owned();
-        self.record(What::Server(Bytes::from(masked).into()));
+        self.record(What::Server(Excerpt::from(Bytes::from(masked)).with_meaning(meaning)));
     }
 
     /// TLS is on.

@@ -146,7 +146,7 @@ fn submission_takes_mail_for_anywhere_from_its_user() {
     for secret in ["pppwww", "cHBwd3d3", "AGhvZ2VAZXhhbXBsZS5jb20AcHBwd3d3", "aG9nZUBleGFtcGxlLmNvbQ=="] {
         assert!(!shown.contains(secret), "{shown}");
     }
-    assert!(shown.contains("C: AUTH PLAIN [SECRET]\n"), "{shown}");
+    assert!(shown.contains("C: AUTH PLAIN [SECRET] → \\0hoge@example.com\\0[SECRET]\n"), "{shown}");
 }
 
 #[test]

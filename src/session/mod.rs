@@ -220,7 +220,8 @@ impl Session {
     fn take(&mut self, count: usize) -> Bytes {
         self.record_skipped();
         let bytes = self.release(count);
-        self.record(What::Server(Excerpt::from(self.masked(bytes.clone()))));
+        let meaning = self.protocol.challenge(&bytes).and_then(|challenge| self.secrets.hear(challenge));
+        self.record(What::Server(Excerpt::from(self.masked(bytes.clone())).with_meaning(meaning)));
         bytes
     }
 

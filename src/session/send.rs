@@ -186,7 +186,8 @@ impl Session {
         };
         self.last_sent = last_line(&masked).or(self.last_sent.take());
         self.note_owed(&masked, self.protocol.unanswered().saturating_sub(unanswered));
-        self.record(What::Client(Excerpt::from(masked)));
+        let meaning = self.secrets.take_meaning().filter(|_| self.protocol.framing().is_some() && is_one_line(&bytes));
+        self.record(What::Client(Excerpt::from(masked).with_meaning(meaning)));
         // Without TLS, nothing is held back.
         let mut flushed = self.tls.is_none();
         while at < bytes.len() || !flushed {
@@ -288,6 +289,10 @@ impl Session {
             .got(self.shown_held())
             .waited(wait.waited())
     }
+}
+
+fn is_one_line(bytes: &[u8]) -> bool {
+    memchr::memchr(b'\n', bytes) == Some(bytes.len() - 1)
 }
 
 /// The last line of it that is not empty.

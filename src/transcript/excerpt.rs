@@ -23,12 +23,24 @@ struct Ends {
     head: Bytes,
     omitted: u64,
     tail: Bytes,
+    meaning: Option<Bytes>,
 }
 
 impl Excerpt {
     /// The start of a run whose other bytes, this many, were not kept by whoever received them.
     pub(crate) fn cut(head: Bytes, omitted: u64) -> Self {
-        Self(Kept::Ends(Box::new(Ends { head, omitted, tail: Bytes::new() })))
+        Self(Kept::Ends(Box::new(Ends { head, omitted, tail: Bytes::new(), meaning: None })))
+    }
+
+    /// The same, with what its last line says where that is in base64.
+    pub(crate) fn with_meaning(self, meaning: Option<Vec<u8>>) -> Self {
+        match (self.0, meaning) {
+            (Kept::Whole(head), Some(meaning)) => {
+                let meaning = Some(meaning.into());
+                Self(Kept::Ends(Box::new(Ends { head, omitted: 0, tail: Bytes::new(), meaning })))
+            }
+            (kept, _) => Self(kept),
+        }
     }
 
     /// An excerpt of bytes that somebody else goes on with: a copy of what it keeps.
@@ -62,6 +74,17 @@ impl Excerpt {
         match &self.0 {
             Kept::Whole(_) => &[],
             Kept::Ends(ends) => &ends.tail,
+        }
+    }
+}
+
+impl Excerpt {
+    /// What the last line says, out of its base64 and with its secret masked, where it is a challenge or a response of SASL.
+    #[must_use]
+    pub fn decoded(&self) -> Option<&[u8]> {
+        match &self.0 {
+            Kept::Whole(_) => None,
+            Kept::Ends(ends) => ends.meaning.as_deref(),
         }
     }
 }
@@ -103,7 +126,7 @@ impl Gathering {
         }
         let tail = self.rest.split_off(self.rest.len() - TAIL);
         let omitted = self.total - (self.head.len() + tail.len()) as u64;
-        Excerpt(Kept::Ends(Box::new(Ends { head: self.head.into(), omitted, tail: tail.into() })))
+        Excerpt(Kept::Ends(Box::new(Ends { head: self.head.into(), omitted, tail: tail.into(), meaning: None })))
     }
 }
 

@@ -7,13 +7,16 @@ use crate::{duration, visible};
 
 /// A line of a transcript: whose it is and its text, in which nothing can drive a terminal.
 ///
+/// What a line of SASL says, out of its base64, stands behind an arrow, which escaping leaves to nothing else.
 /// CRLF at the end of a line is not shown; a bare LF is shown as `\n`, a line without an end by a single `\` at its end.
 ///
 /// ```text
 /// *** connecting to smtp://localhost:2525
 /// *** 127.0.0.1:2525 connected
 /// S: 220 localhost ESMTP
-/// C: EHLO client.example
+/// C: AUTH LOGIN
+/// S: 334 VXNlcm5hbWU6 → Username:
+/// C: [SECRET] → hoge@example.com
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
@@ -101,6 +104,15 @@ fn happening(what: &What) -> String {
 }
 
 fn wire(excerpt: &Excerpt, mut push: impl FnMut(String)) {
+    if let Some(decoded) = excerpt.decoded() {
+        let mut lines = Vec::new();
+        each_line(excerpt.head(), &mut |line| lines.push(line));
+        if let Some(last) = lines.last_mut() {
+            last.push_str(" \u{2192} ");
+            last.push_str(&visible::escape(decoded));
+        }
+        return lines.into_iter().for_each(push);
+    }
     each_line(excerpt.head(), &mut push);
     if excerpt.omitted() > 0 {
         push(format!("... {} bytes left out ...", excerpt.omitted()));
@@ -132,6 +144,8 @@ mod tests {
         let bytes = |bytes: &'static [u8]| Excerpt::from(Bytes::from_static(bytes));
         transcript.record_on(session, What::Server(bytes(b"220 a\r\n250 b\n\x1b[2Jc\0\xff\rd\r\n\r\n")));
         transcript.record_on(session, What::Client(bytes(b"half")));
+        let prompt = bytes(b"250-x\r\n334 aGk=\r\n").with_meaning(Some(b"hi\0 \xe2\x86\x92".to_vec()));
+        transcript.record_on(session, What::Server(prompt));
         transcript.record_on(session, What::Unread(bytes(b"back\\slash\\\r\n")));
         transcript.record_on(session, What::TimedOut(Duration::from_secs(5)));
         transcript.record_on(session, What::Silent(Duration::from_millis(200)));
@@ -143,6 +157,8 @@ mod tests {
         S: \e[2Jc\0\xff\rd
         S: 
         C: half\
+        S: 250-x
+        S: 334 aGk= → hi\0 \xe2\x86\x92
         unread S: back\slash\\
         *** timed out after 5 s
         *** silence for 200 ms

@@ -11,7 +11,7 @@ use status::{Status, StatusLines};
 pub(crate) use status::{response_code, timestamp};
 
 use super::multiline::LoneDot;
-use super::{Framing, Lines, Protocol, Speech, chomp};
+use super::{Framing, Lines, Protocol, Speech, chomp, last_line};
 use crate::redact::{self, Secrets};
 
 /// One side of a POP3 dialogue: what was sent, and which status lines and blocks are still owed for it.
@@ -184,6 +184,10 @@ impl Protocol for Pop3 {
 
     fn is_closing(&self) -> bool {
         self.closing
+    }
+
+    fn challenge<'a>(&self, taken: &'a [u8]) -> Option<&'a [u8]> {
+        self.turn.as_ref().and_then(|_| last_line(taken).get(2..))
     }
 
     fn owes_block(&self) -> bool {

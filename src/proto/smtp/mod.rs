@@ -16,7 +16,7 @@ use owed::{Owed, Owing};
 pub(crate) use replies::Replies;
 pub use xtext::xtext;
 
-use super::{Framing, LINE_HEAD, Lines, Protocol, Speech, chomp};
+use super::{Framing, LINE_HEAD, Lines, Protocol, Speech, chomp, last_line};
 use crate::redact::{self, Secrets};
 
 /// One side of an SMTP dialogue: what was sent, and which replies are still owed for it.
@@ -250,6 +250,11 @@ impl Protocol for Smtp {
 
     fn waive(&mut self) {
         self.owed.clear();
+    }
+
+    fn challenge<'a>(&self, taken: &'a [u8]) -> Option<&'a [u8]> {
+        let is_asked = matches!(self.mode, Mode::Response { .. });
+        is_asked.then(|| last_line(taken).get(4..)).flatten()
     }
 
     fn is_closing(&self) -> bool {

@@ -140,7 +140,7 @@ fn the_transcript_tells_all_and_masks_the_secrets() {
         S: 250-STARTTLS
         S: 250-AUTH PLAIN LOGIN
         S: 250 ENHANCEDSTATUSCODES
-        C: AUTH PLAIN [SECRET]
+        C: AUTH PLAIN [SECRET] → \0hoge@example.com\0[SECRET]
         S: 235 2.7.0 Authentication successful
         C: MAIL FROM:<hoge@example.com>
         S: 250 2.1.0 <hoge@example.com>... Sender ok

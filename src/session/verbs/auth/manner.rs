@@ -3,6 +3,7 @@
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 use crate::error::{Error, Kind, Result};
+use crate::pattern::{IntoPattern as _, Pattern};
 use crate::proto::{Speech, chomp};
 use crate::visible;
 
@@ -15,30 +16,26 @@ pub(super) struct Manner {
     command: &'static str,
     /// How a challenge begins.
     challenge: &'static [u8],
-    /// How a reply of success begins.
-    granted: &'static [u8],
-    /// What success is, and what the reply to a cancelled exchange is.
-    pub(super) success: i32,
-    pub(super) cancelled: i32,
+    /// How the reply to an exchange that succeeded begins, and to one that was cancelled.
+    success: &'static str,
+    cancelled: &'static str,
     /// Octets of a command line with its line end, beyond which the first response goes alone.
     pub(super) longest: usize,
 }
 
 /// RFC 4954 section 4.
-static SMTP: Manner = Manner {
-    service: "smtp",
-    command: "AUTH",
-    challenge: b"334",
-    granted: b"2",
-    success: 235,
-    cancelled: 501,
-    longest: 12_288,
-};
+static SMTP: Manner =
+    Manner { service: "smtp", command: "AUTH", challenge: b"334", success: "235", cancelled: "501", longest: 12_288 };
+
+/// RFC 5034 section 4; the length is that of RFC 2449 section 4.
+static POP3: Manner =
+    Manner { service: "pop", command: "AUTH", challenge: b"+", success: "+OK", cancelled: "-ERR", longest: 255 };
 
 impl Manner {
     pub(super) fn of(speech: Speech) -> &'static Self {
         match speech {
-            Speech::Smtp | Speech::Lmtp | Speech::Sieve | Speech::Imap | Speech::Pop3 | Speech::Stream => &SMTP,
+            Speech::Pop3 => &POP3,
+            Speech::Smtp | Speech::Lmtp | Speech::Sieve | Speech::Imap | Speech::Stream => &SMTP,
         }
     }
 
@@ -59,13 +56,22 @@ impl Manner {
 
     /// The challenge in a reply, in base64, where it is one.
     pub(super) fn challenge<'a>(&self, reply: &'a [u8]) -> Option<&'a [u8]> {
-        let challenge = chomp(reply).strip_prefix(self.challenge)?;
-        Some(challenge.strip_prefix(b" ").unwrap_or(challenge))
+        match chomp(reply).strip_prefix(self.challenge)? {
+            [] => Some(&[]),
+            [b' ', challenge @ ..] => Some(challenge),
+            _ => None,
+        }
+    }
+
+    /// What the reply that ends an exchange must be.
+    pub(super) fn verdict(&self, cancel: bool) -> Result<Pattern> {
+        let start = if cancel { self.cancelled } else { self.success };
+        start.parse::<i64>().map_or_else(|_| start.into_pattern(), |code| crate::pattern::Code::new(code).map(Into::into))
     }
 
     /// Whether a reply says that the exchange has succeeded.
     pub(super) fn is_success(&self, reply: &[u8]) -> bool {
-        reply.starts_with(self.granted)
+        reply.starts_with(self.success.as_bytes())
     }
 }
 

@@ -9,11 +9,13 @@ use crate::error::{Error, Kind, Result};
 use crate::proto::{Speech, chomp};
 use crate::reply::Reply;
 use crate::sasl::{Credentials, Known, Mechanism, Opening, Place};
+use crate::session::SHOWN;
 use crate::target::{self, Target};
+use crate::visible;
 use manner::Manner;
 
 /// The protocols that have exchanges.
-const SASL: [Speech; 2] = [Speech::Smtp, Speech::Lmtp];
+const SASL: [Speech; 3] = [Speech::Smtp, Speech::Lmtp, Speech::Pop3];
 
 /// An exchange under way.
 #[derive(Debug)]
@@ -60,9 +62,9 @@ impl Session {
     /// is cancelled then.
     pub async fn auth(&mut self, credentials: impl Into<Credentials>) -> Result<Reply> {
         let credentials = credentials.into();
-        self.keep_secret(&credentials);
+        self.keep_secret(credentials.secret.expose());
         let manner = Manner::of(self.protocol.speech());
-        let verb = self.verb("auth", &SASL, if credentials.cancel { manner.cancelled } else { manner.success })?;
+        let verb = self.verb("auth", &SASL, manner.verdict(credentials.cancel)?)?;
         let mut exchange = self.open_exchange(&credentials, manner).map_err(|error| self.here(error, &verb))?;
         let command = exchange.command(&credentials, manner).map_err(|error| self.here(error, &verb))?;
         self.send_line(command.as_bytes(), verb.wait).await?;
@@ -82,16 +84,16 @@ impl Session {
         }
     }
 
-    /// From here on, whatever goes wrong, what is secret of them is not shown.
-    pub(crate) fn keep_secret(&mut self, credentials: &Credentials) {
-        self.secrets.learn(credentials.secret.expose().as_bytes());
+    /// Keeps a secret from here on, whatever goes wrong.
+    pub(crate) fn keep_secret(&mut self, secret: &str) {
+        self.secrets.learn(secret.as_bytes());
     }
 
     /// Begins an exchange, of the mechanism that was named, or the strongest that was advertised.
     fn open_exchange(&self, credentials: &Credentials, manner: &Manner) -> Result<Exchange> {
         let known = match &credentials.mechanism {
             Some(name) => Known::named(name)?,
-            None => Known::strongest(credentials, &[])?,
+            None => Known::strongest(credentials, &self.offered()?)?,
         };
         let (host, port) = match Target::parse(&self.peer).map(|target| target.place) {
             Ok(target::Place::Host { host, port }) => (host, Some(port)),
@@ -102,14 +104,32 @@ impl Session {
         Ok(Exchange { name: known.name, mechanism, first: None, cancel: credentials.cancel })
     }
 
+    /// The mechanisms that the server has said it offers.
+    fn offered(&self) -> Result<Vec<String>> {
+        if let Some(capabilities) = self.capabilities() {
+            return Ok(capabilities.auth());
+        }
+        let error = Error::usage("which mechanisms the server offers was not asked");
+        Err(error.hint("ask by ehlo(...) before, or name a mechanism"))
+    }
+
     /// The error, with where it arose.
     fn here(&self, error: Error, verb: &Verb) -> Error {
-        error.session(format!("{}, {}", self.id, self.peer)).waited(verb.wait.waited())
+        let mut error = error.session(format!("{}, {}", self.id, self.peer)).waited(verb.wait.waited());
+        // What a server says in base64 is decoded by now, whatever it holds.
+        error.mask(&self.secrets);
+        error
+    }
+
+    /// The error, with the line that what came was the answer to.
+    fn answered(&self, error: Error, verb: &Verb) -> Error {
+        let line = self.answered.as_ref().map(|line| visible::excerpt(line, SHOWN));
+        self.here(error.sent(line), verb)
     }
 
     /// Cancels an exchange that cannot go on, so that the session is of use behind it, and says why it cannot.
     async fn give_up(&mut self, error: Error, verb: &Verb) -> Error {
-        let error = self.here(error, verb);
+        let error = self.answered(error, verb);
         let cancelled = async {
             self.send_line(Manner::response(None).as_bytes(), verb.wait).await?;
             self.answer(verb).await
@@ -134,7 +154,7 @@ impl Session {
             .hint(
                 "a server that takes what was not said yet may take anybody; write it out with send(...) to go on all the same",
             );
-        Err(self.here(error, verb))
+        Err(self.answered(error, verb))
     }
 }
 

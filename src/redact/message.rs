@@ -1,0 +1,83 @@
+//! What is secret in the messages of SASL mechanisms, out of their base64.
+
+use std::ops::Range;
+
+use memchr::memmem;
+
+/// The part of a client's message that is secret: nothing of some, all of what is not as it should be. `None` for mechanisms
+/// that are not known.
+pub(super) fn secret_of_message(mechanism: &str, step: usize, message: &[u8]) -> Option<Range<usize>> {
+    let all = 0..message.len();
+    let nothing = Some(0..0);
+    Some(match mechanism.to_ascii_uppercase().as_str() {
+        "PLAIN" => behind_nul(message),
+        "LOGIN" if step == 0 => return nothing,
+        "LOGIN" => all,
+        "CRAM-MD5" => memchr::memrchr(b' ', message).map_or(all, |blank| blank + 1..message.len()),
+        "EXTERNAL" | "ANONYMOUS" => return nothing,
+        _ if message.is_empty() => return nothing,
+        "DIGEST-MD5" => value(message, b"response=", b',').unwrap_or(all),
+        "XOAUTH2" | "OAUTHBEARER" if message == [1] => return nothing,
+        "XOAUTH2" | "OAUTHBEARER" => bearer(message).unwrap_or(all),
+        scram if scram.starts_with("SCRAM-") => match message {
+            [b'n' | b'y', b',', ..] => return nothing,
+            [b'c', b'=', ..] => value(message, b",p=", b',').unwrap_or(all),
+            _ => all,
+        },
+        _ => return None,
+    })
+}
+
+/// The password of PLAIN, behind authorization identity and user (RFC 4616); behind less where that is not there.
+fn behind_nul(message: &[u8]) -> Range<usize> {
+    let start = memchr::memchr_iter(0, message).take(2).last().map_or(0, |nul| nul + 1);
+    start..message.len()
+}
+
+fn value(message: &[u8], name: &[u8], end: u8) -> Option<Range<usize>> {
+    let start = memmem::find(message, name)? + name.len();
+    let end = memchr::memchr(end, &message[start..]).map_or(message.len(), |length| start + length);
+    Some(start..end)
+}
+
+/// The token, behind `auth=Bearer `.
+fn bearer(message: &[u8]) -> Option<Range<usize>> {
+    let auth = value(message, b"auth=", 1)?;
+    let scheme = message[auth.clone()].get(..7).filter(|scheme| scheme.eq_ignore_ascii_case(b"Bearer "));
+    Some(auth.start + scheme.map_or(0, <[u8]>::len)..auth.end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_mechanism_has_its_secret_where_its_rfc_puts_it() {
+        for (mechanism, step, message, secret) in [
+            ("PLAIN", 0, "\0tim\0tanstaaftanstaaf", Some("tanstaaftanstaaf")),
+            ("plain", 0, "tim\0pw", Some("pw")),
+            ("PLAIN", 0, "a\0b\0c\0d", Some("c\0d")),
+            ("PLAIN", 0, "no structure", Some("no structure")),
+            ("LOGIN", 0, "tim", Some("")),
+            ("LOGIN", 1, "pw", Some("pw")),
+            ("CRAM-MD5", 0, "tim tom b913a602", Some("b913a602")),
+            ("CRAM-MD5", 0, "b913a602", Some("b913a602")),
+            ("DIGEST-MD5", 0, "username=\"chris\",response=d388,qop=auth", Some("d388")),
+            ("DIGEST-MD5", 1, "", Some("")),
+            ("DIGEST-MD5", 0, "what", Some("what")),
+            ("SCRAM-SHA-256", 0, "n,,n=user,r=abc", Some("")),
+            ("SCRAM-SHA-256", 1, "c=biws,r=abcdef,p=dHzb=", Some("dHzb=")),
+            ("SCRAM-SHA-256", 1, "c=biws,r=abcdef", Some("c=biws,r=abcdef")),
+            ("SCRAM-SHA-1", 0, "password", Some("password")),
+            ("XOAUTH2", 0, "user=u\x01auth=Bearer ya29\x01\x01", Some("ya29")),
+            ("OAUTHBEARER", 0, "n,a=u,\x01auth=secret\x01\x01", Some("secret")),
+            ("OAUTHBEARER", 1, "\x01", Some("")),
+            ("XOAUTH2", 0, "ya29", Some("ya29")),
+            ("EXTERNAL", 0, "me", Some("")),
+            ("NTLM", 0, "x", None),
+        ] {
+            let found = secret_of_message(mechanism, step, message.as_bytes()).map(|span| &message[span]);
+            assert_eq!(found, secret, "{mechanism} {message:?}");
+        }
+    }
+}
