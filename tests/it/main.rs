@@ -18,6 +18,8 @@ mod real;
 mod sandbox;
 #[path = "../servers/mod.rs"]
 mod servers;
+mod sasl;
+mod sasl_server;
 mod session;
 mod sieve;
 mod smtp;

@@ -3,6 +3,7 @@
 //! The doc comments here are the reference manual: `mailexpect reference` prints them.
 
 mod argument;
+mod auth;
 mod capabilities;
 mod caught;
 mod expect;
@@ -55,6 +56,7 @@ pub(super) fn groups() -> &'static [Group] {
             group("Mailboxes of IMAP", imap::MAILBOXES, imap::mailboxes()),
             group("Messages of IMAP", imap::MESSAGES, imap::messages()),
             group("Answers of IMAP", imap::ANSWERS, rhai::exported_module!(imap::answers)),
+            group("Authentication", auth::INTRO, rhai::exported_module!(auth::words)),
             group("Capabilities", capabilities::INTRO, rhai::exported_module!(capabilities::words)),
             group("Messages", message::INTRO, rhai::exported_module!(message::words)),
             group("Verbs of POP3", pop3::INTRO, pop3::words()),

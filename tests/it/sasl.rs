@@ -1,0 +1,260 @@
+//! SASL exchanges against a server that verifies them, and what is to be seen of them anywhere: nothing that is secret.
+
+use std::fmt::Write as _;
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use mailexpect::{Credentials, Session};
+
+use crate::peer::Peer;
+use crate::program::{folder, run};
+use crate::sasl_server::{SaslServer, USER};
+
+const PASSWORD: &str = "w\"nder-land1";
+
+const MECHANISMS: [&str; 10] = [
+    "PLAIN",
+    "LOGIN",
+    "CRAM-MD5",
+    "DIGEST-MD5",
+    "SCRAM-SHA-1",
+    "SCRAM-SHA-256",
+    "XOAUTH2",
+    "OAUTHBEARER",
+    "EXTERNAL",
+    "ANONYMOUS",
+];
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+async fn greeted(url: &str) -> Session {
+    let mut session = Session::connect(url).await.unwrap();
+    session.expect(220).await.unwrap();
+    session
+}
+
+fn credentials(mechanism: &str) -> Credentials {
+    Credentials::new(USER, PASSWORD).mechanism(mechanism).nonce("C")
+}
+
+#[test]
+fn every_mechanism_succeeds_and_fails_with_and_without_an_initial_response() {
+    let (right, wrong) = (SaslServer::start(PASSWORD), SaslServer::start("another"));
+    block_on(async {
+        for mechanism in MECHANISMS {
+            for initial in [true, false] {
+                let mut session = greeted(&right.url).await;
+                session.auth(credentials(mechanism).initial(initial)).await.unwrap();
+                session.quit().await.unwrap();
+                session.finish().await.unwrap();
+                let mut session = greeted(&wrong.url).await;
+                session.expecting(535).auth(credentials(mechanism).initial(initial)).await.unwrap();
+                session.quit().await.unwrap();
+                session.finish().await.unwrap();
+            }
+        }
+    });
+}
+
+#[test]
+fn challenges_and_responses_are_shown_decoded_and_secrets_are_not() {
+    let server = SaslServer::start(PASSWORD);
+    let mut shown = String::new();
+    block_on(async {
+        for mechanism in MECHANISMS {
+            let mut session = greeted(&server.url).await;
+            session.auth(credentials(mechanism)).await.unwrap();
+            let transcript = session.transcript().to_string();
+            let _ = writeln!(shown, "{}\n", transcript.lines().skip(3).collect::<Vec<_>>().join("\n"));
+            session.reset().unwrap();
+        }
+    });
+    insta::with_settings!({ filters => [(r"port=\d+", "port=PORT")], omit_expression => true }, {
+        insta::assert_snapshot!(shown);
+    });
+}
+
+#[test]
+fn the_strongest_mechanism_that_the_server_advertises_is_used() {
+    let server = SaslServer::start(PASSWORD);
+    block_on(async {
+        let mut session = greeted(&server.url).await;
+        let error = session.auth((USER, PASSWORD)).await.unwrap_err();
+        assert_eq!(error.message(), "which mechanisms the server offers was not asked");
+        session.send("EHLO client.example").await.unwrap();
+        session.expect(250).await.unwrap();
+        session.auth((USER, PASSWORD)).await.unwrap();
+        session.auth(Credentials::token(USER, PASSWORD)).await.unwrap();
+        let shown = session.transcript().to_string();
+        assert!(shown.contains("C: AUTH CRAM-MD5\n") && shown.contains("C: AUTH XOAUTH2 [SECRET]"), "{shown}");
+        session.reset().unwrap();
+    });
+}
+
+/// The digits of base64 that a text has at each of the three places where it can begin.
+fn in_base64(text: &str) -> Vec<String> {
+    (0..3)
+        .map(|offset| {
+            let wire = BASE64_STANDARD.encode(format!("{}{text}", "\0".repeat(offset)));
+            wire[[0, 2, 3][offset]..(offset + text.len()) * 8 / 6].to_owned()
+        })
+        .collect()
+}
+
+/// Everything that must not be seen: the password in all its forms, all responses as they were sent, and what they prove.
+fn secrets(servers: [&SaslServer; 2]) -> Vec<String> {
+    let mut secrets = vec![PASSWORD.to_owned(), PASSWORD.replace('"', "\\\"")];
+    secrets.extend(in_base64(PASSWORD));
+    for heard in servers.iter().flat_map(|server| server.heard()) {
+        let proof = heard.split([',', ' ']).find_map(|part| part.strip_prefix("p=").or_else(|| part.strip_prefix("response=")));
+        let digest = heard.strip_prefix("hoge ").filter(|digest| digest.len() == 32);
+        secrets.extend(proof.or(digest).into_iter().flat_map(|proof| [vec![proof.to_owned()], in_base64(proof)].concat()));
+        // What has no blank is in base64, but for what EXTERNAL and its kin say.
+        let is_line = !heard.contains([' ', ',']) && heard != USER && heard.len() > 4;
+        secrets.extend(is_line.then_some(heard));
+    }
+    secrets
+}
+
+#[test]
+fn nothing_secret_is_seen_in_any_output_of_any_exchange() {
+    let (right, wrong) = (SaslServer::start(PASSWORD), SaslServer::start("another"));
+    let mut files = Vec::new();
+    for (mechanism, initial, server) in MECHANISMS.into_iter().flat_map(|mechanism| {
+        [(true, &right), (true, &wrong), (false, &right), (false, &wrong)].map(|(initial, server)| (mechanism, initial, server))
+    }) {
+        let password = PASSWORD.replace('"', "\\\"");
+        let name = format!("{mechanism}-{initial}-{}.rhai", files.len());
+        let script = format!(
+            "// {mechanism}\nlet s = connect(\"{}\");\ns.expect(220);\nlet password = \"{password}\";\nprint(password);\n\
+             step(base64(\"x\" + password));\n\
+             let r = s.auth(\"{mechanism}\", \"{USER}\", \"{password}\", #{{initial: {initial}, nonce: \"C\"}});\n\
+             print(r.text);\nthrow \"on purpose: \" + r.text + base64(\"xx\" + password);\n",
+            server.url
+        );
+        files.push((name, script));
+    }
+    let files: Vec<_> = files.iter().map(|(name, script)| (name.as_str(), script.as_str())).collect();
+    let folder = folder(&files);
+    for options in [&["run", "."][..], &["run", ".", "--verbose"], &["run", ".", "--repeat", "2"]] {
+        let ran = run(folder.path(), options);
+        let said = [ran.out, ran.err].concat();
+        assert_eq!(ran.code, Some(1), "{said}");
+        assert!(said.matches("on purpose").count() >= 20, "{said}");
+        assert!(said.matches("535 5.7.8 heard").count() >= 10, "{said}");
+        for secret in secrets([&right, &wrong]) {
+            assert!(!said.contains(&secret), "{secret} is in what {options:?} says:\n{said}");
+        }
+    }
+    assert!(secrets([&right, &wrong]).len() > 200);
+}
+
+#[test]
+fn nothing_secret_is_in_errors_and_transcripts_of_the_library() {
+    let (right, wrong) = (SaslServer::start(PASSWORD), SaslServer::start("another"));
+    let mut seen = String::new();
+    block_on(async {
+        for mechanism in MECHANISMS {
+            let mut session = greeted(&wrong.url).await;
+            let error = session.auth(credentials(mechanism)).await.unwrap_err();
+            let _ = write!(seen, "{error}\n{error:?}\n{}\n{session:?}\n{:?}\n", session.transcript(), credentials(mechanism));
+            session.reset().unwrap();
+            let mut session = greeted(&right.url).await;
+            let error = session.expecting(250).auth(credentials(mechanism)).await.unwrap_err();
+            let _ = write!(seen, "{error}\n{}\n", session.transcript());
+            session.reset().unwrap();
+        }
+    });
+    for secret in secrets([&right, &wrong]) {
+        assert!(!seen.contains(&secret), "{secret} is in\n{seen}");
+    }
+}
+
+#[test]
+fn a_wrong_option_does_not_show_the_password() {
+    let server = SaslServer::start(PASSWORD);
+    let script = format!(
+        "let s = connect(\"{}\");\ns.expect(220);\nlet p = \"hunter22\";\ns.auth(\"PLAIN\", \"me\", p, #{{initail: p}});\n",
+        server.url
+    );
+    let folder = folder(&[("slip.rhai", &script)]);
+    let ran = run(folder.path(), &["run", "slip.rhai"]);
+    assert!(ran.out.contains("did you mean `initial`?") && !ran.out.contains("hunter22"), "{}{}", ran.out, ran.err);
+}
+
+/// The error of an exchange with a peer that follows this script, and what the peer heard.
+fn exchange_with(peer: &str, credentials: Credentials) -> (mailexpect::Error, String) {
+    let peer = Peer::parse(peer);
+    let error = block_on(async {
+        let mut session = greeted(&peer.url("smtp")).await;
+        let error = session.auth(credentials).await.unwrap_err();
+        session.reset().unwrap();
+        error
+    });
+    (error, String::from_utf8(peer.heard()).unwrap())
+}
+
+#[test]
+fn a_challenge_that_cannot_be_read_cancels_the_exchange_and_says_why() {
+    let peer = "S: 220 hi\nC\nS: 334 not base64!\nC\nS: 501 cancelled\nstall";
+    let (error, heard) = exchange_with(peer, credentials("CRAM-MD5"));
+    assert_eq!(heard, "AUTH CRAM-MD5\r\n*\r\n");
+    insta::with_settings!({ filters => [(r"127\.0\.0\.1:\d+", "HOST"), (r"\d+(\.\d+)? m?s of", "TIME of")] }, {
+        insta::assert_snapshot!(error, @r"
+        the server's challenge is not base64, so it cannot be answered
+          expected: base64 (RFC 4648, 4), or nothing
+          got: not base64!
+          after: AUTH CRAM-MD5
+          waited: TIME of 10 s
+          session: s1, smtp://HOST
+          hint: the exchange was cancelled
+        ");
+    });
+}
+
+#[test]
+fn a_server_that_cannot_prove_itself_is_not_believed() {
+    let first = BASE64_STANDARD.encode("r=CS,s=c2FsdA==,i=1");
+    let last = BASE64_STANDARD.encode("v=AAAA");
+    let peer = format!("S: 220 hi\nC\nS: 334 {first}\nC\nS: 334 {last}\nC\nS: 501 cancelled\nstall");
+    let (error, heard) = exchange_with(&peer, credentials("SCRAM-SHA-256"));
+    assert!(error.message().contains("the server's own signature is wrong"), "{error}");
+    assert!(heard.ends_with("\r\n*\r\n"), "{heard}");
+    let peer = format!("S: 220 hi\nC\nS: 334 {first}\nC\nS: 235 welcome\nstall");
+    let (error, _) = exchange_with(&peer, credentials("SCRAM-SHA-256"));
+    assert!(error.message().contains("success before the exchange has come to its end"), "{error}");
+}
+
+#[test]
+fn an_exchange_is_cancelled_or_handed_over_where_that_is_asked_for() {
+    let peer = Peer::parse("S: 220 hi\nC\nS: 334 \nC\nS: 501 cancelled\nC\nS: 334 VXNlcm5hbWU6\nC\nS: 535 no\nstall");
+    block_on(async {
+        let mut session = greeted(&peer.url("smtp")).await;
+        session.auth(credentials("PLAIN").cancel()).await.unwrap();
+        session.expecting(334).auth(credentials("LOGIN")).await.unwrap();
+        session.send("aG9nZQ==").await.unwrap();
+        session.expect(535).await.unwrap();
+        session.reset().unwrap();
+    });
+    assert_eq!(peer.heard(), b"AUTH PLAIN\r\n*\r\nAUTH LOGIN\r\naG9nZQ==\r\n");
+}
+
+#[test]
+fn a_server_that_asks_without_end_is_cut_short() {
+    let peer = format!("S: 220 hi\n{}stall", "C\nS: 334 bW9yZQ==\n".repeat(8));
+    let (error, heard) = exchange_with(&peer, credentials("LOGIN"));
+    assert!(error.message().contains("the server goes on asking"), "{error}");
+    assert_eq!(heard.lines().count(), 4, "{heard}");
+}
+
+#[test]
+fn a_first_message_too_long_for_the_command_goes_alone() {
+    let peer = Peer::parse("S: 220 hi\nC\nS: 334 \nC\nS: 235 ok\nstall");
+    block_on(async {
+        let mut session = greeted(&peer.url("smtp")).await;
+        session.auth(Credentials::token(USER, "t".repeat(12_000)).mechanism("XOAUTH2")).await.unwrap();
+        session.reset().unwrap();
+    });
+    assert!(peer.heard().starts_with(b"AUTH XOAUTH2\r\n"));
+}
