@@ -17,7 +17,10 @@ mod xoauth2;
 
 use std::fmt;
 
+pub(crate) use cram_md5::digest as cram_md5_digest;
 pub use credentials::Credentials;
+pub(crate) use nonce::random as random_nonce;
+pub(crate) use scram::{Hash, Proofs};
 
 use crate::error::{Error, Kind, Result};
 use credentials::Hidden;

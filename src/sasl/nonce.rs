@@ -7,9 +7,11 @@ use crate::error::{Error, Kind, Result};
 
 /// The nonce that was given, or a random one of 144 bits.
 pub(super) fn nonce(credentials: &Credentials) -> Result<String> {
-    if let Some(nonce) = &credentials.nonce {
-        return Ok(nonce.clone());
-    }
+    credentials.nonce.clone().map_or_else(random, Ok)
+}
+
+/// A random nonce.
+pub(crate) fn random() -> Result<String> {
     let mut random = [0; 18];
     getrandom::fill(&mut random)
         .map_err(|error| Error::new(Kind::Io, format!("the system gives no random bytes for a nonce: {error}")))?;

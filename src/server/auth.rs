@@ -1,11 +1,19 @@
-//! AUTH (RFC 4954) with PLAIN (RFC 4616) and LOGIN, for the one user there is.
+//! AUTH (RFC 4954) with PLAIN (RFC 4616), LOGIN, CRAM-MD5 (RFC 2195) and SCRAM-SHA-256 (RFC 7677), for the one user there is.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 use super::answer::Answer;
+use crate::sasl::{self, Hash, Proofs};
 
 pub(super) const USER: &str = "hoge@example.com";
 pub(super) const PASSWORD: &str = "pppwww";
+
+/// The mechanisms, as EHLO lists them.
+pub(super) const MECHANISMS: &str = "PLAIN LOGIN CRAM-MD5 SCRAM-SHA-256";
+
+/// Of SCRAM's passwords; a server with more than one user would have one for each.
+const SALT: &[u8] = b"sea salt";
+const ROUNDS: u32 = 4096;
 
 /// `Username:` and `Password:`, as all LOGIN servers ask.
 const ASK_USER: &str = "VXNlcm5hbWU6";
@@ -16,7 +24,20 @@ const ASK_PASSWORD: &str = "UGFzc3dvcmQ6";
 pub(super) enum Exchange {
     Plain,
     LoginUser,
-    LoginPassword { user: Vec<u8> },
+    LoginPassword {
+        user: Vec<u8>,
+    },
+    CramMd5 {
+        challenge: String,
+    },
+    ScramFirst,
+    /// What was said, without the header, and the nonce of both.
+    ScramLast {
+        said: String,
+        nonce: String,
+    },
+    /// The server has proved itself, and waits for an empty response.
+    ScramEnd,
 }
 
 /// Where an exchange stands after what the client sent.
@@ -41,6 +62,11 @@ pub(super) fn begin(argument: &str) -> Step {
     let exchange = match mechanism.to_ascii_uppercase().as_str() {
         "PLAIN" => Exchange::Plain,
         "LOGIN" => Exchange::LoginUser,
+        "CRAM-MD5" => match sasl::random_nonce() {
+            Ok(nonce) => Exchange::CramMd5 { challenge: format!("<{nonce}@localhost>") },
+            Err(_) => return unavailable(),
+        },
+        "SCRAM-SHA-256" => Exchange::ScramFirst,
         _ => return Step::Refused(Answer::new(504, "5.5.4 Unrecognized authentication mechanism")),
     };
     match initial {
@@ -63,12 +89,18 @@ impl Exchange {
     }
 
     fn ask(self) -> Step {
-        let challenge = match self {
-            Self::Plain => "",
-            Self::LoginUser => ASK_USER,
-            Self::LoginPassword { .. } => ASK_PASSWORD,
+        let challenge = match &self {
+            Self::LoginUser => ASK_USER.to_owned(),
+            Self::LoginPassword { .. } => ASK_PASSWORD.to_owned(),
+            Self::CramMd5 { challenge } => BASE64_STANDARD.encode(challenge),
+            Self::Plain | Self::ScramFirst | Self::ScramLast { .. } | Self::ScramEnd => String::new(),
         };
         Step::Ask(self, Answer::new(334, challenge))
+    }
+
+    /// Goes on with a challenge made of what was said so far.
+    fn challenge(self, challenge: &str) -> Step {
+        Step::Ask(self, Answer::new(334, BASE64_STANDARD.encode(challenge)))
     }
 
     fn accept(self, response: Vec<u8>) -> Step {
@@ -76,6 +108,13 @@ impl Exchange {
             Self::Plain => plain(&response),
             Self::LoginUser => Self::LoginPassword { user: response }.ask(),
             Self::LoginPassword { user } => decide(&user, &response),
+            Self::CramMd5 { challenge } => {
+                let digest = sasl::cram_md5_digest(challenge.as_bytes(), PASSWORD.as_bytes());
+                granted_if(response == format!("{USER} {digest}").into_bytes())
+            }
+            Self::ScramFirst => scram_first(&String::from_utf8_lossy(&response)).unwrap_or_else(malformed),
+            Self::ScramLast { said, nonce } => scram_last(&said, &nonce, &String::from_utf8_lossy(&response)),
+            Self::ScramEnd => granted_if(response.is_empty()),
         }
     }
 }
@@ -92,10 +131,41 @@ fn plain(message: &[u8]) -> Step {
 }
 
 fn decide(user: &[u8], password: &[u8]) -> Step {
-    if user == USER.as_bytes() && password == PASSWORD.as_bytes() {
+    granted_if(user == USER.as_bytes() && password == PASSWORD.as_bytes())
+}
+
+fn granted_if(proved: bool) -> Step {
+    if proved {
         return Step::Granted(USER.to_owned(), Answer::new(235, "2.7.0 Authentication successful"));
     }
     invalid()
+}
+
+/// The client's first message of SCRAM (RFC 5802 section 5.1); nothing where it is none.
+fn scram_first(message: &str) -> Option<Step> {
+    // Nobody may act for another, and there is no channel to bind to.
+    let bare = message.strip_prefix("n,,").or_else(|| message.strip_prefix("y,,"))?;
+    let (_, client) = bare.strip_prefix("n=")?.split_once(",r=")?;
+    let Ok(ours) = sasl::random_nonce() else { return Some(unavailable()) };
+    let nonce = format!("{client}{ours}");
+    let challenge = format!("r={nonce},s={},i={ROUNDS}", BASE64_STANDARD.encode(SALT));
+    Some(Exchange::ScramLast { said: format!("{bare},{challenge}"), nonce }.challenge(&challenge))
+}
+
+/// Its last one, with the proof.
+fn scram_last(said: &str, nonce: &str, message: &str) -> Step {
+    let Some((bare, proof)) = message.rsplit_once(",p=") else { return malformed() };
+    // `n,,` or `y,,`, as it was at first.
+    if ![format!("c=biws,r={nonce}"), format!("c=eSws,r={nonce}")].iter().any(|wanted| wanted == bare) {
+        return malformed();
+    }
+    let proofs = Proofs::new(Hash::Sha256, PASSWORD.as_bytes(), (SALT, ROUNDS), &format!("{said},{bare}"));
+    let is_user = said.starts_with(&format!("n={USER},"));
+    if is_user && proof == proofs.client { Exchange::ScramEnd.challenge(&format!("v={}", proofs.server)) } else { invalid() }
+}
+
+fn unavailable() -> Step {
+    Step::Refused(Answer::new(454, "4.7.0 Temporary authentication failure"))
 }
 
 fn invalid() -> Step {
@@ -172,6 +242,41 @@ mod tests {
         assert_eq!(outcome("LOGIN", &[&encoded(USER), "!"]), MALFORMED);
     }
 
+    /// The verdict on what our own client says.
+    fn verdict_on(mechanism: &str, user: &str, password: &str) -> String {
+        let credentials = sasl::Credentials::new(user, password);
+        let place = sasl::Place { service: "smtp", host: "localhost".into(), port: None };
+        let mut client = sasl::Known::named(mechanism).unwrap().begin(&credentials, &place).unwrap();
+        let mut step = begin(mechanism);
+        while let Step::Ask(exchange, answer) = step {
+            let challenge = BASE64_STANDARD.decode(answer.wire()[4..].trim_end()).unwrap();
+            step = exchange.respond(BASE64_STANDARD.encode(client.respond(&challenge).unwrap()).as_bytes());
+        }
+        assert_eq!(matches!(step, Step::Granted(..)), client.is_done() && password == PASSWORD && user == USER);
+        let (Step::Ask(_, answer) | Step::Granted(_, answer) | Step::Refused(answer)) = step;
+        answer.wire().trim_end_matches("\r\n").to_owned()
+    }
+
+    #[test]
+    fn the_password_can_be_proved_without_being_said() {
+        for mechanism in MECHANISMS.split(' ') {
+            assert_eq!(verdict_on(mechanism, USER, PASSWORD), GRANTED, "{mechanism}");
+            assert_eq!(verdict_on(mechanism, USER, "wrong"), INVALID, "{mechanism}");
+            assert_eq!(verdict_on(mechanism, "other", PASSWORD), INVALID, "{mechanism}");
+        }
+    }
+
+    #[test]
+    fn messages_of_scram_that_are_none_are_syntax_errors() {
+        let first = encoded("n,,n=hoge@example.com,r=x");
+        for message in ["", "p=tls-unique,,n=u,r=x", "n,a=root,n=u,r=x", "n,,r=x", "n,,n=u"] {
+            assert_eq!(outcome("SCRAM-SHA-256", &[&encoded(message)]), MALFORMED, "{message}");
+        }
+        for message in ["", "c=biws,r=x,p=AAAA", "c=biws", "e=what"] {
+            assert_eq!(outcome("SCRAM-SHA-256", &[&first, &encoded(message)]), MALFORMED, "{message}");
+        }
+    }
+
     #[test]
     fn an_asterisk_cancels() {
         assert_eq!(outcome("PLAIN", &["*"]), "501 5.7.0 Authentication cancelled");
@@ -179,8 +284,8 @@ mod tests {
     }
 
     #[test]
-    fn only_plain_and_login_are_known() {
-        assert_eq!(outcome("CRAM-MD5", &[]), "504 5.5.4 Unrecognized authentication mechanism");
+    fn what_is_not_listed_is_not_known() {
+        assert_eq!(outcome("DIGEST-MD5", &[]), "504 5.5.4 Unrecognized authentication mechanism");
         assert_eq!(outcome("", &[]), "501 5.5.4 Syntax: AUTH mechanism [initial-response]");
         assert_eq!(outcome("PLAIN a b", &[]), "501 5.5.4 Syntax: AUTH mechanism [initial-response]");
     }

@@ -154,7 +154,7 @@ impl Dialogue {
             return Ok(Answer::new(250, "localhost"));
         }
         let tls = if self.tls { "" } else { "\nSTARTTLS" };
-        let auth = if self.role == Role::Submission { "\nAUTH PLAIN LOGIN" } else { "" };
+        let auth = if self.role == Role::Submission { format!("\nAUTH {}", auth::MECHANISMS) } else { String::new() };
         Ok(Answer::new(250, format!("localhost\nPIPELINING\nSIZE {LARGEST}\n8BITMIME{tls}{auth}\nENHANCEDSTATUSCODES")))
     }
 

@@ -28,8 +28,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// A small well-behaved SMTP and submission server on loopback, for trying scripts without any mail server installed.
 ///
 /// SMTP (RFC 5321) takes mail for `example.com` and `localhost` from anybody; submission (RFC 6409) takes mail for any
-/// address from [`Embedded::USER`], by AUTH PLAIN or LOGIN (RFC 4954). Both know PIPELINING, SIZE, 8BITMIME, STARTTLS (RFC 3207)
-/// and ENHANCEDSTATUSCODES; a third port is submission with TLS from the start (RFC 8314). The certificate is for `localhost` and
+/// address from [`Embedded::USER`], by AUTH PLAIN, LOGIN, CRAM-MD5 or SCRAM-SHA-256 (RFC 4954). Both know PIPELINING, SIZE, 8BITMIME,
+/// STARTTLS (RFC 3207) and ENHANCEDSTATUSCODES; a third port is submission with TLS from the start (RFC 8314). The certificate is for `localhost` and
 /// the loopback addresses, of a CA that is made when TLS is first asked for: [`Embedded::ca`]. Nothing is sent on: accepted mail stays in memory, at most 64 MiB of it, for [`Embedded::mails`].
 ///
 /// It runs on a thread of its own, so it may be started from any code, synchronous or not. Dropping it ends the thread, and

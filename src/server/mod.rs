@@ -13,7 +13,7 @@
 //! dialogue      the state machine: a command line in, an answer out
 //! verb          the names of commands
 //! path          the arguments of MAIL and RCPT
-//! auth          PLAIN and LOGIN
+//! auth          PLAIN, LOGIN, CRAM-MD5 and SCRAM-SHA-256
 //! authority     the throw-away CA for TLS, made when first asked for
 //! answer        a reply, and what the connection does behind it
 //! mail          accepted mail, in memory

@@ -113,6 +113,11 @@ impl Commands {
         }
     }
 
+    /// Whether a SASL response is what will be sent next.
+    pub(super) fn is_asked_for_response(&self) -> bool {
+        matches!(self.mode, Mode::Within { dialogue: Dialogue::Sasl { .. }, asked: true, .. })
+    }
+
     /// The server has ended the command of that tag.
     pub(super) fn over(&mut self, ended: &[u8], is_ok: bool) {
         match &self.mode {

@@ -148,6 +148,10 @@ impl Protocol for Imap {
         self.owed.clear();
     }
 
+    fn challenge<'a>(&self, taken: &'a [u8]) -> Option<&'a [u8]> {
+        self.commands.is_asked_for_response().then(|| super::chomp(taken).strip_prefix(b"+ ")).flatten()
+    }
+
     fn is_closing(&self) -> bool {
         self.closing
     }

@@ -126,6 +126,7 @@ pub mod words {
     /// s.expect(220);
     /// s.ehlo("client.example");
     /// s.auth("LOGIN", "hoge@example.com", "wrong", #{expect: 535});
+    /// s.auth("CRAM-MD5", "hoge@example.com", "wrong", #{expect: 535});
     /// s.auth("XOAUTH2", "hoge@example.com", "eyJhbGciOiJIUzI1NiJ9", #{expect: 504});
     /// s.auth("PLAIN", "hoge@example.com", param("password", "pppwww"), #{initial: false});
     /// s.quit();

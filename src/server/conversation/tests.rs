@@ -138,7 +138,7 @@ fn the_transcript_tells_all_and_masks_the_secrets() {
         S: 250-SIZE 10485760
         S: 250-8BITMIME
         S: 250-STARTTLS
-        S: 250-AUTH PLAIN LOGIN
+        S: 250-AUTH PLAIN LOGIN CRAM-MD5 SCRAM-SHA-256
         S: 250 ENHANCEDSTATUSCODES
         C: AUTH PLAIN [SECRET] → \0hoge@example.com\0[SECRET]
         S: 235 2.7.0 Authentication successful

@@ -34,7 +34,7 @@ fn ehlo_offers_auth_on_submission_only() {
     let offered = |role| Dialogue::new(role).line(b"EHLO client.example").wire();
     assert_eq!(
         offered(Role::Submission),
-        "250-localhost\r\n250-PIPELINING\r\n250-SIZE 10485760\r\n250-8BITMIME\r\n250-STARTTLS\r\n250-AUTH PLAIN LOGIN\r\n250 ENHANCEDSTATUSCODES\r\n"
+        "250-localhost\r\n250-PIPELINING\r\n250-SIZE 10485760\r\n250-8BITMIME\r\n250-STARTTLS\r\n250-AUTH PLAIN LOGIN CRAM-MD5 SCRAM-SHA-256\r\n250 ENHANCEDSTATUSCODES\r\n"
     );
     assert_eq!(
         offered(Role::Smtp),
