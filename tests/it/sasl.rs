@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use mailexpect::{Credentials, Session};
+use mailexpect::{Credentials, Session, server::Replay};
 
 use crate::peer::Peer;
 use crate::program::{folder, run};
@@ -81,7 +81,7 @@ fn the_strongest_mechanism_that_the_server_advertises_is_used() {
     block_on(async {
         let mut session = greeted(&server.url).await;
         let error = session.auth((USER, PASSWORD)).await.unwrap_err();
-        assert_eq!(error.message(), "which mechanisms the server offers was not asked");
+        assert_eq!(error.message(), "it is not known which mechanisms the server offers");
         session.send("EHLO client.example").await.unwrap();
         session.expect(250).await.unwrap();
         session.auth((USER, PASSWORD)).await.unwrap();
@@ -181,6 +181,79 @@ fn a_wrong_option_does_not_show_the_password() {
     let folder = folder(&[("slip.rhai", &script)]);
     let ran = run(folder.path(), &["run", "slip.rhai"]);
     assert!(ran.out.contains("did you mean `initial`?") && !ran.out.contains("hunter22"), "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn imap_has_exchanges_with_untagged_responses_in_them() {
+    let plain = BASE64_STANDARD.encode(format!("\0{USER}\0{PASSWORD}"));
+    let server = Replay::start(&format!(
+        "S: * OK hi
+         C: a1 CAPABILITY
+         S: * CAPABILITY IMAP4rev1 AUTH=PLAIN
+         S: a1 OK
+         C: a2 AUTHENTICATE PLAIN
+         S: +
+         C: {plain}
+         S: * BAD [ALERT] something else
+         S: a2 NO [AUTHENTICATIONFAILED] no
+         C: a3 AUTHENTICATE PLAIN
+         S: +
+         C: *
+         S: a3 BAD cancelled
+         C: a4 AUTHENTICATE PLAIN {plain}
+         S: a4 OK [CAPABILITY IMAP4rev1] done {PASSWORD}
+         C: a5 AUTHENTICATE CRAM-MD5
+         S: + not base64
+         C: *
+         S: a5 BAD cancelled
+         C: a6 AUTHENTICATE LOGIN
+         S: + VXNlcm5hbWU6"
+    ))
+    .unwrap();
+    let shown = block_on(async {
+        let mut session = Session::connect(&server.url("imap")).await.unwrap();
+        session.expect("* OK").await.unwrap();
+        session.expecting("NO").auth((USER, PASSWORD)).await.unwrap();
+        session.auth(credentials("PLAIN").cancel()).await.unwrap();
+        session.authenticate(credentials("PLAIN").initial(true)).await.unwrap();
+        let error = session.auth(credentials("CRAM-MD5")).await.unwrap_err();
+        assert!(error.is_malformed() && error.next_step() == Some("the exchange was cancelled"), "{error}");
+        session.expecting("+").auth(credentials("LOGIN")).await.unwrap();
+        let shown = session.transcript().to_string();
+        session.reset().unwrap();
+        shown
+    });
+    server.finish().unwrap();
+    assert!(
+        shown.contains("C: [SECRET] → \\0hoge\\0[SECRET]\n") && shown.contains("S: + VXNlcm5hbWU6 → Username:\n"),
+        "{shown}"
+    );
+    assert!(!shown.contains(PASSWORD) && !shown.contains(&plain), "{shown}");
+}
+
+#[test]
+fn pop3_has_exchanges_and_short_lines() {
+    let long = "t".repeat(250);
+    let bearer = BASE64_STANDARD.encode(format!("user={USER}\x01auth=Bearer {long}\x01\x01"));
+    let plain = BASE64_STANDARD.encode(format!("\0{USER}\0{PASSWORD}"));
+    let server = Replay::start(&format!(
+        "S: +OK hi
+         C: AUTH PLAIN {plain}
+         S: -ERR no
+         C: AUTH XOAUTH2
+         S: + 
+         C: {bearer}
+         S: +OK"
+    ))
+    .unwrap();
+    block_on(async {
+        let mut session = Session::connect(&server.url("pop3")).await.unwrap();
+        session.expect("+OK").await.unwrap();
+        session.expecting("-ERR").auth(credentials("PLAIN")).await.unwrap();
+        session.auth(Credentials::token(USER, long).mechanism("XOAUTH2")).await.unwrap();
+        session.reset().unwrap();
+    });
+    server.finish().unwrap();
 }
 
 /// The error of an exchange with a peer that follows this script, and what the peer heard.

@@ -7,6 +7,8 @@ use super::response::{Code, Response};
 use super::scanner::Status;
 use super::value::Value;
 use crate::error::{Error, Kind, Result};
+use crate::pattern::Match;
+use crate::reply::Reply;
 
 /// A set of numbers that a response tells is spelt out up to this many.
 const MOST_NUMBERS: u64 = 1 << 20;
@@ -57,6 +59,12 @@ impl Answer {
     #[must_use]
     pub fn code(&self) -> Option<Code> {
         self.tagged.code()
+    }
+
+    /// Everything as it came, as one reply.
+    pub(crate) fn into_reply(self) -> Reply {
+        let all = self.responses().map(Response::bytes).collect::<Vec<_>>().concat();
+        Reply::whole(all.into(), Match::default())
     }
 
     /// Everything as it came, as text, without the last line end.

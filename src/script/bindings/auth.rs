@@ -1,8 +1,8 @@
 //! Authentication.
 #![allow(clippy::needless_pass_by_value, reason = "Rhai's plugin macros hand arguments over by value")]
 
-use rhai::Map;
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
+use rhai::{FuncRegistration, Map, Module};
 
 use super::{Handle, argument, verb};
 use crate::error::{Error, Result};
@@ -18,6 +18,64 @@ behind an arrow, and whatever is secret is `[SECRET]`. An exchange can always be
 /// What an exchange may be given as its last argument.
 const OPTIONS: [&str; 12] =
     ["timeout", "expect", "initial", "cancel", "authzid", "mechanism", "user", "password", "token", "nonce", "host", "realm"];
+
+/// `auth`, and the same by the name that the command has in IMAP and ManageSieve.
+pub(super) fn all_words() -> Module {
+    let mut module = rhai::exported_module!(words);
+    let word = || FuncRegistration::new("authenticate");
+    word().with_comments(AUTHENTICATE).with_params_info(["session: Session", "user: &str", "password: &str"]).set_into_module(
+        &mut module,
+        |ctx: NativeCallContext<'_>, session: &mut Handle, user: &str, password: &str| {
+            exchange(&ctx, session, &[user, password], &Map::new())
+        },
+    );
+    word().with_params_info(["session: Session", "user: &str", "password: &str", "options: Map"]).set_into_module(
+        &mut module,
+        |ctx: NativeCallContext<'_>, session: &mut Handle, user: &str, password: &str, options: Map| {
+            exchange(&ctx, session, &[user, password], &options)
+        },
+    );
+    word().with_params_info(["session: Session", "mechanism: &str", "user: &str", "secret: &str"]).set_into_module(
+        &mut module,
+        |ctx: NativeCallContext<'_>, session: &mut Handle, mechanism: &str, user: &str, secret: &str| {
+            exchange(&ctx, session, &[mechanism, user, secret], &Map::new())
+        },
+    );
+    word()
+        .with_params_info(["session: Session", "mechanism: &str", "user: &str", "secret: &str", "options: Map"])
+        .set_into_module(
+            &mut module,
+            |ctx: NativeCallContext<'_>, session: &mut Handle, mechanism: &str, user: &str, secret: &str, options: Map| {
+                exchange(&ctx, session, &[mechanism, user, secret], &options)
+            },
+        );
+    word().with_params_info(["session: Session", "mechanism: &str", "options: Map"]).set_into_module(
+        &mut module,
+        |ctx: NativeCallContext<'_>, session: &mut Handle, mechanism: &str, options: Map| {
+            exchange(&ctx, session, &[mechanism], &options)
+        },
+    );
+    module
+}
+
+/// The doc comment of `authenticate`.
+const AUTHENTICATE: [&str; 15] = [
+    "/// The same as `auth`, by the name that the command has in IMAP (RFC 3501 section 6.2.2, RFC 4959).",
+    "///",
+    "/// ```dialogue imap",
+    "/// S: * OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hi",
+    "/// C: a1 AUTHENTICATE PLAIN",
+    "/// S: + ",
+    "/// C: AGhvZ2UAcHBwd3d3",
+    "/// S: * CAPABILITY IMAP4rev1",
+    "/// S: a1 OK logged in",
+    "/// ```",
+    "/// ```rhai",
+    "/// let s = connect(param(\"imap\"));",
+    "/// s.expect(\"* OK\");",
+    "/// s.authenticate(\"hoge\", param(\"password\", \"pppwww\"));",
+    "/// ```",
+];
 
 /// Runs an exchange with what was given in order and by name.
 fn exchange(ctx: &NativeCallContext<'_>, session: &mut Handle, given: &[&str], options: &Map) -> Result<Reply, Raised> {
@@ -92,8 +150,8 @@ fn text(options: &Map, name: &str) -> Result<Option<String>> {
 #[export_module]
 #[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
 pub mod words {
-    /// Authenticates by the strongest mechanism that the server has advertised: AUTH in SMTP (RFC 4954) and POP3 (RFC 5034). Gives
-    /// back the verdict, which has to be 235 or `+OK`.
+    /// Authenticates by the strongest mechanism that the server has advertised: AUTH in SMTP (RFC 4954) and POP3 (RFC 5034),
+    /// AUTHENTICATE in IMAP. Gives back the verdict, which has to be 235, `+OK` or OK.
     ///
     /// ```rhai
     /// let s = connect(param("submission"));

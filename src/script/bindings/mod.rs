@@ -56,7 +56,7 @@ pub(super) fn groups() -> &'static [Group] {
             group("Mailboxes of IMAP", imap::MAILBOXES, imap::mailboxes()),
             group("Messages of IMAP", imap::MESSAGES, imap::messages()),
             group("Answers of IMAP", imap::ANSWERS, rhai::exported_module!(imap::answers)),
-            group("Authentication", auth::INTRO, rhai::exported_module!(auth::words)),
+            group("Authentication", auth::INTRO, auth::all_words()),
             group("Capabilities", capabilities::INTRO, rhai::exported_module!(capabilities::words)),
             group("Messages", message::INTRO, rhai::exported_module!(message::words)),
             group("Verbs of POP3", pop3::INTRO, pop3::words()),

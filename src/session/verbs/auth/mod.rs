@@ -1,8 +1,7 @@
-//! SASL exchanges: AUTH in SMTP (RFC 4954).
+//! SASL exchanges: AUTH in SMTP (RFC 4954) and POP3 (RFC 5034), AUTHENTICATE in IMAP (RFC 3501 section 6.2.2).
 
+mod imap;
 mod manner;
-
-use bytes::Bytes;
 
 use super::{Session, Verb};
 use crate::error::{Error, Kind, Result};
@@ -22,16 +21,20 @@ const SASL: [Speech; 3] = [Speech::Smtp, Speech::Lmtp, Speech::Pop3];
 struct Exchange {
     name: &'static str,
     mechanism: Box<dyn Mechanism>,
+    manner: &'static Manner,
     /// The first message, where it was made and has not been sent.
     first: Option<Vec<u8>>,
     cancel: bool,
+    /// Why it could not go on.
+    failure: Option<Error>,
 }
 
 impl Session {
-    /// Authenticates: AUTH in SMTP (RFC 4954), with the mechanism that is named, or else with the strongest that the server
-    /// advertised.
+    /// Authenticates: AUTH in SMTP (RFC 4954) and POP3 (RFC 5034), AUTHENTICATE in IMAP (RFC 3501 section 6.2.2, RFC 4959), with
+    /// the mechanism that is named, or else with the strongest that the server advertised.
     ///
-    /// All of the exchange is one operation: each challenge is answered as the mechanism wants it, and the verdict has to be 235.
+    /// All of the exchange is one operation: each challenge is answered as the mechanism wants it, and the verdict has to be 235,
+    /// `+OK`, or OK.
     /// A mechanism in which the server proves itself (SCRAM, DIGEST-MD5) holds it to that. Where [`Session::expecting`] fits a
     /// challenge, such as 334, the exchange ends there and is the caller's to go on with.
     ///
@@ -63,25 +66,34 @@ impl Session {
     pub async fn auth(&mut self, credentials: impl Into<Credentials>) -> Result<Reply> {
         let credentials = credentials.into();
         self.keep_secret(credentials.secret.expose());
+        if self.protocol.speech() == Speech::Imap {
+            return self.auth_in_imap(&credentials).await;
+        }
         let manner = Manner::of(self.protocol.speech());
         let verb = self.verb("auth", &SASL, manner.verdict(credentials.cancel)?)?;
+        self.ask_what_is_offered(&credentials, &verb).await?;
         let mut exchange = self.open_exchange(&credentials, manner).map_err(|error| self.here(error, &verb))?;
-        let command = exchange.command(&credentials, manner).map_err(|error| self.here(error, &verb))?;
+        let command = exchange.command(&credentials, true).map_err(|error| self.here(error, &verb))?;
         self.send_line(command.as_bytes(), verb.wait).await?;
         loop {
-            let reply = self.answer(&verb).await?;
+            let reply = self.answer(&verb).await.map_err(|error| exchange.cancelled(error))?;
             let Some(challenge) = manner.challenge(&reply).filter(|_| verb.wanted.matches(chomp(&reply)).is_none()) else {
-                return self.verdict(reply, &verb, &*exchange.mechanism);
+                exchange.went_well()?;
+                let reply = self.conclude(reply, &verb)?;
+                self.check_end(&exchange, reply.bytes(), &verb)?;
+                return Ok(reply);
             };
-            let response = match exchange.answer(challenge) {
-                Ok(response) => Manner::response(response.as_deref()),
-                Err(error) => return Err(self.give_up(error, &verb).await),
-            };
-            if let Some(proof) = exchange.mechanism.proof() {
-                self.secrets.learn(proof.as_bytes());
-            }
-            self.send_line(response.as_bytes(), verb.wait).await?;
+            exchange.went_well()?;
+            self.respond(&mut exchange, challenge, &verb).await?;
         }
+    }
+
+    /// The same by the name that the command has in IMAP (RFC 3501 section 6.2.2) and ManageSieve (RFC 5804 section 2.1).
+    ///
+    /// # Errors
+    /// As [`Session::auth`].
+    pub async fn authenticate(&mut self, credentials: impl Into<Credentials>) -> Result<Reply> {
+        self.auth(credentials).await
     }
 
     /// Keeps a secret from here on, whatever goes wrong.
@@ -90,7 +102,7 @@ impl Session {
     }
 
     /// Begins an exchange, of the mechanism that was named, or the strongest that was advertised.
-    fn open_exchange(&self, credentials: &Credentials, manner: &Manner) -> Result<Exchange> {
+    fn open_exchange(&self, credentials: &Credentials, manner: &'static Manner) -> Result<Exchange> {
         let known = match &credentials.mechanism {
             Some(name) => Known::named(name)?,
             None => Known::strongest(credentials, &self.offered()?)?,
@@ -101,7 +113,19 @@ impl Session {
         };
         let host = credentials.host.clone().unwrap_or(host);
         let mechanism = known.begin(credentials, &Place { service: manner.service, host, port })?;
-        Ok(Exchange { name: known.name, mechanism, first: None, cancel: credentials.cancel })
+        Ok(Exchange { name: known.name, mechanism, manner, first: None, cancel: credentials.cancel, failure: None })
+    }
+
+    /// Has the server say which mechanisms it offers, where that matters and was not said, and can be asked any time.
+    async fn ask_what_is_offered(&mut self, credentials: &Credentials, verb: &Verb) -> Result<()> {
+        let manner = Manner::of(self.protocol.speech());
+        let Some(question) = manner.question.filter(|_| credentials.mechanism.is_none() && self.capabilities().is_none())
+        else {
+            return Ok(());
+        };
+        self.send_line(question.as_bytes(), verb.wait).await?;
+        self.answer(verb).await?;
+        Ok(())
     }
 
     /// The mechanisms that the server has said it offers.
@@ -109,8 +133,21 @@ impl Session {
         if let Some(capabilities) = self.capabilities() {
             return Ok(capabilities.auth());
         }
-        let error = Error::usage("which mechanisms the server offers was not asked");
-        Err(error.hint("ask by ehlo(...) before, or name a mechanism"))
+        let error = Error::new(Kind::Unexpected, "it is not known which mechanisms the server offers");
+        Err(error.hint("ask for its capabilities before (ehlo(...) in SMTP), or name a mechanism"))
+    }
+
+    /// Answers a challenge. One that cannot be answered cancels the exchange, so that the session is of use behind it.
+    async fn respond(&mut self, exchange: &mut Exchange, challenge: &[u8], verb: &Verb) -> Result<()> {
+        let response = exchange.answer(challenge).unwrap_or_else(|error| {
+            exchange.failure = Some(self.answered(error, verb));
+            None
+        });
+        if let Some(proof) = exchange.mechanism.proof() {
+            self.secrets.learn(proof.as_bytes());
+        }
+        let line = exchange.manner.response(response.as_deref());
+        self.send_line(line.as_bytes(), verb.wait).await.map_err(|error| exchange.cancelled(error))
     }
 
     /// The error, with where it arose.
@@ -127,53 +164,47 @@ impl Session {
         self.here(error.sent(line), verb)
     }
 
-    /// Cancels an exchange that cannot go on, so that the session is of use behind it, and says why it cannot.
-    async fn give_up(&mut self, error: Error, verb: &Verb) -> Error {
-        let error = self.answered(error, verb);
-        let cancelled = async {
-            self.send_line(Manner::response(None).as_bytes(), verb.wait).await?;
-            self.answer(verb).await
-        };
-        match cancelled.await {
-            Ok(_) => error.hint("the exchange was cancelled"),
-            // Why it could not go on matters more than why it could not be cancelled; the transcript has both.
-            Err(_) => error.hint("the exchange could not be cancelled either"),
-        }
-    }
-
-    /// The reply that ends an exchange. Success is none before the mechanism has come to its end.
-    fn verdict(&mut self, reply: Bytes, verb: &Verb, mechanism: &dyn Mechanism) -> Result<Reply> {
-        let reply = self.conclude(reply, verb)?;
-        let manner = Manner::of(self.protocol.speech());
-        if !manner.is_success(reply.bytes()) || mechanism.is_done() {
-            return Ok(reply);
+    /// Success is none before the mechanism has come to its end.
+    fn check_end(&self, exchange: &Exchange, reply: &[u8], verb: &Verb) -> Result<()> {
+        if !exchange.manner.is_success(reply) || exchange.mechanism.is_done() {
+            return Ok(());
         }
         let error = Error::new(Kind::Unexpected, "the server says success before the exchange has come to its end")
             .expected("the rest of the exchange, with the server's own proof where the mechanism has one")
-            .got(self.shown_lines(reply.bytes()))
-            .hint(
-                "a server that takes what was not said yet may take anybody; write it out with send(...) to go on all the same",
-            );
+            .got(self.shown_lines(reply));
+        let error = error.hint(
+            "a server that takes what was not said yet may take anybody; write it out with send(...) to go on all the same",
+        );
         Err(self.answered(error, verb))
     }
 }
 
 impl Exchange {
-    /// The command that begins it, with the first response where that goes with it.
-    fn command(&mut self, credentials: &Credentials, manner: &Manner) -> Result<String> {
+    /// The command that begins it, with the first response where that goes with it; `may` says whether it can.
+    fn command(&mut self, credentials: &Credentials, may: bool) -> Result<String> {
         let opening = self.mechanism.opening();
-        let wanted = credentials.initial.unwrap_or(opening == Opening::Client && !credentials.cancel);
-        if !wanted {
-            return Ok(manner.command(self.name, None));
+        let usual = may && opening == Opening::Client && !credentials.cancel;
+        if !credentials.initial.unwrap_or(usual) {
+            return Ok(self.manner.command(self.name, None));
         }
         // Where the server opens there is nothing to say yet, which is what an empty response says.
         let message = if opening == Opening::Server { Vec::new() } else { self.mechanism.respond(b"")? };
-        let command = manner.command(self.name, Some(&message));
-        if credentials.initial.is_none() && command.len() + 2 > manner.longest {
+        let command = self.manner.command(self.name, Some(&message));
+        if credentials.initial.is_none() && command.len() + 2 > self.manner.longest {
             self.first = Some(message);
-            return Ok(manner.command(self.name, None));
+            return Ok(self.manner.command(self.name, None));
         }
         Ok(command)
+    }
+
+    /// Says why it could not go on, where it could not, now that it was cancelled.
+    fn went_well(&mut self) -> Result<()> {
+        self.failure.take().map_or(Ok(()), |failure| Err(failure.hint("the exchange was cancelled")))
+    }
+
+    /// Why it could not go on matters more than why it could not be cancelled; the transcript has both.
+    fn cancelled(&mut self, error: Error) -> Error {
+        self.failure.take().map_or(error, |failure| failure.hint("the exchange could not be cancelled either"))
     }
 
     /// The response to a challenge in base64; `None` cancels.

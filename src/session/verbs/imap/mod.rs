@@ -8,11 +8,8 @@ pub(in crate::session) use demands::Ahead;
 use demands::Demands;
 pub use demands::Untagged;
 
-use bytes::Bytes;
-
 use super::{Session, Verb};
 use crate::error::{Error, Kind, Result};
-use crate::pattern::Match;
 use crate::proto::imap::{Answer, Argument, Literals, Response, compose};
 use crate::proto::{Speech, chomp};
 use crate::reply::Reply;
@@ -28,8 +25,8 @@ const OVERHEAD: usize = 128;
 const BY_UID: [&str; 7] = ["copy", "esearch", "expunge", "fetch", "move", "search", "store"];
 
 /// A command under way.
-struct Course {
-    verb: Verb,
+pub(super) struct Course {
+    pub(super) verb: Verb,
     /// Its tag, where that is known.
     tag: Option<String>,
     demands: Demands,
@@ -39,7 +36,7 @@ struct Course {
 }
 
 /// What comes next that is not untagged.
-enum Turn {
+pub(super) enum Turn {
     GoOn(Response),
     Ended(Response),
 }
@@ -141,9 +138,15 @@ impl Session {
 
     /// Runs a command whose answer is one of those that all protocols have: everything that came is the reply.
     pub(super) async fn run_to_reply(&mut self, name: &str, text: &str, arguments: &[Argument]) -> Result<Reply> {
-        let answer = self.run(name, text, arguments).await?;
-        let all = answer.untagged().iter().chain([answer.tagged()]).map(Response::bytes).collect::<Vec<_>>().concat();
-        Ok(Reply::whole(Bytes::from(all), Match::default()))
+        self.run(name, text, arguments).await.map(Answer::into_reply)
+    }
+
+    /// Sends a command without literals, with a tag of its own.
+    pub(super) async fn begin_command(&mut self, course: &mut Course, text: &str) -> Result<()> {
+        let tag = self.next_tag();
+        let line = format!("{tag} {text}");
+        course.tag = Some(tag);
+        self.send_line(line.as_bytes(), course.verb.wait).await
     }
 
     /// What was read of an answer, or an error that says on which session.
@@ -156,7 +159,7 @@ impl Session {
     }
 
     /// Begins a verb, with all that was said ahead of it.
-    fn set_out(&mut self, name: &str) -> Result<(Course, bool)> {
+    pub(super) fn set_out(&mut self, name: &str) -> Result<(Course, bool)> {
         let untagged = self.ahead.untagged.take().unwrap_or_default();
         let by_uid = std::mem::take(&mut self.ahead.by_uid);
         self.ahead.literals = Literals::default();
@@ -170,7 +173,7 @@ impl Session {
     }
 
     /// Takes responses up to one that is not untagged.
-    async fn turn(&mut self, course: &mut Course) -> Result<Turn> {
+    pub(super) async fn turn(&mut self, course: &mut Course) -> Result<Turn> {
         loop {
             let frame = match self.next_frame(&course.verb.wanted, course.verb.wait).await {
                 Ok(Some(frame)) => frame,
@@ -218,7 +221,7 @@ impl Session {
     }
 
     /// Holds the response that ends the command, and all that came before it, against what is wanted.
-    fn arrive(&mut self, course: Course, tagged: Response) -> Result<Answer> {
+    pub(super) fn arrive(&mut self, course: Course, tagged: Response) -> Result<Answer> {
         let wait = course.verb.wait;
         // A tag is for the machine; a continuation has nothing but its plus.
         let held = if tagged.is_continuation() { chomp(tagged.bytes()) } else { tagged.body() };
