@@ -16,10 +16,10 @@ mod program;
 mod readme;
 mod real;
 mod sandbox;
-#[path = "../servers/mod.rs"]
-mod servers;
 mod sasl;
 mod sasl_server;
+#[path = "../servers/mod.rs"]
+mod servers;
 mod session;
 mod sieve;
 mod smtp;
