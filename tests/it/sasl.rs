@@ -256,6 +256,56 @@ fn pop3_has_exchanges_and_short_lines() {
     server.finish().unwrap();
 }
 
+#[test]
+fn managesieve_asks_in_strings_and_its_challenges_are_shown_decoded() {
+    let answer = BASE64_STANDARD.encode(PASSWORD);
+    let server = Replay::start(&format!(
+        "S: \"IMPLEMENTATION\" \"x\"
+         S: \"SASL\" \"LOGIN\"
+         S: OK
+         C: AUTHENTICATE \"LOGIN\"
+         S: \"VXNlcm5hbWU6\"
+         C: \"aG9nZQ==\"
+         S: {{12}}
+         S: UGFzc3dvcmQ6
+         C: \"{answer}\"
+         S: OK \"Logged in.\""
+    ))
+    .unwrap();
+    let shown = block_on(async {
+        let mut session = Session::connect(&server.url("sieve")).await.unwrap();
+        session.expect("OK").await.unwrap();
+        session.auth(Credentials::new(USER, PASSWORD)).await.unwrap();
+        let shown = session.transcript().to_string();
+        session.reset().unwrap();
+        shown
+    });
+    server.finish().unwrap();
+    assert!(shown.contains("S: \"VXNlcm5hbWU6\" → Username:\n") && shown.contains("→ Password:"), "{shown}");
+    assert!(!shown.contains(PASSWORD) && !shown.contains(&answer), "{shown}");
+}
+
+#[test]
+fn pop3_is_asked_for_its_mechanisms_where_none_is_named() {
+    let server = Replay::start(
+        "S: +OK hi
+         C: CAPA
+         S: +OK
+         S: SASL PLAIN
+         S: .
+         C: AUTH PLAIN AGhvZ2UAcHc=
+         S: +OK",
+    )
+    .unwrap();
+    block_on(async {
+        let mut session = Session::connect(&server.url("pop3")).await.unwrap();
+        session.expect("+OK").await.unwrap();
+        session.auth(Credentials::new("hoge", "pw")).await.unwrap();
+        session.reset().unwrap();
+    });
+    server.finish().unwrap();
+}
+
 /// The error of an exchange with a peer that follows this script, and what the peer heard.
 fn exchange_with(peer: &str, credentials: Credentials) -> (mailexpect::Error, String) {
     let peer = Peer::parse(peer);

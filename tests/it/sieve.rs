@@ -90,7 +90,7 @@ fn a_challenge_is_answered_by_hand_and_the_answer_is_masked() {
         s.transcript().to_string()
     });
     assert!(!transcript.contains("cHBwd3d3") && !transcript.contains("pppwww"), "{transcript}");
-    assert!(transcript.contains("C: \"[SECRET]\"\n") && transcript.contains("NO \"[SECRET] is wrong\""), "{transcript}");
+    assert!(transcript.contains("C: \"[SECRET]\" → hoge\n") && transcript.contains("NO \"[SECRET] is wrong\""), "{transcript}");
 }
 
 #[test]

@@ -147,10 +147,10 @@ fn a_script_is_skipped_where_the_server_lacks_what_it_requires() {
         format!("let s = connect(); s.expect(220); s.ehlo(\"c.example\"); s.require_capability(\"{capability}\"); s.quit();")
     };
     assert!(outcome(&script("pipelining"), &server.smtp()).is_ok());
-    let Outcome { verdict, .. } = outcome(&script("STARTTLS"), &server.smtp());
+    let Outcome { verdict, .. } = outcome(&script("SMTPUTF8"), &server.smtp());
     let reason = format!("{verdict:?}");
-    assert!(reason.contains("does not offer STARTTLS"), "{reason}");
-    let error = failure("let s = connect(); s.expect(220); s.require_capability(\"STARTTLS\");", &server.smtp());
+    assert!(reason.contains("does not offer SMTPUTF8"), "{reason}");
+    let error = failure("let s = connect(); s.expect(220); s.require_capability(\"SMTPUTF8\");", &server.smtp());
     assert!(error.is_usage() && error.next_step().unwrap().contains("ehlo("), "{error}");
 }
 

@@ -13,7 +13,7 @@ use responses::{Line, Lines, Responses};
 use scanner::{Event, Scanner, Side, Sort};
 pub(crate) use words::{Word, capabilities, data, is_ok, response_code, string};
 
-use super::{Framing, LINE_HEAD, Protocol, Speech};
+use super::{Framing, LINE_HEAD, Protocol, Speech, chomp};
 use crate::redact::Secrets;
 
 /// One side of a ManageSieve dialogue: what was sent, and which responses are still owed for it.
@@ -243,6 +243,13 @@ impl Protocol for Sieve {
 
     fn waive(&mut self) {
         self.owed.clear();
+    }
+
+    fn challenge<'a>(&self, taken: &'a [u8]) -> Option<&'a [u8]> {
+        self.turn.as_ref()?;
+        let taken = chomp(taken);
+        let literal = || taken.starts_with(b"{").then(|| memchr::memchr(b'\n', taken).map(|at| &taken[at + 1..])).flatten();
+        taken.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")).or_else(literal)
     }
 
     fn is_closing(&self) -> bool {

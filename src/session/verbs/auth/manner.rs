@@ -4,7 +4,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 use crate::error::{Error, Kind, Result};
 use crate::pattern::{IntoPattern as _, Pattern};
-use crate::proto::{Speech, chomp};
+use crate::proto::{Speech, chomp, sieve};
 use crate::visible;
 
 /// The manner of a protocol.
@@ -44,7 +44,7 @@ static POP3: Manner = Manner {
     success: "+OK",
     cancelled: "-ERR",
     longest: 255,
-    question: None,
+    question: Some("CAPA"),
 };
 
 /// RFC 3501 section 6.2.2 and RFC 4959, behind the tag; the length is that of RFC 7162 section 4.
@@ -58,12 +58,24 @@ static IMAP: Manner = Manner {
     question: Some("CAPABILITY"),
 };
 
+/// RFC 5804 section 2.1: strings are quoted, or literals; of a command there is no longest.
+static SIEVE: Manner = Manner {
+    service: "sieve",
+    command: "AUTHENTICATE",
+    challenge: b"",
+    success: "OK",
+    cancelled: "NO",
+    longest: usize::MAX - 2,
+    question: Some("CAPABILITY"),
+};
+
 impl Manner {
     pub(super) fn of(speech: Speech) -> &'static Self {
         match speech {
             Speech::Pop3 => &POP3,
             Speech::Imap => &IMAP,
-            Speech::Smtp | Speech::Lmtp | Speech::Sieve | Speech::Stream => &SMTP,
+            Speech::Sieve => &SIEVE,
+            Speech::Smtp | Speech::Lmtp | Speech::Stream => &SMTP,
         }
     }
 
@@ -81,6 +93,13 @@ impl Manner {
     /// The line of a response; `None` cancels.
     pub(super) fn response(&self, response: Option<&[u8]>) -> String {
         self.string(&response.map_or_else(|| "*".to_owned(), |response| BASE64_STANDARD.encode(response)))
+    }
+
+    /// The mechanism's last words, in base64, where they come with success (RFC 5804 section 1.3, the response code SASL).
+    pub(super) fn last_words(&self, reply: &[u8]) -> Option<Vec<u8>> {
+        let code = sieve::response_code(reply).filter(|_| self.is_quoted())?;
+        let words = code.strip_prefix(b"SASL \"")?.strip_suffix(b"\"")?;
+        Some(words.to_vec())
     }
 
     fn is_quoted(&self) -> bool {
@@ -130,4 +149,27 @@ pub(super) fn decode(challenge: &[u8]) -> Result<Vec<u8>> {
             .expected("base64 (RFC 4648, 4), or nothing")
             .got(visible::excerpt(challenge, 500))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn managesieve_quotes_what_is_short_and_counts_what_is_long() {
+        let command = SIEVE.command("PLAIN", Some(b"\0me\0pw"));
+        assert_eq!(command, "AUTHENTICATE \"PLAIN\" \"AG1lAHB3\"");
+        assert_eq!((SIEVE.response(Some(b"")), SIEVE.response(None)), ("\"\"".to_owned(), "\"*\"".to_owned()));
+        assert!(SIEVE.response(Some(&[b'x'; 900])).starts_with("{1200+}\r\neHh4"));
+    }
+
+    #[test]
+    fn managesieve_asks_in_strings_and_has_last_words_in_a_code() {
+        assert_eq!(SIEVE.challenge(b"\"cmVhbG0=\"\r\n"), Some(&b"cmVhbG0="[..]));
+        assert_eq!(SIEVE.challenge(b"{8}\r\ncmVhbG0=\r\n"), Some(&b"cmVhbG0="[..]));
+        assert_eq!(SIEVE.challenge(b"OK \"done\"\r\n"), None);
+        let last = SIEVE.last_words(b"OK (SASL \"dj1abc==\") \"done\"\r\n");
+        assert_eq!(last.as_deref(), Some(&b"dj1abc=="[..]));
+        assert_eq!((SIEVE.last_words(b"OK\r\n"), SMTP.last_words(b"OK (SASL \"dj1abc==\")\r\n")), (None, None));
+    }
 }

@@ -1,4 +1,5 @@
-//! SASL exchanges: AUTH in SMTP (RFC 4954) and POP3 (RFC 5034), AUTHENTICATE in IMAP (RFC 3501 section 6.2.2).
+//! SASL exchanges: AUTH in SMTP (RFC 4954) and POP3 (RFC 5034), AUTHENTICATE in IMAP (RFC 3501 section 6.2.2) and ManageSieve
+//! (RFC 5804 section 2.1).
 
 mod imap;
 mod manner;
@@ -14,7 +15,7 @@ use crate::visible;
 use manner::Manner;
 
 /// The protocols that have exchanges.
-const SASL: [Speech; 3] = [Speech::Smtp, Speech::Lmtp, Speech::Pop3];
+const SASL: [Speech; 5] = [Speech::Smtp, Speech::Lmtp, Speech::Pop3, Speech::Imap, Speech::Sieve];
 
 /// An exchange under way.
 #[derive(Debug)]
@@ -30,8 +31,9 @@ struct Exchange {
 }
 
 impl Session {
-    /// Authenticates: AUTH in SMTP (RFC 4954) and POP3 (RFC 5034), AUTHENTICATE in IMAP (RFC 3501 section 6.2.2, RFC 4959), with
-    /// the mechanism that is named, or else with the strongest that the server advertised.
+    /// Authenticates: AUTH in SMTP (RFC 4954) and POP3 (RFC 5034), AUTHENTICATE in IMAP (RFC 3501 section 6.2.2, RFC 4959) and
+    /// `ManageSieve` (RFC 5804 section 2.1), with the mechanism that is named, or else with the strongest that the server
+    /// advertised.
     ///
     /// All of the exchange is one operation: each challenge is answered as the mechanism wants it, and the verdict has to be 235,
     /// `+OK`, or OK.
@@ -80,6 +82,7 @@ impl Session {
             let Some(challenge) = manner.challenge(&reply).filter(|_| verb.wanted.matches(chomp(&reply)).is_none()) else {
                 exchange.went_well()?;
                 let reply = self.conclude(reply, &verb)?;
+                self.hear_last_words(&mut exchange, reply.bytes(), &verb)?;
                 self.check_end(&exchange, reply.bytes(), &verb)?;
                 return Ok(reply);
             };
@@ -125,6 +128,9 @@ impl Session {
         };
         self.send_line(question.as_bytes(), verb.wait).await?;
         self.answer(verb).await?;
+        if self.protocol.owes_block() {
+            self.multiline(true, verb.wait).await?;
+        }
         Ok(())
     }
 
@@ -148,6 +154,16 @@ impl Session {
         }
         let line = exchange.manner.response(response.as_deref());
         self.send_line(line.as_bytes(), verb.wait).await.map_err(|error| exchange.cancelled(error))
+    }
+
+    /// Where the server proves itself along with success, it has to be right.
+    fn hear_last_words(&mut self, exchange: &mut Exchange, reply: &[u8], verb: &Verb) -> Result<()> {
+        let Some(words) = exchange.manner.last_words(reply) else { return Ok(()) };
+        let heard = manner::decode(&words).and_then(|words| exchange.mechanism.respond(&words));
+        if let Some(proof) = exchange.mechanism.proof() {
+            self.secrets.learn(proof.as_bytes());
+        }
+        heard.map(drop).map_err(|error| self.answered(error, verb))
     }
 
     /// The error, with where it arose.
