@@ -31,6 +31,7 @@ use crate::proto::Protocol;
 use crate::proto::Speech;
 use crate::proto::capabilities::Capabilities;
 use crate::redact::Secrets;
+use crate::target::{Place, Target};
 use crate::tls::Established;
 use crate::transcript::{Close, Excerpt, Gathering, SessionId, Transcript, What};
 use crate::transport::{Transport, Unheard};
@@ -72,6 +73,8 @@ const SHOWN: usize = 1000;
 pub struct Session {
     id: SessionId,
     peer: String,
+    /// The mail exchanger that was reached, of those that the URL stands for.
+    exchanger: Option<Box<str>>,
     /// `None` once we have closed it.
     transport: Option<Transport>,
     buffer: Buffer,
@@ -210,6 +213,15 @@ impl Session {
     /// Whether the protocol has replies, so that `expect` takes them whole.
     fn is_framed(&mut self) -> bool {
         self.protocol.framing().is_some()
+    }
+
+    /// The host that it speaks with, by the name that its certificate has to have.
+    fn host(&self) -> Option<String> {
+        match Target::parse(&self.peer).ok()?.place {
+            Place::Host { host, .. } => Some(host),
+            Place::Exchangers { .. } => self.exchanger.as_deref().map(str::to_owned),
+            Place::Unix(_) => None,
+        }
     }
 
     fn record(&self, what: What) {

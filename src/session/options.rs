@@ -172,10 +172,11 @@ impl Options {
         let report = |address: &str, result: &str| {
             record(What::Attempt { address: address.into(), result: result.into() });
         };
-        let transport = connect(&target, &self.route, self.timeout, report).await;
-        let transport = transport.map_err(|error| error.session(format!("{id}, {peer}")))?;
+        let connected = connect(&target, &self.route, self.timeout, report).await;
+        let connected = connected.map_err(|error| error.session(format!("{id}, {peer}")))?;
         let protocol = protocol(target.scheme);
-        let mut session = self.session(id, peer, transport, protocol);
+        let mut session = self.session(id, peer, connected.transport, protocol);
+        session.exchanger = connected.exchanger;
         session.unheard = Some(unheard);
         if target.scheme.is_tls() {
             session.handshake(started).await?;
@@ -232,6 +233,7 @@ impl Options {
             secrets,
             transcript: self.transcript,
             timeout: self.timeout,
+            exchanger: None,
             within: None,
             expecting: None,
             expecting_each: None,

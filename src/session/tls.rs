@@ -8,7 +8,6 @@ use super::Session;
 use super::wait::{Arrival, Wait, is_reset};
 use crate::error::{Error, Kind, Result};
 use crate::proto::Speech;
-use crate::target::{Place, Target};
 use crate::tls::{self, Attempt, Certificate, Established, Reason};
 use crate::transcript::{Close, SessionId, Transcript, What};
 use crate::transport::{Broken, Tls, Transport};
@@ -63,7 +62,7 @@ impl Session {
         if !self.buffer.is_empty() && !self.tls_options.keeps_injected() {
             return Err(self.injected(wait));
         }
-        let attempt = Attempt::new(&self.tls_options, host(&self.peer).as_deref());
+        let attempt = Attempt::new(&self.tls_options, self.host().as_deref());
         let attempt = attempt.map_err(|error| error.session(format!("{}, {}", self.id, self.peer)))?;
         let Some(transport) = self.transport.take() else { return Ok(()) };
         self.await_for(&WANTED, wait);
@@ -160,15 +159,6 @@ impl Session {
         } else {
             "look at the server's log; #{timeout: \"30s\"} gives it longer"
         })
-    }
-}
-
-/// The host of a URL.
-fn host(peer: &str) -> Option<String> {
-    match Target::parse(peer).ok()?.place {
-        Place::Host { host, .. } => Some(host),
-        // Which exchanger was reached, only its address tells.
-        Place::Exchangers { .. } | Place::Unix(_) => None,
     }
 }
 

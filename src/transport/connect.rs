@@ -43,6 +43,12 @@ pub(crate) struct Route {
     pub(crate) proxy: Option<Proxy>,
 }
 
+/// A connection, and the mail exchanger that it is with, where it is with one.
+pub(crate) struct Connected {
+    pub(crate) transport: Transport,
+    pub(crate) exchanger: Option<Box<str>>,
+}
+
 /// Connects within `allowed`, telling `report` each address and what came of it.
 ///
 /// The time left is shared out evenly among the addresses left, so that one that never answers does not starve the others.
@@ -51,21 +57,34 @@ pub(crate) async fn connect(
     route: &Route,
     allowed: Duration,
     mut report: impl FnMut(&str, &str),
-) -> Result<Transport> {
+) -> Result<Connected> {
     let started = Instant::now();
-    let deadline = started + allowed;
-    let connected = match &target.place {
-        Place::Unix(path) => connect_unix(target, path, route, deadline, &mut report).await,
-        Place::Host { host, port } => match resolve(host, *port, route, deadline).await {
-            Ok(addresses) => connect_any(target, &addresses, route, deadline, &mut report).await,
-            Err(error) => Err(error),
-        },
-        Place::Exchangers { domain, port } => match resolve_exchangers(domain, *port, route, deadline, &mut report).await {
-            Ok(addresses) => connect_any(target, &addresses, route, deadline, &mut report).await,
-            Err(error) => Err(error),
-        },
-    };
+    let connected = connect_until(target, route, started + allowed, &mut report).await;
     connected.map_err(|error| error.waited(Waited { elapsed: started.elapsed(), allowed }))
+}
+
+async fn connect_until(
+    target: &Target,
+    route: &Route,
+    deadline: Instant,
+    report: &mut impl FnMut(&str, &str),
+) -> Result<Connected> {
+    match &target.place {
+        Place::Unix(path) => {
+            let transport = connect_unix(target, path, route, deadline, report).await?;
+            Ok(Connected { transport, exchanger: None })
+        }
+        Place::Host { host, port } => {
+            let addresses = resolve(host, *port, route, deadline).await?;
+            let (transport, _) = connect_any(target, &addresses, route, deadline, report).await?;
+            Ok(Connected { transport, exchanger: None })
+        }
+        Place::Exchangers { domain, port } => {
+            let (addresses, mut hosts) = resolve_exchangers(domain, *port, route, deadline, report).await?;
+            let (transport, place) = connect_any(target, &addresses, route, deadline, report).await?;
+            Ok(Connected { transport, exchanger: Some(hosts.swap_remove(place).into()) })
+        }
+    }
 }
 
 async fn connect_unix(
@@ -83,21 +102,21 @@ async fn connect_unix(
     stream.map(Transport::Unix).map_err(|why| unreachable(target, &[(path.display().to_string(), why)]))
 }
 
-/// Tries the addresses in turn.
+/// Tries the addresses in turn; the place of the one that answered comes with the connection.
 async fn connect_any(
     target: &Target,
     addresses: &[SocketAddr],
     route: &Route,
     deadline: Instant,
     report: &mut impl FnMut(&str, &str),
-) -> Result<Transport> {
+) -> Result<(Transport, usize)> {
     let mut tried = Vec::new();
     for (n, address) in addresses.iter().enumerate() {
         let left = u32::try_from(addresses.len() - n).unwrap_or(u32::MAX);
         let until = Instant::now() + deadline.saturating_duration_since(Instant::now()) / left;
         let outcome = attempt(until, connect_tcp(*address, route.source_ip)).await;
         match told(outcome, &address.to_string(), report) {
-            Ok(stream) => return introduce(stream, route, report).await.map(Transport::Tcp),
+            Ok(stream) => return Ok((Transport::Tcp(introduce(stream, route, report).await?), n)),
             Err(why) => tried.push((address.to_string(), why)),
         }
     }
@@ -175,23 +194,27 @@ async fn resolve(host: &str, port: u16, route: &Route, deadline: Instant) -> Res
     Ok(fitting)
 }
 
-/// The addresses of a domain's mail exchangers, those of the preferred one first. One that has none is passed over.
+/// The addresses of a domain's mail exchangers, those of the preferred one first, each with the exchanger that it is of. One
+/// that has none is passed over.
 async fn resolve_exchangers(
     domain: &str,
     port: u16,
     route: &Route,
     deadline: Instant,
     report: &mut impl FnMut(&str, &str),
-) -> Result<Vec<SocketAddr>> {
+) -> Result<(Vec<SocketAddr>, Vec<String>)> {
     let found = timeout_at(deadline, exchangers(domain, route.nameserver)).await;
     let found = found.map_err(|_| unresolved(domain, "the look-up of its mail exchangers timed out"))??;
     let listed: Vec<_> = found.iter().map(|exchanger| format!("{} {}", exchanger.preference, exchanger.host)).collect();
     report(&format!("MX of {domain}:"), &listed.join(", "));
-    let mut addresses = Vec::new();
+    let (mut addresses, mut hosts) = (Vec::new(), Vec::new());
     let mut failure = None;
     for exchanger in found {
         match resolve(&exchanger.host, port, route, deadline).await {
-            Ok(more) => addresses.extend(more),
+            Ok(more) => {
+                hosts.extend(std::iter::repeat_n(exchanger.host, more.len()));
+                addresses.extend(more);
+            }
             Err(error) => {
                 report(&exchanger.host, error.came().unwrap_or("has no address"));
                 failure = Some(error);
@@ -200,7 +223,7 @@ async fn resolve_exchangers(
     }
     match failure {
         Some(error) if addresses.is_empty() => Err(error),
-        _ => Ok(addresses),
+        _ => Ok((addresses, hosts)),
     }
 }
 

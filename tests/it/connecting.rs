@@ -7,7 +7,7 @@ use hickory_proto::op::{Message, OpCode, ResponseCode};
 use hickory_proto::rr::rdata::MX;
 use hickory_proto::rr::{Name, RData, Record};
 use mailexpect::server::{Embedded, Replay};
-use mailexpect::{Error, Options, Proxy, Session, Transcript};
+use mailexpect::{Error, Options, Proxy, Session, Transcript, tls};
 
 /// A name server that knows the exchangers of one domain each, for as long as the test runs.
 fn nameserver(zone: &'static [(&'static str, &'static [(u16, &'static str)])]) -> SocketAddr {
@@ -55,6 +55,8 @@ const ZONE: &[(&str, &[(u16, &str)])] = &[
     ("two.example.", &[(20, "backup.example."), (10, "first.example.")]),
     ("null.example.", &[(0, ".")]),
     ("plain.example.", &[]),
+    ("local.example.", &[(10, "localhost.")]),
+    ("elsewhere.example.", &[(10, "mail.elsewhere.example.")]),
 ];
 
 #[test]
@@ -83,6 +85,28 @@ fn a_domain_without_exchangers_is_its_own() {
     let server = Embedded::start().unwrap();
     let options = Session::options().nameserver(nameserver(ZONE)).resolve("plain.example", "127.0.0.1".parse().unwrap());
     connect(options, &format!("mx://plain.example:{}", port(&server.smtp()))).unwrap();
+}
+
+#[test]
+fn the_certificate_has_to_be_that_of_the_exchanger() {
+    let server = Embedded::start().unwrap();
+    let starttls = |domain: &str| {
+        let options = Session::options()
+            .nameserver(nameserver(ZONE))
+            .resolve("localhost", "127.0.0.1".parse().unwrap())
+            .resolve("mail.elsewhere.example", "127.0.0.1".parse().unwrap());
+        let url = format!("mx://{domain}:{}", port(&server.smtp()));
+        block_on(async {
+            let mut session = options.tls(tls::Options::new().ca(server.ca().unwrap())).connect(&url).await?;
+            session.expect(220).await?;
+            session.starttls().await?;
+            session.quit().await?;
+            session.finish().await
+        })
+    };
+    starttls("local.example").unwrap();
+    let error = starttls("elsewhere.example").unwrap_err();
+    assert!(error.is_tls() && error.to_string().contains("mail.elsewhere.example"), "{error}");
 }
 
 #[test]

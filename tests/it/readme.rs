@@ -1,8 +1,12 @@
 //! What the README shows is what happens.
 
+use mailexpect::report::Human;
+use mailexpect::script::Case;
 use mailexpect::server::Embedded;
 
 use crate::program::{folder, project, run};
+use crate::real::available;
+use crate::servers::mailserver;
 
 /// The fenced blocks of the README in that language.
 fn blocks(language: &str) -> Vec<String> {
@@ -68,4 +72,17 @@ fn the_rust_examples_hold_as_they_stand_there() {
     says("session.send(\"QUIT\").await?;");
     says("session.expect(221).await?;");
     says("session.finish().await\n");
+}
+
+#[test]
+fn the_script_over_three_protocols_passes_against_real_servers() {
+    let Some(server) = available(mailserver::start()) else { return };
+    let script = blocks("rhai").into_iter().find(|block| block.contains("imap.idle()")).unwrap();
+    let folder = folder(&[("mail.rhai", &script)]);
+    let case = Case::new(folder.path().join("mail.rhai"));
+    let parameters = server.parameters().into_iter();
+    let case = parameters.fold(case, |case, (name, value)| case.set(name, value));
+    let submission = server.parameter("submission_tls");
+    let outcome = case.set("submission", submission).run();
+    assert!(outcome.is_ok(), "{}\n{}", Human { verbose: true }.outcome(&outcome), server.log());
 }

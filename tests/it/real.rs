@@ -12,7 +12,7 @@ use crate::program::project;
 use crate::servers::{Server, Unavailable, exim, mailserver, sendmail};
 
 /// The server, or `None` where there is none to be had; then the test says so.
-fn available(server: Result<Server, Unavailable>) -> Option<Server> {
+pub(crate) fn available(server: Result<Server, Unavailable>) -> Option<Server> {
     match server {
         Ok(server) => Some(server),
         Err(why) => {

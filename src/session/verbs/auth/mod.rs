@@ -110,11 +110,11 @@ impl Session {
             Some(name) => Known::named(name)?,
             None => Known::strongest(credentials, &self.offered()?)?,
         };
-        let (host, port) = match Target::parse(&self.peer).map(|target| target.place) {
-            Ok(target::Place::Host { host, port }) => (host, Some(port)),
-            _ => ("localhost".to_owned(), None),
+        let port = match Target::parse(&self.peer).map(|target| target.place) {
+            Ok(target::Place::Host { port, .. } | target::Place::Exchangers { port, .. }) => Some(port),
+            _ => None,
         };
-        let host = credentials.host.clone().unwrap_or(host);
+        let host = credentials.host.clone().or_else(|| self.host()).unwrap_or_else(|| "localhost".to_owned());
         let mechanism = known.begin(credentials, &Place { service: manner.service, host, port })?;
         Ok(Exchange { name: known.name, mechanism, manner, first: None, cancel: credentials.cancel, failure: None })
     }
