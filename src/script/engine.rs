@@ -45,9 +45,7 @@ pub(super) enum Ended {
 pub(super) fn engine(library: Arc<Library>) -> Engine {
     let mut engine = Engine::new_raw();
     engine.register_global_module(Shared::clone(&STANDARD));
-    for group in bindings::groups() {
-        engine.register_global_module(Shared::clone(&group.module));
-    }
+    engine.register_global_module(bindings::vocabulary());
     engine
         .set_max_strings_interned(0)
         .set_max_call_levels(CALL_LEVELS)

@@ -327,3 +327,20 @@ impl Session {
         self.transport.as_mut().ok_or_else(|| Error::usage("the session is closed"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each lies on the stack of a script that waits, and there may be ten thousand of them.
+    #[tokio::test]
+    async fn operations_under_way_are_small() {
+        let mut session = Session::options().pipe(&["cat".to_owned()], "tcp").unwrap();
+        let connecting = size_of_val(&Session::connect("smtp://localhost:1"));
+        let expecting = size_of_val(&session.expect(250));
+        let sending = size_of_val(&session.send("NOOP"));
+        let largest = connecting.max(expecting).max(sending);
+        assert!(largest <= 1024, "{connecting} bytes to connect, {expecting} to expect, {sending} to send");
+        session.reset().unwrap();
+    }
+}

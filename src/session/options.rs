@@ -162,6 +162,11 @@ impl Options {
     /// Unreachable, with each address that was tried and what came of it; `tls` where the handshake fails, with the reason;
     /// usage for a URL that cannot be read.
     pub async fn connect(self, url: &str) -> Result<Session> {
+        // Apart, so that a script that waits for something else later has no room left over on its stack.
+        Box::pin(self.open(url)).await
+    }
+
+    async fn open(self, url: &str) -> Result<Session> {
         let target = Target::parse(url)?;
         let unheard = self.pace.turn().await;
         let id = self.transcript.open();

@@ -42,31 +42,49 @@ pub(super) struct Group {
 /// All words, in the order of the reference.
 pub(super) fn groups() -> &'static [Group] {
     static GROUPS: LazyLock<Vec<Group>> = LazyLock::new(|| {
-        let group = |title, intro, module: Module| Group { title, intro, module: module.into() };
-        vec![
-            group("Sessions", session::INTRO, rhai::exported_module!(session::words)),
-            group("Sending", send::INTRO, rhai::exported_module!(send::words)),
-            group("Expecting", expect::INTRO, rhai::exported_module!(expect::words)),
-            group("Patterns and bytes", pattern::INTRO, rhai::exported_module!(pattern::words)),
-            group("Replies", reply::INTRO, rhai::exported_module!(reply::words)),
-            group("TLS", tls::INTRO, rhai::exported_module!(tls::words)),
-            group("Verbs", shared::INTRO, shared::words()),
-            group("Verbs of SMTP", smtp::INTRO, smtp::words()),
-            group("Verbs of IMAP", imap::INTRO, imap::words()),
-            group("Mailboxes of IMAP", imap::MAILBOXES, imap::mailboxes()),
-            group("Messages of IMAP", imap::MESSAGES, imap::messages()),
-            group("Answers of IMAP", imap::ANSWERS, rhai::exported_module!(imap::answers)),
-            group("Authentication", auth::INTRO, auth::all_words()),
-            group("Capabilities", capabilities::INTRO, rhai::exported_module!(capabilities::words)),
-            group("Messages", message::INTRO, rhai::exported_module!(message::words)),
-            group("Verbs of POP3", pop3::INTRO, pop3::words()),
-            group("Verbs of ManageSieve", sieve::INTRO, sieve::words()),
-            group("Tests", test::INTRO, rhai::exported_module!(test::words)),
-            group("Lists and text", standard::INTRO, rhai::exported_module!(standard::words)),
-            group("Caught errors", caught::INTRO, rhai::exported_module!(caught::words)),
-        ]
+        let group = |(title, intro, module): (_, _, Module)| Group { title, intro, module: module.into() };
+        chapters().map(group).collect()
     });
     &GROUPS
+}
+
+/// All words in one module: a call looks through modules one after the other.
+pub(super) fn vocabulary() -> Shared<Module> {
+    static VOCABULARY: LazyLock<Shared<Module>> = LazyLock::new(|| {
+        let mut all = Module::new();
+        for (_, _, module) in chapters() {
+            all.combine(module);
+        }
+        all.into()
+    });
+    Shared::clone(&VOCABULARY)
+}
+
+/// The words by what they are about: a title, what is to be said of them all, and they themselves.
+fn chapters() -> impl Iterator<Item = (&'static str, &'static str, Module)> {
+    [
+        ("Sessions", session::INTRO, rhai::exported_module!(session::words)),
+        ("Sending", send::INTRO, rhai::exported_module!(send::words)),
+        ("Expecting", expect::INTRO, rhai::exported_module!(expect::words)),
+        ("Patterns and bytes", pattern::INTRO, rhai::exported_module!(pattern::words)),
+        ("Replies", reply::INTRO, rhai::exported_module!(reply::words)),
+        ("TLS", tls::INTRO, rhai::exported_module!(tls::words)),
+        ("Verbs", shared::INTRO, shared::words()),
+        ("Verbs of SMTP", smtp::INTRO, smtp::words()),
+        ("Verbs of IMAP", imap::INTRO, imap::words()),
+        ("Mailboxes of IMAP", imap::MAILBOXES, imap::mailboxes()),
+        ("Messages of IMAP", imap::MESSAGES, imap::messages()),
+        ("Answers of IMAP", imap::ANSWERS, rhai::exported_module!(imap::answers)),
+        ("Authentication", auth::INTRO, auth::all_words()),
+        ("Capabilities", capabilities::INTRO, rhai::exported_module!(capabilities::words)),
+        ("Messages", message::INTRO, rhai::exported_module!(message::words)),
+        ("Verbs of POP3", pop3::INTRO, pop3::words()),
+        ("Verbs of ManageSieve", sieve::INTRO, sieve::words()),
+        ("Tests", test::INTRO, rhai::exported_module!(test::words)),
+        ("Lists and text", standard::INTRO, rhai::exported_module!(standard::words)),
+        ("Caught errors", caught::INTRO, rhai::exported_module!(caught::words)),
+    ]
+    .into_iter()
 }
 
 /// A session as scripts hold it. Its insides are taken out for the length of an operation, so that a second one meanwhile is
