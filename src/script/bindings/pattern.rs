@@ -72,10 +72,15 @@ pub mod words {
         Code::parse(code).map(Into::into).map_err(|error| raise(&ctx, error))
     }
 
+    #[rhai_fn(name = "code", return_raw)]
+    pub fn code_number(ctx: NativeCallContext, code: i64) -> Result<Pattern, Raised> {
+        Code::new(code).map(Into::into).map_err(|error| raise(&ctx, error))
+    }
+
     /// A reply code with an enhanced status code, for lists of alternatives.
     ///
     /// ```rhai
-    /// let refused = [code("55x", "5.7.1"), code("503", "5.5.1")];
+    /// let refused = [code("55x", "5.7.1"), code(503, "5.5.1")];
     /// let s = connect();
     /// s.expect(220);
     /// s.send("RCPT TO:<test-user@yahoo.co.jp>");
@@ -84,6 +89,12 @@ pub mod words {
     #[rhai_fn(name = "code", return_raw)]
     pub fn code_enhanced(ctx: NativeCallContext, code: &str, enhanced: &str) -> Result<Pattern, Raised> {
         let code = Code::parse(code).and_then(|code| code.with_enhanced(enhanced));
+        code.map(Into::into).map_err(|error| raise(&ctx, error))
+    }
+
+    #[rhai_fn(name = "code", return_raw)]
+    pub fn code_number_enhanced(ctx: NativeCallContext, code: i64, enhanced: &str) -> Result<Pattern, Raised> {
+        let code = Code::new(code).and_then(|code| code.with_enhanced(enhanced));
         code.map(Into::into).map_err(|error| raise(&ctx, error))
     }
 
