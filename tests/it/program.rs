@@ -234,6 +234,12 @@ fn the_server_in_the_foreground_shows_each_dialogue_and_ends_with_an_interrupt()
 }
 
 #[test]
+fn a_check_finds_nothing_wrong_with_scripts_that_pass() {
+    let ran = run(&project(), &["check", "tests/scripts/real"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.out);
+}
+
+#[test]
 fn a_check_finds_what_can_be_known_without_connecting() {
     let script = r#"// Slips.
 import "lib/x" as x;
@@ -245,6 +251,8 @@ s.expect(re(`(`));
 let unused = param("unused", "");
 x::helo(s);
 s.snapshot();
+s.mail();
+s.tls.versoin;
 fn greet(s) { s.sned("x"); }
 greeet(s);
 "#;
