@@ -84,6 +84,7 @@ fn what_postfix_does_out_of_the_ordinary_can_be_held() {
     holds("postscreen", &server);
     assert!(server.log().contains("disconnect from mx.sender.example[192.0.2.55]"), "{}", server.log());
     assert!(server.log().contains("disconnect from unknown[192.0.2.66]"), "{}", server.log());
+    assert!(server.log().contains("disconnect from unknown[192.0.2.77]"), "{}", server.log());
 }
 
 #[test]
@@ -100,8 +101,9 @@ fn what_sendmail_does_out_of_the_ordinary_can_be_held() {
 }
 
 #[test]
-fn what_lmtp_delivers_is_in_the_mailboxes() {
+fn lmtp_answers_for_each_recipient_and_a_sieve_script_files_what_it_delivers() {
     let Some(server) = available(mailserver::start()) else { return };
+    holds("mailboxes", &server);
     holds("lmtp", &server);
 }
 
