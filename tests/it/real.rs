@@ -9,7 +9,8 @@ use mailexpect::report::Human;
 use mailexpect::script::Case;
 
 use crate::program::project;
-use crate::servers::{Server, Unavailable, exim, mailserver, sendmail};
+use crate::sasl::in_base64;
+use crate::servers::{OTHER_PASSWORD, PASSWORD, Server, TOKEN, Unavailable, exim, mailserver, sendmail};
 
 /// The server, or `None` where there is none to be had; then the test says so.
 pub(crate) fn available(server: Result<Server, Unavailable>) -> Option<Server> {
@@ -39,6 +40,14 @@ fn passes(case: &Case, server: &Server) {
 fn shipped(server: &Server) {
     for script in ["smoke", "relay", "submission"] {
         passes(&case(project().join(format!("scripts/{script}.rhai")), server), server);
+    }
+}
+
+fn shows_no_secret(report: &str) {
+    for secret in [PASSWORD, OTHER_PASSWORD, TOKEN, "not-this-one"] {
+        let forms = [vec![secret.to_owned()], in_base64(secret)].concat();
+        let shown = forms.iter().find(|form| report.contains(form.as_str()));
+        assert!(shown.is_none(), "{secret} is shown, as {shown:?}: {report}");
     }
 }
 
@@ -111,6 +120,17 @@ fn lmtp_answers_for_each_recipient_and_a_sieve_script_files_what_it_delivers() {
 fn what_is_submitted_arrives_while_imap_is_idle() {
     let Some(server) = available(mailserver::start()) else { return };
     holds("delivery", &server);
+}
+
+#[test]
+fn every_mechanism_lets_its_users_in_and_nobody_else() {
+    for server in [mailserver::start(), exim::start(), sendmail::start()] {
+        let Some(server) = available(server) else { continue };
+        let outcome = case(project().join("tests/scripts/real/mechanisms.rhai"), &server).run();
+        let report = report(&outcome);
+        assert!(outcome.is_ok(), "{report}\n{}", server.log());
+        shows_no_secret(&report);
+    }
 }
 
 #[test]

@@ -93,7 +93,7 @@ fn the_strongest_mechanism_that_the_server_advertises_is_used() {
 }
 
 /// The digits of base64 that a text has at each of the three places where it can begin.
-fn in_base64(text: &str) -> Vec<String> {
+pub(crate) fn in_base64(text: &str) -> Vec<String> {
     (0..3)
         .map(|offset| {
             let wire = BASE64_STANDARD.encode(format!("{}{text}", "\0".repeat(offset)));

@@ -93,6 +93,9 @@ fn configure(home: &Home) -> io::Result<()> {
     home.write("postfix/master.cf", include_str!("mailserver/master.cf"))?;
     home.write("dovecot/dovecot.conf", include_str!("mailserver/dovecot.conf"))?;
     home.write("dovecot/oauth2.conf", include_str!("mailserver/oauth2.conf"))?;
-    home.write("dovecot/passwd", "@user@:{PLAIN}@password@::::::\n@other-user@:{PLAIN}@other-password@::::::\n")?;
+    home.write(
+        "dovecot/passwd",
+        "@user@:{PLAIN}@password@::::::\n@other-user@:{PLAIN}@other-password@::::::\nguest@@domain@:!::::::\n",
+    )?;
     home.write("keys/default/HS256/default", OAUTH_KEY)
 }

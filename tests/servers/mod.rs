@@ -28,7 +28,7 @@ pub(crate) const PASSWORD: &str = "pppwww";
 pub(crate) const OTHER_USER: &str = "fuga@example.com";
 pub(crate) const OTHER_PASSWORD: &str = r#"build3r "pass\"#;
 /// What OAUTHBEARER and XOAUTH2 take for [`USER`] until the year 2100.
-const TOKEN: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJob2dlQGV4YW1wbGUuY29tIiwiaWF0IjoxNzAwMDAwMDAwLCJleHAiOjQxMDI0NDQ4MDB9.pUfG1O1D8IbX_o1snGb7mK5ZC8bvDMyo3USSUPBhKe8";
+pub(crate) const TOKEN: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJob2dlQGV4YW1wbGUuY29tIiwiaWF0IjoxNzAwMDAwMDAwLCJleHAiOjQxMDI0NDQ4MDB9.pUfG1O1D8IbX_o1snGb7mK5ZC8bvDMyo3USSUPBhKe8";
 
 /// The folder into which packages were unpacked that cannot be installed side by side.
 const UNPACKED: &str = "MAILEXPECT_SERVERS";
