@@ -134,6 +134,21 @@ fn every_mechanism_lets_its_users_in_and_nobody_else() {
 }
 
 #[test]
+fn tls_of_both_kinds_is_spoken_with_every_server_that_proves_itself() {
+    for server in [mailserver::start(), exim::start(), sendmail::start()] {
+        let Some(server) = available(server) else { continue };
+        holds("tls", &server);
+    }
+}
+
+#[test]
+fn a_client_is_known_by_its_certificate() {
+    let Some(server) = available(mailserver::start()) else { return };
+    holds("certificate", &server);
+    holds("external", &server);
+}
+
+#[test]
 fn servers_that_run_at_the_same_time_are_apart_and_a_panic_stops_them() {
     let Some(server) = available(mailserver::start()) else { return };
     let Some(other) = available(mailserver::start()) else { return };
