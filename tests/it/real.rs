@@ -117,6 +117,18 @@ fn lmtp_answers_for_each_recipient_and_a_sieve_script_files_what_it_delivers() {
 }
 
 #[test]
+fn a_maildrop_is_seen_by_the_verbs_of_pop3() {
+    let Some(server) = available(mailserver::start()) else { return };
+    holds("pop3", &server);
+}
+
+#[test]
+fn mailboxes_and_their_messages_are_seen_by_the_verbs_of_imap() {
+    let Some(server) = available(mailserver::start()) else { return };
+    holds("imap", &server);
+}
+
+#[test]
 fn what_is_submitted_arrives_while_imap_is_idle() {
     let Some(server) = available(mailserver::start()) else { return };
     holds("delivery", &server);
