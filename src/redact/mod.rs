@@ -3,6 +3,8 @@
 mod command;
 mod form;
 mod message;
+#[cfg(feature = "script")]
+mod source;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,10 +14,14 @@ use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-pub(crate) use command::secret_of_command;
 #[cfg(feature = "script")]
-pub(crate) use command::{is_secret_name, mask_source};
+pub(crate) use command::is_secret_name;
+pub(crate) use command::secret_of_command;
 use form::Form;
+#[cfg(feature = "script")]
+pub(crate) use source::mask_source;
+
+use crate::visible;
 
 /// What stands where a secret stood.
 pub(crate) const SECRET: &[u8] = b"[SECRET]";
@@ -59,10 +65,24 @@ impl Secrets {
         }
         if value.len() >= SHORTEST && self.add(Form::plain(value)) {
             self.forms.extend(Form::quoted(value));
+            // Errors show patterns with their escapes; whether a backslash at the end is doubled, what follows it decides.
+            let shown = visible::escape(&[value, b"-"].concat());
+            self.add(Form::plain(&shown.as_bytes()[..shown.len() - 1]));
             for offset in 0..3 {
                 self.add(Form::base64(value, offset));
             }
         }
+    }
+
+    /// Remembers a secret that is too short to be looked for alone together with the word before it, as a server may echo it.
+    pub(crate) fn learn_in_place(&mut self, bytes: &[u8], span: &Range<usize>) {
+        if span.len() >= SHORTEST {
+            return;
+        }
+        let before = &bytes[..span.start];
+        let line = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
+        let word = memchr::memrchr(b' ', before[line..].trim_ascii_end()).map_or(line, |at| line + at + 1);
+        self.add(Form::plain(&bytes[word..span.end]));
     }
 
     /// Adds a form; false where it is known or would be found everywhere.
@@ -197,6 +217,22 @@ mod tests {
     fn spans_are_masked_where_they_stand() {
         let masked = Secrets::default().mask(b"AUTH PLAIN abc\r\nxyz\r\n", &[11..14, 16..19]).into_owned();
         assert_eq!(masked, b"AUTH PLAIN [SECRET]\r\n[SECRET]\r\n");
+    }
+
+    #[test]
+    fn a_short_password_is_masked_behind_the_word_that_it_was_sent_behind() {
+        let mut secrets = Secrets::default();
+        secrets.learn_in_place(b"a1 LOGIN alice abc\r\n", &(15..18));
+        assert_eq!(&*secrets.mask(b"a1 BAD a1 LOGIN alice abc, abc?", &[]), b"a1 BAD a1 LOGIN [SECRET], abc?");
+        secrets.learn_in_place(b"x\r\nPASS abc", &(8..11));
+        assert_eq!(&*secrets.mask(b"-ERR PASS abc", &[]), b"-ERR [SECRET]");
+    }
+
+    #[test]
+    fn a_password_is_masked_where_it_is_shown_with_escapes() {
+        let mut secrets = Secrets::default();
+        secrets.learn(b"pass\r\nword\\");
+        assert_eq!(&*secrets.mask(b"it is pass\\r\\nword\\, yes", &[]), b"it is [SECRET], yes");
     }
 
     #[test]

@@ -101,6 +101,12 @@ impl Known {
         MECHANISMS.iter().find(|known| known.name.eq_ignore_ascii_case(name))
     }
 
+    /// Whether a name is a slip in that of a mechanism.
+    #[cfg(feature = "script")]
+    pub(crate) fn is_near(name: &str) -> bool {
+        crate::suggest::nearest(&name.to_ascii_uppercase(), MECHANISMS.iter().map(|known| known.name)).is_some()
+    }
+
     /// The mechanism that was asked for by name.
     pub(crate) fn named(name: &str) -> Result<&'static Self> {
         Self::find(name).ok_or_else(|| unknown(name))
@@ -140,7 +146,7 @@ fn unknown(name: &str) -> Error {
 /// A challenge that cannot be answered, and what was wanted.
 fn unreadable(challenge: &[u8], why: impl Into<String>, wanted: &str) -> Error {
     let shown = crate::visible::excerpt(challenge, 500);
-    let got = if challenge.is_empty() { "nothing".to_owned() } else { shown };
+    let got = if challenge.is_empty() { "an empty challenge".to_owned() } else { shown };
     Error::new(Kind::Malformed, why).expected(wanted).got(got)
 }
 

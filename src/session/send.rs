@@ -150,8 +150,12 @@ impl Session {
         let spans = self.protocol.secrets(bytes);
         for span in &spans {
             self.secrets.learn(&bytes[span.clone()]);
+            self.secrets.learn_in_place(bytes, span);
         }
-        let line = visible::excerpt(chomp(&self.secrets.mask(bytes, &spans)), SHOWN);
+        let line = match chomp(&self.secrets.mask(bytes, &spans)) {
+            [] => "an empty line".to_owned(),
+            line => format!("`{}`", visible::excerpt(line, SHOWN)),
+        };
         let owed = match (&self.last_sent, self.protocol.owed()) {
             _ if self.protocol.owes_block() => TAKE_IT.to_owned(),
             (_, 0) => "an expect for what came, first".to_owned(),
@@ -164,7 +168,7 @@ impl Session {
             _ if self.protocol.owes_block() => format!("{BLOCK} is owed"),
             _ => "a reply is owed".to_owned(),
         };
-        let error = self.fault(Kind::OutOfStep, format!("`{line}` was about to be sent while {why}"));
+        let error = self.fault(Kind::OutOfStep, format!("{line} was about to be sent while {why}"));
         Err(error.expected(owed).got(self.shown_unread()).hint("send ahead on purpose with pipeline([...]) or send_raw(...)"))
     }
 
@@ -180,6 +184,9 @@ impl Session {
         let mut at = self.write_now(&bytes).await;
         let unanswered = self.protocol.unanswered();
         let spans = self.protocol.sent(&bytes, &mut self.secrets);
+        for span in &spans {
+            self.secrets.learn_in_place(&bytes, span);
+        }
         let masked = match self.secrets.mask(&bytes, &spans) {
             Cow::Borrowed(_) => bytes.clone(),
             Cow::Owned(masked) => masked.into(),

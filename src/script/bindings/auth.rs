@@ -89,14 +89,35 @@ fn exchange(ctx: &NativeCallContext<'_>, session: &mut Handle, given: &[&str], o
         {
             session.keep_secret(secret);
         }
+        if let [name, ..] = given
+            && is_misplaced(given)
+        {
+            session.keep_secret(name);
+        }
         verb::prepare(session, options, &OPTIONS)?;
         session.auth(credentials(given, options)?).await
     })
 }
 
+/// Whether a mechanism is among three arguments, and not the first of them: any other may be the password then. So may a first
+/// one that no mechanism is called like (RFC 4422 section 3.1).
+fn is_misplaced(given: &[&str]) -> bool {
+    let [first, others @ ..] = given else { return false };
+    let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
+    let looks_like_one = first.len() <= 20 && first.chars().all(is_name);
+    given.len() == 3
+        && Known::find(first).is_none()
+        && (!looks_like_one || others.iter().any(|other| Known::find(other).is_some()))
+        && !Known::is_near(first)
+}
+
 /// A mechanism, a user and a secret; or a user and a password; or a mechanism alone; the rest by name.
 fn credentials(given: &[&str], options: &Map) -> Result<Credentials> {
     let credentials = match *given {
+        [_, _, _] if is_misplaced(given) => {
+            let error = Error::usage("the first of three arguments is no mechanism");
+            return Err(error.hint("auth(mechanism, user, password), or auth(user, password)"));
+        }
         [mechanism, user, secret] => Credentials::new(user, secret).mechanism(mechanism),
         // These take no secret.
         [mechanism @ ("ANONYMOUS" | "EXTERNAL"), user] => Credentials::new(user, "").mechanism(mechanism),
