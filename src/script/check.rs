@@ -344,3 +344,16 @@ fn functions_of(ast: &AST) -> BTreeMap<String, BTreeSet<usize>> {
 fn is_param(expression: &Expr) -> bool {
     matches!(expression, Expr::FnCall(call, _) if call.name == "param")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_word_that_is_there_is_said_to_be_planned() {
+        for word in TO_COME {
+            assert!(!VOCABULARY.functions.contains_key(word), "{word}");
+        }
+        assert!(advice("ehlo").is_some_and(|advice| advice.starts_with("it is called as session.ehlo(name)")));
+    }
+}

@@ -62,8 +62,11 @@ pub(super) fn duration(value: &Dynamic) -> Result<Duration> {
 }
 
 fn misfit(what: &str, kind: &str) -> Error {
-    Error::usage(format!("{what} cannot be of type {}", raise::kind(kind)))
-        .hint("patterns are text, re(`...`), integers (reply codes) and blobs; durations are text such as \"5s\" or seconds")
+    let error = Error::usage(format!("{what} cannot be of type {}", raise::kind(kind)));
+    if what == "a message" {
+        return error.hint("messages are text, blobs, and what message(#{...}) gives back");
+    }
+    error.hint("patterns are text, re(`...`), integers (reply codes) and blobs; durations are text such as \"5s\" or seconds")
 }
 
 /// What one call may be given as its last argument.

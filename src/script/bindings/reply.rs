@@ -6,6 +6,7 @@ use rhai::{Array, Blob};
 
 use crate::error::Error;
 use crate::reply::Reply;
+use crate::script::check::nearest_property;
 use crate::script::raise::{Raised, raise};
 use crate::visible;
 
@@ -126,8 +127,15 @@ pub mod words {
     #[rhai_fn(index_get, return_raw, pure)]
     pub fn group_named(ctx: NativeCallContext, reply: &mut Reply, name: &str) -> Result<Dynamic, Raised> {
         if !reply.names().contains(&name) {
-            let error = Error::usage(format!("there is no group `{}`", visible::escape(name.as_bytes())));
-            return Err(raise(&ctx, error.hint(format!("the pattern's named groups are: {}", reply.names().join(", ")))));
+            let error = Error::usage(format!("a reply has no property and no group `{}`", visible::escape(name.as_bytes())));
+            let hint = match (nearest_property(name), reply.names()) {
+                (Some(near), _) => format!("did you mean `{near}`?"),
+                (None, names) if names.is_empty() => {
+                    "the pattern has no named groups, which are (?P<name>...) in re(...)".to_owned()
+                }
+                (None, names) => format!("the pattern's named groups are: {}", names.join(", ")),
+            };
+            return Err(raise(&ctx, error.hint(hint)));
         }
         Ok(reply.name(name).map_or(Dynamic::UNIT, text))
     }
