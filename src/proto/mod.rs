@@ -30,6 +30,36 @@ pub(crate) enum Speech {
     Stream,
 }
 
+impl Speech {
+    /// The scheme of its URLs where TLS comes before anything is said.
+    pub(crate) fn tls_scheme(self) -> &'static str {
+        match self {
+            Self::Imap => "imaps",
+            Self::Smtp => "smtps",
+            Self::Lmtp => "lmtps",
+            Self::Pop3 => "pop3s",
+            Self::Sieve | Self::Stream => "tls",
+        }
+    }
+
+    /// Another protocol whose greeting begins like this.
+    pub(crate) fn greeting_of_another(self, greeting: &[u8]) -> Option<&'static str> {
+        const GREETINGS: [(&[u8], Speech, &str); 7] = [
+            (b"220", Speech::Smtp, "SMTP"),
+            (b"+OK", Speech::Pop3, "POP3"),
+            (b"* OK", Speech::Imap, "IMAP"),
+            (b"* PREAUTH", Speech::Imap, "IMAP"),
+            (b"\"IMPLEMENTATION\"", Speech::Sieve, "ManageSieve"),
+            (b"HTTP/", Speech::Stream, "HTTP"),
+            (b"SSH-", Speech::Stream, "SSH"),
+        ];
+        let own = if self == Self::Lmtp { Self::Smtp } else { self };
+        let is_begun =
+            |begins: &[u8]| greeting.get(..begins.len()).is_some_and(|greeting| greeting.eq_ignore_ascii_case(begins));
+        GREETINGS.iter().find(|(begins, speech, _)| *speech != own && is_begun(begins)).map(|(.., name)| *name)
+    }
+}
+
 impl fmt::Display for Speech {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -196,4 +226,19 @@ pub(crate) fn last_line(taken: &[u8]) -> &[u8] {
 pub(crate) fn chomp(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_greeting_is_known_for_the_one_of_another_protocol() {
+        let other = |speech: Speech, greeting: &str| speech.greeting_of_another(greeting.as_bytes());
+        assert_eq!(other(Speech::Smtp, "+OK ready\r\n"), Some("POP3"));
+        assert_eq!(other(Speech::Pop3, "220 mx.example\r\n"), Some("SMTP"));
+        assert_eq!(other(Speech::Sieve, "* ok hi\r\n"), Some("IMAP"));
+        assert_eq!(other(Speech::Imap, "\"IMPLEMENTATION\" \"x\"\r\n"), Some("ManageSieve"));
+        assert_eq!((other(Speech::Smtp, "220 hi\r\n"), other(Speech::Smtp, "hi\r\n")), (None, None));
+    }
 }

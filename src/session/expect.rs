@@ -251,7 +251,7 @@ impl Session {
                 Arrival::Bytes => {}
                 Arrival::Late => return Err(self.timed_out(wait, wanted)),
                 Arrival::End if self.buffer.is_empty() => return Ok(None),
-                Arrival::End => return Err(self.closed(wait, wanted, Some("the connection closed in the middle of a reply"))),
+                Arrival::End => return Err(self.closed(wait, wanted, Some("a reply"))),
             }
         }
     }
@@ -281,7 +281,7 @@ impl Session {
                 Arrival::Bytes => {}
                 Arrival::Late => return Err(self.timed_out(wait, wanted)),
                 Arrival::End if self.buffer.is_empty() => return Err(self.closed(wait, wanted, None)),
-                Arrival::End => return Err(self.closed(wait, wanted, Some("the connection closed in the middle of a line"))),
+                Arrival::End => return Err(self.closed(wait, wanted, Some("a line"))),
             }
         }
     }
@@ -359,7 +359,14 @@ impl Session {
     fn malformed(&self, malformed: &Malformed, wanted: &dyn Display, wait: Wait) -> Error {
         let line = self.shown(&self.buffer.held()[malformed.line.clone()]);
         let error = self.fault(Kind::Malformed, malformed.why.clone()).expected(wanted).got(line).waited(wait.waited());
-        error.hint("take what is no reply with expect_line(...) or expect_bytes(...)")
+        let speech = self.protocol.speech();
+        let other = speech.greeting_of_another(self.buffer.held()).filter(|_| self.expectations == 0);
+        match other {
+            Some(other) => {
+                error.hint(format!("this greeting is one of {other}, and the session speaks {speech}: mind scheme and port"))
+            }
+            None => error.hint("take what is no reply with expect_line(...) or expect_bytes(...)"),
+        }
     }
 
     /// How the pattern holds for what was taken, if it does; no bytes at all stand for the close.

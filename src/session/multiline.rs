@@ -123,6 +123,6 @@ impl Session {
 
     fn cut_block(&mut self, wait: Wait) -> Error {
         let begun = !self.buffer.is_empty() || !self.skipped.is_empty();
-        self.closed(wait, WANTED, begun.then_some("the connection closed in the middle of a block of lines"))
+        self.closed(wait, WANTED, begun.then_some("a block of lines"))
     }
 }

@@ -97,8 +97,8 @@ impl Session {
     fn injected(&self, wait: Wait) -> Error {
         let error = self.fault(Kind::Injected, "bytes came in clear behind the go-ahead for TLS");
         error.expected("nothing before the handshake").got(self.shown_held()).waited(wait.waited()).hint(
-            "a man in the middle can do this; to look at them, say send(\"STARTTLS\") and expect(...) by hand, and tls_handshake() \
-             once all is read",
+            "a man in the middle can do this; to look at them, say starttls(#{injected: \"keep\"}), and read them behind the \
+             handshake",
         )
     }
 

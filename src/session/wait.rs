@@ -153,6 +153,12 @@ impl Session {
         if self.is_framed() && self.protocol.owed() == 0 {
             return error.hint("no reply is owed: everything sent so far has been answered");
         }
+        if !self.heard && self.tls.is_none() && self.last_sent.is_none() && self.is_framed() {
+            return error.hint(format!(
+                "a port that has TLS from the start is silent like this: try {}://; else give the server longer with --timeout",
+                self.protocol.speech().tls_scheme()
+            ));
+        }
         error.hint("give the server longer with #{timeout: \"30s\"} as the last argument, or --timeout")
     }
 
@@ -161,12 +167,16 @@ impl Session {
         self.note_end();
         let how = if self.ended == Some(Close::ResetByServer) { "reset" } else { "closed" };
         let (kind, message) = match cut {
-            Some(cut) => (Kind::Malformed, cut.to_owned()),
+            Some(cut) => (Kind::Malformed, format!("the connection was {how} in the middle of {cut}")),
             None if self.heard => (Kind::Closed, format!("the server {how} the connection and nobody expected it")),
             None => (Kind::Unreachable, format!("the server {how} the connection and never said a word")),
         };
         let error = self.fault(kind, message).expected(wanted).got(self.shown_held()).waited(wait.waited());
-        error.hint("if the close is right, say so with expect_close()")
+        error.hint(if cut.is_some() {
+            "if the close is right, take what there is with expect_bytes(...), then say expect_close()"
+        } else {
+            "if the close is right, say so with expect_close()"
+        })
     }
 
     /// Writes the peer's end into the transcript, once.

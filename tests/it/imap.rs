@@ -60,7 +60,7 @@ fn a_literal_that_is_never_finished_is_cut() {
     let peer = Peer::new([Step::Say(b"* OK hi\r\n* 1 FETCH (BODY[] {10}\r\nabc".to_vec()), Step::Close]);
     let error = run(async { greeted(&peer).await.expect("* 1 FETCH").await.unwrap_err() });
     assert!(error.is_malformed());
-    assert_eq!(error.message(), "the connection closed in the middle of a reply");
+    assert_eq!(error.message(), "the connection was closed in the middle of a reply");
     assert_eq!(error.came(), Some("* 1 FETCH (BODY[] {10}\\r\\nabc"));
 }
 

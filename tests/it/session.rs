@@ -161,7 +161,7 @@ fn a_surprising_close_says_so_and_shows_what_came() {
         s.expect(250).await.unwrap_err()
     });
     assert!(error.is_malformed());
-    assert_eq!(error.message(), "the connection closed in the middle of a reply");
+    assert_eq!(error.message(), "the connection was closed in the middle of a reply");
     assert_eq!((error.came(), error.last_sent()), (Some("250-half"), Some("EHLO x")));
 }
 
