@@ -108,6 +108,10 @@ impl Framing for Responses {
         Ok(None)
     }
 
+    fn at_least(&self) -> u64 {
+        (self.at as u64).saturating_add(self.lines.scanner.left())
+    }
+
     fn restart(&mut self) {
         *self = Self { are_challenges: self.are_challenges, ..Self::default() };
     }

@@ -221,6 +221,11 @@ impl Scanner {
         self.place = Place::Wrong;
     }
 
+    /// How many octets of a literal are still to come.
+    pub(super) fn left(&self) -> u64 {
+        if let Place::Literal(left) = self.place { left } else { 0 }
+    }
+
     /// Whether the end of a line that is none is still to come.
     pub(super) fn has_given_up(&self) -> bool {
         self.place == Place::Wrong

@@ -56,6 +56,16 @@ fn what_is_no_response_says_why() {
 }
 
 #[test]
+fn a_response_says_how_long_its_literal_will_be() {
+    let mut responses = Responses::default();
+    assert_eq!(responses.frame(b"{100}\r\nabc").unwrap(), None);
+    assert_eq!(responses.at_least(), 107);
+    responses.restart();
+    assert_eq!(responses.frame(b"{18446744073709551615}\r\n").unwrap(), None);
+    assert_eq!(responses.at_least(), u64::MAX);
+}
+
+#[test]
 fn the_line_that_is_wrong_is_named() {
     let malformed = Responses::default().frame(b"\"a\"\r\nhello there\r\nOK\r\n").unwrap_err();
     assert_eq!(malformed.line, 5..18);
