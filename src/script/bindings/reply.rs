@@ -129,11 +129,11 @@ pub mod words {
         if !reply.names().contains(&name) {
             let error = Error::usage(format!("a reply has no property and no group `{}`", visible::escape(name.as_bytes())));
             let hint = match (nearest_property(name), reply.names()) {
-                (Some(near), _) => format!("did you mean `{near}`?"),
+                (Some(near), names) if names.is_empty() => format!("did you mean `{near}`?"),
                 (None, names) if names.is_empty() => {
                     "the pattern has no named groups, which are (?P<name>...) in re(...)".to_owned()
                 }
-                (None, names) => format!("the pattern's named groups are: {}", names.join(", ")),
+                (_, names) => format!("the pattern's named groups are: {}", names.join(", ")),
             };
             return Err(raise(&ctx, error.hint(hint)));
         }
