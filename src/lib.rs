@@ -29,6 +29,7 @@
 //!     proto/             framing and turn-taking, a file for each protocol
 //!     redact             secrets, masked before they are stored
 //!     sasl/              a file for each mechanism
+//!     redaction/         what varies from run to run, made the same in events: presets, their places, tokens
 //!     transcript/        events of all sessions in order; one renderer
 //!     message/           feature "message": composing, reading, comparing
 //!     duration, suggest, target, visible
@@ -79,6 +80,7 @@ mod pattern;
 mod plan;
 mod proto;
 mod redact;
+pub mod redaction;
 mod reply;
 #[cfg(feature = "script")]
 pub mod report;

@@ -118,6 +118,13 @@ impl Target {
     }
 }
 
+/// What is spoken at a URL, of which the scheme alone needs to be readable.
+pub(crate) fn speech(url: &str) -> Option<Speech> {
+    let (scheme, _) = url.split_once("://")?;
+    let scheme = scheme.strip_suffix("+unix").unwrap_or(scheme);
+    SCHEMES.iter().find(|known| known.name.eq_ignore_ascii_case(scheme)).map(|known| known.speech)
+}
+
 /// Host and port; the outer `None` for a port that is none.
 fn split_port(rest: &str) -> Option<(&str, Option<u16>)> {
     let (host, port) = match rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {

@@ -64,6 +64,17 @@ impl Regex {
         Captures::find(&self.0.meta, &Input::new(haystack)).map(|(_, captures)| captures)
     }
 
+    /// The leftmost match from `at` on; what is before that is still looked back at.
+    pub(crate) fn captures_from(&self, haystack: &[u8], at: usize) -> Option<Captures> {
+        let input = Input::new(haystack).range(at..);
+        self.0
+            .meta
+            .is_match(input.clone())
+            .then(|| Captures::find(&self.0.meta, &input))
+            .flatten()
+            .map(|(_, captures)| captures)
+    }
+
     /// The same for streams; compiled once for all clones.
     pub(super) fn stream(&self) -> Result<StreamRegex> {
         if let Some(stream) = self.0.stream.get() {

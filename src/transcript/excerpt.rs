@@ -50,6 +50,14 @@ impl Excerpt {
         gathering.finish()
     }
 
+    /// The same run with other bytes in place of those that were kept, and another meaning.
+    pub(crate) fn keeping(&self, head: Bytes, tail: Bytes, meaning: Option<Bytes>) -> Self {
+        Self(match (self.omitted(), meaning) {
+            (0, None) => Kept::Whole(head),
+            (omitted, meaning) => Kept::Ends(Box::new(Ends { head, omitted, tail, meaning })),
+        })
+    }
+
     /// The bytes from the start.
     #[must_use]
     pub fn head(&self) -> &[u8] {

@@ -16,6 +16,7 @@ const LAYERS: [&[&str]; 5] = [
         "pattern",
         "proto",
         "redact",
+        "redaction",
         "reply",
         "sasl",
         "suggest",

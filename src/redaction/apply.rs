@@ -1,0 +1,260 @@
+//! Events go through the rules, one by one, with what is known of their dialogue.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::claims::Claims;
+use super::dialogue::{Dialogue, From, Seen, Unit};
+use super::known::Known;
+use super::rule::{Label, Rule};
+use super::scope::{Place, Verb};
+use super::tokens::{self, Tokens};
+use super::{Change, SECRET, structure};
+use crate::proto::{Speech, chomp};
+use crate::target;
+use crate::transcript::{Event, Excerpt, SessionId, What};
+
+/// Everything that is looked for, in its order.
+#[derive(Debug)]
+pub(super) struct Rules {
+    pub(super) secrets: Vec<Rule>,
+    pub(super) known: Vec<Known>,
+    pub(super) others: Vec<Rule>,
+    /// The words that are tokens.
+    pub(super) names: HashSet<Box<str>>,
+    /// The names of presets and normalisers that are on.
+    pub(super) active: BTreeSet<&'static str>,
+    /// What MIME boundaries become.
+    pub(super) boundary: Option<Label>,
+}
+
+impl Rules {
+    fn is_on(&self, name: &str) -> bool {
+        self.active.contains(name)
+    }
+}
+
+/// One run through all events.
+#[derive(Debug)]
+pub(super) struct Run<'a> {
+    rules: &'a Rules,
+    tokens: Tokens,
+    dialogues: HashMap<Option<SessionId>, Dialogue>,
+    pub(super) changes: Vec<Change>,
+    event: usize,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(rules: &'a Rules) -> Self {
+        Self { rules, tokens: Tokens::default(), dialogues: HashMap::new(), changes: Vec::new(), event: 0 }
+    }
+
+    pub(super) fn event(&mut self, number: usize, event: &Event) -> Event {
+        self.event = number;
+        let session = event.session;
+        let what = match &event.what {
+            What::Connecting(url) => {
+                self.dialogues.insert(session, Dialogue::new(target::speech(url)));
+                // The scheme says how to read the session.
+                What::Connecting(self.text(url, Place::Note, url.find("://").unwrap_or_default()))
+            }
+            What::Attempt { address, result } => {
+                What::Attempt { address: self.text(address, Place::Note, 0).into(), result: result.clone() }
+            }
+            What::Accepted(address) => What::Accepted(self.text(address, Place::Note, 0)),
+            What::Client(bytes) => What::Client(self.wire(session, From::Client, bytes)),
+            What::Server(bytes) => What::Server(self.wire(session, From::Server, bytes)),
+            What::Unread(bytes) => What::Unread(self.wire(session, From::Server, bytes)),
+            What::Complaint(bytes) => What::Complaint(self.log(bytes)),
+            What::Exited(status) => What::Exited(self.text(status, Place::Note, 0)),
+            What::Tls(words) => What::Tls(self.text(words, Place::Tls, 0)),
+            What::Step(title) => What::Step(self.text(title, Place::Note, 0)),
+            What::Printed(text) => What::Printed(self.text(text, Place::Note, 0)),
+            What::TimedOut(_) | What::Silent(_) | What::Closed(_) => event.what.clone(),
+        };
+        Event { session, what }
+    }
+
+    fn text(&mut self, text: &str, place: Place, fixed: usize) -> String {
+        let bytes = self.plain_lines(text.as_bytes(), 0, place, fixed);
+        String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    }
+
+    fn log(&mut self, excerpt: &Excerpt) -> Excerpt {
+        let head = self.plain_lines(excerpt.head(), 0, Place::Log, 0);
+        let tail = self.plain_lines(excerpt.tail(), excerpt.head().len(), Place::Log, 0);
+        excerpt.keeping(head.into(), tail.into(), None)
+    }
+
+    /// Lines of no dialogue.
+    fn plain_lines(&mut self, bytes: &[u8], offset: usize, place: Place, fixed: usize) -> Vec<u8> {
+        let mut redacted = Vec::with_capacity(bytes.len());
+        let mut start = 0;
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let unit = Unit::plain(start..start + line.len(), place, fixed);
+            start += line.len();
+            redacted.extend(self.unit(bytes, &unit, Speech::Stream, offset));
+        }
+        redacted
+    }
+
+    fn wire(&mut self, session: Option<SessionId>, from: From, excerpt: &Excerpt) -> Excerpt {
+        // It goes on behind each piece where it was.
+        let mut dialogue = self.dialogues.remove(&session).unwrap_or_else(|| Dialogue::new(None));
+        let head = self.piece(&mut dialogue, from, excerpt.head(), 0);
+        let mut tail = Bytes::new();
+        if excerpt.omitted() > 0 {
+            dialogue.skip(from);
+            tail = self.piece(&mut dialogue, from, excerpt.tail(), excerpt.head().len());
+        }
+        self.dialogues.insert(session, dialogue);
+        let meaning = excerpt.decoded().filter(|_| last_line(&head) == last_line(excerpt.head()));
+        let offset = excerpt.head().len() + excerpt.tail().len();
+        let meaning = meaning.map(|meaning| self.plain_lines(meaning, offset, Place::Note, 0).into());
+        excerpt.keeping(head, tail, meaning)
+    }
+
+    fn piece(&mut self, dialogue: &mut Dialogue, from: From, bytes: &[u8], offset: usize) -> Bytes {
+        let units = dialogue.follow(from, bytes);
+        let mut lines: Vec<Vec<u8>> = units.iter().map(|unit| self.unit(bytes, unit, dialogue.speech(), offset)).collect();
+        if self.rules.is_on("ehlo") {
+            self.sort_capabilities(&units, &mut lines, offset);
+        }
+        lines.concat().into()
+    }
+
+    /// Puts each reply to EHLO into order.
+    fn sort_capabilities(&mut self, units: &[Unit], lines: &mut [Vec<u8>], offset: usize) {
+        let mut start = 0;
+        while start < units.len() {
+            let is_part = |unit: &&Unit| unit.seen.answering == Verb::Ehlo && unit.seen.place == Place::Reply;
+            let count = units[start..].iter().take_while(is_part).count();
+            let last = lines[start..start + count].iter().position(|line| line.get(3) == Some(&b' '));
+            let end = last.map_or(start + count, |last| start + last + 1).max(start + 1);
+            if let Some(sorted) = structure::sort_capabilities(&lines[start..end]).filter(|_| count > 0) {
+                let span = units[start].span.start + offset..units[end - 1].span.end + offset;
+                self.rearranged("ehlo", span, &lines[start..end].concat(), &sorted.concat());
+                lines[start..end].clone_from_slice(&sorted);
+            }
+            start = end;
+        }
+    }
+
+    fn unit(&mut self, bytes: &[u8], unit: &Unit, speech: Speech, offset: usize) -> Vec<u8> {
+        let line = &bytes[unit.span.clone()];
+        let (text, end) = line.split_at(chomp(line).len());
+        let mut text = text.to_vec();
+        let mut flat = unfolded(&text);
+        if self.is_redacted(&flat) {
+            return line.to_vec();
+        }
+        let span = unit.span.start + offset..unit.span.start + offset + text.len();
+        let shaped = self.shaped(&flat, &unit.seen, speech).filter(|(_, shape)| *shape != flat);
+        let is_shaped = shaped.is_some();
+        if let Some((rule, shape)) = shaped {
+            self.rearranged(rule, span.clone(), &text, &shape);
+            text.clone_from(&shape);
+            flat = shape;
+        }
+        if !(is_shaped && self.is_redacted(&flat)) {
+            let boundaries = if is_shaped { &[] } else { &unit.boundaries[..] };
+            let inside: Vec<_> = boundaries.iter().map(|b| b.start - unit.span.start..b.end - unit.span.start).collect();
+            let claims = self.claims(&flat, &unit.seen, speech, &inside);
+            text = self.replaced(&text, &claims, &span, is_shaped);
+        }
+        text.extend_from_slice(end);
+        text
+    }
+
+    /// Whether a token stands there already: then the line has been through here before. What was secret has been masked
+    /// long before, and says nothing.
+    fn is_redacted(&self, text: &[u8]) -> bool {
+        tokens::standing(text, &self.rules.names).iter().any(|(_, name)| *name != SECRET)
+    }
+
+    /// The line in the shape that all of its kind have, and what made it so.
+    fn shaped(&mut self, text: &[u8], seen: &Seen, speech: Speech) -> Option<(&'static str, Vec<u8>)> {
+        if seen.place == Place::Reply && speech == Speech::Imap && self.rules.is_on("fetch") {
+            return Some(("fetch", structure::sort_attributes(text)?));
+        }
+        if seen.place != Place::Header {
+            return None;
+        }
+        if let Some(shape) = structure::signature(text).filter(|_| self.rules.is_on("dkim")) {
+            return Some(("dkim", shape));
+        }
+        let hop = structure::hop(text).filter(|_| self.rules.is_on("received"))?;
+        let id = hop.id.map(|id| {
+            let token = if self.tokens.knows("DELIVERY_ID", id) { "DELIVERY_ID" } else { "QUEUE_ID" };
+            self.tokens.numbered(token, id)
+        });
+        Some(("received", hop.shape(id.as_deref())))
+    }
+
+    fn claims(&self, text: &[u8], seen: &Seen, speech: Speech, boundaries: &[Range<usize>]) -> Claims<'a> {
+        let rules = self.rules;
+        let mut claims = Claims::default();
+        claims.claim(0..seen.fixed.min(text.len()), None);
+        for (span, _) in tokens::standing(text, &rules.names) {
+            claims.claim(span, None);
+        }
+        let fitting = |rule: &&Rule| rule.scope.holds(seen.place, speech, seen.answering);
+        for rule in rules.secrets.iter().filter(fitting) {
+            rule.spans(text).for_each(|span| claims.claim(span, Some(&rule.label)));
+        }
+        for known in &rules.known {
+            known.spans(text).for_each(|span| claims.claim(span, Some(&known.label)));
+        }
+        if let Some(label) = &rules.boundary {
+            for span in boundaries {
+                claims.claim(span.clone(), Some(label));
+            }
+        }
+        for rule in rules.others.iter().filter(fitting) {
+            rule.spans(text).for_each(|span| claims.claim(span, Some(&rule.label)));
+        }
+        claims
+    }
+
+    /// The text with all that was claimed replaced. Of a line that was rearranged, the places in it are not those of the event.
+    fn replaced(&mut self, text: &[u8], claims: &Claims<'_>, whole: &Range<usize>, is_shaped: bool) -> Vec<u8> {
+        let mut redacted = Vec::with_capacity(text.len());
+        let mut from = 0;
+        for (span, label) in claims.replaced() {
+            let was = &text[span.clone()];
+            let now = if label.numbered { self.tokens.numbered(&label.token, was) } else { tokens::plain(&label.token) };
+            redacted.extend_from_slice(&text[from..span.start]);
+            redacted.extend_from_slice(now.as_bytes());
+            from = span.end;
+            let place = if is_shaped { whole.clone() } else { whole.start + span.start..whole.start + span.end };
+            self.changes.push(Change::new(self.event, place, &label.rule, was, now.as_bytes()));
+        }
+        redacted.extend_from_slice(&text[from..]);
+        redacted
+    }
+
+    fn rearranged(&mut self, rule: &str, span: Range<usize>, was: &[u8], now: &[u8]) {
+        if was != now {
+            self.changes.push(Change::new(self.event, span, rule, was, now));
+        }
+    }
+}
+
+/// The line that an excerpt may know the meaning of; that of a token is not known.
+fn last_line(bytes: &[u8]) -> &[u8] {
+    chomp(bytes).rsplit(|byte| *byte == b'\n').next().unwrap_or_default()
+}
+
+/// A folded field as one line, byte for byte as long as it was.
+fn unfolded(text: &[u8]) -> Vec<u8> {
+    let mut flat = text.to_vec();
+    for at in memchr::memchr_iter(b'\n', text) {
+        flat[at] = b' ';
+        if at > 0 && text[at - 1] == b'\r' {
+            flat[at - 1] = b' ';
+        }
+    }
+    flat
+}

@@ -1,0 +1,113 @@
+//! Inside a message: which lines are header fields, also those of its MIME parts.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use super::Seen;
+use crate::redaction::scope::{Place, Verb};
+
+/// A boundary has at most 70 characters (RFC 2046 section 5.1.1); the token for one is no longer.
+const LONGEST: usize = 70;
+
+/// A message under way.
+#[derive(Debug)]
+pub(super) struct Content {
+    in_header: bool,
+    boundaries: HashSet<Box<[u8]>>,
+}
+
+impl Content {
+    /// A message, or a part of one that begins with its header.
+    pub(super) fn message() -> Self {
+        Self { in_header: true, boundaries: HashSet::new() }
+    }
+
+    /// Text without a header.
+    pub(super) fn text() -> Self {
+        Self { in_header: false, boundaries: HashSet::new() }
+    }
+
+    pub(super) fn seen(&self, line: &[u8]) -> Seen {
+        let (place, boundary) =
+            if self.in_header { (Place::Header, named(line)) } else { (Place::Body, self.between(line).map(|(span, _)| span)) };
+        // A lone dot may be the end.
+        let fixed = usize::from(line == b".");
+        Seen { place, answering: Verb::Other, fixed, boundary }
+    }
+
+    pub(super) fn advance(&mut self, line: &[u8]) {
+        if !self.in_header {
+            // Behind a boundary comes the header of a part; not so behind the last.
+            self.in_header = self.between(line).is_some_and(|(_, is_last)| !is_last);
+            return;
+        }
+        if let Some(span) = named(line).filter(|span| span.len() <= LONGEST) {
+            self.boundaries.insert(line[span].into());
+        }
+        self.in_header = !line.is_empty();
+    }
+
+    /// The boundary that a line consists of, and whether it says that it is the last.
+    fn between(&self, line: &[u8]) -> Option<(Range<usize>, bool)> {
+        let text = line.strip_prefix(b"--")?.trim_ascii_end();
+        if text.len() > LONGEST + 2 {
+            return None;
+        }
+        let (name, is_last) = match text.strip_suffix(b"--") {
+            Some(name) if !self.boundaries.contains(text) => (name, true),
+            _ => (text, false),
+        };
+        self.boundaries.contains(name).then_some((2..2 + name.len(), is_last))
+    }
+}
+
+/// The boundary that a header field names.
+fn named(line: &[u8]) -> Option<Range<usize>> {
+    const NAME: &[u8] = b"boundary=";
+    let at = memchr::memchr2_iter(b'b', b'B', line)
+        .find(|at| line[*at..].get(..NAME.len()).is_some_and(|name| name.eq_ignore_ascii_case(NAME)))?;
+    let start = at + NAME.len();
+    let is_quoted = line.get(start) == Some(&b'"');
+    let start = start + usize::from(is_quoted);
+    let is_end = |byte: &u8| if is_quoted { *byte == b'"' } else { *byte == b';' || byte.is_ascii_whitespace() };
+    let end = line[start..].iter().position(is_end).map_or(line.len(), |length| start + length);
+    (start < end).then_some(start..end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_headers_of_parts_are_headers_too() {
+        let mut content = Content::message();
+        let lines = [
+            ("Content-Type: multipart/mixed;", Place::Header),
+            ("\tBoundary=\"=_1; x\"; charset=utf-8", Place::Header),
+            ("", Place::Header),
+            ("--other", Place::Body),
+            ("--=_1; x", Place::Body),
+            ("Content-Type: text/plain", Place::Header),
+            ("", Place::Header),
+            ("Subject: no header", Place::Body),
+            ("--=_1; x--", Place::Body),
+            ("Subject: none either", Place::Body),
+        ];
+        for (line, place) in lines {
+            assert_eq!(content.seen(line.as_bytes()).place, place, "{line}");
+            content.advance(line.as_bytes());
+        }
+    }
+
+    #[test]
+    fn boundaries_are_found_where_they_are_named_and_where_they_part() {
+        let mut content = Content::message();
+        let line = b"Content-Type: multipart/mixed; boundary=ab--; x=y";
+        assert_eq!(content.seen(line).boundary, Some(40..44));
+        content.advance(line);
+        content.advance(b"");
+        assert_eq!(content.seen(b"--ab--").boundary, Some(2..6));
+        assert_eq!(content.seen(b"--ab----").boundary, Some(2..6));
+        assert_eq!(content.seen(b"--ab").boundary, None);
+    }
+}

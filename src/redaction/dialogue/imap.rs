@@ -1,0 +1,99 @@
+//! IMAP: where messages stand in what is said. What answers what is said by the responses themselves.
+
+use std::collections::HashSet;
+
+use super::{Content, Seen, is_one_of, word};
+use crate::redaction::scope::{Place, Verb};
+
+#[derive(Debug, Default)]
+pub(super) struct Imap {
+    is_greeted: bool,
+    tags: HashSet<Box<[u8]>>,
+    /// A message that comes in a literal.
+    fetched: Option<Content>,
+    /// A message that goes out in one.
+    appended: Option<Content>,
+}
+
+impl Imap {
+    pub(super) fn client(&self, line: &[u8]) -> Seen {
+        match &self.appended {
+            Some(content) => content.seen(line),
+            None => Seen::at(Place::Command, Verb::Other, words(line, 2)),
+        }
+    }
+
+    pub(super) fn server(&self, line: &[u8]) -> Seen {
+        match &self.fetched {
+            Some(content) if !is_response(&self.tags, line) => content.seen(line),
+            _ => {
+                let place = if self.is_greeted { Place::Reply } else { Place::Greeting };
+                Seen::at(place, Verb::Other, words(line, if is_fetch(line) { 3 } else { 1 }))
+            }
+        }
+    }
+
+    pub(super) fn sent(&mut self, line: &[u8]) {
+        if let Some(content) = &mut self.appended {
+            content.advance(line);
+            return;
+        }
+        let mut words = line.split(|byte| *byte == b' ');
+        self.tags.extend(words.next().filter(|tag| !tag.is_empty()).map(Into::into));
+        let is_append = words.next().is_some_and(|verb| is_one_of(verb, &["APPEND"]));
+        self.appended = (is_append && literal(line).is_some()).then(Content::message);
+    }
+
+    /// Whether a message of the client's ended with it.
+    pub(super) fn replied(&mut self, line: &[u8]) -> bool {
+        self.is_greeted = true;
+        if let Some(content) = self.fetched.as_mut().filter(|_| !is_response(&self.tags, line)) {
+            content.advance(line);
+            return false;
+        }
+        self.fetched = literal(line).and_then(announced);
+        self.tags.contains(word(line)) && self.appended.take().is_some()
+    }
+}
+
+/// Whether a line is more than a part of a literal: that is not to be told for sure without counting, and need not be.
+fn is_response(tags: &HashSet<Box<[u8]>>, line: &[u8]) -> bool {
+    let first = word(line);
+    line.starts_with(b")") || ((first == b"*" || first == b"+" || tags.contains(first)) && line.get(first.len()) == Some(&b' '))
+}
+
+fn is_fetch(line: &[u8]) -> bool {
+    line.starts_with(b"* ") && line.split(|byte| *byte == b' ').nth(2).is_some_and(|name| is_one_of(name, &["FETCH"]))
+}
+
+/// The length of the first so many words.
+fn words(line: &[u8], count: usize) -> usize {
+    let ends = line.iter().enumerate().filter(|(_, byte)| byte.is_ascii_whitespace()).map(|(at, _)| at);
+    ends.chain([line.len()]).take(count).last().unwrap_or_default()
+}
+
+/// What stands before the literal that a line ends with. Its size may be redacted.
+fn literal(line: &[u8]) -> Option<&[u8]> {
+    let inside = line.strip_suffix(b"}")?;
+    let open = memchr::memrchr(b'{', inside)?;
+    let size = inside[open + 1..].strip_suffix(b"+").unwrap_or(&inside[open + 1..]);
+    let is_token = size.starts_with(b"[") && size.ends_with(b"]");
+    (is_token || (!size.is_empty() && size.iter().all(u8::is_ascii_digit))).then_some(&line[..open])
+}
+
+/// The message that a literal of FETCH holds, or the part of one (RFC 3501 section 7.4.2).
+fn announced(before: &[u8]) -> Option<Content> {
+    let item = before.trim_ascii_end();
+    let item = item.strip_suffix(b">").and_then(|item| memchr::memrchr(b'<', item).map(|at| &item[..at])).unwrap_or(item);
+    if let Some(inside) = item.strip_suffix(b"]") {
+        let section = &inside[memchr::memrchr(b'[', inside)? + 1..];
+        let names: Vec<u8> = section.to_ascii_uppercase();
+        let has = |name: &[u8]| memchr::memmem::find(&names, name).is_some();
+        return Some(if section.is_empty() || has(b"HEADER") || has(b"MIME") { Content::message() } else { Content::text() });
+    }
+    let name = item.rsplit(|byte| matches!(byte, b' ' | b'(')).next().unwrap_or_default();
+    if is_one_of(name, &["RFC822", "RFC822.HEADER"]) {
+        return Some(Content::message());
+    }
+    is_one_of(name, &["RFC822.TEXT"]).then(Content::text)
+}

@@ -1,0 +1,130 @@
+//! SMTP and LMTP: which reply answers which command.
+
+use std::collections::VecDeque;
+
+use super::{Content, Seen, is_one_of, word};
+use crate::proto::Speech;
+use crate::redaction::scope::{Place, Verb};
+
+#[derive(Debug)]
+pub(super) struct Smtp {
+    speech: Speech,
+    owed: VecDeque<Verb>,
+    mode: Mode,
+    /// Recipients that were accepted: over LMTP, each is answered for at the end of the message.
+    accepted: usize,
+}
+
+/// What the client's next line is.
+#[derive(Debug)]
+enum Mode {
+    Command,
+    /// The answer to a challenge.
+    Response,
+    /// Up to a lone dot.
+    Message(Content),
+    /// Up to the next BDAT, or to the server's word.
+    Chunk(Content),
+}
+
+impl Smtp {
+    pub(super) fn new(speech: Speech) -> Self {
+        Self { speech, owed: VecDeque::from([Verb::Greeting]), mode: Mode::Command, accepted: 0 }
+    }
+
+    pub(super) fn speech(&self) -> Speech {
+        self.speech
+    }
+
+    pub(super) fn client(&self, line: &[u8]) -> Seen {
+        match &self.mode {
+            Mode::Message(content) => content.seen(line),
+            Mode::Chunk(content) if !is_chunk(line) => content.seen(line),
+            // Sent behind DATA without waiting: it can only be meant as the message.
+            Mode::Command if self.owed.back() == Some(&Verb::Data) => Content::message().seen(line),
+            _ => Seen::at(Place::Command, Verb::Other, word(line).len()),
+        }
+    }
+
+    pub(super) fn server(&self, line: &[u8]) -> Seen {
+        let answering = self.owed.front().copied().unwrap_or_default();
+        let place = if answering == Verb::Greeting { Place::Greeting } else { Place::Reply };
+        Seen::at(place, answering, if code(line).is_some() { line.len().min(4) } else { 0 })
+    }
+
+    pub(super) fn sent(&mut self, line: &[u8]) {
+        if matches!(self.mode, Mode::Command) && self.owed.back() == Some(&Verb::Data) {
+            self.mode = Mode::Message(Content::message());
+        }
+        match &mut self.mode {
+            Mode::Message(_) if line == b"." => {
+                let replies = if self.speech == Speech::Lmtp { self.accepted.max(1) } else { 1 };
+                self.owed.extend(std::iter::repeat_n(Verb::Message, replies));
+                self.mode = Mode::Command;
+            }
+            Mode::Message(content) => content.advance(line),
+            Mode::Chunk(content) if !is_chunk(line) => content.advance(line),
+            Mode::Chunk(_) => self.owed.push_back(Verb::Bdat),
+            Mode::Response => {
+                self.owed.push_back(Verb::Auth);
+                self.mode = Mode::Command;
+            }
+            Mode::Command => self.command(verb(line)),
+        }
+    }
+
+    fn command(&mut self, verb: Verb) {
+        if matches!(verb, Verb::Mail | Verb::Ehlo) {
+            self.accepted = 0;
+        }
+        if verb == Verb::Bdat {
+            self.mode = Mode::Chunk(Content::message());
+        }
+        self.owed.push_back(verb);
+    }
+
+    /// Whether a chunk ended with it.
+    pub(super) fn replied(&mut self, line: &[u8]) -> bool {
+        let Some(code) = code(line).filter(|_| line.get(3) != Some(&b'-')) else { return false };
+        let answered = self.owed.pop_front();
+        let was_chunk = matches!(self.mode, Mode::Chunk(_));
+        if was_chunk {
+            self.mode = Mode::Command;
+        }
+        match (answered, code) {
+            (Some(Verb::Rcpt), [b'2', ..]) => self.accepted += 1,
+            (Some(Verb::Data), b"354") if self.owed.is_empty() && matches!(self.mode, Mode::Command) => {
+                self.mode = Mode::Message(Content::message());
+            }
+            (Some(Verb::Data), [b'4' | b'5', ..]) if matches!(self.mode, Mode::Message(_)) => self.mode = Mode::Command,
+            (Some(Verb::Auth), b"334") if self.owed.is_empty() => self.mode = Mode::Response,
+            _ => {}
+        }
+        was_chunk
+    }
+}
+
+fn code(line: &[u8]) -> Option<&[u8; 3]> {
+    line.first_chunk::<3>()
+        .filter(|code| code.iter().all(u8::is_ascii_digit) && matches!(line.get(3), None | Some(b' ' | b'-')))
+}
+
+/// Whether a line is the command before a chunk. Its size is not looked at, so that one of any look will do.
+fn is_chunk(line: &[u8]) -> bool {
+    is_one_of(word(line), &["BDAT"])
+}
+
+fn verb(line: &[u8]) -> Verb {
+    const VERBS: [(&str, Verb); 8] = [
+        ("EHLO", Verb::Ehlo),
+        ("LHLO", Verb::Ehlo),
+        ("MAIL", Verb::Mail),
+        ("RCPT", Verb::Rcpt),
+        ("DATA", Verb::Data),
+        ("BDAT", Verb::Bdat),
+        ("AUTH", Verb::Auth),
+        ("RSET", Verb::Mail),
+    ];
+    let word = word(line);
+    VERBS.iter().find(|(name, _)| is_one_of(word, &[name])).map_or(Verb::Other, |(_, verb)| *verb)
+}

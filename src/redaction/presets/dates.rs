@@ -1,0 +1,76 @@
+//! Dates and times in the forms that mail has.
+
+use super::{Preset, scope};
+
+pub(super) const PRESETS: &[Preset] = &[
+    Preset {
+        name: "date.rfc5322",
+        group: "dates",
+        token: "DATE",
+        numbered: false,
+        scope: scope::ANYWHERE,
+        regex: r"(?P<v>(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),\s+)?\d{1,2}\s+(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\s+\d{4}\s+\d{2}:\d{2}(?::\d{2})?\s+(?:[+-]\d{4}|UTC?|GMT|[ECMP][SD]T|[A-IK-Z])(?:\s+\([^()\s]{1,40}\))?)",
+        samples: &[
+            (
+                "220 host.example.com ESMTP Sendmail 8.13.8/8.13.8; Thu, 13 Oct 2011 14:44:27 +0900",
+                "Thu, 13 Oct 2011 14:44:27 +0900",
+            ),
+            ("     for <x>; Sun, 19 Jan 2014 00:38:18 +0900 (JST)", "Sun, 19 Jan 2014 00:38:18 +0900 (JST)"),
+            ("Date: 2 Mar 1999 09:44 GMT", "2 Mar 1999 09:44 GMT"),
+        ],
+        others: &[],
+    },
+    Preset {
+        name: "date.imap_internal",
+        group: "dates",
+        token: "INTERNALDATE",
+        numbered: false,
+        scope: scope::ANYWHERE,
+        regex: r#""(?P<v>[ \d]\d-(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)-\d{4} \d{2}:\d{2}:\d{2} [+-]\d{4})""#,
+        samples: &[
+            (r#"* 1 FETCH (INTERNALDATE "19-Jan-2014 00:38:18 +0900")"#, "19-Jan-2014 00:38:18 +0900"),
+            (r#"X " 7-Feb-1994 21:52:25 -0800""#, " 7-Feb-1994 21:52:25 -0800"),
+        ],
+        others: &[],
+    },
+    Preset {
+        name: "date.syslog",
+        group: "dates",
+        token: "LOGTIME",
+        numbered: false,
+        scope: scope::LOG,
+        regex: r"^(?P<v>(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ \d]\d \d{2}:\d{2}:\d{2})\s",
+        samples: &[("Jan 18 22:26:33 example dovecot-auth: x", "Jan 18 22:26:33")],
+        others: &[],
+    },
+    Preset {
+        name: "date.rfc3339",
+        group: "dates",
+        token: "TIMESTAMP",
+        numbered: false,
+        scope: scope::ANYWHERE,
+        regex: r"(?P<v>\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:[.,]\d+)?(?:Z|[+-]\d{2}:?\d{2})?)",
+        samples: &[("2021-01-26T17:47:29.762763+01:00 INFO postfix", "2021-01-26T17:47:29.762763+01:00")],
+        others: &[],
+    },
+    Preset {
+        name: "date.ctime",
+        group: "dates",
+        token: "CTIME",
+        numbered: false,
+        scope: scope::ANYWHERE,
+        regex: r"(?P<v>(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ \d]\d \d{2}:\d{2}:\d{2} \d{4})",
+        samples: &[("From user@x Tue Mar  2 09:44:33 1999", "Tue Mar  2 09:44:33 1999")],
+        others: &[],
+    },
+    Preset {
+        name: "epoch",
+        group: "dates",
+        token: "EPOCH",
+        numbered: false,
+        scope: scope::ANYWHERE,
+        regex: r"(?:^|[=\s(])(?P<v>1[0-9]{9})(?:[.)\s,;]|$)",
+        samples: &[("received 1692480217", "1692480217")],
+        others: &[],
+    },
+];
