@@ -21,7 +21,7 @@ use super::raise::{self, End, Raised};
 use super::run::{Run, Shared};
 use crate::error::{Error, Kind, Result};
 use crate::outcome::{Failure, Outcome, Verdict};
-use crate::redact::{self, Secrets};
+use crate::redact;
 use crate::session::Options;
 use crate::tls;
 use crate::transport::Pace;
@@ -184,7 +184,7 @@ impl Runner {
             transcript: run.transcript.take(),
             elapsed: started.elapsed(),
         };
-        let mut secrets = Secrets::default();
+        let mut secrets = run.secrets();
         for (name, value) in &self.shared.settings.params {
             if redact::is_secret_name(name) {
                 secrets.learn(value.as_bytes());

@@ -14,6 +14,7 @@ use super::regexes::Regexes;
 use super::{coroutine, memory};
 use crate::error::{Error, Result};
 use crate::pattern::Pattern;
+use crate::redact::Secrets;
 use crate::server::Embedded;
 use crate::session::{Options, Session};
 use crate::transcript::Transcript;
@@ -31,6 +32,8 @@ pub(crate) struct Run {
     regexes: Arc<Regexes>,
     sessions: RefCell<Vec<Handle>>,
     checks: Cell<u64>,
+    /// Secrets that the script itself says.
+    secrets: RefCell<Secrets>,
     /// The resident memory when it was first looked at: the script had only just begun.
     memory: Cell<Option<usize>>,
     /// How much may be added to it.
@@ -82,6 +85,7 @@ impl Run {
             regexes: shared.regexes,
             sessions: RefCell::default(),
             checks: Cell::new(0),
+            secrets: RefCell::default(),
             memory: Cell::default(),
             allowance: shared.allowance,
             step: RefCell::default(),
@@ -150,6 +154,15 @@ impl Run {
 
     pub(super) fn count_check(&self) {
         self.checks.set(self.checks.get() + 1);
+    }
+
+    /// Keeps a secret that the script says.
+    pub(super) fn keep_secret(&self, secret: &str) {
+        self.secrets.borrow_mut().learn(secret.as_bytes());
+    }
+
+    pub(super) fn secrets(&self) -> Secrets {
+        self.secrets.borrow().clone()
     }
 
     pub(super) fn checks(&self) -> u64 {

@@ -171,6 +171,16 @@ fn what_a_script_does_with_a_secret_is_masked_too() {
 }
 
 #[test]
+fn the_default_of_a_secret_parameter_is_masked() {
+    let script =
+        "// Leaks.\nlet password = param(\"password\", \"qzx9\" + \"kkw\");\nprint(password);\nassert_eq(password, 1);\n";
+    let folder = folder(&[("a.rhai", script)]);
+    let ran = run(folder.path(), &["run", "-v"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(!ran.out.contains("qzx9kkw") && ran.out.contains("[SECRET]"), "{}", ran.out);
+}
+
+#[test]
 fn a_skipped_script_is_neither_passed_nor_failed() {
     let folder = folder(&[("a.rhai", "// Skips.\nskip(\"not here\");")]);
     let ran = run(folder.path(), &["run"]);

@@ -80,10 +80,13 @@ pub mod words {
     #[rhai_fn(return_raw)]
     pub fn param(ctx: NativeCallContext, name: &str, default: Dynamic) -> Result<Dynamic, Raised> {
         let run = Run::current().map_err(|error| raise(&ctx, error))?;
-        match run.settings.params.get(name) {
-            Some(value) => typed(name, value, &default).map_err(|error| raise(&ctx, error)),
-            None => Ok(default),
+        if let Some(value) = run.settings.params.get(name) {
+            return typed(name, value, &default).map_err(|error| raise(&ctx, error));
         }
+        if redact::is_secret_name(name) {
+            run.keep_secret(&default.to_string());
+        }
+        Ok(default)
     }
 
     /// Begins a step: a failure names the step it happened in.
