@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::proto::Malformed;
 
-/// Responses as Dovecot 2.4 sends them, a frame each.
+/// Responses as Dovecot 2.3 was recorded to send them, a frame each.
 const DOVECOT: [&[u8]; 24] = [
     b"* OK [CAPABILITY IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE IDLE LITERAL+ AUTH=PLAIN] Dovecot (Debian) ready.\r\n",
     b"+ OK\r\n",
