@@ -219,6 +219,7 @@ impl Runner {
         let stop = tokio::select! {
             biased;
             ended = guarded(script.as_mut()) => return ended,
+            // Not waited for: it is the deadline that the script races.
             () = tokio::time::sleep(self.shared.settings.deadline) => Stop::Deadline,
             () = interrupt => Stop::Interrupt,
         };

@@ -281,6 +281,7 @@ async fn accept(listener: tokio::net::TcpListener, role: Role, implicit: bool, s
     let terms = Terms { idle: shared.idle, authority: shared.authority, implicit };
     loop {
         let Ok((stream, peer)) = listener.accept().await else {
+            // No descriptor is left, perhaps: nothing tells when one is, and asking again at once would only burn the core.
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };

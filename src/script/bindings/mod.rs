@@ -74,7 +74,7 @@ fn chapters() -> impl Iterator<Item = (&'static str, &'static str, Module)> {
         ("Verbs of IMAP", imap::INTRO, imap::words()),
         ("Mailboxes of IMAP", imap::MAILBOXES, imap::mailboxes()),
         ("Messages of IMAP", imap::MESSAGES, imap::messages()),
-        ("Answers of IMAP", imap::ANSWERS, rhai::exported_module!(imap::answers)),
+        ("Answers of IMAP", imap::ANSWERS, rhai::exported_module!(imap::answers::words)),
         ("Authentication", auth::INTRO, auth::all_words()),
         ("Capabilities", capabilities::INTRO, rhai::exported_module!(capabilities::words)),
         ("Messages", message::INTRO, rhai::exported_module!(message::words)),

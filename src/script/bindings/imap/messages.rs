@@ -1,0 +1,187 @@
+//! The verbs of IMAP about messages.
+
+use rhai::{Array, Blob, Map, Module};
+
+use super::super::verb::verbs;
+use super::{fetched, numbers, values};
+use crate::imap::Answer;
+use crate::session::Message;
+
+pub(in crate::script::bindings) fn messages() -> Module {
+    let mut module = Module::new();
+    verbs! { module:
+        /// Puts a message into a mailbox (RFC 3501 section 6.3.11). The line ends of text become CRLF; a blob stays as it is.
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 APPEND INBOX {20}
+        /// S: + go on
+        /// C: Subject: hi
+        /// C:
+        /// C: Hi.
+        /// C:
+        /// S: a1 OK [APPENDUID 38505 3955] done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// let r = s.append("INBOX", "Subject: hi\n\nHi.\n");
+        /// assert_eq(r.code, "APPENDUID 38505 3955");
+        /// ```
+        append(session, mailbox: &str, message: &str) -> Answer { session.append(mailbox, Message::from(message)).await }
+
+        append(session, mailbox: &str, message: Blob) -> Answer { session.append(mailbox, Message::from(&*message)).await }
+
+        /// The same with flags, or flags and a date.
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 APPEND Lab (\Seen) "17-Jul-1996 02:44:25 -0700" {11+}
+        /// C: Subject: hi
+        /// S: a1 OK done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// s.append("Lab", `(\Seen) "17-Jul-1996 02:44:25 -0700"`, "Subject: hi", #{literal: "plus"});
+        /// ```
+        append(session, mailbox: &str, flags: &str, message: &str) -> Answer {
+            session.append_with(mailbox, flags, Message::from(message)).await
+        }
+
+        append(session, mailbox: &str, flags: &str, message: Blob) -> Answer {
+            session.append_with(mailbox, flags, Message::from(&*message)).await
+        }
+
+        /// Looks for messages; gives a list of their numbers (RFC 3501 section 6.4.4). What the server puts into an ESEARCH response is
+        /// spelt out.
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 SEARCH UNSEEN
+        /// S: * SEARCH 2 3
+        /// S: a1 OK done
+        /// C: a2 UID SEARCH SUBJECT "hi"
+        /// S: * ESEARCH (TAG "a2") UID ALL 7,9:11
+        /// S: a2 OK done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// assert_eq(s.search("UNSEEN"), [2, 3]);
+        /// assert_eq(s.search(`SUBJECT "hi"`, #{uid: true}), [7, 9, 10, 11]);
+        /// ```
+        search(session, criteria: &str) -> Array { Ok(numbers(session.search(criteria).await?)) }
+
+        /// Looks for messages, and asks for some of `MIN MAX COUNT ALL`; gives a map (RFC 4731).
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 SEARCH RETURN (COUNT MAX) UNSEEN
+        /// S: * ESEARCH (TAG "a1") COUNT 2 MAX 3
+        /// S: a1 OK done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// assert_eq(s.esearch("COUNT MAX", "UNSEEN"), #{COUNT: 2, MAX: 3});
+        /// ```
+        esearch(session, results: &str, criteria: &str) -> Map { Ok(values(session.esearch(results, criteria).await?)) }
+
+        /// Fetches attributes of messages; gives a list of maps, one a message, with `seq` and the attributes by their names in capitals
+        /// (RFC 3501 section 6.4.5). What `BODY[...]`, `BINARY[...]` and `RFC822` hold is a blob, an envelope is a map.
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 FETCH 1:2 (UID FLAGS BODY[TEXT])
+        /// S: * 1 FETCH (UID 7 FLAGS (\Seen) BODY[TEXT] {4}
+        /// S: hi
+        /// S: )
+        /// S: * 2 FETCH (UID 9 FLAGS () BODY[TEXT] NIL)
+        /// S: a1 OK done
+        /// C: a2 UID FETCH 7 ENVELOPE
+        /// S: * 1 FETCH (UID 7 ENVELOPE (NIL "hi" (("Al" NIL "alice" "example.test")) NIL NIL NIL NIL NIL NIL "<1@example.test>"))
+        /// S: a2 OK done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// let mails = s.fetch("1:2", "(UID FLAGS BODY[TEXT])");
+        /// assert_eq([mails[0].seq, mails[0].UID], [1, 7]);
+        /// assert(`\Seen` in mails[0].FLAGS);
+        /// assert_eq(mails[0]["BODY[TEXT]"].as_string(), "hi\r\n");
+        /// assert_eq(mails[1]["BODY[TEXT]"], ());
+        /// let envelope = s.fetch("7", "ENVELOPE", #{uid: true})[0].ENVELOPE;
+        /// assert_eq([envelope.subject, envelope.from[0].mailbox], ["hi", "alice"]);
+        /// ```
+        fetch(session, messages: &str, items: &str) -> Array { Ok(fetched(session.fetch(messages, items).await?)) }
+
+        /// Changes flags; gives what the server says of the messages, as `fetch` does (RFC 3501 section 6.4.6).
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 STORE 1 +FLAGS (\Deleted)
+        /// S: * 1 FETCH (FLAGS (\Seen \Deleted))
+        /// S: a1 OK done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// assert(`\Deleted` in s.store("1", `+FLAGS (\Deleted)`)[0].FLAGS);
+        /// ```
+        store(session, messages: &str, change: &str) -> Array { Ok(fetched(session.store(messages, change).await?)) }
+
+        /// Copies messages to another mailbox (RFC 3501 section 6.4.7).
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 COPY 1:2 Lab
+        /// S: a1 OK [COPYUID 38505 304,319 3956:3957] done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// assert_eq(s.copy("1:2", "Lab").codes.COPYUID, [38505, "304,319", "3956:3957"]);
+        /// ```
+        copy(session, messages: &str, mailbox: &str) -> Answer { session.copy(messages, mailbox).await }
+
+        /// Moves messages to another mailbox (RFC 6851).
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 UID MOVE 7 Lab
+        /// S: * OK [COPYUID 38505 7 1] moved
+        /// S: * 1 EXPUNGE
+        /// S: a1 OK done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// assert_eq(s.move("7", "Lab", #{uid: true}).expunged, [1]);
+        /// ```
+        r#move(session, messages: &str, mailbox: &str) -> Answer { session.r#move(messages, mailbox).await }
+
+        /// Removes the messages that are marked as deleted; gives the numbers of those that went (RFC 3501 section 6.4.3).
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 EXPUNGE
+        /// S: * 2 EXPUNGE
+        /// S: * 2 EXPUNGE
+        /// S: a1 OK done
+        /// C: a2 UID EXPUNGE 7:9
+        /// S: a2 OK done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// assert_eq(s.expunge(), [2, 2]);
+        /// assert_eq(s.expunge("7:9", #{uid: true}), []);
+        /// ```
+        expunge(session) -> Array { Ok(numbers(session.expunge(None).await?)) }
+
+        /// The same for those of a set of unique identifiers alone (RFC 4315).
+        expunge(session, messages: &str) -> Array { Ok(numbers(session.expunge(messages).await?)) }
+    }
+    module
+}
