@@ -78,7 +78,7 @@ impl Stamp {
     /// A stamp for now, with an id that no other message of this process has.
     pub(super) fn new(peer: SocketAddr) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        let id = format!("{:012x}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let id = format!("{:014}", NEXT.fetch_add(1, Ordering::Relaxed));
         Self { id, peer, time: SystemTime::now() }
     }
 

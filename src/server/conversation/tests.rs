@@ -128,7 +128,7 @@ fn transcript(role: Role, reads: &[&[u8]]) -> String {
 fn the_transcript_tells_all_and_masks_the_secrets() {
     let message = "Subject: x\r\n\r\nmy password is pppwww\n.\r\n..\r\n.\r\n";
     let reads = format!("EHLO x\r\nAUTH PLAIN {TOKEN}\r\n{TRANSACTION}{message}RCPT TO:<pppwww@localhost>\r\nQU");
-    insta::with_settings!({ filters => [("[0-9a-f]{12}", "[ID]")] }, {
+    insta::with_settings!({ filters => [("\\d{14}", "[ID]")] }, {
         insta::assert_snapshot!(transcript(Role::Submission, &[reads.as_bytes()]), @r"
         *** accepted from 127.0.0.1:40000
         S: 220 localhost ESMTP mailexpect embedded test server
