@@ -53,9 +53,10 @@
 //!     check, params      what can be known without running
 //!     reference          the manual
 //!
-//! L4  tool, feature "cli" (report and testing come with "script")
+//! L4  tool, feature "cli" (golden, report and testing come with "script")
 //!     plan               paths to scripts
 //!     workers            cases to outcomes, many at once, on all cores
+//!     golden/            outcomes against golden transcripts; the one user of insta at run time
 //!     report/            outcomes to text
 //!     testing            scripts as Rust tests
 //!     cli/               clap, a file for each command
@@ -72,6 +73,8 @@ mod buffer;
 pub mod cli;
 pub mod duration;
 mod error;
+#[cfg(feature = "script")]
+mod golden;
 #[cfg(feature = "message")]
 pub mod message;
 pub mod outcome;

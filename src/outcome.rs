@@ -1,11 +1,15 @@
 //! What a case produced: a verdict, and what is needed to explain it. Failure is data here; nothing is worded.
 
+#[cfg(feature = "script")]
+use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Kind};
 #[cfg(feature = "script")]
 use crate::redact::Secrets;
+use crate::redaction::Redaction;
 use crate::transcript::Event;
 #[cfg(feature = "script")]
 use crate::transcript::What;
@@ -26,6 +30,32 @@ pub struct Outcome {
     pub transcript: Vec<Event>,
     /// How long it took.
     pub elapsed: Duration,
+    /// The parameters that it asked for, by name, each with the value it was given; those of secrets are not here.
+    pub params: Vec<(String, String)>,
+    /// What is to be redacted in its golden transcript.
+    pub redaction: Arc<Redaction>,
+    /// What became of its golden transcript.
+    pub golden: Golden,
+    /// What must not get into anything that is kept of it.
+    #[cfg(feature = "script")]
+    pub(crate) secrets: Secrets,
+}
+
+/// What became of the golden transcript of a case that passed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Golden {
+    /// It was not looked for, or there is none.
+    #[default]
+    None,
+    /// The transcript is that of this file.
+    Same(PathBuf),
+    /// The file was written, and there was none before.
+    Recorded(PathBuf),
+    /// The file was written in place of one that had another transcript.
+    Updated(PathBuf),
+    /// It differs, or there was none, and was left for review in this file.
+    Pending(PathBuf),
 }
 
 /// What a case came to.
@@ -37,8 +67,23 @@ pub enum Verdict {
     Skipped(String),
     /// Something failed, or could not be run.
     Failed(Box<Failure>),
+    /// Everything that was expected came, and what was said is not what the golden transcript says.
+    Differs(Box<Difference>),
     /// Somebody stopped it.
     Interrupted(Box<Failure>),
+}
+
+/// A golden transcript, and what was said instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The file of the golden; where there is none yet, the file that it would have.
+    pub golden: PathBuf,
+    /// What it says; nothing where it is not there yet.
+    pub old: Option<String>,
+    /// What was said.
+    pub new: String,
+    /// The file in which that waits for review, where it could be left.
+    pub pending: Option<PathBuf>,
 }
 
 /// What failed, and where in the script.
@@ -95,7 +140,7 @@ impl Outcome {
     pub fn failure(&self) -> Option<&Failure> {
         match &self.verdict {
             Verdict::Failed(failure) | Verdict::Interrupted(failure) => Some(failure),
-            Verdict::Passed | Verdict::Skipped(_) => None,
+            Verdict::Passed | Verdict::Skipped(_) | Verdict::Differs(_) => None,
         }
     }
 
@@ -104,6 +149,7 @@ impl Outcome {
     pub fn exit_code(&self) -> ExitCode {
         match &self.verdict {
             Verdict::Passed | Verdict::Skipped(_) => ExitCode::Passed,
+            Verdict::Differs(_) => ExitCode::Failed,
             Verdict::Interrupted(_) => ExitCode::Interrupted,
             Verdict::Failed(failure) => failure.error.exit_code(),
         }
@@ -112,19 +158,47 @@ impl Outcome {
 
 #[cfg(feature = "script")]
 impl Outcome {
+    /// An outcome of which nothing is known yet but the verdict.
+    pub(crate) fn new(path: &Path, verdict: Verdict) -> Self {
+        Self {
+            path: path.to_owned(),
+            title: None,
+            verdict,
+            expectations: 0,
+            transcript: Vec::new(),
+            elapsed: Duration::ZERO,
+            params: Vec::new(),
+            redaction: Arc::default(),
+            golden: Golden::None,
+            secrets: Secrets::default(),
+        }
+    }
+
     /// Masks what the sessions know to be secret wherever a script may have put it: in what it printed and asserted, and in
     /// the lines of its own source.
-    pub(crate) fn mask(&mut self, secrets: &Secrets) {
+    pub(crate) fn mask(&mut self, secrets: Secrets) {
+        for (_, value) in &mut self.params {
+            secrets.mask_text(value);
+        }
         for event in &mut self.transcript {
-            if let What::Printed(text) | What::Step(text) = &mut event.what {
-                secrets.mask_text(text);
+            match &mut event.what {
+                What::Printed(text) | What::Step(text) => secrets.mask_text(text),
+                What::Snapshot { name, text } => {
+                    for part in [name, text] {
+                        let mut whole = String::from(std::mem::take(part));
+                        secrets.mask_text(&mut whole);
+                        *part = whole.into();
+                    }
+                }
+                _ => {}
             }
         }
         match &mut self.verdict {
-            Verdict::Failed(failure) | Verdict::Interrupted(failure) => failure.mask(secrets),
+            Verdict::Failed(failure) | Verdict::Interrupted(failure) => failure.mask(&secrets),
             Verdict::Skipped(reason) => secrets.mask_text(reason),
-            Verdict::Passed => {}
+            Verdict::Passed | Verdict::Differs(_) => {}
         }
+        self.secrets = secrets;
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::golden::Goldens;
+use crate::outcome::Verdict;
 use crate::report::Human;
 use crate::script::Case;
 
@@ -29,13 +31,17 @@ pub fn case(folder: &str, path: impl AsRef<Path>) -> Case {
     Case::new(Path::new(folder).join(path))
 }
 
-/// Runs a case.
+/// Runs a case, and holds its transcript against its golden, where there is one, as `mailexpect run` does.
 ///
 /// # Panics
 /// With the report, unless it passes or skips itself.
 #[track_caller]
 pub fn assert_passes(case: &Case) {
-    let outcome = case.run();
+    let mut outcome = case.run();
+    match Goldens::of_environment() {
+        Ok(goldens) => goldens.hold(&mut outcome),
+        Err(error) => outcome.verdict = Verdict::Failed(Box::new(error.into())),
+    }
     assert!(outcome.is_ok(), "\n{}", anstream::adapter::strip_str(&Human::default().outcome(&outcome)));
 }
 

@@ -70,6 +70,19 @@ fn is_right_to_left(character: char) -> bool {
     matches!(character, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}' | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}')
 }
 
+/// Text that was made visible before and has been out of our hands since, such as a golden transcript: what could drive a terminal
+/// is escaped, and its backslashes stay as they are.
+pub(crate) fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\\' | '\u{2192}' => shown.push(character),
+            _ => push(&mut shown, character, None),
+        }
+    }
+    shown
+}
+
 /// At most `limit` bytes of it, made visible, with a count of what was left out.
 #[must_use]
 pub fn excerpt(bytes: &[u8], limit: usize) -> String {
@@ -97,6 +110,11 @@ mod tests {
         assert_eq!(escape("a\u{202e}b".as_bytes()), "a\\xe2\\x80\\xaeb");
         assert_eq!(escape("a\u{200b}b\u{7f}\u{85}".as_bytes()), "a\\xe2\\x80\\x8bb\\x7f\\xc2\\x85");
         assert_eq!(escape("日本語、ü".as_bytes()), "日本語、ü");
+    }
+
+    #[test]
+    fn what_was_visible_before_stays_as_it_is() {
+        assert_eq!(printable("S: a\\r\\n \u{2192} \\\\ \u{1b}[2J\u{202e}"), "S: a\\r\\n \u{2192} \\\\ \\e[2J\\xe2\\x80\\xae");
     }
 
     /// The way back, to prove that nothing is lost.

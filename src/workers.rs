@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::task::LocalSet;
 
 use crate::error::{Error, Kind, Result};
+use crate::golden::Goldens;
 use crate::outcome::Outcome;
 use crate::script::Runner;
 
@@ -33,6 +34,8 @@ pub(crate) struct Work {
     pub(crate) repeat: usize,
     /// How many at once, at most.
     pub(crate) at_once: usize,
+    /// What the transcripts of runs that passed are held against.
+    pub(crate) goldens: Arc<Goldens>,
     /// Turns `true` once everything is to end where it is.
     pub(crate) interrupted: watch::Receiver<bool>,
 }
@@ -131,7 +134,8 @@ async fn lane<A: Audience>(shared: Arc<Shared<A>>) {
                 std::future::pending::<()>().await;
             }
         };
-        let outcome = work.runner.run(&work.scripts[number / work.repeat], interrupt).await;
+        let mut outcome = work.runner.run(&work.scripts[number / work.repeat], interrupt).await;
+        work.goldens.hold(&mut outcome);
         shared.audience.lock().unwrap_or_else(PoisonError::into_inner).hear(number, outcome);
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
 
 use crate::duration;
+use crate::redaction::Strictness;
 use crate::session::Options;
 
 /// Run scripted mail dialogues against real servers, in lock-step.
@@ -67,6 +68,8 @@ pub(super) struct Run {
     /// The deadline of each script as a whole.
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration)]
     pub(super) deadline: Duration,
+    #[command(flatten)]
+    pub(super) goldens: Goldens,
     /// How many scripts run at once; as many as there are cores, unless given. It may be far more: a script that waits takes no
     /// thread.
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -85,6 +88,34 @@ pub(super) struct Run {
     /// Show whole transcripts, also of what passed (but not with --repeat, which does not keep them).
     #[arg(short, long)]
     pub(super) verbose: bool,
+}
+
+/// What transcripts are held against.
+#[derive(Arguments, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[command(next_help_heading = "Golden transcripts")]
+pub(super) struct Goldens {
+    /// Write the golden transcript of each script that passes, whether there is one or not.
+    #[arg(long, conflicts_with_all = ["update", "check", "repeat"])]
+    pub(super) record: bool,
+    /// Write the golden transcripts anew that are there and that differ.
+    #[arg(long, conflicts_with_all = ["check", "repeat"])]
+    pub(super) update: bool,
+    /// Write nothing, not even what is to be reviewed; so it is, too, where CI is set.
+    #[arg(long)]
+    pub(super) check: bool,
+    /// The server that the run is against: its golden transcripts are `<script>@<NAME>.snap`, where there are such.
+    #[arg(long, value_name = "NAME")]
+    pub(super) target: Option<String>,
+    /// Presets to add to what is redacted, and with a minus to take out: `imap,-timing`.
+    #[arg(long, value_name = "NAMES", allow_hyphen_values = true)]
+    pub(super) redact: Vec<String>,
+    /// How much of what servers say counts: text, enhanced (codes with enhanced codes) or codes.
+    #[arg(long, value_name = "STRICTNESS")]
+    pub(super) strictness: Option<Strictness>,
+    /// Say which golden transcripts in the folders of these scripts have no script any more; they fail the run.
+    #[arg(long)]
+    pub(super) unreferenced: bool,
 }
 
 /// How sessions are opened.

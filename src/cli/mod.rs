@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod descriptors;
+mod goldens;
 mod interrupt;
 mod list;
 mod run;

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::args;
 use super::descriptors;
+use super::goldens;
 use super::interrupt::on_interrupt;
 use super::screen::Screen;
 use crate::error::{Error, Result};
@@ -27,7 +28,14 @@ pub(super) fn run(args: args::Run, screen: &mut Screen) -> ExitCode {
 fn run_all(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
     let scripts = plan::scripts(&args.paths.paths)?;
     let options = args.connecting.options(Options::new().timeout(args.timeout)).tls(args.tls.options()?);
-    let settings = Settings { params: params(args.set)?, options, deadline: args.deadline, allow_run: args.allow_processes };
+    let settings = Settings {
+        params: params(args.set)?,
+        options,
+        deadline: args.deadline,
+        allow_run: args.allow_processes,
+        redaction: Arc::new(goldens::redaction(&args.goldens)?),
+    };
+    let goldens = Arc::new(goldens::goldens(&args.goldens)?);
     let at_once = args.jobs.map_or_else(workers::cores, |jobs| jobs as usize);
     let runner = Runner::new(settings.clone()).at_once(at_once);
     plan::check_params(&runner, &scripts, &settings.params)?;
@@ -35,13 +43,15 @@ fn run_all(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
     on_interrupt(move || {
         interrupt.send_replace(true);
     });
-    let work = Work { runner: Arc::new(runner), scripts, repeat: 1, at_once, interrupted };
+    let work = Work { runner: Arc::new(runner), scripts: scripts.clone(), repeat: 1, at_once, goldens, interrupted };
     let human = Human { verbose: args.verbose };
     descriptors::raise_limit();
-    match args.repeat {
+    let code = match args.repeat {
         Some(times) => repeat(&work, times as usize, human, screen),
         None => once(work, human, screen),
-    }
+    }?;
+    let stale = if args.goldens.unreferenced { goldens::report_unreferenced(&scripts, screen)? } else { ExitCode::Passed };
+    Ok(code.max(stale))
 }
 
 /// Runs each script once and shows each outcome.
@@ -61,7 +71,8 @@ fn repeat(work: &Work, times: usize, human: Human, screen: &mut Screen) -> Resul
         }
         let counted =
             Counted { human, screen: screen.clone(), repeated: Repeated::new(script.clone())?, tally: Tally::default() };
-        let work = Work { scripts: vec![script.clone()], repeat: times, ..work.clone() };
+        let goldens = Arc::new(work.goldens.without_writing());
+        let work = Work { scripts: vec![script.clone()], repeat: times, goldens, ..work.clone() };
         let at_once = work.at_once.min(times);
         let (counted, spent) = workers::run(work, counted)?;
         screen.show(&counted.repeated.table(Cost { at_once, elapsed: spent.elapsed, cpu: spent.cpu }));

@@ -97,6 +97,15 @@ impl Pattern {
         Regex::new(source).map(Into::into)
     }
 
+    /// The source of a regex.
+    #[cfg(feature = "script")]
+    pub(crate) fn regex_source(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Regex(regex) => Some(regex.source()),
+            _ => None,
+        }
+    }
+
     /// Any of the patterns. In a reply the first that matches in the order given; in a stream the one that begins first,
     /// the earlier given if two begin together.
     ///

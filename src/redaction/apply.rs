@@ -11,7 +11,7 @@ use super::known::Known;
 use super::rule::{Label, Rule};
 use super::scope::{Place, Verb};
 use super::tokens::{self, Tokens};
-use super::{Change, SECRET, structure};
+use super::{Change, SECRET, Strictness, structure};
 use crate::proto::{Speech, chomp};
 use crate::target;
 use crate::transcript::{Event, Excerpt, SessionId, What};
@@ -28,6 +28,7 @@ pub(super) struct Rules {
     pub(super) active: BTreeSet<&'static str>,
     /// What MIME boundaries become.
     pub(super) boundary: Option<Label>,
+    pub(super) strictness: Strictness,
 }
 
 impl Rules {
@@ -72,6 +73,9 @@ impl<'a> Run<'a> {
             What::Tls(words) => What::Tls(self.text(words, Place::Tls, 0)),
             What::Step(title) => What::Step(self.text(title, Place::Note, 0)),
             What::Printed(text) => What::Printed(self.text(text, Place::Note, 0)),
+            What::Snapshot { name, text } => {
+                What::Snapshot { name: name.clone(), text: self.text(text, Place::Value, 0).into() }
+            }
             What::TimedOut(_) | What::Silent(_) | What::Closed(_) => event.what.clone(),
         };
         Event { session, what }
@@ -121,6 +125,12 @@ impl<'a> Run<'a> {
         let mut lines: Vec<Vec<u8>> = units.iter().map(|unit| self.unit(bytes, unit, dialogue.speech(), offset)).collect();
         if self.rules.is_on("ehlo") {
             self.sort_capabilities(&units, &mut lines, offset);
+        }
+        if from == From::Server {
+            let (strictness, speech) = (self.rules.strictness, dialogue.speech());
+            let reduced =
+                lines.into_iter().zip(&units).filter_map(|(line, unit)| strictness.reduced(line, unit.seen.place, speech));
+            lines = reduced.collect();
         }
         lines.concat().into()
     }

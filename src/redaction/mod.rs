@@ -50,6 +50,7 @@ mod known;
 mod presets;
 mod rule;
 mod scope;
+mod strictness;
 mod structure;
 #[cfg(test)]
 mod tests;
@@ -63,6 +64,7 @@ use apply::{Rules, Run};
 use known::Known;
 pub use presets::{Preset, presets};
 use rule::{Label, Rule};
+pub use strictness::Strictness;
 
 use crate::error::{Error, Result};
 use crate::transcript::Event;
@@ -90,6 +92,7 @@ pub struct Redaction {
     active: BTreeSet<&'static str>,
     known: Vec<Known>,
     own: Vec<Rule>,
+    strictness: Strictness,
 }
 
 /// Events after redaction.
@@ -150,7 +153,8 @@ impl Redaction {
     /// Secrets alone.
     #[must_use]
     pub fn none() -> Self {
-        Self { active: of_group(SECRETS).collect(), known: Vec::new(), own: Vec::new() }
+        let active = of_group(SECRETS).collect();
+        Self { active, known: Vec::new(), own: Vec::new(), strictness: Strictness::Text }
     }
 
     /// Adds a preset, a normaliser or a group by its name; `default` and `all` are names, too.
@@ -201,6 +205,12 @@ impl Redaction {
             Some(name) => redaction.without(name),
             None => redaction.preset(word.strip_prefix('+').unwrap_or(word)),
         })
+    }
+
+    /// Says how much of what servers say is kept at all: all of it, unless this says otherwise. It is not among the changes.
+    #[must_use]
+    pub fn strictness(self, strictness: Strictness) -> Self {
+        Self { strictness, ..self }
     }
 
     /// Whether the preset or normaliser of that name is on.
@@ -273,7 +283,15 @@ impl Redaction {
         // A boundary is told apart in the body by what the header named, whichever of the two is on.
         let boundary = ["mime", BOUNDARY].into_iter().find(|name| self.is_on(name));
         let boundary = boundary.map(|name| Label::new(name, "BOUNDARY", true));
-        Ok(Rules { secrets, known: self.known.clone(), others, names, active: self.active.clone(), boundary })
+        Ok(Rules {
+            secrets,
+            known: self.known.clone(),
+            others,
+            names,
+            active: self.active.clone(),
+            boundary,
+            strictness: self.strictness,
+        })
     }
 }
 

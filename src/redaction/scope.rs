@@ -21,6 +21,8 @@ pub(super) enum Place {
     Log,
     /// What is said of TLS.
     Tls,
+    /// A value of the script's own. It may be anything that was said.
+    Value,
     /// Any other event.
     Note,
 }
@@ -84,17 +86,19 @@ pub(super) const ANYWHERE: Scope = Scope::of(&[
     Place::Body,
     Place::Log,
     Place::Tls,
+    Place::Value,
     Place::Note,
 ]);
 pub(super) const CLIENT: Scope = Scope::of(&[Place::Command]);
 pub(super) const GREETING: Scope = Scope::of(&[Place::Greeting]);
-pub(super) const SERVER: Scope = Scope::of(&[Place::Greeting, Place::Reply]);
-pub(super) const SERVER_LOG: Scope = Scope::of(&[Place::Greeting, Place::Reply, Place::Log]);
-pub(super) const SERVER_HEADER_LOG: Scope = Scope::of(&[Place::Greeting, Place::Reply, Place::Header, Place::Log]);
-pub(super) const HEADER: Scope = Scope::of(&[Place::Header]);
-pub(super) const HEADER_LOG_TLS: Scope = Scope::of(&[Place::Header, Place::Log, Place::Tls]);
+pub(super) const SERVER: Scope = Scope::of(&[Place::Greeting, Place::Reply, Place::Value]);
+pub(super) const SERVER_LOG: Scope = Scope::of(&[Place::Greeting, Place::Reply, Place::Log, Place::Value]);
+pub(super) const SERVER_HEADER_LOG: Scope =
+    Scope::of(&[Place::Greeting, Place::Reply, Place::Header, Place::Log, Place::Value]);
+pub(super) const HEADER: Scope = Scope::of(&[Place::Header, Place::Value]);
+pub(super) const HEADER_LOG_TLS: Scope = Scope::of(&[Place::Header, Place::Log, Place::Tls, Place::Value]);
 pub(super) const LOG: Scope = Scope::of(&[Place::Log]);
-pub(super) const TLS: Scope = Scope::of(&[Place::Tls]);
+pub(super) const TLS: Scope = Scope::of(&[Place::Tls, Place::Value]);
 pub(super) const IMAP: Scope = SERVER.spoken(Speech::Imap);
 pub(super) const POP3_GREETING: Scope = GREETING.spoken(Speech::Pop3);
 pub(super) const POP3_STAT: Scope = SERVER.spoken(Speech::Pop3).answering(Verb::Stat);
@@ -111,6 +115,7 @@ impl fmt::Display for Place {
             Self::Body => "message bodies",
             Self::Log => "logs",
             Self::Tls => "TLS",
+            Self::Value => "values",
             Self::Note => "other events",
         })
     }

@@ -8,7 +8,8 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use anstyle::{AnsiColor, Style};
 
-use crate::outcome::{ExitCode, Failure, Outcome, Place, Verdict};
+use super::difference;
+use crate::outcome::{ExitCode, Failure, Golden, Outcome, Place, Verdict};
 use crate::script::Survey;
 use crate::transcript::{self, Event, Line, Mark};
 use crate::{duration, redact, visible};
@@ -44,6 +45,13 @@ impl Human {
                 self.transcript(&mut text, &outcome.transcript, LAST_LINES);
                 text.push('\n');
             }
+            Verdict::Differs(difference) => {
+                text.push_str(&difference::explain(difference));
+                if self.verbose {
+                    self.transcript(&mut text, &outcome.transcript, usize::MAX);
+                }
+                text.push('\n');
+            }
             Verdict::Passed | Verdict::Skipped(_) if self.verbose => {
                 self.transcript(&mut text, &outcome.transcript, usize::MAX);
             }
@@ -75,6 +83,18 @@ impl Human {
             0 => format!("{GOOD}{scripts} {noun} checked, nothing found{GOOD:#}\n"),
             wrong => format!("{scripts} {noun} checked, {BAD}{wrong} wrong{BAD:#}\n"),
         }
+    }
+
+    /// Golden transcripts of scripts that are gone.
+    #[must_use]
+    pub fn unreferenced(goldens: &[&Path]) -> String {
+        let mut text = String::new();
+        for golden in goldens {
+            let path = visible::escape(golden.to_string_lossy().as_bytes());
+            let _ =
+                writeln!(text, "{ODD}unreferenced{ODD:#} {path}  {DIM}(no script of that name is beside it: delete it){DIM:#}");
+        }
+        text
     }
 
     /// A script in a list, with its parameters.
@@ -150,7 +170,7 @@ fn headline(outcome: &Outcome) -> String {
     let (word, style) = match &outcome.verdict {
         Verdict::Passed => ("PASS", GOOD),
         Verdict::Skipped(_) => ("SKIP", ODD),
-        Verdict::Failed(_) => ("FAIL", BAD),
+        Verdict::Failed(_) | Verdict::Differs(_) => ("FAIL", BAD),
         Verdict::Interrupted(_) => ("STOP", ODD),
     };
     let path = visible::escape(outcome.path.to_string_lossy().as_bytes());
@@ -161,8 +181,21 @@ fn headline(outcome: &Outcome) -> String {
     if let Verdict::Skipped(reason) = &outcome.verdict {
         let _ = write!(text, "\n     {DIM}skipped: {}{DIM:#}", visible::escape(reason.as_bytes()));
     }
+    if let Some((word, golden)) = written(&outcome.golden) {
+        let _ = write!(text, "\n     {ODD}{word}{ODD:#} {}", visible::escape(golden.to_string_lossy().as_bytes()));
+    }
     text.push('\n');
     text
+}
+
+/// The file that was written for the golden transcript, and what that did.
+fn written(golden: &Golden) -> Option<(&'static str, &Path)> {
+    match golden {
+        Golden::None | Golden::Same(_) => None,
+        Golden::Recorded(path) => Some(("recorded", path)),
+        Golden::Updated(path) => Some(("updated", path)),
+        Golden::Pending(path) => Some(("to be reviewed:", path)),
+    }
 }
 
 /// What a passing script printed.
@@ -259,7 +292,7 @@ impl Tally {
         match outcome.verdict {
             Verdict::Passed => self.passed += 1,
             Verdict::Skipped(_) => self.skipped += 1,
-            Verdict::Failed(_) | Verdict::Interrupted(_) => self.failed += 1,
+            Verdict::Failed(_) | Verdict::Differs(_) | Verdict::Interrupted(_) => self.failed += 1,
         }
         self.worst = self.worst.max(Some(outcome.exit_code()));
     }

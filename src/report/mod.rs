@@ -1,5 +1,6 @@
 //! Outcomes to text, a file for each format. Nothing else knows how they are worded.
 
+mod difference;
 mod human;
 #[cfg(feature = "cli")]
 mod repeated;

@@ -66,13 +66,18 @@ impl Repeated {
             Verdict::Skipped(_) => self.skipped += 1,
             Verdict::Interrupted(_) => self.interrupted += 1,
             Verdict::Failed(failure) => {
-                let fault = Fault { kind: failure.error.kind(), place: failure.place.as_ref().map(at) };
-                let count = self.failures.entry(fault).or_default();
-                *count += 1;
-                return *count == 1;
+                return self.fault(failure.error.kind(), failure.place.as_ref().map(at));
             }
+            Verdict::Differs(_) => return self.fault("golden", None),
         }
         false
+    }
+
+    /// Counts a failure; says whether it is the first of its kind and place.
+    fn fault(&mut self, kind: &'static str, place: Option<String>) -> bool {
+        let count = self.failures.entry(Fault { kind, place }).or_default();
+        *count += 1;
+        *count == 1
     }
 
     /// The counts, the rate, the cost and the latencies.
@@ -136,14 +141,8 @@ mod tests {
     use crate::outcome::{Failure, Place};
 
     fn outcome(verdict: Verdict, millis: u64) -> Outcome {
-        Outcome {
-            path: "x.rhai".into(),
-            title: None,
-            verdict,
-            expectations: 1,
-            transcript: Vec::new(),
-            elapsed: Duration::from_millis(millis),
-        }
+        let elapsed = Duration::from_millis(millis);
+        Outcome { elapsed, ..Outcome::new(std::path::Path::new("x.rhai"), verdict) }
     }
 
     fn failed(kind: Kind, line: usize) -> Verdict {

@@ -22,6 +22,7 @@ use super::run::{Run, Shared};
 use crate::error::{Error, Kind, Result};
 use crate::outcome::{Failure, Outcome, Verdict};
 use crate::redact;
+use crate::redaction::Redaction;
 use crate::session::Options;
 use crate::tls;
 use crate::transport::Pace;
@@ -37,12 +38,20 @@ pub struct Settings {
     pub deadline: Duration,
     /// Whether scripts may start processes (`pipe`).
     pub allow_run: bool,
+    /// What is redacted in golden transcripts, unless a script says otherwise.
+    pub redaction: Arc<Redaction>,
 }
 
 impl Default for Settings {
     /// No parameters, 10 s for each operation, 5 minutes for a script, no processes.
     fn default() -> Self {
-        Self { params: BTreeMap::new(), options: Options::new(), deadline: Duration::from_mins(5), allow_run: false }
+        Self {
+            params: BTreeMap::new(),
+            options: Options::new(),
+            deadline: Duration::from_mins(5),
+            allow_run: false,
+            redaction: Arc::default(),
+        }
     }
 }
 
@@ -177,12 +186,13 @@ impl Runner {
         let ended = self.drive(&run, ast, interrupt).await;
         let verdict = self.judge(&run, &name, ended).await;
         let mut outcome = Outcome {
-            path: path.to_owned(),
             title: self.title(&name),
-            verdict,
             expectations: run.checks(),
             transcript: run.transcript.take(),
             elapsed: started.elapsed(),
+            params: run.take_params(),
+            redaction: run.redaction(),
+            ..Outcome::new(path, verdict)
         };
         let mut secrets = run.secrets();
         for (name, value) in &self.shared.settings.params {
@@ -196,7 +206,7 @@ impl Runner {
                 secrets.absorb(session.secrets());
             });
         }
-        outcome.mask(&secrets);
+        outcome.mask(secrets);
         outcome
     }
 
@@ -258,14 +268,8 @@ impl Runner {
 
     /// The outcome of a script that could not be run.
     fn broken(&self, path: &Path, failure: Failure) -> Outcome {
-        Outcome {
-            path: path.to_owned(),
-            title: self.title(&path.to_string_lossy()),
-            verdict: Verdict::Failed(Box::new(failure)),
-            expectations: 0,
-            transcript: Vec::new(),
-            elapsed: Duration::ZERO,
-        }
+        let title = self.title(&path.to_string_lossy());
+        Outcome { title, ..Outcome::new(path, Verdict::Failed(Box::new(failure))) }
     }
 
     /// The first comment of a script.

@@ -14,7 +14,8 @@ use super::regexes::Regexes;
 use super::{coroutine, memory};
 use crate::error::{Error, Result};
 use crate::pattern::Pattern;
-use crate::redact::Secrets;
+use crate::redact::{Secrets, is_secret_name};
+use crate::redaction::Redaction;
 use crate::server::Embedded;
 use crate::session::{Options, Session};
 use crate::transcript::Transcript;
@@ -39,6 +40,10 @@ pub(crate) struct Run {
     /// How much may be added to it.
     allowance: usize,
     step: RefCell<Option<String>>,
+    /// The parameters that were asked for, with their values, but for secrets.
+    params: RefCell<Vec<(String, String)>>,
+    /// What the script has said of redaction, on top of the settings.
+    redaction: RefCell<Option<Redaction>>,
     /// Why the script has to end, once it has to.
     ended: RefCell<Option<Ended>>,
     /// The folder of the script.
@@ -89,6 +94,8 @@ impl Run {
             memory: Cell::default(),
             allowance: shared.allowance,
             step: RefCell::default(),
+            params: RefCell::default(),
+            redaction: RefCell::default(),
             ended: RefCell::default(),
             importing: RefCell::default(),
         }
@@ -177,6 +184,31 @@ impl Run {
         self.step.borrow().clone()
     }
 
+    /// Remembers the value that a parameter has.
+    pub(super) fn note_param(&self, name: &str, value: &str) {
+        if !is_secret_name(name) {
+            let mut params = self.params.borrow_mut();
+            if !params.iter().any(|(known, _)| known == name) {
+                params.push((name.to_owned(), value.to_owned()));
+            }
+        }
+    }
+
+    pub(super) fn take_params(&self) -> Vec<(String, String)> {
+        self.params.take()
+    }
+
+    /// Changes what is redacted in the golden of this run.
+    pub(super) fn redact(&self, change: impl FnOnce(Redaction) -> Result<Redaction>) -> Result<()> {
+        let before = self.redaction.borrow().clone().unwrap_or_else(|| (*self.settings.redaction).clone());
+        self.redaction.replace(Some(change(before)?));
+        Ok(())
+    }
+
+    pub(super) fn redaction(&self) -> Arc<Redaction> {
+        self.redaction.take().map_or_else(|| Arc::clone(&self.settings.redaction), Arc::new)
+    }
+
     /// Remembers why the script has to end; the first reason counts.
     pub(super) fn end(&self, ended: Ended) {
         self.ended.borrow_mut().get_or_insert(ended);
@@ -193,6 +225,14 @@ impl Run {
 
     /// The value of a parameter: what the caller set, or for the names of targets the embedded server.
     pub(super) fn param(&self, name: &str) -> Result<Option<String>> {
+        let value = self.value(name)?;
+        if let Some(value) = &value {
+            self.note_param(name, value);
+        }
+        Ok(value)
+    }
+
+    fn value(&self, name: &str) -> Result<Option<String>> {
         if let Some(value) = self.settings.params.get(name) {
             return Ok(Some(value.clone()));
         }

@@ -59,7 +59,10 @@ impl Session {
         if let Some(mut transport) = self.transport.take() {
             transport.farewell();
         }
-        if self.ended.is_some() {
+        if self.protocol.is_closing() && !self.end_noted {
+            self.end_noted = true;
+            self.record(What::Closed(Close::Agreed));
+        } else if self.ended.is_some() {
             self.note_end();
         } else {
             self.record(What::Closed(Close::ByClient));

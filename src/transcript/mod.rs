@@ -70,6 +70,13 @@ pub enum What {
     Step(String),
     /// The script printed this.
     Printed(String),
+    /// The script wants this value held against its golden.
+    Snapshot {
+        /// What the script calls it; may be empty.
+        name: Box<str>,
+        /// The value, as text that was made visible: see [`visible::escape`](crate::visible::escape).
+        text: Box<str>,
+    },
 }
 
 /// How a connection came to its end.
@@ -81,6 +88,8 @@ pub enum Close {
     ResetByServer,
     /// The client closed it.
     ByClient,
+    /// Both had said that it would be, and nobody waited to see who was first.
+    Agreed,
     /// The client will send no more, but still listens.
     HalfByClient,
     /// The client reset it.

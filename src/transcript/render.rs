@@ -75,6 +75,7 @@ pub(super) fn lines(events: &[Event]) -> Vec<Line> {
             What::Printed(text) => {
                 text.lines().for_each(|line| push(Mark::Event, format!("print: {}", visible::escape(line.as_bytes()))));
             }
+            What::Snapshot { name, text } => snapshot(name, text, |text| push(Mark::Event, text)),
             other => push(Mark::Event, happening(other)),
         }
     }
@@ -92,6 +93,7 @@ fn happening(what: &What) -> String {
             Close::ByServer => "closed by the server",
             Close::ResetByServer => "reset by the server",
             Close::ByClient => "closed by the client",
+            Close::Agreed => "closed as agreed",
             Close::HalfByClient => "closed by the client for sending",
             Close::ResetByClient => "reset by the client",
         }
@@ -99,7 +101,23 @@ fn happening(what: &What) -> String {
         What::Step(title) => format!("step: {}", visible::escape(title.as_bytes())),
         What::Tls(words) => format!("TLS {}", visible::escape(words.as_bytes())),
         What::Exited(status) => format!("ended with {}", visible::escape(status.as_bytes())),
-        What::Complaint(_) | What::Client(_) | What::Server(_) | What::Unread(_) | What::Printed(_) => String::new(),
+        What::Complaint(_) | What::Client(_) | What::Server(_) | What::Unread(_) | What::Printed(_) | What::Snapshot { .. } => {
+            String::new()
+        }
+    }
+}
+
+/// A value on the line that names it, or below that where it has several lines.
+fn snapshot(name: &str, text: &str, mut push: impl FnMut(String)) {
+    let blank = if name.is_empty() { "" } else { " " };
+    let title = format!("snapshot{blank}{}:", visible::escape(name.as_bytes()));
+    let mut lines = text.split('\n').map(visible::printable);
+    match (lines.next(), lines.next()) {
+        (line, None) => push(format!("{title} {}", line.unwrap_or_default())),
+        (first, second) => {
+            push(title);
+            first.into_iter().chain(second).chain(lines).for_each(|line| push(format!("  | {line}")));
+        }
     }
 }
 
@@ -164,6 +182,22 @@ mod tests {
         *** silence for 200 ms
         *** TLS refused: the certificate has expired
         *** closed by the server
+        ");
+    }
+
+    #[test]
+    fn a_value_of_several_lines_stands_below_its_name() {
+        let transcript = Transcript::new();
+        let snapshot = |name: &str, text: &str| transcript.note(What::Snapshot { name: name.into(), text: text.into() });
+        snapshot("", "12");
+        snapshot("size", "");
+        snapshot("caps", "a\n\x1b[0mb");
+        insta::assert_snapshot!(transcript, @r"
+        *** snapshot: 12
+        *** snapshot size: 
+        *** snapshot caps:
+        ***   | a
+        ***   | \e[0mb
         ");
     }
 

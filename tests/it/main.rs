@@ -5,6 +5,7 @@
 mod connecting;
 mod examples;
 mod failures;
+mod golden;
 mod imap;
 mod layers;
 mod lmtp;

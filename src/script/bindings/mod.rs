@@ -7,6 +7,7 @@ mod auth;
 mod capabilities;
 mod caught;
 mod expect;
+mod golden;
 mod imap;
 mod message;
 mod pattern;
@@ -81,6 +82,7 @@ fn chapters() -> impl Iterator<Item = (&'static str, &'static str, Module)> {
         ("Verbs of POP3", pop3::INTRO, pop3::words()),
         ("Verbs of ManageSieve", sieve::INTRO, sieve::words()),
         ("Tests", test::INTRO, rhai::exported_module!(test::words)),
+        ("Golden transcripts", golden::INTRO, rhai::exported_module!(golden::words)),
         ("Lists and text", standard::INTRO, rhai::exported_module!(standard::words)),
         ("Caught errors", caught::INTRO, rhai::exported_module!(caught::words)),
     ]

@@ -81,11 +81,13 @@ pub mod words {
     pub fn param(ctx: NativeCallContext, name: &str, default: Dynamic) -> Result<Dynamic, Raised> {
         let run = Run::current().map_err(|error| raise(&ctx, error))?;
         if let Some(value) = run.settings.params.get(name) {
+            run.note_param(name, value);
             return typed(name, value, &default).map_err(|error| raise(&ctx, error));
         }
         if redact::is_secret_name(name) {
             run.keep_secret(&default.to_string());
         }
+        run.note_param(name, &default.to_string());
         Ok(default)
     }
 

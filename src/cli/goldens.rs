@@ -1,0 +1,48 @@
+//! What `mailexpect run` says of golden transcripts.
+
+use std::path::{Path, PathBuf};
+
+use super::args;
+use super::screen::Screen;
+use crate::error::{Error, Result};
+use crate::golden::{self, Goldens, Policy};
+use crate::outcome::ExitCode;
+use crate::redaction::Redaction;
+use crate::report::Human;
+
+/// What is redacted, unless a script says otherwise.
+pub(super) fn redaction(args: &args::Goldens) -> Result<Redaction> {
+    let redaction = Redaction::new().strictness(args.strictness.unwrap_or_default());
+    args.redact.iter().try_fold(redaction, |redaction, names| redaction.select(names))
+}
+
+/// Which goldens are looked for, and which may be written.
+pub(super) fn goldens(args: &args::Goldens) -> Result<Goldens> {
+    let mut goldens = Goldens::of_environment()?;
+    if let Some(target) = &args.target {
+        goldens.target = Some(golden::checked_target(target)?.to_owned());
+    }
+    goldens.policy = match (args.record, args.update, args.check) {
+        (true, _, _) => writing("--record", Policy::Record)?,
+        (_, true, _) => writing("--update", Policy::Update)?,
+        (_, _, true) => Policy::Check,
+        _ => goldens.policy,
+    };
+    Ok(goldens)
+}
+
+fn writing(flag: &str, policy: Policy) -> Result<Policy> {
+    if !golden::is_ci() {
+        return Ok(policy);
+    }
+    let error = Error::usage(format!("{flag} would write golden transcripts, and nothing is written where CI is set"));
+    Err(error.hint("record where the change can be reviewed; in CI, a run without it compares"))
+}
+
+/// Says which goldens beside these scripts are of no script.
+pub(super) fn report_unreferenced(scripts: &[PathBuf], screen: &mut Screen) -> Result<ExitCode> {
+    let stale = golden::unreferenced(scripts)?;
+    let paths: Vec<&Path> = stale.iter().map(PathBuf::as_path).collect();
+    screen.show(&Human::unreferenced(&paths));
+    Ok(if stale.is_empty() { ExitCode::Passed } else { ExitCode::Failed })
+}

@@ -1,0 +1,83 @@
+//! Values that differ from run to run and that are known beforehand: parameters, and the name of this machine.
+
+use std::net::IpAddr;
+
+use crate::redaction::Redaction;
+
+/// Shorter values stand in too much text that has nothing to do with them.
+const SHORTEST: usize = 4;
+
+/// Ports below are those of services, and numbers that stand in much text.
+const FIRST_EPHEMERAL: u16 = 1024;
+
+/// The redaction with these parameters as known values: `smtp` as `[SMTP]`, the host and the port in it as `[SMTP_HOST]` and
+/// `[SMTP_PORT]`.
+pub(super) fn with_params(redaction: &Redaction, params: &[(String, String)]) -> Redaction {
+    let values = params.iter().flat_map(|(name, value)| values(&token(name), value));
+    let machine = machine().map(|name| (name, "HOSTNAME".to_owned()));
+    values.chain(machine).fold(redaction.clone(), |redaction, (value, token)| {
+        // What cannot be a known value, such as a parameter with an odd name, is left as it stands.
+        redaction.clone().known(value, &token).unwrap_or(redaction)
+    })
+}
+
+fn token(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
+}
+
+/// The values of a parameter that are worth a token, each with it.
+fn values(token: &str, value: &str) -> Vec<(String, String)> {
+    let Some((_, place)) = value.split_once("://") else {
+        let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
+        let is_told = value.len() >= SHORTEST && !is_number && !["true", "false"].contains(&value);
+        return if is_told { vec![(value.to_owned(), token.to_owned())] } else { Vec::new() };
+    };
+    let place = place.trim_end_matches('/');
+    let mut values = vec![(place.to_owned(), token.to_owned())];
+    let (host, port) = match place.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => (host, port.parse::<u16>().ok()),
+        _ => (place, None),
+    };
+    let is_address = host.starts_with('[') || host.parse::<IpAddr>().is_ok();
+    if host.len() >= SHORTEST && !is_address && host != "localhost" && !host.contains('/') && host != place {
+        values.push((host.to_owned(), format!("{token}_HOST")));
+    }
+    if let Some(port) = port.filter(|port| *port >= FIRST_EPHEMERAL) {
+        values.push((port.to_string(), format!("{token}_PORT")));
+    }
+    values
+}
+
+/// The name of this machine, where it is not one that stands in texts as a word of its own.
+fn machine() -> Option<String> {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let is_odd = name.contains(|c: char| !c.is_ascii_alphabetic());
+    (name.len() >= SHORTEST && is_odd).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(name: &str, value: &str) -> Vec<String> {
+        values(&token(name), value).into_iter().map(|(value, token)| format!("{value}={token}")).collect()
+    }
+
+    #[test]
+    fn of_a_url_the_place_the_host_and_the_port_are_known() {
+        assert_eq!(known("smtp", "smtp://127.0.0.1:39413"), ["127.0.0.1:39413=SMTP", "39413=SMTP_PORT"]);
+        assert_eq!(known("mx-1", "smtp://mail.example.com:25/"), ["mail.example.com:25=MX_1", "mail.example.com=MX_1_HOST"]);
+        assert_eq!(known("smtp", "smtp://mail.example.com"), ["mail.example.com=SMTP"]);
+        assert_eq!(known("smtp", "smtp://localhost:2525"), ["localhost:2525=SMTP", "2525=SMTP_PORT"]);
+        assert_eq!(known("imap", "imap://[::1]:1143"), ["[::1]:1143=IMAP", "1143=IMAP_PORT"]);
+        assert_eq!(known("lmtp", "lmtp+unix:///run/lmtp"), ["/run/lmtp=LMTP"]);
+    }
+
+    #[test]
+    fn what_would_be_found_everywhere_is_not_known() {
+        assert_eq!(known("client", "client.example"), ["client.example=CLIENT"]);
+        for value in ["", "abc", "2525", "true"] {
+            assert!(known("x", value).is_empty(), "{value}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Golden transcripts: what a script's run said, held against what it said before.
+//!
+//! The golden of `scripts/relay.rhai` is `scripts/snapshots/relay.snap`, in insta's format: insta reads it, and `cargo insta review`
+//! and `mailexpect review` accept what has changed. A script without one has nothing to be held against.
+
+mod file;
+mod known;
+mod policy;
+#[cfg(feature = "cli")]
+mod stale;
+mod text;
+
+use std::path::{Path, PathBuf};
+
+pub(crate) use policy::Goldens;
+#[cfg(feature = "cli")]
+pub(crate) use policy::{Policy, is_ci};
+#[cfg(feature = "cli")]
+pub(crate) use stale::unreferenced;
+
+use crate::error::{Error, Result};
+use crate::outcome::{Difference, Golden, Outcome, Verdict};
+
+impl Goldens {
+    /// Holds the transcript of a run that passed against its golden, if there is one or one is to be made.
+    pub(crate) fn hold(&self, outcome: &mut Outcome) {
+        if !matches!(outcome.verdict, Verdict::Passed) {
+            return;
+        }
+        match self.compare(outcome) {
+            Ok(Held::As(golden)) => outcome.golden = golden,
+            Ok(Held::Differs(difference)) => outcome.verdict = Verdict::Differs(Box::new(difference)),
+            Err(error) => outcome.verdict = Verdict::Failed(Box::new(error.into())),
+        }
+    }
+
+    fn compare(&self, outcome: &Outcome) -> Result<Held> {
+        let place = Place::of(&outcome.path, self.target.as_deref());
+        let there = if self.policy.records() { place.own_there()? } else { place.there()? };
+        if there.is_none() && !self.policy.makes_new() {
+            return Ok(Held::As(Golden::None));
+        }
+        let new = text::text(outcome)?;
+        let (path, old) = match there {
+            Some((path, old)) => (path, Some(old)),
+            None => (place.own(), None),
+        };
+        file::refer(&path)?;
+        if old.as_deref().is_some_and(|old| file::is_same(old, &new)) {
+            if self.policy.writes_pending() {
+                file::forget_pending(&path);
+            }
+            return Ok(Held::As(Golden::Same(path)));
+        }
+        self.settle(outcome, path, old, new)
+    }
+
+    /// What is done where the transcript is another than that of the file, or there is no file.
+    fn settle(&self, outcome: &Outcome, path: PathBuf, old: Option<String>, new: String) -> Result<Held> {
+        if old.is_none() && path.exists() {
+            let error = Error::usage(format!("{} is there, and is the snapshot of some other test", path.display()));
+            return Err(error.hint("give the script, or its folder, another name"));
+        }
+        let snapshot = file::render(&outcome.path, outcome.title.as_deref(), &new);
+        let is_new = old.is_none();
+        if self.policy.writes(is_new) {
+            file::write(&path, &snapshot)?;
+            file::forget_pending(&path);
+            return Ok(Held::As(if is_new { Golden::Recorded(path) } else { Golden::Updated(path) }));
+        }
+        let pending = file::pending(&path);
+        let pending = (self.policy.leaves_pending(is_new) && file::write(&pending, &snapshot).is_ok()).then_some(pending);
+        match pending {
+            Some(pending) if self.force_pass => Ok(Held::As(Golden::Pending(pending))),
+            None if self.force_pass => Ok(Held::As(Golden::None)),
+            pending => Ok(Held::Differs(Difference { golden: path, old, new, pending })),
+        }
+    }
+}
+
+/// What came of a comparison.
+enum Held {
+    As(Golden),
+    Differs(Difference),
+}
+
+/// Where the goldens of a script lie.
+struct Place {
+    folder: PathBuf,
+    script: String,
+    target: Option<String>,
+}
+
+impl Place {
+    fn of(script: &Path, target: Option<&str>) -> Self {
+        let folder = script.parent().unwrap_or(Path::new("")).join(FOLDER);
+        let name = script.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        Self { folder, script: name, target: target.map(str::to_owned) }
+    }
+
+    /// The golden for this target alone, or for all where there is no target.
+    fn own(&self) -> PathBuf {
+        match &self.target {
+            Some(target) => self.folder.join(format!("{}@{target}.{EXTENSION}", self.script)),
+            None => self.shared(),
+        }
+    }
+
+    fn shared(&self) -> PathBuf {
+        self.folder.join(format!("{}.{EXTENSION}", self.script))
+    }
+
+    /// The golden there is, with what it says: that of the target before that of all.
+    fn there(&self) -> Result<Option<(PathBuf, String)>> {
+        match self.own_there()? {
+            None if self.target.is_some() => read(self.shared()),
+            found => Ok(found),
+        }
+    }
+
+    fn own_there(&self) -> Result<Option<(PathBuf, String)>> {
+        read(self.own())
+    }
+}
+
+fn read(path: PathBuf) -> Result<Option<(PathBuf, String)>> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    Ok(file::read(&path)?.map(|text| (path, text)))
+}
+
+/// The folder beside the scripts.
+const FOLDER: &str = "snapshots";
+
+/// What goldens are named behind the dot, as insta's are.
+const EXTENSION: &str = "snap";
+
+#[cfg(feature = "cli")]
+/// The name of a target as part of a file's name.
+///
+/// # Errors
+/// Usage for a name that no file should have.
+pub(crate) fn checked_target(name: &str) -> Result<&str> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if !name.is_empty() && !name.starts_with('.') && name.chars().all(is_plain) {
+        return Ok(name);
+    }
+    let error = Error::usage(format!("`{}` cannot be the name of a target", crate::visible::escape(name.as_bytes())));
+    Err(error.hint("it becomes part of a file's name: use letters, digits, dots, dashes and underscores"))
+}

@@ -1,0 +1,65 @@
+//! Goldens of scripts that are gone.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{EXTENSION, FOLDER, file};
+use crate::error::{Error, Kind, Result};
+
+/// The goldens in the folders of these scripts that belong to no script there; snapshots of other tests are left alone.
+///
+/// # Errors
+/// Where a folder cannot be read.
+pub(crate) fn unreferenced(scripts: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let folders: BTreeSet<&Path> = scripts.iter().filter_map(|script| script.parent()).collect();
+    let mut stale = Vec::new();
+    for folder in folders {
+        let goldens = folder.join(FOLDER);
+        if !goldens.is_dir() {
+            continue;
+        }
+        for golden in files(&goldens)? {
+            if script_of(&golden).is_some_and(|script| !folder.join(script).exists()) && file::read(&golden)?.is_some() {
+                stale.push(golden);
+            }
+        }
+    }
+    Ok(stale)
+}
+
+/// The files of a folder, by name.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let read = fs::read_dir(folder).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>());
+    let mut files = read.map_err(|error| Error::new(Kind::Io, format!("cannot read {}: {error}", folder.display())))?;
+    files.sort();
+    Ok(files)
+}
+
+/// The name of the script that a golden belongs to, whatever its target.
+fn script_of(golden: &Path) -> Option<String> {
+    let name = golden.file_name()?.to_str()?.strip_suffix(EXTENSION)?.strip_suffix('.')?;
+    let script = name.rsplit_once('@').map_or(name, |(script, _)| script);
+    Some(format!("{script}.rhai"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_golden_without_its_script_is_stale_and_a_snapshot_of_another_test_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let scripts = folder.path();
+        let golden = |name: &str, source: &str| {
+            file::write(&scripts.join(FOLDER).join(name), &format!("---\nsource: {source}\n---\nx\n")).unwrap();
+        };
+        std::fs::write(scripts.join("a.rhai"), "").unwrap();
+        golden("a.snap", "a.rhai");
+        golden("a@postfix.snap", "a.rhai");
+        golden("b@postfix.snap", "b.rhai");
+        golden("it__peer.snap", "tests/it/peer.rs");
+        assert_eq!(unreferenced(&[scripts.join("a.rhai")]).unwrap(), [scripts.join(FOLDER).join("b@postfix.snap")]);
+        assert_eq!(script_of(Path::new("x/a.snap.new")), None);
+    }
+}

@@ -1,0 +1,50 @@
+//! What a golden says of a run.
+
+use std::collections::HashSet;
+
+use super::known;
+use crate::error::Result;
+use crate::outcome::Outcome;
+use crate::transcript::{self, Event, SessionId, What};
+
+/// The text: the transcript without what is for the eye alone, redacted, a line for each line.
+///
+/// # Errors
+/// Usage, where what is to be redacted takes too much memory.
+pub(super) fn text(outcome: &Outcome) -> Result<String> {
+    let redaction = known::with_params(&outcome.redaction, &outcome.params);
+    let redacted = redaction.apply(&lasting(&outcome.transcript))?;
+    let lines: Vec<_> = transcript::lines(&redacted.events).iter().map(ToString::to_string).collect();
+    let mut text = lines.join("\n");
+    // What was said before it was known to be secret.
+    outcome.secrets.mask_text(&mut text);
+    Ok(text)
+}
+
+/// The events but for what was printed, and for the attempts of sessions that were connected in the end: which addresses a name has
+/// depends on the machine.
+fn lasting(events: &[Event]) -> Vec<Event> {
+    let connected: HashSet<Option<SessionId>> =
+        events.iter().filter(|event| is_connected(event)).map(|event| event.session).collect();
+    let lasts = |event: &&Event| match &event.what {
+        What::Printed(_) => false,
+        What::Attempt { .. } => !connected.contains(&event.session),
+        _ => true,
+    };
+    events.iter().filter(lasts).cloned().map(without_port).collect()
+}
+
+fn is_connected(event: &Event) -> bool {
+    matches!(&event.what, What::Attempt { result, .. } if &**result == "connected")
+}
+
+/// The port that was tried is that of the URL.
+fn without_port(mut event: Event) -> Event {
+    if let What::Attempt { address, .. } = &mut event.what
+        && let Some((host, port)) = address.rsplit_once(':')
+        && port.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        *address = host.into();
+    }
+    event
+}

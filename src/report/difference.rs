@@ -1,0 +1,57 @@
+//! A transcript beside its golden: a unified diff.
+
+use std::fmt::Write as _;
+
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{Level, Origin, Renderer};
+use similar::{ChangeTag, TextDiff};
+
+use super::human::{BAD, DIM, GOOD};
+use crate::outcome::Difference;
+use crate::visible;
+
+/// How many lines are shown around each change.
+const AROUND: usize = 3;
+
+/// What differs, and what can be done about it.
+pub(super) fn explain(difference: &Difference) -> String {
+    let Difference { golden, old, new, pending } = difference;
+    let shown = visible::escape(golden.to_string_lossy().as_bytes());
+    let message = match old {
+        Some(_) => "what was said is not what the golden transcript says",
+        None => "there is no golden transcript yet",
+    };
+    let hint = match pending {
+        Some(pending) => format!(
+            "if this is right, accept it: mailexpect accept {} (mailexpect review goes through all that wait)",
+            visible::escape(pending.to_string_lossy().as_bytes())
+        ),
+        None => "nothing was written; if this is right, run it again with --update where goldens may be written".to_owned(),
+    };
+    let group = Level::ERROR.primary_title(message).element(Origin::path(shown.as_str()));
+    let group = group.element(Level::NOTE.with_name("hint").message(hint.as_str()));
+    let mut text = Renderer::styled().decor_style(DecorStyle::Ascii).render(&[group]) + "\n";
+    let _ = writeln!(text, "  {DIM}the golden (-) and this run (+):{DIM:#}");
+    text.push_str(&diff(old.as_deref().unwrap_or_default(), new, "    "));
+    text
+}
+
+/// A unified diff of two transcripts, each line behind the margin.
+pub(super) fn diff(old: &str, new: &str, margin: &str) -> String {
+    let (old, new) = (old.trim_end(), new.trim_end());
+    let diff = TextDiff::from_lines(old, new);
+    let mut text = String::new();
+    for group in diff.grouped_ops(AROUND) {
+        let header = similar::udiff::UnifiedHunkHeader::new(&group);
+        let _ = writeln!(text, "{margin}{DIM}{header}{DIM:#}");
+        for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
+            let line = visible::printable(change.value().trim_end_matches('\n'));
+            let _ = match change.tag() {
+                ChangeTag::Delete => writeln!(text, "{margin}{BAD}-{line}{BAD:#}"),
+                ChangeTag::Insert => writeln!(text, "{margin}{GOOD}+{line}{GOOD:#}"),
+                ChangeTag::Equal => writeln!(text, "{margin} {line}"),
+            };
+        }
+    }
+    text
+}

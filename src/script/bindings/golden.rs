@@ -1,0 +1,169 @@
+//! What a script says of its golden transcript.
+#![allow(clippy::needless_pass_by_value, reason = "Rhai's plugin macros hand arguments over by value")]
+
+use std::fmt::Write as _;
+
+use rhai::plugin::{Dynamic, NativeCallContext, export_module};
+use rhai::{Array, Blob, ImmutableString, Map};
+
+use super::Handle;
+use crate::error::{Error, Result};
+use crate::pattern::Pattern;
+use crate::redaction::Redaction;
+use crate::script::raise::{Raised, raise};
+use crate::script::run::Run;
+use crate::transcript::What;
+use crate::visible;
+
+pub(super) const INTRO: &str = "The transcript of a script that passes is held against its golden, `snapshots/<script>.snap` beside \
+the script, where there is one: `mailexpect run --record` writes it, `mailexpect review` accepts what has changed. What varies from run \
+to run is redacted, and what `print` shows is not in it. These words say what else is to be held against it, and how strictly. They may \
+stand anywhere in the script; what they say holds for all of it.";
+
+/// How deep lists and maps are shown in each other.
+const DEEPEST: usize = 16;
+
+fn change(ctx: &NativeCallContext<'_>, change: impl FnOnce(Redaction) -> Result<Redaction>) -> Result<(), Raised> {
+    Run::current().and_then(|run| run.redact(change)).map_err(|error| raise(ctx, error))
+}
+
+fn take(ctx: &NativeCallContext<'_>, name: &str, value: &Dynamic) -> Result<(), Raised> {
+    let mut text = String::new();
+    show(ctx, &mut text, value, 0)?;
+    let run = Run::current().map_err(|error| raise(ctx, error))?;
+    run.transcript.note(What::Snapshot { name: name.into(), text: text.into() });
+    Ok(())
+}
+
+/// A value as text that reads well in a diff: each entry of a list or a map on a line of its own.
+fn show(ctx: &NativeCallContext<'_>, text: &mut String, value: &Dynamic, depth: usize) -> Result<(), Raised> {
+    if depth > DEEPEST {
+        let error = Error::usage("the value is too deep to be shown in a golden transcript");
+        return Err(raise(ctx, error.hint(format!("lists and maps may lie in each other {DEEPEST} times"))));
+    }
+    if value.is::<Handle>() {
+        let error = Error::usage("a session is no value for a golden transcript");
+        return Err(raise(ctx, error.hint("what it says is in it anyway; snapshot(...) takes what a word gave back")));
+    }
+    if let Some(map) = value.read_lock::<Map>() {
+        let entries = map.iter().map(|(key, value)| (format!("{key}: "), value));
+        return each(ctx, text, ["#{", "}"], entries, depth);
+    }
+    if let Some(list) = value.read_lock::<Array>() {
+        return each(ctx, text, ["[", "]"], list.iter().map(|value| (String::new(), value)), depth);
+    }
+    let whole = match value.read_lock::<Blob>() {
+        Some(blob) => blob.to_vec(),
+        None if value.is_unit() => b"()".to_vec(),
+        None => ctx.call_native_fn::<ImmutableString>("to_string", (value.clone(),))?.as_bytes().to_vec(),
+    };
+    match (depth, value.is_string() || value.is_blob()) {
+        (0, _) => text.push_str(&lines(&whole)),
+        (_, true) => drop(write!(text, "\"{}\"", visible::escape(&whole))),
+        (_, false) => text.push_str(&visible::escape(&whole)),
+    }
+    Ok(())
+}
+
+/// Text of several lines, each made visible, its end for CRLF as for LF.
+fn lines(text: &[u8]) -> String {
+    let lines = text.split(|byte| *byte == b'\n').map(|line| visible::escape(line.strip_suffix(b"\r").unwrap_or(line)));
+    let lines: Vec<_> = lines.collect();
+    lines.join("\n").trim_end_matches('\n').to_owned()
+}
+
+fn each<'v>(
+    ctx: &NativeCallContext<'_>,
+    text: &mut String,
+    [open, close]: [&str; 2],
+    entries: impl Iterator<Item = (String, &'v Dynamic)>,
+    depth: usize,
+) -> Result<(), Raised> {
+    text.push_str(open);
+    let mut is_empty = true;
+    for (name, value) in entries {
+        is_empty = false;
+        let _ = write!(text, "\n{:indent$}{name}", "", indent = 4 * (depth + 1));
+        show(ctx, text, value, depth + 1)?;
+        text.push(',');
+    }
+    if !is_empty {
+        let _ = write!(text, "\n{:indent$}", "", indent = 4 * depth);
+    }
+    text.push_str(close);
+    Ok(())
+}
+
+#[export_module]
+#[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
+pub mod words {
+    /// Puts a value into the golden transcript, at this place: a number, text, a reply, bytes, a list or a map with its entries
+    /// in order. It is redacted as all of it is.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// s.expect(220);
+    /// let caps = s.ehlo("client.example");
+    /// snapshot(caps.contains("PIPELINING"));
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn snapshot(ctx: NativeCallContext, value: Dynamic) -> Result<(), Raised> {
+        take(&ctx, "", &value)
+    }
+
+    /// The same with a name, which the golden shows before it.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// s.expect(220);
+    /// snapshot("hello", s.ehlo("client.example").keywords);
+    /// ```
+    #[rhai_fn(name = "snapshot", return_raw)]
+    pub fn snapshot_named(ctx: NativeCallContext, name: &str, value: Dynamic) -> Result<(), Raised> {
+        take(&ctx, name, &value)
+    }
+
+    /// Adds presets, normalisers and groups of them to what is redacted, and takes out what has a minus before it, as
+    /// `--redact` does: `"imap"`, `"sizes, -net.ipv4"`. `mailexpect redact --list` shows all there are.
+    ///
+    /// ```rhai
+    /// redact("imap, pop3, -timing");
+    /// connect().expect(220);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn redact(ctx: NativeCallContext, names: &str) -> Result<(), Raised> {
+        change(&ctx, |redaction| redaction.select(names))
+    }
+
+    /// Adds a regex of the script's own: what its group `v` finds, or else all that it finds, becomes `[TOKEN#1]`, the same value
+    /// the same number wherever it stands.
+    ///
+    /// ```rhai
+    /// redact(`job (?P<v>\d+)`, "JOB");
+    /// connect().expect(220);
+    /// ```
+    #[rhai_fn(name = "redact", return_raw)]
+    pub fn redact_regex(ctx: NativeCallContext, regex: &str, token: &str) -> Result<(), Raised> {
+        change(&ctx, |redaction| redaction.regex(regex, token))
+    }
+
+    #[rhai_fn(name = "redact", return_raw)]
+    pub fn redact_pattern(ctx: NativeCallContext, regex: Pattern, token: &str) -> Result<(), Raised> {
+        change(&ctx, |redaction| match regex.regex_source() {
+            Some(source) => redaction.regex(source, token),
+            None => Err(Error::usage("what is redacted is a regex").hint("write redact(`job (\\d+)`, \"JOB\")")),
+        })
+    }
+
+    /// How much of what servers say counts in the golden: `"text"` (all of it, as without this), `"enhanced"` (the codes with their
+    /// enhanced codes, RFC 3463) or `"codes"` (the codes alone, RFC 5321 section 4.2: the same golden for any server).
+    ///
+    /// ```rhai
+    /// strictness("codes");
+    /// connect().expect(220);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn strictness(ctx: NativeCallContext, name: &str) -> Result<(), Raised> {
+        change(&ctx, |redaction| Ok(redaction.strictness(name.parse()?)))
+    }
+}

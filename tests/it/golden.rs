@@ -1,0 +1,202 @@
+//! Golden transcripts, as users of the program have them.
+
+use std::fs;
+use std::path::Path;
+
+use mailexpect::server::Replay;
+
+use crate::program::{Ran, folder, program};
+
+const SCRIPT: &str =
+    "// The hello.\nlet s = connect(param(\"smtp\"));\ns.expect(220);\ns.ehlo(\"client.example\");\ns.quit();\n";
+
+const HELLO: &str = "S: 220 mail.example ESMTP\nC: EHLO client.example\nS: 250-mail.example\nS: 250-SIZE 100\nS: 250 PIPELINING\n\
+    C: QUIT\nS: 221 bye\nclose\n";
+
+/// Runs the program where nothing is set that goldens look at, but for what is given.
+fn run(folder: &Path, args: &[&str], environment: &[(&str, &str)]) -> Ran {
+    let mut command = program();
+    let output = command.envs(environment.iter().copied()).current_dir(folder).args(args).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+/// Runs `hello.rhai` against a peer that plays this dialogue.
+fn hello(folder: &Path, dialogue: &str, args: &[&str], environment: &[(&str, &str)]) -> Ran {
+    let peer = Replay::start(dialogue).unwrap();
+    let url = format!("smtp={}", peer.url("smtp"));
+    run(folder, &[&["run", "hello.rhai", "--set", &url], args].concat(), environment)
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder.join("snapshots")) else { return Vec::new() };
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn golden(folder: &Path, name: &str) -> String {
+    fs::read_to_string(folder.join("snapshots").join(name)).unwrap()
+}
+
+#[test]
+fn a_dialogue_is_recorded_once_and_held_against_that_from_then_on() {
+    let folder = folder(&[("hello.rhai", SCRIPT)]);
+    let ran = hello(folder.path(), HELLO, &[], &[]);
+    assert!(ran.code == Some(0) && files(folder.path()).is_empty(), "nobody asked for a golden: {ran:?}");
+    let ran = hello(folder.path(), HELLO, &["--record"], &[]);
+    assert!(ran.code == Some(0) && ran.out.contains("recorded snapshots/hello.snap"), "{ran:?}");
+    insta::assert_snapshot!("hello", golden(folder.path(), "hello.snap"));
+    let shuffled = HELLO.replace("S: 250-SIZE 100\nS: 250 PIPELINING", "S: 250-PIPELINING\nS: 250 SIZE 100");
+    let ran = hello(folder.path(), &shuffled, &[], &[]);
+    assert_eq!(ran.code, Some(0), "capabilities are a set: {ran:?}");
+}
+
+#[test]
+fn a_difference_fails_with_a_diff_and_waits_for_review() {
+    let folder = folder(&[("hello.rhai", SCRIPT)]);
+    hello(folder.path(), HELLO, &["--record"], &[]);
+    let upgraded = HELLO.replace("SIZE 100", "SIZE 200").replace("221 bye", "221 2.0.0 bye");
+    let ran = hello(folder.path(), &upgraded, &[], &[]);
+    assert_eq!(ran.code, Some(1));
+    let said = ran.out.lines().skip(1).filter(|line| !line.starts_with("1 failed")).collect::<Vec<_>>().join("\n");
+    insta::assert_snapshot!("difference", said);
+    assert_eq!(files(folder.path()), ["hello.snap", "hello.snap.new"]);
+    let ran = hello(folder.path(), HELLO, &[], &[]);
+    assert_eq!(ran.code, Some(0));
+    assert_eq!(files(folder.path()), ["hello.snap"], "what waited was wrong");
+    let ran = hello(folder.path(), &upgraded, &["--update"], &[]);
+    assert!(ran.code == Some(0) && ran.out.contains("updated snapshots/hello.snap"), "{ran:?}");
+    assert!(golden(folder.path(), "hello.snap").contains("SIZE 200"));
+}
+
+#[test]
+fn where_it_is_not_to_write_it_writes_nothing() {
+    let folder = folder(&[("hello.rhai", SCRIPT)]);
+    let refused = hello(folder.path(), HELLO, &["--record"], &[("CI", "1")]);
+    insta::assert_snapshot!("record_in_ci", refused.err);
+    assert_eq!(refused.code, Some(2));
+    hello(folder.path(), HELLO, &["--record"], &[]);
+    let changed = HELLO.replace("SIZE 100", "SIZE 200");
+    for (args, environment) in [
+        (&["--check"][..], &[][..]),
+        (&[], &[("CI", "true")]),
+        (&[], &[("CI", "1"), ("INSTA_UPDATE", "always")]),
+        (&[], &[("INSTA_UPDATE", "no")]),
+        (&["--check"], &[("INSTA_UPDATE", "always")]),
+    ] {
+        let ran = hello(folder.path(), &changed, args, environment);
+        assert_eq!(ran.code, Some(1), "{args:?} {environment:?}: {ran:?}");
+        assert!(ran.out.contains("nothing was written"), "{}", ran.out);
+        assert_eq!(files(folder.path()), ["hello.snap"]);
+        assert!(golden(folder.path(), "hello.snap").contains("SIZE 100"));
+    }
+    for flags in [["--record", "--check"], ["--record", "--update"], ["--check", "--update"]] {
+        assert_eq!(hello(folder.path(), HELLO, &flags, &[]).code, Some(2));
+    }
+}
+
+#[test]
+fn the_environment_of_insta_means_what_it_means_there() {
+    let changed = HELLO.replace("SIZE 100", "SIZE 200");
+    let both = ["hello.snap", "hello.snap.new"];
+    // What becomes of a script without a golden, and of one whose golden differs: the exit code, the files.
+    for (environment, unseen, left, differing, kept) in [
+        ("INSTA_UPDATE=always", 0, &both[..1], 0, &both[..1]),
+        ("INSTA_UPDATE=new", 1, &both[1..], 1, &both[..]),
+        ("INSTA_UPDATE=unseen", 1, &both[1..], 0, &both[..1]),
+        ("INSTA_UPDATE=auto", 0, &[], 1, &both[..]),
+        ("INSTA_FORCE_PASS=1", 0, &[], 0, &both[..]),
+        ("INSTA_UPDATE=new INSTA_FORCE_PASS=1", 0, &both[1..], 0, &both[..]),
+    ] {
+        let variables: Vec<_> = environment.split(' ').filter_map(|variable| variable.split_once('=')).collect();
+        let folder = folder(&[("hello.rhai", SCRIPT)]);
+        let ran = hello(folder.path(), HELLO, &[], &variables);
+        assert_eq!((ran.code, files(folder.path()).join(" ")), (Some(unseen), left.join(" ")), "{environment}");
+        hello(folder.path(), HELLO, &["--record"], &[]);
+        let ran = hello(folder.path(), &changed, &[], &variables);
+        assert_eq!((ran.code, files(folder.path()).join(" ")), (Some(differing), kept.join(" ")), "{environment}");
+    }
+    let folder = folder(&[("hello.rhai", SCRIPT)]);
+    let ran = hello(folder.path(), HELLO, &[], &[("INSTA_UPDATE", "maybe")]);
+    assert!(ran.code == Some(2) && ran.err.contains("INSTA_UPDATE is `maybe`"), "{ran:?}");
+}
+
+#[test]
+fn a_target_has_goldens_of_its_own() {
+    let folder = folder(&[("hello.rhai", SCRIPT)]);
+    hello(folder.path(), HELLO, &["--record"], &[]);
+    let exim = HELLO.replace("SIZE 100", "SIZE 52428800");
+    assert_eq!(hello(folder.path(), HELLO, &["--target", "exim"], &[]).code, Some(0), "that of all holds until it has one");
+    assert_eq!(hello(folder.path(), &exim, &["--target", "exim", "--record"], &[]).code, Some(0));
+    assert_eq!(files(folder.path()), ["hello.snap", "hello@exim.snap"]);
+    assert_eq!(hello(folder.path(), &exim, &["--target", "exim"], &[]).code, Some(0));
+    assert_eq!(hello(folder.path(), &exim, &[], &[]).code, Some(1));
+    let ran = hello(folder.path(), &exim, &["--target", "../exim"], &[]);
+    assert!(ran.code == Some(2) && ran.err.contains("cannot be the name of a target"), "{ran:?}");
+}
+
+#[test]
+fn how_strictly_is_said_by_the_run_or_by_the_script() {
+    let other = "S: 220 other.example\nC: EHLO client.example\nS: 250-other.example hello\nS: 250 8BITMIME\nC: QUIT\nS: 221 2.0.0 so long\nclose\n";
+    let relaxed = format!("// The hello.\nstrictness(\"codes\");\n{}", &SCRIPT[14..]);
+    for (script, flags) in [(SCRIPT, &["--strictness", "codes"][..]), (&relaxed, &[])] {
+        let folder = folder(&[("hello.rhai", script)]);
+        hello(folder.path(), HELLO, &[flags, &["--record"]].concat(), &[]);
+        let ran = hello(folder.path(), other, flags, &[]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        insta::assert_snapshot!("codes", golden(folder.path(), "hello.snap"));
+    }
+    let folder = folder(&[("hello.rhai", SCRIPT)]);
+    let ran = hello(folder.path(), HELLO, &["--strictness", "code"], &[]);
+    assert!(ran.code == Some(2) && ran.err.contains("text, enhanced and codes"), "{ran:?}");
+}
+
+#[test]
+fn a_script_adds_values_and_redactions() {
+    let script = "let s = connect(param(\"smtp\"));\nredact(`job (?P<v>\\d+)`, \"JOB\");\nredact(re(`ticket \\d+`), \"TICKET\");\n\
+        redact(\"-net.ipv4, sizes\");\ns.expect(220);\nlet caps = s.ehlo(\"client.example\");\nsnapshot(caps.contains(\"SIZE\"));\n\
+        snapshot(\"all\", #{text: \"job 12\\r\\n\", list: [1, (), 2.5, \"job 7\"], empty: [], keywords: caps.keywords});\n\
+        print(\"not in it\");\nsnapshot(\"bytes\", bytes(\"a\\r\\n\\xff\"));\nsnapshot(s.quit());\n";
+    let dialogue = "S: 220 job 12, ticket 3, at 192.0.2.1\nC: EHLO client.example\nS: 250-job 7\nS: 250 SIZE 100\nC: QUIT\nS: 221 bye\nclose\n";
+    let folder = folder(&[("hello.rhai", script)]);
+    let ran = hello(folder.path(), dialogue, &["--record"], &[]);
+    assert!(ran.code == Some(0) && ran.out.contains("not in it"), "{ran:?}");
+    insta::assert_snapshot!("values", golden(folder.path(), "hello.snap"));
+}
+
+#[test]
+fn a_golden_of_no_script_is_reported() {
+    let folder = folder(&[("hello.rhai", SCRIPT)]);
+    hello(folder.path(), HELLO, &["--record"], &[]);
+    hello(folder.path(), HELLO, &["--record", "--target", "exim"], &[]);
+    assert_eq!(hello(folder.path(), HELLO, &["--unreferenced"], &[]).code, Some(0));
+    fs::rename(folder.path().join("snapshots/hello.snap"), folder.path().join("snapshots/gone.snap")).unwrap();
+    let ran = hello(folder.path(), HELLO, &["--unreferenced"], &[]);
+    assert!(ran.code == Some(1) && ran.out.contains("unreferenced snapshots/gone.snap"), "{ran:?}");
+}
+
+#[test]
+fn a_golden_that_cannot_be_read_is_no_pass() {
+    let folder = folder(&[("hello.rhai", SCRIPT), ("snapshots/hello.snap", "---\nsource: [\n---\n")]);
+    let ran = hello(folder.path(), HELLO, &[], &[]);
+    assert!(ran.code == Some(2) && ran.out.contains("cannot read the golden snapshots/hello.snap"), "{ran:?}");
+    let other = "---\nsource: tests/it/hello.rs\n---\nx\n";
+    fs::write(folder.path().join("snapshots/hello.snap"), other).unwrap();
+    assert_eq!(hello(folder.path(), HELLO, &[], &[]).code, Some(0), "the snapshot of another test is none of ours");
+    let ran = hello(folder.path(), HELLO, &["--record"], &[]);
+    assert!(ran.code == Some(2) && ran.out.contains("is the snapshot of some other test"), "{ran:?}");
+    assert_eq!(golden(folder.path(), "hello.snap"), other);
+}
+
+#[test]
+fn runs_that_are_repeated_are_held_against_the_golden_and_write_nothing() {
+    let folder = folder(&[("hello.rhai", "let s = connect();\ns.expect(220);\ns.quit();\n")]);
+    assert_eq!(run(folder.path(), &["run", "--record"], &[]).code, Some(0));
+    let ran = run(folder.path(), &["run", "--repeat", "20", "-j", "4"], &[]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    fs::write(folder.path().join("hello.rhai"), "let s = connect();\ns.expect(220);\nstep(\"new\");\ns.quit();\n").unwrap();
+    let ran = run(folder.path(), &["run", "--repeat", "20", "-j", "4"], &[]);
+    assert!(ran.code == Some(1) && ran.out.contains("20 golden"), "{ran:?}");
+    assert_eq!(files(folder.path()), ["hello.snap"]);
+}
