@@ -41,6 +41,12 @@ pub(super) enum Command {
     Check(Check),
     /// List scripts with their titles and parameters.
     List(List),
+    /// Go through the transcripts that differ from their goldens: see each change, accept it, reject it or leave it.
+    Review(Review),
+    /// Make transcripts that wait for review the golden ones.
+    Accept(Decide),
+    /// Throw transcripts that wait for review away.
+    Reject(Decide),
     /// Run the embedded SMTP and submission server and show each dialogue as it happens.
     Serve(Serve),
     /// Print the reference manual of the script language, as Markdown.
@@ -152,6 +158,23 @@ pub(super) struct Check {
 pub(super) struct List {
     #[command(flatten)]
     pub(super) paths: Paths,
+}
+
+#[derive(Arguments, Debug)]
+pub(super) struct Review {
+    /// Scripts, goldens, what waits beside them (`.snap.new`), or folders with all below them; the current folder if none is given.
+    #[arg(value_name = "PATHS")]
+    pub(super) paths: Vec<PathBuf>,
+}
+
+#[derive(Arguments, Debug)]
+pub(super) struct Decide {
+    /// Scripts, goldens, what waits beside them (`.snap.new`), or folders with all below them.
+    #[arg(value_name = "PATHS")]
+    pub(super) paths: Vec<PathBuf>,
+    /// All that waits in the current folder and below.
+    #[arg(long, conflicts_with = "paths")]
+    pub(super) all: bool,
 }
 
 #[derive(Arguments, Debug)]

@@ -6,6 +6,7 @@ mod descriptors;
 mod goldens;
 mod interrupt;
 mod list;
+mod review;
 mod run;
 mod screen;
 mod serve;
@@ -29,6 +30,9 @@ pub fn main() -> process::ExitCode {
         Command::Run(run) => run::run(run, &mut screen),
         Command::Check(check) => check::check(check, &mut screen),
         Command::List(list) => list::list(&list, &mut screen),
+        Command::Review(args) => review::review(args, &mut screen),
+        Command::Accept(args) => review::accept(args, &mut screen),
+        Command::Reject(args) => review::reject(args, &mut screen),
         Command::Serve(serve) => serve::serve(&serve, &mut screen),
         Command::Reference => {
             screen.show(&crate::script::reference::markdown());

@@ -5,6 +5,8 @@
 
 mod file;
 mod known;
+#[cfg(feature = "cli")]
+mod pending;
 mod policy;
 #[cfg(feature = "cli")]
 mod stale;
@@ -12,12 +14,16 @@ mod text;
 
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "cli")]
+pub(crate) use pending::Pending;
 pub(crate) use policy::Goldens;
 #[cfg(feature = "cli")]
 pub(crate) use policy::{Policy, is_ci};
 #[cfg(feature = "cli")]
 pub(crate) use stale::unreferenced;
 
+#[cfg(feature = "cli")]
+use crate::error::Kind;
 use crate::error::{Error, Result};
 use crate::outcome::{Difference, Golden, Outcome, Verdict};
 
@@ -136,11 +142,29 @@ const FOLDER: &str = "snapshots";
 /// What goldens are named behind the dot, as insta's are.
 const EXTENSION: &str = "snap";
 
+/// What lies in a folder, by name.
 #[cfg(feature = "cli")]
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let read = std::fs::read_dir(folder).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+    let mut entries: Vec<PathBuf> =
+        read.map_err(|error| Error::new(Kind::Io, format!("cannot read {}: {error}", folder.display())))?;
+    entries.sort();
+    Ok(entries)
+}
+
+/// The name of the script that a golden belongs to, whatever its target.
+#[cfg(feature = "cli")]
+fn script_of(golden: &Path) -> Option<String> {
+    let name = golden.file_name()?.to_str()?.strip_suffix(EXTENSION)?.strip_suffix('.')?;
+    let script = name.rsplit_once('@').map_or(name, |(script, _)| script);
+    Some(format!("{script}.rhai"))
+}
+
 /// The name of a target as part of a file's name.
 ///
 /// # Errors
 /// Usage for a name that no file should have.
+#[cfg(feature = "cli")]
 pub(crate) fn checked_target(name: &str) -> Result<&str> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if !name.is_empty() && !name.starts_with('.') && name.chars().all(is_plain) {

@@ -1,11 +1,10 @@
 //! Goldens of scripts that are gone.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{EXTENSION, FOLDER, file};
-use crate::error::{Error, Kind, Result};
+use super::{FOLDER, entries, file, script_of};
+use crate::error::Result;
 
 /// The goldens in the folders of these scripts that belong to no script there; snapshots of other tests are left alone.
 ///
@@ -19,28 +18,13 @@ pub(crate) fn unreferenced(scripts: &[PathBuf]) -> Result<Vec<PathBuf>> {
         if !goldens.is_dir() {
             continue;
         }
-        for golden in files(&goldens)? {
+        for golden in entries(&goldens)? {
             if script_of(&golden).is_some_and(|script| !folder.join(script).exists()) && file::read(&golden)?.is_some() {
                 stale.push(golden);
             }
         }
     }
     Ok(stale)
-}
-
-/// The files of a folder, by name.
-fn files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let read = fs::read_dir(folder).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>());
-    let mut files = read.map_err(|error| Error::new(Kind::Io, format!("cannot read {}: {error}", folder.display())))?;
-    files.sort();
-    Ok(files)
-}
-
-/// The name of the script that a golden belongs to, whatever its target.
-fn script_of(golden: &Path) -> Option<String> {
-    let name = golden.file_name()?.to_str()?.strip_suffix(EXTENSION)?.strip_suffix('.')?;
-    let script = name.rsplit_once('@').map_or(name, |(script, _)| script);
-    Some(format!("{script}.rhai"))
 }
 
 #[cfg(test)]

@@ -4,7 +4,11 @@ mod difference;
 mod human;
 #[cfg(feature = "cli")]
 mod repeated;
+#[cfg(feature = "cli")]
+mod review;
 
 pub use human::{Human, Tally};
 #[cfg(feature = "cli")]
 pub(crate) use repeated::{Cost, Repeated};
+#[cfg(feature = "cli")]
+pub(crate) use review::Review;

@@ -200,3 +200,47 @@ fn runs_that_are_repeated_are_held_against_the_golden_and_write_nothing() {
     assert!(ran.code == Some(1) && ran.out.contains("20 golden"), "{ran:?}");
     assert_eq!(files(folder.path()), ["hello.snap"]);
 }
+
+/// Three changes that wait: of `a.rhai`, of `b.rhai`, and `c.rhai` that has no golden yet.
+fn waiting() -> tempfile::TempDir {
+    let golden = |word: &str| format!("---\nsource: x.rhai\n---\nS: 220 {word}\nC: QUIT\n");
+    let (old, new) = (golden("old"), golden("new"));
+    let names = ["a.snap", "a.snap.new", "b.snap", "b.snap.new", "c.snap.new"];
+    let files = names.map(|name| (format!("snapshots/{name}"), if name.ends_with("new") { &new } else { &old }));
+    folder(&files.each_ref().map(|(name, text)| (&**name, text.as_str())))
+}
+
+fn review(folder: &Path, answers: &str) -> String {
+    let answered = folder.join("answers");
+    fs::write(&answered, answers).unwrap();
+    let output = program().stdin(fs::File::open(answered).unwrap()).current_dir(folder).arg("review").output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn changes_are_reviewed_one_by_one() {
+    let folder = waiting();
+    insta::assert_snapshot!("review", review(folder.path(), "what\na\nr\ns\n"));
+    assert_eq!(files(folder.path()), ["a.snap", "b.snap", "c.snap.new"]);
+    assert!(golden(folder.path(), "a.snap").contains("new") && golden(folder.path(), "b.snap").contains("old"));
+    assert!(review(folder.path(), "").ends_with("1 still to be reviewed\n"), "nobody answered");
+    assert!(review(folder.path(), "A\n").ends_with("1 accepted\n"));
+    assert_eq!(review(folder.path(), ""), "nothing to review\n");
+}
+
+#[test]
+fn changes_are_accepted_and_rejected_by_name_or_all_at_once() {
+    let folder = waiting();
+    let decide = |args: &[&str]| run(folder.path(), args, &[]);
+    let ran = decide(&["accept"]);
+    assert!(ran.code == Some(2) && ran.err.contains("accept --all"), "{ran:?}");
+    let ran = decide(&["accept", "a.rhai"]);
+    assert_eq!((ran.code, &*ran.out), (Some(0), "accepted snapshots/a.snap\n1 accepted\n"), "{ran:?}");
+    let ran = decide(&["reject", "snapshots/b.snap.new"]);
+    assert_eq!((ran.code, &*ran.out), (Some(0), "rejected snapshots/b.snap\n1 rejected\n"));
+    let ran = decide(&["accept", "b.rhai"]);
+    assert!(ran.code == Some(2) && ran.err.contains("nothing waits for review at b.rhai"), "{ran:?}");
+    assert_eq!(decide(&["accept", "--all"]).code, Some(0));
+    assert_eq!(files(folder.path()), ["a.snap", "b.snap", "c.snap"]);
+}

@@ -1,0 +1,136 @@
+//! `mailexpect review`, `accept` and `reject`: what waits beside golden transcripts becomes them, or goes.
+
+use std::io::{self, BufRead};
+use std::path::PathBuf;
+
+use super::args;
+use super::screen::Screen;
+use crate::error::{Error, Kind, Result};
+use crate::golden::Pending;
+use crate::outcome::ExitCode;
+use crate::report::Review;
+
+/// What becomes of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Choice {
+    Accept,
+    Reject,
+    Skip,
+    AcceptAll,
+    Quit,
+}
+
+impl Choice {
+    fn of(answer: &str) -> Option<Self> {
+        match answer.trim() {
+            "a" | "accept" => Some(Self::Accept),
+            "r" | "reject" => Some(Self::Reject),
+            "s" | "skip" => Some(Self::Skip),
+            "A" | "all" => Some(Self::AcceptAll),
+            "q" | "quit" => Some(Self::Quit),
+            _ => None,
+        }
+    }
+}
+
+pub(super) fn review(args: args::Review, screen: &mut Screen) -> ExitCode {
+    let outcome = waiting(args.paths).and_then(|found| ask(&found, &mut io::stdin().lock(), screen));
+    ended(outcome, screen)
+}
+
+pub(super) fn accept(args: args::Decide, screen: &mut Screen) -> ExitCode {
+    let outcome = named(args, "accept").and_then(|found| decide(&found, Choice::Accept, screen));
+    ended(outcome, screen)
+}
+
+pub(super) fn reject(args: args::Decide, screen: &mut Screen) -> ExitCode {
+    let outcome = named(args, "reject").and_then(|found| decide(&found, Choice::Reject, screen));
+    ended(outcome, screen)
+}
+
+fn ended(outcome: Result<Review>, screen: &mut Screen) -> ExitCode {
+    match outcome {
+        Ok(review) => {
+            screen.show(&review.line());
+            ExitCode::Passed
+        }
+        Err(error) => {
+            screen.complain(&error);
+            error.exit_code()
+        }
+    }
+}
+
+fn waiting(paths: Vec<PathBuf>) -> Result<Vec<Pending>> {
+    Pending::find(&if paths.is_empty() { vec![PathBuf::from(".")] } else { paths })
+}
+
+/// What a command is to be done to that asks nobody: it has to be named.
+fn named(args: args::Decide, word: &str) -> Result<Vec<Pending>> {
+    if args.all || !args.paths.is_empty() {
+        return waiting(args.paths);
+    }
+    let error = Error::usage(format!("{word} what?"));
+    Err(error.hint(format!("name scripts, goldens or folders, or say {word} --all; mailexpect review asks for each")))
+}
+
+fn decide(found: &[Pending], choice: Choice, screen: &mut Screen) -> Result<Review> {
+    let mut review = Review::default();
+    for pending in found {
+        settle(pending, choice, &mut review, screen)?;
+    }
+    Ok(review)
+}
+
+/// Shows each change and does what is answered. Where nobody answers any more, the rest waits on.
+fn ask(found: &[Pending], answers: &mut impl BufRead, screen: &mut Screen) -> Result<Review> {
+    let mut review = Review::default();
+    let mut all = None;
+    for (number, pending) in found.iter().enumerate() {
+        let choice = match all {
+            Some(choice) => choice,
+            None => {
+                screen.show(&Review::change(pending, number + 1, found.len()));
+                answer(answers, screen)?
+            }
+        };
+        if matches!(choice, Choice::AcceptAll | Choice::Quit) {
+            all = Some(choice);
+        }
+        settle(pending, choice, &mut review, screen)?;
+    }
+    Ok(review)
+}
+
+fn answer(answers: &mut impl BufRead, screen: &mut Screen) -> Result<Choice> {
+    loop {
+        screen.show(Review::QUESTION);
+        let mut line = String::new();
+        let read = answers.read_line(&mut line);
+        if read.map_err(|error| Error::new(Kind::Io, format!("cannot read an answer: {error}")))? == 0 {
+            screen.show("\n");
+            return Ok(Choice::Quit);
+        }
+        if let Some(choice) = Choice::of(&line) {
+            return Ok(choice);
+        }
+        screen.show(Review::ANSWERS);
+    }
+}
+
+fn settle(pending: &Pending, choice: Choice, review: &mut Review, screen: &mut Screen) -> Result<()> {
+    match choice {
+        Choice::Accept | Choice::AcceptAll => {
+            pending.accept()?;
+            review.accepted += 1;
+            screen.show(&Review::accepted(pending));
+        }
+        Choice::Reject => {
+            pending.reject()?;
+            review.rejected += 1;
+            screen.show(&Review::rejected(pending));
+        }
+        Choice::Skip | Choice::Quit => review.waiting += 1,
+    }
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! What waits for review: transcripts that differ from their goldens, or have none yet.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{EXTENSION, FOLDER, Place, file};
+use crate::error::{Error, Kind, Result};
+
+/// A transcript that waits beside its golden.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pending {
+    /// The golden, which may not be there yet.
+    pub(crate) golden: PathBuf,
+    /// What it says, where it is there.
+    pub(crate) old: Option<String>,
+    /// What was said instead.
+    pub(crate) new: String,
+}
+
+impl Pending {
+    /// What waits at or below these paths, each once, in the order of their names: a file that waits, a golden, a script or a
+    /// folder. Snapshots of other tests are not for us.
+    ///
+    /// # Errors
+    /// Usage for a path that is not there or where nothing waits that was named itself, and for files that cannot be read.
+    pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<Self>> {
+        let mut goldens = BTreeSet::new();
+        for path in paths {
+            if path.is_dir() {
+                gather(path, &mut goldens)?;
+            } else {
+                goldens.extend(of_file(path)?);
+            }
+        }
+        let found: Result<Vec<_>> = goldens.into_iter().map(Self::read).collect();
+        Ok(found?.into_iter().flatten().collect())
+    }
+
+    fn read(golden: PathBuf) -> Result<Option<Self>> {
+        let Some(new) = file::read(&file::pending(&golden))? else { return Ok(None) };
+        let old = if golden.exists() { file::read(&golden)? } else { None };
+        Ok(Some(Self { golden, old, new }))
+    }
+
+    /// Makes it the golden.
+    ///
+    /// # Errors
+    /// Where the system says no.
+    pub(crate) fn accept(&self) -> Result<()> {
+        self.done(fs::rename(file::pending(&self.golden), &self.golden))
+    }
+
+    /// Throws it away.
+    ///
+    /// # Errors
+    /// Where the system says no.
+    pub(crate) fn reject(&self) -> Result<()> {
+        self.done(fs::remove_file(file::pending(&self.golden)))
+    }
+
+    fn done(&self, outcome: std::io::Result<()>) -> Result<()> {
+        let waiting = file::pending(&self.golden);
+        outcome.map_err(|error| Error::new(Kind::Io, format!("cannot do that with {}: {error}", waiting.display())))
+    }
+}
+
+/// The goldens for which something waits in a folder and below; hidden ones and those of builds are left out.
+fn gather(folder: &Path, goldens: &mut BTreeSet<PathBuf>) -> Result<()> {
+    for entry in super::entries(folder)? {
+        let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if entry.is_dir() && !entry.is_symlink() {
+            if !name.starts_with('.') && !["target", "node_modules"].contains(&&*name) {
+                gather(&entry, goldens)?;
+            }
+        } else if folder.ends_with(FOLDER) {
+            goldens.extend(golden_of(&entry));
+        }
+    }
+    Ok(())
+}
+
+/// The golden that a pending file is for.
+fn golden_of(path: &Path) -> Option<PathBuf> {
+    let golden = path.with_extension("");
+    let is_pending = path.extension().is_some_and(|extension| extension == "new");
+    (is_pending && golden.extension().is_some_and(|extension| extension == EXTENSION)).then_some(golden)
+}
+
+/// The goldens that a file names for which something waits.
+fn of_file(path: &Path) -> Result<Vec<PathBuf>> {
+    let is = |wanted: &str| path.extension().is_some_and(|extension| extension == wanted);
+    let named = match golden_of(path) {
+        Some(golden) => vec![golden],
+        None if is(EXTENSION) => vec![path.to_owned()],
+        None if is("rhai") => of_script(path)?,
+        None => Vec::new(),
+    };
+    let waiting: Vec<_> = named.into_iter().filter(|golden| file::pending(golden).exists()).collect();
+    if waiting.is_empty() {
+        let error = Error::usage(format!("nothing waits for review at {}", path.display()));
+        return Err(error.hint("give a script, a golden, what waits beside one (.snap.new), or a folder"));
+    }
+    Ok(waiting)
+}
+
+/// The goldens of a script, of all targets.
+fn of_script(script: &Path) -> Result<Vec<PathBuf>> {
+    let place = Place::of(script, None);
+    if !place.folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let is_of_script = |golden: &PathBuf| super::script_of(golden).is_some_and(|name| script.ends_with(name));
+    Ok(super::entries(&place.folder)?.iter().filter_map(|entry| golden_of(entry)).filter(is_of_script).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(folder: &Path, name: &str, source: &str) {
+        file::write(&folder.join(name), &format!("---\nsource: {source}\n---\n{name}\n")).unwrap();
+    }
+
+    fn found(paths: &[PathBuf]) -> Vec<String> {
+        let name = |pending: &Pending| pending.golden.file_name().unwrap().to_string_lossy().into_owned();
+        Pending::find(paths).unwrap().iter().map(name).collect()
+    }
+
+    #[test]
+    fn what_waits_is_found_by_any_of_its_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        for name in ["a.snap.new", "a@exim.snap.new", "b.snap", "b.snap.new", "c.snap"] {
+            put(root, &format!("scripts/snapshots/{name}"), "a.rhai");
+        }
+        put(root, "scripts/snapshots/d.snap.new", "tests/it/d.rs");
+        put(root, "target/snapshots/e.snap.new", "e.rhai");
+        put(root, "f.snap.new", "f.rhai");
+        let all = ["a.snap", "a@exim.snap", "b.snap"];
+        assert_eq!(found(&[root.to_owned()]), all);
+        let named = |names: &[&str]| found(&names.iter().map(|name| root.join("scripts").join(name)).collect::<Vec<_>>());
+        assert_eq!(named(&["a.rhai"]), all[..2]);
+        assert_eq!(named(&["snapshots/b.snap", "snapshots/b.snap.new"]), all[2..]);
+        for nothing in ["c.rhai", "snapshots/c.snap", "README.md"] {
+            let error = Pending::find(&[root.join("scripts").join(nothing)]).unwrap_err();
+            assert!(error.is_usage() && error.message().contains("nothing waits"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_accepted_is_the_golden_and_what_is_rejected_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let golden = folder.path().join("snapshots/a.snap");
+        put(folder.path(), "snapshots/a.snap.new", "a.rhai");
+        let [pending] = &Pending::find(&[folder.path().to_owned()]).unwrap()[..] else { panic!("not one") };
+        assert_eq!((pending.old.as_deref(), pending.new.as_str()), (None, "snapshots/a.snap.new"));
+        pending.accept().unwrap();
+        assert_eq!(file::read(&golden).unwrap().as_deref(), Some("snapshots/a.snap.new"));
+        put(folder.path(), "snapshots/a.snap.new", "a.rhai");
+        Pending::find(&[folder.path().to_owned()]).unwrap()[0].reject().unwrap();
+        assert!(golden.exists() && Pending::find(&[folder.path().to_owned()]).unwrap().is_empty());
+    }
+}

@@ -1,0 +1,50 @@
+//! How a review of golden transcripts is worded.
+
+use super::difference::diff;
+use super::human::{BAD, DIM, GOOD, ODD};
+use crate::golden::Pending;
+use crate::visible;
+
+/// What a review came to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Review {
+    pub(crate) accepted: usize,
+    pub(crate) rejected: usize,
+    pub(crate) waiting: usize,
+}
+
+impl Review {
+    pub(crate) const QUESTION: &'static str = "(a)ccept, (r)eject, (s)kip, (A)ccept all, (q)uit? ";
+
+    pub(crate) const ANSWERS: &'static str =
+        "a makes it the golden, r throws it away, s leaves it, A takes it and all that follow, q leaves the rest\n";
+
+    /// A change as a coloured diff, with its place among all of them.
+    pub(crate) fn change(pending: &Pending, number: usize, all: usize) -> String {
+        let what = if pending.old.is_some() { "the golden (-) and what was said (+)" } else { "there is no golden yet" };
+        let diff = diff(pending.old.as_deref().unwrap_or_default(), &pending.new, "  ");
+        format!("{ODD}{number}/{all}{ODD:#} {}  {DIM}{what}{DIM:#}\n{diff}", golden(pending))
+    }
+
+    pub(crate) fn accepted(pending: &Pending) -> String {
+        format!("{GOOD}accepted{GOOD:#} {}\n", golden(pending))
+    }
+
+    pub(crate) fn rejected(pending: &Pending) -> String {
+        format!("{BAD}rejected{BAD:#} {}\n", golden(pending))
+    }
+
+    /// The last line.
+    pub(crate) fn line(self) -> String {
+        let counts =
+            [(self.accepted, "accepted", GOOD), (self.rejected, "rejected", BAD), (self.waiting, "still to be reviewed", ODD)];
+        let counts = counts.iter().filter(|(count, ..)| *count > 0);
+        let counts: Vec<_> = counts.map(|(count, word, style)| format!("{style}{count} {word}{style:#}")).collect();
+        if counts.is_empty() { "nothing to review\n".to_owned() } else { counts.join(", ") + "\n" }
+    }
+}
+
+fn golden(pending: &Pending) -> String {
+    let path = pending.golden.strip_prefix(".").unwrap_or(&pending.golden);
+    visible::escape(path.to_string_lossy().as_bytes())
+}
