@@ -53,8 +53,9 @@
 //!     check, params      what can be known without running
 //!     reference          the manual
 //!
-//! L4  tool, feature "cli" (golden, report and testing come with "script")
+//! L4  tool, feature "cli" (golden, project, report and testing come with "script")
 //!     plan               paths to scripts
+//!     project            the project file, `mailexpect.toml`
 //!     workers            cases to outcomes, many at once, on all cores
 //!     golden/            outcomes against golden transcripts; the one user of insta at run time
 //!     report/            outcomes to text
@@ -81,6 +82,8 @@ pub mod outcome;
 mod pattern;
 #[cfg(feature = "cli")]
 mod plan;
+#[cfg(feature = "script")]
+mod project;
 mod proto;
 mod redact;
 pub mod redaction;

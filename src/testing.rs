@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::golden::Goldens;
 use crate::outcome::Verdict;
+use crate::project::Project;
 use crate::report::Human;
 use crate::script::Case;
 
@@ -25,10 +26,18 @@ macro_rules! assert_script {
     }};
 }
 
-/// The script at a path relative to a folder.
+/// The script at a path relative to a folder, with what the project file there says of golden transcripts.
+///
+/// # Panics
+/// Where the project file is wrong.
 #[must_use]
+#[track_caller]
 pub fn case(folder: &str, path: impl AsRef<Path>) -> Case {
-    Case::new(Path::new(folder).join(path))
+    let redaction = Project::of(Path::new(folder)).and_then(|project| project.redaction());
+    match redaction {
+        Ok(redaction) => Case::new(Path::new(folder).join(path)).redaction(redaction),
+        Err(error) => panic!("{error}"),
+    }
 }
 
 /// Runs a case, and holds its transcript against its golden, where there is one, as `mailexpect run` does.

@@ -12,6 +12,7 @@
 ///
 /// assert_eq!(escape(b"250 ok\r\n"), "250 ok\\r\\n");
 /// assert_eq!(escape(b"\x1b[2J\xff"), "\\e[2J\\xff");
+/// assert_eq!(mailexpect::visible::unescape("250 ok\\r\\n"), b"250 ok\r\n");
 /// assert_eq!(escape("zażółć \\Seen".as_bytes()), "zażółć \\Seen");
 /// ```
 #[must_use]
@@ -70,6 +71,39 @@ fn is_right_to_left(character: char) -> bool {
     matches!(character, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}' | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}')
 }
 
+/// The way back: the bytes that [`escape`] shows so.
+#[must_use]
+pub fn unescape(shown: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(shown.len());
+    let mut rest = shown.as_bytes();
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        let escaped = if *first == b'\\' { escaped(tail) } else { None };
+        let (byte, length) = escaped.unwrap_or((*first, 0));
+        bytes.push(byte);
+        rest = &rest[length..];
+    }
+    bytes
+}
+
+/// The byte that an escape stands for, and how long that is behind its backslash.
+fn escaped(tail: &[u8]) -> Option<(u8, usize)> {
+    let byte = match tail.first()? {
+        b'r' => b'\r',
+        b'n' => b'\n',
+        b't' => b'\t',
+        b'0' => 0,
+        b'e' => 0x1b,
+        b'\\' => b'\\',
+        b'x' => {
+            let digits = std::str::from_utf8(tail.get(1..3)?).ok()?;
+            return Some((u8::from_str_radix(digits, 16).ok()?, 3));
+        }
+        _ => return None,
+    };
+    Some((byte, 1))
+}
+
 /// Text that was made visible before and has been out of our hands since, such as a golden transcript: what could drive a terminal
 /// is escaped, and its backslashes stay as they are.
 pub(crate) fn printable(text: &str) -> String {
@@ -115,32 +149,6 @@ mod tests {
     #[test]
     fn what_was_visible_before_stays_as_it_is() {
         assert_eq!(printable("S: a\\r\\n \u{2192} \\\\ \u{1b}[2J\u{202e}"), "S: a\\r\\n \u{2192} \\\\ \\e[2J\\xe2\\x80\\xae");
-    }
-
-    /// The way back, to prove that nothing is lost.
-    fn unescape(shown: &str) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let mut rest = shown.as_bytes();
-        while let [first, tail @ ..] = rest {
-            rest = tail;
-            if *first != b'\\' {
-                bytes.push(*first);
-                continue;
-            }
-            let (byte, skip) = match tail.first() {
-                Some(b'r') => (b'\r', 1),
-                Some(b'n') => (b'\n', 1),
-                Some(b't') => (b'\t', 1),
-                Some(b'0') => (0, 1),
-                Some(b'e') => (0x1b, 1),
-                Some(b'\\') => (b'\\', 1),
-                Some(b'x') => (u8::from_str_radix(std::str::from_utf8(&tail[1..3]).unwrap(), 16).unwrap(), 3),
-                _ => (b'\\', 0),
-            };
-            bytes.push(byte);
-            rest = &rest[skip..];
-        }
-        bytes
     }
 
     proptest! {

@@ -36,7 +36,7 @@ pub(super) enum Color {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Run scripts.
-    Run(Run),
+    Run(Box<Run>),
     /// Look scripts over without connecting: syntax, words, parameters.
     Check(Check),
     /// List scripts with their titles and parameters.
@@ -47,6 +47,8 @@ pub(super) enum Command {
     Accept(Decide),
     /// Throw transcripts that wait for review away.
     Reject(Decide),
+    /// Redact a transcript as golden ones are, and say which rule changed what.
+    Redact(Redact),
     /// Run the embedded SMTP and submission server and show each dialogue as it happens.
     Serve(Serve),
     /// Print the reference manual of the script language, as Markdown.
@@ -110,18 +112,29 @@ pub(super) struct Goldens {
     /// Write nothing, not even what is to be reviewed; so it is, too, where CI is set.
     #[arg(long)]
     pub(super) check: bool,
-    /// The server that the run is against: its golden transcripts are `<script>@<NAME>.snap`, where there are such.
+    /// The server that the run is against: its parameters stand in `mailexpect.toml` under `[target.NAME]`, and its golden
+    /// transcripts are `<script>@NAME.snap`, where there are such.
     #[arg(long, value_name = "NAME")]
     pub(super) target: Option<String>,
-    /// Presets to add to what is redacted, and with a minus to take out: `imap,-timing`.
-    #[arg(long, value_name = "NAMES", allow_hyphen_values = true)]
-    pub(super) redact: Vec<String>,
-    /// How much of what servers say counts: text, enhanced (codes with enhanced codes) or codes.
-    #[arg(long, value_name = "STRICTNESS")]
-    pub(super) strictness: Option<Strictness>,
+    #[command(flatten)]
+    pub(super) redacting: Redacting,
     /// Say which golden transcripts in the folders of these scripts have no script any more; they fail the run.
     #[arg(long)]
     pub(super) unreferenced: bool,
+}
+
+/// What is redacted.
+#[derive(Arguments, Debug)]
+pub(super) struct Redacting {
+    /// Presets and groups to add to what is redacted, and with a minus to take out: `imap,-timing`; again for more.
+    #[arg(long, value_name = "NAMES", allow_hyphen_values = true)]
+    pub(super) redact: Vec<String>,
+    /// A regex of your own to redact: what its group `v` finds, or all of it, becomes `[TOKEN#1]`; again for more.
+    #[arg(long, value_name = "TOKEN=REGEX", value_parser = parse_redact_regex)]
+    pub(super) redact_regex: Vec<(String, String)>,
+    /// How much of what servers say counts: text, enhanced (codes with enhanced codes) or codes.
+    #[arg(long, value_name = "STRICTNESS")]
+    pub(super) strictness: Option<Strictness>,
 }
 
 /// How sessions are opened.
@@ -161,6 +174,21 @@ pub(super) struct List {
 }
 
 #[derive(Arguments, Debug)]
+pub(super) struct Redact {
+    /// A transcript, as `mailexpect run -v` shows it, or a golden; what comes on stdin if none is given.
+    #[arg(value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+    /// Say below each line which rule changed what.
+    #[arg(long)]
+    pub(super) explain: bool,
+    /// List all presets, with their groups and their places, instead.
+    #[arg(long, conflicts_with_all = ["file", "explain"])]
+    pub(super) list: bool,
+    #[command(flatten)]
+    pub(super) redacting: Redacting,
+}
+
+#[derive(Arguments, Debug)]
 pub(super) struct Review {
     /// Scripts, goldens, what waits beside them (`.snap.new`), or folders with all below them; the current folder if none is given.
     #[arg(value_name = "PATHS")]
@@ -197,6 +225,13 @@ fn parse_set(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("a parameter is given as name=value, such as smtp=smtp://localhost:2525".to_owned()),
+    }
+}
+
+fn parse_redact_regex(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((token, regex)) if !token.is_empty() && !regex.is_empty() => Ok((token.to_owned(), regex.to_owned())),
+        _ => Err("a regex is given as TOKEN=regex, such as TICKET='ticket (?P<v>\\d+)'".to_owned()),
     }
 }
 

@@ -7,13 +7,18 @@ use super::screen::Screen;
 use crate::error::{Error, Result};
 use crate::golden::{self, Goldens, Policy};
 use crate::outcome::ExitCode;
+use crate::project::Project;
 use crate::redaction::Redaction;
 use crate::report::Human;
 
-/// What is redacted, unless a script says otherwise.
-pub(super) fn redaction(args: &args::Goldens) -> Result<Redaction> {
-    let redaction = Redaction::new().strictness(args.strictness.unwrap_or_default());
-    args.redact.iter().try_fold(redaction, |redaction, names| redaction.select(names))
+/// What is redacted, unless a script says otherwise: what the project says, then the command line.
+pub(super) fn redaction(project: &Project, args: &args::Redacting) -> Result<Redaction> {
+    let mut redaction = project.redaction()?;
+    if let Some(strictness) = args.strictness {
+        redaction = redaction.strictness(strictness);
+    }
+    let redaction = args.redact.iter().try_fold(redaction, |redaction, names| redaction.select(names))?;
+    args.redact_regex.iter().try_fold(redaction, |redaction, (token, regex)| redaction.regex(regex, token))
 }
 
 /// Which goldens are looked for, and which may be written.

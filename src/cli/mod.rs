@@ -6,6 +6,7 @@ mod descriptors;
 mod goldens;
 mod interrupt;
 mod list;
+mod redact;
 mod review;
 mod run;
 mod screen;
@@ -27,9 +28,10 @@ pub fn main() -> process::ExitCode {
     let args = Args::parse();
     let mut screen = Screen::new(args.color);
     let code = match args.command {
-        Command::Run(run) => run::run(run, &mut screen),
+        Command::Run(run) => run::run(*run, &mut screen),
         Command::Check(check) => check::check(check, &mut screen),
         Command::List(list) => list::list(&list, &mut screen),
+        Command::Redact(args) => redact::redact(&args, &mut screen),
         Command::Review(args) => review::review(args, &mut screen),
         Command::Accept(args) => review::accept(args, &mut screen),
         Command::Reject(args) => review::reject(args, &mut screen),

@@ -87,12 +87,11 @@ fn ask(found: &[Pending], answers: &mut impl BufRead, screen: &mut Screen) -> Re
     let mut review = Review::default();
     let mut all = None;
     for (number, pending) in found.iter().enumerate() {
-        let choice = match all {
-            Some(choice) => choice,
-            None => {
-                screen.show(&Review::change(pending, number + 1, found.len()));
-                answer(answers, screen)?
-            }
+        let choice = if let Some(choice) = all {
+            choice
+        } else {
+            screen.show(&Review::change(pending, number + 1, found.len()));
+            answer(answers, screen)?
         };
         if matches!(choice, Choice::AcceptAll | Choice::Quit) {
             all = Some(choice);

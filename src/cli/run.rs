@@ -1,6 +1,7 @@
 //! `mailexpect run`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -13,6 +14,7 @@ use super::screen::Screen;
 use crate::error::{Error, Result};
 use crate::outcome::{ExitCode, Outcome};
 use crate::plan;
+use crate::project::Project;
 use crate::report::{Cost, Human, Repeated, Tally};
 use crate::script::{Runner, Settings};
 use crate::session::Options;
@@ -28,17 +30,21 @@ pub(super) fn run(args: args::Run, screen: &mut Screen) -> ExitCode {
 fn run_all(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
     let scripts = plan::scripts(&args.paths.paths)?;
     let options = args.connecting.options(Options::new().timeout(args.timeout)).tls(args.tls.options()?);
+    let project = Project::of(Path::new("."))?;
+    let mut params = args.goldens.target.as_deref().map_or_else(|| Ok(BTreeMap::new()), |target| project.target(target))?;
+    let set = self::params(args.set)?;
+    params.extend(set.clone());
     let settings = Settings {
-        params: params(args.set)?,
+        params,
         options,
         deadline: args.deadline,
         allow_run: args.allow_processes,
-        redaction: Arc::new(goldens::redaction(&args.goldens)?),
+        redaction: Arc::new(goldens::redaction(&project, &args.goldens.redacting)?),
     };
     let goldens = Arc::new(goldens::goldens(&args.goldens)?);
     let at_once = args.jobs.map_or_else(workers::cores, |jobs| jobs as usize);
-    let runner = Runner::new(settings.clone()).at_once(at_once);
-    plan::check_params(&runner, &scripts, &settings.params)?;
+    let runner = Runner::new(settings).at_once(at_once);
+    plan::check_params(&runner, &scripts, &set)?;
     let (interrupt, interrupted) = watch::channel(false);
     on_interrupt(move || {
         interrupt.send_replace(true);

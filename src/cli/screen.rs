@@ -34,6 +34,12 @@ impl Screen {
         }
     }
 
+    /// Says something beside what was asked for.
+    pub(super) fn note(&self, text: &str) {
+        let mut out = AutoStream::new(io::stderr(), self.choice).lock();
+        let _ = out.write_all(text.as_bytes());
+    }
+
     /// Says what is wrong with the command line.
     pub(super) fn complain(&self, error: &Error) {
         let mut out = AutoStream::new(io::stderr(), self.choice).lock();

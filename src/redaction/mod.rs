@@ -219,6 +219,11 @@ impl Redaction {
         self.active.contains(name)
     }
 
+    /// The normalisers, each with its group.
+    pub fn normalisers() -> impl Iterator<Item = (&'static str, &'static str)> {
+        NORMALISERS.into_iter()
+    }
+
     /// Gives a value that is known beforehand a name of its own: `known("mail.example", "HOST")` makes it `[HOST]` wherever it
     /// stands as a word. The longest value is looked for first.
     ///

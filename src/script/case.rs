@@ -116,6 +116,13 @@ impl Case {
         self
     }
 
+    /// Sets what is redacted in its golden transcript, unless the script says otherwise.
+    #[must_use]
+    pub fn redaction(mut self, redaction: Redaction) -> Self {
+        self.settings.redaction = Arc::new(redaction);
+        self
+    }
+
     /// Lets the script start processes.
     #[must_use]
     pub fn allow_run(mut self) -> Self {

@@ -4,6 +4,7 @@
 //! Secrets are masked before they get here.
 
 mod excerpt;
+mod read;
 mod render;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 pub use excerpt::Excerpt;
 pub(crate) use excerpt::Gathering;
+pub use read::read;
 pub use render::{Line, Mark};
 
 /// One session of a run: its number, from 1 in the order in which they were opened.

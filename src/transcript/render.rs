@@ -61,6 +61,9 @@ impl fmt::Display for Line {
     }
 }
 
+/// What stands before the meaning of a line.
+pub(super) const ARROW: &str = " \u{2192} ";
+
 pub(super) fn lines(events: &[Event]) -> Vec<Line> {
     let several = events.iter().filter_map(|event| event.session).any(|session| session.0 > 1);
     let mut lines = Vec::with_capacity(events.len());
@@ -82,7 +85,7 @@ pub(super) fn lines(events: &[Event]) -> Vec<Line> {
     lines
 }
 
-fn happening(what: &What) -> String {
+pub(super) fn happening(what: &What) -> String {
     match what {
         What::Connecting(url) => format!("connecting to {}", visible::escape(url.as_bytes())),
         What::Attempt { address, result } => format!("{} {result}", visible::escape(address.as_bytes())),
@@ -126,7 +129,7 @@ fn wire(excerpt: &Excerpt, mut push: impl FnMut(String)) {
         let mut lines = Vec::new();
         each_line(excerpt.head(), &mut |line| lines.push(line));
         if let Some(last) = lines.last_mut() {
-            last.push_str(" \u{2192} ");
+            last.push_str(ARROW);
             last.push_str(&visible::escape(decoded));
         }
         return lines.into_iter().for_each(push);

@@ -16,6 +16,7 @@ mod pop3;
 mod program;
 mod readme;
 mod real;
+mod redact;
 mod sandbox;
 mod sasl;
 mod sasl_server;

@@ -1,0 +1,57 @@
+//! `mailexpect redact`.
+
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use super::args;
+use super::goldens;
+use super::screen::Screen;
+use crate::error::{Error, Result};
+use crate::outcome::ExitCode;
+use crate::project::Project;
+use crate::redaction::Redaction;
+use crate::report::Redacting;
+use crate::transcript;
+
+pub(super) fn redact(args: &args::Redact, screen: &mut Screen) -> ExitCode {
+    let outcome = Project::of(Path::new(".")).and_then(|project| {
+        let redaction = goldens::redaction(&project, &args.redacting)?;
+        if args.list {
+            screen.show(&Redacting::list(&redaction));
+            return Ok(());
+        }
+        explained(args, &redaction, screen)
+    });
+    match outcome {
+        Ok(()) => ExitCode::Passed,
+        Err(error) => {
+            screen.complain(&error);
+            error.exit_code()
+        }
+    }
+}
+
+fn explained(args: &args::Redact, redaction: &Redaction, screen: &mut Screen) -> Result<()> {
+    let (events, others) = transcript::read(&text(args.file.as_deref())?);
+    if events.is_empty() {
+        let error = Error::usage("there is no transcript in it");
+        return Err(error.hint("a transcript has lines such as `S: 220 hi` and `C: QUIT`; mailexpect run -v shows some"));
+    }
+    let redacted = redaction.apply(&events)?;
+    screen.show(&Redacting { explain: args.explain }.transcript(&redacted));
+    if others > 0 {
+        screen.note(&Redacting::left_out(others));
+    }
+    Ok(())
+}
+
+fn text(file: Option<&Path>) -> Result<String> {
+    let mut bytes = Vec::new();
+    let (name, read) = match file {
+        Some(path) => (path.display().to_string(), fs::read(path).map(|read| bytes = read)),
+        None => ("what comes on stdin".to_owned(), io::stdin().lock().read_to_end(&mut bytes).map(drop)),
+    };
+    read.map_err(|error| Error::usage(format!("cannot read {name}: {error}")))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

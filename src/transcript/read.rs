@@ -1,0 +1,148 @@
+//! The way back from text to events.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::render::{self, ARROW, Mark};
+use super::{Close, Event, Excerpt, SessionId, What};
+use crate::visible;
+
+/// Reads a transcript that was rendered as text, such as a golden or what `mailexpect run -v` shows: the events, and how many lines
+/// were none of a transcript. Lines of one side that follow each other are one event.
+///
+/// What was left out of long runs stays left out, and addresses, results and times are read as the words that they are.
+///
+/// ```
+/// use mailexpect::transcript;
+///
+/// let text = "*** connecting to smtp://localhost\nS: 220 hi\nC: half\\\n*** closed by the server\nPASS\n";
+/// let (events, others) = transcript::read(text);
+/// let lines: Vec<_> = transcript::lines(&events).iter().map(ToString::to_string).collect();
+/// assert_eq!(lines.join("\n") + "\nPASS\n", text);
+/// assert_eq!(others, 1);
+/// ```
+#[must_use]
+pub fn read(text: &str) -> (Vec<Event>, usize) {
+    let mut events: Vec<Event> = Vec::new();
+    let mut wire: Option<(SessionId, Mark, Vec<u8>)> = None;
+    let mut others = 0;
+    for line in text.lines() {
+        let Some((session, mark, said)) = parts(line) else {
+            others += usize::from(!line.trim().is_empty());
+            continue;
+        };
+        if let Some((of, by, bytes)) = &mut wire
+            && (*of, *by) == (session, mark)
+        {
+            bytes.extend(octets(said));
+            continue;
+        }
+        events.extend(wire.take().map(spoken));
+        if mark == Mark::Event {
+            events.push(Event { session: Some(session), what: happened(said) });
+        } else {
+            wire = Some((session, mark, octets(said)));
+        }
+    }
+    events.extend(wire.map(spoken));
+    (events, others)
+}
+
+/// The session, the mark and the text of a line.
+fn parts(line: &str) -> Option<(SessionId, Mark, &str)> {
+    let line = line.trim_start();
+    let tag = line.split_once(' ').and_then(|(tag, rest)| Some((tag.strip_prefix('s')?.parse().ok()?, rest)));
+    let (session, line) = tag.unwrap_or((1, line));
+    let marks = [Mark::Client, Mark::Server, Mark::Unread, Mark::Event];
+    let (mark, rest) = marks.into_iter().find_map(|mark| Some((mark, line.strip_prefix(&mark.to_string())?)))?;
+    Some((SessionId(session), mark, rest.strip_prefix(' ').unwrap_or(rest)))
+}
+
+/// The bytes of a line on the wire, without what is said to be their meaning.
+fn octets(shown: &str) -> Vec<u8> {
+    let shown = shown.split_once(ARROW).map_or(shown, |(wire, _)| wire);
+    let (shown, end): (_, &[u8]) = match shown.strip_suffix('\\') {
+        Some(half) if !shown.ends_with("\\\\") => (half, b""),
+        _ if shown.ends_with("\\n") && !shown.ends_with("\\\\n") => (shown, b""),
+        _ => (shown, b"\r\n"),
+    };
+    [&visible::unescape(shown), end].concat()
+}
+
+fn spoken((session, mark, bytes): (SessionId, Mark, Vec<u8>)) -> Event {
+    let excerpt = Excerpt::from(Bytes::from(bytes));
+    let what = match mark {
+        Mark::Client => What::Client(excerpt),
+        Mark::Unread => What::Unread(excerpt),
+        Mark::Server | Mark::Event => What::Server(excerpt),
+    };
+    Event { session: Some(session), what }
+}
+
+fn happened(said: &str) -> What {
+    type Read = fn(String) -> What;
+    const TEXTS: [(&str, Read); 5] = [
+        ("connecting to ", What::Connecting),
+        ("step: ", What::Step),
+        ("print: ", What::Printed),
+        ("TLS ", What::Tls),
+        ("ended with ", What::Exited),
+    ];
+    let unescaped = |text: &str| String::from_utf8_lossy(&visible::unescape(text)).into_owned();
+    if let Some((text, what)) = TEXTS.iter().find_map(|(start, what)| Some((said.strip_prefix(start)?, what))) {
+        return what(unescaped(text));
+    }
+    if let Some(log) = said.strip_prefix("stderr: ") {
+        return What::Complaint(Excerpt::from(Bytes::from(octets(log))));
+    }
+    let ends =
+        [Close::ByServer, Close::ResetByServer, Close::ByClient, Close::Agreed, Close::HalfByClient, Close::ResetByClient];
+    let fixed = ends.into_iter().map(What::Closed).chain([What::TimedOut(Duration::ZERO)]);
+    if let Some(end) = fixed.into_iter().find(|what| render::happening(what) == said) {
+        return end;
+    }
+    // An address and what came of it; whatever else happened reads like one.
+    let (address, result) = said.split_once(' ').unwrap_or((said, ""));
+    What::Attempt { address: unescaped(address).into(), result: result.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn back(text: &str) -> String {
+        let lines: Vec<_> = super::super::lines(&read(text).0).iter().map(ToString::to_string).collect();
+        lines.join("\n")
+    }
+
+    #[test]
+    fn what_was_rendered_is_read_back() {
+        let text = r"
+s1 *** connecting to smtp://localhost:25
+s1 *** 127.0.0.1:25 connected
+s1 S: 220 a\\
+s1 S: 250-\e \xff\n
+s2 *** connecting to imap://localhost
+s2 S: * OK hi
+s1 C: half\
+s1 S: 250 b
+s1 unread S: more
+s1 *** step: one
+s1 *** TLS TLSv1.3
+s1 *** timed out after 5 s
+s1 *** stderr: oops
+s2 *** closed as agreed";
+        assert_eq!(back(text), text.trim());
+    }
+
+    #[test]
+    fn what_is_no_transcript_is_counted() {
+        assert_eq!(read("---\nsource: a.rhai\n---\n\nS: 220 hi\nPASS a.rhai\n").1, 4);
+    }
+
+    #[test]
+    fn the_meaning_of_a_challenge_is_not_on_the_wire() {
+        assert_eq!(back("S: 334 VXNlcm5hbWU6 \u{2192} Username:"), "S: 334 VXNlcm5hbWU6");
+    }
+}

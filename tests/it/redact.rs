@@ -1,0 +1,68 @@
+//! What is redacted: the project file, the command line, and what `mailexpect redact` says of it.
+
+use std::fs;
+use std::path::Path;
+
+use crate::program::{Ran, folder, program, run};
+
+const TRANSCRIPT: &str = "*** connecting to smtp://localhost:2525\nS: 220 mail.example ESMTP Postfix\nC: EHLO client.example\n\
+    S: 250-mail.example\nS: 250-SIZE 100\nS: 250 PIPELINING\nC: NOOP\nS: 250 2.0.0 Ok: ticket 12 queued as 3C800131E4\n\
+    C: NOOP\nS: 250 Thu, 13 Oct 2011 14:44:27 +0900 id 3C800131E4 [192.0.2.7]\n";
+
+fn redact(folder: &Path, transcript: &str, args: &[&str]) -> Ran {
+    let file = folder.join("transcript");
+    fs::write(&file, transcript).unwrap();
+    let output = program().stdin(fs::File::open(file).unwrap()).current_dir(folder).arg("redact").args(args).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+#[test]
+fn it_is_explained_which_rule_changed_what() {
+    let folder = folder(&[]);
+    let ran =
+        redact(folder.path(), TRANSCRIPT, &["--explain", "--redact", "-net", "--redact-regex", r"TICKET=ticket (?P<v>\d+)"]);
+    assert_eq!((ran.code, &*ran.err), (Some(0), ""));
+    insta::assert_snapshot!("explained", ran.out);
+    let ran = redact(folder.path(), &ran.out.replace("     ", "     # "), &[]);
+    assert!(ran.err.contains("left out: 5 lines that are no part of a transcript"), "{ran:?}");
+    let ran = redact(folder.path(), "PASS\n", &[]);
+    assert!(ran.code == Some(2) && ran.err.contains("there is no transcript in it"), "{ran:?}");
+}
+
+#[test]
+fn what_a_run_shows_can_be_redacted() {
+    let folder = folder(&[("a.rhai", "let s = connect();\ns.expect(220);\ns.quit();\n")]);
+    let shown = run(folder.path(), &["run", "-v"]).out;
+    let ran = redact(folder.path(), &shown, &["--strictness", "codes"]);
+    assert!(ran.code == Some(0) && ran.out.ends_with("S: 220\nC: QUIT\nS: 221\n*** closed as agreed\n"), "{ran:?}");
+}
+
+#[test]
+fn all_presets_are_listed_with_what_is_on() {
+    let folder = folder(&[]);
+    let listed = run(folder.path(), &["redact", "--list", "--redact", "imap,-dates"]).out;
+    for line in ["  + imap.uidvalidity", "  - date.ctime", "  - size.ehlo", "  + ehlo", "  + secret.pop3_pass"] {
+        assert!(listed.lines().any(|listed| listed.starts_with(line)), "{line} is not in\n{listed}");
+    }
+    assert_eq!(listed.lines().filter(|line| line.starts_with("  ")).count(), 68 + 5);
+}
+
+#[test]
+fn the_project_file_is_for_all_scripts_below_it() {
+    let project = "[golden]\nstrictness = \"enhanced\"\nredact = [\"-net\"]\n\n[redact.greeting]\nregex = 'mailexpect (?P<v>\\w+)'\ntoken = \"KIND\"\n\n\
+        [target.mine]\nclient = \"other.example\"\n";
+    let script = "let s = connect();\ns.expect(220);\ns.ehlo(param(\"client\", \"client.example\"));\nsnapshot(\"mailexpect embedded\");\ns.quit();\n";
+    let folder = folder(&[("mailexpect.toml", project), ("sub/a.rhai", script)]);
+    let sub = folder.path().join("sub");
+    let ran = run(&sub, &["run", "--record", "--target", "mine", "-v"]);
+    assert!(ran.code == Some(0) && ran.out.contains("EHLO other.example"), "{ran:?}");
+    let golden = fs::read_to_string(sub.join("snapshots/a@mine.snap")).unwrap();
+    assert!(golden.contains("C: EHLO [CLIENT]\nS: 250\n*** snapshot: mailexpect [KIND#1]\n"), "{golden}");
+    assert_eq!(run(&sub, &["run", "--target", "mine"]).code, Some(0));
+    let ran = run(&sub, &["run", "--target", "mien"]);
+    assert!(ran.code == Some(2) && ran.err.contains("did you mean `mine`?"), "{ran:?}");
+    fs::write(folder.path().join("mailexpect.toml"), "[golden]\nredact = [\"imaps\"]\n").unwrap();
+    let ran = run(&sub, &["run"]);
+    assert!(ran.code == Some(2) && ran.err.contains("golden.redact: there is no preset or group `imaps`"), "{ran:?}");
+}
