@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test that cannot go on fails, and one that skips says so")]
 
 mod connecting;
+mod documented;
 mod examples;
 mod failures;
 mod golden;

@@ -13,6 +13,37 @@ use crate::session::Message;
 impl Session {
     /// Sets what each of the replies to the message that the next [`Session::data`] or [`Session::bdat`] sends must be, where
     /// there is one for each recipient. [`Session::expecting`] says the same for all of them.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: 220 lmtp.example ready
+    ///     C: LHLO client.example
+    ///     S: 250 lmtp.example
+    ///     C: MAIL FROM:<hoge@example.com>
+    ///     S: 250 ok
+    ///     C: RCPT TO:<alice@example.com>
+    ///     S: 250 ok
+    ///     C: RCPT TO:<full@example.com>
+    ///     S: 250 ok
+    ///     C: BDAT 2 LAST
+    ///     C:
+    ///     S: 250 2.0.0 alice has it
+    ///     S: 452 4.2.2 the mailbox is full
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("lmtp")).await?;
+    /// session.expect(220).await?;
+    /// session.lhlo("client.example").await?;
+    /// session.mail("hoge@example.com").await?;
+    /// session.rcpt("alice@example.com").await?;
+    /// session.rcpt("full@example.com").await?;
+    /// let replies = session.expecting_each([250, 452]).bdat("\n", true).await?;
+    /// assert_eq!(replies[1].text(), "452 4.2.2 the mailbox is full");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn expecting_each<P: IntoPattern>(&mut self, patterns: impl IntoIterator<Item = P>) -> &mut Self {
         self.expecting_each = Some(patterns.into_iter().map(IntoPattern::into_pattern).collect());
         self
@@ -83,6 +114,39 @@ impl Session {
     /// 3030 section 2).
     ///
     /// Gives back what [`Session::data`] does for the last chunk, and one reply for any other.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: 220 mail.example ESMTP
+    ///     C: EHLO client.example
+    ///     S: 250-mail.example
+    ///     S: 250 CHUNKING
+    ///     C: MAIL FROM:<hoge@example.com>
+    ///     S: 250 ok
+    ///     C: RCPT TO:<alice@example.com>
+    ///     S: 250 ok
+    ///     C: BDAT 16
+    ///     C: Subject: hello
+    ///     S: 250 16 octets
+    ///     C: BDAT 5 LAST
+    ///     C:
+    ///     C: .
+    ///     S: 250 21 octets, queued
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("smtp")).await?;
+    /// session.expect(220).await?;
+    /// session.ehlo("client.example").await?;
+    /// session.mail("hoge@example.com").await?;
+    /// session.rcpt("alice@example.com").await?;
+    /// session.bdat("Subject: hello\n", false).await?;
+    /// let replies = session.bdat("\n.\n", true).await?;
+    /// assert_eq!(replies[0].text(), "250 21 octets, queued");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where a reply is not 250.

@@ -71,7 +71,25 @@ impl Session {
 
     /// Of the block that the next verb fetches, nothing is kept but how many octets it has, however long it is.
     ///
-    /// `let size = session.skipping().retr(1).await?.octets();`
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: +OK ready
+    ///     C: RETR 1
+    ///     S: +OK
+    ///     S: Subject: hi
+    ///     S:
+    ///     S: .
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("pop3")).await?;
+    /// session.expect("+OK").await?;
+    /// let message = session.skipping().retr(1).await?;
+    /// assert_eq!((message.octets(), message.bytes()), (15, &b""[..]));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn skipping(&mut self) -> &mut Self {
         self.kept = Kept::Octets;
         self

@@ -46,6 +46,23 @@ pub struct UniqueId {
 impl Session {
     /// Logs in with the digest of the greeting's timestamp and the password: `APOP user digest` (RFC 1939 section 7).
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: +OK POP3 server ready <1896.697170952@dbc.mtview.ca.us>
+    ///     C: APOP mrose c4c9334bac560ecc979e58001b3e22fb
+    ///     S: +OK maildrop has 1 message (369 octets)
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("pop3")).await?;
+    /// session.expect("+OK").await?;
+    /// let reply = session.apop("mrose", "tanstaaf").await?;
+    /// assert_eq!(reply.text(), "+OK maildrop has 1 message (369 octets)");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the greeting has no timestamp, or the reply is not `+OK`.
     pub async fn apop(&mut self, user: &str, password: &str) -> Result<Reply> {
@@ -70,6 +87,27 @@ impl Session {
 
     /// Asks what the server can do: `CAPA` (RFC 2449 section 5).
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: +OK ready
+    ///     C: CAPA
+    ///     S: +OK
+    ///     S: UIDL
+    ///     S: SASL PLAIN LOGIN
+    ///     S: .
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("pop3")).await?;
+    /// session.expect("+OK").await?;
+    /// let capabilities = session.capa().await?;
+    /// assert!(capabilities.has("UIDL") && !capabilities.has("STLS"));
+    /// assert_eq!(capabilities.auth(), ["PLAIN", "LOGIN"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not `+OK`.
     pub async fn capa(&mut self) -> Result<Capabilities> {
@@ -82,6 +120,23 @@ impl Session {
 
     /// Asks how much is in the maildrop: `STAT` (RFC 1939 section 5). A refusal that [`Session::expecting`] asked for counts
     /// as none.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: +OK ready
+    ///     C: STAT
+    ///     S: +OK 3 2407
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("pop3")).await?;
+    /// session.expect("+OK").await?;
+    /// let maildrop = session.stat().await?;
+    /// assert_eq!((maildrop.messages, maildrop.octets), (3, 2407));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not `+OK`; malformed where it has no two
@@ -136,6 +191,29 @@ impl Session {
     /// Asks for the unique id of a message, or with `None` of each: `UIDL` (RFC 1939 section 7). A refusal that
     /// [`Session::expecting`] asked for has none.
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: +OK ready
+    ///     C: UIDL
+    ///     S: +OK
+    ///     S: 1 000000016b0277a9
+    ///     S: 2 000000026b0277a9
+    ///     S: .
+    ///     C: UIDL 2
+    ///     S: +OK 2 000000026b0277a9
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("pop3")).await?;
+    /// session.expect("+OK").await?;
+    /// let all = session.uidl(None).await?;
+    /// assert_eq!((all.len(), all[0].id.as_str()), (2, "000000016b0277a9"));
+    /// assert_eq!(session.uidl(2).await?, all[1..]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not `+OK`; malformed where a line has no
     /// number and id.
@@ -153,6 +231,28 @@ impl Session {
     /// [`Reply::octets`]; where [`Session::expecting`] asked for a refusal, that. With [`Session::skipping`] nothing but the
     /// octets is kept.
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: +OK ready
+    ///     C: RETR 1
+    ///     S: +OK 21 octets
+    ///     S: Subject: hi
+    ///     S:
+    ///     S: ..dot
+    ///     S: .
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("pop3")).await?;
+    /// session.expect("+OK").await?;
+    /// let message = session.retr(1).await?;
+    /// assert_eq!(message.bytes(), b"Subject: hi\r\n\r\n.dot\r\n");
+    /// assert_eq!(message.octets(), 21);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Session::send`], [`Session::expect`] and [`Session::expect_multiline`]; a mismatch where the reply is not `+OK`.
     pub async fn retr(&mut self, message: i64) -> Result<Reply> {
@@ -162,6 +262,26 @@ impl Session {
 
     /// Fetches the header of a message and so many lines of its body: `TOP` (RFC 1939 section 7). Else as [`Session::retr`].
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: +OK ready
+    ///     C: TOP 1 0
+    ///     S: +OK
+    ///     S: Subject: hi
+    ///     S:
+    ///     S: .
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("pop3")).await?;
+    /// session.expect("+OK").await?;
+    /// let header = session.top(1, 0).await?;
+    /// assert_eq!(header.lines()[0], "Subject: hi");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Session::retr`].
     pub async fn top(&mut self, message: i64, lines: i64) -> Result<Reply> {
@@ -170,6 +290,26 @@ impl Session {
     }
 
     /// Marks a message as deleted: `DELE` (RFC 1939 section 5). QUIT deletes it, and RSET takes the mark away.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: +OK ready
+    ///     C: DELE 1
+    ///     S: +OK Marked to be deleted.
+    ///     C: DELE 1
+    ///     S: -ERR Message is deleted.
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("pop3")).await?;
+    /// session.expect("+OK").await?;
+    /// session.dele(1).await?;
+    /// let refusal = session.expecting("-ERR").dele(1).await?;
+    /// assert_eq!(refusal.text(), "-ERR Message is deleted.");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not `+OK`.

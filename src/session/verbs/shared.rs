@@ -40,6 +40,25 @@ impl Session {
 
     /// Asks what the server can do: `CAPABILITY` in IMAP (RFC 3501 section 6.1.1) and in ManageSieve (RFC 5804 section 2.4).
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: * OK ready
+    ///     C: a1 CAPABILITY
+    ///     S: * CAPABILITY IMAP4rev1 IDLE AUTH=PLAIN
+    ///     S: a1 OK done
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// let capabilities = session.capability().await?;
+    /// assert_eq!(capabilities.keywords(), ["IMAP4rev1", "IDLE", "AUTH"]);
+    /// assert!(capabilities.has("AUTH=PLAIN") && !capabilities.has("MOVE"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is no success.
     pub async fn capability(&mut self) -> Result<Capabilities> {
@@ -53,6 +72,26 @@ impl Session {
     /// Says goodbye: `LOGOUT` in IMAP (RFC 3501 section 6.1.3) and in ManageSieve (RFC 5804 section 2.3). The server's close is
     /// expected afterwards.
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: * OK ready
+    ///     C: a1 LOGOUT
+    ///     S: * BYE Logging out
+    ///     S: a1 OK Logout completed.
+    ///     close
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// let reply = session.logout().await?;
+    /// assert_eq!(reply.lines(), ["* BYE Logging out", "a1 OK Logout completed."]);
+    /// session.expect_close().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is no success.
     pub async fn logout(&mut self) -> Result<Reply> {
@@ -65,6 +104,23 @@ impl Session {
 
     /// Does nothing, and wants success for it: 250 in SMTP and LMTP (RFC 5321 section 4.1.1.9), `+OK` in POP3 (RFC 1939 section
     /// 5), `OK` in IMAP (RFC 3501 section 6.1.2) and ManageSieve (RFC 5804 section 2.13).
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: +OK ready
+    ///     C: NOOP
+    ///     S: +OK still here
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("pop3")).await?;
+    /// session.expect("+OK").await?;
+    /// let reply = session.noop().await?;
+    /// assert_eq!(reply.text(), "+OK still here");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is no success.
@@ -81,6 +137,28 @@ impl Session {
     /// Drops what was begun: the mail transaction in SMTP and LMTP (RFC 5321 section 4.1.1.5), the marks of DELE in POP3 (RFC
     /// 1939 section 5).
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: 220 mail.example ESMTP
+    ///     C: MAIL FROM:<hoge@example.com>
+    ///     S: 250 2.1.0 Ok
+    ///     C: RSET
+    ///     S: 250 2.0.0 Flushed
+    ///     C: RCPT TO:<alice@example.com>
+    ///     S: 503 5.5.1 Error: need MAIL command
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("smtp")).await?;
+    /// session.expect(220).await?;
+    /// session.mail("hoge@example.com").await?;
+    /// assert_eq!(session.rset().await?.text(), "250 2.0.0 Flushed");
+    /// session.expecting(503).rcpt("alice@example.com").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is no success.
     pub async fn rset(&mut self) -> Result<Reply> {
@@ -91,6 +169,25 @@ impl Session {
 
     /// Says goodbye: QUIT, answered by 221 in SMTP and LMTP (RFC 5321 section 4.1.1.10), by `+OK` in POP3 (RFC 1939 section 6).
     /// The server's close is expected afterwards.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: 220 mail.example ESMTP
+    ///     C: QUIT
+    ///     S: 221 2.0.0 Bye
+    ///     close
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("smtp")).await?;
+    /// session.expect(220).await?;
+    /// let reply = session.quit().await?;
+    /// assert_eq!(reply.text(), "221 2.0.0 Bye");
+    /// session.expect_close().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is no success.

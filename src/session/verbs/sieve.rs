@@ -29,6 +29,25 @@ impl Session {
     /// Stores a script, which replaces one of the same name: `PUTSCRIPT` (RFC 5804 section 2.6). The line ends of text become
     /// CRLF; bytes stay as they are.
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start(r#"
+    ///     S: OK "ready"
+    ///     C: PUTSCRIPT "main" {7+}
+    ///     C: keep;
+    ///     C:
+    ///     S: OK (WARNINGS) "line 1: nothing but an implicit keep"
+    /// "#)?;
+    /// let mut session = Session::connect(&server.url("sieve")).await?;
+    /// session.expect("OK").await?;
+    /// let response = session.putscript("main", "keep;\n").await?;
+    /// assert_eq!(response.response_code().as_deref(), Some("WARNINGS"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the response is not OK.
     pub async fn putscript<'a>(&mut self, name: &str, script: impl Into<Message<'a>>) -> Result<Reply> {
@@ -37,6 +56,23 @@ impl Session {
     }
 
     /// Has a script checked without storing it: `CHECKSCRIPT` (RFC 5804 section 2.12).
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start(r#"
+    ///     S: OK "ready"
+    ///     C: CHECKSCRIPT "kep;"
+    ///     S: NO "line 1: unknown command 'kep'"
+    /// "#)?;
+    /// let mut session = Session::connect(&server.url("sieve")).await?;
+    /// session.expect("OK").await?;
+    /// let refusal = session.expecting("NO").checkscript("kep;").await?;
+    /// assert!(refusal.text().contains("unknown command 'kep'"));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the response is not OK.
@@ -82,6 +118,30 @@ impl Session {
     /// Fetches a script: `GETSCRIPT` (RFC 5804 section 2.9). What comes back is the script itself; where
     /// [`Session::expecting`] asked for a refusal, that.
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start(r#"
+    ///     S: OK "ready"
+    ///     C: GETSCRIPT "main"
+    ///     S: {7}
+    ///     S: keep;
+    ///     S:
+    ///     S: OK
+    ///     C: GETSCRIPT "nothing"
+    ///     S: NO (NONEXISTENT) "There is no script by that name"
+    /// "#)?;
+    /// let mut session = Session::connect(&server.url("sieve")).await?;
+    /// session.expect("OK").await?;
+    /// let script = session.getscript("main").await?;
+    /// assert_eq!(script.bytes(), b"keep;\r\n");
+    /// let refusal = session.expecting("NO").getscript("nothing").await?;
+    /// assert_eq!(refusal.response_code().as_deref(), Some("NONEXISTENT"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the response is not OK; malformed where it has no script.
     pub async fn getscript(&mut self, name: &str) -> Result<Reply> {
@@ -100,6 +160,28 @@ impl Session {
 
     /// Makes a script the one that is run; with an empty name none is: `SETACTIVE` (RFC 5804 section 2.8).
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start(r#"
+    ///     S: OK "ready"
+    ///     C: SETACTIVE "main"
+    ///     S: OK
+    ///     C: LISTSCRIPTS
+    ///     S: "summer"
+    ///     S: "main" ACTIVE
+    ///     S: OK
+    /// "#)?;
+    /// let mut session = Session::connect(&server.url("sieve")).await?;
+    /// session.expect("OK").await?;
+    /// session.setactive("main").await?;
+    /// let scripts = session.listscripts().await?;
+    /// assert_eq!(scripts.iter().map(|script| script.active).collect::<Vec<_>>(), [false, true]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the response is not OK.
     pub async fn setactive(&mut self, name: &str) -> Result<Reply> {
@@ -108,6 +190,26 @@ impl Session {
     }
 
     /// Deletes a script: `DELETESCRIPT` (RFC 5804 section 2.10).
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start(r#"
+    ///     S: OK "ready"
+    ///     C: DELETESCRIPT "main"
+    ///     S: NO (ACTIVE) "You may not delete an active script"
+    ///     C: DELETESCRIPT "summer"
+    ///     S: OK
+    /// "#)?;
+    /// let mut session = Session::connect(&server.url("sieve")).await?;
+    /// session.expect("OK").await?;
+    /// let refusal = session.expecting("NO").deletescript("main").await?;
+    /// assert_eq!(refusal.response_code().as_deref(), Some("ACTIVE"));
+    /// session.deletescript("summer").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the response is not OK.
@@ -118,6 +220,26 @@ impl Session {
 
     /// Gives a script another name: `RENAMESCRIPT` (RFC 5804 section 2.11).
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start(r#"
+    ///     S: OK "ready"
+    ///     C: RENAMESCRIPT "main" "old \"main\""
+    ///     S: OK
+    ///     C: RENAMESCRIPT "summer" "winter"
+    ///     S: NO (ALREADYEXISTS) "There is a script by that name"
+    /// "#)?;
+    /// let mut session = Session::connect(&server.url("sieve")).await?;
+    /// session.expect("OK").await?;
+    /// session.renamescript("main", "old \"main\"").await?;
+    /// let refusal = session.expecting("NO").renamescript("summer", "winter").await?;
+    /// assert_eq!(refusal.response_code().as_deref(), Some("ALREADYEXISTS"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the response is not OK.
     pub async fn renamescript(&mut self, old: &str, new: &str) -> Result<Reply> {
@@ -126,6 +248,23 @@ impl Session {
     }
 
     /// Asks whether a script of that name and so many octets would be taken: `HAVESPACE` (RFC 5804 section 2.5).
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start(r#"
+    ///     S: OK "ready"
+    ///     C: HAVESPACE "main" 999999999
+    ///     S: NO (QUOTA/MAXSIZE) "Script is too large"
+    /// "#)?;
+    /// let mut session = Session::connect(&server.url("sieve")).await?;
+    /// session.expect("OK").await?;
+    /// let refusal = session.expecting("NO").havespace("main", 999_999_999).await?;
+    /// assert_eq!(refusal.response_code().as_deref(), Some("QUOTA/MAXSIZE"));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the response is not OK.
@@ -136,6 +275,25 @@ impl Session {
     }
 
     /// Goes back to where the session was before it was authenticated: `UNAUTHENTICATE` (RFC 5804 section 2.14.1).
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start(r#"
+    ///     S: OK "ready"
+    ///     C: UNAUTHENTICATE
+    ///     S: OK "Done"
+    ///     C: LISTSCRIPTS
+    ///     S: NO "Authenticate first"
+    /// "#)?;
+    /// let mut session = Session::connect(&server.url("sieve")).await?;
+    /// session.expect("OK").await?;
+    /// assert_eq!(session.unauthenticate().await?.text(), "OK \"Done\"");
+    /// session.expecting("NO").listscripts().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the response is not OK.

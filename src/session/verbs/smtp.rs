@@ -9,6 +9,27 @@ use crate::reply::Reply;
 impl Session {
     /// Introduces the client, and learns what the server can do: `EHLO name` (RFC 5321 section 4.1.1.1).
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: 220 mail.example ESMTP
+    ///     C: EHLO client.example
+    ///     S: 250-mail.example
+    ///     S: 250-SIZE 10485760
+    ///     S: 250 AUTH PLAIN LOGIN
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("smtp")).await?;
+    /// session.expect(220).await?;
+    /// let capabilities = session.ehlo("client.example").await?;
+    /// assert_eq!(capabilities.domain(), "mail.example");
+    /// assert_eq!(capabilities.get("size").as_deref(), Some("10485760"));
+    /// assert!(capabilities.has("AUTH PLAIN") && !capabilities.has("STARTTLS"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 250.
     pub async fn ehlo(&mut self, name: &str) -> Result<Capabilities> {
@@ -18,6 +39,24 @@ impl Session {
 
     /// The same in LMTP: `LHLO name` (RFC 2033 section 4.1).
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: 220 lmtp.example ready
+    ///     C: LHLO client.example
+    ///     S: 250-lmtp.example
+    ///     S: 250 PIPELINING
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("lmtp")).await?;
+    /// session.expect(220).await?;
+    /// let capabilities = session.lhlo("client.example").await?;
+    /// assert_eq!(capabilities.keywords(), ["PIPELINING"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 250.
     pub async fn lhlo(&mut self, name: &str) -> Result<Capabilities> {
@@ -26,6 +65,23 @@ impl Session {
     }
 
     /// Introduces the client without learning anything: `HELO name` (RFC 5321 section 4.1.1.1).
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: 220 mail.example ESMTP
+    ///     C: HELO client.example
+    ///     S: 250 mail.example
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("smtp")).await?;
+    /// session.expect(220).await?;
+    /// let reply = session.helo("client.example").await?;
+    /// assert_eq!(reply.text(), "250 mail.example");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 250.
@@ -37,6 +93,29 @@ impl Session {
     /// Names the sender: `MAIL FROM:<address>` (RFC 5321 section 4.1.1.2). Where parameters follow, the address needs its
     /// angle brackets: `mail("<hoge@example.com> SIZE=1000")`.
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: 220 mail.example ESMTP
+    ///     C: MAIL FROM:<hoge@example.com>
+    ///     S: 250 2.1.0 Ok
+    ///     C: RSET
+    ///     S: 250 2.0.0 Ok
+    ///     C: MAIL FROM:<> SIZE=99999999
+    ///     S: 552 5.3.4 Message size exceeds fixed limit
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("smtp")).await?;
+    /// session.expect(220).await?;
+    /// session.mail("hoge@example.com").await?;
+    /// session.rset().await?;
+    /// let refusal = session.expecting(552).mail("<> SIZE=99999999").await?;
+    /// assert_eq!(refusal.enhanced().map(|code| code.to_string()).as_deref(), Some("5.3.4"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 250.
     pub async fn mail(&mut self, from: &str) -> Result<Reply> {
@@ -47,6 +126,29 @@ impl Session {
     /// Names a recipient: `RCPT TO:<address>` (RFC 5321 section 4.1.1.3). Where parameters follow, the address needs its angle
     /// brackets: `rcpt("<hoge@example.com> NOTIFY=NEVER")`.
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: 220 mail.example ESMTP
+    ///     C: MAIL FROM:<hoge@example.com>
+    ///     S: 250 2.1.0 Ok
+    ///     C: RCPT TO:<alice@example.com> NOTIFY=NEVER
+    ///     S: 250 2.1.5 Ok
+    ///     C: RCPT TO:<test-user@yahoo.co.jp>
+    ///     S: 554 5.7.1 Relay access denied
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("smtp")).await?;
+    /// session.expect(220).await?;
+    /// session.mail("hoge@example.com").await?;
+    /// session.rcpt("<alice@example.com> NOTIFY=NEVER").await?;
+    /// let refusal = session.expecting(554).rcpt("test-user@yahoo.co.jp").await?;
+    /// assert_eq!(refusal.text(), "554 5.7.1 Relay access denied");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 25x.
     pub async fn rcpt(&mut self, to: &str) -> Result<Reply> {
@@ -55,6 +157,23 @@ impl Session {
     }
 
     /// Asks whether there is such a user: `VRFY string` (RFC 5321 section 4.1.1.6); 252 says that the server would not tell.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: 220 mail.example ESMTP
+    ///     C: VRFY alice
+    ///     S: 252 2.0.0 alice
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("smtp")).await?;
+    /// session.expect(220).await?;
+    /// let reply = session.vrfy("alice").await?;
+    /// assert_eq!(reply.code(), Some(252));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 25x.
@@ -65,6 +184,24 @@ impl Session {
 
     /// Asks who is on a mailing list: `EXPN string` (RFC 5321 section 4.1.1.7).
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: 220 mail.example ESMTP
+    ///     C: EXPN staff
+    ///     S: 250-<alice@example.com>
+    ///     S: 250 <bob@example.com>
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("smtp")).await?;
+    /// session.expect(220).await?;
+    /// let members = session.expn("staff").await?;
+    /// assert_eq!(members.lines(), ["250-<alice@example.com>", "250 <bob@example.com>"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 25x.
     pub async fn expn(&mut self, list: &str) -> Result<Reply> {
@@ -73,6 +210,24 @@ impl Session {
     }
 
     /// Asks for help, on a command or, with an empty text, at large: `HELP` (RFC 5321 section 4.1.1.8).
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: 220 mail.example ESMTP
+    ///     C: HELP
+    ///     S: 214-Commands supported:
+    ///     S: 214 AUTH HELO EHLO MAIL RCPT DATA
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("smtp")).await?;
+    /// session.expect(220).await?;
+    /// let help = session.help("").await?;
+    /// assert!(help.text().contains("RCPT"));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 21x.
@@ -83,6 +238,26 @@ impl Session {
 
     /// Asks the server to send what it holds for a domain: `ETRN domain` (RFC 1985 section 5).
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: 220 mail.example ESMTP
+    ///     C: ETRN example.com
+    ///     S: 250 Queuing started
+    ///     C: ETRN example.net
+    ///     S: 459 <example.net>: service unavailable
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("smtp")).await?;
+    /// session.expect(220).await?;
+    /// session.etrn("example.com").await?;
+    /// let refusal = session.expecting(459).etrn("example.net").await?;
+    /// assert!(refusal.text().ends_with("service unavailable"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 25x.
     pub async fn etrn(&mut self, domain: &str) -> Result<Reply> {
@@ -90,8 +265,28 @@ impl Session {
         self.ask(format!("ETRN {domain}"), &verb).await
     }
 
-    /// Tells a server that trusts us whom it is to take us for: `XCLIENT NAME=value ...`, Postfix's extension. Values are sent as
-    /// [`xtext`]. The server's greeting comes again, and the dialogue begins anew with EHLO.
+    /// Tells a server that trusts us whom it is to take us for: `XCLIENT NAME=value ...`, an extension of Postfix that no RFC has.
+    /// Values are sent as [`xtext`]. The server's greeting comes again, and the dialogue begins anew with EHLO.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: 220 mail.example ESMTP
+    ///     C: XCLIENT ADDR=192.0.2.1 LOGIN=two+20words
+    ///     S: 220 mail.example ESMTP
+    ///     C: EHLO client.example
+    ///     S: 250 mail.example
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("smtp")).await?;
+    /// session.expect(220).await?;
+    /// let greeting = session.xclient([("ADDR", "192.0.2.1"), ("LOGIN", "two words")]).await?;
+    /// assert_eq!(greeting.text(), "220 mail.example ESMTP");
+    /// session.ehlo("client.example").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 220.

@@ -47,6 +47,24 @@ impl Session {
 
     /// [`Session::starttls`] by its name in POP3 (RFC 2595 section 4).
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: +OK ready
+    ///     C: STLS
+    ///     S: -ERR TLS is not available
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("pop3")).await?;
+    /// session.expect("+OK").await?;
+    /// let refusal = session.expecting("-ERR").stls().await?;
+    /// assert_eq!(refusal.text(), "-ERR TLS is not available");
+    /// assert!(session.tls().is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Session::starttls`].
     pub async fn stls(&mut self) -> Result<Reply> {

@@ -93,6 +93,29 @@ impl Session {
 
     /// The same by the name that the command has in IMAP (RFC 3501 section 6.2.2) and ManageSieve (RFC 5804 section 2.1).
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: * OK ready
+    ///     C: a1 CAPABILITY
+    ///     S: * CAPABILITY IMAP4rev1 AUTH=PLAIN
+    ///     S: a1 OK done
+    ///     C: a2 AUTHENTICATE PLAIN
+    ///     S: +
+    ///     C: AHRpbQB0YW5zdGFhZnRhbnN0YWFm
+    ///     S: a2 OK Success
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// session.authenticate(("tim", "tanstaaftanstaaf")).await?;
+    /// assert!(session.transcript().to_string().contains("a2 AUTHENTICATE PLAIN"));
+    /// assert!(!session.transcript().to_string().contains("AHRpbQB0"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Session::auth`].
     pub async fn authenticate(&mut self, credentials: impl Into<Credentials>) -> Result<Reply> {

@@ -7,6 +7,24 @@ use crate::proto::imap::{Answer, Argument, Mailbox, Value};
 impl Session {
     /// Turns extensions on: `ENABLE` (RFC 5161). `capabilities` are words with blanks between.
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: * OK ready
+    ///     C: a1 ENABLE CONDSTORE
+    ///     S: * ENABLED CONDSTORE
+    ///     S: a1 OK done
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// let answer = session.enable("CONDSTORE").await?;
+    /// assert_eq!(answer.untagged()[0].text(), "* ENABLED CONDSTORE");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Session::command`].
     pub async fn enable(&mut self, capabilities: &str) -> Result<Answer> {
@@ -14,6 +32,29 @@ impl Session {
     }
 
     /// Opens a mailbox: `SELECT` (RFC 3501 section 6.3.1).
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start(r#"
+    ///     S: * OK ready
+    ///     C: a1 SELECT "lab box"
+    ///     S: * FLAGS (\Answered \Seen)
+    ///     S: * 3 EXISTS
+    ///     S: * 0 RECENT
+    ///     S: * OK [UIDVALIDITY 1795323818] UIDs valid
+    ///     S: a1 OK [READ-WRITE] done
+    /// "#)?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// let mailbox = session.select("lab box").await?;
+    /// assert_eq!((mailbox.exists(), mailbox.recent()), (Some(3), Some(0)));
+    /// assert_eq!(mailbox.flags()?, ["\\Answered", "\\Seen"]);
+    /// assert_eq!(mailbox.codes()[0].values[0].number(), Some(1_795_323_818));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Session::command`].
@@ -23,6 +64,28 @@ impl Session {
 
     /// Opens a mailbox to be read only: `EXAMINE` (RFC 3501 section 6.3.2).
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: * OK ready
+    ///     C: a1 EXAMINE INBOX
+    ///     S: * 3 EXISTS
+    ///     S: a1 OK [READ-ONLY] done
+    ///     C: a2 EXAMINE nosuch
+    ///     S: a2 NO [NONEXISTENT] Mailbox doesn't exist
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// let mailbox = session.examine("INBOX").await?;
+    /// assert_eq!(mailbox.code().unwrap().name, "READ-ONLY");
+    /// let refusal = session.expecting("NO").examine("nosuch").await?;
+    /// assert_eq!(refusal.code().unwrap().name, "NONEXISTENT");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Session::command`].
     pub async fn examine(&mut self, mailbox: &str) -> Result<Answer> {
@@ -30,6 +93,29 @@ impl Session {
     }
 
     /// Leaves the mailbox and expunges nothing: `UNSELECT` (RFC 3691).
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: * OK ready
+    ///     C: a1 SELECT INBOX
+    ///     S: * 3 EXISTS
+    ///     S: a1 OK [READ-WRITE] done
+    ///     C: a2 UNSELECT
+    ///     S: a2 OK done
+    ///     C: a3 SEARCH ALL
+    ///     S: a3 BAD No mailbox selected
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// session.select("INBOX").await?;
+    /// session.unselect().await?;
+    /// assert!(session.expecting("BAD").search("ALL").await?.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Session::command`].
@@ -39,6 +125,27 @@ impl Session {
 
     /// Makes a mailbox: `CREATE` (RFC 3501 section 6.3.3).
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start(r#"
+    ///     S: * OK ready
+    ///     C: a1 CREATE "lab box"
+    ///     S: a1 OK [MAILBOXID (F8352ff03)] done
+    ///     C: a2 CREATE INBOX
+    ///     S: a2 NO [ALREADYEXISTS] Mailbox already exists
+    /// "#)?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// let made = session.create("lab box").await?;
+    /// assert_eq!(made.code().unwrap().text, "MAILBOXID (F8352ff03)");
+    /// let refusal = session.expecting("NO").create("INBOX").await?;
+    /// assert_eq!(refusal.code().unwrap().name, "ALREADYEXISTS");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Session::command`].
     pub async fn create(&mut self, mailbox: &str) -> Result<Answer> {
@@ -46,6 +153,26 @@ impl Session {
     }
 
     /// Removes a mailbox: `DELETE` (RFC 3501 section 6.3.4).
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start(r#"
+    ///     S: * OK ready
+    ///     C: a1 DELETE "lab box"
+    ///     S: a1 OK done
+    ///     C: a2 DELETE "lab box"
+    ///     S: a2 NO [NONEXISTENT] Mailbox doesn't exist
+    /// "#)?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// session.delete("lab box").await?;
+    /// let refusal = session.expecting("NO").delete("lab box").await?;
+    /// assert_eq!(refusal.code().unwrap().name, "NONEXISTENT");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Session::command`].
@@ -55,6 +182,26 @@ impl Session {
 
     /// Gives a mailbox another name: `RENAME` (RFC 3501 section 6.3.5).
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start(r#"
+    ///     S: * OK ready
+    ///     C: a1 RENAME Lab "old lab"
+    ///     S: a1 OK done
+    ///     C: a2 LIST "" "*lab*"
+    ///     S: * LIST (\HasNoChildren) "/" "old lab"
+    ///     S: a2 OK done
+    /// "#)?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// session.rename("Lab", "old lab").await?;
+    /// assert_eq!(session.list("", "*lab*").await?[0].name, "old lab");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Session::command`].
     pub async fn rename(&mut self, from: &str, to: &str) -> Result<Answer> {
@@ -62,6 +209,27 @@ impl Session {
     }
 
     /// Puts a mailbox on the list of those that are followed: `SUBSCRIBE` (RFC 3501 section 6.3.6).
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start(r#"
+    ///     S: * OK ready
+    ///     C: a1 SUBSCRIBE Lab
+    ///     S: a1 OK done
+    ///     C: a2 LSUB "" "*"
+    ///     S: * LSUB () "/" Lab
+    ///     S: a2 OK done
+    /// "#)?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// session.subscribe("Lab").await?;
+    /// let followed = session.command("LSUB", &["".into(), "*".into()]).await?.mailboxes()?;
+    /// assert_eq!(followed[0].name, "Lab");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Session::command`].
@@ -71,6 +239,26 @@ impl Session {
 
     /// Takes it off that list: `UNSUBSCRIBE` (RFC 3501 section 6.3.7).
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start(r#"
+    ///     S: * OK ready
+    ///     C: a1 UNSUBSCRIBE Lab
+    ///     S: a1 OK done
+    ///     C: a2 LSUB "" "*"
+    ///     S: a2 OK done
+    /// "#)?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// session.unsubscribe("Lab").await?;
+    /// let followed = session.command("LSUB", &["".into(), "*".into()]).await?.mailboxes()?;
+    /// assert!(followed.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Session::command`].
     pub async fn unsubscribe(&mut self, mailbox: &str) -> Result<Answer> {
@@ -78,6 +266,27 @@ impl Session {
     }
 
     /// Lists mailboxes: `LIST` (RFC 3501 section 6.3.8). In `pattern`, `*` stands for anything and `%` for one level.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start(r#"
+    ///     S: * OK ready
+    ///     C: a1 LIST "" "*"
+    ///     S: * LIST (\HasNoChildren) "/" INBOX
+    ///     S: * LIST (\HasNoChildren \Sent) "/" "Sent mail"
+    ///     S: a1 OK done
+    /// "#)?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// let mailboxes = session.list("", "*").await?;
+    /// assert_eq!(mailboxes[1].name, "Sent mail");
+    /// assert_eq!(mailboxes[1].delimiter.as_deref(), Some("/"));
+    /// assert_eq!(mailboxes[1].flags, ["\\HasNoChildren", "\\Sent"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Session::command`].
@@ -88,6 +297,24 @@ impl Session {
 
     /// Asks about a mailbox without opening it: `STATUS` (RFC 3501 section 6.3.10). `items` are words such as
     /// `MESSAGES UIDNEXT`; they come back with their values.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: * OK ready
+    ///     C: a1 STATUS INBOX (MESSAGES UNSEEN)
+    ///     S: * STATUS INBOX (MESSAGES 3 UNSEEN 2)
+    ///     S: a1 OK done
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// let items = session.status("INBOX", "MESSAGES UNSEEN").await?;
+    /// assert_eq!((items[1].0.as_str(), items[1].1.number()), ("UNSEEN", Some(2)));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Session::command`].

@@ -10,13 +10,54 @@ impl Session {
     /// Puts a message into a mailbox: `APPEND` (RFC 3501 section 6.3.11), the message as a literal. Where flags or a date are
     /// to stand before it, `command("APPEND Lab (\\Seen)", &[Argument::literal(message)])` says so.
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: * OK ready
+    ///     C: a1 APPEND INBOX {13}
+    ///     S: + go on
+    ///     C: Subject: hi
+    ///     C:
+    ///     S: a1 OK [APPENDUID 38505 3955] done
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// let answer = session.append("INBOX", "Subject: hi\n").await?;
+    /// assert_eq!(answer.code().unwrap().text, "APPENDUID 38505 3955");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Session::command`].
     pub async fn append<'a>(&mut self, mailbox: &str, message: impl Into<Message<'a>>) -> Result<Answer> {
         self.run("append", "APPEND", &[mailbox.into(), Argument::literal(message.into().as_ref())]).await
     }
 
-    /// The same with flags: `(\Seen)`, or flags and a date (`(\Seen) "17-Jul-1996 02:44:25 -0700"`).
+    /// The same with flags: `(\Seen)`, or flags and a date (`(\Seen) "17-Jul-1996 02:44:25 -0700"`; RFC 3501 section 6.3.11).
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start(r#"
+    ///     S: * OK ready
+    ///     C: a1 APPEND Lab (\Seen) "17-Jul-1996 02:44:25 -0700" {13}
+    ///     S: + go on
+    ///     C: Subject: hi
+    ///     C:
+    ///     S: a1 OK [APPENDUID 38505 3956] done
+    /// "#)?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// let flags = "(\\Seen) \"17-Jul-1996 02:44:25 -0700\"";
+    /// let answer = session.append_with("Lab", flags, "Subject: hi\n").await?;
+    /// assert_eq!(answer.code().unwrap().values[1].number(), Some(3956));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Session::command`].
@@ -27,6 +68,27 @@ impl Session {
 
     /// Looks for messages: `SEARCH` (RFC 3501 section 6.4.4). Gives their numbers.
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start(r#"
+    ///     S: * OK ready
+    ///     C: a1 SEARCH UNSEEN
+    ///     S: * SEARCH 2 3
+    ///     S: a1 OK done
+    ///     C: a2 UID SEARCH SUBJECT "hi"
+    ///     S: * ESEARCH (TAG "a2") UID ALL 7,9:11
+    ///     S: a2 OK done
+    /// "#)?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// assert_eq!(session.search("UNSEEN").await?, [2, 3]);
+    /// assert_eq!(session.by_uid().search("SUBJECT \"hi\"").await?, [7, 9, 10, 11]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Session::command`].
     pub async fn search(&mut self, criteria: &str) -> Result<Vec<u64>> {
@@ -35,6 +97,24 @@ impl Session {
     }
 
     /// Looks for messages, and asks for `MIN MAX COUNT ALL` or some of them (RFC 4731): `SEARCH RETURN (COUNT) UNSEEN`.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start(r#"
+    ///     S: * OK ready
+    ///     C: a1 SEARCH RETURN (COUNT MAX) UNSEEN
+    ///     S: * ESEARCH (TAG "a1") COUNT 2 MAX 3
+    ///     S: a1 OK done
+    /// "#)?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// let results = session.esearch("COUNT MAX", "UNSEEN").await?;
+    /// assert_eq!((results[0].0.as_str(), results[0].1.number()), ("COUNT", Some(2)));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Session::command`].
@@ -79,6 +159,24 @@ impl Session {
 
     /// Changes flags: `STORE` (RFC 3501 section 6.4.6). `change` is `+FLAGS (\Deleted)` or the like.
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start(r#"
+    ///     S: * OK ready
+    ///     C: a1 STORE 1 +FLAGS (\Deleted)
+    ///     S: * 1 FETCH (FLAGS (\Seen \Deleted))
+    ///     S: a1 OK done
+    /// "#)?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// let changed = session.store("1", "+FLAGS (\\Deleted)").await?;
+    /// assert_eq!(changed[0].flags().unwrap(), ["\\Seen", "\\Deleted"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Session::command`].
     pub async fn store(&mut self, messages: &str, change: &str) -> Result<Vec<Fetched>> {
@@ -88,6 +186,23 @@ impl Session {
 
     /// Copies messages to another mailbox: `COPY` (RFC 3501 section 6.4.7).
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: * OK ready
+    ///     C: a1 COPY 1:2 Lab
+    ///     S: a1 OK [COPYUID 38505 304,319 3956:3957] done
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// let answer = session.copy("1:2", "Lab").await?;
+    /// assert_eq!(answer.code().unwrap().text, "COPYUID 38505 304,319 3956:3957");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Session::command`].
     pub async fn copy(&mut self, messages: &str, mailbox: &str) -> Result<Answer> {
@@ -95,6 +210,26 @@ impl Session {
     }
 
     /// Moves messages to another mailbox: `MOVE` (RFC 6851).
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: * OK ready
+    ///     C: a1 UID MOVE 7 Lab
+    ///     S: * OK [COPYUID 38505 7 1] moved
+    ///     S: * 1 EXPUNGE
+    ///     S: a1 OK done
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// let answer = session.by_uid().r#move("7", "Lab").await?;
+    /// assert_eq!(answer.expunged(), [1]);
+    /// assert_eq!(answer.codes()[0].name, "COPYUID");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Session::command`].
@@ -104,6 +239,28 @@ impl Session {
 
     /// Removes the messages that are marked as deleted: `EXPUNGE` (RFC 3501 section 6.4.3), or, with
     /// [`Session::by_uid`], those of this set (RFC 4315). Gives the numbers of those that went.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: * OK ready
+    ///     C: a1 EXPUNGE
+    ///     S: * 2 EXPUNGE
+    ///     S: * 2 EXPUNGE
+    ///     S: a1 OK done
+    ///     C: a2 UID EXPUNGE 7:9
+    ///     S: * 1 EXPUNGE
+    ///     S: a2 OK done
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// assert_eq!(session.expunge(None).await?, [2, 2]);
+    /// assert_eq!(session.by_uid().expunge("7:9").await?, [1]);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Session::command`]; a usage error for a set without unique identifiers, and the other way round.
@@ -119,6 +276,27 @@ impl Session {
 
     /// Begins to wait for what the server has to tell: `IDLE` (RFC 2177). It is over with [`Session::done`]; meanwhile
     /// [`Session::expect`] takes what comes.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: * OK ready
+    ///     C: a1 IDLE
+    ///     S: + idling
+    ///     S: * 4 EXISTS
+    ///     C: DONE
+    ///     S: a1 OK Idle completed.
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// assert_eq!(session.idle().await?.text(), "+ idling");
+    /// session.expect("* 4 EXISTS").await?;
+    /// session.done().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Session::command`]; a mismatch where the server does not say to go on.
@@ -141,6 +319,27 @@ impl Session {
     }
 
     /// Ends an IDLE (RFC 2177). What the server told meanwhile and nobody expected is among the untagged responses.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: * OK ready
+    ///     C: a1 IDLE
+    ///     S: + idling
+    ///     C: DONE
+    ///     S: * 4 EXISTS
+    ///     S: a1 OK Idle completed.
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// session.idle().await?;
+    /// let answer = session.done().await?;
+    /// assert_eq!((answer.exists(), answer.tagged().text().as_ref()), (Some(4), "a1 OK Idle completed."));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Session::command`]; but it is no error that something is unread.

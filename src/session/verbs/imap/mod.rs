@@ -42,8 +42,9 @@ pub(super) enum Turn {
 }
 
 impl Session {
-    /// Sends a command with a tag of its own, its literals when they are asked for, and takes all that comes for it. The tagged
-    /// response has to say OK, or match what [`Session::expecting`] says, which is held against what stands behind the tag.
+    /// Sends a command with a tag of its own, its literals when they are asked for, and takes all that comes for it (RFC 3501
+    /// section 2.2). The tagged response has to say OK, or match what [`Session::expecting`] says, which is held against what
+    /// stands behind the tag.
     ///
     /// ```
     /// use mailexpect::imap::Argument;
@@ -77,18 +78,76 @@ impl Session {
     }
 
     /// Demands something of the untagged responses to the next verb.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay, Untagged};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: * OK ready
+    ///     C: a1 NOOP
+    ///     S: * 4 EXISTS
+    ///     S: a1 OK done
+    ///     C: a2 NOOP
+    ///     S: a2 OK done
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// session.untagged(Untagged::new().require("* 4 EXISTS")).noop().await?;
+    /// let missing = session.untagged(Untagged::new().require("* 5 EXISTS")).noop().await.unwrap_err();
+    /// assert!(missing.is_mismatch());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn untagged(&mut self, untagged: Untagged) -> &mut Self {
         self.ahead.untagged = Some(untagged);
         self
     }
 
     /// Says how the next verb sends literals; they wait to be asked for, unless set.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay, imap::Literals};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: * OK ready
+    ///     C: a1 APPEND Lab {13+}
+    ///     C: Subject: hi
+    ///     C:
+    ///     S: a1 OK done
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// session.literals(Literals::Plus).append("Lab", "Subject: hi\n").await?;
+    /// assert!(session.transcript().to_string().contains("{13+}"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn literals(&mut self, literals: Literals) -> &mut Self {
         self.ahead.literals = literals;
         self
     }
 
     /// Lets the next verb name messages by their unique identifiers: `UID FETCH` and its kin (RFC 3501 section 6.4.8).
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start(r#"
+    ///     S: * OK ready
+    ///     C: a1 UID FETCH 7 FLAGS
+    ///     S: * 1 FETCH (UID 7 FLAGS (\Seen))
+    ///     S: a1 OK done
+    /// "#)?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// let messages = session.by_uid().fetch("7", "FLAGS").await?;
+    /// assert_eq!((messages[0].number(), messages[0].uid()), (1, Some(7)));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn by_uid(&mut self) -> &mut Self {
         self.ahead.by_uid = true;
         self
