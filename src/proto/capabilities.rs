@@ -13,6 +13,9 @@ use crate::reply::Reply;
 /// What the words of IMAP stand behind.
 pub(crate) const CAPABILITY: &[u8] = b"CAPABILITY ";
 
+/// No server has as many mechanisms by far.
+const MOST_MECHANISMS: usize = 1000;
+
 /// What a server says that it can do: keywords in its order, each with its parameters.
 ///
 /// Keywords are found whatever their case. All that came is kept, verbs that are not registered (`X-...`) too.
@@ -51,20 +54,23 @@ impl Capabilities {
     /// Those of a reply to EHLO or LHLO (RFC 5321 section 4.1.1.1): its first line names the server, each other is a keyword
     /// with its parameters. A reply that is a refusal has none.
     pub(crate) fn of_hello(reply: Reply) -> Self {
-        let mut lines = Vec::new();
-        let mut start = 0;
+        if !reply.bytes().starts_with(b"2") {
+            return Self::none(reply);
+        }
+        let (mut domain, mut entries, mut start) = (None, Vec::new(), 0);
         for line in reply.bytes().split_inclusive(|byte| *byte == b'\n') {
             let text = chomp(line);
             // Behind the code and its separator.
-            lines.push(start + text.len().min(4)..start + text.len());
+            let code = text.len().min(4);
+            let said = start + code..start + text.len();
+            if domain.is_none() {
+                domain = Some(said);
+            } else if !text[code..].trim_ascii().is_empty() {
+                entries.push(said);
+            }
             start += line.len();
         }
-        if !reply.bytes().starts_with(b"2") || lines.is_empty() {
-            return Self { reply, domain: 0..0, text: None, entries: Vec::new() };
-        }
-        let entries =
-            lines.split_off(1).into_iter().filter(|line| !reply.bytes()[line.clone()].trim_ascii().is_empty()).collect();
-        Self { reply, domain: lines.swap_remove(0), text: None, entries }
+        Self { reply, domain: domain.unwrap_or_default(), text: None, entries }
     }
 
     /// Those of a block of lines, each a keyword with its parameters (RFC 2449 section 5).
@@ -86,7 +92,9 @@ impl Capabilities {
         let mut entries = Vec::new();
         for (keyword, parameters) in pairs {
             let start = text.len();
-            text.extend_from_slice(&[&keyword[..], b" ", &parameters[..]].concat());
+            text.extend_from_slice(&keyword);
+            text.push(b' ');
+            text.extend_from_slice(&parameters);
             entries.push(start..text.len());
         }
         Self { reply, domain: 0..0, text: Some(text), entries }
@@ -162,16 +170,14 @@ impl Capabilities {
     }
 
     /// The mechanisms of AUTH, in POP3 and ManageSieve of SASL, in upper case and each once: those of all its lines, the form
-    /// `AUTH=LOGIN` of old servers included (RFC 4954 section 3, RFC 5034 section 3, RFC 5804 section 1.7).
+    /// `AUTH=LOGIN` of old servers included (RFC 4954 section 3, RFC 5034 section 3, RFC 5804 section 1.7). A server that says
+    /// thousands of them means no good: it is the first thousand then.
     #[must_use]
     pub fn auth(&self) -> Vec<String> {
         let mut seen = HashSet::new();
-        let mechanisms = self
-            .all("AUTH")
-            .chain(self.all("SASL"))
-            .flat_map(parameters)
-            .map(|word| String::from_utf8_lossy(word).to_ascii_uppercase());
-        mechanisms.filter(|mechanism| seen.insert(mechanism.clone())).collect()
+        let mechanisms = self.all("AUTH").chain(self.all("SASL")).flat_map(parameters).map(in_capitals);
+        let each_once = mechanisms.filter(|mechanism| seen.insert(mechanism.clone()));
+        each_once.take(MOST_MECHANISMS).map(Cow::into_owned).collect()
     }
 
     /// The parameters of each entry with that keyword.
@@ -190,6 +196,14 @@ fn split(entry: &[u8]) -> (&[u8], &[u8]) {
     let entry = entry.trim_ascii();
     let end = entry.iter().position(|byte| byte.is_ascii_whitespace() || *byte == b'=').unwrap_or(entry.len());
     (&entry[..end], entry.get(end + 1..).unwrap_or_default().trim_ascii())
+}
+
+/// A word in upper case; one that is, as all that servers say are, is not copied.
+fn in_capitals(word: &[u8]) -> Cow<'_, str> {
+    match String::from_utf8_lossy(word) {
+        Cow::Borrowed(text) if !word.iter().any(u8::is_ascii_lowercase) => text.into(),
+        text => text.to_ascii_uppercase().into(),
+    }
 }
 
 fn parameters(text: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -223,6 +237,14 @@ mod tests {
         let capabilities = Capabilities::remembered(postfix.as_bytes());
         assert_eq!(capabilities.auth(), ["DIGEST-MD5", "PLAIN", "LOGIN"]);
         assert_eq!(Capabilities::remembered(b"250-a\r\n250 AUTH=LOGIN\r\n").auth(), ["LOGIN"]);
+    }
+
+    #[test]
+    fn mechanisms_without_end_come_to_an_end() {
+        let many: Vec<_> = (0..100_000).map(|n| format!("X-{n}")).collect();
+        let capabilities = Capabilities::remembered(format!("250-a\r\n250 AUTH {}\r\n", many.join(" ")).as_bytes());
+        assert_eq!(capabilities.auth(), many[..MOST_MECHANISMS]);
+        assert!(capabilities.has("auth x-99999"), "all of them can be asked for");
     }
 
     #[test]

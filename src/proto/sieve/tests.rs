@@ -298,7 +298,7 @@ proptest! {
     #[test]
     fn a_string_comes_back_as_it_was(text in proptest::collection::vec(any::<u8>(), 0..40)) {
         let line = [&string(&text)[..], b" ACTIVE\r\n"].concat();
-        let words = words::lines(&line);
+        let words = words::lines(&line).collect::<Vec<_>>();
         prop_assert_eq!(words, vec![vec![Word::Text(text), Word::Atom(b"ACTIVE".to_vec())]]);
     }
 }

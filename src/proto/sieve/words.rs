@@ -20,30 +20,38 @@ impl Word {
     pub(crate) fn text(&self) -> Option<&[u8]> {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
+
+    fn into_text(self) -> Option<Vec<u8>> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
 }
 
-/// The words of each line.
-pub(crate) fn lines(response: &[u8]) -> Vec<Vec<Word>> {
+/// The words of each line, read when they are asked for: there may be millions of lines.
+pub(crate) fn lines(response: &[u8]) -> impl Iterator<Item = Vec<Word>> {
     let mut scanner = Scanner::default();
-    let (mut lines, mut words, mut content) = (Vec::new(), Vec::new(), Vec::new());
     let mut at = 0;
-    while let Some(event) = scanner.next(response, &mut at) {
-        match event {
+    std::iter::from_fn(move || line(&mut scanner, response, &mut at))
+}
+
+/// The words of the line from `at` on, which moves behind it; `None` where no line ends any more.
+fn line(scanner: &mut Scanner, response: &[u8], at: &mut usize) -> Option<Vec<Word>> {
+    let (mut words, mut content) = (Vec::new(), Vec::new());
+    loop {
+        match scanner.next(response, at)? {
             Event::Content(_, range) => content.extend_from_slice(&response[range]),
             Event::Word(Sort::Open) => words.push(Word::Open),
             Event::Word(Sort::Close) => words.push(Word::Close),
             Event::Word(Sort::Atom) => words.push(Word::Atom(std::mem::take(&mut content))),
             Event::Word(_) => words.push(Word::Text(std::mem::take(&mut content))),
-            Event::End => lines.push(std::mem::take(&mut words)),
+            Event::End => return Some(words),
             Event::Wrong(_) => {}
         }
     }
-    lines
 }
 
 /// The lines of data: all that are strings to begin with.
 pub(crate) fn data(response: &[u8]) -> impl Iterator<Item = Vec<Word>> {
-    lines(response).into_iter().filter(|line| matches!(line.first(), Some(Word::Text(_))))
+    lines(response).filter(|line| matches!(line.first(), Some(Word::Text(_))))
 }
 
 /// Where the line begins that says how it went.
@@ -69,18 +77,19 @@ pub(crate) fn is_ok(response: &[u8]) -> bool {
 /// What the lines of data say of the server: each a keyword, and its parameters where it has any (RFC 5804 section 1.7).
 pub(crate) fn capabilities(reply: Reply) -> Capabilities {
     let pair = |line: Vec<Word>| {
-        let text = |place: usize| line.get(place).and_then(Word::text).unwrap_or_default().to_vec();
-        (text(0), text(1))
+        let mut words = line.into_iter().map(Word::into_text);
+        (words.next().flatten().unwrap_or_default(), words.next().flatten().unwrap_or_default())
     };
-    let pairs: Vec<_> = data(reply.bytes()).map(pair).collect();
-    Capabilities::of_pairs(reply, pairs)
+    // A handle on the same bytes.
+    let response = reply.clone();
+    Capabilities::of_pairs(reply, data(response.bytes()).map(pair))
 }
 
 /// The response code of a response: what stands in parentheses behind OK, NO or BYE (RFC 5804 section 1.3). Strings in it are
 /// quoted, however they came.
 pub(crate) fn response_code(response: &[u8]) -> Option<Vec<u8>> {
     let last = &response[verdict(response)..];
-    let words = lines(last).into_iter().next()?;
+    let words = lines(last).next()?;
     let mut words = words.iter();
     let begins = matches!(words.next(), Some(Word::Atom(word)) if [&b"OK"[..], b"NO", b"BYE"].iter().any(|known| word.eq_ignore_ascii_case(known)));
     if !begins || words.next() != Some(&Word::Open) {

@@ -1,6 +1,8 @@
 //! What a server says that it can do.
 #![allow(clippy::needless_pass_by_value, reason = "Rhai's plugin macros hand arguments over by value")]
 
+use std::borrow::Cow;
+
 use rhai::Array;
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 
@@ -16,8 +18,8 @@ use crate::visible;
 pub(super) const INTRO: &str = "What a server says that it can do, as `ehlo` and `lhlo` give it back. Keywords are found whatever \
 their case: `\"STARTTLS\" in caps`, `caps[\"SIZE\"]`. All that came is kept, in order, verbs that are not registered (`X-...`) too.";
 
-fn texts<T: ToString>(texts: impl IntoIterator<Item = T>) -> Array {
-    texts.into_iter().map(|text| text.to_string().into()).collect()
+fn texts<'a>(texts: impl IntoIterator<Item = impl Into<Cow<'a, str>>>) -> Array {
+    texts.into_iter().map(|text| text.into().into_owned().into()).collect()
 }
 
 /// Why a script that needs the capability has nothing to do here, if so.
