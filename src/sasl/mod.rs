@@ -101,6 +101,12 @@ impl Known {
         MECHANISMS.iter().find(|known| known.name.eq_ignore_ascii_case(name))
     }
 
+    /// Whether a name is that of a mechanism which proves nothing, and so has no secret.
+    #[cfg(feature = "script")]
+    pub(crate) fn takes_no_secret(name: &str) -> bool {
+        Self::find(name).is_some_and(|known| known.needs == Needs::Nothing)
+    }
+
     /// Whether a name is a slip in that of a mechanism.
     #[cfg(feature = "script")]
     pub(crate) fn is_near(name: &str) -> bool {

@@ -184,6 +184,26 @@ fn a_wrong_option_does_not_show_the_password() {
 }
 
 #[test]
+fn a_mechanism_without_a_secret_is_one_in_lower_case_too() {
+    let server = Replay::start(
+        "S: 220 hi
+         C: AUTH EXTERNAL aG9nZQ==
+         S: 235 ok
+         C: AUTH ANONYMOUS aG9nZQ==
+         S: 235 ok",
+    )
+    .unwrap();
+    let url = server.url("submission");
+    let script = format!(
+        "let s = connect(\"{url}\");\ns.expect(220);\ns.auth(\"external\", \"hoge\");\ns.auth(\"Anonymous\", \"hoge\");\n"
+    );
+    let folder = folder(&[("lower.rhai", &script)]);
+    let ran = run(folder.path(), &["run", "lower.rhai"]);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+    server.finish().unwrap();
+}
+
+#[test]
 fn imap_has_exchanges_with_untagged_responses_in_them() {
     let plain = BASE64_STANDARD.encode(format!("\0{USER}\0{PASSWORD}"));
     let server = Replay::start(&format!(

@@ -85,7 +85,7 @@ fn exchange(ctx: &NativeCallContext<'_>, session: &mut Handle, given: &[&str], o
             session.keep_secret(&secret);
         }
         if let [.., _, secret] = given
-            && !matches!(given, ["ANONYMOUS" | "EXTERNAL", _])
+            && !matches!(given, [name, _] if Known::takes_no_secret(name))
         {
             session.keep_secret(secret);
         }
@@ -119,8 +119,7 @@ fn credentials(given: &[&str], options: &Map) -> Result<Credentials> {
             return Err(error.hint("auth(mechanism, user, password), or auth(user, password)"));
         }
         [mechanism, user, secret] => Credentials::new(user, secret).mechanism(mechanism),
-        // These take no secret.
-        [mechanism @ ("ANONYMOUS" | "EXTERNAL"), user] => Credentials::new(user, "").mechanism(mechanism),
+        [mechanism, user] if Known::takes_no_secret(mechanism) => Credentials::new(user, "").mechanism(mechanism),
         [mechanism, _] if Known::find(mechanism).is_some() => {
             let error = Error::usage(format!("{mechanism} is a mechanism, and stands where the user belongs"));
             return Err(error.hint(format!("auth(\"{mechanism}\", user, password), or auth(user, password)")));
