@@ -1,7 +1,7 @@
 //! What to try next, for the replies that everybody meets.
 
 use crate::error::Error;
-use crate::proto::Speech;
+use crate::proto::{Speech, smtp};
 
 /// A reply that is known: its code, or its status without a tag, a word of its text (both lower case), and the advice.
 struct Known {
@@ -137,6 +137,10 @@ const SIEVE: [Known; 10] = [
     },
 ];
 
+/// The codes that are about credentials and mechanisms where they answer AUTH; elsewhere they are whatever the server means (RFC
+/// 4954 section 6).
+const OF_AUTH: [&str; 3] = ["534", "535", "538"];
+
 /// Those of a protocol; a stream may be in any.
 fn known(speech: Speech) -> impl Iterator<Item = &'static Known> {
     let tables: &[&[Known]] = match speech {
@@ -151,14 +155,24 @@ fn known(speech: Speech) -> impl Iterator<Item = &'static Known> {
 
 /// Adds the advice for the reply that came, where it is a known one.
 pub(super) fn add(speech: Speech, error: Error, reply: &[u8]) -> Error {
-    match advice(speech, &String::from_utf8_lossy(reply).to_lowercase()) {
+    let advice = advice(speech, &String::from_utf8_lossy(reply).to_lowercase(), error.last_sent());
+    match advice {
         Some(advice) => error.hint(advice),
         None => error,
     }
 }
 
-fn advice(speech: Speech, reply: &str) -> Option<&'static str> {
-    known(speech).find(|known| reply.starts_with(known.code) && reply.contains(known.text)).map(|known| known.advice)
+fn advice(speech: Speech, reply: &str, answered: Option<&str>) -> Option<&'static str> {
+    let fits = |known: &&Known| reply.starts_with(known.code) && reply.contains(known.text);
+    let is_about = |known: &&Known| !OF_AUTH.contains(&known.code) || answered.is_some_and(is_of_auth);
+    known(speech).filter(is_about).find(fits).map(|known| known.advice)
+}
+
+/// Whether a line that was sent is AUTH, or a response in its exchange, which is one word and no command. A message ends with a dot.
+fn is_of_auth(line: &str) -> bool {
+    let mut words = line.split_ascii_whitespace();
+    let first = words.next().unwrap_or_default();
+    first.eq_ignore_ascii_case("AUTH") || (words.next().is_none() && first != "." && !smtp::is_verb(line.as_bytes()))
 }
 
 #[cfg(test)]
@@ -175,7 +189,10 @@ mod tests {
             ("454 4.7.0 TLS not available due to local problem", "certificate"),
             ("535 5.7.8 Error: authentication failed: UGFzc3dvcmQ6", "name@domain"),
         ] {
-            assert!(advice(Speech::Smtp, &reply.to_lowercase()).unwrap().contains(word), "{reply}");
+            assert!(
+                advice(Speech::Smtp, &reply.to_lowercase(), Some("AUTH PLAIN [SECRET]")).unwrap().contains(word),
+                "{reply}"
+            );
         }
         for (reply, word) in [
             ("NO [AUTHENTICATIONFAILED] Authentication failed.", "name@domain"),
@@ -183,20 +200,32 @@ mod tests {
             ("BAD Expected DONE", "done()"),
             ("BAD Error in IMAP command", "login"),
         ] {
-            assert!(advice(Speech::Imap, &reply.to_lowercase()).unwrap().contains(word), "{reply}");
+            assert!(advice(Speech::Imap, &reply.to_lowercase(), None).unwrap().contains(word), "{reply}");
         }
-        assert_eq!(advice(Speech::Smtp, "250 ok"), None);
-        assert_eq!(advice(Speech::Smtp, "554 5.7.1 no"), None);
+        assert_eq!(advice(Speech::Smtp, "250 ok", None), None);
+        assert_eq!(advice(Speech::Smtp, "554 5.7.1 no", None), None);
+    }
+
+    #[test]
+    fn wrong_credentials_are_a_hint_only_where_some_were_given() {
+        let hint = |answered| advice(Speech::Smtp, "535 5.7.8 authentication required", answered);
+        for answered in ["auth login", "AUTH PLAIN [SECRET]", "[SECRET]", "aG9nZQ==", "*", ""] {
+            assert!(hint(Some(answered)).is_some(), "{answered}");
+        }
+        for answered in ["MAIL FROM:<hoge@example.com>", "data", "NOOP", "XFOO bar", "."] {
+            assert_eq!(hint(Some(answered)), None, "{answered}");
+        }
+        assert_eq!(hint(None), None, "a greeting");
     }
 
     #[test]
     fn each_protocol_has_hints_of_its_own() {
         let in_use = "-err [in-use] do you have another session running?";
-        assert!(advice(Speech::Pop3, in_use).unwrap().contains("QUIT"));
-        assert!(advice(Speech::Stream, in_use).is_some());
-        assert_eq!(advice(Speech::Smtp, in_use), None);
-        assert_eq!(advice(Speech::Pop3, "-err no such message"), None);
-        assert!(advice(Speech::Sieve, "no (quota/maxsize) \"too large\"").unwrap().contains("havespace"));
-        assert!(advice(Speech::Sieve, "no (quota) \"full\"").unwrap().contains("deletescript"));
+        assert!(advice(Speech::Pop3, in_use, None).unwrap().contains("QUIT"));
+        assert!(advice(Speech::Stream, in_use, None).is_some());
+        assert_eq!(advice(Speech::Smtp, in_use, None), None);
+        assert_eq!(advice(Speech::Pop3, "-err no such message", None), None);
+        assert!(advice(Speech::Sieve, "no (quota/maxsize) \"too large\"", None).unwrap().contains("havespace"));
+        assert!(advice(Speech::Sieve, "no (quota) \"full\"", None).unwrap().contains("deletescript"));
     }
 }

@@ -297,7 +297,7 @@ fn initial_response(text: &[u8]) -> Option<Range<usize>> {
 }
 
 /// Whether the line is a command, and no response that was sent ahead of the 334.
-fn is_verb(text: &[u8]) -> bool {
+pub(crate) fn is_verb(text: &[u8]) -> bool {
     const VERBS: [&[u8]; 19] = [
         b"AUTH",
         b"BDAT",
