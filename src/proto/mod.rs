@@ -214,6 +214,13 @@ impl Lines {
     pub(crate) fn unfinished(&self) -> &[u8] {
         &self.unfinished
     }
+
+    /// The span of `bytes` that would be secret if they ended the line; `secret` says which of a line, without its end, is.
+    pub(crate) fn ahead(&self, bytes: &[u8], secret: impl FnOnce(&[u8]) -> Option<Range<usize>>) -> Option<Range<usize>> {
+        let before = self.unfinished.len();
+        let span = secret(chomp(&[&self.unfinished, bytes].concat()))?;
+        (span.end > before).then(|| span.start.saturating_sub(before)..span.end - before)
+    }
 }
 
 /// The last line of what was taken, without its line end.

@@ -155,10 +155,7 @@ impl Protocol for Pop3 {
     }
 
     fn secrets(&self, bytes: &[u8]) -> Vec<Range<usize>> {
-        let before = self.sent.unfinished().len();
-        let line = [self.sent.unfinished(), bytes].concat();
-        let span = self.secret(chomp(&line), true).filter(|span| span.end > before);
-        span.map(|span| span.start.saturating_sub(before)..span.end - before).into_iter().collect()
+        self.sent.ahead(bytes, |line| self.secret(line, true)).into_iter().collect()
     }
 
     fn received(&mut self, bytes: &[u8]) {

@@ -16,7 +16,7 @@ use owed::{Owed, Owing};
 pub(crate) use replies::Replies;
 pub use xtext::xtext;
 
-use super::{Framing, LINE_HEAD, Lines, Protocol, Speech, chomp, last_line};
+use super::{Framing, Lines, Protocol, Speech, chomp, last_line};
 use crate::redact::{self, Secrets};
 
 /// One side of an SMTP dialogue: what was sent, and which replies are still owed for it.
@@ -204,23 +204,14 @@ impl Protocol for Smtp {
                 continue;
             }
             let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at + 1);
-            let before = lines.unfinished().len();
-            let mut secret = None;
-            let mut complete = false;
-            lines.push(&bytes[start..end], |line, _| {
-                complete = true;
-                secret = self.sent_line(line, secrets);
-            });
-            if !complete {
-                secret = self.secret(lines.unfinished(), false);
-            }
-            if let Some(span) = secret {
-                // Of a line longer than what is remembered of it, all that is new is as secret as its beginning.
-                let too_long = before.max(lines.unfinished().len()) >= LINE_HEAD;
-                let new = span.start.saturating_sub(before)..span.end.saturating_sub(before);
-                let new = if too_long { new.start..chomp(&bytes[start..end]).len() } else { new };
-                spans.extend((!new.is_empty()).then_some(start + new.start..start + new.end));
-            }
+            let spans_of_line =
+                lines.follow(
+                    &bytes[start..end],
+                    |line, whole| {
+                        if whole { self.sent_line(line, secrets) } else { self.secret(line, false) }
+                    },
+                );
+            spans.extend(spans_of_line.into_iter().map(|span| start + span.start..start + span.end));
             start = end;
         }
         self.sent = lines;
@@ -228,10 +219,7 @@ impl Protocol for Smtp {
     }
 
     fn secrets(&self, bytes: &[u8]) -> Vec<Range<usize>> {
-        let before = self.sent.unfinished().len();
-        let line = [self.sent.unfinished(), bytes].concat();
-        let span = self.secret(chomp(&line), true).filter(|span| span.end > before);
-        span.map(|span| span.start.saturating_sub(before)..span.end - before).into_iter().collect()
+        self.sent.ahead(bytes, |line| self.secret(line, true)).into_iter().collect()
     }
 
     fn received(&mut self, bytes: &[u8]) {

@@ -1,6 +1,7 @@
 //! Whose turn it is, and what is secret.
 
 use super::*;
+use crate::proto::LINE_HEAD;
 
 fn owed_after(steps: &[(&str, &str)]) -> usize {
     owed_by(Smtp::new("smtp"), steps)
