@@ -1,0 +1,39 @@
+//! What servers send, and what clients do.
+
+mod following;
+mod framing;
+
+use proptest::prelude::*;
+
+/// Any mixture of what responses and commands are made of.
+fn soup() -> impl Strategy<Value = Vec<u8>> {
+    let part = prop::sample::select(vec![
+        &b"* "[..],
+        b"+ ",
+        b"a1 ",
+        b"OK ",
+        b"NO ",
+        b"[",
+        b"]",
+        b"{2}",
+        b"{1+}",
+        b"~{3}",
+        b"{",
+        b"}",
+        b"\"",
+        b"\\",
+        b"\r\n",
+        b"\n",
+        b" ",
+        b"x",
+        b"LOGIN ",
+        b"AUTHENTICATE ",
+        b"IDLE",
+        b"DONE",
+        b"\0",
+        b"(",
+        b"FETCH ",
+        b"BODY[] ",
+    ]);
+    prop::collection::vec(part, 0..40).prop_map(|parts| parts.concat())
+}
