@@ -13,13 +13,23 @@ use crate::reply::Reply;
 use crate::script::engine::Ended;
 use crate::script::raise::{Raised, end, raise};
 use crate::session::Session;
-use crate::visible;
+use crate::{suggest, visible};
 
 pub(super) const INTRO: &str = "What a server says that it can do, as `ehlo` and `lhlo` give it back. Keywords are found whatever \
-their case: `\"STARTTLS\" in caps`, `caps[\"SIZE\"]`. All that came is kept, in order, verbs that are not registered (`X-...`) too.";
+their case: `\"STARTTLS\" in caps`, `caps[\"SIZE\"]`, which is `caps.SIZE` too; `()` stands for one that was not said. All that came is \
+kept, in order, verbs that are not registered (`X-...`) too. Besides its keywords it has `auth`, `domain`, `keywords` and `reply`.";
+
+/// What has a meaning of its own behind a dot; whatever else stands there is a keyword.
+const PROPERTIES: [&str; 4] = ["auth", "domain", "keywords", "reply"];
 
 fn texts<'a>(texts: impl IntoIterator<Item = impl Into<Cow<'a, str>>>) -> Array {
     texts.into_iter().map(|text| text.into().into_owned().into()).collect()
+}
+
+/// The property that was meant, where a keyword that was not said looks like a slip in one.
+fn slip(keyword: &str) -> Option<&'static str> {
+    let is_one = PROPERTIES.iter().any(|property| property.eq_ignore_ascii_case(keyword));
+    suggest::nearest(keyword, PROPERTIES).filter(|_| !is_one)
 }
 
 /// Why a script that needs the capability has nothing to do here, if so.
@@ -92,10 +102,17 @@ pub mod words {
     /// assert_eq(caps["size"], "10485760");
     /// assert_eq(caps["8BITMIME"], "");
     /// assert_eq(caps["ETRN"], ());
+    /// assert_eq(caps.SIZE, "10485760");
     /// ```
-    #[rhai_fn(index_get, pure)]
-    pub fn parameters(caps: &mut Capabilities, keyword: &str) -> Dynamic {
-        caps.get(keyword).map_or(Dynamic::UNIT, |parameters| parameters.into_owned().into())
+    #[rhai_fn(index_get, return_raw, pure)]
+    pub fn parameters(ctx: NativeCallContext, caps: &mut Capabilities, keyword: &str) -> Result<Dynamic, Raised> {
+        if let Some(parameters) = caps.get(keyword) {
+            return Ok(parameters.into_owned().into());
+        }
+        let Some(near) = slip(keyword) else { return Ok(Dynamic::UNIT) };
+        let error =
+            Error::usage(format!("capabilities have no property and no keyword `{}`", visible::escape(keyword.as_bytes())));
+        Err(raise(&ctx, error.hint(format!("did you mean `{near}`?"))))
     }
 
     /// The mechanisms of AUTH as a list, in upper case and each once; those of the form `AUTH=LOGIN` of old servers included.
