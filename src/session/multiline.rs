@@ -96,7 +96,7 @@ impl Session {
             self.await_for(&WANTED, wait);
             match self.fill(wait.deadline()).await? {
                 Arrival::Bytes => {}
-                Arrival::Late => return Err(self.timed_out(wait, WANTED)),
+                Arrival::Late => return Err(self.late_block(wait)),
                 Arrival::End => return Err(self.cut_block(wait)),
             }
         }
@@ -119,6 +119,21 @@ impl Session {
         self.let_go_of(length);
         self.record_skipped();
         Reply::whole(bytes::Bytes::new(), Match::default()).of_octets(octets)
+    }
+
+    /// Commands with a block have one (RFC 1939 section 3, RFC 2449 section 5), and so it is waited for; but some servers say a
+    /// bare +OK.
+    fn late_block(&mut self, wait: Wait) -> Error {
+        if !self.protocol.owes_block() || !self.buffer.is_empty() || !self.skipped.is_empty() {
+            return self.timed_out(wait, WANTED);
+        }
+        self.record(What::TimedOut(wait.allowed));
+        let error = self.fault(Kind::Timeout, "nothing came behind the +OK in time");
+        let error = error.expected(WANTED).got(self.shown_held()).waited(wait.waited());
+        error.hint(
+            "behind this +OK there has to be a block; for a server that has none, write it out: send(...), expect(\"+OK\"), \
+             expect_silence(...)",
+        )
     }
 
     fn cut_block(&mut self, wait: Wait) -> Error {

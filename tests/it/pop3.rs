@@ -259,6 +259,24 @@ fn a_peer_that_refuses_everything_or_talks_nonsense_fails_each_verb_in_words() {
 }
 
 #[test]
+fn a_bare_ok_where_a_block_has_to_follow_is_named_and_can_be_written_out() {
+    let peer = Peer::parse("S: +OK hi\nC\nS: +OK\nC\nS: +OK\nC\nS: +OK bye\nclose");
+    run(async {
+        let mut s = greeted(&peer).await;
+        let error = s.within(Duration::from_millis(50)).capa().await.unwrap_err();
+        assert!(error.is_timeout(), "{error}");
+        assert_eq!(error.message(), "nothing came behind the +OK in time");
+        assert!(error.to_string().contains("expect_silence(...)"), "{error}");
+        s.expect_silence(Duration::from_millis(1)).await.unwrap();
+        s.send("CAPA").await.unwrap();
+        s.expect("+OK").await.unwrap();
+        s.expect_silence(Duration::from_millis(1)).await.unwrap();
+        s.quit().await.unwrap();
+        s.finish().await.unwrap();
+    });
+}
+
+#[test]
 fn a_verb_of_another_protocol_says_which_is_spoken() {
     let peer = Peer::saying(b"+OK hi\r\n");
     let error = run(async { Session::connect(&peer.url("pop3")).await.unwrap().mail("a@b").await.unwrap_err() });
