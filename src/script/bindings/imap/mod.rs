@@ -238,7 +238,9 @@ pub(super) fn words() -> Module {
         /// ```
         enable(session, capabilities: &str) -> Answer { session.enable(capabilities).await }
 
-        /// Begins to wait for what the server has to tell (RFC 2177): `expect` takes what comes, and `done` ends it.
+        /// Begins to wait for what the server has to tell (RFC 2177): `expect` takes what comes, and `done` ends it. No
+        /// other verb fits in between: `s.done(); s.noop(); s.idle();` goes on with it. How a server takes a command in there all
+        /// the same is asked by hand; the line stands in the place of `s.send("DONE")`, and is answered with the tag of the IDLE.
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -254,6 +256,21 @@ pub(super) fn words() -> Module {
         /// s.idle();
         /// s.expect(re("EXISTS"), #{timeout: "2m"});
         /// s.done();
+        /// ```
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 IDLE
+        /// S: + idling
+        /// C: a2 NOOP
+        /// S: a1 BAD Expected DONE.
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// s.idle();
+        /// s.send("a2 NOOP");
+        /// s.expect("a1 BAD Expected DONE");
         /// ```
         idle(session) -> Answer { session.idle().await }
 
