@@ -7,49 +7,79 @@ use super::{SHORTEST, is_secret_name, secret_of_command};
 /// What `auth` takes by name that is no secret.
 const SHOWN: [&str; 10] = ["timeout", "expect", "initial", "cancel", "authzid", "mechanism", "user", "nonce", "host", "realm"];
 
-/// A line of a script with what is secret in its texts masked: in commands (`s.send("AUTH PLAIN ...")`), behind the first text
-/// of a word that takes a password (`s.auth("user", "...")`), behind a name that says so (`password: "..."`,
+/// A line of a script with what is secret in its texts and numbers masked: in commands (`s.send("AUTH PLAIN ...")`), behind the
+/// first text of a word that takes a password (`s.auth("user", "...")`), behind a name that says so (`password: "..."`,
 /// `param("password", "...")`), in URLs with a password, and what is to become base64.
 pub(crate) fn mask_source(line: &str) -> String {
     let mut masked = String::new();
     let mut taker = None;
     let (mut from, mut copied) = (0, 0);
-    for text in texts(line) {
-        let code = &line[from..text.start - 1];
-        taker = taker_of(code, taker);
+    for Literal { whole, inside } in literals(line) {
+        let code = &line[from..whole.start];
+        let text = &line[inside.clone()];
+        // A number behind a call is what its result is compared with.
+        let is_behind_a_call = whole == inside && code.rsplit('(').next().is_some_and(|behind| behind.contains(')'));
+        taker = taker_of(code, taker).filter(|_| !is_behind_a_call);
         let secret = match taker {
-            Some(Taker::Now | Taker::Once) => Some(text.clone()),
-            Some(Taker::User) if is_last(&line[text.end..]) => Some(text.clone()),
-            _ => secret_of_text(&line[text.clone()], is_sent(code)).map(|span| text.start + span.start..text.start + span.end),
+            Some(Taker::Now | Taker::Once) => Some(inside),
+            Some(Taker::User) if line[whole.end..].trim_start().starts_with(')') => Some(inside),
+            _ => secret_of_text(text, is_sent(code)).map(|span| inside.start + span.start..inside.start + span.end),
         };
         if let Some(secret) = secret {
             masked.extend([&line[copied..secret.start], "[SECRET]"]);
             copied = secret.end;
         }
-        taker = taker.and_then(|taker| taker.behind(&line[text.clone()]));
-        from = (text.end + 1).min(line.len());
+        taker = taker.and_then(|taker| taker.behind(text));
+        from = whole.end;
     }
     masked.push_str(&line[copied..]);
     masked
 }
 
-/// Where the texts of a line stand, without their quotes. One that does not end on it goes on to its end.
-fn texts(line: &str) -> Vec<Range<usize>> {
+/// A text or a number of a line.
+struct Literal {
+    whole: Range<usize>,
+    /// Without its quotes.
+    inside: Range<usize>,
+}
+
+/// The texts and the numbers of a line. A text that does not end on it goes on to its end.
+fn literals(line: &str) -> Vec<Literal> {
     let bytes = line.as_bytes();
-    let mut texts = Vec::new();
+    let mut literals = Vec::new();
     let mut at = 0;
-    while let Some(ahead) = bytes[at..].iter().position(|byte| matches!(byte, b'"' | b'`')) {
-        let start = at + ahead + 1;
-        let quote = bytes[start - 1];
-        let mut end = start;
-        while end < bytes.len() && bytes[end] != quote {
-            end += if quote == b'"' && bytes[end] == b'\\' { 2 } else { 1 };
-        }
-        let end = end.min(bytes.len());
-        texts.push(start..end);
-        at = (end + 1).min(bytes.len());
+    while let Some(byte) = bytes.get(at) {
+        let end = match byte {
+            b'"' | b'`' => {
+                let inside = at + 1..end_of_text(bytes, at);
+                let end = (inside.end + 1).min(bytes.len());
+                literals.push(Literal { whole: at..end, inside });
+                end
+            }
+            byte if is_of_word(*byte) => {
+                let end = at + bytes[at..].iter().position(|byte| !is_of_word(*byte)).unwrap_or(bytes.len() - at);
+                literals.extend(byte.is_ascii_digit().then_some(Literal { whole: at..end, inside: at..end }));
+                end
+            }
+            _ => at + 1,
+        };
+        at = end;
     }
-    texts
+    literals
+}
+
+/// Where the quote stands that ends the text which begins there.
+fn end_of_text(bytes: &[u8], start: usize) -> usize {
+    let (quote, mut end) = (bytes[start], start + 1);
+    while end < bytes.len() && bytes[end] != quote {
+        end += if quote == b'"' && bytes[end] == b'\\' { 2 } else { 1 };
+    }
+    end.min(bytes.len())
+}
+
+/// Whether a byte is of a name or a number; what is not ASCII counts as a letter.
+fn is_of_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii()
 }
 
 /// What is secret in a text by itself. Line ends are written as escapes here.
@@ -72,11 +102,6 @@ fn password_of_url(text: &str) -> Option<Range<usize>> {
 /// Whether the text behind this code is sent as it is.
 fn is_sent(code: &str) -> bool {
     ["send(", "send_raw(", "pipeline(["].iter().any(|call| code.trim_end().ends_with(call))
-}
-
-/// Whether the text before this, quote and all, is the last argument of its call.
-fn is_last(behind: &str) -> bool {
-    behind.get(1..).is_some_and(|behind| behind.trim_start().starts_with(')'))
 }
 
 /// What the text that comes next in a line is to a word that may take a secret.
@@ -150,13 +175,20 @@ mod tests {
             ("s.send(\"AUTH PLAIN AGFiAGNk\");", "s.send(\"AUTH PLAIN [SECRET]\");"),
             ("s.expect(250); // nothing here", "s.expect(250); // nothing here"),
             ("s.auth(\"me\", \"pw\");", "s.auth(\"me\", \"[SECRET]\");"),
-            ("s.auth(`PLAIN`, user, `pw`, #{x: 1})", "s.auth(`PLAIN`, user, `[SECRET]`, #{x: 1})"),
+            ("s.auth(`PLAIN`, user, `pw`, #{timeout: 1})", "s.auth(`PLAIN`, user, `[SECRET]`, #{timeout: 1})"),
             ("s.login( \"me\", \"pw\"); s.send(\"NOOP\")", "s.login( \"me\", \"[SECRET]\"); s.send(\"NOOP\")"),
             ("let x = #{password: \"pw\", user: \"me\"};", "let x = #{password: \"[SECRET]\", user: \"me\"};"),
             ("let token = \"abc\"; print(\"x\")", "let token = \"[SECRET]\"; print(\"x\")"),
             ("param(\"password\", \"pw\")", "param(\"password\", \"[SECRET]\")"),
             ("s.starttls(#{key: \"-----BEGIN EC PRIVATE KEY-----\\nMC4C\"});", "s.starttls(#{key: \"[SECRET]\"});"),
             ("param(\"user\", \"me\")", "param(\"user\", \"me\")"),
+            ("param(\"port\", 2525)", "param(\"port\", 2525)"),
+            ("param(\"password\", 12345678)", "param(\"password\", [SECRET])"),
+            ("s.auth(\"a1\", \"pw\", #{expect: 535})", "s.auth(\"a1\", \"[SECRET]\", #{expect: 535})"),
+            (
+                "assert(s.auth(\"a\", \"pw\").code == 235 || x1 == 334)",
+                "assert(s.auth(\"a\", \"[SECRET]\").code == 235 || x1 == 334)",
+            ),
             ("assert_eq(\"a\", \"b\")", "assert_eq(\"a\", \"b\")"),
         ] {
             assert_eq!(mask_source(line), shown);
@@ -178,6 +210,9 @@ mod tests {
             (r#"s.command("NOOP", #{expect: "BAD"});"#, r#"s.command("NOOP", #{expect: "BAD"});"#),
             (r#"s.send("PASS abc"); step("pass it");"#, r#"s.send("PASS [SECRET]"); step("pass it");"#),
             (r#"s.send("AUTH PLAIN " + base64("x"));"#, r#"s.send("AUTH PLAIN " + base64("[SECRET]"));"#),
+            (r#"s.auth("me", 12345678);"#, r#"s.auth("me", [SECRET]);"#),
+            ("if (ok) { s.login(user, 0x1_f); }", "if (ok) { s.login(user, [SECRET]); }"),
+            ("s.login(1234);", "s.login([SECRET]);"),
             (r#"s.login("me", "open"#, r#"s.login("me", "[SECRET]"#),
             (r#"é("é\é")"#, r#"é("é\é")"#),
         ] {
