@@ -12,6 +12,21 @@ impl Session {
     /// What the server said last that it can do: by its reply to EHLO, LHLO or CAPA, sent by a verb or by hand; in IMAP by
     /// CAPABILITY, asked for or not; in ManageSieve by its greeting too. `None` before that, and after what makes it void: HELO,
     /// STARTTLS (RFC 3207 section 4.2, RFC 3501 section 6.2.1), STLS, XCLIENT.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("S: 220 hi\nC: EHLO me\nS: 250-mail.example\nS: 250 SIZE 1000")?;
+    /// let mut session = Session::connect(&server.url("smtp")).await?;
+    /// session.expect(220).await?;
+    /// assert!(session.capabilities().is_none());
+    /// session.send("EHLO me").await?;
+    /// session.expect(250).await?;
+    /// assert!(session.capabilities().unwrap().has("SIZE"));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn capabilities(&self) -> Option<&Capabilities> {
         self.capabilities.as_ref()

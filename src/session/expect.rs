@@ -20,6 +20,25 @@ impl Session {
     /// An integer is the code, or the class of codes, of the whole reply; text is how the reply begins; a
     /// [`Regex`](crate::Regex) is found somewhere in it. Nothing is skipped.
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: 220 mail.example ESMTP
+    ///     C: EHLO client.example
+    ///     S: 250-mail.example
+    ///     S: 250 PIPELINING
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("smtp")).await?;
+    /// session.expect(220).await?;
+    /// session.send("EHLO client.example").await?;
+    /// let reply = session.expect(250).await?;
+    /// assert_eq!(reply.lines(), ["250-mail.example", "250 PIPELINING"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// A mismatch at once where another reply came; a time-out; a close; malformed bytes; more than the limit.
     pub async fn expect(&mut self, pattern: impl IntoPattern) -> Result<Reply> {

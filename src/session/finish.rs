@@ -9,6 +9,21 @@ use crate::transport::Transport;
 impl Session {
     /// Closes the connection, after making sure that nothing was left unexpected; [`Session::reset`] leaves without asking.
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("S: 220 hi\nC: NOOP\nS: 250 ok")?;
+    /// let mut session = Session::connect(&server.url("smtp")).await?;
+    /// session.expect(220).await?;
+    /// session.send("NOOP").await?;
+    /// assert!(session.close().await.unwrap_err().is_vacuous(), "the reply was not expected");
+    /// session.expect(250).await?;
+    /// session.close().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Session::finish`].
     pub async fn close(&mut self) -> Result<()> {
@@ -24,6 +39,20 @@ impl Session {
 
     /// Resets the connection (RST where it is TCP), whatever is still owed.
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("S: 220 hi\nC: DATA\nS: 354 go on")?;
+    /// let mut session = Session::connect(&server.url("smtp")).await?;
+    /// session.expect(220).await?;
+    /// session.send("DATA").await?;
+    /// session.reset()?;
+    /// assert!(session.transcript().to_string().ends_with("*** reset by the client\n"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// A usage error where it is closed already; i/o where the system refuses.
     pub fn reset(&mut self) -> Result<()> {
@@ -36,6 +65,20 @@ impl Session {
     }
 
     /// Makes sure that nothing was left unexpected, then closes the connection if it is open.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("S: 220 hi\nC: NOOP\nS: 250 ok")?;
+    /// let mut session = Session::connect(&server.url("smtp")).await?;
+    /// session.expect(220).await?;
+    /// session.send("NOOP").await?;
+    /// let vacuous = session.finish().await.unwrap_err();
+    /// assert_eq!(vacuous.message(), "the reply to the last command was never expected");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// Vacuous where a reply was never expected or input was left unread; closed where the peer closed and nobody expected it.
@@ -51,6 +94,20 @@ impl Session {
     }
 
     /// Ends the session without judging it; what is unread goes into the transcript.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("S: 220 hi\nC: NOOP\nS: 250 ok")?;
+    /// let mut session = Session::connect(&server.url("smtp")).await?;
+    /// session.expect(220).await?;
+    /// session.send("NOOP").await?;
+    /// session.hang_up();
+    /// assert!(session.transcript().to_string().ends_with("*** closed by the client\n"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn hang_up(&mut self) {
         if self.transport.is_none() {
             return;

@@ -125,6 +125,18 @@ pub struct Session {
 impl Session {
     /// Connects with the default options; see [`Options::connect`].
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("S: 220 mail.example ESMTP")?;
+    /// let mut session = Session::connect(&server.url("smtp")).await?;
+    /// assert_eq!((session.protocol(), session.owed()), ("smtp", 1));
+    /// session.expect(220).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// Unreachable, with each address that was tried; usage for a URL that cannot be read.
     pub async fn connect(url: &str) -> Result<Self> {
@@ -174,7 +186,19 @@ impl Session {
 
     /// Sets the deadline of the next operation alone.
     ///
-    /// `session.within(Duration::from_secs(120)).expect(250).await`
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("S: 220 hi\nC: NOOP")?;
+    /// let mut session = Session::connect(&server.url("smtp")).await?;
+    /// session.expect(220).await?;
+    /// session.send("NOOP").await?;
+    /// let late = session.within(std::time::Duration::from_millis(10)).expect(250).await.unwrap_err();
+    /// assert!(late.is_timeout());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn within(&mut self, timeout: Duration) -> &mut Self {
         self.within = Some(timeout);
         self

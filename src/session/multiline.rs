@@ -55,6 +55,21 @@ impl Session {
     /// Like [`Session::expect_multiline`], without keeping the block: however long it is, next to nothing of it is held. Of
     /// what comes back, [`Reply::octets`] is the size of the block.
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("S: +OK\nC: RETR 1\nS: +OK\nS: Subject: hi\nS:\nS: .")?;
+    /// let mut session = Session::connect(&server.url("pop3")).await?;
+    /// session.expect("+OK").await?;
+    /// session.send("RETR 1").await?;
+    /// session.expect("+OK").await?;
+    /// let block = session.skip_multiline().await?;
+    /// assert_eq!((block.octets(), block.bytes()), (15, &b""[..]));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// A time-out or a close before the lone dot.
     pub async fn skip_multiline(&mut self) -> Result<Reply> {

@@ -74,6 +74,20 @@ impl AsRef<[u8]> for Message<'_> {
 impl Session {
     /// Sends a line, CRLF added.
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("S: 220 hi\nC: NOOP\nS: 250 ok")?;
+    /// let mut session = Session::connect(&server.url("smtp")).await?;
+    /// session.expect(220).await?;
+    /// session.send("NOOP").await?;
+    /// assert!(session.send("QUIT").await.unwrap_err().is_out_of_step(), "a reply is owed");
+    /// session.expect(250).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// Out of step while a reply is owed or anything that came is unread; closed; a time-out where the peer does not read.
     pub async fn send(&mut self, line: impl AsRef<[u8]>) -> Result<()> {
@@ -97,6 +111,21 @@ impl Session {
 
     /// Sends a message: leading dots doubled, the last line ended, the final dot, all in one write. It is the middle of DATA.
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("S: 220 hi\nC: DATA\nS: 354 go on\nC: ..hidden\nC: .\nS: 250 ok")?;
+    /// let mut session = Session::connect(&server.url("smtp")).await?;
+    /// session.expect(220).await?;
+    /// session.send("DATA").await?;
+    /// session.expect(354).await?;
+    /// session.send_message(".hidden\n").await?;
+    /// session.expect(250).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Session::send`].
     pub async fn send_message<'a>(&mut self, message: impl Into<Message<'a>>) -> Result<()> {
@@ -106,6 +135,21 @@ impl Session {
 
     /// Sends several lines in one write, CRLF added to each, without waiting for replies in between (RFC 2920). A reply is
     /// owed for each of them afterwards.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("S: 220 hi\nC: NOOP\nC: HELP\nS: 250 ok\nS: 214 RFC 5321")?;
+    /// let mut session = Session::connect(&server.url("smtp")).await?;
+    /// session.expect(220).await?;
+    /// session.pipeline(["NOOP", "HELP"]).await?;
+    /// assert_eq!(session.owed(), 2);
+    /// session.expect(250).await?;
+    /// session.expect(214).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// Closed; a time-out where the peer does not read.
@@ -121,6 +165,20 @@ impl Session {
 
     /// Sends bytes as they are, whoever's turn it is.
     ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("S: 220 hi\nC: NOOP\nS: 250 ok")?;
+    /// let mut session = Session::connect(&server.url("smtp")).await?;
+    /// session.expect(220).await?;
+    /// session.send_raw("NO").await?;
+    /// session.send_raw("OP\r\n").await?;
+    /// session.expect(250).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// Closed; a time-out where the peer does not read.
     pub async fn send_raw(&mut self, bytes: impl AsRef<[u8]>) -> Result<()> {
@@ -129,6 +187,21 @@ impl Session {
     }
 
     /// Says that we will send no more; the peer can still speak.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("S: 220 hi\nC: NOOP\nS: 250 ok")?;
+    /// let mut session = Session::connect(&server.url("smtp")).await?;
+    /// session.expect(220).await?;
+    /// session.send("NOOP").await?;
+    /// session.shutdown().await?;
+    /// session.expect(250).await?;
+    /// session.expect_close().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// Closed or i/o where the connection is gone.

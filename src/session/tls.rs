@@ -17,6 +17,21 @@ const WANTED: &str = "a TLS handshake";
 
 impl Session {
     /// Sets how TLS is put on from now on.
+    ///
+    /// ```
+    /// use mailexpect::{Session, server::Embedded, tls};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Embedded::start()?;
+    /// let mut session = Session::connect(&server.smtp()).await?;
+    /// session.expect(220).await?;
+    /// session.set_tls(tls::Options::new().ca(server.ca()?).min(tls::Version::V1_3));
+    /// session.starttls().await?;
+    /// assert_eq!(session.tls().unwrap().version, "1.3");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn set_tls(&mut self, options: tls::Options) {
         options.secrets().for_each(|line| self.secrets.learn(line));
         self.tls_options = options;
@@ -29,12 +44,42 @@ impl Session {
     }
 
     /// TLS as it is spoken on the session, once it is.
+    ///
+    /// ```
+    /// use mailexpect::{Session, server::Embedded, tls};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Embedded::start()?;
+    /// let options = Session::options().tls(tls::Options::new().verify(false));
+    /// let mut session = options.connect(&server.submissions()).await?;
+    /// session.expect(220).await?;
+    /// let tls = session.tls().unwrap();
+    /// assert!(!tls.is_verified() && tls.fault.is_some(), "nobody knows the CA");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn tls(&self) -> Option<&Established> {
         self.tls.as_deref()
     }
 
     /// The certificate that the server showed, where there is TLS.
+    ///
+    /// ```
+    /// use mailexpect::{Session, server::Embedded, tls};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Embedded::start()?;
+    /// let options = Session::options().tls(tls::Options::new().ca(server.ca()?));
+    /// let mut session = options.connect(&server.submissions()).await?;
+    /// session.expect(220).await?;
+    /// let certificate = session.peer_certificate().unwrap();
+    /// assert!(certificate.sans.contains(&"localhost".to_owned()) && certificate.days_left() > 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn peer_certificate(&self) -> Option<&Certificate> {
         self.tls()?.certificate.as_ref()
@@ -42,6 +87,23 @@ impl Session {
 
     /// Puts TLS on as things stand, without a command before it: [`Session::starttls`] is the command, its reply and this. What
     /// the session has learned of the server's capabilities is forgotten (RFC 3207 section 4.2).
+    ///
+    /// ```
+    /// use mailexpect::{Session, server::Embedded, tls};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Embedded::start()?;
+    /// let options = Session::options().tls(tls::Options::new().ca(server.ca()?));
+    /// let mut session = options.connect(&server.smtp()).await?;
+    /// session.expect(220).await?;
+    /// session.send("STARTTLS").await?;
+    /// session.expect(220).await?;
+    /// session.tls_handshake().await?;
+    /// assert!(session.tls().unwrap().is_verified());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `injected` where bytes of the server's are unread, since they came in clear where nothing may come, unless
