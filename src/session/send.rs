@@ -25,13 +25,18 @@ pub struct Message<'a>(Cow<'a, [u8]>);
 
 impl<'a> From<&'a str> for Message<'a> {
     fn from(text: &'a str) -> Self {
-        let mut bytes = Vec::with_capacity(text.len() + 16);
-        for line in text.as_bytes().split_inclusive(|byte| *byte == b'\n') {
-            match line.strip_suffix(b"\n") {
-                Some(line) => bytes.extend_from_slice(&[line.strip_suffix(b"\r").unwrap_or(line), b"\r\n"].concat()),
-                None => bytes.extend_from_slice(line),
-            }
+        let text = text.as_bytes();
+        let mut bytes = Vec::new();
+        let mut copied = 0;
+        for at in memchr::memchr_iter(b'\n', text).filter(|at| !text[..*at].ends_with(b"\r")) {
+            bytes.extend_from_slice(&text[copied..at]);
+            bytes.extend_from_slice(b"\r\n");
+            copied = at + 1;
         }
+        if copied == 0 {
+            return text.into();
+        }
+        bytes.extend_from_slice(&text[copied..]);
         Self(bytes.into())
     }
 }
@@ -44,7 +49,10 @@ impl<'a> From<&'a [u8]> for Message<'a> {
 
 impl From<String> for Message<'_> {
     fn from(text: String) -> Self {
-        Message::from(text.as_str()).into_owned()
+        match Message::from(text.as_str()).0 {
+            Cow::Borrowed(_) => Self(text.into_bytes().into()),
+            Cow::Owned(bytes) => Self(bytes.into()),
+        }
     }
 }
 
@@ -58,10 +66,6 @@ impl Message<'_> {
     /// The message as it will be sent, but for its dots.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
-    }
-
-    fn into_owned<'b>(self) -> Message<'b> {
-        Message(self.0.into_owned().into())
     }
 }
 
@@ -299,7 +303,8 @@ impl Session {
     /// Takes note of the lines that so many more replies are owed for.
     fn note_owed(&mut self, masked: &Bytes, more: usize) {
         let lines = || masked.split_inclusive(|byte| *byte == b'\n').map(chomp);
-        if lines().count() == more {
+        // No more of them are counted than that takes: a message has many.
+        if lines().take(more + 1).count() == more {
             self.unanswered.extend(lines().map(|line| masked.slice_ref(line)));
         } else if more == 1 && self.protocol.speech() == Speech::Sieve {
             // What a command is stands in its first line, whatever its literals hold.

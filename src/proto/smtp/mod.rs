@@ -101,7 +101,7 @@ impl Smtp {
             return None;
         }
         let secret = self.secret(text, true);
-        let is_initial = initial_response(text).is_some();
+        let is_initial = secret.is_some() && initial_response(text).is_some();
         let asked_for = matches!(self.mode, Mode::Response { .. });
         let sent_ahead = secret.is_some() && !is_initial;
         let (owed, mode) = match self.is_in_auth() {
@@ -203,6 +203,9 @@ impl Protocol for Smtp {
                 self.mode = if left == skipped { Mode::Commands } else { Mode::Chunk(left - skipped) };
                 continue;
             }
+            if let (Mode::Message { fresh }, []) = (&mut self.mode, lines.unfinished()) {
+                start += skip_content(&bytes[start..], fresh);
+            }
             let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at + 1);
             let spans_of_line =
                 lines.follow(
@@ -248,6 +251,20 @@ impl Protocol for Smtp {
     fn is_closing(&self) -> bool {
         self.closing
     }
+}
+
+/// How long the whole lines of a message are before the next one that could be its end; whether they end with CRLF is `fresh`
+/// behind them.
+fn skip_content(message: &[u8], fresh: &mut bool) -> usize {
+    if *fresh && message.starts_with(b".") {
+        return 0;
+    }
+    let dotted = memchr::memmem::find(message, b"\r\n.").map_or(message.len(), |at| at + 2);
+    let content = memchr::memrchr(b'\n', &message[..dotted]).map_or(0, |at| at + 1);
+    if content > 0 {
+        *fresh = message[..content].ends_with(b"\r\n");
+    }
+    content
 }
 
 /// What a command's reply will answer, and what may be sent behind it without waiting.
