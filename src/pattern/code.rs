@@ -4,6 +4,9 @@ use std::fmt;
 
 use crate::error::{Error, Result};
 
+/// What stands for a digit of a class that may be any.
+const ANY: u8 = b'x';
+
 /// A reply code such as 250, or a class such as 2 or 25, with an optional enhanced status code.
 ///
 /// ```
@@ -16,8 +19,8 @@ use crate::error::{Error, Result};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Code {
-    /// One to three digits: what the code begins with.
-    digits: String,
+    /// The three digits, `x` where any will do.
+    digits: [u8; 3],
     enhanced: Option<Enhanced>,
 }
 
@@ -27,7 +30,14 @@ impl Code {
     /// # Errors
     /// A usage error outside of 1 to 5, 10 to 59 and 100 to 599.
     pub fn new(code: i64) -> Result<Self> {
-        Self::parse(&code.to_string())
+        let digit = |unit| b'0' + (code.unsigned_abs() / unit % 10) as u8;
+        let digits = match code {
+            1..=5 => [digit(1), ANY, ANY],
+            10..=59 => [digit(10), digit(1), ANY],
+            100..=599 => [digit(100), digit(10), digit(1)],
+            _ => return Err(no_code(&code.to_string())),
+        };
+        Ok(Self { digits, enhanced: None })
     }
 
     /// A code or class as text: `250`, `25x`, `2xx`.
@@ -35,16 +45,16 @@ impl Code {
     /// # Errors
     /// A usage error for anything else.
     pub fn parse(text: &str) -> Result<Self> {
-        let digits = text.trim_end_matches(['x', 'X']);
-        let plausible = !digits.is_empty()
-            && digits.bytes().all(|byte| byte.is_ascii_digit())
-            && (b'1'..=b'5').contains(&digits.as_bytes()[0])
-            && if digits.len() == text.len() { text.len() <= 3 } else { text.len() == 3 };
+        let known = text.trim_end_matches(['x', 'X']).as_bytes();
+        let plausible = known.iter().all(u8::is_ascii_digit)
+            && known.first().is_some_and(|first| (b'1'..=b'5').contains(first))
+            && if known.len() == text.len() { text.len() <= 3 } else { text.len() == 3 };
         if !plausible {
-            return Err(Error::usage(format!("`{text}` is not a reply code"))
-                .hint("a code is 100 to 599, a class is one or two digits: 2, 25, \"25x\" (RFC 5321, 4.2)"));
+            return Err(no_code(text));
         }
-        Ok(Self { digits: digits.to_owned(), enhanced: None })
+        let mut digits = [ANY; 3];
+        digits[..known.len()].copy_from_slice(known);
+        Ok(Self { digits, enhanced: None })
     }
 
     /// The same code with an enhanced status code: `5.7.1`, or its beginning (`5.7`, `5.x.x`).
@@ -60,7 +70,7 @@ impl Code {
     pub(crate) fn matches(&self, reply: &[u8]) -> bool {
         let code_fits = reply.len() >= 3
             && reply[..3].iter().all(u8::is_ascii_digit)
-            && reply.starts_with(self.digits.as_bytes())
+            && reply.iter().zip(self.digits).all(|(came, wanted)| wanted == ANY || wanted == *came)
             && reply.get(3).is_none_or(|after| !after.is_ascii_digit());
         code_fits
             && self.enhanced.as_ref().is_none_or(|wanted| Enhanced::of_reply(reply).is_some_and(|came| wanted.covers(&came)))
@@ -68,19 +78,28 @@ impl Code {
 
     /// A whole reply of this code as a regex, for streams without framing.
     pub(crate) fn to_regex(&self) -> String {
-        let mut code = self.digits.clone();
-        code.extend(std::iter::repeat_n("[0-9]", 3 - self.digits.len()));
+        let code = self.shown().replace('x', "[0-9]");
         let text = match &self.enhanced {
             Some(enhanced) => format!(" {}(?: [^\\n]*)?", enhanced.to_regex()),
             None => "(?: [^\\n]*)?".to_owned(),
         };
         format!("^(?:{code}-[^\\n]*\\n)*{code}{text}\\r?\\n")
     }
+
+    fn shown(&self) -> &str {
+        // They are digits and `x`.
+        std::str::from_utf8(&self.digits).unwrap_or_default()
+    }
+}
+
+fn no_code(text: &str) -> Error {
+    Error::usage(format!("`{text}` is not a reply code"))
+        .hint("a code is 100 to 599, a class is one or two digits: 2, 25, \"25x\" (RFC 5321, 4.2)")
 }
 
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:x<3}", self.digits)?;
+        f.write_str(self.shown())?;
         if let Some(enhanced) = &self.enhanced {
             write!(f, " {enhanced}")?;
         }
