@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use rhai::{Array, Blob, Dynamic, Map};
+use rhai::{Array, Blob, Dynamic, ImmutableString, Map};
 
 use crate::error::{Error, Result};
 use crate::pattern::{Code, IntoPattern as _, Pattern};
@@ -24,29 +24,60 @@ pub(super) fn pattern(value: Dynamic) -> Result<Pattern> {
     if value.is_array() {
         return Err(Error::usage("a list where one pattern belongs").hint("expect_any([...]) takes alternatives"));
     }
-    bytes(value, "a pattern")?.as_slice().into_pattern()
+    octets(value, "a pattern")?.as_ref().into_pattern()
 }
 
 pub(super) fn patterns(values: Array) -> Result<Vec<Pattern>> {
     values.into_iter().map(pattern).collect()
 }
 
-/// Text or a blob, as bytes.
-pub(super) fn bytes(value: Dynamic, what: &str) -> Result<Vec<u8>> {
+/// Text or a blob, as the script holds it.
+pub(super) enum Octets {
+    Text(ImmutableString),
+    Blob(Blob),
+}
+
+impl Octets {
+    /// What a message is to be sent as: the line ends of text become CRLF, a blob stays as it is.
+    pub(super) fn message(&self) -> Message<'_> {
+        match self {
+            Self::Text(text) => text.as_str().into(),
+            Self::Blob(bytes) => bytes.as_slice().into(),
+        }
+    }
+}
+
+impl AsRef<[u8]> for Octets {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Blob(bytes) => bytes,
+        }
+    }
+}
+
+pub(super) fn octets(value: Dynamic, what: &str) -> Result<Octets> {
     let kind = value.type_name();
     if value.is_string() {
-        return value.into_string().map(String::into_bytes).map_err(|kind| misfit(what, kind));
+        return value.into_immutable_string().map(Octets::Text).map_err(|kind| misfit(what, kind));
     }
-    value.try_cast::<Blob>().ok_or_else(|| misfit(what, kind))
+    value.try_cast().map(Octets::Blob).ok_or_else(|| misfit(what, kind))
+}
+
+/// Text or a blob, as bytes.
+pub(super) fn bytes(value: Dynamic, what: &str) -> Result<Vec<u8>> {
+    Ok(match octets(value, what)? {
+        Octets::Text(text) => text.into_owned().into(),
+        Octets::Blob(bytes) => bytes,
+    })
 }
 
 /// Text, whose line ends become CRLF, or a blob, which stays as it is.
 pub(super) fn message(value: Dynamic) -> Result<Message<'static>> {
-    let kind = value.type_name();
-    if value.is_string() {
-        return value.into_string().map(Message::from).map_err(|_| misfit("a message", kind));
-    }
-    bytes(value, "a message").map(Message::from)
+    Ok(match octets(value, "a message")? {
+        Octets::Text(text) => Message::from(text.into_owned()),
+        Octets::Blob(bytes) => Message::from(bytes),
+    })
 }
 
 /// Seconds as a number, or text with a unit.

@@ -25,23 +25,23 @@ fn set(session: &mut Session, call: Call) -> &mut Session {
 }
 
 async fn line(session: &mut Session, line: Dynamic, call: Result<Call>) -> Result<()> {
-    let line = argument::bytes(line, "a line")?;
+    let line = argument::octets(line, "a line")?;
     set(session, call?).send(line).await
 }
 
 async fn raw(session: &mut Session, bytes: Dynamic, call: Result<Call>) -> Result<()> {
-    let bytes = argument::bytes(bytes, "what to send")?;
+    let bytes = argument::octets(bytes, "what to send")?;
     set(session, call?).send_raw(bytes).await
 }
 
 async fn lines(session: &mut Session, lines: Array, call: Result<Call>) -> Result<()> {
-    let lines = lines.into_iter().map(|line| argument::bytes(line, "a line")).collect::<Result<Vec<_>>>()?;
+    let lines = lines.into_iter().map(|line| argument::octets(line, "a line")).collect::<Result<Vec<_>>>()?;
     set(session, call?).pipeline(lines).await
 }
 
 async fn message(session: &mut Session, message: Dynamic, call: Result<Call>) -> Result<()> {
-    let message = argument::message(message)?;
-    set(session, call?).send_message(message).await
+    let message = argument::octets(message, "a message")?;
+    set(session, call?).send_message(message.message()).await
 }
 
 #[export_module]
