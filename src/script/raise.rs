@@ -31,6 +31,15 @@ impl Spot {
     pub(super) fn of(context: &NativeCallContext<'_>) -> Self {
         Self { source: context.call_source().map(str::to_owned), position: context.call_position() }
     }
+
+    /// The same in place of a spot that is most often in the same source.
+    pub(super) fn renew(&mut self, context: &NativeCallContext<'_>) {
+        if self.source.as_deref() == context.call_source() {
+            self.position = context.call_position();
+        } else {
+            *self = Self::of(context);
+        }
+    }
 }
 
 impl Caught {

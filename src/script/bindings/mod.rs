@@ -147,7 +147,10 @@ impl Handle {
         operation: impl AsyncFnOnce(&mut Session) -> Result<T>,
     ) -> Result<T, Raised> {
         let mut taken = self.take().map_err(|error| raise::raise(context, error))?;
-        self.slot().last = Some(Spot::of(context));
+        match &mut self.slot().last {
+            Some(last) => last.renew(context),
+            last => *last = Some(Spot::of(context)),
+        }
         let outcome = match coroutine::wait(async { operation(taken.session()?).await }) {
             Ok(outcome) => outcome,
             Err(stop) => {
