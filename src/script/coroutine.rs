@@ -36,7 +36,7 @@ type Body<T> = corosensei::Coroutine<(), Awaited, T, DefaultStack>;
 type Awaited = Pin<&'static mut dyn Future<Output = ()>>;
 
 /// Why a script was stopped from outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
     /// The run's deadline ran out.
     Deadline,
@@ -48,7 +48,7 @@ pub(crate) enum Stop {
 struct Frame {
     /// Set while the body is running, and not while it is suspended; it lives on the coroutine's own stack.
     yielder: Cell<*const Yielder<(), Awaited>>,
-    stop: RefCell<Option<Stop>>,
+    stop: Cell<Option<Stop>>,
     /// The lowest address of the stack.
     limit: usize,
     context: Rc<dyn Any>,
@@ -78,12 +78,8 @@ impl<T: 'static> Coroutine<T> {
             Some(stack) => stack,
             None => DefaultStack::new(STACK_SIZE)?,
         };
-        let frame = Rc::new(Frame {
-            yielder: Cell::new(std::ptr::null()),
-            stop: RefCell::new(None),
-            limit: stack.limit().get(),
-            context,
-        });
+        let frame =
+            Rc::new(Frame { yielder: Cell::new(std::ptr::null()), stop: Cell::new(None), limit: stack.limit().get(), context });
         let inside = Rc::clone(&frame);
         let body = Body::with_stack(stack, move |yielder, ()| {
             inside.yielder.set(yielder);
@@ -96,7 +92,7 @@ impl<T: 'static> Coroutine<T> {
 
     /// Makes the script's next wait, or its next progress report, fail with this.
     pub(crate) fn stop(&self, stop: Stop) {
-        self.frame.stop.replace(Some(stop));
+        self.frame.stop.set(Some(stop));
     }
 }
 
@@ -106,7 +102,7 @@ impl<T: 'static> Future for Coroutine<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let entered = Entered::new(&self.frame);
         loop {
-            let stopped = self.frame.stop.borrow().is_some();
+            let stopped = self.frame.stop.get().is_some();
             if let Some(awaited) = self.awaited.as_mut().filter(|_| !stopped)
                 && awaited.as_mut().poll(cx).is_pending()
             {
@@ -146,7 +142,7 @@ impl<T> Drop for Coroutine<T> {
         self.awaited = None;
         if let Some(body) = &mut self.body {
             // A destructor that waits must not suspend: nobody would resume it.
-            self.frame.stop.replace(Some(Stop::Interrupt));
+            self.frame.stop.set(Some(Stop::Interrupt));
             let _entered = Entered::new(&self.frame);
             body.force_unwind();
         }
@@ -181,7 +177,7 @@ pub(crate) fn wait<F: Future>(future: F) -> Result<F::Output, Stop> {
     let Some(frame) = CURRENT.with_borrow(Clone::clone) else {
         unreachable!("wait is called by words of running scripts only")
     };
-    if let Some(stop) = frame.stop.borrow().clone() {
+    if let Some(stop) = frame.stop.get() {
         return Err(stop);
     }
     let yielder = frame.yielder.replace(std::ptr::null());
@@ -202,12 +198,7 @@ pub(crate) fn wait<F: Future>(future: F) -> Result<F::Output, Stop> {
         unsafe { &*yielder }.suspend(awaited);
     }
     frame.yielder.set(yielder);
-    output.ok_or_else(|| frame.stop.borrow().clone().unwrap_or(Stop::Interrupt))
-}
-
-/// Whether the running script is to stop, and why.
-pub(crate) fn stopped() -> Option<Stop> {
-    CURRENT.with_borrow(|frame| frame.as_ref()?.stop.borrow().clone())
+    output.ok_or_else(|| frame.stop.get().unwrap_or(Stop::Interrupt))
 }
 
 /// What the running script was started with, where it is of that type.
@@ -216,11 +207,28 @@ pub(crate) fn context<C: 'static>() -> Option<Rc<C>> {
     context.downcast().ok()
 }
 
-/// Whether less than `room` bytes are left of the running coroutine's stack.
-pub(crate) fn stack_is_short(room: usize) -> bool {
+/// Why a script must not go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Halt {
+    Stopped(Stop),
+    StackShort,
+}
+
+/// Why the running script must not go on, where it must not: it is to stop, or less than `room` bytes are left of its stack. This
+/// is asked for each operation, and so in one look.
+pub(crate) fn halt(room: usize) -> Option<Halt> {
     let here = 0_u8;
     let address = (&raw const here).addr();
-    CURRENT.with_borrow(|frame| frame.as_ref().is_some_and(|frame| address.saturating_sub(frame.limit) < room))
+    CURRENT.with_borrow(|frame| {
+        let frame = frame.as_ref()?;
+        let short = || (address.saturating_sub(frame.limit) < room).then_some(Halt::StackShort);
+        frame.stop.get().map(Halt::Stopped).or_else(short)
+    })
+}
+
+/// Whether less than `room` bytes are left of the running coroutine's stack.
+pub(crate) fn stack_is_short(room: usize) -> bool {
+    halt(room) == Some(Halt::StackShort)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use rhai::packages::{Package as _, StandardPackage};
 use rhai::{Dynamic, Engine, Shared};
 
 use super::bindings;
-use super::coroutine::{self, Stop};
+use super::coroutine::{self, Halt, Stop};
 use super::library::{Library, Resolver};
 use super::run::Run;
 use crate::error::Error;
@@ -84,11 +84,10 @@ fn progress(operations: u64) -> Option<Dynamic> {
 }
 
 fn must_end(operations: u64) -> Option<Ended> {
-    if let Some(stop) = coroutine::stopped() {
-        return Some(Ended::Stopped(stop, None));
-    }
-    if coroutine::stack_is_short(CALLING_ROOM) {
-        return Some(Ended::StackShort);
+    match coroutine::halt(CALLING_ROOM) {
+        Some(Halt::Stopped(stop)) => return Some(Ended::Stopped(stop, None)),
+        Some(Halt::StackShort) => return Some(Ended::StackShort),
+        None => {}
     }
     if !operations.is_multiple_of(MEMORY_TURN) {
         return None;
