@@ -21,7 +21,7 @@ pub use send::Message;
 use verbs::Kept;
 pub use verbs::imap::Untagged;
 pub use verbs::{Maildrop, Scan, Script, UniqueId};
-use wait::Wait;
+use wait::Waiting;
 
 use crate::buffer::Buffer;
 use crate::error::{Error, Kind, Result};
@@ -99,8 +99,7 @@ pub struct Session {
     ended: Option<Close>,
     /// The peer's end is in the transcript: something expected it, or failed over it.
     end_noted: bool,
-    /// What the operation under way waits for, and since when.
-    waiting: Option<(String, Wait)>,
+    waiting: Waiting,
     /// We have said that we will send no more.
     half_closed: bool,
     /// What a search has let go of and not recorded yet.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::wait::Wait;
+use super::wait::{Wait, Waiting};
 use super::{Kept, Session};
 use crate::buffer::{Buffer, DEFAULT_LIMIT};
 use crate::error::{Error, Kind, Result};
@@ -248,7 +248,7 @@ impl Options {
             settle: self.settle,
             ended: None,
             end_noted: false,
-            waiting: None,
+            waiting: Waiting::default(),
             half_closed: false,
             skipped: Gathering::default(),
             answered: None,

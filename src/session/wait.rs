@@ -1,6 +1,6 @@
 //! Waiting for bytes: one deadline an operation, and what is said when it runs out.
 
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 use std::io;
 use std::time::Duration;
 
@@ -35,6 +35,15 @@ impl Wait {
     }
 }
 
+/// What the operation under way waits for.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    /// In words, whose room the next operation uses again.
+    wanted: String,
+    /// `None` while nothing is waited for.
+    since: Option<Wait>,
+}
+
 /// What waiting for bytes brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Arrival {
@@ -49,7 +58,7 @@ const GLANCE: usize = SHOWN;
 impl Session {
     /// Begins an operation: its deadline runs from here.
     pub(super) fn begin(&mut self) -> Wait {
-        self.waiting = None;
+        self.waiting.since = None;
         Wait::new(self.within.take().unwrap_or(self.timeout))
     }
 
@@ -68,16 +77,19 @@ impl Session {
 
     /// Takes note of what is waited for, should the wait be cut off from outside.
     pub(super) fn await_for(&mut self, wanted: &dyn Display, wait: Wait) {
-        if self.waiting.is_none() {
-            self.waiting = Some((wanted.to_string(), wait));
+        if self.waiting.since.is_none() {
+            self.waiting.since = Some(wait);
+            self.waiting.wanted.clear();
+            // Writing to memory does not fail.
+            let _ = write!(self.waiting.wanted, "{wanted}");
         }
     }
 
     /// What the operation that was cut off had been waiting for.
     #[cfg(feature = "script")]
     pub(crate) fn cut_off(&self) -> Option<Error> {
-        let (wanted, wait) = self.waiting.as_ref()?;
-        Some(self.fault(Kind::Timeout, "").expected(wanted).got(self.shown_held()).waited(wait.waited()))
+        let wait = self.waiting.since?;
+        Some(self.fault(Kind::Timeout, "").expected(&self.waiting.wanted).got(self.shown_held()).waited(wait.waited()))
     }
 
     /// Takes note of what a read brought.
@@ -132,8 +144,8 @@ impl Session {
     fn too_long(&self) -> Error {
         let limit = self.buffer.limit();
         let error = self.fault(Kind::TooLong, format!("more than {limit} bytes came without an end"));
-        let error = match &self.waiting {
-            Some((wanted, wait)) => error.expected(wanted).waited(wait.waited()),
+        let error = match self.waiting.since {
+            Some(wait) => error.expected(&self.waiting.wanted).waited(wait.waited()),
             None => error,
         };
         error
