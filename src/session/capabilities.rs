@@ -1,5 +1,8 @@
 //! What a session remembers of what the peer can do.
 
+use std::fmt;
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 
 use super::Session;
@@ -7,6 +10,29 @@ use crate::pattern::Match;
 use crate::proto::capabilities::{CAPABILITY, Capabilities};
 use crate::proto::{Speech, sieve};
 use crate::reply::Reply;
+
+/// What the peer said that it can do, read once somebody asks: most sessions never do.
+pub(super) struct Said(LazyLock<Capabilities, Box<dyn FnOnce() -> Capabilities + Send>>);
+
+impl Said {
+    /// How a reply will be read, of which a copy is kept, and nothing else in memory with it.
+    fn new(reply: &[u8], read: fn(&[u8]) -> Capabilities) -> Self {
+        let reply = Bytes::copy_from_slice(reply);
+        Self(LazyLock::new(Box::new(move || read(&reply))))
+    }
+}
+
+impl From<Capabilities> for Said {
+    fn from(capabilities: Capabilities) -> Self {
+        Self(LazyLock::new(Box::new(move || capabilities)))
+    }
+}
+
+impl fmt::Debug for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Said").field(&*self.0).finish()
+    }
+}
 
 impl Session {
     /// What the server said last that it can do: by its reply to EHLO, LHLO or CAPA, sent by a verb or by hand; in IMAP by
@@ -29,7 +55,7 @@ impl Session {
     /// ```
     #[must_use]
     pub fn capabilities(&self) -> Option<&Capabilities> {
-        self.capabilities.as_ref()
+        self.said.as_ref().map(|said| &*said.0)
     }
 
     /// Takes note of a reply.
@@ -38,7 +64,7 @@ impl Session {
             Speech::Smtp | Speech::Lmtp => self.note_capabilities_of_smtp(reply),
             Speech::Imap => self.note_capabilities_of_imap(reply),
             Speech::Sieve => self.note_capabilities_of_sieve(reply),
-            Speech::Pop3 if reply.starts_with(b"+OK") && self.is_answer_to("STLS") => self.capabilities = None,
+            Speech::Pop3 if reply.starts_with(b"+OK") && self.is_answer_to("STLS") => self.said = None,
             Speech::Pop3 | Speech::Stream => {}
         }
     }
@@ -51,9 +77,9 @@ impl Session {
             return;
         }
         if is(&["EHLO", "LHLO"]) {
-            self.capabilities = Some(Capabilities::remembered(reply));
+            self.said = Some(Said::new(reply, Capabilities::remembered));
         } else if is(&["HELO", "STARTTLS", "XCLIENT"]) {
-            self.capabilities = None;
+            self.said = None;
         }
     }
 
@@ -63,9 +89,9 @@ impl Session {
         let (tag, behind) = response.split_at(memchr::memchr(b' ', response).map_or(response.len(), |at| at + 1));
         let status = &behind[..behind.len().min("PREAUTH [CAPABILITY ".len())];
         if behind.starts_with(CAPABILITY) || memchr::memmem::find(status, b"[CAPABILITY ").is_some() {
-            self.capabilities = Some(Capabilities::remembered_words(response));
+            self.said = Some(Said::new(response, Capabilities::remembered_words));
         } else if tag != b"* " && behind.starts_with(b"OK") && self.answered.as_ref().is_some_and(is_starttls) {
-            self.capabilities = None;
+            self.said = None;
         }
     }
 
@@ -76,14 +102,14 @@ impl Session {
         let says_them = is_greeting || self.is_answer_to("CAPABILITY") || self.is_answer_to("STARTTLS");
         if says_them && sieve::is_ok(reply) && sieve::data(reply).next().is_some() {
             let reply = Reply::whole(Bytes::copy_from_slice(reply), Match::default());
-            self.capabilities = Some(sieve::capabilities(reply));
+            self.said = Some(sieve::capabilities(reply).into());
         }
     }
 
     /// Takes note of a block of lines.
     pub(super) fn note_capabilities_of_block(&mut self, block: &Reply) {
         if self.protocol.speech() == Speech::Pop3 && self.is_answer_to("CAPA") {
-            self.capabilities = Some(Capabilities::of_lines(block.copied()));
+            self.said = Some(Capabilities::of_lines(block.copied()).into());
         }
     }
 

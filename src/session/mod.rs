@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use capabilities::Said;
 pub use options::Options;
 pub use send::Message;
 use verbs::Kept;
@@ -29,7 +30,6 @@ use crate::pattern::Pattern;
 use crate::proto::Protocol;
 #[cfg(feature = "script")]
 use crate::proto::Speech;
-use crate::proto::capabilities::Capabilities;
 use crate::redact::Secrets;
 use crate::target::{Place, Target};
 use crate::tls::Established;
@@ -91,7 +91,7 @@ pub struct Session {
     /// What is to be kept of the block that the next verb fetches.
     kept: Kept,
     /// What the peer said last that it can do.
-    capabilities: Option<Capabilities>,
+    said: Option<Said>,
     /// What else is said ahead of a verb of IMAP.
     ahead: verbs::imap::Ahead,
     settle: Duration,

@@ -243,7 +243,7 @@ impl Options {
             expecting: None,
             expecting_each: None,
             kept: Kept::default(),
-            capabilities: None,
+            said: None,
             ahead: super::verbs::imap::Ahead::default(),
             settle: self.settle,
             ended: None,

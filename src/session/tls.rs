@@ -150,7 +150,7 @@ impl Session {
         let established = established?;
         self.record(What::Tls(established.to_string()));
         self.tls = Some(Box::new(established));
-        self.capabilities = None;
+        self.said = None;
         Ok(())
     }
 
