@@ -26,6 +26,7 @@ mod verb;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use rhai::{Module, NativeCallContext, Shared};
+use verb::Manual;
 
 use super::coroutine;
 use super::engine::Ended;
@@ -44,7 +45,7 @@ pub(super) struct Group {
 pub(super) fn groups() -> &'static [Group] {
     static GROUPS: LazyLock<Vec<Group>> = LazyLock::new(|| {
         let group = |(title, intro, module): (_, _, Module)| Group { title, intro, module: module.into() };
-        chapters().map(group).collect()
+        chapters(Manual::Wanted).map(group).collect()
     });
     &GROUPS
 }
@@ -53,7 +54,7 @@ pub(super) fn groups() -> &'static [Group] {
 pub(super) fn vocabulary() -> Shared<Module> {
     static VOCABULARY: LazyLock<Shared<Module>> = LazyLock::new(|| {
         let mut all = Module::new();
-        for (_, _, module) in chapters() {
+        for (_, _, module) in chapters(Manual::LeftOut) {
             all.combine(module);
         }
         all.into()
@@ -62,7 +63,7 @@ pub(super) fn vocabulary() -> Shared<Module> {
 }
 
 /// The words by what they are about: a title, what is to be said of them all, and they themselves.
-fn chapters() -> impl Iterator<Item = (&'static str, &'static str, Module)> {
+fn chapters(manual: Manual) -> impl Iterator<Item = (&'static str, &'static str, Module)> {
     [
         ("Sessions", session::INTRO, rhai::exported_module!(session::words)),
         ("Sending", send::INTRO, rhai::exported_module!(send::words)),
@@ -70,17 +71,17 @@ fn chapters() -> impl Iterator<Item = (&'static str, &'static str, Module)> {
         ("Patterns and bytes", pattern::INTRO, rhai::exported_module!(pattern::words)),
         ("Replies", reply::INTRO, rhai::exported_module!(reply::words)),
         ("TLS", tls::INTRO, rhai::exported_module!(tls::words)),
-        ("Verbs", shared::INTRO, shared::words()),
-        ("Verbs of SMTP", smtp::INTRO, smtp::words()),
-        ("Verbs of IMAP", imap::INTRO, imap::words()),
-        ("Mailboxes of IMAP", imap::MAILBOXES, imap::mailboxes()),
-        ("Messages of IMAP", imap::MESSAGES, imap::messages()),
+        ("Verbs", shared::INTRO, shared::words(manual)),
+        ("Verbs of SMTP", smtp::INTRO, smtp::words(manual)),
+        ("Verbs of IMAP", imap::INTRO, imap::words(manual)),
+        ("Mailboxes of IMAP", imap::MAILBOXES, imap::mailboxes(manual)),
+        ("Messages of IMAP", imap::MESSAGES, imap::messages(manual)),
         ("Answers of IMAP", imap::ANSWERS, rhai::exported_module!(imap::answers::words)),
         ("Authentication", auth::INTRO, auth::all_words()),
         ("Capabilities", capabilities::INTRO, rhai::exported_module!(capabilities::words)),
         ("Messages", message::INTRO, rhai::exported_module!(message::words)),
-        ("Verbs of POP3", pop3::INTRO, pop3::words()),
-        ("Verbs of ManageSieve", sieve::INTRO, sieve::words()),
+        ("Verbs of POP3", pop3::INTRO, pop3::words(manual)),
+        ("Verbs of ManageSieve", sieve::INTRO, sieve::words(manual)),
         ("Tests", test::INTRO, rhai::exported_module!(test::words)),
         ("Golden transcripts", golden::INTRO, rhai::exported_module!(golden::words)),
         ("Lists and text", standard::INTRO, rhai::exported_module!(standard::words)),

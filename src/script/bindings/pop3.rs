@@ -2,7 +2,7 @@
 
 use rhai::{Array, Dynamic, Map, Module};
 
-use super::verb::verbs;
+use super::verb::{Manual, verbs};
 use crate::proto::capabilities::Capabilities;
 use crate::reply::Reply;
 use crate::session::{Scan, UniqueId};
@@ -29,9 +29,9 @@ fn single(items: Vec<Dynamic>) -> Dynamic {
     items.into_iter().next().unwrap_or(Dynamic::UNIT)
 }
 
-pub(super) fn words() -> Module {
+pub(super) fn words(manual: Manual) -> Module {
     let mut module = Module::new();
-    verbs! { module:
+    verbs! { module, manual:
         /// Logs in with the digest of the greeting's timestamp and the password: `APOP user digest` (RFC 1939 section 7). Fails where
         /// the greeting has no timestamp.
         ///

@@ -2,7 +2,7 @@
 
 use rhai::Module;
 
-use super::verb::verbs;
+use super::verb::{Manual, verbs};
 use crate::proto::capabilities::Capabilities;
 use crate::reply::Reply;
 
@@ -10,9 +10,9 @@ pub(super) const INTRO: &str = "Each verb sends its command, takes the reply and
 `#{expect: 550}` as the last argument says what the reply must be instead, and `#{timeout: \"30s\"}` how long all of it may take. \
 A verb can always be written out by hand with `send` and `expect`. These mean the same in every protocol that has them.";
 
-pub(super) fn words() -> Module {
+pub(super) fn words(manual: Manual) -> Module {
     let mut module = Module::new();
-    verbs! { module:
+    verbs! { module, manual:
         /// Asks what the server can do: `CAPABILITY` in IMAP (RFC 3501 section 6.1.1) and in ManageSieve (RFC 5804 section 2.4).
         ///
         /// ```dialogue imap

@@ -3,7 +3,7 @@
 use rhai::{Array, Dynamic, Map, Module};
 
 use super::argument;
-use super::verb::verbs;
+use super::verb::{Manual, verbs};
 use crate::error::Result;
 use crate::reply::Reply;
 use crate::session::{Message, Script};
@@ -37,9 +37,9 @@ fn script(script: Script) -> Dynamic {
     Dynamic::from_map(Map::from([("name".into(), script.name.into()), ("active".into(), script.active.into())]))
 }
 
-pub(super) fn words() -> Module {
+pub(super) fn words(manual: Manual) -> Module {
     let mut module = Module::new();
-    verbs! { module:
+    verbs! { module, manual:
         /// Stores a script, which replaces one of the same name: `PUTSCRIPT` (RFC 5804 section 2.6). The script is text, whose line
         /// ends become CRLF, or a blob.
         ///

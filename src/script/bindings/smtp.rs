@@ -3,7 +3,7 @@
 use rhai::{Array, Dynamic, Map, Module};
 
 use super::argument;
-use super::verb::verbs;
+use super::verb::{Manual, verbs};
 use crate::error::{Error, Result};
 use crate::proto::Speech;
 use crate::proto::capabilities::Capabilities;
@@ -29,9 +29,9 @@ fn pairs(attributes: Map) -> Result<Vec<(String, Vec<u8>)>> {
     }
 }
 
-pub(super) fn words() -> Module {
+pub(super) fn words(manual: Manual) -> Module {
     let mut module = Module::new();
-    verbs! { module:
+    verbs! { module, manual:
         /// Introduces the client, and gives back what the server can do: `EHLO name` (RFC 5321 section 4.1.1.1).
         ///
         /// ```rhai

@@ -1,6 +1,6 @@
 //! How verbs come into the language: each with and without options as its last argument.
 
-use rhai::{Array, Map};
+use rhai::{Array, FuncRegistration, Map};
 
 use super::argument::{self, Call};
 use super::imap;
@@ -29,16 +29,37 @@ pub(super) fn prepare(session: &mut Session, options: &Map, more: &[&str]) -> Re
     imap::prepare(session, options)
 }
 
+/// Whether words come with what only the manual wants of them: their comments, and how their parameters are called.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Manual {
+    Wanted,
+    /// Most runs show none, and would copy it all.
+    LeftOut,
+}
+
+/// Begins to register a verb.
+pub(super) fn registration(name: &str, manual: Manual, comments: &[&str], params: &[&str]) -> FuncRegistration {
+    // Where the name is a keyword of Rust.
+    let verb = FuncRegistration::new(name.trim_start_matches("r#"));
+    match manual {
+        Manual::Wanted => verb.with_comments(comments).with_params_info(params),
+        Manual::LeftOut => verb,
+    }
+}
+
 /// Registers verbs in a module, from their doc comments, parameters and bodies. Each is callable with a map of options behind
 /// its parameters as well; what stands behind a semicolon are the names of options that it has besides the usual ones.
 macro_rules! verbs {
-    ($module:ident: $(
+    ($module:ident, $manual:ident: $(
         $(#[doc = $doc:literal])*
         $name:ident($session:ident $(, $param:ident: $type:ty)* $(; $more:ident)*) -> $back:ty $body:block
     )*) => {$(
-        rhai::FuncRegistration::new(stringify!($name).trim_start_matches("r#"))
-            .with_comments([$(concat!("///", $doc)),*] as [&str; _])
-            .with_params_info(["session: Session", $(concat!(stringify!($param), ": ", stringify!($type)),)* stringify!($back)])
+        $crate::script::bindings::verb::registration(
+            stringify!($name),
+            $manual,
+            &[$(concat!("///", $doc)),*],
+            &["session: Session", $(concat!(stringify!($param), ": ", stringify!($type)),)* stringify!($back)],
+        )
             .set_into_module(
                 &mut $module,
                 |ctx: rhai::NativeCallContext<'_>, handle: &mut $crate::script::bindings::Handle $(, $param: $type)*|
@@ -46,8 +67,14 @@ macro_rules! verbs {
                     handle.operate(&ctx, async |$session: &mut $crate::Session| $body)
                 },
             );
-        rhai::FuncRegistration::new(stringify!($name).trim_start_matches("r#"))
-            .with_params_info(["session: Session", $(concat!(stringify!($param), ": ", stringify!($type)),)* "options: Map", stringify!($back)])
+        $crate::script::bindings::verb::registration(
+            stringify!($name),
+            $manual,
+            &[],
+            &[
+                "session: Session", $(concat!(stringify!($param), ": ", stringify!($type)),)* "options: Map", stringify!($back)
+            ],
+        )
             .set_into_module(
                 &mut $module,
                 |ctx: rhai::NativeCallContext<'_>, handle: &mut $crate::script::bindings::Handle $(, $param: $type)*, options: rhai::Map|

@@ -2,14 +2,14 @@
 
 use rhai::{Array, Blob, Map, Module};
 
-use super::super::verb::verbs;
+use super::super::verb::{Manual, verbs};
 use super::{fetched, numbers, values};
 use crate::imap::Answer;
 use crate::session::Message;
 
-pub(in crate::script::bindings) fn messages() -> Module {
+pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
     let mut module = Module::new();
-    verbs! { module:
+    verbs! { module, manual:
         /// Puts a message into a mailbox (RFC 3501 section 6.3.11). The line ends of text become CRLF; a blob stays as it is.
         ///
         /// ```dialogue imap

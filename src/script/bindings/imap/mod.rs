@@ -7,7 +7,7 @@ pub(super) use messages::messages;
 use rhai::{Array, Dynamic, Map, Module};
 
 use super::argument;
-use super::verb::verbs;
+use super::verb::{Manual, verbs};
 use crate::error::{Error, Result};
 use crate::imap::{Address, Answer, Argument, Envelope, Fetched, Literals, Mailbox, Value};
 use crate::session::{Session, Untagged};
@@ -175,9 +175,9 @@ fn mailbox(mailbox: Mailbox) -> Dynamic {
     parts.into_iter().map(|(name, part)| (name.into(), part)).collect::<Map>().into()
 }
 
-pub(super) fn words() -> Module {
+pub(super) fn words(manual: Manual) -> Module {
     let mut module = Module::new();
-    verbs! { module:
+    verbs! { module, manual:
         /// Sends any command, and takes all that comes for it. Nothing in the text is changed; arguments go into a list.
         ///
         /// ```dialogue imap
@@ -295,9 +295,9 @@ pub(super) fn words() -> Module {
     module
 }
 
-pub(super) fn mailboxes() -> Module {
+pub(super) fn mailboxes(manual: Manual) -> Module {
     let mut module = Module::new();
-    verbs! { module:
+    verbs! { module, manual:
         /// Opens a mailbox (RFC 3501 section 6.3.1).
         ///
         /// ```dialogue imap
