@@ -24,6 +24,8 @@ const MAP_SIZE: usize = 10_000;
 const MODULES: usize = 256;
 /// What must be left of the stack for one more call.
 const CALLING_ROOM: usize = 32 << 20;
+/// How many operations a script runs before it is asked whether it must end. So few take next to nothing of that room.
+const STEP: u64 = 8;
 /// How many operations a script runs before its memory is looked at.
 const MEMORY_TURN: u64 = 256;
 /// How many operations a script runs before others get their turn.
@@ -84,6 +86,9 @@ fn progress(operations: u64) -> Option<Dynamic> {
 }
 
 fn must_end(operations: u64) -> Option<Ended> {
+    if !operations.is_multiple_of(STEP) {
+        return None;
+    }
     match coroutine::halt(CALLING_ROOM) {
         Some(Halt::Stopped(stop)) => return Some(Ended::Stopped(stop, None)),
         Some(Halt::StackShort) => return Some(Ended::StackShort),
