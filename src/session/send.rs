@@ -302,6 +302,11 @@ impl Session {
 
     /// Takes note of the lines that so many more replies are owed for.
     fn note_owed(&mut self, masked: &Bytes, more: usize) {
+        if more == 1 && is_one_line(masked) {
+            // It is so for most that is sent, and found out at once.
+            self.unanswered.push_back(masked.slice_ref(chomp(masked)));
+            return;
+        }
         let lines = || masked.split_inclusive(|byte| *byte == b'\n').map(chomp);
         // No more of them are counted than that takes: a message has many.
         if lines().take(more + 1).count() == more {
@@ -377,12 +382,12 @@ impl Session {
 }
 
 fn is_one_line(bytes: &[u8]) -> bool {
-    memchr::memchr(b'\n', bytes) == Some(bytes.len() - 1)
+    memchr::memchr(b'\n', bytes).is_some_and(|at| at + 1 == bytes.len())
 }
 
 /// The last line of it that is not empty.
 fn last_line(masked: &Bytes) -> Option<Bytes> {
-    let line = chomp(masked).rsplit(|byte| *byte == b'\n').next()?;
+    let line = crate::proto::last_line(masked);
     (!line.is_empty()).then(|| masked.slice_ref(chomp(line)))
 }
 
