@@ -398,6 +398,8 @@ mod tests {
     #[test]
     fn the_line_ends_of_text_become_crlf_and_bytes_stay() {
         assert_eq!(&*Message::from("a\nb\r\nc").0, b"a\r\nb\r\nc");
+        assert_eq!(&*Message::from("\n\na\r\n").0, b"\r\n\r\na\r\n");
+        assert_eq!(&*Message::from("a\r\nb".to_owned()).0, b"a\r\nb");
         assert_eq!(&*Message::from(&b"a\nb"[..]).0, b"a\nb");
     }
 }

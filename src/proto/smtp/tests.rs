@@ -1,5 +1,7 @@
 //! Whose turn it is, and what is secret.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::proto::LINE_HEAD;
 
@@ -38,6 +40,32 @@ fn the_lines_of_a_message_ask_for_no_reply_until_the_dot() {
     assert_eq!(with(&[("C", "Hi\r\n."), ("C", "\r\n")]), 1);
     assert_eq!(with(&[("C", "Hi\r\n.\r\n"), ("S", "250 ok\r\n"), ("C", "QUIT\r\n")]), 1);
     assert_eq!(owed_after(&[("S", "220 hi\r\n"), ("C", "DATA\r\n"), ("S", "503 no\r\n"), ("C", "RSET\r\n")]), 1);
+}
+
+proptest! {
+    #[test]
+    fn a_message_ends_at_its_dot_however_it_is_cut(
+        message in proptest::collection::vec(proptest::sample::select(&b".\r\nab"[..]), 0..20),
+        cut in 0usize..25,
+    ) {
+        let stream = [&message[..], b"\r\n.\r\nNOOP\r\nNOOP\r\n"].concat();
+        let owed = |pieces: &mut dyn Iterator<Item = &[u8]>| {
+            let mut smtp = Smtp::new("smtp");
+            smtp.received(b"220 hi\r\n");
+            smtp.sent(b"DATA\r\n", &mut Secrets::default());
+            smtp.received(b"354 go\r\n");
+            pieces.for_each(|piece| drop(smtp.sent(piece, &mut Secrets::default())));
+            smtp.owed()
+        };
+        // The lines behind the first lone dot are commands.
+        let with_start = [b"\r\n", &stream[..]].concat();
+        let end = memchr::memmem::find(&with_start, b"\r\n.\r\n").unwrap() + 3;
+        let commands = memchr::memchr_iter(b'\n', &stream[end..]).count();
+        let (head, tail) = stream.split_at(cut.min(stream.len()));
+        prop_assert_eq!(owed(&mut [&stream[..]].into_iter()), 1 + commands);
+        prop_assert_eq!(owed(&mut [head, tail].into_iter()), 1 + commands);
+        prop_assert_eq!(owed(&mut stream.chunks(1)), 1 + commands);
+    }
 }
 
 #[test]
