@@ -9,7 +9,7 @@
 //! - A script as a test: [`assert_script!`] in any `#[test]`, or [`script::Case`] for more say in it.
 //! - The dialogue itself, without scripts: [`Session`], which is ordinary async Rust on tokio.
 //!
-//! [`server::Embedded`] is a small SMTP and submission server to try all of them on.
+//! [`server::Embedded`] is a small SMTP and submission server to try all of them on; [`Server`] starts a real one for a test.
 //!
 //! # Features
 //!
@@ -41,7 +41,7 @@
 //!
 //! L2  dialogue
 //!     session/           send, expect and their kin; deadlines; the end that holds to account
-//!     server/            the embedded server
+//!     server/            the embedded server; real ones as processes, for tests
 //!
 //! L3  script, feature "script"
 //!     engine, library    Rhai with its limits; where modules come from
@@ -114,6 +114,7 @@ pub use proto::imap;
 pub use proto::smtp::{dot_stuff, xtext};
 pub use reply::Reply;
 pub use sasl::Credentials;
+pub use server::Server;
 pub use session::{Maildrop, Message, Options, Scan, Script, Session, UniqueId, Untagged};
 pub use transcript::Transcript;
 pub use transport::{Family, Proxy};

@@ -1,4 +1,4 @@
-//! Servers that a script can talk to without any mail server installed.
+//! Servers to talk to: small ones for which nothing has to be installed, and real ones as fixtures of tests.
 //!
 //! [`Embedded`] is one that behaves well: SMTP (RFC 5321) on one port, submission (RFC 6409) on two others, in clear and with TLS
 //! from the start, mail kept in memory.
@@ -21,6 +21,8 @@
 //! recorder      what goes into the transcript, secrets masked
 //! ```
 //!
+//! [`Server`] is a real one, started as a process for the length of a test: `spawn/`.
+//!
 //! [`Replay`] is one that plays a dialogue which is written down, for examples and tests.
 
 mod answer;
@@ -36,6 +38,7 @@ mod mail;
 mod path;
 mod recorder;
 mod replay;
+mod spawn;
 #[cfg(test)]
 mod tests;
 mod verb;
@@ -43,3 +46,4 @@ mod verb;
 pub use embedded::{Embedded, Options};
 pub use mail::Mail;
 pub use replay::{Departure, Replay};
+pub use spawn::{Server, Spawn};

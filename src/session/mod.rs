@@ -6,6 +6,7 @@ mod finish;
 mod hint;
 mod multiline;
 mod options;
+mod ready;
 mod send;
 mod tls;
 mod verbs;

@@ -142,8 +142,17 @@ impl Options {
         self
     }
 
+    /// The deadline of each operation.
+    pub(super) fn allowed(&self) -> Duration {
+        self.timeout
+    }
+
+    /// The transcript that is written to.
+    pub(super) fn recorded(&self) -> &Transcript {
+        &self.transcript
+    }
+
     /// How TLS would be put on.
-    #[cfg(feature = "script")]
     pub(crate) fn tls_options(&self) -> &tls::Options {
         &self.tls
     }

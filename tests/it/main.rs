@@ -26,4 +26,5 @@ mod servers;
 mod session;
 mod sieve;
 mod smtp;
+mod spawn;
 mod tls;

@@ -14,6 +14,7 @@ one for each command. When the script ends, each session still open is held to a
 left unread, or a close that nobody expected fails the script. After the reply to QUIT, and after 421, the close is expected.";
 
 const CONNECT: [&str; 7] = ["timeout", "settle", "limit", "source_ip", "family", "proxy", "tls"];
+const READY: [&str; 5] = ["timeout", "source_ip", "family", "proxy", "tls"];
 const PIPE: [&str; 5] = ["timeout", "settle", "limit", "protocol", "tls"];
 
 fn open(ctx: &NativeCallContext<'_>, url: Option<&str>, options: &Map) -> Result<Handle, Raised> {
@@ -27,6 +28,16 @@ fn open(ctx: &NativeCallContext<'_>, url: Option<&str>, options: &Map) -> Result
         Ok::<_, Error>(run.adopt(options.connect(&url).await?))
     })?;
     opened.map_err(|error| raise(ctx, error))
+}
+
+fn until_ready(ctx: &NativeCallContext<'_>, url: &str, options: &Map) -> Result<(), Raised> {
+    let ready = wait(ctx, async {
+        let run = Run::current()?;
+        argument::session_options(run.options(), options, &READY)?.wait_ready(url).await?;
+        run.count_check();
+        Ok(())
+    })?;
+    ready.map_err(|error: Error| raise(ctx, error))
 }
 
 fn words_of(command: Dynamic) -> Result<Vec<String>> {
@@ -117,6 +128,25 @@ pub mod words {
     pub fn pipe_list_with(ctx: NativeCallContext, command: Array, options: Map) -> Result<Handle, Raised> {
         let started = words_of(command.into()).and_then(|command| start(command, &options));
         started.map_err(|error| raise(&ctx, error))
+    }
+
+    /// Waits until a server greets, and does not only listen: it connects again until then, within one deadline (`--timeout`, or
+    /// `timeout` in the options). Another greeting than that of the URL's protocol fails at once; for `tcp://` and `tls://`, a
+    /// connection is enough. A certificate is not looked at. The options are those of `connect`.
+    ///
+    /// ```rhai
+    /// wait_ready(param("smtp"), #{timeout: "30s"});
+    /// let s = connect(param("smtp"));
+    /// s.expect(220);
+    /// ```
+    #[rhai_fn(name = "wait_ready", return_raw)]
+    pub fn wait_ready_with(ctx: NativeCallContext, url: &str, options: Map) -> Result<(), Raised> {
+        until_ready(&ctx, url, &options)
+    }
+
+    #[rhai_fn(name = "wait_ready", return_raw)]
+    pub fn wait_ready(ctx: NativeCallContext, url: &str) -> Result<(), Raised> {
+        until_ready(&ctx, url, &Map::new())
     }
 
     /// Closes the connection, after making sure that no reply is owed and nothing is unread.

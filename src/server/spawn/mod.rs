@@ -1,0 +1,307 @@
+//! A real server as a fixture of tests: started for them, waited for until it greets, gone when they are done.
+
+mod group;
+mod log;
+mod ports;
+mod template;
+
+use std::borrow::Borrow;
+use std::process::{Command, ExitStatus};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use group::Group;
+use log::Log;
+use ports::Ports;
+use template::Template;
+
+use crate::error::{Error, Kind, Result, Waited};
+use crate::session::Options;
+use crate::target::Target;
+use crate::transcript::Transcript;
+use crate::transport::{Route, connect};
+
+/// How long a server may take to greet, unless set: on a busy machine most of it goes by before its first line of code.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a look takes, at most, whether somebody listens already.
+const LOOK: Duration = Duration::from_millis(500);
+/// How long what a server printed at its end may take to be read.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// A server that runs as a process of its own, on free ports of the loopback.
+///
+/// Dropping it ends the process and all that it started, but for what has left its process group: SIGTERM, and SIGKILL where
+/// that has not helped after two seconds. It ends as well where the test's own process is killed, and where the `Server` is
+/// in a `static`, which is never dropped. A test that panics while it holds one shows the end of the log.
+///
+/// ```
+/// use std::process::Command;
+/// use mailexpect::{Server, Session};
+///
+/// // In place of this, the command line of any server that stays in the foreground.
+/// const SERVER: &str = r#"
+///     my $listener = IO::Socket::INET->new(Listen => 5, LocalAddr => "127.0.0.1:$ARGV[0]") or die "cannot listen: $!";
+///     while (my $client = $listener->accept) {
+///         print $client "220 localhost ESMTP\r\n";
+///         while (<$client>) { print $client /^QUIT/i ? "221 bye\r\n" : "250 ok\r\n"; last if /^QUIT/i }
+///     }
+/// "#;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = Server::spawn(Command::new("perl").args(["-MIO::Socket", "-e", SERVER, "{port}"]))
+///     .wait_ready("smtp://127.0.0.1:{port}")?;
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let mut session = Session::connect(server.url()).await?;
+/// session.expect(220).await?;
+/// session.quit().await?;
+/// session.finish().await?;
+/// # Ok::<_, mailexpect::Error>(())
+/// # })?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Server {
+    group: Group,
+    log: Log,
+    /// The command, as errors show it.
+    name: String,
+    url: String,
+    ports: Ports,
+    patience: Duration,
+}
+
+/// A server that is to be started: see [`Server::spawn`].
+#[derive(Debug)]
+#[must_use = "it starts when it is waited for"]
+pub struct Spawn {
+    template: Template,
+    ports: Ports,
+    patience: Duration,
+}
+
+impl Server {
+    /// A server that is started by a command, which has to stay in the foreground: `dovecot -F`, `postfix start-fg`, `exim -bdf`.
+    ///
+    /// In its arguments and in the variables that it sets, `{port}` stands for a free port of the loopback, `{port:imap}` for
+    /// another one of that name, and so on for up to 31 names. The command's program, arguments, variables and folder are
+    /// taken over; its input is empty, and its output goes into the [log](Self::log).
+    pub fn spawn(command: impl Borrow<Command>) -> Spawn {
+        Spawn { template: Template::of(command.borrow()), ports: Ports::default(), patience: PATIENCE }
+    }
+
+    /// Where it was waited for, its port filled in: `smtp://127.0.0.1:10241`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The URL of the port whose name is a scheme: for `imap`, `imap://127.0.0.1:` and the port `{port:imap}`.
+    ///
+    /// # Panics
+    /// Where there is no such port, or no such scheme.
+    #[must_use]
+    #[track_caller]
+    pub fn url_of(&self, name: &str) -> String {
+        let url = format!("{name}://127.0.0.1:{}", self.port_of(name));
+        assert!(Target::parse(&url).is_ok(), "`{name}` is not a scheme: say port_of(\"{name}\") for the port alone");
+        url
+    }
+
+    /// The port that stands for `{port}`.
+    ///
+    /// # Panics
+    /// Where there is no such place in the command.
+    #[must_use]
+    #[track_caller]
+    pub fn port(&self) -> u16 {
+        self.ports.get("").unwrap_or_else(|| panic!("there is no {{port}} in `{}`", self.name))
+    }
+
+    /// The port that stands for `{port:name}`.
+    ///
+    /// # Panics
+    /// Where there is no such place in the command.
+    #[must_use]
+    #[track_caller]
+    pub fn port_of(&self, name: &str) -> u16 {
+        self.ports.get(name).unwrap_or_else(|| panic!("there is no {{port:{name}}} in `{}`", self.name))
+    }
+
+    /// What it has printed so far, to stdout and to stderr: the last 256 KiB, control characters escaped.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.log.text()
+    }
+
+    /// Waits until it greets at another of its ports as well.
+    ///
+    /// # Errors
+    /// As [`Spawn::wait_ready`].
+    pub fn wait_ready(&self, url: &str) -> Result<()> {
+        block(|| self.wait_ready_async(url))
+    }
+
+    /// [`Server::wait_ready`] for who is in an async runtime.
+    ///
+    /// # Errors
+    /// As [`Spawn::wait_ready`].
+    pub async fn wait_ready_async(&self, url: &str) -> Result<()> {
+        self.greeted(&fill(url, &self.ports)?).await
+    }
+
+    /// Waits until it greets; its end is the end of waiting.
+    async fn greeted(&self, url: &str) -> Result<()> {
+        let started = Instant::now();
+        let options = Options::new().timeout(self.patience).transcript(Transcript::new());
+        let greeted = tokio::select! {
+            greeted = options.wait_ready(url) => greeted,
+            _ = self.group.ended() => Ok(()),
+        };
+        let failed = match (self.group.status(), greeted) {
+            // Where something greeted nevertheless, it was another one in its place.
+            (Some(status), _) => self.gone(status, url),
+            (None, Ok(())) => return Ok(()),
+            (None, Err(error)) if error.is_usage() => return Err(error),
+            (None, Err(error)) => self.not_ready(&error, url),
+        };
+        Err(failed.waited(Waited { elapsed: started.elapsed(), allowed: self.patience }))
+    }
+
+    fn gone(&self, status: ExitStatus, url: &str) -> Error {
+        self.log.wait_over(LAST_WORDS);
+        let error = Error::new(Kind::Unreachable, format!("`{}` ended before it was ready", self.name));
+        let log = self.log.end();
+        let hint = if log.to_ascii_lowercase().contains("already in use") {
+            "another program has taken its port in the meantime, or a file that it locks: run the test again, and look for a server that was left over"
+        } else if status.success() {
+            "it has to stay in the foreground: look for an option to that effect, such as -F or --foreground"
+        } else {
+            "run the command by hand; what it printed says why it ended"
+        };
+        error.expected(format!("a server at {url}")).got(format!("{status}; {log}")).hint(hint)
+    }
+
+    fn not_ready(&self, error: &Error, url: &str) -> Error {
+        let (message, hint) = if error.is_unreachable() {
+            ("was not ready in time", "look at what it printed; Spawn::timeout gives a slow one longer")
+        } else {
+            let hint = error.next_step().unwrap_or("look at the scheme of the URL, and at which port is which");
+            ("is not what the URL says", hint)
+        };
+        let failed = Error::new(error.kind_of(), format!("`{}` {message}", self.name));
+        let came = error.came().unwrap_or(error.message());
+        let failed = failed.got(format!("{came}; {}", self.log.end())).hint(hint);
+        failed.expected(format!("{} at {url}", error.wanted().unwrap_or("a server")))
+    }
+}
+
+impl Drop for Server {
+    #[allow(clippy::print_stderr, reason = "a test that fails shows what is printed, and there is no other way to add to it")]
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("the server `{}`: {}", self.name, self.log.end());
+        }
+    }
+}
+
+impl Spawn {
+    /// How long it may take to be ready; 30 s unless set.
+    pub fn timeout(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// The port that will stand for `{port}`, for a configuration file that has to be there before.
+    ///
+    /// # Errors
+    /// Usage where no port is free.
+    pub fn port(&mut self) -> Result<u16> {
+        self.ports.choose("")
+    }
+
+    /// The port that will stand for `{port:name}`.
+    ///
+    /// # Errors
+    /// Usage where no port is free.
+    pub fn port_of(&mut self, name: &str) -> Result<u16> {
+        self.ports.choose(name)
+    }
+
+    /// Starts the server and waits until it greets at the URL, `smtp://127.0.0.1:{port}`, as its protocol has it; for `tcp` and
+    /// `tls`, a connection is enough. A certificate is not looked at. It may be called from async code too, whose thread it
+    /// blocks; [`Spawn::wait_ready_async`] does not.
+    ///
+    /// # Errors
+    /// Unreachable where it cannot be started, where it ends, where it does not greet in time, or where somebody else listens
+    /// there already; mismatch or malformed at once where it greets with something else; usage for a URL that cannot be read.
+    /// Each but the last names the command, and shows the end of its log.
+    pub fn wait_ready(self, url: &str) -> Result<Server> {
+        block(|| self.wait_ready_async(url))
+    }
+
+    /// [`Spawn::wait_ready`] for who is in an async runtime.
+    ///
+    /// ```
+    /// # use std::process::Command;
+    /// # use mailexpect::Server;
+    /// # const SERVER: &str = r#"$l = IO::Socket::INET->new(Listen => 5, LocalAddr => "127.0.0.1:$ARGV[0]"); 1 while $l->accept;"#;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> mailexpect::Result<()> {
+    /// let mut command = Command::new("perl");
+    /// command.args(["-MIO::Socket", "-e", SERVER, "{port}"]);
+    /// let server = Server::spawn(command).wait_ready_async("tcp://127.0.0.1:{port}").await?;
+    /// assert_eq!(server.url(), format!("tcp://127.0.0.1:{}", server.port()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Spawn::wait_ready`].
+    pub async fn wait_ready_async(mut self, url: &str) -> Result<Server> {
+        let template = self.template.fill(|name| self.ports.choose(name))?;
+        let url = fill(url, &self.ports)?;
+        let name = template.shown();
+        make_sure_nobody_listens(&url).await?;
+        let (group, log) = Group::start(template.command()).map_err(|error| {
+            let error = Error::new(Kind::Unreachable, format!("`{name}` cannot be started")).got(error.to_string());
+            error.expected("a running command").hint("look for a slip in its name, or give its whole path")
+        })?;
+        let server = Server { group, log, name, url, ports: self.ports, patience: self.patience };
+        server.greeted(&server.url).await?;
+        Ok(server)
+    }
+}
+
+/// Fills in ports that the command has.
+fn fill(url: &str, ports: &Ports) -> Result<String> {
+    template::fill(url, |name| {
+        ports.get(name).ok_or_else(|| {
+            let place = if name.is_empty() { "{port}".to_owned() } else { format!("{{port:{name}}}") };
+            let error = Error::usage(format!("the URL has {place}, which the command has not"));
+            error.hint("write it in an argument or a variable of the command, or ask for the port before by Spawn::port_of")
+        })
+    })
+}
+
+/// A server that was there before would greet in place of the one that is to be tested.
+async fn make_sure_nobody_listens(url: &str) -> Result<()> {
+    let connected = connect(&Target::parse(url)?, &Route::default(), LOOK, |_, _| {}).await;
+    if connected.is_err() {
+        return Ok(());
+    }
+    let error = Error::new(Kind::Unreachable, format!("somebody listens at {url} before the server was started"));
+    let error = error.expected("nobody there").got("a connection");
+    Err(error.hint("end the server that was left over, or write {port} for a port that is free"))
+}
+
+/// Runs a future to its end, whether or not this is in a runtime, which must not be blocked by another: on a thread of its own.
+fn block<T: Send, F: Future<Output = Result<T>>>(future: impl FnOnce() -> F + Send) -> Result<T> {
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.map_err(|error| Error::new(Kind::Io, format!("no runtime: {error}")))?.block_on(future())
+    };
+    thread::scope(|scope| match scope.spawn(run).join() {
+        Ok(outcome) => outcome,
+        Err(panic) => std::panic::resume_unwind(panic),
+    })
+}

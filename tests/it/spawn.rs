@@ -1,0 +1,212 @@
+//! Real servers as fixtures: started for a test, waited for, gone with it.
+
+use std::net::TcpListener;
+use std::process::Command;
+use std::time::Duration;
+
+use mailexpect::server::Spawn;
+use mailexpect::{Error, Server, Session, Transcript};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::peer::Peer;
+use crate::servers::daemon::wait_until;
+
+/// Ports and times vary; nothing else may.
+const FILTERS: [(&str, &str); 2] = [(r"\b[1-6]\d{4}\b", "PORT"), (r"\d+(\.\d+)? (ms|s) of ", "TIME of ")];
+
+/// What every server here begins with: `$listener`.
+const LISTEN: &str = r#"$listener = IO::Socket::INET->new(Listen => 5, ReuseAddr => 1, LocalAddr => "127.0.0.1:$ARGV[0]") or die "cannot listen: $!\n"; "#;
+
+/// A server that is written in perl; its port is the first argument.
+fn perl(script: &str) -> Command {
+    let mut command = Command::new("perl");
+    command.args(["-MIO::Socket", "-e", &format!("$| = 1; {script}"), "{port}"]);
+    command
+}
+
+/// One that takes each connection and does this with `$client`.
+fn each(script: &str) -> Command {
+    perl(&format!("{LISTEN} while ($client = $listener->accept) {{ {script} }}"))
+}
+
+fn embedded() -> Spawn {
+    let ports = [
+        "--smtp",
+        "127.0.0.1:{port}",
+        "--submission",
+        "127.0.0.1:{port:submission}",
+        "--submissions",
+        "127.0.0.1:{port:submissions}",
+    ];
+    Server::spawn(Command::new(env!("CARGO_BIN_EXE_mailexpect")).arg("serve").args(ports))
+}
+
+fn assert_says(name: &str, error: &Error) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_omit_expression(true);
+    for (from, to) in FILTERS {
+        settings.add_filter(from, to);
+    }
+    settings.bind(|| insta::assert_snapshot!(name, error));
+}
+
+fn fails(spawn: Spawn, url: &str) -> Error {
+    spawn.timeout(Duration::from_millis(400)).wait_ready(url).unwrap_err()
+}
+
+fn runs(pid: &str) -> bool {
+    // A zombie does not: when it goes depends on the machine's init.
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(") ").next().is_some_and(|fields| !fields.is_empty() && !fields.starts_with('Z'))
+}
+
+#[test]
+fn a_server_has_its_ports_and_greets_when_the_wait_is_over() {
+    let server = embedded().wait_ready("smtp://127.0.0.1:{port}").unwrap();
+    assert_eq!(server.url(), format!("smtp://127.0.0.1:{}", server.port()));
+    assert_eq!(server.url_of("submission"), format!("submission://127.0.0.1:{}", server.port_of("submission")));
+    server.wait_ready("submissions://127.0.0.1:{port:submissions}").unwrap();
+    mailexpect::assert_script!("scripts/relay.rhai", smtp = server.url(), submission = server.url_of("submission"));
+    assert!(wait_until(|| server.log().contains("RCPT TO:")), "{}", server.log());
+}
+
+#[tokio::test]
+async fn both_ways_of_waiting_work_in_async_tests() {
+    let server = embedded().wait_ready_async("smtp://127.0.0.1:{port}").await.unwrap();
+    server.wait_ready_async("submission://127.0.0.1:{port:submission}").await.unwrap();
+    let other = embedded().wait_ready("smtp://127.0.0.1:{port}").unwrap();
+    for url in [server.url(), other.url()] {
+        let mut session = Session::connect(url).await.unwrap();
+        session.expect(220).await.unwrap();
+        session.quit().await.unwrap();
+        session.finish().await.unwrap();
+    }
+}
+
+#[test]
+fn ports_can_be_had_before_for_a_configuration_file_and_come_by_variables() {
+    let mut spawn = Server::spawn(Command::new("perl").env("PORT", "{port:smtp}").args([
+        "-MIO::Socket",
+        "-e",
+        &format!("@ARGV = $ENV{{PORT}}; {LISTEN} print {{ $listener->accept }} qq(220 hi\\r\\n); sleep 1 while 1"),
+    ]));
+    let port = spawn.port_of("smtp").unwrap();
+    let server = spawn.wait_ready("smtp://127.0.0.1:{port:smtp}").unwrap();
+    assert_eq!(server.port_of("smtp"), port);
+}
+
+#[test]
+fn a_slow_start_an_early_close_and_a_421_are_waited_for() {
+    let script = format!(
+        "select undef, undef, undef, 0.1; {LISTEN} $listener->accept->close; \
+         print {{ $listener->accept }} qq(421 not yet\\r\\n); \
+         while ($client = $listener->accept) {{ print $client qq(220-wait\\r\\n220 now\\r\\n); print qq(greeted\\n) }}"
+    );
+    let server = Server::spawn(perl(&script)).wait_ready("smtp://127.0.0.1:{port}").unwrap();
+    assert!(wait_until(|| server.log() == "greeted\n"), "{}", server.log());
+}
+
+#[tokio::test]
+async fn the_greeting_of_each_protocol_is_known_and_leaves_one_line_in_the_transcript() {
+    for (scheme, greeting) in [
+        ("lmtp", "220-two\\r\\n220 lines"),
+        ("pop3", "+OK <1.2@example.com>"),
+        ("imap", "* OK [CAPABILITY IMAP4rev1] hi"),
+        ("imap", "* PREAUTH hi"),
+        ("sieve", "\"IMPLEMENTATION\" \"x\"\\r\\nOK"),
+        ("tcp", ""),
+    ] {
+        let peer = Peer::parse(&format!("S: {greeting}\nstall"));
+        let transcript = Transcript::new();
+        let options = Session::options().timeout(Duration::from_secs(5)).transcript(transcript.clone());
+        options.wait_ready(&peer.url(scheme)).await.unwrap();
+        assert_eq!(transcript.to_string(), format!("*** {} ready\n", peer.url(scheme)));
+        assert_eq!(peer.heard(), b"");
+    }
+}
+
+#[test]
+fn a_drop_ends_what_the_server_started_even_where_it_does_not_want_to() {
+    let script = format!(
+        "$SIG{{TERM}} = 'IGNORE'; if (!fork) {{ print qq($$ \\n); sleep 1 while 1 }} {LISTEN} 1 while $listener->accept"
+    );
+    let server = Server::spawn(perl(&script)).wait_ready("tcp://127.0.0.1:{port}").unwrap();
+    assert!(wait_until(|| server.log().contains('\n')));
+    let pid = server.log().trim().to_owned();
+    assert!(runs(&pid));
+    let port = server.port();
+    drop(server);
+    assert!(wait_until(|| !runs(&pid)), "{pid} still runs");
+    TcpListener::bind(("127.0.0.1", port)).unwrap();
+}
+
+/// The other half of the next test, which runs this one as a process of its own: it starts a server and says where.
+#[test]
+#[ignore = "it waits to be killed"]
+fn waits_to_be_killed() {
+    let server = Server::spawn(each("print $client qq(220 hi\\r\\n)")).wait_ready("smtp://127.0.0.1:{port}").unwrap();
+    std::fs::write(std::env::var("MAILEXPECT_TEST_PORT").unwrap(), format!("{} ", server.port())).unwrap();
+    wait_until(|| false);
+}
+
+#[test]
+fn a_server_ends_where_the_test_that_started_it_is_killed() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let mut test = Command::new(std::env::current_exe().unwrap());
+    test.args(["--exact", "spawn::waits_to_be_killed", "--ignored"]).env("MAILEXPECT_TEST_PORT", file.path());
+    let mut test = test.stdout(std::process::Stdio::null()).spawn().unwrap();
+    let said = || std::fs::read_to_string(file.path()).unwrap();
+    assert!(wait_until(|| said().ends_with(' ')));
+    kill(Pid::from_raw(test.id().cast_signed()), Signal::SIGKILL).unwrap();
+    test.wait().unwrap();
+    let port: u16 = said().trim().parse().unwrap();
+    assert!(wait_until(|| TcpListener::bind(("127.0.0.1", port)).is_ok()), "the server still listens");
+}
+
+#[test]
+fn a_server_that_fails_says_why() {
+    let url = "smtp://127.0.0.1:{port}";
+    let nothing =
+        |status: u8| perl(&format!("print qq(reading server.conf\\n); warn qq(no such user: \\e[31mmail\\n); exit {status}"));
+    assert_says("ended_at_once", &fails(Server::spawn(nothing(78)), url));
+    assert_says("went_into_the_background", &fails(Server::spawn(nothing(0)), url));
+    assert_says("not_to_be_started", &fails(Server::spawn(Command::new("no-such-server").args(["--port", "{port}"])), url));
+    assert_says("never_listened", &fails(Server::spawn(perl("print qq(starting\\n); sleep 1 while 1")), url));
+    assert_says("never_greeted", &fails(Server::spawn(each("push @kept, $client")), url));
+    assert_says("never_tls", &fails(Server::spawn(each("push @kept, $client")), "submissions://127.0.0.1:{port}"));
+    assert_says("another_greeting", &fails(Server::spawn(each("print $client qq(* OK IMAP4rev1 ready\\r\\n)")), url));
+    assert_says("a_greeting_that_refuses", &fails(Server::spawn(each("print $client qq(554 no\\r\\n)")), url));
+    assert_says("a_port_that_the_command_has_not", &fails(Server::spawn(nothing(0)), "imap://127.0.0.1:{port:imap}"));
+    assert_says("no_url", &fails(Server::spawn(nothing(0)), "127.0.0.1:{port}"));
+}
+
+#[test]
+fn a_port_that_is_taken_is_never_mistaken_for_the_server() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("smtp://{}", taken.local_addr().unwrap());
+    assert_says("somebody_listens_already", &fails(Server::spawn(perl("sleep 1 while 1")), &url));
+
+    // Taken between the choice and the start, which cannot be brought about from outside: the command takes it itself.
+    let script = format!("$first = {LISTEN} $second = {LISTEN}");
+    assert_says("taken_meanwhile", &fails(Server::spawn(perl(&script)), "smtp://127.0.0.1:{port}"));
+}
+
+#[test]
+fn a_test_that_panics_shows_the_log() {
+    let test = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "spawn::panics_beside_a_server", "--ignored"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&test.stdout);
+    assert!(!test.status.success() && said.contains("it has printed:\nlistening now\n"), "{said}");
+}
+
+#[test]
+#[ignore = "it is there to fail"]
+fn panics_beside_a_server() {
+    let script = format!("{LISTEN} print qq(listening now\\n); 1 while $listener->accept");
+    let server = Server::spawn(perl(&script)).wait_ready("tcp://127.0.0.1:{port}").unwrap();
+    wait_until(|| !server.log().is_empty());
+    panic!("on purpose");
+}
