@@ -194,6 +194,8 @@ impl Session {
                 Arrival::Bytes => {}
             }
         }
+        // All of it is shown, however it came; what a failed read means is for the next operation to say.
+        drop(self.look().await);
         let error = self.fault(Kind::Unexpected, "something came where silence was wanted");
         Err(error.expected(wanted).got(self.shown_held()).waited(wait.waited()))
     }
@@ -220,6 +222,8 @@ impl Session {
                 }
             }
         }
+        // All of it is shown, however it came; what a failed read means is for the next operation to say.
+        drop(self.look().await);
         let error = self.fault(Kind::Unexpected, "something came where the close was wanted");
         Err(error.expected(wanted).got(self.shown_held()).waited(wait.waited()))
     }

@@ -31,6 +31,26 @@ fn replies_are_taken_whole_and_nothing_is_skipped() {
 }
 
 #[test]
+fn a_transcript_is_the_same_whether_the_close_behind_quit_has_come_or_not() {
+    for end in ["close", "stall"] {
+        let peer = Peer::parse(&format!("S: 220 hi\nC\nS: 221 bye\n{end}"));
+        let transcript = Transcript::new();
+        run(async {
+            let mut s = Session::options().transcript(transcript.clone()).connect(&peer.url("smtp")).await.unwrap();
+            s.expect(220).await.unwrap();
+            s.send("QUIT").await.unwrap();
+            s.expect(221).await.unwrap();
+            if end == "close" {
+                // Its thread has ended, so its close has come.
+                peer.heard();
+            }
+            s.finish().await.unwrap();
+        });
+        assert!(transcript.to_string().ends_with("S: 221 bye\n*** closed as agreed\n"), "{end}: {transcript}");
+    }
+}
+
+#[test]
 fn another_reply_fails_at_once_and_is_shown() {
     let peer = Peer::saying(b"554 5.7.1 no\x1b[31m\r\n");
     let error = run(async {
