@@ -37,7 +37,7 @@
 //!
 //! L1  bytes, async on tokio
 //!     tls/               TLS by rustls: options, what a certificate says, why a handshake failed
-//!     transport/         TCP, unix sockets, child processes, TLS on them; connecting with its report
+//!     transport/         TCP, unix sockets, child processes, TLS on them, cut into pieces; connecting with its report
 //!
 //! L2  dialogue
 //!     session/           send, expect and their kin; deadlines; the end that holds to account
@@ -117,4 +117,4 @@ pub use sasl::Credentials;
 pub use server::Server;
 pub use session::{Maildrop, Message, Options, Scan, Script, Session, UniqueId, Untagged};
 pub use transcript::Transcript;
-pub use transport::{Family, Proxy};
+pub use transport::{Family, Proxy, Segment};

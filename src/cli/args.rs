@@ -90,6 +90,8 @@ pub(super) struct Run {
     pub(super) connecting: Connecting,
     #[command(flatten)]
     pub(super) tls: super::tls::Tls,
+    #[command(flatten)]
+    pub(super) cutting: super::segment::Cutting,
     /// Let scripts start processes (`pipe`).
     #[arg(long = "allow-run")]
     pub(super) allow_processes: bool,

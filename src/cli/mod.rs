@@ -10,6 +10,7 @@ mod redact;
 mod review;
 mod run;
 mod screen;
+mod segment;
 mod serve;
 mod tls;
 

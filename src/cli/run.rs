@@ -11,6 +11,7 @@ use super::descriptors;
 use super::goldens;
 use super::interrupt::on_interrupt;
 use super::screen::Screen;
+use super::segment;
 use crate::error::{Error, Result};
 use crate::outcome::{ExitCode, Outcome};
 use crate::plan;
@@ -30,6 +31,7 @@ pub(super) fn run(args: args::Run, screen: &mut Screen) -> ExitCode {
 fn run_all(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
     let scripts = plan::scripts(&args.paths.paths)?;
     let options = args.connecting.options(Options::new().timeout(args.timeout)).tls(args.tls.options()?);
+    let options = args.cutting.options(options);
     let project = Project::of(Path::new("."))?;
     let mut params = args.goldens.target.as_deref().map_or_else(|| Ok(BTreeMap::new()), |target| project.target(target))?;
     let set = self::params(args.set)?;
@@ -53,6 +55,8 @@ fn run_all(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
     let human = Human { verbose: args.verbose };
     descriptors::raise_limit();
     let code = match args.repeat {
+        None if args.cutting.compares() => segment::compare(&work, human, screen),
+        Some(_) if args.cutting.compares() => Err(Error::usage("--repeat needs one way of cutting: --segment=bytes")),
         Some(times) => repeat(&work, times as usize, human, screen),
         None => once(work, human, screen),
     }?;

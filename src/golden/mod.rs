@@ -21,6 +21,8 @@ pub(crate) use policy::Goldens;
 pub(crate) use policy::{Policy, is_ci};
 #[cfg(feature = "cli")]
 pub(crate) use stale::unreferenced;
+#[cfg(feature = "cli")]
+pub(crate) use text::text;
 
 #[cfg(feature = "cli")]
 use crate::error::Kind;

@@ -11,7 +11,7 @@ use crate::transcript::{self, Event, SessionId, What};
 ///
 /// # Errors
 /// Usage, where what is to be redacted takes too much memory.
-pub(super) fn text(outcome: &Outcome) -> Result<String> {
+pub(crate) fn text(outcome: &Outcome) -> Result<String> {
     let redaction = known::with_params(&outcome.redaction, &outcome.params);
     let redacted = redaction.apply(&lasting(&outcome.transcript))?;
     let lines: Vec<_> = transcript::lines(&redacted.events).iter().map(ToString::to_string).collect();

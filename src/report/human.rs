@@ -12,6 +12,8 @@ use super::difference;
 use crate::outcome::{ExitCode, Failure, Golden, Outcome, Place, Verdict};
 use crate::script::Survey;
 use crate::transcript::{self, Event, Line, Mark};
+#[cfg(feature = "cli")]
+use crate::transport::Segment;
 use crate::{duration, redact, visible};
 
 /// How many lines of the transcript a failure shows.
@@ -58,6 +60,13 @@ impl Human {
             Verdict::Passed | Verdict::Skipped(_) => printed(&mut text, &outcome.transcript),
         }
         text
+    }
+
+    /// That a script did the same however its stream was cut.
+    #[cfg(feature = "cli")]
+    pub(crate) fn same(ways: &[Segment]) -> String {
+        let ways: Vec<_> = ways.iter().map(ToString::to_string).collect();
+        format!("     {DIM}the same {}, {}{DIM:#}\n", Segment::Whole, ways.join(", "))
     }
 
     /// What looking a script over came to.

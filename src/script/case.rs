@@ -26,6 +26,8 @@ use crate::redaction::Redaction;
 use crate::session::Options;
 use crate::tls;
 use crate::transport::Pace;
+#[cfg(feature = "cli")]
+use crate::transport::Segment;
 
 /// What the caller of scripts gives and grants them.
 #[derive(Clone, Debug)]
@@ -171,6 +173,15 @@ impl Runner {
     pub fn at_once(mut self, scripts: usize) -> Self {
         self.shared.allowance = memory::allowance(scripts);
         self
+    }
+
+    /// One that cuts the streams of its sessions, and shares everything else with this.
+    #[cfg(feature = "cli")]
+    pub(crate) fn segment(&self, way: Segment) -> Self {
+        let options = self.shared.settings.options.clone().segment(way);
+        let settings = Arc::new(Settings { options, ..(*self.shared.settings).clone() });
+        let shared = Shared { settings, ..self.shared.clone() };
+        Self { engine: Arc::clone(&self.engine), library: Arc::clone(&self.library), shared }
     }
 
     pub(super) fn engine(&self) -> &Engine {

@@ -19,7 +19,7 @@ use crate::redact::Secrets;
 use crate::target::{Scheme, Target};
 use crate::tls;
 use crate::transcript::{Gathering, Transcript, What};
-use crate::transport::{Family, Pace, Process, Proxy, Route, Transport, connect};
+use crate::transport::{Family, Pace, Process, Proxy, Route, Segment, Transport, connect};
 
 /// The deadline of an operation, unless set.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -54,6 +54,7 @@ pub struct Options {
     pace: Pace,
     transcript: Transcript,
     tls: tls::Options,
+    segment: Segment,
 }
 
 impl Options {
@@ -68,6 +69,7 @@ impl Options {
             pace: Pace::default(),
             transcript: Transcript::new(),
             tls: tls::Options::new(),
+            segment: Segment::Whole,
         }
     }
 
@@ -125,6 +127,13 @@ impl Options {
     #[must_use]
     pub fn proxy(mut self, proxy: Proxy) -> Self {
         self.route.proxy = Some(proxy);
+        self
+    }
+
+    /// How what is sent and what comes is cut into pieces. No result may depend on it; see [`Segment`].
+    #[must_use]
+    pub fn segment(mut self, way: Segment) -> Self {
+        self.segment = way;
         self
     }
 
@@ -239,7 +248,7 @@ impl Options {
         Session {
             id,
             peer,
-            transport: Some(transport),
+            transport: Some(transport.cut(self.segment)),
             buffer: Buffer::new(self.limit),
             // What is owed from the start, the greeting, answers no line.
             unanswered: std::iter::repeat_n(Bytes::new(), protocol.owed()).collect(),

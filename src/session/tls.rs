@@ -10,7 +10,7 @@ use crate::error::{Error, Kind, Result};
 use crate::proto::Speech;
 use crate::tls::{self, Attempt, Certificate, Established, Reason};
 use crate::transcript::{Close, SessionId, Transcript, What};
-use crate::transport::{Broken, Tls, Transport};
+use crate::transport::{Broken, Segment, Tls, Transport};
 
 /// What an error says was wanted.
 const WANTED: &str = "a TLS handshake";
@@ -127,6 +127,8 @@ impl Session {
         let attempt = Attempt::new(&self.tls_options, self.host().as_deref());
         let attempt = attempt.map_err(|error| error.session(format!("{}, {}", self.id, self.peer)))?;
         let Some(transport) = self.transport.take() else { return Ok(()) };
+        // The handshake is no part of the dialogue; what goes by TLS is.
+        let (transport, segment) = transport.into_uncut();
         self.await_for(&WANTED, wait);
         let mut underway = Underway { transcript: self.transcript.clone(), session: self.id, over: false };
         // Apart, so that the operations of sessions in clear, which may come to it, take no more room for it.
@@ -136,16 +138,16 @@ impl Session {
         match outcome {
             Ok(Ok((tls, injected))) => {
                 self.buffer.push(&injected[..injected.len().min(self.buffer.left())]);
-                self.secured(tls, &attempt)
+                self.secured(tls, segment, &attempt)
             }
             Ok(Err(broken)) => Err(self.broken(broken, &attempt, wait).await),
             Err(_) => Err(self.stalled(wait)),
         }
     }
 
-    fn secured(&mut self, tls: Tls, attempt: &Attempt) -> Result<()> {
+    fn secured(&mut self, tls: Tls, segment: Segment, attempt: &Attempt) -> Result<()> {
         let established = attempt.established(tls.connection());
-        self.transport = Some(Transport::Tls(Box::new(tls)));
+        self.transport = Some(Transport::Tls(Box::new(tls)).cut(segment));
         self.unheard = None;
         let established = established?;
         self.record(What::Tls(established.to_string()));

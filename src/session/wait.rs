@@ -124,7 +124,7 @@ impl Session {
         let (Some(transport), true) = (&mut self.transport, self.ended.is_none() && left > 0) else { return Ok(()) };
         let read = match read_now(transport, &mut self.buffer, left) {
             Some(read) => read,
-            None => read_in_a_turn(transport, &mut self.buffer, left).await,
+            None => read_in_a_turn(transport.uncut(), &mut self.buffer, left).await,
         };
         match read {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

@@ -1,10 +1,12 @@
-//! The bytes beneath a session: TCP, a unix socket, or a child process's stdin and stdout; and TLS on any of these.
+//! The bytes beneath a session: TCP, a unix socket, or a child process's stdin and stdout; and TLS on any of these,
+//! and what comes and goes by them cut into pieces.
 
 mod connect;
 mod exchangers;
 mod pace;
 mod process;
 mod proxy;
+mod segment;
 mod tls;
 
 use std::io::{self, IoSlice};
@@ -19,6 +21,8 @@ pub(crate) use connect::{Route, connect};
 pub(crate) use pace::{Pace, Unheard};
 pub(crate) use process::Process;
 pub use proxy::Proxy;
+use segment::Cut;
+pub use segment::Segment;
 pub(crate) use tls::{Broken, Tls};
 
 /// A connection of any kind.
@@ -28,16 +32,43 @@ pub(crate) enum Transport {
     Unix(UnixStream),
     Process(Box<Process>),
     Tls(Box<Tls>),
+    /// Any of these, its stream cut into pieces.
+    Cut(Box<Cut>),
 }
 
 impl Transport {
+    /// Cuts the stream from here on.
+    pub(crate) fn cut(self, way: Segment) -> Self {
+        if way == Segment::Whole { self } else { Self::Cut(Box::new(Cut::new(self, way))) }
+    }
+
+    /// The stream as it is beneath, and how it was cut.
+    pub(crate) fn into_uncut(self) -> (Self, Segment) {
+        match self {
+            Self::Cut(cut) => (cut.transport, cut.way),
+            whole => (whole, Segment::Whole),
+        }
+    }
+
+    /// The stream as it is beneath, for who looks at all that has come.
+    pub(crate) fn uncut(&mut self) -> &mut Self {
+        match self {
+            Self::Cut(cut) => &mut cut.transport,
+            whole => whole,
+        }
+    }
+
     /// Acknowledges what has come at once. A peer that holds its next segment back until the last one is acknowledged (Nagle)
     /// would else wait for our delayed acknowledgement, 40 ms.
     pub(crate) fn acknowledge(&self) {
-        #[cfg(target_os = "linux")]
-        if let Self::Tcp(stream) = self {
-            // Only a matter of speed: where it fails, the peer waits for the delayed one.
-            let _ = stream.set_quickack(true);
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::Tcp(stream) => {
+                // Only a matter of speed: where it fails, the peer waits for the delayed one.
+                let _ = stream.set_quickack(true);
+            }
+            Self::Cut(cut) => cut.transport.acknowledge(),
+            _ => {}
         }
     }
 
@@ -50,6 +81,7 @@ impl Transport {
             Self::Unix(stream) => rustix::net::recv(stream, room, flags),
             // What the system has is not what was said.
             Self::Process(_) | Self::Tls(_) => return None,
+            Self::Cut(cut) => return cut.transport.read_now(room),
         };
         Some(read.map(|(count, _)| count).map_err(io::Error::from))
     }
@@ -59,14 +91,17 @@ impl Transport {
         match self {
             Self::Process(process) => Some(process.complaints()),
             Self::Tls(tls) => tls.beneath().complaints(),
+            Self::Cut(cut) => cut.transport.complaints(),
             Self::Tcp(_) | Self::Unix(_) => None,
         }
     }
 
     /// Says goodbye where that is more than closing, without waiting for it.
     pub(crate) fn farewell(&mut self) {
-        if let Self::Tls(tls) = self {
-            tls.farewell();
+        match self {
+            Self::Tls(tls) => tls.farewell(),
+            Self::Cut(cut) => cut.transport.farewell(),
+            Self::Tcp(_) | Self::Unix(_) | Self::Process(_) => {}
         }
     }
 
@@ -75,6 +110,7 @@ impl Transport {
         match self {
             Self::Tcp(stream) => stream.set_zero_linger(),
             Self::Tls(tls) => tls.into_beneath().reset(),
+            Self::Cut(cut) => cut.transport.reset(),
             Self::Unix(_) | Self::Process(_) => Ok(()),
         }
     }
@@ -87,6 +123,7 @@ impl AsyncRead for Transport {
             Self::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Process(process) => Pin::new(process.as_mut()).poll_read(cx, buf),
             Self::Tls(tls) => Pin::new(tls.as_mut()).poll_read(cx, buf),
+            Self::Cut(cut) => Pin::new(cut.as_mut()).poll_read(cx, buf),
         }
     }
 }
@@ -98,6 +135,7 @@ impl AsyncWrite for Transport {
             Self::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Process(process) => Pin::new(process.as_mut()).poll_write(cx, buf),
             Self::Tls(tls) => Pin::new(tls.as_mut()).poll_write(cx, buf),
+            Self::Cut(cut) => Pin::new(cut.as_mut()).poll_write(cx, buf),
         }
     }
 
@@ -107,6 +145,7 @@ impl AsyncWrite for Transport {
             Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
             Self::Process(process) => Pin::new(process.as_mut()).poll_write_vectored(cx, bufs),
             Self::Tls(tls) => Pin::new(tls.as_mut()).poll_write_vectored(cx, bufs),
+            Self::Cut(cut) => Pin::new(cut.as_mut()).poll_write_vectored(cx, bufs),
         }
     }
 
@@ -116,6 +155,7 @@ impl AsyncWrite for Transport {
             Self::Unix(stream) => stream.is_write_vectored(),
             Self::Process(process) => process.is_write_vectored(),
             Self::Tls(tls) => tls.is_write_vectored(),
+            Self::Cut(cut) => cut.is_write_vectored(),
         }
     }
 
@@ -125,6 +165,7 @@ impl AsyncWrite for Transport {
             Self::Unix(stream) => Pin::new(stream).poll_flush(cx),
             Self::Process(process) => Pin::new(process.as_mut()).poll_flush(cx),
             Self::Tls(tls) => Pin::new(tls.as_mut()).poll_flush(cx),
+            Self::Cut(cut) => Pin::new(cut.as_mut()).poll_flush(cx),
         }
     }
 
@@ -134,6 +175,7 @@ impl AsyncWrite for Transport {
             Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Process(process) => Pin::new(process.as_mut()).poll_shutdown(cx),
             Self::Tls(tls) => Pin::new(tls.as_mut()).poll_shutdown(cx),
+            Self::Cut(cut) => Pin::new(cut.as_mut()).poll_shutdown(cx),
         }
     }
 }

@@ -21,6 +21,7 @@ mod redact;
 mod sandbox;
 mod sasl;
 mod sasl_server;
+mod segment;
 #[path = "../servers/mod.rs"]
 mod servers;
 mod session;

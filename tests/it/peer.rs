@@ -1,6 +1,6 @@
 //! A peer that does exactly what a test tells it to: say, drip, listen, close, reset, flood, lie.
 
-use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
@@ -171,4 +171,32 @@ fn unescape(text: &str) -> Vec<u8> {
         rest = &rest[used..];
     }
     bytes
+}
+
+/// A server for any number of connections that greets and hands what each read brings to `answer`, with what it has kept of
+/// the reads before and the number of the connection.
+pub(crate) fn reader(answer: impl Fn(&mut Vec<u8>, &[u8], u32) -> String + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("smtp://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for (number, stream) in (1..).zip(listener.incoming()) {
+            // A client that has gone is none of the server's business.
+            let _ = serve(stream.unwrap(), number, &answer);
+        }
+    });
+    url
+}
+
+fn serve(mut stream: TcpStream, number: u32, answer: &impl Fn(&mut Vec<u8>, &[u8], u32) -> String) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    stream.write_all(b"220 localhost ESMTP\r\n")?;
+    let (mut kept, mut room) = (Vec::new(), [0; 4096]);
+    loop {
+        let count = stream.read(&mut room)?;
+        let said = answer(&mut kept, &room[..count], number);
+        stream.write_all(said.as_bytes())?;
+        if count == 0 || said.starts_with("221") {
+            return Ok(());
+        }
+    }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use mailexpect::server::Embedded;
 use mailexpect::tls::{Options, Version};
-use mailexpect::{Error, Session, Transcript};
+use mailexpect::{Error, Segment, Session, Transcript};
 use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::server::WebPkiClientVerifier;
@@ -239,6 +239,38 @@ fn starttls_goes_on_in_place() {
     });
     assert!(server.end(), "the client closed without a close_notify");
     golden("a_transcript_with_starttls", transcript);
+}
+
+#[test]
+fn a_stream_stays_cut_behind_starttls_each_piece_in_a_record_of_its_own() {
+    let ca = Ca::new("test CA");
+    let config = ca.sign(&params("localhost")).config();
+    let server = Server::new(move |mut stream| {
+        stream.write_all(b"220 hi\r\n").unwrap();
+        BufReader::new(&stream).read_line(&mut String::new()).unwrap();
+        stream.write_all(b"220 go\r\n").unwrap();
+        let mut stream = tls(config, stream);
+        let (mut heard, mut reads, mut room) = (Vec::new(), 0, [0; 64]);
+        while !heard.ends_with(b"\r\n") {
+            let count = stream.read(&mut room).unwrap();
+            heard.extend_from_slice(&room[..count]);
+            reads += 1;
+        }
+        stream.write_all(b"250 ok\r\n").unwrap();
+        (heard, reads)
+    });
+    block_on(async {
+        let options = Session::options().segment(Segment::Bytes).tls(ca.trusted());
+        let mut session = options.connect(&server.url("smtp")).await.unwrap();
+        session.expect(220).await.unwrap();
+        session.starttls().await.unwrap();
+        session.send("NOOP").await.unwrap();
+        session.expect(250).await.unwrap();
+        session.reset().unwrap();
+    });
+    let (heard, reads) = server.end();
+    // Uncut, it would be one record and so one read.
+    assert!(heard == b"NOOP\r\n" && reads > 1, "{reads} reads");
 }
 
 #[test]

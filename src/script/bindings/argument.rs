@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::pattern::{Code, IntoPattern as _, Pattern};
 use crate::script::raise;
 use crate::session::{Message, Options};
-use crate::transport::{Family, Proxy};
+use crate::transport::{Family, Proxy, Segment};
 use crate::{duration, suggest};
 
 /// What a script may pass for a pattern.
@@ -152,6 +152,7 @@ pub(super) fn session_options(mut options: Options, map: &Map, allowed: &[&str])
             "family" => options.family(family(value)?),
             "proxy" => options.proxy(proxy(value)?),
             "tls" => tls(options, value)?,
+            "segment" => options.segment(Segment::parse(&value.to_string())?),
             _ => options,
         };
     }

@@ -13,9 +13,9 @@ pub(super) const INTRO: &str = "A session is a dialogue with one peer. It knows 
 one for each command. When the script ends, each session still open is held to account: a reply that was never expected, input \
 left unread, or a close that nobody expected fails the script. After the reply to QUIT, and after 421, the close is expected.";
 
-const CONNECT: [&str; 7] = ["timeout", "settle", "limit", "source_ip", "family", "proxy", "tls"];
+const CONNECT: [&str; 8] = ["timeout", "settle", "limit", "source_ip", "family", "proxy", "tls", "segment"];
 const READY: [&str; 5] = ["timeout", "source_ip", "family", "proxy", "tls"];
-const PIPE: [&str; 5] = ["timeout", "settle", "limit", "protocol", "tls"];
+const PIPE: [&str; 6] = ["timeout", "settle", "limit", "protocol", "tls", "segment"];
 
 fn open(ctx: &NativeCallContext<'_>, url: Option<&str>, options: &Map) -> Result<Handle, Raised> {
     let opened = wait(ctx, async {
@@ -79,7 +79,8 @@ pub mod words {
     /// held unread, 32 MiB), `tls` (see TLS) and `settle` (how long the peer must be quiet before a regex match in a stream that
     /// could still grow is taken as it stands, `"200ms"`). `proxy` begins the connection with a PROXY header: `1` or `2` for its
     /// version, or `#{version: 1, source: "192.0.2.7:4711", destination: "192.0.2.1:25"}` for a client and a server that it shall
-    /// name.
+    /// name. `segment` cuts what is sent into writes and what comes into reads: `"bytes"`, `"lines"`, `"crlf"` (between CR and LF),
+    /// or `"whole"`. No result may depend on it; `mailexpect run --segment` tries all of them.
     ///
     /// ```rhai
     /// let s = connect(param("smtp"), #{timeout: "5s", source_ip: "127.0.0.9"});

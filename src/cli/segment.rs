@@ -1,0 +1,200 @@
+//! `mailexpect run --segment`: whether results depend on where the stream is cut.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use clap::Args;
+
+use super::screen::Screen;
+use crate::error::{Error, Kind, Result};
+use crate::golden::{self, Goldens};
+use crate::outcome::{ExitCode, Failure, Outcome, Verdict};
+use crate::report::{Human, Tally};
+use crate::session::Options;
+use crate::transport::Segment;
+use crate::workers::{self, Audience, Work};
+
+/// The arguments.
+#[derive(Args, Debug)]
+pub(super) struct Cutting {
+    /// Cut what is sent into writes, and what comes into reads: `whole`, `bytes`, `lines`, or `crlf` (between CR and LF). Without
+    /// a way, run each script whole and cut in each way, one after the other, and fail where the results differ: a server, or a
+    /// script, depends on packet boundaries.
+    #[arg(long, value_name = "WAY", num_args = 0..=1, require_equals = true, default_missing_value = "all", value_parser = parse)]
+    segment: Option<Ways>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ways {
+    One(Segment),
+    All,
+}
+
+fn parse(name: &str) -> Result<Ways, String> {
+    if name == "all" {
+        return Ok(Ways::All);
+    }
+    let way = Segment::parse(name).map(Ways::One);
+    way.map_err(|error| format!("{}; {}", error.message(), error.next_step().unwrap_or_default()))
+}
+
+impl Cutting {
+    /// Whether all ways are to be held against each other.
+    pub(super) fn compares(&self) -> bool {
+        self.segment == Some(Ways::All)
+    }
+
+    pub(super) fn options(&self, options: Options) -> Options {
+        match self.segment {
+            Some(Ways::One(way)) => options.segment(way),
+            Some(Ways::All) | None => options,
+        }
+    }
+}
+
+/// Runs each script in every way, and shows what that came to.
+pub(super) fn compare(work: &Work, human: Human, screen: &mut Screen) -> Result<ExitCode> {
+    let (started, mut tally) = (Instant::now(), Tally::default());
+    for script in &work.scripts {
+        let Some(compared) = compare_one(work, script)? else { break };
+        tally.add(&compared);
+        screen.show(&human.outcome(&compared));
+        if matches!(compared.verdict, Verdict::Passed) {
+            screen.show(&Human::same(&Segment::CUTS));
+        }
+    }
+    screen.show(&tally.line(started.elapsed()));
+    Ok(tally.exit_code())
+}
+
+/// The outcome in one piece, or what is wrong with the others; `None` once everything is to end.
+fn compare_one(work: &Work, script: &Path) -> Result<Option<Outcome>> {
+    let started = Instant::now();
+    let Some(mut whole) = run(work.clone(), script, Segment::Whole)? else { return Ok(None) };
+    if !is_comparable(&whole) {
+        return Ok(Some(whole));
+    }
+    // Its golden is held against the first run alone, and that against the others.
+    let others = || Work { goldens: Arc::new(Goldens::passed_over()), ..work.clone() };
+    for way in Segment::CUTS {
+        let Some(cut) = run(others(), script, way)? else { return Ok(None) };
+        if matches!(cut.verdict, Verdict::Interrupted(_)) {
+            return Ok(Some(cut));
+        }
+        if let Some(parting) = Parting::between(&whole, &cut)? {
+            // Cutting is to blame only where the script does the same twice without it.
+            let Some(again) = run(others(), script, Segment::Whole)? else { return Ok(None) };
+            let varies = Parting::between(&whole, &again)?;
+            let (mut failed, error) = match varies {
+                Some(varies) => (again, varies.unstable()),
+                None => parting.blame(way, whole, cut),
+            };
+            failed.verdict = Verdict::Failed(Box::new(with_place(error, &failed)));
+            failed.elapsed = started.elapsed();
+            return Ok(Some(failed));
+        }
+    }
+    whole.elapsed = started.elapsed();
+    Ok(Some(whole))
+}
+
+/// Whether another way of cutting could make a difference: not to a script that is wrong, nor where no server is.
+fn is_comparable(outcome: &Outcome) -> bool {
+    match &outcome.verdict {
+        Verdict::Passed => true,
+        Verdict::Failed(failure) => failure.error.exit_code() == ExitCode::Failed,
+        Verdict::Skipped(_) | Verdict::Interrupted(_) | Verdict::Differs(_) => false,
+    }
+}
+
+fn run(work: Work, script: &Path, way: Segment) -> Result<Option<Outcome>> {
+    let runner = Arc::new(work.runner.segment(way));
+    let work = Work { runner, scripts: vec![script.to_owned()], at_once: 1, ..work };
+    Ok(workers::run(work, Heard(None))?.0.0)
+}
+
+/// Keeps the one outcome.
+struct Heard(Option<Outcome>);
+
+impl Audience for Heard {
+    fn hear(&mut self, _: usize, outcome: Outcome) {
+        self.0 = Some(outcome);
+    }
+}
+
+/// Where two runs part: a line of each transcript.
+#[derive(Debug)]
+struct Parting {
+    one: String,
+    other: String,
+}
+
+impl Parting {
+    /// The first line in which the transcripts differ, as goldens have them. Two runs that fail do not differ: how far each
+    /// came may depend on when the failure was noticed.
+    fn between(one: &Outcome, other: &Outcome) -> Result<Option<Self>> {
+        let parting = Self::of(&golden::text(one)?, &golden::text(other)?);
+        let both_pass = [one, other].iter().all(|outcome| matches!(outcome.verdict, Verdict::Passed));
+        Ok(match (both_pass, one.is_ok() == other.is_ok()) {
+            (true, _) => parting,
+            (false, true) => None,
+            (false, false) => Some(parting.unwrap_or_default()),
+        })
+    }
+
+    fn of(one: &str, other: &str) -> Option<Self> {
+        let (mut ones, mut others) = (one.lines(), other.lines());
+        let pairs = std::iter::from_fn(|| Some((ones.next(), others.next())));
+        let mut pairs = pairs.take_while(|(one, other)| one.is_some() || other.is_some());
+        let (one, other) = pairs.find(|(one, other)| one != other)?;
+        let shown = |line: Option<&str>| line.unwrap_or("the end of the transcript").to_owned();
+        Some(Self { one: shown(one), other: shown(other) })
+    }
+
+    fn error(&self, message: String) -> Error {
+        Error::new(Kind::Mismatch, message).expected(&self.one).got(self.other.clone())
+    }
+
+    /// The way of cutting made it: the outcome that is to be shown, which is the one that failed, if one did.
+    fn blame(self, way: Segment, whole: Outcome, cut: Outcome) -> (Outcome, Error) {
+        let is_whole = whole.failure().is_some();
+        let (good, bad) = if is_whole { (way, Segment::Whole) } else { (Segment::Whole, way) };
+        let (shown, parting) = if is_whole { (whole, self.turned()) } else { (cut, self) };
+        let what = match shown.failure() {
+            Some(failure) => format!("{good}, the script passes; {bad}, {}", failure.error.message()),
+            None => format!("{bad}, the dialogue is another one than {good}"),
+        };
+        let error = parting.error(format!("the result depends on packet boundaries: {what}"));
+        let hint = format!(
+            "a reader must go on until it has a whole line, however many reads that takes, and keep what is behind it; \
+             --segment={} -v shows this run alone",
+            bad.name()
+        );
+        (shown, error.hint(hint))
+    }
+
+    fn turned(self) -> Self {
+        Self { one: self.other, other: self.one }
+    }
+
+    fn unstable(&self) -> Error {
+        let error = self.error("the dialogue varies from run to run, so that cutting cannot be blamed for it".to_owned());
+        error.hint("redact what varies by redact(...) or --redact, and leave the server as the script found it")
+    }
+}
+
+/// The parts are the same, and the verdict is not.
+impl Default for Parting {
+    fn default() -> Self {
+        Self { one: "the same".to_owned(), other: "the same dialogue, and another end".to_owned() }
+    }
+}
+
+/// The failure with its place in the script, where the outcome has one.
+fn with_place(error: Error, outcome: &Outcome) -> Failure {
+    match outcome.failure() {
+        Some(failure) => Failure { error, ..failure.clone() },
+        None => error.into(),
+    }
+}

@@ -1,0 +1,256 @@
+//! Cutting a stream into pieces: what is sent into writes, and what comes into reads.
+//!
+//! TCP keeps no boundaries, and no reader may depend on them; a server that takes what one read gives it for a line does. The
+//! cut is above TLS, where each piece becomes a record of its own: what a server's code reads is what matters, and records
+//! that are cut themselves would only test its TLS library.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
+
+use super::Transport;
+use crate::error::{Error, Result};
+
+/// Between two pieces, a server has this long to read the first: what lies in its queue together is read together.
+const PAUSE: Duration = Duration::from_millis(1);
+/// So many bytes at the beginning and at the end of what is sent at once have pauses between them. Commands and the dot behind
+/// a message lie there; with more of them, a message would take seconds.
+const PACED: usize = 64;
+/// So many bytes at the beginning and at the end are cut. What a large message has in between is one piece.
+const CUT: usize = 64 << 10;
+
+/// How the stream is cut into pieces.
+///
+/// ```
+/// use mailexpect::{Segment, Session, server::Embedded};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = Embedded::start()?;
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let mut session = Session::options().segment(Segment::Bytes).connect(&server.smtp()).await?;
+/// session.expect(220).await?;
+/// session.quit().await?;
+/// session.finish().await?;
+/// # Ok::<_, mailexpect::Error>(())
+/// # })?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Segment {
+    /// Not at all: what is sent at once is one write.
+    #[default]
+    Whole,
+    /// Behind each byte.
+    Bytes,
+    /// Behind each line.
+    Lines,
+    /// Between CR and LF.
+    Crlf,
+}
+
+impl Segment {
+    /// Those that cut.
+    pub const CUTS: [Self; 3] = [Self::Bytes, Self::Lines, Self::Crlf];
+
+    /// Its name: `whole`, `bytes`, `lines` or `crlf`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Bytes => "bytes",
+            Self::Lines => "lines",
+            Self::Crlf => "crlf",
+        }
+    }
+
+    /// Reads a [name](Self::name).
+    ///
+    /// # Errors
+    /// Usage for any other word.
+    pub fn parse(name: &str) -> Result<Self> {
+        let known = [Self::Whole].into_iter().chain(Self::CUTS).find(|way| way.name() == name);
+        known.ok_or_else(|| {
+            let error = Error::usage(format!("`{}` is no way to cut a stream", crate::visible::escape(name.as_bytes())));
+            error.hint("the ways are whole, bytes, lines and crlf (between CR and LF)")
+        })
+    }
+
+    /// Whether a piece ends behind this byte.
+    fn ends_behind(self, byte: u8) -> bool {
+        match self {
+            Self::Whole => false,
+            Self::Bytes => true,
+            Self::Lines => byte == b'\n',
+            Self::Crlf => byte == b'\r',
+        }
+    }
+}
+
+/// How a script's dialogue goes so: `byte by byte`.
+impl fmt::Display for Segment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Whole => "in one piece",
+            Self::Bytes => "byte by byte",
+            Self::Lines => "line by line",
+            Self::Crlf => "with CR and LF apart",
+        })
+    }
+}
+
+/// A transport whose stream is cut.
+#[derive(Debug)]
+pub(crate) struct Cut {
+    pub(super) transport: Transport,
+    pub(super) way: Segment,
+    /// How much of what is sent at once has gone, and how much of it has not.
+    gone: usize,
+    left: usize,
+    pause: Option<Pin<Box<Sleep>>>,
+}
+
+impl Cut {
+    pub(super) fn new(transport: Transport, way: Segment) -> Self {
+        Self { transport, way, gone: 0, left: 0, pause: None }
+    }
+
+    /// The length of the next piece.
+    fn piece(&self, bytes: &[u8]) -> usize {
+        if self.gone >= CUT && bytes.len() > CUT {
+            return bytes.len() - CUT;
+        }
+        let end = bytes.iter().position(|byte| self.way.ends_behind(*byte));
+        end.map_or(bytes.len(), |end| end + 1)
+    }
+}
+
+impl AsyncRead for Cut {
+    /// One piece, or what there is of it.
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let cut = self.get_mut();
+        let before = buf.filled().len();
+        while buf.remaining() > 0 {
+            let mut one = buf.take(1);
+            let read = Pin::new(&mut cut.transport).poll_read(cx, &mut one);
+            let byte = one.filled().first().copied();
+            let (Poll::Ready(Ok(())), Some(byte)) = (&read, byte) else {
+                // What came before an end or an error is a piece; they will come again.
+                return if buf.filled().len() > before { Poll::Ready(Ok(())) } else { read };
+            };
+            buf.put_slice(&[byte]);
+            if cut.way.ends_behind(byte) {
+                break;
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Cut {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let cut = self.get_mut();
+        if let Some(pause) = &mut cut.pause {
+            ready!(pause.as_mut().poll(cx));
+            cut.pause = None;
+        }
+        if bytes.len() != cut.left {
+            (cut.gone, cut.left) = (0, bytes.len());
+        }
+        let piece = cut.piece(bytes);
+        let written = ready!(Pin::new(&mut cut.transport).poll_write(cx, &bytes[..piece]))?;
+        cut.gone += written;
+        cut.left -= written;
+        if cut.left > 0 && (cut.gone <= PACED || cut.left <= PACED) {
+            cut.pause = Some(Box::pin(sleep(PAUSE)));
+        }
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.transport).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.transport).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::UnixStream;
+    use tokio::time::Instant;
+
+    fn cut(way: Segment) -> (Cut, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        (Cut::new(Transport::Unix(ours), way), theirs)
+    }
+
+    /// What each read brings of these bytes.
+    async fn read(way: Segment, bytes: &[u8]) -> Vec<Vec<u8>> {
+        let (mut cut, mut peer) = cut(way);
+        peer.write_all(bytes).await.unwrap();
+        drop(peer);
+        let mut pieces = Vec::new();
+        loop {
+            let mut room = [0; 64];
+            match cut.read(&mut room).await.unwrap() {
+                0 => return pieces,
+                count => pieces.push(room[..count].to_vec()),
+            }
+        }
+    }
+
+    /// What each write takes of these bytes.
+    async fn written(way: Segment, bytes: &[u8]) -> Vec<usize> {
+        let (mut cut, mut peer) = cut(way);
+        let (mut at, mut pieces) = (0, Vec::new());
+        while at < bytes.len() {
+            let count = cut.write(&bytes[at..]).await.unwrap();
+            let mut room = vec![0; count];
+            peer.read_exact(&mut room).await.unwrap();
+            assert_eq!(room, bytes[at..at + count]);
+            at += count;
+            pieces.push(count);
+        }
+        pieces
+    }
+
+    #[tokio::test]
+    async fn reads_are_cut_where_the_way_says() {
+        assert_eq!(read(Segment::Bytes, b"a\r\n").await, [b"a", b"\r", b"\n"]);
+        assert_eq!(read(Segment::Lines, b"ab\r\nc\r\nd").await, [&b"ab\r\n"[..], b"c\r\n", b"d"]);
+        assert_eq!(read(Segment::Crlf, b"ab\r\nc\r\nd").await, [&b"ab\r"[..], b"\nc\r", b"\nd"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn writes_are_cut_where_the_way_says_and_each_has_its_time() {
+        let start = Instant::now();
+        assert_eq!(written(Segment::Bytes, b"QUIT\r\n").await, [1; 6]);
+        assert_eq!(start.elapsed(), PAUSE * 5);
+        assert_eq!(written(Segment::Lines, b"a\r\nbc\r\nd").await, [3, 4, 1]);
+        assert_eq!(written(Segment::Crlf, b"a\r\n.\r\n").await, [2, 3, 1]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_large_message_is_cut_and_paced_at_its_ends() {
+        let (start, bytes) = (Instant::now(), vec![b'x'; 3 * CUT]);
+        let pieces = written(Segment::Bytes, &bytes).await;
+        assert_eq!(pieces.len(), 2 * CUT + 1);
+        assert_eq!(pieces[CUT], CUT);
+        assert_eq!(start.elapsed(), PAUSE * u32::try_from(2 * PACED).unwrap());
+    }
+
+    #[test]
+    fn a_way_is_known_by_its_name() {
+        assert!(Segment::CUTS.iter().all(|way| Segment::parse(way.name()).unwrap() == *way));
+        assert!(Segment::parse("byte").unwrap_err().next_step().unwrap().contains("bytes"));
+    }
+}
