@@ -56,8 +56,8 @@ impl Options {
         let ready = self.greeted(url, &greeting, wait).await;
         let ready = ready.map_err(|last| match last.on_session() {
             _ if is_passing(&last) => greeting.missing(&target, &last, wait),
-            // That session is none of the caller's.
-            Some(_) => last.session(target.to_string()),
+            // That session is none of the caller's, and the time that it had left is not all of it.
+            Some(_) => last.session(target.to_string()).waited(wait.waited()),
             None => last,
         });
         if ready.is_ok() {

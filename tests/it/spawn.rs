@@ -1,16 +1,21 @@
 //! Real servers as fixtures: started for a test, waited for, gone with it.
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use mailexpect::script::Case;
 use mailexpect::server::Spawn;
 use mailexpect::{Error, Server, Session, Transcript};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::peer::Peer;
+use crate::program::project;
+use crate::real::available;
 use crate::servers::daemon::wait_until;
+use crate::servers::mailserver;
 
 /// Ports and times vary; nothing else may.
 const FILTERS: [(&str, &str); 2] = [(r"\b[1-6]\d{4}\b", "PORT"), (r"\d+(\.\d+)? (ms|s) of ", "TIME of ")];
@@ -139,6 +144,37 @@ fn a_drop_ends_what_the_server_started_even_where_it_does_not_want_to() {
     drop(server);
     assert!(wait_until(|| !runs(&pid)), "{pid} still runs");
     TcpListener::bind(("127.0.0.1", port)).unwrap();
+}
+
+/// The processes at work in that folder.
+fn processes(folder: &Path) -> Vec<String> {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let inside = processes.filter(|process| process.path().join("cwd").read_link().is_ok_and(|cwd| cwd.starts_with(folder)));
+    let name = |process: std::fs::DirEntry| std::fs::read_to_string(process.path().join("comm")).unwrap_or_default();
+    inside.map(name).collect()
+}
+
+#[test]
+fn servers_of_many_processes_go_as_a_whole() {
+    let Some((home, master, dovecot)) = available(mailserver::configured()) else { return };
+    let url = |name: &str| home.urls().into_iter().find(|(known, _)| known == name).unwrap().1;
+    let command = |program, configuration| {
+        let mut command = Command::new(program);
+        command.arg("-c").arg(home.path(configuration));
+        command
+    };
+    let dovecot = Server::spawn(command(dovecot, "dovecot/dovecot.conf").arg("-F")).wait_ready(&url("imap")).unwrap();
+    for name in ["imaps", "pop3", "lmtp", "sieve"] {
+        dovecot.wait_ready(&url(name)).unwrap();
+    }
+    let postfix = Server::spawn(command(master, "postfix").arg("-s")).wait_ready(&url("smtp")).unwrap();
+    let outcome = Case::new(project().join("scripts/relay.rhai")).set("smtp", postfix.url()).run();
+    assert!(outcome.is_ok(), "{outcome:?}");
+    let running = processes(&home.path(""));
+    assert!(running.len() > 5, "{running:?}");
+    drop(postfix);
+    drop(dovecot);
+    assert!(wait_until(|| processes(&home.path("")).is_empty()), "{:?}", processes(&home.path("")));
 }
 
 /// The other half of the next test, which runs this one as a process of its own: it starts a server and says where.

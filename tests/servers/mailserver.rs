@@ -1,6 +1,7 @@
 //! Postfix with Dovecot behind it: from submission to IMAP, POP3 and ManageSieve.
 
 use std::io;
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::daemon::Daemon;
@@ -47,6 +48,16 @@ const OAUTH_KEY: &str = "YSBrZXkgZm9yIG5vdGhpbmcgYnV0IHRoZXNlIHRlc3Rz";
 /// When everything needed is there and yet a server does not come up: that is a defect of this fixture, and must not pass
 /// for a skipped test. The message ends with the log.
 pub(crate) fn start() -> Result<Server, Unavailable> {
+    let (home, master, dovecot) = configured()?;
+    // Dovecot first, because an smtpd asks it for the mechanisms before it greets.
+    let daemons = start_dovecot(&home, Command::new(dovecot))
+        .and_then(|dovecot| Ok(vec![start_postfix(&home, Command::new(master))?, dovecot]));
+    let daemons = daemons.unwrap_or_else(|error| panic!("the mail server does not start: {error}\n{}", home.log()));
+    Ok(Server::new(home, daemons))
+}
+
+/// The folder with the configuration of both, which do not run yet, and the programs to run: Postfix's master, and `dovecot`.
+pub(crate) fn configured() -> Result<(Home, PathBuf, PathBuf), Unavailable> {
     need_root("Postfix")?;
     let postfix = find(&["usr/sbin/postfix"], "postfix")?;
     let master = find(&["usr/lib/postfix/sbin/master"], "postfix")?;
@@ -60,14 +71,10 @@ pub(crate) fn start() -> Result<Server, Unavailable> {
         return Err(Unavailable(reason.into()));
     }
     let home = Home::new("mailserver", LISTENERS).expect("a folder in /tmp and free ports");
-    let daemons = configure(&home).and_then(|()| {
-        // Dovecot first, because an smtpd asks it for the mechanisms before it greets.
-        let dovecot = start_dovecot(&home, Command::new(dovecot))?;
-        home.run(Command::new(postfix).arg("-c").arg(home.path("postfix")).arg("check"))?;
-        Ok(vec![start_postfix(&home, Command::new(master))?, dovecot])
-    });
-    let daemons = daemons.unwrap_or_else(|error| panic!("the mail server does not start: {error}\n{}", home.log()));
-    Ok(Server::new(home, daemons))
+    let checked = |()| home.run(Command::new(postfix).arg("-c").arg(home.path("postfix")).arg("check"));
+    let configured = configure(&home).and_then(checked);
+    configured.unwrap_or_else(|error| panic!("the mail server cannot be configured: {error}\n{}", home.log()));
+    Ok((home, master, dovecot))
 }
 
 fn start_dovecot(home: &Home, mut dovecot: Command) -> io::Result<Daemon> {

@@ -1,6 +1,6 @@
 //! A server's process with all that it starts, as one group that ends together.
 
-use std::io;
+use std::io::{self, PipeWriter};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError, mpsc};
@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_pro
 use tokio::sync::watch;
 
 use super::log::Log;
+use super::template::Template;
 
 /// How long a server may take to end when it is told to, before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
@@ -34,12 +35,14 @@ pub(super) struct Group {
 
 impl Group {
     /// Starts a command without input; what it and its kin print comes into the log.
-    pub(super) fn start(mut command: Command) -> io::Result<(Self, Log)> {
+    pub(super) fn start(template: &Template) -> io::Result<(Self, Log)> {
         let (reader, writer) = io::pipe()?;
-        command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer).process_group(0);
-        let child = command.spawn()?;
-        // It holds the pipe's other end, without which the log would never come to its end.
-        drop(command);
+        // The commands hold the pipe's other end, without which the log would never come to its end: they are gone behind this.
+        let child = match spawn(template.in_session(), &writer) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => spawn(template.in_group(), &writer)?,
+            started => started?,
+        };
+        drop(writer);
         let (says, ended) = watch::channel(None);
         let (ring, bell) = mpsc::channel();
         let group = Self { guard: guard(&child), ended, bell: Mutex::new(bell), child };
@@ -86,6 +89,10 @@ impl Drop for Group {
             let _ = guard.wait();
         }
     }
+}
+
+fn spawn(mut command: Command, log: &PipeWriter) -> io::Result<Child> {
+    command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log.try_clone()?).spawn()
 }
 
 /// Waits without taking note of the end for the system: until that is done, no other process gets the number, so that a signal

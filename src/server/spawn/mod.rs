@@ -28,6 +28,9 @@ const LOOK: Duration = Duration::from_millis(500);
 /// How long what a server printed at its end may take to be read.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
+/// How whoever starts programs ends where there is none of that name (POSIX, `env` and shells).
+const NOT_FOUND: i32 = 127;
+
 /// A server that runs as a process of its own, on free ports of the loopback.
 ///
 /// Dropping it ends the process and all that it started, but for what has left its process group: SIGTERM, and SIGKILL where
@@ -81,7 +84,9 @@ pub struct Spawn {
 }
 
 impl Server {
-    /// A server that is started by a command, which has to stay in the foreground: `dovecot -F`, `postfix start-fg`, `exim -bdf`.
+    /// A server that is started by a command, which has to stay in the foreground: `dovecot -F`, `exim -bdf`. For Postfix, that is
+    /// `master -s`, which lies in its `daemon_directory`: `postfix start-fg` puts the master into a session of its own, where it
+    /// would be left behind.
     ///
     /// In its arguments and in the variables that it sets, `{port}` stands for a free port of the loopback, `{port:imap}` for
     /// another one of that name, and so on for up to 31 names. The command's program, arguments, variables and folder are
@@ -174,6 +179,8 @@ impl Server {
         let log = self.log.end();
         let hint = if log.to_ascii_lowercase().contains("already in use") {
             "another program has taken its port in the meantime, or a file that it locks: run the test again, and look for a server that was left over"
+        } else if status.code() == Some(NOT_FOUND) {
+            "look for a slip in its name, or give its whole path"
         } else if status.success() {
             "it has to stay in the foreground: look for an option to that effect, such as -F or --foreground"
         } else {
@@ -262,7 +269,7 @@ impl Spawn {
         let url = fill(url, &self.ports)?;
         let name = template.shown();
         make_sure_nobody_listens(&url).await?;
-        let (group, log) = Group::start(template.command()).map_err(|error| {
+        let (group, log) = Group::start(&template).map_err(|error| {
             let error = Error::new(Kind::Unreachable, format!("`{name}` cannot be started")).got(error.to_string());
             error.expected("a running command").hint("look for a slip in its name, or give its whole path")
         })?;

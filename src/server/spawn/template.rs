@@ -1,6 +1,7 @@
 //! The command of a server with places for its ports: `{port}`, `{port:imap}`.
 
 use std::ffi::{OsStr, OsString};
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -43,8 +44,22 @@ impl Template {
         Ok(Self { arguments, variables, ..self })
     }
 
-    pub(super) fn command(&self) -> Command {
+    /// The command as the leader of a session of its own: Postfix's master runs as nothing less. The program `setsid` makes it
+    /// that and becomes it; there is one wherever there is Linux.
+    pub(super) fn in_session(&self) -> Command {
+        let mut command = Command::new("setsid");
+        command.arg(&self.program);
+        self.complete(command)
+    }
+
+    /// The command as the leader of a process group of its own.
+    pub(super) fn in_group(&self) -> Command {
         let mut command = Command::new(&self.program);
+        command.process_group(0);
+        self.complete(command)
+    }
+
+    fn complete(&self, mut command: Command) -> Command {
         command.args(&self.arguments);
         for (name, value) in &self.variables {
             match value {
@@ -126,9 +141,10 @@ mod tests {
         let mut command = Command::new("server");
         command.args(["--port", "{port}"]).env("IMAP", "{port:imap}").env_remove("HOME").current_dir("/tmp");
         let template = Template::of(&command).fill(numbered).unwrap();
-        let command = template.command();
+        let command = template.in_group();
         let variables: Vec<_> = command.get_envs().collect();
         assert_eq!(template.shown(), "server --port 1");
+        assert!(template.in_session().get_args().eq(["server", "--port", "1"]));
         assert_eq!(variables, [(OsStr::new("HOME"), None), (OsStr::new("IMAP"), Some(OsStr::new("2")))]);
         assert_eq!(command.get_current_dir(), Some(std::path::Path::new("/tmp")));
     }
