@@ -16,6 +16,9 @@ use crate::proto::{Speech, chomp};
 use crate::target;
 use crate::transcript::{Event, Excerpt, SessionId, What};
 
+/// The token of the preset that replaces any challenge.
+const CHALLENGE: &str = "SASL_CHALLENGE";
+
 /// Everything that is looked for, in its order.
 #[derive(Debug)]
 pub(super) struct Rules {
@@ -107,17 +110,36 @@ impl<'a> Run<'a> {
     fn wire(&mut self, session: Option<SessionId>, from: From, excerpt: &Excerpt) -> Excerpt {
         // It goes on behind each piece where it was.
         let mut dialogue = self.dialogues.remove(&session).unwrap_or_else(|| Dialogue::new(None));
-        let head = self.piece(&mut dialogue, from, excerpt.head(), 0);
+        let mut head = self.piece(&mut dialogue, from, excerpt.head(), 0);
         let mut tail = Bytes::new();
         if excerpt.omitted() > 0 {
             dialogue.skip(from);
             tail = self.piece(&mut dialogue, from, excerpt.tail(), excerpt.head().len());
         }
         self.dialogues.insert(session, dialogue);
-        let meaning = excerpt.decoded().filter(|_| last_line(&head) == last_line(excerpt.head()));
+        let said = excerpt.decoded().filter(|_| last_line(&head) == last_line(excerpt.head()));
         let offset = excerpt.head().len() + excerpt.tail().len();
-        let meaning = meaning.map(|meaning| self.plain_lines(meaning, offset, Place::Note, 0).into());
+        let meaning = said.map(|said| self.plain_lines(said, offset, Place::Meaning, 0));
+        if meaning.as_deref() != said {
+            // What it says varies, and so does its base64.
+            head = self.without_base64(&head);
+        }
+        let meaning = meaning.map(Bytes::from);
         excerpt.keeping(head, tail, meaning)
+    }
+
+    /// The bytes with a token for the word that their last line ends with, between quotes or not, where that is no token already.
+    fn without_base64(&mut self, bytes: &Bytes) -> Bytes {
+        let text = chomp(bytes);
+        let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
+        let quoted = text.strip_suffix(b")").unwrap_or(text);
+        let quoted = quoted.strip_suffix(b"\"").unwrap_or(quoted);
+        let start = quoted.iter().rposition(|byte| !is_base64(byte)).map_or(0, |before| before + 1);
+        if start == quoted.len() {
+            return bytes.clone();
+        }
+        let token = self.tokens.numbered(CHALLENGE, &quoted[start..]);
+        [&bytes[..start], token.as_bytes(), &bytes[quoted.len()..]].concat().into()
     }
 
     fn piece(&mut self, dialogue: &mut Dialogue, from: From, bytes: &[u8], offset: usize) -> Bytes {

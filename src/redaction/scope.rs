@@ -21,6 +21,8 @@ pub(super) enum Place {
     Log,
     /// What is said of TLS.
     Tls,
+    /// What a challenge or a response of SASL says.
+    Meaning,
     /// A value of the script's own. It may be anything that was said.
     Value,
     /// Any other event.
@@ -86,6 +88,7 @@ pub(super) const ANYWHERE: Scope = Scope::of(&[
     Place::Body,
     Place::Log,
     Place::Tls,
+    Place::Meaning,
     Place::Value,
     Place::Note,
 ]);
@@ -99,6 +102,7 @@ pub(super) const HEADER: Scope = Scope::of(&[Place::Header, Place::Value]);
 pub(super) const HEADER_LOG_TLS: Scope = Scope::of(&[Place::Header, Place::Log, Place::Tls, Place::Value]);
 pub(super) const LOG: Scope = Scope::of(&[Place::Log]);
 pub(super) const TLS: Scope = Scope::of(&[Place::Tls, Place::Value]);
+pub(super) const MEANING: Scope = Scope::of(&[Place::Meaning]);
 pub(super) const IMAP: Scope = SERVER.spoken(Speech::Imap);
 pub(super) const POP3_GREETING: Scope = GREETING.spoken(Speech::Pop3);
 pub(super) const POP3_STAT: Scope = SERVER.spoken(Speech::Pop3).answering(Verb::Stat);
@@ -115,6 +119,7 @@ impl fmt::Display for Place {
             Self::Body => "message bodies",
             Self::Log => "logs",
             Self::Tls => "TLS",
+            Self::Meaning => "what SASL says",
             Self::Value => "values",
             Self::Note => "other events",
         })

@@ -45,7 +45,7 @@ fn all_presets_are_listed_with_what_is_on() {
     for line in ["  + imap.uidvalidity", "  - date.ctime", "  - size.ehlo", "  + ehlo", "  + secret.pop3_pass"] {
         assert!(listed.lines().any(|listed| listed.starts_with(line)), "{line} is not in\n{listed}");
     }
-    assert_eq!(listed.lines().filter(|line| line.starts_with("  ")).count(), 68 + 5);
+    assert_eq!(listed.lines().filter(|line| line.starts_with("  ")).count(), 74 + 5);
 }
 
 #[test]

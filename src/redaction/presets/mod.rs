@@ -5,6 +5,7 @@ mod headers;
 mod ids;
 mod mailbox;
 mod network;
+mod sasl;
 mod secrets;
 
 use super::scope::{self, Scope};
@@ -83,5 +84,7 @@ impl Preset {
 
 /// Every preset, in the order in which they are tried.
 pub fn presets() -> impl Iterator<Item = &'static Preset> {
-    [secrets::PRESETS, ids::PRESETS, dates::PRESETS, headers::PRESETS, network::PRESETS, mailbox::PRESETS].into_iter().flatten()
+    let families =
+        [secrets::PRESETS, ids::PRESETS, sasl::PRESETS, dates::PRESETS, headers::PRESETS, network::PRESETS, mailbox::PRESETS];
+    families.into_iter().flatten()
 }
