@@ -28,4 +28,5 @@ mod session;
 mod sieve;
 mod smtp;
 mod spawn;
+mod stable;
 mod tls;
