@@ -151,6 +151,41 @@ fn nothing_secret_is_seen_in_any_output_of_any_exchange() {
 }
 
 #[test]
+fn no_golden_has_a_secret_in_it_whatever_the_script_says_of_it() {
+    let server = SaslServer::start(PASSWORD);
+    let password = PASSWORD.replace('"', "\\\"");
+    let script = |mechanism: &str, initial: bool| {
+        format!(
+            "let s = connect(\"{}\");\ns.expect(220);\nlet password = \"{password}\";\nsnapshot(password);\n\
+             snapshot(\"map\", #{{p: password, b: base64(\"x\" + password), l: [password]}});\nstep(\"with \" + password);\n\
+             s.auth(\"{mechanism}\", \"{USER}\", password, #{{initial: {initial}, nonce: \"C\"}});\nsnapshot(\"after \" + password);\ns.quit();\n",
+            server.url
+        )
+    };
+    let files = MECHANISMS.into_iter().flat_map(|mechanism| [true, false].map(|initial| (mechanism, initial)));
+    let files: Vec<_> =
+        files.map(|(mechanism, initial)| (format!("{mechanism}-{initial}.rhai"), script(mechanism, initial))).collect();
+    let names: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let folder = folder(&names);
+    for args in
+        [&["run", ".", "--record"][..], &["run", ".", "--record", "--redact", "-ids,-structure,-dates", "--target", "bare"]]
+    {
+        let ran = run(folder.path(), args);
+        assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+    }
+    let secrets = secrets([&server, &server]);
+    let mut seen = 0;
+    for golden in std::fs::read_dir(folder.path().join("snapshots")).unwrap() {
+        let golden = std::fs::read_to_string(golden.unwrap().path()).unwrap();
+        let shown = secrets.iter().find(|secret| golden.contains(secret.as_str()));
+        assert!(shown.is_none(), "{shown:?} is in\n{golden}");
+        assert!(golden.contains("[SECRET]"));
+        seen += 1;
+    }
+    assert_eq!(seen, 2 * files.len());
+}
+
+#[test]
 fn nothing_secret_is_in_errors_and_transcripts_of_the_library() {
     let (right, wrong) = (SaslServer::start(PASSWORD), SaslServer::start("another"));
     let mut seen = String::new();
