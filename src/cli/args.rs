@@ -15,7 +15,7 @@ use crate::session::Options;
 #[command(
     version,
     max_term_width = 100,
-    after_help = "Exit codes: 0 all passed, 1 an expectation failed, 2 a script or the command line is wrong,\n3 a server could not be reached or talked to, 130 interrupted; the worst one wins."
+    after_help = "Exit codes: 0 all passed, 1 an expectation or a golden failed, 2 a script or the command line is wrong,\n3 a server could not be reached or talked to, 130 interrupted; the worst one wins."
 )]
 pub(super) struct Args {
     /// When to colour the output: where it is a terminal and `NO_COLOR` is not set, always, or never.

@@ -7,6 +7,7 @@ mod documented;
 mod examples;
 mod failures;
 mod golden;
+mod guide;
 mod imap;
 mod layers;
 mod lmtp;
