@@ -53,6 +53,16 @@ fn mask_ports(text: &str) -> String {
 }
 
 #[test]
+fn the_project_file_says_what_it_shows() {
+    let project = blocks("toml").into_iter().find(|block| block.contains("[golden]")).unwrap();
+    let folder = folder(&[("mailexpect.toml", &project), ("a.rhai", "connect(param(\"smtp\")).expect(220);\n")]);
+    let listed = run(folder.path(), &["redact", "--list"]).out;
+    assert!(listed.contains("+ imap.uidvalidity") && listed.contains("- timing.seconds"), "{listed}");
+    let ran = run(folder.path(), &["run", "--target", "exim", "--resolve", "localhost=127.0.0.1", "--timeout", "1s"]);
+    assert!(ran.out.contains("smtp://localhost:2525"), "{ran:?}");
+}
+
+#[test]
 fn the_rust_examples_hold_as_they_stand_there() {
     let readme = blocks("rust").concat();
     let says = |line: &str| assert!(readme.contains(line), "the README does not say {line}");
