@@ -177,6 +177,16 @@ fn a_golden_of_no_script_is_reported() {
 }
 
 #[test]
+fn cargo_insta_is_told_which_goldens_are_in_use() {
+    let folder = folder(&[("hello.rhai", SCRIPT)]);
+    hello(folder.path(), HELLO, &["--record"], &[]);
+    let list = folder.path().join("references");
+    hello(folder.path(), HELLO, &[], &[("INSTA_SNAPSHOT_REFERENCES_FILE", list.to_str().unwrap())]);
+    let golden = folder.path().canonicalize().unwrap().join("snapshots/hello.snap");
+    assert_eq!(fs::read_to_string(list).unwrap(), format!("{}\n", golden.display()));
+}
+
+#[test]
 fn a_golden_that_cannot_be_read_is_no_pass() {
     let folder = folder(&[("hello.rhai", SCRIPT), ("snapshots/hello.snap", "---\nsource: [\n---\n")]);
     let ran = hello(folder.path(), HELLO, &[], &[]);
