@@ -97,7 +97,9 @@ fn followed(guide: &str) -> String {
                     text.extend(["$ ", command, "\n", &reader.run(command)]);
                 }
             } else {
-                block.iter().for_each(|line| text.extend([line, "\n"]));
+                for line in block {
+                    text.extend([line, "\n"]);
+                }
             }
             text.push_str("```\n");
         }
