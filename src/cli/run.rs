@@ -81,7 +81,7 @@ fn repeat(work: &Work, times: usize, human: Human, screen: &mut Screen) -> Resul
         }
         let counted =
             Counted { human, screen: screen.clone(), repeated: Repeated::new(script.clone())?, tally: Tally::default() };
-        let goldens = Arc::new(work.goldens.without_writing());
+        let goldens = Arc::new(work.goldens.of_many(script)?);
         let work = Work { scripts: vec![script.clone()], repeat: times, goldens, ..work.clone() };
         let at_once = work.at_once.min(times);
         let (counted, spent) = workers::run(work, counted)?;

@@ -1,7 +1,11 @@
 //! Who may write which golden.
 
 use std::env;
+#[cfg(feature = "cli")]
+use std::path::Path;
 
+#[cfg(feature = "cli")]
+use super::Place;
 use crate::error::{Error, Result};
 
 /// How goldens are looked for and kept in a run.
@@ -17,6 +21,8 @@ pub(crate) struct Goldens {
 /// What is written where a transcript differs from its golden, or has none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Policy {
+    /// Goldens are not looked for.
+    Ignore,
     /// Nothing (`--check`, CI, `INSTA_UPDATE=no`).
     Check,
     /// What differs waits in a file beside the golden (`INSTA_UPDATE=auto`).
@@ -73,7 +79,7 @@ impl Policy {
         match self {
             Self::Always | Self::Record => true,
             Self::Update | Self::Unseen => !is_new,
-            Self::Check | Self::Review | Self::New => false,
+            Self::Ignore | Self::Check | Self::Review | Self::New => false,
         }
     }
 
@@ -83,13 +89,13 @@ impl Policy {
             Self::New => true,
             Self::Review => !is_new,
             Self::Unseen => is_new,
-            Self::Check | Self::Update | Self::Always | Self::Record => false,
+            Self::Ignore | Self::Check | Self::Update | Self::Always | Self::Record => false,
         }
     }
 
     /// Whether anything may be written at all.
     pub(super) fn writes_pending(self) -> bool {
-        self != Self::Check
+        !matches!(self, Self::Ignore | Self::Check)
     }
 }
 
@@ -105,16 +111,19 @@ impl Goldens {
 
 #[cfg(feature = "cli")]
 impl Goldens {
-    /// For runs that are held against something else: nothing is written, and no difference is a failure.
+    /// For runs that are held against something else.
     #[must_use]
     pub(crate) fn passed_over() -> Self {
-        Self { policy: Policy::Check, target: None, force_pass: true }
+        Self { policy: Policy::Ignore, ..Self::default() }
     }
 
-    /// The same for runs of which there are many at once.
-    #[must_use]
-    pub(crate) fn without_writing(&self) -> Self {
-        Self { policy: Policy::Check, ..self.clone() }
+    /// For many runs of a script at once: nothing is written, and where there is no golden, none is looked for each time.
+    ///
+    /// # Errors
+    /// Usage for a golden that cannot be read.
+    pub(crate) fn of_many(&self, script: &Path) -> Result<Self> {
+        let is_there = Place::of(script, self.target.as_deref()).there()?.is_some();
+        Ok(Self { policy: if is_there { Policy::Check } else { Policy::Ignore }, ..self.clone() })
     }
 }
 
@@ -155,7 +164,7 @@ mod tests {
     #[test]
     fn a_script_without_a_golden_is_left_alone_unless_one_is_asked_for() {
         let asking = [Policy::New, Policy::Unseen, Policy::Always, Policy::Record];
-        for policy in [Policy::Check, Policy::Review, Policy::Update].into_iter().chain(asking) {
+        for policy in [Policy::Ignore, Policy::Check, Policy::Review, Policy::Update].into_iter().chain(asking) {
             assert_eq!(policy.makes_new(), asking.contains(&policy), "{policy:?}");
         }
     }
