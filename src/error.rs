@@ -18,7 +18,7 @@ use crate::redact::Secrets;
 /// assert!(error.is_usage());
 /// assert_eq!(error.kind(), "usage");
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Error(Box<Parts>);
 
 /// A result whose error is [`Error`].
@@ -83,7 +83,7 @@ impl Kind {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Parts {
     kind: Kind,
     message: String,
@@ -320,6 +320,13 @@ impl fmt::Display for Error {
     }
 }
 
+/// The same as [`Display`](fmt::Display): it is what a test that gives back a [`Result`] fails with, and `unwrap` panics with.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl std::error::Error for Error {}
 
 #[cfg(test)]
@@ -349,5 +356,6 @@ mod tests {
           session: s1, smtp://127.0.0.1:25
           hint: first
         ");
+        assert_eq!(format!("{error:?}"), error.to_string(), "a test that fails with it is read by a person");
     }
 }
