@@ -7,7 +7,8 @@
 //!
 //! - The program: `mailexpect run scripts/relay.rhai`, see the README and `mailexpect reference`.
 //! - A script as a test: [`assert_script!`] in any `#[test]`, or [`script::Case`] for more say in it.
-//! - The dialogue itself, without scripts: [`Session`], which is ordinary async Rust on tokio.
+//! - The dialogue itself, without scripts: [`Session`], which is ordinary async Rust on tokio; [`block_on`] where code is not
+//!   async.
 //!
 //! [`server::Embedded`] is a small SMTP and submission server to try all of them on; [`Server`] starts a real one for a test.
 //!
@@ -115,6 +116,6 @@ pub use proto::smtp::{dot_stuff, xtext};
 pub use reply::Reply;
 pub use sasl::Credentials;
 pub use server::Server;
-pub use session::{Maildrop, Message, Options, Scan, Script, Session, UniqueId, Untagged};
+pub use session::{Maildrop, Message, Options, Scan, Script, Session, UniqueId, Untagged, block_on};
 pub use transcript::Transcript;
 pub use transport::{Family, Proxy, Segment};

@@ -1,5 +1,6 @@
 //! A dialogue with one peer: what to send, what to expect, and the promises that hold between them.
 
+mod blocking;
 mod capabilities;
 mod expect;
 mod finish;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+pub use blocking::block_on;
 use capabilities::Said;
 pub use options::Options;
 pub use send::Message;

@@ -1,0 +1,54 @@
+//! Dialogues from code that is not async.
+
+use std::cell::OnceCell;
+
+use tokio::runtime::{Builder, Runtime};
+
+thread_local! {
+    /// Kept, because a session belongs to the runtime that it was opened on.
+    static RUNTIME: OnceCell<Runtime> = const { OnceCell::new() };
+}
+
+/// Runs a dialogue, or one operation of it, to its end from code that is not async, such as a plain `#[test]`. Each thread has one
+/// runtime for it, so a session that one call opens can go on in the next, on the same thread.
+///
+/// ```
+/// use mailexpect::{Session, block_on, server::Embedded};
+///
+/// fn the_server_greets() -> mailexpect::Result<()> {
+///     let server = Embedded::start().unwrap();
+///     block_on(async {
+///         let mut session = Session::connect(&server.smtp()).await?;
+///         session.expect(220).await?;
+///         session.quit().await?;
+///         session.finish().await
+///     })
+/// }
+/// # the_server_greets().unwrap();
+/// ```
+///
+/// # Panics
+/// Inside of an async runtime, which must not be blocked: there, await it. And where the system gives no runtime.
+pub fn block_on<T>(dialogue: impl Future<Output = T>) -> T {
+    RUNTIME.with(|runtime| runtime.get_or_init(runtime_of_its_own).block_on(dialogue))
+}
+
+fn runtime_of_its_own() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap_or_else(|error| panic!("no runtime: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::Embedded;
+    use crate::session::Session;
+
+    #[test]
+    fn a_session_goes_on_in_the_next_call() {
+        let server = Embedded::start().unwrap();
+        let mut session = block_on(Session::connect(&server.smtp())).unwrap();
+        block_on(session.expect(220)).unwrap();
+        block_on(session.quit()).unwrap();
+        block_on(session.finish()).unwrap();
+    }
+}
