@@ -6,7 +6,8 @@
 //! There are three ways in:
 //!
 //! - The program: `mailexpect run scripts/relay.rhai`, see the README and `mailexpect reference`.
-//! - A script as a test: [`assert_script!`] in any `#[test]`, or [`script::Case`] for more say in it.
+//! - Scripts as tests: [`assert_script!`] in any `#[test]`, or [`script::Case`] for more say in it; [`scripts!`] for all of a
+//!   folder, each as a test of its own.
 //! - The dialogue itself, without scripts: [`Session`], which is ordinary async Rust on tokio; [`block_on`] where code is not
 //!   async.
 //!
@@ -52,15 +53,16 @@
 //!     raise              errors to and from Rhai's
 //!     run, case, regexes what one run shares; one file run to an outcome; what all runs share
 //!     check, params      what can be known without running
+//!     heading            what the first comment says
 //!     reference          the manual
 //!
-//! L4  tool, feature "cli" (golden, project, report and testing come with "script")
+//! L4  tool, feature "cli" (golden, plan, project, report and testing come with "script")
 //!     plan               paths to scripts
 //!     project            the project file, `mailexpect.toml`
 //!     workers            cases to outcomes, many at once, on all cores
 //!     golden/            outcomes against golden transcripts; the one user of insta at run time
 //!     report/            outcomes to text
-//!     testing            scripts as Rust tests
+//!     testing/           scripts as Rust tests
 //!     cli/               clap, a file for each command
 //! ```
 //!
@@ -81,7 +83,7 @@ mod golden;
 pub mod message;
 pub mod outcome;
 mod pattern;
-#[cfg(feature = "cli")]
+#[cfg(feature = "script")]
 mod plan;
 #[cfg(feature = "script")]
 mod project;

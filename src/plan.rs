@@ -1,10 +1,14 @@
 //! Paths to scripts.
 
-use std::collections::{BTreeMap, BTreeSet};
+#[cfg(feature = "cli")]
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+#[cfg(feature = "cli")]
 use crate::script::Runner;
+#[cfg(feature = "cli")]
 use crate::suggest;
 
 /// The scripts that the paths stand for, each once: a file as it is, a folder's `*.rhai` in the order of their names, but for
@@ -64,6 +68,7 @@ fn matches(pattern: &str) -> Result<Vec<PathBuf>> {
 ///
 /// # Errors
 /// A usage error that names the parameter, and the one that was probably meant.
+#[cfg(feature = "cli")]
 pub(crate) fn check_params(runner: &Runner, scripts: &[PathBuf], set: &BTreeMap<String, String>) -> Result<()> {
     if set.is_empty() {
         return Ok(());

@@ -26,7 +26,11 @@ pub(super) fn explain(difference: &Difference) -> String {
             "if this is right, accept it: mailexpect accept {} (mailexpect review goes through all that wait)",
             visible::escape(pending.to_string_lossy().as_bytes())
         ),
-        None => "nothing was written; if this is right, run it again with --update where goldens may be written".to_owned(),
+        None => {
+            "nothing was written; if this is right, run it again with --update (tests: INSTA_UPDATE=always) where goldens may \
+            be written"
+                .to_owned()
+        }
     };
     let group = Level::ERROR.primary_title(message).element(Origin::path(shown.as_str()));
     let group = group.element(Level::NOTE.with_name("hint").message(hint.as_str()));

@@ -157,6 +157,8 @@ impl Human {
 
     fn transcript(self, text: &mut String, events: &[Event], last: usize) {
         let lines = transcript::lines(events);
+        // A failure says more in front of it.
+        let is_titled = last < usize::MAX;
         let last = if self.verbose { usize::MAX } else { last };
         let hidden = lines.len().saturating_sub(last);
         // What the script printed is shown even where the rest is not.
@@ -164,7 +166,7 @@ impl Human {
         for line in &prints[prints.len().saturating_sub(LAST_PRINTS)..] {
             let _ = writeln!(text, "    {}", styled(line, LINE_WIDTH));
         }
-        if !lines.is_empty() && last < usize::MAX {
+        if !lines.is_empty() && is_titled {
             let which =
                 if hidden > 0 { format!(", the last {last} of {} lines (-v shows all)", lines.len()) } else { String::new() };
             let _ = writeln!(text, "  {DIM}transcript{which}:{DIM:#}");

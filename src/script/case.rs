@@ -74,12 +74,14 @@ impl Default for Settings {
 pub struct Case {
     path: PathBuf,
     settings: Settings,
+    /// How many scripts run at once in this process, as far as is known.
+    at_once: usize,
 }
 
 impl Case {
     /// The script at that path.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), settings: Settings::default() }
+        Self { path: path.into(), settings: Settings::default(), at_once: 1 }
     }
 
     /// Sets a parameter, as `--set name=value` does.
@@ -132,13 +134,20 @@ impl Case {
         self
     }
 
+    /// Says how many scripts run at once: they share what they may hold in memory.
+    #[must_use]
+    pub(crate) fn at_once(mut self, scripts: usize) -> Self {
+        self.at_once = scripts;
+        self
+    }
+
     /// Runs the script to its outcome, on a runtime of its own.
     ///
     /// # Panics
     /// Inside of an async runtime, which must not be blocked.
     #[must_use]
     pub fn run(&self) -> Outcome {
-        let runner = Runner::new(self.settings.clone());
+        let runner = Runner::new(self.settings.clone()).at_once(self.at_once);
         match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime.block_on(runner.run(&self.path, std::future::pending())),
             Err(error) => runner.broken(&self.path, Error::new(Kind::Io, format!("no runtime: {error}")).into()),

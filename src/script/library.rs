@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, ParseError, Position, Scope, Shared};
 
 use super::run::Run;
-use super::{coroutine, raise};
+use super::{coroutine, heading, raise};
 use crate::error::Error;
 use crate::redact;
 
@@ -37,7 +37,7 @@ impl Unit {
         if let Ok(ast) = &mut compiled {
             ast.set_source(name);
         }
-        Ok(Self { title: title_of(&text), text, compiled: compiled.map(Arc::new) })
+        Ok(Self { title: heading::title(&text), text, compiled: compiled.map(Arc::new) })
     }
 
     /// The compiled source.
@@ -109,12 +109,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn title_of(text: &str) -> Option<String> {
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with("#!"))?;
-    let title = line.strip_prefix("//")?.trim_start_matches(['/', '!']).trim();
-    (!title.is_empty()).then(|| title.to_owned())
-}
-
 fn is_shipped(name: &str) -> bool {
     SHIPPED.iter().any(|(shipped, _)| *shipped == name)
 }
@@ -171,19 +165,6 @@ impl ModuleResolver for Resolver {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_first_comment_is_the_title() {
-        for (text, title) in [
-            ("// Relaying must be refused.\nlet x = 1;", Some("Relaying must be refused.")),
-            ("#!/usr/bin/env mailexpect\n\n/// One.\n// Two.", Some("One.")),
-            ("let x = 1; // no", None),
-            ("", None),
-            ("//\n", None),
-        ] {
-            assert_eq!(title_of(text).as_deref(), title);
-        }
-    }
 
     #[test]
     fn a_source_is_parsed_once_whoever_asks_at_the_same_time() {

@@ -5,6 +5,7 @@ mod case;
 mod check;
 mod coroutine;
 mod engine;
+mod heading;
 mod library;
 mod memory;
 mod params;
@@ -15,4 +16,5 @@ mod run;
 
 pub use case::{Case, Runner, Settings};
 pub use check::{Problem, Survey};
+pub(crate) use heading::why_ignored;
 pub use params::Params;

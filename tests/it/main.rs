@@ -8,6 +8,7 @@ mod examples;
 mod failures;
 mod golden;
 mod guide;
+mod harness;
 mod imap;
 mod layers;
 mod lmtp;

@@ -10,7 +10,9 @@ use crate::transcript::What;
 use crate::visible;
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 
-pub(super) const INTRO: &str = "The first comment of a script is its title. `print(...)` goes to the report. A script that expects and \
+pub(super) const INTRO: &str = "The first line of a script's first comment is its title; \
+a line `// ignored: takes an hour` further down in that comment keeps it out of `cargo test` unless ignored tests are asked for (`mailexpect \
+run` runs it). `print(...)` goes to the report. A script that expects and \
 asserts nothing fails. Scripts are sandboxed: they have no access to files, to the environment or to processes that their caller did \
 not grant, and they cannot run, recurse or allocate without bound.";
 

@@ -1,0 +1,57 @@
+//! What the first comment of a script says of it.
+
+use std::path::Path;
+
+/// What a line begins with that says why the script is ignored.
+const IGNORED: &str = "ignored:";
+
+/// The lines of the first comment, without their slashes. A first line for the kernel (`#!`) may stand before it.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let lines = text.lines().map(str::trim).skip_while(|line| line.is_empty() || line.starts_with("#!"));
+    lines.map_while(|line| Some(line.strip_prefix("//")?.trim_start_matches(['/', '!']).trim()))
+}
+
+/// The title: the first line.
+pub(super) fn title(text: &str) -> Option<String> {
+    lines(text).next().filter(|title| !title.is_empty()).map(str::to_owned)
+}
+
+fn ignored(text: &str) -> Option<String> {
+    lines(text).find_map(|line| line.strip_prefix(IGNORED)).map(|why| why.trim().to_owned())
+}
+
+/// Why a script is only run by tests when that is asked for, if it says so. One that cannot be read will say that when it is run.
+pub(crate) fn why_ignored(script: &Path) -> Option<String> {
+    ignored(&std::fs::read_to_string(script).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_of_the_first_comment_is_the_title() {
+        for (text, said) in [
+            ("// Relaying must be refused.\nlet x = 1;", Some("Relaying must be refused.")),
+            ("#!/usr/bin/env mailexpect\n\n/// One.\n// Two.", Some("One.")),
+            ("let x = 1; // no", None),
+            ("", None),
+            ("//\n", None),
+        ] {
+            assert_eq!(title(text).as_deref(), said);
+        }
+    }
+
+    #[test]
+    fn a_line_of_the_first_comment_says_that_a_script_is_ignored() {
+        for (text, why) in [
+            ("// The queue.\n// ignored: takes an hour\nlet x = 1;", Some("takes an hour")),
+            ("#!/usr/bin/env mailexpect\n// ignored:\n", Some("")),
+            ("// Mail to ignored: is refused.\n", None),
+            ("// The queue.\n\n// ignored: this is another comment\n", None),
+            ("let x = 1; // ignored: no", None),
+        ] {
+            assert_eq!(ignored(text).as_deref(), why);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The scripts of a folder, each as a test of its own, under the arguments of libtest.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+
+use libtest_mimic::{Arguments, Completion, Failed, FormatSetting, Trial};
+
+use super::fixture::Fixture;
+use super::{case_of, from_here, report, run};
+use crate::error::Error;
+use crate::outcome::{Outcome, Verdict};
+use crate::plan;
+use crate::report::Human;
+use crate::script::{self, Case};
+
+/// The scripts of a folder as the tests of a target without libtest: what [`scripts!`](crate::scripts) makes, with more say in
+/// how each script is run.
+///
+/// ```no_run
+/// use std::process::ExitCode;
+/// use std::time::Duration;
+/// use mailexpect::server::Embedded;
+/// use mailexpect::testing::Scripts;
+///
+/// fn main() -> ExitCode {
+///     Scripts::new(env!("CARGO_MANIFEST_DIR"), "scripts")
+///         .with(
+///             || Embedded::start().expect("an embedded server"),
+///             |server, case| case.set("smtp", server.smtp()).timeout(Duration::from_secs(2)),
+///         )
+///         .run()
+/// }
+/// ```
+#[must_use = "nothing is run before `run`"]
+pub struct Scripts<F = ()> {
+    crate_folder: PathBuf,
+    folder: PathBuf,
+    fixture: Fixture<F>,
+    prepare: Box<Prepare<F>>,
+}
+
+/// Gives a case what it needs.
+type Prepare<F> = dyn Fn(&F, Case) -> Case + Send + Sync;
+
+impl Scripts {
+    /// The scripts of a folder, relative to that of the crate.
+    pub fn new(crate_folder: impl AsRef<Path>, folder: impl AsRef<Path>) -> Self {
+        let crate_folder = crate_folder.as_ref().to_owned();
+        let folder = from_here(&crate_folder.join(folder));
+        Self { crate_folder, folder, fixture: Fixture::new(|| ()), prepare: Box::new(|(), case| case) }
+    }
+}
+
+impl<F: Send + Sync + 'static> Scripts<F> {
+    /// Says what the scripts need, which `start` gives when the first of them runs and which is dropped behind the last, and how
+    /// each case is prepared with it. Where `start` panics, every script fails with what it said.
+    pub fn with<G: Send + Sync + 'static>(
+        self,
+        start: impl FnOnce() -> G + Send + 'static,
+        prepare: impl Fn(&G, Case) -> Case + Send + Sync + 'static,
+    ) -> Scripts<G> {
+        let Self { crate_folder, folder, .. } = self;
+        Scripts { crate_folder, folder, fixture: Fixture::new(start), prepare: Box::new(prepare) }
+    }
+
+    /// Does what the arguments of the process ask for. The exit code is libtest's: 101 where a script failed.
+    #[must_use = "`main` gives it back"]
+    pub fn run(self) -> ExitCode {
+        self.run_as(std::env::args_os())
+    }
+
+    /// The same with arguments of your own, behind the name of the program.
+    #[must_use = "`main` gives it back"]
+    pub fn run_as<A: Into<OsString> + Clone>(self, arguments: impl IntoIterator<Item = A>) -> ExitCode {
+        let arguments = Arguments::from_iter(arguments);
+        let trials = self.trials(&arguments);
+        libtest_mimic::run(&arguments, trials).exit_code()
+    }
+
+    fn trials(self, arguments: &Arguments) -> Vec<Trial> {
+        let found = plan::scripts(std::slice::from_ref(&self.folder));
+        let scripts = match found {
+            Ok(scripts) => scripts,
+            // As a test, so that it is reported as one and filtered like one.
+            Err(error) => return vec![broken(&self.folder, error, Showing::of(arguments))],
+        };
+        let asked_for = arguments.ignored || arguments.include_ignored || arguments.list;
+        let (folder, shared) = (self.folder.clone(), Arc::new(self));
+        let at_once = arguments.test_threads.or_else(|| thread::available_parallelism().ok().map(Into::into)).unwrap_or(1);
+        let trial = |script: PathBuf| {
+            let name = name(&folder, &script);
+            let ignored = script::why_ignored(&script);
+            match ignored {
+                // libtest-mimic has no reason for what it leaves out by itself.
+                Some(why) if !asked_for => Trial::ignorable_test(name, move || Ok(ignored_for(why))),
+                ignored => {
+                    let (shared, showing) = (Arc::clone(&shared), Showing::of(arguments));
+                    Trial::ignorable_test(name, move || shared.test(&script, at_once, showing))
+                        .with_ignored_flag(ignored.is_some())
+                }
+            }
+        };
+        scripts.into_iter().map(trial).collect()
+    }
+
+    fn test(&self, script: &Path, at_once: usize, showing: Showing) -> Result<Completion, Failed> {
+        let case = case_of(&self.crate_folder, script)?.at_once(at_once);
+        let fixture = self.fixture.get().map_err(|why| format!("what the scripts need was not started: {why}"))?;
+        showing.conclude(run(&(self.prepare)(fixture, case)))
+    }
+}
+
+/// A test that only says what is wrong with the folder.
+fn broken(folder: &Path, error: Error, showing: Showing) -> Trial {
+    let outcome = Outcome::new(folder, Verdict::Failed(Box::new(error.into())));
+    Trial::ignorable_test(folder.to_string_lossy(), move || showing.conclude(outcome))
+}
+
+/// What a script is called among the tests: its path in the folder.
+fn name(folder: &Path, script: &Path) -> String {
+    script.strip_prefix(folder).unwrap_or(script).with_extension("").to_string_lossy().into_owned()
+}
+
+fn ignored_for(why: String) -> Completion {
+    if why.is_empty() { Completion::ignored() } else { Completion::ignored_with(why) }
+}
+
+/// How outcomes are shown.
+#[derive(Clone, Copy)]
+struct Showing {
+    /// Whether the report may be coloured; where nobody looks, libtest-mimic takes the colours out.
+    colours: bool,
+    /// Whether what passed is shown as well.
+    passed: bool,
+}
+
+impl Showing {
+    fn of(arguments: &Arguments) -> Self {
+        let colours = arguments.format != Some(FormatSetting::Json);
+        Self { colours, passed: arguments.nocapture || arguments.show_output }
+    }
+
+    /// What an outcome is to libtest-mimic. A script that skips itself is ignored, with its reason.
+    fn conclude(self, outcome: Outcome) -> Result<Completion, Failed> {
+        match outcome.verdict {
+            Verdict::Passed => {
+                if self.passed {
+                    anstream::eprint!("{}", Human { verbose: true }.outcome(&outcome));
+                }
+                Ok(Completion::Completed)
+            }
+            Verdict::Skipped(reason) => Ok(ignored_for(reason)),
+            _ if self.colours => Err(report(&outcome).into()),
+            _ => Err(anstream::adapter::strip_str(&report(&outcome)).into()),
+        }
+    }
+}
