@@ -2,7 +2,6 @@
 
 use mailexpect::report::Human;
 use mailexpect::script::Case;
-use mailexpect::server::Embedded;
 
 use crate::program::{folder, project, run};
 use crate::real::available;
@@ -62,26 +61,23 @@ fn the_project_file_says_what_it_shows() {
     assert!(ran.out.contains("smtp://localhost:2525"), "{ran:?}");
 }
 
+/// What CI runs: a crate of its own, `tests/downstream`.
 #[test]
-fn the_rust_examples_hold_as_they_stand_there() {
-    let readme = blocks("rust").concat();
-    let says = |line: &str| assert!(readme.contains(line), "the README does not say {line}");
-    let server = Embedded::start().unwrap();
-    mailexpect::assert_script!("scripts/relay.rhai", smtp = server.smtp());
-    says("mailexpect::assert_script!(\"scripts/relay.rhai\", smtp = server.smtp());");
-    let greets = async {
-        let mut session = mailexpect::Session::connect(&server.smtp()).await?;
-        session.expect(220).await?;
-        session.send("QUIT").await?;
-        session.expect(221).await?;
-        session.finish().await
-    };
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(greets).unwrap();
-    says("let mut session = mailexpect::Session::connect(\"smtp://localhost:2525\").await?;");
-    says("session.expect(220).await?;");
-    says("session.send(\"QUIT\").await?;");
-    says("session.expect(221).await?;");
-    says("session.finish().await\n");
+fn the_examples_in_rust_and_cargo_are_those_of_the_downstream_crate() {
+    let downstream = project().join("tests/downstream");
+    let read = |name: &str| std::fs::read_to_string(downstream.join(name)).unwrap();
+    let tests = ["tests/dialogues.rs", "tests/release.rs", "tests/scripts.rs"].map(read);
+    let rust = blocks("rust");
+    assert_eq!(rust.len(), 4);
+    for block in rust {
+        assert!(tests.iter().any(|test| test.contains(&block)), "tests/downstream/tests has no\n{block}");
+    }
+    let cargo = read("Cargo.toml");
+    let blocks = blocks("toml").into_iter().filter(|block| !block.contains("[golden]"));
+    for block in blocks {
+        let block = block.replace("../mailexpect", "../..");
+        assert!(cargo.contains(&block), "tests/downstream/Cargo.toml has no\n{block}");
+    }
 }
 
 #[test]
