@@ -32,8 +32,8 @@ pub struct Outcome {
     pub elapsed: Duration,
     /// The parameters that it asked for, by name, each with the value it was given; those of secrets are not here.
     pub params: Vec<(String, String)>,
-    /// What is to be redacted in its golden transcript.
-    pub redaction: Arc<Redaction>,
+    /// What is to be redacted in its golden transcript, where that is anything but what is redacted by default.
+    pub redaction: Option<Arc<Redaction>>,
     /// What became of its golden transcript.
     pub golden: Golden,
     /// What must not get into anything that is kept of it.
@@ -168,7 +168,7 @@ impl Outcome {
             transcript: Vec::new(),
             elapsed: Duration::ZERO,
             params: Vec::new(),
-            redaction: Arc::default(),
+            redaction: None,
             golden: Golden::None,
             secrets: Secrets::default(),
         }

@@ -12,10 +12,10 @@ const FIRST_EPHEMERAL: u16 = 1024;
 
 /// The redaction with these parameters as known values: `smtp` as `[SMTP]`, the host and the port in it as `[SMTP_HOST]` and
 /// `[SMTP_PORT]`.
-pub(super) fn with_params(redaction: &Redaction, params: &[(String, String)]) -> Redaction {
+pub(super) fn with_params(redaction: Redaction, params: &[(String, String)]) -> Redaction {
     let values = params.iter().flat_map(|(name, value)| values(&token(name), value));
     let machine = machine().map(|name| (name, "HOSTNAME".to_owned()));
-    values.chain(machine).fold(redaction.clone(), |redaction, (value, token)| {
+    values.chain(machine).fold(redaction, |redaction, (value, token)| {
         // What cannot be a known value, such as a parameter with an odd name, is left as it stands.
         redaction.clone().known(value, &token).unwrap_or(redaction)
     })

@@ -12,7 +12,8 @@ use crate::transcript::{self, Event, SessionId, What};
 /// # Errors
 /// Usage, where what is to be redacted takes too much memory.
 pub(crate) fn text(outcome: &Outcome) -> Result<String> {
-    let redaction = known::with_params(&outcome.redaction, &outcome.params);
+    let redaction = outcome.redaction.as_deref().cloned().unwrap_or_default();
+    let redaction = known::with_params(redaction, &outcome.params);
     let redacted = redaction.apply(&lasting(&outcome.transcript))?;
     let lines: Vec<_> = transcript::lines(&redacted.events).iter().map(ToString::to_string).collect();
     let mut text = lines.join("\n");

@@ -218,7 +218,7 @@ impl Runner {
             transcript: run.transcript.take(),
             elapsed: started.elapsed(),
             params: run.take_params(),
-            redaction: run.redaction(),
+            redaction: Some(run.redaction()),
             ..Outcome::new(path, verdict)
         };
         let mut secrets = run.secrets();
