@@ -1,6 +1,7 @@
 //! A transcript beside its golden: a unified diff.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{Level, Origin, Renderer};
@@ -12,6 +13,10 @@ use crate::visible;
 
 /// How many lines are shown around each change.
 const AROUND: usize = 3;
+
+/// How long the least difference is looked for. That takes time that grows with the square of what differs, which for a message of
+/// some megabytes is minutes; behind it, what is shown is right but may be longer than it had to be.
+const LONGEST: Duration = Duration::from_millis(500);
 
 /// What differs, and what can be done about it.
 pub(super) fn explain(difference: &Difference) -> String {
@@ -43,7 +48,7 @@ pub(super) fn explain(difference: &Difference) -> String {
 /// A unified diff of two transcripts, each line behind the margin.
 pub(super) fn diff(old: &str, new: &str, margin: &str) -> String {
     let (old, new) = (old.trim_end(), new.trim_end());
-    let diff = TextDiff::from_lines(old, new);
+    let diff = TextDiff::configure().timeout(LONGEST).diff_lines(old, new);
     let mut text = String::new();
     for group in diff.grouped_ops(AROUND) {
         let header = similar::udiff::UnifiedHunkHeader::new(&group);
@@ -58,4 +63,20 @@ pub(super) fn diff(old: &str, new: &str, margin: &str) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn long_transcripts_that_differ_in_each_line_are_compared_in_bounded_time() {
+        let lines = |word: &str| (0..60_000).map(|n| format!("C: line {n} {word}\n")).collect::<Vec<_>>().concat();
+        let started = Instant::now();
+        let shown = diff(&lines("is"), &lines("was"), "");
+        assert!(shown.contains("C: line 0 is") && shown.contains("C: line 59999 was"));
+        assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+    }
 }
