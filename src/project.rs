@@ -67,7 +67,7 @@ struct Rule {
 
 /// The value of a parameter.
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "the value of a parameter is text, a number, true or false")]
 enum Value {
     Text(String),
     Number(i64),
@@ -201,6 +201,7 @@ mod tests {
                 "[golden]\nredact = [\"imaps\"]\n",
                 "[redact.x]\nregex = '('\ntoken = \"X\"\n",
                 "golden = \n",
+                "[target.x]\nsmtp = [\"smtp://localhost\"]\n",
             ]
             .map(wrong)
             .join("\n")
