@@ -28,9 +28,10 @@ pub(super) fn read(path: &Path) -> Result<Option<String>> {
     snapshot.as_text().map(|text| Some(text.to_string())).ok_or_else(|| wrong(&"it is a binary snapshot"))
 }
 
-/// Whether a snapshot is the golden of a script. One that does not say where it is from may be.
+/// Whether a snapshot is the golden of a script, whatever the script's file is called: those of other tests are from Rust. One that
+/// does not say where it is from may be.
 fn is_of_script(snapshot: &Snapshot) -> bool {
-    snapshot.metadata().source().is_none_or(|source| Path::new(source).extension().is_some_and(|extension| extension == "rhai"))
+    snapshot.metadata().source().is_none_or(|source| Path::new(source).extension().is_none_or(|extension| extension != "rs"))
 }
 
 /// Whether both are the same to insta, which reads line ends and the end of the text alike.
@@ -124,6 +125,16 @@ mod tests {
         let path = folder.path().join("a.snap");
         std::fs::write(&path, "---\nsource: tests/it/peer.rs\nexpression: x\n---\nx\n").unwrap();
         assert_eq!(read(&path).unwrap(), None);
+    }
+
+    #[test]
+    fn the_golden_of_a_script_is_one_whatever_its_file_is_called() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.snap");
+        for script in ["a.rhai", "a.txt", "a"] {
+            write(&path, &render(Path::new(script), None, "S: 220 hi")).unwrap();
+            assert_eq!(read(&path).unwrap().as_deref(), Some("S: 220 hi"), "{script}");
+        }
     }
 
     #[test]
