@@ -12,6 +12,7 @@ mod policy;
 mod stale;
 mod text;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 #[cfg(feature = "cli")]
@@ -132,8 +133,11 @@ impl Place {
     }
 }
 
+/// The golden at a path; nothing where nothing is there. One that cannot be looked at is there: to pass it over would pass a run that
+/// was held against nothing.
 fn read(path: PathBuf) -> Result<Option<(PathBuf, String)>> {
-    if !path.exists() {
+    let found = path.symlink_metadata().map_err(|error| error.kind());
+    if matches!(found, Err(ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename)) {
         return Ok(None);
     }
     Ok(file::read(&path)?.map(|text| (path, text)))
@@ -175,4 +179,21 @@ pub(crate) fn checked_target(name: &str) -> Result<&str> {
     }
     let error = Error::usage(format!("`{}` cannot be the name of a target", crate::visible::escape(name.as_bytes())));
     Err(error.hint("it becomes part of a file's name: use letters, digits, dots, dashes and underscores"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_golden_that_is_there_and_cannot_be_read_is_not_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let golden = folder.path().join("a.snap");
+        assert!(read(golden.clone()).unwrap().is_none());
+        std::fs::write(folder.path().join(FOLDER), "").unwrap();
+        assert!(read(folder.path().join(FOLDER).join("a.snap")).unwrap().is_none());
+        std::os::unix::fs::symlink("gone", &golden).unwrap();
+        let error = read(golden).unwrap_err();
+        assert!(error.is_usage() && error.message().contains("cannot read the golden"), "{error}");
+    }
 }
