@@ -77,7 +77,9 @@ impl<'a> Run<'a> {
             What::Step(title) => What::Step(self.text(title, Place::Note, 0)),
             What::Printed(text) => What::Printed(self.text(text, Place::Note, 0)),
             What::Snapshot { name, text } => {
-                What::Snapshot { name: name.clone(), text: self.text(text, Place::Value, 0).into() }
+                // A name may be put together from values, as the title of a step may.
+                let name = self.text(name, Place::Note, 0).into();
+                What::Snapshot { name, text: self.text(text, Place::Value, 0).into() }
             }
             What::TimedOut(_) | What::Silent(_) | What::Closed(_) => event.what.clone(),
         };

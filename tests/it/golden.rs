@@ -313,3 +313,12 @@ fn no_golden_has_what_a_verb_was_given_to_keep() {
         assert!(golden.contains("*** snapshot: [SECRET]"), "{golden}");
     }
 }
+
+#[test]
+fn the_name_of_a_value_is_redacted_as_the_value_is() {
+    let folder = folder(&[("hello.rhai", &format!("{SCRIPT}snapshot(\"at 192.0.2.7\", \"192.0.2.7\");\n"))]);
+    let ran = hello(folder.path(), HELLO, &["--record"], &[]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let golden = golden(folder.path(), "hello.snap");
+    assert!(golden.contains("*** snapshot at [IPV4#1]: [IPV4#1]"), "{golden}");
+}
