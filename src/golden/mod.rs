@@ -71,7 +71,8 @@ impl Goldens {
             let error = Error::usage(format!("{} is there, and is the snapshot of some other test", path.display()));
             return Err(error.hint("give the script, or its folder, another name"));
         }
-        let snapshot = file::render(&outcome.path, outcome.title.as_deref(), &new);
+        let title = outcome.title.as_deref().map(|title| text::masked(outcome, title));
+        let snapshot = file::render(&outcome.path, title.as_deref(), &new);
         let is_new = old.is_none();
         if self.policy.writes(is_new) {
             file::write(&path, &snapshot)?;

@@ -315,6 +315,16 @@ fn no_golden_has_what_a_verb_was_given_to_keep() {
 }
 
 #[test]
+fn the_title_of_a_script_says_no_secret_in_its_golden() {
+    let script = SCRIPT.replace("The hello.", "Logs in with hunter22.") + "param(\"password\", \"hunter22\");\n";
+    let folder = folder(&[("hello.rhai", &script)]);
+    let ran = hello(folder.path(), HELLO, &["--record"], &[]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let golden = golden(folder.path(), "hello.snap");
+    assert!(golden.contains("Logs in with [SECRET].") && !golden.contains("hunter22"), "{golden}");
+}
+
+#[test]
 fn the_name_of_a_value_is_redacted_as_the_value_is() {
     let folder = folder(&[("hello.rhai", &format!("{SCRIPT}snapshot(\"at 192.0.2.7\", \"192.0.2.7\");\n"))]);
     let ran = hello(folder.path(), HELLO, &["--record"], &[]);
