@@ -15,9 +15,16 @@ const FIRST_EPHEMERAL: u16 = 1024;
 pub(super) fn with_params(redaction: Redaction, params: &[(String, String)]) -> Redaction {
     let values = params.iter().flat_map(|(name, value)| values(&token(name), value));
     let machine = machine().map(|name| (name, "HOSTNAME".to_owned()));
-    values.chain(machine).fold(redaction, |redaction, (value, token)| {
+    let redaction = values.chain(machine).fold(redaction, |redaction, (value, token)| {
         // What cannot be a known value, such as a parameter with an odd name, is left as it stands.
         redaction.clone().known(value, &token).unwrap_or(redaction)
+    });
+    params.iter().fold(redaction, |redaction, (name, value)| {
+        let Some(port) = port(value) else { return redaction };
+        // As a number alone, it stands for much else.
+        let named =
+            redaction.clone().regex_without_numbers(&format!(r"(?::|\bport[= ])(?P<v>{port})\b"), &(token(name) + "_PORT"));
+        named.unwrap_or(redaction)
     })
 }
 
@@ -34,18 +41,20 @@ fn values(token: &str, value: &str) -> Vec<(String, String)> {
     };
     let place = place.trim_end_matches('/');
     let mut values = vec![(place.to_owned(), token.to_owned())];
-    let (host, port) = match place.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => (host, port.parse::<u16>().ok()),
-        _ => (place, None),
-    };
+    let host = place.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+    let host = host.map_or(place, |(host, _)| host);
     let is_address = host.starts_with('[') || host.parse::<IpAddr>().is_ok();
     if host.len() >= SHORTEST && !is_address && host != "localhost" && !host.contains('/') && host != place {
         values.push((host.to_owned(), format!("{token}_HOST")));
     }
-    if let Some(port) = port.filter(|port| *port >= FIRST_EPHEMERAL) {
-        values.push((port.to_string(), format!("{token}_PORT")));
-    }
     values
+}
+
+/// The port in a URL, where it is none of a service.
+fn port(value: &str) -> Option<u16> {
+    let (_, place) = value.split_once("://")?;
+    let (_, port) = place.trim_end_matches('/').rsplit_once(':')?;
+    port.parse().ok().filter(|port| *port >= FIRST_EPHEMERAL)
 }
 
 /// The name of this machine, where it is not one that stands in texts as a word of its own.
@@ -65,12 +74,24 @@ mod tests {
 
     #[test]
     fn of_a_url_the_place_the_host_and_the_port_are_known() {
-        assert_eq!(known("smtp", "smtp://127.0.0.1:39413"), ["127.0.0.1:39413=SMTP", "39413=SMTP_PORT"]);
+        assert_eq!(known("smtp", "smtp://127.0.0.1:39413"), ["127.0.0.1:39413=SMTP"]);
         assert_eq!(known("mx-1", "smtp://mail.example.com:25/"), ["mail.example.com:25=MX_1", "mail.example.com=MX_1_HOST"]);
         assert_eq!(known("smtp", "smtp://mail.example.com"), ["mail.example.com=SMTP"]);
-        assert_eq!(known("smtp", "smtp://localhost:2525"), ["localhost:2525=SMTP", "2525=SMTP_PORT"]);
-        assert_eq!(known("imap", "imap://[::1]:1143"), ["[::1]:1143=IMAP", "1143=IMAP_PORT"]);
+        assert_eq!(known("smtp", "smtp://localhost:2525"), ["localhost:2525=SMTP"]);
+        assert_eq!(known("imap", "imap://[::1]:1143"), ["[::1]:1143=IMAP"]);
         assert_eq!(known("lmtp", "lmtp+unix:///run/lmtp"), ["/run/lmtp=LMTP"]);
+    }
+
+    #[test]
+    fn a_port_is_one_where_it_stands_as_one() {
+        let params = [("smtp".to_owned(), "smtp://127.0.0.1:39413".to_owned())];
+        let redaction = with_params(Redaction::none(), &params);
+        let events = crate::transcript::read("*** step: 39413 at [::1]:39413, port=39413 and localhost:394130").0;
+        let redacted = redaction.apply(&events).unwrap().events;
+        assert_eq!(
+            crate::transcript::lines(&redacted)[0].text,
+            "step: 39413 at [::1]:[SMTP_PORT], port=[SMTP_PORT] and localhost:394130"
+        );
     }
 
     #[test]
