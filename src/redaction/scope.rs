@@ -58,11 +58,13 @@ pub(super) struct Scope {
     places: &'static [Place],
     speech: Option<Speech>,
     answering: Option<Verb>,
+    /// The command whose answers are left alone.
+    except: Option<Verb>,
 }
 
 impl Scope {
     const fn of(places: &'static [Place]) -> Self {
-        Self { places, speech: None, answering: None }
+        Self { places, speech: None, answering: None, except: None }
     }
 
     const fn spoken(self, speech: Speech) -> Self {
@@ -73,10 +75,15 @@ impl Scope {
         Self { answering: Some(verb), ..self }
     }
 
+    const fn but_for(self, verb: Verb) -> Self {
+        Self { except: Some(verb), ..self }
+    }
+
     pub(super) fn holds(&self, place: Place, speech: Speech, answering: Verb) -> bool {
         self.places.contains(&place)
             && self.speech.is_none_or(|wanted| wanted == speech)
             && self.answering.is_none_or(|wanted| wanted == answering)
+            && self.except.is_none_or(|unwanted| unwanted != answering)
     }
 }
 
@@ -92,6 +99,19 @@ pub(super) const ANYWHERE: Scope = Scope::of(&[
     Place::Value,
     Place::Note,
 ]);
+/// Where ten digits are a time, and no size: not in commands, nor in what a server says that it can do.
+pub(super) const TIMES: Scope = Scope::of(&[
+    Place::Greeting,
+    Place::Reply,
+    Place::Header,
+    Place::Body,
+    Place::Log,
+    Place::Tls,
+    Place::Meaning,
+    Place::Value,
+    Place::Note,
+])
+.but_for(Verb::Ehlo);
 pub(super) const CLIENT: Scope = Scope::of(&[Place::Command]);
 pub(super) const GREETING: Scope = Scope::of(&[Place::Greeting]);
 pub(super) const SERVER: Scope = Scope::of(&[Place::Greeting, Place::Reply, Place::Value]);

@@ -68,7 +68,7 @@ pub(super) const PRESETS: &[Preset] = &[
         group: "dates",
         token: "EPOCH",
         numbered: false,
-        scope: scope::ANYWHERE,
+        scope: scope::TIMES,
         regex: r"(?:^|[=\s(])(?P<v>1[0-9]{9})(?:[.)\s,;]|$)",
         samples: &[("received 1692480217", "1692480217")],
         others: &[],

@@ -340,3 +340,14 @@ fn what_a_sasl_exchange_makes_up_anew_is_redacted_with_its_base64() {
     S: 334 VXNlcm5hbWU6 → Username:
     "#);
 }
+
+#[test]
+fn a_size_is_no_time() {
+    let events = dialogue(
+        1,
+        "smtp://h",
+        "S: 220 h\nC: EHLO x\nS: 250-h\nS: 250 SIZE 1073741824\nC: MAIL FROM:<> SIZE=1500000000\nS: 250 at 1692480217",
+    );
+    let shown = redacted(&Redaction::new(), &events);
+    assert!(shown.contains("SIZE 1073741824") && shown.contains("SIZE=1500000000") && shown.contains("at [EPOCH]"), "{shown}");
+}
