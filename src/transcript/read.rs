@@ -25,43 +25,63 @@ use crate::visible;
 #[must_use]
 pub fn read(text: &str) -> (Vec<Event>, usize) {
     let mut events: Vec<Event> = Vec::new();
-    let mut wire: Option<(SessionId, Mark, Vec<u8>)> = None;
+    let several = text.lines().any(|line| tag(line.trim_start()).is_some());
+    let mut wire: Option<Wire> = None;
     let mut others = 0;
     for line in text.lines() {
-        let Some((session, mark, said)) = parts(line) else {
+        let Some((session, mark, said)) = parts(line, several) else {
             others += usize::from(!line.trim().is_empty());
             continue;
         };
-        if let Some((of, by, bytes)) = &mut wire
-            && (*of, *by) == (session, mark)
+        let (said, meaning) =
+            said.split_once(ARROW).map_or((said, None), |(said, meaning)| (said, Some(visible::unescape(meaning))));
+        // What is known of the meaning of a line is known of the last one of its event.
+        if let Some(wire) = wire.as_mut().filter(|wire| (wire.session, wire.mark) == (session, mark) && wire.meaning.is_none())
         {
-            bytes.extend(octets(said));
+            wire.bytes.extend(octets(said));
+            wire.meaning = meaning;
             continue;
         }
         events.extend(wire.take().map(spoken));
         if mark == Mark::Event {
-            events.push(Event { session: Some(session), what: happened(said) });
+            events.push(Event { session, what: happened(said) });
         } else {
-            wire = Some((session, mark, octets(said)));
+            wire = Some(Wire { session, mark, bytes: octets(said), meaning });
         }
     }
     events.extend(wire.map(spoken));
     (events, others)
 }
 
-/// The session, the mark and the text of a line.
-fn parts(line: &str) -> Option<(SessionId, Mark, &str)> {
-    let line = line.trim_start();
-    let tag = line.split_once(' ').and_then(|(tag, rest)| Some((tag.strip_prefix('s')?.parse().ok()?, rest)));
-    let (session, line) = tag.unwrap_or((1, line));
-    let marks = [Mark::Client, Mark::Server, Mark::Unread, Mark::Event];
-    let (mark, rest) = marks.into_iter().find_map(|mark| Some((mark, line.strip_prefix(&mark.to_string())?)))?;
-    Some((SessionId(session), mark, rest.strip_prefix(' ').unwrap_or(rest)))
+/// Lines of one side that follow each other.
+struct Wire {
+    session: Option<SessionId>,
+    mark: Mark,
+    bytes: Vec<u8>,
+    /// What the last of them says.
+    meaning: Option<Vec<u8>>,
 }
 
-/// The bytes of a line on the wire, without what is said to be their meaning.
+/// The session that a line is tagged with, and the rest of it.
+fn tag(line: &str) -> Option<(SessionId, &str)> {
+    let (tag, rest) = line.split_once(' ')?;
+    Some((SessionId(tag.strip_prefix('s')?.parse().ok()?), rest))
+}
+
+/// The session, the mark and the text of a line. Where there are several sessions, what has no tag is of none of them.
+fn parts(line: &str, several: bool) -> Option<(Option<SessionId>, Mark, &str)> {
+    let line = line.trim_start();
+    let (session, line) = match tag(line) {
+        Some((session, line)) => (Some(session), line),
+        None => ((!several).then_some(SessionId(1)), line),
+    };
+    let marks = [Mark::Client, Mark::Server, Mark::Unread, Mark::Event];
+    let (mark, rest) = marks.into_iter().find_map(|mark| Some((mark, line.strip_prefix(&mark.to_string())?)))?;
+    Some((session, mark, rest.strip_prefix(' ').unwrap_or(rest)))
+}
+
+/// The bytes of a line on the wire.
 fn octets(shown: &str) -> Vec<u8> {
-    let shown = shown.split_once(ARROW).map_or(shown, |(wire, _)| wire);
     let (shown, end): (_, &[u8]) = match shown.strip_suffix('\\') {
         Some(half) if !shown.ends_with("\\\\") => (half, b""),
         _ if shown.ends_with("\\n") && !shown.ends_with("\\\\n") => (shown, b""),
@@ -70,14 +90,15 @@ fn octets(shown: &str) -> Vec<u8> {
     [&visible::unescape(shown), end].concat()
 }
 
-fn spoken((session, mark, bytes): (SessionId, Mark, Vec<u8>)) -> Event {
-    let excerpt = Excerpt::from(Bytes::from(bytes));
+fn spoken(wire: Wire) -> Event {
+    let Wire { session, mark, bytes, meaning } = wire;
+    let excerpt = Excerpt::from(Bytes::from(bytes)).with_meaning(meaning);
     let what = match mark {
         Mark::Client => What::Client(excerpt),
         Mark::Unread => What::Unread(excerpt),
         Mark::Server | Mark::Event => What::Server(excerpt),
     };
-    Event { session: Some(session), what }
+    Event { session, what }
 }
 
 fn happened(said: &str) -> What {
@@ -128,7 +149,7 @@ s2 S: * OK hi
 s1 C: half\
 s1 S: 250 b
 s1 unread S: more
-s1 *** step: one
+*** step: one
 s1 *** TLS TLSv1.3
 s1 *** timed out after 5 s
 s1 *** stderr: oops
@@ -143,6 +164,9 @@ s2 *** closed as agreed";
 
     #[test]
     fn the_meaning_of_a_challenge_is_not_on_the_wire() {
-        assert_eq!(back("S: 334 VXNlcm5hbWU6 \u{2192} Username:"), "S: 334 VXNlcm5hbWU6");
+        let text = "S: 250-x\nS: 334 VXNlcm5hbWU6 \u{2192} Username:\nS: 334 x";
+        assert_eq!(back(text), text);
+        let What::Server(challenge) = &read(text).0[0].what else { panic!("no challenge") };
+        assert_eq!((challenge.head(), challenge.decoded()), (&b"250-x\r\n334 VXNlcm5hbWU6\r\n"[..], Some(&b"Username:"[..])));
     }
 }
