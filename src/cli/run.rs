@@ -41,6 +41,7 @@ fn run_all(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
         options,
         deadline: args.deadline,
         allow_run: args.allow_processes,
+        target: args.goldens.target.clone(),
         redaction: Arc::new(goldens::redaction(&project, &args.goldens.redacting)?),
     };
     let goldens = Arc::new(goldens::goldens(&args.goldens)?);

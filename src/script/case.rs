@@ -40,6 +40,9 @@ pub struct Settings {
     pub deadline: Duration,
     /// Whether scripts may start processes (`pipe`).
     pub allow_run: bool,
+    /// The name of the server that scripts are run against, where they are run against that and no other: the embedded server is
+    /// none of theirs then.
+    pub target: Option<String>,
     /// What is redacted in golden transcripts, unless a script says otherwise.
     pub redaction: Arc<Redaction>,
 }
@@ -52,6 +55,7 @@ impl Default for Settings {
             options: Options::new(),
             deadline: Duration::from_mins(5),
             allow_run: false,
+            target: None,
             redaction: Arc::default(),
         }
     }

@@ -20,9 +20,13 @@ use crate::server::Embedded;
 use crate::session::{Options, Session};
 use crate::transcript::Transcript;
 use crate::transport::Pace;
+use crate::visible;
 
 /// No more is read of a file that a script names.
 const LARGEST_FILE: u64 = 1 << 20;
+
+/// The parameters that are the embedded server where nobody says otherwise.
+const EMBEDDED: [&str; 3] = ["smtp", "submission", "submissions"];
 
 /// The state of one run of one script.
 pub(crate) struct Run {
@@ -220,7 +224,7 @@ impl Run {
 
     /// Whether the servers of this run are embedded ones: no other was named.
     fn is_embedded(&self) -> bool {
-        ["smtp", "submission", "submissions"].iter().all(|name| !self.settings.params.contains_key(*name))
+        self.settings.target.is_none() && EMBEDDED.iter().all(|name| !self.settings.params.contains_key(*name))
     }
 
     /// The value of a parameter: what the caller set, or for the names of targets the embedded server.
@@ -235,6 +239,11 @@ impl Run {
     fn value(&self, name: &str) -> Result<Option<String>> {
         if let Some(value) = self.settings.params.get(name) {
             return Ok(Some(value.clone()));
+        }
+        if let Some(target) = self.settings.target.as_ref().filter(|_| EMBEDDED.contains(&name)) {
+            let target = visible::escape(target.as_bytes());
+            let error = Error::usage(format!("the target `{target}` has no `{name}`"));
+            return Err(error.hint(format!("say it in mailexpect.toml under [target.{target}], or by --set {name}=...")));
         }
         match name {
             "smtp" => self.server.started().map(|server| Some(server.smtp())),

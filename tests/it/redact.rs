@@ -51,15 +51,20 @@ fn all_presets_are_listed_with_what_is_on() {
 #[test]
 fn the_project_file_is_for_all_scripts_below_it() {
     let project = "[golden]\nstrictness = \"enhanced\"\nredact = [\"-net\"]\n\n[redact.greeting]\nregex = 'mailexpect (?P<v>\\w+)'\ntoken = \"KIND\"\n\n\
-        [target.mine]\nclient = \"other.example\"\n";
+        [target.mine]\nclient = \"other.example\"\nsmtp = \"";
+    let server = mailexpect::server::Embedded::start().unwrap();
+    let project = format!("{project}{}\"\n", server.smtp());
     let script = "let s = connect();\ns.expect(220);\ns.ehlo(param(\"client\", \"client.example\"));\nsnapshot(\"mailexpect embedded\");\ns.quit();\n";
-    let folder = folder(&[("mailexpect.toml", project), ("sub/a.rhai", script)]);
+    let folder = folder(&[("mailexpect.toml", &project), ("sub/a.rhai", script)]);
     let sub = folder.path().join("sub");
     let ran = run(&sub, &["run", "--record", "--target", "mine", "-v"]);
     assert!(ran.code == Some(0) && ran.out.contains("EHLO other.example"), "{ran:?}");
     let golden = fs::read_to_string(sub.join("snapshots/a@mine.snap")).unwrap();
     assert!(golden.contains("C: EHLO [CLIENT]\nS: 250\n*** snapshot: mailexpect [KIND#1]\n"), "{golden}");
     assert_eq!(run(&sub, &["run", "--target", "mine"]).code, Some(0));
+    fs::write(folder.path().join("mailexpect.toml"), project.replace("smtp =", "smpt =")).unwrap();
+    let ran = run(&sub, &["run", "--target", "mine", "--check"]);
+    assert!(ran.code == Some(2) && ran.out.contains("the target `mine` has no `smtp`"), "{ran:?}");
     let ran = run(&sub, &["run", "--target", "mien"]);
     assert!(ran.code == Some(2) && ran.err.contains("did you mean `mine`?"), "{ran:?}");
     fs::write(folder.path().join("mailexpect.toml"), "[golden]\nredact = [\"imaps\"]\n").unwrap();
