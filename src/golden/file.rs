@@ -28,6 +28,19 @@ pub(super) fn read(path: &Path) -> Result<Option<String>> {
     snapshot.as_text().map(|text| Some(text.to_string())).ok_or_else(|| wrong(&"it is a binary snapshot"))
 }
 
+/// What follows the dot in the name of the script that a golden is of; nothing where it is the snapshot of some other test.
+///
+/// # Errors
+/// Those of [`read`].
+#[cfg(feature = "cli")]
+pub(super) fn extension(path: &Path) -> Result<Option<String>> {
+    if read(path)?.is_none() {
+        return Ok(None);
+    }
+    let source = Snapshot::from_file(path).ok().and_then(|snapshot| snapshot.metadata().source().map(PathBuf::from));
+    Ok(Some(source.map_or("rhai".into(), |source| source.extension().unwrap_or_default().to_string_lossy().into_owned())))
+}
+
 /// Whether a snapshot is the golden of a script, whatever the script's file is called: those of other tests are from Rust. One that
 /// does not say where it is from may be.
 fn is_of_script(snapshot: &Snapshot) -> bool {

@@ -19,7 +19,9 @@ pub(crate) fn unreferenced(scripts: &[PathBuf]) -> Result<Vec<PathBuf>> {
             continue;
         }
         for golden in entries(&goldens)? {
-            if script_of(&golden).is_some_and(|script| !folder.join(script).exists()) && file::read(&golden)?.is_some() {
+            let Some(script) = script_of(&golden) else { continue };
+            let Some(extension) = file::extension(&golden)? else { continue };
+            if !folder.join(script).with_extension(extension).exists() {
                 stale.push(golden);
             }
         }
@@ -42,6 +44,8 @@ mod tests {
         golden("a.snap", "a.rhai");
         golden("a@postfix.snap", "a.rhai");
         golden("b@postfix.snap", "b.rhai");
+        std::fs::write(scripts.join("c.txt"), "").unwrap();
+        golden("c.snap", "c.txt");
         golden("it__peer.snap", "tests/it/peer.rs");
         assert_eq!(unreferenced(&[scripts.join("a.rhai")]).unwrap(), [scripts.join(FOLDER).join("b@postfix.snap")]);
         assert_eq!(script_of(Path::new("x/a.snap.new")), None);
