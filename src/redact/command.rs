@@ -22,7 +22,8 @@ pub(crate) fn secret_of_command(line: &[u8]) -> Option<Range<usize>> {
 #[cfg(feature = "script")]
 pub(crate) fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    name == "pin" || ["password", "passwd", "secret", "token"].iter().any(|word| name.contains(word))
+    ["pin", "pass", "pwd", "pw"].contains(&name.as_str())
+        || ["password", "passwd", "passphrase", "secret", "token", "api_key", "apikey"].iter().any(|word| name.contains(word))
 }
 
 #[cfg(test)]
