@@ -238,7 +238,9 @@ impl<'a> Run<'a> {
         for rule in rules.secrets.iter().filter(fitting) {
             rule.spans(text).for_each(|span| claims.claim(span, Some(&rule.label)));
         }
-        for known in &rules.known {
+        // There, a word is more likely to be the server's own than a value of ours.
+        let says_what_it_is = seen.place == Place::Greeting || seen.answering == Verb::Ehlo;
+        for known in rules.known.iter().filter(|known| !(says_what_it_is && known.is_word())) {
             known.spans(text).for_each(|span| claims.claim(span, Some(&known.label)));
         }
         if let Some(label) = &rules.boundary {

@@ -18,6 +18,11 @@ impl Known {
         Self { value: value.into(), label: Label::new(&format!("known {token}"), token, false) }
     }
 
+    /// Whether it could be any word.
+    pub(super) fn is_word(&self) -> bool {
+        self.value.iter().all(u8::is_ascii_alphabetic)
+    }
+
     /// Where it stands, as a word or as some words: a port `25` is not in `250`, nor a user `al` in `mail`.
     pub(super) fn spans(&self, text: &[u8]) -> impl Iterator<Item = Range<usize>> {
         memmem::find_iter(text, &self.value).map(|start| start..start + self.value.len()).filter(|span| {

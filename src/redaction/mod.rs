@@ -225,7 +225,8 @@ impl Redaction {
     }
 
     /// Gives a value that is known beforehand a name of its own: `known("mail.example", "HOST")` makes it `[HOST]` wherever it
-    /// stands as a word. The longest value is looked for first.
+    /// stands as a word. The longest value is looked for first. One that could be any word is left alone in greetings and in what
+    /// a server says that it can do.
     ///
     /// # Errors
     /// Usage for an empty value, and for a token that is not written like `OWN_HOST`.

@@ -252,10 +252,12 @@ fn known_values_come_before_regexes_and_secrets_before_them() {
         .and_then(|redaction| redaction.known("alice", "USER"))
         .and_then(|redaction| redaction.regex_without_numbers(r"in (?P<v>\d+) s", "SECONDS"))
         .unwrap();
-    let events = dialogue(1, "smtp://192.0.2.7:2525", "S: 220 alice, 192.0.2.7, 192.0.2.8, in 5 s\nC: PASS alice");
+    let events = dialogue(1, "smtp://192.0.2.7:2525", "S: 220 hi\nC: VRFY al\nS: 252 alice, 192.0.2.7, 192.0.2.8, in 5 s\nC: PASS alice");
     insta::assert_snapshot!(redacted(&redaction, &events), @"
     *** connecting to smtp://[SERVER]:[PORT]
-    S: 220 [USER], [SERVER], [IPV4#1], in [SECONDS] s
+    S: 220 hi
+    C: VRFY al
+    S: 252 [USER], [SERVER], [IPV4#1], in [SECONDS] s
     C: PASS [SECRET]
     ");
 }
@@ -339,6 +341,16 @@ fn what_a_sasl_exchange_makes_up_anew_is_redacted_with_its_base64() {
     S: 334 [SASL_CHALLENGE#2] → v=[SIGNATURE#1]
     S: 334 VXNlcm5hbWU6 → Username:
     "#);
+}
+
+#[test]
+fn a_word_of_the_servers_own_is_no_value_of_ours() {
+    let redaction = Redaction::new().known("test", "USER").and_then(|redaction| redaction.known("SIZE", "WORD")).unwrap();
+    let events =
+        dialogue(1, "smtp://h", "S: 220 h test server\nC: EHLO x\nS: 250-h\nS: 250 SIZE 100\nC: VRFY test\nS: 252 test");
+    let shown = redacted(&redaction, &events);
+    assert!(shown.contains("S: 220 h test server\n") && shown.contains("250 SIZE 100\n"), "{shown}");
+    assert!(shown.contains("C: VRFY [USER]\nS: 252 [USER]\n"), "{shown}");
 }
 
 #[test]
