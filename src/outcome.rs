@@ -82,8 +82,10 @@ pub struct Difference {
     pub old: Option<String>,
     /// What was said.
     pub new: String,
-    /// The file in which that waits for review, where it could be left.
+    /// The file in which that waits for review, where it was to be left.
     pub pending: Option<PathBuf>,
+    /// Why it could not be left there.
+    pub unwritten: Option<String>,
 }
 
 /// What failed, and where in the script.

@@ -79,12 +79,13 @@ impl Goldens {
             file::forget_pending(&path);
             return Ok(Held::As(if is_new { Golden::Recorded(path) } else { Golden::Updated(path) }));
         }
-        let pending = file::pending(&path);
-        let pending = (self.policy.leaves_pending(is_new) && file::write(&pending, &snapshot).is_ok()).then_some(pending);
-        match pending {
+        let pending = self.policy.leaves_pending(is_new).then(|| file::pending(&path));
+        let written = pending.as_ref().map_or(Ok(()), |pending| file::write(pending, &snapshot));
+        let unwritten = written.err().map(|error| error.message().to_owned());
+        match pending.filter(|_| unwritten.is_none()) {
             Some(pending) if self.force_pass => Ok(Held::As(Golden::Pending(pending))),
             None if self.force_pass => Ok(Held::As(Golden::None)),
-            pending => Ok(Held::Differs(Difference { golden: path, old, new, pending })),
+            pending => Ok(Held::Differs(Difference { golden: path, old, new, pending, unwritten })),
         }
     }
 }

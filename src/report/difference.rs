@@ -20,18 +20,19 @@ const LONGEST: Duration = Duration::from_millis(500);
 
 /// What differs, and what can be done about it.
 pub(super) fn explain(difference: &Difference) -> String {
-    let Difference { golden, old, new, pending } = difference;
+    let Difference { golden, old, new, pending, unwritten } = difference;
     let shown = visible::escape(golden.to_string_lossy().as_bytes());
     let message = match old {
         Some(_) => "what was said is not what the golden transcript says",
         None => "there is no golden transcript yet",
     };
-    let hint = match pending {
-        Some(pending) => format!(
+    let hint = match (pending, unwritten) {
+        (Some(pending), _) => format!(
             "if this is right, accept it: mailexpect accept {} (mailexpect review goes through all that wait)",
             visible::escape(pending.to_string_lossy().as_bytes())
         ),
-        None => {
+        (None, Some(why)) => format!("it could not be left for review: {}", visible::escape(why.as_bytes())),
+        (None, None) => {
             "nothing was written; if this is right, run it again with --update (tests: INSTA_UPDATE=always) where goldens may \
             be written"
                 .to_owned()

@@ -71,6 +71,17 @@ fn a_difference_fails_with_a_diff_and_waits_for_review() {
 }
 
 #[test]
+fn what_cannot_be_left_for_review_says_why() {
+    let folder = folder(&[("hello.rhai", SCRIPT)]);
+    hello(folder.path(), HELLO, &["--record"], &[]);
+    // A folder where the file would be: nobody can write that, not even root.
+    fs::create_dir(folder.path().join("snapshots/hello.snap.new")).unwrap();
+    let ran = hello(folder.path(), &HELLO.replace("SIZE 100", "SIZE 200"), &[], &[]);
+    let said = "it could not be left for review: cannot write the golden snapshots/hello.snap.new: Is a directory";
+    assert!(ran.code == Some(1) && ran.out.contains(said), "{ran:?}");
+}
+
+#[test]
 fn where_it_is_not_to_write_it_writes_nothing() {
     let folder = folder(&[("hello.rhai", SCRIPT)]);
     let refused = hello(folder.path(), HELLO, &["--record"], &[("CI", "1")]);

@@ -252,7 +252,11 @@ fn known_values_come_before_regexes_and_secrets_before_them() {
         .and_then(|redaction| redaction.known("alice", "USER"))
         .and_then(|redaction| redaction.regex_without_numbers(r"in (?P<v>\d+) s", "SECONDS"))
         .unwrap();
-    let events = dialogue(1, "smtp://192.0.2.7:2525", "S: 220 hi\nC: VRFY al\nS: 252 alice, 192.0.2.7, 192.0.2.8, in 5 s\nC: PASS alice");
+    let events = dialogue(
+        1,
+        "smtp://192.0.2.7:2525",
+        "S: 220 hi\nC: VRFY al\nS: 252 alice, 192.0.2.7, 192.0.2.8, in 5 s\nC: PASS alice",
+    );
     insta::assert_snapshot!(redacted(&redaction, &events), @"
     *** connecting to smtp://[SERVER]:[PORT]
     S: 220 hi
