@@ -5,6 +5,7 @@ mod capabilities;
 mod expect;
 mod finish;
 mod hint;
+mod message;
 mod multiline;
 mod options;
 mod ready;
@@ -20,8 +21,8 @@ use bytes::Bytes;
 
 pub use blocking::block_on;
 use capabilities::Said;
+pub use message::Message;
 pub use options::Options;
-pub use send::Message;
 use verbs::Kept;
 pub use verbs::imap::Untagged;
 pub use verbs::{Maildrop, Scan, Script, UniqueId};

@@ -12,68 +12,12 @@ use tokio::time::timeout_at;
 
 use super::multiline::{BLOCK, TAKE_IT};
 use super::wait::{Arrival, Wait, is_reset};
-use super::{SHOWN, Session};
+use super::{Message, SHOWN, Session};
 use crate::error::{Error, Kind, Result};
 use crate::proto::smtp::dot_stuff;
 use crate::proto::{Speech, chomp};
 use crate::transcript::{Close, Excerpt, What};
 use crate::visible;
-
-/// A message for [`Session::send_message`]: text, whose line ends become CRLF, or bytes, which stay as they are.
-#[derive(Clone, Debug)]
-pub struct Message<'a>(Cow<'a, [u8]>);
-
-impl<'a> From<&'a str> for Message<'a> {
-    fn from(text: &'a str) -> Self {
-        let text = text.as_bytes();
-        let mut bytes = Vec::new();
-        let mut copied = 0;
-        for at in memchr::memchr_iter(b'\n', text).filter(|at| !text[..*at].ends_with(b"\r")) {
-            bytes.extend_from_slice(&text[copied..at]);
-            bytes.extend_from_slice(b"\r\n");
-            copied = at + 1;
-        }
-        if copied == 0 {
-            return text.into();
-        }
-        bytes.extend_from_slice(&text[copied..]);
-        Self(bytes.into())
-    }
-}
-
-impl<'a> From<&'a [u8]> for Message<'a> {
-    fn from(bytes: &'a [u8]) -> Self {
-        Self(bytes.into())
-    }
-}
-
-impl From<String> for Message<'_> {
-    fn from(text: String) -> Self {
-        match Message::from(text.as_str()).0 {
-            Cow::Borrowed(_) => Self(text.into_bytes().into()),
-            Cow::Owned(bytes) => Self(bytes.into()),
-        }
-    }
-}
-
-impl From<Vec<u8>> for Message<'_> {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self(bytes.into())
-    }
-}
-
-impl Message<'_> {
-    /// The message as it will be sent, but for its dots.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl AsRef<[u8]> for Message<'_> {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
-}
 
 impl Session {
     /// Sends a line, CRLF added.
@@ -389,17 +333,4 @@ fn is_one_line(bytes: &[u8]) -> bool {
 fn last_line(masked: &Bytes) -> Option<Bytes> {
     let line = crate::proto::last_line(masked);
     (!line.is_empty()).then(|| masked.slice_ref(chomp(line)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_line_ends_of_text_become_crlf_and_bytes_stay() {
-        assert_eq!(&*Message::from("a\nb\r\nc").0, b"a\r\nb\r\nc");
-        assert_eq!(&*Message::from("\n\na\r\n").0, b"\r\n\r\na\r\n");
-        assert_eq!(&*Message::from("a\r\nb".to_owned()).0, b"a\r\nb");
-        assert_eq!(&*Message::from(&b"a\nb"[..]).0, b"a\nb");
-    }
 }
