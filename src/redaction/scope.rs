@@ -87,7 +87,8 @@ impl Scope {
     }
 }
 
-pub(super) const ANYWHERE: Scope = Scope::of(&[
+/// Every place, commands first.
+const PLACES: &[Place] = &[
     Place::Command,
     Place::Greeting,
     Place::Reply,
@@ -98,20 +99,11 @@ pub(super) const ANYWHERE: Scope = Scope::of(&[
     Place::Meaning,
     Place::Value,
     Place::Note,
-]);
+];
+
+pub(super) const ANYWHERE: Scope = Scope::of(PLACES);
 /// Where ten digits are a time, and no size: not in commands, nor in what a server says that it can do.
-pub(super) const TIMES: Scope = Scope::of(&[
-    Place::Greeting,
-    Place::Reply,
-    Place::Header,
-    Place::Body,
-    Place::Log,
-    Place::Tls,
-    Place::Meaning,
-    Place::Value,
-    Place::Note,
-])
-.but_for(Verb::Ehlo);
+pub(super) const TIMES: Scope = Scope::of(PLACES.split_at(1).1).but_for(Verb::Ehlo);
 pub(super) const CLIENT: Scope = Scope::of(&[Place::Command]);
 pub(super) const GREETING: Scope = Scope::of(&[Place::Greeting]);
 pub(super) const SERVER: Scope = Scope::of(&[Place::Greeting, Place::Reply, Place::Value]);
@@ -149,7 +141,7 @@ impl fmt::Display for Place {
 /// As in `greetings, replies of POP3 to UIDL`.
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.places.len() == ANYWHERE.places.len() {
+        if self.places.len() == PLACES.len() {
             return f.write_str("anywhere");
         }
         for (n, place) in self.places.iter().enumerate() {
