@@ -17,15 +17,22 @@ use crate::error::{Error, Kind, Result};
 /// # Errors
 /// Usage, where it cannot be read or is no snapshot of text.
 pub(super) fn read(path: &Path) -> Result<Option<String>> {
-    let wrong = |why: &dyn std::fmt::Display| {
-        let error = Error::usage(format!("cannot read the golden {}: {why}", path.display()));
-        error.hint("a golden is a file in insta's format; delete it and record it again, or take it from version control")
+    let text = |snapshot: Snapshot| {
+        let text = snapshot.as_text().map(ToString::to_string);
+        text.ok_or_else(|| unreadable(path, &"it is a binary snapshot"))
     };
-    let snapshot = Snapshot::from_file(path).map_err(|error| wrong(&error))?;
-    if !is_of_script(&snapshot) {
-        return Ok(None);
-    }
-    snapshot.as_text().map(|text| Some(text.to_string())).ok_or_else(|| wrong(&"it is a binary snapshot"))
+    of_script(path)?.map(text).transpose()
+}
+
+/// The golden of a script; nothing where the file is the snapshot of some other test.
+fn of_script(path: &Path) -> Result<Option<Snapshot>> {
+    let snapshot = Snapshot::from_file(path).map_err(|error| unreadable(path, &error))?;
+    Ok(Some(snapshot).filter(is_of_script))
+}
+
+fn unreadable(path: &Path, why: &dyn std::fmt::Display) -> Error {
+    let error = Error::usage(format!("cannot read the golden {}: {why}", path.display()));
+    error.hint("a golden is a file in insta's format; delete it and record it again, or take it from version control")
 }
 
 /// What follows the dot in the name of the script that a golden is of; nothing where it is the snapshot of some other test.
@@ -34,11 +41,11 @@ pub(super) fn read(path: &Path) -> Result<Option<String>> {
 /// Those of [`read`].
 #[cfg(feature = "cli")]
 pub(super) fn extension(path: &Path) -> Result<Option<String>> {
-    if read(path)?.is_none() {
-        return Ok(None);
-    }
-    let source = Snapshot::from_file(path).ok().and_then(|snapshot| snapshot.metadata().source().map(PathBuf::from));
-    Ok(Some(source.map_or("rhai".into(), |source| source.extension().unwrap_or_default().to_string_lossy().into_owned())))
+    let extension = |snapshot: Snapshot| {
+        let source = snapshot.metadata().source().map(Path::new);
+        source.map_or("rhai".into(), |source| source.extension().unwrap_or_default().to_string_lossy().into_owned())
+    };
+    Ok(of_script(path)?.map(extension))
 }
 
 /// Whether a snapshot is the golden of a script, whatever the script's file is called: those of other tests are from Rust. One that

@@ -17,10 +17,9 @@ use std::path::{Path, PathBuf};
 
 #[cfg(feature = "cli")]
 pub(crate) use pending::Pending;
-pub(crate) use policy::Goldens;
-pub(crate) use policy::Policy;
 #[cfg(feature = "cli")]
 pub(crate) use policy::is_ci;
+pub(crate) use policy::{Goldens, Policy};
 #[cfg(feature = "cli")]
 pub(crate) use stale::unreferenced;
 #[cfg(feature = "cli")]
