@@ -167,7 +167,7 @@ fn how_strictly_is_said_by_the_run_or_by_the_script() {
 fn a_script_adds_values_and_redactions() {
     let script = "let s = connect(param(\"smtp\"));\nredact(`job (?P<v>\\d+)`, \"JOB\");\nredact(re(`ticket \\d+`), \"TICKET\");\n\
         redact(\"-net.ipv4, sizes\");\ns.expect(220);\nlet caps = s.ehlo(\"client.example\");\nsnapshot(caps.contains(\"SIZE\"));\n\
-        snapshot(\"all\", #{text: \"job 12\\r\\n\", list: [1, (), 2.5, \"job 7\"], empty: [], keywords: caps.keywords});\n\
+        snapshot(\"all\", #{text: \"job 12\\r\\n\", list: [1, (), 2.5, \"job 7\"], empty: [], \"a\\nb\": true, keywords: caps.keywords});\n\
         print(\"not in it\");\nsnapshot(\"bytes\", bytes(\"a\\r\\n\\xff\"));\nsnapshot(s.quit());\n";
     let dialogue = "S: 220 job 12, ticket 3, at 192.0.2.1\nC: EHLO client.example\nS: 250-job 7\nS: 250 SIZE 100\nC: QUIT\nS: 221 bye\nclose\n";
     let folder = folder(&[("hello.rhai", script)]);

@@ -46,7 +46,7 @@ fn show(ctx: &NativeCallContext<'_>, text: &mut String, value: &Dynamic, depth: 
         return Err(raise(ctx, error.hint("what it says is in it anyway; snapshot(...) takes what a word gave back")));
     }
     if let Some(map) = value.read_lock::<Map>() {
-        let entries = map.iter().map(|(key, value)| (format!("{key}: "), value));
+        let entries = map.iter().map(|(key, value)| (visible::escape(key.as_bytes()) + ": ", value));
         return each(ctx, text, ["#{", "}"], entries, depth);
     }
     if let Some(list) = value.read_lock::<Array>() {
