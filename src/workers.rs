@@ -115,6 +115,7 @@ fn worker<A: Audience>(shared: &Arc<Shared<A>>, lanes: usize) -> Result<Duration
 /// would make the runtime write to its own wake-up descriptor, at every operation.
 async fn tick() {
     loop {
+        // Nobody waits for it: it is a timer to be there.
         tokio::time::sleep(TICK).await;
     }
 }

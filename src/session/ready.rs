@@ -79,6 +79,7 @@ impl Options {
             if !is_passing(&error) || Instant::now() + pause >= wait.deadline() {
                 return Err(error);
             }
+            // Nothing tells when a daemon that is starting will listen: it can only be asked again, ever less often.
             sleep(pause).await;
             pause = longest.min(pause * 2);
         }
