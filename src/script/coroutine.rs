@@ -20,6 +20,7 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use corosensei::stack::{DefaultStack, Stack as _};
 use corosensei::{CoroutineResult, Yielder};
@@ -27,6 +28,8 @@ use corosensei::{CoroutineResult, Yielder};
 /// How much address space a stack reserves; only what is touched takes memory. Script functions are stopped long before its
 /// end; the size is for what cannot be: Rhai shows, compares and drops a value that is nested deep by recursion.
 const STACK_SIZE: usize = 64 << 20;
+/// How long a script may run whose waits are always over at once, before others get their turn.
+const TURN: Duration = Duration::from_millis(10);
 /// How many idle stacks a thread keeps.
 const POOL: usize = 64;
 
@@ -101,6 +104,7 @@ impl<T: 'static> Future for Coroutine<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let entered = Entered::new(&self.frame);
+        let began = Instant::now();
         loop {
             let stopped = self.frame.stop.get().is_some();
             if let Some(awaited) = self.awaited.as_mut().filter(|_| !stopped)
@@ -108,7 +112,11 @@ impl<T: 'static> Future for Coroutine<T> {
             {
                 return Poll::Pending;
             }
-            self.awaited = None;
+            if self.awaited.take().is_some() && began.elapsed() >= TURN {
+                // It wakes us once the runtime has had its turn; who wakes himself comes before that.
+                let _ = pin!(tokio::task::yield_now()).poll(cx);
+                return Poll::Pending;
+            }
             let Some(body) = &mut self.body else { return Poll::Pending };
             match body.resume(()) {
                 CoroutineResult::Yield(awaited) => self.awaited = Some(awaited),
@@ -234,8 +242,7 @@ pub(crate) fn stack_is_short(room: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
-    use tokio::time::{Instant, sleep};
+    use tokio::time::sleep;
 
     fn run<T>(test: impl Future<Output = T>) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
@@ -265,7 +272,7 @@ mod tests {
     #[test]
     fn a_call_that_waits_suspends_only_its_own_coroutine() {
         run(async {
-            let start = Instant::now();
+            let start = tokio::time::Instant::now();
             let sleeper = |millis| coroutine(move || wait(sleep(Duration::from_millis(millis))).map(|()| millis));
             let (a, b) = tokio::join!(sleeper(300), sleeper(200));
             assert_eq!((a, b), (Ok(300), Ok(200)));
@@ -329,6 +336,23 @@ mod tests {
                 (is_on_stack_of(limit), wait(async move { is_on_stack_of(limit) }))
             });
             assert_eq!(places.await, (true, Ok(false)));
+        });
+    }
+
+    #[test]
+    fn others_have_their_turn_beside_waits_that_are_over_at_once() {
+        run(async {
+            let turns = Rc::new(Cell::new(0));
+            let counted = Rc::clone(&turns);
+            let other = tokio::task::spawn_local(async move {
+                loop {
+                    counted.set(counted.get() + 1);
+                    tokio::task::yield_now().await;
+                }
+            });
+            let waiting = coroutine(move || while turns.get() < 3 && wait(async {}).is_ok() {});
+            tokio::task::spawn_local(waiting).await.unwrap();
+            other.abort();
         });
     }
 
