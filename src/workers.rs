@@ -16,6 +16,7 @@ use crate::error::{Error, Kind, Result};
 use crate::golden::Goldens;
 use crate::outcome::Outcome;
 use crate::script::Runner;
+use crate::transport::Thread;
 
 /// Nearer than the deadlines of operations usually are, and too far to cost anything.
 const TICK: Duration = Duration::from_millis(500);
@@ -100,7 +101,8 @@ fn worker<A: Audience>(shared: &Arc<Shared<A>>, lanes: usize) -> Result<Duration
     let runtime = runtime.map_err(|error| Error::new(Kind::Io, format!("no runtime for a worker: {error}")))?;
     LocalSet::new().block_on(&runtime, async {
         tokio::task::spawn_local(tick());
-        let lanes: Vec<_> = (0..lanes).map(|_| tokio::task::spawn_local(lane(Arc::clone(shared)))).collect();
+        let thread = if lanes == 1 { Thread::Own } else { Thread::Shared };
+        let lanes: Vec<_> = (0..lanes).map(|_| tokio::task::spawn_local(lane(Arc::clone(shared), thread))).collect();
         for lane in lanes {
             if let Err(panic) = lane.await {
                 resume_unwind(panic.into_panic());
@@ -120,7 +122,7 @@ async fn tick() {
     }
 }
 
-async fn lane<A: Audience>(shared: Arc<Shared<A>>) {
+async fn lane<A: Audience>(shared: Arc<Shared<A>>, thread: Thread) {
     let work = &shared.work;
     let count = work.count();
     while !*work.interrupted.borrow() {
@@ -135,7 +137,7 @@ async fn lane<A: Audience>(shared: Arc<Shared<A>>) {
                 std::future::pending::<()>().await;
             }
         };
-        let mut outcome = work.runner.run(&work.scripts[number / work.repeat], interrupt).await;
+        let mut outcome = work.runner.run_on(thread, &work.scripts[number / work.repeat], interrupt).await;
         work.goldens.hold(&mut outcome);
         shared.audience.lock().unwrap_or_else(PoisonError::into_inner).hear(number, outcome);
     }

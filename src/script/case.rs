@@ -25,9 +25,9 @@ use crate::redact;
 use crate::redaction::Redaction;
 use crate::session::Options;
 use crate::tls;
-use crate::transport::Pace;
 #[cfg(feature = "cli")]
 use crate::transport::Segment;
+use crate::transport::{Pace, Thread};
 
 /// What the caller of scripts gives and grants them.
 #[derive(Clone, Debug)]
@@ -153,7 +153,7 @@ impl Case {
     pub fn run(&self) -> Outcome {
         let runner = Runner::new(self.settings.clone()).at_once(self.at_once);
         match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => runtime.block_on(runner.run(&self.path, std::future::pending())),
+            Ok(runtime) => runtime.block_on(runner.run_on(Thread::Own, &self.path, std::future::pending())),
             Err(error) => runner.broken(&self.path, Error::new(Kind::Io, format!("no runtime: {error}")).into()),
         }
     }
@@ -207,13 +207,18 @@ impl Runner {
 
     /// Runs the script at that path to its outcome. Once `interrupt` is ready, the script ends where it is.
     pub async fn run(&self, path: &Path, interrupt: impl Future<Output = ()>) -> Outcome {
+        self.run_on(Thread::Shared, path, interrupt).await
+    }
+
+    /// The same, where it is known whose the thread is.
+    pub(crate) async fn run_on(&self, thread: Thread, path: &Path, interrupt: impl Future<Output = ()>) -> Outcome {
         let started = Instant::now();
         let name = path.to_string_lossy().into_owned();
         let ast = match self.compile(&name) {
             Ok(ast) => ast,
             Err(failure) => return self.broken(path, failure),
         };
-        let run = Rc::new(Run::new(self.shared.clone(), path));
+        let run = Rc::new(Run::new(self.shared.clone(), path, thread));
         let ended = self.drive(&run, ast, interrupt).await;
         let verdict = self.judge(&run, &name, ended).await;
         let mut outcome = Outcome {

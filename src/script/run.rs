@@ -19,7 +19,7 @@ use crate::redaction::Redaction;
 use crate::server::Embedded;
 use crate::session::{Options, Session};
 use crate::transcript::Transcript;
-use crate::transport::Pace;
+use crate::transport::{Pace, Thread};
 use crate::visible;
 
 /// No more is read of a file that a script names.
@@ -34,6 +34,7 @@ pub(crate) struct Run {
     pub(super) transcript: Transcript,
     server: Arc<Server>,
     pace: Pace,
+    thread: Thread,
     regexes: Arc<Regexes>,
     sessions: RefCell<Vec<Handle>>,
     checks: Cell<u64>,
@@ -84,13 +85,14 @@ impl Server {
 }
 
 impl Run {
-    pub(super) fn new(shared: Shared, script: &Path) -> Self {
+    pub(super) fn new(shared: Shared, script: &Path, thread: Thread) -> Self {
         Self {
             folder: script.parent().map(Path::to_owned).unwrap_or_default(),
             settings: shared.settings,
             transcript: Transcript::new(),
             server: shared.server,
             pace: shared.pace,
+            thread,
             regexes: shared.regexes,
             sessions: RefCell::default(),
             checks: Cell::new(0),
@@ -137,7 +139,8 @@ impl Run {
 
     /// How sessions of this run are opened, unless a script says otherwise.
     pub(super) fn options(&self) -> Options {
-        self.settings.options.clone().pace(self.pace.clone()).transcript(self.transcript.clone())
+        let options = self.settings.options.clone().pace(self.pace.clone());
+        options.thread(self.thread).transcript(self.transcript.clone())
     }
 
     pub(super) fn adopt(&self, session: Session) -> Handle {

@@ -19,6 +19,8 @@ use crate::redact::Secrets;
 use crate::target::{Scheme, Target};
 use crate::tls;
 use crate::transcript::{Gathering, Transcript, What};
+#[cfg(feature = "script")]
+use crate::transport::Thread;
 use crate::transport::{Family, Pace, Process, Proxy, Route, Segment, Transport, connect};
 
 /// The deadline of an operation, unless set.
@@ -141,6 +143,13 @@ impl Options {
     #[cfg(feature = "script")]
     pub(crate) fn pace(mut self, pace: Pace) -> Self {
         self.pace = pace;
+        self
+    }
+
+    /// Whose the thread is that the session waits on.
+    #[cfg(feature = "script")]
+    pub(crate) fn thread(mut self, thread: Thread) -> Self {
+        self.route.thread = thread;
         self
     }
 

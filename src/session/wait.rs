@@ -69,6 +69,9 @@ impl Session {
         }
         self.transport()?;
         let (Some(transport), Some(mut room)) = (&mut self.transport, self.buffer.room()) else { return Err(self.too_long()) };
+        if let Some(read) = transport.read_soon(&mut room, until) {
+            return self.arrived(read);
+        }
         match timeout_at(until, transport.read_buf(&mut room)).await {
             Err(_) => Ok(Arrival::Late),
             Ok(read) => self.arrived(read),

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::{TcpSocket, TcpStream, UnixStream, lookup_host};
+use tokio::net::{UnixStream, lookup_host};
 use tokio::time::{Instant, timeout_at};
 
 use super::exchangers::exchangers;
-use super::{Proxy, Transport};
+use super::tcp::Tcp;
+use super::{Proxy, Thread, Transport};
 use crate::error::{Error, Kind, Result, Waited};
 use crate::target::{Place, Target};
 
@@ -41,6 +42,8 @@ pub(crate) struct Route {
     pub(crate) nameserver: Option<SocketAddr>,
     /// What the connection begins with.
     pub(crate) proxy: Option<Proxy>,
+    /// Whose the thread is that the connection is waited for on.
+    pub(crate) thread: Thread,
 }
 
 /// A connection, and the mail exchanger that it is with, where it is with one.
@@ -114,7 +117,7 @@ async fn connect_any(
     for (n, address) in addresses.iter().enumerate() {
         let left = u32::try_from(addresses.len() - n).unwrap_or(u32::MAX);
         let until = Instant::now() + deadline.saturating_duration_since(Instant::now()) / left;
-        let outcome = attempt(until, connect_tcp(*address, route.source_ip)).await;
+        let outcome = attempt(until, Tcp::connect(*address, route.source_ip, route.thread)).await;
         match told(outcome, &address.to_string(), report) {
             Ok(stream) => return Ok((Transport::Tcp(introduce(stream, route, report).await?), n)),
             Err(why) => tried.push((address.to_string(), why)),
@@ -124,7 +127,7 @@ async fn connect_any(
 }
 
 /// Says whom the connection is made for, where that is wanted.
-async fn introduce(mut stream: TcpStream, route: &Route, report: &mut impl FnMut(&str, &str)) -> Result<TcpStream> {
+async fn introduce(mut stream: Tcp, route: &Route, report: &mut impl FnMut(&str, &str)) -> Result<Tcp> {
     if let Some(proxy) = route.proxy {
         let failed = |error: io::Error| Error::new(Kind::Io, format!("the PROXY header could not be sent: {}", reason(&error)));
         let header = proxy.header(stream.local_addr().map_err(failed)?, stream.peer_addr().map_err(failed)?);
@@ -159,16 +162,6 @@ fn reason(error: &io::Error) -> String {
             text.split(" (os error").next().unwrap_or(&text).to_lowercase()
         }
     }
-}
-
-async fn connect_tcp(address: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    if let Some(source) = source {
-        socket.bind(SocketAddr::new(source, 0))?;
-    }
-    // Without this, a message and its dot written apart would wait for each other's acknowledgement.
-    socket.set_nodelay(true)?;
-    socket.connect(address).await
 }
 
 async fn resolve(host: &str, port: u16, route: &Route, deadline: Instant) -> Result<Vec<SocketAddr>> {

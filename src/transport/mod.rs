@@ -7,14 +7,17 @@ mod pace;
 mod process;
 mod proxy;
 mod segment;
+mod tcp;
 mod tls;
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::BufMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::UnixStream;
+use tokio::time::Instant;
 
 pub use connect::Family;
 pub(crate) use connect::{Route, connect};
@@ -23,12 +26,14 @@ pub(crate) use process::Process;
 pub use proxy::Proxy;
 use segment::Cut;
 pub use segment::Segment;
+use tcp::Tcp;
+pub(crate) use tcp::Thread;
 pub(crate) use tls::{Broken, Tls};
 
 /// A connection of any kind.
 #[derive(Debug)]
 pub(crate) enum Transport {
-    Tcp(TcpStream),
+    Tcp(Tcp),
     Unix(UnixStream),
     Process(Box<Process>),
     Tls(Box<Tls>),
@@ -63,10 +68,7 @@ impl Transport {
     pub(crate) fn acknowledge(&self) {
         match self {
             #[cfg(target_os = "linux")]
-            Self::Tcp(stream) => {
-                // Only a matter of speed: where it fails, the peer waits for the delayed one.
-                let _ = stream.set_quickack(true);
-            }
+            Self::Tcp(stream) => stream.acknowledge(),
             Self::Cut(cut) => cut.transport.acknowledge(),
             _ => {}
         }
@@ -84,6 +86,15 @@ impl Transport {
             Self::Cut(cut) => return cut.transport.read_now(room),
         };
         Some(read.map(|(count, _)| count).map_err(io::Error::from))
+    }
+
+    /// Reads what comes in a moment, where the thread is the session's own and can wait for it without the runtime; `None` where
+    /// that is not so, where nothing comes, or where `until` is nearer.
+    pub(crate) fn read_soon(&mut self, room: &mut impl BufMut, until: Instant) -> Option<io::Result<usize>> {
+        match self {
+            Self::Tcp(stream) => stream.read_soon(room, until),
+            Self::Unix(_) | Self::Process(_) | Self::Tls(_) | Self::Cut(_) => None,
+        }
     }
 
     /// What a child process has written to stderr, and how it ended if it has.
@@ -108,7 +119,7 @@ impl Transport {
     /// Ends the connection with a reset, where there is such a thing.
     pub(crate) fn reset(self) -> io::Result<()> {
         match self {
-            Self::Tcp(stream) => stream.set_zero_linger(),
+            Self::Tcp(stream) => stream.reset_on_close(),
             Self::Tls(tls) => tls.into_beneath().reset(),
             Self::Cut(cut) => cut.transport.reset(),
             Self::Unix(_) | Self::Process(_) => Ok(()),

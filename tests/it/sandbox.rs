@@ -93,6 +93,7 @@ fn the_deadline_of_a_run_ends_a_script_wherever_it_is() {
     for script in [
         "loop { }",
         "let n = 0; loop { try { loop { n += 1; } } catch { } }",
+        "let s = connect(param(\"submission\")); s.expect(220); loop { s.send(\"NOOP\"); s.expect(250); }",
         "let s = connect(param(\"smtp\")); s.expect(220, #{timeout: \"1h\"});",
         "let s = connect(param(\"smtp\")); loop { try { s.expect(220, #{timeout: \"1h\"}); } catch { } }",
     ] {

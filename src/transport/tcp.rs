@@ -1,0 +1,298 @@
+//! TCP: watched by the runtime, or waited for by the thread itself, for a moment.
+//!
+//! A peer that is near answers in a fraction of a millisecond, and much of what its answer costs then is to hear of it: the
+//! runtime sets a timer, asks the system about everything that it watches, and reads afterwards. A thread with nothing else to
+//! do can wait in the read. It does so for a moment at most, so that interrupts and deadlines, which only the runtime hears of,
+//! are not kept waiting; from the first time that this is not enough, the runtime watches the connection.
+
+use std::io::{self, IoSlice, Read as _};
+use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::BufMut;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{SendFlags, send};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+/// How long a thread waits by itself.
+const MOMENT: Duration = Duration::from_millis(10);
+/// How much it reads then. Where more comes at once, it is a stream, which the runtime reads in larger pieces.
+const PIECE: usize = 2 << 10;
+
+/// Whose the thread is that a session waits on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Thread {
+    /// Others are to have their turn while it waits.
+    #[default]
+    Shared,
+    /// Its own: nothing else is to be done there for a moment.
+    Own,
+}
+
+/// A TCP connection.
+#[derive(Debug)]
+pub(crate) enum Tcp {
+    /// Its thread waits for it, on a socket that blocks.
+    Near(std::net::TcpStream),
+    Watched(TcpStream),
+}
+
+impl Tcp {
+    /// Connects.
+    ///
+    /// # Errors
+    /// What the system says of the attempt.
+    pub(super) async fn connect(address: SocketAddr, source: Option<IpAddr>, thread: Thread) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_nonblocking(true)?;
+        if let Some(source) = source {
+            socket.bind(&SocketAddr::new(source, 0).into())?;
+        }
+        // Without this, a message and its dot written apart would wait for each other's acknowledgement.
+        socket.set_tcp_nodelay(true)?;
+        match socket.connect(&address.into()) {
+            Err(error) if error.raw_os_error() != Some(Errno::INPROGRESS.raw_os_error()) => Err(error),
+            _ if thread == Thread::Own && is_writable_soon(&socket)? => {
+                socket.take_error()?.map_or(Ok(()), Err)?;
+                socket.set_nonblocking(false)?;
+                socket.set_read_timeout(Some(MOMENT))?;
+                Ok(Self::Near(socket.into()))
+            }
+            _ => {
+                let stream = TcpStream::from_std(socket.into())?;
+                stream.writable().await?;
+                stream.take_error()?.map_or(Ok(Self::Watched(stream)), Err)
+            }
+        }
+    }
+
+    /// Reads what comes in a moment, where the thread may wait for it, and until then is longer; else, or where nothing comes,
+    /// `None`.
+    pub(super) fn read_soon(&mut self, room: &mut impl BufMut, until: Instant) -> Option<io::Result<usize>> {
+        let Self::Near(near) = self else { return None };
+        if until < Instant::now() + MOMENT {
+            return None;
+        }
+        let mut piece = [0; PIECE];
+        let length = room.remaining_mut().min(PIECE);
+        match near.read(&mut piece[..length]) {
+            Ok(PIECE) => {
+                room.put_slice(&piece);
+                Some(self.watch().map(|_| PIECE))
+            }
+            Ok(count) => {
+                room.put_slice(&piece[..count]);
+                Some(Ok(count))
+            }
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => None,
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// The stream as the runtime watches it, from now on.
+    fn watch(&mut self) -> io::Result<&mut TcpStream> {
+        if let Self::Near(near) = self {
+            near.set_nonblocking(true)?;
+            *self = Self::Watched(TcpStream::from_std(near.try_clone()?)?);
+        }
+        match self {
+            Self::Watched(stream) => Ok(stream),
+            Self::Near(_) => Err(io::Error::other("the connection is not watched")),
+        }
+    }
+
+    /// Acknowledges what has come at once.
+    #[cfg(target_os = "linux")]
+    pub(super) fn acknowledge(&self) {
+        // Only a matter of speed: where it fails, the peer waits for the delayed one.
+        let _ = rustix::net::sockopt::set_tcp_quickack(self, true);
+    }
+
+    /// Closing is a reset from now on.
+    pub(super) fn reset_on_close(&self) -> io::Result<()> {
+        Ok(rustix::net::sockopt::set_socket_linger(self, Some(Duration::ZERO))?)
+    }
+
+    pub(super) fn local_addr(&self) -> io::Result<SocketAddr> {
+        match self {
+            Self::Near(near) => near.local_addr(),
+            Self::Watched(stream) => stream.local_addr(),
+        }
+    }
+
+    pub(super) fn peer_addr(&self) -> io::Result<SocketAddr> {
+        match self {
+            Self::Near(near) => near.peer_addr(),
+            Self::Watched(stream) => stream.peer_addr(),
+        }
+    }
+}
+
+/// Whether it becomes writable in a moment: its connection is made then, or has failed.
+fn is_writable_soon(socket: &Socket) -> io::Result<bool> {
+    let moment = Timespec::try_from(MOMENT).ok();
+    match poll(&mut [PollFd::new(socket, PollFlags::OUT)], moment.as_ref()) {
+        Ok(count) => Ok(count > 0),
+        Err(Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl AsFd for Tcp {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Near(near) => near.as_fd(),
+            Self::Watched(stream) => stream.as_fd(),
+        }
+    }
+}
+
+impl AsyncRead for Tcp {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(self.watch()?).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Tcp {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if let Self::Near(near) = &*self {
+            match write_now(near, buf) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => return Poll::Ready(written),
+            }
+        }
+        Pin::new(self.watch()?).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        Pin::new(self.watch()?).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Nothing is held back.
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Near(near) => Poll::Ready(near.shutdown(Shutdown::Write)),
+            Self::Watched(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
+
+/// Writes what the system takes at once.
+fn write_now(near: &std::net::TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    let flags = SendFlags::DONTWAIT;
+    // Where there is no such flag, the standard library has set an option of the socket.
+    #[cfg(not(target_vendor = "apple"))]
+    let flags = flags | SendFlags::NOSIGNAL;
+    Ok(send(near, bytes, flags)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+    use std::net::TcpListener;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    async fn pair(thread: Thread) -> (Tcp, std::net::TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let tcp = Tcp::connect(listener.local_addr().unwrap(), None, thread).await.unwrap();
+        (tcp, listener.accept().unwrap().0)
+    }
+
+    fn later() -> Instant {
+        Instant::now() + Duration::from_mins(1)
+    }
+
+    #[tokio::test]
+    async fn what_comes_soon_is_read_without_the_runtime() {
+        let (mut tcp, mut peer) = pair(Thread::Own).await;
+        peer.write_all(b"220 hi\r\n").unwrap();
+        let mut room = Vec::new();
+        assert_eq!(tcp.read_soon(&mut room, later()).unwrap().unwrap(), 8);
+        assert_eq!(room, b"220 hi\r\n");
+        drop(peer);
+        assert_eq!(tcp.read_soon(&mut room, later()).unwrap().unwrap(), 0);
+        assert!(matches!(tcp, Tcp::Near(_)));
+    }
+
+    #[tokio::test]
+    async fn what_takes_longer_is_for_the_runtime_from_then_on() {
+        let (mut tcp, mut peer) = pair(Thread::Own).await;
+        let mut room = Vec::new();
+        assert!(tcp.read_soon(&mut room, later()).is_none());
+        let mut read = [0; 2];
+        let (count, _) = tokio::join!(tcp.read(&mut read), async { peer.write_all(b"ok") });
+        assert_eq!((count.unwrap(), &read), (2, b"ok"));
+        assert!(matches!(tcp, Tcp::Watched(_)));
+        assert!(tcp.read_soon(&mut room, later()).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_thread_that_is_shared_waits_for_nothing_and_so_does_one_whose_time_is_short() {
+        let (mut tcp, mut peer) = pair(Thread::Shared).await;
+        peer.write_all(b"ok").unwrap();
+        assert!(tcp.read_soon(&mut Vec::new(), later()).is_none());
+        let (mut tcp, mut peer) = pair(Thread::Own).await;
+        peer.write_all(b"ok").unwrap();
+        assert!(tcp.read_soon(&mut Vec::new(), Instant::now() + MOMENT / 2).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_for_the_runtime() {
+        let (mut tcp, mut peer) = pair(Thread::Own).await;
+        peer.write_all(&[b'x'; 2 * PIECE]).unwrap();
+        let mut room = Vec::new();
+        assert_eq!(tcp.read_soon(&mut room, later()).unwrap().unwrap(), PIECE);
+        tcp.read_exact(&mut [0; PIECE]).await.unwrap();
+        assert!(matches!(tcp, Tcp::Watched(_)));
+    }
+
+    #[tokio::test]
+    async fn what_the_system_does_not_take_at_once_is_for_the_runtime() {
+        let (mut tcp, mut peer) = pair(Thread::Own).await;
+        let much = vec![b'x'; 16 << 20];
+        let reader = std::thread::spawn(move || peer.read_to_end(&mut Vec::new()).unwrap());
+        tcp.write_all(&much).await.unwrap();
+        tcp.shutdown().await.unwrap();
+        assert_eq!(reader.join().unwrap(), much.len());
+        assert!(matches!(tcp, Tcp::Watched(_)));
+    }
+
+    #[tokio::test]
+    async fn a_half_close_and_a_reset_are_seen_by_the_peer() {
+        let (mut tcp, mut peer) = pair(Thread::Own).await;
+        tcp.write_all(b"QUIT").await.unwrap();
+        tcp.shutdown().await.unwrap();
+        let mut said = Vec::new();
+        peer.read_to_end(&mut said).unwrap();
+        assert_eq!(said, b"QUIT");
+        let (tcp, mut peer) = pair(Thread::Own).await;
+        tcp.reset_on_close().unwrap();
+        drop(tcp);
+        assert_eq!(peer.read(&mut [0; 1]).unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_refused_says_so_on_any_thread() {
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        for thread in [Thread::Shared, Thread::Own] {
+            let refused = Tcp::connect(address, None, thread).await.unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused, "{thread:?}");
+        }
+    }
+}
