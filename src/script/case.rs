@@ -11,17 +11,18 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use rhai::{AST, Engine, Scope};
+use rhai::Engine;
 
 use super::coroutine::{Coroutine, Stop};
 use super::engine::engine;
 use super::library::Library;
 use super::memory;
+use super::program::Program;
 use super::raise::{self, End, Raised};
 use super::run::{Run, Shared};
 use crate::error::{Error, Kind, Result};
 use crate::outcome::{Failure, Outcome, Verdict};
-use crate::redact;
+use crate::redact::{self, Secrets};
 use crate::redaction::Redaction;
 use crate::session::Options;
 use crate::tls;
@@ -171,7 +172,12 @@ impl Runner {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         let library = Arc::new(Library::default());
+        let mut secrets = Secrets::default();
+        for (_, value) in settings.params.iter().filter(|(name, _)| redact::is_secret_name(name)) {
+            secrets.learn(value.as_bytes());
+        }
         let shared = Shared {
+            secrets: Arc::new(secrets),
             settings: Arc::new(settings),
             server: Arc::default(),
             pace: Pace::default(),
@@ -214,15 +220,15 @@ impl Runner {
     pub(crate) async fn run_on(&self, thread: Thread, path: &Path, interrupt: impl Future<Output = ()>) -> Outcome {
         let started = Instant::now();
         let name = path.to_string_lossy().into_owned();
-        let ast = match self.compile(&name) {
-            Ok(ast) => ast,
+        let (title, program) = match self.compile(&name) {
+            Ok(compiled) => compiled,
             Err(failure) => return self.broken(path, failure),
         };
         let run = Rc::new(Run::new(self.shared.clone(), path, thread));
-        let ended = self.drive(&run, ast, interrupt).await;
+        let ended = self.drive(&run, program, interrupt).await;
         let verdict = self.judge(&run, &name, ended).await;
         let mut outcome = Outcome {
-            title: self.title(&name),
+            title,
             expectations: run.checks(),
             transcript: run.transcript.take(),
             elapsed: started.elapsed(),
@@ -230,12 +236,7 @@ impl Runner {
             redaction: Some(run.redaction()),
             ..Outcome::new(path, verdict)
         };
-        let mut secrets = run.secrets();
-        for (name, value) in &self.shared.settings.params {
-            if redact::is_secret_name(name) {
-                secrets.learn(value.as_bytes());
-            }
-        }
+        let mut secrets = run.take_secrets();
         for handle in run.sessions() {
             handle.look(|session| {
                 outcome.expectations += session.expectations();
@@ -246,18 +247,22 @@ impl Runner {
         outcome
     }
 
-    fn compile(&self, name: &str) -> Result<Arc<AST>, Failure> {
+    /// The script, with its title.
+    fn compile(&self, name: &str) -> Result<(Option<String>, Arc<Program>), Failure> {
         let unit = self.library.load(&self.engine, name).map_err(|error| {
             let error = Error::usage(format!("cannot read {name}: {error}"));
             Failure::from(error.hint("look for a slip in the path"))
         })?;
-        unit.ast().cloned().map_err(|wrong| raise::unparsable(wrong, name, &self.library))
+        match unit.program() {
+            Ok(program) => Ok((unit.title.clone(), Arc::clone(program))),
+            Err(wrong) => Err(raise::unparsable(wrong, name, &self.library)),
+        }
     }
 
     /// Runs the script until it ends, its deadline runs out or it is interrupted.
-    async fn drive(&self, run: &Rc<Run>, ast: Arc<AST>, interrupt: impl Future<Output = ()>) -> Result<(), Raised> {
+    async fn drive(&self, run: &Rc<Run>, program: Arc<Program>, interrupt: impl Future<Output = ()>) -> Result<(), Raised> {
         let engine = Arc::clone(&self.engine);
-        let script = Coroutine::new(Rc::<Run>::clone(run), move || engine.run_ast_with_scope(&mut Scope::new(), &ast));
+        let script = Coroutine::new(Rc::<Run>::clone(run), move || program.run(&engine));
         let mut script = match script {
             Ok(script) => pin!(script),
             Err(error) => return Err(format!("no stack for the script: {error}").into()),

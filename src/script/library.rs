@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, ParseError, Position, Scope, Shared};
 
+use super::program::Program;
 use super::run::Run;
 use super::{coroutine, heading, raise};
 use crate::error::Error;
@@ -22,7 +23,7 @@ pub(super) struct Unit {
     pub(super) text: String,
     /// Its first comment.
     pub(super) title: Option<String>,
-    compiled: Result<Arc<AST>, ParseError>,
+    compiled: Result<Arc<Program>, ParseError>,
 }
 
 impl Unit {
@@ -37,14 +38,19 @@ impl Unit {
         if let Ok(ast) = &mut compiled {
             ast.set_source(name);
         }
-        Ok(Self { title: heading::title(&text), text, compiled: compiled.map(Arc::new) })
+        Ok(Self { title: heading::title(&text), text, compiled: compiled.map(|ast| Arc::new(Program::new(ast))) })
     }
 
     /// The compiled source.
     ///
     /// # Errors
     /// What is wrong with its syntax.
-    pub(super) fn ast(&self) -> Result<&Arc<AST>, &ParseError> {
+    pub(super) fn ast(&self) -> Result<&AST, &ParseError> {
+        self.compiled.as_ref().map(|program| &program.ast)
+    }
+
+    /// The same, to be run.
+    pub(super) fn program(&self) -> Result<&Arc<Program>, &ParseError> {
         self.compiled.as_ref()
     }
 }

@@ -9,6 +9,7 @@ mod heading;
 mod library;
 mod memory;
 mod params;
+mod program;
 mod raise;
 pub mod reference;
 mod regexes;

@@ -38,7 +38,7 @@ pub(crate) struct Run {
     regexes: Arc<Regexes>,
     sessions: RefCell<Vec<Handle>>,
     checks: Cell<u64>,
-    /// Secrets that the script itself says.
+    /// Secrets among the parameters, and those that the script itself says.
     secrets: RefCell<Secrets>,
     /// The resident memory when it was first looked at: the script had only just begun.
     memory: Cell<Option<usize>>,
@@ -61,6 +61,8 @@ pub(crate) struct Run {
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(super) settings: Arc<Settings>,
+    /// Those among the parameters.
+    pub(super) secrets: Arc<Secrets>,
     pub(super) server: Arc<Server>,
     pub(super) pace: Pace,
     pub(super) regexes: Arc<Regexes>,
@@ -96,7 +98,7 @@ impl Run {
             regexes: shared.regexes,
             sessions: RefCell::default(),
             checks: Cell::new(0),
-            secrets: RefCell::default(),
+            secrets: RefCell::new((*shared.secrets).clone()),
             memory: Cell::default(),
             allowance: shared.allowance,
             step: RefCell::default(),
@@ -175,8 +177,8 @@ impl Run {
         self.secrets.borrow_mut().learn(secret.as_bytes());
     }
 
-    pub(super) fn secrets(&self) -> Secrets {
-        self.secrets.borrow().clone()
+    pub(super) fn take_secrets(&self) -> Secrets {
+        self.secrets.take()
     }
 
     pub(super) fn checks(&self) -> u64 {

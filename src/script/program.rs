@@ -1,0 +1,51 @@
+//! A compiled script, and what its runs have found out about its calls.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rhai::{AST, Caches, Engine, ImmutableString, Scope, Shared};
+
+use super::raise::Raised;
+
+/// How many caches are kept for the next runs.
+const POOL: usize = 64;
+
+/// A script that runs many times. Which function a call means is looked up in all modules, under several names; Rhai remembers
+/// it in a cache, and a run takes over that of one before.
+pub(super) struct Program {
+    pub(super) ast: AST,
+    name: Option<ImmutableString>,
+    caches: Mutex<Vec<Caches>>,
+}
+
+impl Program {
+    pub(super) fn new(ast: AST) -> Self {
+        Self { name: ast.source().map(Into::into), ast, caches: Mutex::default() }
+    }
+
+    /// Runs it from its first statement to its last, with the engine that compiled it.
+    ///
+    /// # Errors
+    /// What it was ended by.
+    pub(super) fn run(&self, engine: &Engine) -> Result<(), Raised> {
+        let mut caches = self.pool().pop().unwrap_or_default();
+        let mut global = engine.new_global_runtime_state();
+        global.source.clone_from(&self.name);
+        global.lib.push(Shared::clone(self.ast.shared_lib()));
+        // Rhai has no other way to run something with caches that are there already.
+        #[expect(deprecated, reason = "to be removed in Rhai 2")]
+        drop(engine.eval_statements_raw(&mut global, &mut caches, &mut Scope::new(), self.ast.statements())?);
+        // A module may have brought functions that the next run does not import.
+        if global.num_imports() == 0 {
+            let mut pool = self.pool();
+            if pool.len() < POOL {
+                pool.push(caches);
+            }
+        }
+        Ok(())
+    }
+
+    fn pool(&self) -> MutexGuard<'_, Vec<Caches>> {
+        // Nothing panics while it is locked.
+        self.caches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
