@@ -208,8 +208,7 @@ impl Session {
         let wait = self.begin();
         let wanted = "the close";
         while self.buffer.is_empty() {
-            self.await_for(&wanted, wait);
-            match self.fill(wait.deadline()).await? {
+            match self.more(&wanted, wait, wait.deadline()).await? {
                 Arrival::Bytes => {}
                 Arrival::Late => return Err(self.timed_out(wait, wanted)),
                 Arrival::End => {
@@ -269,8 +268,7 @@ impl Session {
             }
             self.check_length(wanted, wait)?;
             self.acknowledge();
-            self.await_for(&wanted, wait);
-            match self.fill(wait.deadline()).await? {
+            match self.more(&wanted, wait, wait.deadline()).await? {
                 Arrival::Bytes => {}
                 Arrival::Late => return Err(self.timed_out(wait, wanted)),
                 Arrival::End if self.buffer.is_empty() => return Ok(None),
@@ -299,8 +297,7 @@ impl Session {
             }
             searched = self.buffer.held().len();
             self.acknowledge();
-            self.await_for(&wanted, wait);
-            match self.fill(wait.deadline()).await? {
+            match self.more(&wanted, wait, wait.deadline()).await? {
                 Arrival::Bytes => {}
                 Arrival::Late => return Err(self.timed_out(wait, wanted)),
                 Arrival::End if self.buffer.is_empty() => return Err(self.closed(wait, wanted, None)),
@@ -323,9 +320,8 @@ impl Session {
                 self.let_go(&mut search);
             }
             self.acknowledge();
-            self.await_for(pattern, wait);
             let until = if is_open { wait.deadline().min(Instant::now() + self.settle) } else { wait.deadline() };
-            match (self.fill(until).await?, search.settle(self.buffer.held())) {
+            match (self.more(pattern, wait, until).await?, search.settle(self.buffer.held())) {
                 (Arrival::Late, Some(found)) => return Ok(self.take_found(found, &search)),
                 (Arrival::Late, None) => return Err(self.timed_out(wait, pattern)),
                 (Arrival::Bytes | Arrival::End, _) => {}

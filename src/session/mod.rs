@@ -17,7 +17,7 @@ mod wait;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 pub use blocking::block_on;
 use capabilities::Said;
@@ -82,6 +82,8 @@ pub struct Session {
     /// `None` once we have closed it.
     transport: Option<Transport>,
     buffer: Buffer,
+    /// Room for the next lines to be sent.
+    outgoing: BytesMut,
     protocol: Box<dyn Protocol>,
     secrets: Secrets,
     transcript: Transcript,

@@ -108,8 +108,7 @@ impl Session {
                 block.dropped(block.spare());
             }
             self.acknowledge();
-            self.await_for(&WANTED, wait);
-            match self.fill(wait.deadline()).await? {
+            match self.more(&WANTED, wait, wait.deadline()).await? {
                 Arrival::Bytes => {}
                 Arrival::Late => return Err(self.late_block(wait)),
                 Arrival::End => return Err(self.cut_block(wait)),

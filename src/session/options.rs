@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::wait::{Wait, Waiting};
 use super::{Kept, Session};
@@ -259,6 +259,7 @@ impl Options {
             peer,
             transport: Some(transport.cut(self.segment)),
             buffer: Buffer::new(self.limit),
+            outgoing: BytesMut::new(),
             // What is owed from the start, the greeting, answers no line.
             unanswered: std::iter::repeat_n(Bytes::new(), protocol.owed()).collect(),
             protocol,

@@ -19,6 +19,9 @@ use crate::proto::{Speech, chomp};
 use crate::transcript::{Close, Excerpt, What};
 use crate::visible;
 
+/// How much room lines to be sent are given at a time: some of them share it.
+const LINES: usize = 256;
+
 impl Session {
     /// Sends a line, CRLF added.
     ///
@@ -45,16 +48,21 @@ impl Session {
 
     /// Sends a line in its turn, CRLF added, within an operation that has begun.
     pub(super) async fn send_line(&mut self, line: &[u8], wait: Wait) -> Result<()> {
-        let mut bytes = Vec::with_capacity(line.len() + 2);
-        bytes.extend_from_slice(line);
-        bytes.extend_from_slice(b"\r\n");
+        let length = line.len() + 2;
+        if self.outgoing.capacity() < length {
+            self.outgoing.reserve(length.max(LINES));
+        }
+        self.outgoing.extend_from_slice(line);
+        self.outgoing.extend_from_slice(b"\r\n");
+        let bytes = self.outgoing.split().freeze();
         self.send_in_turn(bytes, wait).await
     }
 
     /// Sends bytes in their turn and in one write, within an operation that has begun.
-    pub(super) async fn send_in_turn(&mut self, bytes: Vec<u8>, wait: Wait) -> Result<()> {
+    pub(super) async fn send_in_turn(&mut self, bytes: impl Into<Bytes>, wait: Wait) -> Result<()> {
+        let bytes = bytes.into();
         self.check_turn(&bytes).await?;
-        self.write(bytes.into(), wait).await
+        self.write(bytes, wait).await
     }
 
     /// Sends a message: leading dots doubled, the last line ended, the final dot, all in one write. It is the middle of DATA.

@@ -64,14 +64,33 @@ impl Session {
 
     /// Reads once, until then at the latest.
     pub(super) async fn fill(&mut self, until: Instant) -> Result<Arrival> {
-        if self.ended.is_some() {
-            return Ok(Arrival::End);
+        match self.read_soon(until) {
+            Some(read) => read,
+            None => self.read_later(until).await,
         }
+    }
+
+    /// The same, for what is wanted: should the wait be cut off from outside, that is known.
+    pub(super) async fn more(&mut self, wanted: &(dyn Display + Sync), wait: Wait, until: Instant) -> Result<Arrival> {
+        if let Some(read) = self.read_soon(until) {
+            return read;
+        }
+        self.await_for(wanted, wait);
+        self.read_later(until).await
+    }
+
+    /// Reads what needs no waiting by the runtime.
+    fn read_soon(&mut self, until: Instant) -> Option<Result<Arrival>> {
+        if self.ended.is_some() {
+            return Some(Ok(Arrival::End));
+        }
+        let read = self.transport.as_mut()?.read_soon(&mut self.buffer.room()?, until)?;
+        Some(self.arrived(read))
+    }
+
+    async fn read_later(&mut self, until: Instant) -> Result<Arrival> {
         self.transport()?;
         let (Some(transport), Some(mut room)) = (&mut self.transport, self.buffer.room()) else { return Err(self.too_long()) };
-        if let Some(read) = transport.read_soon(&mut room, until) {
-            return self.arrived(read);
-        }
         match timeout_at(until, transport.read_buf(&mut room)).await {
             Err(_) => Ok(Arrival::Late),
             Ok(read) => self.arrived(read),
@@ -98,6 +117,7 @@ impl Session {
     /// Takes note of what a read brought.
     pub(super) fn arrived(&mut self, read: io::Result<usize>) -> Result<Arrival> {
         self.unheard = None;
+        self.waiting.since = None;
         match read {
             Ok(0) => self.ended = Some(Close::ByServer),
             Ok(count) => {

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use bytes::BufMut;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
+use rustix::io::{Errno, ioctl_fionbio};
 use rustix::net::{SendFlags, send};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -51,7 +51,7 @@ impl Tcp {
     /// What the system says of the attempt.
     pub(super) async fn connect(address: SocketAddr, source: Option<IpAddr>, thread: Thread) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        socket.set_nonblocking(true)?;
+        ioctl_fionbio(&socket, true)?;
         if let Some(source) = source {
             socket.bind(&SocketAddr::new(source, 0).into())?;
         }
@@ -59,9 +59,8 @@ impl Tcp {
         socket.set_tcp_nodelay(true)?;
         match socket.connect(&address.into()) {
             Err(error) if error.raw_os_error() != Some(Errno::INPROGRESS.raw_os_error()) => Err(error),
-            _ if thread == Thread::Own && is_writable_soon(&socket)? => {
-                socket.take_error()?.map_or(Ok(()), Err)?;
-                socket.set_nonblocking(false)?;
+            _ if thread == Thread::Own && is_settled_soon(&socket)? => {
+                ioctl_fionbio(&socket, false)?;
                 socket.set_read_timeout(Some(MOMENT))?;
                 Ok(Self::Near(socket.into()))
             }
@@ -135,12 +134,17 @@ impl Tcp {
     }
 }
 
-/// Whether it becomes writable in a moment: its connection is made then, or has failed.
-fn is_writable_soon(socket: &Socket) -> io::Result<bool> {
+/// Whether its connection is made in a moment.
+///
+/// # Errors
+/// Where it fails in that moment.
+fn is_settled_soon(socket: &Socket) -> io::Result<bool> {
     let moment = Timespec::try_from(MOMENT).ok();
-    match poll(&mut [PollFd::new(socket, PollFlags::OUT)], moment.as_ref()) {
-        Ok(count) => Ok(count > 0),
-        Err(Errno::INTR) => Ok(false),
+    let mut watched = [PollFd::new(socket, PollFlags::OUT)];
+    match poll(&mut watched, moment.as_ref()) {
+        Ok(0) | Err(Errno::INTR) => Ok(false),
+        Ok(_) if watched[0].revents().intersects(PollFlags::ERR | PollFlags::HUP) => socket.take_error()?.map_or(Ok(true), Err),
+        Ok(_) => Ok(true),
         Err(error) => Err(error.into()),
     }
 }
