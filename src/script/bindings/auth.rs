@@ -4,6 +4,7 @@
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{FuncRegistration, Map, Module};
 
+use super::verb::{Manual, words_of};
 use super::{Handle, argument, verb};
 use crate::error::{Error, Result};
 use crate::reply::Reply;
@@ -20,8 +21,8 @@ const OPTIONS: [&str; 12] =
     ["timeout", "expect", "initial", "cancel", "authzid", "mechanism", "user", "password", "token", "nonce", "host", "realm"];
 
 /// `auth`, and the same by the name that the command has in IMAP and ManageSieve.
-pub(super) fn all_words() -> Module {
-    let mut module = rhai::exported_module!(words);
+pub(super) fn all_words(manual: Manual) -> Module {
+    let mut module = words_of!(words, manual);
     let word = || FuncRegistration::new("authenticate");
     word().with_comments(AUTHENTICATE).with_params_info(["session: Session", "user: &str", "password: &str"]).set_into_module(
         &mut module,
@@ -167,7 +168,7 @@ fn text(options: &Map, name: &str) -> Result<Option<String>> {
     value.transpose().map_err(|kind| Error::usage(format!("the option `{name}` is text, and not of type {kind}")))
 }
 
-#[export_module]
+#[export_module(manifest)]
 #[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
 pub mod words {
     /// Authenticates by the strongest mechanism that the server has advertised: AUTH in SMTP (RFC 4954) and POP3 (RFC 5034),

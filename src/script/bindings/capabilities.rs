@@ -42,7 +42,7 @@ fn lacking(session: &Session, capability: &str) -> Result<Option<String>> {
     Ok((!known.has(capability)).then(|| format!("{} does not offer {wanted}", session.peer())))
 }
 
-#[export_module]
+#[export_module(manifest)]
 #[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
 pub mod words {
     /// What the server said last that it can do, by its reply to EHLO or LHLO, sent by a verb or by hand; `()` before that, and

@@ -11,7 +11,7 @@ fn optional(part: Option<&str>) -> Dynamic {
     part.map_or(Dynamic::UNIT, |part| part.to_owned().into())
 }
 
-#[export_module]
+#[export_module(manifest)]
 #[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
 pub mod words {
     /// What sort of failure it is: `mismatch`, `timeout`, `closed`, `out-of-step`, `malformed`, `too-long`, `unexpected`, `tls`,

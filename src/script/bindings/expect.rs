@@ -126,7 +126,7 @@ fn closed(ctx: &NativeCallContext<'_>, session: &Handle, call: Result<Call>) -> 
     })
 }
 
-#[export_module]
+#[export_module(manifest)]
 #[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
 pub mod words {
     /// Takes the next whole reply, which must match; gives it back.

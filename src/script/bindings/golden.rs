@@ -94,7 +94,7 @@ fn each<'v>(
     Ok(())
 }
 
-#[export_module]
+#[export_module(manifest)]
 #[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
 pub mod words {
     /// Puts a value into the golden transcript, at this place: a number, text, a reply, bytes, a list or a map with its entries

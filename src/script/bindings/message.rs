@@ -124,7 +124,7 @@ fn list(texts: &[String]) -> Array {
     texts.iter().map(Into::into).collect()
 }
 
-#[export_module]
+#[export_module(manifest)]
 #[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
 pub mod words {
     /// Composes a message, as text with CRLF at its line ends. All parts may be left out: `from`, `to` and `cc` (text or lists),

@@ -26,7 +26,7 @@ mod verb;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use rhai::{Module, NativeCallContext, Shared};
-use verb::Manual;
+use verb::{Manual, words_of};
 
 use super::coroutine;
 use super::engine::Ended;
@@ -65,27 +65,27 @@ pub(super) fn vocabulary() -> Shared<Module> {
 /// The words by what they are about: a title, what is to be said of them all, and they themselves.
 fn chapters(manual: Manual) -> impl Iterator<Item = (&'static str, &'static str, Module)> {
     [
-        ("Sessions", session::INTRO, rhai::exported_module!(session::words)),
-        ("Sending", send::INTRO, rhai::exported_module!(send::words)),
-        ("Expecting", expect::INTRO, rhai::exported_module!(expect::words)),
-        ("Patterns and bytes", pattern::INTRO, rhai::exported_module!(pattern::words)),
-        ("Replies", reply::INTRO, rhai::exported_module!(reply::words)),
-        ("TLS", tls::INTRO, rhai::exported_module!(tls::words)),
+        ("Sessions", session::INTRO, words_of!(session::words, manual)),
+        ("Sending", send::INTRO, words_of!(send::words, manual)),
+        ("Expecting", expect::INTRO, words_of!(expect::words, manual)),
+        ("Patterns and bytes", pattern::INTRO, words_of!(pattern::words, manual)),
+        ("Replies", reply::INTRO, words_of!(reply::words, manual)),
+        ("TLS", tls::INTRO, words_of!(tls::words, manual)),
         ("Verbs", shared::INTRO, shared::words(manual)),
         ("Verbs of SMTP", smtp::INTRO, smtp::words(manual)),
         ("Verbs of IMAP", imap::INTRO, imap::words(manual)),
         ("Mailboxes of IMAP", imap::MAILBOXES, imap::mailboxes(manual)),
         ("Messages of IMAP", imap::MESSAGES, imap::messages(manual)),
-        ("Answers of IMAP", imap::ANSWERS, rhai::exported_module!(imap::answers::words)),
-        ("Authentication", auth::INTRO, auth::all_words()),
-        ("Capabilities", capabilities::INTRO, rhai::exported_module!(capabilities::words)),
-        ("Messages", message::INTRO, rhai::exported_module!(message::words)),
+        ("Answers of IMAP", imap::ANSWERS, words_of!(imap::answers::words, manual)),
+        ("Authentication", auth::INTRO, auth::all_words(manual)),
+        ("Capabilities", capabilities::INTRO, words_of!(capabilities::words, manual)),
+        ("Messages", message::INTRO, words_of!(message::words, manual)),
         ("Verbs of POP3", pop3::INTRO, pop3::words(manual)),
         ("Verbs of ManageSieve", sieve::INTRO, sieve::words(manual)),
-        ("Tests", test::INTRO, rhai::exported_module!(test::words)),
-        ("Golden transcripts", golden::INTRO, rhai::exported_module!(golden::words)),
-        ("Lists and text", standard::INTRO, rhai::exported_module!(standard::words)),
-        ("Caught errors", caught::INTRO, rhai::exported_module!(caught::words)),
+        ("Tests", test::INTRO, words_of!(test::words, manual)),
+        ("Golden transcripts", golden::INTRO, words_of!(golden::words, manual)),
+        ("Lists and text", standard::INTRO, words_of!(standard::words, manual)),
+        ("Caught errors", caught::INTRO, words_of!(caught::words, manual)),
     ]
     .into_iter()
 }

@@ -40,7 +40,7 @@ fn decoded_bytes(text: &str) -> Result<Blob> {
     BASE64_STANDARD.decode(text.trim()).map_err(|_| Error::usage("the text is not base64 (RFC 4648)"))
 }
 
-#[export_module]
+#[export_module(manifest)]
 #[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
 pub mod words {
     /// A regex on bytes, found anywhere in a reply: the syntax of the `regex` crate without Unicode classes. `.` stops at line

@@ -17,7 +17,7 @@ fn text(bytes: &[u8]) -> Dynamic {
     String::from_utf8_lossy(bytes).into_owned().into()
 }
 
-#[export_module]
+#[export_module(manifest)]
 #[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
 pub mod words {
     /// The reply as it came, all its lines, without the last line end; for a stream, the match. Bytes that are not UTF-8 become

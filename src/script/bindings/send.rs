@@ -44,7 +44,7 @@ async fn message(session: &mut Session, message: Dynamic, call: Result<Call>) ->
     set(session, call?).send_message(message.message()).await
 }
 
-#[export_module]
+#[export_module(manifest)]
 #[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
 pub mod words {
     /// Sends a line, CRLF added.

@@ -59,7 +59,7 @@ fn start(command: Vec<String>, options: &Map) -> Result<Handle> {
     options.pipe(&command, &protocol).map(|session| run.adopt(session))
 }
 
-#[export_module]
+#[export_module(manifest)]
 #[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
 pub mod words {
     /// Connects to a server: `smtp://host:port`, `submission://host:port`, `tcp://host:port` (a plain stream without framing),

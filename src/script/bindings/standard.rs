@@ -44,7 +44,7 @@ fn sorted(ctx: &NativeCallContext<'_>, list: &Array, comparer: &FnPtr) -> Result
     Ok(sorted)
 }
 
-#[export_module]
+#[export_module(manifest)]
 #[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
 pub mod words {
     /// Sorts a list in place by a function that compares two elements: less than 0, 0, or more than 0.

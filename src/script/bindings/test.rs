@@ -51,7 +51,7 @@ fn no_sleep(duration: &str) -> Error {
     error.hint("wait for what you expect, with a deadline: expect(220, #{timeout: \"30s\"}); or say expect_silence(\"2s\")")
 }
 
-#[export_module]
+#[export_module(manifest)]
 #[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
 pub mod words {
     /// The value given by `--set name=value`. Without one, `smtp`, `submission` and `submissions` are the embedded server and `ca`

@@ -99,7 +99,7 @@ fn certificate(certificate: &Certificate) -> Map {
     ])
 }
 
-#[export_module]
+#[export_module(manifest)]
 #[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
 pub mod words {
     /// Asks for TLS, and puts it on where the server goes ahead: STARTTLS of SMTP and LMTP (RFC 3207), of IMAP (RFC 3501 section

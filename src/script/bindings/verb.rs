@@ -1,6 +1,7 @@
 //! How verbs come into the language: each with and without options as its last argument.
 
-use rhai::{Array, FuncRegistration, Map};
+use rhai::plugin::{ModuleManifest, RhaiFunc};
+use rhai::{Array, FuncRegistration, Map, Module};
 
 use super::argument::{self, Call};
 use super::imap;
@@ -45,6 +46,32 @@ pub(super) fn registration(name: &str, manual: Manual, comments: &[&str], params
         Manual::Wanted => verb.with_comments(comments).with_params_info(params),
         Manual::LeftOut => verb,
     }
+}
+
+/// The words of a plugin module.
+macro_rules! words_of {
+    ($($words:ident)::+, $manual:expr) => {
+        match $manual {
+            $crate::script::bindings::verb::Manual::Wanted => rhai::exported_module!($($words)::+),
+            $crate::script::bindings::verb::Manual::LeftOut => {
+                $crate::script::bindings::verb::unexplained(&$($words)::+::RHAI_MANIFEST)
+            }
+        }
+    };
+}
+pub(super) use words_of;
+
+/// The words of a plugin module without what the manual says of them.
+pub(super) fn unexplained(words: &'static ModuleManifest) -> Module {
+    let mut module = Module::new();
+    words.init_eager(&mut module);
+    words.for_each_fn(false, &mut |word| {
+        word.with_param_types(&mut |types| {
+            let registration = FuncRegistration::new(word.name()).with_namespace(word.namespace());
+            registration.set_into_module_raw(&mut module, types, RhaiFunc::StaticPlugin { func: word.func() });
+        });
+    });
+    module
 }
 
 /// Registers verbs in a module, from their doc comments, parameters and bodies. Each is callable with a map of options behind

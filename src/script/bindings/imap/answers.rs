@@ -8,7 +8,7 @@ use super::{number, numbers, text, value};
 use crate::imap::{Answer, Argument, Response, Value};
 use crate::visible;
 
-#[export_module]
+#[export_module(manifest)]
 #[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
 pub mod words {
     /// An argument of `command` that is sent as it stands: a set of messages, a list in parentheses.
