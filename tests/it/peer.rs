@@ -60,9 +60,9 @@ impl Peer {
         Self { port, thread: Some(thread), heard }
     }
 
-    /// Reads the steps from text, a line each: `S: text` says it with CRLF, `S` says nothing more, `S- text` says it without a
-    /// line end, `drip: text` with CRLF and byte by byte, `C` hears a line, then `flood N`, `stall`, `close`, `reset`.
-    /// `\r`, `\n`, `\0`, `\e` and `\xHH` stand for bytes.
+    /// Reads the steps from text, a line each: `S: text` says it with CRLF, together with those that follow, as servers say a
+    /// reply; `S- text` says it without a line end, `drip: text` with CRLF and byte by byte, `C` hears a line, then `flood N`,
+    /// `stall`, `close`, `reset`. `\r`, `\n`, `\0`, `\e` and `\xHH` stand for bytes.
     pub(crate) fn parse(text: &str) -> Self {
         let step = |line: &str| {
             let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
@@ -78,7 +78,14 @@ impl Peer {
                 other => panic!("a peer does not know how to {other}"),
             }
         };
-        Self::new(text.lines().filter(|line| !line.is_empty()).map(step).collect::<Vec<_>>())
+        let mut steps = Vec::new();
+        for step in text.lines().filter(|line| !line.is_empty()).map(step) {
+            match (steps.last_mut(), step) {
+                (Some(Step::Say(said)), Step::Say(more)) if said.ends_with(b"\r\n") => said.extend(more),
+                (_, step) => steps.push(step),
+            }
+        }
+        Self::new(steps)
     }
 
     /// Says this and then stalls.
