@@ -9,7 +9,7 @@ close $file
 
 # What each reply must be, and what is sent once it came.
 set dialogue [list \
-    220 "EHLO client.example\r\n" \
+    220 "HELO client.example\r\n" \
     250 "MAIL FROM:<hoge@example.com>\r\n" \
     250 "RCPT TO:<hoge@example.com>\r\n" \
     250 "DATA\r\n" \

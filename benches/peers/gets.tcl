@@ -20,11 +20,6 @@ proc reply {socket code} {
     if {![string match "$code *" $line]} {error "wanted $code, got $line"}
 }
 
-proc await_close {socket} {
-    while {[read $socket] eq "" && ![eof $socket]} yield
-    close $socket
-}
-
 proc session {} {
     global port message
     set socket [socket 127.0.0.1 $port]
@@ -32,7 +27,7 @@ proc session {} {
     fileevent $socket readable [info coroutine]
     reply $socket 220
     foreach {text code} [list \
-        "EHLO client.example\r\n" 250 \
+        "HELO client.example\r\n" 250 \
         "MAIL FROM:<hoge@example.com>\r\n" 250 \
         "RCPT TO:<hoge@example.com>\r\n" 250 \
         "DATA\r\n" 354 \
@@ -43,7 +38,7 @@ proc session {} {
         flush $socket
         reply $socket $code
     }
-    await_close $socket
+    close $socket
 }
 
 proc lane {} {

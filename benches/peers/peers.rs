@@ -141,8 +141,8 @@ fn mailexpect(load: Load) -> Vec<String> {
     ]
 }
 
-/// A connection for each message, which is what it does without `-d`. It says HELO, gets one line for it, and makes the
-/// message itself: a KiB and four lines of header, as ours.
+/// A connection for each message, which is what it does without `-d`. It makes the message itself: a KiB and four lines of
+/// header, as ours.
 fn smtp_source(load: Load) -> Vec<String> {
     let Load { port, sessions, at_once } = load;
     ["-s", &at_once.to_string(), "-l", "1024", "-m", &sessions.to_string(), &format!("127.0.0.1:{port}")]

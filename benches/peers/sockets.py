@@ -30,8 +30,6 @@ def session(port, dialogue):
         for text, code in dialogue:
             connection.sendall(text)
             reply(connection, code)
-        if connection.recv(1):
-            raise ValueError("more after the reply to QUIT")
 
 
 def share(port, sessions, dialogue):
@@ -49,7 +47,7 @@ def main():
     with open(sys.argv[4], "rb") as file:
         message = file.read().replace(b"\n", b"\r\n")
     dialogue = [
-        (b"EHLO client.example\r\n", b"250"),
+        (b"HELO client.example\r\n", b"250"),
         (b"MAIL FROM:<hoge@example.com>\r\n", b"250"),
         (b"RCPT TO:<hoge@example.com>\r\n", b"250"),
         (b"DATA\r\n", b"354"),
