@@ -2,7 +2,7 @@
 //! close, given to one smtp-sink by whole processes of each peer in turn.
 //!
 //! `cargo bench --bench peers`, or `cargo bench --bench peers -- --rounds 9 smtp-source mailexpect`: more rounds, and only
-//! the peers whose names contain one of the words. See `docs/benches.md`.
+//! the peers whose names contain one of the words; `--program PATH` is the mailexpect to measure. See `docs/benches.md`.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -20,7 +20,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use peers::{Load, PEERS, Peer, Processes};
+use peers::{Load, OURS, PEERS, Peer, Processes};
 use sink::Sink;
 use stopwatch::Lap;
 use table::{Row, Sample, Table, Target};
@@ -43,11 +43,13 @@ fn main() -> ExitCode {
 
 struct Options {
     rounds: usize,
+    /// Our own program, where it is not to be the one that cargo built for this.
+    program: Option<PathBuf>,
     words: Vec<String>,
 }
 
 fn parse(arguments: &[String]) -> Result<Options, Box<dyn Error>> {
-    let mut options = Options { rounds: 5, words: Vec::new() };
+    let mut options = Options { rounds: 5, program: None, words: Vec::new() };
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
@@ -56,6 +58,10 @@ fn parse(arguments: &[String]) -> Result<Options, Box<dyn Error>> {
             "--rounds" => {
                 let rounds = arguments.next().and_then(|number| number.parse().ok()).filter(|rounds| *rounds > 0);
                 options.rounds = rounds.ok_or("--rounds wants a number from 1")?;
+            }
+            "--program" => {
+                let program = arguments.next().map(PathBuf::from).filter(|program| program.is_file());
+                options.program = Some(program.ok_or("--program wants the path of a mailexpect")?);
             }
             option if option.starts_with('-') => return Err(format!("no such option: {option}").into()),
             word => options.words.push(word.to_owned()),
@@ -69,7 +75,7 @@ fn bench(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
         println!("all skipped: smtp-sink is not installed (Debian package postfix)");
         return Ok(ExitCode::SUCCESS);
     };
-    let found = installed(&options.words)?;
+    let found = installed(options)?;
     let mut tables: Vec<_> = SCENES.iter().map(|(title, ..)| Table::new(title, &found)).collect();
     rehearse(&mut tables, &smtp_sink)?;
     measure(&mut tables, &smtp_sink, options.rounds)?;
@@ -83,14 +89,15 @@ fn bench(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
 }
 
 /// The peers that were asked for and are there; says which are not.
-fn installed(words: &[String]) -> Result<Vec<(&'static Peer, PathBuf)>, String> {
+fn installed(Options { words, program, .. }: &Options) -> Result<Vec<(&'static Peer, PathBuf)>, String> {
     let asked = |peer: &&Peer| words.is_empty() || words.iter().any(|word| peer.name.contains(word.as_str()));
     if !PEERS.iter().any(|peer| asked(&peer)) {
         return Err(format!("no such peer; there are: {}", PEERS.map(|peer| peer.name).join("; ")));
     }
     let mut found = Vec::new();
     for peer in PEERS.iter().filter(asked) {
-        match peer.find() {
+        let ours = program.clone().filter(|_| peer.name == OURS);
+        match ours.or_else(|| peer.find()) {
             Some(program) => found.push((peer, program)),
             None => println!("{} skipped: {} is not installed (Debian package {})", peer.name, peer.program, peer.package),
         }
