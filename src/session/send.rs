@@ -17,6 +17,7 @@ use crate::error::{Error, Kind, Result};
 use crate::proto::smtp::dot_stuff;
 use crate::proto::{Speech, chomp};
 use crate::transcript::{Close, Excerpt, What};
+use crate::transport::Transport;
 use crate::visible;
 
 /// How much room lines to be sent are given at a time: some of them share it.
@@ -172,7 +173,9 @@ impl Session {
 
     /// It must be our turn: no reply owed, nothing unread.
     pub(super) async fn check_turn(&mut self, bytes: &[u8]) -> Result<()> {
-        self.look().await?;
+        if !self.transport.as_ref().is_some_and(Transport::is_drained) {
+            self.look().await?;
+        }
         if self.protocol.owed() == 0 && self.buffer.is_empty() {
             return Ok(());
         }

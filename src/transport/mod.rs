@@ -74,6 +74,11 @@ impl Transport {
         }
     }
 
+    /// Whether all that had come was read just now, so that to look again would find nothing.
+    pub(crate) fn is_drained(&self) -> bool {
+        matches!(self, Self::Tcp(stream) if stream.is_drained())
+    }
+
     /// Reads what the system has already, without waiting and without asking the runtime, which learns of it only in its next
     /// turn; `None` where that cannot be done.
     pub(crate) fn read_now(&self, room: &mut [u8]) -> Option<io::Result<usize>> {

@@ -25,6 +25,8 @@ use tokio::time::Instant;
 const MOMENT: Duration = Duration::from_millis(10);
 /// How much it reads then. Where more comes at once, it is a stream, which the runtime reads in larger pieces.
 const PIECE: usize = 2 << 10;
+/// For how long all that has come counts as read once a read has brought less than there was room for.
+const JUST_NOW: Duration = Duration::from_micros(50);
 
 /// Whose the thread is that a session waits on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,8 +42,16 @@ pub(crate) enum Thread {
 #[derive(Debug)]
 pub(crate) enum Tcp {
     /// Its thread waits for it, on a socket that blocks.
-    Near(std::net::TcpStream),
+    Near(Near),
     Watched(TcpStream),
+}
+
+/// A connection that its thread waits for.
+#[derive(Debug)]
+pub(crate) struct Near {
+    stream: std::net::TcpStream,
+    /// When the last read had brought all that there was.
+    drained: Option<Instant>,
 }
 
 impl Tcp {
@@ -62,7 +72,7 @@ impl Tcp {
             _ if thread == Thread::Own && is_settled_soon(&socket)? => {
                 ioctl_fionbio(&socket, false)?;
                 socket.set_read_timeout(Some(MOMENT))?;
-                Ok(Self::Near(socket.into()))
+                Ok(Self::Near(Near { stream: socket.into(), drained: None }))
             }
             _ => {
                 let stream = TcpStream::from_std(socket.into())?;
@@ -81,13 +91,14 @@ impl Tcp {
         }
         let mut piece = [0; PIECE];
         let length = room.remaining_mut().min(PIECE);
-        match near.read(&mut piece[..length]) {
+        match near.stream.read(&mut piece[..length]) {
             Ok(PIECE) => {
                 room.put_slice(&piece);
                 Some(self.watch().map(|_| PIECE))
             }
             Ok(count) => {
                 room.put_slice(&piece[..count]);
+                near.drained = (count < length).then(Instant::now);
                 Some(Ok(count))
             }
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => None,
@@ -95,11 +106,16 @@ impl Tcp {
         }
     }
 
+    /// Whether all that had come was read just now, so that to look again would find nothing.
+    pub(super) fn is_drained(&self) -> bool {
+        matches!(self, Self::Near(Near { drained: Some(drained), .. }) if drained.elapsed() < JUST_NOW)
+    }
+
     /// The stream as the runtime watches it, from now on.
     fn watch(&mut self) -> io::Result<&mut TcpStream> {
         if let Self::Near(near) = self {
-            near.set_nonblocking(true)?;
-            *self = Self::Watched(TcpStream::from_std(near.try_clone()?)?);
+            near.stream.set_nonblocking(true)?;
+            *self = Self::Watched(TcpStream::from_std(near.stream.try_clone()?)?);
         }
         match self {
             Self::Watched(stream) => Ok(stream),
@@ -121,14 +137,14 @@ impl Tcp {
 
     pub(super) fn local_addr(&self) -> io::Result<SocketAddr> {
         match self {
-            Self::Near(near) => near.local_addr(),
+            Self::Near(near) => near.stream.local_addr(),
             Self::Watched(stream) => stream.local_addr(),
         }
     }
 
     pub(super) fn peer_addr(&self) -> io::Result<SocketAddr> {
         match self {
-            Self::Near(near) => near.peer_addr(),
+            Self::Near(near) => near.stream.peer_addr(),
             Self::Watched(stream) => stream.peer_addr(),
         }
     }
@@ -152,7 +168,7 @@ fn is_settled_soon(socket: &Socket) -> io::Result<bool> {
 impl AsFd for Tcp {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
-            Self::Near(near) => near.as_fd(),
+            Self::Near(near) => near.stream.as_fd(),
             Self::Watched(stream) => stream.as_fd(),
         }
     }
@@ -167,7 +183,7 @@ impl AsyncRead for Tcp {
 impl AsyncWrite for Tcp {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         if let Self::Near(near) = &*self {
-            match write_now(near, buf) {
+            match write_now(&near.stream, buf) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 written => return Poll::Ready(written),
             }
@@ -190,19 +206,19 @@ impl AsyncWrite for Tcp {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
-            Self::Near(near) => Poll::Ready(near.shutdown(Shutdown::Write)),
+            Self::Near(near) => Poll::Ready(near.stream.shutdown(Shutdown::Write)),
             Self::Watched(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }
 
 /// Writes what the system takes at once.
-fn write_now(near: &std::net::TcpStream, bytes: &[u8]) -> io::Result<usize> {
+fn write_now(stream: &std::net::TcpStream, bytes: &[u8]) -> io::Result<usize> {
     let flags = SendFlags::DONTWAIT;
     // Where there is no such flag, the standard library has set an option of the socket.
     #[cfg(not(target_vendor = "apple"))]
     let flags = flags | SendFlags::NOSIGNAL;
-    Ok(send(near, bytes, flags)?)
+    Ok(send(stream, bytes, flags)?)
 }
 
 #[cfg(test)]
@@ -232,6 +248,19 @@ mod tests {
         drop(peer);
         assert_eq!(tcp.read_soon(&mut room, later()).unwrap().unwrap(), 0);
         assert!(matches!(tcp, Tcp::Near(_)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_read_just_now_need_not_be_looked_for() {
+        let (mut tcp, mut peer) = pair(Thread::Own).await;
+        assert!(!tcp.is_drained());
+        peer.write_all(b"250 ok\r\n250 ok\r\n").unwrap();
+        tcp.read_soon(&mut (&mut Vec::new()).limit(8), later()).unwrap().unwrap();
+        assert!(!tcp.is_drained(), "there was more than room");
+        tcp.read_soon(&mut Vec::new(), later()).unwrap().unwrap();
+        assert!(tcp.is_drained());
+        tokio::time::advance(JUST_NOW).await;
+        assert!(!tcp.is_drained());
     }
 
     #[tokio::test]
