@@ -54,6 +54,12 @@ pub(crate) fn cores() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
 }
 
+/// How many threads run so many scripts at once. Where there are more scripts than cores, they mostly wait, and one core is left
+/// to what they wait for: it is often on the same machine.
+fn threads(at_once: usize, cores: usize) -> usize {
+    if at_once > cores { cores.saturating_sub(1).max(1) } else { at_once }
+}
+
 /// Makes all runs, and gives the audience back.
 ///
 /// # Errors
@@ -61,7 +67,7 @@ pub(crate) fn cores() -> usize {
 pub(crate) fn run<A: Audience>(work: Work, audience: A) -> Result<(A, Spent)> {
     let started = Instant::now();
     let at_once = work.at_once.clamp(1, work.count().max(1));
-    let threads = at_once.min(cores());
+    let threads = threads(at_once, cores());
     let lanes = |thread: usize| (at_once + thread) / threads;
     let shared = Arc::new(Shared { work, next: AtomicUsize::new(0), audience: Mutex::new(audience) });
     let others: Vec<_> = (1..threads)
@@ -140,5 +146,17 @@ async fn lane<A: Audience>(shared: Arc<Shared<A>>, thread: Thread) {
         let mut outcome = work.runner.run_on(thread, &work.scripts[number / work.repeat], interrupt).await;
         work.goldens.hold(&mut outcome);
         shared.audience.lock().unwrap_or_else(PoisonError::into_inner).hear(number, outcome);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_core_is_left_to_what_many_scripts_wait_for() {
+        assert_eq!([1, 2, 3, 50].map(|at_once| threads(at_once, 2)), [1, 2, 1, 1]);
+        assert_eq!([1, 8, 50].map(|at_once| threads(at_once, 8)), [1, 8, 7]);
+        assert_eq!(threads(50, 1), 1);
     }
 }
