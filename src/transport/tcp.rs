@@ -215,7 +215,7 @@ impl AsyncWrite for Tcp {
 /// Writes what the system takes at once.
 fn write_now(stream: &std::net::TcpStream, bytes: &[u8]) -> io::Result<usize> {
     let flags = SendFlags::DONTWAIT;
-    // Where there is no such flag, the standard library has set an option of the socket.
+    // Where there is no such flag, socket2 has set an option of the socket.
     #[cfg(not(target_vendor = "apple"))]
     let flags = flags | SendFlags::NOSIGNAL;
     Ok(send(stream, bytes, flags)?)
