@@ -2,8 +2,8 @@
 //!
 //! A peer that is near answers in a fraction of a millisecond, and much of what its answer costs then is to hear of it: the
 //! runtime sets a timer, asks the system about everything that it watches, and reads afterwards. A thread with nothing else to
-//! do can wait in the read. It does so for a moment at most, so that interrupts and deadlines, which only the runtime hears of,
-//! are not kept waiting; from the first time that this is not enough, the runtime watches the connection.
+//! do can wait in the read, awake at first. It does so for a moment at most, so that interrupts and deadlines, which only the
+//! runtime hears of, are not kept waiting; from the first time that this is not enough, the runtime watches the connection.
 
 use std::io::{self, IoSlice, Read as _};
 use std::net::{IpAddr, Shutdown, SocketAddr};
@@ -15,7 +15,7 @@ use std::time::Duration;
 use bytes::BufMut;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionbio};
-use rustix::net::{SendFlags, send};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -23,6 +23,10 @@ use tokio::time::Instant;
 
 /// How long a thread waits by itself.
 const MOMENT: Duration = Duration::from_millis(10);
+/// For how long of that it asks again and again, before it sleeps: to be woken takes as long, and keeps the peer from its answer.
+const AWAKE: Duration = Duration::from_micros(100);
+/// How often that may be in vain, one time after the other, until it is left: this peer is slower.
+const PATIENCE: u8 = 3;
 /// How much it reads then. Where more comes at once, it is a stream, which the runtime reads in larger pieces.
 const PIECE: usize = 2 << 10;
 /// For how long all that has come counts as read once a read has brought less than there was room for.
@@ -50,6 +54,8 @@ pub(crate) enum Tcp {
 #[derive(Debug)]
 pub(crate) struct Near {
     stream: std::net::TcpStream,
+    /// How often it may still stay awake in vain.
+    patience: u8,
     /// When the last read had brought all that there was.
     drained: Option<Instant>,
 }
@@ -72,7 +78,7 @@ impl Tcp {
             _ if thread == Thread::Own && is_settled_soon(&socket)? => {
                 ioctl_fionbio(&socket, false)?;
                 socket.set_read_timeout(Some(MOMENT))?;
-                Ok(Self::Near(Near { stream: socket.into(), drained: None }))
+                Ok(Self::Near(Near { stream: socket.into(), patience: PATIENCE, drained: None }))
             }
             _ => {
                 let stream = TcpStream::from_std(socket.into())?;
@@ -91,7 +97,7 @@ impl Tcp {
         }
         let mut piece = [0; PIECE];
         let length = room.remaining_mut().min(PIECE);
-        match near.stream.read(&mut piece[..length]) {
+        match near.read(&mut piece[..length]) {
             Ok(PIECE) => {
                 room.put_slice(&piece);
                 Some(self.watch().map(|_| PIECE))
@@ -147,6 +153,26 @@ impl Tcp {
             Self::Near(near) => near.stream.peer_addr(),
             Self::Watched(stream) => stream.peer_addr(),
         }
+    }
+}
+
+impl Near {
+    /// Reads what comes in a moment, and until that has come, stays awake for a while.
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        if self.patience > 0 {
+            let began = std::time::Instant::now();
+            while began.elapsed() < AWAKE {
+                match recv(&self.stream, &mut *room, RecvFlags::DONTWAIT) {
+                    Err(Errno::AGAIN) => std::hint::spin_loop(),
+                    read => {
+                        self.patience = PATIENCE;
+                        return Ok(read?.0);
+                    }
+                }
+            }
+            self.patience -= 1;
+        }
+        self.stream.read(room)
     }
 }
 
@@ -261,6 +287,17 @@ mod tests {
         assert!(tcp.is_drained());
         tokio::time::advance(JUST_NOW).await;
         assert!(!tcp.is_drained());
+    }
+
+    #[tokio::test]
+    async fn to_stay_awake_in_vain_takes_patience_until_an_answer_comes_quickly() {
+        let patience = |tcp: &Tcp| if let Tcp::Near(near) = tcp { near.patience } else { 0 };
+        let (mut tcp, mut peer) = pair(Thread::Own).await;
+        assert!(tcp.read_soon(&mut Vec::new(), later()).is_none());
+        assert_eq!(patience(&tcp), PATIENCE - 1);
+        peer.write_all(b"220 hi\r\n").unwrap();
+        tcp.read_soon(&mut Vec::new(), later()).unwrap().unwrap();
+        assert_eq!(patience(&tcp), PATIENCE);
     }
 
     #[tokio::test]
