@@ -1,5 +1,5 @@
 //! What a session costs, against other programs that can have one: the same message of one KiB, from the greeting to the
-//! close, given to one smtp-sink by whole processes of each peer in turn.
+//! reply to QUIT, given to one smtp-sink by whole processes of each peer in turn.
 //!
 //! `cargo bench --bench peers`, or `cargo bench --bench peers -- --rounds 9 smtp-source mailexpect`: more rounds, and only
 //! the peers whose names contain one of the words; `--program PATH` is the mailexpect to measure. See `docs/benches.md`.
