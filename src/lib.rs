@@ -47,6 +47,7 @@
 //!
 //! L3  script, feature "script"
 //!     engine, library    Rhai with its limits; where modules come from
+//!     numbers            what scripts say of numbers
 //!     memory             what the process holds while scripts run
 //!     coroutine          a script runs on a stack of its own (the one place with unsafe)
 //!     bindings/          a file for each noun of the language

@@ -2,12 +2,16 @@
 
 use std::sync::{Arc, LazyLock};
 
-use rhai::packages::{Package as _, StandardPackage};
-use rhai::{Dynamic, Engine, Shared};
+use rhai::packages::{
+    BasicArrayPackage, BasicBlobPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage, BasicMathPackage,
+    BasicStringPackage, BasicTimePackage, BitFieldPackage, LanguageCorePackage, MoreStringPackage, Package as _,
+};
+use rhai::{Dynamic, Engine, Shared, def_package};
 
 use super::bindings;
 use super::coroutine::{self, Halt, Stop};
 use super::library::{Library, Resolver};
+use super::numbers;
 use super::run::Run;
 use crate::error::Error;
 use crate::transcript::What;
@@ -31,7 +35,17 @@ const MEMORY_TURN: u64 = 256;
 /// How many operations a script runs before others get their turn.
 const TURN: u64 = 4096;
 
-static STANDARD: LazyLock<Shared<rhai::Module>> = LazyLock::new(|| StandardPackage::new().as_shared_module());
+def_package! {
+    /// Rhai's standard library, with numbers of our own.
+    Standard(all):
+        LanguageCorePackage, BasicStringPackage, BasicIteratorPackage, BasicFnPackage, BitFieldPackage, BasicMathPackage,
+        BasicArrayPackage, BasicBlobPackage, BasicMapPackage, BasicTimePackage, MoreStringPackage
+    {
+        all.combine_manifest(&numbers::words::RHAI_MANIFEST);
+    }
+}
+
+static STANDARD: LazyLock<Shared<rhai::Module>> = LazyLock::new(|| Standard::new().as_shared_module());
 
 /// Why a script ended in a way that it cannot catch.
 #[derive(Clone, Debug)]

@@ -8,6 +8,7 @@ mod engine;
 mod heading;
 mod library;
 mod memory;
+mod numbers;
 mod params;
 mod program;
 mod raise;
