@@ -61,6 +61,7 @@
 //!     plan               paths to scripts
 //!     project            the project file, `mailexpect.toml`
 //!     workers            cases to outcomes, many at once, on all cores
+//!     interrupt          Ctrl-C
 //!     golden/            outcomes against golden transcripts; the one user of insta at run time
 //!     report/            outcomes to text
 //!     testing/           scripts as Rust tests
@@ -80,6 +81,8 @@ pub mod duration;
 mod error;
 #[cfg(feature = "script")]
 mod golden;
+#[cfg(feature = "cli")]
+mod interrupt;
 #[cfg(feature = "message")]
 pub mod message;
 pub mod outcome;

@@ -4,7 +4,7 @@ use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use tokio::task::LocalSet;
 
 use crate::error::{Error, Kind, Result};
 use crate::golden::Goldens;
+use crate::interrupt::Interrupt;
 use crate::outcome::Outcome;
 use crate::script::Runner;
 use crate::transport::Thread;
@@ -37,8 +38,8 @@ pub(crate) struct Work {
     pub(crate) at_once: usize,
     /// What the transcripts of runs that passed are held against.
     pub(crate) goldens: Arc<Goldens>,
-    /// Turns `true` once everything is to end where it is.
-    pub(crate) interrupted: watch::Receiver<bool>,
+    /// At which everything is to end where it is.
+    pub(crate) interrupt: Interrupt,
 }
 
 /// What all of it took.
@@ -49,9 +50,10 @@ pub(crate) struct Spent {
     pub(crate) cpu: Duration,
 }
 
-/// How many cores there are to work on.
+/// How many cores there are to work on. To ask takes a dozen calls of the system.
 pub(crate) fn cores() -> usize {
-    thread::available_parallelism().map_or(1, NonZero::get)
+    static CORES: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, NonZero::get));
+    *CORES
 }
 
 /// How many threads run so many scripts at once. Where there are more scripts than cores, they mostly wait, and one core is left
@@ -107,14 +109,22 @@ fn worker<A: Audience>(shared: &Arc<Shared<A>>, lanes: usize) -> Result<Duration
     let runtime = runtime.map_err(|error| Error::new(Kind::Io, format!("no runtime for a worker: {error}")))?;
     LocalSet::new().block_on(&runtime, async {
         tokio::task::spawn_local(tick());
+        let (press, pressed) = watch::channel(false);
+        let first = shared.work.interrupt.pressed()?;
+        tokio::task::spawn_local(async move {
+            first.await;
+            press.send_replace(true);
+        });
         let thread = if lanes == 1 { Thread::Own } else { Thread::Shared };
-        let lanes: Vec<_> = (0..lanes).map(|_| tokio::task::spawn_local(lane(Arc::clone(shared), thread))).collect();
+        let lanes: Vec<_> =
+            (0..lanes).map(|_| tokio::task::spawn_local(lane(Arc::clone(shared), thread, pressed.clone()))).collect();
         for lane in lanes {
             if let Err(panic) = lane.await {
                 resume_unwind(panic.into_panic());
             }
         }
-    });
+        Ok(())
+    })?;
     let after = clock_gettime(ClockId::ThreadCPUTime);
     Ok(Duration::try_from(after - before).unwrap_or_default())
 }
@@ -128,20 +138,18 @@ async fn tick() {
     }
 }
 
-async fn lane<A: Audience>(shared: Arc<Shared<A>>, thread: Thread) {
+async fn lane<A: Audience>(shared: Arc<Shared<A>>, thread: Thread, pressed: watch::Receiver<bool>) {
     let work = &shared.work;
     let count = work.count();
-    while !*work.interrupted.borrow() {
+    while !work.interrupt.is_pressed() {
         let number = shared.next.fetch_add(1, Ordering::Relaxed);
         if number >= count {
             break;
         }
-        let mut interrupted = work.interrupted.clone();
+        let mut pressed = pressed.clone();
         let interrupt = async move {
-            if interrupted.wait_for(|interrupted| *interrupted).await.is_err() {
-                // Nobody can interrupt any more.
-                std::future::pending::<()>().await;
-            }
+            // An error would be that it is never pressed; whoever sends lives as long as the lanes.
+            let _ = pressed.wait_for(|pressed| *pressed).await;
         };
         let mut outcome = work.runner.run_on(thread, &work.scripts[number / work.repeat], interrupt).await;
         work.goldens.hold(&mut outcome);

@@ -4,7 +4,6 @@ mod args;
 mod check;
 mod descriptors;
 mod goldens;
-mod interrupt;
 mod list;
 mod redact;
 mod review;

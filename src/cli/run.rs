@@ -4,15 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio::sync::watch;
-
 use super::args;
 use super::descriptors;
 use super::goldens;
-use super::interrupt::on_interrupt;
 use super::screen::Screen;
 use super::segment;
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 use crate::outcome::{ExitCode, Outcome};
 use crate::plan;
 use crate::project::Project;
@@ -48,11 +46,8 @@ fn run_all(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
     let at_once = args.jobs.map_or_else(workers::cores, |jobs| jobs as usize);
     let runner = Runner::new(settings).at_once(at_once);
     plan::check_params(&runner, &scripts, &set)?;
-    let (interrupt, interrupted) = watch::channel(false);
-    on_interrupt(move || {
-        interrupt.send_replace(true);
-    });
-    let work = Work { runner: Arc::new(runner), scripts: scripts.clone(), repeat: 1, at_once, goldens, interrupted };
+    let interrupt = Interrupt::listen()?;
+    let work = Work { runner: Arc::new(runner), scripts: scripts.clone(), repeat: 1, at_once, goldens, interrupt };
     let human = Human { verbose: args.verbose };
     descriptors::raise_limit();
     let code = match args.repeat {
@@ -77,7 +72,7 @@ fn once(work: Work, human: Human, screen: &mut Screen) -> Result<ExitCode> {
 fn repeat(work: &Work, times: usize, human: Human, screen: &mut Screen) -> Result<ExitCode> {
     let mut worst = ExitCode::Passed;
     for script in &work.scripts {
-        if *work.interrupted.borrow() {
+        if work.interrupt.is_pressed() {
             break;
         }
         let counted =

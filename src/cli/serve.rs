@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::mpsc;
 
 use super::args;
-use super::interrupt::on_interrupt;
 use super::screen::Screen;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+use crate::interrupt::Interrupt;
 use crate::outcome::ExitCode;
 use crate::report::Human;
 use crate::server::Embedded;
@@ -36,7 +36,7 @@ fn serve_until_interrupted(args: &args::Serve, screen: &mut Screen) -> Result<()
         Error::usage(message).hint("another program may hold the port; port 0 takes a free one")
     })?;
     // Where the channel is gone, so is the server.
-    on_interrupt(move || drop(interrupted.send(None)));
+    on_interrupt(move || drop(interrupted.send(None)))?;
     let urls = [server.smtp(), server.submission(), server.submissions()];
     screen.show(&Human::serving(&urls, Embedded::USER, Embedded::PASSWORD));
     if let Some(path) = &args.ca {
@@ -46,6 +46,19 @@ fn serve_until_interrupted(args: &args::Serve, screen: &mut Screen) -> Result<()
     while let Ok(Some(event)) = shown.recv() {
         screen.show(&Human::default().event(&event));
     }
+    Ok(())
+}
+
+/// Calls that at the first Ctrl-C, from a thread of its own.
+fn on_interrupt(first: impl FnOnce() + Send + 'static) -> Result<()> {
+    let interrupt = Interrupt::listen()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Error::new(Kind::Io, format!("no runtime to listen for Ctrl-C on: {error}")))?;
+    let pressed = runtime.block_on(async { interrupt.pressed() })?;
+    std::thread::spawn(move || {
+        runtime.block_on(pressed);
+        first();
+    });
     Ok(())
 }
 

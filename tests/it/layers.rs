@@ -27,7 +27,7 @@ const LAYERS: [&[&str]; 5] = [
     &["tls", "transport"],
     &["session", "server"],
     &["script"],
-    &["cli", "golden", "plan", "project", "report", "testing", "workers"],
+    &["cli", "golden", "interrupt", "plan", "project", "report", "testing", "workers"],
 ];
 
 fn layer(module: &str) -> Option<usize> {
