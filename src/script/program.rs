@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rhai::{AST, Caches, Engine, ImmutableString, Scope, Shared};
+use rhai::{AST, Caches, Engine, GlobalRuntimeState, ImmutableString, Scope, Shared};
 
 use super::raise::Raised;
 
@@ -17,6 +17,13 @@ pub(super) struct Program {
     caches: Mutex<Vec<Caches>>,
 }
 
+/// What Rhai keeps of a run. In a box, as a script that waits shall hold little of its stack.
+struct State {
+    caches: Caches,
+    global: GlobalRuntimeState,
+    scope: Scope<'static>,
+}
+
 impl Program {
     pub(super) fn new(ast: AST) -> Self {
         Self { name: ast.source().map(Into::into), ast, caches: Mutex::default() }
@@ -27,21 +34,34 @@ impl Program {
     /// # Errors
     /// What it was ended by.
     pub(super) fn run(&self, engine: &Engine) -> Result<(), Raised> {
-        let mut caches = self.pool().pop().unwrap_or_default();
+        let mut state = self.state(engine);
+        let State { caches, global, scope } = &mut *state;
+        // Rhai has no other way to run something with caches that are there already.
+        #[expect(deprecated, reason = "to be removed in Rhai 2")]
+        drop(engine.eval_statements_raw(global, caches, scope, self.ast.statements())?);
+        self.keep(state);
+        Ok(())
+    }
+
+    /// A function of its own, and so is the other: what they need of the stack is free again while the script runs.
+    #[inline(never)]
+    fn state(&self, engine: &Engine) -> Box<State> {
+        let caches = self.pool().pop().unwrap_or_default();
         let mut global = engine.new_global_runtime_state();
         global.source.clone_from(&self.name);
         global.lib.push(Shared::clone(self.ast.shared_lib()));
-        // Rhai has no other way to run something with caches that are there already.
-        #[expect(deprecated, reason = "to be removed in Rhai 2")]
-        drop(engine.eval_statements_raw(&mut global, &mut caches, &mut Scope::new(), self.ast.statements())?);
+        Box::new(State { caches, global, scope: Scope::new() })
+    }
+
+    #[inline(never)]
+    fn keep(&self, state: Box<State>) {
         // A module may have brought functions that the next run does not import.
-        if global.num_imports() == 0 {
+        if state.global.num_imports() == 0 {
             let mut pool = self.pool();
             if pool.len() < POOL {
-                pool.push(caches);
+                pool.push(state.caches);
             }
         }
-        Ok(())
     }
 
     fn pool(&self) -> MutexGuard<'_, Vec<Caches>> {

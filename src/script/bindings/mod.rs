@@ -152,7 +152,8 @@ impl Handle {
             Some(last) => last.renew(context),
             last => *last = Some(Spot::of(context)),
         }
-        let outcome = match coroutine::wait(async { operation(taken.session()?).await }) {
+        // In a box: a script that waits shall hold little of its stack.
+        let outcome = match coroutine::wait(Box::pin(async { operation(taken.session()?).await })) {
             Ok(outcome) => outcome,
             Err(stop) => {
                 let waiting = taken.session().ok().and_then(|session| session.cut_off()).map(Box::new);
