@@ -24,9 +24,11 @@ use tokio::time::Instant;
 /// How long a thread waits by itself.
 const MOMENT: Duration = Duration::from_millis(10);
 /// For how long of that it asks again and again, before it sleeps: to be woken takes as long, and keeps the peer from its answer.
-const AWAKE: Duration = Duration::from_micros(100);
-/// How often that may be in vain, one time after the other, until it is left: this peer is slower.
-const PATIENCE: u8 = 3;
+const AWAKE: Duration = Duration::from_micros(50);
+/// It may have been awake for one part in so many of a connection's time: that is quicker than to sleep, and costs more.
+const SHARE: u32 = 6;
+/// As if it had been awake for so long before the connection: a greeting takes longer than a reply.
+const BEFORE: Duration = Duration::from_micros(20);
 /// How much it reads then. Where more comes at once, it is a stream, which the runtime reads in larger pieces.
 const PIECE: usize = 2 << 10;
 /// For how long all that has come counts as read once a read has brought less than there was room for.
@@ -54,8 +56,9 @@ pub(crate) enum Tcp {
 #[derive(Debug)]
 pub(crate) struct Near {
     stream: std::net::TcpStream,
-    /// How often it may still stay awake in vain.
-    patience: u8,
+    made: std::time::Instant,
+    /// For how long it has been awake while it waited.
+    awake: Duration,
     /// When the last read had brought all that there was.
     drained: Option<Instant>,
 }
@@ -78,7 +81,7 @@ impl Tcp {
             _ if thread == Thread::Own && is_settled_soon(&socket)? => {
                 ioctl_fionbio(&socket, false)?;
                 socket.set_read_timeout(Some(MOMENT))?;
-                Ok(Self::Near(Near { stream: socket.into(), patience: PATIENCE, drained: None }))
+                Ok(Self::Near(Near { stream: socket.into(), made: std::time::Instant::now(), awake: BEFORE, drained: None }))
             }
             _ => {
                 let stream = TcpStream::from_std(socket.into())?;
@@ -159,20 +162,25 @@ impl Tcp {
 impl Near {
     /// Reads what comes in a moment, and until that has come, stays awake for a while.
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        if self.patience > 0 {
-            let began = std::time::Instant::now();
-            while began.elapsed() < AWAKE {
-                match recv(&self.stream, &mut *room, RecvFlags::DONTWAIT) {
-                    Err(Errno::AGAIN) => std::hint::spin_loop(),
-                    read => {
-                        self.patience = PATIENCE;
-                        return Ok(read?.0);
-                    }
+        let began = std::time::Instant::now();
+        if self.may_stay_awake(began) {
+            let mut awake = Duration::ZERO;
+            while awake < AWAKE {
+                let read = recv(&self.stream, &mut *room, RecvFlags::DONTWAIT);
+                awake = began.elapsed();
+                if !matches!(read, Err(Errno::AGAIN)) {
+                    self.awake += awake;
+                    return Ok(read?.0);
                 }
+                std::hint::spin_loop();
             }
-            self.patience -= 1;
+            self.awake += awake;
         }
         self.stream.read(room)
+    }
+
+    fn may_stay_awake(&self, now: std::time::Instant) -> bool {
+        self.awake * SHARE <= now - self.made
     }
 }
 
@@ -290,14 +298,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn to_stay_awake_in_vain_takes_patience_until_an_answer_comes_quickly() {
-        let patience = |tcp: &Tcp| if let Tcp::Near(near) = tcp { near.patience } else { 0 };
+    async fn it_stays_awake_for_its_share_of_the_time() {
         let (mut tcp, mut peer) = pair(Thread::Own).await;
-        assert!(tcp.read_soon(&mut Vec::new(), later()).is_none());
-        assert_eq!(patience(&tcp), PATIENCE - 1);
+        let Tcp::Near(near) = &mut tcp else { unreachable!("on a thread of its own") };
+        assert!(!near.may_stay_awake(near.made) && near.may_stay_awake(near.made + BEFORE * SHARE));
+        near.made -= BEFORE * SHARE;
         peer.write_all(b"220 hi\r\n").unwrap();
-        tcp.read_soon(&mut Vec::new(), later()).unwrap().unwrap();
-        assert_eq!(patience(&tcp), PATIENCE);
+        assert_eq!(near.read(&mut [0; 8]).unwrap(), 8);
+        assert!(near.awake > BEFORE && !near.may_stay_awake(near.made + BEFORE * SHARE));
     }
 
     #[tokio::test]
