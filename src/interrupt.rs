@@ -22,11 +22,10 @@ impl Interrupt {
     /// Where the system lets nobody hear.
     pub(crate) fn listen() -> Result<Self> {
         let pressed = Arc::new(AtomicBool::new(false));
-        // In this order: the second finds what the first has left.
-        flag::register_conditional_shutdown(SIGINT, ExitCode::Interrupted as i32, Arc::clone(&pressed))
-            .map_err(|error| deaf(&error))?;
-        flag::register(SIGINT, Arc::clone(&pressed)).map_err(|error| deaf(&error))?;
-        Ok(Self { pressed })
+        // In this order: what the second looks for, the first leaves behind it.
+        let second = flag::register_conditional_shutdown(SIGINT, ExitCode::Interrupted as i32, Arc::clone(&pressed));
+        let first = second.and_then(|_| flag::register(SIGINT, Arc::clone(&pressed)));
+        first.map(|_| Self { pressed }).map_err(|error| deaf(&error))
     }
 
     /// Whether it has been pressed.

@@ -1,7 +1,7 @@
 //! What scripts say of numbers beyond what Rhai has built in.
 //!
-//! Rhai's own packages say it of thirteen kinds of numbers, in three hundred functions that each run would register first: a
-//! third of the time that a short run takes. Scripts have two kinds, and get them here.
+//! Rhai's own packages say it of twelve kinds of numbers, in three hundred functions that each run would register first: a
+//! sixth of all that a short run does. Scripts have two kinds, and get them here.
 
 use rhai::plugin::{EvalAltResult, Position, export_module};
 use rhai::{FLOAT, INT};
