@@ -26,7 +26,7 @@ const MOMENT: Duration = Duration::from_millis(10);
 /// For how long of that it asks again and again, before it sleeps: to be woken takes as long, and keeps the peer from its answer.
 const AWAKE: Duration = Duration::from_micros(50);
 /// It may have been awake for one part in so many of a connection's time: that is quicker than to sleep, and costs more.
-const SHARE: u32 = 8;
+const SHARE: u32 = 12;
 /// As if it had been awake for so long before the connection: a greeting takes longer than a reply.
 const BEFORE: Duration = Duration::from_micros(20);
 /// How much it reads then. Where more comes at once, it is a stream, which the runtime reads in larger pieces.
