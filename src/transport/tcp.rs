@@ -24,9 +24,9 @@ use tokio::time::Instant;
 /// How long a thread waits by itself.
 const MOMENT: Duration = Duration::from_millis(10);
 /// For how long of that it asks again and again, before it sleeps: to be woken takes as long, and keeps the peer from its answer.
-const AWAKE: Duration = Duration::from_micros(50);
+const AWAKE: Duration = Duration::from_micros(100);
 /// It may have been awake for one part in so many of a connection's time: that is quicker than to sleep, and costs more.
-const SHARE: u32 = 12;
+const SHARE: u32 = 10;
 /// As if it had been awake for so long before the connection: a greeting takes longer than a reply.
 const BEFORE: Duration = Duration::from_micros(20);
 /// How much it reads then. Where more comes at once, it is a stream, which the runtime reads in larger pieces.
