@@ -110,7 +110,7 @@ fn hold(program: &Path) -> Result<(), String> {
     let script = folder.path().join("held.rhai");
     fs::write(&script, include_str!("held.rhai")).unwrap();
     println!("{:<28} {:>10} {:>10} {:>14}", "held at once", "wall s", "peak MiB", "each more KiB");
-    let (mut one, mut each) = (None, 0.0);
+    let (mut one, mut most_held) = (None, None);
     for runs in HELD {
         if runs as u64 + SPARE > most {
             println!("{runs}: skipped, as only {most} files may be open (ulimit -n)");
@@ -122,10 +122,14 @@ fn hold(program: &Path) -> Result<(), String> {
         let arguments = ["run", &script, "--set", &url, "--repeat", &runs_text, "-j", &runs_text, "--timeout", "5m"];
         let lap = stopwatch::measure(program, &arguments.map(str::to_owned), 1, 1)?;
         let first = *one.get_or_insert(lap.peak_kib);
-        each = (lap.peak_kib - first) as f64 / runs as f64;
+        let each = lap.peak_kib.saturating_sub(first) as f64 / runs as f64;
+        most_held = Some((runs, each));
         println!("{runs:<28} {:>10.2} {:>10} {each:>14.1}", lap.wall.as_secs_f64(), lap.peak_kib >> 10);
     }
-    println!("\neach: {each:.1} KiB, at most {ROOM:.1} wanted: {}", verdict(each <= ROOM));
+    // By the most runs that could be held.
+    if let Some((runs, each)) = most_held {
+        println!("\neach of {runs}: {each:.1} KiB, at most {ROOM:.1} wanted: {}", verdict(each <= ROOM));
+    }
     Ok(())
 }
 
