@@ -5,7 +5,8 @@
 //! do can wait in the read, awake at first. It does so for a moment at most, so that interrupts and deadlines, which only the
 //! runtime hears of, are not kept waiting; from the first time that this is not enough, the runtime watches the connection.
 
-use std::io::{self, IoSlice, Read as _};
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
@@ -95,23 +96,23 @@ impl Tcp {
     /// `None`.
     pub(super) fn read_soon(&mut self, room: &mut impl BufMut, until: Instant) -> Option<io::Result<usize>> {
         let Self::Near(near) = self else { return None };
-        if until < Instant::now() + MOMENT {
+        let now = Instant::now();
+        if until < now + MOMENT {
             return None;
         }
-        let mut piece = [0; PIECE];
+        let mut piece = [MaybeUninit::uninit(); PIECE];
         let length = room.remaining_mut().min(PIECE);
-        match near.read(&mut piece[..length]) {
-            Ok(PIECE) => {
-                room.put_slice(&piece);
-                Some(self.watch().map(|_| PIECE))
+        match near.read(&mut piece[..length], now.into_std()) {
+            Ok(bytes) => {
+                room.put_slice(bytes);
+                if bytes.len() == PIECE {
+                    return Some(self.watch().map(|_| PIECE));
+                }
+                near.drained = (bytes.len() < length).then(Instant::now);
+                Some(Ok(bytes.len()))
             }
-            Ok(count) => {
-                room.put_slice(&piece[..count]);
-                near.drained = (count < length).then(Instant::now);
-                Some(Ok(count))
-            }
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => None,
-            Err(error) => Some(Err(error)),
+            Err(Errno::AGAIN | Errno::INTR) => None,
+            Err(error) => Some(Err(error.into())),
         }
     }
 
@@ -160,23 +161,27 @@ impl Tcp {
 }
 
 impl Near {
-    /// Reads what comes in a moment, and until that has come, stays awake for a while.
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        let began = std::time::Instant::now();
-        if self.may_stay_awake(began) {
-            let mut awake = Duration::ZERO;
-            while awake < AWAKE {
-                let read = recv(&self.stream, &mut *room, RecvFlags::DONTWAIT);
-                awake = began.elapsed();
-                if !matches!(read, Err(Errno::AGAIN)) {
-                    self.awake += awake;
-                    return Ok(read?.0);
-                }
-                std::hint::spin_loop();
-            }
-            self.awake += awake;
+    /// Reads what comes in a moment from `now`.
+    fn read<'a>(&mut self, room: &'a mut [MaybeUninit<u8>], now: std::time::Instant) -> Result<&'a [u8], Errno> {
+        if self.may_stay_awake(now) {
+            self.stay_awake(now)?;
         }
-        self.stream.read(room)
+        let ((bytes, _), _) = recv(&self.stream, room, RecvFlags::empty())?;
+        Ok(bytes)
+    }
+
+    /// Looks again and again, for a while from `now`, whether something has come. A read that found nothing would get in the way
+    /// of what comes.
+    fn stay_awake(&mut self, now: std::time::Instant) -> Result<(), Errno> {
+        let mut watched = [PollFd::new(&self.stream, PollFlags::IN)];
+        loop {
+            let has_come = poll(&mut watched, Some(&Timespec::default()))? > 0;
+            let awake = now.elapsed();
+            if has_come || awake >= AWAKE {
+                self.awake += awake;
+                return Ok(());
+            }
+        }
     }
 
     fn may_stay_awake(&self, now: std::time::Instant) -> bool {
@@ -258,7 +263,7 @@ fn write_now(stream: &std::net::TcpStream, bytes: &[u8]) -> io::Result<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write as _;
+    use std::io::{Read as _, Write as _};
     use std::net::TcpListener;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -304,7 +309,7 @@ mod tests {
         assert!(!near.may_stay_awake(near.made) && near.may_stay_awake(near.made + BEFORE * SHARE));
         near.made -= BEFORE * SHARE;
         peer.write_all(b"220 hi\r\n").unwrap();
-        assert_eq!(near.read(&mut [0; 8]).unwrap(), 8);
+        assert_eq!(near.read(&mut [MaybeUninit::uninit(); 8], near.made + BEFORE * SHARE).unwrap(), b"220 hi\r\n");
         assert!(near.awake > BEFORE && !near.may_stay_awake(near.made + BEFORE * SHARE));
     }
 
