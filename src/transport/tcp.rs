@@ -22,14 +22,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use super::vigil;
+
 /// How long a thread waits by itself.
 const MOMENT: Duration = Duration::from_millis(10);
-/// For how long of that it asks again and again, before it sleeps: to be woken takes as long, and keeps the peer from its answer.
+/// For how long of that it asks again and again, where it may, before it sleeps.
 const AWAKE: Duration = Duration::from_micros(100);
-/// It may have been awake for one part in so many of a connection's time: that is quicker than to sleep, and costs more.
-const SHARE: u32 = 10;
-/// As if it had been awake for so long before the connection: a greeting takes longer than a reply.
-const BEFORE: Duration = Duration::from_micros(20);
 /// How much it reads then. Where more comes at once, it is a stream, which the runtime reads in larger pieces.
 const PIECE: usize = 2 << 10;
 /// For how long all that has come counts as read once a read has brought less than there was room for.
@@ -57,9 +55,6 @@ pub(crate) enum Tcp {
 #[derive(Debug)]
 pub(crate) struct Near {
     stream: std::net::TcpStream,
-    made: std::time::Instant,
-    /// For how long it has been awake while it waited.
-    awake: Duration,
     /// When the last read had brought all that there was.
     drained: Option<Instant>,
 }
@@ -82,7 +77,7 @@ impl Tcp {
             _ if thread == Thread::Own && is_settled_soon(&socket)? => {
                 ioctl_fionbio(&socket, false)?;
                 socket.set_read_timeout(Some(MOMENT))?;
-                Ok(Self::Near(Near { stream: socket.into(), made: std::time::Instant::now(), awake: BEFORE, drained: None }))
+                Ok(Self::Near(Near { stream: socket.into(), drained: None }))
             }
             _ => {
                 let stream = TcpStream::from_std(socket.into())?;
@@ -162,8 +157,8 @@ impl Tcp {
 
 impl Near {
     /// Reads what comes in a moment from `now`.
-    fn read<'a>(&mut self, room: &'a mut [MaybeUninit<u8>], now: std::time::Instant) -> Result<&'a [u8], Errno> {
-        if self.may_stay_awake(now) {
+    fn read<'a>(&self, room: &'a mut [MaybeUninit<u8>], now: std::time::Instant) -> Result<&'a [u8], Errno> {
+        if vigil::is_kept(now) {
             self.stay_awake(now)?;
         }
         let ((bytes, _), _) = recv(&self.stream, room, RecvFlags::empty())?;
@@ -172,20 +167,16 @@ impl Near {
 
     /// Looks again and again, for a while from `now`, whether something has come. A read that found nothing would get in the way
     /// of what comes.
-    fn stay_awake(&mut self, now: std::time::Instant) -> Result<(), Errno> {
+    fn stay_awake(&self, now: std::time::Instant) -> Result<(), Errno> {
         let mut watched = [PollFd::new(&self.stream, PollFlags::IN)];
         loop {
             let has_come = poll(&mut watched, Some(&Timespec::default()))? > 0;
             let awake = now.elapsed();
             if has_come || awake >= AWAKE {
-                self.awake += awake;
+                vigil::took(awake);
                 return Ok(());
             }
         }
-    }
-
-    fn may_stay_awake(&self, now: std::time::Instant) -> bool {
-        self.awake * SHARE <= now - self.made
     }
 }
 
@@ -300,17 +291,6 @@ mod tests {
         assert!(tcp.is_drained());
         tokio::time::advance(JUST_NOW).await;
         assert!(!tcp.is_drained());
-    }
-
-    #[tokio::test]
-    async fn it_stays_awake_for_its_share_of_the_time() {
-        let (mut tcp, mut peer) = pair(Thread::Own).await;
-        let Tcp::Near(near) = &mut tcp else { unreachable!("on a thread of its own") };
-        assert!(!near.may_stay_awake(near.made) && near.may_stay_awake(near.made + BEFORE * SHARE));
-        near.made -= BEFORE * SHARE;
-        peer.write_all(b"220 hi\r\n").unwrap();
-        assert_eq!(near.read(&mut [MaybeUninit::uninit(); 8], near.made + BEFORE * SHARE).unwrap(), b"220 hi\r\n");
-        assert!(near.awake > BEFORE && !near.may_stay_awake(near.made + BEFORE * SHARE));
     }
 
     #[tokio::test]
