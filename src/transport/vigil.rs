@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 /// It may be awake for one part in so many of its time.
-const SHARE: u32 = 10;
+const SHARE: u32 = 12;
 /// What it saves up of that before it is awake, and has at the beginning: a few dozen answers.
 const SAVINGS: Duration = Duration::from_millis(1);
 
@@ -75,7 +75,8 @@ mod tests {
             before = is_kept;
             now += answer;
         }
-        assert!((900..=1100).contains(&kept), "{kept} of ten thousand, where a tenth is due");
+        let due = 10_000 / SHARE;
+        assert!(kept.abs_diff(due) <= due / 10, "{kept} of ten thousand, where {due} are due");
         assert!(changes <= 2 * kept / 50, "{changes} changes: at most every fifty answers");
     }
 
