@@ -27,7 +27,7 @@ use super::vigil;
 /// How long a thread waits by itself.
 const MOMENT: Duration = Duration::from_millis(10);
 /// For how long of that it asks again and again, where it may, before it sleeps.
-const AWAKE: Duration = Duration::from_micros(100);
+const AWAKE: Duration = Duration::from_micros(50);
 /// How much it reads then. Where more comes at once, it is a stream, which the runtime reads in larger pieces.
 const PIECE: usize = 2 << 10;
 /// For how long all that has come counts as read once a read has brought less than there was room for.
@@ -173,7 +173,7 @@ impl Near {
             let has_come = poll(&mut watched, Some(&Timespec::default()))? > 0;
             let awake = now.elapsed();
             if has_come || awake >= AWAKE {
-                vigil::took(awake);
+                vigil::took(awake, has_come);
                 return Ok(());
             }
         }

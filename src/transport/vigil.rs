@@ -2,7 +2,8 @@
 //!
 //! To stay awake for every answer costs more of the processor than to sleep for each, so a thread may do it for a share of its
 //! time. It does so for many answers in a row, and sleeps for many: awake for one of them alone costs nearly twice as much, as
-//! by then other programs have had the processor and its caches.
+//! by then other programs have had the processor and its caches. Where nothing comes in time, the peer is not that near, and
+//! the thread sleeps from then on.
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
@@ -21,9 +22,9 @@ pub(super) fn is_kept(now: Instant) -> bool {
     VIGIL.with_borrow_mut(|vigil| vigil.is_kept(now))
 }
 
-/// This thread has been awake for so long while it waited.
-pub(super) fn took(time: Duration) {
-    VIGIL.with_borrow_mut(|vigil| vigil.took(time));
+/// This thread has been awake for so long while it waited, for something that has come or not.
+pub(super) fn took(time: Duration, has_come: bool) {
+    VIGIL.with_borrow_mut(|vigil| vigil.took(time, has_come));
 }
 
 /// What a thread has left to stay awake for.
@@ -32,7 +33,7 @@ struct Vigil {
     saved: Duration,
     /// When it was last added to.
     counted: Instant,
-    /// From when as much as can be saved has been, until all of it is spent.
+    /// From when as much as can be saved has been, until all of it is spent, or some of it in vain.
     kept: bool,
 }
 
@@ -48,9 +49,9 @@ impl Vigil {
         self.kept
     }
 
-    fn took(&mut self, time: Duration) {
+    fn took(&mut self, time: Duration, has_come: bool) {
         self.saved = self.saved.saturating_sub(time);
-        self.kept &= !self.saved.is_zero();
+        self.kept &= has_come && !self.saved.is_zero();
     }
 }
 
@@ -69,7 +70,7 @@ mod tests {
             let is_kept = vigil.is_kept(now);
             if is_kept {
                 kept += 1;
-                vigil.took(answer);
+                vigil.took(answer, true);
             }
             changes += u32::from(is_kept != before);
             before = is_kept;
@@ -86,8 +87,17 @@ mod tests {
         let mut vigil = Vigil::new(now);
         let later = now + SHARE * SAVINGS * 100;
         assert!(vigil.is_kept(later));
-        vigil.took(SAVINGS);
+        vigil.took(SAVINGS, true);
         assert!(!vigil.is_kept(later));
         assert!(!vigil.is_kept(later + SHARE * SAVINGS / 2) && vigil.is_kept(later + SHARE * SAVINGS));
+    }
+
+    #[test]
+    fn a_peer_that_is_not_near_is_slept_for() {
+        let now = Instant::now();
+        let mut vigil = Vigil::new(now);
+        let spent = SAVINGS / 20;
+        vigil.took(spent, false);
+        assert!(!vigil.is_kept(now) && vigil.is_kept(now + SHARE * spent));
     }
 }
