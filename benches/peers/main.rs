@@ -1,7 +1,7 @@
 //! What a session costs, against other programs that can have one: the same message of one KiB, from the greeting to the
 //! reply to QUIT, given to one smtp-sink by whole processes of each peer in turn.
 //!
-//! `cargo bench --bench peers`, or `cargo bench --bench peers -- --rounds 9 smtp-source mailexpect`: more rounds, and only
+//! `cargo bench --bench peers`, or `cargo bench --bench peers -- --rounds 25 smtp-source mailexpect`: more rounds, and only
 //! the peers whose names contain one of the words; `--program PATH` is the mailexpect to measure. See `docs/benches.md`.
 #![allow(
     clippy::print_stdout,
@@ -49,7 +49,7 @@ struct Options {
 }
 
 fn parse(arguments: &[String]) -> Result<Options, Box<dyn Error>> {
-    let mut options = Options { rounds: 5, program: None, words: Vec::new() };
+    let mut options = Options { rounds: 11, program: None, words: Vec::new() };
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         match argument.as_str() {

@@ -46,7 +46,7 @@ pub(crate) const PEERS: [Peer; 7] = [
         program: env!("CARGO_BIN_EXE_mailexpect"),
         package: "mailexpect",
         processes: Processes::One,
-        sessions: [3000, 10_000],
+        sessions: [1500, 5000],
         arguments: mailexpect,
     },
     Peer {
@@ -54,7 +54,7 @@ pub(crate) const PEERS: [Peer; 7] = [
         program: "smtp-source",
         package: "postfix",
         processes: Processes::One,
-        sessions: [3000, 10_000],
+        sessions: [1500, 5000],
         arguments: smtp_source,
     },
     Peer {
@@ -62,7 +62,7 @@ pub(crate) const PEERS: [Peer; 7] = [
         program: "python3",
         package: "python3",
         processes: Processes::One,
-        sessions: [2000, 5000],
+        sessions: [1000, 2500],
         arguments: |load| script("sockets.py", load),
     },
     Peer {
@@ -70,7 +70,7 @@ pub(crate) const PEERS: [Peer; 7] = [
         program: "python3",
         package: "python3",
         processes: Processes::One,
-        sessions: [2000, 5000],
+        sessions: [1000, 2500],
         arguments: |load| script("smtp_library.py", load),
     },
     Peer {
@@ -78,7 +78,7 @@ pub(crate) const PEERS: [Peer; 7] = [
         program: "expect",
         package: "expect",
         processes: Processes::One,
-        sessions: [2000, 5000],
+        sessions: [1000, 2500],
         arguments: |load| script("gets.tcl", load),
     },
     Peer {
@@ -86,7 +86,7 @@ pub(crate) const PEERS: [Peer; 7] = [
         program: "expect",
         package: "expect",
         processes: Processes::One,
-        sessions: [2000, 5000],
+        sessions: [1000, 2500],
         arguments: |load| script("expect.tcl", load),
     },
     Peer {
@@ -94,7 +94,7 @@ pub(crate) const PEERS: [Peer; 7] = [
         program: "swaks",
         package: "swaks",
         processes: Processes::OneEach,
-        sessions: [20, 100],
+        sessions: [10, 50],
         arguments: swaks,
     },
 ];
