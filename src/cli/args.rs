@@ -79,7 +79,7 @@ pub(super) struct Run {
     #[command(flatten)]
     pub(super) goldens: Goldens,
     /// How many scripts run at once; as many as there are cores, unless given. It may be far more: a script that waits takes no
-    /// thread.
+    /// thread. Beyond the number of cores, one core is left to the servers.
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) jobs: Option<u32>,
     /// Run each script so many times and show, instead of each run, the first failure of each kind, the rate, the processor
