@@ -11,7 +11,7 @@
 //! - A suspended stack stays as it is until it is resumed or unwound, and the future that was handed over is let go of before.
 //! - Panics cross to whoever polls: corosensei catches them at the foot of the stack and goes on unwinding on the other.
 //! - Dropping a suspended coroutine unwinds its stack, so that what lives there is dropped. That needs `panic = "unwind"`.
-//! - The stack ends in a guard page. Long before it, [`stack_is_short`] tells the engine to give up with an error.
+//! - The stack ends in a guard page. Long before it, [`halt`] tells the engine to give up with an error.
 #![allow(unsafe_code)]
 
 use std::any::Any;
@@ -229,14 +229,10 @@ pub(crate) fn halt(room: usize) -> Option<Halt> {
     let address = (&raw const here).addr();
     CURRENT.with_borrow(|frame| {
         let frame = frame.as_ref()?;
-        let short = || (address.saturating_sub(frame.limit) < room).then_some(Halt::StackShort);
-        frame.stop.get().map(Halt::Stopped).or_else(short)
+        // First, as a script that is to stop may still go on for a few operations.
+        let short = (address.saturating_sub(frame.limit) < room).then_some(Halt::StackShort);
+        short.or_else(|| frame.stop.get().map(Halt::Stopped))
     })
-}
-
-/// Whether less than `room` bytes are left of the running coroutine's stack.
-pub(crate) fn stack_is_short(room: usize) -> bool {
-    halt(room) == Some(Halt::StackShort)
 }
 
 #[cfg(test)]
@@ -358,10 +354,11 @@ mod tests {
     #[test]
     fn a_stop_ends_the_wait_under_way() {
         run(async {
-            let mut waiting = pin!(coroutine(|| wait(std::future::pending::<()>())));
+            let mut waiting = pin!(coroutine(|| (wait(std::future::pending::<()>()), halt(0), halt(usize::MAX))));
             assert!(tokio::time::timeout(Duration::from_millis(10), waiting.as_mut()).await.is_err());
             waiting.stop(Stop::Deadline);
-            assert_eq!(waiting.await, Err(Stop::Deadline));
+            let stopped = Some(Halt::Stopped(Stop::Deadline));
+            assert_eq!(waiting.await, (Err(Stop::Deadline), stopped, Some(Halt::StackShort)));
         });
     }
 
@@ -382,7 +379,7 @@ mod tests {
     fn the_end_of_the_stack_is_seen_before_it_is_reached() {
         fn deeper(levels: u32) -> u32 {
             let pad = std::hint::black_box([0_u8; 4096]);
-            if stack_is_short(96 << 10) { levels } else { deeper(levels + 1) + u32::from(pad[0]) }
+            if halt(96 << 10).is_some() { levels } else { deeper(levels + 1) + u32::from(pad[0]) }
         }
         let levels = run(coroutine(|| deeper(0)));
         assert!(levels > 100, "{levels} levels");

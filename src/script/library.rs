@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, ParseError, Position, Scope, Shared};
 
+use super::coroutine::{self, Halt};
 use super::program::Program;
 use super::run::Run;
-use super::{coroutine, heading, raise};
+use super::{heading, raise};
 use crate::error::Error;
 use crate::redact;
 
@@ -97,7 +98,7 @@ impl Library {
 
     /// Compiles what is imported and runs its top level. A module is run anew for each script: it may hold sessions.
     fn import(&self, engine: &Engine, name: &str, position: Position) -> Result<Shared<Module>, Box<EvalAltResult>> {
-        if coroutine::stack_is_short(COMPILING_ROOM) {
+        if coroutine::halt(COMPILING_ROOM) == Some(Halt::StackShort) {
             return Err(Box::new(EvalAltResult::ErrorStackOverflow(position)));
         }
         let in_module =
