@@ -294,6 +294,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn it_stays_awake_until_that_is_in_vain() {
+        let (tcp, mut peer) = pair(Thread::Own).await;
+        let Tcp::Near(near) = &tcp else { unreachable!("on a thread of its own") };
+        let now = std::time::Instant::now();
+        assert!(vigil::is_kept(now + Duration::from_mins(1)), "by then as much is saved as can be");
+        let mut room = [MaybeUninit::uninit(); 4];
+        assert_eq!(near.read(&mut room, now), Err(Errno::AGAIN));
+        assert!(!vigil::is_kept(now));
+        peer.write_all(b"late").unwrap();
+        assert_eq!(near.read(&mut room, now).unwrap(), b"late");
+    }
+
+    #[tokio::test]
     async fn what_takes_longer_is_for_the_runtime_from_then_on() {
         let (mut tcp, mut peer) = pair(Thread::Own).await;
         let mut room = Vec::new();

@@ -1,9 +1,8 @@
 //! When a thread that waits by itself stays awake: to be woken takes longer than a peer that is near needs for its answer.
 //!
 //! To stay awake for every answer costs more of the processor than to sleep for each, so a thread may do it for a share of its
-//! time. It does so for many answers in a row, and sleeps for many: awake for one of them alone costs nearly twice as much, as
-//! by then other programs have had the processor and its caches. Where nothing comes in time, the peer is not that near, and
-//! the thread sleeps from then on.
+//! time. It does so for many answers in a row, and sleeps for many: awake for one of them alone costs two or three times as
+//! much more. Where nothing comes in time, the peer is not that near, and the thread sleeps from then on.
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
@@ -43,7 +42,7 @@ impl Vigil {
     }
 
     fn is_kept(&mut self, now: Instant) -> bool {
-        self.saved = SAVINGS.min(self.saved + (now - self.counted) / SHARE);
+        self.saved = SAVINGS.min(self.saved + now.saturating_duration_since(self.counted) / SHARE);
         self.counted = now;
         self.kept |= self.saved == SAVINGS;
         self.kept
