@@ -14,9 +14,10 @@ const LONGEST: Duration = Duration::from_hours(24);
 ///
 /// ```
 /// # use std::time::Duration;
-/// assert_eq!(mailexpect::duration::parse("500ms").unwrap(), Duration::from_millis(500));
-/// assert_eq!(mailexpect::duration::parse("2m").unwrap(), Duration::from_secs(120));
+/// assert_eq!(mailexpect::duration::parse("500ms")?, Duration::from_millis(500));
+/// assert_eq!(mailexpect::duration::parse("2m")?, Duration::from_secs(120));
 /// assert!(mailexpect::duration::parse("soon").is_err());
+/// # Ok::<(), mailexpect::Error>(())
 /// ```
 pub fn parse(text: &str) -> Result<Duration> {
     let text = text.trim();
