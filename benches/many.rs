@@ -1,7 +1,8 @@
-//! What a run costs beyond its dialogue: to start, for each of many scripts, and for each of ten thousand that wait at once.
+//! What a run costs beyond its dialogue: to start, for each of many scripts, and for each of ten
+//! thousand that wait at once.
 //!
-//! `cargo bench --bench many`, with `-- --program PATH` for another mailexpect than the one that cargo built for this. See
-//! `docs/benches.md`.
+//! `cargo bench --bench many`, with `-- --program PATH` for another mailexpect than the one that
+//! cargo built for this. See `docs/benches.md`.
 #![allow(
     clippy::cast_precision_loss,
     clippy::print_stdout,
@@ -38,7 +39,8 @@ const ROOM: f64 = 20.0;
 const SPARE: u64 = 64;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments: Vec<String> =
+        std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let program = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [stopwatch::ROLE, ..] => return stopwatch::main(&arguments[1..]),
         [] => PathBuf::from(env!("CARGO_BIN_EXE_mailexpect")),
@@ -69,10 +71,19 @@ fn start(program: &Path) -> Result<(), String> {
         let path = folder.path().join(scripts.to_string());
         fs::create_dir(&path).unwrap();
         for script in 0..scripts {
-            fs::write(path.join(format!("{script:04}.rhai")), format!("// Number {script}.\nassert(true);\n")).unwrap();
+            fs::write(
+                path.join(format!("{script:04}.rhai")),
+                format!("// Number {script}.\nassert(true);\n"),
+            )
+            .unwrap();
         }
         let name = format!("mailexpect, scripts: {scripts}");
-        rows.push((name, program.to_owned(), vec!["run".into(), path.to_string_lossy().into_owned()], scripts));
+        rows.push((
+            name,
+            program.to_owned(),
+            vec!["run".into(), path.to_string_lossy().into_owned()],
+            scripts,
+        ));
     }
     let mut laps: Vec<Vec<Lap>> = rows.iter().map(|_| Vec::new()).collect();
     for _ in 0..ROUNDS {
@@ -83,7 +94,8 @@ fn start(program: &Path) -> Result<(), String> {
     println!("{:<28} {:>10} {:>10} {:>14}", "to start", "CPU ms", "peak MiB", "each more µs");
     let cpu = |row: usize| median(&laps[row], |lap| lap.cpu);
     for (row, (name, _, _, scripts)) in rows.iter().enumerate() {
-        let each = cpu(row).saturating_sub(cpu(1)).as_secs_f64() * 1e6 / f64::from(scripts.saturating_sub(1).max(1));
+        let each = cpu(row).saturating_sub(cpu(1)).as_secs_f64() * 1e6
+            / f64::from(scripts.saturating_sub(1).max(1));
         let peak = median(&laps[row], |lap| lap.peak_kib) >> 10;
         let mut line = format!("{name:<28} {:>10.2} {peak:>10}", cpu(row).as_secs_f64() * 1e3);
         if *scripts > 1 {
@@ -91,7 +103,12 @@ fn start(program: &Path) -> Result<(), String> {
         }
         println!("{line}");
     }
-    println!("\none script: {:.2} ms, at most {:.2} wanted: {}\n", millis(cpu(1)), millis(START), verdict(cpu(1) <= START));
+    println!(
+        "\none script: {:.2} ms, at most {:.2} wanted: {}\n",
+        millis(cpu(1)),
+        millis(START),
+        verdict(cpu(1) <= START)
+    );
     Ok(())
 }
 
@@ -103,7 +120,8 @@ fn verdict(met: bool) -> &'static str {
     if met { "met" } else { "MISSED" }
 }
 
-/// What each of many runs takes that wait at once for a server that answers MAIL once all have said it.
+/// What each of many runs takes that wait at once for a server that answers MAIL once all have said
+/// it.
 fn hold(program: &Path) -> Result<(), String> {
     let most = descriptors().map_err(|error| error.to_string())?;
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
@@ -119,21 +137,40 @@ fn hold(program: &Path) -> Result<(), String> {
         let url = format!("smtp=smtp://{}", server(runs));
         let runs_text = runs.to_string();
         let script = script.to_string_lossy();
-        let arguments = ["run", &script, "--set", &url, "--repeat", &runs_text, "-j", &runs_text, "--timeout", "5m"];
+        let arguments = [
+            "run",
+            &script,
+            "--set",
+            &url,
+            "--repeat",
+            &runs_text,
+            "-j",
+            &runs_text,
+            "--timeout",
+            "5m",
+        ];
         let lap = stopwatch::measure(program, &arguments.map(str::to_owned), 1, 1)?;
         let first = *one.get_or_insert(lap.peak_kib);
         let each = lap.peak_kib.saturating_sub(first) as f64 / runs as f64;
         most_held = Some((runs, each));
-        println!("{runs:<28} {:>10.2} {:>10} {each:>14.1}", lap.wall.as_secs_f64(), lap.peak_kib >> 10);
+        println!(
+            "{runs:<28} {:>10.2} {:>10} {each:>14.1}",
+            lap.wall.as_secs_f64(),
+            lap.peak_kib >> 10
+        );
     }
     // By the most runs that could be held.
     if let Some((runs, each)) = most_held {
-        println!("\neach of {runs}: {each:.1} KiB, at most {ROOM:.1} wanted: {}", verdict(each <= ROOM));
+        println!(
+            "\neach of {runs}: {each:.1} KiB, at most {ROOM:.1} wanted: {}",
+            verdict(each <= ROOM)
+        );
     }
     Ok(())
 }
 
-/// As many open files as this process may have: the server needs one for each session, and so does each child.
+/// As many open files as this process may have: the server needs one for each session, and so does
+/// each child.
 fn descriptors() -> nix::Result<u64> {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;

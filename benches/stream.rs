@@ -1,8 +1,10 @@
-//! Is the end of a long stream found in linear time, near the speed of the socket? 1, 10 and 100 MiB of lines over loopback.
+//! Is the end of a long stream found in linear time, near the speed of the socket? 1, 10 and 100
+//! MiB of lines over loopback.
 //!
-//! The first table is the library alone, for each kind of pattern, against a plain read of the same bytes; the second is the
-//! program, from its start to its exit, against `nc` to `/dev/null`. All rows are interleaved in several rounds, of which the
-//! medians are shown. `linear` is the time of 100 MiB over ten times that of 10.
+//! The first table is the library alone, for each kind of pattern, against a plain read of the same
+//! bytes; the second is the program, from its start to its exit, against `nc` to `/dev/null`. All
+//! rows are interleaved in several rounds, of which the medians are shown. `linear` is the time of
+//! 100 MiB over ten times that of 10.
 //!
 //! `cargo bench --bench stream`
 #![allow(
@@ -32,15 +34,20 @@ struct Server {
 }
 
 impl Server {
-    /// `client` gives the process whose memory is asked for once it has said a line; without, the connection is just closed.
+    /// `client` gives the process whose memory is asked for once it has said a line; without, the
+    /// connection is just closed.
     fn new(mebibytes: usize, client: Option<Receiver<u32>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let thread = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
-            let line: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/ABCDEFGHIJKL\r\n";
+            let line: &[u8] =
+                b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/ABCDEFGHIJKL\r\n";
             let block = line.repeat(MEBIBYTE / line.len());
-            (0..mebibytes).try_for_each(|_| stream.write_all(&block)).and_then(|()| stream.write_all(END)).ok()?;
+            (0..mebibytes)
+                .try_for_each(|_| stream.write_all(&block))
+                .and_then(|()| stream.write_all(END))
+                .ok()?;
             let mut heard = String::new();
             let process = client?.recv().ok()?;
             BufReader::new(&stream).read_line(&mut heard).ok()?;
@@ -135,12 +142,18 @@ fn nc(mebibytes: usize) -> Duration {
     let server = Server::new(mebibytes, None);
     let (host, port) = server.address.split_once(':').unwrap();
     let started = Instant::now();
-    let status = Command::new("nc").args([host, port]).stdin(Stdio::null()).stdout(Stdio::null()).status().unwrap();
+    let status = Command::new("nc")
+        .args([host, port])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
     assert!(status.success());
     started.elapsed()
 }
 
-/// A script of that one word, from the program's start to its exit, and the most memory that it held.
+/// A script of that one word, from the program's start to its exit, and the most memory that it
+/// held.
 fn script(word: &str, mebibytes: usize) -> (Duration, u64) {
     let (tell, client) = channel();
     let server = Server::new(mebibytes, Some(client));
@@ -154,7 +167,8 @@ fn script(word: &str, mebibytes: usize) -> (Duration, u64) {
     let started = Instant::now();
     let mut command = Command::new(env!("CARGO_BIN_EXE_mailexpect"));
     let command = command.arg("run").arg(&path);
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     tell.send(child.id()).unwrap();
     let output = child.wait_with_output().unwrap();
     let time = started.elapsed();
@@ -163,7 +177,9 @@ fn script(word: &str, mebibytes: usize) -> (Duration, u64) {
 }
 
 fn library() -> Vec<Row> {
-    let any = Pattern::any(["A1 NO".into_pattern().unwrap(), Pattern::regex("A1 (OK|BAD)").unwrap()]).unwrap();
+    let any =
+        Pattern::any(["A1 NO".into_pattern().unwrap(), Pattern::regex("A1 (OK|BAD)").unwrap()])
+            .unwrap();
     vec![
         Row::new("plain read", What::PlainRead),
         Row::new("literal", What::Search("\r\n.\r\n".into_pattern().unwrap())),
@@ -182,16 +198,33 @@ fn library() -> Vec<Row> {
 fn program() -> Vec<Row> {
     let mut rows = vec![
         Row::new("literal", What::Script(r#"s.expect_bytes("\r\n.\r\n", #{keep: false});"#)),
-        Row::new("regex", What::Script(r"s.expect_bytes(re(`^A1 (OK|NO|BAD) [^\r\n]*\r\n\.\r\n`), #{keep: false});")),
-        Row::new("regex of the literal", What::Script(r"s.expect_bytes(re(`\r\n\.\r\n`), #{keep: false});")),
+        Row::new(
+            "regex",
+            What::Script(
+                r"s.expect_bytes(re(`^A1 (OK|NO|BAD) [^\r\n]*\r\n\.\r\n`), #{keep: false});",
+            ),
+        ),
+        Row::new(
+            "regex of the literal",
+            What::Script(r"s.expect_bytes(re(`\r\n\.\r\n`), #{keep: false});"),
+        ),
         Row::new("multi-line", What::Script("s.expect_multiline(#{keep: false});")),
         Row::new("literal, kept", What::Script(r#"let kept = s.expect_bytes("\r\n.\r\n");"#)),
         Row::new("multi-line, kept", What::Script("let kept = s.expect_multiline();")),
     ];
-    if Command::new("nc").arg("-h").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok() {
+    if Command::new("nc")
+        .arg("-h")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok()
+    {
         rows.insert(0, Row::new("nc", What::Nc));
     } else {
-        println!("skipped: nc is not installed; the program is set against its own search for a literal");
+        println!(
+            "skipped: nc is not installed; the program is set against its own search for a literal"
+        );
     }
     rows
 }
@@ -204,12 +237,21 @@ fn table(title: &str, mut rows: Vec<Row>) {
             }
         }
     }
-    println!("\n{title:<28} {:>9} {:>9} {:>9}  {:>9}  against  linear  memory", "1 MiB", "10 MiB", "100 MiB", "rate");
+    println!(
+        "\n{title:<28} {:>9} {:>9} {:>9}  {:>9}  against  linear  memory",
+        "1 MiB", "10 MiB", "100 MiB", "rate"
+    );
     let first = rows[0].median(2);
     for row in rows {
         let [one, ten, hundred] = [0, 1, 2].map(|size| row.median(size));
         let rate = 104.857_6 / hundred;
-        print!("{:<28} {:>6.1} ms {:>6.1} ms {:>6.1} ms", row.name, one * 1e3, ten * 1e3, hundred * 1e3);
+        print!(
+            "{:<28} {:>6.1} ms {:>6.1} ms {:>6.1} ms",
+            row.name,
+            one * 1e3,
+            ten * 1e3,
+            hundred * 1e3
+        );
         print!("  {rate:>4.0} MB/s  {:>7.2}  {:>6.2}", hundred / first, hundred / ten / 10.0);
         let memory = format!("  {:>3} MiB", row.memory >> 20);
         println!("{}", if row.memory > 0 { &memory } else { "" });

@@ -1,7 +1,8 @@
 //! What `benches/hot` calls of the parts that are private, and nothing more.
 //!
-//! A bench is a crate of its own and sees public items only, but these parts are not for anybody outside to use. So they are
-//! behind a feature that nothing depends on, wrapped as thinly as can be: a call here is the call that a session makes.
+//! A bench is a crate of its own and sees public items only, but these parts are not for anybody
+//! outside to use. So they are behind a feature that nothing depends on, wrapped as thinly as can
+//! be: a call here is the call that a session makes.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -34,7 +35,8 @@ impl<'p> Search<'p> {
         pattern::Search::new(pattern).map(Self)
     }
 
-    /// Looks at what has come since the last call; the end of the match, once no further byte can change it.
+    /// Looks at what has come since the last call; the end of the match, once no further byte can
+    /// change it.
     ///
     /// # Errors
     /// Where the regex engine gives up.
@@ -51,7 +53,8 @@ impl<'p> Search<'p> {
 pub struct Framing(Replies);
 
 impl Framing {
-    /// The length of the reply that `held` begins with; nothing while it is not whole, or where it is none.
+    /// The length of the reply that `held` begins with; nothing while it is not whole, or where it
+    /// is none.
     pub fn frame(&mut self, held: &[u8]) -> Option<usize> {
         self.0.frame(held).ok().flatten()
     }

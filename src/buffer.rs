@@ -5,8 +5,8 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 
 /// How much a session holds unread before it calls that an error, unless told otherwise.
 pub(crate) const DEFAULT_LIMIT: usize = 32 << 20;
-/// The first read of a session is this large: a greeting and most EHLO replies fit, and ten thousand sessions at once have one
-/// each.
+/// The first read of a session is this large: a greeting and most EHLO replies fit, and ten
+/// thousand sessions at once have one each.
 const FIRST_READ: usize = 1 << 9;
 /// Reads grow up to this while bytes keep coming.
 const LARGEST_READ: usize = 64 << 10;
@@ -50,7 +50,8 @@ impl Buffer {
         self.held.split_to(count)
     }
 
-    /// Room for the next read, or `None` at the limit. Tell [`Buffer::filled`] how much was used of it.
+    /// Room for the next read, or `None` at the limit. Tell [`Buffer::filled`] how much was used of
+    /// it.
     pub(crate) fn room(&mut self) -> Option<Limit<&mut BytesMut>> {
         if self.held.len() >= self.limit {
             return None;

@@ -68,7 +68,14 @@ mod tests {
 
     #[test]
     fn durations_read_as_people_write_them() {
-        for (text, millis) in [("500ms", 500), ("5s", 5000), ("2m", 120_000), ("1h", 3_600_000), ("1.5", 1500), ("0", 0)] {
+        for (text, millis) in [
+            ("500ms", 500),
+            ("5s", 5000),
+            ("2m", 120_000),
+            ("1h", 3_600_000),
+            ("1.5", 1500),
+            ("0", 0),
+        ] {
             assert_eq!(parse(text).unwrap(), Duration::from_millis(millis), "{text}");
         }
     }
@@ -77,15 +84,23 @@ mod tests {
     fn what_is_not_a_duration_says_what_is() {
         for text in ["", "soon", "5 parsecs", "-1s", "1..5s", "25h", "99999999999999999999h"] {
             let error = parse(text).unwrap_err();
-            assert!(error.is_usage() && error.next_step().unwrap().contains("500ms"), "{text}: {error}");
+            assert!(
+                error.is_usage() && error.next_step().unwrap().contains("500ms"),
+                "{text}: {error}"
+            );
         }
     }
 
     #[test]
     fn durations_are_shown_short() {
-        for (millis, shown) in
-            [(0, "0 ms"), (3, "3 ms"), (500, "500 ms"), (1500, "1.5 s"), (10_000, "10 s"), (300_000, "5 min")]
-        {
+        for (millis, shown) in [
+            (0, "0 ms"),
+            (3, "3 ms"),
+            (500, "500 ms"),
+            (1500, "1.5 s"),
+            (10_000, "10 s"),
+            (300_000, "5 min"),
+        ] {
             assert_eq!(show(Duration::from_millis(millis)), shown);
         }
         assert_eq!(show(Duration::from_micros(1340)), "1.3 ms");

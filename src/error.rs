@@ -8,8 +8,8 @@ use crate::redact::Secrets;
 
 /// What went wrong, with the parts a person needs to see what to do next.
 ///
-/// The kind is private; ask by predicate ([`Error::is_timeout`] and its kin) or by its name ([`Error::kind`]),
-/// the same word that a script sees as `e.kind`.
+/// The kind is private; ask by predicate ([`Error::is_timeout`] and its kin) or by its name
+/// ([`Error::kind`]), the same word that a script sees as `e.kind`.
 ///
 /// ```
 /// use mailexpect::Pattern;
@@ -50,7 +50,10 @@ pub(crate) enum Kind {
     /// No connection, or a peer that never said a word.
     Unreachable,
     /// A check of the script's own failed.
-    #[cfg_attr(not(feature = "message"), expect(dead_code, reason = "scripts and messages alone have checks"))]
+    #[cfg_attr(
+        not(feature = "message"),
+        expect(dead_code, reason = "scripts and messages alone have checks")
+    )]
     Assert,
     /// The script or the call is wrong.
     Usage,
@@ -124,7 +127,8 @@ impl Error {
         }))
     }
 
-    /// The call itself is wrong: an unknown scheme, a pattern that does not compile, a word used where it has no sense.
+    /// The call itself is wrong: an unknown scheme, a pattern that does not compile, a word used
+    /// where it has no sense.
     pub fn usage(message: impl Into<String>) -> Self {
         Self::new(Kind::Usage, message)
     }
@@ -171,8 +175,15 @@ impl Error {
     pub(crate) fn mask(&mut self, secrets: &Secrets) {
         let parts = &mut *self.0;
         secrets.mask_text(&mut parts.message);
-        for part in
-            [&mut parts.expected, &mut parts.got, &mut parts.sent, &mut parts.session, &mut parts.hint].into_iter().flatten()
+        for part in [
+            &mut parts.expected,
+            &mut parts.got,
+            &mut parts.sent,
+            &mut parts.session,
+            &mut parts.hint,
+        ]
+        .into_iter()
+        .flatten()
         {
             secrets.mask_text(part);
         }
@@ -182,8 +193,9 @@ impl Error {
         self.0.kind
     }
 
-    /// The name of the kind: `mismatch`, `timeout`, `closed`, `out-of-step`, `malformed`, `too-long`, `unexpected`,
-    /// `tls`, `injected`, `vacuous`, `unreachable`, `assert`, `usage`, `io` or `busy`.
+    /// The name of the kind: `mismatch`, `timeout`, `closed`, `out-of-step`, `malformed`,
+    /// `too-long`, `unexpected`, `tls`, `injected`, `vacuous`, `unreachable`, `assert`, `usage`,
+    /// `io` or `busy`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         self.0.kind.name()
@@ -279,7 +291,8 @@ impl Error {
         self.0.kind == Kind::Tls
     }
 
-    /// Bytes came in clear behind the go-ahead for TLS, where nothing may come before the handshake.
+    /// Bytes came in clear behind the go-ahead for TLS, where nothing may come before the
+    /// handshake.
     #[must_use]
     pub fn is_injected(&self) -> bool {
         self.0.kind == Kind::Injected
@@ -291,7 +304,8 @@ impl Error {
         self.0.kind == Kind::Usage
     }
 
-    /// The script asked for too little: a reply was never expected, input was left unread, or nothing was expected at all.
+    /// The script asked for too little: a reply was never expected, input was left unread, or
+    /// nothing was expected at all.
     #[must_use]
     pub fn is_vacuous(&self) -> bool {
         self.0.kind == Kind::Vacuous
@@ -320,7 +334,8 @@ impl fmt::Display for Error {
     }
 }
 
-/// The same as [`Display`](fmt::Display): it is what a test that gives back a [`Result`] fails with, and `unwrap` panics with.
+/// The same as [`Display`](fmt::Display): it is what a test that gives back a [`Result`] fails
+/// with, and `unwrap` panics with.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -356,6 +371,10 @@ mod tests {
           session: s1, smtp://127.0.0.1:25
           hint: first
         ");
-        assert_eq!(format!("{error:?}"), error.to_string(), "a test that fails with it is read by a person");
+        assert_eq!(
+            format!("{error:?}"),
+            error.to_string(),
+            "a test that fails with it is read by a person"
+        );
     }
 }

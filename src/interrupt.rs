@@ -1,4 +1,5 @@
-//! Ctrl-C: the first is for whoever waits for it, the second ends the process, whatever it is doing.
+//! Ctrl-C: the first is for whoever waits for it, the second ends the process, whatever it is
+//! doing.
 
 use std::io;
 use std::sync::Arc;
@@ -23,7 +24,11 @@ impl Interrupt {
     pub(crate) fn listen() -> Result<Self> {
         let pressed = Arc::new(AtomicBool::new(false));
         // In this order: what the second looks for, the first leaves behind it.
-        let second = flag::register_conditional_shutdown(SIGINT, ExitCode::Interrupted as i32, Arc::clone(&pressed));
+        let second = flag::register_conditional_shutdown(
+            SIGINT,
+            ExitCode::Interrupted as i32,
+            Arc::clone(&pressed),
+        );
         let first = second.and_then(|_| flag::register(SIGINT, Arc::clone(&pressed)));
         first.map(|_| Self { pressed }).map_err(|error| deaf(&error))
     }

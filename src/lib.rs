@@ -1,23 +1,27 @@
-//! Scripted mail dialogues, held against real servers: what was sent, what had to come back, and a transcript as evidence.
+//! Scripted mail dialogues, held against real servers: what was sent, what had to come back, and a
+//! transcript as evidence.
 //!
-//! A dialogue is in lock-step: nothing is sent while a reply is owed or unread, unless the script says that it means to; a
-//! reply that does not match fails at once; a run that left anything unexpected is not green.
+//! A dialogue is in lock-step: nothing is sent while a reply is owed or unread, unless the script
+//! says that it means to; a reply that does not match fails at once; a run that left anything
+//! unexpected is not green.
 //!
 //! There are three ways in:
 //!
 //! - The program: `mailexpect run scripts/relay.rhai`, see the README and `mailexpect reference`.
-//! - Scripts as tests: [`assert_script!`] in any `#[test]`, or [`script::Case`] for more say in it; [`scripts!`] for all of a
-//!   folder, each as a test of its own.
-//! - The dialogue itself, without scripts: [`Session`], which is ordinary async Rust on tokio; [`block_on`] where code is not
-//!   async.
+//! - Scripts as tests: [`assert_script!`] in any `#[test]`, or [`script::Case`] for more say in it;
+//!   [`scripts!`] for all of a folder, each as a test of its own.
+//! - The dialogue itself, without scripts: [`Session`], which is ordinary async Rust on tokio;
+//!   [`block_on`] where code is not async.
 //!
-//! [`server::Embedded`] is a small SMTP and submission server to try all of them on; [`Server`] starts a real one for a test.
+//! [`server::Embedded`] is a small SMTP and submission server to try all of them on; [`Server`]
+//! starts a real one for a test.
 //!
 //! # Features
 //!
-//! `default = ["cli", "dns"]`; `cli` (the program) needs `script` (Rhai scripts), which needs `message` (composing and reading
-//! messages). Without them, what is left is the dialogue, its transcript and the embedded server. `dns`, on by default too, looks
-//! up mail exchangers for `mx://domain`.
+//! `default = ["cli", "dns"]`; `cli` (the program) needs `script` (Rhai scripts), which needs
+//! `message` (composing and reading messages). Without them, what is left is the dialogue, its
+//! transcript and the embedded server. `dns`, on by default too, looks up mail exchangers for
+//! `mx://domain`.
 //!
 //! # Layout
 //!
@@ -68,8 +72,8 @@
 //!     cli/               clap, a file for each command
 //! ```
 //!
-//! The way of a value: arguments, plan, case, bindings, session, transport, and back as transcript, outcome, report, exit
-//! code.
+//! The way of a value: arguments, plan, case, bindings, session, transport, and back as transcript,
+//! outcome, report, exit code.
 
 #[cfg(feature = "bench")]
 #[doc(hidden)]
@@ -122,6 +126,8 @@ pub use proto::smtp::{dot_stuff, xtext};
 pub use reply::Reply;
 pub use sasl::Credentials;
 pub use server::Server;
-pub use session::{Maildrop, Message, Options, Scan, Script, Session, UniqueId, Untagged, block_on};
+pub use session::{
+    Maildrop, Message, Options, Scan, Script, Session, UniqueId, Untagged, block_on,
+};
 pub use transcript::Transcript;
 pub use transport::{Family, Proxy, Segment};

@@ -1,4 +1,5 @@
-//! What a case produced: a verdict, and what is needed to explain it. Failure is data here; nothing is worded.
+//! What a case produced: a verdict, and what is needed to explain it. Failure is data here; nothing
+//! is worded.
 
 #[cfg(feature = "script")]
 use std::path::Path;
@@ -30,9 +31,11 @@ pub struct Outcome {
     pub transcript: Vec<Event>,
     /// How long it took.
     pub elapsed: Duration,
-    /// The parameters that it asked for, by name, each with the value it was given; those of secrets are not here.
+    /// The parameters that it asked for, by name, each with the value it was given; those of
+    /// secrets are not here.
     pub params: Vec<(String, String)>,
-    /// What is to be redacted in its golden transcript, where that is anything but what is redacted by default.
+    /// What is to be redacted in its golden transcript, where that is anything but what is redacted
+    /// by default.
     pub redaction: Option<Arc<Redaction>>,
     /// What became of its golden transcript.
     pub golden: Golden,
@@ -176,8 +179,8 @@ impl Outcome {
         }
     }
 
-    /// Masks what the sessions know to be secret wherever a script may have put it: in what it printed and asserted, and in
-    /// the lines of its own source.
+    /// Masks what the sessions know to be secret wherever a script may have put it: in what it
+    /// printed and asserted, and in the lines of its own source.
     pub(crate) fn mask(&mut self, secrets: Secrets) {
         for (_, value) in &mut self.params {
             secrets.mask_text(value);
@@ -236,7 +239,9 @@ mod tests {
 
     #[test]
     fn the_worst_exit_code_is_the_largest() {
-        let worst = [ExitCode::Wrong, ExitCode::Passed, ExitCode::Unreachable, ExitCode::Failed].into_iter().max();
+        let worst = [ExitCode::Wrong, ExitCode::Passed, ExitCode::Unreachable, ExitCode::Failed]
+            .into_iter()
+            .max();
         assert_eq!(worst, Some(ExitCode::Unreachable));
         assert_eq!(Error::usage("x").exit_code() as u8, 2);
         assert_eq!(Error::new(Kind::Timeout, "x").exit_code() as u8, 1);

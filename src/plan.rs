@@ -11,8 +11,9 @@ use crate::script::Runner;
 #[cfg(feature = "cli")]
 use crate::suggest;
 
-/// The scripts that the paths stand for, each once: a file as it is, a folder's `*.rhai` in the order of their names, but for
-/// folders named `lib`, and what a glob matches. No path at all stands for `scripts`, or else for the current folder.
+/// The scripts that the paths stand for, each once: a file as it is, a folder's `*.rhai` in the
+/// order of their names, but for folders named `lib`, and what a glob matches. No path at all
+/// stands for `scripts`, or else for the current folder.
 ///
 /// # Errors
 /// A usage error for a path that is not there, and for paths that lead to no script.
@@ -39,7 +40,9 @@ fn expand(path: &Path) -> Result<Vec<PathBuf>> {
         let found = matches(&format!("{folder}/**/*.rhai"))?;
         let is_script = |script: &PathBuf| {
             let inside = script.strip_prefix(path).unwrap_or(script).parent();
-            inside.is_none_or(|folders| folders.components().all(|folder| folder.as_os_str() != "lib"))
+            inside.is_none_or(|folders| {
+                folders.components().all(|folder| folder.as_os_str() != "lib")
+            })
         };
         // A glob gives `a.rhai` for `./a.rhai`; so does a person.
         return Ok(found.into_iter().filter(is_script).collect());
@@ -53,15 +56,20 @@ fn expand(path: &Path) -> Result<Vec<PathBuf>> {
     }
     let error = Error::usage(format!("there is no {}", path.display()));
     Err(match path.with_extension("rhai") {
-        file if file != path && file.exists() => error.hint(format!("did you mean {}?", file.display())),
+        file if file != path && file.exists() => {
+            error.hint(format!("did you mean {}?", file.display()))
+        }
         _ => error.hint("give a file, a folder or a glob"),
     })
 }
 
 fn matches(pattern: &str) -> Result<Vec<PathBuf>> {
-    let found = glob::glob(pattern).map_err(|error| Error::usage(format!("the glob {pattern} is wrong: {error}")))?;
+    let found = glob::glob(pattern)
+        .map_err(|error| Error::usage(format!("the glob {pattern} is wrong: {error}")))?;
     let found = found.collect::<Result<Vec<_>, _>>();
-    found.map_err(|error| Error::usage(format!("cannot read {}: {}", error.path().display(), error.error())))
+    found.map_err(|error| {
+        Error::usage(format!("cannot read {}: {}", error.path().display(), error.error()))
+    })
 }
 
 /// Makes sure that each value that was set is a parameter of some script.
@@ -69,7 +77,11 @@ fn matches(pattern: &str) -> Result<Vec<PathBuf>> {
 /// # Errors
 /// A usage error that names the parameter, and the one that was probably meant.
 #[cfg(feature = "cli")]
-pub(crate) fn check_params(runner: &Runner, scripts: &[PathBuf], set: &BTreeMap<String, String>) -> Result<()> {
+pub(crate) fn check_params(
+    runner: &Runner,
+    scripts: &[PathBuf],
+    set: &BTreeMap<String, String>,
+) -> Result<()> {
     if set.is_empty() {
         return Ok(());
     }
@@ -89,7 +101,12 @@ pub(crate) fn check_params(runner: &Runner, scripts: &[PathBuf], set: &BTreeMap<
     let error = Error::usage(format!("no script has a parameter `{name}`"));
     Err(match suggest::nearest(name, known.iter().map(String::as_str)) {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
-        None if known.is_empty() => error.hint("a script takes parameters by param(\"name\", default)"),
-        None => error.hint(format!("the parameters are: {}", known.into_iter().collect::<Vec<_>>().join(", "))),
+        None if known.is_empty() => {
+            error.hint("a script takes parameters by param(\"name\", default)")
+        }
+        None => error.hint(format!(
+            "the parameters are: {}",
+            known.into_iter().collect::<Vec<_>>().join(", ")
+        )),
     })
 }

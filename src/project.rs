@@ -45,7 +45,10 @@ struct Says {
     redact: BTreeMap<String, Rule>,
     /// The parameters of each server that scripts are run against.
     #[serde(default)]
-    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "targets are named on the command line"))]
+    #[cfg_attr(
+        not(feature = "cli"),
+        expect(dead_code, reason = "targets are named on the command line")
+    )]
     target: BTreeMap<String, BTreeMap<String, Value>>,
 }
 
@@ -97,7 +100,8 @@ impl Project {
                 let line = error.span().map(|span| text[..span.start].matches('\n').count() + 1);
                 let line = line.map(|line| format!("line {line}: ")).unwrap_or_default();
                 let why = visible::printable(&error.message().replace('\n', ", "));
-                Err(wrong(format!("{line}{why}")).hint("the README shows what it may say, under \"The project file\""))
+                Err(wrong(format!("{line}{why}"))
+                    .hint("the README shows what it may say, under \"The project file\""))
             }
         }
     }
@@ -109,20 +113,30 @@ impl Project {
     pub(crate) fn redaction(&self) -> Result<Redaction> {
         let mut redaction = Redaction::new();
         if let Some(strictness) = &self.says.golden.strictness {
-            redaction = redaction.strictness(strictness.parse().map_err(|error| self.wrong("golden.strictness", &error))?);
+            redaction = redaction.strictness(
+                strictness.parse().map_err(|error| self.wrong("golden.strictness", &error))?,
+            );
         }
         for names in &self.says.golden.redact {
-            redaction = redaction.select(names).map_err(|error| self.wrong("golden.redact", &error))?;
+            redaction =
+                redaction.select(names).map_err(|error| self.wrong("golden.redact", &error))?;
         }
         for (name, Rule { regex, token }) in &self.says.redact {
-            redaction = redaction.regex(regex, token).map_err(|error| self.wrong(&format!("redact.{name}"), &error))?;
+            redaction = redaction
+                .regex(regex, token)
+                .map_err(|error| self.wrong(&format!("redact.{name}"), &error))?;
         }
         Ok(redaction)
     }
 
     /// An error with the place in the file that it is about.
     fn wrong(&self, key: &str, error: &Error) -> Error {
-        let message = format!("{}, {}: {}", self.path.display(), visible::escape(key.as_bytes()), error.message());
+        let message = format!(
+            "{}, {}: {}",
+            self.path.display(),
+            visible::escape(key.as_bytes()),
+            error.message()
+        );
         let wrong = Error::usage(message);
         match error.next_step() {
             Some(hint) => wrong.hint(hint),
@@ -133,23 +147,33 @@ impl Project {
 
 #[cfg(feature = "cli")]
 impl Project {
-    /// The parameters of a target. A project that names targets has no others; one that names none leaves it to the caller what
-    /// they are.
+    /// The parameters of a target. A project that names targets has no others; one that names none
+    /// leaves it to the caller what they are.
     ///
     /// # Errors
     /// Usage for a target that there is not, with the one that was probably meant.
     pub(crate) fn target(&self, name: &str) -> Result<BTreeMap<String, String>> {
         let targets = &self.says.target;
         if let Some(params) = targets.get(name) {
-            return Ok(params.iter().map(|(name, value)| (name.clone(), value.to_string())).collect());
+            return Ok(params
+                .iter()
+                .map(|(name, value)| (name.clone(), value.to_string()))
+                .collect());
         }
         if targets.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let error = Error::usage(format!("{} has no [target.{}]", self.path.display(), visible::escape(name.as_bytes())));
+        let error = Error::usage(format!(
+            "{} has no [target.{}]",
+            self.path.display(),
+            visible::escape(name.as_bytes())
+        ));
         Err(match suggest::nearest(name, targets.keys().map(String::as_str)) {
             Some(near) => error.hint(format!("did you mean `{near}`?")),
-            None => error.hint(format!("the targets are: {}", targets.keys().cloned().collect::<Vec<_>>().join(", "))),
+            None => error.hint(format!(
+                "the targets are: {}",
+                targets.keys().cloned().collect::<Vec<_>>().join(", ")
+            )),
         })
     }
 }
@@ -185,10 +209,15 @@ mod tests {
 
     #[test]
     fn the_nearest_file_above_says_what_is_redacted() {
-        let (_folder, project) =
-            project("[golden]\nredact = [\"imap, -timing\"]\n[redact.x]\nregex = 'x (\\d)'\ntoken = \"X\"\n");
+        let (_folder, project) = project(
+            "[golden]\nredact = [\"imap, -timing\"]\n[redact.x]\nregex = 'x (\\d)'\ntoken = \"X\"\n",
+        );
         let redaction = project.unwrap().redaction().unwrap();
-        assert!(redaction.is_on("imap.uidvalidity") && !redaction.is_on("timing.seconds") && redaction.is_on("date.ctime"));
+        assert!(
+            redaction.is_on("imap.uidvalidity")
+                && !redaction.is_on("timing.seconds")
+                && redaction.is_on("date.ctime")
+        );
     }
 
     #[test]
@@ -211,14 +240,22 @@ mod tests {
     #[cfg(feature = "cli")]
     #[test]
     fn a_target_is_its_parameters() {
-        let (_folder, project) = project("[target.postfix]\nsmtp = \"smtp://localhost:2525\"\ncount = 3\nfull = true\n");
+        let (_folder, project) =
+            project("[target.postfix]\nsmtp = \"smtp://localhost:2525\"\ncount = 3\nfull = true\n");
         let project = project.unwrap();
         let params = project.target("postfix").unwrap();
         assert_eq!(
-            params.into_iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" "),
+            params
+                .into_iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect::<Vec<_>>()
+                .join(" "),
             "count=3 full=true smtp=smtp://localhost:2525"
         );
-        assert_eq!(project.target("postfx").unwrap_err().next_step(), Some("did you mean `postfix`?"));
+        assert_eq!(
+            project.target("postfx").unwrap_err().next_step(),
+            Some("did you mean `postfix`?")
+        );
         assert!(Project::default().target("any").unwrap().is_empty());
     }
 }

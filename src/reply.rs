@@ -10,8 +10,9 @@ use crate::proto::{chomp, pop3, sieve};
 
 /// A reply, a line or a stretch of a stream that met an expectation.
 ///
-/// On a session that speaks a protocol this is the whole reply; on a stream it is everything up to the end of the match, of
-/// which [`Reply::text`] is the match and [`Reply::before`] what came ahead of it.
+/// On a session that speaks a protocol this is the whole reply; on a stream it is everything up to
+/// the end of the match, of which [`Reply::text`] is the match and [`Reply::before`] what came
+/// ahead of it.
 #[derive(Clone, Debug)]
 pub struct Reply {
     bytes: Bytes,
@@ -48,14 +49,16 @@ impl Reply {
         &self.bytes
     }
 
-    /// The reply, or the match in a stream, without the last line end; bytes that are not UTF-8 become U+FFFD.
+    /// The reply, or the match in a stream, without the last line end; bytes that are not UTF-8
+    /// become U+FFFD.
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(chomp(&self.bytes[self.matched.clone()]))
     }
 
-    /// How many octets were taken, kept or not; of a multi-line block, those that it has without its last line and with its
-    /// doubled dots single, which is what POP3 calls the size of a message (RFC 1939 section 11).
+    /// How many octets were taken, kept or not; of a multi-line block, those that it has without
+    /// its last line and with its doubled dots single, which is what POP3 calls the size of a
+    /// message (RFC 1939 section 11).
     #[must_use]
     pub fn octets(&self) -> u64 {
         self.octets
@@ -67,7 +70,8 @@ impl Reply {
         &self.bytes[..self.matched.start]
     }
 
-    /// The lines of [`Reply::text`], without their line ends; none at all where nothing was kept or an empty block came.
+    /// The lines of [`Reply::text`], without their line ends; none at all where nothing was kept or
+    /// an empty block came.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         if self.bytes.is_empty() {
@@ -81,7 +85,10 @@ impl Reply {
     #[must_use]
     pub fn code(&self) -> Option<u16> {
         let digits = self.bytes.get(self.matched.start..self.matched.start + 3)?;
-        digits.iter().all(u8::is_ascii_digit).then(|| digits.iter().fold(0, |code, digit| code * 10 + u16::from(digit - b'0')))
+        digits
+            .iter()
+            .all(u8::is_ascii_digit)
+            .then(|| digits.iter().fold(0, |code, digit| code * 10 + u16::from(digit - b'0')))
     }
 
     /// The enhanced status code (RFC 2034), where there is one.
@@ -91,9 +98,10 @@ impl Reply {
         Enhanced::of_reply(&self.bytes[self.matched.clone()])
     }
 
-    /// The response code, without its brackets: POP3's behind `+OK` or `-ERR` (`IN-USE`, RFC 2449 section 8), ManageSieve's behind
-    /// OK, NO or BYE (`QUOTA/MAXSIZE`, `TAG "x"`, RFC 5804 section 1.3); `None` where there is none. It is what software looks at;
-    /// the text behind it is for people.
+    /// The response code, without its brackets: POP3's behind `+OK` or `-ERR` (`IN-USE`, RFC 2449
+    /// section 8), ManageSieve's behind OK, NO or BYE (`QUOTA/MAXSIZE`, `TAG "x"`, RFC 5804 section
+    /// 1.3); `None` where there is none. It is what software looks at; the text behind it is for
+    /// people.
     #[must_use]
     pub fn response_code(&self) -> Option<Cow<'_, str>> {
         let reply = &self.bytes[self.matched.start..];
@@ -110,7 +118,8 @@ impl Reply {
         self.found.index
     }
 
-    /// What a regex's group caught: 0 is the whole match. `None` for a group that took no part and where there was no regex.
+    /// What a regex's group caught: 0 is the whole match. `None` for a group that took no part and
+    /// where there was no regex.
     #[must_use]
     pub fn get(&self, group: usize) -> Option<&[u8]> {
         self.found.captures.as_ref()?.get(group).map(|range| &self.bytes[range])

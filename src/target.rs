@@ -22,7 +22,8 @@ pub(crate) struct Scheme {
     port: Option<u16>,
 }
 
-/// The schemes that are spoken (ports by RFC 5321, RFC 6409, RFC 1939, RFC 3501 and RFC 8314; LMTP has none).
+/// The schemes that are spoken (ports by RFC 5321, RFC 6409, RFC 1939, RFC 3501 and RFC 8314; LMTP
+/// has none).
 static SCHEMES: &[Scheme] = &[
     Scheme { name: "smtp", speech: Speech::Smtp, port: Some(25) },
     Scheme { name: "submission", speech: Speech::Smtp, port: Some(587) },
@@ -74,10 +75,15 @@ impl Scheme {
         known.ok_or_else(|| {
             let error = Error::usage(format!("the scheme `{name}` is not spoken"));
             if TO_COME.contains(&name.to_ascii_lowercase().as_str()) {
-                return error.hint(format!("it is planned; until then tcp:// speaks to any port without knowing {name}"));
+                return error.hint(format!(
+                    "it is planned; until then tcp:// speaks to any port without knowing {name}"
+                ));
             }
             let names: Vec<_> = SCHEMES.iter().map(|scheme| scheme.name).collect();
-            error.hint(format!("the schemes are {}; with a socket's path smtp+unix and its like", names.join(", ")))
+            error.hint(format!(
+                "the schemes are {}; with a socket's path smtp+unix and its like",
+                names.join(", ")
+            ))
         })
     }
 
@@ -93,11 +99,15 @@ impl Scheme {
 impl Target {
     /// Reads `scheme://host[:port]`, `scheme://[v6]:port` or `scheme+unix:///path`.
     pub(crate) fn parse(url: &str) -> Result<Self> {
-        let (scheme, rest) = url.split_once("://").ok_or_else(|| unreadable(url, "it has no scheme"))?;
+        let (scheme, rest) =
+            url.split_once("://").ok_or_else(|| unreadable(url, "it has no scheme"))?;
         if let Some(scheme) = scheme.strip_suffix("+unix") {
             let scheme = Scheme::parse(scheme)?;
             if !rest.starts_with('/') {
-                return Err(unreadable(url, "a socket's path begins with a slash, which makes three: smtp+unix:///run/lmtp"));
+                return Err(unreadable(
+                    url,
+                    "a socket's path begins with a slash, which makes three: smtp+unix:///run/lmtp",
+                ));
             }
             return Ok(Self { scheme, place: Place::Unix(Path::new(rest).to_owned()) });
         }
@@ -107,13 +117,18 @@ impl Target {
             let error = Error::usage("a URL with a user or password in it");
             return Err(error.hint("give credentials by param(...), where they can be masked"));
         }
-        let (host, port) = split_port(rest).ok_or_else(|| unreadable(url, "its port is not a number from 1 to 65535"))?;
+        let (host, port) = split_port(rest)
+            .ok_or_else(|| unreadable(url, "its port is not a number from 1 to 65535"))?;
         if host.is_empty() || host.contains(['/', ' ', '?', '#']) {
             return Err(unreadable(url, "it has no host, or more than a host and a port"));
         }
         let port = port.or(scheme.port).ok_or_else(|| unreadable(url, scheme.without_port()))?;
         let host = host.to_owned();
-        let place = if scheme.name == "mx" { Place::Exchangers { domain: host, port } } else { Place::Host { host, port } };
+        let place = if scheme.name == "mx" {
+            Place::Exchangers { domain: host, port }
+        } else {
+            Place::Host { host, port }
+        };
         Ok(Self { scheme, place })
     }
 }
@@ -147,8 +162,12 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = self.scheme.name;
         match &self.place {
-            Place::Host { host, port } if host.contains(':') => write!(f, "{scheme}://[{host}]:{port}"),
-            Place::Host { host, port } | Place::Exchangers { domain: host, port } => write!(f, "{scheme}://{host}:{port}"),
+            Place::Host { host, port } if host.contains(':') => {
+                write!(f, "{scheme}://[{host}]:{port}")
+            }
+            Place::Host { host, port } | Place::Exchangers { domain: host, port } => {
+                write!(f, "{scheme}://{host}:{port}")
+            }
             Place::Unix(path) => write!(f, "{scheme}+unix://{}", path.display()),
         }
     }
@@ -193,6 +212,8 @@ mod tests {
             let error = Target::parse(url).unwrap_err();
             assert!(error.is_usage() && error.message().contains(why), "{url}: {error}");
         }
-        assert!(!Target::parse("smtp://me:secret@host").unwrap_err().to_string().contains("secret"));
+        assert!(
+            !Target::parse("smtp://me:secret@host").unwrap_err().to_string().contains("secret")
+        );
     }
 }

@@ -1,11 +1,12 @@
-//! Bytes made visible: every byte that is not plain text becomes an escape, so that what is shown is exact and can never
-//! drive a terminal.
+//! Bytes made visible: every byte that is not plain text becomes an escape, so that what is shown
+//! is exact and can never drive a terminal.
 
 /// The bytes as text in which nothing is hidden.
 ///
-/// CR, LF, TAB, NUL and ESC become `\r`, `\n`, `\t`, `\0` and `\e`; other controls and bytes that are not UTF-8 become
-/// `\xHH`; letters and digits of any script stay; other non-ASCII characters (which could reorder or hide text) are
-/// escaped byte by byte. A backslash is doubled only where it would read as one of these escapes.
+/// CR, LF, TAB, NUL and ESC become `\r`, `\n`, `\t`, `\0` and `\e`; other controls and bytes that
+/// are not UTF-8 become `\xHH`; letters and digits of any script stay; other non-ASCII characters
+/// (which could reorder or hide text) are escaped byte by byte. A backslash is doubled only where
+/// it would read as one of these escapes.
 ///
 /// ```
 /// use mailexpect::visible::escape;
@@ -30,7 +31,10 @@ pub fn escape(bytes: &[u8]) -> String {
 fn push_text(shown: &mut String, mut text: &str) {
     loop {
         // Nearly all of a dialogue is plain ASCII, which goes over in one piece.
-        let plain = text.bytes().position(|byte| !matches!(byte, b' '..=b'[' | b']'..=b'~')).unwrap_or(text.len());
+        let plain = text
+            .bytes()
+            .position(|byte| !matches!(byte, b' '..=b'[' | b']'..=b'~'))
+            .unwrap_or(text.len());
         let (run, rest) = text.split_at(plain);
         shown.push_str(run);
         let mut characters = rest.chars();
@@ -47,7 +51,9 @@ fn push(shown: &mut String, character: char, next: Option<char>) {
         '\t' => shown.push_str("\\t"),
         '\0' => shown.push_str("\\0"),
         '\x1b' => shown.push_str("\\e"),
-        '\\' if next.is_none_or(|next| "rnt0ex\\".contains(next) || !is_plain(next)) => shown.push_str("\\\\"),
+        '\\' if next.is_none_or(|next| "rnt0ex\\".contains(next) || !is_plain(next)) => {
+            shown.push_str("\\\\")
+        }
         _ if is_plain(character) => shown.push(character),
         _ => character.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| push_hex(shown, byte)),
     }
@@ -60,8 +66,8 @@ fn push_hex(shown: &mut String, byte: u8) {
     shown.push(digit(byte & 15));
 }
 
-/// Printable ASCII, letters and digits, the punctuation of Latin-1 and of CJK: characters that take a place of their own and
-/// leave the order of the others alone.
+/// Printable ASCII, letters and digits, the punctuation of Latin-1 and of CJK: characters that take
+/// a place of their own and leave the order of the others alone.
 fn is_plain(character: char) -> bool {
     matches!(character, ' '..='~' | '\u{a1}'..='\u{ac}' | '\u{ae}'..='\u{ff}' | '\u{3001}'..='\u{3029}' | '\u{ff01}'..='\u{ff5e}')
         || (!character.is_ascii() && character.is_alphanumeric() && !is_right_to_left(character))
@@ -104,8 +110,8 @@ fn escaped(tail: &[u8]) -> Option<(u8, usize)> {
     Some((byte, 1))
 }
 
-/// Text that was made visible before and has been out of our hands since, such as a golden transcript: what could drive a terminal
-/// is escaped, and its backslashes stay as they are.
+/// Text that was made visible before and has been out of our hands since, such as a golden
+/// transcript: what could drive a terminal is escaped, and its backslashes stay as they are.
 pub(crate) fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
@@ -148,7 +154,10 @@ mod tests {
 
     #[test]
     fn what_was_visible_before_stays_as_it_is() {
-        assert_eq!(printable("S: a\\r\\n \u{2192} \\\\ \u{1b}[2J\u{202e}"), "S: a\\r\\n \u{2192} \\\\ \\e[2J\\xe2\\x80\\xae");
+        assert_eq!(
+            printable("S: a\\r\\n \u{2192} \\\\ \u{1b}[2J\u{202e}"),
+            "S: a\\r\\n \u{2192} \\\\ \\e[2J\\xe2\\x80\\xae"
+        );
     }
 
     proptest! {

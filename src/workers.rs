@@ -1,4 +1,5 @@
-//! Cases run on workers: a thread for each core, and on each as many scripts at once as there is to do.
+//! Cases run on workers: a thread for each core, and on each as many scripts at once as there is to
+//! do.
 
 use std::num::NonZero;
 use std::panic::resume_unwind;
@@ -28,7 +29,8 @@ pub(crate) trait Audience: Send + 'static {
     fn hear(&mut self, number: usize, outcome: Outcome);
 }
 
-/// Runs to be made: each script so many times, one script after the other, numbered from 0 in that order.
+/// Runs to be made: each script so many times, one script after the other, numbered from 0 in that
+/// order.
 #[derive(Clone)]
 pub(crate) struct Work {
     pub(crate) runner: Arc<Runner>,
@@ -52,12 +54,13 @@ pub(crate) struct Spent {
 
 /// How many cores there are to work on. To ask takes a dozen calls of the system.
 pub(crate) fn cores() -> usize {
-    static CORES: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, NonZero::get));
+    static CORES: LazyLock<usize> =
+        LazyLock::new(|| thread::available_parallelism().map_or(1, NonZero::get));
     *CORES
 }
 
-/// How many threads run so many scripts at once. Where there are more scripts than cores, they mostly wait, and one core is left
-/// to what they wait for: it is often on the same machine.
+/// How many threads run so many scripts at once. Where there are more scripts than cores, they
+/// mostly wait, and one core is left to what they wait for: it is often on the same machine.
 fn threads(at_once: usize, cores: usize) -> usize {
     if at_once > cores { cores.saturating_sub(1).max(1) } else { at_once }
 }
@@ -71,7 +74,8 @@ pub(crate) fn run<A: Audience>(work: Work, audience: A) -> Result<(A, Spent)> {
     let at_once = work.at_once.clamp(1, work.count().max(1));
     let threads = threads(at_once, cores());
     let lanes = |thread: usize| (at_once + thread) / threads;
-    let shared = Arc::new(Shared { work, next: AtomicUsize::new(0), audience: Mutex::new(audience) });
+    let shared =
+        Arc::new(Shared { work, next: AtomicUsize::new(0), audience: Mutex::new(audience) });
     let others: Vec<_> = (1..threads)
         .map(|thread| {
             let (shared, lanes) = (Arc::clone(&shared), lanes(thread));
@@ -80,12 +84,16 @@ pub(crate) fn run<A: Audience>(work: Work, audience: A) -> Result<(A, Spent)> {
         .collect();
     let mut cpu = worker(&shared, lanes(0))?;
     for other in others {
-        let other = other.map_err(|error| Error::new(Kind::Io, format!("no thread for a worker: {error}")))?;
+        let other = other
+            .map_err(|error| Error::new(Kind::Io, format!("no thread for a worker: {error}")))?;
         cpu += other.join().unwrap_or_else(|panic| resume_unwind(panic))?;
     }
     // All lanes have ended, and with them every other owner.
     let shared = Arc::into_inner(shared).ok_or_else(|| Error::usage("a worker has not ended"))?;
-    Ok((shared.audience.into_inner().unwrap_or_else(PoisonError::into_inner), Spent { elapsed: started.elapsed(), cpu }))
+    Ok((
+        shared.audience.into_inner().unwrap_or_else(PoisonError::into_inner),
+        Spent { elapsed: started.elapsed(), cpu },
+    ))
 }
 
 struct Shared<A> {
@@ -101,12 +109,13 @@ impl Work {
     }
 }
 
-/// One thread's share of it: so many scripts at once, each lane taking the next run when its last one has ended. Gives the
-/// processor time it took.
+/// One thread's share of it: so many scripts at once, each lane taking the next run when its last
+/// one has ended. Gives the processor time it took.
 fn worker<A: Audience>(shared: &Arc<Shared<A>>, lanes: usize) -> Result<Duration> {
     let before = clock_gettime(ClockId::ThreadCPUTime);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Error::new(Kind::Io, format!("no runtime for a worker: {error}")))?;
+    let runtime = runtime
+        .map_err(|error| Error::new(Kind::Io, format!("no runtime for a worker: {error}")))?;
     LocalSet::new().block_on(&runtime, async {
         tokio::task::spawn_local(tick());
         let (press, pressed) = watch::channel(false);
@@ -116,8 +125,9 @@ fn worker<A: Audience>(shared: &Arc<Shared<A>>, lanes: usize) -> Result<Duration
             press.send_replace(true);
         });
         let thread = if lanes == 1 { Thread::Own } else { Thread::Shared };
-        let lanes: Vec<_> =
-            (0..lanes).map(|_| tokio::task::spawn_local(lane(Arc::clone(shared), thread, pressed.clone()))).collect();
+        let lanes: Vec<_> = (0..lanes)
+            .map(|_| tokio::task::spawn_local(lane(Arc::clone(shared), thread, pressed.clone())))
+            .collect();
         for lane in lanes {
             if let Err(panic) = lane.await {
                 resume_unwind(panic.into_panic());
@@ -129,8 +139,9 @@ fn worker<A: Audience>(shared: &Arc<Shared<A>>, lanes: usize) -> Result<Duration
     Ok(Duration::try_from(after - before).unwrap_or_default())
 }
 
-/// Always has the nearest timer of its thread, until that ends. The deadline of an operation that were nearer than all others
-/// would make the runtime write to its own wake-up descriptor, at every operation.
+/// Always has the nearest timer of its thread, until that ends. The deadline of an operation that
+/// were nearer than all others would make the runtime write to its own wake-up descriptor, at every
+/// operation.
 async fn tick() {
     loop {
         // Nobody waits for it: it is a timer to be there.
@@ -151,7 +162,8 @@ async fn lane<A: Audience>(shared: Arc<Shared<A>>, thread: Thread, pressed: watc
             // An error would be that it is never pressed; whoever sends lives as long as the lanes.
             let _ = pressed.wait_for(|pressed| *pressed).await;
         };
-        let mut outcome = work.runner.run_on(thread, &work.scripts[number / work.repeat], interrupt).await;
+        let mut outcome =
+            work.runner.run_on(thread, &work.scripts[number / work.repeat], interrupt).await;
         work.goldens.hold(&mut outcome);
         shared.audience.lock().unwrap_or_else(PoisonError::into_inner).hear(number, outcome);
     }

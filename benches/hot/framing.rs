@@ -24,7 +24,9 @@ fn ehlo_byte_by_byte(bencher: Bencher<'_, '_>) {
     let turns = recording::postfix();
     let reply = recording::said(&turns, Side::Server).nth(1).unwrap();
     let mut framing = Framing::default();
-    bencher.bench_local(|| (1..=reply.len()).find_map(|end| framing.frame(black_box(&reply[..end]))).unwrap());
+    bencher.bench_local(|| {
+        (1..=reply.len()).find_map(|end| framing.frame(black_box(&reply[..end]))).unwrap()
+    });
 }
 
 fn follow(turns: &[Turn]) -> usize {

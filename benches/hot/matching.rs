@@ -8,14 +8,19 @@ use crate::recording::{self, LAST_LINE, Side};
 
 const KINDS: [&str; 5] = ["code", "enhanced", "literal", "regex", "any"];
 
-/// A pattern of each kind that the replies of Postfix's recording are held against; for most it does not hold.
+/// A pattern of each kind that the replies of Postfix's recording are held against; for most it
+/// does not hold.
 fn of_kind(kind: &str) -> Pattern {
     match kind {
         "code" => 250.into_pattern(),
         "enhanced" => (250, "2.1.5").into_pattern(),
         "literal" => "250 2.1.0 Ok".into_pattern(),
         "regex" => Pattern::regex(r"^250 2\.1\.[05] (Ok)$"),
-        _ => Pattern::any([550.into_pattern().unwrap(), (250, "2.1.5").into_pattern().unwrap(), 2.into_pattern().unwrap()]),
+        _ => Pattern::any([
+            550.into_pattern().unwrap(),
+            (250, "2.1.5").into_pattern().unwrap(),
+            2.into_pattern().unwrap(),
+        ]),
     }
     .unwrap()
 }
@@ -24,7 +29,8 @@ fn of_kind(kind: &str) -> Pattern {
 fn replies_of_a_session(bencher: Bencher<'_, '_>, kind: &str) {
     let pattern = of_kind(kind);
     let turns = recording::postfix();
-    let replies: Vec<_> = recording::said(&turns, Side::Server).map(<[u8]>::trim_ascii_end).collect();
+    let replies: Vec<_> =
+        recording::said(&turns, Side::Server).map(<[u8]>::trim_ascii_end).collect();
     bencher.bench(|| replies.iter().filter(|reply| holds(&pattern, black_box(reply))).count());
 }
 
@@ -86,7 +92,11 @@ mod stream {
 
     #[divan::bench(consts = [1, 64, 4096])]
     fn regex_without<const PIECE: usize>(bencher: Bencher<'_, '_>) {
-        search(bencher, &Pattern::regex(r"[a-z]+, [a-z]+ (deleted|expunged)\.\r\n").unwrap(), PIECE);
+        search(
+            bencher,
+            &Pattern::regex(r"[a-z]+, [a-z]+ (deleted|expunged)\.\r\n").unwrap(),
+            PIECE,
+        );
     }
 
     #[divan::bench(consts = [1, 64, 4096])]
@@ -96,13 +106,17 @@ mod stream {
 
     #[divan::bench(consts = [1, 64, 4096])]
     fn alternatives<const PIECE: usize>(bencher: Bencher<'_, '_>) {
-        let patterns = ["-ERR Internal".into_pattern().unwrap(), Pattern::regex("messages (deleted|kept)\\.\r\n").unwrap()];
+        let patterns = [
+            "-ERR Internal".into_pattern().unwrap(),
+            Pattern::regex("messages (deleted|kept)\\.\r\n").unwrap(),
+        ];
         search(bencher, &Pattern::any(patterns).unwrap(), PIECE);
     }
 
     #[divan::bench]
     fn automaton_of_a_regex() {
-        let pattern = Pattern::regex(black_box(r"[a-z]+, [a-z]+ (deleted|expunged)\.\r\n")).unwrap();
+        let pattern =
+            Pattern::regex(black_box(r"[a-z]+, [a-z]+ (deleted|expunged)\.\r\n")).unwrap();
         Search::new(&pattern).unwrap();
     }
 }

@@ -1,4 +1,5 @@
-//! Recorded dialogues: `benches/transcripts`, a line of the dialogue a line, lines of one side in a row are one turn.
+//! Recorded dialogues: `benches/transcripts`, a line of the dialogue a line, lines of one side in a
+//! row are one turn.
 
 /// Who speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +15,8 @@ pub(crate) struct Turn {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// A submission with AUTH to Postfix: eight replies, a multi-line one among them, with enhanced codes.
+/// A submission with AUTH to Postfix: eight replies, a multi-line one among them, with enhanced
+/// codes.
 pub(crate) fn postfix() -> Vec<Turn> {
     turns(include_str!("../transcripts/postfix-submission.txt"))
 }
@@ -24,8 +26,9 @@ pub(crate) fn exim() -> Vec<Turn> {
     turns(include_str!("../transcripts/exim-recipients.txt"))
 }
 
-/// What Dovecot says in POP3 sessions, one behind the other, some 50 KB: the last but one ends with [`LAST_LINE`], and then the
-/// next greeting comes, for what can tell a match only from the byte behind it.
+/// What Dovecot says in POP3 sessions, one behind the other, some 50 KB: the last but one ends with
+/// [`LAST_LINE`], and then the next greeting comes, for what can tell a match only from the byte
+/// behind it.
 pub(crate) fn stream() -> Vec<u8> {
     let turns = turns(include_str!("../transcripts/dovecot-pop3.txt"));
     let said: Vec<&[u8]> = said(&turns, Side::Server).collect();

@@ -33,12 +33,16 @@ fn sent_auth_plain(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn sent_command(bencher: Bencher<'_, '_>) {
-    bencher.with_inputs(greeted).bench_local_refs(|dialogue| send(dialogue, black_box(b"RCPT TO:<bob@example.com>\r\n")));
+    bencher
+        .with_inputs(greeted)
+        .bench_local_refs(|dialogue| send(dialogue, black_box(b"RCPT TO:<bob@example.com>\r\n")));
 }
 
 #[divan::bench]
 fn sent_command_with_a_secret_known(bencher: Bencher<'_, '_>) {
-    bencher.with_inputs(authenticated).bench_local_refs(|dialogue| send(dialogue, black_box(b"RCPT TO:<bob@example.com>\r\n")));
+    bencher
+        .with_inputs(authenticated)
+        .bench_local_refs(|dialogue| send(dialogue, black_box(b"RCPT TO:<bob@example.com>\r\n")));
 }
 
 /// A piece of a message on a session that knows no protocol.
@@ -46,11 +50,15 @@ fn sent_command_with_a_secret_known(bencher: Bencher<'_, '_>) {
 fn sent_where_nothing_is_known(bencher: Bencher<'_, '_>) {
     let text = b"Subject: a line of a message that is neither long nor short\r\n".repeat(64);
     let bencher = bencher.counter(divan::counter::BytesCount::new(text.len()));
-    bencher.with_inputs(Dialogue::plain).bench_local_refs(|dialogue| send(dialogue, black_box(&text)));
+    bencher
+        .with_inputs(Dialogue::plain)
+        .bench_local_refs(|dialogue| send(dialogue, black_box(&text)));
 }
 
 fn mask_all(dialogue: &Dialogue, turns: &[Turn]) -> usize {
-    recording::said(turns, Side::Server).map(|reply| dialogue.mask(black_box(reply), &[]).len()).sum()
+    recording::said(turns, Side::Server)
+        .map(|reply| dialogue.mask(black_box(reply), &[]).len())
+        .sum()
 }
 
 #[divan::bench]
@@ -68,7 +76,11 @@ fn received_with_a_secret_known(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn received_with_a_secret_in_it(bencher: Bencher<'_, '_>) {
     let dialogue = authenticated();
-    bencher.bench_local(|| dialogue.mask(black_box(b"500 what is AHNhbXBsZQBwYXNzd29yZA== to me, password?\r\n"), &[]).len());
+    bencher.bench_local(|| {
+        dialogue
+            .mask(black_box(b"500 what is AHNhbXBsZQBwYXNzd29yZA== to me, password?\r\n"), &[])
+            .len()
+    });
 }
 
 /// A stream in which a server sends back what was sent, all over.

@@ -1,5 +1,5 @@
-//! A whole submission over loopback, against a peer that plays the recording's server: what plain sockets need for it, what a
-//! session adds, and what a script adds to that.
+//! A whole submission over loopback, against a peer that plays the recording's server: what plain
+//! sockets need for it, what a session adds, and what a script adds to that.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -92,7 +92,8 @@ fn written(path: PathBuf, turns: &[Turn]) -> PathBuf {
         Side::Server => format!("s.expect({});\n", code(turn)),
         Side::Client => format!("s.send_raw({:?});\n", str::from_utf8(&turn.bytes).unwrap()),
     });
-    let script: String = std::iter::once("let s = connect(param(\"server\"));\n".to_owned()).chain(words).collect();
+    let script: String =
+        std::iter::once("let s = connect(param(\"server\"));\n".to_owned()).chain(words).collect();
     std::fs::write(&path, script).unwrap();
     path
 }

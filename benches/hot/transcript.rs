@@ -56,14 +56,18 @@ fn text_of_a_session(bencher: Bencher<'_, '_>) {
 fn text_of_a_long_reply(bencher: Bencher<'_, '_>) {
     let stream = recording::stream();
     let transcript = record(&[(Side::Server, Bytes::from(stream[..16 << 10].to_vec()))]);
-    bencher.counter(divan::counter::BytesCount::new(16usize << 10)).bench(|| black_box(&transcript).to_string());
+    bencher
+        .counter(divan::counter::BytesCount::new(16usize << 10))
+        .bench(|| black_box(&transcript).to_string());
 }
 
 mod visible {
     use super::{Bencher, black_box, escape, recording};
 
     fn bench(bencher: Bencher<'_, '_>, bytes: &[u8]) {
-        bencher.counter(divan::counter::BytesCount::new(bytes.len())).bench(|| escape(black_box(bytes)));
+        bencher
+            .counter(divan::counter::BytesCount::new(bytes.len()))
+            .bench(|| escape(black_box(bytes)));
     }
 
     #[divan::bench]
@@ -87,6 +91,9 @@ mod visible {
     #[divan::bench]
     fn hostile(bencher: Bencher<'_, '_>) {
         let all: Vec<u8> = (0..=255).collect();
-        bench(bencher, &[&all[..], b"\x1b[2J\x1b]0;title\x07\\n\xe2\x80\xae\r\n"].concat().repeat(32));
+        bench(
+            bencher,
+            &[&all[..], b"\x1b[2J\x1b]0;title\x07\\n\xe2\x80\xae\r\n"].concat().repeat(32),
+        );
     }
 }

@@ -1,8 +1,10 @@
-//! What a session costs, against other programs that can have one: the same message of one KiB, from the greeting to the
-//! reply to QUIT, given to one smtp-sink by whole processes of each peer in turn.
+//! What a session costs, against other programs that can have one: the same message of one KiB,
+//! from the greeting to the reply to QUIT, given to one smtp-sink by whole processes of each peer
+//! in turn.
 //!
-//! `cargo bench --bench peers`, or `cargo bench --bench peers -- --rounds 25 smtp-source mailexpect`: more rounds, and only
-//! the peers whose names contain one of the words; `--program PATH` is the mailexpect to measure. See `docs/benches.md`.
+//! `cargo bench --bench peers`, or `cargo bench --bench peers -- --rounds 25 smtp-source
+//! mailexpect`: more rounds, and only the peers whose names contain one of the words; `--program
+//! PATH` is the mailexpect to measure. See `docs/benches.md`.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -26,12 +28,16 @@ use stopwatch::Lap;
 use table::{Row, Sample, Table, Target};
 
 /// The sessions that are open at once, and what we want to reach.
-const SCENES: [(&str, usize, Target); 2] =
-    [("one at a time", 1, Target { rate: 1.0, cpu: 1.3 }), ("50 at once", 50, Target { rate: 0.8, cpu: 1.3 })];
+const SCENES: [(&str, usize, Target); 2] = [
+    ("one at a time", 1, Target { rate: 1.0, cpu: 1.3 }),
+    ("50 at once", 50, Target { rate: 0.8, cpu: 1.3 }),
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let Some((stopwatch::ROLE, rest)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+    if let Some((stopwatch::ROLE, rest)) =
+        arguments.split_first().map(|(first, rest)| (first.as_str(), rest))
+    {
         return stopwatch::main(rest);
     }
     let done = parse(&arguments).and_then(|options| bench(&options));
@@ -56,14 +62,20 @@ fn parse(arguments: &[String]) -> Result<Options, Box<dyn Error>> {
             // Cargo says so to every bench.
             "--bench" => {}
             "--rounds" => {
-                let rounds = arguments.next().and_then(|number| number.parse().ok()).filter(|rounds| *rounds > 0);
+                let rounds = arguments
+                    .next()
+                    .and_then(|number| number.parse().ok())
+                    .filter(|rounds| *rounds > 0);
                 options.rounds = rounds.ok_or("--rounds wants a number from 1")?;
             }
             "--program" => {
-                let program = arguments.next().map(PathBuf::from).filter(|program| program.is_file());
+                let program =
+                    arguments.next().map(PathBuf::from).filter(|program| program.is_file());
                 options.program = Some(program.ok_or("--program wants the path of a mailexpect")?);
             }
-            option if option.starts_with('-') => return Err(format!("no such option: {option}").into()),
+            option if option.starts_with('-') => {
+                return Err(format!("no such option: {option}").into());
+            }
             word => options.words.push(word.to_owned()),
         }
     }
@@ -89,8 +101,12 @@ fn bench(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
 }
 
 /// The peers that were asked for and are there; says which are not.
-fn installed(Options { words, program, .. }: &Options) -> Result<Vec<(&'static Peer, PathBuf)>, String> {
-    let asked = |peer: &&Peer| words.is_empty() || words.iter().any(|word| peer.name.contains(word.as_str()));
+fn installed(
+    Options { words, program, .. }: &Options,
+) -> Result<Vec<(&'static Peer, PathBuf)>, String> {
+    let asked = |peer: &&Peer| {
+        words.is_empty() || words.iter().any(|word| peer.name.contains(word.as_str()))
+    };
     if !PEERS.iter().any(|peer| asked(&peer)) {
         return Err(format!("no such peer; there are: {}", PEERS.map(|peer| peer.name).join("; ")));
     }
@@ -99,13 +115,17 @@ fn installed(Options { words, program, .. }: &Options) -> Result<Vec<(&'static P
         let ours = program.clone().filter(|_| peer.name == OURS);
         match ours.or_else(|| peer.find()) {
             Some(program) => found.push((peer, program)),
-            None => println!("{} skipped: {} is not installed (Debian package {})", peer.name, peer.program, peer.package),
+            None => println!(
+                "{} skipped: {} is not installed (Debian package {})",
+                peer.name, peer.program, peer.package
+            ),
         }
     }
     Ok(found)
 }
 
-/// A few sessions of each peer, counted by the server: who cannot have them, or says that it had more than it did, is out.
+/// A few sessions of each peer, counted by the server: who cannot have them, or says that it had
+/// more than it did, is out.
 fn rehearse(tables: &mut [Table], smtp_sink: &Path) -> Result<(), Box<dyn Error>> {
     let sink = Sink::start_counting(smtp_sink)?;
     for (table, (_, at_once, _)) in tables.iter_mut().zip(&SCENES) {
@@ -119,19 +139,24 @@ fn rehearse(tables: &mut [Table], smtp_sink: &Path) -> Result<(), Box<dyn Error>
     Ok(())
 }
 
-/// Each round runs each peer once in each scene. Every other round goes backwards, so that nobody is always the one after
-/// the same other.
+/// Each round runs each peer once in each scene. Every other round goes backwards, so that nobody
+/// is always the one after the same other.
 fn measure(tables: &mut [Table], smtp_sink: &Path, rounds: usize) -> Result<(), Box<dyn Error>> {
     let sink = Sink::start(smtp_sink)?;
     for round in 0..rounds {
         eprintln!("round {} of {rounds}", round + 1);
         for (scene, table) in tables.iter_mut().enumerate() {
-            let mut rows: Vec<_> = table.rows.iter_mut().filter(|row| row.failure.is_none()).collect();
+            let mut rows: Vec<_> =
+                table.rows.iter_mut().filter(|row| row.failure.is_none()).collect();
             if round % 2 == 1 {
                 rows.reverse();
             }
             for row in rows {
-                let load = Load { port: sink.port, sessions: row.peer.sessions[scene], at_once: SCENES[scene].1 };
+                let load = Load {
+                    port: sink.port,
+                    sessions: row.peer.sessions[scene],
+                    at_once: SCENES[scene].1,
+                };
                 match run(row, load) {
                     Ok(lap) => row.samples.push(Sample::new(&lap, load.sessions)),
                     Err(failure) => row.failure = Some(failure),

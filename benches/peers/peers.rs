@@ -29,8 +29,8 @@ pub(crate) struct Peer {
     /// The Debian package that it comes in.
     pub(crate) package: &'static str,
     pub(crate) processes: Processes,
-    /// How many sessions make a measurement: one at a time, and many at once. The quick ones need many, so that what their
-    /// start takes is little of it.
+    /// How many sessions make a measurement: one at a time, and many at once. The quick ones need
+    /// many, so that what their start takes is little of it.
     pub(crate) sessions: [usize; 2],
     arguments: fn(Load) -> Vec<String>,
 }
@@ -112,16 +112,19 @@ impl Peer {
     }
 }
 
-/// Where a program is, if it is installed. Postfix's are in `sbin`, which is not on everybody's path.
+/// Where a program is, if it is installed. Postfix's are in `sbin`, which is not on everybody's
+/// path.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/bin:/bin"));
-    let folders = env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
+    let folders =
+        env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
     folders.map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
 /// The Python behind a version manager's wrapper, whose own start is not to be measured.
 fn interpreter(python: &Path) -> Option<PathBuf> {
-    let output = Command::new(python).args(["-c", "import sys; print(sys.executable)"]).output().ok()?;
+    let output =
+        Command::new(python).args(["-c", "import sys; print(sys.executable)"]).output().ok()?;
     let printed = String::from_utf8(output.stdout).ok()?;
     output.status.success().then(|| PathBuf::from(printed.trim_end()))
 }
@@ -141,26 +144,51 @@ fn mailexpect(load: Load) -> Vec<String> {
     ]
 }
 
-/// A connection for each message, which is what it does without `-d`. It makes the message itself: a KiB and four lines of
-/// header, as ours.
+/// A connection for each message, which is what it does without `-d`. It makes the message itself:
+/// a KiB and four lines of header, as ours.
 fn smtp_source(load: Load) -> Vec<String> {
     let Load { port, sessions, at_once } = load;
-    ["-s", &at_once.to_string(), "-l", "1024", "-m", &sessions.to_string(), &format!("127.0.0.1:{port}")]
-        .map(ToOwned::to_owned)
-        .to_vec()
+    [
+        "-s",
+        &at_once.to_string(),
+        "-l",
+        "1024",
+        "-m",
+        &sessions.to_string(),
+        &format!("127.0.0.1:{port}"),
+    ]
+    .map(ToOwned::to_owned)
+    .to_vec()
 }
 
 fn script(name: &str, load: Load) -> Vec<String> {
     let Load { port, sessions, at_once } = load;
-    vec![beside(name), port.to_string(), sessions.to_string(), at_once.to_string(), beside("message.eml")]
+    vec![
+        beside(name),
+        port.to_string(),
+        sessions.to_string(),
+        at_once.to_string(),
+        beside("message.eml"),
+    ]
 }
 
 fn swaks(load: Load) -> Vec<String> {
     let (port, message) = (load.port.to_string(), format!("@{}", beside("message.eml")));
     let address = "hoge@example.com";
-    ["--server", "127.0.0.1", "--port", &port, "--ehlo", "client.example", "--from", address, "--to", address]
-        .into_iter()
-        .chain(["--data", &message, "--timeout", "10", "--silent", "3"])
-        .map(ToOwned::to_owned)
-        .collect()
+    [
+        "--server",
+        "127.0.0.1",
+        "--port",
+        &port,
+        "--ehlo",
+        "client.example",
+        "--from",
+        address,
+        "--to",
+        address,
+    ]
+    .into_iter()
+    .chain(["--data", &message, "--timeout", "10", "--silent", "3"])
+    .map(ToOwned::to_owned)
+    .collect()
 }

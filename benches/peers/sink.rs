@@ -15,7 +15,8 @@ use tempfile::NamedTempFile;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The port is free when it is chosen, but somebody else may be quicker to take it.
 const ATTEMPTS: usize = 5;
-/// As many as may wait to be accepted, so that nobody's connecting is held up. The kernel caps it by `somaxconn`.
+/// As many as may wait to be accepted, so that nobody's connecting is held up. The kernel caps it
+/// by `somaxconn`.
 const BACKLOG: &str = "4096";
 
 /// A running smtp-sink; dropping it ends it.
@@ -60,7 +61,8 @@ impl Sink {
         } else {
             command.stdout(Stdio::null());
         }
-        let process = command.arg(format!("127.0.0.1:{port}")).arg(BACKLOG).stdin(Stdio::null()).spawn()?;
+        let process =
+            command.arg(format!("127.0.0.1:{port}")).arg(BACKLOG).stdin(Stdio::null()).spawn()?;
         let mut sink = Sink { process, port, counters };
         sink.wait_for_greeting()?;
         Ok(sink)
@@ -76,23 +78,30 @@ impl Sink {
                 let mut greeting = [0; 4];
                 stream.set_read_timeout(Some(PATIENCE))?;
                 stream.read_exact(&mut greeting)?;
-                return if &greeting == b"220 " { Ok(()) } else { Err("somebody else answers on the port".into()) };
+                return if &greeting == b"220 " {
+                    Ok(())
+                } else {
+                    Err("somebody else answers on the port".into())
+                };
             }
             thread::sleep(Duration::from_millis(5));
         }
         Err("smtp-sink does not answer".into())
     }
 
-    /// Waits until it has counted so many more sessions than `before`, each with a message and a QUIT; tells what it has
-    /// counted if it does not come to that.
+    /// Waits until it has counted so many more sessions than `before`, each with a message and a
+    /// QUIT; tells what it has counted if it does not come to that.
     pub(crate) fn saw(&self, before: Counters, sessions: usize) -> Result<(), String> {
-        let wanted = Counters { quits: before.quits + sessions, messages: before.messages + sessions };
+        let wanted =
+            Counters { quits: before.quits + sessions, messages: before.messages + sessions };
         let deadline = Instant::now() + Duration::from_secs(2);
         while self.counters() != wanted {
             if Instant::now() > deadline {
                 let Counters { quits, messages } = self.counters();
                 let (quits, messages) = (quits - before.quits, messages - before.messages);
-                return Err(format!("of {sessions} sessions the server saw {messages} messages and {quits} QUITs"));
+                return Err(format!(
+                    "of {sessions} sessions the server saw {messages} messages and {quits} QUITs"
+                ));
             }
             thread::sleep(Duration::from_millis(5));
         }
@@ -103,7 +112,9 @@ impl Sink {
     pub(crate) fn counters(&self) -> Counters {
         let file = self.counters.as_ref().expect("a sink that counts");
         let mut text = String::new();
-        File::open(file.path()).and_then(|mut file| file.read_to_string(&mut text)).expect("the counters can be read");
+        File::open(file.path())
+            .and_then(|mut file| file.read_to_string(&mut text))
+            .expect("the counters can be read");
         text.rsplit('\r').find_map(Counters::parse).unwrap_or_default()
     }
 }

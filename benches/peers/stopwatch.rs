@@ -1,8 +1,8 @@
 //! Runs a program and says what that took.
 //!
-//! The measuring is done by a process of its own: this bench, started once more. So the peak of memory is that of one peer
-//! in one measurement (the kernel keeps one peak for all children that a process ever had), and nothing of the server or of
-//! another peer is in the CPU time.
+//! The measuring is done by a process of its own: this bench, started once more. So the peak of
+//! memory is that of one peer in one measurement (the kernel keeps one peak for all children that a
+//! process ever had), and nothing of the server or of another peer is in the CPU time.
 
 use std::env;
 use std::io;
@@ -27,7 +27,12 @@ pub(crate) struct Lap {
 }
 
 /// Runs the program so many times, of which so many at once; an error says how it failed.
-pub(crate) fn measure(program: &Path, arguments: &[String], times: usize, at_once: usize) -> Result<Lap, String> {
+pub(crate) fn measure(
+    program: &Path,
+    arguments: &[String],
+    times: usize,
+    at_once: usize,
+) -> Result<Lap, String> {
     let ourselves = env::current_exe().map_err(|error| error.to_string())?;
     let mut command = Command::new(ourselves);
     command.args([ROLE, &times.to_string(), &at_once.to_string()]).arg(program).args(arguments);
@@ -37,7 +42,8 @@ pub(crate) fn measure(program: &Path, arguments: &[String], times: usize, at_onc
 
 fn parse(printed: &[u8]) -> Result<Lap, String> {
     let printed = String::from_utf8_lossy(printed);
-    let numbers: Vec<u64> = printed.split_whitespace().filter_map(|number| number.parse().ok()).collect();
+    let numbers: Vec<u64> =
+        printed.split_whitespace().filter_map(|number| number.parse().ok()).collect();
     let [wall, cpu, peak_kib] = numbers[..] else {
         return Err(format!("no measurement but {printed:?}"));
     };
@@ -49,7 +55,11 @@ fn said(output: &Output) -> String {
     let all = [&output.stdout[..], &output.stderr[..]].concat();
     let all = String::from_utf8_lossy(&all);
     let lines: Vec<_> = all.lines().filter(|line| !line.trim().is_empty()).collect();
-    if lines.is_empty() { output.status.to_string() } else { lines[lines.len().saturating_sub(8)..].join("\n    ") }
+    if lines.is_empty() {
+        output.status.to_string()
+    } else {
+        lines[lines.len().saturating_sub(8)..].join("\n    ")
+    }
 }
 
 /// What the process that measures does, with the arguments behind [`ROLE`].
@@ -71,7 +81,12 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn run_all(program: &str, arguments: &[String], times: usize, at_once: usize) -> Result<(), String> {
+fn run_all(
+    program: &str,
+    arguments: &[String],
+    times: usize,
+    at_once: usize,
+) -> Result<(), String> {
     thread::scope(|scope| {
         let lane = || (0..times / at_once).try_for_each(|_| run(program, arguments));
         let lanes: Vec<_> = (0..at_once).map(|_| scope.spawn(lane)).collect();

@@ -36,16 +36,27 @@ impl Row {
         median(self.samples.iter().map(number).collect())
     }
 
-    /// The median of the ratios to another row, each taken within one round: what slows the machine for a while slows both.
+    /// The median of the ratios to another row, each taken within one round: what slows the machine
+    /// for a while slows both.
     fn ratio(&self, other: &Row, number: fn(&Sample) -> f64) -> f64 {
-        median(self.samples.iter().zip(&other.samples).map(|(ours, theirs)| number(ours) / number(theirs)).collect())
+        median(
+            self.samples
+                .iter()
+                .zip(&other.samples)
+                .map(|(ours, theirs)| number(ours) / number(theirs))
+                .collect(),
+        )
     }
 }
 
 fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.sort_by(f64::total_cmp);
     let middle = numbers.len() / 2;
-    if numbers.len() % 2 == 1 { numbers[middle] } else { f64::midpoint(numbers[middle - 1], numbers[middle]) }
+    if numbers.len() % 2 == 1 {
+        numbers[middle]
+    } else {
+        f64::midpoint(numbers[middle - 1], numbers[middle])
+    }
 }
 
 /// All rows for one number of sessions at once.
@@ -90,7 +101,10 @@ impl Table {
     }
 
     fn print_row(&self, row: &Row) {
-        let ratio = |number| self.row(REFERENCE).map_or("-".to_owned(), |other| format!("{:.2}", row.ratio(other, number)));
+        let ratio = |number| {
+            self.row(REFERENCE)
+                .map_or("-".to_owned(), |other| format!("{:.2}", row.ratio(other, number)))
+        };
         println!(
             "{:<32}{:>15.0}{:>15.0}{:>15.1}{:>15}{:>15}",
             row.peer.name,
@@ -107,7 +121,8 @@ impl Table {
         let (Some(ours), Some(theirs)) = (self.row(OURS), self.row(REFERENCE)) else {
             return format!("{}: no verdict without both {OURS} and {REFERENCE}", self.title);
         };
-        let (rate, cpu) = (ours.ratio(theirs, |sample| sample.rate), ours.ratio(theirs, |sample| sample.cpu_us));
+        let (rate, cpu) =
+            (ours.ratio(theirs, |sample| sample.rate), ours.ratio(theirs, |sample| sample.cpu_us));
         let word = |met| if met { "met" } else { "MISSED" };
         format!(
             "{}: {rate:.2} of {REFERENCE}'s rate, {:.2} wanted: {}; {cpu:.2} times its CPU, at most {:.2} wanted: {}",

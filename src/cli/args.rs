@@ -18,7 +18,8 @@ use crate::session::Options;
     after_help = "Exit codes: 0 all passed, 1 an expectation or a golden failed, 2 a script or the command line is wrong,\n3 a server could not be reached or talked to, 130 interrupted; the worst one wins."
 )]
 pub(super) struct Args {
-    /// When to colour the output: where it is a terminal and `NO_COLOR` is not set, always, or never.
+    /// When to colour the output: where it is a terminal and `NO_COLOR` is not set, always, or
+    /// never.
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     pub(super) color: Color,
     #[command(subcommand)]
@@ -41,7 +42,8 @@ pub(super) enum Command {
     Check(Check),
     /// List scripts with their titles and parameters.
     List(List),
-    /// Go through the transcripts that differ from their goldens: see each change, accept it, reject it or leave it.
+    /// Go through the transcripts that differ from their goldens: see each change, accept it,
+    /// reject it or leave it.
     Review(Review),
     /// Make transcripts that wait for review the golden ones.
     Accept(Decide),
@@ -58,7 +60,8 @@ pub(super) enum Command {
 /// Which scripts.
 #[derive(Arguments, Debug)]
 pub(super) struct Paths {
-    /// Files, folders (all `*.rhai` in them but for folders named `lib`) or globs; `scripts` if there is that folder, else `.`.
+    /// Files, folders (all `*.rhai` in them but for folders named `lib`) or globs; `scripts` if
+    /// there is that folder, else `.`.
     #[arg(value_name = "PATHS")]
     pub(super) paths: Vec<PathBuf>,
 }
@@ -78,12 +81,14 @@ pub(super) struct Run {
     pub(super) deadline: Duration,
     #[command(flatten)]
     pub(super) goldens: Goldens,
-    /// How many scripts run at once; as many as there are cores, unless given. It may be far more: a script that waits takes no
-    /// thread. Beyond the number of cores, one core is left to the servers.
+    /// How many scripts run at once; as many as there are cores, unless given. It may be far more:
+    /// a script that waits takes no thread. Beyond the number of cores, one core is left to the
+    /// servers.
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) jobs: Option<u32>,
-    /// Run each script so many times and show, instead of each run, the first failure of each kind, the rate, the processor
-    /// time a run (without the embedded server's) and the latencies of the runs that passed.
+    /// Run each script so many times and show, instead of each run, the first failure of each kind,
+    /// the rate, the processor time a run (without the embedded server's) and the latencies of the
+    /// runs that passed.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) repeat: Option<u32>,
     #[command(flatten)]
@@ -95,7 +100,8 @@ pub(super) struct Run {
     /// Let scripts start processes (`pipe`).
     #[arg(long = "allow-run")]
     pub(super) allow_processes: bool,
-    /// Show whole transcripts, also of what passed (but not with --repeat, which does not keep them).
+    /// Show whole transcripts, also of what passed (but not with --repeat, which does not keep
+    /// them).
     #[arg(short, long)]
     pub(super) verbose: bool,
 }
@@ -114,13 +120,14 @@ pub(super) struct Goldens {
     /// Write nothing, not even what is to be reviewed; so it is, too, where CI is set.
     #[arg(long)]
     pub(super) check: bool,
-    /// The server that the run is against: its parameters stand in `mailexpect.toml` under `[target.NAME]`, and its golden
-    /// transcripts are `<script>@NAME.snap`, where there are such.
+    /// The server that the run is against: its parameters stand in `mailexpect.toml` under
+    /// `[target.NAME]`, and its golden transcripts are `<script>@NAME.snap`, where there are such.
     #[arg(long, value_name = "NAME")]
     pub(super) target: Option<String>,
     #[command(flatten)]
     pub(super) redacting: Redacting,
-    /// Say which golden transcripts in the folders of these scripts have no script any more; they fail the run.
+    /// Say which golden transcripts in the folders of these scripts have no script any more; they
+    /// fail the run.
     #[arg(long)]
     pub(super) unreferenced: bool,
 }
@@ -128,10 +135,12 @@ pub(super) struct Goldens {
 /// What is redacted.
 #[derive(Arguments, Debug)]
 pub(super) struct Redacting {
-    /// Presets and groups to add to what is redacted, and with a minus to take out: `imap,-timing`; again for more.
+    /// Presets and groups to add to what is redacted, and with a minus to take out: `imap,-timing`;
+    /// again for more.
     #[arg(long, value_name = "NAMES", allow_hyphen_values = true)]
     pub(super) redact: Vec<String>,
-    /// A regex of your own to redact: what its group `v` finds, or all of it, becomes `[TOKEN#1]`; again for more.
+    /// A regex of your own to redact: what its group `v` finds, or all of it, becomes `[TOKEN#1]`;
+    /// again for more.
     #[arg(long, value_name = "TOKEN=REGEX", value_parser = parse_redact_regex)]
     pub(super) redact_regex: Vec<(String, String)>,
     /// How much of what servers say counts: text, enhanced (codes with enhanced codes) or codes.
@@ -145,14 +154,16 @@ pub(super) struct Connecting {
     /// Take this address for a host instead of looking it up; again for more.
     #[arg(long, value_name = "HOST=IP", value_parser = parse_resolve)]
     pub(super) resolve: Vec<(String, IpAddr)>,
-    /// The name server to ask for the mail exchangers of `mx://domain`; those of the system unless given.
+    /// The name server to ask for the mail exchangers of `mx://domain`; those of the system unless
+    /// given.
     #[arg(long, value_name = "IP[:PORT]", value_parser = parse_nameserver)]
     pub(super) nameserver: Option<SocketAddr>,
 }
 
 impl Connecting {
     pub(super) fn options(self, options: Options) -> Options {
-        let options = self.resolve.into_iter().fold(options, |options, (host, ip)| options.resolve(host, ip));
+        let options =
+            self.resolve.into_iter().fold(options, |options, (host, ip)| options.resolve(host, ip));
         match self.nameserver {
             Some(nameserver) => options.nameserver(nameserver),
             None => options,
@@ -177,7 +188,8 @@ pub(super) struct List {
 
 #[derive(Arguments, Debug)]
 pub(super) struct Redact {
-    /// A transcript, as `mailexpect run -v` shows it, or a golden; what comes on stdin if none is given.
+    /// A transcript, as `mailexpect run -v` shows it, or a golden; what comes on stdin if none is
+    /// given.
     #[arg(value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
     /// Say below each line which rule changed what.
@@ -192,7 +204,8 @@ pub(super) struct Redact {
 
 #[derive(Arguments, Debug)]
 pub(super) struct Review {
-    /// Scripts, goldens, what waits beside them (`.snap.new`), or folders with all below them; the current folder if none is given.
+    /// Scripts, goldens, what waits beside them (`.snap.new`), or folders with all below them; the
+    /// current folder if none is given.
     #[arg(value_name = "PATHS")]
     pub(super) paths: Vec<PathBuf>,
 }
@@ -218,7 +231,8 @@ pub(super) struct Serve {
     /// Where to listen for submission with TLS from the start.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     pub(super) submissions: SocketAddr,
-    /// Write the certificate of the CA that the server's own is from to this file (PEM), for clients to trust.
+    /// Write the certificate of the CA that the server's own is from to this file (PEM), for
+    /// clients to trust.
     #[arg(long, value_name = "FILE")]
     pub(super) ca: Option<PathBuf>,
 }
@@ -226,19 +240,24 @@ pub(super) struct Serve {
 fn parse_set(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("a parameter is given as name=value, such as smtp=smtp://localhost:2525".to_owned()),
+        _ => {
+            Err("a parameter is given as name=value, such as smtp=smtp://localhost:2525".to_owned())
+        }
     }
 }
 
 fn parse_redact_regex(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((token, regex)) if !token.is_empty() && !regex.is_empty() => Ok((token.to_owned(), regex.to_owned())),
+        Some((token, regex)) if !token.is_empty() && !regex.is_empty() => {
+            Ok((token.to_owned(), regex.to_owned()))
+        }
         _ => Err("a regex is given as TOKEN=regex, such as TICKET='ticket (?P<v>\\d+)'".to_owned()),
     }
 }
 
 fn parse_resolve(text: &str) -> Result<(String, IpAddr), String> {
-    let pinned = text.split_once('=').and_then(|(host, ip)| Some((host.to_owned(), ip.parse().ok()?)));
+    let pinned =
+        text.split_once('=').and_then(|(host, ip)| Some((host.to_owned(), ip.parse().ok()?)));
     pinned
         .filter(|(host, _)| !host.is_empty())
         .ok_or_else(|| "a host is pinned as host=ip, such as mail.example.com=127.0.0.1".to_owned())
@@ -248,13 +267,20 @@ fn parse_nameserver(text: &str) -> Result<SocketAddr, String> {
     /// Where name servers listen (RFC 1035 section 4.2).
     const PORT: u16 = 53;
     let address = text.parse().or_else(|_| text.parse().map(|ip| SocketAddr::new(ip, PORT)));
-    address.map_err(|_| "a name server is an IP address, with a port behind a colon where it is not 53".to_owned())
+    address.map_err(|_| {
+        "a name server is an IP address, with a port behind a colon where it is not 53".to_owned()
+    })
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {
-    let parsed =
-        duration::parse(text).map_err(|error| format!("{}; {}", error.message(), error.next_step().unwrap_or_default()))?;
-    if parsed.is_zero() { Err("a deadline of nothing leaves no time for anything".to_owned()) } else { Ok(parsed) }
+    let parsed = duration::parse(text).map_err(|error| {
+        format!("{}; {}", error.message(), error.next_step().unwrap_or_default())
+    })?;
+    if parsed.is_zero() {
+        Err("a deadline of nothing leaves no time for anything".to_owned())
+    } else {
+        Ok(parsed)
+    }
 }
 
 #[cfg(test)]

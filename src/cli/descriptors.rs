@@ -2,8 +2,8 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Raises the limit on this process's file descriptors as far as it may. Where it may not, the connection that wants for one
-/// says so, with the limit.
+/// Raises the limit on this process's file descriptors as far as it may. Where it may not, the
+/// connection that wants for one says so, with the limit.
 pub(super) fn raise_limit() {
     let limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {

@@ -17,8 +17,11 @@ pub(super) fn redaction(project: &Project, args: &args::Redacting) -> Result<Red
     if let Some(strictness) = args.strictness {
         redaction = redaction.strictness(strictness);
     }
-    let redaction = args.redact.iter().try_fold(redaction, |redaction, names| redaction.select(names))?;
-    args.redact_regex.iter().try_fold(redaction, |redaction, (token, regex)| redaction.regex(regex, token))
+    let redaction =
+        args.redact.iter().try_fold(redaction, |redaction, names| redaction.select(names))?;
+    args.redact_regex
+        .iter()
+        .try_fold(redaction, |redaction, (token, regex)| redaction.regex(regex, token))
 }
 
 /// Which goldens are looked for, and which may be written.
@@ -40,7 +43,9 @@ fn writing(flag: &str, policy: Policy) -> Result<Policy> {
     if !golden::is_ci() {
         return Ok(policy);
     }
-    let error = Error::usage(format!("{flag} would write golden transcripts, and nothing is written where CI is set"));
+    let error = Error::usage(format!(
+        "{flag} would write golden transcripts, and nothing is written where CI is set"
+    ));
     Err(error.hint("record where the change can be reviewed; in CI, a run without it compares"))
 }
 

@@ -50,7 +50,9 @@ fn text(file: Option<&Path>) -> Result<String> {
     let mut bytes = Vec::new();
     let (name, read) = match file {
         Some(path) => (path.display().to_string(), fs::read(path).map(|read| bytes = read)),
-        None => ("what comes on stdin".to_owned(), io::stdin().lock().read_to_end(&mut bytes).map(drop)),
+        None => {
+            ("what comes on stdin".to_owned(), io::stdin().lock().read_to_end(&mut bytes).map(drop))
+        }
     };
     read.map_err(|error| Error::usage(format!("cannot read {name}: {error}")))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())

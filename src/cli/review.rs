@@ -1,4 +1,5 @@
-//! `mailexpect review`, `accept` and `reject`: what waits beside golden transcripts becomes them, or goes.
+//! `mailexpect review`, `accept` and `reject`: what waits beside golden transcripts becomes them,
+//! or goes.
 
 use std::io::{self, BufRead};
 use std::path::PathBuf;
@@ -34,7 +35,8 @@ impl Choice {
 }
 
 pub(super) fn review(args: args::Review, screen: &mut Screen) -> ExitCode {
-    let outcome = waiting(args.paths).and_then(|found| ask(&found, &mut io::stdin().lock(), screen));
+    let outcome =
+        waiting(args.paths).and_then(|found| ask(&found, &mut io::stdin().lock(), screen));
     ended(outcome, screen)
 }
 
@@ -71,7 +73,9 @@ fn named(args: args::Decide, word: &str) -> Result<Vec<Pending>> {
         return waiting(args.paths);
     }
     let error = Error::usage(format!("{word} what?"));
-    Err(error.hint(format!("name scripts, goldens or folders, or say {word} --all; mailexpect review asks for each")))
+    Err(error.hint(format!(
+        "name scripts, goldens or folders, or say {word} --all; mailexpect review asks for each"
+    )))
 }
 
 fn decide(found: &[Pending], choice: Choice, screen: &mut Screen) -> Result<Review> {
@@ -106,7 +110,9 @@ fn answer(answers: &mut impl BufRead, screen: &mut Screen) -> Result<Choice> {
         screen.show(Review::QUESTION);
         let mut line = String::new();
         let read = answers.read_line(&mut line);
-        if read.map_err(|error| Error::new(Kind::Io, format!("cannot read an answer: {error}")))? == 0 {
+        if read.map_err(|error| Error::new(Kind::Io, format!("cannot read an answer: {error}")))?
+            == 0
+        {
             screen.show("\n");
             return Ok(Choice::Quit);
         }
@@ -117,7 +123,12 @@ fn answer(answers: &mut impl BufRead, screen: &mut Screen) -> Result<Choice> {
     }
 }
 
-fn settle(pending: &Pending, choice: Choice, review: &mut Review, screen: &mut Screen) -> Result<()> {
+fn settle(
+    pending: &Pending,
+    choice: Choice,
+    review: &mut Review,
+    screen: &mut Screen,
+) -> Result<()> {
     match choice {
         Choice::Accept | Choice::AcceptAll => {
             pending.accept()?;

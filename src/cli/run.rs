@@ -28,10 +28,15 @@ pub(super) fn run(args: args::Run, screen: &mut Screen) -> ExitCode {
 
 fn run_all(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
     let scripts = plan::scripts(&args.paths.paths)?;
-    let options = args.connecting.options(Options::new().timeout(args.timeout)).tls(args.tls.options()?);
+    let options =
+        args.connecting.options(Options::new().timeout(args.timeout)).tls(args.tls.options()?);
     let options = args.cutting.options(options);
     let project = Project::of(Path::new("."))?;
-    let mut params = args.goldens.target.as_deref().map_or_else(|| Ok(BTreeMap::new()), |target| project.target(target))?;
+    let mut params = args
+        .goldens
+        .target
+        .as_deref()
+        .map_or_else(|| Ok(BTreeMap::new()), |target| project.target(target))?;
     let set = self::params(args.set)?;
     params.extend(set.clone());
     let settings = Settings {
@@ -47,22 +52,41 @@ fn run_all(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
     let runner = Runner::new(settings).at_once(at_once);
     plan::check_params(&runner, &scripts, &set)?;
     let interrupt = Interrupt::listen()?;
-    let work = Work { runner: Arc::new(runner), scripts: scripts.clone(), repeat: 1, at_once, goldens, interrupt };
+    let work = Work {
+        runner: Arc::new(runner),
+        scripts: scripts.clone(),
+        repeat: 1,
+        at_once,
+        goldens,
+        interrupt,
+    };
     let human = Human { verbose: args.verbose };
     descriptors::raise_limit();
     let code = match args.repeat {
         None if args.cutting.compares() => segment::compare(&work, human, screen),
-        Some(_) if args.cutting.compares() => Err(Error::usage("--repeat needs one way of cutting: --segment=bytes")),
+        Some(_) if args.cutting.compares() => {
+            Err(Error::usage("--repeat needs one way of cutting: --segment=bytes"))
+        }
         Some(times) => repeat(&work, times as usize, human, screen),
         None => once(work, human, screen),
     }?;
-    let stale = if args.goldens.unreferenced { goldens::report_unreferenced(&scripts, screen)? } else { ExitCode::Passed };
+    let stale = if args.goldens.unreferenced {
+        goldens::report_unreferenced(&scripts, screen)?
+    } else {
+        ExitCode::Passed
+    };
     Ok(code.max(stale))
 }
 
 /// Runs each script once and shows each outcome.
 fn once(work: Work, human: Human, screen: &mut Screen) -> Result<ExitCode> {
-    let in_order = InOrder { human, screen: screen.clone(), tally: Tally::default(), next: 0, ahead: BTreeMap::new() };
+    let in_order = InOrder {
+        human,
+        screen: screen.clone(),
+        tally: Tally::default(),
+        next: 0,
+        ahead: BTreeMap::new(),
+    };
     let (shown, spent) = workers::run(work, in_order)?;
     screen.show(&shown.tally.line(spent.elapsed));
     Ok(shown.tally.exit_code())
@@ -75,13 +99,21 @@ fn repeat(work: &Work, times: usize, human: Human, screen: &mut Screen) -> Resul
         if work.interrupt.is_pressed() {
             break;
         }
-        let counted =
-            Counted { human, screen: screen.clone(), repeated: Repeated::new(script.clone())?, tally: Tally::default() };
+        let counted = Counted {
+            human,
+            screen: screen.clone(),
+            repeated: Repeated::new(script.clone())?,
+            tally: Tally::default(),
+        };
         let goldens = Arc::new(work.goldens.of_many(script)?);
         let work = Work { scripts: vec![script.clone()], repeat: times, goldens, ..work.clone() };
         let at_once = work.at_once.min(times);
         let (counted, spent) = workers::run(work, counted)?;
-        screen.show(&counted.repeated.table(Cost { at_once, elapsed: spent.elapsed, cpu: spent.cpu }));
+        screen.show(&counted.repeated.table(Cost {
+            at_once,
+            elapsed: spent.elapsed,
+            cpu: spent.cpu,
+        }));
         worst = worst.max(counted.tally.exit_code());
     }
     Ok(worst)

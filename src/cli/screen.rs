@@ -1,5 +1,9 @@
 //! The one place that writes to the terminal.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "output is made here and nowhere else")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "output is made here and nowhere else"
+)]
 
 use std::io::{self, Write as _};
 

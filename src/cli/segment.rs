@@ -18,9 +18,10 @@ use crate::workers::{self, Audience, Work};
 /// The arguments.
 #[derive(Args, Debug)]
 pub(super) struct Cutting {
-    /// Cut what is sent into writes, and what comes into reads: `whole`, `bytes`, `lines`, or `crlf` (between CR and LF). Without
-    /// a way, run each script whole and cut in each way, one after the other, and fail where the results differ: a server, or a
-    /// script, depends on packet boundaries.
+    /// Cut what is sent into writes, and what comes into reads: `whole`, `bytes`, `lines`, or
+    /// `crlf` (between CR and LF). Without a way, run each script whole and cut in each way, one
+    /// after the other, and fail where the results differ: a server, or a script, depends on packet
+    /// boundaries.
     #[arg(long, value_name = "WAY", num_args = 0..=1, require_equals = true, default_missing_value = "all", value_parser = parse)]
     segment: Option<Ways>,
 }
@@ -99,7 +100,8 @@ fn compare_one(work: &Work, script: &Path) -> Result<Option<Outcome>> {
     Ok(Some(whole))
 }
 
-/// Whether another way of cutting could make a difference: not to a script that is wrong, nor where no server is.
+/// Whether another way of cutting could make a difference: not to a script that is wrong, nor where
+/// no server is.
 fn is_comparable(outcome: &Outcome) -> bool {
     match &outcome.verdict {
         Verdict::Passed => true,
@@ -131,11 +133,12 @@ struct Parting {
 }
 
 impl Parting {
-    /// The first line in which the transcripts differ, as goldens have them. Two runs that fail do not differ: how far each
-    /// came may depend on when the failure was noticed.
+    /// The first line in which the transcripts differ, as goldens have them. Two runs that fail do
+    /// not differ: how far each came may depend on when the failure was noticed.
     fn between(one: &Outcome, other: &Outcome) -> Result<Option<Self>> {
         let parting = Self::of(&golden::text(one)?, &golden::text(other)?);
-        let both_pass = [one, other].iter().all(|outcome| matches!(outcome.verdict, Verdict::Passed));
+        let both_pass =
+            [one, other].iter().all(|outcome| matches!(outcome.verdict, Verdict::Passed));
         Ok(match (both_pass, one.is_ok() == other.is_ok()) {
             (true, _) => parting,
             (false, true) => None,
@@ -156,13 +159,16 @@ impl Parting {
         Error::new(Kind::Mismatch, message).expected(&self.one).got(self.other.clone())
     }
 
-    /// The way of cutting made it: the outcome that is to be shown, which is the one that failed, if one did.
+    /// The way of cutting made it: the outcome that is to be shown, which is the one that failed,
+    /// if one did.
     fn blame(self, way: Segment, whole: Outcome, cut: Outcome) -> (Outcome, Error) {
         let is_whole = whole.failure().is_some();
         let (good, bad) = if is_whole { (way, Segment::Whole) } else { (Segment::Whole, way) };
         let (shown, parting) = if is_whole { (whole, self.turned()) } else { (cut, self) };
         let what = match shown.failure() {
-            Some(failure) => format!("{good}, the script passes; {bad}, {}", failure.error.message()),
+            Some(failure) => {
+                format!("{good}, the script passes; {bad}, {}", failure.error.message())
+            }
             None => format!("{bad}, the dialogue is another one than {good}"),
         };
         let error = parting.error(format!("the result depends on packet boundaries: {what}"));
@@ -179,7 +185,10 @@ impl Parting {
     }
 
     fn unstable(&self) -> Error {
-        let error = self.error("the dialogue varies from run to run, so that cutting cannot be blamed for it".to_owned());
+        let error = self.error(
+            "the dialogue varies from run to run, so that cutting cannot be blamed for it"
+                .to_owned(),
+        );
         error.hint("redact what varies by redact(...) or --redact, and leave the server as the script found it")
     }
 }

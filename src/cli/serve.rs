@@ -30,9 +30,15 @@ fn serve_until_interrupted(args: &args::Serve, screen: &mut Screen) -> Result<()
     let interrupted = events.clone();
     // A screen that is gone no longer takes events; the server goes on.
     let transcript = Transcript::observed(move |event| drop(events.send(Some(event.clone()))));
-    let options = Embedded::options().smtp_at(args.smtp).submission_at(args.submission).submissions_at(args.submissions);
+    let options = Embedded::options()
+        .smtp_at(args.smtp)
+        .submission_at(args.submission)
+        .submissions_at(args.submissions);
     let server = options.transcript(transcript).start().map_err(|error| {
-        let message = format!("cannot listen on {}, {} and {}: {error}", args.smtp, args.submission, args.submissions);
+        let message = format!(
+            "cannot listen on {}, {} and {}: {error}",
+            args.smtp, args.submission, args.submissions
+        );
         Error::usage(message).hint("another program may hold the port; port 0 takes a free one")
     })?;
     // Where the channel is gone, so is the server.
@@ -53,7 +59,9 @@ fn serve_until_interrupted(args: &args::Serve, screen: &mut Screen) -> Result<()
 fn on_interrupt(first: impl FnOnce() + Send + 'static) -> Result<()> {
     let interrupt = Interrupt::listen()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Error::new(Kind::Io, format!("no runtime to listen for Ctrl-C on: {error}")))?;
+    let runtime = runtime.map_err(|error| {
+        Error::new(Kind::Io, format!("no runtime to listen for Ctrl-C on: {error}"))
+    })?;
     let pressed = runtime.block_on(async { interrupt.pressed() })?;
     std::thread::spawn(move || {
         runtime.block_on(pressed);
@@ -64,5 +72,7 @@ fn on_interrupt(first: impl FnOnce() + Send + 'static) -> Result<()> {
 
 fn write_ca(server: &Embedded, path: &Path) -> Result<()> {
     let written = server.ca().and_then(|ca| std::fs::write(path, ca));
-    written.map_err(|error| Error::usage(format!("cannot write the CA to {}: {error}", path.display())))
+    written.map_err(|error| {
+        Error::usage(format!("cannot write the CA to {}: {error}", path.display()))
+    })
 }

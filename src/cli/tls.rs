@@ -51,5 +51,6 @@ impl Tls {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|error| Error::usage(format!("cannot read {}: {error}", path.display())))
+    std::fs::read(path)
+        .map_err(|error| Error::usage(format!("cannot read {}: {error}", path.display())))
 }

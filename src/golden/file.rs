@@ -35,7 +35,8 @@ fn unreadable(path: &Path, why: &dyn std::fmt::Display) -> Error {
     error.hint("a golden is a file in insta's format; delete it and record it again, or take it from version control")
 }
 
-/// What follows the dot in the name of the script that a golden is of; nothing where it is the snapshot of some other test.
+/// What follows the dot in the name of the script that a golden is of; nothing where it is the
+/// snapshot of some other test.
 ///
 /// # Errors
 /// Those of [`read`].
@@ -43,15 +44,19 @@ fn unreadable(path: &Path, why: &dyn std::fmt::Display) -> Error {
 pub(super) fn extension(path: &Path) -> Result<Option<String>> {
     let extension = |snapshot: Snapshot| {
         let source = snapshot.metadata().source().map(Path::new);
-        source.map_or("rhai".into(), |source| source.extension().unwrap_or_default().to_string_lossy().into_owned())
+        source.map_or("rhai".into(), |source| {
+            source.extension().unwrap_or_default().to_string_lossy().into_owned()
+        })
     };
     Ok(of_script(path)?.map(extension))
 }
 
-/// Whether a snapshot is the golden of a script, whatever the script's file is called: those of other tests are from Rust. One that
-/// does not say where it is from may be.
+/// Whether a snapshot is the golden of a script, whatever the script's file is called: those of
+/// other tests are from Rust. One that does not say where it is from may be.
 fn is_of_script(snapshot: &Snapshot) -> bool {
-    snapshot.metadata().source().is_none_or(|source| Path::new(source).extension().is_none_or(|extension| extension != "rs"))
+    snapshot.metadata().source().is_none_or(|source| {
+        Path::new(source).extension().is_none_or(|extension| extension != "rs")
+    })
 }
 
 /// Whether both are the same to insta, which reads line ends and the end of the text alike.
@@ -60,18 +65,26 @@ pub(super) fn is_same(old: &str, new: &str) -> bool {
     contents(old).matches_latest(&contents(new))
 }
 
-/// A snapshot as insta would write it. Its source is named without folders, so that it does not matter from where it was made.
+/// A snapshot as insta would write it. Its source is named without folders, so that it does not
+/// matter from where it was made.
 pub(super) fn render(script: &Path, title: Option<&str>, text: &str) -> String {
     let source = script.file_name().unwrap_or_default().to_string_lossy();
-    let description = title.map(|title| format!("description: {}\n", scalar(title))).unwrap_or_default();
+    let description =
+        title.map(|title| format!("description: {}\n", scalar(title))).unwrap_or_default();
     format!("---\nsource: {}\n{description}---\n{}\n", scalar(&source), text.trim_end())
 }
 
 /// A text in YAML: as it is where nobody could take it for anything else, else between quotes.
 fn scalar(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./ ".contains(c);
-    let is_word = text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.contains(['.', '/']) && !text.ends_with(' ');
-    if is_word && text.chars().all(is_plain) { text.to_owned() } else { serde_json::Value::from(text).to_string() }
+    let is_word = text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.contains(['.', '/'])
+        && !text.ends_with(' ');
+    if is_word && text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        serde_json::Value::from(text).to_string()
+    }
 }
 
 /// Writes a file, and the folder that it belongs into.
@@ -81,7 +94,8 @@ fn scalar(text: &str) -> String {
 pub(super) fn write(path: &Path, text: &str) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new(""));
     fs::create_dir_all(folder).and_then(|()| fs::write(path, text)).map_err(|error| {
-        let error = Error::new(Kind::Io, format!("cannot write the golden {}: {error}", path.display()));
+        let error =
+            Error::new(Kind::Io, format!("cannot write the golden {}: {error}", path.display()));
         error.hint("goldens are kept in a folder `snapshots` beside the script")
     })
 }
@@ -104,7 +118,13 @@ pub(super) fn refer(golden: &Path) -> Result<()> {
     let opened = fs::OpenOptions::new().append(true).create(true).open(&list);
     let written = opened.and_then(|mut file| writeln!(file, "{}", golden.display()));
     written.map_err(|error| {
-        Error::new(Kind::Io, format!("cannot write INSTA_SNAPSHOT_REFERENCES_FILE, {}: {error}", Path::new(&list).display()))
+        Error::new(
+            Kind::Io,
+            format!(
+                "cannot write INSTA_SNAPSHOT_REFERENCES_FILE, {}: {error}",
+                Path::new(&list).display()
+            ),
+        )
     })
 }
 
@@ -159,6 +179,9 @@ mod tests {
 
     #[test]
     fn what_waits_lies_beside_the_golden() {
-        assert_eq!(pending(Path::new("snapshots/relay@postfix.snap")), Path::new("snapshots/relay@postfix.snap.new"));
+        assert_eq!(
+            pending(Path::new("snapshots/relay@postfix.snap")),
+            Path::new("snapshots/relay@postfix.snap.new")
+        );
     }
 }

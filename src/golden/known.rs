@@ -1,4 +1,5 @@
-//! Values that differ from run to run and that are known beforehand: parameters, and the name of this machine.
+//! Values that differ from run to run and that are known beforehand: parameters, and the name of
+//! this machine.
 
 use std::net::IpAddr;
 
@@ -10,8 +11,8 @@ const SHORTEST: usize = 3;
 /// Ports below are those of services, and numbers that stand in much text.
 const FIRST_EPHEMERAL: u16 = 1024;
 
-/// The redaction with these parameters as known values: `smtp` as `[SMTP]`, the host and the port in it as `[SMTP_HOST]` and
-/// `[SMTP_PORT]`.
+/// The redaction with these parameters as known values: `smtp` as `[SMTP]`, the host and the port
+/// in it as `[SMTP_HOST]` and `[SMTP_PORT]`.
 pub(super) fn with_params(redaction: Redaction, params: &[(String, String)]) -> Redaction {
     let values = params.iter().flat_map(|(name, value)| values(&token(name), value));
     let machine = machine().map(|name| (name, "HOSTNAME".to_owned()));
@@ -22,14 +23,18 @@ pub(super) fn with_params(redaction: Redaction, params: &[(String, String)]) -> 
     params.iter().fold(redaction, |redaction, (name, value)| {
         let Some(port) = port(value) else { return redaction };
         // As a number alone, it stands for much else.
-        let named =
-            redaction.clone().regex_without_numbers(&format!(r"(?::|\bport[= ])(?P<v>{port})\b"), &(token(name) + "_PORT"));
+        let named = redaction.clone().regex_without_numbers(
+            &format!(r"(?::|\bport[= ])(?P<v>{port})\b"),
+            &(token(name) + "_PORT"),
+        );
         named.unwrap_or(redaction)
     })
 }
 
 fn token(name: &str) -> String {
-    name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
+    name.chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
+        .collect()
 }
 
 /// The values of a parameter that are worth a token, each with it.
@@ -41,10 +46,16 @@ fn values(token: &str, value: &str) -> Vec<(String, String)> {
     };
     let place = place.trim_end_matches('/');
     let mut values = vec![(place.to_owned(), token.to_owned())];
-    let host = place.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+    let host =
+        place.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
     let host = host.map_or(place, |(host, _)| host);
     let is_address = host.starts_with('[') || host.parse::<IpAddr>().is_ok();
-    if host.len() >= SHORTEST && !is_address && host != "localhost" && !host.contains('/') && host != place {
+    if host.len() >= SHORTEST
+        && !is_address
+        && host != "localhost"
+        && !host.contains('/')
+        && host != place
+    {
         values.push((host.to_owned(), format!("{token}_HOST")));
     }
     values
@@ -69,13 +80,19 @@ mod tests {
     use super::*;
 
     fn known(name: &str, value: &str) -> Vec<String> {
-        values(&token(name), value).into_iter().map(|(value, token)| format!("{value}={token}")).collect()
+        values(&token(name), value)
+            .into_iter()
+            .map(|(value, token)| format!("{value}={token}"))
+            .collect()
     }
 
     #[test]
     fn of_a_url_the_place_the_host_and_the_port_are_known() {
         assert_eq!(known("smtp", "smtp://127.0.0.1:39413"), ["127.0.0.1:39413=SMTP"]);
-        assert_eq!(known("mx-1", "smtp://mail.example.com:25/"), ["mail.example.com:25=MX_1", "mail.example.com=MX_1_HOST"]);
+        assert_eq!(
+            known("mx-1", "smtp://mail.example.com:25/"),
+            ["mail.example.com:25=MX_1", "mail.example.com=MX_1_HOST"]
+        );
         assert_eq!(known("smtp", "smtp://mail.example.com"), ["mail.example.com=SMTP"]);
         assert_eq!(known("smtp", "smtp://localhost:2525"), ["localhost:2525=SMTP"]);
         assert_eq!(known("imap", "imap://[::1]:1143"), ["[::1]:1143=IMAP"]);
@@ -86,7 +103,10 @@ mod tests {
     fn a_port_is_one_where_it_stands_as_one() {
         let params = [("smtp".to_owned(), "smtp://127.0.0.1:39413".to_owned())];
         let redaction = with_params(Redaction::none(), &params);
-        let events = crate::transcript::read("*** step: 39413 at [::1]:39413, port=39413 and localhost:394130").0;
+        let events = crate::transcript::read(
+            "*** step: 39413 at [::1]:39413, port=39413 and localhost:394130",
+        )
+        .0;
         let redacted = redaction.apply(&events).unwrap().events;
         assert_eq!(
             crate::transcript::lines(&redacted)[0].text,

@@ -1,7 +1,8 @@
 //! Golden transcripts: what a script's run said, held against what it said before.
 //!
-//! The golden of `scripts/relay.rhai` is `scripts/snapshots/relay.snap`, in insta's format: insta reads it, and `cargo insta review`
-//! and `mailexpect review` accept what has changed. A script without one has nothing to be held against.
+//! The golden of `scripts/relay.rhai` is `scripts/snapshots/relay.snap`, in insta's format: insta
+//! reads it, and `cargo insta review` and `mailexpect review` accept what has changed. A script
+//! without one has nothing to be held against.
 
 mod file;
 mod known;
@@ -31,14 +32,17 @@ use crate::error::{Error, Result};
 use crate::outcome::{Difference, Golden, Outcome, Verdict};
 
 impl Goldens {
-    /// Holds the transcript of a run that passed against its golden, if there is one or one is to be made.
+    /// Holds the transcript of a run that passed against its golden, if there is one or one is to
+    /// be made.
     pub(crate) fn hold(&self, outcome: &mut Outcome) {
         if self.policy == Policy::Ignore || !matches!(outcome.verdict, Verdict::Passed) {
             return;
         }
         match self.compare(outcome) {
             Ok(Held::As(golden)) => outcome.golden = golden,
-            Ok(Held::Differs(difference)) => outcome.verdict = Verdict::Differs(Box::new(difference)),
+            Ok(Held::Differs(difference)) => {
+                outcome.verdict = Verdict::Differs(Box::new(difference))
+            }
             Err(error) => outcome.verdict = Verdict::Failed(Box::new(error.into())),
         }
     }
@@ -65,9 +69,18 @@ impl Goldens {
     }
 
     /// What is done where the transcript is another than that of the file, or there is no file.
-    fn settle(&self, outcome: &Outcome, path: PathBuf, old: Option<String>, new: String) -> Result<Held> {
+    fn settle(
+        &self,
+        outcome: &Outcome,
+        path: PathBuf,
+        old: Option<String>,
+        new: String,
+    ) -> Result<Held> {
         if old.is_none() && path.exists() {
-            let error = Error::usage(format!("{} is there, and is the snapshot of some other test", path.display()));
+            let error = Error::usage(format!(
+                "{} is there, and is the snapshot of some other test",
+                path.display()
+            ));
             return Err(error.hint("give the script, or its folder, another name"));
         }
         let title = outcome.title.as_deref().map(|title| text::masked(outcome, title));
@@ -76,7 +89,11 @@ impl Goldens {
         if self.policy.writes(is_new) {
             file::write(&path, &snapshot)?;
             file::forget_pending(&path);
-            return Ok(Held::As(if is_new { Golden::Recorded(path) } else { Golden::Updated(path) }));
+            return Ok(Held::As(if is_new {
+                Golden::Recorded(path)
+            } else {
+                Golden::Updated(path)
+            }));
         }
         let pending = self.policy.leaves_pending(is_new).then(|| file::pending(&path));
         let written = pending.as_ref().map_or(Ok(()), |pending| file::write(pending, &snapshot));
@@ -134,11 +151,14 @@ impl Place {
     }
 }
 
-/// The golden at a path; nothing where nothing is there. One that cannot be looked at is there: to pass it over would pass a run that
-/// was held against nothing.
+/// The golden at a path; nothing where nothing is there. One that cannot be looked at is there: to
+/// pass it over would pass a run that was held against nothing.
 fn read(path: PathBuf) -> Result<Option<(PathBuf, String)>> {
     let found = path.symlink_metadata().map_err(|error| error.kind());
-    if matches!(found, Err(ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename)) {
+    if matches!(
+        found,
+        Err(ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename)
+    ) {
         return Ok(None);
     }
     Ok(file::read(&path)?.map(|text| (path, text)))
@@ -153,9 +173,11 @@ const EXTENSION: &str = "snap";
 /// What lies in a folder, by name.
 #[cfg(feature = "cli")]
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    let read = std::fs::read_dir(folder).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
-    let mut entries: Vec<PathBuf> =
-        read.map_err(|error| Error::new(Kind::Io, format!("cannot read {}: {error}", folder.display())))?;
+    let read = std::fs::read_dir(folder)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+    let mut entries: Vec<PathBuf> = read.map_err(|error| {
+        Error::new(Kind::Io, format!("cannot read {}: {error}", folder.display()))
+    })?;
     entries.sort();
     Ok(entries)
 }
@@ -178,8 +200,13 @@ pub(crate) fn checked_target(name: &str) -> Result<&str> {
     if !name.is_empty() && !name.starts_with('.') && name.chars().all(is_plain) {
         return Ok(name);
     }
-    let error = Error::usage(format!("`{}` cannot be the name of a target", crate::visible::escape(name.as_bytes())));
-    Err(error.hint("it becomes part of a file's name: use letters, digits, dots, dashes and underscores"))
+    let error = Error::usage(format!(
+        "`{}` cannot be the name of a target",
+        crate::visible::escape(name.as_bytes())
+    ));
+    Err(error.hint(
+        "it becomes part of a file's name: use letters, digits, dots, dashes and underscores",
+    ))
 }
 
 #[cfg(test)]

@@ -19,11 +19,12 @@ pub(crate) struct Pending {
 }
 
 impl Pending {
-    /// What waits at or below these paths, each once, in the order of their names: a file that waits, a golden, a script or a
-    /// folder. Snapshots of other tests are not for us.
+    /// What waits at or below these paths, each once, in the order of their names: a file that
+    /// waits, a golden, a script or a folder. Snapshots of other tests are not for us.
     ///
     /// # Errors
-    /// Usage for a path that is not there or where nothing waits that was named itself, and for files that cannot be read.
+    /// Usage for a path that is not there or where nothing waits that was named itself, and for
+    /// files that cannot be read.
     pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<Self>> {
         let mut goldens = BTreeSet::new();
         for path in paths {
@@ -61,11 +62,14 @@ impl Pending {
 
     fn done(&self, outcome: std::io::Result<()>) -> Result<()> {
         let waiting = file::pending(&self.golden);
-        outcome.map_err(|error| Error::new(Kind::Io, format!("cannot do that with {}: {error}", waiting.display())))
+        outcome.map_err(|error| {
+            Error::new(Kind::Io, format!("cannot do that with {}: {error}", waiting.display()))
+        })
     }
 }
 
-/// The goldens for which something waits in a folder and below; hidden ones and those of builds are left out.
+/// The goldens for which something waits in a folder and below; hidden ones and those of builds are
+/// left out.
 fn gather(folder: &Path, goldens: &mut BTreeSet<PathBuf>) -> Result<()> {
     for entry in super::entries(folder)? {
         let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -84,7 +88,8 @@ fn gather(folder: &Path, goldens: &mut BTreeSet<PathBuf>) -> Result<()> {
 fn golden_of(path: &Path) -> Option<PathBuf> {
     let golden = path.with_extension("");
     let is_pending = path.extension().is_some_and(|extension| extension == "new");
-    (is_pending && golden.extension().is_some_and(|extension| extension == EXTENSION)).then_some(golden)
+    (is_pending && golden.extension().is_some_and(|extension| extension == EXTENSION))
+        .then_some(golden)
 }
 
 /// The goldens that a file names for which something waits.
@@ -96,10 +101,13 @@ fn of_file(path: &Path) -> Result<Vec<PathBuf>> {
         None if is("rhai") => of_script(path)?,
         None => Vec::new(),
     };
-    let waiting: Vec<_> = named.into_iter().filter(|golden| file::pending(golden).exists()).collect();
+    let waiting: Vec<_> =
+        named.into_iter().filter(|golden| file::pending(golden).exists()).collect();
     if waiting.is_empty() {
         let error = Error::usage(format!("nothing waits for review at {}", path.display()));
-        return Err(error.hint("give a script, a golden, what waits beside one (.snap.new), or a folder"));
+        return Err(
+            error.hint("give a script, a golden, what waits beside one (.snap.new), or a folder")
+        );
     }
     Ok(waiting)
 }
@@ -110,8 +118,13 @@ fn of_script(script: &Path) -> Result<Vec<PathBuf>> {
     if !place.folder.is_dir() {
         return Ok(Vec::new());
     }
-    let is_of_script = |golden: &PathBuf| super::script_of(golden).is_some_and(|name| script.ends_with(name));
-    Ok(super::entries(&place.folder)?.iter().filter_map(|entry| golden_of(entry)).filter(is_of_script).collect())
+    let is_of_script =
+        |golden: &PathBuf| super::script_of(golden).is_some_and(|name| script.ends_with(name));
+    Ok(super::entries(&place.folder)?
+        .iter()
+        .filter_map(|entry| golden_of(entry))
+        .filter(is_of_script)
+        .collect())
 }
 
 #[cfg(test)]
@@ -123,7 +136,8 @@ mod tests {
     }
 
     fn found(paths: &[PathBuf]) -> Vec<String> {
-        let name = |pending: &Pending| pending.golden.file_name().unwrap().to_string_lossy().into_owned();
+        let name =
+            |pending: &Pending| pending.golden.file_name().unwrap().to_string_lossy().into_owned();
         Pending::find(paths).unwrap().iter().map(name).collect()
     }
 
@@ -139,7 +153,9 @@ mod tests {
         put(root, "f.snap.new", "f.rhai");
         let all = ["a.snap", "a@exim.snap", "b.snap"];
         assert_eq!(found(&[root.to_owned()]), all);
-        let named = |names: &[&str]| found(&names.iter().map(|name| root.join("scripts").join(name)).collect::<Vec<_>>());
+        let named = |names: &[&str]| {
+            found(&names.iter().map(|name| root.join("scripts").join(name)).collect::<Vec<_>>())
+        };
         assert_eq!(named(&["a.rhai"]), all[..2]);
         assert_eq!(named(&["snapshots/b.snap", "snapshots/b.snap.new"]), all[2..]);
         for nothing in ["c.rhai", "snapshots/c.snap", "README.md"] {
@@ -153,7 +169,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let golden = folder.path().join("snapshots/a.snap");
         put(folder.path(), "snapshots/a.snap.new", "a.rhai");
-        let [pending] = &Pending::find(&[folder.path().to_owned()]).unwrap()[..] else { panic!("not one") };
+        let [pending] = &Pending::find(&[folder.path().to_owned()]).unwrap()[..] else {
+            panic!("not one")
+        };
         assert_eq!((pending.old.as_deref(), pending.new.as_str()), (None, "snapshots/a.snap.new"));
         pending.accept().unwrap();
         assert_eq!(file::read(&golden).unwrap().as_deref(), Some("snapshots/a.snap.new"));

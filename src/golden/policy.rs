@@ -33,7 +33,10 @@ pub(crate) enum Policy {
     /// What differs is written, and what has no golden waits (`INSTA_UPDATE=unseen`).
     Unseen,
     /// What differs is written (`--update`).
-    #[cfg_attr(not(any(feature = "cli", test)), expect(dead_code, reason = "flags are the program's"))]
+    #[cfg_attr(
+        not(any(feature = "cli", test)),
+        expect(dead_code, reason = "flags are the program's")
+    )]
     Update,
     /// So is what has no golden (`INSTA_UPDATE=always`).
     Always,
@@ -58,7 +61,10 @@ impl Policy {
             Some("unseen") => Self::Unseen,
             Some("no") => Self::Check,
             Some(other) => {
-                let error = Error::usage(format!("INSTA_UPDATE is `{}`", crate::visible::escape(other.as_bytes())));
+                let error = Error::usage(format!(
+                    "INSTA_UPDATE is `{}`",
+                    crate::visible::escape(other.as_bytes())
+                ));
                 return Err(error.hint("it may be auto, always, new, unseen, no or force"));
             }
         };
@@ -105,7 +111,11 @@ impl Goldens {
     /// # Errors
     /// Those of [`Policy::of_environment`].
     pub(crate) fn of_environment() -> Result<Self> {
-        Ok(Self { policy: Policy::of_environment()?, target: None, force_pass: is_set("INSTA_FORCE_PASS") })
+        Ok(Self {
+            policy: Policy::of_environment()?,
+            target: None,
+            force_pass: is_set("INSTA_FORCE_PASS"),
+        })
     }
 }
 
@@ -117,7 +127,8 @@ impl Goldens {
         Self { policy: Policy::Ignore, ..Self::default() }
     }
 
-    /// For many runs of a script at once: nothing is written, and where there is no golden, none is looked for each time.
+    /// For many runs of a script at once: nothing is written, and where there is no golden, none is
+    /// looked for each time.
     ///
     /// # Errors
     /// Usage for a golden that cannot be read.
@@ -155,7 +166,11 @@ mod tests {
             (Some("no"), Policy::Check),
         ] {
             assert_eq!(Policy::of(update, false).unwrap(), policy);
-            assert_eq!(Policy::of(update, true).unwrap(), Policy::Check, "nothing is ever written in CI");
+            assert_eq!(
+                Policy::of(update, true).unwrap(),
+                Policy::Check,
+                "nothing is ever written in CI"
+            );
         }
         let error = Policy::of(Some("maybe"), false).unwrap_err();
         assert_eq!(error.message(), "INSTA_UPDATE is `maybe`");
@@ -164,7 +179,10 @@ mod tests {
     #[test]
     fn a_script_without_a_golden_is_left_alone_unless_one_is_asked_for() {
         let asking = [Policy::New, Policy::Unseen, Policy::Always, Policy::Record];
-        for policy in [Policy::Ignore, Policy::Check, Policy::Review, Policy::Update].into_iter().chain(asking) {
+        for policy in [Policy::Ignore, Policy::Check, Policy::Review, Policy::Update]
+            .into_iter()
+            .chain(asking)
+        {
             assert_eq!(policy.makes_new(), asking.contains(&policy), "{policy:?}");
         }
     }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use super::{FOLDER, entries, file, script_of};
 use crate::error::Result;
 
-/// The goldens in the folders of these scripts that belong to no script there; snapshots of other tests are left alone.
+/// The goldens in the folders of these scripts that belong to no script there; snapshots of other
+/// tests are left alone.
 ///
 /// # Errors
 /// Where a folder cannot be read.
@@ -38,7 +39,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let scripts = folder.path();
         let golden = |name: &str, source: &str| {
-            file::write(&scripts.join(FOLDER).join(name), &format!("---\nsource: {source}\n---\nx\n")).unwrap();
+            file::write(
+                &scripts.join(FOLDER).join(name),
+                &format!("---\nsource: {source}\n---\nx\n"),
+            )
+            .unwrap();
         };
         std::fs::write(scripts.join("a.rhai"), "").unwrap();
         golden("a.snap", "a.rhai");
@@ -47,7 +52,10 @@ mod tests {
         std::fs::write(scripts.join("c.txt"), "").unwrap();
         golden("c.snap", "c.txt");
         golden("it__peer.snap", "tests/it/peer.rs");
-        assert_eq!(unreferenced(&[scripts.join("a.rhai")]).unwrap(), [scripts.join(FOLDER).join("b@postfix.snap")]);
+        assert_eq!(
+            unreferenced(&[scripts.join("a.rhai")]).unwrap(),
+            [scripts.join(FOLDER).join("b@postfix.snap")]
+        );
         assert_eq!(script_of(Path::new("x/a.snap.new")), None);
     }
 }

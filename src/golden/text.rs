@@ -15,19 +15,21 @@ pub(crate) fn text(outcome: &Outcome) -> Result<String> {
     let redaction = outcome.redaction.as_deref().cloned().unwrap_or_default();
     let redaction = known::with_params(redaction, &outcome.params);
     let redacted = redaction.apply(&lasting(&outcome.transcript))?;
-    let lines: Vec<_> = transcript::lines(&redacted.events).iter().map(ToString::to_string).collect();
+    let lines: Vec<_> =
+        transcript::lines(&redacted.events).iter().map(ToString::to_string).collect();
     Ok(masked(outcome, &lines.join("\n")))
 }
 
-/// The same without what turned out to be secret after it was said, or was never said to anybody, such as a title.
+/// The same without what turned out to be secret after it was said, or was never said to anybody,
+/// such as a title.
 pub(super) fn masked(outcome: &Outcome, text: &str) -> String {
     let mut text = text.to_owned();
     outcome.secrets.mask_text(&mut text);
     text
 }
 
-/// The events but for what was printed, and for the attempts of sessions that were connected in the end: which addresses a name has
-/// depends on the machine.
+/// The events but for what was printed, and for the attempts of sessions that were connected in the
+/// end: which addresses a name has depends on the machine.
 fn lasting(events: &[Event]) -> Vec<Event> {
     let connected: HashSet<Option<SessionId>> =
         events.iter().filter(|event| is_connected(event)).map(|event| event.session).collect();

@@ -14,8 +14,8 @@ const DATE: &str = "Thu, 1 Jan 2026 00:00:00 +0000";
 
 /// What a message is made of.
 ///
-/// What is not said is chosen so that the same draft gives the same bytes in every run: the date is fixed, the Message-ID and
-/// the boundaries of its parts follow from the content.
+/// What is not said is chosen so that the same draft gives the same bytes in every run: the date is
+/// fixed, the Message-ID and the boundaries of its parts follow from the content.
 ///
 /// ```
 /// use mailexpect::message::{Attachment, Draft};
@@ -46,14 +46,16 @@ pub struct Draft {
     pub html: Option<String>,
     /// What is attached.
     pub attachments: Vec<Attachment>,
-    /// More headers, encoded where they are not ASCII. A `Date` or `Message-ID` among them stands in place of ours.
+    /// More headers, encoded where they are not ASCII. A `Date` or `Message-ID` among them stands
+    /// in place of ours.
     pub headers: Vec<(String, String)>,
     /// The Date header; a fixed one where it is not said.
     pub date: Option<String>,
-    /// The Message-ID, without its angle brackets; one that follows from the content where it is not said.
+    /// The Message-ID, without its angle brackets; one that follows from the content where it is
+    /// not said.
     pub message_id: Option<String>,
-    /// How text and HTML go into the message: as they are under this name (`8bit`, `7bit`, `binary`), however long their lines;
-    /// else encoded where that is needed (RFC 2045 section 6).
+    /// How text and HTML go into the message: as they are under this name (`8bit`, `7bit`,
+    /// `binary`), however long their lines; else encoded where that is needed (RFC 2045 section 6).
     pub encoding: Option<String>,
 }
 
@@ -73,14 +75,16 @@ impl Draft {
     #[must_use]
     pub fn compose(&self) -> Vec<u8> {
         let mark = self.mark();
-        let has = |name: &str| self.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
+        let has =
+            |name: &str| self.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
         let mut builder = MessageBuilder::new();
         if !self.from.is_empty() {
             builder = builder.from(address(&self.from));
         }
         for (name, list) in [("To", &self.to), ("Cc", &self.cc)] {
             if !list.is_empty() {
-                builder = builder.header(name, Address::new_list(list.iter().map(|one| address(one)).collect()));
+                builder = builder
+                    .header(name, Address::new_list(list.iter().map(|one| address(one)).collect()));
             }
         }
         if !self.subject.is_empty() {
@@ -112,9 +116,13 @@ impl Draft {
     }
 
     fn message_id(&self, mark: u64) -> String {
-        let id = self.message_id.as_ref().map(|id| Cow::Borrowed(id.trim_start_matches('<').trim_end_matches('>')));
+        let id = self
+            .message_id
+            .as_ref()
+            .map(|id| Cow::Borrowed(id.trim_start_matches('<').trim_end_matches('>')));
         let id = id.unwrap_or_else(|| {
-            let domain = mailbox(&self.from).1.rsplit_once('@').map_or("localhost", |(_, domain)| domain);
+            let domain =
+                mailbox(&self.from).1.rsplit_once('@').map_or("localhost", |(_, domain)| domain);
             format!("{mark:016x}@{domain}").into()
         });
         format!("<{id}>")
@@ -124,14 +132,17 @@ impl Draft {
         let text = self.text.as_ref().map(|text| self.inline("text/plain", text));
         let html = self.html.as_ref().map(|html| self.inline("text/html", html));
         let body = match (text, html) {
-            (Some(text), Some(html)) => multipart("multipart/alternative", format!("{mark:016x}_2"), vec![text, html]),
+            (Some(text), Some(html)) => {
+                multipart("multipart/alternative", format!("{mark:016x}_2"), vec![text, html])
+            }
             (Some(part), None) | (None, Some(part)) => part,
             (None, None) => self.inline("text/plain", ""),
         };
         if self.attachments.is_empty() {
             return body;
         }
-        let parts = std::iter::once(body).chain(self.attachments.iter().map(Attachment::part)).collect();
+        let parts =
+            std::iter::once(body).chain(self.attachments.iter().map(Attachment::part)).collect();
         multipart("multipart/mixed", format!("{mark:016x}_1"), parts)
     }
 
@@ -149,7 +160,10 @@ impl Attachment {
         let kind = self.kind.to_ascii_lowercase();
         let part = match std::str::from_utf8(&self.content) {
             // Text may be shown as it is; all else keeps its bytes.
-            Ok(text) if kind.starts_with("text/") && !text.replace("\r\n", "").contains(['\r', '\n']) => {
+            Ok(text)
+                if kind.starts_with("text/")
+                    && !text.replace("\r\n", "").contains(['\r', '\n']) =>
+            {
                 MimePart::new(self.kind.as_str(), text)
             }
             _ => MimePart::new(self.kind.as_str(), self.content.as_slice()),
@@ -177,7 +191,10 @@ pub(crate) fn unique_id() -> String {
 
 /// The names that the builder has to recognize, in its way of writing them.
 fn canonical(name: &str) -> &str {
-    ["Date", "Message-ID", "MIME-Version"].into_iter().find(|known| known.eq_ignore_ascii_case(name)).unwrap_or(name)
+    ["Date", "Message-ID", "MIME-Version"]
+        .into_iter()
+        .find(|known| known.eq_ignore_ascii_case(name))
+        .unwrap_or(name)
 }
 
 fn multipart<'a>(kind: &'static str, boundary: String, parts: Vec<MimePart<'a>>) -> MimePart<'a> {
@@ -187,7 +204,9 @@ fn multipart<'a>(kind: &'static str, boundary: String, parts: Vec<MimePart<'a>>)
 /// The name and the address in `Kim <kim@example.com>`.
 fn mailbox(text: &str) -> (Option<&str>, &str) {
     match text.trim().strip_suffix('>').and_then(|text| text.rsplit_once('<')) {
-        Some((name, address)) => (Some(name.trim().trim_matches('"')).filter(|name| !name.is_empty()), address),
+        Some((name, address)) => {
+            (Some(name.trim().trim_matches('"')).filter(|name| !name.is_empty()), address)
+        }
         None => (None, text.trim()),
     }
 }
@@ -231,12 +250,17 @@ mod tests {
     }
 
     fn draft() -> Draft {
-        Draft { from: "Kim <kim@example.com>".into(), to: vec!["ted@example.com".into()], ..Draft::default() }
+        Draft {
+            from: "Kim <kim@example.com>".into(),
+            to: vec!["ted@example.com".into()],
+            ..Draft::default()
+        }
     }
 
     #[test]
     fn a_plain_message_is_the_same_in_every_run() {
-        let draft = Draft { subject: "hello".into(), text: Some("Hi,\nhow are you?".into()), ..draft() };
+        let draft =
+            Draft { subject: "hello".into(), text: Some("Hi,\nhow are you?".into()), ..draft() };
         insta::assert_snapshot!(composed(&draft).replace("\r\n", "\n"), @r#"
         From: "Kim" <kim@example.com>
         To: <ted@example.com>
@@ -255,35 +279,72 @@ mod tests {
     #[test]
     fn text_html_and_attachments_nest_and_come_back() {
         let attachments = vec![
-            Attachment { name: "naïve.bin".into(), kind: "application/octet-stream".into(), content: (0..=255).collect() },
-            Attachment { name: "a.csv".into(), kind: "text/csv".into(), content: b"a,b\r\nc,d".to_vec() },
-            Attachment { name: "old.csv".into(), kind: "text/csv".into(), content: b"a,\xff\nb".to_vec() },
-            Attachment { name: "mail.eml".into(), kind: "message/rfc822".into(), content: draft().compose() },
+            Attachment {
+                name: "naïve.bin".into(),
+                kind: "application/octet-stream".into(),
+                content: (0..=255).collect(),
+            },
+            Attachment {
+                name: "a.csv".into(),
+                kind: "text/csv".into(),
+                content: b"a,b\r\nc,d".to_vec(),
+            },
+            Attachment {
+                name: "old.csv".into(),
+                kind: "text/csv".into(),
+                content: b"a,\xff\nb".to_vec(),
+            },
+            Attachment {
+                name: "mail.eml".into(),
+                kind: "message/rfc822".into(),
+                content: draft().compose(),
+            },
         ];
         let html = Some("<p>grüße</p>".into());
-        let draft = Draft { subject: "今日は".into(), text: Some("grüße\n".into()), html, attachments, ..draft() };
+        let draft = Draft {
+            subject: "今日は".into(),
+            text: Some("grüße\n".into()),
+            html,
+            attachments,
+            ..draft()
+        };
         let bytes = draft.compose();
         let message = parse(&bytes).unwrap();
         assert_eq!(message.subject().unwrap(), "今日は");
-        assert_eq!((message.text.as_deref(), message.html.as_deref()), (Some("grüße\r\n"), Some("<p>grüße</p>")));
+        assert_eq!(
+            (message.text.as_deref(), message.html.as_deref()),
+            (Some("grüße\r\n"), Some("<p>grüße</p>"))
+        );
         let back = message.attachments;
         assert_eq!(
             back.iter().map(|back| back.name.as_str()).collect::<Vec<_>>(),
             ["naïve.bin", "a.csv", "old.csv", "mail.eml"]
         );
         for (attachment, back) in draft.attachments.iter().zip(&back) {
-            assert_eq!((&attachment.kind, &attachment.content), (&back.kind, &back.content), "{}", back.name);
+            assert_eq!(
+                (&attachment.kind, &attachment.content),
+                (&back.kind, &back.content),
+                "{}",
+                back.name
+            );
         }
         assert!(bytes.is_ascii());
-        assert!(bytes.split(|byte| *byte == b'\n').all(|line| line.len() < 999), "no line is over the limit");
+        assert!(
+            bytes.split(|byte| *byte == b'\n').all(|line| line.len() < 999),
+            "no line is over the limit"
+        );
     }
 
     #[test]
     fn text_is_left_as_it_is_where_that_is_asked_for() {
         let line = "ü".repeat(600);
         let text = Some(format!("{line}\n.\n"));
-        let message = composed(&Draft { text: text.clone(), encoding: Some("8bit".into()), ..draft() });
-        assert!(message.contains(&format!("Content-Transfer-Encoding: 8bit\r\n\r\n{line}\r\n.\r\n")), "{message}");
+        let message =
+            composed(&Draft { text: text.clone(), encoding: Some("8bit".into()), ..draft() });
+        assert!(
+            message.contains(&format!("Content-Transfer-Encoding: 8bit\r\n\r\n{line}\r\n.\r\n")),
+            "{message}"
+        );
         let message = composed(&Draft { text, ..draft() });
         assert!(message.is_ascii() && message.lines().all(|line| line.len() < 999), "{message}");
         assert_eq!(parse(message.as_bytes()).unwrap().text.unwrap(), format!("{line}\r\n.\r\n"));
@@ -291,21 +352,29 @@ mod tests {
 
     #[test]
     fn headers_of_the_drafts_own_stand_in_place_of_ours() {
-        let own = [("date", "Sat, 1 Jan 2000 00:00:00 +0000"), ("MESSAGE-ID", "<one@example.com>"), ("X-Test", "grün")];
+        let own = [
+            ("date", "Sat, 1 Jan 2000 00:00:00 +0000"),
+            ("MESSAGE-ID", "<one@example.com>"),
+            ("X-Test", "grün"),
+        ];
         let headers = own.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         let message = composed(&Draft { headers, ..draft() });
         assert_eq!(message.matches("Date: ").count(), 1, "{message}");
         assert_eq!(message.matches("Message-ID: ").count(), 1, "{message}");
         assert!(message.contains("Message-ID: <one@example.com>\r\n"), "{message}");
         assert_eq!(parse(message.as_bytes()).unwrap().header("x-test"), Some("grün"));
-        let named = Draft { message_id: Some("<a@b>".into()), date: Some("today".into()), ..draft() };
+        let named =
+            Draft { message_id: Some("<a@b>".into()), date: Some("today".into()), ..draft() };
         assert!(composed(&named).contains("Date: today\r\nMessage-ID: <a@b>\r\n"));
         assert_ne!(draft().compose(), Draft { subject: "x".into(), ..draft() }.compose());
     }
 
     #[test]
     fn a_line_end_in_a_header_begins_no_header() {
-        let message = composed(&Draft { subject: "a\r\nBcc: victim@example.com\r\n\r\nbody".into(), ..draft() });
+        let message = composed(&Draft {
+            subject: "a\r\nBcc: victim@example.com\r\n\r\nbody".into(),
+            ..draft()
+        });
         assert!(parse(message.as_bytes()).unwrap().header("bcc").is_none(), "{message}");
     }
 }

@@ -19,12 +19,13 @@ const TRACE: [&str; 8] = [
     "DKIM-Signature",
 ];
 
-/// Makes sure that a message is the one that was sent, byte for byte, but for headers that servers have added in front of it
-/// (RFC 5321 section 4.4); gives those back.
+/// Makes sure that a message is the one that was sent, byte for byte, but for headers that servers
+/// have added in front of it (RFC 5321 section 4.4); gives those back.
 ///
 /// # Errors
-/// An assertion that shows the first difference: another line, a missing end, more behind the end, something in front that is
-/// no header, or a header in front that the message had itself (trace headers and `X-...` aside).
+/// An assertion that shows the first difference: another line, a missing end, more behind the end,
+/// something in front that is no header, or a header in front that the message had itself (trace
+/// headers and `X-...` aside).
 pub fn delivered<'a>(fetched: &'a [u8], sent: &[u8]) -> Result<&'a [u8]> {
     let added = match fetched.len().checked_sub(sent.len()) {
         Some(start) if fetched.ends_with(sent) => &fetched[..start],
@@ -41,7 +42,11 @@ pub fn delivered<'a>(fetched: &'a [u8], sent: &[u8]) -> Result<&'a [u8]> {
                     .expected(format!("one {name}")));
             }
             None if is_more && !added.starts_with(line) => {}
-            None => return Err(differs("what was added in front is no header").got(shown(line)).expected("headers alone")),
+            None => {
+                return Err(differs("what was added in front is no header")
+                    .got(shown(line))
+                    .expected("headers alone"));
+            }
         }
     }
     Ok(added)
@@ -65,18 +70,24 @@ fn shown_whole(line: Option<&&[u8]>) -> String {
 fn name(line: &[u8]) -> Option<&[u8]> {
     let colon = memchr::memchr(b':', line)?;
     let name = line[..colon].trim_ascii_end();
-    (!name.is_empty() && name.iter().all(u8::is_ascii_graphic) && line.ends_with(b"\r\n")).then_some(name)
+    (!name.is_empty() && name.iter().all(u8::is_ascii_graphic) && line.ends_with(b"\r\n"))
+        .then_some(name)
 }
 
 /// Whether servers have headers of that name for themselves.
 fn is_own(name: &[u8]) -> bool {
-    let starts = |prefix: &[u8]| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
-    starts(b"X-") || starts(b"ARC-") || TRACE.iter().any(|trace| name.eq_ignore_ascii_case(trace.as_bytes()))
+    let starts = |prefix: &[u8]| {
+        name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    };
+    starts(b"X-")
+        || starts(b"ARC-")
+        || TRACE.iter().any(|trace| name.eq_ignore_ascii_case(trace.as_bytes()))
 }
 
 /// Whether the message has a header of that name.
 fn has(message: &[u8], wanted: &[u8]) -> bool {
-    let header = message.split_inclusive(|byte| *byte == b'\n').take_while(|line| !chomp(line).is_empty());
+    let header =
+        message.split_inclusive(|byte| *byte == b'\n').take_while(|line| !chomp(line).is_empty());
     header.filter_map(name).any(|name| name.eq_ignore_ascii_case(wanted))
 }
 
@@ -126,19 +137,49 @@ mod tests {
                 "Subject: x\\r\\n",
                 "Subject: [list] x\\r\\n",
             ),
-            ("From: a@b\r\nSubject: x\r\n\r\nHi\r\n", "line 5 differs", ".\\r\\n", "the end of the message"),
+            (
+                "From: a@b\r\nSubject: x\r\n\r\nHi\r\n",
+                "line 5 differs",
+                ".\\r\\n",
+                "the end of the message",
+            ),
             ("From: a@b\r\nSubject: x\r\n\r\nHi\n.\r\n", "line 4 differs", "Hi\\r\\n", "Hi\\n"),
-            ("From: a@b\r\nSubject: x\r\n\r\nHi\r\n.\r\nmore\r\n", "line 6 differs", "the end of the message", "more\\r\\n"),
+            (
+                "From: a@b\r\nSubject: x\r\n\r\nHi\r\n.\r\nmore\r\n",
+                "line 6 differs",
+                "the end of the message",
+                "more\\r\\n",
+            ),
             (
                 "From: A <a@b>\r\nSubject: x\r\n\r\nHi\r\n",
                 "first line is not there",
                 "From: a@b\\r\\n",
                 "From: A <a@b>\nSubject: x\n",
             ),
-            ("Subject: y\r\nFrom: a@b\r\nSubject: x\r\n\r\nHi\r\n.\r\n", "a second Subject", "one Subject", "Subject: y"),
-            ("no header\r\nFrom: a@b\r\nSubject: x\r\n\r\nHi\r\n.\r\n", "no header", "headers alone", "no header"),
-            ("\tfolded\r\nFrom: a@b\r\nSubject: x\r\n\r\nHi\r\n.\r\n", "no header", "headers alone", "\\tfolded"),
-            ("X-A: b\r\n\r\nFrom: a@b\r\nSubject: x\r\n\r\nHi\r\n.\r\n", "no header", "headers alone", ""),
+            (
+                "Subject: y\r\nFrom: a@b\r\nSubject: x\r\n\r\nHi\r\n.\r\n",
+                "a second Subject",
+                "one Subject",
+                "Subject: y",
+            ),
+            (
+                "no header\r\nFrom: a@b\r\nSubject: x\r\n\r\nHi\r\n.\r\n",
+                "no header",
+                "headers alone",
+                "no header",
+            ),
+            (
+                "\tfolded\r\nFrom: a@b\r\nSubject: x\r\n\r\nHi\r\n.\r\n",
+                "no header",
+                "headers alone",
+                "\\tfolded",
+            ),
+            (
+                "X-A: b\r\n\r\nFrom: a@b\r\nSubject: x\r\n\r\nHi\r\n.\r\n",
+                "no header",
+                "headers alone",
+                "",
+            ),
             ("", "first line is not there", "From: a@b\\r\\n", ""),
         ] {
             let error = delivered(fetched.as_bytes(), SENT).unwrap_err();

@@ -1,4 +1,5 @@
-//! Messages (RFC 5322, MIME): composing them, reading them, and holding what was delivered against what was sent.
+//! Messages (RFC 5322, MIME): composing them, reading them, and holding what was delivered against
+//! what was sent.
 //!
 //! ```
 //! use mailexpect::message::{Draft, delivered, parse};

@@ -9,7 +9,8 @@ use mail_parser::{Addr, HeaderName, MessageParser, MessagePart, MimeHeaders as _
 use super::Attachment;
 use crate::error::{Error, Kind, Result};
 
-/// How many parts a message may say that it has: they can nest, and each could have to be searched to its end.
+/// How many parts a message may say that it has: they can nest, and each could have to be searched
+/// to its end.
 const MOST_PARTS: usize = 250;
 
 /// A message that was read.
@@ -44,23 +45,39 @@ pub struct Parsed {
 /// # Errors
 /// Malformed where it has more parts than any message that is meant to be read.
 pub fn parse(bytes: &[u8]) -> Result<Parsed> {
-    let begins_part = |line: &&[u8]| line.get(..12).is_some_and(|start| start.eq_ignore_ascii_case(b"content-type"));
+    let begins_part = |line: &&[u8]| {
+        line.get(..12).is_some_and(|start| start.eq_ignore_ascii_case(b"content-type"))
+    };
     let parts = bytes.split(|byte| *byte == b'\n').filter(begins_part).count();
     if parts > MOST_PARTS {
         let error = Error::new(Kind::Malformed, "the message has too many parts to be read");
         return Err(error.expected(format!("at most {MOST_PARTS}")).got(parts.to_string()));
     }
-    // The parser would decode messages in messages too, and nest without a bound in them: parts are decoded here.
-    let parser =
-        MessageParser::new().with_mime_headers().with_address_headers().ignore_header(HeaderName::ContentTransferEncoding);
-    let Some(message) = parser.parse(bytes).filter(|message| !message.parts.is_empty()) else { return Ok(Parsed::default()) };
+    // The parser would decode messages in messages too, and nest without a bound in them: parts are
+    // decoded here.
+    let parser = MessageParser::new()
+        .with_mime_headers()
+        .with_address_headers()
+        .ignore_header(HeaderName::ContentTransferEncoding);
+    let Some(message) = parser.parse(bytes).filter(|message| !message.parts.is_empty()) else {
+        return Ok(Parsed::default());
+    };
     Ok(Parsed {
-        headers: message.headers_raw().map(|(name, value)| (name.to_owned(), unfolded(value.as_bytes()))).collect(),
+        headers: message
+            .headers_raw()
+            .map(|(name, value)| (name.to_owned(), unfolded(value.as_bytes())))
+            .collect(),
         from: addresses(message.from().into_iter()),
         to: addresses(message.all_to()),
         cc: addresses(message.all_cc()),
-        text: message.text_bodies().find(|part| matches!(part.body, PartType::Text(_))).map(|part| text(bytes, part)),
-        html: message.html_bodies().find(|part| matches!(part.body, PartType::Html(_))).map(|part| text(bytes, part)),
+        text: message
+            .text_bodies()
+            .find(|part| matches!(part.body, PartType::Text(_)))
+            .map(|part| text(bytes, part)),
+        html: message
+            .html_bodies()
+            .find(|part| matches!(part.body, PartType::Html(_)))
+            .map(|part| text(bytes, part)),
         attachments: message.attachments().map(|part| attachment(bytes, part)).collect(),
     })
 }
@@ -69,7 +86,10 @@ impl Parsed {
     /// The value of the first header of that name, whatever its case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     /// The subject.
@@ -90,7 +110,9 @@ fn content(bytes: &[u8], part: &MessagePart<'_>) -> Vec<u8> {
     let raw = bytes.get(part.offset_body as usize..part.offset_end as usize).unwrap_or_default();
     let decoded = match encoding(bytes, part) {
         Some(encoding) if encoding.eq_ignore_ascii_case(b"base64") => base64_decode(raw),
-        Some(encoding) if encoding.eq_ignore_ascii_case(b"quoted-printable") => quoted_printable_decode(raw),
+        Some(encoding) if encoding.eq_ignore_ascii_case(b"quoted-printable") => {
+            quoted_printable_decode(raw)
+        }
         _ => None,
     };
     // What is not what its encoding says is given as it came.
@@ -102,7 +124,9 @@ fn encoding<'a>(bytes: &'a [u8], part: &MessagePart<'_>) -> Option<&'a [u8]> {
     let header = bytes.get(part.offset_header as usize..part.offset_body as usize)?;
     header.split(|byte| *byte == b'\n').find_map(|line| {
         let (name, value) = line.split_at_checked(memchr::memchr(b':', line)?)?;
-        name.trim_ascii().eq_ignore_ascii_case(b"Content-Transfer-Encoding").then(|| value[1..].trim_ascii())
+        name.trim_ascii()
+            .eq_ignore_ascii_case(b"Content-Transfer-Encoding")
+            .then(|| value[1..].trim_ascii())
     })
 }
 
@@ -119,9 +143,18 @@ fn text(bytes: &[u8], part: &MessagePart<'_>) -> String {
 fn attachment(bytes: &[u8], part: &MessagePart<'_>) -> Attachment {
     let kind = part.content_type().map_or_else(
         || "text/plain".to_owned(),
-        |kind| kind.subtype().map_or_else(|| kind.ctype().to_owned(), |subtype| format!("{}/{subtype}", kind.ctype())),
+        |kind| {
+            kind.subtype().map_or_else(
+                || kind.ctype().to_owned(),
+                |subtype| format!("{}/{subtype}", kind.ctype()),
+            )
+        },
     );
-    Attachment { name: part.attachment_name().unwrap_or_default().to_owned(), kind, content: content(bytes, part) }
+    Attachment {
+        name: part.attachment_name().unwrap_or_default().to_owned(),
+        kind,
+        content: content(bytes, part),
+    }
 }
 
 fn addresses<'a>(lists: impl Iterator<Item = &'a mail_parser::Address<'a>>) -> Vec<String> {
@@ -167,14 +200,19 @@ mod tests {
         )
         .unwrap();
         assert_eq!(message.text.as_deref(), Some("grün"));
-        assert_eq!((message.attachments[0].name.as_str(), &message.attachments[0].content[..]), ("a", &b"\xff"[..]));
+        assert_eq!(
+            (message.attachments[0].name.as_str(), &message.attachments[0].content[..]),
+            ("a", &b"\xff"[..])
+        );
     }
 
     #[test]
     fn whatever_comes_is_read_without_a_panic() {
         let nested = |part: &str| part.repeat(MOST_PARTS).into_bytes();
-        let inner =
-            base64::Engine::encode(&base64::prelude::BASE64_STANDARD, "Content-Type: message/rfc822\r\n\r\n".repeat(50_000));
+        let inner = base64::Engine::encode(
+            &base64::prelude::BASE64_STANDARD,
+            "Content-Type: message/rfc822\r\n\r\n".repeat(50_000),
+        );
         let messages: [Vec<u8>; 9] = [
             Vec::new(),
             b"\r\n\r\n".to_vec(),
@@ -184,13 +222,17 @@ mod tests {
             (0..=255).cycle().take(10_000).collect(),
             nested("Content-Type: message/rfc822\r\n\r\n"),
             nested("Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\n"),
-            format!("Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n{inner}").into_bytes(),
+            format!(
+                "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n{inner}"
+            )
+            .into_bytes(),
         ];
         for bytes in messages {
             let message = parse(&bytes).unwrap();
             assert!(message.attachments.len() <= MOST_PARTS);
         }
-        let error = parse("content-type: message/rfc822\n\n".repeat(20_000).as_bytes()).unwrap_err();
+        let error =
+            parse("content-type: message/rfc822\n\n".repeat(20_000).as_bytes()).unwrap_err();
         assert!(error.is_malformed() && error.came() == Some("20000"), "{error}");
     }
 

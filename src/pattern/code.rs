@@ -73,7 +73,9 @@ impl Code {
             && reply.iter().zip(self.digits).all(|(came, wanted)| wanted == ANY || wanted == *came)
             && reply.get(3).is_none_or(|after| !after.is_ascii_digit());
         code_fits
-            && self.enhanced.as_ref().is_none_or(|wanted| Enhanced::of_reply(reply).is_some_and(|came| wanted.covers(&came)))
+            && self.enhanced.as_ref().is_none_or(|wanted| {
+                Enhanced::of_reply(reply).is_some_and(|came| wanted.covers(&came))
+            })
     }
 
     /// A whole reply of this code as a regex, for streams without framing.
@@ -107,7 +109,8 @@ impl fmt::Display for Code {
     }
 }
 
-/// An enhanced status code, class.subject.detail (RFC 3463 section 2); parts left out stand for any.
+/// An enhanced status code, class.subject.detail (RFC 3463 section 2); parts left out stand for
+/// any.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Enhanced {
     parts: [Option<u16>; 3],
@@ -124,7 +127,9 @@ impl Enhanced {
     /// The first enhanced code among the reply's lines.
     pub(crate) fn of_reply(reply: &[u8]) -> Option<Self> {
         reply.split(|byte| *byte == b'\n').find_map(|line| {
-            let text = std::str::from_utf8(line.get(4..)?.split(|byte| b" \r".contains(byte)).next()?).ok()?;
+            let text =
+                std::str::from_utf8(line.get(4..)?.split(|byte| b" \r".contains(byte)).next()?)
+                    .ok()?;
             Self::parse(text)
         })
     }
@@ -142,7 +147,10 @@ impl Enhanced {
         for (place, given) in text.split('.').enumerate() {
             *parts.get_mut(place)? = match given {
                 "x" | "X" => None,
-                digits if (1..=3).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                digits
+                    if (1..=3).contains(&digits.len())
+                        && digits.bytes().all(|byte| byte.is_ascii_digit()) =>
+                {
                     Some(digits.parse().ok()?)
                 }
                 _ => return None,
@@ -156,14 +164,19 @@ impl Enhanced {
     }
 
     fn to_regex(&self) -> String {
-        let parts: Vec<_> = self.parts.iter().map(|part| part.map_or("[0-9]{1,3}".to_owned(), |n| n.to_string())).collect();
+        let parts: Vec<_> = self
+            .parts
+            .iter()
+            .map(|part| part.map_or("[0-9]{1,3}".to_owned(), |n| n.to_string()))
+            .collect();
         parts.join("\\.")
     }
 }
 
 impl fmt::Display for Enhanced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts: Vec<_> = self.parts.iter().map(|part| part.map_or("x".to_owned(), |n| n.to_string())).collect();
+        let parts: Vec<_> =
+            self.parts.iter().map(|part| part.map_or("x".to_owned(), |n| n.to_string())).collect();
         f.write_str(&parts.join("."))
     }
 }
@@ -184,7 +197,11 @@ mod tests {
             ("25", "25 no", false),
             ("250", "+OK", false),
         ] {
-            assert_eq!(Code::parse(class).unwrap().matches(reply.as_bytes()), fits, "{class} {reply}");
+            assert_eq!(
+                Code::parse(class).unwrap().matches(reply.as_bytes()),
+                fits,
+                "{class} {reply}"
+            );
         }
     }
 
@@ -206,7 +223,10 @@ mod tests {
     #[test]
     fn what_is_no_code_is_refused_with_the_forms() {
         for text in ["0", "6", "600", "1000", "25xx", "x", "2x", "ok", "-250", ""] {
-            assert!(Code::parse(text).unwrap_err().next_step().unwrap().contains("100 to 599"), "{text}");
+            assert!(
+                Code::parse(text).unwrap_err().next_step().unwrap().contains("100 to 599"),
+                "{text}"
+            );
         }
         for text in ["Ok", "2.1.0 Ok", "1.2.3", "2.", "2.1.0.0", "2.1234"] {
             assert!(Code::new(250).unwrap().with_enhanced(text).is_err(), "{text}");

@@ -1,7 +1,8 @@
-//! What `expect` takes: a literal, a reply code, a regex, bytes, alternatives, the end of the stream.
+//! What `expect` takes: a literal, a reply code, a regex, bytes, alternatives, the end of the
+//! stream.
 //!
-//! A pattern is held against a whole reply ([`Pattern::matches`]) on a session that speaks a protocol, and searched for in the
-//! stream ([`Search`]) on one that does not.
+//! A pattern is held against a whole reply ([`Pattern::matches`]) on a session that speaks a
+//! protocol, and searched for in the stream ([`Search`]) on one that does not.
 
 mod code;
 mod regex;
@@ -37,7 +38,8 @@ use crate::visible;
 #[derive(Clone, Debug)]
 pub struct Pattern {
     kind: Kind,
-    /// How to find it in a stream; built when first needed, because sessions with framing never need it.
+    /// How to find it in a stream; built when first needed, because sessions with framing never
+    /// need it.
     stream: OnceLock<Finder>,
 }
 
@@ -80,7 +82,8 @@ impl Pattern {
         Ok(Kind::Literal(bytes).into())
     }
 
-    /// A reply code or class of codes. On a stream without framing: a whole reply with that code, from the start of a line.
+    /// A reply code or class of codes. On a stream without framing: a whole reply with that code,
+    /// from the start of a line.
     #[must_use]
     pub fn code(code: Code) -> Self {
         Kind::Code(code).into()
@@ -106,8 +109,8 @@ impl Pattern {
         }
     }
 
-    /// Any of the patterns. In a reply the first that matches in the order given; in a stream the one that begins first,
-    /// the earlier given if two begin together.
+    /// Any of the patterns. In a reply the first that matches in the order given; in a stream the
+    /// one that begins first, the earlier given if two begin together.
     ///
     /// # Errors
     /// A usage error for an empty list.
@@ -130,15 +133,21 @@ impl Pattern {
         self.matches_with(reply, 0)
     }
 
-    /// Holds a whole reply, without its last line end, against the pattern; a literal may stand at the line that begins there
-    /// as well.
+    /// Holds a whole reply, without its last line end, against the pattern; a literal may stand at
+    /// the line that begins there as well.
     pub(crate) fn matches_with(&self, reply: &[u8], line: usize) -> Option<Match> {
         match &self.kind {
-            Kind::Literal(bytes) => (reply.starts_with(bytes) || reply.get(line..)?.starts_with(bytes)).then(Match::default),
+            Kind::Literal(bytes) => (reply.starts_with(bytes)
+                || reply.get(line..)?.starts_with(bytes))
+            .then(Match::default),
             Kind::Code(code) => code.matches(reply).then(Match::default),
-            Kind::Regex(regex) => regex.captures(reply).map(|captures| Match { index: 0, captures: Some(captures) }),
+            Kind::Regex(regex) => {
+                regex.captures(reply).map(|captures| Match { index: 0, captures: Some(captures) })
+            }
             Kind::Any(patterns) => patterns.iter().enumerate().find_map(|(index, pattern)| {
-                pattern.matches_with(reply, line).map(|found| Match { index, captures: found.captures })
+                pattern
+                    .matches_with(reply, line)
+                    .map(|found| Match { index, captures: found.captures })
             }),
             Kind::Eof => None,
         }
@@ -148,7 +157,9 @@ impl Pattern {
     pub(crate) fn eof_index(&self) -> Option<usize> {
         match &self.kind {
             Kind::Eof => Some(0),
-            Kind::Any(patterns) => patterns.iter().position(|pattern| pattern.eof_index().is_some()),
+            Kind::Any(patterns) => {
+                patterns.iter().position(|pattern| pattern.eof_index().is_some())
+            }
             _ => None,
         }
     }
@@ -173,10 +184,15 @@ impl Pattern {
     fn build_finder(&self) -> Result<Finder> {
         let mut sources = Vec::new();
         match &self.kind {
-            Kind::Literal(bytes) => return Ok(Finder::Literal(Box::new(memmem::Finder::new(bytes).into_owned()))),
+            Kind::Literal(bytes) => {
+                return Ok(Finder::Literal(Box::new(memmem::Finder::new(bytes).into_owned())));
+            }
             Kind::Regex(regex) => return regex.stream().map(Finder::Regex),
             Kind::Any(patterns) => {
-                patterns.iter().enumerate().for_each(|(index, pattern)| pattern.push_sources(index, &mut sources));
+                patterns
+                    .iter()
+                    .enumerate()
+                    .for_each(|(index, pattern)| pattern.push_sources(index, &mut sources));
             }
             Kind::Code(_) | Kind::Eof => self.push_sources(0, &mut sources),
         }
@@ -242,7 +258,8 @@ fn matches_anything() -> Error {
     Error::usage("an empty pattern would match anything").hint("say what has to come")
 }
 
-/// What can stand for a pattern: text and bytes are literal, an integer is a reply code or a class of them.
+/// What can stand for a pattern: text and bytes are literal, an integer is a reply code or a class
+/// of them.
 pub trait IntoPattern {
     /// The pattern itself.
     ///
@@ -327,12 +344,16 @@ mod tests {
         assert!(holds(Regex::new("SIZE ([0-9]+)$").unwrap(), reply));
         assert!(holds(Regex::new("^250 HELP$").unwrap(), reply));
         assert!(!holds(Regex::new(r"\A250 HELP").unwrap(), reply));
-        assert!(!holds(Regex::new("mail.example.*SIZE").unwrap(), reply), "a dot stops at the line end");
+        assert!(
+            !holds(Regex::new("mail.example.*SIZE").unwrap(), reply),
+            "a dot stops at the line end"
+        );
     }
 
     #[test]
     fn the_first_alternative_in_the_order_given_wins_in_a_reply() {
-        let pattern = Pattern::any([550.into_pattern().unwrap(), 5.into_pattern().unwrap()]).unwrap();
+        let pattern =
+            Pattern::any([550.into_pattern().unwrap(), 5.into_pattern().unwrap()]).unwrap();
         assert_eq!(pattern.matches(b"550 no").unwrap().index, 0);
         assert_eq!(pattern.matches(b"554 no").unwrap().index, 1);
         assert!(pattern.matches(b"250 ok").is_none());

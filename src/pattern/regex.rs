@@ -26,13 +26,15 @@ const LONG_RUN: usize = if cfg!(test) { 4 } else { 16 << 10 };
 
 /// A regex on bytes, compiled once.
 ///
-/// The syntax is that of the `regex` crate, on bytes and without Unicode tables: `.` is any byte but CR and LF, `\w`, `\d` and
-/// `(?i)` are ASCII, `^` and `$` are at the start and end of each line (CRLF or LF), `\A` and `\z` at those of the reply or
-/// stream. A reply is seen without its last line end.
+/// The syntax is that of the `regex` crate, on bytes and without Unicode tables: `.` is any byte
+/// but CR and LF, `\w`, `\d` and `(?i)` are ASCII, `^` and `$` are at the start and end of each
+/// line (CRLF or LF), `\A` and `\z` at those of the reply or stream. A reply is seen without its
+/// last line end.
 ///
-/// In a stream, a match that could still grow with the next byte is held back until that byte has come, the stream has ended,
-/// or the peer has been quiet for the session's settle time; so the match does not depend on how the bytes were cut into
-/// packets. `re("[0-9]+")` on `12` waits for the byte behind the 2; `re("[0-9]+\r\n")` has nothing to wait for.
+/// In a stream, a match that could still grow with the next byte is held back until that byte has
+/// come, the stream has ended, or the peer has been quiet for the session's settle time; so the
+/// match does not depend on how the bytes were cut into packets. `re("[0-9]+")` on `12` waits for
+/// the byte behind the 2; `re("[0-9]+\r\n")` has nothing to wait for.
 #[derive(Clone, Debug)]
 pub struct Regex(Arc<Whole>);
 
@@ -97,8 +99,11 @@ fn build_meta(sources: &[&str]) -> Result<meta::Regex> {
 pub(super) fn escape(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut source, byte| {
         use fmt::Write as _;
-        let _ =
-            if byte.is_ascii_alphanumeric() { write!(source, "{}", *byte as char) } else { write!(source, "\\x{byte:02x}") };
+        let _ = if byte.is_ascii_alphanumeric() {
+            write!(source, "{}", *byte as char)
+        } else {
+            write!(source, "\\x{byte:02x}")
+        };
         source
     })
 }
@@ -114,11 +119,16 @@ pub(super) fn parse(sources: &[&str]) -> Result<Vec<Hir>> {
 fn wrong(source: &str, error: &meta::BuildError) -> Error {
     let why = match error.syntax_error() {
         Some(syntax) => syntax.to_string(),
-        None if error.size_limit().is_some() => format!("it takes more than {} MiB when compiled", COMPILED_LIMIT >> 20),
+        None if error.size_limit().is_some() => {
+            format!("it takes more than {} MiB when compiled", COMPILED_LIMIT >> 20)
+        }
         None => error.to_string(),
     };
-    let error = Error::usage(format!("the regex is wrong: {}", visible::escape(source.as_bytes()))).got(why);
-    error.hint("write regexes between backticks, where a backslash is a backslash: re(`^550 5\\.7\\.1`)")
+    let error = Error::usage(format!("the regex is wrong: {}", visible::escape(source.as_bytes())))
+        .got(why);
+    error.hint(
+        "write regexes between backticks, where a backslash is a backslash: re(`^550 5\\.7\\.1`)",
+    )
 }
 
 /// What a regex's groups caught, as ranges of what was searched.
@@ -150,14 +160,17 @@ impl Captures {
     }
 
     pub(crate) fn names(&self) -> Vec<&str> {
-        self.0.pattern().map_or_else(Vec::new, |pattern| self.0.group_info().pattern_names(pattern).flatten().collect())
+        self.0.pattern().map_or_else(Vec::new, |pattern| {
+            self.0.group_info().pattern_names(pattern).flatten().collect()
+        })
     }
 }
 
 /// One or more regexes to look for in a stream, byte for byte as it comes.
 ///
-/// A DFA goes forward over each byte once. It is built whole where it stays small, else lazily while searching. The match's
-/// start and its groups are then found by one more search from the place before which nothing of the match can lie.
+/// A DFA goes forward over each byte once. It is built whole where it stays small, else lazily
+/// while searching. The match's start and its groups are then found by one more search from the
+/// place before which nothing of the match can lie.
 #[derive(Clone)]
 pub(crate) struct StreamRegex(Arc<Compiled>);
 
@@ -227,9 +240,16 @@ impl StreamRegex {
         self.0.looks_ahead
     }
 
-    /// The match that ends at `end`, with its groups, given that it does not begin before `from`; and the alternative it is of.
-    pub(super) fn resolve(&self, haystack: &[u8], from: usize, end: usize) -> Option<(usize, Captures)> {
-        let (pattern, captures) = Captures::find(&self.0.meta, &Input::new(haystack).range(from..end))?;
+    /// The match that ends at `end`, with its groups, given that it does not begin before `from`;
+    /// and the alternative it is of.
+    pub(super) fn resolve(
+        &self,
+        haystack: &[u8],
+        from: usize,
+        end: usize,
+    ) -> Option<(usize, Captures)> {
+        let (pattern, captures) =
+            Captures::find(&self.0.meta, &Input::new(haystack).range(from..end))?;
         Some((self.0.indices[pattern], captures))
     }
 }
@@ -249,21 +269,29 @@ impl Forward {
             .accelerate(false)
             .dfa_size_limit(Some(1 << 20))
             .determinize_size_limit(Some(4 << 20));
-        let dense = dense::Builder::new().configure(config).syntax(dialect()).thompson(nfa.clone()).build_many(regexes);
+        let dense = dense::Builder::new()
+            .configure(config)
+            .syntax(dialect())
+            .thompson(nfa.clone())
+            .build_many(regexes);
         if let Ok(dfa) = dense {
             return Ok(Self::Dense(dfa));
         }
-        let config = lazy::Config::new().specialize_start_states(true).skip_cache_capacity_check(true);
+        let config =
+            lazy::Config::new().specialize_start_states(true).skip_cache_capacity_check(true);
         lazy::Builder::new()
             .configure(config)
             .syntax(dialect())
             .thompson(nfa)
             .build_many(regexes)
             .map(Self::Lazy)
-            .map_err(|error| Error::usage(format!("the regex cannot be searched for in a stream: {error}")))
+            .map_err(|error| {
+                Error::usage(format!("the regex cannot be searched for in a stream: {error}"))
+            })
     }
 
-    /// Which bytes can begin a match at the start of a line, and which can be the second, as far as they alone can tell.
+    /// Which bytes can begin a match at the start of a line, and which can be the second, as far as
+    /// they alone can tell.
     fn leads_on(&self) -> Option<Box<[[bool; 256]; 2]>> {
         let Self::Dense(dfa) = self else { return Some(Box::new([[true; 256]; 2])) };
         let mut leads = Box::new([[false; 256]; 2]);
@@ -281,7 +309,11 @@ impl Forward {
 }
 
 /// The states other than those of rest that one byte leads to, marking those bytes.
-fn leads_from(dfa: &dense::DFA<Vec<u32>>, from: StateID, leads: &mut [bool; 256]) -> impl Iterator<Item = StateID> {
+fn leads_from(
+    dfa: &dense::DFA<Vec<u32>>,
+    from: StateID,
+    leads: &mut [bool; 256],
+) -> impl Iterator<Item = StateID> {
     (0..=u8::MAX).zip(leads).filter_map(move |(byte, leads)| {
         let to = dfa.next_state(from, byte);
         let is_rest = dfa.is_start_state(to);
@@ -324,7 +356,10 @@ mod tests {
 
     #[test]
     fn groups_are_found_by_number_and_by_name() {
-        let captures = Regex::new(r"queued as (?P<id>[0-9A-F]+)( x)?").unwrap().captures(b"250 Ok: queued as 5A6").unwrap();
+        let captures = Regex::new(r"queued as (?P<id>[0-9A-F]+)( x)?")
+            .unwrap()
+            .captures(b"250 Ok: queued as 5A6")
+            .unwrap();
         assert_eq!(captures.get(1), Some(18..21));
         assert_eq!(captures.named("id"), Some(18..21));
         assert_eq!(captures.get(2), None);

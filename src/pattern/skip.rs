@@ -1,7 +1,8 @@
 //! Where the next match can begin, told without running an automaton over every byte.
 //!
-//! Most patterns have something that every match must have: literals at its start, literals somewhere inside while the match
-//! stays within a line, or the start of a line. Whichever is the rarest is looked for, and the automaton only runs from there.
+//! Most patterns have something that every match must have: literals at its start, literals
+//! somewhere inside while the match stays within a line, or the start of a line. Whichever is the
+//! rarest is looked for, and the automaton only runs from there.
 
 use memchr::{memchr2, memmem, memrchr};
 use regex_automata::util::prefilter::Prefilter;
@@ -9,8 +10,8 @@ use regex_automata::{MatchKind, Span};
 use regex_syntax::hir::literal::{Extractor, Seq, rank};
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
-/// A line under way is held for the literal that may still come in it, up to this; a longer one is for the automaton, which
-/// lets go of it byte by byte. Tests have long lines sooner.
+/// A line under way is held for the literal that may still come in it, up to this; a longer one is
+/// for the automaton, which lets go of it byte by byte. Tests have long lines sooner.
 const LONGEST_LINE: usize = if cfg!(test) { 8 } else { 4 << 10 };
 /// How many parts of a concatenation are tried as the one that is looked for.
 const PARTS: usize = 32;
@@ -18,7 +19,8 @@ const PARTS: usize = 32;
 const LITERALS: usize = 64;
 /// What is found more often than once in so many bytes is not worth looking for.
 const OFTEN: f64 = 1.0 / 100.0;
-/// A literal at the start is preferred to a rarer one inside where it is as rare as this: the automaton runs from there.
+/// A literal at the start is preferred to a rarer one inside where it is as rare as this: the
+/// automaton runs from there.
 const SELDOM: f64 = 1.0 / 1000.0;
 
 /// What to look for instead of running over every byte.
@@ -27,24 +29,31 @@ pub(super) enum Skip {
     Start(Literals),
     /// Every match holds one of these and stays within a line, but for the line's end.
     Inside(Literals),
-    /// Every match begins at the start of a line, with a byte that is marked, and one that is marked behind it.
+    /// Every match begins at the start of a line, with a byte that is marked, and one that is
+    /// marked behind it.
     Line(Box<[[bool; 256]; 2]>),
 }
 
 /// What there is to do where no match is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Jump {
-    /// No match begins before `to`; the automaton runs from there, and through `through` without another jump.
+    /// No match begins before `to`; the automaton runs from there, and through `through` without
+    /// another jump.
     Run { to: usize, through: usize },
     /// No match begins before `to`, and none is whole yet.
     Pause { to: usize },
 }
 
 impl Skip {
-    /// `leads_on` says which bytes, first and second, at the start of a line begin something, where that is known.
-    pub(super) fn new(hirs: &[Hir], leads_on: impl FnOnce() -> Option<Box<[[bool; 256]; 2]>>) -> Option<Self> {
+    /// `leads_on` says which bytes, first and second, at the start of a line begin something, where
+    /// that is known.
+    pub(super) fn new(
+        hirs: &[Hir],
+        leads_on: impl FnOnce() -> Option<Box<[[bool; 256]; 2]>>,
+    ) -> Option<Self> {
         let start = Wanted::all(hirs, Wanted::at_start);
-        let inside = hirs.iter().all(stays_in_line).then(|| Wanted::all(hirs, Wanted::inside)).flatten();
+        let inside =
+            hirs.iter().all(stays_in_line).then(|| Wanted::all(hirs, Wanted::inside)).flatten();
         let rate = |wanted: &Option<Wanted>| wanted.as_ref().map_or(OFTEN, |wanted| wanted.rate);
         let literals = if rate(&start) >= SELDOM && rate(&inside) < rate(&start) {
             inside.as_ref().and_then(Literals::new).map(Self::Inside)
@@ -52,12 +61,16 @@ impl Skip {
             start.as_ref().and_then(Literals::new).map(Self::Start)
         };
         let begins_line = |hir: &Hir| {
-            hir.properties().look_set_prefix().contains(Look::StartCRLF) && hir.properties().minimum_len() > Some(0)
+            hir.properties().look_set_prefix().contains(Look::StartCRLF)
+                && hir.properties().minimum_len() > Some(0)
         };
-        literals.or_else(|| if hirs.iter().all(begins_line) { leads_on().map(Self::Line) } else { None })
+        literals.or_else(|| {
+            if hirs.iter().all(begins_line) { leads_on().map(Self::Line) } else { None }
+        })
     }
 
-    /// What there is to do at `at`, where no match is under way. Up to `probed`, literals inside have been looked for before.
+    /// What there is to do at `at`, where no match is under way. Up to `probed`, literals inside
+    /// have been looked for before.
     pub(super) fn jump(&self, held: &[u8], at: usize, probed: &mut usize) -> Jump {
         match self {
             Self::Start(literals) => to_start(literals, held, at),
@@ -100,7 +113,8 @@ fn to_line([first, second]: &[[bool; 256]; 2], held: &[u8], at: usize) -> Jump {
     while from < held.len() {
         // Between a CR and its LF no line begins.
         let inside_end = held[from] == b'\n' && from > 0 && held[from - 1] == b'\r';
-        let leads = first[usize::from(held[from])] && held.get(from + 1).is_none_or(|byte| second[usize::from(*byte)]);
+        let leads = first[usize::from(held[from])]
+            && held.get(from + 1).is_none_or(|byte| second[usize::from(*byte)]);
         if leads && !inside_end {
             return Jump::Run { to: from, through: from + 1 };
         }
@@ -118,7 +132,8 @@ fn next_line(held: &[u8], from: usize) -> usize {
     }
 }
 
-/// Literals of which every match has one, and how often they turn up where nothing matches, at a guess.
+/// Literals of which every match has one, and how often they turn up where nothing matches, at a
+/// guess.
 struct Wanted {
     literals: Vec<Vec<u8>>,
     rate: f64,
@@ -138,7 +153,8 @@ impl Wanted {
         }
         literals.sort_unstable();
         literals.dedup();
-        Some(Self::new(literals)).filter(|wanted| wanted.rate < OFTEN && wanted.literals.len() <= LITERALS)
+        Some(Self::new(literals))
+            .filter(|wanted| wanted.rate < OFTEN && wanted.literals.len() <= LITERALS)
     }
 
     fn at_start(hir: &Hir) -> Option<Self> {
@@ -148,7 +164,8 @@ impl Wanted {
             seq.keep_first_bytes(4);
             seq.dedup();
         }
-        let literals: Vec<_> = seq.literals()?.iter().map(|literal| literal.as_bytes().to_vec()).collect();
+        let literals: Vec<_> =
+            seq.literals()?.iter().map(|literal| literal.as_bytes().to_vec()).collect();
         let is_some = !literals.is_empty() && literals.iter().all(|literal| !literal.is_empty());
         is_some.then(|| Self::new(literals))
     }
@@ -161,7 +178,8 @@ impl Wanted {
             HirKind::Concat(parts) => {
                 let from = |place| Self::at_start(&Hir::concat(parts[place..].to_vec()));
                 let places = 0..parts.len().min(PARTS);
-                let found = places.flat_map(|place| [from(place), Self::inside(&parts[place])]).flatten();
+                let found =
+                    places.flat_map(|place| [from(place), Self::inside(&parts[place])]).flatten();
                 found.min_by(|one, other| one.rate.total_cmp(&other.rate))
             }
             _ => Self::at_start(hir),
@@ -169,7 +187,8 @@ impl Wanted {
     }
 }
 
-/// How often a literal turns up by chance: each byte as often as bytes of its rank do in text and base64.
+/// How often a literal turns up by chance: each byte as often as bytes of its rank do in text and
+/// base64.
 fn rate(literal: &[u8]) -> f64 {
     literal.iter().map(|byte| (f64::from(rank(*byte)) + 1.0) / 256.0 / 16.0).product()
 }
@@ -201,7 +220,9 @@ impl Literals {
     fn find(&self, held: &[u8], from: usize) -> Option<usize> {
         match &self.search {
             Finding::One(finder) => finder.find(&held[from..]).map(|at| from + at),
-            Finding::Many(prefilter) => prefilter.find(held, Span { start: from, end: held.len() }).map(|span| span.start),
+            Finding::Many(prefilter) => {
+                prefilter.find(held, Span { start: from, end: held.len() }).map(|span| span.start)
+            }
         }
     }
 
@@ -213,7 +234,8 @@ impl Literals {
 
 fn common_start(literals: &[Vec<u8>]) -> &[u8] {
     let Some((first, rest)) = literals.split_first() else { return &[] };
-    let shared = |other: &Vec<u8>| first.iter().zip(other).take_while(|(one, other)| one == other).count();
+    let shared =
+        |other: &Vec<u8>| first.iter().zip(other).take_while(|(one, other)| one == other).count();
     &first[..rest.iter().map(shared).min().unwrap_or(first.len())]
 }
 
@@ -223,7 +245,8 @@ pub(super) fn stays_in_line(hir: &Hir) -> bool {
         HirKind::Empty | HirKind::Look(_) | HirKind::Class(_) => true,
         HirKind::Literal(literal) => !literal.0[..literal.0.len() - 1].contains(&b'\n'),
         HirKind::Repetition(repetition) => {
-            !has_newline(&repetition.sub) || (repetition.max == Some(1) && stays_in_line(&repetition.sub))
+            !has_newline(&repetition.sub)
+                || (repetition.max == Some(1) && stays_in_line(&repetition.sub))
         }
         HirKind::Capture(capture) => stays_in_line(&capture.sub),
         HirKind::Alternation(branches) => branches.iter().all(stays_in_line),

@@ -1,7 +1,9 @@
-//! A DFA as one flat table, for patterns that give nothing to look for: every byte has to go through it.
+//! A DFA as one flat table, for patterns that give nothing to look for: every byte has to go
+//! through it.
 //!
-//! States of rest come first and states that stop a run last, so that one comparison tells; a row has a step for each byte and
-//! states are named by where their rows begin, so that a step is one addition and one look-up.
+//! States of rest come first and states that stop a run last, so that one comparison tells; a row
+//! has a step for each byte and states are named by where their rows begin, so that a step is one
+//! addition and one look-up.
 
 use std::collections::BTreeMap;
 
@@ -14,8 +16,8 @@ use super::regex::start;
 const STATES: usize = 512;
 /// How long a row is: a step for each byte.
 const ROW: usize = 256;
-/// How many stretches of lines are run over at once: each step waits for a look-up in memory, and that of others fills the
-/// time.
+/// How many stretches of lines are run over at once: each step waits for a look-up in memory, and
+/// that of others fills the time.
 const LANES: usize = 4;
 /// Shorter stretches are not worth it. Tests have them all the same.
 const SHORTEST_LANE: usize = if cfg!(test) { 3 } else { 2 << 10 };
@@ -47,7 +49,8 @@ pub(super) struct Ran {
 impl Table {
     pub(super) fn new(dfa: &dense::DFA<Vec<u32>>) -> Option<Self> {
         let mut ids = states(dfa)?;
-        let stops = |id: StateID| dfa.is_match_state(id) || dfa.is_dead_state(id) || dfa.is_quit_state(id);
+        let stops =
+            |id: StateID| dfa.is_match_state(id) || dfa.is_dead_state(id) || dfa.is_quit_state(id);
         ids.sort_by_key(|id| (stops(*id), !dfa.is_start_state(*id)));
         let rows: BTreeMap<_, _> = ids.iter().copied().zip((0..).step_by(ROW)).collect();
         let mut next = Vec::with_capacity(ids.len() * ROW);
@@ -70,8 +73,8 @@ impl Table {
 
     /// Runs up to and with the first byte that leads to a match or to the end of all matches.
     ///
-    /// `of_lines` says that no match goes beyond its line and that none is under way behind one. `None` for a state that the
-    /// table does not have.
+    /// `of_lines` says that no match goes beyond its line and that none is under way behind one.
+    /// `None` for a state that the table does not have.
     pub(super) fn run(&self, id: &mut StateID, bytes: &[u8], of_lines: bool) -> Option<Ran> {
         let from = *self.rows.get(id)?;
         let abreast = if of_lines { self.walk_abreast(from, bytes) } else { None };
@@ -96,7 +99,8 @@ impl Table {
         (row, Ran { used: bytes.len(), idle: (idle > 0).then_some(idle) })
     }
 
-    /// Runs over several stretches of whole lines at once; `None` where there is a match in one of them, or too little to do.
+    /// Runs over several stretches of whole lines at once; `None` where there is a match in one of
+    /// them, or too little to do.
     fn walk_abreast(&self, from: u32, bytes: &[u8]) -> Option<(u32, Ran)> {
         let lanes = lanes(bytes)?;
         let shortest = lanes.iter().map(|lane| lane.len()).min()?;
@@ -104,7 +108,12 @@ impl Table {
         let mut at = [from, self.line, self.line, self.line];
         let mut idle = 0;
         for n in 0..shortest {
-            at = [self.step(at[0], a[n]), self.step(at[1], b[n]), self.step(at[2], c[n]), self.step(at[3], d[n])];
+            at = [
+                self.step(at[0], a[n]),
+                self.step(at[1], b[n]),
+                self.step(at[2], c[n]),
+                self.step(at[3], d[n]),
+            ];
             if at[0].max(at[1]).max(at[2].max(at[3])) >= self.stopping {
                 return None;
             }
@@ -119,14 +128,18 @@ impl Table {
         }
         idle = rest.idle.map_or(idle, |more| shortest + more);
         // The last stretch begins with a line, where nothing is under way.
-        Some((at[LANES - 1], Ran { used: bytes.len(), idle: Some(bytes.len() - lanes[LANES - 1].len() + idle) }))
+        Some((
+            at[LANES - 1],
+            Ran { used: bytes.len(), idle: Some(bytes.len() - lanes[LANES - 1].len() + idle) },
+        ))
     }
 }
 
 /// Every state that can be come to, unless there are too many.
 fn states(dfa: &dense::DFA<Vec<u32>>) -> Option<Vec<StateID>> {
     let behind = (0..=u8::MAX).map(Some).chain([None]);
-    let mut found: Vec<_> = behind.filter_map(|behind| dfa.start_state(&start(behind)).ok()).collect();
+    let mut found: Vec<_> =
+        behind.filter_map(|behind| dfa.start_state(&start(behind)).ok()).collect();
     found.sort_unstable();
     found.dedup();
     let mut known: std::collections::BTreeSet<_> = found.iter().copied().collect();
@@ -142,8 +155,8 @@ fn states(dfa: &dense::DFA<Vec<u32>>) -> Option<Vec<StateID>> {
     Some(found)
 }
 
-/// Stretches of whole lines, about as long as each other, with the first byte of the next one: an automaton reports a match one
-/// byte late.
+/// Stretches of whole lines, about as long as each other, with the first byte of the next one: an
+/// automaton reports a match one byte late.
 fn lanes(bytes: &[u8]) -> Option<[&[u8]; LANES]> {
     let length = bytes.len() / LANES;
     if length < SHORTEST_LANE {
@@ -163,7 +176,10 @@ mod tests {
 
     #[test]
     fn stretches_are_whole_lines_and_a_byte() {
-        assert_eq!(lanes(b"aa\naa\naa\naa\na"), Some([&b"aa\naa\na"[..], b"aa\na", b"aa\na", b"a"]));
+        assert_eq!(
+            lanes(b"aa\naa\naa\naa\na"),
+            Some([&b"aa\naa\na"[..], b"aa\na", b"aa\na", b"a"])
+        );
         assert_eq!(lanes(b"aa\naa\naa\naa\n"), None, "the last would be empty");
         assert_eq!(lanes(b"aaaaaaaaaaaa\na"), None);
         assert_eq!(lanes(b"a\na\na\n"), None, "too short");

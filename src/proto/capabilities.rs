@@ -18,7 +18,8 @@ const MOST_MECHANISMS: usize = 1000;
 
 /// What a server says that it can do: keywords in its order, each with its parameters.
 ///
-/// Keywords are found whatever their case. All that came is kept, verbs that are not registered (`X-...`) too.
+/// Keywords are found whatever their case. All that came is kept, verbs that are not registered
+/// (`X-...`) too.
 ///
 /// ```
 /// use mailexpect::{Session, server::Embedded};
@@ -51,8 +52,8 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
-    /// Those of a reply to EHLO or LHLO (RFC 5321 section 4.1.1.1): its first line names the server, each other is a keyword
-    /// with its parameters. A reply that is a refusal has none.
+    /// Those of a reply to EHLO or LHLO (RFC 5321 section 4.1.1.1): its first line names the
+    /// server, each other is a keyword with its parameters. A reply that is a refusal has none.
     pub(crate) fn of_hello(reply: Reply) -> Self {
         if !reply.bytes().starts_with(b"2") {
             return Self::none(reply);
@@ -86,8 +87,12 @@ impl Capabilities {
         Self { reply, domain: 0..0, text: None, entries }
     }
 
-    /// Those of pairs, as ManageSieve says them: a keyword, and its parameters as one text (RFC 5804 section 1.7).
-    pub(crate) fn of_pairs(reply: Reply, pairs: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> Self {
+    /// Those of pairs, as ManageSieve says them: a keyword, and its parameters as one text (RFC
+    /// 5804 section 1.7).
+    pub(crate) fn of_pairs(
+        reply: Reply,
+        pairs: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
+    ) -> Self {
         let mut text = Vec::new();
         let mut entries = Vec::new();
         for (keyword, parameters) in pairs {
@@ -105,12 +110,16 @@ impl Capabilities {
         Self { reply, domain: 0..0, text: None, entries: Vec::new() }
     }
 
-    /// Those of a reply that says them as words in one place, as CAPABILITY does in IMAP, in a response or in a response code
-    /// (RFC 3501 section 7.2.1).
+    /// Those of a reply that says them as words in one place, as CAPABILITY does in IMAP, in a
+    /// response or in a response code (RFC 3501 section 7.2.1).
     pub(crate) fn of_words(reply: Reply) -> Self {
         let bytes = reply.bytes();
-        let start = memchr::memmem::find(bytes, CAPABILITY).map_or(bytes.len(), |at| at + CAPABILITY.len());
-        let length = bytes[start..].iter().position(|byte| b"]\r\n".contains(byte)).unwrap_or(bytes.len() - start);
+        let start =
+            memchr::memmem::find(bytes, CAPABILITY).map_or(bytes.len(), |at| at + CAPABILITY.len());
+        let length = bytes[start..]
+            .iter()
+            .position(|byte| b"]\r\n".contains(byte))
+            .unwrap_or(bytes.len() - start);
         let mut entries = Vec::new();
         let mut at = start;
         for word in bytes[start..start + length].split(|byte| *byte == b' ') {
@@ -149,13 +158,15 @@ impl Capabilities {
         self.entries().map(|(keyword, _)| String::from_utf8_lossy(keyword)).collect()
     }
 
-    /// The parameters of a keyword as they came, empty where it has none; `None` where it was not said.
+    /// The parameters of a keyword as they came, empty where it has none; `None` where it was not
+    /// said.
     #[must_use]
     pub fn get(&self, keyword: &str) -> Option<Cow<'_, str>> {
         self.all(keyword).next().map(String::from_utf8_lossy)
     }
 
-    /// Whether the keyword was said; `"AUTH PLAIN"` or `"AUTH=PLAIN"` asks for a keyword with that among its parameters.
+    /// Whether the keyword was said; `"AUTH PLAIN"` or `"AUTH=PLAIN"` asks for a keyword with that
+    /// among its parameters.
     #[must_use]
     pub fn has(&self, capability: &str) -> bool {
         let mut words = capability.split([' ', '=']).filter(|word| !word.is_empty());
@@ -169,20 +180,24 @@ impl Capabilities {
         wanted.iter().all(|word| said.iter().any(|said| said.eq_ignore_ascii_case(word.as_bytes())))
     }
 
-    /// The mechanisms of AUTH, in POP3 and ManageSieve of SASL, in upper case and each once: those of all its lines, the form
-    /// `AUTH=LOGIN` of old servers included (RFC 4954 section 3, RFC 5034 section 3, RFC 5804 section 1.7). A server that says
-    /// thousands of them means no good: it is the first thousand then.
+    /// The mechanisms of AUTH, in POP3 and ManageSieve of SASL, in upper case and each once: those
+    /// of all its lines, the form `AUTH=LOGIN` of old servers included (RFC 4954 section 3, RFC
+    /// 5034 section 3, RFC 5804 section 1.7). A server that says thousands of them means no good:
+    /// it is the first thousand then.
     #[must_use]
     pub fn auth(&self) -> Vec<String> {
         let mut seen = HashSet::new();
-        let mechanisms = self.all("AUTH").chain(self.all("SASL")).flat_map(parameters).map(in_capitals);
+        let mechanisms =
+            self.all("AUTH").chain(self.all("SASL")).flat_map(parameters).map(in_capitals);
         let each_once = mechanisms.filter(|mechanism| seen.insert(mechanism.clone()));
         each_once.take(MOST_MECHANISMS).map(Cow::into_owned).collect()
     }
 
     /// The parameters of each entry with that keyword.
     fn all<'a>(&'a self, keyword: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.entries().filter(move |(said, _)| said.eq_ignore_ascii_case(keyword.as_bytes())).map(|(_, parameters)| parameters)
+        self.entries()
+            .filter(move |(said, _)| said.eq_ignore_ascii_case(keyword.as_bytes()))
+            .map(|(_, parameters)| parameters)
     }
 
     fn entries(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
@@ -191,10 +206,14 @@ impl Capabilities {
     }
 }
 
-/// A keyword ends with the first blank, or with the `=` of old servers; no registered one has either in it.
+/// A keyword ends with the first blank, or with the `=` of old servers; no registered one has
+/// either in it.
 fn split(entry: &[u8]) -> (&[u8], &[u8]) {
     let entry = entry.trim_ascii();
-    let end = entry.iter().position(|byte| byte.is_ascii_whitespace() || *byte == b'=').unwrap_or(entry.len());
+    let end = entry
+        .iter()
+        .position(|byte| byte.is_ascii_whitespace() || *byte == b'=')
+        .unwrap_or(entry.len());
     (&entry[..end], entry.get(end + 1..).unwrap_or_default().trim_ascii())
 }
 
@@ -228,7 +247,11 @@ mod tests {
         assert_eq!(capabilities.get("8BITMIME").as_deref(), Some(""));
         assert_eq!(capabilities.get("x-exps").as_deref(), Some("GSSAPI NTLM"));
         assert_eq!((capabilities.get("STARTTLS"), capabilities.has("STARTTLS")), (None, false));
-        assert!(capabilities.has("x-exps ntlm gssapi") && !capabilities.has("AUTH PLAIN") && !capabilities.has(" "));
+        assert!(
+            capabilities.has("x-exps ntlm gssapi")
+                && !capabilities.has("AUTH PLAIN")
+                && !capabilities.has(" ")
+        );
     }
 
     #[test]
@@ -242,7 +265,9 @@ mod tests {
     #[test]
     fn mechanisms_without_end_come_to_an_end() {
         let many: Vec<_> = (0..100_000).map(|n| format!("X-{n}")).collect();
-        let capabilities = Capabilities::remembered(format!("250-a\r\n250 AUTH {}\r\n", many.join(" ")).as_bytes());
+        let capabilities = Capabilities::remembered(
+            format!("250-a\r\n250 AUTH {}\r\n", many.join(" ")).as_bytes(),
+        );
         assert_eq!(capabilities.auth(), many[..MOST_MECHANISMS]);
         assert!(capabilities.has("auth x-99999"), "all of them can be asked for");
     }
@@ -255,7 +280,11 @@ mod tests {
         ] {
             let capabilities = Capabilities::remembered_words(said.as_bytes());
             assert_eq!(capabilities.keywords(), ["IMAP4rev1", "IDLE", "AUTH", "AUTH"]);
-            assert!(capabilities.has("idle") && capabilities.has("AUTH=login") && !capabilities.has("AUTH=EXTERNAL"));
+            assert!(
+                capabilities.has("idle")
+                    && capabilities.has("AUTH=login")
+                    && !capabilities.has("AUTH=EXTERNAL")
+            );
             assert_eq!(capabilities.auth(), ["PLAIN", "LOGIN"]);
         }
         assert!(Capabilities::remembered_words(b"* OK hi\r\n").keywords().is_empty());
@@ -265,7 +294,10 @@ mod tests {
     fn a_refusal_a_bare_reply_and_bytes_that_are_no_text_have_what_they_have() {
         for refusal in ["500 5.5.1 Unknown command\r\n", "502-no\r\n502 STARTTLS\r\n", ""] {
             let capabilities = Capabilities::remembered(refusal.as_bytes());
-            assert!(capabilities.keywords().is_empty() && capabilities.domain().is_empty(), "{refusal}");
+            assert!(
+                capabilities.keywords().is_empty() && capabilities.domain().is_empty(),
+                "{refusal}"
+            );
         }
         assert_eq!(Capabilities::remembered(b"250 mx\r\n").domain(), "mx");
         let odd = Capabilities::remembered(b"250-mx\r\n250-\r\n250-\xff\0 \x1b[31m\r\n250 \r\n");

@@ -54,9 +54,15 @@ impl Speech {
             (b"SSH-", Speech::Stream, "SSH"),
         ];
         let own = if self == Self::Lmtp { Self::Smtp } else { self };
-        let is_begun =
-            |begins: &[u8]| greeting.get(..begins.len()).is_some_and(|greeting| greeting.eq_ignore_ascii_case(begins));
-        GREETINGS.iter().find(|(begins, speech, _)| *speech != own && is_begun(begins)).map(|(.., name)| *name)
+        let is_begun = |begins: &[u8]| {
+            greeting
+                .get(..begins.len())
+                .is_some_and(|greeting| greeting.eq_ignore_ascii_case(begins))
+        };
+        GREETINGS
+            .iter()
+            .find(|(begins, speech, _)| *speech != own && is_begun(begins))
+            .map(|(.., name)| *name)
     }
 }
 
@@ -96,7 +102,8 @@ pub(crate) trait Protocol: fmt::Debug + Send + Sync {
     /// How many replies the peer owes.
     fn owed(&self) -> usize;
 
-    /// How many of the commands sent have not been answered to their end. Where each has one reply, that is what is owed.
+    /// How many of the commands sent have not been answered to their end. Where each has one reply,
+    /// that is what is owed.
     fn unanswered(&self) -> usize {
         self.owed()
     }
@@ -104,7 +111,8 @@ pub(crate) trait Protocol: fmt::Debug + Send + Sync {
     /// The script has made sure that nothing more is coming.
     fn waive(&mut self);
 
-    /// The challenge of SASL, in base64, that what was taken last ends with; a response to it is what will be sent next.
+    /// The challenge of SASL, in base64, that what was taken last ends with; a response to it is
+    /// what will be sent next.
     fn challenge<'a>(&self, _taken: &'a [u8]) -> Option<&'a [u8]> {
         None
     }
@@ -117,12 +125,14 @@ pub(crate) trait Protocol: fmt::Debug + Send + Sync {
         false
     }
 
-    /// How success begins where replies have no codes, to be shown to who asks for one; `None` where they have.
+    /// How success begins where replies have no codes, to be shown to who asks for one; `None`
+    /// where they have.
     fn codeless(&self) -> Option<&'static str> {
         None
     }
 
-    /// Where in a reply the line begins that says how it went: a literal fits there as well as at the reply's beginning.
+    /// Where in a reply the line begins that says how it went: a literal fits there as well as at
+    /// the reply's beginning.
     fn verdict(&self, _reply: &[u8]) -> usize {
         0
     }
@@ -135,8 +145,9 @@ pub(crate) trait Protocol: fmt::Debug + Send + Sync {
 
 /// Finds where the next reply ends.
 pub(crate) trait Framing {
-    /// The length of the reply at the start of `held`, or `None` while it is not whole. Called again with more bytes behind
-    /// the same ones, it goes on where it was; after an answer it begins anew.
+    /// The length of the reply at the start of `held`, or `None` while it is not whole. Called
+    /// again with more bytes behind the same ones, it goes on where it was; after an answer it
+    /// begins anew.
     fn frame(&mut self, held: &[u8]) -> Result<Option<usize>, Malformed>;
 
     /// Begins anew: the bytes at the start of what is held are others than before.
@@ -166,7 +177,8 @@ pub(crate) struct Lines {
 pub(crate) const LINE_HEAD: usize = 16 << 10;
 
 impl Lines {
-    /// Calls `line` with each line that is now complete, its line end with it, and where its new part lies in `bytes`.
+    /// Calls `line` with each line that is now complete, its line end with it, and where its new
+    /// part lies in `bytes`.
     pub(crate) fn push(&mut self, bytes: &[u8], mut line: impl FnMut(&[u8], Range<usize>)) {
         let mut start = 0;
         for end in memchr::memchr_iter(b'\n', bytes).map(|at| at + 1) {
@@ -182,8 +194,8 @@ impl Lines {
         self.unfinished.extend_from_slice(&bytes[start..][..(bytes.len() - start).min(room)]);
     }
 
-    /// Follows what is sent: `secret` says of each line that is now complete, and of the beginning of one (`false`), which span
-    /// of it is secret. Gives the spans in `bytes`.
+    /// Follows what is sent: `secret` says of each line that is now complete, and of the beginning
+    /// of one (`false`), which span of it is secret. Gives the spans in `bytes`.
     pub(crate) fn follow(
         &mut self,
         bytes: &[u8],
@@ -200,7 +212,8 @@ impl Lines {
                 found = secret(&self.unfinished, false);
             }
             if let Some(span) = found {
-                // Of a line longer than what is remembered of it, all that is new is as secret as its beginning.
+                // Of a line longer than what is remembered of it, all that is new is as secret as
+                // its beginning.
                 let too_long = before.max(self.unfinished.len()) >= LINE_HEAD;
                 let new = span.start.saturating_sub(before)..span.end.saturating_sub(before);
                 let new = if too_long { new.start..chomp(part).len() } else { new };
@@ -215,8 +228,13 @@ impl Lines {
         &self.unfinished
     }
 
-    /// The span of `bytes` that would be secret if they ended the line; `secret` says which of a line, without its end, is.
-    pub(crate) fn ahead(&self, bytes: &[u8], secret: impl FnOnce(&[u8]) -> Option<Range<usize>>) -> Option<Range<usize>> {
+    /// The span of `bytes` that would be secret if they ended the line; `secret` says which of a
+    /// line, without its end, is.
+    pub(crate) fn ahead(
+        &self,
+        bytes: &[u8],
+        secret: impl FnOnce(&[u8]) -> Option<Range<usize>>,
+    ) -> Option<Range<usize>> {
         let before = self.unfinished.len();
         let span = secret(chomp(&[&self.unfinished, bytes].concat()))?;
         (span.end > before).then(|| span.start.saturating_sub(before)..span.end - before)
@@ -241,11 +259,15 @@ mod tests {
 
     #[test]
     fn a_greeting_is_known_for_the_one_of_another_protocol() {
-        let other = |speech: Speech, greeting: &str| speech.greeting_of_another(greeting.as_bytes());
+        let other =
+            |speech: Speech, greeting: &str| speech.greeting_of_another(greeting.as_bytes());
         assert_eq!(other(Speech::Smtp, "+OK ready\r\n"), Some("POP3"));
         assert_eq!(other(Speech::Pop3, "220 mx.example\r\n"), Some("SMTP"));
         assert_eq!(other(Speech::Sieve, "* ok hi\r\n"), Some("IMAP"));
         assert_eq!(other(Speech::Imap, "\"IMPLEMENTATION\" \"x\"\r\n"), Some("ManageSieve"));
-        assert_eq!((other(Speech::Smtp, "220 hi\r\n"), other(Speech::Smtp, "hi\r\n")), (None, None));
+        assert_eq!(
+            (other(Speech::Smtp, "220 hi\r\n"), other(Speech::Smtp, "hi\r\n")),
+            (None, None)
+        );
     }
 }

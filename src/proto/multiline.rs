@@ -1,7 +1,7 @@
 //! Blocks of lines that end with a lone dot, as POP3 sends messages and lists (RFC 1939 section 3).
 //!
-//! Only CRLF, a dot and CRLF end a block. A dot between bare LFs is content: taking it for the end is how mail is smuggled (RFC
-//! 5321 section 4.1.1.4).
+//! Only CRLF, a dot and CRLF end a block. A dot between bare LFs is content: taking it for the end
+//! is how mail is smuggled (RFC 5321 section 4.1.1.4).
 
 use bytes::BytesMut;
 use memchr::memmem;
@@ -14,7 +14,8 @@ const DOTTED: &[u8] = b"\r\n.";
 /// The same between two lines.
 const LONE_DOT: &[u8] = b"\r\n.\r\n";
 
-/// Looks for the end of a block in a stream that goes by in pieces. The first piece begins with a line.
+/// Looks for the end of a block in a stream that goes by in pieces. The first piece begins with a
+/// line.
 #[derive(Debug, Default)]
 pub(crate) struct LoneDot {
     /// The last bytes that went by, at most four.
@@ -29,7 +30,9 @@ impl LoneDot {
         let before = seam.len();
         seam.extend_from_slice(&piece[..piece.len().min(reach)]);
         let end = memmem::find(&seam, LONE_DOT).map(|at| at + LONE_DOT.len() - before);
-        if let Some(end) = end.or_else(|| memmem::find(piece, LONE_DOT).map(|at| at + LONE_DOT.len())) {
+        if let Some(end) =
+            end.or_else(|| memmem::find(piece, LONE_DOT).map(|at| at + LONE_DOT.len()))
+        {
             return Some(end);
         }
         if piece.len() > reach {
@@ -41,7 +44,8 @@ impl LoneDot {
     }
 }
 
-/// Looks for the end of a block in what is held, each byte once. The block begins at the start of what was held at first.
+/// Looks for the end of a block in what is held, each byte once. The block begins at the start of
+/// what was held at first.
 #[derive(Debug, Default)]
 pub(crate) struct Multiline {
     /// Before this in what is held, the lines are known to be content.
@@ -53,7 +57,8 @@ pub(crate) struct Multiline {
 }
 
 impl Multiline {
-    /// The length of what is left of the block in what is held, with its last line; `None` while it is not whole.
+    /// The length of what is left of the block in what is held, with its last line; `None` while it
+    /// is not whole.
     pub(crate) fn advance(&mut self, held: &[u8]) -> Option<usize> {
         if self.gone == 0 && self.at == 0 && held.first() == Some(&b'.') {
             match dot_line(held) {
@@ -93,12 +98,14 @@ impl Multiline {
         self.gone += count as u64;
     }
 
-    /// How many octets the block has without the doubled dots and the last line, given what [`Multiline::advance`] said.
+    /// How many octets the block has without the doubled dots and the last line, given what
+    /// [`Multiline::advance`] said.
     pub(crate) fn octets(&self, length: usize) -> u64 {
         self.gone + (length - LAST_LINE.len()) as u64 - self.stuffed
     }
 
-    /// A whole block, as it was held, without the doubled dots and the last line. Nothing moves before the first doubled dot.
+    /// A whole block, as it was held, without the doubled dots and the last line. Nothing moves
+    /// before the first doubled dot.
     pub(crate) fn unstuff(&self, block: &mut BytesMut) {
         block.truncate(block.len() - LAST_LINE.len());
         if self.stuffed > 0 {
@@ -148,7 +155,8 @@ mod tests {
     use crate::dot_stuff;
     use proptest::prelude::*;
 
-    /// The block and its octets, and how much of the stream it took, where it comes in these pieces.
+    /// The block and its octets, and how much of the stream it took, where it comes in these
+    /// pieces.
     fn block(pieces: &[&[u8]]) -> Option<(Vec<u8>, u64, usize)> {
         let mut multiline = Multiline::default();
         let mut held = Vec::new();
@@ -163,7 +171,8 @@ mod tests {
         None
     }
 
-    /// Octets of the block and how much of the stream it took, where nothing is kept; and how much was held at most.
+    /// Octets of the block and how much of the stream it took, where nothing is kept; and how much
+    /// was held at most.
     fn skipped(pieces: &[&[u8]]) -> Option<(u64, usize, usize)> {
         let mut multiline = Multiline::default();
         let (mut held, mut gone, mut most) = (Vec::new(), 0, 0);
@@ -201,7 +210,16 @@ mod tests {
 
     #[test]
     fn a_dot_between_bare_line_feeds_is_no_end() {
-        for stream in [".\n", "a\n.\n", "a\n.\r\n", "a\r\n.\n", "a\r\r\n.\r\r\n", "a\r.\r\n", " .\r\n", "a.\r\n"] {
+        for stream in [
+            ".\n",
+            "a\n.\n",
+            "a\n.\r\n",
+            "a\r\n.\n",
+            "a\r\r\n.\r\r\n",
+            "a\r.\r\n",
+            " .\r\n",
+            "a.\r\n",
+        ] {
             assert_eq!(block(&[stream.as_bytes()]), None, "{stream:?}");
         }
         assert_eq!(block(&[b"a\n.\nb\r\n.\nc\r\n.\r\n"]).unwrap().0, b"a\n.\nb\r\n\nc\r\n");

@@ -6,7 +6,8 @@ use std::ops::Range;
 use super::{Framing, Lines, Protocol, Speech, chomp};
 use crate::redact::{self, Secrets};
 
-/// Turn-taking where nothing is known of the protocol: what was sent wants some answer before more is sent.
+/// Turn-taking where nothing is known of the protocol: what was sent wants some answer before more
+/// is sent.
 #[derive(Debug, Default)]
 pub(crate) struct Stream {
     unanswered: bool,
@@ -19,7 +20,8 @@ impl Stream {
     /// The span of a line that is secret in some mail protocol.
     fn secret(&self, line: &[u8]) -> Option<Range<usize>> {
         let text = chomp(line);
-        redact::secret_of_command(text).or_else(|| (self.in_auth && redact::is_base64(text)).then_some(0..text.len()))
+        redact::secret_of_command(text)
+            .or_else(|| (self.in_auth && redact::is_base64(text)).then_some(0..text.len()))
     }
 }
 
@@ -47,7 +49,8 @@ impl Protocol for Stream {
                 secrets.learn_sasl("PLAIN", 0, &line[span]);
             }
             let mut words = line.split(u8::is_ascii_whitespace);
-            let is_auth = words.any(|word| word.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"AUTH")));
+            let is_auth = words
+                .any(|word| word.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"AUTH")));
             self.in_auth = is_auth || (self.in_auth && redact::is_base64(chomp(line)));
         });
         self.sent = lines;
@@ -56,12 +59,17 @@ impl Protocol for Stream {
 
     fn secrets(&self, bytes: &[u8]) -> Vec<Range<usize>> {
         let before = self.sent.unfinished().len();
-        let whole = if before == 0 { Cow::Borrowed(bytes) } else { [self.sent.unfinished(), bytes].concat().into() };
+        let whole = if before == 0 {
+            Cow::Borrowed(bytes)
+        } else {
+            [self.sent.unfinished(), bytes].concat().into()
+        };
         let mut spans = Vec::new();
         let mut start = 0;
         for line in whole.split_inclusive(|byte| *byte == b'\n') {
             if let Some(span) = self.secret(line) {
-                let span = (start + span.start).saturating_sub(before)..(start + span.end).saturating_sub(before);
+                let span = (start + span.start).saturating_sub(before)
+                    ..(start + span.end).saturating_sub(before);
                 spans.extend((!span.is_empty()).then_some(span));
             }
             start += line.len();
@@ -95,13 +103,22 @@ mod tests {
         let mut stream = Stream::default();
         let mut secrets = Secrets::default();
         let mut shown = Vec::new();
-        for bytes in
-            ["USER me\r\n", "PASS hunter22\r\n", "AUTH LOGIN\r\n", "aG9nZQ==\r\n", "cHBw", "d3d3\r\n", "NOOP hunter22\r\n"]
-        {
+        for bytes in [
+            "USER me\r\n",
+            "PASS hunter22\r\n",
+            "AUTH LOGIN\r\n",
+            "aG9nZQ==\r\n",
+            "cHBw",
+            "d3d3\r\n",
+            "NOOP hunter22\r\n",
+        ] {
             let spans = stream.sent(bytes.as_bytes(), &mut secrets);
             shown.extend_from_slice(&secrets.mask(bytes.as_bytes(), &spans));
         }
         let shown = String::from_utf8(shown).unwrap();
-        assert_eq!(shown, "USER me\r\nPASS [SECRET]\r\nAUTH LOGIN\r\n[SECRET]\r\n[SECRET][SECRET]\r\nNOOP [SECRET]\r\n");
+        assert_eq!(
+            shown,
+            "USER me\r\nPASS [SECRET]\r\nAUTH LOGIN\r\n[SECRET]\r\n[SECRET][SECRET]\r\nNOOP [SECRET]\r\n"
+        );
     }
 }

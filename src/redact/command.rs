@@ -2,18 +2,33 @@
 
 use std::ops::{Range, RangeInclusive};
 
-/// The verbs that carry secrets; their places among the words of a line; how many words further the secret is.
-const CARRIERS: [(&[u8], RangeInclusive<usize>, usize); 5] =
-    [(b"AUTH", 0..=1, 2), (b"AUTHENTICATE", 0..=1, 2), (b"PASS", 0..=0, 1), (b"APOP", 0..=0, 2), (b"LOGIN", 1..=1, 2)];
+/// The verbs that carry secrets; their places among the words of a line; how many words further the
+/// secret is.
+const CARRIERS: [(&[u8], RangeInclusive<usize>, usize); 5] = [
+    (b"AUTH", 0..=1, 2),
+    (b"AUTHENTICATE", 0..=1, 2),
+    (b"PASS", 0..=0, 1),
+    (b"APOP", 0..=0, 2),
+    (b"LOGIN", 1..=1, 2),
+];
 
-/// The span of a line that the commands of any mail protocol carry secrets in: AUTH and AUTHENTICATE with a response (behind
-/// a tag or not), PASS, the digest of APOP, the password of an IMAP LOGIN.
+/// The span of a line that the commands of any mail protocol carry secrets in: AUTH and
+/// AUTHENTICATE with a response (behind a tag or not), PASS, the digest of APOP, the password of an
+/// IMAP LOGIN.
 pub(crate) fn secret_of_command(line: &[u8]) -> Option<Range<usize>> {
     let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    let (place, (_, places, further)) = words.by_ref().take(2).enumerate().find_map(|(place, word)| {
-        CARRIERS.iter().find(|(verb, ..)| word.eq_ignore_ascii_case(verb)).map(|carrier| (place, carrier))
-    })?;
-    let secret = places.contains(&place).then(|| words.nth(further - 1)).flatten().filter(|word| *word != b"=")?;
+    let (place, (_, places, further)) =
+        words.by_ref().take(2).enumerate().find_map(|(place, word)| {
+            CARRIERS
+                .iter()
+                .find(|(verb, ..)| word.eq_ignore_ascii_case(verb))
+                .map(|carrier| (place, carrier))
+        })?;
+    let secret = places
+        .contains(&place)
+        .then(|| words.nth(further - 1))
+        .flatten()
+        .filter(|word| *word != b"=")?;
     let start = secret.as_ptr().addr() - line.as_ptr().addr();
     Some(start..line.trim_ascii_end().len())
 }
@@ -23,7 +38,9 @@ pub(crate) fn secret_of_command(line: &[u8]) -> Option<Range<usize>> {
 pub(crate) fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     ["pin", "pass", "pwd", "pw"].contains(&name.as_str())
-        || ["password", "passwd", "passphrase", "secret", "token", "api_key", "apikey"].iter().any(|word| name.contains(word))
+        || ["password", "passwd", "passphrase", "secret", "token", "api_key", "apikey"]
+            .iter()
+            .any(|word| name.contains(word))
 }
 
 #[cfg(test)]
@@ -43,7 +60,11 @@ mod tests {
             ("250-AUTH LOGIN PLAIN", None),
             ("NOOP", None),
         ] {
-            assert_eq!(secret_of_command(line.as_bytes()).map(|span| &line[span]), secret, "{line}");
+            assert_eq!(
+                secret_of_command(line.as_bytes()).map(|span| &line[span]),
+                secret,
+                "{line}"
+            );
         }
     }
 }

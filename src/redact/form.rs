@@ -25,17 +25,24 @@ impl Form {
     pub(super) fn base64(value: &[u8], offset: usize) -> Self {
         let padded = [&[0; 2][..offset], value].concat();
         let digits = BASE64_STANDARD_NO_PAD.encode(&padded);
-        // A digit holds six bits, so the first of our own is the second behind one byte, and the third behind two.
+        // A digit holds six bits, so the first of our own is the second behind one byte, and the
+        // third behind two.
         let (first, last) = ([0, 2, 3][offset], padded.len() * 8 / 6);
         let own = &digits.as_bytes()[first.min(last)..last];
-        Self { finder: Finder::new(own).into_owned(), shares_before: offset > 0, shares_behind: padded.len() * 8 % 6 > 0 }
+        Self {
+            finder: Finder::new(own).into_owned(),
+            shares_before: offset > 0,
+            shares_behind: padded.len() * 8 % 6 > 0,
+        }
     }
 
     /// In quotes, where that makes a difference.
     pub(super) fn quoted(value: &[u8]) -> Option<Self> {
         let is_special = |byte: &u8| matches!(byte, b'"' | b'\\');
         value.iter().any(is_special).then(|| {
-            let escaped = value.iter().flat_map(|byte| if is_special(byte) { vec![b'\\', *byte] } else { vec![*byte] });
+            let escaped = value
+                .iter()
+                .flat_map(|byte| if is_special(byte) { vec![b'\\', *byte] } else { vec![*byte] });
             Self::plain(&escaped.collect::<Vec<_>>())
         })
     }

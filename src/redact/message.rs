@@ -4,9 +4,13 @@ use std::ops::Range;
 
 use memchr::memmem;
 
-/// The part of a client's message that is secret: nothing of some, all of what is not as it should be. `None` for mechanisms
-/// that are not known.
-pub(super) fn secret_of_message(mechanism: &str, step: usize, message: &[u8]) -> Option<Range<usize>> {
+/// The part of a client's message that is secret: nothing of some, all of what is not as it should
+/// be. `None` for mechanisms that are not known.
+pub(super) fn secret_of_message(
+    mechanism: &str,
+    step: usize,
+    message: &[u8],
+) -> Option<Range<usize>> {
     let all = 0..message.len();
     let nothing = Some(0..0);
     Some(match mechanism.to_ascii_uppercase().as_str() {
@@ -28,7 +32,8 @@ pub(super) fn secret_of_message(mechanism: &str, step: usize, message: &[u8]) ->
     })
 }
 
-/// The password of PLAIN, behind authorization identity and user (RFC 4616); behind less where that is not there.
+/// The password of PLAIN, behind authorization identity and user (RFC 4616); behind less where that
+/// is not there.
 fn behind_nul(message: &[u8]) -> Range<usize> {
     let start = memchr::memchr_iter(0, message).take(2).last().map_or(0, |nul| nul + 1);
     start..message.len()
@@ -43,7 +48,8 @@ fn value(message: &[u8], name: &[u8], end: u8) -> Option<Range<usize>> {
 /// The token, behind `auth=Bearer `.
 fn bearer(message: &[u8]) -> Option<Range<usize>> {
     let auth = value(message, b"auth=", 1)?;
-    let scheme = message[auth.clone()].get(..7).filter(|scheme| scheme.eq_ignore_ascii_case(b"Bearer "));
+    let scheme =
+        message[auth.clone()].get(..7).filter(|scheme| scheme.eq_ignore_ascii_case(b"Bearer "));
     Some(auth.start + scheme.map_or(0, <[u8]>::len)..auth.end)
 }
 
@@ -76,7 +82,8 @@ mod tests {
             ("EXTERNAL", 0, "me", Some("")),
             ("NTLM", 0, "x", None),
         ] {
-            let found = secret_of_message(mechanism, step, message.as_bytes()).map(|span| &message[span]);
+            let found =
+                secret_of_message(mechanism, step, message.as_bytes()).map(|span| &message[span]);
             assert_eq!(found, secret, "{mechanism} {message:?}");
         }
     }

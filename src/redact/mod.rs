@@ -33,8 +33,10 @@ const SHORTEST: usize = 4;
 const LONGEST: usize = 16 << 10;
 
 /// Base64 as scripts may send it: padded or not.
-const LENIENT: GeneralPurpose =
-    GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent));
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// Whether it would pass for a SASL response.
 pub(crate) fn is_base64(text: &[u8]) -> bool {
@@ -58,14 +60,16 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// Remembers a secret in all forms that it may take: as it is, quoted, and in base64 at any place of a longer text.
+    /// Remembers a secret in all forms that it may take: as it is, quoted, and in base64 at any
+    /// place of a longer text.
     pub(crate) fn learn(&mut self, value: &[u8]) {
         if let Some(inner) = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")) {
             self.learn(&unescaped(inner));
         }
         if value.len() >= SHORTEST && self.add(Form::plain(value)) {
             self.forms.extend(Form::quoted(value));
-            // Errors show patterns with their escapes; whether a backslash at the end is doubled, what follows it decides.
+            // Errors show patterns with their escapes; whether a backslash at the end is doubled,
+            // what follows it decides.
             let shown = visible::escape(&[value, b"-"].concat());
             self.add(Form::plain(&shown.as_bytes()[..shown.len() - 1]));
             for offset in 0..3 {
@@ -74,28 +78,31 @@ impl Secrets {
         }
     }
 
-    /// Remembers a secret that is too short to be looked for alone together with the word before it, as a server may echo it.
+    /// Remembers a secret that is too short to be looked for alone together with the word before
+    /// it, as a server may echo it.
     pub(crate) fn learn_in_place(&mut self, bytes: &[u8], span: &Range<usize>) {
         if span.len() >= SHORTEST {
             return;
         }
         let before = &bytes[..span.start];
         let line = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
-        let word = memchr::memrchr(b' ', before[line..].trim_ascii_end()).map_or(line, |at| line + at + 1);
+        let word =
+            memchr::memrchr(b' ', before[line..].trim_ascii_end()).map_or(line, |at| line + at + 1);
         self.add(Form::plain(&bytes[word..span.end]));
     }
 
     /// Adds a form; false where it is known or would be found everywhere.
     fn add(&mut self, form: Form) -> bool {
-        let is_new = form.bytes().len() >= SHORTEST && !self.forms.iter().any(|known| known.bytes() == form.bytes());
+        let is_new = form.bytes().len() >= SHORTEST
+            && !self.forms.iter().any(|known| known.bytes() == form.bytes());
         if is_new {
             self.forms.push(form);
         }
         is_new
     }
 
-    /// Remembers what a SASL response carries: the line as it was sent, and what is secret in the message inside where the
-    /// mechanism shows it.
+    /// Remembers what a SASL response carries: the line as it was sent, and what is secret in the
+    /// message inside where the mechanism shows it.
     pub(crate) fn learn_sasl(&mut self, mechanism: &str, step: usize, line: &[u8]) {
         self.meaning = None;
         let prompt = std::mem::take(&mut self.prompt);
@@ -117,7 +124,8 @@ impl Secrets {
         self.meaning.take()
     }
 
-    /// What a challenge says, out of its base64, secrets masked. The next response will be the answer to it.
+    /// What a challenge says, out of its base64, secrets masked. The next response will be the
+    /// answer to it.
     pub(crate) fn hear(&mut self, challenge: &[u8]) -> Option<Vec<u8>> {
         self.prompt.clear();
         if challenge.len() > LONGEST {
@@ -163,10 +171,14 @@ impl Secrets {
     }
 }
 
-/// Whether a prompt of LOGIN is one for the user name; there is none where the response came unasked.
+/// Whether a prompt of LOGIN is one for the user name; there is none where the response came
+/// unasked.
 fn asks_for_user(prompt: &[u8]) -> bool {
     let prompt = prompt.to_ascii_lowercase();
-    prompt.is_empty() || [&b"user"[..], b"name", b"login"].iter().any(|word| memchr::memmem::find(&prompt, word).is_some())
+    prompt.is_empty()
+        || [&b"user"[..], b"name", b"login"]
+            .iter()
+            .any(|word| memchr::memmem::find(&prompt, word).is_some())
 }
 
 /// What stands in quotes, without its escapes.
@@ -200,7 +212,8 @@ mod tests {
     fn a_password_is_masked_in_every_form_it_took() {
         let mut secrets = Secrets::default();
         secrets.learn_sasl("PLAIN", 0, b"AHNhbXBsZQBwYXNzd29yZA==");
-        let echoed = secrets.mask(b"500 AHNhbXBsZQBwYXNzd29yZA== for sample with password?\r\n", &[]);
+        let echoed =
+            secrets.mask(b"500 AHNhbXBsZQBwYXNzd29yZA== for sample with password?\r\n", &[]);
         assert_eq!(&*echoed, b"500 [SECRET] for sample with [SECRET]?\r\n");
     }
 
@@ -215,7 +228,8 @@ mod tests {
 
     #[test]
     fn spans_are_masked_where_they_stand() {
-        let masked = Secrets::default().mask(b"AUTH PLAIN abc\r\nxyz\r\n", &[11..14, 16..19]).into_owned();
+        let masked =
+            Secrets::default().mask(b"AUTH PLAIN abc\r\nxyz\r\n", &[11..14, 16..19]).into_owned();
         assert_eq!(masked, b"AUTH PLAIN [SECRET]\r\n[SECRET]\r\n");
     }
 
@@ -223,7 +237,10 @@ mod tests {
     fn a_short_password_is_masked_behind_the_word_that_it_was_sent_behind() {
         let mut secrets = Secrets::default();
         secrets.learn_in_place(b"a1 LOGIN alice abc\r\n", &(15..18));
-        assert_eq!(&*secrets.mask(b"a1 BAD a1 LOGIN alice abc, abc?", &[]), b"a1 BAD a1 LOGIN [SECRET], abc?");
+        assert_eq!(
+            &*secrets.mask(b"a1 BAD a1 LOGIN alice abc, abc?", &[]),
+            b"a1 BAD a1 LOGIN [SECRET], abc?"
+        );
         secrets.learn_in_place(b"x\r\nPASS abc", &(8..11));
         assert_eq!(&*secrets.mask(b"-ERR PASS abc", &[]), b"-ERR [SECRET]");
     }
@@ -282,7 +299,10 @@ mod tests {
             secrets.learn_sasl(mechanism, step, line);
             secrets.take_meaning().map(|meaning| String::from_utf8(meaning).unwrap())
         };
-        assert_eq!(meaning(b"", "PLAIN", 0, b"AHNhbXBsZQBwYXNzd29yZA==").unwrap(), "\0sample\0[SECRET]");
+        assert_eq!(
+            meaning(b"", "PLAIN", 0, b"AHNhbXBsZQBwYXNzd29yZA==").unwrap(),
+            "\0sample\0[SECRET]"
+        );
         assert_eq!(meaning(b"VXNlcm5hbWU6", "LOGIN", 0, b"aG9nZQ==").unwrap(), "hoge");
         // Whatever the step, who is asked for the password has said it.
         assert_eq!(meaning(b"UGFzc3dvcmQ6", "LOGIN", 0, b"cHBwd3d3"), None);
@@ -294,6 +314,8 @@ mod tests {
     fn what_it_holds_is_not_printed() {
         let mut secrets = Secrets::default();
         secrets.learn(b"password");
-        assert!(!format!("{secrets:?}").contains("112") && !format!("{secrets:?}").contains("password"));
+        assert!(
+            !format!("{secrets:?}").contains("112") && !format!("{secrets:?}").contains("password")
+        );
     }
 }

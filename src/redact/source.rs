@@ -5,11 +5,23 @@ use std::ops::Range;
 use super::{SHORTEST, is_secret_name, secret_of_command};
 
 /// What `auth` takes by name that is no secret.
-const SHOWN: [&str; 10] = ["timeout", "expect", "initial", "cancel", "authzid", "mechanism", "user", "nonce", "host", "realm"];
+const SHOWN: [&str; 10] = [
+    "timeout",
+    "expect",
+    "initial",
+    "cancel",
+    "authzid",
+    "mechanism",
+    "user",
+    "nonce",
+    "host",
+    "realm",
+];
 
-/// A line of a script with what is secret in its texts and numbers masked: in commands (`s.send("AUTH PLAIN ...")`), behind the
-/// first text of a word that takes a password (`s.auth("user", "...")`), behind a name that says so (`password: "..."`,
-/// `param("password", "...")`), in URLs with a password, and what is to become base64.
+/// A line of a script with what is secret in its texts and numbers masked: in commands
+/// (`s.send("AUTH PLAIN ...")`), behind the first text of a word that takes a password
+/// (`s.auth("user", "...")`), behind a name that says so (`password: "..."`, `param("password",
+/// "...")`), in URLs with a password, and what is to become base64.
 pub(crate) fn mask_source(line: &str) -> String {
     let mut masked = String::new();
     let mut taker = None;
@@ -18,12 +30,14 @@ pub(crate) fn mask_source(line: &str) -> String {
         let code = &line[from..whole.start];
         let text = &line[inside.clone()];
         // A number behind a call is what its result is compared with.
-        let is_behind_a_call = whole == inside && code.rsplit('(').next().is_some_and(|behind| behind.contains(')'));
+        let is_behind_a_call =
+            whole == inside && code.rsplit('(').next().is_some_and(|behind| behind.contains(')'));
         taker = taker_of(code, taker).filter(|_| !is_behind_a_call);
         let secret = match taker {
             Some(Taker::Now | Taker::Once) => Some(inside),
             Some(Taker::User) if line[whole.end..].trim_start().starts_with(')') => Some(inside),
-            _ => secret_of_text(text, is_sent(code)).map(|span| inside.start + span.start..inside.start + span.end),
+            _ => secret_of_text(text, is_sent(code))
+                .map(|span| inside.start + span.start..inside.start + span.end),
         };
         if let Some(secret) = secret {
             masked.extend([&line[copied..secret.start], "[SECRET]"]);
@@ -57,8 +71,14 @@ fn literals(line: &str) -> Vec<Literal> {
                 end
             }
             byte if is_of_word(*byte) => {
-                let end = at + bytes[at..].iter().position(|byte| !is_of_word(*byte)).unwrap_or(bytes.len() - at);
-                literals.extend(byte.is_ascii_digit().then_some(Literal { whole: at..end, inside: at..end }));
+                let end = at
+                    + bytes[at..]
+                        .iter()
+                        .position(|byte| !is_of_word(*byte))
+                        .unwrap_or(bytes.len() - at);
+                literals.extend(
+                    byte.is_ascii_digit().then_some(Literal { whole: at..end, inside: at..end }),
+                );
                 end
             }
             _ => at + 1,
@@ -87,7 +107,8 @@ fn secret_of_text(text: &str, is_sent: bool) -> Option<Range<usize>> {
     if text.contains("-----BEGIN") && text.contains("PRIVATE KEY-----") {
         return Some(0..text.len());
     }
-    let command = secret_of_command(text.as_bytes()).filter(|span| is_sent || span.len() >= SHORTEST);
+    let command =
+        secret_of_command(text.as_bytes()).filter(|span| is_sent || span.len() >= SHORTEST);
     command.or_else(|| password_of_url(text))
 }
 
@@ -129,7 +150,11 @@ impl Taker {
         match self {
             Self::Next | Self::User | Self::Now | Self::Shown => Some(Self::Now),
             Self::Param if is_secret_name(text) => Some(Self::Once),
-            Self::Command if ["login", "authenticate"].contains(&text.to_ascii_lowercase().as_str()) => Some(Self::Now),
+            Self::Command
+                if ["login", "authenticate"].contains(&text.to_ascii_lowercase().as_str()) =>
+            {
+                Some(Self::Now)
+            }
             Self::Param | Self::Command | Self::Once => None,
         }
     }
@@ -140,12 +165,16 @@ fn taker_of(code: &str, before: Option<Taker>) -> Option<Taker> {
     let before = before.filter(|_| !code.contains(';'));
     let code = code.trim_end();
     let named = code.strip_suffix([':', '=']).map(last_name);
-    let by_name = |else_: Taker| if named.is_some_and(|name| SHOWN.contains(&name)) { Taker::Shown } else { else_ };
+    let by_name = |else_: Taker| {
+        if named.is_some_and(|name| SHOWN.contains(&name)) { Taker::Shown } else { else_ }
+    };
     if let Some((called, behind)) = code.rsplit_once('(') {
         match (last_name(called), behind.is_empty()) {
             ("auth" | "authenticate", true) => return Some(Taker::Next),
             ("login" | "apop", true) => return Some(Taker::User),
-            ("auth" | "authenticate" | "login" | "apop", false) => return Some(by_name(Taker::Now)),
+            ("auth" | "authenticate" | "login" | "apop", false) => {
+                return Some(by_name(Taker::Now));
+            }
             ("param", _) => return Some(Taker::Param),
             ("base64", _) => return before.or(Some(Taker::Once)),
             ("command", true) => return Some(Taker::Command),
@@ -175,16 +204,31 @@ mod tests {
             ("s.send(\"AUTH PLAIN AGFiAGNk\");", "s.send(\"AUTH PLAIN [SECRET]\");"),
             ("s.expect(250); // nothing here", "s.expect(250); // nothing here"),
             ("s.auth(\"me\", \"pw\");", "s.auth(\"me\", \"[SECRET]\");"),
-            ("s.auth(`PLAIN`, user, `pw`, #{timeout: 1})", "s.auth(`PLAIN`, user, `[SECRET]`, #{timeout: 1})"),
-            ("s.login( \"me\", \"pw\"); s.send(\"NOOP\")", "s.login( \"me\", \"[SECRET]\"); s.send(\"NOOP\")"),
-            ("let x = #{password: \"pw\", user: \"me\"};", "let x = #{password: \"[SECRET]\", user: \"me\"};"),
+            (
+                "s.auth(`PLAIN`, user, `pw`, #{timeout: 1})",
+                "s.auth(`PLAIN`, user, `[SECRET]`, #{timeout: 1})",
+            ),
+            (
+                "s.login( \"me\", \"pw\"); s.send(\"NOOP\")",
+                "s.login( \"me\", \"[SECRET]\"); s.send(\"NOOP\")",
+            ),
+            (
+                "let x = #{password: \"pw\", user: \"me\"};",
+                "let x = #{password: \"[SECRET]\", user: \"me\"};",
+            ),
             ("let token = \"abc\"; print(\"x\")", "let token = \"[SECRET]\"; print(\"x\")"),
             ("param(\"password\", \"pw\")", "param(\"password\", \"[SECRET]\")"),
-            ("s.starttls(#{key: \"-----BEGIN EC PRIVATE KEY-----\\nMC4C\"});", "s.starttls(#{key: \"[SECRET]\"});"),
+            (
+                "s.starttls(#{key: \"-----BEGIN EC PRIVATE KEY-----\\nMC4C\"});",
+                "s.starttls(#{key: \"[SECRET]\"});",
+            ),
             ("param(\"user\", \"me\")", "param(\"user\", \"me\")"),
             ("param(\"port\", 2525)", "param(\"port\", 2525)"),
             ("param(\"password\", 12345678)", "param(\"password\", [SECRET])"),
-            ("s.auth(\"a1\", \"pw\", #{expect: 535})", "s.auth(\"a1\", \"[SECRET]\", #{expect: 535})"),
+            (
+                "s.auth(\"a1\", \"pw\", #{expect: 535})",
+                "s.auth(\"a1\", \"[SECRET]\", #{expect: 535})",
+            ),
             (
                 "assert(s.auth(\"a\", \"pw\").code == 235 || x1 == 334)",
                 "assert(s.auth(\"a\", \"[SECRET]\").code == 235 || x1 == 334)",
@@ -199,17 +243,35 @@ mod tests {
     fn a_secret_is_masked_in_a_call_that_is_written_wrong() {
         for (line, shown) in [
             (r#"s.login("me", "p\"w");"#, r#"s.login("me", "[SECRET]");"#),
-            (r#"s.login("me", "p\\"); s.send("NOOP");"#, r#"s.login("me", "[SECRET]"); s.send("NOOP");"#),
+            (
+                r#"s.login("me", "p\\"); s.send("NOOP");"#,
+                r#"s.login("me", "[SECRET]"); s.send("NOOP");"#,
+            ),
             (r#"s.login("pw");"#, r#"s.login("[SECRET]");"#),
             (r#"s.login(user, "pw");"#, r#"s.login(user, "[SECRET]");"#),
             (r#"s.auth("EXTERNAL");"#, r#"s.auth("EXTERNAL");"#),
-            (r#"s.auth(#{user: "me", pasword: "pw"});"#, r#"s.auth(#{user: "me", pasword: "[SECRET]"});"#),
-            (r#"s.auth("X", #{user: "me", token: "pw"});"#, r#"s.auth("X", #{user: "me", token: "[SECRET]"});"#),
+            (
+                r#"s.auth(#{user: "me", pasword: "pw"});"#,
+                r#"s.auth(#{user: "me", pasword: "[SECRET]"});"#,
+            ),
+            (
+                r#"s.auth("X", #{user: "me", token: "pw"});"#,
+                r#"s.auth("X", #{user: "me", token: "[SECRET]"});"#,
+            ),
             (r#"connect("imap://me:p@w@host:1");"#, r#"connect("imap://me:[SECRET]@host:1");"#),
-            (r#"s.command("LOGIN", ["me", bytes("pw")]);"#, r#"s.command("LOGIN", ["[SECRET]", bytes("[SECRET]")]);"#),
+            (
+                r#"s.command("LOGIN", ["me", bytes("pw")]);"#,
+                r#"s.command("LOGIN", ["[SECRET]", bytes("[SECRET]")]);"#,
+            ),
             (r#"s.command("NOOP", #{expect: "BAD"});"#, r#"s.command("NOOP", #{expect: "BAD"});"#),
-            (r#"s.send("PASS abc"); step("pass it");"#, r#"s.send("PASS [SECRET]"); step("pass it");"#),
-            (r#"s.send("AUTH PLAIN " + base64("x"));"#, r#"s.send("AUTH PLAIN " + base64("[SECRET]"));"#),
+            (
+                r#"s.send("PASS abc"); step("pass it");"#,
+                r#"s.send("PASS [SECRET]"); step("pass it");"#,
+            ),
+            (
+                r#"s.send("AUTH PLAIN " + base64("x"));"#,
+                r#"s.send("AUTH PLAIN " + base64("[SECRET]"));"#,
+            ),
             (r#"s.auth("me", 12345678);"#, r#"s.auth("me", [SECRET]);"#),
             ("if (ok) { s.login(user, 0x1_f); }", "if (ok) { s.login(user, [SECRET]); }"),
             ("s.login(1234);", "s.login([SECRET]);"),

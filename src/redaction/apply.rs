@@ -52,7 +52,13 @@ pub(super) struct Run<'a> {
 
 impl<'a> Run<'a> {
     pub(super) fn new(rules: &'a Rules) -> Self {
-        Self { rules, tokens: Tokens::default(), dialogues: HashMap::new(), changes: Vec::new(), event: 0 }
+        Self {
+            rules,
+            tokens: Tokens::default(),
+            dialogues: HashMap::new(),
+            changes: Vec::new(),
+            event: 0,
+        }
     }
 
     pub(super) fn event(&mut self, number: usize, event: &Event) -> Event {
@@ -64,9 +70,10 @@ impl<'a> Run<'a> {
                 // The scheme says how to read the session.
                 What::Connecting(self.text(url, Place::Note, url.find("://").unwrap_or_default()))
             }
-            What::Attempt { address, result } => {
-                What::Attempt { address: self.text(address, Place::Note, 0).into(), result: result.clone() }
-            }
+            What::Attempt { address, result } => What::Attempt {
+                address: self.text(address, Place::Note, 0).into(),
+                result: result.clone(),
+            },
             What::Accepted(address) => What::Accepted(self.text(address, Place::Note, 0)),
             What::Client(bytes) => What::Client(self.wire(session, From::Client, bytes)),
             What::Server(bytes) => What::Server(self.wire(session, From::Server, bytes)),
@@ -88,7 +95,8 @@ impl<'a> Run<'a> {
 
     fn text(&mut self, text: &str, place: Place, fixed: usize) -> String {
         let bytes = self.plain_lines(text.as_bytes(), 0, place, fixed);
-        String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+        String::from_utf8(bytes)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
     }
 
     fn log(&mut self, excerpt: &Excerpt) -> Excerpt {
@@ -130,7 +138,8 @@ impl<'a> Run<'a> {
         excerpt.keeping(head, tail, meaning)
     }
 
-    /// The bytes with a token for the word that their last line ends with, between quotes or not, where that is no token already.
+    /// The bytes with a token for the word that their last line ends with, between quotes or not,
+    /// where that is no token already.
     fn without_base64(&mut self, bytes: &Bytes) -> Bytes {
         let text = chomp(bytes);
         let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
@@ -146,14 +155,17 @@ impl<'a> Run<'a> {
 
     fn piece(&mut self, dialogue: &mut Dialogue, from: From, bytes: &[u8], offset: usize) -> Bytes {
         let units = dialogue.follow(from, bytes);
-        let mut lines: Vec<Vec<u8>> = units.iter().map(|unit| self.unit(bytes, unit, dialogue.speech(), offset)).collect();
+        let mut lines: Vec<Vec<u8>> =
+            units.iter().map(|unit| self.unit(bytes, unit, dialogue.speech(), offset)).collect();
         if self.rules.is_on("ehlo") {
             self.sort_capabilities(&units, &mut lines, offset);
         }
         if from == From::Server {
             let (strictness, speech) = (self.rules.strictness, dialogue.speech());
-            let reduced =
-                lines.into_iter().zip(&units).filter_map(|(line, unit)| strictness.reduced(line, unit.seen.place, speech));
+            let reduced = lines
+                .into_iter()
+                .zip(&units)
+                .filter_map(|(line, unit)| strictness.reduced(line, unit.seen.place, speech));
             lines = reduced.collect();
         }
         lines.concat().into()
@@ -163,11 +175,15 @@ impl<'a> Run<'a> {
     fn sort_capabilities(&mut self, units: &[Unit], lines: &mut [Vec<u8>], offset: usize) {
         let mut start = 0;
         while start < units.len() {
-            let is_part = |unit: &&Unit| unit.seen.answering == Verb::Ehlo && unit.seen.place == Place::Reply;
+            let is_part =
+                |unit: &&Unit| unit.seen.answering == Verb::Ehlo && unit.seen.place == Place::Reply;
             let count = units[start..].iter().take_while(is_part).count();
-            let last = lines[start..start + count].iter().position(|line| line.get(3) == Some(&b' '));
+            let last =
+                lines[start..start + count].iter().position(|line| line.get(3) == Some(&b' '));
             let end = last.map_or(start + count, |last| start + last + 1).max(start + 1);
-            if let Some(sorted) = structure::sort_capabilities(&lines[start..end]).filter(|_| count > 0) {
+            if let Some(sorted) =
+                structure::sort_capabilities(&lines[start..end]).filter(|_| count > 0)
+            {
                 let span = units[start].span.start + offset..units[end - 1].span.end + offset;
                 self.rearranged("ehlo", span, &lines[start..end].concat(), &sorted.concat());
                 lines[start..end].clone_from_slice(&sorted);
@@ -194,7 +210,10 @@ impl<'a> Run<'a> {
         }
         if !(is_shaped && self.is_redacted(&flat)) {
             let boundaries = if is_shaped { &[] } else { &unit.boundaries[..] };
-            let inside: Vec<_> = boundaries.iter().map(|b| b.start - unit.span.start..b.end - unit.span.start).collect();
+            let inside: Vec<_> = boundaries
+                .iter()
+                .map(|b| b.start - unit.span.start..b.end - unit.span.start)
+                .collect();
             let claims = self.claims(&flat, &unit.seen, speech, &inside);
             text = self.replaced(&text, &claims, &span, is_shaped);
         }
@@ -202,14 +221,19 @@ impl<'a> Run<'a> {
         text
     }
 
-    /// Whether a token stands there already: then the line has been through here before. What was secret has been masked
-    /// long before, and says nothing.
+    /// Whether a token stands there already: then the line has been through here before. What was
+    /// secret has been masked long before, and says nothing.
     fn is_redacted(&self, text: &[u8]) -> bool {
         tokens::standing(text, &self.rules.names).iter().any(|(_, name)| *name != SECRET)
     }
 
     /// The line in the shape that all of its kind have, and what made it so.
-    fn shaped(&mut self, text: &[u8], seen: &Seen, speech: Speech) -> Option<(&'static str, Vec<u8>)> {
+    fn shaped(
+        &mut self,
+        text: &[u8],
+        seen: &Seen,
+        speech: Speech,
+    ) -> Option<(&'static str, Vec<u8>)> {
         if seen.place == Place::Reply && speech == Speech::Imap && self.rules.is_on("fetch") {
             return Some(("fetch", structure::sort_attributes(text)?));
         }
@@ -221,13 +245,20 @@ impl<'a> Run<'a> {
         }
         let hop = structure::hop(text).filter(|_| self.rules.is_on("received"))?;
         let id = hop.id.map(|id| {
-            let token = if self.tokens.knows("DELIVERY_ID", id) { "DELIVERY_ID" } else { "QUEUE_ID" };
+            let token =
+                if self.tokens.knows("DELIVERY_ID", id) { "DELIVERY_ID" } else { "QUEUE_ID" };
             self.tokens.numbered(token, id)
         });
         Some(("received", hop.shape(id.as_deref())))
     }
 
-    fn claims(&self, text: &[u8], seen: &Seen, speech: Speech, boundaries: &[Range<usize>]) -> Claims<'a> {
+    fn claims(
+        &self,
+        text: &[u8],
+        seen: &Seen,
+        speech: Speech,
+        boundaries: &[Range<usize>],
+    ) -> Claims<'a> {
         let rules = self.rules;
         let mut claims = Claims::default();
         claims.claim(0..seen.fixed.min(text.len()), None);
@@ -254,17 +285,32 @@ impl<'a> Run<'a> {
         claims
     }
 
-    /// The text with all that was claimed replaced. Of a line that was rearranged, the places in it are not those of the event.
-    fn replaced(&mut self, text: &[u8], claims: &Claims<'_>, whole: &Range<usize>, is_shaped: bool) -> Vec<u8> {
+    /// The text with all that was claimed replaced. Of a line that was rearranged, the places in it
+    /// are not those of the event.
+    fn replaced(
+        &mut self,
+        text: &[u8],
+        claims: &Claims<'_>,
+        whole: &Range<usize>,
+        is_shaped: bool,
+    ) -> Vec<u8> {
         let mut redacted = Vec::with_capacity(text.len());
         let mut from = 0;
         for (span, label) in claims.replaced() {
             let was = &text[span.clone()];
-            let now = if label.numbered { self.tokens.numbered(&label.token, was) } else { tokens::plain(&label.token) };
+            let now = if label.numbered {
+                self.tokens.numbered(&label.token, was)
+            } else {
+                tokens::plain(&label.token)
+            };
             redacted.extend_from_slice(&text[from..span.start]);
             redacted.extend_from_slice(now.as_bytes());
             from = span.end;
-            let place = if is_shaped { whole.clone() } else { whole.start + span.start..whole.start + span.end };
+            let place = if is_shaped {
+                whole.clone()
+            } else {
+                whole.start + span.start..whole.start + span.end
+            };
             self.changes.push(Change::new(self.event, place, &label.rule, was, now.as_bytes()));
         }
         redacted.extend_from_slice(&text[from..]);

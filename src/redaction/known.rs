@@ -23,15 +23,19 @@ impl Known {
         self.value.iter().all(u8::is_ascii_alphabetic)
     }
 
-    /// Where it stands, as a word or as some words: a port `25` is not in `250`, nor a user `al` in `mail`.
+    /// Where it stands, as a word or as some words: a port `25` is not in `250`, nor a user `al` in
+    /// `mail`.
     pub(super) fn spans(&self, text: &[u8]) -> impl Iterator<Item = Range<usize>> {
-        memmem::find_iter(text, &self.value).map(|start| start..start + self.value.len()).filter(|span| {
-            let is_whole = |inside: usize, outside: Option<&u8>| {
-                !text[inside].is_ascii_alphanumeric() || !outside.is_some_and(u8::is_ascii_alphanumeric)
-            };
-            is_whole(span.start, span.start.checked_sub(1).and_then(|before| text.get(before)))
-                && is_whole(span.end - 1, text.get(span.end))
-        })
+        memmem::find_iter(text, &self.value).map(|start| start..start + self.value.len()).filter(
+            |span| {
+                let is_whole = |inside: usize, outside: Option<&u8>| {
+                    !text[inside].is_ascii_alphanumeric()
+                        || !outside.is_some_and(u8::is_ascii_alphanumeric)
+                };
+                is_whole(span.start, span.start.checked_sub(1).and_then(|before| text.get(before)))
+                    && is_whole(span.end - 1, text.get(span.end))
+            },
+        )
     }
 }
 
@@ -41,7 +45,9 @@ mod tests {
 
     #[test]
     fn a_known_value_is_found_as_a_word() {
-        let spans = |value: &str, text: &str| Known::new(value.as_bytes(), "X").spans(text.as_bytes()).count();
+        let spans = |value: &str, text: &str| {
+            Known::new(value.as_bytes(), "X").spans(text.as_bytes()).count()
+        };
         assert_eq!(spans("25", "250 25 localhost:25 2525 a25"), 2);
         assert_eq!(spans("mail.example", "mail.example, <a@mail.example> mail.examples"), 2);
         assert_eq!(spans("/tmp/x", "in/tmp/x/y"), 1);

@@ -1,8 +1,10 @@
-//! What varies from run to run, made the same: identifiers, dates, addresses, and the order of what has none.
+//! What varies from run to run, made the same: identifiers, dates, addresses, and the order of what
+//! has none.
 //!
-//! It is done to events and not to text: a rule knows whose line it looks at, in which protocol, and which command is being
-//! answered. A value becomes a token, `[DATE]`, or `[QUEUE_ID#1]` where values are told apart: then the same value has the same
-//! number through all sessions of a run, in the reply to a message as in its `Received` over POP3.
+//! It is done to events and not to text: a rule knows whose line it looks at, in which protocol,
+//! and which command is being answered. A value becomes a token, `[DATE]`, or `[QUEUE_ID#1]` where
+//! values are told apart: then the same value has the same number through all sessions of a run, in
+//! the reply to a message as in its `Received` over POP3.
 //!
 //! ```
 //! use mailexpect::redaction::Redaction;
@@ -25,9 +27,10 @@
 //!
 //! # What is on
 //!
-//! The groups `secrets`, `structure`, `ids`, `dates`, `net`, `hosts`, `tls` and `timing` are; `headers`, `sizes`, `imap`, `pop3`,
-//! `sasl` and `banner` are to be asked for. [`presets`] has them all with samples. Beside them, there are the normalisers,
-//! which put what has no order into one:
+//! The groups `secrets`, `structure`, `ids`, `dates`, `net`, `hosts`, `tls` and `timing` are;
+//! `headers`, `sizes`, `imap`, `pop3`, `sasl` and `banner` are to be asked for. [`presets`] has
+//! them all with samples. Beside them, there are the normalisers, which put what has no order into
+//! one:
 //!
 //! | name | group | what it does |
 //! | --- | --- | --- |
@@ -39,9 +42,10 @@
 //!
 //! # How lines are read
 //!
-//! A rule sees one line at a time, a folded header field as one. The first rule that finds something keeps it: secrets, then
-//! known values, then the caller's regexes, then presets in their order. What tells the kind of a line is never replaced: the
-//! code of a reply, the verb of a command. A line with a token in it has been redacted before and stays as it is.
+//! A rule sees one line at a time, a folded header field as one. The first rule that finds
+//! something keeps it: secrets, then known values, then the caller's regexes, then presets in their
+//! order. What tells the kind of a line is never replaced: the code of a reply, the verb of a
+//! command. A line with a token in it has been redacted before and stays as it is.
 
 mod apply;
 mod claims;
@@ -80,8 +84,13 @@ const SECRETS: &str = "secrets";
 const DEFAULT: [&str; 8] = [SECRETS, "structure", "ids", "dates", "net", "hosts", "tls", "timing"];
 
 /// The normalisers, each with its group.
-const NORMALISERS: [(&str, &str); 5] =
-    [("ehlo", "structure"), ("fetch", "structure"), ("mime", "structure"), ("received", "headers"), ("dkim", "headers")];
+const NORMALISERS: [(&str, &str); 5] = [
+    ("ehlo", "structure"),
+    ("fetch", "structure"),
+    ("mime", "structure"),
+    ("received", "headers"),
+    ("dkim", "headers"),
+];
 
 /// The preset that does what `mime` does, by its own name.
 const BOUNDARY: &str = "header.boundary";
@@ -111,8 +120,9 @@ pub struct Redacted {
 pub struct Change {
     /// Which event, from 0.
     pub event: usize,
-    /// Where it stood in the event's bytes as they were given. Of a line that was rearranged before, all of the line; of a long
-    /// run, the head's bytes are counted, then the tail's, then those of what its last line says in base64.
+    /// Where it stood in the event's bytes as they were given. Of a line that was rearranged
+    /// before, all of the line; of a long run, the head's bytes are counted, then the tail's, then
+    /// those of what its last line says in base64.
     pub span: Range<usize>,
     /// The name of a preset or a normaliser, `known` and the token, or a regex between backticks.
     pub rule: Box<str>,
@@ -184,8 +194,8 @@ impl Redaction {
         Ok(self)
     }
 
-    /// Adds and takes out what a list names, with commas or blanks between the names: `+imap -net.ipv4 sizes`. What has a minus
-    /// is taken out.
+    /// Adds and takes out what a list names, with commas or blanks between the names: `+imap
+    /// -net.ipv4 sizes`. What has a minus is taken out.
     ///
     /// ```
     /// use mailexpect::redaction::Redaction;
@@ -200,14 +210,16 @@ impl Redaction {
     /// # Errors
     /// Those of [`Redaction::preset`] and [`Redaction::without`].
     pub fn select(self, list: &str) -> Result<Self> {
-        let mut words = list.split(|c: char| c == ',' || c.is_whitespace()).filter(|word| !word.is_empty());
+        let mut words =
+            list.split(|c: char| c == ',' || c.is_whitespace()).filter(|word| !word.is_empty());
         words.try_fold(self, |redaction, word| match word.strip_prefix('-') {
             Some(name) => redaction.without(name),
             None => redaction.preset(word.strip_prefix('+').unwrap_or(word)),
         })
     }
 
-    /// Says how much of what servers say is kept at all: all of it, unless this says otherwise. It is not among the changes.
+    /// Says how much of what servers say is kept at all: all of it, unless this says otherwise. It
+    /// is not among the changes.
     #[must_use]
     pub fn strictness(self, strictness: Strictness) -> Self {
         Self { strictness, ..self }
@@ -224,17 +236,19 @@ impl Redaction {
         NORMALISERS.into_iter()
     }
 
-    /// Gives a value that is known beforehand a name of its own: `known("mail.example", "HOST")` makes it `[HOST]` wherever it
-    /// stands as a word. The longest value is looked for first. One that could be any word is left alone in greetings and in what
-    /// a server says that it can do.
+    /// Gives a value that is known beforehand a name of its own: `known("mail.example", "HOST")`
+    /// makes it `[HOST]` wherever it stands as a word. The longest value is looked for first. One
+    /// that could be any word is left alone in greetings and in what a server says that it can do.
     ///
     /// # Errors
     /// Usage for an empty value, and for a token that is not written like `OWN_HOST`.
     pub fn known(mut self, value: impl AsRef<[u8]>, token: &str) -> Result<Self> {
         let value = value.as_ref();
         if value.is_empty() || value.contains(&b'\n') {
-            let error =
-                Error::usage(format!("a known value for [{}] that no line can hold", visible::escape(token.as_bytes())));
+            let error = Error::usage(format!(
+                "a known value for [{}] that no line can hold",
+                visible::escape(token.as_bytes())
+            ));
             return Err(error.got(visible::escape(value)).hint("give some text without line ends"));
         }
         self.known.push(Known::new(value, checked(token)?));
@@ -242,8 +256,8 @@ impl Redaction {
         Ok(self)
     }
 
-    /// Adds a regex, looked for in every line: what its group `v` finds, or all of it, becomes `[TOKEN#1]`, each value with its
-    /// own number.
+    /// Adds a regex, looked for in every line: what its group `v` finds, or all of it, becomes
+    /// `[TOKEN#1]`, each value with its own number.
     ///
     /// # Errors
     /// Usage for a regex that is wrong, and for a token that is not written like `TICKET_ID`.
@@ -251,7 +265,8 @@ impl Redaction {
         self.own_rule(regex, token, true)
     }
 
-    /// The same where values are not told apart, as two durations may be alike by chance: `[TOKEN]`.
+    /// The same where values are not told apart, as two durations may be alike by chance:
+    /// `[TOKEN]`.
     ///
     /// # Errors
     /// Those of [`Redaction::regex`].
@@ -266,14 +281,16 @@ impl Redaction {
 
     /// Redacts the events of a run. Values are numbered from 1 in the order in which they come up.
     ///
-    /// Of a literal, a chunk or a line that was announced with its size, the size stays as it was sent.
+    /// Of a literal, a chunk or a line that was announced with its size, the size stays as it was
+    /// sent.
     ///
     /// # Errors
     /// Usage, where the regexes that are on take too much memory.
     pub fn apply(&self, events: &[Event]) -> Result<Redacted> {
         let rules = self.rules()?;
         let mut run = Run::new(&rules);
-        let events = events.iter().enumerate().map(|(number, event)| run.event(number, event)).collect();
+        let events =
+            events.iter().enumerate().map(|(number, event)| run.event(number, event)).collect();
         Ok(Redacted { events, changes: run.changes })
     }
 
@@ -283,10 +300,17 @@ impl Redaction {
             let list = if preset.group() == SECRETS { &mut secrets } else { &mut others };
             list.push(Rule::of(preset)?);
         }
-        let own = self.own.iter().map(|rule| &rule.label).chain(self.known.iter().map(|known| &known.label));
-        let names: HashSet<Box<str>> =
-            presets().map(|preset| preset.token().into()).chain(own.map(|label| label.token.clone())).collect();
-        // A boundary is told apart in the body by what the header named, whichever of the two is on.
+        let own = self
+            .own
+            .iter()
+            .map(|rule| &rule.label)
+            .chain(self.known.iter().map(|known| &known.label));
+        let names: HashSet<Box<str>> = presets()
+            .map(|preset| preset.token().into())
+            .chain(own.map(|label| label.token.clone()))
+            .collect();
+        // A boundary is told apart in the body by what the header named, whichever of the two is
+        // on.
         let boundary = ["mime", BOUNDARY].into_iter().find(|name| self.is_on(name));
         let boundary = boundary.map(|name| Label::new(name, "BOUNDARY", true));
         Ok(Rules {
@@ -319,14 +343,20 @@ fn named(name: &str) -> Result<Vec<&'static str>> {
     let found: Vec<_> = match name {
         "default" => default().collect(),
         "all" => rules().map(|(name, _)| name).collect(),
-        _ => rules().filter(|(preset, group)| *preset == name || *group == name).map(|(preset, _)| preset).collect(),
+        _ => rules()
+            .filter(|(preset, group)| *preset == name || *group == name)
+            .map(|(preset, _)| preset)
+            .collect(),
     };
     if found.is_empty() {
         let mut groups: Vec<_> = rules().map(|(_, group)| group).collect();
         groups.dedup();
         groups.sort_unstable();
         groups.dedup();
-        let error = Error::usage(format!("there is no preset or group `{}`", visible::escape(name.as_bytes())));
+        let error = Error::usage(format!(
+            "there is no preset or group `{}`",
+            visible::escape(name.as_bytes())
+        ));
         return Err(error.hint(format!("the groups are {}, default and all", groups.join(", "))));
     }
     Ok(found)

@@ -102,16 +102,19 @@ const PLACES: &[Place] = &[
 ];
 
 pub(super) const ANYWHERE: Scope = Scope::of(PLACES);
-/// Where ten digits are a time, and no size: not in commands, nor in what a server says that it can do.
+/// Where ten digits are a time, and no size: not in commands, nor in what a server says that it can
+/// do.
 pub(super) const TIMES: Scope = Scope::of(PLACES.split_at(1).1).but_for(Verb::Ehlo);
 pub(super) const CLIENT: Scope = Scope::of(&[Place::Command]);
 pub(super) const GREETING: Scope = Scope::of(&[Place::Greeting]);
 pub(super) const SERVER: Scope = Scope::of(&[Place::Greeting, Place::Reply, Place::Value]);
-pub(super) const SERVER_LOG: Scope = Scope::of(&[Place::Greeting, Place::Reply, Place::Log, Place::Value]);
+pub(super) const SERVER_LOG: Scope =
+    Scope::of(&[Place::Greeting, Place::Reply, Place::Log, Place::Value]);
 pub(super) const SERVER_HEADER_LOG: Scope =
     Scope::of(&[Place::Greeting, Place::Reply, Place::Header, Place::Log, Place::Value]);
 pub(super) const HEADER: Scope = Scope::of(&[Place::Header, Place::Value]);
-pub(super) const HEADER_LOG_TLS: Scope = Scope::of(&[Place::Header, Place::Log, Place::Tls, Place::Value]);
+pub(super) const HEADER_LOG_TLS: Scope =
+    Scope::of(&[Place::Header, Place::Log, Place::Tls, Place::Value]);
 pub(super) const LOG: Scope = Scope::of(&[Place::Log]);
 pub(super) const TLS: Scope = Scope::of(&[Place::Tls, Place::Value]);
 pub(super) const MEANING: Scope = Scope::of(&[Place::Meaning]);

@@ -8,7 +8,8 @@ use crate::error::Error;
 use crate::pattern::Enhanced;
 use crate::proto::{Speech, chomp};
 
-/// How much of a server's replies is kept. What a client says, and what happens, is kept whole in any case.
+/// How much of a server's replies is kept. What a client says, and what happens, is kept whole in
+/// any case.
 ///
 /// | | `text` | `enhanced` | `codes` |
 /// | --- | --- | --- | --- |
@@ -17,9 +18,10 @@ use crate::proto::{Speech, chomp};
 /// | IMAP | `a1 NO [TRYCREATE] no such` | `a1 NO [TRYCREATE]` | `a1 NO` |
 /// | ManageSieve | `NO (QUOTA/MAXSIZE) "big"` | `NO (QUOTA/MAXSIZE)` | `NO` |
 ///
-/// Below `text`, a reply of several lines is its last one, and what is no status at all is left out: capabilities, untagged
-/// responses of IMAP other than the greeting and BYE, lists, messages. A plain stream is always kept whole. A client acts on the
-/// code only (RFC 5321 section 4.2), so a golden at `codes` holds for any server.
+/// Below `text`, a reply of several lines is its last one, and what is no status at all is left
+/// out: capabilities, untagged responses of IMAP other than the greeting and BYE, lists, messages.
+/// A plain stream is always kept whole. A client acts on the code only (RFC 5321 section 4.2), so a
+/// golden at `codes` holds for any server.
 ///
 /// ```
 /// use mailexpect::redaction::Strictness;
@@ -59,7 +61,8 @@ impl Strictness {
         }
         let text = chomp(&line);
         let end = &line[text.len()..];
-        let reduced = matches!(place, Place::Greeting | Place::Reply).then(|| self.status(text, place, speech))??;
+        let reduced = matches!(place, Place::Greeting | Place::Reply)
+            .then(|| self.status(text, place, speech))??;
         Some([&reduced, end].concat())
     }
 
@@ -93,7 +96,8 @@ fn enhanced(rest: &[u8]) -> Option<&[u8]> {
     std::str::from_utf8(word).ok().and_then(Enhanced::parse).map(|_| word)
 }
 
-/// The tag or the mark of an untagged response, and its status (RFC 3501 section 7.1); `+` for a continuation.
+/// The tag or the mark of an untagged response, and its status (RFC 3501 section 7.1); `+` for a
+/// continuation.
 fn imap(text: &[u8], place: Place) -> Option<(&[u8], &[u8])> {
     if text.starts_with(b"+") {
         return Some(text.split_at(1));
@@ -115,10 +119,12 @@ fn leading<'a>(text: &'a [u8], words: &[&str]) -> Option<(&'a [u8], &'a [u8])> {
     words.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes())).then_some((word, rest))
 }
 
-/// The name of a response code, in its brackets: what follows it there differs from server to server.
+/// The name of a response code, in its brackets: what follows it there differs from server to
+/// server.
 fn between(rest: &[u8], open: u8, close: u8) -> Option<Vec<u8>> {
     let inside = rest.trim_ascii_start().strip_prefix(&[open])?;
-    let name = inside.iter().position(|byte| *byte == close || *byte == b' ').map(|end| &inside[..end])?;
+    let name =
+        inside.iter().position(|byte| *byte == close || *byte == b' ').map(|end| &inside[..end])?;
     Some([&[open], name, &[close]].concat())
 }
 
@@ -136,7 +142,10 @@ impl FromStr for Strictness {
     fn from_str(text: &str) -> Result<Self, Error> {
         let found = Self::ALL.into_iter().find(|strictness| strictness.name() == text);
         found.ok_or_else(|| {
-            let error = Error::usage(format!("there is no strictness `{}`", crate::visible::escape(text.as_bytes())));
+            let error = Error::usage(format!(
+                "there is no strictness `{}`",
+                crate::visible::escape(text.as_bytes())
+            ));
             error.hint("the strictnesses are text, enhanced and codes")
         })
     }
@@ -157,9 +166,19 @@ mod tests {
 
     #[test]
     fn each_protocol_has_its_own_status() {
-        let smtp = ["220 mail.example ESMTP", "250-mail.example", "250 SIZE", "250 2.1.0 Ok", "354 go", "550 5.7.1"];
+        let smtp = [
+            "220 mail.example ESMTP",
+            "250-mail.example",
+            "250 SIZE",
+            "250 2.1.0 Ok",
+            "354 go",
+            "550 5.7.1",
+        ];
         assert_eq!(reduced(Strictness::Codes, Speech::Smtp, &smtp), "220|250|250|354|550");
-        assert_eq!(reduced(Strictness::Enhanced, Speech::Smtp, &smtp), "220|250|250 2.1.0|354|550 5.7.1");
+        assert_eq!(
+            reduced(Strictness::Enhanced, Speech::Smtp, &smtp),
+            "220|250|250 2.1.0|354|550 5.7.1"
+        );
         let pop3 = ["+OK hi <1@x>", "+OK 1 120", "1 120", ".", "-ERR [IN-USE] locked", "+ abc"];
         assert_eq!(reduced(Strictness::Codes, Speech::Pop3, &pop3), "+OK|+OK|-ERR|+");
         assert_eq!(reduced(Strictness::Enhanced, Speech::Pop3, &pop3), "+OK|+OK|-ERR [IN-USE]|+");
@@ -172,7 +191,10 @@ mod tests {
             "* BYE bye",
         ];
         assert_eq!(reduced(Strictness::Codes, Speech::Imap, &imap), "* OK|a1 no|+|* BYE");
-        assert_eq!(reduced(Strictness::Enhanced, Speech::Imap, &imap), "* OK [CAPABILITY]|a1 no [TRYCREATE]|+|* BYE");
+        assert_eq!(
+            reduced(Strictness::Enhanced, Speech::Imap, &imap),
+            "* OK [CAPABILITY]|a1 no [TRYCREATE]|+|* BYE"
+        );
         let sieve = ["\"IMPLEMENTATION\" \"x\"", "OK \"ready\"", "NO (QUOTA/MAXSIZE) \"big\""];
         assert_eq!(reduced(Strictness::Codes, Speech::Sieve, &sieve), "OK|NO");
         assert_eq!(reduced(Strictness::Enhanced, Speech::Sieve, &sieve), "OK|NO (QUOTA/MAXSIZE)");
@@ -187,7 +209,10 @@ mod tests {
 
     #[test]
     fn messages_are_left_out_and_half_lines_are_not() {
-        assert_eq!(Strictness::Codes.reduced(b"+OK what\r\n".to_vec(), Place::Body, Speech::Pop3), None);
+        assert_eq!(
+            Strictness::Codes.reduced(b"+OK what\r\n".to_vec(), Place::Body, Speech::Pop3),
+            None
+        );
         assert_eq!(
             Strictness::Codes.reduced(b"250 hal".to_vec(), Place::Reply, Speech::Smtp).as_deref(),
             Some(&b"250 hal"[..])

@@ -39,11 +39,16 @@ pub(super) fn plain(name: &str) -> String {
 
 pub(super) fn is_name(name: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
-    name.len() <= LONGEST && name.starts_with(|first: char| first.is_ascii_uppercase()) && name.bytes().all(fits)
+    name.len() <= LONGEST
+        && name.starts_with(|first: char| first.is_ascii_uppercase())
+        && name.bytes().all(fits)
 }
 
 /// Where tokens of these names stand, and what they are called.
-pub(super) fn standing<'a>(text: &'a [u8], names: &HashSet<Box<str>>) -> Vec<(Range<usize>, &'a str)> {
+pub(super) fn standing<'a>(
+    text: &'a [u8],
+    names: &HashSet<Box<str>>,
+) -> Vec<(Range<usize>, &'a str)> {
     memchr::memchr_iter(b'[', text)
         .filter_map(|start| {
             let inside = &text[start + 1..text.len().min(start + LONGEST + 24)];
@@ -64,8 +69,8 @@ mod tests {
     #[test]
     fn a_value_keeps_its_number_and_each_token_counts_for_itself() {
         let mut tokens = Tokens::default();
-        let shown =
-            [("A", "x"), ("A", "y"), ("B", "y"), ("A", "x")].map(|(name, value)| tokens.numbered(name, value.as_bytes()));
+        let shown = [("A", "x"), ("A", "y"), ("B", "y"), ("A", "x")]
+            .map(|(name, value)| tokens.numbered(name, value.as_bytes()));
         assert_eq!(shown, ["[A#1]", "[A#2]", "[B#1]", "[A#1]"]);
         assert!(tokens.knows("B", b"y") && !tokens.knows("B", b"x"));
     }

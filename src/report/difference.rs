@@ -14,8 +14,9 @@ use crate::visible;
 /// How many lines are shown around each change.
 const AROUND: usize = 3;
 
-/// How long the least difference is looked for. That takes time that grows with the square of what differs, which for a message of
-/// some megabytes is minutes; behind it, what is shown is right but may be longer than it had to be.
+/// How long the least difference is looked for. That takes time that grows with the square of what
+/// differs, which for a message of some megabytes is minutes; behind it, what is shown is right but
+/// may be longer than it had to be.
 const LONGEST: Duration = Duration::from_millis(500);
 
 /// What differs, and what can be done about it.
@@ -72,7 +73,9 @@ mod tests {
 
     #[test]
     fn long_transcripts_that_differ_in_each_line_are_compared_in_bounded_time() {
-        let lines = |word: &str| (0..60_000).map(|n| format!("C: line {n} {word}\n")).collect::<Vec<_>>().concat();
+        let lines = |word: &str| {
+            (0..60_000).map(|n| format!("C: line {n} {word}\n")).collect::<Vec<_>>().concat()
+        };
         let shown = diff(&lines("is"), &lines("was"), "");
         assert!(shown.contains("C: line 0 is") && shown.contains("C: line 59999 was"));
     }

@@ -29,7 +29,8 @@ pub(super) const ODD: Style = AnsiColor::Yellow.on_default().bold();
 pub(super) const DIM: Style = Style::new().dimmed();
 const CLIENT: Style = AnsiColor::Cyan.on_default();
 
-/// Writes outcomes for a terminal; colours are always in the text, to be taken out where they are not wanted.
+/// Writes outcomes for a terminal; colours are always in the text, to be taken out where they are
+/// not wanted.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Human {
     /// Whether whole transcripts are shown, also of what passed.
@@ -100,8 +101,10 @@ impl Human {
         let mut text = String::new();
         for golden in goldens {
             let path = visible::escape(golden.to_string_lossy().as_bytes());
-            let _ =
-                writeln!(text, "{ODD}unreferenced{ODD:#} {path}  {DIM}(no script of that name is beside it: delete it){DIM:#}");
+            let _ = writeln!(
+                text,
+                "{ODD}unreferenced{ODD:#} {path}  {DIM}(no script of that name is beside it: delete it){DIM:#}"
+            );
         }
         text
     }
@@ -117,10 +120,17 @@ impl Human {
         for (name, default) in &survey.params.known {
             let name = visible::escape(name.as_bytes());
             let _ = match default {
-                Some(_) if redact::is_secret_name(&name) => writeln!(text, "    --set {name}=[SECRET]"),
-                Some(default) => writeln!(text, "    --set {name}={}", visible::escape(default.as_bytes())),
+                Some(_) if redact::is_secret_name(&name) => {
+                    writeln!(text, "    --set {name}=[SECRET]")
+                }
+                Some(default) => {
+                    writeln!(text, "    --set {name}={}", visible::escape(default.as_bytes()))
+                }
                 None if ["smtp", "submission", "submissions"].contains(&name.as_str()) => {
-                    writeln!(text, "    --set {name}={name}://...  {DIM}(else the embedded server){DIM:#}")
+                    writeln!(
+                        text,
+                        "    --set {name}={name}://...  {DIM}(else the embedded server){DIM:#}"
+                    )
                 }
                 None => writeln!(text, "    --set {name}=..."),
             };
@@ -142,7 +152,10 @@ impl Human {
     /// Where a server's CA is.
     #[must_use]
     pub fn ca_written(path: &Path) -> String {
-        format!("{DIM}TLS with a certificate of the CA in {}{DIM:#}\n", visible::escape(path.to_string_lossy().as_bytes()))
+        format!(
+            "{DIM}TLS with a certificate of the CA in {}{DIM:#}\n",
+            visible::escape(path.to_string_lossy().as_bytes())
+        )
     }
 
     /// One event of a server's dialogue, as it happens.
@@ -150,7 +163,8 @@ impl Human {
     pub fn event(&self, event: &Event) -> String {
         let mut text = String::new();
         for line in transcript::lines(std::slice::from_ref(event)) {
-            let _ = writeln!(text, "{}", styled(&Line { session: event.session, ..line }, usize::MAX));
+            let _ =
+                writeln!(text, "{}", styled(&Line { session: event.session, ..line }, usize::MAX));
         }
         text
     }
@@ -162,17 +176,25 @@ impl Human {
         let last = if self.verbose { usize::MAX } else { last };
         let hidden = lines.len().saturating_sub(last);
         // What the script printed is shown even where the rest is not.
-        let prints: Vec<_> = lines[..hidden].iter().filter(|line| print_of(line).is_some()).collect();
+        let prints: Vec<_> =
+            lines[..hidden].iter().filter(|line| print_of(line).is_some()).collect();
         for line in &prints[prints.len().saturating_sub(LAST_PRINTS)..] {
             let _ = writeln!(text, "    {}", styled(line, LINE_WIDTH));
         }
         if !lines.is_empty() && is_titled {
-            let which =
-                if hidden > 0 { format!(", the last {last} of {} lines (-v shows all)", lines.len()) } else { String::new() };
+            let which = if hidden > 0 {
+                format!(", the last {last} of {} lines (-v shows all)", lines.len())
+            } else {
+                String::new()
+            };
             let _ = writeln!(text, "  {DIM}transcript{which}:{DIM:#}");
         }
         for line in &lines[hidden..] {
-            let _ = writeln!(text, "    {}", styled(line, if self.verbose { usize::MAX } else { LINE_WIDTH }));
+            let _ = writeln!(
+                text,
+                "    {}",
+                styled(line, if self.verbose { usize::MAX } else { LINE_WIDTH })
+            );
         }
     }
 }
@@ -185,7 +207,8 @@ fn headline(outcome: &Outcome) -> String {
         Verdict::Interrupted(_) => ("STOP", ODD),
     };
     let path = visible::escape(outcome.path.to_string_lossy().as_bytes());
-    let mut text = format!("{style}{word}{style:#} {path} {DIM}({}){DIM:#}", duration::show(outcome.elapsed));
+    let mut text =
+        format!("{style}{word}{style:#} {path} {DIM}({}){DIM:#}", duration::show(outcome.elapsed));
     if let Some(title) = &outcome.title {
         let _ = write!(text, "  {}", visible::escape(title.as_bytes()));
     }
@@ -193,7 +216,11 @@ fn headline(outcome: &Outcome) -> String {
         let _ = write!(text, "\n     {DIM}skipped: {}{DIM:#}", visible::escape(reason.as_bytes()));
     }
     if let Some((word, golden)) = written(&outcome.golden) {
-        let _ = write!(text, "\n     {ODD}{word}{ODD:#} {}", visible::escape(golden.to_string_lossy().as_bytes()));
+        let _ = write!(
+            text,
+            "\n     {ODD}{word}{ODD:#} {}",
+            visible::escape(golden.to_string_lossy().as_bytes())
+        );
     }
     text.push('\n');
     text
@@ -233,7 +260,11 @@ fn styled(line: &Line, width: usize) -> String {
     let shown = line.to_string();
     match shown.char_indices().nth(width) {
         Some((end, _)) => {
-            format!("{style}{}{style:#} {DIM}... ({} more characters){DIM:#}", &shown[..end], shown[end..].chars().count())
+            format!(
+                "{style}{}{style:#} {DIM}... ({} more characters){DIM:#}",
+                &shown[..end],
+                shown[end..].chars().count()
+            )
         }
         None => format!("{style}{shown}{style:#}"),
     }
@@ -253,8 +284,9 @@ fn explain(failure: &Failure, script: &str) -> String {
         None => Group::with_title(title).element(annotate_snippets::Origin::path(path.as_str())),
     };
     let notes = notes(failure);
-    let group =
-        notes.iter().fold(group, |group, (name, text)| group.element(Level::NOTE.with_name(*name).message(text.as_str())));
+    let group = notes.iter().fold(group, |group, (name, text)| {
+        group.element(Level::NOTE.with_name(*name).message(text.as_str()))
+    });
     let renderer = Renderer::styled().decor_style(DecorStyle::Ascii).term_width(LINE_WIDTH);
     renderer.render(&[group]) + "\n"
 }
@@ -270,7 +302,8 @@ fn notes(failure: &Failure) -> Vec<(&'static str, String)> {
         ("waited", waited),
         ("session", error.on_session().map(str::to_owned)),
     ];
-    let calls = failure.calls.iter().map(|(name, place)| ("called", format!("{name} at {}", at(place))));
+    let calls =
+        failure.calls.iter().map(|(name, place)| ("called", format!("{name} at {}", at(place))));
     let hint = error.next_step().map(|hint| ("hint", hint.to_owned()));
     let parts = parts.into_iter().filter_map(|(name, part)| Some((name, part?)));
     parts.chain(calls).chain(hint).collect()
@@ -283,7 +316,9 @@ pub(super) fn at(place: &Place) -> String {
 /// The word that begins at the column, as bytes of the line.
 fn caret(line: &str, column: usize) -> std::ops::Range<usize> {
     let start = line.char_indices().nth(column.saturating_sub(1)).map_or(line.len(), |(at, _)| at);
-    let word = line[start..].find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(line.len() - start);
+    let word = line[start..]
+        .find(|c: char| !c.is_alphanumeric() && c != '_')
+        .unwrap_or(line.len() - start);
     let next = line[start..].chars().next().map_or(0, char::len_utf8);
     start..start + word.max(next)
 }
@@ -317,9 +352,14 @@ impl Tally {
     /// The last line of a run.
     #[must_use]
     pub fn line(&self, elapsed: Duration) -> String {
-        let counts = [(self.passed, "passed", GOOD), (self.failed, "failed", BAD), (self.skipped, "skipped", ODD)];
+        let counts = [
+            (self.passed, "passed", GOOD),
+            (self.failed, "failed", BAD),
+            (self.skipped, "skipped", ODD),
+        ];
         let counts = counts.iter().filter(|(count, ..)| *count > 0);
-        let counts: Vec<_> = counts.map(|(count, word, style)| format!("{style}{count} {word}{style:#}")).collect();
+        let counts: Vec<_> =
+            counts.map(|(count, word, style)| format!("{style}{count} {word}{style:#}")).collect();
         let counts = if counts.is_empty() { "no scripts".to_owned() } else { counts.join(", ") };
         format!("{counts} {DIM}({}){DIM:#}\n", duration::show(elapsed))
     }

@@ -21,16 +21,25 @@ impl Redacting {
     /// The lines; below those of each event what was changed in it.
     pub(crate) fn transcript(self, redacted: &Redacted) -> String {
         let mut text = String::new();
-        let several =
-            redacted.events.iter().filter_map(|event| event.session).any(|session| Some(session) != redacted.events[0].session);
+        let several = redacted
+            .events
+            .iter()
+            .filter_map(|event| event.session)
+            .any(|session| Some(session) != redacted.events[0].session);
         for (number, event) in redacted.events.iter().enumerate() {
             for line in transcript::lines(std::slice::from_ref(event)) {
                 let line = transcript::Line { session: event.session.filter(|_| several), ..line };
                 let _ = writeln!(text, "{line}");
             }
-            for change in redacted.changes.iter().filter(|change| self.explain && change.event == number) {
+            for change in
+                redacted.changes.iter().filter(|change| self.explain && change.event == number)
+            {
                 let (was, now) = (visible::escape(&change.was), visible::escape(&change.now));
-                let _ = writeln!(text, "     {ODD}{}{ODD:#} {was} {DIM}becomes{DIM:#} {now}", change.rule);
+                let _ = writeln!(
+                    text,
+                    "     {ODD}{}{ODD:#} {was} {DIM}becomes{DIM:#} {now}",
+                    change.rule
+                );
             }
         }
         text
@@ -46,11 +55,21 @@ impl Redacting {
                 let _ = writeln!(text, "{GOOD}{group}{GOOD:#}");
             }
             let mark = mark(redaction, preset.name());
-            let _ = writeln!(text, "  {mark} {:<NAMES$} [{}]  {DIM}{}{DIM:#}", preset.name(), preset.token(), preset.place());
+            let _ = writeln!(
+                text,
+                "  {mark} {:<NAMES$} [{}]  {DIM}{}{DIM:#}",
+                preset.name(),
+                preset.token(),
+                preset.place()
+            );
         }
         let _ = writeln!(text, "{GOOD}normalisers{GOOD:#}");
         for (name, group) in Redaction::normalisers() {
-            let _ = writeln!(text, "  {} {name:<NAMES$} {DIM}of the group {group}{DIM:#}", mark(redaction, name));
+            let _ = writeln!(
+                text,
+                "  {} {name:<NAMES$} {DIM}of the group {group}{DIM:#}",
+                mark(redaction, name)
+            );
         }
         text
     }

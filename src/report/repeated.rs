@@ -61,7 +61,9 @@ impl Repeated {
     pub(crate) fn add(&mut self, outcome: &Outcome) -> bool {
         match &outcome.verdict {
             Verdict::Passed => {
-                self.latency.saturating_record(u64::try_from(outcome.elapsed.as_nanos()).unwrap_or(u64::MAX));
+                self.latency.saturating_record(
+                    u64::try_from(outcome.elapsed.as_nanos()).unwrap_or(u64::MAX),
+                );
             }
             Verdict::Skipped(_) => self.skipped += 1,
             Verdict::Interrupted(_) => self.interrupted += 1,
@@ -92,12 +94,16 @@ impl Repeated {
         let runs: u64 = counts.iter().map(|(count, ..)| count).sum();
         let name = visible::escape(self.script.to_string_lossy().as_bytes());
         let noun = if runs == 1 { "run" } else { "runs" };
-        let mut text =
-            format!("{name}: {runs} {noun}, {} at once {DIM}({}){DIM:#}\n", cost.at_once, duration::show(cost.elapsed));
+        let mut text = format!(
+            "{name}: {runs} {noun}, {} at once {DIM}({}){DIM:#}\n",
+            cost.at_once,
+            duration::show(cost.elapsed)
+        );
         for (count, word, style) in counts.iter().filter(|(count, ..)| *count > 0) {
             let _ = writeln!(text, "  {style}{word:<11}{style:#} {count}");
             for (fault, count) in self.failures.iter().filter(|_| *word == "failed") {
-                let place = fault.place.as_ref().map(|place| format!(" at {place}")).unwrap_or_default();
+                let place =
+                    fault.place.as_ref().map(|place| format!(" at {place}")).unwrap_or_default();
                 let _ = writeln!(text, "              {count} {}{place}", fault.kind);
             }
         }
@@ -115,10 +121,12 @@ impl Repeated {
         if self.latency.is_empty() {
             return;
         }
-        let percentiles =
-            PERCENTILES.map(|percentile| format!("{percentile}% {}", latency(self.latency.value_at_percentile(percentile))));
+        let percentiles = PERCENTILES.map(|percentile| {
+            format!("{percentile}% {}", latency(self.latency.value_at_percentile(percentile)))
+        });
         let (least, most) = (latency(self.latency.min()), latency(self.latency.max()));
-        let _ = writeln!(text, "  latency     least {least}, {}, most {most}", percentiles.join(", "));
+        let _ =
+            writeln!(text, "  latency     least {least}, {}, most {most}", percentiles.join(", "));
     }
 }
 
@@ -161,7 +169,11 @@ mod tests {
         assert!(!repeated.add(&outcome(failed(Kind::Timeout, 4), 10_000)), "the same again");
         assert!(repeated.add(&outcome(failed(Kind::Timeout, 5), 10_000)), "at another place");
         assert!(repeated.add(&outcome(failed(Kind::Mismatch, 5), 10_000)), "of another kind");
-        let cost = Cost { at_once: 50, elapsed: Duration::from_secs(2), cpu: Duration::from_micros(1005 * 120) };
+        let cost = Cost {
+            at_once: 50,
+            elapsed: Duration::from_secs(2),
+            cpu: Duration::from_micros(1005 * 120),
+        };
         insta::assert_snapshot!(anstream::adapter::strip_str(&repeated.table(cost)).to_string(), @r"
         x.rhai: 1005 runs, 50 at once (2 s)
           passed      1000
@@ -178,7 +190,8 @@ mod tests {
 
     #[test]
     fn latencies_have_three_digits() {
-        let shown = [5_000, 312_400, 1_234_000, 12_340_000, 123_400_000, 12_345_000_000].map(latency);
+        let shown =
+            [5_000, 312_400, 1_234_000, 12_340_000, 123_400_000, 12_345_000_000].map(latency);
         assert_eq!(shown, ["5 µs", "312 µs", "1.23 ms", "12.3 ms", "123 ms", "12.35 s"]);
     }
 }

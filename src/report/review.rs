@@ -16,12 +16,15 @@ pub(crate) struct Review {
 impl Review {
     pub(crate) const QUESTION: &'static str = "(a)ccept, (r)eject, (s)kip, (A)ccept all, (q)uit? ";
 
-    pub(crate) const ANSWERS: &'static str =
-        "a makes it the golden, r throws it away, s leaves it, A takes it and all that follow, q leaves the rest\n";
+    pub(crate) const ANSWERS: &'static str = "a makes it the golden, r throws it away, s leaves it, A takes it and all that follow, q leaves the rest\n";
 
     /// A change as a coloured diff, with its place among all of them.
     pub(crate) fn change(pending: &Pending, number: usize, all: usize) -> String {
-        let what = if pending.old.is_some() { "the golden (-) and what was said (+)" } else { "there is no golden yet" };
+        let what = if pending.old.is_some() {
+            "the golden (-) and what was said (+)"
+        } else {
+            "there is no golden yet"
+        };
         let diff = diff(pending.old.as_deref().unwrap_or_default(), &pending.new, "  ");
         format!("{ODD}{number}/{all}{ODD:#} {}  {DIM}{what}{DIM:#}\n{diff}", golden(pending))
     }
@@ -36,10 +39,14 @@ impl Review {
 
     /// The last line.
     pub(crate) fn line(self) -> String {
-        let counts =
-            [(self.accepted, "accepted", GOOD), (self.rejected, "rejected", BAD), (self.waiting, "still to be reviewed", ODD)];
+        let counts = [
+            (self.accepted, "accepted", GOOD),
+            (self.rejected, "rejected", BAD),
+            (self.waiting, "still to be reviewed", ODD),
+        ];
         let counts = counts.iter().filter(|(count, ..)| *count > 0);
-        let counts: Vec<_> = counts.map(|(count, word, style)| format!("{style}{count} {word}{style:#}")).collect();
+        let counts: Vec<_> =
+            counts.map(|(count, word, style)| format!("{style}{count} {word}{style:#}")).collect();
         if counts.is_empty() { "nothing to review\n".to_owned() } else { counts.join(", ") + "\n" }
     }
 }

@@ -14,7 +14,10 @@ struct CramMd5 {
 
 #[allow(clippy::unnecessary_wraps, reason = "mechanisms begin alike, and others can fail")]
 pub(super) fn begin(credentials: &Credentials, _: &Place) -> Result<Box<dyn Mechanism>> {
-    Ok(Box::new(CramMd5 { user: credentials.user.clone(), password: Some(credentials.secret.clone()) }))
+    Ok(Box::new(CramMd5 {
+        user: credentials.user.clone(),
+        password: Some(credentials.secret.clone()),
+    }))
 }
 
 /// The signature of a challenge, in hexadecimal digits.
@@ -32,7 +35,11 @@ impl Mechanism for CramMd5 {
     fn respond(&mut self, challenge: &[u8]) -> Result<Vec<u8>> {
         if challenge.is_empty() {
             let why = "the server's challenge of CRAM-MD5 is empty: there is nothing to sign";
-            return Err(unreadable(challenge, why, "a challenge such as <1896.697170952@mail.example> (RFC 2195, 2)"));
+            return Err(unreadable(
+                challenge,
+                why,
+                "a challenge such as <1896.697170952@mail.example> (RFC 2195, 2)",
+            ));
         }
         let password = self.password.take().ok_or_else(|| overdue(challenge, "CRAM-MD5"))?;
         Ok(format!("{} {}", self.user, digest(challenge, password.expose().as_bytes())).into())

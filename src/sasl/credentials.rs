@@ -6,8 +6,8 @@ use super::Needs;
 
 /// What is proved to a server, and how: for [`Session::auth`](crate::Session::auth).
 ///
-/// A user and a password are enough; the strongest mechanism that the server advertised is used then. A mechanism that is
-/// named is used whatever the server advertised.
+/// A user and a password are enough; the strongest mechanism that the server advertised is used
+/// then. A mechanism that is named is used whatever the server advertised.
 ///
 /// ```
 /// use mailexpect::Credentials;
@@ -82,8 +82,8 @@ impl Credentials {
         Self::of(user, token, Needs::Token)
     }
 
-    /// Whoever the server knows us to be by other means, such as a client certificate (EXTERNAL), acting for that identity; for
-    /// our own where it is empty.
+    /// Whoever the server knows us to be by other means, such as a client certificate (EXTERNAL),
+    /// acting for that identity; for our own where it is empty.
     pub fn external(authzid: impl Into<String>) -> Self {
         Self::of("", "", Needs::Nothing).mechanism("EXTERNAL").authzid(authzid)
     }
@@ -105,7 +105,8 @@ impl Credentials {
         self
     }
 
-    /// Whether the first message goes with the command. Unless set, it does where the mechanism and the protocol foresee it.
+    /// Whether the first message goes with the command. Unless set, it does where the mechanism and
+    /// the protocol foresee it.
     pub fn initial(mut self, initial: bool) -> Self {
         self.initial = Some(initial);
         self
@@ -117,7 +118,8 @@ impl Credentials {
         self
     }
 
-    /// The client's nonce of SCRAM and DIGEST-MD5, random unless set: a dialogue that must be the same each time sets it.
+    /// The client's nonce of SCRAM and DIGEST-MD5, random unless set: a dialogue that must be the
+    /// same each time sets it.
     pub fn nonce(mut self, nonce: impl Into<String>) -> Self {
         self.nonce = Some(nonce.into());
         self

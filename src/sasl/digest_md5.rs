@@ -1,4 +1,5 @@
-//! DIGEST-MD5 (RFC 2831), with authentication alone (`qop=auth`): both sides prove that they know the password.
+//! DIGEST-MD5 (RFC 2831), with authentication alone (`qop=auth`): both sides prove that they know
+//! the password.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -78,15 +79,25 @@ impl DigestMd5 {
     /// The response (section 2.1.2), and what the server has to prove itself by (section 2.1.3).
     fn answer(&self, challenge: &[u8]) -> Result<(String, String)> {
         let wanted = "directives with a nonce (RFC 2831, 2.1.1)";
-        let directives = directives(challenge)
-            .ok_or_else(|| unreadable(challenge, "the server's challenge is not a list of directives", wanted))?;
-        let all =
-            |name: &'static str| directives.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str());
+        let directives = directives(challenge).ok_or_else(|| {
+            unreadable(challenge, "the server's challenge is not a list of directives", wanted)
+        })?;
+        let all = |name: &'static str| {
+            directives
+                .iter()
+                .filter(move |(known, _)| known == name)
+                .map(|(_, value)| value.as_str())
+        };
         let mut nonces = all("nonce").filter(|nonce| !nonce.is_empty());
         let (Some(nonce), None) = (nonces.next(), nonces.next()) else {
-            return Err(unreadable(challenge, "the server's challenge has no nonce, or more than one", wanted));
+            return Err(unreadable(
+                challenge,
+                "the server's challenge has no nonce, or more than one",
+                wanted,
+            ));
         };
-        if !all("qop").all(|qop| qop.split(',').any(|one| one.trim().eq_ignore_ascii_case("auth"))) {
+        if !all("qop").all(|qop| qop.split(',').any(|one| one.trim().eq_ignore_ascii_case("auth")))
+        {
             let why = "the server's challenge does not offer qop=auth, and no other is known here";
             return Err(unreadable(challenge, why, "qop=\"auth\" among the directives"));
         }
@@ -121,7 +132,8 @@ impl DigestMd5 {
     fn secret(&self, realm: &str, nonce: &str) -> String {
         let password = self.password.expose();
         let user = hash(&[&latin(&self.user), b":", &latin(realm), b":", &latin(password)]);
-        let mut parts: Vec<&[u8]> = vec![&user, b":", nonce.as_bytes(), b":", self.cnonce.as_bytes()];
+        let mut parts: Vec<&[u8]> =
+            vec![&user, b":", nonce.as_bytes(), b":", self.cnonce.as_bytes()];
         if !self.authzid.is_empty() {
             parts.extend([b":".as_slice(), self.authzid.as_bytes()]);
         }
@@ -141,17 +153,25 @@ fn verify(challenge: &[u8], proof: &str) -> Result<()> {
     let directives = directives(challenge).unwrap_or_default();
     let Some((_, said)) = directives.iter().find(|(name, _)| name == "rspauth") else {
         let why = "the server's last challenge of DIGEST-MD5 has no rspauth";
-        return Err(unreadable(challenge, why, "rspauth=..., the server's own proof (RFC 2831, 2.1.3)"));
+        return Err(unreadable(
+            challenge,
+            why,
+            "rspauth=..., the server's own proof (RFC 2831, 2.1.3)",
+        ));
     };
     if said == proof {
         return Ok(());
     }
-    Err(Error::new(Kind::Unexpected, "the server's own proof is wrong: it does not know the password, or is not who it says")
-        .expected("an rspauth made with the password (RFC 2831, 2.1.3)")
-        .got(format!("rspauth={}", crate::visible::excerpt(said.as_bytes(), 100))))
+    Err(Error::new(
+        Kind::Unexpected,
+        "the server's own proof is wrong: it does not know the password, or is not who it says",
+    )
+    .expected("an rspauth made with the password (RFC 2831, 2.1.3)")
+    .got(format!("rspauth={}", crate::visible::excerpt(said.as_bytes(), 100))))
 }
 
-/// The directives `name=value, name="value"`, names in lower case; nothing where it is no list of these.
+/// The directives `name=value, name="value"`, names in lower case; nothing where it is no list of
+/// these.
 fn directives(text: &[u8]) -> Option<Vec<(String, String)>> {
     let mut rest = text.trim_ascii();
     let mut found = Vec::new();
@@ -196,7 +216,8 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// In ISO 8859-1 where that has all its characters, as section 2.1.2.1 wants it before hashing; else in UTF-8.
+/// In ISO 8859-1 where that has all its characters, as section 2.1.2.1 wants it before hashing;
+/// else in UTF-8.
 fn latin(text: &str) -> Cow<'_, [u8]> {
     let bytes: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
     bytes.map_or(Cow::Borrowed(text.as_bytes()), Cow::Owned)

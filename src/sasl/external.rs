@@ -1,5 +1,5 @@
-//! EXTERNAL (RFC 4422 appendix A): the server knows us by other means, such as a client certificate; what is said is only
-//! whom to act for.
+//! EXTERNAL (RFC 4422 appendix A): the server knows us by other means, such as a client
+//! certificate; what is said is only whom to act for.
 
 use super::{Credentials, Mechanism, Opening, Place, overdue};
 use crate::error::Result;
@@ -11,7 +11,8 @@ struct External {
 
 #[allow(clippy::unnecessary_wraps, reason = "mechanisms begin alike, and others can fail")]
 pub(super) fn begin(credentials: &Credentials, _: &Place) -> Result<Box<dyn Mechanism>> {
-    let identity = if credentials.authzid.is_empty() { &credentials.user } else { &credentials.authzid };
+    let identity =
+        if credentials.authzid.is_empty() { &credentials.user } else { &credentials.authzid };
     Ok(Box::new(External { authzid: Some(identity.clone()) }))
 }
 

@@ -1,5 +1,5 @@
-//! LOGIN, which no RFC defines: the server asks twice, for the user name and for the password, and the wording of its prompts
-//! is its own.
+//! LOGIN, which no RFC defines: the server asks twice, for the user name and for the password, and
+//! the wording of its prompts is its own.
 
 use super::{Credentials, Hidden, Mechanism, Opening, Place, overdue};
 use crate::error::Result;
@@ -12,7 +12,10 @@ struct Login {
 
 #[allow(clippy::unnecessary_wraps, reason = "mechanisms begin alike, and others can fail")]
 pub(super) fn begin(credentials: &Credentials, _: &Place) -> Result<Box<dyn Mechanism>> {
-    Ok(Box::new(Login { user: Some(credentials.user.clone()), password: Some(credentials.secret.clone()) }))
+    Ok(Box::new(Login {
+        user: Some(credentials.user.clone()),
+        password: Some(credentials.secret.clone()),
+    }))
 }
 
 impl Mechanism for Login {

@@ -1,5 +1,5 @@
-//! SASL (RFC 4422), the client's side: a file for each mechanism. Pure: messages in, messages out; base64 and the framing of
-//! protocols are for the session.
+//! SASL (RFC 4422), the client's side: a file for each mechanism. Pure: messages in, messages out;
+//! base64 and the framing of protocols are for the session.
 
 mod anonymous;
 mod cram_md5;
@@ -30,16 +30,20 @@ pub(crate) trait Mechanism: fmt::Debug + Send {
     /// Who may speak first.
     fn opening(&self) -> Opening;
 
-    /// The answer to a challenge. Where the client speaks first, the challenge before its first message is empty.
+    /// The answer to a challenge. Where the client speaks first, the challenge before its first
+    /// message is empty.
     ///
     /// # Errors
-    /// Malformed where the challenge cannot be read; unexpected where it proves to be from somebody else than it says.
+    /// Malformed where the challenge cannot be read; unexpected where it proves to be from somebody
+    /// else than it says.
     fn respond(&mut self, challenge: &[u8]) -> Result<Vec<u8>>;
 
-    /// Whether all has been said, and the server has proved itself where the mechanism has it do that: it may now say success.
+    /// Whether all has been said, and the server has proved itself where the mechanism has it do
+    /// that: it may now say success.
     fn is_done(&self) -> bool;
 
-    /// What the server will prove itself by, once that is known. Who overhears it can try passwords against it.
+    /// What the server will prove itself by, once that is known. Who overhears it can try passwords
+    /// against it.
     fn proof(&self) -> Option<&str> {
         None
     }
@@ -110,7 +114,11 @@ impl Known {
     /// Whether a name is a slip in that of a mechanism.
     #[cfg(feature = "script")]
     pub(crate) fn is_near(name: &str) -> bool {
-        crate::suggest::nearest(&name.to_ascii_uppercase(), MECHANISMS.iter().map(|known| known.name)).is_some()
+        crate::suggest::nearest(
+            &name.to_ascii_uppercase(),
+            MECHANISMS.iter().map(|known| known.name),
+        )
+        .is_some()
     }
 
     /// The mechanism that was asked for by name.
@@ -119,34 +127,53 @@ impl Known {
     }
 
     /// The strongest of those that a server has and that the credentials are enough for.
-    pub(crate) fn strongest(credentials: &Credentials, offered: &[impl AsRef<str>]) -> Result<&'static Self> {
+    pub(crate) fn strongest(
+        credentials: &Credentials,
+        offered: &[impl AsRef<str>],
+    ) -> Result<&'static Self> {
         let enough = |known: &&Self| known.needs == credentials.have();
-        let is_offered = |known: &&Self| offered.iter().any(|name| name.as_ref().eq_ignore_ascii_case(known.name));
+        let is_offered = |known: &&Self| {
+            offered.iter().any(|name| name.as_ref().eq_ignore_ascii_case(known.name))
+        };
         MECHANISMS.iter().filter(enough).find(is_offered).ok_or_else(|| {
             let ours: Vec<_> = MECHANISMS.iter().filter(enough).map(|known| known.name).collect();
             let offered: Vec<_> = offered.iter().map(AsRef::as_ref).collect();
-            let offered = if offered.is_empty() { "none at all".to_owned() } else { offered.join(", ") };
-            Error::new(Kind::Unexpected, "the server offers no mechanism that these credentials can be used with")
-                .expected(format!("one of {}", ours.join(", ")))
-                .got(offered)
-                .hint("name a mechanism to use it all the same; many servers offer more behind TLS")
+            let offered =
+                if offered.is_empty() { "none at all".to_owned() } else { offered.join(", ") };
+            Error::new(
+                Kind::Unexpected,
+                "the server offers no mechanism that these credentials can be used with",
+            )
+            .expected(format!("one of {}", ours.join(", ")))
+            .got(offered)
+            .hint("name a mechanism to use it all the same; many servers offer more behind TLS")
         })
     }
 
     /// Begins an exchange.
-    pub(crate) fn begin(&self, credentials: &Credentials, place: &Place) -> Result<Box<dyn Mechanism>> {
+    pub(crate) fn begin(
+        &self,
+        credentials: &Credentials,
+        place: &Place,
+    ) -> Result<Box<dyn Mechanism>> {
         (self.begin)(credentials, place)
     }
 }
 
 fn unknown(name: &str) -> Error {
     let names: Vec<_> = MECHANISMS.iter().map(|known| known.name).collect();
-    let error = Error::usage(format!("there is no mechanism `{}` here", crate::visible::escape(name.as_bytes())));
+    let error = Error::usage(format!(
+        "there is no mechanism `{}` here",
+        crate::visible::escape(name.as_bytes())
+    ));
     #[cfg(feature = "script")]
     if let Some(near) = crate::suggest::nearest(&name.to_ascii_uppercase(), names.iter().copied()) {
         return error.hint(format!("did you mean {near}?"));
     }
-    error.hint(format!("there are {}; any other can be written out with send(...) and expect(...)", names.join(", ")))
+    error.hint(format!(
+        "there are {}; any other can be written out with send(...) and expect(...)",
+        names.join(", ")
+    ))
 }
 
 /// A challenge that cannot be answered, and what was wanted.
@@ -158,5 +185,9 @@ fn unreadable(challenge: &[u8], why: impl Into<String>, wanted: &str) -> Error {
 
 /// A challenge behind the last one.
 fn overdue(challenge: &[u8], name: &str) -> Error {
-    unreadable(challenge, format!("the server goes on asking when {name} is over"), "the server's verdict")
+    unreadable(
+        challenge,
+        format!("the server goes on asking when {name} is over"),
+        "the server's verdict",
+    )
 }

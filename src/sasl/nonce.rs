@@ -13,7 +13,8 @@ pub(super) fn nonce(credentials: &Credentials) -> Result<String> {
 /// A random nonce.
 pub(crate) fn random() -> Result<String> {
     let mut random = [0; 18];
-    getrandom::fill(&mut random)
-        .map_err(|error| Error::new(Kind::Io, format!("the system gives no random bytes for a nonce: {error}")))?;
+    getrandom::fill(&mut random).map_err(|error| {
+        Error::new(Kind::Io, format!("the system gives no random bytes for a nonce: {error}"))
+    })?;
     Ok(BASE64_STANDARD.encode(random))
 }

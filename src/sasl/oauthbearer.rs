@@ -1,5 +1,6 @@
-//! OAUTHBEARER (RFC 7628): a bearer token, with whom to act for and the server that is meant. Where it fails, the server says
-//! why in JSON first, and says no once that was answered with a lone 0x01 (section 3.2.3).
+//! OAUTHBEARER (RFC 7628): a bearer token, with whom to act for and the server that is meant. Where
+//! it fails, the server says why in JSON first, and says no once that was answered with a lone 0x01
+//! (section 3.2.3).
 
 use super::{Credentials, Hidden, Mechanism, Opening, Place, overdue, scram};
 use crate::error::Result;
@@ -16,7 +17,8 @@ pub(super) fn begin(credentials: &Credentials, place: &Place) -> Result<Box<dyn 
     let Credentials { user, secret, authzid, .. } = credentials;
     let header = scram::header(if authzid.is_empty() { user } else { authzid });
     let port = place.port.map_or_else(String::new, |port| format!("\x01port={port}"));
-    let message = format!("{header}\x01host={}{port}\x01auth=Bearer {}\x01\x01", place.host, secret.expose());
+    let message =
+        format!("{header}\x01host={}{port}\x01auth=Bearer {}\x01\x01", place.host, secret.expose());
     Ok(Box::new(Oauthbearer { message: Some(message.into()), told_why: false }))
 }
 

@@ -1,5 +1,5 @@
-//! SCRAM-SHA-1 (RFC 5802) and SCRAM-SHA-256 (RFC 7677), without channel binding: both sides prove that they know the password,
-//! and neither says it.
+//! SCRAM-SHA-1 (RFC 5802) and SCRAM-SHA-256 (RFC 7677), without channel binding: both sides prove
+//! that they know the password, and neither says it.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use hmac::{Hmac, KeyInit, Mac};
@@ -37,7 +37,9 @@ impl Hash {
     fn salted(self, password: &[u8], salt: &[u8], rounds: u32) -> Vec<u8> {
         match self {
             Self::Sha1 => pbkdf2::pbkdf2_hmac_array::<Sha1, 20>(password, salt, rounds).to_vec(),
-            Self::Sha256 => pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(password, salt, rounds).to_vec(),
+            Self::Sha256 => {
+                pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(password, salt, rounds).to_vec()
+            }
         }
     }
 }
@@ -56,11 +58,17 @@ pub(crate) struct Proofs {
 
 impl Proofs {
     /// Of a password, for the messages of an exchange, joined by commas (RFC 5802 section 3).
-    pub(crate) fn new(hash: Hash, password: &[u8], (salt, rounds): (&[u8], u32), messages: &str) -> Self {
+    pub(crate) fn new(
+        hash: Hash,
+        password: &[u8],
+        (salt, rounds): (&[u8], u32),
+        messages: &str,
+    ) -> Self {
         let salted = hash.salted(password, salt, rounds);
         let key = hash.hmac(&salted, "Client Key");
         let signature = hash.hmac(&hash.hash(&key), messages);
-        let client: Vec<u8> = key.iter().zip(&signature).map(|(key, signature)| key ^ signature).collect();
+        let client: Vec<u8> =
+            key.iter().zip(&signature).map(|(key, signature)| key ^ signature).collect();
         let server = hash.hmac(&hash.hmac(&salted, "Server Key"), messages);
         Self { client: BASE64_STANDARD.encode(client), server: BASE64_STANDARD.encode(server) }
     }
@@ -119,7 +127,8 @@ fn name(name: &str) -> String {
     name.replace('=', "=3D").replace(',', "=2C")
 }
 
-/// Text prepared by SASLprep (RFC 4013). What that forbids stays as it is: a server is there to be told what it may not like.
+/// Text prepared by SASLprep (RFC 4013). What that forbids stays as it is: a server is there to be
+/// told what it may not like.
 fn prepared(text: &str) -> String {
     stringprep::saslprep(text).map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned)
 }
@@ -168,36 +177,52 @@ impl Scram {
         let Terms { text, nonce, salt, rounds } = self.terms(challenge)?;
         let last = format!("c={},r={nonce}", BASE64_STANDARD.encode(&self.header));
         let messages = format!("{},{text},{last}", self.first);
-        let proofs = Proofs::new(self.hash, self.password.expose().as_bytes(), (&salt, rounds), &messages);
+        let proofs =
+            Proofs::new(self.hash, self.password.expose().as_bytes(), (&salt, rounds), &messages);
         Ok((format!("{last},p={}", proofs.client), proofs.server))
     }
 
     /// Reads the server's first message (RFC 5802 section 5.1).
     fn terms<'a>(&self, challenge: &'a [u8]) -> Result<Terms<'a>> {
-        let wrong = |why: &str| unreadable(challenge, why, "r=nonce,s=salt,i=rounds (RFC 5802, 5.1)");
-        let text = std::str::from_utf8(challenge).map_err(|_| wrong("the server's first message is not UTF-8"))?;
+        let wrong =
+            |why: &str| unreadable(challenge, why, "r=nonce,s=salt,i=rounds (RFC 5802, 5.1)");
+        let text = std::str::from_utf8(challenge)
+            .map_err(|_| wrong("the server's first message is not UTF-8"))?;
         if text.starts_with("m=") {
-            return Err(wrong("the server's first message wants an extension that is not known here"));
+            return Err(wrong(
+                "the server's first message wants an extension that is not known here",
+            ));
         }
         let mut parts = text.split(',');
         let mut next = |name: &str| parts.next().and_then(|part| part.strip_prefix(name));
-        let nonce = next("r=").ok_or_else(|| wrong("the server's first message does not begin with a nonce"))?;
+        let nonce = next("r=")
+            .ok_or_else(|| wrong("the server's first message does not begin with a nonce"))?;
         if !nonce.starts_with(&self.nonce) {
-            return Err(wrong("the server's nonce does not begin with the client's: it answers somebody else"));
+            return Err(wrong(
+                "the server's nonce does not begin with the client's: it answers somebody else",
+            ));
         }
         if nonce.len() == self.nonce.len() {
             return Err(wrong("the server added nothing to the client's nonce"));
         }
-        let salt = next("s=").ok_or_else(|| wrong("the server's first message has no salt behind its nonce"))?;
+        let salt = next("s=")
+            .ok_or_else(|| wrong("the server's first message has no salt behind its nonce"))?;
         let salt = BASE64_STANDARD.decode(salt).ok().filter(|salt| !salt.is_empty());
-        let salt = salt.ok_or_else(|| wrong("the salt in the server's first message is not base64"))?;
-        let rounds = next("i=").ok_or_else(|| wrong("the server's first message has no number of rounds behind its salt"))?;
+        let salt =
+            salt.ok_or_else(|| wrong("the salt in the server's first message is not base64"))?;
+        let rounds = next("i=").ok_or_else(|| {
+            wrong("the server's first message has no number of rounds behind its salt")
+        })?;
         let digits = !rounds.is_empty() && rounds.bytes().all(|byte| byte.is_ascii_digit());
         let rounds = if digits { rounds.parse().unwrap_or(u64::MAX) } else { 0 };
         match u32::try_from(rounds) {
-            Ok(0) => Err(wrong("the number of rounds in the server's first message is no number above 0")),
+            Ok(0) => Err(wrong(
+                "the number of rounds in the server's first message is no number above 0",
+            )),
             Ok(rounds @ ..=MOST_ROUNDS) => Ok(Terms { text, nonce, salt, rounds }),
-            _ => Err(wrong(&format!("the server wants more than {MOST_ROUNDS} rounds of hashing, the most that is done here"))),
+            _ => Err(wrong(&format!(
+                "the server wants more than {MOST_ROUNDS} rounds of hashing, the most that is done here"
+            ))),
         }
     }
 }
@@ -210,7 +235,8 @@ struct Terms<'a> {
     rounds: u32,
 }
 
-/// Holds the server to its signature; false where it says an error instead, which its verdict will follow.
+/// Holds the server to its signature; false where it says an error instead, which its verdict will
+/// follow.
 fn verify(challenge: &[u8], proof: &str) -> Result<bool> {
     let text = String::from_utf8_lossy(challenge);
     let first = text.split(',').next().unwrap_or_default();

@@ -15,7 +15,9 @@ fn begin(credentials: &Credentials) -> Box<dyn Mechanism> {
 
 /// The responses to these challenges, as text.
 fn responses(mechanism: &mut dyn Mechanism, challenges: &[&str]) -> Vec<String> {
-    let respond = |challenge: &&str| String::from_utf8(mechanism.respond(challenge.as_bytes()).unwrap()).unwrap();
+    let respond = |challenge: &&str| {
+        String::from_utf8(mechanism.respond(challenge.as_bytes()).unwrap()).unwrap()
+    };
     challenges.iter().map(respond).collect()
 }
 
@@ -37,7 +39,8 @@ fn plain_is_as_in_rfc_4616() {
     assert_eq!((tim.opening(), tim.is_done()), (Opening::Client, false));
     assert_eq!(responses(&mut *tim, &[""]), ["\0tim\0tanstaaftanstaaf"]);
     assert!(tim.is_done());
-    let mut kurt = begin(&Credentials::new("Kurt", "xipj3plmq").mechanism("plain").authzid("Ursel"));
+    let mut kurt =
+        begin(&Credentials::new("Kurt", "xipj3plmq").mechanism("plain").authzid("Ursel"));
     assert_eq!(responses(&mut *kurt, &[""]), ["Ursel\0Kurt\0xipj3plmq"]);
 }
 
@@ -58,8 +61,7 @@ fn cram_md5_is_as_in_rfc_2195() {
     assert!(cram.is_done());
 }
 
-const DIGEST_CHALLENGE: &str =
-    r#"realm="elwood.innosoft.com",nonce="OA6MG9tEQGm2hh",qop="auth",algorithm=md5-sess,charset=utf-8"#;
+const DIGEST_CHALLENGE: &str = r#"realm="elwood.innosoft.com",nonce="OA6MG9tEQGm2hh",qop="auth",algorithm=md5-sess,charset=utf-8"#;
 
 fn chris() -> Credentials {
     Credentials::new("chris", "secret").mechanism("DIGEST-MD5").nonce("OA6MHXh6VqTrRk")
@@ -81,15 +83,20 @@ fn digest_md5_is_as_in_rfc_2831() {
 
 #[test]
 fn digest_md5_acts_for_others_and_quotes_what_needs_it() {
-    let credentials = Credentials::new(r#"a"b\c"#, "secret").mechanism("DIGEST-MD5").nonce("x").authzid("root");
+    let credentials =
+        Credentials::new(r#"a"b\c"#, "secret").mechanism("DIGEST-MD5").nonce("x").authzid("root");
     let mut digest = begin(&credentials.realm("here").host("ignored: the session sets it"));
-    let response = responses(&mut *digest, &[r#" nonce = "q\"q" , qop="auth-int,auth",,"#]).remove(0);
+    let response =
+        responses(&mut *digest, &[r#" nonce = "q\"q" , qop="auth-int,auth",,"#]).remove(0);
     assert!(response.starts_with(r#"username="a\"b\\c",realm="here",nonce="q\"q","#), "{response}");
     assert!(response.ends_with(r#",qop=auth,authzid="root""#), "{response}");
 }
 
-const PENCIL_SHA_1: [&str; 3] =
-    ["", "r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096", "v=rmF9pqV8S7suAoZWja4dJRkFsKQ="];
+const PENCIL_SHA_1: [&str; 3] = [
+    "",
+    "r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096",
+    "v=rmF9pqV8S7suAoZWja4dJRkFsKQ=",
+];
 
 fn pencil(mechanism: &str, nonce: &str) -> Credentials {
     Credentials::new("user", "pencil").mechanism(mechanism).nonce(nonce)
@@ -131,7 +138,10 @@ fn scram_sha_256_is_as_in_rfc_7677() {
 
 #[test]
 fn scram_writes_names_so_that_they_are_no_syntax_and_prepares_them() {
-    let credentials = Credentials::new("a,b=\u{2168}\u{ad}", "x").mechanism("SCRAM-SHA-1").nonce("N").authzid("c,d");
+    let credentials = Credentials::new("a,b=\u{2168}\u{ad}", "x")
+        .mechanism("SCRAM-SHA-1")
+        .nonce("N")
+        .authzid("c,d");
     assert_eq!(responses(&mut *begin(&credentials), &[""]), ["n,a=c=2Cd,n=a=2Cb=3DIX,r=N"]);
 }
 
@@ -174,7 +184,10 @@ fn xoauth2_is_as_its_makers_describe_it() {
 #[test]
 fn external_and_anonymous_are_as_in_rfc_4422_and_rfc_4505() {
     assert_eq!(responses(&mut *begin(&Credentials::external("")), &[""]), [""]);
-    assert_eq!(responses(&mut *begin(&Credentials::external("fred@example.com")), &[""]), ["fred@example.com"]);
+    assert_eq!(
+        responses(&mut *begin(&Credentials::external("fred@example.com")), &[""]),
+        ["fred@example.com"]
+    );
     assert_eq!(responses(&mut *begin(&Credentials::anonymous("sirhc")), &[""]), ["sirhc"]);
 }
 
@@ -204,8 +217,16 @@ fn a_challenge_that_cannot_be_answered_says_why() {
         (&scram, &["", "r=fyko+d2lbbFgONRv9qkxdawLx,s=QQ=="], "no number of rounds"),
         (&scram, &["", "r=fyko+d2lbbFgONRv9qkxdawLx,s=QQ==,i=0"], "no number above 0"),
         (&scram, &["", "r=fyko+d2lbbFgONRv9qkxdawLx,s=QQ==,i=-1"], "no number above 0"),
-        (&scram, &["", "r=fyko+d2lbbFgONRv9qkxdawLx,s=QQ==,i=4294967295"], "more than 1000000 rounds"),
-        (&scram, &["", "r=fyko+d2lbbFgONRv9qkxdawLx,s=QQ==,i=99999999999999999999999"], "more than 1000000 rounds"),
+        (
+            &scram,
+            &["", "r=fyko+d2lbbFgONRv9qkxdawLx,s=QQ==,i=4294967295"],
+            "more than 1000000 rounds",
+        ),
+        (
+            &scram,
+            &["", "r=fyko+d2lbbFgONRv9qkxdawLx,s=QQ==,i=99999999999999999999999"],
+            "more than 1000000 rounds",
+        ),
         (&scram, &["", good, "hello"], "no signature"),
     ] {
         let error = refusal(credentials, challenges);
@@ -215,8 +236,10 @@ fn a_challenge_that_cannot_be_answered_says_why() {
 
 #[test]
 fn a_server_that_proves_itself_wrongly_is_not_believed() {
-    let error =
-        refusal(&pencil("SCRAM-SHA-1", "fyko+d2lbbFgONRv9qkxdawL"), &["", PENCIL_SHA_1[1], "v=AAAAAAAAAAAAAAAAAAAAAAAAAAA="]);
+    let error = refusal(
+        &pencil("SCRAM-SHA-1", "fyko+d2lbbFgONRv9qkxdawL"),
+        &["", PENCIL_SHA_1[1], "v=AAAAAAAAAAAAAAAAAAAAAAAAAAA="],
+    );
     insta::assert_snapshot!(error, @r"
     the server's own signature is wrong: it does not know the password, or is not who it says
       expected: v=..., made with the password (RFC 5802, 3)
@@ -239,7 +262,10 @@ fn a_challenge_behind_the_last_is_refused() {
     ] {
         let mut mechanism = begin(&credentials);
         let refused = (0..4).find_map(|_| mechanism.respond(b"more").err()).unwrap();
-        assert!(refused.message().starts_with("the server goes on asking"), "{credentials:?}: {refused}");
+        assert!(
+            refused.message().starts_with("the server goes on asking"),
+            "{credentials:?}: {refused}"
+        );
     }
 }
 
@@ -249,7 +275,10 @@ fn the_strongest_of_what_both_have_is_chosen() {
     let chosen = |offered: &[&str]| Known::strongest(&password, offered).unwrap().name;
     assert_eq!(chosen(&["PLAIN", "login", "scram-sha-256", "SCRAM-SHA-256-PLUS"]), "SCRAM-SHA-256");
     assert_eq!(chosen(&["XOAUTH2", "LOGIN", "PLAIN"]), "PLAIN");
-    assert_eq!(Known::strongest(&Credentials::token("u", "t"), &["PLAIN", "XOAUTH2"]).unwrap().name, "XOAUTH2");
+    assert_eq!(
+        Known::strongest(&Credentials::token("u", "t"), &["PLAIN", "XOAUTH2"]).unwrap().name,
+        "XOAUTH2"
+    );
     let error = Known::strongest(&password, &["GSSAPI", "XOAUTH2"]).err().unwrap();
     insta::assert_snapshot!(error, @r"
     the server offers no mechanism that these credentials can be used with
@@ -264,7 +293,11 @@ fn the_strongest_of_what_both_have_is_chosen() {
 fn a_mechanism_that_is_not_known_is_suggested_or_listed() {
     let hint = |name: &str| Known::named(name).err().unwrap().next_step().unwrap().to_owned();
     assert_eq!(hint("scram-sha256"), "did you mean SCRAM-SHA-256?");
-    assert!(hint("GSSAPI").starts_with("there are SCRAM-SHA-256, SCRAM-SHA-1, DIGEST-MD5,"), "{}", hint("GSSAPI"));
+    assert!(
+        hint("GSSAPI").starts_with("there are SCRAM-SHA-256, SCRAM-SHA-1, DIGEST-MD5,"),
+        "{}",
+        hint("GSSAPI")
+    );
 }
 
 #[test]

@@ -35,14 +35,15 @@ use crate::transport::{Pace, Thread};
 pub struct Settings {
     /// The values of parameters.
     pub params: BTreeMap<String, String>,
-    /// How sessions are opened, unless a script says otherwise. Their transcript is that of the run.
+    /// How sessions are opened, unless a script says otherwise. Their transcript is that of the
+    /// run.
     pub options: Options,
     /// The deadline of a whole script.
     pub deadline: Duration,
     /// Whether scripts may start processes (`pipe`).
     pub allow_run: bool,
-    /// The name of the server that scripts are run against, where they are run against that and no other: the embedded server is
-    /// none of theirs then.
+    /// The name of the server that scripts are run against, where they are run against that and no
+    /// other: the embedded server is none of theirs then.
     pub target: Option<String>,
     /// What is redacted in golden transcripts, unless a script says otherwise.
     pub redaction: Arc<Redaction>,
@@ -91,7 +92,10 @@ impl Case {
 
     /// Sets a parameter, as `--set name=value` does.
     #[must_use]
-    #[allow(clippy::needless_pass_by_value, reason = "so that a value and a reference to one can both be given")]
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "so that a value and a reference to one can both be given"
+    )]
     pub fn set(mut self, name: impl Into<String>, value: impl fmt::Display) -> Self {
         self.settings.params.insert(name.into(), format!("{value}"));
         self
@@ -154,8 +158,11 @@ impl Case {
     pub fn run(&self) -> Outcome {
         let runner = Runner::new(self.settings.clone()).at_once(self.at_once);
         match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => runtime.block_on(runner.run_on(Thread::Own, &self.path, std::future::pending())),
-            Err(error) => runner.broken(&self.path, Error::new(Kind::Io, format!("no runtime: {error}")).into()),
+            Ok(runtime) => {
+                runtime.block_on(runner.run_on(Thread::Own, &self.path, std::future::pending()))
+            }
+            Err(error) => runner
+                .broken(&self.path, Error::new(Kind::Io, format!("no runtime: {error}")).into()),
         }
     }
 }
@@ -211,13 +218,19 @@ impl Runner {
         &self.library
     }
 
-    /// Runs the script at that path to its outcome. Once `interrupt` is ready, the script ends where it is.
+    /// Runs the script at that path to its outcome. Once `interrupt` is ready, the script ends
+    /// where it is.
     pub async fn run(&self, path: &Path, interrupt: impl Future<Output = ()>) -> Outcome {
         self.run_on(Thread::Shared, path, interrupt).await
     }
 
     /// The same, where it is known whose the thread is.
-    pub(crate) async fn run_on(&self, thread: Thread, path: &Path, interrupt: impl Future<Output = ()>) -> Outcome {
+    pub(crate) async fn run_on(
+        &self,
+        thread: Thread,
+        path: &Path,
+        interrupt: impl Future<Output = ()>,
+    ) -> Outcome {
         let started = Instant::now();
         let name = path.to_string_lossy().into_owned();
         let (title, program) = match self.compile(&name) {
@@ -260,7 +273,12 @@ impl Runner {
     }
 
     /// Runs the script until it ends, its deadline runs out or it is interrupted.
-    async fn drive(&self, run: &Rc<Run>, program: Arc<Program>, interrupt: impl Future<Output = ()>) -> Result<(), Raised> {
+    async fn drive(
+        &self,
+        run: &Rc<Run>,
+        program: Arc<Program>,
+        interrupt: impl Future<Output = ()>,
+    ) -> Result<(), Raised> {
         let engine = Arc::clone(&self.engine);
         let script = Coroutine::new(Rc::<Run>::clone(run), move || program.run(&engine));
         let mut script = match script {
@@ -292,7 +310,9 @@ impl Runner {
             let Ok(session) = taken.session() else { continue };
             if ended.is_ok() && failed.is_none() {
                 let finished = session.finish().await;
-                failed = finished.err().map(|error| raise::at_the_end(error, handle.last(), &self.library));
+                failed = finished
+                    .err()
+                    .map(|error| raise::at_the_end(error, handle.last(), &self.library));
             } else {
                 session.hang_up();
             }
@@ -301,8 +321,12 @@ impl Runner {
         match (ended, failed) {
             (Err(End::Skipped(reason)), _) => Verdict::Skipped(reason),
             (Err(End::Interrupted(failure)), _) => Verdict::Interrupted(with_step(failure)),
-            (Err(End::Failed(failure)), _) | (Ok(()), Some(failure)) => Verdict::Failed(with_step(failure)),
-            (Ok(()), None) if expects_nothing(run) => Verdict::Failed(Box::new(nothing_expected().into())),
+            (Err(End::Failed(failure)), _) | (Ok(()), Some(failure)) => {
+                Verdict::Failed(with_step(failure))
+            }
+            (Ok(()), None) if expects_nothing(run) => {
+                Verdict::Failed(Box::new(nothing_expected().into()))
+            }
             (Ok(()), None) => Verdict::Passed,
         }
     }
@@ -319,8 +343,11 @@ impl Runner {
     }
 }
 
-/// The script, with a panic of ours as a failure of its: the run goes on, and the transcript is there.
-fn guarded(mut script: Pin<&mut Coroutine<Result<(), Raised>>>) -> impl Future<Output = Result<(), Raised>> {
+/// The script, with a panic of ours as a failure of its: the run goes on, and the transcript is
+/// there.
+fn guarded(
+    mut script: Pin<&mut Coroutine<Result<(), Raised>>>,
+) -> impl Future<Output = Result<(), Raised>> {
     poll_fn(move |cx| {
         let polled = catch_unwind(AssertUnwindSafe(|| script.as_mut().poll(cx)));
         polled.unwrap_or_else(|_| {
@@ -331,8 +358,8 @@ fn guarded(mut script: Pin<&mut Coroutine<Result<(), Raised>>>) -> impl Future<O
     })
 }
 
-/// Whether a run proved nothing: a script with sessions must have had something from one; one without must have checked
-/// something.
+/// Whether a run proved nothing: a script with sessions must have had something from one; one
+/// without must have checked something.
 fn expects_nothing(run: &Run) -> bool {
     let sessions = run.sessions();
     let mut expectations = if sessions.is_empty() { run.checks() } else { 0 };
@@ -360,9 +387,12 @@ mod tests {
     #[test]
     fn a_panic_is_a_failure_of_the_script_and_not_of_the_run() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let script = Coroutine::new(Rc::new(()), || -> Result<(), Raised> { panic!("on purpose") }).unwrap();
+        let script =
+            Coroutine::new(Rc::new(()), || -> Result<(), Raised> { panic!("on purpose") }).unwrap();
         let raised = runtime.block_on(guarded(pin!(script))).unwrap_err();
-        let End::Failed(failure) = raise::end_of(raised, "x.rhai", &Library::default()) else { panic!("not a failure") };
+        let End::Failed(failure) = raise::end_of(raised, "x.rhai", &Library::default()) else {
+            panic!("not a failure")
+        };
         assert!(failure.error.message().contains("panicked"), "{}", failure.error);
     }
 }

@@ -1,4 +1,5 @@
-//! Everything that can be known of a script without connecting: its syntax, its words, its parameters.
+//! Everything that can be known of a script without connecting: its syntax, its words, its
+//! parameters.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -32,12 +33,23 @@ pub struct Survey {
     pub problems: Vec<Problem>,
 }
 
-/// The words of mailexpect that are planned and not there yet; nobody should look for a slip in them.
+/// The words of mailexpect that are planned and not there yet; nobody should look for a slip in
+/// them.
 const TO_COME: [&str; 4] = ["accept", "listen", "retry", "wait_until"];
 
 /// Words of Rhai itself that are no registered functions.
-const BUILT_IN: [&str; 10] =
-    ["print", "debug", "type_of", "Fn", "call", "curry", "is_def_fn", "is_def_var", "is_shared", "eval"];
+const BUILT_IN: [&str; 10] = [
+    "print",
+    "debug",
+    "type_of",
+    "Fn",
+    "call",
+    "curry",
+    "is_def_fn",
+    "is_def_var",
+    "is_shared",
+    "eval",
+];
 
 /// All functions with the numbers of their arguments, and all properties.
 struct Vocabulary {
@@ -45,15 +57,18 @@ struct Vocabulary {
     properties: BTreeSet<String>,
 }
 
-/// What the maps that words give back hold, which is no property of any type: those of POP3 and `ManageSieve`, IMAP's mailboxes,
-/// messages and envelopes, TLS and certificates, attachments.
+/// What the maps that words give back hold, which is no property of any type: those of POP3 and
+/// `ManageSieve`, IMAP's mailboxes, messages and envelopes, TLS and certificates, attachments.
 const KEYS: &str = "messages octets message id name active delimiter flags seq date subject from sender reply_to to cc bcc \
     in_reply_to message_id mailbox host version cipher verified fault sans issuer not_before not_after days_left fingerprint \
     serial type content value";
 
 static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| {
     let engine = super::engine::engine(std::sync::Arc::default());
-    let mut vocabulary = Vocabulary { functions: BTreeMap::new(), properties: KEYS.split(' ').map(str::to_owned).collect() };
+    let mut vocabulary = Vocabulary {
+        functions: BTreeMap::new(),
+        properties: KEYS.split(' ').map(str::to_owned).collect(),
+    };
     for (name, arguments) in registered(&engine) {
         match name.strip_prefix("get$").or(name.strip_prefix("set$")) {
             Some(property) => drop(vocabulary.properties.insert(property.to_owned())),
@@ -69,7 +84,8 @@ fn registered(engine: &Engine) -> Vec<(String, usize)> {
     let metadata: Value = serde_json::from_str(&json).unwrap_or_default();
     let functions = metadata["functions"].as_array().cloned().unwrap_or_default();
     let entry = |function: &Value| {
-        let arguments = function["numParams"].as_u64().and_then(|count| usize::try_from(count).ok())?;
+        let arguments =
+            function["numParams"].as_u64().and_then(|count| usize::try_from(count).ok())?;
         Some((function["name"].as_str()?.to_owned(), arguments))
     };
     functions.iter().filter_map(entry).collect()
@@ -78,7 +94,9 @@ fn registered(engine: &Engine) -> Vec<(String, usize)> {
 /// What to try instead of a word that there is not.
 pub(super) fn advice(name: &str) -> Option<String> {
     if TO_COME.contains(&name) {
-        return Some(format!("`{name}` is planned and not there yet: write it out with send and expect"));
+        return Some(format!(
+            "`{name}` is planned and not there yet: write it out with send and expect"
+        ));
     }
     let signatures = super::reference::signatures(name);
     if !signatures.is_empty() {
@@ -87,7 +105,8 @@ pub(super) fn advice(name: &str) -> Option<String> {
     if VOCABULARY.functions.contains_key(name) {
         return Some(format!("`{name}` is a word of Rhai that takes other arguments"));
     }
-    suggest::nearest(name, VOCABULARY.functions.keys().map(String::as_str)).map(|near| format!("did you mean `{near}`?"))
+    suggest::nearest(name, VOCABULARY.functions.keys().map(String::as_str))
+        .map(|near| format!("did you mean `{near}`?"))
 }
 
 /// The property that was probably meant.
@@ -115,7 +134,9 @@ impl Runner {
             walk.problems.push(error.into());
         }
         let mut problems = walk.problems;
-        problems.sort_by_key(|problem| problem.place.as_ref().map(|place| (place.file.clone(), place.line, place.column)));
+        problems.sort_by_key(|problem| {
+            problem.place.as_ref().map(|place| (place.file.clone(), place.line, place.column))
+        });
         Survey { title: self.title(&name), params: self.params(path), problems }
     }
 }
@@ -151,12 +172,17 @@ struct Names {
 
 impl Walk<'_> {
     /// Reads and walks a source; what it defines for those who import it.
-    fn source(&mut self, name: &str, imported_at: Option<(&str, Position)>) -> BTreeMap<String, BTreeSet<usize>> {
+    fn source(
+        &mut self,
+        name: &str,
+        imported_at: Option<(&str, Position)>,
+    ) -> BTreeMap<String, BTreeSet<usize>> {
         let unit = match self.library.load(self.engine, name) {
             Ok(unit) => unit,
             Err(error) => {
                 self.unreadable = true;
-                let error = Error::usage(format!("cannot read {name}: {error}")).hint("look for a slip in the path");
+                let error = Error::usage(format!("cannot read {name}: {error}"))
+                    .hint("look for a slip in the path");
                 self.report(imported_at, error);
                 return BTreeMap::new();
             }
@@ -208,11 +234,18 @@ impl Walk<'_> {
 
     fn node(&mut self, here: &Here<'_>, path: &[ASTNode<'_>]) {
         match path.last() {
-            Some(ASTNode::Expr(Expr::FnCall(call, position)) | ASTNode::Stmt(Stmt::FnCall(call, position))) => {
+            Some(
+                ASTNode::Expr(Expr::FnCall(call, position))
+                | ASTNode::Stmt(Stmt::FnCall(call, position)),
+            ) => {
                 self.call(here, call, *position, false);
             }
-            Some(ASTNode::Expr(Expr::MethodCall(call, position))) => self.call(here, call, *position, true),
-            Some(ASTNode::Expr(Expr::Property(property, position))) => self.property(here, &property.2, *position),
+            Some(ASTNode::Expr(Expr::MethodCall(call, position))) => {
+                self.call(here, call, *position, true)
+            }
+            Some(ASTNode::Expr(Expr::Property(property, position))) => {
+                self.property(here, &property.2, *position)
+            }
             Some(ASTNode::Stmt(Stmt::Var(variable, _, position))) if is_param(&variable.1) => {
                 let variable = variable.0.name.as_str();
                 if !here.names.used.contains(variable) {
@@ -234,19 +267,26 @@ impl Walk<'_> {
         {
             return;
         }
-        self.proves |= word.starts_with("expect") || ["refute", "assert", "assert_eq", "skip"].contains(&word);
+        self.proves |=
+            word.starts_with("expect") || ["refute", "assert", "assert_eq", "skip"].contains(&word);
         let given = call.args.len();
-        let fits = |counts: &BTreeSet<usize>| counts.contains(&given) || (is_method && counts.contains(&(given + 1)));
+        let fits = |counts: &BTreeSet<usize>| {
+            counts.contains(&given) || (is_method && counts.contains(&(given + 1)))
+        };
         // A word's own session counts as its first argument.
-        let fits_word = |counts: &BTreeSet<usize>| counts.contains(&(given + usize::from(is_method)));
+        let fits_word =
+            |counts: &BTreeSet<usize>| counts.contains(&(given + usize::from(is_method)));
         if !call.namespace.is_empty() {
             let alias = call.namespace.to_string();
             if let Some(functions) = here.names.modules.get(alias.trim_end_matches("::"))
                 && !functions.get(word).is_some_and(fits)
             {
                 let near = suggest::nearest(word, functions.keys().map(String::as_str));
-                let error = Error::usage(format!("the module `{alias}` has no function `{word}` of {given} arguments"));
-                let error = near.map_or(error.clone(), |near| error.hint(format!("did you mean `{near}`?")));
+                let error = Error::usage(format!(
+                    "the module `{alias}` has no function `{word}` of {given} arguments"
+                ));
+                let error = near
+                    .map_or(error.clone(), |near| error.hint(format!("did you mean `{near}`?")));
                 self.report(Some((here.source, position)), error);
             }
             return;
@@ -264,11 +304,18 @@ impl Walk<'_> {
     fn unknown(&mut self, here: &Here<'_>, word: &str, given: usize, position: Position) {
         let own = suggest::nearest(word, here.names.functions.keys().map(String::as_str))
             .map(|near| format!("did you mean `{near}`?"));
-        let known = here.names.functions.contains_key(word) || VOCABULARY.functions.contains_key(word);
-        let message =
-            if known { format!("`{word}` does not take {given} arguments") } else { format!("there is no word `{word}`") };
+        let known =
+            here.names.functions.contains_key(word) || VOCABULARY.functions.contains_key(word);
+        let message = if known {
+            format!("`{word}` does not take {given} arguments")
+        } else {
+            format!("there is no word `{word}`")
+        };
         let error = Error::usage(message);
-        let error = own.filter(|_| !known).or_else(|| advice(word)).map_or(error.clone(), |advice| error.hint(advice));
+        let error = own
+            .filter(|_| !known)
+            .or_else(|| advice(word))
+            .map_or(error.clone(), |advice| error.hint(advice));
         self.report(Some((here.source, position)), error);
     }
 
@@ -280,8 +327,11 @@ impl Walk<'_> {
         {
             return;
         }
-        if let Some(near) = suggest::nearest(property, VOCABULARY.properties.iter().map(String::as_str)) {
-            let error = Error::usage(format!("nothing has a property `{property}`")).hint(format!("did you mean `{near}`?"));
+        if let Some(near) =
+            suggest::nearest(property, VOCABULARY.properties.iter().map(String::as_str))
+        {
+            let error = Error::usage(format!("nothing has a property `{property}`"))
+                .hint(format!("did you mean `{near}`?"));
             self.report(Some((here.source, position)), error);
         }
     }
@@ -289,7 +339,8 @@ impl Walk<'_> {
     /// Arguments that are there to be read: regexes, codes, URLs, durations.
     fn literals(&mut self, here: &Here<'_>, call: &FnCallExpr, position: Position) {
         let Some(first) = call.args.first() else { return };
-        let takes_code = call.name == "refute" || (call.name.starts_with("expect") && call.name != "expect_silence");
+        let takes_code = call.name == "refute"
+            || (call.name.starts_with("expect") && call.name != "expect_silence");
         if let Expr::IntegerConstant(code, _) = first
             && takes_code
             && let Err(error) = Code::new(*code)
@@ -297,17 +348,17 @@ impl Walk<'_> {
             self.report(Some((here.source, position)), error);
         }
         let Expr::StringConstant(text, _) = first else { return };
-        let problem = match call.name.as_str() {
-            "re" => Pattern::regex(text).err(),
-            "code" => Code::parse(text).err(),
-            "connect" => Target::parse(text).err(),
-            "expect_silence" => duration::parse(text).err(),
-            "sleep" => Some(
-                Error::usage("there is no sleep")
-                    .hint("wait for what you expect, with a deadline; or say expect_silence(\"2s\")"),
-            ),
-            _ => None,
-        };
+        let problem =
+            match call.name.as_str() {
+                "re" => Pattern::regex(text).err(),
+                "code" => Code::parse(text).err(),
+                "connect" => Target::parse(text).err(),
+                "expect_silence" => duration::parse(text).err(),
+                "sleep" => Some(Error::usage("there is no sleep").hint(
+                    "wait for what you expect, with a deadline; or say expect_silence(\"2s\")",
+                )),
+                _ => None,
+            };
         if let Some(error) = problem {
             self.report(Some((here.source, position)), error);
         }
@@ -322,11 +373,19 @@ impl Walk<'_> {
 impl Names {
     fn collect(&mut self, path: &[ASTNode<'_>]) {
         match path.last() {
-            Some(ASTNode::Stmt(Stmt::Var(variable, ..))) => drop(self.variables.insert(variable.0.name.to_string())),
-            Some(ASTNode::Expr(Expr::Variable(variable, ..))) => drop(self.used.insert(variable.1.to_string())),
-            Some(ASTNode::Expr(Expr::Map(map, _))) => self.map_keys.extend(map.0.iter().map(|(key, _)| key.name.to_string())),
+            Some(ASTNode::Stmt(Stmt::Var(variable, ..))) => {
+                drop(self.variables.insert(variable.0.name.to_string()))
+            }
+            Some(ASTNode::Expr(Expr::Variable(variable, ..))) => {
+                drop(self.used.insert(variable.1.to_string()))
+            }
+            Some(ASTNode::Expr(Expr::Map(map, _))) => {
+                self.map_keys.extend(map.0.iter().map(|(key, _)| key.name.to_string()))
+            }
             Some(ASTNode::Expr(Expr::DynamicConstant(constant, _))) if constant.is_map() => {
-                self.map_keys.extend(constant.clone().cast::<rhai::Map>().into_keys().map(|key| key.to_string()));
+                self.map_keys.extend(
+                    constant.clone().cast::<rhai::Map>().into_keys().map(|key| key.to_string()),
+                );
             }
             _ => {}
         }
@@ -354,6 +413,9 @@ mod tests {
         for word in TO_COME {
             assert!(!VOCABULARY.functions.contains_key(word), "{word}");
         }
-        assert!(advice("ehlo").is_some_and(|advice| advice.starts_with("it is called as session.ehlo(name)")));
+        assert!(
+            advice("ehlo")
+                .is_some_and(|advice| advice.starts_with("it is called as session.ehlo(name)"))
+        );
     }
 }

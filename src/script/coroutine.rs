@@ -1,17 +1,26 @@
-//! A script runs on a stack of its own, so that a call that must wait can be suspended in the middle of it.
+//! A script runs on a stack of its own, so that a call that must wait can be suspended in the
+//! middle of it.
 //!
-//! Rhai's evaluator is an ordinary recursive function; a word like `expect` is called from deep inside it. [`Coroutine`] is a
-//! future: polling it resumes the script. [`wait`], called by a word, suspends the script and hands the word's own future over,
-//! which is then polled from outside, on the stack of the thread, until it is ready. So any tokio future can be awaited from a
-//! script, many scripts share one thread, and a script that waits holds no more stack than Rhai needs to come this far.
+//! Rhai's evaluator is an ordinary recursive function; a word like `expect` is called from deep
+//! inside it. [`Coroutine`] is a future: polling it resumes the script. [`wait`], called by a word,
+//! suspends the script and hands the word's own future over, which is then polled from outside, on
+//! the stack of the thread, until it is ready. So any tokio future can be awaited from a script,
+//! many scripts share one thread, and a script that waits holds no more stack than Rhai needs to
+//! come this far.
 //!
-//! This is the only module with `unsafe` in it: two expressions, which say why they are sound. What they rely on:
+//! This is the only module with `unsafe` in it: two expressions, which say why they are sound. What
+//! they rely on:
 //!
-//! - A coroutine never leaves its thread: [`Coroutine`] is neither `Send` nor `Sync`, because it holds an `Rc`.
-//! - A suspended stack stays as it is until it is resumed or unwound, and the future that was handed over is let go of before.
-//! - Panics cross to whoever polls: corosensei catches them at the foot of the stack and goes on unwinding on the other.
-//! - Dropping a suspended coroutine unwinds its stack, so that what lives there is dropped. That needs `panic = "unwind"`.
-//! - The stack ends in a guard page. Long before it, [`halt`] tells the engine to give up with an error.
+//! - A coroutine never leaves its thread: [`Coroutine`] is neither `Send` nor `Sync`, because it
+//!   holds an `Rc`.
+//! - A suspended stack stays as it is until it is resumed or unwound, and the future that was
+//!   handed over is let go of before.
+//! - Panics cross to whoever polls: corosensei catches them at the foot of the stack and goes on
+//!   unwinding on the other.
+//! - Dropping a suspended coroutine unwinds its stack, so that what lives there is dropped. That
+//!   needs `panic = "unwind"`.
+//! - The stack ends in a guard page. Long before it, [`halt`] tells the engine to give up with an
+//!   error.
 #![allow(unsafe_code)]
 
 use std::any::Any;
@@ -25,8 +34,9 @@ use std::time::{Duration, Instant};
 use corosensei::stack::{DefaultStack, Stack as _};
 use corosensei::{CoroutineResult, Yielder};
 
-/// How much address space a stack reserves; only what is touched takes memory. Script functions are stopped long before its
-/// end; the size is for what cannot be: Rhai shows, compares and drops a value that is nested deep by recursion.
+/// How much address space a stack reserves; only what is touched takes memory. Script functions are
+/// stopped long before its end; the size is for what cannot be: Rhai shows, compares and drops a
+/// value that is nested deep by recursion.
 const STACK_SIZE: usize = 64 << 20;
 /// How long a script may run whose waits are always over at once, before others get their turn.
 const TURN: Duration = Duration::from_millis(10);
@@ -49,7 +59,8 @@ pub(crate) enum Stop {
 
 /// What a running script and its words share.
 struct Frame {
-    /// Set while the body is running, and not while it is suspended; it lives on the coroutine's own stack.
+    /// Set while the body is running, and not while it is suspended; it lives on the coroutine's
+    /// own stack.
     yielder: Cell<*const Yielder<(), Awaited>>,
     stop: Cell<Option<Stop>>,
     /// The lowest address of the stack.
@@ -76,13 +87,20 @@ impl<T: 'static> Coroutine<T> {
     ///
     /// # Errors
     /// What the system says where no stack is to be had.
-    pub(crate) fn new(context: Rc<dyn Any>, function: impl FnOnce() -> T + 'static) -> std::io::Result<Self> {
+    pub(crate) fn new(
+        context: Rc<dyn Any>,
+        function: impl FnOnce() -> T + 'static,
+    ) -> std::io::Result<Self> {
         let stack = match STACKS.with_borrow_mut(Vec::pop) {
             Some(stack) => stack,
             None => DefaultStack::new(STACK_SIZE)?,
         };
-        let frame =
-            Rc::new(Frame { yielder: Cell::new(std::ptr::null()), stop: Cell::new(None), limit: stack.limit().get(), context });
+        let frame = Rc::new(Frame {
+            yielder: Cell::new(std::ptr::null()),
+            stop: Cell::new(None),
+            limit: stack.limit().get(),
+            context,
+        });
         let inside = Rc::clone(&frame);
         let body = Body::with_stack(stack, move |yielder, ()| {
             inside.yielder.set(yielder);
@@ -113,7 +131,8 @@ impl<T: 'static> Future for Coroutine<T> {
                 return Poll::Pending;
             }
             if self.awaited.take().is_some() && began.elapsed() >= TURN {
-                // It wakes us once the runtime has had its turn; who wakes himself comes before that.
+                // It wakes us once the runtime has had its turn; who wakes himself comes before
+                // that.
                 let _ = pin!(tokio::task::yield_now()).poll(cx);
                 return Poll::Pending;
             }
@@ -180,7 +199,8 @@ impl Drop for Entered {
 /// The reason, once the script is to stop.
 ///
 /// # Panics
-/// Outside of a coroutine, where there is nothing to suspend; and inside of a future that the coroutine waits for already.
+/// Outside of a coroutine, where there is nothing to suspend; and inside of a future that the
+/// coroutine waits for already.
 pub(crate) fn wait<F: Future>(future: F) -> Result<F::Output, Stop> {
     let Some(frame) = CURRENT.with_borrow(Clone::clone) else {
         unreachable!("wait is called by words of running scripts only")
@@ -195,14 +215,17 @@ pub(crate) fn wait<F: Future>(future: F) -> Result<F::Output, Stop> {
         let mut future = pin!(future);
         let awaited: Pin<&mut dyn Future<Output = ()>> =
             pin!(poll_fn(|cx| future.as_mut().poll(cx).map(|ready| output = Some(ready))));
-        // SAFETY: only the lifetime changes. The future lives in this block, which is left when the coroutine is resumed or
-        // unwound; `Coroutine` lets go of it before it does either, and a coroutine that is leaked leaks its stack with it.
-        let awaited = unsafe { std::mem::transmute::<Pin<&mut dyn Future<Output = ()>>, Awaited>(awaited) };
-        // SAFETY: the pointer was made from the reference that corosensei handed to the body of the coroutine whose frame
-        // this is, and that reference lives as long as the body. We are on the body's stack: its frame is current only while
-        // its coroutine is polled or unwound on this thread, and then the pointer is set only while the body itself runs: a
-        // suspended body has put null there, and so has one that has returned. While it is being unwound, `stop` is set, and
-        // this is not reached.
+        // SAFETY: only the lifetime changes. The future lives in this block, which is left when the
+        // coroutine is resumed or unwound; `Coroutine` lets go of it before it does either, and a
+        // coroutine that is leaked leaks its stack with it.
+        let awaited =
+            unsafe { std::mem::transmute::<Pin<&mut dyn Future<Output = ()>>, Awaited>(awaited) };
+        // SAFETY: the pointer was made from the reference that corosensei handed to the body of the
+        // coroutine whose frame this is, and that reference lives as long as the body. We are on
+        // the body's stack: its frame is current only while its coroutine is polled or unwound on
+        // this thread, and then the pointer is set only while the body itself runs: a suspended
+        // body has put null there, and so has one that has returned. While it is being unwound,
+        // `stop` is set, and this is not reached.
         unsafe { &*yielder }.suspend(awaited);
     }
     frame.yielder.set(yielder);
@@ -222,8 +245,8 @@ pub(crate) enum Halt {
     StackShort,
 }
 
-/// Why the running script must not go on, where it must not: it is to stop, or less than `room` bytes are left of its stack. This
-/// is asked for each operation, and so in one look.
+/// Why the running script must not go on, where it must not: it is to stop, or less than `room`
+/// bytes are left of its stack. This is asked for each operation, and so in one look.
 pub(crate) fn halt(room: usize) -> Option<Halt> {
     let here = 0_u8;
     let address = (&raw const here).addr();
@@ -241,7 +264,11 @@ mod tests {
     use tokio::time::sleep;
 
     fn run<T>(test: impl Future<Output = T>) -> T {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap();
         tokio::task::LocalSet::new().block_on(&runtime, test)
     }
 
@@ -269,7 +296,9 @@ mod tests {
     fn a_call_that_waits_suspends_only_its_own_coroutine() {
         run(async {
             let start = tokio::time::Instant::now();
-            let sleeper = |millis| coroutine(move || wait(sleep(Duration::from_millis(millis))).map(|()| millis));
+            let sleeper = |millis| {
+                coroutine(move || wait(sleep(Duration::from_millis(millis))).map(|()| millis))
+            };
             let (a, b) = tokio::join!(sleeper(300), sleeper(200));
             assert_eq!((a, b), (Ok(300), Ok(200)));
             assert_eq!(start.elapsed().as_millis(), 300);
@@ -354,8 +383,11 @@ mod tests {
     #[test]
     fn a_stop_ends_the_wait_under_way() {
         run(async {
-            let mut waiting = pin!(coroutine(|| (wait(std::future::pending::<()>()), halt(0), halt(usize::MAX))));
-            assert!(tokio::time::timeout(Duration::from_millis(10), waiting.as_mut()).await.is_err());
+            let mut waiting =
+                pin!(coroutine(|| (wait(std::future::pending::<()>()), halt(0), halt(usize::MAX))));
+            assert!(
+                tokio::time::timeout(Duration::from_millis(10), waiting.as_mut()).await.is_err()
+            );
             waiting.stop(Stop::Deadline);
             let stopped = Some(Halt::Stopped(Stop::Deadline));
             assert_eq!(waiting.await, (Err(Stop::Deadline), stopped, Some(Halt::StackShort)));

@@ -3,8 +3,9 @@
 use std::sync::{Arc, LazyLock};
 
 use rhai::packages::{
-    BasicArrayPackage, BasicBlobPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage, BasicMathPackage,
-    BasicStringPackage, BasicTimePackage, BitFieldPackage, LanguageCorePackage, MoreStringPackage, Package as _,
+    BasicArrayPackage, BasicBlobPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage,
+    BasicMathPackage, BasicStringPackage, BasicTimePackage, BitFieldPackage, LanguageCorePackage,
+    MoreStringPackage, Package as _,
 };
 use rhai::{Dynamic, Engine, Shared, def_package};
 
@@ -28,7 +29,8 @@ const MAP_SIZE: usize = 10_000;
 const MODULES: usize = 256;
 /// What must be left of the stack for one more call.
 const CALLING_ROOM: usize = 32 << 20;
-/// How many operations a script runs before it is asked whether it must end. So few take next to nothing of that room.
+/// How many operations a script runs before it is asked whether it must end. So few take next to
+/// nothing of that room.
 const STEP: u64 = 8;
 /// How many operations a script runs before its memory is looked at.
 const MEMORY_TURN: u64 = 256;
@@ -45,7 +47,8 @@ def_package! {
     }
 }
 
-static STANDARD: LazyLock<Shared<rhai::Module>> = LazyLock::new(|| Standard::new().as_shared_module());
+static STANDARD: LazyLock<Shared<rhai::Module>> =
+    LazyLock::new(|| Standard::new().as_shared_module());
 
 /// Why a script ended in a way that it cannot catch.
 #[derive(Clone, Debug)]
@@ -92,7 +95,8 @@ fn print(text: String) {
 /// Called for each operation: gives up where it must, and lets others have their turn.
 fn progress(operations: u64) -> Option<Dynamic> {
     let ended = must_end(operations)?;
-    // Some of Rhai's own functions swallow the errors of their callbacks, and this one with them: the run remembers it.
+    // Some of Rhai's own functions swallow the errors of their callbacks, and this one with them:
+    // the run remembers it.
     if let Ok(run) = Run::current() {
         run.end(ended.clone());
     }

@@ -5,9 +5,11 @@ use std::path::Path;
 /// What a line begins with that says why the script is ignored.
 const IGNORED: &str = "ignored:";
 
-/// The lines of the first comment, without their slashes. A first line for the kernel (`#!`) may stand before it.
+/// The lines of the first comment, without their slashes. A first line for the kernel (`#!`) may
+/// stand before it.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
-    let lines = text.lines().map(str::trim).skip_while(|line| line.is_empty() || line.starts_with("#!"));
+    let lines =
+        text.lines().map(str::trim).skip_while(|line| line.is_empty() || line.starts_with("#!"));
     lines.map_while(|line| Some(line.strip_prefix("//")?.trim_start_matches(['/', '!']).trim()))
 }
 
@@ -20,7 +22,8 @@ fn ignored(text: &str) -> Option<String> {
     lines(text).find_map(|line| line.strip_prefix(IGNORED)).map(|why| why.trim().to_owned())
 }
 
-/// Why a script is only run by tests when that is asked for, if it says so. One that cannot be read will say that when it is run.
+/// Why a script is only run by tests when that is asked for, if it says so. One that cannot be read
+/// will say that when it is run.
 pub(crate) fn why_ignored(script: &Path) -> Option<String> {
     ignored(&std::fs::read_to_string(script).ok()?)
 }

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, ParseError, Position, Scope, Shared};
+use rhai::{
+    AST, Engine, EvalAltResult, Module, ModuleResolver, ParseError, Position, Scope, Shared,
+};
 
 use super::coroutine::{self, Halt};
 use super::program::Program;
@@ -33,13 +35,18 @@ impl Unit {
             Some((_, text)) => (*text).to_owned(),
             None => std::fs::read_to_string(name)?,
         };
-        // A first line for the kernel (`#!/usr/bin/env ...`) is a comment to us, of the same length.
+        // A first line for the kernel (`#!/usr/bin/env ...`) is a comment to us, of the same
+        // length.
         let script = text.strip_prefix("#!").map(|rest| format!("//{rest}"));
         let mut compiled = engine.compile(script.as_deref().unwrap_or(&text));
         if let Ok(ast) = &mut compiled {
             ast.set_source(name);
         }
-        Ok(Self { title: heading::title(&text), text, compiled: compiled.map(|ast| Arc::new(Program::new(ast))) })
+        Ok(Self {
+            title: heading::title(&text),
+            text,
+            compiled: compiled.map(|ast| Arc::new(Program::new(ast))),
+        })
     }
 
     /// The compiled source.
@@ -96,17 +103,28 @@ impl Library {
         lock(&self.0)
     }
 
-    /// Compiles what is imported and runs its top level. A module is run anew for each script: it may hold sessions.
-    fn import(&self, engine: &Engine, name: &str, position: Position) -> Result<Shared<Module>, Box<EvalAltResult>> {
+    /// Compiles what is imported and runs its top level. A module is run anew for each script: it
+    /// may hold sessions.
+    fn import(
+        &self,
+        engine: &Engine,
+        name: &str,
+        position: Position,
+    ) -> Result<Shared<Module>, Box<EvalAltResult>> {
         if coroutine::halt(COMPILING_ROOM) == Some(Halt::StackShort) {
             return Err(Box::new(EvalAltResult::ErrorStackOverflow(position)));
         }
-        let in_module =
-            |inner: EvalAltResult| Box::new(EvalAltResult::ErrorInModule(name.to_owned(), Box::new(inner), position));
-        let unit = self.load(engine, name).map_err(|why| cannot_import(name, &why.to_string(), position))?;
-        let ast =
-            unit.ast().map_err(|wrong| in_module(EvalAltResult::ErrorParsing(wrong.err_type().clone(), wrong.position())))?;
-        let module = Module::eval_ast_as_new(Scope::new(), ast, engine).map_err(|inner| in_module(*inner))?;
+        let in_module = |inner: EvalAltResult| {
+            Box::new(EvalAltResult::ErrorInModule(name.to_owned(), Box::new(inner), position))
+        };
+        let unit = self
+            .load(engine, name)
+            .map_err(|why| cannot_import(name, &why.to_string(), position))?;
+        let ast = unit.ast().map_err(|wrong| {
+            in_module(EvalAltResult::ErrorParsing(wrong.err_type().clone(), wrong.position()))
+        })?;
+        let module = Module::eval_ast_as_new(Scope::new(), ast, engine)
+            .map_err(|inner| in_module(*inner))?;
         Ok(module.into())
     }
 }
@@ -120,7 +138,8 @@ fn is_shipped(name: &str) -> bool {
     SHIPPED.iter().any(|(shipped, _)| *shipped == name)
 }
 
-/// Not Rhai's own error for this, which it takes for a hint to look elsewhere and says again without the reason.
+/// Not Rhai's own error for this, which it takes for a hint to look elsewhere and says again
+/// without the reason.
 #[allow(clippy::unnecessary_box_returns, reason = "Rhai's errors are boxed")]
 fn cannot_import(name: &str, why: &str, position: Position) -> Box<EvalAltResult> {
     let error = Error::usage(format!("cannot import {name}: {why}"));
@@ -128,12 +147,16 @@ fn cannot_import(name: &str, why: &str, position: Position) -> Box<EvalAltResult
     raise::raised_at(position, error)
 }
 
-/// The name of an imported source: a shipped module as it is, else the file beside the one that imports it.
+/// The name of an imported source: a shipped module as it is, else the file beside the one that
+/// imports it.
 pub(super) fn resolve(importer: Option<&str>, path: &str) -> String {
     if is_shipped(path) {
         return path.to_owned();
     }
-    let folder = importer.and_then(|importer| Path::new(importer).parent()).map(PathBuf::from).unwrap_or_default();
+    let folder = importer
+        .and_then(|importer| Path::new(importer).parent())
+        .map(PathBuf::from)
+        .unwrap_or_default();
     let mut file = folder.join(path);
     if file.extension().is_none_or(|extension| extension != "rhai") {
         file.as_mut_os_string().push(".rhai");
@@ -155,7 +178,10 @@ impl ModuleResolver for Resolver {
         let name = resolve(source, path);
         let Ok(run) = Run::current() else { return self.0.import(engine, &name, position) };
         if run.importing.borrow().contains(&name) {
-            let circle = format!("modules import each other in a circle: {} -> {name}", run.importing.borrow().join(" -> "));
+            let circle = format!(
+                "modules import each other in a circle: {} -> {name}",
+                run.importing.borrow().join(" -> ")
+            );
             return Err(cannot_import(&name, &circle, position));
         }
         if !is_shipped(&name) && !run.may_import(Path::new(&name)) {

@@ -1,10 +1,11 @@
 //! How much memory the process holds, as far as the system tells.
 //!
-//! Rhai bounds the size of each value, but not how many a script keeps (entries set in object maps are not counted). So the
-//! process's resident memory is watched while scripts run. Where the system does not tell (it is asked by `/proc`, on Linux),
-//! only the bounds on values hold.
+//! Rhai bounds the size of each value, but not how many a script keeps (entries set in object maps
+//! are not counted). So the process's resident memory is watched while scripts run. Where the
+//! system does not tell (it is asked by `/proc`, on Linux), only the bounds on values hold.
 //!
-//! What the process holds cannot be told apart by script. Where many run at once, they share what they may hold together.
+//! What the process holds cannot be told apart by script. Where many run at once, they share what
+//! they may hold together.
 
 use std::cell::OnceCell;
 use std::fs::File;
@@ -17,8 +18,8 @@ thread_local! {
 /// What one script may come to hold.
 const ALLOWANCE: usize = 256 << 20;
 
-/// How much the process may come to hold while so many scripts run at once, beyond what it holds without them. Many scripts
-/// may not hold more than half of the machine's memory together.
+/// How much the process may come to hold while so many scripts run at once, beyond what it holds
+/// without them. Many scripts may not hold more than half of the machine's memory together.
 pub(super) fn allowance(at_once: usize) -> usize {
     let together = ALLOWANCE.saturating_mul(at_once);
     if at_once <= 1 { together } else { together.min(half_the_machine().max(ALLOWANCE)) }

@@ -1,7 +1,8 @@
 //! What scripts say of numbers beyond what Rhai has built in.
 //!
-//! Rhai's own packages say it of twelve kinds of numbers, in three hundred functions that each run would register first: a
-//! sixth of all that a short run does. Scripts have two kinds, and get them here.
+//! Rhai's own packages say it of twelve kinds of numbers, in three hundred functions that each run
+//! would register first: a sixth of all that a short run does. Scripts have two kinds, and get them
+//! here.
 
 use rhai::plugin::{EvalAltResult, Position, export_module};
 use rhai::{FLOAT, INT};
@@ -17,7 +18,12 @@ fn overflow(x: INT) -> EvalAltResult {
 }
 
 #[export_module(manifest)]
-#[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "the macro writes code of its own beside these"
+)]
 #[allow(clippy::cast_precision_loss, reason = "as Rhai compares them")]
 pub(super) mod words {
     #[rhai_fn(name = "-", return_raw)]
@@ -135,13 +141,17 @@ mod tests {
     use super::super::engine::engine;
 
     /// The kinds of numbers that no script can get.
-    const OTHERS: [&str; 10] = ["i8", "i16", "i32", "i128", "u8", "u16", "u32", "u64", "u128", "f32"];
+    const OTHERS: [&str; 10] =
+        ["i8", "i16", "i32", "i128", "u8", "u16", "u32", "u64", "u128", "f32"];
 
     /// All functions that a script can call: their names and the types of their parameters.
     fn functions(engine: &Engine) -> BTreeSet<String> {
         let signatures = engine.gen_fn_signatures(true).into_iter();
-        let calls = signatures.map(|signature| signature.split(" ->").next().map(str::to_owned).unwrap_or_default());
-        let is_other = |call: &str| call.split(|c: char| !c.is_alphanumeric()).any(|word| OTHERS.contains(&word));
+        let calls = signatures
+            .map(|signature| signature.split(" ->").next().map(str::to_owned).unwrap_or_default());
+        let is_other = |call: &str| {
+            call.split(|c: char| !c.is_alphanumeric()).any(|word| OTHERS.contains(&word))
+        };
         calls.filter(|call| !is_other(call)).collect()
     }
 
@@ -160,15 +170,42 @@ mod tests {
         let ours = engine(Arc::default());
         let rhai = Engine::new();
         let operands = ["0", "1", "-2", "7", "0.0", "-1.5", "2.0", "i64::MIN", "nan"];
-        let one = ["-x", "+x", "abs(x)", "sign(x)", "x.is_zero", "is_zero(x)", "x.is_odd", "x.is_even()", "!(x == x)"];
-        let two = ["max(x, y)", "min(x, y)", "x + y", "x < y", "x == y", "Fn(\"-\").call(x, y)", "x in [y]", "x & y"];
+        let one = [
+            "-x",
+            "+x",
+            "abs(x)",
+            "sign(x)",
+            "x.is_zero",
+            "is_zero(x)",
+            "x.is_odd",
+            "x.is_even()",
+            "!(x == x)",
+        ];
+        let two = [
+            "max(x, y)",
+            "min(x, y)",
+            "x + y",
+            "x < y",
+            "x == y",
+            "Fn(\"-\").call(x, y)",
+            "x in [y]",
+            "x & y",
+        ];
         for (x, y) in operands.iter().flat_map(|x| operands.map(|y| (x, y))) {
             let known = "let nan = 0.0 / 0.0; let lowest = -0x7fffffffffffffff - 1;";
             for expression in one.iter().chain(&two) {
-                let script = format!("{known} let x = {x}; let y = {y}; {expression}").replace("i64::MIN", "lowest");
+                let script = format!("{known} let x = {x}; let y = {y}; {expression}")
+                    .replace("i64::MIN", "lowest");
                 let say = |engine: &Engine| {
                     engine.eval::<rhai::Dynamic>(&script).map_or_else(
-                        |error| error.to_string().split(" (line").next().map(str::to_owned).unwrap_or_default(),
+                        |error| {
+                            error
+                                .to_string()
+                                .split(" (line")
+                                .next()
+                                .map(str::to_owned)
+                                .unwrap_or_default()
+                        },
                         |value| format!("{value:?}"),
                     )
                 };

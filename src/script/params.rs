@@ -14,8 +14,8 @@ use super::library;
 pub struct Params {
     /// By name, each with its default where that is a literal.
     pub known: BTreeMap<String, Option<String>>,
-    /// Whether there may be others: the names of some are only known once the script runs, or it, or something that it
-    /// imports, cannot be read or parsed.
+    /// Whether there may be others: the names of some are only known once the script runs, or it,
+    /// or something that it imports, cannot be read or parsed.
     pub others: bool,
 }
 
@@ -38,10 +38,13 @@ impl Runner {
             ast.walk(&mut |path| {
                 match path.last() {
                     Some(
-                        ASTNode::Expr(Expr::FnCall(call, _) | Expr::MethodCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _)),
+                        ASTNode::Expr(Expr::FnCall(call, _) | Expr::MethodCall(call, _))
+                        | ASTNode::Stmt(Stmt::FnCall(call, _)),
                     ) => params.note(call),
                     Some(ASTNode::Stmt(Stmt::Import(import, _))) => match &import.0 {
-                        Expr::StringConstant(path, _) => left.push(library::resolve(Some(&name), path)),
+                        Expr::StringConstant(path, _) => {
+                            left.push(library::resolve(Some(&name), path))
+                        }
                         _ => params.others = true,
                     },
                     _ => {}

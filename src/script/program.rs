@@ -9,8 +9,8 @@ use super::raise::Raised;
 /// How many caches are kept for the next runs.
 const POOL: usize = 64;
 
-/// A script that runs many times. Which function a call means is looked up in all modules, under several names; Rhai remembers
-/// it in a cache, and a run takes over that of one before.
+/// A script that runs many times. Which function a call means is looked up in all modules, under
+/// several names; Rhai remembers it in a cache, and a run takes over that of one before.
 pub(super) struct Program {
     pub(super) ast: AST,
     name: Option<ImmutableString>,
@@ -43,7 +43,8 @@ impl Program {
         Ok(())
     }
 
-    /// A function of its own, and so is the other: what they need of the stack is free again while the script runs.
+    /// A function of its own, and so is the other: what they need of the stack is free again while
+    /// the script runs.
     #[inline(never)]
     fn state(&self, engine: &Engine) -> Box<State> {
         let caches = self.pool().pop().unwrap_or_default();

@@ -65,7 +65,10 @@ pub(super) fn raise(context: &NativeCallContext<'_>, error: Error) -> Raised {
 
 /// An error at a place of the source that is being run.
 pub(super) fn raised_at(position: Position, error: Error) -> Raised {
-    Box::new(EvalAltResult::ErrorRuntime(Dynamic::from(Caught(Arc::new((error, Spot { source: None, position })))), position))
+    Box::new(EvalAltResult::ErrorRuntime(
+        Dynamic::from(Caught(Arc::new((error, Spot { source: None, position })))),
+        position,
+    ))
 }
 
 /// Ends the script in a way that it cannot catch.
@@ -129,19 +132,25 @@ pub(super) fn end_of(raised: Raised, script: &str, library: &Library) -> End {
                     }
                 }
             }
-            Some(Ended::MemoryShort) => {
-                End::Failed(failed(out_of_bounds("it holds too much memory"), library.place(&source, position)))
-            }
-            Some(Ended::StackShort) | None => {
-                End::Failed(failed(out_of_bounds("it calls too deep"), library.place(&source, position)))
-            }
+            Some(Ended::MemoryShort) => End::Failed(failed(
+                out_of_bounds("it holds too much memory"),
+                library.place(&source, position),
+            )),
+            Some(Ended::StackShort) | None => End::Failed(failed(
+                out_of_bounds("it calls too deep"),
+                library.place(&source, position),
+            )),
         },
         EvalAltResult::ErrorRuntime(value, _) => match value.clone().try_cast::<Caught>() {
             Some(caught) => {
-                let place = library.place(caught.0.1.source.as_deref().unwrap_or(&source), caught.position());
+                let place = library
+                    .place(caught.0.1.source.as_deref().unwrap_or(&source), caught.position());
                 End::Failed(failed(caught.error().clone(), place))
             }
-            None => End::Failed(failed(Error::new(Kind::Assert, thrown(&value)), library.place(&source, position))),
+            None => End::Failed(failed(
+                Error::new(Kind::Assert, thrown(&value)),
+                library.place(&source, position),
+            )),
         },
         other => End::Failed(failed(wrong(&other), library.place(&source, position))),
     }
@@ -177,9 +186,17 @@ fn called(name: &str) -> String {
 }
 
 fn thrown(value: &Dynamic) -> String {
-    let thrown = if value.is_map() { value.clone().cast::<rhai::Map>().get("message").cloned() } else { None };
+    let thrown = if value.is_map() {
+        value.clone().cast::<rhai::Map>().get("message").cloned()
+    } else {
+        None
+    };
     let value = thrown.unwrap_or_else(|| value.clone());
-    if value.is_unit() { "the script threw an error".to_owned() } else { format!("the script threw: {value}") }
+    if value.is_unit() {
+        "the script threw an error".to_owned()
+    } else {
+        format!("the script threw: {value}")
+    }
 }
 
 fn out_of_bounds(why: &str) -> Error {
@@ -192,7 +209,9 @@ fn wrong(error: &EvalAltResult) -> Error {
     match error {
         EvalAltResult::ErrorFunctionNotFound(signature, _) => unknown_word(signature),
         EvalAltResult::ErrorStackOverflow(_) => out_of_bounds("it calls too deep"),
-        EvalAltResult::ErrorDataTooLarge(what, _) => out_of_bounds(&format!("{} is over the limit", uncapitalised(what))),
+        EvalAltResult::ErrorDataTooLarge(what, _) => {
+            out_of_bounds(&format!("{} is over the limit", uncapitalised(what)))
+        }
         EvalAltResult::ErrorTooManyModules(_) => out_of_bounds("it imports too many modules"),
         EvalAltResult::ErrorDotExpr(message, _) => unknown_property(message),
         other => {
@@ -207,8 +226,13 @@ fn wrong(error: &EvalAltResult) -> Error {
 /// `expct (Session, i64)`: a word that there is not, or not for these arguments.
 fn unknown_word(signature: &str) -> Error {
     let (name, arguments) = signature.split_once(" (").unwrap_or((signature, ""));
-    let arguments: Vec<_> =
-        arguments.strip_suffix(')').unwrap_or(arguments).split(", ").filter(|kind| !kind.is_empty()).map(kind).collect();
+    let arguments: Vec<_> = arguments
+        .strip_suffix(')')
+        .unwrap_or(arguments)
+        .split(", ")
+        .filter(|kind| !kind.is_empty())
+        .map(kind)
+        .collect();
     let error = Error::usage(format!("there is no `{name}({})`", arguments.join(", ")));
     match super::check::advice(name) {
         Some(advice) => error.hint(advice),
@@ -219,7 +243,9 @@ fn unknown_word(signature: &str) -> Error {
 /// "Unknown property 'x' - a getter is not registered for type 'T'".
 fn unknown_property(message: &str) -> Error {
     let mut quoted = message.split('\'').skip(1).step_by(2);
-    let (Some(property), Some(owner)) = (quoted.next(), quoted.next()) else { return Error::usage(uncapitalised(message)) };
+    let (Some(property), Some(owner)) = (quoted.next(), quoted.next()) else {
+        return Error::usage(uncapitalised(message));
+    };
     let error = Error::usage(format!("a {} has no property `{property}`", kind(owner)));
     match super::check::nearest_property(property) {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
@@ -248,7 +274,9 @@ fn uncapitalised(message: &str) -> String {
     let mut characters = message.chars();
     match (characters.next(), characters.clone().next()) {
         // Not an abbreviation such as BLOB.
-        (Some(first), Some(second)) if second.is_lowercase() => first.to_lowercase().chain(characters).collect(),
+        (Some(first), Some(second)) if second.is_lowercase() => {
+            first.to_lowercase().chain(characters).collect()
+        }
         _ => message.to_owned(),
     }
 }

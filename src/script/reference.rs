@@ -15,7 +15,9 @@ use super::bindings;
 /// ```
 #[must_use]
 pub fn markdown() -> String {
-    let mut manual = String::from("# The words of mailexpect\n\n<!-- Made by `mailexpect reference`; do not edit. -->\n\n");
+    let mut manual = String::from(
+        "# The words of mailexpect\n\n<!-- Made by `mailexpect reference`; do not edit. -->\n\n",
+    );
     manual.push_str(include_str!("reference/preamble.md"));
     for group in bindings::groups() {
         let _ = write!(manual, "\n## {}\n\n{}\n", group.title, group.intro);
@@ -40,8 +42,8 @@ pub struct Example {
     pub word: String,
     /// A script of its own.
     pub script: String,
-    /// The dialogue that its server plays, with the scheme, which is the parameter's name as well; without one, the
-    /// script speaks with the embedded server.
+    /// The dialogue that its server plays, with the scheme, which is the parameter's name as well;
+    /// without one, the script speaks with the embedded server.
     pub dialogue: Option<(String, String)>,
 }
 
@@ -49,7 +51,8 @@ pub struct Example {
 #[must_use]
 pub fn examples() -> Vec<Example> {
     let entries = bindings::groups().iter().flat_map(entries);
-    let texts = entries.flat_map(|(word, entry)| entry.texts.into_iter().map(move |text| (word.clone(), text)));
+    let texts = entries
+        .flat_map(|(word, entry)| entry.texts.into_iter().map(move |text| (word.clone(), text)));
     texts.flat_map(|(word, text)| examples_of(&word, &text)).collect()
 }
 
@@ -65,7 +68,9 @@ fn examples_of(word: &str, text: &str) -> Vec<Example> {
                 examples.push(Example { word: word.to_owned(), script, dialogue });
             }
             Some((fence, lines)) => {
-                dialogue = fence.strip_prefix("dialogue ").map(|scheme| (scheme.to_owned(), lines.to_owned()));
+                dialogue = fence
+                    .strip_prefix("dialogue ")
+                    .map(|scheme| (scheme.to_owned(), lines.to_owned()));
             }
             None => {}
         }
@@ -75,7 +80,11 @@ fn examples_of(word: &str, text: &str) -> Vec<Example> {
 
 /// How a word is called.
 pub(super) fn signatures(word: &str) -> Vec<String> {
-    bindings::groups().iter().filter_map(|group| entries(group).remove(word)).flat_map(|entry| entry.signatures).collect()
+    bindings::groups()
+        .iter()
+        .filter_map(|group| entries(group).remove(word))
+        .flat_map(|entry| entry.signatures)
+        .collect()
 }
 
 /// All that there is to say of one word.
@@ -124,10 +133,16 @@ fn signature(function: &Value) -> Option<(String, String)> {
         return Some((property.to_owned(), format!("{}.{property}", names.first()?)));
     }
     if let Some(property) = name.strip_prefix("set$") {
-        return Some((property.to_owned(), format!("{}.{property} = {}", names.first()?, names.get(1)?)));
+        return Some((
+            property.to_owned(),
+            format!("{}.{property} = {}", names.first()?, names.get(1)?),
+        ));
     }
     if name.starts_with("index$get") {
-        return Some((format!("{}[...]", names.first()?), format!("{}[{}]", names.first()?, names.get(1)?)));
+        return Some((
+            format!("{}[...]", names.first()?),
+            format!("{}[{}]", names.first()?, names.get(1)?),
+        ));
     }
     if ["to_string", "to_debug"].contains(&name) {
         return None;

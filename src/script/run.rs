@@ -114,17 +114,19 @@ impl Run {
         coroutine::context().ok_or_else(|| Error::usage("this word works in a running script only"))
     }
 
-    /// Whether a script may import that file: it lies in the folder of the script or in the current one, or below, symbolic
-    /// links followed. What is not there is for the import to say.
+    /// Whether a script may import that file: it lies in the folder of the script or in the current
+    /// one, or below, symbolic links followed. What is not there is for the import to say.
     pub(super) fn may_import(&self, file: &Path) -> bool {
         let Ok(file) = file.canonicalize() else { return true };
         let current = Path::new(".");
         let folder = if self.folder.as_os_str().is_empty() { current } else { &self.folder };
-        [folder, current].iter().any(|folder| folder.canonicalize().is_ok_and(|folder| file.starts_with(folder)))
+        [folder, current]
+            .iter()
+            .any(|folder| folder.canonicalize().is_ok_and(|folder| file.starts_with(folder)))
     }
 
-    /// Reads a file that a script names: one that the caller has given as a parameter, or one where scripts may import from,
-    /// its path relative to the script.
+    /// Reads a file that a script names: one that the caller has given as a parameter, or one where
+    /// scripts may import from, its path relative to the script.
     pub(super) fn read(&self, path: &str) -> Result<Vec<u8>> {
         let is_given = self.settings.params.values().any(|value| value == path);
         let file = if is_given { PathBuf::from(path) } else { self.folder.join(path) };
@@ -134,7 +136,8 @@ impl Run {
             return Err(error.hint("give the path by --set, and say param(...) in its place"));
         }
         let mut read = Vec::new();
-        let opened = File::open(&file).and_then(|file| file.take(LARGEST_FILE).read_to_end(&mut read));
+        let opened =
+            File::open(&file).and_then(|file| file.take(LARGEST_FILE).read_to_end(&mut read));
         opened.map_err(|error| Error::usage(format!("cannot read {path}: {error}")))?;
         Ok(read)
     }
@@ -209,7 +212,8 @@ impl Run {
 
     /// Changes what is redacted in the golden of this run.
     pub(super) fn redact(&self, change: impl FnOnce(Redaction) -> Result<Redaction>) -> Result<()> {
-        let before = self.redaction.borrow().clone().unwrap_or_else(|| (*self.settings.redaction).clone());
+        let before =
+            self.redaction.borrow().clone().unwrap_or_else(|| (*self.settings.redaction).clone());
         self.redaction.replace(Some(change(before)?));
         Ok(())
     }
@@ -229,10 +233,12 @@ impl Run {
 
     /// Whether the servers of this run are embedded ones: no other was named.
     fn is_embedded(&self) -> bool {
-        self.settings.target.is_none() && EMBEDDED.iter().all(|name| !self.settings.params.contains_key(*name))
+        self.settings.target.is_none()
+            && EMBEDDED.iter().all(|name| !self.settings.params.contains_key(*name))
     }
 
-    /// The value of a parameter: what the caller set, or for the names of targets the embedded server.
+    /// The value of a parameter: what the caller set, or for the names of targets the embedded
+    /// server.
     pub(super) fn param(&self, name: &str) -> Result<Option<String>> {
         let value = self.value(name)?;
         if let Some(value) = &value {
@@ -248,7 +254,9 @@ impl Run {
         if let Some(target) = self.settings.target.as_ref().filter(|_| EMBEDDED.contains(&name)) {
             let target = visible::escape(target.as_bytes());
             let error = Error::usage(format!("the target `{target}` has no `{name}`"));
-            return Err(error.hint(format!("say it in mailexpect.toml under [target.{target}], or by --set {name}=...")));
+            return Err(error.hint(format!(
+                "say it in mailexpect.toml under [target.{target}], or by --set {name}=..."
+            )));
         }
         match name {
             "smtp" => self.server.started().map(|server| Some(server.smtp())),

@@ -43,9 +43,13 @@ impl Answer {
         self.code >= 400
     }
 
-    /// The lines as they are sent: a hyphen behind the code, a space in the last one (RFC 5321 section 4.2.1).
+    /// The lines as they are sent: a hyphen behind the code, a space in the last one (RFC 5321
+    /// section 4.2.1).
     pub(super) fn wire(&self) -> String {
-        let (earlier, last) = self.text.rsplit_once('\n').map_or((None, &*self.text), |(earlier, last)| (Some(earlier), last));
+        let (earlier, last) = self
+            .text
+            .rsplit_once('\n')
+            .map_or((None, &*self.text), |(earlier, last)| (Some(earlier), last));
         let mut wire = String::new();
         for line in earlier.into_iter().flat_map(|earlier| earlier.split('\n')) {
             let _ = write!(wire, "{}-{line}\r\n", self.code);

@@ -1,4 +1,5 @@
-//! AUTH (RFC 4954) with PLAIN (RFC 4616), LOGIN, CRAM-MD5 (RFC 2195) and SCRAM-SHA-256 (RFC 7677), for the one user there is.
+//! AUTH (RFC 4954) with PLAIN (RFC 4616), LOGIN, CRAM-MD5 (RFC 2195) and SCRAM-SHA-256 (RFC 7677),
+//! for the one user there is.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
@@ -51,8 +52,8 @@ pub(super) enum Step {
     Refused(Answer),
 }
 
-/// Begins an exchange from what stands behind AUTH: a mechanism and perhaps an initial response, `=` for an empty one
-/// (RFC 4954 section 4).
+/// Begins an exchange from what stands behind AUTH: a mechanism and perhaps an initial response,
+/// `=` for an empty one (RFC 4954 section 4).
 pub(super) fn begin(argument: &str) -> Step {
     let mut words = argument.split(' ').filter(|word| !word.is_empty());
     let (mechanism, initial) = (words.next().unwrap_or_default(), words.next());
@@ -93,7 +94,9 @@ impl Exchange {
             Self::LoginUser => ASK_USER.to_owned(),
             Self::LoginPassword { .. } => ASK_PASSWORD.to_owned(),
             Self::CramMd5 { challenge } => BASE64_STANDARD.encode(challenge),
-            Self::Plain | Self::ScramFirst | Self::ScramLast { .. } | Self::ScramEnd => String::new(),
+            Self::Plain | Self::ScramFirst | Self::ScramLast { .. } | Self::ScramEnd => {
+                String::new()
+            }
         };
         Step::Ask(self, Answer::new(334, challenge))
     }
@@ -112,19 +115,25 @@ impl Exchange {
                 let digest = sasl::cram_md5_digest(challenge.as_bytes(), PASSWORD.as_bytes());
                 granted_if(response == format!("{USER} {digest}").into_bytes())
             }
-            Self::ScramFirst => scram_first(&String::from_utf8_lossy(&response)).unwrap_or_else(malformed),
-            Self::ScramLast { said, nonce } => scram_last(&said, &nonce, &String::from_utf8_lossy(&response)),
+            Self::ScramFirst => {
+                scram_first(&String::from_utf8_lossy(&response)).unwrap_or_else(malformed)
+            }
+            Self::ScramLast { said, nonce } => {
+                scram_last(&said, &nonce, &String::from_utf8_lossy(&response))
+            }
             Self::ScramEnd => granted_if(response.is_empty()),
         }
     }
 }
 
-/// PLAIN's message: authorization identity, NUL, user, NUL, password. Nobody may act for another, so the identity is empty
-/// or the user's own.
+/// PLAIN's message: authorization identity, NUL, user, NUL, password. Nobody may act for another,
+/// so the identity is empty or the user's own.
 fn plain(message: &[u8]) -> Step {
     let parts: Vec<_> = message.split(|byte| *byte == 0).collect();
     match parts[..] {
-        [identity, user, password] if identity.is_empty() || identity == user => decide(user, password),
+        [identity, user, password] if identity.is_empty() || identity == user => {
+            decide(user, password)
+        }
         [_, _, _] => invalid(),
         _ => malformed(),
     }
@@ -156,12 +165,20 @@ fn scram_first(message: &str) -> Option<Step> {
 fn scram_last(said: &str, nonce: &str, message: &str) -> Step {
     let Some((bare, proof)) = message.rsplit_once(",p=") else { return malformed() };
     // `n,,` or `y,,`, as it was at first.
-    if ![format!("c=biws,r={nonce}"), format!("c=eSws,r={nonce}")].iter().any(|wanted| wanted == bare) {
+    if ![format!("c=biws,r={nonce}"), format!("c=eSws,r={nonce}")]
+        .iter()
+        .any(|wanted| wanted == bare)
+    {
         return malformed();
     }
-    let proofs = Proofs::new(Hash::Sha256, PASSWORD.as_bytes(), (SALT, ROUNDS), &format!("{said},{bare}"));
+    let proofs =
+        Proofs::new(Hash::Sha256, PASSWORD.as_bytes(), (SALT, ROUNDS), &format!("{said},{bare}"));
     let is_user = said.starts_with(&format!("n={USER},"));
-    if is_user && proof == proofs.client { Exchange::ScramEnd.challenge(&format!("v={}", proofs.server)) } else { invalid() }
+    if is_user && proof == proofs.client {
+        Exchange::ScramEnd.challenge(&format!("v={}", proofs.server))
+    } else {
+        invalid()
+    }
 }
 
 fn unavailable() -> Step {
@@ -234,7 +251,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_decoded_is_a_syntax_error() {
-        for response in ["!", "abc", "=", "aG9n ZQ==", &encoded("two\0parts"), &encoded("a\0b\0c\0d"), ""] {
+        for response in
+            ["!", "abc", "=", "aG9n ZQ==", &encoded("two\0parts"), &encoded("a\0b\0c\0d"), ""]
+        {
             assert_eq!(outcome("PLAIN", &[response]), MALFORMED, "{response}");
         }
         assert_eq!(outcome("PLAIN =", &[]), MALFORMED);
@@ -246,13 +265,18 @@ mod tests {
     fn verdict_on(mechanism: &str, user: &str, password: &str) -> String {
         let credentials = sasl::Credentials::new(user, password);
         let place = sasl::Place { service: "smtp", host: "localhost".into(), port: None };
-        let mut client = sasl::Known::named(mechanism).unwrap().begin(&credentials, &place).unwrap();
+        let mut client =
+            sasl::Known::named(mechanism).unwrap().begin(&credentials, &place).unwrap();
         let mut step = begin(mechanism);
         while let Step::Ask(exchange, answer) = step {
             let challenge = BASE64_STANDARD.decode(answer.wire()[4..].trim_end()).unwrap();
-            step = exchange.respond(BASE64_STANDARD.encode(client.respond(&challenge).unwrap()).as_bytes());
+            step = exchange
+                .respond(BASE64_STANDARD.encode(client.respond(&challenge).unwrap()).as_bytes());
         }
-        assert_eq!(matches!(step, Step::Granted(..)), client.is_done() && password == PASSWORD && user == USER);
+        assert_eq!(
+            matches!(step, Step::Granted(..)),
+            client.is_done() && password == PASSWORD && user == USER
+        );
         let (Step::Ask(_, answer) | Step::Granted(_, answer) | Step::Refused(answer)) = step;
         answer.wire().trim_end_matches("\r\n").to_owned()
     }
@@ -273,7 +297,11 @@ mod tests {
             assert_eq!(outcome("SCRAM-SHA-256", &[&encoded(message)]), MALFORMED, "{message}");
         }
         for message in ["", "c=biws,r=x,p=AAAA", "c=biws", "e=what"] {
-            assert_eq!(outcome("SCRAM-SHA-256", &[&first, &encoded(message)]), MALFORMED, "{message}");
+            assert_eq!(
+                outcome("SCRAM-SHA-256", &[&first, &encoded(message)]),
+                MALFORMED,
+                "{message}"
+            );
         }
     }
 
@@ -287,6 +315,9 @@ mod tests {
     fn what_is_not_listed_is_not_known() {
         assert_eq!(outcome("DIGEST-MD5", &[]), "504 5.5.4 Unrecognized authentication mechanism");
         assert_eq!(outcome("", &[]), "501 5.5.4 Syntax: AUTH mechanism [initial-response]");
-        assert_eq!(outcome("PLAIN a b", &[]), "501 5.5.4 Syntax: AUTH mechanism [initial-response]");
+        assert_eq!(
+            outcome("PLAIN a b", &[]),
+            "501 5.5.4 Syntax: AUTH mechanism [initial-response]"
+        );
     }
 }

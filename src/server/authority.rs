@@ -4,11 +4,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
+};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 
-/// How long the certificates are valid, and from how long ago on, for clocks that are not quite right.
+/// How long the certificates are valid, and from how long ago on, for clocks that are not quite
+/// right.
 const VALID: Duration = Duration::from_hours(30 * 24);
 const BEFORE: Duration = Duration::from_hours(24);
 
@@ -57,7 +60,8 @@ fn make() -> Result<Made, Box<dyn std::error::Error>> {
     let certificate = server.signed_by(&key, &issuer)?;
     let key = PrivateKeyDer::try_from(key.serialize_der())?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let config =
+        ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     let config = config.with_no_client_auth().with_single_cert(vec![certificate.into()], key)?;
     Ok(Made { pem, config: Arc::new(config) })
 }

@@ -16,7 +16,8 @@ use crate::transcript::Close;
 
 /// How much is read at once.
 const CHUNK: usize = 16 << 10;
-/// How long a client may take to see that the server has closed, and how much it may send until then.
+/// How long a client may take to see that the server has closed, and how much it may send until
+/// then.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 16 << 20;
 
@@ -39,8 +40,8 @@ enum End {
 
 /// Holds the conversation until either side ends it.
 pub(super) async fn serve(mut stream: TcpStream, mut conversation: Conversation, terms: Terms) {
-    // Each reply is one write, and nothing comes behind it until the client answers: there is nothing to wait for. Where that
-    // cannot be set, it is only slower.
+    // Each reply is one write, and nothing comes behind it until the client answers: there is
+    // nothing to wait for. Where that cannot be set, it is only slower.
     let _ = stream.set_nodelay(true);
     let end = if terms.implicit {
         End::Tls
@@ -76,7 +77,11 @@ async fn secure(stream: TcpStream, terms: &Terms) -> io::Result<TlsStream<TcpStr
     timeout(terms.idle, TlsAcceptor::from(config).accept(stream)).await?
 }
 
-async fn leave(mut stream: impl AsyncRead + AsyncWrite + Unpin, mut conversation: Conversation, close: Close) {
+async fn leave(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    mut conversation: Conversation,
+    close: Close,
+) {
     conversation.closed(close);
     if close == Close::ByServer {
         let _ = timeout(LINGER, linger(&mut stream)).await;
@@ -89,7 +94,9 @@ async fn converse(
     greeting: Outgoing,
     idle: Duration,
 ) -> End {
-    exchange(stream, conversation, greeting, idle).await.unwrap_or_else(|error| End::Closed(blame(&error)))
+    exchange(stream, conversation, greeting, idle)
+        .await
+        .unwrap_or_else(|error| End::Closed(blame(&error)))
 }
 
 async fn exchange(
@@ -130,8 +137,8 @@ fn blame(error: &io::Error) -> Close {
     }
 }
 
-/// Lets the client read to the end: closing while bytes of its are unread would reset the connection, and the last replies
-/// could be lost.
+/// Lets the client read to the end: closing while bytes of its are unread would reset the
+/// connection, and the last replies could be lost.
 async fn linger(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<()> {
     stream.shutdown().await?;
     let mut chunk = vec![0; CHUNK];

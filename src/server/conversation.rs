@@ -34,9 +34,21 @@ pub(super) struct Conversation {
 }
 
 impl Conversation {
-    pub(super) fn new(role: Role, peer: SocketAddr, spool: Arc<Spool>, transcript: Option<Transcript>) -> Self {
+    pub(super) fn new(
+        role: Role,
+        peer: SocketAddr,
+        spool: Arc<Spool>,
+        transcript: Option<Transcript>,
+    ) -> Self {
         let recorder = transcript.map(|transcript| Recorder::open(transcript, peer));
-        Self { dialogue: Dialogue::new(role), lines: Lines::default(), content: None, spool, peer, recorder }
+        Self {
+            dialogue: Dialogue::new(role),
+            lines: Lines::default(),
+            content: None,
+            spool,
+            peer,
+            recorder,
+        }
     }
 
     /// What is said first.
@@ -49,8 +61,8 @@ impl Conversation {
         self.alone(&Dialogue::idle())
     }
 
-    /// Answers all that came in one read. What stands behind the end of the dialogue is ignored, and what stands behind a
-    /// command that begins TLS (CVE-2011-0411).
+    /// Answers all that came in one read. What stands behind the end of the dialogue is ignored,
+    /// and what stands behind a command that begins TLS (CVE-2011-0411).
     pub(super) fn receive(&mut self, mut bytes: &[u8]) -> Outgoing {
         let mut outgoing = Outgoing::default();
         while !bytes.is_empty() && !outgoing.close && !outgoing.tls {

@@ -3,7 +3,8 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 /// Days in 400 years: the calendar repeats after them.
 const ERA: u64 = 146_097;
 /// Days from 1 March of the year 0 to 1 January 1970.
@@ -16,10 +17,16 @@ pub(super) fn show(time: SystemTime) -> String {
     let (year, month, day) = civil(days);
     let weekday = DAYS.iter().cycle().nth(usize::try_from(days % 7).unwrap_or(0)).unwrap_or(&"Thu");
     let month = MONTHS.get(month).unwrap_or(&"Jan");
-    format!("{weekday}, {day} {month} {year} {:02}:{:02}:{:02} +0000", second / 3600, second / 60 % 60, second % 60)
+    format!(
+        "{weekday}, {day} {month} {year} {:02}:{:02}:{:02} +0000",
+        second / 3600,
+        second / 60 % 60,
+        second % 60
+    )
 }
 
-/// Year, month from 0, and day. Years begin in March here, so that the day that comes and goes is their last.
+/// Year, month from 0, and day. Years begin in March here, so that the day that comes and goes is
+/// their last.
 fn civil(days: u64) -> (u64, usize, u64) {
     let days = days + EPOCH;
     let (era, day) = (days / ERA, days % ERA);

@@ -1,4 +1,5 @@
-//! The state machine of one connection: a command line in, an answer out. No input, no output, no clock.
+//! The state machine of one connection: a command line in, an answer out. No input, no output, no
+//! clock.
 
 use super::answer::{Answer, Next};
 use super::auth::{self, Exchange, Step};
@@ -56,7 +57,15 @@ type Answered = Result<Answer, Answer>;
 
 impl Dialogue {
     pub(super) fn new(role: Role) -> Self {
-        Self { role, hello: None, user: None, exchange: None, transaction: None, errors: 0, tls: false }
+        Self {
+            role,
+            hello: None,
+            user: None,
+            exchange: None,
+            transaction: None,
+            errors: 0,
+            tls: false,
+        }
     }
 
     /// TLS has been put on: the client is as good as new (RFC 3207 section 4.2).
@@ -88,8 +97,13 @@ impl Dialogue {
         self.counted(Answer::new(500, format!("5.5.2 {why}")))
     }
 
-    /// The answer to a message that has come to its end, `None` if it was too large; and the mail, if it was accepted.
-    pub(super) fn message(&mut self, content: Option<Vec<u8>>, stamp: &Stamp) -> (Answer, Option<Mail>) {
+    /// The answer to a message that has come to its end, `None` if it was too large; and the mail,
+    /// if it was accepted.
+    pub(super) fn message(
+        &mut self,
+        content: Option<Vec<u8>>,
+        stamp: &Stamp,
+    ) -> (Answer, Option<Mail>) {
         let transaction = self.transaction.take();
         let (Some(content), Some(Transaction { from, to })) = (content, transaction) else {
             return (self.counted(too_large()), None);
@@ -118,7 +132,11 @@ impl Dialogue {
             return answer;
         }
         self.errors += 1;
-        if self.errors <= MOST_ERRORS { answer } else { Answer::new(421, "4.7.0 Too many errors").then(Next::Close) }
+        if self.errors <= MOST_ERRORS {
+            answer
+        } else {
+            Answer::new(421, "4.7.0 Too many errors").then(Next::Close)
+        }
     }
 
     fn command(&mut self, line: &str) -> Answered {
@@ -134,11 +152,17 @@ impl Dialogue {
             Verb::Rset => alone(argument).map(|()| self.reset()),
             Verb::Noop => Ok(Answer::new(250, "2.0.0 Ok")),
             Verb::Vrfy if argument.is_empty() => Err(Answer::new(501, "5.5.4 Syntax: VRFY string")),
-            Verb::Vrfy => Ok(Answer::new(252, "2.5.0 Cannot VRFY user, but will accept the message and try")),
-            Verb::Help => Ok(Answer::new(214, "2.0.0 HELO EHLO STARTTLS AUTH MAIL RCPT DATA RSET NOOP VRFY HELP QUIT")),
+            Verb::Vrfy => {
+                Ok(Answer::new(252, "2.5.0 Cannot VRFY user, but will accept the message and try"))
+            }
+            Verb::Help => Ok(Answer::new(
+                214,
+                "2.0.0 HELO EHLO STARTTLS AUTH MAIL RCPT DATA RSET NOOP VRFY HELP QUIT",
+            )),
             Verb::StartTls => self.starttls(argument),
             Verb::Expn => Err(Answer::new(502, "5.5.1 Command not implemented")),
-            Verb::Quit => alone(argument).map(|()| Answer::new(221, "2.0.0 localhost closing connection").then(Next::Close)),
+            Verb::Quit => alone(argument)
+                .map(|()| Answer::new(221, "2.0.0 localhost closing connection").then(Next::Close)),
         }
     }
 
@@ -154,8 +178,17 @@ impl Dialogue {
             return Ok(Answer::new(250, "localhost"));
         }
         let tls = if self.tls { "" } else { "\nSTARTTLS" };
-        let auth = if self.role == Role::Submission { format!("\nAUTH {}", auth::MECHANISMS) } else { String::new() };
-        Ok(Answer::new(250, format!("localhost\nPIPELINING\nSIZE {LARGEST}\n8BITMIME{tls}{auth}\nENHANCEDSTATUSCODES")))
+        let auth = if self.role == Role::Submission {
+            format!("\nAUTH {}", auth::MECHANISMS)
+        } else {
+            String::new()
+        };
+        Ok(Answer::new(
+            250,
+            format!(
+                "localhost\nPIPELINING\nSIZE {LARGEST}\n8BITMIME{tls}{auth}\nENHANCEDSTATUSCODES"
+            ),
+        ))
     }
 
     /// STARTTLS (RFC 3207 section 4).
@@ -227,9 +260,12 @@ impl Dialogue {
             return Err(unknown_parameter());
         }
         let address = path.address;
-        let local = path.domain.is_none_or(|domain| LOCAL.iter().any(|local| domain.eq_ignore_ascii_case(local)));
+        let local = path
+            .domain
+            .is_none_or(|domain| LOCAL.iter().any(|local| domain.eq_ignore_ascii_case(local)));
         if !local && self.user.is_none() {
-            let why = format!("5.7.1 <{address}>... Relaying denied. Proper authentication required.");
+            let why =
+                format!("5.7.1 <{address}>... Relaying denied. Proper authentication required.");
             return Err(Answer::new(550, why));
         }
         if transaction.to.len() == MOST_RECIPIENTS {
@@ -262,19 +298,29 @@ impl Dialogue {
 }
 
 fn alone(argument: &str) -> Result<(), Answer> {
-    if argument.is_empty() { Ok(()) } else { Err(Answer::new(501, "5.5.4 The command takes no argument")) }
+    if argument.is_empty() {
+        Ok(())
+    } else {
+        Err(Answer::new(501, "5.5.4 The command takes no argument"))
+    }
 }
 
 /// What a parameter of MAIL asks for: SIZE (RFC 1870), BODY (RFC 6152), AUTH (RFC 4954 section 5).
 fn mail_parameter(parameter: &str) -> Result<(), Answer> {
     let (keyword, value) = parameter.split_once('=').unwrap_or((parameter, ""));
     match keyword.to_ascii_uppercase().as_str() {
-        "SIZE" if value.is_empty() || value.len() > 20 || !value.bytes().all(|byte| byte.is_ascii_digit()) => {
+        "SIZE"
+            if value.is_empty()
+                || value.len() > 20
+                || !value.bytes().all(|byte| byte.is_ascii_digit()) =>
+        {
             Err(Answer::new(501, "5.5.4 Syntax: SIZE=octets"))
         }
         "SIZE" if value.parse::<usize>().is_ok_and(|size| size <= LARGEST) => Ok(()),
         "SIZE" => Err(too_large()),
-        "BODY" if ["7BIT", "8BITMIME"].iter().any(|body| value.eq_ignore_ascii_case(body)) => Ok(()),
+        "BODY" if ["7BIT", "8BITMIME"].iter().any(|body| value.eq_ignore_ascii_case(body)) => {
+            Ok(())
+        }
         "BODY" => Err(Answer::new(501, "5.5.4 Syntax: BODY=7BIT or BODY=8BITMIME")),
         // Whoever is named, nothing is relayed in that name, which the section allows.
         "AUTH" if !value.is_empty() => Ok(()),

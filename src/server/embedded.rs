@@ -25,15 +25,19 @@ const IDLE: Duration = Duration::from_mins(5);
 /// How long to wait where no connection can be accepted, most often for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
-/// A small well-behaved SMTP and submission server on loopback, for trying scripts without any mail server installed.
+/// A small well-behaved SMTP and submission server on loopback, for trying scripts without any mail
+/// server installed.
 ///
-/// SMTP (RFC 5321) takes mail for `example.com` and `localhost` from anybody; submission (RFC 6409) takes mail for any
-/// address from [`Embedded::USER`], by AUTH PLAIN, LOGIN, CRAM-MD5 or SCRAM-SHA-256 (RFC 4954). Both know PIPELINING, SIZE, 8BITMIME,
-/// STARTTLS (RFC 3207) and ENHANCEDSTATUSCODES; a third port is submission with TLS from the start (RFC 8314). The certificate is for `localhost` and
-/// the loopback addresses, of a CA that is made when TLS is first asked for: [`Embedded::ca`]. Nothing is sent on: accepted mail stays in memory, at most 64 MiB of it, for [`Embedded::mails`].
+/// SMTP (RFC 5321) takes mail for `example.com` and `localhost` from anybody; submission (RFC 6409)
+/// takes mail for any address from [`Embedded::USER`], by AUTH PLAIN, LOGIN, CRAM-MD5 or
+/// SCRAM-SHA-256 (RFC 4954). Both know PIPELINING, SIZE, 8BITMIME, STARTTLS (RFC 3207) and
+/// ENHANCEDSTATUSCODES; a third port is submission with TLS from the start (RFC 8314). The
+/// certificate is for `localhost` and the loopback addresses, of a CA that is made when TLS is
+/// first asked for: [`Embedded::ca`]. Nothing is sent on: accepted mail stays in memory, at most 64
+/// MiB of it, for [`Embedded::mails`].
 ///
-/// It runs on a thread of its own, so it may be started from any code, synchronous or not. Dropping it ends the thread, and
-/// with it every connection, and closes both ports.
+/// It runs on a thread of its own, so it may be started from any code, synchronous or not. Dropping
+/// it ends the thread, and with it every connection, and closes both ports.
 ///
 /// ```
 /// use std::io::{Read as _, Write as _};
@@ -125,14 +129,16 @@ impl Embedded {
         self.authority.pem().map_err(io::Error::other)
     }
 
-    /// The mail that was accepted on all ports, the oldest first. A message is there before its client is told so.
+    /// The mail that was accepted on all ports, the oldest first. A message is there before its
+    /// client is told so.
     #[must_use]
     pub fn mails(&self) -> Vec<Mail> {
         self.spool.list()
     }
 }
 
-/// Ends the thread and waits for it: the ports are closed and the transcript is complete behind this.
+/// Ends the thread and waits for it: the ports are closed and the transcript is complete behind
+/// this.
 impl Drop for Embedded {
     fn drop(&mut self) {
         drop(self.stop.take());
@@ -205,8 +211,11 @@ impl Options {
     ///
     /// What the system says where an address cannot be listened at, or where it gives no thread.
     pub fn start(self) -> io::Result<Embedded> {
-        let ports =
-            Ports { smtp: listen(self.smtp)?, submission: listen(self.submission)?, submissions: listen(self.submissions)? };
+        let ports = Ports {
+            smtp: listen(self.smtp)?,
+            submission: listen(self.submission)?,
+            submissions: listen(self.submissions)?,
+        };
         let (smtp, submission) = (ports.smtp.local_addr()?, ports.submission.local_addr()?);
         let submissions = ports.submissions.local_addr()?;
         let (spool, authority) = (Arc::new(Spool::new(SPOOL)), Arc::<Authority>::default());
@@ -221,7 +230,15 @@ impl Options {
         let run = move || run(ports, shared, &ready, stopped);
         let thread = thread::Builder::new().name("embedded server".into()).spawn(run)?;
         started.recv().map_err(io::Error::other)??;
-        Ok(Embedded { smtp, submission, submissions, authority, spool, stop: Some(stop), thread: Some(thread) })
+        Ok(Embedded {
+            smtp,
+            submission,
+            submissions,
+            authority,
+            spool,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
     }
 }
 
@@ -247,8 +264,14 @@ fn listen(at: SocketAddr) -> io::Result<TcpListener> {
     Ok(listener)
 }
 
-/// The life of the thread: says whether it could start, then serves until the other end of `stopped` is gone.
-fn run(ports: Ports, shared: Shared, ready: &SyncSender<io::Result<()>>, stopped: oneshot::Receiver<()>) {
+/// The life of the thread: says whether it could start, then serves until the other end of
+/// `stopped` is gone.
+fn run(
+    ports: Ports,
+    shared: Shared,
+    ready: &SyncSender<io::Result<()>>,
+    stopped: oneshot::Receiver<()>,
+) {
     let (runtime, ports) = match prepare(ports) {
         Ok(prepared) => prepared,
         Err(error) => return drop(ready.send(Err(error))),
@@ -281,11 +304,13 @@ async fn accept(listener: tokio::net::TcpListener, role: Role, implicit: bool, s
     let terms = Terms { idle: shared.idle, authority: shared.authority, implicit };
     loop {
         let Ok((stream, peer)) = listener.accept().await else {
-            // No descriptor is left, perhaps: nothing tells when one is, and asking again at once would only burn the core.
+            // No descriptor is left, perhaps: nothing tells when one is, and asking again at once
+            // would only burn the core.
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let conversation = Conversation::new(role, peer, Arc::clone(&shared.spool), shared.transcript.clone());
+        let conversation =
+            Conversation::new(role, peer, Arc::clone(&shared.spool), shared.transcript.clone());
         tokio::spawn(connection::serve(stream, conversation, terms.clone()));
     }
 }

@@ -2,7 +2,8 @@
 
 use memchr::memchr;
 
-/// The longest command line, its end counted. RFC 5321 section 4.5.3.1.4 wants 512, extensions add to that.
+/// The longest command line, its end counted. RFC 5321 section 4.5.3.1.4 wants 512, extensions add
+/// to that.
 const LONGEST_LINE: usize = 4096;
 
 /// A command line as it came, its end with it, or as much of it as is kept.
@@ -21,7 +22,11 @@ impl Line {
         }
         let text = self.kept.strip_suffix(b"\r\n").ok_or("Lines end with CR LF")?;
         // RFC 5321 section 2.3.8: CR and LF stand for nothing but a line end.
-        if memchr::memchr2(0, b'\r', text).is_some() { Err("NUL or bare CR in a line") } else { Ok(text) }
+        if memchr::memchr2(0, b'\r', text).is_some() {
+            Err("NUL or bare CR in a line")
+        } else {
+            Ok(text)
+        }
     }
 }
 
@@ -37,7 +42,8 @@ impl Lines {
         let end = memchr(b'\n', bytes).map(|at| at + 1);
         let (piece, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
         *bytes = rest;
-        let (kept, omitted) = piece.split_at(piece.len().min(LONGEST_LINE - self.unfinished.kept.len()));
+        let (kept, omitted) =
+            piece.split_at(piece.len().min(LONGEST_LINE - self.unfinished.kept.len()));
         self.unfinished.kept.extend_from_slice(kept);
         self.unfinished.omitted += omitted.len() as u64;
         end.map(|_| self.rest())
@@ -64,7 +70,8 @@ enum At {
 
 /// Gathers a message: undoes dot-stuffing and finds the dot that ends it (RFC 5321 section 4.5.2).
 ///
-/// Only CR LF ends a line here. What a bare LF stands in front of is text, so that nothing can be smuggled behind `LF . LF`.
+/// Only CR LF ends a line here. What a bare LF stands in front of is text, so that nothing can be
+/// smuggled behind `LF . LF`.
 #[derive(Debug)]
 pub(super) struct Content {
     kept: Vec<u8>,
@@ -81,7 +88,8 @@ impl Content {
     /// Takes what belongs to the message from the front of `bytes`; whether that was its end.
     pub(super) fn take(&mut self, bytes: &mut &[u8]) -> bool {
         while let [first, rest @ ..] = *bytes {
-            let run = if self.at == At::Text { memchr(b'\r', bytes).unwrap_or(bytes.len()) } else { 0 };
+            let run =
+                if self.at == At::Text { memchr(b'\r', bytes).unwrap_or(bytes.len()) } else { 0 };
             if run > 0 {
                 self.keep(&bytes[..run]);
                 *bytes = &bytes[run..];
@@ -136,7 +144,8 @@ mod tests {
     use crate::dot_stuff;
     use proptest::prelude::*;
 
-    /// The message at the front of the stream and what is left behind it, fed in pieces of this size.
+    /// The message at the front of the stream and what is left behind it, fed in pieces of this
+    /// size.
     fn message(stream: &[u8], piece: usize, limit: usize) -> Option<(Option<Vec<u8>>, Vec<u8>)> {
         let mut content = Content::new(limit);
         let mut taken = 0;
@@ -175,7 +184,10 @@ mod tests {
 
     #[test]
     fn a_message_over_the_limit_is_read_to_its_end_and_not_kept() {
-        assert_eq!(message(b"abc\r\n.\r\nx", 1, 5), Some((Some(b"abc\r\n".to_vec()), b"x".to_vec())));
+        assert_eq!(
+            message(b"abc\r\n.\r\nx", 1, 5),
+            Some((Some(b"abc\r\n".to_vec()), b"x".to_vec()))
+        );
         assert_eq!(message(b"abcd\r\n.\r\nx", 1, 5), Some((None, b"x".to_vec())));
     }
 
@@ -211,7 +223,10 @@ mod tests {
     fn a_line_of_4096_octets_is_not_too_long() {
         for (length, expected) in [(4096, true), (4097, false)] {
             let line = [&vec![b'x'; length - 2][..], b"\r\n"].concat();
-            assert_eq!(Lines::default().take(&mut &line[..]).expect("a line").text().is_ok(), expected);
+            assert_eq!(
+                Lines::default().take(&mut &line[..]).expect("a line").text().is_ok(),
+                expected
+            );
         }
     }
 

@@ -15,7 +15,8 @@ pub struct Mail {
     pub from: String,
     /// The recipients without brackets, in the order in which they were accepted.
     pub to: Vec<String>,
-    /// A Received field (RFC 5321 section 4.4), then the content as it was sent, dot-stuffing undone.
+    /// A Received field (RFC 5321 section 4.4), then the content as it was sent, dot-stuffing
+    /// undone.
     pub data: Vec<u8>,
     /// The user, where the client had authenticated.
     pub authenticated: Option<String>,
@@ -89,7 +90,10 @@ impl Stamp {
             SocketAddr::V6(peer) => format!("[IPv6:{}]", peer.ip()),
         };
         let (id, date) = (&self.id, date::show(self.time));
-        format!("Received: from {} ({address})\r\n\tby localhost with {protocol} id {id};\r\n\t{date}\r\n", presentable(client))
+        format!(
+            "Received: from {} ({address})\r\n\tby localhost with {protocol} id {id};\r\n\t{date}\r\n",
+            presentable(client)
+        )
     }
 }
 
@@ -104,7 +108,12 @@ mod tests {
     use super::*;
 
     fn mail(from: &str, size: usize) -> Mail {
-        Mail { from: from.into(), to: Vec::new(), data: vec![b'x'; size - from.len()], authenticated: None }
+        Mail {
+            from: from.into(),
+            to: Vec::new(),
+            data: vec![b'x'; size - from.len()],
+            authenticated: None,
+        }
     }
 
     #[test]
@@ -130,7 +139,10 @@ mod tests {
             (&"a".repeat(256), "unknown"),
         ] {
             let field = stamp.received(client, "ESMTP");
-            let start = format!("Received: from {shown} ([127.0.0.1])\r\n\tby localhost with ESMTP id {};\r\n\t", stamp.id);
+            let start = format!(
+                "Received: from {shown} ([127.0.0.1])\r\n\tby localhost with ESMTP id {};\r\n\t",
+                stamp.id
+            );
             assert!(field.starts_with(&start), "{field}");
             assert!(field.ends_with(" +0000\r\n"), "{field}");
         }

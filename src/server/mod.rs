@@ -1,7 +1,8 @@
-//! Servers to talk to: small ones for which nothing has to be installed, and real ones as fixtures of tests.
+//! Servers to talk to: small ones for which nothing has to be installed, and real ones as fixtures
+//! of tests.
 //!
-//! [`Embedded`] is one that behaves well: SMTP (RFC 5321) on one port, submission (RFC 6409) on two others, in clear and with TLS
-//! from the start, mail kept in memory.
+//! [`Embedded`] is one that behaves well: SMTP (RFC 5321) on one port, submission (RFC 6409) on two
+//! others, in clear and with TLS from the start, mail kept in memory.
 //!
 //! # Layout
 //!

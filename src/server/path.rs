@@ -22,10 +22,14 @@ impl Path<'_> {
     }
 }
 
-/// The path and the parameters of `FROM:<path> parameters`, where `keyword` is `FROM:`; `None` where the syntax is wrong.
+/// The path and the parameters of `FROM:<path> parameters`, where `keyword` is `FROM:`; `None`
+/// where the syntax is wrong.
 ///
 /// As with real servers, blanks may stand behind the colon and the brackets may be missing.
-pub(super) fn parse<'a>(argument: &'a str, keyword: &str) -> Option<(Path<'a>, impl Iterator<Item = &'a str>)> {
+pub(super) fn parse<'a>(
+    argument: &'a str,
+    keyword: &str,
+) -> Option<(Path<'a>, impl Iterator<Item = &'a str>)> {
     let (head, rest) = argument.split_at_checked(keyword.len())?;
     if !head.eq_ignore_ascii_case(keyword) {
         return None;
@@ -72,17 +76,21 @@ fn mailbox(address: &str) -> Option<Path<'_>> {
         return Some(Path { address, domain: None });
     }
     let (local, domain) = address.rsplit_once('@')?;
-    let valid = address.len() <= LONGEST && (is_dot_string(local) || is_quoted(local)) && is_domain(domain);
+    let valid =
+        address.len() <= LONGEST && (is_dot_string(local) || is_quoted(local)) && is_domain(domain);
     valid.then_some(Path { address, domain: Some(domain) })
 }
 
 fn is_dot_string(local: &str) -> bool {
-    let is_atext = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte);
+    let is_atext =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte);
     local.split('.').all(|atom| !atom.is_empty() && atom.bytes().all(is_atext))
 }
 
 fn is_quoted(local: &str) -> bool {
-    let Some(inside) = local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else { return false };
+    let Some(inside) = local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+        return false;
+    };
     let mut escaped = false;
     let allowed = inside.bytes().all(|byte| match (byte, std::mem::take(&mut escaped)) {
         (b'"', false) => false,
@@ -98,7 +106,8 @@ fn is_quoted(local: &str) -> bool {
 /// A domain, or an address literal in square brackets.
 fn is_domain(domain: &str) -> bool {
     if let Some(literal) = domain.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        return !literal.is_empty() && literal.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".:-".contains(&byte));
+        return !literal.is_empty()
+            && literal.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".:-".contains(&byte));
     }
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     domain.split('.').all(|label| !label.is_empty() && label.bytes().all(is_letter))

@@ -15,7 +15,8 @@ use crate::transcript::{Close, Excerpt, Gathering, SessionId, Transcript, What};
 
 /// How much of a message waits until it is masked and handed on.
 const WAITING: usize = 64 << 10;
-/// How much of that stays behind, so that a secret cut in two is still found: none is longer than a line.
+/// How much of that stays behind, so that a secret cut in two is still found: none is longer than a
+/// line.
 const OVERLAP: usize = 4 << 10;
 
 /// The session of one connection in a transcript.
@@ -55,7 +56,9 @@ impl Recorder {
         }
         let masked = Bytes::from(self.secrets.mask(&line.kept, &spans).into_owned());
         let meaning = self.secrets.take_meaning();
-        let excerpt = if line.omitted > 0 { Excerpt::cut(masked, line.omitted) } else { masked.into() }.with_meaning(meaning);
+        let excerpt =
+            if line.omitted > 0 { Excerpt::cut(masked, line.omitted) } else { masked.into() }
+                .with_meaning(meaning);
         self.record(What::Client(excerpt));
     }
 
@@ -70,7 +73,8 @@ impl Recorder {
         }
     }
 
-    /// The message has come to its end. The tracker is told only now, since it would take `LF . CRLF` for that end too.
+    /// The message has come to its end. The tracker is told only now, since it would take `LF .
+    /// CRLF` for that end too.
     pub(super) fn message(&mut self) {
         self.tracker.sent(b".\r\n", &mut self.secrets);
         self.flush();
@@ -88,7 +92,10 @@ impl Recorder {
     /// The server replied.
     pub(super) fn reply(&mut self, reply: &str) {
         self.tracker.received(reply.as_bytes());
-        let meaning = self.tracker.challenge(reply.as_bytes()).and_then(|challenge| self.secrets.hear(challenge));
+        let meaning = self
+            .tracker
+            .challenge(reply.as_bytes())
+            .and_then(|challenge| self.secrets.hear(challenge));
         let masked = self.secrets.mask(reply.as_bytes(), &[]).into_owned();
         self.record(What::Server(Excerpt::from(Bytes::from(masked)).with_meaning(meaning)));
     }

@@ -5,14 +5,15 @@ use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread::JoinHandle;
 
-/// No line of a dialogue is longer; a client that sends more without an end is not listened to for ever.
+/// No line of a dialogue is longer; a client that sends more without an end is not listened to for
+/// ever.
 const LONGEST_LINE: u64 = 1 << 20;
 
 /// A server on loopback that plays a dialogue for the first connection, in a thread of its own.
 ///
-/// The dialogue is text, a line for each: `S: text` is said, with CRLF; `C: text` is a line that the client has to send exactly;
-/// `C:` stands for any line; `close` closes. Behind the last line the server listens on until the client closes. Blank lines
-/// mean nothing.
+/// The dialogue is text, a line for each: `S: text` is said, with CRLF; `C: text` is a line that
+/// the client has to send exactly; `C:` stands for any line; `close` closes. Behind the last line
+/// the server listens on until the client closes. Blank lines mean nothing.
 ///
 /// ```
 /// use mailexpect::{Session, server::Replay};
@@ -64,7 +65,9 @@ pub enum Departure {
 impl fmt::Display for Departure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Line { wanted, got } => write!(f, "the client was to send `{wanted}` and sent `{got}`"),
+            Self::Line { wanted, got } => {
+                write!(f, "the client was to send `{wanted}` and sent `{got}`")
+            }
             Self::Nobody => f.write_str("no client connected"),
             Self::Io(error) => write!(f, "the connection failed: {error}"),
         }
@@ -101,7 +104,10 @@ impl Step {
             (Some("S:"), _) => Ok(Self::Say(format!("{}\r\n", rest(&line[2..])).into_bytes())),
             (Some("C:"), _) => Ok(Self::Hear(rest(&line[2..]))),
             (_, "close") => Ok(Self::Close),
-            _ => Err(io::Error::new(io::ErrorKind::InvalidInput, format!("`{line}` is no line of a dialogue"))),
+            _ => Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("`{line}` is no line of a dialogue"),
+            )),
         }
     }
 }
@@ -120,7 +126,8 @@ impl Replay {
             let (stream, client) = listener.accept()?;
             drop(listener);
             let played = play(&stream, &steps);
-            // What closes here is our side of a dialogue that is over; the client may have closed it before.
+            // What closes here is our side of a dialogue that is over; the client may have closed
+            // it before.
             let _ = stream.shutdown(Shutdown::Both);
             Ok((client, played))
         })?;
@@ -143,7 +150,8 @@ impl Replay {
 
     fn end(&mut self) -> Result<(), Departure> {
         let Some(thread) = self.thread.take() else { return Ok(()) };
-        // A thread that still waits for a client is woken by one that says nothing; where one had come, this one is not let in.
+        // A thread that still waits for a client is woken by one that says nothing; where one had
+        // come, this one is not let in.
         let knock = TcpStream::connect(self.address).and_then(|knock| knock.local_addr()).ok();
         match thread.join() {
             Ok(Ok((client, _))) if Some(client) == knock => Err(Departure::Nobody),

@@ -61,7 +61,10 @@ impl Client {
 }
 
 fn address(url: &str) -> SocketAddr {
-    url.rsplit('/').next().and_then(|address| address.parse().ok()).expect("an address stands in the URL")
+    url.rsplit('/')
+        .next()
+        .and_then(|address| address.parse().ok())
+        .expect("an address stands in the URL")
 }
 
 fn start() -> Embedded {
@@ -70,7 +73,10 @@ fn start() -> Embedded {
 
 fn recorded() -> (Embedded, Transcript) {
     let transcript = Transcript::new();
-    (Embedded::options().transcript(transcript.clone()).start().expect("the server starts"), transcript)
+    (
+        Embedded::options().transcript(transcript.clone()).start().expect("the server starts"),
+        transcript,
+    )
 }
 
 /// Closes so that the peer sees a reset: with `SO_LINGER` at zero.
@@ -80,7 +86,8 @@ fn reset(client: Client) {
 }
 
 fn closes(events: &[Event]) -> Vec<Close> {
-    let close = |event: &Event| if let What::Closed(close) = event.what { Some(close) } else { None };
+    let close =
+        |event: &Event| if let What::Closed(close) = event.what { Some(close) } else { None };
     events.iter().filter_map(close).collect()
 }
 
@@ -90,14 +97,25 @@ fn a_message_is_there_before_its_client_knows() {
     let mut client = Client::greeted(&server.smtp());
     assert!(client.ask("EHLO client.example").ends_with("250 ENHANCEDSTATUSCODES\r\n"));
     assert_eq!(client.ask("MAIL FROM:<a@b.example>"), "250 2.1.0 <a@b.example>... Sender ok\r\n");
-    assert_eq!(client.ask("RCPT TO:<hoge@example.com>"), "250 2.1.5 <hoge@example.com>... Recipient ok\r\n");
+    assert_eq!(
+        client.ask("RCPT TO:<hoge@example.com>"),
+        "250 2.1.5 <hoge@example.com>... Recipient ok\r\n"
+    );
     assert_eq!(client.ask("DATA"), "354 End data with <CR><LF>.<CR><LF>\r\n");
     let accepted = client.ask("Subject: x\r\n\r\n..dot\n.\nend\r\n.");
-    let id = accepted.strip_prefix("250 2.0.0 ").and_then(|rest| rest.strip_suffix(" Message accepted for delivery\r\n"));
+    let id = accepted
+        .strip_prefix("250 2.0.0 ")
+        .and_then(|rest| rest.strip_suffix(" Message accepted for delivery\r\n"));
     let mail = server.mails().pop().expect("the mail was accepted");
-    let start = format!("Received: from client.example ([127.0.0.1])\r\n\tby localhost with ESMTP id {};", id.expect("an id"));
+    let start = format!(
+        "Received: from client.example ([127.0.0.1])\r\n\tby localhost with ESMTP id {};",
+        id.expect("an id")
+    );
     let data = String::from_utf8_lossy(&mail.data).into_owned();
-    assert!(data.starts_with(&start) && data.ends_with(" +0000\r\nSubject: x\r\n\r\n.dot\n.\nend\r\n"), "{data}");
+    assert!(
+        data.starts_with(&start) && data.ends_with(" +0000\r\nSubject: x\r\n\r\n.dot\n.\nend\r\n"),
+        "{data}"
+    );
     assert_eq!(
         (mail.from.as_str(), &mail.to[..], mail.authenticated),
         ("a@b.example", &["hoge@example.com".to_owned()][..], None)
@@ -115,7 +133,8 @@ fn a_whole_transaction_may_come_in_one_write_or_byte_by_byte() {
         client.0.set_nodelay(true).expect("the option exists");
         stream.as_bytes().chunks(piece).for_each(|bytes| client.send(bytes));
         let said = client.rest();
-        let codes: Vec<_> = said.lines().filter(|line| line.as_bytes()[3] == b' ').map(|line| &line[..3]).collect();
+        let codes: Vec<_> =
+            said.lines().filter(|line| line.as_bytes()[3] == b' ').map(|line| &line[..3]).collect();
         assert_eq!(codes, ["220", "250", "250", "250", "354", "250", "221"]);
     }
     assert_eq!(server.mails().len(), 2);
@@ -134,8 +153,12 @@ fn submission_takes_mail_for_anywhere_from_its_user() {
         client.ask("EHLO x");
         assert_eq!(client.ask("MAIL FROM:<a@b>"), "530 5.7.0 Authentication required\r\n");
         let replies: Vec<_> = exchange.iter().map(|line| client.ask(line)).collect();
-        assert_eq!(replies.last().map(String::as_str), Some("235 2.7.0 Authentication successful\r\n"));
-        for line in ["MAIL FROM:<a@b>", "RCPT TO:<c@elsewhere.example>", "DATA", "Hi\r\n.", "QUIT"] {
+        assert_eq!(
+            replies.last().map(String::as_str),
+            Some("235 2.7.0 Authentication successful\r\n")
+        );
+        for line in ["MAIL FROM:<a@b>", "RCPT TO:<c@elsewhere.example>", "DATA", "Hi\r\n.", "QUIT"]
+        {
             assert!(matches!(client.ask(line).as_bytes()[0], b'2' | b'3'), "{line}");
         }
     }
@@ -143,7 +166,9 @@ fn submission_takes_mail_for_anywhere_from_its_user() {
     assert_eq!(users, vec![Some(Embedded::USER.to_owned()); 4]);
     drop(server);
     let shown = transcript.to_string();
-    for secret in ["pppwww", "cHBwd3d3", "AGhvZ2VAZXhhbXBsZS5jb20AcHBwd3d3", "aG9nZUBleGFtcGxlLmNvbQ=="] {
+    for secret in
+        ["pppwww", "cHBwd3d3", "AGhvZ2VAZXhhbXBsZS5jb20AcHBwd3d3", "aG9nZUBleGFtcGxlLmNvbQ=="]
+    {
         assert!(!shown.contains(secret), "{shown}");
     }
     assert!(shown.contains("C: AUTH PLAIN [SECRET] → \\0hoge@example.com\\0[SECRET]\n"), "{shown}");
@@ -161,18 +186,22 @@ fn after_too_many_errors_the_close_does_not_swallow_the_replies() {
 
 #[test]
 fn an_idle_client_is_told_and_closed() {
-    let server = Embedded::options().idle(Duration::from_millis(20)).start().expect("the server starts");
+    let server =
+        Embedded::options().idle(Duration::from_millis(20)).start().expect("the server starts");
     let mut client = Client::greeted(&server.smtp());
     assert_eq!(client.rest(), "421 4.4.2 Idle for too long\r\n");
 }
 
 #[test]
 fn a_client_that_does_not_read_is_given_up() {
-    let server = Embedded::options().idle(Duration::from_millis(100)).start().expect("the server starts");
+    let server =
+        Embedded::options().idle(Duration::from_millis(100)).start().expect("the server starts");
     let mut greedy = Client::greeted(&server.smtp());
     greedy.0.set_write_timeout(Some(PATIENCE)).expect("a timeout can be set");
     let commands = "EHLO x\r\n".repeat(10_000);
-    let error = (0..10_000).find_map(|_| greedy.0.write_all(commands.as_bytes()).err()).expect("the server closes");
+    let error = (0..10_000)
+        .find_map(|_| greedy.0.write_all(commands.as_bytes()).err())
+        .expect("the server closes");
     assert!(!matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
 }
 
@@ -181,7 +210,11 @@ fn a_client_that_vanishes_disturbs_nobody() {
     let (server, transcript) = recorded();
     let mut steady = Client::greeted(&server.smtp());
     steady.ask("EHLO steady");
-    for stop in ["", "EHLO x\r\nMAIL FROM", "EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<a@localhost>\r\nDATA\r\nhalf a mess"] {
+    for stop in [
+        "",
+        "EHLO x\r\nMAIL FROM",
+        "EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<a@localhost>\r\nDATA\r\nhalf a mess",
+    ] {
         let mut closing = Client::greeted(&server.smtp());
         closing.send(stop);
         drop(closing);
@@ -232,7 +265,10 @@ fn a_drop_closes_connections_and_ports() {
         assert!(matches!(client.0.read(&mut byte), Ok(0) | Err(_)));
     }
     for url in [smtp, submission] {
-        assert_eq!(TcpStream::connect(address(&url)).expect_err("nobody listens").kind(), ErrorKind::ConnectionRefused);
+        assert_eq!(
+            TcpStream::connect(address(&url)).expect_err("nobody listens").kind(),
+            ErrorKind::ConnectionRefused
+        );
     }
 }
 
@@ -252,7 +288,8 @@ fn fifty_clients_are_served_at_once() {
     drop(server);
     let events = transcript.events();
     let accepted = events.iter().filter(|event| matches!(event.what, What::Accepted(_)));
-    let sessions: std::collections::BTreeSet<_> = accepted.filter_map(|event| event.session).collect();
+    let sessions: std::collections::BTreeSet<_> =
+        accepted.filter_map(|event| event.session).collect();
     assert_eq!(sessions.len(), 50);
     assert_eq!(closes(&events), [Close::ByServer; 50]);
 }
@@ -268,9 +305,11 @@ fn it_starts_and_stops_inside_another_runtime() {
 
 #[test]
 fn an_address_in_use_is_an_error() {
-    let taken = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| Ok((listener.local_addr()?, listener)));
+    let taken = TcpListener::bind(("127.0.0.1", 0))
+        .and_then(|listener| Ok((listener.local_addr()?, listener)));
     let (at, _listener) = taken.expect("a free port");
-    let error: io::Error = Embedded::options().submission_at(at).start().expect_err("the port is taken");
+    let error: io::Error =
+        Embedded::options().submission_at(at).start().expect_err("the port is taken");
     assert_eq!(error.kind(), ErrorKind::AddrInUse);
 }
 

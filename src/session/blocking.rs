@@ -9,8 +9,9 @@ thread_local! {
     static RUNTIME: OnceCell<Runtime> = const { OnceCell::new() };
 }
 
-/// Runs a dialogue, or one operation of it, to its end from code that is not async, such as a plain `#[test]`. Each thread has one
-/// runtime for it, so a session that one call opens can go on in the next, on the same thread.
+/// Runs a dialogue, or one operation of it, to its end from code that is not async, such as a plain
+/// `#[test]`. Each thread has one runtime for it, so a session that one call opens can go on in the
+/// next, on the same thread.
 ///
 /// ```
 /// use mailexpect::{Session, block_on, server::Embedded};
@@ -28,13 +29,17 @@ thread_local! {
 /// ```
 ///
 /// # Panics
-/// Inside of an async runtime, which must not be blocked: there, await it. And where the system gives no runtime.
+/// Inside of an async runtime, which must not be blocked: there, await it. And where the system
+/// gives no runtime.
 pub fn block_on<T>(dialogue: impl Future<Output = T>) -> T {
     RUNTIME.with(|runtime| runtime.get_or_init(runtime_of_its_own).block_on(dialogue))
 }
 
 fn runtime_of_its_own() -> Runtime {
-    Builder::new_current_thread().enable_all().build().unwrap_or_else(|error| panic!("no runtime: {error}"))
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap_or_else(|error| panic!("no runtime: {error}"))
 }
 
 #[cfg(test)]

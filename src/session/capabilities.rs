@@ -35,9 +35,10 @@ impl fmt::Debug for Said {
 }
 
 impl Session {
-    /// What the server said last that it can do: by its reply to EHLO, LHLO or CAPA, sent by a verb or by hand; in IMAP by
-    /// CAPABILITY, asked for or not; in ManageSieve by its greeting too. `None` before that, and after what makes it void: HELO,
-    /// STARTTLS (RFC 3207 section 4.2, RFC 3501 section 6.2.1), STLS, XCLIENT.
+    /// What the server said last that it can do: by its reply to EHLO, LHLO or CAPA, sent by a verb
+    /// or by hand; in IMAP by CAPABILITY, asked for or not; in ManageSieve by its greeting too.
+    /// `None` before that, and after what makes it void: HELO, STARTTLS (RFC 3207 section 4.2, RFC
+    /// 3501 section 6.2.1), STLS, XCLIENT.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -64,7 +65,9 @@ impl Session {
             Speech::Smtp | Speech::Lmtp => self.note_capabilities_of_smtp(reply),
             Speech::Imap => self.note_capabilities_of_imap(reply),
             Speech::Sieve => self.note_capabilities_of_sieve(reply),
-            Speech::Pop3 if reply.starts_with(b"+OK") && self.is_answer_to("STLS") => self.said = None,
+            Speech::Pop3 if reply.starts_with(b"+OK") && self.is_answer_to("STLS") => {
+                self.said = None
+            }
             Speech::Pop3 | Speech::Stream => {}
         }
     }
@@ -72,7 +75,8 @@ impl Session {
     fn note_capabilities_of_smtp(&mut self, reply: &[u8]) {
         let Some(answered) = &self.answered else { return };
         let verb = answered.split(u8::is_ascii_whitespace).next().unwrap_or_default();
-        let is = |verbs: &[&str]| verbs.iter().any(|known| verb.eq_ignore_ascii_case(known.as_bytes()));
+        let is =
+            |verbs: &[&str]| verbs.iter().any(|known| verb.eq_ignore_ascii_case(known.as_bytes()));
         if !reply.starts_with(b"2") {
             return;
         }
@@ -86,20 +90,26 @@ impl Session {
     /// Servers say it in a response of its own, and in the code of a greeting and of a login.
     fn note_capabilities_of_imap(&mut self, response: &[u8]) {
         let is_starttls = |line: &Bytes| line.to_ascii_uppercase().ends_with(b" STARTTLS");
-        let (tag, behind) = response.split_at(memchr::memchr(b' ', response).map_or(response.len(), |at| at + 1));
+        let (tag, behind) =
+            response.split_at(memchr::memchr(b' ', response).map_or(response.len(), |at| at + 1));
         let status = &behind[..behind.len().min("PREAUTH [CAPABILITY ".len())];
-        if behind.starts_with(CAPABILITY) || memchr::memmem::find(status, b"[CAPABILITY ").is_some() {
+        if behind.starts_with(CAPABILITY) || memchr::memmem::find(status, b"[CAPABILITY ").is_some()
+        {
             self.said = Some(Said::new(response, Capabilities::remembered_words));
-        } else if tag != b"* " && behind.starts_with(b"OK") && self.answered.as_ref().is_some_and(is_starttls) {
+        } else if tag != b"* "
+            && behind.starts_with(b"OK")
+            && self.answered.as_ref().is_some_and(is_starttls)
+        {
             self.said = None;
         }
     }
 
-    /// Takes note of an OK of ManageSieve: the greeting and the answer to CAPABILITY say what the server can do (RFC 5804
-    /// section 1.7), and behind STARTTLS it says so again.
+    /// Takes note of an OK of ManageSieve: the greeting and the answer to CAPABILITY say what the
+    /// server can do (RFC 5804 section 1.7), and behind STARTTLS it says so again.
     fn note_capabilities_of_sieve(&mut self, reply: &[u8]) {
         let is_greeting = self.answered.as_ref().is_some_and(Bytes::is_empty);
-        let says_them = is_greeting || self.is_answer_to("CAPABILITY") || self.is_answer_to("STARTTLS");
+        let says_them =
+            is_greeting || self.is_answer_to("CAPABILITY") || self.is_answer_to("STARTTLS");
         if says_them && sieve::is_ok(reply) && sieve::data(reply).next().is_some() {
             let reply = Reply::whole(Bytes::copy_from_slice(reply), Match::default());
             self.said = Some(sieve::capabilities(reply).into());
@@ -114,7 +124,8 @@ impl Session {
     }
 
     fn is_answer_to(&self, command: &str) -> bool {
-        let word = self.answered.as_deref().and_then(|line| line.split(u8::is_ascii_whitespace).next());
+        let word =
+            self.answered.as_deref().and_then(|line| line.split(u8::is_ascii_whitespace).next());
         word.is_some_and(|word| word.eq_ignore_ascii_case(command.as_bytes()))
     }
 }

@@ -1,4 +1,5 @@
-//! Expecting: each operation takes what it names off the front of what came, and fails at once where something else came.
+//! Expecting: each operation takes what it names off the front of what came, and fails at once
+//! where something else came.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -15,10 +16,11 @@ use crate::reply::Reply;
 use crate::transcript::What;
 
 impl Session {
-    /// Takes the next whole reply and holds it against the pattern; on a plain stream, searches for it.
+    /// Takes the next whole reply and holds it against the pattern; on a plain stream, searches for
+    /// it.
     ///
-    /// An integer is the code, or the class of codes, of the whole reply; text is how the reply begins; a
-    /// [`Regex`](crate::Regex) is found somewhere in it. Nothing is skipped.
+    /// An integer is the code, or the class of codes, of the whole reply; text is how the reply
+    /// begins; a [`Regex`](crate::Regex) is found somewhere in it. Nothing is skipped.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -40,7 +42,8 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// A mismatch at once where another reply came; a time-out; a close; malformed bytes; more than the limit.
+    /// A mismatch at once where another reply came; a time-out; a close; malformed bytes; more than
+    /// the limit.
     pub async fn expect(&mut self, pattern: impl IntoPattern) -> Result<Reply> {
         let wait = self.begin();
         let pattern = self.pattern(pattern)?;
@@ -55,12 +58,17 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::expect`].
-    pub async fn expect_any<P: IntoPattern>(&mut self, patterns: impl IntoIterator<Item = P>) -> Result<Reply> {
-        let patterns = patterns.into_iter().map(IntoPattern::into_pattern).collect::<Result<Vec<_>>>()?;
+    pub async fn expect_any<P: IntoPattern>(
+        &mut self,
+        patterns: impl IntoIterator<Item = P>,
+    ) -> Result<Reply> {
+        let patterns =
+            patterns.into_iter().map(IntoPattern::into_pattern).collect::<Result<Vec<_>>>()?;
         self.expect(Pattern::any(patterns)?).await
     }
 
-    /// Takes replies up to and with the first that matches, which it returns; on a plain stream, searches for it.
+    /// Takes replies up to and with the first that matches, which it returns; on a plain stream,
+    /// searches for it.
     ///
     /// # Errors
     /// A time-out or a close before a matching reply came; malformed bytes; more than the limit.
@@ -79,13 +87,21 @@ impl Session {
         }
     }
 
-    /// Takes one reply for each pattern, in whatever order they come; returns them in the order of the patterns.
+    /// Takes one reply for each pattern, in whatever order they come; returns them in the order of
+    /// the patterns.
     ///
     /// # Errors
-    /// A mismatch at once where a reply matches none of the patterns left; else as [`Session::expect`].
-    pub async fn expect_unordered<P: IntoPattern>(&mut self, patterns: impl IntoIterator<Item = P>) -> Result<Vec<Reply>> {
+    /// A mismatch at once where a reply matches none of the patterns left; else as
+    /// [`Session::expect`].
+    pub async fn expect_unordered<P: IntoPattern>(
+        &mut self,
+        patterns: impl IntoIterator<Item = P>,
+    ) -> Result<Vec<Reply>> {
         let wait = self.begin();
-        let patterns = patterns.into_iter().map(|pattern| self.pattern(pattern)).collect::<Result<Vec<_>>>()?;
+        let patterns = patterns
+            .into_iter()
+            .map(|pattern| self.pattern(pattern))
+            .collect::<Result<Vec<_>>>()?;
         if patterns.is_empty() {
             return Err(Error::usage("no pattern to expect").hint("give at least one"));
         }
@@ -137,8 +153,8 @@ impl Session {
         self.search_stream(&pattern, wait, true).await
     }
 
-    /// Like [`Session::expect_bytes`], without keeping what came before the match: however long the stream, only what could
-    /// still be part of a match is held.
+    /// Like [`Session::expect_bytes`], without keeping what came before the match: however long the
+    /// stream, only what could still be part of a match is held.
     ///
     /// # Errors
     /// As [`Session::expect_bytes`].
@@ -174,7 +190,8 @@ impl Session {
         ))
     }
 
-    /// Makes sure that nothing comes for that long. Replies still owed are no longer waited for afterwards.
+    /// Makes sure that nothing comes for that long. Replies still owed are no longer waited for
+    /// afterwards.
     ///
     /// # Errors
     /// Unexpected where something comes or is there already; closed where the peer closes.
@@ -194,7 +211,8 @@ impl Session {
                 Arrival::Bytes => {}
             }
         }
-        // All of it is shown, however it came; what a failed read means is for the next operation to say.
+        // All of it is shown, however it came; what a failed read means is for the next operation
+        // to say.
         drop(self.look().await);
         let error = self.fault(Kind::Unexpected, "something came where silence was wanted");
         Err(error.expected(wanted).got(self.shown_held()).waited(wait.waited()))
@@ -221,7 +239,8 @@ impl Session {
                 }
             }
         }
-        // All of it is shown, however it came; what a failed read means is for the next operation to say.
+        // All of it is shown, however it came; what a failed read means is for the next operation
+        // to say.
         drop(self.look().await);
         let error = self.fault(Kind::Unexpected, "something came where the close was wanted");
         Err(error.expected(wanted).got(self.shown_held()).waited(wait.waited()))
@@ -230,11 +249,16 @@ impl Session {
     /// The pattern, which must be one that replies can match here.
     pub(super) fn pattern(&self, pattern: impl IntoPattern) -> Result<Pattern> {
         let pattern = pattern.into_pattern()?;
-        let Some(success) = self.protocol.codeless().filter(|_| pattern.has_code()) else { return Ok(pattern) };
+        let Some(success) = self.protocol.codeless().filter(|_| pattern.has_code()) else {
+            return Ok(pattern);
+        };
         let speech = self.protocol.speech();
-        let error = Error::usage(format!("{speech} has no reply codes: nothing can ever match {pattern}"));
+        let error =
+            Error::usage(format!("{speech} has no reply codes: nothing can ever match {pattern}"));
         let error = error.session(format!("{}, {}", self.id, self.peer));
-        Err(error.hint(format!("say how the reply begins, as in expect(\"{success}\"), or look into it with re(...)")))
+        Err(error.hint(format!(
+            "say how the reply begins, as in expect(\"{success}\"), or look into it with re(...)"
+        )))
     }
 
     /// The next whole reply, or nothing where the pattern wants the close and it came.
@@ -251,7 +275,11 @@ impl Session {
     }
 
     /// The next whole reply, or `None` at the peer's close between two.
-    pub(super) async fn next_frame(&mut self, wanted: &(dyn Display + Sync), wait: Wait) -> Result<Option<Bytes>> {
+    pub(super) async fn next_frame(
+        &mut self,
+        wanted: &(dyn Display + Sync),
+        wait: Wait,
+    ) -> Result<Option<Bytes>> {
         if self.protocol.owes_block() {
             return Err(self.block_first(wanted));
         }
@@ -284,7 +312,10 @@ impl Session {
         if announced <= limit as u64 {
             return Ok(());
         }
-        let error = self.fault(Kind::TooLong, format!("the reply announces {announced} bytes, and {limit} may be held"));
+        let error = self.fault(
+            Kind::TooLong,
+            format!("the reply announces {announced} bytes, and {limit} may be held"),
+        );
         let error = error.expected(wanted).got(self.shown_held()).waited(wait.waited());
         Err(error.hint("raise the session's limit (connect(url, #{limit: bytes})) if the server is right to send so much"))
     }
@@ -300,13 +331,16 @@ impl Session {
             match self.more(&wanted, wait, wait.deadline()).await? {
                 Arrival::Bytes => {}
                 Arrival::Late => return Err(self.timed_out(wait, wanted)),
-                Arrival::End if self.buffer.is_empty() => return Err(self.closed(wait, wanted, None)),
+                Arrival::End if self.buffer.is_empty() => {
+                    return Err(self.closed(wait, wanted, None));
+                }
                 Arrival::End => return Err(self.closed(wait, wanted, Some("a line"))),
             }
         }
     }
 
-    /// Searches the stream and takes it to the end of the match; `keep` says whether what came before is wanted.
+    /// Searches the stream and takes it to the end of the match; `keep` says whether what came
+    /// before is wanted.
     async fn search_stream(&mut self, pattern: &Pattern, wait: Wait, keep: bool) -> Result<Reply> {
         let mut search = Search::new(pattern)?;
         loop {
@@ -320,7 +354,11 @@ impl Session {
                 self.let_go(&mut search);
             }
             self.acknowledge();
-            let until = if is_open { wait.deadline().min(Instant::now() + self.settle) } else { wait.deadline() };
+            let until = if is_open {
+                wait.deadline().min(Instant::now() + self.settle)
+            } else {
+                wait.deadline()
+            };
             match (self.more(pattern, wait, until).await?, search.settle(self.buffer.held())) {
                 (Arrival::Late, Some(found)) => return Ok(self.take_found(found, &search)),
                 (Arrival::Late, None) => return Err(self.timed_out(wait, pattern)),
@@ -358,7 +396,8 @@ impl Session {
             self.waive();
             self.note_end();
         }
-        Reply::new(bytes, found.range, Match { index: found.index, captures: found.captures }).of_octets(octets)
+        Reply::new(bytes, found.range, Match { index: found.index, captures: found.captures })
+            .of_octets(octets)
     }
 
     /// Holds what was taken against the pattern.
@@ -377,9 +416,14 @@ impl Session {
 
     fn malformed(&self, malformed: &Malformed, wanted: &dyn Display, wait: Wait) -> Error {
         let line = self.shown(&self.buffer.held()[malformed.line.clone()]);
-        let error = self.fault(Kind::Malformed, malformed.why.clone()).expected(wanted).got(line).waited(wait.waited());
+        let error = self
+            .fault(Kind::Malformed, malformed.why.clone())
+            .expected(wanted)
+            .got(line)
+            .waited(wait.waited());
         let speech = self.protocol.speech();
-        let other = speech.greeting_of_another(self.buffer.held()).filter(|_| self.expectations == 0);
+        let other =
+            speech.greeting_of_another(self.buffer.held()).filter(|_| self.expectations == 0);
         match other {
             Some(other) => {
                 error.hint(format!("this greeting is one of {other}, and the session speaks {speech}: mind scheme and port"))

@@ -7,7 +7,8 @@ use crate::transcript::{Close, Excerpt, What};
 use crate::transport::Transport;
 
 impl Session {
-    /// Closes the connection, after making sure that nothing was left unexpected; [`Session::reset`] leaves without asking.
+    /// Closes the connection, after making sure that nothing was left unexpected;
+    /// [`Session::reset`] leaves without asking.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -81,8 +82,9 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// Vacuous where a reply was never expected or input was left unread; closed where the peer closed and nobody expected it.
-    /// After the reply to QUIT, and after 421, the close is expected.
+    /// Vacuous where a reply was never expected or input was left unread; closed where the peer
+    /// closed and nobody expected it. After the reply to QUIT, and after 421, the close is
+    /// expected.
     pub async fn finish(&mut self) -> Result<()> {
         if self.transport.is_none() {
             return Ok(());
@@ -132,11 +134,14 @@ impl Session {
             return Err(self.never_expected(owed));
         }
         if !self.buffer.is_empty() {
-            let error = self.fault(Kind::Vacuous, "input was left unread").expected("everything that came to be expected");
+            let error = self
+                .fault(Kind::Vacuous, "input was left unread")
+                .expected("everything that came to be expected");
             return Err(error.got(self.shown_held()).hint("expect it, or leave with reset()"));
         }
         if self.ended.is_some() && !self.end_noted && !self.protocol.is_closing() {
-            let error = self.fault(Kind::Closed, "the server closed the connection and nobody expected it");
+            let error =
+                self.fault(Kind::Closed, "the server closed the connection and nobody expected it");
             return Err(error
                 .expected("an open connection")
                 .got("the close")
@@ -152,7 +157,10 @@ impl Session {
             (Some(_), 1) => "the reply to the last command was never expected".to_owned(),
             (Some(_), owed) => format!("{owed} replies were never expected"),
         };
-        let error = self.fault(Kind::Vacuous, message).expected("an expectation for every reply").got(self.shown_unread());
+        let error = self
+            .fault(Kind::Vacuous, message)
+            .expected("an expectation for every reply")
+            .got(self.shown_unread());
         if self.protocol.owes_block() {
             return error.hint("take it with expect_multiline(), or leave with reset()");
         }
@@ -161,7 +169,8 @@ impl Session {
 
     fn record_unread(&mut self) {
         self.record_skipped();
-        if let Some((complaints, status)) = self.transport.as_mut().and_then(Transport::complaints) {
+        if let Some((complaints, status)) = self.transport.as_mut().and_then(Transport::complaints)
+        {
             if !complaints.is_empty() {
                 self.record(What::Complaint(Excerpt::from(self.masked(complaints.into()))));
             }

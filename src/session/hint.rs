@@ -3,7 +3,8 @@
 use crate::error::Error;
 use crate::proto::{Speech, smtp};
 
-/// A reply that is known: its code, or its status without a tag, a word of its text (both lower case), and the advice.
+/// A reply that is known: its code, or its status without a tag, a word of its text (both lower
+/// case), and the advice.
 struct Known {
     code: &'static str,
     text: &'static str,
@@ -27,27 +28,51 @@ const SMTP: [Known; 12] = [
         text: "too soon",
         advice: "the server wants its greeting to be awaited: expect(220) before the first send",
     },
-    Known { code: "530", text: "starttls", advice: "the server wants TLS before this command: starttls() (RFC 3207)" },
+    Known {
+        code: "530",
+        text: "starttls",
+        advice: "the server wants TLS before this command: starttls() (RFC 3207)",
+    },
     Known {
         code: "530",
         text: "",
         advice: "the server wants AUTH before this command, and perhaps TLS before that (RFC 4954, 6)",
     },
-    Known { code: "538", text: "", advice: "the server wants TLS before this mechanism (RFC 4954, 6)" },
+    Known {
+        code: "538",
+        text: "",
+        advice: "the server wants TLS before this mechanism (RFC 4954, 6)",
+    },
     Known {
         code: "535",
         text: "",
         advice: "wrong credentials; where the user is name@domain, try the name alone, and the other way round",
     },
-    Known { code: "534", text: "", advice: "the server wants a stronger mechanism; see the AUTH line of its EHLO reply" },
+    Known {
+        code: "534",
+        text: "",
+        advice: "the server wants a stronger mechanism; see the AUTH line of its EHLO reply",
+    },
     Known {
         code: "454",
         text: "relay",
         advice: "this client may not relay: it is not in mynetworks and has not authenticated (Postfix's deferring form of 554 5.7.1)",
     },
-    Known { code: "454", text: "tls", advice: "the server cannot start TLS now: look at its certificate and key" },
-    Known { code: "454", text: "auth", advice: "the server's authentication service does not answer: look at its log" },
-    Known { code: "450", text: "greylist", advice: "greylisted: the same delivery passes some minutes later" },
+    Known {
+        code: "454",
+        text: "tls",
+        advice: "the server cannot start TLS now: look at its certificate and key",
+    },
+    Known {
+        code: "454",
+        text: "auth",
+        advice: "the server's authentication service does not answer: look at its log",
+    },
+    Known {
+        code: "450",
+        text: "greylist",
+        advice: "greylisted: the same delivery passes some minutes later",
+    },
 ];
 
 /// RFC 3501, RFC 5530.
@@ -57,14 +82,26 @@ const IMAP: [Known; 6] = [
         text: "[authenticationfailed]",
         advice: "wrong credentials; where the user is name@domain, try the name alone, and the other way round",
     },
-    Known { code: "no", text: "[privacyrequired]", advice: "the server wants TLS before this command (RFC 5530)" },
-    Known { code: "no", text: "[trycreate]", advice: "there is no such mailbox: create(...) it first (RFC 3501, 7.1)" },
+    Known {
+        code: "no",
+        text: "[privacyrequired]",
+        advice: "the server wants TLS before this command (RFC 5530)",
+    },
+    Known {
+        code: "no",
+        text: "[trycreate]",
+        advice: "there is no such mailbox: create(...) it first (RFC 3501, 7.1)",
+    },
     Known {
         code: "no",
         text: "[nonexistent]",
         advice: "there is no such mailbox: list(\"\", \"*\") shows those that there are",
     },
-    Known { code: "bad", text: "expected done", advice: "an IDLE is under way: done() ends it (RFC 2177)" },
+    Known {
+        code: "bad",
+        text: "expected done",
+        advice: "an IDLE is under way: done() ends it (RFC 2177)",
+    },
     Known {
         code: "bad",
         text: "",
@@ -89,8 +126,16 @@ const POP3: [Known; 7] = [
         text: "[auth]",
         advice: "wrong credentials; where the user is name@domain, try the name alone, and the other way round",
     },
-    Known { code: "-err", text: "[sys/temp]", advice: "the server has a passing trouble of its own: the same may work later" },
-    Known { code: "-err", text: "[sys/perm]", advice: "the server has a lasting trouble of its own: look at its log" },
+    Known {
+        code: "-err",
+        text: "[sys/temp]",
+        advice: "the server has a passing trouble of its own: the same may work later",
+    },
+    Known {
+        code: "-err",
+        text: "[sys/perm]",
+        advice: "the server has a lasting trouble of its own: look at its log",
+    },
     Known {
         code: "-err",
         text: "disallowed on non-secure",
@@ -120,16 +165,36 @@ const SIEVE: [Known; 10] = [
         text: "(quota",
         advice: "the user's scripts take all the room there is: deletescript(name) makes some",
     },
-    Known { code: "no", text: "(nonexistent)", advice: "there is no script of that name: listscripts() says which there are" },
-    Known { code: "no", text: "(alreadyexists)", advice: "there is a script of that name: renamescript never replaces one" },
-    Known { code: "no", text: "(active)", advice: "the active script cannot be deleted: setactive(\"\") comes first" },
-    Known { code: "no", text: "(encrypt-needed)", advice: "the server wants TLS before this mechanism: STARTTLS comes first" },
+    Known {
+        code: "no",
+        text: "(nonexistent)",
+        advice: "there is no script of that name: listscripts() says which there are",
+    },
+    Known {
+        code: "no",
+        text: "(alreadyexists)",
+        advice: "there is a script of that name: renamescript never replaces one",
+    },
+    Known {
+        code: "no",
+        text: "(active)",
+        advice: "the active script cannot be deleted: setactive(\"\") comes first",
+    },
+    Known {
+        code: "no",
+        text: "(encrypt-needed)",
+        advice: "the server wants TLS before this mechanism: STARTTLS comes first",
+    },
     Known {
         code: "no",
         text: "(auth-too-weak)",
         advice: "the server wants a stronger mechanism: see SASL among its capabilities",
     },
-    Known { code: "no", text: "(trylater)", advice: "the server has a passing trouble of its own: the same may work later" },
+    Known {
+        code: "no",
+        text: "(trylater)",
+        advice: "the server has a passing trouble of its own: the same may work later",
+    },
     Known {
         code: "no",
         text: "authentication failed",
@@ -137,8 +202,8 @@ const SIEVE: [Known; 10] = [
     },
 ];
 
-/// The codes that are about credentials and mechanisms where they answer AUTH; elsewhere they are whatever the server means (RFC
-/// 4954 section 6).
+/// The codes that are about credentials and mechanisms where they answer AUTH; elsewhere they are
+/// whatever the server means (RFC 4954 section 6).
 const OF_AUTH: [&str; 3] = ["534", "535", "538"];
 
 /// Those of a protocol; a stream may be in any.
@@ -164,15 +229,18 @@ pub(super) fn add(speech: Speech, error: Error, reply: &[u8]) -> Error {
 
 fn advice(speech: Speech, reply: &str, answered: Option<&str>) -> Option<&'static str> {
     let fits = |known: &&Known| reply.starts_with(known.code) && reply.contains(known.text);
-    let is_about = |known: &&Known| !OF_AUTH.contains(&known.code) || answered.is_some_and(is_of_auth);
+    let is_about =
+        |known: &&Known| !OF_AUTH.contains(&known.code) || answered.is_some_and(is_of_auth);
     known(speech).filter(is_about).find(fits).map(|known| known.advice)
 }
 
-/// Whether a line that was sent is AUTH, or a response in its exchange, which is one word and no command. A message ends with a dot.
+/// Whether a line that was sent is AUTH, or a response in its exchange, which is one word and no
+/// command. A message ends with a dot.
 fn is_of_auth(line: &str) -> bool {
     let mut words = line.split_ascii_whitespace();
     let first = words.next().unwrap_or_default();
-    first.eq_ignore_ascii_case("AUTH") || (words.next().is_none() && first != "." && !smtp::is_verb(line.as_bytes()))
+    first.eq_ignore_ascii_case("AUTH")
+        || (words.next().is_none() && first != "." && !smtp::is_verb(line.as_bytes()))
 }
 
 #[cfg(test)]
@@ -190,7 +258,9 @@ mod tests {
             ("535 5.7.8 Error: authentication failed: UGFzc3dvcmQ6", "name@domain"),
         ] {
             assert!(
-                advice(Speech::Smtp, &reply.to_lowercase(), Some("AUTH PLAIN [SECRET]")).unwrap().contains(word),
+                advice(Speech::Smtp, &reply.to_lowercase(), Some("AUTH PLAIN [SECRET]"))
+                    .unwrap()
+                    .contains(word),
                 "{reply}"
             );
         }
@@ -200,7 +270,10 @@ mod tests {
             ("BAD Expected DONE", "done()"),
             ("BAD Error in IMAP command", "login"),
         ] {
-            assert!(advice(Speech::Imap, &reply.to_lowercase(), None).unwrap().contains(word), "{reply}");
+            assert!(
+                advice(Speech::Imap, &reply.to_lowercase(), None).unwrap().contains(word),
+                "{reply}"
+            );
         }
         assert_eq!(advice(Speech::Smtp, "250 ok", None), None);
         assert_eq!(advice(Speech::Smtp, "554 5.7.1 no", None), None);
@@ -225,7 +298,13 @@ mod tests {
         assert!(advice(Speech::Stream, in_use, None).is_some());
         assert_eq!(advice(Speech::Smtp, in_use, None), None);
         assert_eq!(advice(Speech::Pop3, "-err no such message", None), None);
-        assert!(advice(Speech::Sieve, "no (quota/maxsize) \"too large\"", None).unwrap().contains("havespace"));
-        assert!(advice(Speech::Sieve, "no (quota) \"full\"", None).unwrap().contains("deletescript"));
+        assert!(
+            advice(Speech::Sieve, "no (quota/maxsize) \"too large\"", None)
+                .unwrap()
+                .contains("havespace")
+        );
+        assert!(
+            advice(Speech::Sieve, "no (quota) \"full\"", None).unwrap().contains("deletescript")
+        );
     }
 }

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-/// A message for [`Session::send_message`](super::Session::send_message): text, whose line ends become CRLF, or bytes, which stay as they are.
+/// A message for [`Session::send_message`](super::Session::send_message): text, whose line ends
+/// become CRLF, or bytes, which stay as they are.
 #[derive(Clone, Debug)]
 pub struct Message<'a>(Cow<'a, [u8]>);
 

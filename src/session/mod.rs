@@ -46,9 +46,9 @@ const SHOWN: usize = 1000;
 
 /// A dialogue with one peer.
 ///
-/// It is in lock-step: [`Session::send`] fails while a reply is owed or unread; [`Session::pipeline`] and
-/// [`Session::send_raw`] send ahead on purpose. Every operation has one deadline, 10 s unless set. [`Session::finish`] holds
-/// that nothing was left unexpected.
+/// It is in lock-step: [`Session::send`] fails while a reply is owed or unread;
+/// [`Session::pipeline`] and [`Session::send_raw`] send ahead on purpose. Every operation has one
+/// deadline, 10 s unless set. [`Session::finish`] holds that nothing was left unexpected.
 ///
 /// ```
 /// use mailexpect::{Regex, Session, server::Embedded};
@@ -90,7 +90,8 @@ pub struct Session {
     timeout: Duration,
     /// The deadline of the next operation alone.
     within: Option<Duration>,
-    /// What the next verb is to be answered with, where that is not what its protocol calls success.
+    /// What the next verb is to be answered with, where that is not what its protocol calls
+    /// success.
     expecting: Option<Result<Pattern>>,
     /// The same for each of the replies to a message.
     expecting_each: Option<Result<Vec<Pattern>>>,
@@ -110,7 +111,8 @@ pub struct Session {
     half_closed: bool,
     /// What a search has let go of and not recorded yet.
     skipped: Gathering,
-    /// The lines that replies are owed for, masked, the first to be answered first; the greeting's is empty.
+    /// The lines that replies are owed for, masked, the first to be answered first; the greeting's
+    /// is empty.
     unanswered: VecDeque<Bytes>,
     /// The line that the reply taken last was the answer to.
     answered: Option<Bytes>,
@@ -214,8 +216,8 @@ impl Session {
         self.buffer.set_limit(limit);
     }
 
-    /// How many replies the peer owes: one after connecting, and one for each command; for a message over LMTP, one for each
-    /// recipient that was accepted.
+    /// How many replies the peer owes: one after connecting, and one for each command; for a
+    /// message over LMTP, one for each recipient that was accepted.
     #[must_use]
     pub fn owed(&self) -> usize {
         self.protocol.owed()
@@ -261,7 +263,8 @@ impl Session {
     fn take(&mut self, count: usize) -> Bytes {
         self.record_skipped();
         let bytes = self.release(count);
-        let meaning = self.protocol.challenge(&bytes).and_then(|challenge| self.secrets.hear(challenge));
+        let meaning =
+            self.protocol.challenge(&bytes).and_then(|challenge| self.secrets.hear(challenge));
         self.record(What::Server(Excerpt::from(self.masked(bytes.clone())).with_meaning(meaning)));
         bytes
     }
@@ -290,7 +293,8 @@ impl Session {
         }
     }
 
-    /// Writes what a search let go of into the transcript, where that has not been done with its match.
+    /// Writes what a search let go of into the transcript, where that has not been done with its
+    /// match.
     fn record_skipped(&mut self) {
         if !self.skipped.is_empty() {
             let skipped = std::mem::take(&mut self.skipped).finish();
@@ -324,7 +328,11 @@ impl Session {
             .split(|byte| *byte == b'\n')
             .map(|line| visible::escape(crate::proto::chomp(line)))
             .collect();
-        let more = if more.is_empty() { String::new() } else { format!(" ... ({} more bytes)", more.len()) };
+        let more = if more.is_empty() {
+            String::new()
+        } else {
+            format!(" ... ({} more bytes)", more.len())
+        };
         format!("{}{more}", lines.join("\n"))
     }
 
@@ -335,20 +343,31 @@ impl Session {
 
     /// The same, where it is something that nobody asked for.
     fn shown_unread(&self) -> String {
-        if self.buffer.is_empty() { "nothing yet".to_owned() } else { format!("unread: {}", self.shown(self.buffer.held())) }
+        if self.buffer.is_empty() {
+            "nothing yet".to_owned()
+        } else {
+            format!("unread: {}", self.shown(self.buffer.held()))
+        }
     }
 
     /// An error on this session.
     fn fault(&self, kind: Kind, message: impl Into<String>) -> Error {
         // What came is the answer to one line; what did not come was owed for the next.
-        let about_what_came = kind == Kind::Mismatch || (kind == Kind::Unexpected && self.buffer.is_empty());
+        let about_what_came =
+            kind == Kind::Mismatch || (kind == Kind::Unexpected && self.buffer.is_empty());
         let line = if about_what_came { self.answered.as_ref() } else { self.unanswered.front() };
-        let sent = line.filter(|line| !line.is_empty()).or(self.last_sent.as_ref()).map(|line| visible::excerpt(line, SHOWN));
+        let sent = line
+            .filter(|line| !line.is_empty())
+            .or(self.last_sent.as_ref())
+            .map(|line| visible::excerpt(line, SHOWN));
         Error::new(kind, message).session(format!("{}, {}", self.id, self.peer)).sent(sent)
     }
 
     fn transport(&mut self) -> Result<&mut Transport> {
-        let closed = || self.fault(Kind::Usage, "the session is closed").hint("connect again for another dialogue");
+        let closed = || {
+            self.fault(Kind::Usage, "the session is closed")
+                .hint("connect again for another dialogue")
+        };
         match self.transport {
             Some(_) => {}
             None => return Err(closed()),
@@ -369,7 +388,10 @@ mod tests {
         let expecting = size_of_val(&session.expect(250));
         let sending = size_of_val(&session.send("NOOP"));
         let largest = connecting.max(expecting).max(sending);
-        assert!(largest <= 1024, "{connecting} bytes to connect, {expecting} to expect, {sending} to send");
+        assert!(
+            largest <= 1024,
+            "{connecting} bytes to connect, {expecting} to expect, {sending} to send"
+        );
         session.reset().unwrap();
     }
 }

@@ -19,10 +19,12 @@ pub(super) const BLOCK: &str = "the block of lines behind the +OK";
 pub(super) const TAKE_IT: &str = "expect_multiline() for it, first";
 
 impl Session {
-    /// Takes a block of lines up to and with the one that is a lone dot, as POP3 sends messages and lists (RFC 1939 section 3).
+    /// Takes a block of lines up to and with the one that is a lone dot, as POP3 sends messages and
+    /// lists (RFC 1939 section 3).
     ///
-    /// What comes back is the block without that line, its doubled dots single. Nothing but CRLF, a dot and CRLF ends it. The
-    /// block begins where the session stands, which has to be the start of a line.
+    /// What comes back is the block without that line, its doubled dots single. Nothing but CRLF, a
+    /// dot and CRLF ends it. The block begins where the session stands, which has to be the start
+    /// of a line.
     ///
     /// ```
     /// use std::io::Write as _;
@@ -52,8 +54,8 @@ impl Session {
         self.multiline(true, wait).await
     }
 
-    /// Like [`Session::expect_multiline`], without keeping the block: however long it is, next to nothing of it is held. Of
-    /// what comes back, [`Reply::octets`] is the size of the block.
+    /// Like [`Session::expect_multiline`], without keeping the block: however long it is, next to
+    /// nothing of it is held. Of what comes back, [`Reply::octets`] is the size of the block.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -79,7 +81,10 @@ impl Session {
 
     /// A reply was about to be taken where a block comes next.
     pub(super) fn block_first(&self, wanted: impl Display) -> Error {
-        let error = self.fault(Kind::OutOfStep, format!("{wanted} was about to be expected while {BLOCK} is owed"));
+        let error = self.fault(
+            Kind::OutOfStep,
+            format!("{wanted} was about to be expected while {BLOCK} is owed"),
+        );
         error
             .expected(TAKE_IT)
             .got(self.shown_unread())
@@ -88,20 +93,33 @@ impl Session {
 
     /// A block was about to be taken where a status line comes next.
     fn status_first(&self) -> Error {
-        let error = self.fault(Kind::OutOfStep, format!("{WANTED} was about to be expected while a reply is owed"));
-        error.expected("an expect for the reply, first").got(self.shown_unread()).hint("the block comes behind an +OK")
+        let error = self.fault(
+            Kind::OutOfStep,
+            format!("{WANTED} was about to be expected while a reply is owed"),
+        );
+        error
+            .expected("an expect for the reply, first")
+            .got(self.shown_unread())
+            .hint("the block comes behind an +OK")
     }
 
     /// Takes a block within an operation that has begun.
     pub(super) async fn multiline(&mut self, keep: bool, wait: Wait) -> Result<Reply> {
-        if self.protocol.speech() == Speech::Pop3 && self.protocol.owed() > 0 && !self.protocol.owes_block() {
+        if self.protocol.speech() == Speech::Pop3
+            && self.protocol.owed() > 0
+            && !self.protocol.owes_block()
+        {
             return Err(self.status_first());
         }
         let mut block = Multiline::default();
         loop {
             if let Some(length) = block.advance(self.buffer.held()) {
                 self.expectations += 1;
-                return Ok(if keep { self.take_block(&block, length) } else { self.skip_block(&block, length) });
+                return Ok(if keep {
+                    self.take_block(&block, length)
+                } else {
+                    self.skip_block(&block, length)
+                });
             }
             if !keep {
                 self.let_go_of(block.spare());
@@ -116,7 +134,8 @@ impl Session {
         }
     }
 
-    /// The block changes in place: there is never a second copy of it, but for what the transcript keeps.
+    /// The block changes in place: there is never a second copy of it, but for what the transcript
+    /// keeps.
     fn take_block(&mut self, block: &Multiline, length: usize) -> Reply {
         self.record_skipped();
         let mut bytes = self.buffer.take_mut(length);
@@ -135,8 +154,8 @@ impl Session {
         Reply::whole(bytes::Bytes::new(), Match::default()).of_octets(octets)
     }
 
-    /// Commands with a block have one (RFC 1939 section 3, RFC 2449 section 5), and so it is waited for; but some servers say a
-    /// bare +OK.
+    /// Commands with a block have one (RFC 1939 section 3, RFC 2449 section 5), and so it is waited
+    /// for; but some servers say a bare +OK.
     fn late_block(&mut self, wait: Wait) -> Error {
         if !self.protocol.owes_block() || !self.buffer.is_empty() || !self.skipped.is_empty() {
             return self.timed_out(wait, WANTED);

@@ -25,7 +25,8 @@ use crate::transport::{Family, Pace, Process, Proxy, Route, Segment, Transport, 
 
 /// The deadline of an operation, unless set.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the peer must be quiet before a match that could still grow is taken as it stands, unless set.
+/// How long the peer must be quiet before a match that could still grow is taken as it stands,
+/// unless set.
 const DEFAULT_SETTLE: Duration = Duration::from_millis(200);
 
 /// How to open a session, and what holds on it.
@@ -82,7 +83,8 @@ impl Options {
         self
     }
 
-    /// How long the peer must be quiet before a regex match that could still grow is taken as it stands; 200 ms unless set.
+    /// How long the peer must be quiet before a regex match that could still grow is taken as it
+    /// stands; 200 ms unless set.
     #[must_use]
     pub fn settle(mut self, settle: Duration) -> Self {
         self.settle = settle;
@@ -118,7 +120,8 @@ impl Options {
         self
     }
 
-    /// The name server to ask for the mail exchangers of `mx://domain`; those of the system unless set.
+    /// The name server to ask for the mail exchangers of `mx://domain`; those of the system unless
+    /// set.
     #[must_use]
     pub fn nameserver(mut self, nameserver: SocketAddr) -> Self {
         self.route.nameserver = Some(nameserver);
@@ -132,7 +135,8 @@ impl Options {
         self
     }
 
-    /// How what is sent and what comes is cut into pieces. No result may depend on it; see [`Segment`].
+    /// How what is sent and what comes is cut into pieces. No result may depend on it; see
+    /// [`Segment`].
     #[must_use]
     pub fn segment(mut self, way: Segment) -> Self {
         self.segment = way;
@@ -182,14 +186,16 @@ impl Options {
         self
     }
 
-    /// Connects to `smtp://host:port` and the like, `smtp+unix:///path` and the like, or the mail exchangers of `mx://domain`.
-    /// With `smtps`, `submissions`, `pop3s`, `imaps` and `tls`, TLS is put on before anything is said (RFC 8314 section 3).
+    /// Connects to `smtp://host:port` and the like, `smtp+unix:///path` and the like, or the mail
+    /// exchangers of `mx://domain`. With `smtps`, `submissions`, `pop3s`, `imaps` and `tls`, TLS is
+    /// put on before anything is said (RFC 8314 section 3).
     ///
     /// # Errors
-    /// Unreachable, with each address that was tried and what came of it; `tls` where the handshake fails, with the reason;
-    /// usage for a URL that cannot be read.
+    /// Unreachable, with each address that was tried and what came of it; `tls` where the handshake
+    /// fails, with the reason; usage for a URL that cannot be read.
     pub async fn connect(self, url: &str) -> Result<Session> {
-        // Apart, so that a script that waits for something else later has no room left over on its stack.
+        // Apart, so that a script that waits for something else later has no room left over on its
+        // stack.
         Box::pin(self.open(url)).await
     }
 
@@ -221,26 +227,36 @@ impl Options {
     /// `protocol` is `smtp` for the likes of `sendmail -bs`, or `tcp` for a plain stream.
     ///
     /// # Errors
-    /// Unreachable where the command cannot be started; usage for an empty command or a protocol that is not spoken.
+    /// Unreachable where the command cannot be started; usage for an empty command or a protocol
+    /// that is not spoken.
     pub fn pipe(self, command: &[String], protocol_name: &str) -> Result<Session> {
         let Some((program, arguments)) = command.split_first() else {
             return Err(Error::usage("no command to start").hint("pipe(\"sendmail -bs\")"));
         };
         let scheme = Target::parse(&format!("{protocol_name}://localhost:1"))?.scheme;
         if scheme.is_tls() {
-            let error = Error::usage(format!("a command cannot be spoken with by {protocol_name} at once"));
-            return Err(error.hint("name the protocol without TLS, and put TLS on by starttls() or tls_handshake()"));
+            let error =
+                Error::usage(format!("a command cannot be spoken with by {protocol_name} at once"));
+            return Err(error.hint(
+                "name the protocol without TLS, and put TLS on by starttls() or tls_handshake()",
+            ));
         }
         let id = self.transcript.open();
         let peer = command.join(" ");
         self.transcript.record_on(id, What::Connecting(peer.clone()));
         let started = Process::start(program, arguments);
         let result = started.as_ref().map_or_else(ToString::to_string, |_| "started".to_owned());
-        self.transcript.record_on(id, What::Attempt { address: program.as_str().into(), result: result.as_str().into() });
+        self.transcript.record_on(
+            id,
+            What::Attempt { address: program.as_str().into(), result: result.as_str().into() },
+        );
         let process = started.map_err(|_| {
-            let error =
-                Error::new(Kind::Unreachable, format!("cannot start `{program}`")).expected("a running command").got(result);
-            error.session(format!("{id}, {peer}")).hint("look for a slip in its name, or give its whole path")
+            let error = Error::new(Kind::Unreachable, format!("cannot start `{program}`"))
+                .expected("a running command")
+                .got(result);
+            error
+                .session(format!("{id}, {peer}"))
+                .hint("look for a slip in its name, or give its whole path")
         })?;
         Ok(self.session(id, peer, Transport::Process(Box::new(process)), protocol(scheme)))
     }

@@ -12,20 +12,23 @@ use crate::proto::Speech;
 use crate::target::Target;
 use crate::transcript::{Transcript, What};
 
-/// How long to wait before connecting anew, at first and at most: no system tells when somebody begins to listen, so it has to be
-/// asked. The first pauses are short because most servers start in a moment; they double, to leave a slow one the processor.
+/// How long to wait before connecting anew, at first and at most: no system tells when somebody
+/// begins to listen, so it has to be asked. The first pauses are short because most servers start
+/// in a moment; they double, to leave a slow one the processor.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
 
 /// What a server that is ready does.
 struct Greeting(Speech);
 
 impl Options {
-    /// Waits until a server greets at this URL as its protocol has it (`220`, `+OK`, `* OK`, or the capabilities of ManageSieve).
-    /// For `tcp` and `tls`, of which nothing is known to be said, a connection is enough.
+    /// Waits until a server greets at this URL as its protocol has it (`220`, `+OK`, `* OK`, or the
+    /// capabilities of ManageSieve). For `tcp` and `tls`, of which nothing is known to be said, a
+    /// connection is enough.
     ///
-    /// Where nothing listens yet, where the connection is closed before a word, and where SMTP is not available yet (421), it
-    /// connects again until the deadline, which is [`Options::timeout`]. A certificate is not looked at, and nothing is sent. The
-    /// transcript gets one line when the server is ready, however often it took.
+    /// Where nothing listens yet, where the connection is closed before a word, and where SMTP is
+    /// not available yet (421), it connects again until the deadline, which is
+    /// [`Options::timeout`]. A certificate is not looked at, and nothing is sent. The transcript
+    /// gets one line when the server is ready, however often it took.
     ///
     /// ```
     /// use mailexpect::{Session, server::Embedded};
@@ -41,10 +44,12 @@ impl Options {
     /// ```
     ///
     /// # Errors
-    /// Unreachable where it does not greet in time, with what came of the last connection; mismatch or malformed at once where
-    /// it greets with something else; `tls` where the handshake fails; usage for a URL that cannot be read.
+    /// Unreachable where it does not greet in time, with what came of the last connection; mismatch
+    /// or malformed at once where it greets with something else; `tls` where the handshake fails;
+    /// usage for a URL that cannot be read.
     pub async fn wait_ready(self, url: &str) -> Result<()> {
-        // Apart, so that a script that waits for something else later has no room left over on its stack.
+        // Apart, so that a script that waits for something else later has no room left over on its
+        // stack.
         Box::pin(self.until_ready(url)).await
     }
 
@@ -61,7 +66,8 @@ impl Options {
             None => last,
         });
         if ready.is_ok() {
-            transcript.note(What::Attempt { address: target.to_string().into(), result: "ready".into() });
+            transcript
+                .note(What::Attempt { address: target.to_string().into(), result: "ready".into() });
         }
         ready
     }
@@ -79,7 +85,8 @@ impl Options {
             if !is_passing(&error) || Instant::now() + pause >= wait.deadline() {
                 return Err(error);
             }
-            // Nothing tells when a daemon that is starting will listen: it can only be asked again, ever less often.
+            // Nothing tells when a daemon that is starting will listen: it can only be asked again,
+            // ever less often.
             sleep(pause).await;
             pause = longest.min(pause * 2);
         }
@@ -109,7 +116,8 @@ impl Greeting {
 
     /// The deadline has run out over attempts, of which this came last.
     fn missing(&self, target: &Target, last: &Error, wait: Wait) -> Error {
-        let error = Error::new(Kind::Unreachable, format!("{target} was not ready in time")).expected(self);
+        let error =
+            Error::new(Kind::Unreachable, format!("{target} was not ready in time")).expected(self);
         let came = last.came().filter(|came| *came != "nothing").unwrap_or(last.message());
         let error = error.got(came).waited(wait.waited());
         error.hint("look at the server's log for why it has not come up; give a slow one longer with #{timeout: \"1m\"} as the last argument, or --timeout")

@@ -1,4 +1,5 @@
-//! Sending: in lock-step by [`Session::send`], ahead on purpose by [`Session::pipeline`] and [`Session::send_raw`].
+//! Sending: in lock-step by [`Session::send`], ahead on purpose by [`Session::pipeline`] and
+//! [`Session::send_raw`].
 
 use std::borrow::Cow;
 use std::future::poll_fn;
@@ -41,7 +42,8 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// Out of step while a reply is owed or anything that came is unread; closed; a time-out where the peer does not read.
+    /// Out of step while a reply is owed or anything that came is unread; closed; a time-out where
+    /// the peer does not read.
     pub async fn send(&mut self, line: impl AsRef<[u8]>) -> Result<()> {
         let wait = self.begin();
         self.send_line(line.as_ref(), wait).await
@@ -66,7 +68,8 @@ impl Session {
         self.write(bytes, wait).await
     }
 
-    /// Sends a message: leading dots doubled, the last line ended, the final dot, all in one write. It is the middle of DATA.
+    /// Sends a message: leading dots doubled, the last line ended, the final dot, all in one write.
+    /// It is the middle of DATA.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -90,8 +93,8 @@ impl Session {
         self.send_in_turn(dot_stuff(message.into().bytes()), wait).await
     }
 
-    /// Sends several lines in one write, CRLF added to each, without waiting for replies in between (RFC 2920). A reply is
-    /// owed for each of them afterwards.
+    /// Sends several lines in one write, CRLF added to each, without waiting for replies in between
+    /// (RFC 2920). A reply is owed for each of them afterwards.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -110,7 +113,10 @@ impl Session {
     ///
     /// # Errors
     /// Closed; a time-out where the peer does not read.
-    pub async fn pipeline<L: AsRef<[u8]>>(&mut self, lines: impl IntoIterator<Item = L>) -> Result<()> {
+    pub async fn pipeline<L: AsRef<[u8]>>(
+        &mut self,
+        lines: impl IntoIterator<Item = L>,
+    ) -> Result<()> {
         let mut bytes = Vec::new();
         for line in lines {
             bytes.extend_from_slice(line.as_ref());
@@ -201,18 +207,24 @@ impl Session {
             _ => "a reply is owed".to_owned(),
         };
         let error = self.fault(Kind::OutOfStep, format!("{line} was about to be sent while {why}"));
-        Err(error.expected(owed).got(self.shown_unread()).hint("send ahead on purpose with pipeline([...]) or send_raw(...)"))
+        Err(error
+            .expected(owed)
+            .got(self.shown_unread())
+            .hint("send ahead on purpose with pipeline([...]) or send_raw(...)"))
     }
 
-    /// Writes all of it, while taking in what the peer says meanwhile: a peer that answers as it reads would else block, and
-    /// we with it (RFC 2920 section 3.1).
+    /// Writes all of it, while taking in what the peer says meanwhile: a peer that answers as it
+    /// reads would else block, and we with it (RFC 2920 section 3.1).
     pub(super) async fn write(&mut self, bytes: Bytes, wait: Wait) -> Result<()> {
         self.transport()?;
         if self.half_closed {
             let error = self.fault(Kind::Usage, "nothing can be sent behind a shutdown()");
-            return Err(error.hint("shutdown() says that no more will be sent; the server may still speak"));
+            return Err(
+                error.hint("shutdown() says that no more will be sent; the server may still speak")
+            );
         }
-        // What is to be noted of it is noted while it is on its way; a failure now is one for the loop, which tries again.
+        // What is to be noted of it is noted while it is on its way; a failure now is one for the
+        // loop, which tries again.
         let mut at = self.write_now(&bytes).await;
         let unanswered = self.protocol.unanswered();
         let spans = self.protocol.sent(&bytes, &mut self.secrets);
@@ -225,7 +237,10 @@ impl Session {
         };
         self.last_sent = last_line(&masked).or(self.last_sent.take());
         self.note_owed(&masked, self.protocol.unanswered().saturating_sub(unanswered));
-        let meaning = self.secrets.take_meaning().filter(|_| self.protocol.framing().is_some() && is_one_line(&bytes));
+        let meaning = self
+            .secrets
+            .take_meaning()
+            .filter(|_| self.protocol.framing().is_some() && is_one_line(&bytes));
         self.record(What::Client(Excerpt::from(masked).with_meaning(meaning)));
         // Without TLS, nothing is held back.
         let mut flushed = self.tls.is_none();
@@ -236,7 +251,9 @@ impl Session {
                     at += written;
                 }
                 Ok(Err(error)) if is_reset(&error) => return Err(self.cannot_send(wait).await),
-                Ok(Err(error)) => return Err(self.fault(Kind::Io, format!("writing failed: {error}"))),
+                Ok(Err(error)) => {
+                    return Err(self.fault(Kind::Io, format!("writing failed: {error}")));
+                }
                 Err(_) => return Err(self.stuck(wait, bytes.len() - at)),
             }
         }
@@ -276,19 +293,22 @@ impl Session {
         }
     }
 
-    /// Writes some bytes, or sees what was written off where none are given; while that cannot be done, reads.
+    /// Writes some bytes, or sees what was written off where none are given; while that cannot be
+    /// done, reads.
     async fn exchange(&mut self, bytes: &[u8]) -> io::Result<usize> {
         poll_fn(|cx| {
-            let Some(transport) = &mut self.transport else { return Poll::Ready(Err(io::ErrorKind::NotConnected.into())) };
+            let Some(transport) = &mut self.transport else {
+                return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+            };
             let transport = Pin::new(&mut *transport);
             if bytes.is_empty() {
                 if let Poll::Ready(flushed) = transport.poll_flush(cx) {
                     return Poll::Ready(flushed.map(|()| 0));
                 }
             } else if let Poll::Ready(written) = transport.poll_write(cx, bytes) {
-                return Poll::Ready(
-                    written.and_then(|count| if count == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(count) }),
-                );
+                return Poll::Ready(written.and_then(|count| {
+                    if count == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(count) }
+                }));
             }
             while self.ended.is_none() && self.buffer.left() > 0 {
                 let mut room = [0; 4096];
@@ -300,7 +320,8 @@ impl Session {
                     Poll::Ready(read) => {
                         let count = room.filled().len();
                         self.buffer.push(room.filled());
-                        // What a failed read means will be said by the next expectation; the writing goes on.
+                        // What a failed read means will be said by the next expectation; the
+                        // writing goes on.
                         if self.arrived(read.map(|()| count)).is_err() {
                             break;
                         }
@@ -329,10 +350,13 @@ impl Session {
 
     fn stuck(&mut self, wait: Wait, left: usize) -> Error {
         self.record(What::TimedOut(wait.allowed));
-        self.fault(Kind::Timeout, format!("the server does not read: {left} bytes could not be sent in time"))
-            .expected("all bytes to be taken")
-            .got(self.shown_held())
-            .waited(wait.waited())
+        self.fault(
+            Kind::Timeout,
+            format!("the server does not read: {left} bytes could not be sent in time"),
+        )
+        .expected("all bytes to be taken")
+        .got(self.shown_held())
+        .waited(wait.waited())
     }
 }
 

@@ -85,8 +85,9 @@ impl Session {
         self.tls()?.certificate.as_ref()
     }
 
-    /// Puts TLS on as things stand, without a command before it: [`Session::starttls`] is the command, its reply and this. What
-    /// the session has learned of the server's capabilities is forgotten (RFC 3207 section 4.2).
+    /// Puts TLS on as things stand, without a command before it: [`Session::starttls`] is the
+    /// command, its reply and this. What the session has learned of the server's capabilities is
+    /// forgotten (RFC 3207 section 4.2).
     ///
     /// ```
     /// use mailexpect::{Session, server::Embedded, tls};
@@ -106,10 +107,10 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// `injected` where bytes of the server's are unread, since they came in clear where nothing may come, unless
-    /// [`tls::Options::keep_injected`] was set; `tls` where the
-    /// handshake fails, with the reason; a time-out; usage for options that are wrong. The session is closed but for the
-    /// first and the last of these.
+    /// `injected` where bytes of the server's are unread, since they came in clear where nothing
+    /// may come, unless [`tls::Options::keep_injected`] was set; `tls` where the handshake fails,
+    /// with the reason; a time-out; usage for options that are wrong. The session is closed but for
+    /// the first and the last of these.
     pub async fn tls_handshake(&mut self) -> Result<()> {
         let wait = self.begin();
         self.handshake(wait).await
@@ -119,20 +120,27 @@ impl Session {
     pub(super) async fn handshake(&mut self, wait: Wait) -> Result<()> {
         self.transport()?;
         if self.half_closed {
-            return Err(self.fault(Kind::Usage, "nothing can be sent behind a shutdown(), and so no handshake"));
+            return Err(self.fault(
+                Kind::Usage,
+                "nothing can be sent behind a shutdown(), and so no handshake",
+            ));
         }
         if !self.buffer.is_empty() && !self.tls_options.keeps_injected() {
             return Err(self.injected(wait));
         }
         let attempt = Attempt::new(&self.tls_options, self.host().as_deref());
-        let attempt = attempt.map_err(|error| error.session(format!("{}, {}", self.id, self.peer)))?;
+        let attempt =
+            attempt.map_err(|error| error.session(format!("{}, {}", self.id, self.peer)))?;
         let Some(transport) = self.transport.take() else { return Ok(()) };
         // The handshake is no part of the dialogue; what goes by TLS is.
         let (transport, segment) = transport.into_uncut();
         self.await_for(&WANTED, wait);
-        let mut underway = Underway { transcript: self.transcript.clone(), session: self.id, over: false };
-        // Apart, so that the operations of sessions in clear, which may come to it, take no more room for it.
-        let connecting = Box::pin(Tls::connect(&attempt, transport, self.tls_options.keeps_injected()));
+        let mut underway =
+            Underway { transcript: self.transcript.clone(), session: self.id, over: false };
+        // Apart, so that the operations of sessions in clear, which may come to it, take no more
+        // room for it.
+        let connecting =
+            Box::pin(Tls::connect(&attempt, transport, self.tls_options.keeps_injected()));
         let outcome = timeout_at(wait.deadline(), connecting).await;
         underway.over = outcome.is_ok();
         match outcome {
@@ -156,8 +164,8 @@ impl Session {
         Ok(())
     }
 
-    /// Bytes came in clear that TLS was to protect: whoever put them there could have been anybody (CVE-2011-0411 is this, seen
-    /// from the server).
+    /// Bytes came in clear that TLS was to protect: whoever put them there could have been anybody
+    /// (CVE-2011-0411 is this, seen from the server).
     fn injected(&self, wait: Wait) -> Error {
         let error = self.fault(Kind::Injected, "bytes came in clear behind the go-ahead for TLS");
         error.expected("nothing before the handshake").got(self.shown_held()).waited(wait.waited()).hint(
@@ -181,22 +189,33 @@ impl Session {
         }
         self.record(What::Tls(format!("failed: {}", reason.why)));
         // Where a reply was owed, it is that reply; but that of ManageSieve has to come by TLS.
-        let by_tls = usize::from(self.protocol.speech() == Speech::Sieve && self.last_sent.is_some());
+        let by_tls =
+            usize::from(self.protocol.speech() == Speech::Sieve && self.last_sent.is_some());
         let is_injected = is_plain && self.protocol.owed() <= by_tls;
-        let error = if is_injected { self.injected(wait) } else { self.tls_fault(reason).waited(wait.waited()) };
+        let error = if is_injected {
+            self.injected(wait)
+        } else {
+            self.tls_fault(reason).waited(wait.waited())
+        };
         self.hang_up();
         error
     }
 
-    /// Takes in the line that a peer without TLS has begun to say, so that an error does not show half of it.
+    /// Takes in the line that a peer without TLS has begun to say, so that an error does not show
+    /// half of it.
     async fn take_in_line(&mut self, began: &[u8], wait: Wait) {
         self.buffer.push(&began[..began.len().min(self.buffer.left())]);
         let until = wait.deadline().min(Instant::now() + self.settle);
-        while !self.buffer.held().contains(&b'\n') && matches!(self.fill(until).await, Ok(Arrival::Bytes)) {}
+        while !self.buffer.held().contains(&b'\n')
+            && matches!(self.fill(until).await, Ok(Arrival::Bytes))
+        {}
     }
 
     fn tls_fault(&self, reason: Reason) -> Error {
-        let error = self.fault(Kind::Tls, format!("TLS failed: {}", reason.why)).expected(reason.wanted).hint(reason.hint);
+        let error = self
+            .fault(Kind::Tls, format!("TLS failed: {}", reason.why))
+            .expected(reason.wanted)
+            .hint(reason.hint);
         match reason.came {
             Some(came) => error.got(came),
             None => error,
@@ -214,7 +233,10 @@ impl Session {
         let (kind, message) = if self.heard {
             (Kind::Timeout, "the server did not come to the end of the TLS handshake in time")
         } else {
-            (Kind::Unreachable, "the server accepted the connection and did not come to the end of the TLS handshake in time")
+            (
+                Kind::Unreachable,
+                "the server accepted the connection and did not come to the end of the TLS handshake in time",
+            )
         };
         self.record(What::TimedOut(wait.allowed));
         let error = self.fault(kind, message).expected(WANTED).waited(wait.waited());
@@ -236,7 +258,10 @@ struct Underway {
 impl Drop for Underway {
     fn drop(&mut self) {
         if !self.over {
-            self.transcript.record_on(self.session, What::Tls("failed: given up in the middle of the handshake".to_owned()));
+            self.transcript.record_on(
+                self.session,
+                What::Tls("failed: given up in the middle of the handshake".to_owned()),
+            );
             self.transcript.record_on(self.session, What::Closed(Close::ByClient));
         }
     }

@@ -27,7 +27,9 @@ impl Wait {
 
     pub(super) fn deadline(self) -> Instant {
         // A deadline beyond what the clock can say is none that anybody will live to see.
-        self.started.checked_add(self.allowed).unwrap_or(self.started + Duration::from_hours(24 * 365))
+        self.started
+            .checked_add(self.allowed)
+            .unwrap_or(self.started + Duration::from_hours(24 * 365))
     }
 
     pub(super) fn waited(self) -> Waited {
@@ -71,7 +73,12 @@ impl Session {
     }
 
     /// The same, for what is wanted: should the wait be cut off from outside, that is known.
-    pub(super) async fn more(&mut self, wanted: &(dyn Display + Sync), wait: Wait, until: Instant) -> Result<Arrival> {
+    pub(super) async fn more(
+        &mut self,
+        wanted: &(dyn Display + Sync),
+        wait: Wait,
+        until: Instant,
+    ) -> Result<Arrival> {
         if let Some(read) = self.read_soon(until) {
             return read;
         }
@@ -90,7 +97,9 @@ impl Session {
 
     async fn read_later(&mut self, until: Instant) -> Result<Arrival> {
         self.transport()?;
-        let (Some(transport), Some(mut room)) = (&mut self.transport, self.buffer.room()) else { return Err(self.too_long()) };
+        let (Some(transport), Some(mut room)) = (&mut self.transport, self.buffer.room()) else {
+            return Err(self.too_long());
+        };
         match timeout_at(until, transport.read_buf(&mut room)).await {
             Err(_) => Ok(Arrival::Late),
             Ok(read) => self.arrived(read),
@@ -111,7 +120,12 @@ impl Session {
     #[cfg(feature = "script")]
     pub(crate) fn cut_off(&self) -> Option<Error> {
         let wait = self.waiting.since?;
-        Some(self.fault(Kind::Timeout, "").expected(&self.waiting.wanted).got(self.shown_held()).waited(wait.waited()))
+        Some(
+            self.fault(Kind::Timeout, "")
+                .expected(&self.waiting.wanted)
+                .got(self.shown_held())
+                .waited(wait.waited()),
+        )
     }
 
     /// Takes note of what a read brought.
@@ -135,7 +149,8 @@ impl Session {
             }
             Err(error) => {
                 let broke = self.tls_broke(&error);
-                return Err(broke.unwrap_or_else(|| self.fault(Kind::Io, format!("reading failed: {error}"))));
+                return Err(broke
+                    .unwrap_or_else(|| self.fault(Kind::Io, format!("reading failed: {error}"))));
             }
         }
         Ok(Arrival::End)
@@ -144,7 +159,10 @@ impl Session {
     /// Reads what has arrived already, without waiting.
     pub(super) async fn look(&mut self) -> Result<()> {
         let left = self.buffer.left().min(GLANCE);
-        let (Some(transport), true) = (&mut self.transport, self.ended.is_none() && left > 0) else { return Ok(()) };
+        let (Some(transport), true) = (&mut self.transport, self.ended.is_none() && left > 0)
+        else {
+            return Ok(());
+        };
         let read = match read_now(transport, &mut self.buffer, left) {
             Some(read) => read,
             None => read_in_a_turn(transport.uncut(), &mut self.buffer, left).await,
@@ -156,8 +174,8 @@ impl Session {
         Ok(())
     }
 
-    /// Where an answer has begun and more of it is to come, the peer may be holding that back until what it sent is
-    /// acknowledged.
+    /// Where an answer has begun and more of it is to come, the peer may be holding that back until
+    /// what it sent is acknowledged.
     pub(super) fn acknowledge(&self) {
         if let (Some(transport), false) = (&self.transport, self.buffer.is_empty()) {
             transport.acknowledge();
@@ -166,7 +184,8 @@ impl Session {
 
     fn too_long(&self) -> Error {
         let limit = self.buffer.limit();
-        let error = self.fault(Kind::TooLong, format!("more than {limit} bytes came without an end"));
+        let error =
+            self.fault(Kind::TooLong, format!("more than {limit} bytes came without an end"));
         let error = match self.waiting.since {
             Some(wait) => error.expected(&self.waiting.wanted).waited(wait.waited()),
             None => error,
@@ -184,7 +203,8 @@ impl Session {
         } else {
             (Kind::Unreachable, "the server accepted the connection and never said a word")
         };
-        let error = self.fault(kind, message).expected(wanted).got(self.shown_held()).waited(wait.waited());
+        let error =
+            self.fault(kind, message).expected(wanted).got(self.shown_held()).waited(wait.waited());
         if self.is_framed() && self.protocol.owed() == 0 {
             return error.hint("no reply is owed: everything sent so far has been answered");
         }
@@ -194,7 +214,9 @@ impl Session {
                 self.protocol.speech().tls_scheme()
             ));
         }
-        error.hint("give the server longer with #{timeout: \"30s\"} as the last argument, or --timeout")
+        error.hint(
+            "give the server longer with #{timeout: \"30s\"} as the last argument, or --timeout",
+        )
     }
 
     /// The peer closed where something else was expected.
@@ -202,11 +224,19 @@ impl Session {
         self.note_end();
         let how = if self.ended == Some(Close::ResetByServer) { "reset" } else { "closed" };
         let (kind, message) = match cut {
-            Some(cut) => (Kind::Malformed, format!("the connection was {how} in the middle of {cut}")),
-            None if self.heard => (Kind::Closed, format!("the server {how} the connection and nobody expected it")),
-            None => (Kind::Unreachable, format!("the server {how} the connection and never said a word")),
+            Some(cut) => {
+                (Kind::Malformed, format!("the connection was {how} in the middle of {cut}"))
+            }
+            None if self.heard => {
+                (Kind::Closed, format!("the server {how} the connection and nobody expected it"))
+            }
+            None => (
+                Kind::Unreachable,
+                format!("the server {how} the connection and never said a word"),
+            ),
         };
-        let error = self.fault(kind, message).expected(wanted).got(self.shown_held()).waited(wait.waited());
+        let error =
+            self.fault(kind, message).expected(wanted).got(self.shown_held()).waited(wait.waited());
         error.hint(if cut.is_some() {
             "if the close is right, take what there is with expect_bytes(...), then say expect_close()"
         } else {
@@ -219,7 +249,10 @@ impl Session {
         if let (Some(end), false) = (self.ended, self.end_noted) {
             self.end_noted = true;
             if self.tls.as_ref().is_some_and(|tls| tls.cut) {
-                self.record(What::Tls("cut off: closed without a close_notify, so something may be missing".to_owned()));
+                self.record(What::Tls(
+                    "cut off: closed without a close_notify, so something may be missing"
+                        .to_owned(),
+                ));
             }
             self.record(What::Closed(end));
         }
@@ -233,9 +266,13 @@ fn read_now(transport: &Transport, buffer: &mut Buffer, left: usize) -> Option<i
     Some(read.inspect(|count| buffer.push(&glance[..*count])))
 }
 
-/// One turn of the runtime lets the system tell what has come; then one read that is not waited for. A timer of nothing would
-/// wait for the next millisecond.
-async fn read_in_a_turn(transport: &mut Transport, buffer: &mut Buffer, left: usize) -> io::Result<usize> {
+/// One turn of the runtime lets the system tell what has come; then one read that is not waited
+/// for. A timer of nothing would wait for the next millisecond.
+async fn read_in_a_turn(
+    transport: &mut Transport,
+    buffer: &mut Buffer,
+    left: usize,
+) -> io::Result<usize> {
     tokio::task::yield_now().await;
     let mut glance = vec![0; left];
     let count = tokio::select! {

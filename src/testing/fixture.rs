@@ -21,7 +21,8 @@ impl<F> Fixture<F> {
     /// The fixture, started if it is not yet.
     ///
     /// # Errors
-    /// With what its start panicked, to everybody who asks: a server that did not come up once is not waited for again.
+    /// With what its start panicked, to everybody who asks: a server that did not come up once is
+    /// not waited for again.
     pub(super) fn get(&self) -> Result<&F, &str> {
         self.started.get_or_init(|| self.start()).as_ref().map_err(String::as_str)
     }

@@ -1,4 +1,5 @@
-//! Scripts as tests: [`assert_script!`](crate::assert_script) for one of them, [`scripts!`](crate::scripts) for all of a folder.
+//! Scripts as tests: [`assert_script!`](crate::assert_script) for one of them,
+//! [`scripts!`](crate::scripts) for all of a folder.
 
 mod fixture;
 mod scripts;
@@ -15,15 +16,16 @@ use crate::project::Project;
 use crate::report::Human;
 use crate::script::Case;
 
-/// Runs a script and panics with its report unless it passes. The path is relative to the crate that the test is in; each
-/// `name = value` is a parameter, as `--set` gives it.
+/// Runs a script and panics with its report unless it passes. The path is relative to the crate
+/// that the test is in; each `name = value` is a parameter, as `--set` gives it.
 ///
 /// ```
 /// # let server = mailexpect::server::Embedded::start().unwrap();
 /// mailexpect::assert_script!("scripts/relay.rhai", smtp = server.smtp());
 /// ```
 ///
-/// Call it from an ordinary `#[test]`: it runs on a runtime of its own, which cannot be nested in another.
+/// Call it from an ordinary `#[test]`: it runs on a runtime of its own, which cannot be nested in
+/// another.
 #[macro_export]
 macro_rules! assert_script {
     ($path:expr $(, $name:ident = $value:expr)* $(,)?) => {{
@@ -33,8 +35,8 @@ macro_rules! assert_script {
     }};
 }
 
-/// Makes each script of a folder a test of its own, for `cargo test` and for nextest. It is all that a test target without
-/// libtest needs to have:
+/// Makes each script of a folder a test of its own, for `cargo test` and for nextest. It is all
+/// that a test target without libtest needs to have:
 ///
 /// ```toml
 /// [[test]]
@@ -46,15 +48,17 @@ macro_rules! assert_script {
 /// mailexpect::scripts!("scripts");
 /// ```
 ///
-/// The folder is relative to the crate; `scripts/imap/idle.rhai` is the test `imap/idle`, and what lies in folders named `lib` is
-/// left out. The arguments are those of libtest: a filter, `--list`, `--exact`, `--skip`, `--ignored`, `--include-ignored`,
-/// `--test-threads`. A script that passes is held against its golden transcript, where it has one; one that fails shows its
-/// report; `--nocapture` shows the transcripts of those that pass as well. A script whose first comment has a line
-/// `ignored: why` is only run when that is asked for.
+/// The folder is relative to the crate; `scripts/imap/idle.rhai` is the test `imap/idle`, and what
+/// lies in folders named `lib` is left out. The arguments are those of libtest: a filter, `--list`,
+/// `--exact`, `--skip`, `--ignored`, `--include-ignored`, `--test-threads`. A script that passes is
+/// held against its golden transcript, where it has one; one that fails shows its report;
+/// `--nocapture` shows the transcripts of those that pass as well. A script whose first comment has
+/// a line `ignored: why` is only run when that is asked for.
 ///
-/// Parameters stand behind the folder as `name = value`. What they need, such as a server, is started by a `let` in front of them:
-/// once for all the scripts that a process runs, when the first one does, so that listing starts nothing. It is dropped at the
-/// end. (nextest has a process for each test.)
+/// Parameters stand behind the folder as `name = value`. What they need, such as a server, is
+/// started by a `let` in front of them: once for all the scripts that a process runs, when the
+/// first one does, so that listing starts nothing. It is dropped at the end. (nextest has a process
+/// for each test.)
 ///
 /// ```no_run
 /// use mailexpect::server::Embedded;
@@ -62,7 +66,8 @@ macro_rules! assert_script {
 /// mailexpect::scripts!("scripts", let server = Embedded::start().unwrap(), smtp = server.smtp(), client = "client.example");
 /// ```
 ///
-/// Several are started together. For more say in how scripts are run there is [`testing::Scripts`](crate::testing::Scripts).
+/// Several are started together. For more say in how scripts are run there is
+/// [`testing::Scripts`](crate::testing::Scripts).
 ///
 /// ```no_run
 /// # use mailexpect::server::Embedded;
@@ -87,7 +92,8 @@ macro_rules! scripts {
     };
 }
 
-/// The script at a path relative to a folder, with what the project file there says of golden transcripts.
+/// The script at a path relative to a folder, with what the project file there says of golden
+/// transcripts.
 ///
 /// # Panics
 /// Where the project file is wrong.
@@ -107,7 +113,8 @@ fn case_of(folder: &Path, script: &Path) -> Result<Case> {
     Ok(Case::new(script).redaction(redaction))
 }
 
-/// Runs a case, and holds its transcript against its golden, where there is one, as `mailexpect run` does.
+/// Runs a case, and holds its transcript against its golden, where there is one, as `mailexpect
+/// run` does.
 ///
 /// # Panics
 /// With the report, unless it passes or skips itself.
@@ -127,7 +134,8 @@ fn run(case: &Case) -> Outcome {
     outcome
 }
 
-/// The report of a test, which nobody can ask for more with `-v`: where the golden is another, the difference is enough.
+/// The report of a test, which nobody can ask for more with `-v`: where the golden is another, the
+/// difference is enough.
 fn report(outcome: &Outcome) -> String {
     let human = Human { verbose: !matches!(outcome.verdict, Verdict::Differs(_)) };
     human.outcome(outcome).trim_end().to_owned()

@@ -16,8 +16,8 @@ use crate::plan;
 use crate::report::Human;
 use crate::script::{self, Case};
 
-/// The scripts of a folder as the tests of a target without libtest: what [`scripts!`](crate::scripts) makes, with more say in
-/// how each script is run.
+/// The scripts of a folder as the tests of a target without libtest: what
+/// [`scripts!`](crate::scripts) makes, with more say in how each script is run.
 ///
 /// ```no_run
 /// use std::process::ExitCode;
@@ -50,13 +50,19 @@ impl Scripts {
     pub fn new(crate_folder: impl AsRef<Path>, folder: impl AsRef<Path>) -> Self {
         let crate_folder = crate_folder.as_ref().to_owned();
         let folder = from_here(&crate_folder.join(folder));
-        Self { crate_folder, folder, fixture: Fixture::new(|| ()), prepare: Box::new(|(), case| case) }
+        Self {
+            crate_folder,
+            folder,
+            fixture: Fixture::new(|| ()),
+            prepare: Box::new(|(), case| case),
+        }
     }
 }
 
 impl<F: Send + Sync + 'static> Scripts<F> {
-    /// Says what the scripts need, which `start` gives when the first of them runs and which is dropped behind the last, and how
-    /// each case is prepared with it. Where `start` panics, every script fails with what it said.
+    /// Says what the scripts need, which `start` gives when the first of them runs and which is
+    /// dropped behind the last, and how each case is prepared with it. Where `start` panics, every
+    /// script fails with what it said.
     pub fn with<G: Send + Sync + 'static>(
         self,
         start: impl FnOnce() -> G + Send + 'static,
@@ -66,7 +72,8 @@ impl<F: Send + Sync + 'static> Scripts<F> {
         Scripts { crate_folder, folder, fixture: Fixture::new(start), prepare: Box::new(prepare) }
     }
 
-    /// Does what the arguments of the process ask for. The exit code is libtest's: 101 where a script failed.
+    /// Does what the arguments of the process ask for. The exit code is libtest's: 101 where a
+    /// script failed.
     #[must_use = "`main` gives it back"]
     pub fn run(self) -> ExitCode {
         self.run_as(std::env::args_os())
@@ -74,7 +81,10 @@ impl<F: Send + Sync + 'static> Scripts<F> {
 
     /// The same with arguments of your own, behind the name of the program.
     #[must_use = "`main` gives it back"]
-    pub fn run_as<A: Into<OsString> + Clone>(self, arguments: impl IntoIterator<Item = A>) -> ExitCode {
+    pub fn run_as<A: Into<OsString> + Clone>(
+        self,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> ExitCode {
         let arguments = Arguments::from_iter(arguments);
         let trials = self.trials(&arguments);
         libtest_mimic::run(&arguments, trials).exit_code()
@@ -89,13 +99,18 @@ impl<F: Send + Sync + 'static> Scripts<F> {
         };
         let asked_for = arguments.ignored || arguments.include_ignored || arguments.list;
         let (folder, shared) = (self.folder.clone(), Arc::new(self));
-        let at_once = arguments.test_threads.or_else(|| thread::available_parallelism().ok().map(Into::into)).unwrap_or(1);
+        let at_once = arguments
+            .test_threads
+            .or_else(|| thread::available_parallelism().ok().map(Into::into))
+            .unwrap_or(1);
         let trial = |script: PathBuf| {
             let name = name(&folder, &script);
             let ignored = script::why_ignored(&script);
             match ignored {
                 // libtest-mimic has no reason for what it leaves out by itself.
-                Some(why) if !asked_for => Trial::ignorable_test(name, move || Ok(ignored_for(why))),
+                Some(why) if !asked_for => {
+                    Trial::ignorable_test(name, move || Ok(ignored_for(why)))
+                }
                 ignored => {
                     let (shared, showing) = (Arc::clone(&shared), Showing::of(arguments));
                     Trial::ignorable_test(name, move || shared.test(&script, at_once, showing))
@@ -108,7 +123,10 @@ impl<F: Send + Sync + 'static> Scripts<F> {
 
     fn test(&self, script: &Path, at_once: usize, showing: Showing) -> Result<Completion, Failed> {
         let case = case_of(&self.crate_folder, script)?.at_once(at_once);
-        let fixture = self.fixture.get().map_err(|why| format!("what the scripts need was not started: {why}"))?;
+        let fixture = self
+            .fixture
+            .get()
+            .map_err(|why| format!("what the scripts need was not started: {why}"))?;
         showing.conclude(run(&(self.prepare)(fixture, case)))
     }
 }

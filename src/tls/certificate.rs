@@ -11,8 +11,8 @@ use x509_parser::prelude::{ASN1Time, GeneralName, X509Certificate};
 pub struct Certificate {
     /// Whom it is for, as `CN=mail.example.com, O=Example`.
     pub subject: String,
-    /// The names that it holds for: host names, addresses, mail addresses (its subject alternative names). The subject holds
-    /// for none (RFC 9525 section 2).
+    /// The names that it holds for: host names, addresses, mail addresses (its subject alternative
+    /// names). The subject holds for none (RFC 9525 section 2).
     pub sans: Vec<String>,
     /// Who issued it, as the subject.
     pub issuer: String,
@@ -67,7 +67,9 @@ fn sans(parsed: &X509Certificate<'_>) -> Vec<String> {
 
 fn name(name: &GeneralName<'_>) -> String {
     match name {
-        GeneralName::DNSName(name) | GeneralName::RFC822Name(name) | GeneralName::URI(name) => (*name).to_owned(),
+        GeneralName::DNSName(name) | GeneralName::RFC822Name(name) | GeneralName::URI(name) => {
+            (*name).to_owned()
+        }
         GeneralName::IPAddress(octets) => {
             let v4 = <[u8; 4]>::try_from(*octets).map(IpAddr::from);
             let address = v4.or_else(|_| <[u8; 16]>::try_from(*octets).map(IpAddr::from));
@@ -98,8 +100,14 @@ pub(crate) fn timestamp(time: SystemTime) -> String {
     time.map_or_else(
         |_| "a time out of all bounds".to_owned(),
         |time| {
-            let (date, hour, minute, second) = (time.date(), time.hour(), time.minute(), time.second());
-            format!("{}-{:02}-{:02}T{hour:02}:{minute:02}:{second:02}Z", date.year(), u8::from(date.month()), date.day())
+            let (date, hour, minute, second) =
+                (time.date(), time.hour(), time.minute(), time.second());
+            format!(
+                "{}-{:02}-{:02}T{hour:02}:{minute:02}:{second:02}Z",
+                date.year(),
+                u8::from(date.month()),
+                date.day()
+            )
         },
     )
 }

@@ -28,10 +28,12 @@ pub(super) struct Prepared {
 }
 
 /// What a configuration depends on; the rest is each handshake's own.
-type Key = (Option<Arc<[u8]>>, Option<Version>, Option<Version>, Option<Arc<[u8]>>, Option<Arc<[u8]>>);
+type Key =
+    (Option<Arc<[u8]>>, Option<Version>, Option<Version>, Option<Arc<[u8]>>, Option<Arc<[u8]>>);
 
 static PREPARED: LazyLock<Mutex<HashMap<Key, Prepared>>> = LazyLock::new(Mutex::default);
-static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(rustls::crypto::ring::default_provider()));
+static PROVIDER: LazyLock<Arc<CryptoProvider>> =
+    LazyLock::new(|| Arc::new(rustls::crypto::ring::default_provider()));
 /// Reading the system's roots takes up to 50 ms, and most runs need none.
 static SYSTEM: LazyLock<RootCertStore> = LazyLock::new(|| {
     let mut roots = RootCertStore::empty();
@@ -41,7 +43,8 @@ static SYSTEM: LazyLock<RootCertStore> = LazyLock::new(|| {
 
 /// The configuration for these options.
 pub(super) fn prepared(options: &Parts) -> Result<Prepared> {
-    let key: Key = (options.ca.clone(), options.min, options.max, options.cert.clone(), options.key.clone());
+    let key: Key =
+        (options.ca.clone(), options.min, options.max, options.cert.clone(), options.key.clone());
     let lock = || PREPARED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(prepared) = lock().get(&key) {
         return Ok(prepared.clone());
@@ -57,17 +60,24 @@ pub(super) fn prepared(options: &Parts) -> Result<Prepared> {
 
 fn prepare(options: &Parts) -> Result<Prepared> {
     let trust = Arc::new(trust(options.ca.as_deref())?);
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&PROVIDER)).with_protocol_versions(&versions(options)?);
-    let builder = builder.map_err(|error| Error::usage(format!("TLS cannot be set up: {error}")))?;
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&PROVIDER))
+        .with_protocol_versions(&versions(options)?);
+    let builder =
+        builder.map_err(|error| Error::usage(format!("TLS cannot be set up: {error}")))?;
     // Replaced by the witness of each handshake.
-    let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(Witness::new(Arc::clone(&trust), false)));
+    let builder = builder
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Witness::new(Arc::clone(&trust), false)));
     let mut config = match (&options.cert, &options.key) {
         (None, None) => builder.with_no_client_auth(),
-        (Some(cert), Some(key)) => builder
-            .with_client_auth_cert(certificates(cert, "cert")?, private_key(key)?)
-            .map_err(|error| Error::usage(format!("the client certificate cannot be used: {error}")))?,
+        (Some(cert), Some(key)) => {
+            builder.with_client_auth_cert(certificates(cert, "cert")?, private_key(key)?).map_err(
+                |error| Error::usage(format!("the client certificate cannot be used: {error}")),
+            )?
+        }
         (cert, _) => {
-            let (given, missing) = if cert.is_some() { ("certificate", "key") } else { ("key", "certificate") };
+            let (given, missing) =
+                if cert.is_some() { ("certificate", "key") } else { ("key", "certificate") };
             return Err(Error::usage(format!("a client {given} without its {missing}"))
                 .hint("give both: #{cert: ..., key: ...}, or --cert FILE --key FILE"));
         }
@@ -79,8 +89,11 @@ fn prepare(options: &Parts) -> Result<Prepared> {
 
 fn versions(options: &Parts) -> Result<Vec<&'static SupportedProtocolVersion>> {
     let all = [(Version::V1_2, &version::TLS12), (Version::V1_3, &version::TLS13)];
-    let fits = |version| options.min.is_none_or(|min| version >= min) && options.max.is_none_or(|max| version <= max);
-    let fitting: Vec<_> = all.into_iter().filter(|(version, _)| fits(*version)).map(|(_, known)| known).collect();
+    let fits = |version| {
+        options.min.is_none_or(|min| version >= min) && options.max.is_none_or(|max| version <= max)
+    };
+    let fitting: Vec<_> =
+        all.into_iter().filter(|(version, _)| fits(*version)).map(|(_, known)| known).collect();
     if fitting.is_empty() {
         return Err(Error::usage("no version of TLS is left: `min` is above `max`"));
     }
@@ -93,7 +106,9 @@ fn trust(ca: Option<&[u8]>) -> Result<Trust> {
         let mut roots = RootCertStore::empty();
         for certificate in &given {
             let added = roots.add(certificate.clone());
-            added.map_err(|error| Error::usage(format!("a certificate of `ca` cannot be used: {error}")))?;
+            added.map_err(|error| {
+                Error::usage(format!("a certificate of `ca` cannot be used: {error}"))
+            })?;
         }
         Arc::new(roots)
     } else {
@@ -103,14 +118,17 @@ fn trust(ca: Option<&[u8]>) -> Result<Trust> {
     if roots.is_empty() {
         return Ok(Trust { roots: None, given, provider });
     }
-    let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider)).build();
-    let verifier = verifier.map_err(|error| Error::usage(format!("TLS cannot be set up: {error}")))?;
+    let verifier =
+        WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider)).build();
+    let verifier =
+        verifier.map_err(|error| Error::usage(format!("TLS cannot be set up: {error}")))?;
     Ok(Trust { roots: Some(verifier), given, provider })
 }
 
 fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>> {
     let read: std::result::Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let certificates = read.map_err(|error| Error::usage(format!("`{what}` is not PEM: {error}")))?;
+    let certificates =
+        read.map_err(|error| Error::usage(format!("`{what}` is not PEM: {error}")))?;
     if certificates.is_empty() {
         let error = Error::usage(format!("`{what}` has no certificate in it"));
         return Err(error.hint("what is wanted is PEM text, with -----BEGIN CERTIFICATE-----"));
@@ -138,7 +156,8 @@ impl Attempt {
     /// A handshake with a server at this host, where there is one.
     ///
     /// # Errors
-    /// Usage where the options are wrong, or where there is no name to hold the certificate against.
+    /// Usage where the options are wrong, or where there is no name to hold the certificate
+    /// against.
     pub(crate) fn new(options: &Options, host: Option<&str>) -> Result<Self> {
         let parts = options.parts();
         let name = server_name(parts, host)?;

@@ -17,9 +17,11 @@ pub struct Established {
     pub version: String,
     /// The cipher suite, by its IANA name.
     pub cipher: String,
-    /// The name that the certificate was held against, and that was asked for where it is no address.
+    /// The name that the certificate was held against, and that was asked for where it is no
+    /// address.
     pub name: String,
-    /// What is wrong with the certificate, where that was to be no reason to end; `None` where nothing is.
+    /// What is wrong with the certificate, where that was to be no reason to end; `None` where
+    /// nothing is.
     pub fault: Option<String>,
     /// The certificate that the server showed.
     pub certificate: Option<Certificate>,
@@ -32,7 +34,9 @@ impl Established {
         let (version, cipher) = agreed(connection);
         let certificate = seen.certificate.as_ref().and_then(|der| Certificate::parse(der));
         let name = name.to_str().into_owned();
-        let fault = seen.fault.as_ref().map(|fault| reason::of_certificate(fault, certificate.as_ref(), seen.chain, &name).why);
+        let fault = seen.fault.as_ref().map(|fault| {
+            reason::of_certificate(fault, certificate.as_ref(), seen.chain, &name).why
+        });
         Self { version, cipher, name, fault, certificate, cut: false }
     }
 
@@ -50,7 +54,10 @@ fn agreed(connection: &CommonState) -> (String, String) {
         Some(ProtocolVersion::TLSv1_3) => "1.3".to_owned(),
         other => format!("{other:?}"),
     };
-    let cipher = connection.negotiated_cipher_suite().map(|cipher| format!("{:?}", cipher.suite())).unwrap_or_default();
+    let cipher = connection
+        .negotiated_cipher_suite()
+        .map(|cipher| format!("{:?}", cipher.suite()))
+        .unwrap_or_default();
     // rustls has names of its own for the suites of TLS 1.3.
     let cipher = cipher.strip_prefix("TLS13_").map_or(cipher.clone(), |rest| format!("TLS_{rest}"));
     (version, cipher)

@@ -22,14 +22,18 @@ impl KeyLog {
     /// Appends to a file, which nobody else may read where it is made here.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
-        let file = file.map_err(|error| Error::usage(format!("cannot write the key log {}: {error}", path.display())))?;
+        let file = file.map_err(|error| {
+            Error::usage(format!("cannot write the key log {}: {error}", path.display()))
+        })?;
         Ok(Self(Mutex::new(State { file, failed: None })))
     }
 
     /// Says whether all secrets so far could be written.
     pub(super) fn check(&self) -> Result<()> {
         match self.0.lock().unwrap_or_else(PoisonError::into_inner).failed.take() {
-            Some(error) => Err(Error::new(Kind::Io, format!("the key log cannot be written: {error}"))),
+            Some(error) => {
+                Err(Error::new(Kind::Io, format!("the key log cannot be written: {error}")))
+            }
             None => Ok(()),
         }
     }

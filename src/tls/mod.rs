@@ -1,8 +1,9 @@
 //! TLS by rustls: options, what a certificate says, and why a handshake came to nothing.
 //!
-//! Versions 1.2 (RFC 5246) and 1.3 (RFC 8446) are spoken. A certificate is held against the roots of the system, or against a
-//! CA that is given, and against the name of the server (RFC 9525): the host of the URL, unless another is given. Sessions
-//! resume nothing, so that each handshake shows the server's certificate.
+//! Versions 1.2 (RFC 5246) and 1.3 (RFC 8446) are spoken. A certificate is held against the roots
+//! of the system, or against a CA that is given, and against the name of the server (RFC 9525): the
+//! host of the URL, unless another is given. Sessions resume nothing, so that each handshake shows
+//! the server's certificate.
 
 mod certificate;
 mod config;

@@ -69,27 +69,29 @@ impl fmt::Display for Version {
 }
 
 impl Options {
-    /// The system's roots, the host of the URL for a name, versions 1.2 and 1.3, no certificate of our own.
+    /// The system's roots, the host of the URL for a name, versions 1.2 and 1.3, no certificate of
+    /// our own.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Trusts these certificates (PEM) alone, in place of the system's roots. One that a server shows itself is trusted as it
-    /// is, whether it is a CA or not.
+    /// Trusts these certificates (PEM) alone, in place of the system's roots. One that a server
+    /// shows itself is trusted as it is, whether it is a CA or not.
     #[must_use]
     pub fn ca(self, pem: impl Into<Vec<u8>>) -> Self {
         self.with(|parts| parts.ca = Some(pem.into().into()))
     }
 
-    /// Whether the certificate is held against anything; without, the transcript says so, and what is wrong with it.
+    /// Whether the certificate is held against anything; without, the transcript says so, and what
+    /// is wrong with it.
     #[must_use]
     pub fn verify(self, verify: bool) -> Self {
         self.with(|parts| parts.unverified = !verify)
     }
 
-    /// The name that is asked for (SNI, RFC 6066 section 3) and that the certificate is held against, in place of the host of
-    /// the URL.
+    /// The name that is asked for (SNI, RFC 6066 section 3) and that the certificate is held
+    /// against, in place of the host of the URL.
     #[must_use]
     pub fn sni(self, name: impl Into<String>) -> Self {
         self.with(|parts| parts.sni = Some(name.into()))
@@ -107,7 +109,8 @@ impl Options {
         self.with(|parts| parts.max = Some(version))
     }
 
-    /// Our own certificate (PEM), with its chain behind it, for servers that ask for one; needs [`Options::key`].
+    /// Our own certificate (PEM), with its chain behind it, for servers that ask for one; needs
+    /// [`Options::key`].
     #[must_use]
     pub fn cert(self, pem: impl Into<Vec<u8>>) -> Self {
         self.with(|parts| parts.cert = Some(pem.into().into()))
@@ -119,8 +122,8 @@ impl Options {
         self.with(|parts| parts.key = Some(pem.into().into()))
     }
 
-    /// Leaves bytes that came in clear behind the go-ahead for TLS to be read before what comes by TLS, as a client would that
-    /// can be fooled; they are an error else.
+    /// Leaves bytes that came in clear behind the go-ahead for TLS to be read before what comes by
+    /// TLS, as a client would that can be fooled; they are an error else.
     #[must_use]
     pub fn keep_injected(self, keep: bool) -> Self {
         self.with(|parts| parts.keep_injected = keep)
@@ -129,7 +132,8 @@ impl Options {
     /// What of these nobody should read: the lines of the private key.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &[u8]> {
         let key = self.0.key.as_deref().unwrap_or_default();
-        key.split(u8::is_ascii_whitespace).filter(|word| word.len() >= 16 && !word.starts_with(b"-----"))
+        key.split(u8::is_ascii_whitespace)
+            .filter(|word| word.len() >= 16 && !word.starts_with(b"-----"))
     }
 
     /// Whether injected bytes are kept.
@@ -137,8 +141,8 @@ impl Options {
         self.0.keep_injected
     }
 
-    /// Appends the secrets of each handshake to a file, in the NSS key log format that Wireshark reads. Whoever has the file
-    /// can read what was said.
+    /// Appends the secrets of each handshake to a file, in the NSS key log format that Wireshark
+    /// reads. Whoever has the file can read what was said.
     ///
     /// # Errors
     /// Usage where the file cannot be written.
@@ -147,7 +151,8 @@ impl Options {
         Ok(self.with(|parts| parts.keylog = Some(keylog)))
     }
 
-    /// Makes sure that handshakes can be made with these: that what should be PEM is, that the key is the certificate's.
+    /// Makes sure that handshakes can be made with these: that what should be PEM is, that the key
+    /// is the certificate's.
     ///
     /// # Errors
     /// Usage, saying which of them is wrong.
@@ -185,14 +190,19 @@ mod tests {
 
     #[test]
     fn a_private_key_is_not_in_the_debug_form() {
-        let shown = format!("{:?}", Options::new().key("-----BEGIN PRIVATE KEY-----\nMC4C").sni("a.example"));
+        let shown = format!(
+            "{:?}",
+            Options::new().key("-----BEGIN PRIVATE KEY-----\nMC4C").sni("a.example")
+        );
         assert!(!shown.contains("MC4C") && !shown.contains("[77"), "{shown}");
         assert!(shown.contains("a.example"), "{shown}");
     }
 
     #[test]
     fn versions_that_are_not_spoken_say_so() {
-        for (text, why) in [("1.1", "not spoken"), ("1.4", "not a version"), ("TLSv1.2", "not a version")] {
+        for (text, why) in
+            [("1.1", "not spoken"), ("1.4", "not a version"), ("TLSv1.2", "not a version")]
+        {
             let error = Version::parse(text).unwrap_err();
             assert!(error.is_usage() && error.message().contains(why), "{error}");
         }

@@ -3,7 +3,9 @@
 use std::io;
 
 use rustls::pki_types::ServerName;
-use rustls::{AlertDescription, CertificateError, Error as Fault, InvalidMessage, PeerIncompatible};
+use rustls::{
+    AlertDescription, CertificateError, Error as Fault, InvalidMessage, PeerIncompatible,
+};
 
 use super::certificate::{Certificate, timestamp};
 use super::options::Version;
@@ -21,8 +23,19 @@ pub(crate) struct Reason {
 }
 
 impl Reason {
-    fn new(why: impl Into<String>, wanted: impl Into<String>, came: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { why: why.into(), wanted: wanted.into(), came: Some(came.into()), hint: hint.into(), is_plain: false }
+    fn new(
+        why: impl Into<String>,
+        wanted: impl Into<String>,
+        came: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        Self {
+            why: why.into(),
+            wanted: wanted.into(),
+            came: Some(came.into()),
+            hint: hint.into(),
+            is_plain: false,
+        }
     }
 
     fn handshake(why: impl Into<String>, came: impl Into<String>, hint: impl Into<String>) -> Self {
@@ -34,7 +47,8 @@ const ALL_THE_SAME: &str = "to go on all the same: #{verify: false}, or --insecu
 
 /// Whether bytes that a peer begins with could be a TLS record (RFC 8446 section 5.1).
 pub(crate) fn looks_like_tls(first: &[u8]) -> bool {
-    first.first().is_none_or(|kind| (20..=24).contains(kind)) && first.get(1).is_none_or(|major| *major == 3)
+    first.first().is_none_or(|kind| (20..=24).contains(kind))
+        && first.get(1).is_none_or(|major| *major == 3)
 }
 
 /// The fault that rustls found, inside of what it hands on as an error of input.
@@ -54,7 +68,9 @@ pub(super) fn of_handshake(
             let certificate = seen.certificate.as_ref().and_then(|der| Certificate::parse(der));
             of_certificate(fault, certificate.as_ref(), seen.chain, &name.to_str())
         }
-        Some(Fault::InvalidMessage(InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion)) => Reason {
+        Some(Fault::InvalidMessage(
+            InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
+        )) => Reason {
             is_plain: true,
             ..Reason::handshake(
                 "the server does not speak TLS here",
@@ -63,13 +79,18 @@ pub(super) fn of_handshake(
             )
         },
         Some(Fault::PeerIncompatible(
-            PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig | PeerIncompatible::ServerDoesNotSupportTls12Or13,
+            PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
+            | PeerIncompatible::ServerDoesNotSupportTls12Or13,
         )) => no_version("the server chose another one", offered),
         Some(Fault::AlertReceived(AlertDescription::ProtocolVersion)) => {
             no_version("the server's alert protocol_version", offered)
         }
         Some(Fault::AlertReceived(alert)) => of_alert(*alert),
-        Some(other) => Reason::handshake("the handshake is not as TLS wants it", other.to_string(), "look at the server's log"),
+        Some(other) => Reason::handshake(
+            "the handshake is not as TLS wants it",
+            other.to_string(),
+            "look at the server's log",
+        ),
         None if error.kind() == io::ErrorKind::UnexpectedEof => Reason::handshake(
             "the server closed the connection in the middle of the handshake",
             "the close",
@@ -87,7 +108,12 @@ pub(super) fn of_handshake(
 pub(crate) fn of_stream(error: &io::Error) -> Option<Reason> {
     Some(match fault(error)? {
         Fault::AlertReceived(alert) => of_alert(*alert),
-        other => Reason::new("what came is not as TLS wants it", "TLS", other.to_string(), "look at the server's log"),
+        other => Reason::new(
+            "what came is not as TLS wants it",
+            "TLS",
+            other.to_string(),
+            "look at the server's log",
+        ),
     })
 }
 
@@ -103,9 +129,10 @@ fn no_version(came: &str, (min, max): (Option<Version>, Option<Version>)) -> Rea
 fn of_alert(alert: AlertDescription) -> Reason {
     let name = snake_case(&format!("{alert:?}"));
     let (why, hint) = match alert {
-        AlertDescription::CertificateRequired => {
-            ("the server wants a client certificate", "give one: #{cert: ..., key: ...}, or --cert FILE --key FILE")
-        }
+        AlertDescription::CertificateRequired => (
+            "the server wants a client certificate",
+            "give one: #{cert: ..., key: ...}, or --cert FILE --key FILE",
+        ),
         AlertDescription::UnknownCA
         | AlertDescription::BadCertificate
         | AlertDescription::CertificateUnknown
@@ -119,9 +146,10 @@ fn of_alert(alert: AlertDescription) -> Reason {
             "the server accepts nothing of what was offered",
             "its ciphers may be too old, or it may have no certificate; some servers say so for want of a client certificate",
         ),
-        AlertDescription::UnrecognisedName => {
-            ("the server has no certificate for the name that was asked for", "ask for another: #{sni: \"mail.example.com\"}")
-        }
+        AlertDescription::UnrecognisedName => (
+            "the server has no certificate for the name that was asked for",
+            "ask for another: #{sni: \"mail.example.com\"}",
+        ),
         _ => ("the server broke TLS off", "look at the server's log"),
     };
     Reason::handshake(why, format!("the server's alert {name}"), hint)
@@ -142,38 +170,70 @@ fn snake_case(name: &str) -> String {
 }
 
 /// What is wrong with a certificate that a server showed for a name.
-pub(super) fn of_certificate(fault: &Fault, certificate: Option<&Certificate>, chain: usize, name: &str) -> Reason {
+pub(super) fn of_certificate(
+    fault: &Fault,
+    certificate: Option<&Certificate>,
+    chain: usize,
+    name: &str,
+) -> Reason {
     let shown = certificate.map_or_else(|| "a certificate that cannot be read".to_owned(), shown);
     let Fault::InvalidCertificate(error) = fault else {
-        return Reason::new("the server showed no certificate that counts", "a certificate", fault.to_string(), ALL_THE_SAME);
+        return Reason::new(
+            "the server showed no certificate that counts",
+            "a certificate",
+            fault.to_string(),
+            ALL_THE_SAME,
+        );
     };
-    let date =
-        |of: fn(&Certificate) -> std::time::SystemTime| certificate.map(|shown| timestamp(of(shown))).unwrap_or_default();
+    let date = |of: fn(&Certificate) -> std::time::SystemTime| {
+        certificate.map(|shown| timestamp(of(shown))).unwrap_or_default()
+    };
     let valid = "a certificate that is valid now";
     match error {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            let why = format!("the server's certificate expired on {}", date(|shown| shown.not_after));
+            let why =
+                format!("the server's certificate expired on {}", date(|shown| shown.not_after));
             Reason::new(why, valid, shown, format!("renew it; {ALL_THE_SAME}"))
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            let why = format!("the server's certificate is not valid before {}", date(|shown| shown.not_before));
-            Reason::new(why, valid, shown, format!("look at the clocks of both machines; {ALL_THE_SAME}"))
+            let why = format!(
+                "the server's certificate is not valid before {}",
+                date(|shown| shown.not_before)
+            );
+            Reason::new(
+                why,
+                valid,
+                shown,
+                format!("look at the clocks of both machines; {ALL_THE_SAME}"),
+            )
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             let names = certificate.map_or(&[][..], |shown| &shown.sans);
-            let names = if names.is_empty() { "no name at all (the subject is none)".to_owned() } else { names.join(", ") };
+            let names = if names.is_empty() {
+                "no name at all (the subject is none)".to_owned()
+            } else {
+                names.join(", ")
+            };
             let why = format!("the server's certificate is not for {name}, but for {names}");
-            let hint = format!("connect by a name that it has, or say which one is meant: #{{sni: \"...\"}}; {ALL_THE_SAME}");
+            let hint = format!(
+                "connect by a name that it has, or say which one is meant: #{{sni: \"...\"}}; {ALL_THE_SAME}"
+            );
             Reason::new(why, format!("a certificate for {name}"), shown, hint)
         }
-        CertificateError::UnknownIssuer if certificate.is_some_and(Certificate::is_self_issued) => Reason::new(
-            "the server's certificate is signed by itself, and not one that is trusted",
-            "a certificate of a CA that is trusted",
-            shown,
-            format!("trust it: #{{ca: ...}}, or --cacert FILE; {ALL_THE_SAME}"),
-        ),
+        CertificateError::UnknownIssuer if certificate.is_some_and(Certificate::is_self_issued) => {
+            Reason::new(
+                "the server's certificate is signed by itself, and not one that is trusted",
+                "a certificate of a CA that is trusted",
+                shown,
+                format!("trust it: #{{ca: ...}}, or --cacert FILE; {ALL_THE_SAME}"),
+            )
+        }
         CertificateError::UnknownIssuer => {
-            let sent = if chain == 0 { "the server sends no intermediate certificate with it, and may have to; " } else { "" };
+            let sent = if chain == 0 {
+                "the server sends no intermediate certificate with it, and may have to; "
+            } else {
+                ""
+            };
             Reason::new(
                 "the server's certificate is from a CA that is not trusted",
                 "a certificate of a CA that is trusted",
@@ -181,8 +241,15 @@ pub(super) fn of_certificate(fault: &Fault, certificate: Option<&Certificate>, c
                 format!("{sent}trust its CA: #{{ca: ...}}, or --cacert FILE; {ALL_THE_SAME}"),
             )
         }
-        CertificateError::Revoked => Reason::new("the server's certificate is revoked", valid, shown, "renew it".to_owned()),
-        other => Reason::new(format!("the server's certificate is not accepted: {other}"), valid, shown, ALL_THE_SAME),
+        CertificateError::Revoked => {
+            Reason::new("the server's certificate is revoked", valid, shown, "renew it".to_owned())
+        }
+        other => Reason::new(
+            format!("the server's certificate is not accepted: {other}"),
+            valid,
+            shown,
+            ALL_THE_SAME,
+        ),
     }
 }
 

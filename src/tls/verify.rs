@@ -1,4 +1,5 @@
-//! Holding a server's certificate against what is trusted, and keeping it for whoever asks afterwards.
+//! Holding a server's certificate against what is trusted, and keeping it for whoever asks
+//! afterwards.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -33,8 +34,9 @@ impl Trust {
         let Some(roots) = &self.roots else { return Err(CertificateError::UnknownIssuer.into()) };
         match roots.verify_server_cert(certificate, chain, name, &[], now) {
             Ok(_) => Ok(()),
-            // A certificate that says of itself that it is a CA is no server's to webpki, though that is how most are made
-            // that were signed by themselves. Who gives it as the one to trust means this very one.
+            // A certificate that says of itself that it is a CA is no server's to webpki, though
+            // that is how most are made that were signed by themselves. Who gives it as the one to
+            // trust means this very one.
             Err(_) if self.given.contains(certificate) => hold_itself(certificate, name, now),
             Err(error) => Err(error),
         }
@@ -42,7 +44,11 @@ impl Trust {
 }
 
 /// Whether a certificate that is trusted as it is is valid now, and for the name.
-fn hold_itself(certificate: &CertificateDer<'_>, name: &ServerName<'_>, now: UnixTime) -> Result<(), Error> {
+fn hold_itself(
+    certificate: &CertificateDer<'_>,
+    name: &ServerName<'_>,
+    now: UnixTime,
+) -> Result<(), Error> {
     let parsed = Certificate::parse(certificate).ok_or(CertificateError::BadEncoding)?;
     let now = std::time::UNIX_EPOCH + Duration::from_secs(now.as_secs());
     if now < parsed.not_before {
@@ -98,7 +104,11 @@ impl ServerCertVerifier for Witness {
         _ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        *self.seen() = Seen { certificate: Some(certificate.clone().into_owned()), chain: chain.len(), fault: None };
+        *self.seen() = Seen {
+            certificate: Some(certificate.clone().into_owned()),
+            chain: chain.len(),
+            fault: None,
+        };
         self.judge(self.trust.hold(certificate, chain, name, now), ServerCertVerified::assertion())
     }
 

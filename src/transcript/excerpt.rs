@@ -7,7 +7,8 @@ const HEAD: usize = 16 << 10;
 /// How much of its end.
 const TAIL: usize = 4 << 10;
 
-/// Bytes as a transcript keeps them: whole up to 20 KiB, else the first 16 KiB, the last 4, and a count of what lay between.
+/// Bytes as a transcript keeps them: whole up to 20 KiB, else the first 16 KiB, the last 4, and a
+/// count of what lay between.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Excerpt(Kept);
 
@@ -87,7 +88,8 @@ impl Excerpt {
 }
 
 impl Excerpt {
-    /// What the last line says, out of its base64 and with its secret masked, where it is a challenge or a response of SASL.
+    /// What the last line says, out of its base64 and with its secret masked, where it is a
+    /// challenge or a response of SASL.
     #[must_use]
     pub fn decoded(&self) -> Option<&[u8]> {
         match &self.0 {
@@ -134,7 +136,12 @@ impl Gathering {
         }
         let tail = self.rest.split_off(self.rest.len() - TAIL);
         let omitted = self.total - (self.head.len() + tail.len()) as u64;
-        Excerpt(Kept::Ends(Box::new(Ends { head: self.head.into(), omitted, tail: tail.into(), meaning: None })))
+        Excerpt(Kept::Ends(Box::new(Ends {
+            head: self.head.into(),
+            omitted,
+            tail: tail.into(),
+            meaning: None,
+        })))
     }
 }
 
@@ -152,7 +159,10 @@ mod tests {
                 stream[..length].chunks(piece).for_each(|bytes| gathering.push(bytes));
                 assert_eq!(gathering.finish(), whole, "{length} bytes in pieces of {piece}");
             }
-            assert_eq!(whole.head().len() as u64 + whole.omitted() + whole.tail().len() as u64, length as u64);
+            assert_eq!(
+                whole.head().len() as u64 + whole.omitted() + whole.tail().len() as u64,
+                length as u64
+            );
             assert!(stream[..length].ends_with(whole.tail()));
         }
     }

@@ -1,7 +1,7 @@
 //! The transcript: what happened on all sessions of a run, in the order in which the script saw it.
 //!
-//! Bytes are recorded when an operation takes them, not when they arrive, so that the order does not depend on timing.
-//! Secrets are masked before they get here.
+//! Bytes are recorded when an operation takes them, not when they arrive, so that the order does
+//! not depend on timing. Secrets are masked before they get here.
 
 mod excerpt;
 mod read;
@@ -76,7 +76,8 @@ pub enum What {
     Snapshot {
         /// What the script calls it; may be empty.
         name: Box<str>,
-        /// The value, as text that was made visible: see [`visible::escape`](crate::visible::escape).
+        /// The value, as text that was made visible: see
+        /// [`visible::escape`](crate::visible::escape).
         text: Box<str>,
     },
 }
@@ -183,7 +184,9 @@ impl fmt::Display for Transcript {
 
 impl fmt::Debug for Transcript {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Transcript").field("events", &self.record().events.len()).finish_non_exhaustive()
+        f.debug_struct("Transcript")
+            .field("events", &self.record().events.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -199,6 +202,10 @@ mod tests {
 
     #[test]
     fn an_event_is_small() {
-        assert!(size_of::<Event>() <= 48, "{} bytes, and ten thousand runs at once keep many each", size_of::<Event>());
+        assert!(
+            size_of::<Event>() <= 48,
+            "{} bytes, and ten thousand runs at once keep many each",
+            size_of::<Event>()
+        );
     }
 }

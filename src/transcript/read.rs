@@ -8,10 +8,12 @@ use super::render::{self, ARROW, Mark};
 use super::{Close, Event, Excerpt, SessionId, What};
 use crate::visible;
 
-/// Reads a transcript that was rendered as text, such as a golden or what `mailexpect run -v` shows: the events, and how many lines
-/// were none of a transcript. Lines of one side that follow each other are one event.
+/// Reads a transcript that was rendered as text, such as a golden or what `mailexpect run -v`
+/// shows: the events, and how many lines were none of a transcript. Lines of one side that follow
+/// each other are one event.
 ///
-/// What was left out of long runs stays left out, and addresses, results and times are read as the words that they are.
+/// What was left out of long runs stays left out, and addresses, results and times are read as the
+/// words that they are.
 ///
 /// ```
 /// use mailexpect::transcript;
@@ -33,10 +35,13 @@ pub fn read(text: &str) -> (Vec<Event>, usize) {
             others += usize::from(!line.trim().is_empty());
             continue;
         };
-        let (said, meaning) =
-            said.split_once(ARROW).map_or((said, None), |(said, meaning)| (said, Some(visible::unescape(meaning))));
+        let (said, meaning) = said
+            .split_once(ARROW)
+            .map_or((said, None), |(said, meaning)| (said, Some(visible::unescape(meaning))));
         // What is known of the meaning of a line is known of the last one of its event.
-        if let Some(wire) = wire.as_mut().filter(|wire| (wire.session, wire.mark) == (session, mark) && wire.meaning.is_none())
+        if let Some(wire) = wire
+            .as_mut()
+            .filter(|wire| (wire.session, wire.mark) == (session, mark) && wire.meaning.is_none())
         {
             wire.bytes.extend(octets(said));
             wire.meaning = meaning;
@@ -68,7 +73,8 @@ fn tag(line: &str) -> Option<(SessionId, &str)> {
     Some((SessionId(tag.strip_prefix('s')?.parse().ok()?), rest))
 }
 
-/// The session, the mark and the text of a line. Where there are several sessions, what has no tag is of none of them.
+/// The session, the mark and the text of a line. Where there are several sessions, what has no tag
+/// is of none of them.
 fn parts(line: &str, several: bool) -> Option<(Option<SessionId>, Mark, &str)> {
     let line = line.trim_start();
     let (session, line) = match tag(line) {
@@ -76,7 +82,8 @@ fn parts(line: &str, several: bool) -> Option<(Option<SessionId>, Mark, &str)> {
         None => ((!several).then_some(SessionId(1)), line),
     };
     let marks = [Mark::Client, Mark::Server, Mark::Unread, Mark::Event];
-    let (mark, rest) = marks.into_iter().find_map(|mark| Some((mark, line.strip_prefix(&mark.to_string())?)))?;
+    let (mark, rest) =
+        marks.into_iter().find_map(|mark| Some((mark, line.strip_prefix(&mark.to_string())?)))?;
     Some((session, mark, rest.strip_prefix(' ').unwrap_or(rest)))
 }
 
@@ -111,14 +118,22 @@ fn happened(said: &str) -> What {
         ("ended with ", What::Exited),
     ];
     let unescaped = |text: &str| String::from_utf8_lossy(&visible::unescape(text)).into_owned();
-    if let Some((text, what)) = TEXTS.iter().find_map(|(start, what)| Some((said.strip_prefix(start)?, what))) {
+    if let Some((text, what)) =
+        TEXTS.iter().find_map(|(start, what)| Some((said.strip_prefix(start)?, what)))
+    {
         return what(unescaped(text));
     }
     if let Some(log) = said.strip_prefix("stderr: ") {
         return What::Complaint(Excerpt::from(Bytes::from(octets(log))));
     }
-    let ends =
-        [Close::ByServer, Close::ResetByServer, Close::ByClient, Close::Agreed, Close::HalfByClient, Close::ResetByClient];
+    let ends = [
+        Close::ByServer,
+        Close::ResetByServer,
+        Close::ByClient,
+        Close::Agreed,
+        Close::HalfByClient,
+        Close::ResetByClient,
+    ];
     let fixed = ends.into_iter().map(What::Closed).chain([What::TimedOut(Duration::ZERO)]);
     if let Some(end) = fixed.into_iter().find(|what| render::happening(what) == said) {
         return end;
@@ -133,7 +148,8 @@ mod tests {
     use super::*;
 
     fn back(text: &str) -> String {
-        let lines: Vec<_> = super::super::lines(&read(text).0).iter().map(ToString::to_string).collect();
+        let lines: Vec<_> =
+            super::super::lines(&read(text).0).iter().map(ToString::to_string).collect();
         lines.join("\n")
     }
 
@@ -167,6 +183,9 @@ s2 *** closed as agreed";
         let text = "S: 250-x\nS: 334 VXNlcm5hbWU6 \u{2192} Username:\nS: 334 x";
         assert_eq!(back(text), text);
         let What::Server(challenge) = &read(text).0[0].what else { panic!("no challenge") };
-        assert_eq!((challenge.head(), challenge.decoded()), (&b"250-x\r\n334 VXNlcm5hbWU6\r\n"[..], Some(&b"Username:"[..])));
+        assert_eq!(
+            (challenge.head(), challenge.decoded()),
+            (&b"250-x\r\n334 VXNlcm5hbWU6\r\n"[..], Some(&b"Username:"[..]))
+        );
     }
 }

@@ -7,8 +7,9 @@ use crate::{duration, visible};
 
 /// A line of a transcript: whose it is and its text, in which nothing can drive a terminal.
 ///
-/// What a line of SASL says, out of its base64, stands behind an arrow, which escaping leaves to nothing else.
-/// CRLF at the end of a line is not shown; a bare LF is shown as `\n`, a line without an end by a single `\` at its end.
+/// What a line of SASL says, out of its base64, stands behind an arrow, which escaping leaves to
+/// nothing else. CRLF at the end of a line is not shown; a bare LF is shown as `\n`, a line without
+/// an end by a single `\` at its end.
 ///
 /// ```text
 /// *** connecting to smtp://localhost:2525
@@ -74,9 +75,13 @@ pub(super) fn lines(events: &[Event]) -> Vec<Line> {
             What::Client(bytes) => wire(bytes, |text| push(Mark::Client, text)),
             What::Server(bytes) => wire(bytes, |text| push(Mark::Server, text)),
             What::Unread(bytes) => wire(bytes, |text| push(Mark::Unread, text)),
-            What::Complaint(bytes) => wire(bytes, |text| push(Mark::Event, format!("stderr: {text}"))),
+            What::Complaint(bytes) => {
+                wire(bytes, |text| push(Mark::Event, format!("stderr: {text}")))
+            }
             What::Printed(text) => {
-                text.lines().for_each(|line| push(Mark::Event, format!("print: {}", visible::escape(line.as_bytes()))));
+                text.lines().for_each(|line| {
+                    push(Mark::Event, format!("print: {}", visible::escape(line.as_bytes())))
+                });
             }
             What::Snapshot { name, text } => snapshot(name, text, |text| push(Mark::Event, text)),
             other => push(Mark::Event, happening(other)),
@@ -88,7 +93,9 @@ pub(super) fn lines(events: &[Event]) -> Vec<Line> {
 pub(super) fn happening(what: &What) -> String {
     match what {
         What::Connecting(url) => format!("connecting to {}", visible::escape(url.as_bytes())),
-        What::Attempt { address, result } => format!("{} {result}", visible::escape(address.as_bytes())),
+        What::Attempt { address, result } => {
+            format!("{} {result}", visible::escape(address.as_bytes()))
+        }
         What::Accepted(address) => format!("accepted from {}", visible::escape(address.as_bytes())),
         What::TimedOut(allowed) => format!("timed out after {}", duration::show(*allowed)),
         What::Silent(span) => format!("silence for {}", duration::show(*span)),
@@ -104,9 +111,12 @@ pub(super) fn happening(what: &What) -> String {
         What::Step(title) => format!("step: {}", visible::escape(title.as_bytes())),
         What::Tls(words) => format!("TLS {}", visible::escape(words.as_bytes())),
         What::Exited(status) => format!("ended with {}", visible::escape(status.as_bytes())),
-        What::Complaint(_) | What::Client(_) | What::Server(_) | What::Unread(_) | What::Printed(_) | What::Snapshot { .. } => {
-            String::new()
-        }
+        What::Complaint(_)
+        | What::Client(_)
+        | What::Server(_)
+        | What::Unread(_)
+        | What::Printed(_)
+        | What::Snapshot { .. } => String::new(),
     }
 }
 
@@ -119,7 +129,11 @@ fn snapshot(name: &str, text: &str, mut push: impl FnMut(String)) {
         (line, None) => push(format!("{title} {}", line.unwrap_or_default())),
         (first, second) => {
             push(title);
-            first.into_iter().chain(second).chain(lines).for_each(|line| push(format!("  | {line}")));
+            first
+                .into_iter()
+                .chain(second)
+                .chain(lines)
+                .for_each(|line| push(format!("  | {line}")));
         }
     }
 }
@@ -163,9 +177,11 @@ mod tests {
         let transcript = Transcript::new();
         let session = transcript.open();
         let bytes = |bytes: &'static [u8]| Excerpt::from(Bytes::from_static(bytes));
-        transcript.record_on(session, What::Server(bytes(b"220 a\r\n250 b\n\x1b[2Jc\0\xff\rd\r\n\r\n")));
+        transcript
+            .record_on(session, What::Server(bytes(b"220 a\r\n250 b\n\x1b[2Jc\0\xff\rd\r\n\r\n")));
         transcript.record_on(session, What::Client(bytes(b"half")));
-        let prompt = bytes(b"250-x\r\n334 aGk=\r\n").with_meaning(Some(b"hi\0 \xe2\x86\x92".to_vec()));
+        let prompt =
+            bytes(b"250-x\r\n334 aGk=\r\n").with_meaning(Some(b"hi\0 \xe2\x86\x92".to_vec()));
         transcript.record_on(session, What::Server(prompt));
         transcript.record_on(session, What::Unread(bytes(b"back\\slash\\\r\n")));
         transcript.record_on(session, What::TimedOut(Duration::from_secs(5)));
@@ -191,7 +207,9 @@ mod tests {
     #[test]
     fn a_value_of_several_lines_stands_below_its_name() {
         let transcript = Transcript::new();
-        let snapshot = |name: &str, text: &str| transcript.note(What::Snapshot { name: name.into(), text: text.into() });
+        let snapshot = |name: &str, text: &str| {
+            transcript.note(What::Snapshot { name: name.into(), text: text.into() })
+        };
         snapshot("", "12");
         snapshot("size", "");
         snapshot("caps", "a\n\x1b[0mb");

@@ -54,7 +54,8 @@ pub(crate) struct Connected {
 
 /// Connects within `allowed`, telling `report` each address and what came of it.
 ///
-/// The time left is shared out evenly among the addresses left, so that one that never answers does not starve the others.
+/// The time left is shared out evenly among the addresses left, so that one that never answers does
+/// not starve the others.
 pub(crate) async fn connect(
     target: &Target,
     route: &Route,
@@ -83,8 +84,10 @@ async fn connect_until(
             Ok(Connected { transport, exchanger: None })
         }
         Place::Exchangers { domain, port } => {
-            let (addresses, mut hosts) = resolve_exchangers(domain, *port, route, deadline, report).await?;
-            let (transport, place) = connect_any(target, &addresses, route, deadline, report).await?;
+            let (addresses, mut hosts) =
+                resolve_exchangers(domain, *port, route, deadline, report).await?;
+            let (transport, place) =
+                connect_any(target, &addresses, route, deadline, report).await?;
             Ok(Connected { transport, exchanger: Some(hosts.swap_remove(place).into()) })
         }
     }
@@ -98,11 +101,15 @@ async fn connect_unix(
     report: &mut impl FnMut(&str, &str),
 ) -> Result<Transport> {
     if route.proxy.is_some() {
-        return Err(Error::usage("a PROXY header names internet addresses, and a unix socket has none"));
+        return Err(Error::usage(
+            "a PROXY header names internet addresses, and a unix socket has none",
+        ));
     }
     let outcome = attempt(deadline, UnixStream::connect(path)).await;
     let stream = told(outcome, &path.to_string_lossy(), report);
-    stream.map(Transport::Unix).map_err(|why| unreachable(target, &[(path.display().to_string(), why)]))
+    stream
+        .map(Transport::Unix)
+        .map_err(|why| unreachable(target, &[(path.display().to_string(), why)]))
 }
 
 /// Tries the addresses in turn; the place of the one that answered comes with the connection.
@@ -127,17 +134,27 @@ async fn connect_any(
 }
 
 /// Says whom the connection is made for, where that is wanted.
-async fn introduce(mut stream: Tcp, route: &Route, report: &mut impl FnMut(&str, &str)) -> Result<Tcp> {
+async fn introduce(
+    mut stream: Tcp,
+    route: &Route,
+    report: &mut impl FnMut(&str, &str),
+) -> Result<Tcp> {
     if let Some(proxy) = route.proxy {
-        let failed = |error: io::Error| Error::new(Kind::Io, format!("the PROXY header could not be sent: {}", reason(&error)));
-        let header = proxy.header(stream.local_addr().map_err(failed)?, stream.peer_addr().map_err(failed)?);
+        let failed = |error: io::Error| {
+            Error::new(Kind::Io, format!("the PROXY header could not be sent: {}", reason(&error)))
+        };
+        let header =
+            proxy.header(stream.local_addr().map_err(failed)?, stream.peer_addr().map_err(failed)?);
         stream.write_all(&header).await.map_err(failed)?;
         report(&proxy.to_string(), "sent");
     }
     Ok(stream)
 }
 
-async fn attempt<T>(until: Instant, connecting: impl Future<Output = io::Result<T>>) -> Result<T, String> {
+async fn attempt<T>(
+    until: Instant,
+    connecting: impl Future<Output = io::Result<T>>,
+) -> Result<T, String> {
     match timeout_at(until, connecting).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => Err(reason(&error)),
@@ -145,7 +162,11 @@ async fn attempt<T>(until: Instant, connecting: impl Future<Output = io::Result<
     }
 }
 
-fn told<T>(outcome: Result<T, String>, address: &str, report: &mut impl FnMut(&str, &str)) -> Result<T, String> {
+fn told<T>(
+    outcome: Result<T, String>,
+    address: &str,
+    report: &mut impl FnMut(&str, &str),
+) -> Result<T, String> {
     report(address, outcome.as_ref().err().map_or("connected", String::as_str));
     outcome
 }
@@ -164,8 +185,18 @@ fn reason(error: &io::Error) -> String {
     }
 }
 
-async fn resolve(host: &str, port: u16, route: &Route, deadline: Instant) -> Result<Vec<SocketAddr>> {
-    let pinned: Vec<_> = route.pinned.iter().filter(|(name, _)| name.eq_ignore_ascii_case(host)).map(|(_, ip)| *ip).collect();
+async fn resolve(
+    host: &str,
+    port: u16,
+    route: &Route,
+    deadline: Instant,
+) -> Result<Vec<SocketAddr>> {
+    let pinned: Vec<_> = route
+        .pinned
+        .iter()
+        .filter(|(name, _)| name.eq_ignore_ascii_case(host))
+        .map(|(_, ip)| *ip)
+        .collect();
     let found: Vec<_> = match host.parse::<IpAddr>() {
         _ if !pinned.is_empty() => pinned.into_iter().map(|ip| SocketAddr::new(ip, port)).collect(),
         Ok(ip) => vec![SocketAddr::new(ip, port)],
@@ -175,9 +206,13 @@ async fn resolve(host: &str, port: u16, route: &Route, deadline: Instant) -> Res
             Err(_) => return Err(unresolved(host, "the look-up timed out")),
         },
     };
-    let family = route.family.or(route.source_ip.map(|ip| if ip.is_ipv4() { Family::V4 } else { Family::V6 }));
-    let mut fitting: Vec<SocketAddr> =
-        found.into_iter().filter(|address| family.is_none_or(|family| family.has(&address.ip()))).collect();
+    let family = route
+        .family
+        .or(route.source_ip.map(|ip| if ip.is_ipv4() { Family::V4 } else { Family::V6 }));
+    let mut fitting: Vec<SocketAddr> = found
+        .into_iter()
+        .filter(|address| family.is_none_or(|family| family.has(&address.ip())))
+        .collect();
     let mut seen = std::collections::HashSet::new();
     fitting.retain(|address| seen.insert(*address));
     if fitting.is_empty() {
@@ -187,8 +222,8 @@ async fn resolve(host: &str, port: u16, route: &Route, deadline: Instant) -> Res
     Ok(fitting)
 }
 
-/// The addresses of a domain's mail exchangers, those of the preferred one first, each with the exchanger that it is of. One
-/// that has none is passed over.
+/// The addresses of a domain's mail exchangers, those of the preferred one first, each with the
+/// exchanger that it is of. One that has none is passed over.
 async fn resolve_exchangers(
     domain: &str,
     port: u16,
@@ -197,8 +232,12 @@ async fn resolve_exchangers(
     report: &mut impl FnMut(&str, &str),
 ) -> Result<(Vec<SocketAddr>, Vec<String>)> {
     let found = timeout_at(deadline, exchangers(domain, route.nameserver)).await;
-    let found = found.map_err(|_| unresolved(domain, "the look-up of its mail exchangers timed out"))??;
-    let listed: Vec<_> = found.iter().map(|exchanger| format!("{} {}", exchanger.preference, exchanger.host)).collect();
+    let found =
+        found.map_err(|_| unresolved(domain, "the look-up of its mail exchangers timed out"))??;
+    let listed: Vec<_> = found
+        .iter()
+        .map(|exchanger| format!("{} {}", exchanger.preference, exchanger.host))
+        .collect();
     report(&format!("MX of {domain}:"), &listed.join(", "));
     let (mut addresses, mut hosts) = (Vec::new(), Vec::new());
     let mut failure = None;
@@ -253,7 +292,9 @@ fn next_step(tried: &[(String, String)]) -> String {
 
 fn no_descriptors() -> String {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-    let number = |limit: Option<u64>| limit.map_or_else(|| "no end of".to_owned(), |limit| limit.to_string());
+    let number = |limit: Option<u64>| {
+        limit.map_or_else(|| "no end of".to_owned(), |limit| limit.to_string())
+    };
     let (now, most) = (number(limit.current), number(limit.maximum));
     format!(
         "this process may have {now} file descriptors, {most} if it asks, and has no more left: run fewer at once (-j), end \

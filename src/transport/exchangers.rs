@@ -13,21 +13,31 @@ pub(super) struct Exchanger {
     pub(super) host: String,
 }
 
-/// The exchangers of a domain, the preferred first; the domain itself where it has addresses and no exchanger.
+/// The exchangers of a domain, the preferred first; the domain itself where it has addresses and no
+/// exchanger.
 #[cfg(feature = "dns")]
-pub(super) async fn exchangers(domain: &str, nameserver: Option<SocketAddr>) -> Result<Vec<Exchanger>> {
+pub(super) async fn exchangers(
+    domain: &str,
+    nameserver: Option<SocketAddr>,
+) -> Result<Vec<Exchanger>> {
     use hickory_resolver::proto::rr::RData;
 
     let resolver = resolver(nameserver).map_err(|error| failed(domain, &error.to_string()))?;
     let found = match resolver.mx_lookup(absolute(domain)).await {
         Ok(found) => found,
-        Err(error) if error.is_nx_domain() => return Err(failed(domain, "there is no such domain")),
+        Err(error) if error.is_nx_domain() => {
+            return Err(failed(domain, "there is no such domain"));
+        }
         // The domain is there and has no exchanger.
-        Err(error) if error.is_no_records_found() => return Ok(vec![Exchanger { preference: 0, host: domain.to_owned() }]),
+        Err(error) if error.is_no_records_found() => {
+            return Ok(vec![Exchanger { preference: 0, host: domain.to_owned() }]);
+        }
         Err(error) => return Err(failed(domain, &error.to_string())),
     };
     let exchangers = found.answers().iter().filter_map(|record| match &record.data {
-        RData::MX(mx) => Some(Exchanger { preference: mx.preference, host: relative(&mx.exchange.to_ascii()) }),
+        RData::MX(mx) => {
+            Some(Exchanger { preference: mx.preference, host: relative(&mx.exchange.to_ascii()) })
+        }
         _ => None,
     });
     in_order(domain, exchangers.collect())
@@ -36,11 +46,13 @@ pub(super) async fn exchangers(domain: &str, nameserver: Option<SocketAddr>) -> 
 #[cfg(not(feature = "dns"))]
 #[allow(clippy::unused_async, reason = "the other one waits")]
 pub(super) async fn exchangers(domain: &str, _: Option<SocketAddr>) -> Result<Vec<Exchanger>> {
-    let error = Error::usage(format!("mail exchangers cannot be looked up, and so not those of {domain}"));
+    let error =
+        Error::usage(format!("mail exchangers cannot be looked up, and so not those of {domain}"));
     Err(error.hint("build with the feature `dns`, or connect to a host by smtp://"))
 }
 
-/// Asks one name server, or those of the system. No answer is kept: every run sees what is there now.
+/// Asks one name server, or those of the system. No answer is kept: every run sees what is there
+/// now.
 #[cfg(feature = "dns")]
 fn resolver(
     nameserver: Option<SocketAddr>,
@@ -56,7 +68,10 @@ fn resolver(
                 connection.port = address.port();
             }
             let config = ResolverConfig::from_name_servers(vec![server]);
-            hickory_resolver::TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+            hickory_resolver::TokioResolver::builder_with_config(
+                config,
+                TokioRuntimeProvider::default(),
+            )
         }
     };
     builder.options_mut().cache_size = 0;
@@ -79,7 +94,9 @@ fn relative(host: &str) -> String {
 fn in_order(domain: &str, mut exchangers: Vec<Exchanger>) -> Result<Vec<Exchanger>> {
     if exchangers.len() == 1 && exchangers[0].host.is_empty() {
         let error = failed(domain, "a null MX: the domain says that it takes no mail (RFC 7505)");
-        return Err(error.hint("connect to a host of it by smtp://host if you mean to try nonetheless"));
+        return Err(
+            error.hint("connect to a host of it by smtp://host if you mean to try nonetheless")
+        );
     }
     exchangers.sort_by(|a, b| (a.preference, &a.host).cmp(&(b.preference, &b.host)));
     Ok(exchangers)
@@ -87,7 +104,8 @@ fn in_order(domain: &str, mut exchangers: Vec<Exchanger>) -> Result<Vec<Exchange
 
 #[cfg(any(feature = "dns", test))]
 fn failed(domain: &str, why: &str) -> Error {
-    let error = Error::new(Kind::Unreachable, format!("the mail exchangers of `{domain}` cannot be found"));
+    let error =
+        Error::new(Kind::Unreachable, format!("the mail exchangers of `{domain}` cannot be found"));
     error.expected("an MX record, or an address (RFC 5321, 5.1)").got(why)
 }
 
@@ -102,7 +120,8 @@ mod tests {
     #[test]
     fn exchangers_are_tried_by_preference() {
         let found = vec![exchanger(20, "c"), exchanger(10, "b"), exchanger(10, "a")];
-        let hosts: Vec<_> = in_order("d", found).unwrap().into_iter().map(|exchanger| exchanger.host).collect();
+        let hosts: Vec<_> =
+            in_order("d", found).unwrap().into_iter().map(|exchanger| exchanger.host).collect();
         assert_eq!(hosts, ["a", "b", "c"]);
     }
 

@@ -1,5 +1,5 @@
-//! The bytes beneath a session: TCP, a unix socket, or a child process's stdin and stdout; and TLS on any of these,
-//! and what comes and goes by them cut into pieces.
+//! The bytes beneath a session: TCP, a unix socket, or a child process's stdin and stdout; and TLS
+//! on any of these, and what comes and goes by them cut into pieces.
 
 mod connect;
 mod exchangers;
@@ -64,8 +64,8 @@ impl Transport {
         }
     }
 
-    /// Acknowledges what has come at once. A peer that holds its next segment back until the last one is acknowledged (Nagle)
-    /// would else wait for our delayed acknowledgement, 40 ms.
+    /// Acknowledges what has come at once. A peer that holds its next segment back until the last
+    /// one is acknowledged (Nagle) would else wait for our delayed acknowledgement, 40 ms.
     pub(crate) fn acknowledge(&self) {
         match self {
             #[cfg(target_os = "linux")]
@@ -80,8 +80,8 @@ impl Transport {
         matches!(self, Self::Tcp(stream) if stream.is_drained())
     }
 
-    /// Reads what the system has already, without waiting and without asking the runtime, which learns of it only in its next
-    /// turn; `None` where that cannot be done.
+    /// Reads what the system has already, without waiting and without asking the runtime, which
+    /// learns of it only in its next turn; `None` where that cannot be done.
     pub(crate) fn read_now(&self, room: &mut [u8]) -> Option<io::Result<usize>> {
         let flags = rustix::net::RecvFlags::DONTWAIT;
         let read = match self {
@@ -94,9 +94,14 @@ impl Transport {
         Some(read.map(|(count, _)| count).map_err(io::Error::from))
     }
 
-    /// Reads what comes in a moment, where the thread is the session's own and can wait for it without the runtime; `None` where
-    /// that is not so, where nothing comes, or where `until` is nearer.
-    pub(crate) fn read_soon(&mut self, room: &mut impl BufMut, until: Instant) -> Option<io::Result<usize>> {
+    /// Reads what comes in a moment, where the thread is the session's own and can wait for it
+    /// without the runtime; `None` where that is not so, where nothing comes, or where `until` is
+    /// nearer.
+    pub(crate) fn read_soon(
+        &mut self,
+        room: &mut impl BufMut,
+        until: Instant,
+    ) -> Option<io::Result<usize>> {
         match self {
             Self::Tcp(stream) => stream.read_soon(room, until),
             Self::Unix(_) | Self::Process(_) | Self::Tls(_) | Self::Cut(_) => None,
@@ -134,7 +139,11 @@ impl Transport {
 }
 
 impl AsyncRead for Transport {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
@@ -146,7 +155,11 @@ impl AsyncRead for Transport {
 }
 
 impl AsyncWrite for Transport {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
@@ -156,7 +169,11 @@ impl AsyncWrite for Transport {
         }
     }
 
-    fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
             Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),

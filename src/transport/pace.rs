@@ -1,9 +1,11 @@
 //! Connecting no faster than a server takes connections in.
 //!
-//! A connection that is made waits in the server's listen queue until the server accepts it. Where the queue is full the
-//! system drops what asks for more, and asks again a second later. From outside, a connection is known to be accepted once
-//! the server says something; so only so many may be made that have heard nothing yet. A server that makes everybody wait
-//! for its greeting must not hold them up for ever: where nobody hears anything for a while, all are taken to be accepted.
+//! A connection that is made waits in the server's listen queue until the server accepts it. Where
+//! the queue is full the system drops what asks for more, and asks again a second later. From
+//! outside, a connection is known to be accepted once the server says something; so only so many
+//! may be made that have heard nothing yet. A server that makes everybody wait for its greeting
+//! must not hold them up for ever: where nobody hears anything for a while, all are taken to be
+//! accepted.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -89,7 +91,12 @@ mod tests {
     use tokio::time::Instant;
 
     fn run<T>(test: impl Future<Output = T>) -> T {
-        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(test)
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap()
+            .block_on(test)
     }
 
     async fn many(pace: &Pace, count: usize) -> Vec<Unheard> {

@@ -13,7 +13,8 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 /// How much of what a child complains about is kept.
 const COMPLAINTS: usize = 16 << 10;
 
-/// A child process under dialogue, in a process group of its own, which is killed when this is dropped.
+/// A child process under dialogue, in a process group of its own, which is killed when this is
+/// dropped.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
@@ -24,8 +25,8 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts a program with its arguments, without a shell between. What it writes to stderr is kept for
-    /// [`Process::complaints`]: it must not reach a terminal as it is.
+    /// Starts a program with its arguments, without a shell between. What it writes to stderr is
+    /// kept for [`Process::complaints`]: it must not reach a terminal as it is.
     pub(crate) fn start(program: &str, arguments: &[String]) -> io::Result<Self> {
         let mut child = Command::new(program)
             .args(arguments)
@@ -76,13 +77,21 @@ fn ended() -> io::Error {
 }
 
 impl AsyncRead for Process {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stdout).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Process {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         match &mut self.stdin {
             Some(stdin) => Pin::new(stdin).poll_write(cx, buf),
             None => Poll::Ready(Err(ended())),

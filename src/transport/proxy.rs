@@ -54,7 +54,8 @@ impl Proxy {
 
     /// The header, for a connection between these.
     pub(crate) fn header(&self, local: SocketAddr, peer: SocketAddr) -> Vec<u8> {
-        let (source, destination) = (self.source.unwrap_or(local), self.destination.unwrap_or(peer));
+        let (source, destination) =
+            (self.source.unwrap_or(local), self.destination.unwrap_or(peer));
         match self.version {
             Version::V1 => text(source, destination),
             Version::V2 => binary(source, destination),
@@ -77,7 +78,11 @@ fn alike(source: SocketAddr, destination: SocketAddr) -> (SocketAddr, SocketAddr
         IpAddr::V4(ip) => SocketAddr::new(ip.to_ipv6_mapped().into(), address.port()),
         IpAddr::V6(_) => address,
     };
-    if source.is_ipv4() == destination.is_ipv4() { (source, destination) } else { (wide(source), wide(destination)) }
+    if source.is_ipv4() == destination.is_ipv4() {
+        (source, destination)
+    } else {
+        (wide(source), wide(destination))
+    }
 }
 
 fn text(source: SocketAddr, destination: SocketAddr) -> Vec<u8> {
@@ -114,18 +119,31 @@ mod tests {
 
     #[test]
     fn version_1_is_a_line_of_text() {
-        let header = Proxy::V1.from(address("192.0.2.7:4711")).header(address("127.0.0.1:9"), address("127.0.0.1:25"));
-        assert_eq!(String::from_utf8(header).unwrap(), "PROXY TCP4 192.0.2.7 127.0.0.1 4711 25\r\n");
-        let header = Proxy::V1.from(address("[2001:db8::7]:4711")).header(address("127.0.0.1:9"), address("127.0.0.1:25"));
-        assert_eq!(String::from_utf8(header).unwrap(), "PROXY TCP6 2001:db8::7 ::ffff:127.0.0.1 4711 25\r\n");
+        let header = Proxy::V1
+            .from(address("192.0.2.7:4711"))
+            .header(address("127.0.0.1:9"), address("127.0.0.1:25"));
+        assert_eq!(
+            String::from_utf8(header).unwrap(),
+            "PROXY TCP4 192.0.2.7 127.0.0.1 4711 25\r\n"
+        );
+        let header = Proxy::V1
+            .from(address("[2001:db8::7]:4711"))
+            .header(address("127.0.0.1:9"), address("127.0.0.1:25"));
+        assert_eq!(
+            String::from_utf8(header).unwrap(),
+            "PROXY TCP6 2001:db8::7 ::ffff:127.0.0.1 4711 25\r\n"
+        );
     }
 
     #[test]
     fn version_2_says_how_long_it_is() {
-        let header = Proxy::V2.from(address("192.0.2.7:258")).header(address("127.0.0.1:9"), address("127.0.0.1:25"));
+        let header = Proxy::V2
+            .from(address("192.0.2.7:258"))
+            .header(address("127.0.0.1:9"), address("127.0.0.1:25"));
         assert_eq!(header[..16], *b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c");
         assert_eq!(header[16..], [192, 0, 2, 7, 127, 0, 0, 1, 1, 2, 0, 25]);
-        let wide = Proxy::V2.to(address("[::1]:25")).header(address("[::1]:9"), address("[::1]:25"));
+        let wide =
+            Proxy::V2.to(address("[::1]:25")).header(address("[::1]:9"), address("[::1]:25"));
         assert_eq!((wide.len(), wide[13], wide[15]), (16 + 36, 0x21, 36));
     }
 }

@@ -1,8 +1,9 @@
 //! Cutting a stream into pieces: what is sent into writes, and what comes into reads.
 //!
-//! TCP keeps no boundaries, and no reader may depend on them; a server that takes what one read gives it for a line does. The
-//! cut is above TLS, where each piece becomes a record of its own: what a server's code reads is what matters, and records
-//! that are cut themselves would only test its TLS library.
+//! TCP keeps no boundaries, and no reader may depend on them; a server that takes what one read
+//! gives it for a line does. The cut is above TLS, where each piece becomes a record of its own:
+//! what a server's code reads is what matters, and records that are cut themselves would only test
+//! its TLS library.
 
 use std::fmt;
 use std::io;
@@ -16,12 +17,15 @@ use tokio::time::{Sleep, sleep};
 use super::Transport;
 use crate::error::{Error, Result};
 
-/// Between two pieces, a server has this long to read the first: what lies in its queue together is read together.
+/// Between two pieces, a server has this long to read the first: what lies in its queue together is
+/// read together.
 const PAUSE: Duration = Duration::from_millis(1);
-/// So many bytes at the beginning and at the end of what is sent at once have pauses between them. Commands and the dot behind
-/// a message lie there; with more of them, a message would take seconds.
+/// So many bytes at the beginning and at the end of what is sent at once have pauses between them.
+/// Commands and the dot behind a message lie there; with more of them, a message would take
+/// seconds.
 const PACED: usize = 64;
-/// So many bytes at the beginning and at the end are cut. What a large message has in between is one piece.
+/// So many bytes at the beginning and at the end are cut. What a large message has in between is
+/// one piece.
 const CUT: usize = 64 << 10;
 
 /// How the stream is cut into pieces.
@@ -76,7 +80,10 @@ impl Segment {
     pub fn parse(name: &str) -> Result<Self> {
         let known = [Self::Whole].into_iter().chain(Self::CUTS).find(|way| way.name() == name);
         known.ok_or_else(|| {
-            let error = Error::usage(format!("`{}` is no way to cut a stream", crate::visible::escape(name.as_bytes())));
+            let error = Error::usage(format!(
+                "`{}` is no way to cut a stream",
+                crate::visible::escape(name.as_bytes())
+            ));
             error.hint("the ways are whole, bytes, lines and crlf (between CR and LF)")
         })
     }
@@ -132,7 +139,11 @@ impl Cut {
 
 impl AsyncRead for Cut {
     /// One piece, or what there is of it.
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let cut = self.get_mut();
         let before = buf.filled().len();
         while buf.remaining() > 0 {
@@ -153,7 +164,11 @@ impl AsyncRead for Cut {
 }
 
 impl AsyncWrite for Cut {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let cut = self.get_mut();
         if let Some(pause) = &mut cut.pause {
             ready!(pause.as_mut().poll(cx));

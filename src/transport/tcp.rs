@@ -1,9 +1,11 @@
 //! TCP: watched by the runtime, or waited for by the thread itself, for a moment.
 //!
-//! A peer that is near answers in a fraction of a millisecond, and much of what its answer costs then is to hear of it: the
-//! runtime sets a timer, asks the system about everything that it watches, and reads afterwards. A thread with nothing else to
-//! do can wait in the read, awake at first. It does so for a moment at most, so that interrupts and deadlines, which only the
-//! runtime hears of, are not kept waiting; from the first time that this is not enough, the runtime watches the connection.
+//! A peer that is near answers in a fraction of a millisecond, and much of what its answer costs
+//! then is to hear of it: the runtime sets a timer, asks the system about everything that it
+//! watches, and reads afterwards. A thread with nothing else to do can wait in the read, awake at
+//! first. It does so for a moment at most, so that interrupts and deadlines, which only the runtime
+//! hears of, are not kept waiting; from the first time that this is not enough, the runtime watches
+//! the connection.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -28,9 +30,11 @@ use super::vigil;
 const MOMENT: Duration = Duration::from_millis(10);
 /// For how long of that it asks again and again, where it may, before it sleeps.
 const AWAKE: Duration = Duration::from_micros(50);
-/// How much it reads then. Where more comes at once, it is a stream, which the runtime reads in larger pieces.
+/// How much it reads then. Where more comes at once, it is a stream, which the runtime reads in
+/// larger pieces.
 const PIECE: usize = 2 << 10;
-/// For how long all that has come counts as read once a read has brought less than there was room for.
+/// For how long all that has come counts as read once a read has brought less than there was room
+/// for.
 const JUST_NOW: Duration = Duration::from_micros(50);
 
 /// Whose the thread is that a session waits on.
@@ -64,16 +68,23 @@ impl Tcp {
     ///
     /// # Errors
     /// What the system says of the attempt.
-    pub(super) async fn connect(address: SocketAddr, source: Option<IpAddr>, thread: Thread) -> io::Result<Self> {
+    pub(super) async fn connect(
+        address: SocketAddr,
+        source: Option<IpAddr>,
+        thread: Thread,
+    ) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         ioctl_fionbio(&socket, true)?;
         if let Some(source) = source {
             socket.bind(&SocketAddr::new(source, 0).into())?;
         }
-        // Without this, a message and its dot written apart would wait for each other's acknowledgement.
+        // Without this, a message and its dot written apart would wait for each other's
+        // acknowledgement.
         socket.set_tcp_nodelay(true)?;
         match socket.connect(&address.into()) {
-            Err(error) if error.raw_os_error() != Some(Errno::INPROGRESS.raw_os_error()) => Err(error),
+            Err(error) if error.raw_os_error() != Some(Errno::INPROGRESS.raw_os_error()) => {
+                Err(error)
+            }
             _ if thread == Thread::Own && is_settled_soon(&socket)? => {
                 ioctl_fionbio(&socket, false)?;
                 socket.set_read_timeout(Some(MOMENT))?;
@@ -87,9 +98,13 @@ impl Tcp {
         }
     }
 
-    /// Reads what comes in a moment, where the thread may wait for it, and until then is longer; else, or where nothing comes,
-    /// `None`.
-    pub(super) fn read_soon(&mut self, room: &mut impl BufMut, until: Instant) -> Option<io::Result<usize>> {
+    /// Reads what comes in a moment, where the thread may wait for it, and until then is longer;
+    /// else, or where nothing comes, `None`.
+    pub(super) fn read_soon(
+        &mut self,
+        room: &mut impl BufMut,
+        until: Instant,
+    ) -> Option<io::Result<usize>> {
         let Self::Near(near) = self else { return None };
         let now = Instant::now();
         if until < now + MOMENT {
@@ -157,7 +172,11 @@ impl Tcp {
 
 impl Near {
     /// Reads what comes in a moment from `now`.
-    fn read<'a>(&self, room: &'a mut [MaybeUninit<u8>], now: std::time::Instant) -> Result<&'a [u8], Errno> {
+    fn read<'a>(
+        &self,
+        room: &'a mut [MaybeUninit<u8>],
+        now: std::time::Instant,
+    ) -> Result<&'a [u8], Errno> {
         if vigil::is_kept(now) {
             self.stay_awake(now)?;
         }
@@ -165,8 +184,8 @@ impl Near {
         Ok(bytes)
     }
 
-    /// Looks again and again, for a while from `now`, whether something has come. A read that found nothing would get in the way
-    /// of what comes.
+    /// Looks again and again, for a while from `now`, whether something has come. A read that found
+    /// nothing would get in the way of what comes.
     fn stay_awake(&self, now: std::time::Instant) -> Result<(), Errno> {
         let mut watched = [PollFd::new(&self.stream, PollFlags::IN)];
         loop {
@@ -189,7 +208,9 @@ fn is_settled_soon(socket: &Socket) -> io::Result<bool> {
     let mut watched = [PollFd::new(socket, PollFlags::OUT)];
     match poll(&mut watched, moment.as_ref()) {
         Ok(0) | Err(Errno::INTR) => Ok(false),
-        Ok(_) if watched[0].revents().intersects(PollFlags::ERR | PollFlags::HUP) => socket.take_error()?.map_or(Ok(true), Err),
+        Ok(_) if watched[0].revents().intersects(PollFlags::ERR | PollFlags::HUP) => {
+            socket.take_error()?.map_or(Ok(true), Err)
+        }
         Ok(_) => Ok(true),
         Err(error) => Err(error.into()),
     }
@@ -205,13 +226,21 @@ impl AsFd for Tcp {
 }
 
 impl AsyncRead for Tcp {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(self.watch()?).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Tcp {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         if let Self::Near(near) = &*self {
             match write_now(&near.stream, buf) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -221,7 +250,11 @@ impl AsyncWrite for Tcp {
         Pin::new(self.watch()?).poll_write(cx, buf)
     }
 
-    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(self.watch()?).poll_write_vectored(cx, bufs)
     }
 

@@ -32,10 +32,20 @@ pub(crate) struct Broken {
 }
 
 impl Tls {
-    /// Makes the handshake. Where `lenient`, bytes in clear before the peer's first record are let through, and given back.
-    pub(crate) async fn connect(attempt: &Attempt, transport: Transport, lenient: bool) -> Result<(Self, Vec<u8>), Broken> {
+    /// Makes the handshake. Where `lenient`, bytes in clear before the peer's first record are let
+    /// through, and given back.
+    pub(crate) async fn connect(
+        attempt: &Attempt,
+        transport: Transport,
+        lenient: bool,
+    ) -> Result<(Self, Vec<u8>), Broken> {
         let start = if lenient { Start::Sorting(Vec::new()) } else { Start::Watching(Vec::new()) };
-        match attempt.connector().connect(attempt.name(), Beneath { transport, start }).into_fallible().await {
+        match attempt
+            .connector()
+            .connect(attempt.name(), Beneath { transport, start })
+            .into_fallible()
+            .await
+        {
             Ok(mut stream) => {
                 let start = std::mem::replace(&mut stream.get_mut().0.start, Start::Over);
                 let plain = if let Start::Sorted(plain) = start { plain } else { Vec::new() };
@@ -62,12 +72,13 @@ impl Tls {
 
     /// Says that we close (`close_notify`), as far as that can be done without waiting.
     pub(super) fn farewell(&mut self) {
-        // Nobody is left to be told that it could go on; an alert is small, and there is room for it but for a peer that
-        // does not read at all.
+        // Nobody is left to be told that it could go on; an alert is small, and there is room for
+        // it but for a peer that does not read at all.
         let _ = Pin::new(&mut self.stream).poll_shutdown(&mut Context::from_waker(Waker::noop()));
     }
 
-    /// Takes out what was deciphered already, where it came in one go with what broke TLS: it must not depend on that.
+    /// Takes out what was deciphered already, where it came in one go with what broke TLS: it must
+    /// not depend on that.
     fn rescue(&mut self, buf: &mut ReadBuf<'_>) {
         // There is nothing to be had either where this fails.
         let read = self.stream.get_mut().1.reader().read(buf.initialize_unfilled()).unwrap_or(0);
@@ -76,7 +87,11 @@ impl Tls {
 }
 
 impl AsyncRead for Tls {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         if self.broke.is_none() {
             match Pin::new(&mut self.stream).poll_read(cx, buf) {
@@ -96,7 +111,11 @@ impl AsyncRead for Tls {
 }
 
 impl AsyncWrite for Tls {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
@@ -134,7 +153,9 @@ impl Start {
     fn pass(&mut self, buf: &mut ReadBuf<'_>, before: usize) -> io::Result<bool> {
         let new = &buf.filled()[before..];
         match self {
-            Self::Watching(began) => began.extend_from_slice(&new[..new.len().min(BEGINNING - began.len())]),
+            Self::Watching(began) => {
+                began.extend_from_slice(&new[..new.len().min(BEGINNING - began.len())])
+            }
             Self::Sorting(plain) if !new.is_empty() => {
                 let record = (0..new.len()).find(|at| looks_like_tls(&new[*at..]));
                 let (clear, rest) = new.split_at(record.unwrap_or(new.len()));
@@ -157,14 +178,19 @@ impl Start {
 }
 
 impl AsyncRead for Beneath {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         loop {
             match Pin::new(&mut self.transport).poll_read(cx, buf) {
                 Poll::Ready(Ok(())) if !self.start.pass(buf, before)? => {}
                 Poll::Pending => {
-                    // Session tickets and the first reply behind them come in segments of their own, the second of which a
-                    // server may hold back until the first is acknowledged.
+                    // Session tickets and the first reply behind them come in segments of their
+                    // own, the second of which a server may hold back until the first is
+                    // acknowledged.
                     self.transport.acknowledge();
                     return Poll::Pending;
                 }
@@ -175,12 +201,21 @@ impl AsyncRead for Beneath {
 }
 
 impl AsyncWrite for Beneath {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.transport).poll_write(cx, buf)
     }
 
-    /// What TLS writes in one go belongs into one segment: a server may close at the first of several.
-    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    /// What TLS writes in one go belongs into one segment: a server may close at the first of
+    /// several.
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.transport).poll_write_vectored(cx, bufs)
     }
 

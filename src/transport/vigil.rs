@@ -1,8 +1,10 @@
-//! When a thread that waits by itself stays awake: to be woken takes longer than a peer that is near needs for its answer.
+//! When a thread that waits by itself stays awake: to be woken takes longer than a peer that is
+//! near needs for its answer.
 //!
-//! To stay awake for every answer costs more of the processor than to sleep for each, so a thread may do it for a share of its
-//! time. It does so for many answers in a row, and sleeps for many: awake for one of them alone costs two or three times as
-//! much more. Where nothing comes in time, the peer is not that near, and the thread sleeps from then on.
+//! To stay awake for every answer costs more of the processor than to sleep for each, so a thread
+//! may do it for a share of its time. It does so for many answers in a row, and sleeps for many:
+//! awake for one of them alone costs two or three times as much more. Where nothing comes in time,
+//! the peer is not that near, and the thread sleeps from then on.
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
@@ -88,7 +90,9 @@ mod tests {
         assert!(vigil.is_kept(later));
         vigil.took(SAVINGS, true);
         assert!(!vigil.is_kept(later));
-        assert!(!vigil.is_kept(later + SHARE * SAVINGS / 2) && vigil.is_kept(later + SHARE * SAVINGS));
+        assert!(
+            !vigil.is_kept(later + SHARE * SAVINGS / 2) && vigil.is_kept(later + SHARE * SAVINGS)
+        );
     }
 
     #[test]

@@ -19,7 +19,8 @@ fn nameserver(zone: &'static [(&'static str, &'static [(u16, &'static str)])]) -
             let question = Message::from_vec(&packet[..length]).unwrap();
             let query = question.queries[0].clone();
             let mut answer = Message::response(question.metadata.id, OpCode::Query);
-            let known = zone.iter().find(|(domain, _)| query.name() == &Name::from_ascii(domain).unwrap());
+            let known =
+                zone.iter().find(|(domain, _)| query.name() == &Name::from_ascii(domain).unwrap());
             if known.is_none() {
                 answer.metadata.response_code = ResponseCode::NXDomain;
             }
@@ -83,7 +84,9 @@ fn the_preferred_exchanger_is_tried_first_and_the_next_one_where_it_refuses() {
 #[test]
 fn a_domain_without_exchangers_is_its_own() {
     let server = Embedded::start().unwrap();
-    let options = Session::options().nameserver(nameserver(ZONE)).resolve("plain.example", "127.0.0.1".parse().unwrap());
+    let options = Session::options()
+        .nameserver(nameserver(ZONE))
+        .resolve("plain.example", "127.0.0.1".parse().unwrap());
     connect(options, &format!("mx://plain.example:{}", port(&server.smtp()))).unwrap();
 }
 
@@ -97,7 +100,8 @@ fn the_certificate_has_to_be_that_of_the_exchanger() {
             .resolve("mail.elsewhere.example", "127.0.0.1".parse().unwrap());
         let url = format!("mx://{domain}:{}", port(&server.smtp()));
         block_on(async {
-            let mut session = options.tls(tls::Options::new().ca(server.ca().unwrap())).connect(&url).await?;
+            let mut session =
+                options.tls(tls::Options::new().ca(server.ca().unwrap())).connect(&url).await?;
             session.expect(220).await?;
             session.starttls().await?;
             session.quit().await?;
@@ -113,24 +117,39 @@ fn the_certificate_has_to_be_that_of_the_exchanger() {
 fn what_has_no_exchanger_to_connect_to_says_why() {
     let nameserver = nameserver(ZONE);
     let null = connect(Session::options().nameserver(nameserver), "mx://null.example").unwrap_err();
-    assert!(null.is_unreachable() && null.came().unwrap().contains("takes no mail (RFC 7505)"), "{null}");
-    let nobody = connect(Session::options().nameserver(nameserver), "mx://nobody.example").unwrap_err();
-    assert!(nobody.is_unreachable() && nobody.came().unwrap().contains("no such domain"), "{nobody}");
+    assert!(
+        null.is_unreachable() && null.came().unwrap().contains("takes no mail (RFC 7505)"),
+        "{null}"
+    );
+    let nobody =
+        connect(Session::options().nameserver(nameserver), "mx://nobody.example").unwrap_err();
+    assert!(
+        nobody.is_unreachable() && nobody.came().unwrap().contains("no such domain"),
+        "{nobody}"
+    );
 }
 
 #[test]
 fn a_pinned_host_is_not_looked_up() {
     let server = Embedded::start().unwrap();
     let url = format!("smtp://mail.invalid:{}", port(&server.smtp()));
-    connect(Session::options().resolve("MAIL.invalid", "127.0.0.1".parse().unwrap()), &url).unwrap();
+    connect(Session::options().resolve("MAIL.invalid", "127.0.0.1".parse().unwrap()), &url)
+        .unwrap();
 }
 
 #[test]
 fn a_connection_can_begin_with_whom_it_is_made_for() {
-    let server = Replay::start("C: PROXY TCP4 192.0.2.7 192.0.2.1 4711 25\nS: 220 hi\nC: QUIT\nS: 221 bye").unwrap();
-    let proxy = Proxy::V1.from("192.0.2.7:4711".parse().unwrap()).to("192.0.2.1:25".parse().unwrap());
+    let server =
+        Replay::start("C: PROXY TCP4 192.0.2.7 192.0.2.1 4711 25\nS: 220 hi\nC: QUIT\nS: 221 bye")
+            .unwrap();
+    let proxy =
+        Proxy::V1.from("192.0.2.7:4711".parse().unwrap()).to("192.0.2.1:25".parse().unwrap());
     let transcript = Transcript::new();
-    connect(Session::options().proxy(proxy).transcript(transcript.clone()), &server.url("smtp")).unwrap();
+    connect(Session::options().proxy(proxy).transcript(transcript.clone()), &server.url("smtp"))
+        .unwrap();
     server.finish().unwrap();
-    assert!(transcript.to_string().contains("*** PROXY v1 from 192.0.2.7:4711 to 192.0.2.1:25 sent\n"), "{transcript}");
+    assert!(
+        transcript.to_string().contains("*** PROXY v1 from 192.0.2.7:4711 to 192.0.2.1:25 sent\n"),
+        "{transcript}"
+    );
 }

@@ -1,4 +1,5 @@
-//! Whoever reads the documentation of a verb finds the RFC that has its command, and an example, which `cargo test --doc` runs.
+//! Whoever reads the documentation of a verb finds the RFC that has its command, and an example,
+//! which `cargo test --doc` runs.
 
 use crate::layers::sources;
 use crate::program::project;
@@ -36,7 +37,8 @@ fn methods(text: &str) -> Vec<Method> {
 fn signature(line: &str) -> Option<(bool, String)> {
     let rest = line.strip_prefix("pub ")?;
     let name = rest.strip_prefix("async ").unwrap_or(rest).strip_prefix("fn ")?;
-    let name = name.trim_start_matches("r#").split(|c: char| !c.is_alphanumeric() && c != '_').next()?;
+    let name =
+        name.trim_start_matches("r#").split(|c: char| !c.is_alphanumeric() && c != '_').next()?;
     Some((rest.starts_with("async "), name.to_owned()))
 }
 
@@ -62,8 +64,11 @@ fn every_verb_has_an_example_and_says_which_rfc_has_it() {
 #[test]
 fn a_verb_without_an_example_is_seen() {
     let text = "impl Session {\n    /// RFC 1.\n    /// ```\n    #[must_use]\n    pub async fn r#move(&mut self) {\n    }\n\n    \
-                /// Nothing.\n    pub fn quit<'a>(&mut self) {\n    }\n\n    fn own() {}\n}\n\nimpl Other {\n    pub fn other() {}\n}\n";
-    let found: Vec<_> =
-        methods(text).into_iter().map(|method| (method.name, method.is_async, method.doc.contains("```"))).collect();
+                /// Nothing.\n    pub fn quit<'a>(&mut self) {\n    }\n\n    fn own() {}\n}\n\nimpl
+                /// Other {\n    pub fn other() {}\n}\n";
+    let found: Vec<_> = methods(text)
+        .into_iter()
+        .map(|method| (method.name, method.is_async, method.doc.contains("```")))
+        .collect();
     assert_eq!(found, [("move".to_owned(), true, true), ("quit".to_owned(), false, false)]);
 }

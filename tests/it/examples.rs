@@ -11,7 +11,10 @@ use crate::program::{folder, project};
 fn the_manual_in_the_repository_is_that_of_the_bindings() {
     let path = project().join("docs/reference.md");
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(kept == reference::markdown(), "docs/reference.md is stale: cargo run -- reference > docs/reference.md");
+    assert!(
+        kept == reference::markdown(),
+        "docs/reference.md is stale: cargo run -- reference > docs/reference.md"
+    );
 }
 
 #[test]
@@ -20,7 +23,8 @@ fn every_example_of_the_manual_passes() {
     assert!(examples.len() > 30, "{} examples", examples.len());
     for example in examples {
         let folder = folder(&[("example.rhai", &example.script)]);
-        let mut case = Case::new(folder.path().join("example.rhai")).timeout(Duration::from_secs(5));
+        let mut case =
+            Case::new(folder.path().join("example.rhai")).timeout(Duration::from_secs(5));
         let mut server = None;
         if let Some((scheme, dialogue)) = &example.dialogue {
             let replay = Replay::start(dialogue).unwrap();
@@ -29,9 +33,9 @@ fn every_example_of_the_manual_passes() {
         }
         let outcome = case.run();
         // What only computes has nothing to expect.
-        let nothing_expected = outcome
-            .failure()
-            .is_some_and(|failure| failure.error.is_vacuous() && failure.error.message().contains("nothing at all"));
+        let nothing_expected = outcome.failure().is_some_and(|failure| {
+            failure.error.is_vacuous() && failure.error.message().contains("nothing at all")
+        });
         assert!(outcome.is_ok() || nothing_expected, "`{}`: {outcome:#?}", example.word);
         if let Some(departure) = server.and_then(|server| server.finish().err()) {
             panic!("`{}`: {departure}", example.word);

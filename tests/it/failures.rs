@@ -1,5 +1,5 @@
-//! How failures read: each script in `tests/scripts/failing` is run against its peer, and what the program says is held
-//! against a golden beside it.
+//! How failures read: each script in `tests/scripts/failing` is run against its peer, and what the
+//! program says is held against a golden beside it.
 
 use std::path::Path;
 
@@ -14,8 +14,11 @@ const FILTERS: [(&str, &str); 3] = [
 ];
 
 fn scripts(folder: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<_> = entries.filter_map(|name| Some(name.strip_suffix(".rhai")?.to_owned())).collect();
+    let entries = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> =
+        entries.filter_map(|name| Some(name.strip_suffix(".rhai")?.to_owned())).collect();
     names.sort();
     names
 }
@@ -43,7 +46,9 @@ fn every_failing_script_fails_as_its_golden_says() {
     }
     let _bound = settings.bind_to_scope();
     for name in names {
-        let peer = std::fs::read_to_string(folder.join(format!("{name}.peer"))).ok().map(|text| Peer::parse(&text));
+        let peer = std::fs::read_to_string(folder.join(format!("{name}.peer")))
+            .ok()
+            .map(|text| Peer::parse(&text));
         let script = format!("{name}.rhai");
         let mut args = vec!["run".to_owned(), script, "--timeout".to_owned(), "300ms".to_owned()];
         args.extend(peer.iter().flat_map(|peer| ["--set".to_owned(), target(&name, peer)]));
@@ -57,7 +62,9 @@ fn every_failing_script_fails_as_its_golden_says() {
 fn every_passing_script_passes() {
     let folder = project().join("tests/scripts/passing");
     for name in scripts(&folder) {
-        let peer = std::fs::read_to_string(folder.join(format!("{name}.peer"))).ok().map(|text| Peer::parse(&text));
+        let peer = std::fs::read_to_string(folder.join(format!("{name}.peer")))
+            .ok()
+            .map(|text| Peer::parse(&text));
         let mut args = vec!["run".to_owned(), format!("{name}.rhai")];
         args.extend(peer.iter().flat_map(|peer| ["--set".to_owned(), target(&name, peer)]));
         let ran = run(&folder, &args.iter().map(String::as_str).collect::<Vec<_>>());

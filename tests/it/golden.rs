@@ -7,8 +7,7 @@ use mailexpect::server::Replay;
 
 use crate::program::{Ran, folder, program};
 
-const SCRIPT: &str =
-    "// The hello.\nlet s = connect(param(\"smtp\"));\ns.expect(220);\ns.ehlo(\"client.example\");\ns.quit();\n";
+const SCRIPT: &str = "// The hello.\nlet s = connect(param(\"smtp\"));\ns.expect(220);\ns.ehlo(\"client.example\");\ns.quit();\n";
 
 const HELLO: &str = "S: 220 mail.example ESMTP\nC: EHLO client.example\nS: 250-mail.example\nS: 250-SIZE 100\nS: 250 PIPELINING\n\
     C: QUIT\nS: 221 bye\nclose\n";
@@ -16,7 +15,8 @@ const HELLO: &str = "S: 220 mail.example ESMTP\nC: EHLO client.example\nS: 250-m
 /// Runs the program where nothing is set that goldens look at, but for what is given.
 fn run(folder: &Path, args: &[&str], environment: &[(&str, &str)]) -> Ran {
     let mut command = program();
-    let output = command.envs(environment.iter().copied()).current_dir(folder).args(args).output().unwrap();
+    let output =
+        command.envs(environment.iter().copied()).current_dir(folder).args(args).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
@@ -30,7 +30,8 @@ fn hello(folder: &Path, dialogue: &str, args: &[&str], environment: &[(&str, &st
 
 fn files(folder: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder.join("snapshots")) else { return Vec::new() };
-    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
@@ -43,11 +44,15 @@ fn golden(folder: &Path, name: &str) -> String {
 fn a_dialogue_is_recorded_once_and_held_against_that_from_then_on() {
     let folder = folder(&[("hello.rhai", SCRIPT)]);
     let ran = hello(folder.path(), HELLO, &[], &[]);
-    assert!(ran.code == Some(0) && files(folder.path()).is_empty(), "nobody asked for a golden: {ran:?}");
+    assert!(
+        ran.code == Some(0) && files(folder.path()).is_empty(),
+        "nobody asked for a golden: {ran:?}"
+    );
     let ran = hello(folder.path(), HELLO, &["--record"], &[]);
     assert!(ran.code == Some(0) && ran.out.contains("recorded snapshots/hello.snap"), "{ran:?}");
     insta::assert_snapshot!("hello", golden(folder.path(), "hello.snap"));
-    let shuffled = HELLO.replace("S: 250-SIZE 100\nS: 250 PIPELINING", "S: 250-PIPELINING\nS: 250 SIZE 100");
+    let shuffled =
+        HELLO.replace("S: 250-SIZE 100\nS: 250 PIPELINING", "S: 250-PIPELINING\nS: 250 SIZE 100");
     let ran = hello(folder.path(), &shuffled, &[], &[]);
     assert_eq!(ran.code, Some(0), "capabilities are a set: {ran:?}");
 }
@@ -59,7 +64,13 @@ fn a_difference_fails_with_a_diff_and_waits_for_review() {
     let upgraded = HELLO.replace("SIZE 100", "SIZE 200").replace("221 bye", "221 2.0.0 bye");
     let ran = hello(folder.path(), &upgraded, &[], &[]);
     assert_eq!(ran.code, Some(1));
-    let said = ran.out.lines().skip(1).filter(|line| !line.starts_with("1 failed")).collect::<Vec<_>>().join("\n");
+    let said = ran
+        .out
+        .lines()
+        .skip(1)
+        .filter(|line| !line.starts_with("1 failed"))
+        .collect::<Vec<_>>()
+        .join("\n");
     insta::assert_snapshot!("difference", said);
     assert_eq!(files(folder.path()), ["hello.snap", "hello.snap.new"]);
     let ran = hello(folder.path(), HELLO, &[], &[]);
@@ -111,7 +122,8 @@ fn where_it_is_not_to_write_it_writes_nothing() {
 fn the_environment_of_insta_means_what_it_means_there() {
     let changed = HELLO.replace("SIZE 100", "SIZE 200");
     let both = ["hello.snap", "hello.snap.new"];
-    // What becomes of a script without a golden, and of one whose golden differs: the exit code, the files.
+    // What becomes of a script without a golden, and of one whose golden differs: the exit code,
+    // the files.
     for (environment, unseen, left, differing, kept) in [
         ("INSTA_UPDATE=always", 0, &both[..1], 0, &both[..1]),
         ("INSTA_UPDATE=new", 1, &both[1..], 1, &both[..]),
@@ -120,13 +132,22 @@ fn the_environment_of_insta_means_what_it_means_there() {
         ("INSTA_FORCE_PASS=1", 0, &[], 0, &both[..]),
         ("INSTA_UPDATE=new INSTA_FORCE_PASS=1", 0, &both[1..], 0, &both[..]),
     ] {
-        let variables: Vec<_> = environment.split(' ').filter_map(|variable| variable.split_once('=')).collect();
+        let variables: Vec<_> =
+            environment.split(' ').filter_map(|variable| variable.split_once('=')).collect();
         let folder = folder(&[("hello.rhai", SCRIPT)]);
         let ran = hello(folder.path(), HELLO, &[], &variables);
-        assert_eq!((ran.code, files(folder.path()).join(" ")), (Some(unseen), left.join(" ")), "{environment}");
+        assert_eq!(
+            (ran.code, files(folder.path()).join(" ")),
+            (Some(unseen), left.join(" ")),
+            "{environment}"
+        );
         hello(folder.path(), HELLO, &["--record"], &[]);
         let ran = hello(folder.path(), &changed, &[], &variables);
-        assert_eq!((ran.code, files(folder.path()).join(" ")), (Some(differing), kept.join(" ")), "{environment}");
+        assert_eq!(
+            (ran.code, files(folder.path()).join(" ")),
+            (Some(differing), kept.join(" ")),
+            "{environment}"
+        );
     }
     let folder = folder(&[("hello.rhai", SCRIPT)]);
     let ran = hello(folder.path(), HELLO, &[], &[("INSTA_UPDATE", "maybe")]);
@@ -138,7 +159,11 @@ fn a_target_has_goldens_of_its_own() {
     let folder = folder(&[("hello.rhai", SCRIPT)]);
     hello(folder.path(), HELLO, &["--record"], &[]);
     let exim = HELLO.replace("SIZE 100", "SIZE 52428800");
-    assert_eq!(hello(folder.path(), HELLO, &["--target", "exim"], &[]).code, Some(0), "that of all holds until it has one");
+    assert_eq!(
+        hello(folder.path(), HELLO, &["--target", "exim"], &[]).code,
+        Some(0),
+        "that of all holds until it has one"
+    );
     assert_eq!(hello(folder.path(), &exim, &["--target", "exim", "--record"], &[]).code, Some(0));
     assert_eq!(files(folder.path()), ["hello.snap", "hello@exim.snap"]);
     assert_eq!(hello(folder.path(), &exim, &["--target", "exim"], &[]).code, Some(0));
@@ -182,7 +207,11 @@ fn a_golden_of_no_script_is_reported() {
     hello(folder.path(), HELLO, &["--record"], &[]);
     hello(folder.path(), HELLO, &["--record", "--target", "exim"], &[]);
     assert_eq!(hello(folder.path(), HELLO, &["--unreferenced"], &[]).code, Some(0));
-    fs::rename(folder.path().join("snapshots/hello.snap"), folder.path().join("snapshots/gone.snap")).unwrap();
+    fs::rename(
+        folder.path().join("snapshots/hello.snap"),
+        folder.path().join("snapshots/gone.snap"),
+    )
+    .unwrap();
     let ran = hello(folder.path(), HELLO, &["--unreferenced"], &[]);
     assert!(ran.code == Some(1) && ran.out.contains("unreferenced snapshots/gone.snap"), "{ran:?}");
 }
@@ -199,14 +228,25 @@ fn cargo_insta_is_told_which_goldens_are_in_use() {
 
 #[test]
 fn a_golden_that_cannot_be_read_is_no_pass() {
-    let folder = folder(&[("hello.rhai", SCRIPT), ("snapshots/hello.snap", "---\nsource: [\n---\n")]);
+    let folder =
+        folder(&[("hello.rhai", SCRIPT), ("snapshots/hello.snap", "---\nsource: [\n---\n")]);
     let ran = hello(folder.path(), HELLO, &[], &[]);
-    assert!(ran.code == Some(2) && ran.out.contains("cannot read the golden snapshots/hello.snap"), "{ran:?}");
+    assert!(
+        ran.code == Some(2) && ran.out.contains("cannot read the golden snapshots/hello.snap"),
+        "{ran:?}"
+    );
     let other = "---\nsource: tests/it/hello.rs\n---\nx\n";
     fs::write(folder.path().join("snapshots/hello.snap"), other).unwrap();
-    assert_eq!(hello(folder.path(), HELLO, &[], &[]).code, Some(0), "the snapshot of another test is none of ours");
+    assert_eq!(
+        hello(folder.path(), HELLO, &[], &[]).code,
+        Some(0),
+        "the snapshot of another test is none of ours"
+    );
     let ran = hello(folder.path(), HELLO, &["--record"], &[]);
-    assert!(ran.code == Some(2) && ran.out.contains("is the snapshot of some other test"), "{ran:?}");
+    assert!(
+        ran.code == Some(2) && ran.out.contains("is the snapshot of some other test"),
+        "{ran:?}"
+    );
     assert_eq!(golden(folder.path(), "hello.snap"), other);
 }
 
@@ -216,7 +256,11 @@ fn runs_that_are_repeated_are_held_against_the_golden_and_write_nothing() {
     assert_eq!(run(folder.path(), &["run", "--record"], &[]).code, Some(0));
     let ran = run(folder.path(), &["run", "--repeat", "20", "-j", "4"], &[]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    fs::write(folder.path().join("hello.rhai"), "let s = connect();\ns.expect(220);\nstep(\"new\");\ns.quit();\n").unwrap();
+    fs::write(
+        folder.path().join("hello.rhai"),
+        "let s = connect();\ns.expect(220);\nstep(\"new\");\ns.quit();\n",
+    )
+    .unwrap();
     let ran = run(folder.path(), &["run", "--repeat", "20", "-j", "4"], &[]);
     assert!(ran.code == Some(1) && ran.out.contains("20 golden"), "{ran:?}");
     assert_eq!(files(folder.path()), ["hello.snap"]);
@@ -227,14 +271,20 @@ fn waiting() -> tempfile::TempDir {
     let golden = |word: &str| format!("---\nsource: x.rhai\n---\nS: 220 {word}\nC: QUIT\n");
     let (old, new) = (golden("old"), golden("new"));
     let names = ["a.snap", "a.snap.new", "b.snap", "b.snap.new", "c.snap.new"];
-    let files = names.map(|name| (format!("snapshots/{name}"), if name.ends_with("new") { &new } else { &old }));
+    let files = names
+        .map(|name| (format!("snapshots/{name}"), if name.ends_with("new") { &new } else { &old }));
     folder(&files.each_ref().map(|(name, text)| (&**name, text.as_str())))
 }
 
 fn review(folder: &Path, answers: &str) -> String {
     let answered = folder.join("answers");
     fs::write(&answered, answers).unwrap();
-    let output = program().stdin(fs::File::open(answered).unwrap()).current_dir(folder).arg("review").output().unwrap();
+    let output = program()
+        .stdin(fs::File::open(answered).unwrap())
+        .current_dir(folder)
+        .arg("review")
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(0));
     String::from_utf8(output.stdout).unwrap()
 }
@@ -244,7 +294,10 @@ fn changes_are_reviewed_one_by_one() {
     let folder = waiting();
     insta::assert_snapshot!("review", review(folder.path(), "what\na\nr\ns\n"));
     assert_eq!(files(folder.path()), ["a.snap", "b.snap", "c.snap.new"]);
-    assert!(golden(folder.path(), "a.snap").contains("new") && golden(folder.path(), "b.snap").contains("old"));
+    assert!(
+        golden(folder.path(), "a.snap").contains("new")
+            && golden(folder.path(), "b.snap").contains("old")
+    );
     assert!(review(folder.path(), "").ends_with("1 still to be reviewed\n"), "nobody answered");
     assert!(review(folder.path(), "A\n").ends_with("1 accepted\n"));
     assert_eq!(review(folder.path(), ""), "nothing to review\n");
@@ -257,11 +310,18 @@ fn changes_are_accepted_and_rejected_by_name_or_all_at_once() {
     let ran = decide(&["accept"]);
     assert!(ran.code == Some(2) && ran.err.contains("accept --all"), "{ran:?}");
     let ran = decide(&["accept", "a.rhai"]);
-    assert_eq!((ran.code, &*ran.out), (Some(0), "accepted snapshots/a.snap\n1 accepted\n"), "{ran:?}");
+    assert_eq!(
+        (ran.code, &*ran.out),
+        (Some(0), "accepted snapshots/a.snap\n1 accepted\n"),
+        "{ran:?}"
+    );
     let ran = decide(&["reject", "snapshots/b.snap.new"]);
     assert_eq!((ran.code, &*ran.out), (Some(0), "rejected snapshots/b.snap\n1 rejected\n"));
     let ran = decide(&["accept", "b.rhai"]);
-    assert!(ran.code == Some(2) && ran.err.contains("nothing waits for review at b.rhai"), "{ran:?}");
+    assert!(
+        ran.code == Some(2) && ran.err.contains("nothing waits for review at b.rhai"),
+        "{ran:?}"
+    );
     assert_eq!(decide(&["accept", "--all"]).code, Some(0));
     assert_eq!(files(folder.path()), ["a.snap", "b.snap", "c.snap"]);
 }
@@ -313,7 +373,10 @@ fn no_golden_has_what_a_verb_was_given_to_keep() {
     ];
     for (scheme, dialogue, script) in dialogues {
         let peer = Replay::start(dialogue).unwrap();
-        let script = format!("let s = connect(\"{}\");\n{script}snapshot(\"correct-horse\");\n", peer.url(scheme));
+        let script = format!(
+            "let s = connect(\"{}\");\n{script}snapshot(\"correct-horse\");\n",
+            peer.url(scheme)
+        );
         let folder = folder(&[("secret.rhai", &script)]);
         let ran = run(folder.path(), &["run", "--record"], &[]);
         assert_eq!(ran.code, Some(0), "{ran:?}");
@@ -327,7 +390,8 @@ fn no_golden_has_what_a_verb_was_given_to_keep() {
 
 #[test]
 fn the_title_of_a_script_says_no_secret_in_its_golden() {
-    let script = SCRIPT.replace("The hello.", "Logs in with hunter22.") + "param(\"password\", \"hunter22\");\n";
+    let script = SCRIPT.replace("The hello.", "Logs in with hunter22.")
+        + "param(\"password\", \"hunter22\");\n";
     let folder = folder(&[("hello.rhai", &script)]);
     let ran = hello(folder.path(), HELLO, &["--record"], &[]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
@@ -337,7 +401,8 @@ fn the_title_of_a_script_says_no_secret_in_its_golden() {
 
 #[test]
 fn the_name_of_a_value_is_redacted_as_the_value_is() {
-    let folder = folder(&[("hello.rhai", &format!("{SCRIPT}snapshot(\"at 192.0.2.7\", \"192.0.2.7\");\n"))]);
+    let folder =
+        folder(&[("hello.rhai", &format!("{SCRIPT}snapshot(\"at 192.0.2.7\", \"192.0.2.7\");\n"))]);
     let ran = hello(folder.path(), HELLO, &["--record"], &[]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let golden = golden(folder.path(), "hello.snap");

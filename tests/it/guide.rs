@@ -1,4 +1,5 @@
-//! The commands of the guide to golden transcripts are run, one after the other, and their output is what it shows.
+//! The commands of the guide to golden transcripts are run, one after the other, and their output
+//! is what it shows.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +19,8 @@ const DIALOGUE: &str = "S: 220 mail.example.com ESMTP Postfix\nC: EHLO client.ex
     S: 221 2.0.0 Bye\nclose\n";
 
 const BEFORE: &str = "S: 250-PIPELINING\nS: 250-SIZE 10240000\nS: 250-ETRN\nS: 250 8BITMIME\n";
-const AFTER: &str = "S: 250-PIPELINING\nS: 250-SIZE 10240000\nS: 250-8BITMIME\nS: 250-SMTPUTF8\nS: 250 CHUNKING\n";
+const AFTER: &str =
+    "S: 250-PIPELINING\nS: 250-SIZE 10240000\nS: 250-8BITMIME\nS: 250-SMTPUTF8\nS: 250 CHUNKING\n";
 
 /// A shell in a folder, with the server as its commands find it.
 struct Reader {
@@ -31,7 +33,9 @@ impl Reader {
     /// Runs a command and gives what it shows, times and ports masked.
     fn run(&mut self, command: &str) -> String {
         self.runs += 1;
-        let dialogue = DIALOGUE.replace("EXTENSIONS", self.extensions).replace("ID", &format!("3C80013{:03X}", self.runs));
+        let dialogue = DIALOGUE
+            .replace("EXTENSIONS", self.extensions)
+            .replace("ID", &format!("3C80013{:03X}", self.runs));
         let server = Replay::start(&dialogue).unwrap();
         let url = server.url("smtp");
         let project = self.folder.path().join("mailexpect.toml");
@@ -46,8 +50,13 @@ impl Reader {
             shell.env_remove(name);
         }
         let command = format!("exec 2>&1; {}", command.replace(URL, &url));
-        let output =
-            shell.args(["-c", &command]).env("PATH", path).stdin(Stdio::null()).current_dir(&self.folder).output().unwrap();
+        let output = shell
+            .args(["-c", &command])
+            .env("PATH", path)
+            .stdin(Stdio::null())
+            .current_dir(&self.folder)
+            .output()
+            .unwrap();
         if says.contains(URL) {
             fs::write(&project, says).unwrap();
         }
@@ -61,7 +70,10 @@ fn masked(text: &str) -> String {
     let mut masked = String::new();
     for (n, part) in text.split('(').enumerate() {
         let time = part.split_once(')').filter(|(inside, _)| {
-            let unit = inside.split_once(' ').filter(|(number, _)| number.parse::<f64>().is_ok()).map(|(_, unit)| unit);
+            let unit = inside
+                .split_once(' ')
+                .filter(|(number, _)| number.parse::<f64>().is_ok())
+                .map(|(_, unit)| unit);
             unit.is_some_and(|unit| ["ms", "s", "min"].contains(&unit))
         });
         if n > 0 {
@@ -112,9 +124,14 @@ fn the_guide_shows_what_its_commands_do() {
     let path = project().join("docs/golden.md");
     let guide = fs::read_to_string(&path).unwrap();
     let followed = followed(&guide);
-    if followed != guide && std::env::var_os("INSTA_UPDATE").is_some_and(|update| update == "always") {
+    if followed != guide
+        && std::env::var_os("INSTA_UPDATE").is_some_and(|update| update == "always")
+    {
         fs::write(&path, &followed).unwrap();
         return;
     }
-    assert_eq!(followed, guide, "docs/golden.md is stale: INSTA_UPDATE=always cargo test writes it anew");
+    assert_eq!(
+        followed, guide,
+        "docs/golden.md is stale: INSTA_UPDATE=always cargo test writes it anew"
+    );
 }

@@ -20,7 +20,9 @@ struct Said {
 
 fn said<F: Send + Sync + 'static>(scripts: Scripts<F>, arguments: &[&str]) -> Said {
     let log = tempfile::NamedTempFile::new().unwrap();
-    let arguments = [&["scripts", "--test-threads", "1", "--logfile", log.path().to_str().unwrap()], arguments].concat();
+    let arguments =
+        [&["scripts", "--test-threads", "1", "--logfile", log.path().to_str().unwrap()], arguments]
+            .concat();
     let code = scripts.run_as(arguments);
     assert!([ExitCode::SUCCESS, ExitCode::from(101)].contains(&code), "{code:?}");
     Said { failed: code != ExitCode::SUCCESS, text: std::fs::read_to_string(log.path()).unwrap() }
@@ -29,12 +31,15 @@ fn said<F: Send + Sync + 'static>(scripts: Scripts<F>, arguments: &[&str]) -> Sa
 /// The names of the tests that came to that, or of all that are listed.
 fn names(said: &Said, verdict: &str) -> Vec<String> {
     let lines = said.text.lines().filter_map(|line| line.strip_suffix(verdict));
-    lines.map(|line| line.trim_start_matches("test ").trim_end_matches([' ', '.']).to_owned()).collect()
+    lines
+        .map(|line| line.trim_start_matches("test ").trim_end_matches([' ', '.']).to_owned())
+        .collect()
 }
 
 /// Three scripts that pass, of which one is ignored, beside what is no script.
 fn three() -> tempfile::TempDir {
-    let slow = "// The greeting, with patience.\n// ignored: takes an hour\nconnect().expect(220);\n";
+    let slow =
+        "// The greeting, with patience.\n// ignored: takes an hour\nconnect().expect(220);\n";
     folder(&[
         ("scripts/relay.rhai", GREETING),
         ("scripts/imap/idle.rhai", GREETING),
@@ -51,14 +56,19 @@ fn scripts(folder: &Path) -> Scripts {
 fn each_script_of_a_folder_is_a_test_named_by_its_path() {
     let folder = three();
     let all = ["imap/idle", "relay", "slow"];
-    for (arguments, listed) in
-        [(&["--list"][..], &all[..]), (&["--list", "--ignored"], &all[2..]), (&["--list", "relay"], &all[1..2])]
-    {
+    for (arguments, listed) in [
+        (&["--list"][..], &all[..]),
+        (&["--list", "--ignored"], &all[2..]),
+        (&["--list", "relay"], &all[1..2]),
+    ] {
         let said = said(scripts(folder.path()), arguments);
         assert_eq!(names(&said, ": test"), listed, "{arguments:?}");
     }
     let said = said(scripts(folder.path()), &[]);
-    assert_eq!((names(&said, "ok"), said.failed), (vec!["imap/idle".into(), "relay".into()], false));
+    assert_eq!(
+        (names(&said, "ok"), said.failed),
+        (vec!["imap/idle".into(), "relay".into()], false)
+    );
     assert!(said.text.contains("test slow      ... ignored (takes an hour)\n"), "{}", said.text);
 }
 
@@ -87,7 +97,10 @@ fn libtests_arguments_choose_among_them() {
 fn a_script_that_fails_shows_its_report_and_others_go_on() {
     let folder = folder(&[
         ("scripts/passes.rhai", GREETING),
-        ("scripts/relays.rhai", "// Relaying.\nlet s = connect(param(\"smtp\"));\nprint(\"hi\");\ns.expect(554);\n"),
+        (
+            "scripts/relays.rhai",
+            "// Relaying.\nlet s = connect(param(\"smtp\"));\nprint(\"hi\");\ns.expect(554);\n",
+        ),
         ("scripts/skips.rhai", "connect();\nskip(\"no IPv6 here\");\n"),
         ("scripts/wrong.rhai", "// A slip.\nlet s = connect(;\n"),
     ]);
@@ -110,7 +123,9 @@ fn a_script_that_fails_shows_its_report_and_others_go_on() {
 
 #[test]
 fn a_folder_without_scripts_is_a_test_that_fails() {
-    for (files, says) in [(&[("scripts/lib/hello.rhai", "")][..], "there are no scripts in "), (&[], "there is no ")] {
+    for (files, says) in
+        [(&[("scripts/lib/hello.rhai", "")][..], "there are no scripts in "), (&[], "there is no ")]
+    {
         let folder = folder(files);
         let said = said(scripts(folder.path()), &[]);
         assert!(said.failed && said.text.contains(says), "{}", said.text);
@@ -126,29 +141,46 @@ fn what_the_scripts_need_is_started_once_when_the_first_one_runs_and_dropped_beh
         }
     }
     let folder = three();
-    for (arguments, times) in [(&["--list"][..], 0), (&["nothing"], 0), (&["--include-ignored"], 1)] {
+    for (arguments, times) in [(&["--list"][..], 0), (&["nothing"], 0), (&["--include-ignored"], 1)]
+    {
         let (started, dropped) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
         let (starts, drops) = (Arc::clone(&started), Arc::clone(&dropped));
         let start = move || {
             starts.fetch_add(1, Ordering::SeqCst);
             Server(Embedded::start().unwrap(), drops)
         };
-        let said = said(scripts(folder.path()).with(start, |server, case| case.set("smtp", server.0.smtp())), arguments);
+        let said = said(
+            scripts(folder.path()).with(start, |server, case| case.set("smtp", server.0.smtp())),
+            arguments,
+        );
         assert!(!said.failed, "{}", said.text);
-        assert_eq!((started.load(Ordering::SeqCst), dropped.load(Ordering::SeqCst)), (times, times), "{arguments:?}");
+        assert_eq!(
+            (started.load(Ordering::SeqCst), dropped.load(Ordering::SeqCst)),
+            (times, times),
+            "{arguments:?}"
+        );
     }
 }
 
 #[test]
 fn scripts_whose_server_does_not_start_fail_with_its_reason() {
     let folder = three();
-    let said = said(scripts(folder.path()).with(|| -> Embedded { panic!("no port") }, |_, case| case), &[]);
-    assert_eq!(said.text.matches("what the scripts need was not started: no port").count(), 2, "{}", said.text);
+    let said = said(
+        scripts(folder.path()).with(|| -> Embedded { panic!("no port") }, |_, case| case),
+        &[],
+    );
+    assert_eq!(
+        said.text.matches("what the scripts need was not started: no port").count(),
+        2,
+        "{}",
+        said.text
+    );
 }
 
 #[test]
 fn a_wrong_project_file_fails_the_scripts_and_not_the_list() {
-    let folder = folder(&[("scripts/relay.rhai", GREETING), ("mailexpect.toml", "[golden]\nstrict = 1\n")]);
+    let folder =
+        folder(&[("scripts/relay.rhai", GREETING), ("mailexpect.toml", "[golden]\nstrict = 1\n")]);
     assert_eq!(names(&said(scripts(folder.path()), &["--list"]), ": test"), ["relay"]);
     let said = said(scripts(folder.path()), &[]);
     assert!(said.failed && said.text.contains("mailexpect.toml"), "{}", said.text);

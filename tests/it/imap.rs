@@ -15,7 +15,8 @@ fn run<T>(test: impl Future<Output = T>) -> T {
 const SHORT: Duration = Duration::from_millis(60);
 
 /// What differs from run to run.
-const FILTERS: [(&str, &str); 2] = [("waited: .*", "waited: [TIME]"), (r"127\.0\.0\.1:\d+", "127.0.0.1:[PORT]")];
+const FILTERS: [(&str, &str); 2] =
+    [("waited: .*", "waited: [TIME]"), (r"127\.0\.0\.1:\d+", "127.0.0.1:[PORT]")];
 
 async fn greeted(peer: &Peer) -> Session {
     let mut session = Session::connect(&peer.url("imap")).await.unwrap();
@@ -25,7 +26,9 @@ async fn greeted(peer: &Peer) -> Session {
 
 #[test]
 fn responses_are_taken_whole_with_their_literals() {
-    let peer = Peer::parse("S: * OK hi\nC\nS: * 1 FETCH (BODY[] {8}\nS: a\\r\\n)\nS- a)\nS: \nS: a1 OK done\nstall");
+    let peer = Peer::parse(
+        "S: * OK hi\nC\nS: * 1 FETCH (BODY[] {8}\nS: a\\r\\n)\nS- a)\nS: \nS: a1 OK done\nstall",
+    );
     run(async {
         let mut s = greeted(&peer).await;
         s.send("a1 FETCH 1 BODY[]").await.unwrap();
@@ -39,7 +42,9 @@ fn responses_are_taken_whole_with_their_literals() {
 #[test]
 fn a_code_is_refused_where_there_are_none() {
     let peer = Peer::saying(b"* OK hi\r\n");
-    let error = run(async { Session::connect(&peer.url("imap")).await.unwrap().expect(250).await.unwrap_err() });
+    let error = run(async {
+        Session::connect(&peer.url("imap")).await.unwrap().expect(250).await.unwrap_err()
+    });
     assert!(error.is_usage());
     assert_eq!(error.message(), "IMAP has no reply codes: nothing can ever match 250");
     assert!(error.next_step().unwrap().contains("expect(\"* OK\")"));
@@ -48,16 +53,21 @@ fn a_code_is_refused_where_there_are_none() {
 #[test]
 fn a_literal_that_cannot_be_held_fails_at_its_announcement() {
     for count in ["40000000", "18446744073709551615"] {
-        let peer = Peer::saying(format!("* OK hi\r\n* 1 FETCH (BODY[] {{{count}}}\r\nx").as_bytes());
+        let peer =
+            Peer::saying(format!("* OK hi\r\n* 1 FETCH (BODY[] {{{count}}}\r\nx").as_bytes());
         let error = run(async { greeted(&peer).await.expect("* 1 FETCH").await.unwrap_err() });
         assert!(error.is_too_long(), "{error}");
-        assert!(error.time().unwrap().elapsed < Duration::from_secs(5), "it did not wait for the deadline");
+        assert!(
+            error.time().unwrap().elapsed < Duration::from_secs(5),
+            "it did not wait for the deadline"
+        );
     }
 }
 
 #[test]
 fn a_literal_that_is_never_finished_is_cut() {
-    let peer = Peer::new([Step::Say(b"* OK hi\r\n* 1 FETCH (BODY[] {10}\r\nabc".to_vec()), Step::Close]);
+    let peer =
+        Peer::new([Step::Say(b"* OK hi\r\n* 1 FETCH (BODY[] {10}\r\nabc".to_vec()), Step::Close]);
     let error = run(async { greeted(&peer).await.expect("* 1 FETCH").await.unwrap_err() });
     assert!(error.is_malformed());
     assert_eq!(error.message(), "the connection was closed in the middle of a reply");
@@ -67,7 +77,9 @@ fn a_literal_that_is_never_finished_is_cut() {
 #[test]
 fn what_another_protocol_says_is_no_response() {
     let peer = Peer::saying(b"220 mail.example ESMTP\r\n");
-    let error = run(async { Session::connect(&peer.url("imap")).await.unwrap().expect("* OK").await.unwrap_err() });
+    let error = run(async {
+        Session::connect(&peer.url("imap")).await.unwrap().expect("* OK").await.unwrap_err()
+    });
     assert!(error.is_malformed());
     assert_eq!(error.came(), Some("220 mail.example ESMTP\\r\\n"));
 }
@@ -80,9 +92,10 @@ fn failing<T>(said: &str, verb: impl AsyncFnOnce(&mut Session) -> mailexpect::Re
 
 #[test]
 fn a_refused_command_shows_the_line_that_says_so() {
-    let error = failing("S: a1 NO [AUTHENTICATIONFAILED] Authentication failed.\nstall", async |s| {
-        s.login("alice", "wonder-land1").await
-    });
+    let error =
+        failing("S: a1 NO [AUTHENTICATIONFAILED] Authentication failed.\nstall", async |s| {
+            s.login("alice", "wonder-land1").await
+        });
     assert!(error.is_mismatch());
     insta::with_settings!({filters => FILTERS}, {
         insta::assert_snapshot!(error, @r#"
@@ -102,8 +115,15 @@ fn what_a_refusal_says_can_be_what_is_wanted() {
     let peer = Peer::parse("S: * OK hi\nC\nS: a1 NO [TRYCREATE] no\nC\nS: a2 BAD what\nstall");
     run(async {
         let mut s = greeted(&peer).await;
-        let refused = s.expecting(Regex::new("^NO .TRYCREATE. no$").unwrap()).append("nosuch", "hi").await.unwrap();
-        assert_eq!((refused.status(), refused.code().unwrap().name), (Some(Status::No), "TRYCREATE".to_owned()));
+        let refused = s
+            .expecting(Regex::new("^NO .TRYCREATE. no$").unwrap())
+            .append("nosuch", "hi")
+            .await
+            .unwrap();
+        assert_eq!(
+            (refused.status(), refused.code().unwrap().name),
+            (Some(Status::No), "TRYCREATE".to_owned())
+        );
         s.expecting("BAD").command("FROB", &[]).await.unwrap();
         s.finish().await.unwrap();
     });
@@ -112,7 +132,9 @@ fn what_a_refusal_says_can_be_what_is_wanted() {
 
 #[test]
 fn literals_wait_to_be_asked_for_and_untagged_responses_may_come_meanwhile() {
-    let peer = Peer::parse("S: * OK hi\nC\nS: * 4 EXISTS\nS: + go on\nC\nS: + and on\nC\nS: * 5 EXISTS\nS: a1 OK in\nstall");
+    let peer = Peer::parse(
+        "S: * OK hi\nC\nS: * 4 EXISTS\nS: + go on\nC\nS: + and on\nC\nS: * 5 EXISTS\nS: a1 OK in\nstall",
+    );
     run(async {
         let mut s = greeted(&peer).await;
         let arguments = ["al\r\nice".into(), Argument::literal("pw")];
@@ -130,7 +152,10 @@ fn literals_with_a_plus_go_out_at_once() {
         s.literals(Literals::Plus).append("Lab", b"\0\xff".as_slice()).await.unwrap();
         s.literals(Literals::Minus).append_with("Lab", "(\\Seen)", "x").await.unwrap();
     });
-    assert_eq!(peer.heard(), b"a1 APPEND Lab {2+}\r\n\0\xff\r\na2 APPEND Lab (\\Seen) {1+}\r\nx\r\n");
+    assert_eq!(
+        peer.heard(),
+        b"a1 APPEND Lab {2+}\r\n\0\xff\r\na2 APPEND Lab (\\Seen) {1+}\r\nx\r\n"
+    );
 }
 
 #[test]
@@ -150,7 +175,9 @@ fn a_goodbye_in_the_middle_is_shown_with_the_close() {
 
 #[test]
 fn silence_behind_untagged_responses_shows_them() {
-    let error = failing("S: * 3 EXISTS\nS: * 0 RECENT\nstall", async |s| s.within(SHORT).select("INBOX").await);
+    let error = failing("S: * 3 EXISTS\nS: * 0 RECENT\nstall", async |s| {
+        s.within(SHORT).select("INBOX").await
+    });
     assert!(error.is_timeout());
     assert_eq!(error.came(), Some("* 3 EXISTS\n* 0 RECENT"));
 }
@@ -181,20 +208,33 @@ fn bytes_that_nobody_should_send_are_taken_for_what_they_are() {
 
 #[test]
 fn what_cannot_be_read_is_malformed_and_shown() {
-    for (said, why) in [("* 1 FETCH (FLAGS", "a list is not closed in a response"), ("* 1 FETCH x", "FETCH cannot be read")] {
-        let error = failing(&format!("S: {said}\nS: a1 OK done\nstall"), async |s| s.fetch("1", "FLAGS").await);
+    for (said, why) in [
+        ("* 1 FETCH (FLAGS", "a list is not closed in a response"),
+        ("* 1 FETCH x", "FETCH cannot be read"),
+    ] {
+        let error = failing(&format!("S: {said}\nS: a1 OK done\nstall"), async |s| {
+            s.fetch("1", "FLAGS").await
+        });
         assert!(error.is_malformed());
-        assert_eq!((error.message(), error.came().map(|came| came.starts_with(said))), (why, Some(true)));
+        assert_eq!(
+            (error.message(), error.came().map(|came| came.starts_with(said))),
+            (why, Some(true))
+        );
     }
     let deep = "(".repeat(100_000);
-    let error = failing(&format!("S: * 1 FETCH {deep}\nS: a1 OK done\nstall"), async |s| s.fetch("1", "FLAGS").await);
+    let error = failing(&format!("S: * 1 FETCH {deep}\nS: a1 OK done\nstall"), async |s| {
+        s.fetch("1", "FLAGS").await
+    });
     assert_eq!(error.message(), "lists are nested too deep in a response");
 }
 
 #[test]
 fn a_required_response_that_did_not_come_is_named_with_all_that_came() {
     let error = failing("S: * 3 EXISTS\nS: * 0 RECENT\nS: a1 OK done\nstall", async |s| {
-        let untagged = Untagged::new().require("* FLAGS").require("* 3 EXISTS").require(Regex::new("UIDNEXT").unwrap());
+        let untagged = Untagged::new()
+            .require("* FLAGS")
+            .require("* 3 EXISTS")
+            .require(Regex::new("UIDNEXT").unwrap());
         s.untagged(untagged).select("INBOX").await
     });
     insta::with_settings!({filters => FILTERS}, {
@@ -218,7 +258,10 @@ fn a_forbidden_response_fails_at_once() {
         s.untagged(Untagged::new().forbid(Regex::new("EXPUNGE").unwrap())).noop().await
     });
     assert_eq!(error.kind(), "unexpected");
-    assert_eq!((error.wanted(), error.came()), (Some("anything but re(`EXPUNGE`)"), Some("* 1 EXPUNGE")));
+    assert_eq!(
+        (error.wanted(), error.came()),
+        (Some("anything but re(`EXPUNGE`)"), Some("* 1 EXPUNGE"))
+    );
 }
 
 #[test]
@@ -226,7 +269,8 @@ fn nothing_else_may_come_where_that_is_said() {
     let only = || Untagged::new().require("* 3 EXISTS").allow("* 0 RECENT").only();
     let peer = Peer::parse("S: * OK hi\nC\nS: * 0 RECENT\nS: * 3 EXISTS\nS: a1 OK done\nstall");
     run(async { greeted(&peer).await.untagged(only()).noop().await.unwrap() });
-    let error = failing("S: * 3 EXISTS\nS: * 1 RECENT\nstall", async |s| s.untagged(only()).noop().await);
+    let error =
+        failing("S: * 3 EXISTS\nS: * 1 RECENT\nstall", async |s| s.untagged(only()).noop().await);
     assert_eq!(error.message(), "an untagged response is neither required nor allowed");
     assert_eq!(error.came(), Some("* 1 RECENT"));
 }
@@ -290,7 +334,9 @@ fn what_the_server_can_do_is_remembered_from_wherever_it_says_so() {
         let mut s = greeted(&peer).await;
         assert!(s.capabilities().unwrap().has("STARTTLS"));
         s.login("alice", "pw").await.unwrap();
-        assert!(s.capabilities().unwrap().has("IDLE") && !s.capabilities().unwrap().has("STARTTLS"));
+        assert!(
+            s.capabilities().unwrap().has("IDLE") && !s.capabilities().unwrap().has("STARTTLS")
+        );
         assert!(s.capability().await.unwrap().has("MOVE"));
         assert!(s.capabilities().unwrap().has("MOVE"));
     });
@@ -309,8 +355,9 @@ fn a_verb_of_imap_is_refused_where_another_protocol_is_spoken() {
 
 #[test]
 fn passwords_are_nowhere_in_the_transcript() {
-    let peer =
-        Peer::parse("S: * OK hi\nC\nS: a1 NO not wonder \"land\nC\nS: + go\nC\nS: a2 NO not Gr\\xc3\\xbc\\xc3\\x9fe\nstall");
+    let peer = Peer::parse(
+        "S: * OK hi\nC\nS: a1 NO not wonder \"land\nC\nS: + go\nC\nS: a2 NO not Gr\\xc3\\xbc\\xc3\\x9fe\nstall",
+    );
     let transcript = run(async {
         let mut s = greeted(&peer).await;
         s.expecting("NO").login("alice", "wonder \"land").await.unwrap();

@@ -56,7 +56,8 @@ fn imports(text: &str) -> Vec<(usize, String)> {
             // `crate::{a, b::C}` names several.
             let names = rest.strip_prefix('{').map_or(vec![rest], |list| list.split(',').collect());
             for name in names {
-                let name: String = name.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                let name: String =
+                    name.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
                 found.push((n + 1, name));
             }
         }
@@ -70,7 +71,15 @@ fn every_module_imports_from_its_own_layer_or_below() {
     let mut seen = 0;
     for path in sources(&source) {
         let inside = path.strip_prefix(&source).unwrap();
-        let module = inside.components().next().unwrap().as_os_str().to_str().unwrap().trim_end_matches(".rs").to_owned();
+        let module = inside
+            .components()
+            .next()
+            .unwrap()
+            .as_os_str()
+            .to_str()
+            .unwrap()
+            .trim_end_matches(".rs")
+            .to_owned();
         if ["lib", "main"].contains(&module.as_str()) {
             continue;
         }
@@ -79,7 +88,11 @@ fn every_module_imports_from_its_own_layer_or_below() {
             // A type re-exported at the top is of no layer of its own; modules are lower case.
             let Some(other) = layer(&name) else { continue };
             seen += 1;
-            assert!(other <= own, "{}:{line} imports `{name}` from a layer above", inside.display());
+            assert!(
+                other <= own,
+                "{}:{line} imports `{name}` from a layer above",
+                inside.display()
+            );
         }
     }
     assert!(seen > 100, "only {seen} imports were seen");

@@ -67,8 +67,7 @@ fn a_message_has_a_reply_for_each_recipient_that_was_accepted() {
         assert_eq(s.owed, 0);"#;
     passes(&dialogue, listed);
     passes(&dialogue, "s.data(\"Hello.\\n\", #{expect: re(`^(250 2|552 5)`)});");
-    let by_hand =
-        "s.send(\"DATA\"); s.expect(354); s.send_message(\"Hello.\\n\"); assert_eq(s.owed, 2); s.expect(250); s.expect(552);";
+    let by_hand = "s.send(\"DATA\"); s.expect(354); s.send_message(\"Hello.\\n\"); assert_eq(s.owed, 2); s.expect(250); s.expect(552);";
     passes(&dialogue, by_hand);
     let chunked = [RECIPIENTS, "C: BDAT 8 LAST\nC: Hello.\n", VERDICTS].concat();
     passes(&chunked, "assert_eq(s.bdat(\"Hello.\\n\", true, #{expect: [250, 552]}).len(), 2);");
@@ -78,27 +77,42 @@ fn a_message_has_a_reply_for_each_recipient_that_was_accepted() {
 fn a_reply_that_does_not_fit_says_which_one_it_is() {
     let dialogue = [RECIPIENTS, MESSAGE, VERDICTS].concat();
     let error = fails(&dialogue, "s.data(\"Hello.\\n\");");
-    assert_eq!(error.wanted(), Some("250 (reply 2 of 2 to the message: one for each recipient that was accepted)"));
+    assert_eq!(
+        error.wanted(),
+        Some("250 (reply 2 of 2 to the message: one for each recipient that was accepted)")
+    );
     assert_eq!(error.last_sent(), Some("."));
-    for (patterns, counted) in [("[250]", "1, as there are patterns"), ("[250, 552, 250]", "3, as there are patterns")] {
+    for (patterns, counted) in
+        [("[250]", "1, as there are patterns"), ("[250, 552, 250]", "3, as there are patterns")]
+    {
         let error = fails(&dialogue, &format!("s.data(\"Hello.\\n\", #{{expect: {patterns}}});"));
-        assert_eq!((error.is_mismatch(), error.wanted(), error.came()), (true, Some(counted), Some("2")), "{error}");
+        assert_eq!(
+            (error.is_mismatch(), error.wanted(), error.came()),
+            (true, Some(counted), Some("2")),
+            "{error}"
+        );
     }
 }
 
 #[test]
 fn a_message_for_nobody_is_refused_once() {
-    let dialogue = [RECIPIENTS, "C: RSET\nS: 250 ok\nC: DATA\nS: 503 5.5.0 No valid recipients\n"].concat();
+    let dialogue =
+        [RECIPIENTS, "C: RSET\nS: 250 ok\nC: DATA\nS: 503 5.5.0 No valid recipients\n"].concat();
     passes(&dialogue, "s.rset(); assert_eq(s.data(\"Hello.\\n\", #{expect: 503}).len(), 1);");
     passes(&dialogue, "s.rset(); s.data(\"Hello.\\n\", #{expect: [503]});");
     let error = fails(&dialogue, "s.rset(); s.data(\"Hello.\\n\", #{expect: [503, 503]});");
-    assert_eq!((error.wanted(), error.came()), (Some("354"), Some("503 5.5.0 No valid recipients")));
+    assert_eq!(
+        (error.wanted(), error.came()),
+        (Some("354"), Some("503 5.5.0 No valid recipients"))
+    );
 }
 
 #[test]
 fn too_few_replies_are_missed() {
     for (end, kind) in [("stall", "timeout"), ("close", "closed")] {
-        let peer = Peer::parse(&format!("S: 220 hi\nC\nS: 250 a\nC\nS: 250 b\nC\nS: 354 go\nC\nC\nS: 250 for a\n{end}"));
+        let peer = Peer::parse(&format!(
+            "S: 220 hi\nC\nS: 250 a\nC\nS: 250 b\nC\nS: 354 go\nC\nC\nS: 250 for a\n{end}"
+        ));
         let error = run(async {
             let mut s = Session::connect(&peer.url("lmtp")).await.unwrap();
             s.expect(220).await.unwrap();
@@ -113,7 +127,8 @@ fn too_few_replies_are_missed() {
 
 #[test]
 fn more_replies_than_recipients_are_left_unread() {
-    let peer = Peer::parse("S: 220 hi\nC\nS: 250 a\nC\nS: 354 go\nC\nC\nS: 250 a\\r\\n250 b\nstall");
+    let peer =
+        Peer::parse("S: 220 hi\nC\nS: 250 a\nC\nS: 354 go\nC\nC\nS: 250 a\\r\\n250 b\nstall");
     let error = run(async {
         let mut s = Session::connect(&peer.url("lmtp")).await.unwrap();
         s.expect(220).await.unwrap();
@@ -168,8 +183,14 @@ fn a_pipelined_dialogue_is_counted_too() {
 #[test]
 fn a_reply_that_was_never_expected_fails_the_end() {
     let dialogue = [RECIPIENTS, MESSAGE, VERDICTS].concat();
-    let error = fails(&dialogue, "s.send(\"DATA\"); s.expect(354); s.send_message(\"Hello.\\n\"); s.expect(250);");
-    assert_eq!((error.is_vacuous(), error.message()), (true, "the reply to the last command was never expected"));
+    let error = fails(
+        &dialogue,
+        "s.send(\"DATA\"); s.expect(354); s.send_message(\"Hello.\\n\"); s.expect(250);",
+    );
+    assert_eq!(
+        (error.is_vacuous(), error.message()),
+        (true, "the reply to the last command was never expected")
+    );
 }
 
 #[test]
@@ -201,5 +222,8 @@ fn a_verb_of_another_protocol_says_which_one_is_spoken() {
         let mut s = Session::connect(&peer.url("tcp")).await.unwrap();
         s.lhlo("x").await.unwrap_err()
     });
-    assert!(error.is_usage() && error.message().contains("`lhlo` is a verb of SMTP and LMTP"), "{error}");
+    assert!(
+        error.is_usage() && error.message().contains("`lhlo` is a verb of SMTP and LMTP"),
+        "{error}"
+    );
 }

@@ -1,6 +1,11 @@
-//! The integration tests: the library against scripted peers, the program as its users run it, scripts against real servers.
+//! The integration tests: the library against scripted peers, the program as its users run it,
+//! scripts against real servers.
 
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test that cannot go on fails, and one that skips says so")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test that cannot go on fails, and one that skips says so"
+)]
 
 mod connecting;
 mod documented;

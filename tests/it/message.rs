@@ -25,7 +25,11 @@ fn what_was_sent_is_what_arrives() {
         to: vec!["test-user@example.com".into()],
         subject: "今日は ".repeat(40),
         text: Some(format!(".\n..\n{}\nFrom here on\n", "long ".repeat(400))),
-        attachments: vec![Attachment { name: "all.bin".into(), kind: "application/octet-stream".into(), content: all.clone() }],
+        attachments: vec![Attachment {
+            name: "all.bin".into(),
+            kind: "application/octet-stream".into(),
+            content: all.clone(),
+        }],
         ..Draft::default()
     };
     let bytes = sent.compose();

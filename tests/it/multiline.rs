@@ -13,12 +13,17 @@ fn run<T>(test: impl Future<Output = T>) -> T {
 #[test]
 fn a_block_is_taken_up_to_its_lone_dot_however_it_comes() {
     for how in ["S:", "drip:"] {
-        let peer = Peer::parse(&format!("{how} +OK\\r\\na\\r\\n..b\\r\\n.\\r\\n.\\r\\n+OK bye\nC\nS: .\nstall"));
+        let peer = Peer::parse(&format!(
+            "{how} +OK\\r\\na\\r\\n..b\\r\\n.\\r\\n.\\r\\n+OK bye\nC\nS: .\nstall"
+        ));
         run(async {
             let mut s = Session::connect(&peer.url("tcp")).await.unwrap();
             s.expect_line("+OK").await.unwrap();
             let block = s.expect_multiline().await.unwrap();
-            assert_eq!((block.bytes(), block.octets(), block.lines().len()), (&b"a\r\n.b\r\n"[..], 7, 2));
+            assert_eq!(
+                (block.bytes(), block.octets(), block.lines().len()),
+                (&b"a\r\n.b\r\n"[..], 7, 2)
+            );
             let empty = s.expect_multiline().await.unwrap();
             assert_eq!((empty.bytes(), empty.octets(), empty.lines().len()), (&b""[..], 0, 0));
             s.expect_line("+OK bye").await.unwrap();
@@ -27,7 +32,10 @@ fn a_block_is_taken_up_to_its_lone_dot_however_it_comes() {
             assert_eq!(s.owed(), 0, "the block is the answer");
             s.finish().await.unwrap();
             let text = s.transcript().to_string();
-            assert!(text.contains("S: ..b\n") && text.contains("S: .\n"), "the wire is recorded: {text}");
+            assert!(
+                text.contains("S: ..b\n") && text.contains("S: .\n"),
+                "the wire is recorded: {text}"
+            );
         });
     }
 }
@@ -35,7 +43,8 @@ fn a_block_is_taken_up_to_its_lone_dot_however_it_comes() {
 #[test]
 fn a_block_that_is_not_kept_has_a_size_and_no_limit() {
     let flood = (20 << 20) / 78 * 78;
-    let peer = Peer::new([Step::Flood(flood), Step::Say(b"..x\r\n.\r\nafter\r\n".to_vec()), Step::Stall]);
+    let peer =
+        Peer::new([Step::Flood(flood), Step::Say(b"..x\r\n.\r\nafter\r\n".to_vec()), Step::Stall]);
     let transcript = Transcript::new();
     run(async {
         let options = Session::options().limit(1 << 20).transcript(transcript.clone());
@@ -47,7 +56,11 @@ fn a_block_that_is_not_kept_has_a_size_and_no_limit() {
     });
     let text = transcript.to_string();
     assert!(text.len() < 64 << 10, "{} bytes of transcript", text.len());
-    assert!(text.contains(" bytes left out ...") && text.contains("S: ..x\n"), "{}", &text[text.len() - 200..]);
+    assert!(
+        text.contains(" bytes left out ...") && text.contains("S: ..x\n"),
+        "{}",
+        &text[text.len() - 200..]
+    );
 }
 
 #[test]
@@ -60,10 +73,17 @@ fn a_block_without_an_end_fails_and_says_what_was_wanted() {
     });
     assert!(error.is_timeout() && error.to_string().contains(wanted), "{error}");
     let peer = Peer::parse("S: a\nclose");
-    let error = run(async { Session::connect(&peer.url("tcp")).await.unwrap().skip_multiline().await.unwrap_err() });
-    assert!(error.is_malformed() && error.message().contains("in the middle of a block"), "{error}");
+    let error = run(async {
+        Session::connect(&peer.url("tcp")).await.unwrap().skip_multiline().await.unwrap_err()
+    });
+    assert!(
+        error.is_malformed() && error.message().contains("in the middle of a block"),
+        "{error}"
+    );
     let peer = Peer::parse("close");
-    let error = run(async { Session::connect(&peer.url("tcp")).await.unwrap().expect_multiline().await.unwrap_err() });
+    let error = run(async {
+        Session::connect(&peer.url("tcp")).await.unwrap().expect_multiline().await.unwrap_err()
+    });
     assert_eq!(error.wanted(), Some(wanted));
     let peer = Peer::new([Step::Flood(4 << 20), Step::Stall]);
     let error = run(async {

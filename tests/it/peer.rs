@@ -60,9 +60,10 @@ impl Peer {
         Self { port, thread: Some(thread), heard }
     }
 
-    /// Reads the steps from text, a line each: `S: text` says it with CRLF, together with those that follow, as servers say a
-    /// reply; `S- text` says it without a line end, `drip: text` with CRLF and byte by byte, `C` hears a line, then `flood N`,
-    /// `stall`, `close`, `reset`. `\r`, `\n`, `\0`, `\e` and `\xHH` stand for bytes.
+    /// Reads the steps from text, a line each: `S: text` says it with CRLF, together with those
+    /// that follow, as servers say a reply; `S- text` says it without a line end, `drip: text` with
+    /// CRLF and byte by byte, `C` hears a line, then `flood N`, `stall`, `close`, `reset`. `\r`,
+    /// `\n`, `\0`, `\e` and `\xHH` stand for bytes.
     pub(crate) fn parse(text: &str) -> Self {
         let step = |line: &str| {
             let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
@@ -81,7 +82,9 @@ impl Peer {
         let mut steps = Vec::new();
         for step in text.lines().filter(|line| !line.is_empty()).map(step) {
             match (steps.last_mut(), step) {
-                (Some(Step::Say(said)), Step::Say(more)) if said.ends_with(b"\r\n") => said.extend(more),
+                (Some(Step::Say(said)), Step::Say(more)) if said.ends_with(b"\r\n") => {
+                    said.extend(more)
+                }
                 (_, step) => steps.push(step),
             }
         }
@@ -180,9 +183,11 @@ fn unescape(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// A server for any number of connections that greets and hands what each read brings to `answer`, with what it has kept of
-/// the reads before and the number of the connection.
-pub(crate) fn reader(answer: impl Fn(&mut Vec<u8>, &[u8], u32) -> String + Send + 'static) -> String {
+/// A server for any number of connections that greets and hands what each read brings to `answer`,
+/// with what it has kept of the reads before and the number of the connection.
+pub(crate) fn reader(
+    answer: impl Fn(&mut Vec<u8>, &[u8], u32) -> String + Send + 'static,
+) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("smtp://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
@@ -194,7 +199,11 @@ pub(crate) fn reader(answer: impl Fn(&mut Vec<u8>, &[u8], u32) -> String + Send 
     url
 }
 
-fn serve(mut stream: TcpStream, number: u32, answer: &impl Fn(&mut Vec<u8>, &[u8], u32) -> String) -> io::Result<()> {
+fn serve(
+    mut stream: TcpStream,
+    number: u32,
+    answer: &impl Fn(&mut Vec<u8>, &[u8], u32) -> String,
+) -> io::Result<()> {
     stream.set_nodelay(true)?;
     stream.write_all(b"220 localhost ESMTP\r\n")?;
     let (mut kept, mut room) = (Vec::new(), [0; 4096]);

@@ -52,12 +52,22 @@ fn nothing_is_sent_while_a_block_is_owed_whether_or_not_it_has_arrived() {
             let mut s = greeted(&peer).await;
             s.send("LIST").await.unwrap();
             s.expect("+OK").await.unwrap();
-            (s.send("STAT").await.unwrap_err(), s.expect("+OK").await.unwrap_err(), s.finish().await.unwrap_err())
+            (
+                s.send("STAT").await.unwrap_err(),
+                s.expect("+OK").await.unwrap_err(),
+                s.finish().await.unwrap_err(),
+            )
         });
         assert!(sent.is_out_of_step() && expected.is_out_of_step() && left.is_vacuous());
-        assert_eq!(sent.message(), "`STAT` was about to be sent while the block of lines behind the +OK is owed");
+        assert_eq!(
+            sent.message(),
+            "`STAT` was about to be sent while the block of lines behind the +OK is owed"
+        );
         assert_eq!(sent.wanted(), Some("expect_multiline() for it, first"));
-        assert_eq!(expected.message(), "\"+OK\" was about to be expected while the block of lines behind the +OK is owed");
+        assert_eq!(
+            expected.message(),
+            "\"+OK\" was about to be expected while the block of lines behind the +OK is owed"
+        );
         assert_eq!(left.message(), "the block of lines behind the +OK was never taken");
         assert_eq!(left.last_sent(), Some("LIST"));
     }
@@ -72,12 +82,17 @@ fn no_block_is_taken_before_the_status_line_that_announces_it() {
         s.expect_multiline().await.unwrap_err()
     });
     assert!(error.is_out_of_step(), "{error}");
-    assert_eq!(error.message(), "a block of lines up to a lone dot was about to be expected while a reply is owed");
+    assert_eq!(
+        error.message(),
+        "a block of lines up to a lone dot was about to be expected while a reply is owed"
+    );
 }
 
 #[test]
 fn a_block_may_be_taken_line_by_line_or_skipped_to_its_end() {
-    let peer = Peer::parse("S: +OK hi\nC\nC\nS: +OK\\r\\n1 a\\r\\n+OK 2\\r\\n.\\r\\n+OK\\r\\n3 c\\r\\n.\nstall");
+    let peer = Peer::parse(
+        "S: +OK hi\nC\nC\nS: +OK\\r\\n1 a\\r\\n+OK 2\\r\\n.\\r\\n+OK\\r\\n3 c\\r\\n.\nstall",
+    );
     run(async {
         let mut s = greeted(&peer).await;
         s.pipeline(["UIDL", "LIST"]).await.unwrap();
@@ -156,21 +171,29 @@ fn a_reply_code_is_refused_with_what_there_is_instead() {
     });
     for error in &errors {
         assert!(error.is_usage(), "{error}");
-        assert_eq!(error.next_step(), Some("say how the reply begins, as in expect(\"+OK\"), or look into it with re(...)"));
+        assert_eq!(
+            error.next_step(),
+            Some("say how the reply begins, as in expect(\"+OK\"), or look into it with re(...)")
+        );
     }
     assert_eq!(errors[0].message(), "POP3 has no reply codes: nothing can ever match 220");
 }
 
 #[test]
 fn apop_wants_the_timestamp_of_a_greeting_that_was_taken() {
-    let peer = Peer::parse("S: +OK POP3 server ready <1896.697170952@dbc.mtview.ca.us>\nC\nS: +OK\nstall");
+    let peer =
+        Peer::parse("S: +OK POP3 server ready <1896.697170952@dbc.mtview.ca.us>\nC\nS: +OK\nstall");
     run(async {
         let mut s = Session::connect(&peer.url("pop3")).await.unwrap();
         let early = s.apop("mrose", "tanstaaf").await.unwrap_err();
         assert_eq!(early.message(), "`APOP mrose` was about to be sent while a reply is owed");
         s.expect("+OK").await.unwrap();
         s.apop("mrose", "tanstaaf").await.unwrap();
-        assert!(s.transcript().to_string().contains("C: APOP mrose [SECRET]\n"), "{}", s.transcript());
+        assert!(
+            s.transcript().to_string().contains("C: APOP mrose [SECRET]\n"),
+            "{}",
+            s.transcript()
+        );
     });
     assert_eq!(peer.heard(), b"APOP mrose c4c9334bac560ecc979e58001b3e22fb\r\n");
     let peer = Peer::parse("S: +OK hi <there>\nstall");
@@ -186,12 +209,18 @@ fn apop_wants_the_timestamp_of_a_greeting_that_was_taken() {
 
 #[test]
 fn a_login_that_is_refused_hides_the_password_and_says_what_to_try() {
-    let peer = Peer::parse("S: +OK hi\nC\nS: +OK\nC\nS: -ERR [AUTH] no hunter 22 here\nC\nS: -ERR who\nstall");
+    let peer = Peer::parse(
+        "S: +OK hi\nC\nS: +OK\nC\nS: -ERR [AUTH] no hunter 22 here\nC\nS: -ERR who\nstall",
+    );
     let (error, transcript) = run(async {
         let mut s = greeted(&peer).await;
         let error = s.login("me", "hunter 22").await.unwrap_err();
         let refusal = s.expecting("-ERR").login("nobody", "x").await.unwrap();
-        assert_eq!((refusal.text().as_ref(), refusal.response_code()), ("-ERR who", None), "PASS is not sent");
+        assert_eq!(
+            (refusal.text().as_ref(), refusal.response_code()),
+            ("-ERR who", None),
+            "PASS is not sent"
+        );
         (error, s.transcript().to_string())
     });
     assert!(!transcript.contains("hunter"), "{transcript}");
@@ -215,7 +244,13 @@ fn verbs_read_what_their_replies_say() {
         let mut s = greeted(&peer).await;
         let maildrop = s.stat().await.unwrap();
         assert_eq!((maildrop.messages, maildrop.octets), (3, 2407));
-        let sizes: Vec<_> = s.list_messages(None).await.unwrap().iter().map(|scan| (scan.message, scan.octets)).collect();
+        let sizes: Vec<_> = s
+            .list_messages(None)
+            .await
+            .unwrap()
+            .iter()
+            .map(|scan| (scan.message, scan.octets))
+            .collect();
         assert_eq!(sizes, [(1, 10), (2, 20)]);
         assert_eq!(s.list_messages(2).await.unwrap()[0].octets, 20);
         assert!(s.expecting("-ERR").list_messages(9).await.unwrap().is_empty());
@@ -226,7 +261,10 @@ fn verbs_read_what_their_replies_say() {
         assert_eq!(s.expecting("-ERR").retr(9).await.unwrap().text(), "-ERR no");
         s.dele(1).await.unwrap();
         let capabilities = s.capa().await.unwrap();
-        assert_eq!((capabilities.auth(), capabilities.has("stls")), (vec!["PLAIN".to_owned()], true));
+        assert_eq!(
+            (capabilities.auth(), capabilities.has("stls")),
+            (vec!["PLAIN".to_owned()], true)
+        );
         assert!(s.capabilities().unwrap().has("SASL PLAIN"));
         s.quit().await.unwrap();
         s.finish().await.unwrap();
@@ -245,8 +283,9 @@ fn a_peer_that_refuses_everything_or_talks_nonsense_fails_each_verb_in_words() {
         assert!(s.list_messages(None).await.unwrap_err().is_mismatch());
         assert!(s.quit().await.unwrap_err().is_mismatch());
     });
-    let peer =
-        Peer::parse("S: +OK hi\nC\nS: +OK many\nC\nS: +OK\\r\\n1 99999999999999999999\\r\\n.\nC\nS: +OK\\r\\n1\\r\\n.\nstall");
+    let peer = Peer::parse(
+        "S: +OK hi\nC\nS: +OK many\nC\nS: +OK\\r\\n1 99999999999999999999\\r\\n.\nC\nS: +OK\\r\\n1\\r\\n.\nstall",
+    );
     run(async {
         let mut s = greeted(&peer).await;
         let error = s.stat().await.unwrap_err();
@@ -279,6 +318,8 @@ fn a_bare_ok_where_a_block_has_to_follow_is_named_and_can_be_written_out() {
 #[test]
 fn a_verb_of_another_protocol_says_which_is_spoken() {
     let peer = Peer::saying(b"+OK hi\r\n");
-    let error = run(async { Session::connect(&peer.url("pop3")).await.unwrap().mail("a@b").await.unwrap_err() });
+    let error = run(async {
+        Session::connect(&peer.url("pop3")).await.unwrap().mail("a@b").await.unwrap_err()
+    });
     assert_eq!(error.message(), "`mail` is a verb of SMTP and LMTP, and this session speaks POP3");
 }

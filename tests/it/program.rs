@@ -20,9 +20,15 @@ pub(crate) struct Ran {
 
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mailexpect"));
-    for name in
-        ["NO_COLOR", "CLICOLOR_FORCE", "CI", "TF_BUILD", "INSTA_UPDATE", "INSTA_FORCE_PASS", "INSTA_SNAPSHOT_REFERENCES_FILE"]
-    {
+    for name in [
+        "NO_COLOR",
+        "CLICOLOR_FORCE",
+        "CI",
+        "TF_BUILD",
+        "INSTA_UPDATE",
+        "INSTA_FORCE_PASS",
+        "INSTA_SNAPSHOT_REFERENCES_FILE",
+    ] {
         command.env_remove(name);
     }
     command.stdin(Stdio::null());
@@ -56,7 +62,11 @@ const GREETING: &str = "// The greeting.\nconnect(param(\"smtp\")).expect(220);\
 fn the_shipped_scripts_pass_against_the_embedded_server() {
     let ran = run(&project(), &["run", "scripts"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(ran.out.contains("PASS scripts/relay.rhai") && ran.out.contains("3 passed"), "{}", ran.out);
+    assert!(
+        ran.out.contains("PASS scripts/relay.rhai") && ran.out.contains("3 passed"),
+        "{}",
+        ran.out
+    );
     assert!(!ran.out.contains('\x1b'), "no colours where nobody looks");
 }
 
@@ -77,7 +87,15 @@ fn the_worst_exit_code_wins() {
         (vec![("a.rhai", GREETING)], 0),
         (vec![("a.rhai", GREETING), ("b.rhai", failing)], 1),
         (vec![("a.rhai", wrong), ("b.rhai", failing)], 2),
-        (vec![("a.rhai", unreachable), ("b.rhai", wrong), ("c.rhai", failing), ("d.rhai", GREETING)], 3),
+        (
+            vec![
+                ("a.rhai", unreachable),
+                ("b.rhai", wrong),
+                ("c.rhai", failing),
+                ("d.rhai", GREETING),
+            ],
+            3,
+        ),
     ] {
         let folder = folder(&scripts);
         let ran = run(folder.path(), &["run"]);
@@ -87,7 +105,12 @@ fn the_worst_exit_code_wins() {
 
 #[test]
 fn paths_are_files_folders_and_globs_each_script_once() {
-    let folder = folder(&[("a.rhai", GREETING), ("sub/b.rhai", GREETING), ("lib/c.rhai", "fn f() {}"), ("d.txt", "no")]);
+    let folder = folder(&[
+        ("a.rhai", GREETING),
+        ("sub/b.rhai", GREETING),
+        ("lib/c.rhai", "fn f() {}"),
+        ("d.txt", "no"),
+    ]);
     let listed = |args: &[&str]| {
         run(folder.path(), &[&["list"], args].concat())
             .out
@@ -98,20 +121,31 @@ fn paths_are_files_folders_and_globs_each_script_once() {
     };
     assert_eq!(listed(&[]), ["a.rhai", "sub/b.rhai"]);
     assert_eq!(listed(&["sub"]), ["sub/b.rhai"]);
-    assert_eq!(listed(&["*/*.rhai", "a.rhai", "sub/b.rhai"]), ["lib/c.rhai", "sub/b.rhai", "a.rhai"]);
+    assert_eq!(
+        listed(&["*/*.rhai", "a.rhai", "sub/b.rhai"]),
+        ["lib/c.rhai", "sub/b.rhai", "a.rhai"]
+    );
 }
 
 #[test]
 fn a_wrong_command_line_says_what_would_be_right() {
-    let folder =
-        folder(&[("relay.rhai", "// Relay.\nlet s = connect(param(\"smtp\")); s.expect(220); param(\"client\", \"x\");")]);
+    let folder = folder(&[(
+        "relay.rhai",
+        "// Relay.\nlet s = connect(param(\"smtp\")); s.expect(220); param(\"client\", \"x\");",
+    )]);
     for (args, words) in [
         (&["run", "relay"][..], &["there is no relay", "did you mean relay.rhai?"][..]),
         (&["run", "nowhere"], &["there is no nowhere"]),
         (&["run", "*.txt"], &["there are no scripts in *.txt"]),
-        (&["run", "--set", "smpt=x", "relay.rhai"], &["no script has a parameter `smpt`", "did you mean `smtp`?"]),
+        (
+            &["run", "--set", "smpt=x", "relay.rhai"],
+            &["no script has a parameter `smpt`", "did you mean `smtp`?"],
+        ),
         (&["run", "--set", "smtp", "relay.rhai"], &["name=value"]),
-        (&["run", "--set", "client=a", "--set", "client=b", "relay.rhai"], &["`client` is set twice"]),
+        (
+            &["run", "--set", "client=a", "--set", "client=b", "relay.rhai"],
+            &["`client` is set twice"],
+        ),
         (&["run", "--timeout", "soon", "relay.rhai"], &["`soon` is not a duration", "500ms"]),
         (&["run", "--timeout", "0", "relay.rhai"], &["a deadline of nothing"]),
         (&["run", "--colour", "relay.rhai"], &["--color"]),
@@ -134,11 +168,16 @@ fn parameters_reach_the_script_in_the_type_of_their_default() {
         assert_eq([n + 1, on, text], [43, true, "x=y"]);
     "#;
     let folder = folder(&[("p.rhai", script)]);
-    let ran = run(folder.path(), &["run", "--set", "n=42", "--set", "on=true", "--set", "text=x=y"]);
+    let ran =
+        run(folder.path(), &["run", "--set", "n=42", "--set", "on=true", "--set", "text=x=y"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let ran = run(folder.path(), &["run", "--set", "n=many"]);
     assert_eq!(ran.code, Some(2));
-    assert!(ran.out.contains("the parameter `n` is `many`, and has to be an integer"), "{}", ran.out);
+    assert!(
+        ran.out.contains("the parameter `n` is `many`, and has to be an integer"),
+        "{}",
+        ran.out
+    );
 }
 
 #[test]
@@ -152,7 +191,10 @@ fn colours_are_for_terminals_and_for_those_who_ask() {
 
 #[test]
 fn what_a_script_prints_goes_to_the_report_and_verbose_shows_all() {
-    let folder = folder(&[("a.rhai", "// Prints.\nprint(connect().expect(220).code); print(\"\\x1b[31mred\");")]);
+    let folder = folder(&[(
+        "a.rhai",
+        "// Prints.\nprint(connect().expect(220).code); print(\"\\x1b[31mred\");",
+    )]);
     let ran = run(folder.path(), &["run"]);
     assert!(ran.out.contains("     220\n     \\e[31mred\n"), "{}", ran.out);
     let ran = run(folder.path(), &["run", "-v"]);
@@ -182,8 +224,7 @@ fn what_a_script_does_with_a_secret_is_masked_too() {
 
 #[test]
 fn the_default_of_a_secret_parameter_is_masked() {
-    let script =
-        "// Leaks.\nlet password = param(\"password\", \"qzx9\" + \"kkw\");\nprint(password);\nassert_eq(password, 1);\n";
+    let script = "// Leaks.\nlet password = param(\"password\", \"qzx9\" + \"kkw\");\nprint(password);\nassert_eq(password, 1);\n";
     let folder = folder(&[("a.rhai", script)]);
     let ran = run(folder.path(), &["run", "-v"]);
     assert_eq!(ran.code, Some(1));
@@ -196,7 +237,9 @@ fn a_skipped_script_is_neither_passed_nor_failed() {
     let ran = run(folder.path(), &["run"]);
     assert_eq!(ran.code, Some(0));
     assert!(
-        ran.out.contains("SKIP a.rhai") && ran.out.contains("skipped: not here") && ran.out.contains("1 skipped"),
+        ran.out.contains("SKIP a.rhai")
+            && ran.out.contains("skipped: not here")
+            && ran.out.contains("1 skipped"),
         "{}",
         ran.out
     );
@@ -208,7 +251,12 @@ fn an_interrupt_ends_the_script_where_it_is_and_leaves_its_transcript() {
     let script = "// Waits.\nlet s = connect(param(\"smtp\"));\ns.expect(220);\nprint(\"ready\");\ns.send(\"NOOP\");\ns.expect(250, #{timeout: \"1h\"});\n";
     let folder = folder(&[("a.rhai", script)]);
     let set = format!("smtp={}", peer.url("smtp"));
-    let child = program().current_dir(folder.path()).args(["run", "--set", &set]).stdout(Stdio::piped()).spawn().unwrap();
+    let child = program()
+        .current_dir(folder.path())
+        .args(["run", "--set", &set])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     // The peer has heard the command once the script has sent it; then it waits for the reply.
     let pid = child.id().to_string();
     peer.wait_until_heard(b"NOOP\r\n");
@@ -216,7 +264,12 @@ fn an_interrupt_ends_the_script_where_it_is_and_leaves_its_transcript() {
     let output = child.wait_with_output().unwrap();
     let out = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(130), "{out}");
-    assert!(out.contains("STOP a.rhai") && out.contains("interrupted") && out.contains("--> a.rhai:6:3"), "{out}");
+    assert!(
+        out.contains("STOP a.rhai")
+            && out.contains("interrupted")
+            && out.contains("--> a.rhai:6:3"),
+        "{out}"
+    );
     assert!(out.contains("C: NOOP"), "the transcript is there: {out}");
 }
 
@@ -224,7 +277,12 @@ fn an_interrupt_ends_the_script_where_it_is_and_leaves_its_transcript() {
 fn reading_a_pipe(folder: &Path) -> (Child, File) {
     let pipe = folder.join("pipe.rhai");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let child = program().current_dir(folder).args(["run", "a.rhai"]).stdout(Stdio::piped()).spawn().unwrap();
+    let child = program()
+        .current_dir(folder)
+        .args(["run", "a.rhai"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     // It can be opened once the other side is open.
     (child, File::options().write(true).open(&pipe).unwrap())
 }
@@ -259,33 +317,54 @@ fn a_second_interrupt_ends_what_does_not_heed_the_first() {
 #[test]
 fn a_closed_pipe_is_no_error_of_the_run() {
     let folder = folder(&[("a.rhai", GREETING), ("b.rhai", GREETING)]);
-    let mut child =
-        program().current_dir(folder.path()).args(["run", "-v"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = program()
+        .current_dir(folder.path())
+        .args(["run", "-v"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
-    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(0), String::new()));
+    assert_eq!(
+        (output.status.code(), String::from_utf8(output.stderr).unwrap()),
+        (Some(0), String::new())
+    );
 }
 
 #[test]
 fn the_server_in_the_foreground_shows_each_dialogue_and_ends_with_an_interrupt() {
     use std::io::{BufRead as _, BufReader};
     let files = folder(&[]);
-    let mut child =
-        program().current_dir(files.path()).args(["serve", "--ca", "ca.pem"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = program()
+        .current_dir(files.path())
+        .args(["serve", "--ca", "ca.pem"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
     let first = lines.next().unwrap();
     let url = first.split(' ').find(|word| word.starts_with("submission://")).unwrap().to_owned();
-    let ran = run(&project(), &["run", "scripts/submission.rhai", "--set", &format!("submission={url}")]);
+    let ran =
+        run(&project(), &["run", "scripts/submission.rhai", "--set", &format!("submission={url}")]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let ca = lines.by_ref().find(|line| line.contains("CA in ca.pem"));
-    assert!(ca.is_some() && std::fs::read_to_string(files.path().join("ca.pem")).unwrap().contains("BEGIN CERTIFICATE"));
+    assert!(
+        ca.is_some()
+            && std::fs::read_to_string(files.path().join("ca.pem"))
+                .unwrap()
+                .contains("BEGIN CERTIFICATE")
+    );
     let shown: Vec<_> = lines.by_ref().take_while(|line| !line.contains("closed")).collect();
     assert!(shown.iter().any(|line| line == "s1 C: AUTH LOGIN"), "{shown:?}");
     assert!(
-        shown.iter().any(|line| line == "s1 C: [SECRET]") && !shown.iter().any(|line| line.contains("cHBwd3d3")),
+        shown.iter().any(|line| line == "s1 C: [SECRET]")
+            && !shown.iter().any(|line| line.contains("cHBwd3d3")),
         "{shown:?}"
     );
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert!(
+        Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success()
+    );
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
@@ -355,30 +434,45 @@ fn a_script_is_repeated_many_at_once_and_only_its_numbers_are_shown() {
 
 #[test]
 fn of_repeated_failures_the_first_of_each_kind_is_shown_whole() {
-    let folder = folder(&[("wrong.rhai", "// Wants another greeting.\nlet s = connect(param(\"smtp\"));\ns.expect(554);\n")]);
+    let folder = folder(&[(
+        "wrong.rhai",
+        "// Wants another greeting.\nlet s = connect(param(\"smtp\"));\ns.expect(554);\n",
+    )]);
     let ran = run(folder.path(), &["run", "--repeat", "7", "-j", "3", "wrong.rhai"]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert_eq!(ran.out.matches("FAIL wrong.rhai").count(), 1, "{}", ran.out);
-    assert!(ran.out.contains("  failed      7\n              7 mismatch at wrong.rhai:3:3\n"), "{}", ran.out);
+    assert!(
+        ran.out.contains("  failed      7\n              7 mismatch at wrong.rhai:3:3\n"),
+        "{}",
+        ran.out
+    );
     assert!(!ran.out.contains("latency"), "nothing passed: {}", ran.out);
 }
 
 #[test]
 fn outcomes_are_shown_in_the_order_of_the_scripts_whichever_ends_first() {
     let slow = "let s = connect(param(\"smtp\")); s.expect(220); s.expect_silence(\"300ms\"); s.send(\"QUIT\"); s.expect(221);";
-    let folder = folder(&[("a.rhai", slow), ("b.rhai", GREETING_AND_QUIT), ("c.rhai", GREETING_AND_QUIT)]);
+    let folder =
+        folder(&[("a.rhai", slow), ("b.rhai", GREETING_AND_QUIT), ("c.rhai", GREETING_AND_QUIT)]);
     let ran = run(folder.path(), &["run", "-j", "3", "."]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    let order: Vec<_> = ["PASS a.rhai", "PASS b.rhai", "PASS c.rhai"].map(|line| ran.out.find(line)).into();
+    let order: Vec<_> =
+        ["PASS a.rhai", "PASS b.rhai", "PASS c.rhai"].map(|line| ran.out.find(line)).into();
     assert!(order.is_sorted() && order.iter().all(Option::is_some), "{}", ran.out);
 }
 
-const GREETING_AND_QUIT: &str = "let s = connect(param(\"smtp\")); s.expect(220); s.send(\"QUIT\"); s.expect(221);";
+const GREETING_AND_QUIT: &str =
+    "let s = connect(param(\"smtp\")); s.expect(220); s.send(\"QUIT\"); s.expect(221);";
 
 /// A shell that lowers its limits, and then the program.
 fn with_limit(folder: &Path, limit: &str, args: &str) -> Ran {
     let line = format!("ulimit {limit} && exec {} {args}", env!("CARGO_BIN_EXE_mailexpect"));
-    let output = Command::new("sh").args(["-c", &line]).current_dir(folder).stdin(Stdio::null()).output().unwrap();
+    let output = Command::new("sh")
+        .args(["-c", &line])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
@@ -391,7 +485,11 @@ for s in all { s.send(\"QUIT\"); s.expect(221); }";
 fn the_limit_on_file_descriptors_is_raised_where_that_is_allowed() {
     let server = mailexpect::server::Embedded::start().unwrap();
     let folder = folder(&[("many.rhai", MANY_SESSIONS)]);
-    let ran = with_limit(folder.path(), "-S -n 40", &format!("run many.rhai --set smtp={}", server.smtp()));
+    let ran = with_limit(
+        folder.path(),
+        "-S -n 40",
+        &format!("run many.rhai --set smtp={}", server.smtp()),
+    );
     assert_eq!(ran.code, Some(0), "{ran:?}");
 }
 
@@ -399,7 +497,8 @@ fn the_limit_on_file_descriptors_is_raised_where_that_is_allowed() {
 fn the_limit_on_file_descriptors_is_named_where_it_cannot_be_raised() {
     let server = mailexpect::server::Embedded::start().unwrap();
     let folder = folder(&[("many.rhai", MANY_SESSIONS)]);
-    let ran = with_limit(folder.path(), "-n 40", &format!("run many.rhai --set smtp={}", server.smtp()));
+    let ran =
+        with_limit(folder.path(), "-n 40", &format!("run many.rhai --set smtp={}", server.smtp()));
     assert_eq!(ran.code, Some(3), "{ran:?}");
     assert!(ran.out.contains("this process may have 40 file descriptors"), "{}", ran.out);
 }

@@ -27,7 +27,11 @@ fn the_first_script_passes_and_its_slip_fails_as_shown() {
     assert_eq!(ran.code, Some(1));
     let shown = blocks("console").into_iter().find(|block| block.contains("FAIL")).unwrap();
     let varying = |text: &str| {
-        let text = text.lines().skip_while(|line| !line.starts_with("FAIL")).collect::<Vec<_>>().join("\n");
+        let text = text
+            .lines()
+            .skip_while(|line| !line.starts_with("FAIL"))
+            .collect::<Vec<_>>()
+            .join("\n");
         let times = ["ms", "s"].iter().fold(text, |text, unit| mask(&text, unit));
         mask_ports(&times)
     };
@@ -39,7 +43,9 @@ fn mask(text: &str, unit: &str) -> String {
     let words = text.split(' ').collect::<Vec<_>>();
     let is_number = |word: &str| word.trim_start_matches('(').parse::<f64>().is_ok();
     let masked = words.iter().enumerate().map(|(n, word)| {
-        let before_unit = words.get(n + 1).is_some_and(|next| next.trim_end_matches([')', '\n']).starts_with(unit));
+        let before_unit = words
+            .get(n + 1)
+            .is_some_and(|next| next.trim_end_matches([')', '\n']).starts_with(unit));
         if before_unit && is_number(word) { "N" } else { word }
     });
     masked.collect::<Vec<_>>().join(" ")
@@ -48,16 +54,27 @@ fn mask(text: &str, unit: &str) -> String {
 fn mask_ports(text: &str) -> String {
     let mut parts = text.split("127.0.0.1:");
     let first = parts.next().unwrap().to_owned();
-    parts.fold(first, |text, part| text + "127.0.0.1:PORT" + part.trim_start_matches(|c: char| c.is_ascii_digit()))
+    parts.fold(first, |text, part| {
+        text + "127.0.0.1:PORT" + part.trim_start_matches(|c: char| c.is_ascii_digit())
+    })
 }
 
 #[test]
 fn the_project_file_says_what_it_shows() {
     let project = blocks("toml").into_iter().find(|block| block.contains("[golden]")).unwrap();
-    let folder = folder(&[("mailexpect.toml", &project), ("a.rhai", "connect(param(\"smtp\")).expect(220);\n")]);
+    let folder = folder(&[
+        ("mailexpect.toml", &project),
+        ("a.rhai", "connect(param(\"smtp\")).expect(220);\n"),
+    ]);
     let listed = run(folder.path(), &["redact", "--list"]).out;
-    assert!(listed.contains("+ imap.uidvalidity") && listed.contains("- timing.seconds"), "{listed}");
-    let ran = run(folder.path(), &["run", "--target", "exim", "--resolve", "localhost=127.0.0.1", "--timeout", "1s"]);
+    assert!(
+        listed.contains("+ imap.uidvalidity") && listed.contains("- timing.seconds"),
+        "{listed}"
+    );
+    let ran = run(
+        folder.path(),
+        &["run", "--target", "exim", "--resolve", "localhost=127.0.0.1", "--timeout", "1s"],
+    );
     assert!(ran.out.contains("smtp://localhost:2525"), "{ran:?}");
 }
 
@@ -70,7 +87,10 @@ fn the_examples_in_rust_and_cargo_are_those_of_the_downstream_crate() {
     let rust = blocks("rust");
     assert_eq!(rust.len(), 4);
     for block in rust {
-        assert!(tests.iter().any(|test| test.contains(&block)), "tests/downstream/tests has no\n{block}");
+        assert!(
+            tests.iter().any(|test| test.contains(&block)),
+            "tests/downstream/tests has no\n{block}"
+        );
     }
     let cargo = read("Cargo.toml");
     let blocks = blocks("toml").into_iter().filter(|block| !block.contains("[golden]"));

@@ -10,14 +10,19 @@ use mailexpect::script::Case;
 
 use crate::program::project;
 use crate::sasl::in_base64;
-use crate::servers::{OTHER_PASSWORD, PASSWORD, Server, TOKEN, Unavailable, exim, mailserver, sendmail};
+use crate::servers::{
+    OTHER_PASSWORD, PASSWORD, Server, TOKEN, Unavailable, exim, mailserver, sendmail,
+};
 
 /// The server, or `None` where there is none to be had; then the test says so.
 pub(crate) fn available<T>(server: Result<T, Unavailable>) -> Option<T> {
     match server {
         Ok(server) => Some(server),
         Err(why) => {
-            assert!(std::env::var_os("MAILEXPECT_NO_SKIP").is_none(), "no test may be skipped here: {why}");
+            assert!(
+                std::env::var_os("MAILEXPECT_NO_SKIP").is_none(),
+                "no test may be skipped here: {why}"
+            );
             eprintln!("skipped: {why}");
             None
         }
@@ -25,7 +30,10 @@ pub(crate) fn available<T>(server: Result<T, Unavailable>) -> Option<T> {
 }
 
 fn case(script: impl Into<PathBuf>, server: &Server) -> Case {
-    server.parameters().into_iter().fold(Case::new(script), |case, (name, value)| case.set(name, value))
+    server
+        .parameters()
+        .into_iter()
+        .fold(Case::new(script), |case, (name, value)| case.set(name, value))
 }
 
 fn report(outcome: &Outcome) -> String {
@@ -77,9 +85,14 @@ fn the_shipped_scripts_pass_against_a_real_sendmail() {
 #[test]
 fn a_wrong_password_is_refused_with_a_hint_and_shown_nowhere() {
     let Some(server) = available(mailserver::start()) else { return };
-    let outcome = case(project().join("scripts/submission.rhai"), &server).set("password", "not-this-one").run();
+    let outcome = case(project().join("scripts/submission.rhai"), &server)
+        .set("password", "not-this-one")
+        .run();
     let error = &outcome.failure().unwrap().error;
-    assert!(error.is_mismatch() && error.next_step().unwrap().contains("wrong credentials"), "{error}");
+    assert!(
+        error.is_mismatch() && error.next_step().unwrap().contains("wrong credentials"),
+        "{error}"
+    );
     let report = report(&outcome);
     assert!(!report.contains("not-this-one") && !report.contains("bm90LXRoaXMtb25l"), "{report}");
 }
@@ -91,7 +104,11 @@ fn what_postfix_does_out_of_the_ordinary_can_be_held() {
     holds("xclient", &server);
     holds("postfix-connections", &server);
     holds("postscreen", &server);
-    assert!(server.log().contains("disconnect from mx.sender.example[192.0.2.55]"), "{}", server.log());
+    assert!(
+        server.log().contains("disconnect from mx.sender.example[192.0.2.55]"),
+        "{}",
+        server.log()
+    );
     assert!(server.log().contains("disconnect from unknown[192.0.2.66]"), "{}", server.log());
     assert!(server.log().contains("disconnect from unknown[192.0.2.77]"), "{}", server.log());
 }

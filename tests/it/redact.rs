@@ -12,7 +12,13 @@ const TRANSCRIPT: &str = "*** connecting to smtp://localhost:2525\nS: 220 mail.e
 fn redact(folder: &Path, transcript: &str, args: &[&str]) -> Ran {
     let file = folder.join("transcript");
     fs::write(&file, transcript).unwrap();
-    let output = program().stdin(fs::File::open(file).unwrap()).current_dir(folder).arg("redact").args(args).output().unwrap();
+    let output = program()
+        .stdin(fs::File::open(file).unwrap())
+        .current_dir(folder)
+        .arg("redact")
+        .args(args)
+        .output()
+        .unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
@@ -20,8 +26,11 @@ fn redact(folder: &Path, transcript: &str, args: &[&str]) -> Ran {
 #[test]
 fn it_is_explained_which_rule_changed_what() {
     let folder = folder(&[]);
-    let ran =
-        redact(folder.path(), TRANSCRIPT, &["--explain", "--redact", "-net", "--redact-regex", r"TICKET=ticket (?P<v>\d+)"]);
+    let ran = redact(
+        folder.path(),
+        TRANSCRIPT,
+        &["--explain", "--redact", "-net", "--redact-regex", r"TICKET=ticket (?P<v>\d+)"],
+    );
     assert_eq!((ran.code, &*ran.err), (Some(0), ""));
     insta::assert_snapshot!("explained", ran.out);
     let ran = redact(folder.path(), &ran.out.replace("     ", "     # "), &[]);
@@ -35,15 +44,27 @@ fn what_a_run_shows_can_be_redacted() {
     let folder = folder(&[("a.rhai", "let s = connect();\ns.expect(220);\ns.quit();\n")]);
     let shown = run(folder.path(), &["run", "-v"]).out;
     let ran = redact(folder.path(), &shown, &["--strictness", "codes"]);
-    assert!(ran.code == Some(0) && ran.out.ends_with("S: 220\nC: QUIT\nS: 221\n*** closed as agreed\n"), "{ran:?}");
+    assert!(
+        ran.code == Some(0) && ran.out.ends_with("S: 220\nC: QUIT\nS: 221\n*** closed as agreed\n"),
+        "{ran:?}"
+    );
 }
 
 #[test]
 fn all_presets_are_listed_with_what_is_on() {
     let folder = folder(&[]);
     let listed = run(folder.path(), &["redact", "--list", "--redact", "imap,-dates"]).out;
-    for line in ["  + imap.uidvalidity", "  - date.ctime", "  - size.ehlo", "  + ehlo", "  + secret.pop3_pass"] {
-        assert!(listed.lines().any(|listed| listed.starts_with(line)), "{line} is not in\n{listed}");
+    for line in [
+        "  + imap.uidvalidity",
+        "  - date.ctime",
+        "  - size.ehlo",
+        "  + ehlo",
+        "  + secret.pop3_pass",
+    ] {
+        assert!(
+            listed.lines().any(|listed| listed.starts_with(line)),
+            "{line} is not in\n{listed}"
+        );
     }
     assert_eq!(listed.lines().filter(|line| line.starts_with("  ")).count(), 74 + 5);
 }
@@ -60,7 +81,10 @@ fn the_project_file_is_for_all_scripts_below_it() {
     let ran = run(&sub, &["run", "--record", "--target", "mine", "-v"]);
     assert!(ran.code == Some(0) && ran.out.contains("EHLO other.example"), "{ran:?}");
     let golden = fs::read_to_string(sub.join("snapshots/a@mine.snap")).unwrap();
-    assert!(golden.contains("C: EHLO [CLIENT]\nS: 250\n*** snapshot: mailexpect [KIND#1]\n"), "{golden}");
+    assert!(
+        golden.contains("C: EHLO [CLIENT]\nS: 250\n*** snapshot: mailexpect [KIND#1]\n"),
+        "{golden}"
+    );
     assert_eq!(run(&sub, &["run", "--target", "mine"]).code, Some(0));
     fs::write(folder.path().join("mailexpect.toml"), project.replace("smtp =", "smpt =")).unwrap();
     let ran = run(&sub, &["run", "--target", "mine", "--check"]);
@@ -69,5 +93,9 @@ fn the_project_file_is_for_all_scripts_below_it() {
     assert!(ran.code == Some(2) && ran.err.contains("did you mean `mine`?"), "{ran:?}");
     fs::write(folder.path().join("mailexpect.toml"), "[golden]\nredact = [\"imaps\"]\n").unwrap();
     let ran = run(&sub, &["run"]);
-    assert!(ran.code == Some(2) && ran.err.contains("golden.redact: there is no preset or group `imaps`"), "{ran:?}");
+    assert!(
+        ran.code == Some(2)
+            && ran.err.contains("golden.redact: there is no preset or group `imaps`"),
+        "{ran:?}"
+    );
 }

@@ -1,4 +1,5 @@
-//! A script cannot read, run, recurse or allocate beyond what its caller granted, and it can always be stopped.
+//! A script cannot read, run, recurse or allocate beyond what its caller granted, and it can always
+//! be stopped.
 
 use std::time::Duration;
 
@@ -79,8 +80,11 @@ fn memory_has_bounds() {
 
 #[test]
 fn modules_that_import_each_other_are_told_so() {
-    let folder =
-        folder(&[("a.rhai", "import \"b\" as b;"), ("b.rhai", "import \"c\" as c;"), ("c.rhai", "import \"b\" as b;")]);
+    let folder = folder(&[
+        ("a.rhai", "import \"b\" as b;"),
+        ("b.rhai", "import \"c\" as c;"),
+        ("c.rhai", "import \"b\" as b;"),
+    ]);
     let outcome = Case::new(folder.path().join("a.rhai")).run();
     let text = outcome.failure().unwrap().error.to_string();
     assert!(text.contains("modules import each other in a circle"), "{text}");
@@ -97,7 +101,8 @@ fn the_deadline_of_a_run_ends_a_script_wherever_it_is() {
         "let s = connect(param(\"smtp\")); s.expect(220, #{timeout: \"1h\"});",
         "let s = connect(param(\"smtp\")); loop { try { s.expect(220, #{timeout: \"1h\"}); } catch { } }",
     ] {
-        let outcome = outcome(script, |case| case.set("smtp", &url).deadline(Duration::from_millis(100)));
+        let outcome =
+            outcome(script, |case| case.set("smtp", &url).deadline(Duration::from_millis(100)));
         let failure = outcome.failure().unwrap();
         assert!(failure.error.is_timeout(), "{script}: {failure:?}");
         assert!(failure.error.message().contains("deadline of the whole script"), "{script}");
@@ -130,15 +135,18 @@ fn a_failure_can_be_caught_with_its_parts() {
 
 #[test]
 fn what_is_thrown_again_keeps_its_place() {
-    let outcome =
-        outcome("fn f(s) {\n    s.expect(554);\n}\nlet s = connect();\ntry { f(s) } catch (e) { throw e; }", |case| case);
+    let outcome = outcome(
+        "fn f(s) {\n    s.expect(554);\n}\nlet s = connect();\ntry { f(s) } catch (e) { throw e; }",
+        |case| case,
+    );
     let failure = outcome.failure().unwrap();
     assert_eq!(failure.place.as_ref().map(|place| (place.line, place.column)), Some((2, 7)));
 }
 
 #[test]
 fn a_caught_failure_does_not_hide_that_nothing_was_expected_of_the_rest() {
-    let script = "let s = connect(); s.expect(220); s.send(\"NOOP\"); try { s.send(\"RSET\"); } catch { }";
+    let script =
+        "let s = connect(); s.expect(220); s.send(\"NOOP\"); try { s.send(\"RSET\"); } catch { }";
     let outcome = outcome(script, |case| case);
     assert!(outcome.failure().unwrap().error.is_vacuous());
 }
@@ -162,7 +170,10 @@ fn a_callback_cannot_swallow_a_failure_or_a_stop() {
 
 #[test]
 fn values_nested_deep_are_shown_and_dropped() {
-    let outcome = outcome("let a = []; for i in 0..3000 { a = [a]; } print(`${a}`); assert_eq(a, a); throw a;", |case| case);
+    let outcome = outcome(
+        "let a = []; for i in 0..3000 { a = [a]; } print(`${a}`); assert_eq(a, a); throw a;",
+        |case| case,
+    );
     assert!(!outcome.is_ok());
 }
 
@@ -174,18 +185,26 @@ fn a_run_that_had_nothing_from_a_server_proved_nothing() {
         "let s = connect(); s.reset();",
     ] {
         let outcome = outcome(script, |case| case);
-        assert!(outcome.failure().is_some_and(|failure| failure.error.is_vacuous()), "{script}: {outcome:#?}");
+        assert!(
+            outcome.failure().is_some_and(|failure| failure.error.is_vacuous()),
+            "{script}: {outcome:#?}"
+        );
     }
-    for script in
-        ["connect().expect_unordered([]);", "connect().expect_any([]);", "connect().expect(re(``));", "connect().expect(\"\");"]
-    {
+    for script in [
+        "connect().expect_unordered([]);",
+        "connect().expect_any([]);",
+        "connect().expect(re(``));",
+        "connect().expect(\"\");",
+    ] {
         assert_eq!(message(script).0, 2, "{script}");
     }
 }
 
 #[test]
 fn a_deadline_that_cuts_a_wait_says_what_was_waited_for() {
-    let outcome = outcome("let s = connect(); s.expect(220); s.expect(250);", |case| case.deadline(Duration::from_millis(100)));
+    let outcome = outcome("let s = connect(); s.expect(220); s.expect(250);", |case| {
+        case.deadline(Duration::from_millis(100))
+    });
     let error = &outcome.failure().unwrap().error;
     assert_eq!((error.wanted(), error.came()), (Some("250"), Some("nothing")));
     assert!(error.on_session().is_some());
@@ -199,6 +218,9 @@ fn an_import_stays_in_the_folder_of_the_script_or_the_current_one() {
     let (code, text) = message(&script);
     assert_eq!(code, 2);
     assert!(text.contains("outside of the script's folder"), "{text}");
-    let home = folder(&[("a.rhai", "import \"lib/x\" as x; connect().expect(x::f());"), ("lib/x.rhai", "fn f() { 220 }")]);
+    let home = folder(&[
+        ("a.rhai", "import \"lib/x\" as x; connect().expect(x::f());"),
+        ("lib/x.rhai", "fn f() { 220 }"),
+    ]);
     assert!(Case::new(home.path().join("a.rhai")).run().is_ok());
 }

@@ -1,4 +1,5 @@
-//! SASL exchanges against a server that verifies them, and what is to be seen of them anywhere: nothing that is secret.
+//! SASL exchanges against a server that verifies them, and what is to be seen of them anywhere:
+//! nothing that is secret.
 
 use std::fmt::Write as _;
 
@@ -66,7 +67,8 @@ fn challenges_and_responses_are_shown_decoded_and_secrets_are_not() {
             let mut session = greeted(&server.url).await;
             session.auth(credentials(mechanism)).await.unwrap();
             let transcript = session.transcript().to_string();
-            let _ = writeln!(shown, "{}\n", transcript.lines().skip(3).collect::<Vec<_>>().join("\n"));
+            let _ =
+                writeln!(shown, "{}\n", transcript.lines().skip(3).collect::<Vec<_>>().join("\n"));
             session.reset().unwrap();
         }
     });
@@ -87,7 +89,10 @@ fn the_strongest_mechanism_that_the_server_advertises_is_used() {
         session.auth((USER, PASSWORD)).await.unwrap();
         session.auth(Credentials::token(USER, PASSWORD)).await.unwrap();
         let shown = session.transcript().to_string();
-        assert!(shown.contains("C: AUTH CRAM-MD5\n") && shown.contains("C: AUTH XOAUTH2 [SECRET]"), "{shown}");
+        assert!(
+            shown.contains("C: AUTH CRAM-MD5\n") && shown.contains("C: AUTH XOAUTH2 [SECRET]"),
+            "{shown}"
+        );
         session.reset().unwrap();
     });
 }
@@ -102,14 +107,22 @@ pub(crate) fn in_base64(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Everything that must not be seen: the password in all its forms, all responses as they were sent, and what they prove.
+/// Everything that must not be seen: the password in all its forms, all responses as they were
+/// sent, and what they prove.
 fn secrets(servers: [&SaslServer; 2]) -> Vec<String> {
     let mut secrets = vec![PASSWORD.to_owned(), PASSWORD.replace('"', "\\\"")];
     secrets.extend(in_base64(PASSWORD));
     for heard in servers.iter().flat_map(|server| server.heard()) {
-        let proof = heard.split([',', ' ']).find_map(|part| part.strip_prefix("p=").or_else(|| part.strip_prefix("response=")));
+        let proof = heard
+            .split([',', ' '])
+            .find_map(|part| part.strip_prefix("p=").or_else(|| part.strip_prefix("response=")));
         let digest = heard.strip_prefix("hoge ").filter(|digest| digest.len() == 32);
-        secrets.extend(proof.or(digest).into_iter().flat_map(|proof| [vec![proof.to_owned()], in_base64(proof)].concat()));
+        secrets.extend(
+            proof
+                .or(digest)
+                .into_iter()
+                .flat_map(|proof| [vec![proof.to_owned()], in_base64(proof)].concat()),
+        );
         // What has no blank is in base64, but for what EXTERNAL and its kin say.
         let is_line = !heard.contains([' ', ',']) && heard != USER && heard.len() > 4;
         secrets.extend(is_line.then_some(heard));
@@ -122,7 +135,8 @@ fn nothing_secret_is_seen_in_any_output_of_any_exchange() {
     let (right, wrong) = (SaslServer::start(PASSWORD), SaslServer::start("another"));
     let mut files = Vec::new();
     for (mechanism, initial, server) in MECHANISMS.into_iter().flat_map(|mechanism| {
-        [(true, &right), (true, &wrong), (false, &right), (false, &wrong)].map(|(initial, server)| (mechanism, initial, server))
+        [(true, &right), (true, &wrong), (false, &right), (false, &wrong)]
+            .map(|(initial, server)| (mechanism, initial, server))
     }) {
         let password = PASSWORD.replace('"', "\\\"");
         let name = format!("{mechanism}-{initial}-{}.rhai", files.len());
@@ -135,7 +149,8 @@ fn nothing_secret_is_seen_in_any_output_of_any_exchange() {
         );
         files.push((name, script));
     }
-    let files: Vec<_> = files.iter().map(|(name, script)| (name.as_str(), script.as_str())).collect();
+    let files: Vec<_> =
+        files.iter().map(|(name, script)| (name.as_str(), script.as_str())).collect();
     let folder = folder(&files);
     for options in [&["run", "."][..], &["run", ".", "--verbose"], &["run", ".", "--repeat", "2"]] {
         let ran = run(folder.path(), options);
@@ -162,14 +177,20 @@ fn no_golden_has_a_secret_in_it_whatever_the_script_says_of_it() {
             server.url
         )
     };
-    let files = MECHANISMS.into_iter().flat_map(|mechanism| [true, false].map(|initial| (mechanism, initial)));
-    let files: Vec<_> =
-        files.map(|(mechanism, initial)| (format!("{mechanism}-{initial}.rhai"), script(mechanism, initial))).collect();
+    let files = MECHANISMS
+        .into_iter()
+        .flat_map(|mechanism| [true, false].map(|initial| (mechanism, initial)));
+    let files: Vec<_> = files
+        .map(|(mechanism, initial)| {
+            (format!("{mechanism}-{initial}.rhai"), script(mechanism, initial))
+        })
+        .collect();
     let names: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     let folder = folder(&names);
-    for args in
-        [&["run", ".", "--record"][..], &["run", ".", "--record", "--redact", "-ids,-structure,-dates", "--target", "bare"]]
-    {
+    for args in [
+        &["run", ".", "--record"][..],
+        &["run", ".", "--record", "--redact", "-ids,-structure,-dates", "--target", "bare"],
+    ] {
         let ran = run(folder.path(), args);
         assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
     }
@@ -193,7 +214,12 @@ fn nothing_secret_is_in_errors_and_transcripts_of_the_library() {
         for mechanism in MECHANISMS {
             let mut session = greeted(&wrong.url).await;
             let error = session.auth(credentials(mechanism)).await.unwrap_err();
-            let _ = write!(seen, "{error}\n{error:?}\n{}\n{session:?}\n{:?}\n", session.transcript(), credentials(mechanism));
+            let _ = write!(
+                seen,
+                "{error}\n{error:?}\n{}\n{session:?}\n{:?}\n",
+                session.transcript(),
+                credentials(mechanism)
+            );
             session.reset().unwrap();
             let mut session = greeted(&right.url).await;
             let error = session.expecting(250).auth(credentials(mechanism)).await.unwrap_err();
@@ -215,7 +241,12 @@ fn a_wrong_option_does_not_show_the_password() {
     );
     let folder = folder(&[("slip.rhai", &script)]);
     let ran = run(folder.path(), &["run", "slip.rhai"]);
-    assert!(ran.out.contains("did you mean `initial`?") && !ran.out.contains("hunter22"), "{}{}", ran.out, ran.err);
+    assert!(
+        ran.out.contains("did you mean `initial`?") && !ran.out.contains("hunter22"),
+        "{}{}",
+        ran.out,
+        ran.err
+    );
 }
 
 #[test]
@@ -272,7 +303,10 @@ fn imap_has_exchanges_with_untagged_responses_in_them() {
         session.auth(credentials("PLAIN").cancel()).await.unwrap();
         session.authenticate(credentials("PLAIN").initial(true)).await.unwrap();
         let error = session.auth(credentials("CRAM-MD5")).await.unwrap_err();
-        assert!(error.is_malformed() && error.next_step() == Some("the exchange was cancelled"), "{error}");
+        assert!(
+            error.is_malformed() && error.next_step() == Some("the exchange was cancelled"),
+            "{error}"
+        );
         session.expecting("+").auth(credentials("LOGIN")).await.unwrap();
         let shown = session.transcript().to_string();
         session.reset().unwrap();
@@ -280,7 +314,8 @@ fn imap_has_exchanges_with_untagged_responses_in_them() {
     });
     server.finish().unwrap();
     assert!(
-        shown.contains("C: [SECRET] → \\0hoge\\0[SECRET]\n") && shown.contains("S: + VXNlcm5hbWU6 → Username:\n"),
+        shown.contains("C: [SECRET] → \\0hoge\\0[SECRET]\n")
+            && shown.contains("S: + VXNlcm5hbWU6 → Username:\n"),
         "{shown}"
     );
     assert!(!shown.contains(PASSWORD) && !shown.contains(&plain), "{shown}");
@@ -336,7 +371,10 @@ fn managesieve_asks_in_strings_and_its_challenges_are_shown_decoded() {
         shown
     });
     server.finish().unwrap();
-    assert!(shown.contains("S: \"VXNlcm5hbWU6\" → Username:\n") && shown.contains("→ Password:"), "{shown}");
+    assert!(
+        shown.contains("S: \"VXNlcm5hbWU6\" → Username:\n") && shown.contains("→ Password:"),
+        "{shown}"
+    );
     assert!(!shown.contains(PASSWORD) && !shown.contains(&answer), "{shown}");
 }
 
@@ -395,7 +433,8 @@ fn a_challenge_that_cannot_be_read_cancels_the_exchange_and_says_why() {
 fn a_server_that_cannot_prove_itself_is_not_believed() {
     let first = BASE64_STANDARD.encode("r=CS,s=c2FsdA==,i=1");
     let last = BASE64_STANDARD.encode("v=AAAA");
-    let peer = format!("S: 220 hi\nC\nS: 334 {first}\nC\nS: 334 {last}\nC\nS: 501 cancelled\nstall");
+    let peer =
+        format!("S: 220 hi\nC\nS: 334 {first}\nC\nS: 334 {last}\nC\nS: 501 cancelled\nstall");
     let (error, heard) = exchange_with(&peer, credentials("SCRAM-SHA-256"));
     assert!(error.message().contains("the server's own signature is wrong"), "{error}");
     assert!(heard.ends_with("\r\n*\r\n"), "{heard}");
@@ -406,7 +445,9 @@ fn a_server_that_cannot_prove_itself_is_not_believed() {
 
 #[test]
 fn an_exchange_is_cancelled_or_handed_over_where_that_is_asked_for() {
-    let peer = Peer::parse("S: 220 hi\nC\nS: 334 \nC\nS: 501 cancelled\nC\nS: 334 VXNlcm5hbWU6\nC\nS: 535 no\nstall");
+    let peer = Peer::parse(
+        "S: 220 hi\nC\nS: 334 \nC\nS: 501 cancelled\nC\nS: 334 VXNlcm5hbWU6\nC\nS: 535 no\nstall",
+    );
     block_on(async {
         let mut session = greeted(&peer.url("smtp")).await;
         session.auth(credentials("PLAIN").cancel()).await.unwrap();
@@ -431,7 +472,10 @@ fn a_first_message_too_long_for_the_command_goes_alone() {
     let peer = Peer::parse("S: 220 hi\nC\nS: 334 \nC\nS: 235 ok\nstall");
     block_on(async {
         let mut session = greeted(&peer.url("smtp")).await;
-        session.auth(Credentials::token(USER, "t".repeat(12_000)).mechanism("XOAUTH2")).await.unwrap();
+        session
+            .auth(Credentials::token(USER, "t".repeat(12_000)).mechanism("XOAUTH2"))
+            .await
+            .unwrap();
         session.reset().unwrap();
     });
     assert!(peer.heard().starts_with(b"AUTH XOAUTH2\r\n"));

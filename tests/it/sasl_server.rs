@@ -1,4 +1,5 @@
-//! A server that verifies SASL exchanges on its own, and is careless: its verdict says again all that it heard.
+//! A server that verifies SASL exchanges on its own, and is careless: its verdict says again all
+//! that it heard.
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -54,7 +55,8 @@ impl Dialogue<'_> {
     fn hold(stream: TcpStream, password: &str, heard: &Mutex<Vec<String>>) -> io::Result<()> {
         stream.set_nodelay(true)?;
         let writer = stream.try_clone()?;
-        let mut dialogue = Dialogue { reader: BufReader::new(stream), writer, password, exchange: Vec::new() };
+        let mut dialogue =
+            Dialogue { reader: BufReader::new(stream), writer, password, exchange: Vec::new() };
         dialogue.say("220 mail.example ESMTP")?;
         loop {
             let line = dialogue.line()?;
@@ -81,7 +83,11 @@ impl Dialogue<'_> {
     fn line(&mut self) -> io::Result<String> {
         let mut line = String::new();
         self.reader.read_line(&mut line)?;
-        if line.is_empty() { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(line.trim_end_matches("\r\n").to_owned()) }
+        if line.is_empty() {
+            Err(io::ErrorKind::UnexpectedEof.into())
+        } else {
+            Ok(line.trim_end_matches("\r\n").to_owned())
+        }
     }
 
     fn ask(&mut self, challenge: &str) -> io::Result<String> {
@@ -93,7 +99,8 @@ impl Dialogue<'_> {
     fn hear(&mut self, line: &str) -> String {
         let message = String::from_utf8(BASE64_STANDARD.decode(line).unwrap()).unwrap();
         let printable = message.replace(|c: char| c.is_control(), " ");
-        self.exchange.extend([line.to_owned(), printable].into_iter().filter(|heard| !heard.is_empty()));
+        self.exchange
+            .extend([line.to_owned(), printable].into_iter().filter(|heard| !heard.is_empty()));
         message
     }
 
@@ -108,20 +115,33 @@ impl Dialogue<'_> {
             "CRAM-MD5" => {
                 let challenge = "<1@mail.example>";
                 self.ask(challenge)?
-                    == format!("{USER} {}", hex(&mac::<Hmac<Md5>>(self.password.as_bytes(), challenge.as_bytes())))
+                    == format!(
+                        "{USER} {}",
+                        hex(&mac::<Hmac<Md5>>(self.password.as_bytes(), challenge.as_bytes()))
+                    )
             }
             "DIGEST-MD5" => self.digest()?,
-            "SCRAM-SHA-1" => self.scram(first, mac::<Hmac<Sha1>>, |data| Sha1::digest(data).to_vec())?,
-            "SCRAM-SHA-256" => self.scram(first, mac::<Hmac<Sha256>>, |data| Sha256::digest(data).to_vec())?,
+            "SCRAM-SHA-1" => {
+                self.scram(first, mac::<Hmac<Sha1>>, |data| Sha1::digest(data).to_vec())?
+            }
+            "SCRAM-SHA-256" => {
+                self.scram(first, mac::<Hmac<Sha256>>, |data| Sha256::digest(data).to_vec())?
+            }
             "XOAUTH2" => {
-                let granted = self.or_ask(first)? == format!("user={USER}\x01auth=Bearer {}\x01\x01", self.password);
-                granted || (!self.ask("{\"status\":\"401\"}")?.is_empty() && panic!("no empty response"))
+                let granted = self.or_ask(first)?
+                    == format!("user={USER}\x01auth=Bearer {}\x01\x01", self.password);
+                granted
+                    || (!self.ask("{\"status\":\"401\"}")?.is_empty()
+                        && panic!("no empty response"))
             }
             "OAUTHBEARER" => {
                 let message = self.or_ask(first)?;
-                let granted = message.starts_with(&format!("n,a={USER},\x01host=127.0.0.1\x01port="))
+                let granted = message
+                    .starts_with(&format!("n,a={USER},\x01host=127.0.0.1\x01port="))
                     && message.ends_with(&format!("\x01auth=Bearer {}\x01\x01", self.password));
-                granted || (self.ask("{\"status\":\"invalid_token\"}")? != "\x01" && panic!("no dummy response"))
+                granted
+                    || (self.ask("{\"status\":\"invalid_token\"}")? != "\x01"
+                        && panic!("no dummy response"))
             }
             // Whoever says so is let in, by a server whose password is known.
             "EXTERNAL" | "ANONYMOUS" => self.or_ask(first)? == USER && self.password != "another",
@@ -135,7 +155,9 @@ impl Dialogue<'_> {
 
     /// RFC 2831.
     fn digest(&mut self) -> io::Result<bool> {
-        let response = self.ask("realm=\"mail.example\",nonce=\"N\",qop=\"auth\",algorithm=md5-sess,charset=utf-8")?;
+        let response = self.ask(
+            "realm=\"mail.example\",nonce=\"N\",qop=\"auth\",algorithm=md5-sess,charset=utf-8",
+        )?;
         let user = Md5::digest(format!("{USER}:mail.example:{}", self.password));
         let session = hex(&Md5::digest([&user[..], b":N:C"].concat()));
         let sign = |start: &str| {

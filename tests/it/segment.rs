@@ -21,7 +21,10 @@ const QUIT: &str = "// A short dialogue.\nlet s = connect(param(\"smtp\"));\ns.e
 /// Runs a script in every way against a server.
 fn compared(script: &str, url: &str) -> Ran {
     let folder = folder(&[("a.rhai", script)]);
-    run(folder.path(), &["run", "--segment", "a.rhai", "--timeout", "400ms", "--set", &format!("smtp={url}")])
+    run(
+        folder.path(),
+        &["run", "--segment", "a.rhai", "--timeout", "400ms", "--set", &format!("smtp={url}")],
+    )
 }
 
 fn assert_says(name: &str, ran: &Ran) {
@@ -37,7 +40,9 @@ fn assert_says(name: &str, ran: &Ran) {
     ] {
         settings.add_filter(from, to);
     }
-    settings.bind(|| insta::assert_snapshot!(name, format!("exit code {:?}\n{}{}", ran.code, ran.out, ran.err)));
+    settings.bind(|| {
+        insta::assert_snapshot!(name, format!("exit code {:?}\n{}{}", ran.code, ran.out, ran.err))
+    });
 }
 
 fn reply(line: &[u8]) -> String {
@@ -70,7 +75,11 @@ fn a_server_that_takes_one_read_for_one_line_is_found() {
 fn a_server_that_looks_for_crlf_in_one_read_alone_is_found() {
     let url = reader(|kept, read, _| {
         kept.extend_from_slice(read);
-        if read.windows(2).any(|pair| pair == b"\r\n") { reply(&std::mem::take(kept)) } else { String::new() }
+        if read.windows(2).any(|pair| pair == b"\r\n") {
+            reply(&std::mem::take(kept))
+        } else {
+            String::new()
+        }
     });
     assert_says("crlf_in_one_read", &compared(QUIT, &url));
 }
@@ -83,13 +92,17 @@ fn a_server_that_loses_what_is_behind_a_line_is_found_where_the_script_fails_who
         kept.clear();
         reply(&line)
     });
-    let script = QUIT.replace("s.send(\"NOOP\");", "s.pipeline([\"NOOP\", \"QUIT\"]);").replace("s.send(\"QUIT\");\n", "");
+    let script = QUIT
+        .replace("s.send(\"NOOP\");", "s.pipeline([\"NOOP\", \"QUIT\"]);")
+        .replace("s.send(\"QUIT\");\n", "");
     assert_says("lost_behind_a_line", &compared(&script, &url));
 }
 
 #[test]
 fn what_varies_by_itself_is_not_blamed_on_the_cut() {
-    let url = reader(|kept, read, number| sound(kept, read).replace("250 ok", &format!("250 ok, visitor {number}")));
+    let url = reader(|kept, read, number| {
+        sound(kept, read).replace("250 ok", &format!("250 ok, visitor {number}"))
+    });
     assert_says("varies_by_itself", &compared(QUIT, &url));
 }
 
@@ -103,7 +116,10 @@ fn a_server_that_reads_lines_as_it_should_passes_and_one_that_refuses_fails_once
 #[test]
 fn the_shipped_scripts_do_not_depend_on_the_cut_and_each_way_can_be_run_alone() {
     let ran = run(&project(), &["run", "--segment", "scripts"]);
-    assert!(ran.code == Some(0) && ran.out.matches("the same in one piece, byte by byte").count() == 3, "{ran:?}");
+    assert!(
+        ran.code == Some(0) && ran.out.matches("the same in one piece, byte by byte").count() == 3,
+        "{ran:?}"
+    );
     for way in ["whole", "bytes", "lines", "crlf"] {
         let ran = run(&project(), &["run", &format!("--segment={way}"), "scripts"]);
         assert!(ran.code == Some(0) && ran.out.contains("3 passed"), "{ran:?}");
@@ -115,19 +131,29 @@ fn the_shipped_scripts_do_not_depend_on_the_cut_and_each_way_can_be_run_alone() 
 }
 
 fn holds_in_every_way(server: &Server) {
-    let set = server.parameters().into_iter().flat_map(|(name, value)| ["--set".to_owned(), format!("{name}={value}")]);
+    let set = server
+        .parameters()
+        .into_iter()
+        .flat_map(|(name, value)| ["--set".to_owned(), format!("{name}={value}")]);
     let known: Vec<_> = set.collect();
     for script in ["smoke", "relay", "submission"] {
         // Apart from its golden, which is another server's.
-        let text = std::fs::read_to_string(project().join(format!("scripts/{script}.rhai"))).unwrap();
+        let text =
+            std::fs::read_to_string(project().join(format!("scripts/{script}.rhai"))).unwrap();
         let folder = folder(&[("a.rhai", &text)]);
         let listed = run(folder.path(), &["list"]);
         // A parameter that a script does not have is a slip.
-        let has = |set: &&[String]| listed.out.contains(&format!("--set {}=", set[1].split('=').next().unwrap()));
+        let has = |set: &&[String]| {
+            listed.out.contains(&format!("--set {}=", set[1].split('=').next().unwrap()))
+        };
         let mut args = vec!["run", "--segment"];
         args.extend(known.chunks(2).filter(has).flatten().map(String::as_str));
         let ran = run(folder.path(), &args);
-        assert!(ran.code == Some(0) && ran.out.contains("the same in one piece"), "{ran:?}\n{}", server.log());
+        assert!(
+            ran.code == Some(0) && ran.out.contains("the same in one piece"),
+            "{ran:?}\n{}",
+            server.log()
+        );
     }
 }
 
@@ -151,8 +177,13 @@ fn sendmail_does_not_depend_on_the_cut() {
 
 /// What a run came to, with nothing in it that varies.
 fn result(outcome: &Outcome) -> Vec<String> {
-    let redaction = Redaction::new().preset("all").unwrap().regex_without_numbers(r"127\.0\.0\.1:\d+", "ADDRESS").unwrap();
-    let redaction = redaction.regex_without_numbers(r#"\b(?:r|nonce|cnonce)="?[^", ]+"#, "NONCE").unwrap();
+    let redaction = Redaction::new()
+        .preset("all")
+        .unwrap()
+        .regex_without_numbers(r"127\.0\.0\.1:\d+", "ADDRESS")
+        .unwrap();
+    let redaction =
+        redaction.regex_without_numbers(r#"\b(?:r|nonce|cnonce)="?[^", ]+"#, "NONCE").unwrap();
     let verdict = match &outcome.verdict {
         Verdict::Passed => "passed".to_owned(),
         Verdict::Failed(failure) => format!("failed: {}", failure.error.message()),
@@ -169,8 +200,12 @@ fn the_examples_of_the_manual_give_the_same_in_every_way() {
         let path = folder.path().join("example.rhai");
         let mut whole = None;
         for way in [Segment::Whole, Segment::Bytes, Segment::Crlf] {
-            let mut case = Case::new(&path).options(Session::options().segment(way).timeout(Duration::from_secs(5)));
-            let replay = example.dialogue.as_ref().map(|(scheme, dialogue)| (scheme, Replay::start(dialogue).unwrap()));
+            let mut case = Case::new(&path)
+                .options(Session::options().segment(way).timeout(Duration::from_secs(5)));
+            let replay = example
+                .dialogue
+                .as_ref()
+                .map(|(scheme, dialogue)| (scheme, Replay::start(dialogue).unwrap()));
             if let Some((scheme, replay)) = &replay {
                 case = case.set(*scheme, replay.url(scheme));
             }

@@ -16,7 +16,8 @@ const SHORT: Duration = Duration::from_millis(60);
 
 #[test]
 fn replies_are_taken_whole_and_nothing_is_skipped() {
-    let peer = Peer::parse("S: 220 hi\nC\nS: 250-one\nS: 250-two\nS: 250 three\nC\nS: 221 bye\nclose");
+    let peer =
+        Peer::parse("S: 220 hi\nC\nS: 250-one\nS: 250-two\nS: 250 three\nC\nS: 221 bye\nclose");
     run(async {
         let mut s = Session::connect(&peer.url("smtp")).await.unwrap();
         s.expect(220).await.unwrap();
@@ -36,7 +37,11 @@ fn a_transcript_is_the_same_whether_the_close_behind_quit_has_come_or_not() {
         let peer = Peer::parse(&format!("S: 220 hi\nC\nS: 221 bye\n{end}"));
         let transcript = Transcript::new();
         run(async {
-            let mut s = Session::options().transcript(transcript.clone()).connect(&peer.url("smtp")).await.unwrap();
+            let mut s = Session::options()
+                .transcript(transcript.clone())
+                .connect(&peer.url("smtp"))
+                .await
+                .unwrap();
             s.expect(220).await.unwrap();
             s.send("QUIT").await.unwrap();
             s.expect(221).await.unwrap();
@@ -46,7 +51,10 @@ fn a_transcript_is_the_same_whether_the_close_behind_quit_has_come_or_not() {
             }
             s.finish().await.unwrap();
         });
-        assert!(transcript.to_string().ends_with("S: 221 bye\n*** closed as agreed\n"), "{end}: {transcript}");
+        assert!(
+            transcript.to_string().ends_with("S: 221 bye\n*** closed as agreed\n"),
+            "{end}: {transcript}"
+        );
     }
 }
 
@@ -59,7 +67,10 @@ fn another_reply_fails_at_once_and_is_shown() {
     });
     assert!(error.is_mismatch());
     assert_eq!((error.wanted(), error.came()), (Some("220"), Some("554 5.7.1 no\\e[31m")));
-    assert!(error.time().unwrap().elapsed < Duration::from_secs(5), "it did not wait for the deadline");
+    assert!(
+        error.time().unwrap().elapsed < Duration::from_secs(5),
+        "it did not wait for the deadline"
+    );
 }
 
 #[test]
@@ -91,7 +102,8 @@ fn sending_while_input_is_unread_shows_it() {
 
 #[test]
 fn pipelining_is_asked_for_by_name() {
-    let peer = Peer::parse("S: 220 hi\nC\nC\nC\nS: 250 a\\r\\n250 b\\r\\n354 c\nC\nC\nS: 250 d\nstall");
+    let peer =
+        Peer::parse("S: 220 hi\nC\nC\nC\nS: 250 a\\r\\n250 b\\r\\n354 c\nC\nC\nS: 250 d\nstall");
     run(async {
         let mut s = Session::connect(&peer.url("smtp")).await.unwrap();
         s.expect(220).await.unwrap();
@@ -134,7 +146,10 @@ fn a_green_run_has_left_nothing_open() {
     let error = finish(&Peer::saying(b"220 hi\r\n"), &[]).unwrap_err();
     assert_eq!((error.kind(), error.message()), ("vacuous", "the greeting was never expected"));
     let error = finish(&Peer::parse("S: 220 hi\nC\nS: 250 ok\nstall"), &["NOOP"]).unwrap_err();
-    assert_eq!((error.kind(), error.message()), ("vacuous", "the reply to the last command was never expected"));
+    assert_eq!(
+        (error.kind(), error.message()),
+        ("vacuous", "the reply to the last command was never expected")
+    );
 }
 
 #[test]
@@ -146,18 +161,23 @@ fn input_left_unread_and_a_close_that_nobody_expected_fail_the_end() {
             s.expect(220).await.unwrap();
             s.send("NOOP").await.unwrap();
             s.expect(2).await.unwrap();
-            // The peer's last words are behind the reply, or in a segment of their own that has to come first.
+            // The peer's last words are behind the reply, or in a segment of their own that has to
+            // come first.
             let _ = s.within(SHORT).expect_silence(SHORT).await;
             s.finish().await
         })
     };
-    assert_eq!(end("S: 220 hi\nC\nS: 250 ok\\r\\n421 and more\nstall").unwrap_err().message(), "input was left unread");
+    assert_eq!(
+        end("S: 220 hi\nC\nS: 250 ok\\r\\n421 and more\nstall").unwrap_err().message(),
+        "input was left unread"
+    );
     end("S: 220 hi\nC\nS: 250 ok\nstall").unwrap();
 }
 
 #[test]
 fn the_close_after_quit_and_after_421_is_expected() {
-    for (reply, fine) in [("221 bye", true), ("421 4.3.2 shutting down", true), ("500 what", false)] {
+    for (reply, fine) in [("221 bye", true), ("421 4.3.2 shutting down", true), ("500 what", false)]
+    {
         let peer = Peer::parse(&format!("S: 220 hi\nC\nS: {reply}\nclose"));
         let finished = run(async move {
             let mut s = Session::connect(&peer.url("smtp")).await.unwrap();
@@ -256,7 +276,11 @@ fn what_is_not_kept_has_no_limit() {
     });
     let text = transcript.to_string();
     assert!(text.len() < 64 << 10, "{} bytes of transcript", text.len());
-    assert!(text.contains(" bytes left out ...") && text.contains("xthe end\n"), "{}", &text[text.len() - 200..]);
+    assert!(
+        text.contains(" bytes left out ...") && text.contains("xthe end\n"),
+        "{}",
+        &text[text.len() - 200..]
+    );
 }
 
 #[test]
@@ -285,7 +309,10 @@ fn replies_come_in_any_order_where_that_is_asked() {
         s.expect(220).await.unwrap();
         s.pipeline(["A", "B", "C"]).await.unwrap();
         let replies = s.expect_unordered(["250 a", "252", "250"]).await.unwrap();
-        assert_eq!(replies.iter().map(|reply| reply.text().into_owned()).collect::<Vec<_>>(), ["250 a", "252 b", "250 c"]);
+        assert_eq!(
+            replies.iter().map(|reply| reply.text().into_owned()).collect::<Vec<_>>(),
+            ["250 a", "252 b", "250 c"]
+        );
         s.finish().await.unwrap();
     });
 }
@@ -305,7 +332,9 @@ fn a_reply_that_fits_none_of_the_open_ones_fails_at_once() {
 #[test]
 fn one_command_may_have_several_replies() {
     // Exim's PRDR: 353, one for each recipient, then a final one.
-    let peer = Peer::parse("S: 220 hi\nC\nS: 354 go\nC\nC\nS: 353 PRDR\\r\\n250 R=<a>\\r\\n550 not b\\r\\n250 done\nstall");
+    let peer = Peer::parse(
+        "S: 220 hi\nC\nS: 354 go\nC\nC\nS: 353 PRDR\\r\\n250 R=<a>\\r\\n550 not b\\r\\n250 done\nstall",
+    );
     run(async {
         let mut s = Session::connect(&peer.url("smtp")).await.unwrap();
         s.expect(220).await.unwrap();
@@ -415,9 +444,11 @@ fn each_address_that_was_tried_is_told() {
     let port = listener.local_addr().unwrap().port();
     drop(listener);
     let transcript = Transcript::new();
-    let error =
-        run(Session::options().transcript(transcript.clone()).family(Family::V4).connect(&format!("smtp://localhost:{port}")))
-            .unwrap_err();
+    let error = run(Session::options()
+        .transcript(transcript.clone())
+        .family(Family::V4)
+        .connect(&format!("smtp://localhost:{port}")))
+    .unwrap_err();
     assert!(error.is_unreachable());
     assert_eq!(error.came(), Some(format!("127.0.0.1:{port} refused").as_str()));
     assert!(transcript.to_string().contains(&format!("*** 127.0.0.1:{port} refused")));
@@ -432,8 +463,17 @@ fn each_address_that_was_tried_is_told() {
         .filter(|line| line.ends_with(" refused") || line.ends_with(" connected"))
         .map(str::to_owned)
         .collect();
-    assert!(tried.last().unwrap().starts_with("*** 127.0.0.1:") && tried.last().unwrap().ends_with(" connected"), "{tried:?}");
-    assert!(tried[..tried.len() - 1].iter().all(|line| line.contains("::1") && line.ends_with(" refused")), "{tried:?}");
+    assert!(
+        tried.last().unwrap().starts_with("*** 127.0.0.1:")
+            && tried.last().unwrap().ends_with(" connected"),
+        "{tried:?}"
+    );
+    assert!(
+        tried[..tried.len() - 1]
+            .iter()
+            .all(|line| line.contains("::1") && line.ends_with(" refused")),
+        "{tried:?}"
+    );
     let error = run(Session::connect("smtp://no-such-host.invalid")).unwrap_err();
     assert!(error.is_unreachable(), "{error}");
 }
@@ -442,7 +482,8 @@ fn each_address_that_was_tried_is_told() {
 fn the_source_address_can_be_chosen() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("smtp://{}", listener.local_addr().unwrap());
-    let _session = run(Session::options().source_ip("127.0.0.9".parse().unwrap()).connect(&url)).unwrap();
+    let _session =
+        run(Session::options().source_ip("127.0.0.9".parse().unwrap()).connect(&url)).unwrap();
     assert_eq!(listener.accept().unwrap().1.ip().to_string(), "127.0.0.9");
 }
 
@@ -461,7 +502,8 @@ fn ipv6_and_unix_sockets_are_reached() {
         return;
     };
     run(async {
-        let mut s = Session::connect(&format!("smtp://{}", v6.local_addr().unwrap())).await.unwrap();
+        let mut s =
+            Session::connect(&format!("smtp://{}", v6.local_addr().unwrap())).await.unwrap();
         std::io::Write::write_all(&mut v6.accept().unwrap().0, b"220 hi\r\n").unwrap();
         s.expect(220).await.unwrap();
     });
@@ -470,7 +512,8 @@ fn ipv6_and_unix_sockets_are_reached() {
 #[test]
 fn a_child_process_is_spoken_with_on_its_stdin_and_stdout() {
     run(async {
-        let command = ["sh", "-c", "echo 220 hi; read x; echo \"250 $x\"; cat >/dev/null"].map(str::to_owned);
+        let command =
+            ["sh", "-c", "echo 220 hi; read x; echo \"250 $x\"; cat >/dev/null"].map(str::to_owned);
         let mut s = Session::options().pipe(&command, "smtp").unwrap();
         s.expect(220).await.unwrap();
         s.send("NOOP").await.unwrap();
@@ -489,7 +532,8 @@ fn what_a_child_complains_of_is_in_the_transcript_and_its_group_ends_with_the_se
     run(async {
         let script = "printf '\\033[31mred\\n' >&2; sleep 1000 & echo 220 $!; while read x; do echo 250 ok; done";
         let command = ["sh", "-c", script].map(str::to_owned);
-        let mut s = Session::options().transcript(transcript.clone()).pipe(&command, "smtp").unwrap();
+        let mut s =
+            Session::options().transcript(transcript.clone()).pipe(&command, "smtp").unwrap();
         let greeting = s.expect(220).await.unwrap().text().into_owned();
         for _ in 0..3 {
             s.send("NOOP").await.unwrap();
@@ -497,7 +541,8 @@ fn what_a_child_complains_of_is_in_the_transcript_and_its_group_ends_with_the_se
         }
         s.close().await.unwrap();
         let sleeper = greeting.strip_prefix("220 ").unwrap();
-        // Killed at once; it may take the system a moment to say so, and its new parent another to reap it.
+        // Killed at once; it may take the system a moment to say so, and its new parent another to
+        // reap it.
         let state = || std::fs::read_to_string(format!("/proc/{sleeper}/stat")).unwrap_or_default();
         let started = std::time::Instant::now();
         while !(state().is_empty() || state().contains(") Z ") || state().contains(") X ")) {
@@ -579,7 +624,11 @@ fn bytes_go_out_and_come_in_exactly() {
     let peer = Peer::parse("S: 220 hi\nC\nS- 250 \\xff\\0\\r\\n\nstall");
     let transcript = Transcript::new();
     let heard = run(async {
-        let mut s = Session::options().transcript(transcript.clone()).connect(&peer.url("smtp")).await.unwrap();
+        let mut s = Session::options()
+            .transcript(transcript.clone())
+            .connect(&peer.url("smtp"))
+            .await
+            .unwrap();
         s.expect(220).await.unwrap();
         s.send_raw(b"NO\xfe\0OP\rx\n").await.unwrap();
         let reply = s.expect(&b"250 \xff\0"[..]).await.unwrap();
@@ -590,7 +639,10 @@ fn bytes_go_out_and_come_in_exactly() {
     });
     assert_eq!(heard, b"NO\xfe\0OP\rx\n");
     let text = transcript.to_string();
-    assert!(text.contains("C: NO\\xfe\\0OP\\rx\\n\n") && text.contains("S: 250 \\xff\\0\n"), "{text}");
+    assert!(
+        text.contains("C: NO\\xfe\\0OP\\rx\\n\n") && text.contains("S: 250 \\xff\\0\n"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -600,7 +652,11 @@ fn secrets_are_in_no_transcript_and_no_error() {
     );
     let transcript = Transcript::new();
     let error = run(async {
-        let mut s = Session::options().transcript(transcript.clone()).connect(&peer.url("submission")).await.unwrap();
+        let mut s = Session::options()
+            .transcript(transcript.clone())
+            .connect(&peer.url("submission"))
+            .await
+            .unwrap();
         s.expect(220).await.unwrap();
         s.send("AUTH LOGIN").await.unwrap();
         s.expect(334).await.unwrap();
@@ -612,7 +668,10 @@ fn secrets_are_in_no_transcript_and_no_error() {
         s.expect(235).await.unwrap_err()
     });
     for text in [transcript.to_string(), error.to_string()] {
-        assert!(text.contains("[SECRET]") && !text.contains("cHBwd3d3") && !text.contains("pppwww"), "{text}");
+        assert!(
+            text.contains("[SECRET]") && !text.contains("cHBwd3d3") && !text.contains("pppwww"),
+            "{text}"
+        );
     }
 }
 

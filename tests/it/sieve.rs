@@ -10,8 +10,7 @@ fn run<T>(test: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
 }
 
-const GREETING: &str =
-    r#"S: "IMPLEMENTATION" "Example 1"\r\n"SIEVE" "fileinto vacation"\r\n"SASL" "PLAIN"\r\n"STARTTLS"\r\nOK {7}\r\nwelcome"#;
+const GREETING: &str = r#"S: "IMPLEMENTATION" "Example 1"\r\n"SIEVE" "fileinto vacation"\r\n"SASL" "PLAIN"\r\n"STARTTLS"\r\nOK {7}\r\nwelcome"#;
 
 /// A peer that greets first.
 fn peer(steps: &str) -> Peer {
@@ -33,13 +32,17 @@ fn shown(error: &Error, peer: &Peer) -> String {
 
 #[test]
 fn a_response_is_whole_and_text_fits_its_beginning_or_its_verdict() {
-    let peer =
-        peer("C\nS: \"lab\" ACTIVE\\r\\n{3}\\r\\nOK\\n\\r\\nOK \"done\"\nC\nC\nS: NO {4}\\r\\nno\\r\\n\nC\nS: OK\nclose");
+    let peer = peer(
+        "C\nS: \"lab\" ACTIVE\\r\\n{3}\\r\\nOK\\n\\r\\nOK \"done\"\nC\nC\nS: NO {4}\\r\\nno\\r\\n\nC\nS: OK\nclose",
+    );
     run(async {
         let mut s = Session::connect(&peer.url("sieve")).await.unwrap();
         let greeting = s.expect("OK {7}").await.unwrap();
         assert_eq!(greeting.lines().len(), 6);
-        assert!(s.capabilities().unwrap().has("SIEVE vacation") && s.capabilities().unwrap().has("starttls"));
+        assert!(
+            s.capabilities().unwrap().has("SIEVE vacation")
+                && s.capabilities().unwrap().has("starttls")
+        );
         s.send("LISTSCRIPTS").await.unwrap();
         s.expect("\"lab\" ACTIVE").await.unwrap();
         s.send("CHECKSCRIPT {2+}\r\nxy").await.unwrap();
@@ -77,7 +80,9 @@ fn refuting_and_mismatching_look_at_the_verdict_too() {
 
 #[test]
 fn a_challenge_is_answered_by_hand_and_the_answer_is_masked() {
-    let peer = peer("C\nS: \"VXNlcm5hbWU6\"\nC\nS: {12}\\r\\nUGFzc3dvcmQ6\nC\nC\nS: NO \"pppwww is wrong\"\nstall");
+    let peer = peer(
+        "C\nS: \"VXNlcm5hbWU6\"\nC\nS: {12}\\r\\nUGFzc3dvcmQ6\nC\nC\nS: NO \"pppwww is wrong\"\nstall",
+    );
     let transcript = run(async {
         let mut s = greeted(&peer).await;
         s.send("AUTHENTICATE \"LOGIN\"").await.unwrap();
@@ -90,7 +95,11 @@ fn a_challenge_is_answered_by_hand_and_the_answer_is_masked() {
         s.transcript().to_string()
     });
     assert!(!transcript.contains("cHBwd3d3") && !transcript.contains("pppwww"), "{transcript}");
-    assert!(transcript.contains("C: \"[SECRET]\" → hoge\n") && transcript.contains("NO \"[SECRET] is wrong\""), "{transcript}");
+    assert!(
+        transcript.contains("C: \"[SECRET]\" → hoge\n")
+            && transcript.contains("NO \"[SECRET] is wrong\""),
+        "{transcript}"
+    );
 }
 
 #[test]
@@ -131,7 +140,13 @@ fn verbs_read_what_responses_say() {
     let peer = peer(steps);
     run(async {
         let mut s = greeted(&peer).await;
-        let scripts: Vec<_> = s.listscripts().await.unwrap().into_iter().map(|script| (script.name, script.active)).collect();
+        let scripts: Vec<_> = s
+            .listscripts()
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|script| (script.name, script.active))
+            .collect();
         assert_eq!(scripts, [("a\"".to_owned(), false), ("b\r\nc".to_owned(), true)]);
         let script = s.getscript("a").await.unwrap();
         assert_eq!((script.bytes(), script.octets()), (&b"keep;\n"[..], 6));
@@ -169,7 +184,9 @@ fn a_refusal_names_the_command_and_the_next_step() {
 #[test]
 fn a_reply_code_is_refused_with_what_there_is_instead() {
     let peer = peer("stall");
-    let error = run(async { Session::connect(&peer.url("sieve")).await.unwrap().expect(220).await.unwrap_err() });
+    let error = run(async {
+        Session::connect(&peer.url("sieve")).await.unwrap().expect(220).await.unwrap_err()
+    });
     assert!(error.is_usage() && error.next_step().unwrap().contains("expect(\"OK\")"), "{error}");
 }
 
@@ -193,7 +210,9 @@ fn hostile_responses_fail_in_words_and_hold_no_more_than_the_limit() {
         (b"{99999999999999999999}\r\n", "is no number"),
     ] {
         let peer = Peer::saying(said);
-        let error = run(async { Session::connect(&peer.url("sieve")).await.unwrap().expect("OK").await.unwrap_err() });
+        let error = run(async {
+            Session::connect(&peer.url("sieve")).await.unwrap().expect("OK").await.unwrap_err()
+        });
         assert!(error.is_malformed() && error.message().contains(why), "{error}");
     }
     let peer = Peer::saying(b"\"A\" {1000000}\r\nshort\r\nOK\r\n");
@@ -202,15 +221,24 @@ fn hostile_responses_fail_in_words_and_hold_no_more_than_the_limit() {
         s.within(Duration::from_millis(50)).expect("OK").await.unwrap_err()
     });
     assert!(error.is_timeout() && error.came().unwrap().contains("short"), "{error}");
-    let peer = Peer::new([Step::Say(b"{18446744073709551615}\r\n".to_vec()), Step::Flood(4 << 20), Step::Stall]);
+    let peer = Peer::new([
+        Step::Say(b"{18446744073709551615}\r\n".to_vec()),
+        Step::Flood(4 << 20),
+        Step::Stall,
+    ]);
     let error = run(async {
         let mut s = Session::options().limit(1 << 20).connect(&peer.url("sieve")).await.unwrap();
         s.expect("OK").await.unwrap_err()
     });
     assert!(error.is_too_long(), "{error}");
     let peer = Peer::parse("S: \"A\" {9}\\r\\nshort\nclose");
-    let error = run(async { Session::connect(&peer.url("sieve")).await.unwrap().expect("OK").await.unwrap_err() });
-    assert!(error.is_malformed() && error.message().contains("in the middle of a reply"), "{error}");
+    let error = run(async {
+        Session::connect(&peer.url("sieve")).await.unwrap().expect("OK").await.unwrap_err()
+    });
+    assert!(
+        error.is_malformed() && error.message().contains("in the middle of a reply"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -144,13 +144,18 @@ fn the_capabilities_of_the_last_greeting_are_remembered_until_something_makes_th
 fn a_script_is_skipped_where_the_server_lacks_what_it_requires() {
     let server = Embedded::start().unwrap();
     let script = |capability: &str| {
-        format!("let s = connect(); s.expect(220); s.ehlo(\"c.example\"); s.require_capability(\"{capability}\"); s.quit();")
+        format!(
+            "let s = connect(); s.expect(220); s.ehlo(\"c.example\"); s.require_capability(\"{capability}\"); s.quit();"
+        )
     };
     assert!(outcome(&script("pipelining"), &server.smtp()).is_ok());
     let Outcome { verdict, .. } = outcome(&script("SMTPUTF8"), &server.smtp());
     let reason = format!("{verdict:?}");
     assert!(reason.contains("does not offer SMTPUTF8"), "{reason}");
-    let error = failure("let s = connect(); s.expect(220); s.require_capability(\"SMTPUTF8\");", &server.smtp());
+    let error = failure(
+        "let s = connect(); s.expect(220); s.require_capability(\"SMTPUTF8\");",
+        &server.smtp(),
+    );
     assert!(error.is_usage() && error.next_step().unwrap().contains("ehlo("), "{error}");
 }
 
@@ -185,14 +190,19 @@ fn a_refused_data_is_what_is_held_against_the_pattern() {
     let peer = Peer::parse(script);
     let error = run(async { greeted(&peer.url("smtp")).await.data("x").await.unwrap_err() });
     assert!(error.is_mismatch());
-    assert_eq!((error.wanted(), error.came(), error.last_sent()), (Some("250"), Some("503 5.5.1 RCPT first"), Some("DATA")));
+    assert_eq!(
+        (error.wanted(), error.came(), error.last_sent()),
+        (Some("250"), Some("503 5.5.1 RCPT first"), Some("DATA"))
+    );
 }
 
 #[test]
 fn a_250_in_place_of_the_354_is_no_success() {
     for (expecting, answer) in [(250, "250 ok"), (250, "220 hello"), (3, "334 go")] {
         let peer = Peer::parse(&format!("S: 220 hi\nC\nS: {answer}\nstall"));
-        let error = run(async { greeted(&peer.url("smtp")).await.expecting(expecting).data("x").await.unwrap_err() });
+        let error = run(async {
+            greeted(&peer.url("smtp")).await.expecting(expecting).data("x").await.unwrap_err()
+        });
         assert!(error.is_mismatch(), "{error}");
         assert_eq!((error.wanted(), error.came()), (Some("354"), Some(answer)));
         assert_eq!(peer.heard(), b"DATA\r\n");
@@ -202,7 +212,8 @@ fn a_250_in_place_of_the_354_is_no_success() {
 #[test]
 fn a_reply_ahead_of_the_dot_keeps_the_message_back() {
     let peer = Peer::parse("S: 220 hi\nC\nS: 354 go\\r\\n250 queued already\nstall");
-    let error = run(async { greeted(&peer.url("smtp")).await.data("Subject: x\n").await.unwrap_err() });
+    let error =
+        run(async { greeted(&peer.url("smtp")).await.data("Subject: x\n").await.unwrap_err() });
     assert!(error.is_out_of_step(), "{error}");
     assert_eq!(error.came(), Some("unread: 250 queued already\\r\\n"));
     assert_eq!(peer.heard(), b"DATA\r\n", "nothing of it was sent");
@@ -210,7 +221,9 @@ fn a_reply_ahead_of_the_dot_keeps_the_message_back() {
 
 #[test]
 fn chunks_are_sent_as_they_are_and_answered_one_by_one() {
-    let peer = Peer::parse("S: 220 hi\nC\nC\nS: 250 3 octets\nC\nC\nS: 250 queued\nC\nS: 503 5.5.1 no\nC\nS: 221 bye\nstall");
+    let peer = Peer::parse(
+        "S: 220 hi\nC\nC\nS: 250 3 octets\nC\nC\nS: 250 queued\nC\nS: 503 5.5.1 no\nC\nS: 221 bye\nstall",
+    );
     run(async {
         let mut s = greeted(&peer.url("smtp")).await;
         s.bdat(&b".\r\n"[..], false).await.unwrap();
@@ -257,7 +270,12 @@ fn prdr_gives_a_reply_for_each_recipient_and_one_for_all() {
             {data}"
         )
     };
-    passes(&script("assert(s.data(\"Hello.\\n\", #{expect: [250, 550, 250]})[2].text.contains(\"id=\"));"), dialogue);
+    passes(
+        &script(
+            "assert(s.data(\"Hello.\\n\", #{expect: [250, 550, 250]})[2].text.contains(\"id=\"));",
+        ),
+        dialogue,
+    );
     passes(
         &script(
             "s.send(\"DATA\"); s.expect(354); s.send_message(\"Hello.\\n\"); s.expect(353); assert_eq(s.owed, 3); s.expect(250); s.expect(550); s.expect(250);",
@@ -266,7 +284,10 @@ fn prdr_gives_a_reply_for_each_recipient_and_one_for_all() {
     );
     let server = Replay::start(dialogue).unwrap();
     let error = failure(&script("s.data(\"Hello.\\n\");"), &server.url("smtp"));
-    assert_eq!(error.wanted(), Some("250 (reply 2 of 3 to the message: one for each recipient that was accepted)"));
+    assert_eq!(
+        error.wanted(),
+        Some("250 (reply 2 of 3 to the message: one for each recipient that was accepted)")
+    );
     assert_eq!(error.came(), Some("550 bob does not want this one"));
 }
 
@@ -281,7 +302,8 @@ fn a_353_that_nobody_asked_for_is_no_success() {
 fn an_ehlo_reply_of_ten_megabytes_is_taken_and_searched() {
     let mut reply = b"250-AUTH PLAIN\r\n".repeat(650_000);
     reply.extend_from_slice(b"250 \xff\0\x1b[31m \xfe\r\n");
-    let peer = Peer::new([Step::Say(b"220 hi\r\n".to_vec()), Step::Hear, Step::Say(reply), Step::Stall]);
+    let peer =
+        Peer::new([Step::Say(b"220 hi\r\n".to_vec()), Step::Hear, Step::Say(reply), Step::Stall]);
     run(async {
         let mut s = greeted(&peer.url("smtp")).await;
         let capabilities = s.ehlo("x").await.unwrap();
@@ -305,6 +327,7 @@ fn an_ehlo_reply_of_ten_megabytes_is_taken_and_searched() {
 #[test]
 fn a_list_of_patterns_is_for_messages_alone() {
     let server = Embedded::start().unwrap();
-    let error = failure("let s = connect(); s.expect(220); s.noop(#{expect: [250, 550]});", &server.smtp());
+    let error =
+        failure("let s = connect(); s.expect(220); s.noop(#{expect: [250, 550]});", &server.smtp());
     assert!(error.is_usage() && error.message().contains("`noop`, which has one reply"), "{error}");
 }

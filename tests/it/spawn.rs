@@ -18,7 +18,8 @@ use crate::servers::daemon::wait_until;
 use crate::servers::mailserver;
 
 /// Ports and times vary; nothing else may.
-const FILTERS: [(&str, &str); 2] = [(r"\b[1-6]\d{4}\b", "PORT"), (r"\d+(\.\d+)? (ms|s) of ", "TIME of ")];
+const FILTERS: [(&str, &str); 2] =
+    [(r"\b[1-6]\d{4}\b", "PORT"), (r"\d+(\.\d+)? (ms|s) of ", "TIME of ")];
 
 /// What every server here begins with: `$listener`.
 const LISTEN: &str = r#"$listener = IO::Socket::INET->new(Listen => 5, ReuseAddr => 1, LocalAddr => "127.0.0.1:$ARGV[0]") or die "cannot listen: $!\n"; "#;
@@ -70,9 +71,16 @@ fn runs(pid: &str) -> bool {
 fn a_server_has_its_ports_and_greets_when_the_wait_is_over() {
     let server = embedded().wait_ready("smtp://127.0.0.1:{port}").unwrap();
     assert_eq!(server.url(), format!("smtp://127.0.0.1:{}", server.port()));
-    assert_eq!(server.url_of("submission"), format!("submission://127.0.0.1:{}", server.port_of("submission")));
+    assert_eq!(
+        server.url_of("submission"),
+        format!("submission://127.0.0.1:{}", server.port_of("submission"))
+    );
     server.wait_ready("submissions://127.0.0.1:{port:submissions}").unwrap();
-    mailexpect::assert_script!("scripts/relay.rhai", smtp = server.url(), submission = server.url_of("submission"));
+    mailexpect::assert_script!(
+        "scripts/relay.rhai",
+        smtp = server.url(),
+        submission = server.url_of("submission")
+    );
     assert!(wait_until(|| server.log().contains("RCPT TO:")), "{}", server.log());
 }
 
@@ -124,7 +132,8 @@ async fn the_greeting_of_each_protocol_is_known_and_leaves_one_line_in_the_trans
     ] {
         let peer = Peer::parse(&format!("S: {greeting}\nstall"));
         let transcript = Transcript::new();
-        let options = Session::options().timeout(Duration::from_secs(5)).transcript(transcript.clone());
+        let options =
+            Session::options().timeout(Duration::from_secs(5)).transcript(transcript.clone());
         options.wait_ready(&peer.url(scheme)).await.unwrap();
         assert_eq!(transcript.to_string(), format!("*** {} ready\n", peer.url(scheme)));
         assert_eq!(peer.heard(), b"");
@@ -149,8 +158,12 @@ fn a_drop_ends_what_the_server_started_even_where_it_does_not_want_to() {
 /// The processes at work in that folder.
 fn processes(folder: &Path) -> Vec<String> {
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
-    let inside = processes.filter(|process| process.path().join("cwd").read_link().is_ok_and(|cwd| cwd.starts_with(folder)));
-    let name = |process: std::fs::DirEntry| std::fs::read_to_string(process.path().join("comm")).unwrap_or_default();
+    let inside = processes.filter(|process| {
+        process.path().join("cwd").read_link().is_ok_and(|cwd| cwd.starts_with(folder))
+    });
+    let name = |process: std::fs::DirEntry| {
+        std::fs::read_to_string(process.path().join("comm")).unwrap_or_default()
+    };
     inside.map(name).collect()
 }
 
@@ -163,11 +176,14 @@ fn servers_of_many_processes_go_as_a_whole() {
         command.arg("-c").arg(home.path(configuration));
         command
     };
-    let dovecot = Server::spawn(command(dovecot, "dovecot/dovecot.conf").arg("-F")).wait_ready(&url("imap")).unwrap();
+    let dovecot = Server::spawn(command(dovecot, "dovecot/dovecot.conf").arg("-F"))
+        .wait_ready(&url("imap"))
+        .unwrap();
     for name in ["imaps", "pop3", "lmtp", "sieve"] {
         dovecot.wait_ready(&url(name)).unwrap();
     }
-    let postfix = Server::spawn(command(master, "postfix").arg("-s")).wait_ready(&url("smtp")).unwrap();
+    let postfix =
+        Server::spawn(command(master, "postfix").arg("-s")).wait_ready(&url("smtp")).unwrap();
     let outcome = Case::new(project().join("scripts/relay.rhai")).set("smtp", postfix.url()).run();
     assert!(outcome.is_ok(), "{outcome:?}");
     let running = processes(&home.path(""));
@@ -177,12 +193,16 @@ fn servers_of_many_processes_go_as_a_whole() {
     assert!(wait_until(|| processes(&home.path("")).is_empty()), "{:?}", processes(&home.path("")));
 }
 
-/// The other half of the next test, which runs this one as a process of its own: it starts a server and says where.
+/// The other half of the next test, which runs this one as a process of its own: it starts a server
+/// and says where.
 #[test]
 #[ignore = "it waits to be killed"]
 fn waits_to_be_killed() {
-    let server = Server::spawn(each("print $client qq(220 hi\\r\\n)")).wait_ready("smtp://127.0.0.1:{port}").unwrap();
-    std::fs::write(std::env::var("MAILEXPECT_TEST_PORT").unwrap(), format!("{} ", server.port())).unwrap();
+    let server = Server::spawn(each("print $client qq(220 hi\\r\\n)"))
+        .wait_ready("smtp://127.0.0.1:{port}")
+        .unwrap();
+    std::fs::write(std::env::var("MAILEXPECT_TEST_PORT").unwrap(), format!("{} ", server.port()))
+        .unwrap();
     wait_until(|| false);
 }
 
@@ -190,30 +210,55 @@ fn waits_to_be_killed() {
 fn a_server_ends_where_the_test_that_started_it_is_killed() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let mut test = Command::new(std::env::current_exe().unwrap());
-    test.args(["--exact", "spawn::waits_to_be_killed", "--ignored"]).env("MAILEXPECT_TEST_PORT", file.path());
+    test.args(["--exact", "spawn::waits_to_be_killed", "--ignored"])
+        .env("MAILEXPECT_TEST_PORT", file.path());
     let mut test = test.stdout(std::process::Stdio::null()).spawn().unwrap();
     let said = || std::fs::read_to_string(file.path()).unwrap();
     assert!(wait_until(|| said().ends_with(' ')));
     kill(Pid::from_raw(test.id().cast_signed()), Signal::SIGKILL).unwrap();
     test.wait().unwrap();
     let port: u16 = said().trim().parse().unwrap();
-    assert!(wait_until(|| TcpListener::bind(("127.0.0.1", port)).is_ok()), "the server still listens");
+    assert!(
+        wait_until(|| TcpListener::bind(("127.0.0.1", port)).is_ok()),
+        "the server still listens"
+    );
 }
 
 #[test]
 fn a_server_that_fails_says_why() {
     let url = "smtp://127.0.0.1:{port}";
-    let nothing =
-        |status: u8| perl(&format!("print qq(reading server.conf\\n); warn qq(no such user: \\e[31mmail\\n); exit {status}"));
+    let nothing = |status: u8| {
+        perl(&format!(
+            "print qq(reading server.conf\\n); warn qq(no such user: \\e[31mmail\\n); exit {status}"
+        ))
+    };
     assert_says("ended_at_once", &fails(Server::spawn(nothing(78)), url));
     assert_says("went_into_the_background", &fails(Server::spawn(nothing(0)), url));
-    assert_says("not_to_be_started", &fails(Server::spawn(Command::new("no-such-server").args(["--port", "{port}"])), url));
-    assert_says("never_listened", &fails(Server::spawn(perl("print qq(starting\\n); sleep 1 while 1")), url));
+    assert_says(
+        "not_to_be_started",
+        &fails(Server::spawn(Command::new("no-such-server").args(["--port", "{port}"])), url),
+    );
+    assert_says(
+        "never_listened",
+        &fails(Server::spawn(perl("print qq(starting\\n); sleep 1 while 1")), url),
+    );
     assert_says("never_greeted", &fails(Server::spawn(each("push @kept, $client")), url));
-    assert_says("never_tls", &fails(Server::spawn(each("push @kept, $client")), "submissions://127.0.0.1:{port}"));
-    assert_says("another_greeting", &fails(Server::spawn(each("print $client qq(* OK IMAP4rev1 ready\\r\\n)")), url));
-    assert_says("a_greeting_that_refuses", &fails(Server::spawn(each("print $client qq(554 no\\r\\n)")), url));
-    assert_says("a_port_that_the_command_has_not", &fails(Server::spawn(nothing(0)), "imap://127.0.0.1:{port:imap}"));
+    assert_says(
+        "never_tls",
+        &fails(Server::spawn(each("push @kept, $client")), "submissions://127.0.0.1:{port}"),
+    );
+    assert_says(
+        "another_greeting",
+        &fails(Server::spawn(each("print $client qq(* OK IMAP4rev1 ready\\r\\n)")), url),
+    );
+    assert_says(
+        "a_greeting_that_refuses",
+        &fails(Server::spawn(each("print $client qq(554 no\\r\\n)")), url),
+    );
+    assert_says(
+        "a_port_that_the_command_has_not",
+        &fails(Server::spawn(nothing(0)), "imap://127.0.0.1:{port:imap}"),
+    );
     assert_says("no_url", &fails(Server::spawn(nothing(0)), "127.0.0.1:{port}"));
 }
 
@@ -223,7 +268,8 @@ fn a_port_that_is_taken_is_never_mistaken_for_the_server() {
     let url = format!("smtp://{}", taken.local_addr().unwrap());
     assert_says("somebody_listens_already", &fails(Server::spawn(perl("sleep 1 while 1")), &url));
 
-    // Taken between the choice and the start, which cannot be brought about from outside: the command takes it itself.
+    // Taken between the choice and the start, which cannot be brought about from outside: the
+    // command takes it itself.
     let script = format!("$first = {LISTEN} $second = {LISTEN}");
     assert_says("taken_meanwhile", &fails(Server::spawn(perl(&script)), "smtp://127.0.0.1:{port}"));
 }

@@ -1,4 +1,5 @@
-//! Golden transcripts of real servers hold: from run to run, from server to server of the same kind, and however the stream is cut.
+//! Golden transcripts of real servers hold: from run to run, from server to server of the same
+//! kind, and however the stream is cut.
 
 use std::fs;
 use std::path::Path;
@@ -10,8 +11,8 @@ use crate::servers::{Server, Unavailable, exim, mailserver, sendmail};
 /// How often each script is run against the golden of its first run.
 const TIMES: &str = "50";
 
-/// Makes each shipped script's golden against one server, and holds many runs against it, and some against another server that
-/// was started later: other ports, other folders, other identifiers.
+/// Makes each shipped script's golden against one server, and holds many runs against it, and some
+/// against another server that was started later: other ports, other folders, other identifiers.
 fn hold(start: fn() -> Result<Server, Unavailable>) {
     let Some(server) = available(start()) else { return };
     let folder = folder(&[]);
@@ -30,10 +31,14 @@ fn hold(start: fn() -> Result<Server, Unavailable>) {
 }
 
 fn scripts(folder: &Path, server: &Server, args: &[&str]) -> Ran {
-    let text =
-        ["relay", "smoke", "submission"].map(|name| fs::read_to_string(folder.join(format!("{name}.rhai"))).unwrap()).concat();
+    let text = ["relay", "smoke", "submission"]
+        .map(|name| fs::read_to_string(folder.join(format!("{name}.rhai"))).unwrap())
+        .concat();
     let set = set(server, &text);
-    run(folder, &[&["run", "."], args, &set.iter().map(String::as_str).collect::<Vec<_>>()].concat())
+    run(
+        folder,
+        &[&["run", "."], args, &set.iter().map(String::as_str).collect::<Vec<_>>()].concat(),
+    )
 }
 
 /// The parameters of a server that a script asks for; all where it makes their names up.
@@ -44,7 +49,8 @@ fn set(server: &Server, script: &str) -> Vec<String> {
     known.flat_map(|(name, value)| ["--set".to_owned(), format!("{name}={value}")]).collect()
 }
 
-/// Makes the golden of a script against one server, and holds it against another that was started later.
+/// Makes the golden of a script against one server, and holds it against another that was started
+/// later.
 fn hold_one(name: &str, redact: &str) {
     let script = format!("{name}.rhai");
     let text = fs::read_to_string(project().join("tests/scripts/real").join(&script)).unwrap();
@@ -53,7 +59,10 @@ fn hold_one(name: &str, redact: &str) {
         let Some(server) = available(mailserver::start()) else { return };
         let set = set(&server, &text);
         let set: Vec<_> = set.iter().map(String::as_str).collect();
-        passes(&run(folder.path(), &[&["run", flag, "--redact", redact], &set[..]].concat()), &server);
+        passes(
+            &run(folder.path(), &[&["run", flag, "--redact", redact], &set[..]].concat()),
+            &server,
+        );
     }
 }
 

@@ -9,10 +9,15 @@ use std::time::Duration;
 use mailexpect::server::Embedded;
 use mailexpect::tls::{Options, Version};
 use mailexpect::{Error, Segment, Session, Transcript};
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    date_time_ymd,
+};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion, version};
+use rustls::{
+    RootCertStore, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion, version,
+};
 
 use crate::peer::{Peer, Step};
 use crate::program::{folder, run};
@@ -65,9 +70,15 @@ impl Leaf {
         self.config_of(&[&version::TLS12, &version::TLS13], None)
     }
 
-    fn config_of(&self, versions: &[&'static SupportedProtocolVersion], clients: Option<&Ca>) -> Arc<ServerConfig> {
+    fn config_of(
+        &self,
+        versions: &[&'static SupportedProtocolVersion],
+        clients: Option<&Ca>,
+    ) -> Arc<ServerConfig> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_protocol_versions(versions).unwrap();
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(versions)
+            .unwrap();
         let builder = match clients {
             None => builder.with_no_client_auth(),
             Some(ca) => {
@@ -75,7 +86,10 @@ impl Leaf {
                 let pem = rustls::pki_types::pem::PemObject::from_pem_slice(ca.pem.as_bytes());
                 let certificate: rustls::pki_types::CertificateDer<'static> = pem.unwrap();
                 roots.add(certificate).unwrap();
-                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
+                let verifier =
+                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+                        .build()
+                        .unwrap();
                 builder.with_client_cert_verifier(verifier)
             }
         };
@@ -141,7 +155,11 @@ fn implicit(config: Arc<ServerConfig>) -> Server<bool> {
 }
 
 /// Says this in clear, goes ahead at the first line it hears, and then speaks TLS; what it heard.
-fn upgraded_by(config: Arc<ServerConfig>, greeting: &'static [u8], go_ahead: &'static [u8]) -> Server<String> {
+fn upgraded_by(
+    config: Arc<ServerConfig>,
+    greeting: &'static [u8],
+    go_ahead: &'static [u8],
+) -> Server<String> {
     Server::new(move |mut stream| {
         stream.write_all(greeting).unwrap();
         let mut line = String::new();
@@ -208,9 +226,15 @@ fn tls_is_put_on_before_the_greeting_where_the_scheme_says_so() {
             let mut session = options.connect(&server.url(scheme)).await.unwrap();
             session.expect_bytes("220 hi\r\n").await.unwrap();
             let tls = session.tls().unwrap();
-            assert_eq!((tls.version.as_str(), tls.name.as_str(), tls.is_verified()), ("1.3", "localhost", true));
+            assert_eq!(
+                (tls.version.as_str(), tls.name.as_str(), tls.is_verified()),
+                ("1.3", "localhost", true)
+            );
             let shown = session.peer_certificate().unwrap();
-            assert_eq!((shown.subject.as_str(), shown.issuer.as_str()), ("CN=localhost", "CN=test CA"));
+            assert_eq!(
+                (shown.subject.as_str(), shown.issuer.as_str()),
+                ("CN=localhost", "CN=test CA")
+            );
             assert_eq!(shown.sans, ["localhost"]);
             assert_eq!(shown.fingerprint.len(), 32 * 3 - 1);
             assert!(shown.days_left() > 190 * 365 && !shown.is_self_issued());
@@ -218,7 +242,11 @@ fn tls_is_put_on_before_the_greeting_where_the_scheme_says_so() {
         });
         server.end();
     }
-    assert!(transcript.to_string().contains("*** TLS 1.3 with TLS_AES_256_GCM_SHA384, certificate verified for localhost"));
+    assert!(
+        transcript.to_string().contains(
+            "*** TLS 1.3 with TLS_AES_256_GCM_SHA384, certificate verified for localhost"
+        )
+    );
 }
 
 #[test]
@@ -361,17 +389,23 @@ fn a_handshake_that_fails_says_why_and_what_to_do() {
     let other = Ca::new("another CA");
     let localhost = params("localhost");
     let mut expired = localhost.clone();
-    (expired.not_before, expired.not_after) = (date_time_ymd(2019, 1, 1), date_time_ymd(2020, 1, 1));
+    (expired.not_before, expired.not_after) =
+        (date_time_ymd(2019, 1, 1), date_time_ymd(2020, 1, 1));
     let mut future = localhost.clone();
     (future.not_before, future.not_after) = (date_time_ymd(2220, 1, 1), date_time_ymd(2221, 1, 1));
     let mut nameless = localhost.clone();
     nameless.subject_alt_names.clear();
-    let several = CertificateParams::new(vec!["mail.example".to_owned(), "*.example.com".to_owned(), "192.0.2.1".to_owned()]);
+    let several = CertificateParams::new(vec![
+        "mail.example".to_owned(),
+        "*.example.com".to_owned(),
+        "192.0.2.1".to_owned(),
+    ]);
     let key = KeyPair::generate().unwrap();
     let self_signed = Leaf { certificate: localhost.self_signed(&key).unwrap(), key };
     let good = ca.sign(&localhost);
     let old = good.config_of(&[&version::TLS12], None);
-    let demanding = |versions: &[&'static SupportedProtocolVersion]| good.config_of(versions, Some(&other));
+    let demanding =
+        |versions: &[&'static SupportedProtocolVersion]| good.config_of(versions, Some(&other));
     for (name, config, options) in [
         ("expired", ca.sign(&expired).config(), ca.trusted()),
         ("not_yet_valid", ca.sign(&future).config(), ca.trusted()),
@@ -415,9 +449,15 @@ fn a_server_without_tls_is_shown_with_what_it_said() {
 
 #[test]
 fn a_server_that_does_not_go_through_with_the_handshake_is_not_waited_for() {
-    for (scheme, peer) in [("smtps", Peer::new([Step::Stall])), ("smtp", Peer::parse("S: 220 hi\nC\nS: 220 go\nstall"))] {
+    for (scheme, peer) in [
+        ("smtps", Peer::new([Step::Stall])),
+        ("smtp", Peer::parse("S: 220 hi\nC\nS: 220 go\nstall")),
+    ] {
         let error = block_on(async {
-            let options = Session::options().timeout(Duration::from_millis(100)).connect(&peer.url(scheme)).await;
+            let options = Session::options()
+                .timeout(Duration::from_millis(100))
+                .connect(&peer.url(scheme))
+                .await;
             let mut session = match options {
                 Ok(session) => session,
                 Err(error) => return error,
@@ -459,17 +499,20 @@ fn without_verification_the_transcript_says_so_and_what_is_wrong() {
     let server = implicit(ca.sign(&expired).config());
     let transcript = Transcript::new();
     block_on(async {
-        let options = Session::options().tls(ca.trusted().verify(false)).transcript(transcript.clone());
+        let options =
+            Session::options().tls(ca.trusted().verify(false)).transcript(transcript.clone());
         let mut session = options.connect(&server.url("smtps")).await.unwrap();
         session.expect(220).await.unwrap();
         let fault = session.tls().unwrap().fault.clone();
-        assert_eq!(fault.as_deref(), Some("the server's certificate expired on 2020-01-01T00:00:00Z"));
+        assert_eq!(
+            fault.as_deref(),
+            Some("the server's certificate expired on 2020-01-01T00:00:00Z")
+        );
         assert!(!session.tls().unwrap().is_verified());
         assert!(session.peer_certificate().unwrap().days_left() < -365);
         session.close().await.unwrap();
     });
-    let line =
-        "*** TLS 1.3 with TLS_AES_256_GCM_SHA384, CERTIFICATE NOT VERIFIED (verify: false): the server's certificate expired";
+    let line = "*** TLS 1.3 with TLS_AES_256_GCM_SHA384, CERTIFICATE NOT VERIFIED (verify: false): the server's certificate expired";
     assert!(transcript.to_string().contains(line), "{transcript}");
     server.end();
 }
@@ -498,8 +541,12 @@ fn a_certificate_that_is_given_is_trusted_as_it_is() {
 #[test]
 fn bytes_in_clear_behind_the_go_ahead_are_an_error_that_shows_them() {
     let ca = Ca::new("test CA");
-    let server = upgraded(ca.sign(&params("localhost")).config(), b"220 go\r\n250-evil\r\n250 AUTH PLAIN\r\n");
-    // The second one waits for the client's hello, so that the client reads what it says within the handshake.
+    let server = upgraded(
+        ca.sign(&params("localhost")).config(),
+        b"220 go\r\n250-evil\r\n250 AUTH PLAIN\r\n",
+    );
+    // The second one waits for the client's hello, so that the client reads what it says within the
+    // handshake.
     let later = Peer::parse("S: 220 hi\nC\nS: 220 go\nC\nS: 250 evil\nstall");
     for (name, url) in [("at_once", server.url("smtp")), ("later", later.url("smtp"))] {
         let error = block_on(async {
@@ -519,7 +566,8 @@ fn injected_bytes_can_be_kept_or_looked_at_in_two_steps() {
     let config = ca.sign(&params("localhost")).config();
     block_on(async {
         let server = upgraded(Arc::clone(&config), b"220 go\r\n250 evil\r\n");
-        let mut session = connect(&server.url("smtp"), ca.trusted().keep_injected(true)).await.unwrap();
+        let mut session =
+            connect(&server.url("smtp"), ca.trusted().keep_injected(true)).await.unwrap();
         session.expect(220).await.unwrap();
         session.starttls().await.unwrap();
         session.expect("250 evil").await.unwrap();
@@ -552,7 +600,8 @@ fn injected_bytes_are_kept_whenever_they_come() {
         answer(&mut tls(config, stream));
     });
     block_on(async {
-        let mut session = connect(&server.url("smtp"), ca.trusted().keep_injected(true)).await.unwrap();
+        let mut session =
+            connect(&server.url("smtp"), ca.trusted().keep_injected(true)).await.unwrap();
         session.expect(220).await.unwrap();
         session.starttls().await.unwrap();
         session.expect("250 evil").await.unwrap();
@@ -565,15 +614,19 @@ fn injected_bytes_are_kept_whenever_they_come() {
 
 #[test]
 fn a_server_that_does_not_go_ahead_leaves_the_session_in_clear() {
-    let peer =
-        Peer::parse("S: 220 hi\nC\nS: 454 4.7.0 TLS not available\nC\nS: 250 ok\nC\nS: 454 4.7.0 TLS not available\nstall");
+    let peer = Peer::parse(
+        "S: 220 hi\nC\nS: 454 4.7.0 TLS not available\nC\nS: 250 ok\nC\nS: 454 4.7.0 TLS not available\nstall",
+    );
     block_on(async {
         let mut session = connect(&peer.url("smtp"), Options::new()).await.unwrap();
         session.expect(220).await.unwrap();
         session.expecting(454).starttls().await.unwrap();
         session.noop().await.unwrap();
         let error = session.starttls().await.unwrap_err();
-        assert!(error.is_mismatch() && error.next_step().unwrap().contains("certificate"), "{error}");
+        assert!(
+            error.is_mismatch() && error.next_step().unwrap().contains("certificate"),
+            "{error}"
+        );
         assert!(session.tls().is_none());
     });
 }
@@ -599,7 +652,8 @@ fn a_close_without_a_close_notify_is_told() {
             session.expect(220).await.unwrap();
             session.expect_close().await.unwrap();
         });
-        let told = transcript.to_string().contains("*** TLS cut off: closed without a close_notify");
+        let told =
+            transcript.to_string().contains("*** TLS cut off: closed without a close_notify");
         assert_eq!(told, !says_so, "{transcript}");
         assert!(transcript.to_string().ends_with("*** closed by the server\n"), "{transcript}");
         server.end();
@@ -643,7 +697,10 @@ fn bytes_that_are_no_tls_in_the_middle_of_it_are_an_error() {
         let mut session = connect(&server.url("smtps"), ca.trusted()).await.unwrap();
         session.expect(220).await.unwrap();
         let error = session.line().await.unwrap_err();
-        assert!(error.is_tls() && error.message() == "TLS failed: what came is not as TLS wants it", "{error}");
+        assert!(
+            error.is_tls() && error.message() == "TLS failed: what came is not as TLS wants it",
+            "{error}"
+        );
         session.reset().unwrap();
     });
     server.end();
@@ -666,8 +723,12 @@ fn a_key_log_has_the_secrets_of_each_session() {
         server.end();
     }
     let log = std::fs::read_to_string(&path).unwrap();
-    for label in ["CLIENT_RANDOM ", "CLIENT_HANDSHAKE_TRAFFIC_SECRET ", "SERVER_TRAFFIC_SECRET_0 "] {
-        let line = log.lines().find(|line| line.starts_with(label)).unwrap_or_else(|| panic!("no {label}in {log}"));
+    for label in ["CLIENT_RANDOM ", "CLIENT_HANDSHAKE_TRAFFIC_SECRET ", "SERVER_TRAFFIC_SECRET_0 "]
+    {
+        let line = log
+            .lines()
+            .find(|line| line.starts_with(label))
+            .unwrap_or_else(|| panic!("no {label}in {log}"));
         let words: Vec<_> = line.split(' ').collect();
         assert!(words.len() == 3 && words[1].len() == 64 && words[2].len() >= 64, "{line}");
     }
@@ -681,11 +742,17 @@ fn options_that_cannot_be_are_refused_before_anything_is_sent() {
     let other = ca.sign(&params("localhost"));
     for (options, why) in [
         (Options::new().ca("nothing"), "no certificate in it"),
-        (Options::new().ca("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), "cannot be used"),
+        (
+            Options::new().ca("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+            "cannot be used",
+        ),
         (Options::new().cert(leaf.certificate.pem()), "without its key"),
         (Options::new().key(leaf.key.serialize_pem()), "without its certificate"),
         (Options::new().cert(leaf.certificate.pem()).key("nothing"), "no private key"),
-        (Options::new().cert(leaf.certificate.pem()).key(other.key.serialize_pem()), "cannot be used"),
+        (
+            Options::new().cert(leaf.certificate.pem()).key(other.key.serialize_pem()),
+            "cannot be used",
+        ),
         (Options::new().min(Version::V1_3).max(Version::V1_2), "no version of TLS is left"),
     ] {
         let error = options.check().unwrap_err();
@@ -703,7 +770,8 @@ fn a_unix_socket_needs_a_name_for_the_certificate() {
     let path = folder.path().join("socket");
     let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
     let thread = std::thread::spawn(move || {
-        let mut stream = StreamOwned::new(ServerConnection::new(config).unwrap(), listener.accept().unwrap().0);
+        let mut stream =
+            StreamOwned::new(ServerConnection::new(config).unwrap(), listener.accept().unwrap().0);
         stream.write_all(b"220 hi\r\n").unwrap();
         let _ = stream.read(&mut [0]);
     });
@@ -725,14 +793,16 @@ fn a_unix_socket_needs_a_name_for_the_certificate() {
 fn mail_that_came_by_tls_says_so() {
     let server = Embedded::start().unwrap();
     block_on(async {
-        let mut session = connect(&server.smtp(), Options::new().ca(server.ca().unwrap())).await.unwrap();
+        let mut session =
+            connect(&server.smtp(), Options::new().ca(server.ca().unwrap())).await.unwrap();
         session.expect(220).await.unwrap();
         // What is injected behind the command is no command.
         session.pipeline(["STARTTLS", "VRFY injected"]).await.unwrap();
         session.expect(220).await.unwrap();
         session.tls_handshake().await.unwrap();
         session.expect_silence(Duration::from_millis(1)).await.unwrap();
-        for line in ["EHLO client.example", "MAIL FROM:<a@example.com>", "RCPT TO:<b@example.com>"] {
+        for line in ["EHLO client.example", "MAIL FROM:<a@example.com>", "RCPT TO:<b@example.com>"]
+        {
             session.send(line).await.unwrap();
             session.expect(250).await.unwrap();
         }
@@ -748,7 +818,8 @@ fn mail_that_came_by_tls_says_so() {
     assert!(received.contains("with ESMTPS id"), "{received}");
 }
 
-const STARTTLS: &str = "// TLS.\nlet s = connect();\ns.expect(220);\ns.starttls(#{ca: CA});\ns.quit();\n";
+const STARTTLS: &str =
+    "// TLS.\nlet s = connect();\ns.expect(220);\ns.starttls(#{ca: CA});\ns.quit();\n";
 
 #[test]
 fn a_script_reads_certificates_from_its_folder_or_where_its_caller_says() {
@@ -767,7 +838,9 @@ fn a_script_reads_certificates_from_its_folder_or_where_its_caller_says() {
         ("missing.rhai", &script("\"no.pem\"")),
         ("empty.rhai", &script("\"beside.rhai\"")),
     ]);
-    let ran = |script: &str, more: &[&str]| run(scripts.path(), &[&["run", script, "--set", &smtp], more].concat());
+    let ran = |script: &str, more: &[&str]| {
+        run(scripts.path(), &[&["run", script, "--set", &smtp], more].concat())
+    };
     for script in ["beside.rhai", "text.rhai"] {
         assert_eq!(ran(script, &[]).code, Some(0), "{script}: {:?}", ran(script, &[]));
     }
@@ -776,10 +849,15 @@ fn a_script_reads_certificates_from_its_folder_or_where_its_caller_says() {
     assert_eq!(ran("given.rhai", &["--cacert", &outside]).code, Some(0));
     assert_eq!(ran("given.rhai", &["--insecure"]).code, Some(0));
     let refused = ran("given.rhai", &[]);
-    assert!(refused.code == Some(3) && refused.out.contains("a CA that is not trusted"), "{refused:?}");
-    for (script, why) in
-        [("outside.rhai", "may not read"), ("missing.rhai", "cannot read no.pem"), ("empty.rhai", "no certificate in it")]
-    {
+    assert!(
+        refused.code == Some(3) && refused.out.contains("a CA that is not trusted"),
+        "{refused:?}"
+    );
+    for (script, why) in [
+        ("outside.rhai", "may not read"),
+        ("missing.rhai", "cannot read no.pem"),
+        ("empty.rhai", "no certificate in it"),
+    ] {
         let ran = ran(script, &[]);
         assert!(ran.code == Some(2) && ran.out.contains(why), "{ran:?}");
     }
@@ -789,15 +867,26 @@ fn a_script_reads_certificates_from_its_folder_or_where_its_caller_says() {
 fn the_command_line_says_how_tls_is_put_on() {
     let server = Embedded::start().unwrap();
     let folder = folder(&[
-        ("a.rhai", "// TLS.\nlet s = connect(param(\"submissions\"));\ns.expect(220);\ns.quit();\n"),
+        (
+            "a.rhai",
+            "// TLS.\nlet s = connect(param(\"submissions\"));\ns.expect(220);\ns.quit();\n",
+        ),
         ("ca.pem", server.ca().unwrap()),
     ]);
     let set = format!("submissions={}", server.submissions());
-    let ran = |more: &[&str]| run(folder.path(), &[&["run", "a.rhai", "--set", &set], more].concat());
+    let ran =
+        |more: &[&str]| run(folder.path(), &[&["run", "a.rhai", "--set", &set], more].concat());
     assert_eq!(ran(&["--cacert", "ca.pem", "--keylog", "keys"]).code, Some(0));
-    assert!(std::fs::read_to_string(folder.path().join("keys")).unwrap().contains("CLIENT_HANDSHAKE_TRAFFIC_SECRET "));
+    assert!(
+        std::fs::read_to_string(folder.path().join("keys"))
+            .unwrap()
+            .contains("CLIENT_HANDSHAKE_TRAFFIC_SECRET ")
+    );
     let loud = ran(&["--insecure", "-v"]);
-    assert!(loud.code == Some(0) && loud.out.contains("CERTIFICATE NOT VERIFIED (verify: false): "), "{loud:?}");
+    assert!(
+        loud.code == Some(0) && loud.out.contains("CERTIFICATE NOT VERIFIED (verify: false): "),
+        "{loud:?}"
+    );
     assert_eq!(ran(&[]).code, Some(3));
     for (wrong, why) in [
         (&["--cacert", "none.pem"][..], "cannot read none.pem"),
@@ -817,7 +906,9 @@ fn a_private_key_in_a_script_is_shown_nowhere() {
     let client = ca.sign(&params("client.example"));
     let key = client.key.serialize_pem();
     let options = format!("#{{cert: {:?}, key: {key:?}}}", client.certificate.pem());
-    let script = format!("// A key.\nlet s = connect();\ns.expect(220);\nprint({key:?}); s.starttls({options});\n");
+    let script = format!(
+        "// A key.\nlet s = connect();\ns.expect(220);\nprint({key:?}); s.starttls({options});\n"
+    );
     let folder = folder(&[("a.rhai", &script)]);
     let ran = run(folder.path(), &["run", "a.rhai", "-v"]);
     assert_eq!(ran.code, Some(3), "{ran:?}");

@@ -4,16 +4,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::OnceLock;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
-    SanType,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose, SanType,
 };
 
 use super::USER;
 
 type Issuer = CertifiedIssuer<'static, KeyPair>;
 
-/// PEM files by name: the authority's certificate, the servers' and a client's with their keys, and the forms of these that
-/// servers want in one file.
+/// PEM files by name: the authority's certificate, the servers' and a client's with their keys, and
+/// the forms of these that servers want in one file.
 pub(crate) fn certificates() -> Vec<(&'static str, String)> {
     static MADE: OnceLock<Vec<(&'static str, String)>> = OnceLock::new();
     MADE.get_or_init(|| make().unwrap()).clone()
@@ -43,7 +43,8 @@ fn authority() -> Result<Issuer, rcgen::Error> {
 }
 
 fn server(issuer: &Issuer) -> Result<(String, String), rcgen::Error> {
-    let mut params = CertificateParams::new(["localhost".to_owned(), "mail.example.com".to_owned()])?;
+    let mut params =
+        CertificateParams::new(["localhost".to_owned(), "mail.example.com".to_owned()])?;
     params.subject_alt_names.push(SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)));
     params.subject_alt_names.push(SanType::IpAddress(IpAddr::V6(Ipv6Addr::LOCALHOST)));
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -59,7 +60,11 @@ fn client(issuer: &Issuer) -> Result<(String, String), rcgen::Error> {
 }
 
 /// The certificate and its key, as PEM.
-fn sign(mut params: CertificateParams, name: &str, issuer: &Issuer) -> Result<(String, String), rcgen::Error> {
+fn sign(
+    mut params: CertificateParams,
+    name: &str,
+    issuer: &Issuer,
+) -> Result<(String, String), rcgen::Error> {
     let key = KeyPair::generate()?;
     params.distinguished_name.push(DnType::CommonName, name);
     params.use_authority_key_identifier_extension = true;

@@ -13,9 +13,9 @@ use nix::unistd::Pid;
 /// How long anything may take here. Only a broken machine needs more than a fraction of it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Runs the server as the leader of a session, so that all that it starts can be found, with one more process in it: that
-/// waits for the end of a pipe which we hold and never write to. It comes with our own end, also where we are killed or
-/// interrupted and nothing is dropped.
+/// Runs the server as the leader of a session, so that all that it starts can be found, with one
+/// more process in it: that waits for the end of a pipe which we hold and never write to. It comes
+/// with our own end, also where we are killed or interrupted and nothing is dropped.
 const WATCHED: &str = r#"exec 3<&0; ( (read _ <&3; kill -s TERM 0) & ); exec "$@" 3<&- </dev/null"#;
 
 /// A process in the foreground of a session of its own. Dropping it ends the session.
@@ -28,7 +28,10 @@ impl Daemon {
     /// Starts a command line whose program stays in the foreground; what it prints goes to the log.
     pub(crate) fn start(command_line: &Command, log: File) -> io::Result<Self> {
         let mut command = Command::new("setsid");
-        command.args(["sh", "-c", WATCHED, "sh"]).arg(command_line.get_program()).args(command_line.get_args());
+        command
+            .args(["sh", "-c", WATCHED, "sh"])
+            .arg(command_line.get_program())
+            .args(command_line.get_args());
         let child = command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log).spawn()?;
         Ok(Self { child })
     }
@@ -44,8 +47,8 @@ impl Daemon {
 }
 
 impl Drop for Daemon {
-    /// The signal goes to the whole group: Dovecot's master alone would leave its auth process behind, half a minute long if
-    /// somebody is connected to it.
+    /// The signal goes to the whole group: Dovecot's master alone would leave its auth process
+    /// behind, half a minute long if somebody is connected to it.
     fn drop(&mut self) {
         for signal in [Signal::SIGTERM, Signal::SIGKILL] {
             // Fails where nothing is left of it, which is what is wanted.
@@ -57,8 +60,8 @@ impl Drop for Daemon {
     }
 }
 
-/// Whether anything of a session still runs. A zombie does not: when it goes depends on the machine's init, and in a
-/// container there may be none that cares.
+/// Whether anything of a session still runs. A zombie does not: when it goes depends on the
+/// machine's init, and in a container there may be none that cares.
 fn is_running(session: Pid) -> bool {
     let session = session.to_string();
     let Ok(processes) = fs::read_dir("/proc") else {
@@ -66,15 +69,17 @@ fn is_running(session: Pid) -> bool {
     };
     processes.flatten().any(|process| {
         let stat = fs::read_to_string(process.path().join("stat")).unwrap_or_default();
-        // pid (name) state parent group session ...; the name can hold anything, even a parenthesis.
+        // pid (name) state parent group session ...; the name can hold anything, even a
+        // parenthesis.
         let fields = stat.rsplit(") ").next().unwrap_or_default();
         let mut fields = fields.split(' ');
         !matches!(fields.next(), Some("Z" | "X")) && fields.nth(2) == Some(&session)
     })
 }
 
-/// Asks until the answer is yes, or for too long: a process says neither that it listens nor that its last child is gone in
-/// any way that could be waited for. The pause in between is a receive that nobody will ever send to.
+/// Asks until the answer is yes, or for too long: a process says neither that it listens nor that
+/// its last child is gone in any way that could be waited for. The pause in between is a receive
+/// that nobody will ever send to.
 pub(crate) fn wait_until(mut done: impl FnMut() -> bool) -> bool {
     let (_sender, pause) = mpsc::channel::<()>();
     let deadline = Instant::now() + PATIENCE;

@@ -31,11 +31,13 @@ pub(crate) fn start() -> Result<Server, Unavailable> {
     need_user(ACCOUNT, PACKAGE)?;
     let home = Home::new("exim", LISTENERS).expect("a folder in /tmp and free ports");
     let daemon = configure(&home).and_then(|()| {
-        let mut daemon = home.start(Command::new(exim).arg("-C").arg(home.path("exim.conf")).arg("-bdf"))?;
+        let mut daemon =
+            home.start(Command::new(exim).arg("-C").arg(home.path("exim.conf")).arg("-bdf"))?;
         home.wait_for(&mut daemon, "smtp", "220")?;
         Ok(daemon)
     });
-    let daemon = daemon.unwrap_or_else(|error| panic!("Exim does not start: {error}\n{}", home.log()));
+    let daemon =
+        daemon.unwrap_or_else(|error| panic!("Exim does not start: {error}\n{}", home.log()));
     Ok(Server::new(home, vec![daemon]))
 }
 

@@ -38,9 +38,13 @@ impl Home {
 
         for (name, pem) in authority::certificates() {
             home.write(&format!("tls/{name}.pem"), &pem)?;
-            // The servers' own users read the others; a private key that everybody can read is refused.
+            // The servers' own users read the others; a private key that everybody can read is
+            // refused.
             let mode = if pem.contains("PRIVATE KEY") { 0o600 } else { 0o644 };
-            fs::set_permissions(home.path(&format!("tls/{name}.pem")), Permissions::from_mode(mode))?;
+            fs::set_permissions(
+                home.path(&format!("tls/{name}.pem")),
+                Permissions::from_mode(mode),
+            )?;
         }
         Ok(home)
     }
@@ -49,7 +53,8 @@ impl Home {
         self.folder.path().join(name)
     }
 
-    /// The mode is set by hand because the servers' own users have to get at some of it, whatever our umask is.
+    /// The mode is set by hand because the servers' own users have to get at some of it, whatever
+    /// our umask is.
     pub(crate) fn make_folder(&self, name: &str, mode: u32) -> io::Result<()> {
         fs::create_dir_all(self.path(name))?;
         fs::set_permissions(self.path(name), Permissions::from_mode(mode))
@@ -60,8 +65,8 @@ impl Home {
         let mut file = File::create(self.path(name))?;
         file.write_all(self.fill(template).as_bytes())?;
         file.set_permissions(Permissions::from_mode(0o644))?;
-        // Postfix reads a file younger than two seconds again and again until it is older, lest an editor is still at it.
-        // That would be most of the time a start takes.
+        // Postfix reads a file younger than two seconds again and again until it is older, lest an
+        // editor is still at it. That would be most of the time a start takes.
         file.set_modified(SystemTime::now() - Duration::from_mins(1))
     }
 
@@ -69,13 +74,13 @@ impl Home {
         let home = self.folder.path().to_string_lossy();
         let texts = [("home", &*home), ("domain", DOMAIN), ("user", USER), ("password", PASSWORD)];
         let others = [("other-user", OTHER_USER), ("other-password", OTHER_PASSWORD)];
-        let filled = texts
-            .iter()
-            .chain(&others)
-            .fold(template.to_owned(), |filled, (name, text)| filled.replace(&format!("@{name}@"), text));
-        self.listeners
-            .iter()
-            .fold(filled, |filled, (name, _)| filled.replace(&format!("@{name}@"), &self.port(name).to_string()))
+        let filled =
+            texts.iter().chain(&others).fold(template.to_owned(), |filled, (name, text)| {
+                filled.replace(&format!("@{name}@"), text)
+            });
+        self.listeners.iter().fold(filled, |filled, (name, _)| {
+            filled.replace(&format!("@{name}@"), &self.port(name).to_string())
+        })
     }
 
     fn port(&self, listener: &str) -> u16 {
@@ -85,7 +90,9 @@ impl Home {
 
     /// Each listener's URL by its name.
     pub(crate) fn urls(&self) -> Vec<(String, String)> {
-        let url = |(name, scheme): &Listener| ((*name).to_owned(), format!("{scheme}://127.0.0.1:{}", self.port(name)));
+        let url = |(name, scheme): &Listener| {
+            ((*name).to_owned(), format!("{scheme}://127.0.0.1:{}", self.port(name)))
+        };
         self.listeners.iter().map(url).collect()
     }
 
@@ -93,7 +100,10 @@ impl Home {
     pub(crate) fn log(&self) -> String {
         let files = fs::read_dir(self.folder.path()).into_iter().flatten().flatten();
         let logs = files.filter(|file| file.file_name().to_string_lossy().starts_with("log"));
-        logs.map(|log| String::from_utf8_lossy(&fs::read(log.path()).unwrap_or_default()).into_owned()).collect()
+        logs.map(|log| {
+            String::from_utf8_lossy(&fs::read(log.path()).unwrap_or_default()).into_owned()
+        })
+        .collect()
     }
 
     fn log_file(&self) -> io::Result<File> {
@@ -103,26 +113,37 @@ impl Home {
     /// Runs a command to its end. It speaks into the log, as the servers do.
     pub(crate) fn run(&self, command: &mut Command) -> io::Result<()> {
         let status = command.stdout(self.log_file()?).stderr(self.log_file()?).status()?;
-        status.success().then_some(()).ok_or_else(|| io::Error::other(format!("{command:?}: {status}")))
+        status
+            .success()
+            .then_some(())
+            .ok_or_else(|| io::Error::other(format!("{command:?}: {status}")))
     }
 
     pub(crate) fn start(&self, command: &Command) -> io::Result<Daemon> {
         Daemon::start(command, self.log_file()?)
     }
 
-    /// Waits until this listener greets as it should, which makes sure that it is served. The others are there with it: these
-    /// servers listen to all before they serve one.
-    pub(crate) fn wait_for(&self, daemon: &mut Daemon, listener: &str, greeting: &str) -> io::Result<()> {
+    /// Waits until this listener greets as it should, which makes sure that it is served. The
+    /// others are there with it: these servers listen to all before they serve one.
+    pub(crate) fn wait_for(
+        &self,
+        daemon: &mut Daemon,
+        listener: &str,
+        greeting: &str,
+    ) -> io::Result<()> {
         let mut connected = None;
         wait_until(|| {
             connected = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port(listener))).ok();
             connected.is_some() || daemon.ended().is_some()
         });
-        let stream = connected.ok_or_else(|| io::Error::other(format!("nothing listens for {listener}")))?;
+        let stream =
+            connected.ok_or_else(|| io::Error::other(format!("nothing listens for {listener}")))?;
         stream.set_read_timeout(Some(PATIENCE))?;
         let mut said = String::new();
         BufReader::new(&stream).read_line(&mut said)?;
         let expected = said.starts_with(greeting);
-        expected.then_some(()).ok_or_else(|| io::Error::other(format!("{listener} greets with {said:?}")))
+        expected
+            .then_some(())
+            .ok_or_else(|| io::Error::other(format!("{listener} greets with {said:?}")))
     }
 }

@@ -16,7 +16,8 @@ const LISTENERS: &[Listener] = &[
     ("xclient", "smtp"),
     // Behind postscreen, which makes a client wait a second for the end of its greeting.
     ("postscreen", "smtp"),
-    // Like port 587, where a password may also go in clear; as it should be, with nothing before TLS; and like port 465.
+    // Like port 587, where a password may also go in clear; as it should be, with nothing before
+    // TLS; and like port 465.
     ("submission", "submission"),
     ("submission_tls", "submission"),
     ("submissions", "submissions"),
@@ -39,24 +40,27 @@ const PARTS: [(&str, &str); 5] = [
     ("usr/lib/dovecot/modules/lib90_sieve_plugin.so", "dovecot-sieve"),
 ];
 
-/// What [`TOKEN`](super::TOKEN) is signed with, `a key for nothing but these tests`, as Dovecot wants it.
+/// What [`TOKEN`](super::TOKEN) is signed with, `a key for nothing but these tests`, as Dovecot
+/// wants it.
 const OAUTH_KEY: &str = "YSBrZXkgZm9yIG5vdGhpbmcgYnV0IHRoZXNlIHRlc3Rz";
 
 /// Starts one, or says why this machine cannot.
 ///
 /// # Panics
-/// When everything needed is there and yet a server does not come up: that is a defect of this fixture, and must not pass
-/// for a skipped test. The message ends with the log.
+/// When everything needed is there and yet a server does not come up: that is a defect of this
+/// fixture, and must not pass for a skipped test. The message ends with the log.
 pub(crate) fn start() -> Result<Server, Unavailable> {
     let (home, master, dovecot) = configured()?;
     // Dovecot first, because an smtpd asks it for the mechanisms before it greets.
     let daemons = start_dovecot(&home, Command::new(dovecot))
         .and_then(|dovecot| Ok(vec![start_postfix(&home, Command::new(master))?, dovecot]));
-    let daemons = daemons.unwrap_or_else(|error| panic!("the mail server does not start: {error}\n{}", home.log()));
+    let daemons = daemons
+        .unwrap_or_else(|error| panic!("the mail server does not start: {error}\n{}", home.log()));
     Ok(Server::new(home, daemons))
 }
 
-/// The folder with the configuration of both, which do not run yet, and the programs to run: Postfix's master, and `dovecot`.
+/// The folder with the configuration of both, which do not run yet, and the programs to run:
+/// Postfix's master, and `dovecot`.
 pub(crate) fn configured() -> Result<(Home, PathBuf, PathBuf), Unavailable> {
     need_root("Postfix")?;
     let postfix = find(&["usr/sbin/postfix"], "postfix")?;
@@ -71,19 +75,24 @@ pub(crate) fn configured() -> Result<(Home, PathBuf, PathBuf), Unavailable> {
         return Err(Unavailable(reason.into()));
     }
     let home = Home::new("mailserver", LISTENERS).expect("a folder in /tmp and free ports");
-    let checked = |()| home.run(Command::new(postfix).arg("-c").arg(home.path("postfix")).arg("check"));
+    let checked =
+        |()| home.run(Command::new(postfix).arg("-c").arg(home.path("postfix")).arg("check"));
     let configured = configure(&home).and_then(checked);
-    configured.unwrap_or_else(|error| panic!("the mail server cannot be configured: {error}\n{}", home.log()));
+    configured.unwrap_or_else(|error| {
+        panic!("the mail server cannot be configured: {error}\n{}", home.log())
+    });
     Ok((home, master, dovecot))
 }
 
 fn start_dovecot(home: &Home, mut dovecot: Command) -> io::Result<Daemon> {
-    let mut daemon = home.start(dovecot.arg("-F").arg("-c").arg(home.path("dovecot/dovecot.conf")))?;
+    let mut daemon =
+        home.start(dovecot.arg("-F").arg("-c").arg(home.path("dovecot/dovecot.conf")))?;
     home.wait_for(&mut daemon, "imap", "* OK ")?;
     Ok(daemon)
 }
 
-/// The program `postfix`, which would be asked for this, leaves its master in a session that nobody could find.
+/// The program `postfix`, which would be asked for this, leaves its master in a session that nobody
+/// could find.
 fn start_postfix(home: &Home, mut master: Command) -> io::Result<Daemon> {
     let mut daemon = home.start(master.arg("-c").arg(home.path("postfix")).arg("-s"))?;
     home.wait_for(&mut daemon, "smtp", "220 ")?;

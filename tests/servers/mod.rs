@@ -1,8 +1,9 @@
 //! Real servers to test against, thrown away afterwards.
 //!
-//! They need root and the packages that `docs/servers.md` names, but neither systemd nor any of the machine's own mail
-//! configuration: everything lives in one temporary folder, listens on free ports of the loopback, has no way to deliver
-//! off the machine, and ends with the [`Server`] that stands for it.
+//! They need root and the packages that `docs/servers.md` names, but neither systemd nor any of the
+//! machine's own mail configuration: everything lives in one temporary folder, listens on free
+//! ports of the loopback, has no way to deliver off the machine, and ends with the [`Server`] that
+//! stands for it.
 
 pub(crate) mod authority;
 pub(crate) mod daemon;
@@ -64,8 +65,12 @@ impl Server {
         let mut parameters = self.home.urls();
         let texts = [("user", USER), ("password", PASSWORD), ("token", TOKEN)];
         let others = [("other_user", OTHER_USER), ("other_password", OTHER_PASSWORD)];
-        parameters.extend(texts.into_iter().chain(others).map(|(name, text)| (name.to_owned(), text.to_owned())));
-        let pem = |name: &str| (name.to_owned(), self.path(&format!("tls/{name}.pem")).display().to_string());
+        parameters.extend(
+            texts.into_iter().chain(others).map(|(name, text)| (name.to_owned(), text.to_owned())),
+        );
+        let pem = |name: &str| {
+            (name.to_owned(), self.path(&format!("tls/{name}.pem")).display().to_string())
+        };
         parameters.extend(["ca", "client_certificate", "client_key"].map(pem));
         parameters
     }
@@ -91,7 +96,9 @@ impl Server {
 fn find(paths: &[&str], package: &str) -> Result<PathBuf, Unavailable> {
     let unpacked = env::var_os(UNPACKED).map(PathBuf::from);
     let roots = unpacked.into_iter().chain([PathBuf::from("/")]);
-    let mut found = roots.flat_map(|root| paths.iter().map(move |path| root.join(path))).filter(|path| path.exists());
+    let mut found = roots
+        .flat_map(|root| paths.iter().map(move |path| root.join(path)))
+        .filter(|path| path.exists());
     found.next().ok_or_else(|| {
         let path = paths[0];
         Unavailable(format!("no /{path} here: install the package {package}, or unpack it into a folder that {UNPACKED} names"))
@@ -107,7 +114,7 @@ fn need_root(server: &str) -> Result<(), Unavailable> {
 /// A user that the package makes where it is installed rather than unpacked.
 fn need_user(user: &str, package: &str) -> Result<(), Unavailable> {
     let found = nix::unistd::User::from_name(user).is_ok_and(|user| user.is_some());
-    found
-        .then_some(())
-        .ok_or_else(|| Unavailable(format!("no user {user} here: install the package {package}, or add that user")))
+    found.then_some(()).ok_or_else(|| {
+        Unavailable(format!("no user {user} here: install the package {package}, or add that user"))
+    })
 }

@@ -6,15 +6,16 @@ use std::net::{Ipv4Addr, TcpListener};
 
 /// A block has this many ports, the first of which is its lock.
 const BLOCK: u16 = 32;
-/// Below what systems give to whoever asks for any port (on Linux from 32768 on), so that neither the listeners of other
-/// tests nor their connections are in the way.
+/// Below what systems give to whoever asks for any port (on Linux from 32768 on), so that neither
+/// the listeners of other tests nor their connections are in the way.
 const FIRST: u16 = 10_240;
 const BLOCKS: u16 = 700;
 
 /// A block of loopback ports of our own.
 #[derive(Debug)]
 pub(crate) struct Ports {
-    /// Held as long as the block is ours: everybody who chooses ports in this way, in whatever process, listens here first.
+    /// Held as long as the block is ours: everybody who chooses ports in this way, in whatever
+    /// process, listens here first.
     _lock: TcpListener,
     first: u16,
 }
@@ -23,11 +24,14 @@ impl Ports {
     /// Takes a block in which `count` ports are free.
     pub(crate) fn take(count: u16) -> io::Result<Self> {
         assert!(count < BLOCK, "a block has {BLOCK} ports");
-        // The hasher is seeded by the system's randomness, which spreads those who choose at the same time.
+        // The hasher is seeded by the system's randomness, which spreads those who choose at the
+        // same time.
         let anywhere = RandomState::new().hash_one(());
         let start = u16::try_from(anywhere % u64::from(BLOCKS)).unwrap();
         let mut blocks = (0..BLOCKS).map(|n| FIRST + (start + n) % BLOCKS * BLOCK);
-        blocks.find_map(|first| Self::lock(first, count)).ok_or_else(|| io::Error::other("no block of free ports"))
+        blocks
+            .find_map(|first| Self::lock(first, count))
+            .ok_or_else(|| io::Error::other("no block of free ports"))
     }
 
     fn lock(first: u16, count: u16) -> Option<Self> {

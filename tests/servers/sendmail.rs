@@ -9,7 +9,8 @@ use super::home::{Home, Listener};
 use super::{DOMAIN, OTHER_PASSWORD, PASSWORD, Server, Unavailable, find, need_root};
 
 const LISTENERS: &[Listener] = &[
-    // Like port 25: STARTTLS, mail for the users is taken, relaying is refused. It offers AUTH all the same.
+    // Like port 25: STARTTLS, mail for the users is taken, relaying is refused. It offers AUTH all
+    // the same.
     ("smtp", "smtp"),
     // Like port 587, where a password may also go in clear; and like port 465.
     ("submission", "submission"),
@@ -29,7 +30,10 @@ impl Parts {
     fn find() -> Result<Self, Unavailable> {
         need_mechanisms()?;
         Ok(Self {
-            sendmail: find(&["usr/libexec/sendmail/sendmail", "usr/lib/sm.bin/sendmail"], "sendmail-bin")?,
+            sendmail: find(
+                &["usr/libexec/sendmail/sendmail", "usr/lib/sm.bin/sendmail"],
+                "sendmail-bin",
+            )?,
             macros: find(&["usr/share/sendmail/cf"], "sendmail-cf")?,
             m4: find(&["usr/bin/m4"], "m4")?,
             saslpasswd2: find(&["usr/sbin/saslpasswd2"], "sasl2-bin")?,
@@ -42,14 +46,17 @@ impl Parts {
 fn need_mechanisms() -> Result<(), Unavailable> {
     let mut folders = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
     let found = folders.any(|folder| folder.path().join("sasl2/liblogin.so").exists());
-    found.then_some(()).ok_or_else(|| Unavailable("no SASL mechanisms here: install the package libsasl2-modules".into()))
+    found.then_some(()).ok_or_else(|| {
+        Unavailable("no SASL mechanisms here: install the package libsasl2-modules".into())
+    })
 }
 
 /// For what [`command_line`] does, root of a container may lack the right.
 fn need_host_name(parts: &Parts) -> Result<(), Unavailable> {
     let output = Command::new(&parts.unshare).args(["--uts", "true"]).output();
     let allowed = output.is_ok_and(|output| output.status.success());
-    let why = "a throw-away Sendmail needs a host name of its own, and `unshare --uts` is refused here";
+    let why =
+        "a throw-away Sendmail needs a host name of its own, and `unshare --uts` is refused here";
     allowed.then_some(()).ok_or_else(|| Unavailable(why.into()))
 }
 
@@ -67,16 +74,24 @@ pub(crate) fn start() -> Result<Server, Unavailable> {
         home.wait_for(&mut daemon, "smtp", "220")?;
         Ok(daemon)
     });
-    let daemon = daemon.unwrap_or_else(|error| panic!("Sendmail does not start: {error}\n{}", home.log()));
+    let daemon =
+        daemon.unwrap_or_else(|error| panic!("Sendmail does not start: {error}\n{}", home.log()));
     Ok(Server::new(home, vec![daemon]))
 }
 
-/// Sendmail sleeps a minute at each start where the host's name has no dot in it or cannot be looked up, before it has read
-/// what its name is. An address in place of the name is never looked up; the namespace keeps it to this one process.
+/// Sendmail sleeps a minute at each start where the host's name has no dot in it or cannot be
+/// looked up, before it has read what its name is. An address in place of the name is never looked
+/// up; the namespace keeps it to this one process.
 fn command_line(home: &Home, parts: &Parts) -> Command {
     let mut command = Command::new(&parts.unshare);
     command.args(["--uts", "sh", "-c", r#"hostname 127.0.0.1 && exec "$@""#, "sh"]);
-    command.arg(&parts.sendmail).arg("-bD").arg("-C").arg(home.path("sendmail.cf")).arg("-X").arg(home.path("log"));
+    command
+        .arg(&parts.sendmail)
+        .arg("-bD")
+        .arg("-C")
+        .arg(home.path("sendmail.cf"))
+        .arg("-X")
+        .arg(home.path("log"));
     command
 }
 
@@ -97,10 +112,16 @@ fn configure(home: &Home, parts: &Parts) -> io::Result<()> {
 fn expand(home: &Home, parts: &Parts) -> io::Result<String> {
     let folder = parts.macros.display();
     let mut m4 = Command::new(&parts.m4);
-    m4.arg(format!("-D_CF_DIR_={folder}/")).arg(parts.macros.join("m4/cf.m4")).arg(home.path("sendmail.mc"));
+    m4.arg(format!("-D_CF_DIR_={folder}/"))
+        .arg(parts.macros.join("m4/cf.m4"))
+        .arg(home.path("sendmail.mc"));
     let output = m4.stderr(Stdio::inherit()).output()?;
     let text = String::from_utf8(output.stdout).map_err(io::Error::other)?;
-    output.status.success().then_some(text).ok_or_else(|| io::Error::other(format!("m4: {}", output.status)))
+    output
+        .status
+        .success()
+        .then_some(text)
+        .ok_or_else(|| io::Error::other(format!("m4: {}", output.status)))
 }
 
 fn add_user(home: &Home, saslpasswd2: &Path, user: &str, password: &str) -> io::Result<()> {
@@ -109,6 +130,9 @@ fn add_user(home: &Home, saslpasswd2: &Path, user: &str, password: &str) -> io::
     let mut child = command.stdin(Stdio::piped()).spawn()?;
     child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(password.as_bytes()))?;
     let status = child.wait()?;
-    status.success().then_some(()).ok_or_else(|| io::Error::other(format!("saslpasswd2: {status}")))?;
+    status
+        .success()
+        .then_some(())
+        .ok_or_else(|| io::Error::other(format!("saslpasswd2: {status}")))?;
     fs::metadata(home.path("sasldb")).map(|_| ())
 }

@@ -1,4 +1,5 @@
-//! Automata under way: the same for those that were built whole and those that are built while searching.
+//! Automata under way: the same for those that were built whole and those that are built while
+//! searching.
 
 use regex_automata::dfa::{Automaton as _, dense};
 use regex_automata::hybrid::LazyStateID;
@@ -23,8 +24,8 @@ pub(super) enum Mark {
 
 /// An automaton under way; the same for those built whole and those built lazily.
 pub(super) trait Run {
-    /// Consumes bytes up to and with the first one that leads to a match, to the end of all matches, or, where that is of
-    /// use, to where no match is under way.
+    /// Consumes bytes up to and with the first one that leads to a match, to the end of all
+    /// matches, or, where that is of use, to where no match is under way.
     fn run(&mut self, bytes: &[u8], stop_at_start: bool) -> Result<Ran>;
     fn mark(&self) -> Mark;
     /// Begins anew behind that byte, or at the start of the stream.
@@ -45,14 +46,19 @@ pub(super) struct DenseRun<'a> {
     pub(super) dfa: &'a dense::DFA<Vec<u32>>,
     pub(super) regex: &'a StreamRegex,
     pub(super) id: &'a mut StateID,
-    /// No match goes beyond its line, and nothing has matched yet: lines can be run over apart from each other, once.
+    /// No match goes beyond its line, and nothing has matched yet: lines can be run over apart from
+    /// each other, once.
     pub(super) of_lines: bool,
 }
 
 impl DenseRun<'_> {
     /// Every state that one more byte can lead to.
     fn next(&self, id: StateID) -> impl Iterator<Item = StateID> {
-        let bytes = self.dfa.byte_classes().representatives(0..=255).filter_map(regex_automata::util::alphabet::Unit::as_u8);
+        let bytes = self
+            .dfa
+            .byte_classes()
+            .representatives(0..=255)
+            .filter_map(regex_automata::util::alphabet::Unit::as_u8);
         bytes.map(move |byte| self.dfa.next_state(id, byte))
     }
 
@@ -81,7 +87,8 @@ impl DenseRun<'_> {
 impl Run for DenseRun<'_> {
     fn run(&mut self, bytes: &[u8], stop_at_start: bool) -> Result<Ran> {
         let of_lines = std::mem::take(&mut self.of_lines);
-        let ran = self.regex.table(bytes.len()).and_then(|table| table.run(self.id, bytes, of_lines));
+        let ran =
+            self.regex.table(bytes.len()).and_then(|table| table.run(self.id, bytes, of_lines));
         let ran = ran.unwrap_or_else(|| self.walk(bytes, stop_at_start));
         if self.dfa.is_quit_state(*self.id) { Err(astray()) } else { Ok(ran) }
     }
@@ -100,7 +107,9 @@ impl Run for DenseRun<'_> {
     }
 
     fn ends_here(&self) -> bool {
-        self.next(*self.id).all(|id| self.dfa.is_match_state(id) && self.next(id).all(|id| self.dfa.is_dead_state(id)))
+        self.next(*self.id).all(|id| {
+            self.dfa.is_match_state(id) && self.next(id).all(|id| self.dfa.is_dead_state(id))
+        })
     }
 
     fn is_over(&self) -> bool {

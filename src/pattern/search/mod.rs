@@ -1,4 +1,5 @@
-//! Searching a growing stream: each byte is looked at once, and the matches are the same however the stream was cut.
+//! Searching a growing stream: each byte is looked at once, and the matches are the same however
+//! the stream was cut.
 
 mod automaton;
 #[cfg(test)]
@@ -18,7 +19,8 @@ use super::skip::{Jump, Skip};
 use super::{Finder, Pattern};
 use crate::error::{Error, Result};
 
-/// A search for one pattern in what a session holds unread, from where that begins to the first match.
+/// A search for one pattern in what a session holds unread, from where that begins to the first
+/// match.
 pub(crate) struct Search<'p> {
     finder: &'p Finder,
     eof: Option<usize>,
@@ -81,14 +83,26 @@ impl<'p> Search<'p> {
             Finder::Literal(_) => State::Literal,
             Finder::Nothing => State::Nothing,
             Finder::Regex(regex) => match regex.forward() {
-                Forward::Dense(dfa) => State::Dense(dfa.start_state(&start(None)).map_err(|_| astray())?),
+                Forward::Dense(dfa) => {
+                    State::Dense(dfa.start_state(&start(None)).map_err(|_| astray())?)
+                }
                 Forward::Lazy(dfa) => {
                     let mut cache = Box::new(dfa.create_cache());
-                    State::Lazy(dfa.start_state(&mut cache, &start(None)).map_err(|_| astray())?, cache)
+                    State::Lazy(
+                        dfa.start_state(&mut cache, &start(None)).map_err(|_| astray())?,
+                        cache,
+                    )
                 }
             },
         };
-        Ok(Self { finder, eof: pattern.eof_index(), state, cursor: Cursor::default(), open: None, gone: 0 })
+        Ok(Self {
+            finder,
+            eof: pattern.eof_index(),
+            state,
+            cursor: Cursor::default(),
+            open: None,
+            gone: 0,
+        })
     }
 
     /// Looks at what has come since the last call. `ended` says that nothing more will come.
@@ -105,7 +119,12 @@ impl<'p> Search<'p> {
             return Ok(progress);
         }
         Ok(self.eof.map_or(Progress::Absent, |index| {
-            Progress::Found(Found { range: held.len()..held.len(), index, captures: None, is_eof: true })
+            Progress::Found(Found {
+                range: held.len()..held.len(),
+                index,
+                captures: None,
+                is_eof: true,
+            })
         }))
     }
 
@@ -115,12 +134,14 @@ impl<'p> Search<'p> {
         self.open.and_then(|end| self.found(regex, held, end))
     }
 
-    /// How many bytes at the start of what is held are of no more use: they are no part of a match, nor the byte before one.
+    /// How many bytes at the start of what is held are of no more use: they are no part of a match,
+    /// nor the byte before one.
     pub(crate) fn spare(&self) -> usize {
         self.cursor.keep.saturating_sub(1)
     }
 
-    /// Tells the search that what is held has lost its first `count` bytes, at most [`Search::spare`] of them.
+    /// Tells the search that what is held has lost its first `count` bytes, at most
+    /// [`Search::spare`] of them.
     pub(crate) fn dropped(&mut self, count: usize) {
         self.gone += count as u64;
         self.cursor.at -= count;
@@ -193,7 +214,8 @@ enum End {
 }
 
 impl Cursor {
-    /// Runs the automaton over the bytes that it has not seen yet, but for those that it can do without.
+    /// Runs the automaton over the bytes that it has not seen yet, but for those that it can do
+    /// without.
     fn scan(&mut self, run: &mut impl Run, regex: &StreamRegex, held: &[u8]) -> Result<End> {
         // The automaton runs up to here without asking what it can leave out.
         let mut through = 0;
@@ -247,7 +269,8 @@ impl Cursor {
         Ok(end)
     }
 
-    /// Goes to where the next match can begin; says through where the automaton has to run from there, if it has to yet.
+    /// Goes to where the next match can begin; says through where the automaton has to run from
+    /// there, if it has to yet.
     fn jump(&mut self, run: &mut impl Run, skip: &Skip, held: &[u8]) -> Result<Option<usize>> {
         let (to, through) = match skip.jump(held, self.at, &mut self.probed) {
             Jump::Run { to, through } => (to, Some(through)),

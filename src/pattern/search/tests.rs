@@ -5,7 +5,8 @@ use crate::pattern::{Code, IntoPattern};
 use proptest::prelude::*;
 use std::sync::LazyLock;
 
-/// Where the pattern is found, and which alternative, when the stream comes in these pieces and then ends.
+/// Where the pattern is found, and which alternative, when the stream comes in these pieces and
+/// then ends.
 fn search(pattern: &Pattern, pieces: &[&[u8]], drop_spare: bool) -> Option<(Range<usize>, usize)> {
     let mut search = Search::new(pattern).unwrap();
     let mut held = Vec::new();
@@ -13,7 +14,9 @@ fn search(pattern: &Pattern, pieces: &[&[u8]], drop_spare: bool) -> Option<(Rang
     for (n, piece) in pieces.iter().chain([&&b""[..]]).enumerate() {
         held.extend_from_slice(piece);
         match search.advance(&held, n == pieces.len()).unwrap() {
-            Progress::Found(found) => return Some((found.range.start + dropped..found.range.end + dropped, found.index)),
+            Progress::Found(found) => {
+                return Some((found.range.start + dropped..found.range.end + dropped, found.index));
+            }
             Progress::Absent => return None,
             Progress::More | Progress::Open => {}
         }
@@ -41,8 +44,14 @@ fn a_match_that_could_grow_is_held_back_until_the_next_byte() {
     assert!(matches!(progress("[0-9]+", "12"), Progress::Open));
     assert!(matches!(progress("[0-9]+", "12 "), Progress::Found(found) if found.range == (0..2)));
     assert!(matches!(progress(r"[0-9]+\r\n", "12\r\n"), Progress::Found(_)));
-    assert!(matches!(progress("12$", "12"), Progress::Open), "only the next byte says whether the line ends");
-    assert!(matches!(progress("ab|abcd", "ab"), Progress::Found(found) if found.range == (0..2)), "the first alternative wins");
+    assert!(
+        matches!(progress("12$", "12"), Progress::Open),
+        "only the next byte says whether the line ends"
+    );
+    assert!(
+        matches!(progress("ab|abcd", "ab"), Progress::Found(found) if found.range == (0..2)),
+        "the first alternative wins"
+    );
     assert!(matches!(progress("abcd|ab", "ab"), Progress::Open));
 }
 
@@ -64,9 +73,18 @@ fn a_code_is_a_whole_reply_from_the_start_of_a_line() {
 
 #[test]
 fn alternatives_in_a_stream_are_decided_by_which_begins_first() {
-    let pattern = Pattern::any(["bc".into_pattern().unwrap(), Pattern::regex("abx?").unwrap(), Pattern::eof()]).unwrap();
+    let pattern = Pattern::any([
+        "bc".into_pattern().unwrap(),
+        Pattern::regex("abx?").unwrap(),
+        Pattern::eof(),
+    ])
+    .unwrap();
     assert_eq!(search(&pattern, &[b"zabc"], false), Some((1..3, 1)));
-    assert_eq!(search(&pattern, &[b"zz"], false), Some((2..2, 2)), "the end of the stream is one of them");
+    assert_eq!(
+        search(&pattern, &[b"zz"], false),
+        Some((2..2, 2)),
+        "the end of the stream is one of them"
+    );
 }
 
 #[test]
@@ -86,7 +104,9 @@ fn what_is_let_go_of_does_not_change_the_match() {
 
 #[test]
 fn little_is_held_while_nothing_is_under_way() {
-    for pattern in ["\r\n.\r\n".into_pattern(), Pattern::regex("^A1 (OK|NO)"), Pattern::regex("[a-z]+@[a-z]+")] {
+    for pattern in
+        ["\r\n.\r\n".into_pattern(), Pattern::regex("^A1 (OK|NO)"), Pattern::regex("[a-z]+@[a-z]+")]
+    {
         let pattern = pattern.unwrap();
         let mut search = Search::new(&pattern).unwrap();
         let mut held = Vec::new();
@@ -145,9 +165,13 @@ const SOURCES: [&str; 38] = [
 /// Compiled once: building a DFA takes longer than searching with it.
 static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
     let regex = |source: &str| Pattern::regex(source).unwrap();
-    let pairs = SOURCES.windows(3).map(|sources| Pattern::any(sources.iter().map(|source| regex(source))).unwrap());
-    let literals = ["a", "ab", "\r\n", "\r\n.\r\n", "bab"].map(|literal| literal.into_pattern().unwrap());
-    let patterns: Vec<_> = SOURCES.iter().map(|source| regex(source)).chain(pairs).chain(literals).collect();
+    let pairs = SOURCES
+        .windows(3)
+        .map(|sources| Pattern::any(sources.iter().map(|source| regex(source))).unwrap());
+    let literals =
+        ["a", "ab", "\r\n", "\r\n.\r\n", "bab"].map(|literal| literal.into_pattern().unwrap());
+    let patterns: Vec<_> =
+        SOURCES.iter().map(|source| regex(source)).chain(pairs).chain(literals).collect();
     assert!(patterns.iter().all(|pattern| pattern.finder().is_ok()));
     patterns
 });
@@ -187,7 +211,12 @@ proptest! {
 
 #[test]
 fn a_candidate_does_not_hide_an_earlier_one_that_is_not_whole_yet() {
-    let pattern = Pattern::any(["A1 OK done".into_pattern().unwrap(), "OK".into_pattern().unwrap(), Pattern::eof()]).unwrap();
+    let pattern = Pattern::any([
+        "A1 OK done".into_pattern().unwrap(),
+        "OK".into_pattern().unwrap(),
+        Pattern::eof(),
+    ])
+    .unwrap();
     assert_eq!(search(&pattern, &[b"A1 OK", b" done"], false), Some((0..10, 0)));
     assert_eq!(search(&pattern, &[b"A1 OK", b" gone"], false), Some((3..5, 1)));
 }

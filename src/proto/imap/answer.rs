@@ -13,7 +13,8 @@ use crate::reply::Reply;
 /// A set of numbers that a response tells is spelt out up to this many.
 const MOST_NUMBERS: u64 = 1 << 20;
 
-/// All that came for a command: untagged responses, and the tagged one that ended it (RFC 3501 section 2.2.2).
+/// All that came for a command: untagged responses, and the tagged one that ended it (RFC 3501
+/// section 2.2.2).
 #[derive(Clone, Debug)]
 pub struct Answer {
     untagged: Vec<Response>,
@@ -153,7 +154,8 @@ impl Answer {
             let values = response.values()?;
             // The tag in parentheses and the word UID stand before the results.
             let results_of = values.into_iter().skip_while(|value| {
-                matches!(value, Value::List(_)) || matches!(value, Value::Atom(word) if word.eq_ignore_ascii_case(b"UID"))
+                matches!(value, Value::List(_))
+                    || matches!(value, Value::Atom(word) if word.eq_ignore_ascii_case(b"UID"))
             });
             results.extend(pairs(results_of));
         }
@@ -166,7 +168,9 @@ impl Answer {
     /// Malformed where a response cannot be read.
     pub fn mailboxes(&self) -> Result<Vec<Mailbox>> {
         let mut mailboxes = Vec::new();
-        for response in self.untagged.iter().filter(|response| ["LIST", "LSUB"].contains(&&*response.name())) {
+        for response in
+            self.untagged.iter().filter(|response| ["LIST", "LSUB"].contains(&&*response.name()))
+        {
             let values = response.values()?;
             let [flags @ Value::List(_), delimiter, name, ..] = &*values else {
                 return Err(unlike(response, "attributes, a delimiter and a name"));
@@ -210,7 +214,9 @@ pub(super) fn pairs(mut values: impl Iterator<Item = Value>) -> Vec<(String, Val
 }
 
 pub(super) fn unlike(response: &Response, wanted: &str) -> Error {
-    Error::new(Kind::Malformed, format!("{} cannot be read", response.name())).expected(wanted).got(shown(&response.text()))
+    Error::new(Kind::Malformed, format!("{} cannot be read", response.name()))
+        .expected(wanted)
+        .got(shown(&response.text()))
 }
 
 fn shown(text: &str) -> String {
@@ -222,7 +228,8 @@ fn spell_out(set: &str, found: &mut Vec<u64>) -> Result<()> {
     let wrong = || Error::new(Kind::Malformed, "a set of numbers cannot be read").got(shown(set));
     for range in set.split(',') {
         let (from, to) = range.split_once(':').unwrap_or((range, range));
-        let (from, to): (u64, u64) = (from.parse().map_err(|_| wrong())?, to.parse().map_err(|_| wrong())?);
+        let (from, to): (u64, u64) =
+            (from.parse().map_err(|_| wrong())?, to.parse().map_err(|_| wrong())?);
         let (from, to) = (from.min(to), from.max(to));
         if to - from >= MOST_NUMBERS.saturating_sub(found.len() as u64) {
             return Err(wrong().expected(format!("at most {MOST_NUMBERS} numbers")));
@@ -237,13 +244,17 @@ mod tests {
     use super::*;
 
     fn answer(responses: &[&str]) -> Answer {
-        let mut all: Vec<_> = responses.iter().map(|text| Response::parse(format!("{text}\r\n")).unwrap()).collect();
+        let mut all: Vec<_> =
+            responses.iter().map(|text| Response::parse(format!("{text}\r\n")).unwrap()).collect();
         let tagged = all.pop().unwrap();
         Answer::new(all, tagged)
     }
 
     fn named(pairs: &[(String, Value)]) -> String {
-        let texts: Vec<_> = pairs.iter().map(|(name, value)| format!("{name}={}", value.text().unwrap_or_default())).collect();
+        let texts: Vec<_> = pairs
+            .iter()
+            .map(|(name, value)| format!("{name}={}", value.text().unwrap_or_default()))
+            .collect();
         texts.join(" ")
     }
 
@@ -258,11 +269,17 @@ mod tests {
             "* 4 EXISTS",
             "a1 OK [READ-WRITE] done",
         ]);
-        assert_eq!((answer.exists(), answer.recent(), answer.expunged()), (Some(4), Some(0), vec![]));
+        assert_eq!(
+            (answer.exists(), answer.recent(), answer.expunged()),
+            (Some(4), Some(0), vec![])
+        );
         assert_eq!(answer.flags().unwrap(), ["\\Answered", "\\Seen"]);
         let names: Vec<_> = answer.codes().into_iter().map(|code| code.name).collect();
         assert_eq!(names, ["PERMANENTFLAGS", "UIDVALIDITY", "READ-WRITE"]);
-        assert_eq!((answer.status(), answer.code().unwrap().text), (Some(Status::Ok), "READ-WRITE".to_owned()));
+        assert_eq!(
+            (answer.status(), answer.code().unwrap().text),
+            (Some(Status::Ok), "READ-WRITE".to_owned())
+        );
         assert!(answer.text().starts_with("* FLAGS") && answer.text().ends_with("done"));
     }
 
@@ -279,9 +296,15 @@ mod tests {
         assert_eq!((first.number(), first.uid()), (1, Some(7)));
         assert_eq!(first.flags().unwrap(), ["\\Seen", "\\Flagged"]);
         assert_eq!(first.content("body[header.fields (subject)]").unwrap(), b"Subject: hi\r\n");
-        assert_eq!((first.get("BODY[TEXT]<0>"), first.content("BODY[TEXT]<0>")), (Some(&Value::Nil), None));
+        assert_eq!(
+            (first.get("BODY[TEXT]<0>"), first.content("BODY[TEXT]<0>")),
+            (Some(&Value::Nil), None)
+        );
         let envelope = second.envelope().unwrap();
-        assert_eq!((envelope.subject.as_deref(), envelope.message_id.as_deref()), (Some("hi"), Some("<1@x>")));
+        assert_eq!(
+            (envelope.subject.as_deref(), envelope.message_id.as_deref()),
+            (Some("hi"), Some("<1@x>"))
+        );
         assert_eq!(envelope.from[0].name.as_deref(), Some("Al"));
         assert_eq!(
             (envelope.to[0].mailbox.as_deref(), envelope.to[0].host.as_deref(), envelope.cc.len()),
@@ -291,12 +314,22 @@ mod tests {
 
     #[test]
     fn a_search_is_found_in_either_form() {
-        assert_eq!(answer(&["* SEARCH 2 84 882", "* SEARCH", "a1 OK"]).found().unwrap(), [2, 84, 882]);
+        assert_eq!(
+            answer(&["* SEARCH 2 84 882", "* SEARCH", "a1 OK"]).found().unwrap(),
+            [2, 84, 882]
+        );
         let extended = answer(&["* ESEARCH (TAG \"a1\") UID MIN 2 COUNT 4 ALL 2,12:10", "a1 OK"]);
         assert_eq!(extended.found().unwrap(), [2, 10, 11, 12]);
         assert_eq!(named(&extended.search_results().unwrap()), "MIN=2 COUNT=4 ALL=2,12:10");
-        assert_eq!(answer(&["* ESEARCH (TAG \"a1\")", "a1 OK"]).found().unwrap(), Vec::<u64>::new());
-        for hostile in ["* ESEARCH ALL 1:18446744073709551615", "* ESEARCH ALL 1:1000000,1:1000000", "* ESEARCH ALL x"] {
+        assert_eq!(
+            answer(&["* ESEARCH (TAG \"a1\")", "a1 OK"]).found().unwrap(),
+            Vec::<u64>::new()
+        );
+        for hostile in [
+            "* ESEARCH ALL 1:18446744073709551615",
+            "* ESEARCH ALL 1:1000000,1:1000000",
+            "* ESEARCH ALL x",
+        ] {
             assert!(answer(&[hostile, "a1 OK"]).found().unwrap_err().is_malformed(), "{hostile}");
         }
     }
@@ -313,7 +346,10 @@ mod tests {
         let mailboxes = answer.mailboxes().unwrap();
         let names: Vec<_> = mailboxes.iter().map(|mailbox| mailbox.name.as_str()).collect();
         assert_eq!(names, ["Sent", "a \"b\"", "{1}", "2026"]);
-        assert_eq!((&*mailboxes[0].flags[1], mailboxes[0].delimiter.as_deref()), ("\\Sent", Some("/")));
+        assert_eq!(
+            (&*mailboxes[0].flags[1], mailboxes[0].delimiter.as_deref()),
+            ("\\Sent", Some("/"))
+        );
         assert_eq!(mailboxes[1].delimiter, None);
     }
 

@@ -1,4 +1,5 @@
-//! What the client sends: where a command ends, what it waits for meanwhile, and what of it is secret.
+//! What the client sends: where a command ends, what it waits for meanwhile, and what of it is
+//! secret.
 
 use std::ops::Range;
 
@@ -70,7 +71,8 @@ enum Dialogue {
     Idle,
 }
 
-/// The server has ended a command whose secret was not sent yet, or not wholly; it may be sent all the same.
+/// The server has ended a command whose secret was not sent yet, or not wholly; it may be sent all
+/// the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Refused {
     Sasl,
@@ -84,7 +86,8 @@ impl Commands {
         let mut at = 0;
         while at < bytes.len() {
             if self.literal > 0 {
-                let some = usize::try_from(self.literal).unwrap_or(usize::MAX).min(bytes.len() - at);
+                let some =
+                    usize::try_from(self.literal).unwrap_or(usize::MAX).min(bytes.len() - at);
                 if self.line.is_secret() {
                     self.line.keep(&bytes[at..at + some]);
                     found.mark(at..at + some);
@@ -93,7 +96,8 @@ impl Commands {
                 at += some;
                 continue;
             }
-            let end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |offset| at + offset + 1);
+            let end =
+                memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |offset| at + offset + 1);
             if self.line.kind == Kind::Unknown {
                 self.begin_line(chomp(&bytes[at..end]));
             }
@@ -141,11 +145,19 @@ impl Commands {
     fn begin_line(&mut self, text: &[u8]) {
         let is_word = !text.contains(&b' ');
         self.line.kind = match (&self.mode, &self.refused) {
-            (Mode::Within { dialogue: Dialogue::Sasl { .. }, asked, .. }, _) if *asked || is_word => Kind::Response,
-            (Mode::Within { dialogue: Dialogue::Idle, asked, .. }, _) if *asked || text.eq_ignore_ascii_case(b"DONE") => {
+            (Mode::Within { dialogue: Dialogue::Sasl { .. }, asked, .. }, _)
+                if *asked || is_word =>
+            {
+                Kind::Response
+            }
+            (Mode::Within { dialogue: Dialogue::Idle, asked, .. }, _)
+                if *asked || text.eq_ignore_ascii_case(b"DONE") =>
+            {
                 Kind::Done
             }
-            (_, Some(Refused::Sasl)) if is_word && text.len() >= 8 && redact::is_base64(text) => Kind::Misplaced,
+            (_, Some(Refused::Sasl)) if is_word && text.len() >= 8 && redact::is_base64(text) => {
+                Kind::Misplaced
+            }
             (_, Some(Refused::Literal(count, 0))) if *count == text.len() as u64 => Kind::Misplaced,
             (_, Some(Refused::Literal(count, further))) => {
                 let place = usize::try_from(*count).unwrap_or(usize::MAX);
@@ -157,7 +169,9 @@ impl Commands {
     }
 
     fn end_line(&mut self, secrets: &mut Secrets, found: &mut Found) {
-        if let (Kind::Command, Some(Announced::Octets { count, waits })) = (self.line.kind, self.line.tail.announced()) {
+        if let (Kind::Command, Some(Announced::Octets { count, waits })) =
+            (self.line.kind, self.line.tail.announced())
+        {
             self.literal = count;
             self.line.go_on();
             found.wants.extend(waits.then(|| Wants::Continuation(self.line.tag.clone())));
@@ -166,7 +180,10 @@ impl Commands {
         let mut line = std::mem::take(&mut self.line);
         line.end_word();
         let wants = match (&mut self.mode, line.kind) {
-            (Mode::Within { tag, dialogue: Dialogue::Sasl { mechanism, step }, asked }, Kind::Response) => {
+            (
+                Mode::Within { tag, dialogue: Dialogue::Sasl { mechanism, step }, asked },
+                Kind::Response,
+            ) => {
                 secrets.learn_sasl(&String::from_utf8_lossy(mechanism), *step, &line.secret);
                 *step += 1;
                 *asked = false;

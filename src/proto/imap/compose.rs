@@ -1,6 +1,7 @@
 //! Commands with their arguments, as they go onto the wire.
 
-/// Strings longer than this go as literals: servers bound their lines (RFC 7162 section 4 says 8192 octets).
+/// Strings longer than this go as literals: servers bound their lines (RFC 7162 section 4 says 8192
+/// octets).
 const LONGEST_QUOTED: usize = 1000;
 /// The longest literal that LITERAL- lets through without waiting (RFC 7888 section 5).
 const LONGEST_MINUS: usize = 4096;
@@ -48,15 +49,24 @@ pub enum Literals {
 }
 
 /// A command as it is sent: in pieces, each but the first when the server has asked for it.
-pub(crate) fn compose(tag: &str, text: &[u8], arguments: &[Argument], literals: Literals) -> Vec<Vec<u8>> {
+pub(crate) fn compose(
+    tag: &str,
+    text: &[u8],
+    arguments: &[Argument],
+    literals: Literals,
+) -> Vec<Vec<u8>> {
     let mut pieces = vec![[tag.as_bytes(), b" ", text].concat()];
     for argument in arguments {
         push(&mut pieces, b" ");
         match argument {
             Argument::Plain(bytes) => push(&mut pieces, bytes),
             Argument::Text(bytes) if is_atom(bytes) => push(&mut pieces, bytes),
-            Argument::Text(bytes) if bytes.len() <= LONGEST_QUOTED && is_quotable(bytes) => push(&mut pieces, &quoted(bytes)),
-            Argument::Text(bytes) | Argument::Literal(bytes) => push_literal(&mut pieces, bytes, literals),
+            Argument::Text(bytes) if bytes.len() <= LONGEST_QUOTED && is_quotable(bytes) => {
+                push(&mut pieces, &quoted(bytes))
+            }
+            Argument::Text(bytes) | Argument::Literal(bytes) => {
+                push_literal(&mut pieces, bytes, literals)
+            }
         }
     }
     push(&mut pieces, b"\r\n");
@@ -85,14 +95,16 @@ fn push_literal(pieces: &mut Vec<Vec<u8>>, bytes: &[u8], literals: Literals) {
     }
 }
 
-/// Whether it can stand without quotes (`astring` in RFC 3501 section 9), and is not taken for a NIL.
+/// Whether it can stand without quotes (`astring` in RFC 3501 section 9), and is not taken for a
+/// NIL.
 fn is_atom(bytes: &[u8]) -> bool {
     !bytes.is_empty()
         && !bytes.eq_ignore_ascii_case(b"NIL")
         && bytes.iter().all(|byte| byte.is_ascii_graphic() && !b"(){%*\"\\".contains(byte))
 }
 
-/// Whether it can stand in quotes: text of seven bits without line ends (`quoted` in RFC 3501 section 9).
+/// Whether it can stand in quotes: text of seven bits without line ends (`quoted` in RFC 3501
+/// section 9).
 fn is_quotable(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| (1..0x80).contains(byte) && *byte != b'\r' && *byte != b'\n')
 }
@@ -142,11 +154,22 @@ mod tests {
 
     #[test]
     fn literals_wait_unless_they_have_a_plus() {
-        let arguments = [Argument::literal("ab"), Argument::plain("(\\Seen)"), Argument::literal("c".repeat(4097))];
+        let arguments = [
+            Argument::literal("ab"),
+            Argument::plain("(\\Seen)"),
+            Argument::literal("c".repeat(4097)),
+        ];
         let long = "c".repeat(4097);
-        let waiting = [String::from("a1 X {2}\r\n"), String::from("ab (\\Seen) {4097}\r\n"), format!("{long}\r\n")];
+        let waiting = [
+            String::from("a1 X {2}\r\n"),
+            String::from("ab (\\Seen) {4097}\r\n"),
+            format!("{long}\r\n"),
+        ];
         assert_eq!(composed(&arguments, Literals::Synchronizing), waiting);
-        assert_eq!(composed(&arguments, Literals::Plus), [format!("a1 X {{2+}}\r\nab (\\Seen) {{4097+}}\r\n{long}\r\n")]);
+        assert_eq!(
+            composed(&arguments, Literals::Plus),
+            [format!("a1 X {{2+}}\r\nab (\\Seen) {{4097+}}\r\n{long}\r\n")]
+        );
         assert_eq!(
             composed(&arguments, Literals::Minus),
             ["a1 X {2+}\r\nab (\\Seen) {4097}\r\n".to_owned(), format!("{long}\r\n")]

@@ -53,9 +53,13 @@ pub struct Address {
 impl Fetched {
     /// What one FETCH response says; `None` where it is none.
     pub(super) fn of(response: &Response) -> crate::Result<Option<Self>> {
-        let Some(number) = response.number().filter(|_| response.name() == "FETCH") else { return Ok(None) };
+        let Some(number) = response.number().filter(|_| response.name() == "FETCH") else {
+            return Ok(None);
+        };
         let attributes = match response.values()?.into_iter().next() {
-            Some(Value::List(values)) => super::answer::pairs(values.into_iter()).into_iter().collect(),
+            Some(Value::List(values)) => {
+                super::answer::pairs(values.into_iter()).into_iter().collect()
+            }
             _ => return Err(super::answer::unlike(response, "a list of attributes")),
         };
         Ok(Some(Self { number, attributes }))
@@ -119,7 +123,11 @@ impl Envelope {
     /// Reads an envelope; `None` where it is not one.
     #[must_use]
     pub fn of(value: &Value) -> Option<Self> {
-        let [date, subject, from, sender, reply_to, to, cc, bcc, in_reply_to, message_id] = value.list()? else { return None };
+        let [date, subject, from, sender, reply_to, to, cc, bcc, in_reply_to, message_id] =
+            value.list()?
+        else {
+            return None;
+        };
         Some(Self {
             date: date.text(),
             subject: subject.text(),

@@ -130,7 +130,9 @@ impl Line {
         if std::mem::take(&mut self.place) == Place::Between || self.is_secret() {
             return;
         }
-        let carries = [&b"LOGIN"[..], b"AUTHENTICATE"].iter().any(|verb| self.word.eq_ignore_ascii_case(verb));
+        let carries = [&b"LOGIN"[..], b"AUTHENTICATE"]
+            .iter()
+            .any(|verb| self.word.eq_ignore_ascii_case(verb));
         match self.number {
             1 => self.tag.clone_from(&self.word),
             2 => self.verb.clone_from(&self.word),

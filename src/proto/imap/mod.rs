@@ -70,15 +70,21 @@ impl Imap {
     }
 
     fn pay_continuation(&mut self) {
-        let place = self.owed.iter().position(|owed| matches!(owed, Owed::What(Wants::Continuation(_) | Wants::Step(_))));
-        if let Some(Owed::What(Wants::Continuation(tag) | Wants::Step(tag))) = place.and_then(|place| self.owed.remove(place)) {
+        let place = self
+            .owed
+            .iter()
+            .position(|owed| matches!(owed, Owed::What(Wants::Continuation(_) | Wants::Step(_))));
+        if let Some(Owed::What(Wants::Continuation(tag) | Wants::Step(tag))) =
+            place.and_then(|place| self.owed.remove(place))
+        {
             self.commands.asked(&tag);
         }
     }
 
     fn pay_untagged(&mut self, status: Status) {
         self.closing |= status == Status::Bye;
-        let is_logout = |owed: &Owed| matches!(owed, Owed::What(Wants::End { is_logout: true, .. }));
+        let is_logout =
+            |owed: &Owed| matches!(owed, Owed::What(Wants::End { is_logout: true, .. }));
         if status == Status::Bye && !self.owed.iter().any(is_logout) {
             // The server leaves of itself, and answers nothing any more (RFC 3501 section 7.1.5).
             self.owed.clear();
@@ -87,7 +93,10 @@ impl Imap {
             self.owed.pop_front();
         } else if status == Status::Bad {
             // All that a server can say to a line without a tag that it could repeat.
-            let place = self.owed.iter().position(|owed| matches!(owed, Owed::What(wants) if !is_tag(wants.tag())));
+            let place = self
+                .owed
+                .iter()
+                .position(|owed| matches!(owed, Owed::What(wants) if !is_tag(wants.tag())));
             place.and_then(|place| self.owed.remove(place));
         }
     }
@@ -95,8 +104,10 @@ impl Imap {
     /// The end of a command pays for all that was owed on its way.
     fn pay_command(&mut self, tag: &[u8], status: Status) {
         let is_of_command = |owed: &Owed| matches!(owed, Owed::What(wants) if wants.tag() == tag);
-        let is_logout = |owed: &Owed| matches!(owed, Owed::What(Wants::End { is_logout: true, .. }));
-        self.closing |= status == Status::Ok && self.owed.iter().any(|owed| is_of_command(owed) && is_logout(owed));
+        let is_logout =
+            |owed: &Owed| matches!(owed, Owed::What(Wants::End { is_logout: true, .. }));
+        self.closing |= status == Status::Ok
+            && self.owed.iter().any(|owed| is_of_command(owed) && is_logout(owed));
         self.owed.retain(|owed| !is_of_command(owed));
         self.commands.over(tag, status == Status::Ok);
     }
@@ -149,7 +160,10 @@ impl Protocol for Imap {
     }
 
     fn challenge<'a>(&self, taken: &'a [u8]) -> Option<&'a [u8]> {
-        self.commands.is_asked_for_response().then(|| super::chomp(taken).strip_prefix(b"+ ")).flatten()
+        self.commands
+            .is_asked_for_response()
+            .then(|| super::chomp(taken).strip_prefix(b"+ "))
+            .flatten()
     }
 
     fn is_closing(&self) -> bool {
@@ -163,5 +177,6 @@ impl Protocol for Imap {
 
 /// Whether a server can repeat it in its answer (`tag` in RFC 3501 section 9).
 fn is_tag(tag: &[u8]) -> bool {
-    !tag.is_empty() && tag.iter().all(|byte| byte.is_ascii_graphic() && !b"(){%*\"\\+".contains(byte))
+    !tag.is_empty()
+        && tag.iter().all(|byte| byte.is_ascii_graphic() && !b"(){%*\"\\+".contains(byte))
 }

@@ -46,13 +46,21 @@ impl Response {
 
     pub(crate) fn of_frame(bytes: Bytes) -> Result<Self> {
         let (used, said) = Scanner::default().feed(&bytes);
-        let said =
-            said.unwrap_or(Err(NO_RESPONSE)).and_then(|said| if used == bytes.len() { Ok(said) } else { Err(NO_RESPONSE) });
-        let said = said.map_err(|why| Error::new(Kind::Malformed, why).got(visible::excerpt(&bytes, SHOWN)))?;
+        let said = said
+            .unwrap_or(Err(NO_RESPONSE))
+            .and_then(|said| if used == bytes.len() { Ok(said) } else { Err(NO_RESPONSE) });
+        let said = said
+            .map_err(|why| Error::new(Kind::Malformed, why).got(visible::excerpt(&bytes, SHOWN)))?;
         let line = chomp(&bytes);
-        let after_word = |from: usize| memchr::memchr(b' ', &line[from..]).map_or(line.len(), |at| from + at + 1);
+        let after_word = |from: usize| {
+            memchr::memchr(b' ', &line[from..]).map_or(line.len(), |at| from + at + 1)
+        };
         let body = after_word(0);
-        let behind = if matches!(said, Said::Untagged(_) | Said::Tagged(..)) { after_word(body) } else { body };
+        let behind = if matches!(said, Said::Untagged(_) | Said::Tagged(..)) {
+            after_word(body)
+        } else {
+            body
+        };
         Ok(Self { bytes, said, body, behind })
     }
 
@@ -102,7 +110,8 @@ impl Response {
         &chomp(&self.bytes)[self.body..]
     }
 
-    /// What sort of response it is, in capitals: `EXISTS`, `FETCH`, `LIST`, or the status; nothing for a continuation.
+    /// What sort of response it is, in capitals: `EXISTS`, `FETCH`, `LIST`, or the status; nothing
+    /// for a continuation.
     #[must_use]
     pub fn name(&self) -> String {
         let word = match self.said {
@@ -113,7 +122,8 @@ impl Response {
         String::from_utf8_lossy(word).to_ascii_uppercase()
     }
 
-    /// The number that data begins with: the message that FETCH and EXPUNGE are about, how many EXISTS.
+    /// The number that data begins with: the message that FETCH and EXPUNGE are about, how many
+    /// EXISTS.
     #[must_use]
     pub fn number(&self) -> Option<u64> {
         let word = words(self.body()).next().filter(|_| self.said == Said::Data)?;
@@ -130,12 +140,13 @@ impl Response {
             return Ok(Vec::new());
         }
         let names = 1 + usize::from(self.number().is_some());
-        let rest = words(self.body())
-            .take(names)
-            .fold(self.body(), |rest, word| rest.trim_ascii_start().get(word.len()..).unwrap_or_default());
+        let rest = words(self.body()).take(names).fold(self.body(), |rest, word| {
+            rest.trim_ascii_start().get(word.len()..).unwrap_or_default()
+        });
         let read = values(rest, None).map(|(values, _)| values);
         read.map_err(|why| {
-            Error::new(Kind::Malformed, format!("{why} in a response")).got(visible::excerpt(&self.bytes, SHOWN))
+            Error::new(Kind::Malformed, format!("{why} in a response"))
+                .got(visible::excerpt(&self.bytes, SHOWN))
         })
     }
 
@@ -143,8 +154,13 @@ impl Response {
     #[must_use]
     pub fn code(&self) -> Option<Code> {
         let (code, values) = self.bracketed()?;
-        let name = String::from_utf8_lossy(words(code).next().unwrap_or_default()).to_ascii_uppercase();
-        Some(Code { text: String::from_utf8_lossy(code).into_owned(), name, values: values.into_iter().skip(1).collect() })
+        let name =
+            String::from_utf8_lossy(words(code).next().unwrap_or_default()).to_ascii_uppercase();
+        Some(Code {
+            text: String::from_utf8_lossy(code).into_owned(),
+            name,
+            values: values.into_iter().skip(1).collect(),
+        })
     }
 
     /// The text for people behind a status and its code, or behind the `+` of a continuation.
@@ -195,10 +211,19 @@ mod tests {
     #[test]
     fn a_status_has_a_code_and_a_remark() {
         let tagged = response("a1 NO [TRYCREATE] no such box [really]");
-        assert_eq!((tagged.status(), &*tagged.name(), &*tagged.tag()), (Some(Status::No), "NO", "a1"));
-        assert_eq!((&*tagged.code().unwrap().text, &*tagged.remark()), ("TRYCREATE", "no such box [really]"));
+        assert_eq!(
+            (tagged.status(), &*tagged.name(), &*tagged.tag()),
+            (Some(Status::No), "NO", "a1")
+        );
+        assert_eq!(
+            (&*tagged.code().unwrap().text, &*tagged.remark()),
+            ("TRYCREATE", "no such box [really]")
+        );
         let code = response("* OK [APPENDUID 38505 3955] done").code().unwrap();
-        assert_eq!((&*code.name, code.values), ("APPENDUID", vec![Value::Number(38505), Value::Number(3955)]));
+        assert_eq!(
+            (&*code.name, code.values),
+            ("APPENDUID", vec![Value::Number(38505), Value::Number(3955)])
+        );
         let odd = response("* OK [X-ODD \"] never closed");
         assert_eq!((&*odd.code().unwrap().text, &*odd.remark()), ("X-ODD \"", "never closed"));
         let none = response("* OK [never closed");
@@ -209,11 +234,16 @@ mod tests {
 
     #[test]
     fn what_is_not_one_whole_response_is_malformed() {
-        for bytes in ["", "* OK", "220 hi\r\n", "* OK\r\n* OK\r\n", "* 1 FETCH (BODY[] {9}\r\nab)\r\n"] {
+        for bytes in
+            ["", "* OK", "220 hi\r\n", "* OK\r\n* OK\r\n", "* 1 FETCH (BODY[] {9}\r\nab)\r\n"]
+        {
             assert!(Response::parse(bytes).unwrap_err().is_malformed(), "{bytes}");
         }
         let error = response("* 1 FETCH (FLAGS").values().unwrap_err();
-        assert_eq!((error.message(), error.came()), ("a list is not closed in a response", Some("* 1 FETCH (FLAGS\\r\\n")));
+        assert_eq!(
+            (error.message(), error.came()),
+            ("a list is not closed in a response", Some("* 1 FETCH (FLAGS\\r\\n"))
+        );
     }
 
     proptest! {

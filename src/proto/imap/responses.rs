@@ -3,7 +3,8 @@
 use super::scanner::Scanner;
 use crate::proto::{Framing, Malformed};
 
-/// The framing of responses: a line, and where that announces a literal, its octets and a line more, any number of times.
+/// The framing of responses: a line, and where that announces a literal, its octets and a line
+/// more, any number of times.
 #[derive(Debug, Default)]
 pub(crate) struct Responses {
     scanner: Scanner,

@@ -57,8 +57,8 @@ pub(super) enum Said {
     Tagged(Vec<u8>, Status),
 }
 
-/// Follows responses through bytes as they come, in whatever pieces. Of a response it keeps the first two words and the end of
-/// the line that it stands in.
+/// Follows responses through bytes as they come, in whatever pieces. Of a response it keeps the
+/// first two words and the end of the line that it stands in.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scanner {
     part: Part,
@@ -95,17 +95,23 @@ enum Part {
 }
 
 /// Why there is no response.
-pub(super) const NO_RESPONSE: &str = "a response begins with neither `*`, `+` nor a tag with OK, NO or BAD (RFC 3501, 7)";
+pub(super) const NO_RESPONSE: &str =
+    "a response begins with neither `*`, `+` nor a tag with OK, NO or BAD (RFC 3501, 7)";
 /// Why a literal is none.
-pub(super) const UNCOUNTABLE: &str = "a literal has more octets than can be counted (RFC 3501, 4.3)";
+pub(super) const UNCOUNTABLE: &str =
+    "a literal has more octets than can be counted (RFC 3501, 4.3)";
 
 impl Scanner {
-    /// Takes bytes up to the end of the response that they belong to. Returns how many that were, and what the response was
-    /// where it is over.
+    /// Takes bytes up to the end of the response that they belong to. Returns how many that were,
+    /// and what the response was where it is over.
     pub(super) fn feed(&mut self, bytes: &[u8]) -> (usize, Option<Result<Said, &'static str>>) {
         let mut at = 0;
         while at < bytes.len() {
-            let used = if self.literal > 0 { self.skip_literal(&bytes[at..]) } else { self.advance(&bytes[at..]) };
+            let used = if self.literal > 0 {
+                self.skip_literal(&bytes[at..])
+            } else {
+                self.advance(&bytes[at..])
+            };
             let ends_line = used > 0 && self.literal == 0 && self.tail.is_line_end;
             at += used;
             self.gone += used;
@@ -158,7 +164,8 @@ impl Scanner {
     fn take_tag(&mut self, bytes: &[u8]) -> usize {
         let end = memchr2(b' ', b'\n', bytes);
         let word = &bytes[..end.unwrap_or(bytes.len())];
-        self.tag.extend_from_slice(&word[..word.len().min(LINE_HEAD.saturating_sub(self.tag.len()))]);
+        self.tag
+            .extend_from_slice(&word[..word.len().min(LINE_HEAD.saturating_sub(self.tag.len()))]);
         let Some(end) = end else { return bytes.len() };
         self.part = match (&*self.tag, bytes[end]) {
             (b"+", _) | (b"+\r", b'\n') => Part::Text,
@@ -194,7 +201,8 @@ impl Scanner {
         self.quoted = self.word.iter().fold(false, |quoted, byte| quoted ^ (*byte == b'"'));
     }
 
-    /// Takes bytes up to something that matters to quoted strings, the line's end, or what closes a code.
+    /// Takes bytes up to something that matters to quoted strings, the line's end, or what closes a
+    /// code.
     fn take_quotable(&mut self, bytes: &[u8], close: Option<u8>) -> usize {
         if std::mem::take(&mut self.escaped) && bytes[0] != b'\n' {
             return 1;
@@ -222,7 +230,9 @@ impl Scanner {
         self.quoted = false;
         self.escaped = false;
         match announced {
-            _ if matches!(self.part, Part::Tag | Part::Word | Part::Wrong) => Some(Err(NO_RESPONSE)),
+            _ if matches!(self.part, Part::Tag | Part::Word | Part::Wrong) => {
+                Some(Err(NO_RESPONSE))
+            }
             Some(Announced::Uncountable) if is_open => Some(Err(UNCOUNTABLE)),
             Some(Announced::Octets { count, .. }) if is_open => {
                 self.literal = count;
@@ -273,8 +283,8 @@ impl Tail {
         self.bytes.extend_from_slice(new);
     }
 
-    /// The literal that the line ends with, if it does: `{n}`, `{n+}`, `~{n}`. Where a word goes over into a brace, as in
-    /// `box{5}`, it is part of that word, however wrong.
+    /// The literal that the line ends with, if it does: `{n}`, `{n+}`, `~{n}`. Where a word goes
+    /// over into a brace, as in `box{5}`, it is part of that word, however wrong.
     pub(super) fn announced(&self) -> Option<Announced> {
         let line = crate::proto::chomp(&self.bytes).strip_suffix(b"}")?;
         let (line, waits) = line.strip_suffix(b"+").map_or((line, true), |line| (line, false));

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-/// No list in a response is nested deeper; a message whose parts are is not one that a person reads.
+/// No list in a response is nested deeper; a message whose parts are is not one that a person
+/// reads.
 const DEPTH: usize = 100;
 /// No response has more values: each takes some times the room of its bytes.
 const MOST: usize = 1 << 20;
@@ -59,7 +60,8 @@ impl Value {
     }
 }
 
-/// Reads the values at the start of the bytes, up to their end or to a closing bracket, and says how far that was.
+/// Reads the values at the start of the bytes, up to their end or to a closing bracket, and says
+/// how far that was.
 pub(super) fn values(bytes: &[u8], close: Option<u8>) -> Result<(Vec<Value>, usize), &'static str> {
     let mut reader = Reader { bytes, at: 0, close };
     let mut open = vec![Vec::new()];
@@ -124,7 +126,8 @@ impl<'a> Reader<'a> {
         self.at += 1;
         loop {
             let rest = self.rest();
-            let end = memchr::memchr3(b'"', b'\\', b'\n', rest).ok_or("a quoted string is not closed")?;
+            let end =
+                memchr::memchr3(b'"', b'\\', b'\n', rest).ok_or("a quoted string is not closed")?;
             text.extend_from_slice(&rest[..end]);
             self.at += end + 1;
             match rest[end] {
@@ -143,9 +146,12 @@ impl<'a> Reader<'a> {
         let line = memchr::memchr(b'\n', self.rest()).ok_or(wrong)?;
         let mut tail = super::scanner::Tail::default();
         tail.push(&self.rest()[..=line]);
-        let Some(super::scanner::Announced::Octets { count, .. }) = tail.announced() else { return Err(wrong) };
+        let Some(super::scanner::Announced::Octets { count, .. }) = tail.announced() else {
+            return Err(wrong);
+        };
         self.at += line + 1;
-        let octets = usize::try_from(count).ok().and_then(|count| self.rest().get(..count)).ok_or(wrong)?;
+        let octets =
+            usize::try_from(count).ok().and_then(|count| self.rest().get(..count)).ok_or(wrong)?;
         self.at += octets.len();
         Ok(octets)
     }
@@ -172,7 +178,8 @@ impl<'a> Reader<'a> {
     fn brackets(&mut self) -> Result<(), &'static str> {
         let wrong = "a bracket is not closed";
         loop {
-            let offset = self.rest().iter().position(|byte| b"]\"{\n".contains(byte)).ok_or(wrong)?;
+            let offset =
+                self.rest().iter().position(|byte| b"]\"{\n".contains(byte)).ok_or(wrong)?;
             self.at += offset;
             match self.bytes[self.at] {
                 b']' => {
@@ -193,7 +200,8 @@ fn of_atom(atom: &[u8]) -> Value {
     }
     // What begins with a zero would not be shown again as it came.
     let is_number = atom.iter().all(u8::is_ascii_digit) && (atom == b"0" || atom[0] != b'0');
-    let number = std::str::from_utf8(atom).ok().filter(|_| is_number).and_then(|text| text.parse().ok());
+    let number =
+        std::str::from_utf8(atom).ok().filter(|_| is_number).and_then(|text| text.parse().ok());
     number.map_or_else(|| Value::Atom(atom.to_vec()), Value::Number)
 }
 
@@ -218,7 +226,10 @@ mod tests {
     fn values_of_all_kinds_are_told_apart() {
         let list = Value::List(vec![atom("\\Seen"), Value::List(vec![])]);
         for (source, wanted) in [
-            ("1 007 0 NIL nil", vec![Value::Number(1), atom("007"), Value::Number(0), Value::Nil, Value::Nil]),
+            (
+                "1 007 0 NIL nil",
+                vec![Value::Number(1), atom("007"), Value::Number(0), Value::Nil, Value::Nil],
+            ),
             ("(\\Seen ()) \"a \\\"b\\\\\" \"\"", vec![list, text("a \"b\\"), text("")]),
             ("{3}\r\na\r\n {0}\r\n ~{2+}\r\n\0{", vec![text("a\r\n"), text(""), text("\0{")]),
             (
@@ -250,14 +261,21 @@ mod tests {
             (&deep, "too deep"),
             (&many, "too many"),
         ] {
-            assert!(read(source).is_err_and(|error| error.contains(why)), "{why}: {:?}", read(source).map(|v| v.len()));
+            assert!(
+                read(source).is_err_and(|error| error.contains(why)),
+                "{why}: {:?}",
+                read(source).map(|v| v.len())
+            );
         }
     }
 
     #[test]
     fn a_code_ends_at_its_bracket() {
         let (code, length) = values(b"COPYUID 1 304,319:320 3956:3958] done", Some(b']')).unwrap();
-        assert_eq!(code, [atom("COPYUID"), Value::Number(1), atom("304,319:320"), atom("3956:3958")]);
+        assert_eq!(
+            code,
+            [atom("COPYUID"), Value::Number(1), atom("304,319:320"), atom("3956:3958")]
+        );
         assert_eq!(length, 31);
     }
 

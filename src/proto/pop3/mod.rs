@@ -14,7 +14,8 @@ use super::multiline::LoneDot;
 use super::{Framing, Lines, Protocol, Speech, chomp, last_line};
 use crate::redact::{self, Secrets};
 
-/// One side of a POP3 dialogue: what was sent, and which status lines and blocks are still owed for it.
+/// One side of a POP3 dialogue: what was sent, and which status lines and blocks are still owed for
+/// it.
 #[derive(Debug)]
 pub(crate) struct Pop3 {
     name: &'static str,
@@ -66,7 +67,8 @@ impl Pop3 {
         }
     }
 
-    /// The exchange that a line sent now belongs to, unless it is a command: asked for, or sent ahead of the `+`.
+    /// The exchange that a line sent now belongs to, unless it is a command: asked for, or sent
+    /// ahead of the `+`.
     fn exchange(&self) -> Option<&Exchange> {
         match (&self.turn, self.owed.back()) {
             (Some(exchange), _) | (None, Some(Owed::Auth(exchange))) => Some(exchange),
@@ -108,12 +110,18 @@ impl Pop3 {
         let Some(status) = Status::of(line) else { return };
         match (self.owed.pop_front(), status) {
             (Some(Owed::Greeting), _) => self.greeting = Some(line.to_vec()),
-            (Some(Owed::Listing), Status::Ok) => self.owed.push_front(Owed::Block(LoneDot::default())),
+            (Some(Owed::Listing), Status::Ok) => {
+                self.owed.push_front(Owed::Block(LoneDot::default()))
+            }
             // Where the response was sent ahead, it is not our turn.
-            (Some(Owed::Auth(exchange)), Status::Continue) if !matches!(self.owed.front(), Some(Owed::Auth(_))) => {
+            (Some(Owed::Auth(exchange)), Status::Continue)
+                if !matches!(self.owed.front(), Some(Owed::Auth(_))) =>
+            {
                 self.turn = Some(exchange);
             }
-            (Some(Owed::Auth(_)), Status::Ok | Status::Err) => self.auth_refused = status == Status::Err,
+            (Some(Owed::Auth(_)), Status::Ok | Status::Err) => {
+                self.auth_refused = status == Status::Err
+            }
             (Some(Owed::Quit), Status::Ok) => self.closing = true,
             _ => {}
         }
@@ -144,12 +152,9 @@ impl Protocol for Pop3 {
 
     fn sent(&mut self, bytes: &[u8], secrets: &mut Secrets) -> Vec<Range<usize>> {
         let mut lines = std::mem::take(&mut self.sent);
-        let spans = lines.follow(
-            bytes,
-            |line, whole| {
-                if whole { self.sent_line(chomp(line), secrets) } else { self.secret(line, false) }
-            },
-        );
+        let spans = lines.follow(bytes, |line, whole| {
+            if whole { self.sent_line(chomp(line), secrets) } else { self.secret(line, false) }
+        });
         self.sent = lines;
         spans
     }
@@ -206,7 +211,9 @@ fn command(text: &[u8], secret: Option<Range<usize>>, secrets: &mut Secrets) -> 
     let verb = words.next().unwrap_or_default().to_ascii_uppercase();
     match (&verb[..], words.next()) {
         // A bare AUTH asks for the mechanisms, as servers had it before there was CAPA.
-        (b"CAPA" | b"RETR" | b"TOP", _) | (b"LIST" | b"UIDL" | b"LANG" | b"AUTH", None) => Owed::Listing,
+        (b"CAPA" | b"RETR" | b"TOP", _) | (b"LIST" | b"UIDL" | b"LANG" | b"AUTH", None) => {
+            Owed::Listing
+        }
         (b"AUTH", Some(mechanism)) => {
             let mechanism = String::from_utf8_lossy(mechanism).into_owned();
             let step = usize::from(secret.is_some());
@@ -224,13 +231,20 @@ fn command(text: &[u8], secret: Option<Range<usize>>, secrets: &mut Secrets) -> 
     }
 }
 
-fn learn(mechanism: &str, step: usize, text: &[u8], secret: Option<Range<usize>>, secrets: &mut Secrets) {
+fn learn(
+    mechanism: &str,
+    step: usize,
+    text: &[u8],
+    secret: Option<Range<usize>>,
+    secrets: &mut Secrets,
+) {
     if let Some(span) = secret {
         secrets.learn_sasl(mechanism, step, &text[span]);
     }
 }
 
-/// The span of a command that is secret. A password is all that stands behind the blank, blanks included (RFC 1939 section 7).
+/// The span of a command that is secret. A password is all that stands behind the blank, blanks
+/// included (RFC 1939 section 7).
 fn secret_argument(text: &[u8]) -> Option<Range<usize>> {
     let start = text.iter().position(|byte| !byte.is_ascii_whitespace())?;
     if text[start..].get(..4)?.eq_ignore_ascii_case(b"PASS") {
@@ -241,17 +255,20 @@ fn secret_argument(text: &[u8]) -> Option<Range<usize>> {
 
 /// The commands of RFC 1939, 2449, 5034, 2595 and 6856.
 const VERBS: [&[u8]; 17] = [
-    b"APOP", b"AUTH", b"CAPA", b"DELE", b"LANG", b"LIST", b"NOOP", b"PASS", b"QUIT", b"RETR", b"RSET", b"STAT", b"STLS",
-    b"TOP", b"UIDL", b"USER", b"UTF8",
+    b"APOP", b"AUTH", b"CAPA", b"DELE", b"LANG", b"LIST", b"NOOP", b"PASS", b"QUIT", b"RETR",
+    b"RSET", b"STAT", b"STLS", b"TOP", b"UIDL", b"USER", b"UTF8",
 ];
 
 /// Whether the line is a command, and no response that was sent ahead.
 fn is_verb(text: &[u8]) -> bool {
-    let word = text.split(u8::is_ascii_whitespace).find(|word| !word.is_empty()).unwrap_or_default();
+    let word =
+        text.split(u8::is_ascii_whitespace).find(|word| !word.is_empty()).unwrap_or_default();
     VERBS.iter().any(|verb| word.eq_ignore_ascii_case(verb))
 }
 
 /// Whether the beginning of a line may become a command.
 fn begins_a_verb(text: &[u8]) -> bool {
-    VERBS.iter().any(|verb| verb.get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text)))
+    VERBS
+        .iter()
+        .any(|verb| verb.get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text)))
 }

@@ -1,4 +1,5 @@
-//! Status lines: `+OK`, `-ERR`, and the `+` that goes on in AUTH (RFC 1939 section 3, RFC 5034 section 4).
+//! Status lines: `+OK`, `-ERR`, and the `+` that goes on in AUTH (RFC 1939 section 3, RFC 5034
+//! section 4).
 
 use crate::proto::{Framing, Malformed, chomp};
 use crate::visible;
@@ -13,11 +14,15 @@ pub(crate) enum Status {
 }
 
 impl Status {
-    const ALL: [(&[u8], Self); 3] = [(b"+OK", Self::Ok), (b"-ERR", Self::Err), (b"+", Self::Continue)];
+    const ALL: [(&[u8], Self); 3] =
+        [(b"+OK", Self::Ok), (b"-ERR", Self::Err), (b"+", Self::Continue)];
 
-    /// What a line says, whatever is wrong with it otherwise; `None` for one that is no status line at all.
+    /// What a line says, whatever is wrong with it otherwise; `None` for one that is no status line
+    /// at all.
     pub(crate) fn of(line: &[u8]) -> Option<Self> {
-        let begins = |word: &[u8]| line.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+        let begins = |word: &[u8]| {
+            line.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
+        };
         Self::ALL.iter().find(|(word, _)| begins(word)).map(|(_, status)| *status)
     }
 }
@@ -50,17 +55,21 @@ impl Framing for StatusLines {
 
 fn check(line: &[u8]) -> Result<(), String> {
     let word = Status::ALL.iter().find_map(|(word, _)| line.starts_with(word).then_some(*word));
-    let word = word.ok_or("a status line does not begin with +OK, -ERR or, in AUTH, + (RFC 1939, 3)")?;
+    let word =
+        word.ok_or("a status line does not begin with +OK, -ERR or, in AUTH, + (RFC 1939, 3)")?;
     match line.get(word.len()) {
         None | Some(b' ') => Ok(()),
         Some(other) => {
             let (word, other) = (visible::escape(word), visible::escape(&[*other]));
-            Err(format!("a status line has `{other}` behind `{word}` where a space belongs (RFC 1939, 3)"))
+            Err(format!(
+                "a status line has `{other}` behind `{word}` where a space belongs (RFC 1939, 3)"
+            ))
         }
     }
 }
 
-/// What a greeting has for the digest of APOP: a message id, angle brackets and all (RFC 1939 section 7).
+/// What a greeting has for the digest of APOP: a message id, angle brackets and all (RFC 1939
+/// section 7).
 pub(crate) fn timestamp(greeting: &[u8]) -> Option<&[u8]> {
     let start = memchr::memchr(b'<', greeting)?;
     let length = memchr::memchr(b'>', &greeting[start..])? + 1;
@@ -68,7 +77,8 @@ pub(crate) fn timestamp(greeting: &[u8]) -> Option<&[u8]> {
     timestamp.contains(&b'@').then_some(timestamp)
 }
 
-/// The extended response code of a status line: what stands in brackets behind `+OK` or `-ERR` (RFC 2449 section 8).
+/// The extended response code of a status line: what stands in brackets behind `+OK` or `-ERR` (RFC
+/// 2449 section 8).
 pub(crate) fn response_code(reply: &[u8]) -> Option<&[u8]> {
     let rest = reply.strip_prefix(b"-ERR [").or_else(|| reply.strip_prefix(b"+OK ["))?;
     let line = &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())];
@@ -98,7 +108,10 @@ mod tests {
     #[test]
     fn a_greeting_has_a_timestamp_or_none() {
         for (greeting, found) in [
-            ("+OK POP3 ready <1896.697170952@dbc.mtview.ca.us>", Some("<1896.697170952@dbc.mtview.ca.us>")),
+            (
+                "+OK POP3 ready <1896.697170952@dbc.mtview.ca.us>",
+                Some("<1896.697170952@dbc.mtview.ca.us>"),
+            ),
             ("+OK <a@b> and <c@d>", Some("<a@b>")),
             ("+OK ready <no id>", None),
             ("+OK ready >a@b<", None),

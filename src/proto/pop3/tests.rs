@@ -31,7 +31,11 @@ fn a_block_is_owed_behind_the_ok_of_a_listing() {
         let sent = ("C", &*command);
         assert_eq!(owed(&[GREETED, sent]), (1, false), "{command}");
         assert_eq!(owed(&[GREETED, sent, ("S", "+OK\r\n")]), (1, true), "{command}");
-        assert_eq!(owed(&[GREETED, sent, ("S", "+OK\r\n"), ("S", "+OK\r\n.\r"), ("S", "\n")]), (0, false), "{command}");
+        assert_eq!(
+            owed(&[GREETED, sent, ("S", "+OK\r\n"), ("S", "+OK\r\n.\r"), ("S", "\n")]),
+            (0, false),
+            "{command}"
+        );
         assert_eq!(owed(&[GREETED, sent, ("S", "-ERR no\r\n")]), (0, false), "{command}");
     }
     for command in ["LIST 1", "UIDL 1", "STAT", "DELE 1", "NOOP", "XTOP", "LANG *"] {
@@ -58,16 +62,22 @@ fn a_line_that_is_no_status_line_pays_for_nothing() {
 
 #[test]
 fn the_close_is_expected_after_the_ok_of_quit() {
-    for (command, reply, closing) in [("QUIT", "+OK bye", true), ("quit", "-ERR no", false), ("NOOP", "-ERR [SYS/TEMP]", false)]
+    for (command, reply, closing) in
+        [("QUIT", "+OK bye", true), ("quit", "-ERR no", false), ("NOOP", "-ERR [SYS/TEMP]", false)]
     {
         let (command, reply) = (format!("{command}\r\n"), format!("{reply}\r\n"));
-        assert_eq!(after(&[GREETED, ("C", &command), ("S", &reply)]).is_closing(), closing, "{command}");
+        assert_eq!(
+            after(&[GREETED, ("C", &command), ("S", &reply)]).is_closing(),
+            closing,
+            "{command}"
+        );
     }
 }
 
 #[test]
 fn the_greeting_is_kept() {
-    let pop3 = after(&[("S", "+OK ready <1.2@host>\r\n"), ("C", "NOOP\r\n"), ("S", "+OK <3@4>\r\n")]);
+    let pop3 =
+        after(&[("S", "+OK ready <1.2@host>\r\n"), ("C", "NOOP\r\n"), ("S", "+OK <3@4>\r\n")]);
     assert_eq!(pop3.greeting(), Some(&b"+OK ready <1.2@host>"[..]));
     assert_eq!(after(&[]).greeting(), None);
 }
@@ -94,10 +104,19 @@ fn passwords_digests_and_sasl_lines_are_secret() {
         masked(&[("C", "USER me\r\nPASS  two words \r\nNOOP two words\r\n")]),
         "USER me\r\nPASS [SECRET]\r\nNOOP [SECRET]\r\n"
     );
-    assert_eq!(masked(&[("C", "PA"), ("C", "SS hun"), ("C", "ter22\r\n")]), "PASS [SECRET][SECRET]\r\n");
-    assert_eq!(masked(&[("C", "apop mrose c4c9334bac\r\nNOOP c4c9334bac\r\n")]), "apop mrose [SECRET]\r\nNOOP [SECRET]\r\n");
+    assert_eq!(
+        masked(&[("C", "PA"), ("C", "SS hun"), ("C", "ter22\r\n")]),
+        "PASS [SECRET][SECRET]\r\n"
+    );
+    assert_eq!(
+        masked(&[("C", "apop mrose c4c9334bac\r\nNOOP c4c9334bac\r\n")]),
+        "apop mrose [SECRET]\r\nNOOP [SECRET]\r\n"
+    );
     assert_eq!(masked(&[("C", "AUTH PLAIN AHNhbXBsZQBwYXNz\r\n")]), "AUTH PLAIN [SECRET]\r\n");
-    assert_eq!(masked(&[("C", "AUTH PLAIN =\r\nPASS\r\nPASS \r\n")]), "AUTH PLAIN =\r\nPASS\r\nPASS \r\n");
+    assert_eq!(
+        masked(&[("C", "AUTH PLAIN =\r\nPASS\r\nPASS \r\n")]),
+        "AUTH PLAIN =\r\nPASS\r\nPASS \r\n"
+    );
     let login = [
         ("C", "AUTH LOGIN\r\n"),
         ("S", "+ VXNlcm5hbWU6\r\n"),
@@ -112,13 +131,31 @@ fn passwords_digests_and_sasl_lines_are_secret() {
 
 #[test]
 fn responses_sent_ahead_in_pieces_or_in_vain_are_secret_too() {
-    assert_eq!(masked(&[("C", "AUTH PLAIN\r\nAGFi\r\nQUIT\r\n")]), "AUTH PLAIN\r\n[SECRET]\r\nQUIT\r\n");
+    assert_eq!(
+        masked(&[("C", "AUTH PLAIN\r\nAGFi\r\nQUIT\r\n")]),
+        "AUTH PLAIN\r\n[SECRET]\r\nQUIT\r\n"
+    );
     let pieces = [("C", "AUTH PLAIN\r\n"), ("S", "+ \r\n"), ("C", "QU"), ("C", "IT\r\n")];
-    assert_eq!(masked(&pieces), "AUTH PLAIN\r\n[SECRET][SECRET]\r\n", "what is asked for is a response");
-    assert_eq!(masked(&[("C", "AUTH PLAIN\r\n"), ("S", "+ \r\n"), ("C", "*\r\n")]), "AUTH PLAIN\r\n*\r\n");
+    assert_eq!(
+        masked(&pieces),
+        "AUTH PLAIN\r\n[SECRET][SECRET]\r\n",
+        "what is asked for is a response"
+    );
+    assert_eq!(
+        masked(&[("C", "AUTH PLAIN\r\n"), ("S", "+ \r\n"), ("C", "*\r\n")]),
+        "AUTH PLAIN\r\n*\r\n"
+    );
     let refused = [("C", "AUTH LOGIN\r\n"), ("S", "-ERR no\r\n"), ("C", "cHBwd3d3\r\n")];
     assert_eq!(masked(&refused), "AUTH LOGIN\r\n[SECRET]\r\n");
-    assert_eq!(owed(&[GREETED, ("C", "AUTH PLAIN\r\nAGFi\r\n"), ("S", "+ \r\n+OK\r\n"), ("C", "NOOP\r\n")]), (1, false));
+    assert_eq!(
+        owed(&[
+            GREETED,
+            ("C", "AUTH PLAIN\r\nAGFi\r\n"),
+            ("S", "+ \r\n+OK\r\n"),
+            ("C", "NOOP\r\n")
+        ]),
+        (1, false)
+    );
 }
 
 /// A Dovecot of Debian, everything that a POP3 server says.
@@ -126,11 +163,14 @@ const RECORDED: &str = include_str!("testdata/dovecot.txt");
 
 /// What each side of a recorded dialogue said, in order.
 fn recorded() -> Vec<(&'static str, String)> {
-    let line = |line: &'static str| line.split_at_checked(3).map(|(who, text)| (&who[..1], format!("{text}\r\n")));
+    let line = |line: &'static str| {
+        line.split_at_checked(3).map(|(who, text)| (&who[..1], format!("{text}\r\n")))
+    };
     RECORDED.lines().filter_map(line).collect()
 }
 
-/// Plays what was recorded, the server's bytes in pieces of at most that size after a first one of another; every reply and block that was taken.
+/// Plays what was recorded, the server's bytes in pieces of at most that size after a first one of
+/// another; every reply and block that was taken.
 fn taken(first: usize, size: usize) -> Vec<String> {
     let mut pop3 = Pop3::new("pop3");
     let mut taken = Vec::new();

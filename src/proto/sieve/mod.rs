@@ -107,8 +107,13 @@ impl Sieve {
     /// Whether the word that goes by is secret.
     fn is_secret(&self, sort: Sort) -> bool {
         let sending = &self.sending;
-        let begins_with_a_string = sending.words == 0 && sort != Sort::Atom && (self.exchange().is_some() || self.auth_refused);
-        self.turn.is_some() || sending.is_response || begins_with_a_string || (sending.words >= 2 && sending.is_authenticate())
+        let begins_with_a_string = sending.words == 0
+            && sort != Sort::Atom
+            && (self.exchange().is_some() || self.auth_refused);
+        self.turn.is_some()
+            || sending.is_response
+            || begins_with_a_string
+            || (sending.words >= 2 && sending.is_authenticate())
     }
 
     /// Some of a word is sent; the span of it, where it is secret.
@@ -143,7 +148,8 @@ impl Sieve {
     /// A line was sent.
     fn sent_line(&mut self) {
         let sent = std::mem::take(&mut self.sending);
-        let in_exchange = (self.turn.is_some() || sent.is_response).then(|| self.exchange().cloned()).flatten();
+        let in_exchange =
+            (self.turn.is_some() || sent.is_response).then(|| self.exchange().cloned()).flatten();
         let owed = match in_exchange {
             Some(exchange) => Owed::Auth(Exchange { step: exchange.step + 1, ..exchange }),
             None if sent.is_authenticate() => Owed::Auth(Exchange {
@@ -248,7 +254,12 @@ impl Protocol for Sieve {
     fn challenge<'a>(&self, taken: &'a [u8]) -> Option<&'a [u8]> {
         self.turn.as_ref()?;
         let taken = chomp(taken);
-        let literal = || taken.starts_with(b"{").then(|| memchr::memchr(b'\n', taken).map(|at| &taken[at + 1..])).flatten();
+        let literal = || {
+            taken
+                .starts_with(b"{")
+                .then(|| memchr::memchr(b'\n', taken).map(|at| &taken[at + 1..]))
+                .flatten()
+        };
         taken.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")).or_else(literal)
     }
 

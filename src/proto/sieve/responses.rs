@@ -1,4 +1,5 @@
-//! Where a response ends: lines of strings, up to and with the one that says OK, NO or BYE (RFC 5804 section 1.2).
+//! Where a response ends: lines of strings, up to and with the one that says OK, NO or BYE (RFC
+//! 5804 section 1.2).
 
 use super::scanner::{Event, Scanner, Sort};
 use crate::proto::{Framing, Malformed};
@@ -15,7 +16,8 @@ pub(super) enum Line {
 
 impl Line {
     fn of_word(word: &[u8]) -> Option<Self> {
-        const WORDS: [(&[u8], Line); 3] = [(b"OK", Line::Ok), (b"NO", Line::No), (b"BYE", Line::Bye)];
+        const WORDS: [(&[u8], Line); 3] =
+            [(b"OK", Line::Ok), (b"NO", Line::No), (b"BYE", Line::Bye)];
         WORDS.iter().find(|(known, _)| word.eq_ignore_ascii_case(known)).map(|(_, line)| *line)
     }
 }
@@ -36,9 +38,13 @@ const NO_LINE: &str = "a line begins with neither a string nor OK, NO or BYE (RF
 const LONGEST: usize = 3;
 
 impl Lines {
-    /// The next line that is whole in the bytes from `at` on, which moves behind it, or why it is none. What is left of a line
-    /// that is none is passed over.
-    pub(super) fn next(&mut self, bytes: &[u8], at: &mut usize) -> Option<Result<Line, &'static str>> {
+    /// The next line that is whole in the bytes from `at` on, which moves behind it, or why it is
+    /// none. What is left of a line that is none is passed over.
+    pub(super) fn next(
+        &mut self,
+        bytes: &[u8],
+        at: &mut usize,
+    ) -> Option<Result<Line, &'static str>> {
         while let Some(event) = self.scanner.next(bytes, at) {
             match event {
                 Event::Wrong(why) => return Some(Err(self.give_up(why))),
@@ -49,13 +55,16 @@ impl Lines {
                     return Some(line.ok_or(NO_LINE));
                 }
                 Event::Content(..) | Event::Word(_) if self.line.is_some() => {}
-                Event::Content(Sort::Quoted | Sort::Literal, _) | Event::Word(Sort::Quoted | Sort::Literal) => {
+                Event::Content(Sort::Quoted | Sort::Literal, _)
+                | Event::Word(Sort::Quoted | Sort::Literal) => {
                     self.line = Some(Line::Data);
                 }
                 Event::Content(_, range) if self.word.len() + range.len() <= LONGEST => {
                     self.word.extend_from_slice(&bytes[range]);
                 }
-                Event::Word(Sort::Atom) if Line::of_word(&self.word).is_some() => self.line = Line::of_word(&self.word),
+                Event::Word(Sort::Atom) if Line::of_word(&self.word).is_some() => {
+                    self.line = Line::of_word(&self.word)
+                }
                 Event::Content(..) | Event::Word(_) => {
                     self.scanner.give_up();
                     return Some(Err(self.give_up(NO_LINE)));
@@ -84,7 +93,8 @@ pub(super) struct Responses {
     /// How far what is held has been looked at, and where the line begins that this is in.
     at: usize,
     line: usize,
-    /// A line of data is a response of its own: in AUTHENTICATE it is a challenge (RFC 5804 section 2.1).
+    /// A line of data is a response of its own: in AUTHENTICATE it is a challenge (RFC 5804 section
+    /// 2.1).
     pub(super) are_challenges: bool,
 }
 
@@ -100,8 +110,12 @@ impl Framing for Responses {
                 }
                 Err(why) => {
                     self.restart();
-                    let end = memchr::memchr(b'\n', &held[range.start..]).map_or(held.len(), |at| range.start + at + 1);
-                    return Err(Malformed { why: why.to_owned(), line: range.start..end.max(range.end) });
+                    let end = memchr::memchr(b'\n', &held[range.start..])
+                        .map_or(held.len(), |at| range.start + at + 1);
+                    return Err(Malformed {
+                        why: why.to_owned(),
+                        line: range.start..end.max(range.end),
+                    });
                 }
             }
         }

@@ -1,4 +1,5 @@
-//! The words of a line, each byte looked at once: atoms, quoted strings, literals, parentheses (RFC 5804 section 4).
+//! The words of a line, each byte looked at once: atoms, quoted strings, literals, parentheses (RFC
+//! 5804 section 4).
 
 use std::ops::Range;
 
@@ -10,7 +11,8 @@ pub(super) struct Scanner {
     side: Side,
 }
 
-/// Who says it: a client's literals have a `+` behind their size, and its lines are followed whatever is wrong with them.
+/// Who says it: a client's literals have a `+` behind their size, and its lines are followed
+/// whatever is wrong with them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Side {
     #[default]
@@ -117,7 +119,8 @@ impl Scanner {
     }
 
     fn quoted(&mut self, bytes: &[u8], at: &mut usize) -> Option<Event> {
-        let end = memchr::memchr3(b'"', b'\\', b'\n', &bytes[*at..]).map_or(bytes.len(), |place| *at + place);
+        let end = memchr::memchr3(b'"', b'\\', b'\n', &bytes[*at..])
+            .map_or(bytes.len(), |place| *at + place);
         if end > *at {
             return Some(Event::Content(Sort::Quoted, std::mem::replace(at, end)..end));
         }
@@ -154,7 +157,10 @@ impl Scanner {
     fn size(&mut self, byte: u8, at: &mut usize, octets: Option<u64>, plus: bool) -> Option<Event> {
         let place = match (byte, octets) {
             (b'0'..=b'9', _) if !plus => {
-                let more = octets.unwrap_or(0).checked_mul(10).and_then(|octets| octets.checked_add(u64::from(byte - b'0')));
+                let more = octets
+                    .unwrap_or(0)
+                    .checked_mul(10)
+                    .and_then(|octets| octets.checked_add(u64::from(byte - b'0')));
                 more.map(|octets| Place::Size(Some(octets), false))
             }
             (b'+', Some(_)) if !plus => Some(Place::Size(octets, true)),

@@ -52,7 +52,11 @@ fn what_is_no_response_says_why() {
         let error = frames(&[stream.as_bytes()]).unwrap_err();
         assert!(error.contains(why), "{stream:?}: {error}");
     }
-    assert_eq!(frames(&[b"{18446744073709551615}\r\nOK\r\n"]).unwrap(), [""; 0], "a size that lies is waited for");
+    assert_eq!(
+        frames(&[b"{18446744073709551615}\r\nOK\r\n"]).unwrap(),
+        [""; 0],
+        "a size that lies is waited for"
+    );
 }
 
 #[test]
@@ -88,13 +92,37 @@ const GREETED: (&str, &str) = ("S", "\"SIEVE\" \"\"\r\nOK\r\n");
 #[test]
 fn a_response_is_owed_after_connecting_and_after_each_command() {
     let owed = |more: &[(&'static str, &'static str)]| after(&[&[GREETED], more].concat()).owed();
-    assert_eq!((after(&[]).owed(), after(&[("S", "\"SIEVE\" \"\"\r\n")]).owed(), owed(&[])), (1, 1, 0));
-    assert_eq!(owed(&[("C", "PUTSCRIPT \"a\" {6+}\r\nOK\r\n\r\n")]), 0, "the literal is whole, the command is not");
+    assert_eq!(
+        (after(&[]).owed(), after(&[("S", "\"SIEVE\" \"\"\r\n")]).owed(), owed(&[])),
+        (1, 1, 0)
+    );
+    assert_eq!(
+        owed(&[("C", "PUTSCRIPT \"a\" {6+}\r\nOK\r\n\r\n")]),
+        0,
+        "the literal is whole, the command is not"
+    );
     assert_eq!(owed(&[("C", "PUTSCRIPT \"a\" {6+}\r\nOK\r\n\r\n\r\n")]), 1);
-    assert_eq!(owed(&[("C", "PUTSCRIPT \"a\" {6}\r\n")]), 1, "without a plus it is no literal of a client's");
+    assert_eq!(
+        owed(&[("C", "PUTSCRIPT \"a\" {6}\r\n")]),
+        1,
+        "without a plus it is no literal of a client's"
+    );
     assert_eq!(owed(&[("C", "NOOP\r\nNOOP \"unclosed\r\nLOGOUT\r\n"), ("S", "OK\r\n")]), 2);
-    assert_eq!(owed(&[("C", "LISTSCRIPTS\r\n"), ("S", "\"a\"\r\n"), ("S", "{2}\r\nOK"), ("S", "\r\nO"), ("S", "K\r\n")]), 0);
-    assert_eq!(owed(&[("C", "NOOP\r\n"), ("S", "what {5}\r\n"), ("S", "OK\r\n")]), 0, "a line that is none pays for nothing");
+    assert_eq!(
+        owed(&[
+            ("C", "LISTSCRIPTS\r\n"),
+            ("S", "\"a\"\r\n"),
+            ("S", "{2}\r\nOK"),
+            ("S", "\r\nO"),
+            ("S", "K\r\n")
+        ]),
+        0
+    );
+    assert_eq!(
+        owed(&[("C", "NOOP\r\n"), ("S", "what {5}\r\n"), ("S", "OK\r\n")]),
+        0,
+        "a line that is none pays for nothing"
+    );
 }
 
 #[test]
@@ -121,11 +149,18 @@ fn the_capabilities_are_owed_again_behind_starttls() {
 
 #[test]
 fn the_close_is_expected_after_logout_and_after_bye() {
-    for (command, reply, closing) in
-        [("LOGOUT", "OK", true), ("logout", "NO", false), ("NOOP", "BYE \"idle\"", true), ("NOOP", "OK", false)]
-    {
+    for (command, reply, closing) in [
+        ("LOGOUT", "OK", true),
+        ("logout", "NO", false),
+        ("NOOP", "BYE \"idle\"", true),
+        ("NOOP", "OK", false),
+    ] {
         let (command, reply) = (format!("{command}\r\n"), format!("{reply}\r\n"));
-        assert_eq!(after(&[GREETED, ("C", &command), ("S", &reply)]).is_closing(), closing, "{command}");
+        assert_eq!(
+            after(&[GREETED, ("C", &command), ("S", &reply)]).is_closing(),
+            closing,
+            "{command}"
+        );
     }
 }
 
@@ -136,7 +171,10 @@ fn masked(steps: &[(&str, &str)]) -> String {
     let mut shown = Vec::new();
     for (who, bytes) in steps {
         if *who == "C" {
-            assert_eq!(sieve.secrets(bytes.as_bytes()), sieve.clone().sent(bytes.as_bytes(), &mut Secrets::default()));
+            assert_eq!(
+                sieve.secrets(bytes.as_bytes()),
+                sieve.clone().sent(bytes.as_bytes(), &mut Secrets::default())
+            );
             let spans = sieve.sent(bytes.as_bytes(), &mut secrets);
             shown.extend_from_slice(&secrets.mask(bytes.as_bytes(), &spans));
         } else {
@@ -149,11 +187,23 @@ fn masked(steps: &[(&str, &str)]) -> String {
 #[test]
 fn sasl_payloads_are_secret_however_they_are_said() {
     for (sent, shown) in [
-        ("AUTHENTICATE \"PLAIN\" \"AHNhbXBsZQBwYXNz\"\r\n", "AUTHENTICATE \"PLAIN\" \"[SECRET]\"\r\n"),
-        ("authenticate \"PLAIN\" {16+}\r\nAHNhbXBsZQBwYXNz\r\n", "authenticate \"PLAIN\" {16+}\r\n[SECRET]\r\n"),
+        (
+            "AUTHENTICATE \"PLAIN\" \"AHNhbXBsZQBwYXNz\"\r\n",
+            "AUTHENTICATE \"PLAIN\" \"[SECRET]\"\r\n",
+        ),
+        (
+            "authenticate \"PLAIN\" {16+}\r\nAHNhbXBsZQBwYXNz\r\n",
+            "authenticate \"PLAIN\" {16+}\r\n[SECRET]\r\n",
+        ),
         ("AUTHENTICATE PLAIN AHNhbXBsZQBwYXNz\r\n", "AUTHENTICATE PLAIN [SECRET]\r\n"),
-        ("AUTHENTICATE \"PLAIN\"\r\n\"AHNhbXBsZQBwYXNz\"\r\nNOOP\r\n", "AUTHENTICATE \"PLAIN\"\r\n\"[SECRET]\"\r\nNOOP\r\n"),
-        ("AUTHENTICATE \"PLAIN\" \"=\"\r\nNOOP \"x\"\r\n", "AUTHENTICATE \"PLAIN\" \"[SECRET]\"\r\nNOOP \"x\"\r\n"),
+        (
+            "AUTHENTICATE \"PLAIN\"\r\n\"AHNhbXBsZQBwYXNz\"\r\nNOOP\r\n",
+            "AUTHENTICATE \"PLAIN\"\r\n\"[SECRET]\"\r\nNOOP\r\n",
+        ),
+        (
+            "AUTHENTICATE \"PLAIN\" \"=\"\r\nNOOP \"x\"\r\n",
+            "AUTHENTICATE \"PLAIN\" \"[SECRET]\"\r\nNOOP \"x\"\r\n",
+        ),
         ("PUTSCRIPT \"a\" {4+}\r\nkeep\r\n", "PUTSCRIPT \"a\" {4+}\r\nkeep\r\n"),
     ] {
         assert_eq!(masked(&[("C", sent)]), shown);
@@ -168,8 +218,16 @@ fn sasl_payloads_are_secret_however_they_are_said() {
         ("S", "OK\r\n"),
         ("C", "NOOP \"pppwww\"\r\n"),
     ];
-    assert_eq!(masked(&login), "AUTHENTICATE \"LOGIN\"\r\n{8+}\r\n[SECRET]\r\n\"[SECRET][SECRET]\"\r\nNOOP \"[SECRET]\"\r\n");
-    let cancelled = [("C", "AUTHENTICATE \"LOGIN\"\r\n"), ("S", "\"VXNlcm5hbWU6\"\r\n"), ("C", "\"*\"\r\n"), ("S", "NO\r\n")];
+    assert_eq!(
+        masked(&login),
+        "AUTHENTICATE \"LOGIN\"\r\n{8+}\r\n[SECRET]\r\n\"[SECRET][SECRET]\"\r\nNOOP \"[SECRET]\"\r\n"
+    );
+    let cancelled = [
+        ("C", "AUTHENTICATE \"LOGIN\"\r\n"),
+        ("S", "\"VXNlcm5hbWU6\"\r\n"),
+        ("C", "\"*\"\r\n"),
+        ("S", "NO\r\n"),
+    ];
     assert_eq!(masked(&cancelled), "AUTHENTICATE \"LOGIN\"\r\n\"*\"\r\n");
     let in_vain = [("C", "AUTHENTICATE \"LOGIN\"\r\n"), ("S", "NO\r\n"), ("C", "\"cHBwd3d3\"\r\n")];
     assert_eq!(masked(&in_vain), "AUTHENTICATE \"LOGIN\"\r\n\"[SECRET]\"\r\n");
@@ -195,12 +253,19 @@ fn response_codes_are_read_whatever_their_strings_are() {
 
 #[test]
 fn strings_are_quoted_or_literals_as_they_need_to_be() {
-    for (text, said) in
-        [("lab", "\"lab\""), ("", "\"\""), ("a\"b\\", "\"a\\\"b\\\\\""), ("a\r\nb", "{4+}\r\na\r\nb"), ("\0", "{1+}\r\n\0")]
-    {
+    for (text, said) in [
+        ("lab", "\"lab\""),
+        ("", "\"\""),
+        ("a\"b\\", "\"a\\\"b\\\\\""),
+        ("a\r\nb", "{4+}\r\na\r\nb"),
+        ("\0", "{1+}\r\n\0"),
+    ] {
         assert_eq!(String::from_utf8(string(text.as_bytes())).unwrap(), said);
     }
-    assert!(string(&[b'x'; 1025]).starts_with(b"{1025+}\r\n") && string(&[b'x'; 1024]).starts_with(b"\"x"));
+    assert!(
+        string(&[b'x'; 1025]).starts_with(b"{1025+}\r\n")
+            && string(&[b'x'; 1024]).starts_with(b"\"x")
+    );
 }
 
 /// A Dovecot of Debian with Pigeonhole.
@@ -219,8 +284,8 @@ fn recorded() -> Vec<(&'static str, String)> {
     turns
 }
 
-/// Plays what was recorded, each of the server's turns with its first `first` bytes apart and the rest in pieces of that size;
-/// every response that was taken.
+/// Plays what was recorded, each of the server's turns with its first `first` bytes apart and the
+/// rest in pieces of that size; every response that was taken.
 fn taken(first: usize, size: usize) -> Vec<String> {
     let mut sieve = Sieve::new("sieve");
     let mut taken = Vec::new();
@@ -250,7 +315,8 @@ fn taken(first: usize, size: usize) -> Vec<String> {
 #[test]
 fn a_recorded_dialogue_is_taken_the_same_wherever_it_is_cut() {
     let whole = taken(0, usize::MAX);
-    let said: Vec<_> = recorded().into_iter().filter(|(who, _)| *who == "S").map(|(_, text)| text).collect();
+    let said: Vec<_> =
+        recorded().into_iter().filter(|(who, _)| *who == "S").map(|(_, text)| text).collect();
     assert_eq!(whole, said, "a response for each of the server's turns");
     let longest = said.iter().map(String::len).max().unwrap();
     for cut in 0..longest {
@@ -268,7 +334,8 @@ fn received(pieces: &[&[u8]]) -> (usize, bool) {
     (sieve.owed(), sieve.is_closing())
 }
 
-/// How many responses are owed when this was sent in these pieces, and which bytes of it were secret.
+/// How many responses are owed when this was sent in these pieces, and which bytes of it were
+/// secret.
 fn sent(pieces: &[&[u8]]) -> (usize, Vec<usize>) {
     let mut sieve = after(&[GREETED]);
     let (mut start, mut secret) = (0, Vec::new());

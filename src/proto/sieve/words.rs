@@ -74,7 +74,8 @@ pub(crate) fn is_ok(response: &[u8]) -> bool {
     lines.next(response, &mut at) == Some(Ok(Line::Ok))
 }
 
-/// What the lines of data say of the server: each a keyword, and its parameters where it has any (RFC 5804 section 1.7).
+/// What the lines of data say of the server: each a keyword, and its parameters where it has any
+/// (RFC 5804 section 1.7).
 pub(crate) fn capabilities(reply: Reply) -> Capabilities {
     let pair = |line: Vec<Word>| {
         let mut words = line.into_iter().map(Word::into_text);
@@ -85,8 +86,8 @@ pub(crate) fn capabilities(reply: Reply) -> Capabilities {
     Capabilities::of_pairs(reply, data(response.bytes()).map(pair))
 }
 
-/// The response code of a response: what stands in parentheses behind OK, NO or BYE (RFC 5804 section 1.3). Strings in it are
-/// quoted, however they came.
+/// The response code of a response: what stands in parentheses behind OK, NO or BYE (RFC 5804
+/// section 1.3). Strings in it are quoted, however they came.
 pub(crate) fn response_code(response: &[u8]) -> Option<Vec<u8>> {
     let last = &response[verdict(response)..];
     let words = lines(last).next()?;
@@ -117,9 +118,11 @@ fn push(code: &mut Vec<u8>, word: &[u8]) {
 /// The longest string that may be quoted (RFC 5804 section 4).
 const LONGEST_QUOTED: usize = 1024;
 
-/// A string as a client says it: quoted, or a literal that does not wait where it is long or has what no quoted string may have.
+/// A string as a client says it: quoted, or a literal that does not wait where it is long or has
+/// what no quoted string may have.
 pub(crate) fn string(text: &[u8]) -> Vec<u8> {
-    if text.len() > LONGEST_QUOTED || text.iter().any(|byte| matches!(byte, b'\r' | b'\n' | b'\0')) {
+    if text.len() > LONGEST_QUOTED || text.iter().any(|byte| matches!(byte, b'\r' | b'\n' | b'\0'))
+    {
         return [format!("{{{}+}}\r\n", text.len()).as_bytes(), text].concat();
     }
     quoted(text)

@@ -38,7 +38,8 @@ pub(crate) struct Smtp {
 #[derive(Debug, PartialEq, Eq)]
 enum Mode {
     Commands,
-    /// The lines of a message, up to the dot between two CRLF (RFC 5321 section 4.1.1.4). `fresh` after a CRLF.
+    /// The lines of a message, up to the dot between two CRLF (RFC 5321 section 4.1.1.4). `fresh`
+    /// after a CRLF.
     Message {
         fresh: bool,
     },
@@ -76,10 +77,13 @@ impl Smtp {
         }
     }
 
-    /// Whether the reply to come answers AUTH: the lines sent behind it are responses, whatever they look like.
+    /// Whether the reply to come answers AUTH: the lines sent behind it are responses, whatever
+    /// they look like.
     fn is_in_auth(&self) -> Option<(&str, usize)> {
         match (&self.mode, self.owed.last()) {
-            (Mode::Response { mechanism, step }, _) | (_, Some(Owed::Auth { mechanism, step })) => Some((mechanism, *step)),
+            (Mode::Response { mechanism, step }, _) | (_, Some(Owed::Auth { mechanism, step })) => {
+                Some((mechanism, *step))
+            }
             _ => None,
         }
     }
@@ -140,7 +144,13 @@ impl Smtp {
         // A response sent ahead of the 334, or sent although there was none.
         let unasked = match self.is_in_auth() {
             Some(_) => text != b"*" && !is_verb(text),
-            None => self.auth_refused && whole && text.len() >= 8 && redact::is_base64(text) && !is_verb(text),
+            None => {
+                self.auth_refused
+                    && whole
+                    && text.len() >= 8
+                    && redact::is_base64(text)
+                    && !is_verb(text)
+            }
         };
         (asked_for || unasked).then_some(0..text.len()).filter(|span| !span.is_empty())
     }
@@ -148,13 +158,17 @@ impl Smtp {
     fn replied(&mut self, line: &[u8]) {
         let text = chomp(line);
         // Only the last line of a reply pays for it; what does not begin with a code is none.
-        let Some(code) = text.first_chunk::<3>().filter(|code| code.iter().all(u8::is_ascii_digit)) else { return };
+        let Some(code) = text.first_chunk::<3>().filter(|code| code.iter().all(u8::is_ascii_digit))
+        else {
+            return;
+        };
         if text.get(3) == Some(&b'-') {
             return;
         }
         let owed = self.owed.replied(*code);
         if owed.is_none() && matches!(self.mode, Mode::Message { .. } | Mode::Chunk(_)) {
-            // The server holds the message to be over (smuggled, or refused in the middle), and so what is sent next is a command.
+            // The server holds the message to be over (smuggled, or refused in the middle), and so
+            // what is sent next is a command.
             self.mode = Mode::Commands;
         }
         match (owed, code) {
@@ -165,14 +179,19 @@ impl Smtp {
             (Some(Owed::Data), [b'4' | b'5', ..]) if matches!(self.mode, Mode::Message { .. }) => {
                 self.mode = Mode::Commands;
             }
-            // The octets of a chunk that was refused are not waited for: what is sent next are commands.
-            (Some(Owed::Chunk | Owed::Message { .. }), [b'4' | b'5', ..]) if matches!(self.mode, Mode::Chunk(_)) => {
+            // The octets of a chunk that was refused are not waited for: what is sent next are
+            // commands.
+            (Some(Owed::Chunk | Owed::Message { .. }), [b'4' | b'5', ..])
+                if matches!(self.mode, Mode::Chunk(_)) =>
+            {
                 self.mode = Mode::Commands;
             }
             (Some(Owed::Auth { mechanism, step }), b"334") if self.mode == Mode::Commands => {
                 self.mode = Mode::Response { mechanism, step };
             }
-            (Some(Owed::Auth { .. }), code) if code != b"334" => self.auth_refused = !code.starts_with(b"2"),
+            (Some(Owed::Auth { .. }), code) if code != b"334" => {
+                self.auth_refused = !code.starts_with(b"2")
+            }
             (Some(Owed::Quit), [b'2', ..]) | (_, b"421") => self.closing = true,
             _ => {}
         }
@@ -200,21 +219,20 @@ impl Protocol for Smtp {
             if let Mode::Chunk(left) = self.mode {
                 let skipped = left.min(bytes.len() - start);
                 start += skipped;
-                self.mode = if left == skipped { Mode::Commands } else { Mode::Chunk(left - skipped) };
+                self.mode =
+                    if left == skipped { Mode::Commands } else { Mode::Chunk(left - skipped) };
                 continue;
             }
             if let (Mode::Message { fresh }, []) = (&mut self.mode, lines.unfinished()) {
                 start += skip_content(&bytes[start..], fresh);
             }
-            let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at + 1);
-            let spans_of_line =
-                lines.follow(
-                    &bytes[start..end],
-                    |line, whole| {
-                        if whole { self.sent_line(line, secrets) } else { self.secret(line, false) }
-                    },
-                );
-            spans.extend(spans_of_line.into_iter().map(|span| start + span.start..start + span.end));
+            let end =
+                memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at + 1);
+            let spans_of_line = lines.follow(&bytes[start..end], |line, whole| {
+                if whole { self.sent_line(line, secrets) } else { self.secret(line, false) }
+            });
+            spans
+                .extend(spans_of_line.into_iter().map(|span| start + span.start..start + span.end));
             start = end;
         }
         self.sent = lines;
@@ -253,8 +271,8 @@ impl Protocol for Smtp {
     }
 }
 
-/// How long the whole lines of a message are before the next one that could be its end; whether they end with CRLF is `fresh`
-/// behind them.
+/// How long the whole lines of a message are before the next one that could be its end; whether
+/// they end with CRLF is `fresh` behind them.
 fn skip_content(message: &[u8], fresh: &mut bool) -> usize {
     if *fresh && message.starts_with(b".") {
         return 0;
@@ -280,7 +298,9 @@ fn command(text: &[u8]) -> (Owed, Mode) {
         b"DATA" => Owed::Data,
         b"BDAT" => return chunk(argument(), argument()),
         b"QUIT" => Owed::Quit,
-        b"AUTH" => Owed::Auth { mechanism: String::from_utf8_lossy(argument()).into_owned(), step: 0 },
+        b"AUTH" => {
+            Owed::Auth { mechanism: String::from_utf8_lossy(argument()).into_owned(), step: 0 }
+        }
         _ => Owed::Other,
     };
     (owed, Mode::Commands)
@@ -291,11 +311,13 @@ fn chunk(size: &[u8], last: &[u8]) -> (Owed, Mode) {
     let Some(size) = std::str::from_utf8(size).ok().and_then(|size| size.parse().ok()) else {
         return (Owed::Other, Mode::Commands);
     };
-    let owed = if last.eq_ignore_ascii_case(b"LAST") { Owed::Message { left: None } } else { Owed::Chunk };
+    let owed =
+        if last.eq_ignore_ascii_case(b"LAST") { Owed::Message { left: None } } else { Owed::Chunk };
     (owed, if size > 0 { Mode::Chunk(size) } else { Mode::Commands })
 }
 
-/// The span of the initial response in `AUTH mechanism response` (RFC 4954 section 4), whatever blanks part the words.
+/// The span of the initial response in `AUTH mechanism response` (RFC 4954 section 4), whatever
+/// blanks part the words.
 fn initial_response(text: &[u8]) -> Option<Range<usize>> {
     let first = text.split(u8::is_ascii_whitespace).find(|word| !word.is_empty())?;
     first.eq_ignore_ascii_case(b"AUTH").then(|| redact::secret_of_command(text)).flatten()

@@ -16,7 +16,8 @@ pub(super) enum Owed {
     Data,
     /// A chunk that is not the last one (RFC 3030).
     Chunk,
-    /// The end of a message, by its dot or by its last chunk; how many replies are left of it, where one came already.
+    /// The end of a message, by its dot or by its last chunk; how many replies are left of it,
+    /// where one came already.
     Message {
         left: Option<usize>,
     },
@@ -30,9 +31,10 @@ pub(super) enum Owed {
 
 /// The replies that the peer owes, in their order.
 ///
-/// In LMTP the end of a message is answered once for each recipient that was accepted (RFC 2033 section 4.2). In SMTP it is so
-/// where MAIL asked for PRDR and the first reply is 353; one more for the whole message follows then (Exim's extension, after
-/// draft-hall-prdr). How many those are is known once all that was sent before has been answered.
+/// In LMTP the end of a message is answered once for each recipient that was accepted (RFC 2033
+/// section 4.2). In SMTP it is so where MAIL asked for PRDR and the first reply is 353; one more
+/// for the whole message follows then (Exim's extension, after draft-hall-prdr). How many those are
+/// is known once all that was sent before has been answered.
 #[derive(Debug)]
 pub(super) struct Owing {
     queue: VecDeque<Owed>,
@@ -71,7 +73,8 @@ impl Owing {
         self.queue.len()
     }
 
-    /// How many replies are owed; of a message that other commands stand before, one, for want of better knowledge.
+    /// How many replies are owed; of a message that other commands stand before, one, for want of
+    /// better knowledge.
     pub(super) fn replies(&self) -> usize {
         let more = match self.queue.front() {
             Some(Owed::Message { left }) => left.unwrap_or(self.by_message(None)) - 1,
@@ -80,8 +83,8 @@ impl Owing {
         self.queue.len() + more
     }
 
-    /// How many replies a message has in all, before the first of them or with its code. A server that takes a message for
-    /// nobody will answer once, if at all.
+    /// How many replies a message has in all, before the first of them or with its code. A server
+    /// that takes a message for nobody will answer once, if at all.
     fn by_message(&self, first: Option<[u8; 3]>) -> usize {
         match first {
             _ if self.by_recipient => self.accepted.max(1),

@@ -1,5 +1,5 @@
-//! Dialogues of real servers, in `tests/transcripts`: `S:` and `C:` lines with CRLF added, `S-` and `C-` with escapes and as they
-//! are.
+//! Dialogues of real servers, in `tests/transcripts`: `S:` and `C:` lines with CRLF added, `S-` and
+//! `C-` with escapes and as they are.
 
 use std::path::Path;
 
@@ -14,7 +14,12 @@ fn recorded(protocol: &str) -> Vec<(String, Turns)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts").join(protocol);
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     files
-        .map(|file| (file.file_stem().unwrap().to_str().unwrap().to_owned(), turns(&std::fs::read_to_string(file).unwrap())))
+        .map(|file| {
+            (
+                file.file_stem().unwrap().to_str().unwrap().to_owned(),
+                turns(&std::fs::read_to_string(file).unwrap()),
+            )
+        })
         .collect()
 }
 
@@ -75,12 +80,19 @@ fn last_lines(stream: &[u8]) -> usize {
 fn the_replies_of_real_servers_are_the_same_however_they_are_cut() {
     let mut seen = 0;
     for (name, turns) in recorded("smtp").into_iter().chain(recorded("lmtp")) {
-        let stream: Vec<u8> = turns.into_iter().filter(|(is_server, _)| *is_server).flat_map(|(_, bytes)| bytes).collect();
+        let stream: Vec<u8> = turns
+            .into_iter()
+            .filter(|(is_server, _)| *is_server)
+            .flat_map(|(_, bytes)| bytes)
+            .collect();
         let whole = frames([&stream[..]]);
         match &whole {
             // The greeting's last line never comes: what comes is the reply to the early EHLO.
             Err(malformed) => {
-                assert!(name.contains("early-talker") && malformed.why.contains("from 220 to 250"), "{name}: {malformed:?}");
+                assert!(
+                    name.contains("early-talker") && malformed.why.contains("from 220 to 250"),
+                    "{name}: {malformed:?}"
+                );
             }
             Ok(replies) => assert_eq!(replies.len(), last_lines(&stream), "{name}"),
         }
@@ -98,14 +110,20 @@ fn the_replies_of_real_servers_are_the_same_however_they_are_cut() {
 fn real_servers_owe_nothing_when_it_is_the_clients_turn() {
     for (protocol, name, turns) in ["smtp", "lmtp"]
         .into_iter()
-        .flat_map(|protocol| recorded(protocol).into_iter().map(move |(name, turns)| (protocol, name, turns)))
+        .flat_map(|protocol| {
+            recorded(protocol).into_iter().map(move |(name, turns)| (protocol, name, turns))
+        })
         .filter(|(_, name, _)| !name.contains("early-talker"))
     {
         let mut smtp = if protocol == "lmtp" { Smtp::lmtp(protocol) } else { Smtp::new(protocol) };
         let mut secrets = Secrets::default();
         for (is_server, bytes) in turns {
             if is_server {
-                assert!(smtp.owed() > 0, "{name}: nothing is owed, and it says {}", bytes.escape_ascii());
+                assert!(
+                    smtp.owed() > 0,
+                    "{name}: nothing is owed, and it says {}",
+                    bytes.escape_ascii()
+                );
                 smtp.received(&bytes);
                 continue;
             }
@@ -117,7 +135,12 @@ fn real_servers_owe_nothing_when_it_is_the_clients_turn() {
 
 #[test]
 fn every_recipient_of_a_recorded_message_is_owed_its_reply() {
-    for (name, verdicts) in [("dovecot-lmtp", 4), ("dovecot-lmtp-pipelined", 5), ("sink-lmtp", 4), ("sink-lmtp-pipelined", 5)] {
+    for (name, verdicts) in [
+        ("dovecot-lmtp", 4),
+        ("dovecot-lmtp-pipelined", 5),
+        ("sink-lmtp", 4),
+        ("sink-lmtp-pipelined", 5),
+    ] {
         let turns = recorded("lmtp").into_iter().find(|(known, _)| known == name).unwrap().1;
         let mut lmtp = Smtp::lmtp("lmtp");
         let mut most = 0;
@@ -131,6 +154,9 @@ fn every_recipient_of_a_recorded_message_is_owed_its_reply() {
                 }
             }
         }
-        assert_eq!(most, verdicts, "{name}: those of the message, and that of QUIT where it was sent with it");
+        assert_eq!(
+            most, verdicts,
+            "{name}: those of the message, and that of QUIT where it was sent with it"
+        );
     }
 }

@@ -3,7 +3,8 @@
 use crate::proto::{Framing, Malformed, chomp};
 use crate::visible;
 
-/// The framing of replies (RFC 5321 section 4.2.1): lines of a three-digit code and a hyphen, the last with a space or nothing.
+/// The framing of replies (RFC 5321 section 4.2.1): lines of a three-digit code and a hyphen, the
+/// last with a space or nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Replies {
     /// Where the first line that is not known to be complete begins.
@@ -17,7 +18,9 @@ impl Framing for Replies {
     fn frame(&mut self, held: &[u8]) -> Result<Option<usize>, Malformed> {
         while let Some(offset) = memchr::memchr(b'\n', &held[self.searched..]) {
             let range = self.line..self.searched + offset + 1;
-            let last = self.check(&held[range.clone()]).map_err(|why| Malformed { why, line: range.clone() });
+            let last = self
+                .check(&held[range.clone()])
+                .map_err(|why| Malformed { why, line: range.clone() });
             if last != Ok(false) {
                 self.restart();
                 return last.map(|_| Some(range.end));
@@ -39,11 +42,17 @@ impl Replies {
         let line = chomp(line);
         let code: [u8; 3] = match line.first_chunk() {
             Some(code) if code.iter().all(u8::is_ascii_digit) => *code,
-            _ => return Err("a reply line does not begin with a three-digit code (RFC 5321, 4.2)".into()),
+            _ => {
+                return Err(
+                    "a reply line does not begin with a three-digit code (RFC 5321, 4.2)".into()
+                );
+            }
         };
         if self.line > 0 && code != self.code {
             let (first, now) = (visible::escape(&self.code), visible::escape(&code));
-            return Err(format!("the code changes inside a reply, from {first} to {now} (RFC 5321, 4.2.1)"));
+            return Err(format!(
+                "the code changes inside a reply, from {first} to {now} (RFC 5321, 4.2.1)"
+            ));
         }
         self.code = code;
         match line.get(3) {

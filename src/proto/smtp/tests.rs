@@ -26,9 +26,23 @@ fn a_reply_is_owed_after_connecting_and_after_each_command() {
     assert_eq!(owed_after(&[("S", "220 hi\r\n")]), 0);
     assert_eq!(owed_after(&[("S", "220 hi\r\n"), ("C", "EHLO x\r\n")]), 1);
     assert_eq!(owed_after(&[("S", "220 hi\r\n"), ("C", "EHLO x\r\n"), ("S", "250-a\r\n")]), 1);
-    assert_eq!(owed_after(&[("S", "220 hi\r\n"), ("C", "EHLO x\r\n"), ("S", "250-a\r\n250 b\r\n")]), 0);
-    assert_eq!(owed_after(&[("S", "220 hi\r\n"), ("C", "EH"), ("C", "LO x")]), 0, "half a line asks for nothing");
-    assert_eq!(owed_after(&[("S", "220 hi\r\n"), ("C", "MAIL\r\nRCPT\r\nDATA\r\n"), ("S", "250 a\r\n250")]), 2);
+    assert_eq!(
+        owed_after(&[("S", "220 hi\r\n"), ("C", "EHLO x\r\n"), ("S", "250-a\r\n250 b\r\n")]),
+        0
+    );
+    assert_eq!(
+        owed_after(&[("S", "220 hi\r\n"), ("C", "EH"), ("C", "LO x")]),
+        0,
+        "half a line asks for nothing"
+    );
+    assert_eq!(
+        owed_after(&[
+            ("S", "220 hi\r\n"),
+            ("C", "MAIL\r\nRCPT\r\nDATA\r\n"),
+            ("S", "250 a\r\n250")
+        ]),
+        2
+    );
 }
 
 #[test]
@@ -36,10 +50,22 @@ fn the_lines_of_a_message_ask_for_no_reply_until_the_dot() {
     let start = [("S", "220 hi\r\n"), ("C", "DATA\r\n"), ("S", "354 go\r\n")];
     let with = |more: &[(&'static str, &'static str)]| owed_after(&[&start, more].concat());
     assert_eq!(with(&[("C", "Subject: x\r\n"), ("C", "\r\n"), ("C", "QUIT\r\n")]), 0);
-    assert_eq!(with(&[("C", "Hi\n.\n"), ("C", "Hi\n.\r\n"), ("C", "Hi\r\n.\n")]), 0, "a bare LF ends no message");
+    assert_eq!(
+        with(&[("C", "Hi\n.\n"), ("C", "Hi\n.\r\n"), ("C", "Hi\r\n.\n")]),
+        0,
+        "a bare LF ends no message"
+    );
     assert_eq!(with(&[("C", "Hi\r\n."), ("C", "\r\n")]), 1);
     assert_eq!(with(&[("C", "Hi\r\n.\r\n"), ("S", "250 ok\r\n"), ("C", "QUIT\r\n")]), 1);
-    assert_eq!(owed_after(&[("S", "220 hi\r\n"), ("C", "DATA\r\n"), ("S", "503 no\r\n"), ("C", "RSET\r\n")]), 1);
+    assert_eq!(
+        owed_after(&[
+            ("S", "220 hi\r\n"),
+            ("C", "DATA\r\n"),
+            ("S", "503 no\r\n"),
+            ("C", "RSET\r\n")
+        ]),
+        1
+    );
 }
 
 proptest! {
@@ -70,10 +96,12 @@ proptest! {
 
 #[test]
 fn the_octets_of_a_chunk_are_no_commands() {
-    let steps = [("S", "220 hi\r\n"), ("C", "BDAT 6 LAST\r\n"), ("C", "a\r\nb"), ("C", "\r\nQUIT\r\n")];
+    let steps =
+        [("S", "220 hi\r\n"), ("C", "BDAT 6 LAST\r\n"), ("C", "a\r\nb"), ("C", "\r\nQUIT\r\n")];
     assert_eq!(owed_after(&steps[..3]), 1);
     assert_eq!(owed_after(&steps), 2);
-    let refused = [("S", "220 hi\r\n"), ("C", "BDAT 6 LAST\r\n"), ("S", "500 what\r\n"), ("C", "QUIT\r\n")];
+    let refused =
+        [("S", "220 hi\r\n"), ("C", "BDAT 6 LAST\r\n"), ("S", "500 what\r\n"), ("C", "QUIT\r\n")];
     assert_eq!(owed_after(&refused), 1);
 }
 
@@ -83,7 +111,15 @@ fn a_message_sent_ahead_of_the_354_owes_one_reply() {
     let with = |more: &[(&'static str, &'static str)]| owed_after(&[&start, more].concat());
     assert_eq!(with(&[]), 2);
     assert_eq!(with(&[("S", "354 go\r\n"), ("S", "250 ok\r\n"), ("C", "QUIT\r\n")]), 1);
-    assert_eq!(owed_after(&[("S", "220 hi\r\n"), ("C", "DATA\r\nHi\r\n"), ("S", "503 no\r\n"), ("C", "QUIT\r\n")]), 1);
+    assert_eq!(
+        owed_after(&[
+            ("S", "220 hi\r\n"),
+            ("C", "DATA\r\nHi\r\n"),
+            ("S", "503 no\r\n"),
+            ("C", "QUIT\r\n")
+        ]),
+        1
+    );
 }
 
 const RECIPIENTS: [(&str, &str); 5] = [
@@ -96,14 +132,20 @@ const RECIPIENTS: [(&str, &str); 5] = [
 
 #[test]
 fn in_lmtp_a_message_owes_one_reply_for_each_recipient_that_was_accepted() {
-    let with = |more: &[(&'static str, &'static str)]| owed_by(Smtp::lmtp("lmtp"), &[&RECIPIENTS, more].concat());
+    let with = |more: &[(&'static str, &'static str)]| {
+        owed_by(Smtp::lmtp("lmtp"), &[&RECIPIENTS, more].concat())
+    };
     let sent = ("C", "Hi\r\n.\r\n");
     assert_eq!(with(&[sent]), 2);
     assert_eq!(with(&[sent, ("S", "250-a\r\n250 a\r\n")]), 1);
     assert_eq!(with(&[sent, ("S", "250 a\r\n452 b\r\n")]), 0);
     assert_eq!(with(&[("C", "Hi\r\n.\r\nQUIT\r\n"), ("S", "250 a\r\n452 b\r\n")]), 1);
     let again = ("C", "MAIL FROM:<a@b>\r\nRCPT TO:<a@b>\r\nBDAT 4 LAST\r\nHi\r\n");
-    assert_eq!(with(&[sent, ("S", "250 a\r\n452 b\r\n"), again, ("S", "250 ok\r\n250 ok\r\n")]), 1, "counted anew");
+    assert_eq!(
+        with(&[sent, ("S", "250 a\r\n452 b\r\n"), again, ("S", "250 ok\r\n250 ok\r\n")]),
+        1,
+        "counted anew"
+    );
     let reset = [("C", "RSET\r\nDATA\r\n"), ("S", "250 ok\r\n354 go\r\n"), sent];
     assert_eq!(
         owed_by(Smtp::lmtp("lmtp"), &[&RECIPIENTS[..3], &reset].concat()),
@@ -116,7 +158,9 @@ fn in_lmtp_a_message_owes_one_reply_for_each_recipient_that_was_accepted() {
 fn in_lmtp_what_was_sent_ahead_is_counted_once_its_recipients_are_known() {
     let ahead = "LHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<a@b>\r\nRCPT TO:<b@b>\r\nDATA\r\nHi\r\n.\r\nQUIT\r\n";
     let start = [("S", "220 hi\r\n"), ("C", ahead), ("S", "250 ok\r\n250 ok\r\n")];
-    let with = |more: &[(&'static str, &'static str)]| owed_by(Smtp::lmtp("lmtp"), &[&start, more].concat());
+    let with = |more: &[(&'static str, &'static str)]| {
+        owed_by(Smtp::lmtp("lmtp"), &[&start, more].concat())
+    };
     assert_eq!(with(&[("S", "250 ok\r\n250 ok\r\n354 go\r\n")]), 3);
     assert_eq!(with(&[("S", "250 ok\r\n250 ok\r\n354 go\r\n250 a\r\n250 b\r\n221 bye\r\n")]), 0);
     assert_eq!(with(&[("S", "250 ok\r\n450 no\r\n354 go\r\n250 a\r\n")]), 1);
@@ -130,15 +174,28 @@ fn a_message_with_prdr_owes_a_reply_for_each_recipient_behind_a_353_and_one_more
     assert_eq!(with(&[sent, ("S", "250 ok\r\n")]), 0, "the server need not make use of it");
     assert_eq!(with(&[sent, ("S", "353 go\r\n")]), 3);
     assert_eq!(with(&[sent, ("S", "353 go\r\n250 a\r\n550 b\r\n250 ok\r\n")]), 0);
-    let plain =
-        [("S", "220 hi\r\n"), ("C", "MAIL FROM:<a@b>\r\nRCPT TO:<a@b>\r\nDATA\r\n"), ("S", "250 a\r\n250 b\r\n354 c\r\n")];
-    assert_eq!(owed_after(&[&plain[..], &[sent, ("S", "353 go\r\n")]].concat()), 0, "nobody asked for it");
+    let plain = [
+        ("S", "220 hi\r\n"),
+        ("C", "MAIL FROM:<a@b>\r\nRCPT TO:<a@b>\r\nDATA\r\n"),
+        ("S", "250 a\r\n250 b\r\n354 c\r\n"),
+    ];
+    assert_eq!(
+        owed_after(&[&plain[..], &[sent, ("S", "353 go\r\n")]].concat()),
+        0,
+        "nobody asked for it"
+    );
 }
 
 #[test]
 fn a_message_that_the_server_holds_to_be_over_is_over() {
-    let smuggled =
-        [("S", "220 hi\r\n"), ("C", "DATA\r\n"), ("S", "354 go\r\n"), ("C", "Hi\n.\n"), ("S", "250 ok\r\n"), ("C", "MAIL\r\n")];
+    let smuggled = [
+        ("S", "220 hi\r\n"),
+        ("C", "DATA\r\n"),
+        ("S", "354 go\r\n"),
+        ("C", "Hi\n.\n"),
+        ("S", "250 ok\r\n"),
+        ("C", "MAIL\r\n"),
+    ];
     assert_eq!(owed_after(&smuggled), 1);
 }
 
@@ -149,9 +206,12 @@ fn a_line_that_is_no_reply_pays_for_none() {
 
 #[test]
 fn the_close_is_expected_after_quit_and_after_421() {
-    for (command, reply, closing) in
-        [("QUIT", "221 bye", true), ("NOOP", "421 going down", true), ("NOOP", "250 ok", false), ("QUIT", "500 no", false)]
-    {
+    for (command, reply, closing) in [
+        ("QUIT", "221 bye", true),
+        ("NOOP", "421 going down", true),
+        ("NOOP", "250 ok", false),
+        ("QUIT", "500 no", false),
+    ] {
         let mut smtp = Smtp::new("smtp");
         smtp.received(b"220 hi\r\n");
         smtp.sent(format!("{command}\r\n").as_bytes(), &mut Secrets::default());
@@ -179,7 +239,10 @@ fn masked(steps: &[(&str, &str)]) -> String {
 
 #[test]
 fn sasl_payloads_are_secret() {
-    assert_eq!(masked(&[("C", "AUTH PLAIN AHNhbXBsZQBwYXNzd29yZA==\r\n")]), "AUTH PLAIN [SECRET]\r\n");
+    assert_eq!(
+        masked(&[("C", "AUTH PLAIN AHNhbXBsZQBwYXNzd29yZA==\r\n")]),
+        "AUTH PLAIN [SECRET]\r\n"
+    );
     assert_eq!(masked(&[("C", "auth  login  aG9nZQ==\r\n")]), "auth  login  [SECRET]\r\n");
     assert_eq!(masked(&[("C", "AUTH LOGIN\r\n")]), "AUTH LOGIN\r\n");
     let login = [
@@ -192,7 +255,10 @@ fn sasl_payloads_are_secret() {
         ("C", "NOOP cHBwd3d3 pppwww\r\n"),
     ];
     assert_eq!(masked(&login), "AUTH LOGIN\r\n[SECRET]\r\n[SECRET]\r\nNOOP [SECRET] [SECRET]\r\n");
-    assert_eq!(masked(&[("C", "AUTH LOGIN\r\n"), ("S", "334 \r\n"), ("C", "*\r\n")]), "AUTH LOGIN\r\n*\r\n");
+    assert_eq!(
+        masked(&[("C", "AUTH LOGIN\r\n"), ("S", "334 \r\n"), ("C", "*\r\n")]),
+        "AUTH LOGIN\r\n*\r\n"
+    );
 }
 
 #[test]
@@ -201,10 +267,21 @@ fn secrets_sent_ahead_or_in_pieces_are_masked_too() {
         masked(&[("C", "AUTH LOGIN\r\naG9nZQ==\r\ncHBwd3d3\r\nQUIT\r\n")]),
         "AUTH LOGIN\r\n[SECRET]\r\n[SECRET]\r\nQUIT\r\n"
     );
-    assert_eq!(masked(&[("C", "AUTH PLAIN AHNh"), ("C", "bXBsZQBwYXNz\r\n")]), "AUTH PLAIN [SECRET][SECRET]\r\n");
-    let refused =
-        [("C", "AUTH LOGIN\r\n"), ("S", "503 no\r\n"), ("C", "cHBwd3d3\r\n"), ("S", "500 what\r\n"), ("C", "NOOP\r\n")];
-    assert_eq!(masked(&refused), "AUTH LOGIN\r\ncHBwd3d3\r\nNOOP\r\n".replace("cHBwd3d3", "[SECRET]"));
+    assert_eq!(
+        masked(&[("C", "AUTH PLAIN AHNh"), ("C", "bXBsZQBwYXNz\r\n")]),
+        "AUTH PLAIN [SECRET][SECRET]\r\n"
+    );
+    let refused = [
+        ("C", "AUTH LOGIN\r\n"),
+        ("S", "503 no\r\n"),
+        ("C", "cHBwd3d3\r\n"),
+        ("S", "500 what\r\n"),
+        ("C", "NOOP\r\n"),
+    ];
+    assert_eq!(
+        masked(&refused),
+        "AUTH LOGIN\r\ncHBwd3d3\r\nNOOP\r\n".replace("cHBwd3d3", "[SECRET]")
+    );
     assert_eq!(
         masked(&[
             ("C", "AUTH LOGIN aG9nZQ==\r\n"),
@@ -220,7 +297,8 @@ fn secrets_sent_ahead_or_in_pieces_are_masked_too() {
         "AUTH LOGIN\r\n[SECRET]\r\nMAIL FROM:<a@b>\r\n"
     );
     let (head, tail) = ("x".repeat(LINE_HEAD), "y".repeat(100));
-    let long = [("C", format!("AUTH PLAIN {head}")), ("C", tail.clone()), ("C", format!("{tail}\r\n"))];
+    let long =
+        [("C", format!("AUTH PLAIN {head}")), ("C", tail.clone()), ("C", format!("{tail}\r\n"))];
     let long: Vec<_> = long.iter().map(|(who, bytes)| (*who, bytes.as_str())).collect();
     assert_eq!(masked(&long), "AUTH PLAIN [SECRET][SECRET][SECRET]\r\n");
 }

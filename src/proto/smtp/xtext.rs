@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-/// A value as parameters carry it: xtext (RFC 3461 section 4, first RFC 1891 section 5). Characters that could be taken for
-/// something else become `+` and two hexadecimal digits. `XCLIENT`, `AUTH=`, `ENVID=` and `ORCPT=` want it.
+/// A value as parameters carry it: xtext (RFC 3461 section 4, first RFC 1891 section 5). Characters
+/// that could be taken for something else become `+` and two hexadecimal digits. `XCLIENT`,
+/// `AUTH=`, `ENVID=` and `ORCPT=` want it.
 ///
 /// ```
 /// assert_eq!(mailexpect::xtext("a=b c+d"), "a+3Db+20c+2Bd");

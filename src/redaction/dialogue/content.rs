@@ -28,8 +28,11 @@ impl Content {
     }
 
     pub(super) fn seen(&self, line: &[u8]) -> Seen {
-        let (place, boundary) =
-            if self.in_header { (Place::Header, named(line)) } else { (Place::Body, self.between(line).map(|(span, _)| span)) };
+        let (place, boundary) = if self.in_header {
+            (Place::Header, named(line))
+        } else {
+            (Place::Body, self.between(line).map(|(span, _)| span))
+        };
         // A lone dot may be the end.
         let fixed = usize::from(line == b".");
         Seen { place, answering: Verb::Other, fixed, boundary }
@@ -64,12 +67,15 @@ impl Content {
 /// The boundary that a header field names.
 fn named(line: &[u8]) -> Option<Range<usize>> {
     const NAME: &[u8] = b"boundary=";
-    let at = memchr::memchr2_iter(b'b', b'B', line)
-        .find(|at| line[*at..].get(..NAME.len()).is_some_and(|name| name.eq_ignore_ascii_case(NAME)))?;
+    let at = memchr::memchr2_iter(b'b', b'B', line).find(|at| {
+        line[*at..].get(..NAME.len()).is_some_and(|name| name.eq_ignore_ascii_case(NAME))
+    })?;
     let start = at + NAME.len();
     let is_quoted = line.get(start) == Some(&b'"');
     let start = start + usize::from(is_quoted);
-    let is_end = |byte: &u8| if is_quoted { *byte == b'"' } else { *byte == b';' || byte.is_ascii_whitespace() };
+    let is_end = |byte: &u8| {
+        if is_quoted { *byte == b'"' } else { *byte == b';' || byte.is_ascii_whitespace() }
+    };
     let end = line[start..].iter().position(is_end).map_or(line.len(), |length| start + length);
     (start < end).then_some(start..end)
 }

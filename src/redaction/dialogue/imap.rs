@@ -1,4 +1,5 @@
-//! IMAP: where messages stand in what is said. What answers what is said by the responses themselves.
+//! IMAP: where messages stand in what is said. What answers what is said by the responses
+//! themselves.
 
 use std::collections::HashSet;
 
@@ -56,19 +57,24 @@ impl Imap {
     }
 }
 
-/// Whether a line is more than a part of a literal: that is not to be told for sure without counting, and need not be.
+/// Whether a line is more than a part of a literal: that is not to be told for sure without
+/// counting, and need not be.
 fn is_response(tags: &HashSet<Box<[u8]>>, line: &[u8]) -> bool {
     let first = word(line);
-    line.starts_with(b")") || ((first == b"*" || first == b"+" || tags.contains(first)) && line.get(first.len()) == Some(&b' '))
+    line.starts_with(b")")
+        || ((first == b"*" || first == b"+" || tags.contains(first))
+            && line.get(first.len()) == Some(&b' '))
 }
 
 fn is_fetch(line: &[u8]) -> bool {
-    line.starts_with(b"* ") && line.split(|byte| *byte == b' ').nth(2).is_some_and(|name| is_one_of(name, &["FETCH"]))
+    line.starts_with(b"* ")
+        && line.split(|byte| *byte == b' ').nth(2).is_some_and(|name| is_one_of(name, &["FETCH"]))
 }
 
 /// The length of the first so many words.
 fn words(line: &[u8], count: usize) -> usize {
-    let ends = line.iter().enumerate().filter(|(_, byte)| byte.is_ascii_whitespace()).map(|(at, _)| at);
+    let ends =
+        line.iter().enumerate().filter(|(_, byte)| byte.is_ascii_whitespace()).map(|(at, _)| at);
     ends.chain([line.len()]).take(count).last().unwrap_or_default()
 }
 
@@ -84,12 +90,19 @@ fn literal(line: &[u8]) -> Option<&[u8]> {
 /// The message that a literal of FETCH holds, or the part of one (RFC 3501 section 7.4.2).
 fn announced(before: &[u8]) -> Option<Content> {
     let item = before.trim_ascii_end();
-    let item = item.strip_suffix(b">").and_then(|item| memchr::memrchr(b'<', item).map(|at| &item[..at])).unwrap_or(item);
+    let item = item
+        .strip_suffix(b">")
+        .and_then(|item| memchr::memrchr(b'<', item).map(|at| &item[..at]))
+        .unwrap_or(item);
     if let Some(inside) = item.strip_suffix(b"]") {
         let section = &inside[memchr::memrchr(b'[', inside)? + 1..];
         let names: Vec<u8> = section.to_ascii_uppercase();
         let has = |name: &[u8]| memchr::memmem::find(&names, name).is_some();
-        return Some(if section.is_empty() || has(b"HEADER") || has(b"MIME") { Content::message() } else { Content::text() });
+        return Some(if section.is_empty() || has(b"HEADER") || has(b"MIME") {
+            Content::message()
+        } else {
+            Content::text()
+        });
     }
     let name = item.rsplit(|byte| matches!(byte, b' ' | b'(')).next().unwrap_or_default();
     if is_one_of(name, &["RFC822", "RFC822.HEADER"]) {

@@ -1,7 +1,8 @@
 //! What each line of a dialogue is: a command, the answer to which, a header field.
 //!
-//! Sizes that were announced are not counted: what is read may be redacted already, and shorter than it was. What is read here is
-//! therefore the shape of lines, and `fixed` is the part of a line that redaction has to leave alone for it.
+//! Sizes that were announced are not counted: what is read may be redacted already, and shorter
+//! than it was. What is read here is therefore the shape of lines, and `fixed` is the part of a
+//! line that redaction has to leave alone for it.
 
 mod content;
 mod imap;
@@ -124,8 +125,10 @@ impl Dialogue {
             start = span.end;
             let (seen, is_first) = self.line(from, piece);
             let boundary = seen.boundary.clone().filter(|_| is_first);
-            let boundary = boundary.map(|inside| span.start + inside.start..span.start + inside.end);
-            let is_folded = seen.place == Place::Header && is_first && matches!(piece[0], b' ' | b'\t');
+            let boundary =
+                boundary.map(|inside| span.start + inside.start..span.start + inside.end);
+            let is_folded =
+                seen.place == Place::Header && is_first && matches!(piece[0], b' ' | b'\t');
             match units.last_mut().filter(|unit| is_folded && unit.seen.place == Place::Header) {
                 Some(unit) => {
                     unit.span.end = span.end;
@@ -182,10 +185,14 @@ impl Sides {
         if !matches!(self, Self::Unknown) {
             return;
         }
-        let speech =
-            [(&b"220"[..], Speech::Smtp), (b"+OK", Speech::Pop3), (b"* OK", Speech::Imap), (b"* PREAUTH", Speech::Imap)]
-                .into_iter()
-                .find_map(|(start, speech)| line.starts_with(start).then_some(speech));
+        let speech = [
+            (&b"220"[..], Speech::Smtp),
+            (b"+OK", Speech::Pop3),
+            (b"* OK", Speech::Imap),
+            (b"* PREAUTH", Speech::Imap),
+        ]
+        .into_iter()
+        .find_map(|(start, speech)| line.starts_with(start).then_some(speech));
         *self = Self::speaking(speech.unwrap_or(Speech::Stream));
     }
 

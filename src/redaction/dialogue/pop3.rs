@@ -44,7 +44,8 @@ impl Pop3 {
             Some((verb, None)) => Seen::at(Place::Reply, *verb, usize::from(line == b".")),
             None => {
                 let answering = self.owed.front().copied().unwrap_or_default().verb;
-                let place = if answering == Verb::Greeting { Place::Greeting } else { Place::Reply };
+                let place =
+                    if answering == Verb::Greeting { Place::Greeting } else { Place::Reply };
                 let fixed = if is_status(line) { word(line).len() } else { 0 };
                 Seen::at(place, answering, fixed)
             }
@@ -52,7 +53,11 @@ impl Pop3 {
     }
 
     pub(super) fn sent(&mut self, line: &[u8]) {
-        let owed = if std::mem::take(&mut self.challenged) { Owed::line(Verb::Auth) } else { command(line) };
+        let owed = if std::mem::take(&mut self.challenged) {
+            Owed::line(Verb::Auth)
+        } else {
+            command(line)
+        };
         self.owed.push_back(owed);
     }
 

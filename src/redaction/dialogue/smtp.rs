@@ -93,10 +93,14 @@ impl Smtp {
         }
         match (answered, code) {
             (Some(Verb::Rcpt), [b'2', ..]) => self.accepted += 1,
-            (Some(Verb::Data), b"354") if self.owed.is_empty() && matches!(self.mode, Mode::Command) => {
+            (Some(Verb::Data), b"354")
+                if self.owed.is_empty() && matches!(self.mode, Mode::Command) =>
+            {
                 self.mode = Mode::Message(Content::message());
             }
-            (Some(Verb::Data), [b'4' | b'5', ..]) if matches!(self.mode, Mode::Message(_)) => self.mode = Mode::Command,
+            (Some(Verb::Data), [b'4' | b'5', ..]) if matches!(self.mode, Mode::Message(_)) => {
+                self.mode = Mode::Command
+            }
             (Some(Verb::Auth), b"334") if self.owed.is_empty() => self.mode = Mode::Response,
             _ => {}
         }
@@ -105,11 +109,13 @@ impl Smtp {
 }
 
 fn code(line: &[u8]) -> Option<&[u8; 3]> {
-    line.first_chunk::<3>()
-        .filter(|code| code.iter().all(u8::is_ascii_digit) && matches!(line.get(3), None | Some(b' ' | b'-')))
+    line.first_chunk::<3>().filter(|code| {
+        code.iter().all(u8::is_ascii_digit) && matches!(line.get(3), None | Some(b' ' | b'-'))
+    })
 }
 
-/// Whether a line is the command before a chunk. Its size is not looked at, so that one of any look will do.
+/// Whether a line is the command before a chunk. Its size is not looked at, so that one of any look
+/// will do.
 fn is_chunk(line: &[u8]) -> bool {
     is_one_of(word(line), &["BDAT"])
 }

@@ -29,9 +29,34 @@ fn over_lmtp_each_recipient_is_answered_for() {
          S: 250 ok\nC: RCPT TO:<e@f>\nS: 550 no\nC: DATA\nS: 354 go\nC: a: b\nC: \nC: c: d\nC: .\nS: 250 one\nS: 250 two\nC: LHLO x\nS: 250 hi",
     );
     let wanted = [
-        &[(Place::Greeting, Verb::Greeting), COMMAND, reply(Verb::Ehlo), reply(Verb::Ehlo), COMMAND, reply(Verb::Mail)][..],
-        &[COMMAND, reply(Verb::Rcpt), COMMAND, reply(Verb::Rcpt), COMMAND, reply(Verb::Rcpt), COMMAND, reply(Verb::Data)],
-        &[HEADER, HEADER, BODY, BODY, reply(Verb::Message), reply(Verb::Message), COMMAND, reply(Verb::Ehlo)],
+        &[
+            (Place::Greeting, Verb::Greeting),
+            COMMAND,
+            reply(Verb::Ehlo),
+            reply(Verb::Ehlo),
+            COMMAND,
+            reply(Verb::Mail),
+        ][..],
+        &[
+            COMMAND,
+            reply(Verb::Rcpt),
+            COMMAND,
+            reply(Verb::Rcpt),
+            COMMAND,
+            reply(Verb::Rcpt),
+            COMMAND,
+            reply(Verb::Data),
+        ],
+        &[
+            HEADER,
+            HEADER,
+            BODY,
+            BODY,
+            reply(Verb::Message),
+            reply(Verb::Message),
+            COMMAND,
+            reply(Verb::Ehlo),
+        ],
     ];
     assert_eq!(found, wanted.concat());
 }
@@ -42,17 +67,37 @@ fn a_chunk_goes_on_until_the_server_speaks() {
         Speech::Smtp,
         "S: 220 hi\nC: BDAT 9\nC: a: b\nC: BDAT 9 LAST\nC: c: d\nC: \nC: QUIT\nS: 250 ok\nC: QUIT\nS: 221 bye",
     );
-    let wanted = [COMMAND, HEADER, COMMAND, HEADER, HEADER, BODY, reply(Verb::Bdat), COMMAND, reply(Verb::Bdat)];
+    let wanted = [
+        COMMAND,
+        HEADER,
+        COMMAND,
+        HEADER,
+        HEADER,
+        BODY,
+        reply(Verb::Bdat),
+        COMMAND,
+        reply(Verb::Bdat),
+    ];
     assert_eq!(found[1..], wanted);
 }
 
 #[test]
 fn responses_to_challenges_are_no_commands() {
-    let found = places(Speech::Pop3, "S: +OK hi\nC: AUTH LOGIN\nS: + VXNlcg==\nC: STAT\nS: +OK 1 2\nC: STAT\nS: +OK 1 2");
-    let wanted = [COMMAND, reply(Verb::Auth), COMMAND, reply(Verb::Auth), COMMAND, reply(Verb::Stat)];
+    let found = places(
+        Speech::Pop3,
+        "S: +OK hi\nC: AUTH LOGIN\nS: + VXNlcg==\nC: STAT\nS: +OK 1 2\nC: STAT\nS: +OK 1 2",
+    );
+    let wanted =
+        [COMMAND, reply(Verb::Auth), COMMAND, reply(Verb::Auth), COMMAND, reply(Verb::Stat)];
     assert_eq!(found[1..], wanted);
-    let found = places(Speech::Smtp, "S: 220 hi\nC: AUTH LOGIN\nS: 334 VXNlcg==\nC: DATA\nS: 535 no\nC: NOOP\nS: 250 ok");
-    assert_eq!(found[1..], [COMMAND, reply(Verb::Auth), COMMAND, reply(Verb::Auth), COMMAND, reply(Verb::Other)]);
+    let found = places(
+        Speech::Smtp,
+        "S: 220 hi\nC: AUTH LOGIN\nS: 334 VXNlcg==\nC: DATA\nS: 535 no\nC: NOOP\nS: 250 ok",
+    );
+    assert_eq!(
+        found[1..],
+        [COMMAND, reply(Verb::Auth), COMMAND, reply(Verb::Auth), COMMAND, reply(Verb::Other)]
+    );
 }
 
 #[test]
@@ -62,7 +107,17 @@ fn a_message_is_appended_until_the_command_is_answered() {
         "S: * OK hi\nC: a1 APPEND INBOX {99}\nS: + go\nC: a: b\nC: \nC: c\nS: a1 OK done\nC: a2 NOOP\nS: * 1 FETCH (BODY[1] {9}\nS: x: y\n\
          S: )\nS: a2 OK done",
     );
-    let wanted = [COMMAND, reply(Verb::Other), HEADER, HEADER, BODY, reply(Verb::Other), COMMAND, reply(Verb::Other), BODY];
+    let wanted = [
+        COMMAND,
+        reply(Verb::Other),
+        HEADER,
+        HEADER,
+        BODY,
+        reply(Verb::Other),
+        COMMAND,
+        reply(Verb::Other),
+        BODY,
+    ];
     assert_eq!(found[1..], [&wanted[..], &[reply(Verb::Other), reply(Verb::Other)]].concat());
 }
 
@@ -73,6 +128,7 @@ fn a_line_in_pieces_is_one_line() {
     for piece in ["EH", "LO x", "\r\n"] {
         assert_eq!(dialogue.follow(From::Client, piece.as_bytes())[0].seen.place, Place::Command);
     }
-    let fixed = ["2", "50", "-hi\r\n250 DSN\r\n"].map(|piece| dialogue.follow(From::Server, piece.as_bytes())[0].seen.fixed);
+    let fixed = ["2", "50", "-hi\r\n250 DSN\r\n"]
+        .map(|piece| dialogue.follow(From::Server, piece.as_bytes())[0].seen.fixed);
     assert_eq!(fixed, [0, 2, 1], "of `250-`, what is known of it by then");
 }

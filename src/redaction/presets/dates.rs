@@ -15,7 +15,10 @@ pub(super) const PRESETS: &[Preset] = &[
                 "220 host.example.com ESMTP Sendmail 8.13.8/8.13.8; Thu, 13 Oct 2011 14:44:27 +0900",
                 "Thu, 13 Oct 2011 14:44:27 +0900",
             ),
-            ("     for <x>; Sun, 19 Jan 2014 00:38:18 +0900 (JST)", "Sun, 19 Jan 2014 00:38:18 +0900 (JST)"),
+            (
+                "     for <x>; Sun, 19 Jan 2014 00:38:18 +0900 (JST)",
+                "Sun, 19 Jan 2014 00:38:18 +0900 (JST)",
+            ),
             ("Date: 2 Mar 1999 09:44 GMT", "2 Mar 1999 09:44 GMT"),
         ],
         others: &[],
@@ -28,7 +31,10 @@ pub(super) const PRESETS: &[Preset] = &[
         scope: scope::ANYWHERE,
         regex: r#""(?P<v>[ \d]\d-(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)-\d{4} \d{2}:\d{2}:\d{2} [+-]\d{4})""#,
         samples: &[
-            (r#"* 1 FETCH (INTERNALDATE "19-Jan-2014 00:38:18 +0900")"#, "19-Jan-2014 00:38:18 +0900"),
+            (
+                r#"* 1 FETCH (INTERNALDATE "19-Jan-2014 00:38:18 +0900")"#,
+                "19-Jan-2014 00:38:18 +0900",
+            ),
             (r#"X " 7-Feb-1994 21:52:25 -0800""#, " 7-Feb-1994 21:52:25 -0800"),
         ],
         others: &[],
@@ -50,7 +56,10 @@ pub(super) const PRESETS: &[Preset] = &[
         numbered: false,
         scope: scope::ANYWHERE,
         regex: r"(?P<v>\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:[.,]\d+)?(?:Z|[+-]\d{2}:?\d{2})?)",
-        samples: &[("2021-01-26T17:47:29.762763+01:00 INFO postfix", "2021-01-26T17:47:29.762763+01:00")],
+        samples: &[(
+            "2021-01-26T17:47:29.762763+01:00 INFO postfix",
+            "2021-01-26T17:47:29.762763+01:00",
+        )],
         others: &[],
     },
     Preset {

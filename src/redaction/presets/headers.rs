@@ -46,7 +46,10 @@ pub(super) const PRESETS: &[Preset] = &[
         numbered: false,
         scope: scope::HEADER,
         regex: r"(?i)\bb=(?P<v>[A-Za-z0-9+/=\s]{20,})(?:;|$)",
-        samples: &[("h=from:to; b=abcdEFGH0123456789abcdEFGH0123456789+/==", "abcdEFGH0123456789abcdEFGH0123456789+/==")],
+        samples: &[(
+            "h=from:to; b=abcdEFGH0123456789abcdEFGH0123456789+/==",
+            "abcdEFGH0123456789abcdEFGH0123456789+/==",
+        )],
         others: &[],
     },
     Preset {
@@ -56,7 +59,10 @@ pub(super) const PRESETS: &[Preset] = &[
         numbered: false,
         scope: scope::HEADER,
         regex: r"(?i)\bbh=(?P<v>[A-Za-z0-9+/=\s]{20,})(?:;|$)",
-        samples: &[("bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; h=from", "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=")],
+        samples: &[(
+            "bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; h=from",
+            "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+        )],
         others: &[],
     },
     Preset {

@@ -27,7 +27,10 @@ pub(super) const PRESETS: &[Preset] = &[
         regex: r"(?:queued as |\bid |\]: |^)(?P<v>[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{10,12}z[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-y]{1,14})(?:[:;)\s]|$)",
         samples: &[
             ("250 2.0.0 Ok: queued as 3Pt2mN2VXxznjll", "3Pt2mN2VXxznjll"),
-            ("postfix/submission/smtpd[15008]: 3r4C9S5SrvzbbYr: client=hostname.example[127.0.0.1]", "3r4C9S5SrvzbbYr"),
+            (
+                "postfix/submission/smtpd[15008]: 3r4C9S5SrvzbbYr: client=hostname.example[127.0.0.1]",
+                "3r4C9S5SrvzbbYr",
+            ),
         ],
         others: &["250 2.0.0 Ok: queued as 526562BE062"],
     },
@@ -38,7 +41,10 @@ pub(super) const PRESETS: &[Preset] = &[
         numbered: true,
         scope: scope::SERVER_HEADER_LOG,
         regex: r"(?:\bid=|\bid |\s|^)(?P<v>[0-9][0-9A-Za-z]{5}-[0-9A-Za-z]{6}-[0-9A-Za-z]{2})(?:[\s;:)]|$)",
-        samples: &[("250 OK id=10HmaX-0005vi-00", "10HmaX-0005vi-00"), ("1AxkPR-00048U-00 <= x", "1AxkPR-00048U-00")],
+        samples: &[
+            ("250 OK id=10HmaX-0005vi-00", "10HmaX-0005vi-00"),
+            ("1AxkPR-00048U-00 <= x", "1AxkPR-00048U-00"),
+        ],
         others: &["250 OK id=10HmbI-000000005vi-0000"],
     },
     Preset {
@@ -77,7 +83,10 @@ pub(super) const PRESETS: &[Preset] = &[
                 "250 2.6.0 <INET-IMC-01UWr81nn9000fbad8@mail1.fourthcoffee.com> Queued mail for delivery",
                 "<INET-IMC-01UWr81nn9000fbad8@mail1.fourthcoffee.com>",
             ),
-            ("250 2.6.0 <INET-IMC-01UWr81nn9000fbad8@mail1.contoso.com.", "<INET-IMC-01UWr81nn9000fbad8@mail1.contoso.com."),
+            (
+                "250 2.6.0 <INET-IMC-01UWr81nn9000fbad8@mail1.contoso.com.",
+                "<INET-IMC-01UWr81nn9000fbad8@mail1.contoso.com.",
+            ),
         ],
         others: &[],
     },
@@ -138,7 +147,10 @@ pub(super) const PRESETS: &[Preset] = &[
         scope: scope::SERVER_HEADER_LOG,
         regex: r"\((?P<v>[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}(?:\.\d+)?|[0-9A-F]{6,8})\)",
         samples: &[
-            ("250 Message Queued (A1B2C3D4-0000-1111-2222-333344445555.1)", "A1B2C3D4-0000-1111-2222-333344445555.1"),
+            (
+                "250 Message Queued (A1B2C3D4-0000-1111-2222-333344445555.1)",
+                "A1B2C3D4-0000-1111-2222-333344445555.1",
+            ),
             ("220 mx.example ESMTP Haraka/3.0.3 ready (4F3B2A)", "4F3B2A"),
         ],
         others: &[],
@@ -150,7 +162,10 @@ pub(super) const PRESETS: &[Preset] = &[
         numbered: true,
         scope: scope::SERVER_HEADER_LOG,
         regex: r"^[245]\d\d .*\((?P<v>[A-Za-z0-9_-]{8,32})\)$",
-        samples: &[(r"500 5.5.2 invalid bare \r or \n, may be smtp smuggling (Zr3k_9aQpLw)", "Zr3k_9aQpLw")],
+        samples: &[(
+            r"500 5.5.2 invalid bare \r or \n, may be smtp smuggling (Zr3k_9aQpLw)",
+            "Zr3k_9aQpLw",
+        )],
         others: &[],
     },
     Preset {
@@ -170,7 +185,10 @@ pub(super) const PRESETS: &[Preset] = &[
         numbered: true,
         scope: scope::SERVER_HEADER_LOG,
         regex: r"^250 Ok\. (?P<v>[0-9A-F]{8,}(?:\.[0-9A-F]{8,})*)",
-        samples: &[("250 Ok. 00000000004B0F3A.000000004A5B6C7D.00001234", "00000000004B0F3A.000000004A5B6C7D.00001234")],
+        samples: &[(
+            "250 Ok. 00000000004B0F3A.000000004A5B6C7D.00001234",
+            "00000000004B0F3A.000000004A5B6C7D.00001234",
+        )],
         others: &[],
     },
     Preset {
@@ -193,7 +211,10 @@ pub(super) const PRESETS: &[Preset] = &[
         numbered: true,
         scope: scope::SERVER_HEADER_LOG,
         regex: r"^250 2\.0\.0 <[^>]*> (?P<v>\S{20,40}) Saved",
-        samples: &[("250 2.0.0 <user1@localhost.localdomain> ixPpB+Zvv2P7BAAAUi6ngw Saved", "ixPpB+Zvv2P7BAAAUi6ngw")],
+        samples: &[(
+            "250 2.0.0 <user1@localhost.localdomain> ixPpB+Zvv2P7BAAAUi6ngw Saved",
+            "ixPpB+Zvv2P7BAAAUi6ngw",
+        )],
         others: &[],
     },
     Preset {
@@ -213,7 +234,10 @@ pub(super) const PRESETS: &[Preset] = &[
         numbered: true,
         scope: scope::SERVER_HEADER_LOG,
         regex: "SESSIONID=<(?P<v>[^>]+)>",
-        samples: &[("a OK [SESSIONID=<cyrus-4711-1700000000-1-1234567890>] ok", "cyrus-4711-1700000000-1-1234567890")],
+        samples: &[(
+            "a OK [SESSIONID=<cyrus-4711-1700000000-1-1234567890>] ok",
+            "cyrus-4711-1700000000-1-1234567890",
+        )],
         others: &[],
     },
     Preset {
@@ -223,7 +247,10 @@ pub(super) const PRESETS: &[Preset] = &[
         numbered: true,
         scope: scope::SERVER_HEADER_LOG,
         regex: r"\b(?P<v>[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12})\b",
-        samples: &[("X: 123e4567-e89b-12d3-a456-426614174000", "123e4567-e89b-12d3-a456-426614174000")],
+        samples: &[(
+            "X: 123e4567-e89b-12d3-a456-426614174000",
+            "123e4567-e89b-12d3-a456-426614174000",
+        )],
         others: &[],
     },
     Preset {
@@ -233,7 +260,10 @@ pub(super) const PRESETS: &[Preset] = &[
         numbered: true,
         scope: scope::LOG,
         regex: r"(?P<v>\d{9,10}\.M\d+P\d+(?:V[0-9A-F]+I[0-9A-F]+(?:_\d+)?)?\.[^,:/\s]+(?:,S=\d+)?(?:,W=\d+)?)",
-        samples: &[("new/1199932653.M583975P6568.host,W=2211:2,", "1199932653.M583975P6568.host,W=2211")],
+        samples: &[(
+            "new/1199932653.M583975P6568.host,W=2211:2,",
+            "1199932653.M583975P6568.host,W=2211",
+        )],
         others: &[],
     },
     Preset {

@@ -15,7 +15,10 @@ pub(super) const PRESETS: &[Preset] = &[
                 "+OK Dovecot ready. <4b1.2.5f7e8c2d.mGv0p3Qm1yA=@mail.example.com>",
                 "<4b1.2.5f7e8c2d.mGv0p3Qm1yA=@mail.example.com>",
             ),
-            ("+OK POP3 server ready <1896.697170952@dbc.mtview.ca.us>", "<1896.697170952@dbc.mtview.ca.us>"),
+            (
+                "+OK POP3 server ready <1896.697170952@dbc.mtview.ca.us>",
+                "<1896.697170952@dbc.mtview.ca.us>",
+            ),
         ],
         others: &["+OK POP3 ready."],
     },
@@ -56,7 +59,10 @@ pub(super) const PRESETS: &[Preset] = &[
         numbered: true,
         scope: scope::IMAP,
         regex: r"(?:HIGHESTMODSEQ |MODSEQ \(|MODIFIED |CHANGEDSINCE )(?P<v>\d+)",
-        samples: &[("* OK [HIGHESTMODSEQ 715194045007]", "715194045007"), ("* 1 FETCH (MODSEQ (12121231))", "12121231")],
+        samples: &[
+            ("* OK [HIGHESTMODSEQ 715194045007]", "715194045007"),
+            ("* 1 FETCH (MODSEQ (12121231))", "12121231"),
+        ],
         others: &[],
     },
     Preset {
@@ -163,7 +169,10 @@ pub(super) const PRESETS: &[Preset] = &[
         scope: scope::GREETING,
         regex: r"^(?:220[ -]\S+ (?:ESMTP )?|\* OK (?:\[[^\]]*\] )?|\+OK )(?P<v>(?:Sendmail|Postfix|Exim|Microsoft ESMTP MAIL Service|OpenSMTPD|Haraka|Stalwart|Dovecot|Cyrus|Courier|qmail|hMailServer|Zimbra|MailEnable|IdeaSmtpServer|chasquid|mox|maddy)[^;<]*)",
         samples: &[
-            ("220 host.example.com ESMTP Sendmail 8.13.8/8.13.8; Thu, 13 Oct 2011 14:44:27 +0900", "Sendmail 8.13.8/8.13.8"),
+            (
+                "220 host.example.com ESMTP Sendmail 8.13.8/8.13.8; Thu, 13 Oct 2011 14:44:27 +0900",
+                "Sendmail 8.13.8/8.13.8",
+            ),
             ("220 mail.example.com ESMTP Postfix (Debian/GNU)", "Postfix (Debian/GNU)"),
         ],
         others: &["220 mail.example.com ESMTP unknown"],

@@ -10,7 +10,8 @@ mod secrets;
 
 use super::scope::{self, Scope};
 
-/// A named rule that comes with the crate: a regex, where it is looked for, and what stands in place of what its group `v` found.
+/// A named rule that comes with the crate: a regex, where it is looked for, and what stands in
+/// place of what its group `v` found.
 ///
 /// ```
 /// let preset = mailexpect::redaction::presets().find(|preset| preset.name() == "postfix.queue_id.short").unwrap();
@@ -22,7 +23,8 @@ pub struct Preset {
     name: &'static str,
     group: &'static str,
     token: &'static str,
-    /// Whether each value has a number of its own. Not so where two values may be alike by chance, as durations are.
+    /// Whether each value has a number of its own. Not so where two values may be alike by chance,
+    /// as durations are.
     numbered: bool,
     scope: Scope,
     regex: &'static str,
@@ -84,7 +86,14 @@ impl Preset {
 
 /// Every preset, in the order in which they are tried.
 pub fn presets() -> impl Iterator<Item = &'static Preset> {
-    let families =
-        [secrets::PRESETS, ids::PRESETS, sasl::PRESETS, dates::PRESETS, headers::PRESETS, network::PRESETS, mailbox::PRESETS];
+    let families = [
+        secrets::PRESETS,
+        ids::PRESETS,
+        sasl::PRESETS,
+        dates::PRESETS,
+        headers::PRESETS,
+        network::PRESETS,
+        mailbox::PRESETS,
+    ];
     families.into_iter().flatten()
 }

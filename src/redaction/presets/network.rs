@@ -10,7 +10,10 @@ pub(super) const PRESETS: &[Preset] = &[
         numbered: true,
         scope: scope::ANYWHERE,
         regex: r"\b(?P<v>(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d))\b",
-        samples: &[("250-mail1.fourthcoffee.com Hello [172.16.0.0]", "172.16.0.0"), ("rhost=::ffff:192.0.2.20", "192.0.2.20")],
+        samples: &[
+            ("250-mail1.fourthcoffee.com Hello [172.16.0.0]", "172.16.0.0"),
+            ("rhost=::ffff:192.0.2.20", "192.0.2.20"),
+        ],
         others: &["220 host ESMTP Sendmail 8.13.8/8.13.8", "250 2.1.5 Ok"],
     },
     Preset {
@@ -20,7 +23,10 @@ pub(super) const PRESETS: &[Preset] = &[
         numbered: true,
         scope: scope::ANYWHERE,
         regex: r"\[(?:IPv6:)?(?P<v>[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f.]{0,15}){2,8})\]",
-        samples: &[("Received: from x (x [IPv6:2001:db8::1])", "2001:db8::1"), ("connect from localhost[::1]", "::1")],
+        samples: &[
+            ("Received: from x (x [IPv6:2001:db8::1])", "2001:db8::1"),
+            ("connect from localhost[::1]", "::1"),
+        ],
         others: &["time [12:34]"],
     },
     Preset {
@@ -63,7 +69,10 @@ pub(super) const PRESETS: &[Preset] = &[
         numbered: true,
         scope: scope::GREETING,
         regex: r"^220[ -](?P<v>[0-9a-f]{12})\s",
-        samples: &[("220 a42502410059 smtp4dev ready", "a42502410059"), ("220 5cf184409a80 smtp4dev ready", "5cf184409a80")],
+        samples: &[
+            ("220 a42502410059 smtp4dev ready", "a42502410059"),
+            ("220 5cf184409a80 smtp4dev ready", "5cf184409a80"),
+        ],
         others: &["220 mail.example.com ESMTP"],
     },
     Preset {
@@ -106,7 +115,10 @@ pub(super) const PRESETS: &[Preset] = &[
         numbered: false,
         scope: scope::TLS,
         regex: r"^(?P<v>1\.[0-3] with [A-Za-z0-9_]+)",
-        samples: &[("1.3 with TLS_AES_256_GCM_SHA384, certificate verified for localhost", "1.3 with TLS_AES_256_GCM_SHA384")],
+        samples: &[(
+            "1.3 with TLS_AES_256_GCM_SHA384, certificate verified for localhost",
+            "1.3 with TLS_AES_256_GCM_SHA384",
+        )],
         others: &["failed: the certificate has expired"],
     },
     Preset {
@@ -116,7 +128,10 @@ pub(super) const PRESETS: &[Preset] = &[
         numbered: false,
         scope: scope::SERVER_LOG,
         regex: r"\((?P<v>\d+\.\d+(?: \+ \d+\.\d+)* secs)\)",
-        samples: &[("a9 OK Create completed (0.003 + 0.000 + 0.002 secs).", "0.003 + 0.000 + 0.002 secs")],
+        samples: &[(
+            "a9 OK Create completed (0.003 + 0.000 + 0.002 secs).",
+            "0.003 + 0.000 + 0.002 secs",
+        )],
         others: &["a9 OK Create completed (3 secs)."],
     },
     Preset {
@@ -149,7 +164,10 @@ pub(super) const PRESETS: &[Preset] = &[
         numbered: false,
         scope: scope::SERVER_LOG,
         regex: r"\b(?P<v>\d+(?:\.\d+)? (?:ms|milliseconds|secs?|seconds))\b",
-        samples: &[("size: 281, queued_as: 3C800131E4, 68 ms", "68 ms"), ("+OK Logged out in 0.12 seconds", "0.12 seconds")],
+        samples: &[
+            ("size: 281, queued_as: 3C800131E4, 68 ms", "68 ms"),
+            ("+OK Logged out in 0.12 seconds", "0.12 seconds"),
+        ],
         others: &[],
     },
 ];

@@ -1,4 +1,5 @@
-//! What challenges and responses of SASL say, out of their base64: what both sides make up anew each time.
+//! What challenges and responses of SASL say, out of their base64: what both sides make up anew
+//! each time.
 
 use super::{Preset, scope};
 
@@ -56,7 +57,10 @@ pub(super) const PRESETS: &[Preset] = &[
         numbered: true,
         scope: scope::MEANING,
         regex: r"(?i)\brspauth=(?P<v>[0-9a-f]{32})\b",
-        samples: &[("rspauth=ea40f60335c427b5527b84dbabcdfffd", "ea40f60335c427b5527b84dbabcdfffd")],
+        samples: &[(
+            "rspauth=ea40f60335c427b5527b84dbabcdfffd",
+            "ea40f60335c427b5527b84dbabcdfffd",
+        )],
         others: &["rspauth=none"],
     },
     Preset {

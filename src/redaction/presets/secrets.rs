@@ -33,7 +33,10 @@ pub(super) const PRESETS: &[Preset] = &[
         numbered: false,
         scope: scope::CLIENT,
         regex: r"(?i)^APOP \S+ (?P<v>[0-9a-f]{32})$",
-        samples: &[("APOP mrose c4c9334bac560ecc979e58001b3e22fb", "c4c9334bac560ecc979e58001b3e22fb")],
+        samples: &[(
+            "APOP mrose c4c9334bac560ecc979e58001b3e22fb",
+            "c4c9334bac560ecc979e58001b3e22fb",
+        )],
         others: &[],
     },
     Preset {

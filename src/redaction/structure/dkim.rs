@@ -1,8 +1,10 @@
 //! Signatures: what was signed how, and by whom; not the signature itself.
 
 /// The fields that hold signatures of DKIM's kind (RFC 6376, RFC 8617).
-const FIELDS: [&str; 4] = ["DKIM-Signature", "ARC-Message-Signature", "ARC-Seal", "X-Google-DKIM-Signature"];
-/// The tags that are others each time: the signature, the hash of the body, when it was made, when it ends.
+const FIELDS: [&str; 4] =
+    ["DKIM-Signature", "ARC-Message-Signature", "ARC-Seal", "X-Google-DKIM-Signature"];
+/// The tags that are others each time: the signature, the hash of the body, when it was made, when
+/// it ends.
 const VARYING: [&[u8]; 4] = [b"b", b"bh", b"t", b"x"];
 
 /// The signature field, its lasting tags in the order of their names; `None` where it is none.
@@ -36,7 +38,10 @@ mod tests {
                      bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=;  h=From:To:   Subject; b=AbC=   dEf==";
         let kept = signature(field.as_bytes()).unwrap();
         let shown = String::from_utf8(kept.clone()).unwrap();
-        assert_eq!(shown, "DKIM-Signature: a=rsa-sha256; c=relaxed/simple; d=example.com; h=From:To:Subject; s=mail; v=1");
+        assert_eq!(
+            shown,
+            "DKIM-Signature: a=rsa-sha256; c=relaxed/simple; d=example.com; h=From:To:Subject; s=mail; v=1"
+        );
         assert_eq!(signature(&kept).unwrap(), kept);
     }
 

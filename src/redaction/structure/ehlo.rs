@@ -1,7 +1,7 @@
 //! What a server can do, as a set (RFC 5321 section 4.1.1.1): the order of the lines says nothing.
 
-/// The lines of a reply to EHLO in one order: the first stays, the others are sorted by their keywords. `None` where the lines are
-/// no whole reply of one code.
+/// The lines of a reply to EHLO in one order: the first stays, the others are sorted by their
+/// keywords. `None` where the lines are no whole reply of one code.
 ///
 /// ```text
 /// 250-mail.example.com       250-mail.example.com
@@ -18,7 +18,8 @@ pub(in crate::redaction) fn sort_capabilities(lines: &[Vec<u8>]) -> Option<Vec<V
     if !is_whole || code != b"250" {
         return None;
     }
-    let mut rest: Vec<(Vec<u8>, Vec<u8>)> = lines[1..].iter().map(|line| keyed(&line[4..])).collect();
+    let mut rest: Vec<(Vec<u8>, Vec<u8>)> =
+        lines[1..].iter().map(|line| keyed(&line[4..])).collect();
     rest.sort();
     let placed = rest.into_iter().enumerate().map(|(n, (_, line))| {
         let separator = if n + 1 == last { &b" "[..] } else { b"-" };
@@ -27,7 +28,8 @@ pub(in crate::redaction) fn sort_capabilities(lines: &[Vec<u8>]) -> Option<Vec<V
     Some(std::iter::once(lines[0].clone()).chain(placed).collect())
 }
 
-/// What it is sorted by, and the line; the mechanisms of AUTH are a set themselves (RFC 4954 section 3).
+/// What it is sorted by, and the line; the mechanisms of AUTH are a set themselves (RFC 4954
+/// section 3).
 fn keyed(line: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let text = line.trim_ascii_end();
     let mut words: Vec<&[u8]> = text.split(|byte| *byte == b' ').collect();
@@ -44,14 +46,21 @@ mod tests {
     use super::*;
 
     fn sorted(reply: &str) -> Option<String> {
-        let lines: Vec<Vec<u8>> = reply.split_inclusive('\n').map(|line| line.as_bytes().to_vec()).collect();
+        let lines: Vec<Vec<u8>> =
+            reply.split_inclusive('\n').map(|line| line.as_bytes().to_vec()).collect();
         sort_capabilities(&lines).map(|lines| String::from_utf8(lines.concat()).unwrap())
     }
 
     #[test]
     fn capabilities_are_a_set() {
-        let once = sorted("250-mail\r\n250-SIZE 1\r\n250-AUTH PLAIN LOGIN\r\n250-vrfy\r\n250 8BITMIME\r\n").unwrap();
-        assert_eq!(once, "250-mail\r\n250-8BITMIME\r\n250-AUTH LOGIN PLAIN\r\n250-SIZE 1\r\n250 vrfy\r\n");
+        let once = sorted(
+            "250-mail\r\n250-SIZE 1\r\n250-AUTH PLAIN LOGIN\r\n250-vrfy\r\n250 8BITMIME\r\n",
+        )
+        .unwrap();
+        assert_eq!(
+            once,
+            "250-mail\r\n250-8BITMIME\r\n250-AUTH LOGIN PLAIN\r\n250-SIZE 1\r\n250 vrfy\r\n"
+        );
         assert_eq!(sorted(&once).unwrap(), once);
     }
 

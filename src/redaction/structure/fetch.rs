@@ -5,18 +5,22 @@ use std::ops::Range;
 /// How deep lists may be inside one another; servers nest body structures a few levels deep.
 const DEEPEST: usize = 64;
 
-/// A line with the attributes of a FETCH and with flags in one order; `None` where there are none to be sorted.
+/// A line with the attributes of a FETCH and with flags in one order; `None` where there are none
+/// to be sorted.
 ///
 /// ```text
 /// * 4 FETCH (UID 9 FLAGS (\Seen \Answered))
 /// * 4 FETCH (FLAGS (\Answered \Seen) UID 9)
 /// ```
 ///
-/// Where the line ends with the size of a literal, that attribute stays the last one; what comes behind the literal stays as it is.
+/// Where the line ends with the size of a literal, that attribute stays the last one; what comes
+/// behind the literal stays as it is.
 pub(in crate::redaction) fn sort_attributes(line: &[u8]) -> Option<Vec<u8>> {
     let rest = line.strip_prefix(b"* ")?;
     let number = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    if number > 0 && rest[number..].get(..8).is_some_and(|word| word.eq_ignore_ascii_case(b" FETCH (")) {
+    if number > 0
+        && rest[number..].get(..8).is_some_and(|word| word.eq_ignore_ascii_case(b" FETCH ("))
+    {
         let (head, list) = line.split_at(2 + number + 8);
         return Some([head, &attributes(list)?].concat());
     }
@@ -28,7 +32,8 @@ pub(in crate::redaction) fn sort_attributes(line: &[u8]) -> Option<Vec<u8>> {
 /// Where the list opens of the flags that a mailbox has, or lets be kept.
 fn flags_open(line: &[u8]) -> Option<usize> {
     [&b"* FLAGS ("[..], b"* OK [PERMANENTFLAGS ("].into_iter().find_map(|start| {
-        let is_start = line.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start));
+        let is_start =
+            line.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start));
         is_start.then_some(start.len() - 1)
     })
 }
@@ -70,7 +75,9 @@ fn attribute(list: &[u8], name: &Range<usize>, value: &Range<usize>) -> Vec<u8> 
 
 /// The flags of a list in one order.
 fn flags(list: &[u8]) -> Vec<u8> {
-    let Some(inside) = list.strip_prefix(b"(").and_then(|list| list.strip_suffix(b")")) else { return list.to_vec() };
+    let Some(inside) = list.strip_prefix(b"(").and_then(|list| list.strip_suffix(b")")) else {
+        return list.to_vec();
+    };
     let mut flags: Vec<&[u8]> = inside.split(|byte| *byte == b' ').collect();
     flags.sort_by_cached_key(|flag| (flag.to_ascii_uppercase(), *flag));
     [b"(", &flags.join(&b' ')[..], b")"].concat()
@@ -121,7 +128,10 @@ mod tests {
     #[test]
     fn attributes_and_flags_are_sets() {
         for (line, sorted) in [
-            (r"* 4 FETCH (UID 9 FLAGS (\Seen \Answered))", r"* 4 FETCH (FLAGS (\Answered \Seen) UID 9)"),
+            (
+                r"* 4 FETCH (UID 9 FLAGS (\Seen \Answered))",
+                r"* 4 FETCH (FLAGS (\Answered \Seen) UID 9)",
+            ),
             (r"* 4 FETCH (UID 9 FLAGS () BODY[] {811}", r"* 4 FETCH (FLAGS () UID 9 BODY[] {811}"),
             (r"* 4 FETCH (BODY[] {811}", r"* 4 FETCH (BODY[] {811}"),
             (
@@ -139,9 +149,15 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_left_alone() {
-        for line in
-            ["* 4 FETCH (UID", "* 4 FETCH (UID 9", "* 4 FETCH ()", "* 4 EXISTS", "* FLAGS (", "* 4 FETCH (A (b) c)", "* x"]
-        {
+        for line in [
+            "* 4 FETCH (UID",
+            "* 4 FETCH (UID 9",
+            "* 4 FETCH ()",
+            "* 4 EXISTS",
+            "* FLAGS (",
+            "* 4 FETCH (A (b) c)",
+            "* x",
+        ] {
             assert_eq!(sort_attributes(line.as_bytes()), None, "{line}");
         }
     }

@@ -1,4 +1,5 @@
-//! A hop of a message (RFC 5321 section 4.4), by its shape: which kind of mail it came by, and under which id.
+//! A hop of a message (RFC 5321 section 4.4), by its shape: which kind of mail it came by, and
+//! under which id.
 
 /// What a trace field says that is worth keeping.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -36,10 +37,14 @@ impl Hop<'_> {
     }
 }
 
-/// The hop that a field tells of, unfolded; `None` where it is no trace field, or one of no known shape.
+/// The hop that a field tells of, unfolded; `None` where it is no trace field, or one of no known
+/// shape.
 pub(in crate::redaction) fn hop(text: &[u8]) -> Option<Hop<'_>> {
     let (name, body) = super::field(text)?;
-    if ![&b"Received"[..], b"X-Received"].iter().any(|field| field.eq_ignore_ascii_case(super::name(name))) {
+    if ![&b"Received"[..], b"X-Received"]
+        .iter()
+        .any(|field| field.eq_ignore_ascii_case(super::name(name)))
+    {
         return None;
     }
     let mut hop = Hop { name, ..Hop::default() };
@@ -112,7 +117,10 @@ mod tests {
                 "Received: by 10.112.141.195 with HTTP; Sat, 18 Jan 2014 07:37:34 -0800 (PST)",
                 "Received: by [HOST] with HTTP; [DATE]",
             ),
-            ("X-Received: from a by b id 10HmaX-0005vi-00", "X-Received: from [HOST] by [HOST] id <10HmaX-0005vi-00>"),
+            (
+                "X-Received: from a by b id 10HmaX-0005vi-00",
+                "X-Received: from [HOST] by [HOST] id <10HmaX-0005vi-00>",
+            ),
         ] {
             assert_eq!(shape(field).unwrap(), kept);
         }
@@ -120,9 +128,12 @@ mod tests {
 
     #[test]
     fn what_is_no_hop_is_left_alone() {
-        for field in
-            ["Received: (qmail 1 invoked by uid 0); 1 Jan 2026 00:00:00 -0000", "Subject: from a by b", "Received", "from a"]
-        {
+        for field in [
+            "Received: (qmail 1 invoked by uid 0); 1 Jan 2026 00:00:00 -0000",
+            "Subject: from a by b",
+            "Received",
+            "from a",
+        ] {
             assert_eq!(shape(field), None, "{field}");
         }
     }

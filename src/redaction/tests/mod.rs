@@ -7,7 +7,8 @@ use bytes::Bytes;
 use super::*;
 use crate::transcript::{Excerpt, SessionId, What, lines};
 
-/// The events of a dialogue: `C:` and `S:` lines, those of one side that follow one another as one event, CRLF added.
+/// The events of a dialogue: `C:` and `S:` lines, those of one side that follow one another as one
+/// event, CRLF added.
 fn dialogue(session: u32, url: &str, text: &str) -> Vec<Event> {
     let mut turns: Vec<(bool, String)> = Vec::new();
     for line in text.lines() {
@@ -23,7 +24,10 @@ fn dialogue(session: u32, url: &str, text: &str) -> Vec<Event> {
         if is_server { What::Server(bytes) } else { What::Client(bytes) }
     });
     let session = Some(SessionId(session));
-    std::iter::once(What::Connecting(url.into())).chain(said).map(|what| Event { session, what }).collect()
+    std::iter::once(What::Connecting(url.into()))
+        .chain(said)
+        .map(|what| Event { session, what })
+        .collect()
 }
 
 fn shown(events: &[Event]) -> String {
@@ -225,7 +229,8 @@ fn what_answers_another_command_is_left_alone() {
 #[test]
 fn a_stream_is_known_by_its_greeting() {
     let redaction = Redaction::new().preset("pop3").unwrap();
-    let events = dialogue(1, "tcp://localhost:110", "S: +OK <1.2@vm>\nC: UIDL 1\nS: +OK 1 0000002a52e3f1c0");
+    let events =
+        dialogue(1, "tcp://localhost:110", "S: +OK <1.2@vm>\nC: UIDL 1\nS: +OK 1 0000002a52e3f1c0");
     insta::assert_snapshot!(redacted(&redaction, &events), @"
     *** connecting to tcp://localhost:110
     S: +OK [APOP#1]
@@ -236,11 +241,19 @@ fn a_stream_is_known_by_its_greeting() {
 
 #[test]
 fn a_change_says_which_rule_put_what_where() {
-    let events = dialogue(1, "smtp://h", "S: 220 h\nC: EHLO x\nS: 250-h at [192.0.2.7]\nS: 250-SIZE 1\nS: 250 DSN");
+    let events = dialogue(
+        1,
+        "smtp://h",
+        "S: 220 h\nC: EHLO x\nS: 250-h at [192.0.2.7]\nS: 250-SIZE 1\nS: 250 DSN",
+    );
     let redacted = Redaction::new().apply(&events).unwrap();
     let shown: Vec<_> = redacted.changes.iter().map(ToString::to_string).collect();
     assert_eq!(shown[0], "event 3, bytes 10..19: net.ipv4: 192.0.2.7 -> [IPV4#1]");
-    assert!(shown[1].starts_with("event 3, bytes 0..43: ehlo: 250-h at [[IPV4#1]]\\r\\n250-SIZE"), "{}", shown[1]);
+    assert!(
+        shown[1].starts_with("event 3, bytes 0..43: ehlo: 250-h at [[IPV4#1]]\\r\\n250-SIZE"),
+        "{}",
+        shown[1]
+    );
     assert_eq!(shown.len(), 2);
 }
 
@@ -273,7 +286,10 @@ fn the_ends_of_a_long_run_are_redacted_both() {
     let events = [Event { session, what: What::Server(Excerpt::from(Bytes::from(long))) }];
     let redacted = Redaction::new().apply(&events).unwrap();
     let What::Server(bytes) = &redacted.events[0].what else { panic!("{:?}", redacted.events) };
-    assert!(bytes.head().starts_with(b"220 a [[IPV4#1]]\r\n") && bytes.tail().ends_with(b"\r\n220 z [[IPV4#1]]\r\n"));
+    assert!(
+        bytes.head().starts_with(b"220 a [[IPV4#1]]\r\n")
+            && bytes.tail().ends_with(b"\r\n220 z [[IPV4#1]]\r\n")
+    );
     let What::Server(before) = &events[0].what else { unreachable!() };
     let kept = [before.head(), before.tail()].concat();
     let places: Vec<_> = redacted.changes.iter().map(|change| &kept[change.span.clone()]).collect();
@@ -309,10 +325,12 @@ fn names_and_groups_are_taken_out_and_in() {
 
 #[test]
 fn what_a_challenge_says_goes_with_it() {
-    let challenge = Excerpt::from(Bytes::from_static(b"334 PDE4OTYuNjk3MTcwOTUyQDE5Mi4wLjIuNz4=\r\n"));
+    let challenge =
+        Excerpt::from(Bytes::from_static(b"334 PDE4OTYuNjk3MTcwOTUyQDE5Mi4wLjIuNz4=\r\n"));
     let challenge = challenge.with_meaning(Some(b"<1896.697170952@192.0.2.7>".to_vec()));
     let session = Some(SessionId(1));
-    let events = [What::Connecting("smtp://h".into()), What::Server(challenge)].map(|what| Event { session, what });
+    let events = [What::Connecting("smtp://h".into()), What::Server(challenge)]
+        .map(|what| Event { session, what });
     insta::assert_snapshot!(redacted(&Redaction::new(), &events), @"
     *** connecting to smtp://h
     S: 334 [SASL_CHALLENGE#1] → <[CHALLENGE#1]@[IPV4#1]>
@@ -326,7 +344,8 @@ fn what_a_challenge_says_goes_with_it() {
 #[test]
 fn what_a_sasl_exchange_makes_up_anew_is_redacted_with_its_base64() {
     let said = |wire: &'static str, meaning: &str| {
-        Excerpt::from(Bytes::from_static(wire.as_bytes())).with_meaning(Some(meaning.as_bytes().to_vec()))
+        Excerpt::from(Bytes::from_static(wire.as_bytes()))
+            .with_meaning(Some(meaning.as_bytes().to_vec()))
     };
     let events = [
         What::Connecting("sieve://h".into()),
@@ -349,11 +368,20 @@ fn what_a_sasl_exchange_makes_up_anew_is_redacted_with_its_base64() {
 
 #[test]
 fn a_word_of_the_servers_own_is_no_value_of_ours() {
-    let redaction = Redaction::new().known("test", "USER").and_then(|redaction| redaction.known("SIZE", "WORD")).unwrap();
-    let events =
-        dialogue(1, "smtp://h", "S: 220 h test server\nC: EHLO x\nS: 250-h\nS: 250 SIZE 100\nC: VRFY test\nS: 252 test");
+    let redaction = Redaction::new()
+        .known("test", "USER")
+        .and_then(|redaction| redaction.known("SIZE", "WORD"))
+        .unwrap();
+    let events = dialogue(
+        1,
+        "smtp://h",
+        "S: 220 h test server\nC: EHLO x\nS: 250-h\nS: 250 SIZE 100\nC: VRFY test\nS: 252 test",
+    );
     let shown = redacted(&redaction, &events);
-    assert!(shown.contains("S: 220 h test server\n") && shown.contains("250 SIZE 100\n"), "{shown}");
+    assert!(
+        shown.contains("S: 220 h test server\n") && shown.contains("250 SIZE 100\n"),
+        "{shown}"
+    );
     assert!(shown.contains("C: VRFY [USER]\nS: 252 [USER]\n"), "{shown}");
 }
 
@@ -365,5 +393,10 @@ fn a_size_is_no_time() {
         "S: 220 h\nC: EHLO x\nS: 250-h\nS: 250 SIZE 1073741824\nC: MAIL FROM:<> SIZE=1500000000\nS: 250 at 1692480217",
     );
     let shown = redacted(&Redaction::new(), &events);
-    assert!(shown.contains("SIZE 1073741824") && shown.contains("SIZE=1500000000") && shown.contains("at [EPOCH]"), "{shown}");
+    assert!(
+        shown.contains("SIZE 1073741824")
+            && shown.contains("SIZE=1500000000")
+            && shown.contains("at [EPOCH]"),
+        "{shown}"
+    );
 }

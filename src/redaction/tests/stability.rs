@@ -86,8 +86,11 @@ const WORDS: &[&str] = &[
 ];
 
 fn piece() -> impl Strategy<Value = String> {
-    proptest::collection::vec(prop_oneof![8 => proptest::sample::select(WORDS).prop_map(str::to_owned), 1 => ".{0,4}"], 0..12)
-        .prop_map(|pieces| pieces.concat())
+    proptest::collection::vec(
+        prop_oneof![8 => proptest::sample::select(WORDS).prop_map(str::to_owned), 1 => ".{0,4}"],
+        0..12,
+    )
+    .prop_map(|pieces| pieces.concat())
 }
 
 fn happening() -> impl Strategy<Value = Event> {

@@ -22,7 +22,8 @@ pub(super) fn pattern(value: Dynamic) -> Result<Pattern> {
         return Code::new(code).map(Into::into);
     }
     if value.is_array() {
-        return Err(Error::usage("a list where one pattern belongs").hint("expect_any([...]) takes alternatives"));
+        return Err(Error::usage("a list where one pattern belongs")
+            .hint("expect_any([...]) takes alternatives"));
     }
     octets(value, "a pattern")?.as_ref().into_pattern()
 }
@@ -85,11 +86,16 @@ pub(super) fn duration(value: &Dynamic) -> Result<Duration> {
     if let Ok(text) = value.as_immutable_string_ref() {
         return duration::parse(&text);
     }
-    #[allow(clippy::cast_precision_loss, reason = "seconds that need more than 52 bits are refused as too long")]
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "seconds that need more than 52 bits are refused as too long"
+    )]
     let seconds = value.as_int().map(|seconds| seconds as f64).or_else(|_| value.as_float());
     let seconds = seconds.map_err(|_| misfit("a duration", value.type_name()))?;
-    duration::from_seconds(seconds)
-        .ok_or_else(|| Error::usage(format!("{seconds} seconds is no duration")).hint("at most 24 hours, and not negative"))
+    duration::from_seconds(seconds).ok_or_else(|| {
+        Error::usage(format!("{seconds} seconds is no duration"))
+            .hint("at most 24 hours, and not negative")
+    })
 }
 
 fn misfit(what: &str, kind: &str) -> Error {
@@ -141,7 +147,11 @@ pub(super) fn boolean(name: &str, value: &Dynamic) -> Result<bool> {
 }
 
 /// Reads the options of `connect` and `pipe`.
-pub(super) fn session_options(mut options: Options, map: &Map, allowed: &[&str]) -> Result<Options> {
+pub(super) fn session_options(
+    mut options: Options,
+    map: &Map,
+    allowed: &[&str],
+) -> Result<Options> {
     for (name, value) in map {
         check_known(name, allowed)?;
         options = match name.as_str() {
@@ -161,7 +171,9 @@ pub(super) fn session_options(mut options: Options, map: &Map, allowed: &[&str])
 
 fn tls(options: Options, value: &Dynamic) -> Result<Options> {
     let Ok(map) = value.as_map_ref() else {
-        return Err(Error::usage("the option `tls` is a map").hint("tls: #{ca: \"ca.pem\", min: \"1.3\"}"));
+        return Err(
+            Error::usage("the option `tls` is a map").hint("tls: #{ca: \"ca.pem\", min: \"1.3\"}")
+        );
     };
     map.keys().try_for_each(|name| check_known(name, &super::tls::TLS))?;
     let tls = super::tls::options(options.tls_options().clone(), &map)?;
@@ -169,13 +181,16 @@ fn tls(options: Options, value: &Dynamic) -> Result<Options> {
 }
 
 fn size(value: &Dynamic) -> Result<usize> {
-    let size = value.as_int().ok().and_then(|size| usize::try_from(size).ok()).filter(|size| *size > 0);
+    let size =
+        value.as_int().ok().and_then(|size| usize::try_from(size).ok()).filter(|size| *size > 0);
     size.ok_or_else(|| Error::usage("the option `limit` is a number of bytes above 0"))
 }
 
 fn address(value: &Dynamic) -> Result<IpAddr> {
     let text = value.to_string();
-    text.parse().map_err(|_| Error::usage(format!("`{text}` is not an IP address")).hint("source_ip: \"127.0.0.9\""))
+    text.parse().map_err(|_| {
+        Error::usage(format!("`{text}` is not an IP address")).hint("source_ip: \"127.0.0.9\"")
+    })
 }
 
 /// `1`, `2`, or a map with `version`, `source` and `destination`.
@@ -197,16 +212,17 @@ fn proxy_version(value: &Dynamic) -> Result<Proxy> {
     match value.as_int() {
         Ok(1) => Ok(Proxy::V1),
         Ok(2) => Ok(Proxy::V2),
-        _ => {
-            Err(Error::usage("the version of a PROXY header is 1 or 2")
-                .hint("proxy: #{version: 1, source: \"192.0.2.7:4711\"}"))
-        }
+        _ => Err(Error::usage("the version of a PROXY header is 1 or 2")
+            .hint("proxy: #{version: 1, source: \"192.0.2.7:4711\"}")),
     }
 }
 
 fn endpoint(value: &Dynamic) -> Result<SocketAddr> {
     let text = value.to_string();
-    let wrong = || Error::usage(format!("`{text}` is not an IP address with a port")).hint("source: \"192.0.2.7:4711\"");
+    let wrong = || {
+        Error::usage(format!("`{text}` is not an IP address with a port"))
+            .hint("source: \"192.0.2.7:4711\"")
+    };
     text.parse().map_err(|_| wrong())
 }
 
@@ -214,6 +230,8 @@ fn family(value: &Dynamic) -> Result<Family> {
     match value.to_string().as_str() {
         "4" | "ipv4" => Ok(Family::V4),
         "6" | "ipv6" => Ok(Family::V6),
-        other => Err(Error::usage(format!("`{other}` is not a family")).hint("family: 4 or family: 6")),
+        other => {
+            Err(Error::usage(format!("`{other}` is not a family")).hint("family: 4 or family: 6"))
+        }
     }
 }

@@ -1,5 +1,8 @@
 //! Authentication.
-#![allow(clippy::needless_pass_by_value, reason = "Rhai's plugin macros hand arguments over by value")]
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "Rhai's plugin macros hand arguments over by value"
+)]
 
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{FuncRegistration, Map, Module};
@@ -17,45 +20,83 @@ A mechanism in which the server proves itself too holds it to that. In the trans
 behind an arrow, and whatever is secret is `[SECRET]`. An exchange can always be written out by hand, from `s.send(\"AUTH LOGIN\")` on.";
 
 /// What an exchange may be given as its last argument.
-const OPTIONS: [&str; 12] =
-    ["timeout", "expect", "initial", "cancel", "authzid", "mechanism", "user", "password", "token", "nonce", "host", "realm"];
+const OPTIONS: [&str; 12] = [
+    "timeout",
+    "expect",
+    "initial",
+    "cancel",
+    "authzid",
+    "mechanism",
+    "user",
+    "password",
+    "token",
+    "nonce",
+    "host",
+    "realm",
+];
 
 /// `auth`, and the same by the name that the command has in IMAP and ManageSieve.
 pub(super) fn all_words(manual: Manual) -> Module {
     let mut module = words_of!(words, manual);
     let word = || FuncRegistration::new("authenticate");
-    word().with_comments(AUTHENTICATE).with_params_info(["session: Session", "user: &str", "password: &str"]).set_into_module(
-        &mut module,
-        |ctx: NativeCallContext<'_>, session: &mut Handle, user: &str, password: &str| {
-            exchange(&ctx, session, &[user, password], &Map::new())
-        },
-    );
-    word().with_params_info(["session: Session", "user: &str", "password: &str", "options: Map"]).set_into_module(
-        &mut module,
-        |ctx: NativeCallContext<'_>, session: &mut Handle, user: &str, password: &str, options: Map| {
-            exchange(&ctx, session, &[user, password], &options)
-        },
-    );
-    word().with_params_info(["session: Session", "mechanism: &str", "user: &str", "secret: &str"]).set_into_module(
-        &mut module,
-        |ctx: NativeCallContext<'_>, session: &mut Handle, mechanism: &str, user: &str, secret: &str| {
-            exchange(&ctx, session, &[mechanism, user, secret], &Map::new())
-        },
-    );
     word()
-        .with_params_info(["session: Session", "mechanism: &str", "user: &str", "secret: &str", "options: Map"])
+        .with_comments(AUTHENTICATE)
+        .with_params_info(["session: Session", "user: &str", "password: &str"])
         .set_into_module(
             &mut module,
-            |ctx: NativeCallContext<'_>, session: &mut Handle, mechanism: &str, user: &str, secret: &str, options: Map| {
+            |ctx: NativeCallContext<'_>, session: &mut Handle, user: &str, password: &str| {
+                exchange(&ctx, session, &[user, password], &Map::new())
+            },
+        );
+    word()
+        .with_params_info(["session: Session", "user: &str", "password: &str", "options: Map"])
+        .set_into_module(
+            &mut module,
+            |ctx: NativeCallContext<'_>,
+             session: &mut Handle,
+             user: &str,
+             password: &str,
+             options: Map| { exchange(&ctx, session, &[user, password], &options) },
+        );
+    word()
+        .with_params_info(["session: Session", "mechanism: &str", "user: &str", "secret: &str"])
+        .set_into_module(
+            &mut module,
+            |ctx: NativeCallContext<'_>,
+             session: &mut Handle,
+             mechanism: &str,
+             user: &str,
+             secret: &str| {
+                exchange(&ctx, session, &[mechanism, user, secret], &Map::new())
+            },
+        );
+    word()
+        .with_params_info([
+            "session: Session",
+            "mechanism: &str",
+            "user: &str",
+            "secret: &str",
+            "options: Map",
+        ])
+        .set_into_module(
+            &mut module,
+            |ctx: NativeCallContext<'_>,
+             session: &mut Handle,
+             mechanism: &str,
+             user: &str,
+             secret: &str,
+             options: Map| {
                 exchange(&ctx, session, &[mechanism, user, secret], &options)
             },
         );
-    word().with_params_info(["session: Session", "mechanism: &str", "options: Map"]).set_into_module(
-        &mut module,
-        |ctx: NativeCallContext<'_>, session: &mut Handle, mechanism: &str, options: Map| {
-            exchange(&ctx, session, &[mechanism], &options)
-        },
-    );
+    word()
+        .with_params_info(["session: Session", "mechanism: &str", "options: Map"])
+        .set_into_module(
+            &mut module,
+            |ctx: NativeCallContext<'_>, session: &mut Handle, mechanism: &str, options: Map| {
+                exchange(&ctx, session, &[mechanism], &options)
+            },
+        );
     module
 }
 
@@ -79,10 +120,17 @@ const AUTHENTICATE: [&str; 15] = [
 ];
 
 /// Runs an exchange with what was given in order and by name.
-fn exchange(ctx: &NativeCallContext<'_>, session: &mut Handle, given: &[&str], options: &Map) -> Result<Reply, Raised> {
+fn exchange(
+    ctx: &NativeCallContext<'_>,
+    session: &mut Handle,
+    given: &[&str],
+    options: &Map,
+) -> Result<Reply, Raised> {
     session.operate(ctx, async |session| {
         // First of all: what is wrong with the other arguments must not show it.
-        for secret in ["password", "token"].iter().filter_map(|name| text(options, name).ok().flatten()) {
+        for secret in
+            ["password", "token"].iter().filter_map(|name| text(options, name).ok().flatten())
+        {
             session.keep_secret(&secret);
         }
         if let [.., _, secret] = given
@@ -100,8 +148,8 @@ fn exchange(ctx: &NativeCallContext<'_>, session: &mut Handle, given: &[&str], o
     })
 }
 
-/// Whether a mechanism is among three arguments, and not the first of them: any other may be the password then. So may a first
-/// one that no mechanism is called like (RFC 4422 section 3.1).
+/// Whether a mechanism is among three arguments, and not the first of them: any other may be the
+/// password then. So may a first one that no mechanism is called like (RFC 4422 section 3.1).
 fn is_misplaced(given: &[&str]) -> bool {
     let [first, others @ ..] = given else { return false };
     let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
@@ -112,7 +160,8 @@ fn is_misplaced(given: &[&str]) -> bool {
         && !Known::is_near(first)
 }
 
-/// A mechanism, a user and a secret; or a user and a password; or a mechanism alone; the rest by name.
+/// A mechanism, a user and a secret; or a user and a password; or a mechanism alone; the rest by
+/// name.
 fn credentials(given: &[&str], options: &Map) -> Result<Credentials> {
     let credentials = match *given {
         [_, _, _] if is_misplaced(given) => {
@@ -120,10 +169,15 @@ fn credentials(given: &[&str], options: &Map) -> Result<Credentials> {
             return Err(error.hint("auth(mechanism, user, password), or auth(user, password)"));
         }
         [mechanism, user, secret] => Credentials::new(user, secret).mechanism(mechanism),
-        [mechanism, user] if Known::takes_no_secret(mechanism) => Credentials::new(user, "").mechanism(mechanism),
+        [mechanism, user] if Known::takes_no_secret(mechanism) => {
+            Credentials::new(user, "").mechanism(mechanism)
+        }
         [mechanism, _] if Known::find(mechanism).is_some() => {
-            let error = Error::usage(format!("{mechanism} is a mechanism, and stands where the user belongs"));
-            return Err(error.hint(format!("auth(\"{mechanism}\", user, password), or auth(user, password)")));
+            let error = Error::usage(format!(
+                "{mechanism} is a mechanism, and stands where the user belongs"
+            ));
+            return Err(error
+                .hint(format!("auth(\"{mechanism}\", user, password), or auth(user, password)")));
         }
         [user, password] => Credentials::new(user, password),
         [mechanism] => named(options)?.mechanism(mechanism),
@@ -159,20 +213,29 @@ fn detailed(mut credentials: Credentials, options: &Map) -> Result<Credentials> 
     if let Some(initial) = options.get("initial") {
         credentials = credentials.initial(argument::boolean("initial", initial)?);
     }
-    let cancel = options.get("cancel").map_or(Ok(false), |cancel| argument::boolean("cancel", cancel))?;
+    let cancel =
+        options.get("cancel").map_or(Ok(false), |cancel| argument::boolean("cancel", cancel))?;
     Ok(if cancel { credentials.cancel() } else { credentials })
 }
 
 fn text(options: &Map, name: &str) -> Result<Option<String>> {
     let value = options.get(name).map(|value: &Dynamic| value.clone().into_string());
-    value.transpose().map_err(|kind| Error::usage(format!("the option `{name}` is text, and not of type {kind}")))
+    value.transpose().map_err(|kind| {
+        Error::usage(format!("the option `{name}` is text, and not of type {kind}"))
+    })
 }
 
 #[export_module(manifest)]
-#[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "the macro writes code of its own beside these"
+)]
 pub mod words {
-    /// Authenticates by the strongest mechanism that the server has advertised: AUTH in SMTP (RFC 4954) and POP3 (RFC 5034),
-    /// AUTHENTICATE in IMAP. Gives back the verdict, which has to be 235, `+OK` or OK.
+    /// Authenticates by the strongest mechanism that the server has advertised: AUTH in SMTP (RFC
+    /// 4954) and POP3 (RFC 5034), AUTHENTICATE in IMAP. Gives back the verdict, which has to be
+    /// 235, `+OK` or OK.
     ///
     /// ```rhai
     /// let s = connect(param("submission"));
@@ -182,7 +245,12 @@ pub mod words {
     /// s.quit();
     /// ```
     #[rhai_fn(name = "auth", return_raw)]
-    pub fn auth_strongest(ctx: NativeCallContext, session: &mut Handle, user: &str, password: &str) -> Result<Reply, Raised> {
+    pub fn auth_strongest(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        user: &str,
+        password: &str,
+    ) -> Result<Reply, Raised> {
         exchange(&ctx, session, &[user, password], &Map::new())
     }
 
@@ -197,8 +265,8 @@ pub mod words {
         exchange(&ctx, session, &[user, password], &options)
     }
 
-    /// Authenticates by the mechanism that is named, whether the server advertised it or not; `secret` is the password, or the
-    /// token of XOAUTH2 and OAUTHBEARER.
+    /// Authenticates by the mechanism that is named, whether the server advertised it or not;
+    /// `secret` is the password, or the token of XOAUTH2 and OAUTHBEARER.
     ///
     /// ```rhai
     /// let s = connect(param("submission"));
@@ -221,11 +289,13 @@ pub mod words {
         exchange(&ctx, session, &[mechanism, user, secret], &Map::new())
     }
 
-    /// With options as the last argument: `initial` (whether the first message goes with the command; `false` waits for the empty
-    /// challenge, `true` sends it even where that is unusual), `cancel` (answers the first challenge with `*`), `authzid` (whom to
-    /// act for), `nonce` (the client's, in SCRAM and DIGEST-MD5, so that a dialogue is the same each time), `host` and `realm` (as
-    /// DIGEST-MD5 and OAUTHBEARER say them), and `expect` and `timeout` as for all verbs. Where `expect` fits a challenge, such as
-    /// 334, the exchange ends there, to be gone on with by hand.
+    /// With options as the last argument: `initial` (whether the first message goes with the
+    /// command; `false` waits for the empty challenge, `true` sends it even where that is unusual),
+    /// `cancel` (answers the first challenge with `*`), `authzid` (whom to act for), `nonce` (the
+    /// client's, in SCRAM and DIGEST-MD5, so that a dialogue is the same each time), `host` and
+    /// `realm` (as DIGEST-MD5 and OAUTHBEARER say them), and `expect` and `timeout` as for all
+    /// verbs. Where `expect` fits a challenge, such as 334, the exchange ends there, to be gone on
+    /// with by hand.
     ///
     /// ```dialogue submission
     /// S: 220 mail.example ESMTP
@@ -270,7 +340,11 @@ pub mod words {
     /// s.quit();
     /// ```
     #[rhai_fn(name = "auth", return_raw)]
-    pub fn auth_alone(ctx: NativeCallContext, session: &mut Handle, mechanism: &str) -> Result<Reply, Raised> {
+    pub fn auth_alone(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        mechanism: &str,
+    ) -> Result<Reply, Raised> {
         exchange(&ctx, session, &[mechanism], &Map::new())
     }
 
@@ -285,7 +359,11 @@ pub mod words {
     }
 
     #[rhai_fn(name = "auth", return_raw)]
-    pub fn auth_with(ctx: NativeCallContext, session: &mut Handle, options: Map) -> Result<Reply, Raised> {
+    pub fn auth_with(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        options: Map,
+    ) -> Result<Reply, Raised> {
         exchange(&ctx, session, &[], &options)
     }
 }

@@ -1,5 +1,8 @@
 //! What a server says that it can do.
-#![allow(clippy::needless_pass_by_value, reason = "Rhai's plugin macros hand arguments over by value")]
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "Rhai's plugin macros hand arguments over by value"
+)]
 
 use std::borrow::Cow;
 
@@ -36,17 +39,24 @@ fn slip(keyword: &str) -> Option<&'static str> {
 fn lacking(session: &Session, capability: &str) -> Result<Option<String>> {
     let Some(known) = session.capabilities() else {
         let error = Error::usage("it is not known what the server can do");
-        return Err(error.hint("ask it first: ehlo(...), on LMTP lhlo(...); after STARTTLS ask again"));
+        return Err(
+            error.hint("ask it first: ehlo(...), on LMTP lhlo(...); after STARTTLS ask again")
+        );
     };
     let wanted = visible::escape(capability.as_bytes());
     Ok((!known.has(capability)).then(|| format!("{} does not offer {wanted}", session.peer())))
 }
 
 #[export_module(manifest)]
-#[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "the macro writes code of its own beside these"
+)]
 pub mod words {
-    /// What the server said last that it can do, by its reply to EHLO or LHLO, sent by a verb or by hand; `()` before that, and
-    /// after HELO, STARTTLS and XCLIENT.
+    /// What the server said last that it can do, by its reply to EHLO or LHLO, sent by a verb or by
+    /// hand; `()` before that, and after HELO, STARTTLS and XCLIENT.
     ///
     /// ```rhai
     /// let s = connect();
@@ -57,11 +67,13 @@ pub mod words {
     /// ```
     #[rhai_fn(get = "capabilities", return_raw)]
     pub fn capabilities(ctx: NativeCallContext, session: &mut Handle) -> Result<Dynamic, Raised> {
-        session.with(&ctx, |session| session.capabilities().cloned().map_or(Dynamic::UNIT, Dynamic::from))
+        session.with(&ctx, |session| {
+            session.capabilities().cloned().map_or(Dynamic::UNIT, Dynamic::from)
+        })
     }
 
-    /// Ends the script as skipped where the server did not say that it can do this. `"AUTH PLAIN"` asks for a keyword with a
-    /// parameter.
+    /// Ends the script as skipped where the server did not say that it can do this. `"AUTH PLAIN"`
+    /// asks for a keyword with a parameter.
     ///
     /// ```rhai
     /// let s = connect();
@@ -70,7 +82,11 @@ pub mod words {
     /// s.require_capability("PIPELINING");
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn require_capability(ctx: NativeCallContext, session: &mut Handle, capability: &str) -> Result<(), Raised> {
+    pub fn require_capability(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        capability: &str,
+    ) -> Result<(), Raised> {
         let lacking = session.with(&ctx, |session| super::lacking(session, capability))?;
         match lacking.map_err(|error| raise(&ctx, error))? {
             Some(reason) => Err(end(&ctx, Ended::Skipped(reason))),
@@ -78,8 +94,8 @@ pub mod words {
         }
     }
 
-    /// Whether the keyword was said: `"STARTTLS" in caps`. `"AUTH PLAIN" in caps` asks for a keyword with that among its
-    /// parameters.
+    /// Whether the keyword was said: `"STARTTLS" in caps`. `"AUTH PLAIN" in caps` asks for a
+    /// keyword with that among its parameters.
     ///
     /// ```rhai
     /// let s = connect(param("submission"));
@@ -105,17 +121,24 @@ pub mod words {
     /// assert_eq(caps.SIZE, "10485760");
     /// ```
     #[rhai_fn(index_get, return_raw, pure)]
-    pub fn parameters(ctx: NativeCallContext, caps: &mut Capabilities, keyword: &str) -> Result<Dynamic, Raised> {
+    pub fn parameters(
+        ctx: NativeCallContext,
+        caps: &mut Capabilities,
+        keyword: &str,
+    ) -> Result<Dynamic, Raised> {
         if let Some(parameters) = caps.get(keyword) {
             return Ok(parameters.into_owned().into());
         }
         let Some(near) = slip(keyword) else { return Ok(Dynamic::UNIT) };
-        let error =
-            Error::usage(format!("capabilities have no property and no keyword `{}`", visible::escape(keyword.as_bytes())));
+        let error = Error::usage(format!(
+            "capabilities have no property and no keyword `{}`",
+            visible::escape(keyword.as_bytes())
+        ));
         Err(raise(&ctx, error.hint(format!("did you mean `{near}`?"))))
     }
 
-    /// The mechanisms of AUTH as a list, in upper case and each once; those of the form `AUTH=LOGIN` of old servers included.
+    /// The mechanisms of AUTH as a list, in upper case and each once; those of the form
+    /// `AUTH=LOGIN` of old servers included.
     ///
     /// ```rhai
     /// let s = connect(param("submission"));

@@ -1,5 +1,8 @@
 //! Errors as scripts catch them.
-#![allow(clippy::needless_pass_by_value, reason = "Rhai's plugin macros hand arguments over by value")]
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "Rhai's plugin macros hand arguments over by value"
+)]
 
 use crate::script::raise::Caught;
 use rhai::plugin::{Dynamic, export_module};
@@ -12,10 +15,16 @@ fn optional(part: Option<&str>) -> Dynamic {
 }
 
 #[export_module(manifest)]
-#[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "the macro writes code of its own beside these"
+)]
 pub mod words {
-    /// What sort of failure it is: `mismatch`, `timeout`, `closed`, `out-of-step`, `malformed`, `too-long`, `unexpected`, `tls`,
-    /// `injected`, `vacuous`, `unreachable`, `assert`, `usage`, `io` or `busy`.
+    /// What sort of failure it is: `mismatch`, `timeout`, `closed`, `out-of-step`, `malformed`,
+    /// `too-long`, `unexpected`, `tls`, `injected`, `vacuous`, `unreachable`, `assert`, `usage`,
+    /// `io` or `busy`.
     ///
     /// ```rhai
     /// let s = connect();

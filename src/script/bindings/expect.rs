@@ -1,5 +1,8 @@
 //! Expecting.
-#![allow(clippy::needless_pass_by_value, reason = "Rhai's plugin macros hand arguments over by value")]
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "Rhai's plugin macros hand arguments over by value"
+)]
 
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Map};
@@ -46,7 +49,8 @@ impl Wanted {
             Error::usage("an enhanced status code belongs to a reply code")
                 .hint("expect(250, \"2.1.0\"); alternatives go into expect_any([...])")
         });
-        let pattern = code.and_then(Code::new).and_then(|code| code.with_enhanced(enhanced)).map(Into::into);
+        let pattern =
+            code.and_then(Code::new).and_then(|code| code.with_enhanced(enhanced)).map(Into::into);
         Self { pattern, call: Ok(Call::NONE) }
     }
 
@@ -61,7 +65,11 @@ impl Wanted {
     }
 }
 
-fn expected(ctx: &NativeCallContext<'_>, session: &Handle, wanted: Wanted) -> Result<Reply, Raised> {
+fn expected(
+    ctx: &NativeCallContext<'_>,
+    session: &Handle,
+    wanted: Wanted,
+) -> Result<Reply, Raised> {
     session.operate(ctx, async |session| {
         let (session, pattern, _) = wanted.on(session)?;
         session.expect(pattern).await
@@ -89,14 +97,22 @@ fn lined(ctx: &NativeCallContext<'_>, session: &Handle, wanted: Wanted) -> Resul
     })
 }
 
-fn searched(ctx: &NativeCallContext<'_>, session: &Handle, wanted: Wanted) -> Result<Reply, Raised> {
+fn searched(
+    ctx: &NativeCallContext<'_>,
+    session: &Handle,
+    wanted: Wanted,
+) -> Result<Reply, Raised> {
     session.operate(ctx, async |session| {
         let (session, pattern, call) = wanted.on(session)?;
         if call.keep { session.expect_bytes(pattern).await } else { session.skip_to(pattern).await }
     })
 }
 
-fn multiline(ctx: &NativeCallContext<'_>, session: &Handle, call: Result<Call>) -> Result<Reply, Raised> {
+fn multiline(
+    ctx: &NativeCallContext<'_>,
+    session: &Handle,
+    call: Result<Call>,
+) -> Result<Reply, Raised> {
     session.operate(ctx, async |session| {
         let call = call?;
         if let Some(timeout) = call.timeout {
@@ -106,7 +122,12 @@ fn multiline(ctx: &NativeCallContext<'_>, session: &Handle, call: Result<Call>) 
     })
 }
 
-fn unordered(ctx: &NativeCallContext<'_>, session: &Handle, patterns: Array, call: Result<Call>) -> Result<Array, Raised> {
+fn unordered(
+    ctx: &NativeCallContext<'_>,
+    session: &Handle,
+    patterns: Array,
+    call: Result<Call>,
+) -> Result<Array, Raised> {
     session.operate(ctx, async |session| {
         let (call, patterns) = (call?, argument::patterns(patterns)?);
         if let Some(timeout) = call.timeout {
@@ -127,7 +148,12 @@ fn closed(ctx: &NativeCallContext<'_>, session: &Handle, call: Result<Call>) -> 
 }
 
 #[export_module(manifest)]
-#[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "the macro writes code of its own beside these"
+)]
 pub mod words {
     /// Takes the next whole reply, which must match; gives it back.
     ///
@@ -141,11 +167,16 @@ pub mod words {
     /// s.expect(re(`^250 .*Ok`), #{timeout: "30s"});
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn expect(ctx: NativeCallContext, session: &mut Handle, pattern: Dynamic) -> Result<Reply, Raised> {
+    pub fn expect(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        pattern: Dynamic,
+    ) -> Result<Reply, Raised> {
         expected(&ctx, session, Wanted::new(pattern))
     }
 
-    /// Takes the next whole reply, which must have the code and the enhanced status code (RFC 2034), or its beginning.
+    /// Takes the next whole reply, which must have the code and the enhanced status code (RFC
+    /// 2034), or its beginning.
     ///
     /// ```rhai
     /// let s = connect();
@@ -168,7 +199,12 @@ pub mod words {
     }
 
     #[rhai_fn(name = "expect", return_raw)]
-    pub fn expect_with(ctx: NativeCallContext, session: &mut Handle, pattern: Dynamic, options: Map) -> Result<Reply, Raised> {
+    pub fn expect_with(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        pattern: Dynamic,
+        options: Map,
+    ) -> Result<Reply, Raised> {
         expected(&ctx, session, Wanted::new(pattern).with(&options, &OPTIONS))
     }
 
@@ -183,8 +219,8 @@ pub mod words {
         expected(&ctx, session, Wanted::enhanced(&code, enhanced).with(&options, &OPTIONS))
     }
 
-    /// Takes the next whole reply, which must match one of the patterns; the reply's `index` says which, from 0. `eof()` among
-    /// them stands for the server's close.
+    /// Takes the next whole reply, which must match one of the patterns; the reply's `index` says
+    /// which, from 0. `eof()` among them stands for the server's close.
     ///
     /// ```rhai
     /// let s = connect();
@@ -192,7 +228,11 @@ pub mod words {
     /// assert_eq(reply.index, 2);
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn expect_any(ctx: NativeCallContext, session: &mut Handle, patterns: Array) -> Result<Reply, Raised> {
+    pub fn expect_any(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        patterns: Array,
+    ) -> Result<Reply, Raised> {
         expected(&ctx, session, Wanted::any(patterns))
     }
 
@@ -215,7 +255,11 @@ pub mod words {
     /// s.expect_until(252);
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn expect_until(ctx: NativeCallContext, session: &mut Handle, pattern: Dynamic) -> Result<Reply, Raised> {
+    pub fn expect_until(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        pattern: Dynamic,
+    ) -> Result<Reply, Raised> {
         until(&ctx, session, Wanted::new(pattern))
     }
 
@@ -229,7 +273,8 @@ pub mod words {
         until(&ctx, session, Wanted::new(pattern).with(&options, &OPTIONS))
     }
 
-    /// Takes one reply for each pattern, in whatever order they come; gives them back in the order of the patterns.
+    /// Takes one reply for each pattern, in whatever order they come; gives them back in the order
+    /// of the patterns.
     ///
     /// ```rhai
     /// let s = connect();
@@ -239,7 +284,11 @@ pub mod words {
     /// assert_eq(replies[0].code, 252);
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn expect_unordered(ctx: NativeCallContext, session: &mut Handle, patterns: Array) -> Result<Array, Raised> {
+    pub fn expect_unordered(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        patterns: Array,
+    ) -> Result<Array, Raised> {
         unordered(&ctx, session, patterns, Ok(Call::NONE))
     }
 
@@ -275,7 +324,11 @@ pub mod words {
     /// s.expect(250);
     /// ```
     #[rhai_fn(name = "expect_line", return_raw)]
-    pub fn expect_line_matching(ctx: NativeCallContext, session: &mut Handle, pattern: Dynamic) -> Result<Reply, Raised> {
+    pub fn expect_line_matching(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        pattern: Dynamic,
+    ) -> Result<Reply, Raised> {
         lined(&ctx, session, Wanted::new(pattern))
     }
 
@@ -289,8 +342,9 @@ pub mod words {
         lined(&ctx, session, Wanted::new(pattern).with(&options, &OPTIONS))
     }
 
-    /// Searches the raw stream and takes it to the end of the match, whatever the protocol. The reply's `text` is the match,
-    /// `before` what came ahead of it. With `#{keep: false}` nothing ahead of the match is kept, however long it is.
+    /// Searches the raw stream and takes it to the end of the match, whatever the protocol. The
+    /// reply's `text` is the match, `before` what came ahead of it. With `#{keep: false}` nothing
+    /// ahead of the match is kept, however long it is.
     ///
     /// ```rhai
     /// let s = connect();
@@ -298,7 +352,11 @@ pub mod words {
     /// assert(greeting.before.as_string().starts_with("220 "));
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn expect_bytes(ctx: NativeCallContext, session: &mut Handle, pattern: Dynamic) -> Result<Reply, Raised> {
+    pub fn expect_bytes(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        pattern: Dynamic,
+    ) -> Result<Reply, Raised> {
         searched(&ctx, session, Wanted::new(pattern))
     }
 
@@ -312,9 +370,10 @@ pub mod words {
         searched(&ctx, session, Wanted::new(pattern).with(&options, &BYTES))
     }
 
-    /// Takes a block of lines up to and with the one that is a lone dot, as POP3 sends messages and lists (RFC 1939 section 3). The
-    /// reply's `text`, `lines` and `bytes` are the block without that line, its doubled dots single; `octets` is its size. With
-    /// `#{keep: false}` only `octets` is left of it, however long it is. Nothing but CRLF, a dot and CRLF ends a block.
+    /// Takes a block of lines up to and with the one that is a lone dot, as POP3 sends messages and
+    /// lists (RFC 1939 section 3). The reply's `text`, `lines` and `bytes` are the block without
+    /// that line, its doubled dots single; `octets` is its size. With `#{keep: false}` only
+    /// `octets` is left of it, however long it is. Nothing but CRLF, a dot and CRLF ends a block.
     ///
     /// ```rhai,ignore
     /// let s = connect("tcp://localhost:110");
@@ -332,11 +391,16 @@ pub mod words {
     }
 
     #[rhai_fn(name = "expect_multiline", return_raw)]
-    pub fn expect_multiline_with(ctx: NativeCallContext, session: &mut Handle, options: Map) -> Result<Reply, Raised> {
+    pub fn expect_multiline_with(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        options: Map,
+    ) -> Result<Reply, Raised> {
         multiline(&ctx, session, Call::read(&options, &BYTES))
     }
 
-    /// Makes sure that nothing comes for that long. What was owed until then is no longer waited for.
+    /// Makes sure that nothing comes for that long. What was owed until then is no longer waited
+    /// for.
     ///
     /// ```rhai
     /// let s = connect();
@@ -347,8 +411,14 @@ pub mod words {
     /// s.expect(250);
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn expect_silence(ctx: NativeCallContext, session: &mut Handle, duration: Dynamic) -> Result<(), Raised> {
-        session.operate(&ctx, async |session| session.expect_silence(argument::duration(&duration)?).await)
+    pub fn expect_silence(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        duration: Dynamic,
+    ) -> Result<(), Raised> {
+        session.operate(&ctx, async |session| {
+            session.expect_silence(argument::duration(&duration)?).await
+        })
     }
 
     /// Waits for the server's close, or reset; anything else that comes fails.
@@ -366,11 +436,16 @@ pub mod words {
     }
 
     #[rhai_fn(name = "expect_close", return_raw)]
-    pub fn expect_close_with(ctx: NativeCallContext, session: &mut Handle, options: Map) -> Result<(), Raised> {
+    pub fn expect_close_with(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        options: Map,
+    ) -> Result<(), Raised> {
         closed(&ctx, session, Call::read(&options, &OPTIONS))
     }
 
-    /// Takes the next whole reply (on a plain stream the next line), which must not match; gives it back.
+    /// Takes the next whole reply (on a plain stream the next line), which must not match; gives it
+    /// back.
     ///
     /// ```rhai
     /// let s = connect();
@@ -379,12 +454,21 @@ pub mod words {
     /// s.refute(2);
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn refute(ctx: NativeCallContext, session: &mut Handle, pattern: Dynamic) -> Result<Reply, Raised> {
+    pub fn refute(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        pattern: Dynamic,
+    ) -> Result<Reply, Raised> {
         refuted(&ctx, session, Wanted::new(pattern))
     }
 
     #[rhai_fn(name = "refute", return_raw)]
-    pub fn refute_with(ctx: NativeCallContext, session: &mut Handle, pattern: Dynamic, options: Map) -> Result<Reply, Raised> {
+    pub fn refute_with(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        pattern: Dynamic,
+        options: Map,
+    ) -> Result<Reply, Raised> {
         refuted(&ctx, session, Wanted::new(pattern).with(&options, &OPTIONS))
     }
 }

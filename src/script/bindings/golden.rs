@@ -1,5 +1,8 @@
 //! What a script says of its golden transcript.
-#![allow(clippy::needless_pass_by_value, reason = "Rhai's plugin macros hand arguments over by value")]
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "Rhai's plugin macros hand arguments over by value"
+)]
 
 use std::fmt::Write as _;
 
@@ -23,7 +26,10 @@ stand anywhere in the script; what they say holds for all of it.";
 /// How deep lists and maps are shown in each other.
 const DEEPEST: usize = 16;
 
-fn change(ctx: &NativeCallContext<'_>, change: impl FnOnce(Redaction) -> Result<Redaction>) -> Result<(), Raised> {
+fn change(
+    ctx: &NativeCallContext<'_>,
+    change: impl FnOnce(Redaction) -> Result<Redaction>,
+) -> Result<(), Raised> {
     Run::current().and_then(|run| run.redact(change)).map_err(|error| raise(ctx, error))
 }
 
@@ -36,17 +42,29 @@ fn take(ctx: &NativeCallContext<'_>, name: &str, value: &Dynamic) -> Result<(), 
 }
 
 /// A value as text that reads well in a diff: each entry of a list or a map on a line of its own.
-fn show(ctx: &NativeCallContext<'_>, text: &mut String, value: &Dynamic, depth: usize) -> Result<(), Raised> {
+fn show(
+    ctx: &NativeCallContext<'_>,
+    text: &mut String,
+    value: &Dynamic,
+    depth: usize,
+) -> Result<(), Raised> {
     if depth > DEEPEST {
         let error = Error::usage("the value is too deep to be shown in a golden transcript");
-        return Err(raise(ctx, error.hint(format!("lists and maps may lie in each other {DEEPEST} times"))));
+        return Err(raise(
+            ctx,
+            error.hint(format!("lists and maps may lie in each other {DEEPEST} times")),
+        ));
     }
     if value.is::<Handle>() {
         let error = Error::usage("a session is no value for a golden transcript");
-        return Err(raise(ctx, error.hint("what it says is in it anyway; snapshot(...) takes what a word gave back")));
+        return Err(raise(
+            ctx,
+            error.hint("what it says is in it anyway; snapshot(...) takes what a word gave back"),
+        ));
     }
     if let Some(map) = value.read_lock::<Map>() {
-        let entries = map.iter().map(|(key, value)| (visible::escape(key.as_bytes()) + ": ", value));
+        let entries =
+            map.iter().map(|(key, value)| (visible::escape(key.as_bytes()) + ": ", value));
         return each(ctx, text, ["#{", "}"], entries, depth);
     }
     if let Some(list) = value.read_lock::<Array>() {
@@ -55,7 +73,10 @@ fn show(ctx: &NativeCallContext<'_>, text: &mut String, value: &Dynamic, depth: 
     let whole = match value.read_lock::<Blob>() {
         Some(blob) => blob.to_vec(),
         None if value.is_unit() => b"()".to_vec(),
-        None => ctx.call_native_fn::<ImmutableString>("to_string", (value.clone(),))?.as_bytes().to_vec(),
+        None => ctx
+            .call_native_fn::<ImmutableString>("to_string", (value.clone(),))?
+            .as_bytes()
+            .to_vec(),
     };
     match (depth, value.is_string() || value.is_blob()) {
         (0, _) => text.push_str(&lines(&whole)),
@@ -67,7 +88,9 @@ fn show(ctx: &NativeCallContext<'_>, text: &mut String, value: &Dynamic, depth: 
 
 /// Text of several lines, each made visible, its end for CRLF as for LF.
 fn lines(text: &[u8]) -> String {
-    let lines = text.split(|byte| *byte == b'\n').map(|line| visible::escape(line.strip_suffix(b"\r").unwrap_or(line)));
+    let lines = text
+        .split(|byte| *byte == b'\n')
+        .map(|line| visible::escape(line.strip_suffix(b"\r").unwrap_or(line)));
     let lines: Vec<_> = lines.collect();
     lines.join("\n").trim_end_matches('\n').to_owned()
 }
@@ -95,10 +118,15 @@ fn each<'v>(
 }
 
 #[export_module(manifest)]
-#[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "the macro writes code of its own beside these"
+)]
 pub mod words {
-    /// Puts a value into the golden transcript, at this place: a number, text, a reply, bytes, a list or a map with its entries
-    /// in order. It is redacted as all of it is.
+    /// Puts a value into the golden transcript, at this place: a number, text, a reply, bytes, a
+    /// list or a map with its entries in order. It is redacted as all of it is.
     ///
     /// ```rhai
     /// let s = connect();
@@ -119,12 +147,17 @@ pub mod words {
     /// snapshot("hello", s.ehlo("client.example").keywords);
     /// ```
     #[rhai_fn(name = "snapshot", return_raw)]
-    pub fn snapshot_named(ctx: NativeCallContext, name: &str, value: Dynamic) -> Result<(), Raised> {
+    pub fn snapshot_named(
+        ctx: NativeCallContext,
+        name: &str,
+        value: Dynamic,
+    ) -> Result<(), Raised> {
         take(&ctx, name, &value)
     }
 
-    /// Adds presets, normalisers and groups of them to what is redacted, and takes out what has a minus before it, as
-    /// `--redact` does: `"imap"`, `"sizes, -net.ipv4"`. `mailexpect redact --list` shows all there are.
+    /// Adds presets, normalisers and groups of them to what is redacted, and takes out what has a
+    /// minus before it, as `--redact` does: `"imap"`, `"sizes, -net.ipv4"`. `mailexpect redact
+    /// --list` shows all there are.
     ///
     /// ```rhai
     /// redact("imap, pop3, -timing");
@@ -135,8 +168,8 @@ pub mod words {
         change(&ctx, |redaction| redaction.select(names))
     }
 
-    /// Adds a regex of the script's own: what its group `v` finds, or else all that it finds, becomes `[TOKEN#1]`, the same value
-    /// the same number wherever it stands.
+    /// Adds a regex of the script's own: what its group `v` finds, or else all that it finds,
+    /// becomes `[TOKEN#1]`, the same value the same number wherever it stands.
     ///
     /// ```rhai
     /// redact(`job (?P<v>\d+)`, "JOB");
@@ -148,15 +181,21 @@ pub mod words {
     }
 
     #[rhai_fn(name = "redact", return_raw)]
-    pub fn redact_pattern(ctx: NativeCallContext, regex: Pattern, token: &str) -> Result<(), Raised> {
+    pub fn redact_pattern(
+        ctx: NativeCallContext,
+        regex: Pattern,
+        token: &str,
+    ) -> Result<(), Raised> {
         change(&ctx, |redaction| match regex.regex_source() {
             Some(source) => redaction.regex(source, token),
-            None => Err(Error::usage("what is redacted is a regex").hint("write redact(`job (\\d+)`, \"JOB\")")),
+            None => Err(Error::usage("what is redacted is a regex")
+                .hint("write redact(`job (\\d+)`, \"JOB\")")),
         })
     }
 
-    /// How much of what servers say counts in the golden: `"text"` (all of it, as without this), `"enhanced"` (the codes with their
-    /// enhanced codes, RFC 3463) or `"codes"` (the codes alone, RFC 5321 section 4.2: the same golden for any server).
+    /// How much of what servers say counts in the golden: `"text"` (all of it, as without this),
+    /// `"enhanced"` (the codes with their enhanced codes, RFC 3463) or `"codes"` (the codes alone,
+    /// RFC 5321 section 4.2: the same golden for any server).
     ///
     /// ```rhai
     /// strictness("codes");

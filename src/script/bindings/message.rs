@@ -1,5 +1,8 @@
 //! Messages: composing, reading, comparing.
-#![allow(clippy::needless_pass_by_value, reason = "Rhai's plugin macros hand arguments over by value")]
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "Rhai's plugin macros hand arguments over by value"
+)]
 
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Map};
@@ -14,12 +17,25 @@ use crate::script::run::Run;
 pub(super) const INTRO: &str = "Messages (RFC 5322, MIME). What is not said of a message is chosen so that the same call gives the same \
 message in every run.";
 
-const PARTS: [&str; 11] =
-    ["from", "to", "cc", "subject", "text", "html", "attachments", "headers", "date", "message_id", "encoding"];
+const PARTS: [&str; 11] = [
+    "from",
+    "to",
+    "cc",
+    "subject",
+    "text",
+    "html",
+    "attachments",
+    "headers",
+    "date",
+    "message_id",
+    "encoding",
+];
 const ATTACHMENT: [&str; 3] = ["name", "type", "content"];
 
 fn text(name: &str, value: Dynamic) -> Result<String> {
-    value.into_string().map_err(|kind| Error::usage(format!("`{name}` of a message is text, and not of type {kind}")))
+    value.into_string().map_err(|kind| {
+        Error::usage(format!("`{name}` of a message is text, and not of type {kind}"))
+    })
 }
 
 /// One text, or a list of them.
@@ -31,7 +47,9 @@ fn texts(name: &str, value: Dynamic) -> Result<Vec<String>> {
 }
 
 fn map(name: &str, value: Dynamic) -> Result<Map> {
-    value.try_cast::<Map>().ok_or_else(|| Error::usage(format!("`{name}` of a message is a map")).hint("#{name: \"value\"}"))
+    value.try_cast::<Map>().ok_or_else(|| {
+        Error::usage(format!("`{name}` of a message is a map")).hint("#{name: \"value\"}")
+    })
 }
 
 /// What is asked for by these words differs from run to run.
@@ -59,8 +77,9 @@ fn draft(parts: Map) -> Result<Draft> {
             "encoding" => draft.encoding = Some(text(&name, value)?),
             "headers" => {
                 let headers = map(&name, value)?.into_iter();
-                draft.headers =
-                    headers.map(|(name, value)| Ok((name.to_string(), text(&name, value)?))).collect::<Result<_>>()?;
+                draft.headers = headers
+                    .map(|(name, value)| Ok((name.to_string(), text(&name, value)?)))
+                    .collect::<Result<_>>()?;
             }
             _ => draft.attachments = attachments(&name, value)?,
         }
@@ -70,13 +89,23 @@ fn draft(parts: Map) -> Result<Draft> {
 
 fn attachments(name: &str, value: Dynamic) -> Result<Vec<Attachment>> {
     let wrong = || {
-        Error::usage("`attachments` of a message is a list").hint("[#{name: \"a.csv\", type: \"text/csv\", content: \"a,b\"}]")
+        Error::usage("`attachments` of a message is a list")
+            .hint("[#{name: \"a.csv\", type: \"text/csv\", content: \"a,b\"}]")
     };
-    value.into_array().map_err(|_| wrong())?.into_iter().map(|one| attachment(map(name, one)?)).collect()
+    value
+        .into_array()
+        .map_err(|_| wrong())?
+        .into_iter()
+        .map(|one| attachment(map(name, one)?))
+        .collect()
 }
 
 fn attachment(parts: Map) -> Result<Attachment> {
-    let mut attachment = Attachment { name: String::new(), kind: "application/octet-stream".to_owned(), content: Vec::new() };
+    let mut attachment = Attachment {
+        name: String::new(),
+        kind: "application/octet-stream".to_owned(),
+        content: Vec::new(),
+    };
     for (name, value) in parts {
         argument::check_known(&name, &ATTACHMENT)?;
         match name.as_str() {
@@ -125,14 +154,21 @@ fn list(texts: &[String]) -> Array {
 }
 
 #[export_module(manifest)]
-#[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "the macro writes code of its own beside these"
+)]
 pub mod words {
-    /// Composes a message, as text with CRLF at its line ends. All parts may be left out: `from`, `to` and `cc` (text or lists),
-    /// `subject`, `text`, `html`, `attachments`, `headers`, `date`, `message_id`. What is not ASCII is encoded (RFC 2047, RFC 2045);
-    /// `encoding: "8bit"` leaves text and HTML as they are, however long their lines.
+    /// Composes a message, as text with CRLF at its line ends. All parts may be left out: `from`,
+    /// `to` and `cc` (text or lists), `subject`, `text`, `html`, `attachments`, `headers`, `date`,
+    /// `message_id`. What is not ASCII is encoded (RFC 2047, RFC 2045); `encoding: "8bit"` leaves
+    /// text and HTML as they are, however long their lines.
     ///
-    /// Without `date` it is always the same one, and `date: "now"` is that of the run; the Message-ID and the boundaries of its
-    /// parts follow from the content, and `message_id: "unique"` is another one in each run.
+    /// Without `date` it is always the same one, and `date: "now"` is that of the run; the
+    /// Message-ID and the boundaries of its parts follow from the content, and `message_id:
+    /// "unique"` is another one in each run.
     ///
     /// ```rhai
     /// let mail = message(#{
@@ -153,13 +189,15 @@ pub mod words {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn message(ctx: NativeCallContext, parts: Map) -> Result<String, Raised> {
-        let composed = draft(parts).map(|draft| String::from_utf8_lossy(&draft.compose()).into_owned());
+        let composed =
+            draft(parts).map(|draft| String::from_utf8_lossy(&draft.compose()).into_owned());
         composed.map_err(|error| raise(&ctx, error))
     }
 
-    /// Reads a message: a reply, text or a blob. What comes back has `from`, `to`, `cc` (lists), `subject`, `text`, `html`,
-    /// `message_id` (`()` where there is none), `attachments` (a list of maps with `name`, `type` and `content`, a blob) and
-    /// `headers` (a list of maps with `name` and `value`); `m["x-test"]` is the first header of that name, whatever its case.
+    /// Reads a message: a reply, text or a blob. What comes back has `from`, `to`, `cc` (lists),
+    /// `subject`, `text`, `html`, `message_id` (`()` where there is none), `attachments` (a list of
+    /// maps with `name`, `type` and `content`, a blob) and `headers` (a list of maps with `name`
+    /// and `value`); `m["x-test"]` is the first header of that name, whatever its case.
     ///
     /// ```rhai
     /// let m = parse_message("From: Kim <hoge@example.com>\r\nSubject: =?utf-8?Q?gr=C3=BC=C3=9Fe?=\r\n\r\nHi\r\n");
@@ -173,8 +211,9 @@ pub mod words {
         content(message).and_then(|bytes| parse(&bytes)).map_err(|error| raise(&ctx, error))
     }
 
-    /// Fails the script unless the message that was fetched is the one that was sent, byte for byte, but for headers that servers
-    /// have added in front (RFC 5321 section 4.4); gives those back as text. What was fetched is a reply, text or a blob.
+    /// Fails the script unless the message that was fetched is the one that was sent, byte for
+    /// byte, but for headers that servers have added in front (RFC 5321 section 4.4); gives those
+    /// back as text. What was fetched is a reply, text or a blob.
     ///
     /// ```rhai
     /// let sent = message(#{from: "hoge@example.com", subject: "hello", text: "Hi\n"});
@@ -182,7 +221,11 @@ pub mod words {
     /// assert(added.starts_with("Received:"));
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn assert_delivered(ctx: NativeCallContext, fetched: Dynamic, sent: Dynamic) -> Result<String, Raised> {
+    pub fn assert_delivered(
+        ctx: NativeCallContext,
+        fetched: Dynamic,
+        sent: Dynamic,
+    ) -> Result<String, Raised> {
         check_delivered(fetched, sent).map_err(|error| raise(&ctx, error))
     }
 
@@ -223,8 +266,9 @@ pub mod words {
 
     #[rhai_fn(get = "headers", pure)]
     pub fn headers(message: &mut Parsed) -> Array {
-        let header =
-            |(name, value): &(String, String)| Map::from([("name".into(), name.into()), ("value".into(), value.into())]);
+        let header = |(name, value): &(String, String)| {
+            Map::from([("name".into(), name.into()), ("value".into(), value.into())])
+        };
         message.headers.iter().map(header).map(Dynamic::from).collect()
     }
 
@@ -232,7 +276,11 @@ pub mod words {
     pub fn attachments_of(message: &mut Parsed) -> Array {
         let attachment = |Attachment { name, kind, content }: &Attachment| {
             let content = Dynamic::from_blob(content.clone());
-            Map::from([("name".into(), name.into()), ("type".into(), kind.into()), ("content".into(), content)])
+            Map::from([
+                ("name".into(), name.into()),
+                ("type".into(), kind.into()),
+                ("content".into(), content),
+            ])
         };
         message.attachments.iter().map(attachment).map(Dynamic::from).collect()
     }

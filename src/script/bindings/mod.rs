@@ -44,7 +44,8 @@ pub(super) struct Group {
 /// All words, in the order of the reference.
 pub(super) fn groups() -> &'static [Group] {
     static GROUPS: LazyLock<Vec<Group>> = LazyLock::new(|| {
-        let group = |(title, intro, module): (_, _, Module)| Group { title, intro, module: module.into() };
+        let group =
+            |(title, intro, module): (_, _, Module)| Group { title, intro, module: module.into() };
         chapters(Manual::Wanted).map(group).collect()
     });
     &GROUPS
@@ -90,8 +91,8 @@ fn chapters(manual: Manual) -> impl Iterator<Item = (&'static str, &'static str,
     .into_iter()
 }
 
-/// A session as scripts hold it. Its insides are taken out for the length of an operation, so that a second one meanwhile is
-/// an error and not a deadlock.
+/// A session as scripts hold it. Its insides are taken out for the length of an operation, so that
+/// a second one meanwhile is an error and not a deadlock.
 #[derive(Clone, Debug)]
 pub(super) struct Handle(Arc<Mutex<Slot>>);
 
@@ -136,7 +137,11 @@ impl Handle {
     }
 
     /// Reads or sets something that takes no waiting.
-    fn with<T>(&self, context: &NativeCallContext<'_>, read: impl FnOnce(&mut Session) -> T) -> Result<T, Raised> {
+    fn with<T>(
+        &self,
+        context: &NativeCallContext<'_>,
+        read: impl FnOnce(&mut Session) -> T,
+    ) -> Result<T, Raised> {
         let mut taken = self.take().map_err(|error| raise::raise(context, error))?;
         taken.session().map(read).map_err(|error| raise::raise(context, error))
     }
@@ -156,7 +161,8 @@ impl Handle {
         let outcome = match coroutine::wait(Box::pin(async { operation(taken.session()?).await })) {
             Ok(outcome) => outcome,
             Err(stop) => {
-                let waiting = taken.session().ok().and_then(|session| session.cut_off()).map(Box::new);
+                let waiting =
+                    taken.session().ok().and_then(|session| session.cut_off()).map(Box::new);
                 return Err(raise::end(context, Ended::Stopped(stop, waiting)));
             }
         };

@@ -1,5 +1,8 @@
 //! Patterns that are no plain text, and bytes.
-#![allow(clippy::needless_pass_by_value, reason = "Rhai's plugin macros hand arguments over by value")]
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "Rhai's plugin macros hand arguments over by value"
+)]
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use rhai::Blob;
@@ -20,12 +23,16 @@ fn unhex(text: &str) -> Option<Blob> {
     if !digits.len().is_multiple_of(2) {
         return None;
     }
-    digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+    digits
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+        .collect()
 }
 
 fn latin1(text: &str) -> Result<Blob> {
     let wide = |character| {
-        Error::usage(format!("`{character}` is not one byte")).hint("bytes(...) takes characters up to \\xff; or use hex(...)")
+        Error::usage(format!("`{character}` is not one byte"))
+            .hint("bytes(...) takes characters up to \\xff; or use hex(...)")
     };
     text.chars().map(|character| u8::try_from(character).map_err(|_| wide(character))).collect()
 }
@@ -33,22 +40,32 @@ fn latin1(text: &str) -> Result<Blob> {
 fn decoded(text: &str) -> Result<String> {
     let not = |what: &str| Error::usage(format!("the text is not {what}"));
     let bytes = BASE64_STANDARD.decode(text.trim()).map_err(|_| not("base64 (RFC 4648)"))?;
-    String::from_utf8(bytes).map_err(|_| not("base64 of UTF-8").hint("base64_bytes(...) gives the bytes"))
+    String::from_utf8(bytes)
+        .map_err(|_| not("base64 of UTF-8").hint("base64_bytes(...) gives the bytes"))
 }
 
 fn decoded_bytes(text: &str) -> Result<Blob> {
-    BASE64_STANDARD.decode(text.trim()).map_err(|_| Error::usage("the text is not base64 (RFC 4648)"))
+    BASE64_STANDARD
+        .decode(text.trim())
+        .map_err(|_| Error::usage("the text is not base64 (RFC 4648)"))
 }
 
 #[export_module(manifest)]
-#[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "the macro writes code of its own beside these"
+)]
 pub mod words {
-    /// A regex on bytes, found anywhere in a reply: the syntax of the `regex` crate without Unicode classes. `.` stops at line
-    /// ends, `^` and `$` are at the start and end of each line, `\A` and `\z` at those of the reply, which is seen without its
-    /// last line end. Write it between backticks.
+    /// A regex on bytes, found anywhere in a reply: the syntax of the `regex` crate without Unicode
+    /// classes. `.` stops at line ends, `^` and `$` are at the start and end of each line, `\A` and
+    /// `\z` at those of the reply, which is seen without its last line end. Write it between
+    /// backticks.
     ///
-    /// In a stream, a match that could still grow waits for the next byte, for the end of the stream, or for the peer to be
-    /// quiet for the session's `settle` time, so that results do not depend on how the bytes were cut into packets.
+    /// In a stream, a match that could still grow waits for the next byte, for the end of the
+    /// stream, or for the peer to be quiet for the session's `settle` time, so that results do not
+    /// depend on how the bytes were cut into packets.
     ///
     /// ```rhai
     /// let s = connect();
@@ -87,13 +104,21 @@ pub mod words {
     /// s.expect_any(refused);
     /// ```
     #[rhai_fn(name = "code", return_raw)]
-    pub fn code_enhanced(ctx: NativeCallContext, code: &str, enhanced: &str) -> Result<Pattern, Raised> {
+    pub fn code_enhanced(
+        ctx: NativeCallContext,
+        code: &str,
+        enhanced: &str,
+    ) -> Result<Pattern, Raised> {
         let code = Code::parse(code).and_then(|code| code.with_enhanced(enhanced));
         code.map(Into::into).map_err(|error| raise(&ctx, error))
     }
 
     #[rhai_fn(name = "code", return_raw)]
-    pub fn code_number_enhanced(ctx: NativeCallContext, code: i64, enhanced: &str) -> Result<Pattern, Raised> {
+    pub fn code_number_enhanced(
+        ctx: NativeCallContext,
+        code: i64,
+        enhanced: &str,
+    ) -> Result<Pattern, Raised> {
         let code = Code::new(code).and_then(|code| code.with_enhanced(enhanced));
         code.map(Into::into).map_err(|error| raise(&ctx, error))
     }
@@ -127,7 +152,10 @@ pub mod words {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn hex(ctx: NativeCallContext, digits: &str) -> Result<Blob, Raised> {
-        let wrong = || Error::usage(format!("`{digits}` is not hexadecimal")).hint("two digits a byte: hex(\"0d 0a\")");
+        let wrong = || {
+            Error::usage(format!("`{digits}` is not hexadecimal"))
+                .hint("two digits a byte: hex(\"0d 0a\")")
+        };
         unhex(digits).ok_or_else(|| raise(&ctx, wrong()))
     }
 
@@ -162,14 +190,17 @@ pub mod words {
         decoded_bytes(text).map_err(|error| raise(&ctx, error))
     }
 
-    /// Text or bytes as parameters of SMTP carry them: xtext (RFC 3461 section 4). `xclient` does this by itself.
+    /// Text or bytes as parameters of SMTP carry them: xtext (RFC 3461 section 4). `xclient` does
+    /// this by itself.
     ///
     /// ```rhai
     /// assert_eq(xtext("a=b c+d"), "a+3Db+20c+2Bd");
     /// ```
     #[rhai_fn(return_raw)]
     pub fn xtext(ctx: NativeCallContext, data: Dynamic) -> Result<String, Raised> {
-        argument::bytes(data, "what to encode").map(crate::proto::smtp::xtext).map_err(|error| raise(&ctx, error))
+        argument::bytes(data, "what to encode")
+            .map(crate::proto::smtp::xtext)
+            .map_err(|error| raise(&ctx, error))
     }
 
     #[rhai_fn(name = "to_string", pure)]

@@ -17,11 +17,17 @@ fn number(number: u64) -> Dynamic {
 
 /// A line of a scan listing, as scripts see it.
 fn scan(scan: Scan) -> Dynamic {
-    Dynamic::from_map(Map::from([("message".into(), number(scan.message)), ("octets".into(), number(scan.octets))]))
+    Dynamic::from_map(Map::from([
+        ("message".into(), number(scan.message)),
+        ("octets".into(), number(scan.octets)),
+    ]))
 }
 
 fn unique_id(unique: UniqueId) -> Dynamic {
-    Dynamic::from_map(Map::from([("message".into(), number(unique.message)), ("id".into(), unique.id.into())]))
+    Dynamic::from_map(Map::from([
+        ("message".into(), number(unique.message)),
+        ("id".into(), unique.id.into()),
+    ]))
 }
 
 /// The one that was asked for; nothing where a refusal was.
@@ -32,8 +38,8 @@ fn single(items: Vec<Dynamic>) -> Dynamic {
 pub(super) fn words(manual: Manual) -> Module {
     let mut module = Module::new();
     verbs! { module, manual:
-        /// Logs in with the digest of the greeting's timestamp and the password: `APOP user digest` (RFC 1939 section 7). Fails where
-        /// the greeting has no timestamp.
+        /// Logs in with the digest of the greeting's timestamp and the password: `APOP user digest`
+        /// (RFC 1939 section 7). Fails where the greeting has no timestamp.
         ///
         /// ```dialogue pop3
         /// S: +OK POP3 server ready <1896.697170952@dbc.mtview.ca.us>
@@ -68,7 +74,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         capa(session) -> Capabilities { session.capa().await }
 
-        /// Asks how much is in the maildrop: `STAT` (RFC 1939 section 5). Gives `messages` and `octets` back.
+        /// Asks how much is in the maildrop: `STAT` (RFC 1939 section 5). Gives `messages` and
+        /// `octets` back.
         ///
         /// ```dialogue pop3
         /// S: +OK ready
@@ -86,7 +93,8 @@ pub(super) fn words(manual: Manual) -> Module {
             Ok(Map::from([("messages".into(), number(maildrop.messages)), ("octets".into(), number(maildrop.octets))]))
         }
 
-        /// Asks for the size of each message: `LIST` (RFC 1939 section 5). Gives a list of maps with `message` and `octets` back.
+        /// Asks for the size of each message: `LIST` (RFC 1939 section 5). Gives a list of maps
+        /// with `message` and `octets` back.
         ///
         /// ```dialogue pop3
         /// S: +OK ready
@@ -104,8 +112,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         list(session) -> Array { Ok(session.list_messages(None).await?.into_iter().map(scan).collect()) }
 
-        /// Asks for the size of one message: `LIST message`. Gives a map with `message` and `octets` back, `()` where `expect` asked
-        /// for a refusal.
+        /// Asks for the size of one message: `LIST message`. Gives a map with `message` and
+        /// `octets` back, `()` where `expect` asked for a refusal.
         ///
         /// ```dialogue pop3
         /// S: +OK ready
@@ -125,7 +133,8 @@ pub(super) fn words(manual: Manual) -> Module {
             Ok(single(session.list_messages(message).await?.into_iter().map(scan).collect()))
         }
 
-        /// Asks for the unique id of each message: `UIDL` (RFC 1939 section 7). Gives a list of maps with `message` and `id` back.
+        /// Asks for the unique id of each message: `UIDL` (RFC 1939 section 7). Gives a list of
+        /// maps with `message` and `id` back.
         ///
         /// ```dialogue pop3
         /// S: +OK ready
@@ -142,8 +151,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         uidl(session) -> Array { Ok(session.uidl(None).await?.into_iter().map(unique_id).collect()) }
 
-        /// Asks for the unique id of one message: `UIDL message`. Gives a map with `message` and `id` back, `()` where `expect` asked
-        /// for a refusal.
+        /// Asks for the unique id of one message: `UIDL message`. Gives a map with `message` and
+        /// `id` back, `()` where `expect` asked for a refusal.
         ///
         /// ```dialogue pop3
         /// S: +OK ready
@@ -160,8 +169,9 @@ pub(super) fn words(manual: Manual) -> Module {
             Ok(single(session.uidl(message).await?.into_iter().map(unique_id).collect()))
         }
 
-        /// Fetches a message: `RETR` (RFC 1939 section 5). What comes back is the message as its `text`, `lines` and `bytes`, the
-        /// doubled dots single, and its `octets`. With `#{keep: false}` only `octets` is left of it, however long it is.
+        /// Fetches a message: `RETR` (RFC 1939 section 5). What comes back is the message as its
+        /// `text`, `lines` and `bytes`, the doubled dots single, and its `octets`. With `#{keep:
+        /// false}` only `octets` is left of it, however long it is.
         ///
         /// ```dialogue pop3
         /// S: +OK ready
@@ -186,7 +196,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         retr(session, message: i64; keep) -> Reply { session.retr(message).await }
 
-        /// Fetches the header of a message and so many lines of its body: `TOP message lines` (RFC 1939 section 7). Else as `retr`.
+        /// Fetches the header of a message and so many lines of its body: `TOP message lines` (RFC
+        /// 1939 section 7). Else as `retr`.
         ///
         /// ```dialogue pop3
         /// S: +OK ready
@@ -204,7 +215,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         top(session, message: i64, lines: i64; keep) -> Reply { session.top(message, lines).await }
 
-        /// Marks a message as deleted: `DELE message` (RFC 1939 section 5). `quit` deletes it, `rset` takes the mark away.
+        /// Marks a message as deleted: `DELE message` (RFC 1939 section 5). `quit` deletes it,
+        /// `rset` takes the mark away.
         ///
         /// ```dialogue pop3
         /// S: +OK ready

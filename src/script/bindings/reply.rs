@@ -1,5 +1,8 @@
 //! What an expectation gives back.
-#![allow(clippy::needless_pass_by_value, reason = "Rhai's plugin macros hand arguments over by value")]
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "Rhai's plugin macros hand arguments over by value"
+)]
 
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Blob};
@@ -18,10 +21,15 @@ fn text(bytes: &[u8]) -> Dynamic {
 }
 
 #[export_module(manifest)]
-#[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "the macro writes code of its own beside these"
+)]
 pub mod words {
-    /// The reply as it came, all its lines, without the last line end; for a stream, the match. Bytes that are not UTF-8 become
-    /// U+FFFD; `bytes` has them as they are.
+    /// The reply as it came, all its lines, without the last line end; for a stream, the match.
+    /// Bytes that are not UTF-8 become U+FFFD; `bytes` has them as they are.
     ///
     /// ```rhai
     /// let s = connect();
@@ -32,7 +40,8 @@ pub mod words {
         reply.text().into_owned()
     }
 
-    /// The lines of `text`, without their line ends; none at all where an empty block came, or none was kept.
+    /// The lines of `text`, without their line ends; none at all where an empty block came, or none
+    /// was kept.
     ///
     /// ```rhai
     /// let s = connect();
@@ -57,8 +66,9 @@ pub mod words {
         reply.enhanced().map_or(Dynamic::UNIT, |enhanced| enhanced.to_string().into())
     }
 
-    /// The response code as text, without its brackets, `()` where there is none: `"IN-USE"` of POP3's `-ERR [IN-USE] ...` (RFC 2449
-    /// section 8), `"QUOTA/MAXSIZE"` of ManageSieve's `NO (QUOTA/MAXSIZE) ...` (RFC 5804 section 1.3).
+    /// The response code as text, without its brackets, `()` where there is none: `"IN-USE"` of
+    /// POP3's `-ERR [IN-USE] ...` (RFC 2449 section 8), `"QUOTA/MAXSIZE"` of ManageSieve's `NO
+    /// (QUOTA/MAXSIZE) ...` (RFC 5804 section 1.3).
     ///
     /// ```dialogue pop3
     /// S: +OK ready
@@ -83,8 +93,8 @@ pub mod words {
         reply.bytes().to_vec()
     }
 
-    /// How many octets were taken, also where they were not kept; of a multi-line block, those that it has without its last line
-    /// and with its doubled dots single.
+    /// How many octets were taken, also where they were not kept; of a multi-line block, those that
+    /// it has without its last line and with its doubled dots single.
     ///
     /// ```rhai
     /// let s = connect();
@@ -125,9 +135,16 @@ pub mod words {
 
     /// What a regex's group caught, by name: `r["id"]` for `(?P<id>...)`.
     #[rhai_fn(index_get, return_raw, pure)]
-    pub fn group_named(ctx: NativeCallContext, reply: &mut Reply, name: &str) -> Result<Dynamic, Raised> {
+    pub fn group_named(
+        ctx: NativeCallContext,
+        reply: &mut Reply,
+        name: &str,
+    ) -> Result<Dynamic, Raised> {
         if !reply.names().contains(&name) {
-            let error = Error::usage(format!("a reply has no property and no group `{}`", visible::escape(name.as_bytes())));
+            let error = Error::usage(format!(
+                "a reply has no property and no group `{}`",
+                visible::escape(name.as_bytes())
+            ));
             let hint = match (nearest_property(name), reply.names()) {
                 (Some(near), names) if names.is_empty() => format!("did you mean `{near}`?"),
                 (None, names) if names.is_empty() => {

@@ -1,5 +1,8 @@
 //! Sending.
-#![allow(clippy::needless_pass_by_value, reason = "Rhai's plugin macros hand arguments over by value")]
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "Rhai's plugin macros hand arguments over by value"
+)]
 
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Map};
@@ -35,7 +38,10 @@ async fn raw(session: &mut Session, bytes: Dynamic, call: Result<Call>) -> Resul
 }
 
 async fn lines(session: &mut Session, lines: Array, call: Result<Call>) -> Result<()> {
-    let lines = lines.into_iter().map(|line| argument::octets(line, "a line")).collect::<Result<Vec<_>>>()?;
+    let lines = lines
+        .into_iter()
+        .map(|line| argument::octets(line, "a line"))
+        .collect::<Result<Vec<_>>>()?;
     set(session, call?).pipeline(lines).await
 }
 
@@ -45,7 +51,12 @@ async fn message(session: &mut Session, message: Dynamic, call: Result<Call>) ->
 }
 
 #[export_module(manifest)]
-#[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "the macro writes code of its own beside these"
+)]
 pub mod words {
     /// Sends a line, CRLF added.
     ///
@@ -61,8 +72,15 @@ pub mod words {
     }
 
     #[rhai_fn(name = "send", return_raw)]
-    pub fn send_with(ctx: NativeCallContext, session: &mut Handle, line: Dynamic, options: Map) -> Result<(), Raised> {
-        session.operate(&ctx, async |session| super::line(session, line, Call::read(&options, &OPTIONS)).await)
+    pub fn send_with(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        line: Dynamic,
+        options: Map,
+    ) -> Result<(), Raised> {
+        session.operate(&ctx, async |session| {
+            super::line(session, line, Call::read(&options, &OPTIONS)).await
+        })
     }
 
     /// Sends exactly these bytes, whoever's turn it is: half a line, a bare LF, several commands.
@@ -74,13 +92,24 @@ pub mod words {
     /// s.expect(250);
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn send_raw(ctx: NativeCallContext, session: &mut Handle, bytes: Dynamic) -> Result<(), Raised> {
+    pub fn send_raw(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        bytes: Dynamic,
+    ) -> Result<(), Raised> {
         session.operate(&ctx, async |session| raw(session, bytes, Ok(Call::NONE)).await)
     }
 
     #[rhai_fn(name = "send_raw", return_raw)]
-    pub fn send_raw_with(ctx: NativeCallContext, session: &mut Handle, bytes: Dynamic, options: Map) -> Result<(), Raised> {
-        session.operate(&ctx, async |session| raw(session, bytes, Call::read(&options, &OPTIONS)).await)
+    pub fn send_raw_with(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        bytes: Dynamic,
+        options: Map,
+    ) -> Result<(), Raised> {
+        session.operate(&ctx, async |session| {
+            raw(session, bytes, Call::read(&options, &OPTIONS)).await
+        })
     }
 
     /// Sends several lines in one write (RFC 2920). Each owes a reply, to be expected one by one.
@@ -96,17 +125,28 @@ pub mod words {
     /// s.expect(250);
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn pipeline(ctx: NativeCallContext, session: &mut Handle, lines: Array) -> Result<(), Raised> {
+    pub fn pipeline(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        lines: Array,
+    ) -> Result<(), Raised> {
         session.operate(&ctx, async |session| super::lines(session, lines, Ok(Call::NONE)).await)
     }
 
     #[rhai_fn(name = "pipeline", return_raw)]
-    pub fn pipeline_with(ctx: NativeCallContext, session: &mut Handle, lines: Array, options: Map) -> Result<(), Raised> {
-        session.operate(&ctx, async |session| super::lines(session, lines, Call::read(&options, &OPTIONS)).await)
+    pub fn pipeline_with(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        lines: Array,
+        options: Map,
+    ) -> Result<(), Raised> {
+        session.operate(&ctx, async |session| {
+            super::lines(session, lines, Call::read(&options, &OPTIONS)).await
+        })
     }
 
-    /// Sends a message after the 354 of DATA: leading dots doubled, the last line ended, the final dot, in one write. The line
-    /// ends of text become CRLF; a blob stays as it is.
+    /// Sends a message after the 354 of DATA: leading dots doubled, the last line ended, the final
+    /// dot, in one write. The line ends of text become CRLF; a blob stays as it is.
     ///
     /// ```rhai
     /// let s = connect();
@@ -123,8 +163,13 @@ pub mod words {
     /// s.expect(250);
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn send_message(ctx: NativeCallContext, session: &mut Handle, message: Dynamic) -> Result<(), Raised> {
-        session.operate(&ctx, async |session| super::message(session, message, Ok(Call::NONE)).await)
+    pub fn send_message(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        message: Dynamic,
+    ) -> Result<(), Raised> {
+        session
+            .operate(&ctx, async |session| super::message(session, message, Ok(Call::NONE)).await)
     }
 
     #[rhai_fn(name = "send_message", return_raw)]
@@ -134,6 +179,8 @@ pub mod words {
         message: Dynamic,
         options: Map,
     ) -> Result<(), Raised> {
-        session.operate(&ctx, async |session| super::message(session, message, Call::read(&options, &OPTIONS)).await)
+        session.operate(&ctx, async |session| {
+            super::message(session, message, Call::read(&options, &OPTIONS)).await
+        })
     }
 }

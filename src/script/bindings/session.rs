@@ -1,5 +1,8 @@
 //! Sessions: opening, setting, ending.
-#![allow(clippy::needless_pass_by_value, reason = "Rhai's plugin macros hand arguments over by value")]
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "Rhai's plugin macros hand arguments over by value"
+)]
 
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Map};
@@ -13,7 +16,8 @@ pub(super) const INTRO: &str = "A session is a dialogue with one peer. It knows 
 one for each command. When the script ends, each session still open is held to account: a reply that was never expected, input \
 left unread, or a close that nobody expected fails the script. After the reply to QUIT, and after 421, the close is expected.";
 
-const CONNECT: [&str; 8] = ["timeout", "settle", "limit", "source_ip", "family", "proxy", "tls", "segment"];
+const CONNECT: [&str; 8] =
+    ["timeout", "settle", "limit", "source_ip", "family", "proxy", "tls", "segment"];
 const READY: [&str; 5] = ["timeout", "source_ip", "family", "proxy", "tls"];
 const PIPE: [&str; 6] = ["timeout", "settle", "limit", "protocol", "tls", "segment"];
 
@@ -60,11 +64,18 @@ fn start(command: Vec<String>, options: &Map) -> Result<Handle> {
 }
 
 #[export_module(manifest)]
-#[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "the macro writes code of its own beside these"
+)]
 pub mod words {
-    /// Connects to a server: `smtp://host:port`, `submission://host:port`, `tcp://host:port` (a plain stream without framing),
-    /// or a unix socket as `smtp+unix:///path`; `mx://domain` is the mail exchangers of a domain, by preference. `smtps://`,
-    /// `submissions://`, `pop3s://`, `imaps://` and `tls://` have TLS from the start. Each address is tried in order, and recorded.
+    /// Connects to a server: `smtp://host:port`, `submission://host:port`, `tcp://host:port` (a
+    /// plain stream without framing), or a unix socket as `smtp+unix:///path`; `mx://domain` is the
+    /// mail exchangers of a domain, by preference. `smtps://`, `submissions://`, `pop3s://`,
+    /// `imaps://` and `tls://` have TLS from the start. Each address is tried in order, and
+    /// recorded.
     ///
     /// ```rhai
     /// let s = connect(param("smtp"));
@@ -75,12 +86,14 @@ pub mod words {
         open(&ctx, Some(url), &Map::new())
     }
 
-    /// Connects with options: `timeout` (of each operation, `"10s"`), `source_ip`, `family` (4 or 6), `limit` (bytes that may be
-    /// held unread, 32 MiB), `tls` (see TLS) and `settle` (how long the peer must be quiet before a regex match in a stream that
-    /// could still grow is taken as it stands, `"200ms"`). `proxy` begins the connection with a PROXY header: `1` or `2` for its
-    /// version, or `#{version: 1, source: "192.0.2.7:4711", destination: "192.0.2.1:25"}` for a client and a server that it shall
-    /// name. `segment` cuts what is sent into writes and what comes into reads: `"bytes"`, `"lines"`, `"crlf"` (between CR and LF),
-    /// or `"whole"`. No result may depend on it; `mailexpect run --segment` tries all of them.
+    /// Connects with options: `timeout` (of each operation, `"10s"`), `source_ip`, `family` (4 or
+    /// 6), `limit` (bytes that may be held unread, 32 MiB), `tls` (see TLS) and `settle` (how long
+    /// the peer must be quiet before a regex match in a stream that could still grow is taken as it
+    /// stands, `"200ms"`). `proxy` begins the connection with a PROXY header: `1` or `2` for its
+    /// version, or `#{version: 1, source: "192.0.2.7:4711", destination: "192.0.2.1:25"}` for a
+    /// client and a server that it shall name. `segment` cuts what is sent into writes and what
+    /// comes into reads: `"bytes"`, `"lines"`, `"crlf"` (between CR and LF), or `"whole"`. No
+    /// result may depend on it; `mailexpect run --segment` tries all of them.
     ///
     /// ```rhai
     /// let s = connect(param("smtp"), #{timeout: "5s", source_ip: "127.0.0.9"});
@@ -102,15 +115,19 @@ pub mod words {
         open(&ctx, None, &Map::new())
     }
 
-    /// Starts a command and speaks with its stdin and stdout. The words of the command are parted at blanks, or given as a list;
-    /// there is no shell. Needs `--allow-run`.
+    /// Starts a command and speaks with its stdin and stdout. The words of the command are parted
+    /// at blanks, or given as a list; there is no shell. Needs `--allow-run`.
     ///
     /// ```rhai,ignore
     /// let s = pipe("sendmail -bs", #{protocol: "smtp"});
     /// s.expect(220);
     /// ```
     #[rhai_fn(name = "pipe", return_raw)]
-    pub fn pipe_with(ctx: NativeCallContext, command: &str, options: Map) -> Result<Handle, Raised> {
+    pub fn pipe_with(
+        ctx: NativeCallContext,
+        command: &str,
+        options: Map,
+    ) -> Result<Handle, Raised> {
         let command = command.split_whitespace().map(str::to_owned).collect();
         start(command, &options).map_err(|error| raise(&ctx, error))
     }
@@ -126,14 +143,19 @@ pub mod words {
     }
 
     #[rhai_fn(name = "pipe", return_raw)]
-    pub fn pipe_list_with(ctx: NativeCallContext, command: Array, options: Map) -> Result<Handle, Raised> {
+    pub fn pipe_list_with(
+        ctx: NativeCallContext,
+        command: Array,
+        options: Map,
+    ) -> Result<Handle, Raised> {
         let started = words_of(command.into()).and_then(|command| start(command, &options));
         started.map_err(|error| raise(&ctx, error))
     }
 
-    /// Waits until a server greets, and does not only listen: it connects again until then, within one deadline (`--timeout`, or
-    /// `timeout` in the options). Another greeting than that of the URL's protocol fails at once; for `tcp://` and `tls://`, a
-    /// connection is enough. A certificate is not looked at. The options are those of `connect`.
+    /// Waits until a server greets, and does not only listen: it connects again until then, within
+    /// one deadline (`--timeout`, or `timeout` in the options). Another greeting than that of the
+    /// URL's protocol fails at once; for `tcp://` and `tls://`, a connection is enough. A
+    /// certificate is not looked at. The options are those of `connect`.
     ///
     /// ```rhai
     /// wait_ready(param("smtp"), #{timeout: "30s"});
@@ -162,7 +184,8 @@ pub mod words {
         session.operate(&ctx, async |session| session.shutdown().await)
     }
 
-    /// Resets the connection (RST), whatever is owed or unread. This is how a script leaves in the middle of a dialogue.
+    /// Resets the connection (RST), whatever is owed or unread. This is how a script leaves in the
+    /// middle of a dialogue.
     #[rhai_fn(return_raw)]
     pub fn reset(ctx: NativeCallContext, session: &mut Handle) -> Result<(), Raised> {
         session.operate(&ctx, async |session| session.reset())
@@ -176,7 +199,11 @@ pub mod words {
 
     /// Sets the deadline of each operation from now on: `s.timeout = "5s"`.
     #[rhai_fn(set = "timeout", return_raw)]
-    pub fn set_timeout(ctx: NativeCallContext, session: &mut Handle, timeout: Dynamic) -> Result<(), Raised> {
+    pub fn set_timeout(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        timeout: Dynamic,
+    ) -> Result<(), Raised> {
         let timeout = argument::duration(&timeout).map_err(|error| raise(&ctx, error))?;
         session.with(&ctx, |session| session.set_timeout(timeout))
     }

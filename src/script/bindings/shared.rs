@@ -13,7 +13,8 @@ A verb can always be written out by hand with `send` and `expect`. These mean th
 pub(super) fn words(manual: Manual) -> Module {
     let mut module = Module::new();
     verbs! { module, manual:
-        /// Asks what the server can do: `CAPABILITY` in IMAP (RFC 3501 section 6.1.1) and in ManageSieve (RFC 5804 section 2.4).
+        /// Asks what the server can do: `CAPABILITY` in IMAP (RFC 3501 section 6.1.1) and in
+        /// ManageSieve (RFC 5804 section 2.4).
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -45,8 +46,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         capability(session) -> Capabilities { session.capability().await }
 
-        /// Logs in with a password: `USER` and `PASS` in POP3 (RFC 1939 section 7), `LOGIN` in IMAP (RFC 3501 section 6.2.3), where
-        /// what comes back is all that came for it.
+        /// Logs in with a password: `USER` and `PASS` in POP3 (RFC 1939 section 7), `LOGIN` in IMAP
+        /// (RFC 3501 section 6.2.3), where what comes back is all that came for it.
         ///
         /// ```dialogue pop3
         /// S: +OK ready
@@ -79,8 +80,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         login(session, user: &str, password: &str) -> Reply { session.login(user, password).await }
 
-        /// Says goodbye: `LOGOUT` in IMAP (RFC 3501 section 6.1.3) and in ManageSieve (RFC 5804 section 2.3). The server's close is
-        /// expected afterwards.
+        /// Says goodbye: `LOGOUT` in IMAP (RFC 3501 section 6.1.3) and in ManageSieve (RFC 5804
+        /// section 2.3). The server's close is expected afterwards.
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -97,7 +98,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         logout(session) -> Reply { session.logout().await }
 
-        /// Does nothing (RFC 5321 section 4.1.1.9, RFC 1939 section 5, RFC 3501 section 6.1.2, RFC 5804 section 2.13).
+        /// Does nothing (RFC 5321 section 4.1.1.9, RFC 1939 section 5, RFC 3501 section 6.1.2, RFC
+        /// 5804 section 2.13).
         ///
         /// ```rhai
         /// let s = connect();
@@ -106,8 +108,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         noop(session) -> Reply { session.noop().await }
 
-        /// Drops what was begun: the mail transaction in SMTP (RFC 5321 section 4.1.1.5), the marks of `dele` in POP3 (RFC
-        /// 1939 section 5).
+        /// Drops what was begun: the mail transaction in SMTP (RFC 5321 section 4.1.1.5), the marks
+        /// of `dele` in POP3 (RFC 1939 section 5).
         ///
         /// ```rhai
         /// let s = connect();
@@ -116,7 +118,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         rset(session) -> Reply { session.rset().await }
 
-        /// Says goodbye (RFC 5321 section 4.1.1.10, RFC 1939 section 6). The server's close is expected afterwards.
+        /// Says goodbye (RFC 5321 section 4.1.1.10, RFC 1939 section 6). The server's close is
+        /// expected afterwards.
         ///
         /// ```rhai
         /// let s = connect();

@@ -34,14 +34,17 @@ impl Source {
 }
 
 fn script(script: Script) -> Dynamic {
-    Dynamic::from_map(Map::from([("name".into(), script.name.into()), ("active".into(), script.active.into())]))
+    Dynamic::from_map(Map::from([
+        ("name".into(), script.name.into()),
+        ("active".into(), script.active.into()),
+    ]))
 }
 
 pub(super) fn words(manual: Manual) -> Module {
     let mut module = Module::new();
     verbs! { module, manual:
-        /// Stores a script, which replaces one of the same name: `PUTSCRIPT` (RFC 5804 section 2.6). The script is text, whose line
-        /// ends become CRLF, or a blob.
+        /// Stores a script, which replaces one of the same name: `PUTSCRIPT` (RFC 5804 section
+        /// 2.6). The script is text, whose line ends become CRLF, or a blob.
         ///
         /// ```dialogue sieve
         /// S: OK "ready"
@@ -79,7 +82,8 @@ pub(super) fn words(manual: Manual) -> Module {
             session.checkscript(script.message()).await
         }
 
-        /// Asks which scripts there are: `LISTSCRIPTS` (RFC 5804 section 2.7). Gives a list of maps with `name` and `active` back.
+        /// Asks which scripts there are: `LISTSCRIPTS` (RFC 5804 section 2.7). Gives a list of maps
+        /// with `name` and `active` back.
         ///
         /// ```dialogue sieve
         /// S: OK "ready"
@@ -96,7 +100,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         listscripts(session) -> Array { Ok(session.listscripts().await?.into_iter().map(script).collect()) }
 
-        /// Fetches a script: `GETSCRIPT` (RFC 5804 section 2.9). What comes back is the script itself, as `text`, `lines` and `bytes`.
+        /// Fetches a script: `GETSCRIPT` (RFC 5804 section 2.9). What comes back is the script
+        /// itself, as `text`, `lines` and `bytes`.
         ///
         /// ```dialogue sieve
         /// S: OK "ready"
@@ -117,7 +122,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         getscript(session, name: &str) -> Reply { session.getscript(name).await }
 
-        /// Makes a script the one that is run; with `""` none is: `SETACTIVE` (RFC 5804 section 2.8).
+        /// Makes a script the one that is run; with `""` none is: `SETACTIVE` (RFC 5804 section
+        /// 2.8).
         ///
         /// ```dialogue sieve
         /// S: OK "ready"
@@ -162,7 +168,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         renamescript(session, old: &str, new: &str) -> Reply { session.renamescript(old, new).await }
 
-        /// Asks whether a script of that name and so many octets would be taken: `HAVESPACE` (RFC 5804 section 2.5).
+        /// Asks whether a script of that name and so many octets would be taken: `HAVESPACE` (RFC
+        /// 5804 section 2.5).
         ///
         /// ```dialogue sieve
         /// S: OK "ready"
@@ -177,7 +184,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         havespace(session, name: &str, octets: i64) -> Reply { session.havespace(name, octets).await }
 
-        /// Goes back to where the session was before it was authenticated: `UNAUTHENTICATE` (RFC 5804 section 2.14.1).
+        /// Goes back to where the session was before it was authenticated: `UNAUTHENTICATE` (RFC
+        /// 5804 section 2.14.1).
         ///
         /// ```dialogue sieve
         /// S: OK "ready"

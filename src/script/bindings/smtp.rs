@@ -20,7 +20,9 @@ fn verdicts(session: &Session, replies: Vec<Reply>) -> Dynamic {
 }
 
 fn pairs(attributes: Map) -> Result<Vec<(String, Vec<u8>)>> {
-    let pair = |(name, value)| Ok((String::from(name), argument::bytes(value, "the value of an attribute")?));
+    let pair = |(name, value)| {
+        Ok((String::from(name), argument::bytes(value, "the value of an attribute")?))
+    };
     let attributes: Vec<_> = attributes.into_iter().map(pair).collect::<Result<_>>()?;
     if attributes.is_empty() {
         Err(Error::usage("XCLIENT without attributes").hint("xclient(#{ADDR: \"192.0.2.1\"})"))
@@ -32,7 +34,8 @@ fn pairs(attributes: Map) -> Result<Vec<(String, Vec<u8>)>> {
 pub(super) fn words(manual: Manual) -> Module {
     let mut module = Module::new();
     verbs! { module, manual:
-        /// Introduces the client, and gives back what the server can do: `EHLO name` (RFC 5321 section 4.1.1.1).
+        /// Introduces the client, and gives back what the server can do: `EHLO name` (RFC 5321
+        /// section 4.1.1.1).
         ///
         /// ```rhai
         /// let s = connect();
@@ -67,8 +70,9 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         helo(session, name: &str) -> Reply { session.helo(name).await }
 
-        /// Names the sender: `MAIL FROM:<address>` (RFC 5321 section 4.1.1.2). Where parameters follow, the address needs its angle
-        /// brackets: `s.mail("<hoge@example.com> SIZE=1000")`. An empty text is the null sender, `<>`.
+        /// Names the sender: `MAIL FROM:<address>` (RFC 5321 section 4.1.1.2). Where parameters
+        /// follow, the address needs its angle brackets: `s.mail("<hoge@example.com> SIZE=1000")`.
+        /// An empty text is the null sender, `<>`.
         ///
         /// ```rhai
         /// let s = connect();
@@ -79,8 +83,9 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         mail(session, from: &str) -> Reply { session.mail(from).await }
 
-        /// Names a recipient: `RCPT TO:<address>` (RFC 5321 section 4.1.1.3). Where parameters follow, the address needs its angle
-        /// brackets: `s.rcpt("<hoge@example.com> NOTIFY=NEVER")`.
+        /// Names a recipient: `RCPT TO:<address>` (RFC 5321 section 4.1.1.3). Where parameters
+        /// follow, the address needs its angle brackets: `s.rcpt("<hoge@example.com>
+        /// NOTIFY=NEVER")`.
         ///
         /// ```rhai
         /// let s = connect();
@@ -92,9 +97,10 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         rcpt(session, to: &str) -> Reply { session.rcpt(to).await }
 
-        /// Sends a message: `DATA`, and behind its 354 the message with leading dots doubled and the final dot, in one write (RFC 5321
-        /// section 4.1.1.4). The line ends of text become CRLF; a blob stays as it is. Where `DATA` itself is refused, that reply is
-        /// held against the pattern.
+        /// Sends a message: `DATA`, and behind its 354 the message with leading dots doubled and
+        /// the final dot, in one write (RFC 5321 section 4.1.1.4). The line ends of text become
+        /// CRLF; a blob stays as it is. Where `DATA` itself is refused, that reply is held against
+        /// the pattern.
         ///
         /// ```rhai
         /// let s = connect();
@@ -106,9 +112,10 @@ pub(super) fn words(manual: Manual) -> Module {
         /// assert_eq(s.data("Subject: hello\n\nHow are you?\n").enhanced, "2.0.0");
         /// ```
         ///
-        /// LMTP answers a message once for each recipient that was accepted, in their order (RFC 2033 section 4.2): what comes back
-        /// is a list, and the pattern is one for all or a list of patterns. It is so in SMTP as well where `MAIL` asked for `PRDR`
-        /// and the server makes use of it; the last reply is then for the whole message.
+        /// LMTP answers a message once for each recipient that was accepted, in their order (RFC
+        /// 2033 section 4.2): what comes back is a list, and the pattern is one for all or a list
+        /// of patterns. It is so in SMTP as well where `MAIL` asked for `PRDR` and the server makes
+        /// use of it; the last reply is then for the whole message.
         ///
         /// ```dialogue lmtp
         /// S: 220 lmtp.example ready
@@ -142,9 +149,10 @@ pub(super) fn words(manual: Manual) -> Module {
             Ok(verdicts(session, replies))
         }
 
-        /// Sends a chunk of a message: `BDAT size`, with `LAST` where `last` is true, and its octets, in one write (RFC 3030 section
-        /// 2). Nothing is stuffed. The line ends of text become CRLF; a blob stays as it is. What comes back for the last chunk is
-        /// as with `data`.
+        /// Sends a chunk of a message: `BDAT size`, with `LAST` where `last` is true, and its
+        /// octets, in one write (RFC 3030 section 2). Nothing is stuffed. The line ends of text
+        /// become CRLF; a blob stays as it is. What comes back for the last chunk is as with
+        /// `data`.
         ///
         /// ```dialogue smtp
         /// S: 220 mx.example ESMTP
@@ -167,8 +175,8 @@ pub(super) fn words(manual: Manual) -> Module {
             Ok(verdicts(session, replies))
         }
 
-        /// Asks whether there is such a user: `VRFY string` (RFC 5321 section 4.1.1.6). Any 25x will do; 252 says that the server
-        /// would not tell.
+        /// Asks whether there is such a user: `VRFY string` (RFC 5321 section 4.1.1.6). Any 25x
+        /// will do; 252 says that the server would not tell.
         ///
         /// ```rhai
         /// let s = connect();
@@ -177,7 +185,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         vrfy(session, user: &str) -> Reply { session.vrfy(user).await }
 
-        /// Asks who is on a mailing list: `EXPN string` (RFC 5321 section 4.1.1.7). Any 25x will do.
+        /// Asks who is on a mailing list: `EXPN string` (RFC 5321 section 4.1.1.7). Any 25x will
+        /// do.
         ///
         /// ```rhai
         /// let s = connect();
@@ -198,7 +207,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// Asks for help on a command.
         help(session, command: &str) -> Reply { session.help(command).await }
 
-        /// Asks the server to send what it holds for a domain: `ETRN domain` (RFC 1985 section 5). Any 25x will do.
+        /// Asks the server to send what it holds for a domain: `ETRN domain` (RFC 1985 section 5).
+        /// Any 25x will do.
         ///
         /// ```rhai
         /// let s = connect();
@@ -207,8 +217,9 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         etrn(session, domain: &str) -> Reply { session.etrn(domain).await }
 
-        /// Tells a server that trusts us whom it is to take us for: Postfix's `XCLIENT`. Values are sent as `xtext`. The server's
-        /// greeting comes again, which is its reply, and the dialogue begins anew with EHLO.
+        /// Tells a server that trusts us whom it is to take us for: Postfix's `XCLIENT`. Values are
+        /// sent as `xtext`. The server's greeting comes again, which is its reply, and the dialogue
+        /// begins anew with EHLO.
         ///
         /// ```dialogue smtp
         /// S: 220 mx.example ESMTP

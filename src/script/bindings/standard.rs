@@ -1,6 +1,9 @@
-//! Words of Rhai's own that needed another hand: some would swallow the errors of their callbacks, and so the failure of an
-//! expectation; one would make a text of any size in one go.
-#![allow(clippy::needless_pass_by_value, reason = "Rhai's plugin macros hand arguments over by value")]
+//! Words of Rhai's own that needed another hand: some would swallow the errors of their callbacks,
+//! and so the failure of an expectation; one would make a text of any size in one go.
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "Rhai's plugin macros hand arguments over by value"
+)]
 
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, FnPtr, ImmutableString};
@@ -17,7 +20,12 @@ fn too_large() -> Error {
 }
 
 /// Whether `a` belongs behind `b`.
-fn is_behind(ctx: &NativeCallContext<'_>, comparer: &FnPtr, a: &Dynamic, b: &Dynamic) -> Result<bool, Raised> {
+fn is_behind(
+    ctx: &NativeCallContext<'_>,
+    comparer: &FnPtr,
+    a: &Dynamic,
+    b: &Dynamic,
+) -> Result<bool, Raised> {
     let order: Dynamic = comparer.call_within_context(ctx, (a.clone(), b.clone()))?;
     Ok(match (order.as_int(), order.as_bool()) {
         (Ok(order), _) => order > 0,
@@ -45,9 +53,15 @@ fn sorted(ctx: &NativeCallContext<'_>, list: &Array, comparer: &FnPtr) -> Result
 }
 
 #[export_module(manifest)]
-#[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "the macro writes code of its own beside these"
+)]
 pub mod words {
-    /// Sorts a list in place by a function that compares two elements: less than 0, 0, or more than 0.
+    /// Sorts a list in place by a function that compares two elements: less than 0, 0, or more than
+    /// 0.
     ///
     /// ```rhai
     /// let list = [3, 1, 2];
@@ -61,7 +75,11 @@ pub mod words {
     }
 
     #[rhai_fn(return_raw)]
-    pub fn sort_by(ctx: NativeCallContext, list: &mut Array, comparer: FnPtr) -> Result<(), Raised> {
+    pub fn sort_by(
+        ctx: NativeCallContext,
+        list: &mut Array,
+        comparer: FnPtr,
+    ) -> Result<(), Raised> {
         sort(ctx, list, comparer)
     }
 
@@ -71,12 +89,20 @@ pub mod words {
     /// assert_eq([3, 1, 2].order(|a, b| b - a), [3, 2, 1]);
     /// ```
     #[rhai_fn(return_raw, pure)]
-    pub fn order(ctx: NativeCallContext, list: &mut Array, comparer: FnPtr) -> Result<Array, Raised> {
+    pub fn order(
+        ctx: NativeCallContext,
+        list: &mut Array,
+        comparer: FnPtr,
+    ) -> Result<Array, Raised> {
         sorted(&ctx, list, &comparer)
     }
 
     #[rhai_fn(return_raw, pure)]
-    pub fn order_by(ctx: NativeCallContext, list: &mut Array, comparer: FnPtr) -> Result<Array, Raised> {
+    pub fn order_by(
+        ctx: NativeCallContext,
+        list: &mut Array,
+        comparer: FnPtr,
+    ) -> Result<Array, Raised> {
         sorted(&ctx, list, &comparer)
     }
 
@@ -92,9 +118,10 @@ pub mod words {
         let mut kept: Array = Vec::with_capacity(list.len());
         for element in list.iter() {
             let same = match kept.last() {
-                Some(before) => {
-                    comparer.call_within_context::<Dynamic>(&ctx, (before.clone(), element.clone()))?.as_bool().unwrap_or(false)
-                }
+                Some(before) => comparer
+                    .call_within_context::<Dynamic>(&ctx, (before.clone(), element.clone()))?
+                    .as_bool()
+                    .unwrap_or(false),
                 None => false,
             };
             if !same {
@@ -113,9 +140,16 @@ pub mod words {
     /// assert_eq(text, "a+b+c");
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn replace(ctx: NativeCallContext, text: &mut ImmutableString, find: &str, by: &str) -> Result<(), Raised> {
+    pub fn replace(
+        ctx: NativeCallContext,
+        text: &mut ImmutableString,
+        find: &str,
+        by: &str,
+    ) -> Result<(), Raised> {
         let count = if find.is_empty() { text.len() + 1 } else { text.matches(find).count() };
-        if text.len().saturating_add(count.saturating_mul(by.len())) > ctx.engine().max_string_size() {
+        if text.len().saturating_add(count.saturating_mul(by.len()))
+            > ctx.engine().max_string_size()
+        {
             return Err(raise(&ctx, too_large()));
         }
         *text = text.replace(find, by).into();

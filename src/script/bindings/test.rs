@@ -1,5 +1,8 @@
 //! What makes a script a test: parameters, steps, checks.
-#![allow(clippy::needless_pass_by_value, reason = "Rhai's plugin macros hand arguments over by value")]
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "Rhai's plugin macros hand arguments over by value"
+)]
 
 use crate::error::{Error, Kind, Result};
 use crate::redact;
@@ -19,15 +22,25 @@ not grant, and they cannot run, recurse or allocate without bound.";
 /// The value set by the caller, in the type of the default.
 fn typed(name: &str, value: &str, default: &Dynamic) -> Result<Dynamic> {
     let shown = if redact::is_secret_name(name) { "[SECRET]" } else { value };
-    let wrong = |kind| Error::usage(format!("the parameter `{name}` is `{shown}`, and has to be {kind}"));
+    let wrong =
+        |kind| Error::usage(format!("the parameter `{name}` is `{shown}`, and has to be {kind}"));
     if default.is_int() {
-        return value.parse::<i64>().map(Into::into).map_err(|_| wrong("an integer, as its default is"));
+        return value
+            .parse::<i64>()
+            .map(Into::into)
+            .map_err(|_| wrong("an integer, as its default is"));
     }
     if default.is_float() {
-        return value.parse::<f64>().map(Into::into).map_err(|_| wrong("a number, as its default is"));
+        return value
+            .parse::<f64>()
+            .map(Into::into)
+            .map_err(|_| wrong("a number, as its default is"));
     }
     if default.is_bool() {
-        return value.parse::<bool>().map(Into::into).map_err(|_| wrong("true or false, as its default is"));
+        return value
+            .parse::<bool>()
+            .map(Into::into)
+            .map_err(|_| wrong("true or false, as its default is"));
     }
     Ok(value.into())
 }
@@ -43,7 +56,8 @@ fn shown(value: &Dynamic) -> String {
 }
 
 fn no_exit() -> Error {
-    Error::usage("there is no exit").hint("skip(\"reason\") leaves a script as skipped; return leaves a function")
+    Error::usage("there is no exit")
+        .hint("skip(\"reason\") leaves a script as skipped; return leaves a function")
 }
 
 fn no_sleep(duration: &str) -> Error {
@@ -52,10 +66,16 @@ fn no_sleep(duration: &str) -> Error {
 }
 
 #[export_module(manifest)]
-#[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "the macro writes code of its own beside these"
+)]
 pub mod words {
-    /// The value given by `--set name=value`. Without one, `smtp`, `submission` and `submissions` are the embedded server and `ca`
-    /// is its CA; where another server was named, `ca` is `()`, which to TLS is as if it was not there. Any other name is an error.
+    /// The value given by `--set name=value`. Without one, `smtp`, `submission` and `submissions`
+    /// are the embedded server and `ca` is its CA; where another server was named, `ca` is `()`,
+    /// which to TLS is as if it was not there. Any other name is an error.
     ///
     /// ```rhai
     /// let s = connect(param("smtp"));
@@ -63,17 +83,24 @@ pub mod words {
     /// ```
     #[rhai_fn(name = "param", return_raw)]
     pub fn param_required(ctx: NativeCallContext, name: &str) -> Result<Dynamic, Raised> {
-        let value = Run::current().and_then(|run| run.param(name)).map_err(|error| raise(&ctx, error))?;
+        let value =
+            Run::current().and_then(|run| run.param(name)).map_err(|error| raise(&ctx, error))?;
         if value.is_none() && name == "ca" {
             return Ok(Dynamic::UNIT);
         }
         value.map(Into::into).ok_or_else(|| {
             let error = Error::usage(format!("the parameter `{name}` has no value"));
-            raise(&ctx, error.hint(format!("give --set {name}=..., or a default: param(\"{name}\", \"...\")")))
+            raise(
+                &ctx,
+                error.hint(format!(
+                    "give --set {name}=..., or a default: param(\"{name}\", \"...\")"
+                )),
+            )
         })
     }
 
-    /// The value given by `--set name=value`, or the default. Where the default is a number or a truth value, so is the value.
+    /// The value given by `--set name=value`, or the default. Where the default is a number or a
+    /// truth value, so is the value.
     ///
     /// ```rhai
     /// let client = param("client", "client.example");
@@ -115,7 +142,11 @@ pub mod words {
     #[rhai_fn(return_raw)]
     pub fn assert(ctx: NativeCallContext, condition: bool, message: &str) -> Result<(), Raised> {
         count();
-        if condition { Ok(()) } else { Err(raise(&ctx, Error::new(Kind::Assert, visible::escape(message.as_bytes())))) }
+        if condition {
+            Ok(())
+        } else {
+            Err(raise(&ctx, Error::new(Kind::Assert, visible::escape(message.as_bytes()))))
+        }
     }
 
     /// Fails the script unless the condition holds.
@@ -131,7 +162,11 @@ pub mod words {
     /// assert_eq(s.expect(220).code, 220);
     /// ```
     #[rhai_fn(return_raw)]
-    pub fn assert_eq(ctx: NativeCallContext, got: Dynamic, expected: Dynamic) -> Result<(), Raised> {
+    pub fn assert_eq(
+        ctx: NativeCallContext,
+        got: Dynamic,
+        expected: Dynamic,
+    ) -> Result<(), Raised> {
         count();
         let equal = ctx.call_native_fn::<bool>("==", (got.clone(), expected.clone()))?;
         if equal {
@@ -153,8 +188,8 @@ pub mod words {
         Err(raise::end(&ctx, Ended::Skipped(reason.to_owned())))
     }
 
-    /// There is no waiting for a time to pass: it would hide what is being waited for. Expect it, with a deadline, or say
-    /// `expect_silence("2s")`.
+    /// There is no waiting for a time to pass: it would hide what is being waited for. Expect it,
+    /// with a deadline, or say `expect_silence("2s")`.
     #[rhai_fn(return_raw)]
     pub fn sleep(ctx: NativeCallContext, duration: &str) -> Result<(), Raised> {
         Err(raise(&ctx, no_sleep(duration)))
@@ -170,7 +205,8 @@ pub mod words {
         Err(raise(&ctx, no_sleep(&duration.to_string())))
     }
 
-    /// There is no leaving a script as passed before its end: `skip(reason)` leaves it as skipped, and `return` a function.
+    /// There is no leaving a script as passed before its end: `skip(reason)` leaves it as skipped,
+    /// and `return` a function.
     #[rhai_fn(return_raw)]
     pub fn exit(ctx: NativeCallContext) -> Result<(), Raised> {
         Err(raise(&ctx, no_exit()))

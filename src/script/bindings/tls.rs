@@ -1,5 +1,8 @@
 //! TLS.
-#![allow(clippy::needless_pass_by_value, reason = "Rhai's plugin macros hand arguments over by value")]
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "Rhai's plugin macros hand arguments over by value"
+)]
 
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Map};
@@ -25,8 +28,10 @@ not there, what the caller said holds (`--cacert`, `--insecure`, `--cert`, `--ke
 
 /// What `connect` takes as `tls`.
 pub(super) const TLS: [&str; 8] = ["ca", "verify", "sni", "min", "max", "cert", "key", "injected"];
-const STARTTLS: [&str; 10] = ["timeout", "expect", "ca", "verify", "sni", "min", "max", "cert", "key", "injected"];
-const HANDSHAKE: [&str; 9] = ["timeout", "ca", "verify", "sni", "min", "max", "cert", "key", "injected"];
+const STARTTLS: [&str; 10] =
+    ["timeout", "expect", "ca", "verify", "sni", "min", "max", "cert", "key", "injected"];
+const HANDSHAKE: [&str; 9] =
+    ["timeout", "ca", "verify", "sni", "min", "max", "cert", "key", "injected"];
 
 /// Reads the options of TLS out of a map that may hold others too.
 pub(super) fn options(mut options: Options, map: &Map) -> Result<Options> {
@@ -59,7 +64,8 @@ fn keep(value: &Dynamic) -> Result<bool> {
     match value.to_string().as_str() {
         "keep" => Ok(true),
         "refuse" => Ok(false),
-        other => Err(Error::usage(format!("`{other}` is nothing to do with injected bytes")).hint("\"keep\" or \"refuse\"")),
+        other => Err(Error::usage(format!("`{other}` is nothing to do with injected bytes"))
+            .hint("\"keep\" or \"refuse\"")),
     }
 }
 
@@ -100,14 +106,21 @@ fn certificate(certificate: &Certificate) -> Map {
 }
 
 #[export_module(manifest)]
-#[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "the macro writes code of its own beside these"
+)]
 pub mod words {
-    /// Asks for TLS, and puts it on where the server goes ahead: STARTTLS of SMTP and LMTP (RFC 3207), of IMAP (RFC 3501 section
-    /// 6.2.1) and of ManageSieve (RFC 5804 section 2.2), STLS of POP3 (RFC 2595). Gives back the reply to the command. Ask again
-    /// afterwards what the server can do: what it said in clear counts no more.
+    /// Asks for TLS, and puts it on where the server goes ahead: STARTTLS of SMTP and LMTP (RFC
+    /// 3207), of IMAP (RFC 3501 section 6.2.1) and of ManageSieve (RFC 5804 section 2.2), STLS of
+    /// POP3 (RFC 2595). Gives back the reply to the command. Ask again afterwards what the server
+    /// can do: what it said in clear counts no more.
     ///
-    /// Where `expect` is another reply than the go-ahead and it comes, the session stays in clear. Bytes that came in clear behind
-    /// the go-ahead are an error of the kind `injected`, which shows them.
+    /// Where `expect` is another reply than the go-ahead and it comes, the session stays in clear.
+    /// Bytes that came in clear behind the go-ahead are an error of the kind `injected`, which
+    /// shows them.
     ///
     /// ```rhai
     /// let s = connect();
@@ -123,7 +136,11 @@ pub mod words {
     }
 
     #[rhai_fn(name = "starttls", return_raw)]
-    pub fn starttls_with(ctx: NativeCallContext, session: &mut Handle, options: Map) -> Result<Reply, Raised> {
+    pub fn starttls_with(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        options: Map,
+    ) -> Result<Reply, Raised> {
         session.operate(&ctx, async |session| {
             set(session, &options, &STARTTLS)?;
             session.starttls().await
@@ -150,15 +167,20 @@ pub mod words {
     }
 
     #[rhai_fn(name = "stls", return_raw)]
-    pub fn stls_with(ctx: NativeCallContext, session: &mut Handle, options: Map) -> Result<Reply, Raised> {
+    pub fn stls_with(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        options: Map,
+    ) -> Result<Reply, Raised> {
         session.operate(&ctx, async |session| {
             set(session, &options, &STARTTLS)?;
             session.stls().await
         })
     }
 
-    /// Puts TLS on as things stand, without a command before it. This is the second half of `starttls()`, for what comes between
-    /// the two halves, and for protocols that mailexpect does not know.
+    /// Puts TLS on as things stand, without a command before it. This is the second half of
+    /// `starttls()`, for what comes between the two halves, and for protocols that mailexpect does
+    /// not know.
     ///
     /// ```rhai
     /// let s = connect();
@@ -175,15 +197,20 @@ pub mod words {
     }
 
     #[rhai_fn(name = "tls_handshake", return_raw)]
-    pub fn tls_handshake_with(ctx: NativeCallContext, session: &mut Handle, options: Map) -> Result<(), Raised> {
+    pub fn tls_handshake_with(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        options: Map,
+    ) -> Result<(), Raised> {
         session.operate(&ctx, async |session| {
             set(session, &options, &HANDSHAKE)?;
             session.tls_handshake().await
         })
     }
 
-    /// What is spoken: a map of `version` (`"1.3"`), `cipher` (its IANA name), `name` (what the certificate was held against),
-    /// `verified` and `fault` (what is wrong with the certificate, else `()`); `()` where there is no TLS.
+    /// What is spoken: a map of `version` (`"1.3"`), `cipher` (its IANA name), `name` (what the
+    /// certificate was held against), `verified` and `fault` (what is wrong with the certificate,
+    /// else `()`); `()` where there is no TLS.
     ///
     /// ```rhai
     /// let s = connect(param("submissions"), #{tls: #{ca: param("ca"), min: "1.3"}});
@@ -193,12 +220,14 @@ pub mod words {
     /// ```
     #[rhai_fn(get = "tls", return_raw)]
     pub fn tls(ctx: NativeCallContext, session: &mut Handle) -> Result<Dynamic, Raised> {
-        session.with(&ctx, |session| session.tls().map_or(Dynamic::UNIT, |tls| established(tls).into()))
+        session.with(&ctx, |session| {
+            session.tls().map_or(Dynamic::UNIT, |tls| established(tls).into())
+        })
     }
 
-    /// The certificate that the server showed, as a map: `subject` and `issuer`, `sans` (the names that it holds for),
-    /// `not_before` and `not_after` (as `"2026-01-31T12:00:00Z"`), `days_left` (whole days, negative once it has expired),
-    /// `fingerprint` (SHA-256) and `serial`.
+    /// The certificate that the server showed, as a map: `subject` and `issuer`, `sans` (the names
+    /// that it holds for), `not_before` and `not_after` (as `"2026-01-31T12:00:00Z"`), `days_left`
+    /// (whole days, negative once it has expired), `fingerprint` (SHA-256) and `serial`.
     ///
     /// ```rhai
     /// let s = connect(param("submissions"), #{tls: #{ca: param("ca")}});

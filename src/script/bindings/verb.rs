@@ -11,7 +11,8 @@ use crate::session::Session;
 /// What every verb takes as its last argument.
 const OPTIONS: [&str; 2] = ["timeout", "expect"];
 
-/// Sets for the verb that comes next what its caller has asked for; `more` are the options that not every verb has.
+/// Sets for the verb that comes next what its caller has asked for; `more` are the options that not
+/// every verb has.
 pub(super) fn prepare(session: &mut Session, options: &Map, more: &[&str]) -> Result<()> {
     let of_imap: &[&str] = if session.speaks_imap() { &imap::OPTIONS } else { &[] };
     let call = Call::read(options, &[&OPTIONS, more, of_imap].concat())?;
@@ -30,7 +31,8 @@ pub(super) fn prepare(session: &mut Session, options: &Map, more: &[&str]) -> Re
     imap::prepare(session, options)
 }
 
-/// Whether words come with what only the manual wants of them: their comments, and how their parameters are called.
+/// Whether words come with what only the manual wants of them: their comments, and how their
+/// parameters are called.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Manual {
     Wanted,
@@ -39,7 +41,12 @@ pub(super) enum Manual {
 }
 
 /// Begins to register a verb.
-pub(super) fn registration(name: &str, manual: Manual, comments: &[&str], params: &[&str]) -> FuncRegistration {
+pub(super) fn registration(
+    name: &str,
+    manual: Manual,
+    comments: &[&str],
+    params: &[&str],
+) -> FuncRegistration {
     // Where the name is a keyword of Rust.
     let verb = FuncRegistration::new(name.trim_start_matches("r#"));
     match manual {
@@ -68,14 +75,19 @@ pub(super) fn unexplained(words: &'static ModuleManifest) -> Module {
     words.for_each_fn(false, &mut |word| {
         word.with_param_types(&mut |types| {
             let registration = FuncRegistration::new(word.name()).with_namespace(word.namespace());
-            registration.set_into_module_raw(&mut module, types, RhaiFunc::StaticPlugin { func: word.func() });
+            registration.set_into_module_raw(
+                &mut module,
+                types,
+                RhaiFunc::StaticPlugin { func: word.func() },
+            );
         });
     });
     module
 }
 
-/// Registers verbs in a module, from their doc comments, parameters and bodies. Each is callable with a map of options behind
-/// its parameters as well; what stands behind a semicolon are the names of options that it has besides the usual ones.
+/// Registers verbs in a module, from their doc comments, parameters and bodies. Each is callable
+/// with a map of options behind its parameters as well; what stands behind a semicolon are the
+/// names of options that it has besides the usual ones.
 macro_rules! verbs {
     ($module:ident, $manual:ident: $(
         $(#[doc = $doc:literal])*

@@ -10,8 +10,12 @@ const TOKEN: &str = "AGhvZ2VAZXhhbXBsZS5jb20AcHBwd3d3";
 const TRANSACTION: &str = "MAIL FROM:<hoge@example.com>\r\nRCPT TO:<a@localhost>\r\nDATA\r\n";
 
 fn conversation(role: Role, transcript: Option<&Transcript>) -> Conversation {
-    let mut conversation =
-        Conversation::new(role, ([127, 0, 0, 1], 40_000).into(), Arc::new(Spool::new(1 << 20)), transcript.cloned());
+    let mut conversation = Conversation::new(
+        role,
+        ([127, 0, 0, 1], 40_000).into(),
+        Arc::new(Spool::new(1 << 20)),
+        transcript.cloned(),
+    );
     conversation.greet();
     conversation
 }
@@ -27,7 +31,8 @@ fn codes(mut replies: &[u8]) -> Vec<String> {
     codes
 }
 
-/// What is said to this stream in pieces of this size, and the mail that came of it, ids and dates taken out.
+/// What is said to this stream in pieces of this size, and the mail that came of it, ids and dates
+/// taken out.
 fn said(role: Role, stream: &[u8], piece: usize) -> (Vec<u8>, bool, Vec<Vec<u8>>) {
     let mut conversation = conversation(role, None);
     let mut said = Outgoing::default();
@@ -39,8 +44,13 @@ fn said(role: Role, stream: &[u8], piece: usize) -> (Vec<u8>, bool, Vec<Vec<u8>>
             break;
         }
     }
-    let without_ids: Vec<_> = said.replies.split_inclusive(|byte| *byte == b'\n').filter(|line| !is_accepted(line)).collect();
-    let bodies = conversation.spool.list().into_iter().map(|mail| body(&mail.data).to_vec()).collect();
+    let without_ids: Vec<_> = said
+        .replies
+        .split_inclusive(|byte| *byte == b'\n')
+        .filter(|line| !is_accepted(line))
+        .collect();
+    let bodies =
+        conversation.spool.list().into_iter().map(|mail| body(&mail.data).to_vec()).collect();
     (without_ids.concat(), said.close, bodies)
 }
 
@@ -73,11 +83,16 @@ fn a_transaction_byte_by_byte_is_answered_alike() {
 #[test]
 fn nothing_is_smuggled_behind_a_dot_on_a_line_of_bare_lf() {
     let inner = "\n.\nMAIL FROM:<evil@example.com>\r\nRCPT TO:<a@localhost>\r\nDATA\r\nevil";
-    for smuggled in [inner.to_owned(), inner.replace("\n.\n", "\n.\r\n"), inner.replace("\n.\n", "\r.\r")] {
+    for smuggled in
+        [inner.to_owned(), inner.replace("\n.\n", "\n.\r\n"), inner.replace("\n.\n", "\r.\r")]
+    {
         let stream = format!("EHLO x\r\n{TRANSACTION}Hi{smuggled}\r\n.\r\nNOOP\r\n");
         let outgoing = conversation(Role::Smtp, None).receive(stream.as_bytes());
         assert_eq!(codes(&outgoing.replies), ["250", "250", "250", "354", "250", "250"]);
-        assert_eq!(said(Role::Smtp, stream.as_bytes(), 7).2, [format!("Hi{smuggled}\r\n").into_bytes()]);
+        assert_eq!(
+            said(Role::Smtp, stream.as_bytes(), 7).2,
+            [format!("Hi{smuggled}\r\n").into_bytes()]
+        );
     }
 }
 
@@ -85,7 +100,11 @@ fn nothing_is_smuggled_behind_a_dot_on_a_line_of_bare_lf() {
 fn a_line_that_is_none_gets_one_error_when_it_has_ended() {
     let mut conversation = conversation(Role::Smtp, None);
     for line in [&b"NOOP\n"[..], b"NO\0OP\r\n", b"NO\rOP\r\n"] {
-        assert!(conversation.receive(line).replies.starts_with(b"500 5.5.2 "), "{}", line.escape_ascii());
+        assert!(
+            conversation.receive(line).replies.starts_with(b"500 5.5.2 "),
+            "{}",
+            line.escape_ascii()
+        );
     }
     for _ in 0..100 {
         assert_eq!(conversation.receive(&[b'x'; 1000]), Outgoing::default());
@@ -127,7 +146,9 @@ fn transcript(role: Role, reads: &[&[u8]]) -> String {
 #[test]
 fn the_transcript_tells_all_and_masks_the_secrets() {
     let message = "Subject: x\r\n\r\nmy password is pppwww\n.\r\n..\r\n.\r\n";
-    let reads = format!("EHLO x\r\nAUTH PLAIN {TOKEN}\r\n{TRANSACTION}{message}RCPT TO:<pppwww@localhost>\r\nQU");
+    let reads = format!(
+        "EHLO x\r\nAUTH PLAIN {TOKEN}\r\n{TRANSACTION}{message}RCPT TO:<pppwww@localhost>\r\nQU"
+    );
     insta::with_settings!({ filters => [("\\d{14}", "[ID]")] }, {
         insta::assert_snapshot!(transcript(Role::Submission, &[reads.as_bytes()]), @r"
         *** accepted from 127.0.0.1:40000
@@ -170,7 +191,8 @@ fn login_is_masked_however_it_is_sent() {
         (&["AUTH LOGIN\r\naG9nZUBleGFtcGxlLmNvbQ==\r\ncHBwd3d3\r\n"], 2),
         (&["AUTH LOGIN aG9nZUBleGFtcGxlLmNvbQ==\r\ncHBw", "d3d3\r\n"], 2),
     ] {
-        let reads: Vec<_> = ["EHLO x\r\n"].iter().chain(reads).map(|read| read.as_bytes()).collect();
+        let reads: Vec<_> =
+            ["EHLO x\r\n"].iter().chain(reads).map(|read| read.as_bytes()).collect();
         let shown_in = transcript(Role::Submission, &reads);
         assert!(shown_in.contains("235 2.7.0 "), "{shown_in}");
         assert!(!shown_in.contains("aG9nZ") && !shown_in.contains("cHBwd3d3"), "{shown_in}");
@@ -192,21 +214,29 @@ fn secrets_that_the_server_did_not_ask_for_are_masked_too() {
         (Role::Submission, format!("AUTH PLAIN {TOKEN}")),
         (Role::Submission, format!("AUTH PLAIN\r\n{TOKEN}\n{TOKEN}\r\n")),
         (Role::Submission, format!("AUTH PLAIN {}\r\nNOOP {TOKEN}\r\n", TOKEN.repeat(1000))),
-        (Role::Smtp, format!("{TRANSACTION}a\n.\r\nDATA\r\nRSET\r\n.\r\nAUTH PLAIN\r\n{TOKEN}\r\n")),
+        (
+            Role::Smtp,
+            format!("{TRANSACTION}a\n.\r\nDATA\r\nRSET\r\n.\r\nAUTH PLAIN\r\n{TOKEN}\r\n"),
+        ),
     ] {
         for piece in [1, 5000, 100_000] {
             let stream = format!("EHLO x\r\n{stream}");
             let shown = transcript(role, &stream.as_bytes().chunks(piece).collect::<Vec<_>>());
             let bare = shown.replace(&format!("NOOP {TOKEN}"), "");
-            assert!(!bare.contains(TOKEN) && !bare.contains("cHBwd3d3") && !bare.contains("pppwww"), "{shown}");
+            assert!(
+                !bare.contains(TOKEN) && !bare.contains("cHBwd3d3") && !bare.contains("pppwww"),
+                "{shown}"
+            );
         }
     }
 }
 
 #[test]
 fn an_unknown_command_behind_auth_is_not_taken_for_a_secret() {
-    let shown =
-        transcript(Role::Submission, &[format!("EHLO x\r\nAUTH PLAIN {TOKEN}\r\nABCD\r\nAUTH X\r\nXYZZY 1\r\n").as_bytes()]);
+    let shown = transcript(
+        Role::Submission,
+        &[format!("EHLO x\r\nAUTH PLAIN {TOKEN}\r\nABCD\r\nAUTH X\r\nXYZZY 1\r\n").as_bytes()],
+    );
     assert!(shown.contains("C: ABCD\n") && shown.contains("C: XYZZY 1\n"), "{shown}");
 }
 
@@ -221,7 +251,9 @@ fn a_secret_in_a_large_message_is_found_wherever_the_message_is_cut() {
         text.as_bytes().chunks(1000).for_each(|bytes| recorder.content(bytes));
         recorder.message();
         let events = transcript.events();
-        let Some(What::Client(message)) = events.last().map(|event| &event.what) else { panic!("{transcript}") };
+        let Some(What::Client(message)) = events.last().map(|event| &event.what) else {
+            panic!("{transcript}")
+        };
         let total = message.head().len() as u64 + message.omitted() + message.tail().len() as u64;
         assert_eq!(total, 100_000 + "[SECRET]".len() as u64, "cut around {offset}");
     }
@@ -240,7 +272,10 @@ fn a_conversation_that_is_dropped_was_closed_by_the_server() {
     let mut dropped = conversation(Role::Smtp, Some(&transcript));
     dropped.receive(format!("EHLO x\r\n{TRANSACTION}half a mess").as_bytes());
     drop(dropped);
-    assert!(transcript.to_string().ends_with("C: half a mess\\\n*** closed by the server\n"), "{transcript}");
+    assert!(
+        transcript.to_string().ends_with("C: half a mess\\\n*** closed by the server\n"),
+        "{transcript}"
+    );
 }
 
 /// Lines that come near to what a client says, and lines that do not.

@@ -41,7 +41,10 @@ fn ehlo_offers_auth_on_submission_only() {
         "250-localhost\r\n250-PIPELINING\r\n250-SIZE 10485760\r\n250-8BITMIME\r\n250-STARTTLS\r\n250 ENHANCEDSTATUSCODES\r\n"
     );
     assert_eq!(reply(&["HELO client.example"]), "250 localhost");
-    assert_eq!(Dialogue::greeting().wire(), "220 localhost ESMTP mailexpect embedded test server\r\n");
+    assert_eq!(
+        Dialogue::greeting().wire(),
+        "220 localhost ESMTP mailexpect embedded test server\r\n"
+    );
 }
 
 #[test]
@@ -102,17 +105,34 @@ fn paths_are_echoed_as_they_were_understood() {
     assert_eq!(mail("FROM:<>"), "250 2.1.0 <>... Sender ok");
     let rcpt = |argument: &str| reply(&["EHLO x", "MAIL FROM:<>", &format!("rcpt {argument}")]);
     assert_eq!(rcpt("to: hoge@Example.COM"), "250 2.1.5 <hoge@Example.COM>... Recipient ok");
-    assert_eq!(rcpt("TO:<@relay.example:hoge@localhost>"), "250 2.1.5 <hoge@localhost>... Recipient ok");
+    assert_eq!(
+        rcpt("TO:<@relay.example:hoge@localhost>"),
+        "250 2.1.5 <hoge@localhost>... Recipient ok"
+    );
     assert_eq!(rcpt("TO:<postmaster>"), "250 2.1.5 <postmaster>... Recipient ok");
 }
 
 #[test]
 fn wrong_paths_are_syntax_errors() {
-    for argument in ["", "FROM", "FROM:", "FROM:<a", "FROM:<a@b", "FROM:<a b@c>", "FROM:<postmaster>", "TO:<a@b>"] {
+    for argument in [
+        "",
+        "FROM",
+        "FROM:",
+        "FROM:<a",
+        "FROM:<a@b",
+        "FROM:<a b@c>",
+        "FROM:<postmaster>",
+        "TO:<a@b>",
+    ] {
         assert_starts(&reply(&["EHLO x", &format!("MAIL {argument}")]), "501 5.5.4 ");
     }
-    for argument in ["", "TO:", "TO:<>", "TO:<hoge>", "FROM:<a@localhost>", "TO:<\u{fffd}@localhost>"] {
-        assert_starts(&reply(&["EHLO x", "MAIL FROM:<>", &format!("RCPT {argument}")]), "501 5.5.4 ");
+    for argument in
+        ["", "TO:", "TO:<>", "TO:<hoge>", "FROM:<a@localhost>", "TO:<\u{fffd}@localhost>"]
+    {
+        assert_starts(
+            &reply(&["EHLO x", "MAIL FROM:<>", &format!("RCPT {argument}")]),
+            "501 5.5.4 ",
+        );
     }
 }
 
@@ -136,12 +156,16 @@ fn parameters_are_those_of_the_extensions_offered() {
     ] {
         assert_starts(&reply(&["EHLO x", &format!("MAIL FROM:<a@b> {parameters}")]), expected);
     }
-    assert_starts(&reply(&["EHLO x", "MAIL FROM:<>", "RCPT TO:<a@localhost> NOTIFY=NEVER"]), "555 5.5.4 ");
+    assert_starts(
+        &reply(&["EHLO x", "MAIL FROM:<>", "RCPT TO:<a@localhost> NOTIFY=NEVER"]),
+        "555 5.5.4 ",
+    );
 }
 
 #[test]
 fn only_local_domains_are_taken_from_strangers() {
-    let refused = "550 5.7.1 <a@elsewhere.example>... Relaying denied. Proper authentication required.";
+    let refused =
+        "550 5.7.1 <a@elsewhere.example>... Relaying denied. Proper authentication required.";
     assert_eq!(reply(&["EHLO x", "MAIL FROM:<>", "RCPT TO:<a@elsewhere.example>"]), refused);
     assert_starts(&reply(&["EHLO x", "MAIL FROM:<>", "RCPT TO:<a@sub.example.com>"]), "550 5.7.1 ");
     let accepted = submitted(&["EHLO x", AUTH, "MAIL FROM:<>", "RCPT TO:<a@elsewhere.example>"]);
@@ -154,7 +178,10 @@ fn the_hundred_and_first_recipient_is_refused() {
     dialogue.line(b"EHLO x");
     dialogue.line(b"MAIL FROM:<>");
     for n in 0..100 {
-        assert_starts(&last_line(&dialogue.line(format!("RCPT TO:<a{n}@localhost>").as_bytes())), "250 2.1.5 ");
+        assert_starts(
+            &last_line(&dialogue.line(format!("RCPT TO:<a{n}@localhost>").as_bytes())),
+            "250 2.1.5 ",
+        );
     }
     assert_starts(&last_line(&dialogue.line(b"RCPT TO:<b@localhost>")), "452 4.5.3 ");
     assert_starts(&last_line(&dialogue.line(b"DATA")), "354 ");
@@ -183,7 +210,16 @@ fn auth_has_its_place() {
 #[test]
 fn a_line_behind_a_334_is_a_response_and_no_command() {
     let lines = ["EHLO x", "AUTH LOGIN", "QUIT", "NOOP", "AUTH PLAIN", "*", "AUTH GSSAPI", "NOOP"];
-    let expected = ["250 ", "334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6", "535 5.7.8 ", "334 ", "501 5.7.0 ", "504 5.5.4 ", "250 "];
+    let expected = [
+        "250 ",
+        "334 VXNlcm5hbWU6",
+        "334 UGFzc3dvcmQ6",
+        "535 5.7.8 ",
+        "334 ",
+        "501 5.7.0 ",
+        "504 5.5.4 ",
+        "250 ",
+    ];
     for (reply, expected) in replies(Role::Submission, &lines).iter().zip(expected) {
         assert_starts(reply, expected);
     }
@@ -227,7 +263,13 @@ fn a_message_ends_its_transaction_whether_it_was_taken_or_not() {
     for (content, expected) in [(Some(b"Hi.\r\n".to_vec()), "250 2.0.0 "), (None, "552 5.3.4 ")] {
         let taken = content.is_some();
         let mut dialogue = Dialogue::new(Role::Smtp);
-        for line in ["HELO client.example", "MAIL FROM:<>", "RCPT TO:<a@localhost>", "RCPT TO:<postmaster>", "DATA"] {
+        for line in [
+            "HELO client.example",
+            "MAIL FROM:<>",
+            "RCPT TO:<a@localhost>",
+            "RCPT TO:<postmaster>",
+            "DATA",
+        ] {
             dialogue.line(line.as_bytes());
         }
         let stamp = Stamp::new(([127, 0, 0, 1], 25).into());
@@ -237,9 +279,14 @@ fn a_message_ends_its_transaction_whether_it_was_taken_or_not() {
         if let Some(mail) = mail {
             assert_eq!((mail.from.as_str(), mail.authenticated), ("", None));
             assert_eq!(mail.to, ["a@localhost", "postmaster"]);
-            assert!(mail.data.starts_with(b"Received: from client.example ([127.0.0.1])\r\n\tby localhost with SMTP id "));
+            assert!(mail.data.starts_with(
+                b"Received: from client.example ([127.0.0.1])\r\n\tby localhost with SMTP id "
+            ));
             assert!(mail.data.ends_with(b" +0000\r\nHi.\r\n"));
-            assert_eq!(last_line(&answer), format!("250 2.0.0 {} Message accepted for delivery", stamp.id));
+            assert_eq!(
+                last_line(&answer),
+                format!("250 2.0.0 {} Message accepted for delivery", stamp.id)
+            );
         }
         assert_starts(&last_line(&dialogue.line(b"RCPT TO:<a@localhost>")), "503 5.5.1 ");
         assert_starts(&last_line(&dialogue.line(b"MAIL FROM:<>")), "250 2.1.0 ");
@@ -268,7 +315,10 @@ fn tls_forgets_all_that_was_said_before_and_is_offered_once() {
         assert_starts(&dialogue.line(line.as_bytes()).wire(), "2");
     }
     let answer = dialogue.line(b"STARTTLS");
-    assert_eq!((answer.wire().as_str(), answer.next()), ("220 2.0.0 Ready to start TLS\r\n", Next::Tls));
+    assert_eq!(
+        (answer.wire().as_str(), answer.next()),
+        ("220 2.0.0 Ready to start TLS\r\n", Next::Tls)
+    );
     dialogue.secured();
     assert_starts(&dialogue.line(b"MAIL FROM:<a@example.com>").wire(), "503 5.5.1 EHLO");
     assert!(!dialogue.line(b"EHLO client.example").wire().contains("STARTTLS"));

@@ -8,7 +8,9 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::io::retry_on_intr;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, waitid};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, waitid,
+};
 use tokio::sync::watch;
 
 use super::log::Log;
@@ -17,9 +19,10 @@ use super::template::Template;
 /// How long a server may take to end when it is told to, before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Waits for the end of a pipe that we hold and never write to. It comes with our own end, also where we are killed and nothing
-/// is dropped; then the group is ended from here.
-const GUARD: &str = r#"trap '' TERM HUP INT; read -r _; kill -s TERM -- "-$1"; sleep 2; kill -s KILL -- "-$1""#;
+/// Waits for the end of a pipe that we hold and never write to. It comes with our own end, also
+/// where we are killed and nothing is dropped; then the group is ended from here.
+const GUARD: &str =
+    r#"trap '' TERM HUP INT; read -r _; kill -s TERM -- "-$1"; sleep 2; kill -s KILL -- "-$1""#;
 
 /// A process that leads a group of its own. Dropping it ends the group.
 #[derive(Debug)]
@@ -27,7 +30,8 @@ pub(super) struct Group {
     child: Child,
     /// How the leader ended, once it has.
     ended: watch::Receiver<Option<ExitStatus>>,
-    /// Hears of that too, for who is in no runtime; behind a lock so that a server can be a `static`.
+    /// Hears of that too, for who is in no runtime; behind a lock so that a server can be a
+    /// `static`.
     bell: Mutex<mpsc::Receiver<()>>,
     /// Where it could not be started, nothing is lost but what it is for.
     guard: Option<Child>,
@@ -37,9 +41,12 @@ impl Group {
     /// Starts a command without input; what it and its kin print comes into the log.
     pub(super) fn start(template: &Template) -> io::Result<(Self, Log)> {
         let (reader, writer) = io::pipe()?;
-        // The commands hold the pipe's other end, without which the log would never come to its end: they are gone behind this.
+        // The commands hold the pipe's other end, without which the log would never come to its
+        // end: they are gone behind this.
         let child = match spawn(template.in_session(), &writer) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => spawn(template.in_group(), &writer)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                spawn(template.in_group(), &writer)?
+            }
             started => started?,
         };
         drop(writer);
@@ -95,10 +102,12 @@ fn spawn(mut command: Command, log: &PipeWriter) -> io::Result<Child> {
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log.try_clone()?).spawn()
 }
 
-/// Waits without taking note of the end for the system: until that is done, no other process gets the number, so that a signal
-/// cannot go to a stranger.
+/// Waits without taking note of the end for the system: until that is done, no other process gets
+/// the number, so that a signal cannot go to a stranger.
 fn wait(leader: Pid) -> ExitStatus {
-    let ended = retry_on_intr(|| waitid(WaitId::Pid(leader), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT));
+    let ended = retry_on_intr(|| {
+        waitid(WaitId::Pid(leader), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
+    });
     ended.ok().flatten().map_or_else(ExitStatus::default, |status| status_of(&status))
 }
 

@@ -33,8 +33,8 @@ struct Written {
 }
 
 impl Log {
-    /// Reads until everybody who can write has gone, on a thread of its own: the one who waits for a server may be in no
-    /// runtime, and leaves its own before the server ends.
+    /// Reads until everybody who can write has gone, on a thread of its own: the one who waits for
+    /// a server may be in no runtime, and leaves its own before the server ends.
     pub(super) fn drain(mut from: PipeReader) -> io::Result<Self> {
         let log = Self(Arc::default());
         let drained = log.clone();
@@ -59,7 +59,8 @@ impl Log {
         self.0.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until all of it was read, where the server has ended; no longer than this, for what it started may hold it open.
+    /// Waits until all of it was read, where the server has ended; no longer than this, for what it
+    /// started may hold it open.
     pub(super) fn wait_over(&self, patience: Duration) {
         // Whether it is over or not makes no difference to who asked.
         drop(self.0.over.wait_timeout_while(self.written(), patience, |written| !written.is_over));
@@ -69,8 +70,11 @@ impl Log {
     pub(super) fn text(&self) -> String {
         let written = self.written();
         let bytes: Vec<u8> = written.bytes.iter().copied().collect();
-        let mut text =
-            if written.dropped > 0 { format!("... {} bytes before this ...\n", written.dropped) } else { String::new() };
+        let mut text = if written.dropped > 0 {
+            format!("... {} bytes before this ...\n", written.dropped)
+        } else {
+            String::new()
+        };
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
             let line = line.strip_suffix(b"\n").unwrap_or(line);
             text.push_str(&visible::escape(line.strip_suffix(b"\r").unwrap_or(line)));
@@ -86,7 +90,10 @@ impl Log {
         match lines.len() {
             0 => "it has printed nothing".to_owned(),
             count if count > LAST_LINES => {
-                format!("it has printed {count} lines, at last:\n{}", lines[count - LAST_LINES..].join("\n"))
+                format!(
+                    "it has printed {count} lines, at last:\n{}",
+                    lines[count - LAST_LINES..].join("\n")
+                )
             }
             _ => format!("it has printed:\n{}", lines.join("\n")),
         }

@@ -1,4 +1,5 @@
-//! A real server as a fixture of tests: started for them, waited for until it greets, gone when they are done.
+//! A real server as a fixture of tests: started for them, waited for until it greets, gone when
+//! they are done.
 
 mod group;
 mod log;
@@ -21,7 +22,8 @@ use crate::target::Target;
 use crate::transcript::Transcript;
 use crate::transport::{Route, connect};
 
-/// How long a server may take to greet, unless set: on a busy machine most of it goes by before its first line of code.
+/// How long a server may take to greet, unless set: on a busy machine most of it goes by before its
+/// first line of code.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a look takes, at most, whether somebody listens already.
 const LOOK: Duration = Duration::from_millis(500);
@@ -33,9 +35,10 @@ const NOT_FOUND: i32 = 127;
 
 /// A server that runs as a process of its own, on free ports of the loopback.
 ///
-/// Dropping it ends the process and all that it started, but for what has left its process group: SIGTERM, and SIGKILL where
-/// that has not helped after two seconds. It ends as well where the test's own process is killed, and where the `Server` is
-/// in a `static`, which is never dropped. A test that panics while it holds one shows the end of the log.
+/// Dropping it ends the process and all that it started, but for what has left its process group:
+/// SIGTERM, and SIGKILL where that has not helped after two seconds. It ends as well where the
+/// test's own process is killed, and where the `Server` is in a `static`, which is never dropped. A
+/// test that panics while it holds one shows the end of the log.
 ///
 /// ```
 /// use std::process::Command;
@@ -84,15 +87,20 @@ pub struct Spawn {
 }
 
 impl Server {
-    /// A server that is started by a command, which has to stay in the foreground: `dovecot -F`, `exim -bdf`. For Postfix, that is
-    /// `master -s`, which lies in its `daemon_directory`: `postfix start-fg` puts the master into a session of its own, where it
-    /// would be left behind.
+    /// A server that is started by a command, which has to stay in the foreground: `dovecot -F`,
+    /// `exim -bdf`. For Postfix, that is `master -s`, which lies in its `daemon_directory`:
+    /// `postfix start-fg` puts the master into a session of its own, where it would be left behind.
     ///
-    /// In its arguments and in the variables that it sets, `{port}` stands for a free port of the loopback, `{port:imap}` for
-    /// another one of that name, and so on for up to 31 names. The command's program, arguments, variables and folder are
-    /// taken over; its input is empty, and its output goes into the [log](Self::log).
+    /// In its arguments and in the variables that it sets, `{port}` stands for a free port of the
+    /// loopback, `{port:imap}` for another one of that name, and so on for up to 31 names. The
+    /// command's program, arguments, variables and folder are taken over; its input is empty, and
+    /// its output goes into the [log](Self::log).
     pub fn spawn(command: impl Borrow<Command>) -> Spawn {
-        Spawn { template: Template::of(command.borrow()), ports: Ports::default(), patience: PATIENCE }
+        Spawn {
+            template: Template::of(command.borrow()),
+            ports: Ports::default(),
+            patience: PATIENCE,
+        }
     }
 
     /// Where it was waited for, its port filled in: `smtp://127.0.0.1:10241`.
@@ -101,7 +109,8 @@ impl Server {
         &self.url
     }
 
-    /// The URL of the port whose name is a scheme: for `imap`, `imap://127.0.0.1:` and the port `{port:imap}`.
+    /// The URL of the port whose name is a scheme: for `imap`, `imap://127.0.0.1:` and the port
+    /// `{port:imap}`.
     ///
     /// # Panics
     /// Where there is no such port, or no such scheme.
@@ -109,7 +118,10 @@ impl Server {
     #[track_caller]
     pub fn url_of(&self, name: &str) -> String {
         let url = format!("{name}://127.0.0.1:{}", self.port_of(name));
-        assert!(Target::parse(&url).is_ok(), "`{name}` is not a scheme: say port_of(\"{name}\") for the port alone");
+        assert!(
+            Target::parse(&url).is_ok(),
+            "`{name}` is not a scheme: say port_of(\"{name}\") for the port alone"
+        );
         url
     }
 
@@ -130,10 +142,13 @@ impl Server {
     #[must_use]
     #[track_caller]
     pub fn port_of(&self, name: &str) -> u16 {
-        self.ports.get(name).unwrap_or_else(|| panic!("there is no {{port:{name}}} in `{}`", self.name))
+        self.ports
+            .get(name)
+            .unwrap_or_else(|| panic!("there is no {{port:{name}}} in `{}`", self.name))
     }
 
-    /// What it has printed so far, to stdout and to stderr: the last 256 KiB, control characters escaped.
+    /// What it has printed so far, to stdout and to stderr: the last 256 KiB, control characters
+    /// escaped.
     #[must_use]
     pub fn log(&self) -> String {
         self.log.text()
@@ -175,7 +190,8 @@ impl Server {
 
     fn gone(&self, status: ExitStatus, url: &str) -> Error {
         self.log.wait_over(LAST_WORDS);
-        let error = Error::new(Kind::Unreachable, format!("`{}` ended before it was ready", self.name));
+        let error =
+            Error::new(Kind::Unreachable, format!("`{}` ended before it was ready", self.name));
         let log = self.log.end();
         let hint = if log.to_ascii_lowercase().contains("already in use") {
             "another program has taken its port in the meantime, or a file that it locks: run the test again, and look for a server that was left over"
@@ -191,9 +207,14 @@ impl Server {
 
     fn not_ready(&self, error: &Error, url: &str) -> Error {
         let (message, hint) = if error.is_unreachable() {
-            ("was not ready in time", "look at what it printed; Spawn::timeout gives a slow one longer")
+            (
+                "was not ready in time",
+                "look at what it printed; Spawn::timeout gives a slow one longer",
+            )
         } else {
-            let hint = error.next_step().unwrap_or("look at the scheme of the URL, and at which port is which");
+            let hint = error
+                .next_step()
+                .unwrap_or("look at the scheme of the URL, and at which port is which");
             ("is not what the URL says", hint)
         };
         let failed = Error::new(error.kind_of(), format!("`{}` {message}", self.name));
@@ -204,7 +225,10 @@ impl Server {
 }
 
 impl Drop for Server {
-    #[allow(clippy::print_stderr, reason = "a test that fails shows what is printed, and there is no other way to add to it")]
+    #[allow(
+        clippy::print_stderr,
+        reason = "a test that fails shows what is printed, and there is no other way to add to it"
+    )]
     fn drop(&mut self) {
         if thread::panicking() {
             eprintln!("the server `{}`: {}", self.name, self.log.end());
@@ -234,14 +258,16 @@ impl Spawn {
         self.ports.choose(name)
     }
 
-    /// Starts the server and waits until it greets at the URL, `smtp://127.0.0.1:{port}`, as its protocol has it; for `tcp` and
-    /// `tls`, a connection is enough. A certificate is not looked at. It may be called from async code too, whose thread it
-    /// blocks; [`Spawn::wait_ready_async`] does not.
+    /// Starts the server and waits until it greets at the URL, `smtp://127.0.0.1:{port}`, as its
+    /// protocol has it; for `tcp` and `tls`, a connection is enough. A certificate is not looked
+    /// at. It may be called from async code too, whose thread it blocks;
+    /// [`Spawn::wait_ready_async`] does not.
     ///
     /// # Errors
-    /// Unreachable where it cannot be started, where it ends, where it does not greet in time, or where somebody else listens
-    /// there already; mismatch or malformed at once where it greets with something else; usage for a URL that cannot be read.
-    /// Each but the last names the command, and shows the end of its log.
+    /// Unreachable where it cannot be started, where it ends, where it does not greet in time, or
+    /// where somebody else listens there already; mismatch or malformed at once where it greets
+    /// with something else; usage for a URL that cannot be read. Each but the last names the
+    /// command, and shows the end of its log.
     pub fn wait_ready(self, url: &str) -> Result<Server> {
         block(|| self.wait_ready_async(url))
     }
@@ -270,8 +296,11 @@ impl Spawn {
         let name = template.shown();
         make_sure_nobody_listens(&url).await?;
         let (group, log) = Group::start(&template).map_err(|error| {
-            let error = Error::new(Kind::Unreachable, format!("`{name}` cannot be started")).got(error.to_string());
-            error.expected("a running command").hint("look for a slip in its name, or give its whole path")
+            let error = Error::new(Kind::Unreachable, format!("`{name}` cannot be started"))
+                .got(error.to_string());
+            error
+                .expected("a running command")
+                .hint("look for a slip in its name, or give its whole path")
         })?;
         let server = Server { group, log, name, url, ports: self.ports, patience: self.patience };
         server.greeted(&server.url).await?;
@@ -296,16 +325,22 @@ async fn make_sure_nobody_listens(url: &str) -> Result<()> {
     if connected.is_err() {
         return Ok(());
     }
-    let error = Error::new(Kind::Unreachable, format!("somebody listens at {url} before the server was started"));
+    let error = Error::new(
+        Kind::Unreachable,
+        format!("somebody listens at {url} before the server was started"),
+    );
     let error = error.expected("nobody there").got("a connection");
     Err(error.hint("end the server that was left over, or write {port} for a port that is free"))
 }
 
-/// Runs a future to its end, whether or not this is in a runtime, which must not be blocked by another: on a thread of its own.
+/// Runs a future to its end, whether or not this is in a runtime, which must not be blocked by
+/// another: on a thread of its own.
 fn block<T: Send, F: Future<Output = Result<T>>>(future: impl FnOnce() -> F + Send) -> Result<T> {
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.map_err(|error| Error::new(Kind::Io, format!("no runtime: {error}")))?.block_on(future())
+        runtime
+            .map_err(|error| Error::new(Kind::Io, format!("no runtime: {error}")))?
+            .block_on(future())
     };
     thread::scope(|scope| match scope.spawn(run).join() {
         Ok(outcome) => outcome,

@@ -8,8 +8,8 @@ use crate::error::{Error, Result};
 
 /// A block has this many ports, the first of which is its lock.
 const BLOCK: u16 = 32;
-/// Below what systems give to whoever asks for any port (on Linux from 32768 on), so that neither listeners of others nor
-/// connections are in the way.
+/// Below what systems give to whoever asks for any port (on Linux from 32768 on), so that neither
+/// listeners of others nor connections are in the way.
 const FIRST: u16 = 10_240;
 const BLOCKS: u16 = 700;
 
@@ -32,7 +32,8 @@ impl Ports {
             self.block = Some(Block::take().map_err(none)?);
         }
         let next = self.block.as_mut().and_then(Iterator::next);
-        let port = next.ok_or_else(|| none(io::Error::other("all that one server may have are in use")))?;
+        let port =
+            next.ok_or_else(|| none(io::Error::other("all that one server may have are in use")))?;
         self.named.push((name.to_owned(), port));
         Ok(port)
     }
@@ -46,14 +47,16 @@ impl Ports {
 /// A block of ports of our own.
 #[derive(Debug)]
 struct Block {
-    /// Held as long as the block is ours: everybody who chooses ports in this way, in whatever process, listens here first.
+    /// Held as long as the block is ours: everybody who chooses ports in this way, in whatever
+    /// process, listens here first.
     _lock: TcpListener,
     ports: std::ops::Range<u16>,
 }
 
 impl Block {
     fn take() -> io::Result<Self> {
-        // The hasher is seeded by the system's randomness, which spreads those who choose at the same time.
+        // The hasher is seeded by the system's randomness, which spreads those who choose at the
+        // same time.
         let anywhere = RandomState::new().hash_one(()) % u64::from(BLOCKS);
         let start = u16::try_from(anywhere).unwrap_or_default();
         let mut blocks = (0..BLOCKS).map(|n| FIRST + (start + n) % BLOCKS * BLOCK);

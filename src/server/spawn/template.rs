@@ -23,7 +23,8 @@ pub(super) struct Template {
 
 impl Template {
     pub(super) fn of(command: &Command) -> Self {
-        let variable = |(name, value): (&OsStr, Option<&OsStr>)| (name.to_owned(), value.map(OsStr::to_owned));
+        let variable =
+            |(name, value): (&OsStr, Option<&OsStr>)| (name.to_owned(), value.map(OsStr::to_owned));
         Self {
             program: command.get_program().to_owned(),
             arguments: command.get_args().map(OsStr::to_owned).collect(),
@@ -39,13 +40,16 @@ impl Template {
             None => Ok(text),
         };
         let arguments = self.arguments.into_iter().map(&mut fill).collect::<Result<_>>()?;
-        let variables = self.variables.into_iter().map(|(name, value)| Ok((name, value.map(&mut fill).transpose()?)));
+        let variables = self
+            .variables
+            .into_iter()
+            .map(|(name, value)| Ok((name, value.map(&mut fill).transpose()?)));
         let variables = variables.collect::<Result<_>>()?;
         Ok(Self { arguments, variables, ..self })
     }
 
-    /// The command as the leader of a session of its own: Postfix's master runs as nothing less. The program `setsid` makes it
-    /// that and becomes it; there is one wherever there is Linux.
+    /// The command as the leader of a session of its own: Postfix's master runs as nothing less.
+    /// The program `setsid` makes it that and becomes it; there is one wherever there is Linux.
     pub(super) fn in_session(&self) -> Command {
         let mut command = Command::new("setsid");
         command.arg(&self.program);
@@ -108,7 +112,8 @@ fn place(behind: &str) -> Option<(&str, &str)> {
         return Some(("", behind));
     }
     let (name, behind) = behind.strip_prefix(':')?.split_once('}')?;
-    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    let is_name = !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
     is_name.then_some((name, behind))
 }
 
@@ -119,7 +124,10 @@ mod tests {
 
     fn numbered(name: &str) -> Result<u16> {
         let names = ["", "imap", "lmtp-2"];
-        let place = names.iter().position(|known| *known == name).ok_or_else(|| Error::usage(format!("no {name}")))?;
+        let place = names
+            .iter()
+            .position(|known| *known == name)
+            .ok_or_else(|| Error::usage(format!("no {name}")))?;
         Ok(u16::try_from(place + 1).unwrap())
     }
 
@@ -139,13 +147,20 @@ mod tests {
     #[test]
     fn a_command_is_taken_over_with_its_variables_and_its_folder() {
         let mut command = Command::new("server");
-        command.args(["--port", "{port}"]).env("IMAP", "{port:imap}").env_remove("HOME").current_dir("/tmp");
+        command
+            .args(["--port", "{port}"])
+            .env("IMAP", "{port:imap}")
+            .env_remove("HOME")
+            .current_dir("/tmp");
         let template = Template::of(&command).fill(numbered).unwrap();
         let command = template.in_group();
         let variables: Vec<_> = command.get_envs().collect();
         assert_eq!(template.shown(), "server --port 1");
         assert!(template.in_session().get_args().eq(["server", "--port", "1"]));
-        assert_eq!(variables, [(OsStr::new("HOME"), None), (OsStr::new("IMAP"), Some(OsStr::new("2")))]);
+        assert_eq!(
+            variables,
+            [(OsStr::new("HOME"), None), (OsStr::new("IMAP"), Some(OsStr::new("2")))]
+        );
         assert_eq!(command.get_current_dir(), Some(std::path::Path::new("/tmp")));
     }
 }

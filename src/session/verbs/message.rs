@@ -11,8 +11,9 @@ use crate::reply::Reply;
 use crate::session::Message;
 
 impl Session {
-    /// Sets what each of the replies to the message that the next [`Session::data`] or [`Session::bdat`] sends must be, where
-    /// there is one for each recipient. [`Session::expecting`] says the same for all of them.
+    /// Sets what each of the replies to the message that the next [`Session::data`] or
+    /// [`Session::bdat`] sends must be, where there is one for each recipient.
+    /// [`Session::expecting`] says the same for all of them.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -44,17 +45,21 @@ impl Session {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn expecting_each<P: IntoPattern>(&mut self, patterns: impl IntoIterator<Item = P>) -> &mut Self {
+    pub fn expecting_each<P: IntoPattern>(
+        &mut self,
+        patterns: impl IntoIterator<Item = P>,
+    ) -> &mut Self {
         self.expecting_each = Some(patterns.into_iter().map(IntoPattern::into_pattern).collect());
         self
     }
 
-    /// Sends a message: `DATA`, and behind its 354 the message with leading dots doubled and the final dot in one write (RFC 5321
-    /// section 4.1.1.4).
+    /// Sends a message: `DATA`, and behind its 354 the message with leading dots doubled and the
+    /// final dot in one write (RFC 5321 section 4.1.1.4).
     ///
-    /// Gives back the reply to the message; in LMTP one for each recipient that was accepted, in their order (RFC 2033 section
-    /// 4.2); in SMTP where `MAIL` asked for `PRDR` and the server made use of it, one for each recipient and one for all. Where
-    /// `DATA` itself is refused, that reply is the one, and is held against what the verb wants.
+    /// Gives back the reply to the message; in LMTP one for each recipient that was accepted, in
+    /// their order (RFC 2033 section 4.2); in SMTP where `MAIL` asked for `PRDR` and the server
+    /// made use of it, one for each recipient and one for all. Where `DATA` itself is refused, that
+    /// reply is the one, and is held against what the verb wants.
     ///
     /// ```
     /// use mailexpect::{Session, server::Replay};
@@ -97,8 +102,9 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where a reply is not 250, where DATA is answered by neither 354
-    /// nor a refusal, and where [`Session::expecting_each`] gave another number of patterns than there are replies.
+    /// As [`Session::send`] and [`Session::expect`]; a mismatch where a reply is not 250, where
+    /// DATA is answered by neither 354 nor a refusal, and where [`Session::expecting_each`] gave
+    /// another number of patterns than there are replies.
     pub async fn data<'a>(&mut self, message: impl Into<Message<'a>>) -> Result<Vec<Reply>> {
         let (verb, each) = self.transfer("data")?;
         self.send_line(b"DATA", verb.wait).await?;
@@ -110,8 +116,8 @@ impl Session {
         self.verdicts(&verb, each).await
     }
 
-    /// Sends a chunk of a message as it is: `BDAT size`, with `LAST` for the last one, and the octets behind it in one write (RFC
-    /// 3030 section 2).
+    /// Sends a chunk of a message as it is: `BDAT size`, with `LAST` for the last one, and the
+    /// octets behind it in one write (RFC 3030 section 2).
     ///
     /// Gives back what [`Session::data`] does for the last chunk, and one reply for any other.
     ///
@@ -150,10 +156,15 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where a reply is not 250.
-    pub async fn bdat<'a>(&mut self, chunk: impl Into<Message<'a>>, last: bool) -> Result<Vec<Reply>> {
+    pub async fn bdat<'a>(
+        &mut self,
+        chunk: impl Into<Message<'a>>,
+        last: bool,
+    ) -> Result<Vec<Reply>> {
         let (verb, each) = self.transfer("bdat")?;
         let chunk = chunk.into();
-        let command = Bytes::from(format!("BDAT {}{}", chunk.bytes().len(), if last { " LAST" } else { "" }));
+        let command =
+            Bytes::from(format!("BDAT {}{}", chunk.bytes().len(), if last { " LAST" } else { "" }));
         self.send_in_turn([&command, &b"\r\n"[..], chunk.bytes()].concat(), verb.wait).await?;
         // It is the command that is answered, and not the last line of the message.
         self.last_sent = Some(command.clone());
@@ -168,7 +179,8 @@ impl Session {
         Ok((self.verb(name, &SMTP, 250)?, each))
     }
 
-    /// DATA was answered by something else than the go-ahead. What is no refusal is no success either: nothing was sent.
+    /// DATA was answered by something else than the go-ahead. What is no refusal is no success
+    /// either: nothing was sent.
     fn refused(&mut self, reply: Bytes, verb: &Verb, each: Option<&[Pattern]>) -> Result<Reply> {
         let is_refusal = reply.is_empty() || reply.starts_with(b"4") || reply.starts_with(b"5");
         match each {
@@ -188,29 +200,44 @@ impl Session {
                 Some(each) => each.get(place).ok_or_else(|| self.miscounted(each.len(), due))?,
                 None => &verb.wanted,
             };
-            let named = |error: Error| if due > 1 { error.expected(self::named(wanted, place, due)) } else { error };
+            let named = |error: Error| {
+                if due > 1 { error.expected(self::named(wanted, place, due)) } else { error }
+            };
             let reply = self.next_reply(wanted, verb.wait).await.map_err(named)?;
             // Exim's go-ahead for the replies by recipient.
-            if !announced && reply.starts_with(b"353") && self.protocol.owed() > 0 && self.protocol.speech() == Speech::Smtp {
+            if !announced
+                && reply.starts_with(b"353")
+                && self.protocol.owed() > 0
+                && self.protocol.speech() == Speech::Smtp
+            {
                 announced = true;
                 continue;
             }
             replies.push(self.hold(reply, wanted, verb.wait).map_err(named)?);
         }
         match each {
-            Some(each) if each.len() > replies.len() => Err(self.miscounted(each.len(), replies.len())),
+            Some(each) if each.len() > replies.len() => {
+                Err(self.miscounted(each.len(), replies.len()))
+            }
             _ => Ok(replies),
         }
     }
 
     fn miscounted(&self, patterns: usize, replies: usize) -> Error {
-        let error = self.fault(Kind::Mismatch, "the message has another number of replies than there are patterns for them");
-        let error = error.expected(format!("{patterns}, as there are patterns")).got(replies.to_string());
+        let error = self.fault(
+            Kind::Mismatch,
+            "the message has another number of replies than there are patterns for them",
+        );
+        let error =
+            error.expected(format!("{patterns}, as there are patterns")).got(replies.to_string());
         error.hint("LMTP answers a message once for each recipient that was accepted (RFC 2033, 4.2), SMTP once")
     }
 }
 
 /// What was wanted, where it is one of several.
 fn named(wanted: &Pattern, place: usize, due: usize) -> String {
-    format!("{wanted} (reply {} of {due} to the message: one for each recipient that was accepted)", place + 1)
+    format!(
+        "{wanted} (reply {} of {due} to the message: one for each recipient that was accepted)",
+        place + 1
+    )
 }

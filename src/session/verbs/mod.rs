@@ -1,7 +1,8 @@
 //! Verbs: each sends, expects, and can be written out by hand. A file for each protocol.
 //!
-//! A verb has one deadline for all of its steps. It ends with the reply that ends what it began, which must be what its protocol
-//! calls success, or what the caller said instead by [`Session::expecting`].
+//! A verb has one deadline for all of its steps. It ends with the reply that ends what it began,
+//! which must be what its protocol calls success, or what the caller said instead by
+//! [`Session::expecting`].
 
 mod auth;
 pub(super) mod imap;
@@ -69,7 +70,8 @@ impl Session {
         self
     }
 
-    /// Of the block that the next verb fetches, nothing is kept but how many octets it has, however long it is.
+    /// Of the block that the next verb fetches, nothing is kept but how many octets it has, however
+    /// long it is.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -101,14 +103,19 @@ impl Session {
         let expecting = self.expecting.take();
         let keep = std::mem::take(&mut self.kept) == Kept::All;
         if self.expecting_each.take().is_some() {
-            let error = Error::usage(format!("a list of patterns for `{name}`, which has one reply"));
-            return Err(error.hint("expect_any([...]) takes alternatives; a list is for `data` and `bdat` over LMTP"));
+            let error =
+                Error::usage(format!("a list of patterns for `{name}`, which has one reply"));
+            return Err(error.hint(
+                "expect_any([...]) takes alternatives; a list is for `data` and `bdat` over LMTP",
+            ));
         }
         let speech = self.protocol.speech();
         if !spoken.contains(&speech) {
             let owners: Vec<_> = spoken.iter().map(ToString::to_string).collect();
-            let error =
-                Error::usage(format!("`{name}` is a verb of {}, and this session speaks {speech}", owners.join(" and ")));
+            let error = Error::usage(format!(
+                "`{name}` is a verb of {}, and this session speaks {speech}",
+                owners.join(" and ")
+            ));
             let error = error.session(format!("{}, {}", self.id, self.peer));
             return Err(error.hint("connect by the scheme of the protocol, or write it out with send(...) and expect(...)"));
         }

@@ -44,7 +44,8 @@ pub struct UniqueId {
 }
 
 impl Session {
-    /// Logs in with the digest of the greeting's timestamp and the password: `APOP user digest` (RFC 1939 section 7).
+    /// Logs in with the digest of the greeting's timestamp and the password: `APOP user digest`
+    /// (RFC 1939 section 7).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -64,7 +65,8 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the greeting has no timestamp, or the reply is not `+OK`.
+    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the greeting has no
+    /// timestamp, or the reply is not `+OK`.
     pub async fn apop(&mut self, user: &str, password: &str) -> Result<Reply> {
         let verb = self.verb("apop", &POP3, OK)?;
         self.secrets.learn(password.as_bytes());
@@ -74,15 +76,21 @@ impl Session {
         };
         let digest = Md5::new_with_prefix(timestamp).chain_update(password).finalize();
         let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-        let digest: String = digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect();
+        let digest: String =
+            digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect();
         self.ask(format!("APOP {user} {digest}"), &verb).await
     }
 
     fn no_timestamp(&self) -> Error {
         let greeting = self.protocol.greeting().unwrap_or_default();
-        let error = self.fault(Kind::Mismatch, "the greeting has no timestamp: the server does not offer APOP");
-        let error = error.expected("a greeting with a timestamp, such as <1896.697170952@mail.example> (RFC 1939, 7)");
-        error.got(self.shown(greeting)).hint("log in with login(user, password), or send(...) an APOP line of your own")
+        let error = self
+            .fault(Kind::Mismatch, "the greeting has no timestamp: the server does not offer APOP");
+        let error = error.expected(
+            "a greeting with a timestamp, such as <1896.697170952@mail.example> (RFC 1939, 7)",
+        );
+        error
+            .got(self.shown(greeting))
+            .hint("log in with login(user, password), or send(...) an APOP line of your own")
     }
 
     /// Asks what the server can do: `CAPA` (RFC 2449 section 5).
@@ -118,8 +126,8 @@ impl Session {
         })
     }
 
-    /// Asks how much is in the maildrop: `STAT` (RFC 1939 section 5). A refusal that [`Session::expecting`] asked for counts
-    /// as none.
+    /// Asks how much is in the maildrop: `STAT` (RFC 1939 section 5). A refusal that
+    /// [`Session::expecting`] asked for counts as none.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -139,8 +147,8 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not `+OK`; malformed where it has no two
-    /// numbers.
+    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not `+OK`;
+    /// malformed where it has no two numbers.
     pub async fn stat(&mut self) -> Result<Maildrop> {
         let verb = self.verb("stat", &POP3, OK)?;
         let reply = self.ask("STAT", &verb).await?;
@@ -151,12 +159,13 @@ impl Session {
         words.next();
         match (words.next().and_then(number), words.next().and_then(number)) {
             (Some(messages), Some(octets)) => Ok(Maildrop { messages, octets }),
-            _ => Err(self.unreadable(reply.bytes(), "the reply to STAT has no two numbers (RFC 1939, 5)")),
+            _ => Err(self
+                .unreadable(reply.bytes(), "the reply to STAT has no two numbers (RFC 1939, 5)")),
         }
     }
 
-    /// Asks for the size of a message, or with `None` of each: `LIST` (RFC 1939 section 5); in scripts it is `list`. A refusal
-    /// that [`Session::expecting`] asked for has none.
+    /// Asks for the size of a message, or with `None` of each: `LIST` (RFC 1939 section 5); in
+    /// scripts it is `list`. A refusal that [`Session::expecting`] asked for has none.
     ///
     /// ```
     /// use mailexpect::{Session, server::Replay};
@@ -177,8 +186,8 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not `+OK`; malformed where a line has no
-    /// two numbers.
+    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not `+OK`;
+    /// malformed where a line has no two numbers.
     pub async fn list_messages(&mut self, message: impl Into<Option<i64>>) -> Result<Vec<Scan>> {
         let verb = self.verb("list", &POP3, OK)?;
         let read = |line: &[u8]| {
@@ -188,8 +197,8 @@ impl Session {
         self.each("LIST", message.into(), &verb, read).await
     }
 
-    /// Asks for the unique id of a message, or with `None` of each: `UIDL` (RFC 1939 section 7). A refusal that
-    /// [`Session::expecting`] asked for has none.
+    /// Asks for the unique id of a message, or with `None` of each: `UIDL` (RFC 1939 section 7). A
+    /// refusal that [`Session::expecting`] asked for has none.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -215,8 +224,8 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not `+OK`; malformed where a line has no
-    /// number and id.
+    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not `+OK`;
+    /// malformed where a line has no number and id.
     pub async fn uidl(&mut self, message: impl Into<Option<i64>>) -> Result<Vec<UniqueId>> {
         let verb = self.verb("uidl", &POP3, OK)?;
         let read = |line: &[u8]| {
@@ -227,9 +236,9 @@ impl Session {
         self.each("UIDL", message.into(), &verb, read).await
     }
 
-    /// Fetches a message: `RETR` (RFC 1939 section 5). What comes back is the message, its doubled dots single, and its
-    /// [`Reply::octets`]; where [`Session::expecting`] asked for a refusal, that. With [`Session::skipping`] nothing but the
-    /// octets is kept.
+    /// Fetches a message: `RETR` (RFC 1939 section 5). What comes back is the message, its doubled
+    /// dots single, and its [`Reply::octets`]; where [`Session::expecting`] asked for a refusal,
+    /// that. With [`Session::skipping`] nothing but the octets is kept.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -254,13 +263,15 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`], [`Session::expect`] and [`Session::expect_multiline`]; a mismatch where the reply is not `+OK`.
+    /// As [`Session::send`], [`Session::expect`] and [`Session::expect_multiline`]; a mismatch
+    /// where the reply is not `+OK`.
     pub async fn retr(&mut self, message: i64) -> Result<Reply> {
         let verb = self.verb("retr", &POP3, OK)?;
         self.listing(format!("RETR {message}"), &verb).await.map(Listing::reply)
     }
 
-    /// Fetches the header of a message and so many lines of its body: `TOP` (RFC 1939 section 7). Else as [`Session::retr`].
+    /// Fetches the header of a message and so many lines of its body: `TOP` (RFC 1939 section 7).
+    /// Else as [`Session::retr`].
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -289,7 +300,8 @@ impl Session {
         self.listing(format!("TOP {message} {lines}"), &verb).await.map(Listing::reply)
     }
 
-    /// Marks a message as deleted: `DELE` (RFC 1939 section 5). QUIT deletes it, and RSET takes the mark away.
+    /// Marks a message as deleted: `DELE` (RFC 1939 section 5). QUIT deletes it, and RSET takes the
+    /// mark away.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -319,7 +331,12 @@ impl Session {
     }
 
     /// `USER` and `PASS` (RFC 1939 section 7): a refusal of the user ends the verb.
-    pub(super) async fn login_to_maildrop(&mut self, user: &str, password: &str, verb: &Verb) -> Result<Reply> {
+    pub(super) async fn login_to_maildrop(
+        &mut self,
+        user: &str,
+        password: &str,
+        verb: &Verb,
+    ) -> Result<Reply> {
         self.send_line(format!("USER {user}").as_bytes(), verb.wait).await?;
         let reply = self.answer(verb).await?;
         if !reply.starts_with(OK.as_bytes()) {
@@ -347,17 +364,24 @@ impl Session {
         read: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<Vec<T>> {
         let read = |session: &Self, line: &[u8]| {
-            let why = || format!("a line of {command} does not say what it should (RFC 1939, 5 and 7)");
+            let why =
+                || format!("a line of {command} does not say what it should (RFC 1939, 5 and 7)");
             read(line).ok_or_else(|| session.unreadable(line, &why()))
         };
         if let Some(message) = message {
             let reply = self.ask(format!("{command} {message}"), verb).await?;
-            return if is_ok(&reply) { Ok(vec![read(self, chomp(&reply.bytes()[OK.len()..]))?]) } else { Ok(Vec::new()) };
+            return if is_ok(&reply) {
+                Ok(vec![read(self, chomp(&reply.bytes()[OK.len()..]))?])
+            } else {
+                Ok(Vec::new())
+            };
         }
         match self.listing(command, verb).await? {
-            Listing::Block(block) => {
-                block.bytes().split_inclusive(|byte| *byte == b'\n').map(|line| read(self, chomp(line))).collect()
-            }
+            Listing::Block(block) => block
+                .bytes()
+                .split_inclusive(|byte| *byte == b'\n')
+                .map(|line| read(self, chomp(line)))
+                .collect(),
             Listing::Refusal(_) => Ok(Vec::new()),
         }
     }

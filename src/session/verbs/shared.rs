@@ -8,7 +8,8 @@ use crate::proto::capabilities::Capabilities;
 use crate::reply::Reply;
 
 impl Session {
-    /// Logs in: `USER` and `PASS` in POP3 (RFC 1939 section 7), `LOGIN` in IMAP (RFC 3501 section 6.2.3).
+    /// Logs in: `USER` and `PASS` in POP3 (RFC 1939 section 7), `LOGIN` in IMAP (RFC 3501 section
+    /// 6.2.3).
     ///
     /// ```
     /// use mailexpect::{Session, server::Replay};
@@ -38,7 +39,8 @@ impl Session {
         self.login_to_maildrop(user, password, &verb).await
     }
 
-    /// Asks what the server can do: `CAPABILITY` in IMAP (RFC 3501 section 6.1.1) and in ManageSieve (RFC 5804 section 2.4).
+    /// Asks what the server can do: `CAPABILITY` in IMAP (RFC 3501 section 6.1.1) and in
+    /// ManageSieve (RFC 5804 section 2.4).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -63,14 +65,17 @@ impl Session {
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is no success.
     pub async fn capability(&mut self) -> Result<Capabilities> {
         if self.protocol.speech() == Speech::Imap {
-            return self.run_to_reply("capability", "CAPABILITY", &[]).await.map(Capabilities::of_words);
+            return self
+                .run_to_reply("capability", "CAPABILITY", &[])
+                .await
+                .map(Capabilities::of_words);
         }
         let verb = self.verb("capability", &[Speech::Imap, Speech::Sieve], sieve::OK)?;
         self.ask("CAPABILITY", &verb).await.map(crate::proto::sieve::capabilities)
     }
 
-    /// Says goodbye: `LOGOUT` in IMAP (RFC 3501 section 6.1.3) and in ManageSieve (RFC 5804 section 2.3). The server's close is
-    /// expected afterwards.
+    /// Says goodbye: `LOGOUT` in IMAP (RFC 3501 section 6.1.3) and in ManageSieve (RFC 5804 section
+    /// 2.3). The server's close is expected afterwards.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -102,8 +107,9 @@ impl Session {
         self.ask("LOGOUT", &verb).await
     }
 
-    /// Does nothing, and wants success for it: 250 in SMTP and LMTP (RFC 5321 section 4.1.1.9), `+OK` in POP3 (RFC 1939 section
-    /// 5), `OK` in IMAP (RFC 3501 section 6.1.2) and ManageSieve (RFC 5804 section 2.13).
+    /// Does nothing, and wants success for it: 250 in SMTP and LMTP (RFC 5321 section 4.1.1.9),
+    /// `+OK` in POP3 (RFC 1939 section 5), `OK` in IMAP (RFC 3501 section 6.1.2) and ManageSieve
+    /// (RFC 5804 section 2.13).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -134,8 +140,8 @@ impl Session {
         self.ask("NOOP", &verb).await
     }
 
-    /// Drops what was begun: the mail transaction in SMTP and LMTP (RFC 5321 section 4.1.1.5), the marks of DELE in POP3 (RFC
-    /// 1939 section 5).
+    /// Drops what was begun: the mail transaction in SMTP and LMTP (RFC 5321 section 4.1.1.5), the
+    /// marks of DELE in POP3 (RFC 1939 section 5).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -167,8 +173,8 @@ impl Session {
         self.ask("RSET", &verb).await
     }
 
-    /// Says goodbye: QUIT, answered by 221 in SMTP and LMTP (RFC 5321 section 4.1.1.10), by `+OK` in POP3 (RFC 1939 section 6).
-    /// The server's close is expected afterwards.
+    /// Says goodbye: QUIT, answered by 221 in SMTP and LMTP (RFC 5321 section 4.1.1.10), by `+OK`
+    /// in POP3 (RFC 1939 section 6). The server's close is expected afterwards.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};

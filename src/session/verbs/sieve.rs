@@ -26,8 +26,8 @@ pub struct Script {
 }
 
 impl Session {
-    /// Stores a script, which replaces one of the same name: `PUTSCRIPT` (RFC 5804 section 2.6). The line ends of text become
-    /// CRLF; bytes stay as they are.
+    /// Stores a script, which replaces one of the same name: `PUTSCRIPT` (RFC 5804 section 2.6).
+    /// The line ends of text become CRLF; bytes stay as they are.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -50,7 +50,11 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the response is not OK.
-    pub async fn putscript<'a>(&mut self, name: &str, script: impl Into<Message<'a>>) -> Result<Reply> {
+    pub async fn putscript<'a>(
+        &mut self,
+        name: &str,
+        script: impl Into<Message<'a>>,
+    ) -> Result<Reply> {
         let verb = self.verb("putscript", &SIEVE, OK)?;
         self.ask_with_strings("PUTSCRIPT", &[name.as_bytes(), script.into().bytes()], &verb).await
     }
@@ -81,8 +85,8 @@ impl Session {
         self.ask_with_strings("CHECKSCRIPT", &[script.into().bytes()], &verb).await
     }
 
-    /// Asks which scripts there are: `LISTSCRIPTS` (RFC 5804 section 2.7). A refusal that [`Session::expecting`] asked for has
-    /// none.
+    /// Asks which scripts there are: `LISTSCRIPTS` (RFC 5804 section 2.7). A refusal that
+    /// [`Session::expecting`] asked for has none.
     ///
     /// ```
     /// use mailexpect::{Session, server::Replay};
@@ -107,16 +111,18 @@ impl Session {
     pub async fn listscripts(&mut self) -> Result<Vec<Script>> {
         let verb = self.verb("listscripts", &SIEVE, OK)?;
         let reply = self.ask("LISTSCRIPTS", &verb).await?;
-        let is_active = |word: &Word| matches!(word, Word::Atom(atom) if atom.eq_ignore_ascii_case(b"ACTIVE"));
+        let is_active =
+            |word: &Word| matches!(word, Word::Atom(atom) if atom.eq_ignore_ascii_case(b"ACTIVE"));
         let script = |line: Vec<Word>| Script {
-            name: String::from_utf8_lossy(line.first().and_then(Word::text).unwrap_or_default()).into_owned(),
+            name: String::from_utf8_lossy(line.first().and_then(Word::text).unwrap_or_default())
+                .into_owned(),
             active: line.get(1).is_some_and(is_active),
         };
         Ok(sieve::data(reply.bytes()).map(script).collect())
     }
 
-    /// Fetches a script: `GETSCRIPT` (RFC 5804 section 2.9). What comes back is the script itself; where
-    /// [`Session::expecting`] asked for a refusal, that.
+    /// Fetches a script: `GETSCRIPT` (RFC 5804 section 2.9). What comes back is the script itself;
+    /// where [`Session::expecting`] asked for a refusal, that.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -143,22 +149,29 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the response is not OK; malformed where it has no script.
+    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the response is not OK;
+    /// malformed where it has no script.
     pub async fn getscript(&mut self, name: &str) -> Result<Reply> {
         let verb = self.verb("getscript", &SIEVE, OK)?;
         let reply = self.ask_with_strings("GETSCRIPT", &[name.as_bytes()], &verb).await?;
-        let script = sieve::data(reply.bytes()).next().and_then(|line| Some(Bytes::copy_from_slice(line.first()?.text()?)));
+        let script = sieve::data(reply.bytes())
+            .next()
+            .and_then(|line| Some(Bytes::copy_from_slice(line.first()?.text()?)));
         match script {
             Some(script) => Ok(Reply::whole(script, Match::default())),
             None if sieve::is_ok(reply.bytes()) => {
-                let error = self.fault(Kind::Malformed, "the response to GETSCRIPT has no script (RFC 5804, 2.9)");
+                let error = self.fault(
+                    Kind::Malformed,
+                    "the response to GETSCRIPT has no script (RFC 5804, 2.9)",
+                );
                 Err(error.got(self.shown_lines(chomp(reply.bytes()))))
             }
             None => Ok(reply),
         }
     }
 
-    /// Makes a script the one that is run; with an empty name none is: `SETACTIVE` (RFC 5804 section 2.8).
+    /// Makes a script the one that is run; with an empty name none is: `SETACTIVE` (RFC 5804
+    /// section 2.8).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -247,7 +260,8 @@ impl Session {
         self.ask_with_strings("RENAMESCRIPT", &[old.as_bytes(), new.as_bytes()], &verb).await
     }
 
-    /// Asks whether a script of that name and so many octets would be taken: `HAVESPACE` (RFC 5804 section 2.5).
+    /// Asks whether a script of that name and so many octets would be taken: `HAVESPACE` (RFC 5804
+    /// section 2.5).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -270,11 +284,14 @@ impl Session {
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the response is not OK.
     pub async fn havespace(&mut self, name: &str, octets: i64) -> Result<Reply> {
         let verb = self.verb("havespace", &SIEVE, OK)?;
-        let line = [b"HAVESPACE ", &sieve::string(name.as_bytes())[..], format!(" {octets}").as_bytes()].concat();
+        let line =
+            [b"HAVESPACE ", &sieve::string(name.as_bytes())[..], format!(" {octets}").as_bytes()]
+                .concat();
         self.ask(line, &verb).await
     }
 
-    /// Goes back to where the session was before it was authenticated: `UNAUTHENTICATE` (RFC 5804 section 2.14.1).
+    /// Goes back to where the session was before it was authenticated: `UNAUTHENTICATE` (RFC 5804
+    /// section 2.14.1).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -303,7 +320,12 @@ impl Session {
     }
 
     /// Sends a command with strings.
-    async fn ask_with_strings(&mut self, command: &str, strings: &[&[u8]], verb: &Verb) -> Result<Reply> {
+    async fn ask_with_strings(
+        &mut self,
+        command: &str,
+        strings: &[&[u8]],
+        verb: &Verb,
+    ) -> Result<Reply> {
         let mut line = command.as_bytes().to_vec();
         for string in strings {
             line.push(b' ');

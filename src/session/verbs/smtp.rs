@@ -7,7 +7,8 @@ use crate::proto::smtp::xtext;
 use crate::reply::Reply;
 
 impl Session {
-    /// Introduces the client, and learns what the server can do: `EHLO name` (RFC 5321 section 4.1.1.1).
+    /// Introduces the client, and learns what the server can do: `EHLO name` (RFC 5321 section
+    /// 4.1.1.1).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -90,8 +91,8 @@ impl Session {
         self.ask(format!("HELO {name}"), &verb).await
     }
 
-    /// Names the sender: `MAIL FROM:<address>` (RFC 5321 section 4.1.1.2). Where parameters follow, the address needs its
-    /// angle brackets: `mail("<hoge@example.com> SIZE=1000")`.
+    /// Names the sender: `MAIL FROM:<address>` (RFC 5321 section 4.1.1.2). Where parameters follow,
+    /// the address needs its angle brackets: `mail("<hoge@example.com> SIZE=1000")`.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -123,8 +124,8 @@ impl Session {
         self.ask(format!("MAIL FROM:{}", path(from)), &verb).await
     }
 
-    /// Names a recipient: `RCPT TO:<address>` (RFC 5321 section 4.1.1.3). Where parameters follow, the address needs its angle
-    /// brackets: `rcpt("<hoge@example.com> NOTIFY=NEVER")`.
+    /// Names a recipient: `RCPT TO:<address>` (RFC 5321 section 4.1.1.3). Where parameters follow,
+    /// the address needs its angle brackets: `rcpt("<hoge@example.com> NOTIFY=NEVER")`.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -156,7 +157,8 @@ impl Session {
         self.ask(format!("RCPT TO:{}", path(to)), &verb).await
     }
 
-    /// Asks whether there is such a user: `VRFY string` (RFC 5321 section 4.1.1.6); 252 says that the server would not tell.
+    /// Asks whether there is such a user: `VRFY string` (RFC 5321 section 4.1.1.6); 252 says that
+    /// the server would not tell.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -209,7 +211,8 @@ impl Session {
         self.ask(format!("EXPN {list}"), &verb).await
     }
 
-    /// Asks for help, on a command or, with an empty text, at large: `HELP` (RFC 5321 section 4.1.1.8).
+    /// Asks for help, on a command or, with an empty text, at large: `HELP` (RFC 5321 section
+    /// 4.1.1.8).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -265,8 +268,9 @@ impl Session {
         self.ask(format!("ETRN {domain}"), &verb).await
     }
 
-    /// Tells a server that trusts us whom it is to take us for: `XCLIENT NAME=value ...`, an extension of Postfix that no RFC has.
-    /// Values are sent as [`xtext`]. The server's greeting comes again, and the dialogue begins anew with EHLO.
+    /// Tells a server that trusts us whom it is to take us for: `XCLIENT NAME=value ...`, an
+    /// extension of Postfix that no RFC has. Values are sent as [`xtext`]. The server's greeting
+    /// comes again, and the dialogue begins anew with EHLO.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -303,7 +307,8 @@ impl Session {
     }
 }
 
-/// An address in angle brackets; one that has brackets already stays as it is, with what stands behind them.
+/// An address in angle brackets; one that has brackets already stays as it is, with what stands
+/// behind them.
 fn path(address: &str) -> String {
     if address.starts_with('<') { address.to_owned() } else { format!("<{address}>") }
 }

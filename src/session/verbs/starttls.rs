@@ -11,13 +11,14 @@ use crate::session::wait::Wait;
 const SPOKEN: [Speech; 5] = [Speech::Smtp, Speech::Lmtp, Speech::Pop3, Speech::Imap, Speech::Sieve];
 
 impl Session {
-    /// Asks for TLS, and puts it on where the server goes ahead: STARTTLS of SMTP and LMTP (RFC 3207 section 4), of IMAP
-    /// (RFC 3501 section 6.2.1) and of ManageSieve, whose server then says again what it can do (RFC 5804 section 2.2), STLS of POP3
-    /// (RFC 2595 section 4).
+    /// Asks for TLS, and puts it on where the server goes ahead: STARTTLS of SMTP and LMTP (RFC
+    /// 3207 section 4), of IMAP (RFC 3501 section 6.2.1) and of ManageSieve, whose server then says
+    /// again what it can do (RFC 5804 section 2.2), STLS of POP3 (RFC 2595 section 4).
     ///
-    /// How is for [`Session::set_tls`] and [`Options::tls`](crate::Options::tls) to say. Where another reply than the go-ahead
-    /// is expected, by [`Session::expecting`], and comes, the session stays in clear. Ask again afterwards what the server can
-    /// do: what it said before counts no more.
+    /// How is for [`Session::set_tls`] and [`Options::tls`](crate::Options::tls) to say. Where
+    /// another reply than the go-ahead is expected, by [`Session::expecting`], and comes, the
+    /// session stays in clear. Ask again afterwards what the server can do: what it said before
+    /// counts no more.
     ///
     /// ```
     /// use mailexpect::{Session, server::Embedded, tls};
@@ -39,8 +40,8 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the server does not go ahead; then as
-    /// [`Session::tls_handshake`].
+    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the server does not go ahead;
+    /// then as [`Session::tls_handshake`].
     pub async fn starttls(&mut self) -> Result<Reply> {
         self.upgrade("starttls", &SPOKEN).await
     }
@@ -75,7 +76,9 @@ impl Session {
         let speech = self.protocol.speech();
         let wait = Wait::new(self.within.unwrap_or(self.timeout));
         let reply = match speech {
-            Speech::Imap if spoken.contains(&speech) => self.run_to_reply(name, "STARTTLS", &[]).await?,
+            Speech::Imap if spoken.contains(&speech) => {
+                self.run_to_reply(name, "STARTTLS", &[]).await?
+            }
             Speech::Pop3 => {
                 let verb = self.verb(name, spoken, "+OK")?;
                 self.ask("STLS", &verb).await?
@@ -107,7 +110,9 @@ fn goes_ahead(speech: Speech, reply: &[u8]) -> bool {
         // Untagged responses may stand before the tagged one.
         Speech::Imap => {
             let last = chomp(reply).rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-            last.split(|byte| *byte == b' ').nth(1).is_some_and(|status| status.eq_ignore_ascii_case(b"OK"))
+            last.split(|byte| *byte == b' ')
+                .nth(1)
+                .is_some_and(|status| status.eq_ignore_ascii_case(b"OK"))
         }
         Speech::Pop3 => reply.starts_with(b"+OK"),
         Speech::Sieve => reply.get(..2).is_some_and(|status| status.eq_ignore_ascii_case(b"OK")),

@@ -1,4 +1,5 @@
-//! The mail server of which the next release is to be tested: `my-server --foreground --listen 127.0.0.1:2525`.
+//! The mail server of which the next release is to be tested: `my-server --foreground --listen
+//! 127.0.0.1:2525`.
 
 use std::io::{BufRead, BufReader, Result, Write};
 use std::net::{TcpListener, TcpStream};

@@ -7,13 +7,15 @@ use crate::proto::Protocol as _;
 use crate::proto::imap::Imap;
 use crate::redact::Secrets;
 
-/// A dialogue: `C: ` is sent with CRLF, `S: ` received; behind the bar, how many replies are owed then.
+/// A dialogue: `C: ` is sent with CRLF, `S: ` received; behind the bar, how many replies are owed
+/// then.
 fn follow(dialogue: &str) {
     let mut imap = Imap::new("imap");
     let mut secrets = Secrets::default();
     for step in dialogue.lines() {
         let (step, owed) = step.rsplit_once('|').unwrap();
-        let (who, text) = step.trim().split_once(": ").unwrap_or((step.trim().trim_end_matches(':'), ""));
+        let (who, text) =
+            step.trim().split_once(": ").unwrap_or((step.trim().trim_end_matches(':'), ""));
         let bytes = [text.as_bytes(), b"\r\n"].concat();
         match who {
             "C" => drop(imap.sent(&bytes, &mut secrets)),
@@ -172,16 +174,31 @@ fn passwords_and_responses_are_masked_in_every_form_they_take() {
     for (steps, masked) in [
         (&["a1 LOGIN alice wonder-land1\r\n"][..], "a1 LOGIN alice [SECRET]\r\n"),
         (&["a1 LOGIN \"al ice\" \"wonder \\\"land\"\r\n"], "a1 LOGIN \"al ice\" [SECRET]\r\n"),
-        (&["a1 login {5+}\r\nalice {12+}\r\nwonder-land1\r\n"], "a1 login {5+}\r\nalice {12+}\r\n[SECRET]\r\n"),
-        (&["a1 LOGIN alice {14}\r\n", "<+ go\r\n", "wonder\r\n land1\r\n"], "a1 LOGIN alice {14}\r\n[SECRET]\r\n"),
+        (
+            &["a1 login {5+}\r\nalice {12+}\r\nwonder-land1\r\n"],
+            "a1 login {5+}\r\nalice {12+}\r\n[SECRET]\r\n",
+        ),
+        (
+            &["a1 LOGIN alice {14}\r\n", "<+ go\r\n", "wonder\r\n land1\r\n"],
+            "a1 LOGIN alice {14}\r\n[SECRET]\r\n",
+        ),
         (&["a1 LOGIN alice two words\r\na2 NOOP\r\n"], "a1 LOGIN alice [SECRET]\r\na2 NOOP\r\n"),
         (&["LOGIN alice wonder-land1\r\n"], "LOGIN alice [SECRET]\r\n"),
         (&["a1 AUTHENTICATE PLAIN AGFsaWNl\r\n"], "a1 AUTHENTICATE PLAIN [SECRET]\r\n"),
         (&["a1 AUTHENTICATE EXTERNAL =\r\n"], "a1 AUTHENTICATE EXTERNAL =\r\n"),
-        (&["a1 AUTHENTICATE PLAIN\r\n", "<+ \r\n", "AGFsaWNl\r\n"], "a1 AUTHENTICATE PLAIN\r\n[SECRET]\r\n"),
-        (&["a1 AUTHENTICATE PLAIN\r\n", "<+ \r\n", "what is this\r\n"], "a1 AUTHENTICATE PLAIN\r\n[SECRET]\r\n"),
+        (
+            &["a1 AUTHENTICATE PLAIN\r\n", "<+ \r\n", "AGFsaWNl\r\n"],
+            "a1 AUTHENTICATE PLAIN\r\n[SECRET]\r\n",
+        ),
+        (
+            &["a1 AUTHENTICATE PLAIN\r\n", "<+ \r\n", "what is this\r\n"],
+            "a1 AUTHENTICATE PLAIN\r\n[SECRET]\r\n",
+        ),
         (&["a1 AUTHENTICATE PLAIN\r\n", "<+ \r\n", "*\r\n"], "a1 AUTHENTICATE PLAIN\r\n*\r\n"),
-        (&["a1 APPEND x {12}\r\n", "<+ \r\n", "LOGIN a bcde\r\n"], "a1 APPEND x {12}\r\nLOGIN a bcde\r\n"),
+        (
+            &["a1 APPEND x {12}\r\n", "<+ \r\n", "LOGIN a bcde\r\n"],
+            "a1 APPEND x {12}\r\nLOGIN a bcde\r\n",
+        ),
     ] {
         assert_eq!(shown(steps, usize::MAX), masked);
         let bytewise = shown(steps, 1);
@@ -200,13 +217,22 @@ fn secrets_sent_ahead_or_behind_a_refusal_are_masked_too() {
             &["a1 AUTHENTICATE LOGIN\r\naG9nZQ==\r\ncHBwd3d3\r\na2 NOOP\r\n"][..],
             "a1 AUTHENTICATE LOGIN\r\n[SECRET]\r\n[SECRET]\r\na2 NOOP\r\n",
         ),
-        (&["a1 AUTHENTICATE X\r\n", "<a1 NO\r\n", "aG9nZWhvZ2U=\r\n"], "a1 AUTHENTICATE X\r\n[SECRET]\r\n"),
-        (&["a1 LOGIN alice {12}\r\n", "<a1 NO\r\n", "wonder-land1\r\n"], "a1 LOGIN alice {12}\r\n[SECRET]\r\n"),
+        (
+            &["a1 AUTHENTICATE X\r\n", "<a1 NO\r\n", "aG9nZWhvZ2U=\r\n"],
+            "a1 AUTHENTICATE X\r\n[SECRET]\r\n",
+        ),
+        (
+            &["a1 LOGIN alice {12}\r\n", "<a1 NO\r\n", "wonder-land1\r\n"],
+            "a1 LOGIN alice {12}\r\n[SECRET]\r\n",
+        ),
         (
             &["a1 LOGIN {5}\r\n", "<a1 NO\r\n", "alice {12}\r\n", "wonder-land1\r\n"],
             "a1 LOGIN {5}\r\nalice {12}\r\n[SECRET]\r\n",
         ),
-        (&["a1 LOGIN alice {12}\r\n", "<a1 NO\r\n", "a2 LOGOUT\r\n"], "a1 LOGIN alice {12}\r\na2 LOGOUT\r\n"),
+        (
+            &["a1 LOGIN alice {12}\r\n", "<a1 NO\r\n", "a2 LOGOUT\r\n"],
+            "a1 LOGIN alice {12}\r\na2 LOGOUT\r\n",
+        ),
     ] {
         assert_eq!(shown(steps, usize::MAX), masked);
     }
@@ -216,7 +242,10 @@ fn secrets_sent_ahead_or_behind_a_refusal_are_masked_too() {
 fn what_was_learned_is_masked_where_it_comes_back() {
     let mut imap = Imap::new("imap");
     let mut secrets = Secrets::default();
-    imap.sent(b"a1 LOGIN alice \"wonder \\\"land\"\r\na2 LOGIN bob {10+}\r\nbuild3r pw\r\n", &mut secrets);
+    imap.sent(
+        b"a1 LOGIN alice \"wonder \\\"land\"\r\na2 LOGIN bob {10+}\r\nbuild3r pw\r\n",
+        &mut secrets,
+    );
     imap.sent(b"a3 AUTHENTICATE PLAIN AGNhcm9sAHNlc2FtZQ==\r\n", &mut secrets);
     let echoed = secrets.mask(b"* OK wonder \"land, build3r pw, sesame, wonder \\\"land", &[]);
     assert_eq!(String::from_utf8_lossy(&echoed), "* OK [SECRET], [SECRET], [SECRET], [SECRET]");
@@ -234,7 +263,10 @@ fn what_would_be_secret_is_known_before_it_is_sent() {
 fn a_large_literal_costs_what_its_announcement_does() {
     let mut imap = Imap::new("imap");
     let mut secrets = Secrets::default();
-    imap.sent(b"a1 LOGIN alice {99999999999999999999999}\r\na2 LOGIN alice {18446744073709551615}\r\n", &mut secrets);
+    imap.sent(
+        b"a1 LOGIN alice {99999999999999999999999}\r\na2 LOGIN alice {18446744073709551615}\r\n",
+        &mut secrets,
+    );
     for _ in 0..1000 {
         imap.sent(&[b'x'; 10_000], &mut secrets);
     }

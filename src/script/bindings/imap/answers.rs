@@ -1,5 +1,8 @@
 //! What the verbs of IMAP give back.
-#![allow(clippy::needless_pass_by_value, reason = "Rhai's plugin macros hand arguments over by value")]
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "Rhai's plugin macros hand arguments over by value"
+)]
 
 use rhai::plugin::{Dynamic, export_module};
 use rhai::{Array, Blob, Map};
@@ -9,9 +12,15 @@ use crate::imap::{Answer, Argument, Response, Value};
 use crate::visible;
 
 #[export_module(manifest)]
-#[allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "the macro writes code of its own beside these")]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "the macro writes code of its own beside these"
+)]
 pub mod words {
-    /// An argument of `command` that is sent as it stands: a set of messages, a list in parentheses.
+    /// An argument of `command` that is sent as it stands: a set of messages, a list in
+    /// parentheses.
     pub fn atom(text: &str) -> Argument {
         Argument::plain(text)
     }
@@ -34,14 +43,15 @@ pub mod words {
         answer.status().map_or(Dynamic::UNIT, |status| status.as_str().into())
     }
 
-    /// What stands in brackets in the tagged response, as text: `"APPENDUID 38505 3955"`; `()` where there is nothing.
+    /// What stands in brackets in the tagged response, as text: `"APPENDUID 38505 3955"`; `()`
+    /// where there is nothing.
     #[rhai_fn(get = "code", pure)]
     pub fn code(answer: &mut Answer) -> Dynamic {
         text(answer.code().map(|code| code.text))
     }
 
-    /// All response codes that came, tagged and untagged, as a map: `codes.UIDVALIDITY` is a number, `codes.APPENDUID` a list, and
-    /// `"READ-WRITE" in codes` is true or false.
+    /// All response codes that came, tagged and untagged, as a map: `codes.UIDVALIDITY` is a
+    /// number, `codes.APPENDUID` a list, and `"READ-WRITE" in codes` is true or false.
     #[rhai_fn(get = "codes", pure)]
     pub fn codes(answer: &mut Answer) -> Map {
         let single = |mut all: Vec<Value>| match (all.pop(), all.is_empty()) {
@@ -104,7 +114,8 @@ pub mod words {
         response.name()
     }
 
-    /// The number that data begins with: the message that FETCH and EXPUNGE are about, how many EXISTS; `()` without one.
+    /// The number that data begins with: the message that FETCH and EXPUNGE are about, how many
+    /// EXISTS; `()` without one.
     #[rhai_fn(get = "number", pure)]
     pub fn number_of_response(response: &mut Response) -> Dynamic {
         response.number().map_or(Dynamic::UNIT, number)

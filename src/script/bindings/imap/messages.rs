@@ -10,7 +10,8 @@ use crate::session::Message;
 pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
     let mut module = Module::new();
     verbs! { module, manual:
-        /// Puts a message into a mailbox (RFC 3501 section 6.3.11). The line ends of text become CRLF; a blob stays as it is.
+        /// Puts a message into a mailbox (RFC 3501 section 6.3.11). The line ends of text become
+        /// CRLF; a blob stays as it is.
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -53,8 +54,8 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
             session.append_with(mailbox, flags, Message::from(&*message)).await
         }
 
-        /// Looks for messages; gives a list of their numbers (RFC 3501 section 6.4.4). What the server puts into an ESEARCH response is
-        /// spelt out.
+        /// Looks for messages; gives a list of their numbers (RFC 3501 section 6.4.4). What the
+        /// server puts into an ESEARCH response is spelt out.
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -88,8 +89,9 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// ```
         esearch(session, results: &str, criteria: &str) -> Map { Ok(values(session.esearch(results, criteria).await?)) }
 
-        /// Fetches attributes of messages; gives a list of maps, one a message, with `seq` and the attributes by their names in capitals
-        /// (RFC 3501 section 6.4.5). What `BODY[...]`, `BINARY[...]` and `RFC822` hold is a blob, an envelope is a map.
+        /// Fetches attributes of messages; gives a list of maps, one a message, with `seq` and the
+        /// attributes by their names in capitals (RFC 3501 section 6.4.5). What `BODY[...]`,
+        /// `BINARY[...]` and `RFC822` hold is a blob, an envelope is a map.
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -116,7 +118,8 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// ```
         fetch(session, messages: &str, items: &str) -> Array { Ok(fetched(session.fetch(messages, items).await?)) }
 
-        /// Changes flags; gives what the server says of the messages, as `fetch` does (RFC 3501 section 6.4.6).
+        /// Changes flags; gives what the server says of the messages, as `fetch` does (RFC 3501
+        /// section 6.4.6).
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -161,7 +164,8 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// ```
         r#move(session, messages: &str, mailbox: &str) -> Answer { session.r#move(messages, mailbox).await }
 
-        /// Removes the messages that are marked as deleted; gives the numbers of those that went (RFC 3501 section 6.4.3).
+        /// Removes the messages that are marked as deleted; gives the numbers of those that went
+        /// (RFC 3501 section 6.4.3).
         ///
         /// ```dialogue imap
         /// S: * OK hi

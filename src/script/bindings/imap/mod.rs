@@ -22,10 +22,10 @@ as they need; literals wait to be asked for, unless `literal: \"plus\"` (or `\"m
 pub(super) const MAILBOXES: &str = "Verbs of IMAP about mailboxes. Names are sent as they are given; those that are not ASCII are \
 in modified UTF-7, unless the server was told otherwise (RFC 3501 section 5.1.3).";
 
-pub(super) const MESSAGES: &str =
-    "Verbs of IMAP about messages, which are named by sets of numbers: `\"1\"`, `\"2:4,7\"`, `\"1:*\"`.";
+pub(super) const MESSAGES: &str = "Verbs of IMAP about messages, which are named by sets of numbers: `\"1\"`, `\"2:4,7\"`, `\"1:*\"`.";
 
-pub(super) const ANSWERS: &str = "What verbs of IMAP give back: all that came for a command, and each response on its own.";
+pub(super) const ANSWERS: &str =
+    "What verbs of IMAP give back: all that came for a command, and each response on its own.";
 
 /// What the verbs of IMAP take besides what all verbs do.
 pub(super) const OPTIONS: [&str; 6] = ["require", "allow", "forbid", "only", "literal", "uid"];
@@ -71,9 +71,8 @@ fn literals(value: &Dynamic) -> Result<Literals> {
         "sync" => Ok(Literals::Synchronizing),
         "plus" => Ok(Literals::Plus),
         "minus" => Ok(Literals::Minus),
-        other => {
-            Err(Error::usage(format!("`{other}` is no way to send literals")).hint("literal: \"sync\", \"plus\" or \"minus\""))
-        }
+        other => Err(Error::usage(format!("`{other}` is no way to send literals"))
+            .hint("literal: \"sync\", \"plus\" or \"minus\"")),
     }
 }
 
@@ -117,9 +116,8 @@ fn value(value: Value) -> Dynamic {
         Value::Nil => Dynamic::UNIT,
         Value::Number(n) => number(n),
         Value::List(values) => values.into_iter().map(self::value).collect::<Array>().into(),
-        Value::Atom(bytes) | Value::Text(bytes) => {
-            String::from_utf8(bytes).map_or_else(|bytes| Dynamic::from_blob(bytes.into_bytes()), Into::into)
-        }
+        Value::Atom(bytes) | Value::Text(bytes) => String::from_utf8(bytes)
+            .map_or_else(|bytes| Dynamic::from_blob(bytes.into_bytes()), Into::into),
     }
 }
 
@@ -131,7 +129,8 @@ fn message(fetched: Fetched) -> Dynamic {
     let mut message = Map::new();
     message.insert("seq".into(), number(fetched.number()));
     for (name, one) in fetched.into_attributes() {
-        let is_content = ["BODY[", "BINARY[", "RFC822"].iter().any(|start| name.starts_with(start)) && name != "RFC822.SIZE";
+        let is_content = ["BODY[", "BINARY[", "RFC822"].iter().any(|start| name.starts_with(start))
+            && name != "RFC822.SIZE";
         let envelope = if name == "ENVELOPE" { Envelope::of(&one) } else { None };
         let shown = match (one, envelope) {
             (Value::Text(bytes) | Value::Atom(bytes), _) if is_content => Dynamic::from_blob(bytes),
@@ -170,15 +169,19 @@ fn address(address: Address) -> Dynamic {
 }
 
 fn mailbox(mailbox: Mailbox) -> Dynamic {
-    let parts: [(&str, Dynamic); 3] =
-        [("name", mailbox.name.into()), ("delimiter", text(mailbox.delimiter)), ("flags", texts(mailbox.flags).into())];
+    let parts: [(&str, Dynamic); 3] = [
+        ("name", mailbox.name.into()),
+        ("delimiter", text(mailbox.delimiter)),
+        ("flags", texts(mailbox.flags).into()),
+    ];
     parts.into_iter().map(|(name, part)| (name.into(), part)).collect::<Map>().into()
 }
 
 pub(super) fn words(manual: Manual) -> Module {
     let mut module = Module::new();
     verbs! { module, manual:
-        /// Sends any command, and takes all that comes for it. Nothing in the text is changed; arguments go into a list.
+        /// Sends any command, and takes all that comes for it. Nothing in the text is changed;
+        /// arguments go into a list.
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -200,8 +203,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         command(session, text: &str) -> Answer { session.command(text, &[]).await }
 
-        /// Sends a command with arguments: text in whatever form carries it (atom, quoted, literal), a blob as a literal, a number, and
-        /// what `atom(...)` says as it stands.
+        /// Sends a command with arguments: text in whatever form carries it (atom, quoted,
+        /// literal), a blob as a literal, a number, and what `atom(...)` says as it stands.
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -238,9 +241,10 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         enable(session, capabilities: &str) -> Answer { session.enable(capabilities).await }
 
-        /// Begins to wait for what the server has to tell (RFC 2177): `expect` takes what comes, and `done` ends it. No
-        /// other verb fits in between: `s.done(); s.noop(); s.idle();` goes on with it. How a server takes a command in there all
-        /// the same is asked by hand; the line stands in the place of `s.send("DONE")`, and is answered with the tag of the IDLE.
+        /// Begins to wait for what the server has to tell (RFC 2177): `expect` takes what comes,
+        /// and `done` ends it. No other verb fits in between: `s.done(); s.noop(); s.idle();` goes
+        /// on with it. How a server takes a command in there all the same is asked by hand; the
+        /// line stands in the place of `s.send("DONE")`, and is answered with the tag of the IDLE.
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -274,7 +278,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         idle(session) -> Answer { session.idle().await }
 
-        /// Ends an IDLE (RFC 2177). What the server told meanwhile and nobody expected is among the untagged responses.
+        /// Ends an IDLE (RFC 2177). What the server told meanwhile and nobody expected is among the
+        /// untagged responses.
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -351,8 +356,8 @@ pub(super) fn mailboxes(manual: Manual) -> Module {
         /// Takes a mailbox off that list (RFC 3501 section 6.3.7).
         unsubscribe(session, mailbox: &str) -> Answer { session.unsubscribe(mailbox).await }
 
-        /// Lists the mailboxes of IMAP whose names match, as maps with `name`, `delimiter` and `flags` (RFC 3501 section 6.3.8): `*`
-        /// stands for anything, `%` for one level.
+        /// Lists the mailboxes of IMAP whose names match, as maps with `name`, `delimiter` and
+        /// `flags` (RFC 3501 section 6.3.8): `*` stands for anything, `%` for one level.
         ///
         /// ```dialogue imap
         /// S: * OK hi

@@ -19,9 +19,12 @@ impl Session {
             self.begin_command(&mut course, "CAPABILITY").await?;
             while let Turn::GoOn(_) = self.turn(&mut course).await? {}
         }
-        let mut exchange = self.open_exchange(credentials, manner).map_err(|error| self.here(error, &course.verb))?;
+        let mut exchange = self
+            .open_exchange(credentials, manner)
+            .map_err(|error| self.here(error, &course.verb))?;
         let may = self.capabilities().is_some_and(|capabilities| capabilities.has("SASL-IR"));
-        let command = exchange.command(credentials, may).map_err(|error| self.here(error, &course.verb))?;
+        let command =
+            exchange.command(credentials, may).map_err(|error| self.here(error, &course.verb))?;
         self.begin_command(&mut course, &command).await?;
         loop {
             let turn = self.turn(&mut course).await.map_err(|error| exchange.cancelled(error))?;

@@ -92,10 +92,13 @@ impl Manner {
 
     /// The line of a response; `None` cancels.
     pub(super) fn response(&self, response: Option<&[u8]>) -> String {
-        self.string(&response.map_or_else(|| "*".to_owned(), |response| BASE64_STANDARD.encode(response)))
+        self.string(
+            &response.map_or_else(|| "*".to_owned(), |response| BASE64_STANDARD.encode(response)),
+        )
     }
 
-    /// The mechanism's last words, in base64, where they come with success (RFC 5804 section 1.3, the response code SASL).
+    /// The mechanism's last words, in base64, where they come with success (RFC 5804 section 1.3,
+    /// the response code SASL).
     pub(super) fn last_words(&self, reply: &[u8]) -> Option<Vec<u8>> {
         let code = sieve::response_code(reply).filter(|_| self.is_quoted())?;
         let words = code.strip_prefix(b"SASL \"")?.strip_suffix(b"\"")?;
@@ -106,7 +109,8 @@ impl Manner {
         self.challenge.is_empty()
     }
 
-    /// A string as the protocol writes it. Longer ones than this must not be quoted (RFC 5804 section 4).
+    /// A string as the protocol writes it. Longer ones than this must not be quoted (RFC 5804
+    /// section 4).
     fn string(&self, text: &str) -> String {
         const LONGEST_QUOTED: usize = 1024;
         match self.is_quoted() {
@@ -120,8 +124,13 @@ impl Manner {
     pub(super) fn challenge<'a>(&self, reply: &'a [u8]) -> Option<&'a [u8]> {
         let reply = chomp(reply);
         if self.is_quoted() {
-            let literal = || Some(&reply.strip_prefix(b"{").map(|_| reply)?[memchr::memchr(b'\n', reply)? + 1..]);
-            return reply.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")).or_else(literal);
+            let literal = || {
+                Some(&reply.strip_prefix(b"{").map(|_| reply)?[memchr::memchr(b'\n', reply)? + 1..])
+            };
+            return reply
+                .strip_prefix(b"\"")
+                .and_then(|text| text.strip_suffix(b"\""))
+                .or_else(literal);
         }
         match reply.strip_prefix(self.challenge)? {
             [] => Some(&[]),
@@ -133,7 +142,10 @@ impl Manner {
     /// What the reply that ends an exchange must be.
     pub(super) fn verdict(&self, cancel: bool) -> Result<Pattern> {
         let start = if cancel { self.cancelled } else { self.success };
-        start.parse::<i64>().map_or_else(|_| start.into_pattern(), |code| crate::pattern::Code::new(code).map(Into::into))
+        start.parse::<i64>().map_or_else(
+            |_| start.into_pattern(),
+            |code| crate::pattern::Code::new(code).map(Into::into),
+        )
     }
 
     /// Whether a reply says that the exchange has succeeded.
@@ -145,9 +157,12 @@ impl Manner {
 /// A challenge out of its base64.
 pub(super) fn decode(challenge: &[u8]) -> Result<Vec<u8>> {
     BASE64_STANDARD.decode(challenge).map_err(|_| {
-        Error::new(Kind::Malformed, "the server's challenge is not base64, so it cannot be answered")
-            .expected("base64 (RFC 4648, 4), or nothing")
-            .got(visible::excerpt(challenge, 500))
+        Error::new(
+            Kind::Malformed,
+            "the server's challenge is not base64, so it cannot be answered",
+        )
+        .expected("base64 (RFC 4648, 4), or nothing")
+        .got(visible::excerpt(challenge, 500))
     })
 }
 
@@ -159,7 +174,10 @@ mod tests {
     fn managesieve_quotes_what_is_short_and_counts_what_is_long() {
         let command = SIEVE.command("PLAIN", Some(b"\0me\0pw"));
         assert_eq!(command, "AUTHENTICATE \"PLAIN\" \"AG1lAHB3\"");
-        assert_eq!((SIEVE.response(Some(b"")), SIEVE.response(None)), ("\"\"".to_owned(), "\"*\"".to_owned()));
+        assert_eq!(
+            (SIEVE.response(Some(b"")), SIEVE.response(None)),
+            ("\"\"".to_owned(), "\"*\"".to_owned())
+        );
         assert!(SIEVE.response(Some(&[b'x'; 900])).starts_with("{1200+}\r\neHh4"));
     }
 
@@ -170,6 +188,9 @@ mod tests {
         assert_eq!(SIEVE.challenge(b"OK \"done\"\r\n"), None);
         let last = SIEVE.last_words(b"OK (SASL \"dj1abc==\") \"done\"\r\n");
         assert_eq!(last.as_deref(), Some(&b"dj1abc=="[..]));
-        assert_eq!((SIEVE.last_words(b"OK\r\n"), SMTP.last_words(b"OK (SASL \"dj1abc==\")\r\n")), (None, None));
+        assert_eq!(
+            (SIEVE.last_words(b"OK\r\n"), SMTP.last_words(b"OK (SASL \"dj1abc==\")\r\n")),
+            (None, None)
+        );
     }
 }

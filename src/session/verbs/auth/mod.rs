@@ -1,5 +1,5 @@
-//! SASL exchanges: AUTH in SMTP (RFC 4954) and POP3 (RFC 5034), AUTHENTICATE in IMAP (RFC 3501 section 6.2.2) and ManageSieve
-//! (RFC 5804 section 2.1).
+//! SASL exchanges: AUTH in SMTP (RFC 4954) and POP3 (RFC 5034), AUTHENTICATE in IMAP (RFC 3501
+//! section 6.2.2) and ManageSieve (RFC 5804 section 2.1).
 
 mod imap;
 mod manner;
@@ -31,14 +31,14 @@ struct Exchange {
 }
 
 impl Session {
-    /// Authenticates: AUTH in SMTP (RFC 4954) and POP3 (RFC 5034), AUTHENTICATE in IMAP (RFC 3501 section 6.2.2, RFC 4959) and
-    /// `ManageSieve` (RFC 5804 section 2.1), with the mechanism that is named, or else with the strongest that the server
-    /// advertised.
+    /// Authenticates: AUTH in SMTP (RFC 4954) and POP3 (RFC 5034), AUTHENTICATE in IMAP (RFC 3501
+    /// section 6.2.2, RFC 4959) and `ManageSieve` (RFC 5804 section 2.1), with the mechanism that
+    /// is named, or else with the strongest that the server advertised.
     ///
-    /// All of the exchange is one operation: each challenge is answered as the mechanism wants it, and the verdict has to be 235,
-    /// `+OK`, or OK.
-    /// A mechanism in which the server proves itself (SCRAM, DIGEST-MD5) holds it to that. Where [`Session::expecting`] fits a
-    /// challenge, such as 334, the exchange ends there and is the caller's to go on with.
+    /// All of the exchange is one operation: each challenge is answered as the mechanism wants it,
+    /// and the verdict has to be 235, `+OK`, or OK. A mechanism in which the server proves itself
+    /// (SCRAM, DIGEST-MD5) holds it to that. Where [`Session::expecting`] fits a challenge, such as
+    /// 334, the exchange ends there and is the caller's to go on with.
     ///
     /// ```
     /// use mailexpect::{Credentials, Session, server::Embedded};
@@ -62,9 +62,9 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the verdict is another; usage for a mechanism that is not
-    /// known; malformed for a challenge that cannot be read, and unexpected where the server does not prove itself: the exchange
-    /// is cancelled then.
+    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the verdict is another; usage
+    /// for a mechanism that is not known; malformed for a challenge that cannot be read, and
+    /// unexpected where the server does not prove itself: the exchange is cancelled then.
     pub async fn auth(&mut self, credentials: impl Into<Credentials>) -> Result<Reply> {
         let credentials = credentials.into();
         self.keep_secret(credentials.secret.expose());
@@ -74,12 +74,16 @@ impl Session {
         let manner = Manner::of(self.protocol.speech());
         let verb = self.verb("auth", &SASL, manner.verdict(credentials.cancel)?)?;
         self.ask_what_is_offered(&credentials, &verb).await?;
-        let mut exchange = self.open_exchange(&credentials, manner).map_err(|error| self.here(error, &verb))?;
-        let command = exchange.command(&credentials, true).map_err(|error| self.here(error, &verb))?;
+        let mut exchange =
+            self.open_exchange(&credentials, manner).map_err(|error| self.here(error, &verb))?;
+        let command =
+            exchange.command(&credentials, true).map_err(|error| self.here(error, &verb))?;
         self.send_line(command.as_bytes(), verb.wait).await?;
         loop {
             let reply = self.answer(&verb).await.map_err(|error| exchange.cancelled(error))?;
-            let Some(challenge) = manner.challenge(&reply).filter(|_| verb.wanted.matches(chomp(&reply)).is_none()) else {
+            let Some(challenge) =
+                manner.challenge(&reply).filter(|_| verb.wanted.matches(chomp(&reply)).is_none())
+            else {
                 exchange.went_well()?;
                 let reply = self.conclude(reply, &verb)?;
                 self.hear_last_words(&mut exchange, reply.bytes(), &verb)?;
@@ -91,7 +95,8 @@ impl Session {
         }
     }
 
-    /// The same by the name that the command has in IMAP (RFC 3501 section 6.2.2) and ManageSieve (RFC 5804 section 2.1).
+    /// The same by the name that the command has in IMAP (RFC 3501 section 6.2.2) and ManageSieve
+    /// (RFC 5804 section 2.1).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -128,24 +133,44 @@ impl Session {
     }
 
     /// Begins an exchange, of the mechanism that was named, or the strongest that was advertised.
-    fn open_exchange(&self, credentials: &Credentials, manner: &'static Manner) -> Result<Exchange> {
+    fn open_exchange(
+        &self,
+        credentials: &Credentials,
+        manner: &'static Manner,
+    ) -> Result<Exchange> {
         let known = match &credentials.mechanism {
             Some(name) => Known::named(name)?,
             None => Known::strongest(credentials, &self.offered()?)?,
         };
         let port = match Target::parse(&self.peer).map(|target| target.place) {
-            Ok(target::Place::Host { port, .. } | target::Place::Exchangers { port, .. }) => Some(port),
+            Ok(target::Place::Host { port, .. } | target::Place::Exchangers { port, .. }) => {
+                Some(port)
+            }
             _ => None,
         };
-        let host = credentials.host.clone().or_else(|| self.host()).unwrap_or_else(|| "localhost".to_owned());
+        let host = credentials
+            .host
+            .clone()
+            .or_else(|| self.host())
+            .unwrap_or_else(|| "localhost".to_owned());
         let mechanism = known.begin(credentials, &Place { service: manner.service, host, port })?;
-        Ok(Exchange { name: known.name, mechanism, manner, first: None, cancel: credentials.cancel, failure: None })
+        Ok(Exchange {
+            name: known.name,
+            mechanism,
+            manner,
+            first: None,
+            cancel: credentials.cancel,
+            failure: None,
+        })
     }
 
-    /// Has the server say which mechanisms it offers, where that matters and was not said, and can be asked any time.
+    /// Has the server say which mechanisms it offers, where that matters and was not said, and can
+    /// be asked any time.
     async fn ask_what_is_offered(&mut self, credentials: &Credentials, verb: &Verb) -> Result<()> {
         let manner = Manner::of(self.protocol.speech());
-        let Some(question) = manner.question.filter(|_| credentials.mechanism.is_none() && self.capabilities().is_none())
+        let Some(question) = manner
+            .question
+            .filter(|_| credentials.mechanism.is_none() && self.capabilities().is_none())
         else {
             return Ok(());
         };
@@ -162,12 +187,19 @@ impl Session {
         if let Some(capabilities) = self.capabilities() {
             return Ok(capabilities.auth());
         }
-        let error = Error::new(Kind::Unexpected, "it is not known which mechanisms the server offers");
+        let error =
+            Error::new(Kind::Unexpected, "it is not known which mechanisms the server offers");
         Err(error.hint("ask for its capabilities before (ehlo(...) in SMTP), or name a mechanism"))
     }
 
-    /// Answers a challenge. One that cannot be answered cancels the exchange, so that the session is of use behind it.
-    async fn respond(&mut self, exchange: &mut Exchange, challenge: &[u8], verb: &Verb) -> Result<()> {
+    /// Answers a challenge. One that cannot be answered cancels the exchange, so that the session
+    /// is of use behind it.
+    async fn respond(
+        &mut self,
+        exchange: &mut Exchange,
+        challenge: &[u8],
+        verb: &Verb,
+    ) -> Result<()> {
         let response = exchange.answer(challenge).unwrap_or_else(|error| {
             exchange.failure = Some(self.answered(error, verb));
             None
@@ -180,7 +212,12 @@ impl Session {
     }
 
     /// Where the server proves itself along with success, it has to be right.
-    fn hear_last_words(&mut self, exchange: &mut Exchange, reply: &[u8], verb: &Verb) -> Result<()> {
+    fn hear_last_words(
+        &mut self,
+        exchange: &mut Exchange,
+        reply: &[u8],
+        verb: &Verb,
+    ) -> Result<()> {
         let Some(words) = exchange.manner.last_words(reply) else { return Ok(()) };
         let heard = manner::decode(&words).and_then(|words| exchange.mechanism.respond(&words));
         if let Some(proof) = exchange.mechanism.proof() {
@@ -191,7 +228,8 @@ impl Session {
 
     /// The error, with where it arose.
     fn here(&self, error: Error, verb: &Verb) -> Error {
-        let mut error = error.session(format!("{}, {}", self.id, self.peer)).waited(verb.wait.waited());
+        let mut error =
+            error.session(format!("{}, {}", self.id, self.peer)).waited(verb.wait.waited());
         // What a server says in base64 is decoded by now, whatever it holds.
         error.mask(&self.secrets);
         error
@@ -208,9 +246,14 @@ impl Session {
         if !exchange.manner.is_success(reply) || exchange.mechanism.is_done() {
             return Ok(());
         }
-        let error = Error::new(Kind::Unexpected, "the server says success before the exchange has come to its end")
-            .expected("the rest of the exchange, with the server's own proof where the mechanism has one")
-            .got(self.shown_lines(reply));
+        let error = Error::new(
+            Kind::Unexpected,
+            "the server says success before the exchange has come to its end",
+        )
+        .expected(
+            "the rest of the exchange, with the server's own proof where the mechanism has one",
+        )
+        .got(self.shown_lines(reply));
         let error = error.hint(
             "a server that takes what was not said yet may take anybody; write it out with send(...) to go on all the same",
         );
@@ -219,7 +262,8 @@ impl Session {
 }
 
 impl Exchange {
-    /// The command that begins it, with the first response where that goes with it; `may` says whether it can.
+    /// The command that begins it, with the first response where that goes with it; `may` says
+    /// whether it can.
     fn command(&mut self, credentials: &Credentials, may: bool) -> Result<String> {
         let opening = self.mechanism.opening();
         let usual = may && opening == Opening::Client && !credentials.cancel;
@@ -227,7 +271,8 @@ impl Exchange {
             return Ok(self.manner.command(self.name, None));
         }
         // Where the server opens there is nothing to say yet, which is what an empty response says.
-        let message = if opening == Opening::Server { Vec::new() } else { self.mechanism.respond(b"")? };
+        let message =
+            if opening == Opening::Server { Vec::new() } else { self.mechanism.respond(b"")? };
         let command = self.manner.command(self.name, Some(&message));
         if credentials.initial.is_none() && command.len() + 2 > self.manner.longest {
             self.first = Some(message);
@@ -238,12 +283,17 @@ impl Exchange {
 
     /// Says why it could not go on, where it could not, now that it was cancelled.
     fn went_well(&mut self) -> Result<()> {
-        self.failure.take().map_or(Ok(()), |failure| Err(failure.hint("the exchange was cancelled")))
+        self.failure
+            .take()
+            .map_or(Ok(()), |failure| Err(failure.hint("the exchange was cancelled")))
     }
 
-    /// Why it could not go on matters more than why it could not be cancelled; the transcript has both.
+    /// Why it could not go on matters more than why it could not be cancelled; the transcript has
+    /// both.
     fn cancelled(&mut self, error: Error) -> Error {
-        self.failure.take().map_or(error, |failure| failure.hint("the exchange could not be cancelled either"))
+        self.failure
+            .take()
+            .map_or(error, |failure| failure.hint("the exchange could not be cancelled either"))
     }
 
     /// The response to a challenge in base64; `None` cancels.

@@ -6,8 +6,8 @@ use crate::proto::imap::Literals;
 
 /// Which untagged responses have to come for a command, may come, and must not.
 ///
-/// They may come in any order. Unless told otherwise, all others may come as well: a server can send what it likes at any time
-/// (RFC 3501 section 7).
+/// They may come in any order. Unless told otherwise, all others may come as well: a server can
+/// send what it likes at any time (RFC 3501 section 7).
 ///
 /// ```
 /// use mailexpect::{Session, Untagged, server::Replay};
@@ -111,9 +111,14 @@ impl Demands {
         if let Some(place) = place {
             self.allowed.push(self.missing.remove(place));
         }
-        if let Some(pattern) = self.forbidden.iter().find(|pattern| pattern.matches(response).is_some()) {
+        if let Some(pattern) =
+            self.forbidden.iter().find(|pattern| pattern.matches(response).is_some())
+        {
             let wanted = format!("anything but {pattern}");
-            return Err(Unwanted { message: "an untagged response is one that must not come", wanted });
+            return Err(Unwanted {
+                message: "an untagged response is one that must not come",
+                wanted,
+            });
         }
         if self.only && !self.allowed.iter().any(|pattern| pattern.matches(response).is_some()) {
             let message = "an untagged response is neither required nor allowed";
@@ -124,7 +129,8 @@ impl Demands {
 
     /// What may come, where that is not anything.
     fn shown(&self) -> String {
-        let patterns: Vec<_> = self.missing.iter().chain(&self.allowed).map(ToString::to_string).collect();
+        let patterns: Vec<_> =
+            self.missing.iter().chain(&self.allowed).map(ToString::to_string).collect();
         if patterns.is_empty() { "no untagged response".to_owned() } else { patterns.join(" or ") }
     }
 }

@@ -265,7 +265,8 @@ impl Session {
         self.run("unsubscribe", "UNSUBSCRIBE", &[mailbox.into()]).await
     }
 
-    /// Lists mailboxes: `LIST` (RFC 3501 section 6.3.8). In `pattern`, `*` stands for anything and `%` for one level.
+    /// Lists mailboxes: `LIST` (RFC 3501 section 6.3.8). In `pattern`, `*` stands for anything and
+    /// `%` for one level.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -295,8 +296,8 @@ impl Session {
         self.read(answer.mailboxes())
     }
 
-    /// Asks about a mailbox without opening it: `STATUS` (RFC 3501 section 6.3.10). `items` are words such as
-    /// `MESSAGES UIDNEXT`; they come back with their values.
+    /// Asks about a mailbox without opening it: `STATUS` (RFC 3501 section 6.3.10). `items` are
+    /// words such as `MESSAGES UIDNEXT`; they come back with their values.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};

@@ -7,8 +7,9 @@ use crate::proto::imap::{Answer, Argument, Fetched, Value};
 use crate::session::Message;
 
 impl Session {
-    /// Puts a message into a mailbox: `APPEND` (RFC 3501 section 6.3.11), the message as a literal. Where flags or a date are
-    /// to stand before it, `command("APPEND Lab (\\Seen)", &[Argument::literal(message)])` says so.
+    /// Puts a message into a mailbox: `APPEND` (RFC 3501 section 6.3.11), the message as a literal.
+    /// Where flags or a date are to stand before it, `command("APPEND Lab (\\Seen)",
+    /// &[Argument::literal(message)])` says so.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -32,11 +33,17 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::command`].
-    pub async fn append<'a>(&mut self, mailbox: &str, message: impl Into<Message<'a>>) -> Result<Answer> {
-        self.run("append", "APPEND", &[mailbox.into(), Argument::literal(message.into().as_ref())]).await
+    pub async fn append<'a>(
+        &mut self,
+        mailbox: &str,
+        message: impl Into<Message<'a>>,
+    ) -> Result<Answer> {
+        self.run("append", "APPEND", &[mailbox.into(), Argument::literal(message.into().as_ref())])
+            .await
     }
 
-    /// The same with flags: `(\Seen)`, or flags and a date (`(\Seen) "17-Jul-1996 02:44:25 -0700"`; RFC 3501 section 6.3.11).
+    /// The same with flags: `(\Seen)`, or flags and a date (`(\Seen) "17-Jul-1996 02:44:25 -0700"`;
+    /// RFC 3501 section 6.3.11).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -61,8 +68,14 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::command`].
-    pub async fn append_with<'a>(&mut self, mailbox: &str, flags: &str, message: impl Into<Message<'a>>) -> Result<Answer> {
-        let arguments = [mailbox.into(), Argument::plain(flags), Argument::literal(message.into().as_ref())];
+    pub async fn append_with<'a>(
+        &mut self,
+        mailbox: &str,
+        flags: &str,
+        message: impl Into<Message<'a>>,
+    ) -> Result<Answer> {
+        let arguments =
+            [mailbox.into(), Argument::plain(flags), Argument::literal(message.into().as_ref())];
         self.run("append", "APPEND", &arguments).await
     }
 
@@ -96,7 +109,8 @@ impl Session {
         self.read(answer.found())
     }
 
-    /// Looks for messages, and asks for `MIN MAX COUNT ALL` or some of them (RFC 4731): `SEARCH RETURN (COUNT) UNSEEN`.
+    /// Looks for messages, and asks for `MIN MAX COUNT ALL` or some of them (RFC 4731): `SEARCH
+    /// RETURN (COUNT) UNSEEN`.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -120,11 +134,13 @@ impl Session {
     /// As [`Session::command`].
     pub async fn esearch(&mut self, results: &str, criteria: &str) -> Result<Vec<(String, Value)>> {
         let results = super::mailboxes::in_parentheses(results);
-        let answer = self.run("esearch", format!("SEARCH RETURN {results} {criteria}"), &[]).await?;
+        let answer =
+            self.run("esearch", format!("SEARCH RETURN {results} {criteria}"), &[]).await?;
         self.read(answer.search_results())
     }
 
-    /// Fetches attributes of messages: `FETCH` (RFC 3501 section 6.4.5). `items` is `FLAGS`, `(UID BODY[])` or the like.
+    /// Fetches attributes of messages: `FETCH` (RFC 3501 section 6.4.5). `items` is `FLAGS`, `(UID
+    /// BODY[])` or the like.
     ///
     /// ```
     /// use mailexpect::{Session, server::Replay};
@@ -157,7 +173,8 @@ impl Session {
         self.read(answer.fetched())
     }
 
-    /// Changes flags: `STORE` (RFC 3501 section 6.4.6). `change` is `+FLAGS (\Deleted)` or the like.
+    /// Changes flags: `STORE` (RFC 3501 section 6.4.6). `change` is `+FLAGS (\Deleted)` or the
+    /// like.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -237,8 +254,9 @@ impl Session {
         self.run("move", format!("MOVE {messages}"), &[mailbox.into()]).await
     }
 
-    /// Removes the messages that are marked as deleted: `EXPUNGE` (RFC 3501 section 6.4.3), or, with
-    /// [`Session::by_uid`], those of this set (RFC 4315). Gives the numbers of those that went.
+    /// Removes the messages that are marked as deleted: `EXPUNGE` (RFC 3501 section 6.4.3), or,
+    /// with [`Session::by_uid`], those of this set (RFC 4315). Gives the numbers of those that
+    /// went.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -263,19 +281,21 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::command`]; a usage error for a set without unique identifiers, and the other way round.
+    /// As [`Session::command`]; a usage error for a set without unique identifiers, and the other
+    /// way round.
     pub async fn expunge(&mut self, messages: impl Into<Option<&str>>) -> Result<Vec<u64>> {
         let messages = messages.into();
         if messages.is_some() != self.ahead.by_uid {
-            let error = Error::usage("a set belongs to an expunge by unique identifiers, and to no other");
+            let error =
+                Error::usage("a set belongs to an expunge by unique identifiers, and to no other");
             return Err(error.hint("expunge() or, by UIDPLUS, expunge(\"3:5\", #{uid: true})"));
         }
         let text = messages.map_or("EXPUNGE".to_owned(), |messages| format!("EXPUNGE {messages}"));
         Ok(self.run("expunge", text, &[]).await?.expunged())
     }
 
-    /// Begins to wait for what the server has to tell: `IDLE` (RFC 2177). It is over with [`Session::done`]; meanwhile
-    /// [`Session::expect`] takes what comes.
+    /// Begins to wait for what the server has to tell: `IDLE` (RFC 2177). It is over with
+    /// [`Session::done`]; meanwhile [`Session::expect`] takes what comes.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -318,7 +338,8 @@ impl Session {
         }
     }
 
-    /// Ends an IDLE (RFC 2177). What the server told meanwhile and nobody expected is among the untagged responses.
+    /// Ends an IDLE (RFC 2177). What the server told meanwhile and nobody expected is among the
+    /// untagged responses.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};

@@ -42,9 +42,9 @@ pub(super) enum Turn {
 }
 
 impl Session {
-    /// Sends a command with a tag of its own, its literals when they are asked for, and takes all that comes for it (RFC 3501
-    /// section 2.2). The tagged response has to say OK, or match what [`Session::expecting`] says, which is held against what
-    /// stands behind the tag.
+    /// Sends a command with a tag of its own, its literals when they are asked for, and takes all
+    /// that comes for it (RFC 3501 section 2.2). The tagged response has to say OK, or match what
+    /// [`Session::expecting`] says, which is held against what stands behind the tag.
     ///
     /// ```
     /// use mailexpect::imap::Argument;
@@ -71,9 +71,14 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the command fails, where another one is answered, and where
-    /// untagged responses are not as [`Session::untagged`] demands; unexpected where the server waits for something else.
-    pub async fn command(&mut self, text: impl AsRef<[u8]>, arguments: &[Argument]) -> Result<Answer> {
+    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the command fails, where
+    /// another one is answered, and where untagged responses are not as [`Session::untagged`]
+    /// demands; unexpected where the server waits for something else.
+    pub async fn command(
+        &mut self,
+        text: impl AsRef<[u8]>,
+        arguments: &[Argument],
+    ) -> Result<Answer> {
         self.run("command", text, arguments).await
     }
 
@@ -129,7 +134,8 @@ impl Session {
         self
     }
 
-    /// Lets the next verb name messages by their unique identifiers: `UID FETCH` and its kin (RFC 3501 section 6.4.8).
+    /// Lets the next verb name messages by their unique identifiers: `UID FETCH` and its kin (RFC
+    /// 3501 section 6.4.8).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -166,7 +172,12 @@ impl Session {
     }
 
     /// Runs a command to its end.
-    async fn run(&mut self, name: &str, text: impl AsRef<[u8]>, arguments: &[Argument]) -> Result<Answer> {
+    async fn run(
+        &mut self,
+        name: &str,
+        text: impl AsRef<[u8]>,
+        arguments: &[Argument],
+    ) -> Result<Answer> {
         let literals = self.ahead.literals;
         let (mut course, by_uid) = self.set_out(name)?;
         let text = if by_uid { [b"UID ", text.as_ref()].concat() } else { text.as_ref().to_vec() };
@@ -189,14 +200,21 @@ impl Session {
     }
 
     fn asks_for_more(&self, course: &Course, response: &Response) -> Error {
-        let error = self.fault(Kind::Unexpected, "the server asks for more where the command was over");
+        let error =
+            self.fault(Kind::Unexpected, "the server asks for more where the command was over");
         let error = error.expected(&course.verb.wanted).got(self.shown_lines(response.bytes()));
         let error = error.waited(course.verb.wait.waited());
         error.hint("a command that goes on is written out with send(...) and expect(...); for IDLE there are idle() and done()")
     }
 
-    /// Runs a command whose answer is one of those that all protocols have: everything that came is the reply.
-    pub(super) async fn run_to_reply(&mut self, name: &str, text: &str, arguments: &[Argument]) -> Result<Reply> {
+    /// Runs a command whose answer is one of those that all protocols have: everything that came is
+    /// the reply.
+    pub(super) async fn run_to_reply(
+        &mut self,
+        name: &str,
+        text: &str,
+        arguments: &[Argument],
+    ) -> Result<Reply> {
         self.run(name, text, arguments).await.map(Answer::into_reply)
     }
 
@@ -210,7 +228,8 @@ impl Session {
 
     /// What was read of an answer, or an error that says on which session.
     fn read<T>(&self, read: Result<T>) -> Result<T> {
-        let sent = self.answered.as_ref().map(|line| crate::visible::excerpt(line, crate::session::SHOWN));
+        let sent =
+            self.answered.as_ref().map(|line| crate::visible::excerpt(line, crate::session::SHOWN));
         read.map_err(|error| {
             let error = error.session(format!("{}, {}", self.id, self.peer)).sent(sent);
             error.hint("command(...) gives the responses as they came")
@@ -255,7 +274,10 @@ impl Session {
             }
             let wanted = format!("{} {}", course.tag.as_deref().unwrap_or("*"), course.verb.wanted);
             let error = self.fault(Kind::Mismatch, "the tagged response ends another command");
-            let error = error.expected(wanted).got(self.shown_lines(response.bytes())).waited(course.verb.wait.waited());
+            let error = error
+                .expected(wanted)
+                .got(self.shown_lines(response.bytes()))
+                .waited(course.verb.wait.waited());
             return Err(hint::add(Speech::Imap, error, response.body()));
         }
     }
@@ -264,8 +286,14 @@ impl Session {
         course.held += response.bytes().len() + OVERHEAD;
         let wait = course.verb.wait;
         if course.held > self.buffer.limit() {
-            let message = format!("untagged responses of more than {} bytes came for one command", self.buffer.limit());
-            let error = self.fault(Kind::TooLong, message).expected(&course.verb.wanted).waited(wait.waited());
+            let message = format!(
+                "untagged responses of more than {} bytes came for one command",
+                self.buffer.limit()
+            );
+            let error = self
+                .fault(Kind::TooLong, message)
+                .expected(&course.verb.wanted)
+                .waited(wait.waited());
             let error = error.got(format!("{} responses", course.untagged.len() + 1));
             return Err(
                 error.hint("raise the session's limit (connect(url, #{limit: bytes})) if the server is right to send so much")
@@ -279,13 +307,16 @@ impl Session {
         Err(error.got(self.shown_lines(response.bytes())).waited(wait.waited()))
     }
 
-    /// Holds the response that ends the command, and all that came before it, against what is wanted.
+    /// Holds the response that ends the command, and all that came before it, against what is
+    /// wanted.
     pub(super) fn arrive(&mut self, course: Course, tagged: Response) -> Result<Answer> {
         let wait = course.verb.wait;
         // A tag is for the machine; a continuation has nothing but its plus.
         let held = if tagged.is_continuation() { chomp(tagged.bytes()) } else { tagged.body() };
         if course.verb.wanted.matches(held).is_none() {
-            let error = self.fault(Kind::Mismatch, "the reply is not the one that was expected").expected(&course.verb.wanted);
+            let error = self
+                .fault(Kind::Mismatch, "the reply is not the one that was expected")
+                .expected(&course.verb.wanted);
             return Err(hint::add(
                 Speech::Imap,
                 error.got(self.shown_lines(tagged.bytes())).waited(wait.waited()),
@@ -294,10 +325,15 @@ impl Session {
         }
         if !course.demands.missing.is_empty() {
             let missing: Vec<_> = course.demands.missing.iter().map(ToString::to_string).collect();
-            let error =
-                self.fault(Kind::Mismatch, "untagged responses that are required did not come").expected(missing.join("\n"));
-            let came: Vec<_> =
-                course.untagged.iter().chain([&tagged]).map(|response| self.shown_lines(response.bytes())).collect();
+            let error = self
+                .fault(Kind::Mismatch, "untagged responses that are required did not come")
+                .expected(missing.join("\n"));
+            let came: Vec<_> = course
+                .untagged
+                .iter()
+                .chain([&tagged])
+                .map(|response| self.shown_lines(response.bytes()))
+                .collect();
             return Err(error.got(shortened(came)).waited(wait.waited()));
         }
         self.expectations += 1;
@@ -309,7 +345,8 @@ impl Session {
         if course.untagged.is_empty() {
             return error;
         }
-        let mut came: Vec<_> = course.untagged.iter().map(|response| self.shown_lines(response.bytes())).collect();
+        let mut came: Vec<_> =
+            course.untagged.iter().map(|response| self.shown_lines(response.bytes())).collect();
         came.extend(error.came().filter(|came| *came != "nothing").map(str::to_owned));
         error.got(shortened(came))
     }
