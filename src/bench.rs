@@ -15,7 +15,7 @@ use crate::pattern::{self, Pattern, Progress};
 use crate::proto::smtp::{Replies, Smtp};
 use crate::proto::stream::Stream;
 use crate::proto::{Framing as _, Protocol};
-use crate::redact::Secrets;
+use crate::secrets::Secrets;
 
 /// Whether the pattern holds for a whole reply.
 #[must_use]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::duration;
-use crate::redact::Secrets;
+use crate::secrets::Secrets;
 
 /// What went wrong, with the parts a person needs to see what to do next.
 ///

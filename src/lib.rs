@@ -33,7 +33,7 @@
 //!     pattern/           literal, code, regex, alternatives, end of stream; whole replies and streams
 //!     buffer, reply      received bytes; what an expectation gives back
 //!     proto/             framing and turn-taking, a file for each protocol
-//!     redact             secrets, masked before they are stored
+//!     secrets            masked before they are stored
 //!     sasl/              a file for each mechanism
 //!     redaction/         what varies from run to run, made the same in events: presets, their places, tokens
 //!     transcript/        events of all sessions in order; one renderer
@@ -96,7 +96,6 @@ mod plan;
 #[cfg(feature = "script")]
 mod project;
 mod proto;
-mod redact;
 pub mod redaction;
 mod reply;
 #[cfg(feature = "script")]
@@ -104,6 +103,7 @@ pub mod report;
 mod sasl;
 #[cfg(feature = "script")]
 pub mod script;
+mod secrets;
 pub mod server;
 mod session;
 #[cfg(feature = "script")]

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Kind};
-#[cfg(feature = "script")]
-use crate::redact::Secrets;
 use crate::redaction::Redaction;
+#[cfg(feature = "script")]
+use crate::secrets::Secrets;
 use crate::transcript::Event;
 #[cfg(feature = "script")]
 use crate::transcript::What;

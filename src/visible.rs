@@ -52,7 +52,7 @@ fn push(shown: &mut String, character: char, next: Option<char>) {
         '\0' => shown.push_str("\\0"),
         '\x1b' => shown.push_str("\\e"),
         '\\' if next.is_none_or(|next| "rnt0ex\\".contains(next) || !is_plain(next)) => {
-            shown.push_str("\\\\")
+            shown.push_str("\\\\");
         }
         _ if is_plain(character) => shown.push(character),
         _ => character.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| push_hex(shown, byte)),

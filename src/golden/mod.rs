@@ -41,7 +41,7 @@ impl Goldens {
         match self.compare(outcome) {
             Ok(Held::As(golden)) => outcome.golden = golden,
             Ok(Held::Differs(difference)) => {
-                outcome.verdict = Verdict::Differs(Box::new(difference))
+                outcome.verdict = Verdict::Differs(Box::new(difference));
             }
             Err(error) => outcome.verdict = Verdict::Failed(Box::new(error.into())),
         }

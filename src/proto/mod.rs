@@ -11,7 +11,7 @@ pub(crate) mod stream;
 use std::fmt;
 use std::ops::Range;
 
-use crate::redact::Secrets;
+use crate::secrets::Secrets;
 
 /// A protocol that sessions speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

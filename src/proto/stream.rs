@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::{Framing, Lines, Protocol, Speech, chomp};
-use crate::redact::{self, Secrets};
+use crate::secrets::{self, Secrets};
 
 /// Turn-taking where nothing is known of the protocol: what was sent wants some answer before more
 /// is sent.
@@ -20,8 +20,8 @@ impl Stream {
     /// The span of a line that is secret in some mail protocol.
     fn secret(&self, line: &[u8]) -> Option<Range<usize>> {
         let text = chomp(line);
-        redact::secret_of_command(text)
-            .or_else(|| (self.in_auth && redact::is_base64(text)).then_some(0..text.len()))
+        secrets::secret_of_command(text)
+            .or_else(|| (self.in_auth && secrets::is_base64(text)).then_some(0..text.len()))
     }
 }
 
@@ -51,7 +51,7 @@ impl Protocol for Stream {
             let mut words = line.split(u8::is_ascii_whitespace);
             let is_auth = words
                 .any(|word| word.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"AUTH")));
-            self.in_auth = is_auth || (self.in_auth && redact::is_base64(chomp(line)));
+            self.in_auth = is_auth || (self.in_auth && secrets::is_base64(chomp(line)));
         });
         self.sent = lines;
         spans

@@ -14,7 +14,7 @@ use crate::script::Survey;
 use crate::transcript::{self, Event, Line, Mark};
 #[cfg(feature = "cli")]
 use crate::transport::Segment;
-use crate::{duration, redact, visible};
+use crate::{duration, secrets, visible};
 
 /// How many lines of the transcript a failure shows.
 const LAST_LINES: usize = 12;
@@ -120,7 +120,7 @@ impl Human {
         for (name, default) in &survey.params.known {
             let name = visible::escape(name.as_bytes());
             let _ = match default {
-                Some(_) if redact::is_secret_name(&name) => {
+                Some(_) if secrets::is_secret_name(&name) => {
                     writeln!(text, "    --set {name}=[SECRET]")
                 }
                 Some(default) => {

@@ -22,8 +22,8 @@ use super::raise::{self, End, Raised};
 use super::run::{Run, Shared};
 use crate::error::{Error, Kind, Result};
 use crate::outcome::{Failure, Outcome, Verdict};
-use crate::redact::{self, Secrets};
 use crate::redaction::Redaction;
+use crate::secrets::{self, Secrets};
 use crate::session::Options;
 use crate::tls;
 #[cfg(feature = "cli")]
@@ -180,7 +180,7 @@ impl Runner {
     pub fn new(settings: Settings) -> Self {
         let library = Arc::new(Library::default());
         let mut secrets = Secrets::default();
-        for (_, value) in settings.params.iter().filter(|(name, _)| redact::is_secret_name(name)) {
+        for (_, value) in settings.params.iter().filter(|(name, _)| secrets::is_secret_name(name)) {
             secrets.learn(value.as_bytes());
         }
         let shared = Shared {

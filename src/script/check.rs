@@ -241,10 +241,10 @@ impl Walk<'_> {
                 self.call(here, call, *position, false);
             }
             Some(ASTNode::Expr(Expr::MethodCall(call, position))) => {
-                self.call(here, call, *position, true)
+                self.call(here, call, *position, true);
             }
             Some(ASTNode::Expr(Expr::Property(property, position))) => {
-                self.property(here, &property.2, *position)
+                self.property(here, &property.2, *position);
             }
             Some(ASTNode::Stmt(Stmt::Var(variable, _, position))) if is_param(&variable.1) => {
                 let variable = variable.0.name.as_str();
@@ -374,13 +374,13 @@ impl Names {
     fn collect(&mut self, path: &[ASTNode<'_>]) {
         match path.last() {
             Some(ASTNode::Stmt(Stmt::Var(variable, ..))) => {
-                drop(self.variables.insert(variable.0.name.to_string()))
+                self.variables.insert(variable.0.name.to_string());
             }
             Some(ASTNode::Expr(Expr::Variable(variable, ..))) => {
-                drop(self.used.insert(variable.1.to_string()))
+                self.used.insert(variable.1.to_string());
             }
             Some(ASTNode::Expr(Expr::Map(map, _))) => {
-                self.map_keys.extend(map.0.iter().map(|(key, _)| key.name.to_string()))
+                self.map_keys.extend(map.0.iter().map(|(key, _)| key.name.to_string()));
             }
             Some(ASTNode::Expr(Expr::DynamicConstant(constant, _))) if constant.is_map() => {
                 self.map_keys.extend(

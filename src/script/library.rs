@@ -13,7 +13,7 @@ use super::program::Program;
 use super::run::Run;
 use super::{heading, raise};
 use crate::error::Error;
-use crate::redact;
+use crate::secrets;
 
 /// What compiling may need of the stack, with the engine's limit on how deep expressions nest.
 const COMPILING_ROOM: usize = 8 << 20;
@@ -96,7 +96,7 @@ impl Library {
     pub(super) fn line(&self, name: &str, line: usize) -> Option<String> {
         let unit = self.get(name)?;
         let line = unit.text.lines().nth(line.checked_sub(1)?)?;
-        Some(redact::mask_source(line))
+        Some(secrets::mask_source(line))
     }
 
     fn entries(&self) -> MutexGuard<'_, HashMap<String, Entry>> {

@@ -43,7 +43,7 @@ impl Runner {
                     ) => params.note(call),
                     Some(ASTNode::Stmt(Stmt::Import(import, _))) => match &import.0 {
                         Expr::StringConstant(path, _) => {
-                            left.push(library::resolve(Some(&name), path))
+                            left.push(library::resolve(Some(&name), path));
                         }
                         _ => params.others = true,
                     },

@@ -9,7 +9,7 @@ use rustls::ServerConnection;
 use super::input::Line;
 use crate::proto::Protocol as _;
 use crate::proto::smtp::Smtp;
-use crate::redact::Secrets;
+use crate::secrets::Secrets;
 use crate::tls;
 use crate::transcript::{Close, Excerpt, Gathering, SessionId, Transcript, What};
 

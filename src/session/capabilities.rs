@@ -66,7 +66,7 @@ impl Session {
             Speech::Imap => self.note_capabilities_of_imap(reply),
             Speech::Sieve => self.note_capabilities_of_sieve(reply),
             Speech::Pop3 if reply.starts_with(b"+OK") && self.is_answer_to("STLS") => {
-                self.said = None
+                self.said = None;
             }
             Speech::Pop3 | Speech::Stream => {}
         }

@@ -34,7 +34,7 @@ use crate::pattern::Pattern;
 use crate::proto::Protocol;
 #[cfg(feature = "script")]
 use crate::proto::Speech;
-use crate::redact::Secrets;
+use crate::secrets::Secrets;
 use crate::target::{Place, Target};
 use crate::tls::Established;
 use crate::transcript::{Close, Excerpt, Gathering, SessionId, Transcript, What};

@@ -15,7 +15,7 @@ use crate::proto::sieve::Sieve;
 use crate::proto::smtp::Smtp;
 use crate::proto::stream::Stream;
 use crate::proto::{Protocol, Speech};
-use crate::redact::Secrets;
+use crate::secrets::Secrets;
 use crate::target::{Scheme, Target};
 use crate::tls;
 use crate::transcript::{Gathering, Transcript, What};

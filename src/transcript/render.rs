@@ -76,11 +76,11 @@ pub(super) fn lines(events: &[Event]) -> Vec<Line> {
             What::Server(bytes) => wire(bytes, |text| push(Mark::Server, text)),
             What::Unread(bytes) => wire(bytes, |text| push(Mark::Unread, text)),
             What::Complaint(bytes) => {
-                wire(bytes, |text| push(Mark::Event, format!("stderr: {text}")))
+                wire(bytes, |text| push(Mark::Event, format!("stderr: {text}")));
             }
             What::Printed(text) => {
                 text.lines().for_each(|line| {
-                    push(Mark::Event, format!("print: {}", visible::escape(line.as_bytes())))
+                    push(Mark::Event, format!("print: {}", visible::escape(line.as_bytes())));
                 });
             }
             What::Snapshot { name, text } => snapshot(name, text, |text| push(Mark::Event, text)),
@@ -208,7 +208,7 @@ mod tests {
     fn a_value_of_several_lines_stands_below_its_name() {
         let transcript = Transcript::new();
         let snapshot = |name: &str, text: &str| {
-            transcript.note(What::Snapshot { name: name.into(), text: text.into() })
+            transcript.note(What::Snapshot { name: name.into(), text: text.into() });
         };
         snapshot("", "12");
         snapshot("size", "");

@@ -154,7 +154,7 @@ impl Start {
         let new = &buf.filled()[before..];
         match self {
             Self::Watching(began) => {
-                began.extend_from_slice(&new[..new.len().min(BEGINNING - began.len())])
+                began.extend_from_slice(&new[..new.len().min(BEGINNING - began.len())]);
             }
             Self::Sorting(plain) if !new.is_empty() => {
                 let record = (0..new.len()).find(|at| looks_like_tls(&new[*at..]));

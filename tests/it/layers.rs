@@ -15,7 +15,7 @@ const LAYERS: [&[&str]; 5] = [
         "outcome",
         "pattern",
         "proto",
-        "redact",
+        "secrets",
         "redaction",
         "reply",
         "sasl",

@@ -83,7 +83,7 @@ impl Peer {
         for step in text.lines().filter(|line| !line.is_empty()).map(step) {
             match (steps.last_mut(), step) {
                 (Some(Step::Say(said)), Step::Say(more)) if said.ends_with(b"\r\n") => {
-                    said.extend(more)
+                    said.extend(more);
                 }
                 (_, step) => steps.push(step),
             }

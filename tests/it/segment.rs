@@ -41,7 +41,7 @@ fn assert_says(name: &str, ran: &Ran) {
         settings.add_filter(from, to);
     }
     settings.bind(|| {
-        insta::assert_snapshot!(name, format!("exit code {:?}\n{}{}", ran.code, ran.out, ran.err))
+        insta::assert_snapshot!(name, format!("exit code {:?}\n{}{}", ran.code, ran.out, ran.err));
     });
 }
 

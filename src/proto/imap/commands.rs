@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::line::{Kind, Line};
 use super::scanner::Announced;
 use crate::proto::chomp;
-use crate::redact::{self, Secrets};
+use crate::secrets::{self, Secrets};
 
 /// What was sent wants something of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,7 +155,7 @@ impl Commands {
             {
                 Kind::Done
             }
-            (_, Some(Refused::Sasl)) if is_word && text.len() >= 8 && redact::is_base64(text) => {
+            (_, Some(Refused::Sasl)) if is_word && text.len() >= 8 && secrets::is_base64(text) => {
                 Kind::Misplaced
             }
             (_, Some(Refused::Literal(count, 0))) if *count == text.len() as u64 => Kind::Misplaced,

@@ -62,10 +62,10 @@ pub(crate) fn compose(
             Argument::Plain(bytes) => push(&mut pieces, bytes),
             Argument::Text(bytes) if is_atom(bytes) => push(&mut pieces, bytes),
             Argument::Text(bytes) if bytes.len() <= LONGEST_QUOTED && is_quotable(bytes) => {
-                push(&mut pieces, &quoted(bytes))
+                push(&mut pieces, &quoted(bytes));
             }
             Argument::Text(bytes) | Argument::Literal(bytes) => {
-                push_literal(&mut pieces, bytes, literals)
+                push_literal(&mut pieces, bytes, literals);
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::commands::Found;
 use super::scanner::Tail;
 use crate::proto::LINE_HEAD;
-use crate::redact::Secrets;
+use crate::secrets::Secrets;
 
 /// The line under way; one that goes on behind a literal is the same line.
 #[derive(Clone, Debug, Default)]

@@ -27,7 +27,7 @@ use scanner::{Said, Scanner};
 pub use value::Value;
 
 use super::{Framing, Protocol, Speech};
-use crate::redact::Secrets;
+use crate::secrets::Secrets;
 
 /// One side of an IMAP dialogue: what was sent, and which responses are still owed for it.
 #[derive(Debug)]

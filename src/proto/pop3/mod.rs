@@ -12,7 +12,7 @@ pub(crate) use status::{response_code, timestamp};
 
 use super::multiline::LoneDot;
 use super::{Framing, Lines, Protocol, Speech, chomp, last_line};
-use crate::redact::{self, Secrets};
+use crate::secrets::{self, Secrets};
 
 /// One side of a POP3 dialogue: what was sent, and which status lines and blocks are still owed for
 /// it.
@@ -84,7 +84,7 @@ impl Pop3 {
         }
         let is_response = match self.exchange() {
             Some(_) => text != b"*" && (whole || asked_for || !begins_a_verb(text)),
-            None => self.auth_refused && whole && text.len() >= 8 && redact::is_base64(text),
+            None => self.auth_refused && whole && text.len() >= 8 && secrets::is_base64(text),
         };
         (is_response && !text.is_empty()).then_some(0..text.len())
     }
@@ -111,7 +111,7 @@ impl Pop3 {
         match (self.owed.pop_front(), status) {
             (Some(Owed::Greeting), _) => self.greeting = Some(line.to_vec()),
             (Some(Owed::Listing), Status::Ok) => {
-                self.owed.push_front(Owed::Block(LoneDot::default()))
+                self.owed.push_front(Owed::Block(LoneDot::default()));
             }
             // Where the response was sent ahead, it is not our turn.
             (Some(Owed::Auth(exchange)), Status::Continue)
@@ -120,7 +120,7 @@ impl Pop3 {
                 self.turn = Some(exchange);
             }
             (Some(Owed::Auth(_)), Status::Ok | Status::Err) => {
-                self.auth_refused = status == Status::Err
+                self.auth_refused = status == Status::Err;
             }
             (Some(Owed::Quit), Status::Ok) => self.closing = true,
             _ => {}
@@ -250,7 +250,7 @@ fn secret_argument(text: &[u8]) -> Option<Range<usize>> {
     if text[start..].get(..4)?.eq_ignore_ascii_case(b"PASS") {
         return (text.len() > start + 5).then(|| start + 5..text.len());
     }
-    redact::secret_of_command(text)
+    secrets::secret_of_command(text)
 }
 
 /// The commands of RFC 1939, 2449, 5034, 2595 and 6856.

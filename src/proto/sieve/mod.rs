@@ -14,7 +14,7 @@ use scanner::{Event, Scanner, Side, Sort};
 pub(crate) use words::{Word, capabilities, data, is_ok, response_code, string};
 
 use super::{Framing, LINE_HEAD, Protocol, Speech, chomp};
-use crate::redact::Secrets;
+use crate::secrets::Secrets;
 
 /// One side of a ManageSieve dialogue: what was sent, and which responses are still owed for it.
 #[derive(Clone, Debug)]

@@ -63,7 +63,7 @@ impl Lines {
                     self.word.extend_from_slice(&bytes[range]);
                 }
                 Event::Word(Sort::Atom) if Line::of_word(&self.word).is_some() => {
-                    self.line = Line::of_word(&self.word)
+                    self.line = Line::of_word(&self.word);
                 }
                 Event::Content(..) | Event::Word(_) => {
                     self.scanner.give_up();

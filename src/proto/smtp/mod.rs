@@ -17,7 +17,7 @@ pub(crate) use replies::Replies;
 pub use xtext::xtext;
 
 use super::{Framing, Lines, Protocol, Speech, chomp, last_line};
-use crate::redact::{self, Secrets};
+use crate::secrets::{self, Secrets};
 
 /// One side of an SMTP dialogue: what was sent, and which replies are still owed for it.
 #[derive(Debug)]
@@ -137,7 +137,7 @@ impl Smtp {
         if matches!(self.mode, Mode::Message { .. }) {
             return None;
         }
-        if let Some(secret) = redact::secret_of_command(text) {
+        if let Some(secret) = secrets::secret_of_command(text) {
             return Some(secret);
         }
         let asked_for = matches!(self.mode, Mode::Response { .. }) && text != b"*";
@@ -148,7 +148,7 @@ impl Smtp {
                 self.auth_refused
                     && whole
                     && text.len() >= 8
-                    && redact::is_base64(text)
+                    && secrets::is_base64(text)
                     && !is_verb(text)
             }
         };
@@ -190,7 +190,7 @@ impl Smtp {
                 self.mode = Mode::Response { mechanism, step };
             }
             (Some(Owed::Auth { .. }), code) if code != b"334" => {
-                self.auth_refused = !code.starts_with(b"2")
+                self.auth_refused = !code.starts_with(b"2");
             }
             (Some(Owed::Quit), [b'2', ..]) | (_, b"421") => self.closing = true,
             _ => {}
@@ -320,7 +320,7 @@ fn chunk(size: &[u8], last: &[u8]) -> (Owed, Mode) {
 /// blanks part the words.
 fn initial_response(text: &[u8]) -> Option<Range<usize>> {
     let first = text.split(u8::is_ascii_whitespace).find(|word| !word.is_empty())?;
-    first.eq_ignore_ascii_case(b"AUTH").then(|| redact::secret_of_command(text)).flatten()
+    first.eq_ignore_ascii_case(b"AUTH").then(|| secrets::secret_of_command(text)).flatten()
 }
 
 /// Whether the line is a command, and no response that was sent ahead of the 334.

@@ -99,7 +99,7 @@ impl Smtp {
                 self.mode = Mode::Message(Content::message());
             }
             (Some(Verb::Data), [b'4' | b'5', ..]) if matches!(self.mode, Mode::Message(_)) => {
-                self.mode = Mode::Command
+                self.mode = Mode::Command;
             }
             (Some(Verb::Auth), b"334") if self.owed.is_empty() => self.mode = Mode::Response,
             _ => {}

@@ -5,10 +5,10 @@
 )]
 
 use crate::error::{Error, Kind, Result};
-use crate::redact;
 use crate::script::engine::Ended;
 use crate::script::raise::{self, Raised, raise};
 use crate::script::run::Run;
+use crate::secrets;
 use crate::transcript::What;
 use crate::visible;
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
@@ -21,7 +21,7 @@ not grant, and they cannot run, recurse or allocate without bound.";
 
 /// The value set by the caller, in the type of the default.
 fn typed(name: &str, value: &str, default: &Dynamic) -> Result<Dynamic> {
-    let shown = if redact::is_secret_name(name) { "[SECRET]" } else { value };
+    let shown = if secrets::is_secret_name(name) { "[SECRET]" } else { value };
     let wrong =
         |kind| Error::usage(format!("the parameter `{name}` is `{shown}`, and has to be {kind}"));
     if default.is_int() {
@@ -113,7 +113,7 @@ pub mod words {
             run.note_param(name, value);
             return typed(name, value, &default).map_err(|error| raise(&ctx, error));
         }
-        if redact::is_secret_name(name) {
+        if secrets::is_secret_name(name) {
             run.keep_secret(&default.to_string());
         }
         run.note_param(name, &default.to_string());

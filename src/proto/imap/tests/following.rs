@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::soup;
 use crate::proto::Protocol as _;
 use crate::proto::imap::Imap;
-use crate::redact::Secrets;
+use crate::secrets::Secrets;
 
 /// A dialogue: `C: ` is sent with CRLF, `S: ` received; behind the bar, how many replies are owed
 /// then.
