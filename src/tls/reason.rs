@@ -185,72 +185,80 @@ pub(super) fn of_certificate(
             ALL_THE_SAME,
         );
     };
+    match error {
+        CertificateError::UnknownIssuer => of_issuer(certificate, chain, shown),
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            of_name(certificate, name, shown)
+        }
+        error => of_validity(error, certificate, shown),
+    }
+}
+
+fn of_validity(
+    error: &CertificateError,
+    certificate: Option<&Certificate>,
+    shown: String,
+) -> Reason {
     let date = |of: fn(&Certificate) -> std::time::SystemTime| {
         certificate.map(|shown| timestamp(of(shown))).unwrap_or_default()
     };
-    let valid = "a certificate that is valid now";
-    match error {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            let why =
-                format!("the server's certificate expired on {}", date(|shown| shown.not_after));
-            Reason::new(why, valid, shown, format!("renew it; {ALL_THE_SAME}"))
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            let why = format!(
+    let (why, hint) = match error {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => (
+            format!("the server's certificate expired on {}", date(|shown| shown.not_after)),
+            format!("renew it; {ALL_THE_SAME}"),
+        ),
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => (
+            format!(
                 "the server's certificate is not valid before {}",
                 date(|shown| shown.not_before)
-            );
-            Reason::new(
-                why,
-                valid,
-                shown,
-                format!("look at the clocks of both machines; {ALL_THE_SAME}"),
-            )
-        }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            let names = certificate.map_or(&[][..], |shown| &shown.sans);
-            let names = if names.is_empty() {
-                "no name at all (the subject is none)".to_owned()
-            } else {
-                names.join(", ")
-            };
-            let why = format!("the server's certificate is not for {name}, but for {names}");
-            let hint = format!(
-                "connect by a name that it has, or say which one is meant: #{{sni: \"...\"}}; {ALL_THE_SAME}"
-            );
-            Reason::new(why, format!("a certificate for {name}"), shown, hint)
-        }
-        CertificateError::UnknownIssuer if certificate.is_some_and(Certificate::is_self_issued) => {
-            Reason::new(
-                "the server's certificate is signed by itself, and not one that is trusted",
-                "a certificate of a CA that is trusted",
-                shown,
-                format!("trust it: #{{ca: ...}}, or --cacert FILE; {ALL_THE_SAME}"),
-            )
-        }
-        CertificateError::UnknownIssuer => {
-            let sent = if chain == 0 {
-                "the server sends no intermediate certificate with it, and may have to; "
-            } else {
-                ""
-            };
-            Reason::new(
-                "the server's certificate is from a CA that is not trusted",
-                "a certificate of a CA that is trusted",
-                shown,
-                format!("{sent}trust its CA: #{{ca: ...}}, or --cacert FILE; {ALL_THE_SAME}"),
-            )
-        }
-        CertificateError::Revoked => {
-            Reason::new("the server's certificate is revoked", valid, shown, "renew it".to_owned())
-        }
-        other => Reason::new(
-            format!("the server's certificate is not accepted: {other}"),
-            valid,
-            shown,
-            ALL_THE_SAME,
+            ),
+            format!("look at the clocks of both machines; {ALL_THE_SAME}"),
         ),
+        CertificateError::Revoked => {
+            ("the server's certificate is revoked".to_owned(), "renew it".to_owned())
+        }
+        other => {
+            (format!("the server's certificate is not accepted: {other}"), ALL_THE_SAME.to_owned())
+        }
+    };
+    Reason::new(why, "a certificate that is valid now", shown, hint)
+}
+
+fn of_name(certificate: Option<&Certificate>, name: &str, shown: String) -> Reason {
+    let names = certificate.map_or(&[][..], |shown| &shown.sans);
+    let names = if names.is_empty() {
+        "no name at all (the subject is none)".to_owned()
+    } else {
+        names.join(", ")
+    };
+    let why = format!("the server's certificate is not for {name}, but for {names}");
+    let hint = format!(
+        "connect by a name that it has, or say which one is meant: #{{sni: \"...\"}}; {ALL_THE_SAME}"
+    );
+    Reason::new(why, format!("a certificate for {name}"), shown, hint)
+}
+
+fn of_issuer(certificate: Option<&Certificate>, chain: usize, shown: String) -> Reason {
+    let wanted = "a certificate of a CA that is trusted";
+    if certificate.is_some_and(Certificate::is_self_issued) {
+        return Reason::new(
+            "the server's certificate is signed by itself, and not one that is trusted",
+            wanted,
+            shown,
+            format!("trust it: #{{ca: ...}}, or --cacert FILE; {ALL_THE_SAME}"),
+        );
     }
+    let sent = if chain == 0 {
+        "the server sends no intermediate certificate with it, and may have to; "
+    } else {
+        ""
+    };
+    Reason::new(
+        "the server's certificate is from a CA that is not trusted",
+        wanted,
+        shown,
+        format!("{sent}trust its CA: #{{ca: ...}}, or --cacert FILE; {ALL_THE_SAME}"),
+    )
 }
 
 fn shown(certificate: &Certificate) -> String {
