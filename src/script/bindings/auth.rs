@@ -70,7 +70,13 @@ pub(super) fn all_words(manual: Manual) -> Module {
                 exchange(&ctx, session, &[mechanism, user, secret], &Map::new())
             },
         );
-    word()
+    with_mechanism(&mut module);
+    module
+}
+
+/// `authenticate` by a mechanism and options.
+fn with_mechanism(module: &mut Module) {
+    FuncRegistration::new("authenticate")
         .with_params_info([
             "session: Session",
             "mechanism: &str",
@@ -79,7 +85,7 @@ pub(super) fn all_words(manual: Manual) -> Module {
             "options: Map",
         ])
         .set_into_module(
-            &mut module,
+            module,
             |ctx: NativeCallContext<'_>,
              session: &mut Handle,
              mechanism: &str,
@@ -89,15 +95,14 @@ pub(super) fn all_words(manual: Manual) -> Module {
                 exchange(&ctx, session, &[mechanism, user, secret], &options)
             },
         );
-    word()
+    FuncRegistration::new("authenticate")
         .with_params_info(["session: Session", "mechanism: &str", "options: Map"])
         .set_into_module(
-            &mut module,
+            module,
             |ctx: NativeCallContext<'_>, session: &mut Handle, mechanism: &str, options: Map| {
                 exchange(&ctx, session, &[mechanism], &options)
             },
         );
-    module
 }
 
 /// The doc comment of `authenticate`.
