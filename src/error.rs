@@ -140,27 +140,27 @@ impl Error {
         self
     }
 
-    pub(crate) fn expected(mut self, expected: impl fmt::Display) -> Self {
+    pub(crate) fn with_expected(mut self, expected: impl fmt::Display) -> Self {
         self.0.expected = Some(expected.to_string());
         self
     }
 
-    pub(crate) fn got(mut self, got: impl Into<String>) -> Self {
+    pub(crate) fn with_got(mut self, got: impl Into<String>) -> Self {
         self.0.got = Some(got.into());
         self
     }
 
-    pub(crate) fn sent(mut self, sent: Option<String>) -> Self {
+    pub(crate) fn with_sent(mut self, sent: Option<String>) -> Self {
         self.0.sent = sent;
         self
     }
 
-    pub(crate) fn waited(mut self, waited: Waited) -> Self {
+    pub(crate) fn with_waited(mut self, waited: Waited) -> Self {
         self.0.waited = Some(waited);
         self
     }
 
-    pub(crate) fn session(mut self, session: impl Into<String>) -> Self {
+    pub(crate) fn with_session(mut self, session: impl Into<String>) -> Self {
         self.0.session = Some(session.into());
         self
     }
@@ -209,31 +209,31 @@ impl Error {
 
     /// What was wanted.
     #[must_use]
-    pub fn wanted(&self) -> Option<&str> {
+    pub fn expected(&self) -> Option<&str> {
         self.0.expected.as_deref()
     }
 
     /// What came instead, control characters escaped and secrets masked.
     #[must_use]
-    pub fn came(&self) -> Option<&str> {
+    pub fn got(&self) -> Option<&str> {
         self.0.got.as_deref()
     }
 
     /// The last line that was sent before (or was about to be sent), masked.
     #[must_use]
-    pub fn last_sent(&self) -> Option<&str> {
+    pub fn sent(&self) -> Option<&str> {
         self.0.sent.as_deref()
     }
 
     /// How long the operation waited of how long it might.
     #[must_use]
-    pub fn time(&self) -> Option<Waited> {
+    pub fn waited(&self) -> Option<Waited> {
         self.0.waited
     }
 
     /// The session's name and its peer.
     #[must_use]
-    pub fn on_session(&self) -> Option<&str> {
+    pub fn session(&self) -> Option<&str> {
         self.0.session.as_deref()
     }
 
@@ -357,10 +357,10 @@ mod tests {
     #[test]
     fn display_names_every_part_once() {
         let error = Error::new(Kind::Mismatch, "the reply is another one")
-            .expected("250")
-            .got("554 5.7.1 no")
-            .sent(Some("RCPT TO:<a@b>".into()))
-            .session("s1, smtp://127.0.0.1:25")
+            .with_expected("250")
+            .with_got("554 5.7.1 no")
+            .with_sent(Some("RCPT TO:<a@b>".into()))
+            .with_session("s1, smtp://127.0.0.1:25")
             .hint("first")
             .hint("second");
         insta::assert_snapshot!(error, @r"

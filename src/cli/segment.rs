@@ -156,7 +156,7 @@ impl Parting {
     }
 
     fn error(&self, message: String) -> Error {
-        Error::new(Kind::Mismatch, message).expected(&self.one).got(self.other.clone())
+        Error::new(Kind::Mismatch, message).with_expected(&self.one).with_got(self.other.clone())
     }
 
     /// The way of cutting made it: the outcome that is to be shown, which is the one that failed,

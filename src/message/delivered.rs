@@ -38,14 +38,14 @@ pub fn delivered<'a>(fetched: &'a [u8], sent: &[u8]) -> Result<&'a [u8]> {
             Some(name) => {
                 let name = visible::escape(name);
                 return Err(differs(format!("a second {name} header was added"))
-                    .got(shown(line))
-                    .expected(format!("one {name}")));
+                    .with_got(shown(line))
+                    .with_expected(format!("one {name}")));
             }
             None if is_more && !added.starts_with(line) => {}
             None => {
                 return Err(differs("what was added in front is no header")
-                    .got(shown(line))
-                    .expected("headers alone"));
+                    .with_got(shown(line))
+                    .with_expected("headers alone"));
             }
         }
     }
@@ -98,16 +98,16 @@ fn difference(fetched: &[u8], sent: &[u8]) -> Error {
     let first = sent.first().copied().unwrap_or_default();
     let header = fetched.iter().take_while(|line| !chomp(line).is_empty()).count();
     let Some(start) = fetched[..header].iter().position(|line| *line == first) else {
-        let error = differs("its first line is not there").expected(shown_whole(Some(&first)));
+        let error = differs("its first line is not there").with_expected(shown_whole(Some(&first)));
         let got = fetched.iter().take(3).map(|line| shown(line)).collect::<Vec<_>>().join("\n");
         return error
-            .got(got)
+            .with_got(got)
             .hint("servers may add headers in front; one that rewrites headers does not deliver the same bytes");
     };
     let fetched = &fetched[start..];
     let place = sent.iter().zip(fetched).take_while(|(sent, fetched)| sent == fetched).count();
     let error = differs(format!("line {} differs", place + 1));
-    error.expected(shown_whole(sent.get(place))).got(shown_whole(fetched.get(place)))
+    error.with_expected(shown_whole(sent.get(place))).with_got(shown_whole(fetched.get(place)))
 }
 
 #[cfg(test)]
@@ -185,7 +185,7 @@ mod tests {
             let error = delivered(fetched.as_bytes(), SENT).unwrap_err();
             assert_eq!(error.kind(), "assert");
             assert!(error.message().contains(why), "{fetched:?}: {error}");
-            assert_eq!((error.wanted(), error.came()), (Some(expected), Some(got)), "{fetched:?}");
+            assert_eq!((error.expected(), error.got()), (Some(expected), Some(got)), "{fetched:?}");
         }
     }
 }

@@ -51,7 +51,9 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed> {
     let parts = bytes.split(|byte| *byte == b'\n').filter(begins_part).count();
     if parts > MOST_PARTS {
         let error = Error::new(Kind::Malformed, "the message has too many parts to be read");
-        return Err(error.expected(format!("at most {MOST_PARTS}")).got(parts.to_string()));
+        return Err(error
+            .with_expected(format!("at most {MOST_PARTS}"))
+            .with_got(parts.to_string()));
     }
     // The parser would decode messages in messages too, and nest without a bound in them: parts are
     // decoded here.
@@ -233,7 +235,7 @@ mod tests {
         }
         let error =
             parse("content-type: message/rfc822\n\n".repeat(20_000).as_bytes()).unwrap_err();
-        assert!(error.is_malformed() && error.came() == Some("20000"), "{error}");
+        assert!(error.is_malformed() && error.got() == Some("20000"), "{error}");
     }
 
     proptest::proptest! {

@@ -125,7 +125,7 @@ fn wrong(source: &str, error: &meta::BuildError) -> Error {
         None => error.to_string(),
     };
     let error = Error::usage(format!("the regex is wrong: {}", visible::escape(source.as_bytes())))
-        .got(why);
+        .with_got(why);
     error.hint(
         "write regexes between backticks, where a backslash is a backslash: re(`^550 5\\.7\\.1`)",
     )
@@ -351,7 +351,7 @@ mod tests {
     fn a_wrong_regex_shows_where() {
         let error = Regex::new("^550 (5").unwrap_err();
         assert!(error.is_usage());
-        assert!(error.came().unwrap().contains("unclosed group"), "{error}");
+        assert!(error.got().unwrap().contains("unclosed group"), "{error}");
     }
 
     #[test]

@@ -249,7 +249,9 @@ impl Redaction {
                 "a known value for [{}] that no line can hold",
                 visible::escape(token.as_bytes())
             ));
-            return Err(error.got(visible::escape(value)).hint("give some text without line ends"));
+            return Err(error
+                .with_got(visible::escape(value))
+                .hint("give some text without line ends"));
         }
         self.known.push(Known::new(value, checked(token)?));
         self.known.sort_by_key(|known| std::cmp::Reverse(known.value.len()));

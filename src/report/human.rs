@@ -293,14 +293,14 @@ fn explain(failure: &Failure, script: &str) -> String {
 
 fn notes(failure: &Failure) -> Vec<(&'static str, String)> {
     let error = &failure.error;
-    let waited = error.time().map(|waited| waited.to_string());
+    let waited = error.waited().map(|waited| waited.to_string());
     let parts = [
         ("step", failure.step.as_deref().map(|step| visible::escape(step.as_bytes()))),
-        ("expected", error.wanted().map(str::to_owned)),
-        ("got", error.came().map(str::to_owned)),
-        ("after", error.last_sent().map(str::to_owned)),
+        ("expected", error.expected().map(str::to_owned)),
+        ("got", error.got().map(str::to_owned)),
+        ("after", error.sent().map(str::to_owned)),
         ("waited", waited),
-        ("session", error.on_session().map(str::to_owned)),
+        ("session", error.session().map(str::to_owned)),
     ];
     let calls =
         failure.calls.iter().map(|(name, place)| ("called", format!("{name} at {}", at(place))));

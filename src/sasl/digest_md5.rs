@@ -166,8 +166,8 @@ fn verify(challenge: &[u8], proof: &str) -> Result<()> {
         Kind::Unexpected,
         "the server's own proof is wrong: it does not know the password, or is not who it says",
     )
-    .expected("an rspauth made with the password (RFC 2831, 2.1.3)")
-    .got(format!("rspauth={}", crate::visible::excerpt(said.as_bytes(), 100))))
+    .with_expected("an rspauth made with the password (RFC 2831, 2.1.3)")
+    .with_got(format!("rspauth={}", crate::visible::excerpt(said.as_bytes(), 100))))
 }
 
 /// The directives `name=value, name="value"`, names in lower case; nothing where it is no list of

@@ -144,8 +144,8 @@ impl Known {
                 Kind::Unexpected,
                 "the server offers no mechanism that these credentials can be used with",
             )
-            .expected(format!("one of {}", ours.join(", ")))
-            .got(offered)
+            .with_expected(format!("one of {}", ours.join(", ")))
+            .with_got(offered)
             .hint("name a mechanism to use it all the same; many servers offer more behind TLS")
         })
     }
@@ -180,7 +180,7 @@ fn unknown(name: &str) -> Error {
 fn unreadable(challenge: &[u8], why: impl Into<String>, wanted: &str) -> Error {
     let shown = crate::visible::excerpt(challenge, 500);
     let got = if challenge.is_empty() { "an empty challenge".to_owned() } else { shown };
-    Error::new(Kind::Malformed, why).expected(wanted).got(got)
+    Error::new(Kind::Malformed, why).with_expected(wanted).with_got(got)
 }
 
 /// A challenge behind the last one.

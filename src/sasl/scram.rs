@@ -246,8 +246,8 @@ fn verify(challenge: &[u8], proof: &str) -> Result<bool> {
             Kind::Unexpected,
             "the server's own signature is wrong: it does not know the password, or is not who it says",
         )
-        .expected("v=..., made with the password (RFC 5802, 3)")
-        .got(crate::visible::excerpt(first.as_bytes(), 100))),
+        .with_expected("v=..., made with the password (RFC 5802, 3)")
+        .with_got(crate::visible::excerpt(first.as_bytes(), 100))),
         None if first.starts_with("e=") => Ok(false),
         None => {
             let why = "the server's last message of SCRAM has no signature";

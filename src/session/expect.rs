@@ -185,7 +185,10 @@ impl Session {
         let error = self.fault(Kind::Unexpected, "the reply is the one that must not come");
         Err(hint::add(
             self.protocol.speech(),
-            error.expected(wanted).got(self.shown_lines(&taken)).waited(wait.waited()),
+            error
+                .with_expected(wanted)
+                .with_got(self.shown_lines(&taken))
+                .with_waited(wait.waited()),
             &taken,
         ))
     }
@@ -215,7 +218,7 @@ impl Session {
         // to say.
         drop(self.look().await);
         let error = self.fault(Kind::Unexpected, "something came where silence was wanted");
-        Err(error.expected(wanted).got(self.shown_held()).waited(wait.waited()))
+        Err(error.with_expected(wanted).with_got(self.shown_held()).with_waited(wait.waited()))
     }
 
     /// Waits for the peer's close, or reset.
@@ -243,7 +246,7 @@ impl Session {
         // to say.
         drop(self.look().await);
         let error = self.fault(Kind::Unexpected, "something came where the close was wanted");
-        Err(error.expected(wanted).got(self.shown_held()).waited(wait.waited()))
+        Err(error.with_expected(wanted).with_got(self.shown_held()).with_waited(wait.waited()))
     }
 
     /// The pattern, which must be one that replies can match here.
@@ -255,7 +258,7 @@ impl Session {
         let speech = self.protocol.speech();
         let error =
             Error::usage(format!("{speech} has no reply codes: nothing can ever match {pattern}"));
-        let error = error.session(format!("{}, {}", self.id, self.peer));
+        let error = error.with_session(format!("{}, {}", self.id, self.peer));
         Err(error.hint(format!(
             "say how the reply begins, as in expect(\"{success}\"), or look into it with re(...)"
         )))
@@ -316,7 +319,8 @@ impl Session {
             Kind::TooLong,
             format!("the reply announces {announced} bytes, and {limit} may be held"),
         );
-        let error = error.expected(wanted).got(self.shown_held()).waited(wait.waited());
+        let error =
+            error.with_expected(wanted).with_got(self.shown_held()).with_waited(wait.waited());
         Err(error.hint("raise the session's limit (connect(url, #{limit: bytes})) if the server is right to send so much"))
     }
 
@@ -409,7 +413,10 @@ impl Session {
         let error = self.fault(Kind::Mismatch, "the reply is not the one that was expected");
         Err(hint::add(
             self.protocol.speech(),
-            error.expected(pattern).got(self.shown_lines(&taken)).waited(wait.waited()),
+            error
+                .with_expected(pattern)
+                .with_got(self.shown_lines(&taken))
+                .with_waited(wait.waited()),
             &taken,
         ))
     }
@@ -418,9 +425,9 @@ impl Session {
         let line = self.shown(&self.buffer.held()[malformed.line.clone()]);
         let error = self
             .fault(Kind::Malformed, malformed.why.clone())
-            .expected(wanted)
-            .got(line)
-            .waited(wait.waited());
+            .with_expected(wanted)
+            .with_got(line)
+            .with_waited(wait.waited());
         let speech = self.protocol.speech();
         let other =
             speech.greeting_of_another(self.buffer.held()).filter(|_| self.expectations == 0);

@@ -136,15 +136,15 @@ impl Session {
         if !self.buffer.is_empty() {
             let error = self
                 .fault(Kind::Vacuous, "input was left unread")
-                .expected("everything that came to be expected");
-            return Err(error.got(self.shown_held()).hint("expect it, or leave with reset()"));
+                .with_expected("everything that came to be expected");
+            return Err(error.with_got(self.shown_held()).hint("expect it, or leave with reset()"));
         }
         if self.ended.is_some() && !self.end_noted && !self.protocol.is_closing() {
             let error =
                 self.fault(Kind::Closed, "the server closed the connection and nobody expected it");
             return Err(error
-                .expected("an open connection")
-                .got("the close")
+                .with_expected("an open connection")
+                .with_got("the close")
                 .hint("if the close is right, say so with expect_close()"));
         }
         Ok(())
@@ -159,8 +159,8 @@ impl Session {
         };
         let error = self
             .fault(Kind::Vacuous, message)
-            .expected("an expectation for every reply")
-            .got(self.shown_unread());
+            .with_expected("an expectation for every reply")
+            .with_got(self.shown_unread());
         if self.protocol.owes_block() {
             return error.hint("take it with expect_multiline(), or leave with reset()");
         }

@@ -220,7 +220,7 @@ fn known(speech: Speech) -> impl Iterator<Item = &'static Known> {
 
 /// Adds the advice for the reply that came, where it is a known one.
 pub(super) fn add(speech: Speech, error: Error, reply: &[u8]) -> Error {
-    let advice = advice(speech, &String::from_utf8_lossy(reply).to_lowercase(), error.last_sent());
+    let advice = advice(speech, &String::from_utf8_lossy(reply).to_lowercase(), error.sent());
     match advice {
         Some(advice) => error.hint(advice),
         None => error,

@@ -360,7 +360,9 @@ impl Session {
             .filter(|line| !line.is_empty())
             .or(self.last_sent.as_ref())
             .map(|line| visible::excerpt(line, SHOWN));
-        Error::new(kind, message).session(format!("{}, {}", self.id, self.peer)).sent(sent)
+        Error::new(kind, message)
+            .with_session(format!("{}, {}", self.id, self.peer))
+            .with_sent(sent)
     }
 
     fn transport(&mut self) -> Result<&mut Transport> {

@@ -86,8 +86,8 @@ impl Session {
             format!("{wanted} was about to be expected while {BLOCK} is owed"),
         );
         error
-            .expected(TAKE_IT)
-            .got(self.shown_unread())
+            .with_expected(TAKE_IT)
+            .with_got(self.shown_unread())
             .hint("a reply is one status line here; what stands behind the +OK is a block")
     }
 
@@ -98,8 +98,8 @@ impl Session {
             format!("{WANTED} was about to be expected while a reply is owed"),
         );
         error
-            .expected("an expect for the reply, first")
-            .got(self.shown_unread())
+            .with_expected("an expect for the reply, first")
+            .with_got(self.shown_unread())
             .hint("the block comes behind an +OK")
     }
 
@@ -162,7 +162,8 @@ impl Session {
         }
         self.record(What::TimedOut(wait.allowed));
         let error = self.fault(Kind::Timeout, "nothing came behind the +OK in time");
-        let error = error.expected(WANTED).got(self.shown_held()).waited(wait.waited());
+        let error =
+            error.with_expected(WANTED).with_got(self.shown_held()).with_waited(wait.waited());
         error.hint(
             "behind this +OK there has to be a block; for a server that has none, write it out: send(...), expect(\"+OK\"), \
              expect_silence(...)",

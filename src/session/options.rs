@@ -211,7 +211,7 @@ impl Options {
             record(What::Attempt { address: address.into(), result: result.into() });
         };
         let connected = connect(&target, &self.route, self.timeout, report).await;
-        let connected = connected.map_err(|error| error.session(format!("{id}, {peer}")))?;
+        let connected = connected.map_err(|error| error.with_session(format!("{id}, {peer}")))?;
         let protocol = protocol(target.scheme);
         let mut session = self.session(id, peer, connected.transport, protocol);
         session.exchanger = connected.exchanger;
@@ -252,10 +252,10 @@ impl Options {
         );
         let process = started.map_err(|_| {
             let error = Error::new(Kind::Unreachable, format!("cannot start `{program}`"))
-                .expected("a running command")
-                .got(result);
+                .with_expected("a running command")
+                .with_got(result);
             error
-                .session(format!("{id}, {peer}"))
+                .with_session(format!("{id}, {peer}"))
                 .hint("look for a slip in its name, or give its whole path")
         })?;
         Ok(self.session(id, peer, Transport::Process(Box::new(process)), protocol(scheme)))

@@ -59,10 +59,10 @@ impl Options {
         let greeting = Greeting(target.scheme.speech);
         let wait = Wait::new(self.allowed());
         let ready = self.greeted(url, &greeting, wait).await;
-        let ready = ready.map_err(|last| match last.on_session() {
+        let ready = ready.map_err(|last| match last.session() {
             _ if is_passing(&last) => greeting.missing(&target, &last, wait),
             // That session is none of the caller's, and the time that it had left is not all of it.
-            Some(_) => last.session(target.to_string()).waited(wait.waited()),
+            Some(_) => last.with_session(target.to_string()).with_waited(wait.waited()),
             None => last,
         });
         if ready.is_ok() {
@@ -95,7 +95,7 @@ impl Options {
 
 /// Whether another connection may fare better: nobody is there yet, or not to be spoken with yet.
 fn is_passing(error: &Error) -> bool {
-    let is_busy = error.is_mismatch() && error.came().is_some_and(|reply| reply.starts_with("421"));
+    let is_busy = error.is_mismatch() && error.got().is_some_and(|reply| reply.starts_with("421"));
     error.is_unreachable() || is_busy
 }
 
@@ -116,10 +116,10 @@ impl Greeting {
 
     /// The deadline has run out over attempts, of which this came last.
     fn missing(&self, target: &Target, last: &Error, wait: Wait) -> Error {
-        let error =
-            Error::new(Kind::Unreachable, format!("{target} was not ready in time")).expected(self);
-        let came = last.came().filter(|came| *came != "nothing").unwrap_or(last.message());
-        let error = error.got(came).waited(wait.waited());
+        let error = Error::new(Kind::Unreachable, format!("{target} was not ready in time"))
+            .with_expected(self);
+        let came = last.got().filter(|came| *came != "nothing").unwrap_or(last.message());
+        let error = error.with_got(came).with_waited(wait.waited());
         error.hint("look at the server's log for why it has not come up; give a slow one longer with #{timeout: \"1m\"} as the last argument, or --timeout")
     }
 }

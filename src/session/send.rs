@@ -208,8 +208,8 @@ impl Session {
         };
         let error = self.fault(Kind::OutOfStep, format!("{line} was about to be sent while {why}"));
         Err(error
-            .expected(owed)
-            .got(self.shown_unread())
+            .with_expected(owed)
+            .with_got(self.shown_unread())
             .hint("send ahead on purpose with pipeline([...]) or send_raw(...)"))
     }
 
@@ -354,9 +354,9 @@ impl Session {
             Kind::Timeout,
             format!("the server does not read: {left} bytes could not be sent in time"),
         )
-        .expected("all bytes to be taken")
-        .got(self.shown_held())
-        .waited(wait.waited())
+        .with_expected("all bytes to be taken")
+        .with_got(self.shown_held())
+        .with_waited(wait.waited())
     }
 }
 

@@ -130,7 +130,7 @@ impl Session {
         }
         let attempt = Attempt::new(&self.tls_options, self.host().as_deref());
         let attempt =
-            attempt.map_err(|error| error.session(format!("{}, {}", self.id, self.peer)))?;
+            attempt.map_err(|error| error.with_session(format!("{}, {}", self.id, self.peer)))?;
         let Some(transport) = self.transport.take() else { return Ok(()) };
         // The handshake is no part of the dialogue; what goes by TLS is.
         let (transport, segment) = transport.into_uncut();
@@ -168,7 +168,7 @@ impl Session {
     /// (CVE-2011-0411 is this, seen from the server).
     fn injected(&self, wait: Wait) -> Error {
         let error = self.fault(Kind::Injected, "bytes came in clear behind the go-ahead for TLS");
-        error.expected("nothing before the handshake").got(self.shown_held()).waited(wait.waited()).hint(
+        error.with_expected("nothing before the handshake").with_got(self.shown_held()).with_waited(wait.waited()).hint(
             "a man in the middle can do this; to look at them, say starttls(#{injected: \"keep\"}), and read them behind the \
              handshake",
         )
@@ -195,7 +195,7 @@ impl Session {
         let error = if is_injected {
             self.injected(wait)
         } else {
-            self.tls_fault(reason).waited(wait.waited())
+            self.tls_fault(reason).with_waited(wait.waited())
         };
         self.hang_up();
         error
@@ -214,10 +214,10 @@ impl Session {
     fn tls_fault(&self, reason: Reason) -> Error {
         let error = self
             .fault(Kind::Tls, format!("TLS failed: {}", reason.why))
-            .expected(reason.wanted)
+            .with_expected(reason.wanted)
             .hint(reason.hint);
         match reason.came {
-            Some(came) => error.got(came),
+            Some(came) => error.with_got(came),
             None => error,
         }
     }
@@ -239,7 +239,7 @@ impl Session {
             )
         };
         self.record(What::TimedOut(wait.allowed));
-        let error = self.fault(kind, message).expected(WANTED).waited(wait.waited());
+        let error = self.fault(kind, message).with_expected(WANTED).with_waited(wait.waited());
         error.hint(if self.last_sent.is_none() {
             "where TLS is begun by a command, connect in clear and say starttls()"
         } else {

@@ -122,9 +122,9 @@ impl Session {
         let wait = self.waiting.since?;
         Some(
             self.fault(Kind::Timeout, "")
-                .expected(&self.waiting.wanted)
-                .got(self.shown_held())
-                .waited(wait.waited()),
+                .with_expected(&self.waiting.wanted)
+                .with_got(self.shown_held())
+                .with_waited(wait.waited()),
         )
     }
 
@@ -187,11 +187,11 @@ impl Session {
         let error =
             self.fault(Kind::TooLong, format!("more than {limit} bytes came without an end"));
         let error = match self.waiting.since {
-            Some(wait) => error.expected(&self.waiting.wanted).waited(wait.waited()),
+            Some(wait) => error.with_expected(&self.waiting.wanted).with_waited(wait.waited()),
             None => error,
         };
         error
-            .got(format!("{} ...", self.shown(&self.buffer.held()[..100.min(limit)])))
+            .with_got(format!("{} ...", self.shown(&self.buffer.held()[..100.min(limit)])))
             .hint("raise the session's limit (connect(url, #{limit: bytes})) if the server is right to send so much")
     }
 
@@ -203,8 +203,11 @@ impl Session {
         } else {
             (Kind::Unreachable, "the server accepted the connection and never said a word")
         };
-        let error =
-            self.fault(kind, message).expected(wanted).got(self.shown_held()).waited(wait.waited());
+        let error = self
+            .fault(kind, message)
+            .with_expected(wanted)
+            .with_got(self.shown_held())
+            .with_waited(wait.waited());
         if self.is_framed() && self.protocol.owed() == 0 {
             return error.hint("no reply is owed: everything sent so far has been answered");
         }
@@ -235,8 +238,11 @@ impl Session {
                 format!("the server {how} the connection and never said a word"),
             ),
         };
-        let error =
-            self.fault(kind, message).expected(wanted).got(self.shown_held()).waited(wait.waited());
+        let error = self
+            .fault(kind, message)
+            .with_expected(wanted)
+            .with_got(self.shown_held())
+            .with_waited(wait.waited());
         error.hint(if cut.is_some() {
             "if the close is right, take what there is with expect_bytes(...), then say expect_close()"
         } else {

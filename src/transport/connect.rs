@@ -64,7 +64,7 @@ pub(crate) async fn connect(
 ) -> Result<Connected> {
     let started = Instant::now();
     let connected = connect_until(target, route, started + allowed, &mut report).await;
-    connected.map_err(|error| error.waited(Waited { elapsed: started.elapsed(), allowed }))
+    connected.map_err(|error| error.with_waited(Waited { elapsed: started.elapsed(), allowed }))
 }
 
 async fn connect_until(
@@ -248,7 +248,7 @@ async fn resolve_exchangers(
                 addresses.extend(more);
             }
             Err(error) => {
-                report(&exchanger.host, error.came().unwrap_or("has no address"));
+                report(&exchanger.host, error.got().unwrap_or("has no address"));
                 failure = Some(error);
             }
         }
@@ -261,15 +261,15 @@ async fn resolve_exchangers(
 
 fn unresolved(host: &str, why: &str) -> Error {
     Error::new(Kind::Unreachable, format!("the host `{host}` cannot be found"))
-        .expected("an address to connect to")
-        .got(why)
+        .with_expected("an address to connect to")
+        .with_got(why)
         .hint("look for a slip in the name, or give an address")
 }
 
 fn unreachable(target: &Target, tried: &[(String, String)]) -> Error {
     let got: Vec<_> = tried.iter().map(|(address, why)| format!("{address} {why}")).collect();
     let error = Error::new(Kind::Unreachable, format!("cannot connect to {target}"));
-    error.expected("a connection").got(got.join(", ")).hint(next_step(tried))
+    error.with_expected("a connection").with_got(got.join(", ")).hint(next_step(tried))
 }
 
 /// What to try next, by what came of the addresses.

@@ -106,7 +106,7 @@ fn in_order(domain: &str, mut exchangers: Vec<Exchanger>) -> Result<Vec<Exchange
 fn failed(domain: &str, why: &str) -> Error {
     let error =
         Error::new(Kind::Unreachable, format!("the mail exchangers of `{domain}` cannot be found"));
-    error.expected("an MX record, or an address (RFC 5321, 5.1)").got(why)
+    error.with_expected("an MX record, or an address (RFC 5321, 5.1)").with_got(why)
 }
 
 #[cfg(test)]
@@ -128,6 +128,6 @@ mod tests {
     #[test]
     fn a_null_mx_says_that_the_domain_takes_no_mail() {
         let error = in_order("d", vec![exchanger(0, "")]).unwrap_err();
-        assert!(error.is_unreachable() && error.came().unwrap().contains("RFC 7505"), "{error}");
+        assert!(error.is_unreachable() && error.got().unwrap().contains("RFC 7505"), "{error}");
     }
 }

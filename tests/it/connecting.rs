@@ -118,13 +118,13 @@ fn what_has_no_exchanger_to_connect_to_says_why() {
     let nameserver = nameserver(ZONE);
     let null = connect(Session::options().nameserver(nameserver), "mx://null.example").unwrap_err();
     assert!(
-        null.is_unreachable() && null.came().unwrap().contains("takes no mail (RFC 7505)"),
+        null.is_unreachable() && null.got().unwrap().contains("takes no mail (RFC 7505)"),
         "{null}"
     );
     let nobody =
         connect(Session::options().nameserver(nameserver), "mx://nobody.example").unwrap_err();
     assert!(
-        nobody.is_unreachable() && nobody.came().unwrap().contains("no such domain"),
+        nobody.is_unreachable() && nobody.got().unwrap().contains("no such domain"),
         "{nobody}"
     );
 }

@@ -58,7 +58,7 @@ fn a_literal_that_cannot_be_held_fails_at_its_announcement() {
         let error = run(async { greeted(&peer).await.expect("* 1 FETCH").await.unwrap_err() });
         assert!(error.is_too_long(), "{error}");
         assert!(
-            error.time().unwrap().elapsed < Duration::from_secs(5),
+            error.waited().unwrap().elapsed < Duration::from_secs(5),
             "it did not wait for the deadline"
         );
     }
@@ -71,7 +71,7 @@ fn a_literal_that_is_never_finished_is_cut() {
     let error = run(async { greeted(&peer).await.expect("* 1 FETCH").await.unwrap_err() });
     assert!(error.is_malformed());
     assert_eq!(error.message(), "the connection was closed in the middle of a reply");
-    assert_eq!(error.came(), Some("* 1 FETCH (BODY[] {10}\\r\\nabc"));
+    assert_eq!(error.got(), Some("* 1 FETCH (BODY[] {10}\\r\\nabc"));
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn what_another_protocol_says_is_no_response() {
         Session::connect(&peer.url("imap")).await.unwrap().expect("* OK").await.unwrap_err()
     });
     assert!(error.is_malformed());
-    assert_eq!(error.came(), Some("220 mail.example ESMTP\\r\\n"));
+    assert_eq!(error.got(), Some("220 mail.example ESMTP\\r\\n"));
 }
 
 /// What a verb failed with, where the server said this after its greeting and the command.
@@ -163,14 +163,14 @@ fn the_tag_of_another_command_is_no_answer() {
     let error = failing("S: a7 OK done\nstall", async |s| s.noop().await);
     assert!(error.is_mismatch());
     assert_eq!(error.message(), "the tagged response ends another command");
-    assert_eq!((error.wanted(), error.came()), (Some("a1 \"OK\""), Some("a7 OK done")));
+    assert_eq!((error.expected(), error.got()), (Some("a1 \"OK\""), Some("a7 OK done")));
 }
 
 #[test]
 fn a_goodbye_in_the_middle_is_shown_with_the_close() {
     let error = failing("S: * BYE too busy\nclose", async |s| s.select("INBOX").await);
     assert!(error.is_closed());
-    assert_eq!(error.came(), Some("* BYE too busy"));
+    assert_eq!(error.got(), Some("* BYE too busy"));
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn silence_behind_untagged_responses_shows_them() {
         s.within(SHORT).select("INBOX").await
     });
     assert!(error.is_timeout());
-    assert_eq!(error.came(), Some("* 3 EXISTS\n* 0 RECENT"));
+    assert_eq!(error.got(), Some("* 3 EXISTS\n* 0 RECENT"));
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn what_cannot_be_read_is_malformed_and_shown() {
         });
         assert!(error.is_malformed());
         assert_eq!(
-            (error.message(), error.came().map(|came| came.starts_with(said))),
+            (error.message(), error.got().map(|came| came.starts_with(said))),
             (why, Some(true))
         );
     }
@@ -259,7 +259,7 @@ fn a_forbidden_response_fails_at_once() {
     });
     assert_eq!(error.kind(), "unexpected");
     assert_eq!(
-        (error.wanted(), error.came()),
+        (error.expected(), error.got()),
         (Some("anything but re(`EXPUNGE`)"), Some("* 1 EXPUNGE"))
     );
 }
@@ -272,7 +272,7 @@ fn nothing_else_may_come_where_that_is_said() {
     let error =
         failing("S: * 3 EXISTS\nS: * 1 RECENT\nstall", async |s| s.untagged(only()).noop().await);
     assert_eq!(error.message(), "an untagged response is neither required nor allowed");
-    assert_eq!(error.came(), Some("* 1 RECENT"));
+    assert_eq!(error.got(), Some("* 1 RECENT"));
 }
 
 #[test]
@@ -287,7 +287,7 @@ fn idle_hands_out_what_is_pushed_and_done_ends_it_whatever_is_unread() {
         let answer = s.done().await.unwrap();
         assert_eq!((answer.recent(), answer.exists()), (Some(1), Some(5)));
         let refused = s.idle().await.unwrap_err();
-        assert_eq!((refused.wanted(), refused.came()), (Some("\"+\""), Some("a2 BAD no")));
+        assert_eq!((refused.expected(), refused.got()), (Some("\"+\""), Some("a2 BAD no")));
     });
     assert_eq!(peer.heard(), b"a1 IDLE\r\nDONE\r\na2 IDLE\r\n");
 }
@@ -300,7 +300,7 @@ fn a_command_in_idle_is_told_how_to_end_it() {
         s.idle().await.unwrap();
         s.noop().await.unwrap_err()
     });
-    assert_eq!(error.came(), Some("a1 BAD Expected DONE"));
+    assert_eq!(error.got(), Some("a1 BAD Expected DONE"));
     assert_eq!(error.next_step(), Some("an IDLE is under way: done() ends it (RFC 2177)"));
 }
 

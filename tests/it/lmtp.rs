@@ -78,16 +78,16 @@ fn a_reply_that_does_not_fit_says_which_one_it_is() {
     let dialogue = [RECIPIENTS, MESSAGE, VERDICTS].concat();
     let error = fails(&dialogue, "s.data(\"Hello.\\n\");");
     assert_eq!(
-        error.wanted(),
+        error.expected(),
         Some("250 (reply 2 of 2 to the message: one for each recipient that was accepted)")
     );
-    assert_eq!(error.last_sent(), Some("."));
+    assert_eq!(error.sent(), Some("."));
     for (patterns, counted) in
         [("[250]", "1, as there are patterns"), ("[250, 552, 250]", "3, as there are patterns")]
     {
         let error = fails(&dialogue, &format!("s.data(\"Hello.\\n\", #{{expect: {patterns}}});"));
         assert_eq!(
-            (error.is_mismatch(), error.wanted(), error.came()),
+            (error.is_mismatch(), error.expected(), error.got()),
             (true, Some(counted), Some("2")),
             "{error}"
         );
@@ -102,7 +102,7 @@ fn a_message_for_nobody_is_refused_once() {
     passes(&dialogue, "s.rset(); s.data(\"Hello.\\n\", #{expect: [503]});");
     let error = fails(&dialogue, "s.rset(); s.data(\"Hello.\\n\", #{expect: [503, 503]});");
     assert_eq!(
-        (error.wanted(), error.came()),
+        (error.expected(), error.got()),
         (Some("354"), Some("503 5.5.0 No valid recipients"))
     );
 }
@@ -121,7 +121,7 @@ fn too_few_replies_are_missed() {
             s.within(Duration::from_millis(60)).data("x").await.unwrap_err()
         });
         assert_eq!(error.kind(), kind, "{error}");
-        assert!(error.wanted().unwrap().contains("reply 2 of 2"), "{error}");
+        assert!(error.expected().unwrap().contains("reply 2 of 2"), "{error}");
     }
 }
 
@@ -136,7 +136,7 @@ fn more_replies_than_recipients_are_left_unread() {
         assert_eq!(s.data("x").await.unwrap().len(), 1);
         s.finish().await.unwrap_err()
     });
-    assert_eq!((error.is_vacuous(), error.came()), (true, Some("250 b\\r\\n")));
+    assert_eq!((error.is_vacuous(), error.got()), (true, Some("250 b\\r\\n")));
 }
 
 #[test]

@@ -84,7 +84,7 @@ fn a_block_without_an_end_fails_and_says_what_was_wanted() {
     let error = run(async {
         Session::connect(&peer.url("tcp")).await.unwrap().expect_multiline().await.unwrap_err()
     });
-    assert_eq!(error.wanted(), Some(wanted));
+    assert_eq!(error.expected(), Some(wanted));
     let peer = Peer::new([Step::Flood(4 << 20), Step::Stall]);
     let error = run(async {
         let mut s = Session::options().limit(1 << 20).connect(&peer.url("tcp")).await.unwrap();

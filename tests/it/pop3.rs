@@ -63,13 +63,13 @@ fn nothing_is_sent_while_a_block_is_owed_whether_or_not_it_has_arrived() {
             sent.message(),
             "`STAT` was about to be sent while the block of lines behind the +OK is owed"
         );
-        assert_eq!(sent.wanted(), Some("expect_multiline() for it, first"));
+        assert_eq!(sent.expected(), Some("expect_multiline() for it, first"));
         assert_eq!(
             expected.message(),
             "\"+OK\" was about to be expected while the block of lines behind the +OK is owed"
         );
         assert_eq!(left.message(), "the block of lines behind the +OK was never taken");
-        assert_eq!(left.last_sent(), Some("LIST"));
+        assert_eq!(left.sent(), Some("LIST"));
     }
 }
 
@@ -117,7 +117,7 @@ fn another_status_is_a_mismatch_that_names_the_command() {
         s.expect("-ERR").await.unwrap_err()
     });
     assert!(error.is_mismatch());
-    assert_eq!((error.came(), error.last_sent()), (Some("+OK 0 messages"), Some("LIST")));
+    assert_eq!((error.got(), error.sent()), (Some("+OK 0 messages"), Some("LIST")));
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn hostile_answers_fail_in_words_and_hold_no_more_than_the_limit() {
         let peer = Peer::saying(b"+OK\0\x1b[2J\r\n");
         Session::connect(&peer.url("pop3")).await.unwrap().expect("+OK").await.unwrap_err()
     });
-    assert!(error.is_malformed() && error.came() == Some("+OK\\0\\e[2J\\r\\n"), "{error}");
+    assert!(error.is_malformed() && error.got() == Some("+OK\\0\\e[2J\\r\\n"), "{error}");
     let peer = Peer::new([
         Step::Say(b"+OK\r\n".to_vec()),
         Step::Hear,
@@ -154,7 +154,7 @@ fn hostile_answers_fail_in_words_and_hold_no_more_than_the_limit() {
         s.expect("+OK").await.unwrap();
         s.within(Duration::from_millis(50)).expect_multiline().await.unwrap_err()
     });
-    assert!(error.is_timeout() && error.came() == Some("never ends\\r\\n"), "{error}");
+    assert!(error.is_timeout() && error.got() == Some("never ends\\r\\n"), "{error}");
 }
 
 #[test]
@@ -289,9 +289,9 @@ fn a_peer_that_refuses_everything_or_talks_nonsense_fails_each_verb_in_words() {
     run(async {
         let mut s = greeted(&peer).await;
         let error = s.stat().await.unwrap_err();
-        assert!(error.is_malformed() && error.came() == Some("+OK many"), "{error}");
+        assert!(error.is_malformed() && error.got() == Some("+OK many"), "{error}");
         let error = s.list_messages(None).await.unwrap_err();
-        assert!(error.is_malformed() && error.came() == Some("1 99999999999999999999"), "{error}");
+        assert!(error.is_malformed() && error.got() == Some("1 99999999999999999999"), "{error}");
         assert!(s.uidl(None).await.unwrap_err().is_malformed());
         s.finish().await.unwrap();
     });

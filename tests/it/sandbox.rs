@@ -206,8 +206,8 @@ fn a_deadline_that_cuts_a_wait_says_what_was_waited_for() {
         case.deadline(Duration::from_millis(100))
     });
     let error = &outcome.failure().unwrap().error;
-    assert_eq!((error.wanted(), error.came()), (Some("250"), Some("nothing")));
-    assert!(error.on_session().is_some());
+    assert_eq!((error.expected(), error.got()), (Some("250"), Some("nothing")));
+    assert!(error.session().is_some());
 }
 
 #[test]

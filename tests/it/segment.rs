@@ -254,7 +254,7 @@ async fn what_is_unread_is_shown_whole_however_it_is_cut() {
         session.send("NOOP").await.unwrap();
         session.expect(250).await.unwrap();
         let error = session.send("NOOP").await.unwrap_err();
-        assert_eq!(error.came(), Some("unread: 250 two\\r\\n"), "{way}");
+        assert_eq!(error.got(), Some("unread: 250 two\\r\\n"), "{way}");
         session.reset().unwrap();
         assert!(transcript.to_string().contains("\nunread S: 250 two\n"), "{way}: {transcript}");
     }

@@ -66,9 +66,9 @@ fn another_reply_fails_at_once_and_is_shown() {
         s.expect(220).await.unwrap_err()
     });
     assert!(error.is_mismatch());
-    assert_eq!((error.wanted(), error.came()), (Some("220"), Some("554 5.7.1 no\\e[31m")));
+    assert_eq!((error.expected(), error.got()), (Some("220"), Some("554 5.7.1 no\\e[31m")));
     assert!(
-        error.time().unwrap().elapsed < Duration::from_secs(5),
+        error.waited().unwrap().elapsed < Duration::from_secs(5),
         "it did not wait for the deadline"
     );
 }
@@ -83,7 +83,7 @@ fn sending_while_a_reply_is_owed_fails_whether_or_not_it_has_arrived() {
         });
         assert!(error.is_out_of_step());
         assert_eq!(error.message(), "`EHLO x` was about to be sent while a reply is owed");
-        assert_eq!(error.wanted(), Some("an expect for the greeting, first"));
+        assert_eq!(error.expected(), Some("an expect for the greeting, first"));
         assert!(peer.heard().is_empty(), "nothing was sent");
     }
 }
@@ -97,7 +97,7 @@ fn sending_while_input_is_unread_shows_it() {
         s.send("EHLO x").await.unwrap_err()
     });
     assert!(error.is_out_of_step());
-    assert_eq!(error.came(), Some("unread: 250 more\\r\\n"));
+    assert_eq!(error.got(), Some("unread: 250 more\\r\\n"));
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn a_surprising_close_says_so_and_shows_what_came() {
     });
     assert!(error.is_malformed());
     assert_eq!(error.message(), "the connection was closed in the middle of a reply");
-    assert_eq!((error.came(), error.last_sent()), (Some("250-half"), Some("EHLO x")));
+    assert_eq!((error.got(), error.sent()), (Some("250-half"), Some("EHLO x")));
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn a_deadline_is_that_of_the_operation_and_not_of_each_read() {
         s.within(SHORT).expect(220).await.unwrap_err()
     });
     assert!(error.is_timeout(), "{error}");
-    let time = error.time().unwrap();
+    let time = error.waited().unwrap();
     assert_eq!(time.allowed, SHORT);
     assert!(time.elapsed >= SHORT);
 }
@@ -326,7 +326,7 @@ fn a_reply_that_fits_none_of_the_open_ones_fails_at_once() {
         s.pipeline(["A", "B"]).await.unwrap();
         s.expect_unordered(["250 a", "252"]).await.unwrap_err()
     });
-    assert_eq!((error.kind(), error.wanted()), ("mismatch", Some("\"252\"")));
+    assert_eq!((error.kind(), error.expected()), ("mismatch", Some("\"252\"")));
 }
 
 #[test]
@@ -378,7 +378,7 @@ fn what_is_refuted_must_not_come() {
         assert_eq!(s.refute(2).await.unwrap().code(), Some(503));
         s.send("RCPT").await.unwrap();
         let error = s.refute(2).await.unwrap_err();
-        assert_eq!((error.kind(), error.wanted()), ("unexpected", Some("anything but 2xx")));
+        assert_eq!((error.kind(), error.expected()), ("unexpected", Some("anything but 2xx")));
     });
 }
 
@@ -450,7 +450,7 @@ fn each_address_that_was_tried_is_told() {
         .connect(&format!("smtp://localhost:{port}")))
     .unwrap_err();
     assert!(error.is_unreachable());
-    assert_eq!(error.came(), Some(format!("127.0.0.1:{port} refused").as_str()));
+    assert_eq!(error.got(), Some(format!("127.0.0.1:{port} refused").as_str()));
     assert!(transcript.to_string().contains(&format!("*** 127.0.0.1:{port} refused")));
     // Where the name has an IPv6 address too, that one is tried and told first.
     let peer = Peer::saying(b"220 hi\r\n");

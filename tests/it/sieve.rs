@@ -74,7 +74,7 @@ fn refuting_and_mismatching_look_at_the_verdict_too() {
         assert_eq!(s.refute("OK").await.unwrap_err().kind(), "unexpected");
         s.send("LISTSCRIPTS").await.unwrap();
         let error = s.expect("NO").await.unwrap_err();
-        assert!(error.is_mismatch() && error.came() == Some("\"a\"\nOK"), "{error}");
+        assert!(error.is_mismatch() && error.got() == Some("\"a\"\nOK"), "{error}");
     });
 }
 
@@ -153,7 +153,7 @@ fn verbs_read_what_responses_say() {
         let refusal = s.expecting("NO").getscript("b").await.unwrap();
         assert_eq!(refusal.response_code().as_deref(), Some("NONEXISTENT"));
         let error = s.getscript("c").await.unwrap_err();
-        assert!(error.is_malformed() && error.came() == Some("OK \"nothing\""), "{error}");
+        assert!(error.is_malformed() && error.got() == Some("OK \"nothing\""), "{error}");
         let capabilities = s.capability().await.unwrap();
         assert_eq!(
             (capabilities.get("sieve").as_deref(), capabilities.auth()),
@@ -220,7 +220,7 @@ fn hostile_responses_fail_in_words_and_hold_no_more_than_the_limit() {
         let mut s = Session::connect(&peer.url("sieve")).await.unwrap();
         s.within(Duration::from_millis(50)).expect("OK").await.unwrap_err()
     });
-    assert!(error.is_timeout() && error.came().unwrap().contains("short"), "{error}");
+    assert!(error.is_timeout() && error.got().unwrap().contains("short"), "{error}");
     let peer = Peer::new([
         Step::Say(b"{18446744073709551615}\r\n".to_vec()),
         Step::Flood(4 << 20),

@@ -191,7 +191,7 @@ fn a_refused_data_is_what_is_held_against_the_pattern() {
     let error = run(async { greeted(&peer.url("smtp")).await.data("x").await.unwrap_err() });
     assert!(error.is_mismatch());
     assert_eq!(
-        (error.wanted(), error.came(), error.last_sent()),
+        (error.expected(), error.got(), error.sent()),
         (Some("250"), Some("503 5.5.1 RCPT first"), Some("DATA"))
     );
 }
@@ -204,7 +204,7 @@ fn a_250_in_place_of_the_354_is_no_success() {
             greeted(&peer.url("smtp")).await.expecting(expecting).data("x").await.unwrap_err()
         });
         assert!(error.is_mismatch(), "{error}");
-        assert_eq!((error.wanted(), error.came()), (Some("354"), Some(answer)));
+        assert_eq!((error.expected(), error.got()), (Some("354"), Some(answer)));
         assert_eq!(peer.heard(), b"DATA\r\n");
     }
 }
@@ -215,7 +215,7 @@ fn a_reply_ahead_of_the_dot_keeps_the_message_back() {
     let error =
         run(async { greeted(&peer.url("smtp")).await.data("Subject: x\n").await.unwrap_err() });
     assert!(error.is_out_of_step(), "{error}");
-    assert_eq!(error.came(), Some("unread: 250 queued already\\r\\n"));
+    assert_eq!(error.got(), Some("unread: 250 queued already\\r\\n"));
     assert_eq!(peer.heard(), b"DATA\r\n", "nothing of it was sent");
 }
 
@@ -229,7 +229,7 @@ fn chunks_are_sent_as_they_are_and_answered_one_by_one() {
         s.bdat(&b".\r\n"[..], false).await.unwrap();
         assert_eq!(s.bdat("\n", true).await.unwrap().len(), 1);
         let error = s.bdat(&b""[..], true).await.unwrap_err();
-        assert_eq!((error.last_sent(), error.came()), (Some("BDAT 0 LAST"), Some("503 5.5.1 no")));
+        assert_eq!((error.sent(), error.got()), (Some("BDAT 0 LAST"), Some("503 5.5.1 no")));
         s.quit().await.unwrap();
     });
     assert_eq!(peer.heard(), b"BDAT 3\r\n.\r\nBDAT 2 LAST\r\n\r\nBDAT 0 LAST\r\nQUIT\r\n");
@@ -241,7 +241,7 @@ fn a_chunk_that_was_refused_is_named_and_what_follows_are_commands() {
     run(async {
         let mut s = greeted(&peer.url("smtp")).await;
         let error = s.bdat("Subject: x\n", false).await.unwrap_err();
-        assert_eq!((error.last_sent(), error.came()), (Some("BDAT 12"), Some("500 what")));
+        assert_eq!((error.sent(), error.got()), (Some("BDAT 12"), Some("500 what")));
         s.noop().await.unwrap();
     });
 }
@@ -285,17 +285,17 @@ fn prdr_gives_a_reply_for_each_recipient_and_one_for_all() {
     let server = Replay::start(dialogue).unwrap();
     let error = failure(&script("s.data(\"Hello.\\n\");"), &server.url("smtp"));
     assert_eq!(
-        error.wanted(),
+        error.expected(),
         Some("250 (reply 2 of 3 to the message: one for each recipient that was accepted)")
     );
-    assert_eq!(error.came(), Some("550 bob does not want this one"));
+    assert_eq!(error.got(), Some("550 bob does not want this one"));
 }
 
 #[test]
 fn a_353_that_nobody_asked_for_is_no_success() {
     let peer = Peer::parse("S: 220 hi\nC\nS: 354 go\nC\nC\nS: 353 go\\r\\n250 ok\nstall");
     let error = run(async { greeted(&peer.url("smtp")).await.data("x").await.unwrap_err() });
-    assert_eq!((error.is_mismatch(), error.came()), (true, Some("353 go")));
+    assert_eq!((error.is_mismatch(), error.got()), (true, Some("353 go")));
 }
 
 #[test]

@@ -344,7 +344,7 @@ fn imap_takes_the_go_ahead_by_its_tag() {
         let mut session = connect(&server.url("imap"), ca.trusted()).await.unwrap();
         session.expect("* OK").await.unwrap();
         let error = session.starttls().await.unwrap_err();
-        assert!(error.is_injected() && error.came() == Some("a2 OK evil\\r\\n"), "{error}");
+        assert!(error.is_injected() && error.got() == Some("a2 OK evil\\r\\n"), "{error}");
         session.reset().unwrap();
     });
 

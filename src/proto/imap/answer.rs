@@ -215,8 +215,8 @@ pub(super) fn pairs(mut values: impl Iterator<Item = Value>) -> Vec<(String, Val
 
 pub(super) fn unlike(response: &Response, wanted: &str) -> Error {
     Error::new(Kind::Malformed, format!("{} cannot be read", response.name()))
-        .expected(wanted)
-        .got(shown(&response.text()))
+        .with_expected(wanted)
+        .with_got(shown(&response.text()))
 }
 
 fn shown(text: &str) -> String {
@@ -225,14 +225,15 @@ fn shown(text: &str) -> String {
 
 /// The numbers of a set such as `2,10:11` (RFC 3501 section 9).
 fn spell_out(set: &str, found: &mut Vec<u64>) -> Result<()> {
-    let wrong = || Error::new(Kind::Malformed, "a set of numbers cannot be read").got(shown(set));
+    let wrong =
+        || Error::new(Kind::Malformed, "a set of numbers cannot be read").with_got(shown(set));
     for range in set.split(',') {
         let (from, to) = range.split_once(':').unwrap_or((range, range));
         let (from, to): (u64, u64) =
             (from.parse().map_err(|_| wrong())?, to.parse().map_err(|_| wrong())?);
         let (from, to) = (from.min(to), from.max(to));
         if to - from >= MOST_NUMBERS.saturating_sub(found.len() as u64) {
-            return Err(wrong().expected(format!("at most {MOST_NUMBERS} numbers")));
+            return Err(wrong().with_expected(format!("at most {MOST_NUMBERS} numbers")));
         }
         found.extend(from..=to);
     }

@@ -49,8 +49,9 @@ impl Response {
         let said = said
             .unwrap_or(Err(NO_RESPONSE))
             .and_then(|said| if used == bytes.len() { Ok(said) } else { Err(NO_RESPONSE) });
-        let said = said
-            .map_err(|why| Error::new(Kind::Malformed, why).got(visible::excerpt(&bytes, SHOWN)))?;
+        let said = said.map_err(|why| {
+            Error::new(Kind::Malformed, why).with_got(visible::excerpt(&bytes, SHOWN))
+        })?;
         let line = chomp(&bytes);
         let after_word = |from: usize| {
             memchr::memchr(b' ', &line[from..]).map_or(line.len(), |at| from + at + 1)
@@ -146,7 +147,7 @@ impl Response {
         let read = values(rest, None).map(|(values, _)| values);
         read.map_err(|why| {
             Error::new(Kind::Malformed, format!("{why} in a response"))
-                .got(visible::excerpt(&self.bytes, SHOWN))
+                .with_got(visible::excerpt(&self.bytes, SHOWN))
         })
     }
 
@@ -241,7 +242,7 @@ mod tests {
         }
         let error = response("* 1 FETCH (FLAGS").values().unwrap_err();
         assert_eq!(
-            (error.message(), error.came()),
+            (error.message(), error.got()),
             ("a list is not closed in a response", Some("* 1 FETCH (FLAGS\\r\\n"))
         );
     }

@@ -44,31 +44,31 @@ pub mod words {
     /// What was wanted.
     #[rhai_fn(get = "expected", pure)]
     pub fn expected(error: &mut Caught) -> Dynamic {
-        optional(error.error().wanted())
+        optional(error.error().expected())
     }
 
     /// What came instead.
     #[rhai_fn(get = "got", pure)]
     pub fn got(error: &mut Caught) -> Dynamic {
-        optional(error.error().came())
+        optional(error.error().got())
     }
 
     /// How long it waited, in seconds.
     #[rhai_fn(get = "waited", pure)]
     pub fn waited(error: &mut Caught) -> Dynamic {
-        error.error().time().map_or(Dynamic::UNIT, |waited| waited.elapsed.as_secs_f64().into())
+        error.error().waited().map_or(Dynamic::UNIT, |waited| waited.elapsed.as_secs_f64().into())
     }
 
     /// The last line that was sent before it.
     #[rhai_fn(get = "sent", pure)]
     pub fn sent(error: &mut Caught) -> Dynamic {
-        optional(error.error().last_sent())
+        optional(error.error().sent())
     }
 
     /// The session and its peer.
     #[rhai_fn(get = "session", pure)]
     pub fn session(error: &mut Caught) -> Dynamic {
-        optional(error.error().on_session())
+        optional(error.error().session())
     }
 
     /// What to try next, where that is known.

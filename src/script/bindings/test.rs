@@ -173,7 +173,7 @@ pub mod words {
             return Ok(());
         }
         let error = Error::new(Kind::Assert, "the values are not equal");
-        Err(raise(&ctx, error.expected(shown(&expected)).got(shown(&got))))
+        Err(raise(&ctx, error.with_expected(shown(&expected)).with_got(shown(&got))))
     }
 
     /// Ends the script here as skipped, neither passed nor failed.

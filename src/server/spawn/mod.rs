@@ -185,7 +185,7 @@ impl Server {
             (None, Err(error)) if error.is_usage() => return Err(error),
             (None, Err(error)) => self.not_ready(&error, url),
         };
-        Err(failed.waited(Waited { elapsed: started.elapsed(), allowed: self.patience }))
+        Err(failed.with_waited(Waited { elapsed: started.elapsed(), allowed: self.patience }))
     }
 
     fn gone(&self, status: ExitStatus, url: &str) -> Error {
@@ -202,7 +202,10 @@ impl Server {
         } else {
             "run the command by hand; what it printed says why it ended"
         };
-        error.expected(format!("a server at {url}")).got(format!("{status}; {log}")).hint(hint)
+        error
+            .with_expected(format!("a server at {url}"))
+            .with_got(format!("{status}; {log}"))
+            .hint(hint)
     }
 
     fn not_ready(&self, error: &Error, url: &str) -> Error {
@@ -218,9 +221,9 @@ impl Server {
             ("is not what the URL says", hint)
         };
         let failed = Error::new(error.kind_of(), format!("`{}` {message}", self.name));
-        let came = error.came().unwrap_or(error.message());
-        let failed = failed.got(format!("{came}; {}", self.log.end())).hint(hint);
-        failed.expected(format!("{} at {url}", error.wanted().unwrap_or("a server")))
+        let came = error.got().unwrap_or(error.message());
+        let failed = failed.with_got(format!("{came}; {}", self.log.end())).hint(hint);
+        failed.with_expected(format!("{} at {url}", error.expected().unwrap_or("a server")))
     }
 }
 
@@ -297,9 +300,9 @@ impl Spawn {
         make_sure_nobody_listens(&url).await?;
         let (group, log) = Group::start(&template).map_err(|error| {
             let error = Error::new(Kind::Unreachable, format!("`{name}` cannot be started"))
-                .got(error.to_string());
+                .with_got(error.to_string());
             error
-                .expected("a running command")
+                .with_expected("a running command")
                 .hint("look for a slip in its name, or give its whole path")
         })?;
         let server = Server { group, log, name, url, ports: self.ports, patience: self.patience };
@@ -329,7 +332,7 @@ async fn make_sure_nobody_listens(url: &str) -> Result<()> {
         Kind::Unreachable,
         format!("somebody listens at {url} before the server was started"),
     );
-    let error = error.expected("nobody there").got("a connection");
+    let error = error.with_expected("nobody there").with_got("a connection");
     Err(error.hint("end the server that was left over, or write {port} for a port that is free"))
 }
 

@@ -201,7 +201,7 @@ impl Session {
                 None => &verb.wanted,
             };
             let named = |error: Error| {
-                if due > 1 { error.expected(self::named(wanted, place, due)) } else { error }
+                if due > 1 { error.with_expected(self::named(wanted, place, due)) } else { error }
             };
             let reply = self.next_reply(wanted, verb.wait).await.map_err(named)?;
             // Exim's go-ahead for the replies by recipient.
@@ -228,8 +228,9 @@ impl Session {
             Kind::Mismatch,
             "the message has another number of replies than there are patterns for them",
         );
-        let error =
-            error.expected(format!("{patterns}, as there are patterns")).got(replies.to_string());
+        let error = error
+            .with_expected(format!("{patterns}, as there are patterns"))
+            .with_got(replies.to_string());
         error.hint("LMTP answers a message once for each recipient that was accepted (RFC 2033, 4.2), SMTP once")
     }
 }

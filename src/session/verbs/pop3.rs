@@ -85,11 +85,11 @@ impl Session {
         let greeting = self.protocol.greeting().unwrap_or_default();
         let error = self
             .fault(Kind::Mismatch, "the greeting has no timestamp: the server does not offer APOP");
-        let error = error.expected(
+        let error = error.with_expected(
             "a greeting with a timestamp, such as <1896.697170952@mail.example> (RFC 1939, 7)",
         );
         error
-            .got(self.shown(greeting))
+            .with_got(self.shown(greeting))
             .hint("log in with login(user, password), or send(...) an APOP line of your own")
     }
 
@@ -388,7 +388,7 @@ impl Session {
 
     /// A reply that was taken does not say what its command asks for.
     fn unreadable(&self, line: &[u8], why: &str) -> Error {
-        let error = self.fault(Kind::Malformed, why).got(self.shown_lines(line));
+        let error = self.fault(Kind::Malformed, why).with_got(self.shown_lines(line));
         error.hint("write the command out with send(...) and expect(...) to take whatever comes")
     }
 }

@@ -164,7 +164,7 @@ impl Session {
                     Kind::Malformed,
                     "the response to GETSCRIPT has no script (RFC 5804, 2.9)",
                 );
-                Err(error.got(self.shown_lines(chomp(reply.bytes()))))
+                Err(error.with_got(self.shown_lines(chomp(reply.bytes()))))
             }
             None => Ok(reply),
         }

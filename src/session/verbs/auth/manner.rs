@@ -161,8 +161,8 @@ pub(super) fn decode(challenge: &[u8]) -> Result<Vec<u8>> {
             Kind::Malformed,
             "the server's challenge is not base64, so it cannot be answered",
         )
-        .expected("base64 (RFC 4648, 4), or nothing")
-        .got(visible::excerpt(challenge, 500))
+        .with_expected("base64 (RFC 4648, 4), or nothing")
+        .with_got(visible::excerpt(challenge, 500))
     })
 }
 

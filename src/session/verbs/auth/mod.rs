@@ -228,8 +228,9 @@ impl Session {
 
     /// The error, with where it arose.
     fn here(&self, error: Error, verb: &Verb) -> Error {
-        let mut error =
-            error.session(format!("{}, {}", self.id, self.peer)).waited(verb.wait.waited());
+        let mut error = error
+            .with_session(format!("{}, {}", self.id, self.peer))
+            .with_waited(verb.wait.waited());
         // What a server says in base64 is decoded by now, whatever it holds.
         error.mask(&self.secrets);
         error
@@ -238,7 +239,7 @@ impl Session {
     /// The error, with the line that what came was the answer to.
     fn answered(&self, error: Error, verb: &Verb) -> Error {
         let line = self.answered.as_ref().map(|line| visible::excerpt(line, SHOWN));
-        self.here(error.sent(line), verb)
+        self.here(error.with_sent(line), verb)
     }
 
     /// Success is none before the mechanism has come to its end.
@@ -250,10 +251,10 @@ impl Session {
             Kind::Unexpected,
             "the server says success before the exchange has come to its end",
         )
-        .expected(
+        .with_expected(
             "the rest of the exchange, with the server's own proof where the mechanism has one",
         )
-        .got(self.shown_lines(reply));
+        .with_got(self.shown_lines(reply));
         let error = error.hint(
             "a server that takes what was not said yet may take anybody; write it out with send(...) to go on all the same",
         );

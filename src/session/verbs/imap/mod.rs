@@ -202,8 +202,9 @@ impl Session {
     fn asks_for_more(&self, course: &Course, response: &Response) -> Error {
         let error =
             self.fault(Kind::Unexpected, "the server asks for more where the command was over");
-        let error = error.expected(&course.verb.wanted).got(self.shown_lines(response.bytes()));
-        let error = error.waited(course.verb.wait.waited());
+        let error =
+            error.with_expected(&course.verb.wanted).with_got(self.shown_lines(response.bytes()));
+        let error = error.with_waited(course.verb.wait.waited());
         error.hint("a command that goes on is written out with send(...) and expect(...); for IDLE there are idle() and done()")
     }
 
@@ -231,7 +232,7 @@ impl Session {
         let sent =
             self.answered.as_ref().map(|line| crate::visible::excerpt(line, crate::session::SHOWN));
         read.map_err(|error| {
-            let error = error.session(format!("{}, {}", self.id, self.peer)).sent(sent);
+            let error = error.with_session(format!("{}, {}", self.id, self.peer)).with_sent(sent);
             error.hint("command(...) gives the responses as they came")
         })
     }
@@ -275,9 +276,9 @@ impl Session {
             let wanted = format!("{} {}", course.tag.as_deref().unwrap_or("*"), course.verb.wanted);
             let error = self.fault(Kind::Mismatch, "the tagged response ends another command");
             let error = error
-                .expected(wanted)
-                .got(self.shown_lines(response.bytes()))
-                .waited(course.verb.wait.waited());
+                .with_expected(wanted)
+                .with_got(self.shown_lines(response.bytes()))
+                .with_waited(course.verb.wait.waited());
             return Err(hint::add(Speech::Imap, error, response.body()));
         }
     }
@@ -292,9 +293,9 @@ impl Session {
             );
             let error = self
                 .fault(Kind::TooLong, message)
-                .expected(&course.verb.wanted)
-                .waited(wait.waited());
-            let error = error.got(format!("{} responses", course.untagged.len() + 1));
+                .with_expected(&course.verb.wanted)
+                .with_waited(wait.waited());
+            let error = error.with_got(format!("{} responses", course.untagged.len() + 1));
             return Err(
                 error.hint("raise the session's limit (connect(url, #{limit: bytes})) if the server is right to send so much")
             );
@@ -303,8 +304,8 @@ impl Session {
             course.untagged.push(response);
             return Ok(());
         };
-        let error = self.fault(Kind::Unexpected, unwanted.message).expected(unwanted.wanted);
-        Err(error.got(self.shown_lines(response.bytes())).waited(wait.waited()))
+        let error = self.fault(Kind::Unexpected, unwanted.message).with_expected(unwanted.wanted);
+        Err(error.with_got(self.shown_lines(response.bytes())).with_waited(wait.waited()))
     }
 
     /// Holds the response that ends the command, and all that came before it, against what is
@@ -316,10 +317,10 @@ impl Session {
         if course.verb.wanted.matches(held).is_none() {
             let error = self
                 .fault(Kind::Mismatch, "the reply is not the one that was expected")
-                .expected(&course.verb.wanted);
+                .with_expected(&course.verb.wanted);
             return Err(hint::add(
                 Speech::Imap,
-                error.got(self.shown_lines(tagged.bytes())).waited(wait.waited()),
+                error.with_got(self.shown_lines(tagged.bytes())).with_waited(wait.waited()),
                 tagged.body(),
             ));
         }
@@ -327,14 +328,14 @@ impl Session {
             let missing: Vec<_> = course.demands.missing.iter().map(ToString::to_string).collect();
             let error = self
                 .fault(Kind::Mismatch, "untagged responses that are required did not come")
-                .expected(missing.join("\n"));
+                .with_expected(missing.join("\n"));
             let came: Vec<_> = course
                 .untagged
                 .iter()
                 .chain([&tagged])
                 .map(|response| self.shown_lines(response.bytes()))
                 .collect();
-            return Err(error.got(shortened(came)).waited(wait.waited()));
+            return Err(error.with_got(shortened(came)).with_waited(wait.waited()));
         }
         self.expectations += 1;
         Ok(Answer::new(course.untagged, tagged))
@@ -347,8 +348,8 @@ impl Session {
         }
         let mut came: Vec<_> =
             course.untagged.iter().map(|response| self.shown_lines(response.bytes())).collect();
-        came.extend(error.came().filter(|came| *came != "nothing").map(str::to_owned));
-        error.got(shortened(came))
+        came.extend(error.got().filter(|came| *came != "nothing").map(str::to_owned));
+        error.with_got(shortened(came))
     }
 }
 
