@@ -9,7 +9,6 @@ mod proxy;
 mod segment;
 mod tcp;
 mod tls;
-mod vigil;
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;

@@ -1,11 +1,10 @@
 //! TCP: watched by the runtime, or waited for by the thread itself, for a moment.
 //!
-//! A peer that is near answers in a fraction of a millisecond, and much of what its answer costs
-//! then is to hear of it: the runtime sets a timer, asks the system about everything that it
-//! watches, and reads afterwards. A thread with nothing else to do can wait in the read, awake at
-//! first. It does so for a moment at most, so that interrupts and deadlines, which only the runtime
-//! hears of, are not kept waiting; from the first time that this is not enough, the runtime watches
-//! the connection.
+//! A server on the same machine answers in a fraction of a millisecond. Much of what its answer
+//! costs then is the runtime: it sets a timer, asks the system about all that it watches, and reads
+//! afterwards. A thread with nothing else to do blocks in the read instead, for 10 ms at most, so
+//! that interrupts and deadlines, which only the runtime sees, are not held up. After the first
+//! read that this is not enough for, the runtime watches the connection.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -24,12 +23,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::vigil;
-
 /// How long a thread waits by itself.
 const MOMENT: Duration = Duration::from_millis(10);
-/// For how long of that it asks again and again, where it may, before it sleeps.
-const AWAKE: Duration = Duration::from_micros(50);
 /// How much it reads then. Where more comes at once, it is a stream, which the runtime reads in
 /// larger pieces.
 const PIECE: usize = 2 << 10;
@@ -112,8 +107,8 @@ impl Tcp {
         }
         let mut piece = [MaybeUninit::uninit(); PIECE];
         let length = room.remaining_mut().min(PIECE);
-        match near.read(&mut piece[..length], now.into_std()) {
-            Ok(bytes) => {
+        match recv(&near.stream, &mut piece[..length], RecvFlags::empty()) {
+            Ok(((bytes, _), _)) => {
                 room.put_slice(bytes);
                 if bytes.len() == PIECE {
                     return Some(self.watch().map(|_| PIECE));
@@ -166,35 +161,6 @@ impl Tcp {
         match self {
             Self::Near(near) => near.stream.peer_addr(),
             Self::Watched(stream) => stream.peer_addr(),
-        }
-    }
-}
-
-impl Near {
-    /// Reads what comes in a moment from `now`.
-    fn read<'a>(
-        &self,
-        room: &'a mut [MaybeUninit<u8>],
-        now: std::time::Instant,
-    ) -> Result<&'a [u8], Errno> {
-        if vigil::is_kept(now) {
-            self.stay_awake(now)?;
-        }
-        let ((bytes, _), _) = recv(&self.stream, room, RecvFlags::empty())?;
-        Ok(bytes)
-    }
-
-    /// Looks again and again, for a while from `now`, whether something has come. A read that found
-    /// nothing would get in the way of what comes.
-    fn stay_awake(&self, now: std::time::Instant) -> Result<(), Errno> {
-        let mut watched = [PollFd::new(&self.stream, PollFlags::IN)];
-        loop {
-            let has_come = poll(&mut watched, Some(&Timespec::default()))? > 0;
-            let awake = now.elapsed();
-            if has_come || awake >= AWAKE {
-                vigil::took(awake, has_come);
-                return Ok(());
-            }
         }
     }
 }
@@ -324,19 +290,6 @@ mod tests {
         assert!(tcp.is_drained());
         tokio::time::advance(JUST_NOW).await;
         assert!(!tcp.is_drained());
-    }
-
-    #[tokio::test]
-    async fn it_stays_awake_until_that_is_in_vain() {
-        let (tcp, mut peer) = pair(Thread::Own).await;
-        let Tcp::Near(near) = &tcp else { unreachable!("on a thread of its own") };
-        let now = std::time::Instant::now();
-        assert!(vigil::is_kept(now + Duration::from_mins(1)), "by then as much is saved as can be");
-        let mut room = [MaybeUninit::uninit(); 4];
-        assert_eq!(near.read(&mut room, now), Err(Errno::AGAIN));
-        assert!(!vigil::is_kept(now));
-        peer.write_all(b"late").unwrap();
-        assert_eq!(near.read(&mut room, now).unwrap(), b"late");
     }
 
     #[tokio::test]
