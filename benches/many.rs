@@ -1,7 +1,7 @@
 //! What a run costs beyond its dialogue: to start, for each of many scripts, and for each of ten
 //! thousand that wait at once.
 //!
-//! `cargo bench --bench many`, with `-- --program PATH` for another mailexpect than the one that
+//! `cargo bench --features bench --bench many`, with `-- --program PATH` for another mailexpect than the one that
 //! cargo built for this. See `docs/benches.md`.
 #![allow(
     clippy::cast_precision_loss,

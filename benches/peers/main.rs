@@ -2,9 +2,9 @@
 //! from the greeting to the reply to QUIT, given to one smtp-sink by whole processes of each peer
 //! in turn.
 //!
-//! `cargo bench --bench peers`, or `cargo bench --bench peers -- --rounds 25 smtp-source
-//! mailexpect`: more rounds, and only the peers whose names contain one of the words; `--program
-//! PATH` is the mailexpect to measure. See `docs/benches.md`.
+//! `cargo bench --features bench --bench peers`. Behind `--`, `--rounds 25 smtp-source mailexpect`
+//! means more rounds and only the peers whose names contain one of the words, and `--program PATH`
+//! is the mailexpect to measure. See `docs/benches.md`.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,

@@ -91,12 +91,7 @@ mod tests {
     use tokio::time::Instant;
 
     fn run<T>(test: impl Future<Output = T>) -> T {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .start_paused(true)
-            .build()
-            .unwrap()
-            .block_on(test)
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
     }
 
     async fn many(pace: &Pace, count: usize) -> Vec<Unheard> {
@@ -112,14 +107,15 @@ mod tests {
         run(async {
             let (pace, start) = (Pace::default(), Instant::now());
             let mut turns = many(&pace, AHEAD).await;
-            let mut next = tokio::spawn({
+            let next = tokio::spawn({
                 let pace = pace.clone();
                 async move { pace.turn().await }
             });
-            assert!(timeout(PATIENCE / 2, &mut next).await.is_err());
+            tokio::task::yield_now().await;
+            assert!(!next.is_finished());
             drop(turns.pop());
             next.await.unwrap();
-            assert!(start.elapsed() < PATIENCE);
+            assert_eq!(pace.waiting().pardons, 0, "it waited for {:?}", start.elapsed());
         });
     }
 
@@ -128,7 +124,7 @@ mod tests {
         run(async {
             let (pace, start) = (Pace::default(), Instant::now());
             let turns = many(&pace, 3 * AHEAD).await;
-            assert_eq!(start.elapsed(), PATIENCE * 2);
+            assert!(start.elapsed() >= PATIENCE * 2);
             // The pardoned do not count twice.
             drop(turns);
             assert_eq!(pace.waiting().count, 0);

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use mailexpect::server::Embedded;
 use mailexpect::testing::Scripts;
 
+use crate::filters::filtered;
 use crate::program::folder;
 
 const GREETING: &str = "// The greeting.\nconnect(param(\"smtp\")).expect(220);\n";
@@ -108,17 +109,14 @@ fn a_script_that_fails_shows_its_report_and_others_go_on() {
     assert!(json.contains("not the one that was expected") && !json.contains("\\u001b"), "{json}");
     let said = said(scripts(folder.path()), &[]);
     assert!(said.failed);
-    let mut settings = insta::Settings::clone_current();
-    for (from, to) in [
+    let filters = [
         (r"127\.0\.0\.1:\d{4,5}", "127.0.0.1:PORT"),
         (r"\d+(\.\d+)? (ms|s|µs) of ", "TIME of "),
         (r"\(\d+(\.\d+)? (ms|s|µs)\)", "(TIME)"),
         (r"finished in .*", "finished in TIME"),
-    ] {
-        settings.add_filter(from, to);
-    }
+    ];
     let text = said.text.replace(&folder.path().display().to_string(), "FOLDER");
-    settings.bind(|| insta::assert_snapshot!(text));
+    insta::assert_snapshot!(filtered(&text, &filters));
 }
 
 #[test]

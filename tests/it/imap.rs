@@ -6,6 +6,7 @@ use std::time::Duration;
 use mailexpect::imap::{Argument, Literals, Status};
 use mailexpect::{Error, Regex, Session, Untagged};
 
+use crate::filters::filtered;
 use crate::peer::{Peer, Step};
 
 fn run<T>(test: impl Future<Output = T>) -> T {
@@ -97,17 +98,15 @@ fn a_refused_command_shows_the_line_that_says_so() {
             s.login("alice", "wonder-land1").await
         });
     assert!(error.is_mismatch());
-    insta::with_settings!({filters => FILTERS}, {
-        insta::assert_snapshot!(error, @r#"
-        the reply is not the one that was expected
-          expected: "OK"
-          got: a1 NO [AUTHENTICATIONFAILED] Authentication failed.
-          after: a1 LOGIN alice [SECRET]
-          waited: [TIME]
-          session: s1, imap://127.0.0.1:[PORT]
-          hint: wrong credentials; where the user is name@domain, try the name alone, and the other way round
-        "#);
-    });
+    insta::assert_snapshot!(filtered(&error, &FILTERS), @r#"
+    the reply is not the one that was expected
+      expected: "OK"
+      got: a1 NO [AUTHENTICATIONFAILED] Authentication failed.
+      after: a1 LOGIN alice [SECRET]
+      waited: [TIME]
+      session: s1, imap://127.0.0.1:[PORT]
+      hint: wrong credentials; where the user is name@domain, try the name alone, and the other way round
+    "#);
 }
 
 #[test]
@@ -237,19 +236,17 @@ fn a_required_response_that_did_not_come_is_named_with_all_that_came() {
             .require(Regex::new("UIDNEXT").unwrap());
         s.untagged(untagged).select("INBOX").await
     });
-    insta::with_settings!({filters => FILTERS}, {
-        insta::assert_snapshot!(error, @r#"
-        untagged responses that are required did not come
-          expected: "* FLAGS"
-            re(`UIDNEXT`)
-          got: * 3 EXISTS
-            * 0 RECENT
-            a1 OK done
-          after: a1 SELECT INBOX
-          waited: [TIME]
-          session: s1, imap://127.0.0.1:[PORT]
-        "#);
-    });
+    insta::assert_snapshot!(filtered(&error, &FILTERS), @r#"
+    untagged responses that are required did not come
+      expected: "* FLAGS"
+        re(`UIDNEXT`)
+      got: * 3 EXISTS
+        * 0 RECENT
+        a1 OK done
+      after: a1 SELECT INBOX
+      waited: [TIME]
+      session: s1, imap://127.0.0.1:[PORT]
+    "#);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod connecting;
 mod documented;
 mod examples;
 mod failures;
+mod filters;
 mod golden;
 mod guide;
 mod harness;

@@ -5,8 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::peer::Peer;
 
@@ -293,7 +292,7 @@ fn an_interrupt_ends_a_script_that_only_computes() {
     let (child, mut pipe) = reading_a_pipe(folder.path());
     pipe.write_all(b"// Nothing.\n").unwrap();
     drop(pipe);
-    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let output = child.wait_with_output().unwrap();
     let out = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(130), "{out}");
@@ -308,7 +307,7 @@ fn a_second_interrupt_ends_what_does_not_heed_the_first() {
         if let Some(status) = child.try_wait().unwrap() {
             break status.code();
         }
-        kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
+        kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     };
     assert_eq!(code, Some(130));
     drop(pipe);

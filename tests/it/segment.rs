@@ -9,6 +9,7 @@ use mailexpect::server::Replay;
 use mailexpect::transcript::lines;
 use mailexpect::{Segment, Session, Transcript};
 
+use crate::filters::filtered;
 use crate::peer::{Peer, Step, reader};
 use crate::program::{Ran, folder, project, run};
 use crate::real::available;
@@ -30,19 +31,16 @@ fn compared(script: &str, url: &str) -> Ran {
 fn assert_says(name: &str, ran: &Ran) {
     let mut settings = insta::Settings::clone_current();
     settings.set_omit_expression(true);
-    for (from, to) in [
+    let filters = [
         (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
         (r"\b\d+(\.\d+)? (ms|s) of ", "TIME of "),
         (r"\(\d+(\.\d+)? (ms|s)\)", "(TIME)"),
         // How much of a line the first read brings is up to the system's scheduler.
         (r"S: 500 [^\n]* is no command", "S: 500 PIECE is no command"),
         (r"( *unread S: [^\n]*\n)+", ""),
-    ] {
-        settings.add_filter(from, to);
-    }
-    settings.bind(|| {
-        insta::assert_snapshot!(name, format!("exit code {:?}\n{}{}", ran.code, ran.out, ran.err));
-    });
+    ];
+    let said = format!("exit code {:?}\n{}{}", ran.code, ran.out, ran.err);
+    settings.bind(|| insta::assert_snapshot!(name, filtered(&said, &filters)));
 }
 
 fn reply(line: &[u8]) -> String {

@@ -8,9 +8,9 @@ use std::time::Duration;
 use mailexpect::script::Case;
 use mailexpect::server::Spawn;
 use mailexpect::{Error, Server, Session, Transcript};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use rustix::process::{Pid, Signal, kill_process};
 
+use crate::filters::filtered;
 use crate::peer::Peer;
 use crate::program::project;
 use crate::real::available;
@@ -51,10 +51,7 @@ fn embedded() -> Spawn {
 fn assert_says(name: &str, error: &Error) {
     let mut settings = insta::Settings::clone_current();
     settings.set_omit_expression(true);
-    for (from, to) in FILTERS {
-        settings.add_filter(from, to);
-    }
-    settings.bind(|| insta::assert_snapshot!(name, error));
+    settings.bind(|| insta::assert_snapshot!(name, filtered(&error, &FILTERS)));
 }
 
 fn fails(spawn: Spawn, url: &str) -> Error {
@@ -215,7 +212,7 @@ fn a_server_ends_where_the_test_that_started_it_is_killed() {
     let mut test = test.stdout(std::process::Stdio::null()).spawn().unwrap();
     let said = || std::fs::read_to_string(file.path()).unwrap();
     assert!(wait_until(|| said().ends_with(' ')));
-    kill(Pid::from_raw(test.id().cast_signed()), Signal::SIGKILL).unwrap();
+    kill_process(Pid::from_child(&test), Signal::KILL).unwrap();
     test.wait().unwrap();
     let port: u16 = said().trim().parse().unwrap();
     assert!(

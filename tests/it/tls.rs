@@ -19,6 +19,7 @@ use rustls::{
     RootCertStore, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion, version,
 };
 
+use crate::filters::filtered;
 use crate::peer::{Peer, Step};
 use crate::program::{folder, run};
 
@@ -205,10 +206,12 @@ fn failure(url: &str, options: Options) -> Error {
 /// Ports and times vary; nothing else may.
 fn golden(name: &str, text: impl std::fmt::Display) {
     let mut settings = insta::Settings::clone_current();
-    settings.add_filter(r"(127\.0\.0\.1|localhost):\d{4,5}", "$1:PORT");
-    settings.add_filter(r"\b\d+(\.\d+)? (µs|ms|s|min) of ", "TIME of ");
     settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!(name, text.to_string()));
+    let filters = [
+        (r"(127\.0\.0\.1|localhost):\d{4,5}", "$1:PORT"),
+        (r"\b\d+(\.\d+)? (µs|ms|s|min) of ", "TIME of "),
+    ];
+    settings.bind(|| insta::assert_snapshot!(name, filtered(&text, &filters)));
 }
 
 #[test]

@@ -7,8 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
+use rustix::process::{Pid, Signal, kill_process_group};
 
 /// How long anything may take here. Only a broken machine needs more than a fraction of it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -42,7 +41,7 @@ impl Daemon {
     }
 
     fn session(&self) -> Pid {
-        Pid::from_raw(self.child.id().cast_signed())
+        Pid::from_child(&self.child)
     }
 }
 
@@ -50,9 +49,9 @@ impl Drop for Daemon {
     /// The signal goes to the whole group: Dovecot's master alone would leave its auth process
     /// behind, half a minute long if somebody is connected to it.
     fn drop(&mut self) {
-        for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+        for signal in [Signal::TERM, Signal::KILL] {
             // Fails where nothing is left of it, which is what is wanted.
-            let _ = killpg(self.session(), signal);
+            let _ = kill_process_group(self.session(), signal);
             if wait_until(|| self.ended().is_some() && !is_running(self.session())) {
                 return;
             }
@@ -63,7 +62,7 @@ impl Drop for Daemon {
 /// Whether anything of a session still runs. A zombie does not: when it goes depends on the
 /// machine's init, and in a container there may be none that cares.
 fn is_running(session: Pid) -> bool {
-    let session = session.to_string();
+    let session = session.as_raw_pid().to_string();
     let Ok(processes) = fs::read_dir("/proc") else {
         return false;
     };

@@ -4,10 +4,8 @@ use std::io;
 use std::os::unix::fs::chown;
 use std::process::Command;
 
-use nix::unistd::User;
-
 use super::home::{Home, Listener};
-use super::{Server, Unavailable, find, need_root, need_user};
+use super::{Server, Unavailable, account, find, need_root, need_user};
 
 const PACKAGE: &str = "exim4-daemon-light or exim4-daemon-heavy";
 /// The user that the program was built to run as.
@@ -47,9 +45,9 @@ fn configure(home: &Home) -> io::Result<()> {
     home.make_folder("mail", 0o755)?;
     home.make_folder("spool", 0o750)?;
     // Exim gives root's rights away before it reads its key, writes its logs or keeps mail.
-    let account = User::from_name(ACCOUNT)?.ok_or(io::ErrorKind::NotFound)?;
+    let (user, group) = account(ACCOUNT)?;
     for name in ["", "mail", "spool", "tls/server_key.pem"] {
-        chown(home.path(name), Some(account.uid.as_raw()), Some(account.gid.as_raw()))?;
+        chown(home.path(name), Some(user), Some(group))?;
     }
     Ok(())
 }

@@ -15,7 +15,9 @@ pub(crate) mod sendmail;
 
 use std::env;
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
+use std::process::Command;
 
 use daemon::Daemon;
 use home::Home;
@@ -107,14 +109,23 @@ fn find(paths: &[&str], package: &str) -> Result<PathBuf, Unavailable> {
 
 /// The servers change to users of their own and so want to be started by root.
 fn need_root(server: &str) -> Result<(), Unavailable> {
-    let root = nix::unistd::geteuid().is_root();
+    let root = rustix::process::geteuid().is_root();
     root.then_some(()).ok_or_else(|| Unavailable(format!("a throw-away {server} needs root")))
 }
 
 /// A user that the package makes where it is installed rather than unpacked.
 fn need_user(user: &str, package: &str) -> Result<(), Unavailable> {
-    let found = nix::unistd::User::from_name(user).is_ok_and(|user| user.is_some());
-    found.then_some(()).ok_or_else(|| {
+    account(user).map(drop).map_err(|_| {
         Unavailable(format!("no user {user} here: install the package {package}, or add that user"))
     })
+}
+
+/// The ids of a user and of that user's group.
+fn account(user: &str) -> io::Result<(u32, u32)> {
+    let id = |option| {
+        let output = Command::new("id").args([option, user]).output()?;
+        let printed = String::from_utf8_lossy(&output.stdout).trim().parse();
+        printed.map_err(|_| io::Error::new(io::ErrorKind::NotFound, format!("no user {user}")))
+    };
+    Ok((id("-u")?, id("-g")?))
 }
