@@ -3,15 +3,12 @@
 use std::collections::HashMap;
 
 use super::fetched::Fetched;
-use super::response::{Code, Response};
+use super::response::{Code, Response, SHOWN};
 use super::scanner::Status;
 use super::value::Value;
 use crate::error::{Error, Kind, Result};
 use crate::pattern::Match;
 use crate::reply::Reply;
-
-/// A set of numbers that a response tells is spelt out up to this many.
-const MOST_NUMBERS: u64 = 1 << 20;
 
 /// All that came for a command: untagged responses, and the tagged one that ended it (RFC 3501
 /// section 2.2.2).
@@ -19,18 +16,6 @@ const MOST_NUMBERS: u64 = 1 << 20;
 pub struct Answer {
     untagged: Vec<Response>,
     tagged: Response,
-}
-
-/// A mailbox, as LIST tells of it (RFC 3501 section 7.2.2).
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Mailbox {
-    /// Its name as it came; in modified UTF-7, unless the server was told otherwise.
-    pub name: String,
-    /// What parts the levels of names; nothing where there is but one.
-    pub delimiter: Option<String>,
-    /// Its attributes, such as `\HasNoChildren`.
-    pub flags: Vec<String>,
 }
 
 impl Answer {
@@ -102,161 +87,93 @@ impl Answer {
     /// The flags that the mailbox knows, as the last FLAGS says.
     ///
     /// # Errors
-    /// Malformed where the response cannot be read.
+    /// Malformed if the response cannot be read.
     pub fn flags(&self) -> Result<Vec<String>> {
-        let Some(flags) = self.named("FLAGS").last() else { return Ok(Vec::new()) };
-        Ok(flags.values()?.first().map(Value::texts).unwrap_or_default())
+        let Some(response) = self.named("FLAGS").last() else { return Ok(Vec::new()) };
+        match &*response.values()? {
+            [flags @ Value::List(_)] => flags.atoms().ok_or(()),
+            _ => Err(()),
+        }
+        .map_err(|()| unlike(response, "a list of flags"))
     }
 
-    /// What FETCH responses tell, each message once, in the order in which they came.
+    /// What FETCH responses tell, each message once, in the order in which they came. After an
+    /// EXPUNGE a number means another message than before.
     ///
     /// # Errors
-    /// Malformed where a response cannot be read.
+    /// Malformed if a response cannot be read.
     pub fn fetched(&self) -> Result<Vec<Fetched>> {
         let mut places: HashMap<u64, usize> = HashMap::new();
         let mut all: Vec<Fetched> = Vec::new();
         for response in &self.untagged {
-            let Some(fetched) = Fetched::of(response)? else { continue };
-            if let Some(place) = places.get(&fetched.number()) {
+            let name = response.name();
+            if name == "EXPUNGE" {
+                places.clear();
+            }
+            let Some(number) = response.number().filter(|_| name == "FETCH") else { continue };
+            let fetched = Fetched::of(response, number)?;
+            if let Some(place) = places.get(&number) {
                 all[*place].update(fetched);
             } else {
-                places.insert(fetched.number(), all.len());
+                places.insert(number, all.len());
                 all.push(fetched);
             }
         }
         Ok(all)
     }
 
-    /// What SEARCH found, or the `ALL` of ESEARCH (RFC 4731), number by number.
-    ///
-    /// # Errors
-    /// Malformed where a response cannot be read, and for more numbers than a person could want.
-    pub fn found(&self) -> Result<Vec<u64>> {
-        let mut found = Vec::new();
-        for response in self.named("SEARCH") {
-            found.extend(response.values()?.iter().filter_map(Value::number));
-        }
-        for (name, value) in self.search_results()? {
-            if name == "ALL" {
-                spell_out(&value.text().unwrap_or_default(), &mut found)?;
-            }
-        }
-        Ok(found)
-    }
-
-    /// What ESEARCH says: `COUNT`, `MIN`, `MAX`, `ALL` (RFC 4731 section 3.1).
-    ///
-    /// # Errors
-    /// Malformed where the response cannot be read.
-    pub fn search_results(&self) -> Result<Vec<(String, Value)>> {
-        let mut results = Vec::new();
-        for response in self.named("ESEARCH") {
-            let values = response.values()?;
-            // The tag in parentheses and the word UID stand before the results.
-            let results_of = values.into_iter().skip_while(|value| {
-                matches!(value, Value::List(_))
-                    || matches!(value, Value::Atom(word) if word.eq_ignore_ascii_case(b"UID"))
-            });
-            results.extend(pairs(results_of));
-        }
-        Ok(results)
-    }
-
-    /// The mailboxes that LIST or LSUB tell of.
-    ///
-    /// # Errors
-    /// Malformed where a response cannot be read.
-    pub fn mailboxes(&self) -> Result<Vec<Mailbox>> {
-        let mut mailboxes = Vec::new();
-        for response in
-            self.untagged.iter().filter(|response| ["LIST", "LSUB"].contains(&&*response.name()))
-        {
-            let values = response.values()?;
-            let [flags @ Value::List(_), delimiter, name, ..] = &*values else {
-                return Err(unlike(response, "attributes, a delimiter and a name"));
-            };
-            let name = name.text().unwrap_or_else(|| "NIL".to_owned());
-            mailboxes.push(Mailbox { name, delimiter: delimiter.text(), flags: flags.texts() });
-        }
-        Ok(mailboxes)
-    }
-
-    /// What STATUS says of a mailbox: `MESSAGES`, `UIDNEXT`, `UNSEEN` (RFC 3501 section 7.2.4).
-    ///
-    /// # Errors
-    /// Malformed where the response cannot be read.
-    pub fn status_items(&self) -> Result<Vec<(String, Value)>> {
-        let mut items = Vec::new();
-        for response in self.named("STATUS") {
-            match response.values()?.into_iter().nth(1) {
-                Some(Value::List(values)) => items.extend(pairs(values.into_iter())),
-                _ => return Err(unlike(response, "a mailbox and a list")),
-            }
-        }
-        Ok(items)
-    }
-
     fn responses(&self) -> impl Iterator<Item = &Response> {
         self.untagged.iter().chain([&self.tagged])
     }
 
-    fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Response> {
+    pub(super) fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Response> {
         self.untagged.iter().filter(move |response| response.name() == name)
     }
 }
 
-pub(super) fn pairs(mut values: impl Iterator<Item = Value>) -> Vec<(String, Value)> {
-    let mut pairs = Vec::new();
-    while let (Some(name), Some(value)) = (values.next(), values.next()) {
-        pairs.push((name.text().unwrap_or_default().to_ascii_uppercase(), value));
+/// Names and values by turns; `None` if they are out of step.
+pub(super) fn pairs(values: Vec<Value>) -> Option<Vec<(String, Value)>> {
+    let mut pairs = Vec::with_capacity(values.len() / 2);
+    let mut values = values.into_iter();
+    while let Some(name) = values.next() {
+        let Value::Atom(name) = name else { return None };
+        let name = String::from_utf8(name.to_ascii_uppercase()).ok()?;
+        pairs.push((name, values.next()?));
     }
-    pairs
+    Some(pairs)
 }
 
 pub(super) fn unlike(response: &Response, wanted: &str) -> Error {
     Error::new(Kind::Malformed, format!("{} cannot be read", response.name()))
         .with_expected(wanted)
-        .with_got(shown(&response.text()))
-}
-
-fn shown(text: &str) -> String {
-    crate::visible::excerpt(text.as_bytes(), 200)
-}
-
-/// The numbers of a set such as `2,10:11` (RFC 3501 section 9).
-fn spell_out(set: &str, found: &mut Vec<u64>) -> Result<()> {
-    let wrong =
-        || Error::new(Kind::Malformed, "a set of numbers cannot be read").with_got(shown(set));
-    for range in set.split(',') {
-        let (from, to) = range.split_once(':').unwrap_or((range, range));
-        let (from, to): (u64, u64) =
-            (from.parse().map_err(|_| wrong())?, to.parse().map_err(|_| wrong())?);
-        let (from, to) = (from.min(to), from.max(to));
-        if to - from >= MOST_NUMBERS.saturating_sub(found.len() as u64) {
-            return Err(wrong().with_expected(format!("at most {MOST_NUMBERS} numbers")));
-        }
-        found.extend(from..=to);
-    }
-    Ok(())
+        .with_got(crate::visible::excerpt(response.bytes(), SHOWN))
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn answer(responses: &[&str]) -> Answer {
+    /// A value in short, a list in parentheses.
+    fn shown(value: &Value) -> String {
+        match value.list() {
+            Some(values) => {
+                format!("({})", values.iter().map(shown).collect::<Vec<_>>().join(" "))
+            }
+            None => value.text().unwrap_or_default(),
+        }
+    }
+
+    pub(crate) fn named(pairs: &[(String, Value)]) -> String {
+        let texts: Vec<_> =
+            pairs.iter().map(|(name, value)| format!("{name}={}", shown(value))).collect();
+        texts.join(" ")
+    }
+
+    pub(crate) fn answer(responses: &[&str]) -> Answer {
         let mut all: Vec<_> =
             responses.iter().map(|text| Response::parse(format!("{text}\r\n")).unwrap()).collect();
         let tagged = all.pop().unwrap();
         Answer::new(all, tagged)
-    }
-
-    fn named(pairs: &[(String, Value)]) -> String {
-        let texts: Vec<_> = pairs
-            .iter()
-            .map(|(name, value)| format!("{name}={}", value.text().unwrap_or_default()))
-            .collect();
-        texts.join(" ")
     }
 
     #[test]
@@ -314,56 +231,37 @@ mod tests {
     }
 
     #[test]
-    fn a_search_is_found_in_either_form() {
-        assert_eq!(
-            answer(&["* SEARCH 2 84 882", "* SEARCH", "a1 OK"]).found().unwrap(),
-            [2, 84, 882]
-        );
-        let extended = answer(&["* ESEARCH (TAG \"a1\") UID MIN 2 COUNT 4 ALL 2,12:10", "a1 OK"]);
-        assert_eq!(extended.found().unwrap(), [2, 10, 11, 12]);
-        assert_eq!(named(&extended.search_results().unwrap()), "MIN=2 COUNT=4 ALL=2,12:10");
-        assert_eq!(
-            answer(&["* ESEARCH (TAG \"a1\")", "a1 OK"]).found().unwrap(),
-            Vec::<u64>::new()
-        );
-        for hostile in [
-            "* ESEARCH ALL 1:18446744073709551615",
-            "* ESEARCH ALL 1:1000000,1:1000000",
-            "* ESEARCH ALL x",
+    fn attributes_out_of_step_or_of_another_form_are_malformed() {
+        for attributes in [
+            "(FLAGS",
+            "FLAGS",
+            "(UID 7) (UID 8)",
+            "(UID 7 FLAGS)",
+            "(UID 3342 BODYSTRUCTURE (\"text\")((\"text\") \"mixed\") RFC822.SIZE 2000)",
+            "(UID x)",
+            "(UID 0)",
+            "(FLAGS \\Seen)",
+            "(FLAGS (\"a\"))",
+            "(BODY[] word)",
+            "(RFC822.SIZE (1))",
+            "(INTERNALDATE NIL)",
+            "(ENVELOPE (NIL NIL))",
+            "(ENVELOPE (NIL hi NIL NIL NIL NIL NIL NIL NIL NIL))",
+            "(ENVELOPE (NIL NIL ((NIL NIL \"a\")) NIL NIL NIL NIL NIL NIL NIL))",
+            "(ENVELOPE (NIL NIL () NIL NIL NIL NIL NIL NIL NIL))",
         ] {
-            assert!(answer(&[hostile, "a1 OK"]).found().unwrap_err().is_malformed(), "{hostile}");
+            let error = answer(&[&format!("* 1 FETCH {attributes}"), "a1 OK"]).fetched();
+            let error = error.map(|_| attributes).unwrap_err();
+            assert!(error.is_malformed(), "{attributes}");
+            assert!(error.got().is_some_and(|came| came.starts_with("* 1 FETCH")), "{attributes}");
         }
+        assert!(answer(&["* FLAGS \\Seen", "a1 OK"]).flags().unwrap_err().is_malformed());
     }
 
     #[test]
-    fn mailboxes_are_listed_with_their_names_whatever_form_they_have() {
-        let answer = answer(&[
-            "* LIST (\\HasNoChildren \\Sent) \"/\" Sent",
-            "* LIST () NIL \"a \\\"b\\\"\"",
-            "* LSUB () \".\" {3}\r\n{1}",
-            "* LIST () \"/\" 2026",
-            "a1 OK",
-        ]);
-        let mailboxes = answer.mailboxes().unwrap();
-        let names: Vec<_> = mailboxes.iter().map(|mailbox| mailbox.name.as_str()).collect();
-        assert_eq!(names, ["Sent", "a \"b\"", "{1}", "2026"]);
-        assert_eq!(
-            (&*mailboxes[0].flags[1], mailboxes[0].delimiter.as_deref()),
-            ("\\Sent", Some("/"))
-        );
-        assert_eq!(mailboxes[1].delimiter, None);
-    }
-
-    #[test]
-    fn what_is_not_of_its_form_is_malformed() {
-        assert!(answer(&["* LIST Sent", "a1 OK"]).mailboxes().unwrap_err().is_malformed());
-        assert!(answer(&["* STATUS INBOX", "a1 OK"]).status_items().unwrap_err().is_malformed());
-        assert!(answer(&["* 1 FETCH (FLAGS", "a1 OK"]).fetched().unwrap_err().is_malformed());
-    }
-
-    #[test]
-    fn the_items_of_status_are_read() {
-        let status = answer(&["* STATUS INBOX (MESSAGES 3 UIDNEXT 5)", "a1 OK"]);
-        assert_eq!(named(&status.status_items().unwrap()), "MESSAGES=3 UIDNEXT=5");
+    fn a_number_is_another_message_after_an_expunge() {
+        let answer = answer(&["* 3 FETCH (UID 10)", "* 2 EXPUNGE", "* 3 FETCH (UID 11)", "a1 OK"]);
+        let uids: Vec<_> = answer.fetched().unwrap().iter().map(Fetched::uid).collect();
+        assert_eq!(uids, [Some(10), Some(11)]);
     }
 }

@@ -1,13 +1,17 @@
 //! IMAP (RFC 3501, RFC 9051): whose turn it is, and what is secret.
 
 mod answer;
+mod asked;
 mod commands;
 mod compose;
 mod fetched;
 mod line;
+mod mailbox;
 mod response;
 mod responses;
 mod scanner;
+mod search;
+mod set;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -15,11 +19,13 @@ mod value;
 use std::collections::VecDeque;
 use std::ops::Range;
 
-pub use answer::{Answer, Mailbox};
+pub use answer::Answer;
+pub(crate) use asked::Asked;
 use commands::{Commands, Wants};
 pub(crate) use compose::compose;
 pub use compose::{Argument, Literals};
 pub use fetched::{Address, Envelope, Fetched};
+pub use mailbox::Mailbox;
 pub use response::{Code, Response};
 use responses::Responses;
 pub use scanner::Status;

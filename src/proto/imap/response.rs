@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::scanner::{NO_RESPONSE, Said, Scanner, Status};
-use super::value::{Value, values};
+use super::value::{Grammar, Value, values};
 use crate::error::{Error, Kind, Result};
 use crate::proto::chomp;
 use crate::visible;
 
 /// How much of a response an error shows.
-const SHOWN: usize = 200;
+pub(super) const SHOWN: usize = 200;
 
 /// One response of an IMAP server: untagged, a continuation, or tagged (RFC 3501 section 7).
 #[derive(Clone, Debug)]
@@ -54,7 +54,9 @@ impl Response {
         })?;
         let line = chomp(&bytes);
         let after_word = |from: usize| {
-            memchr::memchr(b' ', &line[from..]).map_or(line.len(), |at| from + at + 1)
+            let blank = memchr::memchr(b' ', &line[from..]).map_or(line.len(), |at| from + at);
+            let blanks = line[blank..].iter().take_while(|byte| **byte == b' ').count();
+            blank + blanks
         };
         let body = after_word(0);
         let behind = if matches!(said, Said::Untagged(_) | Said::Tagged(..)) {
@@ -144,7 +146,7 @@ impl Response {
         let rest = words(self.body()).take(names).fold(self.body(), |rest, word| {
             rest.trim_ascii_start().get(word.len()..).unwrap_or_default()
         });
-        let read = values(rest, None).map(|(values, _)| values);
+        let read = values(rest, Grammar::of(&self.name())).map(|(values, _)| values);
         read.map_err(|why| {
             Error::new(Kind::Malformed, format!("{why} in a response"))
                 .with_got(visible::excerpt(&self.bytes, SHOWN))
@@ -178,7 +180,7 @@ impl Response {
     fn bracketed(&self) -> Option<(&[u8], Vec<Value>)> {
         self.status()?;
         let rest = chomp(&self.bytes)[self.behind..].strip_prefix(b"[")?;
-        match values(rest, Some(b']')) {
+        match values(rest, Grammar::Code) {
             Ok((values, end)) if rest.get(end) == Some(&b']') => Some((&rest[..end], values)),
             // What is said in another grammar still has its text.
             _ => Some((&rest[..memchr::memchr(b']', rest)?], Vec::new())),
@@ -201,6 +203,7 @@ mod tests {
 
     #[test]
     fn data_has_a_number_a_name_and_values() {
+        assert_eq!(response("*  5  EXISTS").number(), Some(5));
         let fetch = response("* 12 fetch (FLAGS (\\Seen) UID 7)");
         assert_eq!((fetch.number(), &*fetch.name(), &*fetch.tag()), (Some(12), "FETCH", "*"));
         assert_eq!(fetch.values().unwrap().len(), 1);
@@ -231,6 +234,8 @@ mod tests {
         assert_eq!((none.code(), &*none.remark()), (None, "[never closed"));
         assert_eq!(&*response("+ idling").remark(), "idling");
         assert_eq!(&*response("a1 OK").remark(), "");
+        let apart = response("*  OK  [UIDVALIDITY 7]  x");
+        assert_eq!((&*apart.code().unwrap().text, &*apart.remark()), ("UIDVALIDITY 7", "x"));
     }
 
     #[test]

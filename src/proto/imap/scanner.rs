@@ -148,6 +148,8 @@ impl Scanner {
     fn advance(&mut self, bytes: &[u8]) -> usize {
         let used = match self.part {
             Part::Tag => self.take_tag(bytes),
+            // Some servers send two blanks where the grammar has one.
+            Part::Word | Part::Status if bytes[0] == b' ' && self.word_is_apart() => 1,
             Part::Word => self.take_word(bytes),
             Part::Status => {
                 self.part = if bytes[0] == b'[' { Part::Code } else { Part::Text };
@@ -173,6 +175,11 @@ impl Scanner {
             _ => Part::Wrong,
         };
         end + 1
+    }
+
+    /// The next byte stands between two words.
+    fn word_is_apart(&self) -> bool {
+        self.part == Part::Status || self.word.is_empty()
     }
 
     fn take_word(&mut self, bytes: &[u8]) -> usize {

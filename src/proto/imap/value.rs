@@ -53,6 +53,20 @@ impl Value {
         if let Self::List(values) = self { Some(values) } else { None }
     }
 
+    /// Whether it is that word, in letters of either case.
+    pub(super) fn is_atom(&self, word: &str) -> bool {
+        matches!(self, Self::Atom(atom) if atom.eq_ignore_ascii_case(word.as_bytes()))
+    }
+
+    /// The words of a list, if it is one and has nothing else.
+    pub(super) fn atoms(&self) -> Option<Vec<String>> {
+        let words = self.list()?.iter().map(|value| match value {
+            Self::Atom(_) => value.text(),
+            _ => None,
+        });
+        words.collect()
+    }
+
     /// The texts in a list, such as flags.
     #[must_use]
     pub fn texts(&self) -> Vec<String> {
@@ -60,13 +74,70 @@ impl Value {
     }
 }
 
-/// Reads the values at the start of the bytes, up to their end or to a closing bracket, and says
-/// how far that was.
-pub(super) fn values(bytes: &[u8], close: Option<u8>) -> Result<(Vec<Value>, usize), &'static str> {
-    let mut reader = Reader { bytes, at: 0, close };
+/// What values are part of: it decides what a word among them is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Grammar {
+    /// Data without names of its own.
+    Data,
+    /// The attributes of FETCH (`msg-att` in RFC 3501 section 9).
+    Fetch,
+    /// Flags alone.
+    Flags,
+    /// A mailbox with its attributes, as LIST and LSUB send it.
+    List,
+    /// A mailbox with its items.
+    Status,
+    /// A response code, which ends with a bracket.
+    Code,
+}
+
+impl Grammar {
+    /// The grammar of the data with this name, in capitals.
+    pub(super) fn of(name: &str) -> Self {
+        match name {
+            "FETCH" => Self::Fetch,
+            "FLAGS" => Self::Flags,
+            "LIST" | "LSUB" | "XLIST" => Self::List,
+            "STATUS" => Self::Status,
+            _ => Self::Data,
+        }
+    }
+
+    /// Whether a word after the values read so far is a flag or the name of a mailbox: `NIL` and
+    /// `123` are names there as all others are.
+    fn is_name(self, open: &[Vec<Value>]) -> bool {
+        let before = open.first().map_or(0, Vec::len);
+        match self {
+            Self::Data => false,
+            Self::Flags => true,
+            Self::List => matches!((open.len(), before), (2, 0) | (1, 2)),
+            Self::Status => open.len() == 1 && before == 0,
+            Self::Fetch => open.len() > 2 && open[1].last().is_some_and(holds_names),
+            Self::Code => {
+                open.len() > 1 && open[0].first().is_some_and(|name| name.is_atom("PERMANENTFLAGS"))
+            }
+        }
+    }
+
+    /// Whether a word after the values read so far is the name of an attribute, which may have a
+    /// section in brackets. Anywhere else a bracket is a character of an atom (RFC 3501 section 9).
+    fn has_section(self, open: &[Vec<Value>]) -> bool {
+        self == Self::Fetch && open.len() == 2 && open[1].len().is_multiple_of(2)
+    }
+}
+
+/// Whether the list after the name of this attribute consists of names.
+fn holds_names(attribute: &Value) -> bool {
+    attribute.is_atom("FLAGS") || attribute.is_atom("X-GM-LABELS")
+}
+
+/// Reads the values at the start of the bytes, up to their end or to the closing bracket of a
+/// response code, and says how far that was.
+pub(super) fn values(bytes: &[u8], grammar: Grammar) -> Result<(Vec<Value>, usize), &'static str> {
+    let mut reader = Reader { bytes, at: 0, ends_with_bracket: grammar == Grammar::Code };
     let mut open = vec![Vec::new()];
     for _ in 0..MOST {
-        let Some(byte) = reader.next_byte() else { break };
+        let Some(byte) = reader.next_byte(open.len()) else { break };
         let value = match byte {
             b'(' if open.len() > DEPTH => return Err("lists are nested too deep"),
             b'(' => {
@@ -83,11 +154,14 @@ pub(super) fn values(bytes: &[u8], close: Option<u8>) -> Result<(Vec<Value>, usi
             }
             b'"' => Value::Text(reader.quoted()?),
             b'{' | b'~' if reader.is_literal() => Value::Text(reader.literal()?.to_vec()),
-            _ => reader.atom()?,
+            _ => {
+                let atom = reader.atom(open.len(), grammar.has_section(&open))?;
+                if grammar.is_name(&open) { Value::Atom(atom.to_vec()) } else { of_atom(atom) }
+            }
         };
         open.last_mut().ok_or("a list is closed that was not opened")?.push(value);
     }
-    if reader.next_byte().is_some() {
+    if reader.next_byte(open.len()).is_some() {
         return Err("there are too many values");
     }
     match (open.pop(), open.is_empty()) {
@@ -99,17 +173,23 @@ pub(super) fn values(bytes: &[u8], close: Option<u8>) -> Result<(Vec<Value>, usi
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
-    close: Option<u8>,
+    /// A bracket outside of lists and strings ends the values.
+    ends_with_bracket: bool,
 }
 
 impl<'a> Reader<'a> {
-    /// The next byte that is no blank, unless all is over.
-    fn next_byte(&mut self) -> Option<u8> {
+    /// The next byte that is no blank, unless the values are over. `depth` is how many lists are
+    /// open, one for the outermost values.
+    fn next_byte(&mut self, depth: usize) -> Option<u8> {
         while self.bytes.get(self.at) == Some(&b' ') {
             self.at += 1;
         }
         let byte = *self.bytes.get(self.at)?;
-        (Some(byte) != self.close).then_some(byte)
+        (!self.is_end(byte, depth)).then_some(byte)
+    }
+
+    fn is_end(&self, byte: u8, depth: usize) -> bool {
+        self.ends_with_bracket && depth == 1 && byte == b']'
     }
 
     fn rest(&self) -> &'a [u8] {
@@ -156,14 +236,14 @@ impl<'a> Reader<'a> {
         Ok(octets)
     }
 
-    /// An atom, with what stands in brackets in it.
-    fn atom(&mut self) -> Result<Value, &'static str> {
+    /// An atom; the name of an attribute with its section.
+    fn atom(&mut self, depth: usize, has_section: bool) -> Result<&'a [u8], &'static str> {
         let start = self.at;
         while let Some(byte) = self.bytes.get(self.at) {
             match byte {
-                b'[' if self.close.is_none() => self.brackets()?,
+                b'[' if has_section => self.section()?,
                 b' ' | b'(' | b')' | b'"' | b'{' | b'\r' | b'\n' => break,
-                byte if Some(*byte) == self.close => break,
+                byte if self.is_end(*byte, depth) => break,
                 _ => self.at += 1,
             }
         }
@@ -171,11 +251,11 @@ impl<'a> Reader<'a> {
         if atom.is_empty() {
             return Err("something stands where a value belongs");
         }
-        Ok(of_atom(atom))
+        Ok(atom)
     }
 
     /// The section of a body: `[HEADER.FIELDS ("X" {1}...)]`.
-    fn brackets(&mut self) -> Result<(), &'static str> {
+    fn section(&mut self) -> Result<(), &'static str> {
         let wrong = "a bracket is not closed";
         loop {
             let offset =
@@ -211,7 +291,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn read(text: &str) -> Result<Vec<Value>, &'static str> {
-        values(text.as_bytes(), None).map(|(values, _)| values)
+        values(text.as_bytes(), Grammar::Data).map(|(values, _)| values)
     }
 
     fn atom(text: &str) -> Value {
@@ -232,10 +312,7 @@ mod tests {
             ),
             ("(\\Seen ()) \"a \\\"b\\\\\" \"\"", vec![list, text("a \"b\\"), text("")]),
             ("{3}\r\na\r\n {0}\r\n ~{2+}\r\n\0{", vec![text("a\r\n"), text(""), text("\0{")]),
-            (
-                "BODY[HEADER.FIELDS (\"a]\" {1}\r\n] b)]<0> {1}\r\nx",
-                vec![atom("BODY[HEADER.FIELDS (\"a]\" {1}\r\n] b)]<0>"), text("x")],
-            ),
+            ("a[b [x c]d", vec![atom("a[b"), atom("[x"), atom("c]d")]),
             ("", vec![]),
             ("18446744073709551616", vec![atom("18446744073709551616")]),
         ] {
@@ -256,7 +333,6 @@ mod tests {
             ("{3}\r\nab", "not what it announces"),
             ("{3} abc", "not what it announces"),
             ("{18446744073709551615}\r\nab", "not what it announces"),
-            ("BODY[TEXT", "a bracket is not closed"),
             ("1 \r\n", "where a value belongs"),
             (&deep, "too deep"),
             (&many, "too many"),
@@ -271,7 +347,8 @@ mod tests {
 
     #[test]
     fn a_code_ends_at_its_bracket() {
-        let (code, length) = values(b"COPYUID 1 304,319:320 3956:3958] done", Some(b']')).unwrap();
+        let (code, length) =
+            values(b"COPYUID 1 304,319:320 3956:3958] done", Grammar::Code).unwrap();
         assert_eq!(
             code,
             [atom("COPYUID"), Value::Number(1), atom("304,319:320"), atom("3956:3958")]
@@ -279,11 +356,60 @@ mod tests {
         assert_eq!(length, 31);
     }
 
+    #[test]
+    fn the_names_of_attributes_alone_have_sections() {
+        let source = "(BODY[HEADER.FIELDS (\"a]\" {1}\r\n] b)]<0> {1}\r\nx X-GM-LABELS (a[b))";
+        let (values, _) = values(source.as_bytes(), Grammar::Fetch).unwrap();
+        assert_eq!(
+            values,
+            [Value::List(vec![
+                atom("BODY[HEADER.FIELDS (\"a]\" {1}\r\n] b)]<0>"),
+                text("x"),
+                atom("X-GM-LABELS"),
+                Value::List(vec![atom("a[b")]),
+            ])]
+        );
+        let open = super::values(b"(BODY[TEXT x)", Grammar::Fetch);
+        assert_eq!(open, Err("a bracket is not closed"));
+    }
+
+    #[test]
+    fn flags_and_mailboxes_are_names_whatever_they_look_like() {
+        let names = Value::List(vec![atom("nil"), atom("123"), atom("\\Seen")]);
+        for (grammar, source, wanted) in [
+            (Grammar::Flags, "(nil 123 \\Seen)", vec![names.clone()]),
+            (
+                Grammar::Fetch,
+                "(UID 7 FLAGS (nil 123 \\Seen))",
+                vec![Value::List(vec![
+                    atom("UID"),
+                    Value::Number(7),
+                    atom("FLAGS"),
+                    names.clone(),
+                ])],
+            ),
+            (
+                Grammar::List,
+                "(nil 123 \\Seen) NIL nil",
+                vec![names.clone(), Value::Nil, atom("nil")],
+            ),
+            (
+                Grammar::Status,
+                "2026 (UNSEEN 0)",
+                vec![atom("2026"), Value::List(vec![atom("UNSEEN"), Value::Number(0)])],
+            ),
+            (Grammar::Code, "PERMANENTFLAGS (nil 123 \\Seen)", vec![atom("PERMANENTFLAGS"), names]),
+        ] {
+            let (values, _) = values(source.as_bytes(), grammar).unwrap();
+            assert_eq!(values, wanted, "{source}");
+        }
+    }
+
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes in prop::collection::vec(prop::sample::select(&b"(){}[]\"\\ \r\n~+19aB\0\xff"[..]), 0..60)) {
-            for close in [None, Some(b']')] {
-                if let Ok((_, end)) = values(&bytes, close) {
+            for grammar in [Grammar::Data, Grammar::Fetch, Grammar::List, Grammar::Code] {
+                if let Ok((_, end)) = values(&bytes, grammar) {
                     prop_assert!(end <= bytes.len());
                 }
             }

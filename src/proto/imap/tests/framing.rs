@@ -35,7 +35,7 @@ const DOVECOT: [&[u8]; 24] = [
 ];
 
 /// What is allowed and seldom seen.
-const RARE: [&[u8]; 16] = [
+const RARE: [&[u8]; 18] = [
     b"+\r\n",
     b"* LIST () \"/\" {3}\r\n{9}\r\n",
     b"* LIST () \"/\" {0}\r\n\r\n",
@@ -49,6 +49,8 @@ const RARE: [&[u8]; 16] = [
     b"a1 NO [BADCHARSET ({5}\r\nUTF-8 \"]\" {4}\r\na] b)] not that one {5}\r\n",
     b"+ go on {5}\r\n",
     b"* preauth welcome\r\n",
+    b"*  OK  [BADCHARSET ({5}\r\nUTF-8)] two blanks {5}\r\n",
+    b"a1  ok\r\n",
     b"a1 ok\r\n",
     b"* X-TENSION {\r\n",
     b"* 1 EXISTS\n",

@@ -164,13 +164,19 @@ fn envelope(envelope: Envelope) -> Map {
 }
 
 fn address(address: Address) -> Dynamic {
-    let parts = [("name", address.name), ("mailbox", address.mailbox), ("host", address.host)];
+    let parts = [
+        ("name", address.name),
+        ("route", address.route),
+        ("mailbox", address.mailbox),
+        ("host", address.host),
+    ];
     parts.into_iter().map(|(name, part)| (name.into(), text(part))).collect::<Map>().into()
 }
 
 fn mailbox(mailbox: Mailbox) -> Dynamic {
-    let parts: [(&str, Dynamic); 3] = [
+    let parts: [(&str, Dynamic); 4] = [
         ("name", mailbox.name.into()),
+        ("extended", values(mailbox.extended).into()),
         ("delimiter", text(mailbox.delimiter)),
         ("flags", texts(mailbox.flags).into()),
     ];
@@ -356,22 +362,25 @@ pub(super) fn mailboxes(manual: Manual) -> Module {
         /// Takes a mailbox off that list (RFC 3501 section 6.3.7).
         unsubscribe(session, mailbox: &str) -> Answer { session.unsubscribe(mailbox).await }
 
-        /// Lists the mailboxes of IMAP whose names match, as maps with `name`, `delimiter` and
-        /// `flags` (RFC 3501 section 6.3.8): `*` stands for anything, `%` for one level.
+        /// Lists the mailboxes of IMAP whose names match, as maps with `name`, `delimiter`,
+        /// `flags` and `extended`, a map with what RFC 5258 adds, such as `CHILDINFO` (RFC 3501
+        /// section 6.3.8): `*` stands for anything, `%` for one level.
         ///
         /// ```dialogue imap
         /// S: * OK hi
         /// C: a1 LIST "" "*"
         /// S: * LIST (\HasNoChildren) "/" INBOX
         /// S: * LIST (\HasNoChildren \Sent) "/" "Sent mail"
+        /// S: * LIST () "/" Lists ("CHILDINFO" ("SUBSCRIBED"))
         /// S: a1 OK done
         /// ```
         /// ```rhai
         /// let s = connect(param("imap"));
         /// s.expect("* OK");
         /// let all = s.list("", "*");
-        /// assert_eq(all.map(|mailbox| mailbox.name), ["INBOX", "Sent mail"]);
+        /// assert_eq(all.map(|mailbox| mailbox.name), ["INBOX", "Sent mail", "Lists"]);
         /// assert(`\Sent` in all[1].flags);
+        /// assert_eq(all[2].extended.CHILDINFO, ["SUBSCRIBED"]);
         /// ```
         list(session, reference: &str, pattern: &str) -> Array {
             Ok(session.list(reference, pattern).await?.into_iter().map(mailbox).collect())

@@ -322,7 +322,7 @@ impl Session {
     pub async fn status(&mut self, mailbox: &str, items: &str) -> Result<Vec<(String, Value)>> {
         let arguments = [mailbox.into(), Argument::plain(in_parentheses(items))];
         let answer = self.run("status", "STATUS", &arguments).await?;
-        self.read(answer.status_items())
+        self.read(answer.status_items(mailbox))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Session, Turn};
 use crate::error::{Error, Result};
 use crate::pattern::Pattern;
-use crate::proto::imap::{Answer, Argument, Fetched, Value};
+use crate::proto::imap::{Answer, Argument, Asked, Fetched, Value};
 use crate::session::Message;
 
 impl Session {
@@ -169,8 +169,9 @@ impl Session {
     /// # Errors
     /// As [`Session::command`].
     pub async fn fetch(&mut self, messages: &str, items: &str) -> Result<Vec<Fetched>> {
+        let asked = Asked::of(messages, self.ahead.by_uid).with_items(items);
         let answer = self.run("fetch", format!("FETCH {messages} {items}"), &[]).await?;
-        self.read(answer.fetched())
+        self.read(answer.fetched_of(&asked))
     }
 
     /// Changes flags: `STORE` (RFC 3501 section 6.4.6). `change` is `+FLAGS (\Deleted)` or the
@@ -197,8 +198,9 @@ impl Session {
     /// # Errors
     /// As [`Session::command`].
     pub async fn store(&mut self, messages: &str, change: &str) -> Result<Vec<Fetched>> {
+        let asked = Asked::of(messages, self.ahead.by_uid);
         let answer = self.run("store", format!("STORE {messages} {change}"), &[]).await?;
-        self.read(answer.fetched())
+        self.read(answer.fetched_of(&asked))
     }
 
     /// Copies messages to another mailbox: `COPY` (RFC 3501 section 6.4.7).

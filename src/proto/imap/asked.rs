@@ -1,0 +1,180 @@
+//! Which FETCH responses answer a command, and which are news of other messages (RFC 3501 section
+//! 7.4.2).
+
+use super::answer::{Answer, unlike};
+use super::fetched::Fetched;
+use super::set::Set;
+use crate::error::{Error, Result};
+
+/// Attributes that a server may tell of any message at any time (RFC 3501 section 7.4.2, RFC 7162
+/// section 3.2.4).
+const NEWS: [&str; 3] = ["FLAGS", "MODSEQ", "UID"];
+/// Items that are answered by an attribute of the same name (RFC 3501 section 6.4.5).
+const ITEMS: [&str; 9] = [
+    "UID",
+    "FLAGS",
+    "INTERNALDATE",
+    "ENVELOPE",
+    "BODY",
+    "BODYSTRUCTURE",
+    "RFC822.SIZE",
+    "RFC822.HEADER",
+    "RFC822.TEXT",
+];
+/// What stands for several items.
+const MACROS: [(&str, &[&str]); 3] = [
+    ("ALL", &["FLAGS", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE"]),
+    ("FAST", &["FLAGS", "INTERNALDATE", "RFC822.SIZE"]),
+    ("FULL", &["FLAGS", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE", "BODY"]),
+];
+
+/// What FETCH or STORE asked of which messages.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    messages: Set,
+    by_uid: bool,
+    /// What has to come of each message, as far as it can be told from the command.
+    items: Vec<String>,
+}
+
+impl Asked {
+    /// What a command asks that names messages by this set.
+    pub(crate) fn of(messages: &str, by_uid: bool) -> Self {
+        Self { messages: Set::of(messages), by_uid, items: Vec::new() }
+    }
+
+    /// The same, with the items of FETCH.
+    pub(crate) fn with_items(self, items: &str) -> Self {
+        Self { items: told(items), ..self }
+    }
+
+    fn has(&self, message: &Fetched) -> bool {
+        if self.by_uid {
+            message.uid().is_none_or(|uid| self.messages.may_have(uid))
+        } else {
+            self.messages.may_have(message.number())
+        }
+    }
+
+    /// What a message lacks that the server has to send.
+    fn lacks(&self, message: &Fetched) -> Option<String> {
+        if self.by_uid && message.uid().is_none() {
+            return Some("UID, as after all UID commands (RFC 3501, 6.4.8)".to_owned());
+        }
+        let item = self.items.iter().find(|item| !message.answers(item))?;
+        Some(format!("{item}, which was asked for"))
+    }
+}
+
+impl Answer {
+    /// What FETCH responses tell of the messages that were asked for.
+    ///
+    /// # Errors
+    /// Malformed if a response cannot be read, and if one lacks what was asked for.
+    pub(crate) fn fetched_of(&self, asked: &Asked) -> Result<Vec<Fetched>> {
+        let is_news = |message: &Fetched| {
+            asked.by_uid
+                && message.uid().is_none()
+                && message.attributes().keys().all(|name| NEWS.contains(&&**name))
+        };
+        let mut all = self.fetched()?;
+        all.retain(|message| asked.has(message) && !is_news(message));
+        match all.iter().find_map(|message| Some((message, asked.lacks(message)?))) {
+            Some((message, lacking)) => Err(self.lacking(message, &lacking)),
+            None => Ok(all),
+        }
+    }
+
+    fn lacking(&self, message: &Fetched, what: &str) -> Error {
+        let number = Some(message.number());
+        let response = self.named("FETCH").filter(|response| response.number() == number).last();
+        unlike(response.unwrap_or(self.tagged()), &format!("attributes with {what}"))
+    }
+}
+
+/// The items that a command names, as far as they are known to come back.
+fn told(items: &str) -> Vec<String> {
+    let items = items.trim();
+    let inside = items.strip_prefix('(').map_or(items, |items| {
+        // The modifiers of RFC 4466 come in parentheses of their own after the items.
+        items.rfind(") (").map_or(items.trim_end_matches(')'), |end| &items[..end])
+    });
+    if let Some((_, items)) = MACROS.iter().find(|(name, _)| inside.eq_ignore_ascii_case(name)) {
+        return items.iter().map(ToString::to_string).collect();
+    }
+    words(inside).map(str::to_ascii_uppercase).filter(|item| is_known(item)).collect()
+}
+
+/// Words with blanks between; those in brackets part none.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let mut depth = 0;
+    text.split(move |char| {
+        match char {
+            '[' => depth += 1,
+            ']' => depth -= 1,
+            _ => {}
+        }
+        char == ' ' && depth == 0
+    })
+    .filter(|word| !word.is_empty())
+}
+
+fn is_known(item: &str) -> bool {
+    let sections = ["BODY[", "BODY.PEEK[", "BINARY[", "BINARY.PEEK[", "BINARY.SIZE["];
+    item == "RFC822"
+        || ITEMS.contains(&item)
+        || sections.iter().any(|section| item.starts_with(section))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::answer::tests::answer;
+    use super::*;
+
+    fn numbers(asked: &Asked, responses: &[&str]) -> Vec<u64> {
+        let all = answer(responses).fetched_of(asked).unwrap();
+        all.iter().map(Fetched::number).collect()
+    }
+
+    #[test]
+    fn news_of_other_messages_is_no_part_of_the_answer() {
+        let news = "* 5 FETCH (FLAGS (\\Seen) UID 50)";
+        let own = "* 1 FETCH (UID 7 BODY[TEXT] {4}\r\nhi\r\n)";
+        let by_number = Asked::of("1", false).with_items("BODY.PEEK[TEXT]");
+        assert_eq!(numbers(&by_number, &[news, own, "a1 OK"]), [1]);
+        let by_uid = Asked::of("7", true).with_items("(BODY.PEEK[TEXT])");
+        let without_uid = "* 4 FETCH (FLAGS ())";
+        assert_eq!(numbers(&by_uid, &[news, own, without_uid, "a1 OK"]), [1]);
+        assert_eq!(numbers(&Asked::of("1:*", false), &[news, own, "a1 OK"]), [5, 1]);
+    }
+
+    #[test]
+    fn an_answer_without_what_was_asked_for_is_malformed() {
+        let all = "* 1 FETCH (FLAGS () INTERNALDATE \"x\" RFC822.SIZE 1 ENVELOPE (NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL))";
+        for (by_uid, items, response, lacking) in [
+            (true, "BODY[]", "* 1 FETCH (BODY[] \"Subject: x U\" ID 10)", Some("UID, as")),
+            (false, "(UID FLAGS)", "* 1 FETCH (UID 7)", Some("FLAGS, which")),
+            (false, "FULL", all, Some("BODY, which")),
+            (false, "all", all, None),
+            (false, "(UID) (CHANGEDSINCE 5)", "* 1 FETCH (UID 7 MODSEQ (6))", None),
+            (
+                false,
+                "(BODY.PEEK[HEADER.FIELDS (SUBJECT)] BODY.PEEK[1]<0.9> PREVIEW (LAZY))",
+                "* 1 FETCH (BODY[HEADER.FIELDS (\"Subject\")] NIL BODY[1]<0> NIL)",
+                None,
+            ),
+            (false, "BODY.PEEK[TEXT]", "* 1 FETCH (BODY[HEADER] NIL)", Some("BODY.PEEK[TEXT]")),
+        ] {
+            let asked = Asked::of("1:10", by_uid).with_items(items);
+            let error = answer(&[response, "a1 OK"]).fetched_of(&asked).err();
+            let expected = error.as_ref().and_then(|error| error.expected().map(ToOwned::to_owned));
+            match (lacking, expected) {
+                (Some(lacking), Some(expected)) => {
+                    assert!(expected.contains(lacking), "{expected}");
+                }
+                (None, None) => {}
+                (wanted, got) => panic!("{items}: {wanted:?}, {got:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What LIST, LSUB and STATUS say of mailboxes (RFC 3501 section 7.2).
+
+use super::answer::{Answer, pairs, unlike};
+use super::response::Response;
+use super::value::Value;
+use crate::error::Result;
+
+/// The items of STATUS that are numbers (RFC 9051 section 7.3.4, RFC 7162 section 3.1.2.1).
+const NUMBERS: [&str; 8] =
+    ["MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED", "SIZE", "HIGHESTMODSEQ"];
+
+/// A mailbox, as LIST tells of it (RFC 3501 section 7.2.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Mailbox {
+    /// Its name as it came; in modified UTF-7, unless the server was told otherwise.
+    pub name: String,
+    /// What parts the levels of names; nothing if there is only one level.
+    pub delimiter: Option<String>,
+    /// Its attributes, such as `\HasNoChildren`.
+    pub flags: Vec<String>,
+    /// What a server that does LIST-EXTENDED adds (RFC 5258 section 3.5), by its names in capitals:
+    /// `CHILDINFO` with `("SUBSCRIBED")`.
+    pub extended: Vec<(String, Value)>,
+}
+
+impl Answer {
+    /// The mailboxes that LIST or LSUB tell of.
+    ///
+    /// # Errors
+    /// Malformed if a response cannot be read.
+    pub fn mailboxes(&self) -> Result<Vec<Mailbox>> {
+        self.untagged()
+            .iter()
+            .filter(|response| ["LIST", "LSUB"].contains(&&*response.name()))
+            .map(|response| {
+                mailbox(response.values()?)
+                    .ok_or_else(|| unlike(response, "attributes, a delimiter and a name"))
+            })
+            .collect()
+    }
+
+    /// What STATUS says of this mailbox: `MESSAGES`, `UIDNEXT`, `UNSEEN` (RFC 3501 section 7.2.4).
+    /// What it says of other mailboxes is no part of it.
+    ///
+    /// # Errors
+    /// Malformed if a response cannot be read.
+    pub fn status_items(&self, mailbox: &str) -> Result<Vec<(String, Value)>> {
+        let mut items = Vec::new();
+        for response in self.named("STATUS") {
+            if let Some(values) = items_of(response, mailbox)? {
+                items.extend(values);
+            }
+        }
+        Ok(items)
+    }
+}
+
+fn mailbox(mut values: Vec<Value>) -> Option<Mailbox> {
+    let extended = match values.len() {
+        3 => Vec::new(),
+        4 => extended(values.pop()?)?,
+        _ => return None,
+    };
+    let [flags, delimiter, name] = &*values else { return None };
+    let delimiter = match delimiter {
+        Value::Nil => None,
+        Value::Text(_) => Some(delimiter.text()?),
+        _ => return None,
+    };
+    Some(Mailbox { name: name.text()?, delimiter, flags: flags.atoms()?, extended })
+}
+
+/// Names and values by turns, whose names are strings as often as atoms.
+fn extended(values: Value) -> Option<Vec<(String, Value)>> {
+    let Value::List(values) = values else { return None };
+    let mut values = values.into_iter();
+    let mut extended = Vec::new();
+    while let Some(name) = values.next() {
+        extended.push((name.text()?.to_ascii_uppercase(), values.next()?));
+    }
+    Some(extended)
+}
+
+/// The items of a STATUS response; `None` if it is about another mailbox.
+fn items_of(response: &Response, mailbox: &str) -> Result<Option<Vec<(String, Value)>>> {
+    let wrong = || unlike(response, "a mailbox, and a list of items and numbers by turns");
+    let mut values = response.values()?;
+    let (Some(Value::List(items)), [name]) = (values.pop(), &*values) else {
+        return Err(wrong());
+    };
+    let name = name.bytes().ok_or_else(wrong)?;
+    let items = pairs(items).filter(|items| {
+        items.iter().all(|(name, value)| !NUMBERS.contains(&&**name) || value.number().is_some())
+    });
+    let items = items.ok_or_else(wrong)?;
+    // INBOX is the one name without regard to case (RFC 3501 section 5.1).
+    let is_asked = *name == *mailbox.as_bytes()
+        || (mailbox.eq_ignore_ascii_case("INBOX") && name.eq_ignore_ascii_case(b"INBOX"));
+    Ok(is_asked.then_some(items))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::answer::tests::{answer, named};
+
+    #[test]
+    fn mailboxes_are_listed_with_their_names_whatever_form_they_have() {
+        let answer = answer(&[
+            "* LIST (\\HasNoChildren \\Sent) \"/\" Sent",
+            "* LIST () NIL \"a \\\"b\\\"\"",
+            "* LSUB () \".\" {3}\r\n{1}",
+            "* LIST () \"/\" 2026",
+            "* LIST () \"/\" NIL (\"CHILDINFO\" (\"SUBSCRIBED\"))",
+            "* LIST () \"/\" a[b",
+            "* LIST () \"/\" [Gmail]/Spam",
+            "a1 OK",
+        ]);
+        let mailboxes = answer.mailboxes().unwrap();
+        let names: Vec<_> = mailboxes.iter().map(|mailbox| mailbox.name.as_str()).collect();
+        assert_eq!(names, ["Sent", "a \"b\"", "{1}", "2026", "NIL", "a[b", "[Gmail]/Spam"]);
+        assert_eq!(
+            (&*mailboxes[0].flags[1], mailboxes[0].delimiter.as_deref()),
+            ("\\Sent", Some("/"))
+        );
+        assert_eq!(mailboxes[1].delimiter, None);
+        assert_eq!(named(&mailboxes[4].extended), "CHILDINFO=(SUBSCRIBED)");
+    }
+
+    #[test]
+    fn the_items_of_status_are_those_of_the_mailbox_that_was_asked_for() {
+        let status = answer(&[
+            "* STATUS inbox (MESSAGES 3 UIDNEXT 5) ",
+            "* STATUS Archive (MESSAGES 9000)",
+            "* STATUS \"lab box\" (MAILBOXID (F1))",
+            "a1 OK",
+        ]);
+        assert_eq!(named(&status.status_items("INBOX").unwrap()), "MESSAGES=3 UIDNEXT=5");
+        assert_eq!(named(&status.status_items("lab box").unwrap()), "MAILBOXID=(F1)");
+    }
+
+    #[test]
+    fn what_is_not_of_its_form_is_malformed() {
+        for wrong in [
+            "* LIST Sent",
+            "* LIST () \"/\"",
+            "* LIST (1) x Sent",
+            "* LIST () \"/\" Sent more",
+            "* LIST () \"/\" Sent (CHILDINFO)",
+        ] {
+            let error = answer(&[wrong, "a1 OK"]).mailboxes().unwrap_err();
+            assert!(error.is_malformed(), "{wrong}");
+        }
+        for wrong in [
+            "* STATUS INBOX",
+            "* STATUS (MESSAGES 3)",
+            "* STATUS INBOX (MESSAGES)",
+            "* STATUS INBOX (MESSAGES many)",
+            "* STATUS INBOX (3 MESSAGES)",
+            "* STATUS INBOX (MESSAGES 3) (UNSEEN 1)",
+        ] {
+            let error = answer(&[wrong, "a1 OK"]).status_items("INBOX").unwrap_err();
+            assert!(error.is_malformed(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What SEARCH finds (RFC 3501 section 7.2.5), in ESEARCH responses too (RFC 4731).
+
+use super::answer::{Answer, pairs, unlike};
+use super::response::Response;
+use super::set;
+use super::value::Value;
+use crate::error::Result;
+
+impl Answer {
+    /// What SEARCH found, or the `ALL` of ESEARCH (RFC 4731), number by number. An ESEARCH with the
+    /// tag of another command is no part of it.
+    ///
+    /// # Errors
+    /// Malformed if a response cannot be read, and if it has more numbers than a person could want.
+    pub fn found(&self) -> Result<Vec<u64>> {
+        let mut found = Vec::new();
+        for response in self.named("SEARCH") {
+            found.extend(listed(response)?);
+        }
+        for (name, value) in self.search_results()? {
+            if name == "ALL" {
+                found.extend(value.list().unwrap_or_default().iter().filter_map(Value::number));
+            }
+        }
+        Ok(found)
+    }
+
+    /// What ESEARCH says: `COUNT`, `MIN`, `MAX`, `ALL` (RFC 4731 section 3.1). `ALL` is a list of
+    /// numbers, however many there are.
+    ///
+    /// # Errors
+    /// Malformed if a response cannot be read.
+    pub fn search_results(&self) -> Result<Vec<(String, Value)>> {
+        let mut results = Vec::new();
+        for response in self.named("ESEARCH") {
+            let of_response = self.results(response.values()?);
+            results.extend(of_response.ok_or_else(|| {
+                unlike(response, "a tag, UID, and names and values by turns (RFC 4731, 3.1)")
+            })?);
+        }
+        Ok(results)
+    }
+
+    /// The results in an ESEARCH response, none if it is for another command; `None` if it cannot
+    /// be read.
+    fn results(&self, values: Vec<Value>) -> Option<Vec<(String, Value)>> {
+        if !self.is_own(values.first()) {
+            return Some(Vec::new());
+        }
+        let values = values
+            .into_iter()
+            .skip_while(|value| matches!(value, Value::List(_)) || value.is_atom("UID"))
+            .collect();
+        let of_form = |(name, value): (String, Value)| Some((name.clone(), of_form(&name, value)?));
+        pairs(values)?.into_iter().map(of_form).collect()
+    }
+
+    /// Whether the correlator of an ESEARCH (RFC 4466 section 2.6.2) names this command, or is not
+    /// there.
+    fn is_own(&self, correlator: Option<&Value>) -> bool {
+        let Some([name, tag]) = correlator.and_then(Value::list) else { return true };
+        !name.is_atom("TAG") || tag.text().is_none_or(|tag| tag == self.tagged().tag())
+    }
+}
+
+/// The numbers of a SEARCH response; the modification sequence of RFC 7162 may come last.
+fn listed(response: &Response) -> Result<Vec<u64>> {
+    let mut values = response.values()?;
+    let modseq = |value: &Value| {
+        value.list().and_then(<[Value]>::first).is_some_and(|name| name.is_atom("MODSEQ"))
+    };
+    if values.last().is_some_and(modseq) {
+        values.pop();
+    }
+    let numbers = values.iter().map(|value| value.number().filter(|number| *number > 0));
+    numbers.collect::<Option<_>>().ok_or_else(|| unlike(response, "numbers of messages"))
+}
+
+/// A result, if it is of the form that its name demands; a set of messages as a list of numbers.
+fn of_form(name: &str, value: Value) -> Option<Value> {
+    match name {
+        "ALL" => {
+            let numbers = set::numbers(&value.text()?)?;
+            Some(Value::List(numbers.into_iter().map(Value::Number).collect()))
+        }
+        "MIN" | "MAX" | "COUNT" => value.number().map(Value::Number),
+        _ => Some(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::answer::tests::{answer, named};
+
+    #[test]
+    fn a_search_is_found_in_either_form() {
+        assert_eq!(
+            answer(&["* SEARCH 2 84 882 (MODSEQ 917162500)", "* SEARCH ", "a1 OK"])
+                .found()
+                .unwrap(),
+            [2, 84, 882]
+        );
+        let extended = answer(&["* ESEARCH (TAG \"a1\") UID MIN 2 COUNT 4 ALL 2,12:10", "a1 OK"]);
+        assert_eq!(extended.found().unwrap(), [2, 10, 11, 12]);
+        assert_eq!(named(&extended.search_results().unwrap()), "MIN=2 COUNT=4 ALL=(2 10 11 12)");
+        let one = answer(&["* ESEARCH (TAG \"a1\") ALL 2", "a1 OK"]);
+        assert_eq!(named(&one.search_results().unwrap()), "ALL=(2)");
+        assert!(answer(&["* ESEARCH (TAG \"a1\")", "a1 OK"]).found().unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_another_command_looked_for_is_not_found() {
+        let answer =
+            answer(&["* SEARCH 1 2", "* ESEARCH (TAG \"x9\") UID ADDTO (0 7) ALL 40:42", "a1 OK"]);
+        assert_eq!(answer.found().unwrap(), [1, 2]);
+    }
+
+    #[test]
+    fn a_search_that_cannot_be_read_is_malformed() {
+        for wrong in [
+            "* SEARCH 1 x 3",
+            "* SEARCH 0",
+            "* SEARCH (1)",
+            "* SEARCH 1 NIL",
+            "* ESEARCH ALL x",
+            "* ESEARCH ALL",
+            "* ESEARCH COUNT few",
+            "* ESEARCH (TAG \"a1\") UID 7 ALL 1",
+            "* ESEARCH ALL 1:18446744073709551615",
+            "* ESEARCH ALL 1:1000000,1:1000000",
+        ] {
+            let error = answer(&[wrong, "a1 OK"]).found().unwrap_err();
+            assert!(error.is_malformed(), "{wrong}");
+            assert_eq!(error.got().unwrap().split('\\').next(), Some(wrong));
+        }
+    }
+}

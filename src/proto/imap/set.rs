@@ -1,0 +1,91 @@
+//! Sets of numbers, such as `2,10:11` (`sequence-set` in RFC 3501 section 9).
+
+/// A set in a response is spelt out up to this many numbers.
+const MOST_NUMBERS: u64 = 1 << 20;
+
+/// A set as a command names messages by it.
+#[derive(Clone, Debug)]
+pub(crate) struct Set {
+    /// `None` if the set cannot be told from its text, such as `$` (RFC 5182).
+    ranges: Option<Vec<(u64, u64)>>,
+}
+
+impl Set {
+    /// The set that a text names.
+    pub(crate) fn of(text: &str) -> Self {
+        Self { ranges: text.split(',').map(range).collect() }
+    }
+
+    /// Whether a message with this number may be one of the set. `*` is the last message, whose
+    /// number is not known, so that `7:*` may name any.
+    pub(crate) fn may_have(&self, number: u64) -> bool {
+        let holds = |&(from, to): &(u64, u64)| to == u64::MAX || (from..=to).contains(&number);
+        self.ranges.as_ref().is_none_or(|ranges| ranges.iter().any(holds))
+    }
+}
+
+/// The numbers of a set, one after another; `None` if it is none, or if it has more numbers than a
+/// person can want.
+pub(super) fn numbers(text: &str) -> Option<Vec<u64>> {
+    let mut numbers = Vec::new();
+    for part in text.split(',') {
+        let (from, to) = range(part)?;
+        if to - from >= MOST_NUMBERS.saturating_sub(numbers.len() as u64) {
+            return None;
+        }
+        numbers.extend(from..=to);
+    }
+    Some(numbers)
+}
+
+fn range(text: &str) -> Option<(u64, u64)> {
+    let (from, to) = text.split_once(':').unwrap_or((text, text));
+    let number = |text: &str| match text {
+        "*" => Some(u64::MAX),
+        _ if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            text.parse().ok().filter(|number| *number > 0)
+        }
+        _ => None,
+    };
+    let (from, to) = (number(from)?, number(to)?);
+    Some((from.min(to), from.max(to)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_is_spelt_out() {
+        assert_eq!(numbers("2,12:10,7"), Some(vec![2, 10, 11, 12, 7]));
+        for hostile in [
+            "",
+            "x",
+            "0",
+            "1:",
+            "+1",
+            "1,,2",
+            "1:*",
+            "1:18446744073709551615",
+            "1:1000000,1:1000000",
+        ] {
+            assert_eq!(numbers(hostile).map(|numbers| numbers.len()), None, "{hostile}");
+        }
+    }
+
+    #[test]
+    fn a_message_is_one_of_a_set_or_is_not() {
+        for (set, number, expected) in [
+            ("1", 1, true),
+            ("1", 5, false),
+            ("2:4,7", 3, true),
+            ("4:2", 3, true),
+            ("2:4,7", 5, false),
+            ("*", 5, true),
+            ("7:*", 5, true),
+            ("$", 5, true),
+        ] {
+            assert_eq!(Set::of(set).may_have(number), expected, "{number} in {set}");
+        }
+    }
+}
