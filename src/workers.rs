@@ -3,9 +3,9 @@
 
 use std::num::NonZero;
 use std::panic::resume_unwind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,10 +23,13 @@ use crate::transport::Thread;
 /// Nearer than the deadlines of operations usually are, and too far to cost anything.
 const TICK: Duration = Duration::from_millis(500);
 
-/// Hears of each outcome as it comes, one at a time, from whatever thread it came about on.
+/// Hears of each script as it begins and ends, one at a time, on whichever thread it ran.
 pub(crate) trait Audience: Send + 'static {
+    /// The run of that number begins.
+    fn started(&mut self, _number: usize, _script: &Path) {}
+
     /// The run of that number has ended.
-    fn hear(&mut self, number: usize, outcome: Outcome);
+    fn ended(&mut self, number: usize, outcome: Outcome);
 }
 
 /// Runs to be made: each script so many times, one script after the other, numbered from 0 in that
@@ -103,6 +106,12 @@ struct Shared<A> {
     audience: Mutex<A>,
 }
 
+impl<A> Shared<A> {
+    fn audience(&self) -> MutexGuard<'_, A> {
+        self.audience.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Work {
     fn count(&self) -> usize {
         self.scripts.len().saturating_mul(self.repeat)
@@ -162,10 +171,11 @@ async fn lane<A: Audience>(shared: Arc<Shared<A>>, thread: Thread, pressed: watc
             // An error would be that it is never pressed; whoever sends lives as long as the lanes.
             let _ = pressed.wait_for(|pressed| *pressed).await;
         };
-        let mut outcome =
-            work.runner.run_on(thread, &work.scripts[number / work.repeat], interrupt).await;
+        let script = &work.scripts[number / work.repeat];
+        shared.audience().started(number, script);
+        let mut outcome = work.runner.run_on(thread, script, interrupt).await;
         work.goldens.hold(&mut outcome);
-        shared.audience.lock().unwrap_or_else(PoisonError::into_inner).hear(number, outcome);
+        shared.audience().ended(number, outcome);
     }
 }
 

@@ -9,14 +9,7 @@ use crate::plan;
 use crate::report::Human;
 use crate::script::{Runner, Settings};
 
-pub(super) fn check(args: args::Check, screen: &mut Screen) -> ExitCode {
-    check_all(args, screen).unwrap_or_else(|error| {
-        screen.complain(&error);
-        error.exit_code()
-    })
-}
-
-fn check_all(args: args::Check, screen: &mut Screen) -> Result<ExitCode> {
+pub(super) fn check(args: args::Check, screen: &mut Screen) -> Result<ExitCode> {
     let scripts = plan::scripts(&args.paths.paths)?;
     let params = params(args.set)?;
     let runner = Runner::new(Settings::default());

@@ -6,6 +6,7 @@ mod descriptors;
 mod goldens;
 mod list;
 mod redact;
+mod reporting;
 mod review;
 mod run;
 mod screen;
@@ -20,26 +21,37 @@ use clap::Parser as _;
 use args::{Args, Command};
 use screen::Screen;
 
+use crate::error::Result;
 use crate::outcome::ExitCode;
 
-/// Runs the command line of this process.
+/// Runs the command line of this process. What goes wrong in any command is said here and nowhere
+/// else.
 #[must_use]
 pub fn main() -> process::ExitCode {
     let args = Args::parse();
     let mut screen = Screen::new(args.color);
-    let code = match args.command {
-        Command::Run(run) => run::run(*run, &mut screen),
-        Command::Check(check) => check::check(check, &mut screen),
-        Command::List(list) => list::list(&list, &mut screen),
-        Command::Redact(args) => redact::redact(&args, &mut screen),
-        Command::Review(args) => review::review(args, &mut screen),
-        Command::Accept(args) => review::accept(args, &mut screen),
-        Command::Reject(args) => review::reject(args, &mut screen),
-        Command::Serve(serve) => serve::serve(&serve, &mut screen),
+    let done = execute(args.command, &mut screen);
+    let written = screen.written();
+    let code = done.and_then(|code| written.map(|()| code)).unwrap_or_else(|error| {
+        screen.complain(&error);
+        error.exit_code()
+    });
+    process::ExitCode::from(code as u8)
+}
+
+fn execute(command: Command, screen: &mut Screen) -> Result<ExitCode> {
+    match command {
+        Command::Run(args) => run::run(*args, screen),
+        Command::Check(args) => check::check(args, screen),
+        Command::List(args) => list::list(&args, screen),
+        Command::Redact(args) => redact::redact(&args, screen),
+        Command::Review(args) => review::review(args, screen),
+        Command::Accept(args) => review::accept(args, screen),
+        Command::Reject(args) => review::reject(args, screen),
+        Command::Serve(args) => serve::serve(&args, screen),
         Command::Reference => {
             screen.show(&crate::script::reference::markdown());
-            ExitCode::Passed
+            Ok(ExitCode::Passed)
         }
-    };
-    process::ExitCode::from(code as u8)
+    }
 }

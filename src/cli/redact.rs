@@ -14,22 +14,15 @@ use crate::redaction::Redaction;
 use crate::report::Redacting;
 use crate::transcript;
 
-pub(super) fn redact(args: &args::Redact, screen: &mut Screen) -> ExitCode {
-    let outcome = Project::of(Path::new(".")).and_then(|project| {
-        let redaction = goldens::redaction(&project, &args.redacting)?;
-        if args.list {
-            screen.show(&Redacting::list(&redaction));
-            return Ok(());
-        }
-        explained(args, &redaction, screen)
-    });
-    match outcome {
-        Ok(()) => ExitCode::Passed,
-        Err(error) => {
-            screen.complain(&error);
-            error.exit_code()
-        }
+pub(super) fn redact(args: &args::Redact, screen: &mut Screen) -> Result<ExitCode> {
+    let project = Project::of(Path::new("."))?;
+    let redaction = goldens::redaction(&project, &args.redacting)?;
+    if args.list {
+        screen.show(&Redacting::list(&redaction));
+    } else {
+        explained(args, &redaction, screen)?;
     }
+    Ok(ExitCode::Passed)
 }
 
 fn explained(args: &args::Redact, redaction: &Redaction, screen: &mut Screen) -> Result<()> {

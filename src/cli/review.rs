@@ -34,33 +34,25 @@ impl Choice {
     }
 }
 
-pub(super) fn review(args: args::Review, screen: &mut Screen) -> ExitCode {
-    let outcome =
-        waiting(args.paths).and_then(|found| ask(&found, &mut io::stdin().lock(), screen));
-    ended(outcome, screen)
+pub(super) fn review(args: args::Review, screen: &mut Screen) -> Result<ExitCode> {
+    let found = waiting(args.paths)?;
+    let review = ask(&found, &mut io::stdin().lock(), screen)?;
+    Ok(ended(review, screen))
 }
 
-pub(super) fn accept(args: args::Decide, screen: &mut Screen) -> ExitCode {
-    let outcome = named(args, "accept").and_then(|found| decide(&found, Choice::Accept, screen));
-    ended(outcome, screen)
+pub(super) fn accept(args: args::Decide, screen: &mut Screen) -> Result<ExitCode> {
+    let review = decide(&named(args, "accept")?, Choice::Accept, screen)?;
+    Ok(ended(review, screen))
 }
 
-pub(super) fn reject(args: args::Decide, screen: &mut Screen) -> ExitCode {
-    let outcome = named(args, "reject").and_then(|found| decide(&found, Choice::Reject, screen));
-    ended(outcome, screen)
+pub(super) fn reject(args: args::Decide, screen: &mut Screen) -> Result<ExitCode> {
+    let review = decide(&named(args, "reject")?, Choice::Reject, screen)?;
+    Ok(ended(review, screen))
 }
 
-fn ended(outcome: Result<Review>, screen: &mut Screen) -> ExitCode {
-    match outcome {
-        Ok(review) => {
-            screen.show(&review.line());
-            ExitCode::Passed
-        }
-        Err(error) => {
-            screen.complain(&error);
-            error.exit_code()
-        }
-    }
+fn ended(review: Review, screen: &mut Screen) -> ExitCode {
+    screen.show(&review.line());
+    ExitCode::Passed
 }
 
 fn waiting(paths: Vec<PathBuf>) -> Result<Vec<Pending>> {

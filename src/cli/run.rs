@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::args;
 use super::descriptors;
 use super::goldens;
+use super::reporting::Reports;
 use super::screen::Screen;
 use super::segment;
 use crate::error::{Error, Result};
@@ -14,19 +15,12 @@ use crate::interrupt::Interrupt;
 use crate::outcome::{ExitCode, Outcome};
 use crate::plan;
 use crate::project::Project;
-use crate::report::{Cost, Human, Repeated, Tally};
+use crate::report::{Cost, Human, Pretty, Repeated, Report, Tally};
 use crate::script::{Runner, Settings};
 use crate::session::Options;
 use crate::workers::{self, Audience, Work};
 
-pub(super) fn run(args: args::Run, screen: &mut Screen) -> ExitCode {
-    run_all(args, screen).unwrap_or_else(|error| {
-        screen.complain(&error);
-        error.exit_code()
-    })
-}
-
-fn run_all(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
+pub(super) fn run(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
     let scripts = plan::scripts(&args.paths.paths)?;
     let options =
         args.connecting.options(Options::new().timeout(args.timeout)).tls(args.tls.options()?);
@@ -78,18 +72,12 @@ fn run_all(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
     Ok(code.max(stale))
 }
 
-/// Runs each script once and shows each outcome.
+/// Runs each script once and reports on it.
 fn once(work: Work, human: Human, screen: &mut Screen) -> Result<ExitCode> {
-    let in_order = InOrder {
-        human,
-        screen: screen.clone(),
-        tally: Tally::default(),
-        next: 0,
-        ahead: BTreeMap::new(),
-    };
-    let (shown, spent) = workers::run(work, in_order)?;
-    screen.show(&shown.tally.line(spent.elapsed));
-    Ok(shown.tally.exit_code())
+    let reports: Vec<Box<dyn Report>> = vec![Box::new(Pretty::new(human))];
+    let reports = Reports::start(reports, work.scripts.len(), screen.clone());
+    let (reports, spent) = workers::run(work, reports)?;
+    Ok(reports.end(spent.elapsed).tally.exit_code())
 }
 
 /// Runs each script so many times, one script after the other, and shows what that came to.
@@ -119,27 +107,6 @@ fn repeat(work: &Work, times: usize, human: Human, screen: &mut Screen) -> Resul
     Ok(worst)
 }
 
-/// Shows outcomes in the order of the scripts, whichever ends first.
-struct InOrder {
-    human: Human,
-    screen: Screen,
-    tally: Tally,
-    next: usize,
-    /// What ended before the next one in order, as it is shown.
-    ahead: BTreeMap<usize, String>,
-}
-
-impl Audience for InOrder {
-    fn hear(&mut self, number: usize, outcome: Outcome) {
-        self.tally.add(&outcome);
-        self.ahead.insert(number, self.human.outcome(&outcome));
-        while let Some(text) = self.ahead.remove(&self.next) {
-            self.screen.show(&text);
-            self.next += 1;
-        }
-    }
-}
-
 /// Counts outcomes, and shows only the first failure of each kind and place.
 struct Counted {
     human: Human,
@@ -149,7 +116,7 @@ struct Counted {
 }
 
 impl Audience for Counted {
-    fn hear(&mut self, _: usize, outcome: Outcome) {
+    fn ended(&mut self, _: usize, outcome: Outcome) {
         self.tally.add(&outcome);
         if self.repeated.add(&outcome) {
             self.screen.show(&self.human.outcome(&outcome));

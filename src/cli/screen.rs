@@ -6,18 +6,19 @@
 )]
 
 use std::io::{self, Write as _};
+use std::sync::{Arc, OnceLock};
 
 use anstream::{AutoStream, ColorChoice};
 
 use super::args::Color;
-use crate::error::Error;
+use crate::error::{Error, Kind, Result};
 
 /// stdout for what was asked for, stderr for what went wrong with the asking.
 #[derive(Clone, Debug)]
 pub(super) struct Screen {
     choice: ColorChoice,
-    /// Nobody reads any more (a closed pipe): that is not an error of the run.
-    deaf: bool,
+    /// The first error of writing to stdout, after which nothing more is written there.
+    failed: Arc<OnceLock<io::Error>>,
 }
 
 impl Screen {
@@ -27,14 +28,31 @@ impl Screen {
             Color::Always => ColorChoice::Always,
             Color::Never => ColorChoice::Never,
         };
-        Self { choice, deaf: false }
+        Self { choice, failed: Arc::default() }
     }
 
     /// Writes to stdout.
     pub(super) fn show(&mut self, text: &str) {
-        if !self.deaf {
+        if self.failed.get().is_none() {
             let mut out = AutoStream::new(io::stdout(), self.choice).lock();
-            self.deaf = out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err();
+            if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+                self.failed.get_or_init(|| error);
+            }
+        }
+    }
+
+    /// Whether all that was shown was written. A reader that has closed its pipe (`| head`) is no
+    /// error.
+    ///
+    /// # Errors
+    /// If stdout could not be written to: a full disk.
+    pub(super) fn written(&self) -> Result<()> {
+        match self.failed.get() {
+            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                let error = Error::new(Kind::Io, format!("cannot write to stdout: {error}"));
+                Err(error.hint("what was shown is not complete"))
+            }
+            _ => Ok(()),
         }
     }
 

@@ -120,7 +120,7 @@ fn run(work: Work, script: &Path, way: Segment) -> Result<Option<Outcome>> {
 struct Heard(Option<Outcome>);
 
 impl Audience for Heard {
-    fn hear(&mut self, _: usize, outcome: Outcome) {
+    fn ended(&mut self, _: usize, outcome: Outcome) {
         self.0 = Some(outcome);
     }
 }

@@ -15,17 +15,7 @@ use crate::transcript::{Event, Transcript};
 /// How many events may wait to be shown before a dialogue waits for the screen.
 const BACKLOG: usize = 1024;
 
-pub(super) fn serve(args: &args::Serve, screen: &mut Screen) -> ExitCode {
-    serve_until_interrupted(args, screen).map_or_else(
-        |error| {
-            screen.complain(&error);
-            error.exit_code()
-        },
-        |()| ExitCode::Passed,
-    )
-}
-
-fn serve_until_interrupted(args: &args::Serve, screen: &mut Screen) -> Result<()> {
+pub(super) fn serve(args: &args::Serve, screen: &mut Screen) -> Result<ExitCode> {
     let (events, shown) = mpsc::sync_channel::<Option<Event>>(BACKLOG);
     let interrupted = events.clone();
     // A screen that is gone no longer takes events; the server goes on.
@@ -52,7 +42,7 @@ fn serve_until_interrupted(args: &args::Serve, screen: &mut Screen) -> Result<()
     while let Ok(Some(event)) = shown.recv() {
         screen.show(&Human::default().event(&event));
     }
-    Ok(())
+    Ok(ExitCode::Passed)
 }
 
 /// Calls that at the first Ctrl-C, from a thread of its own.

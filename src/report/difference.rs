@@ -23,10 +23,7 @@ const LONGEST: Duration = Duration::from_millis(500);
 pub(super) fn explain(difference: &Difference) -> String {
     let Difference { golden, old, new, pending, unwritten } = difference;
     let shown = visible::escape(golden.to_string_lossy().as_bytes());
-    let message = match old {
-        Some(_) => "what was said is not what the golden transcript says",
-        None => "there is no golden transcript yet",
-    };
+    let message = message(difference);
     let hint = match (pending, unwritten) {
         (Some(pending), _) => format!(
             "if this is right, accept it: mailexpect accept {} (mailexpect review goes through all that wait)",
@@ -45,6 +42,14 @@ pub(super) fn explain(difference: &Difference) -> String {
     let _ = writeln!(text, "  {DIM}the golden (-) and this run (+):{DIM:#}");
     text.push_str(&diff(old.as_deref().unwrap_or_default(), new, "    "));
     text
+}
+
+/// What is wrong, in a line.
+pub(super) fn message(difference: &Difference) -> &'static str {
+    match difference.old {
+        Some(_) => "what was said is not what the golden transcript says",
+        None => "there is no golden transcript yet",
+    }
 }
 
 /// A unified diff of two transcripts, each line behind the margin.

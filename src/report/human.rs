@@ -2,14 +2,13 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::time::Duration;
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use anstyle::{AnsiColor, Style};
 
 use super::difference;
-use crate::outcome::{ExitCode, Failure, Golden, Outcome, Place, Verdict};
+use crate::outcome::{Failure, Golden, Outcome, Place, Verdict};
 use crate::script::Survey;
 use crate::transcript::{self, Event, Line, Mark};
 #[cfg(feature = "cli")]
@@ -61,6 +60,23 @@ impl Human {
             Verdict::Passed | Verdict::Skipped(_) => printed(&mut text, &outcome.transcript),
         }
         text
+    }
+
+    /// One line for a failure: where it is, and what happened.
+    #[cfg(feature = "cli")]
+    pub(crate) fn failure(outcome: &Outcome) -> String {
+        let path = outcome.path.to_string_lossy();
+        let (place, message) = if let Verdict::Differs(difference) = &outcome.verdict {
+            (None, difference::message(difference))
+        } else {
+            let failure = outcome.failure();
+            let message = failure.map_or("", |failure| failure.error.message());
+            (failure.and_then(|failure| failure.place.as_ref()), message)
+        };
+        let place = place.map_or_else(|| path.into_owned(), at);
+        let (place, message) =
+            (visible::escape(place.as_bytes()), message.lines().next().unwrap_or_default());
+        format!("  {BAD}{place}{BAD:#}  {message}\n")
     }
 
     /// That a script did the same however its stream was cut.
@@ -321,48 +337,6 @@ fn caret(line: &str, column: usize) -> std::ops::Range<usize> {
         .unwrap_or(line.len() - start);
     let next = line[start..].chars().next().map_or(0, char::len_utf8);
     start..start + word.max(next)
-}
-
-/// Counts outcomes and says at the end what they came to.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Tally {
-    passed: usize,
-    failed: usize,
-    skipped: usize,
-    worst: Option<ExitCode>,
-}
-
-impl Tally {
-    /// Counts one more.
-    pub fn add(&mut self, outcome: &Outcome) {
-        match outcome.verdict {
-            Verdict::Passed => self.passed += 1,
-            Verdict::Skipped(_) => self.skipped += 1,
-            Verdict::Failed(_) | Verdict::Differs(_) | Verdict::Interrupted(_) => self.failed += 1,
-        }
-        self.worst = self.worst.max(Some(outcome.exit_code()));
-    }
-
-    /// The worst exit code of all.
-    #[must_use]
-    pub fn exit_code(&self) -> ExitCode {
-        self.worst.unwrap_or(ExitCode::Passed)
-    }
-
-    /// The last line of a run.
-    #[must_use]
-    pub fn line(&self, elapsed: Duration) -> String {
-        let counts = [
-            (self.passed, "passed", GOOD),
-            (self.failed, "failed", BAD),
-            (self.skipped, "skipped", ODD),
-        ];
-        let counts = counts.iter().filter(|(count, ..)| *count > 0);
-        let counts: Vec<_> =
-            counts.map(|(count, word, style)| format!("{style}{count} {word}{style:#}")).collect();
-        let counts = if counts.is_empty() { "no scripts".to_owned() } else { counts.join(", ") };
-        format!("{counts} {DIM}({}){DIM:#}\n", duration::show(elapsed))
-    }
 }
 
 #[cfg(test)]

@@ -1,18 +1,62 @@
 //! Outcomes to text, a file for each format. Nothing else knows how they are worded.
+//!
+//! A run tells its reports what happens by [`Report`]. A new format is one file here that
+//! implements it, and one line where the command line names formats (`cli/reporting.rs`).
 
 mod difference;
 mod human;
+#[cfg(feature = "cli")]
+mod in_order;
+#[cfg(feature = "cli")]
+mod pretty;
 #[cfg(feature = "cli")]
 mod redacting;
 #[cfg(feature = "cli")]
 mod repeated;
 #[cfg(feature = "cli")]
 mod review;
+#[cfg(feature = "cli")]
+mod summary;
+mod tally;
 
-pub use human::{Human, Tally};
+#[cfg(feature = "cli")]
+use std::path::Path;
+
+#[cfg(feature = "cli")]
+use crate::outcome::Outcome;
+
+pub use human::Human;
+#[cfg(feature = "cli")]
+use in_order::InOrder;
+#[cfg(feature = "cli")]
+pub(crate) use pretty::Pretty;
 #[cfg(feature = "cli")]
 pub(crate) use redacting::Redacting;
 #[cfg(feature = "cli")]
 pub(crate) use repeated::{Cost, Repeated};
 #[cfg(feature = "cli")]
 pub(crate) use review::Review;
+#[cfg(feature = "cli")]
+pub(crate) use summary::Summary;
+pub use tally::Tally;
+
+/// What a run tells, as it happens. Each method gives the text that is to be written at once;
+/// scripts are numbered from 0 in the order of the run, and end in any order.
+#[cfg(feature = "cli")]
+pub(crate) trait Report: Send {
+    /// The run begins, of so many scripts.
+    fn run_started(&mut self, _scripts: usize) -> String {
+        String::new()
+    }
+
+    /// A script begins.
+    fn script_started(&mut self, _number: usize, _script: &Path) -> String {
+        String::new()
+    }
+
+    /// A script has ended.
+    fn script_ended(&mut self, number: usize, outcome: &Outcome) -> String;
+
+    /// All scripts have ended that were to run.
+    fn run_ended(&mut self, summary: &Summary) -> String;
+}

@@ -314,6 +314,35 @@ fn a_second_interrupt_ends_what_does_not_heed_the_first() {
 }
 
 #[test]
+fn a_full_disk_is_named_and_fails_the_run() {
+    let folder = folder(&[("a.rhai", GREETING)]);
+    for args in [&["run"][..], &["list"], &["reference"]] {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let output = program().current_dir(folder.path()).args(args).stdout(full).output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args:?} {err}");
+        assert!(err.contains("cannot write to stdout: No space left on device"), "{err}");
+    }
+}
+
+#[test]
+fn the_end_of_a_run_lists_each_failure_with_its_line() {
+    let folder = folder(&[
+        ("a.rhai", GREETING),
+        ("b.rhai", "// Wrong.\nlet s = connect();\ns.expect(554);\n"),
+        ("c.rhai", "conect();\n"),
+    ]);
+    let ran = run(folder.path(), &["run"]);
+    let end = ran.out.split_once("failures:\n").unwrap().1;
+    let end = end.split_once(" (").unwrap().0;
+    insta::assert_snapshot!(end, @r"
+      b.rhai:3:3  the reply is not the one that was expected
+      c.rhai:1:1  there is no `conect()`
+    1 passed, 2 failed
+    ");
+}
+
+#[test]
 fn a_closed_pipe_is_no_error_of_the_run() {
     let folder = folder(&[("a.rhai", GREETING), ("b.rhai", GREETING)]);
     let mut child = program()

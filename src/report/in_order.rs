@@ -1,0 +1,43 @@
+//! Texts in the order of the scripts, whichever script ends first.
+
+use std::collections::BTreeMap;
+
+/// Holds back what is ahead of its turn.
+#[derive(Debug, Default)]
+pub(super) struct InOrder {
+    next: usize,
+    ahead: BTreeMap<usize, String>,
+}
+
+impl InOrder {
+    /// Takes the text of a script; what may be shown now.
+    pub(super) fn next(&mut self, number: usize, text: String) -> String {
+        self.ahead.insert(number, text);
+        let mut shown = String::new();
+        while let Some(text) = self.ahead.remove(&self.next) {
+            shown.push_str(&text);
+            self.next += 1;
+        }
+        shown
+    }
+
+    /// What is still held back at the end: a script before it did not run.
+    pub(super) fn rest(&mut self) -> String {
+        std::mem::take(&mut self.ahead).into_values().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_ahead_of_its_turn_waits_for_it_or_for_the_end() {
+        let mut order = InOrder::default();
+        assert_eq!(order.next(1, "b".to_owned()), "");
+        assert_eq!(order.next(0, "a".to_owned()), "ab");
+        assert_eq!(order.next(4, "e".to_owned()), "");
+        assert_eq!(order.next(3, "d".to_owned()), "");
+        assert_eq!(order.rest(), "de");
+    }
+}

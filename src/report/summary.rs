@@ -1,0 +1,28 @@
+//! What a run came to.
+
+use std::time::Duration;
+
+use super::Tally;
+use super::human::ODD;
+
+/// What all scripts came to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Summary {
+    /// How many scripts were to run.
+    pub(crate) scripts: usize,
+    /// How many did not, because the run was stopped before.
+    pub(crate) not_run: usize,
+    pub(crate) tally: Tally,
+    pub(crate) elapsed: Duration,
+}
+
+impl Summary {
+    /// The last line of a run.
+    pub(crate) fn line(&self) -> String {
+        let line = self.tally.line(self.elapsed);
+        if self.not_run == 0 {
+            return line;
+        }
+        format!("{ODD}{} not run{ODD:#}, {line}", self.not_run)
+    }
+}

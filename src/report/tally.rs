@@ -1,0 +1,49 @@
+//! How many scripts passed, failed and were skipped, and what that means for the exit code.
+
+use std::time::Duration;
+
+use super::human::{BAD, DIM, GOOD, ODD};
+use crate::duration;
+use crate::outcome::{ExitCode, Outcome, Verdict};
+
+/// Counts outcomes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    pub(super) passed: usize,
+    pub(super) failed: usize,
+    pub(super) skipped: usize,
+    worst: Option<ExitCode>,
+}
+
+impl Tally {
+    /// Counts one more.
+    pub fn add(&mut self, outcome: &Outcome) {
+        match outcome.verdict {
+            Verdict::Passed => self.passed += 1,
+            Verdict::Skipped(_) => self.skipped += 1,
+            Verdict::Failed(_) | Verdict::Differs(_) | Verdict::Interrupted(_) => self.failed += 1,
+        }
+        self.worst = self.worst.max(Some(outcome.exit_code()));
+    }
+
+    /// The worst exit code of all.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        self.worst.unwrap_or(ExitCode::Passed)
+    }
+
+    /// The last line of a run.
+    #[must_use]
+    pub fn line(&self, elapsed: Duration) -> String {
+        let counts = [
+            (self.passed, "passed", GOOD),
+            (self.failed, "failed", BAD),
+            (self.skipped, "skipped", ODD),
+        ];
+        let counts = counts.iter().filter(|(count, ..)| *count > 0);
+        let counts: Vec<_> =
+            counts.map(|(count, word, style)| format!("{style}{count} {word}{style:#}")).collect();
+        let counts = if counts.is_empty() { "no scripts".to_owned() } else { counts.join(", ") };
+        format!("{counts} {DIM}({}){DIM:#}\n", duration::show(elapsed))
+    }
+}
