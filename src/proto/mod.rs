@@ -153,6 +153,10 @@ pub(crate) trait Framing {
     /// Begins anew: the bytes at the start of what is held are others than before.
     fn restart(&mut self);
 
+    /// What is still to come of the reply that has begun, after an answer of `None` for the same
+    /// bytes; `None` if nothing has begun.
+    fn missing(&self, held: &[u8]) -> Option<String>;
+
     /// How long the reply is going to be at least, where it has said so itself.
     fn at_least(&self) -> u64 {
         0
@@ -239,6 +243,24 @@ impl Lines {
         let span = secret(chomp(&[&self.unfinished, bytes].concat()))?;
         (span.end > before).then(|| span.start.saturating_sub(before)..span.end - before)
     }
+}
+
+/// What is still to come of a line that has begun; `None` if none has.
+pub(crate) fn missing_of_line(line: &[u8]) -> Option<String> {
+    let missing = match line {
+        [] => return None,
+        [.., b'\r'] => "the LF after the CR at its end",
+        line if line.contains(&b'\r') => {
+            "its line end, CR LF; the CR in it is bare and ends no line"
+        }
+        _ => "its line end, CR LF",
+    };
+    Some(missing.to_owned())
+}
+
+/// What is still to come of a literal.
+pub(crate) fn missing_of_literal(octets: u64, announced: u64) -> String {
+    format!("{octets} octets of a literal, of {announced} that it announces")
 }
 
 /// The last line of what was taken, without its line end.

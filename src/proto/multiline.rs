@@ -82,6 +82,21 @@ impl Multiline {
         None
     }
 
+    /// What is still to come of the block, given what is held of it.
+    pub(crate) fn missing(&self, held: &[u8]) -> String {
+        let is_alone = |at: usize| {
+            let (before, after) = (&held[..at], &held[at + 1..]);
+            (before.is_empty() && self.gone == 0 || before.ends_with(b"\n"))
+                && (after.starts_with(b"\n") || after.starts_with(b"\r\n"))
+        };
+        let bare = if memchr::memchr_iter(b'.', held).any(is_alone) {
+            "; a lone dot came with a bare LF before or after it, which ends no block"
+        } else {
+            ""
+        };
+        format!("its last line, a lone dot between CR LF and CR LF (RFC 1939, 3){bare}")
+    }
+
     fn pass(&mut self, at: usize) {
         self.stuffed += 1;
         self.at = at;
@@ -223,6 +238,23 @@ mod tests {
             assert_eq!(block(&[stream.as_bytes()]), None, "{stream:?}");
         }
         assert_eq!(block(&[b"a\n.\nb\r\n.\nc\r\n.\r\n"]).unwrap().0, b"a\n.\nb\r\n\nc\r\n");
+    }
+
+    #[test]
+    fn a_lone_dot_with_a_bare_line_feed_is_named_when_the_block_does_not_end() {
+        for (held, named) in [
+            (&b"1 120\n2 200\n.\n"[..], true),
+            (b".\n", true),
+            (b"a\r\n.\n", true),
+            (b"a\n.\r\n", true),
+            (b"a\r\n", false),
+            (b"a.\n b", false),
+            (b"a\r\n.", false),
+        ] {
+            let mut multiline = Multiline::default();
+            assert_eq!(multiline.advance(held), None);
+            assert_eq!(multiline.missing(held).contains("bare LF"), named, "{held:?}");
+        }
     }
 
     #[test]

@@ -301,9 +301,9 @@ impl Session {
             self.acknowledge();
             match self.more(&wanted, wait, wait.deadline()).await? {
                 Arrival::Bytes => {}
-                Arrival::Late => return Err(self.timed_out(wait, wanted)),
+                Arrival::Late => return Err(self.late_reply(wait, wanted)),
                 Arrival::End if self.buffer.is_empty() => return Ok(None),
-                Arrival::End => return Err(self.closed(wait, wanted, Some("a reply"))),
+                Arrival::End => return Err(self.cut_reply(wait, wanted)),
             }
         }
     }

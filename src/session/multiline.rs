@@ -128,7 +128,7 @@ impl Session {
             self.acknowledge();
             match self.more(&WANTED, wait, wait.deadline()).await? {
                 Arrival::Bytes => {}
-                Arrival::Late => return Err(self.late_block(wait)),
+                Arrival::Late => return Err(self.late_block(&block, wait)),
                 Arrival::End => return Err(self.cut_block(wait)),
             }
         }
@@ -156,8 +156,12 @@ impl Session {
 
     /// Commands with a block have one (RFC 1939 section 3, RFC 2449 section 5), and so it is waited
     /// for; but some servers say a bare +OK.
-    fn late_block(&mut self, wait: Wait) -> Error {
-        if !self.protocol.owes_block() || !self.buffer.is_empty() || !self.skipped.is_empty() {
+    fn late_block(&mut self, block: &Multiline, wait: Wait) -> Error {
+        if !self.buffer.is_empty() || !self.skipped.is_empty() {
+            let missing = block.missing(self.buffer.held());
+            return self.unfinished(wait, WANTED, "the block", &missing);
+        }
+        if !self.protocol.owes_block() {
             return self.timed_out(wait, WANTED);
         }
         self.record(What::TimedOut(wait.allowed));

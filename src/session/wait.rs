@@ -222,6 +222,44 @@ impl Session {
         )
     }
 
+    /// The deadline ran out before a reply came, or in the middle of one.
+    pub(super) fn late_reply(&mut self, wait: Wait, wanted: impl Display) -> Error {
+        match self.missing() {
+            Some(missing) => self.unfinished(wait, wanted, "the reply", &missing),
+            None => self.timed_out(wait, wanted),
+        }
+    }
+
+    /// The peer closed in the middle of a reply.
+    pub(super) fn cut_reply(&mut self, wait: Wait, wanted: impl Display) -> Error {
+        let lacks = self.missing().map(|missing| format!("a reply; it lacks {missing}"));
+        self.closed(wait, wanted, Some(lacks.as_deref().unwrap_or("a reply")))
+    }
+
+    /// What is still to come of the reply that has begun, after its framing was asked for its end.
+    fn missing(&mut self) -> Option<String> {
+        let held = self.buffer.held();
+        self.protocol.framing().and_then(|framing| framing.missing(held))
+    }
+
+    /// The deadline ran out in the middle of something that lacks this.
+    pub(super) fn unfinished(
+        &mut self,
+        wait: Wait,
+        wanted: impl Display,
+        begun: &str,
+        missing: &str,
+    ) -> Error {
+        self.record(What::TimedOut(wait.allowed));
+        let message = format!("{begun} was not whole in time; it lacks {missing}");
+        let error = self.fault(Kind::Timeout, message);
+        let error = error.with_expected(wanted).with_got(self.shown_held());
+        error.with_waited(wait.waited()).hint(
+            "if the server is only slow, give it longer with #{timeout: \"30s\"} as the last argument, or --timeout; \
+             if this is all that it sends, take it with expect_bytes(...)",
+        )
+    }
+
     /// The peer closed where something else was expected.
     pub(super) fn closed(&mut self, wait: Wait, wanted: impl Display, cut: Option<&str>) -> Error {
         self.note_end();

@@ -27,7 +27,7 @@ fn scripts(folder: &Path) -> Vec<String> {
 /// The parameter of a script: its name begins with the protocol, unless that is SMTP.
 fn target(script: &str, peer: &Peer) -> String {
     match script.split('-').next() {
-        Some(scheme @ "imap") => format!("{scheme}={}", peer.url(scheme)),
+        Some(scheme @ ("imap" | "pop3" | "sieve")) => format!("{scheme}={}", peer.url(scheme)),
         Some("stream") => format!("smtp={}", peer.url("tcp")),
         _ => format!("smtp={}", peer.url("smtp")),
     }

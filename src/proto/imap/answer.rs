@@ -144,7 +144,7 @@ pub(super) fn pairs(values: Vec<Value>) -> Option<Vec<(String, Value)>> {
 }
 
 pub(super) fn unlike(response: &Response, wanted: &str) -> Error {
-    Error::new(Kind::Malformed, format!("{} cannot be read", response.name()))
+    Error::new(Kind::Malformed, format!("the {} response is malformed", response.name()))
         .with_expected(wanted)
         .with_got(crate::visible::excerpt(response.bytes(), SHOWN))
 }

@@ -56,8 +56,14 @@ pub(crate) fn compose(
     literals: Literals,
 ) -> Vec<Vec<u8>> {
     let mut pieces = vec![[tag.as_bytes(), b" ", text].concat()];
+    // The parentheses of a list may be arguments of their own around a literal.
+    let mut opens = text.ends_with(b"(");
     for argument in arguments {
-        push(&mut pieces, b" ");
+        let closes = matches!(argument, Argument::Plain(bytes) if bytes.starts_with(b")"));
+        if !opens && !closes {
+            push(&mut pieces, b" ");
+        }
+        opens = matches!(argument, Argument::Plain(bytes) if bytes.ends_with(b"("));
         match argument {
             Argument::Plain(bytes) => push(&mut pieces, bytes),
             Argument::Text(bytes) if is_atom(bytes) => push(&mut pieces, bytes),
@@ -150,6 +156,18 @@ mod tests {
                 [format!("a1 X {{{}}}\r\n", text.len()), format!("{text}\r\n")]
             );
         }
+    }
+
+    #[test]
+    fn a_list_around_a_literal_has_no_blanks_inside_its_parentheses() {
+        let arguments = [
+            Argument::plain("CATENATE"),
+            Argument::plain("("),
+            Argument::plain("TEXT"),
+            Argument::literal("ab"),
+            Argument::plain(")"),
+        ];
+        assert_eq!(composed(&arguments, Literals::Plus), ["a1 X CATENATE (TEXT {2+}\r\nab)\r\n"]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Where a response ends (RFC 3501 section 7, RFC 9051 section 7).
 
 use super::scanner::Scanner;
-use crate::proto::{Framing, Malformed};
+use crate::proto::{Framing, Malformed, missing_of_line, missing_of_literal};
 
 /// The framing of responses: a line, and where that announces a literal, its octets and a line
 /// more, any number of times.
@@ -21,6 +21,16 @@ impl Framing for Responses {
 
     fn restart(&mut self) {
         self.scanner = Scanner::default();
+    }
+
+    fn missing(&self, held: &[u8]) -> Option<String> {
+        match self.scanner.to_come() {
+            0 if self.scanner.is_after_literal() => {
+                Some("what follows the literal, up to CR LF".to_owned())
+            }
+            0 => missing_of_line(held.get(self.scanner.line()..)?),
+            octets => Some(missing_of_literal(octets, self.scanner.announced())),
+        }
     }
 
     fn at_least(&self) -> u64 {

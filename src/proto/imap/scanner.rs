@@ -69,6 +69,8 @@ pub(super) struct Scanner {
     escaped: bool,
     /// Octets of a literal that are still to come.
     literal: u64,
+    /// How many the literal announced.
+    announced: u64,
     /// How much of the response has gone by, and how much of that before its last line.
     gone: usize,
     line: usize,
@@ -131,6 +133,16 @@ impl Scanner {
     /// The octets of a literal that are still to come.
     pub(super) fn to_come(&self) -> u64 {
         self.literal
+    }
+
+    /// How many octets the last literal announced.
+    pub(super) fn announced(&self) -> u64 {
+        self.announced
+    }
+
+    /// The octets of a literal have come, and nothing after them.
+    pub(super) fn is_after_literal(&self) -> bool {
+        self.announced > 0 && (self.line as u64).saturating_add(self.announced) == self.gone as u64
     }
 
     /// Where the line begins that the response stands in.
@@ -242,7 +254,7 @@ impl Scanner {
             }
             Some(Announced::Uncountable) if is_open => Some(Err(UNCOUNTABLE)),
             Some(Announced::Octets { count, .. }) if is_open => {
-                self.literal = count;
+                (self.literal, self.announced) = (count, count);
                 self.line = self.gone;
                 None
             }

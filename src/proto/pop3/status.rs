@@ -1,7 +1,7 @@
 //! Status lines: `+OK`, `-ERR`, and the `+` that goes on in AUTH (RFC 1939 section 3, RFC 5034
 //! section 4).
 
-use crate::proto::{Framing, Malformed, chomp};
+use crate::proto::{Framing, Malformed, chomp, missing_of_line};
 use crate::visible;
 
 /// How a status line begins.
@@ -20,10 +20,19 @@ impl Status {
     /// What a line says, whatever is wrong with it otherwise; `None` for one that is no status line
     /// at all.
     pub(crate) fn of(line: &[u8]) -> Option<Self> {
-        let begins = |word: &[u8]| {
-            line.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
-        };
-        Self::ALL.iter().find(|(word, _)| begins(word)).map(|(_, status)| *status)
+        let word = Self::word(line)?;
+        Self::ALL
+            .iter()
+            .find(|(known, _)| word.eq_ignore_ascii_case(known))
+            .map(|(_, status)| *status)
+    }
+
+    /// The word that a status line begins with, as it came: letters of either case are the same
+    /// (RFC 5234 section 2.3, by which RFC 5034 and RFC 2449 are written).
+    pub(crate) fn word(line: &[u8]) -> Option<&[u8]> {
+        Self::ALL.iter().find_map(|(known, _)| {
+            line.get(..known.len()).filter(|start| start.eq_ignore_ascii_case(known))
+        })
     }
 }
 
@@ -51,12 +60,15 @@ impl Framing for StatusLines {
     fn restart(&mut self) {
         self.searched = 0;
     }
+
+    fn missing(&self, held: &[u8]) -> Option<String> {
+        missing_of_line(held)
+    }
 }
 
 fn check(line: &[u8]) -> Result<(), String> {
-    let word = Status::ALL.iter().find_map(|(word, _)| line.starts_with(word).then_some(*word));
-    let word =
-        word.ok_or("a status line does not begin with +OK, -ERR or, in AUTH, + (RFC 1939, 3)")?;
+    let word = Status::word(line)
+        .ok_or("a status line does not begin with +OK, -ERR or, in AUTH, + (RFC 1939, 3)")?;
     match line.get(word.len()) {
         None | Some(b' ') => Ok(()),
         Some(other) => {
@@ -80,7 +92,7 @@ pub(crate) fn timestamp(greeting: &[u8]) -> Option<&[u8]> {
 /// The extended response code of a status line: what stands in brackets behind `+OK` or `-ERR` (RFC
 /// 2449 section 8).
 pub(crate) fn response_code(reply: &[u8]) -> Option<&[u8]> {
-    let rest = reply.strip_prefix(b"-ERR [").or_else(|| reply.strip_prefix(b"+OK ["))?;
+    let rest = reply.get(Status::word(reply)?.len()..)?.strip_prefix(b" [")?;
     let line = &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())];
     line.get(..memchr::memchr(b']', line)?)
 }
@@ -94,7 +106,6 @@ mod tests {
         for (line, why) in [
             (&b"250 hi\r\n"[..], "does not begin with +OK, -ERR"),
             (b"\r\n", "does not begin with +OK"),
-            (b"+ok\r\n", "`o` behind `+`"),
             (b"+OKAY\r\n", "`A` behind `+OK`"),
             (b"+OK\x00\r\n", "`\\0` behind `+OK`"),
             (b"-ERROR\r\n", "`O` behind `-ERR`"),
@@ -126,7 +137,7 @@ mod tests {
         for (line, code) in [
             ("-ERR [IN-USE] Do you have another POP session running?\r\n", Some("IN-USE")),
             ("-ERR [SYS/TEMP] later\r\n", Some("SYS/TEMP")),
-            ("+OK [X] y", Some("X")),
+            ("+ok [X] y", Some("X")),
             ("-ERR no [AUTH]\r\n", None),
             ("-ERR [AUTH\r\n]", None),
             ("-ERR", None),

@@ -2,7 +2,7 @@
 //! 5804 section 1.2).
 
 use super::scanner::{Event, Scanner, Sort};
-use crate::proto::{Framing, Malformed};
+use crate::proto::{Framing, Malformed, missing_of_line, missing_of_literal};
 
 /// What a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,6 +120,16 @@ impl Framing for Responses {
             }
         }
         Ok(None)
+    }
+
+    fn missing(&self, held: &[u8]) -> Option<String> {
+        let scanner = &self.lines.scanner;
+        if scanner.left() > 0 {
+            return Some(missing_of_literal(scanner.left(), scanner.announced()));
+        }
+        let rest = held.get(self.line..)?;
+        let last_line = || "its last line, which says OK, NO or BYE (RFC 5804, 1.2)".to_owned();
+        missing_of_line(rest).or_else(|| (self.line > 0).then(last_line))
     }
 
     fn at_least(&self) -> u64 {

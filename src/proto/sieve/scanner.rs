@@ -9,6 +9,8 @@ pub(super) struct Scanner {
     place: Place,
     /// Whose lines they are.
     side: Side,
+    /// How many octets the last literal announced.
+    announced: u64,
 }
 
 /// Who says it: a client's literals have a `+` behind their size, and its lines are followed
@@ -67,7 +69,7 @@ const NO_LINE_END: &str = "the size of a literal has no line end behind it (RFC 
 
 impl Scanner {
     pub(super) fn new(side: Side) -> Self {
-        Self { place: Place::Between, side }
+        Self { place: Place::Between, side, announced: 0 }
     }
 
     /// What comes next in the bytes from `at` on, which moves behind it; `None` at their end.
@@ -182,6 +184,7 @@ impl Scanner {
             b'\r' => *at += 1,
             b'\n' => {
                 *at += 1;
+                self.announced = octets;
                 // The server answers a client's literal without a plus as the line that it is.
                 let is_line = self.side == Side::Client && !plus;
                 self.place = if is_line { Place::Between } else { Place::Literal(octets) };
@@ -225,6 +228,11 @@ impl Scanner {
     /// What is left of the line is passed over.
     pub(super) fn give_up(&mut self) {
         self.place = Place::Wrong;
+    }
+
+    /// How many octets the last literal announced.
+    pub(super) fn announced(&self) -> u64 {
+        self.announced
     }
 
     /// How many octets of a literal are still to come.

@@ -70,6 +70,23 @@ fn a_response_says_how_long_its_literal_will_be() {
 }
 
 #[test]
+fn what_is_missing_of_a_response_is_said() {
+    for (held, missing) in [
+        (&b""[..], None),
+        (b"OK \"done", Some("its line end, CR LF")),
+        (
+            b"\"SASL\" \"PLAIN\"\r\n",
+            Some("its last line, which says OK, NO or BYE (RFC 5804, 1.2)"),
+        ),
+        (b"NO {10}\r\nabc", Some("7 octets of a literal, of 10 that it announces")),
+    ] {
+        let mut responses = Responses::default();
+        assert_eq!(responses.frame(held), Ok(None));
+        assert_eq!(responses.missing(held).as_deref(), missing);
+    }
+}
+
+#[test]
 fn the_line_that_is_wrong_is_named() {
     let malformed = Responses::default().frame(b"\"a\"\r\nhello there\r\nOK\r\n").unwrap_err();
     assert_eq!(malformed.line, 5..18);

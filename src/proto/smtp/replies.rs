@@ -1,6 +1,6 @@
 //! Where a reply ends (RFC 5321 section 4.2.1).
 
-use crate::proto::{Framing, Malformed, chomp};
+use crate::proto::{Framing, Malformed, chomp, missing_of_line};
 use crate::visible;
 
 /// The framing of replies (RFC 5321 section 4.2.1): lines of a three-digit code and a hyphen, the
@@ -33,6 +33,16 @@ impl Framing for Replies {
 
     fn restart(&mut self) {
         *self = Self::default();
+    }
+
+    fn missing(&self, held: &[u8]) -> Option<String> {
+        let last_line = || {
+            let code = visible::escape(&self.code);
+            format!(
+                "its last line: each line so far begins with `{code}-`, which says that more follow"
+            )
+        };
+        missing_of_line(held.get(self.line..)?).or_else(|| (self.line > 0).then(last_line))
     }
 }
 
@@ -106,6 +116,27 @@ mod tests {
         ] {
             let error = frames(&[stream]).unwrap_err();
             assert!(error.contains(why), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_of_a_reply_is_said() {
+        for (held, missing) in [
+            (&b""[..], None),
+            (b"250 mx", Some("its line end, CR LF")),
+            (b"250 mx\r", Some("the LF after the CR at its end")),
+            (b"250 a\rb", Some("its line end, CR LF; the CR in it is bare and ends no line")),
+            (
+                b"250-a\r\n250-b\r\n",
+                Some(
+                    "its last line: each line so far begins with `250-`, which says that more follow",
+                ),
+            ),
+            (b"250-a\r\n250", Some("its line end, CR LF")),
+        ] {
+            let mut replies = Replies::default();
+            assert_eq!(replies.frame(held), Ok(None));
+            assert_eq!(replies.missing(held).as_deref(), missing);
         }
     }
 

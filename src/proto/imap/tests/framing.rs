@@ -134,3 +134,21 @@ proptest! {
         prop_assert_eq!(frames(&pieces), whole);
     }
 }
+
+#[test]
+fn what_is_missing_of_a_response_is_said() {
+    for (held, missing) in [
+        (&b""[..], None),
+        (b"a1 OK done", Some("its line end, CR LF")),
+        (
+            b"* 2 FETCH (BODY[] {40}\r\nSubject: x\r\n\r\nhi\r\n)\r\na1 OK completed\r\n",
+            Some("2 octets of a literal, of 40 that it announces"),
+        ),
+        (b"* 1 FETCH (BODY[] {2}\r\nhi", Some("what follows the literal, up to CR LF")),
+        (b"* 1 FETCH (BODY[] {2}\r\nhi)", Some("its line end, CR LF")),
+    ] {
+        let mut responses = Responses::default();
+        assert_eq!(responses.frame(held), Ok(None));
+        assert_eq!(responses.missing(held).as_deref(), missing);
+    }
+}
