@@ -107,7 +107,7 @@ impl Recorder {
 
     /// TLS could not be put on.
     pub(super) fn insecure(&self, error: &io::Error) {
-        self.record(What::Tls(format!("failed: {error}")));
+        self.record(What::Tls(format!("failed: {}", tls::of_client(error))));
     }
 
     /// The connection has come to its end, with this begun and not ended.

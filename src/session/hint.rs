@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::proto::{Speech, smtp};
+use crate::transport::Proxy;
 
 /// A reply that is known: its code, or its status without a tag, a word of its text (both lower
 /// case), and the advice.
@@ -216,6 +217,16 @@ fn known(speech: Speech) -> impl Iterator<Item = &'static Known> {
         Speech::Stream => &[&SMTP, &POP3],
     };
     tables.iter().copied().flatten()
+}
+
+/// What to try if a dialogue fails before its first command was answered, on a connection that began
+/// with a PROXY header: a server that expects none takes it for a command, or closes.
+pub(super) fn proxy_refused(proxy: Proxy) -> String {
+    format!(
+        "the connection began with a header, {proxy}, that the server may have refused: leave `proxy` out, or have \
+         the server expect one from this client (postscreen_upstream_proxy_protocol or smtpd_upstream_proxy_protocol \
+         in Postfix, haproxy = yes and haproxy_trusted_networks in Dovecot, hosts_proxy in Exim)"
+    )
 }
 
 /// Adds the advice for the reply that came, where it is a known one.

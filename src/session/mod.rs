@@ -38,7 +38,7 @@ use crate::secrets::Secrets;
 use crate::target::{Place, Target};
 use crate::tls::Established;
 use crate::transcript::{Close, Excerpt, Gathering, SessionId, Transcript, What};
-use crate::transport::{Transport, Unheard};
+use crate::transport::{Proxy, Transport, Unheard};
 use crate::visible;
 
 /// How much of what came an error shows.
@@ -121,6 +121,8 @@ pub struct Session {
     expectations: u64,
     /// A byte has come at least once.
     heard: bool,
+    /// The PROXY header that the connection began with.
+    proxy: Option<Proxy>,
     /// Held until then, so that others do not connect too fast.
     unheard: Option<Unheard>,
     /// How TLS is put on.
@@ -360,9 +362,15 @@ impl Session {
             .filter(|line| !line.is_empty())
             .or(self.last_sent.as_ref())
             .map(|line| visible::excerpt(line, SHOWN));
-        Error::new(kind, message)
+        let error = Error::new(kind, message)
             .with_session(format!("{}, {}", self.id, self.peer))
-            .with_sent(sent)
+            .with_sent(sent);
+        match self.proxy {
+            Some(proxy) if self.expectations <= 1 && kind != Kind::Usage => {
+                error.hint(hint::proxy_refused(proxy))
+            }
+            _ => error,
+        }
     }
 
     fn transport(&mut self) -> Result<&mut Transport> {

@@ -210,11 +210,13 @@ impl Options {
         let report = |address: &str, result: &str| {
             record(What::Attempt { address: address.into(), result: result.into() });
         };
+        let proxy = self.route.proxy;
         let connected = connect(&target, &self.route, self.timeout, report).await;
         let connected = connected.map_err(|error| error.with_session(format!("{id}, {peer}")))?;
         let protocol = protocol(target.scheme);
         let mut session = self.session(id, peer, connected.transport, protocol);
         session.exchanger = connected.exchanger;
+        session.proxy = proxy;
         session.unheard = Some(unheard);
         if target.scheme.is_tls() {
             session.handshake(started).await?;
@@ -299,6 +301,7 @@ impl Options {
             last_sent: None,
             expectations: 0,
             heard: false,
+            proxy: None,
             unheard: None,
             tls_options: self.tls,
             tls: None,

@@ -13,7 +13,7 @@ use tokio_rustls::TlsConnector;
 
 use super::established::Established;
 use super::options::{Options, Parts, Version};
-use super::reason::{self, Reason};
+use super::reason::{self, Reason, words};
 use super::verify::{Trust, Witness};
 use crate::error::{Error, Result};
 
@@ -62,8 +62,9 @@ fn prepare(options: &Parts) -> Result<Prepared> {
     let trust = Arc::new(trust(options.ca.as_deref())?);
     let builder = ClientConfig::builder_with_provider(Arc::clone(&PROVIDER))
         .with_protocol_versions(&versions(options)?);
-    let builder =
-        builder.map_err(|error| Error::usage(format!("TLS cannot be set up: {error}")))?;
+    let builder = builder.map_err(|error| {
+        Error::usage(format!("TLS cannot be set up: {}", words(&error.to_string())))
+    })?;
     // Replaced by the witness of each handshake.
     let builder = builder
         .dangerous()
@@ -71,9 +72,8 @@ fn prepare(options: &Parts) -> Result<Prepared> {
     let mut config = match (&options.cert, &options.key) {
         (None, None) => builder.with_no_client_auth(),
         (Some(cert), Some(key)) => {
-            builder.with_client_auth_cert(certificates(cert, "cert")?, private_key(key)?).map_err(
-                |error| Error::usage(format!("the client certificate cannot be used: {error}")),
-            )?
+            let chain = certificates(cert, "cert")?;
+            builder.with_client_auth_cert(chain, private_key(key)?).map_err(client_certificate)?
         }
         (cert, _) => {
             let (given, missing) =
@@ -85,6 +85,16 @@ fn prepare(options: &Parts) -> Result<Prepared> {
     // A resumed session would not show its certificate again.
     config.resumption = Resumption::disabled();
     Ok(Prepared { config: Arc::new(config), trust })
+}
+
+fn client_certificate(error: rustls::Error) -> Error {
+    if let rustls::Error::InconsistentKeys(_) = error {
+        return Error::usage("the client certificate cannot be used: `key` is not its key").hint(
+            "compare openssl x509 -pubkey -noout -in CERT with openssl pkey -pubout -in KEY",
+        );
+    }
+    let why = words(&error.to_string());
+    Error::usage(format!("the client certificate cannot be used: {why}"))
 }
 
 fn versions(options: &Parts) -> Result<Vec<&'static SupportedProtocolVersion>> {
@@ -107,7 +117,8 @@ fn trust(ca: Option<&[u8]>) -> Result<Trust> {
         for certificate in &given {
             let added = roots.add(certificate.clone());
             added.map_err(|error| {
-                Error::usage(format!("a certificate of `ca` cannot be used: {error}"))
+                let why = words(&error.to_string());
+                Error::usage(format!("a certificate of `ca` cannot be used: {why}"))
             })?;
         }
         Arc::new(roots)
@@ -120,18 +131,21 @@ fn trust(ca: Option<&[u8]>) -> Result<Trust> {
     }
     let verifier =
         WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider)).build();
-    let verifier =
-        verifier.map_err(|error| Error::usage(format!("TLS cannot be set up: {error}")))?;
+    let verifier = verifier.map_err(|error| {
+        Error::usage(format!("TLS cannot be set up: {}", words(&error.to_string())))
+    })?;
     Ok(Trust { roots: Some(verifier), given, provider })
 }
 
 fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>> {
     let read: std::result::Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let certificates =
-        read.map_err(|error| Error::usage(format!("`{what}` is not PEM: {error}")))?;
+    let wanted = "what is wanted is PEM text, with -----BEGIN CERTIFICATE-----";
+    let certificates = read.map_err(|error| {
+        let why = words(&error.to_string());
+        Error::usage(format!("`{what}` is not PEM: {why}")).hint(wanted)
+    })?;
     if certificates.is_empty() {
-        let error = Error::usage(format!("`{what}` has no certificate in it"));
-        return Err(error.hint("what is wanted is PEM text, with -----BEGIN CERTIFICATE-----"));
+        return Err(Error::usage(format!("`{what}` has no certificate in it")).hint(wanted));
     }
     Ok(certificates)
 }

@@ -6,7 +6,7 @@ use rustls::pki_types::ServerName;
 use rustls::{CommonState, ProtocolVersion, ServerConnection};
 
 use super::certificate::Certificate;
-use super::reason;
+use super::unverified;
 use super::verify::Seen;
 
 /// TLS as it is spoken on a session.
@@ -32,11 +32,9 @@ pub struct Established {
 impl Established {
     pub(super) fn new(connection: &CommonState, name: &ServerName<'_>, seen: &Seen) -> Self {
         let (version, cipher) = agreed(connection);
-        let certificate = seen.certificate.as_ref().and_then(|der| Certificate::parse(der));
+        let certificate = seen.certificates.first().and_then(|der| Certificate::parse(der));
         let name = name.to_str().into_owned();
-        let fault = seen.fault.as_ref().map(|fault| {
-            reason::of_certificate(fault, certificate.as_ref(), seen.chain, &name).why
-        });
+        let fault = seen.fault.as_ref().map(|fault| unverified::reason(fault, seen, &name).why);
         Self { version, cipher, name, fault, certificate, cut: false }
     }
 
@@ -52,14 +50,17 @@ fn agreed(connection: &CommonState) -> (String, String) {
     let version = match connection.protocol_version() {
         Some(ProtocolVersion::TLSv1_2) => "1.2".to_owned(),
         Some(ProtocolVersion::TLSv1_3) => "1.3".to_owned(),
-        other => format!("{other:?}"),
+        Some(other) => format!("version {:#06x}", u16::from(other)),
+        None => "no version".to_owned(),
     };
     let cipher = connection
         .negotiated_cipher_suite()
-        .map(|cipher| format!("{:?}", cipher.suite()))
-        .unwrap_or_default();
+        .and_then(|cipher| cipher.suite().as_str())
+        .unwrap_or("no cipher suite");
     // rustls has names of its own for the suites of TLS 1.3.
-    let cipher = cipher.strip_prefix("TLS13_").map_or(cipher.clone(), |rest| format!("TLS_{rest}"));
+    let cipher = cipher
+        .strip_prefix("TLS13_")
+        .map_or_else(|| cipher.to_owned(), |rest| format!("TLS_{rest}"));
     (version, cipher)
 }
 

@@ -7,10 +7,12 @@
 
 mod certificate;
 mod config;
+mod defect;
 mod established;
 mod keylog;
 mod options;
 mod reason;
+mod unverified;
 mod verify;
 
 pub use certificate::Certificate;
@@ -20,4 +22,4 @@ pub(crate) use config::Attempt;
 pub use established::Established;
 pub(crate) use established::spoken;
 pub use options::{Options, Version};
-pub(crate) use reason::{Reason, looks_like_tls, of_stream};
+pub(crate) use reason::{Reason, looks_like_tls, of_client, of_stream};

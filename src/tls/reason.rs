@@ -3,12 +3,10 @@
 use std::io;
 
 use rustls::pki_types::ServerName;
-use rustls::{
-    AlertDescription, CertificateError, Error as Fault, InvalidMessage, PeerIncompatible,
-};
+use rustls::{AlertDescription, Error as Fault, InvalidMessage, PeerIncompatible};
 
-use super::certificate::{Certificate, timestamp};
 use super::options::Version;
+use super::unverified;
 use super::verify::Seen;
 
 /// Why there is no TLS, what was wanted, what came, and what to try next.
@@ -23,7 +21,7 @@ pub(crate) struct Reason {
 }
 
 impl Reason {
-    fn new(
+    pub(super) fn new(
         why: impl Into<String>,
         wanted: impl Into<String>,
         came: impl Into<String>,
@@ -42,8 +40,6 @@ impl Reason {
         Self::new(why, "a TLS handshake", came, hint)
     }
 }
-
-const ALL_THE_SAME: &str = "to go on all the same: #{verify: false}, or --insecure";
 
 /// Whether bytes that a peer begins with could be a TLS record (RFC 8446 section 5.1).
 pub(crate) fn looks_like_tls(first: &[u8]) -> bool {
@@ -65,8 +61,7 @@ pub(super) fn of_handshake(
 ) -> Reason {
     match fault(error) {
         Some(fault @ (Fault::InvalidCertificate(_) | Fault::NoCertificatesPresented)) => {
-            let certificate = seen.certificate.as_ref().and_then(|der| Certificate::parse(der));
-            of_certificate(fault, certificate.as_ref(), seen.chain, &name.to_str())
+            unverified::reason(fault, seen, &name.to_str())
         }
         Some(Fault::InvalidMessage(
             InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
@@ -88,7 +83,7 @@ pub(super) fn of_handshake(
         Some(Fault::AlertReceived(alert)) => of_alert(*alert),
         Some(other) => Reason::handshake(
             "the handshake is not as TLS wants it",
-            other.to_string(),
+            words(&other.to_string()),
             "look at the server's log",
         ),
         None if error.kind() == io::ErrorKind::UnexpectedEof => Reason::handshake(
@@ -111,7 +106,7 @@ pub(crate) fn of_stream(error: &io::Error) -> Option<Reason> {
         other => Reason::new(
             "what came is not as TLS wants it",
             "TLS",
-            other.to_string(),
+            words(&other.to_string()),
             "look at the server's log",
         ),
     })
@@ -126,8 +121,22 @@ fn no_version(came: &str, (min, max): (Option<Version>, Option<Version>)) -> Rea
     Reason::new("the server speaks no version of TLS that is wanted", wanted, came, hint)
 }
 
+/// Why a client's handshake came to nothing, for a server's transcript.
+pub(crate) fn of_client(error: &io::Error) -> String {
+    match fault(error) {
+        Some(Fault::AlertReceived(alert)) => format!("the client's alert {}", name(*alert)),
+        Some(other) => words(&other.to_string()),
+        None => error.to_string(),
+    }
+}
+
+fn name(alert: AlertDescription) -> String {
+    let unnamed = || format!("number {}, which has no name", u8::from(alert));
+    alert.as_str().map_or_else(unnamed, snake_case)
+}
+
 fn of_alert(alert: AlertDescription) -> Reason {
-    let name = snake_case(&format!("{alert:?}"));
+    let name = name(alert);
     let (why, hint) = match alert {
         AlertDescription::CertificateRequired => (
             "the server wants a client certificate",
@@ -169,100 +178,19 @@ fn snake_case(name: &str) -> String {
     snake
 }
 
-/// What is wrong with a certificate that a server showed for a name.
-pub(super) fn of_certificate(
-    fault: &Fault,
-    certificate: Option<&Certificate>,
-    chain: usize,
-    name: &str,
-) -> Reason {
-    let shown = certificate.map_or_else(|| "a certificate that cannot be read".to_owned(), shown);
-    let Fault::InvalidCertificate(error) = fault else {
-        return Reason::new(
-            "the server showed no certificate that counts",
-            "a certificate",
-            fault.to_string(),
-            ALL_THE_SAME,
-        );
+/// A library's message in words: its identifiers are taken apart (`CaUsedAsEndEntity` becomes "ca
+/// used as end entity"), and what it prints of its own values is left out.
+pub(super) fn words(message: &str) -> String {
+    let shown = message.find(['(', '{', '[']).map_or(message, |at| &message[..at]);
+    let word = |word: &str| {
+        let is_identifier = word
+            .chars()
+            .zip(word.chars().skip(1))
+            .any(|(before, letter)| before.is_ascii_lowercase() && letter.is_ascii_uppercase());
+        if is_identifier { snake_case(word).replace('_', " ") } else { word.to_owned() }
     };
-    match error {
-        CertificateError::UnknownIssuer => of_issuer(certificate, chain, shown),
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            of_name(certificate, name, shown)
-        }
-        error => of_validity(error, certificate, shown),
-    }
-}
-
-fn of_validity(
-    error: &CertificateError,
-    certificate: Option<&Certificate>,
-    shown: String,
-) -> Reason {
-    let date = |of: fn(&Certificate) -> std::time::SystemTime| {
-        certificate.map(|shown| timestamp(of(shown))).unwrap_or_default()
-    };
-    let (why, hint) = match error {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => (
-            format!("the server's certificate expired on {}", date(|shown| shown.not_after)),
-            format!("renew it; {ALL_THE_SAME}"),
-        ),
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => (
-            format!(
-                "the server's certificate is not valid before {}",
-                date(|shown| shown.not_before)
-            ),
-            format!("look at the clocks of both machines; {ALL_THE_SAME}"),
-        ),
-        CertificateError::Revoked => {
-            ("the server's certificate is revoked".to_owned(), "renew it".to_owned())
-        }
-        other => {
-            (format!("the server's certificate is not accepted: {other}"), ALL_THE_SAME.to_owned())
-        }
-    };
-    Reason::new(why, "a certificate that is valid now", shown, hint)
-}
-
-fn of_name(certificate: Option<&Certificate>, name: &str, shown: String) -> Reason {
-    let names = certificate.map_or(&[][..], |shown| &shown.sans);
-    let names = if names.is_empty() {
-        "no name at all (the subject is none)".to_owned()
-    } else {
-        names.join(", ")
-    };
-    let why = format!("the server's certificate is not for {name}, but for {names}");
-    let hint = format!(
-        "connect by a name that it has, or say which one is meant: #{{sni: \"...\"}}; {ALL_THE_SAME}"
-    );
-    Reason::new(why, format!("a certificate for {name}"), shown, hint)
-}
-
-fn of_issuer(certificate: Option<&Certificate>, chain: usize, shown: String) -> Reason {
-    let wanted = "a certificate of a CA that is trusted";
-    if certificate.is_some_and(Certificate::is_self_issued) {
-        return Reason::new(
-            "the server's certificate is signed by itself, and not one that is trusted",
-            wanted,
-            shown,
-            format!("trust it: #{{ca: ...}}, or --cacert FILE; {ALL_THE_SAME}"),
-        );
-    }
-    let sent = if chain == 0 {
-        "the server sends no intermediate certificate with it, and may have to; "
-    } else {
-        ""
-    };
-    Reason::new(
-        "the server's certificate is from a CA that is not trusted",
-        wanted,
-        shown,
-        format!("{sent}trust its CA: #{{ca: ...}}, or --cacert FILE; {ALL_THE_SAME}"),
-    )
-}
-
-fn shown(certificate: &Certificate) -> String {
-    format!("{}, issued by {}", certificate.subject, certificate.issuer)
+    let words = shown.split_whitespace().map(word).collect::<Vec<_>>().join(" ");
+    crate::visible::printable(&words)
 }
 
 #[cfg(test)]
@@ -276,7 +204,58 @@ mod tests {
             (AlertDescription::UnknownCA, "unknown_ca"),
             (AlertDescription::ProtocolVersion, "protocol_version"),
         ] {
-            assert_eq!(snake_case(&format!("{alert:?}")), name);
+            assert_eq!(super::name(alert), name);
+        }
+    }
+
+    #[test]
+    fn no_message_of_a_library_is_shown_as_its_source_has_it() {
+        let seen = Seen::default();
+        let name = ServerName::try_from("mail.example").unwrap();
+        let other =
+            |text: &str| rustls::OtherError(std::sync::Arc::new(io::Error::other(text.to_owned())));
+        let faults = [
+            Fault::InvalidMessage(InvalidMessage::MissingData("ProtocolVersion")),
+            Fault::InvalidMessage(InvalidMessage::UnexpectedMessage("KeyUpdate")),
+            Fault::InappropriateMessage {
+                expect_types: vec![rustls::ContentType::Handshake],
+                got_type: rustls::ContentType::ApplicationData,
+            },
+            Fault::InappropriateHandshakeMessage {
+                expect_types: vec![rustls::HandshakeType::ServerHello],
+                got_type: rustls::HandshakeType::from(99),
+            },
+            Fault::PeerIncompatible(PeerIncompatible::NoCipherSuitesInCommon),
+            Fault::PeerIncompatible(PeerIncompatible::ServerRejectedEncryptedClientHello(None)),
+            Fault::PeerMisbehaved(rustls::PeerMisbehaved::SelectedUnofferedCipherSuite),
+            Fault::AlertReceived(AlertDescription::from(199)),
+            Fault::AlertReceived(AlertDescription::InternalError),
+            Fault::NoCertificatesPresented,
+            Fault::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch),
+            Fault::General("got InvalidThing(Some(3))".to_owned()),
+            Fault::Other(other("UnexpectedThing { at: 3 }")),
+            rustls::CertificateError::BadEncoding.into(),
+            rustls::CertificateError::BadSignature.into(),
+            rustls::CertificateError::UnhandledCriticalExtension.into(),
+            rustls::CertificateError::ApplicationVerificationFailure.into(),
+            rustls::CertificateError::UnknownRevocationStatus.into(),
+            rustls::CertificateError::InvalidPurpose.into(),
+            rustls::CertificateError::Other(other("CaUsedAsEndEntity")).into(),
+            rustls::CertificateError::Other(other("NameConstraintViolation")).into(),
+        ];
+        for fault in faults {
+            let error = io::Error::new(io::ErrorKind::InvalidData, fault);
+            let reasons =
+                [of_handshake(&error, &seen, &name, (None, None)), of_stream(&error).unwrap()];
+            for reason in reasons {
+                let said = format!("{} {} {}", reason.why, reason.wanted, reason.came.unwrap());
+                let said = said.replace("mail.example", "");
+                let camel = |(one, two): (char, char)| one.is_lowercase() && two.is_uppercase();
+                assert!(!said.chars().zip(said.chars().skip(1)).any(camel), "{said}");
+                let printed =
+                    |(one, two): (char, char)| one.is_alphanumeric() && "({[".contains(two);
+                assert!(!said.chars().zip(said.chars().skip(1)).any(printed), "{said}");
+            }
         }
     }
 

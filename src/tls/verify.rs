@@ -13,6 +13,14 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 
 use super::certificate::Certificate;
 
+/// Schemes that nothing here verifies, offered only if nothing is to be verified: SHA-1 with RSA,
+/// ECDSA and DSA; SHA-224 with RSA and ECDSA; DSA with SHA-256; RSASSA-PSS keys; ECDSA on Brainpool
+/// curves; ML-DSA.
+const UNVERIFIED: [u16; 15] = [
+    0x0201, 0x0203, 0x0202, 0x0301, 0x0303, 0x0402, 0x0809, 0x080a, 0x080b, 0x081a, 0x081b, 0x081c,
+    0x0904, 0x0905, 0x0906,
+];
+
 /// What is trusted.
 #[derive(Debug)]
 pub(super) struct Trust {
@@ -72,10 +80,13 @@ pub(super) struct Witness {
 /// What a server showed, and what was wrong with it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seen {
-    pub(super) certificate: Option<CertificateDer<'static>>,
-    /// How many certificates came with it.
-    pub(super) chain: usize,
+    /// The server's certificate, and those that came with it.
+    pub(super) certificates: Vec<CertificateDer<'static>>,
+    /// The certificates that are trusted, if they were given and are not the system's.
+    pub(super) given: Vec<CertificateDer<'static>>,
     pub(super) fault: Option<Error>,
+    /// How the handshake is signed, if the fault is in that and not in a certificate.
+    pub(super) handshake: Option<SignatureScheme>,
 }
 
 impl Witness {
@@ -87,11 +98,34 @@ impl Witness {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes what came of a check; where nothing is to be held against it, it did well.
+    /// Notes what a check found; without verification, that is no reason to end.
     fn judge<T>(&self, checked: Result<(), Error>, fine: T) -> Result<T, Error> {
         let Err(error) = checked else { return Ok(fine) };
         self.seen().fault.get_or_insert(error.clone());
         if self.lenient { Ok(fine) } else { Err(error) }
+    }
+
+    fn judge_handshake(
+        &self,
+        scheme: SignatureScheme,
+        checked: Result<HandshakeSignatureValid, Error>,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let checked = checked.map(drop).map_err(|error| match error {
+            Error::InvalidCertificate(_) => error,
+            // A scheme that was offered so that the certificate is seen, and cannot be verified.
+            _ => CertificateError::UnsupportedSignatureAlgorithmContext {
+                signature_algorithm_id: Vec::new(),
+                supported_algorithms: Vec::new(),
+            }
+            .into(),
+        });
+        if checked.is_err() {
+            let mut seen = self.seen();
+            if seen.fault.is_none() {
+                seen.handshake = Some(scheme);
+            }
+        }
+        self.judge(checked, HandshakeSignatureValid::assertion())
     }
 }
 
@@ -104,10 +138,12 @@ impl ServerCertVerifier for Witness {
         _ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        let shown = std::iter::once(certificate).chain(chain);
         *self.seen() = Seen {
-            certificate: Some(certificate.clone().into_owned()),
-            chain: chain.len(),
+            certificates: shown.map(|certificate| certificate.clone().into_owned()).collect(),
+            given: self.trust.given.clone(),
             fault: None,
+            handshake: None,
         };
         self.judge(self.trust.hold(certificate, chain, name, now), ServerCertVerified::assertion())
     }
@@ -119,8 +155,8 @@ impl ServerCertVerifier for Witness {
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.trust.provider.signature_verification_algorithms;
-        let checked = verify_tls12_signature(message, certificate, signed, algorithms).map(drop);
-        self.judge(checked, HandshakeSignatureValid::assertion())
+        let checked = verify_tls12_signature(message, certificate, signed, algorithms);
+        self.judge_handshake(signed.scheme, checked)
     }
 
     fn verify_tls13_signature(
@@ -130,11 +166,19 @@ impl ServerCertVerifier for Witness {
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.trust.provider.signature_verification_algorithms;
-        let checked = verify_tls13_signature(message, certificate, signed, algorithms).map(drop);
-        self.judge(checked, HandshakeSignatureValid::assertion())
+        let checked = verify_tls13_signature(message, certificate, signed, algorithms);
+        self.judge_handshake(signed.scheme, checked)
     }
 
+    /// What is verified here comes first, so that a server with several keys takes one of those. A
+    /// server whose only key is of another kind would break off before it showed its certificate;
+    /// if these are offered too, the certificate is seen, and can be named or let pass.
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.trust.provider.signature_verification_algorithms.supported_schemes()
+        let mut schemes = self.trust.provider.signature_verification_algorithms.supported_schemes();
+        schemes.extend([SignatureScheme::ECDSA_NISTP521_SHA512, SignatureScheme::ED448]);
+        if self.lenient {
+            schemes.extend(UNVERIFIED.map(SignatureScheme::from));
+        }
+        schemes
     }
 }

@@ -153,3 +153,23 @@ fn a_connection_can_begin_with_whom_it_is_made_for() {
         "{transcript}"
     );
 }
+
+#[test]
+fn a_proxy_header_that_was_refused_is_named() {
+    let taken_for_a_command = "S: 220 hi\n\
+         C: PROXY TCP4 192.0.2.7 192.0.2.1 4711 25\n\
+         S: 502 5.5.2 Error: command not recognized\n\
+         C: QUIT";
+    let proxy =
+        Proxy::V1.from("192.0.2.7:4711".parse().unwrap()).to("192.0.2.1:25".parse().unwrap());
+    for dialogue in [
+        taken_for_a_command,
+        "C: PROXY TCP4 192.0.2.7 192.0.2.1 4711 25\nclose",
+        "C: PROXY TCP4 192.0.2.7 192.0.2.1 4711 25\nS: 554 no proxies here",
+    ] {
+        let server = Replay::start(dialogue).unwrap();
+        let error = connect(Session::options().proxy(proxy), &server.url("smtp")).unwrap_err();
+        let hint = error.next_step().unwrap_or_default();
+        assert!(hint.contains("PROXY v1 from 192.0.2.7:4711"), "{error}");
+    }
+}

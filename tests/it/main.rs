@@ -7,6 +7,7 @@
     reason = "a test that cannot go on fails, and one that skips says so"
 )]
 
+mod certificates;
 mod connecting;
 mod documented;
 mod examples;
@@ -38,3 +39,4 @@ mod smtp;
 mod spawn;
 mod stable;
 mod tls;
+mod tls_server;
