@@ -73,7 +73,9 @@ fn prepare(options: &Parts) -> Result<Prepared> {
         (None, None) => builder.with_no_client_auth(),
         (Some(cert), Some(key)) => {
             let chain = certificates(cert, "cert")?;
-            builder.with_client_auth_cert(chain, private_key(key)?).map_err(client_certificate)?
+            builder
+                .with_client_auth_cert(chain, private_key(key)?)
+                .map_err(|error| client_certificate(&error))?
         }
         (cert, _) => {
             let (given, missing) =
@@ -87,7 +89,7 @@ fn prepare(options: &Parts) -> Result<Prepared> {
     Ok(Prepared { config: Arc::new(config), trust })
 }
 
-fn client_certificate(error: rustls::Error) -> Error {
+fn client_certificate(error: &rustls::Error) -> Error {
     if let rustls::Error::InconsistentKeys(_) = error {
         return Error::usage("the client certificate cannot be used: `key` is not its key").hint(
             "compare openssl x509 -pubkey -noout -in CERT with openssl pkey -pubout -in KEY",
