@@ -104,6 +104,12 @@ pub struct Failure {
     pub step: Option<String>,
 }
 
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { error, place: None, calls: Vec::new(), step: None }
+    }
+}
+
 /// A place in a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {

@@ -1,15 +1,9 @@
 //! Paths to scripts.
 
-#[cfg(feature = "cli")]
-use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-#[cfg(feature = "cli")]
-use crate::script::Runner;
-#[cfg(feature = "cli")]
-use crate::suggest;
 
 /// The scripts that the paths stand for, each once: a file as it is, a folder's `*.rhai` in the
 /// order of their names, but for folders named `lib`, and what a glob matches. No path at all
@@ -69,44 +63,5 @@ fn matches(pattern: &str) -> Result<Vec<PathBuf>> {
     let found = found.collect::<Result<Vec<_>, _>>();
     found.map_err(|error| {
         Error::usage(format!("cannot read {}: {}", error.path().display(), error.error()))
-    })
-}
-
-/// Makes sure that each value that was set is a parameter of some script.
-///
-/// # Errors
-/// A usage error that names the parameter, and the one that was probably meant.
-#[cfg(feature = "cli")]
-pub(crate) fn check_params(
-    runner: &Runner,
-    scripts: &[PathBuf],
-    set: &BTreeMap<String, String>,
-) -> Result<()> {
-    if set.is_empty() {
-        return Ok(());
-    }
-    let mut known = BTreeSet::new();
-    for script in scripts {
-        let params = runner.params(script);
-        if params.others {
-            // Whatever is set may be one of those; what does not parse, its run will say.
-            return Ok(());
-        }
-        known.extend(params.known.into_keys());
-        if set.keys().all(|name| known.contains(name)) {
-            return Ok(());
-        }
-    }
-    let Some(name) = set.keys().find(|name| !known.contains(*name)) else { return Ok(()) };
-    let error = Error::usage(format!("no script has a parameter `{name}`"));
-    Err(match suggest::nearest(name, known.iter().map(String::as_str)) {
-        Some(near) => error.hint(format!("did you mean `{near}`?")),
-        None if known.is_empty() => {
-            error.hint("a script takes parameters by param(\"name\", default)")
-        }
-        None => error.hint(format!(
-            "the parameters are: {}",
-            known.into_iter().collect::<Vec<_>>().join(", ")
-        )),
     })
 }

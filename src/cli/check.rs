@@ -13,7 +13,7 @@ pub(super) fn check(args: args::Check, screen: &mut Screen) -> Result<ExitCode> 
     let scripts = plan::scripts(&args.paths.paths)?;
     let params = params(args.set)?;
     let runner = Runner::new(Settings::default());
-    plan::check_params(&runner, &scripts, &params)?;
+    runner.check_params(&scripts, &params)?;
     let mut wrong = 0;
     for script in &scripts {
         let survey = runner.check(script);

@@ -16,7 +16,7 @@ use crate::outcome::{ExitCode, Outcome};
 use crate::plan;
 use crate::project::Project;
 use crate::report::{Cost, Human, Pretty, Repeated, Report, Tally};
-use crate::script::{Runner, Settings};
+use crate::script::{Runner, Servers, Settings};
 use crate::session::Options;
 use crate::workers::{self, Audience, Work};
 
@@ -38,13 +38,13 @@ pub(super) fn run(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
         options,
         deadline: args.deadline,
         allow_run: args.allow_processes,
-        target: args.goldens.target.clone(),
+        servers: args.goldens.target.clone().map_or(Servers::Embedded, Servers::Target),
         redaction: Arc::new(goldens::redaction(&project, &args.goldens.redacting)?),
     };
     let goldens = Arc::new(goldens::goldens(&args.goldens)?);
     let at_once = args.jobs.map_or_else(workers::cores, |jobs| jobs as usize);
     let runner = Runner::new(settings).at_once(at_once);
-    plan::check_params(&runner, &scripts, &set)?;
+    runner.check_params(&scripts, &set)?;
     let interrupt = Interrupt::listen()?;
     let work = Work {
         runner: Arc::new(runner),

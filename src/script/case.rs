@@ -1,6 +1,5 @@
 //! One file run to an outcome.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,6 +19,7 @@ use super::memory;
 use super::program::Program;
 use super::raise::{self, End, Raised};
 use super::run::{Run, Shared};
+use super::settings::{Servers, Settings};
 use crate::error::{Error, Kind, Result};
 use crate::outcome::{Failure, Outcome, Verdict};
 use crate::redaction::Redaction;
@@ -30,39 +30,6 @@ use crate::tls;
 use crate::transport::Segment;
 use crate::transport::{Pace, Thread};
 
-/// What the caller of scripts gives and grants them.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The values of parameters.
-    pub params: BTreeMap<String, String>,
-    /// How sessions are opened, unless a script says otherwise. Their transcript is that of the
-    /// run.
-    pub options: Options,
-    /// The deadline of a whole script.
-    pub deadline: Duration,
-    /// Whether scripts may start processes (`pipe`).
-    pub allow_run: bool,
-    /// The name of the server that scripts are run against, where they are run against that and no
-    /// other: the embedded server is none of theirs then.
-    pub target: Option<String>,
-    /// What is redacted in golden transcripts, unless a script says otherwise.
-    pub redaction: Arc<Redaction>,
-}
-
-impl Default for Settings {
-    /// No parameters, 10 s for each operation, 5 minutes for a script, no processes.
-    fn default() -> Self {
-        Self {
-            params: BTreeMap::new(),
-            options: Options::new(),
-            deadline: Duration::from_mins(5),
-            allow_run: false,
-            target: None,
-            redaction: Arc::default(),
-        }
-    }
-}
-
 /// A script to be run once, from Rust.
 ///
 /// ```
@@ -71,26 +38,33 @@ impl Default for Settings {
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("greeting.rhai");
 /// # std::fs::write(&path, "// The greeting.\nconnect().expect(220);")?;
-/// let outcome = Case::new(&path).timeout(std::time::Duration::from_secs(2)).run();
+/// let outcome = Case::new(&path).embedded().run();
 /// assert!(outcome.is_ok());
 /// assert_eq!(outcome.title.as_deref(), Some("The greeting."));
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Case {
-    path: PathBuf,
-    settings: Settings,
+    pub(super) path: PathBuf,
+    pub(super) settings: Settings,
     /// How many scripts run at once in this process, as far as is known.
     at_once: usize,
+    /// Scripts that are given the same parameters: each of them has to be known to one.
+    pub(super) others: Arc<[PathBuf]>,
 }
 
 impl Case {
     /// The script at that path.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), settings: Settings::default(), at_once: 1 }
+        Self {
+            path: path.into(),
+            settings: Settings::default(),
+            at_once: 1,
+            others: Arc::default(),
+        }
     }
 
-    /// Sets a parameter, as `--set name=value` does.
+    /// Sets a parameter, as `--set name=value` does. One that the script does not have is an error.
     #[must_use]
     #[allow(
         clippy::needless_pass_by_value,
@@ -98,6 +72,14 @@ impl Case {
     )]
     pub fn set(mut self, name: impl Into<String>, value: impl fmt::Display) -> Self {
         self.settings.params.insert(name.into(), format!("{value}"));
+        self
+    }
+
+    /// Lets the parameters `smtp`, `submission` and `submissions` be the embedded server if none
+    /// is set, as in `mailexpect run`. Without this, a script that asks for one of them fails.
+    #[must_use]
+    pub fn embedded(mut self) -> Self {
+        self.settings.servers = Servers::Embedded;
         self
     }
 
@@ -143,27 +125,54 @@ impl Case {
         self
     }
 
-    /// Says how many scripts run at once: they share what they may hold in memory.
+    /// Says how many scripts run at once: they share memory.
     #[must_use]
     pub(crate) fn at_once(mut self, scripts: usize) -> Self {
         self.at_once = scripts;
         self
     }
 
+    /// Names scripts that are given the same parameters: one of theirs is no error here.
+    #[must_use]
+    pub(crate) fn others(mut self, others: Arc<[PathBuf]>) -> Self {
+        self.others = others;
+        self
+    }
+
     /// Runs the script to its outcome, on a runtime of its own.
     ///
     /// # Panics
-    /// Inside of an async runtime, which must not be blocked.
+    /// Inside of an async runtime, whose thread it would block: await [`Case::run_async`] there.
     #[must_use]
+    #[track_caller]
     pub fn run(&self) -> Outcome {
-        let runner = Runner::new(self.settings.clone()).at_once(self.at_once);
+        assert!(
+            tokio::runtime::Handle::try_current().is_err(),
+            "a script that is run here blocks the thread, and this is the thread of an async runtime: write assert_script_async!(...).await in place of assert_script!(...), or run_async().await in place of run()"
+        );
         match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => {
-                runtime.block_on(runner.run_on(Thread::Own, &self.path, std::future::pending()))
-            }
-            Err(error) => runner
+            Ok(runtime) => runtime.block_on(self.run_on(Thread::Own)),
+            Err(error) => self
+                .runner()
                 .broken(&self.path, Error::new(Kind::Io, format!("no runtime: {error}")).into()),
         }
+    }
+
+    /// [`Case::run`] for who is in an async runtime.
+    pub async fn run_async(&self) -> Outcome {
+        self.run_on(Thread::Shared).await
+    }
+
+    async fn run_on(&self, thread: Thread) -> Outcome {
+        let runner = self.runner();
+        match self.check_params(&runner) {
+            Ok(()) => runner.run_on(thread, &self.path, std::future::pending()).await,
+            Err(error) => runner.broken(&self.path, error.into()),
+        }
+    }
+
+    pub(super) fn runner(&self) -> Runner {
+        Runner::new(self.settings.clone()).at_once(self.at_once)
     }
 }
 
@@ -372,12 +381,6 @@ fn expects_nothing(run: &Run) -> bool {
 fn nothing_expected() -> Error {
     Error::new(Kind::Vacuous, "the script expects nothing at all")
         .hint("a script that passes must have proved something: add an expect")
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self { error, place: None, calls: Vec::new(), step: None }
-    }
 }
 
 #[cfg(test)]

@@ -15,8 +15,10 @@ mod raise;
 pub mod reference;
 mod regexes;
 mod run;
+mod settings;
 
-pub use case::{Case, Runner, Settings};
+pub use case::{Case, Runner};
 pub use check::{Problem, Survey};
 pub(crate) use heading::why_ignored;
 pub use params::Params;
+pub use settings::{Servers, Settings};

@@ -1,12 +1,14 @@
 //! The parameters of a script and of what it imports, as its text tells them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rhai::{ASTNode, Expr, FnCallExpr, Stmt};
 
-use super::case::Runner;
+use super::case::{Case, Runner};
 use super::library;
+use crate::error::{Error, Result};
+use crate::suggest;
 
 /// What parameters a script takes.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +19,21 @@ pub struct Params {
     /// Whether there may be others: the names of some are only known once the script runs, or it,
     /// or something that it imports, cannot be read or parsed.
     pub others: bool,
+}
+
+impl Case {
+    /// The parameters that the script takes, as its text tells them.
+    #[must_use]
+    pub fn params(&self) -> Params {
+        self.runner().params(&self.path)
+    }
+
+    /// Makes sure that each value that was set is a parameter of the script, or of one that is
+    /// given the same.
+    pub(super) fn check_params(&self, runner: &Runner) -> Result<()> {
+        let scripts = [&self.path].into_iter().chain(self.others.iter());
+        runner.check_params(scripts, &self.settings.params)
+    }
 }
 
 impl Runner {
@@ -53,6 +70,50 @@ impl Runner {
             });
         }
         params
+    }
+
+    /// Makes sure that each value that was set is a parameter of one of the scripts. They are read
+    /// one after the other until all values are known.
+    ///
+    /// # Errors
+    /// A usage error that names the parameter, and the one that was probably meant.
+    pub(crate) fn check_params<'a>(
+        &self,
+        scripts: impl IntoIterator<Item = &'a PathBuf>,
+        set: &BTreeMap<String, String>,
+    ) -> Result<()> {
+        let (mut known, mut read) = (BTreeSet::new(), 0);
+        for script in scripts {
+            if set.keys().all(|name| known.contains(name)) {
+                return Ok(());
+            }
+            let params = self.params(script);
+            if params.others {
+                // Whatever is set may be one of those; what does not parse, its run will say.
+                return Ok(());
+            }
+            known.extend(params.known.into_keys());
+            read += 1;
+        }
+        match set.keys().find(|name| !known.contains(*name)) {
+            Some(name) => Err(no_parameter(name, &known, read)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn no_parameter(name: &str, known: &BTreeSet<String>, scripts: usize) -> Error {
+    let who = if scripts == 1 { "the script has no" } else { "no script has a" };
+    let error = Error::usage(format!("{who} parameter `{name}`"));
+    match suggest::nearest(name, known.iter().map(String::as_str)) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None if known.is_empty() => {
+            error.hint("a script takes parameters by param(\"name\", default)")
+        }
+        None => {
+            let known = known.iter().map(String::as_str).collect::<Vec<_>>();
+            error.hint(format!("the parameters are: {}", known.join(", ")))
+        }
     }
 }
 

@@ -8,9 +8,9 @@ use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 
 use super::bindings::Handle;
-use super::case::Settings;
 use super::engine::Ended;
 use super::regexes::Regexes;
+use super::settings::Settings;
 use super::{coroutine, memory};
 use crate::error::{Error, Result};
 use crate::pattern::Pattern;
@@ -20,13 +20,9 @@ use crate::server::Embedded;
 use crate::session::{Options, Session};
 use crate::transcript::Transcript;
 use crate::transport::{Pace, Thread};
-use crate::visible;
 
 /// No more is read of a file that a script names.
 const LARGEST_FILE: u64 = 1 << 20;
-
-/// The parameters that are the embedded server where nobody says otherwise.
-const EMBEDDED: [&str; 3] = ["smtp", "submission", "submissions"];
 
 /// The state of one run of one script.
 pub(crate) struct Run {
@@ -231,12 +227,6 @@ impl Run {
         self.ended.borrow().clone()
     }
 
-    /// Whether the servers of this run are embedded ones: no other was named.
-    fn is_embedded(&self) -> bool {
-        self.settings.target.is_none()
-            && EMBEDDED.iter().all(|name| !self.settings.params.contains_key(*name))
-    }
-
     /// The value of a parameter: what the caller set, or for the names of targets the embedded
     /// server.
     pub(super) fn param(&self, name: &str) -> Result<Option<String>> {
@@ -251,18 +241,12 @@ impl Run {
         if let Some(value) = self.settings.params.get(name) {
             return Ok(Some(value.clone()));
         }
-        if let Some(target) = self.settings.target.as_ref().filter(|_| EMBEDDED.contains(&name)) {
-            let target = visible::escape(target.as_bytes());
-            let error = Error::usage(format!("the target `{target}` has no `{name}`"));
-            return Err(error.hint(format!(
-                "say it in mailexpect.toml under [target.{target}], or by --set {name}=..."
-            )));
-        }
+        self.settings.servers.allow(name)?;
         match name {
             "smtp" => self.server.started().map(|server| Some(server.smtp())),
             "submission" => self.server.started().map(|server| Some(server.submission())),
             "submissions" => self.server.started().map(|server| Some(server.submissions())),
-            "ca" if self.is_embedded() => self.server.ca().map(Some),
+            "ca" if self.settings.is_embedded() => self.server.ca().map(Some),
             _ => Ok(None),
         }
     }

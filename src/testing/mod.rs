@@ -24,14 +24,35 @@ use crate::script::Case;
 /// mailexpect::assert_script!("scripts/relay.rhai", smtp = server.smtp());
 /// ```
 ///
-/// Call it from an ordinary `#[test]`: it runs on a runtime of its own, which cannot be nested in
-/// another.
+/// A parameter that the script does not have is an error, and so is a server that is not named:
+/// unlike `mailexpect run`, a test never falls back to the embedded server.
+///
+/// Call it from an ordinary `#[test]`, since it blocks the thread; in an async test there is
+/// [`assert_script_async!`](crate::assert_script_async).
 #[macro_export]
 macro_rules! assert_script {
     ($path:expr $(, $name:ident = $value:expr)* $(,)?) => {{
         let case = $crate::testing::case(env!("CARGO_MANIFEST_DIR"), $path);
         $(let case = case.set(stringify!($name), $value);)*
         $crate::testing::assert_passes(&case);
+    }};
+}
+
+/// [`assert_script!`](crate::assert_script) for async tests.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # let server = mailexpect::server::Embedded::start().unwrap();
+/// mailexpect::assert_script_async!("scripts/relay.rhai", smtp = server.smtp()).await;
+/// # }
+/// ```
+#[macro_export]
+macro_rules! assert_script_async {
+    ($path:expr $(, $name:ident = $value:expr)* $(,)?) => {{
+        let case = $crate::testing::case(env!("CARGO_MANIFEST_DIR"), $path);
+        $(let case = case.set(stringify!($name), $value);)*
+        async move { $crate::testing::assert_passes_async(&case).await }
     }};
 }
 
@@ -120,13 +141,24 @@ fn case_of(folder: &Path, script: &Path) -> Result<Case> {
 /// With the report, unless it passes or skips itself.
 #[track_caller]
 pub fn assert_passes(case: &Case) {
-    let outcome = run(case);
-    assert!(outcome.is_ok(), "\n{}\n", anstream::adapter::strip_str(&report(&outcome)));
+    assert_ok(&held(case.run()));
 }
 
-/// Runs a case, and holds it against its golden as the environment says.
-fn run(case: &Case) -> Outcome {
-    let mut outcome = case.run();
+/// [`assert_passes`] for async tests.
+///
+/// # Panics
+/// With the report, unless the script passes or skips itself.
+pub async fn assert_passes_async(case: &Case) {
+    assert_ok(&held(case.run_async().await));
+}
+
+#[track_caller]
+fn assert_ok(outcome: &Outcome) {
+    assert!(outcome.is_ok(), "\n{}\n", anstream::adapter::strip_str(&report(outcome)));
+}
+
+/// The outcome, held against its golden as the environment says.
+fn held(mut outcome: Outcome) -> Outcome {
     match Goldens::of_environment() {
         Ok(goldens) => goldens.hold(&mut outcome),
         Err(error) => outcome.verdict = Verdict::Failed(Box::new(error.into())),
@@ -157,6 +189,35 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a.rhai"), "conect();").unwrap();
         assert_passes(&case(&folder.path().to_string_lossy(), "a.rhai"));
+    }
+
+    /// What a script of one line fails with, its parameters given by hand.
+    fn failing(script: &str, name: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.rhai"), script).unwrap();
+        let case = case(&folder.path().to_string_lossy(), "a.rhai");
+        let case = if name.is_empty() { case } else { case.set(name, "smtp://127.0.0.1:1") };
+        report(&held(case.run()))
+    }
+
+    #[test]
+    fn a_misspelt_parameter_is_an_error_and_not_the_embedded_server() {
+        let report = failing("connect(param(\"smtp\")).expect(220);", "smpt");
+        assert!(report.contains("the script has no parameter `smpt`"), "{report}");
+        assert!(report.contains("did you mean `smtp`?"), "{report}");
+    }
+
+    #[test]
+    fn a_server_that_nobody_named_is_an_error_and_not_the_embedded_one() {
+        let report = failing("connect().expect(220);", "");
+        assert!(report.contains("the parameter `smtp` has no value"), "{report}");
+        assert!(report.contains("smtp = server.url()"), "{report}");
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "assert_script_async!")]
+    async fn in_an_async_test_it_says_what_to_write() {
+        assert_passes(&case(env!("CARGO_MANIFEST_DIR"), "scripts/relay.rhai"));
     }
 
     #[test]

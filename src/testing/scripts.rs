@@ -9,7 +9,7 @@ use std::thread;
 use libtest_mimic::{Arguments, Completion, Failed, FormatSetting, Trial};
 
 use super::fixture::Fixture;
-use super::{case_of, from_here, report, run};
+use super::{case_of, from_here, held, report};
 use crate::error::Error;
 use crate::outcome::{Outcome, Verdict};
 use crate::plan;
@@ -103,6 +103,7 @@ impl<F: Send + Sync + 'static> Scripts<F> {
             .test_threads
             .or_else(|| thread::available_parallelism().ok().map(Into::into))
             .unwrap_or(1);
+        let plan = Arc::new(Plan { scripts: scripts.clone().into(), at_once });
         let trial = |script: PathBuf| {
             let name = name(&folder, &script);
             let ignored = script::why_ignored(&script);
@@ -112,8 +113,9 @@ impl<F: Send + Sync + 'static> Scripts<F> {
                     Trial::ignorable_test(name, move || Ok(ignored_for(why)))
                 }
                 ignored => {
-                    let (shared, showing) = (Arc::clone(&shared), Showing::of(arguments));
-                    Trial::ignorable_test(name, move || shared.test(&script, at_once, showing))
+                    let (shared, plan) = (Arc::clone(&shared), Arc::clone(&plan));
+                    let showing = Showing::of(arguments);
+                    Trial::ignorable_test(name, move || shared.test(&script, &plan, showing))
                         .with_ignored_flag(ignored.is_some())
                 }
             }
@@ -121,14 +123,22 @@ impl<F: Send + Sync + 'static> Scripts<F> {
         scripts.into_iter().map(trial).collect()
     }
 
-    fn test(&self, script: &Path, at_once: usize, showing: Showing) -> Result<Completion, Failed> {
-        let case = case_of(&self.crate_folder, script)?.at_once(at_once);
+    fn test(&self, script: &Path, plan: &Plan, showing: Showing) -> Result<Completion, Failed> {
+        let case = case_of(&self.crate_folder, script)?.at_once(plan.at_once);
+        // A parameter that only another script of the folder has is no error.
+        let case = case.others(Arc::clone(&plan.scripts));
         let fixture = self
             .fixture
             .get()
             .map_err(|why| format!("what the scripts need was not started: {why}"))?;
-        showing.conclude(run(&(self.prepare)(fixture, case)))
+        showing.conclude(held((self.prepare)(fixture, case).run()))
     }
+}
+
+/// What is to be run.
+struct Plan {
+    scripts: Arc<[PathBuf]>,
+    at_once: usize,
 }
 
 /// A test that only says what is wrong with the folder.

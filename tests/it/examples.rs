@@ -23,8 +23,9 @@ fn every_example_of_the_manual_passes() {
     assert!(examples.len() > 30, "{} examples", examples.len());
     for example in examples {
         let folder = folder(&[("example.rhai", &example.script)]);
-        let mut case =
-            Case::new(folder.path().join("example.rhai")).timeout(Duration::from_secs(5));
+        let mut case = Case::new(folder.path().join("example.rhai"))
+            .embedded()
+            .timeout(Duration::from_secs(5));
         let mut server = None;
         if let Some((scheme, dialogue)) = &example.dialogue {
             let replay = Replay::start(dialogue).unwrap();

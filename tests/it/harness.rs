@@ -50,7 +50,7 @@ fn three() -> tempfile::TempDir {
 }
 
 fn scripts(folder: &Path) -> Scripts {
-    Scripts::new(folder, "scripts")
+    Scripts::new(folder, "scripts").with(|| (), |(), case| case.embedded())
 }
 
 #[test]
@@ -173,6 +173,23 @@ fn scripts_whose_server_does_not_start_fail_with_its_reason() {
         "{}",
         said.text
     );
+}
+
+#[test]
+fn a_parameter_that_no_script_has_fails_each_and_one_that_another_has_does_not() {
+    let folder = folder(&[
+        ("scripts/relay.rhai", GREETING),
+        ("scripts/login.rhai", "connect(param(\"imap\")).expect(\"* OK\");\n"),
+    ]);
+    let given = |name: &'static str| {
+        let start = || Embedded::start().unwrap();
+        scripts(folder.path())
+            .with(start, move |server, case| case.set("smtp", server.smtp()).set(name, "imap://x"))
+    };
+    let known = said(given("imap"), &["relay"]);
+    assert!(!known.failed, "{}", known.text);
+    let unknown = said(given("imao"), &["relay"]);
+    assert!(unknown.failed && unknown.text.contains("did you mean `imap`?"), "{}", unknown.text);
 }
 
 #[test]

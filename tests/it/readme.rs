@@ -4,7 +4,7 @@ use mailexpect::report::Human;
 use mailexpect::script::Case;
 
 use crate::program::{folder, project, run};
-use crate::real::available;
+use crate::real::{available, with_parameters};
 use crate::servers::mailserver;
 
 /// The fenced blocks of the README in that language.
@@ -106,8 +106,7 @@ fn the_script_over_three_protocols_passes_against_real_servers() {
     let script = blocks("rhai").into_iter().find(|block| block.contains("imap.idle()")).unwrap();
     let folder = folder(&[("mail.rhai", &script)]);
     let case = Case::new(folder.path().join("mail.rhai"));
-    let parameters = server.parameters().into_iter();
-    let case = parameters.fold(case, |case, (name, value)| case.set(name, value));
+    let case = with_parameters(case, &server);
     let submission = server.parameter("submission_tls");
     let outcome = case.set("submission", submission).run();
     assert!(outcome.is_ok(), "{}\n{}", Human { verbose: true }.outcome(&outcome), server.log());

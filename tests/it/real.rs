@@ -30,10 +30,17 @@ pub(crate) fn available<T>(server: Result<T, Unavailable>) -> Option<T> {
 }
 
 fn case(script: impl Into<PathBuf>, server: &Server) -> Case {
-    server
+    with_parameters(Case::new(script), server)
+}
+
+/// Sets those parameters that the script takes.
+pub(crate) fn with_parameters(case: Case, server: &Server) -> Case {
+    let params = case.params();
+    let taken = server
         .parameters()
         .into_iter()
-        .fold(Case::new(script), |case, (name, value)| case.set(name, value))
+        .filter(|(name, _)| params.others || params.known.contains_key(name));
+    taken.fold(case, |case, (name, value)| case.set(name, value))
 }
 
 fn report(outcome: &Outcome) -> String {

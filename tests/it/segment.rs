@@ -199,6 +199,7 @@ fn the_examples_of_the_manual_give_the_same_in_every_way() {
         let mut whole = None;
         for way in [Segment::Whole, Segment::Bytes, Segment::Crlf] {
             let mut case = Case::new(&path)
+                .embedded()
                 .options(Session::options().segment(way).timeout(Duration::from_secs(5)));
             let replay = example
                 .dialogue

@@ -83,20 +83,13 @@ pub mod words {
     /// ```
     #[rhai_fn(name = "param", return_raw)]
     pub fn param_required(ctx: NativeCallContext, name: &str) -> Result<Dynamic, Raised> {
-        let value =
-            Run::current().and_then(|run| run.param(name)).map_err(|error| raise(&ctx, error))?;
-        if value.is_none() && name == "ca" {
-            return Ok(Dynamic::UNIT);
-        }
-        value.map(Into::into).ok_or_else(|| {
-            let error = Error::usage(format!("the parameter `{name}` has no value"));
-            raise(
-                &ctx,
-                error.hint(format!(
-                    "give --set {name}=..., or a default: param(\"{name}\", \"...\")"
-                )),
-            )
-        })
+        let value = Run::current().and_then(|run| match run.param(name)? {
+            None if name != "ca" => Err(run.settings.servers.no_value(name)),
+            value => Ok(value),
+        });
+        value
+            .map(|value| value.map_or(Dynamic::UNIT, Into::into))
+            .map_err(|error| raise(&ctx, error))
     }
 
     /// The value given by `--set name=value`, or the default. Where the default is a number or a

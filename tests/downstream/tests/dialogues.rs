@@ -10,6 +10,32 @@ fn foreign_domains_are_not_relayed() {
 }
 
 #[test]
+#[should_panic(expected = "did you mean `smtp`?")]
+fn a_misspelt_parameter_is_no_script_against_another_server() {
+    let server = Embedded::start().unwrap();
+    mailexpect::assert_script!("scripts/relay.rhai", smpt = server.smtp());
+}
+
+#[test]
+#[should_panic(expected = "the parameter `smtp` has no value")]
+fn a_server_that_is_not_named_is_not_the_embedded_one() {
+    mailexpect::assert_script!("scripts/relay.rhai");
+}
+
+#[tokio::test]
+async fn a_script_runs_in_an_async_test_too() {
+    let server = Embedded::start().unwrap();
+    mailexpect::assert_script_async!("scripts/relay.rhai", smtp = server.smtp()).await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "write assert_script_async!(...).await")]
+async fn a_script_that_would_block_an_async_test_says_what_to_write() {
+    let server = Embedded::start().unwrap();
+    mailexpect::assert_script!("scripts/relay.rhai", smtp = server.smtp());
+}
+
+#[test]
 fn the_server_greets() -> mailexpect::Result<()> {
     let server = Embedded::start().unwrap();
     mailexpect::block_on(async {

@@ -1,0 +1,102 @@
+//! What the caller of scripts gives and grants them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::redaction::Redaction;
+use crate::session::Options;
+use crate::visible;
+
+/// The parameters that [`Servers`] says something about.
+const NAMES: [&str; 3] = ["smtp", "submission", "submissions"];
+
+/// What the caller of scripts gives and grants them.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The values of parameters.
+    pub params: BTreeMap<String, String>,
+    /// How sessions are opened, unless a script says otherwise. Their transcript is that of the
+    /// run.
+    pub options: Options,
+    /// The deadline of a whole script.
+    pub deadline: Duration,
+    /// Whether scripts may start processes (`pipe`).
+    pub allow_run: bool,
+    /// Which servers a script speaks with if no value is given for their parameters.
+    pub servers: Servers,
+    /// What is redacted in golden transcripts, unless a script says otherwise.
+    pub redaction: Arc<Redaction>,
+}
+
+/// What the parameters `smtp`, `submission` and `submissions` are, and `ca`, unless they are set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Servers {
+    /// They have no value: a script that asks for one fails.
+    #[default]
+    Given,
+    /// The embedded server.
+    Embedded,
+    /// Those of a target of the project file, which has this name and does not have that one.
+    Target(String),
+}
+
+impl Default for Settings {
+    /// No parameters, 10 s for each operation, 5 minutes for a script, no processes.
+    fn default() -> Self {
+        Self {
+            params: BTreeMap::new(),
+            options: Options::new(),
+            deadline: Duration::from_mins(5),
+            allow_run: false,
+            servers: Servers::default(),
+            redaction: Arc::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// Whether the servers are the embedded ones: no other was named.
+    pub(super) fn is_embedded(&self) -> bool {
+        self.servers == Servers::Embedded
+            && NAMES.iter().all(|name| !self.params.contains_key(*name))
+    }
+}
+
+impl Servers {
+    /// What is wrong with a parameter that has neither a value nor a default.
+    pub(super) fn no_value(&self, name: &str) -> Error {
+        let set = match self {
+            Self::Given => format!("{name} = ... behind the script's path"),
+            Self::Embedded | Self::Target(_) => format!("--set {name}=..."),
+        };
+        Error::usage(format!("the parameter `{name}` has no value"))
+            .hint(format!("give {set}, or a default: param(\"{name}\", \"...\")"))
+    }
+
+    /// Makes sure that a parameter which is not set may have a value all the same.
+    ///
+    /// # Errors
+    /// Usage for the URL of a server that nobody has named.
+    pub(super) fn allow(&self, name: &str) -> Result<(), Error> {
+        match self {
+            Self::Embedded => Ok(()),
+            _ if !NAMES.contains(&name) => Ok(()),
+            Self::Target(target) => {
+                let target = visible::escape(target.as_bytes());
+                let error = Error::usage(format!("the target `{target}` has no `{name}`"));
+                Err(error.hint(format!(
+                    "say it in mailexpect.toml under [target.{target}], or by --set {name}=..."
+                )))
+            }
+            Self::Given => {
+                let error = Error::usage(format!("the parameter `{name}` has no value"));
+                Err(error.hint(format!(
+                    "name the server: {name} = server.url(); the embedded one is mailexpect::server::Embedded"
+                )))
+            }
+        }
+    }
+}
