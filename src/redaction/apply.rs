@@ -11,7 +11,7 @@ use super::known::Known;
 use super::rule::{Label, Rule};
 use super::scope::{Place, Verb};
 use super::tokens::{self, Tokens};
-use super::{Change, SECRET, Strictness, structure};
+use super::{Change, SECRET, Strictness, reduce, structure};
 use crate::proto::{Speech, chomp};
 use crate::target;
 use crate::transcript::{Event, Excerpt, SessionId, What};
@@ -27,6 +27,8 @@ pub(super) struct Rules {
     pub(super) others: Vec<Rule>,
     /// The words that are tokens.
     pub(super) names: HashSet<Box<str>>,
+    /// What stands in place of values that come again, by the words of their tokens.
+    pub(super) again: HashMap<Box<str>, Label>,
     /// The names of presets and normalisers that are on.
     pub(super) active: BTreeSet<&'static str>,
     /// What MIME boundaries become.
@@ -37,6 +39,21 @@ pub(super) struct Rules {
 impl Rules {
     fn is_on(&self, name: &str) -> bool {
         self.active.contains(name)
+    }
+}
+
+/// What is known of the dialogue that a line belongs to.
+#[derive(Clone, Copy, Debug)]
+struct Around<'a> {
+    speech: Speech,
+    /// What the server said first, in lower case.
+    greeting: &'a str,
+    is_client: bool,
+}
+
+impl Default for Around<'_> {
+    fn default() -> Self {
+        Self { speech: Speech::Stream, greeting: "", is_client: false }
     }
 }
 
@@ -112,7 +129,7 @@ impl<'a> Run<'a> {
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
             let unit = Unit::plain(start..start + line.len(), place, fixed);
             start += line.len();
-            redacted.extend(self.unit(bytes, &unit, Speech::Stream, offset));
+            redacted.extend(self.unit(bytes, &unit, Around::default(), offset));
         }
         redacted
     }
@@ -155,44 +172,51 @@ impl<'a> Run<'a> {
 
     fn piece(&mut self, dialogue: &mut Dialogue, from: From, bytes: &[u8], offset: usize) -> Bytes {
         let units = dialogue.follow(from, bytes);
+        let around = Around {
+            speech: dialogue.speech(),
+            greeting: dialogue.greeting(),
+            is_client: from == From::Client,
+        };
         let mut lines: Vec<Vec<u8>> =
-            units.iter().map(|unit| self.unit(bytes, unit, dialogue.speech(), offset)).collect();
+            units.iter().map(|unit| self.unit(bytes, unit, around, offset)).collect();
         if self.rules.is_on("ehlo") {
-            self.sort_capabilities(&units, &mut lines, offset);
+            self.sort_replies(&units, &mut lines, offset, structure::EHLO);
+        }
+        if self.rules.is_on("capability") {
+            self.sort_replies(&units, &mut lines, offset, structure::CAPA);
         }
         if from == From::Server {
-            let (strictness, speech) = (self.rules.strictness, dialogue.speech());
-            let reduced = lines
-                .into_iter()
-                .zip(&units)
-                .filter_map(|(line, unit)| strictness.reduced(line, unit.seen.place, speech));
-            lines = reduced.collect();
+            lines = reduce::lines(self.rules.strictness, around.speech, lines, &units);
         }
         lines.concat().into()
     }
 
-    /// Puts each reply to EHLO into order.
-    fn sort_capabilities(&mut self, units: &[Unit], lines: &mut [Vec<u8>], offset: usize) {
+    /// Puts each reply of a kind into order.
+    fn sort_replies(
+        &mut self,
+        units: &[Unit],
+        lines: &mut [Vec<u8>],
+        offset: usize,
+        sorting: structure::Sorting,
+    ) {
         let mut start = 0;
         while start < units.len() {
-            let is_part =
-                |unit: &&Unit| unit.seen.answering == Verb::Ehlo && unit.seen.place == Place::Reply;
+            let is_part = |unit: &&Unit| {
+                unit.seen.answering == sorting.answering && unit.seen.place == Place::Reply
+            };
             let count = units[start..].iter().take_while(is_part).count();
-            let last =
-                lines[start..start + count].iter().position(|line| line.get(3) == Some(&b' '));
+            let last = lines[start..start + count].iter().position(|line| (sorting.is_last)(line));
             let end = last.map_or(start + count, |last| start + last + 1).max(start + 1);
-            if let Some(sorted) =
-                structure::sort_capabilities(&lines[start..end]).filter(|_| count > 0)
-            {
+            if let Some(sorted) = (sorting.sort)(&lines[start..end]).filter(|_| count > 0) {
                 let span = units[start].span.start + offset..units[end - 1].span.end + offset;
-                self.rearranged("ehlo", span, &lines[start..end].concat(), &sorted.concat());
+                self.rearranged(sorting.rule, span, &lines[start..end].concat(), &sorted.concat());
                 lines[start..end].clone_from_slice(&sorted);
             }
             start = end;
         }
     }
 
-    fn unit(&mut self, bytes: &[u8], unit: &Unit, speech: Speech, offset: usize) -> Vec<u8> {
+    fn unit(&mut self, bytes: &[u8], unit: &Unit, around: Around<'_>, offset: usize) -> Vec<u8> {
         let line = &bytes[unit.span.clone()];
         let (text, end) = line.split_at(chomp(line).len());
         let mut text = text.to_vec();
@@ -201,7 +225,8 @@ impl<'a> Run<'a> {
             return line.to_vec();
         }
         let span = unit.span.start + offset..unit.span.start + offset + text.len();
-        let shaped = self.shaped(&flat, &unit.seen, speech).filter(|(_, shape)| *shape != flat);
+        let shaped =
+            self.shaped(&flat, &unit.seen, around.speech).filter(|(_, shape)| *shape != flat);
         let is_shaped = shaped.is_some();
         if let Some((rule, shape)) = shaped {
             self.rearranged(rule, span.clone(), &text, &shape);
@@ -214,7 +239,7 @@ impl<'a> Run<'a> {
                 .iter()
                 .map(|b| b.start - unit.span.start..b.end - unit.span.start)
                 .collect();
-            let claims = self.claims(&flat, &unit.seen, speech, &inside);
+            let claims = self.claims(&flat, &unit.seen, around, &inside);
             text = self.replaced(&text, &claims, &span, is_shaped);
         }
         text.extend_from_slice(end);
@@ -234,8 +259,13 @@ impl<'a> Run<'a> {
         seen: &Seen,
         speech: Speech,
     ) -> Option<(&'static str, Vec<u8>)> {
-        if seen.place == Place::Reply && speech == Speech::Imap && self.rules.is_on("fetch") {
-            return Some(("fetch", structure::sort_attributes(text)?));
+        if matches!(seen.place, Place::Greeting | Place::Reply) && speech == Speech::Imap {
+            let capability =
+                structure::sort_keywords(text).filter(|_| self.rules.is_on("capability"));
+            let fetch = || structure::sort_attributes(text).filter(|_| self.rules.is_on("fetch"));
+            return capability
+                .map(|shape| ("capability", shape))
+                .or_else(|| Some(("fetch", fetch()?)));
         }
         if seen.place != Place::Header {
             return None;
@@ -256,7 +286,7 @@ impl<'a> Run<'a> {
         &self,
         text: &[u8],
         seen: &Seen,
-        speech: Speech,
+        around: Around<'_>,
         boundaries: &[Range<usize>],
     ) -> Claims<'a> {
         let rules = self.rules;
@@ -265,9 +295,13 @@ impl<'a> Run<'a> {
         for (span, _) in tokens::standing(text, &rules.names) {
             claims.claim(span, None);
         }
-        let fitting = |rule: &&Rule| rule.scope.holds(seen.place, speech, seen.answering);
-        for rule in rules.secrets.iter().filter(fitting) {
-            rule.spans(text).for_each(|span| claims.claim(span, Some(&rule.label)));
+        let fitting = |rule: &&Rule| {
+            rule.scope.holds(seen.place, around.speech, seen.answering, around.greeting)
+        };
+        claim_all(text, rules.secrets.iter().filter(fitting), &mut claims);
+        // What the transcript says of TLS names a host in one place, whatever that is called.
+        if seen.place == Place::Tls {
+            claim_all(text, rules.others.iter().filter(fitting), &mut claims);
         }
         // There, a word is more likely to be the server's own than a value of ours.
         let says_what_it_is = seen.place == Place::Greeting || seen.answering == Verb::Ehlo;
@@ -279,8 +313,11 @@ impl<'a> Run<'a> {
                 claims.claim(span.clone(), Some(label));
             }
         }
-        for rule in rules.others.iter().filter(fitting) {
-            rule.spans(text).for_each(|span| claims.claim(span, Some(&rule.label)));
+        claim_all(text, rules.others.iter().filter(fitting), &mut claims);
+        if around.is_client {
+            for (span, name) in self.tokens.again(text) {
+                claims.claim(span, rules.again.get(name));
+            }
         }
         claims
     }
@@ -321,6 +358,13 @@ impl<'a> Run<'a> {
         if was != now {
             self.changes.push(Change::new(self.event, span, rule, was, now));
         }
+    }
+}
+
+/// Claims what each of these rules finds.
+fn claim_all<'a>(text: &[u8], rules: impl Iterator<Item = &'a Rule>, claims: &mut Claims<'a>) {
+    for rule in rules {
+        rule.spans(text).for_each(|span| claims.claim(span, Some(&rule.label)));
     }
 }
 

@@ -35,6 +35,7 @@
 //! | name | group | what it does |
 //! | --- | --- | --- |
 //! | `ehlo` | `structure` | sorts the lines of a reply to EHLO or LHLO, and the mechanisms of AUTH |
+//! | `capability` | `structure` | sorts the keywords of CAPABILITY (IMAP) and the lines of CAPA (POP3) |
 //! | `fetch` | `structure` | sorts the attributes of an IMAP FETCH, and flags |
 //! | `mime` | `structure` | boundaries become `[BOUNDARY#1]`, in the header and in the body |
 //! | `received` | `headers` | `Received: from [HOST] by [HOST] with ESMTPSA id [QUEUE_ID#1]; [DATE]` |
@@ -44,7 +45,8 @@
 //!
 //! A rule sees one line at a time, a folded header field as one. The first rule that finds
 //! something keeps it: secrets, then known values, then the caller's regexes, then presets in their
-//! order. What tells the kind of a line is never replaced: the code of a reply, the verb of a
+//! order: those with a form of their own before numbers that may be times. What the client says has
+//! no form of its own; there, a value that has a token already gets the same. What tells the kind of a line is never replaced: the code of a reply, the verb of a
 //! command. A line with a token in it has been redacted before and stays as it is.
 
 mod apply;
@@ -52,6 +54,7 @@ mod claims;
 mod dialogue;
 mod known;
 mod presets;
+mod reduce;
 mod rule;
 mod scope;
 mod strictness;
@@ -77,6 +80,9 @@ use crate::visible;
 /// The token of secrets, which are masked before they get into a transcript.
 const SECRET: &str = "SECRET";
 
+/// The token of ports: a number of five digits that comes again need not be one.
+const PORT: &str = "PORT";
+
 /// The group that is never off.
 const SECRETS: &str = "secrets";
 
@@ -84,8 +90,9 @@ const SECRETS: &str = "secrets";
 const DEFAULT: [&str; 8] = [SECRETS, "structure", "ids", "dates", "net", "hosts", "tls", "timing"];
 
 /// The normalisers, each with its group.
-const NORMALISERS: [(&str, &str); 5] = [
+const NORMALISERS: [(&str, &str); 6] = [
     ("ehlo", "structure"),
+    ("capability", "structure"),
     ("fetch", "structure"),
     ("mime", "structure"),
     ("received", "headers"),
@@ -319,6 +326,11 @@ impl Redaction {
             secrets,
             known: self.known.clone(),
             others,
+            again: names
+                .iter()
+                .filter(|name| &***name != PORT)
+                .map(|name| (name.clone(), Label::new("said before", name, true)))
+                .collect(),
             names,
             active: self.active.clone(),
             boundary,

@@ -6,10 +6,15 @@ use std::ops::Range;
 /// No token's name is longer, so that looking for one stays cheap.
 pub(super) const LONGEST: usize = 40;
 
+/// Shorter values are not looked for where they have no form of their own: they may be any number.
+const SHORTEST: usize = 5;
+
 /// The values seen in a run, numbered in the order of their coming, token by token.
 #[derive(Debug, Default)]
 pub(super) struct Tokens {
     numbers: HashMap<Box<str>, HashMap<Box<[u8]>, usize>>,
+    /// The name of the token of each value that is told apart from any other word.
+    telling: HashMap<Box<[u8]>, Box<str>>,
 }
 
 impl Tokens {
@@ -20,16 +25,48 @@ impl Tokens {
         }
         let Some(values) = self.numbers.get_mut(name) else { return plain(name) };
         let next = values.len() + 1;
-        let number = match values.get(value) {
-            Some(number) => *number,
-            None => *values.entry(value.into()).or_insert(next),
-        };
+        let number = *values.entry(value.into()).or_insert(next);
+        if number == next && is_telling(value) {
+            self.telling.entry(value.into()).or_insert_with(|| name.into());
+        }
         format!("[{name}#{number}]")
+    }
+
+    /// Where values stand again that have tokens already, as whole words: in what a client says,
+    /// which has no form of its own for them. Each with the name of its token.
+    pub(super) fn again(&self, text: &[u8]) -> Vec<(Range<usize>, &str)> {
+        if self.telling.is_empty() {
+            return Vec::new();
+        }
+        // A value may have dots and signs in it, or stand between them.
+        let parts: [fn(&u8) -> bool; 2] = [
+            |byte| byte.is_ascii_graphic() && !b"\"'<>()[]{},;:".contains(byte),
+            u8::is_ascii_alphanumeric,
+        ];
+        let spans = parts.into_iter().flat_map(|is_part| words(text, is_part));
+        spans.filter_map(|span| Some((span.clone(), &**self.telling.get(&text[span])?))).collect()
     }
 
     pub(super) fn knows(&self, name: &str, value: &[u8]) -> bool {
         self.numbers.get(name).is_some_and(|values| values.contains_key(value))
     }
+}
+
+/// Whether a value is so long, and of such characters, that it is hardly another word by chance.
+fn is_telling(value: &[u8]) -> bool {
+    value.len() >= SHORTEST && value.iter().any(u8::is_ascii_digit) && !value.contains(&b' ')
+}
+
+/// The words of a text that consist of such bytes.
+fn words(text: &[u8], is_part: fn(&u8) -> bool) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(start) = text[at..].iter().position(is_part).map(|before| at + before) {
+        let length = text[start..].iter().position(|byte| !is_part(byte));
+        at = length.map_or(text.len(), |length| start + length);
+        found.push(start..at);
+    }
+    found
 }
 
 /// The token for values that are not told apart.

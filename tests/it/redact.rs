@@ -66,7 +66,7 @@ fn all_presets_are_listed_with_what_is_on() {
             "{line} is not in\n{listed}"
         );
     }
-    assert_eq!(listed.lines().filter(|line| line.starts_with("  ")).count(), 74 + 5);
+    assert_eq!(listed.lines().filter(|line| line.starts_with("  ")).count(), 88 + 6);
 }
 
 #[test]
@@ -81,10 +81,7 @@ fn the_project_file_is_for_all_scripts_below_it() {
     let ran = run(&sub, &["run", "--record", "--target", "mine", "-v"]);
     assert!(ran.code == Some(0) && ran.out.contains("EHLO other.example"), "{ran:?}");
     let golden = fs::read_to_string(sub.join("snapshots/a@mine.snap")).unwrap();
-    assert!(
-        golden.contains("C: EHLO [CLIENT]\nS: 250\n*** snapshot: mailexpect [KIND#1]\n"),
-        "{golden}"
-    );
+    assert!(golden.contains("S: 250 STARTTLS\n*** snapshot: mailexpect [KIND#1]\n"), "{golden}");
     assert_eq!(run(&sub, &["run", "--target", "mine"]).code, Some(0));
     fs::write(folder.path().join("mailexpect.toml"), project.replace("smtp =", "smpt =")).unwrap();
     let ran = run(&sub, &["run", "--target", "mine", "--check"]);

@@ -35,7 +35,7 @@ impl Content {
         };
         // A lone dot may be the end.
         let fixed = usize::from(line == b".");
-        Seen { place, answering: Verb::Other, fixed, boundary }
+        Seen { boundary, ..Seen::at(place, Verb::Other, fixed) }
     }
 
     pub(super) fn advance(&mut self, line: &[u8]) {

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::{Content, Seen, is_one_of, word};
+use super::{Content, Seen, is_one_of, literal, word};
 use crate::redaction::scope::{Place, Verb};
 
 #[derive(Debug, Default)]
@@ -14,12 +14,15 @@ pub(super) struct Imap {
     fetched: Option<Content>,
     /// A message that goes out in one.
     appended: Option<Content>,
+    /// The client's next line begins with a literal of its command.
+    continues: bool,
 }
 
 impl Imap {
     pub(super) fn client(&self, line: &[u8]) -> Seen {
         match &self.appended {
             Some(content) => content.seen(line),
+            None if self.continues => Seen::at(Place::Command, Verb::Other, 0),
             None => Seen::at(Place::Command, Verb::Other, words(line, 2)),
         }
     }
@@ -39,10 +42,14 @@ impl Imap {
             content.advance(line);
             return;
         }
+        if std::mem::replace(&mut self.continues, literal(line).is_some()) {
+            return;
+        }
         let mut words = line.split(|byte| *byte == b' ');
         self.tags.extend(words.next().filter(|tag| !tag.is_empty()).map(Into::into));
         let is_append = words.next().is_some_and(|verb| is_one_of(verb, &["APPEND"]));
-        self.appended = (is_append && literal(line).is_some()).then(Content::message);
+        self.appended = (is_append && self.continues).then(Content::message);
+        self.continues &= !is_append;
     }
 
     /// Whether a message of the client's ended with it.
@@ -76,15 +83,6 @@ fn words(line: &[u8], count: usize) -> usize {
     let ends =
         line.iter().enumerate().filter(|(_, byte)| byte.is_ascii_whitespace()).map(|(at, _)| at);
     ends.chain([line.len()]).take(count).last().unwrap_or_default()
-}
-
-/// What stands before the literal that a line ends with. Its size may be redacted.
-fn literal(line: &[u8]) -> Option<&[u8]> {
-    let inside = line.strip_suffix(b"}")?;
-    let open = memchr::memrchr(b'{', inside)?;
-    let size = inside[open + 1..].strip_suffix(b"+").unwrap_or(&inside[open + 1..]);
-    let is_token = size.starts_with(b"[") && size.ends_with(b"]");
-    (is_token || (!size.is_empty() && size.iter().all(u8::is_ascii_digit))).then_some(&line[..open])
 }
 
 /// The message that a literal of FETCH holds, or the part of one (RFC 3501 section 7.4.2).

@@ -7,6 +7,7 @@
 mod content;
 mod imap;
 mod pop3;
+mod sieve;
 mod smtp;
 #[cfg(test)]
 mod tests;
@@ -16,10 +17,14 @@ use std::ops::Range;
 use content::Content;
 use imap::Imap;
 use pop3::Pop3;
+use sieve::Sieve;
 use smtp::Smtp;
 
 use super::scope::{Place, Verb};
 use crate::proto::{Lines, Speech, chomp};
+
+/// How much of a greeting is looked at for the name of the server.
+const GREETING: usize = 1024;
 
 /// How much of the beginning of a line says what it is, where its end is still to come.
 const TELLING: usize = 256;
@@ -48,13 +53,15 @@ pub(super) struct Seen {
     pub(super) answering: Verb,
     /// How many bytes at its start say what it is.
     pub(super) fixed: usize,
+    /// Whether a line of the same reply came before it.
+    pub(super) continues: bool,
     /// Where in the line a MIME boundary stands.
     boundary: Option<Range<usize>>,
 }
 
 impl Seen {
     fn at(place: Place, answering: Verb, fixed: usize) -> Self {
-        Self { place, answering, fixed, boundary: None }
+        Self { place, answering, fixed, continues: false, boundary: None }
     }
 }
 
@@ -64,6 +71,7 @@ pub(super) struct Dialogue {
     sides: Sides,
     client: Lines,
     server: Lines,
+    greeting: String,
 }
 
 /// What the protocol makes of the lines.
@@ -72,6 +80,7 @@ enum Sides {
     Smtp(Smtp),
     Pop3(Pop3),
     Imap(Imap),
+    Sieve(Sieve),
     /// Nothing is known yet; a greeting may say it.
     Unknown,
     /// A protocol without anything that is read here.
@@ -91,7 +100,7 @@ impl Dialogue {
             None | Some(Speech::Stream) => Sides::Unknown,
             Some(speech) => Sides::speaking(speech),
         };
-        Self { sides, client: Lines::default(), server: Lines::default() }
+        Self { sides, client: Lines::default(), server: Lines::default(), greeting: String::new() }
     }
 
     pub(super) fn speech(&self) -> Speech {
@@ -99,9 +108,15 @@ impl Dialogue {
             Sides::Smtp(smtp) => smtp.speech(),
             Sides::Pop3(_) => Speech::Pop3,
             Sides::Imap(_) => Speech::Imap,
+            Sides::Sieve(_) => Speech::Sieve,
             Sides::Unknown => Speech::Stream,
             Sides::Other(speech) => *speech,
         }
+    }
+
+    /// What the server said first, in lower case, with blanks between its words.
+    pub(super) fn greeting(&self) -> &str {
+        &self.greeting
     }
 
     /// Bytes were left out here.
@@ -163,6 +178,13 @@ impl Dialogue {
             self.sides.guess(line);
         }
         let seen = self.sides.seen(from, line);
+        if seen.place == Place::Greeting && self.greeting.len() < GREETING {
+            self.greeting.push(' ');
+            self.greeting.extend(line.iter().take(GREETING).map(|byte| match byte {
+                byte if byte.is_ascii_alphanumeric() => char::from(byte.to_ascii_lowercase()),
+                _ => ' ',
+            }));
+        }
         if self.sides.advance(from, line) {
             self.client = Lines::default();
         }
@@ -176,7 +198,8 @@ impl Sides {
             Speech::Smtp | Speech::Lmtp => Self::Smtp(Smtp::new(speech)),
             Speech::Pop3 => Self::Pop3(Pop3::default()),
             Speech::Imap => Self::Imap(Imap::default()),
-            speech => Self::Other(speech),
+            Speech::Sieve => Self::Sieve(Sieve::default()),
+            Speech::Stream => Self::Other(speech),
         }
     }
 
@@ -207,6 +230,8 @@ impl Sides {
             (Self::Pop3(pop3), From::Server) => pop3.server(line),
             (Self::Imap(imap), From::Client) => imap.client(line),
             (Self::Imap(imap), From::Server) => imap.server(line),
+            (Self::Sieve(sieve), From::Client) => sieve.client(line),
+            (Self::Sieve(sieve), From::Server) => sieve.server(line),
             // So much of it as a guess goes by.
             (Self::Unknown, From::Server) => Seen::at(Place::Greeting, Verb::Greeting, 9),
             (Self::Other(_), From::Server) => Seen::at(Place::Reply, Verb::Other, 0),
@@ -222,10 +247,22 @@ impl Sides {
             (Self::Pop3(pop3), From::Server) => pop3.replied(line),
             (Self::Imap(imap), From::Client) => imap.sent(line),
             (Self::Imap(imap), From::Server) => return imap.replied(line),
+            (Self::Sieve(sieve), From::Client) => sieve.sent(line),
+            (Self::Sieve(sieve), From::Server) => sieve.replied(line),
             (Self::Unknown | Self::Other(_), _) => {}
         }
         false
     }
+}
+
+/// What stands before the literal that a line ends with. Its size may be redacted.
+fn literal(line: &[u8]) -> Option<&[u8]> {
+    let inside = line.strip_suffix(b"}")?;
+    let open = memchr::memrchr(b'{', inside)?;
+    let size = &inside[open + 1..];
+    let size = size.strip_suffix(b"+").or_else(|| size.strip_suffix(b"-")).unwrap_or(size);
+    let is_token = size.starts_with(b"[") && size.ends_with(b"]");
+    (is_token || (!size.is_empty() && size.iter().all(u8::is_ascii_digit))).then_some(&line[..open])
 }
 
 /// The first word of a line.

@@ -95,7 +95,7 @@ fn command(line: &[u8]) -> Owed {
         b"UIDL" => Owed { verb: Verb::Uidl, has_block: is_bare },
         b"RETR" | b"TOP" => Owed::block(Verb::Retrieve),
         b"AUTH" if !is_bare => Owed::line(Verb::Auth),
-        b"CAPA" | b"AUTH" => Owed::block(Verb::Other),
+        b"CAPA" | b"AUTH" => Owed::block(Verb::Capa),
         b"LANG" => Owed { verb: Verb::Other, has_block: is_bare },
         _ => Owed::line(Verb::Other),
     }

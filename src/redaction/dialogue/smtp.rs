@@ -13,6 +13,8 @@ pub(super) struct Smtp {
     mode: Mode,
     /// Recipients that were accepted: over LMTP, each is answered for at the end of the message.
     accepted: usize,
+    /// The reply under way has had a line that is not its last.
+    continues: bool,
 }
 
 /// What the client's next line is.
@@ -29,7 +31,13 @@ enum Mode {
 
 impl Smtp {
     pub(super) fn new(speech: Speech) -> Self {
-        Self { speech, owed: VecDeque::from([Verb::Greeting]), mode: Mode::Command, accepted: 0 }
+        Self {
+            speech,
+            owed: VecDeque::from([Verb::Greeting]),
+            mode: Mode::Command,
+            accepted: 0,
+            continues: false,
+        }
     }
 
     pub(super) fn speech(&self) -> Speech {
@@ -49,7 +57,8 @@ impl Smtp {
     pub(super) fn server(&self, line: &[u8]) -> Seen {
         let answering = self.owed.front().copied().unwrap_or_default();
         let place = if answering == Verb::Greeting { Place::Greeting } else { Place::Reply };
-        Seen::at(place, answering, if code(line).is_some() { line.len().min(4) } else { 0 })
+        let fixed = if code(line).is_some() { line.len().min(4) } else { 0 };
+        Seen { continues: self.continues, ..Seen::at(place, answering, fixed) }
     }
 
     pub(super) fn sent(&mut self, line: &[u8]) {
@@ -85,7 +94,11 @@ impl Smtp {
 
     /// Whether a chunk ended with it.
     pub(super) fn replied(&mut self, line: &[u8]) -> bool {
-        let Some(code) = code(line).filter(|_| line.get(3) != Some(&b'-')) else { return false };
+        let Some(code) = code(line) else { return false };
+        self.continues = line.get(3) == Some(&b'-');
+        if self.continues {
+            return false;
+        }
         let answered = self.owed.pop_front();
         let was_chunk = matches!(self.mode, Mode::Chunk(_));
         if was_chunk {

@@ -9,11 +9,12 @@ pub(super) const PRESETS: &[Preset] = &[
         token: "QUEUE_ID",
         numbered: true,
         scope: scope::SERVER_HEADER_LOG,
-        regex: r"(?:queued as |\bid |\]: |^)(?P<v>[0-9A-F]{8,20})(?:[:;)\s]|$)",
+        regex: r"(?:queued as |\bwith \S+\s+id |\]: |^)(?P<v>[0-9A-F]{8,20})(?:: |[;)]|\s*$|\s+(?:for|\())",
         samples: &[
             ("250 2.0.0 Ok: queued as 526562BE062", "526562BE062"),
             ("     by mail.example.com (Postfix) with ESMTP id 87BA52BDFB1", "87BA52BDFB1"),
             ("Jan  5 04:00:29 original postfix/qmgr[726]: 202E9131D6: removed", "202E9131D6"),
+            ("202E9131D6: from=<alice@example.test>", "202E9131D6"),
             ("250 2.0.0 Ok: 91 bytes queued as C3CD21F3E90", "C3CD21F3E90"),
         ],
         others: &["250 2.0.0 Ok: queued as mail", "220 mail.example.com ESMTP Postfix"],
@@ -24,7 +25,7 @@ pub(super) const PRESETS: &[Preset] = &[
         token: "QUEUE_ID",
         numbered: true,
         scope: scope::SERVER_HEADER_LOG,
-        regex: r"(?:queued as |\bid |\]: |^)(?P<v>[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{10,12}z[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-y]{1,14})(?:[:;)\s]|$)",
+        regex: r"(?:queued as |\bwith \S+\s+id |\]: )(?P<v>[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{10,12}z[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-y]{1,14})(?:[:;)\s]|$)",
         samples: &[
             ("250 2.0.0 Ok: queued as 3Pt2mN2VXxznjll", "3Pt2mN2VXxznjll"),
             (
@@ -62,21 +63,24 @@ pub(super) const PRESETS: &[Preset] = &[
         group: "ids",
         token: "QUEUE_ID",
         numbered: true,
-        scope: scope::SERVER_HEADER_LOG,
-        regex: r"(?:^250 (?:2\.0\.0 )?|\bid )(?P<v>(?:[0-9A-Za-x]{8}[0-9]{6,7}|[0-9A-Za-x]{7}[0-9]{5,6}|[A-Z]{3}[0-9]{5}))(?:[\s;]|$)",
+        scope: scope::TAKEN_HEADER_LOG,
+        regex: r"(?:^250 (?:2\.0\.0 )?|\bwith \S+\s+id |\]: )(?P<v>(?:[0-9A-Za-x]{8}[0-9]{6,7}|[0-9A-Za-x]{7}[0-9]{5,6}|[A-Z]{3}[0-9]{5}))(?: Message accepted|[:;]|\s*$|\s+(?:for|\())",
         samples: &[
             ("250 2.0.0 p9D5iRKZ015644 Message accepted for delivery", "p9D5iRKZ015644"),
             ("250 MAA12345 Message accepted for delivery", "MAA12345"),
             ("by host (8.11.0/8.11.0) with ESMTP id f7DHV1l01943", "f7DHV1l01943"),
         ],
-        others: &["250 2.1.5 test-user@yahoo.co.jp... Recipient ok"],
+        others: &[
+            "250 ABC12345 is the number to call",
+            "250 2.1.5 test-user@yahoo.co.jp... Recipient ok",
+        ],
     },
     Preset {
         name: "exchange.message_id",
         group: "ids",
         token: "MESSAGE_ID",
         numbered: true,
-        scope: scope::SERVER_HEADER_LOG,
+        scope: scope::TAKEN,
         regex: r"^250 2\.6\.0 (?P<v><[^<>\s]+>?)(?:\s|$)",
         samples: &[
             (
@@ -121,7 +125,7 @@ pub(super) const PRESETS: &[Preset] = &[
         group: "ids",
         token: "QUEUE_ID",
         numbered: true,
-        scope: scope::SERVER_HEADER_LOG,
+        scope: scope::TAKEN,
         regex: r"^250 2\.0\.0:? (?P<v>[0-9a-f]{8}) Message accepted",
         samples: &[
             ("250 2.0.0 7e9d5f41 Message accepted for delivery", "7e9d5f41"),
@@ -134,7 +138,7 @@ pub(super) const PRESETS: &[Preset] = &[
         group: "ids",
         token: "QUEUE_ID",
         numbered: true,
-        scope: scope::SERVER_HEADER_LOG,
+        scope: scope::TAKEN,
         regex: "Message queued with id (?P<v>[0-9a-f]+)",
         samples: &[("250 2.0.0 Message queued with id 1a2b3c4d5e6f.", "1a2b3c4d5e6f")],
         others: &[],
@@ -145,7 +149,7 @@ pub(super) const PRESETS: &[Preset] = &[
         token: "SESSION_ID",
         numbered: true,
         scope: scope::SERVER_HEADER_LOG,
-        regex: r"\((?P<v>[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}(?:\.\d+)?|[0-9A-F]{6,8})\)",
+        regex: r"(?:\bHaraka.*|^\d{3} Message Queued )\((?P<v>[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}(?:\.\d+)?|[0-9A-F]{6,8})\)",
         samples: &[
             (
                 "250 Message Queued (A1B2C3D4-0000-1111-2222-333344445555.1)",
@@ -153,15 +157,15 @@ pub(super) const PRESETS: &[Preset] = &[
             ),
             ("220 mx.example ESMTP Haraka/3.0.3 ready (4F3B2A)", "4F3B2A"),
         ],
-        others: &[],
+        others: &["250 2.0.0 ok (10485760)"],
     },
     Preset {
         name: "mox.cid",
         group: "ids",
         token: "CID",
         numbered: true,
-        scope: scope::SERVER_HEADER_LOG,
-        regex: r"^[245]\d\d .*\((?P<v>[A-Za-z0-9_-]{8,32})\)$",
+        scope: scope::SERVER_LOG.of_server("mox"),
+        regex: r"^[245]\d\d .*\((?P<v>[A-Za-z0-9_-]{11})\)$",
         samples: &[(
             r"500 5.5.2 invalid bare \r or \n, may be smtp smuggling (Zr3k_9aQpLw)",
             "Zr3k_9aQpLw",
@@ -173,7 +177,7 @@ pub(super) const PRESETS: &[Preset] = &[
         group: "ids",
         token: "QUEUE_ID",
         numbered: true,
-        scope: scope::SERVER_HEADER_LOG,
+        scope: scope::TAKEN,
         regex: r"^250 ok (?P<v>\d{9,10} qp \d+)",
         samples: &[("250 ok 1068203214 qp 12345", "1068203214 qp 12345")],
         others: &[],
@@ -183,7 +187,7 @@ pub(super) const PRESETS: &[Preset] = &[
         group: "ids",
         token: "QUEUE_ID",
         numbered: true,
-        scope: scope::SERVER_HEADER_LOG,
+        scope: scope::TAKEN,
         regex: r"^250 Ok\. (?P<v>[0-9A-F]{8,}(?:\.[0-9A-F]{8,})*)",
         samples: &[(
             "250 Ok. 00000000004B0F3A.000000004A5B6C7D.00001234",
@@ -196,7 +200,7 @@ pub(super) const PRESETS: &[Preset] = &[
         group: "ids",
         token: "MESSAGE_ID",
         numbered: true,
-        scope: scope::SERVER_HEADER_LOG,
+        scope: scope::TAKEN,
         regex: r"^250 Ok (?P<v>[0-9a-f]{16}-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}-\d{6})",
         samples: &[(
             "250 Ok 0100018c2f1f6a1b-1f2e3d4c-aaaa-bbbb-cccc-0123456789ab-000000",
@@ -278,5 +282,34 @@ pub(super) const PRESETS: &[Preset] = &[
             "WE/xB7B4Amv1RQAAg+zDdQ",
         )],
         others: &["Received: from a by b with ESMTP id 200809A4001"],
+    },
+    Preset {
+        name: "received.id",
+        group: "ids",
+        token: "QUEUE_ID",
+        numbered: true,
+        scope: scope::HEADER,
+        regex: r#"(?i)^(?:X-)?Received:.*\sid\s+["<]?(?P<v>[^\s;<>"]*\d[^\s;<>"]*)"#,
+        samples: &[
+            (
+                "Received: from a by b with HTTP id BT8kq2tEFBnkJZQwZzqyGd; now",
+                "BT8kq2tEFBnkJZQwZzqyGd",
+            ),
+            ("Received: from a by b id <a1@c> for <d@e>", "a1@c"),
+        ],
+        others: &["Received: from a by b (my id is 7)"],
+    },
+    Preset {
+        name: "mailexpect.message_id",
+        group: "ids",
+        token: "MESSAGE_ID",
+        numbered: true,
+        scope: scope::MESSAGE,
+        regex: r#"<(?P<v>[0-9a-f]+\.mailexpect@[^<>\s"]+)>"#,
+        samples: &[(
+            "Message-ID: <0123456789abcdef.mailexpect@example.test>",
+            "0123456789abcdef.mailexpect@example.test",
+        )],
+        others: &["Message-ID: <0123456789abcdef@example.test>"],
     },
 ];

@@ -1,10 +1,12 @@
 //! What is known to vary from run to run in mail dialogues: a table for each family of groups.
 
 mod dates;
+mod epoch;
 mod headers;
 mod ids;
 mod mailbox;
 mod network;
+mod queue;
 mod sasl;
 mod secrets;
 
@@ -84,16 +86,19 @@ impl Preset {
     }
 }
 
-/// Every preset, in the order in which they are tried.
+/// Every preset, in the order in which they are tried: what has to be asked for and what has a form
+/// of its own first, numbers that may be times last.
 pub fn presets() -> impl Iterator<Item = &'static Preset> {
     let families = [
         secrets::PRESETS,
+        mailbox::PRESETS,
         ids::PRESETS,
+        queue::PRESETS,
         sasl::PRESETS,
         dates::PRESETS,
         headers::PRESETS,
         network::PRESETS,
-        mailbox::PRESETS,
+        epoch::PRESETS,
     ];
     families.into_iter().flatten()
 }

@@ -73,4 +73,15 @@ pub(super) const PRESETS: &[Preset] = &[
         samples: &[("<1896.697170952@postoffice.reston.mci.net>", "1896.697170952")],
         others: &["Password:"],
     },
+    Preset {
+        name: "sasl.size",
+        group: "ids",
+        token: "SIZE",
+        numbered: false,
+        scope: scope::SIEVE_AUTH,
+        // As long as the challenge or the response is, which is made up anew each time.
+        regex: r"^\{(?P<v>\d+)\+?\}$",
+        samples: &[("{84}", "84"), ("{84+}", "84")],
+        others: &["NO {123}"],
+    },
 ];

@@ -8,7 +8,7 @@
 /// 250-SIZE 10240000          250-AUTH LOGIN PLAIN
 /// 250 AUTH PLAIN LOGIN       250 SIZE 10240000
 /// ```
-pub(in crate::redaction) fn sort_capabilities(lines: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
+pub(in crate::redaction) fn sort_ehlo(lines: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
     let code = lines.first()?.get(..3)?;
     let last = lines.len() - 1;
     let is_whole = lines.iter().enumerate().all(|(n, line)| {
@@ -48,7 +48,7 @@ mod tests {
     fn sorted(reply: &str) -> Option<String> {
         let lines: Vec<Vec<u8>> =
             reply.split_inclusive('\n').map(|line| line.as_bytes().to_vec()).collect();
-        sort_capabilities(&lines).map(|lines| String::from_utf8(lines.concat()).unwrap())
+        sort_ehlo(&lines).map(|lines| String::from_utf8(lines.concat()).unwrap())
     }
 
     #[test]

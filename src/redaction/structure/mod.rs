@@ -1,14 +1,45 @@
 //! Lines put into one order and one shape, where servers are free to choose others.
 
+mod capability;
 mod dkim;
 mod ehlo;
 mod fetch;
 mod received;
 
+use capability::sort_capa;
+pub(super) use capability::sort_keywords;
 pub(super) use dkim::signature;
-pub(super) use ehlo::sort_capabilities;
+use ehlo::sort_ehlo;
 pub(super) use fetch::sort_attributes;
 pub(super) use received::hop;
+
+use super::scope::Verb;
+use crate::proto::chomp;
+
+/// The lines of a whole reply in one order; `None` if they are none.
+type Sort = fn(&[Vec<u8>]) -> Option<Vec<Vec<u8>>>;
+
+/// How the lines of a reply are put into order.
+#[derive(Clone, Copy)]
+pub(super) struct Sorting {
+    pub(super) rule: &'static str,
+    pub(super) answering: Verb,
+    pub(super) is_last: fn(&[u8]) -> bool,
+    pub(super) sort: Sort,
+}
+
+pub(super) const EHLO: Sorting = Sorting {
+    rule: "ehlo",
+    answering: Verb::Ehlo,
+    is_last: |line| line.get(3) == Some(&b' '),
+    sort: sort_ehlo,
+};
+pub(super) const CAPA: Sorting = Sorting {
+    rule: "capability",
+    answering: Verb::Capa,
+    is_last: |line| chomp(line) == b".",
+    sort: sort_capa,
+};
 
 /// A header field, unfolded: its name with the colon, and its body.
 fn field(text: &[u8]) -> Option<(&[u8], &[u8])> {
