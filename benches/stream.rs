@@ -96,10 +96,10 @@ impl Row {
         let time = match &self.what {
             What::PlainRead => plain_read(mebibytes),
             What::Search(pattern) => in_process(mebibytes, async |session| {
-                session.skip_to(pattern).await.unwrap();
+                session.expect_bytes(pattern).keep(false).await.unwrap();
             }),
             What::Multiline => in_process(mebibytes, async |session| {
-                session.skip_multiline().await.unwrap();
+                session.expect_multiline().keep(false).await.unwrap();
             }),
             What::Nc => nc(mebibytes),
             What::Script(word) => {

@@ -127,7 +127,7 @@ pub use reply::Reply;
 pub use sasl::Credentials;
 pub use server::Server;
 pub use session::{
-    Maildrop, Message, Options, Scan, Script, Session, UniqueId, Untagged, block_on,
+    Maildrop, Message, Operation, Options, Scan, Script, Session, UniqueId, Untagged, block_on,
 };
 pub use transcript::Transcript;
 pub use transport::{Family, Proxy, Segment};

@@ -260,6 +260,18 @@ fn matches_anything() -> Error {
 
 /// What can stand for a pattern: text and bytes are literal, an integer is a reply code or a class
 /// of them.
+///
+/// An array of integers could mean alternatives or bytes, so it is neither:
+///
+/// ```compile_fail
+/// use mailexpect::IntoPattern as _;
+///
+/// let pattern = (&[220, 250]).into_pattern();
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no pattern",
+    note = "alternatives: `expect_any([220, 250])`; bytes: `&b\"...\"[..]`"
+)]
 pub trait IntoPattern {
     /// The pattern itself.
     ///
@@ -304,15 +316,34 @@ impl IntoPattern for &[u8] {
     }
 }
 
-impl<const N: usize> IntoPattern for &[u8; N] {
+impl IntoPattern for String {
     fn into_pattern(self) -> Result<Pattern> {
-        Pattern::bytes(*self)
+        Pattern::bytes(self)
+    }
+}
+
+impl IntoPattern for &String {
+    fn into_pattern(self) -> Result<Pattern> {
+        Pattern::bytes(self.as_str())
     }
 }
 
 impl IntoPattern for i32 {
     fn into_pattern(self) -> Result<Pattern> {
         Code::new(self.into()).map(Into::into)
+    }
+}
+
+impl IntoPattern for u16 {
+    fn into_pattern(self) -> Result<Pattern> {
+        Code::new(self.into()).map(Into::into)
+    }
+}
+
+/// A pattern that may be none: what is wrong with it is said when it is used.
+impl IntoPattern for Result<Pattern> {
+    fn into_pattern(self) -> Result<Pattern> {
+        self
     }
 }
 

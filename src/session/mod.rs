@@ -7,9 +7,11 @@ mod finish;
 mod hint;
 mod message;
 mod multiline;
+mod operation;
 mod options;
 mod ready;
 mod send;
+mod take;
 mod tls;
 mod verbs;
 mod wait;
@@ -22,15 +24,16 @@ use bytes::{Bytes, BytesMut};
 pub use blocking::block_on;
 use capabilities::Said;
 pub use message::Message;
+#[cfg(feature = "script")]
+pub(crate) use operation::Call;
+pub use operation::Operation;
 pub use options::Options;
-use verbs::Kept;
 pub use verbs::imap::Untagged;
 pub use verbs::{Maildrop, Scan, Script, UniqueId};
 use wait::Waiting;
 
 use crate::buffer::Buffer;
 use crate::error::{Error, Kind, Result};
-use crate::pattern::Pattern;
 use crate::proto::Protocol;
 #[cfg(feature = "script")]
 use crate::proto::Speech;
@@ -88,19 +91,9 @@ pub struct Session {
     secrets: Secrets,
     transcript: Transcript,
     timeout: Duration,
-    /// The deadline of the next operation alone.
-    within: Option<Duration>,
-    /// What the next verb is to be answered with, where that is not what its protocol calls
-    /// success.
-    expecting: Option<Result<Pattern>>,
-    /// The same for each of the replies to a message.
-    expecting_each: Option<Result<Vec<Pattern>>>,
-    /// What is to be kept of the block that the next verb fetches.
-    kept: Kept,
     /// What the peer said last that it can do.
     said: Option<Said>,
-    /// What else is said ahead of a verb of IMAP.
-    ahead: verbs::imap::Ahead,
+    tags: verbs::imap::Tags,
     settle: Duration,
     /// How the peer ended its side, once that was seen.
     ended: Option<Close>,
@@ -191,26 +184,6 @@ impl Session {
     /// Sets the deadline of each operation from now on.
     pub fn set_timeout(&mut self, timeout: Duration) {
         self.timeout = timeout;
-    }
-
-    /// Sets the deadline of the next operation alone.
-    ///
-    /// ```
-    /// # use mailexpect::{Session, server::Replay};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Replay::start("S: 220 hi\nC: NOOP")?;
-    /// let mut session = Session::connect(&server.url("smtp")).await?;
-    /// session.expect(220).await?;
-    /// session.send("NOOP").await?;
-    /// let late = session.within(std::time::Duration::from_millis(10)).expect(250).await.unwrap_err();
-    /// assert!(late.is_timeout());
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn within(&mut self, timeout: Duration) -> &mut Self {
-        self.within = Some(timeout);
-        self
     }
 
     /// Sets how much may be held unread before that is an error, in bytes; 32 MiB unless set.
@@ -395,8 +368,8 @@ mod tests {
     async fn operations_under_way_are_small() {
         let mut session = Session::options().pipe(&["cat".to_owned()], "tcp").unwrap();
         let connecting = size_of_val(&Session::connect("smtp://localhost:1"));
-        let expecting = size_of_val(&session.expect(250));
-        let sending = size_of_val(&session.send("NOOP"));
+        let expecting = size_of_val(&*session.expect(250).into_future());
+        let sending = size_of_val(&*session.send("NOOP").into_future());
         let largest = connecting.max(expecting).max(sending);
         assert!(
             largest <= 1024,

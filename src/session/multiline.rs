@@ -2,8 +2,8 @@
 
 use std::fmt::Display;
 
-use super::Session;
 use super::wait::{Arrival, Wait};
+use super::{Operation, Session};
 use crate::error::{Error, Kind, Result};
 use crate::pattern::Match;
 use crate::proto::Speech;
@@ -24,7 +24,8 @@ impl Session {
     ///
     /// What comes back is the block without that line, its doubled dots single. Nothing but CRLF, a
     /// dot and CRLF ends it. The block begins where the session stands, which has to be the start
-    /// of a line.
+    /// of a line. With [`keep(false)`](Operation::keep), next to nothing of the block is held, however
+    /// long it is, and [`Reply::octets`] is its size.
     ///
     /// ```
     /// use std::io::Write as _;
@@ -49,34 +50,14 @@ impl Session {
     ///
     /// # Errors
     /// A time-out or a close before the lone dot; more than the limit.
-    pub async fn expect_multiline(&mut self) -> Result<Reply> {
-        let wait = self.begin();
-        self.multiline(true, wait).await
-    }
-
-    /// Like [`Session::expect_multiline`], without keeping the block: however long it is, next to
-    /// nothing of it is held. Of what comes back, [`Reply::octets`] is the size of the block.
-    ///
-    /// ```
-    /// # use mailexpect::{Session, server::Replay};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Replay::start("S: +OK\nC: RETR 1\nS: +OK\nS: Subject: hi\nS:\nS: .")?;
-    /// let mut session = Session::connect(&server.url("pop3")).await?;
-    /// session.expect("+OK").await?;
-    /// session.send("RETR 1").await?;
-    /// session.expect("+OK").await?;
-    /// let block = session.skip_multiline().await?;
-    /// assert_eq!((block.octets(), block.bytes()), (15, &b""[..]));
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// A time-out or a close before the lone dot.
-    pub async fn skip_multiline(&mut self) -> Result<Reply> {
-        let wait = self.begin();
-        self.multiline(false, wait).await
+    pub fn expect_multiline(&mut self) -> Operation<'_, Reply> {
+        self.operation(|session, mut call| {
+            Box::pin(async move {
+                let keep = call.keeps();
+                let wait = session.begin(&call, "expect_multiline")?;
+                session.multiline(keep, wait).await
+            })
+        })
     }
 
     /// A reply was about to be taken where a block comes next.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
+use super::Session;
 use super::wait::{Wait, Waiting};
-use super::{Kept, Session};
 use crate::buffer::{Buffer, DEFAULT_LIMIT};
 use crate::error::{Error, Kind, Result};
 use crate::proto::imap::Imap;
@@ -219,7 +219,7 @@ impl Options {
         session.proxy = proxy;
         session.unheard = Some(unheard);
         if target.scheme.is_tls() {
-            session.handshake(started).await?;
+            session.handshake(None, started).await?;
         }
         Ok(session)
     }
@@ -285,12 +285,8 @@ impl Options {
             transcript: self.transcript,
             timeout: self.timeout,
             exchanger: None,
-            within: None,
-            expecting: None,
-            expecting_each: None,
-            kept: Kept::default(),
             said: None,
-            ahead: super::verbs::imap::Ahead::default(),
+            tags: super::verbs::imap::Tags::default(),
             settle: self.settle,
             ended: None,
             end_noted: false,

@@ -13,7 +13,7 @@ use tokio::time::timeout_at;
 
 use super::multiline::{BLOCK, TAKE_IT};
 use super::wait::{Arrival, Wait, is_reset};
-use super::{Message, SHOWN, Session};
+use super::{Message, Operation, SHOWN, Session};
 use crate::error::{Error, Kind, Result};
 use crate::proto::smtp::dot_stuff;
 use crate::proto::{Speech, chomp};
@@ -44,21 +44,30 @@ impl Session {
     /// # Errors
     /// Out of step while a reply is owed or anything that came is unread; closed; a time-out where
     /// the peer does not read.
-    pub async fn send(&mut self, line: impl AsRef<[u8]>) -> Result<()> {
-        let wait = self.begin();
-        self.send_line(line.as_ref(), wait).await
+    pub fn send(&mut self, line: impl AsRef<[u8]>) -> Operation<'_, ()> {
+        let bytes = self.with_line_end(line.as_ref());
+        self.operation(move |session, call| {
+            Box::pin(async move {
+                let wait = session.begin(&call, "send")?;
+                session.send_in_turn(bytes, wait).await
+            })
+        })
     }
 
     /// Sends a line in its turn, CRLF added, within an operation that has begun.
     pub(super) async fn send_line(&mut self, line: &[u8], wait: Wait) -> Result<()> {
+        let bytes = self.with_line_end(line);
+        self.send_in_turn(bytes, wait).await
+    }
+
+    fn with_line_end(&mut self, line: &[u8]) -> Bytes {
         let length = line.len() + 2;
         if self.outgoing.capacity() < length {
             self.outgoing.reserve(length.max(LINES));
         }
         self.outgoing.extend_from_slice(line);
         self.outgoing.extend_from_slice(b"\r\n");
-        let bytes = self.outgoing.split().freeze();
-        self.send_in_turn(bytes, wait).await
+        self.outgoing.split().freeze()
     }
 
     /// Sends bytes in their turn and in one write, within an operation that has begun.
@@ -88,9 +97,14 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::send`].
-    pub async fn send_message<'a>(&mut self, message: impl Into<Message<'a>>) -> Result<()> {
-        let wait = self.begin();
-        self.send_in_turn(dot_stuff(message.into().bytes()), wait).await
+    pub fn send_message<'a>(&mut self, message: impl Into<Message<'a>>) -> Operation<'_, ()> {
+        let bytes = dot_stuff(message.into().bytes());
+        self.operation(move |session, call| {
+            Box::pin(async move {
+                let wait = session.begin(&call, "send_message")?;
+                session.send_in_turn(bytes, wait).await
+            })
+        })
     }
 
     /// Sends several lines in one write, CRLF added to each, without waiting for replies in between
@@ -113,17 +127,21 @@ impl Session {
     ///
     /// # Errors
     /// Closed; a time-out where the peer does not read.
-    pub async fn pipeline<L: AsRef<[u8]>>(
+    pub fn pipeline<L: AsRef<[u8]>>(
         &mut self,
         lines: impl IntoIterator<Item = L>,
-    ) -> Result<()> {
+    ) -> Operation<'_, ()> {
         let mut bytes = Vec::new();
         for line in lines {
             bytes.extend_from_slice(line.as_ref());
             bytes.extend_from_slice(b"\r\n");
         }
-        let wait = self.begin();
-        self.write(bytes.into(), wait).await
+        self.operation(move |session, call| {
+            Box::pin(async move {
+                let wait = session.begin(&call, "pipeline")?;
+                session.write(bytes.into(), wait).await
+            })
+        })
     }
 
     /// Sends bytes as they are, whoever's turn it is.
@@ -144,9 +162,14 @@ impl Session {
     ///
     /// # Errors
     /// Closed; a time-out where the peer does not read.
-    pub async fn send_raw(&mut self, bytes: impl AsRef<[u8]>) -> Result<()> {
-        let wait = self.begin();
-        self.write(Bytes::copy_from_slice(bytes.as_ref()), wait).await
+    pub fn send_raw(&mut self, bytes: impl AsRef<[u8]>) -> Operation<'_, ()> {
+        let bytes = Bytes::copy_from_slice(bytes.as_ref());
+        self.operation(move |session, call| {
+            Box::pin(async move {
+                let wait = session.begin(&call, "send_raw")?;
+                session.write(bytes, wait).await
+            })
+        })
     }
 
     /// Says that we will send no more; the peer can still speak.
@@ -245,7 +268,7 @@ impl Session {
         // Without TLS, nothing is held back.
         let mut flushed = self.tls.is_none();
         while at < bytes.len() || !flushed {
-            match timeout_at(wait.deadline(), self.exchange(&bytes[at..])).await {
+            match timeout_at(wait.deadline(), self.write_or_read(&bytes[at..])).await {
                 Ok(Ok(written)) => {
                     flushed |= at == bytes.len();
                     at += written;
@@ -295,7 +318,7 @@ impl Session {
 
     /// Writes some bytes, or sees what was written off where none are given; while that cannot be
     /// done, reads.
-    async fn exchange(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    async fn write_or_read(&mut self, bytes: &[u8]) -> io::Result<usize> {
         poll_fn(|cx| {
             let Some(transport) = &mut self.transport else {
                 return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));

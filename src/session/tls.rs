@@ -4,8 +4,8 @@ use std::io;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::Session;
 use super::wait::{Arrival, Wait, is_reset};
+use super::{Operation, Session};
 use crate::error::{Error, Kind, Result};
 use crate::proto::Speech;
 use crate::tls::{self, Attempt, Certificate, Established, Reason};
@@ -16,30 +16,9 @@ use crate::transport::{Broken, Segment, Tls, Transport};
 const WANTED: &str = "a TLS handshake";
 
 impl Session {
-    /// Sets how TLS is put on from now on.
-    ///
-    /// ```
-    /// use mailexpect::{Session, server::Embedded, tls};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Embedded::start()?;
-    /// let mut session = Session::connect(&server.smtp()).await?;
-    /// session.expect(220).await?;
-    /// session.set_tls(tls::Options::new().ca(server.ca()?).min(tls::Version::V1_3));
-    /// session.starttls().await?;
-    /// assert_eq!(session.tls().unwrap().version, "1.3");
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn set_tls(&mut self, options: tls::Options) {
-        options.secrets().for_each(|line| self.secrets.learn(line));
-        self.tls_options = options;
-    }
-
-    /// How TLS would be put on.
-    #[must_use]
-    pub fn tls_options(&self) -> &tls::Options {
+    /// How TLS is put on, unless the operation says otherwise.
+    #[cfg(feature = "script")]
+    pub(crate) fn tls_options(&self) -> &tls::Options {
         &self.tls_options
     }
 
@@ -111,13 +90,22 @@ impl Session {
     /// may come, unless [`tls::Options::keep_injected`] was set; `tls` where the handshake fails,
     /// with the reason; a time-out; usage for options that are wrong. The session is closed but for
     /// the first and the last of these.
-    pub async fn tls_handshake(&mut self) -> Result<()> {
-        let wait = self.begin();
-        self.handshake(wait).await
+    pub fn tls_handshake(&mut self) -> Operation<'_, ()> {
+        self.operation(|session, mut call| {
+            Box::pin(async move {
+                let options = call.tls.take();
+                let wait = session.begin(&call, "tls_handshake")?;
+                session.handshake(options, wait).await
+            })
+        })
     }
 
     /// Makes the handshake within an operation that has begun.
-    pub(super) async fn handshake(&mut self, wait: Wait) -> Result<()> {
+    pub(super) async fn handshake(
+        &mut self,
+        options: Option<Box<tls::Options>>,
+        wait: Wait,
+    ) -> Result<()> {
         self.transport()?;
         if self.half_closed {
             return Err(self.fault(
@@ -125,10 +113,12 @@ impl Session {
                 "nothing can be sent behind a shutdown(), and so no handshake",
             ));
         }
-        if !self.buffer.is_empty() && !self.tls_options.keeps_injected() {
+        let options = options.map_or_else(|| self.tls_options.clone(), |options| *options);
+        options.secrets().for_each(|line| self.secrets.learn(line));
+        if !self.buffer.is_empty() && !options.keeps_injected() {
             return Err(self.injected(wait));
         }
-        let attempt = Attempt::new(&self.tls_options, self.host().as_deref());
+        let attempt = Attempt::new(&options, self.host().as_deref());
         let attempt =
             attempt.map_err(|error| error.with_session(format!("{}, {}", self.id, self.peer)))?;
         let Some(transport) = self.transport.take() else { return Ok(()) };
@@ -139,8 +129,7 @@ impl Session {
             Underway { transcript: self.transcript.clone(), session: self.id, over: false };
         // Apart, so that the operations of sessions in clear, which may come to it, take no more
         // room for it.
-        let connecting =
-            Box::pin(Tls::connect(&attempt, transport, self.tls_options.keeps_injected()));
+        let connecting = Box::pin(Tls::connect(&attempt, transport, options.keeps_injected()));
         let outcome = timeout_at(wait.deadline(), connecting).await;
         underway.over = outcome.is_ok();
         match outcome {

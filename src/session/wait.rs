@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use tokio::time::{Instant, timeout_at};
 
+use super::operation::Call;
 use super::{SHOWN, Session};
 use crate::buffer::Buffer;
 use crate::error::{Error, Kind, Result, Waited};
@@ -59,9 +60,10 @@ const GLANCE: usize = SHOWN;
 
 impl Session {
     /// Begins an operation: its deadline runs from here.
-    pub(super) fn begin(&mut self) -> Wait {
+    pub(super) fn begin(&mut self, call: &Call, operation: &str) -> Result<Wait> {
+        call.check_spent(operation)?;
         self.waiting.since = None;
-        Wait::new(self.within.take().unwrap_or(self.timeout))
+        Ok(Wait::new(call.timeout.unwrap_or(self.timeout)))
     }
 
     /// Reads once, until then at the latest.

@@ -115,15 +115,15 @@ fn what_a_refusal_says_can_be_what_is_wanted() {
     run(async {
         let mut s = greeted(&peer).await;
         let refused = s
-            .expecting(Regex::new("^NO .TRYCREATE. no$").unwrap())
             .append("nosuch", "hi")
+            .expect(Regex::new("^NO .TRYCREATE. no$").unwrap())
             .await
             .unwrap();
         assert_eq!(
             (refused.status(), refused.code().unwrap().name),
             (Some(Status::No), "TRYCREATE".to_owned())
         );
-        s.expecting("BAD").command("FROB", &[]).await.unwrap();
+        s.command("FROB", &[]).expect("BAD").await.unwrap();
         s.finish().await.unwrap();
     });
     assert_eq!(peer.heard(), b"a1 APPEND nosuch {2}\r\na2 FROB\r\n");
@@ -148,8 +148,8 @@ fn literals_with_a_plus_go_out_at_once() {
     let peer = Peer::parse("S: * OK hi\nC\nC\nS: a1 OK in\nC\nC\nS: a2 OK in\nstall");
     run(async {
         let mut s = greeted(&peer).await;
-        s.literals(Literals::Plus).append("Lab", b"\0\xff".as_slice()).await.unwrap();
-        s.literals(Literals::Minus).append_with("Lab", "(\\Seen)", "x").await.unwrap();
+        s.append("Lab", b"\0\xff".as_slice()).literals(Literals::Plus).await.unwrap();
+        s.append_with("Lab", "(\\Seen)", "x").literals(Literals::Minus).await.unwrap();
     });
     assert_eq!(
         peer.heard(),
@@ -175,7 +175,7 @@ fn a_goodbye_in_the_middle_is_shown_with_the_close() {
 #[test]
 fn silence_behind_untagged_responses_shows_them() {
     let error = failing("S: * 3 EXISTS\nS: * 0 RECENT\nstall", async |s| {
-        s.within(SHORT).select("INBOX").await
+        s.select("INBOX").timeout(SHORT).await
     });
     assert!(error.is_timeout());
     assert_eq!(error.got(), Some("* 3 EXISTS\n* 0 RECENT"));
@@ -234,7 +234,7 @@ fn a_required_response_that_did_not_come_is_named_with_all_that_came() {
             .require("* FLAGS")
             .require("* 3 EXISTS")
             .require(Regex::new("UIDNEXT").unwrap());
-        s.untagged(untagged).select("INBOX").await
+        s.select("INBOX").untagged(untagged).await
     });
     insta::assert_snapshot!(filtered(&error, &FILTERS), @r#"
     untagged responses that are required did not come
@@ -252,7 +252,7 @@ fn a_required_response_that_did_not_come_is_named_with_all_that_came() {
 #[test]
 fn a_forbidden_response_fails_at_once() {
     let error = failing("S: * 1 EXPUNGE\nstall", async |s| {
-        s.untagged(Untagged::new().forbid(Regex::new("EXPUNGE").unwrap())).noop().await
+        s.noop().untagged(Untagged::new().forbid(Regex::new("EXPUNGE").unwrap())).await
     });
     assert_eq!(error.kind(), "unexpected");
     assert_eq!(
@@ -265,9 +265,9 @@ fn a_forbidden_response_fails_at_once() {
 fn nothing_else_may_come_where_that_is_said() {
     let only = || Untagged::new().require("* 3 EXISTS").allow("* 0 RECENT").only();
     let peer = Peer::parse("S: * OK hi\nC\nS: * 0 RECENT\nS: * 3 EXISTS\nS: a1 OK done\nstall");
-    run(async { greeted(&peer).await.untagged(only()).noop().await.unwrap() });
+    run(async { greeted(&peer).await.noop().untagged(only()).await.unwrap() });
     let error =
-        failing("S: * 3 EXISTS\nS: * 1 RECENT\nstall", async |s| s.untagged(only()).noop().await);
+        failing("S: * 3 EXISTS\nS: * 1 RECENT\nstall", async |s| s.noop().untagged(only()).await);
     assert_eq!(error.message(), "an untagged response is neither required nor allowed");
     assert_eq!(error.got(), Some("* 1 RECENT"));
 }
@@ -313,10 +313,10 @@ fn unique_identifiers_are_asked_for_where_there_is_such_a_form() {
     let peer = Peer::parse("S: * OK hi\nC\nS: a1 OK done\nC\nS: a2 OK done\nstall");
     run(async {
         let mut s = greeted(&peer).await;
-        assert!(s.by_uid().noop().await.unwrap_err().is_usage());
-        s.by_uid().store("7", "+FLAGS.SILENT (\\Seen)").await.unwrap();
+        assert!(s.noop().by_uid().await.unwrap_err().is_usage());
+        s.store("7", "+FLAGS.SILENT (\\Seen)").by_uid().await.unwrap();
         assert!(s.expunge("7").await.unwrap_err().is_usage());
-        s.by_uid().expunge("7").await.unwrap();
+        s.expunge("7").by_uid().await.unwrap();
         s.finish().await.unwrap();
     });
     assert_eq!(peer.heard(), b"a1 UID STORE 7 +FLAGS.SILENT (\\Seen)\r\na2 UID EXPUNGE 7\r\n");
@@ -357,8 +357,8 @@ fn passwords_are_nowhere_in_the_transcript() {
     );
     let transcript = run(async {
         let mut s = greeted(&peer).await;
-        s.expecting("NO").login("alice", "wonder \"land").await.unwrap();
-        s.expecting("NO").login("alice", "Gr\u{fc}\u{df}e").await.unwrap();
+        s.login("alice", "wonder \"land").expect("NO").await.unwrap();
+        s.login("alice", "Gr\u{fc}\u{df}e").expect("NO").await.unwrap();
         s.transcript().to_string()
     });
     assert!(!transcript.contains("wonder") && !transcript.contains("Gr"), "{transcript}");

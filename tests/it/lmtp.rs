@@ -118,7 +118,7 @@ fn too_few_replies_are_missed() {
             s.expect(220).await.unwrap();
             s.rcpt("a@b").await.unwrap();
             s.rcpt("b@b").await.unwrap();
-            s.within(Duration::from_millis(60)).data("x").await.unwrap_err()
+            s.data("x").timeout(Duration::from_millis(60)).await.unwrap_err()
         });
         assert_eq!(error.kind(), kind, "{error}");
         assert!(error.expected().unwrap().contains("reply 2 of 2"), "{error}");

@@ -28,7 +28,7 @@ fn a_block_is_taken_up_to_its_lone_dot_however_it_comes() {
             assert_eq!((empty.bytes(), empty.octets(), empty.lines().len()), (&b""[..], 0, 0));
             s.expect_line("+OK bye").await.unwrap();
             s.send("NEXT").await.unwrap();
-            assert_eq!(s.skip_multiline().await.unwrap().octets(), 0);
+            assert_eq!(s.expect_multiline().keep(false).await.unwrap().octets(), 0);
             assert_eq!(s.owed(), 0, "the block is the answer");
             s.finish().await.unwrap();
             let text = s.transcript().to_string();
@@ -49,7 +49,7 @@ fn a_block_that_is_not_kept_has_a_size_and_no_limit() {
     run(async {
         let options = Session::options().limit(1 << 20).transcript(transcript.clone());
         let mut s = options.connect(&peer.url("tcp")).await.unwrap();
-        let block = s.skip_multiline().await.unwrap();
+        let block = s.expect_multiline().keep(false).await.unwrap();
         assert_eq!((block.octets(), block.bytes()), (flood as u64 + 4, &b""[..]));
         s.expect_line("after").await.unwrap();
         s.finish().await.unwrap();
@@ -69,12 +69,18 @@ fn a_block_without_an_end_fails_and_says_what_was_wanted() {
     let peer = Peer::parse("S: a\\n.\nstall");
     let error = run(async {
         let mut s = Session::connect(&peer.url("tcp")).await.unwrap();
-        s.within(Duration::from_millis(50)).expect_multiline().await.unwrap_err()
+        s.expect_multiline().timeout(Duration::from_millis(50)).await.unwrap_err()
     });
     assert!(error.is_timeout() && error.to_string().contains(wanted), "{error}");
     let peer = Peer::parse("S: a\nclose");
     let error = run(async {
-        Session::connect(&peer.url("tcp")).await.unwrap().skip_multiline().await.unwrap_err()
+        Session::connect(&peer.url("tcp"))
+            .await
+            .unwrap()
+            .expect_multiline()
+            .keep(false)
+            .await
+            .unwrap_err()
     });
     assert!(
         error.is_malformed() && error.message().contains("in the middle of a block"),

@@ -35,7 +35,7 @@ fn a_dialogue_can_be_written_out_by_hand() {
         assert_eq!(s.expect_multiline().await.unwrap().lines(), ["1 10", "2 20"]);
         s.send("RETR 1").await.unwrap();
         s.expect("+OK").await.unwrap();
-        assert_eq!(s.skip_multiline().await.unwrap().octets(), 6);
+        assert_eq!(s.expect_multiline().keep(false).await.unwrap().octets(), 6);
         s.send("RETR 9").await.unwrap();
         s.expect(Regex::new("^-ERR .*no such").unwrap()).await.unwrap();
         s.send("QUIT").await.unwrap();
@@ -152,7 +152,7 @@ fn hostile_answers_fail_in_words_and_hold_no_more_than_the_limit() {
         let mut s = greeted(&peer).await;
         s.send("TOP 1 0").await.unwrap();
         s.expect("+OK").await.unwrap();
-        s.within(Duration::from_millis(50)).expect_multiline().await.unwrap_err()
+        s.expect_multiline().timeout(Duration::from_millis(50)).await.unwrap_err()
     });
     assert!(error.is_timeout() && error.got() == Some("never ends\\r\\n"), "{error}");
 }
@@ -166,7 +166,7 @@ fn a_reply_code_is_refused_with_what_there_is_instead() {
             s.expect(220).await.unwrap_err(),
             s.expect_any([250, 2]).await.unwrap_err(),
             s.refute(5).await.unwrap_err(),
-            s.expecting(2).noop().await.unwrap_err(),
+            s.noop().expect(2).await.unwrap_err(),
         ]
     });
     for error in &errors {
@@ -215,7 +215,7 @@ fn a_login_that_is_refused_hides_the_password_and_says_what_to_try() {
     let (error, transcript) = run(async {
         let mut s = greeted(&peer).await;
         let error = s.login("me", "hunter 22").await.unwrap_err();
-        let refusal = s.expecting("-ERR").login("nobody", "x").await.unwrap();
+        let refusal = s.login("nobody", "x").expect("-ERR").await.unwrap();
         assert_eq!(
             (refusal.text().as_ref(), refusal.response_code()),
             ("-ERR who", None),
@@ -253,12 +253,12 @@ fn verbs_read_what_their_replies_say() {
             .collect();
         assert_eq!(sizes, [(1, 10), (2, 20)]);
         assert_eq!(s.list_messages(2).await.unwrap()[0].octets, 20);
-        assert!(s.expecting("-ERR").list_messages(9).await.unwrap().is_empty());
+        assert!(s.list_messages(9).expect("-ERR").await.unwrap().is_empty());
         assert_eq!(s.uidl(None).await.unwrap()[0].id, "a");
         assert_eq!(s.retr(1).await.unwrap().bytes(), b".x\r\n");
-        let skipped = s.skipping().top(1, 0).await.unwrap();
+        let skipped = s.top(1, 0).keep(false).await.unwrap();
         assert_eq!((skipped.octets(), skipped.bytes()), (5, &b""[..]));
-        assert_eq!(s.expecting("-ERR").retr(9).await.unwrap().text(), "-ERR no");
+        assert_eq!(s.retr(9).expect("-ERR").await.unwrap().text(), "-ERR no");
         s.dele(1).await.unwrap();
         let capabilities = s.capa().await.unwrap();
         assert_eq!(
@@ -302,7 +302,7 @@ fn a_bare_ok_where_a_block_has_to_follow_is_named_and_can_be_written_out() {
     let peer = Peer::parse("S: +OK hi\nC\nS: +OK\nC\nS: +OK\nC\nS: +OK bye\nclose");
     run(async {
         let mut s = greeted(&peer).await;
-        let error = s.within(Duration::from_millis(50)).capa().await.unwrap_err();
+        let error = s.capa().timeout(Duration::from_millis(50)).await.unwrap_err();
         assert!(error.is_timeout(), "{error}");
         assert_eq!(error.message(), "nothing came behind the +OK in time");
         assert!(error.to_string().contains("expect_silence(...)"), "{error}");

@@ -51,7 +51,7 @@ fn every_mechanism_succeeds_and_fails_with_and_without_an_initial_response() {
                 session.quit().await.unwrap();
                 session.finish().await.unwrap();
                 let mut session = greeted(&wrong.url).await;
-                session.expecting(535).auth(credentials(mechanism).initial(initial)).await.unwrap();
+                session.auth(credentials(mechanism).initial(initial)).expect(535).await.unwrap();
                 session.quit().await.unwrap();
                 session.finish().await.unwrap();
             }
@@ -223,7 +223,7 @@ fn nothing_secret_is_in_errors_and_transcripts_of_the_library() {
             );
             session.reset().unwrap();
             let mut session = greeted(&right.url).await;
-            let error = session.expecting(250).auth(credentials(mechanism)).await.unwrap_err();
+            let error = session.auth(credentials(mechanism)).expect(250).await.unwrap_err();
             let _ = write!(seen, "{error}\n{}\n", session.transcript());
             session.reset().unwrap();
         }
@@ -300,15 +300,15 @@ fn imap_has_exchanges_with_untagged_responses_in_them() {
     let shown = block_on(async {
         let mut session = Session::connect(&server.url("imap")).await.unwrap();
         session.expect("* OK").await.unwrap();
-        session.expecting("NO").auth((USER, PASSWORD)).await.unwrap();
+        session.auth((USER, PASSWORD)).expect("NO").await.unwrap();
         session.auth(credentials("PLAIN").cancel()).await.unwrap();
-        session.authenticate(credentials("PLAIN").initial(true)).await.unwrap();
+        session.auth(credentials("PLAIN").initial(true)).await.unwrap();
         let error = session.auth(credentials("CRAM-MD5")).await.unwrap_err();
         assert!(
             error.is_malformed() && error.next_step() == Some("the exchange was cancelled"),
             "{error}"
         );
-        session.expecting("+").auth(credentials("LOGIN")).await.unwrap();
+        session.auth(credentials("LOGIN")).expect("+").await.unwrap();
         let shown = session.transcript().to_string();
         session.reset().unwrap();
         shown
@@ -340,7 +340,7 @@ fn pop3_has_exchanges_and_short_lines() {
     block_on(async {
         let mut session = Session::connect(&server.url("pop3")).await.unwrap();
         session.expect("+OK").await.unwrap();
-        session.expecting("-ERR").auth(credentials("PLAIN")).await.unwrap();
+        session.auth(credentials("PLAIN")).expect("-ERR").await.unwrap();
         session.auth(Credentials::token(USER, long).mechanism("XOAUTH2")).await.unwrap();
         session.reset().unwrap();
     });
@@ -451,7 +451,7 @@ fn an_exchange_is_cancelled_or_handed_over_where_that_is_asked_for() {
     block_on(async {
         let mut session = greeted(&peer.url("smtp")).await;
         session.auth(credentials("PLAIN").cancel()).await.unwrap();
-        session.expecting(334).auth(credentials("LOGIN")).await.unwrap();
+        session.auth(credentials("LOGIN")).expect(334).await.unwrap();
         session.send("aG9nZQ==").await.unwrap();
         session.expect(535).await.unwrap();
         session.reset().unwrap();

@@ -163,7 +163,7 @@ fn input_left_unread_and_a_close_that_nobody_expected_fail_the_end() {
             s.expect(2).await.unwrap();
             // The peer's last words are behind the reply, or in a segment of their own that has to
             // come first.
-            let _ = s.within(SHORT).expect_silence(SHORT).await;
+            let _ = s.expect_silence(SHORT).timeout(SHORT).await;
             s.finish().await
         })
     };
@@ -225,7 +225,7 @@ fn a_deadline_is_that_of_the_operation_and_not_of_each_read() {
     let dripping = Peer::new([Step::Drip(b"220-".repeat(500)), Step::Stall]);
     let error = run(async {
         let mut s = Session::connect(&dripping.url("smtp")).await.unwrap();
-        s.within(SHORT).expect(220).await.unwrap_err()
+        s.expect(220).timeout(SHORT).await.unwrap_err()
     });
     assert!(error.is_timeout(), "{error}");
     let time = error.waited().unwrap();
@@ -270,7 +270,7 @@ fn what_is_not_kept_has_no_limit() {
     run(async {
         let options = Session::options().limit(1 << 20).transcript(transcript.clone());
         let mut s = options.connect(&peer.url("tcp")).await.unwrap();
-        let reply = s.skip_to("the end\r\n").await.unwrap();
+        let reply = s.expect_bytes("the end\r\n").keep(false).await.unwrap();
         assert_eq!(reply.text(), "the end");
         s.finish().await.unwrap();
     });
@@ -596,7 +596,7 @@ fn a_peer_that_does_not_read_runs_into_the_deadline() {
     let url = format!("tcp://{}", listener.local_addr().unwrap());
     let error = run(async {
         let mut s = Session::connect(&url).await.unwrap();
-        s.within(SHORT).send_raw(vec![b'x'; 64 << 20]).await.unwrap_err()
+        s.send_raw(vec![b'x'; 64 << 20]).timeout(SHORT).await.unwrap_err()
     });
     assert!(error.is_timeout());
     assert!(error.message().starts_with("the server does not read: "), "{error}");
@@ -735,4 +735,23 @@ proptest! {
         let said: String = transcript.to_string().lines().filter(|line| line.starts_with("S:")).collect::<Vec<_>>().join("\n");
         prop_assert_eq!(said.lines().count(), 7);
     }
+}
+
+#[test]
+fn what_a_call_was_given_reaches_that_call_alone() {
+    let peer = Peer::parse("S: 220 hi\nC\nS: 503 no\nC\nS: 250 ok\nC\nS: 221 bye");
+    run(async move {
+        let mut s = Session::connect(&peer.url("smtp")).await.unwrap();
+        let refused = s.expect(220).expect(550).await.unwrap_err();
+        assert_eq!(refused.message(), "`expect` has no option `expect`");
+        // An operation that is never awaited leaves nothing for the next.
+        drop(s.noop().expect(421).timeout(Duration::ZERO));
+        s.expect(220).await.unwrap();
+        s.mail("a@example.com").expect(503).await.unwrap();
+        let misused = s.rset().keep(false).expect(503).await.unwrap_err();
+        assert_eq!((misused.kind(), misused.message()), ("usage", "`rset` has no option `keep`"));
+        s.rset().await.unwrap();
+        s.quit().await.unwrap();
+        s.finish().await.unwrap();
+    });
 }

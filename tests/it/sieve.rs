@@ -120,7 +120,7 @@ fn verbs_say_their_arguments_as_they_must_be_said() {
         s.putscript("a \"b\"", "keep;\nstop;\n").await.unwrap();
         s.setactive("").await.unwrap();
         s.renamescript("a", "b\\").await.unwrap();
-        let refusal = s.expecting("NO").havespace("x", -1).await.unwrap();
+        let refusal = s.havespace("x", -1).expect("NO").await.unwrap();
         assert_eq!(refusal.response_code().as_deref(), Some("QUOTA/MAXSIZE"));
         s.checkscript(&b"\0\x80"[..]).await.unwrap();
         s.noop().await.unwrap();
@@ -150,7 +150,7 @@ fn verbs_read_what_responses_say() {
         assert_eq!(scripts, [("a\"".to_owned(), false), ("b\r\nc".to_owned(), true)]);
         let script = s.getscript("a").await.unwrap();
         assert_eq!((script.bytes(), script.octets()), (&b"keep;\n"[..], 6));
-        let refusal = s.expecting("NO").getscript("b").await.unwrap();
+        let refusal = s.getscript("b").expect("NO").await.unwrap();
         assert_eq!(refusal.response_code().as_deref(), Some("NONEXISTENT"));
         let error = s.getscript("c").await.unwrap_err();
         assert!(error.is_malformed() && error.got() == Some("OK \"nothing\""), "{error}");
@@ -218,7 +218,7 @@ fn hostile_responses_fail_in_words_and_hold_no_more_than_the_limit() {
     let peer = Peer::saying(b"\"A\" {1000000}\r\nshort\r\nOK\r\n");
     let error = run(async {
         let mut s = Session::connect(&peer.url("sieve")).await.unwrap();
-        s.within(Duration::from_millis(50)).expect("OK").await.unwrap_err()
+        s.expect("OK").timeout(Duration::from_millis(50)).await.unwrap_err()
     });
     assert!(error.is_timeout() && error.got().unwrap().contains("short"), "{error}");
     let peer = Peer::new([
@@ -246,7 +246,7 @@ fn a_server_that_says_bye_may_close() {
     let peer = peer("C\nS: BYE (TRYLATER) \"later\"\nclose");
     run(async {
         let mut s = greeted(&peer).await;
-        let bye = s.expecting("BYE").noop().await.unwrap();
+        let bye = s.noop().expect("BYE").await.unwrap();
         assert_eq!(bye.response_code().as_deref(), Some("TRYLATER"));
         s.finish().await.unwrap();
     });

@@ -182,7 +182,7 @@ fn a_refused_data_is_what_is_held_against_the_pattern() {
     let peer = Peer::parse(script);
     run(async {
         let mut s = greeted(&peer.url("smtp")).await;
-        let replies = s.expecting((503, "5.5.1")).data("x").await.unwrap();
+        let replies = s.data("x").expect((503, "5.5.1")).await.unwrap();
         assert_eq!(replies[0].code(), Some(503));
         s.noop().await.unwrap();
     });
@@ -201,7 +201,7 @@ fn a_250_in_place_of_the_354_is_no_success() {
     for (expecting, answer) in [(250, "250 ok"), (250, "220 hello"), (3, "334 go")] {
         let peer = Peer::parse(&format!("S: 220 hi\nC\nS: {answer}\nstall"));
         let error = run(async {
-            greeted(&peer.url("smtp")).await.expecting(expecting).data("x").await.unwrap_err()
+            greeted(&peer.url("smtp")).await.data("x").expect(expecting).await.unwrap_err()
         });
         assert!(error.is_mismatch(), "{error}");
         assert_eq!((error.expected(), error.got()), (Some("354"), Some(answer)));

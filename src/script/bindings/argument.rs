@@ -8,7 +8,7 @@ use rhai::{Array, Blob, Dynamic, ImmutableString, Map};
 use crate::error::{Error, Result};
 use crate::pattern::{Code, IntoPattern as _, Pattern};
 use crate::script::raise;
-use crate::session::{Message, Options};
+use crate::session::{Call, Message, Options};
 use crate::transport::{Family, Proxy, Segment};
 use crate::{duration, suggest};
 
@@ -106,29 +106,23 @@ fn misfit(what: &str, kind: &str) -> Error {
     error.hint("patterns are text, re(`...`), integers (reply codes) and blobs; durations are text such as \"5s\" or seconds")
 }
 
-/// What one call may be given as its last argument.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Call {
-    pub(super) timeout: Option<Duration>,
-    pub(super) keep: bool,
-}
-
-impl Call {
-    pub(super) const NONE: Self = Self { timeout: None, keep: true };
-
-    /// Reads `#{timeout: "2m"}`, and `keep` where it is allowed.
-    pub(super) fn read(options: &Map, allowed: &[&str]) -> Result<Self> {
-        let mut call = Self::NONE;
-        for (name, value) in options {
-            check_known(name, allowed)?;
-            match name.as_str() {
-                "timeout" => call.timeout = Some(duration(value)?),
-                "keep" => call.keep = boolean(name, value)?,
-                _ => {}
-            }
+/// Reads what a call is given as its last argument: `#{timeout: "2m"}`, and what else is allowed.
+pub(super) fn call(options: &Map, allowed: &[&str]) -> Result<Call> {
+    let mut call = Call::default();
+    for (name, value) in options {
+        check_known(name, allowed)?;
+        match name.as_str() {
+            "timeout" => call.timeout = Some(duration(value)?),
+            "keep" => call.keep = Some(boolean(name, value)?),
+            "expect" => match value.read_lock::<Array>() {
+                Some(all) => call.expect_each = Some(Ok(patterns(all.clone())?)),
+                None => call.expect = Some(Ok(pattern(value.clone())?)),
+            },
+            _ => {}
         }
-        Ok(call)
     }
+    super::imap::read(&mut call, options)?;
+    Ok(call)
 }
 
 pub(super) fn check_known(name: &str, allowed: &[&str]) -> Result<()> {

@@ -148,8 +148,8 @@ fn exchange(
         {
             session.keep_secret(name);
         }
-        verb::prepare(session, options, &OPTIONS)?;
-        session.auth(credentials(given, options)?).await
+        let call = verb::call(session, options, &OPTIONS)?;
+        session.auth(credentials(given, options)?).with(call).await
     })
 }
 

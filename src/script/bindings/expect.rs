@@ -7,13 +7,12 @@
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Map};
 
-use super::Handle;
-use super::argument::{self, Call};
+use super::{Handle, argument};
 use crate::error::{Error, Result};
 use crate::pattern::{Code, Pattern};
 use crate::reply::Reply;
 use crate::script::raise::Raised;
-use crate::session::Session;
+use crate::session::Call;
 
 pub(super) const INTRO: &str = "On a session that speaks a protocol, `expect` takes the next whole reply and holds it against the \
 pattern; a reply that does not match fails at once. An integer is the reply code, or a class of codes (`2` is 2xx, `25` is 25x); \
@@ -32,15 +31,18 @@ struct Wanted {
 
 impl Wanted {
     fn new(pattern: Dynamic) -> Self {
-        Self { pattern: argument::pattern(pattern), call: Ok(Call::NONE) }
+        Self { pattern: argument::pattern(pattern), call: Ok(Call::default()) }
     }
 
     fn any(patterns: Array) -> Self {
-        Self { pattern: argument::patterns(patterns).and_then(Pattern::any), call: Ok(Call::NONE) }
+        Self {
+            pattern: argument::patterns(patterns).and_then(Pattern::any),
+            call: Ok(Call::default()),
+        }
     }
 
     fn with(mut self, options: &Map, allowed: &[&str]) -> Self {
-        self.call = Call::read(options, allowed);
+        self.call = argument::call(options, allowed);
         self
     }
 
@@ -51,17 +53,11 @@ impl Wanted {
         });
         let pattern =
             code.and_then(Code::new).and_then(|code| code.with_enhanced(enhanced)).map(Into::into);
-        Self { pattern, call: Ok(Call::NONE) }
+        Self { pattern, call: Ok(Call::default()) }
     }
 
-    /// The session with its deadline set, and the pattern.
-    fn on(self, session: &mut Session) -> Result<(&mut Session, Pattern, Call)> {
-        let (pattern, call) = (self.pattern?, self.call?);
-        let session = match call.timeout {
-            Some(timeout) => session.within(timeout),
-            None => session,
-        };
-        Ok((session, pattern, call))
+    fn into_parts(self) -> Result<(Pattern, Call)> {
+        Ok((self.pattern?, self.call?))
     }
 }
 
@@ -71,29 +67,29 @@ fn expected(
     wanted: Wanted,
 ) -> Result<Reply, Raised> {
     session.operate(ctx, async |session| {
-        let (session, pattern, _) = wanted.on(session)?;
-        session.expect(pattern).await
+        let (pattern, call) = wanted.into_parts()?;
+        session.expect(pattern).with(call).await
     })
 }
 
 fn until(ctx: &NativeCallContext<'_>, session: &Handle, wanted: Wanted) -> Result<Reply, Raised> {
     session.operate(ctx, async |session| {
-        let (session, pattern, _) = wanted.on(session)?;
-        session.expect_until(pattern).await
+        let (pattern, call) = wanted.into_parts()?;
+        session.expect_until(pattern).with(call).await
     })
 }
 
 fn refuted(ctx: &NativeCallContext<'_>, session: &Handle, wanted: Wanted) -> Result<Reply, Raised> {
     session.operate(ctx, async |session| {
-        let (session, pattern, _) = wanted.on(session)?;
-        session.refute(pattern).await
+        let (pattern, call) = wanted.into_parts()?;
+        session.refute(pattern).with(call).await
     })
 }
 
 fn lined(ctx: &NativeCallContext<'_>, session: &Handle, wanted: Wanted) -> Result<Reply, Raised> {
     session.operate(ctx, async |session| {
-        let (session, pattern, _) = wanted.on(session)?;
-        session.expect_line(pattern).await
+        let (pattern, call) = wanted.into_parts()?;
+        session.expect_line(pattern).with(call).await
     })
 }
 
@@ -103,8 +99,8 @@ fn searched(
     wanted: Wanted,
 ) -> Result<Reply, Raised> {
     session.operate(ctx, async |session| {
-        let (session, pattern, call) = wanted.on(session)?;
-        if call.keep { session.expect_bytes(pattern).await } else { session.skip_to(pattern).await }
+        let (pattern, call) = wanted.into_parts()?;
+        session.expect_bytes(pattern).with(call).await
     })
 }
 
@@ -113,13 +109,7 @@ fn multiline(
     session: &Handle,
     call: Result<Call>,
 ) -> Result<Reply, Raised> {
-    session.operate(ctx, async |session| {
-        let call = call?;
-        if let Some(timeout) = call.timeout {
-            session.within(timeout);
-        }
-        if call.keep { session.expect_multiline().await } else { session.skip_multiline().await }
-    })
+    session.operate(ctx, async |session| session.expect_multiline().with(call?).await)
 }
 
 fn unordered(
@@ -130,21 +120,13 @@ fn unordered(
 ) -> Result<Array, Raised> {
     session.operate(ctx, async |session| {
         let (call, patterns) = (call?, argument::patterns(patterns)?);
-        if let Some(timeout) = call.timeout {
-            session.within(timeout);
-        }
-        let replies = session.expect_unordered(patterns).await?;
+        let replies = session.expect_unordered(patterns).with(call).await?;
         Ok(replies.into_iter().map(Dynamic::from).collect())
     })
 }
 
 fn closed(ctx: &NativeCallContext<'_>, session: &Handle, call: Result<Call>) -> Result<(), Raised> {
-    session.operate(ctx, async |session| {
-        if let Some(timeout) = call?.timeout {
-            session.within(timeout);
-        }
-        session.expect_close().await
-    })
+    session.operate(ctx, async |session| session.expect_close().with(call?).await)
 }
 
 #[export_module(manifest)]
@@ -289,7 +271,7 @@ pub mod words {
         session: &mut Handle,
         patterns: Array,
     ) -> Result<Array, Raised> {
-        unordered(&ctx, session, patterns, Ok(Call::NONE))
+        unordered(&ctx, session, patterns, Ok(Call::default()))
     }
 
     #[rhai_fn(name = "expect_unordered", return_raw)]
@@ -299,7 +281,7 @@ pub mod words {
         patterns: Array,
         options: Map,
     ) -> Result<Array, Raised> {
-        unordered(&ctx, session, patterns, Call::read(&options, &OPTIONS))
+        unordered(&ctx, session, patterns, argument::call(&options, &OPTIONS))
     }
 
     /// Takes one line, whatever it is, up to its LF.
@@ -387,7 +369,7 @@ pub mod words {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn expect_multiline(ctx: NativeCallContext, session: &mut Handle) -> Result<Reply, Raised> {
-        multiline(&ctx, session, Ok(Call::NONE))
+        multiline(&ctx, session, Ok(Call::default()))
     }
 
     #[rhai_fn(name = "expect_multiline", return_raw)]
@@ -396,7 +378,7 @@ pub mod words {
         session: &mut Handle,
         options: Map,
     ) -> Result<Reply, Raised> {
-        multiline(&ctx, session, Call::read(&options, &BYTES))
+        multiline(&ctx, session, argument::call(&options, &BYTES))
     }
 
     /// Makes sure that nothing comes for that long. What was owed until then is no longer waited
@@ -432,7 +414,7 @@ pub mod words {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn expect_close(ctx: NativeCallContext, session: &mut Handle) -> Result<(), Raised> {
-        closed(&ctx, session, Ok(Call::NONE))
+        closed(&ctx, session, Ok(Call::default()))
     }
 
     #[rhai_fn(name = "expect_close", return_raw)]
@@ -441,7 +423,7 @@ pub mod words {
         session: &mut Handle,
         options: Map,
     ) -> Result<(), Raised> {
-        closed(&ctx, session, Call::read(&options, &OPTIONS))
+        closed(&ctx, session, argument::call(&options, &OPTIONS))
     }
 
     /// Takes the next whole reply (on a plain stream the next line), which must not match; gives it

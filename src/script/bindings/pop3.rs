@@ -52,7 +52,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect("+OK");
         /// s.apop("mrose", "tanstaaf");
         /// ```
-        apop(session, user: &str, password: &str) -> Reply { session.apop(user, password).await }
+        apop(session, call, user: &str, password: &str) -> Reply { session.apop(user, password).with(call).await }
 
         /// Asks what the server can do: `CAPA` (RFC 2449 section 5).
         ///
@@ -72,7 +72,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// assert("UIDL" in caps);
         /// assert_eq(caps.auth, ["PLAIN", "LOGIN"]);
         /// ```
-        capa(session) -> Capabilities { session.capa().await }
+        capa(session, call) -> Capabilities { session.capa().with(call).await }
 
         /// Asks how much is in the maildrop: `STAT` (RFC 1939 section 5). Gives `messages` and
         /// `octets` back.
@@ -88,8 +88,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect("+OK");
         /// assert_eq(s.stat(), #{messages: 3, octets: 2407});
         /// ```
-        stat(session) -> Map {
-            let maildrop = session.stat().await?;
+        stat(session, call) -> Map {
+            let maildrop = session.stat().with(call).await?;
             Ok(Map::from([("messages".into(), number(maildrop.messages)), ("octets".into(), number(maildrop.octets))]))
         }
 
@@ -110,7 +110,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect("+OK");
         /// assert_eq(s.list(), [#{message: 1, octets: 511}, #{message: 2, octets: 768}]);
         /// ```
-        list(session) -> Array { Ok(session.list_messages(None).await?.into_iter().map(scan).collect()) }
+        list(session, call) -> Array { Ok(session.list_messages(None).with(call).await?.into_iter().map(scan).collect()) }
 
         /// Asks for the size of one message: `LIST message`. Gives a map with `message` and
         /// `octets` back, `()` where `expect` asked for a refusal.
@@ -129,8 +129,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// assert_eq(s.list(2).octets, 768);
         /// s.list(99, #{expect: "-ERR"});
         /// ```
-        list(session, message: i64) -> Dynamic {
-            Ok(single(session.list_messages(message).await?.into_iter().map(scan).collect()))
+        list(session, call, message: i64) -> Dynamic {
+            Ok(single(session.list_messages(message).with(call).await?.into_iter().map(scan).collect()))
         }
 
         /// Asks for the unique id of each message: `UIDL` (RFC 1939 section 7). Gives a list of
@@ -149,7 +149,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect("+OK");
         /// assert_eq(s.uidl(), [#{message: 1, id: "000000016b0277a9"}]);
         /// ```
-        uidl(session) -> Array { Ok(session.uidl(None).await?.into_iter().map(unique_id).collect()) }
+        uidl(session, call) -> Array { Ok(session.uidl(None).with(call).await?.into_iter().map(unique_id).collect()) }
 
         /// Asks for the unique id of one message: `UIDL message`. Gives a map with `message` and
         /// `id` back, `()` where `expect` asked for a refusal.
@@ -165,8 +165,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect("+OK");
         /// assert_eq(s.uidl(1).id, "000000016b0277a9");
         /// ```
-        uidl(session, message: i64) -> Dynamic {
-            Ok(single(session.uidl(message).await?.into_iter().map(unique_id).collect()))
+        uidl(session, call, message: i64) -> Dynamic {
+            Ok(single(session.uidl(message).with(call).await?.into_iter().map(unique_id).collect()))
         }
 
         /// Fetches a message: `RETR` (RFC 1939 section 5). What comes back is the message as its
@@ -194,7 +194,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// assert_eq(message.lines, ["Subject: hi", "", ".dot"]);
         /// assert_eq(s.retr(2, #{keep: false, timeout: "2m"}).octets, 13);
         /// ```
-        retr(session, message: i64; keep) -> Reply { session.retr(message).await }
+        retr(session, call, message: i64; keep) -> Reply { session.retr(message).with(call).await }
 
         /// Fetches the header of a message and so many lines of its body: `TOP message lines` (RFC
         /// 1939 section 7). Else as `retr`.
@@ -213,7 +213,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect("+OK");
         /// assert_eq(s.top(1, 0).lines[0], "Subject: hi");
         /// ```
-        top(session, message: i64, lines: i64; keep) -> Reply { session.top(message, lines).await }
+        top(session, call, message: i64, lines: i64; keep) -> Reply { session.top(message, lines).with(call).await }
 
         /// Marks a message as deleted: `DELE message` (RFC 1939 section 5). `quit` deletes it,
         /// `rset` takes the mark away.
@@ -236,7 +236,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.rset();
         /// s.quit();
         /// ```
-        dele(session, message: i64) -> Reply { session.dele(message).await }
+        dele(session, call, message: i64) -> Reply { session.dele(message).with(call).await }
     }
     module
 }

@@ -7,11 +7,10 @@
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Map};
 
-use super::Handle;
-use super::argument::{self, Call};
+use super::{Handle, argument};
 use crate::error::Result;
 use crate::script::raise::Raised;
-use crate::session::Session;
+use crate::session::{Call, Session};
 
 pub(super) const INTRO: &str = "Sending is in lock-step: `send` and `send_message` fail while a reply is owed or anything that came \
 is unread, and say what. `pipeline` and `send_raw` are how a script says that it means to run ahead. Nothing refuses to send what \
@@ -20,21 +19,14 @@ breaks a protocol's rules. Text is sent as UTF-8; a blob (see `bytes` and `hex`)
 
 const OPTIONS: [&str; 1] = ["timeout"];
 
-fn set(session: &mut Session, call: Call) -> &mut Session {
-    match call.timeout {
-        Some(timeout) => session.within(timeout),
-        None => session,
-    }
-}
-
 async fn line(session: &mut Session, line: Dynamic, call: Result<Call>) -> Result<()> {
     let line = argument::octets(line, "a line")?;
-    set(session, call?).send(line).await
+    session.send(line).with(call?).await
 }
 
 async fn raw(session: &mut Session, bytes: Dynamic, call: Result<Call>) -> Result<()> {
     let bytes = argument::octets(bytes, "what to send")?;
-    set(session, call?).send_raw(bytes).await
+    session.send_raw(bytes).with(call?).await
 }
 
 async fn lines(session: &mut Session, lines: Array, call: Result<Call>) -> Result<()> {
@@ -42,12 +34,12 @@ async fn lines(session: &mut Session, lines: Array, call: Result<Call>) -> Resul
         .into_iter()
         .map(|line| argument::octets(line, "a line"))
         .collect::<Result<Vec<_>>>()?;
-    set(session, call?).pipeline(lines).await
+    session.pipeline(lines).with(call?).await
 }
 
 async fn message(session: &mut Session, message: Dynamic, call: Result<Call>) -> Result<()> {
     let message = argument::octets(message, "a message")?;
-    set(session, call?).send_message(message.message()).await
+    session.send_message(message.message()).with(call?).await
 }
 
 #[export_module(manifest)]
@@ -68,7 +60,7 @@ pub mod words {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn send(ctx: NativeCallContext, session: &mut Handle, line: Dynamic) -> Result<(), Raised> {
-        session.operate(&ctx, async |session| super::line(session, line, Ok(Call::NONE)).await)
+        session.operate(&ctx, async |session| super::line(session, line, Ok(Call::default())).await)
     }
 
     #[rhai_fn(name = "send", return_raw)]
@@ -79,7 +71,7 @@ pub mod words {
         options: Map,
     ) -> Result<(), Raised> {
         session.operate(&ctx, async |session| {
-            super::line(session, line, Call::read(&options, &OPTIONS)).await
+            super::line(session, line, argument::call(&options, &OPTIONS)).await
         })
     }
 
@@ -97,7 +89,7 @@ pub mod words {
         session: &mut Handle,
         bytes: Dynamic,
     ) -> Result<(), Raised> {
-        session.operate(&ctx, async |session| raw(session, bytes, Ok(Call::NONE)).await)
+        session.operate(&ctx, async |session| raw(session, bytes, Ok(Call::default())).await)
     }
 
     #[rhai_fn(name = "send_raw", return_raw)]
@@ -108,7 +100,7 @@ pub mod words {
         options: Map,
     ) -> Result<(), Raised> {
         session.operate(&ctx, async |session| {
-            raw(session, bytes, Call::read(&options, &OPTIONS)).await
+            raw(session, bytes, argument::call(&options, &OPTIONS)).await
         })
     }
 
@@ -130,7 +122,8 @@ pub mod words {
         session: &mut Handle,
         lines: Array,
     ) -> Result<(), Raised> {
-        session.operate(&ctx, async |session| super::lines(session, lines, Ok(Call::NONE)).await)
+        session
+            .operate(&ctx, async |session| super::lines(session, lines, Ok(Call::default())).await)
     }
 
     #[rhai_fn(name = "pipeline", return_raw)]
@@ -141,7 +134,7 @@ pub mod words {
         options: Map,
     ) -> Result<(), Raised> {
         session.operate(&ctx, async |session| {
-            super::lines(session, lines, Call::read(&options, &OPTIONS)).await
+            super::lines(session, lines, argument::call(&options, &OPTIONS)).await
         })
     }
 
@@ -168,8 +161,9 @@ pub mod words {
         session: &mut Handle,
         message: Dynamic,
     ) -> Result<(), Raised> {
-        session
-            .operate(&ctx, async |session| super::message(session, message, Ok(Call::NONE)).await)
+        session.operate(&ctx, async |session| {
+            super::message(session, message, Ok(Call::default())).await
+        })
     }
 
     #[rhai_fn(name = "send_message", return_raw)]
@@ -180,7 +174,7 @@ pub mod words {
         options: Map,
     ) -> Result<(), Raised> {
         session.operate(&ctx, async |session| {
-            super::message(session, message, Call::read(&options, &OPTIONS)).await
+            super::message(session, message, argument::call(&options, &OPTIONS)).await
         })
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// assert("SIEVE fileinto" in caps && "STARTTLS" in caps);
         /// assert_eq(caps["IMPLEMENTATION"], "Example \"1.0\"");
         /// ```
-        capability(session) -> Capabilities { session.capability().await }
+        capability(session, call) -> Capabilities { session.capability().with(call).await }
 
         /// Logs in with a password: `USER` and `PASS` in POP3 (RFC 1939 section 7), `LOGIN` in IMAP
         /// (RFC 3501 section 6.2.3), where what comes back is all that came for it.
@@ -78,7 +78,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// assert_eq(s.login("alice", "pass word").lines.len(), 2);
         /// s.logout();
         /// ```
-        login(session, user: &str, password: &str) -> Reply { session.login(user, password).await }
+        login(session, call, user: &str, password: &str) -> Reply { session.login(user, password).with(call).await }
 
         /// Says goodbye: `LOGOUT` in IMAP (RFC 3501 section 6.1.3) and in ManageSieve (RFC 5804
         /// section 2.3). The server's close is expected afterwards.
@@ -96,7 +96,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.logout(#{require: "* BYE"});
         /// s.expect_close();
         /// ```
-        logout(session) -> Reply { session.logout().await }
+        logout(session, call) -> Reply { session.logout().with(call).await }
 
         /// Does nothing (RFC 5321 section 4.1.1.9, RFC 1939 section 5, RFC 3501 section 6.1.2, RFC
         /// 5804 section 2.13).
@@ -106,7 +106,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect(220);
         /// s.noop();
         /// ```
-        noop(session) -> Reply { session.noop().await }
+        noop(session, call) -> Reply { session.noop().with(call).await }
 
         /// Drops what was begun: the mail transaction in SMTP (RFC 5321 section 4.1.1.5), the marks
         /// of `dele` in POP3 (RFC 1939 section 5).
@@ -116,7 +116,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect(220);
         /// s.rset();
         /// ```
-        rset(session) -> Reply { session.rset().await }
+        rset(session, call) -> Reply { session.rset().with(call).await }
 
         /// Says goodbye (RFC 5321 section 4.1.1.10, RFC 1939 section 6). The server's close is
         /// expected afterwards.
@@ -126,7 +126,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect(220);
         /// s.quit();
         /// ```
-        quit(session) -> Reply { session.quit().await }
+        quit(session, call) -> Reply { session.quit().with(call).await }
     }
     module
 }

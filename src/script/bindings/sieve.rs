@@ -59,9 +59,9 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect("OK");
         /// assert_eq(s.putscript("main", "keep;\n").response_code, "WARNINGS");
         /// ```
-        putscript(session, name: &str, script: Dynamic) -> Reply {
+        putscript(session, call, name: &str, script: Dynamic) -> Reply {
             let script = Source::read(script)?;
-            session.putscript(name, script.message()).await
+            session.putscript(name, script.message()).with(call).await
         }
 
         /// Has a script checked without storing it: `CHECKSCRIPT` (RFC 5804 section 2.12).
@@ -77,9 +77,9 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect("OK");
         /// s.checkscript("kep;", #{expect: re(`^NO .*line 1`)});
         /// ```
-        checkscript(session, script: Dynamic) -> Reply {
+        checkscript(session, call, script: Dynamic) -> Reply {
             let script = Source::read(script)?;
-            session.checkscript(script.message()).await
+            session.checkscript(script.message()).with(call).await
         }
 
         /// Asks which scripts there are: `LISTSCRIPTS` (RFC 5804 section 2.7). Gives a list of maps
@@ -98,7 +98,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect("OK");
         /// assert_eq(s.listscripts(), [#{name: "summer", active: false}, #{name: "main", active: true}]);
         /// ```
-        listscripts(session) -> Array { Ok(session.listscripts().await?.into_iter().map(script).collect()) }
+        listscripts(session, call) -> Array { Ok(session.listscripts().with(call).await?.into_iter().map(script).collect()) }
 
         /// Fetches a script: `GETSCRIPT` (RFC 5804 section 2.9). What comes back is the script
         /// itself, as `text`, `lines` and `bytes`.
@@ -120,7 +120,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// assert_eq(s.getscript("main").text, "keep;");
         /// assert_eq(s.getscript("nothing", #{expect: "NO"}).response_code, "NONEXISTENT");
         /// ```
-        getscript(session, name: &str) -> Reply { session.getscript(name).await }
+        getscript(session, call, name: &str) -> Reply { session.getscript(name).with(call).await }
 
         /// Makes a script the one that is run; with `""` none is: `SETACTIVE` (RFC 5804 section
         /// 2.8).
@@ -136,7 +136,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect("OK");
         /// s.setactive("main");
         /// ```
-        setactive(session, name: &str) -> Reply { session.setactive(name).await }
+        setactive(session, call, name: &str) -> Reply { session.setactive(name).with(call).await }
 
         /// Deletes a script: `DELETESCRIPT` (RFC 5804 section 2.10).
         ///
@@ -151,7 +151,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect("OK");
         /// s.deletescript("main", #{expect: "NO (ACTIVE)"});
         /// ```
-        deletescript(session, name: &str) -> Reply { session.deletescript(name).await }
+        deletescript(session, call, name: &str) -> Reply { session.deletescript(name).with(call).await }
 
         /// Gives a script another name: `RENAMESCRIPT` (RFC 5804 section 2.11).
         ///
@@ -166,7 +166,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect("OK");
         /// s.renamescript("main", "old \"main\"");
         /// ```
-        renamescript(session, old: &str, new: &str) -> Reply { session.renamescript(old, new).await }
+        renamescript(session, call, old: &str, new: &str) -> Reply { session.renamescript(old, new).with(call).await }
 
         /// Asks whether a script of that name and so many octets would be taken: `HAVESPACE` (RFC
         /// 5804 section 2.5).
@@ -182,7 +182,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect("OK");
         /// assert_eq(s.havespace("main", 999999999, #{expect: "NO"}).response_code, "QUOTA/MAXSIZE");
         /// ```
-        havespace(session, name: &str, octets: i64) -> Reply { session.havespace(name, octets).await }
+        havespace(session, call, name: &str, octets: i64) -> Reply { session.havespace(name, octets).with(call).await }
 
         /// Goes back to where the session was before it was authenticated: `UNAUTHENTICATE` (RFC
         /// 5804 section 2.14.1).
@@ -198,7 +198,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect("OK");
         /// s.unauthenticate();
         /// ```
-        unauthenticate(session) -> Reply { session.unauthenticate().await }
+        unauthenticate(session, call) -> Reply { session.unauthenticate().with(call).await }
     }
     module
 }

@@ -44,7 +44,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// assert("8bitmime" in caps);
         /// assert_eq(caps.domain, "localhost");
         /// ```
-        ehlo(session, name: &str) -> Capabilities { session.ehlo(name).await }
+        ehlo(session, call, name: &str) -> Capabilities { session.ehlo(name).with(call).await }
 
         /// The same in LMTP: `LHLO name` (RFC 2033 section 4.1).
         ///
@@ -59,7 +59,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect(220);
         /// assert("pipelining" in s.lhlo("client.example"));
         /// ```
-        lhlo(session, name: &str) -> Capabilities { session.lhlo(name).await }
+        lhlo(session, call, name: &str) -> Capabilities { session.lhlo(name).with(call).await }
 
         /// Introduces the client without learning anything: `HELO name` (RFC 5321 section 4.1.1.1).
         ///
@@ -68,7 +68,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect(220);
         /// s.helo("client.example");
         /// ```
-        helo(session, name: &str) -> Reply { session.helo(name).await }
+        helo(session, call, name: &str) -> Reply { session.helo(name).with(call).await }
 
         /// Names the sender: `MAIL FROM:<address>` (RFC 5321 section 4.1.1.2). Where parameters
         /// follow, the address needs its angle brackets: `s.mail("<hoge@example.com> SIZE=1000")`.
@@ -81,7 +81,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.ehlo("client.example");
         /// s.mail("<hoge@example.com> SIZE=1000 BODY=8BITMIME");
         /// ```
-        mail(session, from: &str) -> Reply { session.mail(from).await }
+        mail(session, call, from: &str) -> Reply { session.mail(from).with(call).await }
 
         /// Names a recipient: `RCPT TO:<address>` (RFC 5321 section 4.1.1.3). Where parameters
         /// follow, the address needs its angle brackets: `s.rcpt("<hoge@example.com>
@@ -95,7 +95,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.rcpt("test-user@yahoo.co.jp", #{expect: 550});
         /// s.rcpt("test-user@example.com");
         /// ```
-        rcpt(session, to: &str) -> Reply { session.rcpt(to).await }
+        rcpt(session, call, to: &str) -> Reply { session.rcpt(to).with(call).await }
 
         /// Sends a message: `DATA`, and behind its 354 the message with leading dots doubled and
         /// the final dot, in one write (RFC 5321 section 4.1.1.4). The line ends of text become
@@ -144,8 +144,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// let replies = s.data("Subject: hello\n", #{expect: [250, 452]});
         /// assert_eq(replies[1].enhanced, "4.2.2");
         /// ```
-        data(session, message: Dynamic) -> Dynamic {
-            let replies = session.data(argument::message(message)?).await?;
+        data(session, call, message: Dynamic) -> Dynamic {
+            let replies = session.data(argument::message(message)?).with(call).await?;
             Ok(verdicts(session, replies))
         }
 
@@ -170,8 +170,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.bdat("Subject: hello\n", false);
         /// s.bdat("\n.\n", true);
         /// ```
-        bdat(session, chunk: Dynamic, last: bool) -> Dynamic {
-            let replies = session.bdat(argument::message(chunk)?, last).await?;
+        bdat(session, call, chunk: Dynamic, last: bool) -> Dynamic {
+            let replies = session.bdat(argument::message(chunk)?, last).with(call).await?;
             Ok(verdicts(session, replies))
         }
 
@@ -183,7 +183,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect(220);
         /// assert_eq(s.vrfy("hoge").code, 252);
         /// ```
-        vrfy(session, user: &str) -> Reply { session.vrfy(user).await }
+        vrfy(session, call, user: &str) -> Reply { session.vrfy(user).with(call).await }
 
         /// Asks who is on a mailing list: `EXPN string` (RFC 5321 section 4.1.1.7). Any 25x will
         /// do.
@@ -193,7 +193,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect(220);
         /// s.expn("staff", #{expect: 502});
         /// ```
-        expn(session, list: &str) -> Reply { session.expn(list).await }
+        expn(session, call, list: &str) -> Reply { session.expn(list).with(call).await }
 
         /// Asks for help: `HELP` (RFC 5321 section 4.1.1.8). Any 21x will do.
         ///
@@ -202,10 +202,10 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect(220);
         /// assert(s.help().text.contains("RCPT"));
         /// ```
-        help(session) -> Reply { session.help("").await }
+        help(session, call) -> Reply { session.help("").with(call).await }
 
         /// Asks for help on a command.
-        help(session, command: &str) -> Reply { session.help(command).await }
+        help(session, call, command: &str) -> Reply { session.help(command).with(call).await }
 
         /// Asks the server to send what it holds for a domain: `ETRN domain` (RFC 1985 section 5).
         /// Any 25x will do.
@@ -215,7 +215,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect(220);
         /// s.etrn("example.com", #{expect: 500});
         /// ```
-        etrn(session, domain: &str) -> Reply { session.etrn(domain).await }
+        etrn(session, call, domain: &str) -> Reply { session.etrn(domain).with(call).await }
 
         /// Tells a server that trusts us whom it is to take us for: Postfix's `XCLIENT`. Values are
         /// sent as `xtext`. The server's greeting comes again, which is its reply, and the dialogue
@@ -231,7 +231,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect(220);
         /// s.xclient(#{ADDR: "192.0.2.1", NAME: "[UNAVAILABLE]"});
         /// ```
-        xclient(session, attributes: Map) -> Reply { session.xclient(pairs(attributes)?).await }
+        xclient(session, call, attributes: Map) -> Reply { session.xclient(pairs(attributes)?).with(call).await }
     }
     module
 }

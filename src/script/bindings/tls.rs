@@ -7,13 +7,12 @@
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Map};
 
-use super::Handle;
-use super::argument::{self, Call};
+use super::{Handle, argument};
 use crate::error::{Error, Result};
 use crate::reply::Reply;
 use crate::script::raise::{Raised, raise};
 use crate::script::run::Run;
-use crate::session::Session;
+use crate::session::{Call, Session};
 use crate::tls::{Certificate, Established, Options, Version, timestamp};
 
 pub(super) const INTRO: &str = "TLS is put on at once where the scheme of the URL ends in s (`smtps://`, `submissions://`, `tls://`), \
@@ -69,16 +68,11 @@ fn keep(value: &Dynamic) -> Result<bool> {
     }
 }
 
-fn set(session: &mut Session, map: &Map, allowed: &[&str]) -> Result<()> {
-    if let Some(timeout) = Call::read(map, allowed)?.timeout {
-        session.within(timeout);
-    }
-    if let Some(pattern) = map.get("expect") {
-        session.expecting(argument::pattern(pattern.clone())?);
-    }
-    let tls = options(session.tls_options().clone(), map)?;
-    session.set_tls(tls);
-    Ok(())
+/// What `starttls` and `tls_handshake` are given: how TLS is put on reaches that call alone.
+fn call(session: &Session, map: &Map, allowed: &[&str]) -> Result<Call> {
+    let mut call = argument::call(map, allowed)?;
+    call.tls = Some(Box::new(options(session.tls_options().clone(), map)?));
+    Ok(call)
 }
 
 fn established(tls: &Established) -> Map {
@@ -142,8 +136,8 @@ pub mod words {
         options: Map,
     ) -> Result<Reply, Raised> {
         session.operate(&ctx, async |session| {
-            set(session, &options, &STARTTLS)?;
-            session.starttls().await
+            let call = call(session, &options, &STARTTLS)?;
+            session.starttls().with(call).await
         })
     }
 
@@ -163,7 +157,7 @@ pub mod words {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn stls(ctx: NativeCallContext, session: &mut Handle) -> Result<Reply, Raised> {
-        session.operate(&ctx, async |session| session.stls().await)
+        session.operate(&ctx, async |session| session.starttls().await)
     }
 
     #[rhai_fn(name = "stls", return_raw)]
@@ -173,8 +167,8 @@ pub mod words {
         options: Map,
     ) -> Result<Reply, Raised> {
         session.operate(&ctx, async |session| {
-            set(session, &options, &STARTTLS)?;
-            session.stls().await
+            let call = call(session, &options, &STARTTLS)?;
+            session.starttls().with(call).await
         })
     }
 
@@ -203,8 +197,8 @@ pub mod words {
         options: Map,
     ) -> Result<(), Raised> {
         session.operate(&ctx, async |session| {
-            set(session, &options, &HANDSHAKE)?;
-            session.tls_handshake().await
+            let call = call(session, &options, &HANDSHAKE)?;
+            session.tls_handshake().with(call).await
         })
     }
 

@@ -1,34 +1,20 @@
 //! How verbs come into the language: each with and without options as its last argument.
 
 use rhai::plugin::{ModuleManifest, RhaiFunc};
-use rhai::{Array, FuncRegistration, Map, Module};
+use rhai::{FuncRegistration, Map, Module};
 
-use super::argument::{self, Call};
-use super::imap;
+use super::{argument, imap};
 use crate::error::Result;
-use crate::session::Session;
+use crate::session::{Call, Session};
 
 /// What every verb takes as its last argument.
 const OPTIONS: [&str; 2] = ["timeout", "expect"];
 
-/// Sets for the verb that comes next what its caller has asked for; `more` are the options that not
-/// every verb has.
-pub(super) fn prepare(session: &mut Session, options: &Map, more: &[&str]) -> Result<()> {
+/// What a script gives a verb as its last argument; `more` are the options that not every verb
+/// has.
+pub(super) fn call(session: &Session, options: &Map, more: &[&str]) -> Result<Call> {
     let of_imap: &[&str] = if session.speaks_imap() { &imap::OPTIONS } else { &[] };
-    let call = Call::read(options, &[&OPTIONS, more, of_imap].concat())?;
-    if !call.keep {
-        session.skipping();
-    }
-    if let Some(timeout) = call.timeout {
-        session.within(timeout);
-    }
-    if let Some(pattern) = options.get("expect") {
-        match pattern.read_lock::<Array>() {
-            Some(patterns) => session.expecting_each(argument::patterns(patterns.clone())?),
-            None => session.expecting(argument::pattern(pattern.clone())?),
-        };
-    }
-    imap::prepare(session, options)
+    argument::call(options, &[&OPTIONS, more, of_imap].concat())
 }
 
 /// Whether words come with what only the manual wants of them: their comments, and how their
@@ -85,13 +71,13 @@ pub(super) fn unexplained(words: &'static ModuleManifest) -> Module {
     module
 }
 
-/// Registers verbs in a module, from their doc comments, parameters and bodies. Each is callable
-/// with a map of options behind its parameters as well; what stands behind a semicolon are the
-/// names of options that it has besides the usual ones.
+/// Registers verbs in a module, from their doc comments, parameters and bodies. Each can be called
+/// with a map of options after its parameters as well, which its body has as a [`Call`]; after a
+/// semicolon stand the names of options that it has besides the usual ones.
 macro_rules! verbs {
     ($module:ident, $manual:ident: $(
         $(#[doc = $doc:literal])*
-        $name:ident($session:ident $(, $param:ident: $type:ty)* $(; $more:ident)*) -> $back:ty $body:block
+        $name:ident($session:ident, $call:ident $(, $param:ident: $type:ty)* $(; $more:ident)*) -> $back:ty $body:block
     )*) => {$(
         $crate::script::bindings::verb::registration(
             stringify!($name),
@@ -103,7 +89,10 @@ macro_rules! verbs {
                 &mut $module,
                 |ctx: rhai::NativeCallContext<'_>, handle: &mut $crate::script::bindings::Handle $(, $param: $type)*|
                     -> std::result::Result<$back, $crate::script::raise::Raised> {
-                    handle.operate(&ctx, async |$session: &mut $crate::Session| $body)
+                    handle.operate(&ctx, async |$session: &mut $crate::Session| {
+                        let $call = $crate::session::Call::default();
+                        $body
+                    })
                 },
             );
         $crate::script::bindings::verb::registration(
@@ -119,7 +108,7 @@ macro_rules! verbs {
                 |ctx: rhai::NativeCallContext<'_>, handle: &mut $crate::script::bindings::Handle $(, $param: $type)*, options: rhai::Map|
                     -> std::result::Result<$back, $crate::script::raise::Raised> {
                     handle.operate(&ctx, async |$session: &mut $crate::Session| {
-                        $crate::script::bindings::verb::prepare($session, &options, &[$(stringify!($more)),*])?;
+                        let $call = $crate::script::bindings::verb::call($session, &options, &[$(stringify!($more)),*])?;
                         $body
                     })
                 },

@@ -2,57 +2,15 @@
 
 use bytes::Bytes;
 
-use super::{SMTP, Session, Verb};
+use super::{Call, Operation, SMTP, Session, Verb};
 use crate::error::{Error, Kind, Result};
-use crate::pattern::{Code, IntoPattern, Pattern};
+use crate::pattern::{Code, Pattern};
 use crate::proto::Speech;
 use crate::proto::smtp::dot_stuff;
 use crate::reply::Reply;
 use crate::session::Message;
 
 impl Session {
-    /// Sets what each of the replies to the message that the next [`Session::data`] or
-    /// [`Session::bdat`] sends must be, where there is one for each recipient.
-    /// [`Session::expecting`] says the same for all of them.
-    ///
-    /// ```
-    /// # use mailexpect::{Session, server::Replay};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Replay::start("
-    ///     S: 220 lmtp.example ready
-    ///     C: LHLO client.example
-    ///     S: 250 lmtp.example
-    ///     C: MAIL FROM:<hoge@example.com>
-    ///     S: 250 ok
-    ///     C: RCPT TO:<alice@example.com>
-    ///     S: 250 ok
-    ///     C: RCPT TO:<full@example.com>
-    ///     S: 250 ok
-    ///     C: BDAT 2 LAST
-    ///     C:
-    ///     S: 250 2.0.0 alice has it
-    ///     S: 452 4.2.2 the mailbox is full
-    /// ")?;
-    /// let mut session = Session::connect(&server.url("lmtp")).await?;
-    /// session.expect(220).await?;
-    /// session.lhlo("client.example").await?;
-    /// session.mail("hoge@example.com").await?;
-    /// session.rcpt("alice@example.com").await?;
-    /// session.rcpt("full@example.com").await?;
-    /// let replies = session.expecting_each([250, 452]).bdat("\n", true).await?;
-    /// assert_eq!(replies[1].text(), "452 4.2.2 the mailbox is full");
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn expecting_each<P: IntoPattern>(
-        &mut self,
-        patterns: impl IntoIterator<Item = P>,
-    ) -> &mut Self {
-        self.expecting_each = Some(patterns.into_iter().map(IntoPattern::into_pattern).collect());
-        self
-    }
-
     /// Sends a message: `DATA`, and behind its 354 the message with leading dots doubled and the
     /// final dot in one write (RFC 5321 section 4.1.1.4).
     ///
@@ -91,7 +49,7 @@ impl Session {
     /// session.mail("hoge@example.com").await?;
     /// session.rcpt("alice@example.com").await?;
     /// session.rcpt("full@example.com").await?;
-    /// let replies = session.expecting_each([250, 452]).data("Subject: hello\n").await?;
+    /// let replies = session.data("Subject: hello\n").expect_each([250, 452]).await?;
     /// assert_eq!(replies[1].enhanced().map(|code| code.to_string()).as_deref(), Some("4.2.2"));
     /// session.quit().await?;
     /// # Ok::<_, mailexpect::Error>(())
@@ -103,17 +61,14 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where a reply is not 250, where
-    /// DATA is answered by neither 354 nor a refusal, and where [`Session::expecting_each`] gave
+    /// DATA is answered by neither 354 nor a refusal, and where [`Operation::expect_each`] gave
     /// another number of patterns than there are replies.
-    pub async fn data<'a>(&mut self, message: impl Into<Message<'a>>) -> Result<Vec<Reply>> {
-        let (verb, each) = self.transfer("data")?;
-        self.send_line(b"DATA", verb.wait).await?;
-        let reply = self.answer(&verb).await?;
-        if !reply.starts_with(b"354") {
-            return self.refused(reply, &verb, each.as_deref()).map(|reply| vec![reply]);
-        }
-        self.send_in_turn(dot_stuff(message.into().bytes()), verb.wait).await?;
-        self.verdicts(&verb, each).await
+    pub fn data<'s, 'a: 's>(
+        &'s mut self,
+        message: impl Into<Message<'a>>,
+    ) -> Operation<'s, Vec<Reply>> {
+        let message = message.into();
+        self.operation(move |session, call| Box::pin(session.transfer(message, call)))
     }
 
     /// Sends a chunk of a message as it is: `BDAT size`, with `LAST` for the last one, and the
@@ -156,13 +111,35 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where a reply is not 250.
-    pub async fn bdat<'a>(
-        &mut self,
+    pub fn bdat<'s, 'a: 's>(
+        &'s mut self,
         chunk: impl Into<Message<'a>>,
         last: bool,
-    ) -> Result<Vec<Reply>> {
-        let (verb, each) = self.transfer("bdat")?;
+    ) -> Operation<'s, Vec<Reply>> {
         let chunk = chunk.into();
+        self.operation(move |session, call| Box::pin(session.transfer_chunk(chunk, last, call)))
+    }
+
+    async fn transfer(&mut self, message: Message<'_>, mut call: Call) -> Result<Vec<Reply>> {
+        let each = call.expect_each.take().transpose()?;
+        let verb = self.verb(call, "data", &SMTP, 250)?;
+        self.send_line(b"DATA", verb.wait).await?;
+        let reply = self.answer(&verb).await?;
+        if !reply.starts_with(b"354") {
+            return self.refused(reply, &verb, each.as_deref()).map(|reply| vec![reply]);
+        }
+        self.send_in_turn(dot_stuff(message.bytes()), verb.wait).await?;
+        self.verdicts(&verb, each).await
+    }
+
+    async fn transfer_chunk(
+        &mut self,
+        chunk: Message<'_>,
+        last: bool,
+        mut call: Call,
+    ) -> Result<Vec<Reply>> {
+        let each = call.expect_each.take().transpose()?;
+        let verb = self.verb(call, "bdat", &SMTP, 250)?;
         let command =
             Bytes::from(format!("BDAT {}{}", chunk.bytes().len(), if last { " LAST" } else { "" }));
         self.send_in_turn([&command, &b"\r\n"[..], chunk.bytes()].concat(), verb.wait).await?;
@@ -172,11 +149,6 @@ impl Session {
             *line = command;
         }
         self.verdicts(&verb, each).await
-    }
-
-    fn transfer(&mut self, name: &str) -> Result<(Verb, Option<Vec<Pattern>>)> {
-        let each = self.expecting_each.take().transpose()?;
-        Ok((self.verb(name, &SMTP, 250)?, each))
     }
 
     /// DATA was answered by something else than the go-ahead. What is no refusal is no success

@@ -2,7 +2,7 @@
 //!
 //! A verb has one deadline for all of its steps. It ends with the reply that ends what it began,
 //! which must be what its protocol calls success, or what the caller said instead by
-//! [`Session::expecting`].
+//! [`Operation::expect`].
 
 mod auth;
 pub(super) mod imap;
@@ -19,6 +19,7 @@ pub use pop3::{Maildrop, Scan, UniqueId};
 pub use sieve::Script;
 
 use super::Session;
+use super::operation::{Call, Operation};
 use super::wait::Wait;
 use crate::error::{Error, Result};
 use crate::pattern::{IntoPattern, Pattern};
@@ -28,87 +29,42 @@ use crate::reply::Reply;
 /// The protocols that have the verbs of SMTP.
 const SMTP: [Speech; 2] = [Speech::Smtp, Speech::Lmtp];
 
-/// What is wanted of a block.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) enum Kept {
-    #[default]
-    All,
-    /// Nothing but its size.
-    Octets,
-}
-
 /// A verb under way.
 #[derive(Debug)]
 struct Verb {
     wait: Wait,
     /// What the reply that ends it must be.
     wanted: Pattern,
-    /// Whether the block that comes back is wanted, or its size alone.
-    keep: bool,
 }
 
 impl Session {
-    /// Sets what the next verb must be answered with, in place of what its protocol calls success.
-    ///
-    /// ```
-    /// use mailexpect::{Session, server::Embedded};
-    ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Embedded::start()?;
-    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-    /// let mut session = Session::connect(&server.smtp()).await?;
-    /// session.expect(220).await?;
-    /// session.expecting(503).mail("hoge@example.com").await?;
-    /// session.quit().await?;
-    /// # Ok::<_, mailexpect::Error>(())
-    /// # })?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn expecting(&mut self, pattern: impl IntoPattern) -> &mut Self {
-        self.expecting = Some(pattern.into_pattern());
-        self
-    }
-
-    /// Of the block that the next verb fetches, nothing is kept but how many octets it has, however
-    /// long it is.
-    ///
-    /// ```
-    /// # use mailexpect::{Session, server::Replay};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Replay::start("
-    ///     S: +OK ready
-    ///     C: RETR 1
-    ///     S: +OK
-    ///     S: Subject: hi
-    ///     S:
-    ///     S: .
-    /// ")?;
-    /// let mut session = Session::connect(&server.url("pop3")).await?;
-    /// session.expect("+OK").await?;
-    /// let message = session.skipping().retr(1).await?;
-    /// assert_eq!((message.octets(), message.bytes()), (15, &b""[..]));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn skipping(&mut self) -> &mut Self {
-        self.kept = Kept::Octets;
-        self
+    /// A verb of one line, which one reply answers.
+    fn exchange(
+        &mut self,
+        name: &'static str,
+        spoken: &'static [Speech],
+        usual: impl IntoPattern,
+        line: impl Into<Vec<u8>>,
+    ) -> Operation<'_, Reply> {
+        let (usual, line) = (usual.into_pattern(), line.into());
+        self.operation(move |session, call| {
+            Box::pin(async move {
+                let verb = session.verb(call, name, spoken, usual)?;
+                session.ask(line, &verb).await
+            })
+        })
     }
 
     /// Begins a verb of these protocols, whose success is `usual`.
-    fn verb(&mut self, name: &str, spoken: &[Speech], usual: impl IntoPattern) -> Result<Verb> {
-        let wait = self.begin();
-        let expecting = self.expecting.take();
-        let keep = std::mem::take(&mut self.kept) == Kept::All;
-        if self.expecting_each.take().is_some() {
-            let error =
-                Error::usage(format!("a list of patterns for `{name}`, which has one reply"));
-            return Err(error.hint(
-                "expect_any([...]) takes alternatives; a list is for `data` and `bdat` over LMTP",
-            ));
-        }
+    fn verb(
+        &mut self,
+        mut call: Call,
+        name: &str,
+        spoken: &[Speech],
+        usual: impl IntoPattern,
+    ) -> Result<Verb> {
+        let expect = call.expect.take();
+        let wait = self.begin(&call, name)?;
         let speech = self.protocol.speech();
         if !spoken.contains(&speech) {
             let owners: Vec<_> = spoken.iter().map(ToString::to_string).collect();
@@ -119,8 +75,8 @@ impl Session {
             let error = error.with_session(format!("{}, {}", self.id, self.peer));
             return Err(error.hint("connect by the scheme of the protocol, or write it out with send(...) and expect(...)"));
         }
-        let wanted = expecting.unwrap_or_else(|| usual.into_pattern())?;
-        Ok(Verb { wait, wanted: self.pattern(wanted)?, keep })
+        let wanted = expect.unwrap_or_else(|| usual.into_pattern())?;
+        Ok(Verb { wait, wanted: self.pattern(wanted)? })
     }
 
     /// Sends a line and holds the reply against what the verb wants.

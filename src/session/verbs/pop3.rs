@@ -2,7 +2,7 @@
 
 use md5::{Digest as _, Md5};
 
-use super::{Session, Verb};
+use super::{Operation, Session, Verb};
 use crate::error::{Error, Kind, Result};
 use crate::proto::capabilities::Capabilities;
 use crate::proto::{Speech, chomp, pop3};
@@ -67,18 +67,27 @@ impl Session {
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the greeting has no
     /// timestamp, or the reply is not `+OK`.
-    pub async fn apop(&mut self, user: &str, password: &str) -> Result<Reply> {
-        let verb = self.verb("apop", &POP3, OK)?;
+    pub fn apop(&mut self, user: &str, password: &str) -> Operation<'_, Reply> {
         self.secrets.learn(password.as_bytes());
-        let Some(timestamp) = self.protocol.greeting().and_then(pop3::timestamp) else {
-            self.check_turn(format!("APOP {user}").as_bytes()).await?;
-            return Err(self.no_timestamp());
-        };
+        let (user, password) = (user.to_owned(), password.to_owned());
+        self.operation(move |session, call| {
+            Box::pin(async move {
+                let verb = session.verb(call, "apop", &POP3, OK)?;
+                let Some(digest) = session.digest(&password) else {
+                    session.check_turn(format!("APOP {user}").as_bytes()).await?;
+                    return Err(session.no_timestamp());
+                };
+                session.ask(format!("APOP {user} {digest}"), &verb).await
+            })
+        })
+    }
+
+    /// The digest of the greeting's timestamp and the password, in hex.
+    fn digest(&self, password: &str) -> Option<String> {
+        let timestamp = self.protocol.greeting().and_then(pop3::timestamp)?;
         let digest = Md5::new_with_prefix(timestamp).chain_update(password).finalize();
         let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-        let digest: String =
-            digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect();
-        self.ask(format!("APOP {user} {digest}"), &verb).await
+        Some(digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect())
     }
 
     fn no_timestamp(&self) -> Error {
@@ -118,16 +127,15 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not `+OK`.
-    pub async fn capa(&mut self) -> Result<Capabilities> {
-        let verb = self.verb("capa", &POP3, OK)?;
-        self.listing("CAPA", &verb).await.map(|answer| match answer {
+    pub fn capa(&mut self) -> Operation<'_, Capabilities> {
+        self.listing("capa", "CAPA").map(|answer| match answer {
             Listing::Block(block) => Capabilities::of_lines(block),
             Listing::Refusal(status) => Capabilities::none(status),
         })
     }
 
     /// Asks how much is in the maildrop: `STAT` (RFC 1939 section 5). A refusal that
-    /// [`Session::expecting`] asked for counts as none.
+    /// [`Operation::expect`] asked for counts as none.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -149,23 +157,29 @@ impl Session {
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not `+OK`;
     /// malformed where it has no two numbers.
-    pub async fn stat(&mut self) -> Result<Maildrop> {
-        let verb = self.verb("stat", &POP3, OK)?;
-        let reply = self.ask("STAT", &verb).await?;
-        if !is_ok(&reply) {
-            return Ok(Maildrop::default());
-        }
-        let mut words = words(reply.bytes());
-        words.next();
-        match (words.next().and_then(number), words.next().and_then(number)) {
-            (Some(messages), Some(octets)) => Ok(Maildrop { messages, octets }),
-            _ => Err(self
-                .unreadable(reply.bytes(), "the reply to STAT has no two numbers (RFC 1939, 5)")),
-        }
+    pub fn stat(&mut self) -> Operation<'_, Maildrop> {
+        self.operation(move |session, call| {
+            Box::pin(async move {
+                let verb = session.verb(call, "stat", &POP3, OK)?;
+                let reply = session.ask("STAT", &verb).await?;
+                if !is_ok(&reply) {
+                    return Ok(Maildrop::default());
+                }
+                let mut words = words(reply.bytes());
+                words.next();
+                match (words.next().and_then(number), words.next().and_then(number)) {
+                    (Some(messages), Some(octets)) => Ok(Maildrop { messages, octets }),
+                    _ => Err(session.unreadable(
+                        reply.bytes(),
+                        "the reply to STAT has no two numbers (RFC 1939, 5)",
+                    )),
+                }
+            })
+        })
     }
 
     /// Asks for the size of a message, or with `None` of each: `LIST` (RFC 1939 section 5); in
-    /// scripts it is `list`. A refusal that [`Session::expecting`] asked for has none.
+    /// scripts it is `list`. A refusal that [`Operation::expect`] asked for has none.
     ///
     /// ```
     /// use mailexpect::{Session, server::Replay};
@@ -188,17 +202,15 @@ impl Session {
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not `+OK`;
     /// malformed where a line has no two numbers.
-    pub async fn list_messages(&mut self, message: impl Into<Option<i64>>) -> Result<Vec<Scan>> {
-        let verb = self.verb("list", &POP3, OK)?;
-        let read = |line: &[u8]| {
+    pub fn list_messages(&mut self, message: impl Into<Option<i64>>) -> Operation<'_, Vec<Scan>> {
+        self.each("list", message.into(), |line| {
             let mut words = words(line);
             Some(Scan { message: number(words.next()?)?, octets: number(words.next()?)? })
-        };
-        self.each("LIST", message.into(), &verb, read).await
+        })
     }
 
     /// Asks for the unique id of a message, or with `None` of each: `UIDL` (RFC 1939 section 7). A
-    /// refusal that [`Session::expecting`] asked for has none.
+    /// refusal that [`Operation::expect`] asked for has none.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -226,19 +238,17 @@ impl Session {
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not `+OK`;
     /// malformed where a line has no number and id.
-    pub async fn uidl(&mut self, message: impl Into<Option<i64>>) -> Result<Vec<UniqueId>> {
-        let verb = self.verb("uidl", &POP3, OK)?;
-        let read = |line: &[u8]| {
+    pub fn uidl(&mut self, message: impl Into<Option<i64>>) -> Operation<'_, Vec<UniqueId>> {
+        self.each("uidl", message.into(), |line| {
             let mut words = words(line);
             let message = number(words.next()?)?;
             Some(UniqueId { message, id: String::from_utf8_lossy(words.next()?).into_owned() })
-        };
-        self.each("UIDL", message.into(), &verb, read).await
+        })
     }
 
     /// Fetches a message: `RETR` (RFC 1939 section 5). What comes back is the message, its doubled
-    /// dots single, and its [`Reply::octets`]; where [`Session::expecting`] asked for a refusal,
-    /// that. With [`Session::skipping`] nothing but the octets is kept.
+    /// dots single, and its [`Reply::octets`]; where [`Operation::expect`] asked for a refusal,
+    /// that. With [`keep(false)`](Operation::keep) nothing but the octets is kept.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -265,9 +275,8 @@ impl Session {
     /// # Errors
     /// As [`Session::send`], [`Session::expect`] and [`Session::expect_multiline`]; a mismatch
     /// where the reply is not `+OK`.
-    pub async fn retr(&mut self, message: i64) -> Result<Reply> {
-        let verb = self.verb("retr", &POP3, OK)?;
-        self.listing(format!("RETR {message}"), &verb).await.map(Listing::reply)
+    pub fn retr(&mut self, message: i64) -> Operation<'_, Reply> {
+        self.listing("retr", format!("RETR {message}")).map(Listing::reply)
     }
 
     /// Fetches the header of a message and so many lines of its body: `TOP` (RFC 1939 section 7).
@@ -295,9 +304,8 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::retr`].
-    pub async fn top(&mut self, message: i64, lines: i64) -> Result<Reply> {
-        let verb = self.verb("top", &POP3, OK)?;
-        self.listing(format!("TOP {message} {lines}"), &verb).await.map(Listing::reply)
+    pub fn top(&mut self, message: i64, lines: i64) -> Operation<'_, Reply> {
+        self.listing("top", format!("TOP {message} {lines}")).map(Listing::reply)
     }
 
     /// Marks a message as deleted: `DELE` (RFC 1939 section 5). QUIT deletes it, and RSET takes the
@@ -317,7 +325,7 @@ impl Session {
     /// let mut session = Session::connect(&server.url("pop3")).await?;
     /// session.expect("+OK").await?;
     /// session.dele(1).await?;
-    /// let refusal = session.expecting("-ERR").dele(1).await?;
+    /// let refusal = session.dele(1).expect("-ERR").await?;
     /// assert_eq!(refusal.text(), "-ERR Message is deleted.");
     /// # Ok(())
     /// # }
@@ -325,9 +333,8 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not `+OK`.
-    pub async fn dele(&mut self, message: i64) -> Result<Reply> {
-        let verb = self.verb("dele", &POP3, OK)?;
-        self.ask(format!("DELE {message}"), &verb).await
+    pub fn dele(&mut self, message: i64) -> Operation<'_, Reply> {
+        self.exchange("dele", &POP3, OK, format!("DELE {message}"))
     }
 
     /// `USER` and `PASS` (RFC 1939 section 7): a refusal of the user ends the verb.
@@ -346,44 +353,63 @@ impl Session {
         self.ask(format!("PASS {password}"), verb).await
     }
 
-    /// Asks, and takes the block behind the `+OK`.
-    async fn listing(&mut self, line: impl AsRef<[u8]>, verb: &Verb) -> Result<Listing> {
+    /// A command that success answers with a block.
+    fn listing(&mut self, name: &'static str, line: impl Into<Vec<u8>>) -> Operation<'_, Listing> {
+        let line = line.into();
+        self.operation(move |session, mut call| {
+            Box::pin(async move {
+                let keep = call.keeps();
+                let verb = session.verb(call, name, &POP3, OK)?;
+                session.take_listing(line, &verb, keep).await
+            })
+        })
+    }
+
+    async fn take_listing(&mut self, line: Vec<u8>, verb: &Verb, keep: bool) -> Result<Listing> {
         let status = self.ask(line, verb).await?;
         if !self.protocol.owes_block() {
             return Ok(Listing::Refusal(status));
         }
-        self.multiline(verb.keep, verb.wait).await.map(Listing::Block)
+        self.multiline(keep, verb.wait).await.map(Listing::Block)
     }
 
-    /// Asks for one message or each, and reads the lines of the answer.
-    async fn each<T>(
+    /// A command that answers with a line for each message, or for the one that is asked about.
+    fn each<T: Send + 'static>(
         &mut self,
-        command: &str,
+        name: &'static str,
         message: Option<i64>,
-        verb: &Verb,
-        read: impl Fn(&[u8]) -> Option<T>,
-    ) -> Result<Vec<T>> {
-        let read = |session: &Self, line: &[u8]| {
-            let why =
-                || format!("a line of {command} does not say what it should (RFC 1939, 5 and 7)");
-            read(line).ok_or_else(|| session.unreadable(line, &why()))
-        };
-        if let Some(message) = message {
-            let reply = self.ask(format!("{command} {message}"), verb).await?;
-            return if is_ok(&reply) {
-                Ok(vec![read(self, chomp(&reply.bytes()[OK.len()..]))?])
-            } else {
-                Ok(Vec::new())
-            };
-        }
-        match self.listing(command, verb).await? {
-            Listing::Block(block) => block
-                .bytes()
-                .split_inclusive(|byte| *byte == b'\n')
-                .map(|line| read(self, chomp(line)))
-                .collect(),
-            Listing::Refusal(_) => Ok(Vec::new()),
-        }
+        read: fn(&[u8]) -> Option<T>,
+    ) -> Operation<'_, Vec<T>> {
+        self.operation(move |session, call| {
+            Box::pin(async move {
+                let verb = session.verb(call, name, &POP3, OK)?;
+                let command = name.to_ascii_uppercase();
+                let read = |session: &Self, line: &[u8]| {
+                    let why = || {
+                        format!(
+                            "a line of {command} does not say what it should (RFC 1939, 5 and 7)"
+                        )
+                    };
+                    read(line).ok_or_else(|| session.unreadable(line, &why()))
+                };
+                if let Some(message) = message {
+                    let reply = session.ask(format!("{command} {message}"), &verb).await?;
+                    return if is_ok(&reply) {
+                        Ok(vec![read(session, chomp(&reply.bytes()[OK.len()..]))?])
+                    } else {
+                        Ok(Vec::new())
+                    };
+                }
+                match session.take_listing(command.clone().into(), &verb, true).await? {
+                    Listing::Block(block) => block
+                        .bytes()
+                        .split_inclusive(|byte| *byte == b'\n')
+                        .map(|line| read(session, chomp(line)))
+                        .collect(),
+                    Listing::Refusal(_) => Ok(Vec::new()),
+                }
+            })
+        })
     }
 
     /// A reply that was taken does not say what its command asks for.

@@ -1,10 +1,10 @@
 //! Words that several protocols have: one method, which says in each of them what is meant.
 
-use super::{Session, pop3, sieve};
-use crate::error::Result;
-use crate::pattern::{IntoPattern as _, Pattern};
+use super::{Operation, Session, pop3, sieve};
+use crate::pattern::IntoPattern as _;
 use crate::proto::Speech;
 use crate::proto::capabilities::Capabilities;
+use crate::proto::imap::Answer;
 use crate::reply::Reply;
 
 impl Session {
@@ -19,7 +19,7 @@ impl Session {
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// let mut session = Session::connect(&server.url("pop3")).await?;
     /// session.expect("+OK").await?;
-    /// let refusal = session.expecting("-ERR").login("mrose", "two words").await?;
+    /// let refusal = session.login("mrose", "two words").expect("-ERR").await?;
     /// assert_eq!(refusal.response_code().as_deref(), Some("AUTH"));
     /// session.quit().await?;
     /// # Ok::<_, mailexpect::Error>(())
@@ -30,13 +30,19 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is no success.
-    pub async fn login(&mut self, user: &str, password: &str) -> Result<Reply> {
+    pub fn login(&mut self, user: &str, password: &str) -> Operation<'_, Reply> {
         self.secrets.learn(password.as_bytes());
         if self.protocol.speech() == Speech::Imap {
-            return self.run_to_reply("login", "LOGIN", &[user.into(), password.into()]).await;
+            let arguments = [user.into(), password.into()];
+            return self.imap("login", "LOGIN", arguments).map(Answer::into_reply);
         }
-        let verb = self.verb("login", &[Speech::Pop3, Speech::Imap], pop3::OK)?;
-        self.login_to_maildrop(user, password, &verb).await
+        let (user, password) = (user.to_owned(), password.to_owned());
+        self.operation(move |session, call| {
+            Box::pin(async move {
+                let verb = session.verb(call, "login", &[Speech::Pop3, Speech::Imap], pop3::OK)?;
+                session.login_to_maildrop(&user, &password, &verb).await
+            })
+        })
     }
 
     /// Asks what the server can do: `CAPABILITY` in IMAP (RFC 3501 section 6.1.1) and in
@@ -63,15 +69,13 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is no success.
-    pub async fn capability(&mut self) -> Result<Capabilities> {
-        if self.protocol.speech() == Speech::Imap {
-            return self
-                .run_to_reply("capability", "CAPABILITY", &[])
-                .await
-                .map(Capabilities::of_words);
-        }
-        let verb = self.verb("capability", &[Speech::Imap, Speech::Sieve], sieve::OK)?;
-        self.ask("CAPABILITY", &verb).await.map(crate::proto::sieve::capabilities)
+    pub fn capability(&mut self) -> Operation<'_, Capabilities> {
+        let read = if self.protocol.speech() == Speech::Imap {
+            Capabilities::of_words
+        } else {
+            crate::proto::sieve::capabilities
+        };
+        self.word("capability", &[Speech::Imap, Speech::Sieve]).map(read)
     }
 
     /// Says goodbye: `LOGOUT` in IMAP (RFC 3501 section 6.1.3) and in ManageSieve (RFC 5804 section
@@ -99,12 +103,8 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is no success.
-    pub async fn logout(&mut self) -> Result<Reply> {
-        if self.protocol.speech() == Speech::Imap {
-            return self.run_to_reply("logout", "LOGOUT", &[]).await;
-        }
-        let verb = self.verb("logout", &[Speech::Imap, Speech::Sieve], sieve::OK)?;
-        self.ask("LOGOUT", &verb).await
+    pub fn logout(&mut self) -> Operation<'_, Reply> {
+        self.word("logout", &[Speech::Imap, Speech::Sieve])
     }
 
     /// Does nothing, and wants success for it: 250 in SMTP and LMTP (RFC 5321 section 4.1.1.9),
@@ -130,14 +130,8 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is no success.
-    pub async fn noop(&mut self) -> Result<Reply> {
-        if self.protocol.speech() == Speech::Imap {
-            return self.run_to_reply("noop", "NOOP", &[]).await;
-        }
-        let usual = self.success(250)?;
-        let spoken = [Speech::Smtp, Speech::Lmtp, Speech::Pop3, Speech::Imap, Speech::Sieve];
-        let verb = self.verb("noop", &spoken, usual)?;
-        self.ask("NOOP", &verb).await
+    pub fn noop(&mut self) -> Operation<'_, Reply> {
+        self.word("noop", &[Speech::Smtp, Speech::Lmtp, Speech::Pop3, Speech::Imap, Speech::Sieve])
     }
 
     /// Drops what was begun: the mail transaction in SMTP and LMTP (RFC 5321 section 4.1.1.5), the
@@ -160,17 +154,15 @@ impl Session {
     /// session.expect(220).await?;
     /// session.mail("hoge@example.com").await?;
     /// assert_eq!(session.rset().await?.text(), "250 2.0.0 Flushed");
-    /// session.expecting(503).rcpt("alice@example.com").await?;
+    /// session.rcpt("alice@example.com").expect(503).await?;
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is no success.
-    pub async fn rset(&mut self) -> Result<Reply> {
-        let usual = self.success(250)?;
-        let verb = self.verb("rset", &[Speech::Smtp, Speech::Lmtp, Speech::Pop3], usual)?;
-        self.ask("RSET", &verb).await
+    pub fn rset(&mut self) -> Operation<'_, Reply> {
+        self.word("rset", &[Speech::Smtp, Speech::Lmtp, Speech::Pop3])
     }
 
     /// Says goodbye: QUIT, answered by 221 in SMTP and LMTP (RFC 5321 section 4.1.1.10), by `+OK`
@@ -197,18 +189,22 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is no success.
-    pub async fn quit(&mut self) -> Result<Reply> {
-        let usual = self.success(221)?;
-        let verb = self.verb("quit", &[Speech::Smtp, Speech::Lmtp, Speech::Pop3], usual)?;
-        self.ask("QUIT", &verb).await
+    pub fn quit(&mut self) -> Operation<'_, Reply> {
+        self.word("quit", &[Speech::Smtp, Speech::Lmtp, Speech::Pop3])
     }
 
-    /// What this session's protocol calls success: in SMTP it is this code.
-    fn success(&self, code: i32) -> Result<Pattern> {
-        match self.protocol.speech() {
+    /// A command that is the verb's name and no more.
+    fn word(&mut self, name: &'static str, spoken: &'static [Speech]) -> Operation<'_, Reply> {
+        let command = name.to_ascii_uppercase();
+        let usual = match self.protocol.speech() {
+            Speech::Imap if spoken.contains(&Speech::Imap) => {
+                return self.imap(name, command, []).map(Answer::into_reply);
+            }
             Speech::Pop3 => pop3::OK.into_pattern(),
             Speech::Sieve => sieve::OK.into_pattern(),
-            _ => code.into_pattern(),
-        }
+            _ if name == "quit" => 221.into_pattern(),
+            _ => 250.into_pattern(),
+        };
+        self.exchange(name, spoken, usual, command)
     }
 }

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 
-use super::{Session, Verb};
-use crate::error::{Kind, Result};
+use super::{Operation, Session};
+use crate::error::Kind;
 use crate::pattern::Match;
 use crate::proto::sieve::{self, Word};
 use crate::proto::{Speech, chomp};
@@ -50,13 +50,17 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the response is not OK.
-    pub async fn putscript<'a>(
+    pub fn putscript<'a>(
         &mut self,
         name: &str,
         script: impl Into<Message<'a>>,
-    ) -> Result<Reply> {
-        let verb = self.verb("putscript", &SIEVE, OK)?;
-        self.ask_with_strings("PUTSCRIPT", &[name.as_bytes(), script.into().bytes()], &verb).await
+    ) -> Operation<'_, Reply> {
+        self.exchange(
+            "putscript",
+            &SIEVE,
+            OK,
+            with_strings("PUTSCRIPT", &[name.as_bytes(), script.into().bytes()]),
+        )
     }
 
     /// Has a script checked without storing it: `CHECKSCRIPT` (RFC 5804 section 2.12).
@@ -72,7 +76,7 @@ impl Session {
     /// "#)?;
     /// let mut session = Session::connect(&server.url("sieve")).await?;
     /// session.expect("OK").await?;
-    /// let refusal = session.expecting("NO").checkscript("kep;").await?;
+    /// let refusal = session.checkscript("kep;").expect("NO").await?;
     /// assert!(refusal.text().contains("unknown command 'kep'"));
     /// # Ok(())
     /// # }
@@ -80,13 +84,17 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the response is not OK.
-    pub async fn checkscript<'a>(&mut self, script: impl Into<Message<'a>>) -> Result<Reply> {
-        let verb = self.verb("checkscript", &SIEVE, OK)?;
-        self.ask_with_strings("CHECKSCRIPT", &[script.into().bytes()], &verb).await
+    pub fn checkscript<'a>(&mut self, script: impl Into<Message<'a>>) -> Operation<'_, Reply> {
+        self.exchange(
+            "checkscript",
+            &SIEVE,
+            OK,
+            with_strings("CHECKSCRIPT", &[script.into().bytes()]),
+        )
     }
 
     /// Asks which scripts there are: `LISTSCRIPTS` (RFC 5804 section 2.7). A refusal that
-    /// [`Session::expecting`] asked for has none.
+    /// [`Operation::expect`] asked for has none.
     ///
     /// ```
     /// use mailexpect::{Session, server::Replay};
@@ -108,21 +116,21 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the response is not OK.
-    pub async fn listscripts(&mut self) -> Result<Vec<Script>> {
-        let verb = self.verb("listscripts", &SIEVE, OK)?;
-        let reply = self.ask("LISTSCRIPTS", &verb).await?;
-        let is_active =
-            |word: &Word| matches!(word, Word::Atom(atom) if atom.eq_ignore_ascii_case(b"ACTIVE"));
-        let script = |line: Vec<Word>| Script {
-            name: String::from_utf8_lossy(line.first().and_then(Word::text).unwrap_or_default())
+    pub fn listscripts(&mut self) -> Operation<'_, Vec<Script>> {
+        self.exchange("listscripts", &SIEVE, OK, "LISTSCRIPTS").map(|reply| {
+            let script = |line: Vec<Word>| Script {
+                name: String::from_utf8_lossy(
+                    line.first().and_then(Word::text).unwrap_or_default(),
+                )
                 .into_owned(),
-            active: line.get(1).is_some_and(is_active),
-        };
-        Ok(sieve::data(reply.bytes()).map(script).collect())
+                active: line.get(1).is_some_and(is_active),
+            };
+            sieve::data(reply.bytes()).map(script).collect()
+        })
     }
 
     /// Fetches a script: `GETSCRIPT` (RFC 5804 section 2.9). What comes back is the script itself;
-    /// where [`Session::expecting`] asked for a refusal, that.
+    /// where [`Operation::expect`] asked for a refusal, that.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -142,7 +150,7 @@ impl Session {
     /// session.expect("OK").await?;
     /// let script = session.getscript("main").await?;
     /// assert_eq!(script.bytes(), b"keep;\r\n");
-    /// let refusal = session.expecting("NO").getscript("nothing").await?;
+    /// let refusal = session.getscript("nothing").expect("NO").await?;
     /// assert_eq!(refusal.response_code().as_deref(), Some("NONEXISTENT"));
     /// # Ok(())
     /// # }
@@ -151,23 +159,29 @@ impl Session {
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the response is not OK;
     /// malformed where it has no script.
-    pub async fn getscript(&mut self, name: &str) -> Result<Reply> {
-        let verb = self.verb("getscript", &SIEVE, OK)?;
-        let reply = self.ask_with_strings("GETSCRIPT", &[name.as_bytes()], &verb).await?;
-        let script = sieve::data(reply.bytes())
-            .next()
-            .and_then(|line| Some(Bytes::copy_from_slice(line.first()?.text()?)));
-        match script {
-            Some(script) => Ok(Reply::whole(script, Match::default())),
-            None if sieve::is_ok(reply.bytes()) => {
-                let error = self.fault(
-                    Kind::Malformed,
-                    "the response to GETSCRIPT has no script (RFC 5804, 2.9)",
-                );
-                Err(error.with_got(self.shown_lines(chomp(reply.bytes()))))
-            }
-            None => Ok(reply),
-        }
+    pub fn getscript(&mut self, name: &str) -> Operation<'_, Reply> {
+        let name = name.to_owned();
+        self.operation(move |session, call| {
+            Box::pin(async move {
+                let verb = session.verb(call, "getscript", &SIEVE, OK)?;
+                let reply =
+                    session.ask(with_strings("GETSCRIPT", &[name.as_bytes()]), &verb).await?;
+                let script = sieve::data(reply.bytes())
+                    .next()
+                    .and_then(|line| Some(Bytes::copy_from_slice(line.first()?.text()?)));
+                match script {
+                    Some(script) => Ok(Reply::whole(script, Match::default())),
+                    None if sieve::is_ok(reply.bytes()) => {
+                        let error = session.fault(
+                            Kind::Malformed,
+                            "the response to GETSCRIPT has no script (RFC 5804, 2.9)",
+                        );
+                        Err(error.with_got(session.shown_lines(chomp(reply.bytes()))))
+                    }
+                    None => Ok(reply),
+                }
+            })
+        })
     }
 
     /// Makes a script the one that is run; with an empty name none is: `SETACTIVE` (RFC 5804
@@ -197,9 +211,8 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the response is not OK.
-    pub async fn setactive(&mut self, name: &str) -> Result<Reply> {
-        let verb = self.verb("setactive", &SIEVE, OK)?;
-        self.ask_with_strings("SETACTIVE", &[name.as_bytes()], &verb).await
+    pub fn setactive(&mut self, name: &str) -> Operation<'_, Reply> {
+        self.exchange("setactive", &SIEVE, OK, with_strings("SETACTIVE", &[name.as_bytes()]))
     }
 
     /// Deletes a script: `DELETESCRIPT` (RFC 5804 section 2.10).
@@ -217,7 +230,7 @@ impl Session {
     /// "#)?;
     /// let mut session = Session::connect(&server.url("sieve")).await?;
     /// session.expect("OK").await?;
-    /// let refusal = session.expecting("NO").deletescript("main").await?;
+    /// let refusal = session.deletescript("main").expect("NO").await?;
     /// assert_eq!(refusal.response_code().as_deref(), Some("ACTIVE"));
     /// session.deletescript("summer").await?;
     /// # Ok(())
@@ -226,9 +239,8 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the response is not OK.
-    pub async fn deletescript(&mut self, name: &str) -> Result<Reply> {
-        let verb = self.verb("deletescript", &SIEVE, OK)?;
-        self.ask_with_strings("DELETESCRIPT", &[name.as_bytes()], &verb).await
+    pub fn deletescript(&mut self, name: &str) -> Operation<'_, Reply> {
+        self.exchange("deletescript", &SIEVE, OK, with_strings("DELETESCRIPT", &[name.as_bytes()]))
     }
 
     /// Gives a script another name: `RENAMESCRIPT` (RFC 5804 section 2.11).
@@ -247,7 +259,7 @@ impl Session {
     /// let mut session = Session::connect(&server.url("sieve")).await?;
     /// session.expect("OK").await?;
     /// session.renamescript("main", "old \"main\"").await?;
-    /// let refusal = session.expecting("NO").renamescript("summer", "winter").await?;
+    /// let refusal = session.renamescript("summer", "winter").expect("NO").await?;
     /// assert_eq!(refusal.response_code().as_deref(), Some("ALREADYEXISTS"));
     /// # Ok(())
     /// # }
@@ -255,9 +267,13 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the response is not OK.
-    pub async fn renamescript(&mut self, old: &str, new: &str) -> Result<Reply> {
-        let verb = self.verb("renamescript", &SIEVE, OK)?;
-        self.ask_with_strings("RENAMESCRIPT", &[old.as_bytes(), new.as_bytes()], &verb).await
+    pub fn renamescript(&mut self, old: &str, new: &str) -> Operation<'_, Reply> {
+        self.exchange(
+            "renamescript",
+            &SIEVE,
+            OK,
+            with_strings("RENAMESCRIPT", &[old.as_bytes(), new.as_bytes()]),
+        )
     }
 
     /// Asks whether a script of that name and so many octets would be taken: `HAVESPACE` (RFC 5804
@@ -274,7 +290,7 @@ impl Session {
     /// "#)?;
     /// let mut session = Session::connect(&server.url("sieve")).await?;
     /// session.expect("OK").await?;
-    /// let refusal = session.expecting("NO").havespace("main", 999_999_999).await?;
+    /// let refusal = session.havespace("main", 999_999_999).expect("NO").await?;
     /// assert_eq!(refusal.response_code().as_deref(), Some("QUOTA/MAXSIZE"));
     /// # Ok(())
     /// # }
@@ -282,12 +298,10 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the response is not OK.
-    pub async fn havespace(&mut self, name: &str, octets: i64) -> Result<Reply> {
-        let verb = self.verb("havespace", &SIEVE, OK)?;
-        let line =
-            [b"HAVESPACE ", &sieve::string(name.as_bytes())[..], format!(" {octets}").as_bytes()]
-                .concat();
-        self.ask(line, &verb).await
+    pub fn havespace(&mut self, name: &str, octets: i64) -> Operation<'_, Reply> {
+        let mut line = with_strings("HAVESPACE", &[name.as_bytes()]);
+        line.extend_from_slice(format!(" {octets}").as_bytes());
+        self.exchange("havespace", &SIEVE, OK, line)
     }
 
     /// Goes back to where the session was before it was authenticated: `UNAUTHENTICATE` (RFC 5804
@@ -307,30 +321,28 @@ impl Session {
     /// let mut session = Session::connect(&server.url("sieve")).await?;
     /// session.expect("OK").await?;
     /// assert_eq!(session.unauthenticate().await?.text(), "OK \"Done\"");
-    /// session.expecting("NO").listscripts().await?;
+    /// session.listscripts().expect("NO").await?;
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the response is not OK.
-    pub async fn unauthenticate(&mut self) -> Result<Reply> {
-        let verb = self.verb("unauthenticate", &SIEVE, OK)?;
-        self.ask("UNAUTHENTICATE", &verb).await
+    pub fn unauthenticate(&mut self) -> Operation<'_, Reply> {
+        self.exchange("unauthenticate", &SIEVE, OK, "UNAUTHENTICATE")
     }
+}
 
-    /// Sends a command with strings.
-    async fn ask_with_strings(
-        &mut self,
-        command: &str,
-        strings: &[&[u8]],
-        verb: &Verb,
-    ) -> Result<Reply> {
-        let mut line = command.as_bytes().to_vec();
-        for string in strings {
-            line.push(b' ');
-            line.extend_from_slice(&sieve::string(string));
-        }
-        self.ask(line, verb).await
+fn is_active(word: &Word) -> bool {
+    matches!(word, Word::Atom(atom) if atom.eq_ignore_ascii_case(b"ACTIVE"))
+}
+
+/// A command with strings.
+fn with_strings(command: &str, strings: &[&[u8]]) -> Vec<u8> {
+    let mut line = command.as_bytes().to_vec();
+    for string in strings {
+        line.push(b' ');
+        line.extend_from_slice(&sieve::string(string));
     }
+    line
 }

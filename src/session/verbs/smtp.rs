@@ -1,7 +1,6 @@
 //! SMTP (RFC 5321), submission (RFC 6409) and LMTP (RFC 2033).
 
-use super::{SMTP, Session};
-use crate::error::Result;
+use super::{Operation, SMTP, Session};
 use crate::proto::capabilities::Capabilities;
 use crate::proto::smtp::xtext;
 use crate::reply::Reply;
@@ -33,9 +32,8 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 250.
-    pub async fn ehlo(&mut self, name: &str) -> Result<Capabilities> {
-        let verb = self.verb("ehlo", &SMTP, 250)?;
-        self.ask(format!("EHLO {name}"), &verb).await.map(Capabilities::of_hello)
+    pub fn ehlo(&mut self, name: &str) -> Operation<'_, Capabilities> {
+        self.exchange("ehlo", &SMTP, 250, format!("EHLO {name}")).map(Capabilities::of_hello)
     }
 
     /// The same in LMTP: `LHLO name` (RFC 2033 section 4.1).
@@ -60,9 +58,8 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 250.
-    pub async fn lhlo(&mut self, name: &str) -> Result<Capabilities> {
-        let verb = self.verb("lhlo", &SMTP, 250)?;
-        self.ask(format!("LHLO {name}"), &verb).await.map(Capabilities::of_hello)
+    pub fn lhlo(&mut self, name: &str) -> Operation<'_, Capabilities> {
+        self.exchange("lhlo", &SMTP, 250, format!("LHLO {name}")).map(Capabilities::of_hello)
     }
 
     /// Introduces the client without learning anything: `HELO name` (RFC 5321 section 4.1.1.1).
@@ -86,9 +83,8 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 250.
-    pub async fn helo(&mut self, name: &str) -> Result<Reply> {
-        let verb = self.verb("helo", &SMTP, 250)?;
-        self.ask(format!("HELO {name}"), &verb).await
+    pub fn helo(&mut self, name: &str) -> Operation<'_, Reply> {
+        self.exchange("helo", &SMTP, 250, format!("HELO {name}"))
     }
 
     /// Names the sender: `MAIL FROM:<address>` (RFC 5321 section 4.1.1.2). Where parameters follow,
@@ -111,7 +107,7 @@ impl Session {
     /// session.expect(220).await?;
     /// session.mail("hoge@example.com").await?;
     /// session.rset().await?;
-    /// let refusal = session.expecting(552).mail("<> SIZE=99999999").await?;
+    /// let refusal = session.mail("<> SIZE=99999999").expect(552).await?;
     /// assert_eq!(refusal.enhanced().map(|code| code.to_string()).as_deref(), Some("5.3.4"));
     /// # Ok(())
     /// # }
@@ -119,9 +115,8 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 250.
-    pub async fn mail(&mut self, from: &str) -> Result<Reply> {
-        let verb = self.verb("mail", &SMTP, 250)?;
-        self.ask(format!("MAIL FROM:{}", path(from)), &verb).await
+    pub fn mail(&mut self, from: &str) -> Operation<'_, Reply> {
+        self.exchange("mail", &SMTP, 250, format!("MAIL FROM:{}", path(from)))
     }
 
     /// Names a recipient: `RCPT TO:<address>` (RFC 5321 section 4.1.1.3). Where parameters follow,
@@ -144,7 +139,7 @@ impl Session {
     /// session.expect(220).await?;
     /// session.mail("hoge@example.com").await?;
     /// session.rcpt("<alice@example.com> NOTIFY=NEVER").await?;
-    /// let refusal = session.expecting(554).rcpt("test-user@yahoo.co.jp").await?;
+    /// let refusal = session.rcpt("test-user@yahoo.co.jp").expect(554).await?;
     /// assert_eq!(refusal.text(), "554 5.7.1 Relay access denied");
     /// # Ok(())
     /// # }
@@ -152,9 +147,8 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 25x.
-    pub async fn rcpt(&mut self, to: &str) -> Result<Reply> {
-        let verb = self.verb("rcpt", &SMTP, 25)?;
-        self.ask(format!("RCPT TO:{}", path(to)), &verb).await
+    pub fn rcpt(&mut self, to: &str) -> Operation<'_, Reply> {
+        self.exchange("rcpt", &SMTP, 25, format!("RCPT TO:{}", path(to)))
     }
 
     /// Asks whether there is such a user: `VRFY string` (RFC 5321 section 4.1.1.6); 252 says that
@@ -179,9 +173,8 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 25x.
-    pub async fn vrfy(&mut self, user: &str) -> Result<Reply> {
-        let verb = self.verb("vrfy", &SMTP, 25)?;
-        self.ask(format!("VRFY {user}"), &verb).await
+    pub fn vrfy(&mut self, user: &str) -> Operation<'_, Reply> {
+        self.exchange("vrfy", &SMTP, 25, format!("VRFY {user}"))
     }
 
     /// Asks who is on a mailing list: `EXPN string` (RFC 5321 section 4.1.1.7).
@@ -206,9 +199,8 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 25x.
-    pub async fn expn(&mut self, list: &str) -> Result<Reply> {
-        let verb = self.verb("expn", &SMTP, 25)?;
-        self.ask(format!("EXPN {list}"), &verb).await
+    pub fn expn(&mut self, list: &str) -> Operation<'_, Reply> {
+        self.exchange("expn", &SMTP, 25, format!("EXPN {list}"))
     }
 
     /// Asks for help, on a command or, with an empty text, at large: `HELP` (RFC 5321 section
@@ -234,9 +226,8 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 21x.
-    pub async fn help(&mut self, command: &str) -> Result<Reply> {
-        let verb = self.verb("help", &SMTP, 21)?;
-        self.ask(format!("HELP {command}").trim_end(), &verb).await
+    pub fn help(&mut self, command: &str) -> Operation<'_, Reply> {
+        self.exchange("help", &SMTP, 21, format!("HELP {command}").trim_end())
     }
 
     /// Asks the server to send what it holds for a domain: `ETRN domain` (RFC 1985 section 5).
@@ -255,7 +246,7 @@ impl Session {
     /// let mut session = Session::connect(&server.url("smtp")).await?;
     /// session.expect(220).await?;
     /// session.etrn("example.com").await?;
-    /// let refusal = session.expecting(459).etrn("example.net").await?;
+    /// let refusal = session.etrn("example.net").expect(459).await?;
     /// assert!(refusal.text().ends_with("service unavailable"));
     /// # Ok(())
     /// # }
@@ -263,9 +254,8 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 25x.
-    pub async fn etrn(&mut self, domain: &str) -> Result<Reply> {
-        let verb = self.verb("etrn", &SMTP, 25)?;
-        self.ask(format!("ETRN {domain}"), &verb).await
+    pub fn etrn(&mut self, domain: &str) -> Operation<'_, Reply> {
+        self.exchange("etrn", &SMTP, 25, format!("ETRN {domain}"))
     }
 
     /// Tells a server that trusts us whom it is to take us for: `XCLIENT NAME=value ...`, an
@@ -294,16 +284,15 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 220.
-    pub async fn xclient<N: AsRef<str>, V: AsRef<[u8]>>(
+    pub fn xclient<N: AsRef<str>, V: AsRef<[u8]>>(
         &mut self,
         attributes: impl IntoIterator<Item = (N, V)>,
-    ) -> Result<Reply> {
-        let verb = self.verb("xclient", &SMTP, 220)?;
+    ) -> Operation<'_, Reply> {
         let mut line = String::from("XCLIENT");
         for (name, value) in attributes {
             line.extend([" ", name.as_ref(), "=", &xtext(value)]);
         }
-        self.ask(line, &verb).await
+        self.exchange("xclient", &SMTP, 220, line)
     }
 }
 

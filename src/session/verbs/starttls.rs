@@ -1,11 +1,11 @@
 //! STARTTLS and its kin: the command that puts TLS on a session in clear.
 
-use super::Session;
+use super::{Call, Operation, Session};
 use crate::error::Result;
 use crate::pattern::IntoPattern as _;
+use crate::proto::imap::Literals;
 use crate::proto::{Speech, chomp};
 use crate::reply::Reply;
-use crate::session::wait::Wait;
 
 /// The protocols that have the verb.
 const SPOKEN: [Speech; 5] = [Speech::Smtp, Speech::Lmtp, Speech::Pop3, Speech::Imap, Speech::Sieve];
@@ -15,10 +15,9 @@ impl Session {
     /// 3207 section 4), of IMAP (RFC 3501 section 6.2.1) and of ManageSieve, whose server then says
     /// again what it can do (RFC 5804 section 2.2), STLS of POP3 (RFC 2595 section 4).
     ///
-    /// How is for [`Session::set_tls`] and [`Options::tls`](crate::Options::tls) to say. Where
-    /// another reply than the go-ahead is expected, by [`Session::expecting`], and comes, the
-    /// session stays in clear. Ask again afterwards what the server can do: what it said before
-    /// counts no more.
+    /// Configure it by [`Operation::tls`] or [`Options::tls`](crate::Options::tls). If another reply
+    /// than the go-ahead is expected, by [`Operation::expect`], and comes, the session stays in
+    /// clear. Ask again afterwards what the server can do: what it said before counts no more.
     ///
     /// ```
     /// use mailexpect::{Session, server::Embedded, tls};
@@ -42,58 +41,29 @@ impl Session {
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the server does not go ahead;
     /// then as [`Session::tls_handshake`].
-    pub async fn starttls(&mut self) -> Result<Reply> {
-        self.upgrade("starttls", &SPOKEN).await
+    pub fn starttls(&mut self) -> Operation<'_, Reply> {
+        self.operation(|session, call| Box::pin(session.upgrade(call)))
     }
 
-    /// [`Session::starttls`] by its name in POP3 (RFC 2595 section 4).
-    ///
-    /// ```
-    /// # use mailexpect::{Session, server::Replay};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Replay::start("
-    ///     S: +OK ready
-    ///     C: STLS
-    ///     S: -ERR TLS is not available
-    /// ")?;
-    /// let mut session = Session::connect(&server.url("pop3")).await?;
-    /// session.expect("+OK").await?;
-    /// let refusal = session.expecting("-ERR").stls().await?;
-    /// assert_eq!(refusal.text(), "-ERR TLS is not available");
-    /// assert!(session.tls().is_none());
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// As [`Session::starttls`].
-    pub async fn stls(&mut self) -> Result<Reply> {
-        self.upgrade("stls", &[Speech::Pop3]).await
-    }
-
-    async fn upgrade(&mut self, name: &str, spoken: &[Speech]) -> Result<Reply> {
+    async fn upgrade(&mut self, mut call: Call) -> Result<Reply> {
+        let options = call.tls.take();
         let speech = self.protocol.speech();
-        let wait = Wait::new(self.within.unwrap_or(self.timeout));
-        let reply = match speech {
-            Speech::Imap if spoken.contains(&speech) => {
-                self.run_to_reply(name, "STARTTLS", &[]).await?
-            }
-            Speech::Pop3 => {
-                let verb = self.verb(name, spoken, "+OK")?;
-                self.ask("STLS", &verb).await?
-            }
-            Speech::Sieve => {
-                let verb = self.verb(name, spoken, "OK")?;
-                self.ask("STARTTLS", &verb).await?
-            }
-            _ => {
-                let verb = self.verb(name, spoken, 220)?;
-                self.ask("STARTTLS", &verb).await?
-            }
+        let (wait, reply) = if speech == Speech::Imap {
+            let (course, _) = self.set_out("starttls", call)?;
+            let wait = course.verb.wait;
+            let answer = self.run_course(course, b"STARTTLS", &[], Literals::default()).await?;
+            (wait, answer.into_reply())
+        } else {
+            let (command, usual) = match speech {
+                Speech::Pop3 => ("STLS", "+OK".into_pattern()),
+                Speech::Sieve => ("STARTTLS", "OK".into_pattern()),
+                _ => ("STARTTLS", 220.into_pattern()),
+            };
+            let verb = self.verb(call, "starttls", &SPOKEN, usual)?;
+            (verb.wait, self.ask(command, &verb).await?)
         };
         if goes_ahead(speech, reply.bytes()) {
-            self.handshake(wait).await?;
+            self.handshake(options, wait).await?;
             if speech == Speech::Sieve {
                 let again = "OK".into_pattern()?;
                 let said = self.next_reply(&again, wait).await?;

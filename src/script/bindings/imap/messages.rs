@@ -29,9 +29,9 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// let r = s.append("INBOX", "Subject: hi\n\nHi.\n");
         /// assert_eq(r.code, "APPENDUID 38505 3955");
         /// ```
-        append(session, mailbox: &str, message: &str) -> Answer { session.append(mailbox, Message::from(message)).await }
+        append(session, call, mailbox: &str, message: &str) -> Answer { session.append(mailbox, Message::from(message)).with(call).await }
 
-        append(session, mailbox: &str, message: Blob) -> Answer { session.append(mailbox, Message::from(&*message)).await }
+        append(session, call, mailbox: &str, message: Blob) -> Answer { session.append(mailbox, Message::from(&*message)).with(call).await }
 
         /// The same with flags, or flags and a date.
         ///
@@ -46,12 +46,12 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// s.expect("* OK");
         /// s.append("Lab", `(\Seen) "17-Jul-1996 02:44:25 -0700"`, "Subject: hi", #{literal: "plus"});
         /// ```
-        append(session, mailbox: &str, flags: &str, message: &str) -> Answer {
-            session.append_with(mailbox, flags, Message::from(message)).await
+        append(session, call, mailbox: &str, flags: &str, message: &str) -> Answer {
+            session.append_with(mailbox, flags, Message::from(message)).with(call).await
         }
 
-        append(session, mailbox: &str, flags: &str, message: Blob) -> Answer {
-            session.append_with(mailbox, flags, Message::from(&*message)).await
+        append(session, call, mailbox: &str, flags: &str, message: Blob) -> Answer {
+            session.append_with(mailbox, flags, Message::from(&*message)).with(call).await
         }
 
         /// Looks for messages; gives a list of their numbers (RFC 3501 section 6.4.4). What the
@@ -72,7 +72,7 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// assert_eq(s.search("UNSEEN"), [2, 3]);
         /// assert_eq(s.search(`SUBJECT "hi"`, #{uid: true}), [7, 9, 10, 11]);
         /// ```
-        search(session, criteria: &str) -> Array { Ok(numbers(session.search(criteria).await?)) }
+        search(session, call, criteria: &str) -> Array { Ok(numbers(session.search(criteria).with(call).await?)) }
 
         /// Looks for messages, and asks for some of `MIN MAX COUNT ALL`; gives a map (RFC 4731).
         ///
@@ -87,7 +87,7 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// s.expect("* OK");
         /// assert_eq(s.esearch("COUNT MAX", "UNSEEN"), #{COUNT: 2, MAX: 3});
         /// ```
-        esearch(session, results: &str, criteria: &str) -> Map { Ok(values(session.esearch(results, criteria).await?)) }
+        esearch(session, call, results: &str, criteria: &str) -> Map { Ok(values(session.esearch(results, criteria).with(call).await?)) }
 
         /// Fetches attributes of messages; gives a list of maps, one a message, with `seq` and the
         /// attributes by their names in capitals (RFC 3501 section 6.4.5). What `BODY[...]`,
@@ -116,7 +116,7 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// let envelope = s.fetch("7", "ENVELOPE", #{uid: true})[0].ENVELOPE;
         /// assert_eq([envelope.subject, envelope.from[0].mailbox], ["hi", "alice"]);
         /// ```
-        fetch(session, messages: &str, items: &str) -> Array { Ok(fetched(session.fetch(messages, items).await?)) }
+        fetch(session, call, messages: &str, items: &str) -> Array { Ok(fetched(session.fetch(messages, items).with(call).await?)) }
 
         /// Changes flags; gives what the server says of the messages, as `fetch` does (RFC 3501
         /// section 6.4.6).
@@ -132,7 +132,7 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// s.expect("* OK");
         /// assert(`\Deleted` in s.store("1", `+FLAGS (\Deleted)`)[0].FLAGS);
         /// ```
-        store(session, messages: &str, change: &str) -> Array { Ok(fetched(session.store(messages, change).await?)) }
+        store(session, call, messages: &str, change: &str) -> Array { Ok(fetched(session.store(messages, change).with(call).await?)) }
 
         /// Copies messages to another mailbox (RFC 3501 section 6.4.7).
         ///
@@ -146,7 +146,7 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// s.expect("* OK");
         /// assert_eq(s.copy("1:2", "Lab").codes.COPYUID, [38505, "304,319", "3956:3957"]);
         /// ```
-        copy(session, messages: &str, mailbox: &str) -> Answer { session.copy(messages, mailbox).await }
+        copy(session, call, messages: &str, mailbox: &str) -> Answer { session.copy(messages, mailbox).with(call).await }
 
         /// Moves messages to another mailbox (RFC 6851).
         ///
@@ -162,7 +162,7 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// s.expect("* OK");
         /// assert_eq(s.move("7", "Lab", #{uid: true}).expunged, [1]);
         /// ```
-        r#move(session, messages: &str, mailbox: &str) -> Answer { session.r#move(messages, mailbox).await }
+        r#move(session, call, messages: &str, mailbox: &str) -> Answer { session.r#move(messages, mailbox).with(call).await }
 
         /// Removes the messages that are marked as deleted; gives the numbers of those that went
         /// (RFC 3501 section 6.4.3).
@@ -182,10 +182,10 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// assert_eq(s.expunge(), [2, 2]);
         /// assert_eq(s.expunge("7:9", #{uid: true}), []);
         /// ```
-        expunge(session) -> Array { Ok(numbers(session.expunge(None).await?)) }
+        expunge(session, call) -> Array { Ok(numbers(session.expunge(None).with(call).await?)) }
 
         /// The same for those of a set of unique identifiers alone (RFC 4315).
-        expunge(session, messages: &str) -> Array { Ok(numbers(session.expunge(messages).await?)) }
+        expunge(session, call, messages: &str) -> Array { Ok(numbers(session.expunge(messages).with(call).await?)) }
     }
     module
 }

@@ -10,7 +10,7 @@ use super::argument;
 use super::verb::{Manual, verbs};
 use crate::error::{Error, Result};
 use crate::imap::{Address, Answer, Argument, Envelope, Fetched, Literals, Mailbox, Value};
-use crate::session::{Session, Untagged};
+use crate::session::{Call, Untagged};
 
 pub(super) const INTRO: &str = "IMAP (RFC 3501, RFC 9051). Each verb makes a tag (`a1`, `a2`, ...), sends its command, takes all that \
 comes up to the tagged response, and holds that against OK; `#{expect: \"NO\"}` says what has to stand behind the tag instead. Untagged \
@@ -30,8 +30,8 @@ pub(super) const ANSWERS: &str =
 /// What the verbs of IMAP take besides what all verbs do.
 pub(super) const OPTIONS: [&str; 6] = ["require", "allow", "forbid", "only", "literal", "uid"];
 
-/// Sets for the verb that comes next what its caller has asked for.
-pub(super) fn prepare(session: &mut Session, options: &Map) -> Result<()> {
+/// Reads the options of IMAP into a call.
+pub(super) fn read(call: &mut Call, options: &Map) -> Result<()> {
     let mut untagged = Untagged::new();
     let mut demands = false;
     for (name, value) in options {
@@ -45,11 +45,11 @@ pub(super) fn prepare(session: &mut Session, options: &Map) -> Result<()> {
                 continue;
             }
             "literal" => {
-                session.literals(literals(value)?);
+                call.literals = Some(literals(value)?);
                 continue;
             }
-            "uid" if argument::boolean(name, value)? => {
-                session.by_uid();
+            "uid" => {
+                call.by_uid = argument::boolean(name, value)?;
                 continue;
             }
             _ => continue,
@@ -60,9 +60,7 @@ pub(super) fn prepare(session: &mut Session, options: &Map) -> Result<()> {
             untagged = add(untagged, pattern);
         }
     }
-    if demands {
-        session.untagged(untagged);
-    }
+    call.untagged = demands.then_some(untagged);
     Ok(())
 }
 
@@ -207,7 +205,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// assert_eq(r.untagged[1].number, 3);
         /// s.command("FROB", #{expect: "BAD"});
         /// ```
-        command(session, text: &str) -> Answer { session.command(text, &[]).await }
+        command(session, call, text: &str) -> Answer { session.command(text, &[]).with(call).await }
 
         /// Sends a command with arguments: text in whatever form carries it (atom, quoted,
         /// literal), a blob as a literal, a number, and what `atom(...)` says as it stands.
@@ -230,7 +228,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// assert_eq(r.codes.APPENDUID, [38505, 3955]);
         /// s.command("SEARCH CHARSET UTF-8 BODY", ["Grüß"], #{literal: "plus"});
         /// ```
-        command(session, text: &str, arguments: Array) -> Answer { session.command(text, &self::arguments(arguments)?).await }
+        command(session, call, text: &str, arguments: Array) -> Answer { session.command(text, &self::arguments(arguments)?).with(call).await }
 
         /// Turns extensions on (RFC 5161).
         ///
@@ -245,7 +243,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect("* OK");
         /// s.enable("CONDSTORE", #{require: "* ENABLED CONDSTORE"});
         /// ```
-        enable(session, capabilities: &str) -> Answer { session.enable(capabilities).await }
+        enable(session, call, capabilities: &str) -> Answer { session.enable(capabilities).with(call).await }
 
         /// Begins to wait for what the server has to tell (RFC 2177): `expect` takes what comes,
         /// and `done` ends it. No other verb fits in between: `s.done(); s.noop(); s.idle();` goes
@@ -282,7 +280,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.send("a2 NOOP");
         /// s.expect("a1 BAD Expected DONE");
         /// ```
-        idle(session) -> Answer { session.idle().await }
+        idle(session, call) -> Answer { session.idle().with(call).await }
 
         /// Ends an IDLE (RFC 2177). What the server told meanwhile and nobody expected is among the
         /// untagged responses.
@@ -301,7 +299,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.idle();
         /// assert_eq(s.done().recent, 1);
         /// ```
-        done(session) -> Answer { session.done().await }
+        done(session, call) -> Answer { session.done().with(call).await }
     }
     module
 }
@@ -328,7 +326,7 @@ pub(super) fn mailboxes(manual: Manual) -> Module {
         /// assert_eq(lab.codes.UIDVALIDITY, 1795323818);
         /// assert("READ-WRITE" in lab.codes);
         /// ```
-        select(session, mailbox: &str) -> Answer { session.select(mailbox).await }
+        select(session, call, mailbox: &str) -> Answer { session.select(mailbox).with(call).await }
 
         /// Opens a mailbox to be read only (RFC 3501 section 6.3.2).
         ///
@@ -342,25 +340,25 @@ pub(super) fn mailboxes(manual: Manual) -> Module {
         /// s.expect("* OK");
         /// s.examine("nosuch", #{expect: "NO"});
         /// ```
-        examine(session, mailbox: &str) -> Answer { session.examine(mailbox).await }
+        examine(session, call, mailbox: &str) -> Answer { session.examine(mailbox).with(call).await }
 
         /// Leaves the mailbox and expunges nothing (RFC 3691).
-        unselect(session) -> Answer { session.unselect().await }
+        unselect(session, call) -> Answer { session.unselect().with(call).await }
 
         /// Makes a mailbox (RFC 3501 section 6.3.3).
-        create(session, mailbox: &str) -> Answer { session.create(mailbox).await }
+        create(session, call, mailbox: &str) -> Answer { session.create(mailbox).with(call).await }
 
         /// Removes a mailbox (RFC 3501 section 6.3.4).
-        delete(session, mailbox: &str) -> Answer { session.delete(mailbox).await }
+        delete(session, call, mailbox: &str) -> Answer { session.delete(mailbox).with(call).await }
 
         /// Gives a mailbox another name (RFC 3501 section 6.3.5).
-        rename(session, from: &str, to: &str) -> Answer { session.rename(from, to).await }
+        rename(session, call, from: &str, to: &str) -> Answer { session.rename(from, to).with(call).await }
 
         /// Puts a mailbox on the list of those that are followed (RFC 3501 section 6.3.6).
-        subscribe(session, mailbox: &str) -> Answer { session.subscribe(mailbox).await }
+        subscribe(session, call, mailbox: &str) -> Answer { session.subscribe(mailbox).with(call).await }
 
         /// Takes a mailbox off that list (RFC 3501 section 6.3.7).
-        unsubscribe(session, mailbox: &str) -> Answer { session.unsubscribe(mailbox).await }
+        unsubscribe(session, call, mailbox: &str) -> Answer { session.unsubscribe(mailbox).with(call).await }
 
         /// Lists the mailboxes of IMAP whose names match, as maps with `name`, `delimiter`,
         /// `flags` and `extended`, a map with what RFC 5258 adds, such as `CHILDINFO` (RFC 3501
@@ -382,8 +380,8 @@ pub(super) fn mailboxes(manual: Manual) -> Module {
         /// assert(`\Sent` in all[1].flags);
         /// assert_eq(all[2].extended.CHILDINFO, ["SUBSCRIBED"]);
         /// ```
-        list(session, reference: &str, pattern: &str) -> Array {
-            Ok(session.list(reference, pattern).await?.into_iter().map(mailbox).collect())
+        list(session, call, reference: &str, pattern: &str) -> Array {
+            Ok(session.list(reference, pattern).with(call).await?.into_iter().map(mailbox).collect())
         }
 
         /// Asks about a mailbox without opening it; gives a map (RFC 3501 section 6.3.10).
@@ -399,7 +397,7 @@ pub(super) fn mailboxes(manual: Manual) -> Module {
         /// s.expect("* OK");
         /// assert_eq(s.status("INBOX", "MESSAGES UNSEEN").UNSEEN, 2);
         /// ```
-        status(session, mailbox: &str, items: &str) -> Map { Ok(values(session.status(mailbox, items).await?)) }
+        status(session, call, mailbox: &str, items: &str) -> Map { Ok(values(session.status(mailbox, items).with(call).await?)) }
     }
     module
 }

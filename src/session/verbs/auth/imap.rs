@@ -1,6 +1,6 @@
 //! AUTHENTICATE in IMAP: a command with a tag, with untagged responses wherever the server likes.
 
-use super::{Manner, Session};
+use super::{Call, Manner, Session};
 use crate::error::Result;
 use crate::proto::imap::Answer;
 use crate::proto::{Speech, chomp};
@@ -9,12 +9,16 @@ use crate::sasl::Credentials;
 use crate::session::verbs::imap::Turn;
 
 impl Session {
-    pub(super) async fn auth_in_imap(&mut self, credentials: &Credentials) -> Result<Reply> {
+    pub(super) async fn auth_in_imap(
+        &mut self,
+        credentials: &Credentials,
+        mut call: Call,
+    ) -> Result<Reply> {
         let manner = Manner::of(Speech::Imap);
-        if credentials.cancel && self.expecting.is_none() {
-            self.expecting = Some(manner.verdict(true));
+        if credentials.cancel {
+            call.expect.get_or_insert_with(|| manner.verdict(true));
         }
-        let (mut course, _) = self.set_out("auth")?;
+        let (mut course, _) = self.set_out("auth", call)?;
         if credentials.mechanism.is_none() && self.capabilities().is_none() {
             self.begin_command(&mut course, "CAPABILITY").await?;
             while let Turn::GoOn(_) = self.turn(&mut course).await? {}

@@ -4,7 +4,7 @@
 mod imap;
 mod manner;
 
-use super::{Session, Verb};
+use super::{Call, Operation, Session, Verb};
 use crate::error::{Error, Kind, Result};
 use crate::proto::{Speech, chomp};
 use crate::reply::Reply;
@@ -37,7 +37,7 @@ impl Session {
     ///
     /// All of the exchange is one operation: each challenge is answered as the mechanism wants it,
     /// and the verdict has to be 235, `+OK`, or OK. A mechanism in which the server proves itself
-    /// (SCRAM, DIGEST-MD5) holds it to that. Where [`Session::expecting`] fits a challenge, such as
+    /// (SCRAM, DIGEST-MD5) holds it to that. Where [`Operation::expect`] fits a challenge, such as
     /// 334, the exchange ends there and is the caller's to go on with.
     ///
     /// ```
@@ -51,7 +51,7 @@ impl Session {
     /// session.send("EHLO client.example").await?;
     /// session.expect(250).await?;
     /// let wrong = Credentials::new("hoge@example.com", "wrong").mechanism("LOGIN");
-    /// session.expecting(535).auth(wrong).await?;
+    /// session.auth(wrong).expect(535).await?;
     /// session.auth(("PLAIN", "hoge@example.com", "pppwww")).await?;
     /// assert!(!session.transcript().to_string().contains("pppwww"));
     /// session.quit().await?;
@@ -65,19 +65,29 @@ impl Session {
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the verdict is another; usage
     /// for a mechanism that is not known; malformed for a challenge that cannot be read, and
     /// unexpected where the server does not prove itself: the exchange is cancelled then.
-    pub async fn auth(&mut self, credentials: impl Into<Credentials>) -> Result<Reply> {
+    pub fn auth(&mut self, credentials: impl Into<Credentials>) -> Operation<'_, Reply> {
         let credentials = credentials.into();
         self.keep_secret(credentials.secret.expose());
-        if self.protocol.speech() == Speech::Imap {
-            return self.auth_in_imap(&credentials).await;
-        }
+        self.operation(move |session, call| {
+            Box::pin(async move {
+                if session.protocol.speech() == Speech::Imap {
+                    session.auth_in_imap(&credentials, call).await
+                } else {
+                    session.auth_in_replies(&credentials, call).await
+                }
+            })
+        })
+    }
+
+    /// The exchange in a protocol whose replies have no tags.
+    async fn auth_in_replies(&mut self, credentials: &Credentials, call: Call) -> Result<Reply> {
         let manner = Manner::of(self.protocol.speech());
-        let verb = self.verb("auth", &SASL, manner.verdict(credentials.cancel)?)?;
-        self.ask_what_is_offered(&credentials, &verb).await?;
+        let verb = self.verb(call, "auth", &SASL, manner.verdict(credentials.cancel)?)?;
+        self.ask_what_is_offered(credentials, &verb).await?;
         let mut exchange =
-            self.open_exchange(&credentials, manner).map_err(|error| self.here(error, &verb))?;
+            self.open_exchange(credentials, manner).map_err(|error| self.here(error, &verb))?;
         let command =
-            exchange.command(&credentials, true).map_err(|error| self.here(error, &verb))?;
+            exchange.command(credentials, true).map_err(|error| self.here(error, &verb))?;
         self.send_line(command.as_bytes(), verb.wait).await?;
         loop {
             let reply = self.answer(&verb).await.map_err(|error| exchange.cancelled(error))?;
@@ -93,38 +103,6 @@ impl Session {
             exchange.went_well()?;
             self.respond(&mut exchange, challenge, &verb).await?;
         }
-    }
-
-    /// The same by the name that the command has in IMAP (RFC 3501 section 6.2.2) and ManageSieve
-    /// (RFC 5804 section 2.1).
-    ///
-    /// ```
-    /// # use mailexpect::{Session, server::Replay};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Replay::start("
-    ///     S: * OK ready
-    ///     C: a1 CAPABILITY
-    ///     S: * CAPABILITY IMAP4rev1 AUTH=PLAIN
-    ///     S: a1 OK done
-    ///     C: a2 AUTHENTICATE PLAIN
-    ///     S: +
-    ///     C: AHRpbQB0YW5zdGFhZnRhbnN0YWFm
-    ///     S: a2 OK Success
-    /// ")?;
-    /// let mut session = Session::connect(&server.url("imap")).await?;
-    /// session.expect("* OK").await?;
-    /// session.authenticate(("tim", "tanstaaftanstaaf")).await?;
-    /// assert!(session.transcript().to_string().contains("a2 AUTHENTICATE PLAIN"));
-    /// assert!(!session.transcript().to_string().contains("AHRpbQB0"));
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// As [`Session::auth`].
-    pub async fn authenticate(&mut self, credentials: impl Into<Credentials>) -> Result<Reply> {
-        self.auth(credentials).await
     }
 
     /// Keeps a secret from here on, whatever goes wrong.

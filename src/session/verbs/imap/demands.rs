@@ -2,7 +2,6 @@
 
 use crate::error::Result;
 use crate::pattern::{IntoPattern, Pattern};
-use crate::proto::imap::Literals;
 
 /// Which untagged responses have to come for a command, may come, and must not.
 ///
@@ -18,7 +17,7 @@ use crate::proto::imap::Literals;
 /// let mut session = Session::connect(&server.url("imap")).await?;
 /// session.expect("* OK").await?;
 /// let untagged = Untagged::new().require("* 4 EXISTS").allow("* 1 RECENT").only();
-/// session.untagged(untagged).command("NOOP", &[]).await?;
+/// session.command("NOOP", &[]).untagged(untagged).await?;
 /// # Ok::<_, mailexpect::Error>(())
 /// # })?;
 /// # Ok(())
@@ -78,15 +77,12 @@ impl Untagged {
     }
 }
 
-/// What is said ahead of the next verb, and the count of tags.
+/// The tags that the verbs of a session have had.
 #[derive(Debug, Default)]
-pub(in crate::session) struct Ahead {
-    pub(super) tags: u64,
+pub(in crate::session) struct Tags {
+    pub(super) count: u64,
     /// The tag of an IDLE that was begun by the verb.
     pub(super) idle: Option<String>,
-    pub(super) untagged: Option<Untagged>,
-    pub(super) literals: Literals,
-    pub(super) by_uid: bool,
 }
 
 /// Demands, as far as they are not met yet.

@@ -1,7 +1,6 @@
 //! Verbs about the server and its mailboxes.
 
-use super::Session;
-use crate::error::Result;
+use super::{Operation, Session};
 use crate::proto::imap::{Answer, Argument, Mailbox, Value};
 
 impl Session {
@@ -27,8 +26,8 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::command`].
-    pub async fn enable(&mut self, capabilities: &str) -> Result<Answer> {
-        self.run("enable", format!("ENABLE {capabilities}"), &[]).await
+    pub fn enable(&mut self, capabilities: &str) -> Operation<'_, Answer> {
+        self.imap("enable", format!("ENABLE {capabilities}"), [])
     }
 
     /// Opens a mailbox: `SELECT` (RFC 3501 section 6.3.1).
@@ -58,8 +57,8 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::command`].
-    pub async fn select(&mut self, mailbox: &str) -> Result<Answer> {
-        self.run("select", "SELECT", &[mailbox.into()]).await
+    pub fn select(&mut self, mailbox: &str) -> Operation<'_, Answer> {
+        self.imap("select", "SELECT", [mailbox.into()])
     }
 
     /// Opens a mailbox to be read only: `EXAMINE` (RFC 3501 section 6.3.2).
@@ -80,7 +79,7 @@ impl Session {
     /// session.expect("* OK").await?;
     /// let mailbox = session.examine("INBOX").await?;
     /// assert_eq!(mailbox.code().unwrap().name, "READ-ONLY");
-    /// let refusal = session.expecting("NO").examine("nosuch").await?;
+    /// let refusal = session.examine("nosuch").expect("NO").await?;
     /// assert_eq!(refusal.code().unwrap().name, "NONEXISTENT");
     /// # Ok(())
     /// # }
@@ -88,8 +87,8 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::command`].
-    pub async fn examine(&mut self, mailbox: &str) -> Result<Answer> {
-        self.run("examine", "EXAMINE", &[mailbox.into()]).await
+    pub fn examine(&mut self, mailbox: &str) -> Operation<'_, Answer> {
+        self.imap("examine", "EXAMINE", [mailbox.into()])
     }
 
     /// Leaves the mailbox and expunges nothing: `UNSELECT` (RFC 3691).
@@ -112,15 +111,15 @@ impl Session {
     /// session.expect("* OK").await?;
     /// session.select("INBOX").await?;
     /// session.unselect().await?;
-    /// assert!(session.expecting("BAD").search("ALL").await?.is_empty());
+    /// assert!(session.search("ALL").expect("BAD").await?.is_empty());
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
     /// As [`Session::command`].
-    pub async fn unselect(&mut self) -> Result<Answer> {
-        self.run("unselect", "UNSELECT", &[]).await
+    pub fn unselect(&mut self) -> Operation<'_, Answer> {
+        self.imap("unselect", "UNSELECT", [])
     }
 
     /// Makes a mailbox: `CREATE` (RFC 3501 section 6.3.3).
@@ -140,7 +139,7 @@ impl Session {
     /// session.expect("* OK").await?;
     /// let made = session.create("lab box").await?;
     /// assert_eq!(made.code().unwrap().text, "MAILBOXID (F8352ff03)");
-    /// let refusal = session.expecting("NO").create("INBOX").await?;
+    /// let refusal = session.create("INBOX").expect("NO").await?;
     /// assert_eq!(refusal.code().unwrap().name, "ALREADYEXISTS");
     /// # Ok(())
     /// # }
@@ -148,8 +147,8 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::command`].
-    pub async fn create(&mut self, mailbox: &str) -> Result<Answer> {
-        self.run("create", "CREATE", &[mailbox.into()]).await
+    pub fn create(&mut self, mailbox: &str) -> Operation<'_, Answer> {
+        self.imap("create", "CREATE", [mailbox.into()])
     }
 
     /// Removes a mailbox: `DELETE` (RFC 3501 section 6.3.4).
@@ -168,7 +167,7 @@ impl Session {
     /// let mut session = Session::connect(&server.url("imap")).await?;
     /// session.expect("* OK").await?;
     /// session.delete("lab box").await?;
-    /// let refusal = session.expecting("NO").delete("lab box").await?;
+    /// let refusal = session.delete("lab box").expect("NO").await?;
     /// assert_eq!(refusal.code().unwrap().name, "NONEXISTENT");
     /// # Ok(())
     /// # }
@@ -176,8 +175,8 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::command`].
-    pub async fn delete(&mut self, mailbox: &str) -> Result<Answer> {
-        self.run("delete", "DELETE", &[mailbox.into()]).await
+    pub fn delete(&mut self, mailbox: &str) -> Operation<'_, Answer> {
+        self.imap("delete", "DELETE", [mailbox.into()])
     }
 
     /// Gives a mailbox another name: `RENAME` (RFC 3501 section 6.3.5).
@@ -204,8 +203,8 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::command`].
-    pub async fn rename(&mut self, from: &str, to: &str) -> Result<Answer> {
-        self.run("rename", "RENAME", &[from.into(), to.into()]).await
+    pub fn rename(&mut self, from: &str, to: &str) -> Operation<'_, Answer> {
+        self.imap("rename", "RENAME", [from.into(), to.into()])
     }
 
     /// Puts a mailbox on the list of those that are followed: `SUBSCRIBE` (RFC 3501 section 6.3.6).
@@ -233,8 +232,8 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::command`].
-    pub async fn subscribe(&mut self, mailbox: &str) -> Result<Answer> {
-        self.run("subscribe", "SUBSCRIBE", &[mailbox.into()]).await
+    pub fn subscribe(&mut self, mailbox: &str) -> Operation<'_, Answer> {
+        self.imap("subscribe", "SUBSCRIBE", [mailbox.into()])
     }
 
     /// Takes it off that list: `UNSUBSCRIBE` (RFC 3501 section 6.3.7).
@@ -261,8 +260,8 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::command`].
-    pub async fn unsubscribe(&mut self, mailbox: &str) -> Result<Answer> {
-        self.run("unsubscribe", "UNSUBSCRIBE", &[mailbox.into()]).await
+    pub fn unsubscribe(&mut self, mailbox: &str) -> Operation<'_, Answer> {
+        self.imap("unsubscribe", "UNSUBSCRIBE", [mailbox.into()])
     }
 
     /// Lists mailboxes: `LIST` (RFC 3501 section 6.3.8). In `pattern`, `*` stands for anything and
@@ -291,9 +290,8 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::command`].
-    pub async fn list(&mut self, reference: &str, pattern: &str) -> Result<Vec<Mailbox>> {
-        let answer = self.run("list", "LIST", &[reference.into(), pattern.into()]).await?;
-        self.read(answer.mailboxes())
+    pub fn list(&mut self, reference: &str, pattern: &str) -> Operation<'_, Vec<Mailbox>> {
+        self.imap_read("list", "LIST", [reference.into(), pattern.into()], Answer::mailboxes)
     }
 
     /// Asks about a mailbox without opening it: `STATUS` (RFC 3501 section 6.3.10). `items` are
@@ -319,10 +317,14 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::command`].
-    pub async fn status(&mut self, mailbox: &str, items: &str) -> Result<Vec<(String, Value)>> {
-        let arguments = [mailbox.into(), Argument::plain(in_parentheses(items))];
-        let answer = self.run("status", "STATUS", &arguments).await?;
-        self.read(answer.status_items(mailbox))
+    pub fn status(&mut self, mailbox: &str, items: &str) -> Operation<'_, Vec<(String, Value)>> {
+        let asked = mailbox.to_owned();
+        self.imap_read(
+            "status",
+            "STATUS",
+            [mailbox.into(), Argument::plain(in_parentheses(items))],
+            move |answer| answer.status_items(&asked),
+        )
     }
 }
 

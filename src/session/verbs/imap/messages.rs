@@ -1,6 +1,6 @@
 //! Verbs about messages.
 
-use super::{Session, Turn};
+use super::{Call, Operation, Session, Turn};
 use crate::error::{Error, Result};
 use crate::pattern::Pattern;
 use crate::proto::imap::{Answer, Argument, Asked, Fetched, Value};
@@ -33,13 +33,12 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::command`].
-    pub async fn append<'a>(
+    pub fn append<'a>(
         &mut self,
         mailbox: &str,
         message: impl Into<Message<'a>>,
-    ) -> Result<Answer> {
-        self.run("append", "APPEND", &[mailbox.into(), Argument::literal(message.into().as_ref())])
-            .await
+    ) -> Operation<'_, Answer> {
+        self.imap("append", "APPEND", [mailbox.into(), Argument::literal(message.into().as_ref())])
     }
 
     /// The same with flags: `(\Seen)`, or flags and a date (`(\Seen) "17-Jul-1996 02:44:25 -0700"`;
@@ -68,15 +67,17 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::command`].
-    pub async fn append_with<'a>(
+    pub fn append_with<'a>(
         &mut self,
         mailbox: &str,
         flags: &str,
         message: impl Into<Message<'a>>,
-    ) -> Result<Answer> {
-        let arguments =
-            [mailbox.into(), Argument::plain(flags), Argument::literal(message.into().as_ref())];
-        self.run("append", "APPEND", &arguments).await
+    ) -> Operation<'_, Answer> {
+        self.imap(
+            "append",
+            "APPEND",
+            [mailbox.into(), Argument::plain(flags), Argument::literal(message.into().as_ref())],
+        )
     }
 
     /// Looks for messages: `SEARCH` (RFC 3501 section 6.4.4). Gives their numbers.
@@ -97,16 +98,15 @@ impl Session {
     /// let mut session = Session::connect(&server.url("imap")).await?;
     /// session.expect("* OK").await?;
     /// assert_eq!(session.search("UNSEEN").await?, [2, 3]);
-    /// assert_eq!(session.by_uid().search("SUBJECT \"hi\"").await?, [7, 9, 10, 11]);
+    /// assert_eq!(session.search("SUBJECT \"hi\"").by_uid().await?, [7, 9, 10, 11]);
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
     /// As [`Session::command`].
-    pub async fn search(&mut self, criteria: &str) -> Result<Vec<u64>> {
-        let answer = self.run("search", format!("SEARCH {criteria}"), &[]).await?;
-        self.read(answer.found())
+    pub fn search(&mut self, criteria: &str) -> Operation<'_, Vec<u64>> {
+        self.imap_read("search", format!("SEARCH {criteria}"), [], Answer::found)
     }
 
     /// Looks for messages, and asks for `MIN MAX COUNT ALL` or some of them (RFC 4731): `SEARCH
@@ -132,11 +132,18 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::command`].
-    pub async fn esearch(&mut self, results: &str, criteria: &str) -> Result<Vec<(String, Value)>> {
+    pub fn esearch(
+        &mut self,
+        results: &str,
+        criteria: &str,
+    ) -> Operation<'_, Vec<(String, Value)>> {
         let results = super::mailboxes::in_parentheses(results);
-        let answer =
-            self.run("esearch", format!("SEARCH RETURN {results} {criteria}"), &[]).await?;
-        self.read(answer.search_results())
+        self.imap_read(
+            "esearch",
+            format!("SEARCH RETURN {results} {criteria}"),
+            [],
+            Answer::search_results,
+        )
     }
 
     /// Fetches attributes of messages: `FETCH` (RFC 3501 section 6.4.5). `items` is `FLAGS`, `(UID
@@ -157,7 +164,7 @@ impl Session {
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// let mut session = Session::connect(&server.url("imap")).await?;
     /// session.expect("* OK").await?;
-    /// let messages = session.by_uid().fetch("7", "(FLAGS BODY[TEXT])").await?;
+    /// let messages = session.fetch("7", "(FLAGS BODY[TEXT])").by_uid().await?;
     /// assert_eq!((messages[0].number(), messages[0].uid()), (1, Some(7)));
     /// assert_eq!(messages[0].content("BODY[TEXT]").unwrap(), b"hi\r\n");
     /// # Ok::<_, mailexpect::Error>(())
@@ -168,10 +175,16 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::command`].
-    pub async fn fetch(&mut self, messages: &str, items: &str) -> Result<Vec<Fetched>> {
-        let asked = Asked::of(messages, self.ahead.by_uid).with_items(items);
-        let answer = self.run("fetch", format!("FETCH {messages} {items}"), &[]).await?;
-        self.read(answer.fetched_of(&asked))
+    pub fn fetch(&mut self, messages: &str, items: &str) -> Operation<'_, Vec<Fetched>> {
+        let text = format!("FETCH {messages} {items}");
+        let (messages, items) = (messages.to_owned(), items.to_owned());
+        self.operation(move |session, call| {
+            Box::pin(async move {
+                let asked = Asked::of(&messages, call.by_uid).with_items(&items);
+                let answer = session.run("fetch", text, Vec::new(), call).await?;
+                session.read(answer.fetched_of(&asked))
+            })
+        })
     }
 
     /// Changes flags: `STORE` (RFC 3501 section 6.4.6). `change` is `+FLAGS (\Deleted)` or the
@@ -197,10 +210,16 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::command`].
-    pub async fn store(&mut self, messages: &str, change: &str) -> Result<Vec<Fetched>> {
-        let asked = Asked::of(messages, self.ahead.by_uid);
-        let answer = self.run("store", format!("STORE {messages} {change}"), &[]).await?;
-        self.read(answer.fetched_of(&asked))
+    pub fn store(&mut self, messages: &str, change: &str) -> Operation<'_, Vec<Fetched>> {
+        let text = format!("STORE {messages} {change}");
+        let messages = messages.to_owned();
+        self.operation(move |session, call| {
+            Box::pin(async move {
+                let asked = Asked::of(&messages, call.by_uid);
+                let answer = session.run("store", text, Vec::new(), call).await?;
+                session.read(answer.fetched_of(&asked))
+            })
+        })
     }
 
     /// Copies messages to another mailbox: `COPY` (RFC 3501 section 6.4.7).
@@ -224,8 +243,8 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::command`].
-    pub async fn copy(&mut self, messages: &str, mailbox: &str) -> Result<Answer> {
-        self.run("copy", format!("COPY {messages}"), &[mailbox.into()]).await
+    pub fn copy(&mut self, messages: &str, mailbox: &str) -> Operation<'_, Answer> {
+        self.imap("copy", format!("COPY {messages}"), [mailbox.into()])
     }
 
     /// Moves messages to another mailbox: `MOVE` (RFC 6851).
@@ -243,7 +262,7 @@ impl Session {
     /// ")?;
     /// let mut session = Session::connect(&server.url("imap")).await?;
     /// session.expect("* OK").await?;
-    /// let answer = session.by_uid().r#move("7", "Lab").await?;
+    /// let answer = session.r#move("7", "Lab").by_uid().await?;
     /// assert_eq!(answer.expunged(), [1]);
     /// assert_eq!(answer.codes()[0].name, "COPYUID");
     /// # Ok(())
@@ -252,8 +271,8 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::command`].
-    pub async fn r#move(&mut self, messages: &str, mailbox: &str) -> Result<Answer> {
-        self.run("move", format!("MOVE {messages}"), &[mailbox.into()]).await
+    pub fn r#move(&mut self, messages: &str, mailbox: &str) -> Operation<'_, Answer> {
+        self.imap("move", format!("MOVE {messages}"), [mailbox.into()])
     }
 
     /// Removes the messages that are marked as deleted: `EXPUNGE` (RFC 3501 section 6.4.3), or,
@@ -277,7 +296,7 @@ impl Session {
     /// let mut session = Session::connect(&server.url("imap")).await?;
     /// session.expect("* OK").await?;
     /// assert_eq!(session.expunge(None).await?, [2, 2]);
-    /// assert_eq!(session.by_uid().expunge("7:9").await?, [1]);
+    /// assert_eq!(session.expunge("7:9").by_uid().await?, [1]);
     /// # Ok(())
     /// # }
     /// ```
@@ -285,15 +304,23 @@ impl Session {
     /// # Errors
     /// As [`Session::command`]; a usage error for a set without unique identifiers, and the other
     /// way round.
-    pub async fn expunge(&mut self, messages: impl Into<Option<&str>>) -> Result<Vec<u64>> {
-        let messages = messages.into();
-        if messages.is_some() != self.ahead.by_uid {
-            let error =
-                Error::usage("a set belongs to an expunge by unique identifiers, and to no other");
-            return Err(error.hint("expunge() or, by UIDPLUS, expunge(\"3:5\", #{uid: true})"));
-        }
-        let text = messages.map_or("EXPUNGE".to_owned(), |messages| format!("EXPUNGE {messages}"));
-        Ok(self.run("expunge", text, &[]).await?.expunged())
+    pub fn expunge<'a>(&mut self, messages: impl Into<Option<&'a str>>) -> Operation<'_, Vec<u64>> {
+        let is_set = messages.into();
+        let text = is_set.map_or("EXPUNGE".to_owned(), |messages| format!("EXPUNGE {messages}"));
+        let is_set = is_set.is_some();
+        self.operation(move |session, call| {
+            Box::pin(async move {
+                if is_set != call.by_uid {
+                    let error = Error::usage(
+                        "a set belongs to an expunge by unique identifiers, and to no other",
+                    );
+                    return Err(
+                        error.hint("expunge() or, by UIDPLUS, expunge(\"3:5\", #{uid: true})")
+                    );
+                }
+                Ok(session.run("expunge", text, Vec::new(), call).await?.expunged())
+            })
+        })
     }
 
     /// Begins to wait for what the server has to tell: `IDLE` (RFC 2177). It is over with
@@ -322,22 +349,8 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::command`]; a mismatch where the server does not say to go on.
-    pub async fn idle(&mut self) -> Result<Answer> {
-        let is_usual = self.expecting.is_none();
-        let (mut course, _) = self.set_out("idle")?;
-        if is_usual {
-            course.verb.wanted = Pattern::bytes("+")?;
-        }
-        let tag = self.next_tag();
-        course.tag = Some(tag.clone());
-        self.send_line(format!("{tag} IDLE").as_bytes(), course.verb.wait).await?;
-        match self.turn(&mut course).await? {
-            Turn::Ended(tagged) => self.arrive(course, tagged),
-            Turn::GoOn(response) => {
-                self.ahead.idle = Some(tag);
-                self.arrive(course, response)
-            }
-        }
+    pub fn idle(&mut self) -> Operation<'_, Answer> {
+        self.operation(|session, call| Box::pin(session.begin_idle(call)))
     }
 
     /// Ends an IDLE (RFC 2177). What the server told meanwhile and nobody expected is among the
@@ -366,9 +379,31 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::command`]; but it is no error that something is unread.
-    pub async fn done(&mut self) -> Result<Answer> {
-        let (mut course, _) = self.set_out("done")?;
-        course.tag = self.ahead.idle.take();
+    pub fn done(&mut self) -> Operation<'_, Answer> {
+        self.operation(|session, call| Box::pin(session.end_idle(call)))
+    }
+
+    async fn begin_idle(&mut self, call: Call) -> Result<Answer> {
+        let is_usual = call.expect.is_none();
+        let (mut course, _) = self.set_out("idle", call)?;
+        if is_usual {
+            course.verb.wanted = Pattern::bytes("+")?;
+        }
+        let tag = self.next_tag();
+        course.tag = Some(tag.clone());
+        self.send_line(format!("{tag} IDLE").as_bytes(), course.verb.wait).await?;
+        match self.turn(&mut course).await? {
+            Turn::Ended(tagged) => self.arrive(course, tagged),
+            Turn::GoOn(response) => {
+                self.tags.idle = Some(tag);
+                self.arrive(course, response)
+            }
+        }
+    }
+
+    async fn end_idle(&mut self, call: Call) -> Result<Answer> {
+        let (mut course, _) = self.set_out("done", call)?;
+        course.tag = self.tags.idle.take();
         self.write(b"DONE\r\n".as_slice().into(), course.verb.wait).await?;
         match self.turn(&mut course).await? {
             Turn::Ended(tagged) => self.arrive(course, tagged),

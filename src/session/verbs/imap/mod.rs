@@ -4,15 +4,14 @@ mod demands;
 mod mailboxes;
 mod messages;
 
-pub(in crate::session) use demands::Ahead;
 use demands::Demands;
+pub(in crate::session) use demands::Tags;
 pub use demands::Untagged;
 
-use super::{Session, Verb};
+use super::{Call, Operation, Session, Verb};
 use crate::error::{Error, Kind, Result};
 use crate::proto::imap::{Answer, Argument, Literals, Response, compose};
 use crate::proto::{Speech, chomp};
-use crate::reply::Reply;
 use crate::session::hint;
 
 /// The protocols that have these verbs.
@@ -44,7 +43,7 @@ pub(super) enum Turn {
 impl Session {
     /// Sends a command with a tag of its own, its literals when they are asked for, and takes all
     /// that comes for it (RFC 3501 section 2.2). The tagged response has to say OK, or match what
-    /// [`Session::expecting`] says, which is held against what stands behind the tag.
+    /// [`Operation::expect`] says, which is held against what stands behind the tag.
     ///
     /// ```
     /// use mailexpect::imap::Argument;
@@ -72,94 +71,17 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the command fails, where
-    /// another one is answered, and where untagged responses are not as [`Session::untagged`]
+    /// another one is answered, and where untagged responses are not as [`Operation::untagged`]
     /// demands; unexpected where the server waits for something else.
-    pub async fn command(
+    pub fn command(
         &mut self,
         text: impl AsRef<[u8]>,
         arguments: &[Argument],
-    ) -> Result<Answer> {
-        self.run("command", text, arguments).await
+    ) -> Operation<'_, Answer> {
+        self.imap("command", text.as_ref(), arguments)
     }
 
-    /// Demands something of the untagged responses to the next verb.
-    ///
-    /// ```
-    /// # use mailexpect::{Session, server::Replay, Untagged};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Replay::start("
-    ///     S: * OK ready
-    ///     C: a1 NOOP
-    ///     S: * 4 EXISTS
-    ///     S: a1 OK done
-    ///     C: a2 NOOP
-    ///     S: a2 OK done
-    /// ")?;
-    /// let mut session = Session::connect(&server.url("imap")).await?;
-    /// session.expect("* OK").await?;
-    /// session.untagged(Untagged::new().require("* 4 EXISTS")).noop().await?;
-    /// let missing = session.untagged(Untagged::new().require("* 5 EXISTS")).noop().await.unwrap_err();
-    /// assert!(missing.is_mismatch());
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn untagged(&mut self, untagged: Untagged) -> &mut Self {
-        self.ahead.untagged = Some(untagged);
-        self
-    }
-
-    /// Says how the next verb sends literals; they wait to be asked for, unless set.
-    ///
-    /// ```
-    /// # use mailexpect::{Session, server::Replay, imap::Literals};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Replay::start("
-    ///     S: * OK ready
-    ///     C: a1 APPEND Lab {13+}
-    ///     C: Subject: hi
-    ///     C:
-    ///     S: a1 OK done
-    /// ")?;
-    /// let mut session = Session::connect(&server.url("imap")).await?;
-    /// session.expect("* OK").await?;
-    /// session.literals(Literals::Plus).append("Lab", "Subject: hi\n").await?;
-    /// assert!(session.transcript().to_string().contains("{13+}"));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn literals(&mut self, literals: Literals) -> &mut Self {
-        self.ahead.literals = literals;
-        self
-    }
-
-    /// Lets the next verb name messages by their unique identifiers: `UID FETCH` and its kin (RFC
-    /// 3501 section 6.4.8).
-    ///
-    /// ```
-    /// # use mailexpect::{Session, server::Replay};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Replay::start(r#"
-    ///     S: * OK ready
-    ///     C: a1 UID FETCH 7 FLAGS
-    ///     S: * 1 FETCH (UID 7 FLAGS (\Seen))
-    ///     S: a1 OK done
-    /// "#)?;
-    /// let mut session = Session::connect(&server.url("imap")).await?;
-    /// session.expect("* OK").await?;
-    /// let messages = session.by_uid().fetch("7", "FLAGS").await?;
-    /// assert_eq!((messages[0].number(), messages[0].uid()), (1, Some(7)));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn by_uid(&mut self) -> &mut Self {
-        self.ahead.by_uid = true;
-        self
-    }
-
-    /// Whether the verbs of IMAP, and what is said ahead of them, have a meaning here.
+    /// Whether the verbs of IMAP, and their options, have a meaning here.
     #[cfg(feature = "script")]
     pub(crate) fn speaks_imap(&self) -> bool {
         self.protocol.speech() == Speech::Imap
@@ -167,22 +89,63 @@ impl Session {
 
     /// A tag that no verb of this session has had.
     pub(in crate::session) fn next_tag(&mut self) -> String {
-        self.ahead.tags += 1;
-        format!("a{}", self.ahead.tags)
+        self.tags.count += 1;
+        format!("a{}", self.tags.count)
+    }
+
+    /// A verb that is a command, and gives back all that came for it.
+    pub(super) fn imap(
+        &mut self,
+        name: &'static str,
+        text: impl Into<Vec<u8>>,
+        arguments: impl Into<Vec<Argument>>,
+    ) -> Operation<'_, Answer> {
+        let (text, arguments) = (text.into(), arguments.into());
+        self.operation(move |session, call| Box::pin(session.run(name, text, arguments, call)))
+    }
+
+    /// The same for a verb that gives back what it reads in the answer.
+    fn imap_read<T: 'static>(
+        &mut self,
+        name: &'static str,
+        text: impl Into<Vec<u8>>,
+        arguments: impl Into<Vec<Argument>>,
+        read: impl FnOnce(&Answer) -> Result<T> + Send + 'static,
+    ) -> Operation<'_, T> {
+        let (text, arguments) = (text.into(), arguments.into());
+        self.operation(move |session, call| {
+            Box::pin(async move {
+                let answer = session.run(name, text, arguments, call).await?;
+                session.read(read(&answer))
+            })
+        })
     }
 
     /// Runs a command to its end.
-    async fn run(
+    pub(super) async fn run(
         &mut self,
         name: &str,
-        text: impl AsRef<[u8]>,
-        arguments: &[Argument],
+        text: impl Into<Vec<u8>>,
+        arguments: Vec<Argument>,
+        mut call: Call,
     ) -> Result<Answer> {
-        let literals = self.ahead.literals;
-        let (mut course, by_uid) = self.set_out(name)?;
-        let text = if by_uid { [b"UID ", text.as_ref()].concat() } else { text.as_ref().to_vec() };
+        let literals = call.literals.take().unwrap_or_default();
+        let (course, by_uid) = self.set_out(name, call)?;
+        let text = text.into();
+        let text = if by_uid { [b"UID ", &text[..]].concat() } else { text };
+        self.run_course(course, &text, &arguments, literals).await
+    }
+
+    /// The same for a command whose verb has begun.
+    pub(super) async fn run_course(
+        &mut self,
+        mut course: Course,
+        text: &[u8],
+        arguments: &[Argument],
+        literals: Literals,
+    ) -> Result<Answer> {
         let tag = self.next_tag();
-        let mut pieces = compose(&tag, &text, arguments, literals).into_iter();
+        let mut pieces = compose(&tag, text, arguments, literals).into_iter();
         course.tag = Some(tag);
         let first = pieces.next().unwrap_or_default();
         self.check_turn(&first).await?;
@@ -208,17 +171,6 @@ impl Session {
         error.hint("a command that goes on is written out with send(...) and expect(...); for IDLE there are idle() and done()")
     }
 
-    /// Runs a command whose answer is one of those that all protocols have: everything that came is
-    /// the reply.
-    pub(super) async fn run_to_reply(
-        &mut self,
-        name: &str,
-        text: &str,
-        arguments: &[Argument],
-    ) -> Result<Reply> {
-        self.run(name, text, arguments).await.map(Answer::into_reply)
-    }
-
     /// Sends a command without literals, with a tag of its own.
     pub(super) async fn begin_command(&mut self, course: &mut Course, text: &str) -> Result<()> {
         let tag = self.next_tag();
@@ -237,12 +189,11 @@ impl Session {
         })
     }
 
-    /// Begins a verb, with all that was said ahead of it.
-    pub(super) fn set_out(&mut self, name: &str) -> Result<(Course, bool)> {
-        let untagged = self.ahead.untagged.take().unwrap_or_default();
-        let by_uid = std::mem::take(&mut self.ahead.by_uid);
-        self.ahead.literals = Literals::default();
-        let verb = self.verb(name, &IMAP, OK)?;
+    /// Begins a verb, and says whether it names messages by their unique identifiers.
+    pub(super) fn set_out(&mut self, name: &str, mut call: Call) -> Result<(Course, bool)> {
+        let untagged = call.untagged.take().unwrap_or_default();
+        let by_uid = std::mem::take(&mut call.by_uid);
+        let verb = self.verb(call, name, &IMAP, OK)?;
         if by_uid && !BY_UID.contains(&name) {
             let error = Error::usage(format!("`{name}` has no form with unique identifiers"));
             return Err(error.hint(format!("these have: {}", BY_UID.join(", "))));

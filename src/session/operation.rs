@@ -1,0 +1,346 @@
+//! An operation and what its caller gives it: values that go with the call and are gone with it.
+
+use std::fmt;
+use std::future::IntoFuture;
+use std::pin::Pin;
+use std::time::Duration;
+
+use super::{Session, Untagged};
+use crate::error::{Error, Result};
+use crate::pattern::{IntoPattern, Pattern};
+use crate::proto::imap::Literals;
+use crate::tls;
+
+/// What one call is given. Each operation takes out what it has a use for; [`Call::check_spent`]
+/// refuses the rest.
+#[derive(Debug, Default)]
+pub(crate) struct Call {
+    pub(crate) timeout: Option<Duration>,
+    /// What the reply that ends a verb must be, in place of what its protocol calls success.
+    pub(crate) expect: Option<Result<Pattern>>,
+    /// The same for each of the replies to a message.
+    pub(crate) expect_each: Option<Result<Vec<Pattern>>>,
+    /// Whether to keep what is taken, or its size alone.
+    pub(crate) keep: Option<bool>,
+    pub(crate) untagged: Option<Untagged>,
+    pub(crate) literals: Option<Literals>,
+    pub(crate) by_uid: bool,
+    pub(crate) tls: Option<Box<tls::Options>>,
+}
+
+impl Call {
+    /// Whether to keep what is taken.
+    pub(super) fn keeps(&mut self) -> bool {
+        self.keep.take().unwrap_or(true)
+    }
+
+    /// Refuses what the operation has no use for: to ignore it would be a false green.
+    pub(super) fn check_spent(&self, operation: &str) -> Result<()> {
+        if self.expect_each.is_some() {
+            let error =
+                Error::usage(format!("a list of patterns for `{operation}`, which has one reply"));
+            return Err(error.hint(
+                "expect_any([...]) takes alternatives; a list is for `data` and `bdat` over LMTP",
+            ));
+        }
+        let left = [
+            ("expect", self.expect.is_some()),
+            ("keep", self.keep.is_some()),
+            ("untagged", self.untagged.is_some()),
+            ("literals", self.literals.is_some()),
+            ("by_uid", self.by_uid),
+            ("tls", self.tls.is_some()),
+        ];
+        match left.iter().find(|(_, is_left)| *is_left) {
+            Some((option, _)) => {
+                Err(Error::usage(format!("`{operation}` has no option `{option}`")))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// An operation under way. In a box: a script that waits holds little of its stack.
+type Running<'s, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 's>>;
+type Run<'s, T> = Box<dyn FnOnce(&'s mut Session, Call) -> Running<'s, T> + Send + 's>;
+
+/// An operation of a session that has not begun: await it, or first say what holds for it alone.
+///
+/// ```
+/// use std::time::Duration;
+/// use mailexpect::{Session, server::Embedded};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = Embedded::start()?;
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let mut session = Session::connect(&server.smtp()).await?;
+/// session.expect(220).await?;
+/// session.mail("hoge@example.com").expect(503).timeout(Duration::from_secs(30)).await?;
+/// session.quit().await?;
+/// # Ok::<_, mailexpect::Error>(())
+/// # })?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// An option that the operation has no use for is a usage error when it is awaited.
+#[must_use = "an operation does nothing unless it is awaited"]
+pub struct Operation<'s, T> {
+    session: &'s mut Session,
+    call: Call,
+    run: Run<'s, T>,
+}
+
+impl<T> Operation<'_, T> {
+    /// Sets the deadline of this operation, in place of the session's.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("S: 220 hi\nC: NOOP")?;
+    /// let mut session = Session::connect(&server.url("smtp")).await?;
+    /// session.expect(220).await?;
+    /// session.send("NOOP").await?;
+    /// let late = session.expect(250).timeout(std::time::Duration::from_millis(10)).await;
+    /// assert!(late.unwrap_err().is_timeout());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.call.timeout = Some(timeout);
+        self
+    }
+
+    /// Sets what a verb must be answered with, in place of what its protocol calls success.
+    ///
+    /// ```
+    /// use mailexpect::{Session, server::Embedded};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Embedded::start()?;
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// let mut session = Session::connect(&server.smtp()).await?;
+    /// session.expect(220).await?;
+    /// session.mail("hoge@example.com").expect(503).await?;
+    /// session.quit().await?;
+    /// # Ok::<_, mailexpect::Error>(())
+    /// # })?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn expect(mut self, pattern: impl IntoPattern) -> Self {
+        self.call.expect = Some(pattern.into_pattern());
+        self
+    }
+
+    /// Sets what each of the replies to a message must be: `data` and `bdat` have one for each
+    /// recipient over LMTP (RFC 2033 section 4.2).
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: 220 mail.example LMTP
+    ///     C: LHLO client.example
+    ///     S: 250 mail.example
+    ///     C: MAIL FROM:<hoge@example.com>
+    ///     S: 250 2.1.0 Ok
+    ///     C: RCPT TO:<alice@example.com>
+    ///     S: 250 2.1.5 Ok
+    ///     C: RCPT TO:<full@example.com>
+    ///     S: 250 2.1.5 Ok
+    ///     C: DATA
+    ///     S: 354 go on
+    ///     C: Subject: hello
+    ///     C: .
+    ///     S: 250 2.0.0 delivered
+    ///     S: 452 4.2.2 mailbox full
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("lmtp")).await?;
+    /// session.expect(220).await?;
+    /// session.lhlo("client.example").await?;
+    /// session.mail("hoge@example.com").await?;
+    /// session.rcpt("alice@example.com").await?;
+    /// session.rcpt("full@example.com").await?;
+    /// let replies = session.data("Subject: hello\n").expect_each([250, 452]).await?;
+    /// assert_eq!(replies[1].text(), "452 4.2.2 mailbox full");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn expect_each<P: IntoPattern>(mut self, patterns: impl IntoIterator<Item = P>) -> Self {
+        let patterns = patterns.into_iter().map(IntoPattern::into_pattern);
+        self.call.expect_each = Some(patterns.collect());
+        self
+    }
+
+    /// With `false`, nothing is kept of the block or of the bytes that are taken except how many
+    /// octets they have, however many they are.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: +OK ready
+    ///     C: RETR 1
+    ///     S: +OK
+    ///     S: Subject: hi
+    ///     S:
+    ///     S: .
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("pop3")).await?;
+    /// session.expect("+OK").await?;
+    /// let message = session.retr(1).keep(false).await?;
+    /// assert_eq!((message.octets(), message.bytes()), (15, &b""[..]));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn keep(mut self, keep: bool) -> Self {
+        self.call.keep = Some(keep);
+        self
+    }
+
+    /// Demands something of the untagged responses to a verb of IMAP.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay, Untagged};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: * OK ready
+    ///     C: a1 NOOP
+    ///     S: * 4 EXISTS
+    ///     S: a1 OK done
+    ///     C: a2 NOOP
+    ///     S: a2 OK done
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// session.noop().untagged(Untagged::new().require("* 4 EXISTS")).await?;
+    /// let missing = session.noop().untagged(Untagged::new().require("* 5 EXISTS")).await;
+    /// assert!(missing.unwrap_err().is_mismatch());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn untagged(mut self, untagged: Untagged) -> Self {
+        self.call.untagged = Some(untagged);
+        self
+    }
+
+    /// Sets how a verb of IMAP sends literals; they wait to be asked for, unless set.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay, imap::Literals};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: * OK ready
+    ///     C: a1 APPEND Lab {13+}
+    ///     C: Subject: hi
+    ///     C:
+    ///     S: a1 OK done
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// session.append("Lab", "Subject: hi\n").literals(Literals::Plus).await?;
+    /// assert!(session.transcript().to_string().contains("{13+}"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn literals(mut self, literals: Literals) -> Self {
+        self.call.literals = Some(literals);
+        self
+    }
+
+    /// Has a verb of IMAP name messages by their unique identifiers: `UID FETCH` and its kin (RFC
+    /// 3501 section 6.4.8).
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start(r#"
+    ///     S: * OK ready
+    ///     C: a1 UID FETCH 7 FLAGS
+    ///     S: * 1 FETCH (UID 7 FLAGS (\Seen))
+    ///     S: a1 OK done
+    /// "#)?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// let messages = session.fetch("7", "FLAGS").by_uid().await?;
+    /// assert_eq!((messages[0].number(), messages[0].uid()), (1, Some(7)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn by_uid(mut self) -> Self {
+        self.call.by_uid = true;
+        self
+    }
+
+    /// Sets how `starttls` and `tls_handshake` put TLS on, in place of [`Options::tls`].
+    ///
+    /// ```
+    /// use mailexpect::{Session, server::Embedded, tls};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Embedded::start()?;
+    /// let mut session = Session::connect(&server.smtp()).await?;
+    /// session.expect(220).await?;
+    /// let options = tls::Options::new().ca(server.ca()?).min(tls::Version::V1_3);
+    /// session.starttls().tls(options).await?;
+    /// assert_eq!(session.tls().unwrap().version, "1.3");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// [`Options::tls`]: super::Options::tls
+    pub fn tls(mut self, options: tls::Options) -> Self {
+        self.call.tls = Some(Box::new(options));
+        self
+    }
+
+    /// All that a script gave, in place of what was said before.
+    #[cfg(feature = "script")]
+    pub(crate) fn with(mut self, call: Call) -> Self {
+        self.call = call;
+        self
+    }
+}
+
+impl<'s, T: 's> Operation<'s, T> {
+    /// The same operation, whose outcome is turned into something else.
+    pub(super) fn map<U>(self, turn: impl FnOnce(T) -> U + Send + 's) -> Operation<'s, U> {
+        let Self { session, call, run } = self;
+        let run: Run<'s, U> =
+            Box::new(|session, call| Box::pin(async move { run(session, call).await.map(turn) }));
+        Operation { session, call, run }
+    }
+}
+
+impl<'s, T> IntoFuture for Operation<'s, T> {
+    type Output = Result<T>;
+    type IntoFuture = Running<'s, T>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        (self.run)(self.session, self.call)
+    }
+}
+
+impl<T> fmt::Debug for Operation<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Operation").field("call", &self.call).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// An operation that runs like this once it is awaited.
+    pub(super) fn operation<'s, T>(
+        &'s mut self,
+        run: impl FnOnce(&'s mut Self, Call) -> Running<'s, T> + Send + 's,
+    ) -> Operation<'s, T> {
+        Operation { session: self, call: Call::default(), run: Box::new(run) }
+    }
+}

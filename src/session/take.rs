@@ -1,0 +1,221 @@
+//! Taking: replies, lines and matches come off the front of what the session holds.
+
+use std::fmt::Display;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::wait::{Arrival, Wait};
+use super::{Session, hint};
+use crate::error::{Error, Kind, Result};
+use crate::pattern::{Found, Match, Pattern, Progress, Search};
+use crate::proto::{Malformed, chomp};
+use crate::reply::Reply;
+
+impl Session {
+    /// The pattern, which must be one that replies can match here.
+    pub(super) fn pattern(&self, pattern: Pattern) -> Result<Pattern> {
+        let Some(success) = self.protocol.codeless().filter(|_| pattern.has_code()) else {
+            return Ok(pattern);
+        };
+        let speech = self.protocol.speech();
+        let error =
+            Error::usage(format!("{speech} has no reply codes: nothing can ever match {pattern}"));
+        let error = error.with_session(format!("{}, {}", self.id, self.peer));
+        Err(error.hint(format!(
+            "say how the reply begins, as in expect(\"{success}\"), or look into it with re(...)"
+        )))
+    }
+
+    /// The next whole reply, or nothing where the pattern wants the close and it came.
+    pub(super) async fn next_reply(&mut self, pattern: &Pattern, wait: Wait) -> Result<Bytes> {
+        match self.next_frame(pattern, wait).await? {
+            Some(reply) => Ok(reply),
+            None if pattern.eof_index().is_some() => {
+                self.waive();
+                self.note_end();
+                Ok(Bytes::new())
+            }
+            None => Err(self.closed(wait, pattern, None)),
+        }
+    }
+
+    /// The next whole reply, or `None` at the peer's close between two.
+    pub(super) async fn next_frame(
+        &mut self,
+        wanted: &(dyn Display + Sync),
+        wait: Wait,
+    ) -> Result<Option<Bytes>> {
+        if self.protocol.owes_block() {
+            return Err(self.block_first(wanted));
+        }
+        loop {
+            let held = self.buffer.held();
+            match self.protocol.framing().map_or(Ok(None), |framing| framing.frame(held)) {
+                Ok(Some(length)) => {
+                    let reply = self.take(length);
+                    self.note_capabilities(&reply);
+                    return Ok(Some(reply));
+                }
+                Ok(None) => {}
+                Err(malformed) => return Err(self.malformed(&malformed, wanted, wait)),
+            }
+            self.check_length(wanted, wait)?;
+            self.acknowledge();
+            match self.more(&wanted, wait, wait.deadline()).await? {
+                Arrival::Bytes => {}
+                Arrival::Late => return Err(self.late_reply(wait, wanted)),
+                Arrival::End if self.buffer.is_empty() => return Ok(None),
+                Arrival::End => return Err(self.cut_reply(wait, wanted)),
+            }
+        }
+    }
+
+    /// A reply that says itself that it will be too long need not be waited for.
+    fn check_length(&mut self, wanted: &(dyn Display + Sync), wait: Wait) -> Result<()> {
+        let limit = self.buffer.limit();
+        let announced = self.protocol.framing().map_or(0, |framing| framing.at_least());
+        if announced <= limit as u64 {
+            return Ok(());
+        }
+        let error = self.fault(
+            Kind::TooLong,
+            format!("the reply announces {announced} bytes, and {limit} may be held"),
+        );
+        let error =
+            error.with_expected(wanted).with_got(self.shown_held()).with_waited(wait.waited());
+        Err(error.hint("raise the session's limit (connect(url, #{limit: bytes})) if the server is right to send so much"))
+    }
+
+    pub(super) async fn next_line(
+        &mut self,
+        wanted: &(dyn Display + Sync),
+        wait: Wait,
+    ) -> Result<Bytes> {
+        let mut searched = 0;
+        loop {
+            if let Some(at) = memchr::memchr(b'\n', &self.buffer.held()[searched..]) {
+                return Ok(self.take(searched + at + 1));
+            }
+            searched = self.buffer.held().len();
+            self.acknowledge();
+            match self.more(&wanted, wait, wait.deadline()).await? {
+                Arrival::Bytes => {}
+                Arrival::Late => return Err(self.timed_out(wait, wanted)),
+                Arrival::End if self.buffer.is_empty() => {
+                    return Err(self.closed(wait, wanted, None));
+                }
+                Arrival::End => return Err(self.closed(wait, wanted, Some("a line"))),
+            }
+        }
+    }
+
+    /// Searches the stream and takes it to the end of the match; `keep` says whether what came
+    /// before is wanted.
+    pub(super) async fn search_stream(
+        &mut self,
+        pattern: &Pattern,
+        wait: Wait,
+        keep: bool,
+    ) -> Result<Reply> {
+        let mut search = Search::new(pattern)?;
+        loop {
+            let is_open = match search.advance(self.buffer.held(), self.ended.is_some())? {
+                Progress::Found(found) => return Ok(self.take_found(found, &search)),
+                Progress::Absent => return Err(self.closed(wait, pattern, None)),
+                Progress::More => false,
+                Progress::Open => true,
+            };
+            if !keep {
+                self.let_go(&mut search);
+            }
+            self.acknowledge();
+            let until = if is_open {
+                wait.deadline().min(Instant::now() + self.settle)
+            } else {
+                wait.deadline()
+            };
+            match (self.more(pattern, wait, until).await?, search.settle(self.buffer.held())) {
+                (Arrival::Late, Some(found)) => return Ok(self.take_found(found, &search)),
+                (Arrival::Late, None) => return Err(self.timed_out(wait, pattern)),
+                (Arrival::Bytes | Arrival::End, _) => {}
+            }
+        }
+    }
+
+    fn let_go(&mut self, search: &mut Search<'_>) {
+        let spare = search.spare();
+        self.let_go_of(spare);
+        search.dropped(spare);
+    }
+
+    /// Takes bytes that nobody wants to keep; the transcript has them once the operation is over.
+    pub(super) fn let_go_of(&mut self, count: usize) {
+        if count > 0 {
+            let bytes = self.release(count);
+            self.skipped.push(&self.masked(bytes));
+        }
+    }
+
+    fn take_found(&mut self, found: Found, search: &Search<'_>) -> Reply {
+        self.expectations += 1;
+        let octets = search.gone() + found.range.end as u64;
+        let bytes = if self.skipped.is_empty() {
+            self.take(found.range.end)
+        } else {
+            let bytes = self.release(found.range.end);
+            self.skipped.push(&self.masked(bytes.clone()));
+            self.record_skipped();
+            bytes
+        };
+        if found.is_eof {
+            self.waive();
+            self.note_end();
+        }
+        Reply::new(bytes, found.range, Match { index: found.index, captures: found.captures })
+            .of_octets(octets)
+    }
+
+    /// Holds what was taken against the pattern.
+    pub(super) fn hold(&mut self, taken: Bytes, pattern: &Pattern, wait: Wait) -> Result<Reply> {
+        if let Some(found) = self.held_against(&taken, pattern) {
+            self.expectations += 1;
+            return Ok(Reply::whole(taken, found));
+        }
+        let error = self.fault(Kind::Mismatch, "the reply is not the one that was expected");
+        Err(hint::add(
+            self.protocol.speech(),
+            error
+                .with_expected(pattern)
+                .with_got(self.shown_lines(&taken))
+                .with_waited(wait.waited()),
+            &taken,
+        ))
+    }
+
+    fn malformed(&self, malformed: &Malformed, wanted: &dyn Display, wait: Wait) -> Error {
+        let line = self.shown(&self.buffer.held()[malformed.line.clone()]);
+        let error = self
+            .fault(Kind::Malformed, malformed.why.clone())
+            .with_expected(wanted)
+            .with_got(line)
+            .with_waited(wait.waited());
+        let speech = self.protocol.speech();
+        let other =
+            speech.greeting_of_another(self.buffer.held()).filter(|_| self.expectations == 0);
+        match other {
+            Some(other) => {
+                error.hint(format!("this greeting is one of {other}, and the session speaks {speech}: mind scheme and port"))
+            }
+            None => error.hint("take what is no reply with expect_line(...) or expect_bytes(...)"),
+        }
+    }
+
+    /// How the pattern holds for what was taken, if it does; no bytes at all stand for the close.
+    pub(super) fn held_against(&self, taken: &[u8], pattern: &Pattern) -> Option<Match> {
+        match (taken.is_empty(), pattern.eof_index()) {
+            (true, Some(index)) => Some(Match { index, captures: None }),
+            _ => pattern.matches_with(chomp(taken), self.protocol.verdict(taken)),
+        }
+    }
+}
