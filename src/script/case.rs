@@ -17,7 +17,7 @@ use super::engine::engine;
 use super::library::Library;
 use super::memory;
 use super::program::Program;
-use super::raise::{self, End, Raised};
+use super::raise::{self, End};
 use super::run::{Run, Shared};
 use super::settings::{Servers, Settings};
 use crate::error::{Error, Kind, Result};
@@ -248,7 +248,7 @@ impl Runner {
         };
         let run = Rc::new(Run::new(self.shared.clone(), path, thread));
         let ended = self.drive(&run, program, interrupt).await;
-        let verdict = self.judge(&run, &name, ended).await;
+        let verdict = self.judge(&run, ended).await;
         let mut outcome = Outcome {
             title,
             expectations: run.checks(),
@@ -287,12 +287,18 @@ impl Runner {
         run: &Rc<Run>,
         program: Arc<Program>,
         interrupt: impl Future<Output = ()>,
-    ) -> Result<(), Raised> {
-        let engine = Arc::clone(&self.engine);
-        let script = Coroutine::new(Rc::<Run>::clone(run), move || program.run(&engine));
+    ) -> Result<(), End> {
+        let (engine, library) = (Arc::clone(&self.engine), Arc::clone(&self.library));
+        // What the script threw is let go of on its own stack: it may be nested deep.
+        let script = Coroutine::new(Rc::<Run>::clone(run), move || {
+            program.run(&engine).map_err(|raised| raise::end_of(raised, program.name(), &library))
+        });
         let mut script = match script {
-            Ok(script) => pin!(script),
-            Err(error) => return Err(format!("no stack for the script: {error}").into()),
+            Ok(script) => pin!(script.allow(memory::ALLOWANCE)),
+            Err(error) => {
+                let error = Error::new(Kind::Io, format!("no stack for the script: {error}"));
+                return Err(End::Failed(error.into()));
+            }
         };
         let stop = tokio::select! {
             biased;
@@ -306,13 +312,12 @@ impl Runner {
     }
 
     /// What it came to: the script's own end, then what its sessions say.
-    async fn judge(&self, run: &Run, name: &str, ended: Result<(), Raised>) -> Verdict {
+    async fn judge(&self, run: &Run, ended: Result<(), End>) -> Verdict {
         let ended = match (ended, run.ended()) {
             // It was swallowed on its way.
-            (Ok(()), Some(reason)) => Err(raise::ended(reason)),
+            (Ok(()), Some(reason)) => Err(raise::end_of_all(reason, None)),
             (ended, _) => ended,
         };
-        let ended = ended.map_err(|raised| raise::end_of(raised, name, &self.library));
         let mut failed: Option<Failure> = None;
         for handle in run.sessions() {
             let Ok(mut taken) = handle.take() else { continue };
@@ -352,27 +357,25 @@ impl Runner {
     }
 }
 
-/// The script, with a panic of ours as a failure of its: the run goes on, and the transcript is
-/// there.
+/// The script, with a panic of ours as a failure of the script: the run goes on, and the transcript
+/// is there.
 fn guarded(
-    mut script: Pin<&mut Coroutine<Result<(), Raised>>>,
-) -> impl Future<Output = Result<(), Raised>> {
+    mut script: Pin<&mut Coroutine<Result<(), End>>>,
+) -> impl Future<Output = Result<(), End>> {
     poll_fn(move |cx| {
         let polled = catch_unwind(AssertUnwindSafe(|| script.as_mut().poll(cx)));
         polled.unwrap_or_else(|_| {
             let error = Error::new(Kind::Io, "a word of the script language panicked")
                 .hint("that is a mistake of ours: please report it");
-            Poll::Ready(Err(raise::raised_at(rhai::Position::NONE, error)))
+            Poll::Ready(Err(End::Failed(error.into())))
         })
     })
 }
 
-/// Whether a run proved nothing: a script with sessions must have had something from one; one
-/// without must have checked something.
+/// Whether a run proved nothing: no session expected anything, and no assertion held.
 fn expects_nothing(run: &Run) -> bool {
-    let sessions = run.sessions();
-    let mut expectations = if sessions.is_empty() { run.checks() } else { 0 };
-    for handle in sessions {
+    let mut expectations = run.checks();
+    for handle in run.sessions() {
         handle.look(|session| expectations += session.expectations());
     }
     expectations == 0
@@ -391,9 +394,8 @@ mod tests {
     fn a_panic_is_a_failure_of_the_script_and_not_of_the_run() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let script =
-            Coroutine::new(Rc::new(()), || -> Result<(), Raised> { panic!("on purpose") }).unwrap();
-        let raised = runtime.block_on(guarded(pin!(script))).unwrap_err();
-        let End::Failed(failure) = raise::end_of(raised, "x.rhai", &Library::default()) else {
+            Coroutine::new(Rc::new(()), || -> Result<(), End> { panic!("on purpose") }).unwrap();
+        let Err(End::Failed(failure)) = runtime.block_on(guarded(pin!(script))) else {
             panic!("not a failure")
         };
         assert!(failure.error.message().contains("panicked"), "{}", failure.error);

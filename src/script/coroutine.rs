@@ -8,7 +8,7 @@
 //! many scripts share one thread, and a script that waits holds no more stack than Rhai needs to
 //! come this far.
 //!
-//! This is the only module with `unsafe` in it: two expressions, which say why they are sound. What
+//! This is the only module with `unsafe` in it: three expressions, which say why they are sound. What
 //! they rely on:
 //!
 //! - A coroutine never leaves its thread: [`Coroutine`] is neither `Send` nor `Sync`, because it
@@ -21,7 +21,24 @@
 //!   needs `panic = "unwind"`.
 //! - The stack ends in a guard page. Long before it, [`halt`] tells the engine to give up with an
 //!   error.
+//!
+//! Rules for whoever changes this or calls [`wait`]:
+//!
+//! - What a script makes never outlives its own stack: a value may be nested as deep as memory goes,
+//!   and Rust drops it by recursion, for which a thread's stack is too small. The body returns plain
+//!   data.
+//! - Once the body is left, by its end, a panic or an unwinding, no pointer to its stack remains:
+//!   a guard clears the yielder.
+//! - [`wait`] refuses inside of destructors that run because of a panic or an unwinding: nobody
+//!   would resume them.
+//! - No borrow of a thread-local lives across a wait: other scripts of the thread run meanwhile and
+//!   use the same ones.
+//!
+//! While a script runs, what its thread takes from the heap is taken to be the script's, if the
+//! program counts that: see [`CountingAllocator`].
 #![allow(unsafe_code)]
+
+mod allocator;
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -34,12 +51,27 @@ use std::time::{Duration, Instant};
 use corosensei::stack::{DefaultStack, Stack as _};
 use corosensei::{CoroutineResult, Yielder};
 
+pub use allocator::CountingAllocator;
+
 /// How much address space a stack reserves; only what is touched takes memory. Script functions are
-/// stopped long before its end; the size is for what cannot be: Rhai shows, compares and drops a
-/// value that is nested deep by recursion.
-const STACK_SIZE: usize = 64 << 20;
-/// How long a script may run whose waits are always over at once, before others get their turn.
+/// stopped after the first [`CALLS_SIZE`] of it. The rest is for what cannot be stopped: Rhai drops
+/// a value that is nested deep by recursion. A level of closures takes 160 bytes of the heap or
+/// more, and a script may hold 256 MiB; a level takes up to 1200 bytes of the stack to drop in a
+/// program that is not optimised, and 200 in one that is.
+const STACK_SIZE: usize = if cfg!(target_pointer_width = "64") { 2 << 30 } else { 64 << 20 };
+/// How much of its stack a script's own calls may take.
+pub(crate) const CALLS_SIZE: usize = 32 << 20;
+/// How much of its stack stays resident when another script gets it.
+const KEPT_SIZE: usize = 256 << 10;
+/// How long a script may run before others get their turn.
 const TURN: Duration = Duration::from_millis(10);
+/// A script is looked at each so many times that it asks.
+const STEP: u32 = 8;
+/// A script is looked at sooner if it has taken so many bytes since it was last looked at.
+const GULP: isize = 4 << 20;
+/// A script that looked fewer times whether it must halt has not nested a value so deep that
+/// dropping it took more than [`KEPT_SIZE`] of the stack. Most scripts are spared a system call.
+const MANY_LOOKS: u32 = 64;
 /// How many idle stacks a thread keeps.
 const POOL: usize = 64;
 
@@ -55,6 +87,8 @@ pub(crate) enum Stop {
     Deadline,
     /// Somebody pressed Ctrl-C.
     Interrupt,
+    /// It holds more memory than it may.
+    Memory,
 }
 
 /// What a running script and its words share.
@@ -63,12 +97,54 @@ struct Frame {
     /// own stack.
     yielder: Cell<*const Yielder<(), Awaited>>,
     stop: Cell<Option<Stop>>,
-    /// The lowest address of the stack.
-    limit: usize,
+    /// The address at which the stack begins; it grows towards lower ones.
+    base: usize,
+    /// How many times [`halt`] was asked.
+    looks: Cell<u32>,
+    /// When the turn that is under way began.
+    began: Cell<Instant>,
+    /// Bytes that the script and its sessions held when it was last suspended.
+    held: Cell<isize>,
+    /// What the thread held when it was resumed.
+    entered: Cell<isize>,
+    /// How much it may hold.
+    allowance: Cell<usize>,
     context: Rc<dyn Any>,
 }
 
+impl Frame {
+    fn new(stack: &DefaultStack, context: Rc<dyn Any>) -> Self {
+        Self {
+            yielder: Cell::new(std::ptr::null()),
+            stop: Cell::new(None),
+            base: stack.base().get(),
+            looks: Cell::new(0),
+            began: Cell::new(Instant::now()),
+            held: Cell::new(0),
+            entered: Cell::new(0),
+            allowance: Cell::new(usize::MAX),
+            context,
+        }
+    }
+
+    /// What it holds while it is running.
+    fn holds(&self) -> usize {
+        let since = allocator::held().wrapping_sub(self.entered.get());
+        usize::try_from(self.held.get().saturating_add(since)).unwrap_or(0)
+    }
+
+    /// Why it is to stop, if it is: somebody said so, or it holds too much.
+    fn stopped(&self) -> Option<Stop> {
+        let is_too_much = || self.holds() > self.allowance.get();
+        self.stop.get().or_else(|| is_too_much().then_some(Stop::Memory))
+    }
+}
+
 thread_local! {
+    /// How many times scripts of this thread have asked for a look.
+    static ASKED: Cell<u32> = const { Cell::new(0) };
+    /// What the thread may hold before the next look.
+    static GULPED: Cell<isize> = const { Cell::new(0) };
     static CURRENT: RefCell<Option<Rc<Frame>>> = const { RefCell::new(None) };
     static STACKS: RefCell<Vec<DefaultStack>> = const { RefCell::new(Vec::new()) };
 }
@@ -93,22 +169,22 @@ impl<T: 'static> Coroutine<T> {
     ) -> std::io::Result<Self> {
         let stack = match STACKS.with_borrow_mut(Vec::pop) {
             Some(stack) => stack,
-            None => DefaultStack::new(STACK_SIZE)?,
+            None => new_stack()?,
         };
-        let frame = Rc::new(Frame {
-            yielder: Cell::new(std::ptr::null()),
-            stop: Cell::new(None),
-            limit: stack.limit().get(),
-            context,
-        });
+        let frame = Rc::new(Frame::new(&stack, context));
         let inside = Rc::clone(&frame);
         let body = Body::with_stack(stack, move |yielder, ()| {
-            inside.yielder.set(yielder);
-            let result = function();
-            inside.yielder.set(std::ptr::null());
-            result
+            let _running = Running::new(&inside, yielder);
+            function()
         });
         Ok(Self { body: Some(body), awaited: None, frame })
+    }
+
+    /// Says how many bytes it may hold, with everything that it waits for. It is stopped once it
+    /// holds more, if the program counts.
+    pub(crate) fn allow(self, bytes: usize) -> Self {
+        self.frame.allowance.set(bytes);
+        self
     }
 
     /// Makes the script's next wait, or its next progress report, fail with this.
@@ -122,15 +198,19 @@ impl<T: 'static> Future for Coroutine<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let entered = Entered::new(&self.frame);
-        let began = Instant::now();
+        self.frame.began.set(Instant::now());
         loop {
             let stopped = self.frame.stop.get().is_some();
             if let Some(awaited) = self.awaited.as_mut().filter(|_| !stopped)
                 && awaited.as_mut().poll(cx).is_pending()
             {
-                return Poll::Pending;
+                match self.frame.stopped() {
+                    // What it waits for takes too much: the wait is over.
+                    Some(stop) => self.stop(stop),
+                    None => return Poll::Pending,
+                }
             }
-            if self.awaited.take().is_some() && began.elapsed() >= TURN {
+            if self.awaited.take().is_some() && self.frame.began.get().elapsed() >= TURN {
                 // It wakes us once the runtime has had its turn; who wakes himself comes before
                 // that.
                 let _ = pin!(tokio::task::yield_now()).poll(cx);
@@ -153,6 +233,9 @@ impl<T> Coroutine<T> {
     fn retire(&mut self) {
         if let Some(body) = self.body.take_if(|body| body.done()) {
             let stack = body.into_stack();
+            if self.frame.looks.get() >= MANY_LOOKS {
+                trim(&stack);
+            }
             // At the end of a thread the pool may be gone already; then so is the need for it.
             let _ = STACKS.try_with(|stacks| {
                 let mut stacks = stacks.borrow_mut();
@@ -162,6 +245,28 @@ impl<T> Coroutine<T> {
             });
         }
     }
+}
+
+/// A new stack; a smaller one if the system does not give so much address space, by `ulimit -v` or
+/// a strict policy on overcommitting.
+fn new_stack() -> std::io::Result<DefaultStack> {
+    DefaultStack::new(STACK_SIZE).or_else(|_| DefaultStack::new(2 * CALLS_SIZE))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn trim(_: &DefaultStack) {}
+
+/// Gives the memory of an idle stack back to the system, except its first part.
+#[cfg(target_os = "linux")]
+fn trim(stack: &DefaultStack) {
+    let page = rustix::param::page_size();
+    let lowest = stack.limit().get() + page;
+    let length = (stack.base().get() - KEPT_SIZE).saturating_sub(lowest) / page * page;
+    let start = std::ptr::with_exposed_provenance_mut(lowest);
+    // SAFETY: the range lies within the mapping of the stack, above its guard page and on page
+    // boundaries. The stack is idle: nothing lives in it, and its pages read as zeros afterwards.
+    // A failure leaves the pages as they are.
+    let _ = unsafe { rustix::mm::madvise(start, length, rustix::mm::Advice::LinuxDontNeed) };
 }
 
 impl<T> Drop for Coroutine<T> {
@@ -177,19 +282,43 @@ impl<T> Drop for Coroutine<T> {
     }
 }
 
+/// A frame whose body runs, until dropped, a panic included: no yielder outlives its stack.
+struct Running<'a>(&'a Frame);
+
+impl<'a> Running<'a> {
+    fn new(frame: &'a Frame, yielder: &Yielder<(), Awaited>) -> Self {
+        frame.yielder.set(yielder);
+        Self(frame)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.yielder.set(std::ptr::null());
+    }
+}
+
 /// Makes a frame the current one until dropped, a panic included.
-struct Entered(Option<Rc<Frame>>);
+struct Entered {
+    frame: Rc<Frame>,
+    before: Option<Rc<Frame>>,
+}
 
 impl Entered {
     fn new(frame: &Rc<Frame>) -> Self {
+        frame.entered.set(allocator::held());
+        let frame = Rc::clone(frame);
         // At the end of a thread there may be nothing current any more.
-        Self(CURRENT.try_with(|current| current.replace(Some(Rc::clone(frame)))).ok().flatten())
+        let before = CURRENT.try_with(|current| current.replace(Some(Rc::clone(&frame))));
+        Self { frame, before: before.ok().flatten() }
     }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        let _ = CURRENT.try_with(|current| current.replace(self.0.take()));
+        let _ = CURRENT.try_with(|current| current.replace(self.before.take()));
+        let since = allocator::held().wrapping_sub(self.frame.entered.get());
+        self.frame.held.set(self.frame.held.get().saturating_add(since));
     }
 }
 
@@ -208,6 +337,9 @@ pub(crate) fn wait<F: Future>(future: F) -> Result<F::Output, Stop> {
     if let Some(stop) = frame.stop.get() {
         return Err(stop);
     }
+    if std::thread::panicking() {
+        return Err(Stop::Interrupt);
+    }
     let yielder = frame.yielder.replace(std::ptr::null());
     assert!(!yielder.is_null(), "a future that a script waits for cannot wait in its turn");
     let mut output = None;
@@ -224,8 +356,8 @@ pub(crate) fn wait<F: Future>(future: F) -> Result<F::Output, Stop> {
         // coroutine whose frame this is, and that reference lives as long as the body. We are on
         // the body's stack: its frame is current only while its coroutine is polled or unwound on
         // this thread, and then the pointer is set only while the body itself runs: a suspended
-        // body has put null there, and so has one that has returned. While it is being unwound,
-        // `stop` is set, and this is not reached.
+        // body has put null there, and so has one that has returned or panicked. While it is being
+        // unwound, `stop` is set, and this is not reached.
         unsafe { &*yielder }.suspend(awaited);
     }
     frame.yielder.set(yielder);
@@ -245,17 +377,48 @@ pub(crate) enum Halt {
     StackShort,
 }
 
-/// Why the running script must not go on, where it must not: it is to stop, or less than `room`
-/// bytes are left of its stack. This is asked for each operation, and so in one look.
-pub(crate) fn halt(room: usize) -> Option<Halt> {
+/// Whether it is time for [`halt`]: it is not asked for each operation of a script, but when a
+/// script has taken much since.
+pub(crate) fn is_look_due() -> bool {
+    let asked = ASKED.get().wrapping_add(1);
+    ASKED.set(asked);
+    asked.is_multiple_of(STEP) || allocator::held().wrapping_sub(GULPED.get()) > 0
+}
+
+/// Why the running script must not go on, if it must not: it is to stop, it holds too much, or it
+/// has used more than `most` bytes of its stack.
+pub(crate) fn halt(most: usize) -> Option<Halt> {
     let here = 0_u8;
     let address = (&raw const here).addr();
+    GULPED.set(allocator::held().wrapping_add(GULP));
     CURRENT.with_borrow(|frame| {
         let frame = frame.as_ref()?;
-        // First, as a script that is to stop may still go on for a few operations.
-        let short = (address.saturating_sub(frame.limit) < room).then_some(Halt::StackShort);
-        short.or_else(|| frame.stop.get().map(Halt::Stopped))
+        frame.looks.set(frame.looks.get().saturating_add(1));
+        // First, because a script that is to stop may still go on for a few operations.
+        let short = (frame.base.saturating_sub(address) > most).then_some(Halt::StackShort);
+        short.or_else(|| frame.stopped().map(Halt::Stopped))
     })
+}
+
+/// Whether the running script may take so many bytes more; true if nobody counts.
+pub(crate) fn has_room(bytes: usize) -> bool {
+    CURRENT.with_borrow(|frame| {
+        let may_hold = |frame: &Rc<Frame>| {
+            !is_counted() || frame.holds().saturating_add(bytes) <= frame.allowance.get()
+        };
+        frame.as_ref().is_none_or(may_hold)
+    })
+}
+
+/// Whether what scripts hold is counted in this program.
+pub(crate) fn is_counted() -> bool {
+    allocator::is_installed()
+}
+
+/// Whether others are to have their turn now.
+pub(crate) fn is_turn_over() -> bool {
+    let is_over = |frame: &Rc<Frame>| frame.began.get().elapsed() >= TURN;
+    CURRENT.with_borrow(|frame| frame.as_ref().is_some_and(is_over))
 }
 
 #[cfg(test)]
@@ -343,14 +506,14 @@ mod tests {
 
     #[test]
     fn what_is_waited_for_runs_on_the_stack_of_the_thread() {
-        fn is_on_stack_of(limit: usize) -> bool {
+        fn is_on_stack_of(base: usize) -> bool {
             let here = 0_u8;
-            (limit..limit + STACK_SIZE + (1 << 20)).contains(&(&raw const here).addr())
+            (base - STACK_SIZE..base).contains(&(&raw const here).addr())
         }
         run(async {
             let places = coroutine(|| {
-                let limit = CURRENT.with_borrow(|frame| frame.as_ref().unwrap().limit);
-                (is_on_stack_of(limit), wait(async move { is_on_stack_of(limit) }))
+                let base = CURRENT.with_borrow(|frame| frame.as_ref().unwrap().base);
+                (is_on_stack_of(base), wait(async move { is_on_stack_of(base) }))
             });
             assert_eq!(places.await, (true, Ok(false)));
         });
@@ -376,7 +539,7 @@ mod tests {
     fn a_stop_ends_the_wait_under_way() {
         run(async {
             let mut waiting =
-                pin!(coroutine(|| (wait(std::future::pending::<()>()), halt(0), halt(usize::MAX))));
+                pin!(coroutine(|| (wait(std::future::pending::<()>()), halt(usize::MAX), halt(0))));
             assert!(
                 tokio::time::timeout(Duration::from_millis(10), waiting.as_mut()).await.is_err()
             );
@@ -403,10 +566,68 @@ mod tests {
     fn the_end_of_the_stack_is_seen_before_it_is_reached() {
         fn deeper(levels: u32) -> u32 {
             let pad = std::hint::black_box([0_u8; 4096]);
-            if halt(96 << 10).is_some() { levels } else { deeper(levels + 1) + u32::from(pad[0]) }
+            let short = halt(CALLS_SIZE).is_some();
+            if short { levels } else { deeper(levels + 1) + u32::from(pad[0]) }
         }
         let levels = run(coroutine(|| deeper(0)));
         assert!(levels > 100, "{levels} levels");
+    }
+
+    /// Waits when it is dropped, and keeps what came of it.
+    struct Waiting(Rc<Cell<Option<Stop>>>);
+
+    impl Drop for Waiting {
+        fn drop(&mut self) {
+            self.0.set(wait(tokio::task::yield_now()).err());
+        }
+    }
+
+    #[test]
+    fn a_destructor_cannot_wait_while_its_stack_is_unwound() {
+        run(async {
+            let refused = Rc::new(Cell::new(None));
+            let inside = Rc::clone(&refused);
+            let panicking = coroutine(move || {
+                let _waiting = Waiting(inside);
+                panic!("inside")
+            });
+            assert!(tokio::task::spawn_local(panicking).await.unwrap_err().is_panic());
+            assert_eq!(refused.take(), Some(Stop::Interrupt), "after a panic");
+
+            let inside = Rc::clone(&refused);
+            let dropped = coroutine(move || {
+                let _waiting = Waiting(inside);
+                wait(std::future::pending::<()>())
+            });
+            assert!(tokio::time::timeout(Duration::from_millis(10), dropped).await.is_err());
+            assert_eq!(refused.take(), Some(Stop::Interrupt), "after a drop");
+        });
+    }
+
+    #[test]
+    fn no_yielder_is_left_behind_by_a_panic() {
+        run(async {
+            let mut panicking = Box::pin(coroutine(|| panic!("inside")));
+            let frame = Rc::clone(&panicking.frame);
+            let polled = poll_fn(|cx| {
+                let poll = || panicking.as_mut().poll(cx).map(|(): ()| ());
+                let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(poll));
+                Poll::Ready(caught.is_err())
+            });
+            assert!(polled.await);
+            assert!(frame.yielder.get().is_null());
+        });
+    }
+
+    #[test]
+    fn others_use_the_thread_locals_while_a_script_waits() {
+        run(async {
+            let waiting = coroutine(|| {
+                let free = || CURRENT.with(|c| c.try_borrow_mut().is_ok());
+                wait(async move { free() && STACKS.with(|s| s.try_borrow_mut().is_ok()) })
+            });
+            assert_eq!(waiting.await, Ok(true));
+        });
     }
 
     #[test]

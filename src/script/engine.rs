@@ -9,11 +9,10 @@ use rhai::packages::{
 };
 use rhai::{Dynamic, Engine, Shared, def_package};
 
-use super::bindings;
-use super::coroutine::{self, Halt, Stop};
+use super::coroutine::Stop;
 use super::library::{Library, Resolver};
-use super::numbers;
 use super::run::Run;
+use super::{bindings, bounds, native, numbers};
 use crate::error::Error;
 use crate::transcript::What;
 
@@ -23,27 +22,19 @@ const CALL_LEVELS: usize = 64;
 const EXPRESSION_DEPTH: usize = 64;
 /// Bytes of all strings of one value together, and elements or bytes of all its arrays and blobs.
 const VALUE_SIZE: usize = 16 << 20;
-/// Entries of all object maps of one value together.
-const MAP_SIZE: usize = 10_000;
+/// Entries of all object maps of one value together: a mailbox of 200 000 messages is one value,
+/// with five entries and more for each message. What a script holds bounds it first.
+const MAP_SIZE: usize = 16 << 20;
 /// Modules imported by one script, and by those modules.
 const MODULES: usize = 256;
-/// What must be left of the stack for one more call.
-const CALLING_ROOM: usize = 32 << 20;
-/// How many operations a script runs before it is asked whether it must end. So few take next to
-/// nothing of that room.
-const STEP: u64 = 8;
-/// How many operations a script runs before its memory is looked at.
-const MEMORY_TURN: u64 = 256;
-/// How many operations a script runs before others get their turn.
-const TURN: u64 = 4096;
-
 def_package! {
-    /// Rhai's standard library, with numbers of our own.
+    /// Rhai's standard library, with some functions of our own.
     Standard(all):
         LanguageCorePackage, BasicStringPackage, BasicIteratorPackage, BasicFnPackage, BitFieldPackage, BasicMathPackage,
         BasicArrayPackage, BasicBlobPackage, BasicMapPackage, BasicTimePackage, MoreStringPackage
     {
         all.combine_manifest(&numbers::words::RHAI_MANIFEST);
+        all.combine_manifest(&native::words::RHAI_MANIFEST);
     }
 }
 
@@ -57,7 +48,6 @@ pub(super) enum Ended {
     Stopped(Stop, Option<Box<Error>>),
     Skipped(String),
     StackShort,
-    MemoryShort,
 }
 
 /// An engine with all words, which finds modules in the library.
@@ -92,34 +82,16 @@ fn print(text: String) {
     }
 }
 
-/// Called for each operation: gives up where it must, and lets others have their turn.
-fn progress(operations: u64) -> Option<Dynamic> {
-    let ended = must_end(operations)?;
+/// Called for each operation: gives up if it must, and lets others have their turn.
+///
+/// The number of operations that Rhai hands over is of no use: a callback of a function such as
+/// `map` begins to count anew.
+fn progress(_operations: u64) -> Option<Dynamic> {
+    let ended = bounds::must_end()?;
     // Some of Rhai's own functions swallow the errors of their callbacks, and this one with them:
     // the run remembers it.
     if let Ok(run) = Run::current() {
         run.end(ended.clone());
     }
     Some(Dynamic::from(ended))
-}
-
-fn must_end(operations: u64) -> Option<Ended> {
-    if !operations.is_multiple_of(STEP) {
-        return None;
-    }
-    match coroutine::halt(CALLING_ROOM) {
-        Some(Halt::Stopped(stop)) => return Some(Ended::Stopped(stop, None)),
-        Some(Halt::StackShort) => return Some(Ended::StackShort),
-        None => {}
-    }
-    if !operations.is_multiple_of(MEMORY_TURN) {
-        return None;
-    }
-    if coroutine::context::<Run>()?.holds_too_much() {
-        return Some(Ended::MemoryShort);
-    }
-    if !operations.is_multiple_of(TURN) {
-        return None;
-    }
-    coroutine::wait(tokio::task::yield_now()).err().map(|stop| Ended::Stopped(stop, None))
 }

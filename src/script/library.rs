@@ -15,9 +15,6 @@ use super::{heading, raise};
 use crate::error::Error;
 use crate::secrets;
 
-/// What compiling may need of the stack, with the engine's limit on how deep expressions nest.
-const COMPILING_ROOM: usize = 8 << 20;
-
 /// The modules that come with the tool.
 const SHIPPED: [(&str, &str); 1] = [("mailexpect/smtp", include_str!("library/smtp.rhai"))];
 
@@ -111,7 +108,7 @@ impl Library {
         name: &str,
         position: Position,
     ) -> Result<Shared<Module>, Box<EvalAltResult>> {
-        if coroutine::halt(COMPILING_ROOM) == Some(Halt::StackShort) {
+        if coroutine::halt(coroutine::CALLS_SIZE) == Some(Halt::StackShort) {
             return Err(Box::new(EvalAltResult::ErrorStackOverflow(position)));
         }
         let in_module = |inner: EvalAltResult| {

@@ -1,11 +1,12 @@
-//! How much memory the process holds, as far as the system tells.
+//! How much memory scripts may hold, and how much the process holds, as far as the system tells.
 //!
-//! Rhai bounds the size of each value, but not how many a script keeps (entries set in object maps
-//! are not counted). So the process's resident memory is watched while scripts run. Where the
-//! system does not tell (it is asked by `/proc`, on Linux), only the bounds on values hold.
+//! Rhai bounds the size of each value, but not how many a script keeps. A program that counts what
+//! each thread takes from the heap (see [`CountingAllocator`](super::CountingAllocator)) knows what
+//! a script holds. In others, the process's resident memory is watched while scripts run. If the
+//! system does not tell it (it is asked by `/proc`, on Linux), only the bounds on values hold.
 //!
-//! What the process holds cannot be told apart by script. Where many run at once, they share what
-//! they may hold together.
+//! What the process holds cannot be told apart by script. Many that run at once share what they may
+//! hold together.
 
 use std::cell::OnceCell;
 use std::fs::File;
@@ -15,8 +16,8 @@ thread_local! {
     static STATM: OnceCell<Option<File>> = const { OnceCell::new() };
 }
 
-/// What one script may come to hold.
-const ALLOWANCE: usize = 256 << 20;
+/// What one script may hold.
+pub(super) const ALLOWANCE: usize = 256 << 20;
 
 /// How much the process may come to hold while so many scripts run at once, beyond what it holds
 /// without them. Many scripts may not hold more than half of the machine's memory together.

@@ -1,6 +1,7 @@
 //! Scripts: Rhai with the words of mail dialogues, and what runs them.
 
 mod bindings;
+mod bounds;
 mod case;
 mod check;
 mod coroutine;
@@ -8,6 +9,7 @@ mod engine;
 mod heading;
 mod library;
 mod memory;
+mod native;
 mod numbers;
 mod params;
 mod program;
@@ -19,6 +21,7 @@ mod settings;
 
 pub use case::{Case, Runner};
 pub use check::{Problem, Survey};
+pub use coroutine::CountingAllocator;
 pub(crate) use heading::why_ignored;
 pub use params::Params;
 pub use settings::{Servers, Settings};

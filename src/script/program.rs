@@ -29,6 +29,11 @@ impl Program {
         Self { name: ast.source().map(Into::into), ast, caches: Mutex::default() }
     }
 
+    /// The name of its source.
+    pub(super) fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or_default()
+    }
+
     /// Runs it from its first statement to its last, with the engine that compiled it.
     ///
     /// # Errors

@@ -79,11 +79,6 @@ pub(super) fn end(context: &NativeCallContext<'_>, ended: Ended) -> Raised {
     Box::new(EvalAltResult::ErrorTerminated(Dynamic::from(ended), context.call_position()))
 }
 
-/// A script's end whose place is not known any more.
-pub(super) fn ended(ended: Ended) -> Raised {
-    Box::new(EvalAltResult::ErrorTerminated(Dynamic::from(ended), Position::NONE))
-}
-
 /// How a script ended that did not run to its end.
 pub(super) enum End {
     Failed(Failure),
@@ -116,43 +111,51 @@ pub(super) fn end_of(raised: Raised, script: &str, library: &Library) -> End {
     };
     calls.reverse();
     let calls = calls.into_iter().filter_map(|(name, place)| Some((name, place?))).collect();
-    let position = root.position();
-    let failed = |error, place| Failure { error, place, calls, step: None };
-    match root {
-        EvalAltResult::ErrorTerminated(token, _) => match token.try_cast::<Ended>() {
-            Some(Ended::Skipped(reason)) => End::Skipped(reason),
-            Some(Ended::Stopped(stop, waiting)) => {
-                let error = waiting.map_or_else(|| Error::new(Kind::Timeout, ""), |error| *error);
-                let place = library.place(&source, position);
-                match stop {
-                    Stop::Interrupt => End::Interrupted(failed(error.say("interrupted"), place)),
-                    Stop::Deadline => {
-                        let error = error.say("the deadline of the whole script ran out");
-                        End::Failed(failed(error.hint("give it longer with --deadline"), place))
-                    }
-                }
-            }
-            Some(Ended::MemoryShort) => End::Failed(failed(
-                out_of_bounds("it holds too much memory"),
-                library.place(&source, position),
-            )),
-            Some(Ended::StackShort) | None => End::Failed(failed(
-                out_of_bounds("it calls too deep"),
-                library.place(&source, position),
-            )),
-        },
+    let place = library.place(&source, root.position());
+    let (error, place) = match root {
+        EvalAltResult::ErrorTerminated(token, _) => {
+            let ended = token.try_cast::<Ended>().unwrap_or(Ended::StackShort);
+            return end_of_all(ended, place).called(calls);
+        }
         EvalAltResult::ErrorRuntime(value, _) => match value.clone().try_cast::<Caught>() {
             Some(caught) => {
-                let place = library
-                    .place(caught.0.1.source.as_deref().unwrap_or(&source), caught.position());
-                End::Failed(failed(caught.error().clone(), place))
+                let source = caught.0.1.source.as_deref().unwrap_or(&source);
+                (caught.error().clone(), library.place(source, caught.position()))
             }
-            None => End::Failed(failed(
-                Error::new(Kind::Assert, thrown(&value)),
-                library.place(&source, position),
-            )),
+            None => (Error::new(Kind::Assert, thrown(&value)), place),
         },
-        other => End::Failed(failed(wrong(&other), library.place(&source, position))),
+        other => (wrong(&other), place),
+    };
+    End::Failed(Failure { error, place, calls, step: None })
+}
+
+/// The end that a script cannot catch, with the place where it was.
+pub(super) fn end_of_all(ended: Ended, place: Option<Place>) -> End {
+    let failed = |error| Failure { error, place, calls: Vec::new(), step: None };
+    match ended {
+        Ended::Skipped(reason) => End::Skipped(reason),
+        Ended::Stopped(stop, waiting) => {
+            let error = waiting.map_or_else(|| Error::new(Kind::Timeout, ""), |error| *error);
+            match stop {
+                Stop::Interrupt => End::Interrupted(failed(error.say("interrupted"))),
+                Stop::Deadline => {
+                    let error = error.say("the deadline of the whole script ran out");
+                    End::Failed(failed(error.hint("give it longer with --deadline")))
+                }
+                Stop::Memory => End::Failed(failed(out_of_bounds("it holds too much memory"))),
+            }
+        }
+        Ended::StackShort => End::Failed(failed(out_of_bounds("it calls too deep"))),
+    }
+}
+
+impl End {
+    fn called(self, calls: Vec<(String, Place)>) -> Self {
+        match self {
+            Self::Failed(failure) => Self::Failed(Failure { calls, ..failure }),
+            Self::Interrupted(failure) => Self::Interrupted(Failure { calls, ..failure }),
+            skipped @ Self::Skipped(_) => skipped,
+        }
     }
 }
 

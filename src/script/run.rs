@@ -21,6 +21,10 @@ use crate::session::{Options, Session};
 use crate::transcript::Transcript;
 use crate::transport::{Pace, Thread};
 
+/// The memory of the process is looked at each so many times that it is asked for: a call of the
+/// system takes longer than a few operations of a script.
+const LOOKS: u32 = 32;
+
 /// No more is read of a file that a script names.
 const LARGEST_FILE: u64 = 1 << 20;
 
@@ -40,6 +44,8 @@ pub(crate) struct Run {
     memory: Cell<Option<usize>>,
     /// How much may be added to it.
     allowance: usize,
+    /// How many times it was asked for.
+    looks: Cell<u32>,
     step: RefCell<Option<String>>,
     /// The parameters that were asked for, with their values, but for secrets.
     params: RefCell<Vec<(String, String)>>,
@@ -97,6 +103,7 @@ impl Run {
             secrets: RefCell::new((*shared.secrets).clone()),
             memory: Cell::default(),
             allowance: shared.allowance,
+            looks: Cell::default(),
             step: RefCell::default(),
             params: RefCell::default(),
             redaction: RefCell::default(),
@@ -154,8 +161,15 @@ impl Run {
         self.sessions.borrow().clone()
     }
 
-    /// Whether the process has come to hold more than it may since this run began.
+    /// Whether the process has come to hold more than it may since this run began. It is asked
+    /// every few operations, and the system only sometimes; not at all if what each script holds is
+    /// counted.
     pub(super) fn holds_too_much(&self) -> bool {
+        let looks = self.looks.get().wrapping_add(1);
+        self.looks.set(looks);
+        if coroutine::is_counted() || !looks.is_multiple_of(LOOKS) {
+            return false;
+        }
         let Some(now) = memory::resident() else { return false };
         let began = self.memory.get().unwrap_or(now);
         self.memory.set(Some(began));

@@ -7,6 +7,10 @@
     reason = "a test that cannot go on fails, and one that skips says so"
 )]
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mailexpect::script::CountingAllocator = mailexpect::script::CountingAllocator;
+
 mod certificates;
 mod connecting;
 mod documented;

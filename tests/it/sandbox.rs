@@ -162,6 +162,8 @@ fn a_callback_cannot_swallow_a_failure_or_a_stop() {
         "let s = connect(); s.expect(220); s.send(\"NOOP\"); [1, 2].order(|a, b| { s.expect(550); 0 });",
         "let s = connect(); s.expect(220); [1, 2].sort(|a, b| { loop { } });",
         "let s = connect(); s.expect(220); let a = []; a.pad(1000, 1); a.sort_by(|x, y| { loop { } });",
+        "fn f(a, b) { assert(false); 0 } [1, 2].sort(\"f\"); connect().expect(220);",
+        "fn f(a, b) { assert(false); true } [1, 2].dedup(\"f\"); connect().expect(220);",
         "let s = connect(); s.expect(220); exit(); s.expect(999);",
     ] {
         let outcome = outcome(script, |case| case.deadline(Duration::from_millis(200)));
@@ -179,11 +181,32 @@ fn values_nested_deep_are_shown_and_dropped() {
     assert!(!outcome.is_ok());
 }
 
+/// Ways to nest a value deep: what makes one level more of `x`.
+const NESTING: [&str; 5] = [
+    "let y = x; x = || y;",
+    "let y = #{ x: x }; x = || y;",
+    "let y = [x]; x = || y;",
+    "x = Fn(\"f\").curry(x);",
+    "let y = x; let z = 1; x = || { y; z };",
+];
+
 #[test]
-fn a_run_that_had_nothing_from_a_server_proved_nothing() {
+fn however_deep_a_value_is_nested_the_script_has_a_verdict_and_so_have_others() {
+    for (level, last) in
+        NESTING.iter().zip(["throw x;", "x = 0;", "assert(false, `${x}`);", "", "y"])
+    {
+        let script = format!("fn f() {{}} let x = 0; for i in 0..100000 {{ {level} }} {last}");
+        let outcome = outcome(&script, |case| case);
+        assert!(!outcome.is_ok(), "{script}");
+    }
+}
+
+#[test]
+fn a_run_in_which_nothing_came_or_held_proved_nothing() {
     for script in [
         "let s = connect(); try { s.expect(554); } catch { } s.close();",
-        "let s = connect(); assert(1 < 2); s.reset();",
+        "let s = connect(); try { assert(1 > 2); } catch { } s.reset();",
+        "let s = connect(); try { assert_eq(1, 2); } catch { } s.reset();",
         "let s = connect(); s.reset();",
     ] {
         let outcome = outcome(script, |case| case);
@@ -191,6 +214,10 @@ fn a_run_that_had_nothing_from_a_server_proved_nothing() {
             outcome.failure().is_some_and(|failure| failure.error.is_vacuous()),
             "{script}: {outcome:#?}"
         );
+    }
+    for script in ["let s = connect(); assert(1 < 2); s.reset();", "assert_eq(1, 1);"] {
+        let outcome = outcome(script, |case| case);
+        assert!(outcome.is_ok(), "{script}: {outcome:#?}");
     }
     for script in [
         "connect().expect_unordered([]);",

@@ -117,6 +117,14 @@ fn attachment(parts: Map) -> Result<Attachment> {
     Ok(attachment)
 }
 
+/// A message that came, as it is held against what was sent. Text whose line ends are all LF is one
+/// that a script has written, or the text of a reply: its line ends become CRLF as those of what is
+/// sent do. A bare LF among CRLFs is the server's.
+fn fetched(value: Dynamic) -> Result<Vec<u8>> {
+    let is_text = value.as_immutable_string_ref().is_ok_and(|text| !text.contains('\r'));
+    if is_text { outgoing(value) } else { content(value) }
+}
+
 /// A message that came: a reply, text or a blob.
 fn content(value: Dynamic) -> Result<Vec<u8>> {
     match value.try_cast_result::<Reply>() {
@@ -137,12 +145,13 @@ fn outgoing(value: Dynamic) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn check_delivered(fetched: Dynamic, sent: Dynamic) -> Result<String> {
+fn check_delivered(came: Dynamic, sent: Dynamic) -> Result<String> {
+    let (came, sent) = (fetched(came)?, outgoing(sent)?);
+    let added = String::from_utf8_lossy(delivered(&came, &sent)?).into_owned();
     if let Ok(run) = Run::current() {
         run.count_check();
     }
-    let (fetched, sent) = (content(fetched)?, outgoing(sent)?);
-    delivered(&fetched, &sent).map(|added| String::from_utf8_lossy(added).into_owned())
+    Ok(added)
 }
 
 fn optional(text: Option<&str>) -> Dynamic {
@@ -212,13 +221,15 @@ pub mod words {
     }
 
     /// Fails the script unless the message that was fetched is the one that was sent, byte for
-    /// byte, but for headers that servers have added in front (RFC 5321 section 4.4); gives those
-    /// back as text. What was fetched is a reply, text or a blob.
+    /// byte, except headers that servers have added in front (RFC 5321 section 4.4); gives those
+    /// back as text. What was fetched is a reply, text or a blob; text without any CR is taken as
+    /// if its line ends were CRLF, as in what is sent.
     ///
     /// ```rhai
     /// let sent = message(#{from: "hoge@example.com", subject: "hello", text: "Hi\n"});
     /// let added = assert_delivered("Received: from a by b\r\n" + sent, sent);
     /// assert(added.starts_with("Received:"));
+    /// assert_delivered("A: b\n\nhi\n", "A: b\n\nhi\n");
     /// ```
     #[rhai_fn(return_raw)]
     pub fn assert_delivered(

@@ -74,6 +74,15 @@ pub mod words {
         Ok(())
     }
 
+    #[rhai_fn(name = "sort", return_raw)]
+    pub fn sort_by_name(
+        ctx: NativeCallContext,
+        list: &mut Array,
+        comparer: &str,
+    ) -> Result<(), Raised> {
+        sort(ctx, list, FnPtr::new(comparer)?)
+    }
+
     #[rhai_fn(return_raw)]
     pub fn sort_by(
         ctx: NativeCallContext,
@@ -132,6 +141,15 @@ pub mod words {
         Ok(())
     }
 
+    #[rhai_fn(name = "dedup", return_raw)]
+    pub fn dedup_by_name(
+        ctx: NativeCallContext,
+        list: &mut Array,
+        comparer: &str,
+    ) -> Result<(), Raised> {
+        dedup(ctx, list, FnPtr::new(comparer)?)
+    }
+
     /// Replaces every occurrence in a text.
     ///
     /// ```rhai
@@ -154,5 +172,66 @@ pub mod words {
         }
         *text = text.replace(find, by).into();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::Value;
+
+    use crate::script::engine::engine;
+
+    /// What Rhai calls the parameters that are functions, or the names of functions.
+    const CALLBACKS: [&str; 6] = ["map", "mapper", "filter", "comparer", "reducer", "comparator"];
+
+    /// The calls of everything that takes a function or its name, with one that throws.
+    fn calls() -> Vec<String> {
+        let json = engine(Arc::default()).gen_fn_metadata_to_json(true).unwrap();
+        let metadata: Value = serde_json::from_str(&json).unwrap();
+        let functions = metadata["functions"].as_array().unwrap().iter();
+        functions.filter_map(call).collect()
+    }
+
+    fn call(function: &Value) -> Option<String> {
+        let mut takes_callback = false;
+        let mut arguments = Vec::new();
+        for param in function["params"].as_array()? {
+            let (name, kind) = (param["name"].as_str().unwrap_or("_"), param["type"].as_str()?);
+            let is_callback =
+                kind.contains("FnPtr") || (kind.contains("str") && CALLBACKS.contains(&name));
+            takes_callback |= is_callback;
+            arguments.push(match kind.trim_start_matches("&mut ") {
+                "FnPtr" => "Fn(\"f\")",
+                _ if is_callback => "\"f\"",
+                "Array" => "[3, 1, 3]",
+                "Map" => "#{ a: 1, b: 2 }",
+                _ => "0",
+            });
+        }
+        let word = function["name"].as_str()?;
+        // What a function says of itself calls nothing.
+        let asks = word.contains(['$', '=']) || word.starts_with("to_");
+        let asks = asks || ["name", "is_anonymous"].contains(&word);
+        (takes_callback && !asks).then(|| format!("{word}({})", arguments.join(", ")))
+    }
+
+    #[test]
+    fn nothing_that_takes_a_function_or_its_name_swallows_what_that_throws() {
+        let calls = calls();
+        for word in ["sort", "sort_by", "order", "order_by", "dedup", "map", "filter", "reduce"] {
+            assert!(calls.iter().any(|call| call.starts_with(&format!("{word}("))), "{word}");
+        }
+        assert!(calls.len() > 40, "{calls:#?}");
+        let engine = engine(Arc::default());
+        for call in calls {
+            let functions: String = ["", "a", "a, b", "a, b, c", "a, b, c, d"]
+                .map(|params| format!("fn f({params}) {{ throw \"thrown in it\" }}\n"))
+                .concat();
+            let script = format!("{functions}{call};");
+            let said = engine.eval::<rhai::Dynamic>(&script).map_err(|error| error.to_string());
+            assert!(said.as_ref().is_err_and(|e| e.contains("thrown in it")), "{call}: {said:?}");
+        }
     }
 }

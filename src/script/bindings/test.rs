@@ -15,8 +15,7 @@ use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 
 pub(super) const INTRO: &str = "The first line of a script's first comment is its title; \
 a line `// ignored: takes an hour` further down in that comment keeps it out of `cargo test` unless ignored tests are asked for (`mailexpect \
-run` runs it). `print(...)` goes to the report. A script that expects and \
-asserts nothing fails. Scripts are sandboxed: they have no access to files, to the environment or to processes that their caller did \
+run` runs it). `print(...)` goes to the report. A script fails if nothing that it expected came and no assertion of it held. Scripts are sandboxed: they have no access to files, to the environment or to processes that their caller did \
 not grant, and they cannot run, recurse or allocate without bound.";
 
 /// The value set by the caller, in the type of the default.
@@ -45,6 +44,7 @@ fn typed(name: &str, value: &str, default: &Dynamic) -> Result<Dynamic> {
     Ok(value.into())
 }
 
+/// Counts a check that held: a script that only has these proves something, too.
 fn count() {
     if let Ok(run) = Run::current() {
         run.count_check();
@@ -134,8 +134,8 @@ pub mod words {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn assert(ctx: NativeCallContext, condition: bool, message: &str) -> Result<(), Raised> {
-        count();
         if condition {
+            count();
             Ok(())
         } else {
             Err(raise(&ctx, Error::new(Kind::Assert, visible::escape(message.as_bytes()))))
@@ -160,9 +160,9 @@ pub mod words {
         got: Dynamic,
         expected: Dynamic,
     ) -> Result<(), Raised> {
-        count();
         let equal = ctx.call_native_fn::<bool>("==", (got.clone(), expected.clone()))?;
         if equal {
+            count();
             return Ok(());
         }
         let error = Error::new(Kind::Assert, "the values are not equal");

@@ -1,0 +1,388 @@
+//! Functions of Rhai's own that do any amount of work, or take any amount of memory, in one
+//! operation. Scripts get these in their place: they mean the same and look after each piece
+//! whether the script must end.
+
+use rhai::plugin::export_module;
+use rhai::{Array, Blob, Dynamic, EvalAltResult, INT, ImmutableString, Map, NativeCallContext};
+
+use super::bounds::{look, room};
+use super::raise::Raised;
+
+/// What an element of a list takes.
+const ELEMENT: usize = size_of::<Dynamic>();
+/// The longest text that a value is shown as.
+const LONGEST_TEXT: usize = 16 << 20;
+/// How deep the values within values are shown.
+const DEEPEST: usize = 64;
+
+/// Whether two values are equal, as `==` says it. Values of types that cannot be compared are not.
+fn equal(ctx: &NativeCallContext<'_>, a: &Dynamic, b: &Dynamic) -> Result<bool, Raised> {
+    look(ctx)?;
+    if let (Ok(a), Ok(b)) = (a.as_array_ref(), b.as_array_ref()) {
+        return equal_lists(ctx, &a, &b);
+    }
+    if let (Ok(a), Ok(b)) = (a.as_map_ref(), b.as_map_ref()) {
+        return equal_maps(ctx, &a, &b);
+    }
+    if let (Ok(a), Ok(b)) = (a.as_int(), b.as_int()) {
+        return Ok(a == b);
+    }
+    if let (Ok(a), Ok(b)) = (a.as_immutable_string_ref(), b.as_immutable_string_ref()) {
+        return Ok(a.as_str() == b.as_str());
+    }
+    let is_same_type = a.type_id() == b.type_id();
+    let (mut a, mut b) = (a.clone(), b.clone());
+    match ctx.call_native_fn_raw("==", true, &mut [&mut a, &mut b]) {
+        Ok(equal) => Ok(equal.as_bool().unwrap_or(false)),
+        Err(error) => match *error {
+            EvalAltResult::ErrorFunctionNotFound(..) if !is_same_type => Ok(false),
+            _ => Err(error),
+        },
+    }
+}
+
+fn equal_lists(ctx: &NativeCallContext<'_>, a: &Array, b: &Array) -> Result<bool, Raised> {
+    if a.len() != b.len() {
+        return Ok(false);
+    }
+    for (a, b) in a.iter().zip(b) {
+        if !equal(ctx, a, b)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn equal_maps(ctx: &NativeCallContext<'_>, a: &Map, b: &Map) -> Result<bool, Raised> {
+    if a.len() != b.len() {
+        return Ok(false);
+    }
+    for (key, a) in a {
+        let Some(b) = b.get(key) else { return Ok(false) };
+        if !equal(ctx, a, b)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The first element from that place on which is equal to the value.
+fn position(
+    ctx: &NativeCallContext<'_>,
+    list: &Array,
+    value: &Dynamic,
+    start: usize,
+) -> Result<Option<usize>, Raised> {
+    for (place, element) in list.iter().enumerate().skip(start) {
+        if equal(ctx, element, value)? {
+            return Ok(Some(place));
+        }
+    }
+    Ok(None)
+}
+
+fn index(place: Option<usize>) -> INT {
+    place.and_then(|place| INT::try_from(place).ok()).unwrap_or(-1)
+}
+
+/// A list of pieces of a text.
+fn pieces<'a>(
+    ctx: &NativeCallContext<'_>,
+    text: &'a str,
+    pieces: impl Iterator<Item = &'a str>,
+) -> Result<Array, Raised> {
+    if text.is_empty() {
+        return Ok(vec![text.into()]);
+    }
+    let mut list = Array::new();
+    for piece in pieces {
+        look(ctx)?;
+        list.push(piece.into());
+    }
+    Ok(list)
+}
+
+/// How many pieces a script has asked for; one at least.
+fn count(pieces: INT) -> usize {
+    usize::try_from(pieces).unwrap_or(0).max(1)
+}
+
+/// A value as it stands within another, in a text that is shown. What is nested deeper than people
+/// read, or makes the text too long, is left out: nothing could be done about an error, since Rhai
+/// shows the value in its own way then.
+fn write(ctx: &NativeCallContext<'_>, value: &Dynamic, depth: usize, text: &mut String) {
+    if depth > DEEPEST || text.len() > LONGEST_TEXT || look(ctx).is_err() {
+        text.push_str("...");
+    } else if let Ok(list) = value.as_array_ref() {
+        write_list(ctx, &list, depth, text);
+    } else if let Ok(map) = value.as_map_ref() {
+        write_map(ctx, &map, depth, text);
+    } else {
+        let shown = ctx.call_native_fn_raw("to_debug", true, &mut [&mut value.clone()]);
+        match shown.ok().and_then(|shown| shown.into_immutable_string().ok()) {
+            Some(shown) => text.push_str(&shown),
+            None => text.push_str(ctx.engine().map_type_name(value.type_name())),
+        }
+    }
+}
+
+fn write_list(ctx: &NativeCallContext<'_>, list: &Array, depth: usize, text: &mut String) {
+    text.push('[');
+    for (place, element) in list.iter().enumerate() {
+        if place > 0 {
+            text.push_str(", ");
+        }
+        write(ctx, element, depth + 1, text);
+        if text.ends_with("...") && text.len() > LONGEST_TEXT {
+            break;
+        }
+    }
+    text.push(']');
+}
+
+fn write_map(ctx: &NativeCallContext<'_>, map: &Map, depth: usize, text: &mut String) {
+    text.push_str("#{");
+    for (place, (key, value)) in map.iter().enumerate() {
+        if place > 0 {
+            text.push_str(", ");
+        }
+        text.push_str(&format!("{key:?}: "));
+        write(ctx, value, depth + 1, text);
+        if text.ends_with("...") && text.len() > LONGEST_TEXT {
+            break;
+        }
+    }
+    text.push('}');
+}
+
+fn too_large(what: &str) -> Raised {
+    EvalAltResult::ErrorDataTooLarge(what.to_owned(), rhai::Position::NONE).into()
+}
+
+#[export_module(manifest)]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    reason = "the macro writes code of its own beside these"
+)]
+pub(super) mod words {
+    #[rhai_fn(name = "==", return_raw, pure)]
+    pub fn lists_equal(
+        ctx: NativeCallContext,
+        list: &mut Array,
+        other: Array,
+    ) -> Result<bool, Raised> {
+        equal_lists(&ctx, list, &other)
+    }
+
+    #[rhai_fn(name = "!=", return_raw, pure)]
+    pub fn lists_differ(
+        ctx: NativeCallContext,
+        list: &mut Array,
+        other: Array,
+    ) -> Result<bool, Raised> {
+        equal_lists(&ctx, list, &other).map(|equal| !equal)
+    }
+
+    #[rhai_fn(name = "==", return_raw, pure)]
+    pub fn maps_equal(ctx: NativeCallContext, map: &mut Map, other: Map) -> Result<bool, Raised> {
+        equal_maps(&ctx, map, &other)
+    }
+
+    #[rhai_fn(name = "!=", return_raw, pure)]
+    pub fn maps_differ(ctx: NativeCallContext, map: &mut Map, other: Map) -> Result<bool, Raised> {
+        equal_maps(&ctx, map, &other).map(|equal| !equal)
+    }
+
+    #[rhai_fn(return_raw, pure)]
+    pub fn contains(
+        ctx: NativeCallContext,
+        array: &mut Array,
+        value: Dynamic,
+    ) -> Result<bool, Raised> {
+        position(&ctx, array, &value, 0).map(|place| place.is_some())
+    }
+
+    #[rhai_fn(return_raw, pure)]
+    pub fn index_of(
+        ctx: NativeCallContext,
+        array: &mut Array,
+        value: Dynamic,
+    ) -> Result<INT, Raised> {
+        position(&ctx, array, &value, 0).map(index)
+    }
+
+    #[rhai_fn(name = "index_of", return_raw, pure)]
+    pub fn index_of_from(
+        ctx: NativeCallContext,
+        array: &mut Array,
+        value: Dynamic,
+        start: INT,
+    ) -> Result<INT, Raised> {
+        let back = usize::try_from(start.unsigned_abs()).unwrap_or(usize::MAX);
+        let start = if start < 0 { array.len().saturating_sub(back) } else { back };
+        position(&ctx, array, &value, start).map(index)
+    }
+
+    #[rhai_fn(return_raw)]
+    pub fn dedup(ctx: NativeCallContext, array: &mut Array) -> Result<(), Raised> {
+        let mut kept = Array::new();
+        for element in array.iter() {
+            let is_same = match kept.last() {
+                Some(before) => equal(&ctx, before, element)?,
+                None => false,
+            };
+            if !is_same {
+                kept.push(element.clone());
+            }
+        }
+        *array = kept;
+        Ok(())
+    }
+
+    #[rhai_fn(return_raw)]
+    pub fn pad(
+        ctx: NativeCallContext,
+        array: &mut Array,
+        len: INT,
+        item: Dynamic,
+    ) -> Result<(), Raised> {
+        let len = usize::try_from(len).unwrap_or(0);
+        if len > ctx.engine().max_array_size() {
+            return Err(too_large("Size of array/BLOB"));
+        }
+        room(&ctx, len.saturating_sub(array.len()).saturating_mul(ELEMENT))?;
+        while array.len() < len {
+            look(&ctx)?;
+            array.push(item.clone());
+        }
+        Ok(())
+    }
+
+    #[rhai_fn(name = "+", return_raw)]
+    pub fn concat(ctx: NativeCallContext, array: Array, other: Array) -> Result<Array, Raised> {
+        room(&ctx, (array.len() + other.len()) * ELEMENT)?;
+        let mut both = array;
+        both.extend(other);
+        Ok(both)
+    }
+
+    #[rhai_fn(return_raw, pure)]
+    pub fn to_array(ctx: NativeCallContext, blob: &mut Blob) -> Result<Array, Raised> {
+        room(&ctx, blob.len() * ELEMENT)?;
+        Ok(blob.iter().map(|byte| INT::from(*byte).into()).collect())
+    }
+
+    #[rhai_fn(return_raw, pure)]
+    pub fn to_chars(ctx: NativeCallContext, text: &mut ImmutableString) -> Result<Array, Raised> {
+        room(&ctx, text.len() * ELEMENT)?;
+        Ok(text.chars().map(Into::into).collect())
+    }
+
+    #[rhai_fn(return_raw)]
+    pub fn parse_json(ctx: NativeCallContext, json: &str) -> Result<Dynamic, Raised> {
+        // An empty map takes two bytes of text and three elements.
+        room(&ctx, json.len() * ELEMENT * 3 / 2)?;
+        serde_json::from_str(json).map_err(|wrong| wrong.to_string().into())
+    }
+
+    #[rhai_fn(name = "split", return_raw, pure)]
+    pub fn split_blanks(
+        ctx: NativeCallContext,
+        text: &mut ImmutableString,
+    ) -> Result<Array, Raised> {
+        pieces(&ctx, text, text.split_whitespace())
+    }
+
+    #[rhai_fn(return_raw, pure)]
+    pub fn split(
+        ctx: NativeCallContext,
+        text: &mut ImmutableString,
+        delimiter: &str,
+    ) -> Result<Array, Raised> {
+        pieces(&ctx, text, text.split(delimiter))
+    }
+
+    #[rhai_fn(name = "split", return_raw, pure)]
+    pub fn split_most(
+        ctx: NativeCallContext,
+        text: &mut ImmutableString,
+        delimiter: &str,
+        segments: INT,
+    ) -> Result<Array, Raised> {
+        pieces(&ctx, text, text.splitn(count(segments), delimiter))
+    }
+
+    #[rhai_fn(name = "split", return_raw, pure)]
+    pub fn split_character(
+        ctx: NativeCallContext,
+        text: &mut ImmutableString,
+        delimiter: char,
+    ) -> Result<Array, Raised> {
+        pieces(&ctx, text, text.split(delimiter))
+    }
+
+    #[rhai_fn(name = "split", return_raw, pure)]
+    pub fn split_character_most(
+        ctx: NativeCallContext,
+        text: &mut ImmutableString,
+        delimiter: char,
+        segments: INT,
+    ) -> Result<Array, Raised> {
+        pieces(&ctx, text, text.splitn(count(segments), delimiter))
+    }
+
+    #[rhai_fn(return_raw, pure)]
+    pub fn split_rev(
+        ctx: NativeCallContext,
+        text: &mut ImmutableString,
+        delimiter: &str,
+    ) -> Result<Array, Raised> {
+        pieces(&ctx, text, text.rsplit(delimiter))
+    }
+
+    #[rhai_fn(name = "split_rev", return_raw, pure)]
+    pub fn split_rev_most(
+        ctx: NativeCallContext,
+        text: &mut ImmutableString,
+        delimiter: &str,
+        segments: INT,
+    ) -> Result<Array, Raised> {
+        pieces(&ctx, text, text.rsplitn(count(segments), delimiter))
+    }
+
+    #[rhai_fn(name = "split_rev", return_raw, pure)]
+    pub fn split_rev_character(
+        ctx: NativeCallContext,
+        text: &mut ImmutableString,
+        delimiter: char,
+    ) -> Result<Array, Raised> {
+        pieces(&ctx, text, text.rsplit(delimiter))
+    }
+
+    #[rhai_fn(name = "split_rev", return_raw, pure)]
+    pub fn split_rev_character_most(
+        ctx: NativeCallContext,
+        text: &mut ImmutableString,
+        delimiter: char,
+        segments: INT,
+    ) -> Result<Array, Raised> {
+        pieces(&ctx, text, text.rsplitn(count(segments), delimiter))
+    }
+
+    #[rhai_fn(name = "print", name = "to_string", name = "debug", name = "to_debug", pure)]
+    pub fn show_list(ctx: NativeCallContext, array: &mut Array) -> ImmutableString {
+        let mut text = String::new();
+        write_list(&ctx, array, 0, &mut text);
+        text.into()
+    }
+
+    #[rhai_fn(name = "print", name = "to_string", name = "debug", name = "to_debug", pure)]
+    pub fn show_map(ctx: NativeCallContext, map: &mut Map) -> ImmutableString {
+        let mut text = String::new();
+        write_map(&ctx, map, 0, &mut text);
+        text.into()
+    }
+}
