@@ -109,6 +109,14 @@ impl Pattern {
         }
     }
 
+    /// The bytes of a literal.
+    pub(crate) fn literal(&self) -> Option<&[u8]> {
+        match &self.kind {
+            Kind::Literal(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
     /// Any of the patterns. In a reply the first that matches in the order given; in a stream the
     /// one that begins first, the earlier given if two begin together.
     ///
@@ -241,7 +249,8 @@ impl fmt::Display for Pattern {
         match &self.kind {
             Kind::Literal(bytes) => write!(f, "\"{}\"", visible::escape(bytes)),
             Kind::Code(code) => code.fmt(f),
-            Kind::Regex(regex) => write!(f, "re(`{}`)", visible::escape(regex.source().as_bytes())),
+            // As it was written: no backslash is doubled.
+            Kind::Regex(regex) => write!(f, "re(`{}`)", visible::printable(regex.source())),
             Kind::Any(patterns) => {
                 for (n, pattern) in patterns.iter().enumerate() {
                     let before = if n == 0 { "" } else { " or " };

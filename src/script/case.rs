@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use rhai::Engine;
 
+use super::check;
 use super::coroutine::{Coroutine, Stop};
 use super::engine::engine;
 use super::library::Library;
@@ -275,9 +276,10 @@ impl Runner {
             let error = Error::usage(format!("cannot read {name}: {error}"));
             Failure::from(error.hint("look for a slip in the path"))
         })?;
-        match unit.program() {
-            Ok(program) => Ok((unit.title.clone(), Arc::clone(program))),
-            Err(wrong) => Err(raise::unparsable(wrong, name, &self.library)),
+        let program = unit.program().map_err(|e| raise::unparsable(e, name, &self.library))?;
+        match unit.unknown_word(|| check::unknown_word(&self.engine, &self.library, name)) {
+            Some(unknown) => Err(unknown),
+            None => Ok((unit.title.clone(), Arc::clone(program))),
         }
     }
 
@@ -326,18 +328,19 @@ impl Runner {
                 let finished = session.finish().await;
                 failed = finished
                     .err()
-                    .map(|error| raise::at_the_end(error, handle.last(), &self.library));
+                    .map(|error| raise::at_the_end(error, handle.last(), &self.library))
+                    .map(|failure| Failure { step: handle.step(), ..failure });
             } else {
                 session.hang_up();
             }
         }
-        let with_step = |failure: Failure| Box::new(Failure { step: run.step(), ..failure });
+        let step = || run.step().as_deref().map(str::to_owned);
+        let with_step = |failure: Failure| Box::new(Failure { step: step(), ..failure });
         match (ended, failed) {
             (Err(End::Skipped(reason)), _) => Verdict::Skipped(reason),
             (Err(End::Interrupted(failure)), _) => Verdict::Interrupted(with_step(failure)),
-            (Err(End::Failed(failure)), _) | (Ok(()), Some(failure)) => {
-                Verdict::Failed(with_step(failure))
-            }
+            (Err(End::Failed(failure)), _) => Verdict::Failed(with_step(failure)),
+            (Ok(()), Some(failure)) => Verdict::Failed(Box::new(failure)),
             (Ok(()), None) if expects_nothing(run) => {
                 Verdict::Failed(Box::new(nothing_expected().into()))
             }

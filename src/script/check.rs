@@ -3,20 +3,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::LazyLock;
 
 use rhai::{AST, ASTNode, Engine, Expr, FnCallExpr, Position, Stmt};
-use serde_json::Value;
 
 use super::case::Runner;
 use super::library::{self, Library};
 use super::params::Params;
-use super::raise;
+use super::{literals, raise, vocabulary};
 use crate::error::Error;
 use crate::outcome::Failure;
-use crate::pattern::{Code, Pattern};
-use crate::target::Target;
-use crate::{duration, suggest};
+use crate::suggest;
+
+/// How deep modules import each other, at most; a script imports no more of them either.
+const MODULES: usize = 256;
 
 /// Something wrong with a script, found without running it.
 pub type Problem = Failure;
@@ -33,100 +32,12 @@ pub struct Survey {
     pub problems: Vec<Problem>,
 }
 
-/// The words of mailexpect that are planned and not there yet; nobody should look for a slip in
-/// them.
-const TO_COME: [&str; 4] = ["accept", "listen", "retry", "wait_until"];
-
-/// Words of Rhai itself that are no registered functions.
-const BUILT_IN: [&str; 10] = [
-    "print",
-    "debug",
-    "type_of",
-    "Fn",
-    "call",
-    "curry",
-    "is_def_fn",
-    "is_def_var",
-    "is_shared",
-    "eval",
-];
-
-/// All functions with the numbers of their arguments, and all properties.
-struct Vocabulary {
-    functions: BTreeMap<String, BTreeSet<usize>>,
-    properties: BTreeSet<String>,
-}
-
-/// What the maps that words give back hold, which is no property of any type: those of POP3 and
-/// `ManageSieve`, IMAP's mailboxes, messages and envelopes, TLS and certificates, attachments.
-const KEYS: &str = "messages octets message id name active delimiter flags seq date subject from sender reply_to to cc bcc \
-    in_reply_to message_id mailbox host version cipher verified fault sans issuer not_before not_after days_left fingerprint \
-    serial type content value";
-
-static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| {
-    let engine = super::engine::engine(std::sync::Arc::default());
-    let mut vocabulary = Vocabulary {
-        functions: BTreeMap::new(),
-        properties: KEYS.split(' ').map(str::to_owned).collect(),
-    };
-    for (name, arguments) in registered(&engine) {
-        match name.strip_prefix("get$").or(name.strip_prefix("set$")) {
-            Some(property) => drop(vocabulary.properties.insert(property.to_owned())),
-            None => drop(vocabulary.functions.entry(name).or_default().insert(arguments)),
-        }
-    }
-    vocabulary
-});
-
-/// What is registered with an engine: names and numbers of arguments.
-fn registered(engine: &Engine) -> Vec<(String, usize)> {
-    let json = engine.gen_fn_metadata_to_json(true).unwrap_or_default();
-    let metadata: Value = serde_json::from_str(&json).unwrap_or_default();
-    let functions = metadata["functions"].as_array().cloned().unwrap_or_default();
-    let entry = |function: &Value| {
-        let arguments =
-            function["numParams"].as_u64().and_then(|count| usize::try_from(count).ok())?;
-        Some((function["name"].as_str()?.to_owned(), arguments))
-    };
-    functions.iter().filter_map(entry).collect()
-}
-
-/// What to try instead of a word that there is not.
-pub(super) fn advice(name: &str) -> Option<String> {
-    if TO_COME.contains(&name) {
-        return Some(format!(
-            "`{name}` is planned and not there yet: write it out with send and expect"
-        ));
-    }
-    let signatures = super::reference::signatures(name);
-    if !signatures.is_empty() {
-        return Some(format!("it is called as {}", signatures.join(", ")));
-    }
-    if VOCABULARY.functions.contains_key(name) {
-        return Some(format!("`{name}` is a word of Rhai that takes other arguments"));
-    }
-    suggest::nearest(name, VOCABULARY.functions.keys().map(String::as_str))
-        .map(|near| format!("did you mean `{near}`?"))
-}
-
-/// The property that was probably meant.
-pub(super) fn nearest_property(property: &str) -> Option<&'static str> {
-    suggest::nearest(property, VOCABULARY.properties.iter().map(String::as_str))
-}
-
 impl Runner {
     /// Looks a script over, and what it imports, without running it.
     #[must_use]
     pub fn check(&self, path: &Path) -> Survey {
         let name = path.to_string_lossy().into_owned();
-        let mut walk = Walk {
-            engine: self.engine(),
-            library: self.library(),
-            problems: Vec::new(),
-            unreadable: false,
-            seen: BTreeSet::new(),
-            proves: false,
-        };
+        let mut walk = Walk::new(self.engine(), self.library());
         walk.source(&name, None);
         if !walk.proves && !walk.unreadable {
             let error = Error::usage("the script expects nothing")
@@ -141,14 +52,27 @@ impl Runner {
     }
 }
 
+/// The first word in a script, or in what it imports, that there is not: a slip in one that is only
+/// said once the script comes to it would be caught by a `try`.
+pub(super) fn unknown_word(engine: &Engine, library: &Library, name: &str) -> Option<Problem> {
+    let mut walk = Walk::new(engine, library);
+    walk.source(name, None);
+    let unknown = walk.unknown.into_iter();
+    unknown.min_by_key(|problem| problem.place.as_ref().map(|place| (place.line, place.column)))
+}
+
 /// A walk over a script and its imports.
 struct Walk<'a> {
     engine: &'a Engine,
     library: &'a Library,
     problems: Vec<Problem>,
+    /// Those among them that are words that there are not.
+    unknown: Vec<Problem>,
     /// Something of it could not be read or parsed.
     unreadable: bool,
     seen: BTreeSet<String>,
+    /// How many modules import each other down to here.
+    depth: usize,
     /// Something is expected or checked somewhere, in an import too.
     proves: bool,
 }
@@ -170,7 +94,20 @@ struct Names {
     modules: BTreeMap<String, BTreeMap<String, BTreeSet<usize>>>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn new(engine: &'a Engine, library: &'a Library) -> Self {
+        Self {
+            engine,
+            library,
+            problems: Vec::new(),
+            unknown: Vec::new(),
+            unreadable: false,
+            seen: BTreeSet::new(),
+            depth: 0,
+            proves: false,
+        }
+    }
+
     /// Reads and walks a source; what it defines for those who import it.
     fn source(
         &mut self,
@@ -190,7 +127,18 @@ impl Walk<'_> {
         match unit.ast() {
             Ok(ast) => {
                 if self.seen.insert(name.to_owned()) {
+                    if self.depth >= MODULES {
+                        self.unreadable = true;
+                        let error = Error::usage("modules import each other too deep");
+                        self.report(
+                            imported_at,
+                            error.hint("a script imports 256 modules at most"),
+                        );
+                        return BTreeMap::new();
+                    }
+                    self.depth += 1;
                     self.walk(name, ast);
+                    self.depth -= 1;
                 }
                 functions_of(ast)
             }
@@ -267,15 +215,11 @@ impl Walk<'_> {
         {
             return;
         }
-        self.proves |=
-            word.starts_with("expect") || ["refute", "assert", "assert_eq", "skip"].contains(&word);
+        self.proves |= vocabulary::is_proof(word);
         let given = call.args.len();
         let fits = |counts: &BTreeSet<usize>| {
             counts.contains(&given) || (is_method && counts.contains(&(given + 1)))
         };
-        // A word's own session counts as its first argument.
-        let fits_word =
-            |counts: &BTreeSet<usize>| counts.contains(&(given + usize::from(is_method)));
         if !call.namespace.is_empty() {
             let alias = call.namespace.to_string();
             if let Some(functions) = here.names.modules.get(alias.trim_end_matches("::"))
@@ -291,21 +235,23 @@ impl Walk<'_> {
             }
             return;
         }
-        let is_known = BUILT_IN.contains(&word)
-            || here.names.variables.contains(word)
-            || here.names.functions.get(word).is_some_and(fits)
-            || VOCABULARY.functions.get(word).is_some_and(fits_word);
+        // A word's own session counts as its first argument.
+        let is_known = vocabulary::takes(word, given + usize::from(is_method))
+            || here.names.holds(word)
+            || here.names.functions.get(word).is_some_and(fits);
         if !is_known {
             self.unknown(here, word, given, position);
         }
-        self.literals(here, call, position);
+        let line = |at: Position| self.library.line(here.source, at.line()?);
+        for (at, error) in literals::problems(call, position, line) {
+            self.report(Some((here.source, at)), error);
+        }
     }
 
     fn unknown(&mut self, here: &Here<'_>, word: &str, given: usize, position: Position) {
         let own = suggest::nearest(word, here.names.functions.keys().map(String::as_str))
             .map(|near| format!("did you mean `{near}`?"));
-        let known =
-            here.names.functions.contains_key(word) || VOCABULARY.functions.contains_key(word);
+        let known = here.names.functions.contains_key(word) || vocabulary::is_word(word);
         let message = if known {
             format!("`{word}` does not take {given} arguments")
         } else {
@@ -314,52 +260,22 @@ impl Walk<'_> {
         let error = Error::usage(message);
         let error = own
             .filter(|_| !known)
-            .or_else(|| advice(word))
+            .or_else(|| vocabulary::advice(word))
             .map_or(error.clone(), |advice| error.hint(advice));
         self.report(Some((here.source, position)), error);
+        if !known {
+            self.unknown.extend(self.problems.last().cloned());
+        }
     }
 
     /// A property that nothing has, and that looks like a slip in one that something has.
     fn property(&mut self, here: &Here<'_>, property: &str, position: Position) {
-        if VOCABULARY.properties.contains(property)
-            || here.names.map_keys.contains(property)
-            || here.names.variables.contains(property)
-        {
+        if vocabulary::is_property(property) || here.names.holds(property) {
             return;
         }
-        if let Some(near) =
-            suggest::nearest(property, VOCABULARY.properties.iter().map(String::as_str))
-        {
+        if let Some(near) = vocabulary::nearest_property(property) {
             let error = Error::usage(format!("nothing has a property `{property}`"))
                 .hint(format!("did you mean `{near}`?"));
-            self.report(Some((here.source, position)), error);
-        }
-    }
-
-    /// Arguments that are there to be read: regexes, codes, URLs, durations.
-    fn literals(&mut self, here: &Here<'_>, call: &FnCallExpr, position: Position) {
-        let Some(first) = call.args.first() else { return };
-        let takes_code = call.name == "refute"
-            || (call.name.starts_with("expect") && call.name != "expect_silence");
-        if let Expr::IntegerConstant(code, _) = first
-            && takes_code
-            && let Err(error) = Code::new(*code)
-        {
-            self.report(Some((here.source, position)), error);
-        }
-        let Expr::StringConstant(text, _) = first else { return };
-        let problem =
-            match call.name.as_str() {
-                "re" => Pattern::regex(text).err(),
-                "code" => Code::parse(text).err(),
-                "connect" => Target::parse(text).err(),
-                "expect_silence" => duration::parse(text).err(),
-                "sleep" => Some(Error::usage("there is no sleep").hint(
-                    "wait for what you expect, with a deadline; or say expect_silence(\"2s\")",
-                )),
-                _ => None,
-            };
-        if let Some(error) = problem {
             self.report(Some((here.source, position)), error);
         }
     }
@@ -371,6 +287,11 @@ impl Walk<'_> {
 }
 
 impl Names {
+    /// Whether a variable, or an entry of a map, has that name: it may hold a function.
+    fn holds(&self, name: &str) -> bool {
+        self.variables.contains(name) || self.map_keys.contains(name)
+    }
+
     fn collect(&mut self, path: &[ASTNode<'_>]) {
         match path.last() {
             Some(ASTNode::Stmt(Stmt::Var(variable, ..))) => {
@@ -378,6 +299,9 @@ impl Names {
             }
             Some(ASTNode::Expr(Expr::Variable(variable, ..))) => {
                 self.used.insert(variable.1.to_string());
+            }
+            Some(ASTNode::Stmt(Stmt::Assignment(assignment))) => {
+                self.map_keys.extend(assigned(&assignment.1.lhs));
             }
             Some(ASTNode::Expr(Expr::Map(map, _))) => {
                 self.map_keys.extend(map.0.iter().map(|(key, _)| key.name.to_string()));
@@ -400,22 +324,15 @@ fn functions_of(ast: &AST) -> BTreeMap<String, BTreeSet<usize>> {
     functions
 }
 
-fn is_param(expression: &Expr) -> bool {
-    matches!(expression, Expr::FnCall(call, _) if call.name == "param")
+/// The entry of a map that an assignment sets: `f` in `m.f = ...`.
+fn assigned(target: &Expr) -> Option<String> {
+    match target {
+        Expr::Dot(chain, ..) => assigned(&chain.rhs),
+        Expr::Property(property, _) => Some(property.2.to_string()),
+        _ => None,
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_word_that_is_there_is_said_to_be_planned() {
-        for word in TO_COME {
-            assert!(!VOCABULARY.functions.contains_key(word), "{word}");
-        }
-        assert!(
-            advice("ehlo")
-                .is_some_and(|advice| advice.starts_with("it is called as session.ehlo(name)"))
-        );
-    }
+fn is_param(expression: &Expr) -> bool {
+    matches!(expression, Expr::FnCall(call, _) if call.name == "param")
 }

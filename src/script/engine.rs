@@ -67,18 +67,30 @@ pub(super) fn engine(library: Arc<Library>) -> Engine {
         .set_fail_on_invalid_map_property(true)
         .disable_symbol("eval")
         .set_module_resolver(Resolver(library))
-        .on_print(|text| print(text.to_owned()))
+        .on_print(print)
         .on_debug(|text, source, position| {
             let source = source.map(|source| format!("{source}:")).unwrap_or_default();
-            print(format!("{source}{position:?} {text}"));
+            print(&format!("{source}{position:?} {text}"));
         })
         .on_progress(progress);
     engine
 }
 
-fn print(text: String) {
+/// What of a text goes to the report: nobody reads more of it there.
+const PRINTED: usize = 64 << 10;
+
+fn print(text: &str) {
     if let Ok(run) = Run::current() {
-        run.transcript.note(What::Printed(text));
+        run.transcript.note(What::Printed(beginning(text, PRINTED)));
+    }
+}
+
+/// The beginning of a text, with how much of it was left out.
+pub(super) fn beginning(text: &str, most: usize) -> String {
+    let length = text.floor_char_boundary(most);
+    match text.len() - length {
+        0 => text.to_owned(),
+        left => format!("{}... ({left} bytes more)", &text[..length]),
     }
 }
 

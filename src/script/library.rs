@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rhai::{
     AST, Engine, EvalAltResult, Module, ModuleResolver, ParseError, Position, Scope, Shared,
@@ -13,6 +13,7 @@ use super::program::Program;
 use super::run::Run;
 use super::{heading, raise};
 use crate::error::Error;
+use crate::outcome::Failure;
 use crate::secrets;
 
 /// The modules that come with the tool.
@@ -24,6 +25,8 @@ pub(super) struct Unit {
     /// Its first comment.
     pub(super) title: Option<String>,
     compiled: Result<Arc<Program>, ParseError>,
+    /// The first word in it that there is not, once somebody has looked.
+    unknown: OnceLock<Option<Failure>>,
 }
 
 impl Unit {
@@ -43,6 +46,7 @@ impl Unit {
             title: heading::title(&text),
             text,
             compiled: compiled.map(|ast| Arc::new(Program::new(ast))),
+            unknown: OnceLock::new(),
         })
     }
 
@@ -52,6 +56,11 @@ impl Unit {
     /// What is wrong with its syntax.
     pub(super) fn ast(&self) -> Result<&AST, &ParseError> {
         self.compiled.as_ref().map(|program| &program.ast)
+    }
+
+    /// The first word in it that there is not, looked for once.
+    pub(super) fn unknown_word(&self, look: impl FnOnce() -> Option<Failure>) -> Option<Failure> {
+        self.unknown.get_or_init(look).clone()
     }
 
     /// The same, to be run.

@@ -8,6 +8,7 @@ mod coroutine;
 mod engine;
 mod heading;
 mod library;
+mod literals;
 mod memory;
 mod native;
 mod numbers;
@@ -18,6 +19,7 @@ pub mod reference;
 mod regexes;
 mod run;
 mod settings;
+mod vocabulary;
 
 pub use case::{Case, Runner};
 pub use check::{Problem, Survey};

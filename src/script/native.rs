@@ -2,6 +2,8 @@
 //! operation. Scripts get these in their place: they mean the same and look after each piece
 //! whether the script must end.
 
+use std::fmt::Write as _;
+
 use rhai::plugin::export_module;
 use rhai::{Array, Blob, Dynamic, EvalAltResult, INT, ImmutableString, Map, NativeCallContext};
 
@@ -110,7 +112,7 @@ fn count(pieces: INT) -> usize {
 /// A value as it stands within another, in a text that is shown. What is nested deeper than people
 /// read, or makes the text too long, is left out: nothing could be done about an error, since Rhai
 /// shows the value in its own way then.
-fn write(ctx: &NativeCallContext<'_>, value: &Dynamic, depth: usize, text: &mut String) {
+fn show(ctx: &NativeCallContext<'_>, value: &Dynamic, depth: usize, text: &mut String) {
     if depth > DEEPEST || text.len() > LONGEST_TEXT || look(ctx).is_err() {
         text.push_str("...");
     } else if let Ok(list) = value.as_array_ref() {
@@ -132,7 +134,7 @@ fn write_list(ctx: &NativeCallContext<'_>, list: &Array, depth: usize, text: &mu
         if place > 0 {
             text.push_str(", ");
         }
-        write(ctx, element, depth + 1, text);
+        show(ctx, element, depth + 1, text);
         if text.ends_with("...") && text.len() > LONGEST_TEXT {
             break;
         }
@@ -146,8 +148,8 @@ fn write_map(ctx: &NativeCallContext<'_>, map: &Map, depth: usize, text: &mut St
         if place > 0 {
             text.push_str(", ");
         }
-        text.push_str(&format!("{key:?}: "));
-        write(ctx, value, depth + 1, text);
+        let _ = write!(text, "{key:?}: ");
+        show(ctx, value, depth + 1, text);
         if text.ends_with("...") && text.len() > LONGEST_TEXT {
             break;
         }
@@ -155,8 +157,8 @@ fn write_map(ctx: &NativeCallContext<'_>, map: &Map, depth: usize, text: &mut St
     text.push('}');
 }
 
-fn too_large(what: &str) -> Raised {
-    EvalAltResult::ErrorDataTooLarge(what.to_owned(), rhai::Position::NONE).into()
+fn too_large(what: &str) -> EvalAltResult {
+    EvalAltResult::ErrorDataTooLarge(what.to_owned(), rhai::Position::NONE)
 }
 
 #[export_module(manifest)]
@@ -251,7 +253,7 @@ pub(super) mod words {
     ) -> Result<(), Raised> {
         let len = usize::try_from(len).unwrap_or(0);
         if len > ctx.engine().max_array_size() {
-            return Err(too_large("Size of array/BLOB"));
+            return Err(too_large("Size of array/BLOB").into());
         }
         room(&ctx, len.saturating_sub(array.len()).saturating_mul(ELEMENT))?;
         while array.len() < len {

@@ -9,6 +9,7 @@ use super::coroutine::Stop;
 use super::engine::Ended;
 use super::library::Library;
 use super::run::Run;
+use super::vocabulary;
 use crate::error::{Error, Kind};
 use crate::outcome::{Failure, Place};
 
@@ -161,13 +162,15 @@ impl End {
 
 /// The failure of a script that does not parse.
 pub(super) fn unparsable(wrong: &ParseError, script: &str, library: &Library) -> Failure {
-    let message = wrong.err_type().to_string();
-    Failure {
-        error: Error::usage(uncapitalised(&message)),
-        place: library.place(script, wrong.position()),
-        calls: Vec::new(),
-        step: None,
-    }
+    let message = uncapitalised(&wrong.err_type().to_string());
+    let text = library.get(script);
+    let text = text.as_ref().map(|unit| unit.text.as_str()).unwrap_or_default();
+    let error = Error::usage(message);
+    let error = match vocabulary::advice_for_syntax(wrong.err_type(), text) {
+        Some(advice) => error.hint(advice),
+        None => error,
+    };
+    Failure { error, place: library.place(script, wrong.position()), calls: Vec::new(), step: None }
 }
 
 /// The failure of a session at the end of its script, at the last place that used it.
@@ -237,7 +240,7 @@ fn unknown_word(signature: &str) -> Error {
         .map(kind)
         .collect();
     let error = Error::usage(format!("there is no `{name}({})`", arguments.join(", ")));
-    match super::check::advice(name) {
+    match vocabulary::advice(name) {
         Some(advice) => error.hint(advice),
         None => error,
     }
@@ -250,7 +253,7 @@ fn unknown_property(message: &str) -> Error {
         return Error::usage(uncapitalised(message));
     };
     let error = Error::usage(format!("a {} has no property `{property}`", kind(owner)));
-    match super::check::nearest_property(property) {
+    match vocabulary::nearest_property(property) {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
         None => error,
     }

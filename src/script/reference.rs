@@ -1,6 +1,6 @@
 //! The reference manual, made from the bindings themselves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use rhai::Engine;
@@ -85,6 +85,15 @@ pub(super) fn signatures(word: &str) -> Vec<String> {
         .filter_map(|group| entries(group).remove(word))
         .flat_map(|entry| entry.signatures)
         .collect()
+}
+
+/// The verbs of all protocols.
+pub(super) fn verbs() -> BTreeSet<String> {
+    let groups = bindings::groups().iter().filter(|group| {
+        group.title.starts_with("Verbs")
+            || ["Mailboxes of IMAP", "Messages of IMAP", "Authentication"].contains(&group.title)
+    });
+    groups.flat_map(|group| entries(group).into_keys()).collect()
 }
 
 /// All that there is to say of one word.

@@ -46,7 +46,7 @@ pub(crate) struct Run {
     allowance: usize,
     /// How many times it was asked for.
     looks: Cell<u32>,
-    step: RefCell<Option<String>>,
+    step: RefCell<Option<Arc<str>>>,
     /// The parameters that were asked for, with their values, but for secrets.
     params: RefCell<Vec<(String, String)>>,
     /// What the script has said of redaction, on top of the settings.
@@ -199,10 +199,10 @@ impl Run {
     }
 
     pub(super) fn begin_step(&self, title: &str) {
-        self.step.replace(Some(title.to_owned()));
+        self.step.replace(Some(title.into()));
     }
 
-    pub(super) fn step(&self) -> Option<String> {
+    pub(super) fn step(&self) -> Option<Arc<str>> {
         self.step.borrow().clone()
     }
 

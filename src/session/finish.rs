@@ -161,6 +161,9 @@ impl Session {
             .fault(Kind::Vacuous, message)
             .with_expected("an expectation for every reply")
             .with_got(self.shown_unread());
+        if self.owes_to_an_empty_line() {
+            return error.hint(super::slip::EMPTY_LINE);
+        }
         if self.protocol.owes_block() {
             return error.hint("take it with expect_multiline(), or leave with reset()");
         }

@@ -11,6 +11,7 @@ mod operation;
 mod options;
 mod ready;
 mod send;
+mod slip;
 mod take;
 mod tls;
 mod verbs;

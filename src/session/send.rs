@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::time::timeout_at;
 
 use super::multiline::{BLOCK, TAKE_IT};
+use super::slip::EMPTY_LINE;
 use super::wait::{Arrival, Wait, is_reset};
 use super::{Message, Operation, SHOWN, Session};
 use crate::error::{Error, Kind, Result};
@@ -229,7 +230,11 @@ impl Session {
             _ if self.protocol.owes_block() => format!("{BLOCK} is owed"),
             _ => "a reply is owed".to_owned(),
         };
-        let error = self.fault(Kind::OutOfStep, format!("{line} was about to be sent while {why}"));
+        let mut error =
+            self.fault(Kind::OutOfStep, format!("{line} was about to be sent while {why}"));
+        if self.owes_to_an_empty_line() {
+            error = error.hint(EMPTY_LINE);
+        }
         Err(error
             .with_expected(owed)
             .with_got(self.shown_unread())
@@ -369,6 +374,11 @@ impl Session {
         }
         self.ended.get_or_insert(Close::ResetByServer);
         self.closed(wait, "a peer that still listens", None)
+    }
+
+    /// Whether a reply is owed to a line without anything in it, which few mean to send.
+    pub(super) fn owes_to_an_empty_line(&self) -> bool {
+        self.protocol.speech() != Speech::Imap && self.unanswered.iter().any(Bytes::is_empty)
     }
 
     fn stuck(&mut self, wait: Wait, left: usize) -> Error {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::wait::{Arrival, Wait};
-use super::{Session, hint};
+use super::{Session, hint, slip};
 use crate::error::{Error, Kind, Result};
 use crate::pattern::{Found, Match, Pattern, Progress, Search};
 use crate::proto::{Malformed, chomp};
@@ -182,9 +182,13 @@ impl Session {
             self.expectations += 1;
             return Ok(Reply::whole(taken, found));
         }
-        let error = self.fault(Kind::Mismatch, "the reply is not the one that was expected");
+        let mut error = self.fault(Kind::Mismatch, "the reply is not the one that was expected");
+        let speech = self.protocol.speech();
+        if let Some(advice) = slip::of_mismatch(speech, pattern, error.sent(), &taken) {
+            error = error.hint(advice);
+        }
         Err(hint::add(
-            self.protocol.speech(),
+            speech,
             error
                 .with_expected(pattern)
                 .with_got(self.shown_lines(&taken))

@@ -432,6 +432,52 @@ greeet(s);
 }
 
 #[test]
+fn a_check_finds_slips_in_options_durations_and_what_a_telnet_hand_writes() {
+    let lines = [
+        ("s.expect(220, #{timeout: \"3 sec\"});", "duration"),
+        ("s.mail(\"a@b\", #{expct: 250});", "did you mean `expect`?"),
+        ("let t = \"1s\"; s.expect(220, #{timout: t});", "did you mean `timeout`?"),
+        ("s.send(\"NOOP\\r\\n\");", "send adds the line end"),
+        ("s.send(`NOOP\\r\\n`);", "between backticks"),
+        ("s.expect(\"25x\");", "code(\"25x\")"),
+        ("[1].any(|x| x > 0);", "some(|x| ...)"),
+    ];
+    for (line, said) in lines {
+        let script = format!("let s = connect();\ns.expect(220);\n{line}\n");
+        let folder = folder(&[("a.rhai", &script)]);
+        let ran = run(folder.path(), &["check"]);
+        assert_eq!(ran.code, Some(2), "{line}: {}", ran.out);
+        assert!(ran.out.contains(said), "{line}: {}", ran.out);
+    }
+}
+
+#[test]
+fn a_check_takes_a_script_of_verbs_alone_and_data_for_what_it_is() {
+    let folder = folder(&[(
+        "a.rhai",
+        "let s = connect();\ns.ehlo(\"a\");\nlet m = #{}; m.greet = |x| x; m.greet(1);\nmessage(#{headers: #{\"X-Timeot\": \"1\"}});\ns.quit();\n",
+    )]);
+    let ran = run(folder.path(), &["check"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.out);
+}
+
+#[test]
+fn a_long_chain_of_imports_is_told_so() {
+    let modules: Vec<_> = (0..400)
+        .map(|n| (format!("m{n}.rhai"), format!("import \"m{}\" as next;", n + 1)))
+        .collect();
+    let mut files: Vec<_> =
+        modules.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    files.push(("m400.rhai", "let x = 1;"));
+    let folder = folder(&files);
+    for command in ["check", "run"] {
+        let ran = run(folder.path(), &[command, "m0.rhai"]);
+        assert_eq!(ran.code, Some(2), "{command}: {}", ran.out);
+        assert!(ran.out.contains("import"), "{command}: {}", ran.out);
+    }
+}
+
+#[test]
 fn modules_are_imported_from_beside_the_script_and_from_the_tool() {
     let folder = folder(&[
         (

@@ -31,6 +31,7 @@ use verb::{Manual, words_of};
 use super::coroutine;
 use super::engine::Ended;
 use super::raise::{self, Raised, Spot};
+use super::run::Run;
 use crate::error::{Error, Kind, Result};
 use crate::session::Session;
 
@@ -103,11 +104,17 @@ struct Slot {
     session: Option<Box<Session>>,
     /// Where the last operation is written, for what turns out at the end.
     last: Option<Spot>,
+    /// The step in which it was.
+    step: Option<Arc<str>>,
 }
 
 impl Handle {
     pub(super) fn new(session: Session) -> Self {
-        Self(Arc::new(Mutex::new(Slot { session: Some(Box::new(session)), last: None })))
+        Self(Arc::new(Mutex::new(Slot {
+            session: Some(Box::new(session)),
+            last: None,
+            step: None,
+        })))
     }
 
     fn slot(&self) -> std::sync::MutexGuard<'_, Slot> {
@@ -122,6 +129,20 @@ impl Handle {
                 .hint("use a session from one place at a time")
         })?;
         Ok(Taken { session: Some(session), handle: self.clone() })
+    }
+
+    fn note_place(&self, context: &NativeCallContext<'_>) {
+        let mut slot = self.slot();
+        match &mut slot.last {
+            Some(last) => last.renew(context),
+            last => *last = Some(Spot::of(context)),
+        }
+        slot.step = Run::current().ok().and_then(|run| run.step());
+    }
+
+    /// The step in which the last operation was.
+    pub(super) fn step(&self) -> Option<String> {
+        self.slot().step.as_deref().map(str::to_owned)
     }
 
     /// Where the last operation is written.
@@ -153,10 +174,7 @@ impl Handle {
         operation: impl AsyncFnOnce(&mut Session) -> Result<T>,
     ) -> Result<T, Raised> {
         let mut taken = self.take().map_err(|error| raise::raise(context, error))?;
-        match &mut self.slot().last {
-            Some(last) => last.renew(context),
-            last => *last = Some(Spot::of(context)),
-        }
+        self.note_place(context);
         // In a box: a script that waits shall hold little of its stack.
         let outcome = match coroutine::wait(Box::pin(async { operation(taken.session()?).await })) {
             Ok(outcome) => outcome,

@@ -9,8 +9,8 @@ use rhai::{Array, Blob};
 
 use crate::error::Error;
 use crate::reply::Reply;
-use crate::script::check::nearest_property;
 use crate::script::raise::{Raised, raise};
+use crate::script::vocabulary::nearest_property;
 use crate::visible;
 
 pub(super) const INTRO: &str = "What an expectation gives back: a whole reply, a line, or a stretch of a stream. What a regex's groups \

@@ -5,7 +5,7 @@
 )]
 
 use crate::error::{Error, Kind, Result};
-use crate::script::engine::Ended;
+use crate::script::engine::{Ended, beginning};
 use crate::script::raise::{self, Raised, raise};
 use crate::script::run::Run;
 use crate::secrets;
@@ -17,6 +17,9 @@ pub(super) const INTRO: &str = "The first line of a script's first comment is it
 a line `// ignored: takes an hour` further down in that comment keeps it out of `cargo test` unless ignored tests are asked for (`mailexpect \
 run` runs it). `print(...)` goes to the report. A script fails if nothing that it expected came and no assertion of it held. Scripts are sandboxed: they have no access to files, to the environment or to processes that their caller did \
 not grant, and they cannot run, recurse or allocate without bound.";
+
+/// The longest title of a step.
+const TITLE: usize = 1 << 10;
 
 /// The value set by the caller, in the type of the default.
 fn typed(name: &str, value: &str, default: &Dynamic) -> Result<Dynamic> {
@@ -122,8 +125,9 @@ pub mod words {
     #[rhai_fn(return_raw)]
     pub fn step(ctx: NativeCallContext, title: &str) -> Result<(), Raised> {
         let run = Run::current().map_err(|error| raise(&ctx, error))?;
-        run.begin_step(title);
-        run.transcript.note(What::Step(title.to_owned()));
+        let title = beginning(title, TITLE);
+        run.begin_step(&title);
+        run.transcript.note(What::Step(title));
         Ok(())
     }
 

@@ -1,0 +1,176 @@
+//! What is wrong with the literals that a script hands to words: codes, regexes, URLs, durations,
+//! options, and what a hand that is used to telnet writes.
+
+use rhai::{Expr, FnCallExpr, Map, Position};
+
+use super::vocabulary;
+use crate::error::Error;
+use crate::pattern::{Code, Pattern};
+use crate::target::Target;
+use crate::{duration, suggest};
+
+/// The options that are durations.
+const DURATIONS: [&str; 2] = ["timeout", "settle"];
+
+/// The words whose map is no options: its keys are the caller's.
+const OF_DATA: [&str; 5] = ["message", "id", "xclient", "append", "fill_with"];
+
+/// The words that take a line, whose text may stand between backticks by mistake.
+const OF_LINES: [&str; 3] = ["send", "send_raw", "pipeline"];
+
+/// What is wrong with the arguments of a call, with the place; `source` gives the line of a place.
+pub(super) fn problems(
+    call: &FnCallExpr,
+    position: Position,
+    source: impl Fn(Position) -> Option<String>,
+) -> Vec<(Position, Error)> {
+    let word = call.name.as_str();
+    let mut found = Vec::new();
+    if let Some(first) = call.args.first() {
+        found.extend(of_first(word, first).map(|error| (position, error)));
+    }
+    for argument in &call.args {
+        if let Expr::StringConstant(_, at) = argument
+            && takes_text(word)
+            && let Some(line) = source(*at)
+        {
+            found.extend(in_backticks(&line, *at).map(|error| (*at, error)));
+        }
+    }
+    if !OF_DATA.contains(&word)
+        && let Some(last) = call.args.last()
+    {
+        found.extend(of_options(last));
+    }
+    found
+}
+
+fn takes_code(word: &str) -> bool {
+    word == "refute" || (word.starts_with("expect") && word != "expect_silence")
+}
+
+fn takes_text(word: &str) -> bool {
+    takes_code(word) || OF_LINES.contains(&word)
+}
+
+fn of_first(word: &str, first: &Expr) -> Option<Error> {
+    match first {
+        Expr::IntegerConstant(code, _) if takes_code(word) => Code::new(*code).err(),
+        Expr::StringConstant(text, _) => of_text(word, text),
+        _ => None,
+    }
+}
+
+fn of_text(word: &str, text: &str) -> Option<Error> {
+    match word {
+        "re" => Pattern::regex(text).err(),
+        "code" => Code::parse(text).err(),
+        "connect" => Target::parse(text).err(),
+        "expect_silence" => duration::parse(text).err(),
+        "sleep" => Some(
+            Error::usage("there is no sleep")
+                .hint("wait for what you expect, with a deadline; or say expect_silence(\"2s\")"),
+        ),
+        "send" if text.ends_with("\r\n") => Some(
+            Error::usage("this sends an empty line as well: send adds the line end by itself")
+                .hint("leave `\\r\\n` out, or say send_raw(...)"),
+        ),
+        _ if takes_code(word) => class(text),
+        _ => None,
+    }
+}
+
+/// Text that is a class of codes, `25x`.
+fn class(text: &str) -> Option<Error> {
+    let is_class = text.len() == 3 && text.ends_with(['x', 'X']) && Code::parse(text).is_ok();
+    is_class.then(|| {
+        let digits = text.trim_end_matches(['x', 'X']);
+        Error::usage(format!("\"{text}\" is text, which no reply begins with"))
+            .hint(format!("a class of codes is {digits}, or code(\"{text}\")"))
+    })
+}
+
+/// Text between backticks in which an escape was meant. Only the source tells the two quotes apart.
+fn in_backticks(line: &str, at: Position) -> Option<Error> {
+    let text: String = line.chars().skip(at.position()?.checked_sub(1)?).collect();
+    let text = text.strip_prefix('`')?;
+    let text = text.split('`').next().unwrap_or_default();
+    let escape = ["\\r\\n", "\\n"].into_iter().find(|escape| text.contains(escape))?;
+    Some(
+        Error::usage(format!("`{escape}` between backticks is no line end"))
+            .hint("write \"...\" for the escapes to hold"),
+    )
+}
+
+/// What is wrong with a map of options: keys that look like a slip in one that there is, and
+/// durations that are none.
+fn of_options(last: &Expr) -> Vec<(Position, Error)> {
+    match last {
+        Expr::Map(map, _) => {
+            let entries = map.0.iter().map(|(key, value)| {
+                let text = match value {
+                    Expr::StringConstant(text, _) => Some(text.as_str()),
+                    _ => None,
+                };
+                let problem = of_option(&key.name, text);
+                problem.into_iter().map(|error| (key.pos, error)).chain(of_options(value))
+            });
+            entries.flat_map(Iterator::collect::<Vec<_>>).collect()
+        }
+        Expr::DynamicConstant(constant, position) => match constant.as_map_ref() {
+            Ok(map) => of_map(&map).into_iter().map(|error| (*position, error)).collect(),
+            Err(_) => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+fn of_map(map: &Map) -> Vec<Error> {
+    let mut found = Vec::new();
+    for (key, value) in map {
+        let text = value.as_immutable_string_ref().ok();
+        found.extend(of_option(key, text.as_ref().map(|text| text.as_str())));
+        if let Ok(map) = value.as_map_ref() {
+            found.extend(of_map(&map));
+        }
+    }
+    found
+}
+
+fn of_option(key: &str, text: Option<&str>) -> Option<Error> {
+    if DURATIONS.contains(&key) {
+        return duration::parse(text?).err();
+    }
+    if vocabulary::is_option(key) {
+        return None;
+    }
+    let near = suggest::nearest(key, vocabulary::options())?;
+    let error = Error::usage(format!("there is no option `{key}`"));
+    Some(error.hint(format!("did you mean `{near}`?")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_escape_between_backticks_is_found_in_the_source() {
+        let at = |line: &str| {
+            let place = u16::try_from(line.find(['`', '"']).unwrap() + 1).unwrap();
+            in_backticks(line, Position::new(1, place)).is_some()
+        };
+        assert!(at("s.send(`NOOP\\r\\n`);"));
+        assert!(at("s.expect(`250 ok\\n`);"));
+        assert!(!at("s.send(`NOOP`); s.send(\"a\\n\");"));
+        assert!(!at("s.send(\"NOOP\\r\\n\");"));
+    }
+
+    #[test]
+    fn options_that_are_slips_and_durations_that_are_none_are_found() {
+        assert!(of_option("expct", None).is_some());
+        assert!(of_option("timeout", Some("3 sec")).is_some());
+        assert!(of_option("timeout", Some("3s")).is_none());
+        assert!(of_option("expect", Some("3 sec")).is_none());
+        assert!(of_option("anything-else-at-all", None).is_none());
+    }
+}

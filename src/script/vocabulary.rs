@@ -1,0 +1,205 @@
+//! The words that there are, and what to try in place of one that there is not.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use rhai::{Engine, ParseErrorType};
+use serde_json::Value;
+
+use crate::suggest;
+
+/// The words of mailexpect that are planned and not there yet; nobody should look for a slip in
+/// them.
+const TO_COME: [&str; 4] = ["accept", "listen", "retry", "wait_until"];
+
+/// What other languages call something, and how it is done here.
+const ELSEWHERE: [(&str, &str); 17] = [
+    ("any", "`some(|x| ...)` asks whether a function holds for one element"),
+    ("every", "`all(|x| ...)` asks whether a function holds for each element"),
+    ("includes", "`contains(...)` asks it, or `x in list`"),
+    ("length", "`len()` says how long it is"),
+    ("size", "`len()` says how long it is"),
+    ("count", "`len()` says how long it is; `filter(|x| ...).len()` counts some"),
+    ("append_all", "`list += other` adds all of a list"),
+    ("foreach", "`for x in list { ... }` goes through a list"),
+    ("println", "`print(...)` writes a line to the report"),
+    ("printf", "`print(`... ${x} ...`)` puts in values"),
+    ("format", "text between backticks puts in values: `... ${x} ...`"),
+    ("substr", "`sub_string(start, length)` gives a part of a text"),
+    ("strip", "`trim()` takes blanks off both ends, in place"),
+    ("match", "`expect(re(...))` finds a regex in a reply"),
+    ("parseInt", "`parse_int(text)` reads a number"),
+    ("int", "`parse_int(text)` reads a number"),
+    ("str", "`to_string()` gives the text of a value"),
+];
+
+/// What words take as `#{...}`, all of them.
+const OPTIONS: &str = "timeout expect keep require bare settle limit source_ip family proxy tls segment protocol initial cancel \
+    authzid mechanism user password token nonce host realm ca verify sni min max cert key injected version source destination from \
+    to cc subject text html attachments headers date message_id encoding name type content";
+
+/// Words of Rhai itself that are no registered functions.
+const BUILT_IN: [&str; 10] = [
+    "print",
+    "debug",
+    "type_of",
+    "Fn",
+    "call",
+    "curry",
+    "is_def_fn",
+    "is_def_var",
+    "is_shared",
+    "eval",
+];
+
+/// All functions with the numbers of their arguments, and all properties.
+struct Vocabulary {
+    functions: BTreeMap<String, BTreeSet<usize>>,
+    properties: BTreeSet<String>,
+}
+
+/// Whether there is an option of that name, of whatever word.
+pub(super) fn is_option(name: &str) -> bool {
+    options().any(|option| option == name)
+}
+
+/// The options of all words.
+pub(super) fn options() -> impl Iterator<Item = &'static str> {
+    OPTIONS.split_ascii_whitespace()
+}
+
+/// Whether a script that calls this word proves something if it passes: it expects, asserts, skips,
+/// or is a verb, which expects its reply.
+pub(super) fn is_proof(name: &str) -> bool {
+    static VERBS: LazyLock<BTreeSet<String>> = LazyLock::new(super::reference::verbs);
+    let begins = ["expect", "assert", "require"].iter().any(|word| name.starts_with(word));
+    begins || ["refute", "skip", "wait_ready", "starttls"].contains(&name) || VERBS.contains(name)
+}
+
+/// Whether there is a word of that name.
+pub(super) fn is_word(name: &str) -> bool {
+    BUILT_IN.contains(&name) || VOCABULARY.functions.contains_key(name)
+}
+
+/// Whether a word takes so many arguments.
+pub(super) fn takes(name: &str, arguments: usize) -> bool {
+    BUILT_IN.contains(&name)
+        || VOCABULARY.functions.get(name).is_some_and(|counts| counts.contains(&arguments))
+}
+
+/// Whether something has a property of that name.
+pub(super) fn is_property(name: &str) -> bool {
+    VOCABULARY.properties.contains(name)
+}
+
+/// What the maps that words give back hold, which is no property of any type: those of POP3 and
+/// `ManageSieve`, IMAP's mailboxes, messages and envelopes, TLS and certificates, attachments.
+const KEYS: &str = "messages octets message id name active delimiter flags seq date subject from sender reply_to to cc bcc \
+    in_reply_to message_id mailbox host version cipher verified fault sans issuer not_before not_after days_left fingerprint \
+    serial type content value";
+
+static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| {
+    let engine = super::engine::engine(std::sync::Arc::default());
+    let mut vocabulary = Vocabulary {
+        functions: BTreeMap::new(),
+        properties: KEYS.split(' ').map(str::to_owned).collect(),
+    };
+    for (name, arguments) in registered(&engine) {
+        match name.strip_prefix("get$").or(name.strip_prefix("set$")) {
+            Some(property) => drop(vocabulary.properties.insert(property.to_owned())),
+            None => drop(vocabulary.functions.entry(name).or_default().insert(arguments)),
+        }
+    }
+    vocabulary
+});
+
+/// What is registered with an engine: names and numbers of arguments.
+fn registered(engine: &Engine) -> Vec<(String, usize)> {
+    let json = engine.gen_fn_metadata_to_json(true).unwrap_or_default();
+    let metadata: Value = serde_json::from_str(&json).unwrap_or_default();
+    let functions = metadata["functions"].as_array().cloned().unwrap_or_default();
+    let entry = |function: &Value| {
+        let arguments =
+            function["numParams"].as_u64().and_then(|count| usize::try_from(count).ok())?;
+        Some((function["name"].as_str()?.to_owned(), arguments))
+    };
+    functions.iter().filter_map(entry).collect()
+}
+
+/// What to try instead of a word that there is not.
+pub(super) fn advice(name: &str) -> Option<String> {
+    if TO_COME.contains(&name) {
+        return Some(format!(
+            "`{name}` is planned and not there yet: write it out with send and expect"
+        ));
+    }
+    if let Some((_, advice)) = ELSEWHERE.iter().find(|(word, _)| *word == name)
+        && !is_word(name)
+    {
+        return Some((*advice).to_owned());
+    }
+    let signatures = super::reference::signatures(name);
+    if !signatures.is_empty() {
+        return Some(format!("it is called as {}", signatures.join(", ")));
+    }
+    if VOCABULARY.functions.contains_key(name) {
+        return Some(format!("`{name}` is a word of Rhai that takes other arguments"));
+    }
+    suggest::nearest(name, VOCABULARY.functions.keys().map(String::as_str))
+        .map(|near| format!("did you mean `{near}`?"))
+}
+
+/// What to do about a script that does not parse, if that is known.
+pub(super) fn advice_for_syntax(wrong: &ParseErrorType, text: &str) -> Option<String> {
+    match wrong {
+        ParseErrorType::VariableUndefined(name) => {
+            let is_defined = |line: &str| {
+                let mut words = line.split(|c: char| !c.is_alphanumeric() && c != '_');
+                words.any(|word| ["let", "const"].contains(&word)) && has_word(line, name)
+            };
+            if text.lines().any(is_defined) {
+                return Some(format!(
+                    "a function sees no variable from outside of it, and a block none that ended before: hand it over, fn f({name}) {{ ... }}, or use a closure, |x| ..."
+                ));
+            }
+            ["null", "nil", "None", "undefined"]
+                .contains(&name.as_str())
+                .then(|| "nothing is `()`".to_owned())
+        }
+        ParseErrorType::Reserved(word) if word == "spawn" => {
+            Some("pipe(\"command\") starts a process; `spawn` is reserved by Rhai".to_owned())
+        }
+        ParseErrorType::Reserved(word) => {
+            let elsewhere = ELSEWHERE.iter().find(|(known, _)| known == word);
+            let advice = elsewhere.map(|(_, advice)| format!("; {advice}")).unwrap_or_default();
+            Some(format!("Rhai keeps `{word}` for itself: take another name{advice}"))
+        }
+        _ => None,
+    }
+}
+
+fn has_word(line: &str, word: &str) -> bool {
+    line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|found| found == word)
+}
+
+/// The property that was probably meant.
+pub(super) fn nearest_property(property: &str) -> Option<&'static str> {
+    suggest::nearest(property, VOCABULARY.properties.iter().map(String::as_str))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_word_that_is_there_is_said_to_be_planned_or_of_another_language() {
+        let elsewhere = ELSEWHERE.iter().map(|(word, _)| *word);
+        for word in TO_COME.into_iter().chain(elsewhere) {
+            assert!(!is_word(word), "{word}");
+        }
+        assert!(
+            advice("ehlo")
+                .is_some_and(|advice| advice.starts_with("it is called as session.ehlo(name)"))
+        );
+    }
+}

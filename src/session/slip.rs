@@ -1,0 +1,137 @@
+//! What a hand that is used to telnet writes wrong, and what to write in its place.
+
+use crate::pattern::Pattern;
+use crate::proto::{Speech, chomp};
+
+/// Commands that a hand writes without their tag.
+const COMMANDS: [&str; 20] = [
+    "APPEND",
+    "CAPABILITY",
+    "COPY",
+    "CREATE",
+    "DELETE",
+    "ENABLE",
+    "EXAMINE",
+    "EXPUNGE",
+    "FETCH",
+    "IDLE",
+    "LIST",
+    "LOGIN",
+    "LOGOUT",
+    "NOOP",
+    "SEARCH",
+    "SELECT",
+    "STARTTLS",
+    "STATUS",
+    "STORE",
+    "UID",
+];
+
+/// What stands between two backticks where an escape was meant.
+const UNESCAPED: [&str; 2] = ["\\r\\n", "\\n"];
+
+/// The advice for a reply that is not the one that was expected, if the script's own words are the
+/// likely reason.
+pub(super) fn of_mismatch(
+    speech: Speech,
+    pattern: &Pattern,
+    sent: Option<&str>,
+    reply: &[u8],
+) -> Option<String> {
+    let text = pattern.literal().map(String::from_utf8_lossy);
+    let of_pattern = text.and_then(|text| {
+        if let Some(escape) = UNESCAPED.iter().find(|escape| text.contains(**escape)) {
+            return Some(in_backticks(escape));
+        }
+        class(&text).or_else(|| further_down(&text, reply))
+    });
+    of_pattern.or_else(|| of_sent(speech, sent?, reply))
+}
+
+/// The advice for what was sent last, if it is the likely reason for what came of it.
+fn of_sent(speech: Speech, sent: &str, reply: &[u8]) -> Option<String> {
+    // What is shown has the backslashes of the script doubled.
+    let sent = sent.replace("\\\\", "\\");
+    if let Some(escape) = UNESCAPED.iter().find(|escape| sent.ends_with(**escape)) {
+        return Some(in_backticks(escape));
+    }
+    let first = sent.split(' ').next().unwrap_or_default();
+    let is_refused = reply.to_ascii_uppercase().windows(4).any(|word| word == b"BAD ");
+    (speech == Speech::Imap && is_refused && COMMANDS.iter().any(|command| command.eq_ignore_ascii_case(first))).then(|| {
+        format!("an IMAP command begins with a tag: \"a1 {sent}\"; or command(\"{sent}\"), which adds one")
+    })
+}
+
+/// What to say once an empty line was sent and something is amiss.
+pub(super) const EMPTY_LINE: &str =
+    "an empty line was sent: send adds the line end by itself, so leave `\\r\\n` out";
+
+fn in_backticks(escape: &str) -> String {
+    format!("`{escape}` between backticks is no line end: write \"...\" for the escapes to hold")
+}
+
+/// Text that is a class of codes: `25x`.
+fn class(text: &str) -> Option<String> {
+    let digits = text.trim_end_matches(['x', 'X']);
+    let is_class = text.len() == 3 && !digits.is_empty() && digits.len() < 3;
+    (is_class && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| {
+        format!("text is how the reply begins; a class of codes is {digits}, or code(\"{text}\")")
+    })
+}
+
+/// Text that a later line of the reply begins with, as `250 PIPELINING` does `250-PIPELINING`.
+fn further_down(text: &str, reply: &[u8]) -> Option<String> {
+    let same = |line: &[u8]| {
+        let line = chomp(line);
+        let begins = |rest: &str| line.get(4..).is_some_and(|l| l.starts_with(rest.as_bytes()));
+        line.starts_with(text.as_bytes())
+            || text.split_at_checked(4).is_some_and(|(code, rest)| {
+                code.ends_with(' ') && line.starts_with(&code.as_bytes()[..3]) && begins(rest)
+            })
+    };
+    let is_there = reply.split_inclusive(|byte| *byte == b'\n').skip(1).any(same);
+    is_there.then(|| {
+        let word = text.get(4..).filter(|word| !word.is_empty()).unwrap_or(text);
+        format!("text is how the whole reply begins, and this stands further down: expect(250), then `\"{word}\" in` the capabilities; or expect(re(`{word}`))")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pattern::IntoPattern as _;
+
+    fn slip(speech: Speech, text: &str, sent: &str, reply: &str) -> Option<String> {
+        of_mismatch(speech, &text.into_pattern().unwrap(), Some(sent), reply.as_bytes())
+    }
+
+    #[test]
+    fn what_a_telnet_hand_writes_wrong_is_said() {
+        let ehlo = "250-mail.example\r\n250-PIPELINING\r\n250 HELP\r\n";
+        for (text, sent, reply, word) in [
+            ("25x", "NOOP", "250 ok\r\n", "class of codes is 25"),
+            ("5xx", "NOOP", "250 ok\r\n", "class of codes is 5"),
+            ("250 PIPELINING", "EHLO a", ehlo, "further down"),
+            ("250-PIPELINING", "EHLO a", ehlo, "further down"),
+            ("250 ok\\r\\n", "NOOP", "250 ok\r\n", "backticks"),
+            ("250", "EHLO a\\r\\n", "501 no\r\n", "backticks"),
+        ] {
+            let hint = slip(Speech::Smtp, text, sent, reply);
+            assert!(hint.as_ref().is_some_and(|hint| hint.contains(word)), "{text}: {hint:?}");
+        }
+        let hint = slip(Speech::Imap, "a1 OK", "NOOP", "NOOP BAD no command\r\n");
+        assert!(hint.is_some_and(|hint| hint.contains("begins with a tag")));
+    }
+
+    #[test]
+    fn an_honest_mismatch_has_no_such_advice() {
+        for (speech, text, sent, reply) in [
+            (Speech::Smtp, "250 2.1.0", "MAIL FROM:<a@b>", "550 5.1.1 no\r\n"),
+            (Speech::Smtp, "250 PIPELINING", "EHLO a", "250-mail\r\n250 HELP\r\n"),
+            (Speech::Imap, "a1 OK", "a1 NOOP", "a1 BAD no\r\n"),
+            (Speech::Imap, "a1 OK", "", "a1 NO no\r\n"),
+        ] {
+            assert_eq!(slip(speech, text, sent, reply), None, "{text}");
+        }
+    }
+}
