@@ -14,9 +14,6 @@ use crate::error::Error;
 use crate::outcome::Failure;
 use crate::suggest;
 
-/// How deep modules import each other, at most; a script imports no more of them either.
-const MODULES: usize = 256;
-
 /// Something wrong with a script, found without running it.
 pub type Problem = Failure;
 
@@ -90,6 +87,8 @@ struct Names {
     variables: BTreeSet<String>,
     used: BTreeSet<String>,
     map_keys: BTreeSet<String>,
+    /// The entries of maps that are set on their own; they may hold functions.
+    fields: BTreeSet<String>,
     /// The functions of each imported module that is known.
     modules: BTreeMap<String, BTreeMap<String, BTreeSet<usize>>>,
 }
@@ -127,7 +126,7 @@ impl<'a> Walk<'a> {
         match unit.ast() {
             Ok(ast) => {
                 if self.seen.insert(name.to_owned()) {
-                    if self.depth >= MODULES {
+                    if self.depth > library::DEEPEST {
                         self.unreadable = true;
                         let error = Error::usage("modules import each other too deep");
                         self.report(
@@ -238,6 +237,7 @@ impl<'a> Walk<'a> {
         // A word's own session counts as its first argument.
         let is_known = vocabulary::takes(word, given + usize::from(is_method))
             || here.names.holds(word)
+            || here.names.fields.contains(word)
             || here.names.functions.get(word).is_some_and(fits);
         if !is_known {
             self.unknown(here, word, given, position);
@@ -301,7 +301,7 @@ impl Names {
                 self.used.insert(variable.1.to_string());
             }
             Some(ASTNode::Stmt(Stmt::Assignment(assignment))) => {
-                self.map_keys.extend(assigned(&assignment.1.lhs));
+                self.fields.extend(assigned(&assignment.1.lhs));
             }
             Some(ASTNode::Expr(Expr::Map(map, _))) => {
                 self.map_keys.extend(map.0.iter().map(|(key, _)| key.name.to_string()));

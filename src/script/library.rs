@@ -16,6 +16,9 @@ use crate::error::Error;
 use crate::outcome::Failure;
 use crate::secrets;
 
+/// How deep modules import each other, at most. Rhai counts only those that one of them imports.
+pub(super) const DEEPEST: usize = 256;
+
 /// The modules that come with the tool.
 const SHIPPED: [(&str, &str); 1] = [("mailexpect/smtp", include_str!("library/smtp.rhai"))];
 
@@ -193,6 +196,9 @@ impl ModuleResolver for Resolver {
         if !is_shipped(&name) && !run.may_import(Path::new(&name)) {
             let why = "it lies outside of the script's folder and of the current one";
             return Err(cannot_import(&name, why, position));
+        }
+        if run.importing.borrow().len() >= DEEPEST {
+            return Err(Box::new(EvalAltResult::ErrorTooManyModules(position)));
         }
         run.importing.borrow_mut().push(name.clone());
         let module = self.0.import(engine, &name, position);

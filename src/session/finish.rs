@@ -153,9 +153,9 @@ impl Session {
     fn never_expected(&self, owed: usize) -> Error {
         let message = match (&self.last_sent, owed) {
             (_, 1) if self.protocol.owes_block() => format!("{BLOCK} was never taken"),
-            (None, _) => "the greeting was never expected".to_owned(),
-            (Some(_), 1) => "the reply to the last command was never expected".to_owned(),
-            (Some(_), owed) => format!("{owed} replies were never expected"),
+            (None, _) if self.expectations == 0 => "the greeting was never expected".to_owned(),
+            (_, 1) => "the reply to the last command was never expected".to_owned(),
+            (_, owed) => format!("{owed} replies were never expected"),
         };
         let error = self
             .fault(Kind::Vacuous, message)

@@ -221,9 +221,9 @@ impl Session {
         let owed = match (&self.last_sent, self.protocol.owed()) {
             _ if self.protocol.owes_block() => TAKE_IT.to_owned(),
             (_, 0) => "an expect for what came, first".to_owned(),
-            (None, _) => "an expect for the greeting, first".to_owned(),
-            (Some(_), 1) => "an expect for the reply, first".to_owned(),
-            (Some(_), owed) => format!("expects for the {owed} replies, first"),
+            (None, _) if self.expectations == 0 => "an expect for the greeting, first".to_owned(),
+            (_, 1) => "an expect for the reply, first".to_owned(),
+            (_, owed) => format!("expects for the {owed} replies, first"),
         };
         let why = match self.protocol.owed() {
             0 => "input is unread".to_owned(),
@@ -378,7 +378,11 @@ impl Session {
 
     /// Whether a reply is owed to a line without anything in it, which few mean to send.
     pub(super) fn owes_to_an_empty_line(&self) -> bool {
-        self.protocol.speech() != Speech::Imap && self.unanswered.iter().any(Bytes::is_empty)
+        // The greeting, which answers no line, is owed to nothing as well.
+        let has_begun = self.expectations > 0;
+        has_begun
+            && self.protocol.speech() != Speech::Imap
+            && self.unanswered.iter().any(Bytes::is_empty)
     }
 
     fn stuck(&mut self, wait: Wait, left: usize) -> Error {
