@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::duration;
-use crate::secrets::Secrets;
+use crate::secrets::Learned;
 
 /// What went wrong, with the parts a person needs to see what to do next.
 ///
@@ -171,21 +171,19 @@ impl Error {
         self
     }
 
-    /// The same error with every known secret masked.
-    pub(crate) fn mask(&mut self, secrets: &Secrets) {
+    /// Masks the secrets that the error's parts hold, and leaves the words of the tool alone. What
+    /// a peer said was masked whole when it was stored.
+    pub(crate) fn mask(&mut self, secrets: &Learned) {
         let parts = &mut *self.0;
-        secrets.mask_text(&mut parts.message);
-        for part in [
+        let others = [
             &mut parts.expected,
             &mut parts.got,
             &mut parts.sent,
             &mut parts.session,
             &mut parts.hint,
-        ]
-        .into_iter()
-        .flatten()
-        {
-            secrets.mask_text(part);
+        ];
+        for part in [&mut parts.message].into_iter().chain(others.into_iter().flatten()) {
+            secrets.mask_data(part);
         }
     }
 

@@ -10,10 +10,8 @@ use std::time::Duration;
 use crate::error::{Error, Kind};
 use crate::redaction::Redaction;
 #[cfg(feature = "script")]
-use crate::secrets::Secrets;
+use crate::secrets::Learned;
 use crate::transcript::Event;
-#[cfg(feature = "script")]
-use crate::transcript::What;
 
 /// What running a script, or finding that it cannot run, came to.
 #[derive(Clone, Debug)]
@@ -41,7 +39,7 @@ pub struct Outcome {
     pub golden: Golden,
     /// What must not get into anything that is kept of it.
     #[cfg(feature = "script")]
-    pub(crate) secrets: Secrets,
+    pub(crate) secrets: Learned,
 }
 
 /// What became of the golden transcript of a case that passed.
@@ -181,28 +179,15 @@ impl Outcome {
             params: Vec::new(),
             redaction: None,
             golden: Golden::None,
-            secrets: Secrets::default(),
+            secrets: Learned::default(),
         }
     }
 
-    /// Masks what the sessions know to be secret wherever a script may have put it: in what it
-    /// printed and asserted, and in the lines of its own source.
-    pub(crate) fn mask(&mut self, secrets: Secrets) {
-        for (_, value) in &mut self.params {
-            secrets.mask_text(value);
-        }
-        for event in &mut self.transcript {
-            match &mut event.what {
-                What::Printed(text) | What::Step(text) => secrets.mask_text(text),
-                What::Snapshot { name, text } => {
-                    for part in [name, text] {
-                        let mut whole = String::from(std::mem::take(part));
-                        secrets.mask_text(&mut whole);
-                        *part = whole.into();
-                    }
-                }
-                _ => {}
-            }
+    /// Masks what the run knows to be secret in all that its transcript does not hold, and so has
+    /// not masked itself.
+    pub(crate) fn mask(&mut self, secrets: Learned) {
+        for text in self.title.iter_mut().chain(self.params.iter_mut().map(|(_, value)| value)) {
+            secrets.mask_text(text);
         }
         match &mut self.verdict {
             Verdict::Failed(failure) | Verdict::Interrupted(failure) => failure.mask(&secrets),
@@ -215,7 +200,7 @@ impl Outcome {
 
 #[cfg(feature = "script")]
 impl Failure {
-    fn mask(&mut self, secrets: &Secrets) {
+    fn mask(&mut self, secrets: &Learned) {
         self.error.mask(secrets);
         let places = self.place.iter_mut().chain(self.calls.iter_mut().map(|(_, place)| place));
         for source in places.filter_map(|place| place.source.as_mut()) {

@@ -54,6 +54,9 @@ impl Goldens {
             return Ok(Held::As(Golden::None));
         }
         let new = text::text(outcome)?;
+        if let Some(length) = outcome.secrets.short_in(&new) {
+            return Err(holds_secret(length));
+        }
         let (path, old) = match there {
             Some((path, old)) => (path, Some(old)),
             None => (place.own(), None),
@@ -83,8 +86,7 @@ impl Goldens {
             ));
             return Err(error.hint("give the script, or its folder, another name"));
         }
-        let title = outcome.title.as_deref().map(|title| text::masked(outcome, title));
-        let snapshot = file::render(&outcome.path, title.as_deref(), &new);
+        let snapshot = file::render(&outcome.path, outcome.title.as_deref(), &new);
         let is_new = old.is_none();
         if self.policy.writes(is_new) {
             file::write(&path, &snapshot)?;
@@ -104,6 +106,16 @@ impl Goldens {
             pending => Ok(Held::Differs(Difference { golden: path, old, new, pending, unwritten })),
         }
     }
+}
+
+/// Why a transcript cannot be a golden: what is so short is not masked, since it would be found
+/// everywhere.
+fn holds_secret(length: usize) -> Error {
+    let characters = if length == 1 { "character" } else { "characters" };
+    let error = Error::usage(format!(
+        "the golden transcript would hold a secret of {length} {characters} as a word of its own"
+    ));
+    error.hint("secrets of less than 4 characters are not masked: give the account a longer one")
 }
 
 /// What came of a comparison.

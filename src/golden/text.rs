@@ -17,15 +17,7 @@ pub(crate) fn text(outcome: &Outcome) -> Result<String> {
     let redacted = redaction.apply(&lasting(&outcome.transcript))?;
     let lines: Vec<_> =
         transcript::lines(&redacted.events).iter().map(ToString::to_string).collect();
-    Ok(masked(outcome, &lines.join("\n")))
-}
-
-/// The same without what turned out to be secret after it was said, or was never said to anybody,
-/// such as a title.
-pub(super) fn masked(outcome: &Outcome, text: &str) -> String {
-    let mut text = text.to_owned();
-    outcome.secrets.mask_text(&mut text);
-    text
+    Ok(lines.join("\n"))
 }
 
 /// The events but for what was printed, and for the attempts of sessions that were connected in the

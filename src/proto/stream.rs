@@ -12,8 +12,9 @@ use crate::secrets::{self, Secrets};
 pub(crate) struct Stream {
     unanswered: bool,
     sent: Lines,
-    /// The last command was an AUTH: lines that look like responses are some.
-    in_auth: bool,
+    /// The mechanism of the last command, if that was an AUTH, and how many responses came after
+    /// it: lines that look like responses are some.
+    auth: Option<(String, usize)>,
 }
 
 impl Stream {
@@ -21,7 +22,33 @@ impl Stream {
     fn secret(&self, line: &[u8]) -> Option<Range<usize>> {
         let text = chomp(line);
         secrets::secret_of_command(text)
-            .or_else(|| (self.in_auth && secrets::is_base64(text)).then_some(0..text.len()))
+            .or_else(|| (self.auth.is_some() && secrets::is_base64(text)).then_some(0..text.len()))
+    }
+}
+
+impl Stream {
+    /// A line was sent.
+    fn sent_line(&mut self, line: &[u8], secrets: &mut Secrets) {
+        let secret = self.secret(line);
+        let mut words = line.split(u8::is_ascii_whitespace).skip_while(|word| {
+            !word.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"AUTH"))
+        });
+        let exchange = words.next().map(|_| {
+            let mechanism = words.next().unwrap_or_default();
+            (String::from_utf8_lossy(mechanism).into_owned(), 0)
+        });
+        let is_response = exchange.is_none() && self.auth.is_some() && secrets::is_base64(line);
+        if !is_response {
+            self.auth = exchange;
+        }
+        match (&mut self.auth, secret) {
+            (Some((mechanism, step)), Some(span)) => {
+                secrets.learn_sasl(mechanism, *step, &line[span]);
+                *step += 1;
+            }
+            (None, Some(span)) => secrets.learn(&line[span]),
+            (_, None) => {}
+        }
     }
 }
 
@@ -42,17 +69,7 @@ impl Protocol for Stream {
         self.unanswered = true;
         let spans = self.secrets(bytes);
         let mut lines = std::mem::take(&mut self.sent);
-        lines.push(bytes, |line, _| {
-            if let Some(span) = self.secret(line) {
-                // A password that passes for base64 is one all the same.
-                secrets.learn(&line[span.clone()]);
-                secrets.learn_sasl("PLAIN", 0, &line[span]);
-            }
-            let mut words = line.split(u8::is_ascii_whitespace);
-            let is_auth = words
-                .any(|word| word.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"AUTH")));
-            self.in_auth = is_auth || (self.in_auth && secrets::is_base64(chomp(line)));
-        });
+        lines.push(bytes, |line, _| self.sent_line(chomp(line), secrets));
         self.sent = lines;
         spans
     }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use zeroize::Zeroizing;
+
 use super::Needs;
 
 /// What is proved to a server, and how: for [`Session::auth`](crate::Session::auth).
@@ -34,9 +36,9 @@ pub struct Credentials {
     pub(crate) realm: Option<String>,
 }
 
-/// What nobody may see, not even in a debugger's print.
+/// What nobody may see, not even in a debugger's print; zeroed when it is dropped.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub(crate) struct Hidden(String);
+pub(crate) struct Hidden(Zeroizing<String>);
 
 impl Hidden {
     pub(crate) fn expose(&self) -> &str {
@@ -46,7 +48,7 @@ impl Hidden {
 
 impl From<String> for Hidden {
     fn from(secret: String) -> Self {
-        Self(secret)
+        Self(Zeroizing::new(secret))
     }
 }
 
@@ -61,7 +63,7 @@ impl Credentials {
         Self {
             mechanism: None,
             user: user.into(),
-            secret: Hidden(secret.into()),
+            secret: secret.into().into(),
             have,
             authzid: String::new(),
             initial: None,

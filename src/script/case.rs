@@ -24,7 +24,7 @@ use super::settings::{Servers, Settings};
 use crate::error::{Error, Kind, Result};
 use crate::outcome::{Failure, Outcome, Verdict};
 use crate::redaction::Redaction;
-use crate::secrets::{self, Secrets};
+use crate::secrets::{self, Learned};
 use crate::session::Options;
 use crate::tls;
 #[cfg(feature = "cli")]
@@ -189,12 +189,12 @@ impl Runner {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         let library = Arc::new(Library::default());
-        let mut secrets = Secrets::default();
+        let secrets = Learned::default();
         for (_, value) in settings.params.iter().filter(|(name, _)| secrets::is_secret_name(name)) {
-            secrets.learn(value.as_bytes());
+            secrets.keep(value.as_bytes());
         }
         let shared = Shared {
-            secrets: Arc::new(secrets),
+            secrets,
             settings: Arc::new(settings),
             server: Arc::default(),
             pace: Pace::default(),
@@ -259,14 +259,10 @@ impl Runner {
             redaction: Some(run.redaction()),
             ..Outcome::new(path, verdict)
         };
-        let mut secrets = run.take_secrets();
         for handle in run.sessions() {
-            handle.look(|session| {
-                outcome.expectations += session.expectations();
-                secrets.absorb(session.secrets());
-            });
+            handle.look(|session| outcome.expectations += session.expectations());
         }
-        outcome.mask(secrets);
+        outcome.mask(run.secrets());
         outcome
     }
 

@@ -201,6 +201,10 @@ fn thrown(value: &Dynamic) -> String {
     if value.is_unit() {
         "the script threw an error".to_owned()
     } else {
+        let mut value = value.to_string();
+        if let Ok(run) = Run::current() {
+            run.secrets().mask_text(&mut value);
+        }
         format!("the script threw: {value}")
     }
 }

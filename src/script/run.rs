@@ -15,7 +15,7 @@ use super::{coroutine, memory};
 use crate::error::{Error, Result};
 use crate::pattern::Pattern;
 use crate::redaction::Redaction;
-use crate::secrets::{Secrets, is_secret_name};
+use crate::secrets::{Learned, is_secret_name};
 use crate::server::Embedded;
 use crate::session::{Options, Session};
 use crate::transcript::Transcript;
@@ -38,8 +38,6 @@ pub(crate) struct Run {
     regexes: Arc<Regexes>,
     sessions: RefCell<Vec<Handle>>,
     checks: Cell<u64>,
-    /// Secrets among the parameters, and those that the script itself says.
-    secrets: RefCell<Secrets>,
     /// The resident memory when it was first looked at: the script had only just begun.
     memory: Cell<Option<usize>>,
     /// How much may be added to it.
@@ -64,7 +62,7 @@ pub(crate) struct Run {
 pub(crate) struct Shared {
     pub(super) settings: Arc<Settings>,
     /// Those among the parameters.
-    pub(super) secrets: Arc<Secrets>,
+    pub(super) secrets: Learned,
     pub(super) server: Arc<Server>,
     pub(super) pace: Pace,
     pub(super) regexes: Arc<Regexes>,
@@ -93,14 +91,13 @@ impl Run {
         Self {
             folder: script.parent().map(Path::to_owned).unwrap_or_default(),
             settings: shared.settings,
-            transcript: Transcript::new(),
+            transcript: Transcript::of(shared.secrets.copy()),
             server: shared.server,
             pace: shared.pace,
             thread,
             regexes: shared.regexes,
             sessions: RefCell::default(),
             checks: Cell::new(0),
-            secrets: RefCell::new((*shared.secrets).clone()),
             memory: Cell::default(),
             allowance: shared.allowance,
             looks: Cell::default(),
@@ -187,11 +184,13 @@ impl Run {
 
     /// Keeps a secret that the script says.
     pub(super) fn keep_secret(&self, secret: &str) {
-        self.secrets.borrow_mut().learn(secret.as_bytes());
+        self.secrets().keep(secret.as_bytes());
     }
 
-    pub(super) fn take_secrets(&self) -> Secrets {
-        self.secrets.take()
+    /// What is known to be secret: the parameters that are, and what the script and its sessions
+    /// have said.
+    pub(super) fn secrets(&self) -> Learned {
+        self.transcript.learned()
     }
 
     pub(super) fn checks(&self) -> u64 {

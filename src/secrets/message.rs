@@ -4,19 +4,33 @@ use std::ops::Range;
 
 use memchr::memmem;
 
+use crate::sasl::{Asked, asked_for};
+
+/// Where in an exchange a response stands.
+pub(super) struct Turn<'a> {
+    /// How many were sent before it.
+    pub(super) step: usize,
+    /// The challenge that it answers; empty if it came unasked.
+    pub(super) prompt: &'a [u8],
+}
+
 /// The part of a client's message that is secret: nothing of some, all of what is not as it should
 /// be. `None` for mechanisms that are not known.
 pub(super) fn secret_of_message(
     mechanism: &str,
-    step: usize,
+    turn: &Turn<'_>,
     message: &[u8],
 ) -> Option<Range<usize>> {
     let all = 0..message.len();
     let nothing = Some(0..0);
     Some(match mechanism.to_ascii_uppercase().as_str() {
         "PLAIN" => behind_nul(message),
-        "LOGIN" if step == 0 => return nothing,
-        "LOGIN" => all,
+        "LOGIN" => match asked_for(turn.prompt) {
+            Some(Asked::User) => return nothing,
+            // A response that was not asked for is the user first.
+            None if turn.step == 0 && turn.prompt.is_empty() => return nothing,
+            _ => all,
+        },
         "CRAM-MD5" => memchr::memrchr(b' ', message).map_or(all, |blank| blank + 1..message.len()),
         "EXTERNAL" | "ANONYMOUS" => return nothing,
         _ if message.is_empty() => return nothing,
@@ -30,6 +44,12 @@ pub(super) fn secret_of_message(
         },
         _ => return None,
     })
+}
+
+/// Whether what is secret in the messages of a mechanism proves the password and is not it.
+pub(super) fn is_proof(mechanism: &str) -> bool {
+    let mechanism = mechanism.to_ascii_uppercase();
+    mechanism.starts_with("SCRAM-") || mechanism == "CRAM-MD5" || mechanism == "DIGEST-MD5"
 }
 
 /// The password of PLAIN, behind authorization identity and user (RFC 4616); behind less where that
@@ -82,8 +102,9 @@ mod tests {
             ("EXTERNAL", 0, "me", Some("")),
             ("NTLM", 0, "x", None),
         ] {
+            let turn = Turn { step, prompt: b"" };
             let found =
-                secret_of_message(mechanism, step, message.as_bytes()).map(|span| &message[span]);
+                secret_of_message(mechanism, &turn, message.as_bytes()).map(|span| &message[span]);
             assert_eq!(found, secret, "{mechanism} {message:?}");
         }
     }

@@ -38,10 +38,10 @@ impl Recorder {
         let session = transcript.open();
         transcript.record_on(session, What::Accepted(peer.to_string()));
         Self {
+            secrets: Secrets::of(transcript.learned()),
             transcript,
             session,
             tracker: Smtp::new("smtp"),
-            secrets: Secrets::default(),
             waiting: Vec::new(),
             message: Gathering::default(),
             closed: false,

@@ -211,12 +211,6 @@ impl Session {
         &self.transcript
     }
 
-    /// What it has learned to be secret.
-    #[cfg(feature = "script")]
-    pub(crate) fn secrets(&self) -> &Secrets {
-        &self.secrets
-    }
-
     /// Whether the protocol has replies, so that `expect` takes them whole.
     fn is_framed(&mut self) -> bool {
         self.protocol.framing().is_some()

@@ -270,7 +270,7 @@ impl Options {
         transport: Transport,
         protocol: Box<dyn Protocol>,
     ) -> Session {
-        let mut secrets = Secrets::default();
+        let secrets = Secrets::of(self.transcript.learned());
         self.tls.secrets().for_each(|line| secrets.learn(line));
         Session {
             id,

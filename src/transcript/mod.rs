@@ -1,9 +1,11 @@
 //! The transcript: what happened on all sessions of a run, in the order in which the script saw it.
 //!
 //! Bytes are recorded when an operation takes them, not when they arrive, so that the order does
-//! not depend on timing. Secrets are masked before they get here.
+//! not depend on timing. Secrets are masked before they get here, and once more when the events are
+//! read, with all that the run has learned by then.
 
 mod excerpt;
+mod masked;
 mod read;
 mod render;
 
@@ -15,6 +17,8 @@ pub use excerpt::Excerpt;
 pub(crate) use excerpt::Gathering;
 pub use read::read;
 pub use render::{Line, Mark};
+
+use crate::secrets::Learned;
 
 /// One session of a run: its number, from 1 in the order in which they were opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -118,7 +122,11 @@ struct Record {
 /// assert_eq!(transcript.to_string(), "*** step: greeting\n");
 /// ```
 #[derive(Clone, Default)]
-pub struct Transcript(Arc<Mutex<Record>>);
+pub struct Transcript {
+    record: Arc<Mutex<Record>>,
+    /// What its sessions have learned to be secret.
+    learned: Learned,
+}
 
 impl Transcript {
     /// An empty one.
@@ -131,7 +139,20 @@ impl Transcript {
     #[must_use]
     pub fn observed(observer: impl Fn(&Event) + Send + 'static) -> Self {
         let record = Record { observer: Some(Box::new(observer)), ..Record::default() };
-        Self(Arc::new(Mutex::new(record)))
+        Self { record: Arc::new(Mutex::new(record)), learned: Learned::default() }
+    }
+
+    /// An empty one of a run that knows these secrets from the start.
+    #[cfg(feature = "script")]
+    pub(crate) fn of(learned: Learned) -> Self {
+        Self { learned, ..Self::default() }
+    }
+
+    /// What is known to be secret: for all of its sessions. One that keeps no events would keep
+    /// secrets for as long as it is observed, so each of its sessions knows its own.
+    pub(crate) fn learned(&self) -> Learned {
+        let is_observed = self.record().observer.is_some();
+        if is_observed { Learned::default() } else { self.learned.clone() }
     }
 
     /// Records something that belongs to no session.
@@ -152,13 +173,19 @@ impl Transcript {
     /// The events so far.
     #[must_use]
     pub fn events(&self) -> Vec<Event> {
-        self.record().events.clone()
+        self.masked(self.record().events.clone())
     }
 
     /// The events so far, taken out.
     #[must_use]
     pub fn take(&self) -> Vec<Event> {
-        std::mem::take(&mut self.record().events)
+        let events = std::mem::take(&mut self.record().events);
+        self.masked(events)
+    }
+
+    fn masked(&self, mut events: Vec<Event>) -> Vec<Event> {
+        masked::mask(&mut events, &self.learned);
+        events
     }
 
     fn push(&self, event: Event) {
@@ -171,14 +198,14 @@ impl Transcript {
 
     fn record(&self) -> MutexGuard<'_, Record> {
         // A panic elsewhere leaves the list whole: events are pushed at once or not at all.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The text form: a line an event or received line, see [`Line`].
 impl fmt::Display for Transcript {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        render::lines(&self.record().events).iter().try_for_each(|line| writeln!(f, "{line}"))
+        render::lines(&self.events()).iter().try_for_each(|line| writeln!(f, "{line}"))
     }
 }
 

@@ -159,8 +159,11 @@ impl Line {
         if self.secret.is_empty() {
             return;
         }
+        if self.verb.eq_ignore_ascii_case(b"AUTHENTICATE") || self.kind == Kind::Misplaced {
+            secrets.learn_sasl(&String::from_utf8_lossy(&self.before), 0, &self.secret);
+            return;
+        }
         secrets.learn(&self.secret);
-        secrets.learn_sasl(&String::from_utf8_lossy(&self.before), 0, &self.secret);
         if let Some(text) = self.secret.strip_prefix(b"\"") {
             secrets.learn(text.strip_suffix(b"\"").unwrap_or(text));
             secrets.learn(&unquoted(text));

@@ -222,9 +222,10 @@ fn command(text: &[u8], secret: Option<Range<usize>>, secrets: &mut Secrets) -> 
         }
         (b"QUIT", _) => Owed::Quit,
         _ => {
-            if let Some(span) = secret {
-                secrets.learn(text[span.clone()].trim_ascii());
-                secrets.learn(&text[span]);
+            match secret {
+                Some(span) if verb == b"APOP" => secrets.learn_proof(&text[span]),
+                Some(span) => secrets.learn(&text[span]),
+                None => {}
             }
             Owed::Other
         }

@@ -142,6 +142,10 @@ pub mod words {
             count();
             Ok(())
         } else {
+            let mut message = message.to_owned();
+            if let Ok(run) = Run::current() {
+                run.secrets().mask_text(&mut message);
+            }
             Err(raise(&ctx, Error::new(Kind::Assert, visible::escape(message.as_bytes()))))
         }
     }

@@ -68,7 +68,7 @@ impl Session {
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the greeting has no
     /// timestamp, or the reply is not `+OK`.
     pub fn apop(&mut self, user: &str, password: &str) -> Operation<'_, Reply> {
-        self.secrets.learn(password.as_bytes());
+        self.secrets.keep(password.as_bytes());
         let (user, password) = (user.to_owned(), password.to_owned());
         self.operation(move |session, call| {
             Box::pin(async move {

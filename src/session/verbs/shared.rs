@@ -31,7 +31,7 @@ impl Session {
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is no success.
     pub fn login(&mut self, user: &str, password: &str) -> Operation<'_, Reply> {
-        self.secrets.learn(password.as_bytes());
+        self.secrets.keep(password.as_bytes());
         if self.protocol.speech() == Speech::Imap {
             let arguments = [user.into(), password.into()];
             return self.imap("login", "LOGIN", arguments).map(Answer::into_reply);

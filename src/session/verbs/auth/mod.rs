@@ -107,7 +107,7 @@ impl Session {
 
     /// Keeps a secret from here on, whatever goes wrong.
     pub(crate) fn keep_secret(&mut self, secret: &str) {
-        self.secrets.learn(secret.as_bytes());
+        self.secrets.keep(secret.as_bytes());
     }
 
     /// Begins an exchange, of the mechanism that was named, or the strongest that was advertised.
@@ -183,7 +183,7 @@ impl Session {
             None
         });
         if let Some(proof) = exchange.mechanism.proof() {
-            self.secrets.learn(proof.as_bytes());
+            self.secrets.learn_proof(proof.as_bytes());
         }
         let line = exchange.manner.response(response.as_deref());
         self.send_line(line.as_bytes(), verb.wait).await.map_err(|error| exchange.cancelled(error))
@@ -199,7 +199,7 @@ impl Session {
         let Some(words) = exchange.manner.last_words(reply) else { return Ok(()) };
         let heard = manner::decode(&words).and_then(|words| exchange.mechanism.respond(&words));
         if let Some(proof) = exchange.mechanism.proof() {
-            self.secrets.learn(proof.as_bytes());
+            self.secrets.learn_proof(proof.as_bytes());
         }
         heard.map(drop).map_err(|error| self.answered(error, verb))
     }

@@ -1,0 +1,122 @@
+//! An index of runs of six bytes: what parts of secrets are found by, in one pass over the text
+//! however many secrets there are.
+
+use std::hash::BuildHasher as _;
+use std::sync::LazyLock;
+
+use zeroize::Zeroizing;
+
+/// How many bytes of a secret give it away: shorter parts are not looked for.
+pub(super) const PART: usize = 6;
+
+/// A run of six bytes, in lower case, in the low bits.
+const GRAM: u64 = (1 << (8 * PART)) - 1;
+/// The slot is taken.
+const TAKEN: u64 = 1 << 63;
+
+/// The run begins a form whose first base64 digit is preceded by one that shares bits with it.
+pub(super) const SHARES_BEFORE: u64 = 1 << 48;
+/// The run ends a form whose last base64 digit is followed by one that shares bits with it.
+pub(super) const SHARES_AFTER: u64 = 1 << 49;
+
+/// An open-addressing table, a quarter full at most, so that most lookups of a run that is not in
+/// it read one slot. It is zeroed when it is dropped, which the tables of the standard library are
+/// not.
+#[derive(Clone, Default)]
+pub(super) struct Grams {
+    slots: Zeroizing<Vec<u64>>,
+    taken: usize,
+}
+
+/// Whoever does not know it cannot choose runs that all want the same slot.
+static SEED: LazyLock<u64> =
+    LazyLock::new(|| std::collections::hash_map::RandomState::new().hash_one(0));
+
+impl Grams {
+    /// Adds all runs of a form.
+    pub(super) fn add(&mut self, form: &[u8], shares: u64) {
+        let last = form.len().saturating_sub(PART);
+        let mut gram = 0;
+        for (at, byte) in form.iter().enumerate() {
+            gram = slide(gram, *byte);
+            let Some(start) = (at + 1).checked_sub(PART) else { continue };
+            let before = if start == 0 { shares & SHARES_BEFORE } else { 0 };
+            let after = if start == last { shares & SHARES_AFTER } else { 0 };
+            self.insert(gram, before | after);
+        }
+    }
+
+    /// What is known of a run; `None` if it is in no secret.
+    pub(super) fn get(&self, gram: u64) -> Option<u64> {
+        if self.slots.is_empty() {
+            return None;
+        }
+        let slot = self.slots[self.find(gram)];
+        (slot != 0).then_some(slot & !GRAM)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.taken == 0
+    }
+
+    fn insert(&mut self, gram: u64, shares: u64) {
+        if 4 * (self.taken + 1) > self.slots.len() {
+            let slots = Zeroizing::new(vec![0; (2 * self.slots.len()).max(64)]);
+            let old = std::mem::replace(&mut self.slots, slots);
+            for slot in old.iter().filter(|slot| **slot != 0) {
+                let at = self.find(slot & GRAM);
+                self.slots[at] = *slot;
+            }
+        }
+        let at = self.find(gram);
+        self.taken += usize::from(self.slots[at] == 0);
+        self.slots[at] |= gram | shares | TAKEN;
+    }
+
+    /// The slot of a run, or the free one where it belongs.
+    fn find(&self, gram: u64) -> usize {
+        let mask = self.slots.len() - 1;
+        let hash = (gram ^ *SEED).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut at = usize::try_from(hash >> 32).unwrap_or_default() & mask;
+        while self.slots[at] != 0 && self.slots[at] & GRAM != gram {
+            at = (at + 1) & mask;
+        }
+        at
+    }
+}
+
+/// The run that ends with one more byte.
+pub(super) fn slide(gram: u64, byte: u8) -> u64 {
+    (gram << 8 | u64::from(byte.to_ascii_lowercase())) & GRAM
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gram(text: &[u8]) -> u64 {
+        text.iter().fold(0, |gram, byte| slide(gram, *byte))
+    }
+
+    #[test]
+    fn every_run_of_a_form_is_found_in_any_case() {
+        let mut grams = Grams::default();
+        let form: Vec<u8> = (0..5000_u32).flat_map(u32::to_be_bytes).collect();
+        grams.add(&form, SHARES_BEFORE);
+        assert!(form.windows(PART).all(|run| grams.get(gram(run)).is_some()));
+        grams.add(b"Secret", 0);
+        assert!(grams.get(gram(b"sECRET")).is_some() && grams.get(gram(b"secre-")).is_none());
+        assert!(Grams::default().get(gram(b"secret")).is_none());
+    }
+
+    #[test]
+    fn the_ends_of_a_form_are_marked() {
+        let mut grams = Grams::default();
+        grams.add(b"abcdefgh", SHARES_BEFORE | SHARES_AFTER);
+        let shares = |run: &[u8]| grams.get(gram(run)).unwrap() & !TAKEN;
+        assert_eq!(
+            (shares(b"abcdef"), shares(b"bcdefg"), shares(b"cdefgh")),
+            (SHARES_BEFORE, 0, SHARES_AFTER)
+        );
+    }
+}

@@ -1,0 +1,170 @@
+//! What is found of a secret, and what is left alone.
+
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine as _};
+use proptest::prelude::*;
+
+use super::*;
+
+fn masked(secrets: &[&[u8]], text: &[u8]) -> String {
+    let learned = Learned::default();
+    for secret in secrets {
+        learned.learn(secret);
+    }
+    String::from_utf8_lossy(&learned.mask(text, &[])).into_owned()
+}
+
+#[test]
+fn parts_of_six_characters_are_masked_and_shorter_ones_are_not() {
+    for (text, shown) in [
+        ("bad password s3cret-pw-77", "bad password [SECRET]"),
+        ("cut s3cret and s3cre and pw-77", "cut [SECRET] and s3cre and pw-77"),
+        ("et-pw-7 of it", "[SECRET] of it"),
+        ("alice/S3CRET-PW", "alice/[SECRET]"),
+        ("x=s3cret%2Dpw%2d77&y", "x=[SECRET]&y"),
+        ("quoted =73=33cret=2Dpw, s3c=\r\nret", "quoted [SECRET], [SECRET]"),
+        ("a [SECRET] stays", "a [SECRET] stays"),
+    ] {
+        assert_eq!(masked(&[b"s3cret-pw-77"], text.as_bytes()), shown);
+    }
+}
+
+#[test]
+fn parts_in_base64_are_masked_whatever_their_case() {
+    let line = BASE64_STANDARD.encode("\0alice\0s3cret-pw");
+    assert_eq!(masked(&[b"s3cret-pw"], &line.as_bytes()[..17]), "AGFsaWNlA[SECRET]");
+    let upper = line.to_ascii_uppercase();
+    assert_eq!(masked(&[b"s3cret-pw"], upper.as_bytes()), "AGFSAWNLA[SECRET]");
+}
+
+#[test]
+fn a_long_token_that_is_cut_in_the_middle_is_masked_at_both_ends() {
+    let token: String = (0..300_u32).filter_map(|n| char::from_u32(0x61 + n * 7 % 26)).collect();
+    let wire = BASE64_STANDARD.encode(format!("user=a\x01auth=Bearer {token}\x01\x01"));
+    let shown = format!("500 \"{} ... {}\"", &wire[..100], &wire[wire.len() - 100..]);
+    let masked = masked(&[token.as_bytes()], shown.as_bytes());
+    // What is left is the user and what follows the token.
+    assert_eq!(masked, "500 \"dXNlcj1hAWF1dGg9QmVhcmVyI[SECRET] ... [SECRET]EB\"");
+}
+
+#[test]
+fn a_mask_that_holds_a_secret_ends() {
+    assert_eq!(masked(&[b"SECRET"], b"my SECRET"), "my [SECRET]");
+    assert_eq!(masked(&[b"SECRET"], b"my [SECRET]"), "my [SECRET]");
+}
+
+#[test]
+fn what_overlaps_itself_is_one_span() {
+    assert_eq!(masked(&[b"abab"], b"xabababx abab"), "x[SECRET]x [SECRET]");
+}
+
+#[test]
+fn a_secret_of_four_characters_is_masked_whole_and_in_its_case() {
+    assert_eq!(masked(&[b"abcd"], b"abcd ABCD abc"), "[SECRET] ABCD abc");
+    assert_eq!(masked(&[b"ab"], b"ab"), "ab");
+}
+
+#[test]
+fn a_secret_after_an_equals_sign_leaves_the_sign_alone() {
+    assert_eq!(masked(&[b"34abcdefgh"], b"password=34abcdefgh"), "password=[SECRET]");
+}
+
+#[test]
+fn a_proof_is_masked_as_a_whole() {
+    let learned = Learned::default();
+    learned.learn_proof(b"c4c9334bac560ecc");
+    let text = "c4c9334bac560ecc and c4c9334bac, YzRjOTMzNGJhYzU2MGVjYw==";
+    assert_eq!(&*learned.mask(text.as_bytes(), &[]), b"[SECRET] and c4c9334bac, [SECRET]");
+}
+
+#[test]
+fn secrets_that_overlap_leave_nothing_standing() {
+    let learned = Learned::default();
+    learned.learn(b"abcdef");
+    learned.learn(b"defghi");
+    assert_eq!(&*learned.mask(b"xabcdefghixabc", &[2..4, 12..14]), b"x[SECRET]xa[SECRET]");
+}
+
+#[test]
+fn a_short_password_is_masked_after_the_word_that_it_was_sent_after() {
+    let learned = Learned::default();
+    learned.learn_in_place(b"a1 LOGIN alice abc\r\n", &(15..18));
+    assert_eq!(
+        &*learned.mask(b"a1 BAD a1 LOGIN alice abc, abc?", &[]),
+        b"a1 BAD a1 LOGIN [SECRET], abc?"
+    );
+    learned.learn_in_place(b"x\r\nPASS abc", &(8..11));
+    assert_eq!(&*learned.mask(b"-ERR PASS abc", &[]), b"-ERR [SECRET]");
+}
+
+#[test]
+fn a_password_is_masked_where_it_is_shown_with_escapes() {
+    let shown = masked(&[b"pass\r\nword\\"], b"it is pass\\r\\nword\\, yes");
+    assert_eq!(shown, "it is [SECRET], yes");
+}
+
+#[test]
+fn a_quoted_secret_is_masked_without_its_quotes_too() {
+    assert_eq!(masked(&[br#""pa\"ss\\""#], br#"what is pa"ss\?"#), "what is [SECRET]?");
+}
+
+#[test]
+fn words_of_the_tool_are_left_alone_and_data_in_quotes_are_not() {
+    let learned = Learned::default();
+    for secret in [&b"reply"[..], b"expected", b"hunter2-pw", b"nothing"] {
+        learned.learn(secret);
+    }
+    for (text, shown) in [
+        ("the reply is not the one that was expected", None),
+        (
+            "`NOOP reply` was about to be sent, nothing came",
+            Some("`NOOP [SECRET]` was about to be sent, nothing came"),
+        ),
+        ("cannot read hunter2-pw: not found", Some("cannot read [SECRET]: not found")),
+        ("/^250 reply/", Some("/^250 [SECRET]/")),
+    ] {
+        let mut masked = text.to_owned();
+        learned.mask_data(&mut masked);
+        assert_eq!(masked, shown.unwrap_or(text));
+    }
+}
+
+#[test]
+fn a_short_secret_is_found_as_a_word_of_its_own() {
+    let learned = Learned::default();
+    learned.keep(b"pw");
+    learned.keep(b"");
+    assert_eq!(learned.short_in("C: PASS pw"), Some(2));
+    assert_eq!(learned.short_in("C: PASS pws, spw, p"), None);
+}
+
+#[test]
+fn what_it_holds_is_not_printed() {
+    let learned = Learned::default();
+    learned.learn(b"password");
+    let printed = format!("{learned:?}");
+    assert!(!printed.contains("112") && !printed.contains("password"), "{printed}");
+}
+
+proptest! {
+    #[test]
+    fn a_secret_is_found_in_base64_wherever_it_stands(before in "[ -~]{0,9}", secret in "[!-~][ -~]{4,18}[!-~]", behind in "[ -~]{0,9}") {
+        let learned = Learned::default();
+        learned.learn(secret.as_bytes());
+        // All digits that hold bits of it, and at most the padding besides.
+        let digits = before.len() * 8 / 6..((before.len() + secret.len()) * 8).div_ceil(6);
+        let text = format!("{before}{secret}{behind}");
+        for wire in [BASE64_STANDARD.encode(&text), BASE64_URL_SAFE_NO_PAD.encode(&text)] {
+            let spans = learned.spans(wire.as_bytes());
+            let found = spans.iter().any(|span| span.start <= digits.start && span.end >= digits.end);
+            prop_assert!(found, "{} {:?}", wire, spans);
+        }
+    }
+
+    #[test]
+    fn any_part_of_six_characters_is_found(secret in "[a-zA-Z0-9+/_-]{6,40}", start in 0..35_usize, length in 6..40_usize) {
+        let end = (start + length).min(secret.len());
+        prop_assume!(start + PART <= end);
+        let text = format!("? {} ?", &secret[start..end]);
+        prop_assert_eq!(masked(&[secret.as_bytes()], text.as_bytes()), "? [SECRET] ?");
+    }
+}
