@@ -37,6 +37,8 @@ pub struct Outcome {
     pub redaction: Option<Arc<Redaction>>,
     /// What became of its golden transcript.
     pub golden: Golden,
+    /// The attempts before this one, which failed (`--retries`).
+    pub failed_attempts: Vec<Self>,
     /// What must not get into anything that is kept of it.
     #[cfg(feature = "script")]
     pub(crate) secrets: Learned,
@@ -144,6 +146,12 @@ impl Outcome {
         self.exit_code() == ExitCode::Passed
     }
 
+    /// Whether it passed after an attempt that failed.
+    #[must_use]
+    pub fn is_flaky(&self) -> bool {
+        matches!(self.verdict, Verdict::Passed) && !self.failed_attempts.is_empty()
+    }
+
     /// What failed, if something did.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
@@ -179,6 +187,7 @@ impl Outcome {
             params: Vec::new(),
             redaction: None,
             golden: Golden::None,
+            failed_attempts: Vec::new(),
             secrets: Learned::default(),
         }
     }

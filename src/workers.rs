@@ -4,7 +4,7 @@
 use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,10 +13,11 @@ use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 
+use crate::duration;
 use crate::error::{Error, Kind, Result};
 use crate::golden::Goldens;
 use crate::interrupt::Interrupt;
-use crate::outcome::Outcome;
+use crate::outcome::{ExitCode, Failure, Outcome, Verdict};
 use crate::script::Runner;
 use crate::transport::Thread;
 
@@ -43,8 +44,22 @@ pub(crate) struct Work {
     pub(crate) at_once: usize,
     /// What the transcripts of runs that passed are held against.
     pub(crate) goldens: Arc<Goldens>,
-    /// At which everything is to end where it is.
+    /// Cancels all scripts in progress.
     pub(crate) interrupt: Interrupt,
+    pub(crate) rules: Rules,
+}
+
+/// When a script is run again, and when no more are.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Rules {
+    /// How often a script that failed is run again.
+    pub(crate) retries: u32,
+    /// Whether a script that passed only when it was retried has failed.
+    pub(crate) flaky_fails: bool,
+    /// Whether no further script is begun after one has failed.
+    pub(crate) fail_fast: bool,
+    /// How long all scripts together may take.
+    pub(crate) time: Option<Duration>,
 }
 
 /// What all of it took.
@@ -53,6 +68,8 @@ pub(crate) struct Spent {
     pub(crate) elapsed: Duration,
     /// The processor time of the workers, so without the embedded server's.
     pub(crate) cpu: Duration,
+    /// Whether the time of the run was up before all scripts had ended.
+    pub(crate) timed_out: bool,
 }
 
 /// How many cores there are to work on. To ask takes a dozen calls of the system.
@@ -77,8 +94,14 @@ pub(crate) fn run<A: Audience>(work: Work, audience: A) -> Result<(A, Spent)> {
     let at_once = work.at_once.clamp(1, work.count().max(1));
     let threads = threads(at_once, cores());
     let lanes = |thread: usize| (at_once + thread) / threads;
-    let shared =
-        Arc::new(Shared { work, next: AtomicUsize::new(0), audience: Mutex::new(audience) });
+    let shared = Arc::new(Shared {
+        work,
+        started,
+        next: AtomicUsize::new(0),
+        has_failed: AtomicBool::new(false),
+        timed_out: AtomicBool::new(false),
+        audience: Mutex::new(audience),
+    });
     let others: Vec<_> = (1..threads)
         .map(|thread| {
             let (shared, lanes) = (Arc::clone(&shared), lanes(thread));
@@ -93,20 +116,43 @@ pub(crate) fn run<A: Audience>(work: Work, audience: A) -> Result<(A, Spent)> {
     }
     // All lanes have ended, and with them every other owner.
     let shared = Arc::into_inner(shared).ok_or_else(|| Error::usage("a worker has not ended"))?;
+    let timed_out = shared.timed_out.load(Ordering::Relaxed);
     Ok((
         shared.audience.into_inner().unwrap_or_else(PoisonError::into_inner),
-        Spent { elapsed: started.elapsed(), cpu },
+        Spent { elapsed: started.elapsed(), cpu, timed_out },
     ))
 }
 
 struct Shared<A> {
     work: Work,
+    started: Instant,
     /// The number of the next run.
     next: AtomicUsize,
+    has_failed: AtomicBool,
+    timed_out: AtomicBool,
     audience: Mutex<A>,
 }
 
 impl<A> Shared<A> {
+    /// Ready when the time of the run is up, if it has one.
+    async fn time_is_up(&self) {
+        match self.work.rules.time {
+            Some(time) => tokio::time::sleep(time.saturating_sub(self.started.elapsed())).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Whether scripts in progress are cancelled.
+    fn is_cancelled(&self) -> bool {
+        self.work.interrupt.is_pressed() || self.timed_out.load(Ordering::Relaxed)
+    }
+
+    /// Whether no further script is begun.
+    fn is_stopped(&self) -> bool {
+        let has_failed = self.work.rules.fail_fast && self.has_failed.load(Ordering::Relaxed);
+        has_failed || self.is_cancelled()
+    }
+
     fn audience(&self) -> MutexGuard<'_, A> {
         self.audience.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -129,8 +175,14 @@ fn worker<A: Audience>(shared: &Arc<Shared<A>>, lanes: usize) -> Result<Duration
         tokio::task::spawn_local(tick());
         let (press, pressed) = watch::channel(false);
         let first = shared.work.interrupt.pressed()?;
+        let watched = Arc::clone(shared);
         tokio::task::spawn_local(async move {
-            first.await;
+            tokio::select! {
+                () = first => {}
+                () = watched.time_is_up() => watched.timed_out.store(true, Ordering::Relaxed),
+            }
+            // The lanes own what this does as well, until they have ended.
+            drop(watched);
             press.send_replace(true);
         });
         let thread = if lanes == 1 { Thread::Own } else { Thread::Shared };
@@ -161,22 +213,75 @@ async fn tick() {
 async fn lane<A: Audience>(shared: Arc<Shared<A>>, thread: Thread, pressed: watch::Receiver<bool>) {
     let work = &shared.work;
     let count = work.count();
-    while !work.interrupt.is_pressed() {
+    while !shared.is_stopped() {
         let number = shared.next.fetch_add(1, Ordering::Relaxed);
         if number >= count {
             break;
         }
+        let script = &work.scripts[number / work.repeat];
+        shared.audience().started(number, script);
+        let outcome = attempts(&shared, thread, script, &pressed).await;
+        if !outcome.is_ok() {
+            shared.has_failed.store(true, Ordering::Relaxed);
+        }
+        shared.audience().ended(number, outcome);
+    }
+}
+
+/// Runs a script, again if it fails and may be retried.
+async fn attempts<A>(
+    shared: &Shared<A>,
+    thread: Thread,
+    script: &Path,
+    pressed: &watch::Receiver<bool>,
+) -> Outcome {
+    let work = &shared.work;
+    let mut failed = Vec::new();
+    loop {
         let mut pressed = pressed.clone();
         let interrupt = async move {
             // An error would be that it is never pressed; whoever sends lives as long as the lanes.
             let _ = pressed.wait_for(|pressed| *pressed).await;
         };
-        let script = &work.scripts[number / work.repeat];
-        shared.audience().started(number, script);
         let mut outcome = work.runner.run_on(thread, script, interrupt).await;
         work.goldens.hold(&mut outcome);
-        shared.audience().ended(number, outcome);
+        if let (Verdict::Interrupted(failure), Some(time), true) =
+            (&mut outcome.verdict, work.rules.time, shared.timed_out.load(Ordering::Relaxed))
+        {
+            outcome.verdict = Verdict::Failed(Box::new(out_of_time(failure, time)));
+        }
+        // A script that is wrong stays so.
+        let is_final = outcome.is_ok() || outcome.exit_code() == ExitCode::Wrong;
+        if is_final || failed.len() >= work.rules.retries as usize || shared.is_cancelled() {
+            outcome.failed_attempts = failed;
+            if work.rules.flaky_fails && outcome.is_flaky() {
+                outcome.verdict = Verdict::Failed(Box::new(flaky(&outcome)));
+            }
+            return outcome;
+        }
+        failed.push(outcome);
     }
+}
+
+/// The failure of a script that the end of the run's time cut off.
+fn out_of_time(failure: &Failure, time: Duration) -> Failure {
+    let message = format!("the time of the run, {}, is up", duration::show(time));
+    let error = Error::new(Kind::Timeout, message)
+        .hint("give the run more time by --global-timeout, or look for the script that takes it");
+    Failure { error, ..failure.clone() }
+}
+
+/// The failure of a script that passed only when it was retried, if that is one.
+fn flaky(outcome: &Outcome) -> Failure {
+    let number = outcome.failed_attempts.len();
+    let last = outcome.failed_attempts.last().and_then(Outcome::failure);
+    let message = format!("the script is flaky: it passed at attempt {}", number + 1);
+    let error = Error::new(Kind::Mismatch, message);
+    let error = error.hint("make it pass at the first attempt, or allow it: --flaky-result pass");
+    last.map_or_else(
+        || error.clone().into(),
+        |last| Failure { error: error.clone(), ..last.clone() },
+    )
 }
 
 #[cfg(test)]

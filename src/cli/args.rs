@@ -9,6 +9,7 @@ use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
 use crate::duration;
 use crate::redaction::Strictness;
 use crate::session::Options;
+use crate::workers::Rules;
 
 /// Run scripted mail dialogues against real servers, in lock-step.
 #[derive(Debug, Parser)]
@@ -40,7 +41,7 @@ pub(super) enum Command {
     Run(Box<Run>),
     /// Look scripts over without connecting: syntax, words, parameters.
     Check(Check),
-    /// List scripts with their titles and parameters.
+    /// List the scripts that `run` would run, one line each.
     List(List),
     /// Go through the transcripts that differ from their goldens: see each change, accept it,
     /// reject it or leave it.
@@ -70,9 +71,15 @@ pub(super) struct Paths {
 pub(super) struct Run {
     #[command(flatten)]
     pub(super) paths: Paths,
+    #[command(flatten)]
+    pub(super) selection: super::selection::Selection,
     /// Give a parameter a value; again for more.
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_set)]
     pub(super) set: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(super) attempts: Attempts,
+    #[command(flatten)]
+    pub(super) reporting: super::reporting::Reporting,
     /// The deadline of each operation, unless the script says otherwise.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
     pub(super) timeout: Duration,
@@ -104,6 +111,43 @@ pub(super) struct Run {
     /// them).
     #[arg(short, long)]
     pub(super) verbose: bool,
+}
+
+/// When a script is run again, and when no more are.
+#[derive(Arguments, Debug)]
+#[command(next_help_heading = "Retries and limits")]
+pub(super) struct Attempts {
+    /// Run a script that fails up to N times more; one that passes then is flaky.
+    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with_all = ["repeat", "segment"])]
+    retries: u32,
+    /// Whether flaky scripts pass or fail.
+    #[arg(long, value_enum, default_value_t, value_name = "RESULT")]
+    flaky_result: FlakyResult,
+    /// Begin no further script after one has failed; those in progress end.
+    #[arg(long, conflicts_with_all = ["repeat", "segment"])]
+    fail_fast: bool,
+    /// Cancel all scripts after this time: `--global-timeout 10m`.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(conflicts_with_all = ["repeat", "segment"])]
+    global_timeout: Option<Duration>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum FlakyResult {
+    #[default]
+    Pass,
+    Fail,
+}
+
+impl Attempts {
+    pub(super) fn rules(&self) -> Rules {
+        Rules {
+            retries: self.retries,
+            flaky_fails: self.flaky_result == FlakyResult::Fail,
+            fail_fast: self.fail_fast,
+            time: self.global_timeout,
+        }
+    }
 }
 
 /// What transcripts are held against.
@@ -184,6 +228,11 @@ pub(super) struct Check {
 pub(super) struct List {
     #[command(flatten)]
     pub(super) paths: Paths,
+    #[command(flatten)]
+    pub(super) selection: super::selection::Selection,
+    /// Show tags and parameters, too.
+    #[arg(short, long)]
+    pub(super) verbose: bool,
 }
 
 #[derive(Arguments, Debug)]

@@ -11,6 +11,7 @@ mod review;
 mod run;
 mod screen;
 mod segment;
+mod selection;
 mod serve;
 mod tls;
 

@@ -1,41 +1,236 @@
 //! Which reports a run has, and where each is written.
 
-use std::path::Path;
-use std::time::Duration;
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum as _};
+use tempfile::NamedTempFile;
 
 use super::screen::Screen;
+use crate::error::{Error, Kind, Result};
 use crate::outcome::Outcome;
-use crate::report::{Report, Summary, Tally};
-use crate::workers::Audience;
+use crate::report::{Github, Human, Json, Junit, Plain, Pretty, Report, Summary, Tally, Tap};
+use crate::workers::{Audience, Spent};
+
+/// The arguments.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Reports")]
+pub(super) struct Reporting {
+    /// Report in this format: pretty (the default), plain, json or tap; `json=FILE` writes it to a
+    /// file. Repeat for more: `--format pretty --format json=events.json`.
+    #[arg(long, value_name = "FORMAT[=FILE]", value_parser = parse_format)]
+    #[arg(conflicts_with = "repeat")]
+    format: Vec<(Format, Option<PathBuf>)>,
+    /// Write a report in `JUnit` XML, for Jenkins or GitLab: `--junit report.xml`.
+    #[arg(long, value_name = "FILE", conflicts_with = "repeat")]
+    junit: Option<PathBuf>,
+    /// Show only what failed, and nothing if all passed.
+    #[arg(short, long, conflicts_with_all = ["verbose", "repeat"])]
+    quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Pretty,
+    Plain,
+    Json,
+    Tap,
+}
+
+fn parse_format(text: &str) -> Result<(Format, Option<PathBuf>), String> {
+    let (name, file) = match text.split_once('=') {
+        Some((name, file)) => (name, Some(PathBuf::from(file))),
+        None => (text, None),
+    };
+    let format = Format::from_str(name, false)
+        .map_err(|_| "a format is pretty, plain, json or tap, such as json=events.json".to_owned());
+    Ok((format?, file))
+}
+
+impl Reporting {
+    /// Whether there is more than the report for people.
+    pub(super) fn is_asked_for(&self) -> bool {
+        self.quiet || self.junit.is_some() || !self.format.is_empty()
+    }
+
+    /// The reports of a run. Files are opened now, so that one that cannot be written fails the run
+    /// before its first script.
+    ///
+    /// # Errors
+    /// Usage, for files that cannot be written and for two reports on stdout.
+    pub(super) fn open(&self, human: Human, screen: &Screen) -> Result<Vec<Written>> {
+        let on_stdout = self.format.iter().filter(|(_, file)| file.is_none()).count();
+        if on_stdout > 1 {
+            let error = Error::usage("stdout takes one format");
+            return Err(error.hint("write the others to files: --format json=events.json"));
+        }
+        let mut reports = Vec::new();
+        for (format, file) in &self.format {
+            let output = match file {
+                Some(path) => Output::File(ReportFile::create(path)?),
+                None => Output::Stdout(screen.clone()),
+            };
+            reports.push(Written { report: self.report(*format, human), output });
+        }
+        if on_stdout == 0 {
+            let report = self.report(Format::Pretty, human);
+            reports.push(Written { report, output: Output::Stdout(screen.clone()) });
+        }
+        if let Some(path) = &self.junit {
+            let output = Output::File(ReportFile::create(path)?);
+            reports.push(Written { report: Box::<Junit>::default(), output });
+        }
+        if std::env::var_os("GITHUB_ACTIONS").is_some_and(|set| set == "true") {
+            let output = Output::Stderr(screen.clone());
+            reports.push(Written { report: Box::<Github>::default(), output });
+        }
+        Ok(reports)
+    }
+
+    fn report(&self, format: Format, human: Human) -> Box<dyn Report> {
+        match format {
+            Format::Pretty => Box::new(Pretty::new(human, self.quiet)),
+            Format::Plain => Box::<Plain>::default(),
+            Format::Json => Box::<Json>::default(),
+            Format::Tap => Box::<Tap>::default(),
+        }
+    }
+}
+
+/// A report, and where it goes.
+pub(super) struct Written {
+    report: Box<dyn Report>,
+    output: Output,
+}
+
+enum Output {
+    Stdout(Screen),
+    Stderr(Screen),
+    File(ReportFile),
+}
+
+impl Output {
+    fn write(&mut self, text: &str) -> Result<()> {
+        match self {
+            Self::Stdout(screen) => screen.show(text),
+            Self::Stderr(screen) => screen.note(text),
+            Self::File(file) => return file.write(text),
+        }
+        Ok(())
+    }
+}
+
+/// A file that gets its name when the report is whole, so that nobody reads half of one.
+struct ReportFile {
+    path: PathBuf,
+    file: Open,
+}
+
+enum Open {
+    /// To be renamed.
+    Beside(NamedTempFile),
+    /// A pipe or a device, which cannot be replaced.
+    Direct(File),
+}
+
+impl ReportFile {
+    fn create(path: &Path) -> Result<Self> {
+        // A link stays, and what it points to is replaced.
+        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let opened = match fs::metadata(&target) {
+            Ok(found) if found.is_dir() => Err(io::Error::from(io::ErrorKind::IsADirectory)),
+            Ok(found) if !found.is_file() => {
+                OpenOptions::new().write(true).open(&target).map(Open::Direct)
+            }
+            _ => beside(&target).map(Open::Beside),
+        };
+        let file = opened.map_err(|error| {
+            let error = Error::usage(format!("cannot write {}: {error}", path.display()));
+            error.hint("nothing was run; the folder of a report must exist")
+        })?;
+        Ok(Self { path: target, file })
+    }
+
+    fn write(&mut self, text: &str) -> Result<()> {
+        // Colours are for screens.
+        let text = anstream::adapter::strip_str(text).to_string();
+        let written = match &mut self.file {
+            Open::Beside(file) => file.write_all(text.as_bytes()),
+            Open::Direct(file) => file.write_all(text.as_bytes()),
+        };
+        written.map_err(|error| incomplete(&self.path, &error))
+    }
+
+    fn finish(self) -> Result<()> {
+        match self.file {
+            Open::Beside(file) => {
+                let renamed = file.persist(&self.path).map(drop);
+                renamed.map_err(|error| incomplete(&self.path, &error.error))
+            }
+            Open::Direct(_) => Ok(()),
+        }
+    }
+}
+
+fn beside(path: &Path) -> io::Result<NamedTempFile> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut builder = tempfile::Builder::new();
+    // As any new file: what the umask leaves of this.
+    builder.prefix(".mailexpect-").permissions(Permissions::from_mode(0o666));
+    builder.tempfile_in(folder.unwrap_or(Path::new(".")))
+}
+
+fn incomplete(path: &Path, error: &io::Error) -> Error {
+    Error::new(Kind::Io, format!("cannot write the report {}: {error}", path.display()))
+        .hint("all scripts were run; the report is missing")
+}
 
 /// The reports of one run. All hear the same, in the same order.
 pub(super) struct Reports {
-    screen: Screen,
-    all: Vec<Box<dyn Report>>,
+    all: Vec<Written>,
     scripts: usize,
     ended: usize,
     tally: Tally,
+    /// The first error of writing one.
+    failed: Option<Error>,
 }
 
 impl Reports {
     /// Begins a run of so many scripts.
-    pub(super) fn start(all: Vec<Box<dyn Report>>, scripts: usize, screen: Screen) -> Self {
-        let mut reports = Self { screen, all, scripts, ended: 0, tally: Tally::default() };
+    pub(super) fn start(all: Vec<Written>, scripts: usize) -> Self {
+        let mut reports = Self { all, scripts, ended: 0, tally: Tally::default(), failed: None };
         reports.tell(|report| report.run_started(scripts));
         reports
     }
 
     /// Ends it; what it came to.
-    pub(super) fn end(mut self, elapsed: Duration) -> Summary {
-        let not_run = self.scripts - self.ended;
-        let summary = Summary { scripts: self.scripts, not_run, tally: self.tally, elapsed };
+    ///
+    /// # Errors
+    /// If a report could not be written.
+    pub(super) fn end(mut self, spent: Spent) -> Result<Summary> {
+        let summary = Summary {
+            scripts: self.scripts,
+            not_run: self.scripts - self.ended,
+            timed_out: spent.timed_out,
+            tally: self.tally,
+            elapsed: spent.elapsed,
+        };
         self.tell(|report| report.run_ended(&summary));
-        summary
+        for written in self.all {
+            if let (Output::File(file), None) = (written.output, &self.failed) {
+                self.failed = file.finish().err();
+            }
+        }
+        self.failed.map_or(Ok(summary), Err)
     }
 
     fn tell(&mut self, what: impl Fn(&mut dyn Report) -> String) {
-        for report in &mut self.all {
-            self.screen.show(&what(&mut **report));
+        for Written { report, output } in &mut self.all {
+            if let Err(error) = output.write(&what(&mut **report)) {
+                self.failed.get_or_insert(error);
+            }
         }
     }
 }

@@ -7,21 +7,21 @@ use std::sync::Arc;
 use super::args;
 use super::descriptors;
 use super::goldens;
-use super::reporting::Reports;
+use super::reporting::{Reports, Written};
 use super::screen::Screen;
 use super::segment;
+use super::selection::Failed;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::outcome::{ExitCode, Outcome};
-use crate::plan;
 use crate::project::Project;
-use crate::report::{Cost, Human, Pretty, Repeated, Report, Tally};
+use crate::report::{Cost, Human, Repeated, Tally};
 use crate::script::{Runner, Servers, Settings};
 use crate::session::Options;
 use crate::workers::{self, Audience, Work};
 
 pub(super) fn run(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
-    let scripts = plan::scripts(&args.paths.paths)?;
+    let scripts = args.selection.scripts(&args.paths.paths)?;
     let options =
         args.connecting.options(Options::new().timeout(args.timeout)).tls(args.tls.options()?);
     let options = args.cutting.options(options);
@@ -53,16 +53,20 @@ pub(super) fn run(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
         at_once,
         goldens,
         interrupt,
+        rules: args.attempts.rules(),
     };
     let human = Human { verbose: args.verbose };
     descriptors::raise_limit();
     let code = match args.repeat {
+        None if args.cutting.compares() && args.reporting.is_asked_for() => {
+            Err(Error::usage("--segment without a way shows its own report, and has no other"))
+        }
         None if args.cutting.compares() => segment::compare(&work, human, screen),
         Some(_) if args.cutting.compares() => {
             Err(Error::usage("--repeat needs one way of cutting: --segment=bytes"))
         }
         Some(times) => repeat(&work, times as usize, human, screen),
-        None => once(work, human, screen),
+        None => once(work, args.reporting.open(human, screen)?, screen),
     }?;
     let stale = if args.goldens.unreferenced {
         goldens::report_unreferenced(&scripts, screen)?
@@ -73,11 +77,32 @@ pub(super) fn run(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
 }
 
 /// Runs each script once and reports on it.
-fn once(work: Work, human: Human, screen: &mut Screen) -> Result<ExitCode> {
-    let reports: Vec<Box<dyn Report>> = vec![Box::new(Pretty::new(human))];
-    let reports = Reports::start(reports, work.scripts.len(), screen.clone());
-    let (reports, spent) = workers::run(work, reports)?;
-    Ok(reports.end(spent.elapsed).tally.exit_code())
+fn once(work: Work, reports: Vec<Written>, screen: &Screen) -> Result<ExitCode> {
+    let failed = Failed::load()?;
+    let reports = Reports::start(reports, work.scripts.len());
+    let (kept, spent) = workers::run(work, Kept { reports, failed })?;
+    if let Err(error) = kept.failed.save() {
+        // Only a later --rerun-failed needs it.
+        screen.note(&Human::warning(&error));
+    }
+    Ok(kept.reports.end(spent)?.exit_code())
+}
+
+/// The reports, and what failed for `--rerun-failed`.
+struct Kept {
+    reports: Reports,
+    failed: Failed,
+}
+
+impl Audience for Kept {
+    fn started(&mut self, number: usize, script: &Path) {
+        self.reports.started(number, script);
+    }
+
+    fn ended(&mut self, number: usize, outcome: Outcome) {
+        self.failed.note(&outcome.path, outcome.is_ok());
+        self.reports.ended(number, outcome);
+    }
 }
 
 /// Runs each script so many times, one script after the other, and shows what that came to.

@@ -8,8 +8,12 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use anstyle::{AnsiColor, Style};
 
 use super::difference;
+#[cfg(feature = "cli")]
+use crate::error::Error;
 use crate::outcome::{Failure, Golden, Outcome, Place, Verdict};
 use crate::script::Survey;
+#[cfg(feature = "cli")]
+use crate::script::{Heading, Params};
 use crate::transcript::{self, Event, Line, Mark};
 #[cfg(feature = "cli")]
 use crate::transport::Segment;
@@ -65,7 +69,12 @@ impl Human {
     /// One line for a failure: where it is, and what happened.
     #[cfg(feature = "cli")]
     pub(crate) fn failure(outcome: &Outcome) -> String {
-        let path = outcome.path.to_string_lossy();
+        let (place, message) = Self::fault(outcome);
+        format!("  {BAD}{place}{BAD:#}  {message}\n")
+    }
+
+    /// Where a failure is, and what happened, in one line.
+    pub(super) fn fault(outcome: &Outcome) -> (String, &str) {
         let (place, message) = if let Verdict::Differs(difference) = &outcome.verdict {
             (None, difference::message(difference))
         } else {
@@ -73,10 +82,8 @@ impl Human {
             let message = failure.map_or("", |failure| failure.error.message());
             (failure.and_then(|failure| failure.place.as_ref()), message)
         };
-        let place = place.map_or_else(|| path.into_owned(), at);
-        let (place, message) =
-            (visible::escape(place.as_bytes()), message.lines().next().unwrap_or_default());
-        format!("  {BAD}{place}{BAD:#}  {message}\n")
+        let place = place.map_or_else(|| outcome.path.to_string_lossy().into_owned(), at);
+        (visible::escape(place.as_bytes()), message.lines().next().unwrap_or_default())
     }
 
     /// That a script did the same however its stream was cut.
@@ -125,15 +132,26 @@ impl Human {
         text
     }
 
-    /// A script in a list, with its parameters.
-    #[must_use]
-    pub fn listed(&self, path: &Path, survey: &Survey) -> String {
+    /// What went wrong beside the run, which does not fail for it.
+    #[cfg(feature = "cli")]
+    pub(crate) fn warning(error: &Error) -> String {
+        format!("{ODD}warning{ODD:#}: {}\n", visible::escape(error.message().as_bytes()))
+    }
+
+    /// A script in a list: a line, and below it its tags and parameters if they are asked for.
+    #[cfg(feature = "cli")]
+    pub(crate) fn listed(path: &Path, heading: &Heading, params: Option<&Params>) -> String {
         let mut text = visible::escape(path.to_string_lossy().as_bytes());
-        if let Some(title) = &survey.title {
+        if let Some(title) = &heading.title {
             let _ = write!(text, "  {DIM}{}{DIM:#}", visible::escape(title.as_bytes()));
         }
         text.push('\n');
-        for (name, default) in &survey.params.known {
+        let Some(params) = params else { return text };
+        if !heading.tags.is_empty() {
+            let tags = heading.tags.join(", ");
+            let _ = writeln!(text, "    tags: {}", visible::escape(tags.as_bytes()));
+        }
+        for (name, default) in &params.known {
             let name = visible::escape(name.as_bytes());
             let _ = match default {
                 Some(_) if secrets::is_secret_name(&name) => {
@@ -217,6 +235,7 @@ impl Human {
 
 fn headline(outcome: &Outcome) -> String {
     let (word, style) = match &outcome.verdict {
+        Verdict::Passed if outcome.is_flaky() => ("FLAKY", ODD),
         Verdict::Passed => ("PASS", GOOD),
         Verdict::Skipped(_) => ("SKIP", ODD),
         Verdict::Failed(_) | Verdict::Differs(_) => ("FAIL", BAD),
@@ -230,6 +249,11 @@ fn headline(outcome: &Outcome) -> String {
     }
     if let Verdict::Skipped(reason) = &outcome.verdict {
         let _ = write!(text, "\n     {DIM}skipped: {}{DIM:#}", visible::escape(reason.as_bytes()));
+    }
+    for (number, attempt) in outcome.failed_attempts.iter().enumerate() {
+        let (place, message) = Human::fault(attempt);
+        let _ =
+            write!(text, "\n     {DIM}attempt {} failed: {place}  {message}{DIM:#}", number + 1);
     }
     if let Some((word, golden)) = written(&outcome.golden) {
         let _ = write!(
@@ -307,7 +331,7 @@ fn explain(failure: &Failure, script: &str) -> String {
     renderer.render(&[group]) + "\n"
 }
 
-fn notes(failure: &Failure) -> Vec<(&'static str, String)> {
+pub(super) fn notes(failure: &Failure) -> Vec<(&'static str, String)> {
     let error = &failure.error;
     let waited = error.waited().map(|waited| waited.to_string());
     let parts = [

@@ -4,9 +4,17 @@
 //! implements it, and one line where the command line names formats (`cli/reporting.rs`).
 
 mod difference;
+#[cfg(feature = "cli")]
+mod github;
 mod human;
 #[cfg(feature = "cli")]
 mod in_order;
+#[cfg(feature = "cli")]
+mod json;
+#[cfg(feature = "cli")]
+mod junit;
+#[cfg(feature = "cli")]
+mod plain;
 #[cfg(feature = "cli")]
 mod pretty;
 #[cfg(feature = "cli")]
@@ -18,6 +26,8 @@ mod review;
 #[cfg(feature = "cli")]
 mod summary;
 mod tally;
+#[cfg(feature = "cli")]
+mod tap;
 
 #[cfg(feature = "cli")]
 use std::path::Path;
@@ -25,9 +35,17 @@ use std::path::Path;
 #[cfg(feature = "cli")]
 use crate::outcome::Outcome;
 
+#[cfg(feature = "cli")]
+pub(crate) use github::Github;
 pub use human::Human;
 #[cfg(feature = "cli")]
 use in_order::InOrder;
+#[cfg(feature = "cli")]
+pub(crate) use json::Json;
+#[cfg(feature = "cli")]
+pub(crate) use junit::Junit;
+#[cfg(feature = "cli")]
+pub(crate) use plain::Plain;
 #[cfg(feature = "cli")]
 pub(crate) use pretty::Pretty;
 #[cfg(feature = "cli")]
@@ -39,6 +57,8 @@ pub(crate) use review::Review;
 #[cfg(feature = "cli")]
 pub(crate) use summary::Summary;
 pub use tally::Tally;
+#[cfg(feature = "cli")]
+pub(crate) use tap::Tap;
 
 /// What a run tells, as it happens. Each method gives the text that is to be written at once;
 /// scripts are numbered from 0 in the order of the run, and end in any order.

@@ -3,20 +3,22 @@
 use std::collections::BTreeMap;
 
 use super::{Human, InOrder, Report, Summary};
-use crate::outcome::Outcome;
+use crate::outcome::{ExitCode, Outcome};
 
 /// Outcomes as [`Human`] words them, and at the end a line for each failure.
 #[derive(Debug)]
 pub(crate) struct Pretty {
     human: Human,
+    /// Whether only failures are shown.
+    quiet: bool,
     in_order: InOrder,
     /// A line for each failure, by the number of its script.
     failures: BTreeMap<usize, String>,
 }
 
 impl Pretty {
-    pub(crate) fn new(human: Human) -> Self {
-        Self { human, in_order: InOrder::default(), failures: BTreeMap::new() }
+    pub(crate) fn new(human: Human, quiet: bool) -> Self {
+        Self { human, quiet, in_order: InOrder::default(), failures: BTreeMap::new() }
     }
 }
 
@@ -25,7 +27,9 @@ impl Report for Pretty {
         if !outcome.is_ok() {
             self.failures.insert(number, Human::failure(outcome));
         }
-        self.in_order.next(number, self.human.outcome(outcome))
+        let is_shown = !self.quiet || !outcome.is_ok();
+        let text = if is_shown { self.human.outcome(outcome) } else { String::new() };
+        self.in_order.next(number, text)
     }
 
     fn run_ended(&mut self, summary: &Summary) -> String {
@@ -35,7 +39,9 @@ impl Report for Pretty {
             text.push_str("failures:\n");
             text.extend(self.failures.values().map(String::as_str));
         }
-        text.push_str(&summary.line());
+        if !self.quiet || summary.exit_code() != ExitCode::Passed {
+            text.push_str(&summary.line());
+        }
         text
     }
 }

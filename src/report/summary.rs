@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Tally;
 use super::human::ODD;
+use crate::outcome::ExitCode;
 
 /// What all scripts came to.
 #[derive(Clone, Copy, Debug)]
@@ -12,11 +13,19 @@ pub(crate) struct Summary {
     pub(crate) scripts: usize,
     /// How many did not, because the run was stopped before.
     pub(crate) not_run: usize,
+    /// Whether that is a failure: the time of the run was up.
+    pub(crate) timed_out: bool,
     pub(crate) tally: Tally,
     pub(crate) elapsed: Duration,
 }
 
 impl Summary {
+    /// The exit code of the run.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        let cut = if self.timed_out { ExitCode::Failed } else { ExitCode::Passed };
+        self.tally.exit_code().max(cut)
+    }
+
     /// The last line of a run.
     pub(crate) fn line(&self) -> String {
         let line = self.tally.line(self.elapsed);

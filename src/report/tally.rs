@@ -1,5 +1,6 @@
 //! How many scripts passed, failed and were skipped, and what that means for the exit code.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::human::{BAD, DIM, GOOD, ODD};
@@ -12,6 +13,8 @@ pub struct Tally {
     pub(super) passed: usize,
     pub(super) failed: usize,
     pub(super) skipped: usize,
+    /// How many of those that passed did so after an attempt that failed.
+    pub(super) flaky: usize,
     worst: Option<ExitCode>,
 }
 
@@ -23,6 +26,7 @@ impl Tally {
             Verdict::Skipped(_) => self.skipped += 1,
             Verdict::Failed(_) | Verdict::Differs(_) | Verdict::Interrupted(_) => self.failed += 1,
         }
+        self.flaky += usize::from(outcome.is_flaky());
         self.worst = self.worst.max(Some(outcome.exit_code()));
     }
 
@@ -41,8 +45,11 @@ impl Tally {
             (self.skipped, "skipped", ODD),
         ];
         let counts = counts.iter().filter(|(count, ..)| *count > 0);
-        let counts: Vec<_> =
+        let mut counts: Vec<_> =
             counts.map(|(count, word, style)| format!("{style}{count} {word}{style:#}")).collect();
+        if self.flaky > 0 {
+            let _ = write!(counts[0], " ({ODD}{} flaky{ODD:#})", self.flaky);
+        }
         let counts = if counts.is_empty() { "no scripts".to_owned() } else { counts.join(", ") };
         format!("{counts} {DIM}({}){DIM:#}\n", duration::show(elapsed))
     }

@@ -4,6 +4,33 @@ use std::path::Path;
 
 /// What a line begins with that says why the script is ignored.
 const IGNORED: &str = "ignored:";
+/// What a line begins with that has the script's tags, with commas between them.
+const TAGS: &str = "tags:";
+
+/// What the first comment says that scripts are chosen by.
+#[cfg(feature = "cli")]
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Heading {
+    pub(crate) title: Option<String>,
+    pub(crate) tags: Vec<String>,
+}
+
+#[cfg(feature = "cli")]
+impl Heading {
+    /// That of a script. One that cannot be read has none, and says so when it is run.
+    pub(crate) fn of(script: &Path) -> Self {
+        let text = std::fs::read(script).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        Self { title: title(&text), tags: tags(&text) }
+    }
+}
+
+#[cfg(feature = "cli")]
+fn tags(text: &str) -> Vec<String> {
+    let tags = lines(text).filter_map(|line| line.strip_prefix(TAGS));
+    let tags = tags.flat_map(|tags| tags.split(',')).map(str::trim).filter(|tag| !tag.is_empty());
+    tags.map(str::to_owned).collect()
+}
 
 /// The lines of the first comment, without their slashes. A first line for the kernel (`#!`) may
 /// stand before it.
@@ -13,9 +40,10 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
     lines.map_while(|line| Some(line.strip_prefix("//")?.trim_start_matches(['/', '!']).trim()))
 }
 
-/// The title: the first line.
+/// The title: the first line that says nothing else.
 pub(super) fn title(text: &str) -> Option<String> {
-    lines(text).next().filter(|title| !title.is_empty()).map(str::to_owned)
+    let says_more = |line: &&str| line.starts_with(IGNORED) || line.starts_with(TAGS);
+    lines(text).find(|line| !says_more(line)).filter(|title| !title.is_empty()).map(str::to_owned)
 }
 
 fn ignored(text: &str) -> Option<String> {
@@ -37,11 +65,24 @@ mod tests {
         for (text, said) in [
             ("// Relaying must be refused.\nlet x = 1;", Some("Relaying must be refused.")),
             ("#!/usr/bin/env mailexpect\n\n/// One.\n// Two.", Some("One.")),
+            ("// tags: a\n// Two.", Some("Two.")),
             ("let x = 1; // no", None),
             ("", None),
             ("//\n", None),
         ] {
             assert_eq!(title(text).as_deref(), said);
+        }
+    }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn lines_of_the_first_comment_have_tags() {
+        for (text, said) in [
+            ("// Relay.\n// tags: smoke, imap\n", &["smoke", "imap"][..]),
+            ("// tags: a\n// More.\n// tags:b,, c \nlet x;", &["a", "b", "c"]),
+            ("// Mail with tags: none\n\n// tags: of another comment\n", &[]),
+        ] {
+            assert_eq!(tags(text), said);
         }
     }
 

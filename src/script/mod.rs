@@ -24,6 +24,8 @@ mod vocabulary;
 pub use case::{Case, Runner};
 pub use check::{Problem, Survey};
 pub use coroutine::CountingAllocator;
+#[cfg(feature = "cli")]
+pub(crate) use heading::Heading;
 pub(crate) use heading::why_ignored;
 pub use params::Params;
 pub use settings::{Servers, Settings};

@@ -11,6 +11,7 @@
 #[global_allocator]
 static ALLOCATOR: mailexpect::script::CountingAllocator = mailexpect::script::CountingAllocator;
 
+mod attempts;
 mod certificates;
 mod connecting;
 mod documented;
@@ -31,10 +32,12 @@ mod program;
 mod readme;
 mod real;
 mod redact;
+mod reports;
 mod sandbox;
 mod sasl;
 mod sasl_server;
 mod segment;
+mod selection;
 #[path = "../servers/mod.rs"]
 mod servers;
 mod session;

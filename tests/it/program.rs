@@ -27,9 +27,11 @@ pub(crate) fn program() -> Command {
         "INSTA_UPDATE",
         "INSTA_FORCE_PASS",
         "INSTA_SNAPSHOT_REFERENCES_FILE",
+        "GITHUB_ACTIONS",
     ] {
         command.env_remove(name);
     }
+    command.env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"));
     command.stdin(Stdio::null());
     command
 }
@@ -73,7 +75,7 @@ fn the_shipped_scripts_pass_against_the_embedded_server() {
 fn the_shipped_scripts_have_nothing_to_find_and_are_listed() {
     let ran = run(&project(), &["check", "scripts"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    let ran = run(&project(), &["list"]);
+    let ran = run(&project(), &["list", "--verbose"]);
     insta::assert_snapshot!(ran.out);
 }
 
@@ -138,7 +140,7 @@ fn a_wrong_command_line_says_what_would_be_right() {
         (&["run", "*.txt"], &["there are no scripts in *.txt"]),
         (
             &["run", "--set", "smpt=x", "relay.rhai"],
-            &["no script has a parameter `smpt`", "did you mean `smtp`?"],
+            &["the script has no parameter `smpt`", "did you mean `smtp`?"],
         ),
         (&["run", "--set", "smtp", "relay.rhai"], &["name=value"]),
         (
@@ -337,7 +339,7 @@ fn the_end_of_a_run_lists_each_failure_with_its_line() {
     let end = end.split_once(" (").unwrap().0;
     insta::assert_snapshot!(end, @r"
       b.rhai:3:3  the reply is not the one that was expected
-      c.rhai:1:1  there is no `conect()`
+      c.rhai:1:1  there is no word `conect`
     1 passed, 2 failed
     ");
 }

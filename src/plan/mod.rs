@@ -1,9 +1,19 @@
-//! Paths to scripts.
+//! Paths to scripts, and which of them are to run.
+
+#[cfg(feature = "cli")]
+mod filter;
+#[cfg(feature = "cli")]
+mod partition;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+
+#[cfg(feature = "cli")]
+pub(crate) use filter::Filter;
+#[cfg(feature = "cli")]
+pub(crate) use partition::{Partition, shuffle};
 
 /// The scripts that the paths stand for, each once: a file as it is, a folder's `*.rhai` in the
 /// order of their names, but for folders named `lib`, and what a glob matches. No path at all

@@ -1,0 +1,155 @@
+//! Which scripts of the paths are run, in which order, for `mailexpect run` and `list`.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use clap::Args;
+use sha2::{Digest as _, Sha256};
+
+use crate::error::{Error, Kind, Result};
+use crate::plan::{self, Filter, Partition};
+use crate::script::Heading;
+
+/// The arguments.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Selection")]
+pub(super) struct Selection {
+    /// Run only the scripts that an expression selects: `--filter 'path(imap/) and not tag(slow)'`.
+    /// Repeat to add others.
+    #[arg(long, value_name = "EXPRESSION")]
+    filter: Vec<String>,
+    /// Run only scripts with this tag, from a line `// tags: smoke, imap` of the first comment.
+    /// Repeat to add others.
+    #[arg(long, value_name = "TAG")]
+    tag: Vec<String>,
+    /// Run one part of all scripts, each in turn (slice) or by its path (hash): `slice:1/4`.
+    #[arg(long, value_name = "KIND:M/N")]
+    partition: Option<Partition>,
+    /// Run the scripts in an order that a number decides: `--shuffle 42`.
+    #[arg(long, value_name = "SEED")]
+    shuffle: Option<u64>,
+    /// Run only the scripts that failed when they last ran from this folder.
+    #[arg(long)]
+    rerun_failed: bool,
+}
+
+impl Selection {
+    /// The scripts of these paths that are to be run, in their order.
+    ///
+    /// # Errors
+    /// Usage for paths and filters that are wrong, and for a selection of nothing.
+    pub(super) fn scripts(&self, paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+        let filters = self.filter.iter().map(|text| Filter::parse(text));
+        let filters = filters.collect::<Result<Vec<_>>>()?;
+        let mut scripts = plan::scripts(paths)?;
+        let found = scripts.len();
+        if !filters.is_empty() || !self.tag.is_empty() {
+            scripts.retain(|script| self.selects(&filters, script));
+        }
+        if self.rerun_failed {
+            let failed = Failed::load()?;
+            scripts.retain(|script| failed.scripts.contains(&absolute(script)));
+        }
+        if scripts.is_empty() {
+            let error = Error::usage(format!("none of {found} scripts is selected"));
+            return Err(if self.rerun_failed {
+                error.hint("none of them failed when it last ran from this folder")
+            } else {
+                error.hint("mailexpect list --verbose shows paths, titles and tags")
+            });
+        }
+        if let Some(partition) = self.partition {
+            scripts = partition.of(scripts);
+        }
+        if let Some(seed) = self.shuffle {
+            plan::shuffle(&mut scripts, seed);
+        }
+        Ok(scripts)
+    }
+
+    fn selects(&self, filters: &[Filter], script: &Path) -> bool {
+        let heading = Heading::of(script);
+        let path = script.to_string_lossy();
+        let by_tag =
+            || self.tag.is_empty() || self.tag.iter().any(|tag| heading.tags.contains(tag));
+        let by_filter =
+            || filters.is_empty() || filters.iter().any(|filter| filter.selects(&path, &heading));
+        by_tag() && by_filter()
+    }
+}
+
+/// The scripts that failed when they last ran from the current folder: one path a line, in a file
+/// of the user's state folder (XDG), so that nothing is written beside the scripts.
+#[derive(Debug, Default)]
+pub(super) struct Failed {
+    /// Nothing is kept if the environment names no folder for it.
+    file: Option<PathBuf>,
+    scripts: BTreeSet<PathBuf>,
+}
+
+impl Failed {
+    /// # Errors
+    /// If the file is there and cannot be read.
+    pub(super) fn load() -> Result<Self> {
+        let Some(file) = state_file() else { return Ok(Self::default()) };
+        let text = match fs::read_to_string(&file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::new(
+                    Kind::Io,
+                    format!("cannot read which scripts failed, {}: {error}", file.display()),
+                ));
+            }
+            read => read.unwrap_or_default(),
+        };
+        Ok(Self { file: Some(file), scripts: text.lines().map(PathBuf::from).collect() })
+    }
+
+    /// Takes in how a script ended now.
+    pub(super) fn note(&mut self, script: &Path, is_ok: bool) {
+        let script = absolute(script);
+        if is_ok {
+            self.scripts.remove(&script);
+        } else {
+            self.scripts.insert(script);
+        }
+    }
+
+    /// Keeps it for the next run.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub(super) fn save(&self) -> Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
+        if self.scripts.is_empty() && !file.exists() {
+            return Ok(());
+        }
+        let lines: Vec<_> = self.scripts.iter().map(|script| script.to_string_lossy()).collect();
+        let text = lines.join("\n");
+        let folder = file.parent().unwrap_or(Path::new("."));
+        let written = fs::create_dir_all(folder)
+            .and_then(|()| tempfile::NamedTempFile::new_in(folder))
+            .and_then(|new| fs::write(new.path(), text).map(|()| new))
+            .and_then(|new| new.persist(file).map_err(|error| error.error));
+        written.map(drop).map_err(|error| {
+            Error::new(
+                Kind::Io,
+                format!("cannot keep which scripts failed in {}: {error}", file.display()),
+            )
+        })
+    }
+}
+
+fn absolute(script: &Path) -> PathBuf {
+    std::path::absolute(script).unwrap_or_else(|_| script.to_owned())
+}
+
+/// `$XDG_STATE_HOME/mailexpect/failed-<hash of the current folder>`.
+fn state_file() -> Option<PathBuf> {
+    let set = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = set("XDG_STATE_HOME").or_else(|| set("HOME").map(|home| home.join(".local/state")));
+    let here = env::current_dir().ok()?;
+    let hash = Sha256::digest(here.as_os_str().as_encoded_bytes());
+    let name = u64::from_be_bytes(*hash.first_chunk()?);
+    Some(state?.join("mailexpect").join(format!("failed-{name:016x}")))
+}

@@ -1,0 +1,119 @@
+//! One part of all scripts, for machines that share a run.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use sha2::{Digest as _, Sha256};
+
+/// Part `number` of `of`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Partition {
+    by: By,
+    /// From 1.
+    number: u64,
+    of: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    /// Each script in turn to the next part: parts differ by one script at most.
+    Slice,
+    /// By a hash of the path: a script stays in its part if others come or go.
+    Hash,
+}
+
+impl FromStr for Partition {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parsed = text.split_once(':').and_then(|(by, part)| {
+            let by = match by {
+                "slice" => By::Slice,
+                "hash" => By::Hash,
+                _ => return None,
+            };
+            let (number, of) = part.split_once('/')?;
+            Some(Self { by, number: number.parse().ok()?, of: of.parse().ok()? })
+        });
+        let parsed = parsed.filter(|part| (1..=part.of).contains(&part.number));
+        parsed.ok_or_else(|| {
+            "a partition is slice:M/N or hash:M/N with M from 1 to N, such as slice:1/4".to_owned()
+        })
+    }
+}
+
+impl Partition {
+    /// The scripts of this part, in their order.
+    pub(crate) fn of(self, scripts: Vec<PathBuf>) -> Vec<PathBuf> {
+        let mut turn = 0;
+        let is_ours = |script: &PathBuf| {
+            let part = match self.by {
+                By::Slice => turn,
+                By::Hash => hash(script, b""),
+            };
+            turn += 1;
+            part % self.of == self.number - 1
+        };
+        scripts.into_iter().filter(is_ours).collect()
+    }
+}
+
+/// The scripts in an order that the seed decides, the same on every machine.
+pub(crate) fn shuffle(scripts: &mut [PathBuf], seed: u64) {
+    scripts.sort_by_cached_key(|script| hash(script, &seed.to_be_bytes()));
+}
+
+/// A number that depends on the path and the salt alone.
+fn hash(path: &Path, salt: &[u8]) -> u64 {
+    let digest = Sha256::new().chain_update(salt).chain_update(path.as_os_str().as_encoded_bytes());
+    digest.finalize().iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scripts() -> Vec<PathBuf> {
+        (0..100).map(|n| PathBuf::from(format!("scripts/{n:03}.rhai"))).collect()
+    }
+
+    #[test]
+    fn the_parts_together_are_all_scripts_each_once() {
+        for by in ["slice", "hash"] {
+            let part = |n: usize| format!("{by}:{n}/4").parse::<Partition>().unwrap().of(scripts());
+            let parts = [1, 2, 3, 4].map(part);
+            assert!(parts.iter().all(|part| part.len() > 10), "{by}");
+            let mut all = parts.concat();
+            all.sort();
+            assert_eq!(all, scripts(), "{by}");
+        }
+    }
+
+    #[test]
+    fn a_script_stays_in_its_hash_part_if_others_go() {
+        let part: Partition = "hash:2/3".parse().unwrap();
+        let few: Vec<_> = scripts().into_iter().step_by(2).collect();
+        let kept: Vec<_> =
+            part.of(scripts()).into_iter().filter(|script| few.contains(script)).collect();
+        assert_eq!(part.of(few.clone()), kept);
+    }
+
+    #[test]
+    fn a_seed_decides_the_order() {
+        let shuffled = |seed| {
+            let mut all = scripts();
+            shuffle(&mut all, seed);
+            all
+        };
+        assert_eq!(shuffled(7), shuffled(7));
+        assert_ne!(shuffled(7), shuffled(8));
+        assert_ne!(shuffled(7), scripts());
+    }
+
+    #[test]
+    fn what_is_no_part_is_refused() {
+        for text in ["", "slice:0/4", "slice:5/4", "count:1/2", "hash:1", "slice:1/0"] {
+            assert!(text.parse::<Partition>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Annotations of GitHub Actions: a failure stands beside its line in the changes of a pull request.
+
+use super::{Human, Report, Summary, human};
+use crate::outcome::{Failure, Outcome, Verdict};
+
+/// A workflow command for each failure, and for each script that passed only when it was retried.
+#[derive(Debug, Default)]
+pub(crate) struct Github;
+
+impl Report for Github {
+    fn script_ended(&mut self, _: usize, outcome: &Outcome) -> String {
+        match &outcome.verdict {
+            Verdict::Passed if outcome.is_flaky() => {
+                outcome.failed_attempts.last().map_or_else(String::new, |failed| {
+                    command("warning", "passed only when it was retried: ", failed)
+                })
+            }
+            Verdict::Passed | Verdict::Skipped(_) => String::new(),
+            Verdict::Failed(_) | Verdict::Differs(_) | Verdict::Interrupted(_) => {
+                command("error", "", outcome)
+            }
+        }
+    }
+
+    fn run_ended(&mut self, _: &Summary) -> String {
+        String::new()
+    }
+}
+
+fn command(level: &str, lead: &str, outcome: &Outcome) -> String {
+    let place = outcome.failure().and_then(|failure| failure.place.as_ref());
+    let place = match place {
+        Some(place) => {
+            format!("file={},line={},col={}", property(&place.file), place.line, place.column)
+        }
+        None => format!("file={}", property(&outcome.path.to_string_lossy())),
+    };
+    let title = outcome.title.as_deref().unwrap_or("mailexpect");
+    let message = format!("{lead}{}{}", Human::fault(outcome).1, notes(outcome.failure()));
+    format!("::{level} {place},title={}::{}\n", property(title), data(&message))
+}
+
+fn notes(failure: Option<&Failure>) -> String {
+    let notes = failure.map(human::notes).unwrap_or_default();
+    notes.iter().flat_map(|(name, part)| ["\n", name, ": ", part]).collect()
+}
+
+/// What a command carries: it ends with its line.
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// The value of a property: it ends with a comma or a colon, too.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}

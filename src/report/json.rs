@@ -1,0 +1,141 @@
+//! A stream of events as JSON, one a line, each written when it happens. docs/json.md is its
+//! documentation; what changes incompatibly gets a new [`VERSION`].
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{Report, Summary};
+use crate::outcome::{Difference, Failure, Golden, Outcome, Place, Verdict};
+use crate::transcript;
+
+/// The version of the stream, in its first event.
+const VERSION: u32 = 1;
+
+/// Events, from `run-started` to `run-ended`.
+#[derive(Debug, Default)]
+pub(crate) struct Json;
+
+impl Report for Json {
+    fn run_started(&mut self, scripts: usize) -> String {
+        line(&json!({ "event": "run-started", "version": VERSION, "scripts": scripts }))
+    }
+
+    fn script_started(&mut self, number: usize, script: &Path) -> String {
+        let path = script.to_string_lossy();
+        line(&json!({ "event": "script-started", "number": number, "path": path }))
+    }
+
+    fn script_ended(&mut self, number: usize, outcome: &Outcome) -> String {
+        let mut event = attempt(outcome);
+        event["event"] = "script-ended".into();
+        event["number"] = number.into();
+        let failed: Vec<_> = outcome.failed_attempts.iter().map(attempt).collect();
+        event["failed_attempts"] = failed.into();
+        line(&event)
+    }
+
+    fn run_ended(&mut self, summary: &Summary) -> String {
+        let tally = &summary.tally;
+        line(&json!({
+            "event": "run-ended",
+            "passed": tally.passed,
+            "failed": tally.failed,
+            "skipped": tally.skipped,
+            "flaky": tally.flaky,
+            "not_run": summary.not_run,
+            "exit_code": summary.exit_code() as u8,
+            "elapsed": summary.elapsed.as_secs_f64(),
+        }))
+    }
+}
+
+fn line(event: &Value) -> String {
+    format!("{event}\n")
+}
+
+/// One attempt at a script.
+fn attempt(outcome: &Outcome) -> Value {
+    let verdict = match &outcome.verdict {
+        Verdict::Passed => "passed",
+        Verdict::Skipped(_) => "skipped",
+        Verdict::Failed(_) => "failed",
+        Verdict::Differs(_) => "differs",
+        Verdict::Interrupted(_) => "interrupted",
+    };
+    let reason = match &outcome.verdict {
+        Verdict::Skipped(reason) => Some(reason),
+        _ => None,
+    };
+    let difference = match &outcome.verdict {
+        Verdict::Differs(different) => Some(difference(different)),
+        _ => None,
+    };
+    let params: serde_json::Map<_, _> =
+        outcome.params.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+    let lines: Vec<_> =
+        transcript::lines(&outcome.transcript).iter().map(ToString::to_string).collect();
+    json!({
+        "path": outcome.path.to_string_lossy(),
+        "title": outcome.title,
+        "verdict": verdict,
+        "exit_code": outcome.exit_code() as u8,
+        "elapsed": outcome.elapsed.as_secs_f64(),
+        "expectations": outcome.expectations,
+        "reason": reason,
+        "failure": outcome.failure().map(failure),
+        "difference": difference,
+        "golden": golden(&outcome.golden),
+        "params": params,
+        "transcript": lines,
+    })
+}
+
+fn failure(failure: &Failure) -> Value {
+    let error = &failure.error;
+    let calls: Vec<_> = failure
+        .calls
+        .iter()
+        .map(|(function, at)| json!({ "function": function, "place": place(at) }))
+        .collect();
+    let waited = error.waited().map(|waited| {
+        json!({ "elapsed": waited.elapsed.as_secs_f64(), "allowed": waited.allowed.as_secs_f64() })
+    });
+    json!({
+        "kind": error.kind(),
+        "message": error.message(),
+        "expected": error.expected(),
+        "got": error.got(),
+        "sent": error.sent(),
+        "waited": waited,
+        "session": error.session(),
+        "hint": error.next_step(),
+        "step": failure.step,
+        "place": failure.place.as_ref().map(place),
+        "calls": calls,
+    })
+}
+
+fn place(place: &Place) -> Value {
+    json!({ "file": place.file, "line": place.line, "column": place.column, "source": place.source })
+}
+
+fn difference(difference: &Difference) -> Value {
+    json!({
+        "golden": difference.golden.to_string_lossy(),
+        "old": difference.old,
+        "new": difference.new,
+        "pending": difference.pending.as_ref().map(|path| path.to_string_lossy()),
+    })
+}
+
+fn golden(golden: &Golden) -> Option<Value> {
+    let (state, path) = match golden {
+        Golden::None => return None,
+        Golden::Same(path) => ("same", path),
+        Golden::Recorded(path) => ("recorded", path),
+        Golden::Updated(path) => ("updated", path),
+        Golden::Pending(path) => ("pending", path),
+    };
+    Some(json!({ "state": state, "path": path.to_string_lossy() }))
+}

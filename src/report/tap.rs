@@ -1,0 +1,71 @@
+//! The Test Anything Protocol, version 14 (testanything.org).
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::{Human, InOrder, Report, Summary, human};
+use crate::outcome::{Outcome, Verdict};
+
+/// A test point for each script; what failed in a YAML block below it.
+#[derive(Debug, Default)]
+pub(crate) struct Tap {
+    in_order: InOrder,
+}
+
+impl Report for Tap {
+    fn run_started(&mut self, scripts: usize) -> String {
+        format!("TAP version 14\n1..{scripts}\n")
+    }
+
+    fn script_ended(&mut self, number: usize, outcome: &Outcome) -> String {
+        self.in_order.next(number, point(number + 1, outcome))
+    }
+
+    fn run_ended(&mut self, summary: &Summary) -> String {
+        let mut text = self.in_order.rest();
+        if summary.not_run > 0 {
+            let _ = writeln!(text, "Bail out! {} scripts were not run", summary.not_run);
+        }
+        text
+    }
+}
+
+fn point(number: usize, outcome: &Outcome) -> String {
+    let path = escaped(&outcome.path.to_string_lossy());
+    let mut text = match &outcome.verdict {
+        Verdict::Passed => format!("ok {number} - {path}\n"),
+        Verdict::Skipped(reason) => format!("ok {number} - {path} # SKIP {}\n", escaped(reason)),
+        _ => format!("not ok {number} - {path}\n"),
+    };
+    let faults = outcome.failed_attempts.iter().chain((!outcome.is_ok()).then_some(outcome));
+    for fault in faults {
+        block(&mut text, fault);
+    }
+    text
+}
+
+/// Comments begin with `#` and the protocol is one of lines.
+fn escaped(text: &str) -> String {
+    let text = text.replace('\\', "\\\\").replace('#', "\\#");
+    text.replace(['\r', '\n'], " ")
+}
+
+fn block(text: &mut String, outcome: &Outcome) {
+    let (place, message) = Human::fault(outcome);
+    let _ = writeln!(text, "  ---\n  message: {}\n  at: {}", quoted(message), quoted(&place));
+    let mut calls = 0;
+    for (name, part) in outcome.failure().map(human::notes).unwrap_or_default() {
+        // A key stands once in a map, and a failure may have several calls.
+        let is_call = name == "called";
+        calls += usize::from(is_call);
+        let number = if is_call && calls > 1 { calls.to_string() } else { String::new() };
+        let _ = writeln!(text, "  {name}{number}: {}", quoted(&part));
+    }
+    text.push_str("  ...\n");
+}
+
+/// A string of JSON is one of YAML.
+fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
+}

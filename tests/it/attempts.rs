@@ -1,0 +1,90 @@
+//! Retries, flaky scripts, and runs that end before all scripts have run.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+
+use crate::peer::Peer;
+use crate::program::{folder, run};
+
+const GREETING: &str = "// Greets.\nlet s = connect(param(\"smtp\"));\ns.expect(220);\n";
+
+/// The URL of a server that refuses the first connection and greets on the second.
+fn flaky() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("smtp=smtp://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for greeting in ["421 busy\r\n", "220 hi\r\n"] {
+            let (mut stream, _) = listener.accept()?;
+            stream.write_all(greeting.as_bytes())?;
+            stream.read_to_end(&mut Vec::new())?;
+        }
+        std::io::Result::Ok(())
+    });
+    url
+}
+
+#[test]
+fn a_script_that_passes_when_it_is_retried_is_flaky() {
+    let folder = folder(&[("a.rhai", GREETING)]);
+    for (more, code, line) in [
+        (&[][..], 1, "1 failed"),
+        (&["--retries", "1"], 0, "1 passed (1 flaky)"),
+        (&["--retries", "3", "--flaky-result", "fail"], 1, "1 failed"),
+    ] {
+        let set = flaky();
+        let ran = run(folder.path(), &[&["run", "--set", &set], more].concat());
+        assert_eq!(ran.code, Some(code), "{more:?} {ran:?}");
+        assert!(ran.out.contains(line), "{more:?} {}", ran.out);
+    }
+}
+
+#[test]
+fn a_flaky_script_is_shown_as_one_in_every_report() {
+    let folder = folder(&[("a.rhai", GREETING)]);
+    for (format, said) in [
+        ("pretty", "FLAKY a.rhai"),
+        ("pretty", "attempt 1 failed: a.rhai:3:3  the reply is not the one that was expected"),
+        ("plain", "FLAKY a.rhai: passed at attempt 2"),
+        ("tap", "ok 1 - a.rhai\n  ---\n  message: "),
+        ("json", "\"flaky\":1"),
+    ] {
+        let set = flaky();
+        let args = ["run", "--set", &set, "--retries", "1", "--format", format, "--junit", "j.xml"];
+        let ran = run(folder.path(), &args);
+        assert!(ran.out.contains(said), "{format}: {}", ran.out);
+        let junit = std::fs::read_to_string(folder.path().join("j.xml")).unwrap();
+        assert!(junit.contains("<flakyFailure message="), "{junit}");
+    }
+}
+
+#[test]
+fn a_script_that_is_wrong_is_not_retried() {
+    let folder = folder(&[("a.rhai", "conect();\n")]);
+    let ran = run(folder.path(), &["run", "--retries", "5"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(!ran.out.contains("attempt"), "{}", ran.out);
+}
+
+#[test]
+fn after_a_failure_no_further_script_begins_if_that_is_asked_for() {
+    let folder = folder(&[
+        ("a.rhai", "connect().expect(554);\n"),
+        ("b.rhai", "connect().expect(220);\n"),
+        ("c.rhai", "connect().expect(220);\n"),
+    ]);
+    let ran = run(folder.path(), &["run", "-j", "1", "--fail-fast"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.out.contains("2 not run, 1 failed") && !ran.out.contains("b.rhai"), "{}", ran.out);
+}
+
+#[test]
+fn the_time_of_a_run_ends_the_scripts_that_are_in_progress() {
+    let peer = Peer::parse("stall");
+    let folder = folder(&[("a.rhai", GREETING), ("b.rhai", GREETING)]);
+    let set = format!("smtp={}", peer.url("smtp"));
+    let args = ["run", "-j", "1", "--set", &set, "--timeout", "1h", "--global-timeout", "300ms"];
+    let ran = run(folder.path(), &args);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.out.contains("the time of the run, 300 ms, is up"), "{}", ran.out);
+    assert!(ran.out.contains("--> a.rhai:3:3") && ran.out.contains("1 not run, "), "{}", ran.out);
+}
