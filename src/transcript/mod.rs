@@ -15,6 +15,7 @@ use std::time::Duration;
 
 pub use excerpt::Excerpt;
 pub(crate) use excerpt::Gathering;
+pub(crate) use read::octets;
 pub use read::read;
 pub use render::{Line, Mark};
 

@@ -88,7 +88,7 @@ fn parts(line: &str, several: bool) -> Option<(Option<SessionId>, Mark, &str)> {
 }
 
 /// The bytes of a line on the wire.
-fn octets(shown: &str) -> Vec<u8> {
+pub(crate) fn octets(shown: &str) -> Vec<u8> {
     let (shown, end): (_, &[u8]) = match shown.strip_suffix('\\') {
         Some(half) if !shown.ends_with("\\\\") => (half, b""),
         _ if shown.ends_with("\\n") && !shown.ends_with("\\\\n") => (shown, b""),

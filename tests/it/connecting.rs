@@ -9,6 +9,8 @@ use hickory_proto::rr::{Name, RData, Record};
 use mailexpect::server::{Embedded, Replay};
 use mailexpect::{Error, Options, Proxy, Session, Transcript, tls};
 
+use crate::peer::Peer;
+
 /// A name server that knows the exchangers of one domain each, for as long as the test runs.
 fn nameserver(zone: &'static [(&'static str, &'static [(u16, &'static str)])]) -> SocketAddr {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -167,7 +169,7 @@ fn a_proxy_header_that_was_refused_is_named() {
         "C: PROXY TCP4 192.0.2.7 192.0.2.1 4711 25\nclose",
         "C: PROXY TCP4 192.0.2.7 192.0.2.1 4711 25\nS: 554 no proxies here",
     ] {
-        let server = Replay::start(dialogue).unwrap();
+        let server = Peer::parse(dialogue);
         let error = connect(Session::options().proxy(proxy), &server.url("smtp")).unwrap_err();
         let hint = error.next_step().unwrap_or_default();
         assert!(hint.contains("PROXY v1 from 192.0.2.7:4711"), "{error}");

@@ -7,7 +7,7 @@ use mailexpect::imap::{Argument, Literals, Status};
 use mailexpect::{Error, Regex, Session, Untagged};
 
 use crate::filters::filtered;
-use crate::peer::{Peer, Step};
+use crate::peer::Peer;
 
 fn run<T>(test: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
@@ -28,7 +28,7 @@ async fn greeted(peer: &Peer) -> Session {
 #[test]
 fn responses_are_taken_whole_with_their_literals() {
     let peer = Peer::parse(
-        "S: * OK hi\nC\nS: * 1 FETCH (BODY[] {8}\nS: a\\r\\n)\nS- a)\nS: \nS: a1 OK done\nstall",
+        "S: * OK hi\nC\nS: * 1 FETCH (BODY[] {8}\nS: a\\r\\n)\nS: a)\\\nS: \nS: a1 OK done\nstall",
     );
     run(async {
         let mut s = greeted(&peer).await;
@@ -67,8 +67,7 @@ fn a_literal_that_cannot_be_held_fails_at_its_announcement() {
 
 #[test]
 fn a_literal_that_is_never_finished_is_cut() {
-    let peer =
-        Peer::new([Step::Say(b"* OK hi\r\n* 1 FETCH (BODY[] {10}\r\nabc".to_vec()), Step::Close]);
+    let peer = Peer::parse("S: * OK hi\nS: * 1 FETCH (BODY[] {10}\nS: abc\\\nclose");
     let error = run(async { greeted(&peer).await.expect("* 1 FETCH").await.unwrap_err() });
     assert!(error.is_malformed());
     assert_eq!(error.message(), "the connection was closed in the middle of a reply");
@@ -196,7 +195,7 @@ fn a_flood_of_untagged_responses_ends_at_the_limit() {
 #[test]
 fn bytes_that_nobody_should_send_are_taken_for_what_they_are() {
     let peer = Peer::parse(
-        "S: * OK hi\nC\nS: * LIST () \"/\" a\\0b\nS: * 1 FETCH (BODY[] {3}\nS- \\0\\xff\\n)\nS: \nS: a1 OK \\0\nstall",
+        "S: * OK hi\nC\nS: * LIST () \"/\" a\\0b\nS: * 1 FETCH (BODY[] {3}\nS: \\0\\xff\\n)\\\nS: \nS: a1 OK \\0\nstall",
     );
     run(async {
         let answer = greeted(&peer).await.command("X", &[]).await.unwrap();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mailexpect::{Session, Transcript};
 
-use crate::peer::{Peer, Step};
+use crate::peer::Peer;
 
 fn run<T>(test: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
@@ -42,15 +42,14 @@ fn a_block_is_taken_up_to_its_lone_dot_however_it_comes() {
 
 #[test]
 fn a_block_that_is_not_kept_has_a_size_and_no_limit() {
-    let flood = (20 << 20) / 78 * 78;
-    let peer =
-        Peer::new([Step::Flood(flood), Step::Say(b"..x\r\n.\r\nafter\r\n".to_vec()), Step::Stall]);
+    let flood: u64 = (20 << 20) / 78 * 78;
+    let peer = Peer::parse(&format!("flood {flood}\nS: ..x\nS: .\nS: after\nstall"));
     let transcript = Transcript::new();
     run(async {
         let options = Session::options().limit(1 << 20).transcript(transcript.clone());
         let mut s = options.connect(&peer.url("tcp")).await.unwrap();
         let block = s.expect_multiline().keep(false).await.unwrap();
-        assert_eq!((block.octets(), block.bytes()), (flood as u64 + 4, &b""[..]));
+        assert_eq!((block.octets(), block.bytes()), (flood + 4, &b""[..]));
         s.expect_line("after").await.unwrap();
         s.finish().await.unwrap();
     });
@@ -91,7 +90,7 @@ fn a_block_without_an_end_fails_and_says_what_was_wanted() {
         Session::connect(&peer.url("tcp")).await.unwrap().expect_multiline().await.unwrap_err()
     });
     assert_eq!(error.expected(), Some(wanted));
-    let peer = Peer::new([Step::Flood(4 << 20), Step::Stall]);
+    let peer = Peer::parse("flood 4194304\nstall");
     let error = run(async {
         let mut s = Session::options().limit(1 << 20).connect(&peer.url("tcp")).await.unwrap();
         s.expect_multiline().await.unwrap_err()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mailexpect::{Error, Regex, Session};
 
-use crate::peer::{Peer, Step};
+use crate::peer::Peer;
 
 fn run<T>(test: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
@@ -47,7 +47,7 @@ fn a_dialogue_can_be_written_out_by_hand() {
 #[test]
 fn nothing_is_sent_while_a_block_is_owed_whether_or_not_it_has_arrived() {
     for block in ["", "1 10\\r\\n.\\r\\n"] {
-        let peer = Peer::parse(&format!("S: +OK hi\nC\nS- +OK\\r\\n{block}\nstall"));
+        let peer = Peer::parse(&format!("S: +OK hi\nC\nS: +OK\\r\\n{block}\\\nstall"));
         let (sent, expected, left) = run(async {
             let mut s = greeted(&peer).await;
             s.send("LIST").await.unwrap();
@@ -132,13 +132,7 @@ fn hostile_answers_fail_in_words_and_hold_no_more_than_the_limit() {
         Session::connect(&peer.url("pop3")).await.unwrap().expect("+OK").await.unwrap_err()
     });
     assert!(error.is_malformed() && error.got() == Some("+OK\\0\\e[2J\\r\\n"), "{error}");
-    let peer = Peer::new([
-        Step::Say(b"+OK\r\n".to_vec()),
-        Step::Hear,
-        Step::Say(b"+OK\r\n".to_vec()),
-        Step::Flood(4 << 20),
-        Step::Stall,
-    ]);
+    let peer = Peer::parse("S: +OK\nC\nS: +OK\nflood 4194304\nstall");
     let error = run(async {
         let mut s = greeted(&peer).await;
         s.set_limit(1 << 20);

@@ -10,7 +10,7 @@ use mailexpect::transcript::lines;
 use mailexpect::{Segment, Session, Transcript};
 
 use crate::filters::filtered;
-use crate::peer::{Peer, Step, reader};
+use crate::peer::{Peer, reader};
 use crate::program::{Ran, folder, project, run};
 use crate::real::available;
 use crate::servers::{Server, exim, mailserver, sendmail};
@@ -240,12 +240,7 @@ fn scripts_with_peers_give_the_same_in_every_way() {
 #[tokio::test]
 async fn what_is_unread_is_shown_whole_however_it_is_cut() {
     for way in [Segment::Whole, Segment::Bytes, Segment::Lines, Segment::Crlf] {
-        let peer = Peer::new([
-            Step::Say(b"220 hi\r\n".to_vec()),
-            Step::Hear,
-            Step::Say(b"250 one\r\n250 two\r\n".to_vec()),
-            Step::Stall,
-        ]);
+        let peer = Peer::parse("S: 220 hi\nC\nS: 250 one\nS: 250 two\nstall");
         let transcript = Transcript::new();
         let options = Session::options().segment(way).transcript(transcript.clone());
         let mut session = options.connect(&peer.url("smtp")).await.unwrap();

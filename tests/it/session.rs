@@ -6,7 +6,7 @@ use std::time::Duration;
 use mailexpect::{Family, Pattern, Regex, Session, Transcript, dot_stuff};
 use proptest::prelude::*;
 
-use crate::peer::{Peer, Step};
+use crate::peer::{Peer, says};
 
 fn run<T>(test: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
@@ -75,8 +75,8 @@ fn another_reply_fails_at_once_and_is_shown() {
 
 #[test]
 fn sending_while_a_reply_is_owed_fails_whether_or_not_it_has_arrived() {
-    for steps in [vec![Step::Stall], vec![Step::Say(b"220 hi\r\n".to_vec()), Step::Stall]] {
-        let peer = Peer::new(steps);
+    for dialogue in ["stall", "S: 220 hi\nstall"] {
+        let peer = Peer::parse(dialogue);
         let error = run(async {
             let mut s = Session::connect(&peer.url("smtp")).await.unwrap();
             s.send("EHLO x").await.unwrap_err()
@@ -193,7 +193,7 @@ fn the_close_after_quit_and_after_421_is_expected() {
 
 #[test]
 fn a_surprising_close_says_so_and_shows_what_came() {
-    let peer = Peer::parse("S: 220 hi\nC\nS- 250-half\nclose");
+    let peer = Peer::parse("S: 220 hi\nC\nS: 250-half\\\nclose");
     let error = run(async {
         let mut s = Session::connect(&peer.url("smtp")).await.unwrap();
         s.expect(220).await.unwrap();
@@ -222,7 +222,7 @@ fn a_peer_that_never_says_a_word_was_not_reached() {
 
 #[test]
 fn a_deadline_is_that_of_the_operation_and_not_of_each_read() {
-    let dripping = Peer::new([Step::Drip(b"220-".repeat(500)), Step::Stall]);
+    let dripping = Peer::parse(&format!("drip: {}\\\nstall", "220-".repeat(500)));
     let error = run(async {
         let mut s = Session::connect(&dripping.url("smtp")).await.unwrap();
         s.expect(220).timeout(SHORT).await.unwrap_err()
@@ -247,14 +247,14 @@ fn a_byte_at_a_time_is_as_good_as_one_write() {
 
 #[test]
 fn a_gigabyte_without_an_end_stops_at_the_limit() {
-    let peer = Peer::new([Step::Say(b"220-".to_vec()), Step::Flood(1 << 30)]);
+    let peer = Peer::parse("S: 220-\\\nflood 1073741824");
     let error = run(async {
         let mut s = Session::options().limit(1 << 20).connect(&peer.url("smtp")).await.unwrap();
         s.expect(220).await.unwrap_err()
     });
     // The second line of the flood has no code, which is seen long before the limit.
     assert!(error.is_malformed(), "{error}");
-    let peer = Peer::new([Step::Flood(1 << 30)]);
+    let peer = Peer::parse("flood 1073741824");
     let error = run(async {
         let mut s = Session::options().limit(1 << 20).connect(&peer.url("tcp")).await.unwrap();
         s.expect("never").await.unwrap_err()
@@ -265,7 +265,7 @@ fn a_gigabyte_without_an_end_stops_at_the_limit() {
 
 #[test]
 fn what_is_not_kept_has_no_limit() {
-    let peer = Peer::new([Step::Flood(20 << 20), Step::Say(b"the end\r\n".to_vec()), Step::Stall]);
+    let peer = Peer::parse("flood 20971520\nS: the end\nstall");
     let transcript = Transcript::new();
     run(async {
         let options = Session::options().limit(1 << 20).transcript(transcript.clone());
@@ -405,13 +405,7 @@ fn the_close_can_be_waited_for_and_be_one_of_several() {
 
 #[test]
 fn a_half_close_still_lets_the_peer_speak() {
-    let peer = Peer::new([
-        Step::Say(b"220 hi\r\n".to_vec()),
-        Step::Hear,
-        Step::Hear,
-        Step::Say(b"250 late\r\n".to_vec()),
-        Step::Close,
-    ]);
+    let peer = Peer::parse("S: 220 hi\nC:\neof\nS: 250 late\nclose");
     run(async {
         let mut s = Session::connect(&peer.url("smtp")).await.unwrap();
         s.expect(220).await.unwrap();
@@ -555,7 +549,7 @@ fn what_a_child_complains_of_is_in_the_transcript_and_its_group_ends_with_the_se
 
 #[test]
 fn a_stream_is_searched_as_expect_does() {
-    let peer = Peer::parse("S- Welcome\\r\\nlogin: \nC\nS- Password: \nstall");
+    let peer = Peer::parse("S: Welcome\nS: login: \\\nC\nS: Password: \\\nstall");
     run(async {
         let mut s = Session::connect(&peer.url("tcp")).await.unwrap();
         let reply = s.expect("login: ").await.unwrap();
@@ -621,7 +615,7 @@ fn a_message_has_its_dots_doubled_and_goes_out_in_one_write() {
 
 #[test]
 fn bytes_go_out_and_come_in_exactly() {
-    let peer = Peer::parse("S: 220 hi\nC\nS- 250 \\xff\\0\\r\\n\nstall");
+    let peer = Peer::parse("S: 220 hi\nC\nS: 250 \\xff\\0\nstall");
     let transcript = Transcript::new();
     let heard = run(async {
         let mut s = Session::options()
@@ -710,14 +704,15 @@ proptest! {
     fn a_dialogue_is_the_same_however_the_server_cuts_it(cuts in proptest::collection::vec(1usize..40, 0..6)) {
         let stream = b"220-mail\r\n220 hi\r\n250-a\r\n250 b\r\n354 go\r\n250 queued as 1A2B\r\n221 bye\r\n";
         let mut rest = &stream[..];
-        let mut steps = Vec::new();
+        let mut dialogue = Vec::new();
         for cut in cuts {
             let (piece, tail) = rest.split_at(cut.min(rest.len()));
-            steps.push(Step::Say(piece.to_vec()));
+            // Nothing in between, lest it be one write.
+            dialogue.extend([says(piece), "flood 0".to_owned()]);
             rest = tail;
         }
-        steps.extend([Step::Say(rest.to_vec()), Step::Stall]);
-        let peer = Peer::new(steps);
+        dialogue.extend([says(rest), "stall".to_owned()]);
+        let peer = Peer::parse(&dialogue.join("\n"));
         let transcript = Transcript::new();
         run(async {
             let mut s = Session::options().transcript(transcript.clone()).connect(&peer.url("smtp")).await.unwrap();

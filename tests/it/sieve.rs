@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mailexpect::{Error, Regex, Session};
 
-use crate::peer::{Peer, Step};
+use crate::peer::Peer;
 
 fn run<T>(test: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
@@ -33,7 +33,7 @@ fn shown(error: &Error, peer: &Peer) -> String {
 #[test]
 fn a_response_is_whole_and_text_fits_its_beginning_or_its_verdict() {
     let peer = peer(
-        "C\nS: \"lab\" ACTIVE\\r\\n{3}\\r\\nOK\\n\\r\\nOK \"done\"\nC\nC\nS: NO {4}\\r\\nno\\r\\n\nC\nS: OK\nclose",
+        "C\nS: \"lab\" ACTIVE\\r\\n{3}\\r\\nOK\\n\\r\\nOK \"done\"\nC\nC\nS: NO {4}\\r\\nno\\r\\n\\r\\n\nC\nS: OK\nclose",
     );
     run(async {
         let mut s = Session::connect(&peer.url("sieve")).await.unwrap();
@@ -221,11 +221,7 @@ fn hostile_responses_fail_in_words_and_hold_no_more_than_the_limit() {
         s.expect("OK").timeout(Duration::from_millis(50)).await.unwrap_err()
     });
     assert!(error.is_timeout() && error.got().unwrap().contains("short"), "{error}");
-    let peer = Peer::new([
-        Step::Say(b"{18446744073709551615}\r\n".to_vec()),
-        Step::Flood(4 << 20),
-        Step::Stall,
-    ]);
+    let peer = Peer::parse("S: {18446744073709551615}\nflood 4194304\nstall");
     let error = run(async {
         let mut s = Session::options().limit(1 << 20).connect(&peer.url("sieve")).await.unwrap();
         s.expect("OK").await.unwrap_err()

@@ -7,7 +7,7 @@ use mailexpect::script::Case;
 use mailexpect::server::{Embedded, Replay};
 use mailexpect::{Error, Session};
 
-use crate::peer::{Peer, Step};
+use crate::peer::{Peer, says};
 use crate::program::folder;
 
 fn run<T>(test: impl Future<Output = T>) -> T {
@@ -302,8 +302,7 @@ fn a_353_that_nobody_asked_for_is_no_success() {
 fn an_ehlo_reply_of_ten_megabytes_is_taken_and_searched() {
     let mut reply = b"250-AUTH PLAIN\r\n".repeat(650_000);
     reply.extend_from_slice(b"250 \xff\0\x1b[31m \xfe\r\n");
-    let peer =
-        Peer::new([Step::Say(b"220 hi\r\n".to_vec()), Step::Hear, Step::Say(reply), Step::Stall]);
+    let peer = Peer::parse(&format!("S: 220 hi\nC\n{}\nstall", says(&reply)));
     run(async {
         let mut s = greeted(&peer.url("smtp")).await;
         let capabilities = s.ehlo("x").await.unwrap();
@@ -314,7 +313,7 @@ fn an_ehlo_reply_of_ten_megabytes_is_taken_and_searched() {
         assert!(s.capabilities().unwrap().has("auth plain"));
     });
     let endless = [b"220 hi\r\n".to_vec(), b"250-X\r\n".repeat(300_000)].concat();
-    let endless = Peer::new([Step::Say(endless), Step::Stall]);
+    let endless = Peer::saying(&endless);
     let error = run(async {
         let mut s = Session::options().limit(1 << 20).connect(&endless.url("smtp")).await.unwrap();
         s.expect(220).await.unwrap();

@@ -13,7 +13,7 @@ use rcgen::{
 use rustls::{ServerConnection, StreamOwned, SupportedProtocolVersion, version};
 
 use crate::filters::filtered;
-use crate::peer::{Peer, Step};
+use crate::peer::Peer;
 use crate::program::{folder, run};
 use crate::tls_server::{
     Ca, Leaf, Server, answer, block_on, connect, failure, implicit, params, tls, upgraded,
@@ -243,12 +243,15 @@ fn a_handshake_that_fails_says_why_and_what_to_do() {
 #[test]
 fn a_server_without_tls_is_shown_with_what_it_said() {
     for (name, peer) in [
-        ("plain_greeting", Peer::parse("S- 220 mail.example ES\nS: MTP\nstall")),
+        ("plain_greeting", Peer::parse("S: 220 mail.example ES\\\nS: MTP\nstall")),
         ("plain_after_hello", Peer::parse("C\nS: 500 what?\nclose")),
         ("closed", Peer::parse("C\nclose")),
-        ("half_a_handshake", Peer::parse("C\nS- \\x16\\x03\\x03\\x00\\x7a\\x02\nclose")),
-        ("alert", Peer::parse("C\nS- \\x15\\x03\\x03\\x00\\x02\\x02\\x28\nstall")),
-        ("garbage", Peer::parse("C\nS- \\x16\\x03\\x03\\x00\\x05\\x02\\x00\\x00\\x01\\xff\nstall")),
+        ("half_a_handshake", Peer::parse("C\nS: \\x16\\x03\\x03\\x00\\x7a\\x02\\\nclose")),
+        ("alert", Peer::parse("C\nS: \\x15\\x03\\x03\\x00\\x02\\x02\\x28\\\nstall")),
+        (
+            "garbage",
+            Peer::parse("C\nS: \\x16\\x03\\x03\\x00\\x05\\x02\\x00\\x00\\x01\\xff\\\nstall"),
+        ),
     ] {
         let error = failure(&peer.url("smtps"), Options::new().verify(false));
         assert!(error.is_tls(), "{name}: {error}");
@@ -258,10 +261,9 @@ fn a_server_without_tls_is_shown_with_what_it_said() {
 
 #[test]
 fn a_server_that_does_not_go_through_with_the_handshake_is_not_waited_for() {
-    for (scheme, peer) in [
-        ("smtps", Peer::new([Step::Stall])),
-        ("smtp", Peer::parse("S: 220 hi\nC\nS: 220 go\nstall")),
-    ] {
+    for (scheme, peer) in
+        [("smtps", Peer::parse("stall")), ("smtp", Peer::parse("S: 220 hi\nC\nS: 220 go\nstall"))]
+    {
         let error = block_on(async {
             let options = Session::options()
                 .timeout(Duration::from_millis(100))

@@ -1,0 +1,56 @@
+//! How a client departed from a dialogue.
+
+use std::fmt;
+use std::io;
+
+/// How the client departed from the dialogue.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Departure {
+    /// It sent another line, or went.
+    Line {
+        /// The line that the dialogue has, with control characters escaped; `None` if the client
+        /// had to go.
+        wanted: Option<String>,
+        /// What came, without the line's end; `None` if the client closed.
+        got: Option<String>,
+    },
+    /// Nobody connected.
+    Nobody,
+    /// The connection failed.
+    Io(io::Error),
+}
+
+impl fmt::Display for Departure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line { wanted, got } => {
+                match wanted {
+                    Some(wanted) => write!(f, "the client had to send `{wanted}`")?,
+                    None => f.write_str("the client had to close")?,
+                }
+                match got {
+                    Some(got) => write!(f, " and sent `{got}`"),
+                    None => f.write_str(" and closed"),
+                }
+            }
+            Self::Nobody => f.write_str("no client connected"),
+            Self::Io(error) => write!(f, "the connection failed: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Departure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            Self::Line { .. } | Self::Nobody => None,
+        }
+    }
+}
+
+impl From<io::Error> for Departure {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}

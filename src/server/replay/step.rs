@@ -1,0 +1,77 @@
+//! The notation of a dialogue.
+
+use std::io;
+
+use crate::transcript;
+
+/// One thing that the server does.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Sends bytes in one write.
+    Say(Vec<u8>),
+    /// Sends bytes one by one.
+    Drip(Vec<u8>),
+    /// Takes what the client sends: these bytes, or any line.
+    Hear(Option<Vec<u8>>),
+    /// Sends so many bytes, in lines of `x`.
+    Flood(usize),
+    /// Listens until the client has gone.
+    Stall,
+    /// Waits until the client has closed its side.
+    Eof,
+    Close,
+    Reset,
+}
+
+/// The steps of a dialogue. What the server says in lines that follow each other is one step.
+///
+/// # Errors
+/// Invalid input for a line that is none of a dialogue.
+pub(super) fn parse(dialogue: &str) -> io::Result<Vec<Step>> {
+    let mut steps = Vec::new();
+    for line in dialogue.lines().map(str::trim_start).filter(|line| !line.is_empty()) {
+        match (steps.last_mut(), step(line)?) {
+            (Some(Step::Say(said)), Step::Say(more)) if said.ends_with(b"\n") => said.extend(more),
+            (_, step) => steps.push(step),
+        }
+    }
+    Ok(steps)
+}
+
+fn step(line: &str) -> io::Result<Step> {
+    let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let step = match (word, rest) {
+        ("S:", said) => Some(Step::Say(transcript::octets(said))),
+        ("C:" | "C", "") => Some(Step::Hear(None)),
+        ("C:", wanted) => Some(Step::Hear(Some(transcript::octets(wanted)))),
+        ("drip:", said) => Some(Step::Drip(transcript::octets(said))),
+        ("flood", bytes) => bytes.parse().ok().map(Step::Flood),
+        ("stall", "") => Some(Step::Stall),
+        ("eof", "") => Some(Step::Eof),
+        ("close", "") => Some(Step::Close),
+        ("reset", "") => Some(Step::Reset),
+        _ => None,
+    };
+    step.ok_or_else(|| {
+        let why = format!(
+            "`{line}` is no line of a dialogue: those are S: text, C: text, C:, drip: text, flood N, stall, eof, close, reset"
+        );
+        io::Error::new(io::ErrorKind::InvalidInput, why)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_the_server_that_follow_each_other_are_one_write() {
+        let steps = parse("\n  S: 250-a\n  S: 250 b\nC: QUIT\nC:\nS:\nflood 10\nstall").unwrap();
+        let say = |bytes: &[u8]| Step::Say(bytes.to_vec());
+        let hear = |bytes: &[u8]| Step::Hear(Some(bytes.to_vec()));
+        let wanted = [say(b"250-a\r\n250 b\r\n"), hear(b"QUIT\r\n"), Step::Hear(None)];
+        assert_eq!(steps[..3], wanted);
+        assert_eq!(steps[3..], [say(b"\r\n"), Step::Flood(10), Step::Stall]);
+        assert!(parse("flood much").is_err());
+    }
+}
