@@ -83,6 +83,10 @@ pub(super) struct Run {
     /// The deadline of each operation, unless the script says otherwise.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
     pub(super) timeout: Duration,
+    /// How long to wait at the end of a dialogue for the server to close too; what it says until then is
+    /// judged.
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = parse_duration)]
+    pub(super) grace: Duration,
     /// The deadline of each script as a whole.
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration)]
     pub(super) deadline: Duration,

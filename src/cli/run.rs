@@ -22,8 +22,10 @@ use crate::workers::{self, Audience, Work};
 
 pub(super) fn run(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
     let scripts = args.selection.scripts(&args.paths.paths)?;
-    let options =
-        args.connecting.options(Options::new().timeout(args.timeout)).tls(args.tls.options()?);
+    let options = args
+        .connecting
+        .options(Options::new().timeout(args.timeout).grace(args.grace))
+        .tls(args.tls.options()?);
     let options = args.cutting.options(options);
     let project = Project::of(Path::new("."))?;
     let mut params = args

@@ -31,6 +31,17 @@ pub(crate) enum Speech {
 }
 
 impl Speech {
+    /// Whether a server may say this without being asked: 421 (RFC 5321 section 3.8), untagged data
+    /// (RFC 3501 section 7), BYE (RFC 5804 section 1.3).
+    pub(crate) fn is_unasked(self, reply: &[u8]) -> bool {
+        match self {
+            Self::Smtp | Self::Lmtp => reply.starts_with(b"421"),
+            Self::Imap => reply.starts_with(b"*"),
+            Self::Sieve => reply.get(..3).is_some_and(|word| word.eq_ignore_ascii_case(b"BYE")),
+            Self::Pop3 | Self::Stream => false,
+        }
+    }
+
     /// The scheme of its URLs where TLS comes before anything is said.
     pub(crate) fn tls_scheme(self) -> &'static str {
         match self {

@@ -316,17 +316,15 @@ impl Runner {
             (Ok(()), Some(reason)) => Err(raise::end_of_all(reason, None)),
             (ended, _) => ended,
         };
-        let mut failed: Option<Failure> = None;
+        let faulty = if ended.is_ok() { run.end_sessions().await } else { None };
+        let failed = faulty.map(|(error, handle)| {
+            let failure = raise::at_the_end(error, handle.last(), &self.library);
+            Failure { step: handle.step(), ..failure }
+        });
         for handle in run.sessions() {
-            let Ok(mut taken) = handle.take() else { continue };
-            let Ok(session) = taken.session() else { continue };
-            if ended.is_ok() && failed.is_none() {
-                let finished = session.finish().await;
-                failed = finished
-                    .err()
-                    .map(|error| raise::at_the_end(error, handle.last(), &self.library))
-                    .map(|failure| Failure { step: handle.step(), ..failure });
-            } else {
+            if let Ok(mut taken) = handle.take()
+                && let Ok(session) = taken.session()
+            {
                 session.hang_up();
             }
         }

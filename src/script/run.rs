@@ -158,6 +158,31 @@ impl Run {
         self.sessions.borrow().clone()
     }
 
+    /// Ends the dialogues that are still open, up to the first that fails: its error and its
+    /// handle. Our side of each is closed before the first is read to its end, so that
+    /// all of them cost one grace.
+    pub(super) async fn end_sessions(&self) -> Option<(Error, Handle)> {
+        let mut ending = Vec::new();
+        for handle in self.sessions() {
+            let Ok(mut taken) = handle.take() else { continue };
+            match taken.session() {
+                Ok(session) if session.is_open() => match session.close_our_side().await {
+                    Ok(deadline) => ending.push((taken, handle, deadline)),
+                    Err(error) => return Some((error, handle)),
+                },
+                _ => {}
+            }
+        }
+        for (mut taken, handle, deadline) in ending {
+            if let Ok(session) = taken.session()
+                && let Err(error) = session.read_to_end(deadline).await
+            {
+                return Some((error, handle));
+            }
+        }
+        None
+    }
+
     /// Whether the process has come to hold more than it may since this run began. It is asked
     /// every few operations, and the system only sometimes; not at all if what each script holds is
     /// counted.

@@ -1,14 +1,37 @@
-//! The end of a session: a green run must have proved something.
+//! The end of a dialogue: one rule for [`Session::close`], [`Session::finish`] and the end of a
+//! script, whether or not QUIT or LOGOUT was answered before it.
+//!
+//! 1. A reply that is still owed, or input that is unread, is a fault at once.
+//! 2. Our side is closed: a FIN, after a `close_notify` if TLS is on.
+//! 3. The stream is read until its end, or for the grace ([`Options::grace`]), so that the verdict
+//!    does not depend on whether the server's last words come a microsecond earlier or later.
+//! 4. A reply that comes, or bytes that are none, are a fault and shown. What a server may say
+//!    unasked (421 of SMTP, untagged data of IMAP, BYE of `ManageSieve`) is recorded and no fault.
+//! 5. That the server closes is no fault. A script that wants a session to stay open says
+//!    `expect_silence(...)`; one that goes on to use a closed session fails there.
+//!
+//! A script that has failed leaves at once ([`Session::hang_up`]); [`Session::reset`] judges
+//! nothing.
+//!
+//! [`Options::grace`]: super::Options::grace
+
+use std::future::poll_fn;
+use std::pin::Pin;
+
+use tokio::io::AsyncWrite as _;
+use tokio::time::{Instant, timeout_at};
 
 use super::Session;
 use super::multiline::BLOCK;
+use super::wait::{Arrival, Wait};
 use crate::error::{Error, Kind, Result};
 use crate::transcript::{Close, Excerpt, What};
 use crate::transport::Transport;
 
 impl Session {
-    /// Closes the connection, after making sure that nothing was left unexpected;
-    /// [`Session::reset`] leaves without asking.
+    /// Ends the dialogue and closes the connection: nothing may be left unexpected, and nothing
+    /// unexpected may come until the server has closed too, or for the grace (1 s unless set by
+    /// [`Options::grace`](super::Options::grace)). [`Session::reset`] leaves without asking.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -32,10 +55,8 @@ impl Session {
             return Ok(());
         }
         self.transport()?;
-        self.look().await?;
-        self.check_settled()?;
-        self.hang_up();
-        Ok(())
+        let deadline = self.close_our_side().await?;
+        self.read_to_end(deadline).await
     }
 
     /// Resets the connection (RST where it is TCP), whatever is still owed.
@@ -65,7 +86,8 @@ impl Session {
         reset.map_err(|error| self.fault(Kind::Io, format!("the reset failed: {error}")))
     }
 
-    /// Makes sure that nothing was left unexpected, then closes the connection if it is open.
+    /// Ends the dialogue as [`Session::close`] does, if it has not ended yet. The connection is
+    /// closed afterwards, whatever the verdict.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -82,17 +104,92 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// Vacuous where a reply was never expected or input was left unread; closed where the peer
-    /// closed and nobody expected it. After the reply to QUIT, and after 421, the close is
-    /// expected.
+    /// Vacuous if a reply was never expected, or something was left unread or came afterwards that
+    /// nobody expected. That the server closes is no fault, and neither is what it may say unasked:
+    /// 421 in SMTP, untagged data in IMAP, BYE in `ManageSieve`.
     pub async fn finish(&mut self) -> Result<()> {
         if self.transport.is_none() {
             return Ok(());
         }
-        let looked = self.look().await;
-        let settled = looked.and_then(|()| self.check_settled());
+        match self.close_our_side().await {
+            Ok(deadline) => self.read_to_end(deadline).await,
+            Err(error) => {
+                self.hang_up();
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether the connection has not been closed by us yet.
+    #[cfg(feature = "script")]
+    pub(crate) fn is_open(&self) -> bool {
+        self.transport.is_some()
+    }
+
+    /// The first half of an end: makes sure that nothing is owed or unread, and closes our side.
+    /// Returns when the grace, which begins here, is over; whoever ends several sessions closes our
+    /// side of each before reading the first to its end.
+    pub(crate) async fn close_our_side(&mut self) -> Result<Instant> {
+        let owed = self.protocol.owed();
+        if owed > 0 {
+            self.look().await?;
+            return Err(self.never_expected(owed));
+        }
+        self.judge_rest()?;
+        self.check_unread()?;
+        let deadline = Wait::new(self.grace).deadline();
+        if let (Some(transport), false) = (&mut self.transport, self.half_closed) {
+            let shut = poll_fn(|cx| Pin::new(&mut *transport).poll_shutdown(cx));
+            // A peer that is gone, or that takes nothing any more, cannot be told.
+            let _ = timeout_at(deadline, shut).await;
+            self.half_closed = true;
+        }
+        Ok(deadline)
+    }
+
+    /// The second half: reads the stream to its end, or until the grace is over, and judges what
+    /// comes. The connection is closed afterwards.
+    pub(crate) async fn read_to_end(&mut self, deadline: Instant) -> Result<()> {
+        let judged = self.judge_to_end(deadline).await;
         self.hang_up();
-        settled
+        judged
+    }
+
+    async fn judge_to_end(&mut self, deadline: Instant) -> Result<()> {
+        while self.transport.is_some() {
+            self.judge_rest()?;
+            // A peer that always has more to say must not outlive the grace.
+            if Instant::now() >= deadline {
+                self.look().await?;
+                self.judge_rest()?;
+                if self.protocol.speech().is_unasked(self.buffer.held()) {
+                    // It was cut off by the end of the grace, and would have been no fault.
+                    return Ok(());
+                }
+                break;
+            }
+            if self.fill(deadline).await? == Arrival::End {
+                break;
+            }
+        }
+        self.check_unread()
+    }
+
+    /// Takes what the server may say unasked off the front of what is held. Anything else that is
+    /// whole is a fault; what is not whole may still become either.
+    fn judge_rest(&mut self) -> Result<()> {
+        while !self.buffer.is_empty() {
+            let held = self.buffer.held();
+            let speech = self.protocol.speech();
+            match self.protocol.framing().map(|framing| framing.frame(held)) {
+                Some(Ok(Some(length))) if speech.is_unasked(&held[..length]) => {
+                    self.take(length);
+                }
+                Some(Ok(None)) => break,
+                _ => return self.check_unread(),
+            }
+        }
+        Ok(())
     }
 
     /// Ends the session without judging it; what is unread goes into the transcript.
@@ -118,36 +215,23 @@ impl Session {
         if let Some(mut transport) = self.transport.take() {
             transport.farewell();
         }
-        if self.protocol.is_closing() && !self.end_noted {
+        if !self.end_noted {
             self.end_noted = true;
-            self.record(What::Closed(Close::Agreed));
-        } else if self.ended.is_some() {
-            self.note_end();
-        } else {
-            self.record(What::Closed(Close::ByClient));
+            // Whether the server closes a moment earlier or later is all the same.
+            let agreed = self.protocol.is_closing();
+            self.record(What::Closed(if agreed { Close::Agreed } else { Close::ByClient }));
         }
     }
 
-    fn check_settled(&mut self) -> Result<()> {
-        let owed = self.protocol.owed();
-        if owed > 0 {
-            return Err(self.never_expected(owed));
+    fn check_unread(&self) -> Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
         }
-        if !self.buffer.is_empty() {
-            let error = self
-                .fault(Kind::Vacuous, "input was left unread")
-                .with_expected("everything that came to be expected");
-            return Err(error.with_got(self.shown_held()).hint("expect it, or leave with reset()"));
-        }
-        if self.ended.is_some() && !self.end_noted && !self.protocol.is_closing() {
-            let error =
-                self.fault(Kind::Closed, "the server closed the connection and nobody expected it");
-            return Err(error
-                .with_expected("an open connection")
-                .with_got("the close")
-                .hint("if the close is right, say so with expect_close()"));
-        }
-        Ok(())
+        let error = self
+            .fault(Kind::Vacuous, "something came that was never expected")
+            .with_expected("nothing more")
+            .with_got(self.shown_held());
+        Err(error.hint("expect it, or leave with reset()"))
     }
 
     fn never_expected(&self, owed: usize) -> Error {

@@ -96,6 +96,8 @@ pub struct Session {
     said: Option<Said>,
     tags: verbs::imap::Tags,
     settle: Duration,
+    /// How long the server's last words are waited for at the end.
+    grace: Duration,
     /// How the peer ended its side, once that was seen.
     ended: Option<Close>,
     /// The peer's end is in the transcript: something expected it, or failed over it.

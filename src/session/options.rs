@@ -29,6 +29,9 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// unless set.
 const DEFAULT_SETTLE: Duration = Duration::from_millis(200);
 
+/// How long the server's last words are waited for at the end of a dialogue, unless set.
+pub(crate) const DEFAULT_GRACE: Duration = Duration::from_secs(1);
+
 /// How to open a session, and what holds on it.
 ///
 /// ```
@@ -52,6 +55,7 @@ const DEFAULT_SETTLE: Duration = Duration::from_millis(200);
 pub struct Options {
     timeout: Duration,
     settle: Duration,
+    grace: Duration,
     limit: usize,
     route: Route,
     pace: Pace,
@@ -67,6 +71,7 @@ impl Options {
         Self {
             timeout: DEFAULT_TIMEOUT,
             settle: DEFAULT_SETTLE,
+            grace: DEFAULT_GRACE,
             limit: DEFAULT_LIMIT,
             route: Route::default(),
             pace: Pace::default(),
@@ -88,6 +93,14 @@ impl Options {
     #[must_use]
     pub fn settle(mut self, settle: Duration) -> Self {
         self.settle = settle;
+        self
+    }
+
+    /// How long [`Session::close`] and [`Session::finish`] wait for the server to close too, after
+    /// our side is closed; 1 s unless set. What comes until then is judged.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
         self
     }
 
@@ -288,6 +301,7 @@ impl Options {
             said: None,
             tags: super::verbs::imap::Tags::default(),
             settle: self.settle,
+            grace: self.grace,
             ended: None,
             end_noted: false,
             waiting: Waiting::default(),

@@ -18,6 +18,8 @@ const COMPLAINTS: usize = 16 << 10;
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
+    /// Its process group, which may outlive the child itself.
+    group: Option<Pid>,
     /// `None` once we have closed it.
     stdin: Option<ChildStdin>,
     stdout: ChildStdout,
@@ -37,12 +39,13 @@ impl Process {
             .kill_on_drop(true)
             .spawn()?;
         let missing = || io::Error::other("the child lacks a pipe");
+        let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().ok_or_else(missing)?;
         let stderr = child.stderr.take().ok_or_else(missing)?;
         let complaints = Arc::default();
         tokio::spawn(listen(stderr, Arc::clone(&complaints)));
-        Ok(Self { child, stdin, stdout, complaints })
+        Ok(Self { child, group, stdin, stdout, complaints })
     }
 
     /// What it has written to stderr so far, and how it ended if it has.
@@ -64,10 +67,9 @@ async fn listen(mut stderr: ChildStderr, complaints: Arc<Mutex<Vec<u8>>>) {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let pid = self.child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        if let Some(pid) = pid {
-            // Where the group is gone already, there is nothing to be done.
-            let _ = kill_process_group(pid, Signal::KILL);
+        if let Some(group) = self.group {
+            // If the group is gone already, there is nothing to be done.
+            let _ = kill_process_group(group, Signal::KILL);
         }
     }
 }

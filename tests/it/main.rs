@@ -15,6 +15,7 @@ mod attempts;
 mod certificates;
 mod connecting;
 mod documented;
+mod ending;
 mod examples;
 mod failures;
 mod filters;

@@ -168,16 +168,15 @@ fn input_left_unread_and_a_close_that_nobody_expected_fail_the_end() {
         })
     };
     assert_eq!(
-        end("S: 220 hi\nC\nS: 250 ok\\r\\n421 and more\nstall").unwrap_err().message(),
-        "input was left unread"
+        end("S: 220 hi\nC\nS: 250 ok\\r\\n500 and more\nstall").unwrap_err().message(),
+        "something came that was never expected"
     );
     end("S: 220 hi\nC\nS: 250 ok\nstall").unwrap();
 }
 
 #[test]
-fn the_close_after_quit_and_after_421_is_expected() {
-    for (reply, fine) in [("221 bye", true), ("421 4.3.2 shutting down", true), ("500 what", false)]
-    {
+fn a_close_after_the_last_reply_is_no_fault_whatever_the_reply() {
+    for reply in ["221 bye", "421 4.3.2 shutting down", "500 what"] {
         let peer = Peer::parse(&format!("S: 220 hi\nC\nS: {reply}\nclose"));
         let finished = run(async move {
             let mut s = Session::connect(&peer.url("smtp")).await.unwrap();
@@ -187,7 +186,7 @@ fn the_close_after_quit_and_after_421_is_expected() {
             peer.heard();
             s.finish().await
         });
-        assert_eq!(finished.is_ok(), fine, "{reply}: {finished:?}");
+        assert!(finished.is_ok(), "{reply}: {finished:?}");
     }
 }
 
@@ -201,7 +200,10 @@ fn a_surprising_close_says_so_and_shows_what_came() {
         s.expect(250).await.unwrap_err()
     });
     assert!(error.is_malformed());
-    assert_eq!(error.message(), "the connection was closed in the middle of a reply");
+    assert!(
+        error.message().starts_with("the connection was closed in the middle of a reply"),
+        "{error}"
+    );
     assert_eq!((error.got(), error.sent()), (Some("250-half"), Some("EHLO x")));
 }
 

@@ -151,6 +151,7 @@ pub(super) fn session_options(
         options = match name.as_str() {
             "timeout" => options.timeout(duration(value)?),
             "settle" => options.settle(duration(value)?),
+            "grace" => options.grace(duration(value)?),
             "limit" => options.limit(size(value)?),
             "source_ip" => options.source_ip(address(value)?),
             "family" => options.family(family(value)?),

@@ -13,13 +13,16 @@ use crate::script::raise::{Raised, raise};
 use crate::script::run::Run;
 
 pub(super) const INTRO: &str = "A session is a dialogue with one peer. It knows whether a reply is owed: one after connecting, \
-one for each command. When the script ends, each session still open is held to account: a reply that was never expected, input \
-left unread, or a close that nobody expected fails the script. After the reply to QUIT, and after 421, the close is expected.";
+one for each command. At its end (`close()`, or the end of the script) a dialogue is held to account: a reply that was never expected \
+fails the script. Our side is closed, and the server's is read until it closes too, or for a grace of 1 s \
+(`connect(url, #{grace: \"3s\"})`, `--grace`): a reply that comes, or bytes that are none, fail the script and are shown. What a server may \
+say unasked is no fault: 421 in SMTP, untagged data in IMAP, BYE in ManageSieve. That the server closes is no fault either; \
+`expect_close()` demands it, and `expect_silence(...)` demands that it does not. A script that fails leaves at once.";
 
-const CONNECT: [&str; 8] =
-    ["timeout", "settle", "limit", "source_ip", "family", "proxy", "tls", "segment"];
+const CONNECT: [&str; 9] =
+    ["timeout", "settle", "grace", "limit", "source_ip", "family", "proxy", "tls", "segment"];
 const READY: [&str; 5] = ["timeout", "source_ip", "family", "proxy", "tls"];
-const PIPE: [&str; 6] = ["timeout", "settle", "limit", "protocol", "tls", "segment"];
+const PIPE: [&str; 7] = ["timeout", "settle", "grace", "limit", "protocol", "tls", "segment"];
 
 fn open(ctx: &NativeCallContext<'_>, url: Option<&str>, options: &Map) -> Result<Handle, Raised> {
     let opened = wait(ctx, async {

@@ -1,0 +1,134 @@
+//! The end of a dialogue: what comes after the last expectation is judged, whenever it comes.
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use mailexpect::script::Case;
+use mailexpect::{Error, Session, Transcript, block_on};
+
+use crate::peer::Peer;
+use crate::program::folder;
+
+/// What a dialogue of one command comes to if its peer goes on like this.
+fn end(scheme: &str, rest: &str) -> (Result<(), Error>, String) {
+    let greeting = if scheme == "imap" { "* OK hi" } else { "220 hi" };
+    let (answer, wanted) = if scheme == "imap" { ("a1 OK", "a1") } else { ("250 ok", "250 ok") };
+    let line_end = if scheme == "tcp" { "\r\n" } else { "" };
+    let peer = Peer::parse(&format!("S: {greeting}\nC\nS: {answer}\n{rest}"));
+    let transcript = Transcript::new();
+    let ended = block_on(async {
+        let options = Session::options().transcript(transcript.clone());
+        let mut session = options.connect(&peer.url(scheme)).await.unwrap();
+        session.expect(format!("{greeting}{line_end}")).await.unwrap();
+        session.send("a1 NOOP").await.unwrap();
+        session.expect(format!("{wanted}{line_end}")).await.unwrap();
+        session.finish().await
+    });
+    (ended, transcript.to_string())
+}
+
+#[test]
+fn a_reply_that_comes_after_our_side_was_closed_is_found_and_shown() {
+    for (scheme, rest, shown) in [
+        ("smtp", "eof\nS: 500 extra\nclose", "500 extra"),
+        ("smtp", "eof\nS: 500 ext\\\nclose", "500 ext"),
+        ("smtp", "eof\nS: no reply\nclose", "no reply"),
+        ("smtp", "eof\nS: 250 x\nreset", "250 x"),
+        ("lmtp", "eof\nS: 250 x\nclose", "250 x"),
+        ("tcp", "eof\nS: more\nclose", "more"),
+        ("imap", "eof\nS: a1 OK again\nclose", "a1 OK again"),
+    ] {
+        for _ in 0..20 {
+            let (ended, _) = end(scheme, rest);
+            let error = ended.expect_err(rest);
+            assert!(error.is_vacuous(), "{scheme} {rest}: {error}");
+            assert!(error.got().unwrap().contains(shown), "{scheme} {rest}: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_close_is_no_fault_whenever_it_comes_and_reads_the_same() {
+    for rest in ["close", "stall", "eof\nclose", "reset"] {
+        let (ended, transcript) = end("smtp", rest);
+        ended.unwrap_or_else(|error| panic!("{rest}: {error}"));
+        assert!(transcript.ends_with("*** closed by the client\n"), "{rest}: {transcript}");
+    }
+}
+
+#[test]
+fn what_a_server_may_say_unasked_is_recorded_and_no_fault() {
+    for (scheme, said) in [
+        ("smtp", "421 4.3.2 shutting down"),
+        ("imap", "* 4 EXISTS"),
+        ("imap", "* BYE idle for too long"),
+    ] {
+        for rest in [format!("S: {said}\nclose"), format!("eof\nS: {said}\nclose")] {
+            let (ended, transcript) = end(scheme, &rest);
+            ended.unwrap_or_else(|error| panic!("{rest}: {error}"));
+            assert!(transcript.contains(&format!("S: {said}\n")), "{rest}: {transcript}");
+        }
+    }
+}
+
+#[test]
+fn close_judges_as_finish_does_and_reset_judges_nothing() {
+    let peer = || Peer::parse("S: 220 hi\nC\nS: 221 bye\neof\nS: 500 extra\nclose");
+    let quit = async |peer: &Peer| {
+        let mut session = Session::connect(&peer.url("smtp")).await.unwrap();
+        session.expect(220).await.unwrap();
+        session.quit().await.unwrap();
+        session
+    };
+    block_on(async {
+        let behind_quit = peer();
+        assert!(quit(&behind_quit).await.close().await.unwrap_err().is_vacuous());
+        let left = peer();
+        quit(&left).await.reset().unwrap();
+    });
+}
+
+#[test]
+fn the_grace_bounds_a_server_that_never_closes() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("smtp://{}", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        use std::io::Write as _;
+        let mut streams = Vec::new();
+        for _ in 0..10 {
+            let mut stream = listener.accept().unwrap().0;
+            stream.write_all(b"220 hi\r\n").unwrap();
+            streams.push(stream);
+        }
+        streams
+    });
+    let text = "// Ten.\nfor n in 0..10 { let s = connect(param(\"url\"), #{grace: \"2s\"}); s.expect(220); }";
+    let folder = folder(&[("ten.rhai", text)]);
+    let began = Instant::now();
+    let outcome = Case::new(folder.path().join("ten.rhai")).set("url", &url).run();
+    assert!(outcome.is_ok(), "{outcome:#?}");
+    let took = began.elapsed();
+    assert!(took >= Duration::from_secs(2), "the grace was not given: {took:?}");
+    assert!(took < Duration::from_secs(10), "one grace for all of them: {took:?}");
+    drop(server.join().unwrap());
+}
+
+#[test]
+fn the_grace_bounds_a_server_that_never_stops_talking() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("imap://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        use std::io::Write as _;
+        let mut stream = listener.accept().unwrap().0;
+        // It ends once the client has gone.
+        while stream.write_all(b"* OK still here\r\n").is_ok() {}
+    });
+    let grace = Duration::from_millis(200);
+    let began = Instant::now();
+    block_on(async {
+        let mut session = Session::options().grace(grace).connect(&url).await.unwrap();
+        session.expect("* OK").await.unwrap();
+        session.finish().await.unwrap();
+    });
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
