@@ -62,18 +62,34 @@
 //!     reference          the manual
 //!
 //! L4  tool, feature "cli" (golden, plan, project, report and testing come with "script")
-//!     plan               paths to scripts
+//!     plan/              paths to scripts; filters, partitions, shuffling
 //!     project            the project file, `mailexpect.toml`
-//!     workers            cases to outcomes, many at once, on all cores
+//!     workers            cases to outcomes, many at once, on all cores; retries
 //!     interrupt          Ctrl-C
 //!     golden/            outcomes against golden transcripts; the one user of insta at run time
-//!     report/            outcomes to text
+//!     report/            what a run tells, to text: a file for each format, behind one trait
 //!     testing/           scripts as Rust tests
-//!     cli/               clap, a file for each command
+//!     cli/               clap, a file for each command; where reports are written
 //! ```
 //!
 //! The way of a value: arguments, plan, case, bindings, session, transport, and back as transcript,
 //! outcome, report, exit code.
+//!
+//! # Glossary
+//!
+//! Words of the code that one cannot guess:
+//!
+//! - *owed*: a reply that the server has yet to send. After a command one is owed, or several;
+//!   nothing is sent while one is, unless the script asks for that.
+//! - *settle*: a match in a stream that could still grow is held back until a byte ends it, the
+//!   stream ends, or the peer has been quiet for the settle time.
+//! - *turn*: one step of an exchange in which the server may go on (`+` in IMAP, 334 in SMTP).
+//! - *spare*: held bytes at the front that nothing needs any more.
+//! - *mask* and *redact*: masking hides secrets, always and everywhere; redaction replaces what
+//!   varies from run to run, in goldens.
+//! - *golden*: the transcript that a run is held against; *pending* is one that waits for review.
+//! - *vacuous*: a run that passed and proved nothing.
+//! - *lane*: one of the scripts that run at once on a thread.
 
 #[cfg(feature = "bench")]
 #[doc(hidden)]

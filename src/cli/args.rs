@@ -15,12 +15,11 @@ use crate::workers::Rules;
 #[derive(Debug, Parser)]
 #[command(
     version,
-    max_term_width = 100,
-    after_help = "Exit codes: 0 all passed, 1 an expectation or a golden failed, 2 a script or the command line is wrong,\n3 a server could not be reached or talked to, 130 interrupted; the worst one wins."
+    max_term_width = 80,
+    after_help = "Exit codes: 0 all passed, 1 an expectation or a golden failed, 2 a script or the\ncommand line is wrong, 3 a server could not be reached or TLS failed, 130\ninterrupted; the worst one wins.\n\nExample: mailexpect run relay.rhai --set smtp=smtp://mail.example.com"
 )]
 pub(super) struct Args {
-    /// When to colour the output: where it is a terminal and `NO_COLOR` is not set, always, or
-    /// never.
+    /// Colour the output: auto (on a terminal, unless `NO_COLOR` is set), always or never.
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     pub(super) color: Color,
     #[command(subcommand)]
@@ -39,20 +38,19 @@ pub(super) enum Color {
 pub(super) enum Command {
     /// Run scripts.
     Run(Box<Run>),
-    /// Look scripts over without connecting: syntax, words, parameters.
+    /// Check syntax, words and parameters of scripts without connecting.
     Check(Check),
     /// List the scripts that `run` would run, one line each.
     List(List),
-    /// Go through the transcripts that differ from their goldens: see each change, accept it,
-    /// reject it or leave it.
+    /// Review transcripts that differ from their goldens, one by one.
     Review(Review),
-    /// Make transcripts that wait for review the golden ones.
+    /// Accept transcripts that wait for review as the goldens.
     Accept(Decide),
-    /// Throw transcripts that wait for review away.
+    /// Delete transcripts that wait for review.
     Reject(Decide),
-    /// Redact a transcript as golden ones are, and say which rule changed what.
+    /// Redact a transcript as goldens are, and explain which rule changed what.
     Redact(Redact),
-    /// Run the embedded SMTP and submission server and show each dialogue as it happens.
+    /// Run the embedded SMTP and submission server and show each dialogue.
     Serve(Serve),
     /// Print the reference manual of the script language, as Markdown.
     Reference,
@@ -61,8 +59,8 @@ pub(super) enum Command {
 /// Which scripts.
 #[derive(Arguments, Debug)]
 pub(super) struct Paths {
-    /// Files, folders (all `*.rhai` in them but for folders named `lib`) or globs; `scripts` if
-    /// there is that folder, else `.`.
+    /// Files, globs, or folders (all `*.rhai` except those in folders named `lib`); by default
+    /// `scripts`, or `.` if there is no such folder.
     #[arg(value_name = "PATHS")]
     pub(super) paths: Vec<PathBuf>,
 }
@@ -71,35 +69,25 @@ pub(super) struct Paths {
 pub(super) struct Run {
     #[command(flatten)]
     pub(super) paths: Paths,
-    #[command(flatten)]
-    pub(super) selection: super::selection::Selection,
-    /// Give a parameter a value; again for more.
+    /// Set a parameter: `--set smtp=smtp://localhost:2525`. Repeat for more.
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_set)]
     pub(super) set: Vec<(String, String)>,
-    #[command(flatten)]
-    pub(super) attempts: Attempts,
-    #[command(flatten)]
-    pub(super) reporting: super::reporting::Reporting,
-    /// The deadline of each operation, unless the script says otherwise.
+    /// Set the deadline of each operation that has none of its own: `--timeout 30s`.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
     pub(super) timeout: Duration,
-    /// How long to wait at the end of a dialogue for the server to close too; what it says until then is
-    /// judged.
+    /// Wait this long at the end of a dialogue for the server to close; what it says until then is
+    /// judged: `--grace 3s`.
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = parse_duration)]
     pub(super) grace: Duration,
-    /// The deadline of each script as a whole.
+    /// Set the deadline of each script as a whole: `--deadline 1m`.
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration)]
     pub(super) deadline: Duration,
-    #[command(flatten)]
-    pub(super) goldens: Goldens,
-    /// How many scripts run at once; as many as there are cores, unless given. It may be far more:
-    /// a script that waits takes no thread. Beyond the number of cores, one core is left to the
-    /// servers.
+    /// Run N scripts at once; by default as many as there are cores. A script that waits takes no
+    /// thread, so N may be thousands; above the number of cores, one core is left to the servers.
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) jobs: Option<u32>,
-    /// Run each script so many times and show, instead of each run, the first failure of each kind,
-    /// the rate, the processor time a run (without the embedded server's) and the latencies of the
-    /// runs that passed.
+    /// Run each script N times and report rate, CPU per run and latency percentiles, with the first
+    /// failure of each kind.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) repeat: Option<u32>,
     #[command(flatten)]
@@ -108,13 +96,21 @@ pub(super) struct Run {
     pub(super) tls: super::tls::Tls,
     #[command(flatten)]
     pub(super) cutting: super::segment::Cutting,
-    /// Let scripts start processes (`pipe`).
+    /// Allow scripts to start processes with `pipe("sendmail -bs")`.
     #[arg(long = "allow-run")]
     pub(super) allow_processes: bool,
-    /// Show whole transcripts, also of what passed (but not with --repeat, which does not keep
-    /// them).
+    /// Show whole transcripts, of scripts that passed, too (with --repeat only of failures).
     #[arg(short, long)]
     pub(super) verbose: bool,
+    // Those with a heading stand last: a heading holds for all that follows it.
+    #[command(flatten)]
+    pub(super) selection: super::selection::Selection,
+    #[command(flatten)]
+    pub(super) attempts: Attempts,
+    #[command(flatten)]
+    pub(super) reporting: super::reporting::Reporting,
+    #[command(flatten)]
+    pub(super) goldens: Goldens,
 }
 
 /// When a script is run again, and when no more are.
@@ -159,23 +155,22 @@ impl Attempts {
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(next_help_heading = "Golden transcripts")]
 pub(super) struct Goldens {
-    /// Write the golden transcript of each script that passes, whether there is one or not.
+    /// Write the golden of each script that passes, whether there is one or not.
     #[arg(long, conflicts_with_all = ["update", "check", "repeat"])]
     pub(super) record: bool,
-    /// Write the golden transcripts anew that are there and that differ.
+    /// Overwrite existing goldens that differ.
     #[arg(long, conflicts_with_all = ["check", "repeat"])]
     pub(super) update: bool,
-    /// Write nothing, not even what is to be reviewed; so it is, too, where CI is set.
+    /// Never write files: no goldens, no `.snap.new`. On by default if `CI` is set.
     #[arg(long)]
     pub(super) check: bool,
-    /// The server that the run is against: its parameters stand in `mailexpect.toml` under
-    /// `[target.NAME]`, and its golden transcripts are `<script>@NAME.snap`, where there are such.
+    /// Run against a server of `mailexpect.toml`: parameters from `[target.NAME]`, goldens from
+    /// `<script>@NAME.snap` if there are such.
     #[arg(long, value_name = "NAME")]
     pub(super) target: Option<String>,
     #[command(flatten)]
     pub(super) redacting: Redacting,
-    /// Say which golden transcripts in the folders of these scripts have no script any more; they
-    /// fail the run.
+    /// Fail the run if a golden beside these scripts has no script any more, and list them.
     #[arg(long)]
     pub(super) unreferenced: bool,
 }
@@ -183,15 +178,15 @@ pub(super) struct Goldens {
 /// What is redacted.
 #[derive(Arguments, Debug)]
 pub(super) struct Redacting {
-    /// Presets and groups to add to what is redacted, and with a minus to take out: `imap,-timing`;
-    /// again for more.
+    /// Add presets and groups to what is redacted, or remove them with a minus:
+    /// `--redact imap,-timing`. Repeat for more.
     #[arg(long, value_name = "NAMES", allow_hyphen_values = true)]
     pub(super) redact: Vec<String>,
-    /// A regex of your own to redact: what its group `v` finds, or all of it, becomes `[TOKEN#1]`;
-    /// again for more.
+    /// Redact what a regex, or its group `v`, matches to `[TOKEN#1]`:
+    /// `--redact-regex 'TICKET=ticket (?P<v>\\d+)'`. Repeat for more.
     #[arg(long, value_name = "TOKEN=REGEX", value_parser = parse_redact_regex)]
     pub(super) redact_regex: Vec<(String, String)>,
-    /// How much of what servers say counts: text, enhanced (codes with enhanced codes) or codes.
+    /// Compare this much of replies: text, enhanced (codes and enhanced codes) or codes.
     #[arg(long, value_name = "STRICTNESS")]
     pub(super) strictness: Option<Strictness>,
 }
@@ -199,11 +194,12 @@ pub(super) struct Redacting {
 /// How sessions are opened.
 #[derive(Arguments, Debug)]
 pub(super) struct Connecting {
-    /// Take this address for a host instead of looking it up; again for more.
+    /// Use an address for a host instead of DNS: `--resolve mail.example.com=127.0.0.1`. Repeat for
+    /// more.
     #[arg(long, value_name = "HOST=IP", value_parser = parse_resolve)]
     pub(super) resolve: Vec<(String, IpAddr)>,
-    /// The name server to ask for the mail exchangers of `mx://domain`; those of the system unless
-    /// given.
+    /// Ask this name server for the mail exchangers of `mx://domain`, not those of the system:
+    /// `--nameserver 192.0.2.53`.
     #[arg(long, value_name = "IP[:PORT]", value_parser = parse_nameserver)]
     pub(super) nameserver: Option<SocketAddr>,
 }
@@ -223,7 +219,7 @@ impl Connecting {
 pub(super) struct Check {
     #[command(flatten)]
     pub(super) paths: Paths,
-    /// Values that a run would be given: each must be a parameter of some script.
+    /// Check that these are parameters of the scripts: `--set smtp=smtp://localhost`.
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_set)]
     pub(super) set: Vec<(String, String)>,
 }
@@ -232,23 +228,22 @@ pub(super) struct Check {
 pub(super) struct List {
     #[command(flatten)]
     pub(super) paths: Paths,
-    #[command(flatten)]
-    pub(super) selection: super::selection::Selection,
     /// Show tags and parameters, too.
     #[arg(short, long)]
     pub(super) verbose: bool,
+    #[command(flatten)]
+    pub(super) selection: super::selection::Selection,
 }
 
 #[derive(Arguments, Debug)]
 pub(super) struct Redact {
-    /// A transcript, as `mailexpect run -v` shows it, or a golden; what comes on stdin if none is
-    /// given.
+    /// A golden, or a transcript as `mailexpect run -v` shows it; by default stdin.
     #[arg(value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
-    /// Say below each line which rule changed what.
+    /// Explain below each line which rule changed what.
     #[arg(long)]
     pub(super) explain: bool,
-    /// List all presets, with their groups and their places, instead.
+    /// List all presets with their groups and places instead.
     #[arg(long, conflicts_with_all = ["file", "explain"])]
     pub(super) list: bool,
     #[command(flatten)]
@@ -257,35 +252,33 @@ pub(super) struct Redact {
 
 #[derive(Arguments, Debug)]
 pub(super) struct Review {
-    /// Scripts, goldens, what waits beside them (`.snap.new`), or folders with all below them; the
-    /// current folder if none is given.
+    /// Scripts, goldens, `.snap.new` files, or folders with all below them; by default `.`.
     #[arg(value_name = "PATHS")]
     pub(super) paths: Vec<PathBuf>,
 }
 
 #[derive(Arguments, Debug)]
 pub(super) struct Decide {
-    /// Scripts, goldens, what waits beside them (`.snap.new`), or folders with all below them.
+    /// Scripts, goldens, `.snap.new` files, or folders with all below them.
     #[arg(value_name = "PATHS")]
     pub(super) paths: Vec<PathBuf>,
-    /// All that waits in the current folder and below.
+    /// Take all that wait in the current folder and below.
     #[arg(long, conflicts_with = "paths")]
     pub(super) all: bool,
 }
 
 #[derive(Arguments, Debug)]
 pub(super) struct Serve {
-    /// Where to listen for SMTP; a free port of the loopback unless given.
+    /// Listen here for SMTP; port 0 is a free one: `--smtp 127.0.0.1:2525`.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     pub(super) smtp: SocketAddr,
-    /// Where to listen for submission.
+    /// Listen here for submission.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     pub(super) submission: SocketAddr,
-    /// Where to listen for submission with TLS from the start.
+    /// Listen here for submission with TLS from the start.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     pub(super) submissions: SocketAddr,
-    /// Write the certificate of the CA that the server's own is from to this file (PEM), for
-    /// clients to trust.
+    /// Write the CA's certificate to this file (PEM), for clients to trust: `--ca ca.pem`.
     #[arg(long, value_name = "FILE")]
     pub(super) ca: Option<PathBuf>,
 }

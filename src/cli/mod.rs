@@ -18,18 +18,20 @@ mod tls;
 use std::process;
 
 use clap::Parser as _;
+use clap::error::{ContextKind, ContextValue};
 
 use args::{Args, Command};
 use screen::Screen;
 
 use crate::error::Result;
 use crate::outcome::ExitCode;
+use crate::suggest;
 
 /// Runs the command line of this process. What goes wrong in any command is said here and nowhere
 /// else.
 #[must_use]
 pub fn main() -> process::ExitCode {
-    let args = Args::parse();
+    let args = Args::try_parse().unwrap_or_else(|error| without_far_suggestion(error).exit());
     let mut screen = Screen::new(args.color);
     let done = execute(args.command, &mut screen);
     let written = screen.written();
@@ -38,6 +40,22 @@ pub fn main() -> process::ExitCode {
         error.exit_code()
     });
     process::ExitCode::from(code as u8)
+}
+
+/// The same error, without a suggestion that is too far from what was typed: clap takes words with
+/// the same beginning for alike.
+fn without_far_suggestion(mut error: clap::Error) -> clap::Error {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        _ => None,
+    };
+    let pair = text(ContextKind::InvalidArg).zip(text(ContextKind::SuggestedArg));
+    if let Some((typed, suggested)) = pair
+        && suggest::nearest(&typed, [suggested.as_str()]).is_none()
+    {
+        error.remove(ContextKind::SuggestedArg);
+    }
+    error
 }
 
 fn execute(command: Command, screen: &mut Screen) -> Result<ExitCode> {

@@ -18,10 +18,8 @@ use crate::workers::{self, Audience, Work};
 /// The arguments.
 #[derive(Args, Debug)]
 pub(super) struct Cutting {
-    /// Cut what is sent into writes, and what comes into reads: `whole`, `bytes`, `lines`, or
-    /// `crlf` (between CR and LF). Without a way, run each script whole and cut in each way, one
-    /// after the other, and fail where the results differ: a server, or a script, depends on packet
-    /// boundaries.
+    /// Cut the stream into packets: `--segment=bytes`, `lines`, `crlf` (between CR and LF) or
+    /// `whole`. Without a way, run each script in each way and fail if the results differ.
     #[arg(long, value_name = "WAY", num_args = 0..=1, require_equals = true, default_missing_value = "all", value_parser = parse)]
     segment: Option<Ways>,
 }

@@ -10,19 +10,19 @@ use crate::tls::Options;
 /// The arguments, by the names that curl has for them.
 #[derive(Args, Debug)]
 pub(super) struct Tls {
-    /// Trust the certificates in this PEM file alone, in place of the system's.
+    /// Trust the certificates in this PEM file instead of the system's.
     #[arg(long, value_name = "FILE")]
     cacert: Option<PathBuf>,
-    /// Go on whatever is wrong with a server's certificate; transcripts say so.
+    /// Accept any certificate of a server; transcripts say what is wrong with it.
     #[arg(long)]
     insecure: bool,
-    /// Our own certificate, a PEM file, for servers that want one.
+    /// Present this certificate (PEM) to servers that want one: `--cert me.pem --key me.key`.
     #[arg(long, value_name = "FILE", requires = "key")]
     cert: Option<PathBuf>,
-    /// Its private key, a PEM file.
+    /// Use this private key (PEM) with --cert.
     #[arg(long, value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
-    /// Append the secrets of all TLS sessions to this file, for Wireshark (the NSS key log format).
+    /// Append the secrets of TLS sessions to this file, for Wireshark (NSS key log).
     #[arg(long, value_name = "FILE")]
     keylog: Option<PathBuf>,
 }

@@ -150,12 +150,38 @@ fn a_wrong_command_line_says_what_would_be_right() {
         (&["run", "--timeout", "soon", "relay.rhai"], &["`soon` is not a duration", "500ms"]),
         (&["run", "--timeout", "0", "relay.rhai"], &["a deadline of nothing"]),
         (&["run", "--colour", "relay.rhai"], &["--color"]),
+        (&["run", "--retires", "2"], &["'--retries'"]),
         (&["rnu"], &["unrecognized subcommand"]),
     ] {
         let ran = run(folder.path(), args);
         assert_eq!(ran.code, Some(2), "{args:?} {ran:?}");
         for word in words {
             assert!(ran.err.contains(word), "{args:?}: {word:?} is not in {}", ran.err);
+        }
+    }
+}
+
+#[test]
+fn an_option_that_is_like_no_other_is_not_taken_for_one() {
+    for option in ["--repair", "--redo", "--target-host", "--trace"] {
+        let ran = run(&project(), &["run", option]);
+        assert_eq!(ran.code, Some(2));
+        assert!(
+            ran.err.contains("unexpected argument") && !ran.err.contains("similar"),
+            "{}",
+            ran.err
+        );
+    }
+}
+
+#[test]
+fn help_fits_80_columns() {
+    for command in ["", "run", "check", "list", "review", "accept", "reject", "redact", "serve"] {
+        let args: Vec<_> = [command, "--help"].into_iter().filter(|arg| !arg.is_empty()).collect();
+        let ran = run(&project(), &args);
+        assert_eq!(ran.code, Some(0));
+        for line in ran.out.lines() {
+            assert!(line.chars().count() <= 80, "{command}: {line}");
         }
     }
 }
