@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::duration;
+use crate::duration::shown;
 use crate::secrets::Learned;
 
 /// What went wrong, with the parts a person needs to see what to do next.
@@ -109,7 +109,7 @@ pub struct Waited {
 
 impl fmt::Display for Waited {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {}", duration::show(self.elapsed), duration::show(self.allowed))
+        write!(f, "{} of {}", shown::show(self.elapsed), shown::show(self.allowed))
     }
 }
 

@@ -4,8 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
+use clap::{Args as Arguments, Parser, Subcommand};
 
+use super::screen::Color;
 use crate::duration;
 use crate::redaction::Strictness;
 use crate::session::Options;
@@ -24,14 +25,6 @@ pub(super) struct Args {
     pub(super) color: Color,
     #[command(subcommand)]
     pub(super) command: Command,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum Color {
-    #[default]
-    Auto,
-    Always,
-    Never,
 }
 
 #[derive(Debug, Subcommand)]

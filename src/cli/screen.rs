@@ -9,9 +9,18 @@ use std::io::{self, Write as _};
 use std::sync::{Arc, OnceLock};
 
 use anstream::{AutoStream, ColorChoice};
+use clap::ValueEnum;
 
-use super::args::Color;
 use crate::error::{Error, Kind, Result};
+
+/// When there are colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
 
 /// stdout for what was asked for, stderr for what went wrong with the asking.
 #[derive(Clone, Debug)]

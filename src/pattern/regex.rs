@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
+use regex_automata::Input;
 use regex_automata::dfa::{Automaton as _, StartKind, dense};
 use regex_automata::hybrid::dfa as lazy;
 use regex_automata::meta;
@@ -11,11 +12,10 @@ use regex_automata::nfa::thompson;
 use regex_automata::util::captures;
 use regex_automata::util::primitives::StateID;
 use regex_automata::util::syntax;
-use regex_automata::{Anchored, Input};
 use regex_syntax::hir::{Hir, HirKind};
 
 use super::skip::{Skip, stays_in_line};
-use super::table::Table;
+use super::table::{Table, start};
 use crate::error::{Error, Result};
 use crate::visible;
 
@@ -337,10 +337,6 @@ fn looks_behind_its_end(hir: &Hir) -> bool {
             parts[last..].iter().any(looks_behind_its_end)
         }
     }
-}
-
-pub(super) fn start(look_behind: Option<u8>) -> regex_automata::util::start::Config {
-    regex_automata::util::start::Config::new().anchored(Anchored::No).look_behind(look_behind)
 }
 
 #[cfg(test)]

@@ -7,10 +7,9 @@
 
 use std::collections::BTreeMap;
 
+use regex_automata::Anchored;
 use regex_automata::dfa::{Automaton as _, dense};
 use regex_automata::util::primitives::StateID;
-
-use super::regex::start;
 
 /// A larger table would not stay in the cache, which is all that it is for.
 const STATES: usize = 512;
@@ -168,6 +167,11 @@ fn lanes(bytes: &[u8]) -> Option<[&[u8]; LANES]> {
     }
     let end = |n: usize| starts.get(n + 1).map_or(bytes.len(), |next| next + 1);
     (starts[LANES - 1] < bytes.len()).then(|| std::array::from_fn(|n| &bytes[starts[n]..end(n)]))
+}
+
+/// How a search begins behind a byte, or at the start of the text.
+pub(super) fn start(look_behind: Option<u8>) -> regex_automata::util::start::Config {
+    regex_automata::util::start::Config::new().anchored(Anchored::No).look_behind(look_behind)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{Level, Origin, Renderer};
 use similar::{ChangeTag, TextDiff};
 
-use super::human::{BAD, DIM, GOOD};
+use super::style::{BAD, DIM, GOOD};
 use crate::outcome::Difference;
 use crate::visible;
 

@@ -8,6 +8,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use anstyle::{AnsiColor, Style};
 
 use super::difference;
+use super::style::{BAD, DIM, GOOD, ODD};
 #[cfg(feature = "cli")]
 use crate::error::Error;
 use crate::outcome::{Failure, Golden, Outcome, Place, Verdict};
@@ -26,10 +27,6 @@ const LAST_PRINTS: usize = 50;
 /// How much of a transcript's line a failure shows.
 const LINE_WIDTH: usize = 400;
 
-pub(super) const GOOD: Style = AnsiColor::Green.on_default().bold();
-pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
-pub(super) const ODD: Style = AnsiColor::Yellow.on_default().bold();
-pub(super) const DIM: Style = Style::new().dimmed();
 const CLIENT: Style = AnsiColor::Cyan.on_default();
 
 /// Writes outcomes for a terminal; colours are always in the text, to be taken out where they are

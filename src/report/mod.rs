@@ -23,6 +23,7 @@ mod redacting;
 mod repeated;
 #[cfg(feature = "cli")]
 mod review;
+mod style;
 #[cfg(feature = "cli")]
 mod summary;
 mod tally;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::human::{DIM, GOOD, ODD};
+use super::style::{DIM, GOOD, ODD};
 use crate::redaction::{Redacted, Redaction, presets};
 use crate::transcript;
 use crate::visible;

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use super::human::{BAD, DIM, GOOD, ODD, at};
+use super::human::at;
+use super::style::{BAD, DIM, GOOD, ODD};
 use crate::error::{Error, Result};
 use crate::outcome::{Outcome, Verdict};
 use crate::{duration, visible};

@@ -1,7 +1,7 @@
 //! How a review of golden transcripts is worded.
 
 use super::difference::diff;
-use super::human::{BAD, DIM, GOOD, ODD};
+use super::style::{BAD, DIM, GOOD, ODD};
 use crate::golden::Pending;
 use crate::visible;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Tally;
-use super::human::ODD;
+use super::style::ODD;
 use crate::outcome::ExitCode;
 
 /// What all scripts came to.

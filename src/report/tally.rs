@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::human::{BAD, DIM, GOOD, ODD};
+use super::style::{BAD, DIM, GOOD, ODD};
 use crate::duration;
 use crate::outcome::{ExitCode, Outcome, Verdict};
 

@@ -6,9 +6,9 @@
 use rhai::NativeCallContext;
 
 use super::coroutine::{self, Halt, Stop};
-use super::engine::Ended;
-use super::raise::{self, Raised};
-use super::run::Run;
+use super::ended::Ended;
+use super::raise::Raised;
+use super::run::{self, Run};
 
 /// Why the script must end, if it must. Looks every few times it is called, and lets others have
 /// their turn when this script's is over.
@@ -35,7 +35,7 @@ pub(super) fn must_end() -> Option<Ended> {
 /// # Errors
 /// The end of the script, if it must end.
 pub(super) fn look(context: &NativeCallContext<'_>) -> Result<(), Raised> {
-    must_end().map_or(Ok(()), |ended| Err(raise::end(context, ended)))
+    must_end().map_or(Ok(()), |ended| Err(run::end(context, ended)))
 }
 
 /// To be called before so many bytes are taken at once.
@@ -46,5 +46,14 @@ pub(super) fn room(context: &NativeCallContext<'_>, bytes: usize) -> Result<(), 
     if coroutine::has_room(bytes) {
         return Ok(());
     }
-    Err(raise::end(context, Ended::Stopped(Stop::Memory, None)))
+    Err(run::end(context, Ended::Stopped(Stop::Memory, None)))
+}
+
+/// The beginning of a text, with how much of it was left out.
+pub(super) fn beginning(text: &str, most: usize) -> String {
+    let length = text.floor_char_boundary(most);
+    match text.len() - length {
+        0 => text.to_owned(),
+        left => format!("{}... ({left} bytes more)", &text[..length]),
+    }
 }

@@ -12,15 +12,14 @@ use std::time::{Duration, Instant};
 
 use rhai::Engine;
 
-use super::check;
 use super::coroutine::{Coroutine, Stop};
 use super::engine::engine;
+use super::failure::End;
 use super::library::Library;
-use super::memory;
 use super::program::Program;
-use super::raise::{self, End};
 use super::run::{Run, Shared};
 use super::settings::{Servers, Settings};
+use super::{check, failure, memory};
 use crate::error::{Error, Kind, Result};
 use crate::outcome::{Failure, Outcome, Verdict};
 use crate::redaction::Redaction;
@@ -272,7 +271,7 @@ impl Runner {
             let error = Error::usage(format!("cannot read {name}: {error}"));
             Failure::from(error.hint("look for a slip in the path"))
         })?;
-        let program = unit.program().map_err(|e| raise::unparsable(e, name, &self.library))?;
+        let program = unit.program().map_err(|e| failure::unparsable(e, name, &self.library))?;
         match unit.unknown_word(|| check::unknown_word(&self.engine, &self.library, name)) {
             Some(unknown) => Err(unknown),
             None => Ok((unit.title.clone(), Arc::clone(program))),
@@ -289,7 +288,7 @@ impl Runner {
         let (engine, library) = (Arc::clone(&self.engine), Arc::clone(&self.library));
         // What the script threw is let go of on its own stack: it may be nested deep.
         let script = Coroutine::new(Rc::<Run>::clone(run), move || {
-            program.run(&engine).map_err(|raised| raise::end_of(raised, program.name(), &library))
+            program.run(&engine).map_err(|raised| failure::end_of(raised, program.name(), &library))
         });
         let mut script = match script {
             Ok(script) => pin!(script.allow(memory::ALLOWANCE)),
@@ -313,12 +312,12 @@ impl Runner {
     async fn judge(&self, run: &Run, ended: Result<(), End>) -> Verdict {
         let ended = match (ended, run.ended()) {
             // It was swallowed on its way.
-            (Ok(()), Some(reason)) => Err(raise::end_of_all(reason, None)),
+            (Ok(()), Some(reason)) => Err(failure::end_of_all(reason, None)),
             (ended, _) => ended,
         };
         let faulty = if ended.is_ok() { run.end_sessions().await } else { None };
         let failed = faulty.map(|(error, handle)| {
-            let failure = raise::at_the_end(error, handle.last(), &self.library);
+            let failure = failure::at_the_end(error, handle.last(), &self.library);
             Failure { step: handle.step(), ..failure }
         });
         for handle in run.sessions() {

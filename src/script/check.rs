@@ -2,14 +2,11 @@
 //! parameters.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use rhai::{AST, ASTNode, Engine, Expr, FnCallExpr, Position, Stmt};
 
-use super::case::Runner;
 use super::library::{self, Library};
-use super::params::Params;
-use super::{literals, raise, vocabulary};
+use super::{failure, literals, vocabulary};
 use crate::error::Error;
 use crate::outcome::Failure;
 use crate::suggest;
@@ -17,36 +14,20 @@ use crate::suggest;
 /// Something wrong with a script, found without running it.
 pub type Problem = Failure;
 
-/// What a script says of itself.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct Survey {
-    /// Its first comment.
-    pub title: Option<String>,
-    /// Its parameters.
-    pub params: Params,
-    /// What is wrong with it.
-    pub problems: Vec<Problem>,
-}
-
-impl Runner {
-    /// Looks a script over, and what it imports, without running it.
-    #[must_use]
-    pub fn check(&self, path: &Path) -> Survey {
-        let name = path.to_string_lossy().into_owned();
-        let mut walk = Walk::new(self.engine(), self.library());
-        walk.source(&name, None);
-        if !walk.proves && !walk.unreadable {
-            let error = Error::usage("the script expects nothing")
-                .hint("a script that passes must have proved something: add an expect");
-            walk.problems.push(error.into());
-        }
-        let mut problems = walk.problems;
-        problems.sort_by_key(|problem| {
-            problem.place.as_ref().map(|place| (place.file.clone(), place.line, place.column))
-        });
-        Survey { title: self.title(&name), params: self.params(path), problems }
+/// What is wrong with a script, or with what it imports.
+pub(super) fn problems(engine: &Engine, library: &Library, name: &str) -> Vec<Problem> {
+    let mut walk = Walk::new(engine, library);
+    walk.source(name, None);
+    if !walk.proves && !walk.unreadable {
+        let error = Error::usage("the script expects nothing")
+            .hint("a script that passes must have proved something: add an expect");
+        walk.problems.push(error.into());
     }
+    let mut problems = walk.problems;
+    problems.sort_by_key(|problem| {
+        problem.place.as_ref().map(|place| (place.file.clone(), place.line, place.column))
+    });
+    problems
 }
 
 /// The first word in a script, or in what it imports, that there is not: a slip in one that is only
@@ -144,7 +125,7 @@ impl<'a> Walk<'a> {
             Err(wrong) => {
                 self.unreadable = true;
                 if self.seen.insert(name.to_owned()) {
-                    self.problems.push(raise::unparsable(wrong, name, self.library));
+                    self.problems.push(failure::unparsable(wrong, name, self.library));
                 }
                 BTreeMap::new()
             }

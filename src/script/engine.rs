@@ -9,11 +9,9 @@ use rhai::packages::{
 };
 use rhai::{Dynamic, Engine, Shared, def_package};
 
-use super::coroutine::Stop;
 use super::library::{Library, Resolver};
 use super::run::Run;
 use super::{bindings, bounds, native, numbers};
-use crate::error::Error;
 use crate::transcript::What;
 
 /// Levels of script functions calling each other.
@@ -40,15 +38,6 @@ def_package! {
 
 static STANDARD: LazyLock<Shared<rhai::Module>> =
     LazyLock::new(|| Standard::new().as_shared_module());
-
-/// Why a script ended in a way that it cannot catch.
-#[derive(Clone, Debug)]
-pub(super) enum Ended {
-    /// With what a session was waiting for just then.
-    Stopped(Stop, Option<Box<Error>>),
-    Skipped(String),
-    StackShort,
-}
 
 /// An engine with all words, which finds modules in the library.
 pub(super) fn engine(library: Arc<Library>) -> Engine {
@@ -81,16 +70,7 @@ const PRINTED: usize = 64 << 10;
 
 fn print(text: &str) {
     if let Ok(run) = Run::current() {
-        run.transcript.note(What::Printed(beginning(text, PRINTED)));
-    }
-}
-
-/// The beginning of a text, with how much of it was left out.
-pub(super) fn beginning(text: &str, most: usize) -> String {
-    let length = text.floor_char_boundary(most);
-    match text.len() - length {
-        0 => text.to_owned(),
-        left => format!("{}... ({left} bytes more)", &text[..length]),
+        run.transcript.note(What::Printed(bounds::beginning(text, PRINTED)));
     }
 }
 

@@ -13,7 +13,7 @@ use super::program::Program;
 use super::run::Run;
 use super::{heading, raise};
 use crate::error::Error;
-use crate::outcome::Failure;
+use crate::outcome::{Failure, Place};
 use crate::secrets;
 
 /// How deep modules import each other, at most. Rhai counts only those that one of them imports.
@@ -135,6 +135,15 @@ impl Library {
         let module = Module::eval_ast_as_new(Scope::new(), ast, engine)
             .map_err(|inner| in_module(*inner))?;
         Ok(module.into())
+    }
+}
+
+impl Library {
+    /// A place in a source that was compiled.
+    pub(super) fn place(&self, source: &str, position: Position) -> Option<Place> {
+        let line = position.line()?;
+        let column = position.position().unwrap_or(1);
+        Some(Place { file: source.to_owned(), line, column, source: self.line(source, line) })
     }
 }
 

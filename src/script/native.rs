@@ -173,29 +173,29 @@ pub(super) mod words {
     #[rhai_fn(name = "==", return_raw, pure)]
     pub fn lists_equal(
         ctx: NativeCallContext,
-        list: &mut Array,
-        other: Array,
+        array1: &mut Array,
+        array2: Array,
     ) -> Result<bool, Raised> {
-        equal_lists(&ctx, list, &other)
+        equal_lists(&ctx, array1, &array2)
     }
 
     #[rhai_fn(name = "!=", return_raw, pure)]
     pub fn lists_differ(
         ctx: NativeCallContext,
-        list: &mut Array,
-        other: Array,
+        array1: &mut Array,
+        array2: Array,
     ) -> Result<bool, Raised> {
-        equal_lists(&ctx, list, &other).map(|equal| !equal)
+        equal_lists(&ctx, array1, &array2).map(|equal| !equal)
     }
 
     #[rhai_fn(name = "==", return_raw, pure)]
-    pub fn maps_equal(ctx: NativeCallContext, map: &mut Map, other: Map) -> Result<bool, Raised> {
-        equal_maps(&ctx, map, &other)
+    pub fn maps_equal(ctx: NativeCallContext, map1: &mut Map, map2: Map) -> Result<bool, Raised> {
+        equal_maps(&ctx, map1, &map2)
     }
 
     #[rhai_fn(name = "!=", return_raw, pure)]
-    pub fn maps_differ(ctx: NativeCallContext, map: &mut Map, other: Map) -> Result<bool, Raised> {
-        equal_maps(&ctx, map, &other).map(|equal| !equal)
+    pub fn maps_differ(ctx: NativeCallContext, map1: &mut Map, map2: Map) -> Result<bool, Raised> {
+        equal_maps(&ctx, map1, &map2).map(|equal| !equal)
     }
 
     #[rhai_fn(return_raw, pure)]
@@ -264,10 +264,10 @@ pub(super) mod words {
     }
 
     #[rhai_fn(name = "+", return_raw)]
-    pub fn concat(ctx: NativeCallContext, array: Array, other: Array) -> Result<Array, Raised> {
-        room(&ctx, (array.len() + other.len()) * ELEMENT)?;
-        let mut both = array;
-        both.extend(other);
+    pub fn concat(ctx: NativeCallContext, array1: Array, array2: Array) -> Result<Array, Raised> {
+        room(&ctx, (array1.len() + array2.len()) * ELEMENT)?;
+        let mut both = array1;
+        both.extend(array2);
         Ok(both)
     }
 
@@ -277,10 +277,10 @@ pub(super) mod words {
         Ok(blob.iter().map(|byte| INT::from(*byte).into()).collect())
     }
 
-    #[rhai_fn(return_raw, pure)]
-    pub fn to_chars(ctx: NativeCallContext, text: &mut ImmutableString) -> Result<Array, Raised> {
-        room(&ctx, text.len() * ELEMENT)?;
-        Ok(text.chars().map(Into::into).collect())
+    #[rhai_fn(return_raw)]
+    pub fn to_chars(ctx: NativeCallContext, string: &str) -> Result<Array, Raised> {
+        room(&ctx, string.len() * ELEMENT)?;
+        Ok(string.chars().map(Into::into).collect())
     }
 
     #[rhai_fn(return_raw)]
@@ -293,85 +293,85 @@ pub(super) mod words {
     #[rhai_fn(name = "split", return_raw, pure)]
     pub fn split_blanks(
         ctx: NativeCallContext,
-        text: &mut ImmutableString,
+        string: &mut ImmutableString,
     ) -> Result<Array, Raised> {
-        pieces(&ctx, text, text.split_whitespace())
+        pieces(&ctx, string, string.split_whitespace())
     }
 
     #[rhai_fn(return_raw, pure)]
     pub fn split(
         ctx: NativeCallContext,
-        text: &mut ImmutableString,
+        string: &mut ImmutableString,
         delimiter: &str,
     ) -> Result<Array, Raised> {
-        pieces(&ctx, text, text.split(delimiter))
+        pieces(&ctx, string, string.split(delimiter))
     }
 
     #[rhai_fn(name = "split", return_raw, pure)]
     pub fn split_most(
         ctx: NativeCallContext,
-        text: &mut ImmutableString,
+        string: &mut ImmutableString,
         delimiter: &str,
         segments: INT,
     ) -> Result<Array, Raised> {
-        pieces(&ctx, text, text.splitn(count(segments), delimiter))
+        pieces(&ctx, string, string.splitn(count(segments), delimiter))
     }
 
     #[rhai_fn(name = "split", return_raw, pure)]
     pub fn split_character(
         ctx: NativeCallContext,
-        text: &mut ImmutableString,
+        string: &mut ImmutableString,
         delimiter: char,
     ) -> Result<Array, Raised> {
-        pieces(&ctx, text, text.split(delimiter))
+        pieces(&ctx, string, string.split(delimiter))
     }
 
     #[rhai_fn(name = "split", return_raw, pure)]
     pub fn split_character_most(
         ctx: NativeCallContext,
-        text: &mut ImmutableString,
+        string: &mut ImmutableString,
         delimiter: char,
         segments: INT,
     ) -> Result<Array, Raised> {
-        pieces(&ctx, text, text.splitn(count(segments), delimiter))
+        pieces(&ctx, string, string.splitn(count(segments), delimiter))
     }
 
     #[rhai_fn(return_raw, pure)]
     pub fn split_rev(
         ctx: NativeCallContext,
-        text: &mut ImmutableString,
+        string: &mut ImmutableString,
         delimiter: &str,
     ) -> Result<Array, Raised> {
-        pieces(&ctx, text, text.rsplit(delimiter))
+        pieces(&ctx, string, string.rsplit(delimiter))
     }
 
     #[rhai_fn(name = "split_rev", return_raw, pure)]
     pub fn split_rev_most(
         ctx: NativeCallContext,
-        text: &mut ImmutableString,
+        string: &mut ImmutableString,
         delimiter: &str,
         segments: INT,
     ) -> Result<Array, Raised> {
-        pieces(&ctx, text, text.rsplitn(count(segments), delimiter))
+        pieces(&ctx, string, string.rsplitn(count(segments), delimiter))
     }
 
     #[rhai_fn(name = "split_rev", return_raw, pure)]
     pub fn split_rev_character(
         ctx: NativeCallContext,
-        text: &mut ImmutableString,
+        string: &mut ImmutableString,
         delimiter: char,
     ) -> Result<Array, Raised> {
-        pieces(&ctx, text, text.rsplit(delimiter))
+        pieces(&ctx, string, string.rsplit(delimiter))
     }
 
     #[rhai_fn(name = "split_rev", return_raw, pure)]
     pub fn split_rev_character_most(
         ctx: NativeCallContext,
-        text: &mut ImmutableString,
+        string: &mut ImmutableString,
         delimiter: char,
         segments: INT,
     ) -> Result<Array, Raised> {
-        pieces(&ctx, text, text.rsplitn(count(segments), delimiter))
+        pieces(&ctx, string, string.rsplitn(count(segments), delimiter))
     }
 
     #[rhai_fn(name = "print", name = "to_string", name = "debug", name = "to_debug", pure)]

@@ -7,8 +7,11 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 
-use super::bindings::Handle;
-use super::engine::Ended;
+use rhai::{Dynamic, EvalAltResult, NativeCallContext};
+
+use super::ended::Ended;
+use super::handle::Handle;
+use super::raise::Raised;
 use super::regexes::Regexes;
 use super::settings::Settings;
 use super::{coroutine, memory};
@@ -288,4 +291,13 @@ impl Run {
             _ => Ok(None),
         }
     }
+}
+
+/// Ends the script in a way that it cannot catch.
+#[allow(clippy::unnecessary_box_returns, reason = "Rhai's errors are boxed")]
+pub(super) fn end(context: &NativeCallContext<'_>, ended: Ended) -> Raised {
+    if let Ok(run) = Run::current() {
+        run.end(ended.clone());
+    }
+    Box::new(EvalAltResult::ErrorTerminated(Dynamic::from(ended), context.call_position()))
 }

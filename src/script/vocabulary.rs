@@ -13,7 +13,7 @@ use crate::suggest;
 const TO_COME: [&str; 4] = ["accept", "listen", "retry", "wait_until"];
 
 /// What other languages call something, and how it is done here.
-const ELSEWHERE: [(&str, &str); 17] = [
+const ELSEWHERE: [(&str, &str); 16] = [
     ("any", "`some(|x| ...)` asks whether a function holds for one element"),
     ("every", "`all(|x| ...)` asks whether a function holds for each element"),
     ("includes", "`contains(...)` asks it, or `x in list`"),
@@ -29,12 +29,11 @@ const ELSEWHERE: [(&str, &str); 17] = [
     ("strip", "`trim()` takes blanks off both ends, in place"),
     ("match", "`expect(re(...))` finds a regex in a reply"),
     ("parseInt", "`parse_int(text)` reads a number"),
-    ("int", "`parse_int(text)` reads a number"),
     ("str", "`to_string()` gives the text of a value"),
 ];
 
 /// What words take as `#{...}`, all of them.
-const OPTIONS: &str = "timeout expect keep require bare settle limit source_ip family proxy tls segment protocol initial cancel \
+const OPTIONS: &str = "timeout expect keep require bare settle grace limit source_ip family proxy tls segment protocol initial cancel \
     authzid mechanism user password token nonce host realm ca verify sni min max cert key injected version source destination from \
     to cc subject text html attachments headers date message_id encoding name type content";
 

@@ -1,38 +1,13 @@
 //! What a session remembers of what the peer can do.
 
-use std::fmt;
-use std::sync::LazyLock;
-
 use bytes::Bytes;
 
 use super::Session;
+use super::said::Said;
 use crate::pattern::Match;
 use crate::proto::capabilities::{CAPABILITY, Capabilities};
 use crate::proto::{Speech, sieve};
 use crate::reply::Reply;
-
-/// What the peer said that it can do, read once somebody asks: most sessions never do.
-pub(super) struct Said(LazyLock<Capabilities, Box<dyn FnOnce() -> Capabilities + Send>>);
-
-impl Said {
-    /// How a reply will be read, of which a copy is kept, and nothing else in memory with it.
-    fn new(reply: &[u8], read: fn(&[u8]) -> Capabilities) -> Self {
-        let reply = Bytes::copy_from_slice(reply);
-        Self(LazyLock::new(Box::new(move || read(&reply))))
-    }
-}
-
-impl From<Capabilities> for Said {
-    fn from(capabilities: Capabilities) -> Self {
-        Self(LazyLock::new(Box::new(move || capabilities)))
-    }
-}
-
-impl fmt::Debug for Said {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Said").field(&*self.0).finish()
-    }
-}
 
 impl Session {
     /// What the server said last that it can do: by its reply to EHLO, LHLO or CAPA, sent by a verb

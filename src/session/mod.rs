@@ -10,12 +10,14 @@ mod multiline;
 mod operation;
 mod options;
 mod ready;
+mod said;
 mod send;
 mod slip;
 mod take;
 mod tls;
 mod verbs;
 mod wait;
+mod waiting;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -23,15 +25,15 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 
 pub use blocking::block_on;
-use capabilities::Said;
 pub use message::Message;
 #[cfg(feature = "script")]
 pub(crate) use operation::Call;
 pub use operation::Operation;
 pub use options::Options;
+use said::Said;
 pub use verbs::imap::Untagged;
 pub use verbs::{Maildrop, Scan, Script, UniqueId};
-use wait::Waiting;
+use waiting::Waiting;
 
 use crate::buffer::Buffer;
 use crate::error::{Error, Kind, Result};

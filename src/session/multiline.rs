@@ -2,7 +2,8 @@
 
 use std::fmt::Display;
 
-use super::wait::{Arrival, Wait};
+use super::wait::Arrival;
+use super::waiting::Wait;
 use super::{Operation, Session};
 use crate::error::{Error, Kind, Result};
 use crate::pattern::Match;

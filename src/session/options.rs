@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 
 use super::Session;
-use super::wait::{Wait, Waiting};
+use super::waiting::{Wait, Waiting};
 use crate::buffer::{Buffer, DEFAULT_LIMIT};
 use crate::error::{Error, Kind, Result};
 use crate::proto::imap::Imap;

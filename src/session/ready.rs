@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::Options;
-use super::wait::Wait;
+use super::waiting::Wait;
 use crate::error::{Error, Kind, Result};
 use crate::proto::Speech;
 use crate::target::Target;

@@ -13,7 +13,8 @@ use tokio::time::timeout_at;
 
 use super::multiline::{BLOCK, TAKE_IT};
 use super::slip::EMPTY_LINE;
-use super::wait::{Arrival, Wait, is_reset};
+use super::wait::{Arrival, is_reset};
+use super::waiting::Wait;
 use super::{Message, Operation, SHOWN, Session};
 use crate::error::{Error, Kind, Result};
 use crate::proto::smtp::dot_stuff;

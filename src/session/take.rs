@@ -5,7 +5,8 @@ use std::fmt::Display;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::wait::{Arrival, Wait};
+use super::wait::Arrival;
+use super::waiting::Wait;
 use super::{Session, hint, slip};
 use crate::error::{Error, Kind, Result};
 use crate::pattern::{Found, Match, Pattern, Progress, Search};

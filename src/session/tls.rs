@@ -4,7 +4,8 @@ use std::io;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::wait::{Arrival, Wait, is_reset};
+use super::wait::{Arrival, is_reset};
+use super::waiting::Wait;
 use super::{Operation, Session};
 use crate::error::{Error, Kind, Result};
 use crate::proto::Speech;

@@ -2,50 +2,17 @@
 
 use std::fmt::{Display, Write as _};
 use std::io;
-use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
 use tokio::time::{Instant, timeout_at};
 
 use super::operation::Call;
+use super::waiting::Wait;
 use super::{SHOWN, Session};
 use crate::buffer::Buffer;
-use crate::error::{Error, Kind, Result, Waited};
+use crate::error::{Error, Kind, Result};
 use crate::transcript::{Close, What};
 use crate::transport::Transport;
-
-/// The time an operation has.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Wait {
-    started: Instant,
-    pub(super) allowed: Duration,
-}
-
-impl Wait {
-    pub(super) fn new(allowed: Duration) -> Self {
-        Self { started: Instant::now(), allowed }
-    }
-
-    pub(super) fn deadline(self) -> Instant {
-        // A deadline beyond what the clock can say is none that anybody will live to see.
-        self.started
-            .checked_add(self.allowed)
-            .unwrap_or(self.started + Duration::from_hours(24 * 365))
-    }
-
-    pub(super) fn waited(self) -> Waited {
-        Waited { elapsed: self.started.elapsed(), allowed: self.allowed }
-    }
-}
-
-/// What the operation under way waits for.
-#[derive(Debug, Default)]
-pub(super) struct Waiting {
-    /// In words, whose room the next operation uses again.
-    wanted: String,
-    /// `None` while nothing is waited for.
-    since: Option<Wait>,
-}
 
 /// What waiting for bytes brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

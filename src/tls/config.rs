@@ -13,8 +13,9 @@ use tokio_rustls::TlsConnector;
 
 use super::established::Established;
 use super::options::{Options, Parts, Version};
-use super::reason::{self, Reason, words};
+use super::reason;
 use super::verify::{Trust, Witness};
+use super::wording::{Reason, words};
 use crate::error::{Error, Result};
 
 /// So many configurations are kept; a run that makes up more of them than that makes them anew.
@@ -40,6 +41,17 @@ static SYSTEM: LazyLock<RootCertStore> = LazyLock::new(|| {
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     roots
 });
+
+impl Options {
+    /// Makes sure that handshakes can be made with these: that what should be PEM is, that the key
+    /// is the certificate's.
+    ///
+    /// # Errors
+    /// Usage, saying which of them is wrong.
+    pub fn check(&self) -> Result<()> {
+        prepared(self.parts()).map(drop)
+    }
+}
 
 /// The configuration for these options.
 pub(super) fn prepared(options: &Parts) -> Result<Prepared> {

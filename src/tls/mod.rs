@@ -14,6 +14,7 @@ mod options;
 mod reason;
 mod unverified;
 mod verify;
+mod wording;
 
 pub use certificate::Certificate;
 #[cfg(feature = "script")]
@@ -22,4 +23,5 @@ pub(crate) use config::Attempt;
 pub use established::Established;
 pub(crate) use established::spoken;
 pub use options::{Options, Version};
-pub(crate) use reason::{Reason, looks_like_tls, of_client, of_stream};
+pub(crate) use reason::{looks_like_tls, of_client, of_stream};
+pub(crate) use wording::Reason;

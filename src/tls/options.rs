@@ -151,15 +151,6 @@ impl Options {
         Ok(self.with(|parts| parts.keylog = Some(keylog)))
     }
 
-    /// Makes sure that handshakes can be made with these: that what should be PEM is, that the key
-    /// is the certificate's.
-    ///
-    /// # Errors
-    /// Usage, saying which of them is wrong.
-    pub fn check(&self) -> Result<()> {
-        super::config::prepared(self.parts()).map(drop)
-    }
-
     pub(super) fn parts(&self) -> &Parts {
         &self.0
     }

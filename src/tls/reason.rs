@@ -8,38 +8,7 @@ use rustls::{AlertDescription, Error as Fault, InvalidMessage, PeerIncompatible}
 use super::options::Version;
 use super::unverified;
 use super::verify::Seen;
-
-/// Why there is no TLS, what was wanted, what came, and what to try next.
-#[derive(Clone, Debug)]
-pub(crate) struct Reason {
-    pub(crate) why: String,
-    pub(crate) wanted: String,
-    pub(crate) came: Option<String>,
-    pub(crate) hint: String,
-    /// What came is no TLS at all.
-    pub(crate) is_plain: bool,
-}
-
-impl Reason {
-    pub(super) fn new(
-        why: impl Into<String>,
-        wanted: impl Into<String>,
-        came: impl Into<String>,
-        hint: impl Into<String>,
-    ) -> Self {
-        Self {
-            why: why.into(),
-            wanted: wanted.into(),
-            came: Some(came.into()),
-            hint: hint.into(),
-            is_plain: false,
-        }
-    }
-
-    fn handshake(why: impl Into<String>, came: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::new(why, "a TLS handshake", came, hint)
-    }
-}
+use super::wording::{Reason, snake_case, words};
 
 /// Whether bytes that a peer begins with could be a TLS record (RFC 8446 section 5.1).
 pub(crate) fn looks_like_tls(first: &[u8]) -> bool {
@@ -162,35 +131,6 @@ fn of_alert(alert: AlertDescription) -> Reason {
         _ => ("the server broke TLS off", "look at the server's log"),
     };
     Reason::handshake(why, format!("the server's alert {name}"), hint)
-}
-
-/// `HandshakeFailure` as the RFCs write it: `handshake_failure`.
-fn snake_case(name: &str) -> String {
-    let mut snake = String::new();
-    let mut after_lower = false;
-    for letter in name.chars() {
-        if letter.is_ascii_uppercase() && after_lower {
-            snake.push('_');
-        }
-        after_lower = letter.is_ascii_lowercase();
-        snake.push(letter.to_ascii_lowercase());
-    }
-    snake
-}
-
-/// A library's message in words: its identifiers are taken apart (`CaUsedAsEndEntity` becomes "ca
-/// used as end entity"), and what it prints of its own values is left out.
-pub(super) fn words(message: &str) -> String {
-    let shown = message.find(['(', '{', '[']).map_or(message, |at| &message[..at]);
-    let word = |word: &str| {
-        let is_identifier = word
-            .chars()
-            .zip(word.chars().skip(1))
-            .any(|(before, letter)| before.is_ascii_lowercase() && letter.is_ascii_uppercase());
-        if is_identifier { snake_case(word).replace('_', " ") } else { word.to_owned() }
-    };
-    let words = shown.split_whitespace().map(word).collect::<Vec<_>>().join(" ");
-    crate::visible::printable(&words)
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use x509_parser::prelude::X509Certificate;
 
 use super::certificate::{Certificate, timestamp};
 use super::defect::{Defect, Role, alternative_name, defects};
-use super::reason::{Reason, words};
 use super::verify::Seen;
+use super::wording::{Reason, words};
 
 const ALL_THE_SAME: &str = "to go on all the same: #{verify: false}, or --insecure";
 

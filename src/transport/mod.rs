@@ -38,7 +38,7 @@ pub(crate) enum Transport {
     Process(Box<Process>),
     Tls(Box<Tls>),
     /// Any of these, its stream cut into pieces.
-    Cut(Box<Cut>),
+    Cut(Box<Cut<Self>>),
 }
 
 impl Transport {

@@ -14,7 +14,6 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-use super::Transport;
 use crate::error::{Error, Result};
 
 /// Between two pieces, a server has this long to read the first: what lies in its queue together is
@@ -113,8 +112,8 @@ impl fmt::Display for Segment {
 
 /// A transport whose stream is cut.
 #[derive(Debug)]
-pub(crate) struct Cut {
-    pub(super) transport: Transport,
+pub(crate) struct Cut<T> {
+    pub(super) transport: T,
     pub(super) way: Segment,
     /// How much of what is sent at once has gone, and how much of it has not.
     gone: usize,
@@ -122,8 +121,8 @@ pub(crate) struct Cut {
     pause: Option<Pin<Box<Sleep>>>,
 }
 
-impl Cut {
-    pub(super) fn new(transport: Transport, way: Segment) -> Self {
+impl<T> Cut<T> {
+    pub(super) fn new(transport: T, way: Segment) -> Self {
         Self { transport, way, gone: 0, left: 0, pause: None }
     }
 
@@ -137,7 +136,7 @@ impl Cut {
     }
 }
 
-impl AsyncRead for Cut {
+impl<T: AsyncRead + Unpin> AsyncRead for Cut<T> {
     /// One piece, or what there is of it.
     fn poll_read(
         self: Pin<&mut Self>,
@@ -163,7 +162,7 @@ impl AsyncRead for Cut {
     }
 }
 
-impl AsyncWrite for Cut {
+impl<T: AsyncWrite + Unpin> AsyncWrite for Cut<T> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -198,12 +197,13 @@ impl AsyncWrite for Cut {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Transport;
     use super::*;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::UnixStream;
     use tokio::time::Instant;
 
-    fn cut(way: Segment) -> (Cut, UnixStream) {
+    fn cut(way: Segment) -> (Cut<Transport>, UnixStream) {
         let (ours, theirs) = UnixStream::pair().unwrap();
         (Cut::new(Transport::Unix(ours), way), theirs)
     }

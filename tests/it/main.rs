@@ -13,6 +13,7 @@ static ALLOCATOR: mailexpect::script::CountingAllocator = mailexpect::script::Co
 
 mod attempts;
 mod certificates;
+mod circles;
 mod connecting;
 mod documented;
 mod ending;

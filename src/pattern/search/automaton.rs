@@ -8,8 +8,9 @@ use regex_automata::util::primitives::StateID;
 
 use super::astray;
 use crate::error::Result;
-use crate::pattern::regex::{StreamRegex, start};
+use crate::pattern::regex::StreamRegex;
 use crate::pattern::table::Ran;
+use crate::pattern::table::start;
 
 /// What is special about an automaton's state.
 #[derive(Clone, Copy, PartialEq, Eq)]

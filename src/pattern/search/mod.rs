@@ -14,8 +14,9 @@ use regex_automata::util::primitives::StateID;
 
 use automaton::{DenseRun, LazyRun, Mark, Run};
 
-use super::regex::{Captures, Forward, StreamRegex, start};
+use super::regex::{Captures, Forward, StreamRegex};
 use super::skip::{Jump, Skip};
+use super::table::start;
 use super::{Finder, Pattern};
 use crate::error::{Error, Result};
 

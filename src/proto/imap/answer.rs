@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use super::fetched::Fetched;
-use super::response::{Code, Response, SHOWN};
+use super::misread::unlike;
+use super::response::{Code, Response};
 use super::scanner::Status;
 use super::value::Value;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::pattern::Match;
 use crate::reply::Reply;
 
@@ -129,24 +130,6 @@ impl Answer {
     pub(super) fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Response> {
         self.untagged.iter().filter(move |response| response.name() == name)
     }
-}
-
-/// Names and values by turns; `None` if they are out of step.
-pub(super) fn pairs(values: Vec<Value>) -> Option<Vec<(String, Value)>> {
-    let mut pairs = Vec::with_capacity(values.len() / 2);
-    let mut values = values.into_iter();
-    while let Some(name) = values.next() {
-        let Value::Atom(name) = name else { return None };
-        let name = String::from_utf8(name.to_ascii_uppercase()).ok()?;
-        pairs.push((name, values.next()?));
-    }
-    Some(pairs)
-}
-
-pub(super) fn unlike(response: &Response, wanted: &str) -> Error {
-    Error::new(Kind::Malformed, format!("the {} response is malformed", response.name()))
-        .with_expected(wanted)
-        .with_got(crate::visible::excerpt(response.bytes(), SHOWN))
 }
 
 #[cfg(test)]

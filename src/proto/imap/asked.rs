@@ -1,8 +1,9 @@
 //! Which FETCH responses answer a command, and which are news of other messages (RFC 3501 section
 //! 7.4.2).
 
-use super::answer::{Answer, unlike};
+use super::answer::Answer;
 use super::fetched::Fetched;
+use super::misread::unlike;
 use super::set::Set;
 use crate::error::{Error, Result};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::answer::{pairs, unlike};
+use super::misread::{pairs, unlike};
 use super::response::Response;
 use super::value::Value;
 

@@ -1,6 +1,6 @@
 //! One line of a client, word by word.
 
-use super::commands::Found;
+use super::found::Found;
 use super::scanner::Tail;
 use crate::proto::LINE_HEAD;
 use crate::secrets::Secrets;

@@ -1,6 +1,7 @@
 //! What LIST, LSUB and STATUS say of mailboxes (RFC 3501 section 7.2).
 
-use super::answer::{Answer, pairs, unlike};
+use super::answer::Answer;
+use super::misread::{pairs, unlike};
 use super::response::Response;
 use super::value::Value;
 use crate::error::Result;

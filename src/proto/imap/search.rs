@@ -1,6 +1,7 @@
 //! What SEARCH finds (RFC 3501 section 7.2.5), in ESEARCH responses too (RFC 4731).
 
-use super::answer::{Answer, pairs, unlike};
+use super::answer::Answer;
+use super::misread::{pairs, unlike};
 use super::response::Response;
 use super::set;
 use super::value::Value;

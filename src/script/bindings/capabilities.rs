@@ -13,8 +13,9 @@ use super::Handle;
 use crate::error::{Error, Result};
 use crate::proto::capabilities::Capabilities;
 use crate::reply::Reply;
-use crate::script::engine::Ended;
-use crate::script::raise::{Raised, end, raise};
+use crate::script::ended::Ended;
+use crate::script::raise::{Raised, raise};
+use crate::script::run::end;
 use crate::session::Session;
 use crate::{suggest, visible};
 

@@ -7,7 +7,7 @@
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Map};
 
-use super::{Handle, argument};
+use super::{Handle, argument, call};
 use crate::error::{Error, Result};
 use crate::pattern::{Code, Pattern};
 use crate::reply::Reply;
@@ -42,7 +42,7 @@ impl Wanted {
     }
 
     fn with(mut self, options: &Map, allowed: &[&str]) -> Self {
-        self.call = argument::call(options, allowed);
+        self.call = call::call(options, allowed);
         self
     }
 
@@ -281,7 +281,7 @@ pub mod words {
         patterns: Array,
         options: Map,
     ) -> Result<Array, Raised> {
-        unordered(&ctx, session, patterns, argument::call(&options, &OPTIONS))
+        unordered(&ctx, session, patterns, call::call(&options, &OPTIONS))
     }
 
     /// Takes one line, whatever it is, up to its LF.
@@ -378,7 +378,7 @@ pub mod words {
         session: &mut Handle,
         options: Map,
     ) -> Result<Reply, Raised> {
-        multiline(&ctx, session, argument::call(&options, &BYTES))
+        multiline(&ctx, session, call::call(&options, &BYTES))
     }
 
     /// Makes sure that nothing comes for that long. What was owed until then is no longer waited
@@ -423,7 +423,7 @@ pub mod words {
         session: &mut Handle,
         options: Map,
     ) -> Result<(), Raised> {
-        closed(&ctx, session, argument::call(&options, &OPTIONS))
+        closed(&ctx, session, call::call(&options, &OPTIONS))
     }
 
     /// Takes the next whole reply (on a plain stream the next line), which must not match; gives it

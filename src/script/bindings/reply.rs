@@ -10,11 +10,19 @@ use rhai::{Array, Blob};
 use crate::error::Error;
 use crate::reply::Reply;
 use crate::script::raise::{Raised, raise};
-use crate::script::vocabulary::nearest_property;
-use crate::visible;
+use crate::{suggest, visible};
 
 pub(super) const INTRO: &str = "What an expectation gives back: a whole reply, a line, or a stretch of a stream. What a regex's groups \
 caught is had by number (`r[1]`) and by name (`r[\"id\"]`); `()` stands for a group that took no part.";
+
+/// The properties of a reply.
+fn properties() -> Vec<&'static str> {
+    let mut properties = Vec::new();
+    words::RHAI_MANIFEST.for_each_fn(false, &mut |word| {
+        properties.extend(word.name().strip_prefix("get$"));
+    });
+    properties
+}
 
 fn text(bytes: &[u8]) -> Dynamic {
     String::from_utf8_lossy(bytes).into_owned().into()
@@ -145,7 +153,7 @@ pub mod words {
                 "a reply has no property and no group `{}`",
                 visible::escape(name.as_bytes())
             ));
-            let hint = match (nearest_property(name), reply.names()) {
+            let hint = match (suggest::nearest(name, properties()), reply.names()) {
                 (Some(near), names) if names.is_empty() => format!("did you mean `{near}`?"),
                 (None, names) if names.is_empty() => {
                     "the pattern has no named groups, which are (?P<name>...) in re(...)".to_owned()

@@ -7,7 +7,7 @@
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Map};
 
-use super::{Handle, argument};
+use super::{Handle, argument, call};
 use crate::error::Result;
 use crate::script::raise::Raised;
 use crate::session::{Call, Session};
@@ -71,7 +71,7 @@ pub mod words {
         options: Map,
     ) -> Result<(), Raised> {
         session.operate(&ctx, async |session| {
-            super::line(session, line, argument::call(&options, &OPTIONS)).await
+            super::line(session, line, call::call(&options, &OPTIONS)).await
         })
     }
 
@@ -100,7 +100,7 @@ pub mod words {
         options: Map,
     ) -> Result<(), Raised> {
         session.operate(&ctx, async |session| {
-            raw(session, bytes, argument::call(&options, &OPTIONS)).await
+            raw(session, bytes, call::call(&options, &OPTIONS)).await
         })
     }
 
@@ -134,7 +134,7 @@ pub mod words {
         options: Map,
     ) -> Result<(), Raised> {
         session.operate(&ctx, async |session| {
-            super::lines(session, lines, argument::call(&options, &OPTIONS)).await
+            super::lines(session, lines, call::call(&options, &OPTIONS)).await
         })
     }
 
@@ -174,7 +174,7 @@ pub mod words {
         options: Map,
     ) -> Result<(), Raised> {
         session.operate(&ctx, async |session| {
-            super::message(session, message, argument::call(&options, &OPTIONS)).await
+            super::message(session, message, call::call(&options, &OPTIONS)).await
         })
     }
 }

@@ -7,7 +7,7 @@
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Map};
 
-use super::{Handle, argument, wait};
+use super::{Handle, argument, connecting, wait};
 use crate::error::{Error, Result};
 use crate::script::raise::{Raised, raise};
 use crate::script::run::Run;
@@ -27,7 +27,7 @@ const PIPE: [&str; 7] = ["timeout", "settle", "grace", "limit", "protocol", "tls
 fn open(ctx: &NativeCallContext<'_>, url: Option<&str>, options: &Map) -> Result<Handle, Raised> {
     let opened = wait(ctx, async {
         let run = Run::current()?;
-        let options = argument::session_options(run.options(), options, &CONNECT)?;
+        let options = connecting::session_options(run.options(), options, &CONNECT)?;
         let url = match url {
             Some(url) => url.to_owned(),
             None => run.param("smtp")?.unwrap_or_default(),
@@ -40,7 +40,7 @@ fn open(ctx: &NativeCallContext<'_>, url: Option<&str>, options: &Map) -> Result
 fn until_ready(ctx: &NativeCallContext<'_>, url: &str, options: &Map) -> Result<(), Raised> {
     let ready = wait(ctx, async {
         let run = Run::current()?;
-        argument::session_options(run.options(), options, &READY)?.wait_ready(url).await?;
+        connecting::session_options(run.options(), options, &READY)?.wait_ready(url).await?;
         run.count_check();
         Ok(())
     })?;
@@ -61,7 +61,7 @@ fn start(command: Vec<String>, options: &Map) -> Result<Handle> {
         return Err(error.hint("scripts are sandboxed; give --allow-run if you trust it"));
     }
     let protocol = options.get("protocol").map_or_else(|| "tcp".to_owned(), ToString::to_string);
-    let options = argument::session_options(run.options(), options, &PIPE)?;
+    let options = connecting::session_options(run.options(), options, &PIPE)?;
     // Spawning needs the runtime, not a wait.
     options.pipe(&command, &protocol).map(|session| run.adopt(session))
 }

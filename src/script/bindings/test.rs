@@ -5,9 +5,10 @@
 )]
 
 use crate::error::{Error, Kind, Result};
-use crate::script::engine::{Ended, beginning};
-use crate::script::raise::{self, Raised, raise};
-use crate::script::run::Run;
+use crate::script::bounds::beginning;
+use crate::script::ended::Ended;
+use crate::script::raise::{Raised, raise};
+use crate::script::run::{self, Run};
 use crate::secrets;
 use crate::transcript::What;
 use crate::visible;
@@ -186,7 +187,7 @@ pub mod words {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn skip(ctx: NativeCallContext, reason: &str) -> Result<(), Raised> {
-        Err(raise::end(&ctx, Ended::Skipped(reason.to_owned())))
+        Err(run::end(&ctx, Ended::Skipped(reason.to_owned())))
     }
 
     /// There is no waiting for a time to pass: it would hide what is being waited for. Expect it,

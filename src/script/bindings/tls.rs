@@ -7,6 +7,7 @@
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Map};
 
+use super::call::call as read;
 use super::{Handle, argument};
 use crate::error::{Error, Result};
 use crate::reply::Reply;
@@ -70,7 +71,7 @@ fn keep(value: &Dynamic) -> Result<bool> {
 
 /// What `starttls` and `tls_handshake` are given: how TLS is put on reaches that call alone.
 fn call(session: &Session, map: &Map, allowed: &[&str]) -> Result<Call> {
-    let mut call = argument::call(map, allowed)?;
+    let mut call = read(map, allowed)?;
     call.tls = Some(Box::new(options(session.tls_options().clone(), map)?));
     Ok(call)
 }

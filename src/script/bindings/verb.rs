@@ -3,7 +3,7 @@
 use rhai::plugin::{ModuleManifest, RhaiFunc};
 use rhai::{FuncRegistration, Map, Module};
 
-use super::{argument, imap};
+use super::call;
 use crate::error::Result;
 use crate::session::{Call, Session};
 
@@ -13,8 +13,8 @@ const OPTIONS: [&str; 2] = ["timeout", "expect"];
 /// What a script gives a verb as its last argument; `more` are the options that not every verb
 /// has.
 pub(super) fn call(session: &Session, options: &Map, more: &[&str]) -> Result<Call> {
-    let of_imap: &[&str] = if session.speaks_imap() { &imap::OPTIONS } else { &[] };
-    argument::call(options, &[&OPTIONS, more, of_imap].concat())
+    let of_imap: &[&str] = if session.speaks_imap() { &call::OF_IMAP } else { &[] };
+    call::call(options, &[&OPTIONS, more, of_imap].concat())
 }
 
 /// Whether words come with what only the manual wants of them: their comments, and how their

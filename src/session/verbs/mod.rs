@@ -20,7 +20,7 @@ pub use sieve::Script;
 
 use super::Session;
 use super::operation::{Call, Operation};
-use super::wait::Wait;
+use super::waiting::Wait;
 use crate::error::{Error, Result};
 use crate::pattern::{IntoPattern, Pattern};
 use crate::proto::Speech;

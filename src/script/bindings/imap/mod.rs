@@ -8,9 +8,8 @@ use rhai::{Array, Dynamic, Map, Module};
 
 use super::argument;
 use super::verb::{Manual, verbs};
-use crate::error::{Error, Result};
-use crate::imap::{Address, Answer, Argument, Envelope, Fetched, Literals, Mailbox, Value};
-use crate::session::{Call, Untagged};
+use crate::error::Result;
+use crate::imap::{Address, Answer, Argument, Envelope, Fetched, Mailbox, Value};
 
 pub(super) const INTRO: &str = "IMAP (RFC 3501, RFC 9051). Each verb makes a tag (`a1`, `a2`, ...), sends its command, takes all that \
 comes up to the tagged response, and holds that against OK; `#{expect: \"NO\"}` says what has to stand behind the tag instead. Untagged \
@@ -26,53 +25,6 @@ pub(super) const MESSAGES: &str = "Verbs of IMAP about messages, which are named
 
 pub(super) const ANSWERS: &str =
     "What verbs of IMAP give back: all that came for a command, and each response on its own.";
-
-/// What the verbs of IMAP take besides what all verbs do.
-pub(super) const OPTIONS: [&str; 6] = ["require", "allow", "forbid", "only", "literal", "uid"];
-
-/// Reads the options of IMAP into a call.
-pub(super) fn read(call: &mut Call, options: &Map) -> Result<()> {
-    let mut untagged = Untagged::new();
-    let mut demands = false;
-    for (name, value) in options {
-        let add = match name.as_str() {
-            "require" => Untagged::require,
-            "allow" => Untagged::allow,
-            "forbid" => Untagged::forbid,
-            "only" if argument::boolean(name, value)? => {
-                untagged = untagged.only();
-                demands = true;
-                continue;
-            }
-            "literal" => {
-                call.literals = Some(literals(value)?);
-                continue;
-            }
-            "uid" => {
-                call.by_uid = argument::boolean(name, value)?;
-                continue;
-            }
-            _ => continue,
-        };
-        demands = true;
-        let patterns = value.clone().into_array().unwrap_or_else(|_| vec![value.clone()]);
-        for pattern in argument::patterns(patterns)? {
-            untagged = add(untagged, pattern);
-        }
-    }
-    call.untagged = demands.then_some(untagged);
-    Ok(())
-}
-
-fn literals(value: &Dynamic) -> Result<Literals> {
-    match value.to_string().as_str() {
-        "sync" => Ok(Literals::Synchronizing),
-        "plus" => Ok(Literals::Plus),
-        "minus" => Ok(Literals::Minus),
-        other => Err(Error::usage(format!("`{other}` is no way to send literals"))
-            .hint("literal: \"sync\", \"plus\" or \"minus\"")),
-    }
-}
 
 /// What a script passes for an argument of a command.
 fn argument(value: Dynamic) -> Result<Argument> {

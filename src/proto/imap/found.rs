@@ -1,0 +1,39 @@
+//! What is found in commands as they are sent.
+
+use std::ops::Range;
+
+/// What was sent wants something of the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Wants {
+    /// A literal waits to be asked for (RFC 3501 section 4.3).
+    Continuation(Vec<u8>),
+    /// AUTHENTICATE, a SASL response, IDLE: a continuation, or the end of the command.
+    Step(Vec<u8>),
+    /// The end of a command.
+    End { tag: Vec<u8>, is_logout: bool },
+}
+
+impl Wants {
+    pub(super) fn tag(&self) -> &[u8] {
+        match self {
+            Self::Continuation(tag) | Self::Step(tag) | Self::End { tag, .. } => tag,
+        }
+    }
+}
+
+/// What was found in bytes as they were sent.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) wants: Vec<Wants>,
+    pub(super) secret: Vec<Range<usize>>,
+}
+
+impl Found {
+    pub(super) fn mark(&mut self, span: Range<usize>) {
+        match self.secret.last_mut() {
+            Some(last) if last.end == span.start => last.end = span.end,
+            _ if span.is_empty() => {}
+            _ => self.secret.push(span),
+        }
+    }
+}

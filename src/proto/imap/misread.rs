@@ -1,0 +1,24 @@
+//! What responses are read by, and the error for one that cannot be read.
+
+use super::response::{Response, SHOWN};
+use super::value::Value;
+use crate::error::{Error, Kind};
+
+/// Names and values by turns; `None` if they are out of step.
+pub(super) fn pairs(values: Vec<Value>) -> Option<Vec<(String, Value)>> {
+    let mut pairs = Vec::with_capacity(values.len() / 2);
+    let mut values = values.into_iter();
+    while let Some(name) = values.next() {
+        let Value::Atom(name) = name else { return None };
+        let name = String::from_utf8(name.to_ascii_uppercase()).ok()?;
+        pairs.push((name, values.next()?));
+    }
+    Some(pairs)
+}
+
+/// The error for a response that is not of the form that it has to have.
+pub(super) fn unlike(response: &Response, wanted: &str) -> Error {
+    Error::new(Kind::Malformed, format!("the {} response is malformed", response.name()))
+        .with_expected(wanted)
+        .with_got(crate::visible::excerpt(response.bytes(), SHOWN))
+}

@@ -1,0 +1,74 @@
+//! What a call is given as its last argument.
+
+use rhai::{Array, Dynamic, Map};
+
+use super::argument::{boolean, check_known, duration, pattern, patterns};
+use crate::error::{Error, Result};
+use crate::imap::Literals;
+use crate::session::{Call, Untagged};
+
+/// Reads what a call is given as its last argument: `#{timeout: "2m"}`, and what else is allowed.
+pub(super) fn call(options: &Map, allowed: &[&str]) -> Result<Call> {
+    let mut call = Call::default();
+    for (name, value) in options {
+        check_known(name, allowed)?;
+        match name.as_str() {
+            "timeout" => call.timeout = Some(duration(value)?),
+            "keep" => call.keep = Some(boolean(name, value)?),
+            "expect" => match value.read_lock::<Array>() {
+                Some(all) => call.expect_each = Some(Ok(patterns(all.clone())?)),
+                None => call.expect = Some(Ok(pattern(value.clone())?)),
+            },
+            _ => {}
+        }
+    }
+    read_imap(&mut call, options)?;
+    Ok(call)
+}
+
+/// What the verbs of IMAP take besides what all verbs do.
+pub(super) const OF_IMAP: [&str; 6] = ["require", "allow", "forbid", "only", "literal", "uid"];
+
+/// Reads the options of IMAP into a call.
+fn read_imap(call: &mut Call, options: &Map) -> Result<()> {
+    let mut untagged = Untagged::new();
+    let mut demands = false;
+    for (name, value) in options {
+        let add = match name.as_str() {
+            "require" => Untagged::require,
+            "allow" => Untagged::allow,
+            "forbid" => Untagged::forbid,
+            "only" if boolean(name, value)? => {
+                untagged = untagged.only();
+                demands = true;
+                continue;
+            }
+            "literal" => {
+                call.literals = Some(literals(value)?);
+                continue;
+            }
+            "uid" => {
+                call.by_uid = boolean(name, value)?;
+                continue;
+            }
+            _ => continue,
+        };
+        demands = true;
+        let all = value.clone().into_array().unwrap_or_else(|_| vec![value.clone()]);
+        for pattern in patterns(all)? {
+            untagged = add(untagged, pattern);
+        }
+    }
+    call.untagged = demands.then_some(untagged);
+    Ok(())
+}
+
+fn literals(value: &Dynamic) -> Result<Literals> {
+    match value.to_string().as_str() {
+        "sync" => Ok(Literals::Synchronizing),
+        "plus" => Ok(Literals::Plus),
+        "minus" => Ok(Literals::Minus),
+        other => Err(Error::usage(format!("`{other}` is no way to send literals"))
+            .hint("literal: \"sync\", \"plus\" or \"minus\"")),
+    }
+}

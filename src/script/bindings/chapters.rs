@@ -1,0 +1,68 @@
+//! All words by what they are about.
+
+use std::sync::LazyLock;
+
+use rhai::{Module, Shared};
+
+use super::verb::{Manual, words_of};
+use super::{
+    auth, capabilities, caught, expect, golden, imap, message, pattern, pop3, reply, send, session,
+    shared, sieve, smtp, standard, test, tls,
+};
+
+/// Words that belong together, with their place in the reference.
+pub(in crate::script) struct Group {
+    pub(in crate::script) title: &'static str,
+    pub(in crate::script) intro: &'static str,
+    pub(in crate::script) module: Shared<Module>,
+}
+
+/// All words, in the order of the reference.
+pub(in crate::script) fn groups() -> &'static [Group] {
+    static GROUPS: LazyLock<Vec<Group>> = LazyLock::new(|| {
+        let group =
+            |(title, intro, module): (_, _, Module)| Group { title, intro, module: module.into() };
+        chapters(Manual::Wanted).map(group).collect()
+    });
+    &GROUPS
+}
+
+/// All words in one module: a call looks through modules one after the other.
+pub(in crate::script) fn vocabulary() -> Shared<Module> {
+    static VOCABULARY: LazyLock<Shared<Module>> = LazyLock::new(|| {
+        let mut all = Module::new();
+        for (_, _, module) in chapters(Manual::LeftOut) {
+            all.combine(module);
+        }
+        all.into()
+    });
+    Shared::clone(&VOCABULARY)
+}
+
+/// The words by what they are about: a title, what is to be said of them all, and they themselves.
+fn chapters(manual: Manual) -> impl Iterator<Item = (&'static str, &'static str, Module)> {
+    [
+        ("Sessions", session::INTRO, words_of!(session::words, manual)),
+        ("Sending", send::INTRO, words_of!(send::words, manual)),
+        ("Expecting", expect::INTRO, words_of!(expect::words, manual)),
+        ("Patterns and bytes", pattern::INTRO, words_of!(pattern::words, manual)),
+        ("Replies", reply::INTRO, words_of!(reply::words, manual)),
+        ("TLS", tls::INTRO, words_of!(tls::words, manual)),
+        ("Verbs", shared::INTRO, shared::words(manual)),
+        ("Verbs of SMTP", smtp::INTRO, smtp::words(manual)),
+        ("Verbs of IMAP", imap::INTRO, imap::words(manual)),
+        ("Mailboxes of IMAP", imap::MAILBOXES, imap::mailboxes(manual)),
+        ("Messages of IMAP", imap::MESSAGES, imap::messages(manual)),
+        ("Answers of IMAP", imap::ANSWERS, words_of!(imap::answers::words, manual)),
+        ("Authentication", auth::INTRO, auth::all_words(manual)),
+        ("Capabilities", capabilities::INTRO, words_of!(capabilities::words, manual)),
+        ("Messages", message::INTRO, words_of!(message::words, manual)),
+        ("Verbs of POP3", pop3::INTRO, pop3::words(manual)),
+        ("Verbs of ManageSieve", sieve::INTRO, sieve::words(manual)),
+        ("Tests", test::INTRO, words_of!(test::words, manual)),
+        ("Golden transcripts", golden::INTRO, words_of!(golden::words, manual)),
+        ("Lists and text", standard::INTRO, words_of!(standard::words, manual)),
+        ("Caught errors", caught::INTRO, words_of!(caught::words, manual)),
+    ]
+    .into_iter()
+}

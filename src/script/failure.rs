@@ -1,0 +1,199 @@
+//! What Rhai says of a script that ended, as a failure with its place.
+#![allow(clippy::boxed_local, reason = "Rhai's errors are boxed")]
+
+use rhai::{Dynamic, EvalAltResult, ParseError};
+
+use super::coroutine::Stop;
+use super::ended::Ended;
+use super::library::Library;
+use super::raise::{Caught, Raised, Spot, kind};
+use super::run::Run;
+use super::vocabulary;
+use crate::error::{Error, Kind};
+use crate::outcome::{Failure, Place};
+
+/// How a script ended that did not run to its end.
+pub(super) enum End {
+    Failed(Failure),
+    Interrupted(Failure),
+    Skipped(String),
+}
+
+/// Rhai's error as a failure with its place.
+pub(super) fn end_of(raised: Raised, script: &str, library: &Library) -> End {
+    let mut source = script.to_owned();
+    let mut calls = Vec::new();
+    let mut raised = raised;
+    let root = loop {
+        match *raised {
+            // The position is the caller's, the source is that of the function it called.
+            EvalAltResult::ErrorInFunctionCall(name, callee, inner, position) => {
+                calls.push((called(&name), library.place(&source, position)));
+                if !callee.is_empty() {
+                    source = callee;
+                }
+                raised = inner;
+            }
+            EvalAltResult::ErrorInModule(name, inner, position) => {
+                calls.push((format!("import of {name}"), library.place(&source, position)));
+                source = name;
+                raised = inner;
+            }
+            root => break root,
+        }
+    };
+    calls.reverse();
+    let calls = calls.into_iter().filter_map(|(name, place)| Some((name, place?))).collect();
+    let place = library.place(&source, root.position());
+    let (error, place) = match root {
+        EvalAltResult::ErrorTerminated(token, _) => {
+            let ended = token.try_cast::<Ended>().unwrap_or(Ended::StackShort);
+            return end_of_all(ended, place).called(calls);
+        }
+        EvalAltResult::ErrorRuntime(value, _) => match value.clone().try_cast::<Caught>() {
+            Some(caught) => {
+                let source = caught.spot().source().unwrap_or(&source);
+                (caught.error().clone(), library.place(source, caught.position()))
+            }
+            None => (Error::new(Kind::Assert, thrown(&value)), place),
+        },
+        other => (wrong(&other), place),
+    };
+    End::Failed(Failure { error, place, calls, step: None })
+}
+
+/// The end that a script cannot catch, with the place where it was.
+pub(super) fn end_of_all(ended: Ended, place: Option<Place>) -> End {
+    let failed = |error| Failure { error, place, calls: Vec::new(), step: None };
+    match ended {
+        Ended::Skipped(reason) => End::Skipped(reason),
+        Ended::Stopped(stop, waiting) => {
+            let error = waiting.map_or_else(|| Error::new(Kind::Timeout, ""), |error| *error);
+            match stop {
+                Stop::Interrupt => End::Interrupted(failed(error.say("interrupted"))),
+                Stop::Deadline => {
+                    let error = error.say("the deadline of the whole script ran out");
+                    End::Failed(failed(error.hint("give it longer with --deadline")))
+                }
+                Stop::Memory => End::Failed(failed(out_of_bounds("it holds too much memory"))),
+            }
+        }
+        Ended::StackShort => End::Failed(failed(out_of_bounds("it calls too deep"))),
+    }
+}
+
+impl End {
+    fn called(self, calls: Vec<(String, Place)>) -> Self {
+        match self {
+            Self::Failed(failure) => Self::Failed(Failure { calls, ..failure }),
+            Self::Interrupted(failure) => Self::Interrupted(Failure { calls, ..failure }),
+            skipped @ Self::Skipped(_) => skipped,
+        }
+    }
+}
+
+/// The failure of a script that does not parse.
+pub(super) fn unparsable(wrong: &ParseError, script: &str, library: &Library) -> Failure {
+    let message = uncapitalised(&wrong.err_type().to_string());
+    let text = library.get(script);
+    let text = text.as_ref().map(|unit| unit.text.as_str()).unwrap_or_default();
+    let error = Error::usage(message);
+    let error = match vocabulary::advice_for_syntax(wrong.err_type(), text) {
+        Some(advice) => error.hint(advice),
+        None => error,
+    };
+    Failure { error, place: library.place(script, wrong.position()), calls: Vec::new(), step: None }
+}
+
+/// The failure of a session at the end of its script, at the last place that used it.
+pub(super) fn at_the_end(error: Error, last: Option<Spot>, library: &Library) -> Failure {
+    let place = last.and_then(|spot| library.place(spot.source()?, spot.position()));
+    Failure { place, ..error.into() }
+}
+
+fn called(name: &str) -> String {
+    if name.starts_with("anon$") { "a closure".to_owned() } else { format!("`{name}`") }
+}
+
+fn thrown(value: &Dynamic) -> String {
+    let thrown = if value.is_map() {
+        value.clone().cast::<rhai::Map>().get("message").cloned()
+    } else {
+        None
+    };
+    let value = thrown.unwrap_or_else(|| value.clone());
+    if value.is_unit() {
+        "the script threw an error".to_owned()
+    } else {
+        let mut value = value.to_string();
+        if let Ok(run) = Run::current() {
+            run.secrets().mask_text(&mut value);
+        }
+        format!("the script threw: {value}")
+    }
+}
+
+fn out_of_bounds(why: &str) -> Error {
+    Error::usage(format!("the script is out of bounds: {why}"))
+        .hint("scripts have limits so that none can take the machine down; see the reference")
+}
+
+/// A script's own mistake, in words that say what to do about it.
+fn wrong(error: &EvalAltResult) -> Error {
+    match error {
+        EvalAltResult::ErrorFunctionNotFound(signature, _) => unknown_word(signature),
+        EvalAltResult::ErrorStackOverflow(_) => out_of_bounds("it calls too deep"),
+        EvalAltResult::ErrorDataTooLarge(what, _) => {
+            out_of_bounds(&format!("{} is over the limit", uncapitalised(what)))
+        }
+        EvalAltResult::ErrorTooManyModules(_) => out_of_bounds("it imports too many modules"),
+        EvalAltResult::ErrorDotExpr(message, _) => unknown_property(message),
+        other => {
+            // Rhai ends its messages with the position, which the report shows by itself.
+            let message = other.to_string();
+            let message = message.rfind(" (line ").map_or(message.as_str(), |at| &message[..at]);
+            Error::usage(uncapitalised(message))
+        }
+    }
+}
+
+/// `expct (Session, i64)`: a word that there is not, or not for these arguments.
+fn unknown_word(signature: &str) -> Error {
+    let (name, arguments) = signature.split_once(" (").unwrap_or((signature, ""));
+    let arguments: Vec<_> = arguments
+        .strip_suffix(')')
+        .unwrap_or(arguments)
+        .split(", ")
+        .filter(|kind| !kind.is_empty())
+        .map(kind)
+        .collect();
+    let error = Error::usage(format!("there is no `{name}({})`", arguments.join(", ")));
+    match vocabulary::advice(name) {
+        Some(advice) => error.hint(advice),
+        None => error,
+    }
+}
+
+/// "Unknown property 'x' - a getter is not registered for type 'T'".
+fn unknown_property(message: &str) -> Error {
+    let mut quoted = message.split('\'').skip(1).step_by(2);
+    let (Some(property), Some(owner)) = (quoted.next(), quoted.next()) else {
+        return Error::usage(uncapitalised(message));
+    };
+    let error = Error::usage(format!("a {} has no property `{property}`", kind(owner)));
+    match vocabulary::nearest_property(property) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error,
+    }
+}
+
+fn uncapitalised(message: &str) -> String {
+    let mut characters = message.chars();
+    match (characters.next(), characters.clone().next()) {
+        // Not an abbreviation such as BLOB.
+        (Some(first), Some(second)) if second.is_lowercase() => {
+            first.to_lowercase().chain(characters).collect()
+        }
+        _ => message.to_owned(),
+    }
+}

@@ -1,0 +1,110 @@
+//! Sessions as scripts hold them.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rhai::NativeCallContext;
+
+use super::raise::Spot;
+use crate::error::{Error, Kind, Result};
+use crate::session::Session;
+
+/// A session as scripts hold it. Its insides are taken out for the length of an operation, so that
+/// a second one meanwhile is an error and not a deadlock.
+#[derive(Clone, Debug)]
+pub(super) struct Handle(Arc<Mutex<Slot>>);
+
+/// What a handle holds.
+#[derive(Debug)]
+struct Slot {
+    /// `None` while an operation has it.
+    session: Option<Box<Session>>,
+    /// Where the last operation is written, for what turns out at the end.
+    last: Option<Spot>,
+    /// The step in which it was.
+    step: Option<Arc<str>>,
+}
+
+impl Handle {
+    pub(super) fn new(session: Session) -> Self {
+        Self(Arc::new(Mutex::new(Slot {
+            session: Some(Box::new(session)),
+            last: None,
+            step: None,
+        })))
+    }
+
+    fn slot(&self) -> std::sync::MutexGuard<'_, Slot> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the session out until the guard is dropped.
+    pub(super) fn take(&self) -> Result<Taken> {
+        let session = self.slot().session.take();
+        let session = session.ok_or_else(|| {
+            Error::new(Kind::Busy, "the session is in the middle of another operation")
+                .hint("use a session from one place at a time")
+        })?;
+        Ok(Taken { session: Some(session), handle: self.clone() })
+    }
+
+    /// Notes where the operation is written that begins, and the step in which it is.
+    pub(super) fn note(&self, context: &NativeCallContext<'_>, step: Option<Arc<str>>) {
+        let mut slot = self.slot();
+        match &mut slot.last {
+            Some(last) => last.renew(context),
+            last => *last = Some(Spot::of(context)),
+        }
+        slot.step = step;
+    }
+
+    /// The step in which the last operation was.
+    pub(super) fn step(&self) -> Option<String> {
+        self.slot().step.as_deref().map(str::to_owned)
+    }
+
+    /// Where the last operation is written.
+    pub(super) fn last(&self) -> Option<Spot> {
+        self.slot().last.clone()
+    }
+
+    /// Looks at the session, unless an operation has it.
+    pub(super) fn look(&self, look: impl FnOnce(&Session)) {
+        if let Some(session) = &self.slot().session {
+            look(session);
+        }
+    }
+}
+
+/// A session out of its handle; dropping this puts it back, whatever became of the operation.
+pub(super) struct Taken {
+    session: Option<Box<Session>>,
+    handle: Handle,
+}
+
+impl Taken {
+    pub(super) fn session(&mut self) -> Result<&mut Session> {
+        self.session.as_deref_mut().ok_or_else(|| Error::usage("the session is gone"))
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.handle.slot().session = self.session.take();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_in_the_middle_of_an_operation_says_so_and_comes_back() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let _entered = runtime.enter();
+        let handle = Handle::new(Session::options().pipe(&["cat".to_owned()], "tcp").unwrap());
+        let taken = handle.take().unwrap();
+        assert_eq!(handle.take().err().map(|error| error.kind()), Some("busy"));
+        drop(taken);
+        assert!(handle.take().is_ok());
+    }
+}
