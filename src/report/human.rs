@@ -1,5 +1,6 @@
 //! For people: a line for what passed, the whole story for what failed.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -45,7 +46,8 @@ impl Human {
         match &outcome.verdict {
             Verdict::Failed(failure) | Verdict::Interrupted(failure) => {
                 text.push_str(&explain(failure, &outcome.path.to_string_lossy()));
-                self.transcript(&mut text, &outcome.transcript, LAST_LINES);
+                let events = self.of_the_failed(&outcome.transcript, failure);
+                self.transcript(&mut text, &events, LAST_LINES);
                 text.push('\n');
             }
             Verdict::Differs(difference) => {
@@ -198,6 +200,21 @@ impl Human {
                 writeln!(text, "{}", styled(&Line { session: event.session, ..line }, usize::MAX));
         }
         text
+    }
+
+    /// The events of the session that failed, and of the script: the last lines that are shown are
+    /// to be its lines. All events if all lines are shown.
+    fn of_the_failed<'a>(self, events: &'a [Event], failure: &Failure) -> Cow<'a, [Event]> {
+        let name = failure.error.session().and_then(|session| session.split(',').next());
+        match name {
+            Some(name) if !self.verbose && transcript::lines(events).len() > LAST_LINES => {
+                let is_of_it = |event: &&Event| {
+                    event.session.is_none_or(|session| session.to_string() == name)
+                };
+                events.iter().filter(is_of_it).cloned().collect()
+            }
+            _ => events.into(),
+        }
     }
 
     fn transcript(self, text: &mut String, events: &[Event], last: usize) {

@@ -152,9 +152,27 @@ fn wrong(error: &EvalAltResult) -> Error {
             // Rhai ends its messages with the position, which the report shows by itself.
             let message = other.to_string();
             let message = message.rfind(" (line ").map_or(message.as_str(), |at| &message[..at]);
-            Error::usage(uncapitalised(message))
+            Error::usage(uncapitalised(&in_words(message)))
         }
     }
+}
+
+/// A message of Rhai's with its types as scripts know them.
+fn in_words(message: &str) -> String {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+    let mut text = String::new();
+    let mut rest = message;
+    while let Some(start) = rest.find(is_part) {
+        let (before, word) = rest.split_at(start);
+        let (word, after) = word.split_at(word.find(|c| !is_part(c)).unwrap_or(word.len()));
+        text.push_str(before);
+        // A colon behind a word is none of its name.
+        let name = word.trim_end_matches(':');
+        text.push_str(kind(name));
+        text.push_str(&word[name.len()..]);
+        rest = after;
+    }
+    text + rest
 }
 
 /// `expct (Session, i64)`: a word that there is not, or not for these arguments.
@@ -195,5 +213,25 @@ fn uncapitalised(message: &str) -> String {
             first.to_lowercase().chain(characters).collect()
         }
         _ => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_named_as_scripts_know_them() {
+        for (message, words) in [
+            (
+                "Data type incorrect: i64 (expecting alloc::string::String)",
+                "Data type incorrect: integer (expecting text)",
+            ),
+            ("cannot index rhai::types::dynamic::Dynamic: &str", "cannot index value: &str"),
+            ("mailexpect::script::handle::Handle", "session"),
+            ("Array index 3 out of bounds", "list index 3 out of bounds"),
+        ] {
+            assert_eq!(in_words(message), words);
+        }
     }
 }

@@ -93,6 +93,11 @@ pub(super) fn kind(name: &str) -> &str {
         "i64" => "integer",
         "f64" => "float",
         "ImmutableString" | "String" | "&str | ImmutableString | String" => "text",
+        "Array" | "array" => "list",
+        "Map" => "map",
+        "Blob" => "blob",
+        "FnPtr" | "Fn" => "function",
+        "Dynamic" => "value",
         other => other,
     }
 }

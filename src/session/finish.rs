@@ -23,7 +23,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Session;
 use super::multiline::BLOCK;
-use super::wait::{Arrival, Wait};
+use super::wait::Arrival;
+use super::waiting::Wait;
 use crate::error::{Error, Kind, Result};
 use crate::transcript::{Close, Excerpt, What};
 use crate::transport::Transport;
@@ -150,7 +151,10 @@ impl Session {
     /// The second half: reads the stream to its end, or until the grace is over, and judges what
     /// comes. The connection is closed afterwards.
     pub(crate) async fn read_to_end(&mut self, deadline: Instant) -> Result<()> {
-        let judged = self.judge_to_end(deadline).await;
+        let mut judged = self.judge_to_end(deadline).await;
+        if judged.is_ok() {
+            judged = self.child_ended(deadline).await;
+        }
         self.hang_up();
         judged
     }

@@ -2,6 +2,7 @@
 
 mod blocking;
 mod capabilities;
+mod child;
 mod expect;
 mod finish;
 mod hint;

@@ -117,6 +117,16 @@ impl Transport {
         }
     }
 
+    /// The child process at the other end, if it is one.
+    pub(crate) fn process(&mut self) -> Option<&mut Process> {
+        match self {
+            Self::Process(process) => Some(process),
+            Self::Tls(tls) => tls.beneath().process(),
+            Self::Cut(cut) => cut.transport.process(),
+            Self::Tcp(_) | Self::Unix(_) => None,
+        }
+    }
+
     /// Says goodbye where that is more than closing, without waiting for it.
     pub(crate) fn farewell(&mut self) {
         match self {

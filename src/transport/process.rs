@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
@@ -46,6 +46,12 @@ impl Process {
         let complaints = Arc::default();
         tokio::spawn(listen(stderr, Arc::clone(&complaints)));
         Ok(Self { child, group, stdin, stdout, complaints })
+    }
+
+    /// Closes its stdin and waits until it has ended.
+    pub(crate) async fn ended(&mut self) -> io::Result<ExitStatus> {
+        self.stdin = None;
+        self.child.wait().await
     }
 
     /// What it has written to stderr so far, and how it ended if it has.

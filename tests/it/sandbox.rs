@@ -30,6 +30,20 @@ fn a_process_is_started_only_where_that_was_granted() {
 }
 
 #[test]
+fn a_child_that_ended_badly_fails_the_script_at_the_same_place_each_time() {
+    for _ in 0..5 {
+        let failed = outcome("pipe(\"false\").expect_close();", Case::allow_run);
+        let failure = failed.failure().unwrap();
+        assert_eq!((failure.error.kind(), failed.exit_code() as u8), ("unexpected", 1));
+        assert!(failure.error.message().contains("exit status: 1"), "{failure:?}");
+        let last: Vec<_> = failed.transcript.iter().rev().take(2).collect();
+        assert!(format!("{:?}", last[1]).contains("exit status: 1"), "{last:?}");
+    }
+    let passed = outcome("pipe(\"true\").expect_close();", Case::allow_run);
+    assert!(passed.is_ok(), "{passed:#?}");
+}
+
+#[test]
 fn there_are_no_words_for_files_the_environment_or_code_from_text() {
     for script in [
         "open_file(\"/etc/passwd\");",
@@ -221,7 +235,7 @@ fn a_script_that_holds_too_much_is_told_so_and_the_one_beside_it_goes_on() {
     let folder = folder(&[
         (
             "greedy.rhai",
-            "let s = \"x\"; for i in 0..20 { s += s; } let l = []; loop { l.push(s + l.len()); }",
+            "let s = \"x\"; for i in 0..20 { s += s; } let m = #{}; let n = 0; loop { m[`${n}`] = s + n; n += 1; }",
         ),
         (
             "modest.rhai",

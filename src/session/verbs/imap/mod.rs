@@ -18,8 +18,9 @@ use crate::session::hint;
 const IMAP: [Speech; 1] = [Speech::Imap];
 /// What success begins with, behind the tag.
 const OK: &str = "OK";
-/// What a response takes beside its bytes.
-const OVERHEAD: usize = 128;
+/// What a response counts beside its bytes: less than it takes, so that a mailbox of 200 000
+/// messages can be fetched, and enough to bound a flood of short ones.
+const OVERHEAD: usize = 32;
 /// The verbs that have a form with unique identifiers (RFC 3501 section 6.4.8, RFC 4315, RFC 6851).
 const BY_UID: [&str; 7] = ["copy", "esearch", "expunge", "fetch", "move", "search", "store"];
 

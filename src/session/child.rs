@@ -1,0 +1,29 @@
+//! How the command of a `pipe` ended.
+
+use tokio::time::{Instant, timeout_at};
+
+use super::Session;
+use crate::error::{Kind, Result};
+
+impl Session {
+    /// Closes the child's stdin and waits for its end, so that the status stands in the transcript
+    /// at the same place in each run. A child that goes on until then is killed and not judged.
+    ///
+    /// # Errors
+    /// Unexpected if the child ended with another status than 0.
+    pub(super) async fn child_ended(&mut self, deadline: Instant) -> Result<()> {
+        let Some(process) = self.transport.as_mut().and_then(|transport| transport.process())
+        else {
+            return Ok(());
+        };
+        let Ok(Ok(status)) = timeout_at(deadline, process.ended()).await else { return Ok(()) };
+        if status.success() {
+            return Ok(());
+        }
+        let error = self.fault(Kind::Unexpected, format!("the command ended with {status}"));
+        Err(error
+            .with_expected("exit status: 0")
+            .with_got(status.to_string())
+            .hint("what it wrote to stderr stands in the transcript; reset() leaves it unjudged"))
+    }
+}
