@@ -23,6 +23,8 @@
 //! transcript and the embedded server. `dns`, on by default too, looks up mail exchangers for
 //! `mx://domain`.
 //!
+//! Linux and macOS are supported: unix sockets, child processes and signals are used directly.
+//!
 //! # Layout
 //!
 //! A module imports from layers below it or from its own subtree; `tests/it/layers.rs` holds that.
@@ -39,6 +41,7 @@
 //!     transcript/        events of all sessions in order; one renderer
 //!     message/           feature "message": composing, reading, comparing
 //!     duration, suggest, target, visible
+//!     lacking            what the macros of a missing feature say
 //!     bench              feature "bench": what benches/hot calls of these
 //!
 //! L1  bytes, async on tokio
@@ -91,6 +94,11 @@
 //! - *vacuous*: a run that passed and proved nothing.
 //! - *lane*: one of the scripts that run at once on a thread.
 
+#[cfg(not(unix))]
+compile_error!(
+    "mailexpect runs on Linux and macOS: it needs unix sockets, process groups and signals"
+);
+
 #[cfg(feature = "bench")]
 #[doc(hidden)]
 pub mod bench;
@@ -103,6 +111,8 @@ mod error;
 mod golden;
 #[cfg(feature = "cli")]
 mod interrupt;
+#[cfg(not(feature = "script"))]
+mod lacking;
 #[cfg(feature = "message")]
 pub mod message;
 pub mod outcome;

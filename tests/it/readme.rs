@@ -5,7 +5,7 @@ use mailexpect::script::Case;
 
 use crate::program::{folder, project, run};
 use crate::real::{available, with_parameters};
-use crate::servers::mailserver;
+use crate::servers::{exim, mailserver, sendmail};
 
 /// The fenced blocks of the README in that language.
 fn blocks(language: &str) -> Vec<String> {
@@ -19,7 +19,7 @@ fn the_first_script_passes_and_its_slip_fails_as_shown() {
     let script = blocks("rhai").remove(0);
     let folder = folder(&[
         ("first.rhai", &script),
-        ("wrong.rhai", &script.replace("s.expect(550, \"5.7.1\");", "s.expect(250, \"2.1.5\");")),
+        ("wrong.rhai", &script.replace("s.expect(5);", "s.expect(250, \"2.1.5\");")),
     ]);
     let ran = run(folder.path(), &["run", "first.rhai"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
@@ -98,6 +98,25 @@ fn the_examples_in_rust_and_cargo_are_those_of_the_downstream_crate() {
         let block = block.replace("../mailexpect", "../..");
         assert!(cargo.contains(&block), "tests/downstream/Cargo.toml has no\n{block}");
     }
+}
+
+#[test]
+fn the_first_script_passes_on_every_real_server() {
+    let folder = folder(&[("first.rhai", &blocks("rhai").remove(0))]);
+    for server in [mailserver::start(), exim::start(), sendmail::start()] {
+        let Some(server) = available(server) else { continue };
+        let case = Case::new(folder.path().join("first.rhai"));
+        let outcome = case.set("smtp", server.parameter("smtp")).run();
+        assert!(outcome.is_ok(), "{}\n{}", Human { verbose: true }.outcome(&outcome), server.log());
+    }
+}
+
+#[test]
+fn the_first_script_fails_without_the_line_that_expects_the_last_reply() {
+    let script = blocks("rhai").remove(0);
+    let folder = folder(&[("first.rhai", &script.replace("s.expect(221);\n", ""))]);
+    let ran = run(folder.path(), &["run", "first.rhai"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
 }
 
 #[test]
