@@ -8,6 +8,7 @@ use crate::program::project;
 const LAYERS: [&[&str]; 5] = [
     &[
         "bench",
+        "lacking",
         "buffer",
         "duration",
         "error",
