@@ -50,8 +50,10 @@ fn without_far_suggestion(mut error: clap::Error) -> clap::Error {
         _ => None,
     };
     let pair = text(ContextKind::InvalidArg).zip(text(ContextKind::SuggestedArg));
+    // The dashes are alike in all of them.
     if let Some((typed, suggested)) = pair
-        && suggest::nearest(&typed, [suggested.as_str()]).is_none()
+        && suggest::nearest(typed.trim_start_matches('-'), [suggested.trim_start_matches('-')])
+            .is_none()
     {
         error.remove(ContextKind::SuggestedArg);
     }
