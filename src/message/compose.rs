@@ -8,9 +8,14 @@ use mail_builder::headers::content_type::ContentType;
 use mail_builder::headers::raw::Raw;
 use mail_builder::headers::text::Text;
 use mail_builder::mime::MimePart;
+use sha2::{Digest as _, Sha256};
 
 /// The date of a message that has none: the same in every run.
 const DATE: &str = "Thu, 1 Jan 2026 00:00:00 +0000";
+
+/// What stands in a Message-ID that was made here, so that goldens know it: it varies with the
+/// content.
+const OURS: &str = "mailexpect";
 
 /// What a message is made of.
 ///
@@ -30,7 +35,7 @@ const DATE: &str = "Thu, 1 Jan 2026 00:00:00 +0000";
 /// };
 /// assert_eq!(draft.compose(), draft.clone().compose());
 /// ```
-#[derive(Clone, Debug, Default, Hash)]
+#[derive(Clone, Debug, Default)]
 pub struct Draft {
     /// The author: `kim@example.com` or `Kim <kim@example.com>`.
     pub from: String,
@@ -60,7 +65,7 @@ pub struct Draft {
 }
 
 /// What is attached to a message.
-#[derive(Clone, Debug, Hash)]
+#[derive(Clone, Debug)]
 pub struct Attachment {
     /// Its file name.
     pub name: String,
@@ -74,7 +79,7 @@ impl Draft {
     /// The message, its lines ended by CRLF.
     #[must_use]
     pub fn compose(&self) -> Vec<u8> {
-        let mark = self.mark();
+        let mark = &*self.mark();
         let has =
             |name: &str| self.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
         let mut builder = MessageBuilder::new();
@@ -104,18 +109,27 @@ impl Draft {
         message
     }
 
-    /// A number that follows from all that the draft says.
-    fn mark(&self) -> u64 {
-        let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
-        std::hash::Hash::hash(self, &mut hasher);
-        std::hash::Hasher::finish(&hasher)
+    /// A mark that follows from all that the draft says, in any release of any compiler.
+    fn mark(&self) -> String {
+        let options = [&self.text, &self.html, &self.date, &self.message_id, &self.encoding];
+        let options =
+            options.map(|said| said.as_ref().map_or(String::new(), |said| format!("={said}")));
+        let texts = [self.from.clone(), self.subject.clone()].into_iter().chain(options);
+        let lists = [&self.to, &self.cc].map(|list| list.join("\0"));
+        let headers = self.headers.iter().flat_map(|(name, value)| [name, value]).cloned();
+        let texts = texts.chain(lists).chain(headers).map(String::into_bytes);
+        let attached = self.attachments.iter().flat_map(|attachment| {
+            let Attachment { name, kind, content } = attachment;
+            [name.clone().into_bytes(), kind.clone().into_bytes(), content.clone()]
+        });
+        mark_of(texts.chain(attached))
     }
 
     fn date(&self) -> String {
         self.date.clone().unwrap_or_else(|| DATE.to_owned())
     }
 
-    fn message_id(&self, mark: u64) -> String {
+    fn message_id(&self, mark: &str) -> String {
         let id = self
             .message_id
             .as_ref()
@@ -123,17 +137,17 @@ impl Draft {
         let id = id.unwrap_or_else(|| {
             let domain =
                 mailbox(&self.from).1.rsplit_once('@').map_or("localhost", |(_, domain)| domain);
-            format!("{mark:016x}@{domain}").into()
+            format!("{mark}.{OURS}@{domain}").into()
         });
         format!("<{id}>")
     }
 
-    fn body(&self, mark: u64) -> MimePart<'_> {
+    fn body(&self, mark: &str) -> MimePart<'_> {
         let text = self.text.as_ref().map(|text| self.inline("text/plain", text));
         let html = self.html.as_ref().map(|html| self.inline("text/html", html));
         let body = match (text, html) {
             (Some(text), Some(html)) => {
-                multipart("multipart/alternative", format!("{mark:016x}_2"), vec![text, html])
+                multipart("multipart/alternative", format!("{mark}_2"), vec![text, html])
             }
             (Some(part), None) | (None, Some(part)) => part,
             (None, None) => self.inline("text/plain", ""),
@@ -143,7 +157,7 @@ impl Draft {
         }
         let parts =
             std::iter::once(body).chain(self.attachments.iter().map(Attachment::part)).collect();
-        multipart("multipart/mixed", format!("{mark:016x}_1"), parts)
+        multipart("multipart/mixed", format!("{mark}_1"), parts)
     }
 
     fn inline<'a>(&'a self, kind: &'static str, text: &'a str) -> MimePart<'a> {
@@ -186,7 +200,19 @@ pub(crate) fn now() -> String {
 /// A Message-ID that no other message has.
 #[cfg(feature = "script")]
 pub(crate) fn unique_id() -> String {
-    format!("{}@localhost", mail_builder::mime::make_boundary("."))
+    let mark = mark_of(std::iter::once(mail_builder::mime::make_boundary(".").into_bytes()));
+    format!("{mark}.{OURS}@localhost")
+}
+
+/// 16 hex digits of the SHA-256 of these parts, each with its length.
+fn mark_of(parts: impl Iterator<Item = Vec<u8>>) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    let start = hash.finalize().first_chunk().copied().unwrap_or_default();
+    format!("{:016x}", u64::from_be_bytes(start))
 }
 
 /// The names that the builder has to recognize, in its way of writing them.
@@ -216,30 +242,6 @@ fn address(text: &str) -> Address<'_> {
     Address::new_address(name, address)
 }
 
-/// FNV-1a: what it gives will not change with the next release of the standard library.
-struct Fnv(u64);
-
-impl std::hash::Hasher for Fnv {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-
-    // Lengths are the same on every machine.
-    fn write_usize(&mut self, number: usize) {
-        self.write(&(number as u64).to_le_bytes());
-    }
-
-    fn write_isize(&mut self, number: isize) {
-        self.write(&(number as i64).to_le_bytes());
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,7 +268,7 @@ mod tests {
         To: <ted@example.com>
         Subject: hello
         Date: Thu, 1 Jan 2026 00:00:00 +0000
-        Message-ID: <d46cd4519dd17e99@example.com>
+        Message-ID: <71ff82ac3575f134.mailexpect@example.com>
         MIME-Version: 1.0
         Content-Type: text/plain; charset="utf-8"
         Content-Transfer-Encoding: 7bit
