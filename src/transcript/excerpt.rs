@@ -1,14 +1,15 @@
 //! Bytes worth keeping: all of a short run of them, the ends of a long one.
 
 use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 
 /// How much of the beginning of a long run is kept.
 const HEAD: usize = 16 << 10;
 /// How much of its end.
 const TAIL: usize = 4 << 10;
 
-/// Bytes as a transcript keeps them: whole up to 20 KiB, else the first 16 KiB, the last 4, and a
-/// count of what lay between.
+/// Bytes as a transcript keeps them: whole up to 20 KiB, else the first 16 KiB, the last 4, and the
+/// count and a digest of what lay between.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Excerpt(Kept);
 
@@ -23,6 +24,9 @@ enum Kept {
 struct Ends {
     head: Bytes,
     omitted: u64,
+    /// The start of the SHA-256 of what was left out: enough to notice any change. Nothing if
+    /// whoever received it had not kept it.
+    digest: Option<u64>,
     tail: Bytes,
     meaning: Option<Bytes>,
 }
@@ -30,7 +34,13 @@ struct Ends {
 impl Excerpt {
     /// The start of a run whose other bytes, this many, were not kept by whoever received them.
     pub(crate) fn cut(head: Bytes, omitted: u64) -> Self {
-        Self(Kept::Ends(Box::new(Ends { head, omitted, tail: Bytes::new(), meaning: None })))
+        Self(Kept::Ends(Box::new(Ends {
+            head,
+            omitted,
+            digest: None,
+            tail: Bytes::new(),
+            meaning: None,
+        })))
     }
 
     /// The same, with what its last line says where that is in base64.
@@ -38,7 +48,13 @@ impl Excerpt {
         match (self.0, meaning) {
             (Kept::Whole(head), Some(meaning)) => {
                 let meaning = Some(meaning.into());
-                Self(Kept::Ends(Box::new(Ends { head, omitted: 0, tail: Bytes::new(), meaning })))
+                Self(Kept::Ends(Box::new(Ends {
+                    head,
+                    omitted: 0,
+                    digest: None,
+                    tail: Bytes::new(),
+                    meaning,
+                })))
             }
             (kept, _) => Self(kept),
         }
@@ -55,7 +71,13 @@ impl Excerpt {
     pub(crate) fn keeping(&self, head: Bytes, tail: Bytes, meaning: Option<Bytes>) -> Self {
         Self(match (self.omitted(), meaning) {
             (0, None) => Kept::Whole(head),
-            (omitted, meaning) => Kept::Ends(Box::new(Ends { head, omitted, tail, meaning })),
+            (omitted, meaning) => {
+                let digest = match &self.0 {
+                    Kept::Ends(ends) => ends.digest,
+                    Kept::Whole(_) => None,
+                };
+                Kept::Ends(Box::new(Ends { head, omitted, digest, tail, meaning }))
+            }
         })
     }
 
@@ -75,6 +97,13 @@ impl Excerpt {
             Kept::Whole(_) => 0,
             Kept::Ends(ends) => ends.omitted,
         }
+    }
+
+    /// The start of the SHA-256 of the bytes that were left out, in hex.
+    #[must_use]
+    pub fn digest(&self) -> Option<String> {
+        let Kept::Ends(ends) = &self.0 else { return None };
+        ends.digest.map(|digest| format!("{digest:016x}"))
     }
 
     /// The last bytes, where some were left out.
@@ -111,6 +140,8 @@ pub(crate) struct Gathering {
     head: Vec<u8>,
     /// What came behind the head, cut back to the last bytes now and then.
     rest: Vec<u8>,
+    /// What was cut off there.
+    omitted: Option<Box<Sha256>>,
     total: u64,
 }
 
@@ -119,10 +150,22 @@ impl Gathering {
         self.total += bytes.len() as u64;
         let (head, rest) = bytes.split_at(bytes.len().min(HEAD - self.head.len()));
         self.head.extend_from_slice(head);
-        self.rest.extend_from_slice(&rest[rest.len().saturating_sub(TAIL)..]);
-        if self.rest.len() > 4 * TAIL {
-            self.rest.drain(..self.rest.len() - TAIL);
+        let (before, last) = rest.split_at(rest.len().saturating_sub(TAIL));
+        if !before.is_empty() {
+            self.omit(self.rest.len());
+            self.omitted.get_or_insert_default().update(before);
         }
+        self.rest.extend_from_slice(last);
+        if self.rest.len() > 4 * TAIL {
+            self.omit(self.rest.len() - TAIL);
+        }
+    }
+
+    /// Leaves out so many bytes of what came after the head.
+    fn omit(&mut self, count: usize) {
+        let omitted = self.omitted.get_or_insert_default();
+        omitted.update(&self.rest[..count]);
+        self.rest.drain(..count);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -134,11 +177,15 @@ impl Gathering {
             self.head.extend_from_slice(&self.rest);
             return Excerpt(Kept::Whole(self.head.into()));
         }
-        let tail = self.rest.split_off(self.rest.len() - TAIL);
+        self.omit(self.rest.len() - TAIL);
+        let tail = self.rest;
         let omitted = self.total - (self.head.len() + tail.len()) as u64;
+        let digest = self.omitted.unwrap_or_default().finalize();
+        let digest = digest.first_chunk().map(|start| u64::from_be_bytes(*start));
         Excerpt(Kept::Ends(Box::new(Ends {
             head: self.head.into(),
             omitted,
+            digest,
             tail: tail.into(),
             meaning: None,
         })))
@@ -164,6 +211,11 @@ mod tests {
                 length as u64
             );
             assert!(stream[..length].ends_with(whole.tail()));
+            let mut changed = stream[..length].to_vec();
+            if let Some(byte) = changed.get_mut(length / 2) {
+                *byte ^= 1;
+                assert_ne!(Excerpt::of(&changed), whole, "a change in the middle of {length}");
+            }
         }
     }
 }

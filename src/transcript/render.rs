@@ -150,7 +150,9 @@ fn wire(excerpt: &Excerpt, mut push: impl FnMut(String)) {
     }
     each_line(excerpt.head(), &mut push);
     if excerpt.omitted() > 0 {
-        push(format!("... {} bytes left out ...", excerpt.omitted()));
+        let digest = excerpt.digest().map(|digest| format!(", SHA-256 {digest}"));
+        let digest = digest.unwrap_or_default();
+        push(format!("... {} bytes left out{digest} ...", excerpt.omitted()));
         each_line(excerpt.tail(), &mut push);
     }
 }
