@@ -40,7 +40,7 @@
 //!     redaction/         what varies from run to run, made the same in events: presets, their places, tokens
 //!     transcript/        events of all sessions in order; one renderer
 //!     message/           feature "message": composing, reading, comparing
-//!     duration, suggest, target, visible
+//!     duration, files, suggest, target, visible
 //!     lacking            what the macros of a missing feature say
 //!     bench              feature "bench": what benches/hot calls of these
 //!
@@ -107,6 +107,8 @@ mod buffer;
 pub mod cli;
 pub mod duration;
 mod error;
+#[cfg(feature = "script")]
+mod files;
 #[cfg(feature = "script")]
 mod golden;
 #[cfg(feature = "cli")]

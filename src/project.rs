@@ -11,6 +11,8 @@
 //!
 //! [target.postfix]
 //! smtp = "smtp://localhost:2525"
+//! strictness = "codes"
+//! redact = ["-ids"]
 //! ```
 
 use std::collections::BTreeMap;
@@ -43,13 +45,25 @@ struct Says {
     /// Regexes of the project's own, by names that are for its readers.
     #[serde(default)]
     redact: BTreeMap<String, Rule>,
-    /// The parameters of each server that scripts are run against.
+    /// What is known of each server that scripts are run against.
     #[serde(default)]
+    target: BTreeMap<String, Target>,
+}
+
+/// A server that scripts are run against.
+#[derive(Debug, Default, Deserialize)]
+struct Target {
+    strictness: Option<String>,
+    /// Presets and groups to add, and with a minus to take out.
+    #[serde(default)]
+    redact: Vec<String>,
+    /// Everything else is a parameter.
+    #[serde(flatten)]
     #[cfg_attr(
         not(feature = "cli"),
         expect(dead_code, reason = "targets are named on the command line")
     )]
-    target: BTreeMap<String, BTreeMap<String, Value>>,
+    params: BTreeMap<String, Value>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -106,27 +120,45 @@ impl Project {
         }
     }
 
-    /// What is redacted in this project, unless a script or the command line says otherwise.
+    /// What is redacted in this project, or for a target of it, unless a script or the command line
+    /// says otherwise.
     ///
     /// # Errors
     /// Usage for names that there are not, and for regexes that are wrong.
-    pub(crate) fn redaction(&self) -> Result<Redaction> {
-        let mut redaction = Redaction::new();
-        if let Some(strictness) = &self.says.golden.strictness {
-            redaction = redaction.strictness(
-                strictness.parse().map_err(|error| self.wrong("golden.strictness", &error))?,
-            );
-        }
-        for names in &self.says.golden.redact {
-            redaction =
-                redaction.select(names).map_err(|error| self.wrong("golden.redact", &error))?;
-        }
+    pub(crate) fn redaction(&self, target: Option<&str>) -> Result<Redaction> {
+        let Says { golden: Golden { strictness, redact }, .. } = &self.says;
+        let mut redaction =
+            self.changed(Redaction::new(), "golden", strictness.as_ref(), redact)?;
         for (name, Rule { regex, token }) in &self.says.redact {
             redaction = redaction
                 .regex(regex, token)
                 .map_err(|error| self.wrong(&format!("redact.{name}"), &error))?;
         }
-        Ok(redaction)
+        match target.and_then(|name| Some((name, self.says.target.get(name)?))) {
+            Some((name, Target { strictness, redact, .. })) => {
+                self.changed(redaction, &format!("target.{name}"), strictness.as_ref(), redact)
+            }
+            None => Ok(redaction),
+        }
+    }
+
+    /// A redaction with what a table of the file says of it.
+    fn changed(
+        &self,
+        mut redaction: Redaction,
+        table: &str,
+        strictness: Option<&String>,
+        redact: &[String],
+    ) -> Result<Redaction> {
+        if let Some(strictness) = strictness {
+            let strictness = strictness
+                .parse()
+                .map_err(|error| self.wrong(&format!("{table}.strictness"), &error))?;
+            redaction = redaction.strictness(strictness);
+        }
+        redact.iter().try_fold(redaction, |redaction, names| {
+            redaction.select(names).map_err(|error| self.wrong(&format!("{table}.redact"), &error))
+        })
     }
 
     /// An error with the place in the file that it is about.
@@ -154,8 +186,9 @@ impl Project {
     /// Usage for a target that there is not, with the one that was probably meant.
     pub(crate) fn target(&self, name: &str) -> Result<BTreeMap<String, String>> {
         let targets = &self.says.target;
-        if let Some(params) = targets.get(name) {
-            return Ok(params
+        if let Some(target) = targets.get(name) {
+            return Ok(target
+                .params
                 .iter()
                 .map(|(name, value)| (name.clone(), value.to_string()))
                 .collect());
@@ -178,6 +211,15 @@ impl Project {
     }
 }
 
+#[cfg(feature = "cli")]
+impl Project {
+    /// The names of the targets; nothing if the project names none.
+    pub(crate) fn targets(&self) -> Option<Vec<&str>> {
+        let names: Vec<_> = self.says.target.keys().map(String::as_str).collect();
+        (!names.is_empty()).then_some(names)
+    }
+}
+
 impl std::fmt::Display for Value {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -192,6 +234,7 @@ impl std::fmt::Display for Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redaction::Strictness;
 
     fn project(text: &str) -> (tempfile::TempDir, Result<Project>) {
         let folder = tempfile::tempdir().unwrap();
@@ -203,7 +246,7 @@ mod tests {
 
     fn wrong(text: &str) -> String {
         let (folder, project) = project(text);
-        let error = project.and_then(|project| project.redaction()).unwrap_err();
+        let error = project.and_then(|project| project.redaction(None)).unwrap_err();
         error.to_string().replace(&folder.path().display().to_string(), "")
     }
 
@@ -212,7 +255,7 @@ mod tests {
         let (_folder, project) = project(
             "[golden]\nredact = [\"imap, -timing\"]\n[redact.x]\nregex = 'x (\\d)'\ntoken = \"X\"\n",
         );
-        let redaction = project.unwrap().redaction().unwrap();
+        let redaction = project.unwrap().redaction(None).unwrap();
         assert!(
             redaction.is_on("imap.uidvalidity")
                 && !redaction.is_on("timing.seconds")
@@ -235,6 +278,18 @@ mod tests {
             .map(wrong)
             .join("\n")
         );
+    }
+
+    #[test]
+    fn a_target_may_be_redacted_in_its_own_way() {
+        let (_folder, project) = project(
+            "[golden]\nredact = [\"imap\"]\n[target.exim]\nsmtp = \"smtp://h\"\nstrictness = \"codes\"\nredact = [\"-net\"]\n",
+        );
+        let project = project.unwrap();
+        let exim = project.redaction(Some("exim")).unwrap();
+        assert_eq!((exim.level(), exim.selection()), (Strictness::Codes, "imap, -net".to_owned()));
+        let other = project.redaction(Some("postfix")).unwrap();
+        assert_eq!((other.level(), other.selection()), (Strictness::Text, "imap".to_owned()));
     }
 
     #[cfg(feature = "cli")]

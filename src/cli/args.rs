@@ -163,7 +163,8 @@ pub(super) struct Goldens {
     pub(super) target: Option<String>,
     #[command(flatten)]
     pub(super) redacting: Redacting,
-    /// Fail the run if a golden beside these scripts has no script any more, and list them.
+    /// Fail the run if the script or the target of a golden at or below these paths is gone, and
+    /// list them.
     #[arg(long)]
     pub(super) unreferenced: bool,
 }
@@ -179,7 +180,8 @@ pub(super) struct Redacting {
     /// `--redact-regex 'TICKET=ticket (?P<v>\\d+)'`. Repeat for more.
     #[arg(long, value_name = "TOKEN=REGEX", value_parser = parse_redact_regex)]
     pub(super) redact_regex: Vec<(String, String)>,
-    /// Compare this much of replies: text, enhanced (codes and enhanced codes) or codes.
+    /// Compare this much of replies: text, enhanced (codes, enhanced codes, data) or codes; what
+    /// servers offer counts in each.
     #[arg(long, value_name = "STRICTNESS")]
     pub(super) strictness: Option<Strictness>,
 }

@@ -1,19 +1,23 @@
 //! What `mailexpect run` says of golden transcripts.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::args;
 use super::screen::Screen;
 use crate::error::{Error, Result};
-use crate::golden::{self, Goldens, Policy};
+use crate::golden::{self, Goldens, Policy, Stale};
 use crate::outcome::ExitCode;
 use crate::project::Project;
 use crate::redaction::Redaction;
 use crate::report::Human;
 
 /// What is redacted, unless a script says otherwise: what the project says, then the command line.
-pub(super) fn redaction(project: &Project, args: &args::Redacting) -> Result<Redaction> {
-    let mut redaction = project.redaction()?;
+pub(super) fn redaction(
+    project: &Project,
+    target: Option<&str>,
+    args: &args::Redacting,
+) -> Result<Redaction> {
+    let mut redaction = project.redaction(target)?;
     if let Some(strictness) = args.strictness {
         redaction = redaction.strictness(strictness);
     }
@@ -49,10 +53,16 @@ fn writing(flag: &str, policy: Policy) -> Result<Policy> {
     Err(error.hint("record where the change can be reviewed; in CI, a run without it compares"))
 }
 
-/// Says which goldens beside these scripts are of no script.
-pub(super) fn report_unreferenced(scripts: &[PathBuf], screen: &mut Screen) -> Result<ExitCode> {
-    let stale = golden::unreferenced(scripts)?;
-    let paths: Vec<&Path> = stale.iter().map(PathBuf::as_path).collect();
-    screen.show(&Human::unreferenced(&paths));
+/// Says which goldens at or below these paths are of no script or of no target.
+pub(super) fn report_unreferenced(
+    paths: &[PathBuf],
+    project: &Project,
+    screen: &mut Screen,
+) -> Result<ExitCode> {
+    let targets = project.targets();
+    let stale = golden::unreferenced(paths, targets.as_deref())?;
+    let shown: Vec<_> =
+        stale.iter().map(|Stale { golden, why }| (golden.as_path(), *why)).collect();
+    screen.show(&Human::unreferenced(&shown));
     Ok(if stale.is_empty() { ExitCode::Passed } else { ExitCode::Failed })
 }

@@ -16,7 +16,7 @@ use crate::transcript;
 
 pub(super) fn redact(args: &args::Redact, screen: &mut Screen) -> Result<ExitCode> {
     let project = Project::of(Path::new("."))?;
-    let redaction = goldens::redaction(&project, &args.redacting)?;
+    let redaction = goldens::redaction(&project, None, &args.redacting)?;
     if args.list {
         screen.show(&Redacting::list(&redaction));
     } else {

@@ -14,6 +14,7 @@ use super::selection::Failed;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::outcome::{ExitCode, Outcome};
+use crate::plan;
 use crate::project::Project;
 use crate::report::{Cost, Human, Repeated, Tally};
 use crate::script::{Runner, Servers, Settings};
@@ -41,7 +42,11 @@ pub(super) fn run(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
         deadline: args.deadline,
         allow_run: args.allow_processes,
         servers: args.goldens.target.clone().map_or(Servers::Embedded, Servers::Target),
-        redaction: Arc::new(goldens::redaction(&project, &args.goldens.redacting)?),
+        redaction: Arc::new(goldens::redaction(
+            &project,
+            args.goldens.target.as_deref(),
+            &args.goldens.redacting,
+        )?),
     };
     let goldens = Arc::new(goldens::goldens(&args.goldens)?);
     let at_once = args.jobs.map_or_else(workers::cores, |jobs| jobs as usize);
@@ -70,12 +75,11 @@ pub(super) fn run(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
         Some(times) => repeat(&work, times as usize, human, screen),
         None => once(work, args.reporting.open(human, screen)?, screen),
     }?;
-    let stale = if args.goldens.unreferenced {
-        goldens::report_unreferenced(&scripts, screen)?
-    } else {
-        ExitCode::Passed
-    };
-    Ok(code.max(stale))
+    if !args.goldens.unreferenced {
+        return Ok(code);
+    }
+    let paths = [plan::roots(&args.paths.paths), scripts].concat();
+    Ok(code.max(goldens::report_unreferenced(&paths, &project, screen)?))
 }
 
 /// Runs each script once and reports on it.

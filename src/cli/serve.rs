@@ -6,6 +6,7 @@ use std::sync::mpsc;
 use super::args;
 use super::screen::Screen;
 use crate::error::{Error, Kind, Result};
+use crate::files;
 use crate::interrupt::Interrupt;
 use crate::outcome::ExitCode;
 use crate::report::Human;
@@ -61,7 +62,11 @@ fn on_interrupt(first: impl FnOnce() + Send + 'static) -> Result<()> {
 }
 
 fn write_ca(server: &Embedded, path: &Path) -> Result<()> {
-    let written = server.ca().and_then(|ca| std::fs::write(path, ca));
+    // What is there and no file, such as a pipe, is written to and not replaced.
+    let is_special = path.metadata().is_ok_and(|found| !found.is_file());
+    let written = server.ca().and_then(|ca| {
+        if is_special { std::fs::write(path, ca) } else { files::replace(path, ca.as_bytes()) }
+    });
     written.map_err(|error| {
         Error::usage(format!("cannot write the CA to {}: {error}", path.display()))
     })

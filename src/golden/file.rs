@@ -2,37 +2,70 @@
 
 use std::env;
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use insta::Snapshot;
 use insta::TextSnapshotKind;
 use insta::internals::TextSnapshotContents;
 
-use super::EXTENSION;
+use super::{EXTENSION, info};
 use crate::error::{Error, Kind, Result};
+use crate::files;
+use crate::redaction::Redaction;
 
-/// What a golden says; nothing where the file is the snapshot of some other test.
-///
-/// # Errors
-/// Usage, where it cannot be read or is no snapshot of text.
-pub(super) fn read(path: &Path) -> Result<Option<String>> {
-    let text = |snapshot: Snapshot| {
-        let text = snapshot.as_text().map(ToString::to_string);
-        text.ok_or_else(|| unreadable(path, &"it is a binary snapshot"))
-    };
-    of_script(path)?.map(text).transpose()
+/// A golden as it was recorded.
+#[derive(Clone, Debug)]
+pub(super) struct Recorded {
+    pub(super) text: String,
+    /// What it was made with.
+    pub(super) redaction: Redaction,
 }
 
-/// The golden of a script; nothing where the file is the snapshot of some other test.
+/// What a golden says; nothing if the file is the snapshot of some other test.
+///
+/// # Errors
+/// Usage, if it cannot be read or is no snapshot of text.
+pub(super) fn read(path: &Path) -> Result<Option<Recorded>> {
+    let recorded = |snapshot: Snapshot| {
+        let text = snapshot.as_text().map(ToString::to_string);
+        let text = text.ok_or_else(|| unreadable(path, &"it is a binary snapshot"))?;
+        let info = snapshot.metadata().private_info();
+        let redaction = info::read(info).map_err(|why| unreadable(path, &why))?;
+        Ok(Recorded { text, redaction })
+    };
+    of_script(path)?.map(recorded).transpose()
+}
+
+/// The golden of a script; nothing if the file is the snapshot of some other test.
 fn of_script(path: &Path) -> Result<Option<Snapshot>> {
+    let text = fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
+    if let Some(line) = text.lines().position(is_conflict) {
+        let why = format!("line {} is the marker of a merge conflict", line + 1);
+        let error = Error::usage(format!("cannot read the golden {}: {why}", path.display()));
+        return Err(error.hint(
+            "take one side of the conflict, or run the script with --update to record what is said now",
+        ));
+    }
+    if !text.starts_with("---") {
+        let why = if text.trim().is_empty() { "it is empty" } else { "it has no header" };
+        return Err(unreadable(path, &why));
+    }
     let snapshot = Snapshot::from_file(path).map_err(|error| unreadable(path, &error))?;
     Ok(Some(snapshot).filter(is_of_script))
 }
 
+/// Whether a line is what version control writes between the sides of a conflict.
+fn is_conflict(line: &str) -> bool {
+    ["<<<<<<< ", "||||||| ", ">>>>>>> "].iter().any(|marker| line.starts_with(marker))
+}
+
 fn unreadable(path: &Path, why: &dyn std::fmt::Display) -> Error {
     let error = Error::usage(format!("cannot read the golden {}: {why}", path.display()));
-    error.hint("a golden is a file in insta's format; delete it and record it again, or take it from version control")
+    error.hint(
+        "a golden begins with a header between two lines of `---`, in insta's format; delete it and \
+         record it again (--record), or take it from version control",
+    )
 }
 
 /// What follows the dot in the name of the script that a golden is of; nothing where it is the
@@ -67,24 +100,17 @@ pub(super) fn is_same(old: &str, new: &str) -> bool {
 
 /// A snapshot as insta would write it. Its source is named without folders, so that it does not
 /// matter from where it was made.
-pub(super) fn render(script: &Path, title: Option<&str>, text: &str) -> String {
+pub(super) fn render(
+    script: &Path,
+    title: Option<&str>,
+    redaction: &Redaction,
+    text: &str,
+) -> String {
     let source = script.file_name().unwrap_or_default().to_string_lossy();
     let description =
-        title.map(|title| format!("description: {}\n", scalar(title))).unwrap_or_default();
-    format!("---\nsource: {}\n{description}---\n{}\n", scalar(&source), text.trim_end())
-}
-
-/// A text in YAML: as it is where nobody could take it for anything else, else between quotes.
-fn scalar(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./ ".contains(c);
-    let is_word = text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.contains(['.', '/'])
-        && !text.ends_with(' ');
-    if is_word && text.chars().all(is_plain) {
-        text.to_owned()
-    } else {
-        serde_json::Value::from(text).to_string()
-    }
+        title.map(|title| format!("description: {}\n", info::scalar(title))).unwrap_or_default();
+    let info = info::render(redaction);
+    format!("---\nsource: {}\n{description}{info}---\n{}\n", info::scalar(&source), text.trim_end())
 }
 
 /// Writes a file, and the folder that it belongs into.
@@ -93,11 +119,23 @@ fn scalar(text: &str) -> String {
 /// Where the system says no.
 pub(super) fn write(path: &Path, text: &str) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new(""));
-    fs::create_dir_all(folder).and_then(|()| fs::write(path, text)).map_err(|error| {
+    let written = fs::create_dir_all(folder)
+        .and_then(|()| is_no_link(folder))
+        .and_then(|()| files::replace(path, text.as_bytes()));
+    written.map_err(|error| {
         let error =
             Error::new(Kind::Io, format!("cannot write the golden {}: {error}", path.display()));
         error.hint("goldens are kept in a folder `snapshots` beside the script")
     })
+}
+
+/// Goldens are not written through a link: it could lead anywhere.
+fn is_no_link(folder: &Path) -> io::Result<()> {
+    if !folder.is_symlink() {
+        return Ok(());
+    }
+    let why = format!("{} is a symbolic link, and is not followed", folder.display());
+    Err(io::Error::new(io::ErrorKind::InvalidInput, why))
 }
 
 /// Where what differs from a golden waits.
@@ -131,6 +169,37 @@ pub(super) fn refer(golden: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redaction::Strictness;
+
+    #[test]
+    fn what_is_no_golden_any_more_is_explained() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.snap");
+        for (text, why) in [
+            ("", "it is empty"),
+            ("S: 220 hi\n", "it has no header"),
+            ("---\nsource: a.rhai\n---\n<<<<<<< ours\nS: 220\n", "line 4 is the marker of a merge"),
+            (
+                "---\nsource: a.rhai\ninfo:\n  strictness: code\n---\nx\n",
+                "its info.strictness: there is",
+            ),
+            ("---\nsource: a.rhai\ninfo:\n  redact: 3\n---\nx\n", "its info.redact cannot be read"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let error = read(&path).unwrap_err();
+            assert!(error.is_usage() && error.message().contains(why), "{error}");
+        }
+    }
+
+    #[test]
+    fn goldens_are_not_written_through_links() {
+        let folder = tempfile::tempdir().unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), folder.path().join("snapshots")).unwrap();
+        let error = write(&folder.path().join("snapshots/a.snap"), "x").unwrap_err();
+        assert!(error.message().contains("is a symbolic link"), "{error}");
+        assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 0);
+    }
 
     #[test]
     fn insta_reads_what_is_written() {
@@ -142,11 +211,19 @@ mod tests {
             (Some("Umlaut ä \u{1}"), ""),
         ] {
             let path = folder.path().join("sub/a.snap");
-            write(&path, &render(Path::new("scripts/a b.rhai"), title, text)).unwrap();
+            let redaction = Redaction::new()
+                .select("imap, -net")
+                .and_then(|redaction| redaction.regex(r#"a "(?P<v>\d+): #x"#, "A"))
+                .unwrap()
+                .strictness(Strictness::Enhanced);
+            let rendered = render(Path::new("scripts/a b.rhai"), title, &redaction, text);
+            write(&path, &rendered).unwrap();
             let snapshot = Snapshot::from_file(&path).unwrap();
             assert_eq!(snapshot.metadata().source(), Some("a b.rhai"));
             assert_eq!(snapshot.metadata().description(), title);
-            assert!(is_same(&read(&path).unwrap().unwrap(), text), "{text:?}");
+            let recorded = read(&path).unwrap().unwrap();
+            assert!(is_same(&recorded.text, text), "{text:?}");
+            assert!(recorded.redaction.keeps_as(&redaction), "{rendered}");
         }
     }
 
@@ -164,7 +241,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.snap");
         std::fs::write(&path, "---\nsource: tests/it/peer.rs\nexpression: x\n---\nx\n").unwrap();
-        assert_eq!(read(&path).unwrap(), None);
+        assert!(read(&path).unwrap().is_none());
     }
 
     #[test]
@@ -172,8 +249,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.snap");
         for script in ["a.rhai", "a.txt", "a"] {
-            write(&path, &render(Path::new(script), None, "S: 220 hi")).unwrap();
-            assert_eq!(read(&path).unwrap().as_deref(), Some("S: 220 hi"), "{script}");
+            let text = render(Path::new(script), None, &Redaction::new(), "S: 220 hi");
+            write(&path, &text).unwrap();
+            assert_eq!(read(&path).unwrap().unwrap().text, "S: 220 hi", "{script}");
         }
     }
 

@@ -5,6 +5,7 @@
 //! without one has nothing to be held against.
 
 mod file;
+mod info;
 mod known;
 #[cfg(feature = "cli")]
 mod pending;
@@ -22,7 +23,7 @@ pub(crate) use pending::Pending;
 pub(crate) use policy::is_ci;
 pub(crate) use policy::{Goldens, Policy};
 #[cfg(feature = "cli")]
-pub(crate) use stale::unreferenced;
+pub(crate) use stale::{Stale, unreferenced};
 #[cfg(feature = "cli")]
 pub(crate) use text::text;
 
@@ -30,6 +31,8 @@ pub(crate) use text::text;
 use crate::error::Kind;
 use crate::error::{Error, Result};
 use crate::outcome::{Difference, Golden, Outcome, Verdict};
+use crate::redaction::Redaction;
+use file::Recorded;
 
 impl Goldens {
     /// Holds the transcript of a run that passed against its golden, if there is one or one is to
@@ -53,41 +56,37 @@ impl Goldens {
         if there.is_none() && !self.policy.makes_new() {
             return Ok(Held::As(Golden::None));
         }
-        let new = text::text(outcome)?;
-        if let Some(length) = outcome.secrets.short_in(&new) {
+        let run = outcome.redaction.as_deref().cloned().unwrap_or_default();
+        let (path, said) = match there {
+            Some((path, golden)) if self.policy.records() => {
+                let new = text::redacted(outcome, &run)?;
+                let old = if golden.redaction.keeps_as(&run) { golden.text } else { String::new() };
+                (path, Said { old: Some(old), shown: new.clone(), new, redaction: run })
+            }
+            Some((path, golden)) => (path, Said::beside(golden, outcome, &run)?),
+            None => {
+                let new = text::redacted(outcome, &run)?;
+                (place.own(), Said { old: None, shown: new.clone(), new, redaction: run })
+            }
+        };
+        if let Some(length) = outcome.secrets.short_in(&said.new) {
             return Err(holds_secret(length));
         }
-        let (path, old) = match there {
-            Some((path, old)) => (path, Some(old)),
-            None => (place.own(), None),
-        };
         file::refer(&path)?;
-        if old.as_deref().is_some_and(|old| file::is_same(old, &new)) {
+        if said.old.as_deref().is_some_and(|old| file::is_same(old, &said.shown)) {
             if self.policy.writes_pending() {
                 file::forget_pending(&path);
             }
             return Ok(Held::As(Golden::Same(path)));
         }
-        self.settle(outcome, path, old, new)
+        self.settle(outcome, path, said)
     }
 
-    /// What is done where the transcript is another than that of the file, or there is no file.
-    fn settle(
-        &self,
-        outcome: &Outcome,
-        path: PathBuf,
-        old: Option<String>,
-        new: String,
-    ) -> Result<Held> {
-        if old.is_none() && path.exists() {
-            let error = Error::usage(format!(
-                "{} is there, and is the snapshot of some other test",
-                path.display()
-            ));
-            return Err(error.hint("give the script, or its folder, another name"));
-        }
-        let snapshot = file::render(&outcome.path, outcome.title.as_deref(), &new);
-        let is_new = old.is_none();
+    /// What is done if the transcript is another than that of the file, or there is no file.
+    fn settle(&self, outcome: &Outcome, path: PathBuf, said: Said) -> Result<Held> {
+        let title = outcome.title.as_deref();
+        let snapshot = file::render(&outcome.path, title, &said.redaction, &said.new);
+        let is_new = said.old.is_none();
         if self.policy.writes(is_new) {
             file::write(&path, &snapshot)?;
             file::forget_pending(&path);
@@ -103,7 +102,10 @@ impl Goldens {
         match pending.filter(|_| unwritten.is_none()) {
             Some(pending) if self.force_pass => Ok(Held::As(Golden::Pending(pending))),
             None if self.force_pass => Ok(Held::As(Golden::None)),
-            pending => Ok(Held::Differs(Difference { golden: path, old, new, pending, unwritten })),
+            pending => {
+                let (old, new) = (said.old, said.shown);
+                Ok(Held::Differs(Difference { golden: path, old, new, pending, unwritten }))
+            }
         }
     }
 }
@@ -116,6 +118,33 @@ fn holds_secret(length: usize) -> Error {
         "the golden transcript would hold a secret of {length} {characters} as a word of its own"
     ));
     error.hint("secrets of less than 4 characters are not masked: give the account a longer one")
+}
+
+/// What was said, beside what the golden says.
+struct Said {
+    /// The golden, as far as both are held against each other; nothing if there is none.
+    old: Option<String>,
+    /// What was said, as far as that.
+    shown: String,
+    /// What would be written.
+    new: String,
+    /// What it would be written with.
+    redaction: Redaction,
+}
+
+impl Said {
+    /// A golden is held against what it was made with. If the run leaves out more, by a lower
+    /// strictness or by more redactions, both sides do.
+    fn beside(golden: Recorded, outcome: &Outcome, run: &Redaction) -> Result<Self> {
+        let Recorded { text: old, redaction: made } = golden;
+        let redaction = made.clone().with_additions_of(run);
+        let new = text::redacted(outcome, &redaction)?;
+        if redaction.keeps_as(&made) {
+            return Ok(Self { old: Some(old), shown: new.clone(), new, redaction });
+        }
+        let old = Some(text::reduced(&old, &redaction)?);
+        Ok(Self { old, shown: text::reduced(&new, &redaction)?, new, redaction })
+    }
 }
 
 /// What came of a comparison.
@@ -151,21 +180,21 @@ impl Place {
     }
 
     /// The golden there is, with what it says: that of the target before that of all.
-    fn there(&self) -> Result<Option<(PathBuf, String)>> {
+    fn there(&self) -> Result<Option<(PathBuf, Recorded)>> {
         match self.own_there()? {
             None if self.target.is_some() => read(self.shared()),
             found => Ok(found),
         }
     }
 
-    fn own_there(&self) -> Result<Option<(PathBuf, String)>> {
+    fn own_there(&self) -> Result<Option<(PathBuf, Recorded)>> {
         read(self.own())
     }
 }
 
 /// The golden at a path; nothing where nothing is there. One that cannot be looked at is there: to
 /// pass it over would pass a run that was held against nothing.
-fn read(path: PathBuf) -> Result<Option<(PathBuf, String)>> {
+fn read(path: PathBuf) -> Result<Option<(PathBuf, Recorded)>> {
     let found = path.symlink_metadata().map_err(|error| error.kind());
     if matches!(
         found,
@@ -173,7 +202,13 @@ fn read(path: PathBuf) -> Result<Option<(PathBuf, String)>> {
     ) {
         return Ok(None);
     }
-    Ok(file::read(&path)?.map(|text| (path, text)))
+    // To pass over the snapshot of another test would pass a run that was held against nothing.
+    if let Some(golden) = file::read(&path)? {
+        return Ok(Some((path, golden)));
+    }
+    let why = "is the snapshot of some other test: its source is no script";
+    let error = Error::usage(format!("{} {why}", path.display()));
+    Err(error.hint("give the script, or its folder, another name"))
 }
 
 /// The folder beside the scripts.
@@ -194,12 +229,28 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(entries)
 }
 
-/// The name of the script that a golden belongs to, whatever its target.
+/// Each file in a folder of goldens, at or below a folder; hidden folders and those of builds are
+/// left out, and links are not followed.
 #[cfg(feature = "cli")]
-fn script_of(golden: &Path) -> Option<String> {
+fn each_file(folder: &Path, seen: &mut impl FnMut(&Path) -> Result<()>) -> Result<()> {
+    for entry in entries(folder)? {
+        let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if entry.is_dir() && !entry.is_symlink() {
+            if !name.starts_with('.') && !["target", "node_modules"].contains(&&*name) {
+                each_file(&entry, seen)?;
+            }
+        } else if folder.ends_with(FOLDER) {
+            seen(&entry)?;
+        }
+    }
+    Ok(())
+}
+
+/// The name of the script that a golden belongs to, and its target if it has one.
+#[cfg(feature = "cli")]
+fn named(golden: &Path) -> Option<(&str, Option<&str>)> {
     let name = golden.file_name()?.to_str()?.strip_suffix(EXTENSION)?.strip_suffix('.')?;
-    let script = name.rsplit_once('@').map_or(name, |(script, _)| script);
-    Some(format!("{script}.rhai"))
+    Some(name.rsplit_once('@').map_or((name, None), |(script, target)| (script, Some(target))))
 }
 
 /// The name of a target as part of a file's name.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{EXTENSION, FOLDER, Place, file};
+use super::{EXTENSION, Place, file};
 use crate::error::{Error, Kind, Result};
 
 /// A transcript that waits beside its golden.
@@ -29,7 +29,10 @@ impl Pending {
         let mut goldens = BTreeSet::new();
         for path in paths {
             if path.is_dir() {
-                gather(path, &mut goldens)?;
+                super::each_file(path, &mut |file| {
+                    goldens.extend(golden_of(file));
+                    Ok(())
+                })?;
             } else {
                 goldens.extend(of_file(path)?);
             }
@@ -40,8 +43,9 @@ impl Pending {
 
     fn read(golden: PathBuf) -> Result<Option<Self>> {
         let Some(new) = file::read(&file::pending(&golden))? else { return Ok(None) };
-        let old = if golden.exists() { file::read(&golden)? } else { None };
-        Ok(Some(Self { golden, old, new }))
+        // One that cannot be read is replaced by what waits.
+        let old = if golden.exists() { file::read(&golden).ok().flatten() } else { None };
+        Ok(Some(Self { golden, old: old.map(|old| old.text), new: new.text }))
     }
 
     /// Makes it the golden.
@@ -49,6 +53,13 @@ impl Pending {
     /// # Errors
     /// Where the system says no.
     pub(crate) fn accept(&self) -> Result<()> {
+        if self.new.trim().is_empty() {
+            let waiting = file::pending(&self.golden);
+            let error = Error::usage(format!("{} says nothing", waiting.display()));
+            return Err(error.hint(
+                "an empty transcript is never a golden: reject it, and run the script again",
+            ));
+        }
         self.done(fs::rename(file::pending(&self.golden), &self.golden))
     }
 
@@ -66,22 +77,6 @@ impl Pending {
             Error::new(Kind::Io, format!("cannot do that with {}: {error}", waiting.display()))
         })
     }
-}
-
-/// The goldens for which something waits in a folder and below; hidden ones and those of builds are
-/// left out.
-fn gather(folder: &Path, goldens: &mut BTreeSet<PathBuf>) -> Result<()> {
-    for entry in super::entries(folder)? {
-        let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if entry.is_dir() && !entry.is_symlink() {
-            if !name.starts_with('.') && !["target", "node_modules"].contains(&&*name) {
-                gather(&entry, goldens)?;
-            }
-        } else if folder.ends_with(FOLDER) {
-            goldens.extend(golden_of(&entry));
-        }
-    }
-    Ok(())
 }
 
 /// The golden that a pending file is for.
@@ -119,7 +114,7 @@ fn of_script(script: &Path) -> Result<Vec<PathBuf>> {
         return Ok(Vec::new());
     }
     let is_of_script =
-        |golden: &PathBuf| super::script_of(golden).is_some_and(|name| script.ends_with(name));
+        |golden: &PathBuf| super::named(golden).is_some_and(|(name, _)| name == place.script);
     Ok(super::entries(&place.folder)?
         .iter()
         .filter_map(|entry| golden_of(entry))
@@ -174,7 +169,7 @@ mod tests {
         };
         assert_eq!((pending.old.as_deref(), pending.new.as_str()), (None, "snapshots/a.snap.new"));
         pending.accept().unwrap();
-        assert_eq!(file::read(&golden).unwrap().as_deref(), Some("snapshots/a.snap.new"));
+        assert_eq!(file::read(&golden).unwrap().unwrap().text, "snapshots/a.snap.new");
         put(folder.path(), "snapshots/a.snap.new", "a.rhai");
         Pending::find(&[folder.path().to_owned()]).unwrap()[0].reject().unwrap();
         assert!(golden.exists() && Pending::find(&[folder.path().to_owned()]).unwrap().is_empty());

@@ -3,31 +3,54 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::{FOLDER, entries, file, script_of};
+use super::{FOLDER, each_file, file, named};
 use crate::error::Result;
 
-/// The goldens in the folders of these scripts that belong to no script there; snapshots of other
-/// tests are left alone.
+/// A golden that nothing is held against any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stale {
+    pub(crate) golden: PathBuf,
+    /// What is gone.
+    pub(crate) why: &'static str,
+}
+
+/// The goldens at or below these folders and scripts whose script is gone, or whose target is none
+/// of these; snapshots of other tests are left alone.
 ///
 /// # Errors
-/// Where a folder cannot be read.
-pub(crate) fn unreferenced(scripts: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let folders: BTreeSet<&Path> = scripts.iter().filter_map(|script| script.parent()).collect();
-    let mut stale = Vec::new();
-    for folder in folders {
-        let goldens = folder.join(FOLDER);
-        if !goldens.is_dir() {
-            continue;
-        }
-        for golden in entries(&goldens)? {
-            let Some(script) = script_of(&golden) else { continue };
-            let Some(extension) = file::extension(&golden)? else { continue };
-            if !folder.join(script).with_extension(extension).exists() {
-                stale.push(golden);
-            }
+/// If a folder cannot be read.
+pub(crate) fn unreferenced(paths: &[PathBuf], targets: Option<&[&str]>) -> Result<Vec<Stale>> {
+    let mut goldens = BTreeSet::new();
+    for path in paths {
+        let beside = path.parent().unwrap_or(Path::new("")).join(FOLDER);
+        let folder = if path.is_dir() { path } else { &beside };
+        if folder.is_dir() {
+            each_file(folder, &mut |file| {
+                goldens.insert(file.to_owned());
+                Ok(())
+            })?;
         }
     }
-    Ok(stale)
+    Ok(goldens.into_iter().filter_map(|golden| stale(golden, targets)).collect())
+}
+
+fn stale(golden: PathBuf, targets: Option<&[&str]>) -> Option<Stale> {
+    let (script, target) = named(&golden)?;
+    // What cannot be read as a golden is none of ours, or says so when it is held against.
+    let extension = file::extension(&golden).ok().flatten()?;
+    let folder = golden.parent()?.parent()?;
+    let is_there = |name: &str| folder.join(format!("{name}.{extension}")).exists();
+    let whole = target.map(|target| format!("{script}@{target}"));
+    let why = if whole.is_some_and(|whole| is_there(&whole)) {
+        return None;
+    } else if !is_there(script) {
+        "no script of that name is beside it: delete it"
+    } else if target.is_some_and(|name| targets.is_some_and(|targets| !targets.contains(&name))) {
+        "mailexpect.toml has no target of that name: delete it"
+    } else {
+        return None;
+    };
+    Some(Stale { golden, why })
 }
 
 #[cfg(test)]
@@ -52,10 +75,19 @@ mod tests {
         std::fs::write(scripts.join("c.txt"), "").unwrap();
         golden("c.snap", "c.txt");
         golden("it__peer.snap", "tests/it/peer.rs");
+        // Its folder has lost all scripts.
+        golden("../sub/snapshots/d.snap", "d.rhai");
+        let found = |paths: &[&str], targets: Option<&[&str]>| {
+            let paths: Vec<_> = paths.iter().map(|path| scripts.join(path)).collect();
+            let stale = unreferenced(&paths, targets).unwrap().into_iter();
+            let name = |stale: Stale| stale.golden.strip_prefix(scripts).unwrap().to_owned();
+            stale.map(|stale| name(stale).to_string_lossy().into_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(found(&["a.rhai"], None), ["snapshots/b@postfix.snap"]);
         assert_eq!(
-            unreferenced(&[scripts.join("a.rhai")]).unwrap(),
-            [scripts.join(FOLDER).join("b@postfix.snap")]
+            found(&[""], Some(&["exim"])),
+            ["snapshots/a@postfix.snap", "snapshots/b@postfix.snap", "sub/snapshots/d.snap"]
         );
-        assert_eq!(script_of(Path::new("x/a.snap.new")), None);
+        assert_eq!(named(Path::new("x/a.snap.new")), None);
     }
 }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::known;
 use crate::error::Result;
 use crate::outcome::Outcome;
+use crate::redaction::Redaction;
 use crate::transcript::{self, Event, SessionId, What};
 
 /// The text: the transcript without what is for the eye alone, redacted, a line for each line.
@@ -12,9 +13,27 @@ use crate::transcript::{self, Event, SessionId, What};
 /// # Errors
 /// Usage, where what is to be redacted takes too much memory.
 pub(crate) fn text(outcome: &Outcome) -> Result<String> {
-    let redaction = outcome.redaction.as_deref().cloned().unwrap_or_default();
-    let redaction = known::with_params(redaction, &outcome.params);
+    redacted(outcome, &outcome.redaction.as_deref().cloned().unwrap_or_default())
+}
+
+/// The text by other redactions than the run's.
+///
+/// # Errors
+/// Those of [`text`].
+pub(super) fn redacted(outcome: &Outcome, redaction: &Redaction) -> Result<String> {
+    let redaction = known::with_params(redaction.clone(), &outcome.params);
     let redacted = redaction.apply(&lasting(&outcome.transcript))?;
+    let lines: Vec<_> =
+        transcript::lines(&redacted.events).iter().map(ToString::to_string).collect();
+    Ok(lines.join("\n"))
+}
+
+/// A golden's text as far as this keeps it.
+///
+/// # Errors
+/// Those of [`text`].
+pub(super) fn reduced(text: &str, redaction: &Redaction) -> Result<String> {
+    let redacted = redaction.apply(&transcript::read(text).0)?;
     let lines: Vec<_> =
         transcript::lines(&redacted.events).iter().map(ToString::to_string).collect();
     Ok(lines.join("\n"))

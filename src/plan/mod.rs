@@ -22,10 +22,8 @@ pub(crate) use partition::{Partition, shuffle};
 /// # Errors
 /// A usage error for a path that is not there, and for paths that lead to no script.
 pub(crate) fn scripts(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let default = [PathBuf::from(if Path::new("scripts").is_dir() { "scripts" } else { "." })];
-    let paths = if paths.is_empty() { &default } else { paths };
     let mut scripts = Vec::new();
-    for path in paths {
+    for path in &roots(paths) {
         let found = expand(path)?;
         if found.is_empty() {
             let error = Error::usage(format!("there are no scripts in {}", path.display()));
@@ -36,6 +34,14 @@ pub(crate) fn scripts(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut seen = BTreeSet::new();
     scripts.retain(|script| seen.insert(script.clone()));
     Ok(scripts)
+}
+
+/// The paths that were given, or the folder that no path at all stands for.
+pub(crate) fn roots(paths: &[PathBuf]) -> Vec<PathBuf> {
+    if !paths.is_empty() {
+        return paths.to_vec();
+    }
+    vec![PathBuf::from(if Path::new("scripts").is_dir() { "scripts" } else { "." })]
 }
 
 fn expand(path: &Path) -> Result<Vec<PathBuf>> {

@@ -57,6 +57,8 @@ mod presets;
 mod reduce;
 mod rule;
 mod scope;
+#[cfg(feature = "script")]
+mod selection;
 mod strictness;
 mod structure;
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! A transcript beside its golden: a unified diff.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::time::Duration;
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{Level, Origin, Renderer};
-use similar::{ChangeTag, TextDiff};
+use anstyle::Style;
+use similar::{ChangeTag, DiffTag, TextDiff};
 
 use super::style::{BAD, DIM, GOOD};
 use crate::outcome::Difference;
@@ -13,6 +15,9 @@ use crate::visible;
 
 /// How many lines are shown around each change.
 const AROUND: usize = 3;
+
+/// Behind a line of more bytes, the words that differ are repeated.
+const LONG: usize = 72;
 
 /// How long the least difference is looked for. That takes time that grows with the square of what
 /// differs, which for a message of some megabytes is minutes; behind it, what is shown is right but
@@ -52,22 +57,82 @@ pub(super) fn message(difference: &Difference) -> &'static str {
     }
 }
 
-/// A unified diff of two transcripts, each line behind the margin.
+/// A unified diff of two transcripts, each line behind the margin. It never has more lines than the
+/// two together, and one for the place.
 pub(super) fn diff(old: &str, new: &str, margin: &str) -> String {
     let (old, new) = (old.trim_end(), new.trim_end());
     let diff = TextDiff::configure().timeout(LONGEST).diff_lines(old, new);
+    let text = unified(&diff, AROUND, margin);
+    let most = old.lines().count() + new.lines().count() + 1;
+    if text.lines().count() > most {
+        return unified(&diff, usize::MAX / 4, margin);
+    }
+    text
+}
+
+fn unified(diff: &TextDiff<'_, '_, '_, str>, around: usize, margin: &str) -> String {
     let mut text = String::new();
-    for group in diff.grouped_ops(AROUND) {
+    for group in diff.grouped_ops(around) {
         let header = similar::udiff::UnifiedHunkHeader::new(&group);
         let _ = writeln!(text, "{margin}{DIM}{header}{DIM:#}");
-        for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
-            let line = visible::printable(change.value().trim_end_matches('\n'));
-            let _ = match change.tag() {
-                ChangeTag::Delete => writeln!(text, "{margin}{BAD}-{line}{BAD:#}"),
-                ChangeTag::Insert => writeln!(text, "{margin}{GOOD}+{line}{GOOD:#}"),
-                ChangeTag::Equal => writeln!(text, "{margin} {line}"),
+        for op in &group {
+            let values = |range: Range<usize>, lines: &[&str]| -> Vec<String> {
+                let lines = lines.get(range).unwrap_or_default().iter();
+                lines.map(|line| visible::printable(line.trim_end_matches('\n'))).collect()
             };
+            let (old, new) = (
+                values(op.old_range(), diff.old_slices()),
+                values(op.new_range(), diff.new_slices()),
+            );
+            if op.tag() == DiffTag::Equal {
+                for line in &old {
+                    let _ = writeln!(text, "{margin} {line}");
+                }
+                continue;
+            }
+            // Lines that take each other's place differ by words.
+            let pairs = if old.len() == new.len() { &new[..] } else { &[] };
+            for (side, sign, style, others) in [
+                (&old, '-', BAD, pairs),
+                (&new, '+', GOOD, if pairs.is_empty() { pairs } else { &old }),
+            ] {
+                for (at, line) in side.iter().enumerate() {
+                    let marked = match others.get(at) {
+                        Some(other) => marked(line, other, style),
+                        None => line.clone(),
+                    };
+                    let _ = writeln!(text, "{margin}{style}{sign}{marked}{style:#}");
+                }
+            }
         }
+    }
+    text
+}
+
+/// A line with the words marked that another line has not. Of a long line, these stand behind it as
+/// well: without colours nothing else shows them.
+fn marked(line: &str, other: &str, style: Style) -> String {
+    let words = TextDiff::from_words(line, other);
+    let is_alike = words.ratio() > 0.4;
+    if !is_alike {
+        return line.to_owned();
+    }
+    let emphasis = style.underline();
+    let mut text = String::new();
+    let mut own = Vec::new();
+    for change in words.iter_all_changes() {
+        let word = change.value();
+        match change.tag() {
+            ChangeTag::Delete if !word.trim().is_empty() => {
+                own.push(word);
+                let _ = write!(text, "{style:#}{emphasis}{word}{emphasis:#}{style}");
+            }
+            ChangeTag::Delete | ChangeTag::Equal => text.push_str(word),
+            ChangeTag::Insert => {}
+        }
+    }
+    if line.len() > LONG && !own.is_empty() {
+        let _ = write!(text, "{style:#}  {DIM}<- {}{DIM:#}{style}", own.join(" "));
     }
     text
 }
@@ -81,7 +146,38 @@ mod tests {
         let lines = |word: &str| {
             (0..60_000).map(|n| format!("C: line {n} {word}\n")).collect::<Vec<_>>().concat()
         };
-        let shown = diff(&lines("is"), &lines("was"), "");
+        let shown = plain(&diff(&lines("is"), &lines("was"), ""));
         assert!(shown.contains("C: line 0 is") && shown.contains("C: line 59999 was"));
+    }
+
+    fn plain(text: &str) -> String {
+        anstream::adapter::strip_str(text).to_string()
+    }
+
+    #[test]
+    fn a_changed_word_in_a_long_line_is_named() {
+        let line = |word: &str| {
+            format!("S: * CAPABILITY {}{word} {}", "A=B ".repeat(20), "C=D ".repeat(20))
+        };
+        let shown = plain(&diff(&line("IDLE"), &line("IDLX"), ""));
+        let mut lines = shown.lines().skip(1);
+        assert!(lines.next().unwrap().ends_with("  <- IDLE"), "{shown}");
+        assert!(lines.next().unwrap().ends_with("  <- IDLX"), "{shown}");
+        assert!(!plain(&diff("S: 250 one", "S: 250 two", "")).contains("<-"));
+    }
+
+    #[test]
+    fn a_diff_has_no_more_lines_than_what_it_compares() {
+        let lines = |changed: &str| -> String {
+            (0..400)
+                .map(|n| if n % 7 == 0 { format!("{changed}{n}\n") } else { format!("{n}\n") })
+                .collect::<Vec<_>>()
+                .concat()
+        };
+        let (old, new) = (lines("a"), lines("b"));
+        assert!(diff(&old, &new, "  ").lines().count() <= 801);
+        for (old, new) in [("a", "b"), ("", "b"), ("a", "")] {
+            assert!(diff(old, new, "  ").lines().count() <= 3);
+        }
     }
 }

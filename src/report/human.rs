@@ -117,16 +117,13 @@ impl Human {
         }
     }
 
-    /// Golden transcripts of scripts that are gone.
+    /// Golden transcripts of scripts or targets that are gone, each with why.
     #[must_use]
-    pub fn unreferenced(goldens: &[&Path]) -> String {
+    pub fn unreferenced(goldens: &[(&Path, &str)]) -> String {
         let mut text = String::new();
-        for golden in goldens {
+        for (golden, why) in goldens {
             let path = visible::escape(golden.to_string_lossy().as_bytes());
-            let _ = writeln!(
-                text,
-                "{ODD}unreferenced{ODD:#} {path}  {DIM}(no script of that name is beside it: delete it){DIM:#}"
-            );
+            let _ = writeln!(text, "{ODD}unreferenced{ODD:#} {path}  {DIM}({why}){DIM:#}");
         }
         text
     }
@@ -268,6 +265,10 @@ fn headline(outcome: &Outcome) -> String {
         let (place, message) = Human::fault(attempt);
         let _ =
             write!(text, "\n     {DIM}attempt {} failed: {place}  {message}{DIM:#}", number + 1);
+    }
+    if let Golden::Same(golden) = &outcome.golden {
+        let golden = visible::escape(golden.to_string_lossy().as_bytes());
+        let _ = write!(text, "\n     {DIM}as in {golden}{DIM:#}");
     }
     if let Some((word, golden)) = written(&outcome.golden) {
         let _ = write!(

@@ -130,7 +130,7 @@ pub fn case(folder: &str, path: impl AsRef<Path>) -> Case {
 /// # Errors
 /// Usage, where the project file is wrong.
 fn case_of(folder: &Path, script: &Path) -> Result<Case> {
-    let redaction = Project::of(folder)?.redaction()?;
+    let redaction = Project::of(folder)?.redaction(None)?;
     Ok(Case::new(script).redaction(redaction))
 }
 

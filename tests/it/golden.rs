@@ -237,10 +237,10 @@ fn a_golden_that_cannot_be_read_is_no_pass() {
     );
     let other = "---\nsource: tests/it/hello.rs\n---\nx\n";
     fs::write(folder.path().join("snapshots/hello.snap"), other).unwrap();
-    assert_eq!(
-        hello(folder.path(), HELLO, &[], &[]).code,
-        Some(0),
-        "the snapshot of another test is none of ours"
+    let ran = hello(folder.path(), HELLO, &[], &[]);
+    assert!(
+        ran.code == Some(2) && ran.out.contains("is the snapshot of some other test"),
+        "held against nothing: {ran:?}"
     );
     let ran = hello(folder.path(), HELLO, &["--record"], &[]);
     assert!(
@@ -407,4 +407,91 @@ fn the_name_of_a_value_is_redacted_as_the_value_is() {
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let golden = golden(folder.path(), "hello.snap");
     assert!(golden.contains("*** snapshot at [IPV4#1]: [IPV4#1]"), "{golden}");
+}
+
+#[test]
+fn a_golden_says_what_it_was_made_with_and_is_held_against_that() {
+    let folder = folder(&[("hello.rhai", SCRIPT)]);
+    let made =
+        ["--strictness", "enhanced", "--redact", "sizes", "--redact-regex", "KIND=ES(?P<v>MTP)"];
+    hello(folder.path(), HELLO, &[&["--record"], &made[..]].concat(), &[]);
+    insta::assert_snapshot!("made_with", golden(folder.path(), "hello.snap"));
+    // Without a word from the run, other prose and another size do not differ, a keyword does.
+    let prose = HELLO.replace("221 bye", "221 so long").replace("SIZE 100", "SIZE 200");
+    let ran = hello(folder.path(), &prose, &["--check"], &[]);
+    assert!(ran.code == Some(0) && ran.out.contains("as in snapshots/hello.snap"), "{ran:?}");
+    let gone = HELLO.replace("S: 250-SIZE 100\n", "");
+    assert_eq!(hello(folder.path(), &gone, &["--check"], &[]).code, Some(1));
+    // What differs is left for review with what the golden was made with.
+    assert_eq!(hello(folder.path(), &gone, &[], &[]).code, Some(1));
+    let waiting = golden(folder.path(), "hello.snap.new");
+    assert!(
+        waiting.contains("strictness: enhanced") && waiting.contains("redact: \"sizes\""),
+        "{waiting}"
+    );
+}
+
+#[test]
+fn a_lower_strictness_reduces_both_sides() {
+    let folder = folder(&[("hello.rhai", SCRIPT)]);
+    hello(folder.path(), HELLO, &["--record"], &[]);
+    let other = HELLO.replace("221 bye", "221 2.0.0 so long").replace("SIZE 100", "SIZE 200");
+    assert_eq!(hello(folder.path(), &other, &["--check"], &[]).code, Some(1));
+    let ran = hello(folder.path(), &other, &["--check", "--strictness", "codes"], &[]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let prose = HELLO.replace("221 bye", "221 so long");
+    let ran = hello(folder.path(), &prose, &["--check", "--strictness", "enhanced"], &[]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let code = HELLO.replace("221 bye", "421 bye");
+    assert_ne!(
+        hello(folder.path(), &code, &["--check", "--strictness", "codes"], &[]).code,
+        Some(0)
+    );
+    // More redactions than the golden has are made on both sides, too.
+    let sized = HELLO.replace("SIZE 100", "SIZE 300");
+    assert_eq!(hello(folder.path(), &sized, &["--check", "--redact", "sizes"], &[]).code, Some(0));
+}
+
+#[test]
+fn a_run_does_not_write_through_links() {
+    let folder = folder(&[("hello.rhai", SCRIPT), ("victim", "mine")]);
+    hello(folder.path(), HELLO, &["--record"], &[]);
+    let waiting = folder.path().join("snapshots/hello.snap.new");
+    std::os::unix::fs::symlink(folder.path().join("victim"), &waiting).unwrap();
+    let ran = hello(folder.path(), &HELLO.replace("SIZE 100", "SIZE 200"), &[], &[]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert_eq!(fs::read_to_string(folder.path().join("victim")).unwrap(), "mine");
+    assert!(!waiting.is_symlink() && golden(folder.path(), "hello.snap.new").contains("SIZE 200"));
+}
+
+#[test]
+fn an_empty_transcript_is_never_accepted() {
+    let golden = "---\nsource: a.rhai\n---\nS: 220 old\n";
+    for empty in ["", "---\nsource: a.rhai\n---\n\n"] {
+        let folder = folder(&[("snapshots/a.snap", golden), ("snapshots/a.snap.new", empty)]);
+        let ran = run(folder.path(), &["accept", "--all"], &[]);
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert_eq!(fs::read_to_string(folder.path().join("snapshots/a.snap")).unwrap(), golden);
+    }
+}
+
+#[test]
+fn what_differs_in_the_middle_of_a_long_message_is_noticed() {
+    let script = "let s = connect(param(\"smtp\"));\ns.expect(\"+OK\");\ns.retr(1);\ns.quit();\n";
+    let mail = |word: &str| {
+        let lines = format!("S: {}\n", "x".repeat(70)).repeat(300);
+        format!(
+            "S: +OK\nC: RETR 1\nS: +OK\n{lines}S: {word}\n{lines}S: .\nC: QUIT\nS: +OK\nclose\n"
+        )
+    };
+    let folder = folder(&[("hello.rhai", script)]);
+    let run = |dialogue: &str, flag: &str| {
+        let peer = Replay::start(dialogue).unwrap();
+        let url = format!("smtp={}", peer.url("pop3"));
+        run(folder.path(), &["run", "hello.rhai", "--set", &url, flag], &[])
+    };
+    assert_eq!(run(&mail("one"), "--record").code, Some(0));
+    assert_eq!(run(&mail("one"), "--check").code, Some(0));
+    let ran = run(&mail("two"), "--check");
+    assert!(ran.code == Some(1) && ran.out.contains("bytes left out, SHA-256"), "{ran:?}");
 }

@@ -12,6 +12,7 @@ const LAYERS: [&[&str]; 5] = [
         "buffer",
         "duration",
         "error",
+        "files",
         "message",
         "outcome",
         "pattern",

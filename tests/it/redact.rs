@@ -34,7 +34,7 @@ fn it_is_explained_which_rule_changed_what() {
     assert_eq!((ran.code, &*ran.err), (Some(0), ""));
     insta::assert_snapshot!("explained", ran.out);
     let ran = redact(folder.path(), &ran.out.replace("     ", "     # "), &[]);
-    assert!(ran.err.contains("left out: 5 lines that are no part of a transcript"), "{ran:?}");
+    assert!(ran.err.contains("left out: 4 lines that are no part of a transcript"), "{ran:?}");
     let ran = redact(folder.path(), "PASS\n", &[]);
     assert!(ran.code == Some(2) && ran.err.contains("there is no transcript in it"), "{ran:?}");
 }

@@ -19,8 +19,9 @@ use crate::transcript::What;
 use crate::visible;
 
 pub(super) const INTRO: &str = "The transcript of a script that passes is held against its golden, `snapshots/<script>.snap` beside \
-the script, where there is one: `mailexpect run --record` writes it, `mailexpect review` accepts what has changed. What varies from run \
-to run is redacted, and what `print` shows is not in it. These words say what else is to be held against it, and how strictly. They may \
+the script, if there is one: `mailexpect run --record` writes it, `mailexpect review` accepts what has changed. The golden says what it was \
+made with, and is held against that; a run at a lower strictness, or with more redactions, leaves out as much on both sides. What varies \
+from run to run is redacted, and what `print` shows is not in it. These words say what else is to be held against it, and how strictly. They may \
 stand anywhere in the script; what they say holds for all of it.";
 
 /// How deep lists and maps are shown in each other.
@@ -194,8 +195,9 @@ pub mod words {
     }
 
     /// How much of what servers say counts in the golden: `"text"` (all of it, as without this),
-    /// `"enhanced"` (the codes with their enhanced codes, RFC 3463) or `"codes"` (the codes alone,
-    /// RFC 5321 section 4.2: the same golden for any server).
+    /// `"enhanced"` (no prose: codes with their enhanced codes, RFC 3463, and data) or `"codes"` (no
+    /// values either: codes, RFC 5321 section 4.2, and the kinds of data). What a server offers by
+    /// EHLO, CAPA or CAPABILITY counts in each.
     ///
     /// ```rhai
     /// strictness("codes");
