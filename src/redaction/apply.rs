@@ -105,7 +105,9 @@ impl<'a> Run<'a> {
                 let name = self.text(name, Place::Note, 0).into();
                 What::Snapshot { name, text: self.text(text, Place::Value, 0).into() }
             }
-            What::TimedOut(_) | What::Silent(_) | What::Closed(_) => event.what.clone(),
+            What::TimedOut(_) | What::Silent(_) | What::Omitted(_) | What::Closed(_) => {
+                event.what.clone()
+            }
         };
         Event { session, what }
     }

@@ -162,12 +162,17 @@ impl Session {
         if !self.is_framed() {
             return self.search_stream(&pattern, wait, true).await;
         }
+        let mut taken = Taken::default();
         loop {
-            let reply = self.next_reply(&pattern, wait).await?;
+            let reply = match self.next_reply(&pattern, wait).await {
+                Ok(reply) => reply,
+                Err(error) => return Err(taken.show(error)),
+            };
             if let Some(found) = self.held_against(&reply, &pattern) {
                 self.expectations += 1;
                 return Ok(Reply::whole(reply, found));
             }
+            taken.push(self.shown_lines(&reply));
         }
     }
 
@@ -281,5 +286,35 @@ impl Session {
         drop(self.look().await);
         let error = self.fault(Kind::Unexpected, "something came where the close was wanted");
         Err(error.with_expected(wanted).with_got(self.shown_held()).with_waited(wait.waited()))
+    }
+}
+
+/// The replies that an operation took before it failed, as an error shows them.
+#[derive(Default)]
+struct Taken {
+    replies: Vec<String>,
+    left_out: usize,
+}
+
+impl Taken {
+    /// How many are shown from each end.
+    const ENDS: usize = 10;
+
+    fn push(&mut self, reply: String) {
+        self.replies.push(reply);
+        if self.replies.len() > 2 * Self::ENDS {
+            self.replies.remove(Self::ENDS);
+            self.left_out += 1;
+        }
+    }
+
+    fn show(mut self, error: Error) -> Error {
+        if self.left_out > 0 {
+            let note = format!("... ({} more replies)", self.left_out);
+            self.replies.insert(Self::ENDS, note);
+        }
+        let rest = error.got().filter(|got| *got != "nothing").map(str::to_owned);
+        self.replies.extend(rest);
+        if self.replies.is_empty() { error } else { error.with_got(self.replies.join("\n")) }
     }
 }

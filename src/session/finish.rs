@@ -133,7 +133,7 @@ impl Session {
     pub(crate) async fn close_our_side(&mut self) -> Result<Instant> {
         let owed = self.protocol.owed();
         if owed > 0 {
-            self.look().await?;
+            self.await_reply().await?;
             return Err(self.never_expected(owed));
         }
         self.judge_rest()?;
@@ -146,6 +146,19 @@ impl Session {
             self.half_closed = true;
         }
         Ok(deadline)
+    }
+
+    /// Waits until the reply that is owed is there, or the grace is over, so that what is said of it
+    /// does not depend on when it comes.
+    async fn await_reply(&mut self) -> Result<()> {
+        let deadline = Wait::new(self.grace).deadline();
+        loop {
+            let held = self.buffer.held();
+            let framed = self.protocol.framing().map(|framing| framing.frame(held));
+            if !matches!(framed, Some(Ok(None))) || self.fill(deadline).await? != Arrival::Bytes {
+                return Ok(());
+            }
+        }
     }
 
     /// The second half: reads the stream to its end, or until the grace is over, and judges what

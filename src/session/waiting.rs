@@ -37,4 +37,6 @@ pub(super) struct Waiting {
     pub(super) wanted: String,
     /// `None` while nothing is waited for.
     pub(super) since: Option<Wait>,
+    /// The last read began after its deadline.
+    pub(super) overdue: bool,
 }

@@ -105,6 +105,7 @@ fn mask_text(what: &mut What, learned: &Learned) {
         | What::Exited(_)
         | What::TimedOut(_)
         | What::Silent(_)
+        | What::Omitted(_)
         | What::Closed(_) => {}
     }
 }

@@ -9,6 +9,7 @@ mod masked;
 mod read;
 mod render;
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -73,6 +74,8 @@ pub enum What {
     Silent(Duration),
     /// The connection, or one direction of it, came to its end.
     Closed(Close),
+    /// So many events are not kept: the transcript had reached its bound.
+    Omitted(u64),
     /// The script began a step.
     Step(String),
     /// The script printed this.
@@ -104,11 +107,55 @@ pub enum Close {
     ResetByClient,
 }
 
+impl Event {
+    /// How many bytes of a dialogue it holds.
+    fn octets(&self) -> usize {
+        match &self.what {
+            What::Client(run) | What::Server(run) | What::Unread(run) => {
+                run.head().len() + run.tail().len()
+            }
+            _ => 0,
+        }
+    }
+}
+
+impl Record {
+    fn keep(&mut self, event: Event) {
+        if self.last.is_empty() && self.events.len() < FIRST.0 && self.held < FIRST.1 {
+            self.held += event.octets();
+            self.events.push(event);
+            return;
+        }
+        self.last.push_back(event);
+        if self.last.len() > LAST {
+            self.last.pop_front();
+            self.omitted += 1;
+        }
+    }
+
+    /// What stands for the events that were not kept.
+    fn omission(&self) -> Option<Event> {
+        (self.omitted > 0).then_some(Event { session: None, what: What::Omitted(self.omitted) })
+    }
+}
+
 type Observer = Box<dyn Fn(&Event) + Send>;
+
+/// How many of the first events are kept whatever comes, and how much of them: some lines each for
+/// thousands of commands, and not a flood that a hostile server sends.
+const FIRST: (usize, usize) = (20_000, 16 << 20);
+/// How many of the last events are kept behind those.
+const LAST: usize = 1000;
 
 #[derive(Default)]
 struct Record {
     events: Vec<Event>,
+    /// The bytes that those hold.
+    held: usize,
+    /// The last of the events that came after the first had reached their bound.
+    last: VecDeque<Event>,
+    /// How many came between.
+    omitted: u64,
     sessions: u32,
     observer: Option<Observer>,
 }
@@ -174,13 +221,23 @@ impl Transcript {
     /// The events so far.
     #[must_use]
     pub fn events(&self) -> Vec<Event> {
-        self.masked(self.record().events.clone())
+        let record = self.record();
+        let mut events = record.events.clone();
+        events.extend(record.omission());
+        events.extend(record.last.iter().cloned());
+        drop(record);
+        self.masked(events)
     }
 
     /// The events so far, taken out.
     #[must_use]
     pub fn take(&self) -> Vec<Event> {
-        let events = std::mem::take(&mut self.record().events);
+        let mut record = self.record();
+        let mut events = std::mem::take(&mut record.events);
+        events.extend(record.omission());
+        events.extend(std::mem::take(&mut record.last));
+        (record.held, record.omitted) = (0, 0);
+        drop(record);
         self.masked(events)
     }
 
@@ -193,7 +250,7 @@ impl Transcript {
         let mut record = self.record();
         match &record.observer {
             Some(observer) => observer(&event),
-            None => record.events.push(event),
+            None => record.keep(event),
         }
     }
 
@@ -235,5 +292,19 @@ mod tests {
             "{} bytes, and ten thousand runs at once keep many each",
             size_of::<Event>()
         );
+    }
+
+    #[test]
+    fn a_flood_of_events_is_bounded_and_what_is_left_out_is_counted() {
+        let transcript = Transcript::new();
+        let count = FIRST.0 + LAST + 7;
+        (0..count).for_each(|n| transcript.note(What::Printed(n.to_string())));
+        let events = transcript.take();
+        assert_eq!(events.len(), FIRST.0 + 1 + LAST);
+        assert!(matches!(events[FIRST.0].what, What::Omitted(7)));
+        assert!(
+            matches!(&events.last().unwrap().what, What::Printed(n) if *n == (count - 1).to_string())
+        );
+        assert!(transcript.take().is_empty());
     }
 }

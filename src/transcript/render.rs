@@ -98,6 +98,7 @@ pub(super) fn happening(what: &What) -> String {
         }
         What::Accepted(address) => format!("accepted from {}", visible::escape(address.as_bytes())),
         What::TimedOut(allowed) => format!("timed out after {}", duration::show(*allowed)),
+        What::Omitted(events) => format!("{events} events are left out here"),
         What::Silent(span) => format!("silence for {}", duration::show(*span)),
         What::Closed(close) => match close {
             Close::ByServer => "closed by the server",

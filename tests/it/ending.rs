@@ -132,3 +132,54 @@ fn the_grace_bounds_a_server_that_never_stops_talking() {
     });
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
+
+/// A peer that always has more to say, until the client has gone.
+fn talkative(greeting: &'static str, more: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        use std::io::Write as _;
+        let mut stream = listener.accept().unwrap().0;
+        stream.write_all(greeting.as_bytes()).unwrap();
+        let more = more.repeat(1000);
+        while stream.write_all(more.as_bytes()).is_ok() {}
+    });
+    address.to_string()
+}
+
+#[test]
+fn a_peer_that_always_has_data_does_not_outlive_a_deadline() {
+    let short = Duration::from_millis(200);
+    for segment in [mailexpect::Segment::Whole, mailexpect::Segment::Bytes] {
+        let began = Instant::now();
+        let address = talkative("+OK hi\r\n+OK\r\n", "..\r\n");
+        block_on(async {
+            let options = Session::options().segment(segment);
+            let mut session = options.connect(&format!("pop3://{address}")).await.unwrap();
+            session.expect("+OK").await.unwrap();
+            // The status line is here already: it is sent ahead on purpose.
+            session.send_raw("RETR 1\r\n").await.unwrap();
+            session.expect("+OK").await.unwrap();
+            let late = session.expect_multiline().keep(false).timeout(short).await.unwrap_err();
+            assert!(late.is_timeout(), "{late}");
+            session.reset().unwrap();
+        });
+        assert!(began.elapsed() < Duration::from_secs(5), "{segment:?}: {:?}", began.elapsed());
+    }
+}
+
+#[test]
+fn a_flood_of_replies_ends_at_the_deadline_shows_what_was_taken_and_keeps_a_bounded_transcript() {
+    let address = talkative("220 hi\r\n", "250 flood\r\n");
+    let transcript = Transcript::new();
+    block_on(async {
+        let options = Session::options().transcript(transcript.clone());
+        let mut session = options.connect(&format!("smtp://{address}")).await.unwrap();
+        session.expect(220).await.unwrap();
+        let until = session.expect_until(252).timeout(Duration::from_millis(500));
+        let late = until.await.unwrap_err();
+        assert!(late.got().unwrap().starts_with("250 flood\n250 flood\n"), "{late}");
+        session.reset().unwrap();
+    });
+    assert!(transcript.events().len() < 30_000);
+}
