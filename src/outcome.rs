@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::error::{Error, Kind};
 use crate::redaction::Redaction;
 #[cfg(feature = "script")]
-use crate::secrets::Learned;
+use crate::secrets::{self, Learned};
 use crate::transcript::Event;
 
 /// What running a script, or finding that it cannot run, came to.
@@ -119,8 +119,10 @@ pub struct Place {
     pub line: usize,
     /// From 1, in characters.
     pub column: usize,
-    /// The text of the line, where the file could be read.
-    pub source: Option<String>,
+    /// The text of the line, secrets masked, if the file could be read.
+    pub source: Option<Box<str>>,
+    /// The column in that text: what is masked may be shorter than it was.
+    pub caret: usize,
 }
 
 /// What the process's exit code says (and every outcome has one; the worst wins).
@@ -212,11 +214,28 @@ impl Failure {
     fn mask(&mut self, secrets: &Learned) {
         self.error.mask(secrets);
         let places = self.place.iter_mut().chain(self.calls.iter_mut().map(|(_, place)| place));
-        for source in places.filter_map(|place| place.source.as_mut()) {
-            secrets.mask_text(source);
-        }
+        places.for_each(|place| place.mask(secrets));
         if let Some(step) = &mut self.step {
             secrets.mask_text(step);
+        }
+    }
+}
+
+#[cfg(feature = "script")]
+impl Place {
+    /// Masks secrets in the texts of the line: its names are none, whatever their letters.
+    fn mask(&mut self, secrets: &Learned) {
+        let Some(line) = &mut self.source else { return };
+        let mut spans = Vec::new();
+        for text in secrets::literal_spans(line) {
+            let found = secrets.spans(line[text.clone()].as_bytes());
+            spans.extend(
+                found.into_iter().map(|span| text.start + span.start..text.start + span.end),
+            );
+        }
+        if !spans.is_empty() {
+            let (masked, caret) = secrets::masked_line(line, &spans, self.caret);
+            (*line, self.caret) = (masked.into(), caret);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::proto::Speech;
+use crate::secrets;
 
 /// A parsed URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,6 +155,12 @@ fn split_port(rest: &str) -> Option<(&str, Option<u16>)> {
 }
 
 fn unreadable(url: &str, why: &str) -> Error {
+    // A password in it is none of the error's business.
+    let password = secrets::password_of_url(url);
+    let url = password.map_or_else(
+        || url.to_owned(),
+        |span| format!("{}[SECRET]{}", &url[..span.start], &url[span.end..]),
+    );
     Error::usage(format!("`{url}` is not a URL that can be connected to: {why}"))
         .hint("write scheme://host:port, such as smtp://localhost:2525 or tcp://[::1]:2525")
 }

@@ -332,7 +332,7 @@ fn explain(failure: &Failure, script: &str) -> String {
     let title = Level::ERROR.primary_title(failure.error.message());
     let group = match source {
         Some((place, line)) => {
-            let span = caret(line, place.column);
+            let span = caret(line, place.caret);
             let snippet = Snippet::source(line).line_start(place.line).path(place.file.as_str());
             title.element(snippet.annotation(AnnotationKind::Primary.span(span)))
         }

@@ -155,7 +155,7 @@ mod tests {
     }
 
     fn failed(kind: Kind, line: usize) -> Verdict {
-        let place = Place { file: "x.rhai".to_owned(), line, column: 3, source: None };
+        let place = Place { file: "x.rhai".to_owned(), line, column: 3, source: None, caret: 3 };
         Verdict::Failed(Box::new(Failure { place: Some(place), ..Error::new(kind, "x").into() }))
     }
 

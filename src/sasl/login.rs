@@ -3,6 +3,7 @@
 
 use super::{Credentials, Hidden, Mechanism, Opening, Place, overdue};
 use crate::error::Result;
+use crate::secrets::{Asked, asked_for};
 
 /// How often the user name is said: a server may ask for it although it came with the command.
 const MOST_USERS: usize = 3;
@@ -48,29 +49,6 @@ impl Mechanism for Login {
     fn is_done(&self) -> bool {
         self.password.is_none()
     }
-}
-
-/// What a prompt of LOGIN asks for; its wording is the server's own. `None` if it does not say.
-pub(crate) fn asked_for(prompt: &[u8]) -> Option<Asked> {
-    let prompt = prompt.to_ascii_lowercase();
-    let says = |words: &[&str]| {
-        words.iter().any(|word| memchr::memmem::find(&prompt, word.as_bytes()).is_some())
-    };
-    // "Password for user alice:" asks for the password.
-    if says(&["pass", "secret", "kennwort", "passwort", "pwd"]) {
-        Some(Asked::Password)
-    } else if says(&["user", "name", "login", "account", "e-mail", "email"]) {
-        Some(Asked::User)
-    } else {
-        None
-    }
-}
-
-/// What a prompt of LOGIN asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
-    User,
-    Password,
 }
 
 #[cfg(test)]

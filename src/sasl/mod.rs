@@ -19,7 +19,6 @@ use std::fmt;
 
 pub(crate) use cram_md5::digest as cram_md5_digest;
 pub use credentials::Credentials;
-pub(crate) use login::{Asked, asked_for};
 pub(crate) use nonce::random as random_nonce;
 pub(crate) use scram::{Hash, Proofs};
 

@@ -192,6 +192,11 @@ impl Runner {
         for (_, value) in settings.params.iter().filter(|(name, _)| secrets::is_secret_name(name)) {
             secrets.keep(value.as_bytes());
         }
+        for value in settings.params.values() {
+            if let Some(password) = secrets::password_of_url(value) {
+                secrets.keep(value[password].as_bytes());
+            }
+        }
         let shared = Shared {
             secrets,
             settings: Arc::new(settings),

@@ -223,7 +223,7 @@ impl<'a> Walk<'a> {
         if !is_known {
             self.unknown(here, word, given, position);
         }
-        let line = |at: Position| self.library.line(here.source, at.line()?);
+        let line = |at: Position| self.library.raw_line(here.source, at.line()?);
         for (at, error) in literals::problems(call, position, line) {
             self.report(Some((here.source, at)), error);
         }

@@ -101,11 +101,24 @@ impl Library {
         place.clone()
     }
 
-    /// A line of a source that was compiled.
-    pub(super) fn line(&self, name: &str, line: usize) -> Option<String> {
+    /// A line of a source that was compiled, as it is: not to be shown.
+    pub(super) fn raw_line(&self, name: &str, line: usize) -> Option<String> {
+        self.get(name)?.text.lines().nth(line.checked_sub(1)?).map(str::to_owned)
+    }
+
+    /// A line of a source that was compiled, secrets masked, and where a column of it is then.
+    pub(super) fn line(&self, name: &str, line: usize, column: usize) -> Option<(String, usize)> {
         let unit = self.get(name)?;
         let line = unit.text.lines().nth(line.checked_sub(1)?)?;
-        Some(secrets::mask_source(line))
+        let start = line.as_ptr().addr() - unit.text.as_ptr().addr();
+        let end = start + line.len();
+        // A call may go on over several lines: what is secret, all of the source says.
+        let mut spans = secrets::secret_spans(&unit.text);
+        spans.retain(|span| span.start < end && span.end > start);
+        for span in &mut spans {
+            *span = span.start.max(start) - start..span.end.min(end) - start;
+        }
+        Some(secrets::masked_line(line, &spans, column))
     }
 
     fn entries(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
@@ -143,7 +156,10 @@ impl Library {
     pub(super) fn place(&self, source: &str, position: Position) -> Option<Place> {
         let line = position.line()?;
         let column = position.position().unwrap_or(1);
-        Some(Place { file: source.to_owned(), line, column, source: self.line(source, line) })
+        let shown = self.line(source, line, column);
+        let caret = shown.as_ref().map_or(column, |(_, caret)| *caret);
+        let text = shown.map(|(text, _)| text.into());
+        Some(Place { file: source.to_owned(), line, column, source: text, caret })
     }
 }
 

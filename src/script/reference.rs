@@ -7,6 +7,7 @@ use rhai::Engine;
 use serde_json::Value;
 
 use super::bindings;
+use crate::secrets;
 
 /// The manual as Markdown.
 ///
@@ -18,7 +19,8 @@ pub fn markdown() -> String {
     let mut manual = String::from(
         "# The words of mailexpect\n\n<!-- Made by `mailexpect reference`; do not edit. -->\n\n",
     );
-    manual.push_str(include_str!("reference/preamble.md"));
+    let words = secrets::SECRET_WORDS.join(", ");
+    manual.push_str(&include_str!("reference/preamble.md").replace("{words}", &words));
     for group in bindings::groups() {
         let _ = write!(manual, "\n## {}\n\n{}\n", group.title, group.intro);
         for (word, entry) in entries(group) {

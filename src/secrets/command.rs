@@ -1,20 +1,20 @@
-//! What is secret in the commands of mail protocols.
+//! What is secret in the commands of mail protocols, and in the names of parameters.
 
 use std::ops::{Range, RangeInclusive};
 
 /// The verbs that carry secrets; their places among the words of a line; how many words further the
-/// secret is.
+/// secret is. In IMAP a tag stands before them, or was forgotten.
 const CARRIERS: [(&[u8], RangeInclusive<usize>, usize); 5] = [
-    (b"AUTH", 0..=1, 2),
+    (b"AUTH", 0..=0, 2),
     (b"AUTHENTICATE", 0..=1, 2),
     (b"PASS", 0..=0, 1),
     (b"APOP", 0..=0, 2),
-    (b"LOGIN", 1..=1, 2),
+    (b"LOGIN", 0..=1, 2),
 ];
 
 /// The span of a line that the commands of any mail protocol carry secrets in: AUTH and
-/// AUTHENTICATE with a response (behind a tag or not), PASS, the digest of APOP, the password of an
-/// IMAP LOGIN.
+/// AUTHENTICATE with a response (after a tag or not), PASS, the digest of APOP, the password of an
+/// IMAP LOGIN. A list of mechanisms, as servers show it, is none.
 pub(crate) fn secret_of_command(line: &[u8]) -> Option<Range<usize>> {
     let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let (place, (_, places, further)) =
@@ -29,18 +29,114 @@ pub(crate) fn secret_of_command(line: &[u8]) -> Option<Range<usize>> {
         .then(|| words.nth(further - 1))
         .flatten()
         .filter(|word| *word != b"=")?;
+    if is_mechanism(secret) && words.all(is_mechanism) {
+        return None;
+    }
     let start = secret.as_ptr().addr() - line.as_ptr().addr();
     Some(start..line.trim_ascii_end().len())
 }
 
-/// Whether a parameter of that name holds something that nobody should read over a shoulder.
+/// The password in `scheme://user:password@host`.
+pub(crate) fn password_of_url(text: &str) -> Option<Range<usize>> {
+    let start = text.find("://").map_or(0, |at| at + 3);
+    let end = start + text[start..].rfind('@')?;
+    let colon = text[start..end].find(':')?;
+    let is_url = start > 0 || !text[..end].contains(|c: char| c.is_whitespace() || c == '<');
+    is_url.then_some(start + colon + 1..end)
+}
+
+/// Whether a word is the name of a SASL mechanism, also of one that is not spoken here.
+pub(super) fn is_mechanism(word: &[u8]) -> bool {
+    const NAMES: [&[u8]; 17] = [
+        b"PLAIN",
+        b"LOGIN",
+        b"CRAM-MD5",
+        b"DIGEST-MD5",
+        b"SCRAM-SHA-1",
+        b"SCRAM-SHA-256",
+        b"SCRAM-SHA-512",
+        b"XOAUTH2",
+        b"OAUTHBEARER",
+        b"EXTERNAL",
+        b"ANONYMOUS",
+        b"GSSAPI",
+        b"GSS-SPNEGO",
+        b"GS2-KRB5",
+        b"NTLM",
+        b"OTP",
+        b"KERBEROS_V4",
+    ];
+    let name = word.strip_suffix(b"-PLUS").unwrap_or(word);
+    NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// What the name of a secret has among its words, which underscores, digits and capitals part.
+pub(crate) const SECRET_WORDS: [&str; 18] = [
+    "password",
+    "passwords",
+    "passwd",
+    "passphrase",
+    "passcode",
+    "pass",
+    "pwd",
+    "pw",
+    "pin",
+    "secret",
+    "secrets",
+    "token",
+    "jwt",
+    "bearer",
+    "credential",
+    "credentials",
+    "apikey",
+    "otp",
+];
+
+/// A word after one of those that says something about the secret, and is none.
+const ABOUT: [&str; 14] = [
+    "type", "url", "uri", "length", "count", "min", "max", "ttl", "lifetime", "expiry", "policy",
+    "file", "path", "endpoint",
+];
+
+/// Whether a parameter of that name holds something that nobody should read over a shoulder:
+/// `smtp_pass`, `pass1`, `userPassword`, `api_key`; not `secretary`, `max_tokens` or `token_url`.
 #[cfg(feature = "script")]
 pub(crate) fn is_secret_name(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    ["pin", "pass", "pwd", "pw"].contains(&name.as_str())
-        || ["password", "passwd", "passphrase", "secret", "token", "api_key", "apikey"]
+    let words = words(name);
+    if words.last().is_some_and(|last| ABOUT.contains(&last.as_str())) {
+        return false;
+    }
+    let is_key = |pair: &[String]| {
+        ["api", "private", "access"].contains(&pair[0].as_str()) && pair[1] == "key"
+    };
+    let word = |word: &String| {
+        // `userpassword`, but not `bypass`.
+        SECRET_WORDS
             .iter()
-            .any(|word| name.contains(word))
+            .any(|secret| word == secret || (secret.len() > 4 && word.ends_with(secret)))
+    };
+    words.iter().any(word) || words.windows(2).any(is_key)
+}
+
+/// The words of a name, in lower case.
+#[cfg(feature = "script")]
+fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut before = ' ';
+    for c in name.chars() {
+        let begins = c.is_uppercase() && before.is_lowercase();
+        if begins || !c.is_alphabetic() {
+            words.push(String::new());
+        }
+        if c.is_alphabetic()
+            && let Some(word) = words.last_mut()
+        {
+            word.extend(c.to_lowercase());
+        }
+        before = c;
+    }
+    words.retain(|word| !word.is_empty());
+    words
 }
 
 #[cfg(test)]
@@ -57,7 +153,11 @@ mod tests {
             ("PASS two words", Some("two words")),
             ("APOP mrose c4c9334bac", Some("c4c9334bac")),
             ("a1 LOGIN user \"pass word\"", Some("\"pass word\"")),
+            ("LOGIN user password", Some("password")),
             ("250-AUTH LOGIN PLAIN", None),
+            ("250 AUTH CRAM-MD5 PLAIN LOGIN", None),
+            ("AUTH SCRAM-SHA-512 NTLM LOGIN PLAIN", None),
+            ("SASL LOGIN PLAIN CRAM-MD5", None),
             ("NOOP", None),
         ] {
             assert_eq!(
@@ -65,6 +165,48 @@ mod tests {
                 secret,
                 "{line}"
             );
+        }
+    }
+
+    #[cfg(feature = "script")]
+    #[test]
+    fn the_name_of_a_secret_says_so() {
+        for name in [
+            "password",
+            "smtp_pass",
+            "pass1",
+            "user_pass",
+            "passcode",
+            "jwt",
+            "credential",
+            "credentials",
+            "api_key",
+            "apiKey",
+            "accessToken",
+            "PASSWORD2",
+            "userpassword",
+            "pin",
+            "secret_key",
+            "private-key",
+            "oauth_token",
+        ] {
+            assert!(is_secret_name(name), "{name}");
+        }
+        for name in [
+            "secretary",
+            "max_tokens",
+            "passwordless",
+            "bypass",
+            "token_url",
+            "password_file",
+            "user",
+            "key",
+            "spin",
+            "compass",
+            "host",
+            "",
+        ] {
+            assert!(!is_secret_name(name), "{name}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use memchr::memmem;
 
-use crate::sasl::{Asked, asked_for};
+use super::prompt::{Asked, asked_for};
 
 /// Where in an exchange a response stands.
 pub(super) struct Turn<'a> {

@@ -6,8 +6,10 @@ mod form;
 mod grams;
 mod learned;
 mod message;
+mod prompt;
 #[cfg(feature = "script")]
 mod source;
+mod token;
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
@@ -15,17 +17,14 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
 #[cfg(feature = "script")]
-pub(crate) use command::is_secret_name;
-pub(crate) use command::secret_of_command;
+pub(crate) use command::{SECRET_WORDS, is_secret_name};
+pub(crate) use command::{password_of_url, secret_of_command};
 pub(crate) use learned::Learned;
+pub(crate) use prompt::{Asked, asked_for};
 #[cfg(feature = "script")]
-pub(crate) use source::mask_source;
-
-/// What stands where a secret stood.
-pub(crate) const SECRET: &[u8] = b"[SECRET]";
-
-/// Shorter values are not looked for elsewhere: they would be found everywhere.
-const SHORTEST: usize = 4;
+pub(crate) use source::{literal_spans, masked_line, secret_spans};
+pub(crate) use token::SECRET;
+use token::SHORTEST;
 
 /// Longer challenges are not decoded for show.
 const LONGEST: usize = 16 << 10;

@@ -242,7 +242,22 @@ fn advice(speech: Speech, reply: &str, answered: Option<&str>) -> Option<&'stati
     let fits = |known: &&Known| reply.starts_with(known.code) && reply.contains(known.text);
     let is_about =
         |known: &&Known| !OF_AUTH.contains(&known.code) || answered.is_some_and(is_of_auth);
-    known(speech).filter(is_about).find(fits).map(|known| known.advice)
+    let advice = known(speech).filter(is_about).find(fits).map(|known| known.advice)?;
+    let nothing_sent =
+        advice.starts_with("wrong credentials") && answered.is_some_and(is_bare_auth);
+    Some(if nothing_sent { NO_CREDENTIALS } else { advice })
+}
+
+/// The advice if the command that begins an exchange is refused before anything was proved.
+const NO_CREDENTIALS: &str = "no credentials were sent: the server refused the command that begins the exchange; it may want the first response with it, as in auth(..., #{initial: true}), or TLS, or another mechanism";
+
+/// Whether a line begins an exchange without a response: `AUTH PLAIN`, or AUTHENTICATE after a tag
+/// or without one.
+fn is_bare_auth(line: &str) -> bool {
+    let words: Vec<_> = line.split_ascii_whitespace().collect();
+    let is_command =
+        |word: &str| word.eq_ignore_ascii_case("AUTH") || word.eq_ignore_ascii_case("AUTHENTICATE");
+    matches!(words[..], [command, _] | [_, command, _] if is_command(command))
 }
 
 /// Whether a line that was sent is AUTH, or a response in its exchange, which is one word and no
@@ -293,7 +308,13 @@ mod tests {
     #[test]
     fn wrong_credentials_are_a_hint_only_where_some_were_given() {
         let hint = |answered| advice(Speech::Smtp, "535 5.7.8 authentication required", answered);
-        for answered in ["auth login", "AUTH PLAIN [SECRET]", "[SECRET]", "aG9nZQ==", "*", ""] {
+        for answered in ["AUTH PLAIN", "auth login"] {
+            assert!(hint(Some(answered)).is_some_and(|hint| hint.starts_with("no credentials")));
+        }
+        let refused =
+            advice(Speech::Imap, "no [authenticationfailed]", Some("a1 AUTHENTICATE PLAIN"));
+        assert!(refused.is_some_and(|hint| hint.starts_with("no credentials")));
+        for answered in ["AUTH PLAIN [SECRET]", "[SECRET]", "aG9nZQ==", "*", ""] {
             assert!(hint(Some(answered)).is_some(), "{answered}");
         }
         for answered in ["MAIL FROM:<hoge@example.com>", "data", "NOOP", "XFOO bar", "."] {

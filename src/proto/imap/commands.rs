@@ -147,7 +147,10 @@ impl Commands {
                 Mode::Within { tag, dialogue: Dialogue::Sasl { mechanism, step }, asked },
                 Kind::Response,
             ) => {
-                secrets.learn_sasl(&String::from_utf8_lossy(mechanism), *step, &line.secret);
+                // A command in place of a response is no secret.
+                if !is_command(&line.secret) {
+                    secrets.learn_sasl(&String::from_utf8_lossy(mechanism), *step, &line.secret);
+                }
                 *step += 1;
                 *asked = false;
                 Wants::Step(tag.clone())
@@ -178,4 +181,12 @@ impl Commands {
         self.mode = Mode::Within { tag: tag.clone(), dialogue, asked: false };
         Wants::Step(tag)
     }
+}
+
+/// Whether a line is a command that takes no arguments, without its tag or with one.
+fn is_command(line: &[u8]) -> bool {
+    let word = line.rsplit(u8::is_ascii_whitespace).next().unwrap_or_default();
+    ["NOOP", "LOGOUT", "CAPABILITY", "STARTTLS", "CHECK", "CLOSE", "EXPUNGE"]
+        .iter()
+        .any(|command| word.eq_ignore_ascii_case(command.as_bytes()))
 }

@@ -79,7 +79,8 @@ impl Pop3 {
     /// The span of a line that is secret, or of the beginning of one.
     fn secret(&self, text: &[u8], whole: bool) -> Option<Range<usize>> {
         let asked_for = self.turn.is_some();
-        if !asked_for && is_verb(text) {
+        // Also in place of a response, a command is one: `QUIT` would be masked from there on.
+        if is_verb(text) && (whole || !asked_for) {
             return secret_argument(text);
         }
         let is_response = match self.exchange() {

@@ -132,7 +132,11 @@ impl Sieve {
     fn sent_word(&mut self, secrets: &mut Secrets) -> bool {
         self.sending.words += 1;
         let secret = std::mem::take(&mut self.sending.secret);
-        if secret == b"*" {
+        // An asterisk cancels, and a command in place of a response is no secret.
+        let is_command = [&b"LOGOUT"[..], b"NOOP", b"CAPABILITY"]
+            .iter()
+            .any(|command| secret.eq_ignore_ascii_case(command));
+        if secret == b"*" || is_command {
             return false;
         }
         let mechanism = || String::from_utf8_lossy(&self.sending.mechanism).into_owned();

@@ -140,7 +140,9 @@ impl Smtp {
         if let Some(secret) = secrets::secret_of_command(text) {
             return Some(secret);
         }
-        let asked_for = matches!(self.mode, Mode::Response { .. }) && text != b"*";
+        // A command in place of a response is no secret: `QUIT` would be masked from there on.
+        let asked_for =
+            matches!(self.mode, Mode::Response { .. }) && text != b"*" && !(whole && is_verb(text));
         // A response sent ahead of the 334, or sent although there was none.
         let unasked = match self.is_in_auth() {
             Some(_) => text != b"*" && !is_verb(text),
@@ -186,7 +188,11 @@ impl Smtp {
             {
                 self.mode = Mode::Commands;
             }
-            (Some(Owed::Auth { mechanism, step }), b"334") if self.mode == Mode::Commands => {
+            // If the response was sent ahead, the next line is no response.
+            (Some(Owed::Auth { mechanism, step }), b"334")
+                if self.mode == Mode::Commands
+                    && !matches!(self.owed.first(), Some(Owed::Auth { .. })) =>
+            {
                 self.mode = Mode::Response { mechanism, step };
             }
             (Some(Owed::Auth { .. }), code) if code != b"334" => {

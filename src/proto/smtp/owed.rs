@@ -55,6 +55,11 @@ impl Owing {
         self.queue.push_back(owed);
     }
 
+    /// What the next reply will be the answer to.
+    pub(super) fn first(&self) -> Option<&Owed> {
+        self.queue.front()
+    }
+
     /// What was sent last of all that is not answered.
     pub(super) fn last(&self) -> Option<&Owed> {
         self.queue.back()

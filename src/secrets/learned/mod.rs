@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::encoded::Decoded;
 use super::form::Form;
 use super::grams::{self, Grams, PART, SHARES_AFTER, SHARES_BEFORE};
-use super::{SECRET, SHORTEST};
+use super::token::{SECRET, SHORTEST};
 
 /// The secrets of a run, shared by its sessions and its transcript: what one session learns is
 /// masked in the lines of all of them.
