@@ -163,7 +163,7 @@ fn a_wrong_command_line_says_what_would_be_right() {
 
 #[test]
 fn an_option_that_is_like_no_other_is_not_taken_for_one() {
-    for option in ["--repair", "--redo", "--target-host", "--trace"] {
+    for option in ["--repair", "--redo", "--target-host"] {
         let ran = run(&project(), &["run", option]);
         assert_eq!(ran.code, Some(2));
         assert!(
