@@ -32,7 +32,6 @@ use crate::error::Kind;
 use crate::error::{Error, Result};
 use crate::outcome::{Difference, Golden, Outcome, Verdict};
 use crate::redaction::Redaction;
-use file::Recorded;
 
 impl Goldens {
     /// Holds the transcript of a run that passed against its golden, if there is one or one is to
@@ -135,8 +134,8 @@ struct Said {
 impl Said {
     /// A golden is held against what it was made with. If the run leaves out more, by a lower
     /// strictness or by more redactions, both sides do.
-    fn beside(golden: Recorded, outcome: &Outcome, run: &Redaction) -> Result<Self> {
-        let Recorded { text: old, redaction: made } = golden;
+    fn beside(golden: file::Recorded, outcome: &Outcome, run: &Redaction) -> Result<Self> {
+        let file::Recorded { text: old, redaction: made } = golden;
         let redaction = made.clone().with_additions_of(run);
         let new = text::redacted(outcome, &redaction)?;
         if redaction.keeps_as(&made) {
@@ -180,21 +179,21 @@ impl Place {
     }
 
     /// The golden there is, with what it says: that of the target before that of all.
-    fn there(&self) -> Result<Option<(PathBuf, Recorded)>> {
+    fn there(&self) -> Result<Option<(PathBuf, file::Recorded)>> {
         match self.own_there()? {
             None if self.target.is_some() => read(self.shared()),
             found => Ok(found),
         }
     }
 
-    fn own_there(&self) -> Result<Option<(PathBuf, Recorded)>> {
+    fn own_there(&self) -> Result<Option<(PathBuf, file::Recorded)>> {
         read(self.own())
     }
 }
 
 /// The golden at a path; nothing where nothing is there. One that cannot be looked at is there: to
 /// pass it over would pass a run that was held against nothing.
-fn read(path: PathBuf) -> Result<Option<(PathBuf, Recorded)>> {
+fn read(path: PathBuf) -> Result<Option<(PathBuf, file::Recorded)>> {
     let found = path.symlink_metadata().map_err(|error| error.kind());
     if matches!(
         found,

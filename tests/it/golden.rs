@@ -25,7 +25,10 @@ fn run(folder: &Path, args: &[&str], environment: &[(&str, &str)]) -> Ran {
 fn hello(folder: &Path, dialogue: &str, args: &[&str], environment: &[(&str, &str)]) -> Ran {
     let peer = Replay::start(dialogue).unwrap();
     let url = format!("smtp={}", peer.url("smtp"));
-    run(folder, &[&["run", "hello.rhai", "--set", &url], args].concat(), environment)
+    let ran = run(folder, &[&["run", "hello.rhai", "--set", &url], args].concat(), environment);
+    // Where the program refuses to run, nobody connects.
+    peer.leave();
+    ran
 }
 
 fn files(folder: &Path) -> Vec<String> {

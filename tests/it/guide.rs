@@ -57,6 +57,8 @@ impl Reader {
             .current_dir(&self.folder)
             .output()
             .unwrap();
+        // Many commands connect to nobody.
+        server.leave();
         if says.contains(URL) {
             fs::write(&project, says).unwrap();
         }
