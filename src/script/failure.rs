@@ -3,6 +3,7 @@
 
 use rhai::{Dynamic, EvalAltResult, ParseError};
 
+use super::bounds::beginning;
 use super::coroutine::Stop;
 use super::ended::Ended;
 use super::library::Library;
@@ -11,6 +12,9 @@ use super::run::Run;
 use super::vocabulary;
 use crate::error::{Error, Kind};
 use crate::outcome::{Failure, Place};
+
+/// How much is shown of a value that was thrown.
+const LONGEST_THROWN: usize = 16 << 10;
 
 /// How a script ended that did not run to its end.
 pub(super) enum End {
@@ -125,7 +129,7 @@ fn thrown(value: &Dynamic) -> String {
     if value.is_unit() {
         "the script threw an error".to_owned()
     } else {
-        let mut value = value.to_string();
+        let mut value = beginning(&value.to_string(), LONGEST_THROWN);
         if let Ok(run) = Run::current() {
             run.secrets().mask_text(&mut value);
         }
@@ -146,6 +150,7 @@ fn wrong(error: &EvalAltResult) -> Error {
         EvalAltResult::ErrorDataTooLarge(what, _) => {
             out_of_bounds(&format!("{} is over the limit", uncapitalised(what)))
         }
+        EvalAltResult::ErrorArrayBounds(length, index, _) => absent(*length, *index),
         EvalAltResult::ErrorTooManyModules(_) => out_of_bounds("it imports too many modules"),
         EvalAltResult::ErrorDotExpr(message, _) => unknown_property(message),
         other => {
@@ -173,6 +178,26 @@ fn in_words(message: &str) -> String {
         rest = after;
     }
     text + rest
+}
+
+/// An element that a list does not have: most lists are what a server sent, and so this is a failed
+/// check and no mistake of the script.
+fn absent(length: usize, index: i64) -> Error {
+    let error = Error::new(Kind::Assert, format!("the list has no element {index}"));
+    let error = error.with_got(format!("a list of {length}"));
+    let error = error.hint("a server may send nothing: look at len() first");
+    match last_session() {
+        Some(session) => error.with_session(session),
+        None => error,
+    }
+}
+
+/// The session that was opened last, with its peer.
+fn last_session() -> Option<String> {
+    let handle = Run::current().ok()?.sessions().pop()?;
+    let mut name = None;
+    handle.look(|session| name = Some(format!("{}, {}", session.id(), session.peer())));
+    name
 }
 
 /// `expct (Session, i64)`: a word that there is not, or not for these arguments.

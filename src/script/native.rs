@@ -109,52 +109,68 @@ fn count(pieces: INT) -> usize {
     usize::try_from(pieces).unwrap_or(0).max(1)
 }
 
-/// A value as it stands within another, in a text that is shown. What is nested deeper than people
-/// read, or makes the text too long, is left out: nothing could be done about an error, since Rhai
-/// shows the value in its own way then.
-fn show(ctx: &NativeCallContext<'_>, value: &Dynamic, depth: usize, text: &mut String) {
-    if depth > DEEPEST || text.len() > LONGEST_TEXT || look(ctx).is_err() {
+/// Shows a value as it stands within another. What is nested deeper than people read, or makes the
+/// text too long, is left out: nothing could be done about an error, since Rhai shows the value in
+/// its own way then. Returns whether there is room for more.
+fn show(ctx: &NativeCallContext<'_>, value: &Dynamic, depth: usize, text: &mut String) -> bool {
+    if text.len() > LONGEST_TEXT || look(ctx).is_err() {
         text.push_str("...");
-    } else if let Ok(list) = value.as_array_ref() {
-        write_list(ctx, &list, depth, text);
-    } else if let Ok(map) = value.as_map_ref() {
-        write_map(ctx, &map, depth, text);
-    } else {
-        let shown = ctx.call_native_fn_raw("to_debug", true, &mut [&mut value.clone()]);
-        match shown.ok().and_then(|shown| shown.into_immutable_string().ok()) {
-            Some(shown) => text.push_str(&shown),
-            None => text.push_str(ctx.engine().map_type_name(value.type_name())),
-        }
+        return false;
     }
+    if depth > DEEPEST {
+        text.push_str("...");
+        return true;
+    }
+    if let Ok(list) = value.as_array_ref() {
+        return show_elements(ctx, &list, depth, text);
+    }
+    if let Ok(map) = value.as_map_ref() {
+        return show_entries(ctx, &map, depth, text);
+    }
+    let shown = ctx.call_native_fn_raw("to_debug", true, &mut [&mut value.clone()]);
+    match shown.ok().and_then(|shown| shown.into_immutable_string().ok()) {
+        Some(shown) => text.push_str(&shown),
+        None => text.push_str(ctx.engine().map_type_name(value.type_name())),
+    }
+    true
 }
 
-fn write_list(ctx: &NativeCallContext<'_>, list: &Array, depth: usize, text: &mut String) {
+fn show_elements(
+    ctx: &NativeCallContext<'_>,
+    list: &Array,
+    depth: usize,
+    text: &mut String,
+) -> bool {
     text.push('[');
+    let mut goes_on = true;
     for (place, element) in list.iter().enumerate() {
         if place > 0 {
             text.push_str(", ");
         }
-        show(ctx, element, depth + 1, text);
-        if text.ends_with("...") && text.len() > LONGEST_TEXT {
+        goes_on = show(ctx, element, depth + 1, text);
+        if !goes_on {
             break;
         }
     }
     text.push(']');
+    goes_on
 }
 
-fn write_map(ctx: &NativeCallContext<'_>, map: &Map, depth: usize, text: &mut String) {
+fn show_entries(ctx: &NativeCallContext<'_>, map: &Map, depth: usize, text: &mut String) -> bool {
     text.push_str("#{");
+    let mut goes_on = true;
     for (place, (key, value)) in map.iter().enumerate() {
         if place > 0 {
             text.push_str(", ");
         }
         let _ = write!(text, "{key:?}: ");
-        show(ctx, value, depth + 1, text);
-        if text.ends_with("...") && text.len() > LONGEST_TEXT {
+        goes_on = show(ctx, value, depth + 1, text);
+        if !goes_on {
             break;
         }
     }
     text.push('}');
+    goes_on
 }
 
 fn too_large(what: &str) -> EvalAltResult {
@@ -377,14 +393,14 @@ pub(super) mod words {
     #[rhai_fn(name = "print", name = "to_string", name = "debug", name = "to_debug", pure)]
     pub fn show_list(ctx: NativeCallContext, array: &mut Array) -> ImmutableString {
         let mut text = String::new();
-        write_list(&ctx, array, 0, &mut text);
+        show_elements(&ctx, array, 0, &mut text);
         text.into()
     }
 
     #[rhai_fn(name = "print", name = "to_string", name = "debug", name = "to_debug", pure)]
     pub fn show_map(ctx: NativeCallContext, map: &mut Map) -> ImmutableString {
         let mut text = String::new();
-        write_map(&ctx, map, 0, &mut text);
+        show_entries(&ctx, map, 0, &mut text);
         text.into()
     }
 }

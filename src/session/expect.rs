@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::operation::{Call, Operation};
 use super::wait::Arrival;
+use super::waiting::Wait;
 use super::{Session, hint};
 use crate::error::{Error, Kind, Result};
 use crate::pattern::{IntoPattern, Match, Pattern};
@@ -277,8 +278,9 @@ impl Session {
                     self.note_end();
                     self.expectations += 1;
                     // The dialogue is over; a script that opens many has its descriptors back.
+                    let ended = self.child_ended(Wait::new(self.grace).deadline()).await;
                     self.hang_up();
-                    return Ok(());
+                    return ended;
                 }
             }
         }
