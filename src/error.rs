@@ -342,6 +342,26 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {}
 
+/// What std says of a file, a number or text, so that `?` works in a test that returns a
+/// [`Result`].
+macro_rules! of_std {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Error {
+            fn from(error: $error) -> Self {
+                Self::new(Kind::Io, error.to_string())
+            }
+        }
+    )*};
+}
+
+of_std!(
+    std::io::Error,
+    std::num::ParseIntError,
+    std::net::AddrParseError,
+    std::str::Utf8Error,
+    std::string::FromUtf8Error
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -350,6 +370,15 @@ mod tests {
     fn an_error_can_cross_threads() {
         fn sendable<T: Send + Sync + 'static>() {}
         sendable::<Error>();
+    }
+
+    #[test]
+    fn errors_of_std_convert() {
+        fn test() -> Result<u16> {
+            Ok(String::from_utf8(b"25x".to_vec())?.parse()?)
+        }
+        let error = test().unwrap_err();
+        assert_eq!(error.message(), "invalid digit found in string");
     }
 
     #[test]

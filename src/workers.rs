@@ -194,7 +194,7 @@ fn worker<A: Audience>(shared: &Arc<Shared<A>>, lanes: usize) -> Result<Duration
                 resume_unwind(panic.into_panic());
             }
         }
-        Ok(())
+        Ok::<(), Error>(())
     })?;
     let after = clock_gettime(ClockId::ThreadCPUTime);
     Ok(Duration::try_from(after - before).unwrap_or_default())
