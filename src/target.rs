@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::proto::Speech;
+use crate::proto::{Scheme, Speech};
 use crate::secrets;
 
 /// A parsed URL.
@@ -13,34 +13,6 @@ pub(crate) struct Target {
     pub(crate) scheme: &'static Scheme,
     pub(crate) place: Place,
 }
-
-/// What is spoken there, and where that usually is.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Scheme {
-    pub(crate) name: &'static str,
-    pub(crate) speech: Speech,
-    /// The registered port, where there is one.
-    port: Option<u16>,
-}
-
-/// The schemes that are spoken (ports by RFC 5321, RFC 6409, RFC 1939, RFC 3501 and RFC 8314; LMTP
-/// has none).
-static SCHEMES: &[Scheme] = &[
-    Scheme { name: "smtp", speech: Speech::Smtp, port: Some(25) },
-    Scheme { name: "submission", speech: Speech::Smtp, port: Some(587) },
-    Scheme { name: "lmtp", speech: Speech::Lmtp, port: None },
-    Scheme { name: "pop3", speech: Speech::Pop3, port: Some(110) },
-    Scheme { name: "imap", speech: Speech::Imap, port: Some(143) },
-    Scheme { name: "mx", speech: Speech::Smtp, port: Some(25) },
-    Scheme { name: "sieve", speech: Speech::Sieve, port: Some(4190) },
-    Scheme { name: "smtps", speech: Speech::Smtp, port: Some(465) },
-    Scheme { name: "submissions", speech: Speech::Smtp, port: Some(465) },
-    Scheme { name: "lmtps", speech: Speech::Lmtp, port: None },
-    Scheme { name: "pop3s", speech: Speech::Pop3, port: Some(995) },
-    Scheme { name: "imaps", speech: Speech::Imap, port: Some(993) },
-    Scheme { name: "tcp", speech: Speech::Stream, port: None },
-    Scheme { name: "tls", speech: Speech::Stream, port: None },
-];
 
 /// The other end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,40 +32,33 @@ pub(crate) enum Place {
 /// The schemes of the plan that are not spoken yet, so that the error can say so.
 const TO_COME: &[&str] = &["sieves"];
 
-impl Scheme {
-    /// Whether TLS comes before anything is said: the names of these end in s.
-    pub(crate) fn is_tls(&self) -> bool {
-        self.name.ends_with('s')
-    }
+/// The schemes that are spoken.
+fn schemes() -> impl Iterator<Item = &'static Scheme> {
+    Speech::ALL.into_iter().flat_map(|speech| speech.facts().schemes)
+}
 
-    /// The name of the protocol, TLS or not.
-    pub(crate) fn plain_name(&self) -> &'static str {
-        self.name.strip_suffix('s').unwrap_or(self.name)
-    }
-
-    fn parse(name: &str) -> Result<&'static Self> {
-        let known = SCHEMES.iter().find(|scheme| scheme.name.eq_ignore_ascii_case(name));
-        known.ok_or_else(|| {
-            let error = Error::usage(format!("the scheme `{name}` is not spoken"));
-            if TO_COME.contains(&name.to_ascii_lowercase().as_str()) {
-                return error.hint(format!(
-                    "it is planned; until then tcp:// speaks to any port without knowing {name}"
-                ));
-            }
-            let names: Vec<_> = SCHEMES.iter().map(|scheme| scheme.name).collect();
-            error.hint(format!(
-                "the schemes are {}; with a socket's path smtp+unix and its like",
-                names.join(", ")
-            ))
-        })
-    }
-
-    /// What to say where a port is needed and none was given.
-    fn without_port(&self) -> &'static str {
-        match self.speech {
-            Speech::Lmtp => "it needs a port; LMTP has none registered, and 24 is customary",
-            _ => "it needs a port",
+fn scheme(name: &str) -> Result<&'static Scheme> {
+    let known = schemes().find(|scheme| scheme.name.eq_ignore_ascii_case(name));
+    known.ok_or_else(|| {
+        let error = Error::usage(format!("the scheme `{name}` is not spoken"));
+        if TO_COME.contains(&name.to_ascii_lowercase().as_str()) {
+            return error.hint(format!(
+                "it is planned; until then tcp:// speaks to any port without knowing {name}"
+            ));
         }
+        let names: Vec<_> = schemes().map(|scheme| scheme.name).collect();
+        error.hint(format!(
+            "the schemes are {}; with a socket's path smtp+unix and its like",
+            names.join(", ")
+        ))
+    })
+}
+
+/// What to say if a port is needed and none was given.
+fn without_port(scheme: &Scheme) -> &'static str {
+    match scheme.speech {
+        Speech::Lmtp => "it needs a port; LMTP has none registered, and 24 is customary",
+        _ => "it needs a port",
     }
 }
 
@@ -103,7 +68,7 @@ impl Target {
         let (scheme, rest) =
             url.split_once("://").ok_or_else(|| unreadable(url, "it has no scheme"))?;
         if let Some(scheme) = scheme.strip_suffix("+unix") {
-            let scheme = Scheme::parse(scheme)?;
+            let scheme = self::scheme(scheme)?;
             if !rest.starts_with('/') {
                 return Err(unreadable(
                     url,
@@ -112,7 +77,7 @@ impl Target {
             }
             return Ok(Self { scheme, place: Place::Unix(Path::new(rest).to_owned()) });
         }
-        let scheme = Scheme::parse(scheme)?;
+        let scheme = self::scheme(scheme)?;
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         if rest.contains('@') {
             let error = Error::usage("a URL with a user or password in it");
@@ -123,7 +88,7 @@ impl Target {
         if host.is_empty() || host.contains(['/', ' ', '?', '#']) {
             return Err(unreadable(url, "it has no host, or more than a host and a port"));
         }
-        let port = port.or(scheme.port).ok_or_else(|| unreadable(url, scheme.without_port()))?;
+        let port = port.or(scheme.port).ok_or_else(|| unreadable(url, without_port(scheme)))?;
         let host = host.to_owned();
         let place = if scheme.name == "mx" {
             Place::Exchangers { domain: host, port }
@@ -138,7 +103,7 @@ impl Target {
 pub(crate) fn speech(url: &str) -> Option<Speech> {
     let (scheme, _) = url.split_once("://")?;
     let scheme = scheme.strip_suffix("+unix").unwrap_or(scheme);
-    SCHEMES.iter().find(|known| known.name.eq_ignore_ascii_case(scheme)).map(|known| known.speech)
+    schemes().find(|known| known.name.eq_ignore_ascii_case(scheme)).map(|known| known.speech)
 }
 
 /// Host and port; the outer `None` for a port that is none.

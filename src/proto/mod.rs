@@ -1,6 +1,7 @@
 //! Protocols: where a reply ends, and whose turn it is. Pure code over bytes, a file per protocol.
 
 pub(crate) mod capabilities;
+mod facts;
 pub mod imap;
 pub(crate) mod multiline;
 pub(crate) mod pop3;
@@ -10,6 +11,8 @@ pub(crate) mod stream;
 
 use std::fmt;
 use std::ops::Range;
+
+pub(crate) use facts::{Advice, Facts, Sasl, Scheme, Success, Tls};
 
 use crate::secrets::Secrets;
 
@@ -31,62 +34,54 @@ pub(crate) enum Speech {
 }
 
 impl Speech {
-    /// Whether a server may say this without being asked: 421 (RFC 5321 section 3.8), untagged data
-    /// (RFC 3501 section 7), BYE (RFC 5804 section 1.3).
+    /// All of them; the one of which nothing is known comes last.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Smtp, Self::Lmtp, Self::Pop3, Self::Imap, Self::Sieve, Self::Stream];
+
+    /// What is known of it.
+    pub(crate) fn facts(self) -> &'static Facts {
+        match self {
+            Self::Imap => &imap::FACTS,
+            Self::Smtp => &smtp::FACTS,
+            Self::Lmtp => &smtp::LMTP,
+            Self::Pop3 => &pop3::FACTS,
+            Self::Sieve => &sieve::FACTS,
+            Self::Stream => &stream::FACTS,
+        }
+    }
+
+    /// Whether a server may say this without being asked.
     pub(crate) fn is_unasked(self, reply: &[u8]) -> bool {
-        match self {
-            Self::Smtp | Self::Lmtp => reply.starts_with(b"421"),
-            Self::Imap => reply.starts_with(b"*"),
-            Self::Sieve => reply.get(..3).is_some_and(|word| word.eq_ignore_ascii_case(b"BYE")),
-            Self::Pop3 | Self::Stream => false,
-        }
+        self.facts().unasked.is_some_and(|begins| starts(reply, begins))
     }
 
-    /// The scheme of its URLs where TLS comes before anything is said.
-    pub(crate) fn tls_scheme(self) -> &'static str {
-        match self {
-            Self::Imap => "imaps",
-            Self::Smtp => "smtps",
-            Self::Lmtp => "lmtps",
-            Self::Pop3 => "pop3s",
-            Self::Sieve | Self::Stream => "tls",
-        }
+    /// The protocol whose greeting begins like this.
+    pub(crate) fn of_greeting(greeting: &[u8]) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|speech| speech.facts().greetings.iter().any(|begins| starts(greeting, begins)))
     }
 
-    /// Another protocol whose greeting begins like this.
+    /// Another protocol, whose greeting begins like this.
     pub(crate) fn greeting_of_another(self, greeting: &[u8]) -> Option<&'static str> {
-        const GREETINGS: [(&[u8], Speech, &str); 7] = [
-            (b"220", Speech::Smtp, "SMTP"),
-            (b"+OK", Speech::Pop3, "POP3"),
-            (b"* OK", Speech::Imap, "IMAP"),
-            (b"* PREAUTH", Speech::Imap, "IMAP"),
-            (b"\"IMPLEMENTATION\"", Speech::Sieve, "ManageSieve"),
-            (b"HTTP/", Speech::Stream, "HTTP"),
-            (b"SSH-", Speech::Stream, "SSH"),
-        ];
-        let own = if self == Self::Lmtp { Self::Smtp } else { self };
-        let is_begun = |begins: &[u8]| {
-            greeting
-                .get(..begins.len())
-                .is_some_and(|greeting| greeting.eq_ignore_ascii_case(begins))
-        };
-        GREETINGS
-            .iter()
-            .find(|(begins, speech, _)| *speech != own && is_begun(begins))
-            .map(|(.., name)| *name)
+        if self.facts().greetings.iter().any(|begins| starts(greeting, begins)) {
+            return None;
+        }
+        let strangers = [("HTTP/", "HTTP"), ("SSH-", "SSH")];
+        let stranger = strangers.iter().find(|(begins, _)| starts(greeting, begins));
+        let other = Self::of_greeting(greeting).map(|speech| speech.facts().name);
+        other.or(stranger.map(|(_, name)| *name))
     }
+}
+
+/// Whether a line begins with a word, in letters of either case.
+fn starts(line: &[u8], word: &str) -> bool {
+    line.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 impl fmt::Display for Speech {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Imap => "IMAP",
-            Self::Smtp => "SMTP",
-            Self::Lmtp => "LMTP",
-            Self::Pop3 => "POP3",
-            Self::Sieve => "ManageSieve",
-            Self::Stream => "no protocol that is known",
-        })
+        f.write_str(self.facts().name)
     }
 }
 
@@ -134,12 +129,6 @@ pub(crate) trait Protocol: fmt::Debug + Send + Sync {
     /// What comes next is a block of lines up to a lone dot, and no reply.
     fn owes_block(&self) -> bool {
         false
-    }
-
-    /// How success begins where replies have no codes, to be shown to who asks for one; `None`
-    /// where they have.
-    fn codeless(&self) -> Option<&'static str> {
-        None
     }
 
     /// Where in a reply the line begins that says how it went: a literal fits there as well as at

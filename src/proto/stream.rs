@@ -3,8 +3,28 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::facts::{Facts, Scheme, Success};
 use super::{Framing, Lines, Protocol, Speech, chomp};
 use crate::secrets::{self, Secrets};
+
+/// The facts of a plain stream: none.
+pub(super) static FACTS: Facts = Facts {
+    name: "no protocol that is known",
+    schemes: &[
+        Scheme { name: "tcp", speech: Speech::Stream, port: None },
+        Scheme { name: "tls", speech: Speech::Stream, port: None },
+    ],
+    dialogue: |_| Box::new(Stream::default()),
+    greetings: &[],
+    greeting: &[],
+    success: Success::Code(250),
+    statuses: &[],
+    unasked: None,
+    tls: None,
+    // Whoever authenticates on a stream most likely means SMTP.
+    sasl: &super::smtp::SASL,
+    advice: &[],
+};
 
 /// Turn-taking where nothing is known of the protocol: what was sent wants some answer before more
 /// is sent.

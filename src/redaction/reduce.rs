@@ -94,7 +94,7 @@ impl Line<'_> {
 
     fn pop3(&self) -> Option<Vec<u8>> {
         let answering = self.unit.seen.answering;
-        if let Some((status, rest)) = leading(self.text, &["+OK", "-ERR", "+"]) {
+        if let Some((status, rest)) = leading(self.text, Speech::Pop3.facts().statuses) {
             if self.keeps_values() && is_figure(answering, rest) {
                 return Some(self.text.to_vec());
             }
@@ -121,7 +121,7 @@ impl Line<'_> {
             return Some(text.to_vec());
         };
         let (tag, rest) = text.split_at(first + 1);
-        if let Some((status, code)) = leading(rest, &["OK", "NO", "BAD", "BYE", "PREAUTH"]) {
+        if let Some((status, code)) = leading(rest, Speech::Imap.facts().statuses) {
             return Some(self.with_code(&[tag, status].concat(), imap_code(code)));
         }
         if tag != b"* " || self.keeps_values() || word(rest).eq_ignore_ascii_case(b"CAPABILITY") {
@@ -133,7 +133,7 @@ impl Line<'_> {
     }
 
     fn sieve(&self) -> Vec<u8> {
-        if let Some((status, rest)) = leading(self.text, &["OK", "NO", "BYE"]) {
+        if let Some((status, rest)) = leading(self.text, Speech::Sieve.facts().statuses) {
             return self.with_code(status, between(rest, b'(', b')'));
         }
         let lists = [&b"\"SASL\""[..], b"\"SIEVE\"", b"\"NOTIFY\""];

@@ -9,14 +9,9 @@ use super::Session;
 use super::waiting::{Wait, Waiting};
 use crate::buffer::{Buffer, DEFAULT_LIMIT};
 use crate::error::{Error, Kind, Result};
-use crate::proto::imap::Imap;
-use crate::proto::pop3::Pop3;
-use crate::proto::sieve::Sieve;
-use crate::proto::smtp::Smtp;
-use crate::proto::stream::Stream;
-use crate::proto::{Protocol, Speech};
+use crate::proto::{Protocol, Scheme};
 use crate::secrets::Secrets;
-use crate::target::{Scheme, Target};
+use crate::target::Target;
 use crate::tls;
 use crate::transcript::{Gathering, Transcript, What};
 #[cfg(feature = "script")]
@@ -326,12 +321,5 @@ impl Default for Options {
 }
 
 fn protocol(scheme: &Scheme) -> Box<dyn Protocol> {
-    match scheme.speech {
-        Speech::Imap => Box::new(Imap::new(scheme.plain_name())),
-        Speech::Smtp => Box::new(Smtp::new(scheme.plain_name())),
-        Speech::Lmtp => Box::new(Smtp::lmtp(scheme.plain_name())),
-        Speech::Pop3 => Box::new(Pop3::new(scheme.plain_name())),
-        Speech::Sieve => Box::new(Sieve::new(scheme.plain_name())),
-        Speech::Stream => Box::new(Stream::default()),
-    }
+    (scheme.speech.facts().dialogue)(scheme.plain_name())
 }

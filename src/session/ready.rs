@@ -103,12 +103,9 @@ impl Greeting {
     async fn expect(&self, options: Options, url: &str, wait: Wait) -> Result<()> {
         let mut session = options.connect(url).await?;
         session.set_timeout(wait.deadline().saturating_duration_since(Instant::now()));
-        match self.0 {
-            Speech::Smtp | Speech::Lmtp => drop(session.expect(220).await?),
-            Speech::Pop3 => drop(session.expect("+OK").await?),
-            Speech::Imap => drop(session.expect_any(["* OK", "* PREAUTH"]).await?),
-            Speech::Sieve => drop(session.expect("OK").await?),
-            Speech::Stream => {}
+        let greeting = self.0.facts().greeting;
+        if !greeting.is_empty() {
+            session.expect_any(greeting.iter().copied()).await?;
         }
         session.hang_up();
         Ok(())

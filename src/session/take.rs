@@ -16,7 +16,9 @@ use crate::reply::Reply;
 impl Session {
     /// The pattern, which must be one that replies can match here.
     pub(super) fn pattern(&self, pattern: Pattern) -> Result<Pattern> {
-        let Some(success) = self.protocol.codeless().filter(|_| pattern.has_code()) else {
+        let Some(success) =
+            self.protocol.speech().facts().codeless().filter(|_| pattern.has_code())
+        else {
             return Ok(pattern);
         };
         let speech = self.protocol.speech();

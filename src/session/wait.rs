@@ -201,7 +201,7 @@ impl Session {
         if !self.heard && self.tls.is_none() && self.last_sent.is_none() && self.is_framed() {
             return error.hint(format!(
                 "a port that has TLS from the start is silent like this: try {}://; else give the server longer with --timeout",
-                self.protocol.speech().tls_scheme()
+                self.protocol.speech().facts().tls_scheme()
             ));
         }
         error.hint(

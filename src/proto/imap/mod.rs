@@ -4,6 +4,7 @@ mod answer;
 mod asked;
 mod commands;
 mod compose;
+mod facts;
 mod fetched;
 mod found;
 mod line;
@@ -26,6 +27,7 @@ pub(crate) use asked::Asked;
 use commands::Commands;
 pub(crate) use compose::compose;
 pub use compose::{Argument, Literals};
+pub(super) use facts::FACTS;
 pub use fetched::{Address, Envelope, Fetched};
 use found::Wants;
 pub use mailbox::Mailbox;
@@ -177,10 +179,6 @@ impl Protocol for Imap {
 
     fn is_closing(&self) -> bool {
         self.closing
-    }
-
-    fn codeless(&self) -> Option<&'static str> {
-        Some("* OK")
     }
 }
 

@@ -1,5 +1,6 @@
 //! POP3 (RFC 1939, 2449, 5034): whose turn it is, what is owed, and what is secret.
 
+mod facts;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -7,6 +8,7 @@ mod tests;
 use std::collections::VecDeque;
 use std::ops::Range;
 
+pub(super) use facts::FACTS;
 use status::{Status, StatusLines};
 pub(crate) use status::{response_code, timestamp};
 
@@ -195,10 +197,6 @@ impl Protocol for Pop3 {
 
     fn owes_block(&self) -> bool {
         matches!(self.owed.front(), Some(Owed::Block(_)))
-    }
-
-    fn codeless(&self) -> Option<&'static str> {
-        Some("+OK")
     }
 
     fn greeting(&self) -> Option<&[u8]> {

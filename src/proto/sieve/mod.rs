@@ -1,5 +1,6 @@
 //! ManageSieve (RFC 5804): where a response ends, whose turn it is, and what is secret.
 
+mod facts;
 mod responses;
 mod scanner;
 #[cfg(test)]
@@ -9,6 +10,7 @@ mod words;
 use std::collections::VecDeque;
 use std::ops::Range;
 
+pub(super) use facts::FACTS;
 use responses::{Line, Lines, Responses};
 use scanner::{Event, Scanner, Side, Sort};
 pub(crate) use words::{Word, capabilities, data, is_ok, response_code, string};
@@ -269,10 +271,6 @@ impl Protocol for Sieve {
 
     fn is_closing(&self) -> bool {
         self.closing
-    }
-
-    fn codeless(&self) -> Option<&'static str> {
-        Some("OK")
     }
 
     fn verdict(&self, reply: &[u8]) -> usize {

@@ -1,5 +1,6 @@
 //! SMTP, submission and LMTP (RFC 5321, RFC 6409, RFC 2033): whose turn it is, and what is secret.
 
+mod facts;
 mod message;
 mod owed;
 #[cfg(test)]
@@ -11,6 +12,7 @@ mod xtext;
 
 use std::ops::Range;
 
+pub(super) use facts::{FACTS, LMTP, SASL};
 pub use message::dot_stuff;
 use owed::{Owed, Owing};
 pub(crate) use replies::Replies;

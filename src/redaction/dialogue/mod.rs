@@ -208,14 +208,7 @@ impl Sides {
         if !matches!(self, Self::Unknown) {
             return;
         }
-        let speech = [
-            (&b"220"[..], Speech::Smtp),
-            (b"+OK", Speech::Pop3),
-            (b"* OK", Speech::Imap),
-            (b"* PREAUTH", Speech::Imap),
-        ]
-        .into_iter()
-        .find_map(|(start, speech)| line.starts_with(start).then_some(speech));
+        let speech = Speech::of_greeting(line);
         *self = Self::speaking(speech.unwrap_or(Speech::Stream));
     }
 

@@ -23,7 +23,7 @@ use super::operation::{Call, Operation};
 use super::waiting::Wait;
 use crate::error::{Error, Result};
 use crate::pattern::{IntoPattern, Pattern};
-use crate::proto::Speech;
+use crate::proto::{Speech, Success};
 use crate::reply::Reply;
 
 /// The protocols that have the verbs of SMTP.
@@ -89,6 +89,11 @@ impl Session {
     /// The next whole reply, whatever it says.
     async fn answer(&mut self, verb: &Verb) -> Result<Bytes> {
         self.next_reply(&verb.wanted, verb.wait).await
+    }
+
+    /// Whether a reply says so, whatever was expected of it.
+    fn is_success(&self, reply: &[u8], success: Success) -> bool {
+        success.into_pattern().is_ok_and(|success| self.held_against(reply, &success).is_some())
     }
 
     /// Holds the reply that ends the verb against what it wants.

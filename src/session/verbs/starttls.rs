@@ -3,12 +3,12 @@
 use super::{Call, Operation, Session};
 use crate::error::Result;
 use crate::pattern::IntoPattern as _;
-use crate::proto::imap::Literals;
-use crate::proto::{Speech, chomp};
+use crate::proto::imap::{Literals, Status};
+use crate::proto::{Speech, Success, Tls};
 use crate::reply::Reply;
 
-/// The protocols that have the verb.
-const SPOKEN: [Speech; 5] = [Speech::Smtp, Speech::Lmtp, Speech::Pop3, Speech::Imap, Speech::Sieve];
+/// What is asked if nothing is known of the protocol.
+const STARTTLS: Tls = Tls { command: "STARTTLS", success: Success::Code(220), greets_again: false };
 
 impl Session {
     /// Asks for TLS, and puts it on where the server goes ahead: STARTTLS of SMTP and LMTP (RFC
@@ -48,44 +48,29 @@ impl Session {
     async fn upgrade(&mut self, mut call: Call) -> Result<Reply> {
         let options = call.tls.take();
         let speech = self.protocol.speech();
-        let (wait, reply) = if speech == Speech::Imap {
+        let tls = speech.facts().tls.unwrap_or(STARTTLS);
+        let (wait, reply, goes_ahead) = if speech == Speech::Imap {
             let (course, _) = self.set_out("starttls", call)?;
             let wait = course.verb.wait;
-            let answer = self.run_course(course, b"STARTTLS", &[], Literals::default()).await?;
-            (wait, answer.into_reply())
+            let command = tls.command.as_bytes();
+            let answer = self.run_course(course, command, &[], Literals::default()).await?;
+            let goes_ahead = answer.status() == Some(Status::Ok);
+            (wait, answer.into_reply(), goes_ahead)
         } else {
-            let (command, usual) = match speech {
-                Speech::Pop3 => ("STLS", "+OK".into_pattern()),
-                Speech::Sieve => ("STARTTLS", "OK".into_pattern()),
-                _ => ("STARTTLS", 220.into_pattern()),
-            };
-            let verb = self.verb(call, "starttls", &SPOKEN, usual)?;
-            (verb.wait, self.ask(command, &verb).await?)
+            let spoken = Speech::ALL.into_iter().filter(|speech| speech.facts().tls.is_some());
+            let verb = self.verb(call, "starttls", &spoken.collect::<Vec<_>>(), tls.success)?;
+            let reply = self.ask(tls.command, &verb).await?;
+            let goes_ahead = self.is_success(reply.bytes(), tls.success);
+            (verb.wait, reply, goes_ahead)
         };
-        if goes_ahead(speech, reply.bytes()) {
+        if goes_ahead {
             self.handshake(options, wait).await?;
-            if speech == Speech::Sieve {
-                let again = "OK".into_pattern()?;
+            if tls.greets_again {
+                let again = tls.success.into_pattern()?;
                 let said = self.next_reply(&again, wait).await?;
                 self.hold(said, &again, wait)?;
             }
         }
         Ok(reply)
-    }
-}
-
-/// Whether a reply says that the handshake is next.
-fn goes_ahead(speech: Speech, reply: &[u8]) -> bool {
-    match speech {
-        // Untagged responses may stand before the tagged one.
-        Speech::Imap => {
-            let last = chomp(reply).rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-            last.split(|byte| *byte == b' ')
-                .nth(1)
-                .is_some_and(|status| status.eq_ignore_ascii_case(b"OK"))
-        }
-        Speech::Pop3 => reply.starts_with(b"+OK"),
-        Speech::Sieve => reply.get(..2).is_some_and(|status| status.eq_ignore_ascii_case(b"OK")),
-        _ => reply.starts_with(b"220"),
     }
 }

@@ -4,79 +4,25 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 use crate::error::{Error, Kind, Result};
 use crate::pattern::{IntoPattern as _, Pattern};
-use crate::proto::{Speech, chomp, sieve};
+use crate::proto::{Sasl, Speech, chomp, sieve};
 use crate::visible;
 
-/// The manner of a protocol.
-#[derive(Debug)]
-pub(super) struct Manner {
-    /// Its name as a service, as registered for GSSAPI.
-    pub(super) service: &'static str,
-    /// The command that begins an exchange.
-    command: &'static str,
-    /// How a challenge begins; in quotes, or as a literal, where that is nothing.
-    challenge: &'static [u8],
-    /// How the reply to an exchange that succeeded begins, and to one that was cancelled.
-    success: &'static str,
-    cancelled: &'static str,
-    /// Octets of a command line with its line end, beyond which the first response goes alone.
-    pub(super) longest: usize,
-    /// What asks for the mechanisms, where that can be asked any time.
-    pub(super) question: Option<&'static str>,
+/// What a protocol says of its exchanges, with what that means for their lines.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Manner(&'static Sasl);
+
+impl std::ops::Deref for Manner {
+    type Target = Sasl;
+
+    fn deref(&self) -> &Sasl {
+        self.0
+    }
 }
 
-/// RFC 4954 section 4.
-static SMTP: Manner = Manner {
-    service: "smtp",
-    command: "AUTH",
-    challenge: b"334",
-    success: "235",
-    cancelled: "501",
-    longest: 12_288,
-    question: None,
-};
-
-/// RFC 5034 section 4; the length is that of RFC 2449 section 4.
-static POP3: Manner = Manner {
-    service: "pop",
-    command: "AUTH",
-    challenge: b"+",
-    success: "+OK",
-    cancelled: "-ERR",
-    longest: 255,
-    question: Some("CAPA"),
-};
-
-/// RFC 3501 section 6.2.2 and RFC 4959, behind the tag; the length is that of RFC 7162 section 4.
-static IMAP: Manner = Manner {
-    service: "imap",
-    command: "AUTHENTICATE",
-    challenge: b"+",
-    success: "OK",
-    cancelled: "BAD",
-    longest: 8192,
-    question: Some("CAPABILITY"),
-};
-
-/// RFC 5804 section 2.1: strings are quoted, or literals; of a command there is no longest.
-static SIEVE: Manner = Manner {
-    service: "sieve",
-    command: "AUTHENTICATE",
-    challenge: b"",
-    success: "OK",
-    cancelled: "NO",
-    longest: usize::MAX - 2,
-    question: Some("CAPABILITY"),
-};
-
 impl Manner {
-    pub(super) fn of(speech: Speech) -> &'static Self {
-        match speech {
-            Speech::Pop3 => &POP3,
-            Speech::Imap => &IMAP,
-            Speech::Sieve => &SIEVE,
-            Speech::Smtp | Speech::Lmtp | Speech::Stream => &SMTP,
-        }
+    /// That of a protocol.
+    pub(super) fn of(speech: Speech) -> Self {
+        Self(speech.facts().sasl)
     }
 
     /// The command that begins an exchange, with the first response or without.
@@ -141,16 +87,13 @@ impl Manner {
 
     /// What the reply that ends an exchange must be.
     pub(super) fn verdict(&self, cancel: bool) -> Result<Pattern> {
-        let start = if cancel { self.cancelled } else { self.success };
-        start.parse::<i64>().map_or_else(
-            |_| start.into_pattern(),
-            |code| crate::pattern::Code::new(code).map(Into::into),
-        )
+        let verdict = if cancel { self.cancelled } else { self.success };
+        verdict.into_pattern()
     }
 
     /// Whether a reply says that the exchange has succeeded.
     pub(super) fn is_success(&self, reply: &[u8]) -> bool {
-        reply.starts_with(self.success.as_bytes())
+        self.verdict(false).is_ok_and(|success| success.matches(reply).is_some())
     }
 }
 
@@ -170,26 +113,34 @@ pub(super) fn decode(challenge: &[u8]) -> Result<Vec<u8>> {
 mod tests {
     use super::*;
 
+    fn sieve() -> Manner {
+        Manner::of(Speech::Sieve)
+    }
+
+    fn smtp() -> Manner {
+        Manner::of(Speech::Smtp)
+    }
+
     #[test]
     fn managesieve_quotes_what_is_short_and_counts_what_is_long() {
-        let command = SIEVE.command("PLAIN", Some(b"\0me\0pw"));
+        let command = sieve().command("PLAIN", Some(b"\0me\0pw"));
         assert_eq!(command, "AUTHENTICATE \"PLAIN\" \"AG1lAHB3\"");
         assert_eq!(
-            (SIEVE.response(Some(b"")), SIEVE.response(None)),
+            (sieve().response(Some(b"")), sieve().response(None)),
             ("\"\"".to_owned(), "\"*\"".to_owned())
         );
-        assert!(SIEVE.response(Some(&[b'x'; 900])).starts_with("{1200+}\r\neHh4"));
+        assert!(sieve().response(Some(&[b'x'; 900])).starts_with("{1200+}\r\neHh4"));
     }
 
     #[test]
     fn managesieve_asks_in_strings_and_has_last_words_in_a_code() {
-        assert_eq!(SIEVE.challenge(b"\"cmVhbG0=\"\r\n"), Some(&b"cmVhbG0="[..]));
-        assert_eq!(SIEVE.challenge(b"{8}\r\ncmVhbG0=\r\n"), Some(&b"cmVhbG0="[..]));
-        assert_eq!(SIEVE.challenge(b"OK \"done\"\r\n"), None);
-        let last = SIEVE.last_words(b"OK (SASL \"dj1abc==\") \"done\"\r\n");
+        assert_eq!(sieve().challenge(b"\"cmVhbG0=\"\r\n"), Some(&b"cmVhbG0="[..]));
+        assert_eq!(sieve().challenge(b"{8}\r\ncmVhbG0=\r\n"), Some(&b"cmVhbG0="[..]));
+        assert_eq!(sieve().challenge(b"OK \"done\"\r\n"), None);
+        let last = sieve().last_words(b"OK (SASL \"dj1abc==\") \"done\"\r\n");
         assert_eq!(last.as_deref(), Some(&b"dj1abc=="[..]));
         assert_eq!(
-            (SIEVE.last_words(b"OK\r\n"), SMTP.last_words(b"OK (SASL \"dj1abc==\")\r\n")),
+            (sieve().last_words(b"OK\r\n"), smtp().last_words(b"OK (SASL \"dj1abc==\")\r\n")),
             (None, None)
         );
     }

@@ -22,7 +22,7 @@ const SASL: [Speech; 5] = [Speech::Smtp, Speech::Lmtp, Speech::Pop3, Speech::Ima
 struct Exchange {
     name: &'static str,
     mechanism: Box<dyn Mechanism>,
-    manner: &'static Manner,
+    manner: Manner,
     /// The first message, where it was made and has not been sent.
     first: Option<Vec<u8>>,
     cancel: bool,
@@ -111,11 +111,7 @@ impl Session {
     }
 
     /// Begins an exchange, of the mechanism that was named, or the strongest that was advertised.
-    fn open_exchange(
-        &self,
-        credentials: &Credentials,
-        manner: &'static Manner,
-    ) -> Result<Exchange> {
+    fn open_exchange(&self, credentials: &Credentials, manner: Manner) -> Result<Exchange> {
         let known = match &credentials.mechanism {
             Some(name) => Known::named(name)?,
             None => Known::strongest(credentials, &self.offered()?)?,

@@ -1,0 +1,71 @@
+//! The facts of POP3 (RFC 1939).
+
+use super::Pop3;
+use crate::proto::Speech;
+use crate::proto::facts::{Advice, Facts, Sasl, Scheme, Success, Tls};
+
+const OK: Success = Success::Word("+OK");
+
+pub(in crate::proto) static FACTS: Facts = Facts {
+    name: "POP3",
+    schemes: &[
+        Scheme { name: "pop3", speech: Speech::Pop3, port: Some(110) },
+        Scheme { name: "pop3s", speech: Speech::Pop3, port: Some(995) },
+    ],
+    dialogue: |name| Box::new(Pop3::new(name)),
+    greetings: &["+OK"],
+    greeting: &[OK],
+    success: OK,
+    statuses: &["+OK", "-ERR", "+"],
+    unasked: None,
+    tls: Some(Tls { command: "STLS", success: OK, greets_again: false }),
+    // RFC 5034 section 4; a line by RFC 2449 section 4.
+    sasl: &Sasl {
+        service: "pop",
+        command: "AUTH",
+        challenge: b"+",
+        success: OK,
+        cancelled: Success::Word("-ERR"),
+        longest: 255,
+        question: Some("CAPA"),
+    },
+    advice: &ADVICE,
+};
+
+const ADVICE: [Advice; 7] = [
+    Advice {
+        code: "-err",
+        text: "[in-use]",
+        advice: "another session holds the maildrop: let it say QUIT, or wait until the server has given it up",
+    },
+    Advice {
+        code: "-err",
+        text: "[login-delay]",
+        advice: "this user logged in too short a while ago: CAPA says how long to wait",
+    },
+    Advice {
+        code: "-err",
+        text: "[auth]",
+        advice: "wrong credentials; where the user is name@domain, try the name alone, and the other way round",
+    },
+    Advice {
+        code: "-err",
+        text: "[sys/temp]",
+        advice: "the server has a passing trouble of its own: the same may work later",
+    },
+    Advice {
+        code: "-err",
+        text: "[sys/perm]",
+        advice: "the server has a lasting trouble of its own: look at its log",
+    },
+    Advice {
+        code: "-err",
+        text: "disallowed on non-secure",
+        advice: "the server wants TLS before a password: stls(), or the pop3s port (RFC 2595)",
+    },
+    Advice {
+        code: "-err",
+        text: "unknown command",
+        advice: "the server may know it in another state: before the login there are few commands (RFC 1939, 4)",
+    },
+];

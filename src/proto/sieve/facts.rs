@@ -1,0 +1,85 @@
+//! The facts of ManageSieve (RFC 5804).
+
+use super::Sieve;
+use crate::proto::Speech;
+use crate::proto::facts::{Advice, Facts, Sasl, Scheme, Success, Tls};
+
+const OK: Success = Success::Word("OK");
+
+pub(in crate::proto) static FACTS: Facts = Facts {
+    name: "ManageSieve",
+    schemes: &[Scheme { name: "sieve", speech: Speech::Sieve, port: Some(4190) }],
+    dialogue: |name| Box::new(Sieve::new(name)),
+    greetings: &["\"IMPLEMENTATION\""],
+    greeting: &[OK],
+    success: OK,
+    statuses: &["OK", "NO", "BYE"],
+    // What the server can do comes once more, unasked (RFC 5804 section 2.2).
+    // RFC 5804 section 1.3.
+    unasked: Some("BYE"),
+    tls: Some(Tls { command: "STARTTLS", success: OK, greets_again: true }),
+    // RFC 5804 section 2.1: strings, which no line end bounds.
+    sasl: &Sasl {
+        service: "sieve",
+        command: "AUTHENTICATE",
+        challenge: b"",
+        success: OK,
+        cancelled: Success::Word("NO"),
+        longest: usize::MAX - 2,
+        question: Some("CAPABILITY"),
+    },
+    advice: &ADVICE,
+};
+
+const ADVICE: [Advice; 10] = [
+    Advice {
+        code: "no",
+        text: "(quota/maxsize)",
+        advice: "the script is larger than this server takes; havespace(name, size) asks before",
+    },
+    Advice {
+        code: "no",
+        text: "(quota/maxscripts)",
+        advice: "the user has as many scripts as may be: deletescript(name) makes room",
+    },
+    Advice {
+        code: "no",
+        text: "(quota",
+        advice: "the user's scripts take all the room there is: deletescript(name) makes some",
+    },
+    Advice {
+        code: "no",
+        text: "(nonexistent)",
+        advice: "there is no script of that name: listscripts() says which there are",
+    },
+    Advice {
+        code: "no",
+        text: "(alreadyexists)",
+        advice: "there is a script of that name: renamescript never replaces one",
+    },
+    Advice {
+        code: "no",
+        text: "(active)",
+        advice: "the active script cannot be deleted: setactive(\"\") comes first",
+    },
+    Advice {
+        code: "no",
+        text: "(encrypt-needed)",
+        advice: "the server wants TLS before this mechanism: STARTTLS comes first",
+    },
+    Advice {
+        code: "no",
+        text: "(auth-too-weak)",
+        advice: "the server wants a stronger mechanism: see SASL among its capabilities",
+    },
+    Advice {
+        code: "no",
+        text: "(trylater)",
+        advice: "the server has a passing trouble of its own: the same may work later",
+    },
+    Advice {
+        code: "no",
+        text: "authentication failed",
+        advice: "wrong credentials; where the user is name@domain, try the name alone, and the other way round",
+    },
+];

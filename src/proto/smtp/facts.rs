@@ -1,0 +1,123 @@
+//! The facts of SMTP and LMTP (RFC 5321, RFC 2033).
+
+use super::Smtp;
+use crate::proto::Speech;
+use crate::proto::facts::{Advice, Facts, Sasl, Scheme, Success, Tls};
+
+/// Ports by RFC 5321, RFC 6409 and RFC 8314.
+const SCHEMES: [Scheme; 5] = [
+    Scheme { name: "smtp", speech: Speech::Smtp, port: Some(25) },
+    Scheme { name: "submission", speech: Speech::Smtp, port: Some(587) },
+    Scheme { name: "mx", speech: Speech::Smtp, port: Some(25) },
+    Scheme { name: "smtps", speech: Speech::Smtp, port: Some(465) },
+    Scheme { name: "submissions", speech: Speech::Smtp, port: Some(465) },
+];
+/// LMTP has no registered port.
+const LMTP_SCHEMES: [Scheme; 2] = [
+    Scheme { name: "lmtp", speech: Speech::Lmtp, port: None },
+    Scheme { name: "lmtps", speech: Speech::Lmtp, port: None },
+];
+
+pub(in crate::proto) static FACTS: Facts = Facts {
+    name: "SMTP",
+    schemes: &SCHEMES,
+    dialogue: |name| Box::new(Smtp::new(name)),
+    greetings: &["220"],
+    greeting: &[Success::Code(220)],
+    success: Success::Code(250),
+    statuses: &[],
+    // RFC 5321 section 3.8.
+    unasked: Some("421"),
+    tls: Some(Tls { command: "STARTTLS", success: Success::Code(220), greets_again: false }),
+    sasl: &SASL,
+    advice: &ADVICE,
+};
+
+pub(in crate::proto) static LMTP: Facts = Facts {
+    name: "LMTP",
+    schemes: &LMTP_SCHEMES,
+    dialogue: |name| Box::new(Smtp::lmtp(name)),
+    greetings: &["220"],
+    greeting: &[Success::Code(220)],
+    success: Success::Code(250),
+    statuses: &[],
+    // RFC 5321 section 3.8.
+    unasked: Some("421"),
+    tls: Some(Tls { command: "STARTTLS", success: Success::Code(220), greets_again: false }),
+    sasl: &SASL,
+    advice: &ADVICE,
+};
+
+/// RFC 4954 section 4.
+pub(in crate::proto) static SASL: Sasl = Sasl {
+    service: "smtp",
+    command: "AUTH",
+    challenge: b"334",
+    success: Success::Code(235),
+    cancelled: Success::Code(501),
+    longest: 12_288,
+    question: None,
+};
+
+const ADVICE: [Advice; 12] = [
+    Advice {
+        code: "554",
+        text: "synchronization",
+        advice: "the server saw input before it had answered: expect each reply before the next send (smtpd_forbid_unauth_pipelining in Postfix 3.9, smtp_enforce_sync in Exim)",
+    },
+    Advice {
+        code: "503",
+        text: "pipelin",
+        advice: "the server refuses commands that run ahead of its replies: expect each reply before the next send",
+    },
+    Advice {
+        code: "421",
+        text: "too soon",
+        advice: "the server wants its greeting to be awaited: expect(220) before the first send",
+    },
+    Advice {
+        code: "530",
+        text: "starttls",
+        advice: "the server wants TLS before this command: starttls() (RFC 3207)",
+    },
+    Advice {
+        code: "530",
+        text: "",
+        advice: "the server wants AUTH before this command, and perhaps TLS before that (RFC 4954, 6)",
+    },
+    Advice {
+        code: "538",
+        text: "",
+        advice: "the server wants TLS before this mechanism (RFC 4954, 6)",
+    },
+    Advice {
+        code: "535",
+        text: "",
+        advice: "wrong credentials; where the user is name@domain, try the name alone, and the other way round",
+    },
+    Advice {
+        code: "534",
+        text: "",
+        advice: "the server wants a stronger mechanism; see the AUTH line of its EHLO reply",
+    },
+    Advice {
+        code: "454",
+        text: "relay",
+        advice: "this client may not relay: it is not in mynetworks and has not authenticated (Postfix's deferring form of 554 5.7.1)",
+    },
+    Advice {
+        code: "454",
+        text: "tls",
+        advice: "the server cannot start TLS now: look at its certificate and key",
+    },
+    Advice {
+        code: "454",
+        text: "auth",
+        advice: "the server's authentication service does not answer: look at its log",
+    },
+    Advice {
+        code: "450",
+        text: "greylist",
+        advice: "greylisted: the same delivery passes some minutes later",
+    },
+];
