@@ -66,10 +66,11 @@ fn push_hex(shown: &mut String, byte: u8) {
     shown.push(digit(byte & 15));
 }
 
-/// Printable ASCII, letters and digits, the punctuation of Latin-1 and of CJK: characters that take
-/// a place of their own and leave the order of the others alone.
+/// Printable ASCII, letters and digits, the punctuation of Latin-1 and of CJK, and U+FFFD, which stands
+/// in a script's text for bytes that are not UTF-8: characters that take a place of their own and
+/// leave the order of the others alone.
 fn is_plain(character: char) -> bool {
-    matches!(character, ' '..='~' | '\u{a1}'..='\u{ac}' | '\u{ae}'..='\u{ff}' | '\u{3001}'..='\u{3029}' | '\u{ff01}'..='\u{ff5e}')
+    matches!(character, ' '..='~' | '\u{a1}'..='\u{ac}' | '\u{ae}'..='\u{ff}' | '\u{3001}'..='\u{3029}' | '\u{ff01}'..='\u{ff5e}' | '\u{fffd}')
         || (!character.is_ascii() && character.is_alphanumeric() && !is_right_to_left(character))
 }
 

@@ -11,6 +11,7 @@ mod skip;
 mod table;
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use memchr::memmem;
@@ -67,6 +68,32 @@ pub(crate) struct Match {
     /// Which alternative it was; 0 for a pattern without.
     pub(crate) index: usize,
     pub(crate) captures: Option<Captures>,
+}
+
+/// Where a reply says how it went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    /// Where the line begins that says it: a literal fits there as well as at the reply's beginning.
+    pub(crate) line: usize,
+    /// Words of the protocol, whose letters are the same in either case.
+    pub(crate) words: Range<usize>,
+}
+
+impl Verdict {
+    /// The first word of this length says it.
+    pub(crate) fn first_word(length: usize) -> Self {
+        Self { line: 0, words: 0..length }
+    }
+
+    /// Whether a literal stands at this place of a reply.
+    fn has(&self, reply: &[u8], at: usize, literal: &[u8]) -> bool {
+        let Some(there) = reply.get(at..at + literal.len()) else { return false };
+        let is_alike = |(offset, (there, literal)): (usize, (&u8, &u8))| {
+            there == literal
+                || (self.words.contains(&(at + offset)) && there.eq_ignore_ascii_case(literal))
+        };
+        there.iter().zip(literal).enumerate().all(is_alike)
+    }
 }
 
 impl Pattern {
@@ -138,15 +165,15 @@ impl Pattern {
 
     /// Holds a whole reply, without its last line end, against the pattern.
     pub(crate) fn matches(&self, reply: &[u8]) -> Option<Match> {
-        self.matches_with(reply, 0)
+        self.matches_with(reply, &Verdict::default())
     }
 
-    /// Holds a whole reply, without its last line end, against the pattern; a literal may stand at
-    /// the line that begins there as well.
-    pub(crate) fn matches_with(&self, reply: &[u8], line: usize) -> Option<Match> {
+    /// Holds a whole reply, without its last line end, against the pattern, given where it says how
+    /// it went.
+    pub(crate) fn matches_with(&self, reply: &[u8], verdict: &Verdict) -> Option<Match> {
         match &self.kind {
-            Kind::Literal(bytes) => (reply.starts_with(bytes)
-                || reply.get(line..)?.starts_with(bytes))
+            Kind::Literal(bytes) => (verdict.has(reply, 0, bytes)
+                || verdict.has(reply, verdict.line, bytes))
             .then(Match::default),
             Kind::Code(code) => code.matches(reply).then(Match::default),
             Kind::Regex(regex) => {
@@ -154,7 +181,7 @@ impl Pattern {
             }
             Kind::Any(patterns) => patterns.iter().enumerate().find_map(|(index, pattern)| {
                 pattern
-                    .matches_with(reply, line)
+                    .matches_with(reply, verdict)
                     .map(|found| Match { index, captures: found.captures })
             }),
             Kind::Eof => None,
@@ -397,6 +424,19 @@ mod tests {
         assert_eq!(pattern.matches(b"550 no").unwrap().index, 0);
         assert_eq!(pattern.matches(b"554 no").unwrap().index, 1);
         assert!(pattern.matches(b"250 ok").is_none());
+    }
+
+    #[test]
+    fn letters_of_either_case_are_the_same_in_words_of_the_protocol_alone() {
+        let verdict = Verdict { line: 0, words: 2..4 };
+        let holds = |literal: &str, reply: &str| {
+            let pattern = literal.into_pattern().unwrap();
+            pattern.matches_with(reply.as_bytes(), &verdict).is_some()
+        };
+        assert!(holds("* OK", "* ok hi") && holds("* ok", "* OK hi") && holds("* OK h", "* Ok hi"));
+        assert!(!holds("* OK H", "* ok hi") && !holds("* OK hi there", "* OK hi"));
+        let regex = Pattern::regex("OK").unwrap();
+        assert!(regex.matches_with(b"* ok hi", &verdict).is_none(), "a regex says (?i) itself");
     }
 
     #[test]

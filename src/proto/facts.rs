@@ -79,7 +79,7 @@ pub(crate) struct Sasl {
 pub(crate) struct Advice {
     pub(crate) code: &'static str,
     pub(crate) text: &'static str,
-    pub(crate) advice: &'static str,
+    pub(crate) says: &'static str,
 }
 
 impl Facts {

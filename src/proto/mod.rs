@@ -14,6 +14,7 @@ use std::ops::Range;
 
 pub(crate) use facts::{Advice, Facts, Sasl, Scheme, Success, Tls};
 
+use crate::pattern::Verdict;
 use crate::secrets::Secrets;
 
 /// A protocol that sessions speak.
@@ -131,10 +132,24 @@ pub(crate) trait Protocol: fmt::Debug + Send + Sync {
         false
     }
 
-    /// Where in a reply the line begins that says how it went: a literal fits there as well as at
-    /// the reply's beginning.
-    fn verdict(&self, _reply: &[u8]) -> usize {
-        0
+    /// Where a reply says how it went.
+    fn verdict(&self, _reply: &[u8]) -> Verdict {
+        Verdict::default()
+    }
+
+    /// It is our turn: the peer will say nothing more before something is sent.
+    fn is_our_turn(&self) -> bool {
+        self.owed() == 0
+    }
+
+    /// What the peer waits for that is no command.
+    fn asks(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Whether a peer may say this of itself at any time, so that nobody needs to have expected it.
+    fn is_unasked(&self, _held: &[u8]) -> bool {
+        false
     }
 
     /// What the peer greeted with, where that matters later.
@@ -142,6 +157,10 @@ pub(crate) trait Protocol: fmt::Debug + Send + Sync {
         None
     }
 }
+
+/// What [`Protocol::asks`] says of a challenge of SASL.
+pub(crate) const RESPONSE: &str =
+    "a response to its challenge (an empty line, or `*`, ends an exchange that failed)";
 
 /// Finds where the next reply ends.
 pub(crate) trait Framing {

@@ -3,13 +3,16 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
+use super::assignment::Assignment;
 use super::operation::{Call, Operation};
+use super::taken::Taken;
 use super::wait::Arrival;
 use super::waiting::Wait;
 use super::{Session, hint};
 use crate::error::{Error, Kind, Result};
 use crate::pattern::{IntoPattern, Match, Pattern};
-use crate::proto::chomp;
 use crate::reply::Reply;
 use crate::transcript::What;
 
@@ -163,18 +166,36 @@ impl Session {
         if !self.is_framed() {
             return self.search_stream(&pattern, wait, true).await;
         }
+        let was_owed = self.protocol.owed() > 0;
         let mut taken = Taken::default();
         loop {
             let reply = match self.next_reply(&pattern, wait).await {
                 Ok(reply) => reply,
-                Err(error) => return Err(taken.show(error)),
+                Err(error) => return Err(taken.before(error)),
             };
             if let Some(found) = self.held_against(&reply, &pattern) {
                 self.expectations += 1;
                 return Ok(Reply::whole(reply, found));
             }
             taken.push(self.shown_lines(&reply));
+            let may_end = was_owed || self.protocol.is_closing();
+            if may_end && self.protocol.is_our_turn() {
+                let error = self.over(wait, &pattern).with_got(taken.shown());
+                return Err(hint::add(self.protocol.speech(), error, &reply));
+            }
         }
+    }
+
+    /// No more can come, and nothing that came was what was expected.
+    fn over(&self, wait: Wait, wanted: &Pattern) -> Error {
+        let message = match self.protocol.asks() {
+            Some(asked) => format!(
+                "the server asks for {asked}: it is our turn, and nothing that came was expected"
+            ),
+            None => "all that was owed has come, and nothing of it was expected".to_owned(),
+        };
+        let error = self.fault(Kind::Mismatch, message);
+        error.with_expected(wanted).with_waited(wait.waited())
     }
 
     async fn replies_in_any_order(
@@ -190,20 +211,43 @@ impl Session {
         if patterns.is_empty() {
             return Err(Error::usage("no pattern to expect").hint("give at least one"));
         }
+        if self.is_framed() {
+            return self.replies_for(&patterns, wait).await;
+        }
         let mut left: Vec<usize> = (0..patterns.len()).collect();
         let mut replies = vec![None; patterns.len()];
         while !left.is_empty() {
             let any = Pattern::any(left.iter().map(|place| patterns[*place].clone()))?;
-            let reply = if self.is_framed() {
-                let reply = self.next_reply(&any, wait).await?;
-                self.hold(reply, &any, wait)?
-            } else {
-                self.search_stream(&any, wait, true).await?
-            };
+            let reply = self.search_stream(&any, wait, true).await?;
             let place = left.remove(reply.index());
             replies[place] = Some(reply);
         }
         Ok(replies.into_iter().flatten().collect())
+    }
+
+    /// A reply for each pattern: which one serves which is decided when all have come.
+    async fn replies_for(&mut self, patterns: &[Pattern], wait: Wait) -> Result<Vec<Reply>> {
+        let mut assignment = Assignment::new(patterns.len());
+        let mut taken: Vec<Bytes> = Vec::new();
+        while taken.len() < patterns.len() {
+            let any = Pattern::any(assignment.unserved().map(|place| patterns[place].clone()))?;
+            let reply = self.next_reply(&any, wait).await?;
+            let fits = (0..patterns.len())
+                .filter(|place| self.held_against(&reply, &patterns[*place]).is_some());
+            if !assignment.add(fits.collect()) {
+                self.hold(reply, &any, wait)?;
+                continue;
+            }
+            self.expectations += 1;
+            taken.push(reply);
+        }
+        let served = assignment.served_by().iter().zip(patterns);
+        let replies = served.filter_map(|(reply, pattern)| {
+            let reply = taken.get((*reply)?)?.clone();
+            let found = self.held_against(&reply, pattern)?;
+            Some(Reply::whole(reply, found))
+        });
+        Ok(replies.collect())
     }
 
     async fn line_matching(&mut self, pattern: Result<Pattern>, call: Call) -> Result<Reply> {
@@ -229,7 +273,7 @@ impl Session {
         } else {
             self.next_line(&wanted, wait).await?
         };
-        if pattern.matches_with(chomp(&taken), self.protocol.verdict(&taken)).is_none() {
+        if self.held_against(&taken, &pattern).is_none() {
             self.expectations += 1;
             return Ok(Reply::whole(taken, Match::default()));
         }
@@ -288,35 +332,5 @@ impl Session {
         drop(self.look().await);
         let error = self.fault(Kind::Unexpected, "something came where the close was wanted");
         Err(error.with_expected(wanted).with_got(self.shown_held()).with_waited(wait.waited()))
-    }
-}
-
-/// The replies that an operation took before it failed, as an error shows them.
-#[derive(Default)]
-struct Taken {
-    replies: Vec<String>,
-    left_out: usize,
-}
-
-impl Taken {
-    /// How many are shown from each end.
-    const ENDS: usize = 10;
-
-    fn push(&mut self, reply: String) {
-        self.replies.push(reply);
-        if self.replies.len() > 2 * Self::ENDS {
-            self.replies.remove(Self::ENDS);
-            self.left_out += 1;
-        }
-    }
-
-    fn show(mut self, error: Error) -> Error {
-        if self.left_out > 0 {
-            let note = format!("... ({} more replies)", self.left_out);
-            self.replies.insert(Self::ENDS, note);
-        }
-        let rest = error.got().filter(|got| *got != "nothing").map(str::to_owned);
-        self.replies.extend(rest);
-        if self.replies.is_empty() { error } else { error.with_got(self.replies.join("\n")) }
     }
 }

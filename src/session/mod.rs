@@ -1,5 +1,6 @@
 //! A dialogue with one peer: what to send, what to expect, and the promises that hold between them.
 
+mod assignment;
 mod blocking;
 mod capabilities;
 mod child;
@@ -15,6 +16,7 @@ mod said;
 mod send;
 mod slip;
 mod take;
+mod taken;
 mod tls;
 mod verbs;
 mod wait;

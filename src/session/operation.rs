@@ -25,6 +25,8 @@ pub(crate) struct Call {
     pub(crate) untagged: Option<Untagged>,
     pub(crate) literals: Option<Literals>,
     pub(crate) by_uid: bool,
+    /// The answer of IMAP may lack the data that it is for.
+    pub(crate) bare: bool,
     pub(crate) tls: Option<Box<tls::Options>>,
 }
 
@@ -49,6 +51,7 @@ impl Call {
             ("untagged", self.untagged.is_some()),
             ("literals", self.literals.is_some()),
             ("by_uid", self.by_uid),
+            ("bare", self.bare),
             ("tls", self.tls.is_some()),
         ];
         match left.iter().find(|(_, is_left)| *is_left) {
@@ -276,6 +279,25 @@ impl<T> Operation<'_, T> {
     /// ```
     pub fn by_uid(mut self) -> Self {
         self.call.by_uid = true;
+        self
+    }
+
+    /// Lets an IMAP server off that says OK without the data that the command is for: SELECT without
+    /// EXISTS, SEARCH without its list, FETCH without what was asked for.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("S: * OK ready\nC: a1 SEARCH UNSEEN\nS: a1 OK done")?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// assert!(session.search("UNSEEN").bare().await?.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn bare(mut self) -> Self {
+        self.call.bare = true;
         self
     }
 

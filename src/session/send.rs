@@ -207,7 +207,9 @@ impl Session {
         if !self.transport.as_ref().is_some_and(Transport::is_drained) {
             self.look().await?;
         }
-        if self.protocol.owed() == 0 && self.buffer.is_empty() {
+        let held = self.buffer.held();
+        // What a server says of itself waits for the next answer.
+        if self.protocol.owed() == 0 && (held.is_empty() || self.protocol.is_unasked(held)) {
             return Ok(());
         }
         let spans = self.protocol.secrets(bytes);

@@ -200,7 +200,12 @@ impl Session {
         ))
     }
 
-    fn malformed(&self, malformed: &Malformed, wanted: &dyn Display, wait: Wait) -> Error {
+    pub(super) fn malformed(
+        &self,
+        malformed: &Malformed,
+        wanted: &dyn Display,
+        wait: Wait,
+    ) -> Error {
         let line = self.shown(&self.buffer.held()[malformed.line.clone()]);
         let error = self
             .fault(Kind::Malformed, malformed.why.clone())
@@ -222,7 +227,7 @@ impl Session {
     pub(super) fn held_against(&self, taken: &[u8], pattern: &Pattern) -> Option<Match> {
         match (taken.is_empty(), pattern.eof_index()) {
             (true, Some(index)) => Some(Match { index, captures: None }),
-            _ => pattern.matches_with(chomp(taken), self.protocol.verdict(taken)),
+            _ => pattern.matches_with(chomp(taken), &self.protocol.verdict(taken)),
         }
     }
 }

@@ -110,10 +110,9 @@ fn spoken(wire: Wire) -> Event {
 
 fn happened(said: &str) -> What {
     type Read = fn(String) -> What;
-    const TEXTS: [(&str, Read); 5] = [
+    const TEXTS: [(&str, Read); 4] = [
         ("connecting to ", What::Connecting),
         ("step: ", What::Step),
-        ("print: ", What::Printed),
         ("TLS ", What::Tls),
         ("ended with ", What::Exited),
     ];
@@ -122,6 +121,9 @@ fn happened(said: &str) -> What {
         TEXTS.iter().find_map(|(start, what)| Some((said.strip_prefix(start)?, what)))
     {
         return what(unescaped(text));
+    }
+    if let Some(text) = said.strip_prefix("print: ") {
+        return What::Printed(text.to_owned());
     }
     if let Some(log) = said.strip_prefix("stderr: ") {
         return What::Complaint(Excerpt::from(Bytes::from(octets(log))));

@@ -80,7 +80,8 @@ pub(super) fn lines(events: &[Event]) -> Vec<Line> {
             }
             What::Printed(text) => {
                 text.lines().for_each(|line| {
-                    push(Mark::Event, format!("print: {}", visible::escape(line.as_bytes())));
+                    // What a script prints is its own text: a backslash in it is one.
+                    push(Mark::Event, format!("print: {}", visible::printable(line)));
                 });
             }
             What::Snapshot { name, text } => snapshot(name, text, |text| push(Mark::Event, text)),

@@ -70,7 +70,10 @@ fn a_literal_that_is_never_finished_is_cut() {
     let peer = Peer::parse("S: * OK hi\nS: * 1 FETCH (BODY[] {10}\nS: abc\\\nclose");
     let error = run(async { greeted(&peer).await.expect("* 1 FETCH").await.unwrap_err() });
     assert!(error.is_malformed());
-    assert_eq!(error.message(), "the connection was closed in the middle of a reply");
+    assert_eq!(
+        error.message(),
+        "the connection was closed in the middle of a reply; it lacks 7 octets of a literal, of 10 that it announces"
+    );
     assert_eq!(error.got(), Some("* 1 FETCH (BODY[] {10}\\r\\nabc"));
 }
 
@@ -182,13 +185,13 @@ fn silence_behind_untagged_responses_shows_them() {
 
 #[test]
 fn a_flood_of_untagged_responses_ends_at_the_limit() {
-    let flood = "S: * 3 EXISTS\\r\\n* 3 EXISTS\\r\\n* 3 EXISTS\\r\\n* 3 EXISTS\n".repeat(200);
+    let flood = "S: * 3 EXISTS\\r\\n* 3 EXISTS\\r\\n* 3 EXISTS\\r\\n* 3 EXISTS\n".repeat(300);
     let error = failing(&format!("{flood}stall"), async |s| {
         s.set_limit(10_000);
         s.noop().await
     });
     assert!(error.is_too_long());
-    assert_eq!(error.message(), "untagged responses of more than 10000 bytes came for one command");
+    assert!(error.message().starts_with("untagged responses of more than 10000 bytes"), "{error}");
     assert!(error.next_step().unwrap().contains("limit"));
 }
 
@@ -208,7 +211,7 @@ fn bytes_that_nobody_should_send_are_taken_for_what_they_are() {
 fn what_cannot_be_read_is_malformed_and_shown() {
     for (said, why) in [
         ("* 1 FETCH (FLAGS", "a list is not closed in a response"),
-        ("* 1 FETCH x", "FETCH cannot be read"),
+        ("* 1 FETCH x", "the FETCH response is malformed"),
     ] {
         let error = failing(&format!("S: {said}\nS: a1 OK done\nstall"), async |s| {
             s.fetch("1", "FLAGS").await
@@ -283,7 +286,7 @@ fn idle_hands_out_what_is_pushed_and_done_ends_it_whatever_is_unread() {
         let answer = s.done().await.unwrap();
         assert_eq!((answer.recent(), answer.exists()), (Some(1), Some(5)));
         let refused = s.idle().await.unwrap_err();
-        assert_eq!((refused.expected(), refused.got()), (Some("\"+\""), Some("a2 BAD no")));
+        assert_eq!((refused.expected(), refused.got()), (Some("\"+\""), Some("BAD no")));
     });
     assert_eq!(peer.heard(), b"a1 IDLE\r\nDONE\r\na2 IDLE\r\n");
 }

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use super::fetched::Fetched;
 use super::misread::unlike;
 use super::response::{Code, Response};
-use super::scanner::Status;
+use super::scanner::{NO_RESPONSE, Scanner, Status};
 use super::value::Value;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::pattern::Match;
 use crate::reply::Reply;
 
@@ -22,6 +22,23 @@ pub struct Answer {
 impl Answer {
     pub(crate) fn new(untagged: Vec<Response>, tagged: Response) -> Self {
         Self { untagged, tagged }
+    }
+
+    /// Takes an answer apart that was kept as one reply: what [`Session::login`](crate::Session::login)
+    /// and its kin give back, which several protocols have.
+    ///
+    /// # Errors
+    /// Malformed if the bytes are not whole responses.
+    pub fn parse(reply: &Reply) -> Result<Self> {
+        let mut responses = Vec::new();
+        let mut rest = reply.bytes();
+        while !rest.is_empty() {
+            let (used, _) = Scanner::default().feed(rest);
+            responses.push(Response::parse(&rest[..used])?);
+            rest = &rest[used..];
+        }
+        let tagged = responses.pop().ok_or_else(|| Error::new(Kind::Malformed, NO_RESPONSE))?;
+        Ok(Self::new(responses, tagged))
     }
 
     /// The untagged responses, in the order in which they came.
@@ -182,6 +199,17 @@ pub(super) mod tests {
             (Some(Status::Ok), "READ-WRITE".to_owned())
         );
         assert!(answer.text().starts_with("* FLAGS") && answer.text().ends_with("done"));
+    }
+
+    #[test]
+    fn an_answer_comes_back_from_its_reply() {
+        let kept = answer(&["* 1 FETCH (BODY[] {3}\r\na\r\n)", "a1 NO [X y] no"]);
+        let text = kept.text();
+        let parsed = Answer::parse(&kept.into_reply()).unwrap();
+        assert_eq!((parsed.text(), parsed.untagged().len()), (text, 1));
+        assert_eq!(parsed.code().unwrap().text, "X y");
+        let none = Reply::whole("220 hi".into(), Match::default());
+        assert!(Answer::parse(&none).unwrap_err().is_malformed());
     }
 
     #[test]

@@ -34,14 +34,16 @@ const MACROS: [(&str, &[&str]); 3] = [
 pub(crate) struct Asked {
     messages: Set,
     by_uid: bool,
+    /// Nothing is asked for that a server could leave out.
+    bare: bool,
     /// What has to come of each message, as far as it can be told from the command.
     items: Vec<String>,
 }
 
 impl Asked {
     /// What a command asks that names messages by this set.
-    pub(crate) fn of(messages: &str, by_uid: bool) -> Self {
-        Self { messages: Set::of(messages), by_uid, items: Vec::new() }
+    pub(crate) fn of(messages: &str, by_uid: bool, bare: bool) -> Self {
+        Self { messages: Set::of(messages), by_uid, bare, items: Vec::new() }
     }
 
     /// The same, with the items of FETCH.
@@ -59,6 +61,9 @@ impl Asked {
 
     /// What a message lacks that the server has to send.
     fn lacks(&self, message: &Fetched) -> Option<String> {
+        if self.bare {
+            return None;
+        }
         if self.by_uid && message.uid().is_none() {
             return Some("UID, as after all UID commands (RFC 3501, 6.4.8)".to_owned());
         }
@@ -141,12 +146,12 @@ mod tests {
     fn news_of_other_messages_is_no_part_of_the_answer() {
         let news = "* 5 FETCH (FLAGS (\\Seen) UID 50)";
         let own = "* 1 FETCH (UID 7 BODY[TEXT] {4}\r\nhi\r\n)";
-        let by_number = Asked::of("1", false).with_items("BODY.PEEK[TEXT]");
+        let by_number = Asked::of("1", false, false).with_items("BODY.PEEK[TEXT]");
         assert_eq!(numbers(&by_number, &[news, own, "a1 OK"]), [1]);
-        let by_uid = Asked::of("7", true).with_items("(BODY.PEEK[TEXT])");
+        let by_uid = Asked::of("7", true, false).with_items("(BODY.PEEK[TEXT])");
         let without_uid = "* 4 FETCH (FLAGS ())";
         assert_eq!(numbers(&by_uid, &[news, own, without_uid, "a1 OK"]), [1]);
-        assert_eq!(numbers(&Asked::of("1:*", false), &[news, own, "a1 OK"]), [5, 1]);
+        assert_eq!(numbers(&Asked::of("1:*", false, false), &[news, own, "a1 OK"]), [5, 1]);
     }
 
     #[test]
@@ -166,7 +171,7 @@ mod tests {
             ),
             (false, "BODY.PEEK[TEXT]", "* 1 FETCH (BODY[HEADER] NIL)", Some("BODY.PEEK[TEXT]")),
         ] {
-            let asked = Asked::of("1:10", by_uid).with_items(items);
+            let asked = Asked::of("1:10", by_uid, false).with_items(items);
             let error = answer(&[response, "a1 OK"]).fetched_of(&asked).err();
             let expected = error.as_ref().and_then(|error| error.expected().map(ToOwned::to_owned));
             match (lacking, expected) {

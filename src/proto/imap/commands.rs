@@ -85,6 +85,16 @@ impl Commands {
         matches!(self.mode, Mode::Within { dialogue: Dialogue::Sasl { .. }, asked: true, .. })
     }
 
+    /// Whether an IDLE is under way, in which the server may speak at any time.
+    pub(super) fn is_idle(&self) -> bool {
+        matches!(self.mode, Mode::Within { dialogue: Dialogue::Idle, .. })
+    }
+
+    /// Whether a literal is what will be sent next.
+    pub(super) fn is_in_literal(&self) -> bool {
+        self.literal > 0
+    }
+
     /// The server has ended the command of that tag.
     pub(super) fn over(&mut self, ended: &[u8], is_ok: bool) {
         match &self.mode {

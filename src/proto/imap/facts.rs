@@ -37,31 +37,31 @@ const ADVICE: [Advice; 6] = [
     Advice {
         code: "no",
         text: "[authenticationfailed]",
-        advice: "wrong credentials; where the user is name@domain, try the name alone, and the other way round",
+        says: "wrong credentials; where the user is name@domain, try the name alone, and the other way round",
     },
     Advice {
         code: "no",
         text: "[privacyrequired]",
-        advice: "the server wants TLS before this command (RFC 5530)",
+        says: "the server wants TLS before this command (RFC 5530)",
     },
     Advice {
         code: "no",
         text: "[trycreate]",
-        advice: "there is no such mailbox: create(...) it first (RFC 3501, 7.1)",
+        says: "there is no such mailbox: create(...) it first (RFC 3501, 7.1)",
     },
     Advice {
         code: "no",
         text: "[nonexistent]",
-        advice: "there is no such mailbox: list(\"\", \"*\") shows those that there are",
+        says: "there is no such mailbox: list(\"\", \"*\") shows those that there are",
     },
     Advice {
         code: "bad",
         text: "expected done",
-        advice: "an IDLE is under way: done() ends it (RFC 2177)",
+        says: "an IDLE is under way: done() ends it (RFC 2177)",
     },
     Advice {
         code: "bad",
         text: "",
-        advice: "the server does not take this command here: look for a slip in it, or for the login or select(...) that it needs",
+        says: "the server does not take this command here: look for a slip in it, or for the login or select(...) that it needs",
     },
 ];

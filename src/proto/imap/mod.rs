@@ -37,7 +37,8 @@ pub use scanner::Status;
 use scanner::{Said, Scanner};
 pub use value::Value;
 
-use super::{Framing, Protocol, Speech};
+use super::{Framing, Protocol, RESPONSE, Speech};
+use crate::pattern::Verdict;
 use crate::secrets::Secrets;
 
 /// One side of an IMAP dialogue: what was sent, and which responses are still owed for it.
@@ -175,6 +176,34 @@ impl Protocol for Imap {
             .is_asked_for_response()
             .then(|| super::chomp(taken).strip_prefix(b"+ "))
             .flatten()
+    }
+
+    fn verdict(&self, reply: &[u8]) -> Verdict {
+        Verdict { line: 0, words: response::words_of_protocol(reply) }
+    }
+
+    fn is_our_turn(&self) -> bool {
+        self.owed.is_empty() && !self.commands.is_idle()
+    }
+
+    fn asks(&self) -> Option<&'static str> {
+        if self.commands.is_in_literal() {
+            return Some("the octets of the literal");
+        }
+        self.commands.is_asked_for_response().then_some(RESPONSE)
+    }
+
+    fn is_unasked(&self, held: &[u8]) -> bool {
+        let mut rest = held;
+        while !rest.is_empty() {
+            let (used, said) = Scanner::default().feed(rest);
+            match said {
+                Some(Ok(Said::Data | Said::Untagged(_))) => rest = &rest[used..],
+                Some(_) => return false,
+                None => return rest.starts_with(b"* "),
+            }
+        }
+        true
     }
 
     fn is_closing(&self) -> bool {

@@ -1,12 +1,14 @@
 //! One response, taken apart.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use bytes::Bytes;
 
 use super::scanner::{NO_RESPONSE, Said, Scanner, Status};
 use super::value::{Grammar, Value, values};
 use crate::error::{Error, Kind, Result};
+use crate::pattern::{Pattern, Verdict};
 use crate::proto::chomp;
 use crate::visible;
 
@@ -113,6 +115,24 @@ impl Response {
         &chomp(&self.bytes)[self.body..]
     }
 
+    /// What patterns of verbs are held against: what stands behind the tag, and all of a
+    /// continuation.
+    pub(crate) fn held(&self) -> &[u8] {
+        if self.is_continuation() { chomp(&self.bytes) } else { self.body() }
+    }
+
+    /// Whether the pattern of a verb holds for it.
+    pub(crate) fn fits(&self, pattern: &Pattern) -> bool {
+        let length = self.status().map_or(0, |status| status.as_str().len());
+        pattern.matches_with(self.held(), &Verdict::first_word(length)).is_some()
+    }
+
+    /// Whether the pattern holds for all of it.
+    pub(crate) fn is_like(&self, pattern: &Pattern) -> bool {
+        let verdict = Verdict { line: 0, words: words_of_protocol(&self.bytes) };
+        pattern.matches_with(chomp(&self.bytes), &verdict).is_some()
+    }
+
     /// What sort of response it is, in capitals: `EXISTS`, `FETCH`, `LIST`, or the status; nothing
     /// for a continuation.
     #[must_use]
@@ -188,6 +208,24 @@ impl Response {
     }
 }
 
+/// Where the words of a response stand whose letters are the same in either case: its status, or the
+/// number and the name of data (RFC 3501 section 9).
+pub(super) fn words_of_protocol(response: &[u8]) -> Range<usize> {
+    let word_after = |from: usize| {
+        let blanks = response[from..].iter().take_while(|byte| **byte == b' ').count();
+        let start = from + blanks;
+        let is_end = |byte: &u8| byte.is_ascii_whitespace();
+        let length = response[start..].iter().position(is_end);
+        start..length.map_or(response.len(), |length| start + length)
+    };
+    let tag = word_after(0);
+    let word = word_after(tag.end);
+    if word.is_empty() || !response[word.clone()].iter().all(u8::is_ascii_digit) {
+        return word;
+    }
+    word.start..word_after(word.end).end
+}
+
 fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| *byte == b' ').filter(|word| !word.is_empty())
 }
@@ -210,6 +248,19 @@ mod tests {
         assert_eq!((fetch.status(), fetch.code()), (None, None));
         let list = response("* LIST () \"/\" INBOX");
         assert_eq!((list.number(), &*list.name(), list.values().unwrap().len()), (None, "LIST", 3));
+    }
+
+    #[test]
+    fn the_words_of_the_protocol_are_found_in_a_response() {
+        for (text, words) in [
+            ("* ok hi", "ok"),
+            ("a1  No", "No"),
+            ("* 3 exists", "3 exists"),
+            ("* Search 1 2", "Search"),
+            ("+", ""),
+        ] {
+            assert_eq!(&text[words_of_protocol(text.as_bytes())], words, "{text}");
+        }
     }
 
     #[test]

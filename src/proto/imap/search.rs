@@ -42,6 +42,19 @@ impl Answer {
         Ok(results)
     }
 
+    /// Whether a response is what this command looked for: SEARCH, or ESEARCH with its tag.
+    pub(crate) fn has_search(&self) -> Result<bool> {
+        if self.named("SEARCH").next().is_some() {
+            return Ok(true);
+        }
+        for response in self.named("ESEARCH") {
+            if self.is_own(response.values()?.first()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The results in an ESEARCH response, none if it is for another command; `None` if it cannot
     /// be read.
     fn results(&self, values: Vec<Value>) -> Option<Vec<(String, Value)>> {

@@ -36,36 +36,36 @@ const ADVICE: [Advice; 7] = [
     Advice {
         code: "-err",
         text: "[in-use]",
-        advice: "another session holds the maildrop: let it say QUIT, or wait until the server has given it up",
+        says: "another session holds the maildrop: let it say QUIT, or wait until the server has given it up",
     },
     Advice {
         code: "-err",
         text: "[login-delay]",
-        advice: "this user logged in too short a while ago: CAPA says how long to wait",
+        says: "this user logged in too short a while ago: CAPA says how long to wait",
     },
     Advice {
         code: "-err",
         text: "[auth]",
-        advice: "wrong credentials; where the user is name@domain, try the name alone, and the other way round",
+        says: "wrong credentials; where the user is name@domain, try the name alone, and the other way round",
     },
     Advice {
         code: "-err",
         text: "[sys/temp]",
-        advice: "the server has a passing trouble of its own: the same may work later",
+        says: "the server has a passing trouble of its own: the same may work later",
     },
     Advice {
         code: "-err",
         text: "[sys/perm]",
-        advice: "the server has a lasting trouble of its own: look at its log",
+        says: "the server has a lasting trouble of its own: look at its log",
     },
     Advice {
         code: "-err",
         text: "disallowed on non-secure",
-        advice: "the server wants TLS before a password: stls(), or the pop3s port (RFC 2595)",
+        says: "the server wants TLS before a password: stls(), or the pop3s port (RFC 2595)",
     },
     Advice {
         code: "-err",
         text: "unknown command",
-        advice: "the server may know it in another state: before the login there are few commands (RFC 1939, 4)",
+        says: "the server may know it in another state: before the login there are few commands (RFC 1939, 4)",
     },
 ];

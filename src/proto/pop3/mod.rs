@@ -9,11 +9,12 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 pub(super) use facts::FACTS;
-use status::{Status, StatusLines};
-pub(crate) use status::{response_code, timestamp};
+use status::StatusLines;
+pub(crate) use status::{Status, response_code, timestamp};
 
 use super::multiline::LoneDot;
-use super::{Framing, Lines, Protocol, Speech, chomp, last_line};
+use super::{Framing, Lines, Protocol, RESPONSE, Speech, chomp, last_line};
+use crate::pattern::Verdict;
 use crate::secrets::{self, Secrets};
 
 /// One side of a POP3 dialogue: what was sent, and which status lines and blocks are still owed for
@@ -193,6 +194,14 @@ impl Protocol for Pop3 {
 
     fn challenge<'a>(&self, taken: &'a [u8]) -> Option<&'a [u8]> {
         self.turn.as_ref().and_then(|_| last_line(taken).get(2..))
+    }
+
+    fn asks(&self) -> Option<&'static str> {
+        self.turn.as_ref().map(|_| RESPONSE)
+    }
+
+    fn verdict(&self, reply: &[u8]) -> Verdict {
+        Verdict::first_word(Status::word(reply).map_or(0, <[u8]>::len))
     }
 
     fn owes_block(&self) -> bool {

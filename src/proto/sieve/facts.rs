@@ -35,51 +35,51 @@ const ADVICE: [Advice; 10] = [
     Advice {
         code: "no",
         text: "(quota/maxsize)",
-        advice: "the script is larger than this server takes; havespace(name, size) asks before",
+        says: "the script is larger than this server takes; havespace(name, size) asks before",
     },
     Advice {
         code: "no",
         text: "(quota/maxscripts)",
-        advice: "the user has as many scripts as may be: deletescript(name) makes room",
+        says: "the user has as many scripts as may be: deletescript(name) makes room",
     },
     Advice {
         code: "no",
         text: "(quota",
-        advice: "the user's scripts take all the room there is: deletescript(name) makes some",
+        says: "the user's scripts take all the room there is: deletescript(name) makes some",
     },
     Advice {
         code: "no",
         text: "(nonexistent)",
-        advice: "there is no script of that name: listscripts() says which there are",
+        says: "there is no script of that name: listscripts() says which there are",
     },
     Advice {
         code: "no",
         text: "(alreadyexists)",
-        advice: "there is a script of that name: renamescript never replaces one",
+        says: "there is a script of that name: renamescript never replaces one",
     },
     Advice {
         code: "no",
         text: "(active)",
-        advice: "the active script cannot be deleted: setactive(\"\") comes first",
+        says: "the active script cannot be deleted: setactive(\"\") comes first",
     },
     Advice {
         code: "no",
         text: "(encrypt-needed)",
-        advice: "the server wants TLS before this mechanism: STARTTLS comes first",
+        says: "the server wants TLS before this mechanism: STARTTLS comes first",
     },
     Advice {
         code: "no",
         text: "(auth-too-weak)",
-        advice: "the server wants a stronger mechanism: see SASL among its capabilities",
+        says: "the server wants a stronger mechanism: see SASL among its capabilities",
     },
     Advice {
         code: "no",
         text: "(trylater)",
-        advice: "the server has a passing trouble of its own: the same may work later",
+        says: "the server has a passing trouble of its own: the same may work later",
     },
     Advice {
         code: "no",
         text: "authentication failed",
-        advice: "wrong credentials; where the user is name@domain, try the name alone, and the other way round",
+        says: "wrong credentials; where the user is name@domain, try the name alone, and the other way round",
     },
 ];

@@ -15,7 +15,8 @@ use responses::{Line, Lines, Responses};
 use scanner::{Event, Scanner, Side, Sort};
 pub(crate) use words::{Word, capabilities, data, is_ok, response_code, string};
 
-use super::{Framing, LINE_HEAD, Protocol, Speech, chomp};
+use super::{Framing, LINE_HEAD, Protocol, RESPONSE, Speech, chomp};
+use crate::pattern::Verdict;
 use crate::secrets::Secrets;
 
 /// One side of a ManageSieve dialogue: what was sent, and which responses are still owed for it.
@@ -273,7 +274,13 @@ impl Protocol for Sieve {
         self.closing
     }
 
-    fn verdict(&self, reply: &[u8]) -> usize {
-        words::verdict(reply)
+    fn asks(&self) -> Option<&'static str> {
+        self.turn.as_ref().map(|_| RESPONSE)
+    }
+
+    fn verdict(&self, reply: &[u8]) -> Verdict {
+        let line = words::verdict(reply);
+        let letters = reply[line..].iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+        Verdict { line, words: line..line + letters }
     }
 }

@@ -63,61 +63,61 @@ const ADVICE: [Advice; 12] = [
     Advice {
         code: "554",
         text: "synchronization",
-        advice: "the server saw input before it had answered: expect each reply before the next send (smtpd_forbid_unauth_pipelining in Postfix 3.9, smtp_enforce_sync in Exim)",
+        says: "the server saw input before it had answered: expect each reply before the next send (smtpd_forbid_unauth_pipelining in Postfix 3.9, smtp_enforce_sync in Exim)",
     },
     Advice {
         code: "503",
         text: "pipelin",
-        advice: "the server refuses commands that run ahead of its replies: expect each reply before the next send",
+        says: "the server refuses commands that run ahead of its replies: expect each reply before the next send",
     },
     Advice {
         code: "421",
         text: "too soon",
-        advice: "the server wants its greeting to be awaited: expect(220) before the first send",
+        says: "the server wants its greeting to be awaited: expect(220) before the first send",
     },
     Advice {
         code: "530",
         text: "starttls",
-        advice: "the server wants TLS before this command: starttls() (RFC 3207)",
+        says: "the server wants TLS before this command: starttls() (RFC 3207)",
     },
     Advice {
         code: "530",
         text: "",
-        advice: "the server wants AUTH before this command, and perhaps TLS before that (RFC 4954, 6)",
+        says: "the server wants AUTH before this command, and perhaps TLS before that (RFC 4954, 6)",
     },
     Advice {
         code: "538",
         text: "",
-        advice: "the server wants TLS before this mechanism (RFC 4954, 6)",
+        says: "the server wants TLS before this mechanism (RFC 4954, 6)",
     },
     Advice {
         code: "535",
         text: "",
-        advice: "wrong credentials; where the user is name@domain, try the name alone, and the other way round",
+        says: "wrong credentials; where the user is name@domain, try the name alone, and the other way round",
     },
     Advice {
         code: "534",
         text: "",
-        advice: "the server wants a stronger mechanism; see the AUTH line of its EHLO reply",
+        says: "the server wants a stronger mechanism; see the AUTH line of its EHLO reply",
     },
     Advice {
         code: "454",
         text: "relay",
-        advice: "this client may not relay: it is not in mynetworks and has not authenticated (Postfix's deferring form of 554 5.7.1)",
+        says: "this client may not relay: it is not in mynetworks and has not authenticated (Postfix's deferring form of 554 5.7.1)",
     },
     Advice {
         code: "454",
         text: "tls",
-        advice: "the server cannot start TLS now: look at its certificate and key",
+        says: "the server cannot start TLS now: look at its certificate and key",
     },
     Advice {
         code: "454",
         text: "auth",
-        advice: "the server's authentication service does not answer: look at its log",
+        says: "the server's authentication service does not answer: look at its log",
     },
     Advice {
         code: "450",
         text: "greylist",
-        advice: "greylisted: the same delivery passes some minutes later",
+        says: "greylisted: the same delivery passes some minutes later",
     },
 ];

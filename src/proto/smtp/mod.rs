@@ -18,7 +18,7 @@ use owed::{Owed, Owing};
 pub(crate) use replies::Replies;
 pub use xtext::xtext;
 
-use super::{Framing, Lines, Protocol, Speech, chomp, last_line};
+use super::{Framing, Lines, Protocol, RESPONSE, Speech, chomp, last_line};
 use crate::secrets::{self, Secrets};
 
 /// One side of an SMTP dialogue: what was sent, and which replies are still owed for it.
@@ -272,6 +272,14 @@ impl Protocol for Smtp {
     fn challenge<'a>(&self, taken: &'a [u8]) -> Option<&'a [u8]> {
         let is_asked = matches!(self.mode, Mode::Response { .. });
         is_asked.then(|| last_line(taken).get(4..)).flatten()
+    }
+
+    fn asks(&self) -> Option<&'static str> {
+        match self.mode {
+            Mode::Response { .. } => Some(RESPONSE),
+            Mode::Message { .. } => Some("the message, up to a lone dot"),
+            Mode::Commands | Mode::Chunk(_) => None,
+        }
     }
 
     fn is_closing(&self) -> bool {

@@ -8,9 +8,8 @@ use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{FuncRegistration, Map, Module};
 
 use super::verb::{Manual, words_of};
-use super::{Handle, argument, verb};
+use super::{Handle, argument, imap, verb};
 use crate::error::{Error, Result};
-use crate::reply::Reply;
 use crate::sasl::{Credentials, Known};
 use crate::script::raise::Raised;
 
@@ -130,7 +129,7 @@ fn exchange(
     session: &mut Handle,
     given: &[&str],
     options: &Map,
-) -> Result<Reply, Raised> {
+) -> Result<Dynamic, Raised> {
     session.operate(ctx, async |session| {
         // First of all: what is wrong with the other arguments must not show it.
         for secret in
@@ -149,7 +148,8 @@ fn exchange(
             session.keep_secret(name);
         }
         let call = verb::call(session, options, &OPTIONS)?;
-        session.auth(credentials(given, options)?).with(call).await
+        let reply = session.auth(credentials(given, options)?).with(call).await?;
+        imap::answer(session, reply)
     })
 }
 
@@ -255,7 +255,7 @@ pub mod words {
         session: &mut Handle,
         user: &str,
         password: &str,
-    ) -> Result<Reply, Raised> {
+    ) -> Result<Dynamic, Raised> {
         exchange(&ctx, session, &[user, password], &Map::new())
     }
 
@@ -266,7 +266,7 @@ pub mod words {
         user: &str,
         password: &str,
         options: Map,
-    ) -> Result<Reply, Raised> {
+    ) -> Result<Dynamic, Raised> {
         exchange(&ctx, session, &[user, password], &options)
     }
 
@@ -290,7 +290,7 @@ pub mod words {
         mechanism: &str,
         user: &str,
         secret: &str,
-    ) -> Result<Reply, Raised> {
+    ) -> Result<Dynamic, Raised> {
         exchange(&ctx, session, &[mechanism, user, secret], &Map::new())
     }
 
@@ -330,7 +330,7 @@ pub mod words {
         user: &str,
         secret: &str,
         options: Map,
-    ) -> Result<Reply, Raised> {
+    ) -> Result<Dynamic, Raised> {
         exchange(&ctx, session, &[mechanism, user, secret], &options)
     }
 
@@ -349,7 +349,7 @@ pub mod words {
         ctx: NativeCallContext,
         session: &mut Handle,
         mechanism: &str,
-    ) -> Result<Reply, Raised> {
+    ) -> Result<Dynamic, Raised> {
         exchange(&ctx, session, &[mechanism], &Map::new())
     }
 
@@ -359,7 +359,7 @@ pub mod words {
         session: &mut Handle,
         mechanism: &str,
         options: Map,
-    ) -> Result<Reply, Raised> {
+    ) -> Result<Dynamic, Raised> {
         exchange(&ctx, session, &[mechanism], &options)
     }
 
@@ -368,7 +368,7 @@ pub mod words {
         ctx: NativeCallContext,
         session: &mut Handle,
         options: Map,
-    ) -> Result<Reply, Raised> {
+    ) -> Result<Dynamic, Raised> {
         exchange(&ctx, session, &[], &options)
     }
 }

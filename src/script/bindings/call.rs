@@ -27,7 +27,8 @@ pub(super) fn call(options: &Map, allowed: &[&str]) -> Result<Call> {
 }
 
 /// What the verbs of IMAP take besides what all verbs do.
-pub(super) const OF_IMAP: [&str; 6] = ["require", "allow", "forbid", "only", "literal", "uid"];
+pub(super) const OF_IMAP: [&str; 8] =
+    ["require", "ordered", "allow", "forbid", "only", "literal", "uid", "bare"];
 
 /// Reads the options of IMAP into a call.
 fn read_imap(call: &mut Call, options: &Map) -> Result<()> {
@@ -41,6 +42,15 @@ fn read_imap(call: &mut Call, options: &Map) -> Result<()> {
             "only" if boolean(name, value)? => {
                 untagged = untagged.only();
                 demands = true;
+                continue;
+            }
+            "ordered" if boolean(name, value)? => {
+                untagged = untagged.ordered();
+                demands = true;
+                continue;
+            }
+            "bare" => {
+                call.bare = boolean(name, value)?;
                 continue;
             }
             "literal" => {

@@ -1,14 +1,16 @@
 //! The verbs that several protocols have.
 
-use rhai::Module;
+use rhai::{Dynamic, Module};
 
+use super::imap;
 use super::verb::{Manual, verbs};
 use crate::proto::capabilities::Capabilities;
 use crate::reply::Reply;
 
 pub(super) const INTRO: &str = "Each verb sends its command, takes the reply and holds it against success; it gives the reply back. \
 `#{expect: 550}` as the last argument says what the reply must be instead, and `#{timeout: \"30s\"}` how long all of it may take. \
-A verb can always be written out by hand with `send` and `expect`. These mean the same in every protocol that has them.";
+A verb can always be written out by hand with `send` and `expect`. In IMAP, what comes back is the whole answer with its untagged responses, \
+as `command` gives it. These mean the same in every protocol that has them.";
 
 pub(super) fn words(manual: Manual) -> Module {
     let mut module = Module::new();
@@ -78,7 +80,10 @@ pub(super) fn words(manual: Manual) -> Module {
         /// assert_eq(s.login("alice", "pass word").lines.len(), 2);
         /// s.logout();
         /// ```
-        login(session, call, user: &str, password: &str) -> Reply { session.login(user, password).with(call).await }
+        login(session, call, user: &str, password: &str) -> Dynamic {
+            let reply = session.login(user, password).with(call).await?;
+            imap::answer(session, reply)
+        }
 
         /// Says goodbye: `LOGOUT` in IMAP (RFC 3501 section 6.1.3) and in ManageSieve (RFC 5804
         /// section 2.3). The server's close is expected afterwards.
@@ -96,7 +101,10 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.logout(#{require: "* BYE"});
         /// s.expect_close();
         /// ```
-        logout(session, call) -> Reply { session.logout().with(call).await }
+        logout(session, call) -> Dynamic {
+            let reply = session.logout().with(call).await?;
+            imap::answer(session, reply)
+        }
 
         /// Does nothing (RFC 5321 section 4.1.1.9, RFC 1939 section 5, RFC 3501 section 6.1.2, RFC
         /// 5804 section 2.13).
@@ -106,7 +114,10 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect(220);
         /// s.noop();
         /// ```
-        noop(session, call) -> Reply { session.noop().with(call).await }
+        noop(session, call) -> Dynamic {
+            let reply = session.noop().with(call).await?;
+            imap::answer(session, reply)
+        }
 
         /// Drops what was begun: the mail transaction in SMTP (RFC 5321 section 4.1.1.5), the marks
         /// of `dele` in POP3 (RFC 1939 section 5).

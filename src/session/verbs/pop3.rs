@@ -346,7 +346,7 @@ impl Session {
     ) -> Result<Reply> {
         self.send_line(format!("USER {user}").as_bytes(), verb.wait).await?;
         let reply = self.answer(verb).await?;
-        if !reply.starts_with(OK.as_bytes()) {
+        if pop3::Status::of(&reply) != Some(pop3::Status::Ok) {
             return self.conclude(reply, verb);
         }
         self.expectations += 1;
@@ -384,32 +384,43 @@ impl Session {
             Box::pin(async move {
                 let verb = session.verb(call, name, &POP3, OK)?;
                 let command = name.to_ascii_uppercase();
-                let read = |session: &Self, line: &[u8]| {
-                    let why = || {
-                        format!(
-                            "a line of {command} does not say what it should (RFC 1939, 5 and 7)"
-                        )
-                    };
-                    read(line).ok_or_else(|| session.unreadable(line, &why()))
+                let unreadable = |session: &Self, line: &[u8]| {
+                    let why = format!(
+                        "a line of {command} does not say what it should (RFC 1939, 5 and 7)"
+                    );
+                    session.unreadable(line, &why)
                 };
                 if let Some(message) = message {
                     let reply = session.ask(format!("{command} {message}"), &verb).await?;
-                    return if is_ok(&reply) {
-                        Ok(vec![read(session, chomp(&reply.bytes()[OK.len()..]))?])
-                    } else {
-                        Ok(Vec::new())
-                    };
+                    if !is_ok(&reply) {
+                        return Ok(Vec::new());
+                    }
+                    let said = chomp(&reply.bytes()[OK.len()..]);
+                    let found = read(said).ok_or_else(|| unreadable(session, reply.bytes()))?;
+                    session.check_message(message, said, &reply)?;
+                    return Ok(vec![found]);
                 }
                 match session.take_listing(command.clone().into(), &verb, true).await? {
                     Listing::Block(block) => block
                         .bytes()
                         .split_inclusive(|byte| *byte == b'\n')
-                        .map(|line| read(session, chomp(line)))
+                        .map(|line| read(chomp(line)).ok_or_else(|| unreadable(session, line)))
                         .collect(),
                     Listing::Refusal(_) => Ok(Vec::new()),
                 }
             })
         })
+    }
+
+    /// An answer has to be about the message that was asked for.
+    fn check_message(&self, asked: i64, said: &[u8], reply: &Reply) -> Result<()> {
+        let told = words(said).next().and_then(number);
+        if told.is_some() && told == u64::try_from(asked).ok() {
+            return Ok(());
+        }
+        let error = self.fault(Kind::Mismatch, "the answer is about another message");
+        let error = error.with_expected(format!("+OK {asked} ... (RFC 1939, 5)"));
+        Err(error.with_got(self.shown_lines(reply.bytes())))
     }
 
     /// A reply that was taken does not say what its command asks for.
@@ -435,7 +446,7 @@ impl Listing {
 }
 
 fn is_ok(reply: &Reply) -> bool {
-    reply.bytes().starts_with(OK.as_bytes())
+    pop3::Status::of(reply.bytes()) == Some(pop3::Status::Ok)
 }
 
 fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -443,5 +454,6 @@ fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 fn number(word: &[u8]) -> Option<u64> {
-    std::str::from_utf8(word).ok()?.parse().ok()
+    let digits = word.iter().all(u8::is_ascii_digit).then_some(word)?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
 }

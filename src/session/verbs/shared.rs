@@ -1,10 +1,9 @@
 //! Words that several protocols have: one method, which says in each of them what is meant.
 
-use super::{Operation, Session, pop3, sieve};
-use crate::pattern::IntoPattern as _;
-use crate::proto::Speech;
+use super::{Operation, Session, pop3};
 use crate::proto::capabilities::Capabilities;
 use crate::proto::imap::Answer;
+use crate::proto::{Speech, Success};
 use crate::reply::Reply;
 
 impl Session {
@@ -200,10 +199,8 @@ impl Session {
             Speech::Imap if spoken.contains(&Speech::Imap) => {
                 return self.imap(name, command, []).map(Answer::into_reply);
             }
-            Speech::Pop3 => pop3::OK.into_pattern(),
-            Speech::Sieve => sieve::OK.into_pattern(),
-            _ if name == "quit" => 221.into_pattern(),
-            _ => 250.into_pattern(),
+            Speech::Smtp | Speech::Lmtp if name == "quit" => Success::Code(221),
+            speech => speech.facts().success,
         };
         self.exchange(name, spoken, usual, command)
     }

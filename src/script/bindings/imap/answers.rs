@@ -50,6 +50,34 @@ pub mod words {
         text(answer.code().map(|code| code.text))
     }
 
+    /// The same, by the name that it has in POP3 and ManageSieve.
+    ///
+    /// ```dialogue imap
+    /// S: * OK hi
+    /// C: a1 LOGIN alice wrong
+    /// S: a1 NO [AUTHENTICATIONFAILED] Authentication failed.
+    /// C: a2 NOOP
+    /// S: * 4 EXISTS
+    /// S: a2 OK done
+    /// ```
+    /// ```rhai
+    /// let s = connect(param("imap"));
+    /// s.expect("* OK");
+    /// let r = s.login("alice", param("password", "wrong"), #{expect: "NO"});
+    /// assert_eq(r.response_code, "AUTHENTICATIONFAILED");
+    /// assert_eq(s.noop().exists, 4);
+    /// ```
+    #[rhai_fn(get = "response_code", pure)]
+    pub fn response_code(answer: &mut Answer) -> Dynamic {
+        code(answer)
+    }
+
+    /// All of it as a list of lines, without their line ends.
+    #[rhai_fn(get = "lines", pure)]
+    pub fn lines(answer: &mut Answer) -> Array {
+        answer.text().lines().map(Into::into).collect()
+    }
+
     /// All response codes that came, tagged and untagged, as a map: `codes.UIDVALIDITY` is a
     /// number, `codes.APPENDUID` a list, and `"READ-WRITE" in codes` is true or false.
     #[rhai_fn(get = "codes", pure)]

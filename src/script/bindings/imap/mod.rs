@@ -10,11 +10,17 @@ use super::argument;
 use super::verb::{Manual, verbs};
 use crate::error::Result;
 use crate::imap::{Address, Answer, Argument, Envelope, Fetched, Mailbox, Value};
+use crate::reply::Reply;
+use crate::session::Session;
 
 pub(super) const INTRO: &str = "IMAP (RFC 3501, RFC 9051). Each verb makes a tag (`a1`, `a2`, ...), sends its command, takes all that \
 comes up to the tagged response, and holds that against OK; `#{expect: \"NO\"}` says what has to stand behind the tag instead. Untagged \
 responses may come in any order: `require: [...]` lists patterns that each have to match one of them, `forbid: [...]` those that must not \
-match any; with `only: true` nothing may come but what is required or in `allow: [...]`. Strings are sent as atoms, quoted, or as literals, \
+match any; with `only: true` nothing may come but what is required or in `allow: [...]`, and with `ordered: true` what is required has to \
+come in that order. A server that says OK without the data that a command is for (SELECT without EXISTS, SEARCH without its list, STATUS, \
+CAPABILITY, ENABLE, LOGOUT without BYE, FETCH without what was asked for) fails; `bare: true` lets it off. What a server tells of itself \
+between two commands waits for the next answer; `FETCH` of other messages, `STATUS` of other mailboxes and ESEARCH with another tag are \
+in an answer's `untagged` and in no result. `* BYE` ends a verb at once, unless it is `logout`. Strings are sent as atoms, quoted, or as literals, \
 as they need; literals wait to be asked for, unless `literal: \"plus\"` (or `\"minus\"`, RFC 7888) says otherwise. `uid: true` lets `fetch`, \
 `store`, `search`, `esearch`, `copy`, `move` and `expunge` name messages by their unique identifiers.";
 
@@ -42,6 +48,14 @@ fn argument(value: Dynamic) -> Result<Argument> {
 
 fn arguments(values: Array) -> Result<Vec<Argument>> {
     values.into_iter().map(argument).collect()
+}
+
+/// What a verb of several protocols gives back: in IMAP an answer with all that came.
+pub(super) fn answer(session: &Session, reply: Reply) -> Result<Dynamic> {
+    if session.speaks_imap() {
+        return Answer::parse(&reply).map(Dynamic::from);
+    }
+    Ok(Dynamic::from(reply))
 }
 
 fn number(number: u64) -> Dynamic {

@@ -2,8 +2,8 @@
 
 use super::{Call, Manner, Session};
 use crate::error::Result;
+use crate::proto::Speech;
 use crate::proto::imap::Answer;
-use crate::proto::{Speech, chomp};
 use crate::reply::Reply;
 use crate::sasl::Credentials;
 use crate::session::verbs::imap::Turn;
@@ -34,14 +34,14 @@ impl Session {
             let turn = self.turn(&mut course).await.map_err(|error| exchange.cancelled(error))?;
             exchange.went_well()?;
             let last = match turn {
-                Turn::GoOn(asked) if course.verb.wanted.matches(chomp(asked.bytes())).is_none() => {
+                Turn::GoOn(asked) if !asked.fits(&course.verb.wanted) => {
                     let challenge = manner.challenge(asked.bytes()).unwrap_or_default();
                     self.respond(&mut exchange, challenge, &course.verb).await?;
                     continue;
                 }
                 Turn::GoOn(asked) => asked,
                 Turn::Ended(tagged) => {
-                    if course.verb.wanted.matches(tagged.body()).is_some() {
+                    if tagged.fits(&course.verb.wanted) {
                         self.check_end(&exchange, tagged.body(), &course.verb)?;
                     }
                     tagged

@@ -26,7 +26,7 @@ impl Manner {
     }
 
     /// The command that begins an exchange, with the first response or without.
-    pub(super) fn command(&self, mechanism: &str, initial: Option<&[u8]>) -> String {
+    pub(super) fn command(self, mechanism: &str, initial: Option<&[u8]>) -> String {
         let mechanism = self.string(mechanism);
         let initial = match initial {
             None => String::new(),
@@ -37,7 +37,7 @@ impl Manner {
     }
 
     /// The line of a response; `None` cancels.
-    pub(super) fn response(&self, response: Option<&[u8]>) -> String {
+    pub(super) fn response(self, response: Option<&[u8]>) -> String {
         self.string(
             &response.map_or_else(|| "*".to_owned(), |response| BASE64_STANDARD.encode(response)),
         )
@@ -45,19 +45,19 @@ impl Manner {
 
     /// The mechanism's last words, in base64, where they come with success (RFC 5804 section 1.3,
     /// the response code SASL).
-    pub(super) fn last_words(&self, reply: &[u8]) -> Option<Vec<u8>> {
+    pub(super) fn last_words(self, reply: &[u8]) -> Option<Vec<u8>> {
         let code = sieve::response_code(reply).filter(|_| self.is_quoted())?;
         let words = code.strip_prefix(b"SASL \"")?.strip_suffix(b"\"")?;
         Some(words.to_vec())
     }
 
-    fn is_quoted(&self) -> bool {
+    fn is_quoted(self) -> bool {
         self.challenge.is_empty()
     }
 
     /// A string as the protocol writes it. Longer ones than this must not be quoted (RFC 5804
     /// section 4).
-    fn string(&self, text: &str) -> String {
+    fn string(self, text: &str) -> String {
         const LONGEST_QUOTED: usize = 1024;
         match self.is_quoted() {
             false => text.to_owned(),
@@ -67,7 +67,7 @@ impl Manner {
     }
 
     /// The challenge in a reply, in base64, where it is one.
-    pub(super) fn challenge<'a>(&self, reply: &'a [u8]) -> Option<&'a [u8]> {
+    pub(super) fn challenge(self, reply: &[u8]) -> Option<&[u8]> {
         let reply = chomp(reply);
         if self.is_quoted() {
             let literal = || {
@@ -86,13 +86,13 @@ impl Manner {
     }
 
     /// What the reply that ends an exchange must be.
-    pub(super) fn verdict(&self, cancel: bool) -> Result<Pattern> {
+    pub(super) fn verdict(self, cancel: bool) -> Result<Pattern> {
         let verdict = if cancel { self.cancelled } else { self.success };
         verdict.into_pattern()
     }
 
     /// Whether a reply says that the exchange has succeeded.
-    pub(super) fn is_success(&self, reply: &[u8]) -> bool {
+    pub(super) fn is_success(self, reply: &[u8]) -> bool {
         self.verdict(false).is_ok_and(|success| success.matches(reply).is_some())
     }
 }

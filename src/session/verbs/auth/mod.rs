@@ -6,7 +6,7 @@ mod manner;
 
 use super::{Call, Operation, Session, Verb};
 use crate::error::{Error, Kind, Result};
-use crate::proto::{Speech, chomp};
+use crate::proto::Speech;
 use crate::reply::Reply;
 use crate::sasl::{Credentials, Known, Mechanism, Opening, Place};
 use crate::session::SHOWN;
@@ -91,8 +91,9 @@ impl Session {
         self.send_line(command.as_bytes(), verb.wait).await?;
         loop {
             let reply = self.answer(&verb).await.map_err(|error| exchange.cancelled(error))?;
-            let Some(challenge) =
-                manner.challenge(&reply).filter(|_| verb.wanted.matches(chomp(&reply)).is_none())
+            let Some(challenge) = manner
+                .challenge(&reply)
+                .filter(|_| self.held_against(&reply, &verb.wanted).is_none())
             else {
                 exchange.went_well()?;
                 let reply = self.conclude(reply, &verb)?;

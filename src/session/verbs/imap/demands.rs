@@ -2,6 +2,8 @@
 
 use crate::error::Result;
 use crate::pattern::{IntoPattern, Pattern};
+use crate::proto::imap::Response;
+use crate::session::assignment::Assignment;
 
 /// Which untagged responses have to come for a command, may come, and must not.
 ///
@@ -29,6 +31,7 @@ pub struct Untagged {
     allowed: Vec<Result<Pattern>>,
     forbidden: Vec<Result<Pattern>>,
     only: bool,
+    ordered: bool,
 }
 
 impl Untagged {
@@ -38,7 +41,8 @@ impl Untagged {
         Self::default()
     }
 
-    /// One that matches has to come; each of several by a response of its own.
+    /// One that matches has to come; each of several by a response of its own. Which one serves
+    /// which pattern is found if there is a way for all.
     #[must_use]
     pub fn require(mut self, pattern: impl IntoPattern) -> Self {
         self.required.push(pattern.into_pattern());
@@ -66,10 +70,20 @@ impl Untagged {
         self
     }
 
+    /// Those that are required have to come in the order of their patterns.
+    #[must_use]
+    pub fn ordered(mut self) -> Self {
+        self.ordered = true;
+        self
+    }
+
     pub(super) fn into_parts(self) -> Result<Demands> {
         let all = |patterns: Vec<Result<Pattern>>| patterns.into_iter().collect::<Result<Vec<_>>>();
+        let required = all(self.required)?;
         Ok(Demands {
-            missing: all(self.required)?,
+            met: Assignment::new(required.len()),
+            ordered: self.ordered.then_some(0),
+            required,
             allowed: all(self.allowed)?,
             forbidden: all(self.forbidden)?,
             only: self.only,
@@ -85,10 +99,13 @@ pub(in crate::session) struct Tags {
     pub(super) idle: Option<String>,
 }
 
-/// Demands, as far as they are not met yet.
+/// Demands, and how far they are met.
 #[derive(Clone, Debug)]
 pub(super) struct Demands {
-    pub(super) missing: Vec<Pattern>,
+    required: Vec<Pattern>,
+    /// The patterns are required in their order; so many of them have been met.
+    ordered: Option<usize>,
+    met: Assignment,
     allowed: Vec<Pattern>,
     forbidden: Vec<Pattern>,
     only: bool,
@@ -101,32 +118,47 @@ pub(super) struct Unwanted {
 }
 
 impl Demands {
-    /// Takes note of an untagged response, without its last line end.
-    pub(super) fn came(&mut self, response: &[u8]) -> Result<(), Unwanted> {
-        let place = self.missing.iter().position(|pattern| pattern.matches(response).is_some());
-        if let Some(place) = place {
-            self.allowed.push(self.missing.remove(place));
+    /// Takes note of an untagged response.
+    pub(super) fn came(&mut self, response: &Response) -> Result<(), Unwanted> {
+        let fits: Vec<_> = (0..self.required.len())
+            .filter(|place| response.is_like(&self.required[*place]))
+            .collect();
+        let is_required = !fits.is_empty();
+        match &mut self.ordered {
+            Some(met) if fits.contains(met) => *met += 1,
+            None if is_required => drop(self.met.add(fits)),
+            Some(_) | None => {}
         }
-        if let Some(pattern) =
-            self.forbidden.iter().find(|pattern| pattern.matches(response).is_some())
-        {
+        if let Some(pattern) = self.forbidden.iter().find(|pattern| response.is_like(pattern)) {
             let wanted = format!("anything but {pattern}");
             return Err(Unwanted {
                 message: "an untagged response is one that must not come",
                 wanted,
             });
         }
-        if self.only && !self.allowed.iter().any(|pattern| pattern.matches(response).is_some()) {
+        let is_allowed = || self.allowed.iter().any(|pattern| response.is_like(pattern));
+        if self.only && !is_required && !is_allowed() {
             let message = "an untagged response is neither required nor allowed";
             return Err(Unwanted { message, wanted: self.shown() });
         }
         Ok(())
     }
 
-    /// What may come, where that is not anything.
+    /// The patterns that no response has met, one a line; `None` if all are met.
+    pub(super) fn missing(&self) -> Option<String> {
+        let missing: Vec<_> = match self.ordered {
+            Some(met) => (met..self.required.len()).collect(),
+            None => self.met.unserved().collect(),
+        };
+        let order = if self.ordered.is_some() { " (in this order)" } else { "" };
+        let shown = missing.iter().map(|place| format!("{}{order}", self.required[*place]));
+        (!missing.is_empty()).then(|| shown.collect::<Vec<_>>().join("\n"))
+    }
+
+    /// What may come, if that is not anything.
     fn shown(&self) -> String {
         let patterns: Vec<_> =
-            self.missing.iter().chain(&self.allowed).map(ToString::to_string).collect();
+            self.required.iter().chain(&self.allowed).map(ToString::to_string).collect();
         if patterns.is_empty() { "no untagged response".to_owned() } else { patterns.join(" or ") }
     }
 }

@@ -1,7 +1,7 @@
 //! Verbs about messages.
 
-use super::{Call, Operation, Session, Turn};
-use crate::error::{Error, Result};
+use super::{Call, Course, Operation, Session, Turn};
+use crate::error::{Error, Kind, Result};
 use crate::pattern::Pattern;
 use crate::proto::imap::{Answer, Argument, Asked, Fetched, Value};
 use crate::session::Message;
@@ -180,7 +180,7 @@ impl Session {
         let (messages, items) = (messages.to_owned(), items.to_owned());
         self.operation(move |session, call| {
             Box::pin(async move {
-                let asked = Asked::of(&messages, call.by_uid).with_items(&items);
+                let asked = Asked::of(&messages, call.by_uid, call.bare).with_items(&items);
                 let answer = session.run("fetch", text, Vec::new(), call).await?;
                 session.read(answer.fetched_of(&asked))
             })
@@ -215,7 +215,7 @@ impl Session {
         let messages = messages.to_owned();
         self.operation(move |session, call| {
             Box::pin(async move {
-                let asked = Asked::of(&messages, call.by_uid);
+                let asked = Asked::of(&messages, call.by_uid, call.bare);
                 let answer = session.run("store", text, Vec::new(), call).await?;
                 session.read(answer.fetched_of(&asked))
             })
@@ -404,10 +404,29 @@ impl Session {
     async fn end_idle(&mut self, call: Call) -> Result<Answer> {
         let (mut course, _) = self.set_out("done", call)?;
         course.tag = self.tags.idle.take();
+        self.check_idle(&mut course).await?;
         self.write(b"DONE\r\n".as_slice().into(), course.verb.wait).await?;
         match self.turn(&mut course).await? {
             Turn::Ended(tagged) => self.arrive(course, tagged),
             Turn::GoOn(response) => Err(self.asks_for_more(&course, &response)),
         }
+    }
+
+    /// A server may speak during IDLE, and must not end it (RFC 2177 section 3).
+    async fn check_idle(&mut self, course: &mut Course) -> Result<()> {
+        self.look().await?;
+        while let Some(response) = self.response_held(course)? {
+            if response
+                .ends()
+                .is_none_or(|tag| course.tag.as_deref().map(str::as_bytes) != Some(tag))
+            {
+                self.take_untagged(response, course)?;
+                continue;
+            }
+            let error = self.fault(Kind::Unexpected, "the server ended the IDLE before DONE");
+            let error = error.with_expected("untagged responses, up to DONE (RFC 2177, 3)");
+            return Err(error.with_got(self.shown_lines(response.bytes())));
+        }
+        Ok(())
     }
 }

@@ -3,16 +3,20 @@
 mod demands;
 mod mailboxes;
 mod messages;
+mod required;
 
 use demands::Demands;
 pub(in crate::session) use demands::Tags;
 pub use demands::Untagged;
+use required::Required;
 
 use super::{Call, Operation, Session, Verb};
 use crate::error::{Error, Kind, Result};
-use crate::proto::imap::{Answer, Argument, Literals, Response, compose};
-use crate::proto::{Speech, chomp};
+use crate::proto::Speech;
+use crate::proto::imap::{Answer, Argument, Literals, Response, Status, compose};
 use crate::session::hint;
+use crate::session::taken::Taken;
+use crate::session::waiting::Wait;
 
 /// The protocols that have these verbs.
 const IMAP: [Speech; 1] = [Speech::Imap];
@@ -31,6 +35,9 @@ pub(super) struct Course {
     tag: Option<String>,
     demands: Demands,
     untagged: Vec<Response>,
+    /// What the answer is no success without.
+    required: Required,
+    lets_off: bool,
     /// How much room they take.
     held: usize,
 }
@@ -131,8 +138,11 @@ impl Session {
         mut call: Call,
     ) -> Result<Answer> {
         let literals = call.literals.take().unwrap_or_default();
-        let (course, by_uid) = self.set_out(name, call)?;
+        let (mut course, by_uid) = self.set_out(name, call)?;
         let text = text.into();
+        if !course.lets_off {
+            course.required = Required::of(name, &text, &arguments);
+        }
         let text = if by_uid { [b"UID ", &text[..]].concat() } else { text };
         self.run_course(course, &text, &arguments, literals).await
     }
@@ -194,13 +204,15 @@ impl Session {
     pub(super) fn set_out(&mut self, name: &str, mut call: Call) -> Result<(Course, bool)> {
         let untagged = call.untagged.take().unwrap_or_default();
         let by_uid = std::mem::take(&mut call.by_uid);
+        let lets_off = std::mem::take(&mut call.bare);
         let verb = self.verb(call, name, &IMAP, OK)?;
         if by_uid && !BY_UID.contains(&name) {
             let error = Error::usage(format!("`{name}` has no form with unique identifiers"));
             return Err(error.hint(format!("these have: {}", BY_UID.join(", "))));
         }
         let demands = untagged.into_parts()?;
-        Ok((Course { verb, tag: None, demands, untagged: Vec::new(), held: 0 }, by_uid))
+        let (untagged, required) = (Vec::new(), Required::Nothing);
+        Ok((Course { verb, tag: None, demands, untagged, required, lets_off, held: 0 }, by_uid))
     }
 
     /// Takes responses up to one that is not untagged.
@@ -235,6 +247,22 @@ impl Session {
         }
     }
 
+    /// The next response, if all of it has arrived.
+    fn response_held(&mut self, course: &Course) -> Result<Option<Response>> {
+        let held = self.buffer.held();
+        match self.protocol.framing().map_or(Ok(None), |framing| framing.frame(held)) {
+            Ok(None) => Ok(None),
+            Ok(Some(length)) => {
+                let frame = self.take(length);
+                self.note_capabilities(&frame);
+                Response::of_frame(frame).map(Some)
+            }
+            Err(malformed) => {
+                Err(self.malformed(&malformed, &course.verb.wanted, course.verb.wait))
+            }
+        }
+    }
+
     fn take_untagged(&self, response: Response, course: &mut Course) -> Result<()> {
         course.held += response.bytes().len() + OVERHEAD;
         let wait = course.verb.wait;
@@ -252,65 +280,84 @@ impl Session {
                 error.hint("raise the session's limit (connect(url, #{limit: bytes})) if the server is right to send so much")
             );
         }
-        let Err(unwanted) = course.demands.came(chomp(response.bytes())) else {
-            course.untagged.push(response);
-            return Ok(());
-        };
-        let error = self.fault(Kind::Unexpected, unwanted.message).with_expected(unwanted.wanted);
-        Err(error.with_got(self.shown_lines(response.bytes())).with_waited(wait.waited()))
+        if let Err(unwanted) = course.demands.came(&response) {
+            let error = self.fault(Kind::Unexpected, unwanted.message);
+            let error = error.with_expected(unwanted.wanted);
+            let got = self.shown_lines(response.bytes());
+            return Err(error.with_got(got).with_waited(wait.waited()));
+        }
+        let is_bye = response.status() == Some(Status::Bye);
+        course.untagged.push(response);
+        // After LOGOUT the command is still owed its end.
+        if is_bye && self.protocol.owed() == 0 {
+            return Err(self.left_by_server(course));
+        }
+        Ok(())
+    }
+
+    /// The server has said BYE of itself: it will not answer any more (RFC 3501 section 7.1.5).
+    fn left_by_server(&self, course: &Course) -> Error {
+        let message = "the server said BYE where a command was to be answered";
+        let error = self.fault(Kind::Closed, message).with_expected(&course.verb.wanted);
+        let error = error.with_got(self.shown_untagged(course).shown());
+        let error = error.with_waited(course.verb.wait.waited());
+        error.hint("the server ends the session of itself: its log says why")
     }
 
     /// Holds the response that ends the command, and all that came before it, against what is
     /// wanted.
     pub(super) fn arrive(&mut self, course: Course, tagged: Response) -> Result<Answer> {
         let wait = course.verb.wait;
-        // A tag is for the machine; a continuation has nothing but its plus.
-        let held = if tagged.is_continuation() { chomp(tagged.bytes()) } else { tagged.body() };
-        if course.verb.wanted.matches(held).is_none() {
+        if !tagged.fits(&course.verb.wanted) {
             let error = self
                 .fault(Kind::Mismatch, "the reply is not the one that was expected")
                 .with_expected(&course.verb.wanted);
-            return Err(hint::add(
-                Speech::Imap,
-                error.with_got(self.shown_lines(tagged.bytes())).with_waited(wait.waited()),
-                tagged.body(),
-            ));
+            // What is shown is what the pattern was held against.
+            let error = error.with_got(self.shown_lines(tagged.held())).with_waited(wait.waited());
+            if tagged.is_like(&course.verb.wanted) {
+                return Err(error.hint(
+                    "a verb holds its pattern against what stands behind the tag: leave the tag out of it",
+                ));
+            }
+            return Err(hint::add(Speech::Imap, error, tagged.body()));
         }
-        if !course.demands.missing.is_empty() {
-            let missing: Vec<_> = course.demands.missing.iter().map(ToString::to_string).collect();
+        if let Some(missing) = course.demands.missing() {
             let error = self
                 .fault(Kind::Mismatch, "untagged responses that are required did not come")
-                .with_expected(missing.join("\n"));
-            let came: Vec<_> = course
-                .untagged
-                .iter()
-                .chain([&tagged])
-                .map(|response| self.shown_lines(response.bytes()))
-                .collect();
-            return Err(error.with_got(shortened(came)).with_waited(wait.waited()));
+                .with_expected(missing);
+            let mut came = self.shown_untagged(&course);
+            came.push(self.shown_lines(tagged.bytes()));
+            return Err(error.with_got(came.shown()).with_waited(wait.waited()));
         }
+        let answer = Answer::new(course.untagged, tagged);
+        self.check_required(&course.required, &answer, wait)?;
         self.expectations += 1;
-        Ok(Answer::new(course.untagged, tagged))
+        Ok(answer)
+    }
+
+    /// An OK alone is no success of a command that is there for its data.
+    fn check_required(&self, required: &Required, answer: &Answer, wait: Wait) -> Result<()> {
+        if answer.status() != Some(Status::Ok) {
+            return Ok(());
+        }
+        let Some(missing) = self.read(required.missing(answer))? else { return Ok(()) };
+        let message = "the command succeeded without the data that it is for";
+        let mut came = Taken::default();
+        let responses = answer.untagged().iter().chain([answer.tagged()]);
+        came.extend(responses.map(|response| self.shown_lines(response.bytes())));
+        let error = self.fault(Kind::Mismatch, message).with_expected(missing);
+        let error = error.with_got(came.shown()).with_waited(wait.waited());
+        Err(error.hint("#{bare: true} as the last argument lets the server off"))
+    }
+
+    fn shown_untagged(&self, course: &Course) -> Taken {
+        let mut came = Taken::default();
+        came.extend(course.untagged.iter().map(|response| self.shown_lines(response.bytes())));
+        came
     }
 
     /// An error, with what came for the command before it.
     fn with_untagged(&self, error: Error, course: &Course) -> Error {
-        if course.untagged.is_empty() {
-            return error;
-        }
-        let mut came: Vec<_> =
-            course.untagged.iter().map(|response| self.shown_lines(response.bytes())).collect();
-        came.extend(error.got().filter(|came| *came != "nothing").map(str::to_owned));
-        error.with_got(shortened(came))
+        self.shown_untagged(course).before(error)
     }
-}
-
-/// The first and the last of many lines.
-fn shortened(mut lines: Vec<String>) -> String {
-    const KEPT: usize = 10;
-    if lines.len() > 2 * KEPT {
-        let left_out = lines.len() - 2 * KEPT;
-        lines.splice(KEPT..KEPT + left_out, [format!("... ({left_out} more responses)")]);
-    }
-    lines.join("\n")
 }

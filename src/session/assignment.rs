@@ -1,0 +1,103 @@
+//! Which of several patterns each reply serves, if they may come in any order.
+
+use std::collections::VecDeque;
+
+/// Gives each reply a pattern of its own that it matches, and moves replies to other patterns that
+/// they match too if that makes room: a way to serve all patterns is found if there is one.
+#[derive(Clone, Debug)]
+pub(super) struct Assignment {
+    /// The patterns that each reply matches, and the one that it serves.
+    replies: Vec<(Vec<usize>, usize)>,
+    /// The reply that serves each pattern.
+    served_by: Vec<Option<usize>>,
+}
+
+impl Assignment {
+    /// No pattern of so many is served.
+    pub(super) fn new(patterns: usize) -> Self {
+        Self { replies: Vec::new(), served_by: vec![None; patterns] }
+    }
+
+    /// Takes a reply that matches these patterns; whether it could be given one of its own. If not,
+    /// it is forgotten: no later reply makes room for it.
+    pub(super) fn add(&mut self, fits: Vec<usize>) -> bool {
+        let reply = self.replies.len();
+        self.replies.push((fits, usize::MAX));
+        // The reply that would like to have each pattern, found breadth first.
+        let mut wanted_by = vec![None; self.served_by.len()];
+        let mut queue = VecDeque::from([reply]);
+        while let Some(wanting) = queue.pop_front() {
+            for &pattern in &self.replies[wanting].0 {
+                if wanted_by[pattern].is_some() {
+                    continue;
+                }
+                wanted_by[pattern] = Some(wanting);
+                let Some(serving) = self.served_by[pattern] else {
+                    self.move_up(reply, pattern, &wanted_by);
+                    return true;
+                };
+                queue.push_back(serving);
+            }
+        }
+        self.replies.pop();
+        false
+    }
+
+    /// Gives each pattern on the way to one that nobody serves to the reply that wants it.
+    fn move_up(&mut self, reply: usize, free: usize, wanted_by: &[Option<usize>]) {
+        let mut pattern = free;
+        while let Some(wanting) = wanted_by[pattern] {
+            let left = std::mem::replace(&mut self.replies[wanting].1, pattern);
+            self.served_by[pattern] = Some(wanting);
+            if wanting == reply {
+                return;
+            }
+            pattern = left;
+        }
+    }
+
+    /// The reply that serves each pattern, in the order of the patterns.
+    pub(super) fn served_by(&self) -> &[Option<usize>] {
+        &self.served_by
+    }
+
+    /// The patterns that no reply serves.
+    pub(super) fn unserved(&self) -> impl Iterator<Item = usize> {
+        let served = self.served_by.iter().enumerate();
+        served.filter(|(_, reply)| reply.is_none()).map(|(pattern, _)| pattern)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replies_are_moved_to_other_patterns_if_that_makes_room() {
+        let mut assignment = Assignment::new(3);
+        assert!(assignment.add(vec![0, 1]));
+        assert!(assignment.add(vec![0, 2]));
+        assert!(assignment.add(vec![0]), "by a chain of moves");
+        assert_eq!(assignment.served_by(), [Some(2), Some(0), Some(1)]);
+        assert!(!assignment.add(vec![0, 1, 2]));
+        assert_eq!(assignment.unserved().count(), 0);
+    }
+
+    #[test]
+    fn what_no_way_serves_is_left() {
+        let mut assignment = Assignment::new(2);
+        assert!(assignment.add(vec![1]));
+        assert!(!assignment.add(vec![1]) && !assignment.add(vec![]));
+        assert_eq!(assignment.unserved().collect::<Vec<_>>(), [0]);
+    }
+
+    #[test]
+    fn a_long_chain_of_moves_needs_no_stack() {
+        const COUNT: usize = 20_000;
+        let mut assignment = Assignment::new(COUNT);
+        for reply in 0..COUNT - 1 {
+            assert!(assignment.add(vec![reply, reply + 1]));
+        }
+        assert!(assignment.add(vec![0]));
+    }
+}
