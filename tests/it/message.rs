@@ -1,9 +1,11 @@
 //! Messages: what is composed goes out, comes back, and is the same.
 
 use mailexpect::message::{Attachment, Draft, delivered, parse};
+use mailexpect::script::Case;
 use mailexpect::server::{Embedded, Replay};
 use mailexpect::{Error, Session};
 
+use crate::program::folder;
 use crate::smtp::outcome;
 
 fn passes(script: &str) {
@@ -13,7 +15,9 @@ fn passes(script: &str) {
 }
 
 fn failure(script: &str) -> Error {
-    outcome(script, "smtp://127.0.0.1:1").failure().unwrap().error.clone()
+    let folder = folder(&[("script.rhai", script)]);
+    let outcome = Case::new(folder.path().join("script.rhai")).run();
+    outcome.failure().unwrap().error.clone()
 }
 
 #[test]
