@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::duration::shown;
 use crate::secrets::Learned;
+use crate::visible;
 
 /// What went wrong, with the parts a person needs to see what to do next.
 ///
@@ -117,7 +118,7 @@ impl Error {
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self(Box::new(Parts {
             kind,
-            message: message.into(),
+            message: visible::printable(&message.into()),
             expected: None,
             got: None,
             sent: None,
@@ -136,22 +137,22 @@ impl Error {
     /// The same parts under another headline.
     #[cfg(feature = "script")]
     pub(crate) fn say(mut self, message: &str) -> Self {
-        message.clone_into(&mut self.0.message);
+        self.0.message = visible::printable(message);
         self
     }
 
     pub(crate) fn with_expected(mut self, expected: impl fmt::Display) -> Self {
-        self.0.expected = Some(expected.to_string());
+        self.0.expected = Some(visible::printable_lines(&expected.to_string()));
         self
     }
 
     pub(crate) fn with_got(mut self, got: impl Into<String>) -> Self {
-        self.0.got = Some(got.into());
+        self.0.got = Some(visible::printable_lines(&got.into()));
         self
     }
 
     pub(crate) fn with_sent(mut self, sent: Option<String>) -> Self {
-        self.0.sent = sent;
+        self.0.sent = sent.map(|sent| visible::printable_lines(&sent));
         self
     }
 
@@ -161,13 +162,13 @@ impl Error {
     }
 
     pub(crate) fn with_session(mut self, session: impl Into<String>) -> Self {
-        self.0.session = Some(session.into());
+        self.0.session = Some(visible::printable(&session.into()));
         self
     }
 
     /// Adds the next step, unless one is there already.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.0.hint.get_or_insert(hint.into());
+        self.0.hint.get_or_insert_with(|| visible::printable_lines(&hint.into()));
         self
     }
 

@@ -1,58 +1,91 @@
-//! Ctrl-C: the first is for whoever waits for it, the second ends the process, whatever it is
-//! doing.
+//! The signals that end a run, SIGINT (Ctrl-C), SIGTERM and SIGHUP alike: the first is for whoever
+//! waits for it, the second ends the process, whatever it is doing.
 
+use std::future;
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
-use signal_hook::consts::SIGINT;
-use signal_hook::flag;
+use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
 use crate::error::{Error, Kind, Result};
 use crate::outcome::ExitCode;
+use crate::transport;
 
-/// Hears Ctrl-C from when it is made.
+/// Hears these signals from when it is made.
 #[derive(Clone, Debug)]
 pub(crate) struct Interrupt {
-    pressed: Arc<AtomicBool>,
+    pressed: watch::Receiver<bool>,
 }
 
 impl Interrupt {
-    /// # Errors
-    /// Where the system lets nobody hear.
-    pub(crate) fn listen() -> Result<Self> {
-        let pressed = Arc::new(AtomicBool::new(false));
-        // In this order: what the second looks for, the first leaves behind it.
-        let second = flag::register_conditional_shutdown(
-            SIGINT,
-            ExitCode::Interrupted as i32,
-            Arc::clone(&pressed),
-        );
-        let first = second.and_then(|_| flag::register(SIGINT, Arc::clone(&pressed)));
-        first.map(|_| Self { pressed }).map_err(|error| deaf(&error))
-    }
-
-    /// Whether it has been pressed.
-    pub(crate) fn is_pressed(&self) -> bool {
-        self.pressed.load(Ordering::SeqCst)
-    }
-
-    /// Ready once it is pressed, or has been. For the runtime that this is called on.
+    /// Listens on a thread of its own, so that a script that never waits can be ended, too.
     ///
     /// # Errors
-    /// Where the system lets nobody hear.
-    pub(crate) fn pressed(&self) -> Result<impl Future<Output = ()> + Send + 'static> {
-        let mut next: Signal = signal(SignalKind::interrupt()).map_err(|error| deaf(&error))?;
-        let before = self.is_pressed();
-        Ok(async move {
-            if !before {
-                next.recv().await;
+    /// If the system gives no thread, or no descriptors to hear by.
+    pub(crate) fn listen() -> Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| cannot_listen(&error))?;
+        let (press, pressed) = watch::channel(false);
+        let mut signals = {
+            let _guard = runtime.enter();
+            signals().map_err(|error| cannot_listen(&error))?
+        };
+        let listening = async move {
+            next(&mut signals).await;
+            press.send_replace(true);
+            next(&mut signals).await;
+            transport::kill_processes();
+            std::process::exit(ExitCode::Interrupted as i32)
+        };
+        let thread = thread::Builder::new().name("signals".to_owned());
+        let started = thread.spawn(move || runtime.block_on(listening));
+        started.map_err(|error| cannot_listen(&error))?;
+        Ok(Self { pressed })
+    }
+
+    /// Whether a signal has come.
+    pub(crate) fn is_pressed(&self) -> bool {
+        *self.pressed.borrow()
+    }
+
+    /// Ready once a signal comes, or if one has come.
+    pub(crate) fn pressed(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut pressed = self.pressed.clone();
+        async move {
+            if pressed.wait_for(|pressed| *pressed).await.is_err() {
+                // The sender lives as long as the process.
+                future::pending::<()>().await;
             }
-        })
+        }
     }
 }
 
-fn deaf(error: &io::Error) -> Error {
-    Error::new(Kind::Io, format!("cannot listen for Ctrl-C: {error}"))
+fn signals() -> io::Result<Vec<Signal>> {
+    let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];
+    if !is_hangup_ignored() {
+        kinds.push(SignalKind::hangup());
+    }
+    kinds.into_iter().map(signal).collect()
+}
+
+/// Whether `nohup`, or another parent, has SIGHUP ignored: then it is to stay so.
+fn is_hangup_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & 1 == 1)
+}
+
+async fn next(signals: &mut [Signal]) {
+    future::poll_fn(|cx| {
+        let came = signals.iter_mut().any(|signal| signal.poll_recv(cx).is_ready());
+        if came { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+}
+
+fn cannot_listen(error: &io::Error) -> Error {
+    Error::new(Kind::Io, format!("cannot listen for signals: {error}"))
 }

@@ -46,6 +46,7 @@
 //!
 //! L1  bytes, async on tokio
 //!     tls/               TLS by rustls: options, what a certificate says, why a handshake failed
+//!     file               regular files that somebody else names
 //!     transport/         TCP, unix sockets, child processes, TLS on them, cut into pieces; connecting with its report
 //!
 //! L2  dialogue
@@ -68,7 +69,7 @@
 //!     plan/              paths to scripts; filters, partitions, shuffling
 //!     project            the project file, `mailexpect.toml`
 //!     workers            cases to outcomes, many at once, on all cores; retries
-//!     interrupt          Ctrl-C
+//!     interrupt          SIGINT, SIGTERM and SIGHUP
 //!     golden/            outcomes against golden transcripts; the one user of insta at run time
 //!     report/            what a run tells, to text: a file for each format, behind one trait
 //!     testing/           scripts as Rust tests
@@ -107,6 +108,8 @@ mod buffer;
 pub mod cli;
 pub mod duration;
 mod error;
+#[cfg(feature = "script")]
+mod file;
 #[cfg(feature = "script")]
 mod files;
 #[cfg(feature = "script")]

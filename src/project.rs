@@ -16,12 +16,12 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
+use crate::file;
 use crate::redaction::Redaction;
 #[cfg(feature = "cli")]
 use crate::suggest;
@@ -99,7 +99,7 @@ impl Project {
     /// Usage, where it cannot be read or says what there is not.
     pub(crate) fn of(folder: &Path) -> Result<Self> {
         let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-        match folder.ancestors().map(|folder| folder.join(NAME)).find(|path| path.is_file()) {
+        match folder.ancestors().map(|folder| folder.join(NAME)).find(|path| path.exists()) {
             Some(path) => Self::read(path),
             None => Ok(Self::default()),
         }
@@ -107,7 +107,7 @@ impl Project {
 
     fn read(path: PathBuf) -> Result<Self> {
         let wrong = |why: String| Error::usage(format!("cannot read {}: {why}", path.display()));
-        let text = fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
+        let text = file::read_text(&path).map_err(|error| wrong(error.to_string()))?;
         match toml::from_str(&text) {
             Ok(says) => Ok(Self { path, says }),
             Err(error) => {
@@ -233,6 +233,8 @@ impl std::fmt::Display for Value {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::redaction::Strictness;
 

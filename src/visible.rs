@@ -124,6 +124,54 @@ pub(crate) fn printable(text: &str) -> String {
     shown
 }
 
+/// The same for several lines: their ends stay.
+pub(crate) fn printable_lines(text: &str) -> String {
+    text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
+}
+
+/// What may go to a terminal: lines of printable text, and the colours that our own output has.
+/// Whatever else there is in it becomes an escape, wherever it came from.
+#[cfg(feature = "cli")]
+pub(crate) fn for_terminal(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(character) = rest.chars().next() {
+        if let Some(colour) = colour(rest) {
+            shown.push_str(&rest[..colour]);
+            rest = &rest[colour..];
+            continue;
+        }
+        match character {
+            '\\' | '\n' | '\u{2192}' => shown.push(character),
+            _ => push(&mut shown, character, None),
+        }
+        rest = &rest[character.len_utf8()..];
+    }
+    shown
+}
+
+/// How long the sequence is that sets a colour or a weight (SGR of ECMA-48), if the text begins with
+/// one. Those that hide text or swap its colours are none of ours.
+#[cfg(feature = "cli")]
+fn colour(text: &str) -> Option<usize> {
+    let codes = text.strip_prefix("\x1b[")?;
+    let end = codes.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+    let is_ours = |code: &str| {
+        matches!(code.parse(), Ok(0..=4 | 22 | 24 | 30..=37 | 39 | 90..=97u8)) || code.is_empty()
+    };
+    let is_colour = codes[end..].starts_with('m') && codes[..end].split(';').all(is_ours);
+    is_colour.then_some("\x1b[".len() + end + 1)
+}
+
+/// A line of a source with each character that could drive a terminal, or hide or reorder text,
+/// replaced by one that cannot, so that columns stay.
+#[cfg(feature = "script")]
+pub(crate) fn source_line(line: &str) -> String {
+    let plain =
+        |character| if is_plain(character) || character == '\t' { character } else { '\u{b7}' };
+    line.chars().map(plain).collect()
+}
+
 /// At most `limit` bytes of it, made visible, with a count of what was left out.
 #[must_use]
 pub fn excerpt(bytes: &[u8], limit: usize) -> String {
@@ -159,6 +207,24 @@ mod tests {
             printable("S: a\\r\\n \u{2192} \\\\ \u{1b}[2J\u{202e}"),
             "S: a\\r\\n \u{2192} \\\\ \\e[2J\\xe2\\x80\\xae"
         );
+    }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn a_terminal_gets_text_and_our_colours_alone() {
+        for (text, shown) in [
+            ("a\nb \u{2192} c\\x", "a\nb \u{2192} c\\x"),
+            ("\x1b[1m\x1b[31mred\x1b[0m", "\x1b[1m\x1b[31mred\x1b[0m"),
+            ("\x1b[1;31mred\x1b[m", "\x1b[1;31mred\x1b[m"),
+            ("\x1b[8mhidden", "\\e[8mhidden"),
+            ("\x1b[2J\x1b]52;c;AAAA\x07", "\\e[2J\\e]52;c;AAAA\\x07"),
+            (
+                "\u{9b}2J\u{202e}\u{200b}\u{feff}\r",
+                "\\xc2\\x9b2J\\xe2\\x80\\xae\\xe2\\x80\\x8b\\xef\\xbb\\xbf\\r",
+            ),
+        ] {
+            assert_eq!(for_terminal(text), shown);
+        }
     }
 
     proptest! {

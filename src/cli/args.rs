@@ -59,6 +59,7 @@ pub(super) struct Paths {
 }
 
 #[derive(Arguments, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Run {
     #[command(flatten)]
     pub(super) paths: Paths,
@@ -92,6 +93,10 @@ pub(super) struct Run {
     /// Allow scripts to start processes with `pipe("sendmail -bs")`.
     #[arg(long = "allow-run")]
     pub(super) allow_processes: bool,
+    /// Allow scripts to connect to unix sockets outside of their folder and of the current one:
+    /// `smtp+unix:///run/mail.sock`.
+    #[arg(long)]
+    pub(super) allow_sockets: bool,
     /// Show whole transcripts, of scripts that passed, too (with --repeat only of failures).
     #[arg(short, long)]
     pub(super) verbose: bool,
@@ -197,12 +202,17 @@ pub(super) struct Connecting {
     /// `--nameserver 192.0.2.53`.
     #[arg(long, value_name = "IP[:PORT]", value_parser = parse_nameserver)]
     pub(super) nameserver: Option<SocketAddr>,
+    /// Allow scripts to connect to this host, and to no other that is not named so: `--allow-host
+    /// mail.example.com`, `--allow-host '*.example.com'`. Repeat for more.
+    #[arg(long, value_name = "HOST")]
+    pub(super) allow_host: Vec<String>,
 }
 
 impl Connecting {
     pub(super) fn options(self, options: Options) -> Options {
         let options =
             self.resolve.into_iter().fold(options, |options, (host, ip)| options.resolve(host, ip));
+        let options = self.allow_host.into_iter().fold(options, Options::allow_host);
         match self.nameserver {
             Some(nameserver) => options.nameserver(nameserver),
             None => options,

@@ -31,9 +31,18 @@ use crate::suggest;
 /// else.
 #[must_use]
 pub fn main() -> process::ExitCode {
-    let args = Args::try_parse().unwrap_or_else(|error| without_far_suggestion(error).exit());
-    let mut screen = Screen::new(args.color);
-    let done = execute(args.command, &mut screen);
+    let (screen, done) = match Args::try_parse() {
+        Ok(args) => {
+            let mut screen = Screen::new(args.color);
+            let done = execute(args.command, &mut screen);
+            (screen, done)
+        }
+        Err(said) => {
+            let mut screen = Screen::new(screen::Color::Auto);
+            let code = screen.show_usage(&without_far_suggestion(said));
+            (screen, Ok(code))
+        }
+    };
     let written = screen.written();
     let code = done.and_then(|code| written.map(|()| code)).unwrap_or_else(|error| {
         screen.complain(&error);

@@ -1,6 +1,5 @@
 //! `mailexpect redact`.
 
-use std::fs;
 use std::io::{self, Read as _};
 use std::path::Path;
 
@@ -8,6 +7,7 @@ use super::args;
 use super::goldens;
 use super::screen::Screen;
 use crate::error::{Error, Result};
+use crate::file;
 use crate::outcome::ExitCode;
 use crate::project::Project;
 use crate::redaction::Redaction;
@@ -41,12 +41,17 @@ fn explained(args: &args::Redact, redaction: &Redaction, screen: &mut Screen) ->
 
 fn text(file: Option<&Path>) -> Result<String> {
     let mut bytes = Vec::new();
-    let (name, read) = match file {
-        Some(path) => (path.display().to_string(), fs::read(path).map(|read| bytes = read)),
-        None => {
-            ("what comes on stdin".to_owned(), io::stdin().lock().read_to_end(&mut bytes).map(drop))
-        }
+    let (name, read) = if let Some(path) = file {
+        (path.display().to_string(), file::read(path).map(|read| bytes = read))
+    } else {
+        let mut stdin = io::stdin().lock().take(file::LARGEST + 1);
+        ("what comes on stdin".to_owned(), stdin.read_to_end(&mut bytes).map(drop))
     };
     read.map_err(|error| Error::usage(format!("cannot read {name}: {error}")))?;
+    if bytes.len() as u64 > file::LARGEST {
+        let most = file::LARGEST >> 20;
+        return Err(Error::usage(format!("cannot redact {name}: it has more than {most} MiB"))
+            .hint("give it in parts, a dialogue each"));
+    }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -41,6 +41,7 @@ pub(super) fn run(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
         options,
         deadline: args.deadline,
         allow_run: args.allow_processes,
+        allow_sockets: args.allow_sockets,
         servers: args.goldens.target.clone().map_or(Servers::Embedded, Servers::Target),
         redaction: Arc::new(goldens::redaction(
             &project,
@@ -52,6 +53,9 @@ pub(super) fn run(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
     let at_once = args.jobs.map_or_else(workers::cores, |jobs| jobs as usize);
     let runner = Runner::new(settings).at_once(at_once);
     runner.check_params(&scripts, &set)?;
+    descriptors::raise_limit();
+    // A worker's runtime takes three, its first connection and the embedded server some more.
+    descriptors::check(16 + 4 * workers::cores().min(at_once))?;
     let interrupt = Interrupt::listen()?;
     let work = Work {
         runner: Arc::new(runner),
@@ -63,7 +67,6 @@ pub(super) fn run(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
         rules: args.attempts.rules(),
     };
     let human = Human { verbose: args.verbose };
-    descriptors::raise_limit();
     let code = match args.repeat {
         None if args.cutting.compares() && args.reporting.is_asked_for() => {
             Err(Error::usage("--segment without a way shows its own report, and has no other"))
@@ -85,13 +88,18 @@ pub(super) fn run(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
 /// Runs each script once and reports on it.
 fn once(work: Work, reports: Vec<Written>, screen: &Screen) -> Result<ExitCode> {
     let failed = Failed::load()?;
+    let interrupt = work.interrupt.clone();
     let reports = Reports::start(reports, work.scripts.len());
     let (kept, spent) = workers::run(work, Kept { reports, failed })?;
     if let Err(error) = kept.failed.save() {
         // Only a later --rerun-failed needs it.
         screen.note(&Human::warning(&error));
     }
-    Ok(kept.reports.end(spent)?.exit_code())
+    let summary = kept.reports.end(spent)?;
+    // Whatever had passed until then: a run that somebody stopped is no success.
+    let is_cut_short = interrupt.is_pressed() && summary.not_run > 0;
+    let cut = if is_cut_short { ExitCode::Interrupted } else { ExitCode::Passed };
+    Ok(summary.exit_code().max(cut))
 }
 
 /// The reports, and what failed for `--rerun-failed`.
@@ -114,6 +122,7 @@ impl Audience for Kept {
 /// Runs each script so many times, one script after the other, and shows what that came to.
 fn repeat(work: &Work, times: usize, human: Human, screen: &mut Screen) -> Result<ExitCode> {
     let mut worst = ExitCode::Passed;
+    let mut not_run = work.scripts.len() * times;
     for script in &work.scripts {
         if work.interrupt.is_pressed() {
             break;
@@ -134,6 +143,11 @@ fn repeat(work: &Work, times: usize, human: Human, screen: &mut Screen) -> Resul
             cpu: spent.cpu,
         }));
         worst = worst.max(counted.tally.exit_code());
+        not_run -= counted.tally.total();
+    }
+    if not_run > 0 {
+        screen.show(&Human::not_run(not_run, "run"));
+        worst = ExitCode::Interrupted;
     }
     Ok(worst)
 }

@@ -1,4 +1,4 @@
-//! The one place that writes to the terminal.
+//! The one place that writes to the terminal, and only what [`visible::for_terminal`] lets through.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -12,6 +12,8 @@ use anstream::{AutoStream, ColorChoice};
 use clap::ValueEnum;
 
 use crate::error::{Error, Kind, Result};
+use crate::outcome::ExitCode;
+use crate::visible;
 
 /// When there are colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -44,7 +46,9 @@ impl Screen {
     pub(super) fn show(&mut self, text: &str) {
         if self.failed.get().is_none() {
             let mut out = AutoStream::new(io::stdout(), self.choice).lock();
-            if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            if let Err(error) =
+                out.write_all(visible::for_terminal(text).as_bytes()).and_then(|()| out.flush())
+            {
                 self.failed.get_or_init(|| error);
             }
         }
@@ -65,10 +69,23 @@ impl Screen {
         }
     }
 
+    /// Shows help, or says what clap found wrong with the arguments: without colours, so that an
+    /// argument that is shown again cannot bring its own.
+    pub(super) fn show_usage(&mut self, said: &clap::Error) -> ExitCode {
+        let text = said.render().to_string();
+        if said.use_stderr() {
+            self.note(&text);
+            ExitCode::Wrong
+        } else {
+            self.show(&text);
+            ExitCode::Passed
+        }
+    }
+
     /// Says something beside what was asked for.
     pub(super) fn note(&self, text: &str) {
         let mut out = AutoStream::new(io::stderr(), self.choice).lock();
-        let _ = out.write_all(text.as_bytes());
+        let _ = out.write_all(visible::for_terminal(text).as_bytes());
     }
 
     /// Says what is wrong with the command line.
@@ -76,6 +93,7 @@ impl Screen {
         let mut out = AutoStream::new(io::stderr(), self.choice).lock();
         let style = anstyle::AnsiColor::Red.on_default().bold();
         // Where even stderr is gone, there is nobody left to tell.
-        let _ = writeln!(out, "{style}error{style:#}: {error}");
+        let text = visible::for_terminal(&format!("{style}error{style:#}: {error}\n"));
+        let _ = out.write_all(text.as_bytes());
     }
 }

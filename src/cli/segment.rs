@@ -64,6 +64,11 @@ pub(super) fn compare(work: &Work, human: Human, screen: &mut Screen) -> Result<
         }
     }
     screen.show(&tally.line(started.elapsed()));
+    let not_run = work.scripts.len() - tally.total();
+    if not_run > 0 {
+        screen.show(&Human::not_run(not_run, "script"));
+        return Ok(ExitCode::Interrupted);
+    }
     Ok(tally.exit_code())
 }
 

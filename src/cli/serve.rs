@@ -1,26 +1,41 @@
 //! `mailexpect serve`.
 
 use std::path::Path;
-use std::sync::mpsc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, TrySendError};
+use std::thread;
+use std::time::Duration;
 
-use super::args;
 use super::screen::Screen;
-use crate::error::{Error, Kind, Result};
+use super::{args, descriptors};
+use crate::error::{Error, Result};
 use crate::files;
 use crate::interrupt::Interrupt;
 use crate::outcome::ExitCode;
 use crate::report::Human;
 use crate::server::Embedded;
+use crate::session::block_on;
 use crate::transcript::{Event, Transcript};
 
-/// How many events may wait to be shown before a dialogue waits for the screen.
-const BACKLOG: usize = 1024;
+/// How many events may wait to be shown. If nobody reads the screen, those that come after them are
+/// left out and counted: no client waits for a screen.
+const BACKLOG: usize = 4096;
+/// How long the last events may take to be shown after Ctrl-C.
+const LAST: Duration = Duration::from_millis(300);
 
 pub(super) fn serve(args: &args::Serve, screen: &mut Screen) -> Result<ExitCode> {
-    let (events, shown) = mpsc::sync_channel::<Option<Event>>(BACKLOG);
-    let interrupted = events.clone();
-    // A screen that is gone no longer takes events; the server goes on.
-    let transcript = Transcript::observed(move |event| drop(events.send(Some(event.clone()))));
+    descriptors::raise_limit();
+    descriptors::check(DESCRIPTORS)?;
+    let interrupt = Interrupt::listen()?;
+    let (events, waiting) = mpsc::sync_channel::<Event>(BACKLOG);
+    let left_out = Arc::new(AtomicUsize::new(0));
+    let missed = Arc::clone(&left_out);
+    let transcript = Transcript::observed(move |event| {
+        if let Err(TrySendError::Full(_)) = events.try_send(event.clone()) {
+            missed.fetch_add(1, Ordering::Relaxed);
+        }
+    });
     let options = Embedded::options()
         .smtp_at(args.smtp)
         .submission_at(args.submission)
@@ -32,33 +47,38 @@ pub(super) fn serve(args: &args::Serve, screen: &mut Screen) -> Result<ExitCode>
         );
         Error::usage(message).hint("another program may hold the port; port 0 takes a free one")
     })?;
-    // Where the channel is gone, so is the server.
-    on_interrupt(move || drop(interrupted.send(None)))?;
     let urls = [server.smtp(), server.submission(), server.submissions()];
     screen.show(&Human::serving(&urls, Embedded::USER, Embedded::PASSWORD));
     if let Some(path) = &args.ca {
         write_ca(&server, path)?;
         screen.show(&Human::ca_written(path));
     }
-    while let Ok(Some(event)) = shown.recv() {
-        screen.show(&Human::default().event(&event));
-    }
+    let (ended, end) = mpsc::channel::<()>();
+    let mut shown = screen.clone();
+    thread::spawn(move || {
+        show(&waiting, &left_out, &mut shown);
+        drop(ended);
+    });
+    block_on(interrupt.pressed());
+    // With the server go the senders of events, and with them the thread that shows them, unless
+    // nobody reads the screen: then it is left behind.
+    drop(server);
+    let _ = end.recv_timeout(LAST);
     Ok(ExitCode::Passed)
 }
 
-/// Calls that at the first Ctrl-C, from a thread of its own.
-fn on_interrupt(first: impl FnOnce() + Send + 'static) -> Result<()> {
-    let interrupt = Interrupt::listen()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| {
-        Error::new(Kind::Io, format!("no runtime to listen for Ctrl-C on: {error}"))
-    })?;
-    let pressed = runtime.block_on(async { interrupt.pressed() })?;
-    std::thread::spawn(move || {
-        runtime.block_on(pressed);
-        first();
-    });
-    Ok(())
+/// What a server needs to begin: its ports, its runtime and what hears signals.
+const DESCRIPTORS: usize = 16;
+
+/// Shows events until the server is gone.
+fn show(waiting: &Receiver<Event>, left_out: &AtomicUsize, screen: &mut Screen) {
+    while let Ok(event) = waiting.recv() {
+        screen.show(&Human::default().event(&event));
+        let missed = left_out.swap(0, Ordering::Relaxed);
+        if missed > 0 {
+            screen.show(&Human::left_out(missed));
+        }
+    }
 }
 
 fn write_ca(server: &Embedded, path: &Path) -> Result<()> {

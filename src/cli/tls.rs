@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::error::{Error, Result};
+use crate::file;
 use crate::tls::Options;
 
 /// The arguments, by the names that curl has for them.
@@ -51,6 +52,6 @@ impl Tls {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path)
+    file::read(path)
         .map_err(|error| Error::usage(format!("cannot read {}: {error}", path.display())))
 }

@@ -11,6 +11,7 @@ use insta::internals::TextSnapshotContents;
 
 use super::{EXTENSION, info};
 use crate::error::{Error, Kind, Result};
+use crate::file;
 use crate::files;
 use crate::redaction::Redaction;
 
@@ -39,7 +40,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Recorded>> {
 
 /// The golden of a script; nothing if the file is the snapshot of some other test.
 fn of_script(path: &Path) -> Result<Option<Snapshot>> {
-    let text = fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
+    let text = file::read_text(path).map_err(|error| unreadable(path, &error))?;
     if let Some(line) = text.lines().position(is_conflict) {
         let why = format!("line {} is the marker of a merge conflict", line + 1);
         let error = Error::usage(format!("cannot read the golden {}: {why}", path.display()));

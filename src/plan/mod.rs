@@ -46,16 +46,16 @@ pub(crate) fn roots(paths: &[PathBuf]) -> Vec<PathBuf> {
 
 fn expand(path: &Path) -> Result<Vec<PathBuf>> {
     if path.is_dir() {
-        let folder = glob::Pattern::escape(&path.to_string_lossy());
-        let found = matches(&format!("{folder}/**/*.rhai"))?;
-        let is_script = |script: &PathBuf| {
+        let mut found = Vec::new();
+        walk(path, &mut |script| {
             let inside = script.strip_prefix(path).unwrap_or(script).parent();
-            inside.is_none_or(|folders| {
-                folders.components().all(|folder| folder.as_os_str() != "lib")
-            })
-        };
-        // A glob gives `a.rhai` for `./a.rhai`; so does a person.
-        return Ok(found.into_iter().filter(is_script).collect());
+            let in_lib = inside.is_some_and(|folders| folders.iter().any(|folder| folder == "lib"));
+            if !in_lib && script.extension().is_some_and(|extension| extension == "rhai") {
+                found.push(script.to_owned());
+            }
+        })?;
+        // As a person names them: `a.rhai` for `./a.rhai`.
+        return Ok(found.iter().map(|path| without_dot(path).to_owned()).collect());
     }
     if path.exists() {
         return Ok(vec![path.to_owned()]);
@@ -73,11 +73,48 @@ fn expand(path: &Path) -> Result<Vec<PathBuf>> {
     })
 }
 
+/// The files that a glob matches, in the order of their names. One whose name is not UTF-8 is
+/// matched by what of it is.
 fn matches(pattern: &str) -> Result<Vec<PathBuf>> {
-    let found = glob::glob(pattern)
+    let glob = glob::Pattern::new(pattern)
         .map_err(|error| Error::usage(format!("the glob {pattern} is wrong: {error}")))?;
-    let found = found.collect::<Result<Vec<_>, _>>();
-    found.map_err(|error| {
-        Error::usage(format!("cannot read {}: {}", error.path().display(), error.error()))
-    })
+    let options =
+        glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::default() };
+    // What lies before the first wildcard is a folder to look in.
+    let literal = pattern.find(['*', '?', '[']).unwrap_or(pattern.len());
+    let folder = pattern[..literal].rsplit_once('/').map_or(".", |(folder, _)| folder);
+    let folder = if folder.is_empty() { "/" } else { folder };
+    let mut found = Vec::new();
+    if Path::new(folder).is_dir() {
+        walk(Path::new(folder), &mut |file| {
+            let plain = if pattern.starts_with("./") { file } else { without_dot(file) };
+            if glob.matches_with(&plain.to_string_lossy(), options) {
+                found.push(plain.to_owned());
+            }
+        })?;
+    }
+    Ok(found)
+}
+
+/// A glob gives `a.rhai` for `./a.rhai`; so does a person.
+fn without_dot(path: &Path) -> &Path {
+    path.strip_prefix(".").unwrap_or(path)
+}
+
+/// Calls `found` with each file in a folder and below, in the order of their names. Symbolic links
+/// to folders are not followed: they may lead in a circle.
+fn walk(folder: &Path, found: &mut impl FnMut(&Path)) -> Result<()> {
+    let unreadable =
+        |error: std::io::Error| Error::usage(format!("cannot read {}: {error}", folder.display()));
+    let entries = std::fs::read_dir(folder).map_err(unreadable)?;
+    let mut entries = entries.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        if entry.file_type().map_err(unreadable)?.is_dir() {
+            walk(&entry.path(), found)?;
+        } else {
+            found(&entry.path());
+        }
+    }
+    Ok(())
 }

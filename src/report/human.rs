@@ -85,6 +85,19 @@ impl Human {
         (visible::escape(place.as_bytes()), message.lines().next().unwrap_or_default())
     }
 
+    /// That a run was stopped before its end.
+    #[cfg(feature = "cli")]
+    pub(crate) fn not_run(count: usize, noun: &str) -> String {
+        let noun = if count == 1 { noun.to_owned() } else { format!("{noun}s") };
+        format!("{ODD}interrupted{ODD:#}: {count} {noun} did not run\n")
+    }
+
+    /// That lines of dialogues were not shown.
+    #[cfg(feature = "cli")]
+    pub(crate) fn left_out(count: usize) -> String {
+        format!("{ODD}... {count} lines were left out: the screen took them too slowly{ODD:#}\n")
+    }
+
     /// That a script did the same however its stream was cut.
     #[cfg(feature = "cli")]
     pub(crate) fn same(ways: &[Segment]) -> String {
@@ -328,12 +341,14 @@ fn styled(line: &Line, width: usize) -> String {
 /// What failed, with its place under a caret and its parts behind it.
 fn explain(failure: &Failure, script: &str) -> String {
     let source = failure.place.as_ref().and_then(|place| Some((place, place.source.as_deref()?)));
-    let path = visible::escape(script.as_bytes());
+    let path = visible::printable(script);
     let title = Level::ERROR.primary_title(failure.error.message());
     let group = match source {
         Some((place, line)) => {
-            let span = caret(line, place.caret);
-            let snippet = Snippet::source(line).line_start(place.line).path(place.file.as_str());
+            let line = visible::source_line(line);
+            let span = caret(&line, place.caret);
+            let file = visible::printable(&place.file);
+            let snippet = Snippet::source(line).line_start(place.line).path(file);
             title.element(snippet.annotation(AnnotationKind::Primary.span(span)))
         }
         None => Group::with_title(title).element(annotate_snippets::Origin::path(path.as_str())),
@@ -365,7 +380,8 @@ pub(super) fn notes(failure: &Failure) -> Vec<(&'static str, String)> {
 }
 
 pub(super) fn at(place: &Place) -> String {
-    format!("{}:{}:{}", place.file, place.line, place.column)
+    let file = visible::printable(&place.file);
+    format!("{file}:{}:{}", place.line, place.column)
 }
 
 /// The word that begins at the column, as bytes of the line.

@@ -30,6 +30,12 @@ impl Tally {
         self.worst = self.worst.max(Some(outcome.exit_code()));
     }
 
+    /// How many were counted.
+    #[cfg(feature = "cli")]
+    pub(crate) fn total(&self) -> usize {
+        self.passed + self.failed + self.skipped
+    }
+
     /// The worst exit code of all.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {

@@ -125,6 +125,13 @@ impl Case {
         self
     }
 
+    /// Lets the script connect to unix sockets outside of its folder and of the current one.
+    #[must_use]
+    pub fn allow_sockets(mut self) -> Self {
+        self.settings.allow_sockets = true;
+        self
+    }
+
     /// Says how many scripts run at once: they share memory.
     #[must_use]
     pub(crate) fn at_once(mut self, scripts: usize) -> Self {

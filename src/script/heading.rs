@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::file;
+
 /// What a line begins with that says why the script is ignored.
 const IGNORED: &str = "ignored:";
 /// What a line begins with that has the script's tags, with commas between them.
@@ -19,7 +21,7 @@ pub(crate) struct Heading {
 impl Heading {
     /// That of a script. One that cannot be read has none, and says so when it is run.
     pub(crate) fn of(script: &Path) -> Self {
-        let text = std::fs::read(script).unwrap_or_default();
+        let text = file::read(script).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         Self { title: title(&text), tags: tags(&text) }
     }
@@ -53,7 +55,7 @@ fn ignored(text: &str) -> Option<String> {
 /// Why a script is only run by tests when that is asked for, if it says so. One that cannot be read
 /// will say that when it is run.
 pub(crate) fn why_ignored(script: &Path) -> Option<String> {
-    ignored(&std::fs::read_to_string(script).ok()?)
+    ignored(&file::read_text(script).ok()?)
 }
 
 #[cfg(test)]

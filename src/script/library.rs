@@ -1,6 +1,7 @@
 //! Where `import` finds its modules, and every source that was compiled.
 
 use std::collections::HashMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -13,6 +14,7 @@ use super::program::Program;
 use super::run::Run;
 use super::{heading, raise};
 use crate::error::Error;
+use crate::file;
 use crate::outcome::{Failure, Place};
 use crate::secrets;
 
@@ -32,15 +34,26 @@ pub(super) struct Unit {
     unknown: OnceLock<Option<Failure>>,
 }
 
+/// A name that was not UTF-8 has lost what was not, and cannot be found any more.
+fn named(name: &str, error: io::Error) -> io::Error {
+    let is_lossy = name.contains(char::REPLACEMENT_CHARACTER);
+    if is_lossy && error.kind() == io::ErrorKind::NotFound {
+        return io::Error::other("its name is not UTF-8; give it one that is");
+    }
+    error
+}
+
 impl Unit {
     fn read(engine: &Engine, name: &str) -> std::io::Result<Self> {
         let text = match SHIPPED.iter().find(|(shipped, _)| *shipped == name) {
             Some((_, text)) => (*text).to_owned(),
-            None => std::fs::read_to_string(name)?,
+            None => file::read_text(Path::new(name)).map_err(|error| named(name, error))?,
         };
-        // A first line for the kernel (`#!/usr/bin/env ...`) is a comment to us, of the same
-        // length.
-        let script = text.strip_prefix("#!").map(|rest| format!("//{rest}"));
+        // A first line for the kernel (`#!/usr/bin/env ...`) is a comment to us.
+        let script = text.strip_prefix("#!").map(|rest| {
+            let end = rest.find('\n').unwrap_or(rest.len());
+            format!("//{}", &rest[end..])
+        });
         let mut compiled = engine.compile(script.as_deref().unwrap_or(&text));
         if let Ok(ast) = &mut compiled {
             ast.set_source(name);

@@ -1,8 +1,6 @@
 //! What the words of one running script share.
 
 use std::cell::{Cell, RefCell};
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
@@ -16,11 +14,13 @@ use super::regexes::Regexes;
 use super::settings::Settings;
 use super::{coroutine, memory};
 use crate::error::{Error, Result};
+use crate::file;
 use crate::pattern::Pattern;
 use crate::redaction::Redaction;
 use crate::secrets::{Learned, is_secret_name};
 use crate::server::Embedded;
 use crate::session::{Options, Session};
+use crate::target::{Place, Target};
 use crate::transcript::Transcript;
 use crate::transport::{Pace, Thread};
 
@@ -128,6 +128,20 @@ impl Run {
             .any(|folder| folder.canonicalize().is_ok_and(|folder| file.starts_with(folder)))
     }
 
+    /// Makes sure that a script may connect there: a unix socket outside of where it may import from
+    /// may be anybody's, and give its user's rights away.
+    pub(super) fn may_connect(&self, url: &str) -> Result<()> {
+        let target = Target::parse(url)?;
+        let Place::Unix(path) = &target.place else { return Ok(()) };
+        let is_given = self.settings.params.values().any(|value| value == url);
+        if is_given || self.settings.allow_sockets || self.may_import(path) {
+            return Ok(());
+        }
+        let error = Error::usage(format!("the script may not connect to {target}"))
+            .with_expected("a unix socket in the script's folder or the current one");
+        Err(error.hint("give the URL by --set, or --allow-sockets if you trust the script"))
+    }
+
     /// Reads a file that a script names: one that the caller has given as a parameter, or one where
     /// scripts may import from, its path relative to the script.
     pub(super) fn read(&self, path: &str) -> Result<Vec<u8>> {
@@ -138,11 +152,8 @@ impl Run {
             let error = Error::usage(format!("the script may not read {path}: {why}"));
             return Err(error.hint("give the path by --set, and say param(...) in its place"));
         }
-        let mut read = Vec::new();
-        let opened =
-            File::open(&file).and_then(|file| file.take(LARGEST_FILE).read_to_end(&mut read));
-        opened.map_err(|error| Error::usage(format!("cannot read {path}: {error}")))?;
-        Ok(read)
+        file::read_up_to(&file, LARGEST_FILE)
+            .map_err(|error| Error::usage(format!("cannot read {path}: {error}")))
     }
 
     /// How sessions of this run are opened, unless a script says otherwise.

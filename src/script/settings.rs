@@ -24,6 +24,8 @@ pub struct Settings {
     pub deadline: Duration,
     /// Whether scripts may start processes (`pipe`).
     pub allow_run: bool,
+    /// Whether scripts may connect to unix sockets outside of their folder and of the current one.
+    pub allow_sockets: bool,
     /// Which servers a script speaks with if no value is given for their parameters.
     pub servers: Servers,
     /// What is redacted in golden transcripts, unless a script says otherwise.
@@ -51,6 +53,7 @@ impl Default for Settings {
             options: Options::new(),
             deadline: Duration::from_mins(5),
             allow_run: false,
+            allow_sockets: false,
             servers: Servers::default(),
             redaction: Arc::default(),
         }

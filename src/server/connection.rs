@@ -15,7 +15,7 @@ use super::conversation::{Conversation, Outgoing};
 use crate::transcript::Close;
 
 /// How much is read at once.
-const CHUNK: usize = 16 << 10;
+const CHUNK: usize = 8 << 10;
 /// How long a client may take to see that the server has closed, and how much it may send until
 /// then.
 const LINGER: Duration = Duration::from_secs(2);
@@ -125,6 +125,8 @@ async fn exchange(
             },
             Err(_) => conversation.idle(),
         };
+        // A client that always has more to say leaves the others their turn.
+        tokio::task::yield_now().await;
     }
 }
 

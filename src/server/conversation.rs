@@ -9,7 +9,7 @@ use rustls::ServerConnection;
 use super::answer::{Answer, Next};
 use super::dialogue::{Dialogue, LARGEST, Role};
 use super::input::{Content, Lines};
-use super::mail::{Spool, Stamp};
+use super::mail::{Room, Spool, Stamp};
 use super::recorder::Recorder;
 use crate::transcript::{Close, Transcript};
 
@@ -21,13 +21,22 @@ pub(super) struct Outgoing {
     pub(super) tls: bool,
 }
 
+/// A message that is coming in, and the room that it takes.
+#[derive(Debug)]
+struct Incoming {
+    content: Content,
+    room: Room,
+    /// There was no more room: it is read to its end and not kept.
+    crowded: bool,
+}
+
 /// One connection: what has come in so far, the dialogue, and where mail and events go.
 #[derive(Debug)]
 pub(super) struct Conversation {
     dialogue: Dialogue,
     lines: Lines,
     /// The message that is coming in.
-    content: Option<Content>,
+    content: Option<Incoming>,
     spool: Arc<Spool>,
     peer: SocketAddr,
     recorder: Option<Recorder>,
@@ -110,20 +119,29 @@ impl Conversation {
         })
     }
 
-    fn take_content(&mut self, mut content: Content, bytes: &mut &[u8]) -> Option<Answer> {
+    fn take_content(&mut self, mut incoming: Incoming, bytes: &mut &[u8]) -> Option<Answer> {
         let before = *bytes;
-        let ended = content.take(bytes);
+        if !incoming.crowded && !incoming.room.grow(bytes.len()) {
+            incoming.crowded = true;
+            incoming.content.give_up();
+            incoming.room = Room::new(Arc::clone(&self.spool));
+        }
+        let ended = incoming.content.take(bytes);
         if let Some(recorder) = &mut self.recorder {
             recorder.content(&before[..before.len() - bytes.len()]);
         }
         if !ended {
-            self.content = Some(content);
+            self.content = Some(incoming);
             return None;
         }
         if let Some(recorder) = &mut self.recorder {
             recorder.message();
         }
-        let (answer, mail) = self.dialogue.message(content.finish(), &Stamp::new(self.peer));
+        if incoming.crowded {
+            return Some(self.dialogue.crowded());
+        }
+        let content = incoming.content.finish();
+        let (answer, mail) = self.dialogue.message(content, &Stamp::new(self.peer));
         if let Some(mail) = mail {
             self.spool.deposit(mail);
         }
@@ -144,7 +162,11 @@ impl Conversation {
         outgoing.replies.extend_from_slice(reply.as_bytes());
         match answer.next() {
             Next::Line => {}
-            Next::Content => self.content = Some(Content::new(LARGEST)),
+            Next::Content => {
+                let room = Room::new(Arc::clone(&self.spool));
+                let content = Content::new(LARGEST);
+                self.content = Some(Incoming { content, room, crowded: false });
+            }
             Next::Tls => outgoing.tls = true,
             Next::Close => outgoing.close = true,
         }

@@ -115,6 +115,12 @@ impl Dialogue {
         (answer, Some(Mail { from, to, data, authenticated: self.user.clone() }))
     }
 
+    /// A message that there was no room for.
+    pub(super) fn crowded(&mut self) -> Answer {
+        self.transaction = None;
+        Answer::new(452, "4.3.1 Too much mail comes in at once; try again later")
+    }
+
     /// How mail came in, in the words of RFC 3848.
     fn protocol(&self) -> &'static str {
         let extended = matches!(self.hello, Some(Hello { extended: true, .. }));

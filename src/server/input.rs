@@ -103,6 +103,12 @@ impl Content {
         false
     }
 
+    /// Keeps nothing of it any more.
+    pub(super) fn give_up(&mut self) {
+        self.too_large = true;
+        self.kept = Vec::new();
+    }
+
     /// The message, or `None` where it was larger than the limit.
     pub(super) fn finish(self) -> Option<Vec<u8>> {
         (!self.too_large).then_some(self.kept)

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use super::date;
@@ -28,11 +28,42 @@ impl Mail {
     }
 }
 
+/// How much of messages that are still coming in is held, of all connections together. What a client
+/// sends beyond that is read and not kept, and it is told to come again.
+const INCOMING: usize = 128 << 20;
+
 /// The mail that was accepted, up to a limit; the oldest goes first.
 #[derive(Debug)]
 pub(super) struct Spool {
     held: Mutex<Held>,
     limit: usize,
+    incoming: AtomicUsize,
+}
+
+/// Room for a message that is coming in, given back when this is dropped.
+#[derive(Debug)]
+pub(super) struct Room {
+    spool: Arc<Spool>,
+    bytes: usize,
+}
+
+impl Room {
+    pub(super) fn new(spool: Arc<Spool>) -> Self {
+        Self { spool, bytes: 0 }
+    }
+
+    /// Takes so much more; whether there is so much.
+    pub(super) fn grow(&mut self, bytes: usize) -> bool {
+        let before = self.spool.incoming.fetch_add(bytes, Ordering::Relaxed);
+        self.bytes += bytes;
+        before + bytes <= INCOMING
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.spool.incoming.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -43,7 +74,7 @@ struct Held {
 
 impl Spool {
     pub(super) fn new(limit: usize) -> Self {
-        Self { held: Mutex::default(), limit }
+        Self { held: Mutex::default(), limit, incoming: AtomicUsize::new(0) }
     }
 
     pub(super) fn deposit(&self, mail: Mail) {

@@ -128,6 +128,16 @@ impl Options {
         self
     }
 
+    /// Allows connections to this host, as `mail.example.com`, `192.0.2.1` or `*.example.com`, and to
+    /// no other that is not named so; all are allowed unless one is named. That of an `mx://domain` is
+    /// the domain.
+    #[must_use]
+    pub fn allow_host(mut self, host: impl Into<String>) -> Self {
+        let allowed = self.route.allowed.iter().cloned().chain([host.into()]);
+        self.route.allowed = allowed.collect();
+        self
+    }
+
     /// The name server to ask for the mail exchangers of `mx://domain`; those of the system unless
     /// set.
     #[must_use]

@@ -5,6 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use x509_parser::prelude::{ASN1Time, GeneralName, X509Certificate};
 
+use crate::visible;
+
 /// A certificate as a server showed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -33,9 +35,9 @@ impl Certificate {
         let (_, parsed) = x509_parser::parse_x509_certificate(der).ok()?;
         let validity = parsed.validity();
         Some(Self {
-            subject: parsed.subject().to_string(),
+            subject: visible::escape(parsed.subject().to_string().as_bytes()),
             sans: sans(&parsed),
-            issuer: parsed.issuer().to_string(),
+            issuer: visible::escape(parsed.issuer().to_string().as_bytes()),
             not_before: time(validity.not_before),
             not_after: time(validity.not_after),
             fingerprint: hex(ring::digest::digest(&ring::digest::SHA256, der).as_ref(), ":"),
@@ -62,7 +64,8 @@ impl Certificate {
 
 fn sans(parsed: &X509Certificate<'_>) -> Vec<String> {
     let Ok(Some(extension)) = parsed.subject_alternative_name() else { return Vec::new() };
-    extension.value.general_names.iter().map(name).collect()
+    let names = extension.value.general_names.iter();
+    names.map(|shown| visible::escape(name(shown).as_bytes())).collect()
 }
 
 fn name(name: &GeneralName<'_>) -> String {

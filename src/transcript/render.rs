@@ -95,7 +95,7 @@ pub(super) fn happening(what: &What) -> String {
     match what {
         What::Connecting(url) => format!("connecting to {}", visible::escape(url.as_bytes())),
         What::Attempt { address, result } => {
-            format!("{} {result}", visible::escape(address.as_bytes()))
+            format!("{} {}", visible::escape(address.as_bytes()), visible::printable(result))
         }
         What::Accepted(address) => format!("accepted from {}", visible::escape(address.as_bytes())),
         What::TimedOut(allowed) => format!("timed out after {}", duration::show(*allowed)),

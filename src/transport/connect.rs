@@ -40,10 +40,41 @@ pub(crate) struct Route {
     pub(crate) pinned: Arc<[(String, IpAddr)]>,
     /// Who is asked for mail exchangers; the name servers of the system where nobody is said.
     pub(crate) nameserver: Option<SocketAddr>,
+    /// The hosts that may be connected to, each as `mail.example.com` or `*.example.com`; all if none
+    /// is named.
+    pub(crate) allowed: Arc<[String]>,
     /// What the connection begins with.
     pub(crate) proxy: Option<Proxy>,
     /// Whose the thread is that the connection is waited for on.
     pub(crate) thread: Thread,
+}
+
+impl Route {
+    /// Whether a connection may lead there.
+    fn check(&self, place: &Place) -> Result<()> {
+        let host = match place {
+            Place::Host { host, .. } => host,
+            Place::Exchangers { domain, .. } => domain,
+            Place::Unix(_) => return Ok(()),
+        };
+        let host = host.trim_end_matches('.');
+        let fits = |allowed: &String| match allowed.strip_prefix('*') {
+            Some(end) if end.starts_with('.') => {
+                host.len() > end.len()
+                    && host
+                        .get(host.len() - end.len()..)
+                        .is_some_and(|tail| tail.eq_ignore_ascii_case(end))
+            }
+            _ => allowed.eq_ignore_ascii_case(host),
+        };
+        if self.allowed.is_empty() || self.allowed.iter().any(fits) {
+            return Ok(());
+        }
+        let error = Error::usage(format!("connections to {host} are not allowed"));
+        Err(error
+            .with_expected(format!("one of {}", self.allowed.join(", ")))
+            .hint(format!("allow it, too: --allow-host {host}")))
+    }
 }
 
 /// A connection, and the mail exchanger that it is with, where it is with one.
@@ -73,6 +104,7 @@ async fn connect_until(
     deadline: Instant,
     report: &mut impl FnMut(&str, &str),
 ) -> Result<Connected> {
+    route.check(&target.place)?;
     match &target.place {
         Place::Unix(path) => {
             let transport = connect_unix(target, path, route, deadline, report).await?;
@@ -80,17 +112,61 @@ async fn connect_until(
         }
         Place::Host { host, port } => {
             let addresses = resolve(host, *port, route, deadline).await?;
-            let (transport, _) = connect_any(target, &addresses, route, deadline, report).await?;
+            let mut tried = Vec::new();
+            let found = try_addresses(&addresses, route, deadline, report, &mut tried).await?;
+            let transport = found.ok_or_else(|| unreachable(target, &tried))?;
             Ok(Connected { transport, exchanger: None })
         }
-        Place::Exchangers { domain, port } => {
-            let (addresses, mut hosts) =
-                resolve_exchangers(domain, *port, route, deadline, report).await?;
-            let (transport, place) =
-                connect_any(target, &addresses, route, deadline, report).await?;
-            Ok(Connected { transport, exchanger: Some(hosts.swap_remove(place).into()) })
+        Place::Exchangers { .. } => connect_exchanger(target, route, deadline, report).await,
+    }
+}
+
+/// Tries the exchangers of a domain in turn, the preferred one first. Each is looked up when it is
+/// tried: what the others are does not matter if it answers.
+async fn connect_exchanger(
+    target: &Target,
+    route: &Route,
+    deadline: Instant,
+    report: &mut impl FnMut(&str, &str),
+) -> Result<Connected> {
+    let Place::Exchangers { domain, port } = &target.place else {
+        return Err(Error::usage(format!("{target} names no domain")));
+    };
+    let found = timeout_at(deadline, exchangers(domain, route.nameserver)).await;
+    let found =
+        found.map_err(|_| unresolved(domain, "the look-up of its mail exchangers timed out"))??;
+    let listed: Vec<_> = found
+        .iter()
+        .map(|exchanger| format!("{} {}", exchanger.preference, exchanger.host))
+        .collect();
+    report(&format!("MX of {domain}:"), &listed.join(", "));
+    let (mut tried, mut failure) = (Vec::new(), None);
+    let count = found.len();
+    for (n, exchanger) in found.into_iter().enumerate() {
+        let until = share(deadline, count - n);
+        let addresses = match resolve(&exchanger.host, *port, route, until).await {
+            Ok(addresses) => addresses,
+            Err(error) => {
+                report(&exchanger.host, error.got().unwrap_or("has no address"));
+                failure = Some(error);
+                continue;
+            }
+        };
+        if let Some(transport) = try_addresses(&addresses, route, until, report, &mut tried).await?
+        {
+            return Ok(Connected { transport, exchanger: Some(exchanger.host.into()) });
         }
     }
+    Err(match failure {
+        Some(error) if tried.is_empty() => error,
+        _ => unreachable(target, &tried),
+    })
+}
+
+/// Until when the next of so many that are left may take: the time left is shared out evenly.
+fn share(deadline: Instant, left: usize) -> Instant {
+    let now = Instant::now();
+    now + deadline.saturating_duration_since(now) / u32::try_from(left.max(1)).unwrap_or(u32::MAX)
 }
 
 async fn connect_unix(
@@ -112,25 +188,25 @@ async fn connect_unix(
         .map_err(|why| unreachable(target, &[(path.display().to_string(), why)]))
 }
 
-/// Tries the addresses in turn; the place of the one that answered comes with the connection.
-async fn connect_any(
-    target: &Target,
+/// Tries the addresses in turn. What came of those that did not answer is added to `tried`.
+async fn try_addresses(
     addresses: &[SocketAddr],
     route: &Route,
     deadline: Instant,
     report: &mut impl FnMut(&str, &str),
-) -> Result<(Transport, usize)> {
-    let mut tried = Vec::new();
+    tried: &mut Vec<(String, String)>,
+) -> Result<Option<Transport>> {
     for (n, address) in addresses.iter().enumerate() {
-        let left = u32::try_from(addresses.len() - n).unwrap_or(u32::MAX);
-        let until = Instant::now() + deadline.saturating_duration_since(Instant::now()) / left;
+        let until = share(deadline, addresses.len() - n);
         let outcome = attempt(until, Tcp::connect(*address, route.source_ip, route.thread)).await;
         match told(outcome, &address.to_string(), report) {
-            Ok(stream) => return Ok((Transport::Tcp(introduce(stream, route, report).await?), n)),
+            Ok(stream) => {
+                return introduce(stream, route, report).await.map(Transport::Tcp).map(Some);
+            }
             Err(why) => tried.push((address.to_string(), why)),
         }
     }
-    Err(unreachable(target, &tried))
+    Ok(None)
 }
 
 /// Says whom the connection is made for, where that is wanted.
@@ -220,43 +296,6 @@ async fn resolve(
         return Err(error.hint("leave out `family`, or give a `source_ip` of the server's family"));
     }
     Ok(fitting)
-}
-
-/// The addresses of a domain's mail exchangers, those of the preferred one first, each with the
-/// exchanger that it is of. One that has none is passed over.
-async fn resolve_exchangers(
-    domain: &str,
-    port: u16,
-    route: &Route,
-    deadline: Instant,
-    report: &mut impl FnMut(&str, &str),
-) -> Result<(Vec<SocketAddr>, Vec<String>)> {
-    let found = timeout_at(deadline, exchangers(domain, route.nameserver)).await;
-    let found =
-        found.map_err(|_| unresolved(domain, "the look-up of its mail exchangers timed out"))??;
-    let listed: Vec<_> = found
-        .iter()
-        .map(|exchanger| format!("{} {}", exchanger.preference, exchanger.host))
-        .collect();
-    report(&format!("MX of {domain}:"), &listed.join(", "));
-    let (mut addresses, mut hosts) = (Vec::new(), Vec::new());
-    let mut failure = None;
-    for exchanger in found {
-        match resolve(&exchanger.host, port, route, deadline).await {
-            Ok(more) => {
-                hosts.extend(std::iter::repeat_n(exchanger.host, more.len()));
-                addresses.extend(more);
-            }
-            Err(error) => {
-                report(&exchanger.host, error.got().unwrap_or("has no address"));
-                failure = Some(error);
-            }
-        }
-    }
-    match failure {
-        Some(error) if addresses.is_empty() => Err(error),
-        _ => Ok((addresses, hosts)),
-    }
 }
 
 fn unresolved(host: &str, why: &str) -> Error {

@@ -13,26 +13,31 @@ pub(super) struct Exchanger {
     pub(super) host: String,
 }
 
-/// The exchangers of a domain, the preferred first; the domain itself where it has addresses and no
-/// exchanger.
+/// The exchangers of a domain, the preferred first; the domain itself if it has addresses and no
+/// exchanger. A look-up that fails says nothing about whether there is one.
 #[cfg(feature = "dns")]
 pub(super) async fn exchangers(
     domain: &str,
     nameserver: Option<SocketAddr>,
 ) -> Result<Vec<Exchanger>> {
+    use hickory_resolver::proto::op::ResponseCode;
     use hickory_resolver::proto::rr::RData;
 
     let resolver = resolver(nameserver).map_err(|error| failed(domain, &error.to_string()))?;
     let found = match resolver.mx_lookup(absolute(domain)).await {
         Ok(found) => found,
-        Err(error) if error.is_nx_domain() => {
-            return Err(failed(domain, "there is no such domain"));
+        Err(error) => {
+            return match answered(&error) {
+                Some(ResponseCode::NXDomain) => Err(failed(domain, "there is no such domain")),
+                Some(ResponseCode::NoError) => of_its_own(&resolver, domain).await,
+                Some(code) => {
+                    let number = u16::from(code);
+                    let why = format!("the name server answered with error {number} ({code})");
+                    Err(failed(domain, &why).hint("the name server, or the zone, is at fault"))
+                }
+                None => Err(failed(domain, &error.to_string())),
+            };
         }
-        // The domain is there and has no exchanger.
-        Err(error) if error.is_no_records_found() => {
-            return Ok(vec![Exchanger { preference: 0, host: domain.to_owned() }]);
-        }
-        Err(error) => return Err(failed(domain, &error.to_string())),
     };
     let exchangers = found.answers().iter().filter_map(|record| match &record.data {
         RData::MX(mx) => {
@@ -40,7 +45,55 @@ pub(super) async fn exchangers(
         }
         _ => None,
     });
-    in_order(domain, exchangers.collect())
+    let exchangers: Vec<_> = exchangers.collect();
+    if exchangers.is_empty() {
+        return of_its_own(&resolver, domain).await;
+    }
+    in_order(domain, exchangers)
+}
+
+/// The code of an answer without the records that were asked for; `None` if there was no answer.
+#[cfg(feature = "dns")]
+fn answered(
+    error: &hickory_resolver::net::NetError,
+) -> Option<hickory_resolver::proto::op::ResponseCode> {
+    use hickory_resolver::net::{DnsError, NetError};
+
+    match error {
+        NetError::Dns(DnsError::NoRecordsFound(none)) => Some(none.response_code),
+        NetError::Dns(DnsError::ResponseCode(code)) => Some(*code),
+        _ => None,
+    }
+}
+
+/// The domain as its own exchanger, unless it is an alias that leads nowhere.
+#[cfg(feature = "dns")]
+async fn of_its_own(
+    resolver: &hickory_resolver::TokioResolver,
+    domain: &str,
+) -> Result<Vec<Exchanger>> {
+    use hickory_resolver::proto::rr::{RData, RecordType};
+
+    /// More aliases of aliases than that are a mistake.
+    const MOST: usize = 8;
+    let mut names = vec![absolute(domain).to_lowercase()];
+    while let Ok(found) = resolver.lookup(names[names.len() - 1].as_str(), RecordType::CNAME).await
+    {
+        let alias = found.answers().iter().find_map(|record| match &record.data {
+            RData::CNAME(alias) => Some(absolute(&alias.to_ascii()).to_lowercase()),
+            _ => None,
+        });
+        let Some(alias) = alias else { break };
+        let is_circle = names.contains(&alias);
+        names.push(alias);
+        if is_circle || names.len() > MOST {
+            let how = if is_circle { "lead in a circle" } else { "lead too far" };
+            let names: Vec<_> = names.iter().map(|name| relative(name)).collect();
+            let why = format!("its aliases (CNAME) {how}: {}", names.join(", "));
+            return Err(failed(domain, &why).hint("the zone is at fault"));
+        }
+    }
+    Ok(vec![Exchanger { preference: 0, host: domain.to_owned() }])
 }
 
 #[cfg(not(feature = "dns"))]

@@ -23,6 +23,8 @@ pub use connect::Family;
 pub(crate) use connect::{Route, connect};
 pub(crate) use pace::{Pace, Unheard};
 pub(crate) use process::Process;
+#[cfg(feature = "cli")]
+pub(crate) use process::kill_processes;
 pub use proxy::Proxy;
 use segment::Cut;
 pub use segment::Segment;

@@ -1,9 +1,10 @@
 //! A dialogue on a child's stdin and stdout, as with `sendmail -bs`.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::pin::Pin;
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -26,6 +27,25 @@ pub(crate) struct Process {
     complaints: Arc<Mutex<Vec<u8>>>,
 }
 
+/// The groups of all children under dialogue.
+static GROUPS: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+fn groups() -> MutexGuard<'static, BTreeSet<i32>> {
+    GROUPS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ends all children under dialogue, and theirs: this process is about to end without being
+/// unwound.
+#[cfg(feature = "cli")]
+pub(crate) fn kill_processes() {
+    groups().iter().filter_map(|group| Pid::from_raw(*group)).for_each(kill);
+}
+
+fn kill(group: Pid) {
+    // If the group is gone already, there is nothing to be done.
+    let _ = kill_process_group(group, Signal::KILL);
+}
+
 impl Process {
     /// Starts a program with its arguments, without a shell between. What it writes to stderr is
     /// kept for [`Process::complaints`]: it must not reach a terminal as it is.
@@ -38,8 +58,9 @@ impl Process {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
-        let missing = || io::Error::other("the child lacks a pipe");
         let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        groups().extend(group.map(|group| group.as_raw_nonzero().get()));
+        let missing = || io::Error::other("the child lacks a pipe");
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().ok_or_else(missing)?;
         let stderr = child.stderr.take().ok_or_else(missing)?;
@@ -73,9 +94,10 @@ async fn listen(mut stderr: ChildStderr, complaints: Arc<Mutex<Vec<u8>>>) {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        // Also if the child has ended: what it started may still run.
         if let Some(group) = self.group {
-            // If the group is gone already, there is nothing to be done.
-            let _ = kill_process_group(group, Signal::KILL);
+            groups().remove(&group.as_raw_nonzero().get());
+            kill(group);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use hickory_proto::op::{Message, OpCode, ResponseCode};
-use hickory_proto::rr::rdata::MX;
+use hickory_proto::rr::rdata::{CNAME, MX};
 use hickory_proto::rr::{Name, RData, Record};
 use mailexpect::server::{Embedded, Replay};
 use mailexpect::{Error, Options, Proxy, Session, Transcript, tls};
@@ -174,4 +174,64 @@ fn a_proxy_header_that_was_refused_is_named() {
         let hint = error.next_step().unwrap_or_default();
         assert!(hint.contains("PROXY v1 from 192.0.2.7:4711"), "{error}");
     }
+}
+
+/// A name server that answers every question with this code, and with an alias of the name that was
+/// asked for where one is given.
+fn failing_nameserver(code: ResponseCode, alias: Option<&'static str>) -> SocketAddr {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = socket.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut packet = [0; 1500];
+        while let Ok((length, client)) = socket.recv_from(&mut packet) {
+            let question = Message::from_vec(&packet[..length]).unwrap();
+            let query = question.queries[0].clone();
+            let mut answer = Message::response(question.metadata.id, OpCode::Query);
+            answer.metadata.response_code = code;
+            if let Some(alias) = alias {
+                let alias = CNAME(Name::from_ascii(alias).unwrap());
+                answer.add_answer(Record::from_rdata(
+                    query.name().clone(),
+                    60,
+                    RData::CNAME(alias),
+                ));
+            }
+            answer.add_query(query);
+            socket.send_to(&answer.to_vec().unwrap(), client).unwrap();
+        }
+    });
+    address
+}
+
+#[test]
+fn a_look_up_that_fails_is_not_taken_for_a_domain_without_exchangers() {
+    for (code, alias, why) in [
+        (ResponseCode::ServFail, None, "error 2"),
+        (ResponseCode::Refused, None, "error 5"),
+        (ResponseCode::from(0, 12), None, "error 12"),
+        (ResponseCode::NoError, Some("loop.example."), "circle"),
+    ] {
+        let transcript = Transcript::new();
+        let options = Session::options()
+            .nameserver(failing_nameserver(code, alias))
+            .resolve("loop.example", "127.0.0.1".parse().unwrap())
+            .transcript(transcript.clone());
+        let error = connect(options, "mx://loop.example:1").unwrap_err();
+        assert!(error.is_unreachable() && error.got().unwrap().contains(why), "{code}: {error}");
+        assert!(!transcript.to_string().contains("MX of"), "{transcript}");
+    }
+}
+
+#[test]
+fn an_exchanger_is_looked_up_when_it_is_tried() {
+    const MANY: &[(&str, &[(u16, &str)])] =
+        &[("many.example.", &[(10, "here.example."), (20, "never.invalid.")])];
+    let server = Embedded::start().unwrap();
+    let transcript = Transcript::new();
+    let options = Session::options()
+        .nameserver(nameserver(MANY))
+        .resolve("here.example", "127.0.0.1".parse().unwrap())
+        .transcript(transcript.clone());
+    connect(options, &format!("mx://many.example:{}", port(&server.smtp()))).unwrap();
+    assert!(!transcript.to_string().contains("*** never.invalid"), "{transcript}");
 }

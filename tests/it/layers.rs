@@ -26,7 +26,7 @@ const LAYERS: [&[&str]; 5] = [
         "transcript",
         "visible",
     ],
-    &["tls", "transport"],
+    &["file", "tls", "transport"],
     &["session", "server"],
     &["script"],
     &["cli", "golden", "interrupt", "plan", "project", "report", "testing", "workers"],

@@ -16,6 +16,7 @@ mod certificates;
 mod circles;
 mod connecting;
 mod documented;
+mod edges;
 mod ending;
 mod examples;
 mod failures;

@@ -1,11 +1,8 @@
 //! The program as its users run it.
 
 use std::fs::File;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-
-use rustix::process::{Pid, Signal, kill_process};
+use std::process::{Command, Stdio};
 
 use crate::peer::Peer;
 
@@ -298,47 +295,6 @@ fn an_interrupt_ends_the_script_where_it_is_and_leaves_its_transcript() {
         "{out}"
     );
     assert!(out.contains("C: NOOP"), "the transcript is there: {out}");
-}
-
-/// A run of a script that imports a pipe, once it reads that; and the pipe, open for writing.
-fn reading_a_pipe(folder: &Path) -> (Child, File) {
-    let pipe = folder.join("pipe.rhai");
-    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let child = program()
-        .current_dir(folder)
-        .args(["run", "a.rhai"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // It can be opened once the other side is open.
-    (child, File::options().write(true).open(&pipe).unwrap())
-}
-
-#[test]
-fn an_interrupt_ends_a_script_that_only_computes() {
-    let folder = folder(&[("a.rhai", "// Computes.\nimport \"pipe\" as p;\nloop {}\n")]);
-    let (child, mut pipe) = reading_a_pipe(folder.path());
-    pipe.write_all(b"// Nothing.\n").unwrap();
-    drop(pipe);
-    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
-    let output = child.wait_with_output().unwrap();
-    let out = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(output.status.code(), Some(130), "{out}");
-    assert!(out.contains("STOP a.rhai") && out.contains("--> a.rhai:3:"), "{out}");
-}
-
-#[test]
-fn a_second_interrupt_ends_what_does_not_heed_the_first() {
-    let folder = folder(&[("a.rhai", "// Imports.\nimport \"pipe\" as p;\n")]);
-    let (mut child, pipe) = reading_a_pipe(folder.path());
-    let code = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break status.code();
-        }
-        kill_process(Pid::from_child(&child), Signal::INT).unwrap();
-    };
-    assert_eq!(code, Some(130));
-    drop(pipe);
 }
 
 #[test]

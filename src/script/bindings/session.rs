@@ -32,6 +32,7 @@ fn open(ctx: &NativeCallContext<'_>, url: Option<&str>, options: &Map) -> Result
             Some(url) => url.to_owned(),
             None => run.param("smtp")?.unwrap_or_default(),
         };
+        run.may_connect(&url)?;
         Ok::<_, Error>(run.adopt(options.connect(&url).await?))
     })?;
     opened.map_err(|error| raise(ctx, error))
@@ -40,6 +41,7 @@ fn open(ctx: &NativeCallContext<'_>, url: Option<&str>, options: &Map) -> Result
 fn until_ready(ctx: &NativeCallContext<'_>, url: &str, options: &Map) -> Result<(), Raised> {
     let ready = wait(ctx, async {
         let run = Run::current()?;
+        run.may_connect(url)?;
         connecting::session_options(run.options(), options, &READY)?.wait_ready(url).await?;
         run.count_check();
         Ok(())

@@ -1,0 +1,388 @@
+//! The edges of the program: signals, files that are none, names, descriptors, and what reaches a
+//! terminal.
+
+use std::ffi::OsStr;
+use std::net::TcpListener;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::program::{Ran, folder, program, run};
+
+const GREETING: &str = "// The greeting.\nconnect().expect(220);\n";
+
+/// A run of `a.rhai` that has connected to this process: from then on it hears signals.
+fn connected(folder: &Path, args: &[&str]) -> (Child, std::net::TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("url=tcp://{}", listener.local_addr().unwrap());
+    let child = program()
+        .current_dir(folder)
+        .args(["run", "a.rhai", "--set", &url])
+        .args(args)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    (child, listener.accept().unwrap().0)
+}
+
+fn ended(child: Child) -> Ran {
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+#[test]
+fn each_signal_that_ends_a_run_ends_a_script_that_only_computes() {
+    let folder = folder(&[("a.rhai", "// Computes.\nlet s = connect(param(\"url\"));\nloop {}\n")]);
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let (child, _stream) = connected(folder.path(), &[]);
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        let ran = ended(child);
+        assert_eq!(ran.code, Some(130), "{ran:?}");
+        assert!(ran.out.contains("STOP a.rhai") && ran.out.contains("--> a.rhai:3:"), "{ran:?}");
+    }
+}
+
+#[test]
+fn a_second_signal_ends_what_does_not_heed_the_first() {
+    // Nobody reads what is shown, so that it blocks in writing that.
+    let script = "// Talks.\nlet s = connect(param(\"url\"));\ns.reset();\n\
+                  for i in 0..4000 { print(\"a line that is longer than nothing at all\"); }\nloop {}\n";
+    let folder = folder(&[("a.rhai", script)]);
+    let (mut child, _stream) = connected(folder.path(), &[]);
+    let code = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status.code();
+        }
+        kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+        std::thread::yield_now();
+    };
+    assert_eq!(code, Some(130));
+}
+
+#[test]
+fn no_child_of_a_pipe_stays_behind() {
+    // The shell is gone soon, and what it started in the background is not.
+    let script = "// Waits.\nlet p = pipe([\"sh\", \"-c\", \"sleep 1000 & echo $!; exec cat\"]);\n\
+                  let s = connect(param(\"url\"));\ns.send(p.expect(re(`[0-9]+`))[0]);\n\
+                  s.expect_bytes(\"never\");\n";
+    let folder = folder(&[("a.rhai", script)]);
+    for signals in [&[Signal::TERM][..], &[Signal::INT, Signal::INT]] {
+        let (child, stream) = connected(folder.path(), &["--allow-run"]);
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(&stream), &mut line).unwrap();
+        let sleeping = format!("/proc/{}/stat", line.trim());
+        assert!(Path::new(&sleeping).exists(), "{line}");
+        for signal in signals {
+            // The first may have ended it.
+            let _ = kill_process(Pid::from_child(&child), *signal);
+        }
+        let ran = ended(child);
+        assert_eq!(ran.code, Some(130), "{ran:?}");
+        let until = Instant::now() + Duration::from_secs(5);
+        let gone = || {
+            let stat = std::fs::read_to_string(&sleeping).unwrap_or_default();
+            stat.is_empty() || stat.contains(") Z ")
+        };
+        while !gone() {
+            assert!(Instant::now() < until, "{line} still runs");
+            std::thread::yield_now();
+        }
+    }
+}
+
+#[test]
+fn an_interrupted_run_says_how_many_did_not_run() {
+    let waiting = "// Waits.\nlet s = connect(param(\"url\"));\ns.expect_bytes(\"never\");\n";
+    let quick = "// Quick.\nconnect(param(\"url\"));\n";
+    let folder = folder(&[("a.rhai", waiting), ("b.rhai", quick), ("c.rhai", quick)]);
+    for (args, said) in [
+        (&["b.rhai", "c.rhai", "-j", "1"][..], "2 not run"),
+        (&["--repeat", "7", "-j", "1"], "6 runs did not run"),
+    ] {
+        let (child, _stream) = connected(folder.path(), args);
+        kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+        let ran = ended(child);
+        assert_eq!(ran.code, Some(130), "{ran:?}");
+        assert!(ran.out.contains(said), "{ran:?}");
+    }
+}
+
+#[test]
+fn files_that_are_none_are_refused_at_once() {
+    let folder = folder(&[
+        ("a.rhai", GREETING),
+        ("imports.rhai", "import \"fifo\" as f;\nconnect().expect(220);\n"),
+        ("b.rhai", GREETING),
+        ("snapshots/b.snap", ""),
+        ("project/a.rhai", GREETING),
+    ]);
+    for fifo in ["fifo.rhai", "snapshots/b.snap", "project/mailexpect.toml"] {
+        let path = folder.path().join(fifo);
+        let _ = std::fs::remove_file(&path);
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    }
+    for (args, why) in [
+        (&["run", "fifo.rhai"][..], "it is a FIFO"),
+        (&["check", "fifo.rhai"], "it is a FIFO"),
+        (&["run", "imports.rhai"], "it is a FIFO"),
+        (&["run", "b.rhai"], "it is a FIFO"),
+        (&["run", "a.rhai", "--cacert", "fifo.rhai"], "it is a FIFO"),
+        (&["run", "a.rhai", "--cacert", "/dev/zero"], "it is a device"),
+        (&["run", "/dev/zero"], "it is a device"),
+        (&["redact", "fifo.rhai"], "it is a FIFO"),
+    ] {
+        let ran = run(folder.path(), args);
+        assert_eq!(ran.code, Some(2), "{args:?} {ran:?}");
+        assert!(ran.out.contains(why) || ran.err.contains(why), "{args:?} {ran:?}");
+    }
+    let ran = run(&folder.path().join("project"), &["run", "a.rhai"]);
+    assert!(ran.code == Some(2) && ran.err.contains("it is a FIFO"), "{ran:?}");
+}
+
+#[test]
+fn a_unix_socket_elsewhere_needs_a_grant() {
+    let elsewhere = folder(&[]);
+    let path = elsewhere.path().join("socket");
+    let listener = UnixListener::bind(&path).unwrap();
+    let serving = std::thread::spawn(move || {
+        let streams = [(); 2].map(|()| {
+            let (mut stream, _) = listener.accept().unwrap();
+            std::io::Write::write_all(&mut stream, b"220 hi\r\n").unwrap();
+            stream
+        });
+        // Each stays open until its script has ended.
+        for mut stream in streams {
+            std::io::Read::read_to_end(&mut stream, &mut Vec::new()).unwrap();
+        }
+    });
+    let url = format!("smtp+unix://{}", path.display());
+    let literal = format!("// Says it itself.\nconnect(\"{url}\").expect(220);\n");
+    let folder = folder(&[
+        ("a.rhai", &literal),
+        ("b.rhai", "// Is given it.\nconnect(param(\"url\")).expect(220);\n"),
+    ]);
+    let ran = run(folder.path(), &["run", "a.rhai"]);
+    assert!(ran.code == Some(2) && ran.out.contains("--allow-sockets"), "{ran:?}");
+    let ran = run(folder.path(), &["run", "a.rhai", "--allow-sockets"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let ran = run(folder.path(), &["run", "b.rhai", "--set", &format!("url={url}")]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    serving.join().unwrap();
+}
+
+#[test]
+fn hosts_can_be_limited() {
+    let folder =
+        folder(&[("a.rhai", "// Somewhere.\nconnect(\"smtp://localhost:1\").expect(220);\n")]);
+    for (allowed, code) in [("mail.example.com", 2), ("*.localhost", 2), ("LOCALHOST", 3)] {
+        let ran = run(folder.path(), &["run", "a.rhai", "--allow-host", allowed]);
+        assert_eq!(ran.code, Some(code), "{ran:?}");
+        assert_eq!(ran.out.contains("--allow-host localhost"), code == 2, "{ran:?}");
+    }
+}
+
+#[test]
+fn no_script_is_passed_over_whatever_its_name_is() {
+    let folder = folder(&[("a.rhai", GREETING)]);
+    let name = OsStr::from_bytes(b"b\xff.rhai");
+    std::fs::write(folder.path().join(name), GREETING).unwrap();
+    for args in [&["run"][..], &["run", "*.rhai"], &["check"]] {
+        let ran = run(folder.path(), args);
+        assert_eq!(ran.code, Some(2), "{args:?} {ran:?}");
+        assert!(ran.out.contains("is not UTF-8"), "{args:?} {ran:?}");
+    }
+}
+
+#[test]
+fn scripts_may_come_from_other_editors_and_name_their_program() {
+    let crlf = "\u{feff}// The greeting.\r\nlet text = `a\r\nb`;\r\nassert_eq(text.len(), 3);\r\nconnect().expect(220);\r\n";
+    let folder = folder(&[
+        ("crlf.rhai", crlf),
+        (
+            "bang.rhai",
+            "#!/usr/bin/env -S mailexpect run\n// The greeting.\nconnect().expect(220);\n",
+        ),
+    ]);
+    let ran = run(folder.path(), &["run"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(ran.out.matches("The greeting.").count(), 2, "{ran:?}");
+    let bang = folder.path().join("bang.rhai");
+    std::fs::set_permissions(&bang, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let bin = Path::new(env!("CARGO_BIN_EXE_mailexpect")).parent().unwrap();
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let output = Command::new(&bang).env("PATH", path).current_dir(folder.path()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn too_few_descriptors_are_an_error_that_names_the_limit() {
+    let folder = folder(&[("a.rhai", GREETING)]);
+    let program = env!("CARGO_BIN_EXE_mailexpect");
+    for limit in 4..20 {
+        for command in ["run a.rhai", "serve"] {
+            let line = format!("ulimit -n {limit}; timeout 20 {program} {command}");
+            let output = Command::new("bash")
+                .args(["-c", &line])
+                .current_dir(folder.path())
+                .output()
+                .unwrap();
+            let err = String::from_utf8_lossy(&output.stderr);
+            assert!(
+                output.status.code() == Some(1) && err.contains("ulimit"),
+                "{limit} {output:?}"
+            );
+            assert!(!err.contains("panicked"), "{err}");
+        }
+    }
+}
+
+/// What no terminal may get from us: control characters but for line ends, and characters that hide
+/// or reorder text. The colours that we set ourselves are left out before.
+fn assert_harmless(what: &str, bytes: &[u8]) {
+    let text = std::str::from_utf8(bytes).unwrap_or_else(|_| panic!("{what}: not UTF-8"));
+    let ours = regex_of_colours();
+    let plain = ours.iter().fold(text.to_owned(), |text, colour| text.replace(colour, ""));
+    let control = plain.chars().find(|c| c.is_control() && *c != '\n');
+    assert_eq!(control, None, "{what}: {plain:?}");
+    for bad in ['\u{200b}', '\u{202e}', '\u{2066}', '\u{feff}', '\u{9b}'] {
+        assert!(!plain.contains(bad), "{what}: {bad:?} in {plain:?}");
+    }
+}
+
+fn regex_of_colours() -> Vec<String> {
+    let codes = ["0", "1", "2", "31", "32", "33", "34", "36", "91", "92", "93", "94", "96"];
+    codes.iter().map(|code| format!("\x1b[{code}m")).collect()
+}
+
+/// Text that drives a terminal, and hides and reorders text.
+const EVIL: &str =
+    "\u{1b}[2J\u{1b}]52;c;AAAA\u{7}\u{1b}[8m\u{9b}2J\u{200b}\u{feff}\u{202e}x\u{2066}";
+
+/// A server that says such text wherever it can; its URL.
+fn evil_server() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("smtp://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let say = |stream: &mut std::net::TcpStream, text: String| {
+                let _ = std::io::Write::write_all(stream, text.as_bytes());
+            };
+            say(&mut stream, format!("220 hi {EVIL}\r\n"));
+            let mut line = String::new();
+            let mut reader = std::io::BufReader::new(stream.try_clone().unwrap());
+            let _ = std::io::BufRead::read_line(&mut reader, &mut line);
+            say(&mut stream, format!("250-hi\r\n250 AUTH X{EVIL}\r\n"));
+            let _ = std::io::Read::read_to_end(&mut reader, &mut Vec::new());
+        }
+    });
+    url
+}
+
+#[test]
+fn nothing_that_others_say_drives_the_terminal() {
+    let line = EVIL.replace('\u{1b}', "\\x1b").replace('\u{7}', "\\x07");
+    let throws = format!("// A title {EVIL}.\nthrow \"{line}\";\n");
+    let prints = format!(
+        "// Prints.\nprint(\"{line}\");\nstep(\"{line}\");\nconnect().expect(220);\nassert(false, \"{line}\");\n"
+    );
+    let source = format!("// Source.\nlet x = 1; conect(); // {EVIL}\n");
+    let offers = "// Offers.\nlet s = connect(param(\"url\"));\ns.expect(220);\ns.ehlo(\"a\");\ns.auth(\"u\", \"p\");\n";
+    let url = format!("url={}", evil_server());
+    let evil_name = format!("name{}.rhai", EVIL.replace('/', ""));
+    let folder = folder(&[
+        ("throws.rhai", &throws),
+        ("prints.rhai", &prints),
+        ("source.rhai", &source),
+        ("offers.rhai", offers),
+        (&evil_name, GREETING),
+        ("target/mailexpect.toml", &format!("[target.a]\n\"{line}\" = \"x\"\n")),
+        ("target/a.rhai", GREETING),
+    ]);
+    let set = format!("{EVIL}=x");
+    let cases: &[&[&str]] = &[
+        &["run", "-v", "--set", &url],
+        &["run", "offers.rhai", "-v", "--set", &url],
+        &["run", "throws.rhai", "prints.rhai", "source.rhai", &evil_name],
+        &["check"],
+        &["list"],
+        &["run", EVIL],
+        &["run", &evil_name, "--set", &set],
+        &["run", &evil_name, "--target", EVIL],
+        &["run", "--jobs", EVIL],
+        &[EVIL],
+        &["run", &format!("--{EVIL}")],
+        &["run", "--resolve", EVIL],
+        &["run", &evil_name, "--redact", EVIL],
+        &["run", &evil_name, "--cacert", EVIL],
+        &["redact", EVIL],
+        &["review", EVIL],
+        &["run", &evil_name, "--allow-host", EVIL],
+    ];
+    for color in ["never", "always"] {
+        for args in cases {
+            let output =
+                program().current_dir(folder.path()).args(["--color", color]).args(*args).output();
+            let output = output.unwrap();
+            assert_harmless(&format!("{args:?} stdout"), &output.stdout);
+            assert_harmless(&format!("{args:?} stderr"), &output.stderr);
+            assert!(output.stdout.len() + output.stderr.len() > 10, "{args:?} said nothing");
+        }
+    }
+}
+
+/// A server of the program's own that nobody reads the screen of, and the port that it listens at.
+fn serving() -> (Child, u16) {
+    let mut child = program().args(["serve"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("smtp://127.0.0.1:") {
+        assert!(std::io::BufRead::read_line(&mut out, &mut said).unwrap() > 0, "{said}");
+    }
+    // The rest is not read, and the pipe stays open.
+    std::mem::forget(out);
+    let port = said.split("smtp://127.0.0.1:").nth(1).unwrap();
+    (child, port.trim().parse().unwrap_or_else(|_| port[..5].trim().parse().unwrap()))
+}
+
+#[test]
+fn a_screen_that_nobody_reads_stops_neither_clients_nor_the_end() {
+    let (child, port) = serving();
+    let flood = "NOOP\r\n".repeat(20_000);
+    let flooding: Vec<_> = (0..4)
+        .map(|_| {
+            let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+            let flood = flood.clone();
+            std::thread::spawn(move || {
+                let mut reader = stream.try_clone().unwrap();
+                let reading = std::thread::spawn(move || {
+                    // Until the server ends.
+                    let _ = std::io::copy(&mut reader, &mut std::io::sink());
+                });
+                while std::io::Write::write_all(&mut stream, flood.as_bytes()).is_ok() {}
+                reading.join().unwrap();
+            })
+        })
+        .collect();
+    for _ in 0..5 {
+        let began = Instant::now();
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let mut greeting = [0; 3];
+        std::io::Read::read_exact(&mut stream, &mut greeting).unwrap();
+        assert_eq!(&greeting, b"220");
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    }
+    let began = Instant::now();
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let ran = ended(child);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    for thread in flooding {
+        thread.join().unwrap();
+    }
+}
