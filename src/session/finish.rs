@@ -137,7 +137,6 @@ impl Session {
             return Err(self.never_expected(owed));
         }
         self.judge_rest()?;
-        self.check_unread()?;
         let deadline = Wait::new(self.grace).deadline();
         if let (Some(transport), false) = (&mut self.transport, self.half_closed) {
             let shut = poll_fn(|cx| Pin::new(&mut *transport).poll_shutdown(cx));

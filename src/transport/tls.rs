@@ -22,6 +22,9 @@ pub(crate) struct Tls {
     stream: TlsStream<Beneath>,
     /// What broke TLS behind bytes that are to be read first.
     broke: Option<io::Error>,
+    /// TLS has failed with an alert: the stream has ended, and rustls must not be asked to read or
+    /// write any more (it asserts that nothing follows a fatal alert).
+    failed: bool,
 }
 
 /// A handshake that came to nothing: why, what carried it, and what the peer began with.
@@ -49,7 +52,7 @@ impl Tls {
             Ok(mut stream) => {
                 let start = std::mem::replace(&mut stream.get_mut().0.start, Start::Over);
                 let plain = if let Start::Sorted(plain) = start { plain } else { Vec::new() };
-                Ok((Self { stream, broke: None }, plain))
+                Ok((Self { stream, broke: None, failed: false }, plain))
             }
             Err((error, Beneath { transport, start })) => {
                 let began = if let Start::Watching(began) = start { began } else { Vec::new() };
@@ -74,7 +77,7 @@ impl Tls {
     pub(super) fn farewell(&mut self) {
         // Nobody is left to be told that it could go on; an alert is small, and there is room for
         // it but for a peer that does not read at all.
-        let _ = Pin::new(&mut self.stream).poll_shutdown(&mut Context::from_waker(Waker::noop()));
+        let _ = Pin::new(self).poll_shutdown(&mut Context::from_waker(Waker::noop()));
     }
 
     /// Takes out what was deciphered already, where it came in one go with what broke TLS: it must
@@ -93,9 +96,15 @@ impl AsyncRead for Tls {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
+        if self.broke.is_none() && self.failed {
+            return Poll::Ready(Ok(()));
+        }
         if self.broke.is_none() {
             match Pin::new(&mut self.stream).poll_read(cx, buf) {
-                Poll::Ready(Err(error)) => self.broke = Some(error),
+                Poll::Ready(Err(error)) => {
+                    self.failed = error.kind() == io::ErrorKind::InvalidData;
+                    self.broke = Some(error);
+                }
                 other => return other,
             }
         }
@@ -116,14 +125,23 @@ impl AsyncWrite for Tls {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.failed {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.failed {
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.failed {
+            return Pin::new(self.beneath()).poll_shutdown(cx);
+        }
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
