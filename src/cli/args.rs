@@ -63,7 +63,8 @@ pub(super) struct Paths {
 pub(super) struct Run {
     #[command(flatten)]
     pub(super) paths: Paths,
-    /// Set a parameter: `--set smtp=smtp://localhost:2525`. Repeat for more.
+    /// Set a parameter: `--set smtp=smtp://localhost:2525`, and a secret by
+    /// `--set password=env:NAME`, `file:PATH` or `cmd:PROGRAM`. Repeat for more.
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_set)]
     pub(super) set: Vec<(String, String)>,
     /// Set the deadline of each operation that has none of its own: `--timeout 30s`.

@@ -14,6 +14,7 @@ mod segment;
 mod selection;
 mod serve;
 mod tls;
+mod value;
 
 use std::process;
 

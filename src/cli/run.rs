@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 use super::args;
 use super::descriptors;
 use super::goldens;
@@ -11,6 +13,7 @@ use super::reporting::{Reports, Written};
 use super::screen::Screen;
 use super::segment;
 use super::selection::Failed;
+use super::value;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::outcome::{ExitCode, Outcome};
@@ -18,7 +21,9 @@ use crate::plan;
 use crate::project::Project;
 use crate::report::{Cost, Human, Repeated, Tally};
 use crate::script::{Runner, Servers, Settings};
+use crate::secrets::is_secret_name;
 use crate::session::Options;
+use crate::visible;
 use crate::workers::{self, Audience, Work};
 
 pub(super) fn run(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
@@ -29,13 +34,10 @@ pub(super) fn run(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
         .tls(args.tls.options()?);
     let options = args.cutting.options(options);
     let project = Project::of(Path::new("."))?;
-    let mut params = args
-        .goldens
-        .target
-        .as_deref()
-        .map_or_else(|| Ok(BTreeMap::new()), |target| project.target(target))?;
     let set = self::params(args.set)?;
-    params.extend(set.clone());
+    let target = args.goldens.target.as_deref();
+    let mut params = target.map_or_else(|| Ok(BTreeMap::new()), |name| project.target(name))?;
+    let fetched = fetched(&mut params, &set, screen)?;
     let settings = Settings {
         params,
         options,
@@ -43,15 +45,12 @@ pub(super) fn run(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
         allow_run: args.allow_processes,
         allow_sockets: args.allow_sockets,
         servers: args.goldens.target.clone().map_or(Servers::Embedded, Servers::Target),
-        redaction: Arc::new(goldens::redaction(
-            &project,
-            args.goldens.target.as_deref(),
-            &args.goldens.redacting,
-        )?),
+        redaction: Arc::new(goldens::redaction(&project, target, &args.goldens.redacting)?),
     };
     let goldens = Arc::new(goldens::goldens(&args.goldens)?);
     let at_once = args.jobs.map_or_else(workers::cores, |jobs| jobs as usize);
     let runner = Runner::new(settings).at_once(at_once);
+    runner.keep_secrets(&fetched);
     runner.check_params(&scripts, &set)?;
     descriptors::raise_limit();
     // A worker's runtime takes three, its first connection and the embedded server some more.
@@ -83,6 +82,31 @@ pub(super) fn run(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
     }
     let paths = [plan::roots(&args.paths.paths), scripts].concat();
     Ok(code.max(goldens::report_unreferenced(&paths, &project, screen)?))
+}
+
+/// Adds what was set on the command line, with a warning of the secrets there, and fetches what
+/// lies elsewhere: the secrets that it gives.
+fn fetched(
+    params: &mut BTreeMap<String, String>,
+    set: &BTreeMap<String, String>,
+    screen: &Screen,
+) -> Result<Vec<Zeroizing<String>>> {
+    for (name, value) in set {
+        if is_secret_name(name) && value::is_clear(value) {
+            screen.note(&Human::warning(&in_clear(name)));
+        }
+    }
+    params.extend(set.clone());
+    value::fetch(params)
+}
+
+/// The warning for a secret that anybody can read in the list of the machine's processes.
+fn in_clear(name: &str) -> Error {
+    let name = visible::escape(name.as_bytes());
+    Error::usage(format!(
+        "the value of `{name}` stands on the command line, for others to see; \
+         --set {name}=env:NAME, file:PATH or cmd:PROGRAM fetches it"
+    ))
 }
 
 /// Runs each script once and reports on it.

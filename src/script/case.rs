@@ -215,6 +215,14 @@ impl Runner {
         Self { engine: Arc::new(engine(Arc::clone(&library))), library, shared }
     }
 
+    /// Masks these values in all that is shown of its runs.
+    #[cfg(feature = "cli")]
+    pub(crate) fn keep_secrets(&self, secrets: &[zeroize::Zeroizing<String>]) {
+        for secret in secrets {
+            self.shared.secrets.keep(secret.as_bytes());
+        }
+    }
+
     /// Says how many scripts will run at once: they share what they may hold in memory.
     #[must_use]
     pub fn at_once(mut self, scripts: usize) -> Self {

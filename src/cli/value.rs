@@ -1,0 +1,133 @@
+//! Where the values of parameters come from: a secret should not stand on the command line.
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::Read as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::process::{Command, Stdio};
+
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Result};
+use crate::visible;
+
+/// No more is read of a file or of what a program says.
+const LARGEST: u64 = 64 << 10;
+
+/// Puts what `env:NAME`, `file:PATH` and `cmd:PROGRAM` stand for in place of them, and takes
+/// `literal:` off a value that only looks like one of them. Gives the values that were fetched:
+/// they are secret, whatever their parameters are called.
+///
+/// # Errors
+/// Usage for a variable that is not set, a file that others may read, a program that fails.
+pub(super) fn fetch(params: &mut BTreeMap<String, String>) -> Result<Vec<Zeroizing<String>>> {
+    let mut secrets = Vec::new();
+    for (name, value) in params {
+        let Some((source, rest)) = value.split_once(':') else { continue };
+        let fetched = match source {
+            "literal" => {
+                *value = rest.to_owned();
+                continue;
+            }
+            "env" => variable(rest),
+            "file" => file(rest),
+            "cmd" => first_line(rest),
+            _ => continue,
+        };
+        let fetched = fetched.map_err(|why| {
+            let name = visible::escape(name.as_bytes());
+            Error::usage(format!("the parameter `{name}` has no value: {why}"))
+                .hint("a value is fetched by env:NAME, file:PATH and cmd:PROGRAM; literal:... is taken as it is")
+        })?;
+        value.clone_from(&fetched);
+        secrets.push(fetched);
+    }
+    Ok(secrets)
+}
+
+/// Whether a value on the command line is given in clear, for everybody to see who can list the
+/// machine's processes.
+pub(super) fn is_clear(value: &str) -> bool {
+    !["env:", "file:", "cmd:"].iter().any(|source| value.starts_with(source))
+}
+
+fn variable(name: &str) -> Result<Zeroizing<String>, String> {
+    let value = std::env::var(name).map(Zeroizing::new);
+    value.map_err(|error| format!("{}: {error}", visible::escape(name.as_bytes())))
+}
+
+/// What a file says, without the end of its last line. Nobody but its owner may have access to it.
+fn file(path: &str) -> Result<Zeroizing<String>, String> {
+    let shown = visible::escape(path.as_bytes());
+    let cannot = |error: std::io::Error| format!("cannot read {shown}: {error}");
+    // A FIFO without a writer would block for ever.
+    let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let opened = OpenOptions::new().read(true).custom_flags(nonblocking).open(path);
+    let opened = opened.map_err(cannot)?;
+    let metadata = opened.metadata().map_err(cannot)?;
+    if !metadata.is_file() {
+        return Err(format!("{shown} is not a regular file"));
+    }
+    if metadata.mode() & 0o077 != 0 {
+        return Err(format!("others have access to {shown}; chmod 600 {shown} ends that"));
+    }
+    let mut text = Zeroizing::new(String::new());
+    opened.take(LARGEST).read_to_string(&mut text).map_err(cannot)?;
+    let length = text.trim_end_matches(['\r', '\n']).len();
+    text.truncate(length);
+    Ok(text)
+}
+
+/// The first line that a program prints; no shell is between.
+fn first_line(command: &str) -> Result<Zeroizing<String>, String> {
+    let shown = visible::escape(command.as_bytes());
+    let words = shlex::split(command).unwrap_or_default();
+    let Some((program, arguments)) = words.split_first() else {
+        return Err(format!("`{shown}` is no command: it is empty, or a quote is not closed"));
+    };
+    // It may ask for a passphrase itself.
+    let output = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::inherit())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("cannot start `{shown}`: {error}"))?;
+    let said = Zeroizing::new(output.stdout);
+    if !output.status.success() {
+        return Err(format!("`{shown}` failed: {}", output.status));
+    }
+    let line = said.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = std::str::from_utf8(line).map_err(|_| format!("`{shown}` printed no text"))?;
+    Ok(Zeroizing::new(line.trim_end_matches('\r').to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fetched(value: &str) -> Result<String> {
+        let mut params = BTreeMap::from([("password".to_owned(), value.to_owned())]);
+        fetch(&mut params).map(|_| params.remove("password").unwrap())
+    }
+
+    #[test]
+    fn a_value_is_fetched_from_where_it_says() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        std::fs::write(&path, "s3cret pw\n").unwrap();
+        let from_file = format!("file:{}", path.display());
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+        let error = fetched(&from_file).unwrap_err();
+        assert!(error.is_usage() && error.message().contains("others have access"), "{error}");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(fetched(&from_file).unwrap(), "s3cret pw");
+        assert_eq!(fetched("cmd:printf '%s\\n%s' 'one line' two").unwrap(), "one line");
+        assert_eq!(fetched("env:PATH").unwrap(), std::env::var("PATH").unwrap());
+        assert_eq!(fetched("literal:env:PATH").unwrap(), "env:PATH");
+        assert_eq!(fetched("smtp://localhost:25").unwrap(), "smtp://localhost:25");
+        for wrong in ["env:", "env:NOT_SET_ANYWHERE", "file:/dev/null", "cmd:", "cmd:false"] {
+            assert!(fetched(wrong).unwrap_err().is_usage(), "{wrong}");
+        }
+    }
+}
