@@ -78,7 +78,7 @@ fn a_secret_is_masked_in_a_call_that_is_written_wrong() {
         (r#"s.auth("me", 12345678);"#, r#"s.auth("me", [SECRET]);"#),
         ("if (ok) { s.login(user, 0x1_f); }", "if (ok) { s.login(user, [SECRET]); }"),
         ("s.login(1234);", "s.login([SECRET]);"),
-        (r#"s.login("me", "open"#, r#"s.login("me", "[SECRET]"#),
+        (r#"s.login("me", "open"#, r#"s.login("[SECRET]"#),
         (r#"é("é\é")"#, r#"é("é\é")"#),
     ] {
         assert_eq!(mask_source(line), shown);
