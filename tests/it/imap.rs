@@ -103,7 +103,7 @@ fn a_refused_command_shows_the_line_that_says_so() {
     insta::assert_snapshot!(filtered(&error, &FILTERS), @r#"
     the reply is not the one that was expected
       expected: "OK"
-      got: a1 NO [AUTHENTICATIONFAILED] Authentication failed.
+      got: NO [AUTHENTICATIONFAILED] Authentication failed.
       after: a1 LOGIN alice [SECRET]
       waited: [TIME]
       session: s1, imap://127.0.0.1:[PORT]
