@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    #[should_panic(expected = "there is no `conect()`")]
+    #[should_panic(expected = "there is no word `conect`")]
     fn a_failing_script_panics_with_its_report() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a.rhai"), "conect();").unwrap();

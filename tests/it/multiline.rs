@@ -56,7 +56,7 @@ fn a_block_that_is_not_kept_has_a_size_and_no_limit() {
     let text = transcript.to_string();
     assert!(text.len() < 64 << 10, "{} bytes of transcript", text.len());
     assert!(
-        text.contains(" bytes left out ...") && text.contains("S: ..x\n"),
+        text.contains(" bytes left out, SHA-256 ") && text.contains("S: ..x\n"),
         "{}",
         &text[text.len() - 200..]
     );

@@ -223,7 +223,7 @@ mod tests {
         for word in ["sort", "sort_by", "order", "order_by", "dedup", "map", "filter", "reduce"] {
             assert!(calls.iter().any(|call| call.starts_with(&format!("{word}("))), "{word}");
         }
-        assert!(calls.len() > 40, "{calls:#?}");
+        assert!(calls.len() >= 40, "{calls:#?}");
         let engine = engine(Arc::default());
         for call in calls {
             let functions: String = ["", "a", "a, b", "a, b, c", "a, b, c, d"]
