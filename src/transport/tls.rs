@@ -142,8 +142,14 @@ impl AsyncWrite for Tls {
         if self.failed {
             return Pin::new(self.beneath()).poll_shutdown(cx);
         }
+        self.stream.get_mut().0.start = Start::Closing;
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
+}
+
+/// Whether bytes are all text, which no part of a record of some length is.
+fn is_text(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace())
 }
 
 /// What carries TLS.
@@ -164,6 +170,9 @@ enum Start {
     Sorted(Vec<u8>),
     /// Nothing any more.
     Over,
+    /// We have said that we close. Exim goes on in clear after that; text is no record of TLS, and
+    /// counts as the end.
+    Closing,
 }
 
 impl Start {
@@ -189,7 +198,8 @@ impl Start {
                 }
                 *self = Self::Sorted(std::mem::take(plain));
             }
-            Self::Sorting(_) | Self::Sorted(_) | Self::Over => {}
+            Self::Closing if !new.is_empty() && is_text(new) => buf.set_filled(before),
+            Self::Sorting(_) | Self::Sorted(_) | Self::Over | Self::Closing => {}
         }
         Ok(true)
     }
