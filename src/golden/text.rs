@@ -12,14 +12,15 @@ use crate::transcript::{self, Event, SessionId, What};
 ///
 /// # Errors
 /// Usage, where what is to be redacted takes too much memory.
+#[cfg(feature = "cli")]
 pub(crate) fn text(outcome: &Outcome) -> Result<String> {
     redacted(outcome, &outcome.redaction.as_deref().cloned().unwrap_or_default())
 }
 
-/// The text by other redactions than the run's.
+/// The text by these redactions, which may be others than the run's.
 ///
 /// # Errors
-/// Those of [`text`].
+/// Usage, if what is to be redacted takes too much memory.
 pub(super) fn redacted(outcome: &Outcome, redaction: &Redaction) -> Result<String> {
     let redaction = known::with_params(redaction.clone(), &outcome.params);
     let redacted = redaction.apply(&lasting(&outcome.transcript))?;
@@ -31,7 +32,7 @@ pub(super) fn redacted(outcome: &Outcome, redaction: &Redaction) -> Result<Strin
 /// A golden's text as far as this keeps it.
 ///
 /// # Errors
-/// Those of [`text`].
+/// Those of [`redacted`].
 pub(super) fn reduced(text: &str, redaction: &Redaction) -> Result<String> {
     let redacted = redaction.apply(&transcript::read(text).0)?;
     let lines: Vec<_> =

@@ -300,9 +300,9 @@ fn matches_anything() -> Error {
 /// An array of integers could mean alternatives or bytes, so it is neither:
 ///
 /// ```compile_fail
-/// use mailexpect::IntoPattern as _;
+/// fn expect(pattern: impl mailexpect::IntoPattern) {}
 ///
-/// let pattern = (&[220, 250]).into_pattern();
+/// expect(&[220, 250]);
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no pattern",

@@ -16,10 +16,12 @@ use crate::outcome::{Failure, Golden, Outcome, Place, Verdict};
 use crate::script::Survey;
 #[cfg(feature = "cli")]
 use crate::script::{Heading, Params};
+#[cfg(feature = "cli")]
+use crate::secrets;
 use crate::transcript::{self, Event, Line, Mark};
 #[cfg(feature = "cli")]
 use crate::transport::Segment;
-use crate::{duration, secrets, visible};
+use crate::{duration, visible};
 
 /// How many lines of the transcript a failure shows.
 const LAST_LINES: usize = 12;

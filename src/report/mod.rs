@@ -1,6 +1,6 @@
 //! Outcomes to text, a file for each format. Nothing else knows how they are worded.
 //!
-//! A run tells its reports what happens by [`Report`]. A new format is one file here that
+//! A run tells its reports what happens by `Report`. A new format is one file here that
 //! implements it, and one line where the command line names formats (`cli/reporting.rs`).
 
 mod difference;

@@ -71,6 +71,7 @@ pub(super) fn is_mechanism(word: &[u8]) -> bool {
 }
 
 /// What the name of a secret has among its words, which underscores, digits and capitals part.
+#[cfg(feature = "script")]
 pub(crate) const SECRET_WORDS: [&str; 18] = [
     "password",
     "passwords",
@@ -93,6 +94,7 @@ pub(crate) const SECRET_WORDS: [&str; 18] = [
 ];
 
 /// A word after one of those that says something about the secret, and is none.
+#[cfg(feature = "script")]
 const ABOUT: [&str; 14] = [
     "type", "url", "uri", "length", "count", "min", "max", "ttl", "lifetime", "expiry", "policy",
     "file", "path", "endpoint",

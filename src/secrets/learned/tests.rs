@@ -129,6 +129,7 @@ fn words_of_the_tool_are_left_alone_and_data_in_quotes_are_not() {
 }
 
 #[test]
+#[cfg(feature = "script")]
 fn a_short_secret_is_found_as_a_word_of_its_own() {
     let learned = Learned::default();
     learned.keep(b"pw");

@@ -276,7 +276,7 @@ impl Session {
     }
 
     /// Removes the messages that are marked as deleted: `EXPUNGE` (RFC 3501 section 6.4.3), or,
-    /// with [`Session::by_uid`], those of this set (RFC 4315). Gives the numbers of those that
+    /// with [`by_uid`](Operation::by_uid), those of this set (RFC 4315). Gives the numbers of those that
     /// went.
     ///
     /// ```
