@@ -13,12 +13,16 @@ fn main() -> Result<()> {
     Ok(())
 }
 
+/// What the golden of `scripts/relay.rhai` says that a server offers.
+const HELLO: &str = "250-my-server.example\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n\
+                     250-PIPELINING\r\n250-SIZE 10485760\r\n250 STARTTLS";
+
 fn serve(mut client: &TcpStream) -> Result<()> {
     client.write_all(b"220 my-server.example ESMTP\r\n")?;
     for line in BufReader::new(client).lines() {
         let line = line?;
         let reply = match line.split(' ').next() {
-            Some("EHLO") => "250-my-server.example\r\n250 PIPELINING",
+            Some("EHLO") => HELLO,
             Some("MAIL") => "250 2.1.0 Sender ok",
             Some("RCPT") if !line.ends_with("@example.com>") => "550 5.7.1 Not for us",
             Some("RCPT") => "250 2.1.5 Recipient ok",
