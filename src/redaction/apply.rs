@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::challenge::start_of_base64;
 use super::claims::Claims;
 use super::dialogue::{Dialogue, From, Seen, Unit};
 use super::known::Known;
@@ -158,13 +159,12 @@ impl<'a> Run<'a> {
     }
 
     /// The bytes with a token for the word that their last line ends with, between quotes or not,
-    /// where that is no token already.
+    /// if that is no token already.
     fn without_base64(&mut self, bytes: &Bytes) -> Bytes {
         let text = chomp(bytes);
-        let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
         let quoted = text.strip_suffix(b")").unwrap_or(text);
         let quoted = quoted.strip_suffix(b"\"").unwrap_or(quoted);
-        let start = quoted.iter().rposition(|byte| !is_base64(byte)).map_or(0, |before| before + 1);
+        let start = start_of_base64(quoted);
         if start == quoted.len() {
             return bytes.clone();
         }

@@ -50,6 +50,7 @@
 //! command. A line with a token in it has been redacted before and stays as it is.
 
 mod apply;
+mod challenge;
 mod claims;
 mod dialogue;
 mod known;
