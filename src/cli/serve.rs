@@ -67,8 +67,9 @@ pub(super) fn serve(args: &args::Serve, screen: &mut Screen) -> Result<ExitCode>
     Ok(ExitCode::Passed)
 }
 
-/// What a server needs to begin: its ports, its runtime and what hears signals.
-const DESCRIPTORS: usize = 16;
+/// What a server needs to begin (its ports, two runtimes and what hears signals: 17), and a few for
+/// its first clients.
+const DESCRIPTORS: usize = 24;
 
 /// Shows events until the server is gone.
 fn show(waiting: &Receiver<Event>, left_out: &AtomicUsize, screen: &mut Screen) {
