@@ -1,14 +1,20 @@
-//! Files that somebody else names: regular ones alone, of bounded size, opened without waiting.
+//! Files. What somebody else names is read if it is a regular one of bounded size, and opened without
+//! waiting; what is written is there whole or not at all.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::FileTypeExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{Mode, OFlags};
 
 /// The most that is read of one file; a larger one is an error.
 pub(crate) const LARGEST: u64 = 64 << 20;
+
+/// Numbers the files of this process that are not in their places yet.
+static WRITTEN: AtomicU64 = AtomicU64::new(0);
 
 /// Reads a regular file.
 ///
@@ -48,7 +54,7 @@ pub(crate) fn read_text(path: &Path) -> io::Result<String> {
     let text = String::from_utf8(read(path)?).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = 1 + memchr::memchr_iter(b'\n', &error.as_bytes()[..valid]).count();
-        io::Error::new(io::ErrorKind::InvalidData, format!("line {line} is not UTF-8"))
+        io::Error::new(ErrorKind::InvalidData, format!("line {line} is not UTF-8"))
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     Ok(text.replace("\r\n", "\n"))
@@ -63,6 +69,34 @@ fn kind(kind: std::fs::FileType) -> &'static str {
         "a socket"
     } else {
         "a device"
+    }
+}
+
+/// Writes a file beside its place and renames it: nobody sees half of it, and a symbolic link at its
+/// place is replaced and not followed.
+///
+/// # Errors
+/// Those of the system; then the place is as it was.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let (beside, mut file) = create_beside(path)?;
+    let written = file.write_all(bytes).and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        // Nothing can be done about one that stays.
+        let _ = fs::remove_file(&beside);
+    }
+    written
+}
+
+/// A new file in the same folder, hidden, which no link can stand in for.
+fn create_beside(path: &Path) -> io::Result<(PathBuf, File)> {
+    let name = path.file_name().ok_or(ErrorKind::InvalidInput)?.to_string_lossy();
+    loop {
+        let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
+        let beside = path.with_file_name(format!(".{name}.{}-{number}", process::id()));
+        match OpenOptions::new().write(true).create_new(true).open(&beside) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            opened => return Ok((beside, opened?)),
+        }
     }
 }
 
@@ -89,7 +123,7 @@ mod tests {
         ] {
             assert!(read(path).unwrap_err().to_string().contains(why), "{}", path.display());
         }
-        assert_eq!(read(&folder.path().join("none")).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(read(&folder.path().join("none")).unwrap_err().kind(), ErrorKind::NotFound);
     }
 
     #[test]
@@ -109,5 +143,26 @@ mod tests {
         assert_eq!(read_text(&path).unwrap(), "one\ntwo\n");
         std::fs::write(&path, b"one\n\xff\n").unwrap();
         assert!(read_text(&path).unwrap_err().to_string().contains("line 2 is not UTF-8"));
+    }
+
+    #[test]
+    fn a_link_is_replaced_and_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (victim, link) = (folder.path().join("victim"), folder.path().join("link"));
+        fs::write(&victim, "mine").unwrap();
+        std::os::unix::fs::symlink(&victim, &link).unwrap();
+        replace(&link, b"new").unwrap();
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "mine");
+        assert!(!link.is_symlink() && fs::read_to_string(&link).unwrap() == "new");
+    }
+
+    #[test]
+    fn what_cannot_be_put_in_its_place_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("place");
+        fs::create_dir(&place).unwrap();
+        fs::write(place.join("x"), "").unwrap();
+        assert!(replace(&place, b"new").is_err());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

@@ -40,13 +40,13 @@
 //!     redaction/         what varies from run to run, made the same in events: presets, their places, tokens
 //!     transcript/        events of all sessions in order; one renderer
 //!     message/           feature "message": composing, reading, comparing
-//!     duration, files, suggest, target, visible
+//!     duration, quoted, suggest, target, visible
 //!     lacking            what the macros of a missing feature say
 //!     bench              feature "bench": what benches/hot calls of these
 //!
 //! L1  bytes, async on tokio
 //!     tls/               TLS by rustls: options, what a certificate says, why a handshake failed
-//!     file               regular files that somebody else names
+//!     file               files that somebody else names, and files written by rename
 //!     transport/         TCP, unix sockets, child processes, TLS on them, cut into pieces; connecting with its report
 //!
 //! L2  dialogue
@@ -111,8 +111,6 @@ mod error;
 #[cfg(feature = "script")]
 mod file;
 #[cfg(feature = "script")]
-mod files;
-#[cfg(feature = "script")]
 mod golden;
 #[cfg(feature = "cli")]
 mod interrupt;
@@ -127,6 +125,7 @@ mod plan;
 #[cfg(feature = "script")]
 mod project;
 mod proto;
+mod quoted;
 pub mod redaction;
 mod reply;
 #[cfg(feature = "script")]

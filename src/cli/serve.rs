@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::screen::Screen;
 use super::{args, descriptors};
 use crate::error::{Error, Result};
-use crate::files;
+use crate::file;
 use crate::interrupt::Interrupt;
 use crate::outcome::ExitCode;
 use crate::report::Human;
@@ -86,7 +86,7 @@ fn write_ca(server: &Embedded, path: &Path) -> Result<()> {
     // What is there and no file, such as a pipe, is written to and not replaced.
     let is_special = path.metadata().is_ok_and(|found| !found.is_file());
     let written = server.ca().and_then(|ca| {
-        if is_special { std::fs::write(path, ca) } else { files::replace(path, ca.as_bytes()) }
+        if is_special { std::fs::write(path, ca) } else { file::replace(path, ca.as_bytes()) }
     });
     written.map_err(|error| {
         Error::usage(format!("cannot write the CA to {}: {error}", path.display()))

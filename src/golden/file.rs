@@ -12,7 +12,6 @@ use insta::internals::TextSnapshotContents;
 use super::{EXTENSION, info};
 use crate::error::{Error, Kind, Result};
 use crate::file;
-use crate::files;
 use crate::redaction::Redaction;
 
 /// A golden as it was recorded.
@@ -122,7 +121,7 @@ pub(super) fn write(path: &Path, text: &str) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let written = fs::create_dir_all(folder)
         .and_then(|()| is_no_link(folder))
-        .and_then(|()| files::replace(path, text.as_bytes()));
+        .and_then(|()| file::replace(path, text.as_bytes()));
     written.map_err(|error| {
         let error =
             Error::new(Kind::Io, format!("cannot write the golden {}: {error}", path.display()));

@@ -9,7 +9,7 @@
 //! for a part, `/regex/`, or `#glob`.
 
 use glob::Pattern;
-use regex_automata::meta::Regex;
+use regex::Regex;
 
 use crate::error::{Error, Result};
 use crate::script::Heading;
@@ -175,8 +175,7 @@ impl<'a> Parser<'a> {
                 let regex = Regex::new(&said[1..said.len() - 1]).map_err(|error| {
                     self.at = start;
                     // Its last line says what is wrong, those before it show where.
-                    let said =
-                        error.syntax_error().map_or_else(|| error.to_string(), ToString::to_string);
+                    let said = error.to_string();
                     let said =
                         said.lines().last().unwrap_or_default().trim_start_matches("error: ");
                     self.wrong(&format!("the regex is wrong: {said}"))

@@ -1,5 +1,6 @@
 //! CRAM-MD5 (RFC 2195): the challenge, signed by HMAC-MD5 with the password.
 
+use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use md5::Md5;
 
@@ -24,7 +25,7 @@ pub(super) fn begin(credentials: &Credentials, _: &Place) -> Result<Box<dyn Mech
 pub(crate) fn digest(challenge: &[u8], password: &[u8]) -> String {
     let mut mac = Hmac::<Md5>::new_from_slice(password).expect("HMAC takes keys of any length");
     mac.update(challenge);
-    super::digest_md5::hex(&mac.finalize().into_bytes())
+    HEXLOWER.encode(&mac.finalize().into_bytes())
 }
 
 impl Mechanism for CramMd5 {

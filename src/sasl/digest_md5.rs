@@ -4,10 +4,12 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use data_encoding::HEXLOWER;
 use md5::{Digest as _, Md5};
 
 use super::{Credentials, Hidden, Mechanism, Opening, Place, nonce, overdue, unreadable};
 use crate::error::{Error, Kind, Result};
+use crate::quoted;
 
 #[derive(Debug)]
 struct DigestMd5 {
@@ -137,14 +139,14 @@ impl DigestMd5 {
         if !self.authzid.is_empty() {
             parts.extend([b":".as_slice(), self.authzid.as_bytes()]);
         }
-        hex(&hash(&parts))
+        HEXLOWER.encode(&hash(&parts))
     }
 
     /// The response value, of an A2 that starts like this.
     fn sign(&self, secret: &str, nonce: &str, start: &str) -> String {
-        let what = hex(&hash(&[start.as_bytes(), b":", self.uri.as_bytes()]));
+        let what = HEXLOWER.encode(&hash(&[start.as_bytes(), b":", self.uri.as_bytes()]));
         let signed = format!("{secret}:{nonce}:00000001:{}:auth:{what}", self.cnonce);
-        hex(&hash(&[signed.as_bytes()]))
+        HEXLOWER.encode(&hash(&[signed.as_bytes()]))
     }
 }
 
@@ -195,25 +197,16 @@ fn directives(text: &[u8]) -> Option<Vec<(String, String)>> {
 /// A value, quoted or not, and what stands behind it.
 fn value(text: &[u8]) -> Option<(String, &[u8])> {
     let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let Some(quoted) = text.strip_prefix(b"\"") else {
+    let Some(text) = text.strip_prefix(b"\"") else {
         let end = memchr::memchr(b',', text).unwrap_or(text.len());
         return Some((lossy(text[..end].trim_ascii()), &text[end..]));
     };
-    let mut value = Vec::new();
-    let mut bytes = quoted.iter().enumerate();
-    while let Some((at, byte)) = bytes.next() {
-        match byte {
-            b'"' => return Some((lossy(&value), &quoted[at + 1..])),
-            b'\\' => value.push(*bytes.next()?.1),
-            other => value.push(*other),
-        }
-    }
-    None
+    quoted::read(text).map(|(value, rest)| (lossy(&value), rest))
 }
 
 /// As a quoted string.
 fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+    String::from_utf8_lossy(&quoted::write(text.as_bytes())).into_owned()
 }
 
 /// In ISO 8859-1 where that has all its characters, as section 2.1.2.1 wants it before hashing;
@@ -229,11 +222,4 @@ fn hash(parts: &[&[u8]]) -> Vec<u8> {
         hasher.update(part);
     }
     hasher.finalize().to_vec()
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }

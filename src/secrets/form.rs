@@ -5,6 +5,7 @@ use base64::prelude::BASE64_STANDARD_NO_PAD;
 use zeroize::Zeroizing;
 
 use super::grams::{SHARES_AFTER, SHARES_BEFORE};
+use crate::quoted;
 use crate::visible;
 
 /// One form of a secret, to be looked for.
@@ -36,15 +37,8 @@ impl Form {
 
     /// In quotes, if that makes a difference.
     fn quoted(value: &[u8]) -> Option<Self> {
-        let is_special = |byte: &u8| matches!(byte, b'"' | b'\\');
-        value.iter().any(is_special).then(|| {
-            let mut escaped = Self::plain(&[]);
-            for byte in value {
-                escaped.bytes.extend(is_special(byte).then_some(b'\\'));
-                escaped.bytes.push(*byte);
-            }
-            escaped
-        })
+        let escaped = Zeroizing::new(quoted::escaped(value));
+        (escaped.as_slice() != value).then(|| Self::plain(&escaped))
     }
 
     /// With escapes, as transcripts and errors show it. Whether a backslash at the end is doubled

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
+use data_encoding::HEXUPPER;
 use x509_parser::prelude::{ASN1Time, GeneralName, X509Certificate};
 
 use crate::visible;
@@ -40,8 +41,8 @@ impl Certificate {
             issuer: visible::escape(parsed.issuer().to_string().as_bytes()),
             not_before: time(validity.not_before),
             not_after: time(validity.not_after),
-            fingerprint: hex(ring::digest::digest(&ring::digest::SHA256, der).as_ref(), ":"),
-            serial: hex(parsed.raw_serial(), ""),
+            fingerprint: with_colons(ring::digest::digest(&ring::digest::SHA256, der).as_ref()),
+            serial: HEXUPPER.encode(parsed.raw_serial()),
         })
     }
 
@@ -76,7 +77,7 @@ fn name(name: &GeneralName<'_>) -> String {
         GeneralName::IPAddress(octets) => {
             let v4 = <[u8; 4]>::try_from(*octets).map(IpAddr::from);
             let address = v4.or_else(|_| <[u8; 16]>::try_from(*octets).map(IpAddr::from));
-            address.map_or_else(|_| hex(octets, ":"), |address| address.to_string())
+            address.map_or_else(|_| with_colons(octets), |address| address.to_string())
         }
         other => other.to_string(),
     }
@@ -115,6 +116,7 @@ pub(crate) fn timestamp(time: SystemTime) -> String {
     )
 }
 
-fn hex(bytes: &[u8], between: &str) -> String {
-    bytes.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(between)
+/// Two digits an octet, with colons between them.
+fn with_colons(octets: &[u8]) -> String {
+    octets.iter().map(|octet| HEXUPPER.encode(&[*octet])).collect::<Vec<_>>().join(":")
 }

@@ -7,6 +7,8 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use data_encoding::HEXLOWER;
+
 use crate::error::{Error, Kind, Result};
 
 /// A file of secrets: a label, the client's random and a secret to a line, the last two as hex.
@@ -41,7 +43,8 @@ impl KeyLog {
 
 impl rustls::KeyLog for KeyLog {
     fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
-        let line = format!("{label} {} {}\n", Hex(client_random), Hex(secret));
+        let (random, secret) = (HEXLOWER.encode(client_random), HEXLOWER.encode(secret));
+        let line = format!("{label} {random} {secret}\n");
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // One write a line, so that runs that share a file do not mix theirs.
         if let Err(error) = state.file.write_all(line.as_bytes()) {
@@ -53,13 +56,5 @@ impl rustls::KeyLog for KeyLog {
 impl fmt::Debug for KeyLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeyLog").finish_non_exhaustive()
-    }
-}
-
-struct Hex<'a>(&'a [u8]);
-
-impl fmt::Display for Hex<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }

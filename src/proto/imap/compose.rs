@@ -1,5 +1,7 @@
 //! Commands with their arguments, as they go onto the wire.
 
+use crate::quoted;
+
 /// Strings longer than this go as literals: servers bound their lines (RFC 7162 section 4 says 8192
 /// octets).
 const LONGEST_QUOTED: usize = 1000;
@@ -68,7 +70,7 @@ pub(crate) fn compose(
             Argument::Plain(bytes) => push(&mut pieces, bytes),
             Argument::Text(bytes) if is_atom(bytes) => push(&mut pieces, bytes),
             Argument::Text(bytes) if bytes.len() <= LONGEST_QUOTED && is_quotable(bytes) => {
-                push(&mut pieces, &quoted(bytes));
+                push(&mut pieces, &quoted::write(bytes));
             }
             Argument::Text(bytes) | Argument::Literal(bytes) => {
                 push_literal(&mut pieces, bytes, literals);
@@ -113,18 +115,6 @@ fn is_atom(bytes: &[u8]) -> bool {
 /// section 9).
 fn is_quotable(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| (1..0x80).contains(byte) && *byte != b'\r' && *byte != b'\n')
-}
-
-fn quoted(bytes: &[u8]) -> Vec<u8> {
-    let mut quoted = vec![b'"'];
-    for byte in bytes {
-        if b"\"\\".contains(byte) {
-            quoted.push(b'\\');
-        }
-        quoted.push(*byte);
-    }
-    quoted.push(b'"');
-    quoted
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::found::Found;
 use super::scanner::Tail;
 use crate::proto::LINE_HEAD;
+use crate::quoted;
 use crate::secrets::Secrets;
 
 /// The line under way; one that goes on behind a literal is the same line.
@@ -166,21 +167,9 @@ impl Line {
         secrets.learn(&self.secret);
         if let Some(text) = self.secret.strip_prefix(b"\"") {
             secrets.learn(text.strip_suffix(b"\"").unwrap_or(text));
-            secrets.learn(&unquoted(text));
+            // What follows the closing quote is no part of it.
+            secrets
+                .learn(&quoted::read(text).map_or_else(|| quoted::unescaped(text), |read| read.0));
         }
     }
-}
-
-/// A quoted string without its escapes, up to its closing quote (RFC 3501 section 4.3).
-fn unquoted(text: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::with_capacity(text.len());
-    let mut bytes = text.iter();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'"' => break,
-            b'\\' => plain.extend(bytes.next()),
-            _ => plain.push(*byte),
-        }
-    }
-    plain
 }

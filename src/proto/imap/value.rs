@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::quoted;
+
 /// No list in a response is nested deeper; a message whose parts are is not one that a person
 /// reads.
 const DEPTH: usize = 100;
@@ -202,23 +204,10 @@ impl<'a> Reader<'a> {
 
     /// A quoted string without its escapes (RFC 3501 section 4.3).
     fn quoted(&mut self) -> Result<Vec<u8>, &'static str> {
-        let mut text = Vec::new();
-        self.at += 1;
-        loop {
-            let rest = self.rest();
-            let end =
-                memchr::memchr3(b'"', b'\\', b'\n', rest).ok_or("a quoted string is not closed")?;
-            text.extend_from_slice(&rest[..end]);
-            self.at += end + 1;
-            match rest[end] {
-                b'"' => return Ok(text),
-                b'\\' => {
-                    text.extend(rest.get(end + 1));
-                    self.at += 1;
-                }
-                _ => return Err("a quoted string is not closed"),
-            }
-        }
+        let text = self.rest().get(1..).unwrap_or_default();
+        let (octets, rest) = quoted::read(text).ok_or("a quoted string is not closed")?;
+        self.at = self.bytes.len() - rest.len();
+        Ok(octets)
     }
 
     fn literal(&mut self) -> Result<&'a [u8], &'static str> {

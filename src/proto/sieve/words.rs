@@ -3,6 +3,7 @@
 use super::responses::{Line, Lines};
 use super::scanner::{Event, Scanner, Sort};
 use crate::proto::capabilities::Capabilities;
+use crate::quoted;
 use crate::reply::Reply;
 
 /// A word of a line.
@@ -102,7 +103,7 @@ pub(crate) fn response_code(response: &[u8]) -> Option<Vec<u8>> {
             Word::Close => return Some(code),
             Word::Open => return None,
             Word::Atom(text) => push(&mut code, text),
-            Word::Text(text) => push(&mut code, &quoted(text)),
+            Word::Text(text) => push(&mut code, &quoted::write(text)),
         }
     }
     None
@@ -125,18 +126,5 @@ pub(crate) fn string(text: &[u8]) -> Vec<u8> {
     {
         return [format!("{{{}+}}\r\n", text.len()).as_bytes(), text].concat();
     }
-    quoted(text)
-}
-
-fn quoted(text: &[u8]) -> Vec<u8> {
-    let mut quoted = Vec::with_capacity(text.len() + 2);
-    quoted.push(b'"');
-    for byte in text {
-        if matches!(byte, b'"' | b'\\') {
-            quoted.push(b'\\');
-        }
-        quoted.push(*byte);
-    }
-    quoted.push(b'"');
-    quoted
+    quoted::write(text)
 }

@@ -5,6 +5,7 @@
 )]
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
+use data_encoding::HEXLOWER_PERMISSIVE;
 use rhai::Blob;
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 
@@ -20,13 +21,7 @@ that are not text.";
 
 fn unhex(text: &str) -> Option<Blob> {
     let digits: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    if !digits.len().is_multiple_of(2) {
-        return None;
-    }
-    digits
-        .chunks(2)
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-        .collect()
+    HEXLOWER_PERMISSIVE.decode(&digits).ok()
 }
 
 fn latin1(text: &str) -> Result<Blob> {

@@ -13,6 +13,7 @@ use super::encoded::Decoded;
 use super::form::Form;
 use super::grams::{self, Grams, PART, SHARES_AFTER, SHARES_BEFORE};
 use super::token::{SECRET, SHORTEST};
+use crate::quoted;
 
 /// The secrets of a run, shared by its sessions and its transcript: what one session learns is
 /// masked in the lines of all of them.
@@ -67,7 +68,7 @@ impl Learned {
     /// Remembers a secret in all forms that it may take.
     pub(crate) fn learn(&self, value: &[u8]) {
         if let Some(inner) = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")) {
-            self.learn(&Zeroizing::new(unescaped(inner)));
+            self.learn(&Zeroizing::new(quoted::unescaped(inner)));
         }
         self.index().learn(value);
     }
@@ -293,16 +294,6 @@ fn joined(mut spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
         overlaps
     });
     spans
-}
-
-/// What stands in quotes, without its escapes.
-fn unescaped(quoted: &[u8]) -> Vec<u8> {
-    let mut bytes = quoted.iter();
-    let mut value = Vec::new();
-    while let Some(byte) = bytes.next() {
-        value.push(if *byte == b'\\' { *bytes.next().unwrap_or(byte) } else { *byte });
-    }
-    value
 }
 
 /// The bytes with a mask in place of these spans, which are in order and do not overlap.

@@ -1,0 +1,78 @@
+//! Strings in double quotes in which a backslash makes the next octet mean itself: `quoted` of IMAP
+//! (RFC 3501 section 9) and ManageSieve (RFC 5804 section 4), `quoted-string` of DIGEST-MD5 (RFC
+//! 2831 section 7.2).
+
+/// The octets in quotes. Whether they may stand in quotes at all is the caller's to know.
+pub(crate) fn write(octets: &[u8]) -> Vec<u8> {
+    [b"\"", escaped(octets).as_slice(), b"\""].concat()
+}
+
+/// The octets with a backslash before each quote and backslash.
+pub(crate) fn escaped(octets: &[u8]) -> Vec<u8> {
+    // Room for all at once: a secret leaves no copy behind in a vector that grew.
+    let mut escaped = Vec::with_capacity(2 * octets.len());
+    for octet in octets {
+        if matches!(octet, b'"' | b'\\') {
+            escaped.push(b'\\');
+        }
+        escaped.push(*octet);
+    }
+    escaped
+}
+
+/// What stands in quotes and what follows the closing one. The text begins after the opening one.
+/// `None` if a line ends before it, or the text does.
+pub(crate) fn read(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let mut octets = Vec::new();
+    let mut rest = text;
+    loop {
+        let end = memchr::memchr3(b'"', b'\\', b'\n', rest)?;
+        octets.extend_from_slice(&rest[..end]);
+        let after = &rest[end + 1..];
+        match rest[end] {
+            b'"' => return Some((octets, after)),
+            b'\\' => {
+                let (octet, after) = after.split_first()?;
+                octets.push(*octet);
+                rest = after;
+            }
+            _ => return None,
+        }
+    }
+}
+
+/// The octets that a text with backslashes means; a quote means itself.
+pub(crate) fn unescaped(text: &[u8]) -> Vec<u8> {
+    let mut octets = Vec::with_capacity(text.len());
+    let mut rest = text.iter();
+    while let Some(octet) = rest.next() {
+        match octet {
+            b'\\' => octets.push(*rest.next().unwrap_or(octet)),
+            _ => octets.push(*octet),
+        }
+    }
+    octets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again_with_what_follows_it() {
+        for octets in [&b""[..], b"a b", br#"a"b"#, br"\", br#"\""#, b"\xff\x01"] {
+            let written = [&write(octets)[..], b" rest"].concat();
+            assert_eq!(read(&written[1..]), Some((octets.to_vec(), &b" rest"[..])));
+            assert_eq!(unescaped(&escaped(octets)), octets);
+        }
+    }
+
+    #[test]
+    fn a_string_that_is_not_closed_is_none() {
+        for text in [&b""[..], b"a", br"a\", br#"a\""#, b"a\nb\""] {
+            assert_eq!(read(text), None, "{text:?}");
+        }
+        assert_eq!(unescaped(b"a b"), b"a b");
+        assert_eq!(unescaped(br"a\"), br"a\");
+    }
+}
