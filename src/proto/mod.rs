@@ -5,6 +5,7 @@ mod facts;
 pub mod imap;
 pub(crate) mod multiline;
 pub(crate) mod pop3;
+mod requests;
 pub(crate) mod sieve;
 pub(crate) mod smtp;
 pub(crate) mod stream;
@@ -96,6 +97,12 @@ pub(crate) trait Protocol: fmt::Debug + Send + Sync {
 
     /// The framing, where the protocol has replies.
     fn framing(&mut self) -> Option<&mut dyn Framing>;
+
+    /// Where what the client says next ends, for the server's side of a protocol that has commands.
+    fn requests(&mut self) -> Option<&mut dyn Framing>;
+
+    /// A copy, to see what would become of bytes that are not taken yet.
+    fn fork(&self) -> Box<dyn Protocol>;
 
     /// Follows what is sent; returns the spans of it that are secret, and learns the secrets.
     fn sent(&mut self, bytes: &[u8], secrets: &mut Secrets) -> Vec<Range<usize>>;
@@ -191,7 +198,7 @@ pub(crate) struct Malformed {
 }
 
 /// Splits what goes by into lines, keeping the beginning of an unfinished one.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Lines {
     unfinished: Vec<u8>,
 }

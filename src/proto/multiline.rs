@@ -16,7 +16,7 @@ const LONE_DOT: &[u8] = b"\r\n.\r\n";
 
 /// Looks for the end of a block in a stream that goes by in pieces. The first piece begins with a
 /// line.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct LoneDot {
     /// The last bytes that went by, at most four.
     tail: Option<Vec<u8>>,
@@ -46,7 +46,7 @@ impl LoneDot {
 
 /// Looks for the end of a block in what is held, each byte once. The block begins at the start of
 /// what was held at first.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Multiline {
     /// Before this in what is held, the lines are known to be content.
     at: usize,

@@ -28,7 +28,7 @@ pub(super) static FACTS: Facts = Facts {
 
 /// Turn-taking where nothing is known of the protocol: what was sent wants some answer before more
 /// is sent.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Stream {
     unanswered: bool,
     sent: Lines,
@@ -83,6 +83,14 @@ impl Protocol for Stream {
 
     fn framing(&mut self) -> Option<&mut dyn Framing> {
         None
+    }
+
+    fn requests(&mut self) -> Option<&mut dyn Framing> {
+        None
+    }
+
+    fn fork(&self) -> Box<dyn Protocol> {
+        Box::new(self.clone())
     }
 
     fn sent(&mut self, bytes: &[u8], secrets: &mut Secrets) -> Vec<Range<usize>> {

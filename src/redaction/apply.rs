@@ -92,10 +92,16 @@ impl<'a> Run<'a> {
                 address: self.text(address, Place::Note, 0).into(),
                 result: result.clone(),
             },
-            What::Accepted(address) => What::Accepted(self.text(address, Place::Note, 0)),
+            What::Accepted(peer) => {
+                self.dialogues.insert(session, Dialogue::new(target::speech(peer)));
+                What::Accepted(self.text(peer, Place::Note, peer.find("://").unwrap_or_default()))
+            }
             What::Client(bytes) => What::Client(self.wire(session, From::Client, bytes)),
             What::Server(bytes) => What::Server(self.wire(session, From::Server, bytes)),
             What::Unread(bytes) => What::Unread(self.wire(session, From::Server, bytes)),
+            What::UnreadClient(bytes) => {
+                What::UnreadClient(self.wire(session, From::Client, bytes))
+            }
             What::Complaint(bytes) => What::Complaint(self.log(bytes)),
             What::Exited(status) => What::Exited(self.text(status, Place::Note, 0)),
             What::Tls(words) => What::Tls(self.text(words, Place::Tls, 0)),

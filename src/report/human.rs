@@ -324,7 +324,7 @@ fn styled(line: &Line, width: usize) -> String {
     let style = match line.mark {
         Mark::Client => CLIENT,
         Mark::Server => Style::new(),
-        Mark::Unread => ODD,
+        Mark::Unread | Mark::UnreadClient => ODD,
         Mark::Event => DIM,
     };
     let shown = line.to_string();

@@ -36,7 +36,7 @@ impl Session {
 
     /// Takes note of a reply.
     pub(super) fn note_capabilities(&mut self, reply: &[u8]) {
-        match self.protocol.speech() {
+        match self.turn.speech() {
             Speech::Smtp | Speech::Lmtp => self.note_capabilities_of_smtp(reply),
             Speech::Imap => self.note_capabilities_of_imap(reply),
             Speech::Sieve => self.note_capabilities_of_sieve(reply),
@@ -48,7 +48,7 @@ impl Session {
     }
 
     fn note_capabilities_of_smtp(&mut self, reply: &[u8]) {
-        let Some(answered) = &self.answered else { return };
+        let Some(answered) = self.turn.answered() else { return };
         let verb = answered.split(u8::is_ascii_whitespace).next().unwrap_or_default();
         let is =
             |verbs: &[&str]| verbs.iter().any(|known| verb.eq_ignore_ascii_case(known.as_bytes()));
@@ -73,7 +73,7 @@ impl Session {
             self.said = Some(Said::new(response, Capabilities::remembered_words));
         } else if tag != b"* "
             && behind.starts_with(b"OK")
-            && self.answered.as_ref().is_some_and(is_starttls)
+            && self.turn.answered().is_some_and(is_starttls)
         {
             self.said = None;
         }
@@ -82,7 +82,7 @@ impl Session {
     /// Takes note of an OK of ManageSieve: the greeting and the answer to CAPABILITY say what the
     /// server can do (RFC 5804 section 1.7), and behind STARTTLS it says so again.
     fn note_capabilities_of_sieve(&mut self, reply: &[u8]) {
-        let is_greeting = self.answered.as_ref().is_some_and(Bytes::is_empty);
+        let is_greeting = self.turn.answered().is_some_and(Bytes::is_empty);
         let says_them =
             is_greeting || self.is_answer_to("CAPABILITY") || self.is_answer_to("STARTTLS");
         if says_them && sieve::is_ok(reply) && sieve::data(reply).next().is_some() {
@@ -93,14 +93,13 @@ impl Session {
 
     /// Takes note of a block of lines.
     pub(super) fn note_capabilities_of_block(&mut self, block: &Reply) {
-        if self.protocol.speech() == Speech::Pop3 && self.is_answer_to("CAPA") {
+        if self.turn.speech() == Speech::Pop3 && self.is_answer_to("CAPA") {
             self.said = Some(Capabilities::of_lines(block.copied()).into());
         }
     }
 
     fn is_answer_to(&self, command: &str) -> bool {
-        let word =
-            self.answered.as_deref().and_then(|line| line.split(u8::is_ascii_whitespace).next());
+        let word = self.turn.answered().and_then(|line| line.split(u8::is_ascii_whitespace).next());
         word.is_some_and(|word| word.eq_ignore_ascii_case(command.as_bytes()))
     }
 }

@@ -12,7 +12,7 @@ impl Session {
     /// # Errors
     /// Unexpected if the child ended with another status than 0.
     pub(super) async fn child_ended(&mut self, deadline: Instant) -> Result<()> {
-        let Some(process) = self.transport.as_mut().and_then(|transport| transport.process())
+        let Some(process) = self.stream.transport_mut().and_then(|transport| transport.process())
         else {
             return Ok(());
         };

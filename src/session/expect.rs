@@ -96,7 +96,7 @@ impl Session {
             Box::pin(async move {
                 let wait = session.begin(&call, "line")?;
                 let line = session.next_line(&"a line", wait).await?;
-                session.expectations += 1;
+                session.turn.expected();
                 Ok(Reply::whole(line, Match::default()))
             })
         })
@@ -166,7 +166,7 @@ impl Session {
         if !self.is_framed() {
             return self.search_stream(&pattern, wait, true).await;
         }
-        let was_owed = self.protocol.owed() > 0;
+        let was_owed = self.turn.owed_to_us() > 0;
         let mut taken = Taken::default();
         loop {
             let reply = match self.next_reply(&pattern, wait).await {
@@ -174,21 +174,21 @@ impl Session {
                 Err(error) => return Err(taken.before(error)),
             };
             if let Some(found) = self.held_against(&reply, &pattern) {
-                self.expectations += 1;
+                self.turn.expected();
                 return Ok(Reply::whole(reply, found));
             }
             taken.push(self.shown_lines(&reply));
-            let may_end = was_owed || self.protocol.is_closing();
-            if may_end && self.protocol.is_our_turn() {
+            let may_end = was_owed || self.turn.protocol().is_closing();
+            if may_end && self.turn.protocol().is_our_turn() {
                 let error = self.over(wait, &pattern).with_got(taken.shown());
-                return Err(hint::add(self.protocol.speech(), error, &reply));
+                return Err(hint::add(self.turn.speech(), error, &reply));
             }
         }
     }
 
     /// No more can come, and nothing that came was what was expected.
     fn over(&self, wait: Wait, wanted: &Pattern) -> Error {
-        let message = match self.protocol.asks() {
+        let message = match self.turn.protocol().asks() {
             Some(asked) => format!(
                 "the server asks for {asked}: it is our turn, and nothing that came was expected"
             ),
@@ -238,7 +238,7 @@ impl Session {
                 self.hold(reply, &any, wait)?;
                 continue;
             }
-            self.expectations += 1;
+            self.turn.expected();
             taken.push(reply);
         }
         let served = assignment.served_by().iter().zip(patterns);
@@ -274,12 +274,12 @@ impl Session {
             self.next_line(&wanted, wait).await?
         };
         if self.held_against(&taken, &pattern).is_none() {
-            self.expectations += 1;
+            self.turn.expected();
             return Ok(Reply::whole(taken, Match::default()));
         }
         let error = self.fault(Kind::Unexpected, "the reply is the one that must not come");
         Err(hint::add(
-            self.protocol.speech(),
+            self.turn.speech(),
             error
                 .with_expected(wanted)
                 .with_got(self.shown_lines(&taken))
@@ -292,12 +292,12 @@ impl Session {
         let wait = self.begin(&call, "expect_silence")?;
         let span = wait.allowed;
         let wanted = format!("silence for {}", crate::duration::show(span));
-        if self.buffer.is_empty() {
+        if self.stream.buffer().is_empty() {
             match self.fill(wait.deadline()).await? {
                 Arrival::Late => {
-                    self.waive();
-                    self.record(What::Silent(span));
-                    self.expectations += 1;
+                    self.turn.waive();
+                    self.record.note(What::Silent(span));
+                    self.turn.expected();
                     return Ok(());
                 }
                 Arrival::End => return Err(self.closed(wait, wanted, None)),
@@ -313,16 +313,16 @@ impl Session {
     async fn end_of_stream(&mut self, call: Call) -> Result<()> {
         let wait = self.begin(&call, "expect_close")?;
         let wanted = "the close";
-        while self.buffer.is_empty() {
+        while self.stream.buffer().is_empty() {
             match self.more(&wanted, wait, wait.deadline()).await? {
                 Arrival::Bytes => {}
                 Arrival::Late => return Err(self.timed_out(wait, wanted)),
                 Arrival::End => {
-                    self.waive();
+                    self.turn.waive();
                     self.note_end();
-                    self.expectations += 1;
+                    self.turn.expected();
                     // The dialogue is over; a script that opens many has its descriptors back.
-                    let ended = self.child_ended(Wait::new(self.grace).deadline()).await;
+                    let ended = self.child_ended(Wait::new(self.ending.grace()).deadline()).await;
                     self.hang_up();
                     return ended;
                 }

@@ -23,6 +23,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Session;
 use super::multiline::BLOCK;
+use super::role::Role;
 use super::wait::Arrival;
 use super::waiting::Wait;
 use crate::error::{Error, Kind, Result};
@@ -52,7 +53,7 @@ impl Session {
     /// # Errors
     /// As [`Session::finish`].
     pub async fn close(&mut self) -> Result<()> {
-        if self.transport.is_none() && self.end_noted {
+        if !self.stream.is_open() && self.ending.is_noted() {
             return Ok(());
         }
         self.transport()?;
@@ -81,9 +82,9 @@ impl Session {
     pub fn reset(&mut self) -> Result<()> {
         self.transport()?;
         self.record_unread();
-        self.record(What::Closed(Close::ResetByClient));
-        self.waive();
-        let reset = self.transport.take().map_or(Ok(()), Transport::reset);
+        self.record.note(What::Closed(self.turn.role().resets()));
+        self.turn.waive();
+        let reset = self.stream.take_transport().map_or(Ok(()), Transport::reset);
         reset.map_err(|error| self.fault(Kind::Io, format!("the reset failed: {error}")))
     }
 
@@ -109,7 +110,7 @@ impl Session {
     /// nobody expected. That the server closes is no fault, and neither is what it may say unasked:
     /// 421 in SMTP, untagged data in IMAP, BYE in `ManageSieve`.
     pub async fn finish(&mut self) -> Result<()> {
-        if self.transport.is_none() {
+        if !self.stream.is_open() {
             return Ok(());
         }
         match self.close_our_side().await {
@@ -124,25 +125,28 @@ impl Session {
     /// Whether the connection has not been closed by us yet.
     #[cfg(feature = "script")]
     pub(crate) fn is_open(&self) -> bool {
-        self.transport.is_some()
+        self.stream.is_open()
     }
 
     /// The first half of an end: makes sure that nothing is owed or unread, and closes our side.
     /// Returns when the grace, which begins here, is over; whoever ends several sessions closes our
     /// side of each before reading the first to its end.
     pub(crate) async fn close_our_side(&mut self) -> Result<Instant> {
-        let owed = self.protocol.owed();
+        let owed = self.turn.owed_to_us();
         if owed > 0 {
             self.await_reply().await?;
             return Err(self.never_expected(owed));
         }
+        self.check_answered()?;
         self.judge_rest()?;
-        let deadline = Wait::new(self.grace).deadline();
-        if let (Some(transport), false) = (&mut self.transport, self.half_closed) {
+        let deadline = Wait::new(self.ending.grace()).deadline();
+        if let (Some(transport), false) =
+            (self.stream.transport_mut(), self.ending.is_half_closed())
+        {
             let shut = poll_fn(|cx| Pin::new(&mut *transport).poll_shutdown(cx));
             // A peer that is gone, or that takes nothing any more, cannot be told.
             let _ = timeout_at(deadline, shut).await;
-            self.half_closed = true;
+            self.ending.half_close();
         }
         Ok(deadline)
     }
@@ -150,10 +154,10 @@ impl Session {
     /// Waits until the reply that is owed is there, or the grace is over, so that what is said of it
     /// does not depend on when it comes.
     async fn await_reply(&mut self) -> Result<()> {
-        let deadline = Wait::new(self.grace).deadline();
+        let deadline = Wait::new(self.ending.grace()).deadline();
         loop {
-            let held = self.buffer.held();
-            let framed = self.protocol.framing().map(|framing| framing.frame(held));
+            let held = self.stream.held();
+            let framed = self.turn.framing().map(|framing| framing.frame(held));
             if !matches!(framed, Some(Ok(None))) || self.fill(deadline).await? != Arrival::Bytes {
                 return Ok(());
             }
@@ -172,13 +176,13 @@ impl Session {
     }
 
     async fn judge_to_end(&mut self, deadline: Instant) -> Result<()> {
-        while self.transport.is_some() {
+        while self.stream.is_open() {
             self.judge_rest()?;
             // A peer that always has more to say must not outlive the grace.
             if Instant::now() >= deadline {
                 self.look().await?;
                 self.judge_rest()?;
-                if self.protocol.speech().is_unasked(self.buffer.held()) {
+                if self.turn.speech().is_unasked(self.stream.held()) {
                     // It was cut off by the end of the grace, and would have been no fault.
                     return Ok(());
                 }
@@ -194,11 +198,13 @@ impl Session {
     /// Takes what the server may say unasked off the front of what is held. Anything else that is
     /// whole is a fault; what is not whole may still become either.
     fn judge_rest(&mut self) -> Result<()> {
-        while !self.buffer.is_empty() {
-            let held = self.buffer.held();
-            let speech = self.protocol.speech();
-            match self.protocol.framing().map(|framing| framing.frame(held)) {
-                Some(Ok(Some(length))) if speech.is_unasked(&held[..length]) => {
+        while !self.stream.buffer().is_empty() {
+            let held = self.stream.held();
+            let speech = self.turn.speech();
+            match self.turn.framing().map(|framing| framing.frame(held)) {
+                Some(Ok(Some(length)))
+                    if self.turn.role() == Role::Client && speech.is_unasked(&held[..length]) =>
+                {
                     self.take(length);
                 }
                 Some(Ok(None)) => break,
@@ -224,23 +230,26 @@ impl Session {
     /// # }
     /// ```
     pub fn hang_up(&mut self) {
-        if self.transport.is_none() {
+        if !self.stream.is_open() {
             return;
         }
         self.record_unread();
-        if let Some(mut transport) = self.transport.take() {
+        if let Some(mut transport) = self.stream.take_transport() {
             transport.farewell();
         }
-        if !self.end_noted {
-            self.end_noted = true;
+        if self.ending.note_ours() {
             // Whether the server closes a moment earlier or later is all the same.
-            let agreed = self.protocol.is_closing();
-            self.record(What::Closed(if agreed { Close::Agreed } else { Close::ByClient }));
+            let agreed = self.turn.protocol().is_closing();
+            self.record.note(What::Closed(if agreed {
+                Close::Agreed
+            } else {
+                self.turn.role().closes()
+            }));
         }
     }
 
     fn check_unread(&self) -> Result<()> {
-        if self.buffer.is_empty() {
+        if self.stream.buffer().is_empty() {
             return Ok(());
         }
         let error = self
@@ -251,9 +260,11 @@ impl Session {
     }
 
     fn never_expected(&self, owed: usize) -> Error {
-        let message = match (&self.last_sent, owed) {
-            (_, 1) if self.protocol.owes_block() => format!("{BLOCK} was never taken"),
-            (None, _) if self.expectations == 0 => "the greeting was never expected".to_owned(),
+        let message = match (self.turn.last_sent(), owed) {
+            (_, 1) if self.turn.protocol().owes_block() => format!("{BLOCK} was never taken"),
+            (None, _) if self.turn.expectations() == 0 => {
+                "the greeting was never expected".to_owned()
+            }
             (_, 1) => "the reply to the last command was never expected".to_owned(),
             (_, owed) => format!("{owed} replies were never expected"),
         };
@@ -264,26 +275,31 @@ impl Session {
         if self.owes_to_an_empty_line() {
             return error.hint(super::slip::EMPTY_LINE);
         }
-        if self.protocol.owes_block() {
+        if self.turn.protocol().owes_block() {
             return error.hint("take it with expect_multiline(), or leave with reset()");
         }
         error.hint("add the expect, say expect_silence(...) where no reply must come, or leave with reset()")
     }
 
     fn record_unread(&mut self) {
-        self.record_skipped();
-        if let Some((complaints, status)) = self.transport.as_mut().and_then(Transport::complaints)
+        self.record.note_skipped();
+        if let Some((complaints, status)) =
+            self.stream.transport_mut().and_then(Transport::complaints)
         {
             if !complaints.is_empty() {
-                self.record(What::Complaint(Excerpt::from(self.masked(complaints.into()))));
+                let complaints = self.record.masked(complaints.into(), &[]);
+                self.record.note(What::Complaint(Excerpt::from(complaints)));
             }
             if let Some(status) = status {
-                self.record(What::Exited(status));
+                self.record.note(What::Exited(status));
             }
         }
-        if !self.buffer.is_empty() {
-            let unread = self.buffer.take(self.buffer.held().len());
-            self.record(What::Unread(Excerpt::from(self.masked(unread))));
+        if !self.stream.held().is_empty() {
+            let length = self.stream.held().len();
+            let unread = self.stream.buffer_mut().take(length);
+            let spans = self.turn.unread_secrets(&unread, self.record.secrets_mut());
+            let masked = self.record.masked(unread, &spans);
+            self.record.note(self.turn.role().unread(Excerpt::from(masked)));
         }
     }
 }

@@ -4,6 +4,7 @@ mod assignment;
 mod blocking;
 mod capabilities;
 mod child;
+mod ending;
 mod expect;
 mod finish;
 mod hint;
@@ -12,46 +13,47 @@ mod multiline;
 mod operation;
 mod options;
 mod ready;
+mod record;
+mod role;
 mod said;
 mod send;
+mod serve;
 mod slip;
+mod stream;
 mod take;
 mod taken;
 mod tls;
+mod turn;
 mod verbs;
 mod wait;
 mod waiting;
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 pub use blocking::block_on;
+use ending::Ending;
 pub use message::Message;
 #[cfg(feature = "script")]
 pub(crate) use operation::Call;
 pub use operation::Operation;
 pub use options::Options;
+use record::{Record, SHOWN};
+use role::Role;
 use said::Said;
+use stream::Stream;
+use turn::Turn;
 pub use verbs::imap::Untagged;
 pub use verbs::{Maildrop, Scan, Script, UniqueId};
-use waiting::Waiting;
 
-use crate::buffer::Buffer;
 use crate::error::{Error, Kind, Result};
-use crate::proto::Protocol;
 #[cfg(feature = "script")]
 use crate::proto::Speech;
-use crate::secrets::Secrets;
 use crate::target::{Place, Target};
-use crate::tls::Established;
-use crate::transcript::{Close, Excerpt, Gathering, SessionId, Transcript, What};
-use crate::transport::{Proxy, Transport, Unheard};
+use crate::transcript::{Excerpt, SessionId, Transcript};
+use crate::transport::{Proxy, Transport};
 use crate::visible;
-
-/// How much of what came an error shows.
-const SHOWN: usize = 1000;
 
 /// A dialogue with one peer.
 ///
@@ -84,52 +86,19 @@ const SHOWN: usize = 1000;
 /// ```
 #[derive(Debug)]
 pub struct Session {
-    id: SessionId,
+    /// Whom it speaks with: the URL or the command.
     peer: String,
     /// The mail exchanger that was reached, of those that the URL stands for.
     exchanger: Option<Box<str>>,
-    /// `None` once we have closed it.
-    transport: Option<Transport>,
-    buffer: Buffer,
-    /// Room for the next lines to be sent.
-    outgoing: BytesMut,
-    protocol: Box<dyn Protocol>,
-    secrets: Secrets,
-    transcript: Transcript,
-    timeout: Duration,
+    /// The PROXY header that the connection began with.
+    proxy: Option<Proxy>,
+    turn: Turn,
+    ending: Ending,
+    record: Record,
+    stream: Stream,
     /// What the peer said last that it can do.
     said: Option<Said>,
     tags: verbs::imap::Tags,
-    settle: Duration,
-    /// How long the server's last words are waited for at the end.
-    grace: Duration,
-    /// How the peer ended its side, once that was seen.
-    ended: Option<Close>,
-    /// The peer's end is in the transcript: something expected it, or failed over it.
-    end_noted: bool,
-    waiting: Waiting,
-    /// We have said that we will send no more.
-    half_closed: bool,
-    /// What a search has let go of and not recorded yet.
-    skipped: Gathering,
-    /// The lines that replies are owed for, masked, the first to be answered first; the greeting's
-    /// is empty.
-    unanswered: VecDeque<Bytes>,
-    /// The line that the reply taken last was the answer to.
-    answered: Option<Bytes>,
-    /// The last line that was sent, masked.
-    last_sent: Option<Bytes>,
-    expectations: u64,
-    /// A byte has come at least once.
-    heard: bool,
-    /// The PROXY header that the connection began with.
-    proxy: Option<Proxy>,
-    /// Held until then, so that others do not connect too fast.
-    unheard: Option<Unheard>,
-    /// How TLS is put on.
-    tls_options: crate::tls::Options,
-    /// TLS as it is spoken, once it is.
-    tls: Option<Box<Established>>,
 }
 
 impl Session {
@@ -162,7 +131,7 @@ impl Session {
     /// The session's number in its transcript.
     #[must_use]
     pub fn id(&self) -> SessionId {
-        self.id
+        self.record.id()
     }
 
     /// Whom it speaks with: the URL or the command.
@@ -174,53 +143,53 @@ impl Session {
     /// The protocol's name: the scheme of its URL, or `stream` where there is no framing.
     #[must_use]
     pub fn protocol(&self) -> &str {
-        self.protocol.name()
+        self.turn.protocol().name()
     }
 
     /// Which protocol that is.
     #[cfg(feature = "script")]
     pub(crate) fn speech(&self) -> Speech {
-        self.protocol.speech()
+        self.turn.speech()
     }
 
     /// The deadline of each operation.
     #[must_use]
     pub fn timeout(&self) -> Duration {
-        self.timeout
+        self.stream.timeout()
     }
 
     /// Sets the deadline of each operation from now on.
     pub fn set_timeout(&mut self, timeout: Duration) {
-        self.timeout = timeout;
+        self.stream.set_timeout(timeout);
     }
 
     /// Sets how much may be held unread before that is an error, in bytes; 32 MiB unless set.
     pub fn set_limit(&mut self, limit: usize) {
-        self.buffer.set_limit(limit);
+        self.stream.buffer_mut().set_limit(limit);
     }
 
     /// How many replies the peer owes: one after connecting, and one for each command; for a
     /// message over LMTP, one for each recipient that was accepted.
     #[must_use]
     pub fn owed(&self) -> usize {
-        self.protocol.owed()
+        self.turn.owed_to_us()
     }
 
     /// How often something that was expected came.
     #[must_use]
     pub fn expectations(&self) -> u64 {
-        self.expectations
+        self.turn.expectations()
     }
 
     /// The transcript that the session writes to.
     #[must_use]
     pub fn transcript(&self) -> &Transcript {
-        &self.transcript
+        self.record.transcript()
     }
 
     /// Whether the protocol has replies, so that `expect` takes them whole.
     fn is_framed(&mut self) -> bool {
-        self.protocol.framing().is_some()
+        self.turn.framing().is_some()
     }
 
     /// The host that it speaks with, by the name that its certificate has to have.
@@ -232,74 +201,47 @@ impl Session {
         }
     }
 
-    fn record(&self, what: What) {
-        self.transcript.record_on(self.id, what);
-    }
-
     /// Takes bytes off the front of what is held, into the transcript.
     fn take(&mut self, count: usize) -> Bytes {
-        self.record_skipped();
-        let bytes = self.release(count);
-        let meaning =
-            self.protocol.challenge(&bytes).and_then(|challenge| self.secrets.hear(challenge));
-        self.record(What::Server(Excerpt::from(self.masked(bytes.clone())).with_meaning(meaning)));
+        self.record.note_skipped();
+        let bytes = self.stream.buffer_mut().take(count);
+        let masked = self.count_received(bytes.clone());
+        let meaning = match self.turn.role() {
+            Role::Client => self
+                .turn
+                .protocol()
+                .challenge(&bytes)
+                .and_then(|challenge| self.record.secrets_mut().hear(challenge)),
+            Role::Server => self
+                .record
+                .secrets_mut()
+                .take_meaning()
+                .filter(|_| self.turn.framing().is_some() && turn::is_one_line(&bytes)),
+        };
+        self.record.taken(Excerpt::from(masked).with_meaning(meaning));
         bytes
     }
 
-    /// Takes bytes off the front of what is held: they now count as received.
-    fn release(&mut self, count: usize) -> Bytes {
-        let bytes = self.buffer.take(count);
-        self.count_received(&bytes);
-        bytes
-    }
-
-    /// Bytes that were taken off the front of what is held count as received.
-    fn count_received(&mut self, bytes: &[u8]) {
-        let before = self.protocol.unanswered();
-        self.protocol.received(bytes);
-        let after = self.protocol.unanswered();
-        for _ in after..before {
-            self.answered = self.unanswered.pop_front();
+    /// Bytes that were taken off the front of what is held count as received. Returns them masked.
+    fn count_received(&mut self, bytes: Bytes) -> Bytes {
+        let before = self.turn.commands();
+        let spans = self.turn.received(&bytes, self.record.secrets_mut());
+        let masked = self.record.masked(bytes, &spans);
+        if self.turn.role() == Role::Server {
+            self.turn.note_owed(&masked, before);
         }
-        if after >= before && !self.unanswered.is_empty() {
-            // What came is a part of the answer, and there is more of it to come.
-            self.answered = self.unanswered.front().cloned();
-        }
-        if let Some(framing) = self.protocol.framing() {
-            framing.restart();
-        }
-    }
-
-    /// Writes what a search let go of into the transcript, where that has not been done with its
-    /// match.
-    fn record_skipped(&mut self) {
-        if !self.skipped.is_empty() {
-            let skipped = std::mem::take(&mut self.skipped).finish();
-            self.record(What::Server(skipped));
-        }
-    }
-
-    /// Nothing that is owed is waited for any more.
-    fn waive(&mut self) {
-        self.protocol.waive();
-        self.unanswered.clear();
-    }
-
-    fn masked(&self, bytes: Bytes) -> Bytes {
-        match self.secrets.mask(&bytes, &[]) {
-            std::borrow::Cow::Borrowed(_) => bytes,
-            std::borrow::Cow::Owned(masked) => masked.into(),
-        }
+        masked
     }
 
     /// Bytes as an error shows them.
     fn shown(&self, bytes: &[u8]) -> String {
-        visible::excerpt(&self.secrets.mask(bytes, &[]), SHOWN)
+        let spans = self.turn.unread_secrets(bytes, &mut self.record.secrets().clone());
+        self.record.shown(bytes, &spans)
     }
 
     /// A reply as an error shows it: its lines, without line ends.
     fn shown_lines(&self, bytes: &[u8]) -> String {
-        let masked = self.secrets.mask(bytes, &[]);
+        let masked = self.record.secrets().mask(bytes, &[]);
         let (shown, more) = masked.split_at(masked.len().min(SHOWN));
         let lines: Vec<_> = crate::proto::chomp(shown)
             .split(|byte| *byte == b'\n')
@@ -315,15 +257,19 @@ impl Session {
 
     /// What has arrived and was not taken, as an error shows it.
     fn shown_held(&self) -> String {
-        if self.buffer.is_empty() { "nothing".to_owned() } else { self.shown(self.buffer.held()) }
+        if self.stream.held().is_empty() {
+            "nothing".to_owned()
+        } else {
+            self.shown(self.stream.held())
+        }
     }
 
     /// The same, where it is something that nobody asked for.
     fn shown_unread(&self) -> String {
-        if self.buffer.is_empty() {
+        if self.stream.held().is_empty() {
             "nothing yet".to_owned()
         } else {
-            format!("unread: {}", self.shown(self.buffer.held()))
+            format!("unread: {}", self.shown(self.stream.held()))
         }
     }
 
@@ -331,17 +277,21 @@ impl Session {
     fn fault(&self, kind: Kind, message: impl Into<String>) -> Error {
         // What came is the answer to one line; what did not come was owed for the next.
         let about_what_came =
-            kind == Kind::Mismatch || (kind == Kind::Unexpected && self.buffer.is_empty());
-        let line = if about_what_came { self.answered.as_ref() } else { self.unanswered.front() };
+            kind == Kind::Mismatch || (kind == Kind::Unexpected && self.stream.held().is_empty());
+        let line = match self.turn.role() {
+            Role::Client if about_what_came => self.turn.answered(),
+            Role::Client => self.turn.first_unanswered(),
+            Role::Server => None,
+        };
         let sent = line
             .filter(|line| !line.is_empty())
-            .or(self.last_sent.as_ref())
+            .or(self.turn.last_sent())
             .map(|line| visible::excerpt(line, SHOWN));
         let error = Error::new(kind, message)
-            .with_session(format!("{}, {}", self.id, self.peer))
+            .with_session(format!("{}, {}", self.record.id(), self.peer))
             .with_sent(sent);
         match self.proxy {
-            Some(proxy) if self.expectations <= 1 && kind != Kind::Usage => {
+            Some(proxy) if self.turn.expectations() <= 1 && kind != Kind::Usage => {
                 error.hint(hint::proxy_refused(proxy))
             }
             _ => error,
@@ -349,15 +299,12 @@ impl Session {
     }
 
     fn transport(&mut self) -> Result<&mut Transport> {
-        let closed = || {
-            self.fault(Kind::Usage, "the session is closed")
-                .hint("connect again for another dialogue")
-        };
-        match self.transport {
-            Some(_) => {}
-            None => return Err(closed()),
+        if !self.stream.is_open() {
+            return Err(self
+                .fault(Kind::Usage, "the session is closed")
+                .hint("connect again for another dialogue"));
         }
-        self.transport.as_mut().ok_or_else(|| Error::usage("the session is closed"))
+        self.stream.transport_mut().ok_or_else(|| Error::usage("the session is closed"))
     }
 }
 

@@ -87,16 +87,16 @@ impl Session {
 
     /// Takes a block within an operation that has begun.
     pub(super) async fn multiline(&mut self, keep: bool, wait: Wait) -> Result<Reply> {
-        if self.protocol.speech() == Speech::Pop3
-            && self.protocol.owed() > 0
-            && !self.protocol.owes_block()
+        if self.turn.speech() == Speech::Pop3
+            && self.turn.owed_to_us() > 0
+            && !self.turn.protocol().owes_block()
         {
             return Err(self.status_first());
         }
         let mut block = Multiline::default();
         loop {
-            if let Some(length) = block.advance(self.buffer.held()) {
-                self.expectations += 1;
+            if let Some(length) = block.advance(self.stream.held()) {
+                self.turn.expected();
                 return Ok(if keep {
                     self.take_block(&block, length)
                 } else {
@@ -119,10 +119,11 @@ impl Session {
     /// The block changes in place: there is never a second copy of it, but for what the transcript
     /// keeps.
     fn take_block(&mut self, block: &Multiline, length: usize) -> Reply {
-        self.record_skipped();
-        let mut bytes = self.buffer.take_mut(length);
-        self.count_received(&bytes);
-        self.record(What::Server(Excerpt::of(&self.secrets.mask(&bytes, &[]))));
+        self.record.note_skipped();
+        let mut bytes = self.stream.buffer_mut().take_mut(length);
+        let spans = self.turn.received(&bytes, self.record.secrets_mut());
+        let excerpt = Excerpt::of(&self.record.secrets().mask(&bytes, &spans));
+        self.record.taken(excerpt);
         block.unstuff(&mut bytes);
         let reply = Reply::whole(bytes.freeze(), Match::default());
         self.note_capabilities_of_block(&reply);
@@ -132,21 +133,21 @@ impl Session {
     fn skip_block(&mut self, block: &Multiline, length: usize) -> Reply {
         let octets = block.octets(length);
         self.let_go_of(length);
-        self.record_skipped();
+        self.record.note_skipped();
         Reply::whole(bytes::Bytes::new(), Match::default()).of_octets(octets)
     }
 
     /// Commands with a block have one (RFC 1939 section 3, RFC 2449 section 5), and so it is waited
     /// for; but some servers say a bare +OK.
     fn late_block(&mut self, block: &Multiline, wait: Wait) -> Error {
-        if !self.buffer.is_empty() || !self.skipped.is_empty() {
-            let missing = block.missing(self.buffer.held());
+        if !self.stream.buffer().is_empty() || self.record.has_skipped() {
+            let missing = block.missing(self.stream.held());
             return self.unfinished(wait, WANTED, "the block", &missing);
         }
-        if !self.protocol.owes_block() {
+        if !self.turn.protocol().owes_block() {
             return self.timed_out(wait, WANTED);
         }
-        self.record(What::TimedOut(wait.allowed));
+        self.record.note(What::TimedOut(wait.allowed));
         let error = self.fault(Kind::Timeout, "nothing came behind the +OK in time");
         let error =
             error.with_expected(WANTED).with_got(self.shown_held()).with_waited(wait.waited());
@@ -157,7 +158,7 @@ impl Session {
     }
 
     fn cut_block(&mut self, wait: Wait) -> Error {
-        let begun = !self.buffer.is_empty() || !self.skipped.is_empty();
+        let begun = !self.stream.buffer().is_empty() || self.record.has_skipped();
         self.closed(wait, WANTED, begun.then_some("a block of lines"))
     }
 }

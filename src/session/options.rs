@@ -3,17 +3,19 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-
 use super::Session;
-use super::waiting::{Wait, Waiting};
-use crate::buffer::{Buffer, DEFAULT_LIMIT};
+use super::ending::Ending;
+use super::record::Record;
+use super::role::Role;
+use super::stream::{Stream, Terms};
+use super::turn::Turn;
+use super::waiting::Wait;
+use crate::buffer::DEFAULT_LIMIT;
 use crate::error::{Error, Kind, Result};
 use crate::proto::{Protocol, Scheme};
-use crate::secrets::Secrets;
 use crate::target::Target;
 use crate::tls;
-use crate::transcript::{Gathering, Transcript, What};
+use crate::transcript::{Transcript, What};
 #[cfg(feature = "script")]
 use crate::transport::Thread;
 use crate::transport::{Family, Pace, Process, Proxy, Route, Segment, Transport, connect};
@@ -235,7 +237,7 @@ impl Options {
         let mut session = self.session(id, peer, connected.transport, protocol);
         session.exchanger = connected.exchanger;
         session.proxy = proxy;
-        session.unheard = Some(unheard);
+        session.stream.hold(unheard);
         if target.scheme.is_tls() {
             session.handshake(None, started).await?;
         }
@@ -288,38 +290,21 @@ impl Options {
         transport: Transport,
         protocol: Box<dyn Protocol>,
     ) -> Session {
-        let secrets = Secrets::of(self.transcript.learned());
-        self.tls.secrets().for_each(|line| secrets.learn(line));
+        let role = Role::Client;
+        let record = Record::new(id, role, self.transcript);
+        self.tls.secrets().for_each(|line| record.secrets().learn(line));
+        let terms =
+            Terms { timeout: self.timeout, settle: self.settle, limit: self.limit, tls: self.tls };
         Session {
-            id,
             peer,
-            transport: Some(transport.cut(self.segment)),
-            buffer: Buffer::new(self.limit),
-            outgoing: BytesMut::new(),
-            // What is owed from the start, the greeting, answers no line.
-            unanswered: std::iter::repeat_n(Bytes::new(), protocol.owed()).collect(),
-            protocol,
-            secrets,
-            transcript: self.transcript,
-            timeout: self.timeout,
             exchanger: None,
+            proxy: None,
+            turn: Turn::new(role, protocol),
+            ending: Ending::new(self.grace),
+            record,
+            stream: Stream::new(transport.cut(self.segment), terms),
             said: None,
             tags: super::verbs::imap::Tags::default(),
-            settle: self.settle,
-            grace: self.grace,
-            ended: None,
-            end_noted: false,
-            waiting: Waiting::default(),
-            half_closed: false,
-            skipped: Gathering::default(),
-            answered: None,
-            last_sent: None,
-            expectations: 0,
-            heard: false,
-            proxy: None,
-            unheard: None,
-            tls_options: self.tls,
-            tls: None,
         }
     }
 }

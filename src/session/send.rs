@@ -1,7 +1,6 @@
 //! Sending: in lock-step by [`Session::send`], ahead on purpose by [`Session::pipeline`] and
 //! [`Session::send_raw`].
 
-use std::borrow::Cow;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -12,19 +11,18 @@ use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::time::timeout_at;
 
 use super::multiline::{BLOCK, TAKE_IT};
+use super::role::Role;
 use super::slip::EMPTY_LINE;
+use super::turn::is_one_line;
 use super::wait::{Arrival, is_reset};
 use super::waiting::Wait;
 use super::{Message, Operation, SHOWN, Session};
 use crate::error::{Error, Kind, Result};
 use crate::proto::smtp::dot_stuff;
 use crate::proto::{Speech, chomp};
-use crate::transcript::{Close, Excerpt, What};
+use crate::transcript::{Excerpt, What};
 use crate::transport::Transport;
 use crate::visible;
-
-/// How much room lines to be sent are given at a time: some of them share it.
-const LINES: usize = 256;
 
 impl Session {
     /// Sends a line, CRLF added.
@@ -47,7 +45,7 @@ impl Session {
     /// Out of step while a reply is owed or anything that came is unread; closed; a time-out where
     /// the peer does not read.
     pub fn send(&mut self, line: impl AsRef<[u8]>) -> Operation<'_, ()> {
-        let bytes = self.with_line_end(line.as_ref());
+        let bytes = self.stream.line(line.as_ref());
         self.operation(move |session, call| {
             Box::pin(async move {
                 let wait = session.begin(&call, "send")?;
@@ -58,18 +56,8 @@ impl Session {
 
     /// Sends a line in its turn, CRLF added, within an operation that has begun.
     pub(super) async fn send_line(&mut self, line: &[u8], wait: Wait) -> Result<()> {
-        let bytes = self.with_line_end(line);
+        let bytes = self.stream.line(line);
         self.send_in_turn(bytes, wait).await
-    }
-
-    fn with_line_end(&mut self, line: &[u8]) -> Bytes {
-        let length = line.len() + 2;
-        if self.outgoing.capacity() < length {
-            self.outgoing.reserve(length.max(LINES));
-        }
-        self.outgoing.extend_from_slice(line);
-        self.outgoing.extend_from_slice(b"\r\n");
-        self.outgoing.split().freeze()
     }
 
     /// Sends bytes in their turn and in one write, within an operation that has begun.
@@ -197,40 +185,46 @@ impl Session {
         let transport = self.transport()?;
         let shut = poll_fn(|cx| Pin::new(&mut *transport).poll_shutdown(cx)).await;
         shut.map_err(|error| self.fault(Kind::Io, format!("the half-close failed: {error}")))?;
-        self.half_closed = true;
-        self.record(What::Closed(Close::HalfByClient));
+        self.ending.half_close();
+        self.record.note(What::Closed(self.turn.role().half_closes()));
         Ok(())
     }
 
     /// It must be our turn: no reply owed, nothing unread.
     pub(super) async fn check_turn(&mut self, bytes: &[u8]) -> Result<()> {
-        if !self.transport.as_ref().is_some_and(Transport::is_drained) {
+        if !self.stream.transport().is_some_and(Transport::is_drained) {
             self.look().await?;
         }
-        let held = self.buffer.held();
+        if self.turn.role() == Role::Server {
+            return self.check_answer(bytes);
+        }
+        let held = self.stream.held();
         // What a server says of itself waits for the next answer.
-        if self.protocol.owed() == 0 && (held.is_empty() || self.protocol.is_unasked(held)) {
+        if self.turn.owed_to_us() == 0 && (held.is_empty() || self.turn.protocol().is_unasked(held))
+        {
             return Ok(());
         }
-        let spans = self.protocol.secrets(bytes);
+        let spans = self.turn.protocol().secrets(bytes);
         for span in &spans {
-            self.secrets.learn(&bytes[span.clone()]);
-            self.secrets.learn_in_place(bytes, span);
+            self.record.secrets().learn(&bytes[span.clone()]);
+            self.record.secrets().learn_in_place(bytes, span);
         }
-        let line = match chomp(&self.secrets.mask(bytes, &spans)) {
+        let line = match chomp(&self.record.secrets().mask(bytes, &spans)) {
             [] => "an empty line".to_owned(),
             line => format!("`{}`", visible::excerpt(line, SHOWN)),
         };
-        let owed = match (&self.last_sent, self.protocol.owed()) {
-            _ if self.protocol.owes_block() => TAKE_IT.to_owned(),
+        let owed = match (self.turn.last_sent(), self.turn.owed_to_us()) {
+            _ if self.turn.protocol().owes_block() => TAKE_IT.to_owned(),
             (_, 0) => "an expect for what came, first".to_owned(),
-            (None, _) if self.expectations == 0 => "an expect for the greeting, first".to_owned(),
+            (None, _) if self.turn.expectations() == 0 => {
+                "an expect for the greeting, first".to_owned()
+            }
             (_, 1) => "an expect for the reply, first".to_owned(),
             (_, owed) => format!("expects for the {owed} replies, first"),
         };
-        let why = match self.protocol.owed() {
+        let why = match self.turn.owed_to_us() {
             0 => "input is unread".to_owned(),
-            _ if self.protocol.owes_block() => format!("{BLOCK} is owed"),
+            _ if self.turn.protocol().owes_block() => format!("{BLOCK} is owed"),
             _ => "a reply is owed".to_owned(),
         };
         let mut error =
@@ -248,7 +242,7 @@ impl Session {
     /// reads would else block, and we with it (RFC 2920 section 3.1).
     pub(super) async fn write(&mut self, bytes: Bytes, wait: Wait) -> Result<()> {
         self.transport()?;
-        if self.half_closed {
+        if self.ending.is_half_closed() {
             let error = self.fault(Kind::Usage, "nothing can be sent behind a shutdown()");
             return Err(
                 error.hint("shutdown() says that no more will be sent; the server may still speak")
@@ -257,24 +251,9 @@ impl Session {
         // What is to be noted of it is noted while it is on its way; a failure now is one for the
         // loop, which tries again.
         let mut at = self.write_now(&bytes).await;
-        let unanswered = self.protocol.unanswered();
-        let spans = self.protocol.sent(&bytes, &mut self.secrets);
-        for span in &spans {
-            self.secrets.learn_in_place(&bytes, span);
-        }
-        let masked = match self.secrets.mask(&bytes, &spans) {
-            Cow::Borrowed(_) => bytes.clone(),
-            Cow::Owned(masked) => masked.into(),
-        };
-        self.last_sent = last_line(&masked).or(self.last_sent.take());
-        self.note_owed(&masked, self.protocol.unanswered().saturating_sub(unanswered));
-        let meaning = self
-            .secrets
-            .take_meaning()
-            .filter(|_| self.protocol.framing().is_some() && is_one_line(&bytes));
-        self.record(What::Client(Excerpt::from(masked).with_meaning(meaning)));
+        self.note_sent(&bytes);
         // Without TLS, nothing is held back.
-        let mut flushed = self.tls.is_none();
+        let mut flushed = self.stream.tls().is_none();
         while at < bytes.len() || !flushed {
             match timeout_at(wait.deadline(), self.write_or_read(&bytes[at..])).await {
                 Ok(Ok(written)) => {
@@ -291,10 +270,31 @@ impl Session {
         Ok(())
     }
 
+    /// Takes note of what was sent.
+    fn note_sent(&mut self, bytes: &Bytes) {
+        let before = self.turn.commands();
+        let spans = self.turn.sent(bytes, self.record.secrets_mut());
+        let masked = self.record.masked(bytes.clone(), &spans);
+        self.turn.note_sent(&masked);
+        if self.turn.role() == Role::Client {
+            self.turn.note_owed(&masked, before);
+        }
+        let is_line = self.turn.framing().is_some() && is_one_line(bytes);
+        let meaning = match self.turn.role() {
+            Role::Client => self.record.secrets_mut().take_meaning(),
+            Role::Server => self
+                .turn
+                .protocol()
+                .challenge(bytes)
+                .and_then(|challenge| self.record.secrets_mut().hear(challenge)),
+        };
+        self.record.sent(Excerpt::from(masked).with_meaning(meaning.filter(|_| is_line)));
+    }
+
     /// Writes what the system takes at once.
     async fn write_now(&mut self, bytes: &[u8]) -> usize {
         poll_fn(|cx| {
-            let transport = self.transport.as_mut().map(Pin::new);
+            let transport = self.stream.transport_mut().map(Pin::new);
             Poll::Ready(match transport.map(|transport| transport.poll_write(cx, bytes)) {
                 Some(Poll::Ready(Ok(written))) => written,
                 _ => 0,
@@ -303,32 +303,11 @@ impl Session {
         .await
     }
 
-    /// Takes note of the lines that so many more replies are owed for.
-    fn note_owed(&mut self, masked: &Bytes, more: usize) {
-        if more == 1 && is_one_line(masked) {
-            // It is so for most that is sent, and found out at once.
-            self.unanswered.push_back(masked.slice_ref(chomp(masked)));
-            return;
-        }
-        let lines = || masked.split_inclusive(|byte| *byte == b'\n').map(chomp);
-        // No more of them are counted than that takes: a message has many.
-        if lines().take(more + 1).count() == more {
-            self.unanswered.extend(lines().map(|line| masked.slice_ref(line)));
-        } else if more == 1 && self.protocol.speech() == Speech::Sieve {
-            // What a command is stands in its first line, whatever its literals hold.
-            self.unanswered.extend(lines().next().map(|line| masked.slice_ref(line)));
-        } else {
-            // Which lines they are is for the protocol to know; the last one is near enough.
-            let last = self.last_sent.clone().unwrap_or_default();
-            self.unanswered.extend(std::iter::repeat_n(last, more));
-        }
-    }
-
     /// Writes some bytes, or sees what was written off where none are given; while that cannot be
     /// done, reads.
     async fn write_or_read(&mut self, bytes: &[u8]) -> io::Result<usize> {
         poll_fn(|cx| {
-            let Some(transport) = &mut self.transport else {
+            let Some(transport) = self.stream.transport_mut() else {
                 return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
             };
             let transport = Pin::new(&mut *transport);
@@ -341,16 +320,16 @@ impl Session {
                     if count == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(count) }
                 }));
             }
-            while self.ended.is_none() && self.buffer.left() > 0 {
+            while !self.ending.is_seen() && self.stream.buffer().left() > 0 {
                 let mut room = [0; 4096];
-                let limit = self.buffer.left().min(room.len());
+                let limit = self.stream.buffer().left().min(room.len());
                 let mut room = ReadBuf::new(&mut room[..limit]);
-                let Some(transport) = &mut self.transport else { break };
+                let Some(transport) = self.stream.transport_mut() else { break };
                 match Pin::new(transport).poll_read(cx, &mut room) {
                     Poll::Pending => break,
                     Poll::Ready(read) => {
                         let count = room.filled().len();
-                        self.buffer.push(room.filled());
+                        self.stream.buffer_mut().push(room.filled());
                         // What a failed read means will be said by the next expectation; the
                         // writing goes on.
                         if self.arrived(read.map(|()| count)).is_err() {
@@ -367,7 +346,7 @@ impl Session {
     /// The peer no longer takes anything: say what its last words were.
     async fn cannot_send(&mut self, wait: Wait) -> Error {
         // What it said before it closed may still be there to be read, up to the end or the limit.
-        while self.ended.is_none() {
+        while !self.ending.is_seen() {
             match self.fill(wait.deadline()).await {
                 Ok(Arrival::Bytes) => {}
                 // An alert says why, and better than the closed connection does.
@@ -375,37 +354,30 @@ impl Session {
                 _ => break,
             }
         }
-        self.ended.get_or_insert(Close::ResetByServer);
+        self.ending.seen(self.turn.role().peer().resets());
         self.closed(wait, "a peer that still listens", None)
     }
 
     /// Whether a reply is owed to a line without anything in it, which few mean to send.
     pub(super) fn owes_to_an_empty_line(&self) -> bool {
         // The greeting, which answers no line, is owed to nothing as well.
-        let has_begun = self.expectations > 0;
+        let has_begun = self.turn.expectations() > 0;
         has_begun
-            && self.protocol.speech() != Speech::Imap
-            && self.unanswered.iter().any(Bytes::is_empty)
+            && self.turn.speech() != Speech::Imap
+            && self.turn.unanswered().any(Bytes::is_empty)
     }
 
     fn stuck(&mut self, wait: Wait, left: usize) -> Error {
-        self.record(What::TimedOut(wait.allowed));
+        self.record.note(What::TimedOut(wait.allowed));
         self.fault(
             Kind::Timeout,
-            format!("the server does not read: {left} bytes could not be sent in time"),
+            format!(
+                "the {} does not read: {left} bytes could not be sent in time",
+                self.turn.role().peer()
+            ),
         )
         .with_expected("all bytes to be taken")
         .with_got(self.shown_held())
         .with_waited(wait.waited())
     }
-}
-
-fn is_one_line(bytes: &[u8]) -> bool {
-    memchr::memchr(b'\n', bytes).is_some_and(|at| at + 1 == bytes.len())
-}
-
-/// The last line of it that is not empty.
-fn last_line(masked: &Bytes) -> Option<Bytes> {
-    let line = crate::proto::last_line(masked);
-    (!line.is_empty()).then(|| masked.slice_ref(chomp(line)))
 }

@@ -16,15 +16,14 @@ use crate::reply::Reply;
 impl Session {
     /// The pattern, which must be one that replies can match here.
     pub(super) fn pattern(&self, pattern: Pattern) -> Result<Pattern> {
-        let Some(success) =
-            self.protocol.speech().facts().codeless().filter(|_| pattern.has_code())
+        let Some(success) = self.turn.speech().facts().codeless().filter(|_| pattern.has_code())
         else {
             return Ok(pattern);
         };
-        let speech = self.protocol.speech();
+        let speech = self.turn.speech();
         let error =
             Error::usage(format!("{speech} has no reply codes: nothing can ever match {pattern}"));
-        let error = error.with_session(format!("{}, {}", self.id, self.peer));
+        let error = error.with_session(format!("{}, {}", self.record.id(), self.peer));
         Err(error.hint(format!(
             "say how the reply begins, as in expect(\"{success}\"), or look into it with re(...)"
         )))
@@ -35,7 +34,7 @@ impl Session {
         match self.next_frame(pattern, wait).await? {
             Some(reply) => Ok(reply),
             None if pattern.eof_index().is_some() => {
-                self.waive();
+                self.turn.waive();
                 self.note_end();
                 Ok(Bytes::new())
             }
@@ -49,12 +48,12 @@ impl Session {
         wanted: &(dyn Display + Sync),
         wait: Wait,
     ) -> Result<Option<Bytes>> {
-        if self.protocol.owes_block() {
+        if self.turn.protocol().owes_block() {
             return Err(self.block_first(wanted));
         }
         loop {
-            let held = self.buffer.held();
-            match self.protocol.framing().map_or(Ok(None), |framing| framing.frame(held)) {
+            let held = self.stream.held();
+            match self.turn.framing().map_or(Ok(None), |framing| framing.frame(held)) {
                 Ok(Some(length)) => {
                     let reply = self.take(length);
                     self.note_capabilities(&reply);
@@ -68,7 +67,7 @@ impl Session {
             match self.more(&wanted, wait, wait.deadline()).await? {
                 Arrival::Bytes => {}
                 Arrival::Late => return Err(self.late_reply(wait, wanted)),
-                Arrival::End if self.buffer.is_empty() => return Ok(None),
+                Arrival::End if self.stream.buffer().is_empty() => return Ok(None),
                 Arrival::End => return Err(self.cut_reply(wait, wanted)),
             }
         }
@@ -76,8 +75,8 @@ impl Session {
 
     /// A reply that says itself that it will be too long need not be waited for.
     fn check_length(&mut self, wanted: &(dyn Display + Sync), wait: Wait) -> Result<()> {
-        let limit = self.buffer.limit();
-        let announced = self.protocol.framing().map_or(0, |framing| framing.at_least());
+        let limit = self.stream.buffer().limit();
+        let announced = self.turn.framing().map_or(0, |framing| framing.at_least());
         if announced <= limit as u64 {
             return Ok(());
         }
@@ -97,15 +96,15 @@ impl Session {
     ) -> Result<Bytes> {
         let mut searched = 0;
         loop {
-            if let Some(at) = memchr::memchr(b'\n', &self.buffer.held()[searched..]) {
+            if let Some(at) = memchr::memchr(b'\n', &self.stream.held()[searched..]) {
                 return Ok(self.take(searched + at + 1));
             }
-            searched = self.buffer.held().len();
+            searched = self.stream.held().len();
             self.acknowledge();
             match self.more(&wanted, wait, wait.deadline()).await? {
                 Arrival::Bytes => {}
                 Arrival::Late => return Err(self.timed_out(wait, wanted)),
-                Arrival::End if self.buffer.is_empty() => {
+                Arrival::End if self.stream.buffer().is_empty() => {
                     return Err(self.closed(wait, wanted, None));
                 }
                 Arrival::End => return Err(self.closed(wait, wanted, Some("a line"))),
@@ -123,7 +122,7 @@ impl Session {
     ) -> Result<Reply> {
         let mut search = Search::new(pattern)?;
         loop {
-            let is_open = match search.advance(self.buffer.held(), self.ended.is_some())? {
+            let is_open = match search.advance(self.stream.held(), self.ending.is_seen())? {
                 Progress::Found(found) => return Ok(self.take_found(found, &search)),
                 Progress::Absent => return Err(self.closed(wait, pattern, None)),
                 Progress::More => false,
@@ -134,11 +133,11 @@ impl Session {
             }
             self.acknowledge();
             let until = if is_open {
-                wait.deadline().min(Instant::now() + self.settle)
+                wait.deadline().min(Instant::now() + self.stream.settle())
             } else {
                 wait.deadline()
             };
-            match (self.more(pattern, wait, until).await?, search.settle(self.buffer.held())) {
+            match (self.more(pattern, wait, until).await?, search.settle(self.stream.held())) {
                 (Arrival::Late, Some(found)) => return Ok(self.take_found(found, &search)),
                 (Arrival::Late, None) => return Err(self.timed_out(wait, pattern)),
                 (Arrival::Bytes | Arrival::End, _) => {}
@@ -155,24 +154,26 @@ impl Session {
     /// Takes bytes that nobody wants to keep; the transcript has them once the operation is over.
     pub(super) fn let_go_of(&mut self, count: usize) {
         if count > 0 {
-            let bytes = self.release(count);
-            self.skipped.push(&self.masked(bytes));
+            let bytes = self.stream.buffer_mut().take(count);
+            let masked = self.count_received(bytes);
+            self.record.skip(masked);
         }
     }
 
     fn take_found(&mut self, found: Found, search: &Search<'_>) -> Reply {
-        self.expectations += 1;
+        self.turn.expected();
         let octets = search.gone() + found.range.end as u64;
-        let bytes = if self.skipped.is_empty() {
+        let bytes = if !self.record.has_skipped() {
             self.take(found.range.end)
         } else {
-            let bytes = self.release(found.range.end);
-            self.skipped.push(&self.masked(bytes.clone()));
-            self.record_skipped();
+            let bytes = self.stream.buffer_mut().take(found.range.end);
+            let masked = self.count_received(bytes.clone());
+            self.record.skip(masked);
+            self.record.note_skipped();
             bytes
         };
         if found.is_eof {
-            self.waive();
+            self.turn.waive();
             self.note_end();
         }
         Reply::new(bytes, found.range, Match { index: found.index, captures: found.captures })
@@ -182,11 +183,11 @@ impl Session {
     /// Holds what was taken against the pattern.
     pub(super) fn hold(&mut self, taken: Bytes, pattern: &Pattern, wait: Wait) -> Result<Reply> {
         if let Some(found) = self.held_against(&taken, pattern) {
-            self.expectations += 1;
+            self.turn.expected();
             return Ok(Reply::whole(taken, found));
         }
         let mut error = self.fault(Kind::Mismatch, "the reply is not the one that was expected");
-        let speech = self.protocol.speech();
+        let speech = self.turn.speech();
         if let Some(advice) = slip::of_mismatch(speech, pattern, error.sent(), &taken) {
             error = error.hint(advice);
         }
@@ -206,15 +207,16 @@ impl Session {
         wanted: &dyn Display,
         wait: Wait,
     ) -> Error {
-        let line = self.shown(&self.buffer.held()[malformed.line.clone()]);
+        let line = self.shown(&self.stream.held()[malformed.line.clone()]);
         let error = self
             .fault(Kind::Malformed, malformed.why.clone())
             .with_expected(wanted)
             .with_got(line)
             .with_waited(wait.waited());
-        let speech = self.protocol.speech();
-        let other =
-            speech.greeting_of_another(self.buffer.held()).filter(|_| self.expectations == 0);
+        let speech = self.turn.speech();
+        let other = speech
+            .greeting_of_another(self.stream.held())
+            .filter(|_| self.turn.expectations() == 0);
         match other {
             Some(other) => {
                 error.hint(format!("this greeting is one of {other}, and the session speaks {speech}: mind scheme and port"))
@@ -227,7 +229,7 @@ impl Session {
     pub(super) fn held_against(&self, taken: &[u8], pattern: &Pattern) -> Option<Match> {
         match (taken.is_empty(), pattern.eof_index()) {
             (true, Some(index)) => Some(Match { index, captures: None }),
-            _ => pattern.matches_with(chomp(taken), &self.protocol.verdict(taken)),
+            _ => pattern.matches_with(chomp(taken), &self.turn.protocol().verdict(taken)),
         }
     }
 }

@@ -20,7 +20,7 @@ impl Session {
     /// How TLS is put on, unless the operation says otherwise.
     #[cfg(feature = "script")]
     pub(crate) fn tls_options(&self) -> &tls::Options {
-        &self.tls_options
+        self.stream.tls_options()
     }
 
     /// TLS as it is spoken on the session, once it is.
@@ -41,7 +41,7 @@ impl Session {
     /// ```
     #[must_use]
     pub fn tls(&self) -> Option<&Established> {
-        self.tls.as_deref()
+        self.stream.tls()
     }
 
     /// The certificate that the server showed, where there is TLS.
@@ -108,26 +108,29 @@ impl Session {
         wait: Wait,
     ) -> Result<()> {
         self.transport()?;
-        if self.half_closed {
+        if self.ending.is_half_closed() {
             return Err(self.fault(
                 Kind::Usage,
                 "nothing can be sent behind a shutdown(), and so no handshake",
             ));
         }
-        let options = options.map_or_else(|| self.tls_options.clone(), |options| *options);
-        options.secrets().for_each(|line| self.secrets.learn(line));
-        if !self.buffer.is_empty() && !options.keeps_injected() {
+        let options = options.map_or_else(|| self.stream.tls_options().clone(), |options| *options);
+        options.secrets().for_each(|line| self.record.secrets().learn(line));
+        if !self.stream.buffer().is_empty() && !options.keeps_injected() {
             return Err(self.injected(wait));
         }
         let attempt = Attempt::new(&options, self.host().as_deref());
-        let attempt =
-            attempt.map_err(|error| error.with_session(format!("{}, {}", self.id, self.peer)))?;
-        let Some(transport) = self.transport.take() else { return Ok(()) };
+        let attempt = attempt
+            .map_err(|error| error.with_session(format!("{}, {}", self.record.id(), self.peer)))?;
+        let Some(transport) = self.stream.take_transport() else { return Ok(()) };
         // The handshake is no part of the dialogue; what goes by TLS is.
         let (transport, segment) = transport.into_uncut();
         self.await_for(&WANTED, wait);
-        let mut underway =
-            Underway { transcript: self.transcript.clone(), session: self.id, over: false };
+        let mut underway = Underway {
+            transcript: self.record.transcript().clone(),
+            session: self.record.id(),
+            over: false,
+        };
         // Apart, so that the operations of sessions in clear, which may come to it, take no more
         // room for it.
         let connecting = Box::pin(Tls::connect(&attempt, transport, options.keeps_injected()));
@@ -135,7 +138,8 @@ impl Session {
         underway.over = outcome.is_ok();
         match outcome {
             Ok(Ok((tls, injected))) => {
-                self.buffer.push(&injected[..injected.len().min(self.buffer.left())]);
+                let left = self.stream.buffer().left();
+                self.stream.buffer_mut().push(&injected[..injected.len().min(left)]);
                 self.secured(tls, segment, &attempt)
             }
             Ok(Err(broken)) => Err(self.broken(broken, &attempt, wait).await),
@@ -145,11 +149,10 @@ impl Session {
 
     fn secured(&mut self, tls: Tls, segment: Segment, attempt: &Attempt) -> Result<()> {
         let established = attempt.established(tls.connection());
-        self.transport = Some(Transport::Tls(Box::new(tls)).cut(segment));
-        self.unheard = None;
+        self.stream.secure(Transport::Tls(Box::new(tls)), segment);
         let established = established?;
-        self.record(What::Tls(established.to_string()));
-        self.tls = Some(Box::new(established));
+        self.record.note(What::Tls(established.to_string()));
+        self.stream.establish(established);
         self.said = None;
         Ok(())
     }
@@ -166,22 +169,22 @@ impl Session {
 
     async fn broken(&mut self, broken: Broken, attempt: &Attempt, wait: Wait) -> Error {
         let mut reason = attempt.reason(&broken.error);
-        self.transport = Some(broken.transport);
+        self.stream.put_back(broken.transport);
         if is_reset(&broken.error) {
-            self.ended = Some(Close::ResetByServer);
+            self.ending.seen(self.turn.role().peer().resets());
         } else if broken.error.kind() == io::ErrorKind::UnexpectedEof {
-            self.ended = Some(Close::ByServer);
+            self.ending.seen(self.turn.role().peer().closes());
         }
         let is_plain = reason.is_plain && !tls::looks_like_tls(&broken.began);
         if is_plain {
             self.take_in_line(&broken.began, wait).await;
             reason.came = Some(self.shown_held());
         }
-        self.record(What::Tls(format!("failed: {}", reason.why)));
+        self.record.note(What::Tls(format!("failed: {}", reason.why)));
         // Where a reply was owed, it is that reply; but that of ManageSieve has to come by TLS.
         let by_tls =
-            usize::from(self.protocol.speech() == Speech::Sieve && self.last_sent.is_some());
-        let is_injected = is_plain && self.protocol.owed() <= by_tls;
+            usize::from(self.turn.speech() == Speech::Sieve && self.turn.last_sent().is_some());
+        let is_injected = is_plain && self.turn.owed_to_us() <= by_tls;
         let error = if is_injected {
             self.injected(wait)
         } else {
@@ -194,9 +197,10 @@ impl Session {
     /// Takes in the line that a peer without TLS has begun to say, so that an error does not show
     /// half of it.
     async fn take_in_line(&mut self, began: &[u8], wait: Wait) {
-        self.buffer.push(&began[..began.len().min(self.buffer.left())]);
-        let until = wait.deadline().min(Instant::now() + self.settle);
-        while !self.buffer.held().contains(&b'\n')
+        let left = self.stream.buffer().left();
+        self.stream.buffer_mut().push(&began[..began.len().min(left)]);
+        let until = wait.deadline().min(Instant::now() + self.stream.settle());
+        while !self.stream.held().contains(&b'\n')
             && matches!(self.fill(until).await, Ok(Arrival::Bytes))
         {}
     }
@@ -215,12 +219,12 @@ impl Session {
     /// TLS broke off in the middle of the dialogue, unless the error is none of its own.
     pub(super) fn tls_broke(&self, error: &io::Error) -> Option<Error> {
         let reason = tls::of_stream(error)?;
-        self.record(What::Tls(format!("failed: {}", reason.why)));
+        self.record.note(What::Tls(format!("failed: {}", reason.why)));
         Some(self.tls_fault(reason))
     }
 
     fn stalled(&mut self, wait: Wait) -> Error {
-        let (kind, message) = if self.heard {
+        let (kind, message) = if self.stream.has_heard() {
             (Kind::Timeout, "the server did not come to the end of the TLS handshake in time")
         } else {
             (
@@ -228,9 +232,9 @@ impl Session {
                 "the server accepted the connection and did not come to the end of the TLS handshake in time",
             )
         };
-        self.record(What::TimedOut(wait.allowed));
+        self.record.note(What::TimedOut(wait.allowed));
         let error = self.fault(kind, message).with_expected(WANTED).with_waited(wait.waited());
-        error.hint(if self.last_sent.is_none() {
+        error.hint(if self.turn.last_sent().is_none() {
             "where TLS is begun by a command, connect in clear and say starttls()"
         } else {
             "look at the server's log; #{timeout: \"30s\"} gives it longer"

@@ -7,11 +7,12 @@ use tokio::io::AsyncReadExt as _;
 use tokio::time::{Instant, timeout_at};
 
 use super::operation::Call;
+use super::role::Role;
 use super::waiting::Wait;
 use super::{SHOWN, Session};
 use crate::buffer::Buffer;
 use crate::error::{Error, Kind, Result};
-use crate::transcript::{Close, What};
+use crate::transcript::What;
 use crate::transport::Transport;
 
 /// What waiting for bytes brought.
@@ -29,9 +30,9 @@ impl Session {
     /// Begins an operation: its deadline runs from here.
     pub(super) fn begin(&mut self, call: &Call, operation: &str) -> Result<Wait> {
         call.check_spent(operation)?;
-        self.waiting.since = None;
-        self.waiting.overdue = false;
-        Ok(Wait::new(call.timeout.unwrap_or(self.timeout)))
+        let waiting = self.stream.waiting_mut();
+        (waiting.since, waiting.overdue) = (None, false);
+        Ok(Wait::new(call.timeout.unwrap_or(self.stream.timeout())))
     }
 
     /// Reads once, until then at the latest.
@@ -70,21 +71,23 @@ impl Session {
     async fn is_overdue(&mut self, until: Instant) -> bool {
         tokio::task::coop::consume_budget().await;
         let late = Instant::now() >= until;
-        std::mem::replace(&mut self.waiting.overdue, late) && late
+        std::mem::replace(&mut self.stream.waiting_mut().overdue, late) && late
     }
 
     /// Reads what needs no waiting by the runtime.
     fn read_soon(&mut self, until: Instant) -> Option<Result<Arrival>> {
-        if self.ended.is_some() {
+        if self.ending.is_seen() {
             return Some(Ok(Arrival::End));
         }
-        let read = self.transport.as_mut()?.read_soon(&mut self.buffer.room()?, until)?;
+        let (transport, buffer) = self.stream.reading();
+        let read = transport?.read_soon(&mut buffer.room()?, until)?;
         Some(self.arrived(read))
     }
 
     async fn read_later(&mut self, until: Instant) -> Result<Arrival> {
         self.transport()?;
-        let (Some(transport), Some(mut room)) = (&mut self.transport, self.buffer.room()) else {
+        let (transport, buffer) = self.stream.reading();
+        let (Some(transport), Some(mut room)) = (transport, buffer.room()) else {
             return Err(self.too_long());
         };
         match timeout_at(until, transport.read_buf(&mut room)).await {
@@ -95,21 +98,22 @@ impl Session {
 
     /// Takes note of what is waited for, should the wait be cut off from outside.
     pub(super) fn await_for(&mut self, wanted: &dyn Display, wait: Wait) {
-        if self.waiting.since.is_none() {
-            self.waiting.since = Some(wait);
-            self.waiting.wanted.clear();
+        if self.stream.waiting().since.is_none() {
+            let waiting = self.stream.waiting_mut();
+            waiting.since = Some(wait);
+            waiting.wanted.clear();
             // Writing to memory does not fail.
-            let _ = write!(self.waiting.wanted, "{wanted}");
+            let _ = write!(waiting.wanted, "{wanted}");
         }
     }
 
     /// What the operation that was cut off had been waiting for.
     #[cfg(feature = "script")]
     pub(crate) fn cut_off(&self) -> Option<Error> {
-        let wait = self.waiting.since?;
+        let wait = self.stream.waiting().since?;
         Some(
             self.fault(Kind::Timeout, "")
-                .with_expected(&self.waiting.wanted)
+                .with_expected(&self.stream.waiting().wanted)
                 .with_got(self.shown_held())
                 .with_waited(wait.waited()),
         )
@@ -117,22 +121,19 @@ impl Session {
 
     /// Takes note of what a read brought.
     pub(super) fn arrived(&mut self, read: io::Result<usize>) -> Result<Arrival> {
-        self.unheard = None;
-        self.waiting.since = None;
+        self.stream.was_read();
+        let peer = self.turn.role().peer();
         match read {
-            Ok(0) => self.ended = Some(Close::ByServer),
+            Ok(0) => self.ending.seen(peer.closes()),
             Ok(count) => {
-                self.buffer.filled(count);
-                self.heard = true;
+                self.stream.arrived(count);
                 return Ok(Arrival::Bytes);
             }
-            Err(error) if is_reset(&error) => self.ended = Some(Close::ResetByServer),
+            Err(error) if is_reset(&error) => self.ending.seen(peer.resets()),
             // The peer closed the connection, and did not end TLS first.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                self.ended = Some(Close::ByServer);
-                if let Some(tls) = &mut self.tls {
-                    tls.cut = true;
-                }
+                self.ending.seen(peer.closes());
+                self.stream.was_cut();
             }
             Err(error) => {
                 let broke = self.tls_broke(&error);
@@ -145,14 +146,14 @@ impl Session {
 
     /// Reads what has arrived already, without waiting.
     pub(super) async fn look(&mut self) -> Result<()> {
-        let left = self.buffer.left().min(GLANCE);
-        let (Some(transport), true) = (&mut self.transport, self.ended.is_none() && left > 0)
-        else {
+        let left = self.stream.buffer().left().min(GLANCE);
+        let (transport, buffer) = self.stream.reading();
+        let (Some(transport), true) = (transport, !self.ending.is_seen() && left > 0) else {
             return Ok(());
         };
-        let read = match read_now(transport, &mut self.buffer, left) {
+        let read = match read_now(transport, buffer, left) {
             Some(read) => read,
-            None => read_in_a_turn(transport.uncut(), &mut self.buffer, left).await,
+            None => read_in_a_turn(transport.uncut(), buffer, left).await,
         };
         match read {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -164,28 +165,31 @@ impl Session {
     /// Where an answer has begun and more of it is to come, the peer may be holding that back until
     /// what it sent is acknowledged.
     pub(super) fn acknowledge(&self) {
-        if let (Some(transport), false) = (&self.transport, self.buffer.is_empty()) {
+        if let (Some(transport), false) = (self.stream.transport(), self.stream.buffer().is_empty())
+        {
             transport.acknowledge();
         }
     }
 
     fn too_long(&self) -> Error {
-        let limit = self.buffer.limit();
+        let limit = self.stream.buffer().limit();
         let error =
             self.fault(Kind::TooLong, format!("more than {limit} bytes came without an end"));
-        let error = match self.waiting.since {
-            Some(wait) => error.with_expected(&self.waiting.wanted).with_waited(wait.waited()),
+        let error = match self.stream.waiting().since {
+            Some(wait) => {
+                error.with_expected(&self.stream.waiting().wanted).with_waited(wait.waited())
+            }
             None => error,
         };
         error
-            .with_got(format!("{} ...", self.shown(&self.buffer.held()[..100.min(limit)])))
+            .with_got(format!("{} ...", self.shown(&self.stream.held()[..100.min(limit)])))
             .hint("raise the session's limit (connect(url, #{limit: bytes})) if the server is right to send so much")
     }
 
     /// The deadline ran out.
     pub(super) fn timed_out(&mut self, wait: Wait, wanted: impl Display) -> Error {
-        self.record(What::TimedOut(wait.allowed));
-        let (kind, message) = if self.heard {
+        self.record.note(What::TimedOut(wait.allowed));
+        let (kind, message) = if self.stream.has_heard() || self.turn.role() == Role::Server {
             (Kind::Timeout, "nothing that was expected came in time")
         } else {
             (Kind::Unreachable, "the server accepted the connection and never said a word")
@@ -195,18 +199,23 @@ impl Session {
             .with_expected(wanted)
             .with_got(self.shown_held())
             .with_waited(wait.waited());
-        if self.is_framed() && self.protocol.owed() == 0 {
+        if self.turn.role() == Role::Client && self.is_framed() && self.turn.owed_to_us() == 0 {
             return error.hint("no reply is owed: everything sent so far has been answered");
         }
-        if !self.heard && self.tls.is_none() && self.last_sent.is_none() && self.is_framed() {
+        if !self.stream.has_heard()
+            && self.stream.tls().is_none()
+            && self.turn.last_sent().is_none()
+            && self.is_framed()
+        {
             return error.hint(format!(
                 "a port that has TLS from the start is silent like this: try {}://; else give the server longer with --timeout",
-                self.protocol.speech().facts().tls_scheme()
+                self.turn.speech().facts().tls_scheme()
             ));
         }
-        error.hint(
-            "give the server longer with #{timeout: \"30s\"} as the last argument, or --timeout",
-        )
+        error.hint(format!(
+            "give the {} longer with #{{timeout: \"30s\"}} as the last argument, or --timeout",
+            self.turn.role().peer()
+        ))
     }
 
     /// The deadline ran out before a reply came, or in the middle of one.
@@ -225,8 +234,8 @@ impl Session {
 
     /// What is still to come of the reply that has begun, after its framing was asked for its end.
     fn missing(&mut self) -> Option<String> {
-        let held = self.buffer.held();
-        self.protocol.framing().and_then(|framing| framing.missing(held))
+        let held = self.stream.held();
+        self.turn.framing().and_then(|framing| framing.missing(held))
     }
 
     /// The deadline ran out in the middle of something that lacks this.
@@ -237,7 +246,7 @@ impl Session {
         begun: &str,
         missing: &str,
     ) -> Error {
-        self.record(What::TimedOut(wait.allowed));
+        self.record.note(What::TimedOut(wait.allowed));
         let message = format!("{begun} was not whole in time; it lacks {missing}");
         let error = self.fault(Kind::Timeout, message);
         let error = error.with_expected(wanted).with_got(self.shown_held());
@@ -250,17 +259,21 @@ impl Session {
     /// The peer closed where something else was expected.
     pub(super) fn closed(&mut self, wait: Wait, wanted: impl Display, cut: Option<&str>) -> Error {
         self.note_end();
-        let how = if self.ended == Some(Close::ResetByServer) { "reset" } else { "closed" };
+        let peer = self.turn.role().peer();
+        let how = if self.ending.of_peer() == Some(peer.resets()) { "reset" } else { "closed" };
         let (kind, message) = match cut {
             Some(cut) => {
                 (Kind::Malformed, format!("the connection was {how} in the middle of {cut}"))
             }
-            None if self.heard => {
-                (Kind::Closed, format!("the server {how} the connection and nobody expected it"))
+            None if self.stream.has_heard() => {
+                (Kind::Closed, format!("the {peer} {how} the connection and nobody expected it"))
+            }
+            None if self.turn.role() == Role::Server => {
+                (Kind::Closed, format!("the client {how} the connection and never said a word"))
             }
             None => (
                 Kind::Unreachable,
-                format!("the server {how} the connection and never said a word"),
+                format!("the {peer} {how} the connection and never said a word"),
             ),
         };
         let error = self
@@ -277,15 +290,14 @@ impl Session {
 
     /// Writes the peer's end into the transcript, once.
     pub(super) fn note_end(&mut self) {
-        if let (Some(end), false) = (self.ended, self.end_noted) {
-            self.end_noted = true;
-            if self.tls.as_ref().is_some_and(|tls| tls.cut) {
-                self.record(What::Tls(
+        if let Some(end) = self.ending.note() {
+            if self.stream.tls().is_some_and(|tls| tls.cut) {
+                self.record.note(What::Tls(
                     "cut off: closed without a close_notify, so something may be missing"
                         .to_owned(),
                 ));
             }
-            self.record(What::Closed(end));
+            self.record.note(What::Closed(end));
         }
     }
 }

@@ -48,7 +48,7 @@ fn runs(events: &[Event]) -> Vec<Vec<usize>> {
     let mut open: HashMap<Option<SessionId>, (u8, usize)> = HashMap::new();
     for (number, event) in events.iter().enumerate() {
         let direction = match &event.what {
-            What::Client(_) => 0,
+            What::Client(_) | What::UnreadClient(_) => 0,
             What::Server(_) | What::Unread(_) => 1,
             What::Complaint(_) => 2,
             _ => continue,
@@ -69,6 +69,7 @@ fn excerpt(what: &mut What) -> Option<&mut Excerpt> {
         What::Client(bytes)
         | What::Server(bytes)
         | What::Unread(bytes)
+        | What::UnreadClient(bytes)
         | What::Complaint(bytes) => Some(bytes),
         _ => None,
     }
@@ -100,6 +101,7 @@ fn mask_text(what: &mut What, learned: &Learned) {
         What::Client(_)
         | What::Server(_)
         | What::Unread(_)
+        | What::UnreadClient(_)
         | What::Complaint(_)
         | What::Accepted(_)
         | What::Exited(_)

@@ -62,6 +62,8 @@ pub enum What {
     Server(Excerpt),
     /// Bytes from the server that had arrived and that nobody took.
     Unread(Excerpt),
+    /// Bytes from the client that had arrived and that nobody took, on the server's side.
+    UnreadClient(Excerpt),
     /// What a child process wrote to stderr.
     Complaint(Excerpt),
     /// How a child process ended.
@@ -103,6 +105,8 @@ pub enum Close {
     Agreed,
     /// The client will send no more, but still listens.
     HalfByClient,
+    /// The server will send no more, but still listens.
+    HalfByServer,
     /// The client reset it.
     ResetByClient,
 }
@@ -111,7 +115,7 @@ impl Event {
     /// How many bytes of a dialogue it holds.
     fn octets(&self) -> usize {
         match &self.what {
-            What::Client(run) | What::Server(run) | What::Unread(run) => {
+            What::Client(run) | What::Server(run) | What::Unread(run) | What::UnreadClient(run) => {
                 run.head().len() + run.tail().len()
             }
             _ => 0,

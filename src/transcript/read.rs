@@ -81,7 +81,7 @@ fn parts(line: &str, several: bool) -> Option<(Option<SessionId>, Mark, &str)> {
         Some((session, line)) => (Some(session), line),
         None => ((!several).then_some(SessionId(1)), line),
     };
-    let marks = [Mark::Client, Mark::Server, Mark::Unread, Mark::Event];
+    let marks = [Mark::Client, Mark::Server, Mark::Unread, Mark::UnreadClient, Mark::Event];
     let (mark, rest) =
         marks.into_iter().find_map(|mark| Some((mark, line.strip_prefix(&mark.to_string())?)))?;
     Some((session, mark, rest.strip_prefix(' ').unwrap_or(rest)))
@@ -103,6 +103,7 @@ fn spoken(wire: Wire) -> Event {
     let what = match mark {
         Mark::Client => What::Client(excerpt),
         Mark::Unread => What::Unread(excerpt),
+        Mark::UnreadClient => What::UnreadClient(excerpt),
         Mark::Server | Mark::Event => What::Server(excerpt),
     };
     Event { session, what }
@@ -110,7 +111,8 @@ fn spoken(wire: Wire) -> Event {
 
 fn happened(said: &str) -> What {
     type Read = fn(String) -> What;
-    const TEXTS: [(&str, Read); 4] = [
+    const TEXTS: [(&str, Read); 5] = [
+        ("accepted from ", What::Accepted),
         ("connecting to ", What::Connecting),
         ("step: ", What::Step),
         ("TLS ", What::Tls),
@@ -134,6 +136,7 @@ fn happened(said: &str) -> What {
         Close::ByClient,
         Close::Agreed,
         Close::HalfByClient,
+        Close::HalfByServer,
         Close::ResetByClient,
     ];
     let fixed = ends.into_iter().map(What::Closed).chain([What::TimedOut(Duration::ZERO)]);
@@ -167,6 +170,7 @@ s2 S: * OK hi
 s1 C: half\
 s1 S: 250 b
 s1 unread S: more
+s1 unread C: more
 *** step: one
 s1 *** TLS TLSv1.3
 s1 *** timed out after 5 s

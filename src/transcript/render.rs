@@ -38,6 +38,8 @@ pub enum Mark {
     Server,
     /// From the server, and never taken.
     Unread,
+    /// From the client, and never taken.
+    UnreadClient,
     /// Something that happened.
     Event,
 }
@@ -48,6 +50,7 @@ impl fmt::Display for Mark {
             Self::Client => "C:",
             Self::Server => "S:",
             Self::Unread => "unread S:",
+            Self::UnreadClient => "unread C:",
             Self::Event => "***",
         })
     }
@@ -75,6 +78,7 @@ pub(super) fn lines(events: &[Event]) -> Vec<Line> {
             What::Client(bytes) => wire(bytes, |text| push(Mark::Client, text)),
             What::Server(bytes) => wire(bytes, |text| push(Mark::Server, text)),
             What::Unread(bytes) => wire(bytes, |text| push(Mark::Unread, text)),
+            What::UnreadClient(bytes) => wire(bytes, |text| push(Mark::UnreadClient, text)),
             What::Complaint(bytes) => {
                 wire(bytes, |text| push(Mark::Event, format!("stderr: {text}")));
             }
@@ -107,6 +111,7 @@ pub(super) fn happening(what: &What) -> String {
             Close::ByClient => "closed by the client",
             Close::Agreed => "closed as agreed",
             Close::HalfByClient => "closed by the client for sending",
+            Close::HalfByServer => "closed by the server for sending",
             Close::ResetByClient => "reset by the client",
         }
         .to_owned(),
@@ -117,6 +122,7 @@ pub(super) fn happening(what: &What) -> String {
         | What::Client(_)
         | What::Server(_)
         | What::Unread(_)
+        | What::UnreadClient(_)
         | What::Printed(_)
         | What::Snapshot { .. } => String::new(),
     }

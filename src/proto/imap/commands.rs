@@ -91,6 +91,10 @@ impl Commands {
     }
 
     /// Whether a literal is what will be sent next.
+    pub(super) fn octets_of_literal(&self) -> u64 {
+        self.literal
+    }
+
     pub(super) fn is_in_literal(&self) -> bool {
         self.literal > 0
     }

@@ -37,15 +37,17 @@ pub use scanner::Status;
 use scanner::{Said, Scanner};
 pub use value::Value;
 
+use super::requests::{Next, Requests};
 use super::{Framing, Protocol, RESPONSE, Speech};
 use crate::pattern::Verdict;
 use crate::secrets::Secrets;
 
 /// One side of an IMAP dialogue: what was sent, and which responses are still owed for it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Imap {
     name: &'static str,
     responses: Responses,
+    requests: Requests,
     received: Scanner,
     owed: VecDeque<Owed>,
     commands: Commands,
@@ -65,6 +67,7 @@ impl Imap {
         Self {
             name,
             responses: Responses::default(),
+            requests: Requests::default(),
             received: Scanner::default(),
             owed: VecDeque::from([Owed::Greeting]),
             commands: Commands::default(),
@@ -136,6 +139,14 @@ impl Protocol for Imap {
 
     fn framing(&mut self) -> Option<&mut dyn Framing> {
         Some(&mut self.responses)
+    }
+
+    fn requests(&mut self) -> Option<&mut dyn Framing> {
+        Some(self.requests.wanting(Next::Literals(self.commands.octets_of_literal())))
+    }
+
+    fn fork(&self) -> Box<dyn Protocol> {
+        Box::new(self.clone())
     }
 
     fn sent(&mut self, bytes: &[u8], secrets: &mut Secrets) -> Vec<Range<usize>> {

@@ -5,7 +5,7 @@ use crate::proto::{Framing, Malformed, missing_of_line, missing_of_literal};
 
 /// The framing of responses: a line, and where that announces a literal, its octets and a line
 /// more, any number of times.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Responses {
     scanner: Scanner,
 }

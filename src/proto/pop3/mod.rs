@@ -13,16 +13,18 @@ use status::StatusLines;
 pub(crate) use status::{Status, response_code, timestamp};
 
 use super::multiline::LoneDot;
+use super::requests::Requests;
 use super::{Framing, Lines, Protocol, RESPONSE, Speech, chomp, last_line};
 use crate::pattern::Verdict;
 use crate::secrets::{self, Secrets};
 
 /// One side of a POP3 dialogue: what was sent, and which status lines and blocks are still owed for
 /// it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Pop3 {
     name: &'static str,
     lines: StatusLines,
+    requests: Requests,
     owed: VecDeque<Owed>,
     /// The next line is a response in this exchange, if any.
     turn: Option<Exchange>,
@@ -35,7 +37,7 @@ pub(crate) struct Pop3 {
 }
 
 /// What comes next will be the answer to.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Owed {
     Greeting,
     /// A command whose `+OK` has a block of lines behind it.
@@ -60,6 +62,7 @@ impl Pop3 {
         Self {
             name,
             lines: StatusLines::default(),
+            requests: Requests::default(),
             owed: VecDeque::from([Owed::Greeting]),
             turn: None,
             sent: Lines::default(),
@@ -152,6 +155,14 @@ impl Protocol for Pop3 {
 
     fn framing(&mut self) -> Option<&mut dyn Framing> {
         Some(&mut self.lines)
+    }
+
+    fn requests(&mut self) -> Option<&mut dyn Framing> {
+        Some(&mut self.requests)
+    }
+
+    fn fork(&self) -> Box<dyn Protocol> {
+        Box::new(self.clone())
     }
 
     fn sent(&mut self, bytes: &[u8], secrets: &mut Secrets) -> Vec<Range<usize>> {

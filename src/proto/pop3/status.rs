@@ -37,7 +37,7 @@ impl Status {
 }
 
 /// The framing of status lines.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct StatusLines {
     /// How far what is held has been searched for a line end.
     searched: usize,

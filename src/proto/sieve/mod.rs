@@ -15,6 +15,7 @@ use responses::{Line, Lines, Responses};
 use scanner::{Event, Scanner, Side, Sort};
 pub(crate) use words::{Word, capabilities, data, is_ok, response_code, string};
 
+use super::requests::{Next, Requests};
 use super::{Framing, LINE_HEAD, Protocol, RESPONSE, Speech, chomp};
 use crate::pattern::Verdict;
 use crate::secrets::Secrets;
@@ -24,6 +25,7 @@ use crate::secrets::Secrets;
 pub(crate) struct Sieve {
     name: &'static str,
     responses: Responses,
+    requests: Requests,
     received: Lines,
     owed: VecDeque<Owed>,
     /// The next line is a response in this exchange, if any.
@@ -89,6 +91,7 @@ impl Sieve {
         Self {
             name,
             responses: Responses::default(),
+            requests: Requests::default(),
             received: Lines::default(),
             owed: VecDeque::from([Owed::Greeting]),
             turn: None,
@@ -228,6 +231,14 @@ impl Protocol for Sieve {
     fn framing(&mut self) -> Option<&mut dyn Framing> {
         self.responses.are_challenges = matches!(self.owed.front(), Some(Owed::Auth(_)));
         Some(&mut self.responses)
+    }
+
+    fn requests(&mut self) -> Option<&mut dyn Framing> {
+        Some(self.requests.wanting(Next::Literals(0)))
+    }
+
+    fn fork(&self) -> Box<dyn Protocol> {
+        Box::new(self.clone())
     }
 
     fn sent(&mut self, bytes: &[u8], secrets: &mut Secrets) -> Vec<Range<usize>> {

@@ -18,15 +18,17 @@ use owed::{Owed, Owing};
 pub(crate) use replies::Replies;
 pub use xtext::xtext;
 
+use super::requests::{Next, Requests};
 use super::{Framing, Lines, Protocol, RESPONSE, Speech, chomp, last_line};
 use crate::secrets::{self, Secrets};
 
 /// One side of an SMTP dialogue: what was sent, and which replies are still owed for it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Smtp {
     name: &'static str,
     speech: Speech,
     replies: Replies,
+    requests: Requests,
     owed: Owing,
     mode: Mode,
     sent: Lines,
@@ -37,7 +39,7 @@ pub(crate) struct Smtp {
 }
 
 /// What the next bytes to be sent are.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Mode {
     Commands,
     /// The lines of a message, up to the dot between two CRLF (RFC 5321 section 4.1.1.4). `fresh`
@@ -70,6 +72,7 @@ impl Smtp {
             name,
             speech,
             replies: Replies::default(),
+            requests: Requests::default(),
             owed: Owing::new(speech == Speech::Lmtp),
             mode: Mode::Commands,
             sent: Lines::default(),
@@ -217,6 +220,18 @@ impl Protocol for Smtp {
 
     fn framing(&mut self) -> Option<&mut dyn Framing> {
         Some(&mut self.replies)
+    }
+
+    fn requests(&mut self) -> Option<&mut dyn Framing> {
+        Some(self.requests.wanting(match self.mode {
+            Mode::Commands | Mode::Response { .. } => Next::Line,
+            Mode::Message { .. } => Next::Message,
+            Mode::Chunk(octets) => Next::Octets(octets as u64),
+        }))
+    }
+
+    fn fork(&self) -> Box<dyn Protocol> {
+        Box::new(self.clone())
     }
 
     fn sent(&mut self, bytes: &[u8], secrets: &mut Secrets) -> Vec<Range<usize>> {

@@ -35,7 +35,7 @@ pub(super) enum Owed {
 /// section 4.2). In SMTP it is so where MAIL asked for PRDR and the first reply is 353; one more
 /// for the whole message follows then (Exim's extension, after draft-hall-prdr). How many those are
 /// is known once all that was sent before has been answered.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Owing {
     queue: VecDeque<Owed>,
     /// It is LMTP.

@@ -5,7 +5,7 @@ use crate::visible;
 
 /// The framing of replies (RFC 5321 section 4.2.1): lines of a three-digit code and a hyphen, the
 /// last with a space or nothing.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Replies {
     /// Where the first line that is not known to be complete begins.
     line: usize,

@@ -144,10 +144,7 @@ impl Session {
             Bytes::from(format!("BDAT {}{}", chunk.bytes().len(), if last { " LAST" } else { "" }));
         self.send_in_turn([&command, &b"\r\n"[..], chunk.bytes()].concat(), verb.wait).await?;
         // It is the command that is answered, and not the last line of the message.
-        self.last_sent = Some(command.clone());
-        if let Some(line) = self.unanswered.back_mut() {
-            *line = command;
-        }
+        self.turn.rename_sent(command);
         self.verdicts(&verb, each).await
     }
 
@@ -166,8 +163,8 @@ impl Session {
     async fn verdicts(&mut self, verb: &Verb, each: Option<Vec<Pattern>>) -> Result<Vec<Reply>> {
         let mut replies = Vec::new();
         let mut announced = false;
-        while self.protocol.owed() > 0 {
-            let (place, due) = (replies.len(), replies.len() + self.protocol.owed());
+        while self.turn.owed_to_us() > 0 {
+            let (place, due) = (replies.len(), replies.len() + self.turn.owed_to_us());
             let wanted = match &each {
                 Some(each) => each.get(place).ok_or_else(|| self.miscounted(each.len(), due))?,
                 None => &verb.wanted,
@@ -179,8 +176,8 @@ impl Session {
             // Exim's go-ahead for the replies by recipient.
             if !announced
                 && reply.starts_with(b"353")
-                && self.protocol.owed() > 0
-                && self.protocol.speech() == Speech::Smtp
+                && self.turn.owed_to_us() > 0
+                && self.turn.speech() == Speech::Smtp
             {
                 announced = true;
                 continue;

@@ -65,14 +65,14 @@ impl Session {
     ) -> Result<Verb> {
         let expect = call.expect.take();
         let wait = self.begin(&call, name)?;
-        let speech = self.protocol.speech();
+        let speech = self.turn.speech();
         if !spoken.contains(&speech) {
             let owners: Vec<_> = spoken.iter().map(ToString::to_string).collect();
             let error = Error::usage(format!(
                 "`{name}` is a verb of {}, and this session speaks {speech}",
                 owners.join(" and ")
             ));
-            let error = error.with_session(format!("{}, {}", self.id, self.peer));
+            let error = error.with_session(format!("{}, {}", self.record.id(), self.peer));
             return Err(error.hint("connect by the scheme of the protocol, or write it out with send(...) and expect(...)"));
         }
         let wanted = expect.unwrap_or_else(|| usual.into_pattern())?;

@@ -68,7 +68,7 @@ impl Session {
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the greeting has no
     /// timestamp, or the reply is not `+OK`.
     pub fn apop(&mut self, user: &str, password: &str) -> Operation<'_, Reply> {
-        self.secrets.keep(password.as_bytes());
+        self.record.secrets().keep(password.as_bytes());
         let (user, password) = (user.to_owned(), password.to_owned());
         self.operation(move |session, call| {
             Box::pin(async move {
@@ -84,14 +84,14 @@ impl Session {
 
     /// The digest of the greeting's timestamp and the password, in hex.
     fn digest(&self, password: &str) -> Option<String> {
-        let timestamp = self.protocol.greeting().and_then(pop3::timestamp)?;
+        let timestamp = self.turn.protocol().greeting().and_then(pop3::timestamp)?;
         let digest = Md5::new_with_prefix(timestamp).chain_update(password).finalize();
         let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
         Some(digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect())
     }
 
     fn no_timestamp(&self) -> Error {
-        let greeting = self.protocol.greeting().unwrap_or_default();
+        let greeting = self.turn.protocol().greeting().unwrap_or_default();
         let error = self
             .fault(Kind::Mismatch, "the greeting has no timestamp: the server does not offer APOP");
         let error = error.with_expected(
@@ -349,7 +349,7 @@ impl Session {
         if pop3::Status::of(&reply) != Some(pop3::Status::Ok) {
             return self.conclude(reply, verb);
         }
-        self.expectations += 1;
+        self.turn.expected();
         self.ask(format!("PASS {password}"), verb).await
     }
 
@@ -367,7 +367,7 @@ impl Session {
 
     async fn take_listing(&mut self, line: Vec<u8>, verb: &Verb, keep: bool) -> Result<Listing> {
         let status = self.ask(line, verb).await?;
-        if !self.protocol.owes_block() {
+        if !self.turn.protocol().owes_block() {
             return Ok(Listing::Refusal(status));
         }
         self.multiline(keep, verb.wait).await.map(Listing::Block)

@@ -30,8 +30,8 @@ impl Session {
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is no success.
     pub fn login(&mut self, user: &str, password: &str) -> Operation<'_, Reply> {
-        self.secrets.keep(password.as_bytes());
-        if self.protocol.speech() == Speech::Imap {
+        self.record.secrets().keep(password.as_bytes());
+        if self.turn.speech() == Speech::Imap {
             let arguments = [user.into(), password.into()];
             return self.imap("login", "LOGIN", arguments).map(Answer::into_reply);
         }
@@ -69,7 +69,7 @@ impl Session {
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is no success.
     pub fn capability(&mut self) -> Operation<'_, Capabilities> {
-        let read = if self.protocol.speech() == Speech::Imap {
+        let read = if self.turn.speech() == Speech::Imap {
             Capabilities::of_words
         } else {
             crate::proto::sieve::capabilities
@@ -195,7 +195,7 @@ impl Session {
     /// A command that is the verb's name and no more.
     fn word(&mut self, name: &'static str, spoken: &'static [Speech]) -> Operation<'_, Reply> {
         let command = name.to_ascii_uppercase();
-        let usual = match self.protocol.speech() {
+        let usual = match self.turn.speech() {
             Speech::Imap if spoken.contains(&Speech::Imap) => {
                 return self.imap(name, command, []).map(Answer::into_reply);
             }

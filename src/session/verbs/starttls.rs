@@ -47,7 +47,7 @@ impl Session {
 
     async fn upgrade(&mut self, mut call: Call) -> Result<Reply> {
         let options = call.tls.take();
-        let speech = self.protocol.speech();
+        let speech = self.turn.speech();
         let tls = speech.facts().tls.unwrap_or(STARTTLS);
         let (wait, reply, goes_ahead) = if speech == Speech::Imap {
             let (course, _) = self.set_out("starttls", call)?;

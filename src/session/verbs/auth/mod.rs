@@ -70,7 +70,7 @@ impl Session {
         self.keep_secret(credentials.secret.expose());
         self.operation(move |session, call| {
             Box::pin(async move {
-                if session.protocol.speech() == Speech::Imap {
+                if session.turn.speech() == Speech::Imap {
                     session.auth_in_imap(&credentials, call).await
                 } else {
                     session.auth_in_replies(&credentials, call).await
@@ -81,7 +81,7 @@ impl Session {
 
     /// The exchange in a protocol whose replies have no tags.
     async fn auth_in_replies(&mut self, credentials: &Credentials, call: Call) -> Result<Reply> {
-        let manner = Manner::of(self.protocol.speech());
+        let manner = Manner::of(self.turn.speech());
         let verb = self.verb(call, "auth", &SASL, manner.verdict(credentials.cancel)?)?;
         self.ask_what_is_offered(credentials, &verb).await?;
         let mut exchange =
@@ -108,7 +108,7 @@ impl Session {
 
     /// Keeps a secret from here on, whatever goes wrong.
     pub(crate) fn keep_secret(&mut self, secret: &str) {
-        self.secrets.keep(secret.as_bytes());
+        self.record.secrets().keep(secret.as_bytes());
     }
 
     /// Begins an exchange, of the mechanism that was named, or the strongest that was advertised.
@@ -142,7 +142,7 @@ impl Session {
     /// Has the server say which mechanisms it offers, where that matters and was not said, and can
     /// be asked any time.
     async fn ask_what_is_offered(&mut self, credentials: &Credentials, verb: &Verb) -> Result<()> {
-        let manner = Manner::of(self.protocol.speech());
+        let manner = Manner::of(self.turn.speech());
         let Some(question) = manner
             .question
             .filter(|_| credentials.mechanism.is_none() && self.capabilities().is_none())
@@ -151,7 +151,7 @@ impl Session {
         };
         self.send_line(question.as_bytes(), verb.wait).await?;
         self.answer(verb).await?;
-        if self.protocol.owes_block() {
+        if self.turn.protocol().owes_block() {
             self.multiline(true, verb.wait).await?;
         }
         Ok(())
@@ -180,7 +180,7 @@ impl Session {
             None
         });
         if let Some(proof) = exchange.mechanism.proof() {
-            self.secrets.learn_proof(proof.as_bytes());
+            self.record.secrets().learn_proof(proof.as_bytes());
         }
         let line = exchange.manner.response(response.as_deref());
         self.send_line(line.as_bytes(), verb.wait).await.map_err(|error| exchange.cancelled(error))
@@ -196,7 +196,7 @@ impl Session {
         let Some(words) = exchange.manner.last_words(reply) else { return Ok(()) };
         let heard = manner::decode(&words).and_then(|words| exchange.mechanism.respond(&words));
         if let Some(proof) = exchange.mechanism.proof() {
-            self.secrets.learn_proof(proof.as_bytes());
+            self.record.secrets().learn_proof(proof.as_bytes());
         }
         heard.map(drop).map_err(|error| self.answered(error, verb))
     }
@@ -204,16 +204,16 @@ impl Session {
     /// The error, with where it arose.
     fn here(&self, error: Error, verb: &Verb) -> Error {
         let mut error = error
-            .with_session(format!("{}, {}", self.id, self.peer))
+            .with_session(format!("{}, {}", self.record.id(), self.peer))
             .with_waited(verb.wait.waited());
         // What a server says in base64 is decoded by now, whatever it holds.
-        error.mask(&self.secrets);
+        error.mask(self.record.secrets());
         error
     }
 
     /// The error, with the line that what came was the answer to.
     fn answered(&self, error: Error, verb: &Verb) -> Error {
-        let line = self.answered.as_ref().map(|line| visible::excerpt(line, SHOWN));
+        let line = self.turn.answered().map(|line| visible::excerpt(line, SHOWN));
         self.here(error.with_sent(line), verb)
     }
 

@@ -92,7 +92,7 @@ impl Session {
     /// Whether the verbs of IMAP, and their options, have a meaning here.
     #[cfg(feature = "script")]
     pub(crate) fn speaks_imap(&self) -> bool {
-        self.protocol.speech() == Speech::Imap
+        self.turn.speech() == Speech::Imap
     }
 
     /// A tag that no verb of this session has had.
@@ -193,9 +193,10 @@ impl Session {
     /// What was read of an answer, or an error that says on which session.
     fn read<T>(&self, read: Result<T>) -> Result<T> {
         let sent =
-            self.answered.as_ref().map(|line| crate::visible::excerpt(line, crate::session::SHOWN));
+            self.turn.answered().map(|line| crate::visible::excerpt(line, crate::session::SHOWN));
         read.map_err(|error| {
-            let error = error.with_session(format!("{}, {}", self.id, self.peer)).with_sent(sent);
+            let error =
+                error.with_session(format!("{}, {}", self.record.id(), self.peer)).with_sent(sent);
             error.hint("command(...) gives the responses as they came")
         })
     }
@@ -249,8 +250,8 @@ impl Session {
 
     /// The next response, if all of it has arrived.
     fn response_held(&mut self, course: &Course) -> Result<Option<Response>> {
-        let held = self.buffer.held();
-        match self.protocol.framing().map_or(Ok(None), |framing| framing.frame(held)) {
+        let held = self.stream.held();
+        match self.turn.framing().map_or(Ok(None), |framing| framing.frame(held)) {
             Ok(None) => Ok(None),
             Ok(Some(length)) => {
                 let frame = self.take(length);
@@ -266,10 +267,10 @@ impl Session {
     fn take_untagged(&self, response: Response, course: &mut Course) -> Result<()> {
         course.held += response.bytes().len() + OVERHEAD;
         let wait = course.verb.wait;
-        if course.held > self.buffer.limit() {
+        if course.held > self.stream.buffer().limit() {
             let message = format!(
                 "untagged responses of more than {} bytes came for one command",
-                self.buffer.limit()
+                self.stream.buffer().limit()
             );
             let error = self
                 .fault(Kind::TooLong, message)
@@ -289,7 +290,7 @@ impl Session {
         let is_bye = response.status() == Some(Status::Bye);
         course.untagged.push(response);
         // After LOGOUT the command is still owed its end.
-        if is_bye && self.protocol.owed() == 0 {
+        if is_bye && self.turn.owed_to_us() == 0 {
             return Err(self.left_by_server(course));
         }
         Ok(())
@@ -331,7 +332,7 @@ impl Session {
         }
         let answer = Answer::new(course.untagged, tagged);
         self.check_required(&course.required, &answer, wait)?;
-        self.expectations += 1;
+        self.turn.expected();
         Ok(answer)
     }
 

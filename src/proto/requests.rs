@@ -1,0 +1,169 @@
+//! Where what a client says ends: a command line, a message, octets that were announced.
+
+use super::multiline::Multiline;
+use super::{Framing, Malformed, missing_of_line, missing_of_literal};
+
+/// What a client says next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// A line.
+    #[default]
+    Line,
+    /// The lines of a message, up to a lone dot.
+    Message,
+    /// So many octets, whatever is in them.
+    Octets(u64),
+    /// So many octets of a literal, and a line that further literals may interrupt.
+    Literals(u64),
+}
+
+/// Finds where the next request of a client ends.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Requests {
+    wants: Next,
+    /// Before this place, the line does not end.
+    at: usize,
+    /// Where octets end that were announced.
+    octets_end: u64,
+    block: Multiline,
+}
+
+impl Requests {
+    /// The same, for what the dialogue wants now.
+    pub(crate) fn wanting(&mut self, wants: Next) -> &mut Self {
+        if self.wants != wants {
+            *self = Self { wants, ..Self::default() };
+            self.restart();
+        }
+        self
+    }
+
+    fn line(&mut self, held: &[u8]) -> Result<Option<usize>, Malformed> {
+        let Some(end) = memchr::memchr(b'\n', held.get(self.at..).unwrap_or_default()) else {
+            self.at = self.at.max(held.len());
+            return Ok(None);
+        };
+        let end = self.at + end + 1;
+        if held[..end].ends_with(b"\r\n") {
+            return Ok(Some(end));
+        }
+        let start = memchr::memrchr(b'\n', &held[..end - 1]).map_or(0, |at| at + 1);
+        Err(Malformed { why: "the client ends a line with a bare LF".to_owned(), line: start..end })
+    }
+
+    /// A line and the literals in it that the client sends without being told to go on.
+    fn line_with_literals(&mut self, held: &[u8]) -> Result<Option<usize>, Malformed> {
+        loop {
+            let Ok(octets_end) = usize::try_from(self.octets_end) else { return Ok(None) };
+            if held.len() < octets_end {
+                return Ok(None);
+            }
+            self.at = self.at.max(octets_end);
+            let Some(end) = self.line(held)? else { return Ok(None) };
+            let Some(octets) = literal_plus(&held[octets_end..end]) else { return Ok(Some(end)) };
+            self.octets_end = end as u64 + octets;
+        }
+    }
+}
+
+/// How many octets of a non-synchronizing literal a line announces at its end (RFC 7888).
+fn literal_plus(line: &[u8]) -> Option<u64> {
+    let line = line.strip_suffix(b"+}\r\n")?;
+    let digits = &line[memchr::memrchr(b'{', line)? + 1..];
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+impl Framing for Requests {
+    fn frame(&mut self, held: &[u8]) -> Result<Option<usize>, Malformed> {
+        match self.wants {
+            Next::Line => self.line(held),
+            Next::Message => Ok(self.block.advance(held)),
+            Next::Octets(count) => {
+                Ok(usize::try_from(count).ok().filter(|count| held.len() >= *count))
+            }
+            Next::Literals(_) => self.line_with_literals(held),
+        }
+    }
+
+    fn restart(&mut self) {
+        let octets_end = match self.wants {
+            Next::Octets(count) | Next::Literals(count) => count,
+            Next::Line | Next::Message => 0,
+        };
+        *self = Self { wants: self.wants, octets_end, ..Self::default() };
+    }
+
+    fn missing(&self, held: &[u8]) -> Option<String> {
+        if held.is_empty() {
+            return None;
+        }
+        let left = self.octets_end.saturating_sub(held.len() as u64);
+        match self.wants {
+            Next::Message => Some(self.block.missing(held)),
+            Next::Octets(count) | Next::Literals(count) if left > 0 => {
+                Some(missing_of_literal(left, count.max(left)))
+            }
+            _ => missing_of_line(&held[self.at.min(held.len() - 1)..]),
+        }
+    }
+
+    fn at_least(&self) -> u64 {
+        self.octets_end
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The lengths that requests are found to have, however the bytes are cut.
+    fn framed(wants: Next, bytes: &[u8]) -> Option<usize> {
+        let whole = Requests::default().wanting(wants).frame(bytes).unwrap();
+        let mut requests = Requests::default();
+        let mut piecewise = None;
+        for end in 1..=bytes.len() {
+            piecewise = requests.wanting(wants).frame(&bytes[..end]).unwrap();
+            if piecewise.is_some() {
+                break;
+            }
+        }
+        assert_eq!(whole, piecewise, "{wants:?}");
+        whole
+    }
+
+    #[test]
+    fn a_request_ends_where_its_kind_does() {
+        assert_eq!(framed(Next::Line, b"NOOP\r\nQUIT\r\n"), Some(6));
+        assert_eq!(framed(Next::Line, b"NOOP"), None);
+        assert_eq!(framed(Next::Message, b"a\n.\nb\r\n..\r\n.\r\nQUIT\r\n"), Some(14));
+        assert_eq!(framed(Next::Octets(3), b"a\nbQUIT"), Some(3));
+    }
+
+    #[test]
+    fn literals_that_need_no_go_ahead_are_part_of_their_command() {
+        let command = b"a1 LOGIN {2+}\r\n\r\n {3+}\r\nabc\r\n";
+        let all = [&command[..], b"a2 NOOP\r\n"].concat();
+        assert_eq!(framed(Next::Literals(0), &all), Some(command.len()));
+        assert_eq!(framed(Next::Literals(0), b"a1 LOGIN {2}\r\n"), Some(14));
+        assert_eq!(framed(Next::Literals(2), b"\r\n x\r\n"), Some(6));
+        assert_eq!(framed(Next::Literals(9), b"abc\r\n"), None);
+    }
+
+    #[test]
+    fn a_bare_line_feed_ends_no_command() {
+        let wrong = Requests::default().wanting(Next::Line).frame(b"NOOP\n").unwrap_err();
+        assert!(wrong.why.contains("bare LF"), "{}", wrong.why);
+    }
+
+    #[test]
+    fn what_a_request_lacks_is_said() {
+        let mut requests = Requests::default();
+        let missing = |requests: &mut Requests, wants, held: &[u8]| {
+            requests.wanting(wants).frame(held).unwrap();
+            requests.missing(held).unwrap_or_default()
+        };
+        assert!(missing(&mut requests, Next::Line, b"NOOP").contains("line end"));
+        assert!(missing(&mut requests, Next::Message, b"a\r\n").contains("lone dot"));
+        assert!(missing(&mut requests, Next::Octets(9), b"abc").contains("6 octets"));
+    }
+}

@@ -1,0 +1,88 @@
+//! The server's side of a dialogue: what holds there, and the words for it.
+//!
+//! A server speaks first, and then only to answer: [`Session::send`] fails while no command is to
+//! be answered, and while the client has sent more than was taken. At the end, each command has to
+//! have been answered.
+
+use super::{Role, Session};
+use crate::error::{Error, Kind, Result};
+use crate::proto::{Speech, chomp};
+use crate::visible;
+
+impl Session {
+    /// Whether we are the server.
+    #[must_use]
+    pub fn is_server(&self) -> bool {
+        self.turn.role() == Role::Server
+    }
+
+    /// It must be our turn to answer: a command was taken, and nothing is unread.
+    pub(super) fn check_answer(&self, bytes: &[u8]) -> Result<()> {
+        let is_free = self.turn.speech() == Speech::Stream || self.says_unasked(bytes);
+        if (is_free || self.turn.owed() > 0) && self.stream.held().is_empty() {
+            return Ok(());
+        }
+        let line = match chomp(&self.record.secrets().mask(bytes, &[])) {
+            [] => "an empty line".to_owned(),
+            line => format!("`{}`", visible::excerpt(line, super::SHOWN)),
+        };
+        if self.stream.held().is_empty() {
+            let error = self.fault(
+                Kind::OutOfStep,
+                format!("{line} was about to be sent, and no command is to be answered"),
+            );
+            return Err(error
+                .with_expected("an expect_command for what is answered, first")
+                .with_got("nothing yet")
+                .hint("say what no command asks for with send_raw(...)"));
+        }
+        let is_greeting = self.turn.first_unanswered().is_some_and(bytes::Bytes::is_empty)
+            && self.turn.last_sent().is_none();
+        let error = if is_greeting {
+            self.fault(Kind::OutOfStep, "the client spoke before the greeting")
+                .with_expected("silence until the greeting (RFC 5321, 4.3.1)")
+        } else {
+            self.fault(
+                Kind::OutOfStep,
+                format!("{line} was about to be sent while the client has said more"),
+            )
+            .with_expected("nothing more from the client before the reply")
+        };
+        Err(error.with_got(self.shown_unread()).hint(
+            "take what a client pipelines with expect_group([...]) and answer it with replies([...]); send_raw(...) answers whatever is unread",
+        ))
+    }
+
+    /// Whether a server may say this without being asked.
+    fn says_unasked(&self, bytes: &[u8]) -> bool {
+        let greeted = self.turn.last_sent().is_some();
+        greeted && (self.turn.speech().is_unasked(bytes) || self.turn.protocol().is_unasked(bytes))
+    }
+
+    /// Each command has to have been answered.
+    pub(super) fn check_answered(&self) -> Result<()> {
+        let owed = self.turn.owed();
+        if !self.is_server() || self.turn.speech() == Speech::Stream || owed == 0 {
+            return Ok(());
+        }
+        let message = match owed {
+            1 if self.turn.last_sent().is_none() => "the greeting was never sent".to_owned(),
+            1 => "the client's last command was never answered".to_owned(),
+            owed => format!("{owed} replies to the client's commands were never sent"),
+        };
+        Err(self.never_answered(message))
+    }
+
+    fn never_answered(&self, message: String) -> Error {
+        let commands: Vec<_> = self
+            .turn
+            .unanswered()
+            .filter(|line| !line.is_empty())
+            .take(10)
+            .map(|line| visible::excerpt(line, super::SHOWN))
+            .collect();
+        let error = self.fault(Kind::Vacuous, message).with_expected("a reply for every command");
+        let error = if commands.is_empty() { error } else { error.with_got(commands.join("\n")) };
+        error.hint("add the reply(...), or leave with reset()")
+    }
+}
