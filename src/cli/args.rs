@@ -35,6 +35,8 @@ pub(super) enum Command {
     Check(Check),
     /// List the scripts that `run` would run, one line each.
     List(List),
+    /// Write scripts that are inside of the program to files, to be changed.
+    Eject(super::eject::Eject),
     /// Review transcripts that differ from their goldens, one by one.
     Review(Review),
     /// Accept transcripts that wait for review as the goldens.
@@ -52,8 +54,9 @@ pub(super) enum Command {
 /// Which scripts.
 #[derive(Arguments, Debug)]
 pub(super) struct Paths {
-    /// Files, globs, or folders (all `*.rhai` except those in folders named `lib`); by default
-    /// `scripts`, or `.` if there is no such folder.
+    /// Files, globs, folders (all `*.rhai` except those in folders named `lib`), `@relay` and other
+    /// names that `list --shipped` shows, or `-` for stdin; by default `scripts`, or `.` if there
+    /// is no such folder.
     #[arg(value_name = "PATHS")]
     pub(super) paths: Vec<PathBuf>,
 }
@@ -61,8 +64,17 @@ pub(super) struct Paths {
 #[derive(Arguments, Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Run {
-    #[command(flatten)]
-    pub(super) paths: Paths,
+    /// Scripts, and the servers that they speak with. Scripts are files, globs, folders (all
+    /// `*.rhai` except those in folders named `lib`), `@relay` and other names that `list
+    /// --shipped` shows, or `-` for stdin; by default `scripts`, or `.` if there is no such folder.
+    /// A server is a URL: `smtp://localhost:2525`; beside `-e` and `@relay` a host will do.
+    #[arg(value_name = "SCRIPTS AND SERVERS")]
+    pub(super) paths: Vec<PathBuf>,
+    /// Run this code, in which `s` is a session with the server that stands beside it:
+    /// `-e 's.expect(220); s.ehlo("x")' smtp://localhost:2525`.
+    #[arg(short = 'e', long, value_name = "CODE", allow_hyphen_values = true)]
+    #[arg(conflicts_with = "rerun_failed")]
+    pub(super) eval: Option<String>,
     /// Set a parameter: `--set smtp=smtp://localhost:2525`, and a secret by
     /// `--set password=env:NAME`, `file:PATH` or `cmd:PROGRAM`. Repeat for more.
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_set)]
@@ -237,6 +249,9 @@ pub(super) struct List {
     /// Show tags and parameters, too.
     #[arg(short, long)]
     pub(super) verbose: bool,
+    /// List the scripts inside of the program: `mailexpect run @relay`.
+    #[arg(long, conflicts_with = "paths")]
+    pub(super) shipped: bool,
     #[command(flatten)]
     pub(super) selection: super::selection::Selection,
 }

@@ -3,6 +3,7 @@
 use super::args;
 use super::run::params;
 use super::screen::Screen;
+use super::sources::Sources;
 use crate::error::Result;
 use crate::outcome::ExitCode;
 use crate::plan;
@@ -10,9 +11,11 @@ use crate::report::Human;
 use crate::script::{Runner, Settings};
 
 pub(super) fn check(args: args::Check, screen: &mut Screen) -> Result<ExitCode> {
-    let scripts = plan::scripts(&args.paths.paths)?;
+    let sources = Sources::of(args.paths.paths, None)?;
+    let scripts = plan::scripts(&sources.paths)?;
     let params = params(args.set)?;
     let runner = Runner::new(Settings::default());
+    sources.give(&runner);
     runner.check_params(&scripts, &params)?;
     let mut wrong = 0;
     for script in &scripts {

@@ -1,14 +1,18 @@
 //! `mailexpect list`.
 
+use std::path::PathBuf;
+
 use super::args;
 use super::screen::Screen;
 use crate::error::Result;
 use crate::outcome::ExitCode;
 use crate::report::Human;
-use crate::script::{Heading, Runner, Settings};
+use crate::script::{Heading, Runner, Settings, shipped};
 
 pub(super) fn list(args: &args::List, screen: &mut Screen) -> Result<ExitCode> {
-    let scripts = args.selection.scripts(&args.paths.paths)?;
+    let inside: Vec<_> = shipped::names().map(PathBuf::from).collect();
+    let paths = if args.shipped { &inside } else { &args.paths.paths };
+    let scripts = args.selection.scripts(paths)?;
     let runner = Runner::new(Settings::default());
     for script in &scripts {
         let heading = Heading::of(script);

@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod descriptors;
+mod eject;
 mod goldens;
 mod list;
 mod redact;
@@ -13,9 +14,12 @@ mod screen;
 mod segment;
 mod selection;
 mod serve;
+mod sources;
 mod tls;
 mod value;
 
+use std::ffi::OsString;
+use std::path::Path;
 use std::process;
 
 use clap::Parser as _;
@@ -26,13 +30,14 @@ use screen::Screen;
 
 use crate::error::Result;
 use crate::outcome::ExitCode;
+use crate::script::shipped;
 use crate::suggest;
 
 /// Runs the command line of this process. What goes wrong in any command is said here and nowhere
 /// else.
 #[must_use]
 pub fn main() -> process::ExitCode {
-    let (screen, done) = match Args::try_parse() {
+    let (screen, done) = match Args::try_parse_from(with_run(std::env::args_os())) {
         Ok(args) => {
             let mut screen = Screen::new(args.color);
             let done = execute(args.command, &mut screen);
@@ -50,6 +55,22 @@ pub fn main() -> process::ExitCode {
         error.exit_code()
     });
     process::ExitCode::from(code as u8)
+}
+
+/// The arguments, with the command that a script alone means: `mailexpect @relay URL`, and a file
+/// whose first line is `#!/usr/bin/env mailexpect`.
+fn with_run(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<_> = arguments.collect();
+    let is_script = |argument: &OsString| {
+        let text = argument.to_string_lossy();
+        let path = Path::new(argument);
+        let is_file = path.extension().is_some_and(|extension| extension == "rhai");
+        shipped::is_named(&text) || (is_file && path.exists())
+    };
+    if arguments.get(1).is_some_and(is_script) {
+        arguments.insert(1, "run".into());
+    }
+    arguments
 }
 
 /// The same error, without a suggestion that is too far from what was typed: clap takes words with
@@ -75,6 +96,7 @@ fn execute(command: Command, screen: &mut Screen) -> Result<ExitCode> {
         Command::Run(args) => run::run(*args, screen),
         Command::Check(args) => check::check(args, screen),
         Command::List(args) => list::list(&args, screen),
+        Command::Eject(args) => eject::eject(&args, screen),
         Command::Redact(args) => redact::redact(&args, screen),
         Command::Review(args) => review::review(args, screen),
         Command::Accept(args) => review::accept(args, screen),

@@ -13,6 +13,7 @@ use super::reporting::{Reports, Written};
 use super::screen::Screen;
 use super::segment;
 use super::selection::Failed;
+use super::sources::Sources;
 use super::value;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
@@ -27,14 +28,17 @@ use crate::visible;
 use crate::workers::{self, Audience, Work};
 
 pub(super) fn run(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
-    let scripts = args.selection.scripts(&args.paths.paths)?;
+    let sources = Sources::of(args.paths, args.eval)?;
+    let scripts = sources.select(&args.selection)?;
+    sources.check_goldens(args.goldens.record || args.goldens.update)?;
     let options = args
         .connecting
         .options(Options::new().timeout(args.timeout).grace(args.grace))
         .tls(args.tls.options()?);
     let options = args.cutting.options(options);
     let project = Project::of(Path::new("."))?;
-    let set = self::params(args.set)?;
+    let mut set = self::params(args.set)?;
+    sources.set(&scripts, &mut set)?;
     let target = args.goldens.target.as_deref();
     let mut params = target.map_or_else(|| Ok(BTreeMap::new()), |name| project.target(name))?;
     let fetched = fetched(&mut params, &set, screen)?;
@@ -50,6 +54,7 @@ pub(super) fn run(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
     let goldens = Arc::new(goldens::goldens(&args.goldens)?);
     let at_once = args.jobs.map_or_else(workers::cores, |jobs| jobs as usize);
     let runner = Runner::new(settings).at_once(at_once);
+    sources.give(&runner);
     runner.keep_secrets(&fetched);
     runner.check_params(&scripts, &set)?;
     descriptors::raise_limit();
@@ -80,7 +85,7 @@ pub(super) fn run(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
     if !args.goldens.unreferenced {
         return Ok(code);
     }
-    let paths = [plan::roots(&args.paths.paths), scripts].concat();
+    let paths = [plan::roots(&sources.paths), scripts].concat();
     Ok(code.max(goldens::report_unreferenced(&paths, &project, screen)?))
 }
 
@@ -138,7 +143,9 @@ impl Audience for Kept {
     }
 
     fn ended(&mut self, number: usize, outcome: Outcome) {
-        self.failed.note(&outcome.path, outcome.is_ok());
+        if !Sources::is_given(&outcome.path) {
+            self.failed.note(&outcome.path, outcome.is_ok());
+        }
         self.reports.ended(number, outcome);
     }
 }

@@ -220,6 +220,7 @@ mod tests {
         let heading = Heading {
             title: Some("Relaying is refused.".to_owned()),
             tags: vec!["smoke".to_owned(), "smtp".to_owned()],
+            ..Heading::default()
         };
         Filter::parse(filter).unwrap().selects("scripts/relay (1).rhai", &heading)
     }

@@ -9,11 +9,15 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::script::shipped;
 
 #[cfg(feature = "cli")]
 pub(crate) use filter::Filter;
 #[cfg(feature = "cli")]
 pub(crate) use partition::{Partition, shuffle};
+
+/// What stands for the script that stdin holds.
+pub(crate) const STDIN: &str = "-";
 
 /// The scripts that the paths stand for, each once: a file as it is, a folder's `*.rhai` in the
 /// order of their names, but for folders named `lib`, and what a glob matches. No path at all
@@ -45,6 +49,13 @@ pub(crate) fn roots(paths: &[PathBuf]) -> Vec<PathBuf> {
 }
 
 fn expand(path: &Path) -> Result<Vec<PathBuf>> {
+    // Stdin, which the command reads.
+    if path == Path::new(STDIN) {
+        return Ok(vec![path.to_owned()]);
+    }
+    if let Some(name) = path.to_str().filter(|name| shipped::is_named(name)) {
+        return inside(name);
+    }
     if path.is_dir() {
         let mut found = Vec::new();
         walk(path, &mut |script| {
@@ -70,6 +81,18 @@ fn expand(path: &Path) -> Result<Vec<PathBuf>> {
             error.hint(format!("did you mean {}?", file.display()))
         }
         _ => error.hint("give a file, a folder or a glob"),
+    })
+}
+
+/// A script inside of the program.
+fn inside(name: &str) -> Result<Vec<PathBuf>> {
+    if shipped::is_there(name) {
+        return Ok(vec![PathBuf::from(name)]);
+    }
+    let error = Error::usage(format!("no script inside of the program is called {name}"));
+    Err(match shipped::nearest(name) {
+        Some(near) => error.hint(format!("did you mean {near}?")),
+        None => error.hint("mailexpect list --shipped shows them all; ./@name is a file"),
     })
 }
 

@@ -158,6 +158,9 @@ impl Human {
         }
         text.push('\n');
         let Some(params) = params else { return text };
+        for line in &heading.about {
+            let _ = writeln!(text, "    {}", visible::escape(line.as_bytes()));
+        }
         if !heading.tags.is_empty() {
             let tags = heading.tags.join(", ");
             let _ = writeln!(text, "    tags: {}", visible::escape(tags.as_bytes()));
@@ -181,6 +184,12 @@ impl Human {
             };
         }
         text
+    }
+
+    /// A file that was written.
+    #[cfg(feature = "cli")]
+    pub(crate) fn wrote(path: &Path) -> String {
+        format!("wrote {}\n", visible::escape(path.to_string_lossy().as_bytes()))
     }
 
     /// The first lines of a server in the foreground.

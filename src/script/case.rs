@@ -268,7 +268,12 @@ impl Runner {
         };
         let run = Rc::new(Run::new(self.shared.clone(), path, thread));
         let ended = self.drive(&run, program, interrupt).await;
-        let verdict = self.judge(&run, ended).await;
+        let mut verdict = self.judge(&run, ended).await;
+        if let Verdict::Failed(failure) = &mut verdict
+            && run.lacks_param()
+        {
+            self.name_all_lacking(path, failure);
+        }
         let mut outcome = Outcome {
             title,
             expectations: run.checks(),
@@ -283,6 +288,25 @@ impl Runner {
         }
         outcome.mask(run.secrets());
         outcome
+    }
+
+    /// A script that lacks one parameter is told of all that it lacks, so that they are given at
+    /// once. Which it would have asked for is not known: those that its text has no default for.
+    fn name_all_lacking(&self, path: &Path, failure: &mut Failure) {
+        let settings = &self.shared.settings;
+        let required = self.params(path).required;
+        let lacking =
+            |name: &&str| !settings.params.contains_key(*name) && !settings.servers.has(name);
+        let lacking: Vec<_> = required.iter().map(String::as_str).filter(lacking).collect();
+        if lacking.len() > 1 && failure.error.is_usage() {
+            failure.error = settings.servers.no_value(&lacking);
+        }
+    }
+
+    /// Takes this text for the script of that name, which is no file.
+    #[cfg(feature = "cli")]
+    pub(crate) fn give(&self, name: &Path, text: String) {
+        self.library.give(&self.engine, &name.to_string_lossy(), text);
     }
 
     /// The script, with its title.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::shipped;
 use crate::file;
 
 /// What a line begins with that says why the script is ignored.
@@ -15,15 +16,20 @@ const TAGS: &str = "tags:";
 pub(crate) struct Heading {
     pub(crate) title: Option<String>,
     pub(crate) tags: Vec<String>,
+    /// What else it says, a line each.
+    pub(crate) about: Vec<String>,
 }
 
 #[cfg(feature = "cli")]
 impl Heading {
     /// That of a script. One that cannot be read has none, and says so when it is run.
     pub(crate) fn of(script: &Path) -> Self {
-        let text = file::read(script).unwrap_or_default();
+        let text = match script.to_str().and_then(shipped::text) {
+            Some(text) => text.as_bytes().to_vec(),
+            None => file::read(script).unwrap_or_default(),
+        };
         let text = String::from_utf8_lossy(&text);
-        Self { title: title(&text), tags: tags(&text) }
+        Self { title: title(&text), tags: tags(&text), about: about(&text) }
     }
 }
 
@@ -42,10 +48,18 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
     lines.map_while(|line| Some(line.strip_prefix("//")?.trim_start_matches(['/', '!']).trim()))
 }
 
+fn is_of_people(line: &&str) -> bool {
+    !line.starts_with(IGNORED) && !line.starts_with(TAGS)
+}
+
+#[cfg(feature = "cli")]
+fn about(text: &str) -> Vec<String> {
+    lines(text).filter(is_of_people).skip(1).map(str::to_owned).collect()
+}
+
 /// The title: the first line that says nothing else.
 pub(super) fn title(text: &str) -> Option<String> {
-    let says_more = |line: &&str| line.starts_with(IGNORED) || line.starts_with(TAGS);
-    lines(text).find(|line| !says_more(line)).filter(|title| !title.is_empty()).map(str::to_owned)
+    lines(text).find(is_of_people).filter(|title| !title.is_empty()).map(str::to_owned)
 }
 
 fn ignored(text: &str) -> Option<String> {

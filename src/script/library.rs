@@ -12,7 +12,7 @@ use rhai::{
 use super::coroutine::{self, Halt};
 use super::program::Program;
 use super::run::Run;
-use super::{heading, raise};
+use super::{heading, raise, shipped};
 use crate::error::Error;
 use crate::file;
 use crate::outcome::{Failure, Place};
@@ -20,9 +20,6 @@ use crate::secrets;
 
 /// How deep modules import each other, at most. Rhai counts only those that one of them imports.
 pub(super) const DEEPEST: usize = 256;
-
-/// The modules that come with the tool.
-const SHIPPED: [(&str, &str); 1] = [("mailexpect/smtp", include_str!("library/smtp.rhai"))];
 
 /// A source that was read, and what came of compiling it.
 pub(super) struct Unit {
@@ -45,10 +42,14 @@ fn named(name: &str, error: io::Error) -> io::Error {
 
 impl Unit {
     fn read(engine: &Engine, name: &str) -> std::io::Result<Self> {
-        let text = match SHIPPED.iter().find(|(shipped, _)| *shipped == name) {
-            Some((_, text)) => (*text).to_owned(),
+        let text = match shipped::text(name) {
+            Some(text) => text.to_owned(),
             None => file::read_text(Path::new(name)).map_err(|error| named(name, error))?,
         };
+        Ok(Self::of(engine, name, text))
+    }
+
+    fn of(engine: &Engine, name: &str, text: String) -> Self {
         // A first line for the kernel (`#!/usr/bin/env ...`) is a comment to us.
         let script = text.strip_prefix("#!").map(|rest| {
             let end = rest.find('\n').unwrap_or(rest.len());
@@ -58,12 +59,12 @@ impl Unit {
         if let Ok(ast) = &mut compiled {
             ast.set_source(name);
         }
-        Ok(Self {
+        Self {
             title: heading::title(&text),
             text,
             compiled: compiled.map(|ast| Arc::new(Program::new(ast))),
             unknown: OnceLock::new(),
-        })
+        }
     }
 
     /// The compiled source.
@@ -106,6 +107,13 @@ impl Library {
         let unit = Arc::new(Unit::read(engine, name)?);
         *place = Some(Arc::clone(&unit));
         Ok(unit)
+    }
+
+    /// Takes this text for the source of that name.
+    #[cfg(feature = "cli")]
+    pub(super) fn give(&self, engine: &Engine, name: &str, text: String) {
+        let unit = Arc::new(Unit::of(engine, name, text));
+        self.entries().insert(name.to_owned(), Arc::new(Mutex::new(Some(unit))));
     }
 
     pub(super) fn get(&self, name: &str) -> Option<Arc<Unit>> {
@@ -181,10 +189,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn is_shipped(name: &str) -> bool {
-    SHIPPED.iter().any(|(shipped, _)| *shipped == name)
-}
-
 /// Not Rhai's own error for this, which it takes for a hint to look elsewhere and says again
 /// without the reason.
 #[allow(clippy::unnecessary_box_returns, reason = "Rhai's errors are boxed")]
@@ -197,7 +201,7 @@ fn cannot_import(name: &str, why: &str, position: Position) -> Box<EvalAltResult
 /// The name of an imported source: a shipped module as it is, else the file beside the one that
 /// imports it.
 pub(super) fn resolve(importer: Option<&str>, path: &str) -> String {
-    if is_shipped(path) {
+    if shipped::is_module(path) {
         return path.to_owned();
     }
     let folder = importer
@@ -231,7 +235,7 @@ impl ModuleResolver for Resolver {
             );
             return Err(cannot_import(&name, &circle, position));
         }
-        if !is_shipped(&name) && !run.may_import(Path::new(&name)) {
+        if !shipped::is_module(&name) && !run.may_import(Path::new(&name)) {
             let why = "it lies outside of the script's folder and of the current one";
             return Err(cannot_import(&name, why, position));
         }

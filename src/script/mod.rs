@@ -23,8 +23,11 @@ pub mod reference;
 mod regexes;
 mod run;
 mod settings;
+pub(crate) mod shipped;
 mod survey;
 mod vocabulary;
+#[cfg(feature = "cli")]
+pub(crate) mod written;
 
 pub use case::{Case, Runner};
 pub use check::Problem;

@@ -16,6 +16,8 @@ use crate::suggest;
 pub struct Params {
     /// By name, each with its default where that is a literal.
     pub known: BTreeMap<String, Option<String>>,
+    /// Those among them that have no default at all.
+    pub required: BTreeSet<String>,
     /// Whether there may be others: the names of some are only known once the script runs, or it,
     /// or something that it imports, cannot be read or parsed.
     pub others: bool,
@@ -120,11 +122,17 @@ fn no_parameter(name: &str, known: &BTreeSet<String>, scripts: usize) -> Error {
 impl Params {
     fn note(&mut self, call: &FnCallExpr) {
         match (call.name.as_str(), call.args.first()) {
-            ("connect", None) => drop(self.known.entry("smtp".to_owned()).or_default()),
+            ("connect", None) => {
+                self.known.entry("smtp".to_owned()).or_default();
+                self.required.insert("smtp".to_owned());
+            }
             ("param", Some(Expr::StringConstant(name, _))) => {
                 let default = call.args.get(1).and_then(|default| default.get_literal_value(None));
                 let known = self.known.entry(name.to_string()).or_default();
                 *known = known.take().or(default.map(|default| default.to_string()));
+                if call.args.len() == 1 {
+                    self.required.insert(name.to_string());
+                }
             }
             ("param", Some(_)) => self.others = true,
             _ => {}

@@ -50,6 +50,8 @@ pub(crate) struct Run {
     step: RefCell<Option<Arc<str>>>,
     /// The parameters that were asked for, with their values, but for secrets.
     params: RefCell<Vec<(String, String)>>,
+    /// The script asked for a parameter that has no value.
+    lacks_param: Cell<bool>,
     /// What the script has said of redaction, on top of the settings.
     redaction: RefCell<Option<Redaction>>,
     /// Why the script has to end, once it has to.
@@ -106,6 +108,7 @@ impl Run {
             looks: Cell::default(),
             step: RefCell::default(),
             params: RefCell::default(),
+            lacks_param: Cell::default(),
             redaction: RefCell::default(),
             ended: RefCell::default(),
             importing: RefCell::default(),
@@ -252,6 +255,16 @@ impl Run {
                 params.push((name.to_owned(), value.to_owned()));
             }
         }
+    }
+
+    /// What is wrong with a parameter that has no value.
+    pub(super) fn no_value(&self, name: &str) -> Error {
+        self.lacks_param.set(true);
+        self.settings.servers.no_value(&[name])
+    }
+
+    pub(super) fn lacks_param(&self) -> bool {
+        self.lacks_param.get()
     }
 
     pub(super) fn take_params(&self) -> Vec<(String, String)> {

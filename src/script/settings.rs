@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::redaction::Redaction;
+use crate::secrets::is_secret_name;
 use crate::session::Options;
 use crate::visible;
 
@@ -60,6 +61,15 @@ impl Default for Settings {
     }
 }
 
+/// `a`, `b` and `c`.
+fn listed(names: &[&str]) -> String {
+    let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => quoted.concat(),
+    }
+}
+
 impl Settings {
     /// Whether the servers are the embedded ones: no other was named.
     pub(super) fn is_embedded(&self) -> bool {
@@ -69,14 +79,31 @@ impl Settings {
 }
 
 impl Servers {
-    /// What is wrong with a parameter that has neither a value nor a default.
-    pub(super) fn no_value(&self, name: &str) -> Error {
-        let set = match self {
-            Self::Given => format!("{name} = ... behind the script's path"),
+    /// What is wrong with parameters that have neither a value nor a default.
+    pub(super) fn no_value(&self, names: &[&str]) -> Error {
+        let first = names.first().copied().unwrap_or_default();
+        let set = |name: &&str| match self {
+            Self::Given => format!("{name} = ..."),
+            Self::Embedded | Self::Target(_) if is_secret_name(name) => {
+                format!("--set {name}=env:NAME")
+            }
             Self::Embedded | Self::Target(_) => format!("--set {name}=..."),
         };
-        Error::usage(format!("the parameter `{name}` has no value"))
-            .hint(format!("give {set}, or a default: param(\"{name}\", \"...\")"))
+        let separator = if *self == Self::Given { ", " } else { " " };
+        let sets: Vec<_> = names.iter().map(set).collect();
+        let sets = sets.join(separator);
+        let behind = if *self == Self::Given { " behind the script's path" } else { "" };
+        let said = match names {
+            [one] => format!("the parameter `{one}` has no value"),
+            _ => format!("the parameters {} have no value", listed(names)),
+        };
+        Error::usage(said)
+            .hint(format!("give {sets}{behind}, or a default: param(\"{first}\", \"...\")"))
+    }
+
+    /// Whether it has a value although nobody has set it, or `ca`, which needs none.
+    pub(super) fn has(&self, name: &str) -> bool {
+        name == "ca" || (*self == Self::Embedded && NAMES.contains(&name))
     }
 
     /// Makes sure that a parameter which is not set may have a value all the same.

@@ -44,6 +44,7 @@ mod selection;
 #[path = "../servers/mod.rs"]
 mod servers;
 mod session;
+mod shipped;
 mod sieve;
 mod smtp;
 mod spawn;

@@ -88,7 +88,7 @@ pub mod words {
     #[rhai_fn(name = "param", return_raw)]
     pub fn param_required(ctx: NativeCallContext, name: &str) -> Result<Dynamic, Raised> {
         let value = Run::current().and_then(|run| match run.param(name)? {
-            None if name != "ca" => Err(run.settings.servers.no_value(name)),
+            None if name != "ca" => Err(run.no_value(name)),
             value => Ok(value),
         });
         value

@@ -1,0 +1,62 @@
+//! `mailexpect eject`.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::screen::Screen;
+use crate::error::{Error, Result};
+use crate::outcome::ExitCode;
+use crate::report::Human;
+use crate::script::shipped;
+use crate::visible;
+
+/// The arguments.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  mailexpect eject relay              # writes relay.rhai\n  mailexpect eject @relay --into scripts\n  mailexpect run relay.rhai smtp://mail.example.com"
+)]
+pub(super) struct Eject {
+    /// Scripts that `mailexpect list --shipped` shows, with their `@` or without.
+    #[arg(value_name = "NAMES", required = true)]
+    names: Vec<String>,
+    /// Write the files to this folder: `--into scripts`.
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    into: PathBuf,
+    /// Replace files that are there.
+    #[arg(long)]
+    force: bool,
+}
+
+pub(super) fn eject(args: &Eject, screen: &mut Screen) -> Result<ExitCode> {
+    // All names are known before the first file is written.
+    let scripts = args.names.iter().map(|name| Ok((name, text(name)?)));
+    for (name, text) in scripts.collect::<Result<Vec<_>>>()? {
+        let path = args.into.join(format!("{}.rhai", name.trim_start_matches('@')));
+        let mut options = OpenOptions::new();
+        options.write(true).create(args.force).create_new(!args.force).truncate(args.force);
+        let written = options.open(&path).and_then(|mut file| file.write_all(text.as_bytes()));
+        written.map_err(|error| {
+            let is_there = error.kind() == std::io::ErrorKind::AlreadyExists;
+            let error = Error::usage(format!("cannot write {}: {error}", path.display()));
+            let next =
+                if is_there { "--force replaces it" } else { "--into FOLDER names another folder" };
+            error.hint(next)
+        })?;
+        screen.show(&Human::wrote(&path));
+    }
+    Ok(ExitCode::Passed)
+}
+
+fn text(name: &str) -> Result<&'static str> {
+    shipped::script(name).ok_or_else(|| {
+        let shown = visible::escape(name.as_bytes());
+        let error = Error::usage(format!("no script inside of the program is called {shown}"));
+        match shipped::nearest(name) {
+            Some(near) => error.hint(format!("did you mean {near}?")),
+            None => error.hint("mailexpect list --shipped shows them all"),
+        }
+    })
+}

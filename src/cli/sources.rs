@@ -1,0 +1,235 @@
+//! What the arguments of `run` and `check` name: scripts, and the servers that they speak with.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use super::selection::Selection;
+use crate::error::{Error, Kind, Result};
+use crate::plan;
+use crate::proto::Speech;
+use crate::script::{Runner, Settings, shipped, written};
+use crate::target::{self, speech};
+use crate::visible;
+
+/// The name of a script that the command line holds.
+const EVAL: &str = "-e";
+/// No more is read of stdin: a script is text that somebody wrote.
+const LARGEST: u64 = 1 << 20;
+
+/// Scripts and servers.
+#[derive(Debug)]
+pub(super) struct Sources {
+    /// What is left for the plan: files, folders, globs, `@name`, and what stands for a given one.
+    pub(super) paths: Vec<PathBuf>,
+    /// The scripts that are no files, with their text.
+    given: Vec<(PathBuf, String)>,
+    /// URLs, and hosts.
+    servers: Vec<String>,
+}
+
+impl Sources {
+    /// Sorts the arguments of a command.
+    ///
+    /// # Errors
+    /// Usage for -e beside other scripts; if stdin cannot be read.
+    pub(super) fn of(arguments: Vec<PathBuf>, eval: Option<String>) -> Result<Self> {
+        let is_inside = |path: &PathBuf| path.to_str().is_some_and(shipped::is_named);
+        let hosts = eval.is_some() || arguments.iter().any(is_inside);
+        let is_server = |path: &PathBuf| {
+            path.to_str().is_some_and(|text| text.contains("://") || (hosts && is_host(text)))
+        };
+        let (servers, mut paths): (Vec<_>, Vec<_>) = arguments.into_iter().partition(is_server);
+        let servers: Vec<_> =
+            servers.into_iter().map(|server| server.to_string_lossy().into_owned()).collect();
+        let mut given = Vec::new();
+        if let Some(code) = eval {
+            if let Some(path) = paths.first() {
+                let error = Error::usage(format!("{} beside -e", path.display()));
+                return Err(error.hint("-e is the script; beside it stands the server that `s` is connected to: smtp://localhost"));
+            }
+            paths.push(PathBuf::from(EVAL));
+            given.push((PathBuf::from(EVAL), with_session(code, &servers)?));
+        }
+        if paths.iter().any(|path| path == Path::new(plan::STDIN)) {
+            given.push((PathBuf::from(plan::STDIN), read_stdin()?));
+        }
+        Ok(Self { paths, given, servers })
+    }
+
+    /// The scripts that are to run.
+    ///
+    /// # Errors
+    /// As [`Selection::scripts`].
+    pub(super) fn select(&self, selection: &Selection) -> Result<Vec<PathBuf>> {
+        if self.is_eval() { Ok(self.paths.clone()) } else { selection.scripts(&self.paths) }
+    }
+
+    /// Makes sure that no golden is to be written of a script that has no place for one.
+    ///
+    /// # Errors
+    /// Usage, if there is such a script.
+    pub(super) fn check_goldens(&self, writes: bool) -> Result<()> {
+        match self.given.first() {
+            Some((name, _)) if writes => {
+                let error = Error::usage(format!("the script {} has no golden", name.display()));
+                Err(error.hint("a golden lies beside a script: save the script to a file"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn is_eval(&self) -> bool {
+        self.paths == [Path::new(EVAL)]
+    }
+
+    /// Whether a script is no file, so that nothing is kept of it.
+    pub(super) fn is_given(path: &Path) -> bool {
+        path == Path::new(EVAL) || path == Path::new(plan::STDIN)
+    }
+
+    /// Hands the texts over that are no files.
+    pub(super) fn give(&self, runner: &Runner) {
+        for (name, text) in &self.given {
+            runner.give(name, text.clone());
+        }
+    }
+
+    /// Sets the parameters that the servers are values of.
+    ///
+    /// # Errors
+    /// Usage for a server that a script has no parameter for, and for one that is missing or set
+    /// twice.
+    pub(super) fn set(
+        &self,
+        scripts: &[PathBuf],
+        params: &mut BTreeMap<String, String>,
+    ) -> Result<()> {
+        if self.servers.is_empty() || self.is_eval() {
+            return Ok(());
+        }
+        let set: Vec<_> = params.keys().cloned().collect();
+        let runner = Runner::new(Settings::default());
+        self.give(&runner);
+        for script in scripts {
+            let known = runner.params(script);
+            let wanted = known
+                .known
+                .into_iter()
+                .filter(|(name, _)| speech_of(name).is_some() && !set.contains(name));
+            let mut wanted: Vec<_> =
+                wanted.map(|(name, default)| (name, default.is_some())).collect();
+            // Those without a default come first: a server is missed there.
+            wanted.sort_by_key(|(_, has_default)| *has_default);
+            for (name, server) in assigned(script, &wanted, &self.servers)? {
+                params.insert(name, server);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A host, or a host and its port, beside something that needs one: no path, and not a file.
+fn is_host(text: &str) -> bool {
+    let is_script = Path::new(text).extension().is_some_and(|extension| extension == "rhai");
+    let is_path = text.contains(['/', '*', '?']) || is_script || Path::new(text).exists();
+    !is_path && text != plan::STDIN && !shipped::is_named(text) && !text.starts_with('-')
+}
+
+fn read_stdin() -> Result<String> {
+    let mut text = String::new();
+    let read = std::io::stdin().lock().take(LARGEST + 1).read_to_string(&mut text);
+    read.map_err(|error| {
+        Error::new(Kind::Io, format!("cannot read the script from stdin: {error}"))
+    })?;
+    if text.len() as u64 > LARGEST {
+        return Err(Error::usage("the script on stdin has more than 1 MiB"));
+    }
+    Ok(text)
+}
+
+/// The code, with its session before it on the same line, so that columns are those of what runs.
+fn with_session(code: String, servers: &[String]) -> Result<String> {
+    match servers {
+        [] => Ok(code),
+        [server] => {
+            let url =
+                if server.contains("://") { server.clone() } else { format!("smtp://{server}") };
+            let url = written::string(&url);
+            Ok(format!("let s = connect({url}); {code}"))
+        }
+        _ => {
+            let error = Error::usage("more than one server beside -e");
+            Err(error.hint("`s` is one session; connect(\"smtp://...\") in the code opens others"))
+        }
+    }
+}
+
+/// What is spoken where a parameter's name is that of a scheme.
+fn speech_of(name: &str) -> Option<Speech> {
+    speech(&format!("{name}://"))
+}
+
+/// Which server is the value of which parameter: of the one that is called as its scheme, or else
+/// of one whose protocol is the same; a host without a scheme, of all that are left.
+fn assigned(
+    script: &Path,
+    wanted: &[(String, bool)],
+    servers: &[String],
+) -> Result<Vec<(String, String)>> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    let (urls, hosts): (Vec<_>, Vec<_>) = servers.iter().partition(|server| server.contains("://"));
+    for url in urls {
+        target::Target::parse(url)?;
+        let scheme = url.split("://").next().unwrap_or_default();
+        let is_free = |name: &str| !found.iter().any(|(taken, _)| taken == name);
+        let mut free = wanted.iter().map(|(name, _)| name).filter(|name| is_free(name));
+        let same = free.clone().find(|name| *name == scheme);
+        let name = same.or_else(|| free.find(|name| speech_of(name) == speech(url)));
+        let name = name.ok_or_else(|| not_taken(script, wanted, url))?;
+        found.push((name.clone(), url.clone()));
+    }
+    for host in hosts {
+        let left: Vec<_> = wanted
+            .iter()
+            .filter(|(name, _)| !found.iter().any(|(taken, _)| taken == name))
+            .collect();
+        let lacking = left.iter().filter(|(_, has_default)| !has_default).count();
+        let count = lacking.max(1).min(left.len());
+        if count == 0 || (count > 1 && has_port(host)) {
+            return Err(not_taken(script, wanted, host));
+        }
+        for (name, _) in &left[..count] {
+            let url = format!("{name}://{host}");
+            target::Target::parse(&url)?;
+            found.push((name.clone(), url));
+        }
+    }
+    let missing = wanted.iter().filter(|(name, has_default)| {
+        !has_default && !found.iter().any(|(taken, _)| taken == name)
+    });
+    let missing: Vec<_> = missing.map(|(name, _)| format!("{name}://HOST")).collect();
+    if missing.is_empty() {
+        return Ok(found);
+    }
+    let error = Error::usage(format!(
+        "{} speaks with more servers than were named",
+        visible::escape(script.to_string_lossy().as_bytes())
+    ));
+    Err(error.hint(format!("name {} too", missing.join(" and "))))
+}
+
+fn has_port(host: &str) -> bool {
+    host.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn not_taken(script: &Path, wanted: &[(String, bool)], server: &str) -> Error {
+    let script = visible::escape(script.to_string_lossy().as_bytes());
+    let server = visible::escape(server.as_bytes());
+    let error = Error::usage(format!("{script} has no use for the server {server}"));
+    if wanted.is_empty() {
+        return error.hint("none of its parameters is named as a scheme: param(\"smtp\")");
+    }
+    let names: Vec<_> = wanted.iter().map(|(name, _)| format!("{name}://HOST")).collect();
+    error.hint(format!("the servers that it speaks with are: {}", names.join(", ")))
+}

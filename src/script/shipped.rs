@@ -1,0 +1,61 @@
+//! The scripts and modules inside of the program.
+
+use crate::suggest;
+
+/// What the name of a script begins with that is inside of the program: `@relay`.
+const SIGIL: char = '@';
+
+/// The scripts, by their names without the sigil.
+const SCRIPTS: [(&str, &str); 3] = [
+    ("relay", include_str!("../../scripts/relay.rhai")),
+    ("smoke", include_str!("../../scripts/smoke.rhai")),
+    ("submission", include_str!("../../scripts/submission.rhai")),
+];
+
+/// The modules, by the names that `import` knows them by.
+const MODULES: [(&str, &str); 1] = [("mailexpect/smtp", include_str!("library/smtp.rhai"))];
+
+/// The text of a script, `@relay`, or of a module, `mailexpect/smtp`.
+pub(super) fn text(name: &str) -> Option<&'static str> {
+    match name.strip_prefix(SIGIL) {
+        Some(script) => find(&SCRIPTS, script),
+        None => find(&MODULES, name),
+    }
+}
+
+pub(super) fn is_module(name: &str) -> bool {
+    find(&MODULES, name).is_some()
+}
+
+fn find(all: &[(&str, &'static str)], name: &str) -> Option<&'static str> {
+    all.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+}
+
+/// Whether a path names a script inside of the program, one that is there or not.
+pub(crate) fn is_named(path: &str) -> bool {
+    path.starts_with(SIGIL) && !path.contains('/')
+}
+
+/// Whether there is a script of that name: `@relay`.
+pub(crate) fn is_there(name: &str) -> bool {
+    is_named(name) && text(name).is_some()
+}
+
+/// The names of all scripts, with their sigil.
+#[cfg(feature = "cli")]
+pub(crate) fn names() -> impl Iterator<Item = String> {
+    SCRIPTS.iter().map(|(name, _)| format!("{SIGIL}{name}"))
+}
+
+/// The text of a script by its name, with the sigil or without.
+#[cfg(feature = "cli")]
+pub(crate) fn script(name: &str) -> Option<&'static str> {
+    find(&SCRIPTS, name.strip_prefix(SIGIL).unwrap_or(name))
+}
+
+/// The name of a script that was probably meant.
+pub(crate) fn nearest(name: &str) -> Option<String> {
+    let name = name.strip_prefix(SIGIL).unwrap_or(name);
+    let near = suggest::nearest(name, SCRIPTS.iter().map(|(known, _)| *known));
+    near.map(|near| format!("{SIGIL}{near}"))
+}
