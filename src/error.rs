@@ -66,7 +66,27 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    fn name(self) -> &'static str {
+    /// All of them.
+    #[cfg(feature = "script")]
+    pub(crate) const ALL: [Self; 15] = [
+        Self::Mismatch,
+        Self::Timeout,
+        Self::Closed,
+        Self::OutOfStep,
+        Self::Malformed,
+        Self::TooLong,
+        Self::Unexpected,
+        Self::Tls,
+        Self::Injected,
+        Self::Vacuous,
+        Self::Unreachable,
+        Self::Assert,
+        Self::Usage,
+        Self::Io,
+        Self::Busy,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Mismatch => "mismatch",
             Self::Timeout => "timeout",

@@ -25,6 +25,8 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// How often something was expected or asserted.
     pub expectations: u64,
+    /// What failed beside the verdict: what the script had deferred.
+    pub beside: Vec<Failure>,
     /// What happened, in order.
     pub transcript: Vec<Event>,
     /// How long it took.
@@ -32,6 +34,9 @@ pub struct Outcome {
     /// The parameters that it asked for, by name, each with the value it was given; those of
     /// secrets are not here.
     pub params: Vec<(String, String)>,
+    /// Values that it had made up and that differ from run to run, each behind what stands for it
+    /// in its golden transcript.
+    pub known: Vec<(String, String)>,
     /// What is to be redacted in its golden transcript, where that is anything but what is redacted
     /// by default.
     pub redaction: Option<Arc<Redaction>>,
@@ -184,9 +189,11 @@ impl Outcome {
             title: None,
             verdict,
             expectations: 0,
+            beside: Vec::new(),
             transcript: Vec::new(),
             elapsed: Duration::ZERO,
             params: Vec::new(),
+            known: Vec::new(),
             redaction: None,
             golden: Golden::None,
             failed_attempts: Vec::new(),
@@ -200,6 +207,7 @@ impl Outcome {
         for text in self.title.iter_mut().chain(self.params.iter_mut().map(|(_, value)| value)) {
             secrets.mask_text(text);
         }
+        self.beside.iter_mut().for_each(|failure| failure.mask(&secrets));
         match &mut self.verdict {
             Verdict::Failed(failure) | Verdict::Interrupted(failure) => failure.mask(&secrets),
             Verdict::Skipped(reason) => secrets.mask_text(reason),

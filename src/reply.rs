@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::pattern::{Captures, Enhanced, Match};
+use crate::error::Result;
+use crate::pattern::{Captures, Enhanced, Match, Pattern, Progress, Search};
 use crate::proto::{chomp, pop3, sieve};
 
 /// A reply, a line or a stretch of a stream that met an expectation.
@@ -141,6 +142,33 @@ impl Reply {
     #[must_use]
     pub fn groups(&self) -> usize {
         self.found.captures.as_ref().map_or(0, Captures::len)
+    }
+}
+
+impl Pattern {
+    /// The first place in these bytes that the pattern matches, as an expectation on a stream gives
+    /// it.
+    ///
+    /// ```
+    /// use mailexpect::Pattern;
+    ///
+    /// let id = Pattern::regex(r"queued as (?P<id>\w+)")?;
+    /// let found = id.find("250 2.0.0 Ok: queued as 4F2A1")?.expect("an id");
+    /// assert_eq!((found.text(), found.name("id")), ("queued as 4F2A1".into(), Some(&b"4F2A1"[..])));
+    /// assert!(id.find("250 ok")?.is_none());
+    /// # Ok::<(), mailexpect::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Too long, if the regex needs more memory for these bytes than it may take.
+    pub fn find(&self, text: impl AsRef<[u8]>) -> Result<Option<Reply>> {
+        let text = text.as_ref();
+        let Progress::Found(found) = Search::new(self)?.advance(text, true)? else {
+            return Ok(None);
+        };
+        let taken = Bytes::copy_from_slice(&text[..found.range.end]);
+        let matched = Match { index: found.index, captures: found.captures };
+        Ok(Some(Reply::new(taken, found.range, matched)))
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use crate::error::Result;
 use crate::redaction::Redaction;
 
 /// Shorter values stand in too much text that has nothing to do with them.
@@ -22,13 +23,26 @@ pub(super) fn with_params(redaction: Redaction, params: &[(String, String)]) -> 
     });
     params.iter().fold(redaction, |redaction, (name, value)| {
         let Some(port) = port(value) else { return redaction };
-        // As a number alone, it stands for much else.
-        let named = redaction.clone().regex_without_numbers(
-            &format!(r"(?::|\bport[= ])(?P<v>{port})\b"),
-            &(token(name) + "_PORT"),
-        );
-        named.unwrap_or(redaction)
+        as_port(&redaction, &port.to_string(), &(token(name) + "_PORT")).unwrap_or(redaction)
     })
+}
+
+/// The redaction with values that the run made up, each behind its token; a number among them is a
+/// port.
+pub(super) fn with_made_up(redaction: Redaction, known: &[(String, String)]) -> Redaction {
+    known.iter().fold(redaction, |redaction, (token, value)| {
+        let known = if value.bytes().all(|byte| byte.is_ascii_digit()) {
+            as_port(&redaction, value, token)
+        } else {
+            redaction.clone().known(value, token)
+        };
+        known.unwrap_or(redaction)
+    })
+}
+
+/// As a number alone, a port stands for much else.
+fn as_port(redaction: &Redaction, port: &str, token: &str) -> Result<Redaction> {
+    redaction.clone().regex_without_numbers(&format!(r"(?::|\bport[= ])(?P<v>{port})\b"), token)
 }
 
 fn token(name: &str) -> String {

@@ -15,7 +15,7 @@ use super::tokens::{self, Tokens};
 use super::{Change, SECRET, Strictness, reduce, structure};
 use crate::proto::{Speech, chomp};
 use crate::target;
-use crate::transcript::{Event, Excerpt, SessionId, What};
+use crate::transcript::{About, Event, Excerpt, SessionId, What};
 
 /// The token of the preset that replaces any challenge.
 const CHALLENGE: &str = "SASL_CHALLENGE";
@@ -106,6 +106,10 @@ impl<'a> Run<'a> {
             What::Exited(status) => What::Exited(self.text(status, Place::Note, 0)),
             What::Tls(words) => What::Tls(self.text(words, Place::Tls, 0)),
             What::Step(title) => What::Step(self.text(title, Place::Note, 0)),
+            What::Note { about, text } => {
+                let place = if *about == About::Log { Place::Log } else { Place::Note };
+                What::Note { about: *about, text: self.text(text, place, 0).into() }
+            }
             What::Printed(text) => What::Printed(self.text(text, Place::Note, 0)),
             What::Snapshot { name, text } => {
                 // A name may be put together from values, as the title of a step may.

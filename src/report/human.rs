@@ -47,7 +47,9 @@ impl Human {
         let mut text = headline(outcome);
         match &outcome.verdict {
             Verdict::Failed(failure) | Verdict::Interrupted(failure) => {
-                text.push_str(&explain(failure, &outcome.path.to_string_lossy()));
+                let path = outcome.path.to_string_lossy();
+                text.push_str(&explain(failure, &path));
+                outcome.beside.iter().for_each(|failure| text.push_str(&explain(failure, &path)));
                 let events = self.of_the_failed(&outcome.transcript, failure);
                 self.transcript(&mut text, &events, LAST_LINES);
                 text.push('\n');

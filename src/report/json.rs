@@ -84,6 +84,7 @@ fn attempt(outcome: &Outcome) -> Value {
         "expectations": outcome.expectations,
         "reason": reason,
         "failure": outcome.failure().map(failure),
+        "beside": outcome.beside.iter().map(failure).collect::<Vec<_>>(),
         "difference": difference,
         "golden": golden(&outcome.golden),
         "params": params,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use rhai::Engine;
+use rhai::{Engine, NativeCallContext};
 
 use super::coroutine::{Coroutine, Stop};
 use super::engine::engine;
@@ -19,7 +19,7 @@ use super::library::Library;
 use super::program::Program;
 use super::run::{Run, Shared};
 use super::settings::{Servers, Settings};
-use super::{check, failure, memory};
+use super::{check, failure, finally, memory};
 use crate::error::{Error, Kind, Result};
 use crate::outcome::{Failure, Outcome, Verdict};
 use crate::redaction::Redaction;
@@ -267,19 +267,23 @@ impl Runner {
             Err(failure) => return self.broken(path, failure),
         };
         let run = Rc::new(Run::new(self.shared.clone(), path, thread));
-        let ended = self.drive(&run, program, interrupt).await;
+        let (ended, mut beside) = self.drive(&run, program, interrupt).await;
+        run.deferred.forget();
         let mut verdict = self.judge(&run, ended).await;
         if let Verdict::Failed(failure) = &mut verdict
             && run.lacks_param()
         {
             self.name_all_lacking(path, failure);
         }
+        let verdict = failed_beside(verdict, &mut beside);
         let mut outcome = Outcome {
             title,
             expectations: run.checks(),
             transcript: run.transcript.take(),
             elapsed: started.elapsed(),
             params: run.take_params(),
+            known: run.take_known(),
+            beside,
             redaction: Some(run.redaction()),
             ..Outcome::new(path, verdict)
         };
@@ -328,17 +332,24 @@ impl Runner {
         run: &Rc<Run>,
         program: Arc<Program>,
         interrupt: impl Future<Output = ()>,
-    ) -> Result<(), End> {
+    ) -> Ran {
         let (engine, library) = (Arc::clone(&self.engine), Arc::clone(&self.library));
+        let shared = Rc::clone(run);
         // What the script threw is let go of on its own stack: it may be nested deep.
         let script = Coroutine::new(Rc::<Run>::clone(run), move || {
-            program.run(&engine).map_err(|raised| failure::end_of(raised, program.name(), &library))
+            let mut beside = Vec::new();
+            let last = |context: &NativeCallContext<'_>| {
+                beside = finally::run(context, &shared, 0, &library);
+            };
+            let ended = program.run(&engine, last);
+            let ended = ended.map_err(|raised| failure::end_of(raised, program.name(), &library));
+            (ended, beside)
         });
         let mut script = match script {
             Ok(script) => pin!(script.allow(memory::ALLOWANCE)),
             Err(error) => {
                 let error = Error::new(Kind::Io, format!("no stack for the script: {error}"));
-                return Err(End::Failed(error.into()));
+                return (Err(End::Failed(error.into())), Vec::new());
             }
         };
         let stop = tokio::select! {
@@ -349,6 +360,12 @@ impl Runner {
             () = interrupt => Stop::Interrupt,
         };
         script.stop(stop);
+        tokio::select! {
+            biased;
+            ended = guarded(script.as_mut()) => return ended,
+            () = tokio::time::sleep(finally::AFTER_A_STOP) => {}
+        }
+        script.stop(Stop::Deadline);
         guarded(script).await
     }
 
@@ -399,17 +416,26 @@ impl Runner {
 
 /// The script, with a panic of ours as a failure of the script: the run goes on, and the transcript
 /// is there.
-fn guarded(
-    mut script: Pin<&mut Coroutine<Result<(), End>>>,
-) -> impl Future<Output = Result<(), End>> {
+fn guarded(mut script: Pin<&mut Coroutine<Ran>>) -> impl Future<Output = Ran> {
     poll_fn(move |cx| {
         let polled = catch_unwind(AssertUnwindSafe(|| script.as_mut().poll(cx)));
         polled.unwrap_or_else(|_| {
             let error = Error::new(Kind::Io, "a word of the script language panicked")
                 .hint("that is a mistake of ours: please report it");
-            Poll::Ready(Err(End::Failed(error.into())))
+            Poll::Ready((Err(End::Failed(error.into())), Vec::new()))
         })
     })
+}
+
+/// How a script ended, and what failed beside that.
+type Ran = (Result<(), End>, Vec<Failure>);
+
+/// The verdict, if what was deferred failed as well: its failure never takes the place of another.
+fn failed_beside(verdict: Verdict, beside: &mut Vec<Failure>) -> Verdict {
+    if beside.is_empty() || matches!(verdict, Verdict::Failed(_) | Verdict::Interrupted(_)) {
+        return verdict;
+    }
+    Verdict::Failed(Box::new(beside.remove(0)))
 }
 
 /// Whether a run proved nothing: no session expected anything, and no assertion held.
@@ -433,9 +459,8 @@ mod tests {
     #[test]
     fn a_panic_is_a_failure_of_the_script_and_not_of_the_run() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let script =
-            Coroutine::new(Rc::new(()), || -> Result<(), End> { panic!("on purpose") }).unwrap();
-        let Err(End::Failed(failure)) = runtime.block_on(guarded(pin!(script))) else {
+        let script = Coroutine::new(Rc::new(()), || -> Ran { panic!("on purpose") }).unwrap();
+        let (Err(End::Failed(failure)), _) = runtime.block_on(guarded(pin!(script))) else {
             panic!("not a failure")
         };
         assert!(failure.error.message().contains("panicked"), "{}", failure.error);

@@ -364,6 +364,16 @@ pub(crate) fn wait<F: Future>(future: F) -> Result<F::Output, Stop> {
     output.ok_or_else(|| frame.stop.get().unwrap_or(Stop::Interrupt))
 }
 
+/// Lets the running script wait again after it was stopped, for what it still has to clean up.
+/// Whoever stopped it bounds that.
+pub(crate) fn pardon() {
+    CURRENT.with_borrow(|frame| {
+        if let Some(frame) = frame {
+            frame.stop.set(None);
+        }
+    });
+}
+
 /// What the running script was started with, where it is of that type.
 pub(crate) fn context<C: 'static>() -> Option<Rc<C>> {
     let context = CURRENT.with_borrow(|frame| Some(Rc::clone(&frame.as_ref()?.context)))?;

@@ -66,6 +66,40 @@ pub(super) fn end_of(raised: Raised, script: &str, library: &Library) -> End {
     End::Failed(Failure { error, place, calls, step: None })
 }
 
+/// An error on its way through a script as a script catches it, with our parts, whoever raised it.
+/// `source` is where it was called from.
+///
+/// # Errors
+/// Itself, if it is one that a script cannot catch.
+pub(super) fn caught(raised: Raised, source: Option<&str>) -> Result<Caught, Raised> {
+    let mut source = source.map(str::to_owned);
+    let mut inner = &*raised;
+    loop {
+        match inner {
+            EvalAltResult::ErrorInFunctionCall(_, callee, next, _) => {
+                if !callee.is_empty() {
+                    source = Some(callee.clone());
+                }
+                inner = next;
+            }
+            EvalAltResult::ErrorInModule(name, next, _) => {
+                source = Some(name.clone());
+                inner = next;
+            }
+            _ => break,
+        }
+    }
+    let spot = || Spot::at(source.as_deref(), inner.position());
+    match inner {
+        EvalAltResult::ErrorTerminated(..) => Err(raised),
+        EvalAltResult::ErrorRuntime(value, _) => match value.clone().try_cast::<Caught>() {
+            Some(caught) => Ok(caught),
+            None => Ok(Caught::new(Error::new(Kind::Assert, thrown(value)), spot())),
+        },
+        other => Ok(Caught::new(wrong(other), spot())),
+    }
+}
+
 /// The end that a script cannot catch, with the place where it was.
 pub(super) fn end_of_all(ended: Ended, place: Option<Place>) -> End {
     let failed = |error| Failure { error, place, calls: Vec::new(), step: None };

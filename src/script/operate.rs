@@ -1,13 +1,14 @@
 //! How a word that waits runs: the script is suspended until the operation is over.
 
 use rhai::NativeCallContext;
+use tokio::time::{Instant, timeout_at};
 
 use super::coroutine;
 use super::ended::Ended;
 use super::handle::Handle;
 use super::raise::{Raised, raise};
 use super::run::{self, Run};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::session::Session;
 
 impl Handle {
@@ -30,8 +31,14 @@ impl Handle {
         let mut taken = self.take().map_err(|error| raise(context, error))?;
         self.note(context, Run::current().ok().and_then(|run| run.step()));
         // In a box: a script that waits shall hold little of its stack.
-        let outcome = match coroutine::wait(Box::pin(async { operation(taken.session()?).await })) {
-            Ok(outcome) => outcome,
+        let limit = Run::current().ok().and_then(|run| run.limit());
+        let operation = Box::pin(async { operation(taken.session()?).await });
+        let outcome = match coroutine::wait(within(limit, operation)) {
+            Ok(Some(outcome)) => outcome,
+            Ok(None) => {
+                let waiting = taken.session().ok().and_then(|session| session.cut_off());
+                Err(waiting.map_or_else(time_is_up, |waiting| waiting.say(TIME_IS_UP)))
+            }
             Err(stop) => {
                 let waiting =
                     taken.session().ok().and_then(|session| session.cut_off()).map(Box::new);
@@ -42,10 +49,30 @@ impl Handle {
     }
 }
 
+/// What is said of an operation that was cut off because the time of `eventually` is up.
+const TIME_IS_UP: &str = "the time in which it was to pass is up";
+
+fn time_is_up() -> Error {
+    Error::new(Kind::Timeout, TIME_IS_UP)
+}
+
+/// The outcome of a future, unless there is a limit and it comes first.
+async fn within<F: Future>(limit: Option<Instant>, future: F) -> Option<F::Output> {
+    match limit {
+        Some(limit) => timeout_at(limit, future).await.ok(),
+        None => Some(future.await),
+    }
+}
+
 /// Waits for a future; where the script is to stop meanwhile, ends it.
 pub(super) fn wait<F: Future>(
     context: &NativeCallContext<'_>,
     future: F,
 ) -> Result<F::Output, Raised> {
-    coroutine::wait(future).map_err(|stop| run::end(context, Ended::Stopped(stop, None)))
+    let limit = Run::current().ok().and_then(|run| run.limit());
+    match coroutine::wait(within(limit, future)) {
+        Ok(Some(output)) => Ok(output),
+        Ok(None) => Err(raise(context, time_is_up())),
+        Err(stop) => Err(run::end(context, Ended::Stopped(stop, None))),
+    }
 }

@@ -2,7 +2,10 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rhai::{AST, Caches, Engine, GlobalRuntimeState, ImmutableString, Scope, Shared};
+use rhai::{
+    AST, Caches, Engine, GlobalRuntimeState, ImmutableString, NativeCallContext, Position, Scope,
+    Shared,
+};
 
 use super::raise::Raised;
 
@@ -36,16 +39,26 @@ impl Program {
 
     /// Runs it from its first statement to its last, with the engine that compiled it.
     ///
+    /// `finally` runs behind that, whatever came of it.
+    ///
     /// # Errors
     /// What it was ended by.
-    pub(super) fn run(&self, engine: &Engine) -> Result<(), Raised> {
+    pub(super) fn run(
+        &self,
+        engine: &Engine,
+        finally: impl FnOnce(&NativeCallContext<'_>),
+    ) -> Result<(), Raised> {
         let mut state = self.state(engine);
         let State { caches, global, scope } = &mut *state;
         // Rhai has no other way to run something with caches that are there already.
         #[expect(deprecated, reason = "to be removed in Rhai 2")]
-        drop(engine.eval_statements_raw(global, caches, scope, self.ast.statements())?);
-        self.keep(state);
-        Ok(())
+        let ended = engine.eval_statements_raw(global, caches, scope, self.ast.statements());
+        let ended = ended.map(drop);
+        finally(&(engine, "finally", self.name.as_deref(), &*global, Position::NONE).into());
+        if ended.is_ok() {
+            self.keep(state);
+        }
+        ended
     }
 
     /// A function of its own, and so is the other: what they need of the stack is free again while

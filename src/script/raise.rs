@@ -31,6 +31,11 @@ impl Spot {
         self.position
     }
 
+    /// A place in a source.
+    pub(super) fn at(source: Option<&str>, position: Position) -> Self {
+        Self { source: source.map(str::to_owned), position }
+    }
+
     /// Where the call that is under way is written.
     pub(super) fn of(context: &NativeCallContext<'_>) -> Self {
         Self { source: context.call_source().map(str::to_owned), position: context.call_position() }
@@ -47,6 +52,21 @@ impl Spot {
 }
 
 impl Caught {
+    /// An error at a place.
+    pub(super) fn new(error: Error, spot: Spot) -> Self {
+        Self(Arc::new((error, spot)))
+    }
+
+    /// Another error at the same place.
+    pub(super) fn with(&self, error: Error) -> Self {
+        Self::new(error, self.spot().clone())
+    }
+
+    /// The same, on its way again.
+    pub(super) fn raised(&self) -> Raised {
+        Box::new(EvalAltResult::ErrorRuntime(Dynamic::from(self.clone()), self.position()))
+    }
+
     pub(super) fn error(&self) -> &Error {
         &self.0.0
     }

@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 
+use tokio::time::Instant;
+
 use rhai::{Dynamic, EvalAltResult, NativeCallContext};
 
+use super::deferred::Deferred;
 use super::ended::Ended;
 use super::handle::Handle;
 use super::raise::Raised;
@@ -18,15 +21,18 @@ use crate::file;
 use crate::pattern::Pattern;
 use crate::redaction::Redaction;
 use crate::secrets::{Learned, is_secret_name};
-use crate::server::Embedded;
+use crate::server::{Embedded, Ports};
 use crate::session::{Options, Session};
 use crate::target::{Place, Target};
-use crate::transcript::Transcript;
+use crate::transcript::{About, Transcript, What};
 use crate::transport::{Pace, Thread};
 
 /// The memory of the process is looked at each so many times that it is asked for: a call of the
 /// system takes longer than a few operations of a script.
 const LOOKS: u32 = 32;
+
+/// So many values are looked for when a golden is made.
+const MOST_KNOWN: usize = 1000;
 
 /// No more is read of a file that a script names.
 const LARGEST_FILE: u64 = 1 << 20;
@@ -56,6 +62,14 @@ pub(crate) struct Run {
     redaction: RefCell<Option<Redaction>>,
     /// Why the script has to end, once it has to.
     ended: RefCell<Option<Ended>>,
+    /// What is to be done at its end.
+    pub(super) deferred: Deferred,
+    /// Values that the script had made up, each with what stands for it in its golden.
+    known: RefCell<Vec<(String, String)>>,
+    /// The ports that it was given.
+    ports: RefCell<Ports>,
+    /// When what is being tried has to have passed.
+    limit: Cell<Option<Instant>>,
     /// The folder of the script.
     folder: PathBuf,
     /// The modules that are being imported just now, outermost first.
@@ -111,6 +125,10 @@ impl Run {
             lacks_param: Cell::default(),
             redaction: RefCell::default(),
             ended: RefCell::default(),
+            deferred: Deferred::default(),
+            known: RefCell::default(),
+            ports: RefCell::default(),
+            limit: Cell::default(),
             importing: RefCell::default(),
         }
     }
@@ -173,6 +191,27 @@ impl Run {
 
     pub(super) fn sessions(&self) -> Vec<Handle> {
         self.sessions.borrow().clone()
+    }
+
+    /// Takes note of something that the script does beside its dialogues.
+    pub(super) fn note(&self, about: About, text: impl Into<Box<str>>) {
+        self.transcript.note(What::Note { about, text: text.into() });
+    }
+
+    /// How many sessions were opened so far.
+    pub(super) fn opened(&self) -> usize {
+        self.sessions.borrow().len()
+    }
+
+    /// Leaves the sessions that were opened after so many, without judging them.
+    pub(super) fn leave_sessions(&self, from: usize) {
+        for handle in self.sessions().into_iter().skip(from) {
+            if let Ok(mut taken) = handle.take()
+                && let Ok(session) = taken.session()
+            {
+                session.hang_up();
+            }
+        }
     }
 
     /// Ends the dialogues that are still open, up to the first that fails: its error and its
@@ -267,6 +306,30 @@ impl Run {
         self.lacks_param.get()
     }
 
+    /// Takes note of a value that differs from run to run, and of what stands for it in a golden:
+    /// a word, numbered unless all values of that word are the same to a reader.
+    pub(super) fn note_known(&self, word: &str, value: &str, is_numbered: bool) {
+        let mut known = self.known.borrow_mut();
+        if known.len() >= MOST_KNOWN || known.iter().any(|(_, known)| known == value) {
+            return;
+        }
+        let number = 1 + known.iter().filter(|(known, _)| known.starts_with(word)).count();
+        let number = if is_numbered { format!("_{number}") } else { String::new() };
+        known.push((format!("{word}{number}"), value.to_owned()));
+    }
+
+    pub(super) fn take_known(&self) -> Vec<(String, String)> {
+        self.known.take()
+    }
+
+    /// A port of this machine on which nobody listens, and that no other run is given.
+    pub(super) fn free_port(&self) -> Result<u16> {
+        let name = self.known.borrow().len().to_string();
+        let port = self.ports.borrow_mut().choose(&name)?;
+        self.note_known("PORT", &port.to_string(), true);
+        Ok(port)
+    }
+
     pub(super) fn take_params(&self) -> Vec<(String, String)> {
         self.params.take()
     }
@@ -286,6 +349,20 @@ impl Run {
     /// Remembers why the script has to end; the first reason counts.
     pub(super) fn end(&self, ended: Ended) {
         self.ended.borrow_mut().get_or_insert(ended);
+    }
+
+    /// Sets why the script has to end, or that it need not.
+    pub(super) fn set_ended(&self, ended: Option<Ended>) {
+        self.ended.replace(ended);
+    }
+
+    /// When what is being tried has to have passed, if something is.
+    pub(super) fn limit(&self) -> Option<Instant> {
+        self.limit.get()
+    }
+
+    pub(super) fn set_limit(&self, limit: Option<Instant>) {
+        self.limit.set(limit);
     }
 
     pub(super) fn ended(&self) -> Option<Ended> {

@@ -10,10 +10,11 @@ use crate::suggest;
 
 /// The words of mailexpect that are planned and not there yet; nobody should look for a slip in
 /// them.
-const TO_COME: [&str; 4] = ["accept", "listen", "retry", "wait_until"];
+const TO_COME: [&str; 2] = ["accept", "listen"];
 
 /// What other languages call something, and how it is done here.
-const ELSEWHERE: [(&str, &str); 16] = [
+const ELSEWHERE: [(&str, &str); 17] = [
+    ("wait_until", "`eventually(\"10s\", || ...)` tries again until it passes"),
     ("any", "`some(|x| ...)` asks whether a function holds for one element"),
     ("every", "`all(|x| ...)` asks whether a function holds for each element"),
     ("includes", "`contains(...)` asks it, or `x in list`"),
@@ -72,7 +73,9 @@ pub(super) fn options() -> impl Iterator<Item = &'static str> {
 pub(super) fn is_proof(name: &str) -> bool {
     static VERBS: LazyLock<BTreeSet<String>> = LazyLock::new(super::reference::verbs);
     let begins = ["expect", "assert", "require"].iter().any(|word| name.starts_with(word));
-    begins || ["refute", "skip", "wait_ready", "starttls"].contains(&name) || VERBS.contains(name)
+    begins
+        || ["refute", "skip", "wait_ready", "starttls", "fails"].contains(&name)
+        || VERBS.contains(name)
 }
 
 /// Whether there is a word of that name.

@@ -47,4 +47,6 @@ mod verb;
 pub use embedded::{Embedded, Options};
 pub use mail::Mail;
 pub use replay::{Departure, Replay};
+#[cfg(feature = "script")]
+pub(crate) use spawn::Ports;
 pub use spawn::{Server, Spawn};

@@ -92,7 +92,7 @@ fn without(bytes: &[u8], part: &Range<usize>, spans: &[Range<usize>]) -> Bytes {
 fn mask_text(what: &mut What, learned: &Learned) {
     match what {
         What::Connecting(text) | What::Step(text) | What::Printed(text) => learned.mask_text(text),
-        What::Attempt { address, .. } => mask_boxed(address, learned),
+        What::Attempt { address: text, .. } | What::Note { text, .. } => mask_boxed(text, learned),
         What::Snapshot { name, text } => {
             mask_boxed(name, learned);
             mask_boxed(text, learned);

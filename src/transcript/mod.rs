@@ -6,6 +6,7 @@
 
 mod excerpt;
 mod masked;
+mod note;
 mod read;
 mod render;
 
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 pub use excerpt::Excerpt;
 pub(crate) use excerpt::Gathering;
+pub use note::About;
 pub(crate) use read::octets;
 pub use read::read;
 pub use render::{Line, Mark};
@@ -82,6 +84,13 @@ pub enum What {
     Step(String),
     /// The script printed this.
     Printed(String),
+    /// What the script does beside its dialogues.
+    Note {
+        /// What it is about.
+        about: About,
+        /// What there is to say of it.
+        text: Box<str>,
+    },
     /// The script wants this value held against its golden.
     Snapshot {
         /// What the script calls it; may be empty.

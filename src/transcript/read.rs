@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::render::{self, ARROW, Mark};
-use super::{Close, Event, Excerpt, SessionId, What};
+use super::{About, Close, Event, Excerpt, SessionId, What};
 use crate::visible;
 
 /// Reads a transcript that was rendered as text, such as a golden or what `mailexpect run -v`
@@ -126,6 +126,11 @@ fn happened(said: &str) -> What {
     }
     if let Some(text) = said.strip_prefix("print: ") {
         return What::Printed(text.to_owned());
+    }
+    let note =
+        About::ALL.into_iter().find_map(|about| Some((about, said.strip_prefix(about.prefix())?)));
+    if let Some((about, text)) = note {
+        return What::Note { about, text: text.into() };
     }
     if let Some(log) = said.strip_prefix("stderr: ") {
         return What::Complaint(Excerpt::from(Bytes::from(octets(log))));

@@ -117,6 +117,9 @@ pub(super) fn happening(what: &What) -> String {
         .to_owned(),
         What::Step(title) => format!("step: {}", visible::escape(title.as_bytes())),
         What::Tls(words) => format!("TLS {}", visible::escape(words.as_bytes())),
+        What::Note { about, text } => {
+            format!("{}{}", about.prefix(), visible::printable(text))
+        }
         What::Exited(status) => format!("ended with {}", visible::escape(status.as_bytes())),
         What::Complaint(_)
         | What::Client(_)

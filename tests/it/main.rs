@@ -25,6 +25,7 @@ mod golden;
 mod guide;
 mod harness;
 mod imap;
+mod language;
 mod layers;
 mod lmtp;
 mod message;

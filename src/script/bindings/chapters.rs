@@ -6,8 +6,8 @@ use rhai::{Module, Shared};
 
 use super::verb::{Manual, words_of};
 use super::{
-    auth, capabilities, caught, expect, golden, imap, message, pattern, pop3, reply, send, session,
-    shared, sieve, smtp, standard, test, tls,
+    auth, capabilities, caught, expect, find, golden, imap, message, names, pattern, pop3, reply,
+    send, session, shared, sieve, smtp, standard, test, tls, trying,
 };
 
 /// Words that belong together, with their place in the reference.
@@ -60,8 +60,11 @@ fn chapters(manual: Manual) -> impl Iterator<Item = (&'static str, &'static str,
         ("Verbs of POP3", pop3::INTRO, pop3::words(manual)),
         ("Verbs of ManageSieve", sieve::INTRO, sieve::words(manual)),
         ("Tests", test::INTRO, words_of!(test::words, manual)),
+        ("Failures and attempts", trying::INTRO, words_of!(trying::words, manual)),
         ("Golden transcripts", golden::INTRO, words_of!(golden::words, manual)),
-        ("Lists and text", standard::INTRO, words_of!(standard::words, manual)),
+        ("Finding", find::INTRO, words_of!(find::words, manual)),
+        ("Names, time and chance", names::INTRO, words_of!(names::words, manual)),
+        ("Lists and text", standard::INTRO, standard::all_words(manual)),
         ("Caught errors", caught::INTRO, words_of!(caught::words, manual)),
     ]
     .into_iter()

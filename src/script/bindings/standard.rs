@@ -6,13 +6,22 @@
 )]
 
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
-use rhai::{Array, FnPtr, ImmutableString};
+use rhai::{Array, FnPtr, ImmutableString, Module};
 
+use super::text;
+use super::verb::{Manual, words_of};
 use crate::error::Error;
 use crate::script::raise::{Raised, raise};
 
 pub(super) const INTRO: &str = "As in Rhai, but that a failure in the function given to them is not swallowed, and that texts have \
 the size they have anywhere.";
+
+/// These words, and those that put text together.
+pub(super) fn all_words(manual: Manual) -> Module {
+    let mut all = words_of!(words, manual);
+    all.combine(words_of!(text::words, manual));
+    all
+}
 
 fn too_large() -> Error {
     Error::usage("the script is out of bounds: the text would be too long")

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use group::Group;
 use log::Log;
-use ports::Ports;
+pub(crate) use ports::Ports;
 use template::Template;
 
 use crate::error::{Error, Kind, Result, Waited};

@@ -15,7 +15,7 @@ const BLOCKS: u16 = 700;
 
 /// The loopback ports of one server by the names that its command has for them.
 #[derive(Debug, Default)]
-pub(super) struct Ports {
+pub(crate) struct Ports {
     /// Taken with the first port.
     block: Option<Block>,
     named: Vec<(String, u16)>,
@@ -23,7 +23,7 @@ pub(super) struct Ports {
 
 impl Ports {
     /// The port of that name, which is chosen now unless it was before.
-    pub(super) fn choose(&mut self, name: &str) -> Result<u16> {
+    pub(crate) fn choose(&mut self, name: &str) -> Result<u16> {
         if let Some(port) = self.get(name) {
             return Ok(port);
         }

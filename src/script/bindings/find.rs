@@ -1,0 +1,92 @@
+//! Finding a pattern in text that a script has.
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "Rhai's plugin macros hand arguments over by value"
+)]
+
+use rhai::plugin::{Dynamic, NativeCallContext, export_module};
+use rhai::{Array, Blob, ImmutableString};
+
+use super::argument;
+use crate::error::{Error, Result};
+use crate::imap::{Answer, Response};
+use crate::pattern::Pattern;
+use crate::proto::chomp;
+use crate::reply::Reply;
+use crate::script::raise::{self, Raised, raise};
+
+pub(super) const INTRO: &str = "What a script has already, text or a reply, is looked into as an expectation looks into a stream.";
+
+/// The bytes that are looked through: text as it is, a reply or an answer without its last line
+/// end, the lines of a list with a line feed between them.
+fn octets(value: &Dynamic) -> Result<Vec<u8>> {
+    if let Some(text) = value.read_lock::<ImmutableString>() {
+        return Ok(text.as_bytes().to_vec());
+    }
+    if let Some(bytes) = value.read_lock::<Blob>() {
+        return Ok(bytes.to_vec());
+    }
+    if let Some(reply) = value.read_lock::<Reply>() {
+        return Ok(chomp(reply.bytes()).to_vec());
+    }
+    if let Some(answer) = value.read_lock::<Answer>() {
+        return Ok(chomp(answer.text().as_bytes()).to_vec());
+    }
+    if let Some(response) = value.read_lock::<Response>() {
+        return Ok(chomp(response.text().as_bytes()).to_vec());
+    }
+    if let Some(list) = value.read_lock::<Array>() {
+        let lines = list.iter().map(octets).collect::<Result<Vec<_>>>()?;
+        return Ok(lines.join(&b'\n'));
+    }
+    let kind = raise::kind(value.type_name());
+    Err(Error::usage(format!("nothing can be found in a {kind}"))
+        .hint("find looks through text, blobs, replies, answers and lists of these"))
+}
+
+#[export_module(manifest)]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "the macro writes code of its own beside these"
+)]
+pub mod words {
+    /// The first place in a text, a blob, a reply, an answer or a list of lines that a pattern
+    /// matches, as an expectation gives it: `text` is the match, `before` what stands ahead
+    /// of it, and what the regex's groups caught is had by number and by name. `()` if nothing
+    /// matches. (With a function in place of a pattern, `find` is Rhai's own word for lists.)
+    ///
+    /// ```rhai
+    /// let r = find("queued as 4F2A1 in 3 ms", re(`as (?P<id>\w+) in (\d+)`));
+    /// assert_eq(r["id"], "4F2A1");
+    /// assert_eq(r[2], "3");
+    /// assert_eq(find("none here", re(`\d`)), ());
+    ///
+    /// let s = connect();
+    /// s.expect(220);
+    /// s.send("EHLO client.example");
+    /// let size = s.expect(250).find(re(`^250.SIZE (\d+)`));
+    /// assert(size == () || parse_int(size[1]) > 0);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn find(
+        ctx: NativeCallContext,
+        text: Dynamic,
+        pattern: Pattern,
+    ) -> Result<Dynamic, Raised> {
+        let found = octets(&text).and_then(|octets| pattern.find(octets));
+        let found = found.map_err(|error| raise(&ctx, error))?;
+        Ok(found.map_or(Dynamic::UNIT, Dynamic::from))
+    }
+
+    #[rhai_fn(name = "find", return_raw)]
+    pub fn find_text(
+        ctx: NativeCallContext,
+        text: Dynamic,
+        pattern: &str,
+    ) -> Result<Dynamic, Raised> {
+        let pattern = argument::pattern(pattern.into()).map_err(|error| raise(&ctx, error))?;
+        find(ctx, text, pattern)
+    }
+}

@@ -1,0 +1,169 @@
+//! Names that no other run uses, the time, chance, and free ports.
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "Rhai's plugin macros hand arguments over by value"
+)]
+
+use rhai::Blob;
+use rhai::plugin::{NativeCallContext, export_module};
+use time::OffsetDateTime;
+use time::format_description::parse_strftime_owned;
+
+use crate::error::{Error, Kind, Result};
+use crate::script::raise::{Raised, raise};
+use crate::script::run::Run;
+
+pub(super) const INTRO: &str = "What differs from run to run on purpose. A name by `unique` and a time by `now` are one token each in a \
+golden transcript, `[BOX_1]` and `[NOW]`, wherever they stand.";
+
+/// The characters of unique names: any server takes them in any name, and in either case.
+const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+
+/// The length of the part of a name that is unique: 50 bits.
+const UNIQUE: usize = 10;
+
+/// Bytes of the system's randomness.
+fn chance(count: usize) -> Result<Vec<u8>> {
+    let mut bytes = vec![0; count];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Error::new(Kind::Io, format!("the system has no randomness: {error}")))?;
+    Ok(bytes)
+}
+
+fn unique(prefix: &str) -> Result<String> {
+    let chance = chance(UNIQUE)?;
+    let letters = chance.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)]));
+    let dash = if prefix.is_empty() { "" } else { "-" };
+    let name = format!("{prefix}{dash}{}", letters.collect::<String>());
+    let run = Run::current()?;
+    run.note_known(&token(prefix), &name, true);
+    Ok(name)
+}
+
+/// What stands for a unique name in a golden.
+fn token(prefix: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+    let token: String = prefix.chars().map(plain).collect();
+    if token.starts_with(|c: char| c.is_ascii_uppercase()) {
+        token
+    } else {
+        format!("UNIQUE{token}")
+    }
+}
+
+/// A number from the first to the last, each as likely as the others to within 2^-64 of the span.
+fn between(first: i64, last: i64) -> Result<i64> {
+    if first > last {
+        return Err(Error::usage(format!("there is no number from {first} to {last}"))
+            .hint("random(1, 6): the least first, then the most"));
+    }
+    let span = (i128::from(last) - i128::from(first) + 1).cast_unsigned();
+    let bytes: [u8; 16] = chance(16)?.try_into().unwrap_or_default();
+    let offset = (u128::from_be_bytes(bytes) % span).cast_signed();
+    i64::try_from(i128::from(first) + offset)
+        .map_err(|_| Error::usage("a number that is too large"))
+}
+
+fn formatted(format: &str) -> Result<String> {
+    let wrong = |why: String| {
+        Error::usage(format!("the form of the time is wrong: {why}"))
+            .with_got(format)
+            .hint("it is that of strftime: now(\"%d-%b-%Y %H:%M:%S\")")
+    };
+    let items = parse_strftime_owned(format).map_err(|error| wrong(error.to_string()))?;
+    let text = OffsetDateTime::now_utc().format(&items);
+    let text = text.map_err(|error| wrong(error.to_string()))?;
+    Run::current()?.note_known("NOW", &text, false);
+    Ok(text)
+}
+
+#[export_module(manifest)]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "the macro writes code of its own beside these"
+)]
+pub mod words {
+    /// A name that no other run uses: the text, a dash, and ten letters and digits. In a golden
+    /// transcript it is a token of its own, `[BOX_1]`, in whatever line it stands.
+    ///
+    /// ```rhai
+    /// let one = unique("box");
+    /// assert(one.starts_with("box-") && one != unique("box"));
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn unique(ctx: NativeCallContext, prefix: &str) -> Result<String, Raised> {
+        super::unique(prefix).map_err(|error| raise(&ctx, error))
+    }
+
+    /// An integer by chance, from the first to the last, both of them included.
+    ///
+    /// ```rhai
+    /// assert(random(1, 6) in 1..=6);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn random(ctx: NativeCallContext, first: i64, last: i64) -> Result<i64, Raised> {
+        between(first, last).map_err(|error| raise(&ctx, error))
+    }
+
+    /// So many bytes by chance, as a blob.
+    ///
+    /// ```rhai
+    /// assert_eq(random_bytes(16).len(), 16);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn random_bytes(ctx: NativeCallContext, count: i64) -> Result<Blob, Raised> {
+        let count = super::super::text::count(&ctx, count, 1)?;
+        chance(count).map_err(|error| raise(&ctx, error))
+    }
+
+    /// The time as seconds since 1970 (UTC), an integer.
+    ///
+    /// ```rhai
+    /// assert(now() > 1_700_000_000);
+    /// ```
+    pub fn now() -> i64 {
+        OffsetDateTime::now_utc().unix_timestamp()
+    }
+
+    /// The time (UTC) in a form of strftime: `now("%d-%b-%Y")` is a date as IMAP's SEARCH takes
+    /// it. In a golden transcript it is `[NOW]`.
+    ///
+    /// ```rhai
+    /// assert_eq(now("%d-%b-%Y").len(), 11);
+    /// ```
+    #[rhai_fn(name = "now", return_raw)]
+    pub fn now_as(ctx: NativeCallContext, format: &str) -> Result<String, Raised> {
+        formatted(format).map_err(|error| raise(&ctx, error))
+    }
+
+    /// A port of this machine on which nobody listens, and which no other script is given while
+    /// this one runs, also of other runs: for a server that the script starts. In a golden
+    /// transcript it is a token of its own.
+    ///
+    /// ```rhai
+    /// let port = free_port();
+    /// let e = fails("unreachable", || connect(`smtp://127.0.0.1:${port}`));
+    /// assert(e.got.contains("refused"));
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn free_port(ctx: NativeCallContext) -> Result<i64, Raised> {
+        let port = Run::current().and_then(|run| run.free_port());
+        port.map(i64::from).map_err(|error| raise(&ctx, error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chance_stays_between_its_ends() {
+        for (first, last) in [(1, 6), (i64::MIN, i64::MAX), (-3, -3)] {
+            let number = between(first, last).unwrap();
+            assert!((first..=last).contains(&number), "{number}");
+        }
+        assert!(between(2, 1).is_err());
+    }
+}

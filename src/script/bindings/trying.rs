@@ -1,0 +1,230 @@
+//! Failures that are wanted, what is tried again, and what is done at the end whatever happened.
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "Rhai's plugin macros hand arguments over by value"
+)]
+
+use std::time::Duration;
+
+use rhai::FnPtr;
+use rhai::plugin::{Dynamic, NativeCallContext, export_module};
+use tokio::time::Instant;
+
+use super::{argument, wait};
+use crate::error::{Error, Kind};
+use crate::script::failure;
+use crate::script::finally::is_final;
+use crate::script::raise::{Caught, Raised, Spot, raise};
+use crate::script::run::Run;
+use crate::transcript::About;
+use crate::{duration, suggest};
+
+pub(super) const INTRO: &str = "A failure that is wanted is asked for by `fails`, and what takes its time by `eventually` or `retry`: no \
+script has a sleep. In a golden transcript only the attempt that passed is left. What `defer` was given runs at the end of the script, or \
+of the case in `cases`, whatever happened.";
+
+/// The pauses between two attempts: the first, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+
+/// How something is tried again.
+struct Attempts {
+    /// How many times, at most.
+    most: u64,
+    /// Until when.
+    until: Option<Instant>,
+    /// How long each pause is, unless it grows.
+    every: Option<Duration>,
+    /// All of this in words.
+    words: String,
+}
+
+impl Attempts {
+    /// Calls the closure until it does not fail.
+    fn run(&self, ctx: &NativeCallContext<'_>, closure: &FnPtr) -> Result<Dynamic, Raised> {
+        let run = Run::current().map_err(|error| raise(ctx, error))?;
+        let outer = run.limit();
+        run.set_limit(self.until.into_iter().chain(outer).min());
+        let outcome = self.attempts(ctx, &run, closure);
+        run.set_limit(outer);
+        outcome
+    }
+
+    fn attempts(
+        &self,
+        ctx: &NativeCallContext<'_>,
+        run: &Run,
+        closure: &FnPtr,
+    ) -> Result<Dynamic, Raised> {
+        let mut last: Option<Caught> = None;
+        let mut pause = self.every.unwrap_or(PAUSES.0);
+        for number in 1_u64.. {
+            run.note(About::Attempt, number.to_string());
+            let opened = run.opened();
+            let raised = match closure.call_within_context::<Dynamic>(ctx, ()) {
+                Ok(value) => {
+                    run.note(About::AttemptPassed, number.to_string());
+                    return Ok(value);
+                }
+                Err(raised) if is_final(&raised) => return Err(raised),
+                Err(raised) => raised,
+            };
+            run.leave_sessions(opened);
+            let failed = failure::caught(raised, ctx.call_source())?;
+            run.note(About::AttemptFailed, format!("{number}: {}", failed.error().message()));
+            if failed.error().is_usage() {
+                // A script that is wrong stays so.
+                return Err(failed.raised());
+            }
+            let is_cut = self.is_over();
+            let failed = if is_cut { last.unwrap_or(failed) } else { failed };
+            if is_cut || number >= self.most {
+                return Err(self.ran_out(&failed, number).raised());
+            }
+            last = Some(failed);
+            let longest = self.until.map(|until| until.saturating_duration_since(Instant::now()));
+            wait(ctx, tokio::time::sleep(longest.map_or(pause, |longest| longest.min(pause))))?;
+            pause = self.every.unwrap_or((pause * 2).min(PAUSES.1));
+        }
+        Ok(Dynamic::UNIT)
+    }
+
+    fn is_over(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() >= until)
+    }
+
+    fn ran_out(&self, last: &Caught, attempts: u64) -> Caught {
+        let times = if attempts == 1 { "once" } else { &format!("{attempts} times") };
+        let message = format!(
+            "it was tried {times} {}, and failed at last: {}",
+            self.words,
+            last.error().message()
+        );
+        last.with(last.error().clone().say(&message))
+    }
+}
+
+/// What a closure fails with; `None` if it does not fail.
+fn failure_of(ctx: &NativeCallContext<'_>, closure: &FnPtr) -> Result<Option<Caught>, Raised> {
+    match closure.call_within_context::<Dynamic>(ctx, ()) {
+        Ok(_) => Ok(None),
+        Err(raised) if is_final(&raised) => Err(raised),
+        Err(raised) => failure::caught(raised, ctx.call_source()).map(Some),
+    }
+}
+
+fn unknown_kind(kind: &str) -> Error {
+    let error = Error::usage(format!("there is no failure of kind `{kind}`"));
+    let kinds = Kind::ALL.map(Kind::name);
+    match suggest::nearest(kind, kinds) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error.hint(format!("the kinds are {}", kinds.join(", "))),
+    }
+}
+
+#[export_module(manifest)]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "the macro writes code of its own beside these"
+)]
+pub mod words {
+    /// Calls a closure that has to fail with that kind of failure, and gives the failure back, as
+    /// `catch` has it (see Caught errors). It fails itself if nothing failed, or something of
+    /// another kind.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// let e = fails("mismatch", || s.expect(554));
+    /// assert_eq(e.expected, "554");
+    /// assert(e.got.starts_with("220 "));
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn fails(ctx: NativeCallContext, kind: &str, closure: FnPtr) -> Result<Caught, Raised> {
+        if !Kind::ALL.iter().any(|known| known.name() == kind) {
+            return Err(raise(&ctx, unknown_kind(kind)));
+        }
+        let Some(caught) = failure_of(&ctx, &closure)? else {
+            let error = Error::new(Kind::Assert, "nothing failed, and a failure was wanted");
+            return Err(raise(&ctx, error.with_expected(format!("a failure of kind {kind}"))));
+        };
+        let error = caught.error();
+        if error.kind() != kind {
+            let other = Error::new(Kind::Assert, "the failure is of another kind than was wanted");
+            let other = other.with_expected(format!("a failure of kind {kind}"));
+            return Err(raise(&ctx, other.with_got(format!("{}: {error}", error.kind()))));
+        }
+        super::super::test::count();
+        Ok(caught)
+    }
+
+    /// Calls a closure again and again until it does not fail, within that time, and gives back
+    /// what it gives. What an attempt waits for is cut off when the time is up; then the last
+    /// failure is the script's. The sessions that an attempt opened are left if it fails. A mistake
+    /// in the script is not tried again.
+    ///
+    /// ```rhai
+    /// let tries = 0;
+    /// let s = eventually("5s", || {
+    ///     tries += 1;
+    ///     assert(tries > 2, "not yet");
+    ///     connect()
+    /// });
+    /// s.expect(220);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn eventually(
+        ctx: NativeCallContext,
+        time: Dynamic,
+        closure: FnPtr,
+    ) -> Result<Dynamic, Raised> {
+        let time = argument::duration(&time).map_err(|error| raise(&ctx, error))?;
+        let until = Instant::now().checked_add(time);
+        let words = format!("within {}", duration::show(time));
+        Attempts { most: u64::MAX, until, every: None, words }.run(&ctx, &closure)
+    }
+
+    /// Calls a closure up to so many times in all, with a pause between, until it does not fail,
+    /// and gives back what it gives. If it fails each time, the last failure is the script's.
+    ///
+    /// ```rhai
+    /// let tries = 0;
+    /// retry(5, "10ms", || {
+    ///     tries += 1;
+    ///     assert(tries == 3, "not yet");
+    /// });
+    /// assert_eq(tries, 3);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn retry(
+        ctx: NativeCallContext,
+        times: i64,
+        every: Dynamic,
+        closure: FnPtr,
+    ) -> Result<Dynamic, Raised> {
+        let every = argument::duration(&every).map_err(|error| raise(&ctx, error))?;
+        let most = u64::try_from(times).ok().filter(|times| *times > 0);
+        let most = most.ok_or_else(|| {
+            raise(&ctx, Error::usage(format!("{times} attempts are none: give 1 or more")))
+        })?;
+        let words = format!("with {} between", duration::show(every));
+        Attempts { most, until: None, every: Some(every), words }.run(&ctx, &closure)
+    }
+
+    /// Runs a closure at the end of the script, or of the case in `cases`, whatever happened: it
+    /// passed, failed, was skipped, ran out of time or was interrupted. The last one that was
+    /// deferred runs first. What fails in it is shown beside the script's own failure, and fails a
+    /// script that had none. After a deadline or Ctrl-C, all of them together have 10 s.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// defer(|| s.quit());
+    /// s.expect(220);
+    /// s.ehlo("client.example");
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn defer(ctx: NativeCallContext, closure: FnPtr) -> Result<(), Raised> {
+        let run = Run::current().map_err(|error| raise(&ctx, error))?;
+        run.deferred.push(closure, Spot::of(&ctx)).map_err(|error| raise(&ctx, error))
+    }
+}

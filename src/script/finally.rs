@@ -1,0 +1,64 @@
+//! The end of a script, or of a case: what was deferred runs, whatever happened.
+
+use std::time::Duration;
+
+use rhai::{Dynamic, EvalAltResult, NativeCallContext};
+
+use super::coroutine;
+use super::ended::Ended;
+use super::failure::{self, End};
+use super::library::Library;
+use super::raise::Raised;
+use super::run::Run;
+use crate::error::Error;
+use crate::outcome::Failure;
+use crate::transcript::About;
+
+/// How long all that was deferred may take after the script was stopped: by its deadline, or by
+/// Ctrl-C.
+pub(super) const AFTER_A_STOP: Duration = Duration::from_secs(10);
+
+/// Runs what was deferred, down to so many closures, and gives their failures. To be called on the
+/// script's own stack.
+pub(super) fn run(
+    context: &NativeCallContext<'_>,
+    run: &Run,
+    from: usize,
+    library: &Library,
+) -> Vec<Failure> {
+    let mut failures = Vec::new();
+    let ended = run.ended();
+    while let Some((closure, spot)) = run.deferred.pop(from) {
+        let is_stopped = matches!(run.ended(), Some(Ended::Stopped(..)));
+        if is_stopped && run.deferred.is_pardoned() {
+            coroutine::pardon();
+        }
+        let source = spot.source().unwrap_or_default().to_owned();
+        let place = library.place(&source, spot.position());
+        let line = place.as_ref().map_or(0, |place| place.line);
+        run.note(About::Deferred, format!("line {line}"));
+        let called: Result<Dynamic, Raised> = closure.call_within_context(context, ());
+        if let Err(raised) = called {
+            failures.push(failed(raised, &source, library));
+        }
+    }
+    // The script's own end counts, whatever became of these.
+    run.set_ended(ended);
+    failures
+}
+
+fn failed(raised: Raised, source: &str, library: &Library) -> Failure {
+    let failure = match failure::end_of(raised, source, library) {
+        End::Failed(failure) | End::Interrupted(failure) => failure,
+        End::Skipped(_) => Error::usage("skip(...) in a closure that is deferred")
+            .hint("a script is skipped before its end; return leaves the closure")
+            .into(),
+    };
+    let step = Some("what was deferred".to_owned());
+    Failure { step, ..failure }
+}
+
+/// Whether an error ends the script, whatever it would do about that.
+pub(super) fn is_final(raised: &EvalAltResult) -> bool {
+    matches!(raised.unwrap_inner(), EvalAltResult::ErrorTerminated(..))
+}

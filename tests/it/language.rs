@@ -1,0 +1,133 @@
+//! The words of the language beside the dialogue: failures that are wanted, what is tried again,
+//! what is done at the end, names and time.
+
+use std::time::{Duration, Instant};
+
+use mailexpect::outcome::{Outcome, Verdict};
+use mailexpect::script::Case;
+
+use crate::program::{folder, run};
+
+fn outcome(script: &str) -> Outcome {
+    outcome_of(script, |case| case)
+}
+
+fn outcome_of(script: &str, configure: impl FnOnce(Case) -> Case) -> Outcome {
+    let folder = folder(&[("script.rhai", script)]);
+    configure(Case::new(folder.path().join("script.rhai")).embedded()).run()
+}
+
+fn transcript(outcome: &Outcome) -> String {
+    let lines = mailexpect::transcript::lines(&outcome.transcript);
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+fn printed(outcome: &Outcome) -> Vec<String> {
+    let text = transcript(outcome);
+    let prints = text.lines().filter_map(|line| line.split_once("print: "));
+    prints.map(|(_, print)| print.to_owned()).collect()
+}
+
+#[test]
+fn what_was_deferred_runs_last_first_however_the_script_ends() {
+    for end in ["", "throw 1;", "skip(\"no\");", "let x = [][1];", "connect().expect(554);"] {
+        let script = format!(
+            "let s = connect(); s.expect(220); defer(|| print(\"a\")); defer(|| print(\"b\")); {end}"
+        );
+        let outcome = outcome(&script);
+        assert_eq!(printed(&outcome), ["b", "a"], "{end}: {outcome:#?}");
+        assert!(outcome.beside.is_empty(), "{end}");
+    }
+}
+
+#[test]
+fn what_was_deferred_can_speak_with_a_server_after_the_deadline_of_the_script() {
+    let script = "let s = connect(); s.expect(220);
+        defer(|| { s.expect_silence(\"1ms\"); s.send(\"QUIT\"); s.expect(221); print(\"quit\"); });
+        s.expect_silence(\"1m\");";
+    let outcome = outcome_of(script, |case| case.deadline(Duration::from_millis(200)));
+    let message = outcome.failure().unwrap().error.message().to_owned();
+    assert!(message.contains("deadline of the whole script"), "{message}");
+    assert_eq!(printed(&outcome), ["quit"], "{}", transcript(&outcome));
+}
+
+#[test]
+fn a_deferred_closure_that_never_ends_is_stopped() {
+    let script = "connect().expect(220); defer(|| { loop { } }); defer(|| print(\"a\"));";
+    let outcome = outcome_of(script, |case| case.deadline(Duration::from_millis(200)));
+    assert_eq!(printed(&outcome), ["a"]);
+    assert!(!outcome.is_ok(), "{outcome:#?}");
+}
+
+#[test]
+fn a_deferred_closure_can_call_imported_functions() {
+    let script = "import \"mailexpect/smtp\" as smtp; let s = connect();
+        smtp::greet(s, \"client.example\"); defer(|| smtp::quit(s));";
+    let outcome = outcome(script);
+    assert!(outcome.is_ok(), "{outcome:#?}");
+    assert!(transcript(&outcome).contains("C: QUIT"));
+}
+
+#[test]
+fn a_failure_of_what_was_deferred_is_shown_beside_and_never_in_place() {
+    let outcome = outcome("defer(|| assert(false, \"beside\")); connect().expect(554);");
+    assert_eq!(outcome.failure().unwrap().error.kind(), "mismatch");
+    assert_eq!(outcome.beside[0].error.message(), "beside");
+    let alone = outcome_of("defer(|| assert(false, \"beside\")); connect().expect(220);", |c| c);
+    assert_eq!(alone.failure().unwrap().error.message(), "beside");
+}
+
+#[test]
+fn eventually_cuts_off_what_an_attempt_waits_for_and_shows_the_last_failure() {
+    let began = Instant::now();
+    let outcome =
+        outcome("eventually(\"300ms\", || { let s = connect(); s.expect(220); s.expect(250); });");
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    let error = outcome.failure().unwrap().error.clone();
+    assert_eq!(error.kind(), "timeout");
+    assert!(error.message().starts_with("it was tried once within 300 ms"), "{error}");
+    assert_eq!(error.expected(), Some("250"));
+    let outcome = outcome_of("eventually(\"100ms\", || assert(false, \"not yet\"));", |c| c);
+    let error = outcome.failure().unwrap().error.clone();
+    assert!(error.message().ends_with("failed at last: not yet"), "{error}");
+}
+
+#[test]
+fn a_mistake_in_the_script_is_not_tried_again() {
+    let outcome =
+        outcome("let n = 0; eventually(\"1m\", || { n += 1; print(n); 1.sub_string(2) });");
+    assert_eq!((printed(&outcome).len(), outcome.exit_code() as u8), (1, 2), "{outcome:#?}");
+}
+
+#[test]
+fn the_sessions_of_attempts_that_failed_are_not_judged() {
+    let script = "let n = 0; retry(3, \"1ms\", || { n += 1; let s = connect(); if n < 3 { throw \"no\"; } s.expect(220); });";
+    let outcome = outcome(script);
+    assert!(outcome.is_ok(), "{outcome:#?}");
+}
+
+#[test]
+fn a_golden_has_one_token_for_a_name_and_no_attempts_that_failed() {
+    let script = "let name = unique(\"box\"); let n = 0; let times = random(1, 4); step(name);
+        let s = retry(5, \"1ms\", || { n += 1; let s = connect(); assert(n >= times, \"no\"); s });
+        s.expect(220); s.send(\"NOOP \" + name); s.expect(250); print(now(\"%s\"));
+        snapshot(\"port\", `:${free_port()}`);";
+    let folder = folder(&[("a.rhai", script)]);
+    let ran = run(folder.path(), &["run", "--record", "a.rhai"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let golden = std::fs::read_to_string(folder.path().join("snapshots/a.snap")).unwrap();
+    assert!(golden.contains("C: NOOP [BOX_1]") && golden.contains("step: [BOX_1]"), "{golden}");
+    assert!(golden.contains(":[PORT_1]") && !golden.contains("attempt"), "{golden}");
+    for _ in 0..10 {
+        let ran = run(folder.path(), &["run", "--check", "a.rhai"]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+    }
+}
+
+#[test]
+fn a_skip_passes_through_what_looks_for_failures() {
+    for script in ["fails(\"mismatch\", || skip(\"no\"));", "eventually(\"1s\", || skip(\"no\"));"]
+    {
+        assert!(matches!(outcome(script).verdict, Verdict::Skipped(_)), "{script}");
+    }
+}
