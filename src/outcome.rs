@@ -19,6 +19,8 @@ use crate::transcript::Event;
 pub struct Outcome {
     /// The script.
     pub path: PathBuf,
+    /// The target of the project file that it was run against, if one was named.
+    pub target: Option<Arc<str>>,
     /// The script's first comment, which is its title.
     pub title: Option<String>,
     /// What it came to.
@@ -186,6 +188,7 @@ impl Outcome {
     pub(crate) fn new(path: &Path, verdict: Verdict) -> Self {
         Self {
             path: path.to_owned(),
+            target: None,
             title: None,
             verdict,
             expectations: 0,

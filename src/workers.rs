@@ -3,7 +3,7 @@
 
 use std::num::NonZero;
 use std::panic::resume_unwind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -27,26 +27,50 @@ const TICK: Duration = Duration::from_millis(500);
 /// Hears of each script as it begins and ends, one at a time, on whichever thread it ran.
 pub(crate) trait Audience: Send + 'static {
     /// The run of that number begins.
-    fn started(&mut self, _number: usize, _script: &Path) {}
+    fn started(&mut self, _number: usize, _job: &Job) {}
 
     /// The run of that number has ended.
     fn ended(&mut self, number: usize, outcome: Outcome);
 }
 
-/// Runs to be made: each script so many times, one script after the other, numbered from 0 in that
-/// order.
+/// Runs to be made: each job so many times, numbered from 0 in the order in which they begin.
 #[derive(Clone)]
 pub(crate) struct Work {
-    pub(crate) runner: Arc<Runner>,
-    pub(crate) scripts: Vec<PathBuf>,
-    pub(crate) repeat: usize,
+    pub(crate) jobs: Vec<Job>,
+    pub(crate) times: Times,
     /// How many at once, at most.
     pub(crate) at_once: usize,
-    /// What the transcripts of runs that passed are held against.
-    pub(crate) goldens: Arc<Goldens>,
     /// Cancels all scripts in progress.
     pub(crate) interrupt: Interrupt,
     pub(crate) rules: Rules,
+}
+
+/// A script that is to be run, and against what.
+#[derive(Clone)]
+pub(crate) struct Job {
+    pub(crate) script: PathBuf,
+    pub(crate) against: Arc<Against>,
+}
+
+/// What a script is run against.
+#[derive(Clone)]
+pub(crate) struct Against {
+    /// The target, if one was named.
+    pub(crate) target: Option<Arc<str>>,
+    pub(crate) runner: Arc<Runner>,
+    /// What the transcripts of runs that passed are held against.
+    pub(crate) goldens: Arc<Goldens>,
+}
+
+/// How often all jobs are run, one round after the other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Times {
+    /// So many rounds.
+    Rounds(usize),
+    /// Until this time is up: no further job begins then.
+    For(Duration),
+    /// Until something else ends it.
+    Endless,
 }
 
 /// When a script is run again, and when no more are.
@@ -150,7 +174,11 @@ impl<A> Shared<A> {
     /// Whether no further script is begun.
     fn is_stopped(&self) -> bool {
         let has_failed = self.work.rules.fail_fast && self.has_failed.load(Ordering::Relaxed);
-        has_failed || self.is_cancelled()
+        let is_over = match self.work.times {
+            Times::For(time) => self.started.elapsed() >= time,
+            Times::Rounds(_) | Times::Endless => false,
+        };
+        has_failed || is_over || self.is_cancelled()
     }
 
     fn audience(&self) -> MutexGuard<'_, A> {
@@ -160,7 +188,11 @@ impl<A> Shared<A> {
 
 impl Work {
     fn count(&self) -> usize {
-        self.scripts.len().saturating_mul(self.repeat)
+        match self.times {
+            Times::Rounds(rounds) => self.jobs.len().saturating_mul(rounds),
+            Times::For(_) | Times::Endless if self.jobs.is_empty() => 0,
+            Times::For(_) | Times::Endless => usize::MAX,
+        }
     }
 }
 
@@ -219,9 +251,9 @@ async fn lane<A: Audience>(shared: Arc<Shared<A>>, thread: Thread, pressed: watc
         if number >= count {
             break;
         }
-        let script = &work.scripts[number / work.repeat];
-        shared.audience().started(number, script);
-        let outcome = attempts(&shared, thread, script, &pressed).await;
+        let job = &work.jobs[number % work.jobs.len()];
+        shared.audience().started(number, job);
+        let outcome = attempts(&shared, thread, job, &pressed).await;
         if !outcome.is_ok() {
             shared.has_failed.store(true, Ordering::Relaxed);
         }
@@ -233,7 +265,7 @@ async fn lane<A: Audience>(shared: Arc<Shared<A>>, thread: Thread, pressed: watc
 async fn attempts<A>(
     shared: &Shared<A>,
     thread: Thread,
-    script: &Path,
+    Job { script, against }: &Job,
     pressed: &watch::Receiver<bool>,
 ) -> Outcome {
     let work = &shared.work;
@@ -244,8 +276,9 @@ async fn attempts<A>(
             // An error would be that it is never pressed; whoever sends lives as long as the lanes.
             let _ = pressed.wait_for(|pressed| *pressed).await;
         };
-        let mut outcome = work.runner.run_on(thread, script, interrupt).await;
-        work.goldens.hold(&mut outcome);
+        let mut outcome = against.runner.run_on(thread, script, interrupt).await;
+        outcome.target.clone_from(&against.target);
+        against.goldens.hold(&mut outcome);
         if let (Verdict::Interrupted(failure), Some(time), true) =
             (&mut outcome.verdict, work.rules.time, shared.timed_out.load(Ordering::Relaxed))
         {

@@ -1,7 +1,7 @@
 //! `mailexpect check`.
 
 use super::args;
-use super::run::params;
+use super::options::params;
 use super::screen::Screen;
 use super::sources::Sources;
 use crate::error::Result;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::args;
+use super::options;
 use super::screen::Screen;
 use crate::error::{Error, Result};
 use crate::golden::{self, Goldens, Policy, Stale};
@@ -15,7 +15,7 @@ use crate::report::Human;
 pub(super) fn redaction(
     project: &Project,
     target: Option<&str>,
-    args: &args::Redacting,
+    args: &options::Redacting,
 ) -> Result<Redaction> {
     let mut redaction = project.redaction(target)?;
     if let Some(strictness) = args.strictness {
@@ -29,9 +29,9 @@ pub(super) fn redaction(
 }
 
 /// Which goldens are looked for, and which may be written.
-pub(super) fn goldens(args: &args::Goldens) -> Result<Goldens> {
+pub(super) fn goldens(args: &options::Goldens, target: Option<&str>) -> Result<Goldens> {
     let mut goldens = Goldens::of_environment()?;
-    if let Some(target) = &args.target {
+    if let Some(target) = target {
         goldens.target = Some(golden::checked_target(target)?.to_owned());
     }
     goldens.policy = match (args.record, args.update, args.check) {

@@ -1,20 +1,26 @@
 //! The command line: arguments in, an exit code out. A file for each command.
 
 mod args;
+mod attempts;
 mod check;
 mod descriptors;
+mod diff;
 mod eject;
+mod environment;
 mod goldens;
 mod list;
+mod options;
 mod redact;
 mod reporting;
 mod review;
 mod run;
+mod schema;
 mod screen;
 mod segment;
 mod selection;
 mod serve;
 mod sources;
+mod targets;
 mod tls;
 mod value;
 
@@ -22,8 +28,8 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process;
 
-use clap::Parser as _;
 use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 use args::{Args, Command};
 use screen::Screen;
@@ -37,7 +43,11 @@ use crate::suggest;
 /// else.
 #[must_use]
 pub fn main() -> process::ExitCode {
-    let (screen, done) = match Args::try_parse_from(with_run(std::env::args_os())) {
+    let command = environment::with_variables(Args::command());
+    let parsed = command
+        .try_get_matches_from(with_run(std::env::args_os()))
+        .and_then(|matches| Args::from_arg_matches(&matches));
+    let (screen, done) = match parsed {
         Ok(args) => {
             let mut screen = Screen::new(args.color);
             let done = execute(args.command, &mut screen);
@@ -93,15 +103,17 @@ fn without_far_suggestion(mut error: clap::Error) -> clap::Error {
 
 fn execute(command: Command, screen: &mut Screen) -> Result<ExitCode> {
     match command {
-        Command::Run(args) => run::run(*args, screen),
+        Command::Run(args) => run::run(&args, screen),
         Command::Check(args) => check::check(args, screen),
         Command::List(args) => list::list(&args, screen),
         Command::Eject(args) => eject::eject(&args, screen),
         Command::Redact(args) => redact::redact(&args, screen),
+        Command::Diff(args) => diff::diff(&args, screen),
         Command::Review(args) => review::review(args, screen),
         Command::Accept(args) => review::accept(args, screen),
         Command::Reject(args) => review::reject(args, screen),
         Command::Serve(args) => serve::serve(&args, screen),
+        Command::Schema => schema::schema(screen),
         Command::Reference => {
             screen.show(&crate::script::reference::markdown());
             Ok(ExitCode::Passed)

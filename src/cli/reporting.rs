@@ -11,8 +11,10 @@ use tempfile::NamedTempFile;
 use super::screen::Screen;
 use crate::error::{Error, Kind, Result};
 use crate::outcome::Outcome;
-use crate::report::{Github, Human, Json, Junit, Plain, Pretty, Report, Summary, Tally, Tap};
-use crate::workers::{Audience, Spent};
+use crate::report::{
+    Github, Human, Json, Junit, Plain, Planned, Pretty, Report, Summary, Tally, Tap,
+};
+use crate::workers::{Audience, Job, Spent};
 
 /// The arguments.
 #[derive(Args, Debug)]
@@ -56,11 +58,13 @@ impl Reporting {
     }
 
     /// The reports of a run. Files are opened now, so that one that cannot be written fails the run
-    /// before its first script.
+    /// before its first script. A report that is `brief` shows of what passed nothing but the last
+    /// line.
     ///
     /// # Errors
     /// Usage, for files that cannot be written and for two reports on stdout.
-    pub(super) fn open(&self, human: Human, screen: &Screen) -> Result<Vec<Written>> {
+    pub(super) fn open(&self, human: Human, brief: bool, screen: &Screen) -> Result<Vec<Written>> {
+        let report = |format| self.report(format, human, brief);
         let on_stdout = self.format.iter().filter(|(_, file)| file.is_none()).count();
         if on_stdout > 1 {
             let error = Error::usage("stdout takes one format");
@@ -72,10 +76,10 @@ impl Reporting {
                 Some(path) => Output::File(ReportFile::create(path)?),
                 None => Output::Stdout(screen.clone()),
             };
-            reports.push(Written { report: self.report(*format, human), output });
+            reports.push(Written { report: report(*format), output });
         }
         if on_stdout == 0 {
-            let report = self.report(Format::Pretty, human);
+            let report = report(Format::Pretty);
             reports.push(Written { report, output: Output::Stdout(screen.clone()) });
         }
         if let Some(path) = &self.junit {
@@ -89,9 +93,9 @@ impl Reporting {
         Ok(reports)
     }
 
-    fn report(&self, format: Format, human: Human) -> Box<dyn Report> {
+    fn report(&self, format: Format, human: Human, brief: bool) -> Box<dyn Report> {
         match format {
-            Format::Pretty => Box::new(Pretty::new(human, self.quiet)),
+            Format::Pretty => Box::new(Pretty::new(human, self.quiet, brief)),
             Format::Plain => Box::<Plain>::default(),
             Format::Json => Box::<Json>::default(),
             Format::Tap => Box::<Tap>::default(),
@@ -190,7 +194,8 @@ fn incomplete(path: &Path, error: &io::Error) -> Error {
 /// The reports of one run. All hear the same, in the same order.
 pub(super) struct Reports {
     all: Vec<Written>,
-    scripts: usize,
+    /// How many are to run, if that is known.
+    scripts: Option<usize>,
     ended: usize,
     tally: Tally,
     /// The first error of writing one.
@@ -198,10 +203,11 @@ pub(super) struct Reports {
 }
 
 impl Reports {
-    /// Begins a run of so many scripts.
-    pub(super) fn start(all: Vec<Written>, scripts: usize) -> Self {
-        let mut reports = Self { all, scripts, ended: 0, tally: Tally::default(), failed: None };
-        reports.tell(|report| report.run_started(scripts));
+    /// Begins a run.
+    pub(super) fn start(all: Vec<Written>, planned: &Planned) -> Self {
+        let mut reports =
+            Self { all, scripts: planned.scripts, ended: 0, tally: Tally::default(), failed: None };
+        reports.tell(|report| report.run_started(planned));
         reports
     }
 
@@ -210,9 +216,10 @@ impl Reports {
     /// # Errors
     /// If a report could not be written.
     pub(super) fn end(mut self, spent: Spent) -> Result<Summary> {
+        let scripts = self.scripts.unwrap_or(self.ended);
         let summary = Summary {
-            scripts: self.scripts,
-            not_run: self.scripts - self.ended,
+            scripts,
+            not_run: scripts - self.ended,
             timed_out: spent.timed_out,
             tally: self.tally,
             elapsed: spent.elapsed,
@@ -236,8 +243,9 @@ impl Reports {
 }
 
 impl Audience for Reports {
-    fn started(&mut self, number: usize, script: &Path) {
-        self.tell(|report| report.script_started(number, script));
+    fn started(&mut self, number: usize, job: &Job) {
+        let target = job.against.target.as_deref();
+        self.tell(|report| report.script_started(number, &job.script, target));
     }
 
     fn ended(&mut self, number: usize, outcome: Outcome) {

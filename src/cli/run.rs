@@ -1,74 +1,97 @@
 //! `mailexpect run`.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use zeroize::Zeroizing;
+use clap::Args;
 
-use super::args;
 use super::descriptors;
 use super::goldens;
+use super::options::Goldens;
 use super::reporting::{Reports, Written};
 use super::screen::Screen;
 use super::segment;
 use super::selection::Failed;
 use super::sources::Sources;
-use super::value;
+use super::targets::{self, Asked, Set};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::outcome::{ExitCode, Outcome};
 use crate::plan;
 use crate::project::Project;
-use crate::report::{Cost, Human, Repeated, Tally};
-use crate::script::{Runner, Servers, Settings};
-use crate::secrets::is_secret_name;
-use crate::session::Options;
-use crate::visible;
-use crate::workers::{self, Audience, Work};
+use crate::report::{Cost, Human, Planned, Repeated, Tally};
+use crate::workers::{self, Against, Audience, Job, Times, Work};
 
-pub(super) fn run(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
-    let sources = Sources::of(args.paths, args.eval)?;
+/// The arguments.
+#[derive(Args, Debug)]
+pub(super) struct Run {
+    /// Scripts, and the servers that they speak with. Scripts are files, globs, folders (all
+    /// `*.rhai` except those in folders named `lib`), `@relay` and other names that `list
+    /// --shipped` shows, or `-` for stdin; by default `scripts`, or `.` if there is no such folder.
+    /// A server is a URL: `smtp://localhost:2525`; beside `-e` and `@relay` a host will do.
+    #[arg(value_name = "SCRIPTS AND SERVERS")]
+    paths: Vec<PathBuf>,
+    /// Run this code, in which `s` is a session with the server that stands beside it:
+    /// `-e 's.expect(220); s.ehlo("x")' smtp://localhost:2525`.
+    #[arg(short = 'e', long, value_name = "CODE", allow_hyphen_values = true)]
+    #[arg(conflicts_with = "rerun_failed")]
+    eval: Option<String>,
+    #[command(flatten)]
+    reach: super::targets::Reach,
+    /// Run N scripts at once; by default as many as there are cores. A script that waits takes no
+    /// thread, so N may be thousands; above the number of cores, one core is left to the servers.
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    jobs: Option<u32>,
+    /// Run each script N times and report rate, CPU per run and latency percentiles, with the first
+    /// failure of each kind.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: Option<u32>,
+    #[command(flatten)]
+    cutting: super::segment::Cutting,
+    /// Show whole transcripts, of scripts that passed, too (with --repeat only of failures).
+    #[arg(short, long)]
+    verbose: bool,
+    // Those with a heading stand last: a heading holds for all that follows it.
+    #[command(flatten)]
+    selection: super::selection::Selection,
+    #[command(flatten)]
+    attempts: super::attempts::Attempts,
+    #[command(flatten)]
+    reporting: super::reporting::Reporting,
+    #[command(flatten)]
+    goldens: Goldens,
+}
+
+pub(super) fn run(args: &Run, screen: &mut Screen) -> Result<ExitCode> {
+    let sources = Sources::of(args.paths.clone(), args.eval.clone())?;
     let scripts = sources.select(&args.selection)?;
     sources.check_goldens(args.goldens.record || args.goldens.update)?;
-    let options = args
-        .connecting
-        .options(Options::new().timeout(args.timeout).grace(args.grace))
-        .tls(args.tls.options()?);
-    let options = args.cutting.options(options);
     let project = Project::of(Path::new("."))?;
-    let mut set = self::params(args.set)?;
-    sources.set(&scripts, &mut set)?;
-    let target = args.goldens.target.as_deref();
-    let mut params = target.map_or_else(|| Ok(BTreeMap::new()), |name| project.target(name))?;
-    let fetched = fetched(&mut params, &set, screen)?;
-    let settings = Settings {
-        params,
-        options,
-        deadline: args.deadline,
-        allow_run: args.allow_processes,
-        allow_sockets: args.allow_sockets,
-        servers: args.goldens.target.clone().map_or(Servers::Embedded, Servers::Target),
-        redaction: Arc::new(goldens::redaction(&project, target, &args.goldens.redacting)?),
-    };
-    let goldens = Arc::new(goldens::goldens(&args.goldens)?);
-    let at_once = args.jobs.map_or_else(workers::cores, |jobs| jobs as usize);
-    let runner = Runner::new(settings).at_once(at_once);
-    sources.give(&runner);
-    runner.keep_secrets(&fetched);
-    runner.check_params(&scripts, &set)?;
+    let rules = project.rules();
+    let is_measured = args.repeat.is_some() || args.cutting.is_asked_for();
+    let at_once = args.jobs.or(rules.jobs);
+    let at_once = at_once.map_or_else(workers::cores, |jobs| jobs as usize);
+    let mut given = args.reach.set()?;
+    sources.set(&scripts, &mut given)?;
+    let set = Set::of(given, screen)?;
+    let asked = Asked { goldens: &args.goldens, cutting: Some(&args.cutting), at_once };
+    let against = targets::against(&args.reach, &asked, &project, &set, screen)?;
+    for against in &against {
+        sources.give(&against.runner);
+    }
+    if let Some(any) = against.first() {
+        any.runner.check_params(&scripts, set.given())?;
+    }
     descriptors::raise_limit();
     // A worker's runtime takes three, its first connection and the embedded server some more.
     descriptors::check(16 + 4 * workers::cores().min(at_once))?;
-    let interrupt = Interrupt::listen()?;
     let work = Work {
-        runner: Arc::new(runner),
-        scripts: scripts.clone(),
-        repeat: 1,
+        jobs: jobs(&scripts, &against),
+        times: args.attempts.times(),
         at_once,
-        goldens,
-        interrupt,
-        rules: args.attempts.rules(),
+        interrupt: Interrupt::listen()?,
+        // What is measured is neither retried nor cut short.
+        rules: if is_measured { workers::Rules::default() } else { args.attempts.rules(&rules) },
     };
     let human = Human { verbose: args.verbose };
     let code = match args.repeat {
@@ -80,7 +103,10 @@ pub(super) fn run(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
             Err(Error::usage("--repeat needs one way of cutting: --segment=bytes"))
         }
         Some(times) => repeat(&work, times as usize, human, screen),
-        None => once(work, args.reporting.open(human, screen)?, screen),
+        None => {
+            let quiet = args.attempts.is_stress();
+            once(work, args.reporting.open(human, quiet, screen)?, screen)
+        }
     }?;
     if !args.goldens.unreferenced {
         return Ok(code);
@@ -89,46 +115,46 @@ pub(super) fn run(args: args::Run, screen: &mut Screen) -> Result<ExitCode> {
     Ok(code.max(goldens::report_unreferenced(&paths, &project, screen)?))
 }
 
-/// Adds what was set on the command line, with a warning of the secrets there, and fetches what
-/// lies elsewhere: the secrets that it gives.
-fn fetched(
-    params: &mut BTreeMap<String, String>,
-    set: &BTreeMap<String, String>,
-    screen: &Screen,
-) -> Result<Vec<Zeroizing<String>>> {
-    for (name, value) in set {
-        if is_secret_name(name) && value::is_clear(value) {
-            screen.note(&Human::warning(&in_clear(name)));
-        }
-    }
-    params.extend(set.clone());
-    value::fetch(params)
+/// Each script on each target, those of a script one after the other.
+fn jobs(scripts: &[PathBuf], against: &[Arc<Against>]) -> Vec<Job> {
+    let of_script = |script: &PathBuf| {
+        let job =
+            |against: &Arc<Against>| Job { script: script.clone(), against: Arc::clone(against) };
+        against.iter().map(job).collect::<Vec<_>>()
+    };
+    scripts.iter().flat_map(of_script).collect()
 }
 
-/// The warning for a secret that anybody can read in the list of the machine's processes.
-fn in_clear(name: &str) -> Error {
-    let name = visible::escape(name.as_bytes());
-    Error::usage(format!(
-        "the value of `{name}` stands on the command line, for others to see; \
-         --set {name}=env:NAME, file:PATH or cmd:PROGRAM fetches it"
-    ))
-}
-
-/// Runs each script once and reports on it.
+/// Runs all jobs and reports on them.
 fn once(work: Work, reports: Vec<Written>, screen: &Screen) -> Result<ExitCode> {
     let failed = Failed::load()?;
     let interrupt = work.interrupt.clone();
-    let reports = Reports::start(reports, work.scripts.len());
+    let reports = Reports::start(reports, &planned(&work));
     let (kept, spent) = workers::run(work, Kept { reports, failed })?;
     if let Err(error) = kept.failed.save() {
         // Only a later --rerun-failed needs it.
         screen.note(&Human::warning(&error));
     }
     let summary = kept.reports.end(spent)?;
-    // Whatever had passed until then: a run that somebody stopped is no success.
+    // Whatever had passed until then: a run that somebody stopped is no success. Only if it has no
+    // end of its own, to stop it is how it ends.
     let is_cut_short = interrupt.is_pressed() && summary.not_run > 0;
     let cut = if is_cut_short { ExitCode::Interrupted } else { ExitCode::Passed };
     Ok(summary.exit_code().max(cut))
+}
+
+fn planned(work: &Work) -> Planned {
+    let mut targets: Vec<Arc<str>> = Vec::new();
+    for target in work.jobs.iter().filter_map(|job| job.against.target.as_ref()) {
+        if !targets.contains(target) {
+            targets.push(Arc::clone(target));
+        }
+    }
+    let scripts = match work.times {
+        Times::Rounds(rounds) => Some(work.jobs.len().saturating_mul(rounds)),
+        Times::For(_) | Times::Endless => None,
+    };
+    Planned { scripts, targets }
 }
 
 /// The reports, and what failed for `--rerun-failed`.
@@ -138,13 +164,13 @@ struct Kept {
 }
 
 impl Audience for Kept {
-    fn started(&mut self, number: usize, script: &Path) {
-        self.reports.started(number, script);
+    fn started(&mut self, number: usize, job: &Job) {
+        self.reports.started(number, job);
     }
 
     fn ended(&mut self, number: usize, outcome: Outcome) {
         if !Sources::is_given(&outcome.path) {
-            self.failed.note(&outcome.path, outcome.is_ok());
+            self.failed.note(&outcome);
         }
         self.reports.ended(number, outcome);
     }
@@ -153,19 +179,21 @@ impl Audience for Kept {
 /// Runs each script so many times, one script after the other, and shows what that came to.
 fn repeat(work: &Work, times: usize, human: Human, screen: &mut Screen) -> Result<ExitCode> {
     let mut worst = ExitCode::Passed;
-    let mut not_run = work.scripts.len() * times;
-    for script in &work.scripts {
+    let mut not_run = work.jobs.len() * times;
+    for job in &work.jobs {
         if work.interrupt.is_pressed() {
             break;
         }
         let counted = Counted {
             human,
             screen: screen.clone(),
-            repeated: Repeated::new(script.clone())?,
+            repeated: Repeated::new(job.script.clone(), job.against.target.clone())?,
             tally: Tally::default(),
         };
-        let goldens = Arc::new(work.goldens.of_many(script)?);
-        let work = Work { scripts: vec![script.clone()], repeat: times, goldens, ..work.clone() };
+        let goldens = Arc::new(job.against.goldens.of_many(&job.script)?);
+        let against = Arc::new(Against { goldens, ..(*job.against).clone() });
+        let jobs = vec![Job { against, ..job.clone() }];
+        let work = Work { jobs, times: Times::Rounds(times), ..work.clone() };
         let at_once = work.at_once.min(times);
         let (counted, spent) = workers::run(work, counted)?;
         screen.show(&counted.repeated.table(Cost {
@@ -198,15 +226,4 @@ impl Audience for Counted {
             self.screen.show(&self.human.outcome(&outcome));
         }
     }
-}
-
-/// The values of parameters; the same name twice is a slip.
-pub(super) fn params(set: Vec<(String, String)>) -> Result<BTreeMap<String, String>> {
-    let mut params = BTreeMap::new();
-    for (name, value) in set {
-        if params.insert(name.clone(), value).is_some() {
-            return Err(Error::usage(format!("the parameter `{name}` is set twice")));
-        }
-    }
-    Ok(params)
 }

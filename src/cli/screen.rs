@@ -54,6 +54,14 @@ impl Screen {
         }
     }
 
+    /// How many columns a line has: what `COLUMNS` says, or the terminal; 80 in a pipe.
+    pub(super) fn width() -> usize {
+        let said = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+        let terminal =
+            || rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| size.ws_col.into());
+        said.or_else(terminal).filter(|columns| *columns > 0).unwrap_or(80)
+    }
+
     /// Whether all that was shown was written. A reader that has closed its pipe (`| head`) is no
     /// error.
     ///

@@ -1,6 +1,5 @@
 //! `mailexpect run --segment`: whether results depend on where the stream is cut.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,7 +12,7 @@ use crate::outcome::{ExitCode, Failure, Outcome, Verdict};
 use crate::report::{Human, Tally};
 use crate::session::Options;
 use crate::transport::Segment;
-use crate::workers::{self, Audience, Work};
+use crate::workers::{self, Against, Audience, Job, Work};
 
 /// The arguments.
 #[derive(Args, Debug)]
@@ -44,6 +43,11 @@ impl Cutting {
         self.segment == Some(Ways::All)
     }
 
+    /// Whether any way of cutting was named.
+    pub(super) fn is_asked_for(&self) -> bool {
+        self.segment.is_some()
+    }
+
     pub(super) fn options(&self, options: Options) -> Options {
         match self.segment {
             Some(Ways::One(way)) => options.segment(way),
@@ -55,8 +59,8 @@ impl Cutting {
 /// Runs each script in every way, and shows what that came to.
 pub(super) fn compare(work: &Work, human: Human, screen: &mut Screen) -> Result<ExitCode> {
     let (started, mut tally) = (Instant::now(), Tally::default());
-    for script in &work.scripts {
-        let Some(compared) = compare_one(work, script)? else { break };
+    for job in &work.jobs {
+        let Some(compared) = compare_one(work, job)? else { break };
         tally.add(&compared);
         screen.show(&human.outcome(&compared));
         if matches!(compared.verdict, Verdict::Passed) {
@@ -64,7 +68,7 @@ pub(super) fn compare(work: &Work, human: Human, screen: &mut Screen) -> Result<
         }
     }
     screen.show(&tally.line(started.elapsed()));
-    let not_run = work.scripts.len() - tally.total();
+    let not_run = work.jobs.len() - tally.total();
     if not_run > 0 {
         screen.show(&Human::not_run(not_run, "script"));
         return Ok(ExitCode::Interrupted);
@@ -73,22 +77,24 @@ pub(super) fn compare(work: &Work, human: Human, screen: &mut Screen) -> Result<
 }
 
 /// The outcome in one piece, or what is wrong with the others; `None` once everything is to end.
-fn compare_one(work: &Work, script: &Path) -> Result<Option<Outcome>> {
+fn compare_one(work: &Work, job: &Job) -> Result<Option<Outcome>> {
     let started = Instant::now();
-    let Some(mut whole) = run(work.clone(), script, Segment::Whole)? else { return Ok(None) };
+    let Some(mut whole) = run(work, job, Segment::Whole)? else { return Ok(None) };
     if !is_comparable(&whole) {
         return Ok(Some(whole));
     }
     // Its golden is held against the first run alone, and that against the others.
-    let others = || Work { goldens: Arc::new(Goldens::passed_over()), ..work.clone() };
+    let goldens = Arc::new(Goldens::passed_over());
+    let against = Arc::new(Against { goldens, ..(*job.against).clone() });
+    let others = &Job { against, ..job.clone() };
     for way in Segment::CUTS {
-        let Some(cut) = run(others(), script, way)? else { return Ok(None) };
+        let Some(cut) = run(work, others, way)? else { return Ok(None) };
         if matches!(cut.verdict, Verdict::Interrupted(_)) {
             return Ok(Some(cut));
         }
         if let Some(parting) = Parting::between(&whole, &cut)? {
             // Cutting is to blame only where the script does the same twice without it.
-            let Some(again) = run(others(), script, Segment::Whole)? else { return Ok(None) };
+            let Some(again) = run(work, others, Segment::Whole)? else { return Ok(None) };
             let varies = Parting::between(&whole, &again)?;
             let (mut failed, error) = match varies {
                 Some(varies) => (again, varies.unstable()),
@@ -113,9 +119,11 @@ fn is_comparable(outcome: &Outcome) -> bool {
     }
 }
 
-fn run(work: Work, script: &Path, way: Segment) -> Result<Option<Outcome>> {
-    let runner = Arc::new(work.runner.segment(way));
-    let work = Work { runner, scripts: vec![script.to_owned()], at_once: 1, ..work };
+fn run(work: &Work, job: &Job, way: Segment) -> Result<Option<Outcome>> {
+    let runner = Arc::new(job.against.runner.segment(way));
+    let against = Arc::new(Against { runner, ..(*job.against).clone() });
+    let jobs = vec![Job { against, ..job.clone() }];
+    let work = Work { jobs, at_once: 1, ..work.clone() };
     Ok(workers::run(work, Heard(None))?.0.0)
 }
 

@@ -8,6 +8,7 @@ use clap::Args;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Kind, Result};
+use crate::outcome::Outcome;
 use crate::plan::{self, Filter, Partition};
 use crate::script::Heading;
 
@@ -86,6 +87,8 @@ pub(super) struct Failed {
     /// Nothing is kept if the environment names no folder for it.
     file: Option<PathBuf>,
     scripts: BTreeSet<PathBuf>,
+    /// Those of this run.
+    of_this_run: BTreeSet<PathBuf>,
 }
 
 impl Failed {
@@ -102,16 +105,18 @@ impl Failed {
             }
             read => read.unwrap_or_default(),
         };
-        Ok(Self { file: Some(file), scripts: text.lines().map(PathBuf::from).collect() })
+        let scripts = text.lines().map(PathBuf::from).collect();
+        Ok(Self { file: Some(file), scripts, of_this_run: BTreeSet::new() })
     }
 
-    /// Takes in how a script ended now.
-    pub(super) fn note(&mut self, script: &Path, is_ok: bool) {
-        let script = absolute(script);
-        if is_ok {
-            self.scripts.remove(&script);
-        } else {
+    /// Takes in how a script ended now. One that fails on any target of the run has failed.
+    pub(super) fn note(&mut self, outcome: &Outcome) {
+        let script = absolute(&outcome.path);
+        if !outcome.is_ok() {
+            self.of_this_run.insert(script.clone());
             self.scripts.insert(script);
+        } else if !self.of_this_run.contains(&script) {
+            self.scripts.remove(&script);
         }
     }
 

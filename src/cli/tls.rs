@@ -29,9 +29,9 @@ pub(super) struct Tls {
 }
 
 impl Tls {
-    /// What they come to; it is made sure that it can be used.
-    pub(super) fn options(self) -> Result<Options> {
-        let mut options = Options::new().verify(!self.insecure);
+    /// What they come to on top of what the project file says; it is made sure that it can be used.
+    pub(super) fn options(&self, project: Options) -> Result<Options> {
+        let mut options = if self.insecure { project.verify(false) } else { project };
         if let Some(path) = &self.cacert {
             options = options.ca(read(path)?);
         }

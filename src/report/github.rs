@@ -35,9 +35,12 @@ fn command(level: &str, lead: &str, outcome: &Outcome) -> String {
         }
         None => format!("file={}", property(&outcome.path.to_string_lossy())),
     };
-    let title = outcome.title.as_deref().unwrap_or("mailexpect");
+    let mut title = outcome.title.clone().unwrap_or_else(|| "mailexpect".to_owned());
+    if let Some(target) = &outcome.target {
+        title = format!("{title} @{target}");
+    }
     let message = format!("{lead}{}{}", Human::fault(outcome).1, notes(outcome.failure()));
-    format!("::{level} {place},title={}::{}\n", property(title), data(&message))
+    format!("::{level} {place},title={}::{}\n", property(&title), data(&message))
 }
 
 fn notes(failure: Option<&Failure>) -> String {

@@ -73,7 +73,17 @@ impl Human {
     #[cfg(feature = "cli")]
     pub(crate) fn failure(outcome: &Outcome) -> String {
         let (place, message) = Self::fault(outcome);
-        format!("  {BAD}{place}{BAD:#}  {message}\n")
+        format!("  {BAD}{place}{BAD:#}{}  {message}\n", at_target(outcome))
+    }
+
+    /// The script, and its target if one was named: not yet for a terminal.
+    #[cfg(feature = "cli")]
+    pub(super) fn name(outcome: &Outcome) -> String {
+        let path = outcome.path.to_string_lossy();
+        match &outcome.target {
+            Some(target) => format!("{path} @{target}"),
+            None => path.into_owned(),
+        }
     }
 
     /// Where a failure is, and what happened, in one line.
@@ -279,8 +289,11 @@ fn headline(outcome: &Outcome) -> String {
         Verdict::Interrupted(_) => ("STOP", ODD),
     };
     let path = visible::escape(outcome.path.to_string_lossy().as_bytes());
-    let mut text =
-        format!("{style}{word}{style:#} {path} {DIM}({}){DIM:#}", duration::show(outcome.elapsed));
+    let mut text = format!(
+        "{style}{word}{style:#} {path}{} {DIM}({}){DIM:#}",
+        at_target(outcome),
+        duration::show(outcome.elapsed)
+    );
     if let Some(title) = &outcome.title {
         let _ = write!(text, "  {}", visible::escape(title.as_bytes()));
     }
@@ -305,6 +318,12 @@ fn headline(outcome: &Outcome) -> String {
     }
     text.push('\n');
     text
+}
+
+/// What stands after the path of a script for its target.
+fn at_target(outcome: &Outcome) -> String {
+    let target = outcome.target.as_ref();
+    target.map(|target| format!(" @{}", visible::escape(target.as_bytes()))).unwrap_or_default()
 }
 
 /// The file that was written for the golden transcript, and what that did.

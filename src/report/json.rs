@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Report, Summary};
+use super::{Planned, Report, Summary};
 use crate::outcome::{Difference, Failure, Golden, Outcome, Place, Verdict};
 use crate::transcript;
 
@@ -17,13 +17,24 @@ const VERSION: u32 = 1;
 pub(crate) struct Json;
 
 impl Report for Json {
-    fn run_started(&mut self, scripts: usize) -> String {
-        line(&json!({ "event": "run-started", "version": VERSION, "scripts": scripts }))
+    fn run_started(&mut self, planned: &Planned) -> String {
+        let targets: Vec<_> = planned.targets.iter().map(|target| &**target).collect();
+        line(&json!({
+            "event": "run-started",
+            "version": VERSION,
+            "scripts": planned.scripts,
+            "targets": targets,
+        }))
     }
 
-    fn script_started(&mut self, number: usize, script: &Path) -> String {
+    fn script_started(&mut self, number: usize, script: &Path, target: Option<&str>) -> String {
         let path = script.to_string_lossy();
-        line(&json!({ "event": "script-started", "number": number, "path": path }))
+        line(&json!({
+            "event": "script-started",
+            "number": number,
+            "path": path,
+            "target": target,
+        }))
     }
 
     fn script_ended(&mut self, number: usize, outcome: &Outcome) -> String {
@@ -77,6 +88,7 @@ fn attempt(outcome: &Outcome) -> Value {
         transcript::lines(&outcome.transcript).iter().map(ToString::to_string).collect();
     json!({
         "path": outcome.path.to_string_lossy(),
+        "target": outcome.target.as_deref(),
         "title": outcome.title,
         "verdict": verdict,
         "exit_code": outcome.exit_code() as u8,

@@ -60,8 +60,9 @@ fn case(outcome: &Outcome) -> TestCase {
             .set_description(text(attempt));
         status.add_rerun(rerun);
     }
-    let mut case = TestCase::new(outcome.path.to_string_lossy().as_ref(), status);
-    case.set_classname("mailexpect").set_time(outcome.elapsed);
+    let mut case = TestCase::new(Human::name(outcome), status);
+    let class = outcome.target.as_ref().map(|target| format!("mailexpect.{target}"));
+    case.set_classname(class.as_deref().unwrap_or("mailexpect")).set_time(outcome.elapsed);
     case
 }
 

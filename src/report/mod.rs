@@ -3,6 +3,8 @@
 //! A run tells its reports what happens by `Report`. A new format is one file here that
 //! implements it, and one line where the command line names formats (`cli/reporting.rs`).
 
+#[cfg(feature = "cli")]
+mod beside;
 mod difference;
 #[cfg(feature = "cli")]
 mod github;
@@ -13,6 +15,8 @@ mod in_order;
 mod json;
 #[cfg(feature = "cli")]
 mod junit;
+#[cfg(feature = "cli")]
+mod matrix;
 #[cfg(feature = "cli")]
 mod plain;
 #[cfg(feature = "cli")]
@@ -32,10 +36,14 @@ mod tap;
 
 #[cfg(feature = "cli")]
 use std::path::Path;
+#[cfg(feature = "cli")]
+use std::sync::Arc;
 
 #[cfg(feature = "cli")]
 use crate::outcome::Outcome;
 
+#[cfg(feature = "cli")]
+pub(crate) use beside::{Beside, Side};
 #[cfg(feature = "cli")]
 pub(crate) use github::Github;
 pub use human::Human;
@@ -45,6 +53,8 @@ use in_order::InOrder;
 pub(crate) use json::Json;
 #[cfg(feature = "cli")]
 pub(crate) use junit::Junit;
+#[cfg(feature = "cli")]
+use matrix::Matrix;
 #[cfg(feature = "cli")]
 pub(crate) use plain::Plain;
 #[cfg(feature = "cli")]
@@ -61,17 +71,27 @@ pub use tally::Tally;
 #[cfg(feature = "cli")]
 pub(crate) use tap::Tap;
 
+/// What is to be run.
+#[cfg(feature = "cli")]
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Planned {
+    /// How many scripts, each on each target; nothing if they are run until something ends that.
+    pub(crate) scripts: Option<usize>,
+    /// The targets that were named.
+    pub(crate) targets: Vec<Arc<str>>,
+}
+
 /// What a run tells, as it happens. Each method gives the text that is to be written at once;
 /// scripts are numbered from 0 in the order of the run, and end in any order.
 #[cfg(feature = "cli")]
 pub(crate) trait Report: Send {
-    /// The run begins, of so many scripts.
-    fn run_started(&mut self, _scripts: usize) -> String {
+    /// The run begins.
+    fn run_started(&mut self, _planned: &Planned) -> String {
         String::new()
     }
 
-    /// A script begins.
-    fn script_started(&mut self, _number: usize, _script: &Path) -> String {
+    /// A script begins, against a target if one was named.
+    fn script_started(&mut self, _number: usize, _script: &Path, _target: Option<&str>) -> String {
         String::new()
     }
 

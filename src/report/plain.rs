@@ -23,7 +23,7 @@ impl Report for Plain {
 }
 
 fn line(outcome: &Outcome) -> String {
-    let path = visible::escape(outcome.path.to_string_lossy().as_bytes());
+    let path = visible::escape(Human::name(outcome).as_bytes());
     match &outcome.verdict {
         Verdict::Passed if outcome.is_flaky() => {
             format!("FLAKY {path}: passed at attempt {}\n", outcome.failed_attempts.len() + 1)
@@ -38,7 +38,10 @@ fn line(outcome: &Outcome) -> String {
 }
 
 fn fault(outcome: &Outcome) -> String {
-    let (place, message) = Human::fault(outcome);
+    let (mut place, message) = Human::fault(outcome);
+    if let Some(target) = &outcome.target {
+        place = format!("{place} @{}", visible::escape(target.as_bytes()));
+    }
     let error = outcome.failure().map(|failure| &failure.error);
     let part = |name: &str, part: Option<&str>| {
         let part = part.map(|part| visible::escape(part.as_bytes()));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -24,6 +25,7 @@ const LONGEST: u64 = 24 * 60 * 60 * 1_000_000_000;
 #[derive(Debug)]
 pub(crate) struct Repeated {
     script: PathBuf,
+    target: Option<Arc<str>>,
     /// How long the runs that passed took, in nanoseconds.
     latency: Histogram<u64>,
     skipped: u64,
@@ -48,14 +50,14 @@ pub(crate) struct Cost {
 }
 
 impl Repeated {
-    /// No runs of that script so far.
+    /// No runs of that script so far, against that target.
     ///
     /// # Errors
     /// Where there is no room for the histogram.
-    pub(crate) fn new(script: PathBuf) -> Result<Self> {
+    pub(crate) fn new(script: PathBuf, target: Option<Arc<str>>) -> Result<Self> {
         let latency = Histogram::new_with_max(LONGEST, DIGITS);
         let latency = latency.map_err(|error| Error::usage(format!("no histogram: {error}")))?;
-        Ok(Self { script, latency, skipped: 0, interrupted: 0, failures: BTreeMap::new() })
+        Ok(Self { script, target, latency, skipped: 0, interrupted: 0, failures: BTreeMap::new() })
     }
 
     /// Counts one more. Says whether it failed as none before it did: in kind, or in place.
@@ -93,7 +95,9 @@ impl Repeated {
             (self.interrupted, "interrupted", ODD),
         ];
         let runs: u64 = counts.iter().map(|(count, ..)| count).sum();
-        let name = visible::escape(self.script.to_string_lossy().as_bytes());
+        let target = self.target.as_ref().map(|target| format!(" @{target}")).unwrap_or_default();
+        let name = format!("{}{target}", self.script.to_string_lossy());
+        let name = visible::escape(name.as_bytes());
         let noun = if runs == 1 { "run" } else { "runs" };
         let mut text = format!(
             "{name}: {runs} {noun}, {} at once {DIM}({}){DIM:#}\n",
@@ -161,7 +165,7 @@ mod tests {
 
     #[test]
     fn runs_are_counted_by_what_became_of_them() {
-        let mut repeated = Repeated::new("x.rhai".into()).unwrap();
+        let mut repeated = Repeated::new("x.rhai".into(), None).unwrap();
         for millis in 1..=1000 {
             assert!(!repeated.add(&outcome(Verdict::Passed, millis)));
         }

@@ -9,7 +9,7 @@ use crate::outcome::ExitCode;
 /// What all scripts came to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Summary {
-    /// How many scripts were to run.
+    /// How many scripts were to run, or did if that was not known before.
     pub(crate) scripts: usize,
     /// How many did not, because the run was stopped before.
     pub(crate) not_run: usize,

@@ -4,18 +4,22 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::{Human, InOrder, Report, Summary, human};
+use super::{Human, InOrder, Planned, Report, Summary, human};
 use crate::outcome::{Outcome, Verdict};
 
 /// A test point for each script; what failed in a YAML block below it.
 #[derive(Debug, Default)]
 pub(crate) struct Tap {
     in_order: InOrder,
+    /// How many points there are, if that was known at the beginning.
+    planned: Option<usize>,
 }
 
 impl Report for Tap {
-    fn run_started(&mut self, scripts: usize) -> String {
-        format!("TAP version 14\n1..{scripts}\n")
+    fn run_started(&mut self, planned: &Planned) -> String {
+        self.planned = planned.scripts;
+        let plan = self.planned.map(|scripts| format!("1..{scripts}\n"));
+        format!("TAP version 14\n{}", plan.unwrap_or_default())
     }
 
     fn script_ended(&mut self, number: usize, outcome: &Outcome) -> String {
@@ -24,6 +28,9 @@ impl Report for Tap {
 
     fn run_ended(&mut self, summary: &Summary) -> String {
         let mut text = self.in_order.rest();
+        if self.planned.is_none() {
+            let _ = writeln!(text, "1..{}", summary.scripts);
+        }
         if summary.not_run > 0 {
             let _ = writeln!(text, "Bail out! {} scripts were not run", summary.not_run);
         }
@@ -32,7 +39,7 @@ impl Report for Tap {
 }
 
 fn point(number: usize, outcome: &Outcome) -> String {
-    let path = escaped(&outcome.path.to_string_lossy());
+    let path = escaped(&Human::name(outcome));
     let mut text = match &outcome.verdict {
         Verdict::Passed => format!("ok {number} - {path}\n"),
         Verdict::Skipped(reason) => format!("ok {number} - {path} # SKIP {}\n", escaped(reason)),

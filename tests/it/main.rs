@@ -50,5 +50,6 @@ mod sieve;
 mod smtp;
 mod spawn;
 mod stable;
+mod targets;
 mod tls;
 mod tls_server;

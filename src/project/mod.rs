@@ -9,23 +9,32 @@
 //! regex = 'ticket (?P<v>\d+)'
 //! token = "TICKET"
 //!
+//! [run]
+//! timeout = "30s"
+//!
 //! [target.postfix]
 //! smtp = "smtp://localhost:2525"
+//! password = "env:POSTFIX_PASSWORD"
 //! strictness = "codes"
 //! redact = ["-ids"]
+//! tls = { cacert = "ca.pem" }
 //! ```
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+#[cfg(feature = "cli")]
+mod profile;
+mod says;
 
-use serde::Deserialize;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::file;
 use crate::redaction::Redaction;
-#[cfg(feature = "cli")]
-use crate::suggest;
 use crate::visible;
+#[cfg(feature = "cli")]
+pub(crate) use profile::{Profile, Rules};
+#[cfg(feature = "cli")]
+pub(crate) use says::FlakyResult;
+use says::{Golden, Rule, Says, Target};
 
 /// What the file is called.
 const NAME: &str = "mailexpect.toml";
@@ -35,61 +44,6 @@ const NAME: &str = "mailexpect.toml";
 pub(crate) struct Project {
     path: PathBuf,
     says: Says,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Says {
-    #[serde(default)]
-    golden: Golden,
-    /// Regexes of the project's own, by names that are for its readers.
-    #[serde(default)]
-    redact: BTreeMap<String, Rule>,
-    /// What is known of each server that scripts are run against.
-    #[serde(default)]
-    target: BTreeMap<String, Target>,
-}
-
-/// A server that scripts are run against.
-#[derive(Debug, Default, Deserialize)]
-struct Target {
-    strictness: Option<String>,
-    /// Presets and groups to add, and with a minus to take out.
-    #[serde(default)]
-    redact: Vec<String>,
-    /// Everything else is a parameter.
-    #[serde(flatten)]
-    #[cfg_attr(
-        not(feature = "cli"),
-        expect(dead_code, reason = "targets are named on the command line")
-    )]
-    params: BTreeMap<String, Value>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Golden {
-    strictness: Option<String>,
-    /// Presets and groups to add, and with a minus to take out.
-    #[serde(default)]
-    redact: Vec<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Rule {
-    regex: String,
-    token: String,
-}
-
-/// The value of a parameter.
-#[derive(Debug, Deserialize)]
-#[serde(untagged, expecting = "the value of a parameter is text, a number, true or false")]
-enum Value {
-    Text(String),
-    Number(i64),
-    Fraction(f64),
-    Truth(bool),
 }
 
 impl Project {
@@ -179,55 +133,9 @@ impl Project {
 
 #[cfg(feature = "cli")]
 impl Project {
-    /// The parameters of a target. A project that names targets has no others; one that names none
-    /// leaves it to the caller what they are.
-    ///
-    /// # Errors
-    /// Usage for a target that there is not, with the one that was probably meant.
-    pub(crate) fn target(&self, name: &str) -> Result<BTreeMap<String, String>> {
-        let targets = &self.says.target;
-        if let Some(target) = targets.get(name) {
-            return Ok(target
-                .params
-                .iter()
-                .map(|(name, value)| (name.clone(), value.to_string()))
-                .collect());
-        }
-        if targets.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        let error = Error::usage(format!(
-            "{} has no [target.{}]",
-            self.path.display(),
-            visible::escape(name.as_bytes())
-        ));
-        Err(match suggest::nearest(name, targets.keys().map(String::as_str)) {
-            Some(near) => error.hint(format!("did you mean `{near}`?")),
-            None => error.hint(format!(
-                "the targets are: {}",
-                targets.keys().cloned().collect::<Vec<_>>().join(", ")
-            )),
-        })
-    }
-}
-
-#[cfg(feature = "cli")]
-impl Project {
-    /// The names of the targets; nothing if the project names none.
-    pub(crate) fn targets(&self) -> Option<Vec<&str>> {
-        let names: Vec<_> = self.says.target.keys().map(String::as_str).collect();
-        (!names.is_empty()).then_some(names)
-    }
-}
-
-impl std::fmt::Display for Value {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Text(text) => f.write_str(text),
-            Self::Number(number) => number.fmt(f),
-            Self::Fraction(number) => number.fmt(f),
-            Self::Truth(truth) => truth.fmt(f),
-        }
+    /// What the file may say, as a JSON schema.
+    pub(crate) fn schema() -> serde_json::Value {
+        schemars::schema_for!(Says).to_value()
     }
 }
 
@@ -276,6 +184,10 @@ mod tests {
                 "[redact.x]\nregex = '('\ntoken = \"X\"\n",
                 "golden = \n",
                 "[target.x]\nsmtp = [\"smtp://localhost\"]\n",
+                "[target.x]\ntimeout = \"soon\"\n",
+                "[run]\ntimout = \"5s\"\n",
+                "[run]\nflaky-result = \"maybe\"\n",
+                "[run]\njobs = 0\n",
             ]
             .map(wrong)
             .join("\n")
@@ -296,23 +208,53 @@ mod tests {
 
     #[cfg(feature = "cli")]
     #[test]
-    fn a_target_is_its_parameters() {
-        let (_folder, project) =
-            project("[target.postfix]\nsmtp = \"smtp://localhost:2525\"\ncount = 3\nfull = true\n");
-        let project = project.unwrap();
-        let params = project.target("postfix").unwrap();
-        assert_eq!(
-            params
-                .into_iter()
-                .map(|(name, value)| format!("{name}={value}"))
-                .collect::<Vec<_>>()
-                .join(" "),
-            "count=3 full=true smtp=smtp://localhost:2525"
+    fn a_target_is_its_parameters_and_says_more_than_run_does() {
+        let (folder, project) = project(
+            "[run]\ntimeout = \"30s\"\ngrace = 2\n[run.params]\nuser = \"a\"\nfrom = \"b\"\n[target.postfix]\n\
+             smtp = \"smtp://localhost:2525\"\ncount = 3\nfull = true\nfrom = \"c\"\ntimeout = \"5s\"\n\
+             password = \"file:pw\"\nparams = { timeout = \"x\" }\n",
         );
+        let project = project.unwrap();
+        let profile = project.profile(Some("postfix")).unwrap();
+        let params: Vec<_> =
+            profile.params.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let password = format!("password=file:{}", folder.path().join("pw").display());
         assert_eq!(
-            project.target("postfx").unwrap_err().next_step(),
+            params.join(" "),
+            format!(
+                "count=3 from=c full=true {password} smtp=smtp://localhost:2525 timeout=x user=a"
+            )
+        );
+        let seconds = |span: Option<std::time::Duration>| span.map(|span| span.as_secs());
+        assert_eq!((seconds(profile.timeout), seconds(profile.grace)), (Some(5), Some(2)));
+        assert_eq!(seconds(project.profile(None).unwrap().timeout), Some(30));
+        assert_eq!(
+            project.profile(Some("postfx")).unwrap_err().next_step(),
             Some("did you mean `postfix`?")
         );
-        assert!(Project::default().target("any").unwrap().is_empty());
+        assert!(Project::default().profile(Some("any")).unwrap().params.is_empty());
+    }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn all_is_every_target_and_a_name_counts_once() {
+        let (_folder, project) = project("[target.b]\nsmtp = \"x\"\n[target.a]\nsmtp = \"x\"\n");
+        let project = project.unwrap();
+        let expand = |names: &[&str]| {
+            project.expand(&names.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap()
+        };
+        assert_eq!(expand(&["b", "all"]), ["b", "a"]);
+        assert_eq!(expand(&[]), [""; 0]);
+        assert!(Project::default().expand(&["all".to_owned()]).unwrap_err().is_usage());
+    }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn a_secret_in_clear_is_named() {
+        let (_folder, project) = project(
+            "[run.params]\npassword = \"hunter2\"\n[target.a]\npassword = \"env:X\"\ntoken = \"abc\"\n",
+        );
+        let clear = project.unwrap().secrets_in_clear(|value| !value.starts_with("env:"));
+        assert_eq!(clear, ["run.params.password", "target.a.token"]);
     }
 }

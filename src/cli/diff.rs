@@ -1,0 +1,119 @@
+//! `mailexpect diff`: how two servers answer one dialogue.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::options::{self, Paths, Redacting};
+use super::screen::Screen;
+use super::targets::{self, Asked, Reach, Set};
+use crate::error::{Error, Result};
+use crate::golden::{self, Goldens};
+use crate::interrupt::Interrupt;
+use crate::outcome::{ExitCode, Outcome};
+use crate::plan;
+use crate::project::Project;
+use crate::report::{Beside, Side};
+use crate::workers::{self, Against, Audience, Job, Rules, Times, Work};
+
+/// The arguments.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Exit codes: 0 the servers answer alike, 1 they differ, 2 a script or the command line\nis wrong, 3 a server could not be reached.\n\nExample: mailexpect diff --target postfix --target exim scripts/relay.rhai"
+)]
+pub(super) struct Diff {
+    #[command(flatten)]
+    paths: Paths,
+    /// Compare the answers of this server of `mailexpect.toml` with another's: give two.
+    #[arg(long, value_name = "NAME", value_delimiter = ',', required = true)]
+    target: Vec<String>,
+    /// Show the lines that are the same, too.
+    #[arg(short, long)]
+    all: bool,
+    #[command(flatten)]
+    reach: Reach,
+    #[command(flatten)]
+    redacting: Redacting,
+}
+
+pub(super) fn diff(args: &Diff, screen: &mut Screen) -> Result<ExitCode> {
+    let scripts = plan::scripts(&args.paths.paths)?;
+    let project = Project::of(Path::new("."))?;
+    let targets = project.expand(&args.target)?;
+    if targets.len() != 2 {
+        let error =
+            Error::usage(format!("diff compares two targets, and {} named", named(&targets)));
+        return Err(error.hint("mailexpect diff --target postfix --target exim SCRIPT"));
+    }
+    let goldens = options::Goldens {
+        target: targets,
+        redacting: args.redacting.clone(),
+        ..options::Goldens::default()
+    };
+    let set = Set::of(args.reach.set()?, screen)?;
+    let asked = Asked { goldens: &goldens, cutting: None, at_once: workers::cores() };
+    let against = targets::against(&args.reach, &asked, &project, &set, screen)?;
+    if let Some(any) = against.first() {
+        any.runner.check_params(&scripts, set.given())?;
+    }
+    let interrupt = Interrupt::listen()?;
+    let beside = Beside { width: Screen::width(), whole: args.all };
+    let mut worst = ExitCode::Passed;
+    for script in &scripts {
+        let jobs = against.iter().map(|against| {
+            let goldens = Arc::new(Goldens::passed_over());
+            let against = Arc::new(Against { goldens, ..(**against).clone() });
+            Job { script: script.clone(), against }
+        });
+        let work = Work {
+            jobs: jobs.collect(),
+            times: Times::Rounds(1),
+            at_once: 2,
+            interrupt: interrupt.clone(),
+            rules: Rules::default(),
+        };
+        let (outcomes, _) = workers::run(work, Both::default())?;
+        let Both([Some(left), Some(right)]) = outcomes else { return Ok(ExitCode::Interrupted) };
+        let (left, right) = (side(&left)?, side(&right)?);
+        screen.show(&beside.table(script, &left, &right));
+        let differ = if left.text == right.text { ExitCode::Passed } else { ExitCode::Failed };
+        worst = worst.max(differ).max(left.code).max(right.code);
+    }
+    Ok(worst)
+}
+
+fn named(targets: &[String]) -> String {
+    match targets {
+        [] => "none is".to_owned(),
+        [one] => format!("only `{one}` is"),
+        more => format!("{} are", more.len()),
+    }
+}
+
+/// What one server answered, as goldens have it. That an expectation failed is no fault here: the
+/// dialogue up to it is what is compared.
+fn side(outcome: &Outcome) -> Result<Side> {
+    let code = match outcome.exit_code() {
+        ExitCode::Failed => ExitCode::Passed,
+        code => code,
+    };
+    Ok(Side {
+        name: outcome.target.as_deref().unwrap_or_default().to_owned(),
+        verdict: Beside::verdict(outcome),
+        text: golden::text(outcome)?,
+        code,
+    })
+}
+
+/// Keeps the outcomes of both.
+#[derive(Default)]
+struct Both([Option<Outcome>; 2]);
+
+impl Audience for Both {
+    fn ended(&mut self, number: usize, outcome: Outcome) {
+        if let Some(place) = self.0.get_mut(number) {
+            *place = Some(outcome);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Options of `mailexpect run` that a variable of the environment can set, for CI.
+
+use clap::Command;
+use clap::builder::FalseyValueParser;
+
+/// The options, by their names in clap, and the variables.
+const VARIABLES: [(&str, &str); 22] = [
+    ("allow_host", "MAILEXPECT_ALLOW_HOST"),
+    ("cacert", "MAILEXPECT_CACERT"),
+    ("check", "MAILEXPECT_CHECK"),
+    ("deadline", "MAILEXPECT_DEADLINE"),
+    ("fail_fast", "MAILEXPECT_FAIL_FAST"),
+    ("filter", "MAILEXPECT_FILTER"),
+    ("flaky_result", "MAILEXPECT_FLAKY_RESULT"),
+    ("format", "MAILEXPECT_FORMAT"),
+    ("global_timeout", "MAILEXPECT_GLOBAL_TIMEOUT"),
+    ("grace", "MAILEXPECT_GRACE"),
+    ("insecure", "MAILEXPECT_INSECURE"),
+    ("jobs", "MAILEXPECT_JOBS"),
+    ("junit", "MAILEXPECT_JUNIT"),
+    ("partition", "MAILEXPECT_PARTITION"),
+    ("quiet", "MAILEXPECT_QUIET"),
+    ("retries", "MAILEXPECT_RETRIES"),
+    ("shuffle", "MAILEXPECT_SHUFFLE"),
+    ("strictness", "MAILEXPECT_STRICTNESS"),
+    ("tag", "MAILEXPECT_TAG"),
+    ("target", "MAILEXPECT_TARGET"),
+    ("timeout", "MAILEXPECT_TIMEOUT"),
+    ("verbose", "MAILEXPECT_VERBOSE"),
+];
+
+/// The command line with these variables. A flag is set by any value except an empty one, `0`,
+/// `no`, `off` and `false`.
+pub(super) fn with_variables(command: Command) -> Command {
+    command.mut_subcommand("run", |run| {
+        run.mut_args(|argument| {
+            let variable = VARIABLES.iter().find(|(id, _)| argument.get_id() == id);
+            let Some((_, variable)) = variable else { return argument };
+            let takes_values = argument.get_action().takes_values();
+            // What it holds now says nothing of the option, and may be a secret.
+            let argument = argument.env(variable).hide_env_values(true);
+            if takes_values { argument } else { argument.value_parser(FalseyValueParser::new()) }
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::cli::args::Args;
+
+    #[test]
+    fn each_variable_sets_an_option_that_there_is_and_is_documented() {
+        let command = with_variables(Args::command());
+        let run = command.find_subcommand("run").unwrap();
+        let readme = include_str!("../../README.md");
+        for (id, variable) in VARIABLES {
+            let argument = run.get_arguments().find(|argument| argument.get_id() == id);
+            let argument = argument.unwrap_or_else(|| panic!("there is no --{id}"));
+            assert_eq!(argument.get_env().and_then(|name| name.to_str()), Some(variable));
+            let name = format!("MAILEXPECT_{}", argument.get_long().unwrap().to_uppercase());
+            assert_eq!(name.replace('-', "_"), variable, "a variable is named as its option");
+        }
+        assert!(readme.contains("MAILEXPECT_TIMEOUT"), "the README says how they are named");
+    }
+}

@@ -1,0 +1,198 @@
+//! What scripts are run against: the command line, the environment and the project file together.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use zeroize::Zeroizing;
+
+use super::goldens;
+use super::options::{Connecting, Goldens, params, parse_duration, parse_set};
+use super::screen::Screen;
+use super::value;
+use crate::error::{Error, Result};
+use crate::project::{Profile, Project};
+use crate::report::Human;
+use crate::script::{Runner, Servers, Settings};
+use crate::secrets::is_secret_name;
+use crate::session::Options;
+use crate::visible;
+use crate::workers::Against;
+
+/// What a variable of the environment is called that sets a parameter, before the name of it.
+const VARIABLE: &str = "MAILEXPECT_SET_";
+
+/// How scripts reach servers, and what they are given.
+#[derive(Args, Debug)]
+pub(super) struct Reach {
+    /// Set a parameter: `--set smtp=smtp://localhost:2525`, and a secret by
+    /// `--set password=env:NAME`, `file:PATH` or `cmd:PROGRAM`. Repeat for more.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_set)]
+    set: Vec<(String, String)>,
+    /// Set the deadline of each operation that has none of its own: `--timeout 30s`; 10 s by
+    /// default.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    timeout: Option<Duration>,
+    /// Wait this long at the end of a dialogue for the server to close; what it says until then is
+    /// judged: `--grace 3s`; 1 s by default.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    grace: Option<Duration>,
+    /// Set the deadline of each script as a whole: `--deadline 1m`; 5 minutes by default.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    deadline: Option<Duration>,
+    #[command(flatten)]
+    connecting: Connecting,
+    #[command(flatten)]
+    tls: super::tls::Tls,
+    /// Allow scripts to start processes with `pipe("sendmail -bs")`.
+    #[arg(long = "allow-run")]
+    allow_processes: bool,
+    /// Allow scripts to connect to unix sockets outside of their folder and of the current one:
+    /// `smtp+unix:///run/mail.sock`.
+    #[arg(long)]
+    allow_sockets: bool,
+}
+
+impl Reach {
+    /// What `--set` says.
+    ///
+    /// # Errors
+    /// Usage for a parameter that is set twice.
+    pub(super) fn set(&self) -> Result<BTreeMap<String, String>> {
+        params(self.set.clone())
+    }
+}
+
+/// What a command asks for besides.
+pub(super) struct Asked<'a> {
+    pub(super) goldens: &'a Goldens,
+    pub(super) cutting: Option<&'a super::segment::Cutting>,
+    pub(super) at_once: usize,
+}
+
+/// The parameters that were set, on the command line or in the environment, and fetched.
+pub(super) struct Set {
+    given: BTreeMap<String, String>,
+    values: BTreeMap<String, String>,
+    secrets: Vec<Zeroizing<String>>,
+}
+
+impl Set {
+    /// What was given, by `--set` above all, and what the environment says of parameters that it does not name. Warns
+    /// of secrets that stand on the command line.
+    ///
+    /// # Errors
+    /// Usage for a value that cannot be fetched.
+    pub(super) fn of(given: BTreeMap<String, String>, screen: &Screen) -> Result<Self> {
+        for (name, value) in &given {
+            if is_secret_name(name) && value::is_clear(value) {
+                screen.note(&Human::warning(&in_clear(name)));
+            }
+        }
+        let mut values = variables();
+        values.extend(given.clone());
+        let secrets = value::fetch(&mut values)?;
+        Ok(Self { given, values, secrets })
+    }
+
+    /// What the command line says: each has to be a parameter of some script.
+    pub(super) fn given(&self) -> &BTreeMap<String, String> {
+        &self.given
+    }
+}
+
+/// The parameters that the environment sets.
+fn variables() -> BTreeMap<String, String> {
+    let set = env::vars_os().filter_map(|(name, value)| {
+        let name = name.to_str()?.strip_prefix(VARIABLE)?.to_owned();
+        Some((name, value.to_string_lossy().into_owned()))
+    });
+    set.collect()
+}
+
+/// The warning for a secret that anybody can read in the list of the machine's processes.
+fn in_clear(name: &str) -> Error {
+    let name = visible::escape(name.as_bytes());
+    Error::usage(format!(
+        "the value of `{name}` stands on the command line, for others to see; \
+         --set {name}=env:NAME, file:PATH or cmd:PROGRAM fetches it"
+    ))
+}
+
+/// What each script is run against: each target that is named, or else what the parameters say.
+///
+/// # Errors
+/// Usage for what is wrong with the arguments or the project file.
+pub(super) fn against(
+    reach: &Reach,
+    asked: &Asked<'_>,
+    project: &Project,
+    set: &Set,
+    screen: &Screen,
+) -> Result<Vec<Arc<Against>>> {
+    for name in project.secrets_in_clear(value::is_clear) {
+        let name = visible::escape(name.as_bytes());
+        screen.note(&Human::warning(&Error::usage(format!(
+            "{name} stands in mailexpect.toml in clear; \"env:NAME\", \"file:PATH\" or \"cmd:PROGRAM\" fetches it"
+        ))));
+    }
+    let targets = project.expand(&asked.goldens.target)?;
+    let one = |target: Option<&str>| {
+        let settings = settings(reach, asked, project, target)?;
+        let runner = runner(settings, set)?.at_once(asked.at_once);
+        let goldens = goldens::goldens(asked.goldens, target)?;
+        let (runner, goldens) = (Arc::new(runner), Arc::new(goldens));
+        Ok(Arc::new(Against { target: target.map(Arc::from), runner, goldens }))
+    };
+    if targets.is_empty() {
+        return Ok(vec![one(None)?]);
+    }
+    targets.iter().map(|target| one(Some(target))).collect()
+}
+
+/// What the arguments and the project file say of runs against a target; secrets are not fetched
+/// yet.
+fn settings(
+    reach: &Reach,
+    asked: &Asked<'_>,
+    project: &Project,
+    target: Option<&str>,
+) -> Result<Settings> {
+    let Profile { params, timeout, grace, deadline, tls } = project.profile(target)?;
+    let defaults = Settings::default();
+    let mut options = Options::new();
+    if let Some(timeout) = reach.timeout.or(timeout) {
+        options = options.timeout(timeout);
+    }
+    if let Some(grace) = reach.grace.or(grace) {
+        options = options.grace(grace);
+    }
+    let options = reach.connecting.options(options, &project.rules().allow_host);
+    let mut options = options.tls(reach.tls.options(tls)?);
+    if let Some(cutting) = asked.cutting {
+        options = cutting.options(options);
+    }
+    Ok(Settings {
+        params,
+        options,
+        deadline: reach.deadline.or(deadline).unwrap_or(defaults.deadline),
+        allow_run: reach.allow_processes,
+        allow_sockets: reach.allow_sockets,
+        servers: target.map_or(Servers::Embedded, |target| Servers::Target(target.to_owned())),
+        redaction: Arc::new(goldens::redaction(project, target, &asked.goldens.redacting)?),
+    })
+}
+
+/// A runner with these settings and what was set.
+fn runner(mut settings: Settings, set: &Set) -> Result<Runner> {
+    // What is set is not fetched in vain.
+    settings.params.retain(|name, _| !set.values.contains_key(name));
+    let fetched = value::fetch(&mut settings.params)?;
+    settings.params.extend(set.values.clone());
+    let runner = Runner::new(settings);
+    runner.keep_secrets(&fetched);
+    runner.keep_secrets(&set.secrets);
+    Ok(runner)
+}
