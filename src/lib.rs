@@ -58,6 +58,7 @@
 //!     numbers            what scripts say of numbers
 //!     memory             what the process holds while scripts run
 //!     coroutine          a script runs on a stack of its own (the one place with unsafe)
+//!     branch, branches   closures of one script that run at once
 //!     bindings/          a file for each noun of the language
 //!     raise              errors to and from Rhai's
 //!     run, case, regexes what one run shares; one file run to an outcome; what all runs share

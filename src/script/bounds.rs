@@ -27,7 +27,7 @@ pub(super) fn must_end() -> Option<Ended> {
     if !coroutine::is_turn_over() {
         return None;
     }
-    coroutine::wait(tokio::task::yield_now()).err().map(|stop| Ended::Stopped(stop, None))
+    coroutine::take_turns().err().map(|stop| Ended::Stopped(stop, None))
 }
 
 /// To be called for each piece of work that a function of the language does.

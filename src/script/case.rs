@@ -185,7 +185,6 @@ impl Case {
 
 /// Runs scripts with the same settings, one engine for all of them, on as many threads as share it.
 pub struct Runner {
-    engine: Arc<Engine>,
     library: Arc<Library>,
     shared: Shared,
 }
@@ -210,9 +209,10 @@ impl Runner {
             server: Arc::default(),
             pace: Pace::default(),
             regexes: Arc::default(),
+            engine: Arc::new(engine(Arc::clone(&library))),
             allowance: memory::allowance(1),
         };
-        Self { engine: Arc::new(engine(Arc::clone(&library))), library, shared }
+        Self { library, shared }
     }
 
     /// Masks these values in all that is shown of its runs.
@@ -236,11 +236,11 @@ impl Runner {
         let options = self.shared.settings.options.clone().segment(way);
         let settings = Arc::new(Settings { options, ..(*self.shared.settings).clone() });
         let shared = Shared { settings, ..self.shared.clone() };
-        Self { engine: Arc::clone(&self.engine), library: Arc::clone(&self.library), shared }
+        Self { library: Arc::clone(&self.library), shared }
     }
 
     pub(super) fn engine(&self) -> &Engine {
-        &self.engine
+        &self.shared.engine
     }
 
     pub(super) fn library(&self) -> &Library {
@@ -310,17 +310,17 @@ impl Runner {
     /// Takes this text for the script of that name, which is no file.
     #[cfg(feature = "cli")]
     pub(crate) fn give(&self, name: &Path, text: String) {
-        self.library.give(&self.engine, &name.to_string_lossy(), text);
+        self.library.give(self.engine(), &name.to_string_lossy(), text);
     }
 
     /// The script, with its title.
     fn compile(&self, name: &str) -> Result<(Option<String>, Arc<Program>), Failure> {
-        let unit = self.library.load(&self.engine, name).map_err(|error| {
+        let unit = self.library.load(self.engine(), name).map_err(|error| {
             let error = Error::usage(format!("cannot read {name}: {error}"));
             Failure::from(error.hint("look for a slip in the path"))
         })?;
         let program = unit.program().map_err(|e| failure::unparsable(e, name, &self.library))?;
-        match unit.unknown_word(|| check::unknown_word(&self.engine, &self.library, name)) {
+        match unit.unknown_word(|| check::unknown_word(self.engine(), &self.library, name)) {
             Some(unknown) => Err(unknown),
             None => Ok((unit.title.clone(), Arc::clone(program))),
         }
@@ -333,7 +333,7 @@ impl Runner {
         program: Arc<Program>,
         interrupt: impl Future<Output = ()>,
     ) -> Ran {
-        let (engine, library) = (Arc::clone(&self.engine), Arc::clone(&self.library));
+        let (engine, library) = (Arc::clone(&self.shared.engine), Arc::clone(&self.library));
         let shared = Rc::clone(run);
         // What the script threw is let go of on its own stack: it may be nested deep.
         let script = Coroutine::new(Rc::<Run>::clone(run), move || {

@@ -8,7 +8,7 @@
 //! many scripts share one thread, and a script that waits holds no more stack than Rhai needs to
 //! come this far.
 //!
-//! This is the only module with `unsafe` in it: three expressions, which say why they are sound. What
+//! This is the only module with `unsafe` in it, in few expressions, which say why they are sound. What
 //! they rely on:
 //!
 //! - A coroutine never leaves its thread: [`Coroutine`] is neither `Send` nor `Sync`, because it
@@ -34,11 +34,16 @@
 //! - No borrow of a thread-local lives across a wait: other scripts of the thread run meanwhile and
 //!   use the same ones.
 //!
+//! A script may have branches that run at once: coroutines of their own, which one word of the
+//! script waits for. They share the script's context and its memory, and are stopped by that word.
+//!
 //! While a script runs, what its thread takes from the heap is taken to be the script's, if the
 //! program counts that: see [`CountingAllocator`].
 #![allow(unsafe_code)]
 
 mod allocator;
+mod frame;
+mod stacks;
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -48,23 +53,16 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use corosensei::stack::{DefaultStack, Stack as _};
+use corosensei::stack::DefaultStack;
 use corosensei::{CoroutineResult, Yielder};
 
 pub use allocator::CountingAllocator;
+pub(crate) use frame::Stop;
+use frame::{Awaited, Frame};
+pub(crate) use stacks::CALLS_SIZE;
 
-/// How much address space a stack reserves; only what is touched takes memory. Script functions are
-/// stopped after the first [`CALLS_SIZE`] of it. The rest is for what cannot be stopped: Rhai drops
-/// a value that is nested deep by recursion. A level of closures takes 160 bytes of the heap or
-/// more, and a script may hold 256 MiB; a level takes up to 1200 bytes of the stack to drop in a
-/// program that is not optimised, and 200 in one that is.
-const STACK_SIZE: usize = if cfg!(target_pointer_width = "64") { 2 << 30 } else { 64 << 20 };
-/// How much of its stack a script's own calls may take.
-pub(crate) const CALLS_SIZE: usize = 32 << 20;
-/// How much of its stack stays resident when another script gets it.
-const KEPT_SIZE: usize = 256 << 10;
 /// How long a script may run before others get their turn.
-const TURN: Duration = Duration::from_millis(10);
+pub(crate) const TURN: Duration = Duration::from_millis(10);
 /// A script is looked at each so many times that it asks.
 const STEP: u32 = 8;
 /// A script is looked at sooner if it has taken so many bytes since it was last looked at.
@@ -72,73 +70,8 @@ const GULP: isize = 4 << 20;
 /// A script that looked fewer times whether it must halt has not nested a value so deep that
 /// dropping it took more than [`KEPT_SIZE`] of the stack. Most scripts are spared a system call.
 const MANY_LOOKS: u32 = 64;
-/// How many idle stacks a thread keeps.
-const POOL: usize = 64;
 
 type Body<T> = corosensei::Coroutine<(), Awaited, T, DefaultStack>;
-
-/// What a suspended script waits for. It lives on the script's stack.
-type Awaited = Pin<&'static mut dyn Future<Output = ()>>;
-
-/// Why a script was stopped from outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stop {
-    /// The run's deadline ran out.
-    Deadline,
-    /// Somebody pressed Ctrl-C.
-    Interrupt,
-    /// It holds more memory than it may.
-    Memory,
-}
-
-/// What a running script and its words share.
-struct Frame {
-    /// Set while the body is running, and not while it is suspended; it lives on the coroutine's
-    /// own stack.
-    yielder: Cell<*const Yielder<(), Awaited>>,
-    stop: Cell<Option<Stop>>,
-    /// The address at which the stack begins; it grows towards lower ones.
-    base: usize,
-    /// How many times [`halt`] was asked.
-    looks: Cell<u32>,
-    /// When the turn that is under way began.
-    began: Cell<Instant>,
-    /// Bytes that the script and its sessions held when it was last suspended.
-    held: Cell<isize>,
-    /// What the thread held when it was resumed.
-    entered: Cell<isize>,
-    /// How much it may hold.
-    allowance: Cell<usize>,
-    context: Rc<dyn Any>,
-}
-
-impl Frame {
-    fn new(stack: &DefaultStack, context: Rc<dyn Any>) -> Self {
-        Self {
-            yielder: Cell::new(std::ptr::null()),
-            stop: Cell::new(None),
-            base: stack.base().get(),
-            looks: Cell::new(0),
-            began: Cell::new(Instant::now()),
-            held: Cell::new(0),
-            entered: Cell::new(0),
-            allowance: Cell::new(usize::MAX),
-            context,
-        }
-    }
-
-    /// What it holds while it is running.
-    fn holds(&self) -> usize {
-        let since = allocator::held().wrapping_sub(self.entered.get());
-        usize::try_from(self.held.get().saturating_add(since)).unwrap_or(0)
-    }
-
-    /// Why it is to stop, if it is: somebody said so, or it holds too much.
-    fn stopped(&self) -> Option<Stop> {
-        let is_too_much = || self.holds() > self.allowance.get();
-        self.stop.get().or_else(|| is_too_much().then_some(Stop::Memory))
-    }
-}
 
 thread_local! {
     /// How many times scripts of this thread have asked for a look.
@@ -146,7 +79,6 @@ thread_local! {
     /// What the thread may hold before the next look.
     static GULPED: Cell<isize> = const { Cell::new(0) };
     static CURRENT: RefCell<Option<Rc<Frame>>> = const { RefCell::new(None) };
-    static STACKS: RefCell<Vec<DefaultStack>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A function that may [`wait`], as a future.
@@ -167,17 +99,38 @@ impl<T: 'static> Coroutine<T> {
         context: Rc<dyn Any>,
         function: impl FnOnce() -> T + 'static,
     ) -> std::io::Result<Self> {
-        let stack = match STACKS.with_borrow_mut(Vec::pop) {
-            Some(stack) => stack,
-            None => new_stack()?,
+        let stack = stacks::idle()?;
+        let frame = Frame::new(&stack, context);
+        Ok(Self::of(stack, frame, function))
+    }
+
+    /// Makes a branch of the script that is running: it has a stack of its own, and the memory that
+    /// it holds is the script's. `branch` is what [`branch`] gives its words.
+    ///
+    /// # Errors
+    /// What the system says if it gives no stack.
+    pub(crate) fn branch(
+        branch: Rc<dyn Any>,
+        function: impl FnOnce() -> T + 'static,
+    ) -> std::io::Result<Self> {
+        let Some(parent) = CURRENT.with_borrow(Clone::clone) else {
+            unreachable!("branches are made by words of running scripts only")
         };
-        let frame = Rc::new(Frame::new(&stack, context));
+        let stack = stacks::idle()?;
+        let mut frame = Frame::new(&stack, Rc::clone(&parent.context));
+        frame.root = Some(parent.root.clone().unwrap_or(parent));
+        frame.branch = Some(branch);
+        Ok(Self::of(stack, frame, function))
+    }
+
+    fn of(stack: DefaultStack, frame: Frame, function: impl FnOnce() -> T + 'static) -> Self {
+        let frame = Rc::new(frame);
         let inside = Rc::clone(&frame);
         let body = Body::with_stack(stack, move |yielder, ()| {
             let _running = Running::new(&inside, yielder);
             function()
         });
-        Ok(Self { body: Some(body), awaited: None, frame })
+        Self { body: Some(body), awaited: None, frame }
     }
 
     /// Says how many bytes it may hold, with everything that it waits for. It is stopped once it
@@ -190,6 +143,17 @@ impl<T: 'static> Coroutine<T> {
     /// Makes the script's next wait, or its next progress report, fail with this.
     pub(crate) fn stop(&self, stop: Stop) {
         self.frame.stop.set(Some(stop));
+    }
+
+    /// Whether it has not ended yet.
+    pub(crate) fn is_running(&self) -> bool {
+        self.body.is_some()
+    }
+
+    /// Whether it is suspended in the middle of its work, so that other scripts have their turn.
+    /// What it has locked just then is locked by no wait of its own.
+    pub(crate) fn is_between_turns(&self) -> bool {
+        self.frame.is_between_turns.get()
     }
 }
 
@@ -232,41 +196,9 @@ impl<T: 'static> Future for Coroutine<T> {
 impl<T> Coroutine<T> {
     fn retire(&mut self) {
         if let Some(body) = self.body.take_if(|body| body.done()) {
-            let stack = body.into_stack();
-            if self.frame.looks.get() >= MANY_LOOKS {
-                trim(&stack);
-            }
-            // At the end of a thread the pool may be gone already; then so is the need for it.
-            let _ = STACKS.try_with(|stacks| {
-                let mut stacks = stacks.borrow_mut();
-                if stacks.len() < POOL {
-                    stacks.push(stack);
-                }
-            });
+            stacks::keep(body.into_stack(), self.frame.looks.get() >= MANY_LOOKS);
         }
     }
-}
-
-/// A new stack; a smaller one if the system does not give so much address space, by `ulimit -v` or
-/// a strict policy on overcommitting.
-fn new_stack() -> std::io::Result<DefaultStack> {
-    DefaultStack::new(STACK_SIZE).or_else(|_| DefaultStack::new(2 * CALLS_SIZE))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn trim(_: &DefaultStack) {}
-
-/// Gives the memory of an idle stack back to the system, except its first part.
-#[cfg(target_os = "linux")]
-fn trim(stack: &DefaultStack) {
-    let page = rustix::param::page_size();
-    let lowest = stack.limit().get() + page;
-    let length = (stack.base().get() - KEPT_SIZE).saturating_sub(lowest) / page * page;
-    let start = std::ptr::with_exposed_provenance_mut(lowest);
-    // SAFETY: the range lies within the mapping of the stack, above its guard page and on page
-    // boundaries. The stack is idle: nothing lives in it, and its pages read as zeros afterwards.
-    // A failure leaves the pages as they are.
-    let _ = unsafe { rustix::mm::madvise(start, length, rustix::mm::Advice::LinuxDontNeed) };
 }
 
 impl<T> Drop for Coroutine<T> {
@@ -380,6 +312,33 @@ pub(crate) fn context<C: 'static>() -> Option<Rc<C>> {
     context.downcast().ok()
 }
 
+/// Which branch is running, if one of that type is.
+pub(crate) fn branch<B: 'static>() -> Option<Rc<B>> {
+    let branch = CURRENT.with_borrow(|frame| frame.as_ref()?.branch.clone())?;
+    branch.downcast().ok()
+}
+
+/// Lets other scripts have their turn, in the middle of the running one's work.
+///
+/// # Errors
+/// The reason, once the script is to stop.
+pub(crate) fn take_turns() -> Result<(), Stop> {
+    mark_between_turns(true);
+    let turned = wait(tokio::task::yield_now());
+    mark_between_turns(false);
+    turned
+}
+
+/// Says whether the running script is suspended for no reason but other scripts' turns, if it is
+/// going to be.
+pub(crate) fn mark_between_turns(is_between: bool) {
+    CURRENT.with_borrow(|frame| {
+        if let Some(frame) = frame {
+            frame.is_between_turns.set(is_between);
+        }
+    });
+}
+
 /// Why a script must not go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Halt {
@@ -414,7 +373,7 @@ pub(crate) fn halt(most: usize) -> Option<Halt> {
 pub(crate) fn has_room(bytes: usize) -> bool {
     CURRENT.with_borrow(|frame| {
         let may_hold = |frame: &Rc<Frame>| {
-            !is_counted() || frame.holds().saturating_add(bytes) <= frame.allowance.get()
+            !is_counted() || frame.holds().saturating_add(bytes) <= frame.whole().allowance.get()
         };
         frame.as_ref().is_none_or(may_hold)
     })

@@ -47,8 +47,11 @@ pub(super) fn end_of(raised: Raised, script: &str, library: &Library) -> End {
         }
     };
     calls.reverse();
-    let calls = calls.into_iter().filter_map(|(name, place)| Some((name, place?))).collect();
+    let calls: Vec<_> =
+        calls.into_iter().filter_map(|(name, place)| Some((name, place?))).collect();
+    // Rhai does not say where a variable was found locked: the call around it is near.
     let place = library.place(&source, root.position());
+    let place = place.or_else(|| calls.first().map(|(_, place): &(String, Place)| place.clone()));
     let (error, place) = match root {
         EvalAltResult::ErrorTerminated(token, _) => {
             let ended = token.try_cast::<Ended>().unwrap_or(Ended::StackShort);
@@ -113,6 +116,9 @@ pub(super) fn end_of_all(ended: Ended, place: Option<Place>) -> End {
                     let error = error.say("the deadline of the whole script ran out");
                     End::Failed(failed(error.hint("give it longer with --deadline")))
                 }
+                Stop::Abandoned => {
+                    End::Failed(failed(error.say("another branch of the script failed")))
+                }
                 Stop::Memory => End::Failed(failed(out_of_bounds("it holds too much memory"))),
             }
         }
@@ -150,7 +156,11 @@ pub(super) fn at_the_end(error: Error, last: Option<Spot>, library: &Library) ->
 }
 
 fn called(name: &str) -> String {
-    if name.starts_with("anon$") { "a closure".to_owned() } else { format!("`{name}`") }
+    if name.starts_with("anon$") {
+        return "a closure".to_owned();
+    }
+    // A branch of `together`; no function has a blank in its name.
+    if name.contains(' ') { name.to_owned() } else { format!("`{name}`") }
 }
 
 fn thrown(value: &Dynamic) -> String {
@@ -186,6 +196,7 @@ fn wrong(error: &EvalAltResult) -> Error {
         }
         EvalAltResult::ErrorArrayBounds(length, index, _) => absent(*length, *index),
         EvalAltResult::ErrorTooManyModules(_) => out_of_bounds("it imports too many modules"),
+        EvalAltResult::ErrorDataRace(..) => in_use(),
         EvalAltResult::ErrorDotExpr(message, _) => unknown_property(message),
         other => {
             // Rhai ends its messages with the position, which the report shows by itself.
@@ -224,6 +235,14 @@ fn absent(length: usize, index: i64) -> Error {
         Some(session) => error.with_session(session),
         None => error,
     }
+}
+
+/// A variable that a closure shares is locked while a method of its value runs.
+fn in_use() -> Error {
+    let error = "the variable is in use: a call on it has not ended yet, in another branch or around this closure";
+    Error::new(Kind::Busy, error).hint(
+        "open a session in the branch that uses it, let barrier() order the branches, or hand the value over as an argument",
+    )
 }
 
 /// The session that was opened last, with its peer.

@@ -2,6 +2,8 @@
 
 mod bindings;
 mod bounds;
+mod branch;
+mod branches;
 mod case;
 mod check;
 mod coroutine;

@@ -5,17 +5,18 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 
+use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext};
 use tokio::time::Instant;
 
-use rhai::{Dynamic, EvalAltResult, NativeCallContext};
-
+use super::branch::Branch;
+use super::coroutine::{self, Stop};
 use super::deferred::Deferred;
 use super::ended::Ended;
 use super::handle::Handle;
+use super::memory;
 use super::raise::Raised;
 use super::regexes::Regexes;
 use super::settings::Settings;
-use super::{coroutine, memory};
 use crate::error::{Error, Result};
 use crate::file;
 use crate::pattern::Pattern;
@@ -41,6 +42,8 @@ const LARGEST_FILE: u64 = 1 << 20;
 pub(crate) struct Run {
     pub(super) settings: Arc<Settings>,
     pub(super) transcript: Transcript,
+    /// What runs the closures of branches.
+    pub(super) engine: Arc<Engine>,
     server: Arc<Server>,
     pace: Pace,
     thread: Thread,
@@ -85,6 +88,7 @@ pub(crate) struct Shared {
     pub(super) server: Arc<Server>,
     pub(super) pace: Pace,
     pub(super) regexes: Arc<Regexes>,
+    pub(super) engine: Arc<Engine>,
     /// How much the process may come to hold while scripts run.
     pub(super) allowance: usize,
 }
@@ -110,6 +114,7 @@ impl Run {
         Self {
             folder: script.parent().map(Path::to_owned).unwrap_or_default(),
             settings: shared.settings,
+            engine: shared.engine,
             transcript: Transcript::of(shared.secrets.copy()),
             server: shared.server,
             pace: shared.pace,
@@ -219,7 +224,14 @@ impl Run {
     /// all of them cost one grace.
     pub(super) async fn end_sessions(&self) -> Option<(Error, Handle)> {
         let mut ending = Vec::new();
-        for handle in self.sessions() {
+        let mut sessions = self.sessions();
+        // Branches open theirs in any order.
+        sessions.sort_by_cached_key(|handle| {
+            let mut id = None;
+            handle.look(|session| id = Some(session.id()));
+            id
+        });
+        for handle in sessions {
             let Ok(mut taken) = handle.take() else { continue };
             match taken.session() {
                 Ok(session) if session.is_open() => match session.close_our_side().await {
@@ -278,12 +290,25 @@ impl Run {
         self.checks.get()
     }
 
+    /// Begins a step: of the branch that is running, if one is.
     pub(super) fn begin_step(&self, title: &str) {
-        self.step.replace(Some(title.into()));
+        match Branch::current() {
+            Some(branch) => branch.step.replace(Some(title.into())),
+            None => self.step.replace(Some(title.into())),
+        };
+    }
+
+    /// Goes on in the step of a branch that failed.
+    pub(super) fn resume_step(&self, step: Arc<str>) {
+        match Branch::current() {
+            Some(outer) => outer.step.replace(Some(step)),
+            None => self.step.replace(Some(step)),
+        };
     }
 
     pub(super) fn step(&self) -> Option<Arc<str>> {
-        self.step.borrow().clone()
+        let of_branch = Branch::current().and_then(|branch| branch.step.borrow().clone());
+        of_branch.or_else(|| self.step.borrow().clone())
     }
 
     /// Remembers the value that a parameter has.
@@ -348,6 +373,10 @@ impl Run {
 
     /// Remembers why the script has to end; the first reason counts.
     pub(super) fn end(&self, ended: Ended) {
+        // A branch ends that others may go on without.
+        if matches!(ended, Ended::Stopped(Stop::Abandoned, _)) {
+            return;
+        }
         self.ended.borrow_mut().get_or_insert(ended);
     }
 

@@ -7,10 +7,10 @@
 mod excerpt;
 mod masked;
 mod note;
+mod part;
 mod read;
 mod render;
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,19 +18,65 @@ use std::time::Duration;
 pub use excerpt::Excerpt;
 pub(crate) use excerpt::Gathering;
 pub use note::About;
+pub(crate) use part::Part;
 pub(crate) use read::octets;
 pub use read::read;
 pub use render::{Line, Mark};
 
 use crate::secrets::Learned;
 
-/// One session of a run: its number, from 1 in the order in which they were opened.
+/// One session of a run: its number, from 1 in the order in which they were opened. Sessions that
+/// branches of a script open at once are numbered apart in each: `b2.s1` is the first of the second
+/// branch, whichever was quicker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub(crate) u32);
 
 impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "s{}", self.0)
+        match self.parts() {
+            (0, number) => write!(f, "s{number}"),
+            (branch, number) => write!(f, "b{branch}.s{number}"),
+        }
+    }
+}
+
+impl SessionId {
+    /// Bits of the number of a session within its branch.
+    const NUMBER: u32 = 20;
+    /// Set if the session belongs to a branch.
+    const IN_BRANCH: u32 = 1 << 31;
+
+    /// The session of that number in a branch; of branch 0 outside of any.
+    pub(crate) fn new(branch: u32, number: u32) -> Self {
+        if branch == 0 {
+            return Self(number);
+        }
+        let number = number.min((1 << Self::NUMBER) - 1);
+        Self(Self::IN_BRANCH | branch << Self::NUMBER | number)
+    }
+
+    /// The branch and the number in it.
+    fn parts(self) -> (u32, u32) {
+        if self.0 & Self::IN_BRANCH == 0 {
+            return (0, self.0);
+        }
+        let rest = self.0 & !Self::IN_BRANCH;
+        (rest >> Self::NUMBER, rest & ((1 << Self::NUMBER) - 1))
+    }
+
+    /// The session that is shown so.
+    fn read(shown: &str) -> Option<Self> {
+        let number = |text: &str| text.strip_prefix('s')?.parse().ok();
+        match shown.strip_prefix('b') {
+            Some(rest) => {
+                let (branch, rest) = rest.split_once('.')?;
+                Some(Self::new(
+                    branch.parse().ok().filter(|branch| *branch < 1 << 11)?,
+                    number(rest)?,
+                ))
+            }
+            None => number(shown).map(Self),
+        }
     }
 }
 
@@ -132,44 +178,14 @@ impl Event {
     }
 }
 
-impl Record {
-    fn keep(&mut self, event: Event) {
-        if self.last.is_empty() && self.events.len() < FIRST.0 && self.held < FIRST.1 {
-            self.held += event.octets();
-            self.events.push(event);
-            return;
-        }
-        self.last.push_back(event);
-        if self.last.len() > LAST {
-            self.last.pop_front();
-            self.omitted += 1;
-        }
-    }
-
-    /// What stands for the events that were not kept.
-    fn omission(&self) -> Option<Event> {
-        (self.omitted > 0).then_some(Event { session: None, what: What::Omitted(self.omitted) })
-    }
-}
-
 type Observer = Box<dyn Fn(&Event) + Send>;
-
-/// How many of the first events are kept whatever comes, and how much of them: some lines each for
-/// thousands of commands, and not a flood that a hostile server sends.
-const FIRST: (usize, usize) = (20_000, 16 << 20);
-/// How many of the last events are kept behind those.
-const LAST: usize = 1000;
 
 #[derive(Default)]
 struct Record {
-    events: Vec<Event>,
-    /// The bytes that those hold.
-    held: usize,
-    /// The last of the events that came after the first had reached their bound.
-    last: VecDeque<Event>,
-    /// How many came between.
-    omitted: u64,
-    sessions: u32,
+    /// Where events go.
+    part: Part,
+    /// How many sessions were opened outside of branches, and in each branch.
+    sessions: Vec<u32>,
     observer: Option<Observer>,
 }
 
@@ -223,8 +239,13 @@ impl Transcript {
 
     pub(crate) fn open(&self) -> SessionId {
         let mut record = self.record();
-        record.sessions += 1;
-        SessionId(record.sessions)
+        let branch = record.part.branch;
+        let place = usize::try_from(branch).unwrap_or(0);
+        if record.sessions.len() <= place {
+            record.sessions.resize(place + 1, 0);
+        }
+        record.sessions[place] += 1;
+        SessionId::new(branch, record.sessions[place])
     }
 
     pub(crate) fn record_on(&self, session: SessionId, what: What) {
@@ -234,24 +255,28 @@ impl Transcript {
     /// The events so far.
     #[must_use]
     pub fn events(&self) -> Vec<Event> {
-        let record = self.record();
-        let mut events = record.events.clone();
-        events.extend(record.omission());
-        events.extend(record.last.iter().cloned());
-        drop(record);
+        let events = self.record().part.events();
         self.masked(events)
     }
 
     /// The events so far, taken out.
     #[must_use]
     pub fn take(&self) -> Vec<Event> {
-        let mut record = self.record();
-        let mut events = std::mem::take(&mut record.events);
-        events.extend(record.omission());
-        events.extend(std::mem::take(&mut record.last));
-        (record.held, record.omitted) = (0, 0);
-        drop(record);
+        let events = self.record().part.take();
         self.masked(events)
+    }
+
+    /// Lets the events that follow go to this part, and gives back in its place where they went.
+    #[cfg(feature = "script")]
+    pub(crate) fn exchange(&self, part: &mut Part) {
+        std::mem::swap(&mut self.record().part, part);
+    }
+
+    /// Moves the events of a part to where events go.
+    #[cfg(feature = "script")]
+    pub(crate) fn append(&self, part: &mut Part) {
+        let mut record = self.record();
+        part.take().into_iter().for_each(|event| record.part.keep(event));
     }
 
     fn masked(&self, mut events: Vec<Event>) -> Vec<Event> {
@@ -263,7 +288,7 @@ impl Transcript {
         let mut record = self.record();
         match &record.observer {
             Some(observer) => observer(&event),
-            None => record.keep(event),
+            None => record.part.keep(event),
         }
     }
 
@@ -283,7 +308,7 @@ impl fmt::Display for Transcript {
 impl fmt::Debug for Transcript {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Transcript")
-            .field("events", &self.record().events.len())
+            .field("events", &self.record().part.len())
             .finish_non_exhaustive()
     }
 }
@@ -296,7 +321,18 @@ pub fn lines(events: &[Event]) -> Vec<Line> {
 
 #[cfg(test)]
 mod tests {
+    use super::part::{FIRST, LAST};
     use super::*;
+
+    #[test]
+    fn sessions_of_branches_are_numbered_apart_and_read_back() {
+        for shown in ["s1", "s1048577", "b1.s1", "b1000.s3"] {
+            assert_eq!(SessionId::read(shown).unwrap().to_string(), shown);
+        }
+        for wrong in ["b1", "b1.1", "b4096.s1", "x1", "s"] {
+            assert_eq!(SessionId::read(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn an_event_is_small() {

@@ -70,7 +70,7 @@ struct Wire {
 /// The session that a line is tagged with, and the rest of it.
 fn tag(line: &str) -> Option<(SessionId, &str)> {
     let (tag, rest) = line.split_once(' ')?;
-    Some((SessionId(tag.strip_prefix('s')?.parse().ok()?), rest))
+    Some((SessionId::read(tag)?, rest))
 }
 
 /// The session, the mark and the text of a line. Where there are several sessions, what has no tag

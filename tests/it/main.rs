@@ -53,3 +53,4 @@ mod stable;
 mod targets;
 mod tls;
 mod tls_server;
+mod together;

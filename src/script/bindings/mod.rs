@@ -27,6 +27,7 @@ mod standard;
 mod test;
 mod text;
 mod tls;
+mod together;
 mod trying;
 mod verb;
 

@@ -1,3 +1,4 @@
+use super::stacks::{STACK_SIZE, STACKS};
 use super::*;
 
 fn run<T>(test: impl Future<Output = T>) -> T {

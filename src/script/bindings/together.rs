@@ -1,0 +1,86 @@
+//! Closures that run at once.
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "Rhai's plugin macros hand arguments over by value"
+)]
+
+use rhai::plugin::{NativeCallContext, export_module};
+use rhai::{Array, FnPtr};
+
+use super::wait;
+use crate::error::{Error, Result};
+use crate::script::branch::Branch;
+use crate::script::branches;
+use crate::script::raise::{Raised, kind, raise};
+
+pub(super) const INTRO: &str = "One script can hold several dialogues at once: both ends of one, a client that waits while another one delivers, two hundred logins. \
+A branch runs until one of its words waits (`expect`, `connect`, `barrier()`), and then another one does: between two waits nothing comes between, so that branches may share \
+lists and maps, and a loop that waits for a variable of another branch without such a word never ends. A session that two branches use at the same moment is an error of kind `busy`. \
+The limits and the deadline are those of the whole script. The transcript shows the branches one behind the other, up to each barrier, whichever was quicker; \
+sessions that a branch opens are named after it (`b2.s1`).";
+
+/// No more branches run at once: each has a stack of its own.
+const MOST: usize = 1000;
+
+fn functions(list: Array) -> Result<Vec<FnPtr>> {
+    if list.len() > MOST {
+        let error = Error::usage(format!("{} branches are too many", list.len()));
+        return Err(error.hint(format!("at most {MOST} run at once")));
+    }
+    let function = |value: rhai::Dynamic| {
+        let name = value.type_name();
+        value.try_cast::<FnPtr>().ok_or_else(|| {
+            Error::usage(format!("together cannot run a value of type {}", kind(name)))
+                .hint("together([|| ..., || ...]) takes a list of closures without parameters")
+        })
+    };
+    list.into_iter().map(function).collect()
+}
+
+#[export_module(manifest)]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "the macro writes code of its own beside these"
+)]
+pub mod words {
+    /// Runs closures at once and gives back a list of what each gave back. The first failure fails
+    /// the script, with the number of its branch, and the other branches end where they are.
+    ///
+    /// ```rhai
+    /// fn greeted(branch) {
+    ///     let s = connect();
+    ///     s.expect(220);
+    ///     barrier();
+    ///     s.quit();
+    ///     branch
+    /// }
+    /// assert_eq(together([|| greeted(1), || greeted(2)]), [1, 2]);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn together(ctx: NativeCallContext, branches: Array) -> Result<Array, Raised> {
+        let functions = functions(branches).map_err(|error| raise(&ctx, error))?;
+        branches::together(&ctx, functions)
+    }
+
+    /// Waits until all branches of `together` have come to a barrier. If one of them has ended
+    /// before, the others fail.
+    ///
+    /// ```rhai
+    /// let order = [];
+    /// together([
+    ///     || { barrier(); order.push("second"); },
+    ///     || { order.push("first"); barrier(); },
+    /// ]);
+    /// assert_eq(order, ["first", "second"]);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn barrier(ctx: NativeCallContext) -> Result<(), Raised> {
+        let Some(branch) = Branch::current() else {
+            let error = Error::usage("barrier() is for branches, and none is running");
+            return Err(raise(&ctx, error.hint("branches are the closures of together([...])")));
+        };
+        wait(&ctx, branch.meet())?.map_err(|error| raise(&ctx, error))
+    }
+}

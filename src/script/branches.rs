@@ -1,0 +1,285 @@
+//! Closures of one script that run at once, each on a coroutine of its own.
+//!
+//! One word of the script waits for all of them, and its wait polls them: a branch runs until it
+//! waits in its turn, and then the next one does that has something to do. Between two waits a
+//! branch is never interrupted for another one: what it does to a list that others share is done as
+//! a whole. If it must let other *scripts* have their turn meanwhile, its siblings wait with it.
+//!
+//! What a branch records goes to a part of the transcript of its own. The parts are put one behind
+//! the other at each barrier and at the end, so that the transcript does not depend on which branch
+//! was quicker.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Instant;
+
+use rhai::{Array, Dynamic, EvalAltResult, FnPtr, NativeCallContext};
+
+use super::branch::{Barrier, Branch};
+use super::coroutine::{self, Coroutine, Stop, TURN};
+use super::ended::Ended;
+use super::raise::{Raised, raise};
+use super::run::{self, Run};
+use crate::error::{Error, Kind};
+use crate::transcript::{Part, Transcript};
+
+/// How many times a branch that has to stop is polled until it must have: it does not wait any more,
+/// and a word that does much looks each few milliseconds.
+const LAST_POLLS: usize = 1000;
+
+/// Remembers that a branch has something to do, and wakes whoever polls them all.
+struct Wakeup {
+    is_due: AtomicBool,
+    all: Arc<Mutex<Option<Waker>>>,
+}
+
+impl Wake for Wakeup {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.is_due.store(true, Ordering::Release);
+        let waker = self.all.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+/// A branch from its beginning to its end.
+struct Running {
+    coroutine: Pin<Box<Coroutine<Result<Dynamic, Raised>>>>,
+    branch: Rc<Branch>,
+    wakeup: Arc<Wakeup>,
+    part: Part,
+    /// What its closure gave back, once it has ended.
+    value: Option<Dynamic>,
+}
+
+impl Running {
+    /// Lets it run until it waits; what it records goes to its own part.
+    fn poll(&mut self, transcript: &Transcript, waker: &Waker) -> Poll<Result<Dynamic, Raised>> {
+        transcript.exchange(&mut self.part);
+        let back = Back { transcript, part: &mut self.part };
+        let polled = self.coroutine.as_mut().poll(&mut Context::from_waker(waker));
+        drop(back);
+        polled
+    }
+}
+
+/// Lets events go where they went before, after a panic too.
+struct Back<'a> {
+    transcript: &'a Transcript,
+    part: &'a mut Part,
+}
+
+impl Drop for Back<'_> {
+    fn drop(&mut self) {
+        self.transcript.exchange(self.part);
+    }
+}
+
+/// All branches of one word.
+struct Branches {
+    all: Vec<Running>,
+    barrier: Rc<Barrier>,
+    transcript: Transcript,
+    waker: Arc<Mutex<Option<Waker>>>,
+    /// The branch that ran last.
+    last: usize,
+}
+
+/// Runs closures at once, and gives back what each gave back.
+///
+/// # Errors
+/// That of the branch that failed first; the others end where they are.
+pub(super) fn together(
+    context: &NativeCallContext<'_>,
+    functions: Vec<FnPtr>,
+) -> Result<Array, Raised> {
+    let run = Run::current().map_err(|error| raise(context, error))?;
+    let mut branches = Branches::new(context, &run, functions)?;
+    // In a box: a script that waits shall hold little of its stack.
+    let ended = coroutine::wait(Box::pin(poll_fn(|cx| branches.poll(cx))));
+    let failed = match ended {
+        Ok(Ok(())) => None,
+        Ok(Err((place, raised))) => {
+            branches.stop(Stop::Abandoned);
+            Some((place, raised))
+        }
+        Err(stop) => Some(match branches.stop(stop) {
+            Some(first) => first,
+            None => return Err(run::end(context, Ended::Stopped(stop, None))),
+        }),
+    };
+    branches.gather();
+    let Some((place, raised)) = failed else {
+        return Ok(branches
+            .all
+            .into_iter()
+            .map(|branch| branch.value.unwrap_or_default())
+            .collect());
+    };
+    let branch = &branches.all[place].branch;
+    if let Some(step) = branch.step.take() {
+        run.resume_step(step);
+    }
+    Err(Box::new(EvalAltResult::ErrorInFunctionCall(
+        format!("branch {}", branch.number),
+        context.call_source().unwrap_or_default().to_owned(),
+        raised,
+        context.call_position(),
+    )))
+}
+
+impl Branches {
+    fn new(
+        context: &NativeCallContext<'_>,
+        run: &Run,
+        functions: Vec<FnPtr>,
+    ) -> Result<Self, Raised> {
+        let barrier = Rc::<Barrier>::default();
+        let waker = Arc::default();
+        let mut all = Vec::with_capacity(functions.len());
+        for (place, function) in functions.into_iter().enumerate() {
+            let branch = Rc::new(Branch::new(place + 1, &barrier));
+            let coroutine = spawn(context, run, &branch, function).map_err(|error| {
+                let error = format!("no stack for branch {} of the script: {error}", place + 1);
+                raise(context, Error::new(Kind::Io, error))
+            })?;
+            let wakeup = Wakeup { is_due: AtomicBool::new(true), all: Arc::clone(&waker) };
+            all.push(Running {
+                coroutine: Box::pin(coroutine),
+                part: Part::of_branch(u32::try_from(branch.number).unwrap_or(u32::MAX)),
+                branch,
+                wakeup: Arc::new(wakeup),
+                value: None,
+            });
+        }
+        let transcript = run.transcript.clone();
+        Ok(Self { last: all.len().saturating_sub(1), all, barrier, transcript, waker })
+    }
+
+    /// Polls what has something to do; ready if all have ended or one has failed.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), (usize, Raised)>> {
+        *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(cx.waker().clone());
+        coroutine::mark_between_turns(false);
+        let began = Instant::now();
+        loop {
+            if self.all.iter().all(|branch| branch.value.is_some()) {
+                return Poll::Ready(Ok(()));
+            }
+            let Some(next) = self.next() else {
+                if self.open_barrier() {
+                    continue;
+                }
+                coroutine::mark_between_turns(self.is_between_turns());
+                return Poll::Pending;
+            };
+            self.last = next;
+            let branch = &mut self.all[next];
+            branch.wakeup.is_due.store(false, Ordering::Release);
+            let waker = Waker::from(Arc::clone(&branch.wakeup));
+            match branch.poll(&self.transcript, &waker) {
+                Poll::Ready(Ok(value)) => branch.value = Some(value),
+                Poll::Ready(Err(raised)) => return Poll::Ready(Err((next, raised))),
+                Poll::Pending => {}
+            }
+            if began.elapsed() >= TURN {
+                // The runtime wakes us after it has had its turn.
+                let _ = pin!(tokio::task::yield_now()).poll(cx);
+                coroutine::mark_between_turns(self.is_between_turns());
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn is_between_turns(&self) -> bool {
+        let last = &self.all[self.last];
+        last.value.is_none() && last.coroutine.is_between_turns()
+    }
+
+    /// The branch that is to run next: the one that was in the middle of its work, or the next one
+    /// that has something to do.
+    fn next(&self) -> Option<usize> {
+        let is_due = |place: &usize| {
+            let branch = &self.all[*place];
+            branch.value.is_none() && branch.wakeup.is_due.load(Ordering::Acquire)
+        };
+        if self.is_between_turns() {
+            return Some(self.last).filter(is_due);
+        }
+        let count = self.all.len();
+        (1..=count).map(|step| (self.last + step) % count).find(is_due)
+    }
+
+    /// Lets the branches go on that wait at the barrier if all of them do, or if they wait in vain.
+    fn open_barrier(&mut self) -> bool {
+        let ended = self.all.iter().position(|branch| branch.value.is_some());
+        let is_there = |branch: &Running| branch.branch.is_at_barrier.get();
+        let is_open = match ended {
+            None => self.all.iter().all(is_there),
+            Some(_) => self.all.iter().any(is_there),
+        };
+        if !is_open {
+            return false;
+        }
+        if let Some(place) = ended {
+            self.barrier.ended.set(Some(place + 1));
+        } else {
+            self.gather();
+            self.barrier.passed.set(self.barrier.passed.get() + 1);
+        }
+        for branch in self.all.iter().filter(|branch| is_there(branch)) {
+            branch.wakeup.is_due.store(true, Ordering::Release);
+        }
+        true
+    }
+
+    /// Ends the branches that still run, each where it is; gives back how the first of them ended.
+    fn stop(&mut self, stop: Stop) -> Option<(usize, Raised)> {
+        let mut first = None;
+        for (place, branch) in self.all.iter_mut().enumerate() {
+            if branch.value.is_some() || !branch.coroutine.is_running() {
+                continue;
+            }
+            branch.coroutine.stop(stop);
+            for _ in 0..LAST_POLLS {
+                if let Poll::Ready(ended) = branch.poll(&self.transcript, Waker::noop()) {
+                    first = first.or_else(|| Some((place, ended.err()?)));
+                    break;
+                }
+            }
+        }
+        first
+    }
+
+    /// Puts what the branches recorded into the transcript, one behind the other.
+    fn gather(&mut self) {
+        for branch in &mut self.all {
+            self.transcript.append(&mut branch.part);
+        }
+    }
+}
+
+/// A coroutine that calls the closure.
+fn spawn(
+    context: &NativeCallContext<'_>,
+    run: &Run,
+    branch: &Rc<Branch>,
+    function: FnPtr,
+) -> std::io::Result<Coroutine<Result<Dynamic, Raised>>> {
+    #[expect(deprecated, reason = "Rhai's name for what may change")]
+    let stored = context.store_data();
+    let engine = Arc::clone(&run.engine);
+    Coroutine::branch(Rc::<Branch>::clone(branch), move || {
+        #[expect(deprecated, reason = "Rhai's name for what may change")]
+        let context = stored.create_context(&engine);
+        function.call_within_context(&context, ())
+    })
+}

@@ -1,0 +1,158 @@
+//! Branches of one script that run at once.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use mailexpect::outcome::Outcome;
+use mailexpect::script::Case;
+use mailexpect::transcript::lines;
+
+use crate::program::folder;
+
+fn outcome(script: &str, deadline: Duration) -> Outcome {
+    let folder = folder(&[("script.rhai", script)]);
+    Case::new(folder.path().join("script.rhai")).embedded().deadline(deadline).run()
+}
+
+fn said(outcome: &Outcome) -> String {
+    outcome.failure().map(|failure| failure.error.to_string()).unwrap_or_default()
+}
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+#[test]
+fn two_hundred_branches_run_at_once_and_meet() {
+    let script = "
+        let met = [];
+        let branches = [];
+        for n in 0..200 {
+            branches.push(|| {
+                let s = connect();
+                s.expect(220);
+                met.push(n);
+                barrier();
+                assert_eq(met.len(), 200);
+                s.quit();
+                n
+            });
+        }
+        let numbers = together(branches);
+        assert_eq(numbers.len(), 200);
+        assert_eq(numbers[199], 199);";
+    let outcome = outcome(script, MINUTE);
+    assert!(outcome.is_ok(), "{}", said(&outcome));
+}
+
+/// What two branches record if each of them waits before it does something.
+fn recorded(waits: [&str; 2]) -> String {
+    let branch = |name, wait| {
+        format!(
+            "|| {{
+                let quiet = connect();
+                quiet.expect(220);
+                quiet.expect_silence(\"{wait}\");
+                let s = connect();
+                s.expect(220);
+                print(\"{name}\");
+                barrier();
+                s.quit();
+            }}"
+        )
+    };
+    let script =
+        format!("together([{}, {}]);", branch("left", waits[0]), branch("right", waits[1]));
+    let outcome = outcome(&script, MINUTE);
+    assert!(outcome.is_ok(), "{}", said(&outcome));
+    let mut text = String::new();
+    for line in lines(&outcome.transcript) {
+        let _ = writeln!(text, "{line}");
+    }
+    text.replace("50 ms", "WAIT").replace("1 ms", "WAIT")
+}
+
+#[test]
+fn the_transcript_does_not_depend_on_which_branch_is_quicker() {
+    let port = regex::Regex::new(r"127\.0\.0\.1:\d+").unwrap();
+    let [left, right] = [["50ms", "1ms"], ["1ms", "50ms"]]
+        .map(|waits| port.replace_all(&recorded(waits), "PORT").into_owned());
+    assert_eq!(left, right);
+    let place = |text: &str| left.find(text).unwrap_or_else(|| panic!("no {text} in {left}"));
+    assert!(place("left") < place("right") && place("b1.s2 S: 220") < place("b2.s1 S: 220"));
+    assert!(place("right") < place("b1.s2 C: QUIT"), "the barrier is between: {left}");
+}
+
+#[test]
+fn the_deadline_of_the_script_says_what_a_branch_was_waiting_for() {
+    let script = "together([
+        || { let s = connect(); s.expect(220); s.expect_until(re(`never`), #{timeout: \"1m\"}); },
+        || { let s = connect(); s.expect(220); s.expect_silence(\"1m\"); },
+    ]);";
+    let began = Instant::now();
+    let outcome = outcome(script, Duration::from_secs(1));
+    assert!(began.elapsed() < Duration::from_secs(20));
+    let text = said(&outcome);
+    assert!(text.contains("deadline of the whole script") && text.contains("never"), "{text}");
+}
+
+#[test]
+fn all_branches_of_a_script_hold_one_allowance() {
+    // Each of them alone would be within it.
+    let branch = "|| { let held = (); for n in 0..20 { let b = blob(8000000, 1); let more = held; held = || [b, more]; } barrier(); }";
+    let one = outcome(&format!("together([{branch}]); assert(true);"), MINUTE);
+    assert!(one.is_ok(), "{}", said(&one));
+    let two = outcome(&format!("together([{branch}, {branch}]);"), MINUTE);
+    assert!(said(&two).contains("holds too much memory"), "{}", said(&two));
+}
+
+#[test]
+fn what_a_branch_does_between_two_waits_is_done_as_a_whole() {
+    let script = "
+        let all = [];
+        for n in 0..5000 { all.push(n); }
+        let branch = || {
+            for n in 0..3 {
+                if !all.contains(4999 + n) { throw \"lost\"; }
+                all.push(5000 + n);
+            }
+        };
+        together([branch, branch]);
+        assert_eq(all.len(), 5006);";
+    let outcome = outcome(script, MINUTE);
+    assert!(outcome.is_ok(), "{}", said(&outcome));
+}
+
+#[test]
+fn a_failure_that_was_caught_leaves_the_variables_of_the_other_branches_usable() {
+    let script = "
+        let s = connect();
+        s.expect(220);
+        let got = ();
+        try {
+            together([|| s.expect_silence(\"1m\"), || throw \"no\"]);
+        } catch (error) { got = error; }
+        assert_eq(got, \"no\");
+        s.noop();
+        s.quit();";
+    let outcome = outcome(script, MINUTE);
+    assert!(outcome.is_ok(), "{}", said(&outcome));
+}
+
+#[test]
+fn branches_have_branches_and_a_script_is_skipped_from_inside_of_one() {
+    let nested = "
+        let inner = || together([|| { barrier(); 1 }, || { barrier(); 2 }]);
+        assert_eq(together([inner, || 3, inner]), [[1, 2], 3, [1, 2]]);
+        assert_eq(together([]), []);";
+    let nested = outcome(nested, MINUTE);
+    assert!(nested.is_ok(), "{}", said(&nested));
+    let skipped = outcome("together([|| connect().expect(220), || skip(\"why\")]);", MINUTE);
+    assert!(format!("{:?}", skipped.verdict).contains("why"), "{:?}", skipped.verdict);
+}
+
+#[test]
+fn values_nested_deep_in_every_branch_end_in_a_verdict() {
+    let branch = "|| { let a = (); for n in 0..30000 { let b = a; a = || b; } barrier(); a }";
+    let outcome =
+        outcome(&format!("together([{branch}, {branch}, || {{ barrier(); throw 1; }}]);"), MINUTE);
+    assert!(!outcome.is_ok());
+}
