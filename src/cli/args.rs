@@ -1,6 +1,5 @@
 //! What can be said on the command line.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args as Arguments, Parser, Subcommand};
@@ -43,8 +42,8 @@ pub(super) enum Command {
     Reject(Decide),
     /// Redact a transcript as goldens are, and explain which rule changed what.
     Redact(Redact),
-    /// Run the embedded SMTP and submission server and show each dialogue.
-    Serve(Serve),
+    /// Run the embedded mail server and show each dialogue.
+    Serve(super::serve::Serve),
     /// Print the JSON schema of the project file, `mailexpect.toml`.
     Schema,
     /// Print the reference manual of the script language, as Markdown.
@@ -104,22 +103,6 @@ pub(super) struct Decide {
     /// Take all that wait in the current folder and below.
     #[arg(long, conflicts_with = "paths")]
     pub(super) all: bool,
-}
-
-#[derive(Arguments, Debug)]
-pub(super) struct Serve {
-    /// Listen here for SMTP; port 0 is a free one: `--smtp 127.0.0.1:2525`.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
-    pub(super) smtp: SocketAddr,
-    /// Listen here for submission.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
-    pub(super) submission: SocketAddr,
-    /// Listen here for submission with TLS from the start.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
-    pub(super) submissions: SocketAddr,
-    /// Write the CA's certificate to this file (PEM), for clients to trust: `--ca ca.pem`.
-    #[arg(long, value_name = "FILE")]
-    pub(super) ca: Option<PathBuf>,
 }
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ pub(super) fn run(args: &Run, screen: &mut Screen) -> Result<ExitCode> {
     }
     descriptors::raise_limit();
     // A worker's runtime takes three, its first connection and the embedded server some more.
-    descriptors::check(16 + 4 * workers::cores().min(at_once))?;
+    descriptors::check(22 + 4 * workers::cores().min(at_once))?;
     let work = Work {
         jobs: jobs(&scripts, &against),
         times: args.attempts.times(),

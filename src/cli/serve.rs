@@ -1,14 +1,17 @@
 //! `mailexpect serve`.
 
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, TrySendError};
 use std::thread;
 use std::time::Duration;
 
+use clap::Args;
+
 use super::screen::Screen;
-use super::{args, descriptors};
+use super::descriptors;
 use crate::error::{Error, Result};
 use crate::file;
 use crate::interrupt::Interrupt;
@@ -24,7 +27,67 @@ const BACKLOG: usize = 4096;
 /// How long the last events may take to be shown after Ctrl-C.
 const LAST: Duration = Duration::from_millis(300);
 
-pub(super) fn serve(args: &args::Serve, screen: &mut Screen) -> Result<ExitCode> {
+/// The arguments.
+#[derive(Args, Debug)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    ports: Ports,
+    /// Write the CA's certificate to this file (PEM), for clients to trust: `--ca ca.pem`.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+}
+
+/// Where the embedded server listens.
+#[derive(Args, Debug)]
+struct Ports {
+    /// Listen here for SMTP; port 0 is a free one: `--smtp 127.0.0.1:2525`.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    smtp: SocketAddr,
+    /// Listen here for submission.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    submission: SocketAddr,
+    /// Listen here for submission with TLS from the start.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    submissions: SocketAddr,
+    /// Listen here for LMTP.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    lmtp: SocketAddr,
+    /// Listen here for IMAP.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    imap: SocketAddr,
+    /// Listen here for IMAP with TLS from the start.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    imaps: SocketAddr,
+    /// Listen here for POP3.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    pop3: SocketAddr,
+    /// Listen here for POP3 with TLS from the start.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    pop3s: SocketAddr,
+    /// Listen here for ManageSieve.
+    #[allow(clippy::doc_markdown, reason = "it is shown by --help")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    sieve: SocketAddr,
+}
+
+impl Ports {
+    /// Each scheme with its address.
+    fn addresses(&self) -> [(&'static str, SocketAddr); 9] {
+        [
+            ("smtp", self.smtp),
+            ("submission", self.submission),
+            ("submissions", self.submissions),
+            ("lmtp", self.lmtp),
+            ("imap", self.imap),
+            ("imaps", self.imaps),
+            ("pop3", self.pop3),
+            ("pop3s", self.pop3s),
+            ("sieve", self.sieve),
+        ]
+    }
+}
+
+pub(super) fn serve(args: &Serve, screen: &mut Screen) -> Result<ExitCode> {
     descriptors::raise_limit();
     descriptors::check(DESCRIPTORS)?;
     let interrupt = Interrupt::listen()?;
@@ -36,18 +99,13 @@ pub(super) fn serve(args: &args::Serve, screen: &mut Screen) -> Result<ExitCode>
             missed.fetch_add(1, Ordering::Relaxed);
         }
     });
-    let options = Embedded::options()
-        .smtp_at(args.smtp)
-        .submission_at(args.submission)
-        .submissions_at(args.submissions);
+    let at = args.ports.addresses().into_iter();
+    let options = at.fold(Embedded::options(), |options, (scheme, at)| options.at(scheme, at));
     let server = options.transcript(transcript).start().map_err(|error| {
-        let message = format!(
-            "cannot listen on {}, {} and {}: {error}",
-            args.smtp, args.submission, args.submissions
-        );
-        Error::usage(message).hint("another program may hold the port; port 0 takes a free one")
+        Error::usage(format!("cannot listen on {error}"))
+            .hint("another program may hold the port; port 0 takes a free one")
     })?;
-    let urls = [server.smtp(), server.submission(), server.submissions()];
+    let urls: Vec<_> = server.urls().collect();
     screen.show(&Human::serving(&urls, Embedded::USER, Embedded::PASSWORD));
     if let Some(path) = &args.ca {
         write_ca(&server, path)?;
@@ -67,9 +125,9 @@ pub(super) fn serve(args: &args::Serve, screen: &mut Screen) -> Result<ExitCode>
     Ok(ExitCode::Passed)
 }
 
-/// What a server needs to begin (its ports, two runtimes and what hears signals: 17), and a few for
+/// What a server needs to begin (its ports, two runtimes and what hears signals: 23), and a few for
 /// its first clients.
-const DESCRIPTORS: usize = 24;
+const DESCRIPTORS: usize = 30;
 
 /// Shows events until the server is gone.
 fn show(waiting: &Receiver<Event>, left_out: &AtomicUsize, screen: &mut Screen) {

@@ -18,6 +18,7 @@ use crate::script::Survey;
 use crate::script::{Heading, Params};
 #[cfg(feature = "cli")]
 use crate::secrets;
+use crate::server::Embedded;
 use crate::transcript::{self, Event, Line, Mark};
 #[cfg(feature = "cli")]
 use crate::transport::Segment;
@@ -186,7 +187,7 @@ impl Human {
                 Some(default) => {
                     writeln!(text, "    --set {name}={}", visible::escape(default.as_bytes()))
                 }
-                None if ["smtp", "submission", "submissions"].contains(&name.as_str()) => {
+                None if Embedded::schemes().any(|scheme| scheme == name) => {
                     writeln!(
                         text,
                         "    --set {name}={name}://...  {DIM}(else the embedded server){DIM:#}"
@@ -208,10 +209,11 @@ impl Human {
     #[must_use]
     pub fn serving(urls: &[String], user: &str, password: &str) -> String {
         let urls: Vec<_> = urls.iter().map(|url| format!("{GOOD}{url}{GOOD:#}")).collect();
+        let lines: Vec<_> = urls.chunks(3).map(|urls| urls.join(" ")).collect();
         format!(
             "serving {}\n\
-             {DIM}local domains: example.com, localhost; AUTH as {user} with password {password}; Ctrl-C ends{DIM:#}\n",
-            urls.join(" ")
+             {DIM}local domains: example.com, localhost; log in as {user} with password {password}; Ctrl-C ends{DIM:#}\n",
+            lines.join("\n        ")
         )
     }
 

@@ -75,8 +75,9 @@ impl Case {
         self
     }
 
-    /// Lets the parameters `smtp`, `submission` and `submissions` be the embedded server if none
-    /// is set, as in `mailexpect run`. Without this, a script that asks for one of them fails.
+    /// Lets the parameters `smtp`, `submission`, `imap`, `pop3s` and their like be the embedded
+    /// server if none is set, as in `mailexpect run`. Without this, a script that asks for one of
+    /// them fails.
     #[must_use]
     pub fn embedded(mut self) -> Self {
         self.settings.servers = Servers::Embedded;

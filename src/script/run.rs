@@ -413,11 +413,17 @@ impl Run {
             return Ok(Some(value.clone()));
         }
         self.settings.servers.allow(name)?;
+        if Embedded::schemes().any(|scheme| scheme == name) {
+            return self.server.started().map(|server| server.url(name));
+        }
         match name {
-            "smtp" => self.server.started().map(|server| Some(server.smtp())),
-            "submission" => self.server.started().map(|server| Some(server.submission())),
-            "submissions" => self.server.started().map(|server| Some(server.submissions())),
-            "ca" if self.settings.is_embedded() => self.server.ca().map(Some),
+            _ if !self.settings.is_embedded() => Ok(None),
+            "ca" => self.server.ca().map(Some),
+            "user" => Ok(Some(Embedded::USER.to_owned())),
+            "password" => {
+                self.keep_secret(Embedded::PASSWORD);
+                Ok(Some(Embedded::PASSWORD.to_owned()))
+            }
             _ => Ok(None),
         }
     }

@@ -7,11 +7,9 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::redaction::Redaction;
 use crate::secrets::is_secret_name;
+use crate::server::Embedded;
 use crate::session::Options;
 use crate::visible;
-
-/// The parameters that [`Servers`] says something about.
-const NAMES: [&str; 3] = ["smtp", "submission", "submissions"];
 
 /// What the caller of scripts gives and grants them.
 #[derive(Clone, Debug)]
@@ -33,7 +31,8 @@ pub struct Settings {
     pub redaction: Arc<Redaction>,
 }
 
-/// What the parameters `smtp`, `submission` and `submissions` are, and `ca`, unless they are set.
+/// What the parameters are that are named by a scheme, such as `smtp` and `imaps`, and `ca`, `user` and
+/// `password`, unless they are set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Servers {
@@ -74,7 +73,7 @@ impl Settings {
     /// Whether the servers are the embedded ones: no other was named.
     pub(super) fn is_embedded(&self) -> bool {
         self.servers == Servers::Embedded
-            && NAMES.iter().all(|name| !self.params.contains_key(*name))
+            && Embedded::schemes().all(|name| !self.params.contains_key(name))
     }
 }
 
@@ -113,7 +112,7 @@ impl Servers {
     pub(super) fn allow(&self, name: &str) -> Result<(), Error> {
         match self {
             Self::Embedded => Ok(()),
-            _ if !NAMES.contains(&name) => Ok(()),
+            _ if Embedded::schemes().all(|scheme| scheme != name) => Ok(()),
             Self::Target(target) => {
                 let target = visible::escape(target.as_bytes());
                 let error = Error::usage(format!("the target `{target}` has no `{name}`"));

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -16,19 +17,29 @@ use crate::transcript::Close;
 
 /// How much is read at once.
 const CHUNK: usize = 8 << 10;
+/// A client that sends a line, or so many bytes, has used its time; with single bytes it could stay
+/// for ever.
+const PROGRESS: usize = 4 << 10;
+/// How long a client has to have been silent to be closed in favour of a new one, if no descriptor
+/// is left.
+const SPARED: Duration = Duration::from_secs(10);
 /// How long a client may take to see that the server has closed, and how much it may send until
 /// then.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 16 << 20;
 
 /// What the bytes of one connection need besides it.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct Terms {
     /// How long the client may neither send nor read.
     pub(super) idle: Duration,
     pub(super) authority: Arc<Authority>,
     /// TLS comes before anything is said.
     pub(super) implicit: bool,
+    /// Rings when there may be news for the client; nothing if there never are.
+    pub(super) changes: Option<watch::Receiver<()>>,
+    /// Rings when no descriptor is left for a new client.
+    pub(super) pressure: watch::Receiver<()>,
 }
 
 /// How a part of the conversation ended.
@@ -38,16 +49,23 @@ enum End {
     Tls,
 }
 
+/// What wakes the server.
+enum Woken {
+    Read(usize),
+    Silent,
+    Changed,
+}
+
 /// Holds the conversation until either side ends it.
-pub(super) async fn serve(mut stream: TcpStream, mut conversation: Conversation, terms: Terms) {
+pub(super) async fn serve(mut stream: TcpStream, mut conversation: Conversation, mut terms: Terms) {
     // Each reply is one write, and nothing comes behind it until the client answers: there is
-    // nothing to wait for. Where that cannot be set, it is only slower.
+    // nothing to wait for. If that cannot be set, it is only slower.
     let _ = stream.set_nodelay(true);
     let end = if terms.implicit {
         End::Tls
     } else {
         let greeting = conversation.greet();
-        converse(&mut stream, &mut conversation, greeting, terms.idle).await
+        converse(&mut stream, &mut conversation, greeting, &mut terms).await
     };
     match end {
         End::Closed(close) => leave(stream, conversation, close).await,
@@ -56,7 +74,7 @@ pub(super) async fn serve(mut stream: TcpStream, mut conversation: Conversation,
     }
 }
 
-async fn serve_secured(stream: TcpStream, mut conversation: Conversation, terms: Terms) {
+async fn serve_secured(stream: TcpStream, mut conversation: Conversation, mut terms: Terms) {
     let mut stream = match secure(stream, &terms).await {
         Ok(stream) => stream,
         Err(error) => {
@@ -64,9 +82,9 @@ async fn serve_secured(stream: TcpStream, mut conversation: Conversation, terms:
             return conversation.closed(blame(&error));
         }
     };
-    conversation.secured(stream.get_ref().1);
-    let greeting = if terms.implicit { conversation.greet() } else { Outgoing::default() };
-    let end = converse(&mut stream, &mut conversation, greeting, terms.idle).await;
+    let said = conversation.secured(stream.get_ref().1);
+    let greeting = if terms.implicit { conversation.greet() } else { said };
+    let end = converse(&mut stream, &mut conversation, greeting, &mut terms).await;
     // TLS on TLS is never agreed to.
     let close = if let End::Closed(close) = end { close } else { Close::ByServer };
     leave(stream, conversation, close).await;
@@ -92,9 +110,9 @@ async fn converse(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     conversation: &mut Conversation,
     greeting: Outgoing,
-    idle: Duration,
+    terms: &mut Terms,
 ) -> End {
-    exchange(stream, conversation, greeting, idle)
+    exchange(stream, conversation, greeting, terms)
         .await
         .unwrap_or_else(|error| End::Closed(blame(&error)))
 }
@@ -103,11 +121,15 @@ async fn exchange(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     conversation: &mut Conversation,
     mut outgoing: Outgoing,
-    idle: Duration,
+    terms: &mut Terms,
 ) -> io::Result<End> {
     let mut chunk = vec![0; CHUNK];
+    let (mut since, mut progress) = (Instant::now(), 0);
     loop {
-        timeout(idle, async {
+        if !outgoing.replies.is_empty() || progress >= PROGRESS {
+            (since, progress) = (Instant::now(), 0);
+        }
+        timeout(terms.idle, async {
             stream.write_all(&outgoing.replies).await?;
             stream.flush().await
         })
@@ -118,15 +140,58 @@ async fn exchange(
         if outgoing.tls {
             return Ok(End::Tls);
         }
-        outgoing = match timeout(idle, stream.read(&mut chunk)).await {
-            Ok(read) => match read? {
-                0 => return Ok(End::Closed(Close::ByClient)),
-                count => conversation.receive(&chunk[..count]),
-            },
-            Err(_) => conversation.idle(),
+        if let Some(more) = conversation.go_on() {
+            outgoing = more;
+            continue;
+        }
+        outgoing = match woken(stream, &mut chunk, since, terms).await? {
+            Woken::Read(0) => return Ok(End::Closed(Close::ByClient)),
+            Woken::Read(count) => {
+                progress += count;
+                conversation.receive(&chunk[..count])
+            }
+            Woken::Silent => conversation.idle(),
+            Woken::Changed => conversation.news().unwrap_or_default(),
         };
         // A client that always has more to say leaves the others their turn.
         tokio::task::yield_now().await;
+    }
+}
+
+/// Waits for what the client sends, for how long it may be silent, and for news. All of it can be
+/// cancelled without a loss.
+async fn woken(
+    stream: &mut (impl AsyncRead + Unpin),
+    chunk: &mut [u8],
+    since: Instant,
+    terms: &mut Terms,
+) -> io::Result<Woken> {
+    let Terms { idle, changes, pressure, .. } = terms;
+    let changed = async {
+        match changes {
+            // Its other end lives as long as the server.
+            Some(changes) => drop(changes.changed().await),
+            None => std::future::pending().await,
+        }
+    };
+    let pressed = async {
+        loop {
+            if pressure.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            if since.elapsed() >= SPARED {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        read = timeout_at(since + *idle, stream.read(chunk)) => match read {
+            Ok(read) => Ok(Woken::Read(read?)),
+            Err(_) => Ok(Woken::Silent),
+        },
+        () = changed => Ok(Woken::Changed),
+        () = pressed => Ok(Woken::Silent),
     }
 }
 

@@ -1,17 +1,15 @@
 //! Bytes in, replies out: one connection without its socket.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls::ServerConnection;
 
-use super::answer::{Answer, Next};
-use super::dialogue::{Dialogue, LARGEST, Role};
+use super::dialogue::{Dialogue, Next, Said};
 use super::input::{Content, Lines};
-use super::mail::{Room, Spool, Stamp};
+use super::mail::{Room, Spool};
 use super::recorder::Recorder;
-use crate::transcript::{Close, Transcript};
+use crate::transcript::Close;
 
 /// What is to be written, and whether the server then closes, or puts TLS on.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -21,53 +19,69 @@ pub(super) struct Outgoing {
     pub(super) tls: bool,
 }
 
-/// A message that is coming in, and the room that it takes.
+/// So much is said before more of what the client sent is answered: it may have asked for all of a
+/// mailbox a thousand times in one write.
+const MOST_SAID: usize = 1 << 20;
+
+/// What comes in that is no line, and the room that it takes.
 #[derive(Debug)]
 struct Incoming {
-    content: Content,
+    kind: Kind,
     room: Room,
     /// There was no more room: it is read to its end and not kept.
     crowded: bool,
 }
 
+#[derive(Debug)]
+enum Kind {
+    Content(Content),
+    /// What came of a literal, and how much is to come.
+    Literal(Vec<u8>, usize),
+    /// So much of a literal that is not kept.
+    Skipped(u64),
+}
+
 /// One connection: what has come in so far, the dialogue, and where mail and events go.
 #[derive(Debug)]
 pub(super) struct Conversation {
-    dialogue: Dialogue,
+    dialogue: Box<dyn Dialogue>,
     lines: Lines,
-    /// The message that is coming in.
-    content: Option<Incoming>,
+    incoming: Option<Incoming>,
+    /// What was received and is not answered yet.
+    held: Vec<u8>,
     spool: Arc<Spool>,
-    peer: SocketAddr,
     recorder: Option<Recorder>,
 }
 
 impl Conversation {
     pub(super) fn new(
-        role: Role,
-        peer: SocketAddr,
+        dialogue: Box<dyn Dialogue>,
         spool: Arc<Spool>,
-        transcript: Option<Transcript>,
+        recorder: Option<Recorder>,
     ) -> Self {
-        let recorder = transcript.map(|transcript| Recorder::open(transcript, peer));
-        Self {
-            dialogue: Dialogue::new(role),
-            lines: Lines::default(),
-            content: None,
-            spool,
-            peer,
-            recorder,
-        }
+        let lines = Lines::new(dialogue.longest_line());
+        Self { dialogue, lines, incoming: None, held: Vec::new(), spool, recorder }
     }
 
     /// What is said first.
     pub(super) fn greet(&mut self) -> Outgoing {
-        self.alone(&Dialogue::greeting())
+        let greeting = self.dialogue.greeting();
+        self.alone(greeting)
     }
 
     /// What is said to a client that has been silent for too long.
     pub(super) fn idle(&mut self) -> Outgoing {
-        self.alone(&Dialogue::idle())
+        let idle = self.dialogue.idle();
+        self.alone(idle)
+    }
+
+    /// What is said without being asked, if there is anything just now.
+    pub(super) fn news(&mut self) -> Option<Outgoing> {
+        if self.incoming.is_some() {
+            return None;
+        }
+        let news = self.dialogue.news()?;
+        Some(self.alone(Said::new(news)))
     }
 
     /// Answers all that came in one read. What stands behind the end of the dialogue is ignored,
@@ -75,23 +89,34 @@ impl Conversation {
     pub(super) fn receive(&mut self, mut bytes: &[u8]) -> Outgoing {
         let mut outgoing = Outgoing::default();
         while !bytes.is_empty() && !outgoing.close && !outgoing.tls {
-            let answer = match self.content.take() {
-                Some(content) => self.take_content(content, &mut bytes),
+            if outgoing.replies.len() > MOST_SAID {
+                self.held = bytes.to_vec();
+                break;
+            }
+            let said = match self.incoming.take() {
+                Some(incoming) => self.take_octets(incoming, &mut bytes),
                 None => self.take_line(&mut bytes),
             };
-            if let Some(answer) = answer {
-                self.say(&answer, &mut outgoing);
+            if let Some(said) = said {
+                self.say(&said, &mut outgoing);
             }
         }
         outgoing
     }
 
+    /// Answers what is left of an earlier read; `None` if nothing is.
+    pub(super) fn go_on(&mut self) -> Option<Outgoing> {
+        let held = std::mem::take(&mut self.held);
+        (!held.is_empty()).then(|| self.receive(&held))
+    }
+
     /// TLS is on: nothing that was said before counts any more (RFC 3207 section 4.2).
-    pub(super) fn secured(&mut self, connection: &ServerConnection) {
-        self.dialogue.secured();
+    pub(super) fn secured(&mut self, connection: &ServerConnection) -> Outgoing {
         if let Some(recorder) = &self.recorder {
             recorder.secured(connection);
         }
+        let said = self.dialogue.secured();
+        self.alone(said)
     }
 
     /// TLS could not be put on.
@@ -108,7 +133,7 @@ impl Conversation {
         }
     }
 
-    fn take_line(&mut self, bytes: &mut &[u8]) -> Option<Answer> {
+    fn take_line(&mut self, bytes: &mut &[u8]) -> Option<Said> {
         let line = self.lines.take(bytes)?;
         if let Some(recorder) = &mut self.recorder {
             recorder.line(&line);
@@ -119,56 +144,98 @@ impl Conversation {
         })
     }
 
-    fn take_content(&mut self, mut incoming: Incoming, bytes: &mut &[u8]) -> Option<Answer> {
+    fn take_octets(&mut self, mut incoming: Incoming, bytes: &mut &[u8]) -> Option<Said> {
         let before = *bytes;
         if !incoming.crowded && !incoming.room.grow(bytes.len()) {
             incoming.crowded = true;
-            incoming.content.give_up();
+            incoming.kind.give_up();
             incoming.room = Room::new(Arc::clone(&self.spool));
         }
-        let ended = incoming.content.take(bytes);
+        let ended = incoming.kind.take(bytes);
+        let taken = &before[..before.len() - bytes.len()];
         if let Some(recorder) = &mut self.recorder {
-            recorder.content(&before[..before.len() - bytes.len()]);
+            match incoming.kind {
+                Kind::Content(_) => recorder.content(taken),
+                Kind::Literal(..) | Kind::Skipped(_) => recorder.literal(taken),
+            }
         }
         if !ended {
-            self.content = Some(incoming);
+            self.incoming = Some(incoming);
             return None;
         }
-        if let Some(recorder) = &mut self.recorder {
+        if let (Some(recorder), Kind::Content(_)) = (&mut self.recorder, &incoming.kind) {
             recorder.message();
         }
-        if incoming.crowded {
-            return Some(self.dialogue.crowded());
-        }
-        let content = incoming.content.finish();
-        let (answer, mail) = self.dialogue.message(content, &Stamp::new(self.peer));
-        if let Some(mail) = mail {
-            self.spool.deposit(mail);
-        }
-        Some(answer)
+        let is_crowded = incoming.crowded;
+        Some(match incoming.kind {
+            _ if is_crowded => self.dialogue.crowded(),
+            Kind::Content(content) => self.dialogue.octets(content.finish()),
+            Kind::Literal(octets, _) => self.dialogue.octets(Some(octets)),
+            Kind::Skipped(_) => self.dialogue.octets(None),
+        })
     }
 
-    fn alone(&mut self, answer: &Answer) -> Outgoing {
+    fn alone(&mut self, said: Said) -> Outgoing {
         let mut outgoing = Outgoing::default();
-        self.say(answer, &mut outgoing);
+        self.say(&said, &mut outgoing);
         outgoing
     }
 
-    fn say(&mut self, answer: &Answer, outgoing: &mut Outgoing) {
-        let reply = answer.wire();
+    fn say(&mut self, said: &Said, outgoing: &mut Outgoing) {
         if let Some(recorder) = &mut self.recorder {
-            recorder.reply(&reply);
+            recorder.replies(&said.bytes);
         }
-        outgoing.replies.extend_from_slice(reply.as_bytes());
-        match answer.next() {
-            Next::Line => {}
-            Next::Content => {
-                let room = Room::new(Arc::clone(&self.spool));
-                let content = Content::new(LARGEST);
-                self.content = Some(Incoming { content, room, crowded: false });
+        outgoing.replies.extend_from_slice(&said.bytes);
+        let kind = match said.next {
+            Next::Line => return,
+            Next::Tls => return outgoing.tls = true,
+            Next::Close => return outgoing.close = true,
+            Next::Content => Kind::Content(Content::new(self.dialogue.largest())),
+            Next::Literal(octets) => Kind::Literal(Vec::new(), octets),
+            Next::Skip(octets) => Kind::Skipped(octets),
+        };
+        if kind.is_whole() {
+            let octets = matches!(kind, Kind::Literal(..)).then(Vec::new);
+            let said = self.dialogue.octets(octets);
+            return self.say(&said, outgoing);
+        }
+        let room = Room::new(Arc::clone(&self.spool));
+        self.incoming = Some(Incoming { kind, room, crowded: false });
+    }
+}
+
+impl Kind {
+    /// A literal of nothing has come before it is waited for.
+    fn is_whole(&self) -> bool {
+        matches!(self, Self::Literal(_, 0) | Self::Skipped(0))
+    }
+
+    /// Takes what belongs to it from the front of `bytes`; whether that was its end.
+    fn take(&mut self, bytes: &mut &[u8]) -> bool {
+        match self {
+            Self::Content(content) => content.take(bytes),
+            Self::Literal(octets, left) => {
+                let (taken, rest) = bytes.split_at(bytes.len().min(*left));
+                octets.extend_from_slice(taken);
+                *left -= taken.len();
+                *bytes = rest;
+                *left == 0
             }
-            Next::Tls => outgoing.tls = true,
-            Next::Close => outgoing.close = true,
+            Self::Skipped(left) => {
+                let count = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
+                *left -= count as u64;
+                *bytes = &bytes[count..];
+                *left == 0
+            }
+        }
+    }
+
+    /// Keeps nothing of it any more.
+    fn give_up(&mut self) {
+        match self {
+            Self::Content(content) => content.give_up(),
+            Self::Literal(_, left) => *self = Self::Skipped(*left as u64),
+            Self::Skipped(_) => {}
         }
     }
 }

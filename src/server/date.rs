@@ -1,9 +1,12 @@
-//! The date of a Received field (RFC 5322 section 3.3), in UTC.
+//! The dates of messages (RFC 5322 section 3.3, RFC 3501 section 9), in UTC.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
+use time::{Date, Month, OffsetDateTime};
+
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// The time as `Thu, 01 Jan 1970 00:00:00 +0000`. That one stands for all that the format has not,
 /// which only a wrong clock says: before 1970 and after 9999.
@@ -16,10 +19,60 @@ pub(super) fn show(time: SystemTime) -> String {
     shown.unwrap_or_else(|| "Thu, 01 Jan 1970 00:00:00 +0000".to_owned())
 }
 
+/// The time as IMAP shows it: ` 1-Jan-1970 00:00:00 +0000`.
+pub(super) fn internal(time: SystemTime) -> String {
+    let time = OffsetDateTime::from(time);
+    let month = MONTHS[usize::from(u8::from(time.month())) - 1];
+    let (hour, minute, second) = time.to_hms();
+    format!(
+        "{:>2}-{month}-{:04} {hour:02}:{minute:02}:{second:02} +0000",
+        time.day(),
+        time.year()
+    )
+}
+
+/// Reads what [`internal`] shows, in any zone.
+pub(super) fn read(text: &str) -> Option<SystemTime> {
+    let mut words = text.split_whitespace();
+    let (date, time, zone) = (words.next()?, words.next()?, words.next()?);
+    let mut parts = time.split(':').map(|part| part.parse::<u64>().ok());
+    let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next()??);
+    let (sign, zone) = zone.split_at_checked(1)?;
+    let zone = zone.parse::<u64>().ok().filter(|zone| *zone < 10_000 && "+-".contains(sign))?;
+    let offset = (zone / 100 * 60 + zone % 100) * 60;
+    if hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let seconds = day(date)?.checked_mul(86_400)? + hour * 3600 + minute * 60 + second;
+    let seconds =
+        if sign == "+" { seconds.saturating_sub(offset) } else { seconds.checked_add(offset)? };
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+}
+
+/// Days from 1 January 1970 to a time.
+pub(super) fn day_of(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs() / 86_400)
+}
+
+/// Days from 1 January 1970 to `17-Jul-1996`, or to the date of `Wed, 17 Jul 1996 02:23:25 -0700`.
+pub(super) fn day(text: &str) -> Option<u64> {
+    let text = text.split_once(',').map_or(text, |(_, date)| date);
+    let mut words = text.split(['-', ' ']).filter(|word| !word.is_empty());
+    let day = words.next()?.parse().ok()?;
+    let month = words.next()?;
+    let month = (1..).zip(MONTHS).find(|(_, known)| known.eq_ignore_ascii_case(month))?.0;
+    let year = words.next()?.parse().ok()?;
+    let date = Date::from_calendar_date(year, Month::try_from(month).ok()?, day).ok()?;
+    u64::try_from(date.to_julian_day() - UNIX_EPOCH_JULIAN).ok()
+}
+
+/// The Julian day of 1 January 1970.
+const UNIX_EPOCH_JULIAN: i32 = 2_440_588;
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::{Duration, UNIX_EPOCH};
+    use std::time::UNIX_EPOCH;
 
     #[test]
     fn dates_are_those_of_the_calendar() {
@@ -29,6 +82,20 @@ mod tests {
             (4_107_542_400, "Mon, 01 Mar 2100 00:00:00 +0000"),
         ] {
             assert_eq!(show(UNIX_EPOCH + Duration::from_secs(seconds)), expected);
+        }
+    }
+
+    #[test]
+    fn dates_of_imap_read_back_as_they_were_shown() {
+        for seconds in [0, 951_782_400, 951_868_799, 1_709_210_096, 4_107_542_400] {
+            let time = UNIX_EPOCH + Duration::from_secs(seconds);
+            assert_eq!(read(&internal(time)), Some(time));
+            assert_eq!(day(&show(time)), Some(seconds / 86_400));
+        }
+        let zoned = UNIX_EPOCH + Duration::from_secs(837_595_405);
+        assert_eq!(read("17-Jul-1996 02:23:25 -0700"), Some(zoned));
+        for wrong in ["", "17-Jul-1996", "32-Jul-1996 02:23:25 +0000", "1-Foo-1996 1:1:1 +0000"] {
+            assert_eq!(read(wrong), None, "{wrong}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! The embedded server: two listening ports and the thread that serves them.
+//! The embedded server: its listening ports and the thread that serves them.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -8,36 +8,39 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::auth;
 use super::authority::Authority;
 use super::connection::{self, Terms};
 use super::conversation::Conversation;
-use super::dialogue::Role;
-use super::mail::{Mail, Spool};
+use super::mail::Mail;
+use super::recorder::Recorder;
+use super::service::{SERVICES, Service};
+use super::site::Site;
+use crate::proto::Speech;
 use crate::transcript::Transcript;
 
-/// How much accepted mail is kept.
-const SPOOL: usize = 64 << 20;
-/// How long a client may be silent (RFC 5321 section 4.5.3.2.7).
-const IDLE: Duration = Duration::from_mins(5);
-/// How long to wait where no connection can be accepted, most often for want of descriptors.
+/// How long to wait if no connection can be accepted, most often for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
-/// A small well-behaved SMTP and submission server on loopback, for trying scripts without any mail
-/// server installed.
+/// A small well-behaved mail server on loopback, for trying scripts without any mail server
+/// installed.
 ///
-/// SMTP (RFC 5321) takes mail for `example.com` and `localhost` from anybody; submission (RFC 6409)
-/// takes mail for any address from [`Embedded::USER`], by AUTH PLAIN, LOGIN, CRAM-MD5 or
-/// SCRAM-SHA-256 (RFC 4954). Both know PIPELINING, SIZE, 8BITMIME, STARTTLS (RFC 3207) and
-/// ENHANCEDSTATUSCODES; a third port is submission with TLS from the start (RFC 8314). The
-/// certificate is for `localhost` and the loopback addresses, of a CA that is made when TLS is
-/// first asked for: [`Embedded::ca`]. Nothing is sent on: accepted mail stays in memory, at most 64
-/// MiB of it, for [`Embedded::mails`].
+/// SMTP (RFC 5321) takes mail for `example.com` and `localhost` from anybody, except for `nobody`,
+/// who is unknown; submission (RFC 6409) takes mail for any address from [`Embedded::USER`], by AUTH
+/// PLAIN, LOGIN, CRAM-MD5 or SCRAM-SHA-256 (RFC 4954). Both know PIPELINING, SIZE, 8BITMIME,
+/// STARTTLS (RFC 3207) and ENHANCEDSTATUSCODES. LMTP (RFC 2033) takes local mail. Nothing is sent
+/// on: accepted mail stays in memory, at most 64 MiB of it, for [`Embedded::mails`], and mail for
+/// the user is in the INBOX that IMAP (RFC 3501, with IDLE, UIDPLUS, MOVE, LITERAL+, NAMESPACE,
+/// UNSELECT) and POP3 (RFC 1939) show; `ManageSieve` (RFC 5804) keeps scripts and runs none.
+///
+/// [`Embedded::submissions`], [`Embedded::imaps`] and [`Embedded::pop3s`] have TLS from the start
+/// (RFC 8314), the others begin it when they are asked to. The certificate is for `localhost` and
+/// the loopback addresses, of a CA that is made when TLS is first asked for: [`Embedded::ca`].
 ///
 /// It runs on a thread of its own, so it may be started from any code, synchronous or not. Dropping
-/// it ends the thread, and with it every connection, and closes both ports.
+/// it ends the thread, and with it every connection, and closes its ports.
 ///
 /// ```
 /// use std::io::{Read as _, Write as _};
@@ -54,18 +57,28 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// ```
 #[derive(Debug)]
 pub struct Embedded {
-    smtp: SocketAddr,
-    submission: SocketAddr,
-    submissions: SocketAddr,
+    /// Where each service listens.
+    addresses: [SocketAddr; SERVICES.len()],
     authority: Arc<Authority>,
-    spool: Arc<Spool>,
+    site: Arc<Site>,
     /// Gone once the server is told to stop.
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
+/// The URL of a port.
+macro_rules! urls {
+    ($($(#[$meta:meta])* $scheme:ident;)*) => {$(
+        $(#[$meta])*
+        #[must_use]
+        pub fn $scheme(&self) -> String {
+            self.url(stringify!($scheme)).unwrap_or_default()
+        }
+    )*};
+}
+
 impl Embedded {
-    /// The one user who may submit mail.
+    /// The one user who may submit mail, and who has a mailbox.
     pub const USER: &str = auth::USER;
     /// That user's password.
     pub const PASSWORD: &str = auth::PASSWORD;
@@ -84,22 +97,46 @@ impl Embedded {
         Options::default()
     }
 
-    /// The URL of the SMTP port, as `smtp://127.0.0.1:40025`.
-    #[must_use]
-    pub fn smtp(&self) -> String {
-        format!("smtp://{}", self.smtp)
+    /// The schemes that are served, in the order of [`Embedded::urls`].
+    pub fn schemes() -> impl Iterator<Item = &'static str> {
+        SERVICES.iter().map(|service| service.scheme)
     }
 
-    /// The URL of the submission port, as `submission://127.0.0.1:40587`.
+    /// The URL of the port for a scheme, such as `imap://127.0.0.1:40143`; `None` if the scheme is
+    /// not served.
     #[must_use]
-    pub fn submission(&self) -> String {
-        format!("submission://{}", self.submission)
+    pub fn url(&self, scheme: &str) -> Option<String> {
+        Service::place(scheme).map(|place| format!("{scheme}://{}", self.addresses[place]))
     }
 
-    /// The URL of the submission port with TLS from the start, as `submissions://127.0.0.1:40465`.
-    #[must_use]
-    pub fn submissions(&self) -> String {
-        format!("submissions://{}", self.submissions)
+    /// The URLs of all ports.
+    pub fn urls(&self) -> impl Iterator<Item = String> {
+        SERVICES
+            .iter()
+            .zip(self.addresses)
+            .map(|(service, at)| format!("{}://{at}", service.scheme))
+    }
+
+    urls! {
+        /// The URL of the SMTP port, as `smtp://127.0.0.1:40025`.
+        smtp;
+        /// The URL of the submission port, as `submission://127.0.0.1:40587`.
+        submission;
+        /// The URL of the submission port with TLS from the start, as
+        /// `submissions://127.0.0.1:40465`.
+        submissions;
+        /// The URL of the LMTP port.
+        lmtp;
+        /// The URL of the IMAP port.
+        imap;
+        /// The URL of the IMAP port with TLS from the start.
+        imaps;
+        /// The URL of the POP3 port.
+        pop3;
+        /// The URL of the POP3 port with TLS from the start.
+        pop3s;
+        /// The URL of the `ManageSieve` port.
+        sieve;
     }
 
     /// The certificate of the CA that the server's own is from, as PEM.
@@ -133,7 +170,7 @@ impl Embedded {
     /// client is told so.
     #[must_use]
     pub fn mails(&self) -> Vec<Mail> {
-        self.spool.list()
+        self.site.spool.list()
     }
 }
 
@@ -163,35 +200,43 @@ impl Drop for Embedded {
 #[derive(Clone, Debug)]
 #[must_use = "nothing listens until it is started"]
 pub struct Options {
-    smtp: SocketAddr,
-    submission: SocketAddr,
-    submissions: SocketAddr,
+    at: [SocketAddr; SERVICES.len()],
     transcript: Option<Transcript>,
-    idle: Duration,
+    /// Instead of what each service has.
+    idle: Option<Duration>,
 }
 
 /// Free ports of 127.0.0.1, no transcript.
 impl Default for Options {
     fn default() -> Self {
         let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Self { smtp: free, submission: free, submissions: free, transcript: None, idle: IDLE }
+        Self { at: [free; SERVICES.len()], transcript: None, idle: None }
     }
 }
 
 impl Options {
     /// Where to listen for SMTP; port 0 is any free one.
     pub fn smtp_at(self, smtp: SocketAddr) -> Self {
-        Self { smtp, ..self }
+        self.at("smtp", smtp)
     }
 
     /// Where to listen for submission; port 0 is any free one.
     pub fn submission_at(self, submission: SocketAddr) -> Self {
-        Self { submission, ..self }
+        self.at("submission", submission)
     }
 
     /// Where to listen for submission with TLS from the start; port 0 is any free one.
     pub fn submissions_at(self, submissions: SocketAddr) -> Self {
-        Self { submissions, ..self }
+        self.at("submissions", submissions)
+    }
+
+    /// Where to listen for one of [`Embedded::schemes`]; port 0 is any free one. A scheme that is
+    /// not served is nowhere listened for.
+    pub fn at(mut self, scheme: &str, address: SocketAddr) -> Self {
+        if let Some(place) = Service::place(scheme) {
+            self.at[place] = address;
+        }
+        self
     }
 
     /// Where to record every connection, a session each; passwords are masked.
@@ -202,64 +247,51 @@ impl Options {
     /// How long a client may be silent.
     #[cfg(test)]
     pub(super) fn idle(self, idle: Duration) -> Self {
-        Self { idle, ..self }
+        Self { idle: Some(idle), ..self }
     }
 
     /// Starts the server: it listens when this returns.
     ///
     /// # Errors
     ///
-    /// What the system says where an address cannot be listened at, or where it gives no thread.
+    /// What the system says if an address cannot be listened at, with that address, or if it gives
+    /// no thread.
     pub fn start(self) -> io::Result<Embedded> {
-        let ports = Ports {
-            smtp: listen(self.smtp)?,
-            submission: listen(self.submission)?,
-            submissions: listen(self.submissions)?,
-        };
-        let (smtp, submission) = (ports.smtp.local_addr()?, ports.submission.local_addr()?);
-        let submissions = ports.submissions.local_addr()?;
-        let (spool, authority) = (Arc::new(Spool::new(SPOOL)), Arc::<Authority>::default());
+        let listeners = self.at.iter().map(|at| listen(*at)).collect::<io::Result<Vec<_>>>()?;
+        let mut addresses = self.at;
+        for (address, listener) in addresses.iter_mut().zip(&listeners) {
+            *address = listener.local_addr()?;
+        }
+        let (site, authority) = (Arc::<Site>::default(), Arc::<Authority>::default());
         let shared = Shared {
-            spool: Arc::clone(&spool),
+            site: Arc::clone(&site),
             authority: Arc::clone(&authority),
             transcript: self.transcript,
             idle: self.idle,
+            pressure: Arc::new(watch::Sender::new(())),
         };
         let (stop, stopped) = oneshot::channel();
         let (ready, started) = sync_channel(1);
-        let run = move || run(ports, shared, &ready, stopped);
+        let run = move || run(listeners, &shared, &ready, stopped);
         let thread = thread::Builder::new().name("embedded server".into()).spawn(run)?;
         started.recv().map_err(io::Error::other)??;
-        Ok(Embedded {
-            smtp,
-            submission,
-            submissions,
-            authority,
-            spool,
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+        Ok(Embedded { addresses, authority, site, stop: Some(stop), thread: Some(thread) })
     }
-}
-
-/// Where it listens.
-struct Ports<L = TcpListener> {
-    smtp: L,
-    submission: L,
-    submissions: L,
 }
 
 /// What all connections share.
 #[derive(Clone)]
 struct Shared {
-    spool: Arc<Spool>,
+    site: Arc<Site>,
     authority: Arc<Authority>,
     transcript: Option<Transcript>,
-    idle: Duration,
+    idle: Option<Duration>,
+    pressure: Arc<watch::Sender<()>>,
 }
 
 fn listen(at: SocketAddr) -> io::Result<TcpListener> {
-    let listener = TcpListener::bind(at)?;
+    let listener = TcpListener::bind(at)
+        .map_err(|error| io::Error::new(error.kind(), format!("{at}: {error}")))?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }
@@ -267,50 +299,56 @@ fn listen(at: SocketAddr) -> io::Result<TcpListener> {
 /// The life of the thread: says whether it could start, then serves until the other end of
 /// `stopped` is gone.
 fn run(
-    ports: Ports,
-    shared: Shared,
+    listeners: Vec<TcpListener>,
+    shared: &Shared,
     ready: &SyncSender<io::Result<()>>,
     stopped: oneshot::Receiver<()>,
 ) {
-    let (runtime, ports) = match prepare(ports) {
+    let (runtime, listeners) = match prepare(listeners) {
         Ok(prepared) => prepared,
         Err(error) => return drop(ready.send(Err(error))),
     };
     let _ = ready.send(Ok(()));
     runtime.block_on(async {
-        tokio::select! {
-            _ = stopped => {}
-            () = accept(ports.smtp, Role::Smtp, false, shared.clone()) => {}
-            () = accept(ports.submission, Role::Submission, false, shared.clone()) => {}
-            () = accept(ports.submissions, Role::Submission, true, shared) => {}
+        for (listener, service) in listeners.into_iter().zip(&SERVICES) {
+            tokio::spawn(accept(listener, service, shared.clone()));
         }
+        // With the runtime go all its tasks.
+        let _ = stopped.await;
     });
 }
 
-fn prepare(ports: Ports) -> io::Result<(Runtime, Ports<tokio::net::TcpListener>)> {
+fn prepare(listeners: Vec<TcpListener>) -> io::Result<(Runtime, Vec<tokio::net::TcpListener>)> {
     let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
     let guard = runtime.enter();
-    let ports = Ports {
-        smtp: tokio::net::TcpListener::from_std(ports.smtp)?,
-        submission: tokio::net::TcpListener::from_std(ports.submission)?,
-        submissions: tokio::net::TcpListener::from_std(ports.submissions)?,
-    };
+    let listeners = listeners.into_iter().map(tokio::net::TcpListener::from_std);
+    let listeners = listeners.collect::<io::Result<_>>();
     drop(guard);
-    Ok((runtime, ports))
+    Ok((runtime, listeners?))
 }
 
 /// Takes in one connection after the other and serves each by a task of its own.
-async fn accept(listener: tokio::net::TcpListener, role: Role, implicit: bool, shared: Shared) {
-    let terms = Terms { idle: shared.idle, authority: shared.authority, implicit };
+async fn accept(listener: tokio::net::TcpListener, service: &'static Service, shared: Shared) {
+    let terms = Terms {
+        idle: shared.idle.unwrap_or(service.idle),
+        authority: shared.authority,
+        implicit: service.is_tls(),
+        changes: (service.speech == Speech::Imap).then(|| shared.site.store.watch()),
+        pressure: shared.pressure.subscribe(),
+    };
     loop {
         let Ok((stream, peer)) = listener.accept().await else {
-            // No descriptor is left, perhaps: nothing tells when one is, and asking again at once
-            // would only burn the core.
+            // No descriptor is left, perhaps: clients that have been silent for long make room.
+            // Asking again at once would only burn the core.
+            shared.pressure.send_replace(());
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let conversation =
-            Conversation::new(role, peer, Arc::clone(&shared.spool), shared.transcript.clone());
+        let dialogue = (service.dialogue)(Arc::clone(&shared.site), peer);
+        let transcript = shared.transcript.clone();
+        let recorder =
+            transcript.map(|transcript| Recorder::open(transcript, service.speech, peer));
+        let conversation = Conversation::new(dialogue, Arc::clone(&shared.site.spool), recorder);
         tokio::spawn(connection::serve(stream, conversation, terms.clone()));
     }
 }

@@ -2,10 +2,6 @@
 
 use memchr::memchr;
 
-/// The longest command line, its end counted. RFC 5321 section 4.5.3.1.4 wants 512, extensions add
-/// to that.
-const LONGEST_LINE: usize = 4096;
-
 /// A command line as it came, its end with it, or as much of it as is kept.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Line {
@@ -31,19 +27,25 @@ impl Line {
 }
 
 /// Gathers command lines.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Lines {
     unfinished: Line,
+    longest: usize,
 }
 
 impl Lines {
+    /// Of each line so many bytes are kept, its end counted.
+    pub(super) fn new(longest: usize) -> Self {
+        Self { unfinished: Line::default(), longest }
+    }
+
     /// Takes what belongs to the line from the front of `bytes`; the line, if that was its end.
     pub(super) fn take(&mut self, bytes: &mut &[u8]) -> Option<Line> {
         let end = memchr(b'\n', bytes).map(|at| at + 1);
         let (piece, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
         *bytes = rest;
         let (kept, omitted) =
-            piece.split_at(piece.len().min(LONGEST_LINE - self.unfinished.kept.len()));
+            piece.split_at(piece.len().min(self.longest - self.unfinished.kept.len()));
         self.unfinished.kept.extend_from_slice(kept);
         self.unfinished.omitted += omitted.len() as u64;
         end.map(|_| self.rest())
@@ -208,13 +210,13 @@ mod tests {
             (b"NOOP\r\r\n", Err("NUL or bare CR in a line")),
         ] {
             let mut rest = line;
-            assert_eq!(Lines::default().take(&mut rest).expect("a line").text(), text);
+            assert_eq!(Lines::new(4096).take(&mut rest).expect("a line").text(), text);
         }
     }
 
     #[test]
     fn a_long_line_is_counted_and_not_held() {
-        let mut lines = Lines::default();
+        let mut lines = Lines::new(4096);
         for mut piece in [&[b'x'; 1000][..]; 1000] {
             assert_eq!(lines.take(&mut piece), None);
         }
@@ -230,7 +232,7 @@ mod tests {
         for (length, expected) in [(4096, true), (4097, false)] {
             let line = [&vec![b'x'; length - 2][..], b"\r\n"].concat();
             assert_eq!(
-                Lines::default().take(&mut &line[..]).expect("a line").text().is_ok(),
+                Lines::new(4096).take(&mut &line[..]).expect("a line").text().is_ok(),
                 expected
             );
         }

@@ -1,24 +1,27 @@
 //! Servers to talk to: small ones for which nothing has to be installed, and real ones as fixtures
 //! of tests.
 //!
-//! [`Embedded`] is one that behaves well: SMTP (RFC 5321) on one port, submission (RFC 6409) on two
-//! others, in clear and with TLS from the start, mail kept in memory.
+//! [`Embedded`] is one that behaves well: SMTP, submission, LMTP, IMAP, POP3 and `ManageSieve`, a port
+//! each, in clear and with TLS from the start, mail kept in memory.
 //!
 //! # Layout
 //!
 //! ```text
 //! embedded      listens on a thread of its own; options and life cycle
+//! service       a row for each port: its scheme, and the dialogue behind it
 //! connection    the bytes of one connection, in and out; the only other async part
 //! conversation  bytes in, replies out: puts the parts below together
 //! input         where a command line ends, where a message ends
-//! dialogue      the state machine: a command line in, an answer out
-//! verb          the names of commands
-//! path          the arguments of MAIL and RCPT
+//! dialogue      what each protocol does: a line in, an answer out
+//! smtp/         SMTP, submission and LMTP
+//! imap/, pop3, sieve
 //! auth          PLAIN, LOGIN, CRAM-MD5 and SCRAM-SHA-256
 //! authority     the throw-away CA for TLS, made when first asked for
-//! answer        a reply, and what the connection does behind it
+//! site          what all connections share
+//! accounts      users and their passwords
 //! mail          accepted mail, in memory
-//! date          the date of a Received field
+//! store/        mailboxes and Sieve scripts, in memory
+//! date          the dates of messages
 //! recorder      what goes into the transcript, secrets masked
 //! ```
 //!
@@ -26,7 +29,7 @@
 //!
 //! [`Replay`] is one that plays a dialogue which is written down, for examples and tests.
 
-mod answer;
+mod accounts;
 mod auth;
 mod authority;
 mod connection;
@@ -34,15 +37,20 @@ mod conversation;
 mod date;
 mod dialogue;
 mod embedded;
+mod imap;
 mod input;
 mod mail;
-mod path;
+mod pop3;
 mod recorder;
 mod replay;
+mod service;
+mod sieve;
+mod site;
+mod smtp;
 mod spawn;
+mod store;
 #[cfg(test)]
 mod tests;
-mod verb;
 
 pub use embedded::{Embedded, Options};
 pub use mail::Mail;

@@ -7,8 +7,7 @@ use bytes::Bytes;
 use rustls::ServerConnection;
 
 use super::input::Line;
-use crate::proto::Protocol as _;
-use crate::proto::smtp::Smtp;
+use crate::proto::{Protocol, Speech};
 use crate::secrets::Secrets;
 use crate::tls;
 use crate::transcript::{Close, Excerpt, Gathering, SessionId, Transcript, What};
@@ -25,7 +24,7 @@ pub(super) struct Recorder {
     transcript: Transcript,
     session: SessionId,
     /// Follows the dialogue from the client's side, to know which lines are secret.
-    tracker: Smtp,
+    tracker: Box<dyn Protocol>,
     secrets: Secrets,
     waiting: Vec<u8>,
     message: Gathering,
@@ -34,14 +33,16 @@ pub(super) struct Recorder {
 
 impl Recorder {
     /// Opens a session for a connection that came in from this address.
-    pub(super) fn open(transcript: Transcript, peer: SocketAddr) -> Self {
+    pub(super) fn open(transcript: Transcript, speech: Speech, peer: SocketAddr) -> Self {
+        let facts = speech.facts();
+        let name = facts.schemes.first().map_or("tcp", |scheme| scheme.plain_name());
         let session = transcript.open();
         transcript.record_on(session, What::Accepted(peer.to_string()));
         Self {
             secrets: Secrets::of(transcript.learned()),
             transcript,
             session,
-            tracker: Smtp::new("smtp"),
+            tracker: (facts.dialogue)(name),
             waiting: Vec::new(),
             message: Gathering::default(),
             closed: false,
@@ -59,7 +60,19 @@ impl Recorder {
         let excerpt =
             if line.omitted > 0 { Excerpt::cut(masked, line.omitted) } else { masked.into() }
                 .with_meaning(meaning);
-        self.record(What::Client(excerpt));
+        if self.message.is_empty() {
+            return self.record(What::Client(excerpt));
+        }
+        // It is the rest of a command that has a literal in it.
+        self.message.push(excerpt.head());
+        self.flush();
+    }
+
+    /// The client sent octets of a literal.
+    pub(super) fn literal(&mut self, octets: &[u8]) {
+        let spans = self.tracker.sent(octets, &mut self.secrets);
+        let masked = self.secrets.mask(octets, &spans).into_owned();
+        self.message.push(&masked);
     }
 
     /// The client sent bytes of a message.
@@ -89,14 +102,28 @@ impl Recorder {
         }
     }
 
-    /// The server replied.
-    pub(super) fn reply(&mut self, reply: &str) {
-        self.tracker.received(reply.as_bytes());
-        let meaning = self
-            .tracker
-            .challenge(reply.as_bytes())
-            .and_then(|challenge| self.secrets.hear(challenge));
-        let masked = self.secrets.mask(reply.as_bytes(), &[]).into_owned();
+    /// The server said this: one reply or several, each of them whole.
+    pub(super) fn replies(&mut self, mut replies: &[u8]) {
+        while !replies.is_empty() {
+            let is_block = self.tracker.owes_block();
+            let length = match self.tracker.framing() {
+                Some(framing) if !is_block => {
+                    framing.restart();
+                    framing.frame(replies).ok().flatten()
+                }
+                _ => None,
+            };
+            let (reply, rest) = replies.split_at(length.unwrap_or(replies.len()));
+            self.reply(reply);
+            replies = rest;
+        }
+    }
+
+    fn reply(&mut self, reply: &[u8]) {
+        self.tracker.received(reply);
+        let meaning =
+            self.tracker.challenge(reply).and_then(|challenge| self.secrets.hear(challenge));
+        let masked = self.secrets.mask(reply, &[]).into_owned();
         self.record(What::Server(Excerpt::from(Bytes::from(masked)).with_meaning(meaning)));
     }
 

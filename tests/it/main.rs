@@ -17,6 +17,7 @@ mod circles;
 mod connecting;
 mod documented;
 mod edges;
+mod embedded;
 mod ending;
 mod examples;
 mod failures;

@@ -77,9 +77,10 @@ fn no_sleep(duration: &str) -> Error {
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// The value given by `--set name=value`. Without one, `smtp`, `submission` and `submissions`
-    /// are the embedded server and `ca` is its CA; where another server was named, `ca` is `()`,
-    /// which to TLS is as if it was not there. Any other name is an error.
+    /// The value given by `--set name=value`. Without one, `smtp`, `submission`, `submissions`,
+    /// `lmtp`, `imap`, `imaps`, `pop3`, `pop3s` and `sieve` are the embedded server, `ca` is its CA,
+    /// and `user` and `password` log in there. If another server was named, `ca` is `()`, which to
+    /// TLS is as if it was not there. Any other name is an error.
     ///
     /// ```rhai
     /// let s = connect(param("smtp"));

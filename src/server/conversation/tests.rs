@@ -2,7 +2,12 @@
 
 use super::*;
 use crate::proto::Framing as _;
+use crate::proto::Speech;
 use crate::proto::smtp::Replies;
+use crate::server::dialogue::LARGEST;
+use crate::server::site::Site;
+use crate::server::smtp::{Role, Smtp};
+use crate::transcript::Transcript;
 use crate::transcript::What;
 use proptest::prelude::*;
 
@@ -10,12 +15,12 @@ const TOKEN: &str = "AGhvZ2VAZXhhbXBsZS5jb20AcHBwd3d3";
 const TRANSACTION: &str = "MAIL FROM:<hoge@example.com>\r\nRCPT TO:<a@localhost>\r\nDATA\r\n";
 
 fn conversation(role: Role, transcript: Option<&Transcript>) -> Conversation {
-    let mut conversation = Conversation::new(
-        role,
-        ([127, 0, 0, 1], 40_000).into(),
-        Arc::new(Spool::new(1 << 20)),
-        transcript.cloned(),
-    );
+    let (site, peer) = (Arc::<Site>::default(), ([127, 0, 0, 1], 40_000).into());
+    let recorder =
+        transcript.map(|transcript| Recorder::open(transcript.clone(), Speech::Smtp, peer));
+    let spool = Arc::clone(&site.spool);
+    let smtp = Box::new(Smtp::new(role, site, peer));
+    let mut conversation = Conversation::new(smtp, spool, recorder);
     conversation.greet();
     conversation
 }
@@ -327,9 +332,9 @@ proptest! {
         let mut conversation = conversation(role, recorded.then_some(&transcript));
         for mut line in lines {
             line.extend_from_slice(b"\r\n");
-            let in_message = conversation.content.is_some();
+            let in_message = conversation.incoming.is_some();
             let outgoing = conversation.receive(&line);
-            let ends_message = in_message && conversation.content.is_none();
+            let ends_message = in_message && conversation.incoming.is_none();
             let expected = usize::from(!in_message || ends_message);
             prop_assert_eq!(codes(&outgoing.replies).len(), expected, "{}", line.escape_ascii());
             prop_assert!(!ends_message || line == b".\r\n");

@@ -3,18 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// What comes behind a reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    /// The next command line, or the response that a 334 asked for.
-    Line,
-    /// The content of a message, up to its dot.
-    Content,
-    /// TLS is put on, and then the next command line.
-    Tls,
-    /// The server closes.
-    Close,
-}
+use crate::server::dialogue::{Next, Said};
 
 /// A reply: its code, its lines and what comes behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +30,10 @@ impl Answer {
     /// Whether it counts against the client.
     pub(super) fn is_error(&self) -> bool {
         self.code >= 400
+    }
+
+    pub(super) fn said(&self) -> Said {
+        Said { bytes: self.wire().into_bytes(), next: self.next }
     }
 
     /// The lines as they are sent: a hyphen behind the code, a space in the last one (RFC 5321

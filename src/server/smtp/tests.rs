@@ -5,10 +5,14 @@ use crate::server::mail::Stamp;
 
 const AUTH: &str = "AUTH PLAIN AGhvZ2VAZXhhbXBsZS5jb20AcHBwd3d3";
 
+fn smtp(role: Role) -> Smtp {
+    Smtp::new(role, Arc::default(), ([127, 0, 0, 1], 40_000).into())
+}
+
 /// The last line of the reply to each of these, without its line end.
 fn replies(role: Role, lines: &[&str]) -> Vec<String> {
-    let mut dialogue = Dialogue::new(role);
-    lines.iter().map(|line| last_line(&dialogue.line(line.as_bytes()))).collect()
+    let mut dialogue = smtp(role);
+    lines.iter().map(|line| last_line(&dialogue.answer(line.as_bytes()))).collect()
 }
 
 fn last_line(answer: &Answer) -> String {
@@ -31,7 +35,7 @@ fn assert_starts(reply: &str, expected: &str) {
 
 #[test]
 fn ehlo_offers_auth_on_submission_only() {
-    let offered = |role| Dialogue::new(role).line(b"EHLO client.example").wire();
+    let offered = |role| smtp(role).answer(b"EHLO client.example").wire();
     assert_eq!(
         offered(Role::Submission),
         "250-localhost\r\n250-PIPELINING\r\n250-SIZE 10485760\r\n250-8BITMIME\r\n250-STARTTLS\r\n250-AUTH PLAIN LOGIN CRAM-MD5 SCRAM-SHA-256\r\n250 ENHANCEDSTATUSCODES\r\n"
@@ -42,7 +46,7 @@ fn ehlo_offers_auth_on_submission_only() {
     );
     assert_eq!(reply(&["HELO client.example"]), "250 localhost");
     assert_eq!(
-        Dialogue::greeting().wire(),
+        smtp(Role::Smtp).greet().wire(),
         "220 localhost ESMTP mailexpect embedded test server\r\n"
     );
 }
@@ -174,17 +178,17 @@ fn only_local_domains_are_taken_from_strangers() {
 
 #[test]
 fn the_hundred_and_first_recipient_is_refused() {
-    let mut dialogue = Dialogue::new(Role::Smtp);
-    dialogue.line(b"EHLO x");
-    dialogue.line(b"MAIL FROM:<>");
+    let mut dialogue = smtp(Role::Smtp);
+    dialogue.answer(b"EHLO x");
+    dialogue.answer(b"MAIL FROM:<>");
     for n in 0..100 {
         assert_starts(
-            &last_line(&dialogue.line(format!("RCPT TO:<a{n}@localhost>").as_bytes())),
+            &last_line(&dialogue.answer(format!("RCPT TO:<a{n}@localhost>").as_bytes())),
             "250 2.1.5 ",
         );
     }
-    assert_starts(&last_line(&dialogue.line(b"RCPT TO:<b@localhost>")), "452 4.5.3 ");
-    assert_starts(&last_line(&dialogue.line(b"DATA")), "354 ");
+    assert_starts(&last_line(&dialogue.answer(b"RCPT TO:<b@localhost>")), "452 4.5.3 ");
+    assert_starts(&last_line(&dialogue.answer(b"DATA")), "354 ");
 }
 
 #[test]
@@ -201,10 +205,10 @@ fn auth_has_its_place() {
     assert_starts(&submitted(&[AUTH]), "503 5.5.1 ");
     assert_starts(&submitted(&["EHLO x", AUTH, AUTH]), "503 5.5.1 ");
     assert_starts(&submitted(&["EHLO x", AUTH, "MAIL FROM:<a@b>", AUTH]), "503 5.5.1 ");
-    let mut open = Dialogue::new(Role::Submission);
-    open.line(b"EHLO x");
+    let mut open = smtp(Role::Submission);
+    open.answer(b"EHLO x");
     open.transaction = Some(Transaction { from: String::new(), to: Vec::new() });
-    assert_starts(&last_line(&open.line(AUTH.as_bytes())), "503 5.5.1 ");
+    assert_starts(&last_line(&open.answer(AUTH.as_bytes())), "503 5.5.1 ");
 }
 
 #[test]
@@ -227,33 +231,33 @@ fn a_line_behind_a_334_is_a_response_and_no_command() {
 
 #[test]
 fn a_line_that_is_none_ends_the_exchange() {
-    let mut dialogue = Dialogue::new(Role::Submission);
-    dialogue.line(b"EHLO x");
-    dialogue.line(b"AUTH PLAIN");
-    assert_eq!(dialogue.malformed("Line too long").wire(), "500 5.5.2 Line too long\r\n");
-    assert_starts(&last_line(&dialogue.line(b"NOOP")), "250 ");
+    let mut dialogue = smtp(Role::Submission);
+    dialogue.answer(b"EHLO x");
+    dialogue.answer(b"AUTH PLAIN");
+    assert_eq!(dialogue.refuse("Line too long").wire(), "500 5.5.2 Line too long\r\n");
+    assert_starts(&last_line(&dialogue.answer(b"NOOP")), "250 ");
 }
 
 #[test]
 fn twenty_errors_are_answered_and_the_next_ends_it() {
-    let mut dialogue = Dialogue::new(Role::Smtp);
+    let mut dialogue = smtp(Role::Smtp);
     for _ in 0..20 {
-        assert_eq!(dialogue.line(b"XYZZY").next(), Next::Line);
-        assert_starts(&last_line(&dialogue.line(b"NOOP")), "250 ");
+        assert_eq!(dialogue.answer(b"XYZZY").next(), Next::Line);
+        assert_starts(&last_line(&dialogue.answer(b"NOOP")), "250 ");
     }
-    let last = dialogue.malformed("Line too long");
+    let last = dialogue.refuse("Line too long");
     assert_eq!(last.wire(), "421 4.7.0 Too many errors\r\n");
     assert_eq!(last.next(), Next::Close);
 }
 
 #[test]
 fn data_takes_no_argument_and_asks_for_the_content() {
-    let mut dialogue = Dialogue::new(Role::Smtp);
+    let mut dialogue = smtp(Role::Smtp);
     for line in ["EHLO x", "MAIL FROM:<>", "RCPT TO:<a@localhost>"] {
-        dialogue.line(line.as_bytes());
+        dialogue.answer(line.as_bytes());
     }
-    assert_starts(&last_line(&dialogue.line(b"DATA now")), "501 5.5.4 ");
-    let answer = dialogue.line(b"DATA");
+    assert_starts(&last_line(&dialogue.answer(b"DATA now")), "501 5.5.4 ");
+    let answer = dialogue.answer(b"DATA");
     assert_eq!(answer.wire(), "354 End data with <CR><LF>.<CR><LF>\r\n");
     assert_eq!(answer.next(), Next::Content);
 }
@@ -262,7 +266,7 @@ fn data_takes_no_argument_and_asks_for_the_content() {
 fn a_message_ends_its_transaction_whether_it_was_taken_or_not() {
     for (content, expected) in [(Some(b"Hi.\r\n".to_vec()), "250 2.0.0 "), (None, "552 5.3.4 ")] {
         let taken = content.is_some();
-        let mut dialogue = Dialogue::new(Role::Smtp);
+        let mut dialogue = smtp(Role::Smtp);
         for line in [
             "HELO client.example",
             "MAIL FROM:<>",
@@ -270,7 +274,7 @@ fn a_message_ends_its_transaction_whether_it_was_taken_or_not() {
             "RCPT TO:<postmaster>",
             "DATA",
         ] {
-            dialogue.line(line.as_bytes());
+            dialogue.answer(line.as_bytes());
         }
         let stamp = Stamp::new(([127, 0, 0, 1], 25).into());
         let (answer, mail) = dialogue.message(content, &stamp);
@@ -288,8 +292,8 @@ fn a_message_ends_its_transaction_whether_it_was_taken_or_not() {
                 format!("250 2.0.0 {} Message accepted for delivery", stamp.id)
             );
         }
-        assert_starts(&last_line(&dialogue.line(b"RCPT TO:<a@localhost>")), "503 5.5.1 ");
-        assert_starts(&last_line(&dialogue.line(b"MAIL FROM:<>")), "250 2.1.0 ");
+        assert_starts(&last_line(&dialogue.answer(b"RCPT TO:<a@localhost>")), "503 5.5.1 ");
+        assert_starts(&last_line(&dialogue.answer(b"MAIL FROM:<>")), "250 2.1.0 ");
     }
 }
 
@@ -300,9 +304,9 @@ fn the_received_field_says_how_mail_came_in() {
         (Role::Smtp, &["EHLO x"], "ESMTP"),
         (Role::Submission, &["EHLO x", AUTH], "ESMTPA"),
     ] {
-        let mut dialogue = Dialogue::new(role);
+        let mut dialogue = smtp(role);
         for line in lines {
-            dialogue.line(line.as_bytes());
+            dialogue.answer(line.as_bytes());
         }
         assert_eq!(dialogue.protocol(), protocol);
     }
@@ -310,18 +314,18 @@ fn the_received_field_says_how_mail_came_in() {
 
 #[test]
 fn tls_forgets_all_that_was_said_before_and_is_offered_once() {
-    let mut dialogue = Dialogue::new(Role::Submission);
+    let mut dialogue = smtp(Role::Submission);
     for line in ["EHLO client.example", AUTH] {
-        assert_starts(&dialogue.line(line.as_bytes()).wire(), "2");
+        assert_starts(&dialogue.answer(line.as_bytes()).wire(), "2");
     }
-    let answer = dialogue.line(b"STARTTLS");
+    let answer = dialogue.answer(b"STARTTLS");
     assert_eq!(
         (answer.wire().as_str(), answer.next()),
         ("220 2.0.0 Ready to start TLS\r\n", Next::Tls)
     );
-    dialogue.secured();
-    assert_starts(&dialogue.line(b"MAIL FROM:<a@example.com>").wire(), "503 5.5.1 EHLO");
-    assert!(!dialogue.line(b"EHLO client.example").wire().contains("STARTTLS"));
-    assert_starts(&dialogue.line(b"MAIL FROM:<a@example.com>").wire(), "530 ");
-    assert_starts(&dialogue.line(b"STARTTLS").wire(), "503 5.5.1 ");
+    dialogue.forget();
+    assert_starts(&dialogue.answer(b"MAIL FROM:<a@example.com>").wire(), "503 5.5.1 EHLO");
+    assert!(!dialogue.answer(b"EHLO client.example").wire().contains("STARTTLS"));
+    assert_starts(&dialogue.answer(b"MAIL FROM:<a@example.com>").wire(), "530 ");
+    assert_starts(&dialogue.answer(b"STARTTLS").wire(), "503 5.5.1 ");
 }

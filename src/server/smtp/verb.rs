@@ -5,6 +5,7 @@
 pub(super) enum Verb {
     Helo,
     Ehlo,
+    Lhlo,
     Auth,
     Mail,
     Rcpt,
@@ -24,6 +25,7 @@ impl Verb {
         Some(match word.to_ascii_uppercase().as_str() {
             "HELO" => Self::Helo,
             "EHLO" => Self::Ehlo,
+            "LHLO" => Self::Lhlo,
             "AUTH" => Self::Auth,
             "MAIL" => Self::Mail,
             "RCPT" => Self::Rcpt,

@@ -1,0 +1,73 @@
+//! Who may log in, and whose mail is kept in a mailbox.
+
+use std::collections::BTreeMap;
+
+/// The domains whose mail is taken from anybody.
+const LOCAL: [&str; 2] = ["example.com", "localhost"];
+/// The one local part that has no mailbox, so that there is an address to be refused.
+const UNKNOWN: &str = "nobody";
+
+/// Users and their passwords.
+#[derive(Clone, Debug)]
+pub(super) struct Accounts(BTreeMap<String, String>);
+
+impl Accounts {
+    pub(super) fn new(users: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self(users.into_iter().collect())
+    }
+
+    pub(super) fn password(&self, user: &str) -> Option<&str> {
+        self.0.get(user).map(String::as_str)
+    }
+
+    pub(super) fn has(&self, user: &[u8], password: &[u8]) -> bool {
+        let user = std::str::from_utf8(user).ok().and_then(|user| self.password(user));
+        user.is_some_and(|known| known.as_bytes() == password)
+    }
+
+    /// The user whose mail goes to this address: `+detail` is no part of the name, and the local
+    /// domains are one.
+    pub(super) fn of_address(&self, address: &str) -> Option<&str> {
+        let wanted = mailbox_of(address);
+        let found = self.0.keys().find(|user| mailbox_of(user) == wanted);
+        found.map(String::as_str)
+    }
+}
+
+/// An address in the form in which all spellings of it are the same.
+fn mailbox_of(address: &str) -> (String, Option<String>) {
+    let (local, domain) = address.rsplit_once('@').unwrap_or((address, LOCAL[0]));
+    let local = local.split('+').next().unwrap_or(local).to_ascii_lowercase();
+    (local, (!is_local(Some(domain))).then(|| domain.to_ascii_lowercase()))
+}
+
+/// Whether mail for this domain is taken from anybody; `None` is the domain of `postmaster` alone.
+pub(super) fn is_local(domain: Option<&str>) -> bool {
+    domain.is_none_or(|domain| LOCAL.iter().any(|local| domain.eq_ignore_ascii_case(local)))
+}
+
+/// Whether this local address is one that nobody has.
+pub(super) fn is_unknown(address: &str) -> bool {
+    let local = address.rsplit_once('@').map_or(address, |(local, _)| local);
+    local.eq_ignore_ascii_case(UNKNOWN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_spellings_of_a_local_address_are_the_users() {
+        let accounts = Accounts::new([("hoge@example.com".to_owned(), "x".to_owned())]);
+        for (address, expected) in [
+            ("hoge@example.com", true),
+            ("Hoge@LOCALHOST", true),
+            ("hoge+lists@example.com", true),
+            ("hoge@example.net", false),
+            ("a@example.com", false),
+        ] {
+            assert_eq!(accounts.of_address(address).is_some(), expected, "{address}");
+        }
+        assert!(is_unknown("nobody@example.com") && !is_unknown("somebody@example.com"));
+    }
+}

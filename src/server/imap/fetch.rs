@@ -1,0 +1,160 @@
+//! What FETCH shows of a message (RFC 3501 sections 6.4.5 and 7.4.2).
+
+use super::section::Section;
+use super::structure::{Part, structure};
+use super::{Refusal, bad, envelope};
+use crate::proto::imap::Value;
+use crate::server::date;
+use crate::server::store::Message;
+
+/// The items that a client asked for.
+#[derive(Debug)]
+pub(super) struct Items(Vec<Item>);
+
+#[derive(Debug, PartialEq, Eq)]
+enum Item {
+    Flags,
+    Uid,
+    InternalDate,
+    Size,
+    Envelope,
+    Structure {
+        extended: bool,
+    },
+    /// A section, under the name that it was asked for by.
+    Body {
+        name: String,
+        section: Section,
+        partial: Option<(usize, usize)>,
+        peek: bool,
+    },
+}
+
+impl Items {
+    pub(super) fn read(values: &[Value], by_uid: bool) -> Result<Self, Refusal> {
+        let mut items = Vec::new();
+        for value in values {
+            let Value::Atom(_) = value else { return Err(bad("An item is wanted")) };
+            let name = value.text().unwrap_or_default();
+            match &*name.to_ascii_uppercase() {
+                "ALL" => {
+                    items.extend([Item::Flags, Item::InternalDate, Item::Size, Item::Envelope])
+                }
+                "FAST" => items.extend([Item::Flags, Item::InternalDate, Item::Size]),
+                "FULL" => items.extend([
+                    Item::Flags,
+                    Item::InternalDate,
+                    Item::Size,
+                    Item::Envelope,
+                    Item::Structure { extended: false },
+                ]),
+                _ => items.push(item(&name)?),
+            }
+        }
+        if by_uid && !items.contains(&Item::Uid) {
+            items.insert(0, Item::Uid);
+        }
+        if items.is_empty() { Err(bad("An item is wanted")) } else { Ok(Self(items)) }
+    }
+
+    /// Whether a message that is fetched so has been seen.
+    pub(super) fn see(&self) -> bool {
+        self.0.iter().any(|item| matches!(item, Item::Body { peek: false, .. }))
+    }
+
+    /// One response; `flags` are those of the message, and whether the client has to be told of
+    /// them although it did not ask.
+    pub(super) fn show(
+        &self,
+        lines: &mut Vec<u8>,
+        number: u32,
+        message: &Message,
+        flags: (&str, bool),
+    ) {
+        lines.extend_from_slice(format!("* {number} FETCH (").as_bytes());
+        let mut first = true;
+        let more = (flags.1 && !self.0.contains(&Item::Flags)).then_some(&Item::Flags);
+        for item in self.0.iter().chain(more) {
+            if !std::mem::take(&mut first) {
+                lines.push(b' ');
+            }
+            item.show(lines, message, flags.0);
+        }
+        lines.extend_from_slice(b")\r\n");
+    }
+}
+
+impl Item {
+    fn show(&self, lines: &mut Vec<u8>, message: &Message, flags: &str) {
+        let (name, value) = match self {
+            Self::Flags => ("FLAGS", format!("({flags})").into_bytes()),
+            Self::Uid => ("UID", message.uid.to_string().into_bytes()),
+            Self::InternalDate => {
+                ("INTERNALDATE", format!("\"{}\"", date::internal(message.date)).into_bytes())
+            }
+            Self::Size => ("RFC822.SIZE", message.data.len().to_string().into_bytes()),
+            Self::Envelope => ("ENVELOPE", envelope::envelope(Part::of(&message.data).header)),
+            Self::Structure { extended: true } => ("BODYSTRUCTURE", structure(&message.data, true)),
+            Self::Structure { extended: false } => ("BODY", structure(&message.data, false)),
+            Self::Body { name, section, partial, .. } => {
+                let octets = section.of(&message.data);
+                let (from, count) = partial.unwrap_or((0, usize::MAX));
+                let octets = octets.get(from..).unwrap_or_default();
+                let octets = &octets[..octets.len().min(count)];
+                let literal = [format!("{{{}}}\r\n", octets.len()).as_bytes(), octets].concat();
+                (&**name, literal)
+            }
+        };
+        lines.extend_from_slice(name.as_bytes());
+        lines.push(b' ');
+        lines.extend_from_slice(&value);
+    }
+}
+
+fn item(name: &str) -> Result<Item, Refusal> {
+    let upper = name.to_ascii_uppercase();
+    let whole = |section: &str, peek| {
+        Ok(Item::Body {
+            name: upper.clone(),
+            section: Section::read(section)?,
+            partial: None,
+            peek,
+        })
+    };
+    match &*upper {
+        "FLAGS" => Ok(Item::Flags),
+        "UID" => Ok(Item::Uid),
+        "INTERNALDATE" => Ok(Item::InternalDate),
+        "RFC822.SIZE" => Ok(Item::Size),
+        "ENVELOPE" => Ok(Item::Envelope),
+        "BODYSTRUCTURE" => Ok(Item::Structure { extended: true }),
+        "BODY" => Ok(Item::Structure { extended: false }),
+        "RFC822" => whole("", false),
+        "RFC822.HEADER" => whole("HEADER", true),
+        "RFC822.TEXT" => whole("TEXT", false),
+        _ => body(name),
+    }
+}
+
+/// `BODY[section]<from.count>` or `BODY.PEEK[...]`.
+fn body(name: &str) -> Result<Item, Refusal> {
+    let wrong = || bad("There is no such item");
+    let (word, rest) = name.split_once('[').ok_or_else(wrong)?;
+    let peek = match &*word.to_ascii_uppercase() {
+        "BODY" => false,
+        "BODY.PEEK" => true,
+        _ => return Err(wrong()),
+    };
+    let (text, behind) = rest.rsplit_once(']').ok_or_else(wrong)?;
+    let partial = match behind.strip_prefix('<').and_then(|behind| behind.strip_suffix('>')) {
+        None if behind.is_empty() => None,
+        None => return Err(wrong()),
+        Some(range) => {
+            let (from, count) = range.split_once('.').ok_or_else(wrong)?;
+            Some((from.parse().map_err(|_| wrong())?, count.parse().map_err(|_| wrong())?))
+        }
+    };
+    let section = Section::read(text)?;
+    let origin = partial.map_or_else(String::new, |(from, _): (usize, usize)| format!("<{from}>"));
+    Ok(Item::Body { name: format!("BODY[{text}]{origin}"), section, partial, peek })
+}

@@ -1,0 +1,217 @@
+//! Commands about mailboxes (RFC 3501 section 6.3).
+
+use super::arguments::Arguments;
+use super::view::View;
+use super::{Done, Imap, Refusal, bad, no};
+use crate::proto::imap::Value;
+use crate::quoted;
+use crate::server::store::{Account, DELIMITER, canonical};
+
+/// The flags that are kept; keywords may be added.
+const FLAGS: &str = "\\Answered \\Flagged \\Deleted \\Seen \\Draft";
+
+impl Imap {
+    pub(super) fn mailbox_command(&mut self, verb: &str, mut arguments: Arguments) -> Done {
+        match verb {
+            "SELECT" | "EXAMINE" => {
+                let name = canonical(&arguments.text()?);
+                arguments.end()?;
+                return self.select(name, verb == "EXAMINE");
+            }
+            "LIST" | "LSUB" => self.list(verb, arguments)?,
+            "STATUS" => {
+                let (name, items) = (arguments.text()?, arguments.list()?);
+                self.status(&name, &items)?;
+            }
+            "NAMESPACE" => {
+                self.untagged.extend_from_slice(b"* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
+            }
+            "CREATE" => {
+                let name = arguments.text()?;
+                self.change(|account| account.create(&name))?;
+            }
+            "DELETE" => {
+                let name = arguments.text()?;
+                self.change(|account| account.delete(&name))?;
+            }
+            "RENAME" => {
+                let (from, to) = (arguments.text()?, arguments.text()?);
+                self.change(|account| account.rename(&from, &to))?;
+            }
+            "SUBSCRIBE" => {
+                let name = arguments.text()?;
+                self.account(|account| account.subscribe(&name))?;
+            }
+            "UNSUBSCRIBE" => {
+                let name = canonical(&arguments.text()?);
+                self.account(|account| account.subscribed.remove(&name));
+            }
+            _ => return Err(bad("Unknown command")),
+        }
+        arguments_end(verb)
+    }
+
+    /// SELECT and EXAMINE (sections 6.3.1 and 6.3.2).
+    fn select(&mut self, name: String, read_only: bool) -> Done {
+        self.view = None;
+        let selected = self.account(|account| {
+            let mailbox = account.mailbox(&name)?;
+            let (validity, next) = (mailbox.uid_validity, mailbox.uid_next);
+            let mut view = View::new(name, validity, read_only);
+            view.refresh(account, false);
+            let mailbox = view.mailbox(account)?;
+            let unseen = view.all().find(|(_, uid)| {
+                mailbox.get(*uid).is_some_and(|message| !message.flags.has("\\Seen"))
+            });
+            Some((view, validity, next, unseen))
+        });
+        let (view, validity, next, unseen) =
+            selected.ok_or_else(|| no("[NONEXISTENT] No such mailbox"))?;
+        let (exists, recent) = (view.count(), view.recent());
+        let unseen = unseen
+            .map(|(number, _)| format!("* OK [UNSEEN {number}] The first that is unseen\r\n"));
+        let (permanent, access) = if read_only {
+            (String::new(), "READ-ONLY")
+        } else {
+            (format!("{FLAGS} \\*"), "READ-WRITE")
+        };
+        let text = format!(
+            "* FLAGS ({FLAGS})\r\n\
+             * OK [PERMANENTFLAGS ({permanent})] What can be changed\r\n\
+             * {exists} EXISTS\r\n* {recent} RECENT\r\n{}\
+             * OK [UIDVALIDITY {validity}] UIDs are valid\r\n\
+             * OK [UIDNEXT {next}] The next UID\r\n",
+            unseen.unwrap_or_default()
+        );
+        self.untagged.extend_from_slice(text.as_bytes());
+        self.view = Some(view);
+        Ok(format!("[{access}] Selected"))
+    }
+
+    /// LIST and LSUB (sections 6.3.8 and 6.3.9).
+    fn list(&mut self, verb: &str, mut arguments: Arguments) -> Result<(), Refusal> {
+        let (reference, pattern) = (arguments.text()?, arguments.text()?);
+        arguments.end()?;
+        let pattern = format!("{reference}{pattern}");
+        let lines = self.account(|account| match pattern.as_str() {
+            "" => format!("* {verb} (\\Noselect) \"{DELIMITER}\" \"\"\r\n"),
+            pattern => listed(account, verb, pattern),
+        });
+        self.untagged.extend_from_slice(lines.as_bytes());
+        Ok(())
+    }
+
+    /// STATUS (section 6.3.10).
+    fn status(&mut self, name: &str, items: &[Value]) -> Result<(), Refusal> {
+        let shown = self.account(|account| {
+            let mailbox =
+                account.mailbox(name).ok_or_else(|| no("[NONEXISTENT] No such mailbox"))?;
+            let messages = mailbox.messages();
+            let count = |is: &dyn Fn(&&crate::server::store::Message) -> bool| {
+                messages.iter().filter(is).count().to_string()
+            };
+            let shown = items.iter().map(|item| {
+                let item = item.text().unwrap_or_default().to_ascii_uppercase();
+                let value = match &*item {
+                    "MESSAGES" => messages.len().to_string(),
+                    "RECENT" => count(&|message| message.recent),
+                    "UIDNEXT" => mailbox.uid_next.to_string(),
+                    "UIDVALIDITY" => mailbox.uid_validity.to_string(),
+                    "UNSEEN" => count(&|message| !message.flags.has("\\Seen")),
+                    "DELETED" => count(&|message| message.flags.has("\\Deleted")),
+                    "SIZE" => {
+                        messages.iter().map(|message| message.data.len()).sum::<usize>().to_string()
+                    }
+                    _ => return Err(bad(format!("STATUS has no {}", printable(&item)))),
+                };
+                Ok(format!("{item} {value}"))
+            });
+            shown.collect::<Result<Vec<_>, _>>()
+        })?;
+        let line = format!("* STATUS {} ({})\r\n", string(name), shown.join(" "));
+        self.untagged.extend_from_slice(line.as_bytes());
+        Ok(())
+    }
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "it is the end of a command")]
+fn arguments_end(verb: &str) -> Done {
+    Ok(format!("{verb} completed"))
+}
+
+fn listed(account: &Account, verb: &str, pattern: &str) -> String {
+    let names: Vec<_> = if verb == "LSUB" {
+        account.subscribed.iter().map(String::as_str).collect()
+    } else {
+        account.names().collect()
+    };
+    let matching = names.iter().filter(|name| {
+        matches(pattern.as_bytes(), name.as_bytes())
+            || (pattern.eq_ignore_ascii_case("INBOX") && **name == "INBOX")
+    });
+    let lines = matching.map(|name| {
+        let below = format!("{name}{DELIMITER}");
+        let has_children = account.names().any(|other| other.starts_with(&below));
+        let children = if has_children { "\\HasChildren" } else { "\\HasNoChildren" };
+        format!("* {verb} ({children}) \"{DELIMITER}\" {}\r\n", string(name))
+    });
+    lines.collect()
+}
+
+/// Whether a name matches a pattern: `*` is anything, `%` anything on one level. It takes a time of
+/// the product of their lengths, and no more.
+fn matches(pattern: &[u8], name: &[u8]) -> bool {
+    let mut reached = vec![false; name.len() + 1];
+    reached[0] = true;
+    for wanted in pattern {
+        let mut next = vec![false; name.len() + 1];
+        for at in 0..=name.len() {
+            match wanted {
+                b'*' | b'%' => {
+                    let goes_on = at > 0
+                        && next[at - 1]
+                        && (*wanted == b'*' || char::from(name[at - 1]) != DELIMITER);
+                    next[at] = reached[at] || goes_on;
+                }
+                _ => next[at] = at > 0 && reached[at - 1] && name[at - 1] == *wanted,
+            }
+        }
+        reached = next;
+    }
+    reached[name.len()]
+}
+
+/// A string as it is written: a quoted one, or a literal.
+pub(super) fn string(text: &str) -> String {
+    if text.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) || !text.is_ascii() {
+        return format!("{{{}}}\r\n{text}", text.len());
+    }
+    String::from_utf8_lossy(&quoted::write(text.as_bytes())).into_owned()
+}
+
+/// A word of the client's, if it can be shown in a line.
+fn printable(word: &str) -> &str {
+    if word.bytes().all(|byte| byte.is_ascii_graphic()) { word } else { "such item" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_of_list_match_levels_or_all() {
+        for (pattern, name, expected) in [
+            ("*", "a/b", true),
+            ("%", "a", true),
+            ("%", "a/b", false),
+            ("a/%", "a/b", true),
+            ("a*c", "a/b/c", true),
+            ("a%c", "a/b/c", false),
+            ("INBOX", "INBOX", true),
+            ("a", "ab", false),
+            ("", "a", false),
+        ] {
+            assert_eq!(matches(pattern.as_bytes(), name.as_bytes()), expected, "{pattern} {name}");
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Commands about messages (RFC 3501 section 6.4, UIDPLUS, MOVE).
+
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
+use super::arguments::Arguments;
+use super::sets::{Set, shown};
+use super::view::View;
+use super::{Done, Imap, LARGEST_ANSWER, Refusal, bad, fetch, no, search};
+use crate::proto::imap::Value;
+use crate::server::date;
+use crate::server::store::{Flags, Message};
+
+/// What STORE does to flags.
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    Set,
+    Add,
+    Remove,
+}
+
+impl Imap {
+    pub(super) fn message_command(
+        &mut self,
+        verb: &str,
+        mut arguments: Arguments,
+        by_uid: bool,
+    ) -> Done {
+        let mut view = self.view.take().ok_or_else(|| bad("SELECT a mailbox first"))?;
+        let done = match verb {
+            "CLOSE" | "UNSELECT" if !by_uid => {
+                if verb == "CLOSE" && !view.read_only {
+                    self.expunge(&view, None);
+                }
+                return Ok(format!("{verb} completed"));
+            }
+            "FETCH" => self.fetch(&mut view, arguments, by_uid),
+            "STORE" => self.store(&mut view, arguments, by_uid),
+            "SEARCH" => self.search(&view, arguments, by_uid),
+            "COPY" | "MOVE" => self.copy(&view, arguments, by_uid, verb == "MOVE"),
+            "EXPUNGE" if view.read_only => Err(read_only()),
+            "EXPUNGE" if by_uid => arguments.text().and_then(|set| Set::read(&set)).map(|set| {
+                let uids = view.chosen(&set, true).into_iter().map(|(_, uid)| uid).collect();
+                self.expunge(&view, Some(&uids));
+                String::new()
+            }),
+            "EXPUNGE" => {
+                self.expunge(&view, None);
+                Ok(String::new())
+            }
+            _ => Err(bad("Unknown command")),
+        };
+        self.view = Some(view);
+        done.map(|text| if text.is_empty() { format!("{verb} completed") } else { text })
+    }
+
+    /// APPEND (section 6.3.11).
+    pub(super) fn append(&mut self, mut arguments: Arguments) -> Done {
+        let name = arguments.text()?;
+        let mut flags = Flags::default();
+        if let Some(Value::List(_)) = arguments.peek() {
+            let words = arguments.list()?.iter().filter_map(Value::text).collect::<Vec<_>>();
+            flags = Flags::of(words.iter().map(String::as_str));
+        }
+        let mut data = arguments.string()?;
+        let mut time = SystemTime::now();
+        if !arguments.is_empty() {
+            let text = String::from_utf8_lossy(&data).into_owned();
+            time = date::read(&text).ok_or_else(|| bad("A date is wanted"))?;
+            data = arguments.string()?;
+        }
+        arguments.end()?;
+        if data.is_empty() {
+            return Err(no("An empty message is none"));
+        }
+        let message = Message { flags, ..Message::new(data.into(), time) };
+        let appended = self.change(|account| account.append(&name, message));
+        let (validity, uid) = appended.map_err(|refused| try_create(refused.into()))?;
+        Ok(format!("[APPENDUID {validity} {uid}] APPEND completed"))
+    }
+
+    /// FETCH (section 6.4.5).
+    fn fetch(&mut self, view: &mut View, mut arguments: Arguments, by_uid: bool) -> Done {
+        let set = Set::read(&arguments.text()?)?;
+        let items = fetch::Items::read(&arguments.rest(), by_uid)?;
+        let chosen = view.chosen(&set, by_uid);
+        let sees = items.see() && !view.read_only;
+        let mut lines = Vec::new();
+        let fetched = self.account(|account| {
+            for (number, uid) in chosen {
+                let Some(message) = view.mailbox(account).and_then(|mailbox| mailbox.get_mut(uid))
+                else {
+                    continue;
+                };
+                let was_seen = message.flags.has("\\Seen");
+                if sees && !was_seen {
+                    message.flags.add(&Flags::of(["\\Seen"]));
+                }
+                let flags = view.flags(uid, &message.flags);
+                items.show(&mut lines, number, message, (&flags, sees && !was_seen));
+                let now = message.flags.clone();
+                view.knows(uid, &now);
+                if lines.len() > LARGEST_ANSWER {
+                    return Err(no("[LIMIT] The answer is too large"));
+                }
+            }
+            Ok(())
+        });
+        self.untagged.append(&mut lines);
+        if sees {
+            self.change(|_| ());
+        }
+        fetched.map(|()| String::new())
+    }
+
+    /// STORE (section 6.4.6).
+    fn store(&mut self, view: &mut View, mut arguments: Arguments, by_uid: bool) -> Done {
+        let set = Set::read(&arguments.text()?)?;
+        let what = arguments.word()?;
+        let (what, silent) =
+            what.strip_suffix(".SILENT").map_or((&*what, false), |what| (what, true));
+        let change = match what {
+            "FLAGS" => Change::Set,
+            "+FLAGS" => Change::Add,
+            "-FLAGS" => Change::Remove,
+            _ => return Err(bad("FLAGS, +FLAGS or -FLAGS is wanted")),
+        };
+        let words = arguments.rest().iter().filter_map(Value::text).collect::<Vec<_>>();
+        let flags = Flags::of(words.iter().map(String::as_str));
+        if view.read_only {
+            return Err(read_only());
+        }
+        let chosen = view.chosen(&set, by_uid);
+        let mut lines = String::new();
+        self.change(|account| {
+            for (number, uid) in chosen {
+                let Some(message) = view.mailbox(account).and_then(|mailbox| mailbox.get_mut(uid))
+                else {
+                    continue;
+                };
+                match change {
+                    Change::Set => message.flags = flags.clone(),
+                    Change::Add => message.flags.add(&flags),
+                    Change::Remove => message.flags.remove(&flags),
+                }
+                let now = message.flags.clone();
+                view.knows(uid, &now);
+                if !silent {
+                    let shown = view.flags(uid, &now);
+                    let uid = if by_uid { format!("UID {uid} ") } else { String::new() };
+                    lines += &format!("* {number} FETCH ({uid}FLAGS ({shown}))\r\n");
+                }
+            }
+        });
+        self.untagged.extend_from_slice(lines.as_bytes());
+        Ok(String::new())
+    }
+
+    /// SEARCH (section 6.4.4).
+    fn search(&mut self, view: &View, mut arguments: Arguments, by_uid: bool) -> Done {
+        let key = search::Key::read(&mut arguments)?;
+        let found = self.account(|account| {
+            let Some(mailbox) = view.mailbox(account) else { return Vec::new() };
+            let last_uid = mailbox.messages().last().map_or(0, |message| message.uid);
+            let count = u32::try_from(view.count()).unwrap_or(u32::MAX);
+            let found = view.all().filter(|(number, uid)| {
+                mailbox.get(*uid).is_some_and(|message| {
+                    let last = (count, last_uid);
+                    let recent = view.is_recent(*uid);
+                    key.finds(&search::Candidate { message, number: *number, recent, last })
+                })
+            });
+            found.map(|(number, uid)| if by_uid { uid } else { number }).collect()
+        });
+        let mut line = "* SEARCH".to_owned();
+        for number in found {
+            line += &format!(" {number}");
+        }
+        self.untagged.extend_from_slice(format!("{line}\r\n").as_bytes());
+        Ok(String::new())
+    }
+
+    /// COPY (section 6.4.7) and MOVE (RFC 6851).
+    fn copy(&mut self, view: &View, mut arguments: Arguments, by_uid: bool, moves: bool) -> Done {
+        let (set, to) = (Set::read(&arguments.text()?)?, arguments.text()?);
+        arguments.end()?;
+        if moves && view.read_only {
+            return Err(read_only());
+        }
+        let chosen = view.chosen(&set, by_uid);
+        let copied = self.change(|account| {
+            if account.mailbox(&to).is_none() {
+                return Err(no("[TRYCREATE] No such mailbox"));
+            }
+            let (mut from, mut into, mut validity) = (Vec::new(), Vec::new(), 0);
+            for (_, uid) in chosen {
+                let mailbox = view.mailbox(account);
+                let Some(message) = mailbox.and_then(|mailbox| mailbox.get(uid).cloned()) else {
+                    continue;
+                };
+                let (valid, new) = account.append(&to, message)?;
+                validity = valid;
+                from.push(uid);
+                into.push(new);
+            }
+            if moves && let Some(mailbox) = view.mailbox(account) {
+                mailbox.remove(&from.iter().copied().collect());
+            }
+            Ok((from, into, validity))
+        });
+        let (from, into, validity) = copied?;
+        if from.is_empty() {
+            return Ok(String::new());
+        }
+        let code = format!("[COPYUID {validity} {} {}]", shown(&from), shown(&into));
+        if moves {
+            let line = format!("* OK {code} Moved\r\n");
+            self.untagged.extend_from_slice(line.as_bytes());
+            return Ok(String::new());
+        }
+        Ok(format!("{code} COPY completed"))
+    }
+
+    /// Removes what is marked, of these alone if some are named.
+    fn expunge(&mut self, view: &View, only: Option<&BTreeSet<u32>>) {
+        self.change(|account| {
+            let Some(mailbox) = view.mailbox(account) else { return };
+            let is_removed = |message: &&Message| {
+                message.flags.has("\\Deleted")
+                    && only.is_none_or(|only| only.contains(&message.uid))
+            };
+            let removed = mailbox.messages().iter().filter(is_removed);
+            let removed = removed.map(|message| message.uid).collect();
+            mailbox.remove(&removed);
+        });
+    }
+}
+
+fn read_only() -> Refusal {
+    no("[READ-ONLY] The mailbox was opened by EXAMINE")
+}
+
+/// A mailbox that is not there may be created, which the client is told (section 6.3.11).
+fn try_create(refusal: Refusal) -> Refusal {
+    match refusal {
+        Refusal::No(text) if text.starts_with("[NONEXISTENT]") => no("[TRYCREATE] No such mailbox"),
+        other => other,
+    }
+}

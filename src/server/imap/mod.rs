@@ -1,0 +1,344 @@
+//! IMAP4rev1 (RFC 3501) with IDLE (RFC 2177), UIDPLUS (RFC 4315), MOVE (RFC 6851), LITERAL+ (RFC
+//! 7888), NAMESPACE (RFC 2342), UNSELECT (RFC 3691), SASL-IR (RFC 4959) and ID (RFC 2971).
+
+mod arguments;
+mod envelope;
+mod fetch;
+mod login;
+mod mailboxes;
+mod messages;
+mod search;
+mod section;
+mod sets;
+mod structure;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::sync::Arc;
+
+use arguments::Arguments;
+use view::View;
+
+use super::auth::{Exchange, MECHANISMS};
+use super::dialogue::{Dialogue, LARGEST, Next, Said};
+use super::site::Site;
+use super::store::{Account, Refused};
+
+/// So many errors have their own replies; the next one ends the connection.
+const MOST_ERRORS: usize = 20;
+/// The largest command of somebody who has not logged in.
+const LARGEST_OF_STRANGERS: usize = 64 << 10;
+/// What the answer to one command may come to; mailboxes hold less.
+const LARGEST_ANSWER: usize = 128 << 20;
+
+/// One connection's side of IMAP.
+#[derive(Debug)]
+pub(super) struct Imap {
+    site: Arc<Site>,
+    tls: bool,
+    errors: usize,
+    user: Option<String>,
+    view: Option<View>,
+    /// The command that is coming in, up to the literal that is being waited for.
+    command: Vec<u8>,
+    /// The command has a literal that is too large; it is refused when its line ends.
+    too_large: bool,
+    /// The tag of AUTHENTICATE or IDLE, while it goes on.
+    tag: String,
+    exchange: Option<Exchange>,
+    idling: bool,
+    /// The untagged responses to the command in progress.
+    untagged: Vec<u8>,
+}
+
+/// Why a command was not done: the text of its NO or BAD.
+#[derive(Debug, PartialEq, Eq)]
+enum Refusal {
+    No(String),
+    Bad(String),
+}
+
+/// The text of a command's OK.
+type Done = Result<String, Refusal>;
+
+fn no(text: impl Into<String>) -> Refusal {
+    Refusal::No(text.into())
+}
+
+fn bad(text: impl Into<String>) -> Refusal {
+    Refusal::Bad(text.into())
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        no(match refused {
+            Refused::Missing => "[NONEXISTENT] No such mailbox",
+            Refused::Exists => "[ALREADYEXISTS] There is such a mailbox",
+            Refused::Name => "[CANNOT] The mailbox cannot be had under that name",
+            Refused::Full => "[OVERQUOTA] There is no more room",
+        })
+    }
+}
+
+impl Imap {
+    pub(super) fn new(site: Arc<Site>) -> Self {
+        Self {
+            site,
+            tls: false,
+            errors: 0,
+            user: None,
+            view: None,
+            command: Vec::new(),
+            too_large: false,
+            tag: String::new(),
+            exchange: None,
+            idling: false,
+            untagged: Vec::new(),
+        }
+    }
+
+    fn capabilities(&self) -> String {
+        let mut capabilities = "IMAP4rev1 LITERAL+ SASL-IR ID NAMESPACE".to_owned();
+        if self.user.is_some() {
+            capabilities += " IDLE UIDPLUS MOVE UNSELECT CHILDREN";
+            return capabilities;
+        }
+        if !self.tls {
+            capabilities += " STARTTLS";
+        }
+        for mechanism in MECHANISMS.split(' ') {
+            capabilities += " AUTH=";
+            capabilities += mechanism;
+        }
+        capabilities
+    }
+
+    /// Runs a command that is whole.
+    fn run(&mut self, command: &[u8]) -> Said {
+        let text = String::from_utf8_lossy(command);
+        let tag = text.split(' ').next().unwrap_or_default();
+        let is_tag = !tag.is_empty()
+            && tag.bytes().all(|byte| byte.is_ascii_graphic() && !b"(){%*\"\\+".contains(&byte));
+        if !is_tag {
+            return self.malformed("A command begins with a tag");
+        }
+        let (tag, rest) = (tag.to_owned(), &command[command.len().min(tag.len() + 1)..]);
+        let (verb, arguments) = split_word(rest);
+        let (verb, arguments, by_uid) = if verb == "UID" {
+            let (verb, arguments) = split_word(arguments);
+            (verb, arguments, true)
+        } else {
+            (verb, arguments, false)
+        };
+        drop(text);
+        self.tag = tag;
+        if std::mem::take(&mut self.too_large) {
+            return self.tagged(&Err(no("[TOOBIG] The literal is too large")));
+        }
+        match &*verb {
+            "STARTTLS" if self.tls => self.tagged(&Err(bad("TLS is on already"))),
+            "STARTTLS" => self.tagged(&Ok("Begin TLS".to_owned())).then(Next::Tls),
+            "LOGOUT" => {
+                self.untagged.extend_from_slice(b"* BYE Goodbye\r\n");
+                self.tagged(&Ok("Logged out".to_owned())).then(Next::Close)
+            }
+            "AUTHENTICATE" if !by_uid => self.authenticate_command(arguments),
+            "IDLE" if !by_uid && self.user.is_some() => {
+                self.idling = true;
+                let mut news = self.news().unwrap_or_default();
+                news.splice(0..0, *b"+ idling\r\n");
+                Said::new(news)
+            }
+            _ => {
+                let done = Arguments::read(arguments)
+                    .map_err(|why| bad(why.to_owned()))
+                    .and_then(|arguments| self.do_command(&verb, arguments, by_uid));
+                // A message that another command names by its number has to keep it (RFC 3501
+                // section 7.4.1).
+                let keeps = !by_uid && ["FETCH", "STORE", "SEARCH"].contains(&&*verb);
+                self.refresh(!keeps);
+                self.tagged(&done)
+            }
+        }
+    }
+
+    fn do_command(&mut self, verb: &str, arguments: Arguments, by_uid: bool) -> Done {
+        match verb {
+            "CAPABILITY" => {
+                let line = format!("* CAPABILITY {}\r\n", self.capabilities());
+                self.untagged.extend_from_slice(line.as_bytes());
+                return Ok("Capability completed".to_owned());
+            }
+            "NOOP" | "CHECK" => return Ok(format!("{verb} completed")),
+            "ID" => {
+                let id = b"* ID (\"name\" \"mailexpect embedded test server\")\r\n";
+                self.untagged.extend_from_slice(id);
+                return Ok("ID completed".to_owned());
+            }
+            "LOGIN" => return self.login(arguments),
+            _ => {}
+        }
+        if self.user.is_none() {
+            return Err(bad("Log in first"));
+        }
+        match verb {
+            "FETCH" | "STORE" | "COPY" | "MOVE" | "SEARCH" | "EXPUNGE" | "CLOSE" | "UNSELECT" => {
+                self.message_command(verb, arguments, by_uid)
+            }
+            _ if by_uid => Err(bad("Unknown command")),
+            "APPEND" => self.append(arguments),
+            _ => self.mailbox_command(verb, arguments),
+        }
+    }
+
+    /// What the user has.
+    fn account<T>(&self, use_it: impl FnOnce(&mut Account) -> T) -> T {
+        self.site.store.with(self.user.as_deref().unwrap_or_default(), use_it)
+    }
+
+    /// The same, for a change that other sessions hear of.
+    fn change<T>(&self, change: impl FnOnce(&mut Account) -> T) -> T {
+        self.site.store.change(self.user.as_deref().unwrap_or_default(), change)
+    }
+
+    /// Tells of what has changed in the selected mailbox.
+    fn refresh(&mut self, expunges: bool) {
+        let Some(mut view) = self.view.take() else { return };
+        let news = self.account(|account| view.refresh(account, expunges));
+        self.untagged.extend_from_slice(&news);
+        self.view = Some(view);
+    }
+
+    /// The untagged responses, then the tagged one.
+    fn tagged(&mut self, done: &Done) -> Said {
+        let (word, text) = match done {
+            Ok(text) => ("OK", text),
+            Err(Refusal::No(text)) => ("NO", text),
+            Err(Refusal::Bad(text)) => ("BAD", text),
+        };
+        let mut bytes = std::mem::take(&mut self.untagged);
+        bytes.extend_from_slice(format!("{} {word} {text}\r\n", self.tag).as_bytes());
+        if matches!(done, Err(Refusal::Bad(_))) {
+            return self.counted(bytes);
+        }
+        Said::new(bytes)
+    }
+
+    fn counted(&mut self, bytes: Vec<u8>) -> Said {
+        self.errors += 1;
+        if self.errors > MOST_ERRORS {
+            return Said::new("* BYE Too many errors\r\n").then(Next::Close);
+        }
+        Said::new(bytes)
+    }
+
+    /// Takes a literal that a line has announced.
+    fn literal(&mut self, octets: u64, waits: bool) -> Said {
+        let limit = if self.user.is_some() { LARGEST } else { LARGEST_OF_STRANGERS };
+        if self.command.len() as u64 + octets <= limit as u64 {
+            let said = if waits { Said::new("+ Go ahead\r\n") } else { Said::nothing() };
+            return said.then(Next::Literal(usize::try_from(octets).unwrap_or(limit)));
+        }
+        if !waits {
+            return Said::nothing().then(Next::Skip(octets));
+        }
+        self.too_large = true;
+        let command = std::mem::take(&mut self.command);
+        self.run(&command)
+    }
+}
+
+/// The first word in capitals, and what stands behind it.
+fn split_word(text: &[u8]) -> (String, &[u8]) {
+    let end = text.iter().position(|byte| *byte == b' ').unwrap_or(text.len());
+    let (word, rest) = text.split_at(end);
+    (String::from_utf8_lossy(word).to_ascii_uppercase(), rest.get(1..).unwrap_or_default())
+}
+
+/// The octets of the literal that a line announces at its end, and whether the client waits for a
+/// go-ahead.
+fn announced(line: &[u8]) -> Option<(u64, bool)> {
+    let inside = line.strip_suffix(b"}")?;
+    let start = memchr::memrchr(b'{', inside)?;
+    let octets = std::str::from_utf8(&inside[start + 1..]).ok()?;
+    let (octets, waits) = octets.strip_suffix('+').map_or((octets, true), |octets| (octets, false));
+    let is_number = !octets.is_empty() && octets.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| (octets.parse().unwrap_or(u64::MAX), waits))
+}
+
+impl Dialogue for Imap {
+    fn greeting(&mut self) -> Said {
+        let capabilities = self.capabilities();
+        Said::new(format!("* OK [CAPABILITY {capabilities}] mailexpect embedded test server\r\n"))
+    }
+
+    fn idle(&mut self) -> Said {
+        Said::new("* BYE Idle for too long\r\n").then(Next::Close)
+    }
+
+    fn line(&mut self, text: &[u8]) -> Said {
+        if let Some(exchange) = self.exchange.take() {
+            let step = exchange.respond(&self.site.accounts, text);
+            return self.authenticate(step);
+        }
+        if std::mem::take(&mut self.idling) {
+            let done = if text.eq_ignore_ascii_case(b"DONE") {
+                Ok("Idle completed".to_owned())
+            } else {
+                Err(bad("DONE ends IDLE"))
+            };
+            return self.tagged(&done);
+        }
+        self.command.extend_from_slice(text);
+        match announced(text) {
+            Some((octets, waits)) => {
+                self.command.extend_from_slice(b"\r\n");
+                self.literal(octets, waits)
+            }
+            None => {
+                let command = std::mem::take(&mut self.command);
+                self.run(&command)
+            }
+        }
+    }
+
+    fn malformed(&mut self, why: &str) -> Said {
+        self.command = Vec::new();
+        self.too_large = false;
+        self.exchange = None;
+        self.idling = false;
+        self.counted(format!("* BAD {why}\r\n").into_bytes())
+    }
+
+    fn octets(&mut self, octets: Option<Vec<u8>>) -> Said {
+        match octets {
+            Some(octets) => self.command.extend_from_slice(&octets),
+            None => self.too_large = true,
+        }
+        Said::nothing()
+    }
+
+    fn crowded(&mut self) -> Said {
+        self.octets(None)
+    }
+
+    fn secured(&mut self) -> Said {
+        *self = Self { tls: true, errors: self.errors, ..Self::new(Arc::clone(&self.site)) };
+        Said::nothing()
+    }
+
+    fn news(&mut self) -> Option<Vec<u8>> {
+        if !self.idling {
+            return None;
+        }
+        self.refresh(true);
+        let news = std::mem::take(&mut self.untagged);
+        (!news.is_empty()).then_some(news)
+    }
+
+    /// Clients name thousands of messages in one line; RFC 7162 section 4 wants 8192 octets.
+    fn longest_line(&self) -> usize {
+        64 << 10
+    }
+}

@@ -1,0 +1,224 @@
+//! The parts of a message (RFC 2045, RFC 2046), and BODYSTRUCTURE (RFC 3501 section 7.4.2).
+
+use super::envelope;
+
+/// No part is nested deeper, and no more of them are looked at.
+const DEPTH: usize = 20;
+const MOST: usize = 1000;
+
+/// A message or a part of one: its header with the blank line, and its body.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part<'a> {
+    pub(super) header: &'a [u8],
+    pub(super) body: &'a [u8],
+}
+
+/// What Content-Type says.
+struct Kind {
+    main: String,
+    sub: String,
+    parameters: Vec<(String, String)>,
+}
+
+impl<'a> Part<'a> {
+    pub(super) fn of(data: &'a [u8]) -> Self {
+        let mut end = 0;
+        for line in data.split_inclusive(|byte| *byte == b'\n') {
+            end += line.len();
+            if matches!(line, [b'\n'] | [b'\r', b'\n']) {
+                break;
+            }
+        }
+        let (header, body) = data.split_at(end);
+        Self { header, body }
+    }
+
+    /// The part with these numbers (RFC 3501 section 6.4.5).
+    pub(super) fn at(self, path: &[usize]) -> Option<Self> {
+        let Some((number, rest)) = path.split_first() else { return Some(self) };
+        // A message in a message is looked into; its parts have the numbers of its own.
+        let inside = self.message().unwrap_or(self);
+        let parts = inside.parts();
+        let part = match (parts.is_empty(), number) {
+            // What has no parts is its own first one.
+            (true, 1) => Part { header: inside.header, body: inside.body },
+            (true, _) => return None,
+            (false, number) => *parts.get(number - 1)?,
+        };
+        if parts.is_empty() && !rest.is_empty() {
+            return None;
+        }
+        part.at(rest)
+    }
+
+    /// The message that this part is.
+    pub(super) fn message(self) -> Option<Self> {
+        let kind = self.kind();
+        (kind.main == "MESSAGE" && kind.sub == "RFC822").then(|| Part::of(self.body))
+    }
+
+    fn kind(self) -> Kind {
+        let field = envelope::field(self.header, "Content-Type");
+        let mut words = parameters(field.as_deref().unwrap_or("text/plain; charset=us-ascii"));
+        let (main, sub) = words.remove(0).0.split_once('/').map_or_else(
+            || ("TEXT".to_owned(), "PLAIN".to_owned()),
+            |(main, sub)| (main.trim().to_ascii_uppercase(), sub.trim().to_ascii_uppercase()),
+        );
+        Kind { main, sub, parameters: words }
+    }
+
+    /// The parts of a multipart; none if it is not one.
+    fn parts(self) -> Vec<Self> {
+        let kind = self.kind();
+        let boundary = kind.parameters.iter().find(|(name, _)| name == "BOUNDARY");
+        match boundary {
+            Some((_, boundary)) if kind.main == "MULTIPART" => {
+                parts(self.body, boundary.as_bytes())
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// What stands between the lines of a boundary (RFC 2046 section 5.1.1).
+fn parts<'a>(body: &'a [u8], boundary: &[u8]) -> Vec<Part<'a>> {
+    let mut parts = Vec::new();
+    let (mut start, mut at) = (None, 0);
+    for line in body.split_inclusive(|byte| *byte == b'\n') {
+        let from = at;
+        at += line.len();
+        let Some(rest) = line.strip_prefix(b"--").and_then(|line| line.strip_prefix(boundary))
+        else {
+            continue;
+        };
+        let is_last = rest.starts_with(b"--");
+        if !is_last && !rest.trim_ascii().is_empty() {
+            continue;
+        }
+        if let Some(start) = start {
+            // The line end before a boundary is a part of it.
+            let part = &body[start..from];
+            let part = part.strip_suffix(b"\n").unwrap_or(part);
+            parts.push(Part::of(part.strip_suffix(b"\r").unwrap_or(part)));
+        }
+        if is_last || parts.len() >= MOST {
+            return parts;
+        }
+        start = Some(at);
+    }
+    if let Some(start) = start {
+        parts.push(Part::of(&body[start..]));
+    }
+    parts
+}
+
+/// A field's value and its parameters; names are in capitals.
+fn parameters(field: &str) -> Vec<(String, String)> {
+    let (mut words, mut word) = (Vec::new(), String::new());
+    let (mut quoted, mut escaped) = (false, false);
+    for char in field.chars() {
+        match char {
+            _ if std::mem::take(&mut escaped) => word.push(char),
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            ';' if !quoted => words.push(std::mem::take(&mut word)),
+            _ => word.push(char),
+        }
+    }
+    words.push(word);
+    let split =
+        words.into_iter().enumerate().filter_map(|(place, word)| match word.split_once('=') {
+            Some((name, value)) if place > 0 => {
+                Some((name.trim().to_ascii_uppercase(), value.trim().to_owned()))
+            }
+            _ if place == 0 => Some((word.trim().to_owned(), String::new())),
+            _ => None,
+        });
+    split.collect()
+}
+
+/// BODYSTRUCTURE, or BODY, which has no extensions.
+pub(super) fn structure(data: &[u8], extended: bool) -> Vec<u8> {
+    let mut shown = Vec::new();
+    show(Part::of(data), extended, DEPTH, &mut shown);
+    shown
+}
+
+fn show(part: Part<'_>, extended: bool, depth: usize, shown: &mut Vec<u8>) {
+    let kind = part.kind();
+    let parts = if depth > 0 { part.parts() } else { Vec::new() };
+    shown.push(b'(');
+    if parts.is_empty() {
+        single(part, &kind, depth, shown, extended);
+    } else {
+        for part in parts {
+            show(part, extended, depth - 1, shown);
+        }
+        shown.push(b' ');
+        shown.extend_from_slice(&envelope::string(&kind.sub));
+        if extended {
+            shown.push(b' ');
+            shown.extend_from_slice(&list(&kind.parameters));
+            shown.extend_from_slice(b" NIL NIL NIL");
+        }
+    }
+    shown.push(b')');
+}
+
+fn single(part: Part<'_>, kind: &Kind, depth: usize, shown: &mut Vec<u8>, extended: bool) {
+    let field = |name| envelope::nstring(envelope::field(part.header, name).as_deref());
+    let encoding = envelope::field(part.header, "Content-Transfer-Encoding");
+    let encoding = encoding.map_or("7BIT".to_owned(), |encoding| encoding.to_ascii_uppercase());
+    let is_message = kind.main == "MESSAGE" && kind.sub == "RFC822" && depth > 0;
+    // A multipart without parts is shown as text: it has to be something.
+    let (main, sub) = match &*kind.main {
+        "MULTIPART" => ("TEXT", "PLAIN"),
+        main => (main, &*kind.sub),
+    };
+    let words = [
+        envelope::string(main),
+        envelope::string(sub),
+        list(&kind.parameters),
+        field("Content-ID"),
+        field("Content-Description"),
+        envelope::string(&encoding),
+        part.body.len().to_string().into_bytes(),
+    ];
+    shown.extend_from_slice(&words.join(&b' '));
+    let lines = memchr::memchr_iter(b'\n', part.body).count();
+    if is_message {
+        let inside = Part::of(part.body);
+        shown.push(b' ');
+        shown.extend_from_slice(&envelope::envelope(inside.header));
+        shown.push(b' ');
+        show(inside, extended, depth - 1, shown);
+    }
+    if is_message || main == "TEXT" {
+        shown.extend_from_slice(format!(" {lines}").as_bytes());
+    }
+    if extended {
+        shown.extend_from_slice(b" NIL ");
+        shown.extend_from_slice(&disposition(part.header));
+        shown.extend_from_slice(b" NIL NIL");
+    }
+}
+
+fn disposition(header: &[u8]) -> Vec<u8> {
+    let Some(field) = envelope::field(header, "Content-Disposition") else {
+        return b"NIL".to_vec();
+    };
+    let mut words = parameters(&field);
+    let kind = envelope::string(&words.remove(0).0);
+    [b"(", &*kind, b" ", &*list(&words), b")"].concat()
+}
+
+fn list(parameters: &[(String, String)]) -> Vec<u8> {
+    if parameters.is_empty() {
+        return b"NIL".to_vec();
+    }
+    let words: Vec<_> = parameters
+        .iter()
+        .flat_map(|(name, value)| [envelope::string(name), envelope::string(value)])
+        .collect();
+    [&b"("[..], &words.join(&b' '), b")"].concat()
+}

@@ -1,0 +1,222 @@
+//! Whole dialogues, without a socket.
+
+use super::*;
+use crate::server::auth::{PASSWORD, USER};
+
+struct Client(Imap);
+
+impl Client {
+    fn new(site: &Arc<Site>) -> Self {
+        Self(Imap::new(Arc::clone(site)))
+    }
+
+    fn user(site: &Arc<Site>) -> Self {
+        let mut client = Self::new(site);
+        assert!(client.say(&format!("a LOGIN {USER} {PASSWORD}")).starts_with("a OK [CAPABILITY "));
+        client
+    }
+
+    /// With INBOX selected.
+    fn selected(site: &Arc<Site>) -> Self {
+        let mut client = Self::user(site);
+        client.say("b SELECT inbox");
+        client
+    }
+
+    fn say(&mut self, line: &str) -> String {
+        text(self.0.line(line.as_bytes()))
+    }
+
+    /// A command that ends with a literal.
+    fn with_literal(&mut self, line: &str, octets: &[u8]) -> String {
+        let said = self.0.line(line.as_bytes());
+        assert_eq!(said.next, Next::Literal(octets.len()), "{line}");
+        self.0.octets(Some(octets.to_vec()));
+        self.say("")
+    }
+}
+
+fn text(said: Said) -> String {
+    String::from_utf8(said.bytes).unwrap()
+}
+
+fn site() -> Arc<Site> {
+    let site = Arc::<Site>::default();
+    for subject in ["one", "two", "three"] {
+        let message =
+            format!("From: kim@example.com\r\nSubject: {subject}\r\n\r\nHi {subject}.\r\n");
+        site.store.deliver(USER, message.as_bytes());
+    }
+    site
+}
+
+#[test]
+fn nothing_is_shown_to_strangers() {
+    let site = site();
+    let mut client = Client::new(&site);
+    for line in ["a SELECT INBOX", "a LIST \"\" *", "a FETCH 1 FLAGS", "a IDLE"] {
+        assert!(client.say(line).starts_with("a BAD "), "{line}");
+    }
+    assert_eq!(
+        client.say("a LOGIN hoge@example.com wrong"),
+        "a NO [AUTHENTICATIONFAILED] Wrong user or password\r\n"
+    );
+    assert_eq!(client.say("a AUTHENTICATE PLAIN"), "+ \r\n");
+    let said = client.say("AGhvZ2VAZXhhbXBsZS5jb20AcHBwd3d3");
+    assert!(said.starts_with("a OK [CAPABILITY IMAP4rev1"), "{said}");
+}
+
+#[test]
+fn select_tells_what_the_mailbox_has() {
+    let site = site();
+    let said = Client::user(&site).say("b SELECT inbox");
+    for line in
+        ["* 3 EXISTS\r\n", "* 3 RECENT\r\n", "[UNSEEN 1]", "[UIDNEXT 4]", "b OK [READ-WRITE]"]
+    {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    let said = Client::user(&site).say("b EXAMINE INBOX");
+    assert!(said.contains("* 0 RECENT\r\n") && said.contains("b OK [READ-ONLY]"), "{said}");
+    assert!(Client::user(&site).say("b SELECT missing").starts_with("b NO [NONEXISTENT]"));
+}
+
+#[test]
+fn fetch_shows_items_and_marks_what_was_seen() {
+    let site = site();
+    let mut client = Client::selected(&site);
+    assert_eq!(
+        client.say("c FETCH 2 (UID BODY.PEEK[HEADER.FIELDS (Subject)])"),
+        "* 2 FETCH (UID 2 BODY[HEADER.FIELDS (Subject)] {16}\r\nSubject: two\r\n\r\n)\r\nc OK FETCH completed\r\n"
+    );
+    assert_eq!(
+        client.say("c UID FETCH 3 BODY[TEXT]<3.5>"),
+        "* 3 FETCH (UID 3 BODY[TEXT]<3> {5}\r\nthree FLAGS (\\Recent \\Seen))\r\nc OK FETCH completed\r\n"
+    );
+    let said = client.say("c FETCH 1:* FULL");
+    assert!(said.contains("ENVELOPE (NIL \"one\" ((NIL NIL \"kim\" \"example.com\"))"), "{said}");
+    assert!(
+        said.contains("BODY (\"TEXT\" \"PLAIN\" (\"CHARSET\" \"us-ascii\") NIL NIL \"7BIT\" 9 1)"),
+        "{said}"
+    );
+    assert_eq!(client.say("c FETCH 7 FLAGS"), "c OK FETCH completed\r\n");
+    for wrong in
+        ["c FETCH", "c FETCH x FLAGS", "c FETCH 1", "c FETCH 1 (FOO)", "c FETCH 1 BODY[FOO]"]
+    {
+        assert!(client.say(wrong).starts_with("c BAD "), "{wrong}");
+    }
+}
+
+#[test]
+fn other_sessions_hear_of_flags_and_expunges_when_numbers_may_change() {
+    let site = site();
+    let (mut client, mut other) = (Client::selected(&site), Client::selected(&site));
+    assert_eq!(
+        client.say("c STORE 1:2 +FLAGS (\\Deleted $x)"),
+        "* 1 FETCH (FLAGS (\\Recent $x \\Deleted))\r\n* 2 FETCH (FLAGS (\\Recent $x \\Deleted))\r\nc OK STORE completed\r\n"
+    );
+    assert_eq!(client.say("c UID EXPUNGE 1,3"), "* 1 EXPUNGE\r\nc OK EXPUNGE completed\r\n");
+    // The message is gone, and its number is not until the client may hear of it.
+    let said = other.say("c FETCH 1:2 UID");
+    assert!(said.starts_with("* 2 FETCH (UID 2)\r\n") && !said.contains("EXPUNGE"), "{said}");
+    assert!(other.say("c NOOP").starts_with("* 1 EXPUNGE\r\n"));
+    assert_eq!(client.say("c EXPUNGE"), "* 1 EXPUNGE\r\nc OK EXPUNGE completed\r\n");
+}
+
+#[test]
+fn idle_tells_what_comes_in() {
+    let site = site();
+    let mut client = Client::selected(&site);
+    assert_eq!(client.say("c IDLE"), "+ idling\r\n");
+    assert_eq!(client.0.news(), None);
+    site.store.deliver(USER, b"Subject: four\r\n\r\n");
+    assert_eq!(client.0.news().as_deref(), Some(&b"* 4 EXISTS\r\n* 4 RECENT\r\n"[..]));
+    assert_eq!(client.say("DONE"), "c OK Idle completed\r\n");
+    site.store.deliver(USER, b"Subject: five\r\n\r\n");
+    assert_eq!(client.0.news(), None);
+    assert!(client.say("c NOOP").starts_with("* 5 EXISTS\r\n"));
+    client.say("c IDLE");
+    assert_eq!(client.say("NOOP"), "c BAD DONE ends IDLE\r\n");
+}
+
+#[test]
+fn messages_are_appended_copied_and_moved_with_their_uids() {
+    let site = site();
+    let mut client = Client::selected(&site);
+    assert_eq!(text(client.0.line(b"c APPEND Old {4}")), "+ Go ahead\r\n");
+    client.0.octets(Some(b"a: b".to_vec()));
+    assert!(client.say("").starts_with("c NO [TRYCREATE]"));
+    assert_eq!(client.say("c CREATE Old/2026"), "c OK CREATE completed\r\n");
+    let appended = client.with_literal(
+        "c APPEND \"Old\" (\\Seen x) \"17-Jul-1996 02:44:25 -0700\" {8+}",
+        b"a: b\r\n\r\n",
+    );
+    assert!(appended.starts_with("c OK [APPENDUID ") && appended.contains(" 1] "), "{appended}");
+    let copied = client.say("c COPY 1,3 Old");
+    assert!(copied.starts_with("c OK [COPYUID ") && copied.contains(" 1,3 2:3]"), "{copied}");
+    let moved = client.say("c UID MOVE 2 Old/2026");
+    assert!(moved.contains(" 2 1] Moved\r\n* 2 EXPUNGE\r\nc OK MOVE completed"), "{moved}");
+    assert!(client.say("c MOVE 1 nowhere").starts_with("c NO [TRYCREATE]"));
+    client.say("c SELECT Old");
+    assert_eq!(
+        client.say("c FETCH 1 (FLAGS INTERNALDATE RFC822)"),
+        "* 1 FETCH (FLAGS (\\Recent \\Seen x) INTERNALDATE \"17-Jul-1996 09:44:25 +0000\" RFC822 {8}\r\na: b\r\n\r\n)\r\nc OK FETCH completed\r\n"
+    );
+    assert_eq!(
+        client.say("c STATUS Old (MESSAGES UNSEEN UIDNEXT)"),
+        "* STATUS \"Old\" (MESSAGES 3 UNSEEN 2 UIDNEXT 4)\r\nc OK STATUS completed\r\n"
+    );
+    assert_eq!(
+        client.say("c LIST \"\" %"),
+        "* LIST (\\HasNoChildren) \"/\" \"INBOX\"\r\n* LIST (\\HasChildren) \"/\" \"Old\"\r\nc OK LIST completed\r\n"
+    );
+}
+
+#[test]
+fn search_finds_by_text_flag_size_and_date() {
+    let site = site();
+    let mut client = Client::selected(&site);
+    client.say("c STORE 2 FLAGS.SILENT (\\Flagged)");
+    for (keys, found) in [
+        ("ALL", " 1 2 3"),
+        ("SUBJECT T", " 2 3"),
+        ("FLAGGED", " 2"),
+        ("UNFLAGGED BODY one", " 1"),
+        ("OR TEXT \"hi two\" NOT FROM kim", " 2"),
+        ("(1:2 UID 2:3)", " 2"),
+        ("HEADER Subject three", " 3"),
+        ("SINCE 1-Jan-2020 SMALLER 1000", " 1 2 3"),
+        ("BEFORE 1-Jan-2020", ""),
+        ("CHARSET UTF-8 NEW", " 1 2 3"),
+        ("OLD", ""),
+    ] {
+        let said = client.say(&format!("c SEARCH {keys}"));
+        assert_eq!(said, format!("* SEARCH{found}\r\nc OK SEARCH completed\r\n"), "{keys}");
+    }
+    assert!(client.say("c SEARCH CHARSET X ALL").starts_with("c NO [BADCHARSET"));
+    assert!(client.say("c SEARCH FOO").starts_with("c BAD "));
+}
+
+#[test]
+fn literals_that_are_too_large_are_refused_and_not_held() {
+    let site = site();
+    let mut client = Client::user(&site);
+    assert!(client.say("c APPEND INBOX {99999999999}").starts_with("c NO [TOOBIG]"));
+    let said = client.0.line(b"c APPEND INBOX {99999999999999999999999+}");
+    assert_eq!((said.bytes.len(), said.next), (0, Next::Skip(u64::MAX)));
+    let said = client.0.line(b"d APPEND INBOX {99999999+}");
+    assert_eq!(said.next, Next::Skip(99_999_999));
+    client.0.octets(None);
+    assert!(client.say("").contains("NO [TOOBIG]"));
+    let mut stranger = Client::new(&site);
+    assert!(stranger.say("c LOGIN {100000}").starts_with("c NO [TOOBIG]"));
+}
+
+#[test]
+fn wrong_commands_are_counted_and_end_the_session() {
+    let mut client = Client::new(&Arc::default());
+    for _ in 0..MOST_ERRORS {
+        assert!(client.say("a FOO").starts_with("a BAD "));
+    }
+    assert!(client.say("a FOO").starts_with("* BYE "));
+    assert!(Client::new(&Arc::default()).say("").starts_with("* BAD "));
+}

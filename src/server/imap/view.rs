@@ -1,0 +1,125 @@
+//! The selected mailbox as its client knows it: numbers stay until the client is told otherwise.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use super::sets::Set;
+use crate::server::store::{Account, Flags, Mailbox};
+
+/// A mailbox, and the messages that the client knows of.
+#[derive(Debug)]
+pub(super) struct View {
+    pub(super) name: String,
+    pub(super) read_only: bool,
+    validity: u32,
+    /// UIDs and flags, by number.
+    known: Vec<(u32, Flags)>,
+    recent: BTreeSet<u32>,
+}
+
+impl View {
+    /// A view that knows of nothing yet.
+    pub(super) fn new(name: String, validity: u32, read_only: bool) -> Self {
+        Self { name, read_only, validity, known: Vec::new(), recent: BTreeSet::new() }
+    }
+
+    /// The mailbox, unless it is gone or another one has its name.
+    pub(super) fn mailbox<'a>(&self, account: &'a mut Account) -> Option<&'a mut Mailbox> {
+        account.mailbox(&self.name).filter(|mailbox| mailbox.uid_validity == self.validity)
+    }
+
+    /// The messages of a set, by number and UID.
+    pub(super) fn chosen(&self, set: &Set, by_uid: bool) -> Vec<(u32, u32)> {
+        let last_uid = self.known.last().map_or(0, |(uid, _)| *uid);
+        let all = (1..).zip(self.known.iter().map(|(uid, _)| *uid));
+        let count = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
+        let is_in = |(number, uid): &(u32, u32)| {
+            if by_uid { set.has(*uid, last_uid) } else { set.has(*number, count) }
+        };
+        all.filter(is_in).collect()
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = (u32, u32)> {
+        (1..).zip(self.known.iter().map(|(uid, _)| *uid))
+    }
+
+    /// How many messages the client knows of.
+    pub(super) fn count(&self) -> usize {
+        self.known.len()
+    }
+
+    pub(super) fn is_recent(&self, uid: u32) -> bool {
+        self.recent.contains(&uid)
+    }
+
+    /// How flags are shown, `\Recent` among them.
+    pub(super) fn flags(&self, uid: u32, flags: &Flags) -> String {
+        let recent = if self.is_recent(uid) { "\\Recent" } else { "" };
+        format!("{recent} {}", flags.shown()).trim().to_owned()
+    }
+
+    /// The client is told of these flags by other means.
+    pub(super) fn knows(&mut self, uid: u32, flags: &Flags) {
+        if let Ok(place) = self.known.binary_search_by_key(&uid, |(uid, _)| *uid) {
+            self.known[place].1.clone_from(flags);
+        }
+    }
+
+    /// What has changed since the client was told last; what was removed only if `expunges`.
+    pub(super) fn refresh(&mut self, account: &mut Account, expunges: bool) -> Vec<u8> {
+        let mut news = String::new();
+        let (name, validity) = (self.name.clone(), self.validity);
+        let mailbox = account.mailbox(&name).filter(|mailbox| mailbox.uid_validity == validity);
+        if expunges {
+            self.expunge(mailbox.as_deref(), &mut news);
+        }
+        let Some(mailbox) = mailbox else { return news.into_bytes() };
+        for (number, (uid, flags)) in (1..).zip(&mut self.known) {
+            if let Some(message) = mailbox.get(*uid)
+                && message.flags != *flags
+            {
+                flags.clone_from(&message.flags);
+                let recent = if self.recent.contains(uid) { "\\Recent " } else { "" };
+                let shown = format!("{recent}{}", flags.shown());
+                let _ = write!(news, "* {number} FETCH (FLAGS ({}))\r\n", shown.trim());
+            }
+        }
+        self.add(mailbox, &mut news);
+        news.into_bytes()
+    }
+
+    fn expunge(&mut self, mailbox: Option<&Mailbox>, news: &mut String) {
+        for place in (0..self.known.len()).rev() {
+            let uid = self.known[place].0;
+            if mailbox.is_none_or(|mailbox| mailbox.get(uid).is_none()) {
+                self.known.remove(place);
+                self.recent.remove(&uid);
+                let _ = write!(news, "* {} EXPUNGE\r\n", place + 1);
+            }
+        }
+    }
+
+    fn add(&mut self, mailbox: &mut Mailbox, news: &mut String) {
+        let last = self.known.last().map_or(0, |(uid, _)| *uid);
+        let new: Vec<_> = mailbox.messages().iter().map(|message| message.uid).collect();
+        let new = new.into_iter().filter(|uid| *uid > last).collect::<Vec<_>>();
+        for uid in &new {
+            let Some(message) = mailbox.get_mut(*uid) else { continue };
+            self.known.push((*uid, message.flags.clone()));
+            if message.recent {
+                self.recent.insert(*uid);
+                // Only a session that may write takes it away from the others.
+                message.recent = self.read_only;
+            }
+        }
+        if !new.is_empty() {
+            let (count, recent) = (self.known.len(), self.recent.len());
+            let _ = write!(news, "* {count} EXISTS\r\n* {recent} RECENT\r\n");
+        }
+    }
+
+    /// How many messages no other session was told of before.
+    pub(super) fn recent(&self) -> usize {
+        self.recent.len()
+    }
+}

@@ -1,0 +1,317 @@
+//! POP3 (RFC 1939) with CAPA (RFC 2449), STLS (RFC 2595) and AUTH (RFC 5034).
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use md5::{Digest as _, Md5};
+
+use super::auth::{self, Exchange, MECHANISMS, Refusal, Step};
+use super::dialogue::{Dialogue, Next, Said};
+use super::site::Site;
+use super::store::Octets;
+use crate::dot_stuff;
+use crate::sasl;
+
+/// So many errors have their own replies; the next one ends the connection.
+const MOST_ERRORS: usize = 20;
+
+/// One connection's side of POP3.
+#[derive(Debug)]
+pub(super) struct Pop3 {
+    site: Arc<Site>,
+    /// What APOP's digest is made with (RFC 1939 section 7).
+    timestamp: String,
+    tls: bool,
+    errors: usize,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Stranger {
+        /// The name of USER.
+        name: Option<String>,
+        exchange: Option<Exchange>,
+    },
+    User(Maildrop),
+}
+
+/// A maildrop as it was when the session began.
+#[derive(Debug)]
+struct Maildrop {
+    user: String,
+    messages: Vec<(u32, Octets)>,
+    deleted: BTreeSet<usize>,
+}
+
+impl Pop3 {
+    pub(super) fn new(site: Arc<Site>) -> Self {
+        let nonce = sasl::random_nonce().unwrap_or_default();
+        let timestamp = format!("<{}@localhost>", nonce.replace(['+', '/', '='], ""));
+        Self { site, timestamp, tls: false, errors: 0, state: State::stranger(None) }
+    }
+
+    fn command(&mut self, line: &str) -> Said {
+        let (verb, argument) = line.split_once(' ').unwrap_or((line, ""));
+        let verb = verb.to_ascii_uppercase();
+        match &*verb {
+            "QUIT" => return self.quit(),
+            "STLS" if self.tls => return self.refused("TLS is on already"),
+            "STLS" if matches!(self.state, State::User(_)) => {
+                return self.refused("too late for TLS");
+            }
+            "STLS" => return Said::new("+OK Begin TLS\r\n").then(Next::Tls),
+            "CAPA" => return ok("Capabilities", Some(self.capabilities().as_bytes())),
+            _ => {}
+        }
+        if let State::Stranger { .. } = self.state {
+            return self.stranger(&verb, argument);
+        }
+        let State::User(drop) = &mut self.state else { return Said::nothing() };
+        match drop.command(&verb, argument) {
+            Ok((text, block)) => ok(&text, block.as_deref()),
+            Err(why) => self.refused(&why),
+        }
+    }
+
+    fn capabilities(&self) -> String {
+        let stls = if self.tls { "" } else { "STLS\r\n" };
+        format!("TOP\r\nUIDL\r\nRESP-CODES\r\nPIPELINING\r\nUSER\r\n{stls}SASL {MECHANISMS}\r\n")
+    }
+
+    /// A command of somebody who has not logged in.
+    fn stranger(&mut self, verb: &str, argument: &str) -> Said {
+        let State::Stranger { name, .. } = &mut self.state else { return Said::nothing() };
+        match verb {
+            "USER" if argument.is_empty() => self.refused("USER name"),
+            "USER" => {
+                *name = Some(argument.to_owned());
+                ok("Password?", None)
+            }
+            "PASS" => match name.take() {
+                Some(name) if self.site.accounts.has(name.as_bytes(), argument.as_bytes()) => {
+                    self.enter(name)
+                }
+                Some(_) => self.refused("[AUTH] Wrong user or password"),
+                None => self.refused("USER first"),
+            },
+            "APOP" => self.apop(argument),
+            "AUTH" if argument.is_empty() => {
+                let mechanisms = MECHANISMS.replace(' ', "\r\n") + "\r\n";
+                ok("Mechanisms", Some(mechanisms.as_bytes()))
+            }
+            "AUTH" => {
+                let (mechanism, initial) = argument.split_once(' ').unwrap_or((argument, ""));
+                let initial = (!initial.is_empty()).then_some(initial.as_bytes());
+                let step = auth::begin(&self.site.accounts, mechanism, initial);
+                self.authenticate(step)
+            }
+            _ => self.refused("Log in first"),
+        }
+    }
+
+    fn apop(&mut self, argument: &str) -> Said {
+        let (user, digest) = argument.rsplit_once(' ').unwrap_or((argument, ""));
+        let proved = self.site.accounts.password(user).is_some_and(|password| {
+            let wanted = Md5::digest(format!("{}{password}", self.timestamp));
+            let wanted = wanted.iter().fold(String::new(), |mut hex, byte| {
+                let _ = write!(hex, "{byte:02x}");
+                hex
+            });
+            digest == wanted
+        });
+        if proved { self.enter(user.to_owned()) } else { self.refused("[AUTH] Wrong digest") }
+    }
+
+    fn authenticate(&mut self, step: Step) -> Said {
+        match step {
+            Step::Ask(exchange, challenge) => {
+                self.state = State::stranger(Some(exchange));
+                Said::new(format!("+ {challenge}\r\n"))
+            }
+            Step::Granted(user) => self.enter(user),
+            Step::Refused(Refusal::Invalid) => self.refused("[AUTH] Wrong user or password"),
+            Step::Refused(Refusal::Malformed) => self.refused("Cannot decode the response"),
+            Step::Refused(Refusal::Cancelled) => self.refused("Authentication cancelled"),
+            Step::Refused(Refusal::Unknown) => self.refused("Unknown mechanism"),
+            Step::Refused(Refusal::Unavailable) => self.refused("[SYS/TEMP] Try again"),
+        }
+    }
+
+    fn enter(&mut self, user: String) -> Said {
+        let messages = self.site.store.with(&user, |account| {
+            let inbox = account.mailbox("INBOX");
+            let messages = inbox.map(|inbox| inbox.messages().to_vec()).unwrap_or_default();
+            messages.into_iter().map(|message| (message.uid, message.data)).collect::<Vec<_>>()
+        });
+        let count = messages.len();
+        self.state = State::User(Maildrop { user, messages, deleted: BTreeSet::new() });
+        ok(&format!("Logged in, {count} messages"), None)
+    }
+
+    /// QUIT deletes what was marked (RFC 1939 section 6).
+    fn quit(&mut self) -> Said {
+        if let State::User(drop) = &self.state {
+            let uids = drop.deleted.iter().map(|place| drop.messages[*place].0).collect();
+            self.site.store.change(&drop.user, |account| {
+                if let Some(inbox) = account.mailbox("INBOX") {
+                    inbox.remove(&uids);
+                }
+            });
+        }
+        ok("Goodbye", None).then(Next::Close)
+    }
+
+    fn refused(&mut self, why: &str) -> Said {
+        self.errors += 1;
+        if self.errors > MOST_ERRORS {
+            return Said::new("-ERR Too many errors\r\n").then(Next::Close);
+        }
+        Said::new(format!("-ERR {why}\r\n"))
+    }
+}
+
+impl State {
+    fn stranger(exchange: Option<Exchange>) -> Self {
+        Self::Stranger { name: None, exchange }
+    }
+}
+
+impl Maildrop {
+    /// The text of the reply, and the block after it.
+    fn command(&mut self, verb: &str, argument: &str) -> Result<(String, Option<Vec<u8>>), String> {
+        let alone = |text: String| Ok((text, None));
+        match (verb, argument.is_empty()) {
+            ("STAT", _) => {
+                let (count, size) = self.total();
+                alone(format!("{count} {size}"))
+            }
+            ("LIST", true) => {
+                let (count, size) = self.total();
+                let text = format!("{count} messages ({size} octets)");
+                Ok((text, Some(self.lines(|_, data| data.len().to_string()))))
+            }
+            ("UIDL", true) => Ok((String::new(), Some(self.lines(|uid, _| uid.to_string())))),
+            ("LIST", false) => {
+                let place = self.place(argument)?;
+                alone(format!("{} {}", place + 1, self.messages[place].1.len()))
+            }
+            ("UIDL", false) => {
+                let place = self.place(argument)?;
+                alone(format!("{} {}", place + 1, self.messages[place].0))
+            }
+            ("RETR", _) => {
+                let data = &self.messages[self.place(argument)?].1;
+                Ok((format!("{} octets", data.len()), Some(data.to_vec())))
+            }
+            ("TOP", _) => self.top(argument).map(|top| (String::new(), Some(top))),
+            ("DELE", _) => {
+                let place = self.place(argument)?;
+                self.deleted.insert(place);
+                alone(format!("Message {} deleted", place + 1))
+            }
+            ("RSET", _) => {
+                self.deleted.clear();
+                alone(format!("{} messages", self.messages.len()))
+            }
+            ("NOOP", _) => alone(String::new()),
+            _ => Err("Unknown command".to_owned()),
+        }
+    }
+
+    fn total(&self) -> (usize, usize) {
+        let left = self.left().collect::<Vec<_>>();
+        (left.len(), left.iter().map(|(_, (_, data))| data.len()).sum())
+    }
+
+    /// What is not deleted.
+    fn left(&self) -> impl Iterator<Item = (usize, &(u32, Octets))> {
+        let all = self.messages.iter().enumerate();
+        all.filter(|(place, _)| !self.deleted.contains(place))
+    }
+
+    fn lines(&self, shown: impl Fn(u32, &[u8]) -> String) -> Vec<u8> {
+        let lines = self.left().map(|(place, (uid, data))| {
+            format!("{} {}\r\n", place + 1, shown(*uid, data)).into_bytes()
+        });
+        lines.flatten().collect()
+    }
+
+    /// Where the message with that number is.
+    fn place(&self, number: &str) -> Result<usize, String> {
+        let place = number.trim().parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+        place
+            .filter(|place| *place < self.messages.len() && !self.deleted.contains(place))
+            .ok_or_else(|| "No such message".to_owned())
+    }
+
+    /// The headers and so many lines of the body (RFC 1939 section 7).
+    fn top(&self, argument: &str) -> Result<Vec<u8>, String> {
+        let (number, lines) = argument.trim().split_once(' ').ok_or("TOP number lines")?;
+        let lines = lines.trim().parse::<usize>().map_err(|_| "TOP number lines")?;
+        let data = &self.messages[self.place(number)?].1;
+        let mut left: Option<usize> = None;
+        let shown = data.split_inclusive(|byte| *byte == b'\n').take_while(|line| {
+            let is_in = left != Some(0);
+            match &mut left {
+                Some(left) => *left = left.saturating_sub(1),
+                None if matches!(line, [b'\n'] | [b'\r', b'\n']) => left = Some(lines),
+                None => {}
+            }
+            is_in
+        });
+        Ok(shown.flatten().copied().collect())
+    }
+}
+
+/// `+OK`, with a block of lines.
+fn ok(text: &str, block: Option<&[u8]>) -> Said {
+    let mut bytes = format!("+OK {text}").trim_end().to_owned().into_bytes();
+    bytes.extend_from_slice(b"\r\n");
+    if let Some(block) = block {
+        bytes.extend_from_slice(&dot_stuff(block));
+    }
+    Said::new(bytes)
+}
+
+impl Dialogue for Pop3 {
+    fn greeting(&mut self) -> Said {
+        ok(&format!("mailexpect embedded test server {}", self.timestamp), None)
+    }
+
+    fn idle(&mut self) -> Said {
+        Said::new("-ERR Idle for too long\r\n").then(Next::Close)
+    }
+
+    fn line(&mut self, text: &[u8]) -> Said {
+        if let State::Stranger { exchange, .. } = &mut self.state
+            && let Some(exchange) = exchange.take()
+        {
+            let step = exchange.respond(&self.site.accounts, text);
+            return self.authenticate(step);
+        }
+        self.command(&String::from_utf8_lossy(text))
+    }
+
+    fn malformed(&mut self, why: &str) -> Said {
+        if let State::Stranger { exchange, .. } = &mut self.state {
+            *exchange = None;
+        }
+        self.refused(why)
+    }
+
+    fn octets(&mut self, _: Option<Vec<u8>>) -> Said {
+        Said::nothing()
+    }
+
+    fn crowded(&mut self) -> Said {
+        Said::nothing()
+    }
+
+    fn secured(&mut self) -> Said {
+        self.tls = true;
+        self.state = State::stranger(None);
+        Said::nothing()
+    }
+}

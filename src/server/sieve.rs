@@ -1,0 +1,344 @@
+//! `ManageSieve` (RFC 5804): scripts are kept, listed and given back; nothing runs them.
+
+use std::sync::Arc;
+
+use super::auth::{self, Exchange, MECHANISMS, Refusal, Step};
+use super::dialogue::{Dialogue, Next, Said};
+use super::site::Site;
+use super::store::Refused;
+use crate::quoted;
+
+/// So many errors have their own replies; the next one ends the connection.
+const MOST_ERRORS: usize = 20;
+/// The largest command, its literals counted.
+const LARGEST: usize = 1 << 20;
+/// What is offered of the Sieve language: as much as a client may want to see, since nothing is run.
+const EXTENSIONS: &str =
+    "fileinto reject envelope vacation imap4flags subaddress relational regex variables body";
+
+/// One connection's side of `ManageSieve`.
+#[derive(Debug)]
+pub(super) struct Sieve {
+    site: Arc<Site>,
+    tls: bool,
+    errors: usize,
+    user: Option<String>,
+    exchange: Option<Exchange>,
+    /// The command so far, if it goes on after a literal.
+    command: Vec<Word>,
+    size: usize,
+}
+
+/// A word of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Word {
+    Atom(String),
+    Text(Vec<u8>),
+}
+
+/// What a line ends with.
+enum End {
+    Line,
+    Literal(u64),
+}
+
+impl Sieve {
+    pub(super) fn new(site: Arc<Site>) -> Self {
+        Self {
+            site,
+            tls: false,
+            errors: 0,
+            user: None,
+            exchange: None,
+            command: Vec::new(),
+            size: 0,
+        }
+    }
+
+    fn capabilities(&self) -> String {
+        let starttls = if self.tls { "" } else { "\"STARTTLS\"\r\n" };
+        let mechanisms = if self.user.is_some() { "" } else { MECHANISMS };
+        format!(
+            "\"IMPLEMENTATION\" \"mailexpect embedded test server\"\r\n\
+             \"SASL\" \"{mechanisms}\"\r\n\
+             \"SIEVE\" \"{EXTENSIONS}\"\r\n\
+             {starttls}\"VERSION\" \"1.0\"\r\nOK \"Ready\"\r\n"
+        )
+    }
+
+    fn take_line(&mut self, text: &[u8]) -> Said {
+        self.size += text.len();
+        let Ok((words, end)) = words(text) else { return self.wrong("Syntax error") };
+        self.command.extend(words);
+        match end {
+            End::Literal(octets) if self.size as u64 + octets > LARGEST as u64 => {
+                Said::nothing().then(Next::Skip(octets))
+            }
+            // No client may wait for a go-ahead here (RFC 5804 section 4).
+            End::Literal(octets) => {
+                Said::nothing().then(Next::Literal(usize::try_from(octets).unwrap_or(LARGEST)))
+            }
+            End::Line => {
+                self.size = 0;
+                let command = std::mem::take(&mut self.command);
+                self.run(&command)
+            }
+        }
+    }
+
+    fn run(&mut self, command: &[Word]) -> Said {
+        if let Some(exchange) = self.exchange.take() {
+            let [Word::Text(response)] = command else { return self.wrong("A string is wanted") };
+            let step = exchange.respond(&self.site.accounts, response);
+            return self.authenticate(step);
+        }
+        let Some((Word::Atom(verb), arguments)) = command.split_first() else {
+            return self.wrong("A command is wanted");
+        };
+        let user = self.user.clone();
+        match (&*verb.to_ascii_uppercase(), user) {
+            ("CAPABILITY", _) => Said::new(self.capabilities()),
+            ("LOGOUT", _) => Said::new("OK \"Goodbye\"\r\n").then(Next::Close),
+            ("NOOP", _) => match arguments {
+                [Word::Text(tag)] => {
+                    Said::new([b"OK (TAG ", &*string(tag), b") \"Done\"\r\n"].concat())
+                }
+                _ => ok(),
+            },
+            ("STARTTLS", _) if self.tls => self.no("TLS is on already"),
+            ("STARTTLS", _) => Said::new("OK \"Begin TLS\"\r\n").then(Next::Tls),
+            ("AUTHENTICATE", Some(_)) => self.no("Authenticated already"),
+            ("AUTHENTICATE", None) => self.begin(arguments),
+            ("UNAUTHENTICATE", Some(_)) => {
+                self.user = None;
+                ok()
+            }
+            (verb, Some(user)) => self.script(verb, arguments, &user),
+            (_, None) => self.no("Authenticate first"),
+        }
+    }
+
+    fn begin(&mut self, arguments: &[Word]) -> Said {
+        let (mechanism, initial) = match arguments {
+            [Word::Text(mechanism)] => (mechanism, None),
+            [Word::Text(mechanism), Word::Text(initial)] if initial.is_empty() => {
+                (mechanism, Some(&b"="[..]))
+            }
+            [Word::Text(mechanism), Word::Text(initial)] => (mechanism, Some(&**initial)),
+            _ => return self.wrong("AUTHENTICATE \"mechanism\" [\"response\"]"),
+        };
+        let mechanism = String::from_utf8_lossy(mechanism);
+        let step = auth::begin(&self.site.accounts, &mechanism, initial);
+        self.authenticate(step)
+    }
+
+    fn authenticate(&mut self, step: Step) -> Said {
+        match step {
+            Step::Ask(exchange, challenge) => {
+                self.exchange = Some(exchange);
+                Said::new(format!("\"{challenge}\"\r\n"))
+            }
+            Step::Granted(user) => {
+                self.user = Some(user);
+                Said::new("OK \"Logged in\"\r\n")
+            }
+            Step::Refused(Refusal::Invalid) => self.no("Wrong user or password"),
+            Step::Refused(Refusal::Malformed) => self.no("Cannot decode the response"),
+            Step::Refused(Refusal::Cancelled) => self.no("Authentication cancelled"),
+            Step::Refused(Refusal::Unknown) => self.no("Unknown mechanism"),
+            Step::Refused(Refusal::Unavailable) => self.coded("TRYLATER", "Try again"),
+        }
+    }
+
+    /// A command about the scripts of a user.
+    fn script(&mut self, verb: &str, arguments: &[Word], user: &str) -> Said {
+        let site = Arc::clone(&self.site);
+        let texts = arguments.iter().map(|word| match word {
+            Word::Text(text) => String::from_utf8_lossy(text).into_owned(),
+            Word::Atom(text) => text.clone(),
+        });
+        let texts = texts.collect::<Vec<_>>();
+        let done = site.store.with(user, |account| {
+            let scripts = &mut account.scripts;
+            match (verb, &*texts, arguments) {
+                ("LISTSCRIPTS", [], _) => {
+                    let lines = scripts.iter().map(|(name, script)| {
+                        let active: &[u8] = if script.active { b" ACTIVE" } else { b"" };
+                        [&string(name.as_bytes()), active, b"\r\n"].concat()
+                    });
+                    Ok(lines.flatten().collect())
+                }
+                ("GETSCRIPT", [name], _) => {
+                    let script = scripts.get(name).ok_or(Refused::Missing)?;
+                    Ok([&string(&script.text), &b"\r\n"[..]].concat())
+                }
+                ("PUTSCRIPT", [name, _], [_, Word::Text(text)]) if is_name(name) => {
+                    account.put_script(name, text).map(|()| Vec::new())
+                }
+                ("PUTSCRIPT", [_, _], _) => Err(Refused::Name),
+                ("CHECKSCRIPT", [_], _) => Ok(Vec::new()),
+                ("HAVESPACE", [name, size], _) => {
+                    let size = size.parse().unwrap_or(usize::MAX);
+                    if size <= LARGEST && account.has_room_for(name, size) {
+                        Ok(Vec::new())
+                    } else {
+                        Err(Refused::Full)
+                    }
+                }
+                ("SETACTIVE", [name], _) => {
+                    if !name.is_empty() && !scripts.contains_key(name) {
+                        return Err(Refused::Missing);
+                    }
+                    scripts.iter_mut().for_each(|(known, script)| script.active = known == name);
+                    Ok(Vec::new())
+                }
+                ("DELETESCRIPT", [name], _) => match scripts.get(name) {
+                    None => Err(Refused::Missing),
+                    Some(script) if script.active => Err(Refused::Name),
+                    Some(_) => {
+                        scripts.remove(name);
+                        Ok(Vec::new())
+                    }
+                },
+                ("RENAMESCRIPT", [from, to], _) => match scripts.remove(from) {
+                    None => Err(Refused::Missing),
+                    Some(script) if scripts.contains_key(to) || !is_name(to) => {
+                        scripts.insert(from.clone(), script);
+                        Err(if is_name(to) { Refused::Exists } else { Refused::Name })
+                    }
+                    Some(script) => {
+                        scripts.insert(to.clone(), script);
+                        Ok(Vec::new())
+                    }
+                },
+                _ => Err(Refused::Name),
+            }
+        });
+        match done {
+            Ok(data) => Said::new([data, b"OK\r\n".to_vec()].concat()),
+            Err(Refused::Missing) => self.coded("NONEXISTENT", "There is no such script"),
+            Err(Refused::Exists) => self.coded("ALREADYEXISTS", "There is such a script"),
+            Err(Refused::Full) => self.coded("QUOTA/MAXSIZE", "There is no room for it"),
+            Err(Refused::Name) if verb == "DELETESCRIPT" => {
+                self.coded("ACTIVE", "The script is active")
+            }
+            Err(Refused::Name) => self.no("Unknown command, or wrong arguments"),
+        }
+    }
+
+    /// A line that is none: what came of the command before is forgotten.
+    fn wrong(&mut self, why: &str) -> Said {
+        self.command.clear();
+        self.size = 0;
+        self.exchange = None;
+        self.no(why)
+    }
+
+    fn no(&mut self, why: &str) -> Said {
+        self.counted(format!("NO \"{}\"\r\n", why.replace('"', "'")))
+    }
+
+    fn coded(&mut self, code: &str, why: &str) -> Said {
+        self.counted(format!("NO ({code}) \"{why}\"\r\n"))
+    }
+
+    fn counted(&mut self, refusal: String) -> Said {
+        self.errors += 1;
+        if self.errors > MOST_ERRORS {
+            return Said::new("BYE \"Too many errors\"\r\n").then(Next::Close);
+        }
+        Said::new(refusal)
+    }
+}
+
+fn ok() -> Said {
+    Said::new("OK\r\n")
+}
+
+/// A script's name has no control characters (RFC 5804 section 1.6).
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.len() <= 512 && !name.chars().any(char::is_control)
+}
+
+/// A string as it is written: in quotes, or as a literal if it is long or has line ends.
+fn string(text: &[u8]) -> Vec<u8> {
+    if text.len() > 1024 || text.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+        return [format!("{{{}}}\r\n", text.len()).as_bytes(), text].concat();
+    }
+    quoted::write(text)
+}
+
+/// The words of a line.
+fn words(line: &[u8]) -> Result<(Vec<Word>, End), ()> {
+    let mut words = Vec::new();
+    let mut rest = line;
+    loop {
+        rest = rest.trim_ascii_start();
+        match rest {
+            [] => return Ok((words, End::Line)),
+            [b'{', inside @ ..] => {
+                let octets = inside.strip_suffix(b"}").ok_or(())?;
+                let octets = octets.strip_suffix(b"+").unwrap_or(octets);
+                let octets = std::str::from_utf8(octets).map_err(drop)?;
+                return Ok((words, End::Literal(octets.parse().map_err(drop)?)));
+            }
+            [b'"', inside @ ..] => {
+                let (text, behind) = quoted::read(inside).ok_or(())?;
+                words.push(Word::Text(text));
+                rest = behind;
+            }
+            _ => {
+                let end = rest.iter().position(|byte| b" \"{".contains(byte));
+                let (atom, behind) = rest.split_at(end.unwrap_or(rest.len()));
+                words.push(Word::Atom(String::from_utf8_lossy(atom).into_owned()));
+                rest = behind;
+            }
+        }
+    }
+}
+
+impl Dialogue for Sieve {
+    fn greeting(&mut self) -> Said {
+        Said::new(self.capabilities())
+    }
+
+    fn idle(&mut self) -> Said {
+        Said::new("BYE \"Idle for too long\"\r\n").then(Next::Close)
+    }
+
+    fn line(&mut self, text: &[u8]) -> Said {
+        self.take_line(text)
+    }
+
+    fn malformed(&mut self, why: &str) -> Said {
+        self.wrong(why)
+    }
+
+    fn octets(&mut self, octets: Option<Vec<u8>>) -> Said {
+        match octets {
+            Some(octets) => {
+                self.size += octets.len();
+                self.command.push(Word::Text(octets));
+            }
+            // The command is refused when its line ends.
+            None => self.command = vec![Word::Atom("TOO-LARGE".to_owned())],
+        }
+        Said::nothing()
+    }
+
+    fn crowded(&mut self) -> Said {
+        self.octets(None)
+    }
+
+    /// The capabilities come again (RFC 5804 section 2.2).
+    fn secured(&mut self) -> Said {
+        self.tls = true;
+        self.user = None;
+        self.exchange = None;
+        Said::new(self.capabilities())
+    }
+
+    fn longest_line(&self) -> usize {
+        8192
+    }
+}

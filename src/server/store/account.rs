@@ -1,0 +1,242 @@
+//! What one user has: mailboxes, subscriptions, Sieve scripts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::mailbox::{Mailbox, Message};
+
+/// The levels of mailbox names are parted by this.
+pub(in crate::server) const DELIMITER: char = '/';
+/// The most mailboxes, subscriptions and scripts of one user.
+const MOST: usize = 1000;
+/// The longest name of a mailbox.
+const LONGEST_NAME: usize = 500;
+/// The octets of all scripts of one user.
+const MOST_SCRIPTS: usize = 1 << 20;
+
+/// One user's mailboxes, by name; INBOX is always one of them.
+#[derive(Debug)]
+pub(in crate::server) struct Account {
+    mailboxes: BTreeMap<String, Mailbox>,
+    pub(in crate::server) subscribed: BTreeSet<String>,
+    pub(in crate::server) scripts: BTreeMap<String, Script>,
+    limit: usize,
+    next_validity: u32,
+}
+
+/// A Sieve script.
+#[derive(Clone, Debug)]
+pub(in crate::server) struct Script {
+    pub(in crate::server) text: Vec<u8>,
+    pub(in crate::server) active: bool,
+}
+
+/// Why something was not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::server) enum Refused {
+    /// There is no such mailbox, or script.
+    Missing,
+    /// There is one already.
+    Exists,
+    /// The name cannot be had, or INBOX cannot.
+    Name,
+    /// There is no more room.
+    Full,
+}
+
+impl Account {
+    pub(super) fn new(limit: usize, validity: u32) -> Self {
+        let mailboxes = BTreeMap::from([("INBOX".to_owned(), Mailbox::new(validity))]);
+        Self {
+            mailboxes,
+            subscribed: BTreeSet::new(),
+            scripts: BTreeMap::new(),
+            limit,
+            next_validity: validity.wrapping_add(1).max(1),
+        }
+    }
+
+    pub(in crate::server) fn names(&self) -> impl Iterator<Item = &str> {
+        self.mailboxes.keys().map(String::as_str)
+    }
+
+    /// The mailbox of that name; INBOX in any case.
+    pub(in crate::server) fn mailbox(&mut self, name: &str) -> Option<&mut Mailbox> {
+        self.mailboxes.get_mut(&canonical(name))
+    }
+
+    /// Creates a mailbox, and those above it.
+    pub(in crate::server) fn create(&mut self, name: &str) -> Result<(), Refused> {
+        let name = canonical(name.trim_end_matches(DELIMITER));
+        let parts_empty = name.split(DELIMITER).any(str::is_empty);
+        if parts_empty || name.len() > LONGEST_NAME || name.contains(['*', '%', '\r', '\n', '\0']) {
+            return Err(Refused::Name);
+        }
+        if self.mailboxes.contains_key(&name) {
+            return Err(Refused::Exists);
+        }
+        let above = name.match_indices(DELIMITER).map(|(end, _)| name[..end].to_owned());
+        for name in above.chain([name.clone()]).collect::<Vec<_>>() {
+            if self.mailboxes.len() >= MOST {
+                return Err(Refused::Full);
+            }
+            let validity = self.next_validity;
+            if let std::collections::btree_map::Entry::Vacant(vacant) = self.mailboxes.entry(name) {
+                vacant.insert(Mailbox::new(validity));
+                self.next_validity = validity.wrapping_add(1).max(1);
+            }
+        }
+        Ok(())
+    }
+
+    pub(in crate::server) fn delete(&mut self, name: &str) -> Result<(), Refused> {
+        let name = canonical(name);
+        if name == "INBOX" {
+            return Err(Refused::Name);
+        }
+        self.mailboxes.remove(&name).map(drop).ok_or(Refused::Missing)
+    }
+
+    /// Renames a mailbox and all below it; INBOX gives its messages to the new one and stays (RFC
+    /// 3501 section 6.3.5).
+    pub(in crate::server) fn rename(&mut self, from: &str, to: &str) -> Result<(), Refused> {
+        let from = canonical(from);
+        if !self.mailboxes.contains_key(&from) {
+            return Err(Refused::Missing);
+        }
+        let to = canonical(to.trim_end_matches(DELIMITER));
+        if to.starts_with(&format!("{from}{DELIMITER}")) {
+            return Err(Refused::Name);
+        }
+        self.create(&to)?;
+        let below = format!("{from}{DELIMITER}");
+        let mut moved = vec![(from.clone(), to.clone())];
+        if from == "INBOX" {
+            let empty = self.mailboxes.get(&to).map_or(self.next_validity, |new| new.uid_validity);
+            let inbox = self.mailboxes.insert(from, Mailbox::new(self.next_validity));
+            self.next_validity = self.next_validity.wrapping_add(1).max(1);
+            if let Some(mut inbox) = inbox {
+                inbox.uid_validity = empty;
+                self.mailboxes.insert(to, inbox);
+            }
+            return Ok(());
+        }
+        let inside = self.mailboxes.keys().filter(|name| name.starts_with(&below));
+        moved.extend(inside.map(|name| (name.clone(), format!("{to}/{}", &name[below.len()..]))));
+        for (from, to) in moved {
+            if let Some(mailbox) = self.mailboxes.remove(&from) {
+                self.mailboxes.insert(to, mailbox);
+            }
+        }
+        Ok(())
+    }
+
+    pub(in crate::server) fn subscribe(&mut self, name: &str) -> Result<(), Refused> {
+        if self.subscribed.len() >= MOST || name.len() > LONGEST_NAME {
+            return Err(Refused::Full);
+        }
+        self.subscribed.insert(canonical(name));
+        Ok(())
+    }
+
+    /// Adds a message to a mailbox; its UIDVALIDITY and its UID.
+    pub(in crate::server) fn append(
+        &mut self,
+        name: &str,
+        message: Message,
+    ) -> Result<(u32, u32), Refused> {
+        let has_room = self.size() + message.data.len() <= self.limit;
+        let mailbox = self.mailbox(name).ok_or(Refused::Missing)?;
+        if !has_room {
+            return Err(Refused::Full);
+        }
+        Ok((mailbox.uid_validity, mailbox.push(message)))
+    }
+
+    pub(super) fn deliver(&mut self, message: Message) {
+        while self.size() + message.data.len() > self.limit
+            && self.mailbox("INBOX").is_some_and(Mailbox::remove_oldest)
+        {}
+        // What is still too much fills other mailboxes: it is in the list of accepted mail alone.
+        let _ = self.append("INBOX", message);
+    }
+
+    pub(in crate::server) fn put_script(&mut self, name: &str, text: &[u8]) -> Result<(), Refused> {
+        if !self.has_room_for(name, text.len()) {
+            return Err(Refused::Full);
+        }
+        let active = self.scripts.get(name).is_some_and(|script| script.active);
+        self.scripts.insert(name.to_owned(), Script { text: text.to_owned(), active });
+        Ok(())
+    }
+
+    /// Whether a script of that size can be had under that name.
+    pub(in crate::server) fn has_room_for(&self, name: &str, size: usize) -> bool {
+        let others = self.scripts.iter().filter(|(known, _)| *known != name);
+        let taken: usize = others.map(|(_, script)| script.text.len()).sum();
+        let is_new = !self.scripts.contains_key(name);
+        taken + size <= MOST_SCRIPTS && (!is_new || self.scripts.len() < MOST)
+    }
+
+    fn size(&self) -> usize {
+        self.mailboxes.values().map(Mailbox::size).sum()
+    }
+}
+
+/// INBOX has that name in any case; all others are as they are.
+pub(in crate::server) fn canonical(name: &str) -> String {
+    let (first, rest) = name.split_at(name.find(DELIMITER).unwrap_or(name.len()));
+    if first.eq_ignore_ascii_case("INBOX") { format!("INBOX{rest}") } else { name.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    fn message(size: usize) -> Message {
+        Message::new(vec![b'x'; size].into(), SystemTime::now())
+    }
+
+    fn account() -> Account {
+        Account::new(100, 7)
+    }
+
+    #[test]
+    fn mailboxes_are_created_with_those_above_them_and_renamed_with_those_below() {
+        let mut account = account();
+        account.create("a/b/c").unwrap();
+        assert_eq!(account.create("A/../"), Ok(()));
+        assert_eq!(account.create("a/b"), Err(Refused::Exists));
+        assert_eq!(account.create("a//b"), Err(Refused::Name));
+        assert_eq!(account.create("inbox"), Err(Refused::Exists));
+        account.rename("a", "z").unwrap();
+        assert_eq!(
+            account.names().collect::<Vec<_>>(),
+            ["A", "A/..", "INBOX", "z", "z/b", "z/b/c"]
+        );
+        assert_eq!(account.rename("z", "z/x"), Err(Refused::Name));
+        assert_eq!(account.delete("inbox"), Err(Refused::Name));
+        assert_eq!(account.delete("q"), Err(Refused::Missing));
+    }
+
+    #[test]
+    fn a_renamed_inbox_gives_its_messages_and_stays() {
+        let mut account = account();
+        account.append("inbox", message(1)).unwrap();
+        account.rename("INBOX", "old").unwrap();
+        assert_eq!(account.mailbox("old").unwrap().messages().len(), 1);
+        assert_eq!(account.mailbox("INBOX").unwrap().messages().len(), 0);
+    }
+
+    #[test]
+    fn what_is_delivered_beyond_the_limit_takes_the_place_of_the_oldest() {
+        let mut account = account();
+        for _ in 0..3 {
+            account.deliver(message(40));
+        }
+        let uids = account.mailbox("INBOX").unwrap().messages().iter().map(|message| message.uid);
+        assert_eq!(uids.collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(account.append("INBOX", message(40)), Err(Refused::Full));
+    }
+}

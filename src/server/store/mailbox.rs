@@ -1,0 +1,126 @@
+//! One mailbox: messages with their UIDs and flags.
+
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
+use super::Octets;
+
+/// The system flags (RFC 3501 section 2.3.2), as they are written.
+const SYSTEM: [&str; 5] = ["\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft"];
+/// The most keywords that one message may have, and the longest of them: more are left out.
+const MOST_KEYWORDS: usize = 50;
+const LONGEST_KEYWORD: usize = 100;
+
+/// The flags of a message: each is written one way, whatever the case it was set in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::server) struct Flags(BTreeSet<String>);
+
+impl Flags {
+    /// The flags that these words name; `\Recent` is none that a client may set.
+    pub(in crate::server) fn of<'a>(words: impl IntoIterator<Item = &'a str>) -> Self {
+        let known = |word: &str| {
+            let system = SYSTEM.iter().find(|system| system.eq_ignore_ascii_case(word));
+            match system {
+                Some(system) => Some((*system).to_owned()),
+                None if word.starts_with('\\') || word.len() > LONGEST_KEYWORD => None,
+                None => Some(word.to_owned()),
+            }
+        };
+        Self(words.into_iter().filter_map(known).take(MOST_KEYWORDS).collect())
+    }
+
+    pub(in crate::server) fn has(&self, flag: &str) -> bool {
+        self.0.iter().any(|known| known.eq_ignore_ascii_case(flag))
+    }
+
+    pub(in crate::server) fn add(&mut self, flags: &Self) {
+        self.0.extend(flags.0.iter().cloned());
+        while self.0.len() > MOST_KEYWORDS {
+            self.0.pop_first();
+        }
+    }
+
+    pub(in crate::server) fn remove(&mut self, flags: &Self) {
+        self.0.retain(|flag| !flags.has(flag));
+    }
+
+    /// As they are written in a list, without its parentheses.
+    pub(in crate::server) fn shown(&self) -> String {
+        self.0.iter().map(String::as_str).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// A message in a mailbox.
+#[derive(Clone, Debug)]
+pub(in crate::server) struct Message {
+    pub(in crate::server) uid: u32,
+    pub(in crate::server) flags: Flags,
+    pub(in crate::server) data: Octets,
+    /// When it came in.
+    pub(in crate::server) date: SystemTime,
+    /// No session has been told of it yet.
+    pub(in crate::server) recent: bool,
+}
+
+impl Message {
+    /// One that is not in a mailbox yet, and so has no UID.
+    pub(in crate::server) fn new(data: Octets, date: SystemTime) -> Self {
+        Self { uid: 0, flags: Flags::default(), data, date, recent: true }
+    }
+}
+
+/// A mailbox.
+#[derive(Debug)]
+pub(in crate::server) struct Mailbox {
+    pub(in crate::server) uid_validity: u32,
+    pub(in crate::server) uid_next: u32,
+    messages: Vec<Message>,
+}
+
+impl Mailbox {
+    pub(super) fn new(uid_validity: u32) -> Self {
+        Self { uid_validity, uid_next: 1, messages: Vec::new() }
+    }
+
+    /// All messages, by UID.
+    pub(in crate::server) fn messages(&self) -> &[Message] {
+        &self.messages
+    }
+
+    pub(in crate::server) fn get(&self, uid: u32) -> Option<&Message> {
+        self.place(uid).map(|place| &self.messages[place])
+    }
+
+    pub(in crate::server) fn get_mut(&mut self, uid: u32) -> Option<&mut Message> {
+        self.place(uid).map(|place| &mut self.messages[place])
+    }
+
+    /// Adds a message; its UID.
+    pub(super) fn push(&mut self, message: Message) -> u32 {
+        let uid = self.uid_next;
+        self.uid_next += 1;
+        self.messages.push(Message { uid, recent: true, ..message });
+        uid
+    }
+
+    /// Removes these messages.
+    pub(in crate::server) fn remove(&mut self, uids: &BTreeSet<u32>) {
+        self.messages.retain(|message| !uids.contains(&message.uid));
+    }
+
+    pub(super) fn remove_oldest(&mut self) -> bool {
+        if self.messages.is_empty() {
+            return false;
+        }
+        self.messages.remove(0);
+        true
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.messages.iter().map(|message| message.data.len()).sum()
+    }
+
+    fn place(&self, uid: u32) -> Option<usize> {
+        self.messages.binary_search_by_key(&uid, |message| message.uid).ok()
+    }
+}

@@ -1,0 +1,151 @@
+//! The embedded server, spoken to by the tool's own words and by the program.
+
+use mailexpect::report::Human;
+use mailexpect::script::Case;
+use mailexpect::server::Embedded;
+use mailexpect::{Session, Transcript, block_on};
+
+use crate::program::{folder, project, run};
+
+/// Runs a script against an embedded server of its own.
+fn passes(script: &str) {
+    let folder = folder(&[("s.rhai", script)]);
+    let outcome = Case::new(folder.path().join("s.rhai")).embedded().run();
+    assert!(outcome.is_ok(), "{}", Human { verbose: true }.outcome(&outcome));
+}
+
+#[test]
+fn the_readmes_script_over_three_protocols_needs_nothing_installed() {
+    let readme = std::fs::read_to_string(project().join("README.md")).unwrap();
+    let blocks = readme.split("```rhai\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let script = blocks.into_iter().find(|block| block.contains("imap.idle()")).unwrap();
+    let folder = folder(&[("mail.rhai", script)]);
+    let ran = run(folder.path(), &["run", "mail.rhai", "-v"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(!ran.out.contains(Embedded::PASSWORD), "{}", ran.out);
+}
+
+#[test]
+fn every_mechanism_of_sasl_logs_in_by_every_protocol() {
+    for (scheme, greeting, end) in
+        [("imap", "* OK", "logout"), ("pop3", "+OK", "quit"), ("sieve", "OK", "logout")]
+    {
+        for mechanism in ["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-256"] {
+            passes(&format!(
+                r#"// Log in.
+                let s = connect(param("{scheme}"));
+                s.expect("{greeting}");
+                s.auth(param("user"), param("password"), #{{mechanism: "{mechanism}"}});
+                s.{end}();
+                "#
+            ));
+        }
+    }
+}
+
+#[test]
+fn mail_by_lmtp_is_in_the_mailbox_that_pop3_and_imap_show() {
+    passes(
+        r#"// LMTP has a reply for each recipient; POP3 deletes what IMAP then misses.
+        let l = connect(param("lmtp"));
+        l.expect(220);
+        l.lhlo("client.example");
+        l.mail("kim@example.com");
+        l.rcpt(param("user"));
+        l.rcpt("nobody@example.com", #{expect: 550});
+        l.rcpt("other@example.com");
+        let replies = l.data("Subject: by LMTP\r\n\r\nHi.\r\n");
+        assert_eq(replies.len(), 2);
+        l.quit();
+
+        let imap = connect(param("imaps"), #{tls: #{ca: param("ca")}});
+        imap.expect("* OK");
+        imap.login(param("user"), param("password"));
+        imap.select("INBOX");
+        assert_eq(imap.search("SUBJECT lmtp"), [1]);
+        imap.idle();
+
+        let p = connect(param("pop3"));
+        p.expect("+OK");
+        p.apop(param("user"), param("password"));
+        assert_eq(p.stat().messages, 1);
+        p.dele(1);
+        p.quit();
+
+        imap.expect("* 1 EXPUNGE");
+        imap.done();
+        imap.logout();
+        "#,
+    );
+}
+
+#[test]
+fn scripts_of_sieve_are_kept_and_given_back() {
+    passes(
+        r#"// ManageSieve keeps scripts.
+        let s = connect(param("sieve"));
+        s.expect("OK");
+        s.starttls(#{ca: param("ca")});
+        s.auth(param("user"), param("password"));
+        s.putscript("main", "keep;\r\nstop;\r\n");
+        s.putscript("a \"b\"", "discard;");
+        s.setactive("main");
+        assert_eq(s.getscript("main"), "keep;\r\nstop;\r\n");
+        assert_eq(s.listscripts().len(), 2);
+        s.deletescript("main", #{expect: "NO (ACTIVE)"});
+        s.renamescript("a \"b\"", "other");
+        s.deletescript("other");
+        s.havespace("main", 99999999, #{expect: "NO (QUOTA"});
+        s.logout();
+        "#,
+    );
+}
+
+#[test]
+fn every_port_has_its_url_and_greets_in_its_protocol() {
+    let server = Embedded::start().unwrap();
+    let ca = mailexpect::tls::Options::new().ca(server.ca().unwrap());
+    assert_eq!(Embedded::schemes().count(), 9);
+    for url in server.urls() {
+        let url = &url;
+        let ca = ca.clone();
+        block_on(async move {
+            let mut session = Session::options().tls(ca).connect(url).await?;
+            let greeting = match url.split(':').next() {
+                Some("imap" | "imaps") => "* OK",
+                Some("pop3" | "pop3s") => "+OK",
+                Some("sieve") => "OK",
+                _ => "220",
+            };
+            session.expect(greeting).await?;
+            session.close().await
+        })
+        .unwrap();
+    }
+    assert!(server.imaps().starts_with("imaps://127.0.0.1:"));
+    assert_eq!(server.url("nntp"), None);
+}
+
+#[test]
+fn passwords_are_masked_in_the_transcript_of_every_protocol() {
+    let transcript = Transcript::new();
+    let server = Embedded::options().transcript(transcript.clone()).start().unwrap();
+    block_on(async {
+        let mut imap = Session::connect(&server.imap()).await?;
+        imap.expect("* OK").await?;
+        imap.send("a LOGIN hoge@example.com {6+}").await?;
+        imap.send_raw(format!("{}\r\n", Embedded::PASSWORD)).await?;
+        imap.expect("a OK").await?;
+        imap.send("b LOGOUT").await?;
+        imap.expect_until("b OK").await?;
+        let mut pop3 = Session::connect(&server.pop3()).await?;
+        pop3.expect("+OK").await?;
+        pop3.login(Embedded::USER, Embedded::PASSWORD).await?;
+        pop3.quit().await
+    })
+    .unwrap();
+    drop(server);
+    let shown = transcript.to_string();
+    assert!(shown.contains("C: PASS [SECRET]") && shown.contains("C: [SECRET]"), "{shown}");
+    assert!(!shown.contains(Embedded::PASSWORD), "{shown}");
+}
