@@ -66,13 +66,13 @@ impl Conversation {
     /// What is said first.
     pub(super) fn greet(&mut self) -> Outgoing {
         let greeting = self.dialogue.greeting();
-        self.alone(greeting)
+        self.alone(&greeting)
     }
 
     /// What is said to a client that has been silent for too long.
     pub(super) fn idle(&mut self) -> Outgoing {
         let idle = self.dialogue.idle();
-        self.alone(idle)
+        self.alone(&idle)
     }
 
     /// What is said without being asked, if there is anything just now.
@@ -81,7 +81,7 @@ impl Conversation {
             return None;
         }
         let news = self.dialogue.news()?;
-        Some(self.alone(Said::new(news)))
+        Some(self.alone(&Said::new(news)))
     }
 
     /// Answers all that came in one read. What stands behind the end of the dialogue is ignored,
@@ -116,7 +116,7 @@ impl Conversation {
             recorder.secured(connection);
         }
         let said = self.dialogue.secured();
-        self.alone(said)
+        self.alone(&said)
     }
 
     /// TLS could not be put on.
@@ -175,9 +175,9 @@ impl Conversation {
         })
     }
 
-    fn alone(&mut self, said: Said) -> Outgoing {
+    fn alone(&mut self, said: &Said) -> Outgoing {
         let mut outgoing = Outgoing::default();
-        self.say(&said, &mut outgoing);
+        self.say(said, &mut outgoing);
         outgoing
     }
 

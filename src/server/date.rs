@@ -24,11 +24,7 @@ pub(super) fn internal(time: SystemTime) -> String {
     let time = OffsetDateTime::from(time);
     let month = MONTHS[usize::from(u8::from(time.month())) - 1];
     let (hour, minute, second) = time.to_hms();
-    format!(
-        "{:>2}-{month}-{:04} {hour:02}:{minute:02}:{second:02} +0000",
-        time.day(),
-        time.year()
-    )
+    format!("{:>2}-{month}-{:04} {hour:02}:{minute:02}:{second:02} +0000", time.day(), time.year())
 }
 
 /// Reads what [`internal`] shows, in any zone.

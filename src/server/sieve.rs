@@ -1,11 +1,12 @@
 //! `ManageSieve` (RFC 5804): scripts are kept, listed and given back; nothing runs them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::auth::{self, Exchange, MECHANISMS, Refusal, Step};
 use super::dialogue::{Dialogue, Next, Said};
 use super::site::Site;
-use super::store::Refused;
+use super::store::{Account, Refused, Script};
 use crate::quoted;
 
 /// So many errors have their own replies; the next one ends the connection.
@@ -71,7 +72,7 @@ impl Sieve {
         let Ok((words, end)) = words(text) else { return self.wrong("Syntax error") };
         self.command.extend(words);
         match end {
-            End::Literal(octets) if self.size as u64 + octets > LARGEST as u64 => {
+            End::Literal(octets) if octets.saturating_add(self.size as u64) > LARGEST as u64 => {
                 Said::nothing().then(Next::Skip(octets))
             }
             // No client may wait for a go-ahead here (RFC 5804 section 4).
@@ -158,70 +159,19 @@ impl Sieve {
             Word::Atom(text) => text.clone(),
         });
         let texts = texts.collect::<Vec<_>>();
-        let done = site.store.with(user, |account| {
-            let scripts = &mut account.scripts;
-            match (verb, &*texts, arguments) {
-                ("LISTSCRIPTS", [], _) => {
-                    let lines = scripts.iter().map(|(name, script)| {
-                        let active: &[u8] = if script.active { b" ACTIVE" } else { b"" };
-                        [&string(name.as_bytes()), active, b"\r\n"].concat()
-                    });
-                    Ok(lines.flatten().collect())
-                }
-                ("GETSCRIPT", [name], _) => {
-                    let script = scripts.get(name).ok_or(Refused::Missing)?;
-                    Ok([&string(&script.text), &b"\r\n"[..]].concat())
-                }
-                ("PUTSCRIPT", [name, _], [_, Word::Text(text)]) if is_name(name) => {
-                    account.put_script(name, text).map(|()| Vec::new())
-                }
-                ("PUTSCRIPT", [_, _], _) => Err(Refused::Name),
-                ("CHECKSCRIPT", [_], _) => Ok(Vec::new()),
-                ("HAVESPACE", [name, size], _) => {
-                    let size = size.parse().unwrap_or(usize::MAX);
-                    if size <= LARGEST && account.has_room_for(name, size) {
-                        Ok(Vec::new())
-                    } else {
-                        Err(Refused::Full)
-                    }
-                }
-                ("SETACTIVE", [name], _) => {
-                    if !name.is_empty() && !scripts.contains_key(name) {
-                        return Err(Refused::Missing);
-                    }
-                    scripts.iter_mut().for_each(|(known, script)| script.active = known == name);
-                    Ok(Vec::new())
-                }
-                ("DELETESCRIPT", [name], _) => match scripts.get(name) {
-                    None => Err(Refused::Missing),
-                    Some(script) if script.active => Err(Refused::Name),
-                    Some(_) => {
-                        scripts.remove(name);
-                        Ok(Vec::new())
-                    }
-                },
-                ("RENAMESCRIPT", [from, to], _) => match scripts.remove(from) {
-                    None => Err(Refused::Missing),
-                    Some(script) if scripts.contains_key(to) || !is_name(to) => {
-                        scripts.insert(from.clone(), script);
-                        Err(if is_name(to) { Refused::Exists } else { Refused::Name })
-                    }
-                    Some(script) => {
-                        scripts.insert(to.clone(), script);
-                        Ok(Vec::new())
-                    }
-                },
-                _ => Err(Refused::Name),
+        let done = site.store.with(user, |account| match verb {
+            "PUTSCRIPT" => put(account, arguments),
+            "LISTSCRIPTS" | "GETSCRIPT" | "CHECKSCRIPT" | "HAVESPACE" => {
+                read(account, verb, &texts)
             }
+            _ => change(&mut account.scripts, verb, &texts),
         });
         match done {
             Ok(data) => Said::new([data, b"OK\r\n".to_vec()].concat()),
             Err(Refused::Missing) => self.coded("NONEXISTENT", "There is no such script"),
             Err(Refused::Exists) => self.coded("ALREADYEXISTS", "There is such a script"),
             Err(Refused::Full) => self.coded("QUOTA/MAXSIZE", "There is no room for it"),
-            Err(Refused::Name) if verb == "DELETESCRIPT" => {
-                self.coded("ACTIVE", "The script is active")
-            }
+            Err(Refused::Active) => self.coded("ACTIVE", "The script is active"),
             Err(Refused::Name) => self.no("Unknown command, or wrong arguments"),
         }
     }
@@ -249,6 +199,76 @@ impl Sieve {
         }
         Said::new(refusal)
     }
+}
+
+/// PUTSCRIPT (RFC 5804 section 2.6).
+fn put(account: &mut Account, arguments: &[Word]) -> Result<Vec<u8>, Refused> {
+    let [Word::Text(name), Word::Text(text)] = arguments else { return Err(Refused::Name) };
+    let name = String::from_utf8_lossy(name);
+    if !is_name(&name) {
+        return Err(Refused::Name);
+    }
+    account.put_script(&name, text).map(|()| Vec::new())
+}
+
+/// The commands that change nothing.
+fn read(account: &Account, verb: &str, texts: &[String]) -> Result<Vec<u8>, Refused> {
+    let scripts = &account.scripts;
+    match (verb, texts) {
+        ("LISTSCRIPTS", []) => {
+            let lines = scripts.iter().map(|(name, script)| {
+                let active: &[u8] = if script.active { b" ACTIVE" } else { b"" };
+                [&string(name.as_bytes()), active, b"\r\n"].concat()
+            });
+            Ok(lines.flatten().collect())
+        }
+        ("GETSCRIPT", [name]) => {
+            let script = scripts.get(name).ok_or(Refused::Missing)?;
+            Ok([&string(&script.text), &b"\r\n"[..]].concat())
+        }
+        ("CHECKSCRIPT", [_]) => Ok(Vec::new()),
+        ("HAVESPACE", [name, size]) => {
+            let octets = size.parse().unwrap_or(usize::MAX);
+            let has_room = octets <= LARGEST && account.has_room_for(name, octets);
+            has_room.then(Vec::new).ok_or(Refused::Full)
+        }
+        _ => Err(Refused::Name),
+    }
+}
+
+/// The commands that change which scripts there are, and which is active.
+fn change(
+    scripts: &mut BTreeMap<String, Script>,
+    verb: &str,
+    texts: &[String],
+) -> Result<Vec<u8>, Refused> {
+    match (verb, texts) {
+        ("SETACTIVE", [name]) => {
+            if !name.is_empty() && !scripts.contains_key(name) {
+                return Err(Refused::Missing);
+            }
+            for (known, script) in scripts.iter_mut() {
+                script.active = known == name;
+            }
+        }
+        ("DELETESCRIPT", [name]) => match scripts.get(name) {
+            None => return Err(Refused::Missing),
+            Some(script) if script.active => return Err(Refused::Active),
+            Some(_) => drop(scripts.remove(name)),
+        },
+        ("RENAMESCRIPT", [from, to]) => {
+            if !is_name(to) {
+                return Err(Refused::Name);
+            }
+            if scripts.contains_key(to) {
+                return Err(Refused::Exists);
+            }
+            let script = scripts.remove(from).ok_or(Refused::Missing)?;
+            scripts.insert(to.clone(), script);
+        }
+        _ => return Err(Refused::Name),
+    }
+    Ok(Vec::new())
 }
 
 fn ok() -> Said {

@@ -90,7 +90,7 @@ fn scripts_of_sieve_are_kept_and_given_back() {
         s.putscript("main", "keep;\r\nstop;\r\n");
         s.putscript("a \"b\"", "discard;");
         s.setactive("main");
-        assert_eq(s.getscript("main"), "keep;\r\nstop;\r\n");
+        assert_eq(s.getscript("main").text, "keep;\r\nstop;\r\n");
         assert_eq(s.listscripts().len(), 2);
         s.deletescript("main", #{expect: "NO (ACTIVE)"});
         s.renamescript("a \"b\"", "other");

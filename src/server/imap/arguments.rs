@@ -1,5 +1,6 @@
 //! The arguments of a command (RFC 3501 section 9).
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use super::{Refusal, bad};
@@ -81,7 +82,7 @@ impl Arguments {
     /// An atom or a string.
     pub(super) fn string(&mut self) -> Result<Vec<u8>, Refusal> {
         let value = self.next()?;
-        value.bytes().map(|bytes| bytes.into_owned()).ok_or_else(|| bad("A string is wanted"))
+        value.bytes().map(Cow::into_owned).ok_or_else(|| bad("A string is wanted"))
     }
 
     /// The same as text.

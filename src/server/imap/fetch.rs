@@ -38,7 +38,7 @@ impl Items {
             let name = value.text().unwrap_or_default();
             match &*name.to_ascii_uppercase() {
                 "ALL" => {
-                    items.extend([Item::Flags, Item::InternalDate, Item::Size, Item::Envelope])
+                    items.extend([Item::Flags, Item::InternalDate, Item::Size, Item::Envelope]);
                 }
                 "FAST" => items.extend([Item::Flags, Item::InternalDate, Item::Size]),
                 "FULL" => items.extend([

@@ -1,6 +1,7 @@
 //! Commands about messages (RFC 3501 section 6.4, UIDPLUS, MOVE).
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::time::SystemTime;
 
 use super::arguments::Arguments;
@@ -148,7 +149,7 @@ impl Imap {
                 if !silent {
                     let shown = view.flags(uid, &now);
                     let uid = if by_uid { format!("UID {uid} ") } else { String::new() };
-                    lines += &format!("* {number} FETCH ({uid}FLAGS ({shown}))\r\n");
+                    let _ = write!(lines, "* {number} FETCH ({uid}FLAGS ({shown}))\r\n");
                 }
             }
         });
@@ -174,7 +175,7 @@ impl Imap {
         });
         let mut line = "* SEARCH".to_owned();
         for number in found {
-            line += &format!(" {number}");
+            let _ = write!(line, " {number}");
         }
         self.untagged.extend_from_slice(format!("{line}\r\n").as_bytes());
         Ok(String::new())

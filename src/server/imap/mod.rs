@@ -1,4 +1,4 @@
-//! IMAP4rev1 (RFC 3501) with IDLE (RFC 2177), UIDPLUS (RFC 4315), MOVE (RFC 6851), LITERAL+ (RFC
+//! `IMAP4rev1` (RFC 3501) with IDLE (RFC 2177), UIDPLUS (RFC 4315), MOVE (RFC 6851), LITERAL+ (RFC
 //! 7888), NAMESPACE (RFC 2342), UNSELECT (RFC 3691), SASL-IR (RFC 4959) and ID (RFC 2971).
 
 mod arguments;
@@ -75,7 +75,7 @@ impl From<Refused> for Refusal {
         no(match refused {
             Refused::Missing => "[NONEXISTENT] No such mailbox",
             Refused::Exists => "[ALREADYEXISTS] There is such a mailbox",
-            Refused::Name => "[CANNOT] The mailbox cannot be had under that name",
+            Refused::Name | Refused::Active => "[CANNOT] The mailbox cannot be had under that name",
             Refused::Full => "[OVERQUOTA] There is no more room",
         })
     }
@@ -236,7 +236,7 @@ impl Imap {
     /// Takes a literal that a line has announced.
     fn literal(&mut self, octets: u64, waits: bool) -> Said {
         let limit = if self.user.is_some() { LARGEST } else { LARGEST_OF_STRANGERS };
-        if self.command.len() as u64 + octets <= limit as u64 {
+        if octets.saturating_add(self.command.len() as u64) <= limit as u64 {
             let said = if waits { Said::new("+ Go ahead\r\n") } else { Said::nothing() };
             return said.then(Next::Literal(usize::try_from(octets).unwrap_or(limit)));
         }
@@ -291,16 +291,12 @@ impl Dialogue for Imap {
             return self.tagged(&done);
         }
         self.command.extend_from_slice(text);
-        match announced(text) {
-            Some((octets, waits)) => {
-                self.command.extend_from_slice(b"\r\n");
-                self.literal(octets, waits)
-            }
-            None => {
-                let command = std::mem::take(&mut self.command);
-                self.run(&command)
-            }
+        if let Some((octets, waits)) = announced(text) {
+            self.command.extend_from_slice(b"\r\n");
+            return self.literal(octets, waits);
         }
+        let command = std::mem::take(&mut self.command);
+        self.run(&command)
     }
 
     fn malformed(&mut self, why: &str) -> Said {

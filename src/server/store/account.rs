@@ -41,6 +41,8 @@ pub(in crate::server) enum Refused {
     Name,
     /// There is no more room.
     Full,
+    /// The script is the active one.
+    Active,
 }
 
 impl Account {

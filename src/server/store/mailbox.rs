@@ -64,8 +64,8 @@ pub(in crate::server) struct Message {
 
 impl Message {
     /// One that is not in a mailbox yet, and so has no UID.
-    pub(in crate::server) fn new(data: Octets, date: SystemTime) -> Self {
-        Self { uid: 0, flags: Flags::default(), data, date, recent: true }
+    pub(in crate::server) fn new(data: Octets, came: SystemTime) -> Self {
+        Self { uid: 0, flags: Flags::default(), data, date: came, recent: true }
     }
 }
 

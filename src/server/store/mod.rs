@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
-pub(super) use account::{Account, DELIMITER, Refused, canonical};
+pub(super) use account::{Account, DELIMITER, Refused, Script, canonical};
 pub(super) use mailbox::{Flags, Mailbox, Message};
 
 /// All of it, and a bell for each change.
