@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::screen::Screen;
 use super::descriptors;
+use super::screen::Screen;
 use crate::error::{Error, Result};
 use crate::file;
 use crate::interrupt::Interrupt;

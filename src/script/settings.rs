@@ -31,8 +31,8 @@ pub struct Settings {
     pub redaction: Arc<Redaction>,
 }
 
-/// What the parameters are that are named by a scheme, such as `smtp` and `imaps`, and `ca`, `user` and
-/// `password`, unless they are set.
+/// What the parameters are that are named by a scheme, such as `smtp` and `imaps`, and `ca`, `user`
+/// and `password`, unless they are set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Servers {
@@ -102,7 +102,10 @@ impl Servers {
 
     /// Whether it has a value although nobody has set it, or `ca`, which needs none.
     pub(super) fn has(&self, name: &str) -> bool {
-        name == "ca" || (*self == Self::Embedded && NAMES.contains(&name))
+        name == "ca"
+            || (*self == Self::Embedded
+                && (["user", "password"].contains(&name)
+                    || Embedded::schemes().any(|scheme| scheme == name)))
     }
 
     /// Makes sure that a parameter which is not set may have a value all the same.
