@@ -74,6 +74,7 @@
 //!     golden/            outcomes against golden transcripts; the one user of insta at run time
 //!     report/            what a run tells, to text: a file for each format, behind one trait
 //!     testing/           scripts as Rust tests
+//!     fuzz               feature "fuzz": what fuzz/ calls of all these
 //!     cli/               clap, a file for each command; where reports are written
 //! ```
 //!
@@ -111,6 +112,9 @@ pub mod duration;
 mod error;
 #[cfg(feature = "script")]
 mod file;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 #[cfg(feature = "script")]
 mod golden;
 #[cfg(feature = "cli")]

@@ -85,7 +85,7 @@ impl Target {
         }
         let (host, port) = split_port(rest)
             .ok_or_else(|| unreadable(url, "its port is not a number from 1 to 65535"))?;
-        if host.is_empty() || host.contains(['/', ' ', '?', '#']) {
+        if host.is_empty() || host.contains(['/', ' ', '?', '#', '[', ']']) {
             return Err(unreadable(url, "it has no host, or more than a host and a port"));
         }
         let port = port.or(scheme.port).ok_or_else(|| unreadable(url, without_port(scheme)))?;

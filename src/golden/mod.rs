@@ -34,6 +34,14 @@ use crate::outcome::{Difference, Golden, Outcome, Verdict};
 use crate::redaction::Redaction;
 
 impl Goldens {
+    /// Reads a file as a golden, and reduces what it says as a comparison does.
+    #[cfg(feature = "fuzz")]
+    pub(crate) fn read(path: &std::path::Path) -> Result<()> {
+        let recorded = file::read(path)?;
+        let reduced = |recorded: file::Recorded| text::reduced(&recorded.text, &recorded.redaction);
+        recorded.map(reduced).transpose().map(drop)
+    }
+
     /// Holds the transcript of a run that passed against its golden, if there is one or one is to
     /// be made.
     pub(crate) fn hold(&self, outcome: &mut Outcome) {

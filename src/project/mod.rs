@@ -62,7 +62,16 @@ impl Project {
     fn read(path: PathBuf) -> Result<Self> {
         let wrong = |why: String| Error::usage(format!("cannot read {}: {why}", path.display()));
         let text = file::read_text(&path).map_err(|error| wrong(error.to_string()))?;
-        match toml::from_str(&text) {
+        Self::parse(path, &text)
+    }
+
+    /// What the text of a project file says.
+    ///
+    /// # Errors
+    /// Usage, if it is not TOML or says what there is not.
+    pub(crate) fn parse(path: PathBuf, text: &str) -> Result<Self> {
+        let wrong = |why: String| Error::usage(format!("cannot read {}: {why}", path.display()));
+        match toml::from_str(text) {
             Ok(says) => Ok(Self { path, says }),
             Err(error) => {
                 let line = error.span().map(|span| text[..span.start].matches('\n').count() + 1);

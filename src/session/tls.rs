@@ -184,7 +184,9 @@ impl Session {
         // Where a reply was owed, it is that reply; but that of ManageSieve has to come by TLS.
         let by_tls =
             usize::from(self.turn.speech() == Speech::Sieve && self.turn.last_sent().is_some());
-        let is_injected = is_plain && self.turn.owed_to_us() <= by_tls;
+        // Where TLS comes first, there was no go-ahead that anything could be behind.
+        let began_in_clear = self.stream.has_heard() || self.turn.last_sent().is_some();
+        let is_injected = is_plain && began_in_clear && self.turn.owed_to_us() <= by_tls;
         let error = if is_injected {
             self.injected(wait)
         } else {

@@ -29,7 +29,7 @@ const LAYERS: [&[&str]; 5] = [
     &["file", "tls", "transport"],
     &["session", "server"],
     &["script"],
-    &["cli", "golden", "interrupt", "plan", "project", "report", "testing", "workers"],
+    &["cli", "fuzz", "golden", "interrupt", "plan", "project", "report", "testing", "workers"],
 ];
 
 fn layer(module: &str) -> Option<usize> {

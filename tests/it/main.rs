@@ -25,6 +25,7 @@ mod filters;
 mod golden;
 mod guide;
 mod harness;
+mod hostile;
 mod imap;
 mod language;
 mod layers;

@@ -30,7 +30,8 @@ pub(super) fn numbers(text: &str) -> Option<Vec<u64>> {
     let mut numbers = Vec::new();
     for part in text.split(',') {
         let (from, to) = range(part)?;
-        if to - from >= MOST_NUMBERS.saturating_sub(numbers.len() as u64) {
+        // No number of a response is `*`.
+        if to == u64::MAX || to - from >= MOST_NUMBERS.saturating_sub(numbers.len() as u64) {
             return None;
         }
         numbers.extend(from..=to);
@@ -65,6 +66,7 @@ mod tests {
             "1:",
             "+1",
             "1,,2",
+            "*",
             "1:*",
             "1:18446744073709551615",
             "1:1000000,1:1000000",

@@ -30,10 +30,42 @@ pub(super) struct Lines {
     word: Vec<u8>,
     /// What that word makes of the line.
     line: Option<Line>,
+    /// How far the words behind it have come.
+    rest: Rest,
+    /// The first byte of the line was looked at.
+    has_begun: bool,
     is_wrong: bool,
 }
 
+/// What may still follow OK, NO or BYE: a code in parentheses, then one string (RFC 5804 section
+/// 4, `response-oknobye`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Rest {
+    #[default]
+    Any,
+    Code,
+    Text,
+    Nothing,
+}
+
+impl Rest {
+    /// What follows a word of this sort; `None` if it may not stand here.
+    fn after(self, word: Sort) -> Option<Self> {
+        match (self, word) {
+            (Self::Any, Sort::Open) | (Self::Code, Sort::Atom | Sort::Quoted | Sort::Literal) => {
+                Some(Self::Code)
+            }
+            (Self::Code, Sort::Close) => Some(Self::Text),
+            (Self::Any | Self::Text, Sort::Quoted | Sort::Literal) => Some(Self::Nothing),
+            _ => None,
+        }
+    }
+}
+
 const NO_LINE: &str = "a line begins with neither a string nor OK, NO or BYE (RFC 5804, 1.2)";
+const BLANK: &str = "a line begins with a blank (RFC 5804, 4)";
+const REST: &str =
+    "behind OK, NO or BYE stands more than a code in parentheses and one string (RFC 5804, 4)";
 /// No first word that matters is longer.
 const LONGEST: usize = 3;
 
@@ -45,16 +77,31 @@ impl Lines {
         bytes: &[u8],
         at: &mut usize,
     ) -> Option<Result<Line, &'static str>> {
-        while let Some(event) = self.scanner.next(bytes, at) {
-            match event {
+        loop {
+            if !self.has_begun
+                && !self.is_wrong
+                && let Some(first) = bytes.get(*at)
+            {
+                self.has_begun = true;
+                if matches!(first, b' ' | b'\t') {
+                    return Some(self.refuse(BLANK));
+                }
+            }
+            match self.scanner.next(bytes, at)? {
                 Event::Wrong(why) => return Some(Err(self.give_up(why))),
                 Event::End if std::mem::take(&mut self.is_wrong) => self.begin(),
                 Event::End => {
-                    let line = self.line;
+                    let line =
+                        if self.rest == Rest::Code { Err(REST) } else { self.line.ok_or(NO_LINE) };
                     self.begin();
-                    return Some(line.ok_or(NO_LINE));
+                    return Some(line);
                 }
-                Event::Content(..) | Event::Word(_) if self.line.is_some() => {}
+                Event::Content(..) if self.line.is_some() => {}
+                Event::Word(_) if self.line == Some(Line::Data) => {}
+                Event::Word(sort) if self.line.is_some() => {
+                    let Some(rest) = self.rest.after(sort) else { return Some(self.refuse(REST)) };
+                    self.rest = rest;
+                }
                 Event::Content(Sort::Quoted | Sort::Literal, _)
                 | Event::Word(Sort::Quoted | Sort::Literal) => {
                     self.line = Some(Line::Data);
@@ -65,18 +112,20 @@ impl Lines {
                 Event::Word(Sort::Atom) if Line::of_word(&self.word).is_some() => {
                     self.line = Line::of_word(&self.word);
                 }
-                Event::Content(..) | Event::Word(_) => {
-                    self.scanner.give_up();
-                    return Some(Err(self.give_up(NO_LINE)));
-                }
+                Event::Content(..) | Event::Word(_) => return Some(self.refuse(NO_LINE)),
             }
         }
-        None
     }
 
     fn begin(&mut self) {
         self.word.clear();
-        self.line = None;
+        (self.line, self.rest, self.has_begun) = (None, Rest::Any, false);
+    }
+
+    /// The line is none, and what is left of it is passed over.
+    fn refuse(&mut self, why: &'static str) -> Result<Line, &'static str> {
+        self.scanner.give_up();
+        Err(self.give_up(why))
     }
 
     fn give_up(&mut self, why: &'static str) -> &'static str {

@@ -25,6 +25,7 @@ use step::Step;
 /// | `C:` | takes any line |
 /// | `drip: text` | says it as `S:` does, each byte in a write of its own |
 /// | `flood N` | says lines of `x`, N bytes in all |
+/// | `flood N text` | says the text again and again, N bytes in all |
 /// | `stall` | says nothing more, whatever the client sends, until the client has gone |
 /// | `eof` | waits until the client has closed its side |
 /// | `close` | closes the connection |

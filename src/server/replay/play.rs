@@ -54,7 +54,7 @@ pub(super) fn play(stream: TcpStream, steps: &[Step], heard: &Heard) -> Result<(
                 bytes.iter().try_for_each(|byte| client.writer.write_all(&[*byte]))?;
             }
             Step::Hear(wanted) => client.hear(wanted.as_deref())?,
-            Step::Flood(bytes) => client.flood(*bytes)?,
+            Step::Flood(bytes, text) => client.flood(*bytes, text)?,
             Step::Eof => client.gone()?,
             Step::Stall => return client.stall(),
             Step::Close => return Ok(()),
@@ -124,12 +124,12 @@ impl Client<'_> {
         }
     }
 
-    fn flood(&mut self, bytes: usize) -> io::Result<()> {
-        let line = [[b'x'; 76].as_slice(), b"\r\n"].concat().repeat(800);
+    fn flood(&mut self, bytes: usize, text: &[u8]) -> io::Result<()> {
+        let piece = text.repeat(usize::div_ceil(64 << 10, text.len()));
         let mut left = bytes;
         while left > 0 {
-            let some = left.min(line.len());
-            self.writer.write_all(&line[..some])?;
+            let some = left.min(piece.len());
+            self.writer.write_all(&piece[..some])?;
             left -= some;
         }
         Ok(())

@@ -13,8 +13,8 @@ pub(super) enum Step {
     Drip(Vec<u8>),
     /// Takes what the client sends: these bytes, or any line.
     Hear(Option<Vec<u8>>),
-    /// Sends so many bytes, in lines of `x`.
-    Flood(usize),
+    /// Sends so many bytes: this text again and again.
+    Flood(usize, Vec<u8>),
     /// Listens until the client has gone.
     Stall,
     /// Waits until the client has closed its side.
@@ -45,7 +45,7 @@ fn step(line: &str) -> io::Result<Step> {
         ("C:" | "C", "") => Some(Step::Hear(None)),
         ("C:", wanted) => Some(Step::Hear(Some(transcript::octets(wanted)))),
         ("drip:", said) => Some(Step::Drip(transcript::octets(said))),
-        ("flood", bytes) => bytes.parse().ok().map(Step::Flood),
+        ("flood", rest) => flood(rest),
         ("stall", "") => Some(Step::Stall),
         ("eof", "") => Some(Step::Eof),
         ("close", "") => Some(Step::Close),
@@ -54,10 +54,21 @@ fn step(line: &str) -> io::Result<Step> {
     };
     step.ok_or_else(|| {
         let why = format!(
-            "`{line}` is no line of a dialogue: those are S: text, C: text, C:, drip: text, flood N, stall, eof, close, reset"
+            "`{line}` is no line of a dialogue: those are S: text, C: text, C:, drip: text, flood N, flood N text, stall, eof, close, reset"
         );
         io::Error::new(io::ErrorKind::InvalidInput, why)
     })
+}
+
+/// How many bytes, and what of: lines of `x` unless it is said.
+fn flood(rest: &str) -> Option<Step> {
+    let (bytes, text) = rest.split_once(' ').unwrap_or((rest, ""));
+    let text = match text {
+        "" => [[b'x'; 76].as_slice(), b"\r\n"].concat(),
+        text => transcript::octets(text),
+    };
+    let bytes = bytes.parse().ok()?;
+    (!text.is_empty()).then_some(Step::Flood(bytes, text))
 }
 
 #[cfg(test)]
@@ -71,7 +82,10 @@ mod tests {
         let hear = |bytes: &[u8]| Step::Hear(Some(bytes.to_vec()));
         let wanted = [say(b"250-a\r\n250 b\r\n"), hear(b"QUIT\r\n"), Step::Hear(None)];
         assert_eq!(steps[..3], wanted);
-        assert_eq!(steps[3..], [say(b"\r\n"), Step::Flood(10), Step::Stall]);
-        assert!(parse("flood much").is_err());
+        let x = [[b'x'; 76].as_slice(), b"\r\n"].concat();
+        assert_eq!(steps[3..], [say(b"\r\n"), Step::Flood(10, x), Step::Stall]);
+        assert_eq!(parse("flood 9 a b").unwrap(), [Step::Flood(9, b"a b\r\n".to_vec())]);
+        assert_eq!(parse("flood 9 \\x00\\").unwrap(), [Step::Flood(9, b"\0".to_vec())]);
+        assert!(parse("flood much").is_err() && parse("flood 9 \\").is_err());
     }
 }

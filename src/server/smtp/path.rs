@@ -1,5 +1,7 @@
 //! The arguments of MAIL and RCPT (RFC 5321 sections 4.1.1.2, 4.1.1.3 and 4.1.2).
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 /// The longest path, its brackets not counted (RFC 5321 section 4.5.3.1.3).
 const LONGEST: usize = 254;
 
@@ -106,8 +108,13 @@ fn is_quoted(local: &str) -> bool {
 /// A domain, or an address literal in square brackets.
 fn is_domain(domain: &str) -> bool {
     if let Some(literal) = domain.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        return !literal.is_empty()
-            && literal.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".:-".contains(&byte));
+        // RFC 5321 section 4.1.3.
+        return match literal.split_at_checked(5) {
+            Some((tag, address)) if tag.eq_ignore_ascii_case("IPv6:") => {
+                address.parse::<Ipv6Addr>().is_ok()
+            }
+            _ => literal.parse::<Ipv4Addr>().is_ok(),
+        };
     }
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     domain.split('.').all(|label| !label.is_empty() && label.bytes().all(is_letter))

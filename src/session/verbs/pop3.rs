@@ -205,7 +205,8 @@ impl Session {
     pub fn list_messages(&mut self, message: impl Into<Option<i64>>) -> Operation<'_, Vec<Scan>> {
         self.each("list", message.into(), |line| {
             let mut words = words(line);
-            Some(Scan { message: number(words.next()?)?, octets: number(words.next()?)? })
+            let message = number(words.next()?).filter(|message| *message > 0)?;
+            Some(Scan { message, octets: number(words.next()?)? })
         })
     }
 
@@ -241,8 +242,13 @@ impl Session {
     pub fn uidl(&mut self, message: impl Into<Option<i64>>) -> Operation<'_, Vec<UniqueId>> {
         self.each("uidl", message.into(), |line| {
             let mut words = words(line);
-            let message = number(words.next()?)?;
-            Some(UniqueId { message, id: String::from_utf8_lossy(words.next()?).into_owned() })
+            let message = number(words.next()?).filter(|message| *message > 0)?;
+            // RFC 1939 section 7: nothing but printable characters, and nothing behind them.
+            let id = words.next().filter(|id| id.iter().all(u8::is_ascii_graphic))?;
+            words
+                .next()
+                .is_none()
+                .then(|| UniqueId { message, id: String::from_utf8_lossy(id).into_owned() })
         })
     }
 

@@ -1,0 +1,7 @@
+//! Whose turn it is and what is secret in a dialogue of POP3; 0xff parts the sides.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    mailexpect::fuzz::following(2, data);
+});

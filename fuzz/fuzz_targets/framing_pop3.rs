@@ -1,0 +1,7 @@
+//! Replies of POP3, however the stream is cut.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    mailexpect::fuzz::framing(2, data);
+});

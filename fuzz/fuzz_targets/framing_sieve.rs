@@ -1,0 +1,7 @@
+//! Replies of ManageSieve, however the stream is cut.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    mailexpect::fuzz::framing(4, data);
+});

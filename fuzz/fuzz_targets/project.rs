@@ -1,0 +1,7 @@
+//! Project files.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &str| {
+    mailexpect::fuzz::project(data);
+});

@@ -1,0 +1,7 @@
+//! Transcripts under all presets, at each strictness.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &str| {
+    mailexpect::fuzz::redaction(data);
+});

@@ -1,0 +1,7 @@
+//! Transcripts, read and rendered.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &str| {
+    mailexpect::fuzz::transcript(data);
+});
