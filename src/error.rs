@@ -50,6 +50,12 @@ pub(crate) enum Kind {
     Vacuous,
     /// No connection, or a peer that never said a word.
     Unreachable,
+    /// Nothing listens there: the connection was refused.
+    Refused,
+    /// Nothing answered an attempt to connect, which is what a firewall does that drops packets.
+    Filtered,
+    /// The name has no address.
+    Unresolved,
     /// A check of the script's own failed.
     #[cfg_attr(
         not(feature = "message"),
@@ -66,9 +72,14 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// Whether there was nobody to talk to.
+    pub(crate) fn is_unreachable(self) -> bool {
+        matches!(self, Self::Unreachable | Self::Refused | Self::Filtered | Self::Unresolved)
+    }
+
     /// All of them.
     #[cfg(feature = "script")]
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Mismatch,
         Self::Timeout,
         Self::Closed,
@@ -80,6 +91,9 @@ impl Kind {
         Self::Injected,
         Self::Vacuous,
         Self::Unreachable,
+        Self::Refused,
+        Self::Filtered,
+        Self::Unresolved,
         Self::Assert,
         Self::Usage,
         Self::Io,
@@ -99,6 +113,9 @@ impl Kind {
             Self::Injected => "injected",
             Self::Vacuous => "vacuous",
             Self::Unreachable => "unreachable",
+            Self::Refused => "refused",
+            Self::Filtered => "filtered",
+            Self::Unresolved => "unresolved",
             Self::Assert => "assert",
             Self::Usage => "usage",
             Self::Io => "io",
@@ -213,8 +230,8 @@ impl Error {
     }
 
     /// The name of the kind: `mismatch`, `timeout`, `closed`, `out-of-step`, `malformed`,
-    /// `too-long`, `unexpected`, `tls`, `injected`, `vacuous`, `unreachable`, `assert`, `usage`,
-    /// `io` or `busy`.
+    /// `too-long`, `unexpected`, `tls`, `injected`, `vacuous`, `unreachable`, `refused`, `filtered`,
+    /// `unresolved`, `assert`, `usage`, `io` or `busy`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         self.0.kind.name()
@@ -298,10 +315,29 @@ impl Error {
         self.0.kind == Kind::TooLong
     }
 
-    /// No connection could be made, or the peer never said a word.
+    /// No connection could be made, for whatever reason, or the peer never said a word.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
-        self.0.kind == Kind::Unreachable
+        self.0.kind.is_unreachable()
+    }
+
+    /// Nothing listens there: each address that was tried refused the connection.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.0.kind == Kind::Refused
+    }
+
+    /// Nothing answered the attempt to connect until its deadline, as behind a firewall that drops
+    /// packets.
+    #[must_use]
+    pub fn is_filtered(&self) -> bool {
+        self.0.kind == Kind::Filtered
+    }
+
+    /// The name has no address, or could not be looked up.
+    #[must_use]
+    pub fn is_unresolved(&self) -> bool {
+        self.0.kind == Kind::Unresolved
     }
 
     /// TLS could not be put on, or broke off.

@@ -51,6 +51,7 @@
 //!
 //! L2  dialogue
 //!     session/           send, expect and their kin; deadlines; the end that holds to account
+//!     probe/             ports that answer, what speaks there, how far a dialogue gets
 //!     server/            the embedded server; real ones as processes, for tests
 //!
 //! L3  script, feature "script"
@@ -127,6 +128,8 @@ pub mod outcome;
 mod pattern;
 #[cfg(feature = "script")]
 mod plan;
+#[cfg(feature = "script")]
+mod probe;
 #[cfg(feature = "script")]
 mod project;
 mod proto;

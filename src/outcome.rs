@@ -1,11 +1,15 @@
 //! What a case produced: a verdict, and what is needed to explain it. Failure is data here; nothing
 //! is worded.
 
+mod measured;
+
 #[cfg(feature = "script")]
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use measured::{Encrypted, Measured, Metric, Opened};
 
 use crate::error::{Error, Kind};
 use crate::redaction::Redaction;
@@ -44,6 +48,8 @@ pub struct Outcome {
     pub redaction: Option<Arc<Redaction>>,
     /// What became of its golden transcript.
     pub golden: Golden,
+    /// What it took and measured.
+    pub measured: Measured,
     /// The attempts before this one, which failed (`--retries`).
     pub failed_attempts: Vec<Self>,
     /// What must not get into anything that is kept of it.
@@ -199,6 +205,7 @@ impl Outcome {
             known: Vec::new(),
             redaction: None,
             golden: Golden::None,
+            measured: Measured::default(),
             failed_attempts: Vec::new(),
             secrets: Learned::default(),
         }
@@ -207,6 +214,14 @@ impl Outcome {
     /// Masks what the run knows to be secret in all that its transcript does not hold, and so has
     /// not masked itself.
     pub(crate) fn mask(&mut self, secrets: Learned) {
+        for (title, _) in &mut self.measured.steps {
+            let mut text = title.to_string();
+            secrets.mask_text(&mut text);
+            *title = text.into();
+        }
+        for metric in &mut self.measured.metrics {
+            secrets.mask_text(&mut metric.name);
+        }
         for text in self.title.iter_mut().chain(self.params.iter_mut().map(|(_, value)| value)) {
             secrets.mask_text(text);
         }
@@ -256,7 +271,7 @@ impl Error {
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         match self.kind_of() {
-            Kind::Unreachable | Kind::Tls => ExitCode::Unreachable,
+            kind if kind.is_unreachable() || kind == Kind::Tls => ExitCode::Unreachable,
             Kind::Usage | Kind::Busy => ExitCode::Wrong,
             _ => ExitCode::Failed,
         }
@@ -275,6 +290,9 @@ mod tests {
         assert_eq!(worst, Some(ExitCode::Unreachable));
         assert_eq!(Error::usage("x").exit_code() as u8, 2);
         assert_eq!(Error::new(Kind::Timeout, "x").exit_code() as u8, 1);
-        assert_eq!(Error::new(Kind::Unreachable, "x").exit_code() as u8, 3);
+        for kind in [Kind::Unreachable, Kind::Refused, Kind::Filtered, Kind::Unresolved, Kind::Tls]
+        {
+            assert_eq!(Error::new(kind, "x").exit_code() as u8, 3);
+        }
     }
 }

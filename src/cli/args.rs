@@ -46,6 +46,10 @@ pub(super) enum Command {
     Serve(super::serve::Serve),
     /// Print the JSON schema of the project file, `mailexpect.toml`.
     Schema,
+    /// Show which mail ports of a host are open, what speaks there, and how far a dialogue gets.
+    Probe(Box<super::probe::Probe>),
+    /// Run scripts again and again, and show when what they come to changes.
+    Watch(Box<super::watch::Watch>),
     /// Print the reference manual of the script language, as Markdown.
     Reference,
 }

@@ -10,6 +10,7 @@ mod environment;
 mod goldens;
 mod list;
 mod options;
+mod probe;
 mod redact;
 mod reporting;
 mod review;
@@ -23,6 +24,7 @@ mod sources;
 mod targets;
 mod tls;
 mod value;
+mod watch;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -34,8 +36,9 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use args::{Args, Command};
 use screen::Screen;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::outcome::ExitCode;
+use crate::report;
 use crate::script::shipped;
 use crate::suggest;
 
@@ -43,13 +46,18 @@ use crate::suggest;
 /// else.
 #[must_use]
 pub fn main() -> process::ExitCode {
+    let is_for_nagios = reporting::is_for_nagios(std::env::args_os());
     let command = environment::with_variables(Args::command());
     let parsed = command
         .try_get_matches_from(with_run(std::env::args_os()))
         .and_then(|matches| Args::from_arg_matches(&matches));
-    let (screen, done) = match parsed {
+    let (mut screen, done) = match parsed {
+        Err(said) if is_for_nagios && said.use_stderr() => {
+            let error = Error::usage(said.render().to_string());
+            (Screen::new(screen::Color::Never), Err(error))
+        }
         Ok(args) => {
-            let mut screen = Screen::new(args.color);
+            let mut screen = Screen::new(args.color).muted(is_for_nagios);
             let done = execute(args.command, &mut screen);
             (screen, done)
         }
@@ -61,6 +69,11 @@ pub fn main() -> process::ExitCode {
     };
     let written = screen.written();
     let code = done.and_then(|code| written.map(|()| code)).unwrap_or_else(|error| {
+        if is_for_nagios {
+            let (text, code) = report::unknown(&error);
+            screen.show(&text);
+            return code;
+        }
         screen.complain(&error);
         error.exit_code()
     });
@@ -114,6 +127,8 @@ fn execute(command: Command, screen: &mut Screen) -> Result<ExitCode> {
         Command::Reject(args) => review::reject(args, screen),
         Command::Serve(args) => serve::serve(&args, screen),
         Command::Schema => schema::schema(screen),
+        Command::Probe(args) => probe::probe(*args, screen),
+        Command::Watch(args) => watch::watch(*args, screen),
         Command::Reference => {
             screen.show(&crate::script::reference::markdown());
             Ok(ExitCode::Passed)

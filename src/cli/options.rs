@@ -73,7 +73,7 @@ pub(super) struct Connecting {
     /// more.
     #[arg(long, value_name = "HOST=IP", value_parser = parse_resolve)]
     pub(super) resolve: Vec<(String, IpAddr)>,
-    /// Ask this name server for the mail exchangers of `mx://domain`, not those of the system:
+    /// Ask this name server for addresses and mail exchangers, not those of the system:
     /// `--nameserver 192.0.2.53`.
     #[arg(long, value_name = "IP[:PORT]", value_parser = parse_nameserver)]
     pub(super) nameserver: Option<SocketAddr>,

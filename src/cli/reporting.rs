@@ -12,7 +12,8 @@ use super::screen::Screen;
 use crate::error::{Error, Kind, Result};
 use crate::outcome::Outcome;
 use crate::report::{
-    Github, Human, Json, Junit, Plain, Planned, Pretty, Report, Summary, Tally, Tap,
+    Github, Human, Json, Junit, Nagios, Plain, Planned, Pretty, Prometheus, Report, Summary, Tally,
+    Tap, Threshold, Thresholds,
 };
 use crate::workers::{Audience, Job, Spent};
 
@@ -20,8 +21,8 @@ use crate::workers::{Audience, Job, Spent};
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Reports")]
 pub(super) struct Reporting {
-    /// Report in this format: pretty (the default), plain, json or tap; `json=FILE` writes it to a
-    /// file. Repeat for more: `--format pretty --format json=events.json`.
+    /// Report in this format: pretty (the default), plain, json, tap, nagios or prometheus;
+    /// `json=FILE` writes it to a file. Repeat for more: `--format pretty --format json=events.json`.
     #[arg(long, value_name = "FORMAT[=FILE]", value_parser = parse_format)]
     #[arg(conflicts_with = "repeat")]
     format: Vec<(Format, Option<PathBuf>)>,
@@ -31,6 +32,13 @@ pub(super) struct Reporting {
     /// Show only what failed, and nothing if all passed.
     #[arg(short, long, conflicts_with_all = ["verbose", "repeat"])]
     quiet: bool,
+    /// With --format nagios, warn if a metric is out of a range: `-w total=2 -w cert_days=14:`.
+    /// Metrics are total, connect, tls, cert_days, the titles of steps, and a script's own.
+    #[arg(short, long, value_name = "METRIC=RANGE", conflicts_with = "repeat")]
+    warning: Vec<Threshold>,
+    /// The same for what is critical: `-c total=10 -c cert_days=7:`.
+    #[arg(short, long, value_name = "METRIC=RANGE", conflicts_with = "repeat")]
+    critical: Vec<Threshold>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -39,6 +47,8 @@ enum Format {
     Plain,
     Json,
     Tap,
+    Nagios,
+    Prometheus,
 }
 
 fn parse_format(text: &str) -> Result<(Format, Option<PathBuf>), String> {
@@ -46,9 +56,19 @@ fn parse_format(text: &str) -> Result<(Format, Option<PathBuf>), String> {
         Some((name, file)) => (name, Some(PathBuf::from(file))),
         None => (text, None),
     };
-    let format = Format::from_str(name, false)
-        .map_err(|_| "a format is pretty, plain, json or tap, such as json=events.json".to_owned());
+    let format = Format::from_str(name, false).map_err(|_| {
+        "a format is pretty, plain, json, tap, nagios or prometheus, such as json=events.json"
+            .to_owned()
+    });
     Ok((format?, file))
+}
+
+/// Whether these arguments are those of a plugin of Nagios, which tells its state by its exit code
+/// and the first line of stdout, even if it cannot run.
+pub(super) fn is_for_nagios(args: impl Iterator<Item = std::ffi::OsString>) -> bool {
+    let args: Vec<_> = args.map(|arg| arg.to_string_lossy().into_owned()).collect();
+    args.iter().any(|arg| arg == "--format=nagios")
+        || args.windows(2).any(|pair| pair == ["--format", "nagios"])
 }
 
 impl Reporting {
@@ -69,6 +89,10 @@ impl Reporting {
         if on_stdout > 1 {
             let error = Error::usage("stdout takes one format");
             return Err(error.hint("write the others to files: --format json=events.json"));
+        }
+        if self.has_idle_thresholds() {
+            let error = Error::usage("thresholds are for --format nagios alone");
+            return Err(error.hint("a script asserts a bound of its own: assert(...)"));
         }
         let mut reports = Vec::new();
         for (format, file) in &self.format {
@@ -93,12 +117,24 @@ impl Reporting {
         Ok(reports)
     }
 
+    fn thresholds(&self) -> Thresholds {
+        Thresholds { warning: self.warning.clone(), critical: self.critical.clone() }
+    }
+
+    /// Whether thresholds are given to no report that has them.
+    fn has_idle_thresholds(&self) -> bool {
+        let is_given = !self.warning.is_empty() || !self.critical.is_empty();
+        is_given && !self.format.iter().any(|(format, _)| *format == Format::Nagios)
+    }
+
     fn report(&self, format: Format, human: Human, brief: bool) -> Box<dyn Report> {
         match format {
             Format::Pretty => Box::new(Pretty::new(human, self.quiet, brief)),
             Format::Plain => Box::<Plain>::default(),
             Format::Json => Box::<Json>::default(),
             Format::Tap => Box::<Tap>::default(),
+            Format::Nagios => Box::new(Nagios::new(self.thresholds())),
+            Format::Prometheus => Box::<Prometheus>::default(),
         }
     }
 }
@@ -217,14 +253,16 @@ impl Reports {
     /// If a report could not be written.
     pub(super) fn end(mut self, spent: Spent) -> Result<Summary> {
         let scripts = self.scripts.unwrap_or(self.ended);
-        let summary = Summary {
+        let mut summary = Summary {
             scripts,
             not_run: scripts - self.ended,
             timed_out: spent.timed_out,
             tally: self.tally,
+            wanted: None,
             elapsed: spent.elapsed,
         };
         self.tell(|report| report.run_ended(&summary));
+        summary.wanted = self.all.iter().find_map(|written| written.report.exit_code());
         for written in self.all {
             if let (Output::File(file), None) = (written.output, &self.failed) {
                 self.failed = file.finish().err();

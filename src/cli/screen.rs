@@ -28,6 +28,8 @@ pub(super) enum Color {
 #[derive(Clone, Debug)]
 pub(super) struct Screen {
     choice: ColorChoice,
+    /// Whether nothing goes to stderr: a monitor reads stdout alone.
+    is_muted: bool,
     /// The first error of writing to stdout, after which nothing more is written there.
     failed: Arc<OnceLock<io::Error>>,
 }
@@ -39,7 +41,12 @@ impl Screen {
             Color::Always => ColorChoice::Always,
             Color::Never => ColorChoice::Never,
         };
-        Self { choice, failed: Arc::default() }
+        Self { choice, is_muted: false, failed: Arc::default() }
+    }
+
+    /// The same without stderr, if that is wanted.
+    pub(super) fn muted(self, is_muted: bool) -> Self {
+        Self { is_muted, ..self }
     }
 
     /// Writes to stdout.
@@ -92,6 +99,9 @@ impl Screen {
 
     /// Says something beside what was asked for.
     pub(super) fn note(&self, text: &str) {
+        if self.is_muted {
+            return;
+        }
         let mut out = AutoStream::new(io::stderr(), self.choice).lock();
         let _ = out.write_all(visible::for_terminal(text).as_bytes());
     }

@@ -352,7 +352,7 @@ fn print_of(line: &Line) -> Option<&str> {
     line.text.strip_prefix("print: ").filter(|_| line.mark == Mark::Event)
 }
 
-fn styled(line: &Line, width: usize) -> String {
+pub(super) fn styled(line: &Line, width: usize) -> String {
     let style = match line.mark {
         Mark::Client => CLIENT,
         Mark::Server => Style::new(),

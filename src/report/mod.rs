@@ -18,9 +18,15 @@ mod junit;
 #[cfg(feature = "cli")]
 mod matrix;
 #[cfg(feature = "cli")]
+mod nagios;
+#[cfg(feature = "cli")]
 mod plain;
 #[cfg(feature = "cli")]
 mod pretty;
+#[cfg(feature = "cli")]
+mod probed;
+#[cfg(feature = "cli")]
+mod prometheus;
 #[cfg(feature = "cli")]
 mod redacting;
 #[cfg(feature = "cli")]
@@ -33,6 +39,10 @@ mod summary;
 mod tally;
 #[cfg(feature = "cli")]
 mod tap;
+#[cfg(feature = "cli")]
+mod threshold;
+#[cfg(feature = "cli")]
+mod watched;
 
 #[cfg(feature = "cli")]
 use std::path::Path;
@@ -40,7 +50,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 #[cfg(feature = "cli")]
-use crate::outcome::Outcome;
+use crate::outcome::{ExitCode, Outcome};
 
 #[cfg(feature = "cli")]
 pub(crate) use beside::{Beside, Side};
@@ -56,9 +66,15 @@ pub(crate) use junit::Junit;
 #[cfg(feature = "cli")]
 use matrix::Matrix;
 #[cfg(feature = "cli")]
+pub(crate) use nagios::{Nagios, unknown};
+#[cfg(feature = "cli")]
 pub(crate) use plain::Plain;
 #[cfg(feature = "cli")]
 pub(crate) use pretty::Pretty;
+#[cfg(feature = "cli")]
+pub(crate) use probed::{Probed, Unexpected};
+#[cfg(feature = "cli")]
+pub(crate) use prometheus::Prometheus;
 #[cfg(feature = "cli")]
 pub(crate) use redacting::Redacting;
 #[cfg(feature = "cli")]
@@ -70,6 +86,10 @@ pub(crate) use summary::Summary;
 pub use tally::Tally;
 #[cfg(feature = "cli")]
 pub(crate) use tap::Tap;
+#[cfg(feature = "cli")]
+pub(crate) use threshold::{Threshold, Thresholds};
+#[cfg(feature = "cli")]
+pub(crate) use watched::Watched;
 
 /// What is to be run.
 #[cfg(feature = "cli")]
@@ -100,4 +120,10 @@ pub(crate) trait Report: Send {
 
     /// All scripts have ended that were to run.
     fn run_ended(&mut self, summary: &Summary) -> String;
+
+    /// The exit code that the readers of the report want, if it is not the usual one. Asked when
+    /// the run has ended.
+    fn exit_code(&self) -> Option<ExitCode> {
+        None
+    }
 }

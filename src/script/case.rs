@@ -286,6 +286,7 @@ impl Runner {
             known: run.take_known(),
             beside,
             redaction: Some(run.redaction()),
+            measured: run.measured(),
             ..Outcome::new(path, verdict)
         };
         for handle in run.sessions() {

@@ -19,6 +19,7 @@ use super::regexes::Regexes;
 use super::settings::Settings;
 use crate::error::{Error, Result};
 use crate::file;
+use crate::outcome::{Measured, Metric};
 use crate::pattern::Pattern;
 use crate::redaction::Redaction;
 use crate::secrets::{Learned, is_secret_name};
@@ -34,6 +35,9 @@ const LOOKS: u32 = 32;
 
 /// So many values are looked for when a golden is made.
 const MOST_KNOWN: usize = 1000;
+
+/// So many steps are timed, and so many metrics kept: more are no use to a monitor.
+const MOST_MEASURED: usize = 1000;
 
 /// No more is read of a file that a script names.
 const LARGEST_FILE: u64 = 1 << 20;
@@ -57,6 +61,10 @@ pub(crate) struct Run {
     /// How many times it was asked for.
     looks: Cell<u32>,
     step: RefCell<Option<Arc<str>>>,
+    /// The steps so far, each with when it began.
+    steps: RefCell<Vec<(Arc<str>, Instant)>>,
+    /// What the script has measured.
+    metrics: RefCell<Vec<Metric>>,
     /// The parameters that were asked for, with their values, but for secrets.
     params: RefCell<Vec<(String, String)>>,
     /// The script asked for a parameter that has no value.
@@ -126,6 +134,8 @@ impl Run {
             allowance: shared.allowance,
             looks: Cell::default(),
             step: RefCell::default(),
+            steps: RefCell::default(),
+            metrics: RefCell::default(),
             params: RefCell::default(),
             lacks_param: Cell::default(),
             redaction: RefCell::default(),
@@ -295,10 +305,17 @@ impl Run {
 
     /// Begins a step: of the branch that is running, if one is.
     pub(super) fn begin_step(&self, title: &str) {
-        match Branch::current() {
-            Some(branch) => branch.step.replace(Some(title.into())),
-            None => self.step.replace(Some(title.into())),
-        };
+        let title: Arc<str> = title.into();
+        if let Some(branch) = Branch::current() {
+            // Branches run at once, so that their steps have no time of their own.
+            branch.step.replace(Some(title));
+            return;
+        }
+        self.step.replace(Some(Arc::clone(&title)));
+        let mut steps = self.steps.borrow_mut();
+        if steps.len() < MOST_MEASURED {
+            steps.push((title, Instant::now()));
+        }
     }
 
     /// Goes on in the step of a branch that failed.
@@ -307,6 +324,33 @@ impl Run {
             Some(outer) => outer.step.replace(Some(step)),
             None => self.step.replace(Some(step)),
         };
+    }
+
+    /// Keeps a number that the script measured; one of the same name counts as it was said last.
+    pub(super) fn measure(&self, metric: Metric) -> Result<()> {
+        let mut metrics = self.metrics.borrow_mut();
+        metrics.retain(|known| known.name != metric.name);
+        if metrics.len() >= MOST_MEASURED {
+            return Err(Error::usage(format!("a script has {MOST_MEASURED} metrics at most")));
+        }
+        metrics.push(metric);
+        Ok(())
+    }
+
+    /// What the run, which ends now, took and measured.
+    pub(super) fn measured(&self) -> Measured {
+        let mut measured = Measured::default();
+        let mut until = Instant::now();
+        for (title, began) in self.steps.take().into_iter().rev() {
+            measured.steps.push((title, until.saturating_duration_since(began)));
+            until = began;
+        }
+        measured.steps.reverse();
+        measured.metrics = self.metrics.take();
+        for handle in self.sessions() {
+            handle.look(|session| measured.sessions.extend(session.opened()));
+        }
+        measured
     }
 
     pub(super) fn step(&self) -> Option<Arc<str>> {

@@ -99,6 +99,9 @@ pub struct Session {
     /// What the peer said last that it can do.
     said: Option<Said>,
     tags: verbs::imap::Tags,
+    /// How long its host was looked up, how long connecting took with that, and the address.
+    #[cfg(feature = "script")]
+    opened: Option<(Duration, Duration, Option<std::net::IpAddr>)>,
 }
 
 impl Session {
@@ -185,6 +188,27 @@ impl Session {
     #[must_use]
     pub fn transcript(&self) -> &Transcript {
         self.record.transcript()
+    }
+
+    /// Our own address as EHLO has it for a client without a name (RFC 5321 section 4.1.3); the
+    /// literal of loopback if there is none, or TLS is on.
+    #[cfg(feature = "script")]
+    pub(crate) fn own_literal(&self) -> String {
+        match self.stream.transport().and_then(Transport::own_address) {
+            Some(std::net::IpAddr::V6(ip)) => format!("[IPv6:{ip}]"),
+            Some(ip) => format!("[{ip}]"),
+            None => "[127.0.0.1]".to_owned(),
+        }
+    }
+
+    /// What opening it took; `None` of one with a process.
+    #[cfg(feature = "script")]
+    pub(crate) fn opened(&self) -> Option<crate::outcome::Opened> {
+        let (lookup, elapsed, address) = self.opened?;
+        let tls = self.stream.tls().map(crate::tls::Established::measured);
+        let protocol = self.turn.speech().facts().name;
+        let connect = elapsed.saturating_sub(lookup);
+        Some(crate::outcome::Opened { protocol, lookup, connect, address, tls })
     }
 
     /// Whether the protocol has replies, so that `expect` takes them whole.

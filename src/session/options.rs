@@ -140,8 +140,8 @@ impl Options {
         self
     }
 
-    /// The name server to ask for the mail exchangers of `mx://domain`; those of the system unless
-    /// set.
+    /// The name server to ask for the addresses of hosts and for the mail exchangers of
+    /// `mx://domain`; those of the system unless set. `localhost` is this machine all the same.
     #[must_use]
     pub fn nameserver(mut self, nameserver: SocketAddr) -> Self {
         self.route.nameserver = Some(nameserver);
@@ -161,6 +161,22 @@ impl Options {
     pub fn segment(mut self, way: Segment) -> Self {
         self.segment = way;
         self
+    }
+
+    /// Takes this address alone for a host.
+    #[cfg(feature = "script")]
+    pub(crate) fn pinned_to(mut self, host: &str, ip: IpAddr) -> Self {
+        self.route.pinned = [(host.to_owned(), ip)].into();
+        self
+    }
+
+    /// The addresses of a host, as a connection to it would try them.
+    ///
+    /// # Errors
+    /// Unresolved for a name that has none; usage for a host that is not allowed.
+    #[cfg(feature = "script")]
+    pub(crate) async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>> {
+        crate::transport::addresses(host, &self.route, self.timeout).await
     }
 
     /// Connects at the same pace as all others that share it.
@@ -234,7 +250,13 @@ impl Options {
         let connected = connect(&target, &self.route, self.timeout, report).await;
         let connected = connected.map_err(|error| error.with_session(format!("{id}, {peer}")))?;
         let protocol = protocol(target.scheme);
+        #[cfg(feature = "script")]
+        let opened = (connected.lookup, connected.elapsed, connected.transport.peer_address());
         let mut session = self.session(id, peer, connected.transport, protocol);
+        #[cfg(feature = "script")]
+        {
+            session.opened = Some(opened);
+        }
         session.exchanger = connected.exchanger;
         session.proxy = proxy;
         session.stream.hold(unheard);
@@ -305,6 +327,8 @@ impl Options {
             stream: Stream::new(transport.cut(self.segment), terms),
             said: None,
             tags: super::verbs::imap::Tags::default(),
+            #[cfg(feature = "script")]
+            opened: None,
         }
     }
 }

@@ -114,6 +114,7 @@ impl Session {
                 "nothing can be sent behind a shutdown(), and so no handshake",
             ));
         }
+        let started = Instant::now();
         let options = options.map_or_else(|| self.stream.tls_options().clone(), |options| *options);
         options.secrets().for_each(|line| self.record.secrets().learn(line));
         if !self.stream.buffer().is_empty() && !options.keeps_injected() {
@@ -140,17 +141,24 @@ impl Session {
             Ok(Ok((tls, injected))) => {
                 let left = self.stream.buffer().left();
                 self.stream.buffer_mut().push(&injected[..injected.len().min(left)]);
-                self.secured(tls, segment, &attempt)
+                self.secured(tls, segment, &attempt, started)
             }
             Ok(Err(broken)) => Err(self.broken(broken, &attempt, wait).await),
             Err(_) => Err(self.stalled(wait)),
         }
     }
 
-    fn secured(&mut self, tls: Tls, segment: Segment, attempt: &Attempt) -> Result<()> {
+    fn secured(
+        &mut self,
+        tls: Tls,
+        segment: Segment,
+        attempt: &Attempt,
+        started: Instant,
+    ) -> Result<()> {
         let established = attempt.established(tls.connection());
         self.stream.secure(Transport::Tls(Box::new(tls)), segment);
-        let established = established?;
+        let mut established = established?;
+        established.handshake = started.elapsed();
         self.record.note(What::Tls(established.to_string()));
         self.stream.establish(established);
         self.said = None;

@@ -1,6 +1,7 @@
 //! What came of a handshake.
 
 use std::fmt;
+use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use rustls::{CommonState, ProtocolVersion, ServerConnection};
@@ -25,6 +26,8 @@ pub struct Established {
     pub fault: Option<String>,
     /// The certificate that the server showed.
     pub certificate: Option<Certificate>,
+    /// How long the handshake took.
+    pub handshake: Duration,
     /// The peer closed the connection without saying so by TLS first.
     pub(crate) cut: bool,
 }
@@ -35,7 +38,20 @@ impl Established {
         let certificate = seen.certificates.first().and_then(|der| Certificate::parse(der));
         let name = name.to_str().into_owned();
         let fault = seen.fault.as_ref().map(|fault| unverified::reason(fault, seen, &name).why);
-        Self { version, cipher, name, fault, certificate, cut: false }
+        Self { version, cipher, name, fault, certificate, handshake: Duration::ZERO, cut: false }
+    }
+
+    /// The same for monitors.
+    #[cfg(feature = "script")]
+    pub(crate) fn measured(&self) -> crate::outcome::Encrypted {
+        let certificate = self.certificate.as_ref();
+        crate::outcome::Encrypted {
+            handshake: self.handshake,
+            version: self.version.clone(),
+            cipher: self.cipher.clone(),
+            expiry: certificate.map(|certificate| certificate.not_after),
+            days_left: certificate.map(Certificate::days_left),
+        }
     }
 
     /// Whether the certificate is one that is trusted, valid, and for the name.

@@ -10,7 +10,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::{UnixStream, lookup_host};
 use tokio::time::{Instant, timeout_at};
 
-use super::exchangers::exchangers;
+use super::exchangers::{addresses_of, exchangers};
 use super::tcp::Tcp;
 use super::{Proxy, Thread, Transport};
 use crate::error::{Error, Kind, Result, Waited};
@@ -38,7 +38,7 @@ pub(crate) struct Route {
     pub(crate) family: Option<Family>,
     /// Hosts that are not looked up, with their addresses.
     pub(crate) pinned: Arc<[(String, IpAddr)]>,
-    /// Who is asked for mail exchangers; the name servers of the system where nobody is said.
+    /// Who is asked for addresses and mail exchangers; the name servers of the system if unset.
     pub(crate) nameserver: Option<SocketAddr>,
     /// The hosts that may be connected to, each as `mail.example.com` or `*.example.com`; all if none
     /// is named.
@@ -81,6 +81,16 @@ impl Route {
 pub(crate) struct Connected {
     pub(crate) transport: Transport,
     pub(crate) exchanger: Option<Box<str>>,
+    /// How long names were looked up.
+    pub(crate) lookup: Duration,
+    /// How long all of it took.
+    pub(crate) elapsed: Duration,
+}
+
+impl Connected {
+    fn to(transport: Transport, exchanger: Option<Box<str>>, lookup: Duration) -> Self {
+        Self { transport, exchanger, lookup, elapsed: lookup }
+    }
 }
 
 /// Connects within `allowed`, telling `report` each address and what came of it.
@@ -95,7 +105,10 @@ pub(crate) async fn connect(
 ) -> Result<Connected> {
     let started = Instant::now();
     let connected = connect_until(target, route, started + allowed, &mut report).await;
-    connected.map_err(|error| error.with_waited(Waited { elapsed: started.elapsed(), allowed }))
+    let elapsed = started.elapsed();
+    connected
+        .map(|connected| Connected { elapsed, ..connected })
+        .map_err(|error| error.with_waited(Waited { elapsed, allowed }))
 }
 
 async fn connect_until(
@@ -108,14 +121,16 @@ async fn connect_until(
     match &target.place {
         Place::Unix(path) => {
             let transport = connect_unix(target, path, route, deadline, report).await?;
-            Ok(Connected { transport, exchanger: None })
+            Ok(Connected::to(transport, None, Duration::ZERO))
         }
         Place::Host { host, port } => {
+            let started = Instant::now();
             let addresses = resolve(host, *port, route, deadline).await?;
+            let lookup = started.elapsed();
             let mut tried = Vec::new();
             let found = try_addresses(&addresses, route, deadline, report, &mut tried).await?;
             let transport = found.ok_or_else(|| unreachable(target, &tried))?;
-            Ok(Connected { transport, exchanger: None })
+            Ok(Connected::to(transport, None, lookup))
         }
         Place::Exchangers { .. } => connect_exchanger(target, route, deadline, report).await,
     }
@@ -132,7 +147,9 @@ async fn connect_exchanger(
     let Place::Exchangers { domain, port } = &target.place else {
         return Err(Error::usage(format!("{target} names no domain")));
     };
+    let started = Instant::now();
     let found = timeout_at(deadline, exchangers(domain, route.nameserver)).await;
+    let mut lookup = started.elapsed();
     let found =
         found.map_err(|_| unresolved(domain, "the look-up of its mail exchangers timed out"))??;
     let listed: Vec<_> = found
@@ -144,6 +161,7 @@ async fn connect_exchanger(
     let count = found.len();
     for (n, exchanger) in found.into_iter().enumerate() {
         let until = share(deadline, count - n);
+        let asked = Instant::now();
         let addresses = match resolve(&exchanger.host, *port, route, until).await {
             Ok(addresses) => addresses,
             Err(error) => {
@@ -152,9 +170,10 @@ async fn connect_exchanger(
                 continue;
             }
         };
+        lookup += asked.elapsed();
         if let Some(transport) = try_addresses(&addresses, route, until, report, &mut tried).await?
         {
-            return Ok(Connected { transport, exchanger: Some(exchanger.host.into()) });
+            return Ok(Connected::to(transport, Some(exchanger.host.into()), lookup));
         }
     }
     Err(match failure {
@@ -167,6 +186,18 @@ async fn connect_exchanger(
 fn share(deadline: Instant, left: usize) -> Instant {
     let now = Instant::now();
     now + deadline.saturating_duration_since(now) / u32::try_from(left.max(1)).unwrap_or(u32::MAX)
+}
+
+/// An address that could not be connected to.
+struct Tried {
+    address: String,
+    why: Why,
+}
+
+/// Why an attempt to connect failed.
+struct Why {
+    kind: Kind,
+    text: String,
 }
 
 async fn connect_unix(
@@ -185,7 +216,7 @@ async fn connect_unix(
     let stream = told(outcome, &path.to_string_lossy(), report);
     stream
         .map(Transport::Unix)
-        .map_err(|why| unreachable(target, &[(path.display().to_string(), why)]))
+        .map_err(|why| unreachable(target, &[Tried { address: path.display().to_string(), why }]))
 }
 
 /// Tries the addresses in turn. What came of those that did not answer is added to `tried`.
@@ -194,7 +225,7 @@ async fn try_addresses(
     route: &Route,
     deadline: Instant,
     report: &mut impl FnMut(&str, &str),
-    tried: &mut Vec<(String, String)>,
+    tried: &mut Vec<Tried>,
 ) -> Result<Option<Transport>> {
     for (n, address) in addresses.iter().enumerate() {
         let until = share(deadline, addresses.len() - n);
@@ -203,7 +234,7 @@ async fn try_addresses(
             Ok(stream) => {
                 return introduce(stream, route, report).await.map(Transport::Tcp).map(Some);
             }
-            Err(why) => tried.push((address.to_string(), why)),
+            Err(why) => tried.push(Tried { address: address.to_string(), why }),
         }
     }
     Ok(None)
@@ -230,20 +261,28 @@ async fn introduce(
 async fn attempt<T>(
     until: Instant,
     connecting: impl Future<Output = io::Result<T>>,
-) -> Result<T, String> {
+) -> Result<T, Why> {
     match timeout_at(until, connecting).await {
         Ok(Ok(stream)) => Ok(stream),
-        Ok(Err(error)) => Err(reason(&error)),
-        Err(_) => Err("timed out".to_owned()),
+        Ok(Err(error)) => Err(Why { kind: kind(&error), text: reason(&error) }),
+        Err(_) => Err(Why { kind: Kind::Filtered, text: "timed out".to_owned() }),
+    }
+}
+
+fn kind(error: &io::Error) -> Kind {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Kind::Refused,
+        io::ErrorKind::TimedOut => Kind::Filtered,
+        _ => Kind::Unreachable,
     }
 }
 
 fn told<T>(
-    outcome: Result<T, String>,
+    outcome: Result<T, Why>,
     address: &str,
     report: &mut impl FnMut(&str, &str),
-) -> Result<T, String> {
-    report(address, outcome.as_ref().err().map_or("connected", String::as_str));
+) -> Result<T, Why> {
+    report(address, outcome.as_ref().err().map_or("connected", |why| why.text.as_str()));
     outcome
 }
 
@@ -261,6 +300,16 @@ fn reason(error: &io::Error) -> String {
     }
 }
 
+/// The addresses of a host, as a connection to it would try them.
+#[cfg(feature = "script")]
+pub(crate) async fn addresses(host: &str, route: &Route, allowed: Duration) -> Result<Vec<IpAddr>> {
+    /// Nothing is connected to, so any port does.
+    const PORT: u16 = 25;
+    route.check(&Place::Host { host: host.to_owned(), port: PORT })?;
+    let found = resolve(host, PORT, route, Instant::now() + allowed).await?;
+    Ok(found.into_iter().map(|address| address.ip()).collect())
+}
+
 async fn resolve(
     host: &str,
     port: u16,
@@ -276,9 +325,8 @@ async fn resolve(
     let found: Vec<_> = match host.parse::<IpAddr>() {
         _ if !pinned.is_empty() => pinned.into_iter().map(|ip| SocketAddr::new(ip, port)).collect(),
         Ok(ip) => vec![SocketAddr::new(ip, port)],
-        Err(_) => match timeout_at(deadline, lookup_host((host, port))).await {
-            Ok(Ok(addresses)) => addresses.collect(),
-            Ok(Err(error)) => return Err(unresolved(host, &reason(&error))),
+        Err(_) => match timeout_at(deadline, look_up(host, port, route.nameserver)).await {
+            Ok(found) => found?,
             Err(_) => return Err(unresolved(host, "the look-up timed out")),
         },
     };
@@ -298,22 +346,54 @@ async fn resolve(
     Ok(fitting)
 }
 
+/// The addresses of a name: by the name server that was given, which then is asked for everything
+/// except the names of this machine (RFC 6761 section 6.3), or else as the system finds them.
+async fn look_up(host: &str, port: u16, nameserver: Option<SocketAddr>) -> Result<Vec<SocketAddr>> {
+    let name = host.trim_end_matches('.').to_ascii_lowercase();
+    let is_local = name == "localhost" || name.ends_with(".localhost");
+    match nameserver.filter(|_| !is_local) {
+        Some(nameserver) => {
+            let found =
+                addresses_of(host, nameserver).await.map_err(|why| unresolved(host, &why))?;
+            Ok(found.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
+        }
+        None => match lookup_host((host, port)).await {
+            Ok(found) => Ok(found.collect()),
+            Err(error) => Err(unresolved(host, &reason(&error))),
+        },
+    }
+}
+
 fn unresolved(host: &str, why: &str) -> Error {
-    Error::new(Kind::Unreachable, format!("the host `{host}` cannot be found"))
+    Error::new(Kind::Unresolved, format!("the host `{host}` cannot be found"))
         .with_expected("an address to connect to")
         .with_got(why)
         .hint("look for a slip in the name, or give an address")
 }
 
-fn unreachable(target: &Target, tried: &[(String, String)]) -> Error {
-    let got: Vec<_> = tried.iter().map(|(address, why)| format!("{address} {why}")).collect();
-    let error = Error::new(Kind::Unreachable, format!("cannot connect to {target}"));
+fn unreachable(target: &Target, tried: &[Tried]) -> Error {
+    let got: Vec<_> =
+        tried.iter().map(|tried| format!("{} {}", tried.address, tried.why.text)).collect();
+    let error = Error::new(kind_of_all(tried), format!("cannot connect to {target}"));
     error.with_expected("a connection").with_got(got.join(", ")).hint(next_step(tried))
 }
 
+/// The kind that all attempts come to. An address that there is no way to, such as that of a family
+/// that this machine does not have, says nothing of the server if another address says something.
+fn kind_of_all(tried: &[Tried]) -> Kind {
+    let any = |kind| tried.iter().any(|tried| tried.why.kind == kind);
+    if any(Kind::Filtered) {
+        Kind::Filtered
+    } else if any(Kind::Refused) {
+        Kind::Refused
+    } else {
+        Kind::Unreachable
+    }
+}
+
 /// What to try next, by what came of the addresses.
-fn next_step(tried: &[(String, String)]) -> String {
-    let any = |reason: &str| tried.iter().any(|(_, why)| why.contains(reason));
+fn next_step(tried: &[Tried]) -> String {
+    let any = |reason: &str| tried.iter().any(|tried| tried.why.text.contains(reason));
     if any("too many open files") {
         return no_descriptors();
     }
@@ -321,7 +401,8 @@ fn next_step(tried: &[(String, String)]) -> String {
         "no local port is left for that address: fewer connections at once, or a `source_ip` of their own for some"
     } else if any("reset") {
         "the server resets connections at once: a ban or a limit on connections looks like this"
-    } else if tried.iter().all(|(_, why)| why == "refused" || why == "not found") {
+    } else if tried.iter().all(|tried| ["refused", "not found"].contains(&tried.why.text.as_str()))
+    {
         "nothing listens there: start the server, or name another with --set"
     } else {
         "a firewall or a blocked port looks like this; try another port or a nearer host"

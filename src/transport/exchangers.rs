@@ -1,6 +1,6 @@
 //! The mail exchangers of a domain (RFC 5321 section 5.1).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 #[cfg(any(feature = "dns", test))]
 use crate::error::Kind;
@@ -104,13 +104,46 @@ pub(super) async fn exchangers(domain: &str, _: Option<SocketAddr>) -> Result<Ve
     Err(error.hint("build with the feature `dns`, or connect to a host by smtp://"))
 }
 
+/// The addresses that a name server has for a name, those of IPv6 first; else why it has none.
+#[cfg(feature = "dns")]
+pub(super) async fn addresses_of(
+    host: &str,
+    nameserver: SocketAddr,
+) -> std::result::Result<Vec<IpAddr>, String> {
+    use hickory_resolver::proto::op::ResponseCode;
+
+    let resolver = resolver(Some(nameserver)).map_err(|error| error.to_string())?;
+    match resolver.lookup_ip(absolute(host)).await {
+        Ok(found) => Ok(found.iter().collect()),
+        Err(error) => Err(match answered(&error) {
+            Some(ResponseCode::NXDomain) => "there is no such name".to_owned(),
+            Some(ResponseCode::NoError) => "the name has no address".to_owned(),
+            Some(code) => {
+                format!("the name server answered with error {} ({code})", u16::from(code))
+            }
+            None => error.to_string(),
+        }),
+    }
+}
+
+#[cfg(not(feature = "dns"))]
+#[allow(clippy::unused_async, reason = "the other one waits")]
+pub(super) async fn addresses_of(
+    _: &str,
+    _: SocketAddr,
+) -> std::result::Result<Vec<IpAddr>, String> {
+    Err("a name server can be asked only by a build with the feature `dns`".to_owned())
+}
+
 /// Asks one name server, or those of the system. No answer is kept: every run sees what is there
 /// now.
 #[cfg(feature = "dns")]
 fn resolver(
     nameserver: Option<SocketAddr>,
 ) -> std::result::Result<hickory_resolver::TokioResolver, hickory_resolver::net::NetError> {
-    use hickory_resolver::config::{NameServerConfig, ResolverConfig};
+    use hickory_resolver::config::{
+        LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig,
+    };
     use hickory_resolver::net::runtime::TokioRuntimeProvider;
 
     let mut builder = match nameserver {
@@ -127,7 +160,13 @@ fn resolver(
             )
         }
     };
-    builder.options_mut().cache_size = 0;
+    let options = builder.options_mut();
+    options.cache_size = 0;
+    options.ip_strategy = LookupIpStrategy::Ipv6AndIpv4;
+    if nameserver.is_some() {
+        // It is asked for everything.
+        options.use_hosts_file = ResolveHosts::Never;
+    }
     builder.build()
 }
 
@@ -158,7 +197,7 @@ fn in_order(domain: &str, mut exchangers: Vec<Exchanger>) -> Result<Vec<Exchange
 #[cfg(any(feature = "dns", test))]
 fn failed(domain: &str, why: &str) -> Error {
     let error =
-        Error::new(Kind::Unreachable, format!("the mail exchangers of `{domain}` cannot be found"));
+        Error::new(Kind::Unresolved, format!("the mail exchangers of `{domain}` cannot be found"));
     error.with_expected("an MX record, or an address (RFC 5321, 5.1)").with_got(why)
 }
 

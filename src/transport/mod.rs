@@ -20,6 +20,8 @@ use tokio::net::UnixStream;
 use tokio::time::Instant;
 
 pub use connect::Family;
+#[cfg(feature = "script")]
+pub(crate) use connect::addresses;
 pub(crate) use connect::{Route, connect};
 pub(crate) use pace::{Pace, Unheard};
 pub(crate) use process::Process;
@@ -62,6 +64,26 @@ impl Transport {
         match self {
             Self::Cut(cut) => &mut cut.transport,
             whole => whole,
+        }
+    }
+
+    /// Our own address, of a connection by TCP that has no TLS on it.
+    #[cfg(feature = "script")]
+    pub(crate) fn own_address(&self) -> Option<std::net::IpAddr> {
+        match self {
+            Self::Tcp(stream) => stream.local_addr().ok().map(|address| address.ip()),
+            Self::Cut(cut) => cut.transport.own_address(),
+            _ => None,
+        }
+    }
+
+    /// The address that a connection by TCP without TLS is with.
+    #[cfg(feature = "script")]
+    pub(crate) fn peer_address(&self) -> Option<std::net::IpAddr> {
+        match self {
+            Self::Tcp(stream) => stream.peer_addr().ok().map(|address| address.ip()),
+            Self::Cut(cut) => cut.transport.peer_address(),
+            _ => None,
         }
     }
 

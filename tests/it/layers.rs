@@ -27,7 +27,7 @@ const LAYERS: [&[&str]; 5] = [
         "visible",
     ],
     &["file", "tls", "transport"],
-    &["session", "server"],
+    &["session", "probe", "server"],
     &["script"],
     &["cli", "fuzz", "golden", "interrupt", "plan", "project", "report", "testing", "workers"],
 ];

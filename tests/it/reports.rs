@@ -70,7 +70,7 @@ fn json_is_an_event_a_line_as_documented() {
     }
 }
 
-fn keys(value: &Value, found: &mut Vec<String>) {
+pub(crate) fn keys(value: &Value, found: &mut Vec<String>) {
     for (name, part) in value.as_object().into_iter().flatten() {
         found.push(name.clone());
         // The names of parameters are the scripts' own.

@@ -23,8 +23,10 @@ fn optional(part: Option<&str>) -> Dynamic {
 )]
 pub mod words {
     /// What sort of failure it is: `mismatch`, `timeout`, `closed`, `out-of-step`, `malformed`,
-    /// `too-long`, `unexpected`, `tls`, `injected`, `vacuous`, `unreachable`, `assert`, `usage`,
-    /// `io` or `busy`.
+    /// `too-long`, `unexpected`, `tls`, `injected`, `vacuous`, `refused` (nothing listens),
+    /// `filtered` (nothing answers, as behind a firewall), `unreachable` (no way there, or a peer
+    /// that never said a word), `unresolved` (the name has no address), `assert`, `usage`, `io` or
+    /// `busy`.
     ///
     /// ```rhai
     /// let s = connect();

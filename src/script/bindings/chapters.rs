@@ -6,8 +6,8 @@ use rhai::{Module, Shared};
 
 use super::verb::{Manual, words_of};
 use super::{
-    auth, capabilities, caught, expect, find, golden, imap, message, names, pattern, pop3, reply,
-    send, session, shared, sieve, smtp, standard, test, tls, together, trying,
+    auth, capabilities, caught, expect, find, golden, imap, message, metric, names, pattern, pop3,
+    port, reply, send, session, shared, sieve, smtp, standard, test, tls, together, trying,
 };
 
 /// Words that belong together, with their place in the reference.
@@ -59,9 +59,11 @@ fn chapters(manual: Manual) -> impl Iterator<Item = (&'static str, &'static str,
         ("Messages", message::INTRO, words_of!(message::words, manual)),
         ("Verbs of POP3", pop3::INTRO, pop3::words(manual)),
         ("Verbs of ManageSieve", sieve::INTRO, sieve::words(manual)),
+        ("Ports", port::INTRO, words_of!(port::words, manual)),
         ("Tests", test::INTRO, words_of!(test::words, manual)),
         ("Failures and attempts", trying::INTRO, words_of!(trying::words, manual)),
         ("Several dialogues at once", together::INTRO, words_of!(together::words, manual)),
+        ("Metrics", metric::INTRO, words_of!(metric::words, manual)),
         ("Golden transcripts", golden::INTRO, words_of!(golden::words, manual)),
         ("Finding", find::INTRO, words_of!(find::words, manual)),
         ("Names, time and chance", names::INTRO, words_of!(names::words, manual)),

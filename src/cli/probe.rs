@@ -1,0 +1,260 @@
+//! `mailexpect probe`.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::descriptors;
+use super::options::{Connecting, parse_duration};
+use super::screen::Screen;
+use super::tls::Tls;
+use super::value;
+use crate::error::{Error, Result};
+use crate::outcome::ExitCode;
+use crate::probe::{self, Account, Depth, Host, Place, State};
+use crate::report::{Probed, Unexpected};
+use crate::session::{Options, block_on};
+use crate::transport::{Family, Proxy};
+
+/// The arguments.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub(super) struct Probe {
+    /// Hosts, each with the ports to probe: `mail.example.com`, `mail.example.com:25,587,imaps`,
+    /// `[::1]:25`, or a URL such as `smtp://localhost:2525`. Without ports, those of mail: 25, 110,
+    /// 143, 465, 587, 993, 995 and 4190.
+    #[arg(value_name = "HOST[:PORTS]", required = true)]
+    hosts: Vec<String>,
+    /// Go this deep: banner, ehlo, tls, auth, rcpt (a transaction that is reset), data (a message
+    /// is sent) or delivered (and found by IMAP). By default EHLO, and TLS if it is offered.
+    #[arg(long, value_name = "DEPTH")]
+    to: Option<Depth>,
+    /// Fail unless ports are in these states, open, closed, filtered or unreachable:
+    /// `--expect open=25,587 closed=110`.
+    #[arg(long, value_name = "STATE=PORTS", num_args = 1.., value_parser = parse_expected)]
+    expect: Vec<Expected>,
+    /// Set the deadline of each port, from the connection to the end: `--timeout 30s`.
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
+    timeout: Duration,
+    /// Print one line a host and exit with 0 or 1, as a container's HEALTHCHECK wants it.
+    #[arg(short, long, conflicts_with_all = ["json", "verbose"])]
+    quiet: bool,
+    /// Print what was found as JSON: docs/json.md.
+    #[arg(long, conflicts_with = "verbose")]
+    json: bool,
+    /// Show the dialogue with each port that is open, too.
+    #[arg(short, long)]
+    verbose: bool,
+    /// Connect to addresses of IPv4 alone.
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    ipv4: bool,
+    /// Connect to addresses of IPv6 alone.
+    #[arg(short = '6', long)]
+    ipv6: bool,
+    /// Refused: a UDP "connection" proves nothing.
+    #[arg(short, long, hide = true)]
+    udp: bool,
+    /// Begin each connection with a PROXY header of version 1 or 2.
+    #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(u8).range(1..=2))]
+    proxy: Option<u8>,
+    /// Count a certificate that does not hold as a failure.
+    #[arg(long, conflicts_with = "insecure")]
+    verify: bool,
+    #[command(flatten)]
+    tls: Tls,
+    #[command(flatten)]
+    connecting: Connecting,
+    #[command(flatten)]
+    dialogue: Dialogue,
+}
+
+/// Who we are in the dialogue.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Dialogue")]
+struct Dialogue {
+    /// Introduce the client by this name; by default its address, as `[192.0.2.1]`.
+    #[arg(long, value_name = "NAME")]
+    helo: Option<String>,
+    /// Name this sender; by default the null sender, `<>`.
+    #[arg(long, value_name = "ADDRESS", default_value = "", hide_default_value = true)]
+    from: String,
+    /// Name this recipient: `--to rcpt --rcpt postmaster@example.com`.
+    #[arg(long, value_name = "ADDRESS")]
+    rcpt: Option<String>,
+    /// Authenticate as this user. Certificates must hold then, except with --insecure.
+    #[arg(long, value_name = "USER", requires = "password")]
+    user: Option<String>,
+    /// Take the password from `env:NAME`, `file:PATH` or `cmd:PROGRAM`.
+    #[arg(long, value_name = "SOURCE", requires = "user")]
+    password: Option<String>,
+    /// Look for a message that was sent in this INBOX: `--imap imaps://mail.example.com`; by
+    /// default that of the host by IMAPS.
+    #[arg(long, value_name = "URL")]
+    imap: Option<String>,
+}
+
+const EXAMPLES: &str =
+    "Exit codes: 0 all is as expected, 1 a port is in another state or its dialogue
+failed, 2 the command line is wrong, 3 nothing could be reached; with -q 0 or 1.
+A port is open if one of the host's addresses is. Without --expect, each port
+that is named has to be open, or one of the usual ones if none is named.
+
+Examples:
+  mailexpect probe mail.example.com
+  mailexpect probe mail.example.com --expect open=25,587 closed=110,143
+  mailexpect probe localhost:25 -q --to rcpt --rcpt postmaster@localhost
+  mailexpect probe mail.example.com:465 --to auth --user me --password env:PW";
+
+/// A state, and the ports that are to be in it.
+#[derive(Clone, Debug)]
+struct Expected {
+    state: State,
+    ports: Vec<u16>,
+}
+
+fn parse_expected(text: &str) -> Result<Expected, String> {
+    let (state, ports) = text.split_once('=').ok_or_else(|| {
+        "it is a state with ports, as open=25,587; write hosts in front of --expect".to_owned()
+    })?;
+    let ports = probe::ports(ports).map_err(|error| error.message().to_owned())?;
+    let ports = ports.into_iter().map(|port| port.number).collect();
+    Ok(Expected { state: State::parse(state)?, ports })
+}
+
+pub(super) fn probe(args: Probe, screen: &mut Screen) -> Result<ExitCode> {
+    if args.udp {
+        return Err(probe::udp_refused());
+    }
+    let places = args.hosts.iter().map(|host| Place::parse(host)).collect::<Result<Vec<_>>>()?;
+    let (quiet, json, verbose) = (args.quiet, args.json, args.verbose);
+    let expected = args.expect.clone();
+    descriptors::raise_limit();
+    let mut prober = prober(args)?;
+    let own_mailbox = prober.mailbox.is_none() && prober.depth == Depth::Delivered;
+    let mut worst = ExitCode::Passed;
+    for mut place in places {
+        place.add(expected.iter().flat_map(|expected| expected.ports.iter().copied()));
+        if own_mailbox {
+            prober.mailbox = Some(format!("imaps://{}", bracketed(&place.host)));
+        }
+        let judged = block_on(prober.host(&place)).map(|host| {
+            let wrong = judge(&host, &place, &expected);
+            (host, wrong)
+        });
+        let code = match judged {
+            Ok((host, wrong)) => {
+                let shown = Probed { host: &host, wrong: &wrong, place: &place };
+                screen.show(&match (quiet, json) {
+                    (true, _) => shown.line(),
+                    (_, true) => shown.json(),
+                    _ => shown.table(verbose),
+                });
+                code(&host, &wrong)
+            }
+            Err(error) if quiet && !error.is_usage() => {
+                screen.show(&Probed::unresolved(&place.host, &error));
+                ExitCode::Failed
+            }
+            Err(error) if error.is_usage() => return Err(error),
+            Err(error) if json => {
+                screen.show(&Probed::unresolved_json(&place.host, &error));
+                error.exit_code()
+            }
+            Err(error) => {
+                screen.complain(&error);
+                error.exit_code()
+            }
+        };
+        worst = worst.max(code);
+    }
+    Ok(if quiet { worst.min(ExitCode::Failed) } else { worst })
+}
+
+fn bracketed(host: &str) -> String {
+    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
+}
+
+fn code(host: &Host, wrong: &[Unexpected]) -> ExitCode {
+    if wrong.is_empty() {
+        ExitCode::Passed
+    } else if host.found.iter().any(|found| found.state == State::Open) {
+        ExitCode::Failed
+    } else {
+        ExitCode::Unreachable
+    }
+}
+
+/// What is not as it is to be.
+fn judge(host: &Host, place: &Place, expected: &[Expected]) -> Vec<Unexpected> {
+    let mut wrong = Vec::new();
+    for Expected { state, ports } in expected {
+        for port in ports {
+            let is = host.state(*port);
+            if !is.is(state) {
+                wrong.push(Unexpected::State { port: *port, is, expected: state.clone() });
+            }
+        }
+    }
+    let is_expected = |port: u16| expected.iter().any(|expected| expected.ports.contains(&port));
+    if expected.is_empty() && place.is_named {
+        for port in place.ports.iter().filter(|port| !is_expected(port.number)) {
+            let is = host.state(port.number);
+            if is != State::Open {
+                wrong.push(Unexpected::State { port: port.number, is, expected: State::Open });
+            }
+        }
+    } else if expected.is_empty() && !host.found.iter().any(|found| found.state == State::Open) {
+        wrong.push(Unexpected::Nothing);
+    }
+    for found in host.found.iter().filter(|found| found.state == State::Open) {
+        if let Some(error) = &found.failure {
+            let port = found.address.port();
+            wrong.push(Unexpected::Failed { port, at: found.at, error: error.clone() });
+        }
+    }
+    wrong
+}
+
+fn prober(args: Probe) -> Result<probe::Probe> {
+    let Dialogue { helo, from, rcpt, user, password, imap } = args.dialogue;
+    let depth = args.to.unwrap_or(Depth::Tls);
+    if depth >= Depth::Rcpt && rcpt.is_none() {
+        let error = Error::usage(format!("--to {depth} needs a recipient"));
+        return Err(error.hint("--rcpt postmaster@example.com"));
+    }
+    if user.is_none() && [Depth::Auth, Depth::Delivered].contains(&depth) {
+        let error = Error::usage(format!("--to {depth} needs an account"));
+        return Err(error.hint("--user me@example.com --password env:PASSWORD"));
+    }
+    let account = user.map(|user| account(user, password.unwrap_or_default())).transpose()?;
+    let mut tls = args.tls.options()?;
+    if !args.verify && account.is_none() {
+        // What is wrong with a certificate is told, and no reason to end.
+        tls = tls.verify(false);
+    }
+    let mut options = args.connecting.options(Options::new(), &[]).tls(tls);
+    options = match (args.ipv4, args.ipv6) {
+        (true, _) => options.family(Family::V4),
+        (_, true) => options.family(Family::V6),
+        _ => options,
+    };
+    options = match args.proxy {
+        Some(1) => options.proxy(Proxy::V1),
+        Some(_) => options.proxy(Proxy::V2),
+        None => options,
+    };
+    let mut prober = probe::Probe::new(options, args.timeout);
+    prober.depth = depth;
+    prober.wants_tls = args.to == Some(Depth::Tls);
+    (prober.helo, prober.from, prober.rcpt) = (helo, from, rcpt);
+    (prober.account, prober.mailbox) = (account, imap);
+    Ok(prober)
+}
+
+fn account(user: String, password: String) -> Result<Account> {
+    let mut params = [("password".to_owned(), password)].into();
+    value::fetch(&mut params)?;
+    let password = params.remove("password").unwrap_or_default().into();
+    Ok(Account { user, password })
+}

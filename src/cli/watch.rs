@@ -1,0 +1,136 @@
+//! `mailexpect watch`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use tokio::time::timeout;
+
+use super::descriptors;
+use super::options::{Goldens as Kept, parse_duration};
+use super::screen::Screen;
+use super::sources::Sources;
+use super::targets::{self, Asked, Set};
+use crate::error::Result;
+use crate::golden::Goldens;
+use crate::interrupt::Interrupt;
+use crate::outcome::{ExitCode, Outcome};
+use crate::plan;
+use crate::project::Project;
+use crate::report::Watched;
+use crate::session::block_on;
+use crate::workers::{self, Against, Audience, Job, Rules, Times, Work};
+
+/// The arguments.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Watch {
+    /// Scripts, globs, folders, or `@relay` and other names that `list --shipped` shows, and
+    /// servers as URLs.
+    #[arg(value_name = "SCRIPTS AND SERVERS", required = true)]
+    paths: Vec<PathBuf>,
+    /// Begin a run every so often; one that takes longer delays the next.
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
+    every: Duration,
+    /// End after so many runs; by default with Ctrl-C.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    /// Run against a server of `mailexpect.toml`. Repeat for more.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    target: Vec<String>,
+    /// Show a line for each run, and not only for changes.
+    #[arg(short, long)]
+    verbose: bool,
+    #[command(flatten)]
+    reach: super::targets::Reach,
+}
+
+const EXAMPLES: &str = "A line says when, what came of it, and how long connecting, TLS and each step took.
+Nothing is held against golden transcripts. The exit code is the worst of the last
+run of each script.
+
+Example: mailexpect watch relay.rhai --every 60s --set smtp=smtp://mail.example.com";
+
+pub(super) fn watch(args: Watch, screen: &mut Screen) -> Result<ExitCode> {
+    let sources = Sources::of(args.paths, None)?;
+    let scripts = plan::scripts(&sources.paths)?;
+    let project = Project::of(Path::new("."))?;
+    let at_once = workers::cores();
+    let mut given = args.reach.set()?;
+    sources.set(&scripts, &mut given)?;
+    let set = Set::of(given, screen)?;
+    let kept = Kept { target: args.target, ..Kept::default() };
+    let asked = Asked { goldens: &kept, cutting: None, at_once };
+    let against = targets::against(&args.reach, &asked, &project, &set, screen)?;
+    for against in &against {
+        sources.give(&against.runner);
+    }
+    if let Some(any) = against.first() {
+        any.runner.check_params(&scripts, set.given())?;
+    }
+    let goldens = Arc::new(Goldens::passed_over());
+    let mut jobs = Vec::new();
+    for script in scripts {
+        for against in &against {
+            let against = Against { goldens: Arc::clone(&goldens), ..(**against).clone() };
+            jobs.push(Job { script: script.clone(), against: Arc::new(against) });
+        }
+    }
+    descriptors::raise_limit();
+    let interrupt = Interrupt::listen()?;
+    let work =
+        Work { jobs, times: Times::Rounds(1), at_once, interrupt, rules: Rules::default() };
+    let watched = Watched::new(args.verbose);
+    let runs = Runs { every: args.every, count: args.count };
+    follow(&work, Told { screen: screen.clone(), watched, worst: ExitCode::Passed }, &runs)
+}
+
+/// How often.
+struct Runs {
+    every: Duration,
+    count: Option<u64>,
+}
+
+/// Runs all scripts again and again.
+fn follow(work: &Work, mut told: Told, runs: &Runs) -> Result<ExitCode> {
+    let mut begun = 0;
+    loop {
+        let next = Instant::now() + runs.every;
+        let before = std::mem::replace(&mut told.worst, ExitCode::Passed);
+        (told, _) = workers::run(work.clone(), told)?;
+        begun += 1;
+        if work.interrupt.is_pressed() {
+            // The run that was cut off says nothing.
+            return Ok(told.worst.max(before));
+        }
+        if runs.count.is_some_and(|count| begun >= count) {
+            return Ok(told.worst);
+        }
+        let pause = next.saturating_duration_since(Instant::now());
+        let pressed = work.interrupt.pressed();
+        // An interval that nobody cuts short ends by the clock, as it is to.
+        if block_on(async { timeout(pause, pressed).await }).is_ok() {
+            return Ok(told.worst);
+        }
+    }
+}
+
+struct Told {
+    screen: Screen,
+    watched: Watched,
+    worst: ExitCode,
+}
+
+impl Audience for Told {
+    fn ended(&mut self, _: usize, outcome: Outcome) {
+        if outcome.exit_code() == ExitCode::Interrupted {
+            return;
+        }
+        self.worst = self.worst.max(outcome.exit_code());
+        let line = self.watched.outcome(&outcome);
+        if !line.is_empty() {
+            self.screen.show(&line);
+        }
+    }
+}

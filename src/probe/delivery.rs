@@ -1,0 +1,90 @@
+//! Whether a message that was sent is in the mailbox that it was sent to.
+
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+
+use super::Account;
+use super::deadline::left;
+use crate::error::{Error, Kind, Result};
+use crate::pattern::Regex;
+use crate::session::{Options, Session};
+
+/// How long to wait before looking again into a mailbox whose server has no IDLE.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Waits until a message with this token in its subject is in the INBOX, and takes it away again.
+///
+/// # Errors
+/// Whatever goes wrong with IMAP; a time-out if the message does not come.
+pub(super) async fn wait(
+    options: Options,
+    url: &str,
+    account: &Account,
+    token: &str,
+    deadline: Instant,
+) -> Result<()> {
+    let mut session = options.timeout(left(deadline)).connect(url).await?;
+    let found = look(&mut session, account, token, deadline).await;
+    session.hang_up();
+    found
+}
+
+async fn look(
+    session: &mut Session,
+    account: &Account,
+    token: &str,
+    deadline: Instant,
+) -> Result<()> {
+    session.expect("* OK").await?;
+    let offers_starttls = session.capability().await?.has("STARTTLS");
+    if session.tls().is_none() && offers_starttls {
+        session.starttls().await?;
+    }
+    session.login(&account.user, &account.password).await?;
+    let has_idle = session.capability().await?.has("IDLE");
+    session.select("INBOX").await?;
+    let criteria = format!("SUBJECT \"{token}\"");
+    loop {
+        let found = session.search(&criteria).by_uid().await?;
+        if let Some(message) = found.first() {
+            return take_away(session, *message).await;
+        }
+        if Instant::now() >= deadline {
+            let error = Error::new(Kind::Timeout, "the message was accepted and did not arrive");
+            return Err(error
+                .with_expected(format!("a message with {token} in its subject in the INBOX"))
+                .hint(
+                    "look for it in the server's queue (mailq) and log; --timeout 1m waits longer",
+                ));
+        }
+        await_news(session, has_idle, deadline).await?;
+    }
+}
+
+async fn take_away(session: &mut Session, message: u64) -> Result<()> {
+    let message = message.to_string();
+    session.store(&message, "+FLAGS.SILENT (\\Deleted)").by_uid().await?;
+    session.expunge(None).await?;
+    session.logout().await?;
+    Ok(())
+}
+
+/// Waits until the server says that something has come, or a moment.
+async fn await_news(session: &mut Session, has_idle: bool, deadline: Instant) -> Result<()> {
+    session.set_timeout(left(deadline));
+    if !has_idle {
+        sleep(PAUSE.min(left(deadline))).await;
+        session.noop().await?;
+        return Ok(());
+    }
+    session.idle().await?;
+    let news = session.expect_until(Regex::new(r"^\* \d+ EXISTS")?).await;
+    session.set_timeout(Duration::from_secs(5));
+    session.done().await?;
+    match news {
+        Ok(_) => Ok(()),
+        Err(error) if error.is_timeout() => Ok(()),
+        Err(error) => Err(error),
+    }
+}

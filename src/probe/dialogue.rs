@@ -1,0 +1,325 @@
+//! The dialogue of a probe with one port, as deep as it is to get.
+
+use std::time::{Duration, Instant};
+
+use super::delivery;
+use super::deadline::left;
+use super::{Depth, Found, Port, Probe, State};
+use crate::error::{Error, Kind, Result};
+use crate::message::Draft;
+use crate::pattern::Regex;
+use crate::proto::Speech;
+use crate::session::{Options, Session};
+use crate::tls::Established;
+use crate::visible;
+
+/// How much of a greeting is kept.
+const GREETING: usize = 400;
+/// How long a port that nothing is known of may be silent before TLS is tried on it.
+const SILENT: Duration = Duration::from_secs(3);
+/// How long a server may take to say goodbye; what it says then counts for nothing.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// What speaks at an open port.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Service {
+    pub(crate) speech: Option<Speech>,
+    /// The first line that it said.
+    pub(crate) greeting: Option<String>,
+    /// Whether TLS comes first.
+    pub(crate) is_tls: bool,
+    /// Whether it offers STARTTLS, if it was asked.
+    pub(crate) starttls: Option<bool>,
+    pub(crate) tls: Option<Established>,
+    /// The mechanisms of SASL that it offers.
+    pub(crate) mechanisms: Vec<String>,
+}
+
+pub(super) struct Talk<'a> {
+    pub(super) probe: &'a Probe,
+    pub(super) options: Options,
+    pub(super) host: &'a str,
+    pub(super) port: Port,
+    pub(super) found: &'a mut Found,
+}
+
+impl Talk<'_> {
+    /// Talks to the port, and notes in `found` what it is and how far that got.
+    pub(super) async fn run(mut self) -> Result<()> {
+        let deadline = Instant::now() + self.probe.timeout;
+        let (speech, is_tls) = match self.port.speech() {
+            Some(known) => known,
+            None => match self.recognised(deadline).await? {
+                Some(known) => known,
+                // It is open; there is nothing to be said with it, or it could not be reached.
+                None => return self.unknown(),
+            },
+        };
+        self.found.service.speech = Some(speech);
+        self.found.service.is_tls = is_tls;
+        let Some(session) = self.connect(scheme(speech), deadline).await? else { return Ok(()) };
+        let own = self.probe.helo.clone().unwrap_or_else(|| session.own_literal());
+        let mut steps = Steps { session, speech, deadline, own, token: String::new(), talk: self };
+        let done = steps.all().await;
+        steps.leave(done.is_ok()).await;
+        done
+    }
+
+    /// Connects in clear; `None` if the port is not open, which is no failure of a dialogue.
+    async fn connect(&mut self, scheme: &str, deadline: Instant) -> Result<Option<Session>> {
+        let host = self.host;
+        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        let url = format!("{scheme}://{host}:{}", self.port.number);
+        match self.options.clone().timeout(left(deadline)).connect(&url).await {
+            Ok(session) => Ok(Some(session)),
+            Err(error) => match State::of(&error) {
+                Some(state) => {
+                    self.found.state = state;
+                    Ok(None)
+                }
+                None => Err(error),
+            },
+        }
+    }
+
+    /// What speaks at a port of which nothing is known: by its first line, in clear or by TLS.
+    async fn recognised(&mut self, deadline: Instant) -> Result<Option<(Speech, bool)>> {
+        for is_tls in [false, true] {
+            let Some(mut session) = self.connect("tcp", deadline).await? else { return Ok(None) };
+            session.set_timeout(SILENT.min(left(deadline) / 2));
+            let up = if is_tls { session.tls_handshake().await } else { Ok(()) };
+            let line = match up {
+                Ok(()) => session.expect_line(Regex::new("")?).await.ok(),
+                Err(_) => None,
+            };
+            let line = line.map(|reply| reply.bytes().to_vec());
+            if line.is_none() {
+                session.hang_up();
+                continue;
+            }
+            session.hang_up();
+            let line = line.unwrap_or_default();
+            self.found.service.greeting = Some(shown(&line));
+            return Ok(Speech::of_greeting(&line).map(|speech| (speech, is_tls)));
+        }
+        Ok(None)
+    }
+
+    /// Nothing that is mail speaks there, or nobody was reached.
+    fn unknown(self) -> Result<()> {
+        if self.found.state != State::Open || self.probe.depth == Depth::Banner {
+            return Ok(());
+        }
+        match &self.found.service.greeting {
+            None => Err(Error::new(Kind::Timeout, "nothing was said there, in clear or by TLS")
+                .hint("name what speaks there by a URL: smtp://host:port")),
+            Some(greeting) => {
+                Err(Error::new(Kind::Mismatch, "what speaks there is no mail protocol")
+                    .with_got(greeting.clone()))
+            }
+        }
+    }
+}
+
+/// The scheme without TLS of what is spoken.
+fn scheme(speech: Speech) -> &'static str {
+    speech.facts().schemes.first().map_or("tcp", |scheme| scheme.name)
+}
+
+fn shown(line: &[u8]) -> String {
+    visible::excerpt(crate::proto::chomp(line), GREETING)
+}
+
+/// A dialogue under way.
+struct Steps<'a> {
+    session: Session,
+    speech: Speech,
+    deadline: Instant,
+    /// The name that we introduce ourselves by.
+    own: String,
+    /// What the message that was sent is known by.
+    token: String,
+    talk: Talk<'a>,
+}
+
+impl Steps<'_> {
+    /// Goes as deep as is wanted, a step after the other; each says whether there was anything for
+    /// it to do.
+    async fn all(&mut self) -> Result<()> {
+        let mut depth = Depth::Banner;
+        while depth <= self.goal() {
+            self.session.set_timeout(left(self.deadline));
+            self.talk.found.at = depth;
+            let was_done = match depth {
+                Depth::Banner => self.greeting().await?,
+                Depth::Ehlo => self.hello().await?,
+                Depth::Tls => self.tls().await?,
+                Depth::Auth => self.auth().await?,
+                Depth::Rcpt => self.rcpt().await?,
+                Depth::Data => self.data().await?,
+                Depth::Delivered => self.delivered().await?,
+            };
+            if was_done {
+                self.talk.found.reached = Some(depth);
+            }
+            let Some(next) = depth.next() else { break };
+            depth = next;
+        }
+        Ok(())
+    }
+
+    /// How deep this protocol goes: there are no transactions but in SMTP and LMTP.
+    fn goal(&self) -> Depth {
+        if self.is_smtp() { self.talk.probe.depth } else { self.talk.probe.depth.min(Depth::Auth) }
+    }
+
+    fn is_smtp(&self) -> bool {
+        matches!(self.speech, Speech::Smtp | Speech::Lmtp)
+    }
+
+    async fn greeting(&mut self) -> Result<bool> {
+        if self.talk.found.service.is_tls {
+            self.session.tls_handshake().await?;
+            self.talk.found.service.tls = self.session.tls().cloned();
+        }
+        let wanted = self.speech.facts().greeting;
+        let reply = match self.session.expect_any(wanted.iter().copied()).await {
+            Ok(reply) => reply,
+            Err(error) => {
+                self.talk.found.service.greeting = error.got().map(first_line);
+                return Err(error);
+            }
+        };
+        let first = reply.bytes().split(|byte| *byte == b'\n').next().unwrap_or_default();
+        self.talk.found.service.greeting = Some(shown(first));
+        Ok(true)
+    }
+
+    /// Introduces us, and learns what the server can do.
+    async fn hello(&mut self) -> Result<bool> {
+        let name = self.own.clone();
+        match self.speech {
+            Speech::Smtp => drop(self.session.ehlo(&name).await?),
+            Speech::Lmtp => drop(self.session.lhlo(&name).await?),
+            // Old servers have no CAPA, and are none the worse for that.
+            Speech::Pop3 => drop(self.session.capa().expect(Regex::new("")?).await?),
+            Speech::Imap => drop(self.session.capability().await?),
+            Speech::Sieve | Speech::Stream => {}
+        }
+        let service = &mut self.talk.found.service;
+        let capabilities = self.session.capabilities();
+        let tls = self.speech.facts().tls.map_or("STARTTLS", |tls| tls.command);
+        if self.session.tls().is_none() {
+            service.starttls = Some(capabilities.is_some_and(|capabilities| capabilities.has(tls)));
+        }
+        service.mechanisms = capabilities.map_or_else(Vec::new, |capabilities| capabilities.auth());
+        Ok(true)
+    }
+
+    async fn tls(&mut self) -> Result<bool> {
+        if self.session.tls().is_some() {
+            return Ok(true);
+        }
+        if self.talk.found.service.starttls == Some(true) {
+            self.session.starttls().await?;
+            self.talk.found.service.tls = self.session.tls().cloned();
+            return self.hello().await;
+        }
+        if self.talk.probe.wants_tls {
+            let command = self.speech.facts().tls.map_or("STARTTLS", |tls| tls.command);
+            let error = Error::new(Kind::Mismatch, format!("the server does not offer {command}"));
+            return Err(error.with_expected("TLS").with_got("a dialogue in clear"));
+        }
+        Ok(false)
+    }
+
+    /// Authenticates if there is an account; a deeper probe of a port without AUTH goes on without.
+    async fn auth(&mut self) -> Result<bool> {
+        let Some(account) = &self.talk.probe.account else { return Ok(false) };
+        match self.speech {
+            Speech::Imap | Speech::Pop3 => {
+                self.session.login(&account.user, &account.password).await?;
+            }
+            _ => {
+                let offers = !self.talk.found.service.mechanisms.is_empty();
+                if !offers && self.talk.probe.depth != Depth::Auth {
+                    return Ok(false);
+                }
+                self.session.auth(account.credentials()).await?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// A transaction that comes to nothing: sender, recipient, RSET.
+    async fn rcpt(&mut self) -> Result<bool> {
+        let Some(rcpt) = &self.talk.probe.rcpt else { return Ok(false) };
+        self.session.mail(&self.talk.probe.from).await?;
+        self.session.rcpt(rcpt).await?;
+        self.session.rset().await?;
+        Ok(true)
+    }
+
+    /// A message.
+    async fn data(&mut self) -> Result<bool> {
+        let Some(rcpt) = self.talk.probe.rcpt.clone() else { return Ok(false) };
+        let from = &self.talk.probe.from;
+        self.token = crate::message::unique_id();
+        self.session.mail(from).await?;
+        self.session.rcpt(&rcpt).await?;
+        self.session.data(message(from, &rcpt, &self.token).as_slice()).await?;
+        Ok(true)
+    }
+
+    /// The same message, in the mailbox.
+    async fn delivered(&mut self) -> Result<bool> {
+        let probe = self.talk.probe;
+        let (Some(mailbox), Some(account)) = (&probe.mailbox, &probe.account) else {
+            return Ok(false);
+        };
+        // The mailbox may be on another host.
+        let options = probe.options.clone().transcript(self.session.transcript().clone());
+        delivery::wait(options, mailbox, account, &self.token, self.deadline).await?;
+        Ok(true)
+    }
+
+    /// Says goodbye, so that the server's log stays quiet; after a failure only if it is our turn.
+    async fn leave(&mut self, is_well: bool) {
+        self.session.set_timeout(GOODBYE);
+        if is_well || (self.session.is_open() && self.session.owed() == 0) {
+            // What comes of that says nothing of the server.
+            let _ = match self.speech {
+                Speech::Imap | Speech::Sieve => self.session.logout().await,
+                Speech::Stream => return,
+                _ => self.session.quit().await,
+            };
+        }
+        self.session.hang_up();
+    }
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// A message that says who sent it and why.
+fn message(from: &str, to: &str, token: &str) -> Vec<u8> {
+    let version = env!("CARGO_PKG_VERSION");
+    let sender = if from.is_empty() { to } else { from };
+    let text = format!(
+        "mailexpect {version} sent this message to see whether this server takes mail and delivers it.\n\
+         Somebody ran `mailexpect probe` for that, perhaps from a monitor. It can be deleted.\n"
+    );
+    let draft = Draft {
+        from: sender.to_owned(),
+        to: vec![to.to_owned()],
+        subject: format!("mailexpect probe {token}"),
+        text: Some(text),
+        headers: vec![
+            ("Auto-Submitted".to_owned(), "auto-generated".to_owned()),
+            ("X-Mailer".to_owned(), format!("mailexpect {version}")),
+        ],
+        ..Draft::default()
+    };
+    draft.compose()
+}

@@ -1,0 +1,191 @@
+//! Which ports of a host answer, what speaks there, and how far a dialogue gets: each port of each
+//! address at once, each within its deadline.
+
+mod deadline;
+mod delivery;
+mod depth;
+mod dialogue;
+mod place;
+mod state;
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use tokio::task::{JoinSet, LocalSet};
+use tokio::time::timeout;
+
+pub(crate) use depth::Depth;
+pub(crate) use dialogue::Service;
+pub(crate) use place::{Place, Port, ports, udp_refused};
+pub(crate) use state::State;
+
+use crate::error::{Error, Result};
+use crate::sasl::Credentials;
+use crate::session::Options;
+use crate::transcript::{Event, Transcript};
+
+/// How a port is probed.
+#[derive(Clone, Debug)]
+pub(crate) struct Probe {
+    /// How connections are made, TLS among it, and the deadline of one port.
+    pub(crate) options: Options,
+    pub(crate) timeout: Duration,
+    /// How far the dialogue is to get.
+    pub(crate) depth: Depth,
+    /// Whether a port that offers no TLS fails: that depth was asked for.
+    pub(crate) wants_tls: bool,
+    /// The name for EHLO; our own address as a literal if none is given.
+    pub(crate) helo: Option<String>,
+    pub(crate) account: Option<Account>,
+    /// The envelope of a transaction; an empty sender is the null sender.
+    pub(crate) from: String,
+    pub(crate) rcpt: Option<String>,
+    /// Where a message that was sent is looked for, by IMAP.
+    pub(crate) mailbox: Option<String>,
+}
+
+/// Whose mailbox it is.
+#[derive(Clone)]
+pub(crate) struct Account {
+    pub(crate) user: String,
+    pub(crate) password: zeroize::Zeroizing<String>,
+}
+
+impl std::fmt::Debug for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Account").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+impl Account {
+    fn credentials(&self) -> Credentials {
+        Credentials::new(self.user.as_str(), self.password.as_str())
+    }
+}
+
+/// What a probe found at one port of one address.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) address: SocketAddr,
+    pub(crate) state: State,
+    /// What speaks there, if it is open.
+    pub(crate) service: Service,
+    /// How far the dialogue got.
+    pub(crate) reached: Option<Depth>,
+    /// What it was at last.
+    pub(crate) at: Depth,
+    /// Why it did not get further.
+    pub(crate) failure: Option<Error>,
+    pub(crate) elapsed: Duration,
+    pub(crate) transcript: Vec<Event>,
+}
+
+/// What a probe found at all ports of a host.
+#[derive(Debug)]
+pub(crate) struct Host {
+    pub(crate) name: String,
+    /// In the order of addresses, then of ports.
+    pub(crate) found: Vec<Found>,
+}
+
+impl Host {
+    /// What was found at one port, at each address.
+    pub(crate) fn at(&self, port: u16) -> impl Iterator<Item = &Found> {
+        self.found.iter().filter(move |found| found.address.port() == port)
+    }
+
+    /// The state of a port as a client meets it, which tries one address after the other: open if
+    /// one address is. An address that there is no way to says nothing if another says something.
+    pub(crate) fn state(&self, port: u16) -> State {
+        let states: Vec<_> = self.at(port).map(|found| &found.state).collect();
+        let first = |wanted: State| states.iter().find(|state| ***state == wanted);
+        let found = first(State::Open).or(first(State::Filtered)).or(first(State::Closed));
+        let found = found.or(states.first());
+        found.map_or(State::Filtered, |state| (*state).clone())
+    }
+}
+
+/// No host has more addresses that matter; a name with more is somebody's joke.
+const MOST_ADDRESSES: usize = 16;
+
+impl Probe {
+    /// A probe that looks as deep as it gets without an account.
+    pub(crate) fn new(options: Options, timeout: Duration) -> Self {
+        Self {
+            options: options.timeout(timeout),
+            timeout,
+            depth: Depth::Tls,
+            wants_tls: false,
+            helo: None,
+            account: None,
+            from: String::new(),
+            rcpt: None,
+            mailbox: None,
+        }
+    }
+
+    /// Probes all ports of all addresses of a host.
+    ///
+    /// # Errors
+    /// Unresolved for a name without an address; usage for what cannot be tried.
+    pub(crate) async fn host(&self, place: &Place) -> Result<Host> {
+        let mut addresses = self.options.addresses(&place.host).await?;
+        addresses.truncate(MOST_ADDRESSES);
+        let mut tasks = JoinSet::new();
+        let local = LocalSet::new();
+        for (n, address) in addresses.iter().enumerate() {
+            for (m, port) in place.ports.iter().enumerate() {
+                let (probe, host) = (self.clone(), place.host.clone());
+                let (address, port) = (*address, *port);
+                let probing = async move { ((n, m), probe.port(&host, address, port).await) };
+                tasks.spawn_local_on(probing, &local);
+            }
+        }
+        let all = local.run_until(tasks.join_all()).await;
+        let mut found = Vec::new();
+        for (order, one) in all {
+            found.push((order, one?));
+        }
+        found.sort_by_key(|(order, _)| *order);
+        let found = found.into_iter().map(|(_, found)| found).collect();
+        Ok(Host { name: place.host.clone(), found })
+    }
+
+    /// Probes one port of one address.
+    async fn port(&self, host: &str, address: IpAddr, port: Port) -> Result<Found> {
+        let started = Instant::now();
+        let transcript = Transcript::new();
+        let options = self.options.clone().pinned_to(host, address).transcript(transcript.clone());
+        let mut found = Found {
+            address: SocketAddr::new(address, port.number),
+            state: State::Open,
+            service: Service::default(),
+            reached: None,
+            at: Depth::Banner,
+            failure: None,
+            elapsed: Duration::ZERO,
+            transcript: Vec::new(),
+        };
+        let talk = dialogue::Talk { probe: self, options, host, port, found: &mut found };
+        // The operations of the dialogue have the same deadline; this is for what is none of them.
+        let outcome = timeout(self.timeout + GRACE, talk.run()).await;
+        found.failure = match outcome {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) if error.is_usage() => return Err(error),
+            Ok(Err(error)) => Some(error),
+            Err(_) => Some(late(self.timeout)),
+        };
+        found.elapsed = started.elapsed();
+        found.transcript = transcript.take();
+        Ok(found)
+    }
+}
+
+/// How much longer a port may take than its deadline, to say goodbye.
+const GRACE: Duration = Duration::from_secs(2);
+
+fn late(allowed: Duration) -> Error {
+    let shown = crate::duration::show(allowed);
+    Error::new(crate::error::Kind::Timeout, format!("the dialogue was not over after {shown}"))
+        .hint("give it longer with --timeout 30s")
+}

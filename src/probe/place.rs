@@ -1,0 +1,225 @@
+//! What is to be probed: `HOST[:PORTS]`, or a URL.
+
+use crate::error::{Error, Result};
+use crate::proto::Speech;
+use crate::target::{self, Target};
+
+/// A host, and the ports of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) host: String,
+    pub(crate) ports: Vec<Port>,
+    /// Whether the ports were named, and are not those that mail usually has.
+    pub(crate) is_named: bool,
+}
+
+/// A port, and the scheme of what speaks there, if that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Port {
+    pub(crate) number: u16,
+    pub(crate) scheme: Option<&'static str>,
+}
+
+/// The ports of mail, with what the registry of IANA and custom have there: those that are probed
+/// if none is named come first.
+const KNOWN: [(u16, &str); 11] = [
+    (25, "smtp"),
+    (110, "pop3"),
+    (143, "imap"),
+    (465, "submissions"),
+    (587, "submission"),
+    (993, "imaps"),
+    (995, "pop3s"),
+    (4190, "sieve"),
+    (24, "lmtp"),
+    (26, "smtp"),
+    (2525, "smtp"),
+];
+const USUAL: usize = 8;
+
+/// A probe asks mail servers; to scan a host for ports is another tool's business.
+const MOST_PORTS: usize = 200;
+
+impl Port {
+    pub(crate) fn new(number: u16) -> Self {
+        let known = KNOWN.iter().find(|(known, _)| *known == number);
+        Self { number, scheme: known.map(|(_, scheme)| *scheme) }
+    }
+
+    /// What speaks there, as far as the port says, and whether TLS comes first.
+    pub(super) fn speech(self) -> Option<(Speech, bool)> {
+        let scheme = self.scheme?;
+        Some((target::speech(&format!("{scheme}://"))?, scheme.ends_with('s')))
+    }
+}
+
+impl Place {
+    /// Reads `mail.example.com`, `mail.example.com:25,587,imaps`, `[::1]:25` or
+    /// `smtp://localhost:2525`.
+    ///
+    /// # Errors
+    /// Usage, for what is none of these.
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        if is_udp(text) {
+            return Err(udp_refused());
+        }
+        if text.contains("://") {
+            return Self::of_url(text);
+        }
+        let (host, ports) = split(text);
+        if host.is_empty() || host.contains(|c: char| c.is_whitespace() || "/?#@".contains(c)) {
+            let error = Error::usage(format!("`{text}` names no host"));
+            return Err(
+                error.hint("name it as mail.example.com, mail.example.com:25,587 or [::1]:25")
+            );
+        }
+        let host = host.to_owned();
+        let Some(ports) = ports else {
+            let usual = KNOWN[..USUAL].iter();
+            let ports = usual.map(|(number, _)| Port::new(*number)).collect();
+            return Ok(Self { host, ports, is_named: false });
+        };
+        Ok(Self { host, ports: self::ports(ports)?, is_named: true })
+    }
+
+    fn of_url(url: &str) -> Result<Self> {
+        let target = Target::parse(url)?;
+        match target.place {
+            target::Place::Host { host, port } => {
+                let speaks = target.scheme.speech != Speech::Stream;
+                let scheme = speaks.then_some(target.scheme.name);
+                let ports = vec![Port { number: port, scheme }];
+                Ok(Self { host, ports, is_named: true })
+            }
+            target::Place::Exchangers { domain, .. } => {
+                let error = Error::usage("a domain has several exchangers, each a host of its own");
+                Err(error.hint(format!("mailexpect doctor {domain} looks at all of them")))
+            }
+            target::Place::Unix(_) => Err(Error::usage("a unix socket has no ports to probe")
+                .hint("mailexpect run looks at what speaks there")),
+        }
+    }
+
+    /// The URL of a port.
+    pub(crate) fn url(&self, scheme: &str, port: u16) -> String {
+        let is_v6 = self.host.contains(':');
+        let (open, close) = if is_v6 { ("[", "]") } else { ("", "") };
+        format!("{scheme}://{open}{}{close}:{port}", self.host)
+    }
+
+    /// Adds ports, unless they are there.
+    pub(crate) fn add(&mut self, ports: impl IntoIterator<Item = u16>) {
+        for number in ports {
+            if !self.ports.iter().any(|port| port.number == number) {
+                self.ports.push(Port::new(number));
+            }
+        }
+    }
+}
+
+/// Host and ports; a bare address of IPv6 has colons of its own.
+fn split(text: &str) -> (&str, Option<&str>) {
+    if text.parse::<std::net::Ipv6Addr>().is_ok() {
+        return (text, None);
+    }
+    match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((host, ports)) => (host, ports.strip_prefix(':')),
+        None => text.split_once(':').map_or((text, None), |(host, ports)| (host, Some(ports))),
+    }
+}
+
+/// Reads a list of ports: numbers, ranges and the names of mail's services.
+///
+/// # Errors
+/// Usage, for what is none of these, and for more ports than mail has.
+pub(crate) fn ports(list: &str) -> Result<Vec<Port>> {
+    let mut found: Vec<Port> = Vec::new();
+    for item in list.split(',') {
+        for port in self::item(item.trim())? {
+            if !found.iter().any(|known| known.number == port.number) {
+                found.push(port);
+            }
+            if found.len() > MOST_PORTS {
+                let message = format!("more than {MOST_PORTS} ports are no mail ports");
+                return Err(Error::usage(message).hint("nmap scans hosts for ports"));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn item(item: &str) -> Result<Vec<Port>> {
+    let number = |text: &str| text.parse::<u16>().ok().filter(|port| *port > 0);
+    if let Some(port) = number(item) {
+        return Ok(vec![Port::new(port)]);
+    }
+    if let Some((from, to)) = item.split_once('-')
+        && let (Some(from), Some(to)) = (number(from), number(to))
+        && from <= to
+    {
+        return Ok((from..=to).take(MOST_PORTS + 1).map(Port::new).collect());
+    }
+    let named = KNOWN.iter().find(|(_, name)| name.eq_ignore_ascii_case(item));
+    let port = match item.to_ascii_lowercase().as_str() {
+        "smtps" => Some(Port::new(465)),
+        _ => named.map(|(number, _)| Port::new(*number)),
+    };
+    port.map(|port| vec![port]).ok_or_else(|| {
+        Error::usage(format!("`{item}` is no port"))
+            .hint("a port is a number from 1 to 65535, a range as 25-26, or a name as imaps")
+    })
+}
+
+/// Whether UDP is asked for.
+pub(crate) fn is_udp(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    text.starts_with("udp:") || text.ends_with("/udp")
+}
+
+/// Why nobody can be probed by UDP.
+pub(crate) fn udp_refused() -> Error {
+    let message = "a UDP \"connection\" proves nothing: connect() sends no packet, and so succeeds whether or not \
+                   anybody listens, as `nc -vu` does";
+    Error::usage(message).hint("mail is spoken over TCP alone: leave UDP out")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> (String, Vec<u16>) {
+        let place = Place::parse(text).unwrap();
+        (place.host, place.ports.iter().map(|port| port.number).collect())
+    }
+
+    #[test]
+    fn a_host_has_the_ports_that_are_named_or_those_of_mail() {
+        let usual = vec![25, 110, 143, 465, 587, 993, 995, 4190];
+        assert_eq!(read("mail.example.com"), ("mail.example.com".into(), usual.clone()));
+        assert_eq!(read("::1"), ("::1".into(), usual.clone()));
+        assert_eq!(read("[::1]"), ("::1".into(), usual));
+        assert_eq!(read("[::1]:25,587"), ("::1".into(), vec![25, 587]));
+        assert_eq!(read("h:smtp,IMAPS,24-26,25"), ("h".into(), vec![25, 993, 24, 26]));
+        assert_eq!(read("imap://h:1143"), ("h".into(), vec![1143]));
+        assert_eq!(Place::parse("imap://h:1143").unwrap().ports[0].scheme, Some("imap"));
+        assert_eq!(Place::parse("h:2525").unwrap().ports[0].scheme, Some("smtp"));
+    }
+
+    #[test]
+    fn what_cannot_be_probed_says_why() {
+        for (text, why) in [
+            ("h:0", "no port"),
+            ("h:25,", "no port"),
+            ("h:70000", "no port"),
+            ("h:1-65535", "no mail ports"),
+            (":25", "names no host"),
+            ("h:25/udp", "proves nothing"),
+            ("udp://h:25", "proves nothing"),
+            ("mx://example.com", "each a host of its own"),
+            ("smtp+unix:///run/x", "no ports"),
+        ] {
+            let error = Place::parse(text).unwrap_err();
+            assert!(error.is_usage() && error.message().contains(why), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! What a probe found: a table for people, a line for a health check, JSON for programs.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::human;
+use super::style::{BAD, DIM, GOOD, ODD};
+use crate::duration;
+use crate::error::Error;
+use crate::probe::{Depth, Found, Host, Place, Service, State};
+use crate::tls::Established;
+use crate::transcript;
+use crate::visible;
+
+/// The version of the JSON: what changes incompatibly gets a new one.
+const VERSION: u32 = 1;
+/// The columns of a terminal, which a table keeps to.
+const COLUMNS: usize = 80;
+/// How far the second line of a port is indented.
+const INDENT: usize = 7;
+
+/// What is not as it is to be.
+#[derive(Clone, Debug)]
+pub(crate) enum Unexpected {
+    /// A port is in another state.
+    State { port: u16, is: State, expected: State },
+    /// The dialogue with an open port failed, at this depth.
+    Failed { port: u16, at: Depth, error: Error },
+    /// No port is open at all.
+    Nothing,
+}
+
+/// A host that was probed.
+pub(crate) struct Probed<'a> {
+    pub(crate) host: &'a Host,
+    pub(crate) wrong: &'a [Unexpected],
+    pub(crate) place: &'a Place,
+}
+
+impl Probed<'_> {
+    /// For people.
+    pub(crate) fn table(&self, verbose: bool) -> String {
+        let mut text = String::new();
+        let mut address = None;
+        for found in &self.host.found {
+            let ip = found.address.ip();
+            if address.replace(ip) != Some(ip) {
+                let host = visible::escape(self.host.name.as_bytes());
+                let shown =
+                    if ip.to_string() == self.host.name { host } else { format!("{host} ({ip})") };
+                let _ = writeln!(text, "{shown}");
+            }
+            row(&mut text, found, verbose);
+        }
+        for wrong in self.wrong {
+            // What failed stands in its row.
+            if !matches!(wrong, Unexpected::Failed { .. }) {
+                let _ = writeln!(text, "{BAD}{wrong}{BAD:#}");
+            }
+        }
+        text
+    }
+
+    /// For a health check, which keeps one line.
+    pub(crate) fn line(&self) -> String {
+        let host = visible::escape(self.host.name.as_bytes());
+        if self.wrong.is_empty() {
+            let ports: Vec<_> = self.place.ports.iter().map(|port| port.number).collect();
+            let states = ports.iter().map(|port| format!("{port} {}", self.host.state(*port)));
+            return format!("OK {host}: {}\n", states.collect::<Vec<_>>().join(", "));
+        }
+        let wrong: Vec<_> = self.wrong.iter().map(ToString::to_string).collect();
+        format!("FAIL {host}: {}\n", wrong.join("; "))
+    }
+
+    /// The line for a host that was not found.
+    pub(crate) fn unresolved(host: &str, error: &Error) -> String {
+        let got = error.got().map(|got| format!(": {got}")).unwrap_or_default();
+        format!("FAIL {}: {}{got}\n", visible::escape(host.as_bytes()), error.message())
+    }
+
+    /// For programs: an object, on one line.
+    pub(crate) fn json(&self) -> String {
+        let ports: Vec<_> = self.host.found.iter().map(port).collect();
+        let wrong: Vec<_> = self.wrong.iter().map(ToString::to_string).collect();
+        let host = json!({
+            "version": VERSION,
+            "host": self.host.name,
+            "ok": self.wrong.is_empty(),
+            "unexpected": wrong,
+            "ports": ports,
+        });
+        format!("{host}\n")
+    }
+
+    /// The object for a host that was not found.
+    pub(crate) fn unresolved_json(host: &str, error: &Error) -> String {
+        let wrong = [error.message()];
+        let host = json!({
+            "version": VERSION,
+            "host": host,
+            "ok": false,
+            "unexpected": wrong,
+            "ports": [],
+        });
+        format!("{host}\n")
+    }
+}
+
+impl std::fmt::Display for Unexpected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::State { port, is, expected } => {
+                write!(f, "{port} is {is}, and was to be {expected}")
+            }
+            Self::Failed { port, at, error } => {
+                write!(f, "{port} failed at {at}: {}", in_short(error))
+            }
+            Self::Nothing => f.write_str("no port is open"),
+        }
+    }
+}
+
+/// What went wrong, in one line.
+fn in_short(error: &Error) -> String {
+    let mut text = error.message().to_owned();
+    if let Some(sent) = error.sent() {
+        let _ = write!(text, "; after {}", sent.lines().next().unwrap_or_default());
+    }
+    if let Some(got) = error.got() {
+        let _ = write!(text, "; got {}", got.lines().next().unwrap_or_default());
+    }
+    text
+}
+
+/// The lines of one port.
+fn row(text: &mut String, found: &Found, verbose: bool) {
+    let port = found.address.port();
+    let style = match found.state {
+        State::Open if found.failure.is_some() => BAD,
+        State::Open => GOOD,
+        _ => DIM,
+    };
+    let state = &found.state;
+    let _ = write!(text, "{port:>5}  {style}{state:<11}{style:#}");
+    match state {
+        State::Open => open(text, found),
+        State::Closed => {}
+        State::Filtered => {
+            let _ = write!(text, " {DIM}no answer in {}{DIM:#}", duration::show(found.elapsed));
+        }
+        State::Unreachable(why) => {
+            let _ = write!(text, " {DIM}{}{DIM:#}", reason(why, found));
+        }
+    }
+    text.push('\n');
+    if let Some(greeting) = &found.service.greeting {
+        let _ = writeln!(text, "{:INDENT$}{}", "", cut(greeting));
+    }
+    let fault = found.service.tls.as_ref().and_then(|tls| tls.fault.as_deref());
+    if let Some(fault) = fault {
+        for line in wrapped(&format!("the certificate does not hold: {fault}")) {
+            let _ = writeln!(text, "{:INDENT$}{ODD}{line}{ODD:#}", "");
+        }
+    }
+    if let Some(error) = &found.failure {
+        for line in wrapped(&format!("failed at {}: {}", found.at, in_short(error))) {
+            let _ = writeln!(text, "{:INDENT$}{BAD}{line}{BAD:#}", "");
+        }
+        if let Some(step) = error.next_step() {
+            for line in wrapped(&format!("hint: {step}")) {
+                let _ = writeln!(text, "{:INDENT$}{DIM}{line}{DIM:#}", "");
+            }
+        }
+    }
+    if verbose && found.state == State::Open {
+        for line in transcript::lines(&found.transcript) {
+            let _ = writeln!(text, "{:INDENT$}{}", "", human::styled(&line, usize::MAX));
+        }
+    }
+}
+
+/// What is known of an open port, behind its state.
+fn open(text: &mut String, found: &Found) {
+    let service = &found.service;
+    let speaks = service.speech.map_or("unknown", |speech| speech.facts().name);
+    let tls = encrypted(service);
+    let days = match service.tls.as_ref().and_then(|tls| tls.certificate.as_ref()) {
+        Some(certificate) if certificate.days_left() < 0 => "expired".to_owned(),
+        Some(certificate) => format!("{} days", certificate.days_left()),
+        None => String::new(),
+    };
+    let took = duration::show(found.elapsed);
+    let _ = write!(text, " {speaks:<11} {tls:<13} {days:<10} {DIM}{took}{DIM:#}");
+}
+
+/// How a dialogue is encrypted, in a word or two.
+fn encrypted(service: &Service) -> String {
+    let version = service.tls.as_ref().map(|tls| tls.version.as_str());
+    match (version, service.is_tls, service.starttls) {
+        (Some(version), true, _) => format!("TLS {version}"),
+        (Some(version), false, _) => format!("STARTTLS {version}"),
+        (None, true, _) => "TLS".to_owned(),
+        (None, false, Some(true)) => "STARTTLS".to_owned(),
+        (None, false, Some(false)) => "no TLS".to_owned(),
+        (None, false, None) => String::new(),
+    }
+}
+
+/// The system's words without the address, which stands above.
+fn reason(why: &str, found: &Found) -> String {
+    why.strip_prefix(&found.address.to_string()).unwrap_or(why).trim().to_owned()
+}
+
+/// A line of the server's that does not break the table.
+fn cut(line: &str) -> String {
+    let room = COLUMNS - INDENT;
+    if line.chars().count() <= room {
+        return line.to_owned();
+    }
+    let shown: String = line.chars().take(room - 3).collect();
+    format!("{shown}...")
+}
+
+/// Text in lines that fit, broken at blanks.
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last = lines.len() - 1;
+        let length = lines[last].chars().count();
+        if length > 0 && length + 1 + word.chars().count() > COLUMNS - INDENT {
+            lines.push(word.to_owned());
+        } else {
+            if length > 0 {
+                lines[last].push(' ');
+            }
+            lines[last].push_str(word);
+        }
+    }
+    lines
+}
+
+fn port(found: &Found) -> Value {
+    let service = &found.service;
+    let reason = match &found.state {
+        State::Unreachable(why) => Some(reason(why, found)),
+        _ => None,
+    };
+    json!({
+        "address": found.address.ip().to_string(),
+        "port": found.address.port(),
+        "state": found.state.name(),
+        "reason": reason,
+        "protocol": service.speech.map(|speech| speech.facts().name),
+        "greeting": service.greeting,
+        "implicit_tls": service.is_tls,
+        "starttls": service.starttls,
+        "tls": service.tls.as_ref().map(tls),
+        "mechanisms": service.mechanisms,
+        "reached": found.reached.map(Depth::name),
+        "failure": found.failure.as_ref().map(failure),
+        "elapsed": found.elapsed.as_secs_f64(),
+    })
+}
+
+fn failure(error: &Error) -> Value {
+    json!({
+        "kind": error.kind(),
+        "message": error.message(),
+        "expected": error.expected(),
+        "got": error.got(),
+        "sent": error.sent(),
+        "hint": error.next_step(),
+    })
+}
+
+fn tls(tls: &Established) -> Value {
+    let certificate = tls.certificate.as_ref().map(|certificate| {
+        json!({
+            "subject": certificate.subject,
+            "names": certificate.sans,
+            "issuer": certificate.issuer,
+            "not_before": crate::tls::timestamp(certificate.not_before),
+            "not_after": crate::tls::timestamp(certificate.not_after),
+            "days_left": certificate.days_left(),
+            "fingerprint": certificate.fingerprint,
+        })
+    });
+    json!({
+        "version": tls.version,
+        "cipher": tls.cipher,
+        "verified": tls.is_verified(),
+        "fault": tls.fault,
+        "certificate": certificate,
+    })
+}

@@ -1,0 +1,106 @@
+//! What a watch tells: a line for each change of a script, with the times of its steps.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Instant, SystemTime};
+
+use super::Human;
+use super::style::{BAD, DIM, GOOD, ODD};
+use crate::duration;
+use crate::outcome::{Outcome, Verdict};
+use crate::tls::timestamp;
+use crate::visible;
+
+/// The scripts that are watched, and what each came to last.
+#[derive(Debug, Default)]
+pub(crate) struct Watched {
+    /// Whether each run has a line, and not only changes.
+    verbose: bool,
+    last: BTreeMap<PathBuf, Last>,
+}
+
+#[derive(Debug)]
+struct Last {
+    /// What is the same as long as nothing changes.
+    key: String,
+    since: Instant,
+    runs: u64,
+    word: &'static str,
+}
+
+impl Watched {
+    /// Nothing was seen yet; with `verbose`, each run has a line.
+    pub(crate) fn new(verbose: bool) -> Self {
+        Self { verbose, ..Self::default() }
+    }
+
+    /// The line for an outcome; nothing if it is as the one before.
+    pub(crate) fn outcome(&mut self, outcome: &Outcome) -> String {
+        let (word, style, why) = verdict(outcome);
+        let key = format!("{word} {why}");
+        let before = self.last.get_mut(&outcome.path);
+        let mut lasted = String::new();
+        let has_changed = match before {
+            Some(last) if last.key == key => {
+                last.runs += 1;
+                false
+            }
+            Some(last) => {
+                let span = duration::show(last.since.elapsed());
+                lasted = format!("  {DIM}after {span} {} ({} runs){DIM:#}", last.word, last.runs);
+                true
+            }
+            None => true,
+        };
+        if has_changed {
+            let last = Last { key, since: Instant::now(), runs: 1, word };
+            self.last.insert(outcome.path.clone(), last);
+        }
+        if !has_changed && !self.verbose {
+            return String::new();
+        }
+        let now = timestamp(SystemTime::now());
+        let path = visible::escape(outcome.path.to_string_lossy().as_bytes());
+        let why = if why.is_empty() { why } else { format!("  {why}") };
+        format!(
+            "{DIM}{now}{DIM:#} {style}{word}{style:#} {path} {DIM}({}){DIM:#}{why}{lasted}\n",
+            times(outcome)
+        )
+    }
+}
+
+/// The verdict in a word, and why.
+fn verdict(outcome: &Outcome) -> (&'static str, anstyle::Style, String) {
+    match &outcome.verdict {
+        Verdict::Passed => ("PASS", GOOD, String::new()),
+        Verdict::Skipped(reason) => ("SKIP", ODD, visible::escape(reason.as_bytes())),
+        Verdict::Interrupted(_) => ("STOP", ODD, String::new()),
+        Verdict::Failed(_) | Verdict::Differs(_) => {
+            let (place, message) = Human::fault(outcome);
+            let error = outcome.failure().map(|failure| &failure.error);
+            let part = |name: &str, part: Option<&str>| {
+                let part = part.and_then(|part| part.lines().next());
+                part.map(|part| format!("; {name} {part}")).unwrap_or_default()
+            };
+            let expected = part("expected", error.and_then(|error| error.expected()));
+            let got = part("got", error.and_then(|error| error.got()));
+            ("FAIL", BAD, format!("{place}: {message}{expected}{got}"))
+        }
+    }
+}
+
+/// How long all of it and each step took.
+fn times(outcome: &Outcome) -> String {
+    let measured = &outcome.measured;
+    let connect = measured.longest(|opened| Some(opened.connect));
+    let tls = measured.longest(|opened| opened.tls.as_ref().map(|tls| tls.handshake));
+    let mut parts = vec![duration::show(outcome.elapsed)];
+    for (name, span) in [("connect", connect), ("tls", tls)] {
+        parts.extend(span.map(|span| format!("{name} {}", duration::show(span))));
+    }
+    for (title, span) in &measured.steps {
+        let title = visible::escape(title.as_bytes());
+        parts.push(format!("{title} {}", duration::show(*span)));
+    }
+    parts.join(", ")
+}

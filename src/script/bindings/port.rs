@@ -1,0 +1,107 @@
+//! The state of ports: which are to be open, and which are not.
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "Rhai's plugin macros hand arguments over by value"
+)]
+
+use rhai::Map;
+use rhai::plugin::{NativeCallContext, export_module};
+
+use super::{connecting, wait};
+use crate::error::{Error, Kind, Result};
+use crate::probe::{self, Place, State};
+use crate::script::raise::{Raised, raise};
+use crate::script::run::Run;
+
+pub(super) const INTRO: &str = "A port is `open` (a connection can be made), `closed` (it is refused: the host is there and nothing \
+listens), `filtered` (nothing answers until the deadline, as behind a firewall that drops packets) or `unreachable` (there is no way to \
+the host). `connect` fails with these as `e.kind`, by the names that the system has for them: `refused`, `filtered`, `unreachable`, and \
+`unresolved` for a name that has no address. `mailexpect probe` shows them for all ports of mail.";
+
+const OPTIONS: [&str; 4] = ["timeout", "source_ip", "family", "proxy"];
+
+/// Connects to each port, and holds what comes of that against the state.
+async fn hold(place: &str, wanted: &str, options: &Map) -> Result<()> {
+    let run = Run::current()?;
+    let wanted = State::parse(wanted).map_err(|why| {
+        Error::usage(why).hint("expect_port(\"mail.example.com:110\", \"closed\")")
+    })?;
+    let place = Place::parse(place)?;
+    if !place.is_named {
+        return Err(Error::usage(format!("`{}` names no port", place.host))
+            .hint("expect_port(\"mail.example.com:25,587\", \"open\")"));
+    }
+    let options = connecting::session_options(run.options(), options, &OPTIONS)?;
+    for port in &place.ports {
+        let url = place.url("tcp", port.number);
+        let (is, error) = match options.clone().connect(&url).await {
+            Ok(mut session) => {
+                session.hang_up();
+                (State::Open, None)
+            }
+            Err(error) => match State::of(&error) {
+                Some(state) => (state, Some(error)),
+                None => return Err(error),
+            },
+        };
+        if !is.is(&wanted) {
+            return Err(another(&place, *port, &is, &wanted, error));
+        }
+        run.count_check();
+    }
+    Ok(())
+}
+
+fn another(
+    place: &Place,
+    port: probe::Port,
+    is: &State,
+    wanted: &State,
+    error: Option<Error>,
+) -> Error {
+    let message = format!("{}:{} is {is}", place.host, port.number);
+    match error {
+        Some(error) => error.say(&message).with_expected(wanted.name()),
+        None => {
+            let error = Error::new(Kind::Unexpected, message).with_expected(wanted.name());
+            error.with_got("a connection").hint("look at what listens there: mailexpect probe")
+        }
+    }
+}
+
+#[export_module(manifest)]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "the macro writes code of its own beside these"
+)]
+pub mod words {
+    /// Fails the script unless the ports of a host are in this state: `"open"`, `"closed"`,
+    /// `"filtered"` or `"unreachable"`. The place is `host:port`, with more ports after commas, or
+    /// a URL. A port is open if one of the host's addresses is. Nothing is said on the connection.
+    ///
+    /// ```rhai
+    /// expect_port(param("smtp"), "open");
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn expect_port(ctx: NativeCallContext, place: &str, state: &str) -> Result<(), Raised> {
+        expect_port_with(ctx, place, state, Map::new())
+    }
+
+    /// The same with options: `timeout` (a port is `filtered` if nothing has answered by then),
+    /// `source_ip`, `family` and `proxy`, as `connect` has them.
+    ///
+    /// ```rhai
+    /// expect_port("127.0.0.1:1", "closed", #{timeout: "2s", family: 4});
+    /// ```
+    #[rhai_fn(name = "expect_port", return_raw)]
+    pub fn expect_port_with(
+        ctx: NativeCallContext,
+        place: &str,
+        state: &str,
+        options: Map,
+    ) -> Result<(), Raised> {
+        wait(&ctx, hold(place, state, &options))?.map_err(|error| raise(&ctx, error))
+    }
+}

@@ -1,0 +1,179 @@
+//! Scripts as checks of a monitor: Nagios, Prometheus, `mailexpect watch`.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::process::Stdio;
+
+use mailexpect::server::{Embedded, Replay};
+
+use crate::filters::filtered;
+use crate::program::{Ran, folder, program, run};
+
+const SCRIPT: &str = r#"// Relay is refused.
+let s = connect(param("smtp"));
+s.expect(220);
+step("hello");
+s.ehlo("client.example");
+step("a foreign recipient");
+s.mail("hoge@example.com");
+s.rcpt("test-user@yahoo.co.jp", #{expect: 550});
+metric("answers", 3);
+metric("size", 12.5, "B");
+s.quit();
+"#;
+
+/// Times vary.
+const FILTERS: [(&str, &str); 4] = [
+    (r"=[0-9.]+s", "=TIMEs"),
+    (r"\b\d+(\.\d+)? (ms|s)\b", "TIME"),
+    (r"127\.0\.0\.1:\d{4,5}", "127.0.0.1:PORT"),
+    (r"(duration|lookup_time)_seconds(\{.*\}) [0-9.e-]+", "${1}_seconds$2 TIME"),
+];
+
+fn closed() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("smtp=smtp://{}", listener.local_addr().unwrap())
+}
+
+fn nagios(script: &str, args: &[&str]) -> Ran {
+    let folder = folder(&[("relay.rhai", script)]);
+    run(folder.path(), &[&["run", "relay.rhai", "--format", "nagios"], args].concat())
+}
+
+#[test]
+fn a_check_that_is_well_is_one_line_with_performance_data() {
+    let ran = nagios(SCRIPT, &["-w", "total=60", "-c", "hello=30", "-w", "answers=@5:9"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    insta::assert_snapshot!(filtered(&ran.out, &FILTERS), @"SMTP OK - Relay is refused, 2 steps in TIME | total=TIMEs;60;;0 connect=TIMEs;;;0 hello=TIMEs;;30;0 'a foreign recipient'=TIMEs;;;0 answers=3;@5:9 size=12.5B");
+    assert_eq!(ran.err, "");
+}
+
+#[test]
+fn a_threshold_that_is_crossed_warns_or_is_critical() {
+    let warning = nagios(SCRIPT, &["-w", "answers=2"]);
+    assert_eq!(warning.code, Some(1), "{warning:?}");
+    assert!(warning.out.starts_with("SMTP WARNING - answers is 3 (range 2), Relay"), "{warning:?}");
+    let critical = nagios(SCRIPT, &["-w", "answers=2", "-c", "answers=4:"]);
+    assert_eq!(critical.code, Some(2), "{critical:?}");
+    assert!(critical.out.starts_with("SMTP CRITICAL - answers is 3 (range 4:)"), "{critical:?}");
+    let unknown = nagios(SCRIPT, &["-w", "anwsers=2"]);
+    assert_eq!(unknown.code, Some(3), "{unknown:?}");
+    assert!(unknown.out.contains("no metric anwsers (there are total, connect,"), "{unknown:?}");
+}
+
+#[test]
+fn a_wrong_reply_and_a_refused_port_are_critical_and_a_wrong_script_is_unknown() {
+    let wrong = SCRIPT.replace("#{expect: 550}", "#{expect: 250}");
+    let ran = nagios(&wrong, &[]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(2), ""), "{ran:?}");
+    insta::assert_snapshot!(filtered(&ran.out, &FILTERS));
+    let ran = nagios(SCRIPT, &["--set", &closed()]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.out.starts_with("MAIL CRITICAL - cannot connect to smtp://"), "{ran:?}");
+    for (script, args) in [
+        ("conect();\n", &[][..]),
+        ("// Nothing.\n", &[]),
+        ("skip(\"not here\");\n", &[]),
+        (SCRIPT, &["--set", "smpt=x"]),
+        (SCRIPT, &["--no-such-option"]),
+        (SCRIPT, &["-w", "total=soon"]),
+        (SCRIPT, &["--format", "json=/no/such/folder/x"]),
+    ] {
+        let ran = nagios(script, args);
+        assert_eq!((ran.code, ran.err.as_str()), (Some(3), ""), "{args:?} {ran:?}");
+        assert!(ran.out.contains("UNKNOWN - "), "{ran:?}");
+        assert!(!ran.out.lines().next().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn what_a_server_says_neither_begins_performance_data_nor_is_longer_than_nagios_reads() {
+    let long = "x".repeat(3000);
+    let lines: Vec<_> = (0..40).map(|n| format!("S: 554-{n} | a=1 {long}")).collect();
+    let server = Replay::start(&format!("{}\nS: 554 no\nclose", lines.join("\n"))).unwrap();
+    let ran = nagios(SCRIPT, &["--set", &format!("smtp={}", server.url("smtp"))]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert_eq!(ran.out.matches('|').count(), 1, "{}", ran.out);
+    assert!(ran.out.len() <= 8192, "{}", ran.out.len());
+    server.leave();
+}
+
+#[test]
+fn thresholds_are_for_nagios_alone() {
+    let folder = folder(&[("relay.rhai", SCRIPT)]);
+    let ran = run(folder.path(), &["run", "relay.rhai", "-w", "total=1"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.err.contains("thresholds are for --format nagios alone"), "{}", ran.err);
+}
+
+#[test]
+fn prometheus_reads_what_a_run_came_to_from_a_file() {
+    let failing = SCRIPT.replace("#{expect: 550}", "#{expect: 250}");
+    let tls = "// TLS.\nlet s = connect(param(\"submissions\"), #{tls: #{ca: param(\"ca\")}});\n\
+               s.expect(220);\nstep(\"say \\\"hi\\\"\");\ns.quit();\n";
+    let folder = folder(&[
+        ("a.rhai", SCRIPT),
+        ("b.rhai", &failing),
+        ("c.rhai", tls),
+        ("d.rhai", "skip(\"\");"),
+    ]);
+    let ran = run(folder.path(), &["run", "--format", "prometheus=mail.prom", "--format", "plain"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let text = std::fs::read_to_string(folder.path().join("mail.prom")).unwrap();
+    let shown = filtered(&text, &[FILTERS[3], (r"cert_expiry(\{.*\}) \d+", "cert_expiry$1 WHEN")]);
+    insta::assert_snapshot!(shown);
+    promtool(&text);
+}
+
+/// Whether the text is as Prometheus wants it: each sample once, below its type.
+fn promtool(text: &str) {
+    let mut seen = std::collections::BTreeSet::new();
+    let mut metric = String::new();
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("# TYPE ") {
+            metric = rest.split(' ').next().unwrap().to_owned();
+        } else if !line.starts_with('#') {
+            let (labels, value) = line.rsplit_once(' ').unwrap();
+            assert!(labels.starts_with(&format!("{metric}{{")), "{line} is below {metric}");
+            assert!(value.parse::<f64>().is_ok(), "{line}");
+            assert!(seen.insert(labels.to_owned()), "{labels} stands there twice");
+        }
+    }
+}
+
+#[test]
+fn a_watch_has_a_line_for_each_change() {
+    let server = Embedded::start().unwrap();
+    let address = server.smtp();
+    let folder = folder(&[(
+        "greets.rhai",
+        "// The greeting.\nlet s = connect(param(\"smtp\"));\nstep(\"greeting\");\ns.expect(220);\n",
+    )]);
+    let set = format!("smtp={address}");
+    let args = ["watch", "greets.rhai", "--every", "100ms", "--set", &set];
+    let mut watching =
+        program().current_dir(folder.path()).args(args).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
+    let first = lines.next().unwrap().unwrap();
+    assert!(first.contains("Z PASS greets.rhai (") && first.contains("greeting "), "{first}");
+    drop(server);
+    let second = lines.next().unwrap().unwrap();
+    assert!(second.contains("FAIL greets.rhai") && second.contains("cannot connect"), "{second}");
+    assert!(second.contains("PASS (") && second.contains(" runs)"), "{second}");
+    interrupt(watching.id());
+    let ended = watching.wait().unwrap();
+    assert_eq!(ended.code(), Some(3), "the last run counts");
+}
+
+fn interrupt(pid: u32) {
+    let killed = std::process::Command::new("kill").args(["-INT", &pid.to_string()]).status();
+    assert!(killed.unwrap().success());
+}
+
+#[test]
+fn a_watch_ends_after_so_many_runs() {
+    let folder = folder(&[("a.rhai", "connect().expect(220);\n")]);
+    let args = ["watch", "a.rhai", "--every", "10ms", "--count", "3", "-v"];
+    let ran = run(folder.path(), &args);
+    assert_eq!((ran.code, ran.out.lines().count()), (Some(0), 3), "{ran:?}");
+}
