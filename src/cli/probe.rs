@@ -228,7 +228,7 @@ fn prober(args: Probe) -> Result<probe::Probe> {
         return Err(error.hint("--user me@example.com --password env:PASSWORD"));
     }
     let account = user.map(|user| account(user, password.unwrap_or_default())).transpose()?;
-    let mut tls = args.tls.options()?;
+    let mut tls = args.tls.options(crate::tls::Options::new())?;
     if !args.verify && account.is_none() {
         // What is wrong with a certificate is told, and no reason to end.
         tls = tls.verify(false);

@@ -46,7 +46,8 @@ pub(super) struct Watch {
     reach: super::targets::Reach,
 }
 
-const EXAMPLES: &str = "A line says when, what came of it, and how long connecting, TLS and each step took.
+const EXAMPLES: &str =
+    "A line says when, what came of it, and how long connecting, TLS and each step took.
 Nothing is held against golden transcripts. The exit code is the worst of the last
 run of each script.
 
@@ -79,8 +80,7 @@ pub(super) fn watch(args: Watch, screen: &mut Screen) -> Result<ExitCode> {
     }
     descriptors::raise_limit();
     let interrupt = Interrupt::listen()?;
-    let work =
-        Work { jobs, times: Times::Rounds(1), at_once, interrupt, rules: Rules::default() };
+    let work = Work { jobs, times: Times::Rounds(1), at_once, interrupt, rules: Rules::default() };
     let watched = Watched::new(args.verbose);
     let runs = Runs { every: args.every, count: args.count };
     follow(&work, Told { screen: screen.clone(), watched, worst: ExitCode::Passed }, &runs)

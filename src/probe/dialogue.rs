@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::delivery;
 use super::deadline::left;
+use super::delivery;
 use super::{Depth, Found, Port, Probe, State};
 use crate::error::{Error, Kind, Result};
 use crate::message::Draft;

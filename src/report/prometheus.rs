@@ -71,7 +71,8 @@ fn add(
     value: f64,
 ) {
     let script = outcome.path.to_string_lossy();
-    let all = [("script", &*script)].into_iter().chain(labels.iter().copied());
+    let target = outcome.target.as_deref().map(|target| ("target", target));
+    let all = [("script", &*script)].into_iter().chain(target).chain(labels.iter().copied());
     let all: Vec<_> = all.map(|(label, value)| format!("{label}=\"{}\"", escaped(value))).collect();
     let line = format!("{name}{{{}}} {value}", all.join(","));
     samples.entry(name).or_default().push(line);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use super::Human;
@@ -16,7 +17,7 @@ use crate::visible;
 pub(crate) struct Watched {
     /// Whether each run has a line, and not only changes.
     verbose: bool,
-    last: BTreeMap<PathBuf, Last>,
+    last: BTreeMap<(PathBuf, Option<Arc<str>>), Last>,
 }
 
 #[derive(Debug)]
@@ -38,7 +39,8 @@ impl Watched {
     pub(crate) fn outcome(&mut self, outcome: &Outcome) -> String {
         let (word, style, why) = verdict(outcome);
         let key = format!("{word} {why}");
-        let before = self.last.get_mut(&outcome.path);
+        let whose = (outcome.path.clone(), outcome.target.clone());
+        let before = self.last.get_mut(&whose);
         let mut lasted = String::new();
         let has_changed = match before {
             Some(last) if last.key == key => {
@@ -54,13 +56,15 @@ impl Watched {
         };
         if has_changed {
             let last = Last { key, since: Instant::now(), runs: 1, word };
-            self.last.insert(outcome.path.clone(), last);
+            self.last.insert(whose, last);
         }
         if !has_changed && !self.verbose {
             return String::new();
         }
         let now = timestamp(SystemTime::now());
         let path = visible::escape(outcome.path.to_string_lossy().as_bytes());
+        let target = outcome.target.as_deref().map(|target| visible::escape(target.as_bytes()));
+        let path = target.map_or(path.clone(), |target| format!("{path} @{target}"));
         let why = if why.is_empty() { why } else { format!("  {why}") };
         format!(
             "{DIM}{now}{DIM:#} {style}{word}{style:#} {path} {DIM}({}){DIM:#}{why}{lasted}\n",
