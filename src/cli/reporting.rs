@@ -33,7 +33,7 @@ pub(super) struct Reporting {
     #[arg(short, long, conflicts_with_all = ["verbose", "repeat"])]
     quiet: bool,
     /// With --format nagios, warn if a metric is out of a range: `-w total=2 -w cert_days=14:`.
-    /// Metrics are total, connect, tls, cert_days, the titles of steps, and a script's own.
+    /// Metrics are total, connect, tls, `cert_days`, the titles of steps, and a script's own.
     #[arg(short, long, value_name = "METRIC=RANGE", conflicts_with = "repeat")]
     warning: Vec<Threshold>,
     /// The same for what is critical: `-c total=10 -c cert_days=7:`.

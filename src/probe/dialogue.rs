@@ -9,6 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::message::Draft;
 use crate::pattern::Regex;
 use crate::proto::Speech;
+use crate::proto::capabilities::Capabilities;
 use crate::session::{Options, Session};
 use crate::tls::Established;
 use crate::visible;
@@ -212,7 +213,7 @@ impl Steps<'_> {
         if self.session.tls().is_none() {
             service.starttls = Some(capabilities.is_some_and(|capabilities| capabilities.has(tls)));
         }
-        service.mechanisms = capabilities.map_or_else(Vec::new, |capabilities| capabilities.auth());
+        service.mechanisms = capabilities.map(Capabilities::auth).unwrap_or_default();
         Ok(true)
     }
 

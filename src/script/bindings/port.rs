@@ -60,13 +60,11 @@ fn another(
     error: Option<Error>,
 ) -> Error {
     let message = format!("{}:{} is {is}", place.host, port.number);
-    match error {
-        Some(error) => error.say(&message).with_expected(wanted.name()),
-        None => {
-            let error = Error::new(Kind::Unexpected, message).with_expected(wanted.name());
-            error.with_got("a connection").hint("look at what listens there: mailexpect probe")
-        }
+    if let Some(error) = error {
+        return error.say(&message).with_expected(wanted.name());
     }
+    let error = Error::new(Kind::Unexpected, message).with_expected(wanted.name());
+    error.with_got("a connection").hint("look at what listens there: mailexpect probe")
 }
 
 #[export_module(manifest)]
