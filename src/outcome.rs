@@ -27,8 +27,14 @@ pub struct Outcome {
     pub target: Option<Arc<str>>,
     /// The script's first comment, which is its title.
     pub title: Option<String>,
+    /// The row of a table in the script that it is about; `None` for the script as a whole.
+    pub case: Option<String>,
     /// What it came to.
     pub verdict: Verdict,
+    /// The rows of the script's tables, each a case of its own.
+    pub cases: Vec<Self>,
+    /// Whether it failed for nothing else than that some of those did.
+    pub failed_by_cases: bool,
     /// How often something was expected or asserted.
     pub expectations: u64,
     /// What failed beside the verdict: what the script had deferred.
@@ -167,6 +173,25 @@ impl Outcome {
         matches!(self.verdict, Verdict::Passed) && !self.failed_attempts.is_empty()
     }
 
+    /// What reports tell of, each a case of its own: the script, or the rows of its tables, and
+    /// then the script only if it failed for another reason than theirs.
+    #[must_use]
+    pub fn reported(&self) -> Vec<&Self> {
+        let is_apart = !self.is_ok() && !self.failed_by_cases;
+        let script = (self.cases.is_empty() || is_apart).then_some(self);
+        self.cases.iter().chain(script).collect()
+    }
+
+    /// What a report calls it: the path of the script, and the row behind that.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let path = self.path.to_string_lossy();
+        match &self.case {
+            Some(case) => format!("{path}::{case}"),
+            None => path.into_owned(),
+        }
+    }
+
     /// What failed, if something did.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
@@ -196,7 +221,10 @@ impl Outcome {
             path: path.to_owned(),
             target: None,
             title: None,
+            case: None,
             verdict,
+            cases: Vec::new(),
+            failed_by_cases: false,
             expectations: 0,
             beside: Vec::new(),
             transcript: Vec::new(),
@@ -231,6 +259,7 @@ impl Outcome {
             Verdict::Skipped(reason) => secrets.mask_text(reason),
             Verdict::Passed | Verdict::Differs(_) => {}
         }
+        self.cases.iter_mut().for_each(|case| case.mask(secrets.clone()));
         self.secrets = secrets;
     }
 }

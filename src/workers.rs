@@ -278,6 +278,7 @@ async fn attempts<A>(
         };
         let mut outcome = against.runner.run_on(thread, script, interrupt).await;
         outcome.target.clone_from(&against.target);
+        outcome.cases.iter_mut().for_each(|case| case.target.clone_from(&against.target));
         against.goldens.hold(&mut outcome);
         if let (Verdict::Interrupted(failure), Some(time), true) =
             (&mut outcome.verdict, work.rules.time, shared.timed_out.load(Ordering::Relaxed))

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +29,8 @@ const VARIABLE: &str = "MAILEXPECT_SET_";
 #[derive(Args, Debug)]
 pub(super) struct Reach {
     /// Set a parameter: `--set smtp=smtp://localhost:2525`, and a secret by
-    /// `--set password=env:NAME`, `file:PATH` or `cmd:PROGRAM`. Repeat for more.
+    /// `--set password=env:NAME`, `file:PATH` or `cmd:PROGRAM`; `--set message=@mail.eml` is what
+    /// the file holds. Repeat for more.
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_set)]
     set: Vec<(String, String)>,
     /// Set the deadline of each operation that has none of its own: `--timeout 30s`; 10 s by
@@ -46,9 +48,13 @@ pub(super) struct Reach {
     connecting: Connecting,
     #[command(flatten)]
     tls: super::tls::Tls,
-    /// Allow scripts to start processes with `pipe("sendmail -bs")`.
+    /// Allow scripts to start processes, as with `pipe("sendmail -bs")` and `run("ls")`.
     #[arg(long = "allow-run")]
     allow_processes: bool,
+    /// Allow scripts to read files in this folder and below, besides their own folder and the
+    /// current one: `--allow-read /var/mail`. Repeat for more.
+    #[arg(long, value_name = "DIR")]
+    allow_read: Vec<PathBuf>,
     /// Allow scripts to connect to unix sockets outside of their folder and of the current one:
     /// `smtp+unix:///run/mail.sock`.
     #[arg(long)]
@@ -77,6 +83,7 @@ pub(super) struct Set {
     given: BTreeMap<String, String>,
     values: BTreeMap<String, String>,
     secrets: Vec<Zeroizing<String>>,
+    files: BTreeMap<String, Vec<u8>>,
 }
 
 impl Set {
@@ -93,8 +100,9 @@ impl Set {
         }
         let mut values = variables();
         values.extend(given.clone());
+        let files = value::attached(&values)?;
         let secrets = value::fetch(&mut values)?;
-        Ok(Self { given, values, secrets })
+        Ok(Self { given, values, secrets, files })
     }
 
     /// What the command line says: each has to be a parameter of some script.
@@ -179,6 +187,8 @@ fn settings(
         options,
         deadline: reach.deadline.or(deadline).unwrap_or(defaults.deadline),
         allow_run: reach.allow_processes,
+        allow_read: reach.allow_read.clone(),
+        files: BTreeMap::new(),
         allow_sockets: reach.allow_sockets,
         servers: target.map_or(Servers::Embedded, |target| Servers::Target(target.to_owned())),
         redaction: Arc::new(goldens::redaction(project, target, &asked.goldens.redacting)?),
@@ -189,6 +199,8 @@ fn settings(
 fn runner(mut settings: Settings, set: &Set) -> Result<Runner> {
     // What is set is not fetched in vain.
     settings.params.retain(|name, _| !set.values.contains_key(name));
+    settings.files = value::attached(&settings.params)?;
+    settings.files.extend(set.files.clone());
     let fetched = value::fetch(&mut settings.params)?;
     settings.params.extend(set.values.clone());
     let runner = Runner::new(settings);

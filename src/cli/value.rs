@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::Read as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use zeroize::Zeroizing;
@@ -45,10 +46,30 @@ pub(super) fn fetch(params: &mut BTreeMap<String, String>) -> Result<Vec<Zeroizi
     Ok(secrets)
 }
 
+/// Reads the files that `@PATH` stands for: the values of these parameters.
+///
+/// # Errors
+/// Usage for one that cannot be read.
+pub(super) fn attached(params: &BTreeMap<String, String>) -> Result<BTreeMap<String, Vec<u8>>> {
+    let mut files = BTreeMap::new();
+    for (name, value) in params {
+        let Some(path) = value.strip_prefix('@') else { continue };
+        let bytes = crate::file::read(Path::new(path)).map_err(|error| {
+            let (name, path) = (visible::escape(name.as_bytes()), visible::escape(path.as_bytes()));
+            Error::usage(format!(
+                "the parameter `{name}` has no value: cannot read {path}: {error}"
+            ))
+            .hint("@PATH gives what is in a file; literal:@... is taken as it is")
+        })?;
+        files.insert(name.clone(), bytes);
+    }
+    Ok(files)
+}
+
 /// Whether a value on the command line is given in clear, for everybody to see who can list the
 /// machine's processes.
 pub(super) fn is_clear(value: &str) -> bool {
-    !["env:", "file:", "cmd:"].iter().any(|source| value.starts_with(source))
+    !["env:", "file:", "cmd:", "@"].iter().any(|source| value.starts_with(source))
 }
 
 fn variable(name: &str) -> Result<Zeroizing<String>, String> {

@@ -10,6 +10,7 @@ mod known;
 #[cfg(feature = "cli")]
 mod pending;
 mod policy;
+mod sections;
 #[cfg(feature = "cli")]
 mod stale;
 mod text;
@@ -45,15 +46,43 @@ impl Goldens {
     /// Holds the transcript of a run that passed against its golden, if there is one or one is to
     /// be made.
     pub(crate) fn hold(&self, outcome: &mut Outcome) {
+        if self.policy != Policy::Ignore && outcome.failed_by_cases {
+            return self.hold_cases(outcome);
+        }
         if self.policy == Policy::Ignore || !matches!(outcome.verdict, Verdict::Passed) {
             return;
         }
         match self.compare(outcome) {
             Ok(Held::As(golden)) => outcome.golden = golden,
             Ok(Held::Differs(difference)) => {
+                let (golden, old) = (&difference.golden, difference.old.as_deref());
+                let (old, new) = (old.unwrap_or_default(), &difference.new);
+                if sections::mark(outcome, golden, old, new) && !outcome.cases.is_empty() {
+                    outcome.failed_by_cases = true;
+                }
                 outcome.verdict = Verdict::Differs(Box::new(difference));
             }
             Err(error) => outcome.verdict = Verdict::Failed(Box::new(error.into())),
+        }
+    }
+
+    /// Holds the cases that passed, of a script some of whose cases failed, against their sections
+    /// of its golden, if there is one. Nothing is written: the others have no sections to write.
+    fn hold_cases(&self, outcome: &mut Outcome) {
+        let there = Place::of(&outcome.path, self.target.as_deref()).there();
+        let run = outcome.redaction.as_deref().cloned().unwrap_or_default();
+        let said = there.and_then(|there| {
+            let Some((path, golden)) = there else { return Ok(None) };
+            Ok(Some((path, Said::beside(golden, outcome, &run)?)))
+        });
+        match said {
+            Ok(Some((path, said))) => {
+                let old = said.old.unwrap_or_default();
+                sections::mark(outcome, &path, &old, &said.shown);
+            }
+            Ok(None) => {}
+            // It is no fault of a case, and the script has failed already.
+            Err(error) => outcome.beside.push(error.into()),
         }
     }
 

@@ -73,14 +73,46 @@ fn without_failed_attempts(events: &[Event]) -> Vec<&Event> {
     kept
 }
 
-/// The sessions numbered anew, in their order: those of attempts that failed are gone.
+/// The sessions numbered anew, in their order: those of attempts that failed are gone. Each row of
+/// a table numbers the sessions that it opened by itself, behind those outside of all rows: a row
+/// that is added changes no other.
 fn renumbered(mut events: Vec<Event>) -> Vec<Event> {
-    let sessions: BTreeSet<SessionId> = events.iter().filter_map(|event| event.session).collect();
-    let places: BTreeMap<_, _> = sessions.into_iter().zip(1..).collect();
-    for session in events.iter_mut().filter_map(|event| event.session.as_mut()) {
-        session.0 = places.get(session).copied().unwrap_or(session.0);
+    let mut outside = BTreeSet::new();
+    let mut inside = HashSet::new();
+    let mut is_inside = false;
+    for event in &events {
+        is_inside = in_case(event, is_inside);
+        let Some(session) = event.session else { continue };
+        if is_inside && !outside.contains(&session) {
+            inside.insert(session);
+        } else if !inside.contains(&session) {
+            outside.insert(session);
+        }
+    }
+    let mut places: BTreeMap<SessionId, u32> = outside.iter().copied().zip(1..).collect();
+    let first = u32::try_from(outside.len()).unwrap_or(u32::MAX);
+    let mut next = first;
+    for event in &mut events {
+        if matches!(event.what, What::Note { about: About::Case, .. }) {
+            next = first;
+        }
+        if let Some(session) = &mut event.session {
+            session.0 = *places.entry(*session).or_insert_with(|| {
+                next += 1;
+                next
+            });
+        }
     }
     events
+}
+
+/// Whether what follows an event is within a row of a table.
+fn in_case(event: &Event, before: bool) -> bool {
+    match &event.what {
+        What::Note { about: About::Case, .. } => true,
+        What::Note { about: About::CaseEnded, .. } => false,
+        _ => before,
+    }
 }
 
 fn is_connected(event: &Event) -> bool {

@@ -14,10 +14,14 @@
 
 mod compose;
 mod delivered;
+mod mbox;
 mod parse;
+mod template;
 
 pub use compose::{Attachment, Draft};
 #[cfg(feature = "script")]
 pub(crate) use compose::{now, unique_id};
 pub use delivered::delivered;
+pub use mbox::mbox;
 pub use parse::{Parsed, parse};
+pub use template::resembles;

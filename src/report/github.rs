@@ -9,21 +9,25 @@ pub(crate) struct Github;
 
 impl Report for Github {
     fn script_ended(&mut self, _: usize, outcome: &Outcome) -> String {
-        match &outcome.verdict {
-            Verdict::Passed if outcome.is_flaky() => {
-                outcome.failed_attempts.last().map_or_else(String::new, |failed| {
-                    command("warning", "passed only when it was retried: ", failed)
-                })
-            }
-            Verdict::Passed | Verdict::Skipped(_) => String::new(),
-            Verdict::Failed(_) | Verdict::Differs(_) | Verdict::Interrupted(_) => {
-                command("error", "", outcome)
-            }
-        }
+        outcome.reported().into_iter().map(annotation).collect()
     }
 
     fn run_ended(&mut self, _: &Summary) -> String {
         String::new()
+    }
+}
+
+fn annotation(outcome: &Outcome) -> String {
+    match &outcome.verdict {
+        Verdict::Passed if outcome.is_flaky() => {
+            outcome.failed_attempts.last().map_or_else(String::new, |failed| {
+                command("warning", "passed only when it was retried: ", failed)
+            })
+        }
+        Verdict::Passed | Verdict::Skipped(_) => String::new(),
+        Verdict::Failed(_) | Verdict::Differs(_) | Verdict::Interrupted(_) => {
+            command("error", "", outcome)
+        }
     }
 }
 
@@ -39,7 +43,8 @@ fn command(level: &str, lead: &str, outcome: &Outcome) -> String {
     if let Some(target) = &outcome.target {
         title = format!("{title} @{target}");
     }
-    let message = format!("{lead}{}{}", Human::fault(outcome).1, notes(outcome.failure()));
+    let case = outcome.case.as_ref().map(|case| format!("{case}: ")).unwrap_or_default();
+    let message = format!("{case}{lead}{}{}", Human::fault(outcome).1, notes(outcome.failure()));
     format!("::{level} {place},title={}::{}\n", property(&title), data(&message))
 }
 

@@ -47,6 +47,12 @@ impl Human {
     pub fn outcome(&self, outcome: &Outcome) -> String {
         let mut text = headline(outcome);
         match &outcome.verdict {
+            Verdict::Failed(failure) if outcome.failed_by_cases && !self.verbose => {
+                let _ = writeln!(text, "{BAD}error{BAD:#}: {}", failure.error.message());
+                let failed = outcome.cases.iter().filter(|case| !case.is_ok());
+                failed.for_each(|case| text.push_str(&self.outcome(case)));
+                printed(&mut text, &outcome.transcript);
+            }
             Verdict::Failed(failure) | Verdict::Interrupted(failure) => {
                 let path = outcome.path.to_string_lossy();
                 text.push_str(&explain(failure, &path));
@@ -80,10 +86,10 @@ impl Human {
     /// The script, and its target if one was named: not yet for a terminal.
     #[cfg(feature = "cli")]
     pub(super) fn name(outcome: &Outcome) -> String {
-        let path = outcome.path.to_string_lossy();
+        let name = outcome.name();
         match &outcome.target {
-            Some(target) => format!("{path} @{target}"),
-            None => path.into_owned(),
+            Some(target) => format!("{name} @{target}"),
+            None => name,
         }
     }
 
@@ -290,7 +296,7 @@ fn headline(outcome: &Outcome) -> String {
         Verdict::Failed(_) | Verdict::Differs(_) => ("FAIL", BAD),
         Verdict::Interrupted(_) => ("STOP", ODD),
     };
-    let path = visible::escape(outcome.path.to_string_lossy().as_bytes());
+    let path = visible::escape(outcome.name().as_bytes());
     let mut text = format!(
         "{style}{word}{style:#} {path}{} {DIM}({}){DIM:#}",
         at_target(outcome),

@@ -43,6 +43,7 @@ impl Report for Json {
         event["number"] = number.into();
         let failed: Vec<_> = outcome.failed_attempts.iter().map(attempt).collect();
         event["failed_attempts"] = failed.into();
+        event["cases"] = outcome.cases.iter().map(attempt).collect::<Vec<_>>().into();
         line(&event)
     }
 
@@ -90,6 +91,7 @@ fn attempt(outcome: &Outcome) -> Value {
         "path": outcome.path.to_string_lossy(),
         "target": outcome.target.as_deref(),
         "title": outcome.title,
+        "case": outcome.case,
         "verdict": verdict,
         "exit_code": outcome.exit_code() as u8,
         "elapsed": outcome.elapsed.as_secs_f64(),

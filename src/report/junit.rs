@@ -13,19 +13,19 @@ use crate::outcome::{ExitCode, Outcome, Verdict};
 /// One test suite with a test case for each script.
 #[derive(Debug, Default)]
 pub(crate) struct Junit {
-    cases: BTreeMap<usize, TestCase>,
+    cases: BTreeMap<usize, Vec<TestCase>>,
 }
 
 impl Report for Junit {
     fn script_ended(&mut self, number: usize, outcome: &Outcome) -> String {
-        self.cases.insert(number, case(outcome));
+        self.cases.insert(number, outcome.reported().into_iter().map(case).collect());
         String::new()
     }
 
     fn run_ended(&mut self, summary: &Summary) -> String {
         let mut suite = TestSuite::new("mailexpect");
         suite.set_time(summary.elapsed);
-        suite.add_test_cases(std::mem::take(&mut self.cases).into_values());
+        suite.add_test_cases(std::mem::take(&mut self.cases).into_values().flatten());
         let mut document = Document::new("mailexpect");
         document.set_time(summary.elapsed).add_test_suite(suite);
         // Only what is no text at all cannot be serialised, and all of this is.

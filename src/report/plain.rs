@@ -12,7 +12,7 @@ pub(crate) struct Plain {
 
 impl Report for Plain {
     fn script_ended(&mut self, number: usize, outcome: &Outcome) -> String {
-        self.in_order.next(number, line(outcome))
+        self.in_order.next(number, outcome.reported().into_iter().map(line).collect())
     }
 
     fn run_ended(&mut self, summary: &Summary) -> String {
@@ -49,5 +49,6 @@ fn fault(outcome: &Outcome) -> String {
     };
     let expected = part("expected", error.and_then(|error| error.expected()));
     let got = part("got", error.and_then(|error| error.got()));
-    format!("{place}: {message}{expected}{got}")
+    let case = outcome.case.as_ref().map(|case| format!(" [{case}]")).unwrap_or_default();
+    format!("{place}{case}: {message}{expected}{got}")
 }

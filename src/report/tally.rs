@@ -15,25 +15,31 @@ pub struct Tally {
     pub(super) skipped: usize,
     /// How many of those that passed did so after an attempt that failed.
     pub(super) flaky: usize,
+    scripts: usize,
     worst: Option<ExitCode>,
 }
 
 impl Tally {
     /// Counts one more.
     pub fn add(&mut self, outcome: &Outcome) {
-        match outcome.verdict {
-            Verdict::Passed => self.passed += 1,
-            Verdict::Skipped(_) => self.skipped += 1,
-            Verdict::Failed(_) | Verdict::Differs(_) | Verdict::Interrupted(_) => self.failed += 1,
+        self.scripts += 1;
+        for outcome in outcome.reported() {
+            match outcome.verdict {
+                Verdict::Passed => self.passed += 1,
+                Verdict::Skipped(_) => self.skipped += 1,
+                Verdict::Failed(_) | Verdict::Differs(_) | Verdict::Interrupted(_) => {
+                    self.failed += 1;
+                }
+            }
         }
         self.flaky += usize::from(outcome.is_flaky());
         self.worst = self.worst.max(Some(outcome.exit_code()));
     }
 
-    /// How many were counted.
+    /// How many scripts were counted; the cases of one are counted each by itself.
     #[cfg(feature = "cli")]
     pub(crate) fn total(&self) -> usize {
-        self.passed + self.failed + self.skipped
+        self.scripts
     }
 
     /// The worst exit code of all.

@@ -39,15 +39,31 @@ impl Report for Tap {
 }
 
 fn point(number: usize, outcome: &Outcome) -> String {
-    let path = escaped(&Human::name(outcome));
+    let path = escaped(&outcome.case.clone().unwrap_or_else(|| Human::name(outcome)));
     let mut text = match &outcome.verdict {
         Verdict::Passed => format!("ok {number} - {path}\n"),
         Verdict::Skipped(reason) => format!("ok {number} - {path} # SKIP {}\n", escaped(reason)),
         _ => format!("not ok {number} - {path}\n"),
     };
+    text.insert_str(0, &subtests(outcome));
     let faults = outcome.failed_attempts.iter().chain((!outcome.is_ok()).then_some(outcome));
     for fault in faults {
         block(&mut text, fault);
+    }
+    text
+}
+
+/// The rows of tables, as subtests: their own points, further in and before that of the script.
+fn subtests(outcome: &Outcome) -> String {
+    if outcome.cases.is_empty() {
+        return String::new();
+    }
+    let path = escaped(&outcome.path.to_string_lossy());
+    let mut text = format!("# Subtest: {path}\n");
+    let points = outcome.cases.iter().enumerate().map(|(place, case)| point(place + 1, case));
+    let points = points.chain([format!("1..{}\n", outcome.cases.len())]);
+    for line in points.flat_map(|point| point.lines().map(str::to_owned).collect::<Vec<_>>()) {
+        let _ = writeln!(text, "    {line}");
     }
     text
 }

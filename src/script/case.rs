@@ -19,7 +19,7 @@ use super::library::Library;
 use super::program::Program;
 use super::run::{Run, Shared};
 use super::settings::{Servers, Settings};
-use super::{check, failure, finally, memory};
+use super::{check, failure, finally, memory, table};
 use crate::error::{Error, Kind, Result};
 use crate::outcome::{Failure, Outcome, Verdict};
 use crate::redaction::Redaction;
@@ -123,6 +123,13 @@ impl Case {
     #[must_use]
     pub fn allow_run(mut self) -> Self {
         self.settings.allow_run = true;
+        self
+    }
+
+    /// Lets the script read files in this folder and below, besides its own and the current one.
+    #[must_use]
+    pub fn allow_read(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.settings.allow_read.push(folder.into());
         self
     }
 
@@ -276,10 +283,10 @@ impl Runner {
         {
             self.name_all_lacking(path, failure);
         }
-        let verdict = failed_beside(verdict, &mut beside);
+        let verdict = failure::failed_beside(verdict, &mut beside);
         let mut outcome = Outcome {
             title,
-            expectations: run.checks(),
+            expectations: run.proofs(),
             transcript: run.transcript.take(),
             elapsed: started.elapsed(),
             params: run.take_params(),
@@ -289,8 +296,10 @@ impl Runner {
             measured: run.measured(),
             ..Outcome::new(path, verdict)
         };
-        for handle in run.sessions() {
-            handle.look(|session| outcome.expectations += session.expectations());
+        outcome.cases = run.table.outcomes(&outcome);
+        if let (Verdict::Passed, Some(error)) = (&outcome.verdict, table::failed(&outcome.cases)) {
+            outcome.verdict = Verdict::Failed(Box::new(error.into()));
+            outcome.failed_by_cases = true;
         }
         outcome.mask(run.secrets());
         outcome
@@ -378,7 +387,7 @@ impl Runner {
             (Ok(()), Some(reason)) => Err(failure::end_of_all(reason, None)),
             (ended, _) => ended,
         };
-        let faulty = if ended.is_ok() { run.end_sessions().await } else { None };
+        let faulty = if ended.is_ok() { run.end_sessions(0).await } else { None };
         let failed = faulty.map(|(error, handle)| {
             let failure = failure::at_the_end(error, handle.last(), &self.library);
             Failure { step: handle.step(), ..failure }
@@ -390,14 +399,13 @@ impl Runner {
                 session.hang_up();
             }
         }
-        let step = || run.step().as_deref().map(str::to_owned);
-        let with_step = |failure: Failure| Box::new(Failure { step: step(), ..failure });
+        let with_step = |failure: Failure| Box::new(Failure { step: run.step_title(), ..failure });
         match (ended, failed) {
             (Err(End::Skipped(reason)), _) => Verdict::Skipped(reason),
             (Err(End::Interrupted(failure)), _) => Verdict::Interrupted(with_step(failure)),
             (Err(End::Failed(failure)), _) => Verdict::Failed(with_step(failure)),
             (Ok(()), Some(failure)) => Verdict::Failed(Box::new(failure)),
-            (Ok(()), None) if expects_nothing(run) => {
+            (Ok(()), None) if run.proofs() == 0 => {
                 Verdict::Failed(Box::new(nothing_expected().into()))
             }
             (Ok(()), None) => Verdict::Passed,
@@ -431,23 +439,6 @@ fn guarded(mut script: Pin<&mut Coroutine<Ran>>) -> impl Future<Output = Ran> {
 
 /// How a script ended, and what failed beside that.
 type Ran = (Result<(), End>, Vec<Failure>);
-
-/// The verdict, if what was deferred failed as well: its failure never takes the place of another.
-fn failed_beside(verdict: Verdict, beside: &mut Vec<Failure>) -> Verdict {
-    if beside.is_empty() || matches!(verdict, Verdict::Failed(_) | Verdict::Interrupted(_)) {
-        return verdict;
-    }
-    Verdict::Failed(Box::new(beside.remove(0)))
-}
-
-/// Whether a run proved nothing: no session expected anything, and no assertion held.
-fn expects_nothing(run: &Run) -> bool {
-    let mut expectations = run.checks();
-    for handle in run.sessions() {
-        handle.look(|session| expectations += session.expectations());
-    }
-    expectations == 0
-}
 
 fn nothing_expected() -> Error {
     Error::new(Kind::Vacuous, "the script expects nothing at all")

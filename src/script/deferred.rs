@@ -29,6 +29,10 @@ impl Deferred {
         Ok(())
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.closures.borrow().len()
+    }
+
     /// The last of them, if there are more than so many.
     pub(super) fn pop(&self, from: usize) -> Option<(FnPtr, Spot)> {
         let mut closures = self.closures.borrow_mut();

@@ -55,6 +55,7 @@ pub(super) fn engine(library: Arc<Library>) -> Engine {
         .set_strict_variables(true)
         .set_fail_on_invalid_map_property(true)
         .disable_symbol("eval")
+        .set_default_tag(Dynamic::from(Arc::clone(&library)))
         .set_module_resolver(Resolver(library))
         .on_print(print)
         .on_debug(|text, source, position| {

@@ -11,7 +11,7 @@ use super::raise::{Caught, Raised, Spot, kind};
 use super::run::Run;
 use super::vocabulary;
 use crate::error::{Error, Kind};
-use crate::outcome::{Failure, Place};
+use crate::outcome::{Failure, Place, Verdict};
 
 /// How much is shown of a value that was thrown.
 const LONGEST_THROWN: usize = 16 << 10;
@@ -153,6 +153,14 @@ pub(super) fn unparsable(wrong: &ParseError, script: &str, library: &Library) ->
 pub(super) fn at_the_end(error: Error, last: Option<Spot>, library: &Library) -> Failure {
     let place = last.and_then(|spot| library.place(spot.source()?, spot.position()));
     Failure { place, ..error.into() }
+}
+
+/// The verdict, if what was deferred failed as well: its failure never takes the place of another.
+pub(super) fn failed_beside(verdict: Verdict, beside: &mut Vec<Failure>) -> Verdict {
+    if beside.is_empty() || matches!(verdict, Verdict::Failed(_) | Verdict::Interrupted(_)) {
+        return verdict;
+    }
+    Verdict::Failed(Box::new(beside.remove(0)))
 }
 
 fn called(name: &str) -> String {

@@ -29,6 +29,7 @@ mod run;
 mod settings;
 pub(crate) mod shipped;
 mod survey;
+mod table;
 mod vocabulary;
 #[cfg(feature = "cli")]
 pub(crate) mod written;

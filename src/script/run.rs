@@ -17,6 +17,7 @@ use super::memory;
 use super::raise::Raised;
 use super::regexes::Regexes;
 use super::settings::Settings;
+use super::table::Table;
 use crate::error::{Error, Result};
 use crate::file;
 use crate::outcome::{Measured, Metric};
@@ -40,7 +41,7 @@ const MOST_KNOWN: usize = 1000;
 const MOST_MEASURED: usize = 1000;
 
 /// No more is read of a file that a script names.
-const LARGEST_FILE: u64 = 1 << 20;
+const LARGEST_FILE: u64 = 16 << 20;
 
 /// The state of one run of one script.
 pub(crate) struct Run {
@@ -75,6 +76,8 @@ pub(crate) struct Run {
     ended: RefCell<Option<Ended>>,
     /// What is to be done at its end.
     pub(super) deferred: Deferred,
+    /// The rows of its tables.
+    pub(super) table: Table,
     /// Values that the script had made up, each with what stands for it in its golden.
     known: RefCell<Vec<(String, String)>>,
     /// The ports that it was given.
@@ -141,6 +144,7 @@ impl Run {
             redaction: RefCell::default(),
             ended: RefCell::default(),
             deferred: Deferred::default(),
+            table: Table::default(),
             known: RefCell::default(),
             ports: RefCell::default(),
             limit: Cell::default(),
@@ -184,15 +188,36 @@ impl Run {
     /// Reads a file that a script names: one that the caller has given as a parameter, or one where
     /// scripts may import from, its path relative to the script.
     pub(super) fn read(&self, path: &str) -> Result<Vec<u8>> {
-        let is_given = self.settings.params.values().any(|value| value == path);
-        let file = if is_given { PathBuf::from(path) } else { self.folder.join(path) };
-        if !is_given && !self.may_import(&file) {
-            let why = "it lies outside of the script's folder and of the current one";
-            let error = Error::usage(format!("the script may not read {path}: {why}"));
-            return Err(error.hint("give the path by --set, and say param(...) in its place"));
-        }
+        let file = self.readable(path)?;
         file::read_up_to(&file, LARGEST_FILE)
             .map_err(|error| Error::usage(format!("cannot read {path}: {error}")))
+    }
+
+    /// The file that a script names, if it may read it.
+    pub(super) fn readable(&self, path: &str) -> Result<PathBuf> {
+        let is_given = self.settings.params.values().any(|value| value == path);
+        let file = if is_given { PathBuf::from(path) } else { self.folder.join(path) };
+        if !is_given && !self.may_import(&file) && !self.is_allowed(&file) {
+            let why = "it lies outside of the script's folder and of the current one";
+            let error = Error::usage(format!("the script may not read {path}: {why}"));
+            return Err(error.hint(
+                "give its folder by --allow-read, or the path by --set and say param(...) in its place",
+            ));
+        }
+        Ok(file)
+    }
+
+    /// Whether the file lies in a folder that the caller granted. One that is not there yet has
+    /// its folder looked at.
+    fn is_allowed(&self, file: &Path) -> bool {
+        let there = file.canonicalize().or_else(|_| {
+            let name = file.file_name().unwrap_or_default();
+            Ok::<_, std::io::Error>(file.parent().unwrap_or(file).canonicalize()?.join(name))
+        });
+        let Ok(there) = there else { return false };
+        let folders = self.settings.allow_read.iter();
+        let mut folders = folders.filter_map(|folder| folder.canonicalize().ok());
+        folders.any(|folder| there.starts_with(folder))
     }
 
     /// How sessions of this run are opened, unless a script says otherwise.
@@ -232,12 +257,12 @@ impl Run {
         }
     }
 
-    /// Ends the dialogues that are still open, up to the first that fails: its error and its
-    /// handle. Our side of each is closed before the first is read to its end, so that
-    /// all of them cost one grace.
-    pub(super) async fn end_sessions(&self) -> Option<(Error, Handle)> {
+    /// Ends the dialogues that are still open, of those opened after so many, up to the first that
+    /// fails: its error and its handle. Our side of each is closed before the first is read to its
+    /// end, so that all of them cost one grace.
+    pub(super) async fn end_sessions(&self, from: usize) -> Option<(Error, Handle)> {
         let mut ending = Vec::new();
-        let mut sessions = self.sessions();
+        let mut sessions = self.sessions().split_off(from.min(self.opened()));
         // Branches open theirs in any order.
         sessions.sort_by_cached_key(|handle| {
             let mut id = None;
@@ -351,6 +376,19 @@ impl Run {
             handle.look(|session| measured.sessions.extend(session.opened()));
         }
         measured
+    }
+
+    /// How often something that was expected came, or an assertion held.
+    pub(super) fn proofs(&self) -> u64 {
+        let mut proofs = self.checks();
+        for handle in self.sessions() {
+            handle.look(|session| proofs += session.expectations());
+        }
+        proofs
+    }
+
+    pub(super) fn step_title(&self) -> Option<String> {
+        self.step().as_deref().map(str::to_owned)
     }
 
     pub(super) fn step(&self) -> Option<Arc<str>> {

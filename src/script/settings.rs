@@ -1,6 +1,7 @@
 //! What the caller of scripts gives and grants them.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,10 @@ pub struct Settings {
     pub deadline: Duration,
     /// Whether scripts may start processes (`pipe`).
     pub allow_run: bool,
+    /// Folders whose files scripts may read, besides their own and the current one.
+    pub allow_read: Vec<PathBuf>,
+    /// The parameters whose values are files (`--set message=@mail.eml`), with their bytes.
+    pub files: BTreeMap<String, Vec<u8>>,
     /// Whether scripts may connect to unix sockets outside of their folder and of the current one.
     pub allow_sockets: bool,
     /// Which servers a script speaks with if no value is given for their parameters.
@@ -53,6 +58,8 @@ impl Default for Settings {
             options: Options::new(),
             deadline: Duration::from_mins(5),
             allow_run: false,
+            allow_read: Vec::new(),
+            files: BTreeMap::new(),
             allow_sockets: false,
             servers: Servers::default(),
             redaction: Arc::default(),

@@ -6,8 +6,9 @@ use rhai::{Module, Shared};
 
 use super::verb::{Manual, words_of};
 use super::{
-    auth, capabilities, caught, expect, find, golden, imap, message, metric, names, pattern, pop3,
-    port, reply, send, session, shared, sieve, smtp, standard, test, tls, together, trying,
+    auth, capabilities, cases, caught, expect, files, find, golden, imap, message, metric, names,
+    pattern, pop3, port, reply, send, session, shared, sieve, smtp, standard, test, tls, together,
+    trying,
 };
 
 /// Words that belong together, with their place in the reference.
@@ -61,6 +62,8 @@ fn chapters(manual: Manual) -> impl Iterator<Item = (&'static str, &'static str,
         ("Verbs of ManageSieve", sieve::INTRO, sieve::words(manual)),
         ("Ports", port::INTRO, words_of!(port::words, manual)),
         ("Tests", test::INTRO, words_of!(test::words, manual)),
+        ("Files", files::INTRO, words_of!(files::words, manual)),
+        ("Tables", cases::INTRO, words_of!(cases::words, manual)),
         ("Failures and attempts", trying::INTRO, words_of!(trying::words, manual)),
         ("Several dialogues at once", together::INTRO, words_of!(together::words, manual)),
         ("Metrics", metric::INTRO, words_of!(metric::words, manual)),

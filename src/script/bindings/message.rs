@@ -9,7 +9,7 @@ use rhai::{Array, Map};
 
 use super::argument;
 use crate::error::{Error, Result};
-use crate::message::{self, Attachment, Draft, Parsed, delivered, parse};
+use crate::message::{self, Attachment, Draft, Parsed, delivered, parse, resembles};
 use crate::reply::Reply;
 use crate::script::raise::{Raised, raise};
 use crate::script::run::Run;
@@ -154,6 +154,14 @@ fn check_delivered(came: Dynamic, sent: Dynamic) -> Result<String> {
     Ok(added)
 }
 
+fn check_template(came: Dynamic, template: Dynamic) -> Result<()> {
+    resembles(&content(came)?, &argument::bytes(template, "a template")?)?;
+    if let Ok(run) = Run::current() {
+        run.count_check();
+    }
+    Ok(())
+}
+
 fn optional(text: Option<&str>) -> Dynamic {
     text.map_or(Dynamic::UNIT, Into::into)
 }
@@ -238,6 +246,24 @@ pub mod words {
         sent: Dynamic,
     ) -> Result<String, Raised> {
         check_delivered(fetched, sent).map_err(|error| raise(&ctx, error))
+    }
+
+    /// Fails the script unless a message, a reply, text or a blob, is like a template. Each header of
+    /// the template has to be there, in any order; `*` in its value stands for any run of
+    /// characters. The body has to be the same line by line; a line `*` stands for any run of
+    /// lines. Headers that the template does not have may be there.
+    ///
+    /// ```rhai
+    /// let mail = "Received: from a by b id 4711\r\nSubject: hello\r\n\r\nHi\r\n\r\nBye\r\n";
+    /// assert_mail(mail, "Subject: hello\nReceived: from * by b id *\n\nHi\n*\n");
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn assert_mail(
+        ctx: NativeCallContext,
+        fetched: Dynamic,
+        template: Dynamic,
+    ) -> Result<(), Raised> {
+        check_template(fetched, template).map_err(|error| raise(&ctx, error))
     }
 
     #[rhai_fn(get = "from", pure)]

@@ -55,6 +55,18 @@ pub(super) fn count() {
     }
 }
 
+/// The value of a parameter that is a file: text, or a blob if it is none.
+fn of_file(run: &Run, name: &str) -> Option<Dynamic> {
+    let bytes = run.settings.files.get(name)?;
+    if let Some(path) = run.settings.params.get(name) {
+        run.note_param(name, path);
+    }
+    Some(match std::str::from_utf8(bytes) {
+        Ok(text) => text.replace("\r\n", "\n").into(),
+        Err(_) => Dynamic::from_blob(bytes.clone()),
+    })
+}
+
 fn shown(value: &Dynamic) -> String {
     if value.is_string() { format!("{:?}", value.to_string()) } else { format!("{value:?}") }
 }
@@ -88,6 +100,9 @@ pub mod words {
     /// ```
     #[rhai_fn(name = "param", return_raw)]
     pub fn param_required(ctx: NativeCallContext, name: &str) -> Result<Dynamic, Raised> {
+        if let Some(value) = Run::current().ok().and_then(|run| of_file(&run, name)) {
+            return Ok(value);
+        }
         let value = Run::current().and_then(|run| match run.param(name)? {
             None if name != "ca" => Err(run.no_value(name)),
             value => Ok(value),
@@ -98,7 +113,8 @@ pub mod words {
     }
 
     /// The value given by `--set name=value`, or the default. Where the default is a number or a
-    /// truth value, so is the value.
+    /// truth value, so is the value. `--set name=@mail.eml` gives what is in the file: text, whose
+    /// line ends become CRLF when it is sent, or a blob if it is not UTF-8.
     ///
     /// ```rhai
     /// let client = param("client", "client.example");
@@ -107,6 +123,9 @@ pub mod words {
     #[rhai_fn(return_raw)]
     pub fn param(ctx: NativeCallContext, name: &str, default: Dynamic) -> Result<Dynamic, Raised> {
         let run = Run::current().map_err(|error| raise(&ctx, error))?;
+        if let Some(value) = of_file(&run, name) {
+            return Ok(value);
+        }
         if let Some(value) = run.settings.params.get(name) {
             run.note_param(name, value);
             return typed(name, value, &default).map_err(|error| raise(&ctx, error));

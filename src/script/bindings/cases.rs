@@ -1,0 +1,179 @@
+//! Tables: each row is a case of its own.
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "Rhai's plugin macros hand arguments over by value"
+)]
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use rhai::plugin::{Dynamic, NativeCallContext, export_module};
+use rhai::{Array, FnPtr, ImmutableString, Map};
+
+use super::wait;
+use crate::error::{Error, Kind};
+use crate::outcome::{Failure, Verdict};
+use crate::script::bounds::beginning;
+use crate::script::ended::Ended;
+use crate::script::failure::{self, End};
+use crate::script::finally;
+use crate::script::library::Library;
+use crate::script::raise::{Raised, raise};
+use crate::script::run::Run;
+use crate::script::table::Case;
+use crate::transcript::About;
+use crate::visible;
+
+pub(super) const INTRO: &str = "A table is a list of rows, and a closure that is called with each of them. Each row is a case of its own: \
+in every report, in JUnit and JSON, and as a section of the golden transcript, which is held against its golden apart. A case that fails \
+does not stop the others. In `cargo test` the script is one test, whose failure names the cases that failed.";
+
+/// The longest name of a case.
+const NAME: usize = 100;
+
+/// What a case is called: the `name` of a map, the first element of a list, or the value itself.
+fn name_of(ctx: &NativeCallContext<'_>, row: &Dynamic) -> Result<String, Raised> {
+    let first = match row.read_lock::<Map>() {
+        Some(map) => map.get("name").or_else(|| map.values().next()).cloned(),
+        None => None,
+    };
+    let first = match row.read_lock::<Array>() {
+        Some(list) => list.first().cloned(),
+        None => first,
+    };
+    let value = first.unwrap_or_else(|| row.clone());
+    let text = ctx.call_native_fn::<ImmutableString>("to_string", (value,))?;
+    let mut text = beginning(&visible::escape(text.as_bytes()), NAME);
+    if let Ok(run) = Run::current() {
+        run.secrets().mask_text(&mut text);
+    }
+    Ok(if text.is_empty() { "(empty)".to_owned() } else { text })
+}
+
+/// Runs one case to its verdict.
+fn case(
+    ctx: &NativeCallContext<'_>,
+    run: &Run,
+    closure: &FnPtr,
+    (name, row): (&str, Dynamic),
+) -> Result<Case, Raised> {
+    let library = ctx.tag().and_then(|tag| tag.clone().try_cast::<Arc<Library>>());
+    let library = library.unwrap_or_default();
+    let (began, opened, deferred) = (Instant::now(), run.opened(), run.deferred.len());
+    let proofs = run.proofs();
+    let called = closure.call_within_context::<Dynamic>(ctx, (row,));
+    let verdict = match called {
+        Ok(_) => Verdict::Passed,
+        Err(raised) => ended(ctx, run, raised, &library)?,
+    };
+    let mut beside = finally::run(ctx, run, deferred, &library);
+    let verdict = match verdict {
+        Verdict::Passed => judged(ctx, run, opened, &library)?,
+        other => {
+            run.leave_sessions(opened);
+            other
+        }
+    };
+    let expectations = run.proofs() - proofs;
+    let verdict = match verdict {
+        Verdict::Passed if expectations == 0 => Verdict::Failed(Box::new(proves_nothing().into())),
+        other => other,
+    };
+    let verdict = failure::failed_beside(verdict, &mut beside);
+    let name = name.to_owned();
+    Ok(Case { name, verdict, beside, expectations, elapsed: began.elapsed() })
+}
+
+/// The verdict of a case that did not come to its end; what ends the whole script goes on.
+fn ended(
+    ctx: &NativeCallContext<'_>,
+    run: &Run,
+    raised: Raised,
+    library: &Library,
+) -> Result<Verdict, Raised> {
+    if finally::is_final(&raised) {
+        let Some(Ended::Skipped(reason)) = run.ended() else { return Err(raised) };
+        run.set_ended(None);
+        return Ok(Verdict::Skipped(reason));
+    }
+    let source = ctx.call_source().unwrap_or_default();
+    Ok(match failure::end_of(raised, source, library) {
+        End::Failed(failure) | End::Interrupted(failure) => {
+            Verdict::Failed(Box::new(Failure { step: run.step_title(), ..failure }))
+        }
+        End::Skipped(reason) => Verdict::Skipped(reason),
+    })
+}
+
+/// The verdict of a case that came to its end: the dialogues that it opened end with it.
+fn judged(
+    ctx: &NativeCallContext<'_>,
+    run: &Run,
+    opened: usize,
+    library: &Library,
+) -> Result<Verdict, Raised> {
+    let faulty = wait(ctx, run.end_sessions(opened))?;
+    Ok(faulty.map_or(Verdict::Passed, |(error, handle)| {
+        let failure = failure::at_the_end(error, handle.last(), library);
+        Verdict::Failed(Box::new(Failure { step: handle.step(), ..failure }))
+    }))
+}
+
+fn proves_nothing() -> Error {
+    Error::new(Kind::Vacuous, "the case expects nothing at all")
+        .hint("a case that passes must have proved something: add an expect, or say skip(\"why\")")
+}
+
+#[export_module(manifest)]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "the macro writes code of its own beside these"
+)]
+pub mod words {
+    /// Calls a closure with each row of a table. A case is called by the row's `name`, if the row
+    /// is a map that has one, else by its first value; a name that comes again gets a number. What
+    /// a case opened is judged and closed when it ends, what it deferred runs then, and `skip`
+    /// leaves that case alone. A script some of whose cases failed goes on to its end and fails.
+    ///
+    /// ```rhai
+    /// let senders = [
+    ///     #{name: "plain", path: "<a@example.com>", code: 250},
+    ///     #{name: "null", path: "<>", code: 250},
+    ///     #{name: "no brackets", path: "a b", code: 501},
+    /// ];
+    /// cases(senders, |row| {
+    ///     let s = connect();
+    ///     s.expect(220);
+    ///     s.ehlo("client.example");
+    ///     s.send("MAIL FROM:" + row.path);
+    ///     s.expect(row.code);
+    /// });
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn cases(ctx: NativeCallContext, rows: Array, closure: FnPtr) -> Result<(), Raised> {
+        let run = Run::current().map_err(|error| raise(&ctx, error))?;
+        if rows.is_empty() {
+            let error = Error::new(Kind::Vacuous, "the table has no rows");
+            return Err(raise(
+                &ctx,
+                error.hint("cases([...], |row| ...) proves nothing without one"),
+            ));
+        }
+        if run.table.is_in_case.get() {
+            let error = Error::usage("a case cannot have cases of its own");
+            return Err(raise(&ctx, error.hint("make one row of each pair")));
+        }
+        for row in rows {
+            let name = run.table.unique(name_of(&ctx, &row)?);
+            run.note(About::Case, name.as_str());
+            run.table.is_in_case.set(true);
+            let case = super::case(&ctx, &run, &closure, (&name, row));
+            run.table.is_in_case.set(false);
+            run.table.add(case?).map_err(|error| raise(&ctx, error))?;
+            run.note(About::CaseEnded, name);
+        }
+        Ok(())
+    }
+}

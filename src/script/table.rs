@@ -1,0 +1,97 @@
+//! The rows of tables, each of which is a case of its own.
+
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::outcome::{ExitCode, Failure, Outcome, Verdict};
+use crate::transcript::{About, Event, What};
+
+/// More rows are a loop that has gone wrong.
+const MOST: usize = 100_000;
+
+/// The cases of a run that have ended, and whether one is under way.
+#[derive(Default)]
+pub(super) struct Table {
+    cases: RefCell<Vec<Case>>,
+    pub(super) is_in_case: Cell<bool>,
+}
+
+/// A row that was run.
+#[derive(Debug)]
+pub(super) struct Case {
+    pub(super) name: String,
+    pub(super) verdict: Verdict,
+    pub(super) beside: Vec<Failure>,
+    pub(super) expectations: u64,
+    pub(super) elapsed: Duration,
+}
+
+impl Table {
+    /// The name with a number behind it if a case of the run has it already.
+    pub(super) fn unique(&self, name: String) -> String {
+        let cases = self.cases.borrow();
+        let is_taken = |name: &str| cases.iter().any(|case| case.name == name);
+        if !is_taken(&name) {
+            return name;
+        }
+        let numbered = (2_u64..).map(|number| format!("{name} ({number})"));
+        numbered.into_iter().find(|name| !is_taken(name)).unwrap_or(name)
+    }
+
+    /// Adds a case that has ended.
+    pub(super) fn add(&self, case: Case) -> Result<(), Error> {
+        let mut cases = self.cases.borrow_mut();
+        if cases.len() >= MOST {
+            return Err(Error::usage(format!("the script has more than {MOST} cases")));
+        }
+        cases.push(case);
+        Ok(())
+    }
+
+    /// The cases as outcomes of their own, each with its part of the transcript.
+    pub(super) fn outcomes(&self, script: &Outcome) -> Vec<Outcome> {
+        let mut parts = parts(&script.transcript).into_iter();
+        let outcome = |case: Case| Outcome {
+            case: Some(case.name),
+            expectations: case.expectations,
+            beside: case.beside,
+            elapsed: case.elapsed,
+            transcript: parts.next().unwrap_or_default().to_vec(),
+            ..Outcome::new(&script.path, case.verdict)
+        };
+        self.cases.take().into_iter().map(outcome).collect()
+    }
+}
+
+/// The events of each case, in their order.
+fn parts(events: &[Event]) -> Vec<&[Event]> {
+    let (mut parts, mut start) = (Vec::new(), None);
+    for (place, event) in events.iter().enumerate() {
+        match (&event.what, start) {
+            (What::Note { about: About::Case, .. }, _) => start = Some(place + 1),
+            (What::Note { about: About::CaseEnded, .. }, Some(from)) => {
+                parts.push(&events[from..place]);
+                start = None;
+            }
+            _ => {}
+        }
+    }
+    parts
+}
+
+/// The failure of a script, some of whose cases failed: it names them, and its exit code is the
+/// worst of theirs.
+pub(super) fn failed(cases: &[Outcome]) -> Option<Error> {
+    let failed: Vec<_> = cases.iter().filter(|case| !case.is_ok()).collect();
+    let worst = failed.iter().max_by_key(|case| case.exit_code())?;
+    let kind = worst.failure().map(|failure| failure.error.kind_of());
+    let all = cases.len();
+    let noun = if all == 1 { "case" } else { "cases" };
+    let names: Vec<_> = failed.iter().filter_map(|case| case.case.as_deref()).collect();
+    let message = format!("{} of {all} {noun} failed: {}", failed.len(), names.join(", "));
+    Some(match kind {
+        Some(kind) if worst.exit_code() != ExitCode::Passed => Error::new(kind, message),
+        _ => Error::new(crate::error::Kind::Assert, message),
+    })
+}
