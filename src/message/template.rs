@@ -54,7 +54,7 @@ fn lines(body: &[u8]) -> Vec<&[u8]> {
     body.split_inclusive(|byte| *byte == b'\n').map(chomp).collect()
 }
 
-fn differs(why: String) -> Error {
+fn differs(why: &str) -> Error {
     Error::new(Kind::Assert, format!("the message is not like its template: {why}"))
 }
 
@@ -69,7 +69,7 @@ fn header(came: &Parsed, name: &str, wanted: &str) -> Result<()> {
         [] => (format!("it has no header {name}"), "no such header".to_owned()),
         values => (format!("its header {name} has another value"), values.join("\n")),
     };
-    Err(differs(why).with_expected(format!("{name}: {wanted}")).with_got(got))
+    Err(differs(&why).with_expected(format!("{name}: {wanted}")).with_got(got))
 }
 
 /// Whether a text is like a pattern in which `*` stands for any run of characters.
@@ -87,7 +87,7 @@ fn body(came: &[&[u8]], wanted: &[&[u8]]) -> Result<()> {
     let shown = |line: Option<&&[u8]>| {
         line.map_or("the end of the message".to_owned(), |line| visible::excerpt(line, SHOWN))
     };
-    let error = differs(format!("line {} of its body differs", line + 1));
+    let error = differs(&format!("line {} of its body differs", line + 1));
     Err(error.with_expected(shown(wanted.get(pattern))).with_got(shown(came.get(line))))
 }
 
@@ -141,7 +141,7 @@ mod tests {
         for (template, got) in [
             ("A: c\n\n*\n", "its header A has another value"),
             ("X: *\n\n*\n", "it has no header X"),
-            ("\n*\nfour\n", "line 1 of its body"),
+            ("\n*\nfour\n", "line 4 of its body"),
             ("\none\ntwo\n", "line 3 of its body"),
             ("\none\ntwo\nthree\nfour\n", "line 4 of its body"),
         ] {

@@ -405,7 +405,7 @@ impl Runner {
             (Err(End::Interrupted(failure)), _) => Verdict::Interrupted(with_step(failure)),
             (Err(End::Failed(failure)), _) => Verdict::Failed(with_step(failure)),
             (Ok(()), Some(failure)) => Verdict::Failed(Box::new(failure)),
-            (Ok(()), None) if run.proofs() == 0 => {
+            (Ok(()), None) if run.proofs() == 0 && !run.table.has_failed() => {
                 Verdict::Failed(Box::new(nothing_expected().into()))
             }
             (Ok(()), None) => Verdict::Passed,

@@ -39,6 +39,11 @@ impl Table {
         numbered.into_iter().find(|name| !is_taken(name)).unwrap_or(name)
     }
 
+    /// Whether a case has failed: the script need not have proved anything else.
+    pub(super) fn has_failed(&self) -> bool {
+        self.cases.borrow().iter().any(|case| matches!(case.verdict, Verdict::Failed(_)))
+    }
+
     /// Adds a case that has ended.
     pub(super) fn add(&self, case: Case) -> Result<(), Error> {
         let mut cases = self.cases.borrow_mut();

@@ -1,0 +1,114 @@
+//! Tables: each row is a case of its own, in reports and in the golden.
+
+use mailexpect::script::Case;
+
+use crate::program::{folder, run};
+
+/// A table of 28 rows, of which three fail and one is skipped.
+const TABLE: &str = "// Greetings.
+let rows = [];
+for n in 0..28 { rows.push([`row ${n}`, if n % 10 == 3 { 554 } else { 220 }]); }
+cases(rows, |row| {
+    if row[0] == \"row 7\" { skip(\"not today\"); }
+    connect().expect(row[1]);
+});
+print(\"went on\");
+";
+
+#[test]
+fn every_row_is_a_case_in_every_report_and_a_failing_one_stops_no_other() {
+    let folder = folder(&[("a.rhai", TABLE)]);
+    let ran = run(folder.path(), &["run", "--junit", "a.xml", "--format", "json=a.json"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.out.contains("3 of 28 cases failed: row 3, row 13, row 23"), "{}", ran.out);
+    assert!(ran.out.contains("went on"), "{}", ran.out);
+    assert!(ran.out.contains("24 passed, 3 failed, 1 skipped"), "{}", ran.out);
+    assert_eq!(ran.out.matches("FAIL a.rhai::row ").count(), 3, "{}", ran.out);
+    let text = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    let junit = text("a.xml");
+    assert!(junit.contains("tests=\"28\" skipped=\"1\" errors=\"0\" failures=\"3\""), "{junit}");
+    let json = text("a.json");
+    let ended = json.lines().find(|line| line.contains("script-ended")).unwrap();
+    let event: serde_json::Value = serde_json::from_str(ended).unwrap();
+    let cases = event["cases"].as_array().unwrap();
+    let failed = cases.iter().filter(|case| case["verdict"] == "failed");
+    let failed: Vec<_> = failed.map(|case| case["case"].as_str().unwrap()).collect();
+    assert_eq!((cases.len(), failed), (28, vec!["row 3", "row 13", "row 23"]));
+    let plain = run(folder.path(), &["run", "--format", "plain"]).out;
+    assert_eq!(plain.lines().filter(|line| line.starts_with("PASS a.rhai::row ")).count(), 24);
+    assert!(plain.contains("FAIL a.rhai:6:15 [row 3]: "), "{plain}");
+    let tap = run(folder.path(), &["run", "--format", "tap"]).out;
+    assert!(tap.contains("\n    not ok 4 - row 3\n") && tap.contains("\n    1..28\n"), "{tap}");
+}
+
+#[test]
+fn in_a_test_the_script_is_one_and_names_the_rows_that_failed() {
+    let folder = folder(&[("a.rhai", TABLE)]);
+    let outcome = Case::new(folder.path().join("a.rhai")).embedded().run();
+    let error = &outcome.failure().unwrap().error;
+    assert_eq!(error.message(), "3 of 28 cases failed: row 3, row 13, row 23");
+    assert_eq!(outcome.cases.len(), 28);
+}
+
+#[test]
+fn a_row_has_a_section_of_the_golden_of_its_own_and_differs_apart() {
+    let table = |rows: &str, line: &str| {
+        format!(
+            "cases([{rows}], |row| {{ let s = connect(); s.expect(220); s.send({line}); s.expect(250); }});"
+        )
+    };
+    let script = table("\"a\", \"b\", \"c\"", "\"NOOP \" + row");
+    let folder = folder(&[("t.rhai", &script)]);
+    let text = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    assert_eq!(run(folder.path(), &["run", "--record"]).code, Some(0));
+    let golden = text("snapshots/t.snap");
+    let section = golden.split("*** case: b\n").nth(1).unwrap().split("*** end").next().unwrap();
+    assert!(!section.contains("s2") && section.contains("C: NOOP b"), "{golden}");
+    // A row that is added changes no other.
+    std::fs::write(
+        folder.path().join("t.rhai"),
+        table("\"z\", \"a\", \"b\", \"c\"", "\"NOOP \" + row"),
+    )
+    .unwrap();
+    let ran = run(folder.path(), &["run", "--check", "--format", "plain"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(
+        ran.out.contains("PASS t.rhai::b") && !ran.out.contains("PASS t.rhai::z"),
+        "{}",
+        ran.out
+    );
+    // One that says something else differs alone.
+    let other =
+        table("\"a\", \"b\", \"c\"", "if row == \"b\" { \"NOOP x\" } else { \"NOOP \" + row }");
+    std::fs::write(folder.path().join("t.rhai"), other).unwrap();
+    let ran = run(folder.path(), &["run", "--check", "--format", "plain"]);
+    assert!(
+        ran.out.contains("PASS t.rhai::a") && ran.out.contains("PASS t.rhai::c"),
+        "{}",
+        ran.out
+    );
+    assert!(
+        !ran.out.contains("PASS t.rhai::b") && ran.out.contains("2 passed, 1 failed"),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
+fn a_row_is_judged_by_itself() {
+    for (row, message) in [
+        ("let s = connect(); s.expect(220); s.send(\"NOOP\");", "was never expected"),
+        ("let x = 1;", "the case expects nothing at all"),
+        ("defer(|| assert(false, \"left behind\")); connect().expect(220);", "left behind"),
+    ] {
+        let script = format!("cases([1, 1], |row| {{ {row} }}); connect().expect(220);");
+        let folder = folder(&[("a.rhai", &script)]);
+        let outcome = Case::new(folder.path().join("a.rhai")).embedded().run();
+        let names: Vec<_> = outcome.cases.iter().map(|case| case.case.clone().unwrap()).collect();
+        assert_eq!(names, ["1", "1 (2)"]);
+        for case in &outcome.cases {
+            let error = &case.failure().unwrap().error;
+            assert!(error.message().contains(message), "{error}");
+        }
+    }
+}
