@@ -165,7 +165,8 @@ pub use reply::Reply;
 pub use sasl::Credentials;
 pub use server::Server;
 pub use session::{
-    Maildrop, Message, Operation, Options, Scan, Script, Session, UniqueId, Untagged, block_on,
+    Answer, Chunk, Command, Maildrop, Message, Operation, Options, Scan, Script, Session, UniqueId,
+    Untagged, block_on,
 };
 pub use transcript::Transcript;
 pub use transport::{Family, Proxy, Segment};

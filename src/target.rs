@@ -37,7 +37,7 @@ fn schemes() -> impl Iterator<Item = &'static Scheme> {
     Speech::ALL.into_iter().flat_map(|speech| speech.facts().schemes)
 }
 
-fn scheme(name: &str) -> Result<&'static Scheme> {
+pub(crate) fn scheme(name: &str) -> Result<&'static Scheme> {
     let known = schemes().find(|scheme| scheme.name.eq_ignore_ascii_case(name));
     known.ok_or_else(|| {
         let error = Error::usage(format!("the scheme `{name}` is not spoken"));

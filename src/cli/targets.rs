@@ -59,6 +59,10 @@ pub(super) struct Reach {
     /// `smtp+unix:///run/mail.sock`.
     #[arg(long)]
     allow_sockets: bool,
+    /// Allow scripts to listen on other addresses than loopback, and on unix sockets outside of their
+    /// folder and of the current one: `listen("smtp://0.0.0.0:2525")`.
+    #[arg(long)]
+    allow_listen: bool,
 }
 
 impl Reach {
@@ -190,6 +194,7 @@ fn settings(
         allow_read: reach.allow_read.clone(),
         files: BTreeMap::new(),
         allow_sockets: reach.allow_sockets,
+        allow_listen: reach.allow_listen,
         servers: target.map_or(Servers::Embedded, |target| Servers::Target(target.to_owned())),
         redaction: Arc::new(goldens::redaction(project, target, &asked.goldens.redacting)?),
     })

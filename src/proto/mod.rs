@@ -101,6 +101,21 @@ pub(crate) trait Protocol: fmt::Debug + Send + Sync {
     /// Where what the client says next ends, for the server's side of a protocol that has commands.
     fn requests(&mut self) -> Option<&mut dyn Framing>;
 
+    /// Whether the client waits to be told to go on with a literal.
+    fn waits_for_literal(&self) -> bool {
+        false
+    }
+
+    /// Whether what the client says next is a message, up to a lone dot.
+    fn wants_message(&self) -> bool {
+        false
+    }
+
+    /// The tags of the commands that are not answered to their end, the first to be answered first.
+    fn tags(&self) -> Vec<&[u8]> {
+        Vec::new()
+    }
+
     /// A copy, to see what would become of bytes that are not taken yet.
     fn fork(&self) -> Box<dyn Protocol>;
 

@@ -140,6 +140,14 @@ impl Case {
         self
     }
 
+    /// Lets the script listen on other addresses than loopback, and on unix sockets outside of its
+    /// folder and of the current one.
+    #[must_use]
+    pub fn allow_listen(mut self) -> Self {
+        self.settings.allow_listen = true;
+        self
+    }
+
     /// Says how many scripts run at once: they share memory.
     #[must_use]
     pub(crate) fn at_once(mut self, scripts: usize) -> Self {
@@ -392,6 +400,11 @@ impl Runner {
             let failure = failure::at_the_end(error, handle.last(), &self.library);
             Failure { step: handle.step(), ..failure }
         });
+        let failed = match failed {
+            None if ended.is_ok() => self.unaccepted(run).await,
+            failed => failed,
+        };
+        run.close_listeners();
         for handle in run.sessions() {
             if let Ok(mut taken) = handle.take()
                 && let Ok(session) = taken.session()
@@ -410,6 +423,15 @@ impl Runner {
             }
             (Ok(()), None) => Verdict::Passed,
         }
+    }
+
+    /// What the script's listeners say at its end.
+    async fn unaccepted(&self, run: &Run) -> Option<Failure> {
+        let (error, listening) = run.end_listeners().await?;
+        let used = listening.used();
+        let (spot, step) = used.map_or((None, None), |used| (Some(used.spot), used.step));
+        let failure = failure::at_the_end(error, spot, &self.library);
+        Some(Failure { step, ..failure })
     }
 
     /// The outcome of a script that could not be run.

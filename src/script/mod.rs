@@ -15,6 +15,7 @@ mod finally;
 mod handle;
 mod heading;
 mod library;
+mod listening;
 mod literals;
 mod memory;
 mod native;

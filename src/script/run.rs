@@ -1,6 +1,7 @@
 //! What the words of one running script share.
 
 use std::cell::{Cell, RefCell};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
@@ -13,6 +14,7 @@ use super::coroutine::{self, Stop};
 use super::deferred::Deferred;
 use super::ended::Ended;
 use super::handle::Handle;
+use super::listening::Listening;
 use super::memory;
 use super::raise::Raised;
 use super::regexes::Regexes;
@@ -54,6 +56,8 @@ pub(crate) struct Run {
     thread: Thread,
     regexes: Arc<Regexes>,
     sessions: RefCell<Vec<Handle>>,
+    /// Listeners that the script opened.
+    listeners: RefCell<Vec<Listening>>,
     checks: Cell<u64>,
     /// The resident memory when it was first looked at: the script had only just begun.
     memory: Cell<Option<usize>>,
@@ -132,6 +136,7 @@ impl Run {
             thread,
             regexes: shared.regexes,
             sessions: RefCell::default(),
+            listeners: RefCell::default(),
             checks: Cell::new(0),
             memory: Cell::default(),
             allowance: shared.allowance,
@@ -177,7 +182,8 @@ impl Run {
         // A socket that is not there is as far away as its folder.
         let file = if path.exists() { Some(path.as_path()) } else { path.parent() };
         let is_near = file.is_none_or(|file| self.may_import(file));
-        if is_given || self.settings.allow_sockets || is_near {
+        let is_ours = || self.listeners.borrow().iter().any(|own| own.listener().path() == *path);
+        if is_given || self.settings.allow_sockets || is_near || is_ours() {
             return Ok(());
         }
         let error = Error::usage(format!("the script may not connect to {target}"))
@@ -224,6 +230,48 @@ impl Run {
     pub(super) fn options(&self) -> Options {
         let options = self.settings.options.clone().pace(self.pace.clone());
         options.thread(self.thread).transcript(self.transcript.clone())
+    }
+
+    /// Makes sure that the script may listen there.
+    pub(super) fn may_listen(&self, to: &str) -> Result<()> {
+        if self.settings.allow_listen || !to.contains("://") {
+            return Ok(());
+        }
+        let target = Target::parse(to)?;
+        let is_near = match &target.place {
+            Place::Host { host, .. } => {
+                host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+            }
+            Place::Unix(path) => path.parent().is_some_and(|folder| self.may_import(folder)),
+            Place::Exchangers { .. } => true,
+        };
+        if is_near {
+            return Ok(());
+        }
+        let error = Error::usage(format!("the script may not listen on {target}"))
+            .with_expected("a loopback address, or a unix socket in the script's folder");
+        Err(error.hint("give --allow-listen if you trust the script"))
+    }
+
+    pub(super) fn adopt_listener(&self, listening: Listening) -> Listening {
+        self.listeners.borrow_mut().push(listening.clone());
+        listening
+    }
+
+    /// Ends the listeners: nobody may be left that connected and was not accepted.
+    pub(super) async fn end_listeners(&self) -> Option<(Error, Listening)> {
+        let all = self.listeners.borrow().clone();
+        for listening in all {
+            if let Err(error) = listening.listener().finish().await {
+                return Some((error, listening));
+            }
+        }
+        None
+    }
+
+    /// Stops listening, without judging who came.
+    pub(super) fn close_listeners(&self) {
+        self.listeners.borrow().iter().for_each(|listening| listening.listener().close());
     }
 
     pub(super) fn adopt(&self, session: Session) -> Handle {

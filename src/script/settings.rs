@@ -30,6 +30,9 @@ pub struct Settings {
     pub files: BTreeMap<String, Vec<u8>>,
     /// Whether scripts may connect to unix sockets outside of their folder and of the current one.
     pub allow_sockets: bool,
+    /// Whether scripts may listen on other addresses than loopback, and on unix sockets outside of
+    /// their folder and of the current one.
+    pub allow_listen: bool,
     /// Which servers a script speaks with if no value is given for their parameters.
     pub servers: Servers,
     /// What is redacted in golden transcripts, unless a script says otherwise.
@@ -61,6 +64,7 @@ impl Default for Settings {
             allow_read: Vec::new(),
             files: BTreeMap::new(),
             allow_sockets: false,
+            allow_listen: false,
             servers: Servers::default(),
             redaction: Arc::default(),
         }

@@ -11,8 +11,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::authority::Authority;
 use super::conversation::{Conversation, Outgoing};
+use crate::tls::Authority;
 use crate::transcript::Close;
 
 /// How much is read at once.

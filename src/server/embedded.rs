@@ -11,7 +11,6 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{oneshot, watch};
 
 use super::auth;
-use super::authority::Authority;
 use super::connection::{self, Terms};
 use super::conversation::Conversation;
 use super::mail::Mail;
@@ -19,6 +18,7 @@ use super::recorder::Recorder;
 use super::service::{SERVICES, Service};
 use super::site::Site;
 use crate::proto::Speech;
+use crate::tls::Authority;
 use crate::transcript::Transcript;
 
 /// How long to wait if no connection can be accepted, most often for want of descriptors.

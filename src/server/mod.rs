@@ -16,7 +16,6 @@
 //! smtp/         SMTP, submission and LMTP
 //! imap/, pop3, sieve
 //! auth          PLAIN, LOGIN, CRAM-MD5 and SCRAM-SHA-256
-//! authority     the throw-away CA for TLS, made when first asked for
 //! site          what all connections share
 //! accounts      users and their passwords
 //! mail          accepted mail, in memory
@@ -31,7 +30,6 @@
 
 mod accounts;
 mod auth;
-mod authority;
 mod connection;
 mod conversation;
 mod date;
@@ -39,6 +37,7 @@ mod dialogue;
 mod embedded;
 mod imap;
 mod input;
+mod listener;
 mod mail;
 mod pop3;
 mod recorder;
@@ -53,6 +52,7 @@ mod store;
 mod tests;
 
 pub use embedded::{Embedded, Options};
+pub use listener::{Listener, ListenerOptions};
 pub use mail::Mail;
 pub use replay::{Departure, Replay};
 #[cfg(feature = "script")]

@@ -318,7 +318,7 @@ impl Session {
                 Arrival::Bytes => {}
                 Arrival::Late => return Err(self.timed_out(wait, wanted)),
                 Arrival::End => {
-                    self.turn.waive();
+                    self.turn.settle_all();
                     self.note_end();
                     self.turn.expected();
                     // The dialogue is over; a script that opens many has its descriptors back.

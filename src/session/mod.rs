@@ -38,10 +38,13 @@ pub use message::Message;
 #[cfg(feature = "script")]
 pub(crate) use operation::Call;
 pub use operation::Operation;
+pub(crate) use options::Incoming;
 pub use options::Options;
 use record::{Record, SHOWN};
 use role::Role;
 use said::Said;
+use serve::serving::Serving;
+pub use serve::{Answer, Chunk, Command};
 use stream::Stream;
 use turn::Turn;
 pub use verbs::imap::Untagged;
@@ -102,6 +105,8 @@ pub struct Session {
     /// How long its host was looked up, how long connecting took with that, and the address.
     #[cfg(feature = "script")]
     opened: Option<(Duration, Duration, Option<std::net::IpAddr>)>,
+    /// What the server's side needs.
+    serving: Option<Box<Serving>>,
 }
 
 impl Session {

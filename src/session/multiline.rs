@@ -2,6 +2,9 @@
 
 use std::fmt::Display;
 
+use bytes::Bytes;
+
+use super::role::Role;
 use super::wait::Arrival;
 use super::waiting::Wait;
 use super::{Operation, Session};
@@ -121,7 +124,11 @@ impl Session {
     fn take_block(&mut self, block: &Multiline, length: usize) -> Reply {
         self.record.note_skipped();
         let mut bytes = self.stream.buffer_mut().take_mut(length);
+        let before = self.turn.commands();
         let spans = self.turn.received(&bytes, self.record.secrets_mut());
+        if self.turn.role() == Role::Server {
+            self.turn.note_owed(&Bytes::from_static(b"the message\r\n"), before);
+        }
         let excerpt = Excerpt::of(&self.record.secrets().mask(&bytes, &spans));
         self.record.taken(excerpt);
         block.unstuff(&mut bytes);
@@ -134,7 +141,7 @@ impl Session {
         let octets = block.octets(length);
         self.let_go_of(length);
         self.record.note_skipped();
-        Reply::whole(bytes::Bytes::new(), Match::default()).of_octets(octets)
+        Reply::whole(Bytes::new(), Match::default()).of_octets(octets)
     }
 
     /// Commands with a block have one (RFC 1939 section 3, RFC 2449 section 5), and so it is waited

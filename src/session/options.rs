@@ -1,12 +1,14 @@
 //! How to open a session.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Session;
 use super::ending::Ending;
 use super::record::Record;
 use super::role::Role;
+use super::serve::serving::Serving;
 use super::stream::{Stream, Terms};
 use super::turn::Turn;
 use super::waiting::Wait;
@@ -28,6 +30,16 @@ const DEFAULT_SETTLE: Duration = Duration::from_millis(200);
 
 /// How long the server's last words are waited for at the end of a dialogue, unless set.
 pub(crate) const DEFAULT_GRACE: Duration = Duration::from_secs(1);
+
+/// A connection that came in.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    pub(crate) transport: Transport,
+    /// Where from.
+    pub(crate) peer: String,
+    /// TLS was to be on from the start, and this came of it.
+    pub(crate) tls_failed: Option<std::io::Error>,
+}
 
 /// How to open a session, and what holds on it.
 ///
@@ -201,7 +213,7 @@ impl Options {
     }
 
     /// The deadline of each operation.
-    pub(super) fn allowed(&self) -> Duration {
+    pub(crate) fn allowed(&self) -> Duration {
         self.timeout
     }
 
@@ -312,7 +324,37 @@ impl Options {
         transport: Transport,
         protocol: Box<dyn Protocol>,
     ) -> Session {
-        let role = Role::Client;
+        self.of_role(Role::Client, id, peer, (transport, protocol))
+    }
+
+    /// A session of the server's side, on a connection that came in.
+    pub(crate) fn accepted(
+        self,
+        incoming: Incoming,
+        scheme: &'static Scheme,
+        tls: (&tls::ServerOptions, &Arc<tls::Authority>),
+    ) -> Result<Session> {
+        let id = self.transcript.open();
+        let from = incoming.peer;
+        self.transcript.record_on(id, What::Accepted(from.clone()));
+        let peer = format!("the client of {from}");
+        let made = (incoming.transport, protocol(scheme));
+        let mut session = self.of_role(Role::Server, id, peer, made);
+        session.serving = Some(Box::new(Serving::new(tls.0.clone(), Arc::clone(tls.1))));
+        if let Some(error) = incoming.tls_failed {
+            return Err(session.client_broke_off(&error));
+        }
+        session.note_accepted_tls();
+        Ok(session)
+    }
+
+    fn of_role(
+        self,
+        role: Role,
+        id: crate::transcript::SessionId,
+        peer: String,
+        (transport, protocol): (Transport, Box<dyn Protocol>),
+    ) -> Session {
         let record = Record::new(id, role, self.transcript);
         self.tls.secrets().for_each(|line| record.secrets().learn(line));
         let terms =
@@ -329,6 +371,7 @@ impl Options {
             tags: super::verbs::imap::Tags::default(),
             #[cfg(feature = "script")]
             opened: None,
+            serving: None,
         }
     }
 }

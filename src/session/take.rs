@@ -5,6 +5,7 @@ use std::fmt::Display;
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::role::Role;
 use super::wait::Arrival;
 use super::waiting::Wait;
 use super::{Session, hint, slip};
@@ -48,7 +49,7 @@ impl Session {
         wanted: &(dyn Display + Sync),
         wait: Wait,
     ) -> Result<Option<Bytes>> {
-        if self.turn.protocol().owes_block() {
+        if self.turn.role() == Role::Client && self.turn.protocol().owes_block() {
             return Err(self.block_first(wanted));
         }
         loop {
@@ -163,14 +164,14 @@ impl Session {
     fn take_found(&mut self, found: Found, search: &Search<'_>) -> Reply {
         self.turn.expected();
         let octets = search.gone() + found.range.end as u64;
-        let bytes = if !self.record.has_skipped() {
-            self.take(found.range.end)
-        } else {
+        let bytes = if self.record.has_skipped() {
             let bytes = self.stream.buffer_mut().take(found.range.end);
             let masked = self.count_received(bytes.clone());
             self.record.skip(masked);
             self.record.note_skipped();
             bytes
+        } else {
+            self.take(found.range.end)
         };
         if found.is_eof {
             self.turn.waive();

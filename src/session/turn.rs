@@ -80,6 +80,27 @@ impl Turn {
         }
     }
 
+    /// Nothing that is owed, to us or by us, is waited for any more: the peer has left.
+    pub(super) fn settle_all(&mut self) {
+        self.protocol.waive();
+        self.unanswered.clear();
+    }
+
+    /// Whether the client waits to be told to go on with a literal.
+    pub(super) fn waits_for_literal(&self) -> bool {
+        self.protocol.waits_for_literal()
+    }
+
+    /// Whether what the client says next is a message.
+    pub(super) fn wants_message(&self) -> bool {
+        self.protocol.wants_message()
+    }
+
+    /// The tags of the commands that are to be answered, in IMAP.
+    pub(super) fn tags(&self) -> Vec<&[u8]> {
+        self.protocol.tags()
+    }
+
     /// The first line that a reply is owed for; the greeting's is empty.
     pub(super) fn first_unanswered(&self) -> Option<&Bytes> {
         self.unanswered.front()

@@ -8,7 +8,7 @@ use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion, version};
+use rustls::{ClientConfig, CommonState, RootCertStore, SupportedProtocolVersion, version};
 use tokio_rustls::TlsConnector;
 
 use super::established::Established;
@@ -33,7 +33,7 @@ type Key =
     (Option<Arc<[u8]>>, Option<Version>, Option<Version>, Option<Arc<[u8]>>, Option<Arc<[u8]>>);
 
 static PREPARED: LazyLock<Mutex<HashMap<Key, Prepared>>> = LazyLock::new(Mutex::default);
-static PROVIDER: LazyLock<Arc<CryptoProvider>> =
+pub(super) static PROVIDER: LazyLock<Arc<CryptoProvider>> =
     LazyLock::new(|| Arc::new(rustls::crypto::ring::default_provider()));
 /// Reading the system's roots takes up to 50 ms, and most runs need none.
 static SYSTEM: LazyLock<RootCertStore> = LazyLock::new(|| {
@@ -73,7 +73,7 @@ pub(super) fn prepared(options: &Parts) -> Result<Prepared> {
 fn prepare(options: &Parts) -> Result<Prepared> {
     let trust = Arc::new(trust(options.ca.as_deref())?);
     let builder = ClientConfig::builder_with_provider(Arc::clone(&PROVIDER))
-        .with_protocol_versions(&versions(options)?);
+        .with_protocol_versions(&versions((options.min, options.max))?);
     let builder = builder.map_err(|error| {
         Error::usage(format!("TLS cannot be set up: {}", words(&error.to_string())))
     })?;
@@ -111,11 +111,12 @@ fn client_certificate(error: &rustls::Error) -> Error {
     Error::usage(format!("the client certificate cannot be used: {why}"))
 }
 
-fn versions(options: &Parts) -> Result<Vec<&'static SupportedProtocolVersion>> {
+pub(super) fn versions(
+    (min, max): (Option<Version>, Option<Version>),
+) -> Result<Vec<&'static SupportedProtocolVersion>> {
     let all = [(Version::V1_2, &version::TLS12), (Version::V1_3, &version::TLS13)];
-    let fits = |version| {
-        options.min.is_none_or(|min| version >= min) && options.max.is_none_or(|max| version <= max)
-    };
+    let fits =
+        |version| min.is_none_or(|min| version >= min) && max.is_none_or(|max| version <= max);
     let fitting: Vec<_> =
         all.into_iter().filter(|(version, _)| fits(*version)).map(|(_, known)| known).collect();
     if fitting.is_empty() {
@@ -151,7 +152,7 @@ fn trust(ca: Option<&[u8]>) -> Result<Trust> {
     Ok(Trust { roots: Some(verifier), given, provider })
 }
 
-fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>> {
+pub(super) fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>> {
     let read: std::result::Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let wanted = "what is wanted is PEM text, with -----BEGIN CERTIFICATE-----";
     let certificates = read.map_err(|error| {
@@ -164,7 +165,7 @@ fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>> 
     Ok(certificates)
 }
 
-fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>> {
+pub(super) fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>> {
     PrivateKeyDer::from_pem_slice(pem).map_err(|_| {
         Error::usage("`key` has no private key in it that can be read")
             .hint("what is wanted is PEM text, with -----BEGIN PRIVATE KEY----- and no passphrase")
@@ -211,7 +212,7 @@ impl Attempt {
     ///
     /// # Errors
     /// I/o where the secrets could not be written to the key log.
-    pub(crate) fn established(&self, connection: &ClientConnection) -> Result<Established> {
+    pub(crate) fn established(&self, connection: &CommonState) -> Result<Established> {
         if let Some(keylog) = &self.options.parts().keylog {
             keylog.check()?;
         }

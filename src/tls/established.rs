@@ -54,6 +54,23 @@ impl Established {
         }
     }
 
+    /// What came of a handshake that a client began.
+    pub(crate) fn accepted(connection: &ServerConnection) -> Self {
+        let (version, cipher) = agreed(connection);
+        let presented = connection.peer_certificates().and_then(|chain| chain.first());
+        let certificate = presented.and_then(|der| Certificate::parse(der));
+        let name = connection.server_name().unwrap_or_default().to_owned();
+        Self {
+            version,
+            cipher,
+            name,
+            fault: None,
+            certificate,
+            handshake: Duration::ZERO,
+            cut: false,
+        }
+    }
+
     /// Whether the certificate is one that is trusted, valid, and for the name.
     #[must_use]
     pub fn is_verified(&self) -> bool {

@@ -5,6 +5,7 @@
 //! host of the URL, unless another is given. Sessions resume nothing, so that each handshake shows
 //! the server's certificate.
 
+mod authority;
 mod certificate;
 mod config;
 mod defect;
@@ -12,10 +13,13 @@ mod established;
 mod keylog;
 mod options;
 mod reason;
+mod server;
 mod unverified;
 mod verify;
 mod wording;
 
+pub(crate) use authority::Authority;
+pub use authority::Flaw;
 pub use certificate::Certificate;
 #[cfg(feature = "script")]
 pub(crate) use certificate::timestamp;
@@ -24,4 +28,5 @@ pub use established::Established;
 pub(crate) use established::spoken;
 pub use options::{Options, Version};
 pub(crate) use reason::{looks_like_tls, of_client, of_stream};
+pub use server::ServerOptions;
 pub(crate) use wording::Reason;

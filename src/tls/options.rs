@@ -131,9 +131,7 @@ impl Options {
 
     /// What of these nobody should read: the lines of the private key.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &[u8]> {
-        let key = self.0.key.as_deref().unwrap_or_default();
-        key.split(u8::is_ascii_whitespace)
-            .filter(|word| word.len() >= 16 && !word.starts_with(b"-----"))
+        secret_lines(self.0.key.as_deref().unwrap_or_default())
     }
 
     /// Whether injected bytes are kept.
@@ -173,6 +171,12 @@ impl fmt::Debug for Parts {
             .field("cert", &self.cert.is_some())
             .finish_non_exhaustive()
     }
+}
+
+/// The lines of a private key that are secret.
+pub(super) fn secret_lines(key: &[u8]) -> impl Iterator<Item = &[u8]> {
+    key.split(u8::is_ascii_whitespace)
+        .filter(|word| word.len() >= 16 && !word.starts_with(b"-----"))
 }
 
 #[cfg(test)]

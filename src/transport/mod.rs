@@ -46,6 +46,11 @@ pub(crate) enum Transport {
 }
 
 impl Transport {
+    /// A connection that was accepted.
+    pub(crate) fn of_tcp(stream: tokio::net::TcpStream) -> Self {
+        Self::Tcp(Tcp::Watched(stream))
+    }
+
     /// Cuts the stream from here on.
     pub(crate) fn cut(self, way: Segment) -> Self {
         if way == Segment::Whole { self } else { Self::Cut(Box::new(Cut::new(self, way))) }

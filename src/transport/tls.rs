@@ -2,11 +2,12 @@
 
 use std::io::{self, IoSlice, Read as _};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use rustls::ClientConnection;
+use rustls::{CommonState, ServerConfig, ServerConnection};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_rustls::client::TlsStream;
+use tokio_rustls::{TlsAcceptor, TlsStream};
 
 use super::Transport;
 use crate::tls::{Attempt, looks_like_tls};
@@ -52,7 +53,7 @@ impl Tls {
             Ok(mut stream) => {
                 let start = std::mem::replace(&mut stream.get_mut().0.start, Start::Over);
                 let plain = if let Start::Sorted(plain) = start { plain } else { Vec::new() };
-                Ok((Self { stream, broke: None, failed: false }, plain))
+                Ok((Self::over(stream.into()), plain))
             }
             Err((error, Beneath { transport, start })) => {
                 let began = if let Start::Watching(began) = start { began } else { Vec::new() };
@@ -61,16 +62,57 @@ impl Tls {
         }
     }
 
-    pub(crate) fn connection(&self) -> &ClientConnection {
+    /// Waits for a client to begin the handshake, and makes it.
+    pub(crate) async fn accept(
+        config: Arc<ServerConfig>,
+        transport: Transport,
+    ) -> Result<Self, Broken> {
+        let beneath = Beneath { transport, start: Start::Watching(Vec::new()) };
+        match TlsAcceptor::from(config).accept(beneath).into_fallible().await {
+            Ok(mut stream) => {
+                stream.get_mut().0.start = Start::Over;
+                Ok(Self::over(stream.into()))
+            }
+            Err((error, Beneath { transport, start })) => {
+                let began = if let Start::Watching(began) = start { began } else { Vec::new() };
+                Err(Broken { error, transport, began })
+            }
+        }
+    }
+
+    fn over(stream: TlsStream<Beneath>) -> Self {
+        Self { stream, broke: None, failed: false }
+    }
+
+    /// What both sides know of the connection.
+    pub(crate) fn connection(&self) -> &CommonState {
         self.stream.get_ref().1
     }
 
+    /// What the server's side knows of the connection.
+    pub(crate) fn server(&self) -> Option<&ServerConnection> {
+        match &self.stream {
+            TlsStream::Client(_) => None,
+            TlsStream::Server(stream) => Some(stream.get_ref().1),
+        }
+    }
+
+    fn layer(&mut self) -> &mut Beneath {
+        match &mut self.stream {
+            TlsStream::Client(stream) => stream.get_mut().0,
+            TlsStream::Server(stream) => stream.get_mut().0,
+        }
+    }
+
     pub(super) fn beneath(&mut self) -> &mut Transport {
-        &mut self.stream.get_mut().0.transport
+        &mut self.layer().transport
     }
 
     pub(super) fn into_beneath(self) -> Transport {
-        self.stream.into_inner().0.transport
+        match self.stream {
+            TlsStream::Client(stream) => stream.into_inner().0.transport,
+            TlsStream::Server(stream) => stream.into_inner().0.transport,
+        }
     }
 
     /// Says that we close (`close_notify`), as far as that can be done without waiting.
@@ -84,7 +126,12 @@ impl Tls {
     /// not depend on that.
     fn rescue(&mut self, buf: &mut ReadBuf<'_>) {
         // There is nothing to be had either where this fails.
-        let read = self.stream.get_mut().1.reader().read(buf.initialize_unfilled()).unwrap_or(0);
+        let room = buf.initialize_unfilled();
+        let read = match &mut self.stream {
+            TlsStream::Client(stream) => stream.get_mut().1.reader().read(room),
+            TlsStream::Server(stream) => stream.get_mut().1.reader().read(room),
+        }
+        .unwrap_or(0);
         buf.advance(read);
     }
 }
@@ -142,7 +189,7 @@ impl AsyncWrite for Tls {
         if self.failed {
             return Pin::new(self.beneath()).poll_shutdown(cx);
         }
-        self.stream.get_mut().0.start = Start::Closing;
+        self.layer().start = Start::Closing;
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

@@ -29,6 +29,7 @@ mod hostile;
 mod imap;
 mod language;
 mod layers;
+mod listening;
 mod lmtp;
 mod message;
 mod monitoring;

@@ -145,6 +145,19 @@ impl Protocol for Imap {
         Some(self.requests.wanting(Next::Literals(self.commands.octets_of_literal())))
     }
 
+    fn waits_for_literal(&self) -> bool {
+        let waits = |owed: &Owed| matches!(owed, Owed::What(Wants::Continuation(_)));
+        self.owed.iter().any(waits)
+    }
+
+    fn tags(&self) -> Vec<&[u8]> {
+        let wants = self.owed.iter().filter_map(|owed| match owed {
+            Owed::What(wants) => Some(wants.tag()),
+            Owed::Greeting => None,
+        });
+        wants.collect()
+    }
+
     fn fork(&self) -> Box<dyn Protocol> {
         Box::new(self.clone())
     }

@@ -230,6 +230,10 @@ impl Protocol for Smtp {
         }))
     }
 
+    fn wants_message(&self) -> bool {
+        matches!(self.mode, Mode::Message { .. })
+    }
+
     fn fork(&self) -> Box<dyn Protocol> {
         Box::new(self.clone())
     }

@@ -6,9 +6,9 @@ use rhai::{Module, Shared};
 
 use super::verb::{Manual, words_of};
 use super::{
-    auth, capabilities, cases, caught, expect, files, find, golden, imap, message, metric, names,
-    pattern, pop3, port, reply, send, session, shared, sieve, smtp, standard, test, tls, together,
-    trying,
+    auth, capabilities, cases, caught, expect, files, find, golden, imap, listening, message,
+    metric, names, pattern, pop3, port, reply, send, serving, session, shared, sieve, smtp,
+    standard, test, tls, together, trying,
 };
 
 /// Words that belong together, with their place in the reference.
@@ -61,6 +61,8 @@ fn chapters(manual: Manual) -> impl Iterator<Item = (&'static str, &'static str,
         ("Verbs of POP3", pop3::INTRO, pop3::words(manual)),
         ("Verbs of ManageSieve", sieve::INTRO, sieve::words(manual)),
         ("Ports", port::INTRO, words_of!(port::words, manual)),
+        ("Listeners", listening::INTRO, words_of!(listening::words, manual)),
+        ("The server's side", serving::INTRO, words_of!(serving::words, manual)),
         ("Tests", test::INTRO, words_of!(test::words, manual)),
         ("Files", files::INTRO, words_of!(files::words, manual)),
         ("Tables", cases::INTRO, words_of!(cases::words, manual)),

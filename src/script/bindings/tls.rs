@@ -52,12 +52,17 @@ pub(super) fn options(mut options: Options, map: &Map) -> Result<Options> {
 }
 
 /// PEM as it is, or the file that the script names and may read.
-fn pem(name: &str, value: &Dynamic) -> Result<Vec<u8>> {
+pub(super) fn pem(name: &str, value: &Dynamic) -> Result<Vec<u8>> {
     let given = argument::bytes(value.clone(), &format!("the option `{name}`"))?;
     match std::str::from_utf8(&given) {
         Ok(path) if !path.contains("-----BEGIN") => Run::current()?.read(path),
         _ => Ok(given),
     }
+}
+
+/// A version of TLS.
+pub(super) fn version(value: &Dynamic) -> Result<Version> {
+    Version::parse(&value.to_string())
 }
 
 fn keep(value: &Dynamic) -> Result<bool> {

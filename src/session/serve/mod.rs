@@ -4,6 +4,17 @@
 //! be answered, and while the client has sent more than was taken. At the end, each command has to
 //! have been answered.
 
+mod command;
+mod commands;
+mod content;
+mod replies;
+pub(super) mod serving;
+mod tls;
+
+pub use command::Command;
+pub use content::Chunk;
+pub use replies::Answer;
+
 use super::{Role, Session};
 use crate::error::{Error, Kind, Result};
 use crate::proto::{Speech, chomp};

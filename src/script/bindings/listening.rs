@@ -1,0 +1,302 @@
+//! Listeners: the server's side of dialogues, for tests of clients.
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "Rhai's plugin macros hand arguments over by value"
+)]
+
+use std::time::Duration;
+
+use rhai::plugin::{Dynamic, NativeCallContext, export_module};
+use rhai::{Array, Map};
+
+use super::argument::{check_known, duration};
+use super::tls::{pem, version};
+use super::{Handle, connecting, wait};
+use crate::error::{Error, Result};
+use crate::script::listening::Listening;
+use crate::script::raise::{Raised, raise};
+use crate::script::run::Run;
+use crate::server::Listener;
+use crate::tls::{Flaw, ServerOptions};
+
+pub(super) const INTRO: &str = "A script can be the server, for tests of clients: `listen(\"smtp\")` opens a port, a client connects to \
+the listener's `url`, and `accept()` gives the session, in which `greet`, `expect_command` and `reply` are this side's words. Every \
+scheme can be listened on: `smtp`, `submission`, `lmtp`, `pop3`, `imap`, `sieve` and `tcp`, `smtps` and its kin with TLS from the start, \
+and `lmtp+unix` and its kin for a unix socket in a folder of its own. A listener is open to loopback on a free port unless a URL says \
+otherwise (`listen(\"smtp://127.0.0.1:2525\")`); for any other address, and for a unix socket outside of the script's folder and the \
+current one, the script needs `--allow-listen`. `listen(to, #{...})` takes the options `timeout`, `settle`, `grace`, `limit` and \
+`segment` of `connect`, which hold on the sessions that are accepted, and `tls`: `flaw` (what is wrong with the certificate: \
+`\"expired\"`, `\"not_yet_valid\"`, `\"another_name\"` or `\"self_signed\"`), or `cert` and `key` of one's own, `min` and `max`, and \
+`client_ca` (client certificates that it has issued are demanded). A connection that nobody accepted fails the script at its end. A \
+script may play both sides: `connect(l.url)` and `l.accept()` in turn.";
+
+const LISTEN: [&str; 6] = ["timeout", "settle", "grace", "limit", "segment", "tls"];
+pub(super) const SERVER_TLS: [&str; 6] = ["flaw", "cert", "key", "min", "max", "client_ca"];
+
+/// The TLS options of the server's side.
+pub(super) fn server_tls(map: &Map) -> Result<ServerOptions> {
+    let mut options = ServerOptions::new();
+    for (name, value) in map {
+        check_known(name, &SERVER_TLS)?;
+        options = match name.as_str() {
+            "flaw" => options.flaw(flaw(value)?),
+            "cert" => options.cert(pem(name, value)?),
+            "key" => options.key(pem(name, value)?),
+            "client_ca" => options.client_ca(pem(name, value)?),
+            "min" => options.min(version(value)?),
+            _ => options.max(version(value)?),
+        };
+    }
+    Ok(options)
+}
+
+fn flaw(value: &Dynamic) -> Result<Flaw> {
+    Ok(match value.to_string().as_str() {
+        "expired" => Flaw::Expired,
+        "not_yet_valid" => Flaw::NotYetValid,
+        "another_name" => Flaw::AnotherName,
+        "self_signed" => Flaw::SelfSigned,
+        other => {
+            return Err(Error::usage(format!("`{other}` is no flaw of a certificate"))
+                .hint("\"expired\", \"not_yet_valid\", \"another_name\" or \"self_signed\""));
+        }
+    })
+}
+
+fn open(ctx: &NativeCallContext<'_>, to: &str, options: &Map) -> Result<Listening, Raised> {
+    let opened = wait(ctx, async {
+        let run = Run::current()?;
+        options.keys().try_for_each(|name| check_known(name, &LISTEN))?;
+        let of_session: Map = options
+            .iter()
+            .filter(|(name, _)| *name != "tls")
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        let session = connecting::session_options(run.options(), &of_session, &LISTEN)?;
+        let tls = match options.get("tls") {
+            None => ServerOptions::new(),
+            Some(tls) => server_tls(&*tls.as_map_ref().map_err(|_| {
+                Error::usage("the option `tls` is a map").hint("tls: #{flaw: \"expired\"}")
+            })?)?,
+        };
+        run.may_listen(to)?;
+        let listener = Listener::options().session(session).tls(tls).bind(to).await?;
+        Ok::<_, Error>(run.adopt_listener(Listening::new(listener)))
+    })?;
+    let listening = opened.map_err(|error| raise(ctx, error))?;
+    note(ctx, &listening);
+    Ok(listening)
+}
+
+fn note(ctx: &NativeCallContext<'_>, listening: &Listening) {
+    let step = Run::current().ok().and_then(|run| run.step());
+    listening.note(ctx, step.as_deref().map(str::to_owned));
+}
+
+fn next(
+    ctx: &NativeCallContext<'_>,
+    listening: &Listening,
+    allowed: Option<Duration>,
+) -> Result<Handle, Raised> {
+    note(ctx, listening);
+    let accepted = wait(ctx, async {
+        let listener = listening.listener();
+        match allowed {
+            Some(allowed) => listener.accept_within(allowed).await,
+            None => listener.accept().await,
+        }
+    })?;
+    let adopted = accepted.and_then(|session| Ok(Run::current()?.adopt(session)));
+    let handle = adopted.map_err(|error| raise(ctx, error))?;
+    handle.note(ctx, Run::current().ok().and_then(|run| run.step()));
+    Ok(handle)
+}
+
+fn several(
+    ctx: &NativeCallContext<'_>,
+    listening: &Listening,
+    count: i64,
+    allowed: Option<Duration>,
+) -> Result<Array, Raised> {
+    if !(1..=10_000).contains(&count) {
+        let error = Error::usage(format!("{count} connections cannot be accepted"));
+        return Err(raise(ctx, error.hint("accept(n) takes a number from 1 to 10000")));
+    }
+    (0..count).map(|_| next(ctx, listening, allowed).map(Dynamic::from)).collect()
+}
+
+fn within(ctx: &NativeCallContext<'_>, options: &Map) -> Result<Option<Duration>, Raised> {
+    let read = || {
+        options.keys().try_for_each(|name| check_known(name, &["timeout"]))?;
+        options.get("timeout").map(duration).transpose()
+    };
+    read().map_err(|error| raise(ctx, error))
+}
+
+#[export_module(manifest)]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "the macro writes code of its own beside these"
+)]
+pub mod words {
+    /// Listens for clients, on a scheme alone or a whole URL.
+    ///
+    /// ```rhai
+    /// let l = listen("smtp");
+    /// let c = connect(l.url);
+    /// let s = l.accept();
+    /// s.greet(220, "localhost ESMTP");
+    /// c.expect(220);
+    /// c.send("QUIT");
+    /// s.expect_quit();
+    /// c.expect(221);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn listen(ctx: NativeCallContext, to: &str) -> Result<Listening, Raised> {
+        open(&ctx, to, &Map::new())
+    }
+
+    #[rhai_fn(name = "listen", return_raw)]
+    pub fn listen_with(
+        ctx: NativeCallContext,
+        to: &str,
+        options: Map,
+    ) -> Result<Listening, Raised> {
+        open(&ctx, to, &options)
+    }
+
+    /// Accepts the next connection: the session's server is the script.
+    #[rhai_fn(return_raw)]
+    pub fn accept(ctx: NativeCallContext, listener: &mut Listening) -> Result<Handle, Raised> {
+        next(&ctx, listener, None)
+    }
+
+    #[rhai_fn(name = "accept", return_raw)]
+    pub fn accept_with(
+        ctx: NativeCallContext,
+        listener: &mut Listening,
+        options: Map,
+    ) -> Result<Handle, Raised> {
+        let allowed = within(&ctx, &options)?;
+        next(&ctx, listener, allowed)
+    }
+
+    /// Accepts so many connections, and gives them in the order in which they came.
+    ///
+    /// ```rhai
+    /// let l = listen("smtp");
+    /// let one = connect(l.url);
+    /// let two = connect(l.url);
+    /// for s in l.accept(2) { s.reply_unasked("421 too many"); s.close(); }
+    /// one.expect(421);
+    /// two.expect(421);
+    /// ```
+    #[rhai_fn(name = "accept", return_raw)]
+    pub fn accept_several(
+        ctx: NativeCallContext,
+        listener: &mut Listening,
+        count: i64,
+    ) -> Result<Array, Raised> {
+        several(&ctx, listener, count, None)
+    }
+
+    #[rhai_fn(name = "accept", return_raw)]
+    pub fn accept_several_with(
+        ctx: NativeCallContext,
+        listener: &mut Listening,
+        count: i64,
+        options: Map,
+    ) -> Result<Array, Raised> {
+        let allowed = within(&ctx, &options)?;
+        several(&ctx, listener, count, allowed)
+    }
+
+    /// Refuses connections from now on, as if nobody listened; the port stays taken. Those that
+    /// came before still wait for `accept()`.
+    ///
+    /// ```rhai
+    /// let l = listen("smtp");
+    /// l.refuse();
+    /// let refused = "";
+    /// try { connect(l.url); } catch (error) { refused = error.kind; }
+    /// assert_eq(refused, "unreachable");
+    /// l.resume();
+    /// let c = connect(l.url);
+    /// let s = l.accept();
+    /// s.greet();
+    /// c.expect(220);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn refuse(ctx: NativeCallContext, listener: &mut Listening) -> Result<(), Raised> {
+        note(&ctx, listener);
+        wait(&ctx, async { listener.listener().refuse().await })?
+            .map_err(|error| raise(&ctx, error))
+    }
+
+    /// Takes connections again after `refuse()`.
+    #[rhai_fn(return_raw)]
+    pub fn resume(ctx: NativeCallContext, listener: &mut Listening) -> Result<(), Raised> {
+        note(&ctx, listener);
+        wait(&ctx, async { listener.listener().resume() })?.map_err(|error| raise(&ctx, error))
+    }
+
+    /// Makes sure that nobody connects for that long.
+    ///
+    /// ```rhai
+    /// let l = listen("smtp");
+    /// l.expect_none("50ms");
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn expect_none(
+        ctx: NativeCallContext,
+        listener: &mut Listening,
+        span: Dynamic,
+    ) -> Result<(), Raised> {
+        note(&ctx, listener);
+        let none = wait(&ctx, async {
+            listener.listener().expect_none(duration(&span)?).await?;
+            Run::current()?.count_check();
+            Ok(())
+        })?;
+        none.map_err(|error: Error| raise(&ctx, error))
+    }
+
+    /// The URL to connect to.
+    #[rhai_fn(get = "url", pure)]
+    pub fn url(listener: &mut Listening) -> String {
+        listener.listener().url()
+    }
+
+    /// The address that it listens on; empty for a unix socket.
+    #[rhai_fn(get = "host", pure)]
+    pub fn host(listener: &mut Listening) -> String {
+        listener.listener().host()
+    }
+
+    /// The port that it listens on; 0 for a unix socket.
+    #[rhai_fn(get = "port", pure)]
+    pub fn port(listener: &mut Listening) -> i64 {
+        listener.listener().port().into()
+    }
+
+    /// The path of the unix socket that it listens on; empty for a port.
+    #[rhai_fn(get = "path", pure)]
+    pub fn path(listener: &mut Listening) -> String {
+        listener.listener().path().to_string_lossy().into_owned()
+    }
+
+    /// The certificate of the authority that has issued the listener's own, as PEM: what a client
+    /// has to trust.
+    #[rhai_fn(get = "ca", return_raw)]
+    pub fn ca(ctx: NativeCallContext, listener: &mut Listening) -> Result<String, Raised> {
+        listener.listener().ca().map_err(|error| raise(&ctx, error))
+    }
+
+    /// How many connections were accepted so far.
+    #[rhai_fn(get = "accepted", pure)]
+    pub fn accepted(listener: &mut Listening) -> i64 {
+        listener.listener().accepted().into()
+    }
+}

@@ -1,0 +1,244 @@
+//! Taking what clients say: commands, one at a time or as a client pipelines them, and the end.
+
+use bytes::{Bytes, BytesMut};
+
+use super::super::operation::{Call, Operation};
+use super::super::waiting::Wait;
+use super::super::{SHOWN, Session};
+use super::command::Command;
+use crate::error::{Error, Kind, Result};
+use crate::pattern::{IntoPattern, Match, Pattern};
+use crate::proto::{Speech, chomp};
+use crate::visible;
+
+/// The words that take one command each, after the one before it was answered.
+const TAKES_ONE: [&str; 5] =
+    ["expect_command", "serve", "expect_quit", "expect_bdat", "expect_starttls"];
+
+impl Session {
+    /// Takes the client's next command and holds it against the pattern. Text is how the command
+    /// begins, word by word and in letters of either case; a regex is found somewhere in it. In
+    /// IMAP, the tag is left aside. A literal of IMAP that waits for it is told to go on.
+    ///
+    /// # Errors
+    /// A mismatch at once if another command came; a time-out; a close; a line that ends with a bare
+    /// LF.
+    pub fn expect_command(&mut self, pattern: impl IntoPattern) -> Operation<'_, Command> {
+        let pattern = pattern.into_pattern();
+        self.operation(move |session, call| {
+            Box::pin(async move {
+                let pattern = pattern?;
+                let wait = session.begin_serving(&call, "expect_command")?;
+                session.command_matching(&pattern, wait).await
+            })
+        })
+    }
+
+    /// Takes the next commands, which the client may have sent at once (RFC 2920), one for each
+    /// pattern; [`Session::replies`] answers them.
+    ///
+    /// # Errors
+    /// As [`Session::expect_command`].
+    pub fn expect_group<P: IntoPattern>(
+        &mut self,
+        patterns: impl IntoIterator<Item = P>,
+    ) -> Operation<'_, Vec<Command>> {
+        let patterns = patterns.into_iter().map(IntoPattern::into_pattern).collect::<Vec<_>>();
+        self.operation(move |session, call| {
+            Box::pin(async move {
+                let wait = session.begin_serving(&call, "expect_group")?;
+                let mut commands = Vec::with_capacity(patterns.len());
+                for pattern in patterns {
+                    commands.push(session.command_matching(&pattern?, wait).await?);
+                }
+                Ok(commands)
+            })
+        })
+    }
+
+    /// Takes QUIT (LOGOUT in IMAP and `ManageSieve`), answers it, and closes our side: the dialogue is over.
+    ///
+    /// # Errors
+    /// As [`Session::expect_command`]; vacuous if something was left unexpected.
+    pub fn expect_quit(&mut self) -> Operation<'_, Command> {
+        self.operation(|session, call| {
+            Box::pin(async move {
+                let wait = session.begin_serving(&call, "expect_quit")?;
+                let (verb, answer) = match session.turn.speech() {
+                    Speech::Imap => ("LOGOUT", "OK LOGOUT completed"),
+                    Speech::Sieve => ("LOGOUT", "OK"),
+                    Speech::Pop3 => ("QUIT", "+OK bye"),
+                    _ => ("QUIT", "221 2.0.0 bye"),
+                };
+                let command = session.command_matching(&verb.into_pattern()?, wait).await?;
+                if session.turn.speech() == Speech::Imap {
+                    session.send_in_turn(Bytes::from_static(b"* BYE\r\n"), wait).await?;
+                    let tagged = format!("{} {answer}\r\n", command.tag());
+                    session.send_in_turn(tagged.into_bytes(), wait).await?;
+                } else {
+                    session.send_line(answer.as_bytes(), wait).await?;
+                }
+                // The client's close is read at the end, as that of every session.
+                session.close_our_side().await?;
+                Ok(command)
+            })
+        })
+    }
+
+    /// Takes whatever comes and keeps none of it, until the client closes.
+    ///
+    /// # Errors
+    /// A time-out if the client does not close.
+    pub fn discard(&mut self) -> Operation<'_, u64> {
+        self.operation(|session, call| {
+            Box::pin(async move {
+                let call = Call { keep: None, ..call };
+                let wait = session.begin_serving(&call, "discard")?;
+                session.throw_away(wait).await
+            })
+        })
+    }
+
+    async fn throw_away(&mut self, wait: Wait) -> Result<u64> {
+        use super::super::wait::Arrival;
+        let mut octets = 0;
+        loop {
+            let held = self.stream.held().len();
+            octets += held as u64;
+            self.let_go_of(held);
+            let arrival = self.more(&"the client's close", wait, wait.deadline()).await?;
+            match arrival {
+                Arrival::Bytes => {}
+                Arrival::Late => return Err(self.timed_out(wait, "the client's close")),
+                Arrival::End => break,
+            }
+        }
+        self.record.note_skipped();
+        self.turn.settle_all();
+        self.note_end();
+        self.turn.expected();
+        self.hang_up();
+        Ok(octets)
+    }
+
+    /// Begins an operation of the server's side.
+    pub(super) fn begin_serving(&mut self, call: &Call, operation: &str) -> Result<Wait> {
+        let wait = self.begin(call, operation)?;
+        if !self.is_server() {
+            let error = Error::usage(format!("`{operation}` is a word of the server's side"));
+            let error = error.with_session(format!("{}, {}", self.record.id(), self.peer));
+            return Err(error.hint("listen(...) and accept() give a session of the server's side"));
+        }
+        self.greeting_first(operation)?;
+        if TAKES_ONE.contains(&operation) {
+            self.answer_first(operation)?;
+        }
+        Ok(wait)
+    }
+
+    fn greeting_first(&self, operation: &str) -> Result<()> {
+        let is_due = self.turn.owed() > 0
+            && self.turn.last_sent().is_none()
+            && self.turn.first_unanswered().is_some_and(Bytes::is_empty);
+        if !is_due || operation == "discard" {
+            return Ok(());
+        }
+        let error = self.fault(Kind::OutOfStep, format!("`{operation}` before the greeting"));
+        Err(error
+            .with_expected("a greet() first: a client waits for it")
+            .with_got(self.shown_unread())
+            .hint("send_raw(\"\") takes the place of a greeting that is left out"))
+    }
+
+    /// A command is taken when the one before it has its answer.
+    fn answer_first(&self, operation: &str) -> Result<()> {
+        if self.turn.owed() == 0 || self.turn.speech() == Speech::Stream {
+            return Ok(());
+        }
+        let line = self.turn.first_unanswered().cloned().unwrap_or_default();
+        let line = visible::excerpt(&line, SHOWN);
+        let message = format!("`{operation}` while `{line}` has no answer");
+        let error = self.fault(Kind::OutOfStep, message);
+        Err(error
+            .with_expected("a reply to the command, first")
+            .with_got(self.shown_unread())
+            .hint(
+                "expect_group([...]) takes what a client pipelines, before any of it is answered",
+            ))
+    }
+
+    pub(super) async fn command_matching(
+        &mut self,
+        pattern: &Pattern,
+        wait: Wait,
+    ) -> Result<Command> {
+        let speech = self.turn.speech();
+        let taken = self.whole_command(pattern, wait).await?;
+        if matches(pattern, &taken, speech).is_some() {
+            self.turn.expected();
+            return Ok(Command::new(taken, speech));
+        }
+        let came = self.turn.unanswered().last().cloned().unwrap_or_default();
+        let error = self.fault(Kind::Mismatch, "the command is not the one that was expected");
+        Err(error
+            .with_expected(pattern)
+            .with_got(visible::excerpt(&came, SHOWN))
+            .with_waited(wait.waited()))
+    }
+
+    /// A command with its literals, of which those that wait for it are told to go on.
+    async fn whole_command(&mut self, pattern: &Pattern, wait: Wait) -> Result<Bytes> {
+        let mut whole = BytesMut::new();
+        loop {
+            let Some(taken) = self.next_frame(pattern, wait).await? else {
+                return Err(self.closed(wait, pattern, None));
+            };
+            if whole.is_empty() && !self.turn.waits_for_literal() {
+                return Ok(taken);
+            }
+            whole.extend_from_slice(&taken);
+            if !self.turn.waits_for_literal() {
+                return Ok(whole.freeze());
+            }
+            if whole.len() > self.stream.buffer().limit() {
+                return Err(self.fault(Kind::TooLong, "the command is longer than may be held"));
+            }
+            self.send_in_turn(Bytes::from_static(b"+ go on\r\n"), wait).await?;
+        }
+    }
+}
+
+/// Holds a command against a pattern: text is how it begins, in whole words.
+fn matches(pattern: &Pattern, taken: &[u8], speech: Speech) -> Option<Match> {
+    let line = Command::body(chomp(taken), speech);
+    let Some(literal) = pattern.literal() else { return pattern.matches(line) };
+    let begins = line.get(..literal.len()).is_some_and(|start| start.eq_ignore_ascii_case(literal));
+    let ends = |byte: &u8| byte.is_ascii_whitespace();
+    let is_whole = literal.last().is_none_or(|last| !last.is_ascii_alphanumeric())
+        || line.get(literal.len()).is_none_or(ends)
+        || line[literal.len()..].starts_with(b":");
+    (begins && is_whole).then(Match::default)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_how_a_command_begins_in_whole_words() {
+        for (text, line, holds) in [
+            ("MAIL", "mail FROM:<a@b>\r\n", true),
+            ("MAIL FROM", "MAIL FROM:<a@b>\r\n", true),
+            ("MAIL FROM:<a@b>", "MAIL FROM:<a@b> SIZE=1\r\n", true),
+            ("MAIL", "MAILX\r\n", false),
+            ("QUIT", "QUI\r\n", false),
+        ] {
+            let pattern = text.into_pattern().unwrap();
+            let found = matches(&pattern, line.as_bytes(), Speech::Smtp);
+            assert_eq!(found.is_some(), holds, "{text}: {line}");
+        }
+        let login = "LOGIN".into_pattern().unwrap();
+        assert!(matches(&login, b"a1 login x y\r\n", Speech::Imap).is_some());
+        assert!(matches(&login, b"login x y\r\n", Speech::Imap).is_none());
+    }
+}

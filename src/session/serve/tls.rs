@@ -1,0 +1,137 @@
+//! TLS as the server's side puts it on: at STARTTLS, or before anything is said.
+
+use std::io;
+
+use tokio::time::timeout_at;
+
+use super::super::operation::Operation;
+use super::super::waiting::Wait;
+use super::super::{Role, Session};
+use super::command::Command;
+use crate::error::{Error, Kind, Result};
+use crate::pattern::IntoPattern as _;
+use crate::proto::Speech;
+use crate::tls::{self, Established, ServerOptions};
+use crate::transcript::What;
+use crate::transport::{Broken, Tls, Transport};
+
+/// What an error says was wanted.
+const WANTED: &str = "a TLS handshake";
+
+impl Session {
+    /// Takes the client's command for TLS (STARTTLS, or STLS in POP3), goes ahead, and makes the
+    /// handshake with these options in place of the listener's. In `ManageSieve` the capabilities
+    /// follow (RFC 5804 section 2.2).
+    ///
+    /// # Errors
+    /// A mismatch if another command comes; `injected` if the client sent more in clear after its
+    /// command; `tls` if the handshake fails; a time-out.
+    pub fn expect_starttls(
+        &mut self,
+        options: impl Into<Option<ServerOptions>>,
+    ) -> Operation<'_, Command> {
+        let options = options.into();
+        self.operation(move |session, call| {
+            Box::pin(async move {
+                let wait = session.begin_serving(&call, "expect_starttls")?;
+                let speech = session.turn.speech();
+                let verb = speech.facts().tls.map_or("STARTTLS", |tls| tls.command);
+                let command = session.command_matching(&verb.into_pattern()?, wait).await?;
+                if !session.stream.held().is_empty() {
+                    return Err(session.injected_by_client(wait));
+                }
+                let go_ahead = match speech {
+                    Speech::Imap => "OK begin TLS",
+                    Speech::Pop3 => "+OK begin TLS",
+                    Speech::Sieve => "OK",
+                    _ => "220 2.0.0 go ahead",
+                };
+                session.say(&go_ahead.into(), wait).await?;
+                session.serve_handshake(options, wait).await?;
+                if speech == Speech::Sieve {
+                    session.say(&super::replies::usual(speech), wait).await?;
+                }
+                Ok(command)
+            })
+        })
+    }
+
+    /// Makes the handshake as the server, as things stand.
+    pub(in crate::session) async fn serve_handshake(
+        &mut self,
+        options: Option<ServerOptions>,
+        wait: Wait,
+    ) -> Result<()> {
+        self.transport()?;
+        let Some(serving) = &self.serving else {
+            return Err(Error::usage("this session is none of the server's side"));
+        };
+        let options = options.unwrap_or_else(|| serving.tls.clone());
+        options.secrets().for_each(|line| self.record.secrets().learn(line));
+        let config = options.config(&serving.authority)?;
+        let Some(transport) = self.stream.take_transport() else { return Ok(()) };
+        let (transport, segment) = transport.into_uncut();
+        self.await_for(&WANTED, wait);
+        let accepting = Box::pin(Tls::accept(config, transport));
+        match timeout_at(wait.deadline(), accepting).await {
+            Ok(Ok(tls)) => {
+                self.stream.secure(Transport::Tls(Box::new(tls)), segment);
+                self.note_accepted_tls();
+                Ok(())
+            }
+            Ok(Err(Broken { error, transport, .. })) => {
+                self.stream.put_back(transport);
+                Err(self.client_broke_off(&error).with_waited(wait.waited()))
+            }
+            Err(_) => {
+                self.record.note(What::TimedOut(wait.allowed));
+                let message = "the client did not come to the end of the TLS handshake in time";
+                let error = self.fault(Kind::Timeout, message);
+                Err(error.with_expected(WANTED).with_waited(wait.waited()))
+            }
+        }
+    }
+
+    /// Takes note of TLS that a client began, if it is on.
+    pub(in crate::session) fn note_accepted_tls(&mut self) {
+        let Some(Transport::Tls(tls)) = self.stream.transport() else { return };
+        let Some(connection) = tls.server() else { return };
+        let words = tls::spoken(connection);
+        let established = Established::accepted(connection);
+        let name = match established.name.as_str() {
+            "" => "no name asked for".to_owned(),
+            name => format!("{name} asked for"),
+        };
+        let shown = established.certificate.as_ref().map(|shown| shown.subject.clone());
+        let shown = shown.map(|subject| format!(", client certificate {subject}"));
+        self.record.note(What::Tls(format!("{words}, {name}{}", shown.unwrap_or_default())));
+        self.stream.establish(established);
+    }
+
+    /// The client did not go through with the handshake.
+    pub(in crate::session) fn client_broke_off(&mut self, error: &io::Error) -> Error {
+        let why = match error.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                self.ending.seen(Role::Client.closes());
+                "the client closed the connection in the middle of the handshake".to_owned()
+            }
+            _ => tls::of_client(error),
+        };
+        self.record.note(What::Tls(format!("failed: {why}")));
+        let fault = self.fault(Kind::Tls, format!("TLS failed: {why}"));
+        self.hang_up();
+        fault.with_expected(WANTED).with_got(why).hint(
+            "a client that refuses the certificate says so like this: give it the listener's `ca`, or catch the error if it is right to refuse",
+        )
+    }
+
+    fn injected_by_client(&self, wait: Wait) -> Error {
+        let error =
+            self.fault(Kind::Injected, "the client sent more in clear after its command for TLS");
+        error
+            .with_expected("nothing before the handshake (RFC 3207, 4.2)")
+            .with_got(self.shown_held())
+            .with_waited(wait.waited())
+            .hint("a server that keeps these bytes lets a man in the middle put commands there")
+    }
+}

@@ -1,0 +1,126 @@
+//! A throw-away certificate authority, made when TLS is first asked for, and what it issues.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
+};
+use rustls::ServerConfig;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::config::PROVIDER;
+
+/// How long the certificates are valid, and from how long ago on, for clocks that are not quite
+/// right.
+const VALID: Duration = Duration::from_hours(30 * 24);
+const BEFORE: Duration = Duration::from_hours(24);
+
+/// What is wrong with a certificate that a server shows, for clients that have to refuse it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Flaw {
+    /// Nothing is.
+    #[default]
+    None,
+    /// It expired a day ago.
+    Expired,
+    /// It is valid from tomorrow on.
+    NotYetValid,
+    /// It is for `another.example`, and for no other name or address.
+    AnotherName,
+    /// No authority has signed it.
+    SelfSigned,
+}
+
+/// An authority that comes about when it is first asked for; where it cannot, why.
+#[derive(Debug, Default)]
+pub(crate) struct Authority(OnceLock<Result<Made, String>>);
+
+#[derive(Debug)]
+struct Made {
+    /// The certificate of the authority.
+    pem: String,
+    issuer: Issuer<'static, KeyPair>,
+    config: Arc<ServerConfig>,
+}
+
+/// A certificate and its key.
+pub(super) type Issued = (CertificateDer<'static>, PrivateKeyDer<'static>);
+
+type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
+
+impl Authority {
+    /// The authority's certificate, as PEM.
+    pub(crate) fn pem(&self) -> Result<&str, &str> {
+        self.made().map(|made| made.pem.as_str())
+    }
+
+    /// What a server needs to put TLS on, with nothing special about it.
+    pub(crate) fn config(&self) -> Result<Arc<ServerConfig>, &str> {
+        self.made().map(|made| Arc::clone(&made.config))
+    }
+
+    /// A certificate for `localhost` and the loopback addresses, or one with a flaw.
+    pub(super) fn issue(&self, flaw: Flaw) -> Result<Issued, String> {
+        let made = self.made().map_err(str::to_owned)?;
+        issue(&made.issuer, flaw).map_err(|error| error.to_string())
+    }
+
+    fn made(&self) -> Result<&Made, &str> {
+        let made = self.0.get_or_init(|| make().map_err(|error| error.to_string()));
+        made.as_ref().map_err(String::as_str)
+    }
+}
+
+fn make() -> Fallible<Made> {
+    let mut authority = CertificateParams::default();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    named(&mut authority, "mailexpect throw-away CA");
+    let key = KeyPair::generate()?;
+    let pem = authority.self_signed(&key)?.pem();
+    let issuer = Issuer::new(authority, key);
+    let (certificate, key) = issue(&issuer, Flaw::None)?;
+    let config = ServerConfig::builder_with_provider(Arc::clone(&PROVIDER))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .map(Arc::new)?;
+    Ok(Made { pem, issuer, config })
+}
+
+fn issue(issuer: &Issuer<'static, KeyPair>, flaw: Flaw) -> Fallible<Issued> {
+    let name = if flaw == Flaw::AnotherName { "another.example" } else { "localhost" };
+    let mut server = CertificateParams::new([name.to_owned()])?;
+    if flaw != Flaw::AnotherName {
+        let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+        server.subject_alt_names.extend(loopback.map(SanType::IpAddress));
+    }
+    named(&mut server, name);
+    let now = SystemTime::now();
+    match flaw {
+        Flaw::Expired => {
+            server.not_before = (now - VALID).into();
+            server.not_after = (now - BEFORE).into();
+        }
+        Flaw::NotYetValid => server.not_before = (now + BEFORE).into(),
+        Flaw::None | Flaw::AnotherName | Flaw::SelfSigned => {}
+    }
+    let key = KeyPair::generate()?;
+    let certificate = match flaw {
+        Flaw::SelfSigned => server.self_signed(&key)?,
+        _ => server.signed_by(&key, issuer)?,
+    };
+    let key = PrivateKeyDer::try_from(key.serialize_der())?;
+    Ok((certificate.into(), key))
+}
+
+fn named(certificate: &mut CertificateParams, name: &str) {
+    let now = SystemTime::now();
+    certificate.distinguished_name.remove(DnType::CommonName);
+    certificate.distinguished_name.push(DnType::CommonName, name);
+    certificate.not_before = (now - BEFORE).into();
+    certificate.not_after = (now + VALID).into();
+}

@@ -1,0 +1,134 @@
+//! TLS as a server puts it on: whose certificate it shows, and what it asks of clients.
+
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::server::WebPkiClientVerifier;
+
+use super::authority::{Authority, Flaw};
+use super::config::{self, PROVIDER};
+use super::options::Version;
+use crate::error::{Error, Result};
+
+/// How a server puts TLS on. Unless told otherwise, it shows a certificate for `localhost` and the
+/// loopback addresses that the listener's throw-away authority has issued.
+///
+/// ```
+/// use mailexpect::tls::{Flaw, ServerOptions, Version};
+///
+/// let options = ServerOptions::new().flaw(Flaw::Expired).max(Version::V1_2);
+/// assert!(format!("{options:?}").contains("Expired"));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct ServerOptions {
+    flaw: Flaw,
+    cert: Option<Arc<[u8]>>,
+    key: Option<Key>,
+    min: Option<Version>,
+    max: Option<Version>,
+    client_ca: Option<Arc<[u8]>>,
+}
+
+/// A private key, which debug forms do not show.
+#[derive(Clone)]
+struct Key(Arc<[u8]>);
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Key")
+    }
+}
+
+impl ServerOptions {
+    /// A certificate of the listener's authority, TLS 1.2 or 1.3, and no client certificate.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What is wrong with the certificate.
+    #[must_use]
+    pub fn flaw(self, flaw: Flaw) -> Self {
+        Self { flaw, ..self }
+    }
+
+    /// A certificate chain of one's own, as PEM; it needs a key.
+    #[must_use]
+    pub fn cert(self, pem: impl Into<Vec<u8>>) -> Self {
+        Self { cert: Some(pem.into().into()), ..self }
+    }
+
+    /// The key of that certificate, as PEM.
+    #[must_use]
+    pub fn key(self, pem: impl Into<Vec<u8>>) -> Self {
+        Self { key: Some(Key(pem.into().into())), ..self }
+    }
+
+    /// The lowest version that is spoken.
+    #[must_use]
+    pub fn min(self, version: Version) -> Self {
+        Self { min: Some(version), ..self }
+    }
+
+    /// The highest version that is spoken.
+    #[must_use]
+    pub fn max(self, version: Version) -> Self {
+        Self { max: Some(version), ..self }
+    }
+
+    /// Demands a client certificate that one of these authorities has issued, as PEM.
+    #[must_use]
+    pub fn client_ca(self, pem: impl Into<Vec<u8>>) -> Self {
+        Self { client_ca: Some(pem.into().into()), ..self }
+    }
+
+    /// The private key's lines, which are secret.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &[u8]> {
+        let key = self.key.as_ref().map_or(&[][..], |key| &key.0);
+        super::options::secret_lines(key)
+    }
+
+    /// The configuration, with a certificate of the authority if none is given.
+    pub(crate) fn config(&self, authority: &Authority) -> Result<Arc<ServerConfig>> {
+        let (certificate, key) = match (&self.cert, &self.key) {
+            (Some(cert), Some(Key(key))) => {
+                let chain = config::certificates(cert, "cert")?;
+                return self.build(chain, config::private_key(key)?);
+            }
+            (None, None) => authority.issue(self.flaw).map_err(|why| {
+                Error::usage(format!("no certificate can be made for the listener: {why}"))
+            })?,
+            _ => {
+                return Err(Error::usage("a certificate without its key, or a key without it")
+                    .hint("give both: #{cert: ..., key: ...}"));
+            }
+        };
+        self.build(vec![certificate], key)
+    }
+
+    fn build(
+        &self,
+        chain: Vec<rustls::pki_types::CertificateDer<'static>>,
+        key: rustls::pki_types::PrivateKeyDer<'static>,
+    ) -> Result<Arc<ServerConfig>> {
+        let wrong = |error: &dyn std::fmt::Display| {
+            Error::usage(format!("the listener's TLS cannot be set up: {error}"))
+        };
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&PROVIDER))
+            .with_protocol_versions(&config::versions((self.min, self.max))?)
+            .map_err(|error| wrong(&error))?;
+        let builder = match &self.client_ca {
+            None => builder.with_no_client_auth(),
+            Some(pem) => {
+                let mut roots = rustls::RootCertStore::empty();
+                roots.add_parsable_certificates(config::certificates(pem, "client_ca")?);
+                let verifier = WebPkiClientVerifier::builder_with_provider(
+                    Arc::new(roots),
+                    Arc::clone(&PROVIDER),
+                );
+                builder.with_client_cert_verifier(verifier.build().map_err(|error| wrong(&error))?)
+            }
+        };
+        builder.with_single_cert(chain, key).map(Arc::new).map_err(|error| wrong(&error))
+    }
+}

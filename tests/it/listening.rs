@@ -1,0 +1,251 @@
+//! The server's side: listeners and the sessions that they accept.
+
+use std::time::Duration;
+
+use mailexpect::server::Listener;
+use mailexpect::tls::{Flaw, ServerOptions, Version};
+use mailexpect::{Error, Regex, Result, Session, Transcript, block_on, tls};
+
+/// A listener, a client of it, and the session that it accepted, greeted.
+async fn pair(scheme: &str) -> Result<(Listener, Session, Session)> {
+    let listener = Listener::bind(scheme).await?;
+    let mut client = Session::connect(&listener.url()).await?;
+    let mut server = listener.accept().await?;
+    server.greet("").await?;
+    match scheme {
+        "imap" => client.expect("* OK").await?,
+        "pop3" => client.expect("+OK").await?,
+        "sieve" => client.expect("OK").await?,
+        _ => client.expect(220).await?,
+    };
+    Ok((listener, client, server))
+}
+
+fn short() -> mailexpect::Options {
+    Session::options().timeout(Duration::from_millis(100)).grace(Duration::from_millis(50))
+}
+
+#[tokio::test]
+async fn a_command_of_another_name_fails_at_once_and_is_shown() {
+    let (_listener, mut client, mut server) = pair("smtp").await.unwrap();
+    client.send("VRFY hoge").await.unwrap();
+    let error = server.expect_command("EHLO").await.unwrap_err();
+    assert!(error.is_mismatch(), "{error}");
+    assert_eq!((error.expected(), error.got()), (Some("\"EHLO\""), Some("VRFY hoge")));
+}
+
+#[tokio::test]
+async fn lock_step_holds_for_the_server_too() {
+    let (_listener, mut client, mut server) = pair("smtp").await.unwrap();
+    let early = server.reply(250).await.unwrap_err();
+    assert!(early.is_out_of_step() && early.message().contains("no command is to be"), "{early}");
+    client.pipeline(["NOOP", "RSET"]).await.unwrap();
+    server.expect_command("NOOP").await.unwrap();
+    let twice = server.expect_command("RSET").await.unwrap_err();
+    assert!(twice.message().contains("`NOOP` has no answer"), "{twice}");
+    let unread = server.reply(250).await.unwrap_err();
+    assert_eq!(unread.got(), Some("unread: RSET\\r\\n"), "{unread}");
+    server.expect_group(["RSET"]).await.unwrap();
+    let many = server.replies([250, 250, 250]).await.unwrap_err();
+    assert!(many.message().starts_with("3 replies were about"), "{many}");
+    server.replies([250, 250]).await.unwrap();
+    client.expect(250).await.unwrap();
+    client.expect(250).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_client_that_speaks_before_the_greeting_is_told_of() {
+    let listener = Listener::bind("smtp").await.unwrap();
+    let mut client = Session::connect(&listener.url()).await.unwrap();
+    client.send_raw("EHLO early\r\n").await.unwrap();
+    let mut server = listener.accept().await.unwrap();
+    let first = server.expect_command("EHLO").await.unwrap_err();
+    assert!(first.message().contains("before the greeting"), "{first}");
+    let early = loop {
+        // The client's bytes may be on their way.
+        match server.expect_silence(Duration::from_millis(20)).await {
+            Ok(()) => {}
+            Err(_) => break server.greet("220 hi").await.unwrap_err(),
+        }
+    };
+    assert_eq!(early.message(), "the client spoke before the greeting");
+}
+
+#[tokio::test]
+async fn a_command_without_an_answer_fails_the_dialogue_at_its_end() {
+    let (_listener, mut client, mut server) = pair("smtp").await.unwrap();
+    client.send("NOOP").await.unwrap();
+    server.expect_command("NOOP").await.unwrap();
+    let error = server.finish().await.unwrap_err();
+    assert!(error.is_vacuous(), "{error}");
+    assert_eq!(error.message(), "the client's last command was never answered");
+    assert_eq!(error.got(), Some("NOOP"));
+    let listener = Listener::bind("smtp").await.unwrap();
+    let _client = Session::connect(&listener.url()).await.unwrap();
+    let mut server = listener.accept().await.unwrap();
+    assert_eq!(server.finish().await.unwrap_err().message(), "the greeting was never sent");
+}
+
+#[tokio::test]
+async fn what_a_client_says_and_nobody_takes_fails_the_dialogue() {
+    let (_listener, mut client, mut server) = pair("smtp").await.unwrap();
+    client.send("QUIT").await.unwrap();
+    let error = server.finish().await.unwrap_err();
+    assert_eq!((error.kind(), error.got()), ("vacuous", Some("QUIT\\r\\n")), "{error}");
+}
+
+#[tokio::test]
+async fn a_close_that_nobody_expected_is_the_clients() {
+    let (_listener, mut client, mut server) = pair("smtp").await.unwrap();
+    client.close().await.unwrap();
+    let error = server.expect_command("EHLO").await.unwrap_err();
+    assert!(error.is_closed(), "{error}");
+    assert_eq!(error.message(), "the client closed the connection and never said a word");
+}
+
+#[tokio::test]
+async fn a_client_that_never_comes_and_one_that_is_never_accepted_are_told_apart() {
+    let listener = Listener::options().session(short()).bind("smtp").await.unwrap();
+    let error = listener.accept().await.unwrap_err();
+    assert!(error.is_timeout(), "{error}");
+    assert_eq!(
+        (error.message(), error.got()),
+        ("no client connected in time", Some("none at all"))
+    );
+    let _client = Session::connect(&listener.url()).await.unwrap();
+    let none = listener.expect_none(Duration::from_millis(50)).await.unwrap_err();
+    assert!(none.message().contains("nobody was to"), "{none}");
+    let error = listener.finish().await.unwrap_err();
+    assert_eq!((error.kind(), error.message()), ("vacuous", "a connection was never accepted"));
+}
+
+#[tokio::test]
+async fn a_refused_port_is_kept_and_can_be_opened_again() {
+    let listener = Listener::bind("smtp").await.unwrap();
+    let url = listener.url();
+    for _ in 0..3 {
+        listener.refuse().await.unwrap();
+        let refused = Session::connect(&url).await.unwrap_err();
+        assert!(refused.is_unreachable(), "{refused}");
+        listener.resume().unwrap();
+        let mut client = Session::connect(&url).await.unwrap();
+        listener.accept().await.unwrap().reset().unwrap();
+        client.expect_close().await.unwrap();
+    }
+    assert_eq!((listener.url(), listener.accepted()), (url, 3));
+}
+
+#[tokio::test]
+async fn what_a_client_says_in_auth_is_masked_from_its_first_byte() {
+    let transcript = Transcript::new();
+    let options = Session::options().transcript(transcript.clone());
+    let listener = Listener::options().session(options).bind("smtp").await.unwrap();
+    let mut client = Session::connect(&listener.url()).await.unwrap();
+    let mut server = listener.accept().await.unwrap();
+    server.greet("").await.unwrap();
+    client.expect(220).await.unwrap();
+    client.send("AUTH PLAIN AGhvZ2UAcHBwd3d3").await.unwrap();
+    let unread = server.expect_silence(Duration::from_secs(1)).await.unwrap_err();
+    assert_eq!(unread.got(), Some("AUTH PLAIN [SECRET]\\r\\n"));
+    let wrong = server.expect_command("EHLO").await.unwrap_err();
+    assert_eq!(wrong.got(), Some("AUTH PLAIN [SECRET]"));
+    server.reply((535, "no pppwww")).await.unwrap();
+    client.expect(535).await.unwrap();
+    client.send("AUTH LOGIN").await.unwrap();
+    server.serve("AUTH LOGIN", (334, "VXNlcm5hbWU6")).await.unwrap();
+    client.expect(334).await.unwrap();
+    client.send("aG9nZQ==").await.unwrap();
+    server.serve(Regex::new("^.").unwrap(), (334, "UGFzc3dvcmQ6")).await.unwrap();
+    client.expect(334).await.unwrap();
+    client.send("Z2VoZWlt").await.unwrap();
+    // Never taken.
+    server.finish().await.unwrap_err();
+    let text = transcript.to_string();
+    for secret in ["AGhvZ2UAcHBwd3d3", "pppwww", "Z2VoZWlt", "geheim"] {
+        assert!(!text.contains(secret), "{secret} in {text}");
+    }
+    assert!(text.contains("unread C: [SECRET]"), "{text}");
+}
+
+#[tokio::test]
+async fn a_literal_that_waits_is_told_to_go_on() {
+    let (_listener, mut client, mut server) = pair("imap").await.unwrap();
+    let login = async { client.login("hoge", "pass\"word\u{e9}").await };
+    let serve = async {
+        let command = server.expect_command("LOGIN").await?;
+        server.reply("OK done").await?;
+        Ok::<_, Error>(command)
+    };
+    let (answer, command) = tokio::join!(login, serve);
+    answer.unwrap();
+    let command = command.unwrap();
+    assert_eq!((command.verb().as_str(), command.arguments()[0].as_str()), ("LOGIN", "hoge"));
+}
+
+/// A client that puts TLS on, and the server's part of it.
+async fn starttls(scheme: &str, tls: ServerOptions, trust: bool) -> (Result<()>, Result<Session>) {
+    let (listener, mut client, mut server) = pair(scheme).await.unwrap();
+    let ca = listener.ca().unwrap();
+    let options = tls::Options::new().sni("localhost");
+    let options = if trust { options.ca(ca) } else { options.verify(false) };
+    let asking = async {
+        client.starttls().tls(options).await?;
+        client.noop().await.map(drop)
+    };
+    let serving = async {
+        server.expect_starttls(tls).await?;
+        server.expect_command("NOOP").await?;
+        server.reply(if scheme == "smtp" { "250 ok" } else { "OK" }).await?;
+        Ok(server)
+    };
+    tokio::join!(asking, serving)
+}
+
+#[tokio::test]
+async fn tls_is_put_on_at_the_clients_command_in_every_protocol() {
+    for scheme in ["smtp", "imap", "sieve"] {
+        let (asked, served) = starttls(scheme, ServerOptions::new(), true).await;
+        asked.unwrap_or_else(|error| panic!("{scheme}: {error}"));
+        let served = served.unwrap_or_else(|error| panic!("{scheme}: {error}"));
+        assert_eq!(served.tls().unwrap().name, "localhost", "the name that was asked for");
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_with_a_flaw_is_refused_and_both_sides_say_so() {
+    for (flaw, alert) in [
+        (Flaw::Expired, "certificate_expired"),
+        (Flaw::NotYetValid, "certificate"),
+        (Flaw::AnotherName, "certificate"),
+        (Flaw::SelfSigned, "unknown_ca"),
+    ] {
+        let (asked, served) = starttls("smtp", ServerOptions::new().flaw(flaw), true).await;
+        let (refused, told) = (asked.unwrap_err(), served.err().unwrap());
+        assert!(refused.is_tls() && told.is_tls(), "{flaw:?}: {refused} {told}");
+        assert!(told.message().contains(alert), "{flaw:?}: {told}");
+    }
+    let old = ServerOptions::new().max(Version::V1_2);
+    let (asked, served) = starttls("smtp", old, true).await;
+    asked.unwrap();
+    assert_eq!(served.unwrap().tls().unwrap().version, "1.2");
+}
+
+#[test]
+fn a_client_and_its_server_need_no_async() {
+    let listener = block_on(Listener::bind("submission")).unwrap();
+    let url = listener.url();
+    let client = std::thread::spawn(move || {
+        block_on(async {
+            let mut client = Session::connect(&url).await?;
+            client.expect(220).await?;
+            client.quit().await?;
+            client.finish().await
+        })
+    });
+    let mut server = block_on(listener.accept()).unwrap();
+    block_on(server.greet("220 hi")).unwrap();
+    block_on(server.expect_quit()).unwrap();
+    block_on(server.finish()).unwrap();
+    client.join().unwrap().unwrap();
+    block_on(listener.finish()).unwrap();
+}
