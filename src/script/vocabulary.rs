@@ -13,9 +13,8 @@ use crate::suggest;
 const TO_COME: [&str; 2] = ["accept", "listen"];
 
 /// What other languages call something, and how it is done here.
-const ELSEWHERE: [(&str, &str); 17] = [
+const ELSEWHERE: [(&str, &str); 16] = [
     ("wait_until", "`eventually(\"10s\", || ...)` tries again until it passes"),
-    ("any", "`some(|x| ...)` asks whether a function holds for one element"),
     ("every", "`all(|x| ...)` asks whether a function holds for each element"),
     ("includes", "`contains(...)` asks it, or `x in list`"),
     ("length", "`len()` says how long it is"),

@@ -42,7 +42,7 @@ impl Call {
             let error =
                 Error::usage(format!("a list of patterns for `{operation}`, which has one reply"));
             return Err(error.hint(
-                "expect_any([...]) takes alternatives; a list is for `data` and `bdat` over LMTP",
+                "a list is for several replies, a pattern each, as `data` and `bdat` have them over LMTP; alternatives are any(250, 501)",
             ));
         }
         let left = [

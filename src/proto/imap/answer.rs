@@ -1,6 +1,7 @@
 //! All that came for a command.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::fetched::Fetched;
 use super::misread::unlike;
@@ -15,13 +16,19 @@ use crate::reply::Reply;
 /// section 2.2.2).
 #[derive(Clone, Debug)]
 pub struct Answer {
-    untagged: Vec<Response>,
+    untagged: Arc<[Response]>,
     tagged: Response,
+    required: Arc<[Reply]>,
 }
 
 impl Answer {
     pub(crate) fn new(untagged: Vec<Response>, tagged: Response) -> Self {
-        Self { untagged, tagged }
+        Self { untagged: untagged.into(), tagged, required: Arc::default() }
+    }
+
+    /// The same, with the responses that were required.
+    pub(crate) fn with_required(self, required: Vec<Reply>) -> Self {
+        Self { required: required.into(), ..self }
     }
 
     /// Takes an answer apart that was kept as one reply: what [`Session::login`](crate::Session::login)
@@ -45,6 +52,19 @@ impl Answer {
     #[must_use]
     pub fn untagged(&self) -> &[Response] {
         &self.untagged
+    }
+
+    /// The untagged responses with this name: `EXISTS`, `ACL`.
+    #[must_use]
+    pub fn all(&self, name: &str) -> Vec<&Response> {
+        self.named(&name.to_ascii_uppercase()).collect()
+    }
+
+    /// The responses that the patterns of [`Untagged::require`](crate::Untagged::require) demanded,
+    /// in the order of the patterns, each with what its pattern caught.
+    #[must_use]
+    pub fn required(&self) -> &[Reply] {
+        &self.required
     }
 
     /// The response that ended the command.
@@ -123,7 +143,7 @@ impl Answer {
     pub fn fetched(&self) -> Result<Vec<Fetched>> {
         let mut places: HashMap<u64, usize> = HashMap::new();
         let mut all: Vec<Fetched> = Vec::new();
-        for response in &self.untagged {
+        for response in self.untagged.iter() {
             let name = response.name();
             if name == "EXPUNGE" {
                 places.clear();
@@ -144,7 +164,7 @@ impl Answer {
         self.untagged.iter().chain([&self.tagged])
     }
 
-    pub(super) fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Response> {
+    pub(super) fn named<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Response> {
         self.untagged.iter().filter(move |response| response.name() == name)
     }
 }

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::envelope::{Envelope, string};
 use super::misread::{pairs, unlike};
 use super::response::Response;
+use super::structure::BodyStructure;
 use super::value::Value;
 
 /// A message, as FETCH responses tell of it.
@@ -11,46 +13,6 @@ use super::value::Value;
 pub struct Fetched {
     number: u64,
     attributes: BTreeMap<String, Value>,
-}
-
-/// The envelope of a message: what its header says of whom it is from and for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Envelope {
-    /// The Date field.
-    pub date: Option<String>,
-    /// The Subject field.
-    pub subject: Option<String>,
-    /// Whom it is from.
-    pub from: Vec<Address>,
-    /// Who sent it.
-    pub sender: Vec<Address>,
-    /// Where replies go.
-    pub reply_to: Vec<Address>,
-    /// Whom it is for.
-    pub to: Vec<Address>,
-    /// Who else has it.
-    pub cc: Vec<Address>,
-    /// Who else has it, unseen by others.
-    pub bcc: Vec<Address>,
-    /// The Message-ID that it answers.
-    pub in_reply_to: Option<String>,
-    /// Its own.
-    pub message_id: Option<String>,
-}
-
-/// An address in an envelope.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Address {
-    /// The name of a person.
-    pub name: Option<String>,
-    /// The source route (RFC 5322 section 4.4), which is long out of use.
-    pub route: Option<String>,
-    /// What stands before the at sign; where a group begins, its name.
-    pub mailbox: Option<String>,
-    /// What stands behind it; nothing where a group begins or ends.
-    pub host: Option<String>,
 }
 
 impl Fetched {
@@ -68,6 +30,16 @@ impl Fetched {
             return Err(unlike(response, &format!("{name} {form}")));
         }
         Ok(Self { number, attributes: attributes.into_iter().collect() })
+    }
+
+    /// What one FETCH response says of its message.
+    ///
+    /// # Errors
+    /// Malformed if the response cannot be read.
+    pub fn parse(response: &Response) -> crate::Result<Self> {
+        let number =
+            response.number().ok_or_else(|| unlike(response, "the number of a message"))?;
+        Self::of(response, number)
     }
 
     /// The number of the message in its mailbox.
@@ -112,6 +84,13 @@ impl Fetched {
         self.get("ENVELOPE").and_then(Envelope::of)
     }
 
+    /// The structure, if BODYSTRUCTURE or BODY was asked for.
+    #[must_use]
+    pub fn structure(&self) -> Option<BodyStructure> {
+        let value = self.get("BODYSTRUCTURE").or_else(|| self.get("BODY"))?;
+        BodyStructure::of(value)
+    }
+
     /// What the attribute holds, such as `BODY[]` or `BODY[TEXT]<0>`, as bytes.
     #[must_use]
     pub fn content(&self, name: &str) -> Option<Vec<u8>> {
@@ -139,59 +118,6 @@ impl Fetched {
     }
 }
 
-impl Envelope {
-    /// Reads an envelope; `None` if it is not one (RFC 3501 section 7.4.2).
-    #[must_use]
-    pub fn of(value: &Value) -> Option<Self> {
-        let [date, subject, from, sender, reply_to, to, cc, bcc, in_reply_to, message_id] =
-            value.list()?
-        else {
-            return None;
-        };
-        Some(Self {
-            date: string(date)?,
-            subject: string(subject)?,
-            from: addresses(from)?,
-            sender: addresses(sender)?,
-            reply_to: addresses(reply_to)?,
-            to: addresses(to)?,
-            cc: addresses(cc)?,
-            bcc: addresses(bcc)?,
-            in_reply_to: string(in_reply_to)?,
-            message_id: string(message_id)?,
-        })
-    }
-}
-
-/// A string or NIL (`nstring` in RFC 3501 section 9); `None` if it is neither.
-#[allow(clippy::option_option, reason = "whether it is one, and whether it is NIL")]
-fn string(value: &Value) -> Option<Option<String>> {
-    match value {
-        Value::Nil => Some(None),
-        Value::Text(_) => Some(value.text()),
-        _ => None,
-    }
-}
-
-/// Addresses or NIL; `None` if they are neither. A list of none is not allowed.
-fn addresses(value: &Value) -> Option<Vec<Address>> {
-    match value {
-        Value::Nil => Some(Vec::new()),
-        Value::List(all) if !all.is_empty() => all.iter().map(address).collect(),
-        _ => None,
-    }
-}
-
-fn address(value: &Value) -> Option<Address> {
-    let [name, route, mailbox, host] = value.list()? else { return None };
-    Some(Address {
-        name: string(name)?,
-        route: string(route)?,
-        mailbox: string(mailbox)?,
-        host: string(host)?,
-    })
-}
-
 /// What an attribute has to be, if its value is something else (`msg-att` in RFC 3501 section 9).
 fn wrong_form((name, value): &(String, Value)) -> Option<(&str, &'static str)> {
     let has_section =
@@ -200,11 +126,13 @@ fn wrong_form((name, value): &(String, Value)) -> Option<(&str, &'static str)> {
         "UID" => (value.number().is_some_and(|uid| uid > 0), "and a number"),
         "RFC822.SIZE" => (value.number().is_some(), "and a number"),
         "FLAGS" => (value.atoms().is_some(), "and a list of flags"),
-        "INTERNALDATE" => (matches!(value, Value::Text(_)), "and a string"),
+        "INTERNALDATE" => (matches!(string(value), Some(Some(_))), "and a string"),
         "ENVELOPE" => {
             (Envelope::of(value).is_some(), "and a list of its ten parts (RFC 3501, 7.4.2)")
         }
-        "BODY" | "BODYSTRUCTURE" => (value.list().is_some(), "and a list"),
+        "BODY" | "BODYSTRUCTURE" => {
+            (BodyStructure::of(value).is_some(), "and the structure of a message (RFC 3501, 7.4.2)")
+        }
         "RFC822" | "RFC822.HEADER" | "RFC822.TEXT" => (string(value).is_some(), "and a string"),
         _ if has_section("BODY") || has_section("BINARY") => {
             (string(value).is_some(), "and a string")

@@ -66,7 +66,7 @@ fn mailbox(mut values: Vec<Value>) -> Option<Mailbox> {
     let [flags, delimiter, name] = &*values else { return None };
     let delimiter = match delimiter {
         Value::Nil => None,
-        Value::Text(_) => Some(delimiter.text()?),
+        Value::Text(_) | Value::Literal(_) => Some(delimiter.text()?),
         _ => return None,
     };
     Some(Mailbox { name: name.text()?, delimiter, flags: flags.atoms()?, extended })

@@ -6,10 +6,12 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::scanner::{NO_RESPONSE, Said, Scanner, Status};
+use super::set::spell_out;
 use super::value::{Grammar, Value, values};
 use crate::error::{Error, Kind, Result};
 use crate::pattern::{Pattern, Verdict};
 use crate::proto::chomp;
+use crate::reply::Reply;
 use crate::visible;
 
 /// How much of a response an error shows.
@@ -121,16 +123,30 @@ impl Response {
         if self.is_continuation() { chomp(&self.bytes) } else { self.body() }
     }
 
+    /// What stands for the server's close, if that is what a command may end with.
+    pub(crate) fn of_close() -> Self {
+        Self { bytes: Bytes::new(), said: Said::Continuation, body: 0, behind: 0 }
+    }
+
     /// Whether the pattern of a verb holds for it.
     pub(crate) fn fits(&self, pattern: &Pattern) -> bool {
+        if self.bytes.is_empty() {
+            return pattern.eof_index().is_some();
+        }
         let length = self.status().map_or(0, |status| status.as_str().len());
         pattern.matches_with(self.held(), &Verdict::first_word(length)).is_some()
     }
 
     /// Whether the pattern holds for all of it.
     pub(crate) fn is_like(&self, pattern: &Pattern) -> bool {
+        self.matched(pattern).is_some()
+    }
+
+    /// All of it as a reply, with what the pattern caught, if it holds.
+    pub(crate) fn matched(&self, pattern: &Pattern) -> Option<Reply> {
         let verdict = Verdict { line: 0, words: words_of_protocol(&self.bytes) };
-        pattern.matches_with(chomp(&self.bytes), &verdict).is_some()
+        let found = pattern.matches_with(chomp(&self.bytes), &verdict)?;
+        Some(Reply::whole(self.bytes.clone(), found))
     }
 
     /// What sort of response it is, in capitals: `EXISTS`, `FETCH`, `LIST`, or the status; nothing
@@ -166,7 +182,20 @@ impl Response {
         let rest = words(self.body()).take(names).fold(self.body(), |rest, word| {
             rest.trim_ascii_start().get(word.len()..).unwrap_or_default()
         });
-        let read = values(rest, Grammar::of(&self.name())).map(|(values, _)| values);
+        let name = self.name();
+        let read = values(rest, Grammar::of(&name)).map(|(mut values, _)| {
+            // RFC 7162 section 3.2.10.
+            if name == "VANISHED" {
+                values.last_mut().into_iter().for_each(spell_out);
+            }
+            // RFC 4731 section 3.1.
+            if name == "ESEARCH"
+                && let Some(place) = values.iter().position(|value| value.is_atom("ALL"))
+            {
+                values.get_mut(place + 1).into_iter().for_each(spell_out);
+            }
+            values
+        });
         read.map_err(|why| {
             Error::new(Kind::Malformed, format!("{why} in a response"))
                 .with_got(visible::excerpt(&self.bytes, SHOWN))
@@ -179,11 +208,17 @@ impl Response {
         let (code, values) = self.bracketed()?;
         let name =
             String::from_utf8_lossy(words(code).next().unwrap_or_default()).to_ascii_uppercase();
-        Some(Code {
-            text: String::from_utf8_lossy(code).into_owned(),
-            name,
-            values: values.into_iter().skip(1).collect(),
-        })
+        let mut values: Vec<_> = values.into_iter().skip(1).collect();
+        // RFC 4315 section 3, RFC 7162 section 3.1.3. APPEND of one message has one identifier,
+        // which is no set (`append-uid` there).
+        let sets = match name.as_str() {
+            "APPENDUID" if matches!(values.get(1), Some(Value::Number(_))) => 0..0,
+            "APPENDUID" | "COPYUID" => 1..values.len(),
+            "MODIFIED" => 0..values.len(),
+            _ => 0..0,
+        };
+        values.get_mut(sets).unwrap_or_default().iter_mut().for_each(spell_out);
+        Some(Code { text: String::from_utf8_lossy(code).into_owned(), name, values })
     }
 
     /// The text for people behind a status and its code, or behind the `+` of a continuation.
@@ -279,6 +314,14 @@ mod tests {
             (&*code.name, code.values),
             ("APPENDUID", vec![Value::Number(38505), Value::Number(3955)])
         );
+        let numbers = |all: &[u64]| Value::List(all.iter().copied().map(Value::Number).collect());
+        let code = response("* OK [COPYUID 38505 304,319:320 7] done").code().unwrap();
+        assert_eq!(code.values, [Value::Number(38505), numbers(&[304, 319, 320]), numbers(&[7])]);
+        let code = response("a1 OK [APPENDUID 1 5:6] done").code().unwrap();
+        assert_eq!(code.values[1], numbers(&[5, 6]));
+        for (text, values) in [("MODIFIED 7", vec![numbers(&[7])]), ("COPYUID", vec![])] {
+            assert_eq!(response(&format!("a1 OK [{text}] x")).code().unwrap().values, values);
+        }
         let odd = response("* OK [X-ODD \"] never closed");
         assert_eq!((&*odd.code().unwrap().text, &*odd.remark()), ("X-ODD \"", "never closed"));
         let none = response("* OK [never closed");

@@ -3,7 +3,6 @@
 use super::answer::Answer;
 use super::misread::{pairs, unlike};
 use super::response::Response;
-use super::set;
 use super::value::Value;
 use crate::error::Result;
 
@@ -94,8 +93,8 @@ fn listed(response: &Response) -> Result<Vec<u64>> {
 fn of_form(name: &str, value: Value) -> Option<Value> {
     match name {
         "ALL" => {
-            let numbers = set::numbers(&value.text()?)?;
-            Some(Value::List(numbers.into_iter().map(Value::Number).collect()))
+            let is_set = value.list()?.iter().all(|number| number.number().is_some());
+            is_set.then_some(value)
         }
         "MIN" | "MAX" | "COUNT" => value.number().map(Value::Number),
         _ => Some(value),

@@ -1,5 +1,7 @@
 //! Sets of numbers, such as `2,10:11` (`sequence-set` in RFC 3501 section 9).
 
+use super::value::Value;
+
 /// A set in a response is spelt out up to this many numbers.
 const MOST_NUMBERS: u64 = 1 << 20;
 
@@ -37,6 +39,38 @@ pub(super) fn numbers(text: &str) -> Option<Vec<u64>> {
         numbers.extend(from..=to);
     }
     Some(numbers)
+}
+
+/// The set that names these messages, ranges in short: `1:3,7`.
+///
+/// ```
+/// assert_eq!(mailexpect::imap::set(&[1, 2, 3, 7, 5]), "1:3,7,5");
+/// ```
+#[must_use]
+pub fn set(numbers: &[u64]) -> String {
+    let mut ranges: Vec<(u64, u64)> = Vec::new();
+    for &number in numbers {
+        match ranges.last_mut() {
+            Some((_, to)) if to.checked_add(1) == Some(number) => *to = number,
+            _ => ranges.push((number, number)),
+        }
+    }
+    let shown = ranges.into_iter().map(|(from, to)| match from == to {
+        true => from.to_string(),
+        false => format!("{from}:{to}"),
+    });
+    shown.collect::<Vec<_>>().join(",")
+}
+
+/// A set in a response as a list of its numbers, whatever its size; anything else as it is.
+pub(super) fn spell_out(value: &mut Value) {
+    let Some(text) = value.text().filter(|_| !matches!(value, Value::Text(_) | Value::Literal(_)))
+    else {
+        return;
+    };
+    if let Some(all) = numbers(&text) {
+        *value = Value::List(all.into_iter().map(Value::Number).collect());
+    }
 }
 
 fn range(text: &str) -> Option<(u64, u64)> {

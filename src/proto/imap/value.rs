@@ -11,17 +11,20 @@ const DEPTH: usize = 100;
 const MOST: usize = 1 << 20;
 
 /// A value in a response.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Value {
     /// `NIL`.
+    #[default]
     Nil,
     /// Digits alone.
     Number(u64),
     /// Any other word: a flag, a keyword, `BODY[HEADER.FIELDS (SUBJECT)]<0>`.
     Atom(Vec<u8>),
-    /// A string, quoted or a literal, without its quotes and escapes.
+    /// A quoted string, without its quotes and escapes.
     Text(Vec<u8>),
+    /// A string that came as a literal.
+    Literal(Vec<u8>),
     /// What stands in parentheses.
     List(Vec<Value>),
 }
@@ -31,7 +34,7 @@ impl Value {
     #[must_use]
     pub fn bytes(&self) -> Option<Cow<'_, [u8]>> {
         match self {
-            Self::Atom(bytes) | Self::Text(bytes) => Some(bytes.into()),
+            Self::Atom(bytes) | Self::Text(bytes) | Self::Literal(bytes) => Some(bytes.into()),
             Self::Number(number) => Some(number.to_string().into_bytes().into()),
             Self::Nil | Self::List(_) => None,
         }
@@ -155,7 +158,7 @@ pub(super) fn values(bytes: &[u8], grammar: Grammar) -> Result<(Vec<Value>, usiz
                 }
             }
             b'"' => Value::Text(reader.quoted()?),
-            b'{' | b'~' if reader.is_literal() => Value::Text(reader.literal()?.to_vec()),
+            b'{' | b'~' if reader.is_literal() => Value::Literal(reader.literal()?.to_vec()),
             _ => {
                 let atom = reader.atom(open.len(), grammar.has_section(&open))?;
                 if grammar.is_name(&open) { Value::Atom(atom.to_vec()) } else { of_atom(atom) }
@@ -291,6 +294,10 @@ mod tests {
         Value::Text(text.into())
     }
 
+    fn literal(text: &str) -> Value {
+        Value::Literal(text.into())
+    }
+
     #[test]
     fn values_of_all_kinds_are_told_apart() {
         let list = Value::List(vec![atom("\\Seen"), Value::List(vec![])]);
@@ -300,7 +307,10 @@ mod tests {
                 vec![Value::Number(1), atom("007"), Value::Number(0), Value::Nil, Value::Nil],
             ),
             ("(\\Seen ()) \"a \\\"b\\\\\" \"\"", vec![list, text("a \"b\\"), text("")]),
-            ("{3}\r\na\r\n {0}\r\n ~{2+}\r\n\0{", vec![text("a\r\n"), text(""), text("\0{")]),
+            (
+                "{3}\r\na\r\n {0}\r\n ~{2+}\r\n\0{",
+                vec![literal("a\r\n"), literal(""), literal("\0{")],
+            ),
             ("a[b [x c]d", vec![atom("a[b"), atom("[x"), atom("c]d")]),
             ("", vec![]),
             ("18446744073709551616", vec![atom("18446744073709551616")]),
@@ -353,7 +363,7 @@ mod tests {
             values,
             [Value::List(vec![
                 atom("BODY[HEADER.FIELDS (\"a]\" {1}\r\n] b)]<0>"),
-                text("x"),
+                literal("x"),
                 atom("X-GM-LABELS"),
                 Value::List(vec![atom("a[b")]),
             ])]

@@ -20,8 +20,9 @@ pub(super) fn pattern(value: Dynamic) -> Result<Pattern> {
         return Code::new(code).map(Into::into);
     }
     if value.is_array() {
-        return Err(Error::usage("a list where one pattern belongs")
-            .hint("expect_any([...]) takes alternatives"));
+        return Err(Error::usage("a list where one pattern belongs").hint(
+            "a list is for several replies, a pattern each; alternatives are any(250, 501)",
+        ));
     }
     octets(value, "a pattern")?.as_ref().into_pattern()
 }

@@ -6,8 +6,8 @@
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use data_encoding::HEXLOWER_PERMISSIVE;
-use rhai::Blob;
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
+use rhai::{Array, Blob};
 
 use super::argument;
 use crate::error::{Error, Result};
@@ -43,6 +43,16 @@ fn decoded_bytes(text: &str) -> Result<Blob> {
     BASE64_STANDARD
         .decode(text.trim())
         .map_err(|_| Error::usage("the text is not base64 (RFC 4648)"))
+}
+
+fn any_of(ctx: &NativeCallContext<'_>, patterns: Array) -> Result<Pattern, Raised> {
+    let patterns = if patterns.iter().any(Dynamic::is_fnptr) {
+        Err(Error::usage("any(...) takes patterns, and no closure")
+            .hint("`some(|x| ...)` asks whether a function holds for one element"))
+    } else {
+        argument::patterns(patterns)
+    };
+    patterns.and_then(Pattern::any).map_err(|error| raise(ctx, error))
 }
 
 #[export_module(manifest)]
@@ -118,13 +128,143 @@ pub mod words {
         code.map(Into::into).map_err(|error| raise(&ctx, error))
     }
 
+    /// One of up to eight patterns, or of a list of them, anywhere a pattern is taken: in `expect`,
+    /// `refute`, `require`, in a verb's `expect`, and within a list for several replies.
+    /// `reply.index` says which one it was, from 0.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// s.expect(any(220, 554));
+    /// s.send("QUIT");
+    /// assert_eq(s.expect(any(250, 221, eof())).index, 1);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn any(ctx: NativeCallContext, patterns: Array) -> Result<Pattern, Raised> {
+        any_of(&ctx, patterns)
+    }
+
+    #[rhai_fn(name = "any", return_raw)]
+    #[allow(
+        clippy::too_many_arguments,
+        clippy::many_single_char_names,
+        reason = "Rhai has no words of any number of arguments"
+    )]
+    pub fn any_2(ctx: NativeCallContext, a: Dynamic, b: Dynamic) -> Result<Pattern, Raised> {
+        any_of(&ctx, vec![a, b])
+    }
+
+    #[rhai_fn(name = "any", return_raw)]
+    #[allow(
+        clippy::too_many_arguments,
+        clippy::many_single_char_names,
+        reason = "Rhai has no words of any number of arguments"
+    )]
+    pub fn any_3(
+        ctx: NativeCallContext,
+        a: Dynamic,
+        b: Dynamic,
+        c: Dynamic,
+    ) -> Result<Pattern, Raised> {
+        any_of(&ctx, vec![a, b, c])
+    }
+
+    #[rhai_fn(name = "any", return_raw)]
+    #[allow(
+        clippy::too_many_arguments,
+        clippy::many_single_char_names,
+        reason = "Rhai has no words of any number of arguments"
+    )]
+    pub fn any_4(
+        ctx: NativeCallContext,
+        a: Dynamic,
+        b: Dynamic,
+        c: Dynamic,
+        d: Dynamic,
+    ) -> Result<Pattern, Raised> {
+        any_of(&ctx, vec![a, b, c, d])
+    }
+
+    #[rhai_fn(name = "any", return_raw)]
+    #[allow(
+        clippy::too_many_arguments,
+        clippy::many_single_char_names,
+        reason = "Rhai has no words of any number of arguments"
+    )]
+    pub fn any_5(
+        ctx: NativeCallContext,
+        a: Dynamic,
+        b: Dynamic,
+        c: Dynamic,
+        d: Dynamic,
+        e: Dynamic,
+    ) -> Result<Pattern, Raised> {
+        any_of(&ctx, vec![a, b, c, d, e])
+    }
+
+    #[rhai_fn(name = "any", return_raw)]
+    #[allow(
+        clippy::too_many_arguments,
+        clippy::many_single_char_names,
+        reason = "Rhai has no words of any number of arguments"
+    )]
+    pub fn any_6(
+        ctx: NativeCallContext,
+        a: Dynamic,
+        b: Dynamic,
+        c: Dynamic,
+        d: Dynamic,
+        e: Dynamic,
+        f: Dynamic,
+    ) -> Result<Pattern, Raised> {
+        any_of(&ctx, vec![a, b, c, d, e, f])
+    }
+
+    #[rhai_fn(name = "any", return_raw)]
+    #[allow(
+        clippy::too_many_arguments,
+        clippy::many_single_char_names,
+        reason = "Rhai has no words of any number of arguments"
+    )]
+    pub fn any_7(
+        ctx: NativeCallContext,
+        a: Dynamic,
+        b: Dynamic,
+        c: Dynamic,
+        d: Dynamic,
+        e: Dynamic,
+        f: Dynamic,
+        g: Dynamic,
+    ) -> Result<Pattern, Raised> {
+        any_of(&ctx, vec![a, b, c, d, e, f, g])
+    }
+
+    #[rhai_fn(name = "any", return_raw)]
+    #[allow(
+        clippy::too_many_arguments,
+        clippy::many_single_char_names,
+        reason = "Rhai has no words of any number of arguments"
+    )]
+    pub fn any_8(
+        ctx: NativeCallContext,
+        a: Dynamic,
+        b: Dynamic,
+        c: Dynamic,
+        d: Dynamic,
+        e: Dynamic,
+        f: Dynamic,
+        g: Dynamic,
+        h: Dynamic,
+    ) -> Result<Pattern, Raised> {
+        any_of(&ctx, vec![a, b, c, d, e, f, g, h])
+    }
+
     /// The server's close, as one of several alternatives; alone, `expect_close()` says it better.
     ///
     /// ```rhai
     /// let s = connect();
     /// s.expect(220);
     /// s.send("QUIT");
-    /// s.expect_any([221, eof()]);
+    /// s.expect(any(221, eof()));
     /// ```
     pub fn eof() -> Pattern {
         Pattern::eof()

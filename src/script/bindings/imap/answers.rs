@@ -4,11 +4,13 @@
     reason = "Rhai's plugin macros hand arguments over by value"
 )]
 
-use rhai::plugin::{Dynamic, export_module};
+use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Blob, Map};
 
+use super::super::Handle;
 use super::{number, numbers, text, value};
 use crate::imap::{Answer, Argument, Response, Value};
+use crate::script::raise::{Raised, raise};
 use crate::visible;
 
 #[export_module(manifest)]
@@ -29,6 +31,78 @@ pub mod words {
     #[rhai_fn(get = "untagged", pure)]
     pub fn untagged(answer: &mut Answer) -> Array {
         answer.untagged().iter().cloned().map(Dynamic::from).collect()
+    }
+
+    /// The untagged responses with this name, in the order in which they came.
+    ///
+    /// ```dialogue imap
+    /// S: * OK hi
+    /// C: a1 GETACL INBOX
+    /// S: * ACL INBOX alice lrs bob lr
+    /// S: * 3 EXISTS
+    /// S: * 1 FETCH (FLAGS (\Seen))
+    /// S: a1 OK done
+    /// ```
+    /// ```rhai
+    /// let s = connect(param("imap"));
+    /// s.expect("* OK");
+    /// let r = s.command("GETACL INBOX");
+    /// assert_eq(r.all("ACL")[0].data, ["INBOX", "alice", "lrs", "bob", "lr"]);
+    /// assert_eq(r.all("EXISTS")[0].data, 3);
+    /// assert_eq(r.all("FETCH")[0].data.FLAGS, [`\Seen`]);
+    /// ```
+    #[rhai_fn(pure)]
+    pub fn all(answer: &mut Answer, name: &str) -> Array {
+        answer.all(name).into_iter().cloned().map(Dynamic::from).collect()
+    }
+
+    /// The responses that `require` demanded, in the order of its patterns, each as a reply: groups
+    /// of a regex are `r.required[0][1]`, or by their name.
+    ///
+    /// ```dialogue imap
+    /// S: * OK hi
+    /// C: a1 NOOP
+    /// S: * 3 EXISTS
+    /// S: * 1 RECENT
+    /// S: a1 OK done
+    /// ```
+    /// ```rhai
+    /// let s = connect(param("imap"));
+    /// s.expect("* OK");
+    /// let r = s.noop(#{require: [re(`(?P<new>\d+) RECENT`), re(`(\d+) EXISTS`)]});
+    /// assert_eq([r.required[0]["new"], r.required[1][1]], ["1", "3"]);
+    /// ```
+    #[rhai_fn(get = "required", pure)]
+    pub fn required(answer: &mut Answer) -> Array {
+        answer.required().iter().cloned().map(Dynamic::from).collect()
+    }
+
+    /// What FETCH responses tell, as `fetch` gives it: a list of maps, one a message.
+    #[rhai_fn(get = "fetched", return_raw, pure)]
+    pub fn fetched(ctx: NativeCallContext, answer: &mut Answer) -> Result<Array, Raised> {
+        answer.fetched().map(super::super::fetched).map_err(|error| raise(&ctx, error))
+    }
+
+    /// All that came for the last command of a session, if a verb of IMAP sent it: a verb such as
+    /// `store` gives back what it read in the answer, and this is the answer itself. `()` if there
+    /// is none.
+    ///
+    /// ```dialogue imap
+    /// S: * OK hi
+    /// C: a1 STORE 7:8 (UNCHANGEDSINCE 1) +FLAGS (\Seen)
+    /// S: a1 OK [MODIFIED 7] Conditional STORE failed
+    /// ```
+    /// ```rhai
+    /// let s = connect(param("imap"));
+    /// s.expect("* OK");
+    /// s.store([7, 8], `(UNCHANGEDSINCE 1) +FLAGS (\Seen)`);
+    /// assert_eq(s.answer.codes.MODIFIED, [7]);
+    /// ```
+    #[rhai_fn(get = "answer", return_raw, pure)]
+    pub fn last_answer(ctx: NativeCallContext, session: &mut Handle) -> Result<Dynamic, Raised> {
+        session.with(&ctx, |session| {
+            session.last_answer().cloned().map_or(Dynamic::UNIT, Dynamic::from)
+        })
     }
 
     /// The tagged response that ended the command, as text.
@@ -134,6 +208,31 @@ pub mod words {
     #[rhai_fn(get = "bytes", pure)]
     pub fn bytes_of_response(response: &mut Response) -> Blob {
         response.bytes().to_vec()
+    }
+
+    /// What it says: of FETCH what `fetch` gives of a message, of `* 3 EXISTS` and its kin the
+    /// number, of a status its code (`["UIDNEXT", 5]`), and of anything else a list of its values.
+    /// In it, `()` is NIL, a list in parentheses is a list, and a literal is a blob.
+    ///
+    /// ```dialogue imap
+    /// S: * OK hi
+    /// C: a1 GETMETADATA INBOX (/shared/comment)
+    /// S: * METADATA INBOX (/shared/comment {4}
+    /// S: hi
+    /// S:  /private/comment NIL)
+    /// S: * OK [UIDNEXT 5] next
+    /// S: a1 OK done
+    /// ```
+    /// ```rhai
+    /// let s = connect(param("imap"));
+    /// s.expect("* OK");
+    /// let r = s.command("GETMETADATA INBOX (/shared/comment)");
+    /// assert_eq(r.untagged[0].data, ["INBOX", ["/shared/comment", bytes("hi\r\n"), "/private/comment", ()]]);
+    /// assert_eq(r.untagged[1].data, ["UIDNEXT", 5]);
+    /// ```
+    #[rhai_fn(get = "data", return_raw, pure)]
+    pub fn data(ctx: NativeCallContext, response: &mut Response) -> Result<Dynamic, Raised> {
+        super::super::data(response).map_err(|error| raise(&ctx, error))
     }
 
     /// What sort of response it is: `"EXISTS"`, `"FETCH"`, `"LIST"`, or its status.

@@ -1,9 +1,9 @@
 //! The verbs of IMAP about messages.
 
-use rhai::{Array, Blob, Map, Module};
+use rhai::{Array, Blob, Dynamic, Map, Module};
 
 use super::super::verb::{Manual, verbs};
-use super::{fetched, numbers, values};
+use super::{fetched, numbers, set, values};
 use crate::imap::Answer;
 use crate::session::Message;
 
@@ -91,7 +91,10 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
 
         /// Fetches attributes of messages; gives a list of maps, one a message, with `seq` and the
         /// attributes by their names in capitals (RFC 3501 section 6.4.5). What `BODY[...]`,
-        /// `BINARY[...]` and `RFC822` hold is a blob, an envelope is a map.
+        /// `BINARY[...]` and `RFC822` hold is a blob, an envelope is a map with `date`, `subject`,
+        /// `from`, `sender`, `reply_to`, `to`, `cc`, `bcc`, `in_reply_to` and `message_id`, whose
+        /// addresses are maps with `name`, `route`, `mailbox` and `host`. A structure has its parts by
+        /// their numbers: see "Structure of messages".
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -101,7 +104,7 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// S: )
         /// S: * 2 FETCH (UID 9 FLAGS () BODY[TEXT] NIL)
         /// S: a1 OK done
-        /// C: a2 UID FETCH 7 ENVELOPE
+        /// C: a2 UID FETCH 7,9 ENVELOPE
         /// S: * 1 FETCH (UID 7 ENVELOPE (NIL "hi" (("Al" NIL "alice" "example.test")) NIL NIL NIL NIL NIL NIL "<1@example.test>"))
         /// S: a2 OK done
         /// ```
@@ -113,10 +116,10 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// assert(`\Seen` in mails[0].FLAGS);
         /// assert_eq(mails[0]["BODY[TEXT]"].as_string(), "hi\r\n");
         /// assert_eq(mails[1]["BODY[TEXT]"], ());
-        /// let envelope = s.fetch("7", "ENVELOPE", #{uid: true})[0].ENVELOPE;
+        /// let envelope = s.fetch([7, 9], "ENVELOPE", #{uid: true})[0].ENVELOPE;
         /// assert_eq([envelope.subject, envelope.from[0].mailbox], ["hi", "alice"]);
         /// ```
-        fetch(session, call, messages: &str, items: &str) -> Array { Ok(fetched(session.fetch(messages, items).with(call).await?)) }
+        fetch(session, call, messages: Dynamic, items: &str) -> Array { Ok(fetched(session.fetch(&set(messages)?, items).with(call).await?)) }
 
         /// Changes flags; gives what the server says of the messages, as `fetch` does (RFC 3501
         /// section 6.4.6).
@@ -130,9 +133,10 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// ```rhai
         /// let s = connect(param("imap"));
         /// s.expect("* OK");
-        /// assert(`\Deleted` in s.store("1", `+FLAGS (\Deleted)`)[0].FLAGS);
+        /// assert(`\Deleted` in s.store(1, `+FLAGS (\Deleted)`)[0].FLAGS);
+        /// assert_eq(s.answer.status, "OK");
         /// ```
-        store(session, call, messages: &str, change: &str) -> Array { Ok(fetched(session.store(messages, change).with(call).await?)) }
+        store(session, call, messages: Dynamic, change: &str) -> Array { Ok(fetched(session.store(&set(messages)?, change).with(call).await?)) }
 
         /// Copies messages to another mailbox (RFC 3501 section 6.4.7).
         ///
@@ -144,9 +148,9 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// ```rhai
         /// let s = connect(param("imap"));
         /// s.expect("* OK");
-        /// assert_eq(s.copy("1:2", "Lab").codes.COPYUID, [38505, "304,319", "3956:3957"]);
+        /// assert_eq(s.copy("1:2", "Lab").codes.COPYUID, [38505, [304, 319], [3956, 3957]]);
         /// ```
-        copy(session, call, messages: &str, mailbox: &str) -> Answer { session.copy(messages, mailbox).with(call).await }
+        copy(session, call, messages: Dynamic, mailbox: &str) -> Answer { session.copy(&set(messages)?, mailbox).with(call).await }
 
         /// Moves messages to another mailbox (RFC 6851).
         ///
@@ -162,7 +166,7 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// s.expect("* OK");
         /// assert_eq(s.move("7", "Lab", #{uid: true}).expunged, [1]);
         /// ```
-        r#move(session, call, messages: &str, mailbox: &str) -> Answer { session.r#move(messages, mailbox).with(call).await }
+        r#move(session, call, messages: Dynamic, mailbox: &str) -> Answer { session.r#move(&set(messages)?, mailbox).with(call).await }
 
         /// Removes the messages that are marked as deleted; gives the numbers of those that went
         /// (RFC 3501 section 6.4.3).
@@ -185,7 +189,7 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         expunge(session, call) -> Array { Ok(numbers(session.expunge(None).with(call).await?)) }
 
         /// The same for those of a set of unique identifiers alone (RFC 4315).
-        expunge(session, call, messages: &str) -> Array { Ok(numbers(session.expunge(messages).with(call).await?)) }
+        expunge(session, call, messages: Dynamic) -> Array { Ok(numbers(session.expunge(&*set(messages)?).with(call).await?)) }
     }
     module
 }

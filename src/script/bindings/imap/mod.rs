@@ -2,15 +2,19 @@
 
 pub(super) mod answers;
 mod messages;
+pub(super) mod structure;
 
 pub(super) use messages::messages;
 use rhai::{Array, Dynamic, Map, Module};
 
 use super::argument;
 use super::verb::{Manual, verbs};
-use crate::error::Result;
-use crate::imap::{Address, Answer, Argument, Envelope, Fetched, Mailbox, Value};
+use crate::error::{Error, Result};
+use crate::imap::{
+    Address, Answer, Argument, BodyStructure, Envelope, Fetched, Mailbox, Response, Value,
+};
 use crate::reply::Reply;
+use crate::script::raise;
 use crate::session::Session;
 
 pub(super) const INTRO: &str = "IMAP (RFC 3501, RFC 9051). Each verb makes a tag (`a1`, `a2`, ...), sends its command, takes all that \
@@ -27,7 +31,8 @@ as they need; literals wait to be asked for, unless `literal: \"plus\"` (or `\"m
 pub(super) const MAILBOXES: &str = "Verbs of IMAP about mailboxes. Names are sent as they are given; those that are not ASCII are \
 in modified UTF-7, unless the server was told otherwise (RFC 3501 section 5.1.3).";
 
-pub(super) const MESSAGES: &str = "Verbs of IMAP about messages, which are named by sets of numbers: `\"1\"`, `\"2:4,7\"`, `\"1:*\"`.";
+pub(super) const MESSAGES: &str = "Verbs of IMAP about messages, which are named by a number, a list of numbers, or a set as \
+text: `7`, `[1, 2, 5]`, `\"2:4,7\"`, `\"1:*\"`. What such a verb read is what it gives back; all that came for it is `s.answer` then.";
 
 pub(super) const ANSWERS: &str =
     "What verbs of IMAP give back: all that came for a command, and each response on its own.";
@@ -53,7 +58,9 @@ fn arguments(values: Array) -> Result<Vec<Argument>> {
 /// What a verb of several protocols gives back: in IMAP an answer with all that came.
 pub(super) fn answer(session: &Session, reply: Reply) -> Result<Dynamic> {
     if session.speaks_imap() {
-        return Answer::parse(&reply).map(Dynamic::from);
+        // The reply has all that came, and not what was required of it.
+        let last = session.last_answer().cloned();
+        return last.map_or_else(|| Answer::parse(&reply), Ok).map(Dynamic::from);
     }
     Ok(Dynamic::from(reply))
 }
@@ -74,12 +81,13 @@ fn texts(texts: Vec<String>) -> Array {
     texts.into_iter().map(Into::into).collect()
 }
 
-/// A value as scripts have it: a string that is not UTF-8 is a blob.
+/// A value as scripts have it: a literal and a string that is not UTF-8 are blobs.
 fn value(value: Value) -> Dynamic {
     match value {
         Value::Nil => Dynamic::UNIT,
         Value::Number(n) => number(n),
         Value::List(values) => values.into_iter().map(self::value).collect::<Array>().into(),
+        Value::Literal(bytes) => Dynamic::from_blob(bytes),
         Value::Atom(bytes) | Value::Text(bytes) => String::from_utf8(bytes)
             .map_or_else(|bytes| Dynamic::from_blob(bytes.into_bytes()), Into::into),
     }
@@ -99,11 +107,62 @@ fn message(fetched: Fetched) -> Dynamic {
         let shown = match (one, envelope) {
             (Value::Text(bytes) | Value::Atom(bytes), _) if is_content => Dynamic::from_blob(bytes),
             (_, Some(envelope)) => self::envelope(envelope).into(),
+            (one, None) if ["BODY", "BODYSTRUCTURE"].contains(&&*name) => {
+                BodyStructure::of(&one).map_or_else(|| value(one), Dynamic::from)
+            }
             (one, None) => value(one),
         };
         message.insert(name.into(), shown);
     }
     message.into()
+}
+
+/// What a response says: of FETCH what `fetch` gives, of a number with a name the number, of a
+/// status its code, and of anything else its values.
+fn data(response: &Response) -> Result<Dynamic> {
+    if let Some(code) = response.code() {
+        let name = Dynamic::from(code.name);
+        return Ok([name]
+            .into_iter()
+            .chain(code.values.into_iter().map(value))
+            .collect::<Array>()
+            .into());
+    }
+    if response.name() == "FETCH" {
+        return Ok(message(Fetched::parse(response)?));
+    }
+    let values = response.values()?;
+    Ok(match response.number() {
+        Some(n) if values.is_empty() => number(n),
+        _ => values.into_iter().map(value).collect::<Array>().into(),
+    })
+}
+
+/// Messages as a verb names them: a number, a list of numbers, or the text of a set.
+pub(super) fn set(messages: Dynamic) -> Result<String> {
+    let wrong = |what: &str| {
+        Error::usage(format!("messages cannot be named by {what}"))
+            .hint("messages are a number, a list of numbers, or a set as text: 7, [1, 2, 5], \"2:4,7\", \"1:*\"")
+    };
+    let positive = |value: &Dynamic| {
+        let number = value.as_int().ok().and_then(|number| u64::try_from(number).ok());
+        number.filter(|number| *number > 0)
+    };
+    if messages.is_string() {
+        return messages.into_immutable_string().map(Into::into).map_err(wrong);
+    }
+    if messages.is_int() {
+        let number = positive(&messages).ok_or_else(|| wrong(&messages.to_string()))?;
+        return Ok(number.to_string());
+    }
+    let kind = messages.type_name();
+    let list = messages.into_array().map_err(|_| wrong(&format!("type {}", raise::kind(kind))))?;
+    let numbers: Option<Vec<_>> = list.iter().map(positive).collect();
+    match numbers {
+        Some(numbers) if !numbers.is_empty() => Ok(crate::imap::set(&numbers)),
+        Some(_) => Err(wrong("an empty list")),
+        None => Err(wrong("a list that has something else than positive integers")),
+    }
 }
 
 fn fetched(all: Vec<Fetched>) -> Array {

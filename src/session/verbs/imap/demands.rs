@@ -2,7 +2,8 @@
 
 use crate::error::Result;
 use crate::pattern::{IntoPattern, Pattern};
-use crate::proto::imap::Response;
+use crate::proto::imap::{Answer, Response};
+use crate::reply::Reply;
 use crate::session::assignment::Assignment;
 
 /// Which untagged responses have to come for a command, may come, and must not.
@@ -83,6 +84,8 @@ impl Untagged {
         Ok(Demands {
             met: Assignment::new(required.len()),
             ordered: self.ordered.then_some(0),
+            added: Vec::new(),
+            came: 0,
             required,
             allowed: all(self.allowed)?,
             forbidden: all(self.forbidden)?,
@@ -91,12 +94,14 @@ impl Untagged {
     }
 }
 
-/// The tags that the verbs of a session have had.
+/// The tags that the verbs of a session have had, and the last answer.
 #[derive(Debug, Default)]
 pub(in crate::session) struct Tags {
     pub(super) count: u64,
     /// The tag of an IDLE that was begun by the verb.
     pub(super) idle: Option<String>,
+    /// All that came for the last command.
+    pub(super) answer: Option<Answer>,
 }
 
 /// Demands, and how far they are met.
@@ -106,6 +111,9 @@ pub(super) struct Demands {
     /// The patterns are required in their order; so many of them have been met.
     ordered: Option<usize>,
     met: Assignment,
+    /// The responses that the assignment knows, and all that came so far.
+    added: Vec<usize>,
+    came: usize,
     allowed: Vec<Pattern>,
     forbidden: Vec<Pattern>,
     only: bool,
@@ -125,10 +133,14 @@ impl Demands {
             .collect();
         let is_required = !fits.is_empty();
         match &mut self.ordered {
-            Some(met) if fits.contains(met) => *met += 1,
-            None if is_required => drop(self.met.add(fits)),
+            Some(met) if fits.contains(met) => {
+                *met += 1;
+                self.added.push(self.came);
+            }
+            None if is_required && self.met.add(fits) => self.added.push(self.came),
             Some(_) | None => {}
         }
+        self.came += 1;
         if let Some(pattern) = self.forbidden.iter().find(|pattern| response.is_like(pattern)) {
             let wanted = format!("anything but {pattern}");
             return Err(Unwanted {
@@ -142,6 +154,18 @@ impl Demands {
             return Err(Unwanted { message, wanted: self.shown() });
         }
         Ok(())
+    }
+
+    /// The responses that are required, in the order of their patterns. `came` are all that came.
+    pub(super) fn replies(&self, came: &[Response]) -> Vec<Reply> {
+        let reply = |(place, pattern): (usize, &Pattern)| {
+            let added = match self.ordered {
+                Some(_) => place,
+                None => self.met.served_by().get(place).copied()??,
+            };
+            came.get(*self.added.get(added)?)?.matched(pattern)
+        };
+        self.required.iter().enumerate().filter_map(reply).collect()
     }
 
     /// The patterns that no response has met, one a line; `None` if all are met.

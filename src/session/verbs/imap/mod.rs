@@ -95,6 +95,26 @@ impl Session {
         self.turn.speech() == Speech::Imap
     }
 
+    /// All that came for the last command that a verb sent (RFC 3501 section 2.2.2): after a verb
+    /// that gives back what it read in the answer, such as [`Session::store`], this is the answer.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("S: * OK hi\nC: a1 STORE 7 (UNCHANGEDSINCE 1) FLAGS ()\nS: a1 OK [MODIFIED 7] done")?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// session.store("7", "(UNCHANGEDSINCE 1) FLAGS ()").await?;
+    /// assert_eq!(session.last_answer().unwrap().code().unwrap().name, "MODIFIED");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn last_answer(&self) -> Option<&Answer> {
+        self.tags.answer.as_ref()
+    }
+
     /// A tag that no verb of this session has had.
     pub(in crate::session) fn next_tag(&mut self) -> String {
         self.tags.count += 1;
@@ -203,6 +223,7 @@ impl Session {
 
     /// Begins a verb, and says whether it names messages by their unique identifiers.
     pub(super) fn set_out(&mut self, name: &str, mut call: Call) -> Result<(Course, bool)> {
+        self.tags.answer = None;
         let untagged = call.untagged.take().unwrap_or_default();
         let by_uid = std::mem::take(&mut call.by_uid);
         let lets_off = std::mem::take(&mut call.bare);
@@ -221,6 +242,11 @@ impl Session {
         loop {
             let frame = match self.next_frame(&course.verb.wanted, course.verb.wait).await {
                 Ok(Some(frame)) => frame,
+                Ok(None) if course.verb.wanted.eof_index().is_some() => {
+                    self.turn.waive();
+                    self.note_end();
+                    return Ok(Turn::Ended(Response::of_close()));
+                }
                 Ok(None) => {
                     let error = self.closed(course.verb.wait, &course.verb.wanted, None);
                     return Err(self.with_untagged(error, course));
@@ -330,7 +356,9 @@ impl Session {
             came.push(self.shown_lines(tagged.bytes()));
             return Err(error.with_got(came.shown()).with_waited(wait.waited()));
         }
-        let answer = Answer::new(course.untagged, tagged);
+        let required = course.demands.replies(&course.untagged);
+        let answer = Answer::new(course.untagged, tagged).with_required(required);
+        self.tags.answer = Some(answer.clone());
         self.check_required(&course.required, &answer, wait)?;
         self.turn.expected();
         Ok(answer)

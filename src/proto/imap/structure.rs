@@ -1,0 +1,250 @@
+//! The structure of a message (`body` in RFC 3501 section 9).
+
+use super::envelope::{Envelope, string};
+use super::value::Value;
+
+/// A message or one of its parts, as BODY and BODYSTRUCTURE tell of it (RFC 3501 section 7.4.2).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BodyStructure {
+    /// Its number, as `BODY[3.2]` takes it; nothing for a message that has parts.
+    pub number: String,
+    /// The type, in small letters: `text`, `multipart`.
+    pub r#type: String,
+    /// The subtype, in small letters: `plain`, `mixed`.
+    pub subtype: String,
+    /// The parameters, their names in small letters: `charset`.
+    pub params: Vec<(String, String)>,
+    /// Content-ID.
+    pub id: Option<String>,
+    /// Content-Description.
+    pub description: Option<String>,
+    /// Content-Transfer-Encoding.
+    pub encoding: Option<String>,
+    /// Octets, encoded as they are; nothing for a multipart.
+    pub size: Option<u64>,
+    /// Lines of text and of an enclosed message.
+    pub lines: Option<u64>,
+    /// Content-MD5.
+    pub md5: Option<String>,
+    /// Content-Disposition and its parameters.
+    pub disposition: Option<(String, Vec<(String, String)>)>,
+    /// Content-Language.
+    pub language: Vec<String>,
+    /// Content-Location.
+    pub location: Option<String>,
+    /// The envelope of an enclosed message.
+    pub envelope: Option<Envelope>,
+    /// The parts of a multipart and of an enclosed message.
+    pub parts: Vec<BodyStructure>,
+    /// All of it, as it came.
+    pub value: Value,
+}
+
+impl BodyStructure {
+    /// Reads the structure of a message; `None` if it is none.
+    #[must_use]
+    pub fn of(value: &Value) -> Option<Self> {
+        let is_multipart = matches!(value.list()?.first()?, Value::List(_));
+        read(value, if is_multipart { "" } else { "1" })
+    }
+
+    /// The part with this number, such as `3.2`.
+    #[must_use]
+    pub fn part(&self, number: &str) -> Option<&Self> {
+        if self.number == number {
+            return Some(self);
+        }
+        self.parts.iter().find_map(|part| part.part(number))
+    }
+}
+
+fn read(value: &Value, number: &str) -> Option<BodyStructure> {
+    let values = value.list()?;
+    let is_multipart = matches!(values.first()?, Value::List(_));
+    let mut body = if is_multipart { multipart(values, number)? } else { single(values, number)? };
+    number.clone_into(&mut body.number);
+    body.value = value.clone();
+    Some(body)
+}
+
+fn multipart(values: &[Value], number: &str) -> Option<BodyStructure> {
+    let count = values.iter().take_while(|value| matches!(value, Value::List(_))).count();
+    let (parts, rest) = values.split_at(count);
+    let numbered = |(place, part)| {
+        let dot = if number.is_empty() { "" } else { "." };
+        read(part, &format!("{number}{dot}{}", place + 1))
+    };
+    let (subtype, rest) = rest.split_first()?;
+    let mut body = BodyStructure {
+        r#type: "multipart".to_owned(),
+        subtype: word(subtype)?,
+        parts: parts.iter().enumerate().map(numbered).collect::<Option<_>>()?,
+        ..BodyStructure::default()
+    };
+    if let Some((given, rest)) = rest.split_first() {
+        body.params = params(given)?;
+        extend(&mut body, rest)?;
+    }
+    Some(body)
+}
+
+fn single(values: &[Value], number: &str) -> Option<BodyStructure> {
+    let [kind, subtype, given, id, description, encoding, size, rest @ ..] = values else {
+        return None;
+    };
+    let mut body = BodyStructure {
+        r#type: word(kind)?,
+        subtype: word(subtype)?,
+        params: params(given)?,
+        id: string(id)?,
+        description: string(description)?,
+        encoding: string(encoding)?,
+        size: Some(size.number()?),
+        ..BodyStructure::default()
+    };
+    let is_message =
+        body.r#type == "message" && ["rfc822", "global"].contains(&body.subtype.as_str());
+    let mut rest = rest;
+    if is_message {
+        let [envelope, enclosed, lines, others @ ..] = rest else { return None };
+        body.envelope = Some(Envelope::of(envelope)?);
+        let has_parts = matches!(enclosed.list()?.first()?, Value::List(_));
+        // The parts of an enclosed multipart are numbered as those of the message around it are.
+        let inner = if has_parts { number.to_owned() } else { format!("{number}.1") };
+        let mut enclosed = read(enclosed, &inner)?;
+        if has_parts {
+            enclosed.number.clear();
+        }
+        body.parts = vec![enclosed];
+        body.lines = Some(lines.number()?);
+        rest = others;
+    } else if body.r#type == "text" {
+        let (lines, others) = rest.split_first()?;
+        body.lines = Some(lines.number()?);
+        rest = others;
+    }
+    if let Some((md5, rest)) = rest.split_first() {
+        body.md5 = string(md5)?;
+        extend(&mut body, rest)?;
+    }
+    Some(body)
+}
+
+/// Reads what only BODYSTRUCTURE has, as far as it came.
+fn extend(body: &mut BodyStructure, values: &[Value]) -> Option<()> {
+    let mut values = values.iter();
+    if let Some(disposition) = values.next() {
+        body.disposition = match disposition {
+            Value::Nil => None,
+            Value::List(parts) => {
+                let [kind, given] = &**parts else { return None };
+                Some((word(kind)?, params(given)?))
+            }
+            _ => return None,
+        };
+    }
+    if let Some(language) = values.next() {
+        body.language = match language {
+            Value::Nil => Vec::new(),
+            Value::List(_) => language.texts(),
+            _ => vec![language.text()?],
+        };
+    }
+    if let Some(location) = values.next() {
+        body.location = string(location)?;
+    }
+    Some(())
+}
+
+/// A string in small letters.
+fn word(value: &Value) -> Option<String> {
+    string(value)?.map(|word| word.to_ascii_lowercase())
+}
+
+/// Names and values of parameters by turns, or NIL.
+fn params(value: &Value) -> Option<Vec<(String, String)>> {
+    if *value == Value::Nil {
+        return Some(Vec::new());
+    }
+    let mut params = Vec::new();
+    for pair in value.list()?.chunks(2) {
+        let [name, value] = pair else { return None };
+        params.push((word(name)?, string(value)?.unwrap_or_default()));
+    }
+    Some(params)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::value::{Grammar, values};
+    use super::*;
+
+    fn structure(text: &str) -> Option<BodyStructure> {
+        let (values, _) = values(text.as_bytes(), Grammar::Data).unwrap();
+        BodyStructure::of(&values[0])
+    }
+
+    const TEXT: &str =
+        r#"("TEXT" "PLAIN" ("CHARSET" "utf-8") NIL NIL "7BIT" 12 1 NIL ("INLINE" NIL) "en" NIL)"#;
+
+    #[test]
+    fn a_message_of_one_part_is_part_1() {
+        let body = structure(TEXT).unwrap();
+        assert_eq!((&*body.number, &*body.r#type, &*body.subtype), ("1", "text", "plain"));
+        assert_eq!(body.params, [("charset".to_owned(), "utf-8".to_owned())]);
+        assert_eq!(
+            (body.size, body.lines, body.encoding.as_deref()),
+            (Some(12), Some(1), Some("7BIT"))
+        );
+        assert_eq!(body.disposition, Some(("inline".to_owned(), vec![])));
+        assert_eq!(body.language, ["en"]);
+        assert_eq!(body.part("1").unwrap(), &body);
+    }
+
+    #[test]
+    fn parts_of_parts_and_of_enclosed_messages_are_found_by_their_numbers() {
+        let envelope = r#"(NIL "inner" NIL NIL NIL NIL NIL NIL NIL NIL)"#;
+        let inner = format!("({TEXT}{TEXT} \"ALTERNATIVE\" NIL NIL NIL)");
+        let enclosed = format!(
+            "(\"MESSAGE\" \"RFC822\" NIL NIL NIL \"7BIT\" 300 {envelope} {inner} 20 NIL NIL NIL NIL)"
+        );
+        let single =
+            format!("(\"MESSAGE\" \"RFC822\" NIL NIL NIL \"7BIT\" 300 {envelope} {TEXT} 20)");
+        let body =
+            structure(&format!("({TEXT}{inner}{enclosed}{single} \"MIXED\" (\"BOUNDARY\" \"x\"))"))
+                .unwrap();
+        assert_eq!((&*body.number, body.parts.len(), body.size), ("", 4, None));
+        for (number, shape) in [
+            ("1", "text/plain"),
+            ("2", "multipart/alternative"),
+            ("2.2", "text/plain"),
+            ("3", "message/rfc822"),
+            ("3.2", "text/plain"),
+            ("4.1", "text/plain"),
+        ] {
+            let part = body.part(number).unwrap_or_else(|| panic!("no part {number}"));
+            assert_eq!(format!("{}/{}", part.r#type, part.subtype), shape, "{number}");
+        }
+        assert_eq!(
+            body.part("3").unwrap().envelope.as_ref().unwrap().subject.as_deref(),
+            Some("inner")
+        );
+        assert_eq!(body.part("5"), None);
+        assert_eq!(body.part("4.2"), None);
+    }
+
+    #[test]
+    fn what_is_no_structure_is_none() {
+        for wrong in [
+            "(1)",
+            "()",
+            "(\"TEXT\" \"PLAIN\")",
+            "((\"TEXT\") \"MIXED\")",
+            "(\"TEXT\" \"PLAIN\" NIL NIL NIL \"7BIT\" many 1)",
+            "(\"A\" \"B\" (\"C\") NIL NIL NIL 1)",
+        ] {
+            assert_eq!(structure(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The structure of a message, as `fetch` gives it.
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "Rhai's plugin macros hand arguments over by value"
+)]
+
+use rhai::plugin::{Dynamic, NativeCallContext, export_module};
+use rhai::{Array, Map};
+
+use super::{number, text, texts};
+use crate::error::{Error, Kind};
+use crate::imap::BodyStructure;
+use crate::script::raise::{Raised, raise};
+use crate::visible;
+
+pub(in crate::script::bindings) const INTRO: &str = "What `fetch` gives for `BODYSTRUCTURE` and `BODY`: a message, with its parts by their numbers as `BODY[3.2]` takes \
+them (RFC 3501 section 6.4.5). What a part does not have is `()`.";
+
+fn params(params: &[(String, String)]) -> Map {
+    params.iter().map(|(name, value)| (name.into(), value.into())).collect()
+}
+
+#[export_module(manifest)]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "the macro writes code of its own beside these"
+)]
+pub mod words {
+    /// The part with this number. It is a failure if there is none.
+    ///
+    /// ```dialogue imap
+    /// S: * OK hi
+    /// C: a1 FETCH 1 BODYSTRUCTURE
+    /// S: * 1 FETCH (BODYSTRUCTURE (("TEXT" "PLAIN" ("CHARSET" "utf-8") NIL NIL "7BIT" 12 1 NIL NIL NIL)("IMAGE" "PNG" ("NAME" "a.png") "<1@x>" "a picture" "BASE64" 400 NIL ("ATTACHMENT" ("FILENAME" "a.png")) "en") "MIXED" ("BOUNDARY" "b")))
+    /// S: a1 OK done
+    /// ```
+    /// ```rhai
+    /// let s = connect(param("imap"));
+    /// s.expect("* OK");
+    /// let b = s.fetch(1, "BODYSTRUCTURE")[0].BODYSTRUCTURE;
+    /// assert_eq([b.type, b.subtype, b.params.boundary, b.parts.len()], ["multipart", "mixed", "b", 2]);
+    /// assert_eq([b["1"].lines, b["1"].params.charset], [1, "utf-8"]);
+    /// let image = b["2"];
+    /// assert_eq([image.size, image.encoding, image.id, image.description], [400, "BASE64", "<1@x>", "a picture"]);
+    /// assert_eq([image.disposition.type, image.disposition.params.filename], ["attachment", "a.png"]);
+    /// ```
+    #[rhai_fn(index_get, return_raw, pure)]
+    pub fn part(
+        ctx: NativeCallContext,
+        body: &mut BodyStructure,
+        part: &str,
+    ) -> Result<BodyStructure, Raised> {
+        body.part(part).cloned().ok_or_else(|| {
+            let part = visible::escape(part.as_bytes());
+            let error = Error::new(Kind::Assert, format!("the message has no part {part}"));
+            raise(&ctx, error.with_got(body_to_string(body)))
+        })
+    }
+
+    /// The number of this part; empty for a message that has parts.
+    #[rhai_fn(get = "number", pure)]
+    pub fn number_of(body: &mut BodyStructure) -> String {
+        body.number.clone()
+    }
+
+    /// The type, in small letters: `"text"`, `"multipart"`.
+    #[rhai_fn(get = "type", pure)]
+    pub fn type_of_part(body: &mut BodyStructure) -> String {
+        body.r#type.clone()
+    }
+
+    /// The subtype, in small letters: `"plain"`, `"mixed"`.
+    #[rhai_fn(get = "subtype", pure)]
+    pub fn subtype(body: &mut BodyStructure) -> String {
+        body.subtype.clone()
+    }
+
+    /// The parameters as a map, their names in small letters.
+    #[rhai_fn(get = "params", pure)]
+    pub fn params_of(body: &mut BodyStructure) -> Map {
+        params(&body.params)
+    }
+
+    /// Its Content-ID.
+    #[rhai_fn(get = "id", pure)]
+    pub fn id(body: &mut BodyStructure) -> Dynamic {
+        text(body.id.clone())
+    }
+
+    /// Its Content-Description.
+    #[rhai_fn(get = "description", pure)]
+    pub fn description(body: &mut BodyStructure) -> Dynamic {
+        text(body.description.clone())
+    }
+
+    /// Its Content-Transfer-Encoding.
+    #[rhai_fn(get = "encoding", pure)]
+    pub fn encoding(body: &mut BodyStructure) -> Dynamic {
+        text(body.encoding.clone())
+    }
+
+    /// How many octets it has, encoded as it is; `()` for one that has parts.
+    #[rhai_fn(get = "size", pure)]
+    pub fn size(body: &mut BodyStructure) -> Dynamic {
+        body.size.map_or(Dynamic::UNIT, number)
+    }
+
+    /// How many lines a text or an enclosed message has.
+    #[rhai_fn(get = "lines", pure)]
+    pub fn lines(body: &mut BodyStructure) -> Dynamic {
+        body.lines.map_or(Dynamic::UNIT, number)
+    }
+
+    /// Its Content-MD5.
+    #[rhai_fn(get = "md5", pure)]
+    pub fn md5(body: &mut BodyStructure) -> Dynamic {
+        text(body.md5.clone())
+    }
+
+    /// Its Content-Disposition, as a map with `type` and `params`.
+    #[rhai_fn(get = "disposition", pure)]
+    pub fn disposition(body: &mut BodyStructure) -> Dynamic {
+        let Some((kind, given)) = &body.disposition else { return Dynamic::UNIT };
+        let mut disposition = Map::new();
+        disposition.insert("type".into(), kind.into());
+        disposition.insert("params".into(), params(given).into());
+        disposition.into()
+    }
+
+    /// Its languages, as a list.
+    #[rhai_fn(get = "language", pure)]
+    pub fn language(body: &mut BodyStructure) -> Array {
+        texts(body.language.clone())
+    }
+
+    /// Its Content-Location.
+    #[rhai_fn(get = "location", pure)]
+    pub fn location(body: &mut BodyStructure) -> Dynamic {
+        text(body.location.clone())
+    }
+
+    /// The envelope of an enclosed message, as `fetch` gives it.
+    #[rhai_fn(get = "envelope", pure)]
+    pub fn envelope(body: &mut BodyStructure) -> Dynamic {
+        body.envelope
+            .clone()
+            .map_or(Dynamic::UNIT, |envelope| super::super::envelope(envelope).into())
+    }
+
+    /// Its parts; of an enclosed message, the message.
+    #[rhai_fn(get = "parts", pure)]
+    pub fn parts(body: &mut BodyStructure) -> Array {
+        body.parts.iter().cloned().map(Dynamic::from).collect()
+    }
+
+    /// All of it as lists, as it came.
+    #[rhai_fn(get = "data", pure)]
+    pub fn data(body: &mut BodyStructure) -> Dynamic {
+        super::super::value(body.value.clone())
+    }
+
+    #[rhai_fn(name = "to_string", name = "to_debug", pure)]
+    pub fn body_to_string(body: &mut BodyStructure) -> String {
+        let parts: Vec<_> = body.parts.iter_mut().map(body_to_string).collect();
+        let name = visible::escape(format!("{}/{}", body.r#type, body.subtype).as_bytes());
+        let number =
+            if body.number.is_empty() { String::new() } else { format!("{} ", body.number) };
+        let parts =
+            if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
+        format!("{number}{name}{parts}")
+    }
+}
