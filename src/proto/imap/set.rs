@@ -55,10 +55,9 @@ pub fn set(numbers: &[u64]) -> String {
             _ => ranges.push((number, number)),
         }
     }
-    let shown = ranges.into_iter().map(|(from, to)| match from == to {
-        true => from.to_string(),
-        false => format!("{from}:{to}"),
-    });
+    let shown = ranges
+        .into_iter()
+        .map(|(from, to)| if from == to { from.to_string() } else { format!("{from}:{to}") });
     shown.collect::<Vec<_>>().join(",")
 }
 
