@@ -73,6 +73,7 @@
 //!     workers            cases to outcomes, many at once, on all cores; retries
 //!     interrupt          SIGINT, SIGTERM and SIGHUP
 //!     golden/            outcomes against golden transcripts; the one user of insta at run time
+//!     trace/             recordings of runs, as files
 //!     report/            what a run tells, to text: a file for each format, behind one trait
 //!     testing/           scripts as Rust tests
 //!     fuzz               feature "fuzz": what fuzz/ calls of all these
@@ -150,6 +151,8 @@ mod target;
 #[cfg(feature = "script")]
 pub mod testing;
 pub mod tls;
+#[cfg(feature = "cli")]
+mod trace;
 pub mod transcript;
 mod transport;
 pub mod visible;

@@ -15,7 +15,7 @@ use crate::error::{Error, Kind};
 use crate::redaction::Redaction;
 #[cfg(feature = "script")]
 use crate::secrets::{self, Learned};
-use crate::transcript::Event;
+use crate::transcript::{Event, Recorded};
 
 /// What running a script, or finding that it cannot run, came to.
 #[derive(Clone, Debug)]
@@ -56,6 +56,8 @@ pub struct Outcome {
     pub golden: Golden,
     /// What it took and measured.
     pub measured: Measured,
+    /// What went by, as it went, if that was recorded.
+    pub(crate) recorded: Option<Box<Recorded>>,
     /// The attempts before this one, which failed (`--retries`).
     pub failed_attempts: Vec<Self>,
     /// What must not get into anything that is kept of it.
@@ -234,6 +236,7 @@ impl Outcome {
             redaction: None,
             golden: Golden::None,
             measured: Measured::default(),
+            recorded: None,
             failed_attempts: Vec::new(),
             secrets: Learned::default(),
         }

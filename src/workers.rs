@@ -3,7 +3,7 @@
 
 use std::num::NonZero;
 use std::panic::resume_unwind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -82,6 +82,8 @@ pub(crate) struct Rules {
     pub(crate) flaky_fails: bool,
     /// Whether no further script is begun after one has failed.
     pub(crate) fail_fast: bool,
+    /// Whether a script is skipped if a parameter of it has no value.
+    pub(crate) skip_incomplete: bool,
     /// How long all scripts together may take.
     pub(crate) time: Option<Duration>,
 }
@@ -270,6 +272,11 @@ async fn attempts<A>(
 ) -> Outcome {
     let work = &shared.work;
     let mut failed = Vec::new();
+    if let Some(reason) = incomplete(work, against, script) {
+        let mut outcome = Outcome::new(script, Verdict::Skipped(reason));
+        outcome.target.clone_from(&against.target);
+        return outcome;
+    }
     loop {
         let mut pressed = pressed.clone();
         let interrupt = async move {
@@ -296,6 +303,15 @@ async fn attempts<A>(
         }
         failed.push(outcome);
     }
+}
+
+/// Why a script is skipped that lacks parameters, if that is to be.
+fn incomplete(work: &Work, against: &Against, script: &Path) -> Option<String> {
+    if !work.rules.skip_incomplete {
+        return None;
+    }
+    let lacking = against.runner.lacking(script);
+    (!lacking.is_empty()).then(|| format!("no value for {}", lacking.join(", ")))
 }
 
 /// The failure of a script that the end of the run's time cut off.

@@ -34,6 +34,10 @@ pub(super) enum Command {
     Eject(super::eject::Eject),
     /// Show side by side what two servers answer to a script, after redaction.
     Diff(Box<super::diff::Diff>),
+    /// Make reports of runs that are over.
+    Report(super::merge::Report),
+    /// Show a recording of a run: what went by on its sessions, and when.
+    Show(super::show::Show),
     /// Review transcripts that differ from their goldens, one by one.
     Review(Review),
     /// Accept transcripts that wait for review as the goldens.
@@ -44,6 +48,12 @@ pub(super) enum Command {
     Redact(Redact),
     /// Run the embedded mail server and show each dialogue.
     Serve(super::serve::Serve),
+    /// Start a project: a project file and a first script.
+    New(super::new::New),
+    /// Print code for a shell that completes arguments: scripts, targets, parameters, presets.
+    Completions(super::completions::Completions),
+    /// Write manual pages.
+    Man(super::man::Man),
     /// Print the JSON schema of the project file, `mailexpect.toml`.
     Schema,
     /// Show which mail ports of a host are open, what speaks there, and how far a dialogue gets.

@@ -21,6 +21,9 @@ pub(super) struct Attempts {
     /// Begin no further script after one has failed; those in progress end.
     #[arg(long, conflicts_with_all = ["repeat", "segment"])]
     fail_fast: bool,
+    /// Skip a script if a parameter of it has no value and no default.
+    #[arg(long)]
+    skip_incomplete: bool,
     /// Cancel all scripts after this time: `--global-timeout 10m`.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     #[arg(conflicts_with_all = ["repeat", "segment"])]
@@ -47,6 +50,7 @@ impl Attempts {
             retries: self.retries.or(project.retries).unwrap_or_default(),
             flaky_fails: flaky_result == FlakyResult::Fail,
             fail_fast: self.fail_fast || self.until_fail || project.fail_fast.unwrap_or_default(),
+            skip_incomplete: self.skip_incomplete,
             time: self.global_timeout.or(project.global_timeout),
         }
     }

@@ -52,7 +52,7 @@ pub(super) fn diff(args: &Diff, screen: &mut Screen) -> Result<ExitCode> {
         ..options::Goldens::default()
     };
     let set = Set::of(args.reach.set()?, screen)?;
-    let asked = Asked { goldens: &goldens, cutting: None, at_once: workers::cores() };
+    let asked = Asked { goldens: &goldens, cutting: None, at_once: workers::cores(), taped: false };
     let against = targets::against(&args.reach, &asked, &project, &set, screen)?;
     if let Some(any) = against.first() {
         any.runner.check_params(&scripts, set.given())?;

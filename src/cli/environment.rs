@@ -4,7 +4,7 @@ use clap::Command;
 use clap::builder::FalseyValueParser;
 
 /// The options, by their names in clap, and the variables.
-const VARIABLES: [(&str, &str); 22] = [
+const VARIABLES: [(&str, &str); 26] = [
     ("allow_host", "MAILEXPECT_ALLOW_HOST"),
     ("cacert", "MAILEXPECT_CACERT"),
     ("check", "MAILEXPECT_CHECK"),
@@ -15,6 +15,7 @@ const VARIABLES: [(&str, &str); 22] = [
     ("format", "MAILEXPECT_FORMAT"),
     ("global_timeout", "MAILEXPECT_GLOBAL_TIMEOUT"),
     ("grace", "MAILEXPECT_GRACE"),
+    ("html", "MAILEXPECT_HTML"),
     ("insecure", "MAILEXPECT_INSECURE"),
     ("jobs", "MAILEXPECT_JOBS"),
     ("junit", "MAILEXPECT_JUNIT"),
@@ -22,10 +23,13 @@ const VARIABLES: [(&str, &str); 22] = [
     ("quiet", "MAILEXPECT_QUIET"),
     ("retries", "MAILEXPECT_RETRIES"),
     ("shuffle", "MAILEXPECT_SHUFFLE"),
+    ("skip_incomplete", "MAILEXPECT_SKIP_INCOMPLETE"),
     ("strictness", "MAILEXPECT_STRICTNESS"),
     ("tag", "MAILEXPECT_TAG"),
     ("target", "MAILEXPECT_TARGET"),
     ("timeout", "MAILEXPECT_TIMEOUT"),
+    ("trace", "MAILEXPECT_TRACE"),
+    ("trace_file", "MAILEXPECT_TRACE_FILE"),
     ("verbose", "MAILEXPECT_VERBOSE"),
 ];
 

@@ -1,16 +1,22 @@
 //! The command line: arguments in, an exit code out. A file for each command.
 
+mod against;
 mod args;
 mod attempts;
 mod check;
+mod completions;
 mod descriptors;
 mod diff;
 mod eject;
 mod environment;
 mod goldens;
 mod list;
+mod man;
+mod merge;
+mod new;
 mod options;
 mod probe;
+mod progress;
 mod redact;
 mod reporting;
 mod review;
@@ -20,6 +26,7 @@ mod screen;
 mod segment;
 mod selection;
 mod serve;
+mod show;
 mod sources;
 mod targets;
 mod tls;
@@ -46,9 +53,9 @@ use crate::suggest;
 /// else.
 #[must_use]
 pub fn main() -> process::ExitCode {
+    completions::answer(command_line);
     let is_for_nagios = reporting::is_for_nagios(std::env::args_os());
-    let command = environment::with_variables(Args::command());
-    let parsed = command
+    let parsed = command_line()
         .try_get_matches_from(with_run(std::env::args_os()))
         .and_then(|matches| Args::from_arg_matches(&matches));
     let (mut screen, done) = match parsed {
@@ -78,6 +85,11 @@ pub fn main() -> process::ExitCode {
         error.exit_code()
     });
     process::ExitCode::from(code as u8)
+}
+
+/// The command line that there is.
+fn command_line() -> clap::Command {
+    environment::with_variables(Args::command())
 }
 
 /// The arguments, with the command that a script alone means: `mailexpect @relay URL`, and a file
@@ -122,10 +134,15 @@ fn execute(command: Command, screen: &mut Screen) -> Result<ExitCode> {
         Command::Eject(args) => eject::eject(&args, screen),
         Command::Redact(args) => redact::redact(&args, screen),
         Command::Diff(args) => diff::diff(&args, screen),
+        Command::Report(args) => merge::report(&args, screen),
+        Command::Show(args) => show::show(&args, screen),
         Command::Review(args) => review::review(args, screen),
         Command::Accept(args) => review::accept(args, screen),
         Command::Reject(args) => review::reject(args, screen),
         Command::Serve(args) => serve::serve(&args, screen),
+        Command::New(args) => new::new(&args, screen),
+        Command::Completions(args) => completions::completions(&args, screen),
+        Command::Man(args) => man::man(&args, command_line(), screen),
         Command::Schema => schema::schema(screen),
         Command::Probe(args) => probe::probe(*args, screen),
         Command::Watch(args) => watch::watch(*args, screen),

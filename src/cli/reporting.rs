@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum as _};
 use tempfile::NamedTempFile;
@@ -12,10 +13,10 @@ use super::screen::Screen;
 use crate::error::{Error, Kind, Result};
 use crate::outcome::Outcome;
 use crate::report::{
-    Github, Human, Json, Junit, Nagios, Plain, Planned, Pretty, Prometheus, Report, Summary, Tally,
-    Tap, Threshold, Thresholds,
+    Github, Html, Human, Json, Junit, Nagios, Plain, Planned, Pretty, Prometheus, Report, Summary,
+    Tally, Tap, Threshold, Thresholds, Trace,
 };
-use crate::workers::{Audience, Job, Spent};
+use crate::workers::{Audience, Job};
 
 /// The arguments.
 #[derive(Args, Debug)]
@@ -24,21 +25,41 @@ pub(super) struct Reporting {
     /// Report in this format: pretty (the default), plain, json, tap, nagios or prometheus;
     /// `json=FILE` writes it to a file. Repeat for more: `--format pretty --format json=events.json`.
     #[arg(long, value_name = "FORMAT[=FILE]", value_parser = parse_format)]
-    #[arg(conflicts_with = "repeat")]
     format: Vec<(Format, Option<PathBuf>)>,
     /// Write a report in `JUnit` XML, for Jenkins or GitLab: `--junit report.xml`.
-    #[arg(long, value_name = "FILE", conflicts_with = "repeat")]
+    #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+    /// Write a report for browsers, a single file: `--html report.html`.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Record what sessions send and receive, as it is cut and when, secrets masked: on,
+    /// retain-on-failure (only of scripts that fail) or off (the default).
+    #[arg(long, value_enum, value_name = "WHEN")]
+    trace: Option<When>,
+    /// Write the recording to this file.
+    #[arg(long, value_name = "FILE", default_value = "mailexpect.trace")]
+    trace_file: PathBuf,
+    /// Draw no bar on a terminal while scripts run.
+    #[arg(long)]
+    no_progress: bool,
     /// Show only what failed, and nothing if all passed.
-    #[arg(short, long, conflicts_with_all = ["verbose", "repeat"])]
+    #[arg(short, long, conflicts_with = "verbose")]
     quiet: bool,
     /// With --format nagios, warn if a metric is out of a range: `-w total=2 -w cert_days=14:`.
     /// Metrics are total, connect, tls, `cert_days`, the titles of steps, and a script's own.
-    #[arg(short, long, value_name = "METRIC=RANGE", conflicts_with = "repeat")]
+    #[arg(short, long, value_name = "METRIC=RANGE")]
     warning: Vec<Threshold>,
     /// The same for what is critical: `-c total=10 -c cert_days=7:`.
-    #[arg(short, long, value_name = "METRIC=RANGE", conflicts_with = "repeat")]
+    #[arg(short, long, value_name = "METRIC=RANGE")]
     critical: Vec<Threshold>,
+}
+
+/// When a recording is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum When {
+    On,
+    RetainOnFailure,
+    Off,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -72,9 +93,19 @@ pub(super) fn is_for_nagios(args: impl Iterator<Item = std::ffi::OsString>) -> b
 }
 
 impl Reporting {
+    /// Whether what goes by is recorded.
+    pub(super) fn is_taped(&self) -> bool {
+        self.trace.is_some_and(|when| when != When::Off)
+    }
+
+    /// Whether the progress of the run is to be drawn.
+    pub(super) fn progress(&self) -> bool {
+        !self.no_progress
+    }
+
     /// Whether there is more than the report for people.
     pub(super) fn is_asked_for(&self) -> bool {
-        self.quiet || self.junit.is_some() || !self.format.is_empty()
+        self.quiet || self.junit.is_some() || self.html.is_some() || !self.format.is_empty()
     }
 
     /// The reports of a run. Files are opened now, so that one that cannot be written fails the run
@@ -109,6 +140,15 @@ impl Reporting {
         if let Some(path) = &self.junit {
             let output = Output::File(ReportFile::create(path)?);
             reports.push(Written { report: Box::<Junit>::default(), output });
+        }
+        if self.is_taped() {
+            let failures_only = self.trace == Some(When::RetainOnFailure);
+            let output = Output::File(ReportFile::create(&self.trace_file)?);
+            reports.push(Written { report: Box::new(Trace { failures_only }), output });
+        }
+        if let Some(path) = &self.html {
+            let output = Output::File(ReportFile::create(path)?);
+            reports.push(Written { report: Box::<Html>::default(), output });
         }
         if std::env::var_os("GITHUB_ACTIONS").is_some_and(|set| set == "true") {
             let output = Output::Stderr(screen.clone());
@@ -251,15 +291,15 @@ impl Reports {
     ///
     /// # Errors
     /// If a report could not be written.
-    pub(super) fn end(mut self, spent: Spent) -> Result<Summary> {
+    pub(super) fn end(mut self, elapsed: Duration, timed_out: bool) -> Result<Summary> {
         let scripts = self.scripts.unwrap_or(self.ended);
         let mut summary = Summary {
             scripts,
             not_run: scripts - self.ended,
-            timed_out: spent.timed_out,
+            timed_out,
             tally: self.tally,
             wanted: None,
-            elapsed: spent.elapsed,
+            elapsed,
         };
         self.tell(|report| report.run_ended(&summary));
         summary.wanted = self.all.iter().find_map(|written| written.report.exit_code());
@@ -269,6 +309,13 @@ impl Reports {
             }
         }
         self.failed.map_or(Ok(summary), Err)
+    }
+
+    /// Tells of a run of a script that is over.
+    pub(super) fn tell_of(&mut self, number: usize, outcome: Outcome) {
+        let target = outcome.target.as_deref();
+        self.tell(|report| report.script_started(number, &outcome.path, target));
+        self.ended(number, outcome);
     }
 
     fn tell(&mut self, what: impl Fn(&mut dyn Report) -> String) {

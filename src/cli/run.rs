@@ -8,6 +8,7 @@ use clap::Args;
 use super::descriptors;
 use super::goldens;
 use super::options::Goldens;
+use super::progress::Progress;
 use super::reporting::{Reports, Written};
 use super::screen::Screen;
 use super::segment;
@@ -45,7 +46,10 @@ pub(super) struct Run {
     /// Run each script N times and report rate, CPU per run and latency percentiles, with the first
     /// failure of each kind.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(conflicts_with_all = ["format", "junit", "html", "trace", "quiet", "warning", "critical"])]
     repeat: Option<u32>,
+    #[command(flatten)]
+    playing: super::against::Playing,
     #[command(flatten)]
     cutting: super::segment::Cutting,
     /// Show whole transcripts, of scripts that passed, too (with --repeat only of failures).
@@ -74,7 +78,12 @@ pub(super) fn run(args: &Run, screen: &mut Screen) -> Result<ExitCode> {
     let mut given = args.reach.set()?;
     sources.set(&scripts, &mut given)?;
     let set = Set::of(given, screen)?;
-    let asked = Asked { goldens: &args.goldens, cutting: Some(&args.cutting), at_once };
+    let asked = Asked {
+        goldens: &args.goldens,
+        cutting: Some(&args.cutting),
+        at_once,
+        taped: args.reporting.is_taped(),
+    };
     let against = targets::against(&args.reach, &asked, &project, &set, screen)?;
     for against in &against {
         sources.give(&against.runner);
@@ -86,7 +95,7 @@ pub(super) fn run(args: &Run, screen: &mut Screen) -> Result<ExitCode> {
     // A worker's runtime takes three, its first connection and the embedded server some more.
     descriptors::check(22 + 4 * workers::cores().min(at_once))?;
     let work = Work {
-        jobs: jobs(&scripts, &against),
+        jobs: args.playing.jobs(jobs(&scripts, &against), args.reach.timeout())?,
         times: args.attempts.times(),
         at_once,
         interrupt: Interrupt::listen()?,
@@ -104,8 +113,9 @@ pub(super) fn run(args: &Run, screen: &mut Screen) -> Result<ExitCode> {
         }
         Some(times) => repeat(&work, times as usize, human, screen),
         None => {
-            let quiet = args.attempts.is_stress();
-            once(work, args.reporting.open(human, quiet, screen)?, screen)
+            let brief = args.attempts.is_stress();
+            let reports = args.reporting.open(human, brief, screen)?;
+            once(work, reports, args.reporting.progress(), screen)
         }
     }?;
     if !args.goldens.unreferenced {
@@ -126,16 +136,19 @@ fn jobs(scripts: &[PathBuf], against: &[Arc<Against>]) -> Vec<Job> {
 }
 
 /// Runs all jobs and reports on them.
-fn once(work: Work, reports: Vec<Written>, screen: &Screen) -> Result<ExitCode> {
+fn once(work: Work, reports: Vec<Written>, progress: bool, screen: &Screen) -> Result<ExitCode> {
     let failed = Failed::load()?;
     let interrupt = work.interrupt.clone();
-    let reports = Reports::start(reports, &planned(&work));
-    let (kept, spent) = workers::run(work, Kept { reports, failed })?;
+    let planned = planned(&work);
+    let progress = progress.then(|| Progress::start(&planned, screen)).flatten();
+    let reports = Reports::start(reports, &planned);
+    let (mut kept, spent) = workers::run(work, Kept { reports, failed, progress })?;
+    kept.progress.take();
     if let Err(error) = kept.failed.save() {
         // Only a later --rerun-failed needs it.
         screen.note(&Human::warning(&error));
     }
-    let summary = kept.reports.end(spent)?;
+    let summary = kept.reports.end(spent.elapsed, spent.timed_out)?;
     if let Some(wanted) = summary.wanted {
         return Ok(wanted);
     }
@@ -164,16 +177,23 @@ fn planned(work: &Work) -> Planned {
 struct Kept {
     reports: Reports,
     failed: Failed,
+    progress: Option<Progress>,
 }
 
 impl Audience for Kept {
     fn started(&mut self, number: usize, job: &Job) {
+        if let Some(progress) = &mut self.progress {
+            progress.started(number, job);
+        }
         self.reports.started(number, job);
     }
 
     fn ended(&mut self, number: usize, outcome: Outcome) {
         if !Sources::is_given(&outcome.path) {
             self.failed.note(&outcome);
+        }
+        if let Some(progress) = &mut self.progress {
+            progress.ended(number, &outcome);
         }
         self.reports.ended(number, outcome);
     }

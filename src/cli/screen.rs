@@ -6,10 +6,11 @@
 )]
 
 use std::io::{self, Write as _};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anstream::{AutoStream, ColorChoice};
 use clap::ValueEnum;
+use indicatif::ProgressBar;
 
 use crate::error::{Error, Kind, Result};
 use crate::outcome::ExitCode;
@@ -32,6 +33,8 @@ pub(super) struct Screen {
     is_muted: bool,
     /// The first error of writing to stdout, after which nothing more is written there.
     failed: Arc<OnceLock<io::Error>>,
+    /// How far a run has come, if that is drawn.
+    bar: Arc<Mutex<Option<ProgressBar>>>,
 }
 
 impl Screen {
@@ -41,7 +44,7 @@ impl Screen {
             Color::Always => ColorChoice::Always,
             Color::Never => ColorChoice::Never,
         };
-        Self { choice, is_muted: false, failed: Arc::default() }
+        Self { choice, is_muted: false, failed: Arc::default(), bar: Arc::default() }
     }
 
     /// The same without stderr, if that is wanted.
@@ -51,11 +54,12 @@ impl Screen {
 
     /// Writes to stdout.
     pub(super) fn show(&mut self, text: &str) {
-        if self.failed.get().is_none() {
-            let mut out = AutoStream::new(io::stdout(), self.choice).lock();
-            if let Err(error) =
+        if self.failed.get().is_none() && !text.is_empty() {
+            let write = || {
+                let mut out = AutoStream::new(io::stdout(), self.choice).lock();
                 out.write_all(visible::for_terminal(text).as_bytes()).and_then(|()| out.flush())
-            {
+            };
+            if let Err(error) = self.beside_bar(write) {
                 self.failed.get_or_init(|| error);
             }
         }
@@ -67,6 +71,46 @@ impl Screen {
         let terminal =
             || rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| size.ws_col.into());
         said.or_else(terminal).filter(|columns| *columns > 0).unwrap_or(80)
+    }
+
+    /// Writes text of the program's own as it is, such as code for a shell: nothing in it is
+    /// anybody else's.
+    pub(super) fn print(&mut self, text: &str) {
+        let mut out = io::stdout().lock();
+        if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            self.failed.get_or_init(|| error);
+        }
+    }
+
+    /// Draws a bar below all that is shown from now on, or no longer.
+    pub(super) fn draw_around(&self, bar: Option<ProgressBar>) {
+        *self.bar.lock().unwrap_or_else(PoisonError::into_inner) = bar;
+    }
+
+    /// Tells the window or the task list how far a run has come, in percent, and whether something
+    /// failed (OSC 9;4 of `ConEmu`, which several terminals understand); nothing ends that.
+    pub(super) fn show_in_window(&self, percent: Option<usize>, failed: bool) {
+        let understands = ["WT_SESSION", "ConEmuPID", "WEZTERM_PANE", "GHOSTTY_RESOURCES_DIR"];
+        if !understands.iter().any(|name| std::env::var_os(name).is_some()) {
+            return;
+        }
+        let state = match percent {
+            None => 0,
+            Some(_) if failed => 2,
+            Some(_) => 1,
+        };
+        let text = format!("\x1b]9;4;{state};{}\x1b\\", percent.unwrap_or_default());
+        // It is only a decoration.
+        let _ = self.beside_bar(|| io::stderr().write_all(text.as_bytes()));
+    }
+
+    /// Writes while the bar, if there is one, is away.
+    fn beside_bar<T>(&self, write: impl FnOnce() -> T) -> T {
+        let bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match bar {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
     }
 
     /// Whether all that was shown was written. A reader that has closed its pipe (`| head`) is no
@@ -102,8 +146,11 @@ impl Screen {
         if self.is_muted {
             return;
         }
-        let mut out = AutoStream::new(io::stderr(), self.choice).lock();
-        let _ = out.write_all(visible::for_terminal(text).as_bytes());
+        // Where even stderr is gone, there is nobody left to tell.
+        let _ = self.beside_bar(|| {
+            let mut out = AutoStream::new(io::stderr(), self.choice).lock();
+            out.write_all(visible::for_terminal(text).as_bytes())
+        });
     }
 
     /// Says what is wrong with the command line.

@@ -66,6 +66,11 @@ pub(super) struct Reach {
 }
 
 impl Reach {
+    /// The deadline of each operation, if one is given.
+    pub(super) fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
     /// What `--set` says.
     ///
     /// # Errors
@@ -80,6 +85,8 @@ pub(super) struct Asked<'a> {
     pub(super) goldens: &'a Goldens,
     pub(super) cutting: Option<&'a super::segment::Cutting>,
     pub(super) at_once: usize,
+    /// Whether what goes by is recorded.
+    pub(super) taped: bool,
 }
 
 /// The parameters that were set, on the command line or in the environment, and fetched.
@@ -153,7 +160,7 @@ pub(super) fn against(
     let targets = project.expand(&asked.goldens.target)?;
     let one = |target: Option<&str>| {
         let settings = settings(reach, asked, project, target)?;
-        let runner = runner(settings, set)?.at_once(asked.at_once);
+        let runner = runner(settings, set)?.at_once(asked.at_once).taped(asked.taped);
         let goldens = goldens::goldens(asked.goldens, target)?;
         let (runner, goldens) = (Arc::new(runner), Arc::new(goldens));
         Ok(Arc::new(Against { target: target.map(Arc::from), runner, goldens }))

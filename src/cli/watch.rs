@@ -62,7 +62,7 @@ pub(super) fn watch(args: Watch, screen: &mut Screen) -> Result<ExitCode> {
     sources.set(&scripts, &mut given)?;
     let set = Set::of(given, screen)?;
     let kept = Kept { target: args.target, ..Kept::default() };
-    let asked = Asked { goldens: &kept, cutting: None, at_once };
+    let asked = Asked { goldens: &kept, cutting: None, at_once, taped: false };
     let against = targets::against(&args.reach, &asked, &project, &set, screen)?;
     for against in &against {
         sources.give(&against.runner);

@@ -106,6 +106,12 @@ impl Human {
         (visible::escape(place.as_bytes()), message.lines().next().unwrap_or_default())
     }
 
+    /// That a file was written.
+    #[cfg(feature = "cli")]
+    pub(crate) fn written(path: &Path) -> String {
+        format!("{GOOD}written{GOOD:#} {}\n", visible::escape(path.to_string_lossy().as_bytes()))
+    }
+
     /// That a run was stopped before its end.
     #[cfg(feature = "cli")]
     pub(crate) fn not_run(count: usize, noun: &str) -> String {

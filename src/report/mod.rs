@@ -7,7 +7,11 @@
 mod beside;
 mod difference;
 #[cfg(feature = "cli")]
+mod events;
+#[cfg(feature = "cli")]
 mod github;
+#[cfg(feature = "cli")]
+mod html;
 mod human;
 #[cfg(feature = "cli")]
 mod in_order;
@@ -32,6 +36,8 @@ mod redacting;
 #[cfg(feature = "cli")]
 mod repeated;
 #[cfg(feature = "cli")]
+mod replayed;
+#[cfg(feature = "cli")]
 mod review;
 mod style;
 #[cfg(feature = "cli")]
@@ -41,6 +47,8 @@ mod tally;
 mod tap;
 #[cfg(feature = "cli")]
 mod threshold;
+#[cfg(feature = "cli")]
+mod trace;
 #[cfg(feature = "cli")]
 mod watched;
 
@@ -55,7 +63,11 @@ use crate::outcome::{ExitCode, Outcome};
 #[cfg(feature = "cli")]
 pub(crate) use beside::{Beside, Side};
 #[cfg(feature = "cli")]
+pub(crate) use events::Events;
+#[cfg(feature = "cli")]
 pub(crate) use github::Github;
+#[cfg(feature = "cli")]
+pub(crate) use html::Html;
 pub use human::Human;
 #[cfg(feature = "cli")]
 use in_order::InOrder;
@@ -80,6 +92,8 @@ pub(crate) use redacting::Redacting;
 #[cfg(feature = "cli")]
 pub(crate) use repeated::{Cost, Repeated};
 #[cfg(feature = "cli")]
+pub(crate) use replayed::Replayed;
+#[cfg(feature = "cli")]
 pub(crate) use review::Review;
 #[cfg(feature = "cli")]
 pub(crate) use summary::Summary;
@@ -88,6 +102,8 @@ pub use tally::Tally;
 pub(crate) use tap::Tap;
 #[cfg(feature = "cli")]
 pub(crate) use threshold::{Threshold, Thresholds};
+#[cfg(feature = "cli")]
+pub(crate) use trace::Trace;
 #[cfg(feature = "cli")]
 pub(crate) use watched::Watched;
 

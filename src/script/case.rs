@@ -1,5 +1,7 @@
 //! One file run to an outcome.
 
+#[cfg(feature = "cli")]
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,9 +28,9 @@ use crate::redaction::Redaction;
 use crate::secrets::{self, Learned};
 use crate::session::Options;
 use crate::tls;
-#[cfg(feature = "cli")]
-use crate::transport::Segment;
 use crate::transport::{Pace, Thread};
+#[cfg(feature = "cli")]
+use crate::transport::{Recording, Segment};
 
 /// A script to be run once, from Rust.
 ///
@@ -227,6 +229,8 @@ impl Runner {
             regexes: Arc::default(),
             engine: Arc::new(engine(Arc::clone(&library))),
             allowance: memory::allowance(1),
+            #[cfg(feature = "cli")]
+            taped: false,
         };
         Self { library, shared }
     }
@@ -253,6 +257,32 @@ impl Runner {
         let settings = Arc::new(Settings { options, ..(*self.shared.settings).clone() });
         let shared = Shared { settings, ..self.shared.clone() };
         Self { library: Arc::clone(&self.library), shared }
+    }
+
+    /// One whose sessions are those of a recording, and whose parameters are those that were
+    /// recorded, unless they are set.
+    #[cfg(feature = "cli")]
+    pub(crate) fn play(
+        &self,
+        recording: Arc<Recording>,
+        params: &BTreeMap<String, String>,
+        timeout: Duration,
+    ) -> Self {
+        let mut settings = (*self.shared.settings).clone();
+        settings.options = settings.options.recording(recording).timeout(timeout);
+        for (name, value) in params {
+            settings.params.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        let shared = Shared { settings: Arc::new(settings), ..self.shared.clone() };
+        Self { library: Arc::clone(&self.library), shared }
+    }
+
+    /// Records what goes by on the sessions of its runs.
+    #[cfg(feature = "cli")]
+    #[must_use]
+    pub(crate) fn taped(mut self, taped: bool) -> Self {
+        self.shared.taped = taped;
+        self
     }
 
     pub(super) fn engine(&self) -> &Engine {
@@ -295,6 +325,7 @@ impl Runner {
         let mut outcome = Outcome {
             title,
             expectations: run.proofs(),
+            recorded: run.transcript.recorded().map(Box::new),
             transcript: run.transcript.take(),
             elapsed: started.elapsed(),
             params: run.take_params(),
@@ -316,14 +347,19 @@ impl Runner {
     /// A script that lacks one parameter is told of all that it lacks, so that they are given at
     /// once. Which it would have asked for is not known: those that its text has no default for.
     fn name_all_lacking(&self, path: &Path, failure: &mut Failure) {
-        let settings = &self.shared.settings;
-        let required = self.params(path).required;
-        let lacking =
-            |name: &&str| !settings.params.contains_key(*name) && !settings.servers.has(name);
-        let lacking: Vec<_> = required.iter().map(String::as_str).filter(lacking).collect();
+        let lacking = self.lacking(path);
+        let lacking: Vec<_> = lacking.iter().map(String::as_str).collect();
         if lacking.len() > 1 && failure.error.is_usage() {
-            failure.error = settings.servers.no_value(&lacking);
+            failure.error = self.shared.settings.servers.no_value(&lacking);
         }
+    }
+
+    /// The parameters that a script needs and that have no value, as its text tells them.
+    pub(crate) fn lacking(&self, path: &Path) -> Vec<String> {
+        let settings = &self.shared.settings;
+        let mut required: Vec<_> = self.params(path).required.into_iter().collect();
+        required.retain(|name| !settings.params.contains_key(name) && !settings.servers.has(name));
+        required
     }
 
     /// Takes this text for the script of that name, which is no file.

@@ -106,6 +106,17 @@ pub(crate) struct Shared {
     pub(super) engine: Arc<Engine>,
     /// How much the process may come to hold while scripts run.
     pub(super) allowance: usize,
+    /// Whether what goes by is recorded.
+    #[cfg(feature = "cli")]
+    pub(super) taped: bool,
+}
+
+/// A transcript of a run that knows the secrets of all.
+fn transcript(shared: &Shared) -> Transcript {
+    let transcript = Transcript::of(shared.secrets.copy());
+    #[cfg(feature = "cli")]
+    let transcript = if shared.taped { transcript.taped() } else { transcript };
+    transcript
 }
 
 /// The embedded server, started when a script first asks for it; where it cannot start, why.
@@ -126,11 +137,12 @@ impl Server {
 
 impl Run {
     pub(super) fn new(shared: Shared, script: &Path, thread: Thread) -> Self {
+        let transcript = transcript(&shared);
         Self {
             folder: script.parent().map(Path::to_owned).unwrap_or_default(),
             settings: shared.settings,
             engine: shared.engine,
-            transcript: Transcript::of(shared.secrets.copy()),
+            transcript,
             server: shared.server,
             pace: shared.pace,
             thread,

@@ -17,10 +17,12 @@ use crate::error::{Error, Kind, Result};
 use crate::proto::{Protocol, Scheme};
 use crate::target::Target;
 use crate::tls;
-use crate::transcript::{Transcript, What};
+use crate::transcript::{SessionId, Transcript, What};
 #[cfg(feature = "script")]
 use crate::transport::Thread;
-use crate::transport::{Family, Pace, Process, Proxy, Route, Segment, Transport, connect};
+use crate::transport::{
+    Family, Pace, Process, Proxy, Recording, Route, Segment, Transport, connect,
+};
 
 /// The deadline of an operation, unless set.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -71,6 +73,8 @@ pub struct Options {
     transcript: Transcript,
     tls: tls::Options,
     segment: Segment,
+    /// What is connected to in place of servers.
+    recording: Option<Arc<Recording>>,
 }
 
 impl Options {
@@ -87,6 +91,7 @@ impl Options {
             transcript: Transcript::new(),
             tls: tls::Options::new(),
             segment: Segment::Whole,
+            recording: None,
         }
     }
 
@@ -191,6 +196,33 @@ impl Options {
         crate::transport::addresses(host, &self.route, self.timeout).await
     }
 
+    /// Plays the sessions of a recording in place of servers.
+    #[cfg(feature = "cli")]
+    pub(crate) fn recording(mut self, recording: Arc<Recording>) -> Self {
+        self.recording = Some(recording);
+        self
+    }
+
+    /// The session of the recording that one to that URL is, if there is a recording.
+    fn played(&self, id: SessionId, peer: &str) -> Result<Option<Transport>> {
+        let Some(recording) = &self.recording else { return Ok(None) };
+        let name = id.to_string();
+        let scheme = |url: &str| url.split("://").next().unwrap_or_default().to_owned();
+        let got = match recording.session(&name) {
+            Some((url, recorded)) if scheme(url) == scheme(peer) => {
+                let result = "recorded".into();
+                let attempt = What::Attempt { address: url.into(), result };
+                self.transcript.record_on(id, attempt);
+                return Ok(Some(Transport::Recorded(Box::new(recorded))));
+            }
+            Some((url, _)) => format!("one with {url}"),
+            None => "no such session".to_owned(),
+        };
+        let error = Error::usage(format!("the recording has no session {name} with {peer}"));
+        let error = error.with_expected(peer).with_got(got).with_session(format!("{name}, {peer}"));
+        Err(error.hint("run against a server to record it anew: --trace on"))
+    }
+
     /// Connects at the same pace as all others that share it.
     #[cfg(feature = "script")]
     pub(crate) fn pace(mut self, pace: Pace) -> Self {
@@ -258,6 +290,13 @@ impl Options {
         let report = |address: &str, result: &str| {
             record(What::Attempt { address: address.into(), result: result.into() });
         };
+        if let Some(transport) = self.played(id, &peer)? {
+            let mut session = self.session(id, peer, transport, protocol(target.scheme));
+            if target.scheme.is_tls() {
+                session.handshake(None, started).await?;
+            }
+            return Ok(session);
+        }
         let proxy = self.route.proxy;
         let connected = connect(&target, &self.route, self.timeout, report).await;
         let connected = connected.map_err(|error| error.with_session(format!("{id}, {peer}")))?;
@@ -300,6 +339,9 @@ impl Options {
         let id = self.transcript.open();
         let peer = command.join(" ");
         self.transcript.record_on(id, What::Connecting(peer.clone()));
+        if let Some(transport) = self.played(id, &peer)? {
+            return Ok(self.session(id, peer, transport, protocol(scheme)));
+        }
         let started = Process::start(program, arguments);
         let result = started.as_ref().map_or_else(ToString::to_string, |_| "started".to_owned());
         self.transcript.record_on(
@@ -319,7 +361,7 @@ impl Options {
 
     fn session(
         self,
-        id: crate::transcript::SessionId,
+        id: SessionId,
         peer: String,
         transport: Transport,
         protocol: Box<dyn Protocol>,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::role::Role;
 use crate::secrets::Secrets;
-use crate::transcript::{Excerpt, Gathering, SessionId, Transcript, What};
+use crate::transcript::{Excerpt, Gathering, Passed, SessionId, Transcript, What};
 use crate::visible;
 
 /// How much of what came an error shows.
@@ -54,6 +54,36 @@ impl Record {
     /// We said this.
     pub(super) fn sent(&self, excerpt: Excerpt) {
         self.note(self.role.sent(excerpt));
+    }
+
+    /// We wrote this, secrets masked.
+    pub(super) fn wrote(&self, bytes: &Bytes) {
+        if let Some(tape) = self.transcript.tape() {
+            let passed = match self.role {
+                Role::Client => Passed::Client(bytes.clone()),
+                Role::Server => Passed::Server(bytes.clone()),
+            };
+            tape.pass(Some(self.id), passed);
+        }
+    }
+
+    /// One read brought this.
+    pub(super) fn read(&self, bytes: &[u8]) {
+        if let Some(tape) = self.transcript.tape() {
+            let bytes = Bytes::copy_from_slice(bytes);
+            let passed = match self.role {
+                Role::Client => Passed::Server(bytes),
+                Role::Server => Passed::Client(bytes),
+            };
+            tape.pass(Some(self.id), passed);
+        }
+    }
+
+    /// TLS is spoken from here on.
+    pub(super) fn secured(&self, facts: impl FnOnce() -> Vec<(&'static str, String)>) {
+        if let Some(tape) = self.transcript.tape() {
+            tape.pass(Some(self.id), Passed::Secured(facts()));
+        }
     }
 
     /// The peer said this, and something took it.

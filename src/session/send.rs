@@ -288,6 +288,7 @@ impl Session {
                 .challenge(bytes)
                 .and_then(|challenge| self.record.secrets_mut().hear(challenge)),
         };
+        self.record.wrote(&masked);
         self.record.sent(Excerpt::from(masked).with_meaning(meaning.filter(|_| is_line)));
     }
 

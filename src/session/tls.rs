@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::proto::Speech;
 use crate::tls::{self, Attempt, Certificate, Established, Reason};
 use crate::transcript::{Close, SessionId, Transcript, What};
-use crate::transport::{Broken, Segment, Tls, Transport};
+use crate::transport::{Broken, Recorded, Segment, Tls, Transport};
 
 /// What an error says was wanted.
 const WANTED: &str = "a TLS handshake";
@@ -126,6 +126,10 @@ impl Session {
         let Some(transport) = self.stream.take_transport() else { return Ok(()) };
         // The handshake is no part of the dialogue; what goes by TLS is.
         let (transport, segment) = transport.into_uncut();
+        let transport = match transport {
+            Transport::Recorded(recorded) => return self.handshake_again(recorded, segment),
+            transport => transport,
+        };
         self.await_for(&WANTED, wait);
         let mut underway = Underway {
             transcript: self.record.transcript().clone(),
@@ -148,6 +152,32 @@ impl Session {
         }
     }
 
+    /// What came of a handshake when it was recorded comes of it again.
+    fn handshake_again(&mut self, mut recorded: Box<Recorded>, segment: Segment) -> Result<()> {
+        let outcome = recorded.handshake();
+        self.stream.secure(Transport::Recorded(recorded), segment);
+        match outcome {
+            Ok(facts) => {
+                self.established(Established::of(&facts));
+                Ok(())
+            }
+            Err(why) => {
+                self.record.note(What::Tls(format!("failed: {why}")));
+                let error = self.fault(Kind::Tls, format!("TLS failed: {why}"));
+                self.hang_up();
+                Err(error.with_expected(WANTED).hint("the handshake is one of a recording"))
+            }
+        }
+    }
+
+    /// From here on, TLS is spoken, of which this is known.
+    fn established(&mut self, established: Established) {
+        self.record.note(What::Tls(established.to_string()));
+        self.record.secured(|| established.facts());
+        self.stream.establish(established);
+        self.said = None;
+    }
+
     fn secured(
         &mut self,
         tls: Tls,
@@ -159,9 +189,7 @@ impl Session {
         self.stream.secure(Transport::Tls(Box::new(tls)), segment);
         let mut established = established?;
         established.handshake = started.elapsed();
-        self.record.note(What::Tls(established.to_string()));
-        self.stream.establish(established);
-        self.said = None;
+        self.established(established);
         Ok(())
     }
 

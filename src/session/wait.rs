@@ -127,6 +127,8 @@ impl Session {
             Ok(0) => self.ending.seen(peer.closes()),
             Ok(count) => {
                 self.stream.arrived(count);
+                let held = self.stream.held();
+                self.record.read(&held[held.len().saturating_sub(count)..]);
                 return Ok(Arrival::Bytes);
             }
             Err(error) if is_reset(&error) => self.ending.seen(peer.resets()),

@@ -10,6 +10,7 @@ mod certificate;
 mod config;
 mod defect;
 mod established;
+mod facts;
 mod keylog;
 mod options;
 mod reason;

@@ -76,7 +76,7 @@ fn excerpt(what: &mut What) -> Option<&mut Excerpt> {
 }
 
 /// A part of the bytes with what is in these spans masked.
-fn without(bytes: &[u8], part: &Range<usize>, spans: &[Range<usize>]) -> Bytes {
+pub(super) fn without(bytes: &[u8], part: &Range<usize>, spans: &[Range<usize>]) -> Bytes {
     let mut shown = Vec::with_capacity(part.len());
     let mut from = part.start;
     let first = spans.partition_point(|span| span.end <= part.start);
@@ -89,7 +89,7 @@ fn without(bytes: &[u8], part: &Range<usize>, spans: &[Range<usize>]) -> Bytes {
     shown.into()
 }
 
-fn mask_text(what: &mut What, learned: &Learned) {
+pub(super) fn mask_text(what: &mut What, learned: &Learned) {
     match what {
         What::Connecting(text) | What::Step(text) | What::Printed(text) => learned.mask_text(text),
         What::Attempt { address: text, .. } | What::Note { text, .. } => mask_boxed(text, learned),

@@ -10,6 +10,7 @@ mod note;
 mod part;
 mod read;
 mod render;
+mod tape;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,7 +22,10 @@ pub use note::About;
 pub(crate) use part::Part;
 pub(crate) use read::octets;
 pub use read::read;
+#[cfg(feature = "cli")]
+pub(crate) use render::happening;
 pub use render::{Line, Mark};
+pub(crate) use tape::{Passed, Recorded, Tape};
 
 use crate::secrets::Learned;
 
@@ -203,6 +207,8 @@ pub struct Transcript {
     record: Arc<Mutex<Record>>,
     /// What its sessions have learned to be secret.
     learned: Learned,
+    /// What is recorded besides, if that is wanted.
+    tape: Option<Tape>,
 }
 
 impl Transcript {
@@ -216,13 +222,30 @@ impl Transcript {
     #[must_use]
     pub fn observed(observer: impl Fn(&Event) + Send + 'static) -> Self {
         let record = Record { observer: Some(Box::new(observer)), ..Record::default() };
-        Self { record: Arc::new(Mutex::new(record)), learned: Learned::default() }
+        Self { record: Arc::new(Mutex::new(record)), learned: Learned::default(), tape: None }
     }
 
     /// An empty one of a run that knows these secrets from the start.
     #[cfg(feature = "script")]
     pub(crate) fn of(learned: Learned) -> Self {
         Self { learned, ..Self::default() }
+    }
+
+    /// The same, with a recording beside it.
+    #[cfg(feature = "cli")]
+    pub(crate) fn taped(self) -> Self {
+        Self { tape: Some(Tape::new()), ..self }
+    }
+
+    /// The recording, if there is one.
+    pub(crate) fn tape(&self) -> Option<&Tape> {
+        self.tape.as_ref()
+    }
+
+    /// What was recorded, taken out.
+    #[cfg(feature = "script")]
+    pub(crate) fn recorded(&self) -> Option<Recorded> {
+        self.tape.as_ref().map(|tape| tape.take(&self.learned))
     }
 
     /// What is known to be secret: for all of its sessions. One that keeps no events would keep
@@ -285,6 +308,9 @@ impl Transcript {
     }
 
     fn push(&self, event: Event) {
+        if let Some(tape) = &self.tape {
+            tape.happened(event.session, &event.what);
+        }
         let mut record = self.record();
         match &record.observer {
             Some(observer) => observer(&event),

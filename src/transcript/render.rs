@@ -95,7 +95,7 @@ pub(super) fn lines(events: &[Event]) -> Vec<Line> {
     lines
 }
 
-pub(super) fn happening(what: &What) -> String {
+pub(crate) fn happening(what: &What) -> String {
     match what {
         What::Connecting(url) => format!("connecting to {}", visible::escape(url.as_bytes())),
         What::Attempt { address, result } => {

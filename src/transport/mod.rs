@@ -6,6 +6,7 @@ mod exchangers;
 mod pace;
 mod process;
 mod proxy;
+mod recorded;
 mod segment;
 mod tcp;
 mod tls;
@@ -28,6 +29,9 @@ pub(crate) use process::Process;
 #[cfg(feature = "cli")]
 pub(crate) use process::kill_processes;
 pub use proxy::Proxy;
+pub(crate) use recorded::{Recorded, Recording};
+#[cfg(feature = "cli")]
+pub(crate) use recorded::{Session as RecordedSession, Step};
 use segment::Cut;
 pub use segment::Segment;
 use tcp::Tcp;
@@ -41,6 +45,8 @@ pub(crate) enum Transport {
     Unix(UnixStream),
     Process(Box<Process>),
     Tls(Box<Tls>),
+    /// A session of a recording.
+    Recorded(Box<Recorded>),
     /// Any of these, its stream cut into pieces.
     Cut(Box<Cut<Self>>),
 }
@@ -116,7 +122,7 @@ impl Transport {
             Self::Tcp(stream) => rustix::net::recv(stream, room, flags),
             Self::Unix(stream) => rustix::net::recv(stream, room, flags),
             // What the system has is not what was said.
-            Self::Process(_) | Self::Tls(_) => return None,
+            Self::Process(_) | Self::Tls(_) | Self::Recorded(_) => return None,
             Self::Cut(cut) => return cut.transport.read_now(room),
         };
         Some(read.map(|(count, _)| count).map_err(io::Error::from))
@@ -132,7 +138,9 @@ impl Transport {
     ) -> Option<io::Result<usize>> {
         match self {
             Self::Tcp(stream) => stream.read_soon(room, until),
-            Self::Unix(_) | Self::Process(_) | Self::Tls(_) | Self::Cut(_) => None,
+            Self::Unix(_) | Self::Process(_) | Self::Tls(_) | Self::Recorded(_) | Self::Cut(_) => {
+                None
+            }
         }
     }
 
@@ -142,7 +150,7 @@ impl Transport {
             Self::Process(process) => Some(process.complaints()),
             Self::Tls(tls) => tls.beneath().complaints(),
             Self::Cut(cut) => cut.transport.complaints(),
-            Self::Tcp(_) | Self::Unix(_) => None,
+            Self::Tcp(_) | Self::Unix(_) | Self::Recorded(_) => None,
         }
     }
 
@@ -152,7 +160,7 @@ impl Transport {
             Self::Process(process) => Some(process),
             Self::Tls(tls) => tls.beneath().process(),
             Self::Cut(cut) => cut.transport.process(),
-            Self::Tcp(_) | Self::Unix(_) => None,
+            Self::Tcp(_) | Self::Unix(_) | Self::Recorded(_) => None,
         }
     }
 
@@ -161,6 +169,7 @@ impl Transport {
         match self {
             Self::Tls(tls) => tls.farewell(),
             Self::Cut(cut) => cut.transport.farewell(),
+            Self::Recorded(recorded) => recorded.close(),
             Self::Tcp(_) | Self::Unix(_) | Self::Process(_) => {}
         }
     }
@@ -171,7 +180,7 @@ impl Transport {
             Self::Tcp(stream) => stream.reset_on_close(),
             Self::Tls(tls) => tls.into_beneath().reset(),
             Self::Cut(cut) => cut.transport.reset(),
-            Self::Unix(_) | Self::Process(_) => Ok(()),
+            Self::Unix(_) | Self::Process(_) | Self::Recorded(_) => Ok(()),
         }
     }
 }
@@ -187,6 +196,7 @@ impl AsyncRead for Transport {
             Self::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Process(process) => Pin::new(process.as_mut()).poll_read(cx, buf),
             Self::Tls(tls) => Pin::new(tls.as_mut()).poll_read(cx, buf),
+            Self::Recorded(recorded) => Pin::new(recorded.as_mut()).poll_read(cx, buf),
             Self::Cut(cut) => Pin::new(cut.as_mut()).poll_read(cx, buf),
         }
     }
@@ -203,6 +213,7 @@ impl AsyncWrite for Transport {
             Self::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Process(process) => Pin::new(process.as_mut()).poll_write(cx, buf),
             Self::Tls(tls) => Pin::new(tls.as_mut()).poll_write(cx, buf),
+            Self::Recorded(recorded) => Pin::new(recorded.as_mut()).poll_write(cx, buf),
             Self::Cut(cut) => Pin::new(cut.as_mut()).poll_write(cx, buf),
         }
     }
@@ -217,6 +228,7 @@ impl AsyncWrite for Transport {
             Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
             Self::Process(process) => Pin::new(process.as_mut()).poll_write_vectored(cx, bufs),
             Self::Tls(tls) => Pin::new(tls.as_mut()).poll_write_vectored(cx, bufs),
+            Self::Recorded(recorded) => Pin::new(recorded.as_mut()).poll_write_vectored(cx, bufs),
             Self::Cut(cut) => Pin::new(cut.as_mut()).poll_write_vectored(cx, bufs),
         }
     }
@@ -227,6 +239,7 @@ impl AsyncWrite for Transport {
             Self::Unix(stream) => stream.is_write_vectored(),
             Self::Process(process) => process.is_write_vectored(),
             Self::Tls(tls) => tls.is_write_vectored(),
+            Self::Recorded(recorded) => recorded.is_write_vectored(),
             Self::Cut(cut) => cut.is_write_vectored(),
         }
     }
@@ -237,6 +250,7 @@ impl AsyncWrite for Transport {
             Self::Unix(stream) => Pin::new(stream).poll_flush(cx),
             Self::Process(process) => Pin::new(process.as_mut()).poll_flush(cx),
             Self::Tls(tls) => Pin::new(tls.as_mut()).poll_flush(cx),
+            Self::Recorded(recorded) => Pin::new(recorded.as_mut()).poll_flush(cx),
             Self::Cut(cut) => Pin::new(cut.as_mut()).poll_flush(cx),
         }
     }
@@ -247,6 +261,7 @@ impl AsyncWrite for Transport {
             Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Process(process) => Pin::new(process.as_mut()).poll_shutdown(cx),
             Self::Tls(tls) => Pin::new(tls.as_mut()).poll_shutdown(cx),
+            Self::Recorded(recorded) => Pin::new(recorded.as_mut()).poll_shutdown(cx),
             Self::Cut(cut) => Pin::new(cut.as_mut()).poll_shutdown(cx),
         }
     }

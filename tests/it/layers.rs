@@ -29,7 +29,18 @@ const LAYERS: [&[&str]; 5] = [
     &["file", "tls", "transport"],
     &["session", "probe", "server"],
     &["script"],
-    &["cli", "fuzz", "golden", "interrupt", "plan", "project", "report", "testing", "workers"],
+    &[
+        "cli",
+        "fuzz",
+        "golden",
+        "interrupt",
+        "plan",
+        "project",
+        "report",
+        "testing",
+        "trace",
+        "workers",
+    ],
 ];
 
 fn layer(module: &str) -> Option<usize> {

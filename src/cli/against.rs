@@ -1,0 +1,78 @@
+//! `mailexpect run --against`: a recording in place of servers.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::error::{Error, Result};
+use crate::secrets::is_secret_name;
+use crate::suggest;
+use crate::trace::{self, Entry};
+use crate::visible;
+use crate::workers::{Against, Job};
+
+/// The deadline of an operation unless one is set: a recording answers at once, or never.
+const TIMEOUT: Duration = Duration::from_secs(1);
+/// The value of a secret that is not set: what a recording has of it is masked, and any other fits.
+const UNKNOWN: &str = "[SECRET]";
+
+/// The arguments.
+#[derive(Args, Debug)]
+pub(super) struct Playing {
+    /// Run against a recording in place of servers: what `--trace on` has written. A session is
+    /// answered as it was then, as long as the script sends what it sent; any secret will do.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["repeat", "segment", "trace"])]
+    against: Option<PathBuf>,
+}
+
+impl Playing {
+    /// The jobs, each against what the recording has of its script.
+    ///
+    /// # Errors
+    /// Usage for a file that is no recording, and for a script that it does not have.
+    pub(super) fn jobs(&self, jobs: Vec<Job>, timeout: Option<Duration>) -> Result<Vec<Job>> {
+        let Some(file) = &self.against else { return Ok(jobs) };
+        let entries = trace::read(file)?;
+        let one = |job: Job| {
+            let entry = entry(&entries, &job)?;
+            let runner = &job.against.runner;
+            let mut params: BTreeMap<_, _> = entry.head.params.clone();
+            let secrets = runner.params(&job.script).known.into_keys();
+            params.extend(
+                secrets.filter(|name| is_secret_name(name)).map(|name| (name, UNKNOWN.to_owned())),
+            );
+            let recording = Arc::new(entry.recording());
+            let runner = runner.play(recording, &params, timeout.unwrap_or(TIMEOUT));
+            let against = Against { runner: Arc::new(runner), ..(*job.against).clone() };
+            Ok(Job { against: Arc::new(against), ..job })
+        };
+        jobs.into_iter().map(one).collect()
+    }
+}
+
+/// What the recording has of a script: the last run of it, on the target if one is named. A
+/// recording of a single script is that of any.
+fn entry<'a>(entries: &'a [Entry], job: &Job) -> Result<&'a Entry> {
+    let path = job.script.to_string_lossy();
+    let target = job.against.target.as_deref();
+    let is_of_target = |entry: &&Entry| target.is_none() || entry.head.target.as_deref() == target;
+    let is_of_script =
+        |entry: &&Entry| Path::new(&entry.head.path).components().eq(job.script.components());
+    let found = entries.iter().rev().filter(is_of_target).find(is_of_script);
+    match (found, entries) {
+        (Some(entry), _) => return Ok(entry),
+        (None, [entry]) if target.is_none() => return Ok(entry),
+        _ => {}
+    }
+    let shown = visible::escape(path.as_bytes());
+    let target = target.map(|target| format!(" @{target}")).unwrap_or_default();
+    let error = Error::usage(format!("the recording has no run of {shown}{target}"));
+    let paths = entries.iter().map(|entry| entry.head.path.as_str());
+    Err(match suggest::nearest(&path, paths) {
+        Some(near) => error.hint(format!("it has one of {}", visible::escape(near.as_bytes()))),
+        None => error.hint("mailexpect show FILE shows which scripts it has"),
+    })
+}

@@ -1,0 +1,80 @@
+//! `mailexpect report`: reports of runs that are over.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+
+use super::reporting::{Reporting, Reports};
+use super::screen::Screen;
+use crate::error::{Error, Result};
+use crate::outcome::ExitCode;
+use crate::report::{Events, Human, Planned};
+
+/// The arguments.
+#[derive(Args, Debug)]
+pub(super) struct Report {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make one report of several runs, such as the parts of a CI matrix.
+    Merge(Box<Merge>),
+}
+
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Exit codes: the worst of the runs.\n\nExample: mailexpect report merge part-*.json --junit report.xml"
+)]
+struct Merge {
+    /// Streams of events: what `mailexpect run --format json=FILE` has written.
+    #[arg(value_name = "FILES", required = true)]
+    files: Vec<PathBuf>,
+    /// Show whole transcripts, of scripts that passed, too.
+    #[arg(short, long)]
+    verbose: bool,
+    #[command(flatten)]
+    reporting: Reporting,
+}
+
+pub(super) fn report(args: &Report, screen: &mut Screen) -> Result<ExitCode> {
+    let Command::Merge(args) = &args.command;
+    let runs: Vec<Events> =
+        args.files.iter().map(|file| Events::read(file)).collect::<Result<_>>()?;
+    for (file, _) in args.files.iter().zip(&runs).filter(|(_, run)| !run.is_whole) {
+        let error = Error::usage(format!("{} does not tell the end of its run", file.display()));
+        screen.note(&Human::warning(&error));
+    }
+    let mut targets: Vec<Arc<str>> = Vec::new();
+    for target in runs.iter().flat_map(|run| &run.targets) {
+        if !targets.contains(target) {
+            targets.push(Arc::clone(target));
+        }
+    }
+    let not_run = runs.iter().map(|run| run.not_run).sum::<usize>();
+    let elapsed = runs.iter().map(|run| run.elapsed).max().unwrap_or_default();
+    let is_cut = runs.iter().any(|run| !run.is_whole);
+    let worst = runs.iter().map(|run| run.exit_code).max().unwrap_or_default();
+    let mut outcomes: Vec<_> = runs.into_iter().flat_map(|run| run.outcomes).collect();
+    // As one run of all would have them; what is the same stays in the order of the files.
+    outcomes.sort_by(|one, other| one.path.cmp(&other.path));
+    let planned = Planned { scripts: Some(outcomes.len() + not_run), targets };
+    let human = Human { verbose: args.verbose };
+    let mut reports = Reports::start(args.reporting.open(human, false, screen)?, &planned);
+    for (number, outcome) in outcomes.into_iter().enumerate() {
+        reports.tell_of(number, outcome);
+    }
+    let summary = reports.end(elapsed, false)?;
+    let cut = if is_cut { ExitCode::Failed } else { ExitCode::Passed };
+    Ok(summary.exit_code().max(cut).max(code(worst)))
+}
+
+/// The exit code of a run, as its stream tells it.
+fn code(number: u8) -> ExitCode {
+    [ExitCode::Passed, ExitCode::Failed, ExitCode::Wrong, ExitCode::Unreachable]
+        .into_iter()
+        .find(|code| *code as u8 == number)
+        .unwrap_or(ExitCode::Interrupted)
+}

@@ -1,0 +1,79 @@
+//! `mailexpect show`: a recording in the terminal.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::time::timeout;
+
+use super::screen::Screen;
+use crate::error::{Error, Kind, Result};
+use crate::interrupt::Interrupt;
+use crate::outcome::ExitCode;
+use crate::report::Replayed;
+use crate::suggest;
+use crate::trace::{self, Entry};
+use crate::visible;
+
+/// No pause between two lines is longer when a recording is replayed.
+const LONGEST: f64 = 5.0;
+
+/// The arguments.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Example: mailexpect run --trace on && mailexpect show mailexpect.trace --speed 1"
+)]
+pub(super) struct Show {
+    /// A recording: what `mailexpect run --trace on` has written.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Show only the scripts whose path contains this.
+    #[arg(long, value_name = "TEXT")]
+    script: Option<String>,
+    /// Replay it in time: 1 as fast as it was, 2 twice as fast; without it, all is shown at once.
+    #[arg(long, value_name = "FACTOR", value_parser = parse_speed)]
+    speed: Option<f64>,
+}
+
+fn parse_speed(text: &str) -> std::result::Result<f64, String> {
+    let speed = text.parse().ok().filter(|speed: &f64| speed.is_finite() && *speed > 0.0);
+    speed.ok_or_else(|| "a speed is a number above 0: 1 is as fast as it was".to_owned())
+}
+
+pub(super) fn show(args: &Show, screen: &mut Screen) -> Result<ExitCode> {
+    let entries = trace::read(&args.file)?;
+    let wanted = args.script.as_deref().unwrap_or_default();
+    let mut shown: Vec<&Entry> = entries.iter().collect();
+    shown.retain(|entry| entry.head.path.contains(wanted));
+    if shown.is_empty() {
+        let wanted_shown = visible::escape(wanted.as_bytes());
+        let error = Error::usage(format!("no script of the recording contains `{wanted_shown}`"));
+        let paths = entries.iter().map(|entry| entry.head.path.as_str());
+        return Err(match suggest::nearest(wanted, paths) {
+            Some(near) => error.hint(format!("did you mean `{near}`?")),
+            None => error,
+        });
+    }
+    let interrupt = Interrupt::listen()?;
+    let clock = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let clock = clock.map_err(|error| Error::new(Kind::Io, format!("no clock: {error}")))?;
+    for entry in shown {
+        screen.show(&Replayed::head(entry));
+        let mut before = 0.0;
+        for passage in &entry.passages {
+            if interrupt.is_pressed() {
+                return Ok(ExitCode::Interrupted);
+            }
+            if let Some(speed) = args.speed {
+                let pause = ((passage.at - before) / speed).clamp(0.0, LONGEST);
+                let pause = Duration::from_secs_f64(pause);
+                // It ends early if somebody presses Ctrl-C.
+                let _ = clock.block_on(async { timeout(pause, interrupt.pressed()).await });
+                before = passage.at;
+            }
+            screen.show(&Replayed::passage(entry, passage));
+        }
+        screen.show("\n");
+    }
+    Ok(ExitCode::Passed)
+}

@@ -1,0 +1,228 @@
+//! The report for browsers: one file that needs no other, no network and no framework.
+//!
+//! Everything that is shown goes through the gate of [`visible`] and is then escaped for HTML, by
+//! the formatter of the templates and nowhere else. What got past both would still not run: the
+//! page's policy names its own style and script by their hashes.
+
+mod view;
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use minijinja::value::{Serde, ValueKind};
+use minijinja::{AutoEscape, Environment, Output, State, Value, context};
+use sha2::{Digest as _, Sha256};
+
+use super::{Planned, Report, Summary};
+use crate::outcome::Outcome;
+use crate::{duration, visible};
+use view::Script;
+
+const CSS: &str = include_str!("page.css");
+const JS: &str = include_str!("page.js");
+
+/// Scripts are rendered as they end, so that their transcripts are not held until the run does.
+pub(crate) struct Html {
+    templates: Environment<'static>,
+    targets: Vec<String>,
+    scripts: BTreeMap<usize, Rendered>,
+    /// The first error of a template, which is a mistake of ours.
+    failed: Option<minijinja::Error>,
+}
+
+/// A script as it stands in the page.
+struct Rendered {
+    path: String,
+    target: String,
+    status: &'static str,
+    html: String,
+}
+
+impl Default for Html {
+    fn default() -> Self {
+        let mut templates = Environment::new();
+        templates.set_auto_escape_callback(|_| AutoEscape::Html);
+        templates.set_formatter(gate);
+        let failed = [
+            ("page.html", include_str!("page.html")),
+            ("script.html", include_str!("script.html")),
+            ("attempt.html", include_str!("attempt.html")),
+        ]
+        .into_iter()
+        .find_map(|(name, text)| templates.add_template(name, text).err());
+        Self { templates, targets: Vec::new(), scripts: BTreeMap::new(), failed }
+    }
+}
+
+/// Writes a value: text through the gate, then escaped. What was rendered before is safe.
+fn gate(
+    out: &mut Output<'_>,
+    state: &mut State<'_, '_>,
+    value: &Value,
+) -> Result<(), minijinja::Error> {
+    if value.kind() == ValueKind::String && !value.is_safe() {
+        let text = visible::printable_lines(value.as_str().unwrap_or_default());
+        return minijinja::escape_formatter(out, state, &Value::from(text));
+    }
+    minijinja::escape_formatter(out, state, value)
+}
+
+impl Report for Html {
+    fn run_started(&mut self, planned: &Planned) -> String {
+        self.targets = planned.targets.iter().map(ToString::to_string).collect();
+        String::new()
+    }
+
+    fn script_ended(&mut self, number: usize, outcome: &Outcome) -> String {
+        let script = Script::of(number, outcome);
+        let html = self.rendered("script.html", Value::from(Serde(&script)));
+        let (path, target) = (outcome.path.to_string_lossy().into_owned(), script.target);
+        self.scripts.insert(number, Rendered { path, target, status: script.status, html });
+        String::new()
+    }
+
+    fn run_ended(&mut self, summary: &Summary) -> String {
+        let scripts = std::mem::take(&mut self.scripts);
+        let targets = if self.targets.len() > 1 { self.targets.clone() } else { Vec::new() };
+        let matrix = if targets.is_empty() { Vec::new() } else { matrix(&scripts, &targets) };
+        let counts = counts(&scripts, summary);
+        let failed = summary.tally.failed;
+        let title = match (failed, summary.not_run) {
+            (0, 0) => "All passed".to_owned(),
+            (0, not_run) => format!("{not_run} not run"),
+            (failed, _) => format!("{failed} of {} failed", summary.scripts),
+        };
+        let scripts: Vec<_> =
+            scripts.into_values().map(|script| Value::from_safe_string(script.html)).collect();
+        let page = context! {
+            title, counts, targets, matrix, scripts,
+            elapsed => duration::show(summary.elapsed),
+            version => env!("CARGO_PKG_VERSION"),
+            css => Value::from_safe_string(CSS.to_owned()), css_hash => hash(CSS),
+            js => Value::from_safe_string(JS.to_owned()), js_hash => hash(JS),
+        };
+        let page = self.rendered("page.html", page);
+        match self.failed.take() {
+            // The page says so in place of what it cannot show.
+            Some(error) => format!(
+                "<!doctype html><title>mailexpect</title><pre>the report cannot be made: {}</pre>\n",
+                visible::escape(error.to_string().as_bytes())
+            ),
+            None => page,
+        }
+    }
+}
+
+impl Html {
+    fn rendered(&mut self, template: &str, values: Value) -> String {
+        let template = self.templates.get_template(template);
+        match template.and_then(|template| template.render(values)) {
+            Ok(text) => text,
+            Err(error) => {
+                self.failed.get_or_insert(error);
+                String::new()
+            }
+        }
+    }
+}
+
+/// What the policy of the page names a style or a script by.
+fn hash(text: &str) -> Value {
+    Value::from_safe_string(STANDARD.encode(Sha256::digest(text.as_bytes())))
+}
+
+/// How many scripts have each status.
+fn counts(scripts: &BTreeMap<usize, Rendered>, summary: &Summary) -> Vec<Value> {
+    let words = [
+        ("pass", "passed"),
+        ("fail", "failed"),
+        ("differs", "differ"),
+        ("flaky", "flaky"),
+        ("skip", "skipped"),
+        ("stop", "stopped"),
+    ];
+    let count = |status: &str| scripts.values().filter(|script| script.status == status).count();
+    let counted = words.into_iter().map(|(status, word)| (status, word, count(status)));
+    let counted = counted.chain([("none", "not run", summary.not_run)]);
+    counted
+        .filter(|(.., number)| *number > 0)
+        .map(|(status, word, number)| context! { status, word, number })
+        .collect()
+}
+
+/// A row for each script, with a cell for each target.
+fn matrix(scripts: &BTreeMap<usize, Rendered>, targets: &[String]) -> Vec<Value> {
+    let mut rows: BTreeMap<&str, Vec<Option<Value>>> = BTreeMap::new();
+    for (number, script) in scripts {
+        let row = rows.entry(&script.path).or_insert_with(|| vec![None; targets.len()]);
+        let at = targets.iter().position(|target| *target == script.target);
+        if let Some(cell) = at.and_then(|at| row.get_mut(at)) {
+            *cell = Some(context! { number, status => script.status });
+        }
+    }
+    rows.into_iter().map(|(path, cells)| context! { path, cells }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::error::Error;
+    use crate::outcome::Verdict;
+    use crate::report::Tally;
+    use crate::transcript::{Event, Excerpt, What};
+
+    fn page(outcomes: &[Outcome]) -> String {
+        let mut html = Html::default();
+        let planned = Planned { scripts: Some(outcomes.len()), targets: Vec::new() };
+        let mut tally = Tally::default();
+        html.run_started(&planned);
+        for (number, outcome) in outcomes.iter().enumerate() {
+            tally.add(outcome);
+            html.script_ended(number, outcome);
+        }
+        html.run_ended(&Summary {
+            scripts: outcomes.len(),
+            not_run: 0,
+            wanted: None,
+            timed_out: false,
+            tally,
+            elapsed: std::time::Duration::from_secs(1),
+        })
+    }
+
+    #[test]
+    fn hostile_bytes_are_text_in_the_page() {
+        let hostile = "</p><script>alert(1)</script>\u{202e}\u{1b}[2J\"'&amp;";
+        let error = Error::usage(hostile).with_expected(hostile).with_got(hostile).hint(hostile);
+        let path = format!("{hostile}.rhai");
+        let mut outcome = Outcome::new(Path::new(&path), Verdict::Failed(Box::new(error.into())));
+        outcome.title = Some(hostile.to_owned());
+        outcome.params = vec![(hostile.to_owned(), hostile.to_owned())];
+        let bytes = Excerpt::of(format!("220 {hostile}\r\n").as_bytes());
+        outcome.transcript = vec![
+            Event { session: None, what: What::Step(hostile.to_owned()) },
+            Event { session: None, what: What::Server(bytes) },
+            Event { session: None, what: What::Printed(hostile.to_owned()) },
+        ];
+        let page = page(&[outcome]);
+        assert_eq!(page.matches("<script>").count(), 1, "the page's own: {page}");
+        assert!(!page.contains(['\u{202e}', '\u{1b}']), "{page}");
+        assert!(page.contains("&lt;script&gt;alert(1)&lt;&#x2f;script&gt;"), "{page}");
+    }
+
+    #[test]
+    fn the_policy_names_the_style_and_the_script_that_the_page_has() {
+        let page = page(&[]);
+        for (text, open, close) in [(CSS, "<style>", "</style>"), (JS, "<script>", "</script>")] {
+            assert!(page.contains(&format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)))));
+            let (_, rest) = page.split_once(open).unwrap();
+            assert_eq!(rest.split_once(close).unwrap().0, text);
+        }
+        for outside in ["http:", "https:", "src=", "url(", "@import"] {
+            assert!(!page.contains(outside), "the page needs no other file: {outside}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Outcomes to a recording.
+
+use serde::Serialize;
+
+use super::{Human, Report, Summary};
+use crate::outcome::{Outcome, Verdict};
+use crate::trace::{Head, Passage, VERSION};
+use crate::transcript::{self, Close, Passed, What};
+use crate::visible;
+
+/// A recording of a run, as one of its reports: the lines of each script when it has ended.
+#[derive(Debug)]
+pub(crate) struct Trace {
+    /// Whether only scripts are kept that failed.
+    pub(crate) failures_only: bool,
+}
+
+impl Report for Trace {
+    fn script_ended(&mut self, _: usize, outcome: &Outcome) -> String {
+        // Of a script that passed when it was retried, the attempt that failed is of interest.
+        let kept = match outcome.failed_attempts.last() {
+            Some(failed) if outcome.is_ok() && self.failures_only => failed,
+            _ => outcome,
+        };
+        if self.failures_only && kept.is_ok() {
+            return String::new();
+        }
+        lines(kept, outcome)
+    }
+
+    fn run_ended(&mut self, _: &Summary) -> String {
+        String::new()
+    }
+}
+
+fn lines(outcome: &Outcome, last: &Outcome) -> String {
+    let failed = !outcome.is_ok();
+    let head = Head {
+        trace: VERSION,
+        path: outcome.path.to_string_lossy().into_owned(),
+        target: last.target.as_deref().map(str::to_owned),
+        title: outcome.title.clone(),
+        verdict: verdict(&outcome.verdict).to_owned(),
+        message: failed.then(|| Human::fault(outcome).1.to_owned()),
+        params: outcome.params.iter().cloned().collect(),
+    };
+    let mut text = String::new();
+    push(&mut text, &head);
+    let Some(recorded) = &outcome.recorded else { return text };
+    for passage in &recorded.passages {
+        let at = passage.at.as_secs_f64();
+        let session = passage.session.map(|session| session.to_string());
+        let passage = Passage { at, session, ..said(&passage.what) };
+        push(&mut text, &passage);
+    }
+    if recorded.omitted > 0 {
+        push(&mut text, &Passage { omitted: Some(recorded.omitted), ..Passage::default() });
+    }
+    text
+}
+
+fn said(what: &Passed) -> Passage {
+    let empty = Passage::default;
+    match what {
+        Passed::Client(bytes) => Passage { client: Some(visible::escape(bytes)), ..empty() },
+        Passed::Server(bytes) => Passage { server: Some(visible::escape(bytes)), ..empty() },
+        Passed::Secured(facts) => {
+            let facts = facts.iter().map(|(name, fact)| ((*name).to_owned(), fact.clone()));
+            Passage { tls: Some(facts.collect()), ..empty() }
+        }
+        Passed::Event(What::Connecting(url)) => {
+            Passage { connecting: Some(url.clone()), ..empty() }
+        }
+        Passed::Event(What::Closed(Close::ByServer | Close::ResetByServer)) => {
+            Passage { closed_by_server: true, ..empty() }
+        }
+        Passed::Event(What::Tls(words)) if words.starts_with(FAILED) => {
+            Passage { tls_failed: Some(words[FAILED.len()..].to_owned()), ..empty() }
+        }
+        Passed::Event(what) => Passage { event: Some(transcript::happening(what)), ..empty() },
+    }
+}
+
+/// How a transcript begins what it says of a handshake that failed.
+const FAILED: &str = "failed: ";
+
+fn verdict(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Passed => "passed",
+        Verdict::Skipped(_) => "skipped",
+        Verdict::Failed(_) => "failed",
+        Verdict::Differs(_) => "differs",
+        Verdict::Interrupted(_) => "interrupted",
+    }
+}
+
+fn push(text: &mut String, value: &impl Serialize) {
+    // Only maps whose keys are no texts cannot be serialised, and there are none.
+    text.push_str(&serde_json::to_string(value).unwrap_or_default());
+    text.push('\n');
+}

@@ -1,0 +1,112 @@
+//! What makes the program at home in a shell: completions, manual pages, a project to begin with.
+
+use std::fs;
+use std::process::Command;
+
+use crate::program::{folder, program, run};
+
+/// What the program answers to a shell that completes these words.
+fn completed(folder: &std::path::Path, words: &[&str]) -> Vec<String> {
+    let index = words.len().to_string();
+    let mut command = program();
+    command.current_dir(folder).env("COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", index);
+    command.env("_CLAP_COMPLETE_COMP_TYPE", "9").env("_CLAP_COMPLETE_SPACE", "false");
+    command.env("_CLAP_IFS", "\n").args(["--", "mailexpect"]).args(words);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn shells_complete_scripts_targets_parameters_presets_and_tags() {
+    let folder = folder(&[
+        (
+            "scripts/relay.rhai",
+            "// Relay.\n// tags: smoke\nconnect(param(\"smtp\")); param(\"client\", \"x\");\n",
+        ),
+        ("scripts/notes.txt", "no script"),
+        ("mailexpect.toml", "[target.postfix]\nsmtp = \"x\"\n[target.exim]\nsmtp = \"x\"\n"),
+    ]);
+    let completed = |words: &[&str]| completed(folder.path(), words);
+    assert_eq!(completed(&["run", "scripts/"]), ["scripts/relay.rhai"]);
+    assert_eq!(completed(&["run", "--target", ""]), ["all", "exim", "postfix"]);
+    assert_eq!(completed(&["diff", "--target", "e"]), ["exim"]);
+    assert_eq!(completed(&["run", "--set", ""]), ["client=", "smtp="]);
+    assert_eq!(completed(&["run", "--tag", ""]), ["smoke"]);
+    let presets = completed(&["run", "--redact", "imap,-timing"]);
+    assert!(presets.contains(&"imap,-timing.seconds".to_owned()), "{presets:?}");
+    assert!(completed(&["rev"]).contains(&"review".to_owned()));
+}
+
+#[test]
+fn each_shell_gets_code_that_asks_the_program() {
+    let folder = folder(&[]);
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let ran = run(folder.path(), &["completions", shell]);
+        assert!(ran.code == Some(0) && ran.out.contains("COMPLETE"), "{shell}: {ran:?}");
+    }
+    let code = run(folder.path(), &["completions", "bash"]).out;
+    let file = folder.path().join("code");
+    fs::write(&file, code).unwrap();
+    let checked = Command::new("bash").arg("-n").arg(&file).output().unwrap();
+    assert!(checked.status.success(), "{checked:?}");
+}
+
+#[test]
+fn there_is_a_manual_page_for_each_command() {
+    let folder = folder(&[]);
+    let ran = run(folder.path(), &["man", "pages"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    for page in ["mailexpect.1", "mailexpect-run.1", "mailexpect-diff.1", "mailexpect-review.1"] {
+        let text = fs::read_to_string(folder.path().join("pages").join(page)).unwrap();
+        assert!(text.contains(".SH NAME"), "{page}: {text}");
+    }
+    let page = fs::read_to_string(folder.path().join("pages/mailexpect-run.1")).unwrap();
+    assert!(page.contains("MAILEXPECT_TIMEOUT"), "{page}");
+    assert!(run(folder.path(), &["man"]).out.contains(".TH mailexpect 1"));
+}
+
+#[test]
+fn a_new_project_runs_and_is_never_written_over() {
+    let folder = folder(&[]);
+    let ran = run(folder.path(), &["new", "mail"]);
+    assert_eq!(
+        ran.out, "written mail/mailexpect.toml\nwritten mail/scripts/hello.rhai\n",
+        "{ran:?}"
+    );
+    let mail = folder.path().join("mail");
+    let ran = run(&mail, &["run"]);
+    assert!(ran.code == Some(0) && ran.out.contains("PASS scripts/hello.rhai"), "{ran:?}");
+    let ran = run(&mail, &["new"]);
+    assert!(ran.code == Some(2) && ran.err.contains("is there already"), "{ran:?}");
+    fs::write(folder.path().join("Cargo.toml"), "").unwrap();
+    let ran = run(folder.path(), &["new"]);
+    assert!(ran.code == Some(0) && ran.out.contains("tests/scripts.rs"), "{ran:?}");
+}
+
+#[test]
+fn a_terminal_has_a_bar_and_a_pipe_has_none() {
+    let scripts: Vec<_> =
+        (0..4).map(|n| (format!("{n}.rhai"), "connect().expect(220);\n")).collect();
+    let scripts: Vec<_> = scripts.iter().map(|(name, text)| (name.as_str(), *text)).collect();
+    let folder = folder(&scripts);
+    let ran = run(folder.path(), &["run", "-j", "1"]);
+    assert!(!ran.err.contains('\u{1b}') && !ran.err.contains("4/4"), "{ran:?}");
+    let typed = format!("{} run -j 1", env!("CARGO_BIN_EXE_mailexpect"));
+    let mut terminal = Command::new("script");
+    terminal.current_dir(folder.path()).args(["-qec", &typed, "/dev/null"]);
+    terminal
+        .env("TERM", "xterm")
+        .env("WT_SESSION", "1")
+        .env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"));
+    terminal.env_remove("CI").env_remove("NO_COLOR").stdin(std::process::Stdio::null());
+    match terminal.output() {
+        Ok(output) => {
+            let text = String::from_utf8_lossy(&output.stdout);
+            assert!(text.contains("/4") && text.contains("PASS"), "{text:?}");
+            assert!(text.contains("\u{1b}]9;4;1;50\u{1b}\\"), "{text:?}");
+            assert!(text.contains("\u{1b}]9;4;0;0\u{1b}\\"), "{text:?}");
+        }
+        Err(error) => eprintln!("skipped: script cannot be run: {error}"),
+    }
+}

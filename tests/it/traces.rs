@@ -1,0 +1,138 @@
+//! Recordings of runs: written, shown, and run against.
+
+use std::fs;
+use std::path::Path;
+
+use mailexpect::server::Replay;
+
+use crate::filters::filtered;
+use crate::program::{Ran, folder, run};
+
+const DIALOGUE: &str = "S: 220 mail.example ESMTP\nC: EHLO client.example\nS: 250-mail.example\nS: 250 AUTH PLAIN\n\
+    C:\nS: 235 2.7.0 ok\nC: MAIL FROM:<a@example.com>\nS: 250 2.1.0 ok\nC: RCPT TO:<b@example.com>\nS: 550 5.7.1 no relay\n\
+    C: QUIT\nS: 221 bye\nclose\n";
+
+fn script(code: u16) -> String {
+    format!(
+        "// Relay.\nlet s = connect(param(\"smtp\"));\ns.expect(220);\ns.ehlo(\"client.example\");\n\
+         s.auth(\"me\", param(\"password\"), #{{mechanism: \"PLAIN\"}});\ns.mail(\"a@example.com\");\n\
+         s.rcpt(\"b@example.com\", #{{expect: {code}}});\ns.quit();\n"
+    )
+}
+
+/// Records a run of the script against a server that is gone then.
+fn recorded(folder: &Path, when: &str) -> Ran {
+    let server = Replay::start(DIALOGUE).unwrap();
+    let url = format!("smtp={}", server.url("smtp"));
+    let args =
+        ["run", "relay.rhai", "--set", &url, "--set", "password=hunter2-abc", "--trace", when];
+    let ran = run(folder, &args);
+    server.leave();
+    ran
+}
+
+fn shown(text: &str) -> String {
+    let filters = [
+        (r"127\.0\.0\.1:\d{4,5}", "127.0.0.1:PORT"),
+        (r"\b\d+(\.\d+)? (ms|s) of ", "TIME of "),
+        (r"\(\d+(\.\d+)? (ms|s)\)", "(TIME)"),
+        (r"(?m)^ +\d+\.\d{4} ", "    0.0000 "),
+    ];
+    filtered(text, &filters)
+}
+
+#[test]
+fn a_script_is_mended_against_its_recording_with_the_server_gone() {
+    let folder = folder(&[("relay.rhai", &script(250))]);
+    let ran = recorded(folder.path(), "on");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let file = fs::read_to_string(folder.path().join("mailexpect.trace")).unwrap();
+    assert!(!file.contains("hunter2") && file.contains("[SECRET]"), "{file}");
+    let again = run(folder.path(), &["run", "relay.rhai", "--against", "mailexpect.trace"]);
+    assert!(again.code == Some(1) && again.out.contains("550 5.7.1 no relay"), "{again:?}");
+    fs::write(folder.path().join("relay.rhai"), script(550)).unwrap();
+    let mended = run(folder.path(), &["run", "relay.rhai", "--against", "mailexpect.trace"]);
+    assert_eq!(mended.code, Some(1), "it went no further then: {mended:?}");
+    assert!(mended.out.contains("the recording has no answer to `QUIT`"), "{mended:?}");
+    fs::write(folder.path().join("relay.rhai"), script(550).replace("s.quit();\n", "s.close();\n"))
+        .unwrap();
+    let mended = run(folder.path(), &["run", "relay.rhai", "--against", "mailexpect.trace"]);
+    assert_eq!(mended.code, Some(0), "{mended:?}");
+}
+
+#[test]
+fn what_the_recording_has_no_answer_to_is_named() {
+    let folder = folder(&[("relay.rhai", &script(550))]);
+    assert_eq!(recorded(folder.path(), "on").code, Some(0));
+    let other = script(550).replace("b@example.com", "c@example.com");
+    fs::write(folder.path().join("relay.rhai"), other).unwrap();
+    let ran = run(folder.path(), &["run", "relay.rhai", "--against", "mailexpect.trace"]);
+    insta::assert_snapshot!(shown(&ran.out));
+    let shorter = script(550).replace("s.mail(\"a@example.com\");\n", "");
+    fs::write(folder.path().join("relay.rhai"), shorter).unwrap();
+    let ran = run(folder.path(), &["run", "relay.rhai", "--against", "mailexpect.trace"]);
+    assert_eq!(ran.code, Some(0), "a step may be left out: {ran:?}");
+    fs::write(folder.path().join("other.trace"), "no recording\n").unwrap();
+    let ran = run(folder.path(), &["run", "relay.rhai", "--against", "other.trace"]);
+    assert!(ran.code == Some(2) && ran.err.contains("cannot read the recording"), "{ran:?}");
+}
+
+#[test]
+fn a_recording_is_shown_with_its_times() {
+    let folder = folder(&[("relay.rhai", &script(550))]);
+    recorded(folder.path(), "on");
+    let ran = run(folder.path(), &["show", "mailexpect.trace"]);
+    insta::assert_snapshot!(shown(&ran.out));
+    let again = run(folder.path(), &["show", "mailexpect.trace", "--speed", "1000"]);
+    assert_eq!(again.out, ran.out);
+    let ran = run(folder.path(), &["show", "mailexpect.trace", "--script", "rely"]);
+    assert!(ran.code == Some(2) && ran.err.contains("contains `rely`"), "{ran:?}");
+}
+
+#[test]
+fn recordings_may_be_kept_of_failures_alone() {
+    let folder =
+        folder(&[("a.rhai", "connect().expect(220);\n"), ("b.rhai", "connect().expect(554);\n")]);
+    let kept = |when: &str| {
+        run(folder.path(), &["run", "--trace", when]);
+        let file = folder.path().join("mailexpect.trace");
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        drop(fs::remove_file(file));
+        text.lines().filter(|line| line.starts_with("{\"trace\"")).count()
+    };
+    assert_eq!(["on", "retain-on-failure", "off"].map(kept), [2, 1, 0]);
+}
+
+#[test]
+fn tls_and_tags_are_played_again() {
+    let folder = folder(&[(
+        "tls.rhai",
+        "let s = connect(param(\"submission\"));\ns.expect(220);\ns.ehlo(\"x\");\ns.starttls(#{ca: param(\"ca\")});\n\
+         s.ehlo(\"x\");\nassert(s.peer_certificate().days_left > 0);\ns.quit();\n",
+    )]);
+    let ran = run(folder.path(), &["run", "--trace", "on", "tls.rhai"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let ran = run(folder.path(), &["run", "--against", "mailexpect.trace", "tls.rhai", "-v"]);
+    assert!(ran.code == Some(0) && ran.out.contains("*** TLS 1.3 with"), "{ran:?}");
+
+    let server = Replay::start(
+        "S: * OK hi\nC:\nS: a1 OK noop\nC:\nS: * STATUS x (MESSAGES 2)\nS: a2 OK status\nC:\nS: * BYE\nS: a3 OK bye\nclose\n",
+    )
+    .unwrap();
+    let imap = |noop: &str| {
+        format!(
+            "let s = connect(param(\"imap\"));\ns.expect(\"* OK\");\n{noop}s.command(\"STATUS x (MESSAGES)\");\ns.logout();\n"
+        )
+    };
+    let file = folder.path().join("imap.rhai");
+    fs::write(&file, imap("s.command(\"NOOP\");\n")).unwrap();
+    let url = format!("imap={}", server.url("imap"));
+    let ran = run(folder.path(), &["run", "--trace", "on", "imap.rhai", "--set", &url]);
+    server.leave();
+    if ran.code != Some(0) {
+        panic!("{ran:?}");
+    }
+    fs::write(&file, imap("")).unwrap();
+    let ran = run(folder.path(), &["run", "--against", "mailexpect.trace", "imap.rhai"]);
+    assert_eq!(ran.code, Some(0), "its tags are others now: {ran:?}");
+}
