@@ -3,7 +3,7 @@
 use mailexpect::report::Human;
 use mailexpect::script::Case;
 
-use crate::program::{folder, project, run};
+use crate::program::{folder, program, project, run};
 use crate::real::{available, with_parameters};
 use crate::servers::{exim, mailserver, sendmail};
 
@@ -71,11 +71,20 @@ fn the_project_file_says_what_it_shows() {
         listed.contains("+ imap.uidvalidity") && listed.contains("- timing.seconds"),
         "{listed}"
     );
-    let ran = run(
-        folder.path(),
-        &["run", "--target", "exim", "--resolve", "localhost=127.0.0.1", "--timeout", "1s"],
-    );
-    assert!(ran.out.contains("smtp://localhost:2525"), "{ran:?}");
+    let mut command = program();
+    command.args([
+        "run",
+        "--target",
+        "exim",
+        "--resolve",
+        "localhost=127.0.0.1",
+        "--timeout",
+        "1s",
+    ]);
+    command.env("EXIM_PASSWORD", "x").current_dir(folder.path());
+    let ran = command.output().unwrap();
+    let out = String::from_utf8_lossy(&ran.stdout);
+    assert!(out.contains("smtp://localhost:2525"), "{ran:?}");
 }
 
 /// What CI runs: a crate of its own, `tests/downstream`.

@@ -38,7 +38,7 @@ fn shown(text: &str) -> String {
         (r"\(\d+(\.\d+)? (ms|s)\)", "(TIME)"),
         (r"(?m)^ +\d+\.\d{4} ", "    0.0000 "),
     ];
-    filtered(text, &filters)
+    filtered(&text, &filters)
 }
 
 #[test]

@@ -33,7 +33,7 @@ function go(step) {
 }
 
 function reveal() {
-  const there = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const there = location.hash === "" ? null : document.getElementById(decodeURIComponent(location.hash.slice(1)));
   for (let part = there; part; part = part.parentElement?.closest("details")) {
     if (part.tagName === "DETAILS") part.open = true;
     part.hidden = false;
