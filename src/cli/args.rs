@@ -54,6 +54,10 @@ pub(super) enum Command {
     Completions(super::completions::Completions),
     /// Write manual pages.
     Man(super::man::Man),
+    /// Talk with a server line by line, as with telnet or `openssl s_client`.
+    Talk(super::talk::Talk),
+    /// Send a message and show the dialogue, as swaks does.
+    Send(Box<super::send::Send>),
     /// Print the JSON schema of the project file, `mailexpect.toml`.
     Schema,
     /// Show which mail ports of a host are open, what speaks there, and how far a dialogue gets.

@@ -1,12 +1,11 @@
 //! `mailexpect eject`.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::screen::Screen;
+use super::written;
 use crate::error::{Error, Result};
 use crate::outcome::ExitCode;
 use crate::report::Human;
@@ -35,16 +34,7 @@ pub(super) fn eject(args: &Eject, screen: &mut Screen) -> Result<ExitCode> {
     let scripts = args.names.iter().map(|name| Ok((name, text(name)?)));
     for (name, text) in scripts.collect::<Result<Vec<_>>>()? {
         let path = args.into.join(format!("{}.rhai", name.trim_start_matches('@')));
-        let mut options = OpenOptions::new();
-        options.write(true).create(args.force).create_new(!args.force).truncate(args.force);
-        let written = options.open(&path).and_then(|mut file| file.write_all(text.as_bytes()));
-        written.map_err(|error| {
-            let is_there = error.kind() == std::io::ErrorKind::AlreadyExists;
-            let error = Error::usage(format!("cannot write {}: {error}", path.display()));
-            let next =
-                if is_there { "--force replaces it" } else { "--into FOLDER names another folder" };
-            error.hint(next)
-        })?;
+        written::create(&path, text, args.force)?;
         screen.show(&Human::wrote(&path));
     }
     Ok(ExitCode::Passed)

@@ -25,13 +25,17 @@ mod schema;
 mod screen;
 mod segment;
 mod selection;
+mod send;
 mod serve;
 mod show;
+mod server;
 mod sources;
+mod talk;
 mod targets;
 mod tls;
 mod value;
 mod watch;
+mod written;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -139,6 +143,8 @@ fn execute(command: Command, screen: &mut Screen) -> Result<ExitCode> {
         Command::Review(args) => review::review(args, screen),
         Command::Accept(args) => review::accept(args, screen),
         Command::Reject(args) => review::reject(args, screen),
+        Command::Talk(args) => talk::talk(args, screen),
+        Command::Send(args) => send::send(*args, screen),
         Command::Serve(args) => serve::serve(&args, screen),
         Command::New(args) => new::new(&args, screen),
         Command::Completions(args) => completions::completions(&args, screen),

@@ -113,6 +113,26 @@ impl Screen {
         }
     }
 
+    /// A text as stdout would get it, for who writes there by another way.
+    pub(super) fn rendered(&self, text: &str) -> String {
+        let text = visible::for_terminal(text);
+        let choice = match self.choice {
+            ColorChoice::Auto => AutoStream::choice(&io::stdout()),
+            choice => choice,
+        };
+        match choice {
+            ColorChoice::Never => anstream::adapter::strip_str(&text).to_string(),
+            _ => text,
+        }
+    }
+
+    /// Takes the prompt away that stands on the last line.
+    pub(super) fn clear_line(&mut self) {
+        let mut out = io::stdout().lock();
+        // A terminal that is gone shows no prompt.
+        let _ = out.write_all(b"\r\x1b[K").and_then(|()| out.flush());
+    }
+
     /// Whether all that was shown was written. A reader that has closed its pipe (`| head`) is no
     /// error.
     ///

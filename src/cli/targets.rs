@@ -136,7 +136,7 @@ fn in_clear(name: &str) -> Error {
     let name = visible::escape(name.as_bytes());
     Error::usage(format!(
         "the value of `{name}` stands on the command line, for others to see; \
-         --set {name}=env:NAME, file:PATH or cmd:PROGRAM fetches it"
+         --set {name}=env:NAME, file:PATH, cmd:PROGRAM or prompt fetches it"
     ))
 }
 

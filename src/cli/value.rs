@@ -12,10 +12,12 @@ use zeroize::Zeroizing;
 use crate::error::{Error, Result};
 use crate::visible;
 
+/// What stands for a value that is asked for at the terminal.
+const PROMPT: &str = "prompt";
 /// No more is read of a file or of what a program says.
 const LARGEST: u64 = 64 << 10;
 
-/// Puts what `env:NAME`, `file:PATH` and `cmd:PROGRAM` stand for in place of them, and takes
+/// Puts what `env:NAME`, `file:PATH`, `cmd:PROGRAM` and `prompt` stand for in place of them, and takes
 /// `literal:` off a value that only looks like one of them. Gives the values that were fetched:
 /// they are secret, whatever their parameters are called.
 ///
@@ -24,7 +26,11 @@ const LARGEST: u64 = 64 << 10;
 pub(super) fn fetch(params: &mut BTreeMap<String, String>) -> Result<Vec<Zeroizing<String>>> {
     let mut secrets = Vec::new();
     for (name, value) in params {
-        let Some((source, rest)) = value.split_once(':') else { continue };
+        let (source, rest) = match value.split_once(':') {
+            None if value == PROMPT => (PROMPT, name.as_str()),
+            None => continue,
+            Some(parts) => parts,
+        };
         let fetched = match source {
             "literal" => {
                 *value = rest.to_owned();
@@ -33,12 +39,13 @@ pub(super) fn fetch(params: &mut BTreeMap<String, String>) -> Result<Vec<Zeroizi
             "env" => variable(rest),
             "file" => file(rest),
             "cmd" => first_line(rest),
+            PROMPT if rest == name => typed(&format!("{}: ", visible::escape(rest.as_bytes()))),
             _ => continue,
         };
         let fetched = fetched.map_err(|why| {
             let name = visible::escape(name.as_bytes());
             Error::usage(format!("the parameter `{name}` has no value: {why}"))
-                .hint("a value is fetched by env:NAME, file:PATH and cmd:PROGRAM; literal:... is taken as it is")
+                .hint("a value is fetched by env:NAME, file:PATH, cmd:PROGRAM and prompt; literal:... is taken as it is")
         })?;
         value.clone_from(&fetched);
         secrets.push(fetched);
@@ -69,7 +76,24 @@ pub(super) fn attached(params: &BTreeMap<String, String>) -> Result<BTreeMap<Str
 /// Whether a value on the command line is given in clear, for everybody to see who can list the
 /// machine's processes.
 pub(super) fn is_clear(value: &str) -> bool {
-    !["env:", "file:", "cmd:", "@"].iter().any(|source| value.starts_with(source))
+    value != PROMPT && !["env:", "file:", "cmd:", "@"].iter().any(|source| value.starts_with(source))
+}
+
+/// Asks at the terminal for a password, which is not shown.
+///
+/// # Errors
+/// Usage if there is no terminal, or nothing was typed.
+pub(super) fn prompt(question: &str) -> Result<Zeroizing<String>> {
+    typed(question).map_err(|why| {
+        Error::usage(format!("no password: {why}"))
+            .hint("without a terminal it is given as env:NAME, file:PATH or cmd:PROGRAM")
+    })
+}
+
+fn typed(question: &str) -> Result<Zeroizing<String>, String> {
+    let typed = rpassword::prompt_password(question).map(Zeroizing::new);
+    let typed = typed.map_err(|error| format!("cannot ask at a terminal: {error}"))?;
+    if typed.is_empty() { Err("nothing was typed".to_owned()) } else { Ok(typed) }
 }
 
 fn variable(name: &str) -> Result<Zeroizing<String>, String> {

@@ -211,12 +211,6 @@ impl Human {
         text
     }
 
-    /// A file that was written.
-    #[cfg(feature = "cli")]
-    pub(crate) fn wrote(path: &Path) -> String {
-        format!("wrote {}\n", visible::escape(path.to_string_lossy().as_bytes()))
-    }
-
     /// The first lines of a server in the foreground.
     #[must_use]
     pub fn serving(urls: &[String], user: &str, password: &str) -> String {

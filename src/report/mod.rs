@@ -51,6 +51,8 @@ mod threshold;
 mod trace;
 #[cfg(feature = "cli")]
 mod watched;
+#[cfg(feature = "cli")]
+mod terminal;
 
 #[cfg(feature = "cli")]
 use std::path::Path;

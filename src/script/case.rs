@@ -28,6 +28,8 @@ use crate::redaction::Redaction;
 use crate::secrets::{self, Learned};
 use crate::session::Options;
 use crate::tls;
+#[cfg(feature = "cli")]
+use crate::transcript::Event;
 use crate::transport::{Pace, Thread};
 #[cfg(feature = "cli")]
 use crate::transport::{Recording, Segment};
@@ -228,6 +230,7 @@ impl Runner {
             pace: Pace::default(),
             regexes: Arc::default(),
             engine: Arc::new(engine(Arc::clone(&library))),
+            watcher: None,
             allowance: memory::allowance(1),
             #[cfg(feature = "cli")]
             taped: false,
@@ -360,6 +363,13 @@ impl Runner {
         let mut required: Vec<_> = self.params(path).required.into_iter().collect();
         required.retain(|name| !settings.params.contains_key(name) && !settings.servers.has(name));
         required
+    }
+
+    /// Tells somebody of each event of its runs as it happens.
+    #[cfg(feature = "cli")]
+    pub(crate) fn watched(mut self, watcher: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.shared.watcher = Some(Arc::new(watcher));
+        self
     }
 
     /// Takes this text for the script of that name, which is no file.

@@ -29,7 +29,7 @@ use crate::secrets::{Learned, is_secret_name};
 use crate::server::{Embedded, Ports};
 use crate::session::{Options, Session};
 use crate::target::{Place, Target};
-use crate::transcript::{About, Transcript, What};
+use crate::transcript::{About, Transcript, Watcher, What};
 use crate::transport::{Pace, Thread};
 
 /// The memory of the process is looked at each so many times that it is asked for: a call of the
@@ -104,6 +104,8 @@ pub(crate) struct Shared {
     pub(super) pace: Pace,
     pub(super) regexes: Arc<Regexes>,
     pub(super) engine: Arc<Engine>,
+    /// Who is told of each event as it happens.
+    pub(super) watcher: Option<Watcher>,
     /// How much the process may come to hold while scripts run.
     pub(super) allowance: usize,
     /// Whether what goes by is recorded.
@@ -113,7 +115,7 @@ pub(crate) struct Shared {
 
 /// A transcript of a run that knows the secrets of all.
 fn transcript(shared: &Shared) -> Transcript {
-    let transcript = Transcript::of(shared.secrets.copy());
+    let transcript = Transcript::of(shared.secrets.copy(), shared.watcher.clone());
     #[cfg(feature = "cli")]
     let transcript = if shared.taped { transcript.taped() } else { transcript };
     transcript

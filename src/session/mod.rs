@@ -7,6 +7,8 @@ mod child;
 mod ending;
 mod expect;
 mod finish;
+#[cfg(feature = "cli")]
+mod hear;
 mod hint;
 mod message;
 mod multiline;
@@ -34,6 +36,8 @@ use bytes::Bytes;
 
 pub use blocking::block_on;
 use ending::Ending;
+#[cfg(feature = "cli")]
+pub(crate) use hear::Heard;
 pub use message::Message;
 #[cfg(feature = "script")]
 pub(crate) use operation::Call;

@@ -184,6 +184,9 @@ impl Event {
 
 type Observer = Box<dyn Fn(&Event) + Send>;
 
+/// Called with each event as it happens, its secrets masked as far as they are known by then.
+pub(crate) type Watcher = Arc<dyn Fn(&Event) + Send + Sync>;
+
 #[derive(Default)]
 struct Record {
     /// Where events go.
@@ -209,6 +212,7 @@ pub struct Transcript {
     learned: Learned,
     /// What is recorded besides, if that is wanted.
     tape: Option<Tape>,
+    watcher: Option<Watcher>,
 }
 
 impl Transcript {
@@ -222,13 +226,20 @@ impl Transcript {
     #[must_use]
     pub fn observed(observer: impl Fn(&Event) + Send + 'static) -> Self {
         let record = Record { observer: Some(Box::new(observer)), ..Record::default() };
-        Self { record: Arc::new(Mutex::new(record)), learned: Learned::default(), tape: None }
+        Self { record: Arc::new(Mutex::new(record)), ..Self::default() }
     }
 
     /// An empty one of a run that knows these secrets from the start.
     #[cfg(feature = "script")]
-    pub(crate) fn of(learned: Learned) -> Self {
-        Self { learned, ..Self::default() }
+    pub(crate) fn of(learned: Learned, watcher: Option<Watcher>) -> Self {
+        Self { learned, watcher, ..Self::default() }
+    }
+
+    /// The same, and somebody watches: who waits for a person to read holds up the dialogue, as a
+    /// terminal does.
+    #[cfg(feature = "cli")]
+    pub(crate) fn watched(self, watcher: Watcher) -> Self {
+        Self { watcher: Some(watcher), ..self }
     }
 
     /// The same, with a recording beside it.
@@ -310,6 +321,11 @@ impl Transcript {
     fn push(&self, event: Event) {
         if let Some(tape) = &self.tape {
             tape.happened(event.session, &event.what);
+        }
+        if let Some(watcher) = &self.watcher {
+            let mut shown = [event.clone()];
+            masked::mask(&mut shown, &self.learned);
+            watcher(&shown[0]);
         }
         let mut record = self.record();
         match &record.observer {

@@ -50,6 +50,7 @@ mod sasl;
 mod sasl_server;
 mod segment;
 mod selection;
+mod send;
 #[path = "../servers/mod.rs"]
 mod servers;
 mod session;
@@ -59,6 +60,7 @@ mod smtp;
 mod spawn;
 mod stable;
 mod tables;
+mod talk;
 mod targets;
 mod tls;
 mod tls_server;

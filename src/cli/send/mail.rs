@@ -1,0 +1,194 @@
+//! The message of `mailexpect send`.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use clap::Args;
+
+use super::Send;
+use crate::error::{Error, Kind, Result};
+use crate::file;
+use crate::script::written::string;
+
+/// The most of a message or an attachment: what a value of a script may hold, in base64.
+const LARGEST: u64 = 8 << 20;
+
+/// The types of attachments, by the ends of their names.
+const TYPES: [(&str, &str); 10] = [
+    ("txt", "text/plain"),
+    ("csv", "text/csv"),
+    ("html", "text/html"),
+    ("pdf", "application/pdf"),
+    ("png", "image/png"),
+    ("jpg", "image/jpeg"),
+    ("jpeg", "image/jpeg"),
+    ("gif", "image/gif"),
+    ("json", "application/json"),
+    ("zip", "application/zip"),
+];
+
+/// The arguments.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Message")]
+pub(super) struct Content {
+    /// Add a header, or set one that there is: `--header 'Subject: lunch'`. Repeat for more.
+    #[arg(long, value_name = "NAME: VALUE", value_parser = parse_header)]
+    header: Vec<(String, String)>,
+    /// Send this text; by default a message that says who sent it, and why.
+    #[arg(long, value_name = "TEXT")]
+    body: Option<String>,
+    /// Attach a file. Repeat for more.
+    #[arg(long, value_name = "FILE")]
+    attach: Vec<PathBuf>,
+    /// Send this file as it is, headers and all; `-` is stdin.
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["header", "body", "attach"])]
+    data: Option<PathBuf>,
+}
+
+fn parse_header(text: &str) -> Result<(String, String), String> {
+    let header = text.split_once(':').map(|(name, value)| (name.trim(), value.trim()));
+    let is_name = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic());
+    match header {
+        Some((name, value)) if is_name(name) && !value.contains(['\r', '\n']) => {
+            Ok((name.to_owned(), value.to_owned()))
+        }
+        _ => Err("a header is given as 'Name: value', such as 'Subject: lunch'".to_owned()),
+    }
+}
+
+impl Content {
+    /// Who sends it: the address that was given, or the user of this host.
+    pub(super) fn sender(&self, args: &Send) -> String {
+        args.from.clone().unwrap_or_else(|| format!("{}@{}", user(), host()))
+    }
+
+    /// The message, as an expression of a script.
+    ///
+    /// # Errors
+    /// If a file cannot be read; usage for a header that is given twice.
+    pub(super) fn expression(&self, args: &Send) -> Result<String> {
+        if let Some(path) = &self.data {
+            return Ok(literal(&read(path)?));
+        }
+        let mut parts = vec![
+            format!("from: {}", self.header("From").map_or_else(|| "from".to_owned(), string)),
+            match self.header("To") {
+                Some(to) => format!("to: {}", string(to)),
+                None => "to: recipients".to_owned(),
+            },
+            format!("date: {}", string(self.header("Date").unwrap_or("now"))),
+            format!("message_id: {}", string(self.header("Message-ID").unwrap_or("unique"))),
+        ];
+        parts.extend(self.header("Cc").map(|cc| format!("cc: {}", string(cc))));
+        let subject = self.header("Subject").unwrap_or("A test by mailexpect");
+        parts.push(format!("subject: {}", string(subject)));
+        let text = self.body.clone().unwrap_or_else(|| reason(args, &self.sender(args)));
+        parts.push(format!("text: {}", string(&ended(text))));
+        parts.push(format!("headers: #{{{}}}", self.headers()?));
+        if !self.attach.is_empty() {
+            let attachments = self.attach.iter().map(|path| attachment(path));
+            let attachments = attachments.collect::<Result<Vec<_>>>()?;
+            parts.push(format!("attachments: [{}]", attachments.join(", ")));
+        }
+        Ok(format!("message(#{{\n    {},\n}})", parts.join(",\n    ")))
+    }
+
+    /// The value of a header that the message has anyway.
+    fn header(&self, name: &str) -> Option<&str> {
+        let is_it = |(known, _): &&(String, String)| known.eq_ignore_ascii_case(name);
+        self.header.iter().find(is_it).map(|(_, value)| value.as_str())
+    }
+
+    /// The others.
+    fn headers(&self) -> Result<String> {
+        const OWN: [&str; 6] = ["From", "To", "Cc", "Date", "Message-ID", "Subject"];
+        let mut entries = Vec::new();
+        for (at, (name, value)) in self.header.iter().enumerate() {
+            if self.header[..at].iter().any(|(before, _)| before.eq_ignore_ascii_case(name)) {
+                let error = Error::usage(format!("the header {name} is given twice"));
+                return Err(error.hint("--data FILE sends any message as it is"));
+            }
+            if !OWN.iter().any(|own| own.eq_ignore_ascii_case(name)) {
+                entries.push(format!("{}: {}", string(name), string(value)));
+            }
+        }
+        if !self.header.iter().any(|(name, _)| name.eq_ignore_ascii_case("X-Mailer")) {
+            let mailer = format!("mailexpect {}", env!("CARGO_PKG_VERSION"));
+            entries.push(format!("\"X-Mailer\": {}", string(&mailer)));
+        }
+        Ok(entries.join(", "))
+    }
+}
+
+/// What a message says that has no text of its own: whoever finds it has to know whom to ask.
+fn reason(args: &Send, sender: &str) -> String {
+    let server = args.server.as_deref().map_or_else(
+        || "the mail exchangers of this address".to_owned(),
+        |server| format!("the mail server {server}"),
+    );
+    format!(
+        "This is a test message. {} on {} sent it with `mailexpect send`\n\
+         to see whether {server} accepts mail.\n\n\
+         It needs no answer. Questions go to {sender}.\n",
+        user(),
+        host()
+    )
+}
+
+fn ended(text: String) -> String {
+    if text.ends_with('\n') { text } else { text + "\n" }
+}
+
+fn user() -> String {
+    let name = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
+    let name = name.unwrap_or_default();
+    if name.is_empty() { "root".to_owned() } else { name }
+}
+
+/// The name of this host.
+pub(super) fn host() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    if name.is_empty() { "localhost".to_owned() } else { name }
+}
+
+fn attachment(path: &Path) -> Result<String> {
+    let content = BASE64_STANDARD.encode(read(path)?);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let end = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    let kind = TYPES.iter().find(|(known, _)| *known == end);
+    let kind = kind.map_or("application/octet-stream", |(_, kind)| kind);
+    Ok(format!(
+        "#{{name: {}, type: {}, content: base64_bytes({})}}",
+        string(&name),
+        string(kind),
+        string(&content)
+    ))
+}
+
+/// Bytes as a literal: text whose line ends are those of mail as text.
+fn literal(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if !text.replace("\r\n", "").contains('\r') => string(&text.replace("\r\n", "\n")),
+        _ => format!("base64_bytes({})", string(&BASE64_STANDARD.encode(bytes))),
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let read = if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        let read = std::io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes);
+        read.and_then(|_| {
+            let is_too_long = bytes.len() as u64 > LARGEST;
+            let too_long = || std::io::Error::other(format!("it has more than {LARGEST} bytes"));
+            if is_too_long { Err(too_long()) } else { Ok(bytes) }
+        })
+    } else {
+        file::read_up_to(path, LARGEST)
+    };
+    read.map_err(|error| {
+        let kind =
+            if error.kind() == std::io::ErrorKind::NotFound { Kind::Usage } else { Kind::Io };
+        Error::new(kind, format!("cannot read {}: {error}", path.display()))
+    })
+}

@@ -1,0 +1,374 @@
+//! The conversation: what comes is shown as it comes, what is typed is sent in its turn.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustyline::ExternalPrinter;
+use tokio::time::timeout;
+
+use super::commands::{self, Command};
+use super::editor::{Editor, Input, Password};
+use super::saved::Saving;
+use crate::cli::screen::Screen;
+use crate::error::{Error, Kind, Result};
+use crate::file;
+use crate::interrupt::Interrupt;
+use crate::outcome::ExitCode;
+use crate::report::Human;
+use crate::session::{Heard, Options, Session};
+use crate::transcript::{Event, Transcript, What};
+use crate::{Credentials, duration};
+
+/// For how long the server's last words are waited for.
+const GRACE: Duration = Duration::from_secs(1);
+/// How long nobody may type: a person decides when it has been enough.
+const FOREVER: Duration = Duration::from_hours(24);
+
+/// Where everything is shown: above the line that is being typed, if there is one.
+struct Output {
+    screen: Mutex<Screen>,
+    printer: Option<Mutex<Box<dyn ExternalPrinter + Send>>>,
+    started: Instant,
+    /// What is sent now stands on the screen already, since it was typed there.
+    is_typed: AtomicBool,
+    /// How many events there were.
+    events: AtomicUsize,
+}
+
+impl Output {
+    fn show(&self, text: &str) {
+        let mut screen = self.screen();
+        match &self.printer {
+            None => screen.show(text),
+            Some(printer) => {
+                let mut printer = printer.lock().unwrap_or_else(PoisonError::into_inner);
+                // A terminal that is gone ends the editor, and the conversation with it.
+                let _ = printer.print(screen.rendered(text));
+            }
+        }
+    }
+
+    fn screen(&self) -> MutexGuard<'_, Screen> {
+        self.screen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until what was shown stands on the screen: the editor takes one text at a time, so that
+    /// a second empty one finds the first taken and all before it written.
+    fn flush(&self) {
+        self.show("");
+        self.show("");
+    }
+
+    fn event(&self, event: &Event) {
+        self.events.fetch_add(1, Ordering::Relaxed);
+        let is_echo =
+            matches!(event.what, What::Client(_)) && self.is_typed.load(Ordering::Relaxed);
+        if !is_echo {
+            self.show(&Human::at(self.started.elapsed(), event));
+        }
+    }
+
+    fn events(&self) -> usize {
+        self.events.load(Ordering::Relaxed)
+    }
+}
+
+/// Whether it goes on.
+enum Next {
+    Go,
+    Leave,
+    Stop(ExitCode),
+}
+
+pub(super) struct Conversation {
+    url: String,
+    /// The URL says what is spoken there.
+    is_told: bool,
+    editor: Editor,
+    saving: Saving,
+    output: Arc<Output>,
+    is_terminal: bool,
+    /// How long a reply may take if nobody watches.
+    patience: Duration,
+    /// What was typed, or pasted, before its turn; Enter sends the first of them all the same.
+    held_back: VecDeque<String>,
+}
+
+impl Conversation {
+    pub(super) fn new(
+        (url, is_told): (String, bool),
+        mut editor: Editor,
+        saving: Saving,
+        screen: &Screen,
+    ) -> Self {
+        let is_terminal = editor.is_terminal();
+        let output = Arc::new(Output {
+            screen: Mutex::new(screen.clone()),
+            printer: editor.take_printer().map(Mutex::new),
+            started: Instant::now(),
+            is_typed: AtomicBool::new(false),
+            events: AtomicUsize::new(0),
+        });
+        let patience = Duration::ZERO;
+        Self {
+            url,
+            is_told,
+            editor,
+            saving,
+            output,
+            is_terminal,
+            patience,
+            held_back: VecDeque::new(),
+        }
+    }
+
+    /// Connects, and talks until one of the two ends it.
+    ///
+    /// # Errors
+    /// If there is no connection, or it breaks; if nobody watches, for a reply that does not come.
+    pub(super) async fn hold(mut self, options: Options, patience: Duration) -> Result<ExitCode> {
+        self.patience = patience;
+        let interrupt = Interrupt::listen()?;
+        let output = Arc::clone(&self.output);
+        let transcript =
+            Transcript::new().watched(Arc::new(move |event: &Event| output.event(event)));
+        let mut session = options.transcript(transcript.clone()).connect(&self.url).await?;
+        if self.is_terminal {
+            self.output
+                .show("Lines are sent as they are typed; :help shows more, Ctrl-D leaves.\n");
+        }
+        if !self.is_told {
+            session.recognise().await?;
+            if let Some(rest) = self.url.strip_prefix("tcp:") {
+                self.url = format!("{}:{rest}", session.protocol());
+                self.editor.learn(super::completion::verbs(&self.url));
+            }
+        }
+        let ended = tokio::select! {
+            ended = self.talk(&mut session) => ended,
+            () = interrupt.pressed() => Ok(ExitCode::Interrupted),
+        };
+        session.hang_up();
+        self.output.flush();
+        if self.is_terminal {
+            self.output.screen().clear_line();
+        }
+        let events = transcript.events();
+        drop(self.editor);
+        if let Some(path) = self.saving.write(&self.url, session.speech(), &events)? {
+            self.output.screen().show(&Human::wrote(&path));
+        }
+        ended
+    }
+
+    async fn talk(&mut self, session: &mut Session) -> Result<ExitCode> {
+        loop {
+            let owed = session.owed();
+            let is_our_turn = self.is_terminal || owed == 0;
+            if is_our_turn {
+                self.editor.ask();
+            }
+            let patience = if is_our_turn { FOREVER } else { self.patience };
+            let next = tokio::select! {
+                heard = timeout(patience, session.hear()) => {
+                    match heard.map_err(|_| self.no_reply())?? {
+                        Heard::End => return self.closed(owed),
+                        Heard::Something => self.learn(session),
+                    }
+                    self.send_held_back(session).await?;
+                    Next::Go
+                }
+                input = self.editor.input() => self.take(session, input).await?,
+            };
+            match next {
+                Next::Go => {}
+                Next::Leave => return self.leave(session).await,
+                Next::Stop(code) => return Ok(code),
+            }
+        }
+    }
+
+    /// The server has ended it.
+    fn closed(&self, owed: usize) -> Result<ExitCode> {
+        if owed == 0 || self.is_terminal {
+            return Ok(ExitCode::Passed);
+        }
+        let error = Error::new(Kind::Closed, "the server closed the connection and owed a reply");
+        Err(error.hint("look at what it said last"))
+    }
+
+    fn no_reply(&self) -> Error {
+        let patience = duration::show(self.patience);
+        let error = Error::new(Kind::Timeout, format!("no reply came within {patience}"));
+        error.hint("--timeout waits longer")
+    }
+
+    /// Tab completes what the server can do.
+    fn learn(&self, session: &Session) {
+        if let Some(can) = session.capabilities() {
+            let keywords = can.keywords().into_iter().map(std::borrow::Cow::into_owned);
+            self.editor.learn(keywords.chain(can.auth()));
+        }
+    }
+
+    async fn take(&mut self, session: &mut Session, input: Input) -> Result<Next> {
+        let done = match input {
+            Input::Interrupted => return Ok(Next::Stop(ExitCode::Interrupted)),
+            Input::End => return Ok(Next::Leave),
+            Input::Broken(why) => {
+                return Err(Error::new(Kind::Io, format!("cannot read what is typed: {why}")));
+            }
+            Input::Line(line, password) => match commands::parse(&line) {
+                Ok(Some(Command::Quit)) => return Ok(Next::Leave),
+                Ok(Some(Command::Reset)) => {
+                    session.reset()?;
+                    return Ok(Next::Stop(ExitCode::Passed));
+                }
+                Ok(Some(Command::Auth { user, mechanism })) => {
+                    self.auth(session, (user, mechanism), password).await
+                }
+                Ok(Some(command)) => self.execute(session, command).await,
+                Ok(None) if is_starttls(session, &line) => {
+                    self.execute(session, Command::Starttls).await
+                }
+                Ok(None) => self.send(session, line).await,
+                Err(error) => Err(error),
+            },
+        };
+        match done {
+            Ok(()) => Ok(Next::Go),
+            // Somebody is there to try again.
+            Err(error) if self.is_terminal => {
+                self.output.show(&Human::error(&error));
+                Ok(Next::Go)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sends what was held back, once it is its turn.
+    async fn send_held_back(&mut self, session: &mut Session) -> Result<()> {
+        if session.owed() > 0 || self.held_back.is_empty() {
+            return Ok(());
+        }
+        let Some(line) = self.held_back.pop_front() else { return Ok(()) };
+        match session.send(&line).await {
+            Err(error) if error.is_out_of_step() => {
+                self.held_back.push_front(line);
+                Ok(())
+            }
+            sent => sent,
+        }
+    }
+
+    async fn send(&mut self, session: &mut Session, typed: String) -> Result<()> {
+        let line = typed.strip_prefix(':').unwrap_or(&typed);
+        if !self.held_back.is_empty() {
+            if !line.is_empty() {
+                self.held_back.push_back(line.to_owned());
+                return Ok(());
+            }
+            let line = self.held_back.pop_front().unwrap_or_default();
+            self.saving.ahead(self.output.events());
+            return session.send_raw(format!("{line}\r\n")).await;
+        }
+        self.output.is_typed.store(self.is_terminal, Ordering::Relaxed);
+        let mut sent = session.send(line).await;
+        self.output.is_typed.store(false, Ordering::Relaxed);
+        while !self.is_terminal && sent.as_ref().is_err_and(Error::is_out_of_step) {
+            // What came meanwhile is taken first.
+            if timeout(self.patience, session.hear()).await.map_err(|_| self.no_reply())??
+                == Heard::End
+            {
+                break;
+            }
+            sent = session.send(line).await;
+        }
+        match sent {
+            Err(error) if error.is_out_of_step() && self.is_terminal => {
+                self.held_back.push_back(line.to_owned());
+                self.output.show(&Human::out_of_turn());
+                Ok(())
+            }
+            sent => sent,
+        }
+    }
+
+    async fn execute(&mut self, session: &mut Session, command: Command) -> Result<()> {
+        let begun = self.output.events();
+        let verb = match command {
+            Command::Starttls => {
+                session.starttls().await?;
+                "s.starttls();".to_owned()
+            }
+            Command::Data(path) => {
+                let message = file::read(Path::new(&path))
+                    .map_err(|error| Error::usage(format!("cannot read {path}: {error}")))?;
+                session.data(&message[..]).await?;
+                super::saved::data(&message)
+            }
+            Command::Raw(bytes) => return session.send_raw(bytes).await,
+            Command::Save(path) => {
+                self.saving.name(path.into())?;
+                self.output.show("The dialogue is written there when it ends.\n");
+                return Ok(());
+            }
+            // The others were seen to before.
+            Command::Help | Command::Reset | Command::Quit | Command::Auth { .. } => {
+                self.output.show(&commands::help());
+                return Ok(());
+            }
+        };
+        self.saving.verb(begun..self.output.events(), verb);
+        Ok(())
+    }
+
+    async fn auth(
+        &mut self,
+        session: &mut Session,
+        (user, mechanism): (String, Option<String>),
+        password: Option<Result<Password>>,
+    ) -> Result<()> {
+        let begun = self.output.events();
+        let verb = super::saved::auth(&user, mechanism.as_deref());
+        let credentials = match password {
+            Some(password) => Credentials::new(user, password?.as_str()),
+            None => Credentials::external(user),
+        };
+        let credentials = match mechanism {
+            Some(name) => credentials.mechanism(name),
+            None => credentials,
+        };
+        session.auth(credentials).await?;
+        self.saving.verb(begun..self.output.events(), verb);
+        Ok(())
+    }
+
+    /// Says that we will send no more, and hears the server out.
+    async fn leave(&mut self, session: &mut Session) -> Result<ExitCode> {
+        while !self.is_terminal && session.owed() > 0 {
+            let owed = session.owed();
+            let heard = timeout(self.patience, session.hear()).await;
+            if heard.map_err(|_| self.no_reply())?? == Heard::End {
+                return self.closed(owed);
+            }
+        }
+        // A connection that is gone cannot be closed, and need not be.
+        if session.shutdown().await.is_ok() {
+            let last =
+                async { while session.hear().await.is_ok_and(|heard| heard != Heard::End) {} };
+            let _ = timeout(GRACE, last).await;
+        }
+        Ok(ExitCode::Passed)
+    }
+}
+
+/// Whether a line begins TLS, which a person who types it wants to be on afterwards.
+fn is_starttls(session: &Session, line: &str) -> bool {
+    let command = session.speech().facts().tls.map(|tls| tls.command);
+    let last = line.rsplit(' ').next().unwrap_or_default();
+    session.owed() == 0 && command.is_some_and(|command| command.eq_ignore_ascii_case(last))
+}

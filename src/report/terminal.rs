@@ -1,0 +1,65 @@
+//! What the commands say that a person types at a terminal.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use super::Human;
+use super::human::{notes, styled};
+use super::style::{BAD, DIM, GOOD, ODD};
+use crate::duration::shown;
+use crate::error::Error;
+use crate::outcome::{Outcome, Verdict};
+use crate::transcript::{self, Event, Line};
+use crate::visible;
+
+impl Human {
+    /// A file that was written.
+    pub(crate) fn wrote(path: &Path) -> String {
+        format!("wrote {}\n", visible::escape(path.to_string_lossy().as_bytes()))
+    }
+
+    /// An event of the only session there is.
+    pub(crate) fn alone(event: &Event) -> String {
+        let lines = transcript::lines(std::slice::from_ref(event)).into_iter();
+        lines.map(|line| styled(&Line { session: None, ..line }, usize::MAX) + "\n").collect()
+    }
+
+    /// The same, after so much time.
+    pub(crate) fn at(elapsed: Duration, event: &Event) -> String {
+        let mut text = String::new();
+        for line in Self::alone(event).lines() {
+            let _ = writeln!(text, "{DIM}{:>8.3}{DIM:#} {line}", elapsed.as_secs_f64());
+        }
+        text
+    }
+
+    /// How sending a message went, after its dialogue.
+    pub(crate) fn sent(outcome: &Outcome, is_whole: bool) -> String {
+        let elapsed = shown::show(outcome.elapsed);
+        match &outcome.verdict {
+            Verdict::Failed(failure) | Verdict::Interrupted(failure) => {
+                let mut text = format!("{BAD}error{BAD:#}: {}\n", failure.error.message());
+                for (name, note) in notes(failure).into_iter().filter(|(name, _)| *name != "step") {
+                    let note = note.replace('\n', "\n    ");
+                    let _ = writeln!(text, "  {name}: {note}");
+                }
+                text
+            }
+            _ if is_whole => format!("{GOOD}accepted{GOOD:#} ({elapsed})\n"),
+            _ => format!("{GOOD}nothing was refused{GOOD:#} ({elapsed}); nothing was delivered\n"),
+        }
+    }
+
+    /// An error that ends nothing.
+    pub(crate) fn error(error: &Error) -> String {
+        format!("{BAD}error{BAD:#}: {error}\n")
+    }
+
+    /// That a line was typed before the reply to the one before it.
+    pub(crate) fn out_of_turn() -> String {
+        format!(
+            "{ODD}not sent yet{ODD:#}: the server owes a reply; the line waits for it, and Enter sends it now\n"
+        )
+    }
+}

@@ -1,0 +1,102 @@
+//! Hearing what a peer says, whatever it is, for a person who reads along.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Session;
+use super::role::Role;
+use super::turn::Turn;
+use super::wait::Arrival;
+use crate::error::Result;
+use crate::proto::Speech;
+
+/// How long the rest of a reply may take before what there is of it is shown.
+const QUIET: Duration = Duration::from_millis(400);
+/// How much is shown at once of what has no end.
+const LONG: usize = 16 << 10;
+/// For how long nothing at all may come: a person decides when it has been enough.
+const FOREVER: Duration = Duration::from_hours(24);
+
+/// How long a greeting may take that says what is spoken.
+const GREETING: Duration = Duration::from_secs(3);
+
+/// What a peer did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// It said something, which is in the transcript.
+    Something,
+    /// It ended its side of the connection.
+    End,
+}
+
+impl Session {
+    /// Waits for what the peer says next and takes it into the transcript: a whole reply, or a line
+    /// of what is no reply, or what there is of either once nothing more has come for a while. It
+    /// can be given up at any time: what has come by then stays.
+    ///
+    /// # Errors
+    /// If the connection breaks.
+    pub(crate) async fn hear(&mut self) -> Result<Heard> {
+        loop {
+            if let Some(length) = self.whole() {
+                let said = self.take(length);
+                self.note_capabilities(&said);
+                return Ok(Heard::Something);
+            }
+            let held = self.stream.held().len();
+            if held >= LONG {
+                self.take(held);
+                return Ok(Heard::Something);
+            }
+            let patience = if held == 0 { FOREVER } else { QUIET };
+            match self.fill(Instant::now() + patience).await? {
+                Arrival::Bytes => {}
+                Arrival::Late if held == 0 => {}
+                Arrival::End if held == 0 => {
+                    self.turn.waive();
+                    self.note_end();
+                    return Ok(Heard::End);
+                }
+                Arrival::Late | Arrival::End => {
+                    self.take(held);
+                    return Ok(Heard::Something);
+                }
+            }
+        }
+    }
+
+    /// Takes what is spoken from the greeting, if the URL has not said it. A server that says nothing
+    /// is spoken to as before.
+    ///
+    /// # Errors
+    /// If the connection breaks.
+    pub(crate) async fn recognise(&mut self) -> Result<()> {
+        let until = Instant::now() + GREETING;
+        while memchr::memchr(b'\n', self.stream.held()).is_none()
+            && self.stream.held().len() < LONG
+            && self.fill(until).await? == Arrival::Bytes
+        {}
+        let speech = Speech::of_greeting(self.stream.held());
+        if let Some(facts) = speech.filter(|_| self.speech() == Speech::Stream).map(Speech::facts)
+            && let Some(scheme) = facts.schemes.first()
+        {
+            self.turn = Turn::new(Role::Client, (facts.dialogue)(scheme.name));
+        }
+        Ok(())
+    }
+
+    /// How long the reply is that is held whole, or else the line.
+    fn whole(&mut self) -> Option<usize> {
+        let is_block = self.turn.protocol().owes_block();
+        let held = self.stream.held();
+        let line = || memchr::memchr(b'\n', held).map(|at| at + 1);
+        match self.turn.framing() {
+            Some(framing) if !is_block => match framing.frame(held) {
+                Ok(length) => length,
+                Err(_) => line(),
+            },
+            _ => line(),
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! `mailexpect send`: to the embedded server, and to every real one.
+
+use mailexpect::server::Embedded;
+
+use crate::peer::Peer;
+use crate::program::{folder, program, run};
+use crate::real::available;
+use crate::servers::{OTHER_USER, PASSWORD, USER, exim, mailserver, sendmail};
+
+#[test]
+fn the_dialogue_is_shown_and_its_script_passes() {
+    let server = Embedded::start().unwrap();
+    let folder = folder(&[("plan.txt", "nine o'clock\n")]);
+    let host = server.smtp().trim_start_matches("smtp://").to_owned();
+    let args = ["send", "--server", &host, "--to", USER, "--header", "Subject: lunch"];
+    let more = ["--body", "At noon?", "--attach", "plan.txt", "--save", "saved.rhai"];
+    let ran = run(folder.path(), &[&args[..], &more].concat());
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    for shown in [
+        "S: 220",
+        "C: Subject: lunch",
+        "C: At noon?",
+        "filename=\"plan.txt\"",
+        "C: .\n",
+        "S: 221",
+        "accepted",
+    ] {
+        assert!(ran.out.contains(shown), "{shown} is not shown: {}", ran.out);
+    }
+    assert!(ran.out.lines().all(|line| !line.starts_with("s1 ")), "{}", ran.out);
+    let ran = run(folder.path(), &["run", "saved.rhai"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let ran = run(folder.path(), &[&args[..], &more].concat());
+    assert_eq!((ran.code, ran.err.contains("--force replaces it")), (Some(2), true), "{ran:?}");
+}
+
+#[test]
+fn a_message_without_a_text_says_who_sent_it_and_why() {
+    let server = Embedded::start().unwrap();
+    let ran = program()
+        .args(["send", "--server", &server.smtp(), "--to", USER])
+        .env("USER", "alice")
+        .output()
+        .unwrap();
+    let out = String::from_utf8(ran.stdout).unwrap();
+    assert_eq!(ran.status.code(), Some(0), "{out}");
+    assert!(out.contains("C: This is a test message. alice on "), "{out}");
+    assert!(out.contains("Questions go to alice@"), "{out}");
+}
+
+#[test]
+fn it_stops_after_a_stage_and_delivers_nothing() {
+    let server = Embedded::start().unwrap();
+    let folder = folder(&[]);
+    for (stage, last) in [
+        ("greeting", "S: 220"),
+        ("ehlo", "S: 250 ENHANCEDSTATUSCODES"),
+        ("mail", "S: 250 2.1.0"),
+        ("rcpt", "S: 250 2.1.5"),
+    ] {
+        let args = ["send", "--server", &server.smtp(), "--to", USER, "--quit-after", stage];
+        let ran = run(folder.path(), &args);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        let before = ran.out.split("C: QUIT").next().unwrap();
+        assert!(before.lines().last().unwrap().starts_with(last), "{stage}: {}", ran.out);
+        assert!(ran.out.contains("nothing was delivered"), "{}", ran.out);
+    }
+}
+
+#[test]
+fn a_refusal_and_a_dead_server_have_their_exit_codes() {
+    let server = Embedded::start().unwrap();
+    let folder = folder(&[]);
+    let to = |url: &str, to: &str| run(folder.path(), &["send", "--server", url, "--to", to]);
+    let ran = to(&server.smtp(), "a@b.example");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.out.contains("got: 550 5.7.1") && ran.out.contains("after: RCPT TO:<a@b.example>"));
+    let ran = to("smtp://127.0.0.1:1", USER);
+    assert_eq!((ran.code, ran.out.contains("127.0.0.1:1 refused")), (Some(3), true), "{ran:?}");
+    let ran = to("imap://127.0.0.1:1", USER);
+    assert_eq!(
+        (ran.code, ran.err.contains("not where SMTP is spoken")),
+        (Some(2), true),
+        "{ran:?}"
+    );
+    let ran = run(folder.path(), &["send"]);
+    assert_eq!((ran.code, ran.err.contains("--to <ADDRESS>")), (Some(2), true), "{ran:?}");
+}
+
+#[test]
+fn a_file_is_sent_as_it_is_with_its_dots_doubled() {
+    let folder = folder(&[("mail.eml", "Subject: x\r\n\r\n.dot\r\n")]);
+    let dialogue = "S: 220 hi\nC: EHLO me\nS: 250 me\nC: MAIL FROM:<>\nS: 250 ok\nC: RCPT TO:<b>\nS: 250 ok\nC: DATA\nS: 354 go\n\
+                    C: Subject: x\nC:\nC: ..dot\nC: .\nS: 250 ok\nC: QUIT\nS: 221 bye\nclose";
+    let peer = Peer::parse(dialogue);
+    let args = ["send", "--server", &peer.url("smtp"), "--from", "", "--to", "b"];
+    let ran = run(folder.path(), &[&args[..], &["--ehlo", "me", "--data", "mail.eml"]].concat());
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let heard = String::from_utf8(peer.heard()).unwrap();
+    assert!(heard.contains("DATA\r\nSubject: x\r\n\r\n..dot\r\n.\r\nQUIT"), "{heard}");
+}
+
+#[test]
+fn every_real_server_takes_a_message_after_starttls_and_auth() {
+    for server in [mailserver::start(), exim::start(), sendmail::start()] {
+        let Some(server) = available(server) else { continue };
+        let folder = folder(&[]);
+        for (url, more) in [
+            (server.parameter("submission"), &["--tls"][..]),
+            (server.parameter("submission"), &["--tls", "offered", "--pipeline"]),
+            (server.parameter("submissions"), &["--auth", "PLAIN"]),
+        ] {
+            let ca = server.parameter("ca");
+            let args = ["send", "--server", &url, "--from", USER, "--to", USER, "--user", USER];
+            let secured =
+                ["--password", "env:SECRET", "--cacert", &ca, "--save", "saved.rhai", "--force"];
+            let output = program()
+                .current_dir(folder.path())
+                .args([&args[..], &secured, more].concat())
+                .env("SECRET", PASSWORD)
+                .output()
+                .unwrap();
+            let out = String::from_utf8(output.stdout).unwrap();
+            assert_eq!(output.status.code(), Some(0), "{url} {more:?}\n{out}\n{}", server.log());
+            assert!(out.contains("accepted") && !out.contains(PASSWORD), "{out}");
+            let script = std::fs::read_to_string(folder.path().join("saved.rhai")).unwrap();
+            assert!(!script.contains(PASSWORD), "{script}");
+        }
+    }
+}
+
+#[test]
+fn lmtp_answers_for_each_recipient() {
+    let Some(server) = available(mailserver::start()) else { return };
+    let folder = folder(&[]);
+    for more in [&[][..], &["--pipeline"]] {
+        let url = server.parameter("lmtp");
+        let args = ["send", "--lmtp", "--server", &url, "--to", USER, "--to", OTHER_USER];
+        let ran = run(folder.path(), &[&args[..], more].concat());
+        assert_eq!(ran.code, Some(0), "{ran:?}\n{}", server.log());
+        assert!(ran.out.contains("C: LHLO"), "{}", ran.out);
+        assert_eq!(ran.out.matches("Saved").count(), 2, "{}", ran.out);
+    }
+}

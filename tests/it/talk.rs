@@ -1,0 +1,208 @@
+//! `mailexpect talk`: by a person at a real terminal, and by a pipe.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use mailexpect::server::Embedded;
+use rexpect::process::WaitStatus;
+use rexpect::session::{PtySession, spawn_command};
+
+use crate::peer::{Peer, reader};
+use crate::program::{folder, program, run};
+
+/// How long a test waits for the screen, in milliseconds: a loaded machine is slow.
+const PATIENCE: u64 = 60_000;
+
+/// Somebody at a terminal who has typed this command.
+fn typing(folder: &tempfile::TempDir, args: &[&str]) -> PtySession {
+    let mut command = program();
+    command.current_dir(folder.path()).arg("talk").args(args).env("TERM", "xterm");
+    spawn_command(command, Some(PATIENCE)).unwrap()
+}
+
+fn exit_code(terminal: &PtySession) -> i32 {
+    match terminal.process().wait().unwrap() {
+        WaitStatus::Exited(_, code) => code,
+        other => panic!("it ended with {other:?}"),
+    }
+}
+
+fn shows(terminal: &mut PtySession, text: &str) -> String {
+    terminal.exp_string(text).unwrap_or_else(|error| panic!("{text} is not shown: {error}"))
+}
+
+fn saved(folder: &tempfile::TempDir) -> String {
+    std::fs::read_to_string(folder.path().join("saved.rhai")).unwrap()
+}
+
+#[test]
+fn a_dialogue_that_is_typed_is_shown_and_its_script_passes() {
+    let server = Embedded::start().unwrap();
+    let folder = folder(&[("mail.eml", "Subject: lunch\n\nAt noon?\n.\n")]);
+    std::fs::write(folder.path().join("ca.pem"), server.ca().unwrap()).unwrap();
+    let url = server.submission();
+    let mut terminal = typing(&folder, &[&url, "--cacert", "ca.pem"]);
+    shows(&mut terminal, "connected");
+    shows(&mut terminal, "S: 220 localhost");
+    terminal.send_line(":save saved.rhai").unwrap();
+    shows(&mut terminal, "is written there when it ends");
+    terminal.send_line("EHLO x").unwrap();
+    shows(&mut terminal, "S: 250 ENHANCEDSTATUSCODES");
+    // Tab completes what the server can do; STARTTLS puts TLS on.
+    terminal.send("startt\t\n").unwrap();
+    shows(&mut terminal, "certificate verified");
+    terminal.send_line("EHLO x").unwrap();
+    shows(&mut terminal, "S: 250 ENHANCEDSTATUSCODES");
+    terminal.send_line(":auth hoge@example.com").unwrap();
+    shows(&mut terminal, "password for hoge@example.com: ");
+    terminal.send_line("pppwww").unwrap();
+    let shown = shows(&mut terminal, "S: 235");
+    assert!(!shown.contains("pppwww"), "{shown}");
+    terminal.send_line("MAIL FROM:<hoge@example.com>").unwrap();
+    shows(&mut terminal, "S: 250 2.1.0");
+    terminal.send_line("RCPT TO:<test-user@yahoo.co.jp>").unwrap();
+    shows(&mut terminal, "S: 250 2.1.5");
+    terminal.send_line(":data mail.eml").unwrap();
+    shows(&mut terminal, "S: 250 2.0.0");
+    terminal.send_line("QUIT").unwrap();
+    shows(&mut terminal, "wrote saved.rhai");
+    assert_eq!(exit_code(&terminal), 0);
+    assert!(!saved(&folder).contains("pppwww"), "{}", saved(&folder));
+    let file = folder.path().join("password");
+    std::fs::write(&file, "pppwww\n").unwrap();
+    let args = ["run", "saved.rhai", "--cacert", "ca.pem", "--set", "password=cmd:cat password"];
+    let ran = run(folder.path(), &args);
+    assert_eq!(ran.code, Some(0), "{ran:?}\n{}", saved(&folder));
+}
+
+#[test]
+fn prompts_in_base64_are_decoded_beside_them() {
+    let folder = folder(&[]);
+    let peer = Peer::parse("S: 220 hi\nC: AUTH LOGIN\nS: 334 VXNlcm5hbWU6\nstall");
+    let mut terminal = typing(&folder, &[&peer.url("smtp")]);
+    shows(&mut terminal, "S: 220 hi");
+    terminal.send_line("AUTH LOGIN").unwrap();
+    shows(&mut terminal, "S: 334 VXNlcm5hbWU6 \u{2192} Username:");
+    terminal.send_control('d').unwrap();
+    assert_eq!(exit_code(&terminal), 0);
+}
+
+/// A server that answers what ends in GO, once it has come.
+fn waiting() -> String {
+    reader(|kept, bytes, _| {
+        kept.extend_from_slice(bytes);
+        let text = String::from_utf8_lossy(kept).into_owned();
+        if !text.contains("GO\r\n") {
+            return String::new();
+        }
+        kept.clear();
+        text.lines().map(|line| format!("250 {line}\r\n")).collect()
+    })
+}
+
+#[test]
+fn a_line_before_its_turn_waits_with_a_warning_and_enter_sends_it() {
+    let folder = folder(&[]);
+    let url = waiting();
+    let mut terminal = typing(&folder, &[&url, "--save", "saved.rhai"]);
+    shows(&mut terminal, "S: 220");
+    terminal.send_line("NOOP").unwrap();
+    terminal.send_line("GO").unwrap();
+    shows(&mut terminal, "not sent yet");
+    terminal.send_line("").unwrap();
+    shows(&mut terminal, "S: 250 NOOP");
+    shows(&mut terminal, "S: 250 GO");
+    terminal.send_control('d').unwrap();
+    assert_eq!(exit_code(&terminal), 0);
+    assert!(saved(&folder).contains(
+        "s.send(\"NOOP\");\ns.send_raw(\"GO\\r\\n\");\ns.expect(250);\ns.expect(250);\n"
+    ));
+    let ran = run(folder.path(), &["run", "saved.rhai"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+}
+
+#[test]
+fn lines_that_are_pasted_at_once_are_sent_each_in_its_turn() {
+    let server = Embedded::start().unwrap();
+    let folder = folder(&[]);
+    let mut terminal = typing(&folder, &[&server.smtp(), "--save", "saved.rhai"]);
+    shows(&mut terminal, "S: 220");
+    terminal.send("EHLO x\nMAIL FROM:<a@example.com>\nRCPT TO:<hoge@example.com>\nQUIT\n").unwrap();
+    shows(&mut terminal, "S: 221");
+    assert_eq!(exit_code(&terminal), 0);
+    assert!(!saved(&folder).contains("send_raw"), "{}", saved(&folder));
+    assert_eq!(run(folder.path(), &["run", "saved.rhai"]).code, Some(0));
+}
+
+#[test]
+fn ctrl_c_leaves_in_the_middle_of_a_line_and_of_a_flood() {
+    let folder = folder(&[]);
+    let mut flood = String::from("S: 220 hi\n");
+    flood.push_str(&"S: 250-flood \\x1b[2J\n".repeat(20_000));
+    let peer = Peer::parse(&format!("{flood}stall"));
+    let mut terminal = typing(&folder, &[&peer.url("smtp")]);
+    let shown = shows(&mut terminal, "250-flood \\e[2J");
+    assert!(!shown.contains("\u{1b}[2J"), "the server drives the terminal: {shown:?}");
+    terminal.send("half a li").unwrap();
+    terminal.send_control('c').unwrap();
+    terminal.exp_eof().unwrap();
+    assert_eq!(exit_code(&terminal), 130);
+}
+
+#[test]
+fn a_server_that_closes_ends_the_conversation() {
+    let folder = folder(&[]);
+    let peer = Peer::parse("S: 421 too busy\nclose");
+    let mut terminal = typing(&folder, &[&peer.url("smtp")]);
+    shows(&mut terminal, "S: 421 too busy");
+    shows(&mut terminal, "closed by the server");
+    terminal.exp_eof().unwrap();
+    assert_eq!(exit_code(&terminal), 0);
+}
+
+#[test]
+fn a_slip_in_a_command_is_said_and_ends_nothing() {
+    let server = Embedded::start().unwrap();
+    let folder = folder(&[]);
+    let mut terminal = typing(&folder, &[&server.smtp()]);
+    shows(&mut terminal, "S: 220");
+    terminal.send_line(":strattls").unwrap();
+    shows(&mut terminal, "did you mean :starttls?");
+    terminal.send_line(":help").unwrap();
+    shows(&mut terminal, ":data FILE");
+    terminal.send_line(":raw NOOP\\r\\n").unwrap();
+    shows(&mut terminal, "S: 250");
+    terminal.send_line(":quit").unwrap();
+    assert_eq!(exit_code(&terminal), 0);
+}
+
+#[test]
+fn lines_from_a_pipe_are_sent_in_lock_step_to_what_the_greeting_speaks() {
+    let server = Embedded::start().unwrap();
+    let folder = folder(&[]);
+    let port = server.smtp().rsplit(':').next().unwrap().to_owned();
+    let talk = |lines: &str, port: &str, more: &[&str]| {
+        let mut child = program()
+            .current_dir(folder.path())
+            .args([&["talk", "127.0.0.1", port], more].concat())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let (code, out, err) = talk("EHLO x\nNOOP\nQUIT\n", &port, &["--save", "saved.rhai"]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    let order: Vec<_> = out.lines().filter_map(|line| line.get(9..14)).collect();
+    let order = order.join("|");
+    assert!(order.ends_with("C: NO|S: 25|C: QU|S: 22|*** c"), "{out}");
+    assert!(!out.contains('\u{1b}'), "no colours where nobody looks: {out:?}");
+    let ran = run(folder.path(), &["run", "saved.rhai"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let (code, _, err) = talk("", "1", &[]);
+    assert_eq!((code, err.contains("refused")), (Some(3), true), "{err}");
+}
