@@ -25,10 +25,19 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Run scripts.
+    #[command(
+        after_help = "Examples:\n  mailexpect run scripts\n  mailexpect run relay.rhai --set smtp=smtp://mail.example.com -v\n  mailexpect run @relay smtp://mail.example.com\n  mailexpect run -e 's.expect(220); s.quit()' smtp://localhost:2525\n  mailexpect run - smtp://localhost:2525 < relay.rhai"
+    )]
     Run(Box<super::run::Run>),
     /// Check syntax, words and parameters of scripts without connecting.
+    #[command(
+        after_help = "Examples:\n  mailexpect check scripts\n  mailexpect check relay.rhai --set smtp=smtp://localhost"
+    )]
     Check(Check),
     /// List the scripts that `run` would run, one line each.
+    #[command(
+        after_help = "Examples:\n  mailexpect list scripts --verbose\n  mailexpect list --shipped"
+    )]
     List(List),
     /// Write scripts that are inside of the program to files, to be changed.
     Eject(super::eject::Eject),
@@ -39,14 +48,25 @@ pub(super) enum Command {
     /// Show a recording of a run: what went by on its sessions, and when.
     Show(super::show::Show),
     /// Review transcripts that differ from their goldens, one by one.
+    #[command(
+        after_help = "Examples:\n  mailexpect review\n  mailexpect review scripts/relay.rhai"
+    )]
     Review(Review),
     /// Accept transcripts that wait for review as the goldens.
+    #[command(after_help = "Examples:\n  mailexpect accept relay.rhai\n  mailexpect accept --all")]
     Accept(Decide),
     /// Delete transcripts that wait for review.
+    #[command(after_help = "Examples:\n  mailexpect reject relay.rhai\n  mailexpect reject --all")]
     Reject(Decide),
     /// Redact a transcript as goldens are, and explain which rule changed what.
+    #[command(
+        after_help = "Examples:\n  mailexpect redact --explain < transcript.txt\n  mailexpect redact --list"
+    )]
     Redact(Redact),
     /// Run the embedded mail server and show each dialogue.
+    #[command(
+        after_help = "Examples:\n  mailexpect serve\n  mailexpect serve --smtp 127.0.0.1:2525 --ca ca.pem"
+    )]
     Serve(super::serve::Serve),
     /// Start a project: a project file and a first script.
     New(super::new::New),
@@ -59,13 +79,20 @@ pub(super) enum Command {
     /// Send a message and show the dialogue, as swaks does.
     Send(Box<super::send::Send>),
     /// Print the JSON schema of the project file, `mailexpect.toml`.
+    #[command(after_help = "Example:\n  mailexpect schema > mailexpect.schema.json")]
     Schema,
     /// Show which mail ports of a host are open, what speaks there, and how far a dialogue gets.
     Probe(Box<super::probe::Probe>),
     /// Run scripts again and again, and show when what they come to changes.
     Watch(Box<super::watch::Watch>),
-    /// Print the reference manual of the script language, as Markdown.
-    Reference,
+    /// Explain a reply of a server: its codes, and what to do.
+    Explain(super::explain::Explain),
+    /// Encode text to base64, or decode it.
+    Base64(super::encode::Base64),
+    /// Make the responses that AUTH takes: `mailexpect sasl plain hoge`.
+    Sasl(super::encode::Sasl),
+    /// Print the reference manual of the script language, as Markdown, or a word of it.
+    Reference(super::reference::Reference),
 }
 
 #[derive(Arguments, Debug)]

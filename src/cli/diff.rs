@@ -20,7 +20,7 @@ use crate::workers::{self, Against, Audience, Job, Rules, Times, Work};
 /// The arguments.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Exit codes: 0 the servers answer alike, 1 they differ, 2 a script or the command line\nis wrong, 3 a server could not be reached.\n\nExample: mailexpect diff --target postfix --target exim scripts/relay.rhai"
+    after_help = "Exit codes: 0 the servers answer alike, 1 they differ, 2 a script or the\ncommand line is wrong, 3 a server could not be reached.\n\nExample: mailexpect diff --target postfix --target exim scripts/relay.rhai"
 )]
 pub(super) struct Diff {
     #[command(flatten)]

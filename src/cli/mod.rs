@@ -8,7 +8,9 @@ mod completions;
 mod descriptors;
 mod diff;
 mod eject;
+mod encode;
 mod environment;
+mod explain;
 mod goldens;
 mod list;
 mod man;
@@ -18,6 +20,7 @@ mod options;
 mod probe;
 mod progress;
 mod redact;
+mod reference;
 mod reporting;
 mod review;
 mod run;
@@ -27,8 +30,8 @@ mod segment;
 mod selection;
 mod send;
 mod serve;
-mod show;
 mod server;
+mod show;
 mod sources;
 mod talk;
 mod targets;
@@ -53,6 +56,27 @@ use crate::report;
 use crate::script::shipped;
 use crate::suggest;
 
+/// What one can do, for who types the program's name alone.
+const OVERVIEW: &str = "\
+mailexpect runs mail dialogues against servers, in lock-step.
+
+  mailexpect probe mail.example.com        see which mail ports are open
+  mailexpect talk mail.example.com 25      talk with a server, as by telnet
+  mailexpect send --server HOST --to ADDR  send a message, as by swaks
+  mailexpect @relay mail.example.com       run a script inside of the program
+  mailexpect list --shipped                show all of those
+  mailexpect run scripts --set smtp=URL    run scripts of your own
+  mailexpect run -e 's.expect(220)' URL    run a line of script
+  mailexpect check scripts                 check them without connecting
+  mailexpect review                        accept or reject changed goldens
+  mailexpect serve                         run a mail server to try things on
+  mailexpect explain '454 4.7.1 Denied'    say what a reply means
+  mailexpect reference expect              show the manual, or a word of it
+
+`mailexpect --help` shows all commands and the exit codes, and
+`mailexpect COMMAND --help` what a command takes, with examples.
+";
+
 /// Runs the command line of this process. What goes wrong in any command is said here and nowhere
 /// else.
 #[must_use]
@@ -62,6 +86,11 @@ pub fn main() -> process::ExitCode {
     let parsed = command_line()
         .try_get_matches_from(with_run(std::env::args_os()))
         .and_then(|matches| Args::from_arg_matches(&matches));
+    if std::env::args_os().len() < 2 {
+        let mut screen = Screen::new(screen::Color::Auto);
+        screen.show(OVERVIEW);
+        return process::ExitCode::from(ExitCode::Passed as u8);
+    }
     let (mut screen, done) = match parsed {
         Err(said) if is_for_nagios && said.use_stderr() => {
             let error = Error::usage(said.render().to_string());
@@ -127,6 +156,16 @@ fn without_far_suggestion(mut error: clap::Error) -> clap::Error {
     {
         error.remove(ContextKind::SuggestedArg);
     }
+    if let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidSubcommand) {
+        let commands = Args::command();
+        let names = commands.get_subcommands().map(clap::Command::get_name);
+        let near = suggest::nearest(typed, names).map(str::to_owned);
+        error.remove(ContextKind::SuggestedSubcommand);
+        if let Some(near) = near {
+            let near = ContextValue::Strings(vec![near]);
+            error.insert(ContextKind::SuggestedSubcommand, near);
+        }
+    }
     error
 }
 
@@ -144,7 +183,7 @@ fn execute(command: Command, screen: &mut Screen) -> Result<ExitCode> {
         Command::Accept(args) => review::accept(args, screen),
         Command::Reject(args) => review::reject(args, screen),
         Command::Talk(args) => talk::talk(args, screen),
-        Command::Send(args) => send::send(*args, screen),
+        Command::Send(args) => send::send(&args, screen),
         Command::Serve(args) => serve::serve(&args, screen),
         Command::New(args) => new::new(&args, screen),
         Command::Completions(args) => completions::completions(&args, screen),
@@ -152,9 +191,9 @@ fn execute(command: Command, screen: &mut Screen) -> Result<ExitCode> {
         Command::Schema => schema::schema(screen),
         Command::Probe(args) => probe::probe(*args, screen),
         Command::Watch(args) => watch::watch(*args, screen),
-        Command::Reference => {
-            screen.show(&crate::script::reference::markdown());
-            Ok(ExitCode::Passed)
-        }
+        Command::Explain(args) => explain::explain(&args, screen),
+        Command::Base64(args) => encode::base64(&args, screen),
+        Command::Sasl(args) => encode::sasl(&args, screen),
+        Command::Reference(args) => reference::reference(&args, screen),
     }
 }

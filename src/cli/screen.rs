@@ -127,7 +127,7 @@ impl Screen {
     }
 
     /// Takes the prompt away that stands on the last line.
-    pub(super) fn clear_line(&mut self) {
+    pub(super) fn clear_line() {
         let mut out = io::stdout().lock();
         // A terminal that is gone shows no prompt.
         let _ = out.write_all(b"\r\x1b[K").and_then(|()| out.flush());

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::visible;
 
 /// What stands for a value that is asked for at the terminal.
-const PROMPT: &str = "prompt";
+pub(super) const PROMPT: &str = "prompt";
 /// No more is read of a file or of what a program says.
 const LARGEST: u64 = 64 << 10;
 
@@ -76,7 +76,8 @@ pub(super) fn attached(params: &BTreeMap<String, String>) -> Result<BTreeMap<Str
 /// Whether a value on the command line is given in clear, for everybody to see who can list the
 /// machine's processes.
 pub(super) fn is_clear(value: &str) -> bool {
-    value != PROMPT && !["env:", "file:", "cmd:", "@"].iter().any(|source| value.starts_with(source))
+    value != PROMPT
+        && !["env:", "file:", "cmd:", "@"].iter().any(|source| value.starts_with(source))
 }
 
 /// Asks at the terminal for a password, which is not shown.
@@ -88,6 +89,20 @@ pub(super) fn prompt(question: &str) -> Result<Zeroizing<String>> {
         Error::usage(format!("no password: {why}"))
             .hint("without a terminal it is given as env:NAME, file:PATH or cmd:PROGRAM")
     })
+}
+
+/// The secret that one source gives.
+///
+/// # Errors
+/// As [`fetch`]; usage for one that is given in clear, for others to see.
+pub(super) fn secret(name: &str, source: &str) -> Result<Zeroizing<String>> {
+    if is_clear(source) {
+        let error =
+            Error::usage(format!("the {name} stands on the command line, for others to see"));
+        return Err(error.hint("give it as env:NAME, file:PATH, cmd:PROGRAM or prompt"));
+    }
+    let mut params = BTreeMap::from([(name.to_owned(), source.to_owned())]);
+    Ok(fetch(&mut params)?.pop().unwrap_or_default())
 }
 
 fn typed(question: &str) -> Result<Zeroizing<String>, String> {

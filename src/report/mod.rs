@@ -46,13 +46,13 @@ mod tally;
 #[cfg(feature = "cli")]
 mod tap;
 #[cfg(feature = "cli")]
+mod terminal;
+#[cfg(feature = "cli")]
 mod threshold;
 #[cfg(feature = "cli")]
 mod trace;
 #[cfg(feature = "cli")]
 mod watched;
-#[cfg(feature = "cli")]
-mod terminal;
 
 #[cfg(feature = "cli")]
 use std::path::Path;

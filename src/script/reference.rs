@@ -24,16 +24,41 @@ pub fn markdown() -> String {
     for group in bindings::groups() {
         let _ = write!(manual, "\n## {}\n\n{}\n", group.title, group.intro);
         for (word, entry) in entries(group) {
-            let _ = write!(manual, "\n### `{word}`\n\n");
-            for signature in &entry.signatures {
-                let _ = writeln!(manual, "    {signature}");
-            }
-            for text in &entry.texts {
-                let _ = write!(manual, "\n{text}\n");
-            }
+            manual.push_str(&section(&word, &entry));
         }
     }
     manual
+}
+
+fn section(word: &str, entry: &Entry) -> String {
+    let mut section = format!("\n### `{word}`\n\n");
+    for signature in &entry.signatures {
+        let _ = writeln!(section, "    {signature}");
+    }
+    for text in &entry.texts {
+        let _ = write!(section, "\n{text}\n");
+    }
+    section
+}
+
+/// What the manual says of one word, under the titles of the chapters that have it; nothing if none
+/// has.
+#[cfg(feature = "cli")]
+pub(crate) fn word(word: &str) -> String {
+    let mut found = String::new();
+    for group in bindings::groups() {
+        if let Some(entry) = entries(group).get(word) {
+            let gap = if found.is_empty() { "" } else { "\n" };
+            let _ = write!(found, "{gap}## {}\n{}", group.title, section(word, entry));
+        }
+    }
+    found
+}
+
+/// All words.
+#[cfg(feature = "cli")]
+pub(crate) fn words() -> Vec<String> {
+    bindings::groups().iter().flat_map(entries).map(|(word, _)| word).collect()
 }
 
 /// An example of the manual.

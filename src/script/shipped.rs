@@ -6,10 +6,28 @@ use crate::suggest;
 const SIGIL: char = '@';
 
 /// The scripts, by their names without the sigil.
-const SCRIPTS: [(&str, &str); 3] = [
+const SCRIPTS: [(&str, &str); 21] = [
+    ("banner", include_str!("shipped/banner.rhai")),
+    ("delivery", include_str!("shipped/delivery.rhai")),
+    ("dovecot-pop3", include_str!("shipped/dovecot-pop3.rhai")),
+    ("dovecot-pop3-refused", include_str!("shipped/dovecot-pop3-refused.rhai")),
+    ("exchange-login", include_str!("shipped/exchange-login.rhai")),
+    ("imap-fetch", include_str!("shipped/imap-fetch.rhai")),
+    ("imap-idle", include_str!("shipped/imap-idle.rhai")),
+    ("lmtp-recipients", include_str!("shipped/lmtp-recipients.rhai")),
+    ("managesieve", include_str!("shipped/managesieve.rhai")),
+    ("op25b", include_str!("shipped/op25b.rhai")),
+    ("ports", include_str!("shipped/ports.rhai")),
+    ("postfix-auth", include_str!("shipped/postfix-auth.rhai")),
     ("relay", include_str!("../../scripts/relay.rhai")),
+    ("sendmail-25-noauth", include_str!("shipped/sendmail-25-noauth.rhai")),
+    ("sendmail-587-auth", include_str!("shipped/sendmail-587-auth.rhai")),
     ("smoke", include_str!("../../scripts/smoke.rhai")),
+    ("smtps", include_str!("shipped/smtps.rhai")),
+    ("starttls", include_str!("shipped/starttls.rhai")),
     ("submission", include_str!("../../scripts/submission.rhai")),
+    ("submission-requires-auth", include_str!("shipped/submission-requires-auth.rhai")),
+    ("typeahead", include_str!("shipped/typeahead.rhai")),
 ];
 
 /// The modules, by the names that `import` knows them by.

@@ -403,7 +403,7 @@ fn next_step(tried: &[Tried]) -> String {
         "the server resets connections at once: a ban or a limit on connections looks like this"
     } else if tried.iter().all(|tried| ["refused", "not found"].contains(&tried.why.text.as_str()))
     {
-        "nothing listens there: start the server, or name another with --set"
+        "nothing listens there: start the server, or name another"
     } else {
         "a firewall or a blocked port looks like this; try another port or a nearer host"
     };

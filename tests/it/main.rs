@@ -20,6 +20,7 @@ mod edges;
 mod embedded;
 mod ending;
 mod examples;
+mod explain;
 mod failures;
 mod filters;
 mod golden;

@@ -360,10 +360,11 @@ fn the_server_in_the_foreground_shows_each_dialogue_and_ends_with_an_interrupt()
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
     let first = lines.next().unwrap();
     let url = first.split(' ').find(|word| word.starts_with("submission://")).unwrap().to_owned();
-    let ran =
-        run(&project(), &["run", "scripts/submission.rhai", "--set", &format!("submission={url}")]);
-    assert_eq!(ran.code, Some(0), "{ran:?}");
     let ca = lines.by_ref().find(|line| line.contains("CA in ca.pem"));
+    let trusted = format!("ca={}", files.path().join("ca.pem").display());
+    let args = ["run", "scripts/submission.rhai", &url, "--set", &trusted];
+    let ran = run(&project(), &args);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(
         ca.is_some()
             && std::fs::read_to_string(files.path().join("ca.pem"))

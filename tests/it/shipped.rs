@@ -3,9 +3,15 @@
 use std::io::Write as _;
 use std::process::Stdio;
 
+use mailexpect::outcome::Outcome;
+use mailexpect::report::Human;
+use mailexpect::script::Case;
 use mailexpect::server::Embedded;
 
+use crate::peer::Peer;
 use crate::program::{folder, program, run};
+use crate::real::{available, with_parameters};
+use crate::servers::{Server, exim, mailserver, sendmail};
 
 #[test]
 fn code_of_the_command_line_speaks_with_the_server_beside_it() {
@@ -110,11 +116,151 @@ fn a_server_is_the_parameter_of_its_scheme_or_of_its_protocol() {
 
 #[test]
 fn all_parameters_that_are_missing_are_named_at_once() {
-    let script = "let a = param(\"user\");\nlet b = param(\"password\");\nlet c = param(\"d\", 1);\n\
-                  connect(param(\"imap\"));\n";
+    let script = "let a = param(\"user\");\nlet b = param(\"mailbox\");\nlet c = param(\"d\", 1);\n\
+                  connect(param(\"imap_password\"));\n";
     let folder = folder(&[("a.rhai", script)]);
     let ran = run(folder.path(), &["run", "a.rhai", "--set", "user=hoge"]);
     assert_eq!(ran.code, Some(2), "{ran:?}");
-    assert!(ran.out.contains("the parameters `imap` and `password` have no value"), "{ran:?}");
-    assert!(ran.out.contains("--set imap=... --set password=env:NAME"), "{ran:?}");
+    assert!(
+        ran.out.contains("the parameters `imap_password` and `mailbox` have no value"),
+        "{ran:?}"
+    );
+    assert!(ran.out.contains("--set imap_password=env:NAME --set mailbox=..."), "{ran:?}");
+}
+
+/// The scripts that speak with no more than a server for mail does.
+const OF_MAIL: [&str; 12] = [
+    "@exchange-login",
+    "@op25b",
+    "@ports",
+    "@postfix-auth",
+    "@relay",
+    "@sendmail-587-auth",
+    "@smoke",
+    "@smtps",
+    "@starttls",
+    "@submission",
+    "@submission-requires-auth",
+    "@typeahead",
+];
+
+/// Those that need mailboxes.
+const OF_MAILBOXES: [&str; 7] = [
+    "@delivery",
+    "@dovecot-pop3",
+    "@dovecot-pop3-refused",
+    "@imap-fetch",
+    "@imap-idle",
+    "@lmtp-recipients",
+    "@managesieve",
+];
+
+fn judged(script: &str, server: &Server, more: &[(&str, String)]) -> Outcome {
+    let case = with_parameters(Case::new(script), server);
+    more.iter().fold(case, |case, (name, value)| case.set(*name, value)).run()
+}
+
+fn passes(script: &str, server: &Server, more: &[(&str, String)]) {
+    let outcome = judged(script, server, more);
+    let report = Human { verbose: true }.outcome(&outcome);
+    assert!(outcome.is_ok(), "{report}\n{}", server.log());
+    assert!(!report.contains("open relay"), "{report}");
+}
+
+fn tells_its_version(server: &Server) {
+    let outcome = judged("@banner", server, &[]);
+    let failure =
+        outcome.failure().unwrap_or_else(|| panic!("no version in a greeting that has one"));
+    assert!(failure.error.message().contains("tells the version"), "{}", failure.error);
+}
+
+#[test]
+fn every_shipped_script_is_tried_on_some_real_server() {
+    let tried = [&OF_MAIL[..], &OF_MAILBOXES, &["@banner", "@sendmail-25-noauth"]].concat();
+    let listed = run(folder(&[]).path(), &["list", "--shipped"]).out;
+    for name in listed.lines().map(|line| line.split("  ").next().unwrap()) {
+        assert!(tried.contains(&name), "{name}");
+    }
+}
+
+#[test]
+fn the_scripts_inside_of_the_program_judge_postfix_and_dovecot_rightly() {
+    let Some(server) = available(mailserver::start()) else { return };
+    for script in [&OF_MAIL[..], &OF_MAILBOXES, &["@banner", "@sendmail-25-noauth"]].concat() {
+        passes(script, &server, &[]);
+    }
+    passes(
+        "@submission-requires-auth",
+        &server,
+        &[("submission", server.parameter("submission_tls"))],
+    );
+}
+
+#[test]
+fn the_scripts_inside_of_the_program_judge_exim_rightly() {
+    let Some(server) = available(exim::start()) else { return };
+    for script in OF_MAIL.into_iter().chain(["@sendmail-25-noauth"]) {
+        passes(script, &server, &[]);
+    }
+    tells_its_version(&server);
+}
+
+#[test]
+fn the_scripts_inside_of_the_program_judge_sendmail_rightly() {
+    let Some(server) = available(sendmail::start()) else { return };
+    for script in OF_MAIL {
+        passes(script, &server, &[]);
+    }
+    passes("@sendmail-25-noauth", &server, &[("smtp", server.parameter("noauth"))]);
+    tells_its_version(&server);
+}
+
+#[test]
+fn a_refusal_of_any_kind_is_right_and_an_open_relay_is_named() {
+    let dialogue = |mail: &str, rest: &str| {
+        let rcpt = format!("C: RCPT TO:<test-user@yahoo.co.jp>\n{rest}");
+        let rcpt = if mail.starts_with('2') { rcpt } else { String::new() };
+        format!(
+            "S: 220 hi\nC: EHLO client.example\nS: 250 hi\nC: MAIL FROM:<hoge@example.com>\nS: {mail}\n{rcpt}\
+             C: DATA\nS: 503 RCPT first\nC: QUIT\nS: 221 bye\nclose"
+        )
+    };
+    for (mail, rcpt) in [
+        ("250 ok", "550 5.7.1 Relaying denied"),
+        ("250 ok", "554 5.7.1 Relay access denied"),
+        ("250 ok", "503 5.7.1 authenticate first"),
+        ("250 ok", "451 4.7.1 greylisted"),
+        ("250 ok", "454 4.7.1 Relay access denied"),
+        ("530 5.7.0 Authentication required", ""),
+    ] {
+        let peer = Peer::parse(&dialogue(mail, &format!("S: {rcpt}\n")));
+        let outcome = Case::new("@relay").set("smtp", peer.url("smtp")).run();
+        assert!(outcome.is_ok(), "{mail} {rcpt}: {}", Human { verbose: true }.outcome(&outcome));
+    }
+    let peer = Peer::parse(&dialogue("250 ok", "S: 250 2.1.5 ok\n"));
+    let outcome = Case::new("@relay").set("smtp", peer.url("smtp")).run();
+    let failure = outcome.failure().unwrap();
+    assert!(
+        failure.error.message().contains("from a client that did not authenticate: 250 2.1.5 ok")
+    );
+}
+
+#[test]
+fn ports_that_are_open_and_were_to_be_closed_are_named() {
+    let server = Embedded::start().unwrap();
+    let url = server.smtp();
+    let port = url.rsplit(':').next().unwrap();
+    let folder = folder(&[]);
+    let ports = |open: &str, closed: &str| {
+        let (open, closed) = (format!("open={open}"), format!("closed={closed}"));
+        run(folder.path(), &["@ports", &url, "--set", &open, "--set", &closed])
+    };
+    assert_eq!(ports(port, "1").code, Some(0));
+    let ran = ports("", port);
+    assert_eq!(
+        (ran.code, ran.out.contains(&format!("port {port} of 127.0.0.1 is open"))),
+        (Some(1), true),
+        "{ran:?}"
+    );
+    assert_eq!(ports("1", "").code, Some(3));
 }

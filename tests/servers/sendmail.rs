@@ -12,6 +12,8 @@ const LISTENERS: &[Listener] = &[
     // Like port 25: STARTTLS, mail for the users is taken, relaying is refused. It offers AUTH all
     // the same.
     ("smtp", "smtp"),
+    // The same without AUTH: `M=A`.
+    ("noauth", "smtp"),
     // Like port 587, where a password may also go in clear; and like port 465.
     ("submission", "submission"),
     ("submissions", "submissions"),

@@ -1,12 +1,11 @@
 //! The message of `mailexpect send`.
 
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use clap::Args;
 
-use super::Send;
+use super::args::{Content, Send};
 use crate::error::{Error, Kind, Result};
 use crate::file;
 use crate::script::written::string;
@@ -28,38 +27,9 @@ const TYPES: [(&str, &str); 10] = [
     ("zip", "application/zip"),
 ];
 
-/// The arguments.
-#[derive(Args, Debug)]
-#[command(next_help_heading = "Message")]
-pub(super) struct Content {
-    /// Add a header, or set one that there is: `--header 'Subject: lunch'`. Repeat for more.
-    #[arg(long, value_name = "NAME: VALUE", value_parser = parse_header)]
-    header: Vec<(String, String)>,
-    /// Send this text; by default a message that says who sent it, and why.
-    #[arg(long, value_name = "TEXT")]
-    body: Option<String>,
-    /// Attach a file. Repeat for more.
-    #[arg(long, value_name = "FILE")]
-    attach: Vec<PathBuf>,
-    /// Send this file as it is, headers and all; `-` is stdin.
-    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["header", "body", "attach"])]
-    data: Option<PathBuf>,
-}
-
-fn parse_header(text: &str) -> Result<(String, String), String> {
-    let header = text.split_once(':').map(|(name, value)| (name.trim(), value.trim()));
-    let is_name = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic());
-    match header {
-        Some((name, value)) if is_name(name) && !value.contains(['\r', '\n']) => {
-            Ok((name.to_owned(), value.to_owned()))
-        }
-        _ => Err("a header is given as 'Name: value', such as 'Subject: lunch'".to_owned()),
-    }
-}
-
 impl Content {
     /// Who sends it: the address that was given, or the user of this host.
-    pub(super) fn sender(&self, args: &Send) -> String {
+    pub(super) fn sender(args: &Send) -> String {
         args.from.clone().unwrap_or_else(|| format!("{}@{}", user(), host()))
     }
 
@@ -83,7 +53,7 @@ impl Content {
         parts.extend(self.header("Cc").map(|cc| format!("cc: {}", string(cc))));
         let subject = self.header("Subject").unwrap_or("A test by mailexpect");
         parts.push(format!("subject: {}", string(subject)));
-        let text = self.body.clone().unwrap_or_else(|| reason(args, &self.sender(args)));
+        let text = self.body.clone().unwrap_or_else(|| reason(args, &Self::sender(args)));
         parts.push(format!("text: {}", string(&ended(text))));
         parts.push(format!("headers: #{{{}}}", self.headers()?));
         if !self.attach.is_empty() {

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Send, Stage, Starttls, needs_password};
+use super::args::{Content, Send, Stage, Starttls};
+use super::mail;
 use crate::error::Result;
 use crate::proto::Speech;
 use crate::script::written::string;
@@ -59,9 +60,9 @@ impl Script<'_> {
         self.line("// As sent by `mailexpect send`.");
         let scheme = url.split([':', '+']).next().unwrap_or("smtp");
         let _ = writeln!(self.text, "let s = connect(param({}, {}));", string(scheme), string(url));
-        let client = self.args.ehlo.clone().unwrap_or_else(super::mail::host);
+        let client = self.args.ehlo.clone().unwrap_or_else(mail::host);
         let _ = writeln!(self.text, "let client = param(\"client\", {});", string(&client));
-        let sender = self.args.message.sender(self.args);
+        let sender = Content::sender(self.args);
         let _ = writeln!(self.text, "let from = param(\"from\", {});", string(&sender));
         let to: Vec<_> = self.args.to.iter().map(|to| string(to)).collect();
         let _ = writeln!(self.text, "let recipients = [{}];\n", to.join(", "));
@@ -82,7 +83,7 @@ impl Script<'_> {
             None => {}
             Some(Starttls::Always) => self.line(&format!("s.starttls();\n{hello}")),
             Some(Starttls::Offered) => self.line(&format!(
-                "if s.capabilities.has(\"STARTTLS\") {{\n    s.starttls();\n    {hello}\n}}"
+                "if \"STARTTLS\" in s.capabilities {{\n    s.starttls();\n    {hello}\n}}"
             )),
         }
     }
@@ -93,11 +94,11 @@ impl Script<'_> {
         let named =
             mechanism.map(|name| format!("{}, ", string(&name.to_uppercase()))).unwrap_or_default();
         let user = string(user);
-        if needs_password(mechanism) {
+        if self.args.secured.needs_password() {
             let call = format!("s.auth({named}param(\"user\", {user}), param(\"password\"));");
             self.line(&call);
         } else {
-            let call = format!("s.auth({}#{{authzid: param(\"user\", {user})}});", named);
+            let call = format!("s.auth({named}#{{authzid: param(\"user\", {user})}});");
             self.line(&call);
         }
     }

@@ -9,7 +9,7 @@ use crate::visible;
 pub(super) const NAMES: [(&str, &str, &str); 8] = [
     (":starttls", "", "begin TLS: STARTTLS, or STLS, and the handshake"),
     (":auth", "USER [MECHANISM]", "authenticate; the password is asked for and not shown"),
-    (":data", "FILE", "send a message from a file: DATA, the message, the final dot"),
+    (":data", "FILE", "send the message in a file: DATA, it, the final dot"),
     (":raw", "TEXT", "send bytes without a line end; \\r \\n \\xHH are escapes"),
     (":save", "FILE", "write the dialogue as a script when it ends"),
     (":reset", "", "end the connection at once (RST)"),

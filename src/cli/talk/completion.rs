@@ -111,15 +111,8 @@ fn candidates<'a>(typed: &str, words: impl Iterator<Item = &'a str>) -> Vec<Pair
     let fits = |word: &&str| {
         word.get(..typed.len()).is_some_and(|start| start.eq_ignore_ascii_case(typed))
     };
-    let pair = |word: &str| Pair { display: word.to_owned(), replacement: format!("{word} ") };
-    let no_blank = |mut pair: Pair| {
-        // An address follows at once.
-        if pair.display.ends_with('<') {
-            pair.replacement.pop();
-        }
-        pair
-    };
-    words.filter(fits).map(pair).map(no_blank).collect()
+    let pair = |word: &str| Pair { display: word.to_owned(), replacement: word.to_owned() };
+    words.filter(fits).map(pair).collect()
 }
 
 impl Completer for Words {
@@ -166,9 +159,9 @@ mod tests {
             let pairs = candidates(typed, SMTP.iter().copied());
             pairs.into_iter().map(|pair| pair.replacement).collect::<Vec<_>>()
         };
-        assert_eq!(shown("eh"), ["EHLO "]);
+        assert_eq!(shown("eh"), ["EHLO"]);
         assert_eq!(shown("MAIL"), ["MAIL FROM:<"]);
-        assert_eq!(shown("h"), ["HELO ", "HELP "]);
+        assert_eq!(shown("h"), ["HELO", "HELP"]);
         assert!(shown("\u{e9}").is_empty());
     }
 }

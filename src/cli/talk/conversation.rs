@@ -154,7 +154,7 @@ impl Conversation {
         session.hang_up();
         self.output.flush();
         if self.is_terminal {
-            self.output.screen().clear_line();
+            Screen::clear_line();
         }
         let events = transcript.events();
         drop(self.editor);
@@ -369,6 +369,6 @@ impl Conversation {
 /// Whether a line begins TLS, which a person who types it wants to be on afterwards.
 fn is_starttls(session: &Session, line: &str) -> bool {
     let command = session.speech().facts().tls.map(|tls| tls.command);
-    let last = line.rsplit(' ').next().unwrap_or_default();
+    let last = line.trim_end().rsplit(' ').next().unwrap_or_default();
     session.owed() == 0 && command.is_some_and(|command| command.eq_ignore_ascii_case(last))
 }

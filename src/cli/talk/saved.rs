@@ -83,7 +83,7 @@ impl Saving {
         script
             .line("// Codes are expected; `mailexpect run --record` keeps the words in a golden.");
         script.line(&format!("let s = connect(param({}, {}));", string(scheme), string(url)));
-        let mut at = 0;
+        let (mut at, mut is_left) = (0, false);
         while at < events.len() {
             if let Some((span, call)) = self.verbs.iter().find(|(span, _)| span.start == at) {
                 script.answered();
@@ -97,7 +97,9 @@ impl Saving {
                     script.answered();
                     script.sent(bytes, self.ahead.contains(&at));
                 }
-                What::Closed(Close::ByServer) => {
+                What::Closed(Close::HalfByClient) => is_left = true,
+                // Who is left by the client closes, too.
+                What::Closed(Close::ByServer) if !is_left => {
                     script.answered();
                     script.line("s.expect_close();");
                 }

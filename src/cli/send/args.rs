@@ -1,0 +1,142 @@
+//! The arguments of `mailexpect send`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::cli::options::{Connecting, parse_duration};
+use crate::cli::tls;
+use crate::sasl::Known;
+
+const EXAMPLES: &str = "Examples:
+  mailexpect send --to hoge@example.com
+  mailexpect send --server localhost:2525 --from a@example.com --to b@example.com
+  mailexpect send --server submission://mail.example.com --tls --user hoge \\
+    --password env:PASSWORD --to b@example.com --body 'At noon?' --attach plan.pdf
+  mailexpect send --server mail.example.com --to b@example.net --quit-after rcpt
+  mailexpect send --lmtp --server /run/dovecot/lmtp --to hoge --data message.eml
+  mailexpect send --server localhost --to b@example.com --save send.rhai";
+
+/// The arguments.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct Send {
+    /// Send to this server: a URL, a host, `HOST:PORT`, or the path of a unix socket; by default
+    /// to the mail exchangers of the first recipient's domain.
+    #[arg(short, long, value_name = "SERVER")]
+    pub(super) server: Option<String>,
+    /// Send from this address; by default from you at this host. An empty one is the null sender.
+    #[arg(short, long, value_name = "ADDRESS")]
+    pub(super) from: Option<String>,
+    /// Send to this address. Repeat for more.
+    #[arg(short, long, value_name = "ADDRESS", required = true)]
+    pub(super) to: Vec<String>,
+    /// Say this name in EHLO, HELO or LHLO; by default that of this host.
+    #[arg(long, value_name = "NAME", visible_alias = "helo")]
+    pub(super) ehlo: Option<String>,
+    /// Speak LMTP.
+    #[arg(long)]
+    pub(super) lmtp: bool,
+    /// Send MAIL, RCPT and DATA in one write (RFC 2920).
+    #[arg(long, conflicts_with = "quit_after")]
+    pub(super) pipeline: bool,
+    /// Say QUIT after this stage, so that nothing is delivered.
+    #[arg(long, value_enum, value_name = "STAGE")]
+    pub(super) quit_after: Option<Stage>,
+    /// Set the deadline of each operation: `--timeout 30s`.
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
+    pub(super) timeout: Duration,
+    /// Write the dialogue to this file, as a script that `mailexpect run` runs.
+    #[arg(long, value_name = "FILE")]
+    pub(super) save: Option<PathBuf>,
+    /// Replace the file that --save names if it is there.
+    #[arg(long, requires = "save")]
+    pub(super) force: bool,
+    #[command(flatten)]
+    pub(super) connecting: Connecting,
+    #[command(flatten)]
+    pub(super) message: Content,
+    #[command(flatten)]
+    pub(super) secured: Secured,
+    #[command(flatten)]
+    pub(super) options: tls::Tls,
+}
+
+/// TLS and AUTH.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "TLS and AUTH")]
+pub(super) struct Secured {
+    /// Say STARTTLS: always, or only if it is offered. TLS from the start is a scheme:
+    /// `--server smtps://mail.example.com`.
+    #[arg(long, value_enum, value_name = "WHEN", num_args = 0..=1, default_missing_value = "always")]
+    pub(super) tls: Option<Starttls>,
+    /// Authenticate by this mechanism; by default by the strongest that is offered.
+    #[arg(long, value_name = "MECHANISM", requires = "user")]
+    pub(super) auth: Option<String>,
+    /// Authenticate as this user.
+    #[arg(short, long, value_name = "USER")]
+    pub(super) user: Option<String>,
+    /// Take the password from `env:NAME`, `file:PATH` or `cmd:PROGRAM`; by default the terminal
+    /// is asked for it.
+    #[arg(short, long, value_name = "SOURCE", requires = "user")]
+    pub(super) password: Option<String>,
+}
+
+impl Secured {
+    /// Whether the mechanism proves anything.
+    pub(super) fn needs_password(&self) -> bool {
+        !self.auth.as_deref().is_some_and(Known::takes_no_secret)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Starttls {
+    Always,
+    Offered,
+}
+
+/// How far a dialogue goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(super) enum Stage {
+    #[value(aliases = ["connect", "banner"])]
+    Greeting,
+    #[value(aliases = ["helo", "lhlo", "first-ehlo", "first-helo"])]
+    Ehlo,
+    #[value(alias = "starttls")]
+    Tls,
+    Auth,
+    #[value(aliases = ["from", "mail-from"])]
+    Mail,
+    #[value(aliases = ["to", "rcpt-to"])]
+    Rcpt,
+}
+
+/// The message.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Message")]
+pub(super) struct Content {
+    /// Add a header, or set one that there is: `--header 'Subject: lunch'`. Repeat for more.
+    #[arg(long, value_name = "NAME: VALUE", value_parser = parse_header)]
+    pub(super) header: Vec<(String, String)>,
+    /// Send this text; by default a message that says who sent it, and why.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) body: Option<String>,
+    /// Attach a file. Repeat for more.
+    #[arg(long, value_name = "FILE")]
+    pub(super) attach: Vec<PathBuf>,
+    /// Send this file as it is, headers and all; `-` is stdin.
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["header", "body", "attach"])]
+    pub(super) data: Option<PathBuf>,
+}
+
+fn parse_header(text: &str) -> Result<(String, String), String> {
+    let header = text.split_once(':').map(|(name, value)| (name.trim(), value.trim()));
+    let is_name = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic());
+    match header {
+        Some((name, value)) if is_name(name) && !value.contains(['\r', '\n']) => {
+            Ok((name.to_owned(), value.to_owned()))
+        }
+        _ => Err("a header is given as 'Name: value', such as 'Subject: lunch'".to_owned()),
+    }
+}
