@@ -168,8 +168,8 @@ pub use reply::Reply;
 pub use sasl::Credentials;
 pub use server::Server;
 pub use session::{
-    Answer, Chunk, Command, Maildrop, Message, Operation, Options, Scan, Script, Session, UniqueId,
-    Untagged, block_on,
+    Answer, Authenticated, Chunk, Command, Fault, Maildrop, Message, Operation, Options, Scan,
+    Script, Session, Then, UniqueId, Untagged, Users, block_on,
 };
 pub use transcript::Transcript;
 pub use transport::{Family, Proxy, Segment};

@@ -223,3 +223,44 @@ fn hash(parts: &[&[u8]]) -> Vec<u8> {
     }
     hasher.finalize().to_vec()
 }
+/// The challenge of a server (RFC 2831 section 2.1.1).
+pub(super) fn challenge(nonce: &str) -> String {
+    format!("realm=\"localhost\",nonce=\"{nonce}\",qop=\"auth\",algorithm=md5-sess,charset=utf-8")
+}
+
+/// What a server finds in a client's response.
+pub(super) struct Checked {
+    pub(super) user: String,
+    /// The client knows the user's password.
+    pub(super) is_proved: bool,
+    /// By which the server proves that it knows it, too.
+    pub(super) proof: String,
+}
+
+/// Checks a response to the challenge with this nonce (RFC 2831 section 2.1.2); `None` if it is none.
+pub(super) fn check(
+    response: &[u8],
+    nonce: &str,
+    password: impl FnOnce(&str) -> Option<String>,
+) -> Option<Checked> {
+    let directives = directives(response)?;
+    let value = |name: &str| {
+        directives.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+    };
+    let user = value("username")?;
+    let known = password(&user);
+    let client = DigestMd5 {
+        user: user.clone(),
+        password: known.clone().unwrap_or_default().into(),
+        authzid: value("authzid").unwrap_or_default(),
+        realm: value("realm"),
+        cnonce: value("cnonce")?,
+        uri: value("digest-uri")?,
+        stage: Stage::Challenge,
+    };
+    let secret = client.secret(client.realm.as_deref().unwrap_or_default(), nonce);
+    let is_proved = known.is_some()
+        && value("nonce").as_deref() == Some(nonce)
+        && value("response") == Some(client.sign(&secret, nonce, "AUTHENTICATE"));
+    Some(Checked { user, is_proved, proof: client.sign(&secret, nonce, "") })
+}

@@ -11,6 +11,7 @@ mod nonce;
 mod oauthbearer;
 mod plain;
 mod scram;
+mod server;
 #[cfg(test)]
 mod tests;
 mod xoauth2;
@@ -21,6 +22,7 @@ pub(crate) use cram_md5::digest as cram_md5_digest;
 pub use credentials::Credentials;
 pub(crate) use nonce::random as random_nonce;
 pub(crate) use scram::{Hash, Proofs};
+pub(crate) use server::{Exchange, Judge, Move, Password};
 
 use crate::error::{Error, Kind, Result};
 use credentials::Hidden;

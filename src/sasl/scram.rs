@@ -129,7 +129,7 @@ fn name(name: &str) -> String {
 
 /// Text prepared by SASLprep (RFC 4013). What that forbids stays as it is: a server is there to be
 /// told what it may not like.
-fn prepared(text: &str) -> String {
+pub(super) fn prepared(text: &str) -> String {
     stringprep::saslprep(text).map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned)
 }
 

@@ -48,7 +48,7 @@ use record::{Record, SHOWN};
 use role::Role;
 use said::Said;
 use serve::serving::Serving;
-pub use serve::{Answer, Chunk, Command};
+pub use serve::{Answer, Authenticated, Chunk, Command, Fault, Then, Users};
 use stream::Stream;
 use turn::Turn;
 pub use verbs::imap::Untagged;

@@ -5,7 +5,7 @@ use std::future::IntoFuture;
 use std::pin::Pin;
 use std::time::Duration;
 
-use super::{Session, Untagged};
+use super::{Fault, Session, Untagged};
 use crate::error::{Error, Result};
 use crate::pattern::{IntoPattern, Pattern};
 use crate::proto::imap::Literals;
@@ -28,6 +28,8 @@ pub(crate) struct Call {
     /// The answer of IMAP may lack the data that it is for.
     pub(crate) bare: bool,
     pub(crate) tls: Option<Box<tls::Options>>,
+    /// What goes wrong while a server speaks.
+    pub(crate) fault: Option<Box<Fault>>,
 }
 
 impl Call {
@@ -53,6 +55,7 @@ impl Call {
             ("by_uid", self.by_uid),
             ("bare", self.bare),
             ("tls", self.tls.is_some()),
+            ("fault", self.fault.is_some()),
         ];
         match left.iter().find(|(_, is_left)| *is_left) {
             Some((option, _)) => {
@@ -298,6 +301,12 @@ impl<T> Operation<'_, T> {
     /// ```
     pub fn bare(mut self) -> Self {
         self.call.bare = true;
+        self
+    }
+
+    /// What goes wrong while the server speaks, for its words that do.
+    pub fn fault(mut self, fault: Fault) -> Self {
+        self.call.fault = Some(Box::new(fault));
         self
     }
 

@@ -241,6 +241,17 @@ impl Session {
     /// Writes all of it, while taking in what the peer says meanwhile: a peer that answers as it
     /// reads would else block, and we with it (RFC 2920 section 3.1).
     pub(super) async fn write(&mut self, bytes: Bytes, wait: Wait) -> Result<()> {
+        let meant = bytes.clone();
+        self.write_for(&meant, bytes, wait).await
+    }
+
+    /// Writes bytes that stand for others: a fault on purpose, which answers what the others would.
+    pub(super) async fn write_for(
+        &mut self,
+        meant: &Bytes,
+        bytes: Bytes,
+        wait: Wait,
+    ) -> Result<()> {
         self.transport()?;
         if self.ending.is_half_closed() {
             let error = self.fault(Kind::Usage, "nothing can be sent behind a shutdown()");
@@ -250,8 +261,18 @@ impl Session {
         }
         // What is to be noted of it is noted while it is on its way; a failure now is one for the
         // loop, which tries again.
-        let mut at = self.write_now(&bytes).await;
-        self.note_sent(&bytes);
+        let at = self.write_now(&bytes).await;
+        self.note_sent(meant, &bytes);
+        self.write_rest(&bytes, at, wait).await
+    }
+
+    /// Writes what is left of it, from a place on.
+    pub(super) async fn write_rest(
+        &mut self,
+        bytes: &Bytes,
+        mut at: usize,
+        wait: Wait,
+    ) -> Result<()> {
         // Without TLS, nothing is held back.
         let mut flushed = self.stream.tls().is_none();
         while at < bytes.len() || !flushed {
@@ -270,10 +291,10 @@ impl Session {
         Ok(())
     }
 
-    /// Takes note of what was sent.
-    fn note_sent(&mut self, bytes: &Bytes) {
+    /// Takes note of what was sent, and of what it stands for.
+    pub(super) fn note_sent(&mut self, meant: &Bytes, bytes: &Bytes) {
         let before = self.turn.commands();
-        let spans = self.turn.sent(bytes, self.record.secrets_mut());
+        let spans = self.turn.sent(meant, self.record.secrets_mut());
         let masked = self.record.masked(bytes.clone(), &spans);
         self.turn.note_sent(&masked);
         if self.turn.role() == Role::Client {

@@ -27,6 +27,8 @@ pub struct ServerOptions {
     min: Option<Version>,
     max: Option<Version>,
     client_ca: Option<Arc<[u8]>>,
+    inject: Arc<[u8]>,
+    garbage: bool,
 }
 
 /// A private key, which debug forms do not show.
@@ -80,6 +82,27 @@ impl ServerOptions {
     #[must_use]
     pub fn client_ca(self, pem: impl Into<Vec<u8>>) -> Self {
         Self { client_ca: Some(pem.into().into()), ..self }
+    }
+
+    /// Sends these bytes in clear right behind the go-ahead of STARTTLS, as a man in the middle would;
+    /// a client that takes them for what came by TLS is at fault (CVE-2011-0411).
+    #[must_use]
+    pub fn inject(self, bytes: impl Into<Vec<u8>>) -> Self {
+        Self { inject: bytes.into().into(), ..self }
+    }
+
+    /// Sends bytes that are no TLS in place of the handshake, and closes.
+    #[must_use]
+    pub fn garbage(self, garbage: bool) -> Self {
+        Self { garbage, ..self }
+    }
+
+    pub(crate) fn injected(&self) -> &[u8] {
+        &self.inject
+    }
+
+    pub(crate) fn is_garbage(&self) -> bool {
+        self.garbage
     }
 
     /// The private key's lines, which are secret.

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use crate::program::project;
 use mailexpect::server::Listener;
 use mailexpect::tls::{Flaw, ServerOptions, Version};
-use mailexpect::{Error, Regex, Result, Session, Transcript, block_on, tls};
+use mailexpect::{
+    Credentials, Error, Fault, Regex, Result, Session, Then, Transcript, Users, block_on, tls,
+};
 
 /// A listener, a client of it, and the session that it accepted, greeted.
 async fn pair(scheme: &str) -> Result<(Listener, Session, Session)> {
@@ -248,4 +251,133 @@ fn a_client_and_its_server_need_no_async() {
     block_on(server.finish()).unwrap();
     client.join().unwrap().unwrap();
     block_on(listener.finish()).unwrap();
+}
+
+/// A client that logs in by a mechanism, and the server's part of it.
+async fn auth(
+    scheme: &str,
+    mechanism: &str,
+    users: Users,
+) -> (Result<()>, mailexpect::Authenticated) {
+    let (_listener, mut client, mut server) = pair(scheme).await.unwrap();
+    let credentials = Credentials::new("hoge", "ppp,www=\u{e9}").mechanism(mechanism);
+    let asking = async { client.auth(credentials).await.map(drop) };
+    let (asked, served) = tokio::join!(asking, server.expect_auth(users).into_future());
+    (asked, served.unwrap_or_else(|error| panic!("{scheme} {mechanism}: {error}")))
+}
+
+const MECHANISMS: [&str; 10] = [
+    "PLAIN",
+    "LOGIN",
+    "CRAM-MD5",
+    "DIGEST-MD5",
+    "SCRAM-SHA-1",
+    "SCRAM-SHA-256",
+    "XOAUTH2",
+    "OAUTHBEARER",
+    "EXTERNAL",
+    "ANONYMOUS",
+];
+
+#[tokio::test]
+async fn every_mechanism_is_answered_in_every_protocol() {
+    for scheme in ["smtp", "pop3", "imap", "sieve"] {
+        for mechanism in MECHANISMS {
+            let users = Users::new().user("hoge", "ppp,www=\u{e9}").mechanism(mechanism);
+            let (asked, served) = auth(scheme, mechanism, users).await;
+            asked.unwrap_or_else(|error| panic!("{scheme} {mechanism}: {error}"));
+            assert!(served.granted, "{scheme} {mechanism}: {served:?}");
+            let no = Users::new().user("hoge", "another").verdict(false);
+            let (asked, served) = auth(scheme, mechanism, no).await;
+            assert!(asked.is_err() && !served.granted, "{scheme} {mechanism}: {served:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_forged_signature_is_refused_by_the_client() {
+    for mechanism in ["SCRAM-SHA-1", "SCRAM-SHA-256", "DIGEST-MD5"] {
+        let users = Users::new().user("hoge", "ppp,www=\u{e9}").forge(true);
+        let (asked, _) = auth("smtp", mechanism, users).await;
+        let error = asked.unwrap_err();
+        assert!(!error.is_timeout() && !error.is_closed(), "{mechanism}: {error}");
+    }
+}
+
+/// What a client's expectation comes to if the greeting has this fault.
+async fn greeted(scheme: &str, fault: Fault) -> (Result<mailexpect::Reply>, Session) {
+    let listener = Listener::bind(scheme).await.unwrap();
+    let tls = tls::Options::new().ca(listener.ca().unwrap());
+    let options = Session::options().tls(tls).timeout(Duration::from_secs(2));
+    let mut client = options.connect(&listener.url()).await.unwrap();
+    let mut server = listener.accept().await.unwrap();
+    let greeting = (220, ["a", "b"]);
+    let (said, heard) = tokio::join!(
+        server.greet(greeting).fault(fault).into_future(),
+        client.expect(220).into_future()
+    );
+    said.unwrap();
+    if server.finish().await.is_err() {
+        panic!("a fault on purpose leaves nothing owed");
+    }
+    (heard, client)
+}
+
+#[tokio::test]
+async fn faults_reach_the_client_in_clear_and_inside_of_tls() {
+    for scheme in ["smtp", "smtps"] {
+        let kind = async |fault| greeted(scheme, fault).await.0.err().map(|error| error.kind());
+        assert_eq!(kind(Fault::new().drip(Duration::ZERO)).await, None);
+        assert_eq!(kind(Fault::new().after(Duration::from_millis(1))).await, None);
+        assert_eq!(kind(Fault::new().cut(3)).await, Some("malformed"));
+        assert_eq!(kind(Fault::new().cut(0).then(Then::Reset)).await, Some("unreachable"));
+        assert_eq!(kind(Fault::new().missing(true).then(Then::Close)).await, Some("malformed"));
+        assert_eq!(kind(Fault::new().bare_lf(true)).await, Some("malformed"));
+        assert_eq!(kind(Fault::new().cut(9).then(Then::HalfClose)).await, Some("malformed"));
+    }
+    let (_, mut client) = greeted("smtps", Fault::new().then(Then::CutTls)).await;
+    client.expect_close().await.unwrap();
+    assert!(client.transcript().to_string().contains("without a close_notify"));
+}
+
+#[tokio::test]
+async fn a_line_without_an_end_stops_at_the_clients_limit() {
+    let listener = Listener::bind("smtp").await.unwrap();
+    let mut client = Session::options().limit(10_000).connect(&listener.url()).await.unwrap();
+    let mut server = listener.accept().await.unwrap();
+    let endless = Fault::new().endless(8 << 20);
+    let reading = async {
+        let error = client.expect(220).await.unwrap_err();
+        client.reset().unwrap();
+        error
+    };
+    let (said, error) = tokio::join!(server.greet("220 hi").fault(endless).into_future(), reading);
+    said.unwrap();
+    assert!(error.is_too_long(), "{error}");
+}
+
+#[tokio::test]
+async fn what_is_injected_behind_the_go_ahead_is_seen_by_the_client() {
+    let inject = ServerOptions::new().inject("250 evil\r\n");
+    let (asked, _) = starttls("smtp", inject, true).await;
+    assert_eq!(asked.unwrap_err().kind(), "injected");
+    let (asked, _) = starttls("smtp", ServerOptions::new().garbage(true), true).await;
+    let error = asked.unwrap_err();
+    assert!(error.is_tls() || error.kind() == "injected", "{error}");
+}
+
+#[test]
+fn the_guide_to_testing_clients_has_the_code_that_the_downstream_crate_runs() {
+    let guide = std::fs::read_to_string(project().join("docs/clients.md")).unwrap();
+    let test = project().join("tests/downstream/tests/clients.rs");
+    let test = std::fs::read_to_string(test).unwrap();
+    let (_, rust) = guide.split_once("```rust\n").unwrap();
+    let rust = rust.split_once("```").unwrap().0;
+    assert!(test.contains(rust), "tests/downstream/tests/clients.rs has no\n{rust}");
+    let (_, script) = guide.split_once("```rhai\n").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("both.rhai");
+    std::fs::write(&path, script.split_once("```").unwrap().0).unwrap();
+    let outcome = mailexpect::script::Case::new(&path).run();
+    assert!(outcome.is_ok(), "{outcome:?}");
 }

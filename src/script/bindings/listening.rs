@@ -9,7 +9,7 @@ use std::time::Duration;
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Map};
 
-use super::argument::{check_known, duration};
+use super::argument::{boolean, bytes, check_known, duration};
 use super::tls::{pem, version};
 use super::{Handle, connecting, wait};
 use crate::error::{Error, Result};
@@ -27,11 +27,13 @@ otherwise (`listen(\"smtp://127.0.0.1:2525\")`); for any other address, and for 
 current one, the script needs `--allow-listen`. `listen(to, #{...})` takes the options `timeout`, `settle`, `grace`, `limit` and \
 `segment` of `connect`, which hold on the sessions that are accepted, and `tls`: `flaw` (what is wrong with the certificate: \
 `\"expired\"`, `\"not_yet_valid\"`, `\"another_name\"` or `\"self_signed\"`), or `cert` and `key` of one's own, `min` and `max`, and \
-`client_ca` (client certificates that it has issued are demanded). A connection that nobody accepted fails the script at its end. A \
+`client_ca` (client certificates that it has issued are demanded), and for `expect_starttls` `inject` (bytes in clear behind the go-ahead) \
+and `garbage` (no TLS in place of the handshake). A connection that nobody accepted fails the script at its end. A \
 script may play both sides: `connect(l.url)` and `l.accept()` in turn.";
 
 const LISTEN: [&str; 6] = ["timeout", "settle", "grace", "limit", "segment", "tls"];
-pub(super) const SERVER_TLS: [&str; 6] = ["flaw", "cert", "key", "min", "max", "client_ca"];
+pub(super) const SERVER_TLS: [&str; 8] =
+    ["flaw", "cert", "key", "min", "max", "client_ca", "inject", "garbage"];
 
 /// The TLS options of the server's side.
 pub(super) fn server_tls(map: &Map) -> Result<ServerOptions> {
@@ -44,6 +46,8 @@ pub(super) fn server_tls(map: &Map) -> Result<ServerOptions> {
             "key" => options.key(pem(name, value)?),
             "client_ca" => options.client_ca(pem(name, value)?),
             "min" => options.min(version(value)?),
+            "inject" => options.inject(bytes(value.clone(), "the option `inject`")?),
+            "garbage" => options.garbage(boolean(name, value)?),
             _ => options.max(version(value)?),
         };
     }

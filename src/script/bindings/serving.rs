@@ -7,14 +7,14 @@
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Map};
 
-use super::argument::{check_known, duration, pattern, patterns};
+use super::argument::{boolean, check_known, duration, pattern, patterns};
 use super::listening::{SERVER_TLS, server_tls};
 use super::{Handle, argument, call};
 use crate::error::{Error, Result};
 use crate::proto::Speech;
 use crate::reply::Reply;
 use crate::script::raise::Raised;
-use crate::session::{Answer, Call, Command, Session};
+use crate::session::{Answer, Call, Command, Fault, Session, Then, Users};
 
 pub(super) const INTRO: &str = "A session that `accept()` gave is the server's side. It speaks first, and then answers: a reply fails \
 while no command is to be answered, or while the client has said more than was taken; a command fails while the one before it has no \
@@ -22,7 +22,11 @@ answer. At the end each command has to have been answered, and nothing may be un
 mean here what they mean on the client's side; `S:` in a transcript is the server, whoever plays it. A reply is a code and its text \
 (`reply(250, \"ok\")`), several lines of which have their dashes made (`reply(250, [\"mx.example\", \"PIPELINING\"])`), or a line as it \
 is (`reply(\"250 ok\")`). In IMAP `reply(\"OK\", \"done\")` has the tag of the command that it answers; in POP3 \
-`reply(\"+OK\", [\"1 120\", \"2 200\"])` is a block up to its lone dot.";
+`reply(\"+OK\", [\"1 120\", \"2 200\"])` is a block up to its lone dot. What goes wrong on purpose is an option of `greet`, `reply`, \
+`replies` and `serve`, in clear and inside of TLS: `after: \"2s\"` (a pause before it), `drip: \"10ms\"` (each byte in a write of its own, with \
+that pause between), `cut: 3` (only so many bytes; then the connection is closed), `then: \"close\"`, `\"reset\"`, `\"half_close\"`, \
+`\"silence\"` or `\"cut_tls\"` (no close_notify), `bare_lf`, `nul`, `doubled`, `missing` (of the last line) and `endless: 1000000` (so many \
+bytes without a line end).";
 
 /// The options and the text that a word was given after its status, in whatever number.
 fn parted(text: Dynamic, options: &mut Map) -> Option<Dynamic> {
@@ -122,9 +126,90 @@ async fn pair_of(
     session.serve(pattern(wanted)?, answer).with(sending(&options)?).await
 }
 
-/// What a word that sends is given as its last argument.
+/// What a word that sends may be given as its last argument.
+const SENDING: [&str; 10] =
+    ["timeout", "after", "drip", "cut", "then", "bare_lf", "nul", "doubled", "missing", "endless"];
+
+/// What a word that sends is given as its last argument: a deadline, and what goes wrong.
 pub(super) fn sending(options: &Map) -> Result<Call> {
+    let mut fault = Fault::new();
+    let mut has_fault = false;
+    let mut call = Call::default();
+    for (name, value) in options {
+        check_known(name, &SENDING)?;
+        has_fault |= name != "timeout";
+        fault = match name.as_str() {
+            "timeout" => {
+                call.timeout = Some(duration(value)?);
+                fault
+            }
+            "after" => fault.after(duration(value)?),
+            "drip" => fault.drip(duration(value)?),
+            "cut" => fault.cut(count(name, value)?),
+            "endless" => fault.endless(count(name, value)?),
+            "then" => fault.then(then(value)?),
+            "bare_lf" => fault.bare_lf(boolean(name, value)?),
+            "nul" => fault.nul(boolean(name, value)?),
+            "doubled" => fault.doubled(boolean(name, value)?),
+            _ => fault.missing(boolean(name, value)?),
+        };
+    }
+    call.fault = has_fault.then(|| Box::new(fault));
+    Ok(call)
+}
+
+fn count(name: &str, value: &Dynamic) -> Result<usize> {
+    let count = value.as_int().ok().and_then(|count| usize::try_from(count).ok());
+    count.ok_or_else(|| Error::usage(format!("the option `{name}` is a number of bytes")))
+}
+
+fn then(value: &Dynamic) -> Result<Then> {
+    Ok(match value.to_string().as_str() {
+        "close" => Then::Close,
+        "reset" => Then::Reset,
+        "half_close" => Then::HalfClose,
+        "silence" => Then::Silence,
+        "cut_tls" => Then::CutTls,
+        other => {
+            return Err(Error::usage(format!("`{other}` is no end of a connection"))
+                .hint("\"close\", \"reset\", \"half_close\", \"silence\" or \"cut_tls\""));
+        }
+    })
+}
+
+/// What a word that takes commands is given as its last argument.
+fn taking(options: &Map) -> Result<Call> {
     call::call(options, &["timeout"])
+}
+
+/// Who may log in.
+fn users(options: &Map) -> Result<(Call, Users)> {
+    let mut users = Users::new();
+    let mut call = Call::default();
+    for (name, value) in options {
+        check_known(name, &["timeout", "users", "verdict", "forge", "mechanism"])?;
+        users = match name.as_str() {
+            "timeout" => {
+                call.timeout = Some(duration(value)?);
+                users
+            }
+            "users" => {
+                let all = value.as_map_ref().map_err(|_| {
+                    Error::usage("the option `users` is a map of names and passwords")
+                        .hint("users: #{\"hoge@example.com\": \"pppwww\"}")
+                })?;
+                let all: Vec<_> = all
+                    .iter()
+                    .map(|(name, password)| (name.to_string(), password.to_string()))
+                    .collect();
+                all.into_iter().fold(users, |users, (name, password)| users.user(name, password))
+            }
+            "verdict" => users.verdict(boolean(name, value)?),
+            "forge" => users.forge(boolean(name, value)?),
+            _ => users.mechanism(value.to_string()),
+        };
+    }
+    Ok((call, users))
 }
 
 fn starttls_options(options: &Map) -> Result<(Call, Option<crate::tls::ServerOptions>)> {
@@ -241,7 +326,7 @@ pub mod words {
         options: Map,
     ) -> Result<Command, Raised> {
         session.operate(&ctx, async |session| {
-            session.expect_command(pattern(wanted)?).with(sending(&options)?).await
+            session.expect_command(pattern(wanted)?).with(taking(&options)?).await
         })
     }
 
@@ -392,7 +477,7 @@ pub mod words {
         options: Map,
     ) -> Result<Array, Raised> {
         session.operate(&ctx, async |session| {
-            let group = session.expect_group(patterns(wanted)?).with(sending(&options)?).await?;
+            let group = session.expect_group(patterns(wanted)?).with(taking(&options)?).await?;
             Ok(group.into_iter().map(Dynamic::from).collect())
         })
     }
@@ -532,6 +617,42 @@ pub mod words {
         session.operate(&ctx, async |session| {
             let (call, tls) = starttls_options(&options)?;
             session.expect_starttls(tls).with(call).await
+        })
+    }
+
+    /// Takes the client's command to authenticate and goes through the exchange with it, by every
+    /// mechanism that `auth` speaks; what the client says is masked. `users` may log in; `verdict`
+    /// says yes or no to everybody; `mechanism` is the one that has to be used; `forge` has the
+    /// server prove itself by a wrong signature. Gives back a map of `mechanism`, `user`, `granted`
+    /// and `cancelled`. The client answers meanwhile: it is another program, or `together([...])`
+    /// runs both sides, unless all is said in one command.
+    ///
+    /// ```rhai
+    /// let l = listen("submission");
+    /// let c = connect(l.url);
+    /// let s = l.accept();
+    /// s.greet();
+    /// c.expect(220);
+    /// c.send("AUTH PLAIN " + base64("\0hoge\0pppwww"));
+    /// let who = s.expect_auth(#{users: #{hoge: "pppwww"}});
+    /// assert(who.granted && who.user == "hoge");
+    /// c.expect(235);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn expect_auth(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        options: Map,
+    ) -> Result<Map, Raised> {
+        session.operate(&ctx, async |session| {
+            let (call, users) = super::users(&options)?;
+            let came = session.expect_auth(users).with(call).await?;
+            Ok(Map::from([
+                ("mechanism".into(), came.mechanism.into()),
+                ("user".into(), came.user.into()),
+                ("granted".into(), came.granted.into()),
+                ("cancelled".into(), came.cancelled.into()),
+            ]))
         })
     }
 

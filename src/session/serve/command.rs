@@ -117,6 +117,11 @@ impl Command {
         all.find(|(known, _)| known.eq_ignore_ascii_case(keyword)).map(|(_, value)| value)
     }
 
+    /// The words of a line of `ManageSieve`.
+    pub(super) fn words(line: &[u8]) -> Vec<String> {
+        words(line)
+    }
+
     /// The place from which on a pattern of this command is held against it: behind the tag.
     pub(super) fn body(bytes: &[u8], speech: Speech) -> &[u8] {
         untagged(bytes, speech)

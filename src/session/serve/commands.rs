@@ -12,8 +12,8 @@ use crate::proto::{Speech, chomp};
 use crate::visible;
 
 /// The words that take one command each, after the one before it was answered.
-const TAKES_ONE: [&str; 5] =
-    ["expect_command", "serve", "expect_quit", "expect_bdat", "expect_starttls"];
+const TAKES_ONE: [&str; 6] =
+    ["expect_auth", "expect_command", "serve", "expect_quit", "expect_bdat", "expect_starttls"];
 
 impl Session {
     /// Takes the client's next command and holds it against the pattern. Text is how the command

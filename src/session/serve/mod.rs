@@ -4,15 +4,19 @@
 //! be answered, and while the client has sent more than was taken. At the end, each command has to
 //! have been answered.
 
+mod auth;
 mod command;
 mod commands;
 mod content;
+mod fault;
 mod replies;
 pub(super) mod serving;
 mod tls;
 
+pub use auth::{Authenticated, Users};
 pub use command::Command;
 pub use content::Chunk;
+pub use fault::{Fault, Then};
 pub use replies::Answer;
 
 use super::{Role, Session};

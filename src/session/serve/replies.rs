@@ -6,6 +6,7 @@ use super::super::Session;
 use super::super::operation::Operation;
 use super::super::waiting::Wait;
 use super::command::Command;
+use super::fault::Fault;
 use crate::error::{Error, Result};
 use crate::pattern::IntoPattern;
 use crate::proto::Speech;
@@ -100,13 +101,14 @@ impl Session {
     /// Out of step if the client spoke first; closed; a time-out if the client does not read.
     pub fn greet(&mut self, greeting: impl Into<Answer>) -> Operation<'_, ()> {
         let greeting = greeting.into();
-        self.operation(move |session, call| {
+        self.operation(move |session, mut call| {
             Box::pin(async move {
+                let fault = call.fault.take();
                 let wait = session.begin(&call, "greet")?;
                 let is_usual = greeting.0.iter().all(String::is_empty);
                 let greeting = if is_usual { usual(session.turn.speech()) } else { greeting };
                 // Untagged, for it answers no command.
-                session.send_in_turn(greeting.wire(session.turn.speech(), "*"), wait).await
+                session.utter(greeting.wire(session.turn.speech(), "*"), fault, wait).await
             })
         })
     }
@@ -117,10 +119,11 @@ impl Session {
     /// Out of step if no command is to be answered, or the client has said more than was taken.
     pub fn reply(&mut self, answer: impl Into<Answer>) -> Operation<'_, ()> {
         let answer = answer.into();
-        self.operation(move |session, call| {
+        self.operation(move |session, mut call| {
             Box::pin(async move {
+                let fault = call.fault.take();
                 let wait = session.begin_serving(&call, "reply")?;
-                session.say(&answer, wait).await
+                session.say_with(&answer, fault, wait).await
             })
         })
     }
@@ -134,8 +137,9 @@ impl Session {
         answers: impl IntoIterator<Item = A>,
     ) -> Operation<'_, ()> {
         let answers: Vec<Answer> = answers.into_iter().map(Into::into).collect();
-        self.operation(move |session, call| {
+        self.operation(move |session, mut call| {
             Box::pin(async move {
+                let fault = call.fault.take();
                 let wait = session.begin_serving(&call, "replies")?;
                 let owed = session.turn.owed();
                 if answers.len() > owed && session.turn.speech() != Speech::Stream {
@@ -148,7 +152,7 @@ impl Session {
                     let tag = tags.get(place).map_or("*", String::as_str);
                     bytes.extend_from_slice(&answer.wire(speech, tag));
                 }
-                session.send_in_turn(bytes, wait).await
+                session.utter(bytes, fault, wait).await
             })
         })
     }
@@ -163,21 +167,30 @@ impl Session {
         answer: impl Into<Answer>,
     ) -> Operation<'_, Command> {
         let (pattern, answer) = (pattern.into_pattern(), answer.into());
-        self.operation(move |session, call| {
+        self.operation(move |session, mut call| {
             Box::pin(async move {
-                let pattern = pattern?;
+                let (pattern, fault) = (pattern?, call.fault.take());
                 let wait = session.begin_serving(&call, "serve")?;
                 let command = session.command_matching(&pattern, wait).await?;
-                session.say(&answer, wait).await?;
+                session.say_with(&answer, fault, wait).await?;
                 Ok(command)
             })
         })
     }
 
     pub(super) async fn say(&mut self, answer: &Answer, wait: Wait) -> Result<()> {
+        self.say_with(answer, None, wait).await
+    }
+
+    async fn say_with(
+        &mut self,
+        answer: &Answer,
+        fault: Option<Box<Fault>>,
+        wait: Wait,
+    ) -> Result<()> {
         let tags = self.tags_to_answer();
         let tag = tags.first().map_or("*", String::as_str);
-        self.send_in_turn(answer.wire(self.turn.speech(), tag), wait).await
+        self.utter(answer.wire(self.turn.speech(), tag), fault, wait).await
     }
 
     /// The tags of the commands of IMAP that are to be answered.

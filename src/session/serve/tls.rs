@@ -47,13 +47,36 @@ impl Session {
                     _ => "220 2.0.0 go ahead",
                 };
                 session.say(&go_ahead.into(), wait).await?;
-                session.serve_handshake(options, wait).await?;
+                let options = options.or_else(|| session.own_tls()).unwrap_or_default();
+                if !options.injected().is_empty() {
+                    let injected = bytes::Bytes::copy_from_slice(options.injected());
+                    session.write_for(&bytes::Bytes::new(), injected, wait).await?;
+                }
+                if options.is_garbage() {
+                    session.send_garbage(wait).await?;
+                    return Ok(command);
+                }
+                session.serve_handshake(Some(options), wait).await?;
                 if speech == Speech::Sieve {
                     session.say(&super::replies::usual(speech), wait).await?;
                 }
                 Ok(command)
             })
         })
+    }
+
+    /// The listener's options.
+    fn own_tls(&self) -> Option<ServerOptions> {
+        self.serving.as_ref().map(|serving| serving.tls.clone())
+    }
+
+    /// Sends what is no TLS in place of the handshake, once the client has begun it, and closes.
+    async fn send_garbage(&mut self, wait: Wait) -> Result<()> {
+        let garbage = bytes::Bytes::from_static(b"220 this is no TLS\r\n");
+        self.write_for(&bytes::Bytes::new(), garbage, wait).await?;
+        self.turn.settle_all();
+        self.hang_up();
+        Ok(())
     }
 
     /// Makes the handshake as the server, as things stand.

@@ -1,0 +1,322 @@
+//! The server's side of every mechanism (RFC 4422): responses in, challenges and a verdict out.
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+
+use super::scram::{Hash, Proofs};
+use super::{cram_md5, digest_md5, nonce};
+use crate::error::Result;
+
+/// The salt and the rounds of SCRAM; what they protect is known to the test anyway.
+const SALT: &[u8] = b"sea salt";
+const ROUNDS: u32 = 4096;
+
+/// Who may log in, and with what.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Judge {
+    /// Users and their passwords or tokens.
+    pub(crate) users: Vec<(String, Password)>,
+    /// What is said whatever the client proves.
+    pub(crate) verdict: Option<bool>,
+    /// The server's proof of SCRAM and DIGEST-MD5 is a wrong one.
+    pub(crate) forge: bool,
+}
+
+/// A password, which debug forms do not show.
+#[derive(Clone)]
+pub(crate) struct Password(pub(crate) String);
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password")
+    }
+}
+
+impl Judge {
+    fn password(&self, user: &str) -> Option<&str> {
+        let known = self.users.iter().find(|(known, _)| known == user);
+        known.map(|(_, Password(password))| password.as_str())
+    }
+
+    fn admits(&self, user: &str, password: &str) -> bool {
+        self.verdict.unwrap_or_else(|| self.password(user) == Some(password))
+    }
+
+    /// Whether somebody may log in who proves nothing.
+    fn admits_unproved(&self) -> bool {
+        self.verdict.unwrap_or(true)
+    }
+}
+
+/// What the server does next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Move {
+    Challenge(Vec<u8>),
+    /// The exchange is over: who logged in, or tried to, and whether that is granted.
+    Verdict {
+        user: String,
+        granted: bool,
+    },
+}
+
+/// One exchange.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    mechanism: String,
+    judge: Judge,
+    nonce: String,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Start,
+    /// The name was given, and its password is asked for.
+    Password(String),
+    /// SCRAM: the first message of the client behind its header, the challenge, the header.
+    Proof {
+        first: String,
+        challenge: String,
+        header: String,
+    },
+    /// The last message is out; the client has nothing more to say.
+    End {
+        user: String,
+        granted: bool,
+    },
+}
+
+fn text(response: &[u8]) -> String {
+    String::from_utf8_lossy(response).into_owned()
+}
+
+fn refused(user: impl Into<String>) -> Move {
+    Move::Verdict { user: user.into(), granted: false }
+}
+
+impl Exchange {
+    /// An exchange of a mechanism, or `None` if it is not known.
+    pub(crate) fn begin(mechanism: &str, judge: Judge) -> Result<Option<Self>> {
+        let mechanism = mechanism.to_ascii_uppercase();
+        if !super::MECHANISMS.iter().any(|known| known.name == mechanism) {
+            return Ok(None);
+        }
+        let nonce = nonce::random()?;
+        Ok(Some(Self { mechanism, judge, nonce, stage: Stage::Start }))
+    }
+
+    /// The challenge that begins the exchange of a client that sent nothing yet.
+    pub(crate) fn open(&self) -> Vec<u8> {
+        match self.mechanism.as_str() {
+            "LOGIN" => b"Username:".to_vec(),
+            "CRAM-MD5" => self.cram_challenge().into_bytes(),
+            "DIGEST-MD5" => digest_md5::challenge(&self.nonce).into_bytes(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn cram_challenge(&self) -> String {
+        format!("<{}@localhost>", self.nonce)
+    }
+
+    /// The client responds.
+    pub(crate) fn respond(&mut self, response: &[u8]) -> Move {
+        match std::mem::replace(&mut self.stage, Stage::Start) {
+            Stage::End { user, granted } => Move::Verdict { user, granted },
+            Stage::Password(user) => {
+                let granted = self.judge.admits(&user, &text(response));
+                Move::Verdict { user, granted }
+            }
+            Stage::Proof { first, challenge, header } => {
+                self.scram_proof(&first, &challenge, &header, &text(response))
+            }
+            Stage::Start => self.first(response),
+        }
+    }
+
+    fn first(&mut self, response: &[u8]) -> Move {
+        match self.mechanism.as_str() {
+            "PLAIN" => self.plain(response),
+            "LOGIN" => {
+                self.stage = Stage::Password(text(response));
+                Move::Challenge(b"Password:".to_vec())
+            }
+            "CRAM-MD5" => self.cram_md5(&text(response)),
+            "DIGEST-MD5" => self.digest_md5(response),
+            "SCRAM-SHA-1" | "SCRAM-SHA-256" => self.scram(&text(response)),
+            "XOAUTH2" | "OAUTHBEARER" => self.bearer(&text(response)),
+            _ => {
+                let granted = self.judge.admits_unproved();
+                Move::Verdict { user: text(response), granted }
+            }
+        }
+    }
+
+    fn plain(&self, message: &[u8]) -> Move {
+        let parts: Vec<_> = message.split(|byte| *byte == 0).map(text).collect();
+        let [_, user, password] = &parts[..] else { return refused("") };
+        Move::Verdict { user: user.clone(), granted: self.judge.admits(user, password) }
+    }
+
+    fn cram_md5(&self, response: &str) -> Move {
+        let Some((user, digest)) = response.rsplit_once(' ') else { return refused("") };
+        let proved = self.judge.password(user).is_some_and(|password| {
+            cram_md5::digest(self.cram_challenge().as_bytes(), password.as_bytes()) == digest
+        });
+        let granted = self.judge.verdict.unwrap_or(proved);
+        Move::Verdict { user: user.to_owned(), granted }
+    }
+
+    fn digest_md5(&mut self, response: &[u8]) -> Move {
+        let users = |user: &str| self.judge.password(user).map(str::to_owned);
+        let Some(checked) = digest_md5::check(response, &self.nonce, users) else {
+            return refused("");
+        };
+        let granted = self.judge.verdict.unwrap_or(checked.is_proved);
+        if !granted {
+            return refused(checked.user);
+        }
+        let proof =
+            if self.judge.forge { checked.proof.chars().rev().collect() } else { checked.proof };
+        self.stage = Stage::End { user: checked.user, granted };
+        Move::Challenge(format!("rspauth={proof}").into_bytes())
+    }
+
+    fn hash(&self) -> Hash {
+        if self.mechanism == "SCRAM-SHA-1" { Hash::Sha1 } else { Hash::Sha256 }
+    }
+
+    fn scram(&mut self, message: &str) -> Move {
+        // The GS2 header (RFC 5801, 4) has two commas.
+        let Some((at, _)) = message.match_indices(',').nth(1) else { return refused("") };
+        let (header, first) = message.split_at(at + 1);
+        let Some((_, client)) = first.split_once(",r=") else { return refused("") };
+        let salt = BASE64_STANDARD.encode(SALT);
+        let challenge = format!("r={client}{},s={salt},i={ROUNDS}", self.nonce);
+        self.stage = Stage::Proof {
+            first: first.to_owned(),
+            challenge: challenge.clone(),
+            header: header.to_owned(),
+        };
+        Move::Challenge(challenge.into_bytes())
+    }
+
+    fn scram_proof(&mut self, first: &str, challenge: &str, header: &str, message: &str) -> Move {
+        let name = first.strip_prefix("n=").unwrap_or(first);
+        let name = name.split(',').next().unwrap_or_default();
+        let user = name.replace("=2C", ",").replace("=3D", "=");
+        let Some((bare, proof)) = message.rsplit_once(",p=") else { return refused(user) };
+        let nonce = challenge.split(',').next().unwrap_or_default();
+        if bare != format!("c={},{nonce}", BASE64_STANDARD.encode(header)) {
+            return refused(user);
+        }
+        let known = self.judge.password(&user).map(super::scram::prepared);
+        let messages = format!("{first},{challenge},{bare}");
+        let password = known.clone().unwrap_or_default();
+        let proofs = Proofs::new(self.hash(), password.as_bytes(), (SALT, ROUNDS), &messages);
+        let proved = known.is_some() && proof == proofs.client;
+        let granted = self.judge.verdict.unwrap_or(proved);
+        if !granted {
+            return refused(user);
+        }
+        let signature = if self.judge.forge { proofs.client } else { proofs.server };
+        self.stage = Stage::End { user, granted };
+        Move::Challenge(format!("v={signature}").into_bytes())
+    }
+
+    fn bearer(&mut self, message: &str) -> Move {
+        let fields: Vec<_> = message.split('\u{1}').collect();
+        let value = |name: &str| fields.iter().find_map(|field| field.strip_prefix(name));
+        let user = if self.mechanism == "XOAUTH2" {
+            value("user=").unwrap_or_default()
+        } else {
+            let header = fields.first().copied().unwrap_or_default();
+            header.split(',').find_map(|part| part.strip_prefix("a=")).unwrap_or_default()
+        };
+        let token = value("auth=").and_then(|auth| auth.split_once(' ')).map(|(_, token)| token);
+        let user = user.replace("=2C", ",").replace("=3D", "=");
+        let admitted = token.is_some_and(|token| {
+            // A client may leave the name to the token.
+            let by_token = user.is_empty()
+                && self.judge.users.iter().any(|(_, Password(known))| known == token);
+            by_token || self.judge.admits(&user, token)
+        });
+        if self.judge.verdict.unwrap_or(admitted) {
+            return Move::Verdict { user, granted: true };
+        }
+        // The error is a challenge, which the client answers before it is refused (RFC 7628, 3.2.3).
+        self.stage = Stage::End { user, granted: false };
+        Move::Challenge(br#"{"status":"invalid_token","schemes":"bearer"}"#.to_vec())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sasl::{Credentials, Known, MECHANISMS, Opening, Place};
+
+    fn judge() -> Judge {
+        Judge {
+            users: vec![("ho=ge,x".to_owned(), Password("ppp\u{e9}www".to_owned()))],
+            ..Judge::default()
+        }
+    }
+
+    /// What comes of the client's own side against this one: the server's verdict, and whether the
+    /// client is content.
+    fn outcome(known: &Known, judge: Judge, password: &str) -> (Option<bool>, bool) {
+        let credentials = Credentials::new("ho=ge,x", password);
+        let place = Place { service: "smtp", host: "localhost".into(), port: None };
+        let mut client = known.begin(&credentials, &place).unwrap();
+        let mut server = Exchange::begin(known.name, judge).unwrap().unwrap();
+        let mut challenge = server.open();
+        if client.opening() == Opening::Client {
+            challenge.clear();
+        }
+        for _ in 0..5 {
+            let Ok(response) = client.respond(&challenge) else { return (None, false) };
+            match server.respond(&response) {
+                Move::Challenge(next) => challenge = next,
+                Move::Verdict { granted, .. } => return (Some(granted), client.is_done()),
+            }
+        }
+        panic!("{} has no end", known.name)
+    }
+
+    #[test]
+    fn each_mechanism_of_the_client_has_its_server() {
+        for known in &MECHANISMS {
+            let unproved = ["EXTERNAL", "ANONYMOUS"].contains(&known.name);
+            assert_eq!(outcome(known, judge(), "ppp\u{e9}www").0, Some(true), "{}", known.name);
+            let wrong = outcome(known, judge(), "wrong").0;
+            assert_eq!(wrong == Some(true), unproved, "{}", known.name);
+            let no = Judge { verdict: Some(false), ..judge() };
+            assert_ne!(outcome(known, no, "ppp\u{e9}www").0, Some(true), "{}", known.name);
+        }
+    }
+
+    #[test]
+    fn a_forged_proof_of_the_servers_is_not_believed() {
+        for known in &MECHANISMS {
+            let forged = outcome(known, Judge { forge: true, ..judge() }, "ppp\u{e9}www");
+            let proves = known.name.starts_with("SCRAM") || known.name == "DIGEST-MD5";
+            assert_eq!(forged == (None, false), proves, "{}: {forged:?}", known.name);
+        }
+    }
+
+    #[test]
+    fn responses_that_are_none_are_refused() {
+        for known in &MECHANISMS {
+            for junk in [&b""[..], b"\0", b"n,,", b",,,", b"\xff\xff", b"a b", b"r=,p="] {
+                let mut server = Exchange::begin(known.name, judge()).unwrap().unwrap();
+                for _ in 0..4 {
+                    if let Move::Verdict { granted, .. } = server.respond(junk) {
+                        let proved = granted && !["EXTERNAL", "ANONYMOUS"].contains(&known.name);
+                        assert!(!proved, "{}: {junk:?}", known.name);
+                        break;
+                    }
+                }
+            }
+        }
+        assert!(Exchange::begin("NTLM", judge()).unwrap().is_none());
+    }
+}

@@ -1,0 +1,193 @@
+//! Authentication as the server's side does it: every mechanism that the client's side speaks.
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+
+use super::super::operation::Operation;
+use super::super::waiting::Wait;
+use super::super::{SHOWN, Session};
+use super::command::Command;
+use crate::error::{Kind, Result};
+use crate::pattern::{IntoPattern as _, Pattern};
+use crate::proto::{Speech, chomp};
+use crate::sasl::{Exchange, Judge, Move, Password};
+use crate::visible;
+
+/// Who may log in, for [`Session::expect_auth`].
+#[derive(Clone, Debug, Default)]
+pub struct Users {
+    judge: Judge,
+    mechanism: Option<String>,
+}
+
+impl Users {
+    /// Nobody.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A user and a password, or a token.
+    #[must_use]
+    pub fn user(mut self, name: impl Into<String>, password: impl Into<String>) -> Self {
+        self.judge.users.push((name.into(), Password(password.into())));
+        self
+    }
+
+    /// Grants or refuses, whatever the client proves. What SCRAM and DIGEST-MD5 have the server
+    /// prove in turn still needs the user's password.
+    #[must_use]
+    pub fn verdict(mut self, granted: bool) -> Self {
+        self.judge.verdict = Some(granted);
+        self
+    }
+
+    /// Has the server prove itself by a wrong signature in SCRAM and DIGEST-MD5, which the client
+    /// has to refuse.
+    #[must_use]
+    pub fn forge(mut self, forge: bool) -> Self {
+        self.judge.forge = forge;
+        self
+    }
+
+    /// The mechanism that the client has to use.
+    #[must_use]
+    pub fn mechanism(mut self, name: impl Into<String>) -> Self {
+        self.mechanism = Some(name.into());
+        self
+    }
+}
+
+/// What came of an exchange.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Authenticated {
+    /// The mechanism, in capital letters.
+    pub mechanism: String,
+    /// Who logged in, or tried to; empty if that was never said.
+    pub user: String,
+    /// Whether that was granted.
+    pub granted: bool,
+    /// The client ended the exchange itself.
+    pub cancelled: bool,
+}
+
+impl Session {
+    /// Takes the client's command to authenticate and goes through the exchange with it, up to the
+    /// reply that grants or refuses. What the client says in it is masked.
+    ///
+    /// # Errors
+    /// A mismatch if another command or mechanism comes; malformed if a response is not base64; a
+    /// time-out; a close.
+    pub fn expect_auth(&mut self, users: Users) -> Operation<'_, Authenticated> {
+        self.operation(move |session, call| {
+            Box::pin(async move {
+                for (_, Password(password)) in &users.judge.users {
+                    session.record.secrets().keep(password.as_bytes());
+                }
+                let wait = session.begin_serving(&call, "expect_auth")?;
+                let verb = session.turn.speech().facts().sasl.command.into_pattern()?;
+                let command = session.command_matching(&verb, wait).await?;
+                session.authenticate_client(&command, users, wait).await
+            })
+        })
+    }
+
+    async fn authenticate_client(
+        &mut self,
+        command: &Command,
+        users: Users,
+        wait: Wait,
+    ) -> Result<Authenticated> {
+        let mut arguments = command.arguments().into_iter();
+        let mechanism = arguments.next().unwrap_or_default().to_ascii_uppercase();
+        if let Some(wanted) =
+            users.mechanism.as_ref().filter(|wanted| !wanted.eq_ignore_ascii_case(&mechanism))
+        {
+            let error = self.fault(Kind::Mismatch, "the client uses another mechanism");
+            let got = visible::excerpt(mechanism.as_bytes(), SHOWN);
+            return Err(error.with_expected(wanted).with_got(got));
+        }
+        let Some(mut exchange) = Exchange::begin(&mechanism, users.judge)? else {
+            let error = self.fault(Kind::Usage, "the client uses a mechanism that is not known");
+            return Err(error
+                .with_got(visible::excerpt(mechanism.as_bytes(), SHOWN))
+                .hint("take it with expect_command(...), and answer it by hand"));
+        };
+        let mut next = match arguments.next() {
+            // An empty initial response is written as an equals sign (RFC 4954, 4).
+            Some(initial) if initial == "=" => exchange.respond(b""),
+            Some(initial) => {
+                let initial = self.decoded(initial.as_bytes(), wait)?;
+                exchange.respond(&initial)
+            }
+            None => Move::Challenge(exchange.open()),
+        };
+        loop {
+            match next {
+                Move::Challenge(challenge) => {
+                    let Some(response) = self.challenged(&challenge, wait).await? else {
+                        self.conclude_auth(false, wait).await?;
+                        let user = String::new();
+                        return Ok(Authenticated {
+                            mechanism,
+                            user,
+                            granted: false,
+                            cancelled: true,
+                        });
+                    };
+                    next = exchange.respond(&response);
+                }
+                Move::Verdict { user, granted } => {
+                    self.conclude_auth(granted, wait).await?;
+                    return Ok(Authenticated { mechanism, user, granted, cancelled: false });
+                }
+            }
+        }
+    }
+
+    /// Sends a challenge and takes the response to it; `None` if the client cancels.
+    async fn challenged(&mut self, challenge: &[u8], wait: Wait) -> Result<Option<Vec<u8>>> {
+        let challenge = BASE64_STANDARD.encode(challenge);
+        let line = match self.turn.speech() {
+            Speech::Imap | Speech::Pop3 => format!("+ {challenge}\r\n"),
+            Speech::Sieve => format!("\"{challenge}\"\r\n"),
+            _ => format!("334 {challenge}\r\n"),
+        };
+        self.send_in_turn(line.into_bytes(), wait).await?;
+        let any = Pattern::regex("(?s)^")?;
+        let Some(taken) = self.next_frame(&"a response", wait).await? else {
+            return Err(self.closed(wait, &any, None));
+        };
+        self.turn.expected();
+        let response = chomp(&taken);
+        let response = match self.turn.speech() {
+            Speech::Sieve => Command::words(response).into_iter().next().unwrap_or_default(),
+            _ => String::from_utf8_lossy(response).into_owned(),
+        };
+        if response == "*" {
+            return Ok(None);
+        }
+        self.decoded(response.as_bytes(), wait).map(Some)
+    }
+
+    fn decoded(&self, response: &[u8], wait: Wait) -> Result<Vec<u8>> {
+        BASE64_STANDARD.decode(response).map_err(|_| {
+            let error = self.fault(Kind::Malformed, "the client's response is not base64");
+            error.with_expected("base64 (RFC 4648, 4)").with_waited(wait.waited())
+        })
+    }
+
+    async fn conclude_auth(&mut self, granted: bool, wait: Wait) -> Result<()> {
+        let line = match (self.turn.speech(), granted) {
+            (Speech::Imap, true) => "OK authenticated",
+            (Speech::Imap, false) => "NO [AUTHENTICATIONFAILED] authentication failed",
+            (Speech::Pop3, true) => "+OK authenticated",
+            (Speech::Pop3, false) => "-ERR [AUTH] authentication failed",
+            (Speech::Sieve, true) => "OK",
+            (Speech::Sieve, false) => "NO \"authentication failed\"",
+            (_, true) => "235 2.7.0 authenticated",
+            (_, false) => "535 5.7.8 authentication failed",
+        };
+        self.say(&line.into(), wait).await
+    }
+}
