@@ -138,6 +138,14 @@ pub(super) struct Review {
     /// Scripts, goldens, `.snap.new` files, or folders with all below them; by default `.`.
     #[arg(value_name = "PATHS")]
     pub(super) paths: Vec<PathBuf>,
+    /// Show what waits and ask nothing, for want of a terminal; the exit code is 1 if something
+    /// waits.
+    #[arg(long)]
+    pub(super) show: bool,
+    /// Show each change by another program, which is given the golden and what was said:
+    /// `--diff-tool 'delta --side-by-side'`.
+    #[arg(long, value_name = "COMMAND", env = "MAILEXPECT_DIFF_TOOL", hide_env_values = true)]
+    pub(super) diff_tool: Option<String>,
 }
 
 #[derive(Arguments, Debug)]

@@ -22,6 +22,7 @@ mod progress;
 mod redact;
 mod reference;
 mod reporting;
+mod rerun;
 mod review;
 mod run;
 mod schema;

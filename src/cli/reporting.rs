@@ -93,8 +93,13 @@ pub(super) fn is_for_nagios(args: impl Iterator<Item = std::ffi::OsString>) -> b
 }
 
 impl Reporting {
-    /// Whether what goes by is recorded.
+    /// Whether what goes by is recorded: a page shows when each line was said.
     pub(super) fn is_taped(&self) -> bool {
+        self.has_trace() || self.html.is_some()
+    }
+
+    /// Whether a recording is written.
+    fn has_trace(&self) -> bool {
         self.trace.is_some_and(|when| when != When::Off)
     }
 
@@ -141,7 +146,7 @@ impl Reporting {
             let output = Output::File(ReportFile::create(path)?);
             reports.push(Written { report: Box::<Junit>::default(), output });
         }
-        if self.is_taped() {
+        if self.has_trace() {
             let failures_only = self.trace == Some(When::RetainOnFailure);
             let output = Output::File(ReportFile::create(&self.trace_file)?);
             reports.push(Written { report: Box::new(Trace { failures_only }), output });

@@ -3,6 +3,7 @@
 
 use std::io::{self, BufRead};
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use super::args;
 use super::screen::Screen;
@@ -10,6 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::golden::Pending;
 use crate::outcome::ExitCode;
 use crate::report::Review;
+use crate::visible;
 
 /// What becomes of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +38,47 @@ impl Choice {
 
 pub(super) fn review(args: args::Review, screen: &mut Screen) -> Result<ExitCode> {
     let found = waiting(args.paths)?;
-    let review = ask(&found, &mut io::stdin().lock(), screen)?;
+    let tool = args.diff_tool.as_deref();
+    if args.show {
+        for (number, pending) in found.iter().enumerate() {
+            show(pending, (number + 1, found.len()), tool, screen)?;
+        }
+        ended(Review { waiting: found.len(), ..Review::default() }, screen);
+        return Ok(if found.is_empty() { ExitCode::Passed } else { ExitCode::Failed });
+    }
+    let review = ask(&found, tool, &mut io::stdin().lock(), screen)?;
     Ok(ended(review, screen))
+}
+
+/// Shows a change, with its place among all of them.
+fn show(
+    pending: &Pending,
+    (number, all): (usize, usize),
+    tool: Option<&str>,
+    screen: &mut Screen,
+) -> Result<()> {
+    let Some(tool) = tool else {
+        screen.show(&Review::change(pending, number, all));
+        return Ok(());
+    };
+    screen.show(&Review::headline(pending, number, all));
+    let wrong = |why: String| {
+        let error = Error::usage(format!(
+            "cannot show a change by `{}`: {why}",
+            visible::escape(tool.as_bytes())
+        ));
+        error.hint("--diff-tool is a command that takes two files: diff -u, delta, meld --diff")
+    };
+    let words = shlex::split(tool).unwrap_or_default();
+    let Some((program, arguments)) = words.split_first() else {
+        return Err(wrong("it is empty, or a quote is not closed".to_owned()));
+    };
+    let (old, new) = pending.files();
+    let old = old.unwrap_or_else(|| PathBuf::from("/dev/null"));
+    // That the files differ is a failure to most of these.
+    let status =
+        Command::new(program).args(arguments).arg(old).arg(new).stdin(Stdio::null()).status();
+    status.map(drop).map_err(|error| wrong(error.to_string()))
 }
 
 pub(super) fn accept(args: args::Decide, screen: &mut Screen) -> Result<ExitCode> {
@@ -79,14 +120,19 @@ fn decide(found: &[Pending], choice: Choice, screen: &mut Screen) -> Result<Revi
 }
 
 /// Shows each change and does what is answered. Where nobody answers any more, the rest waits on.
-fn ask(found: &[Pending], answers: &mut impl BufRead, screen: &mut Screen) -> Result<Review> {
+fn ask(
+    found: &[Pending],
+    tool: Option<&str>,
+    answers: &mut impl BufRead,
+    screen: &mut Screen,
+) -> Result<Review> {
     let mut review = Review::default();
     let mut all = None;
     for (number, pending) in found.iter().enumerate() {
         let choice = if let Some(choice) = all {
             choice
         } else {
-            screen.show(&Review::change(pending, number + 1, found.len()));
+            show(pending, (number + 1, found.len()), tool, screen)?;
             answer(answers, screen)?
         };
         if matches!(choice, Choice::AcceptAll | Choice::Quit) {

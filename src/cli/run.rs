@@ -10,6 +10,7 @@ use super::goldens;
 use super::options::Goldens;
 use super::progress::Progress;
 use super::reporting::{Reports, Written};
+use super::rerun::{self, Watch};
 use super::screen::Screen;
 use super::segment;
 use super::selection::Failed;
@@ -48,6 +49,10 @@ pub(super) struct Run {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     #[arg(conflicts_with_all = ["format", "junit", "html", "trace", "quiet", "warning", "critical"])]
     repeat: Option<u32>,
+    /// Run again what changes, until Ctrl-C: a script that changes alone, all scripts if a module or
+    /// the project file does.
+    #[arg(long, conflicts_with_all = ["eval", "repeat", "segment"])]
+    watch: bool,
     #[command(flatten)]
     playing: super::against::Playing,
     #[command(flatten)]
@@ -67,8 +72,40 @@ pub(super) struct Run {
 }
 
 pub(super) fn run(args: &Run, screen: &mut Screen) -> Result<ExitCode> {
+    if args.watch { run_again(args, screen) } else { run_once(args, None, screen) }
+}
+
+/// Runs all scripts, and then what changes, until somebody ends it. What is wrong now may be right
+/// after the next change.
+fn run_again(args: &Run, screen: &mut Screen) -> Result<ExitCode> {
+    let sources = Sources::of(args.paths.clone(), None)?;
+    let interrupt = Interrupt::listen()?;
+    let mut watch = Watch::start(&plan::roots(&sources.paths))?;
+    let mut changed = Changed { interrupt: interrupt.clone(), only: None };
+    loop {
+        if let Err(error) = run_once(args, Some(&changed), screen) {
+            screen.complain(&error);
+        }
+        screen.note(&Human::watching());
+        let Some(files) = watch.next(&interrupt) else { return Ok(ExitCode::Interrupted) };
+        let scripts = sources.select(&args.selection).unwrap_or_default();
+        changed.only = Some(rerun::affected(&scripts, &files));
+    }
+}
+
+/// A run of what has changed.
+struct Changed {
+    interrupt: Interrupt,
+    /// The scripts; all of them at first.
+    only: Option<Vec<PathBuf>>,
+}
+
+fn run_once(args: &Run, changed: Option<&Changed>, screen: &mut Screen) -> Result<ExitCode> {
     let sources = Sources::of(args.paths.clone(), args.eval.clone())?;
-    let scripts = sources.select(&args.selection)?;
+    let mut scripts = sources.select(&args.selection)?;
+    if let Some(only) = changed.and_then(|changed| changed.only.as_ref()) {
+        scripts.retain(|script| only.contains(script));
+    }
     sources.check_goldens(args.goldens.record || args.goldens.update)?;
     let project = Project::of(Path::new("."))?;
     let rules = project.rules();
@@ -98,7 +135,8 @@ pub(super) fn run(args: &Run, screen: &mut Screen) -> Result<ExitCode> {
         jobs: args.playing.jobs(jobs(&scripts, &against), args.reach.timeout())?,
         times: args.attempts.times(),
         at_once,
-        interrupt: Interrupt::listen()?,
+        interrupt: changed
+            .map_or_else(Interrupt::listen, |changed| Ok(changed.interrupt.clone()))?,
         // What is measured is neither retried nor cut short.
         rules: if is_measured { workers::Rules::default() } else { args.attempts.rules(&rules) },
     };

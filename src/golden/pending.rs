@@ -48,6 +48,11 @@ impl Pending {
         Ok(Some(Self { golden, old: old.map(|old| old.text), new: new.text }))
     }
 
+    /// The files: the golden, if it is there, and what waits.
+    pub(crate) fn files(&self) -> (Option<PathBuf>, PathBuf) {
+        (self.golden.exists().then(|| self.golden.clone()), file::pending(&self.golden))
+    }
+
     /// Makes it the golden.
     ///
     /// # Errors

@@ -106,6 +106,12 @@ impl Human {
         (visible::escape(place.as_bytes()), message.lines().next().unwrap_or_default())
     }
 
+    /// That changes are waited for.
+    #[cfg(feature = "cli")]
+    pub(crate) fn watching() -> String {
+        format!("{DIM}waiting for changes; Ctrl-C ends{DIM:#}\n")
+    }
+
     /// That a file was written.
     #[cfg(feature = "cli")]
     pub(crate) fn written(path: &Path) -> String {

@@ -18,6 +18,11 @@ impl Review {
 
     pub(crate) const ANSWERS: &'static str = "a makes it the golden, r throws it away, s leaves it, A takes it and all that follow, q leaves the rest\n";
 
+    /// A change that another program shows.
+    pub(crate) fn headline(pending: &Pending, number: usize, all: usize) -> String {
+        format!("{ODD}{number}/{all}{ODD:#} {}\n", golden(pending))
+    }
+
     /// A change as a coloured diff, with its place among all of them.
     pub(crate) fn change(pending: &Pending, number: usize, all: usize) -> String {
         let what = if pending.old.is_some() {

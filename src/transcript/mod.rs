@@ -25,6 +25,8 @@ pub use read::read;
 #[cfg(feature = "cli")]
 pub(crate) use render::happening;
 pub use render::{Line, Mark};
+#[cfg(feature = "cli")]
+pub(crate) use tape::Passage;
 pub(crate) use tape::{Passed, Recorded, Tape};
 
 use crate::secrets::Learned;

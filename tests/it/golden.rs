@@ -498,3 +498,23 @@ fn what_differs_in_the_middle_of_a_long_message_is_noticed() {
     let ran = run(&mail("two"), "--check");
     assert!(ran.code == Some(1) && ran.out.contains("bytes left out, SHA-256"), "{ran:?}");
 }
+
+#[test]
+fn what_waits_is_shown_without_a_terminal_and_by_another_program() {
+    let folder = folder(&[("hello.rhai", SCRIPT)]);
+    hello(folder.path(), HELLO, &["--record"], &[]);
+    let ran = run(folder.path(), &["review", "--show"], &[]);
+    assert!(ran.code == Some(0) && ran.out == "nothing to review\n", "{ran:?}");
+    hello(folder.path(), &HELLO.replace("SIZE 100", "SIZE 200"), &[], &[]);
+    let ran = run(folder.path(), &["review", "--show", "snapshots/hello.snap"], &[]);
+    assert!(ran.code == Some(1) && ran.out.contains("SIZE 200"), "{ran:?}");
+    assert!(ran.out.ends_with("1 still to be reviewed\n"), "{ran:?}");
+    let ran = run(folder.path(), &["review", "--show", "--diff-tool", "diff -U0"], &[]);
+    assert!(
+        ran.code == Some(1) && ran.out.contains("+++ ") && ran.out.contains("SIZE 200"),
+        "{ran:?}"
+    );
+    let ran = run(folder.path(), &["review", "--show", "--diff-tool", "no-such-tool"], &[]);
+    assert!(ran.code == Some(2) && ran.err.contains("cannot show a change"), "{ran:?}");
+    assert_eq!(files(folder.path()), ["hello.snap", "hello.snap.new"], "nothing was decided");
+}

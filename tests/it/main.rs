@@ -37,6 +37,7 @@ mod manners;
 mod message;
 mod monitoring;
 mod multiline;
+mod partitions;
 mod peer;
 mod pop3;
 mod probe;

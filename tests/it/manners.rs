@@ -110,3 +110,47 @@ fn a_terminal_has_a_bar_and_a_pipe_has_none() {
         Err(error) => eprintln!("skipped: script cannot be run: {error}"),
     }
 }
+
+#[test]
+fn what_changes_is_run_again() {
+    use std::io::BufRead as _;
+
+    let folder = folder(&[
+        ("scripts/a.rhai", "connect().expect(220);\n"),
+        ("scripts/b.rhai", "connect().expect(554);\n"),
+    ]);
+    // A test that waits for a change in vain is to end.
+    let mut command = Command::new("timeout");
+    let mut child = command
+        .current_dir(folder.path())
+        .args(["60", env!("CARGO_BIN_EXE_mailexpect"), "run", "--watch", "--format", "plain"])
+        .env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"))
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut round = || {
+        let mut shown = Vec::new();
+        for line in lines.by_ref() {
+            let line = line.unwrap();
+            let is_last = line.contains(" passed") || line.contains(" failed");
+            shown.push(line.split(['(', ':']).next().unwrap().trim().to_owned());
+            if is_last {
+                break;
+            }
+        }
+        shown
+    };
+    assert_eq!(round(), ["PASS scripts/a.rhai", "FAIL scripts/b.rhai", "1 passed, 1 failed"]);
+    fs::write(folder.path().join("scripts/b.rhai"), "connect().expect(220);\n").unwrap();
+    assert_eq!(round(), ["PASS scripts/b.rhai", "1 passed"]);
+    interrupt(child.id());
+    assert!(child.wait().unwrap().code().is_some_and(|code| code != 0));
+}
+
+/// Ctrl-C for a process.
+fn interrupt(id: u32) {
+    assert!(Command::new("kill").args(["-INT", &id.to_string()]).status().unwrap().success());
+}

@@ -4,6 +4,7 @@
 //! the formatter of the templates and nowhere else. What got past both would still not run: the
 //! page's policy names its own style and script by their hashes.
 
+mod clock;
 mod view;
 
 use std::collections::BTreeMap;

@@ -3,10 +3,11 @@
 use serde::Serialize;
 use similar::{ChangeTag, TextDiff};
 
+use super::clock::Clock;
 use crate::duration;
 use crate::outcome::{Difference, Failure, Golden, Outcome, Verdict};
 use crate::report::{difference, human};
-use crate::transcript::{self, Event, Mark, What};
+use crate::transcript::{self, Event, Mark, Recorded, What};
 use crate::visible;
 
 /// How many lines of a golden are shown around each change.
@@ -130,7 +131,7 @@ fn golden(golden: &Golden) -> Option<String> {
 impl Attempt {
     /// The attempt; steps are linked to by their names behind this one.
     fn of(name: &str, outcome: &Outcome) -> Self {
-        let lines = lines(name, &outcome.transcript);
+        let lines = lines(name, &outcome.transcript, outcome.recorded.as_deref());
         if let Verdict::Differs(different) = &outcome.verdict {
             let message = Some(difference::message(different).to_owned());
             let place = Some(different.golden.display().to_string());
@@ -188,12 +189,14 @@ fn diff(Difference { old, new, .. }: &Difference) -> Vec<Changed> {
     changed
 }
 
-fn lines(name: &str, events: &[Event]) -> Vec<Line> {
+fn lines(name: &str, events: &[Event], recorded: Option<&Recorded>) -> Vec<Line> {
+    let mut clock = Clock::of(recorded);
     let sessions = events.iter().filter_map(|event| event.session);
     let several = sessions.clone().any(|session| Some(session) != sessions.clone().next());
     let mut lines = Vec::new();
     for event in events {
         let session = event.session.filter(|_| several).map(|session| session.to_string());
+        let mut time = clock.time(event).map(|time| format!("{:.4}", time.as_secs_f64()));
         let is_step = matches!(event.what, What::Step(_));
         for line in transcript::lines(std::slice::from_ref(event)) {
             let (kind, who) = match line.mark {
@@ -210,7 +213,8 @@ fn lines(name: &str, events: &[Event]) -> Vec<Line> {
             };
             let id = is_step.then(|| format!("{name}s{}", lines.len()));
             let (session, text) = (session.clone(), short(text));
-            lines.push(Line { kind, who, session, time: None, text, decoded, id });
+            // The lines of one reply came together.
+            lines.push(Line { kind, who, session, time: time.take(), text, decoded, id });
         }
     }
     if lines.len() > LINES {

@@ -1,0 +1,121 @@
+//! `mailexpect run --watch`: what changed is run again.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::timeout;
+
+use crate::error::{Error, Kind, Result};
+use crate::interrupt::Interrupt;
+
+/// How long files are quiet before a change is over: an editor writes a file in several steps.
+const QUIET: Duration = Duration::from_millis(100);
+
+/// Hears of changes below some paths.
+pub(super) struct Watch {
+    /// Dropped, it hears no more.
+    _watcher: RecommendedWatcher,
+    changes: UnboundedReceiver<PathBuf>,
+    clock: Runtime,
+}
+
+impl Watch {
+    /// Watches these files and folders, and all below them.
+    ///
+    /// # Errors
+    /// If the system watches no more files.
+    pub(super) fn start(roots: &[PathBuf]) -> Result<Self> {
+        let failed = |why: String| {
+            let error = Error::new(Kind::Io, format!("cannot watch for changes: {why}"));
+            error.hint("run without --watch, or raise fs.inotify.max_user_watches")
+        };
+        let clock = Builder::new_current_thread().enable_time().build();
+        let clock = clock.map_err(|error| failed(error.to_string()))?;
+        let (tell, changes) = unbounded_channel();
+        let heard = move |event: notify::Result<notify::Event>| {
+            let Ok(event) = event else { return };
+            if !event.kind.is_access() {
+                for path in event.paths.into_iter().filter(|path| counts(path)) {
+                    // Nobody listens any more if the run is over.
+                    let _ = tell.send(path);
+                }
+            }
+        };
+        let mut watcher =
+            notify::recommended_watcher(heard).map_err(|error| failed(error.to_string()))?;
+        for root in roots {
+            // An editor replaces a file, so that it is its folder that is watched.
+            let folder = if root.is_dir() { Some(root.as_path()) } else { root.parent() };
+            let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+            watcher
+                .watch(folder.unwrap_or(Path::new(".")), RecursiveMode::Recursive)
+                .map_err(|error| failed(format!("{}: {error}", root.display())))?;
+        }
+        Ok(Self { _watcher: watcher, changes, clock })
+    }
+
+    /// The next files that change, all that do so at once; nothing once a signal comes.
+    pub(super) fn next(&mut self, interrupt: &Interrupt) -> Option<BTreeSet<PathBuf>> {
+        let Self { changes, clock, .. } = self;
+        clock.block_on(async {
+            let first = tokio::select! {
+                () = interrupt.pressed() => return None,
+                first = changes.recv() => first?,
+            };
+            let mut changed = BTreeSet::from([first]);
+            while let Ok(Some(path)) = timeout(QUIET, changes.recv()).await {
+                changed.insert(path);
+            }
+            Some(changed)
+        })
+    }
+}
+
+/// Whether a change there may change what a run comes to. What a run writes itself does not.
+fn counts(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let is_hidden = name.starts_with('.');
+    !is_hidden && (extension == Some("rhai") || name == "mailexpect.toml")
+}
+
+/// Which of these scripts are to run again after a change: those that changed, or all if something
+/// did that is none of them, such as a module or the project file.
+pub(super) fn affected(scripts: &[PathBuf], changed: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
+    let is_same =
+        |script: &PathBuf, path: &PathBuf| match (script.canonicalize(), path.canonicalize()) {
+            (Ok(one), Ok(other)) => one == other,
+            _ => false,
+        };
+    let of = |path: &PathBuf| scripts.iter().find(|script| is_same(script, path));
+    let affected: Option<BTreeSet<&PathBuf>> = changed.iter().map(of).collect();
+    match affected {
+        Some(affected) => affected.into_iter().cloned().collect(),
+        None => scripts.to_vec(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_that_changed_runs_again_and_a_module_runs_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for name in ["a.rhai", "b.rhai", "lib.rhai"] {
+            std::fs::write(path(name), "").unwrap();
+        }
+        let scripts = [path("a.rhai"), path("b.rhai")];
+        let affected =
+            |names: &[&str]| affected(&scripts, &names.iter().map(|name| path(name)).collect());
+        assert_eq!(affected(&["b.rhai"]), [path("b.rhai")]);
+        assert_eq!(affected(&["a.rhai", "lib.rhai"]), scripts);
+        assert!(counts(Path::new("x/mailexpect.toml")) && !counts(Path::new("x/.a.rhai")));
+        assert!(!counts(Path::new("snapshots/a.snap.new")));
+    }
+}

@@ -1,0 +1,81 @@
+//! A run in parts, whose reports are one again.
+
+use std::fs;
+use std::process::Command;
+
+use crate::filters::filtered;
+use crate::program::{folder, run};
+
+/// What a report says, but for its times and ports.
+fn shown(text: &str) -> String {
+    let filters = [
+        (r"127\.0\.0\.1:\d{4,5}", "127.0.0.1:PORT"),
+        (r"\d+(\.\d+)? (ms|s)\b", "TIME"),
+        (r#"time="[0-9.]+""#, "time"),
+        (r#""elapsed":[0-9.e-]+"#, "elapsed"),
+    ];
+    filtered(&text, &filters)
+}
+
+#[test]
+fn four_parts_make_the_report_of_one_run() {
+    let scripts: Vec<_> = (0..10)
+        .map(|n| {
+            let code = if n % 3 == 0 { 554 } else { 220 };
+            let text = format!("// Script {n}.\nconnect().expect({code});\n");
+            (
+                format!("scripts/{n}.rhai"),
+                if n == 5 { "skip(\"not here\");\n".to_owned() } else { text },
+            )
+        })
+        .collect();
+    let scripts: Vec<_> =
+        scripts.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let folder = folder(&scripts);
+    let whole = run(folder.path(), &["run", "--junit", "whole.xml", "--html", "whole.html"]);
+    for part in 1..=4 {
+        let (slice, file) = (format!("slice:{part}/4"), format!("json=part-{part}.json"));
+        run(folder.path(), &["run", "--partition", &slice, "--format", &file]);
+    }
+    let parts = ["part-1.json", "part-2.json", "part-3.json", "part-4.json"];
+    let merge =
+        [&["report", "merge", "--junit", "merged.xml", "--html", "merged.html"], &parts[..]];
+    let merged = run(folder.path(), &merge.concat());
+    assert_eq!(merged.code, whole.code, "{merged:?}");
+    assert_eq!(shown(&merged.out), shown(&whole.out));
+    let read = |name: &str| shown(&fs::read_to_string(folder.path().join(name)).unwrap());
+    assert_eq!(read("merged.xml"), read("whole.xml"));
+    assert_eq!(read("merged.html").lines().count(), read("whole.html").lines().count());
+    match Command::new("xmllint").arg("--noout").arg(folder.path().join("merged.xml")).output() {
+        Ok(lint) => assert!(lint.status.success(), "{lint:?}"),
+        Err(error) => eprintln!("skipped: xmllint cannot be run: {error}"),
+    }
+}
+
+#[test]
+fn a_part_that_was_cut_off_or_is_no_stream_says_so() {
+    let folder =
+        folder(&[("a.rhai", "connect().expect(220);\n"), ("b.rhai", "connect().expect(220);\n")]);
+    let ran = run(folder.path(), &["run", "-j", "1", "--format", "json"]);
+    let cut: Vec<_> = ran.out.lines().take(3).collect();
+    fs::write(folder.path().join("cut.json"), cut.join("\n")).unwrap();
+    let merged = run(folder.path(), &["report", "merge", "cut.json"]);
+    assert!(merged.code == Some(1) && merged.err.contains("does not tell the end"), "{merged:?}");
+    assert!(merged.out.contains("1 not run"), "{merged:?}");
+    fs::write(folder.path().join("no.json"), "<xml/>\n").unwrap();
+    let merged = run(folder.path(), &["report", "merge", "no.json"]);
+    assert!(merged.code == Some(2) && merged.err.contains("line 1"), "{merged:?}");
+}
+
+#[test]
+fn a_script_that_lacks_a_parameter_is_skipped_if_that_is_asked_for() {
+    let folder =
+        folder(&[("a.rhai", "param(\"who\");\nparam(\"what\");\nconnect().expect(220);\n")]);
+    let ran = run(folder.path(), &["run", "--skip-incomplete"]);
+    assert!(ran.code == Some(0) && ran.out.contains("skipped: no value for what, who"), "{ran:?}");
+    let ran = run(folder.path(), &["run"]);
+    assert!(
+        ran.code == Some(2) && ran.out.contains("`who`") && ran.out.contains("`what`"),
+        "{ran:?}"
+    );
+}
