@@ -48,6 +48,7 @@ pub enum Then {
 /// # }
 /// ```
 #[derive(Clone, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fault of its own")]
 pub struct Fault {
     after: Option<Duration>,
     drip: Option<Duration>,
