@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -20,12 +21,13 @@ pub struct Reply {
     matched: Range<usize>,
     found: Match,
     octets: u64,
+    took: Duration,
 }
 
 impl Reply {
     pub(crate) fn new(bytes: Bytes, matched: Range<usize>, found: Match) -> Self {
         let octets = bytes.len() as u64;
-        Self { bytes, matched, found, octets }
+        Self { bytes, matched, found, octets, took: Duration::ZERO }
     }
 
     /// A whole reply or line, of which all but its last line end counts.
@@ -37,6 +39,17 @@ impl Reply {
     /// The same, of which some was not kept: so many octets it was in all.
     pub(crate) fn of_octets(self, octets: u64) -> Self {
         Self { octets, ..self }
+    }
+
+    /// The same, for which an operation had to wait so long.
+    pub(crate) fn after(self, took: Duration) -> Self {
+        Self { took, ..self }
+    }
+
+    /// How long it took to come, from the start of the operation that took it.
+    #[must_use]
+    pub fn took(&self) -> Duration {
+        self.took
     }
 
     /// The same, which keeps nothing else in memory.

@@ -141,12 +141,33 @@ pub(crate) fn run<A: Audience>(work: Work, audience: A) -> Result<(A, Spent)> {
         cpu += other.join().unwrap_or_else(|panic| resume_unwind(panic))?;
     }
     // All lanes have ended, and with them every other owner.
-    let shared = Arc::into_inner(shared).ok_or_else(|| Error::usage("a worker has not ended"))?;
+    let mut shared =
+        Arc::into_inner(shared).ok_or_else(|| Error::usage("a worker has not ended"))?;
+    tear_down(&mut shared)?;
     let timed_out = shared.timed_out.load(Ordering::Relaxed);
     Ok((
         shared.audience.into_inner().unwrap_or_else(PoisonError::into_inner),
         Spent { elapsed: started.elapsed(), cpu, timed_out },
     ))
+}
+
+/// Runs the teardowns of the folders whose scripts have run; those that fail are told as scripts of
+/// their own.
+fn tear_down<A: Audience>(shared: &mut Shared<A>) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime
+        .map_err(|error| Error::new(Kind::Io, format!("no runtime for a teardown: {error}")))?;
+    let mut number = shared.next.load(Ordering::Relaxed);
+    for job in &shared.work.jobs {
+        let torn = runtime.block_on(job.against.runner.tear_down(Thread::Own));
+        for mut outcome in torn.into_iter().filter(|outcome| !outcome.is_ok()) {
+            outcome.target.clone_from(&job.against.target);
+            shared.audience().ended(number, outcome);
+            number += 1;
+        }
+    }
+    runtime.shutdown_background();
+    Ok(())
 }
 
 struct Shared<A> {

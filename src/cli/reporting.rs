@@ -300,7 +300,8 @@ impl Reports {
         let scripts = self.scripts.unwrap_or(self.ended);
         let mut summary = Summary {
             scripts,
-            not_run: scripts - self.ended,
+            // The teardown of a folder that failed is one more.
+            not_run: scripts.saturating_sub(self.ended),
             timed_out,
             tally: self.tally,
             wanted: None,

@@ -263,7 +263,7 @@ fn repeat(work: &Work, times: usize, human: Human, screen: &mut Screen) -> Resul
             cpu: spent.cpu,
         }));
         worst = worst.max(counted.tally.exit_code());
-        not_run -= counted.tally.total();
+        not_run = not_run.saturating_sub(counted.tally.total());
     }
     if not_run > 0 {
         screen.show(&Human::not_run(not_run, "run"));

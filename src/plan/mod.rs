@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::script::is_fixture;
 use crate::script::shipped;
 
 #[cfg(feature = "cli")]
@@ -61,7 +62,8 @@ fn expand(path: &Path) -> Result<Vec<PathBuf>> {
         walk(path, &mut |script| {
             let inside = script.strip_prefix(path).unwrap_or(script).parent();
             let in_lib = inside.is_some_and(|folders| folders.iter().any(|folder| folder == "lib"));
-            if !in_lib && script.extension().is_some_and(|extension| extension == "rhai") {
+            let is_own = !in_lib && !is_fixture(script);
+            if is_own && script.extension().is_some_and(|extension| extension == "rhai") {
                 found.push(script.to_owned());
             }
         })?;

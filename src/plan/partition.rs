@@ -1,9 +1,12 @@
 //! One part of all scripts, for machines that share a run.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
+
+use crate::script::serial_name;
 
 /// Part `number` of `of`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,12 +49,17 @@ impl Partition {
     /// The scripts of this part, in their order.
     pub(crate) fn of(self, scripts: Vec<PathBuf>) -> Vec<PathBuf> {
         let mut turn = 0;
+        // Scripts that must not run at once are in one part: parts may be on several machines.
+        let mut serial: BTreeMap<String, u64> = BTreeMap::new();
         let is_ours = |script: &PathBuf| {
-            let part = match self.by {
-                By::Slice => turn,
-                By::Hash => hash(script, b""),
+            let name = serial_name(script);
+            let next = match (self.by, &name) {
+                (By::Slice, _) => turn,
+                (By::Hash, Some(name)) => hash(Path::new(name), b""),
+                (By::Hash, None) => hash(script, b""),
             };
             turn += 1;
+            let part = name.map_or(next, |name| *serial.entry(name).or_insert(next));
             part % self.of == self.number - 1
         };
         scripts.into_iter().filter(is_ours).collect()

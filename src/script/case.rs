@@ -12,16 +12,17 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use rhai::{Engine, NativeCallContext};
+use rhai::{Dynamic, Engine, NativeCallContext};
 
 use super::coroutine::{Coroutine, Stop};
 use super::engine::engine;
 use super::failure::End;
+use super::fixtures::{self, Fixtures};
 use super::library::Library;
 use super::program::Program;
 use super::run::{Run, Shared};
 use super::settings::{Servers, Settings};
-use super::{check, failure, finally, memory, table};
+use super::{check, failure, finally, memory, serial, table};
 use crate::error::{Error, Kind, Result};
 use crate::outcome::{Failure, Outcome, Verdict};
 use crate::redaction::Redaction;
@@ -193,7 +194,16 @@ impl Case {
     async fn run_on(&self, thread: Thread) -> Outcome {
         let runner = self.runner();
         match self.check_params(&runner) {
-            Ok(()) => runner.run_on(thread, &self.path, std::future::pending()).await,
+            Ok(()) => {
+                let mut outcome = runner.run_on(thread, &self.path, std::future::pending()).await;
+                for torn in runner.tear_down(thread).await {
+                    let failure = torn.failure().cloned();
+                    outcome.beside.extend(failure);
+                }
+                let mut beside = std::mem::take(&mut outcome.beside);
+                outcome.verdict = failure::failed_beside(outcome.verdict, &mut beside);
+                Outcome { beside, ..outcome }
+            }
             Err(error) => runner.broken(&self.path, error.into()),
         }
     }
@@ -207,6 +217,7 @@ impl Case {
 pub struct Runner {
     library: Arc<Library>,
     shared: Shared,
+    fixtures: Fixtures,
 }
 
 impl Runner {
@@ -235,7 +246,7 @@ impl Runner {
             #[cfg(feature = "cli")]
             taped: false,
         };
-        Self { library, shared }
+        Self { library, shared, fixtures: Fixtures::default() }
     }
 
     /// Masks these values in all that is shown of its runs.
@@ -259,7 +270,7 @@ impl Runner {
         let options = self.shared.settings.options.clone().segment(way);
         let settings = Arc::new(Settings { options, ..(*self.shared.settings).clone() });
         let shared = Shared { settings, ..self.shared.clone() };
-        Self { library: Arc::clone(&self.library), shared }
+        Self { library: Arc::clone(&self.library), shared, fixtures: Fixtures::default() }
     }
 
     /// One whose sessions are those of a recording, and whose parameters are those that were
@@ -309,13 +320,33 @@ impl Runner {
         path: &Path,
         interrupt: impl Future<Output = ()>,
     ) -> Outcome {
+        let mut interrupt = pin!(interrupt);
+        let around = match self.around(thread, path, interrupt.as_mut()).await {
+            Ok(around) => around,
+            Err(verdict) => {
+                let title = self.title(&path.to_string_lossy());
+                return Outcome { title, ..Outcome::new(path, verdict) };
+            }
+        };
+        self.run_alone(thread, path, around.fixture, interrupt).await.0
+    }
+
+    /// Runs a script without what stands around it; its outcome, and the plain data that it ended
+    /// with if others are to have that.
+    async fn run_alone(
+        &self,
+        thread: Thread,
+        path: &Path,
+        fixture: Option<Arc<serde_json::Value>>,
+        interrupt: impl Future<Output = ()>,
+    ) -> (Outcome, Option<Arc<serde_json::Value>>) {
         let started = Instant::now();
         let name = path.to_string_lossy().into_owned();
         let (title, program) = match self.compile(&name) {
             Ok(compiled) => compiled,
-            Err(failure) => return self.broken(path, failure),
+            Err(failure) => return (self.broken(path, failure), None),
         };
-        let run = Rc::new(Run::new(self.shared.clone(), path, thread));
+        let run = Rc::new(Run::new(self.shared.clone(), path, thread).with_fixture(fixture));
         let (ended, mut beside) = self.drive(&run, program, interrupt).await;
         run.deferred.forget();
         let mut verdict = self.judge(&run, ended).await;
@@ -344,7 +375,84 @@ impl Runner {
             outcome.failed_by_cases = true;
         }
         outcome.mask(run.secrets());
-        outcome
+        (outcome, run.take_ended_with())
+    }
+
+    /// Waits for what has to stand around a script: the names that it must have alone, and the
+    /// setup of its folder, which the first script of the folder runs.
+    ///
+    /// # Errors
+    /// The verdict of the script if it cannot run.
+    async fn around(
+        &self,
+        thread: Thread,
+        path: &Path,
+        interrupt: impl Future<Output = ()>,
+    ) -> Result<Around, Verdict> {
+        let failed = |failure: Failure| Verdict::Failed(Box::new(failure));
+        // What is wrong with the script, its own run says.
+        let Ok(unit) = self.library.load(self.engine(), &path.to_string_lossy()) else {
+            return Ok(Around::default());
+        };
+        if unit.serial.is_empty() && unit.fixture.is_none() {
+            return Ok(Around::default());
+        }
+        let ready = async {
+            let fixture = match &unit.fixture {
+                Some(folder) => self.set_up(thread, folder).await.map_err(failed)?,
+                None => None,
+            };
+            let locks = serial::hold(&unit.serial).await;
+            let locks = locks.map_err(|error| failed(error.into()))?;
+            Ok(Around { _locks: locks, fixture })
+        };
+        tokio::select! {
+            ready = ready => ready,
+            () = interrupt => {
+                let error = Error::new(Kind::Timeout, "interrupted before it began");
+                Err(Verdict::Interrupted(Box::new(error.into())))
+            }
+        }
+    }
+
+    /// What the setup of a folder ended with; it is run now if it was not before.
+    async fn set_up(
+        &self,
+        thread: Thread,
+        folder: &Path,
+    ) -> Result<Option<Arc<serde_json::Value>>, Failure> {
+        let setup = self.fixtures.of(folder);
+        let run = async {
+            let path = folder.join(fixtures::SETUP);
+            if !path.is_file() {
+                return Ok(None);
+            }
+            let (outcome, value) =
+                self.run_alone(thread, &path, None, std::future::pending()).await;
+            match outcome.failure() {
+                Some(failure) => {
+                    let message = format!("{} failed: {}", path.display(), failure.error.message());
+                    let error = failure.error.clone().say(&message);
+                    Err(Failure { error, ..failure.clone() })
+                }
+                None => Ok(value),
+            }
+        };
+        setup.get_or_init(|| run).await.clone()
+    }
+
+    /// Runs the teardowns of all folders whose scripts have run; their outcomes.
+    pub(crate) async fn tear_down(&self, thread: Thread) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        for (folder, setup) in self.fixtures.take() {
+            let path = folder.join(fixtures::TEARDOWN);
+            if path.is_file() {
+                let value = setup.get().and_then(|setup| setup.clone().ok().flatten());
+                let torn = self.run_alone(thread, &path, value, std::future::pending()).await;
+                outcomes.push(torn.0);
+            }
+        }
+        outcomes
     }
 
     /// A script that lacks one parameter is told of all that it lacks, so that they are given at
@@ -403,7 +511,8 @@ impl Runner {
         // What the script threw is let go of on its own stack: it may be nested deep.
         let script = Coroutine::new(Rc::<Run>::clone(run), move || {
             let mut beside = Vec::new();
-            let last = |context: &NativeCallContext<'_>| {
+            let last = |context: &NativeCallContext<'_>, value: Option<&Dynamic>| {
+                shared.end_with(value);
                 beside = finally::run(context, &shared, 0, &library);
             };
             let ended = program.run(&engine, last);
@@ -446,11 +555,17 @@ impl Runner {
             let failure = failure::at_the_end(error, handle.last(), &self.library);
             Failure { step: handle.step(), ..failure }
         });
-        let failed = match failed {
+        let mut failed = match failed {
             None if ended.is_ok() => self.unaccepted(run).await,
             failed => failed,
         };
         run.close_listeners();
+        if ended.is_ok() && failed.is_none() {
+            let wrong = run.programs.end(&run.transcript).await;
+            failed =
+                wrong.map(|(error, spot)| failure::at_the_end(error, Some(spot), &self.library));
+        }
+        run.programs.kill();
         for handle in run.sessions() {
             if let Ok(mut taken) = handle.take()
                 && let Ok(session) = taken.session()
@@ -464,10 +579,13 @@ impl Runner {
             (Err(End::Interrupted(failure)), _) => Verdict::Interrupted(with_step(failure)),
             (Err(End::Failed(failure)), _) => Verdict::Failed(with_step(failure)),
             (Ok(()), Some(failure)) => Verdict::Failed(Box::new(failure)),
-            (Ok(()), None) if run.proofs() == 0 && !run.table.has_failed() => {
+            (Ok(()), None) if run.has_proved_nothing() => {
                 Verdict::Failed(Box::new(nothing_expected().into()))
             }
-            (Ok(()), None) => Verdict::Passed,
+            (Ok(()), None) => match run.wrong_end() {
+                Some(error) => Verdict::Failed(Box::new(error.into())),
+                None => Verdict::Passed,
+            },
         }
     }
 
@@ -503,6 +621,14 @@ fn guarded(mut script: Pin<&mut Coroutine<Ran>>) -> impl Future<Output = Ran> {
             Poll::Ready((Err(End::Failed(error.into())), Vec::new()))
         })
     })
+}
+
+/// What stands around a script while it runs.
+#[derive(Default)]
+struct Around {
+    /// The names that it has alone.
+    _locks: Vec<std::fs::File>,
+    fixture: Option<Arc<serde_json::Value>>,
 }
 
 /// How a script ended, and what failed beside that.

@@ -1,5 +1,6 @@
 //! What the first comment of a script says of it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::shipped;
@@ -9,6 +10,8 @@ use crate::file;
 const IGNORED: &str = "ignored:";
 /// What a line begins with that has the script's tags, with commas between them.
 const TAGS: &str = "tags:";
+/// What a line begins with that names what no two scripts may use at once.
+const SERIAL: &str = "serial:";
 
 /// What the first comment says that scripts are chosen by.
 #[cfg(feature = "cli")]
@@ -40,6 +43,19 @@ fn tags(text: &str) -> Vec<String> {
     tags.map(str::to_owned).collect()
 }
 
+/// The names that no two scripts may have at once, in one order for all.
+pub(super) fn serial_names(text: &str) -> Vec<String> {
+    let names = lines(text).filter_map(|line| line.strip_prefix(SERIAL)).map(str::trim);
+    let names: BTreeSet<_> = names.filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    names.into_iter().collect()
+}
+
+/// The first of those names of a script, if it has one.
+#[cfg(feature = "cli")]
+pub(crate) fn serial_name(script: &Path) -> Option<String> {
+    serial_names(&file::read_text(script).ok()?).into_iter().next()
+}
+
 /// The lines of the first comment, without their slashes. A first line for the kernel (`#!`) may
 /// stand before it.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
@@ -49,7 +65,7 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn is_of_people(line: &&str) -> bool {
-    !line.starts_with(IGNORED) && !line.starts_with(TAGS)
+    ![IGNORED, TAGS, SERIAL].iter().any(|start| line.starts_with(start))
 }
 
 #[cfg(feature = "cli")]

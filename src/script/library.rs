@@ -12,7 +12,7 @@ use rhai::{
 use super::coroutine::{self, Halt};
 use super::program::Program;
 use super::run::Run;
-use super::{heading, raise, shipped};
+use super::{fixtures, heading, raise, shipped};
 use crate::error::Error;
 use crate::file;
 use crate::outcome::{Failure, Place};
@@ -26,6 +26,10 @@ pub(super) struct Unit {
     pub(super) text: String,
     /// Its first comment.
     pub(super) title: Option<String>,
+    /// The names that no other script may have while it runs.
+    pub(super) serial: Vec<String>,
+    /// The folder whose setup and teardown it stands between.
+    pub(super) fixture: Option<PathBuf>,
     compiled: Result<Arc<Program>, ParseError>,
     /// The first word in it that there is not, once somebody has looked.
     unknown: OnceLock<Option<Failure>>,
@@ -61,6 +65,8 @@ impl Unit {
         }
         Self {
             title: heading::title(&text),
+            serial: heading::serial_names(&text),
+            fixture: fixtures::folder(Path::new(name)).map(Path::to_owned),
             text,
             compiled: compiled.map(|ast| Arc::new(Program::new(ast))),
             unknown: OnceLock::new(),

@@ -10,7 +10,7 @@ use crate::target::Target;
 use crate::{duration, suggest};
 
 /// The options that are durations.
-const DURATIONS: [&str; 3] = ["timeout", "settle", "grace"];
+const DURATIONS: [&str; 4] = ["timeout", "after", "settle", "grace"];
 
 /// The words whose map is no options: its keys are the caller's.
 const OF_DATA: [&str; 5] = ["message", "id", "xclient", "append", "fill_with"];

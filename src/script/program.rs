@@ -3,8 +3,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rhai::{
-    AST, Caches, Engine, GlobalRuntimeState, ImmutableString, NativeCallContext, Position, Scope,
-    Shared,
+    AST, Caches, Dynamic, Engine, GlobalRuntimeState, ImmutableString, NativeCallContext, Position,
+    Scope, Shared,
 };
 
 use super::raise::Raised;
@@ -39,22 +39,23 @@ impl Program {
 
     /// Runs it from its first statement to its last, with the engine that compiled it.
     ///
-    /// `finally` runs behind that, whatever came of it.
+    /// `finally` runs behind that, whatever came of it, with the value that the script ended with.
     ///
     /// # Errors
     /// What it was ended by.
     pub(super) fn run(
         &self,
         engine: &Engine,
-        finally: impl FnOnce(&NativeCallContext<'_>),
+        finally: impl FnOnce(&NativeCallContext<'_>, Option<&Dynamic>),
     ) -> Result<(), Raised> {
         let mut state = self.state(engine);
         let State { caches, global, scope } = &mut *state;
         // Rhai has no other way to run something with caches that are there already.
         #[expect(deprecated, reason = "to be removed in Rhai 2")]
         let ended = engine.eval_statements_raw(global, caches, scope, self.ast.statements());
+        let context = (engine, "finally", self.name.as_deref(), &*global, Position::NONE).into();
+        finally(&context, ended.as_ref().ok());
         let ended = ended.map(drop);
-        finally(&(engine, "finally", self.name.as_deref(), &*global, Position::NONE).into());
         if ended.is_ok() {
             self.keep(state);
         }

@@ -107,6 +107,7 @@ pub(super) fn kind(name: &str) -> &str {
         "Capabilities" => "capabilities",
         "Caught" => "error",
         "Reply" => "reply",
+        "Running" => "command",
         "Parsed" => "message",
         "Pattern" => "pattern",
         "()" => "nothing",

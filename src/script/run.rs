@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext};
 use tokio::time::Instant;
@@ -16,10 +17,12 @@ use super::ended::Ended;
 use super::handle::Handle;
 use super::listening::Listening;
 use super::memory;
+use super::programs::Programs;
 use super::raise::Raised;
 use super::regexes::Regexes;
 use super::settings::Settings;
 use super::table::Table;
+use super::{fixtures, plain};
 use crate::error::{Error, Result};
 use crate::file;
 use crate::outcome::{Measured, Metric};
@@ -80,6 +83,14 @@ pub(crate) struct Run {
     ended: RefCell<Option<Ended>>,
     /// What is to be done at its end.
     pub(super) deferred: Deferred,
+    /// The commands that it runs.
+    pub(super) programs: Programs,
+    /// What the setup of its folder ended with, if there is one.
+    pub(super) fixture: Option<Arc<serde_json::Value>>,
+    /// Whether it stands around others.
+    is_fixture: bool,
+    /// What it ended with, if it does.
+    ended_with: RefCell<Option<Result<serde_json::Value>>>,
     /// The rows of its tables.
     pub(super) table: Table,
     /// Values that the script had made up, each with what stands for it in its golden.
@@ -163,6 +174,10 @@ impl Run {
             redaction: RefCell::default(),
             ended: RefCell::default(),
             deferred: Deferred::default(),
+            programs: Programs::default(),
+            fixture: None,
+            is_fixture: fixtures::is_fixture(script),
+            ended_with: RefCell::default(),
             table: Table::default(),
             known: RefCell::default(),
             ports: RefCell::default(),
@@ -203,6 +218,47 @@ impl Run {
         let error = Error::usage(format!("the script may not connect to {target}"))
             .with_expected("a unix socket in the script's folder or the current one");
         Err(error.hint("give the URL by --set, or --allow-sockets if you trust the script"))
+    }
+
+    /// The same run, with what the setup of its folder ended with.
+    pub(super) fn with_fixture(self, fixture: Option<Arc<serde_json::Value>>) -> Self {
+        Self { fixture, ..self }
+    }
+
+    /// Takes what a setup ended with.
+    pub(super) fn end_with(&self, value: Option<&Dynamic>) {
+        if let (true, Some(value)) = (self.is_fixture, value) {
+            self.ended_with.replace(Some(plain::of(value)));
+        }
+    }
+
+    /// What it ended with, as plain data; nothing if it was none, or nobody wants it.
+    pub(super) fn take_ended_with(&self) -> Option<Arc<serde_json::Value>> {
+        self.ended_with.take().and_then(Result::ok).map(Arc::new)
+    }
+
+    /// What is wrong with what it ended with.
+    pub(super) fn wrong_end(&self) -> Option<Error> {
+        self.ended_with.borrow().as_ref().and_then(|ended| ended.as_ref().err().cloned())
+    }
+
+    /// Whether it has to have proved something and has not. A setup need not.
+    pub(super) fn has_proved_nothing(&self) -> bool {
+        self.proofs() == 0 && !self.table.has_failed() && !self.is_fixture
+    }
+
+    /// Makes sure that a script may start processes.
+    pub(super) fn may_start(&self) -> Result<()> {
+        if self.settings.allow_run {
+            return Ok(());
+        }
+        let error = Error::usage("this script may not start a process");
+        Err(error.hint("scripts are sandboxed; give --allow-run if you trust it"))
+    }
+
+    /// The deadline of each operation, unless a script says otherwise.
+    pub(super) fn timeout(&self) -> Duration {
+        self.settings.options.operation_timeout()
     }
 
     /// Reads a file that a script names: one that the caller has given as a parameter, or one where

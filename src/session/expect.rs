@@ -175,7 +175,7 @@ impl Session {
             };
             if let Some(found) = self.held_against(&reply, &pattern) {
                 self.turn.expected();
-                return Ok(Reply::whole(reply, found));
+                return Ok(Reply::whole(reply, found).after(wait.started.elapsed()));
             }
             taken.push(self.shown_lines(&reply));
             let may_end = was_owed || self.turn.protocol().is_closing();
@@ -245,7 +245,7 @@ impl Session {
         let replies = served.filter_map(|(reply, pattern)| {
             let reply = taken.get((*reply)?)?.clone();
             let found = self.held_against(&reply, pattern)?;
-            Some(Reply::whole(reply, found))
+            Some(Reply::whole(reply, found).after(wait.started.elapsed()))
         });
         Ok(replies.collect())
     }
@@ -275,7 +275,7 @@ impl Session {
         };
         if self.held_against(&taken, &pattern).is_none() {
             self.turn.expected();
-            return Ok(Reply::whole(taken, Match::default()));
+            return Ok(Reply::whole(taken, Match::default()).after(wait.started.elapsed()));
         }
         let error = self.fault(Kind::Unexpected, "the reply is the one that must not come");
         Err(hint::add(

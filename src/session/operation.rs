@@ -3,10 +3,11 @@
 use std::fmt;
 use std::future::IntoFuture;
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Fault, Session, Untagged};
-use crate::error::{Error, Result};
+use crate::duration;
+use crate::error::{Error, Kind, Result};
 use crate::pattern::{IntoPattern, Pattern};
 use crate::proto::imap::Literals;
 use crate::tls;
@@ -16,6 +17,8 @@ use crate::tls;
 #[derive(Debug, Default)]
 pub(crate) struct Call {
     pub(crate) timeout: Option<Duration>,
+    /// It must not be over before.
+    pub(crate) after: Option<Duration>,
     /// What the reply that ends a verb must be, in place of what its protocol calls success.
     pub(crate) expect: Option<Result<Pattern>>,
     /// The same for each of the replies to a message.
@@ -333,6 +336,25 @@ impl<T> Operation<'_, T> {
         self
     }
 
+    /// Sets the time before which the operation must not be over: a server that delays on purpose.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("S: 220 hi")?;
+    /// let mut session = Session::connect(&server.url("smtp")).await?;
+    /// let early = session.expect(220).after(Duration::from_secs(60)).await;
+    /// assert_eq!(early.unwrap_err().message(), "it came earlier than it may");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn after(mut self, after: Duration) -> Self {
+        self.call.after = Some(after);
+        self
+    }
+
     /// All that a script gave, in place of what was said before.
     #[cfg(feature = "script")]
     pub(crate) fn with(mut self, call: Call) -> Self {
@@ -351,13 +373,27 @@ impl<'s, T: 's> Operation<'s, T> {
     }
 }
 
-impl<'s, T> IntoFuture for Operation<'s, T> {
+impl<'s, T: 's> IntoFuture for Operation<'s, T> {
     type Output = Result<T>;
     type IntoFuture = Running<'s, T>;
 
     fn into_future(self) -> Self::IntoFuture {
-        (self.run)(self.session, self.call)
+        let Some(after) = self.call.after else { return (self.run)(self.session, self.call) };
+        let name = format!("{}, {}", self.session.id(), self.session.peer());
+        let running = (self.run)(self.session, self.call);
+        Box::pin(async move {
+            let began = Instant::now();
+            let outcome = running.await?;
+            let took = began.elapsed();
+            if took >= after { Ok(outcome) } else { Err(too_early(after, took).with_session(name)) }
+        })
     }
+}
+
+fn too_early(after: Duration, took: Duration) -> Error {
+    let error = Error::new(Kind::Unexpected, "it came earlier than it may");
+    let (after, took) = (duration::show(after), duration::show(took));
+    error.with_expected(format!("not before {after}")).with_got(format!("after {took}"))
 }
 
 impl<T> fmt::Debug for Operation<'_, T> {

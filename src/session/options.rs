@@ -95,6 +95,12 @@ impl Options {
         }
     }
 
+    /// How long an operation may take.
+    #[cfg(feature = "script")]
+    pub(crate) fn operation_timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// The deadline of each operation, connecting included.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {

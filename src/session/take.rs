@@ -124,7 +124,9 @@ impl Session {
         let mut search = Search::new(pattern)?;
         loop {
             let is_open = match search.advance(self.stream.held(), self.ending.is_seen())? {
-                Progress::Found(found) => return Ok(self.take_found(found, &search)),
+                Progress::Found(found) => {
+                    return Ok(self.take_found(found, &search).after(wait.started.elapsed()));
+                }
                 Progress::Absent => return Err(self.closed(wait, pattern, None)),
                 Progress::More => false,
                 Progress::Open => true,
@@ -139,7 +141,9 @@ impl Session {
                 wait.deadline()
             };
             match (self.more(pattern, wait, until).await?, search.settle(self.stream.held())) {
-                (Arrival::Late, Some(found)) => return Ok(self.take_found(found, &search)),
+                (Arrival::Late, Some(found)) => {
+                    return Ok(self.take_found(found, &search).after(wait.started.elapsed()));
+                }
                 (Arrival::Late, None) => return Err(self.timed_out(wait, pattern)),
                 (Arrival::Bytes | Arrival::End, _) => {}
             }
@@ -185,7 +189,7 @@ impl Session {
     pub(super) fn hold(&mut self, taken: Bytes, pattern: &Pattern, wait: Wait) -> Result<Reply> {
         if let Some(found) = self.held_against(&taken, pattern) {
             self.turn.expected();
-            return Ok(Reply::whole(taken, found));
+            return Ok(Reply::whole(taken, found).after(wait.started.elapsed()));
         }
         let mut error = self.fault(Kind::Mismatch, "the reply is not the one that was expected");
         let speech = self.turn.speech();

@@ -5,6 +5,8 @@ mod connect;
 mod exchangers;
 mod pace;
 mod process;
+#[cfg(feature = "script")]
+mod program;
 mod proxy;
 mod recorded;
 mod segment;
@@ -28,6 +30,8 @@ pub(crate) use pace::{Pace, Unheard};
 pub(crate) use process::Process;
 #[cfg(feature = "cli")]
 pub(crate) use process::kill_processes;
+#[cfg(feature = "script")]
+pub(crate) use program::Program;
 pub use proxy::Proxy;
 pub(crate) use recorded::{Recorded, Recording};
 #[cfg(feature = "cli")]

@@ -19,8 +19,8 @@ const COMPLAINTS: usize = 16 << 10;
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
-    /// Its process group, which may outlive the child itself.
-    group: Option<Pid>,
+    /// Its process group, which may outlive the child itself; killed when this is dropped.
+    _group: Group,
     /// `None` once we have closed it.
     stdin: Option<ChildStdin>,
     stdout: ChildStdout,
@@ -58,15 +58,14 @@ impl Process {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
-        let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        groups().extend(group.map(|group| group.as_raw_nonzero().get()));
+        let group = Group::of(&child);
         let missing = || io::Error::other("the child lacks a pipe");
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().ok_or_else(missing)?;
         let stderr = child.stderr.take().ok_or_else(missing)?;
         let complaints = Arc::default();
         tokio::spawn(listen(stderr, Arc::clone(&complaints)));
-        Ok(Self { child, group, stdin, stdout, complaints })
+        Ok(Self { child, _group: group, stdin, stdout, complaints })
     }
 
     /// Closes its stdin and waits until it has ended.
@@ -92,10 +91,37 @@ async fn listen(mut stderr: ChildStderr, complaints: Arc<Mutex<Vec<u8>>>) {
     }
 }
 
-impl Drop for Process {
+/// The process group of a child, killed when this is dropped: also if the child has ended, since
+/// what it started may still run.
+#[derive(Debug)]
+pub(super) struct Group(Option<Pid>);
+
+impl Group {
+    /// That of a child that was started with one of its own.
+    pub(super) fn of(child: &Child) -> Self {
+        let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        groups().extend(group.map(|group| group.as_raw_nonzero().get()));
+        Self(group)
+    }
+
+    #[cfg(feature = "script")]
+    pub(super) fn kill(&self) {
+        self.0.into_iter().for_each(kill);
+    }
+
+    /// Asks all of it to end.
+    #[cfg(feature = "script")]
+    pub(super) fn terminate(&self) {
+        if let Some(group) = self.0 {
+            // If the group is gone already, there is nothing to be done.
+            let _ = kill_process_group(group, Signal::TERM);
+        }
+    }
+}
+
+impl Drop for Group {
     fn drop(&mut self) {
-        // Also if the child has ended: what it started may still run.
-        if let Some(group) = self.group {
+        if let Some(group) = self.0 {
             groups().remove(&group.as_raw_nonzero().get());
             kill(group);
         }

@@ -14,6 +14,7 @@ static ALLOCATOR: mailexpect::script::CountingAllocator = mailexpect::script::Co
 mod attempts;
 mod certificates;
 mod circles;
+mod commands;
 mod connecting;
 mod documented;
 mod edges;
@@ -29,6 +30,7 @@ mod harness;
 mod hostile;
 mod html;
 mod imap;
+mod isolation;
 mod language;
 mod layers;
 mod listening;

@@ -14,6 +14,7 @@ pub(super) fn call(options: &Map, allowed: &[&str]) -> Result<Call> {
         check_known(name, allowed)?;
         match name.as_str() {
             "timeout" => call.timeout = Some(duration(value)?),
+            "after" => call.after = Some(duration(value)?),
             "keep" => call.keep = Some(boolean(name, value)?),
             "expect" => match value.read_lock::<Array>() {
                 Some(all) => call.expect_each = Some(Ok(patterns(all.clone())?)),

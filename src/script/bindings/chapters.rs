@@ -7,8 +7,8 @@ use rhai::{Module, Shared};
 use super::verb::{Manual, words_of};
 use super::{
     auth, capabilities, cases, caught, expect, files, find, golden, imap, listening, message,
-    metric, names, pattern, pop3, port, reply, send, serving, session, shared, sieve, smtp,
-    standard, test, tls, together, trying,
+    metric, names, pattern, pop3, port, processes, reply, send, serving, session, shared, sieve,
+    smtp, standard, test, tls, together, trying,
 };
 
 /// Words that belong together, with their place in the reference.
@@ -70,6 +70,7 @@ fn chapters(manual: Manual) -> impl Iterator<Item = (&'static str, &'static str,
         ("The server's side", serving::INTRO, words_of!(serving::words, manual)),
         ("Tests", test::INTRO, words_of!(test::words, manual)),
         ("Files", files::INTRO, words_of!(files::words, manual)),
+        ("Commands", processes::INTRO, words_of!(processes::words, manual)),
         ("Tables", cases::INTRO, words_of!(cases::words, manual)),
         ("Failures and attempts", trying::INTRO, words_of!(trying::words, manual)),
         ("Several dialogues at once", together::INTRO, words_of!(together::words, manual)),

@@ -20,7 +20,7 @@ text is literal and is how the reply begins; `re(...)` is found somewhere in it.
 framing, `expect` searches the stream and takes it to the end of the match. Each word takes `#{timeout: \"30s\"}` as its last \
 argument; without, the session's deadline holds, 10 s unless set.";
 
-const OPTIONS: [&str; 1] = ["timeout"];
+const OPTIONS: [&str; 2] = ["timeout", "after"];
 const BYTES: [&str; 2] = ["timeout", "keep"];
 
 /// How a word is called: with a pattern, and what may stand behind it.

@@ -22,6 +22,7 @@ mod names;
 mod pattern;
 mod pop3;
 mod port;
+mod processes;
 mod reply;
 mod send;
 mod serving;

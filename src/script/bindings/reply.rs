@@ -114,6 +114,20 @@ pub mod words {
         i64::try_from(reply.octets()).unwrap_or(i64::MAX)
     }
 
+    /// How long it took to come, in seconds, from the start of the word that took it. That it must
+    /// not come before a time is said by `#{after: "800ms"}`.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// assert(s.expect(220).took < 5.0);
+    /// let e = fails("unexpected", || s.noop(#{after: "1m"}));
+    /// assert_eq(e.expected, "not before 60 s");
+    /// ```
+    #[rhai_fn(get = "took", pure)]
+    pub fn took(reply: &mut Reply) -> f64 {
+        reply.took().as_secs_f64()
+    }
+
     /// What came ahead of the match in a stream, as a blob; empty for a whole reply.
     #[rhai_fn(get = "before", pure)]
     pub fn before(reply: &mut Reply) -> Blob {

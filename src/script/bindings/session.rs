@@ -49,7 +49,7 @@ fn until_ready(ctx: &NativeCallContext<'_>, url: &str, options: &Map) -> Result<
     ready.map_err(|error: Error| raise(ctx, error))
 }
 
-fn words_of(command: Dynamic) -> Result<Vec<String>> {
+pub(super) fn words_of(command: Dynamic) -> Result<Vec<String>> {
     match command.into_typed_array::<String>() {
         Ok(words) => Ok(words),
         Err(_) => Err(Error::usage("a command is text, or a list of text")),
@@ -58,10 +58,7 @@ fn words_of(command: Dynamic) -> Result<Vec<String>> {
 
 fn start(command: Vec<String>, options: &Map) -> Result<Handle> {
     let run = Run::current()?;
-    if !run.settings.allow_run {
-        let error = Error::usage("this script may not start a process");
-        return Err(error.hint("scripts are sandboxed; give --allow-run if you trust it"));
-    }
+    run.may_start()?;
     let protocol = options.get("protocol").map_or_else(|| "tcp".to_owned(), ToString::to_string);
     let options = connecting::session_options(run.options(), options, &PIPE)?;
     // Spawning needs the runtime, not a wait.

@@ -7,6 +7,7 @@
 use crate::error::{Error, Kind, Result};
 use crate::script::bounds::beginning;
 use crate::script::ended::Ended;
+use crate::script::plain;
 use crate::script::raise::{Raised, raise};
 use crate::script::run::{self, Run};
 use crate::secrets;
@@ -16,7 +17,9 @@ use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 
 pub(super) const INTRO: &str = "The first line of a script's first comment is its title; \
 a line `// ignored: takes an hour` further down in that comment keeps it out of `cargo test` unless ignored tests are asked for (`mailexpect \
-run` runs it). `print(...)` goes to the report. A script fails if nothing that it expected came and no assertion of it held. Scripts are sandboxed: they have no access to files, to the environment or to processes that their caller did \
+run` runs it). A line `// serial: carol's maildrop` there names what no two scripts may use at once: scripts that have a name in common \
+never run at the same time, also in other workers, and in other runs of the same user on the machine (by a lock on a file); \
+`--partition` keeps all scripts of a name in one part. `print(...)` goes to the report. A script fails if nothing that it expected came and no assertion of it held. Scripts are sandboxed: they have no access to files, to the environment or to processes that their caller did \
 not grant, and they cannot run, recurse or allocate without bound.";
 
 /// The longest title of a step.
@@ -135,6 +138,28 @@ pub mod words {
         }
         run.note_param(name, &default.to_string());
         Ok(default)
+    }
+
+    /// What the `setup.rhai` of the script's folder ended with: text, numbers, truth values, and
+    /// lists and maps of these. `setup.rhai` runs once before the scripts of its folder and of
+    /// those below that have none of their own, `teardown.rhai` once after them.
+    ///
+    /// ```rhai,ignore
+    /// // setup.rhai
+    /// let port = free_port();
+    /// #{ mailbox: unique("box"), port: port }
+    /// // a.rhai
+    /// let s = connect(param("imap"));
+    /// s.select(fixture().mailbox);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn fixture(ctx: NativeCallContext) -> Result<Dynamic, Raised> {
+        let run = Run::current().map_err(|error| raise(&ctx, error))?;
+        let Some(fixture) = &run.fixture else {
+            let error = Error::usage("no setup.rhai stands before this script");
+            return Err(raise(&ctx, error.hint("it lies in the script's folder, or in one above")));
+        };
+        Ok(plain::to(fixture))
     }
 
     /// Begins a step: a failure names the step it happened in.

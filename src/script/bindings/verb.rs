@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::session::{Call, Session};
 
 /// What every verb takes as its last argument.
-const OPTIONS: [&str; 2] = ["timeout", "expect"];
+const OPTIONS: [&str; 3] = ["timeout", "after", "expect"];
 
 /// What a script gives a verb as its last argument; `more` are the options that not every verb
 /// has.

@@ -1,0 +1,310 @@
+//! Commands that a script runs beside its dialogues.
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "Rhai's plugin macros hand arguments over by value"
+)]
+
+use std::time::Duration;
+
+use rhai::Map;
+use rhai::plugin::{Dynamic, NativeCallContext, export_module};
+use tokio::time::{Instant, timeout_at};
+
+use super::argument::{self, check_known, duration};
+use super::session::words_of;
+use super::wait;
+use crate::error::{Error, Kind, Result, Waited};
+use crate::pattern::Pattern;
+use crate::reply::Reply;
+use crate::script::programs::Running;
+use crate::script::raise::{Raised, Spot, raise};
+use crate::script::run::Run;
+use crate::transcript::About;
+use crate::transport::Program;
+use crate::visible;
+
+pub(super) const INTRO: &str = "With `--allow-run` a script may run commands: a tool, or the client or the server that is under test. The \
+words of a command are parted at blanks, or given as a list; there is no shell. What a command starts ends with it. How a command ended \
+stands in the transcript where the script waited for it, or at the script's end; one that failed and that nobody looked at fails the \
+script.";
+
+/// How much of what a command wrote an error shows.
+const SHOWN: usize = 1000;
+
+/// What a command is given.
+struct Given {
+    stdin: Option<Vec<u8>>,
+    variables: Vec<(String, String)>,
+    timeout: Duration,
+}
+
+impl Given {
+    fn of(run: &Run, options: Map) -> Result<Self> {
+        let timeout = run.timeout();
+        let mut given = Self { stdin: None, variables: Vec::new(), timeout };
+        for (name, value) in options {
+            check_known(&name, &["stdin", "env", "timeout"])?;
+            match name.as_str() {
+                "stdin" => given.stdin = Some(argument::bytes(value, "the input of a command")?),
+                "timeout" => given.timeout = duration(&value)?,
+                _ => given.variables = variables(value)?,
+            }
+        }
+        Ok(given)
+    }
+}
+
+fn variables(value: Dynamic) -> Result<Vec<(String, String)>> {
+    let wrong =
+        || Error::usage("the option `env` is a map of variables").hint("env: #{TZ: \"UTC\"}");
+    let map = value.try_cast::<Map>().ok_or_else(wrong)?;
+    Ok(map.into_iter().map(|(name, value)| (name.to_string(), value.to_string())).collect())
+}
+
+fn options_of(value: &Map) -> Result<Duration> {
+    value.keys().try_for_each(|name| check_known(name, &["timeout"]))?;
+    let run = Run::current()?;
+    value.get("timeout").map_or_else(|| Ok(run.timeout()), duration)
+}
+
+fn start(ctx: &NativeCallContext<'_>, command: Dynamic, given: &Given) -> Result<Running> {
+    let run = Run::current()?;
+    run.may_start()?;
+    let words = match command.as_immutable_string_ref() {
+        Ok(text) => text.split_whitespace().map(str::to_owned).collect(),
+        Err(_) => words_of(command.clone())?,
+    };
+    let mut shown = visible::escape(words.join(" ").as_bytes());
+    run.secrets().mask_text(&mut shown);
+    run.note(About::Ran, shown.as_str());
+    let program = Program::start(&words, &given.variables, given.stdin.clone());
+    let program = program.map_err(|error| {
+        Error::new(Kind::Io, format!("the command `{shown}` cannot be started: {error}")).hint(
+            "the words are parted at blanks and there is no shell; a list keeps blanks in words",
+        )
+    })?;
+    run.programs.add(Running::new(shown, Spot::of(ctx), program))
+}
+
+/// Runs a command to its end.
+async fn to_its_end(run: &Run, running: &Running, within: Duration) -> Result<()> {
+    let began = Instant::now();
+    match timeout_at(began + within, running.ended(&run.transcript)).await {
+        Ok(ended) => ended.map(drop),
+        Err(_) => {
+            running.stop(&run.transcript).await?;
+            let error = Error::new(
+                Kind::Timeout,
+                format!("the command `{}` has not ended in time", running.command()),
+            );
+            let waited = Waited { elapsed: began.elapsed(), allowed: within };
+            let error = error.with_expected("its end").with_got(written(run, running));
+            Err(error.with_waited(waited).hint("give it longer with #{timeout: \"1m\"}"))
+        }
+    }
+}
+
+/// What a command has written, as an error shows it.
+fn written(run: &Run, running: &Running) -> String {
+    let mut text = visible::excerpt(&running.look(|program| program.output()), SHOWN);
+    run.secrets().mask_text(&mut text);
+    if text.is_empty() { "nothing".to_owned() } else { text }
+}
+
+async fn exits(run: &Run, running: &Running, code: i64, within: Duration) -> Result<()> {
+    running.see();
+    to_its_end(run, running, within).await?;
+    let status = running.ended(&run.transcript).await?;
+    if status.code().map(i64::from) == Some(code) {
+        run.count_check();
+        return Ok(());
+    }
+    let error = running.ended_wrong(&run.transcript, "ended in another way than it had to", status);
+    Err(error.with_expected(format!("exit status: {code}")))
+}
+
+/// Waits until what a command writes has a match.
+async fn writes(run: &Run, running: &Running, pattern: Pattern, within: Duration) -> Result<Reply> {
+    let began = Instant::now();
+    let wanted = pattern.to_string();
+    loop {
+        let output = running.look(|program| program.output());
+        if let Some(found) = pattern.find(&output)? {
+            run.count_check();
+            return Ok(found);
+        }
+        let count = output.len() as u64;
+        let more = running.with(async |program| Ok(program.writes_beyond(count).await));
+        let (kind, message) = match timeout_at(began + within, more).await {
+            Ok(Ok(true)) => continue,
+            Ok(Ok(false)) => (Kind::Closed, "will write no more, and it is not there"),
+            Ok(Err(error)) => return Err(error),
+            Err(_) => (Kind::Timeout, "has not written it in time"),
+        };
+        let error = Error::new(kind, format!("the command `{}` {message}", running.command()));
+        let waited = Waited { elapsed: began.elapsed(), allowed: within };
+        let error = error.with_expected(wanted).with_got(written(run, running));
+        return Err(error.with_waited(waited));
+    }
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[export_module(manifest)]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "the macro writes code of its own beside these"
+)]
+pub mod words {
+    /// Runs a command to its end. `stdin` is its input (text or a blob), `env` a map of variables
+    /// besides those of this process, `timeout` how long it may take. It has no other input.
+    ///
+    /// ```rhai,ignore
+    /// let swaks = run("swaks --server 127.0.0.1 --to test-user@example.com", #{timeout: "20s"});
+    /// swaks.expect_exit(0);
+    /// assert(swaks.output.contains("250 "));
+    /// run("sort", #{stdin: "b\na\n", env: #{LC_ALL: "C"}}).expect_exit(0);
+    /// ```
+    #[rhai_fn(name = "run", return_raw)]
+    pub fn run_with(
+        ctx: NativeCallContext,
+        command: Dynamic,
+        options: Map,
+    ) -> Result<Running, Raised> {
+        let ran = wait(&ctx, async {
+            let run = Run::current()?;
+            let given = Given::of(&run, options)?;
+            let running = super::start(&ctx, command, &given)?;
+            to_its_end(&run, &running, given.timeout).await?;
+            Ok(running)
+        })?;
+        ran.map_err(|error: Error| raise(&ctx, error))
+    }
+
+    #[rhai_fn(name = "run", return_raw)]
+    pub fn run(ctx: NativeCallContext, command: Dynamic) -> Result<Running, Raised> {
+        run_with(ctx, command, Map::new())
+    }
+
+    /// Starts a command that goes on: the client or the server that is under test. At the end of
+    /// the script it is ended with all that it started: asked by SIGTERM, and killed 2 s later. The
+    /// options are those of `run`.
+    ///
+    /// ```rhai,ignore
+    /// let port = free_port();
+    /// let server = start(`./server --port ${port}`);
+    /// wait_ready(`smtp://127.0.0.1:${port}`);
+    /// ```
+    #[rhai_fn(name = "start", return_raw)]
+    pub fn start_with(
+        ctx: NativeCallContext,
+        command: Dynamic,
+        options: Map,
+    ) -> Result<Running, Raised> {
+        let started =
+            Run::current().and_then(|run| super::start(&ctx, command, &Given::of(&run, options)?));
+        started.map_err(|error| raise(&ctx, error))
+    }
+
+    #[rhai_fn(name = "start", return_raw)]
+    pub fn start(ctx: NativeCallContext, command: Dynamic) -> Result<Running, Raised> {
+        start_with(ctx, command, Map::new())
+    }
+
+    /// Waits for the end of a command, which has to be with this exit status.
+    #[rhai_fn(name = "expect_exit", return_raw)]
+    pub fn expect_exit(
+        ctx: NativeCallContext,
+        command: &mut Running,
+        status: i64,
+    ) -> Result<(), Raised> {
+        expect_exit_with(ctx, command, status, Map::new())
+    }
+
+    #[rhai_fn(name = "expect_exit", return_raw)]
+    pub fn expect_exit_with(
+        ctx: NativeCallContext,
+        command: &mut Running,
+        status: i64,
+        options: Map,
+    ) -> Result<(), Raised> {
+        let running = command.clone();
+        let exited = wait(&ctx, async {
+            let run = Run::current()?;
+            exits(&run, &running, status, options_of(&options)?).await
+        })?;
+        exited.map_err(|error: Error| raise(&ctx, error))
+    }
+
+    /// Waits until what a command writes to stdout has a match, and gives that back as an
+    /// expectation does. It looks at all that was written since the start.
+    ///
+    /// ```rhai,ignore
+    /// let server = start("./server --port 0");
+    /// let port = server.expect_output(re(`listening on port (\d+)`))[1];
+    /// ```
+    #[rhai_fn(name = "expect_output", return_raw)]
+    pub fn expect_output(
+        ctx: NativeCallContext,
+        command: &mut Running,
+        pattern: Dynamic,
+    ) -> Result<Reply, Raised> {
+        expect_output_with(ctx, command, pattern, Map::new())
+    }
+
+    #[rhai_fn(name = "expect_output", return_raw)]
+    pub fn expect_output_with(
+        ctx: NativeCallContext,
+        command: &mut Running,
+        pattern: Dynamic,
+        options: Map,
+    ) -> Result<Reply, Raised> {
+        let running = command.clone();
+        let found = wait(&ctx, async {
+            let pattern = argument::pattern(pattern)?;
+            let run = Run::current()?;
+            writes(&run, &running, pattern, options_of(&options)?).await
+        })?;
+        found.map_err(|error: Error| raise(&ctx, error))
+    }
+
+    /// Ends a command with all that it started, by SIGTERM, and kills what is left 2 s later. How
+    /// it ended then is not judged.
+    #[rhai_fn(name = "stop", return_raw)]
+    pub fn stop(ctx: NativeCallContext, command: &mut Running) -> Result<(), Raised> {
+        let running = command.clone();
+        let stopped =
+            wait(&ctx, async { running.stop(&Run::current()?.transcript).await.map(drop) })?;
+        stopped.map_err(|error: Error| raise(&ctx, error))
+    }
+
+    /// What a command has written to stdout so far, as text; at most its first MiB.
+    #[rhai_fn(get = "output", pure)]
+    pub fn output(command: &mut Running) -> String {
+        text(command.look(|program| program.output()))
+    }
+
+    /// What a command has written to stderr so far, as text; at most its first 64 KiB.
+    #[rhai_fn(get = "errors", pure)]
+    pub fn errors(command: &mut Running) -> String {
+        text(command.look(|program| program.errors()))
+    }
+
+    /// The exit status of a command, for which it waits; `()` if a signal ended it.
+    #[rhai_fn(get = "exit", return_raw)]
+    pub fn exit(ctx: NativeCallContext, command: &mut Running) -> Result<Dynamic, Raised> {
+        let running = command.clone();
+        running.see();
+        let ended = wait(&ctx, async {
+            let run = Run::current()?;
+            to_its_end(&run, &running, run.timeout()).await?;
+            running.ended(&run.transcript).await
+        })?;
+        let status = ended.map_err(|error: Error| raise(&ctx, error))?;
+        Ok(status.code().map_or(Dynamic::UNIT, |code| i64::from(code).into()))
+    }
+}

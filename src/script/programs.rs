@@ -1,0 +1,184 @@
+//! The programs that a script runs, as it holds them.
+
+use std::cell::RefCell;
+use std::process::ExitStatus;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::raise::Spot;
+use crate::error::{Error, Kind, Result};
+use crate::transcript::{About, Transcript, What};
+use crate::transport::Program;
+use crate::visible;
+
+/// How much of what a program wrote an error shows.
+const SHOWN: usize = 1000;
+
+/// More are a loop that has gone wrong.
+const MOST: usize = 1000;
+
+/// A program as scripts hold it. It is taken out while something waits for it.
+#[derive(Clone, Debug)]
+pub(super) struct Running(Arc<Mutex<Slot>>);
+
+#[derive(Debug)]
+struct Slot {
+    command: String,
+    spot: Spot,
+    program: Option<Box<Program>>,
+    /// How it ended, once that is known and in the transcript.
+    status: Option<ExitStatus>,
+    /// Somebody has looked at how it ended, or ended it.
+    is_seen: bool,
+}
+
+impl Running {
+    pub(super) fn new(command: String, spot: Spot, program: Program) -> Self {
+        let program = Some(Box::new(program));
+        let slot = Slot { command, spot, program, status: None, is_seen: false };
+        Self(Arc::new(Mutex::new(slot)))
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Slot> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn command(&self) -> String {
+        self.slot().command.clone()
+    }
+
+    /// Says that somebody has looked at how it ended.
+    pub(super) fn see(&self) {
+        self.slot().is_seen = true;
+    }
+
+    /// Does something with the program that may take time.
+    pub(super) async fn with<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut Program) -> std::io::Result<T>,
+    ) -> Result<T> {
+        let program = self.slot().program.take();
+        let mut taken = Taken { running: self.clone(), program };
+        let program = taken.program.as_mut().ok_or_else(|| {
+            Error::new(Kind::Busy, "somebody waits for the command already")
+                .hint("use a command from one place at a time")
+        })?;
+        work(program).await.map_err(|error| {
+            Error::new(Kind::Io, format!("the command `{}`: {error}", self.command()))
+        })
+    }
+
+    /// Looks at the program, unless somebody waits for it.
+    pub(super) fn look<T: Default>(&self, look: impl FnOnce(&mut Program) -> T) -> T {
+        self.slot().program.as_deref_mut().map(look).unwrap_or_default()
+    }
+
+    /// Waits for its end, which goes into the transcript once.
+    pub(super) async fn ended(&self, transcript: &Transcript) -> Result<ExitStatus> {
+        let known = self.slot().status;
+        if let Some(status) = known {
+            return Ok(status);
+        }
+        let status = self.with(async |program| program.ended().await).await?;
+        self.note_end(transcript, status, "");
+        Ok(status)
+    }
+
+    /// Ends it with its whole group.
+    pub(super) async fn stop(&self, transcript: &Transcript) -> Result<ExitStatus> {
+        self.see();
+        let known = self.slot().status;
+        if let Some(status) = known {
+            return Ok(status);
+        }
+        let status = self.with(async |program| program.stop().await).await?;
+        self.note_end(transcript, status, "stopped: ");
+        Ok(status)
+    }
+
+    fn note_end(&self, transcript: &Transcript, status: ExitStatus, how: &str) {
+        self.slot().status = Some(status);
+        let text = format!("{how}{}: {status}", self.command()).into();
+        transcript.note(What::Note { about: About::Ended, text });
+    }
+
+    /// The error about how it ended.
+    pub(super) fn ended_wrong(
+        &self,
+        transcript: &Transcript,
+        message: &str,
+        status: ExitStatus,
+    ) -> Error {
+        let mut said = self.look(|program| program.errors());
+        if said.is_empty() {
+            said = self.look(|program| program.output());
+        }
+        let mut said = visible::excerpt(&said, SHOWN);
+        transcript.learned().mask_text(&mut said);
+        let said = if said.is_empty() { String::new() } else { format!("\n{said}") };
+        Error::new(Kind::Unexpected, format!("the command `{}` {message}", self.command()))
+            .with_got(format!("{status}{said}"))
+    }
+}
+
+/// A program out of its slot; dropping this puts it back.
+struct Taken {
+    running: Running,
+    program: Option<Box<Program>>,
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        if let Some(program) = self.program.take() {
+            self.running.slot().program = Some(program);
+        }
+    }
+}
+
+/// The programs of a run, in the order in which they were started.
+#[derive(Default)]
+pub(super) struct Programs(RefCell<Vec<Running>>);
+
+impl Programs {
+    pub(super) fn add(&self, running: Running) -> Result<Running> {
+        let mut all = self.0.borrow_mut();
+        if all.len() >= MOST {
+            return Err(Error::usage(format!("the script has started {MOST} commands")));
+        }
+        all.push(running.clone());
+        Ok(running)
+    }
+
+    /// Ends those that still run, and judges those that have ended and that nobody looked at: the
+    /// first that went wrong, with the place where it was started.
+    pub(super) async fn end(&self, transcript: &Transcript) -> Option<(Error, Spot)> {
+        let all = self.0.borrow().clone();
+        let mut wrong = None;
+        for running in all {
+            let has_ended = running.look(Program::has_ended);
+            let ended = if has_ended {
+                running.ended(transcript).await
+            } else {
+                running.stop(transcript).await
+            };
+            let (is_seen, spot) = {
+                let slot = running.slot();
+                (slot.is_seen, slot.spot.clone())
+            };
+            let Ok(status) = ended else { continue };
+            if !status.success() && !is_seen && wrong.is_none() {
+                let message = "failed, and nobody looked at that";
+                let error = running.ended_wrong(transcript, message, status);
+                let error = error.with_expected("exit status: 0");
+                wrong = Some((error.hint("expect_exit(...) says how it has to end"), spot));
+            }
+        }
+        wrong
+    }
+
+    /// Ends those of a script that failed, at once.
+    pub(super) fn kill(&self) {
+        for running in self.0.take() {
+            running.slot().program = None;
+        }
+    }
+}

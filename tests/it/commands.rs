@@ -1,0 +1,87 @@
+//! Commands that scripts run: their input and output, their exit, and their end.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use mailexpect::outcome::Outcome;
+use mailexpect::script::Case;
+
+use crate::program::folder;
+
+fn outcome(script: &str) -> Outcome {
+    let folder = folder(&[("script.rhai", script)]);
+    Case::new(folder.path().join("script.rhai")).embedded().allow_run().run()
+}
+
+fn lines(outcome: &Outcome) -> Vec<String> {
+    let lines = mailexpect::transcript::lines(&outcome.transcript);
+    lines.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_command_has_its_input_and_variables_and_gives_its_output_and_exit() {
+    let outcome = outcome(
+        "let r = run(\"sort\", #{stdin: \"b\\na\\n\", env: #{LC_ALL: \"C\"}});
+         r.expect_exit(0); assert_eq(r.output, \"a\\nb\\n\");
+         let r = run([\"sh\", \"-c\", \"echo $WORD; echo oops >&2; exit 3\"], #{env: #{WORD: \"x y\"}});
+         assert_eq([r.output, r.errors, r.exit], [\"x y\\n\", \"oops\\n\", 3]);",
+    );
+    assert!(outcome.is_ok(), "{outcome:#?}");
+}
+
+#[test]
+fn a_command_that_failed_and_that_nobody_looked_at_fails_the_script_at_the_same_place_each_time() {
+    for script in
+        ["run(\"false\"); connect().expect(220);", "start(\"false\").expect_output(eof());"]
+    {
+        for _ in 0..20 {
+            let outcome = outcome(script);
+            assert!(!outcome.is_ok(), "{script}");
+            let lines = lines(&outcome);
+            let ended: Vec<_> =
+                lines.iter().filter(|line| line.contains("command ended")).collect();
+            assert_eq!(ended.len(), usize::from(script.starts_with("run")), "{lines:?}");
+        }
+    }
+    let failed = outcome("run(\"false\"); connect().expect(220);");
+    let failure = failed.failure().unwrap();
+    assert!(failure.error.message().contains("failed, and nobody looked at that"), "{failure:?}");
+    assert_eq!(failure.place.as_ref().unwrap().line, 1);
+    assert!(outcome("run(\"false\").expect_exit(1);").is_ok());
+}
+
+#[test]
+fn a_command_that_goes_on_is_ended_with_all_that_it_started() {
+    let folder = folder(&[(
+        "a.rhai",
+        "let c = start([\"sh\", \"-c\", \"sleep 1000 & echo $!; wait\"]);
+         print(c.expect_output(re(`\\d+`)).text);
+         connect().expect(220);",
+    )]);
+    let began = Instant::now();
+    let outcome = Case::new(folder.path().join("a.rhai")).embedded().allow_run().run();
+    assert!(outcome.is_ok(), "{outcome:#?}");
+    assert!(began.elapsed() < Duration::from_secs(60));
+    let lines = lines(&outcome);
+    let pid = lines.iter().find_map(|line| line.strip_prefix("*** print: ")).unwrap();
+    let stat = std::fs::read_to_string(Path::new("/proc").join(pid).join("stat"));
+    assert!(stat.is_err() || stat.unwrap().contains(") Z "), "{pid} still runs");
+    assert!(lines.last().unwrap().contains("command ended: stopped: sh"), "{lines:?}");
+}
+
+#[test]
+fn a_command_that_takes_too_long_is_ended_and_says_what_it_wrote() {
+    let outcome =
+        outcome("run([\"sh\", \"-c\", \"echo begun; sleep 1000\"], #{timeout: \"200ms\"});");
+    let error = outcome.failure().unwrap().error.clone();
+    assert!(error.is_timeout() && error.message().contains("has not ended in time"), "{error}");
+    assert_eq!(error.got(), Some("begun\\n"));
+}
+
+#[test]
+fn a_reply_that_comes_before_its_time_fails() {
+    let outcome = outcome("let s = connect(); s.expect(220, #{after: \"1m\"});");
+    let error = outcome.failure().unwrap().error.clone();
+    assert_eq!(error.message(), "it came earlier than it may");
+    assert_eq!(error.expected(), Some("not before 60 s"));
+}

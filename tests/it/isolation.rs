@@ -1,0 +1,106 @@
+//! What scripts share and must not use at once: `// serial:`, and the setup and teardown of a
+//! folder.
+
+use std::process::Stdio;
+
+use crate::program::{folder, program, run};
+
+/// Fails if another script is between its two commands at the same time.
+const ALONE: &str = "// Alone.\n// serial: carol's maildrop\n
+run(\"mkdir busy\").expect_exit(0);
+for n in 0..5 { let s = connect(); s.expect(220); s.ehlo(\"client.example\"); s.quit(); }
+run(\"rmdir busy\").expect_exit(0);\n";
+
+#[test]
+fn scripts_of_one_name_never_run_at_once_in_any_worker_or_process() {
+    let names: Vec<_> = (0..12).map(|n| format!("s{n:02}.rhai")).collect();
+    let scripts: Vec<_> = names.iter().map(|name| (name.as_str(), ALONE)).collect();
+    let folder = folder(&scripts);
+    let part = |part: &str| {
+        let args = ["run", "-j", "8", "--allow-run", "s*.rhai", "--partition", part];
+        let mut command = program();
+        command.current_dir(folder.path()).args(args).stdout(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let all = part("slice:1/1");
+    let other = part("slice:1/1");
+    for child in [all, other] {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+    // All of them are in one part.
+    let listed = |part: &str| {
+        let ran = run(folder.path(), &["list", "s*.rhai", "--partition", part]);
+        ran.out.lines().count()
+    };
+    for by in ["slice", "hash"] {
+        let mut parts = [1, 2, 3].map(|n| listed(&format!("{by}:{n}/3")));
+        parts.sort_unstable();
+        assert_eq!(parts, [0, 0, 12], "{by}");
+    }
+}
+
+const SETUP: &str =
+    "run(\"mkdir up\").expect_exit(0);\n#{ name: unique(\"box\"), sizes: [1, 2] }\n";
+const TEARDOWN: &str = "run(\"rmdir up\").expect_exit(0); print(fixture().name);\n";
+const USER: &str = "run(\"test -d up\").expect_exit(0);\nassert(fixture().name.starts_with(\"box-\"));\nassert_eq(fixture().sizes, [1, 2]);\n";
+
+#[test]
+fn a_setup_runs_once_before_the_scripts_of_its_folder_and_a_teardown_once_after_them() {
+    let folder = folder(&[
+        ("t/setup.rhai", SETUP),
+        ("t/teardown.rhai", TEARDOWN),
+        ("t/a.rhai", USER),
+        ("t/b.rhai", USER),
+        ("t/below/c.rhai", USER),
+    ]);
+    let ran = run(folder.path(), &["run", "--allow-run", "-j", "4", "t"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.out.contains("3 passed"), "{}", ran.out);
+    assert!(!folder.path().join("up").exists(), "the teardown has run");
+}
+
+#[test]
+fn a_setup_that_fails_fails_every_script_of_its_folder_and_the_teardown_runs() {
+    let folder = folder(&[
+        ("t/setup.rhai", "run(\"mkdir up\").expect_exit(0); assert(false, \"no mailbox\");"),
+        ("t/teardown.rhai", "run(\"rmdir up\").expect_exit(0);"),
+        ("t/a.rhai", USER),
+        ("t/b.rhai", USER),
+        ("other.rhai", "connect().expect(220);"),
+    ]);
+    let ran = run(folder.path(), &["run", "--allow-run", "."]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.out.contains("t/setup.rhai failed: no mailbox"), "{}", ran.out);
+    assert!(ran.out.contains("1 passed, 2 failed"), "{}", ran.out);
+    assert!(!folder.path().join("up").exists());
+}
+
+#[test]
+fn a_teardown_that_fails_is_told_as_a_script_of_its_own() {
+    let folder = folder(&[
+        ("t/teardown.rhai", "assert(false, \"left behind\");"),
+        ("t/a.rhai", "connect().expect(220);"),
+    ]);
+    let ran = run(folder.path(), &["run", "t"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(
+        ran.out.contains("FAIL t/teardown.rhai") && ran.out.contains("left behind"),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
+fn what_a_setup_ends_with_has_to_be_plain_data() {
+    let folder = folder(&[
+        ("t/setup.rhai", "let s = connect(); s.expect(220); #{ session: s }"),
+        ("t/a.rhai", "connect().expect(220);"),
+        ("b.rhai", "connect().expect(220); fixture();"),
+    ]);
+    let ran = run(folder.path(), &["run", "t"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.out.contains("a session is no plain data"), "{}", ran.out);
+    let ran = run(folder.path(), &["run", "b.rhai"]);
+    assert!(ran.out.contains("no setup.rhai stands before this script"), "{}", ran.out);
+}
