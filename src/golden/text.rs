@@ -47,7 +47,7 @@ fn lasting(events: &[Event]) -> Vec<Event> {
     let connected: HashSet<Option<SessionId>> =
         events.iter().filter(|event| is_connected(event)).map(|event| event.session).collect();
     let lasts = |event: &&Event| match &event.what {
-        What::Printed(_) => false,
+        What::Printed(_) | What::Note { about: About::Warning, .. } => false,
         What::Attempt { .. } => !connected.contains(&event.session),
         _ => true,
     };

@@ -38,14 +38,12 @@ fn nested(value: &Dynamic, depth: usize) -> Result<Value> {
     if let Ok(plain) = number.or_else(|_| value.as_bool().map(Value::from)) {
         return Ok(plain);
     }
-    match value.as_immutable_string_ref() {
-        Ok(text) => Ok(text.as_str().into()),
-        Err(_) => {
-            let kind = raise::kind(value.type_name());
-            Err(Error::usage(format!("a {kind} is no plain data"))
-                .hint("text, numbers, true, false, (), and lists and maps of these are"))
-        }
+    if let Ok(text) = value.as_immutable_string_ref() {
+        return Ok(text.as_str().into());
     }
+    let kind = raise::kind(value.type_name());
+    Err(Error::usage(format!("a {kind} is no plain data"))
+        .hint("text, numbers, true, false, (), and lists and maps of these are"))
 }
 
 /// Plain data as a value of a script.

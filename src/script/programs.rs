@@ -34,8 +34,8 @@ struct Slot {
 impl Running {
     pub(super) fn new(command: String, spot: Spot, program: Program) -> Self {
         let program = Some(Box::new(program));
-        let slot = Slot { command, spot, program, status: None, is_seen: false };
-        Self(Arc::new(Mutex::new(slot)))
+        let held = Slot { command, spot, program, status: None, is_seen: false };
+        Self(Arc::new(Mutex::new(held)))
     }
 
     fn slot(&self) -> MutexGuard<'_, Slot> {

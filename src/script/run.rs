@@ -1,6 +1,7 @@
 //! What the words of one running script share.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -83,6 +84,8 @@ pub(crate) struct Run {
     ended: RefCell<Option<Ended>>,
     /// What is to be done at its end.
     pub(super) deferred: Deferred,
+    /// What it was warned of.
+    warned: RefCell<BTreeSet<String>>,
     /// The commands that it runs.
     pub(super) programs: Programs,
     /// What the setup of its folder ended with, if there is one.
@@ -174,6 +177,7 @@ impl Run {
             redaction: RefCell::default(),
             ended: RefCell::default(),
             deferred: Deferred::default(),
+            warned: RefCell::default(),
             programs: Programs::default(),
             fixture: None,
             is_fixture: fixtures::is_fixture(script),
@@ -357,6 +361,14 @@ impl Run {
     /// Takes note of something that the script does beside its dialogues.
     pub(super) fn note(&self, about: About, text: impl Into<Box<str>>) {
         self.transcript.note(What::Note { about, text: text.into() });
+    }
+
+    /// Warns of something in the transcript; of the same only once.
+    pub(super) fn warn(&self, text: &str) {
+        let mut warned = self.warned.borrow_mut();
+        if warned.len() < MOST_KNOWN && warned.insert(text.to_owned()) {
+            self.note(About::Warning, text);
+        }
     }
 
     /// How many sessions were opened so far.

@@ -51,8 +51,8 @@ async fn lock(name: &str) -> Result<File> {
 
 fn open(name: &str) -> io::Result<File> {
     let digest = Sha256::digest(name.as_bytes());
-    let name: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    let path = folder()?.join(name);
+    let number = digest.iter().take(16).fold(0, |number, byte| number << 8 | u128::from(*byte));
+    let path = folder()?.join(format!("{number:032x}"));
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false).mode(0o600);
     let flags = rustix::fs::OFlags::NOFOLLOW.bits();

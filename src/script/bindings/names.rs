@@ -65,14 +65,14 @@ fn between(first: i64, last: i64) -> Result<i64> {
 }
 
 fn formatted(format: &str) -> Result<String> {
-    let wrong = |why: String| {
-        Error::usage(format!("the form of the time is wrong: {why}"))
+    let wrong = || {
+        Error::usage("the form of the time is wrong")
             .with_got(format)
             .hint("it is that of strftime: now(\"%d-%b-%Y %H:%M:%S\")")
     };
-    let items = parse_strftime_owned(format).map_err(|error| wrong(error.to_string()))?;
+    let items = parse_strftime_owned(format).map_err(|_| wrong())?;
     let text = OffsetDateTime::now_utc().format(&items);
-    let text = text.map_err(|error| wrong(error.to_string()))?;
+    let text = text.map_err(|_| wrong())?;
     Run::current()?.note_known("NOW", &text, false);
     Ok(text)
 }

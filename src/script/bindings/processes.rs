@@ -89,19 +89,15 @@ fn start(ctx: &NativeCallContext<'_>, command: Dynamic, given: &Given) -> Result
 /// Runs a command to its end.
 async fn to_its_end(run: &Run, running: &Running, within: Duration) -> Result<()> {
     let began = Instant::now();
-    match timeout_at(began + within, running.ended(&run.transcript)).await {
-        Ok(ended) => ended.map(drop),
-        Err(_) => {
-            running.stop(&run.transcript).await?;
-            let error = Error::new(
-                Kind::Timeout,
-                format!("the command `{}` has not ended in time", running.command()),
-            );
-            let waited = Waited { elapsed: began.elapsed(), allowed: within };
-            let error = error.with_expected("its end").with_got(written(run, running));
-            Err(error.with_waited(waited).hint("give it longer with #{timeout: \"1m\"}"))
-        }
+    if let Ok(ended) = timeout_at(began + within, running.ended(&run.transcript)).await {
+        return ended.map(drop);
     }
+    running.stop(&run.transcript).await?;
+    let message = format!("the command `{}` has not ended in time", running.command());
+    let took = Waited { elapsed: began.elapsed(), allowed: within };
+    let error = Error::new(Kind::Timeout, message).with_expected("its end");
+    let error = error.with_got(written(run, running)).with_waited(took);
+    Err(error.hint("give it longer with #{timeout: \"1m\"}"))
 }
 
 /// What a command has written, as an error shows it.
@@ -142,9 +138,9 @@ async fn writes(run: &Run, running: &Running, pattern: Pattern, within: Duration
             Err(_) => (Kind::Timeout, "has not written it in time"),
         };
         let error = Error::new(kind, format!("the command `{}` {message}", running.command()));
-        let waited = Waited { elapsed: began.elapsed(), allowed: within };
+        let took = Waited { elapsed: began.elapsed(), allowed: within };
         let error = error.with_expected(wanted).with_got(written(run, running));
-        return Err(error.with_waited(waited));
+        return Err(error.with_waited(took));
     }
 }
 

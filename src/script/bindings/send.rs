@@ -10,6 +10,7 @@ use rhai::{Array, Map};
 use super::{Handle, argument, call};
 use crate::error::Result;
 use crate::script::raise::Raised;
+use crate::script::run::Run;
 use crate::session::{Call, Session};
 
 pub(super) const INTRO: &str = "Sending is in lock-step: `send` and `send_message` fail while a reply is owed or anything that came \
@@ -20,8 +21,33 @@ breaks a protocol's rules. Text is sent as UTF-8; a blob (see `bytes` and `hex`)
 const OPTIONS: [&str; 1] = ["timeout"];
 
 async fn line(session: &mut Session, line: Dynamic, call: Result<Call>) -> Result<()> {
-    let line = argument::octets(line, "a line")?;
-    session.send(line).with(call?).await
+    let Some(lines) = line.read_lock::<Array>().map(|lines| lines.clone()) else {
+        let line = argument::octets(line, "a line")?;
+        warn_of_backticks(line.as_ref());
+        return session.send(line).with(call?).await;
+    };
+    let mut joined = Vec::new();
+    for (place, line) in lines.into_iter().enumerate() {
+        let line = argument::octets(line, "a line")?;
+        warn_of_backticks(line.as_ref());
+        if place > 0 {
+            joined.extend_from_slice(b"\r\n");
+        }
+        joined.extend_from_slice(line.as_ref());
+    }
+    session.send(joined).with(call?).await
+}
+
+/// Says once in a run that a line has a backslash where its script most likely meant a line end.
+fn warn_of_backticks(line: &[u8]) {
+    let Some(escape) = ["\\r\\n", "\\n"].into_iter().find(|e| line.ends_with(e.as_bytes())) else {
+        return;
+    };
+    if let Ok(run) = Run::current() {
+        run.warn(&format!(
+            "`{escape}` is sent as it stands: between backticks it is no line end; write \"...\" for the escapes to hold"
+        ));
+    }
 }
 
 async fn raw(session: &mut Session, bytes: Dynamic, call: Result<Call>) -> Result<()> {
@@ -50,7 +76,8 @@ async fn message(session: &mut Session, message: Dynamic, call: Result<Call>) ->
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// Sends a line, CRLF added.
+    /// Sends a line, CRLF added; or the lines of a list in one write and one turn, CRLF added to
+    /// each: the lines of a message behind its 354. Several commands at once are for `pipeline`.
     ///
     /// ```rhai
     /// let s = connect();
