@@ -288,7 +288,7 @@ impl Runner {
             settings.params.entry(name.clone()).or_insert_with(|| value.clone());
         }
         let shared = Shared { settings: Arc::new(settings), ..self.shared.clone() };
-        Self { library: Arc::clone(&self.library), shared }
+        Self { library: Arc::clone(&self.library), shared, fixtures: self.fixtures.clone() }
     }
 
     /// Records what goes by on the sessions of its runs.
