@@ -44,6 +44,7 @@ pub(super) enum Command {
     /// Show side by side what two servers answer to a script, after redaction.
     Diff(Box<super::diff::Diff>),
     /// Make reports of runs that are over.
+    #[command(after_help = "Example:\n  mailexpect report merge part-*.json --junit report.xml")]
     Report(super::merge::Report),
     /// Show a recording of a run: what went by on its sessions, and when.
     Show(super::show::Show),
