@@ -98,7 +98,8 @@ fn waiting() -> String {
             return String::new();
         }
         kept.clear();
-        text.lines().map(|line| format!("250 {line}\r\n")).collect()
+        let replies: Vec<_> = text.lines().map(|line| format!("250 {line}\r\n")).collect();
+        replies.concat()
     })
 }
 
