@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 /// Gives each reply a pattern of its own that it matches, and moves replies to other patterns that
 /// they match too if that makes room: a way to serve all patterns is found if there is one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Assignment {
     /// The patterns that each reply matches, and the one that it serves.
     replies: Vec<(Vec<usize>, usize)>,

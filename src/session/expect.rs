@@ -150,6 +150,55 @@ impl Session {
         self.operation(|session, call| Box::pin(session.end_of_stream(call)))
     }
 
+    /// Takes so many octets, whatever they are: what a protocol of its own announced (RFC 3501
+    /// section 4.3 has such literals).
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("S: {5}\nS: hello\nS: bye")?;
+    /// let mut session = Session::connect(&server.url("tcp")).await?;
+    /// session.expect("{5}\r\n").await?;
+    /// assert_eq!(session.expect_octets(5).await?.bytes(), b"hello");
+    /// session.expect("\r\nbye\r\n").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Timeout and closed if fewer came, with those that did; usage for more than the session may
+    /// hold.
+    pub fn expect_octets(&mut self, count: usize) -> Operation<'_, Reply> {
+        self.operation(move |session, call| Box::pin(session.octets(count, call)))
+    }
+
+    async fn octets(&mut self, count: usize, call: Call) -> Result<Reply> {
+        let wait = self.begin(&call, "expect_octets")?;
+        let limit = self.stream.buffer().limit();
+        if count > limit {
+            let error = format!("{count} octets are more than the {limit} that may be held");
+            let hint = "raise the session's limit (connect(url, #{limit: bytes}))";
+            return Err(Error::usage(error).hint(hint));
+        }
+        let wanted = format!("{count} octets");
+        while self.stream.held().len() < count {
+            self.acknowledge();
+            match self.more(&wanted, wait, wait.deadline()).await? {
+                Arrival::Bytes => {}
+                Arrival::Late => return Err(self.timed_out(wait, &wanted)),
+                Arrival::End if self.stream.buffer().is_empty() => {
+                    return Err(self.closed(wait, &wanted, None));
+                }
+                Arrival::End => return Err(self.closed(wait, &wanted, Some("the octets"))),
+            }
+        }
+        self.turn.expected();
+        let bytes = self.take(count);
+        let all = 0..bytes.len();
+        Ok(Reply::new(bytes, all, Match::default()))
+    }
+
     async fn reply_matching(&mut self, pattern: Result<Pattern>, call: Call) -> Result<Reply> {
         let wait = self.begin(&call, "expect")?;
         let pattern = self.pattern(pattern?)?;

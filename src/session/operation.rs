@@ -33,6 +33,8 @@ pub(crate) struct Call {
     pub(crate) tls: Option<Box<tls::Options>>,
     /// What goes wrong while a server speaks.
     pub(crate) fault: Option<Box<Fault>>,
+    /// Parameters of MAIL and RCPT: `SIZE=1000`.
+    pub(crate) parameters: Vec<String>,
 }
 
 impl Call {
@@ -59,6 +61,7 @@ impl Call {
             ("bare", self.bare),
             ("tls", self.tls.is_some()),
             ("fault", self.fault.is_some()),
+            ("parameters", !self.parameters.is_empty()),
         ];
         match left.iter().find(|(_, is_left)| *is_left) {
             Some((option, _)) => {
@@ -118,6 +121,24 @@ impl<T> Operation<'_, T> {
     /// ```
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.call.timeout = Some(timeout);
+        self
+    }
+
+    /// Adds a parameter to MAIL or RCPT, as it is sent (RFC 5321 section 4.1.1.11).
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("S: 220 hi\nC: MAIL FROM:<a@client.example> SIZE=1000\nS: 250 ok")?;
+    /// let mut session = Session::connect(&server.url("smtp")).await?;
+    /// session.expect(220).await?;
+    /// session.mail("a@client.example").parameter("SIZE=1000").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn parameter(mut self, parameter: impl Into<String>) -> Self {
+        self.call.parameters.push(parameter.into());
         self
     }
 

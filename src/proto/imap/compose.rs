@@ -16,6 +16,10 @@ pub enum Argument {
     Text(Vec<u8>),
     /// A string, as a literal.
     Literal(Vec<u8>),
+    /// Bytes that may hold NUL, as a `literal8` (RFC 3516 section 4.4).
+    Literal8(Vec<u8>),
+    /// Arguments in parentheses.
+    List(Vec<Argument>),
     /// As it stands: a set of messages, a list in parentheses.
     Plain(Vec<u8>),
 }
@@ -59,26 +63,41 @@ pub(crate) fn compose(
 ) -> Vec<Vec<u8>> {
     let mut pieces = vec![[tag.as_bytes(), b" ", text].concat()];
     // The parentheses of a list may be arguments of their own around a literal.
-    let mut opens = text.ends_with(b"(");
+    let opens = text.ends_with(b"(");
+    push_all(&mut pieces, arguments, opens, literals);
+    push(&mut pieces, b"\r\n");
+    pieces
+}
+
+/// Adds arguments with a blank before each, except after what opens a list.
+fn push_all(pieces: &mut Vec<Vec<u8>>, arguments: &[Argument], opens: bool, literals: Literals) {
+    let mut opens = opens;
     for argument in arguments {
         let closes = matches!(argument, Argument::Plain(bytes) if bytes.starts_with(b")"));
         if !opens && !closes {
-            push(&mut pieces, b" ");
+            push(pieces, b" ");
         }
         opens = matches!(argument, Argument::Plain(bytes) if bytes.ends_with(b"("));
         match argument {
-            Argument::Plain(bytes) => push(&mut pieces, bytes),
-            Argument::Text(bytes) if is_atom(bytes) => push(&mut pieces, bytes),
+            Argument::Plain(bytes) => push(pieces, bytes),
+            Argument::Text(bytes) if is_atom(bytes) => push(pieces, bytes),
             Argument::Text(bytes) if bytes.len() <= LONGEST_QUOTED && is_quotable(bytes) => {
-                push(&mut pieces, &quoted::write(bytes));
+                push(pieces, &quoted::write(bytes));
             }
             Argument::Text(bytes) | Argument::Literal(bytes) => {
-                push_literal(&mut pieces, bytes, literals);
+                push_literal(pieces, bytes, literals);
+            }
+            Argument::Literal8(bytes) => {
+                push(pieces, b"~");
+                push_literal(pieces, bytes, literals);
+            }
+            Argument::List(arguments) => {
+                push(pieces, b"(");
+                push_all(pieces, arguments, true, literals);
+                push(pieces, b")");
             }
         }
     }
-    push(&mut pieces, b"\r\n");
-    pieces
 }
 
 fn push(pieces: &mut Vec<Vec<u8>>, bytes: &[u8]) {
@@ -158,6 +177,20 @@ mod tests {
             Argument::plain(")"),
         ];
         assert_eq!(composed(&arguments, Literals::Plus), ["a1 X CATENATE (TEXT {2+}\r\nab)\r\n"]);
+    }
+
+    #[test]
+    fn lists_and_binary_literals_are_written_with_what_is_in_them() {
+        let list = Argument::List(vec![
+            "a b".into(),
+            Argument::List(vec![]),
+            Argument::Literal8(b"\0".to_vec()),
+            Argument::plain("NIL"),
+        ]);
+        assert_eq!(
+            composed(&[list, "x".into()], Literals::Plus),
+            ["a1 X (\"a b\" () ~{1+}\r\n\0 NIL) x\r\n"]
+        );
     }
 
     #[test]

@@ -25,6 +25,34 @@ impl Answer {
         Ok(found)
     }
 
+    /// What SORT found, in its order (RFC 5256 section 4).
+    ///
+    /// # Errors
+    /// Malformed if a response cannot be read.
+    pub fn sorted(&self) -> Result<Vec<u64>> {
+        let mut sorted = Vec::new();
+        for response in self.named("SORT") {
+            sorted.extend(listed(response)?);
+        }
+        Ok(sorted)
+    }
+
+    /// What THREAD found, a list for each thread (RFC 5256 section 4).
+    ///
+    /// # Errors
+    /// Malformed if a response cannot be read.
+    pub fn threads(&self) -> Result<Vec<Value>> {
+        let mut threads = Vec::new();
+        for response in self.named("THREAD") {
+            let values = response.values()?;
+            if !values.iter().all(|thread| thread.list().is_some()) {
+                return Err(unlike(response, "lists of the numbers of messages"));
+            }
+            threads.extend(values);
+        }
+        Ok(threads)
+    }
+
     /// What ESEARCH says: `COUNT`, `MIN`, `MAX`, `ALL` (RFC 4731 section 3.1). `ALL` is a list of
     /// numbers, however many there are.
     ///

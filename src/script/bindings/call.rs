@@ -5,6 +5,7 @@ use rhai::{Array, Dynamic, Map};
 use super::argument::{boolean, check_known, duration, pattern, patterns};
 use crate::error::{Error, Result};
 use crate::imap::Literals;
+use crate::proto::smtp::xtext;
 use crate::session::{Call, Untagged};
 
 /// Reads what a call is given as its last argument: `#{timeout: "2m"}`, and what else is allowed.
@@ -20,11 +21,37 @@ pub(super) fn call(options: &Map, allowed: &[&str]) -> Result<Call> {
                 Some(all) => call.expect_each = Some(Ok(patterns(all.clone())?)),
                 None => call.expect = Some(Ok(pattern(value.clone())?)),
             },
+            "size" | "body" | "smtputf8" | "requiretls" | "ret" | "envid" | "notify" | "orcpt" => {
+                call.parameters.extend(parameter(name, value)?);
+            }
             _ => {}
         }
     }
     read_imap(&mut call, options)?;
     Ok(call)
+}
+
+/// A parameter of MAIL or RCPT as it is sent; none if it is switched off.
+fn parameter(name: &str, value: &Dynamic) -> Result<Option<String>> {
+    let keyword = name.to_ascii_uppercase();
+    if let Ok(is_wanted) = value.as_bool() {
+        return Ok(is_wanted.then_some(keyword));
+    }
+    let text = match value.read_lock::<Array>() {
+        Some(all) => all.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
+        None if value.is_int() || value.is_string() => value.to_string(),
+        None => {
+            let error = Error::usage(format!("the parameter `{name}` cannot be of that type"));
+            return Err(error.hint("a parameter is text, an integer, a list of words, or true"));
+        }
+    };
+    let text = match (name, text.split_once(';')) {
+        ("envid", _) => xtext(&text),
+        ("orcpt", Some((kind, address))) => format!("{kind};{}", xtext(address)),
+        ("orcpt", None) => format!("rfc822;{}", xtext(&text)),
+        _ => text,
+    };
+    Ok(Some(format!("{keyword}={text}")))
 }
 
 /// What the verbs of IMAP take besides what all verbs do.

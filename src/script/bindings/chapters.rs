@@ -7,8 +7,8 @@ use rhai::{Module, Shared};
 use super::verb::{Manual, words_of};
 use super::{
     auth, capabilities, cases, caught, expect, files, find, golden, imap, listening, message,
-    metric, names, pattern, pop3, port, processes, reply, send, serving, session, shared, sieve,
-    smtp, standard, test, tls, together, trying,
+    metric, names, pattern, pop3, port, processes, reply, same, send, serving, session, shared,
+    sieve, smtp, standard, test, tls, together, trying,
 };
 
 /// Words that belong together, with their place in the reference.
@@ -54,6 +54,7 @@ fn chapters(manual: Manual) -> impl Iterator<Item = (&'static str, &'static str,
         ("Verbs of IMAP", imap::INTRO, imap::words(manual)),
         ("Mailboxes of IMAP", imap::MAILBOXES, imap::mailboxes(manual)),
         ("Messages of IMAP", imap::MESSAGES, imap::messages(manual)),
+        ("Extensions of IMAP", imap::extensions::INTRO, imap::extensions::all_words(manual)),
         (
             "Structure of messages",
             imap::structure::INTRO,
@@ -73,6 +74,7 @@ fn chapters(manual: Manual) -> impl Iterator<Item = (&'static str, &'static str,
         ("Commands", processes::INTRO, words_of!(processes::words, manual)),
         ("Tables", cases::INTRO, words_of!(cases::words, manual)),
         ("Failures and attempts", trying::INTRO, words_of!(trying::words, manual)),
+        ("Comparing in any order", same::INTRO, words_of!(same::words, manual)),
         ("Several dialogues at once", together::INTRO, words_of!(together::words, manual)),
         ("Metrics", metric::INTRO, words_of!(metric::words, manual)),
         ("Golden transcripts", golden::INTRO, words_of!(golden::words, manual)),

@@ -104,6 +104,18 @@ fn searched(
     })
 }
 
+fn octets(
+    ctx: &NativeCallContext<'_>,
+    session: &Handle,
+    count: i64,
+    call: Result<Call>,
+) -> Result<Reply, Raised> {
+    session.operate(ctx, async |session| {
+        let wrong = |_| Error::usage(format!("{count} octets cannot come"));
+        session.expect_octets(usize::try_from(count).map_err(wrong)?).with(call?).await
+    })
+}
+
 fn multiline(
     ctx: &NativeCallContext<'_>,
     session: &Handle,
@@ -137,6 +149,38 @@ fn closed(ctx: &NativeCallContext<'_>, session: &Handle, call: Result<Call>) -> 
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
+    /// Takes so many octets, whatever they are; `.bytes` has them.
+    ///
+    /// ```dialogue tcp
+    /// S: {5}
+    /// S: hello
+    /// S: bye
+    /// ```
+    /// ```rhai
+    /// let s = connect(param("tcp"));
+    /// let size = s.expect(re(`\{(\d+)\}\r\n`))[1];
+    /// assert_eq(s.expect_octets(parse_int(size)).text, "hello");
+    /// s.expect("\r\nbye\r\n");
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn expect_octets(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        count: i64,
+    ) -> Result<Reply, Raised> {
+        octets(&ctx, session, count, Ok(Call::default()))
+    }
+
+    #[rhai_fn(name = "expect_octets", return_raw)]
+    pub fn expect_octets_with(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        count: i64,
+        options: Map,
+    ) -> Result<Reply, Raised> {
+        octets(&ctx, session, count, call::call(&options, &OPTIONS))
+    }
+
     /// Takes the next whole reply, which must match; gives it back.
     ///
     /// ```rhai

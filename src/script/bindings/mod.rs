@@ -24,6 +24,7 @@ mod pop3;
 mod port;
 mod processes;
 mod reply;
+mod same;
 mod send;
 mod serving;
 mod session;

@@ -81,7 +81,22 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.ehlo("client.example");
         /// s.mail("<hoge@example.com> SIZE=1000 BODY=8BITMIME");
         /// ```
-        mail(session, call, from: &str) -> Reply { session.mail(from).with(call).await }
+        ///
+        /// Parameters stand behind it by their names: `size`, `body`, `smtputf8`, `requiretls`,
+        /// `ret`, `envid` (RFC 1870, 6152, 6531, 8689, 3461). What has no value is `true`; `envid` is
+        /// sent as xtext.
+        ///
+        /// ```dialogue smtp
+        /// S: 220 hi
+        /// C: MAIL FROM:<a@client.example> BODY=8BITMIME SIZE=1000 SMTPUTF8
+        /// S: 250 ok
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("smtp"));
+        /// s.expect(220);
+        /// s.mail("a@client.example", #{size: 1000, body: "8BITMIME", smtputf8: true});
+        /// ```
+        mail(session, call, from: &str; size; body; smtputf8; requiretls; ret; envid) -> Reply { session.mail(from).with(call).await }
 
         /// Names a recipient: `RCPT TO:<address>` (RFC 5321 section 4.1.1.3). Where parameters
         /// follow, the address needs its angle brackets: `s.rcpt("<hoge@example.com>
@@ -95,7 +110,21 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.rcpt("test-user@yahoo.co.jp", #{expect: 550});
         /// s.rcpt("test-user@example.com");
         /// ```
-        rcpt(session, call, to: &str) -> Reply { session.rcpt(to).with(call).await }
+        ///
+        /// Parameters stand behind it by their names: `notify`, a word or a list, and `orcpt`, an
+        /// address that is sent as xtext (RFC 3461).
+        ///
+        /// ```dialogue smtp
+        /// S: 220 hi
+        /// C: RCPT TO:<b@example.com> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;b+2Bx@example.com
+        /// S: 250 ok
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("smtp"));
+        /// s.expect(220);
+        /// s.rcpt("b@example.com", #{notify: ["SUCCESS", "DELAY"], orcpt: "b+x@example.com"});
+        /// ```
+        rcpt(session, call, to: &str; notify; orcpt) -> Reply { session.rcpt(to).with(call).await }
 
         /// Sends a message: `DATA`, and behind its 354 the message with leading dots doubled and
         /// the final dot, in one write (RFC 5321 section 4.1.1.4). The line ends of text become

@@ -116,7 +116,7 @@ impl Session {
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 250.
     pub fn mail(&mut self, from: &str) -> Operation<'_, Reply> {
-        self.exchange("mail", &SMTP, 250, format!("MAIL FROM:{}", path(from)))
+        self.transact("mail", 250, format!("MAIL FROM:{}", path(from)))
     }
 
     /// Names a recipient: `RCPT TO:<address>` (RFC 5321 section 4.1.1.3). Where parameters follow,
@@ -148,7 +148,7 @@ impl Session {
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 25x.
     pub fn rcpt(&mut self, to: &str) -> Operation<'_, Reply> {
-        self.exchange("rcpt", &SMTP, 25, format!("RCPT TO:{}", path(to)))
+        self.transact("rcpt", 25, format!("RCPT TO:{}", path(to)))
     }
 
     /// Asks whether there is such a user: `VRFY string` (RFC 5321 section 4.1.1.6); 252 says that
@@ -293,6 +293,20 @@ impl Session {
             line.extend([" ", name.as_ref(), "=", &xtext(value)]);
         }
         self.exchange("xclient", &SMTP, 220, line)
+    }
+}
+
+impl Session {
+    /// A command of a mail transaction, with its parameters behind it.
+    fn transact(&mut self, name: &'static str, usual: i32, line: String) -> Operation<'_, Reply> {
+        self.operation(move |session, mut call| {
+            Box::pin(async move {
+                let parameters = std::mem::take(&mut call.parameters);
+                let line = [vec![line], parameters].concat().join(" ");
+                let verb = session.verb(call, name, &SMTP, usual)?;
+                session.ask(line, &verb).await
+            })
+        })
     }
 }
 

@@ -1,7 +1,9 @@
 //! The verbs of IMAP, and what they give back.
 
 pub(super) mod answers;
+pub(super) mod extensions;
 mod messages;
+pub(super) mod names;
 pub(super) mod structure;
 
 pub(super) use messages::messages;
@@ -45,6 +47,12 @@ fn argument(value: Dynamic) -> Result<Argument> {
     };
     if let Ok(number) = value.as_int() {
         return Ok(Argument::plain(number.to_string()));
+    }
+    if value.is_unit() {
+        return Ok(Argument::plain("NIL"));
+    }
+    if value.is_array() {
+        return arguments(value.into_array().unwrap_or_default()).map(Argument::List);
     }
     let is_text = value.is_string();
     let bytes = argument::bytes(value, "an argument")?;
@@ -197,7 +205,14 @@ fn address(address: Address) -> Dynamic {
 }
 
 fn mailbox(mailbox: Mailbox) -> Dynamic {
-    let parts: [(&str, Dynamic); 4] = [
+    let has = |flag: &str| mailbox.flags.iter().any(|own| own.eq_ignore_ascii_case(flag));
+    let child = match (has("\\HasChildren"), has("\\HasNoChildren")) {
+        (true, _) => true.into(),
+        (false, true) => false.into(),
+        (false, false) => Dynamic::UNIT,
+    };
+    let parts: [(&str, Dynamic); 5] = [
+        ("child", child),
         ("name", mailbox.name.into()),
         ("extended", values(mailbox.extended).into()),
         ("delimiter", text(mailbox.delimiter)),
@@ -233,7 +248,8 @@ pub(super) fn words(manual: Manual) -> Module {
         command(session, call, text: &str) -> Answer { session.command(text, &[]).with(call).await }
 
         /// Sends a command with arguments: text in whatever form carries it (atom, quoted,
-        /// literal), a blob as a literal, a number, and what `atom(...)` says as it stands.
+        /// literal), a blob as a literal, a number, `()` as NIL, a list in parentheses, and what
+        /// `atom(...)` says as it stands.
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -249,7 +265,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```rhai
         /// let s = connect(param("imap"));
         /// s.expect("* OK");
-        /// let r = s.command("APPEND", ["lab box", atom(`(\Seen)`), bytes("Subject: hi")]);
+        /// let r = s.command("APPEND", ["lab box", [atom(`\Seen`)], bytes("Subject: hi")]);
         /// assert_eq(r.codes.APPENDUID, [38505, 3955]);
         /// s.command("SEARCH CHARSET UTF-8 BODY", ["Grüß"], #{literal: "plus"});
         /// ```
@@ -386,7 +402,7 @@ pub(super) fn mailboxes(manual: Manual) -> Module {
         unsubscribe(session, call, mailbox: &str) -> Answer { session.unsubscribe(mailbox).with(call).await }
 
         /// Lists the mailboxes of IMAP whose names match, as maps with `name`, `delimiter`,
-        /// `flags` and `extended`, a map with what RFC 5258 adds, such as `CHILDINFO` (RFC 3501
+        /// `flags`, `child` (whether it has children, `()` if the server does not say) and `extended`, a map with what RFC 5258 adds, such as `CHILDINFO` (RFC 3501
         /// section 6.3.8): `*` stands for anything, `%` for one level.
         ///
         /// ```dialogue imap

@@ -105,7 +105,7 @@ pub(in crate::session) struct Tags {
 }
 
 /// Demands, and how far they are met.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Demands {
     required: Vec<Pattern>,
     /// The patterns are required in their order; so many of them have been met.

@@ -1,6 +1,7 @@
 //! IMAP (RFC 3501, RFC 9051).
 
 mod demands;
+mod extensions;
 mod mailboxes;
 mod messages;
 mod required;
@@ -25,8 +26,10 @@ const OK: &str = "OK";
 /// What a response counts beside its bytes: less than it takes, so that a mailbox of 200 000
 /// messages can be fetched, and enough to bound a flood of short ones.
 const OVERHEAD: usize = 32;
-/// The verbs that have a form with unique identifiers (RFC 3501 section 6.4.8, RFC 4315, RFC 6851).
-const BY_UID: [&str; 7] = ["copy", "esearch", "expunge", "fetch", "move", "search", "store"];
+/// The verbs that have a form with unique identifiers (RFC 3501 section 6.4.8, RFC 4315, RFC 5256,
+/// RFC 6851).
+const BY_UID: [&str; 9] =
+    ["copy", "esearch", "expunge", "fetch", "move", "search", "sort", "store", "threads"];
 
 /// A command under way.
 pub(super) struct Course {
@@ -40,6 +43,21 @@ pub(super) struct Course {
     lets_off: bool,
     /// How much room they take.
     held: usize,
+}
+
+impl Course {
+    /// The course of another command, of which the same is expected; it demands nothing more.
+    fn again(&self) -> Self {
+        Self {
+            verb: Verb { wait: self.verb.wait, wanted: self.verb.wanted.clone() },
+            tag: None,
+            demands: Demands::default(),
+            untagged: Vec::new(),
+            required: Required::Nothing,
+            lets_off: self.lets_off,
+            held: 0,
+        }
+    }
 }
 
 /// What comes next that is not untagged.

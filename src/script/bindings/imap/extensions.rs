@@ -1,0 +1,302 @@
+//! Several commands at once, and the extensions of IMAP.
+
+use rhai::{Array, Dynamic, Map, Module};
+
+use super::super::verb::{Manual, verbs, words_of};
+use super::{argument, mailbox, numbers, value};
+use crate::error::{Error, Result};
+use crate::imap::{Answer, Argument, Value};
+
+pub(in crate::script::bindings) const INTRO: &str = "Commands that are sent together or by hand, and verbs of extensions. What they give back is read out of the answer, \
+and the answer itself is `s.answer`.";
+
+/// The data of all responses with this name, one list after the other.
+fn data(answer: &Answer, name: &str) -> Result<Vec<Value>> {
+    let mut all = Vec::new();
+    for response in answer.all(name) {
+        all.extend(response.values()?);
+    }
+    Ok(all)
+}
+
+/// Names and what they have, by turns.
+fn by_name(values: Vec<Value>) -> Map {
+    let mut map = Map::new();
+    let mut values = values.into_iter();
+    while let (Some(name), Some(one)) = (values.next(), values.next()) {
+        map.insert(name.text().unwrap_or_default().into(), value(one));
+    }
+    map
+}
+
+/// The namespaces of one kind (RFC 2342 section 5).
+fn namespaces(kind: &Value) -> Array {
+    let part =
+        |space: &[Value], place: usize| space.get(place).cloned().map_or(Dynamic::UNIT, value);
+    let space = |space: &Value| -> Dynamic {
+        let space = space.list().unwrap_or_default();
+        let parts = [("prefix", part(space, 0)), ("delimiter", part(space, 1))];
+        parts.into_iter().map(|(name, part)| (name.into(), part)).collect::<Map>().into()
+    };
+    kind.list().unwrap_or_default().iter().map(space).collect()
+}
+
+/// Resources with their usage and limit (RFC 9208 section 4.2).
+fn quota(values: &[Value]) -> Map {
+    let resources = values.get(1).and_then(Value::list).unwrap_or_default();
+    let resource = |parts: &[Value]| {
+        let [name, used, limit] = parts else { return None };
+        let pair = [("used", value(used.clone())), ("limit", value(limit.clone()))];
+        let pair: Map = pair.into_iter().map(|(name, part)| (name.into(), part)).collect();
+        Some((name.text()?.into(), pair.into()))
+    };
+    resources.chunks(3).filter_map(resource).collect()
+}
+
+fn texts(list: Array) -> Result<Vec<String>> {
+    let text = |value: Dynamic| {
+        value.into_immutable_string().map(Into::into).map_err(|kind| {
+            Error::usage(format!(
+                "a command cannot be of type {}",
+                crate::script::raise::kind(kind)
+            ))
+        })
+    };
+    list.into_iter().map(text).collect()
+}
+
+/// These verbs, and words for what they take and give.
+pub(in crate::script::bindings) fn all_words(manual: Manual) -> Module {
+    let mut all = extensions(manual);
+    all.combine(words_of!(super::names::words, manual));
+    all
+}
+
+fn extensions(manual: Manual) -> Module {
+    let mut module = Module::new();
+    verbs! { module, manual:
+        /// Sends several commands in one write, each with a tag of its own, and gives back an
+        /// answer for each (RFC 3501 section 5.5). The server may answer in any order.
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 NOOP
+        /// C: a2 CHECK
+        /// S: * 3 EXISTS
+        /// S: a1 OK done
+        /// S: a2 OK done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// let answers = s.commands(["NOOP", "CHECK"]);
+        /// assert_eq([answers.len(), answers[0].exists], [2, 3]);
+        /// ```
+        commands(session, call, texts: Array) -> Array {
+            let answers = session.commands(&self::texts(texts)?).with(call).await?;
+            Ok(answers.into_iter().map(Dynamic::from).collect())
+        }
+
+        /// Takes all that comes for a command that was written out by hand, up to the response with
+        /// its tag, as the verbs do.
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: x1 NOOP
+        /// S: * 3 EXISTS
+        /// S: x1 OK done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// s.send("x1 NOOP");
+        /// assert_eq(s.finish("x1", #{require: "* 3 EXISTS"}).exists, 3);
+        /// ```
+        finish(session, call, tag: &str) -> Answer { session.finish_command(tag).with(call).await }
+
+        /// Looks for messages and sorts them; gives a list of their numbers (RFC 5256).
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 UID SORT (REVERSE DATE) UTF-8 UNSEEN
+        /// S: * SORT 50 30 40
+        /// S: a1 OK done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// assert_eq(s.sort("REVERSE DATE", "UNSEEN", #{uid: true}), [50, 30, 40]);
+        /// ```
+        sort(session, call, order: &str, criteria: &str) -> Array { Ok(numbers(session.sort(order, criteria).with(call).await?)) }
+
+        /// Looks for messages and puts them into threads (RFC 5256): a thread is a list of numbers,
+        /// and of lists where it branches.
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 THREAD REFERENCES UTF-8 ALL
+        /// S: * THREAD (2)(3 6 (4 23)(44))
+        /// S: a1 OK done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// assert_eq(s.threads("REFERENCES", "ALL"), [[2], [3, 6, [4, 23], [44]]]);
+        /// ```
+        threads(session, call, algorithm: &str, criteria: &str) -> Array {
+            Ok(session.threads(algorithm, criteria).with(call).await?.into_iter().map(value).collect())
+        }
+
+        /// Lists the mailboxes that are subscribed to, as `list` does (RFC 3501 section 6.3.9).
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 LSUB "" "*"
+        /// S: * LSUB () "/" Lab
+        /// S: a1 OK done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// assert_eq(s.lsub("", "*")[0].name, "Lab");
+        /// ```
+        lsub(session, call, reference: &str, pattern: &str) -> Array {
+            let answer = session.command("LSUB", &[reference.into(), pattern.into()]).with(call).await?;
+            Ok(answer.mailboxes()?.into_iter().map(mailbox).collect())
+        }
+
+        /// Lists mailboxes with selection options before and return options after the names, and
+        /// with one pattern or a list of them (RFC 5258). Each mailbox has `child` as well: whether
+        /// it has children, `()` if the server does not say. STATUS that was asked for is in
+        /// `s.answer.all("STATUS")` (RFC 5819).
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 LIST (SUBSCRIBED) "" (INBOX "Lab/%") RETURN (CHILDREN)
+        /// S: * LIST (\Subscribed \HasNoChildren) "/" INBOX
+        /// S: * LIST (\Subscribed \HasChildren) "/" Lab/1
+        /// S: a1 OK done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// let all = s.list("SUBSCRIBED", "", ["INBOX", "Lab/%"], "CHILDREN");
+        /// assert_eq(all.map(|mailbox| mailbox.child), [false, true]);
+        /// ```
+        list(session, call, selection: &str, reference: &str, pattern: Dynamic, returned: &str) -> Array {
+            let mut arguments = Vec::new();
+            if !selection.is_empty() {
+                arguments.push(Argument::plain(in_parentheses(selection)));
+            }
+            arguments.extend([reference.into(), argument(pattern)?]);
+            if !returned.is_empty() {
+                arguments.push(Argument::plain(format!("RETURN {}", in_parentheses(returned))));
+            }
+            let answer = session.command("LIST", &arguments).with(call).await?;
+            Ok(answer.mailboxes()?.into_iter().map(mailbox).collect())
+        }
+
+        /// Asks for the namespaces (RFC 2342): a map with `personal`, `others` and `shared_ones`,
+        /// each a list of maps with `prefix` and `delimiter`.
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 NAMESPACE
+        /// S: * NAMESPACE (("" "/")) NIL (("Public/" "/"))
+        /// S: a1 OK done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// let spaces = s.namespace();
+        /// assert_eq([spaces.personal[0].delimiter, spaces.others], ["/", []]);
+        /// assert_eq(spaces.shared_ones[0].prefix, "Public/");
+        /// ```
+        namespace(session, call) -> Map {
+            let answer = session.command("NAMESPACE", &[]).with(call).await?;
+            let kinds = data(&answer, "NAMESPACE")?;
+            let kind = |place: usize| kinds.get(place).map_or_else(Array::new, namespaces);
+            let all = [("personal", kind(0)), ("others", kind(1)), ("shared_ones", kind(2))];
+            Ok(all.into_iter().map(|(name, kind)| (name.into(), kind.into())).collect())
+        }
+
+        /// Asks for the quota of a root (RFC 9208): a map of resources, each with `used` and
+        /// `limit`.
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 GETQUOTA ""
+        /// S: * QUOTA "" (STORAGE 10 512 MESSAGE 3 100)
+        /// S: a1 OK done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// assert_eq(s.getquota("").STORAGE, #{used: 10, limit: 512});
+        /// ```
+        getquota(session, call, root: &str) -> Map {
+            let answer = session.command("GETQUOTA", &[root.into()]).with(call).await?;
+            Ok(quota(&data(&answer, "QUOTA")?))
+        }
+
+        /// Asks who may do what with a mailbox (RFC 4314): a map of rights by who has them.
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 GETACL INBOX
+        /// S: * ACL INBOX alice lrswipkxtea anyone lr
+        /// S: a1 OK done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// assert_eq(s.getacl("INBOX").anyone, "lr");
+        /// ```
+        getacl(session, call, mailbox: &str) -> Map {
+            let answer = session.command("GETACL", &[mailbox.into()]).with(call).await?;
+            Ok(by_name(data(&answer, "ACL")?.into_iter().skip(1).collect()))
+        }
+
+        /// Asks for annotations of a mailbox, or of the server if the name is empty (RFC 5464): a
+        /// map of values by their entries. `entries` is one, or a list.
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 GETMETADATA INBOX (/shared/comment /private/comment)
+        /// S: * METADATA INBOX (/shared/comment "Shared" /private/comment NIL)
+        /// S: a1 OK done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// let all = s.getmetadata("INBOX", ["/shared/comment", "/private/comment"]);
+        /// assert_eq([all["/shared/comment"], all["/private/comment"]], ["Shared", ()]);
+        /// ```
+        getmetadata(session, call, mailbox: &str, entries: Dynamic) -> Map {
+            let answer = session.command("GETMETADATA", &[mailbox.into(), argument(entries)?]).with(call).await?;
+            let lists = data(&answer, "METADATA")?;
+            let entries = lists.iter().filter_map(Value::list).flatten().cloned();
+            Ok(by_name(entries.collect()))
+        }
+
+        /// Closes the mailbox and removes the messages that are marked as deleted: `CLOSE` (RFC
+        /// 3501 section 6.4.2). `close()` ends the connection.
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 CLOSE
+        /// S: a1 OK done
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// s.close_mailbox();
+        /// ```
+        close_mailbox(session, call) -> Answer { session.command("CLOSE", &[]).with(call).await }
+    }
+    module
+}
+
+fn in_parentheses(items: &str) -> String {
+    if items.starts_with('(') { items.to_owned() } else { format!("({items})") }
+}

@@ -1,0 +1,90 @@
+//! Lists that are compared whatever their order.
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "Rhai's plugin macros hand arguments over by value"
+)]
+
+use rhai::Array;
+use rhai::plugin::{Dynamic, NativeCallContext, export_module};
+
+use crate::error::{Error, Kind};
+use crate::script::bounds::look;
+use crate::script::raise::{Raised, raise};
+use crate::script::run::Run;
+
+pub(super) const INTRO: &str = "What a server may send in any order is compared so.";
+
+/// A flag in small letters, since flags mean the same in either case (RFC 9051 section 2.3.2);
+/// anything else as it is. `None` for `\Recent`, which no client can change.
+fn comparable(value: Dynamic) -> Option<Dynamic> {
+    let flag = value.as_immutable_string_ref().ok().filter(|text| text.starts_with('\\'));
+    let flag = flag.map(|text| text.to_ascii_lowercase());
+    match flag.as_deref() {
+        Some("\\recent") => None,
+        Some(flag) => Some(flag.into()),
+        None => Some(value),
+    }
+}
+
+/// What of the first list has no equal in the second; each counts once.
+fn without(
+    ctx: &NativeCallContext<'_>,
+    list: &[Dynamic],
+    other: &[Dynamic],
+) -> Result<Array, Raised> {
+    let mut left = other.to_vec();
+    let mut missing = Array::new();
+    for element in list {
+        let mut place = None;
+        for (at, candidate) in left.iter().enumerate() {
+            look(ctx)?;
+            if ctx.call_native_fn::<bool>("==", (element.clone(), candidate.clone()))? {
+                place = Some(at);
+                break;
+            }
+        }
+        match place {
+            Some(at) => drop(left.swap_remove(at)),
+            None => missing.push(element.clone()),
+        }
+    }
+    Ok(missing)
+}
+
+#[export_module(manifest)]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "the macro writes code of its own beside these"
+)]
+pub mod words {
+    /// Fails the script unless both lists have the same elements, each as often, in any order.
+    /// Flags of IMAP, which begin with a backslash, are the same in either case, and `\Recent` does
+    /// not count.
+    ///
+    /// ```rhai
+    /// assert_same([3, 1, 2, 1], [1, 1, 2, 3]);
+    /// assert_same([`\Seen`, `\Recent`, "$Junk"], ["$Junk", `\SEEN`]);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn assert_same(ctx: NativeCallContext, got: Array, expected: Array) -> Result<(), Raised> {
+        let [ours, theirs] = [&got, &expected]
+            .map(|list| list.iter().cloned().filter_map(comparable).collect::<Array>());
+        let (missing, more) = (without(&ctx, &theirs, &ours)?, without(&ctx, &ours, &theirs)?);
+        if missing.is_empty() && more.is_empty() {
+            if let Ok(run) = Run::current() {
+                run.count_check();
+            }
+            return Ok(());
+        }
+        let told = [("missing", missing), ("too many", more)]
+            .into_iter()
+            .filter(|(_, list)| !list.is_empty())
+            .map(|(what, list)| format!("{what}: {:?}", Dynamic::from(list)));
+        let message = format!("the lists differ ({})", told.collect::<Vec<_>>().join("; "));
+        let error = Error::new(Kind::Assert, crate::visible::escape(message.as_bytes()));
+        let [got, expected] = [got, expected].map(|list| format!("{:?}", Dynamic::from(list)));
+        Err(raise(&ctx, error.with_expected(expected).with_got(got)))
+    }
+}

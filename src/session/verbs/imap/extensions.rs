@@ -1,0 +1,159 @@
+//! Several commands in one write, commands written out by hand, and what extensions add.
+
+use super::{Call, Operation, Session, Turn, mailboxes::in_parentheses};
+use crate::error::{Error, Kind, Result};
+use crate::proto::imap::{Answer, Value};
+
+impl Session {
+    /// Sends several commands in one write, each with a tag of its own, and gives back an answer for
+    /// each (RFC 3501 section 5.5). They have to go well, or as [`Operation::expect`] says. What
+    /// comes untagged belongs to the command that ends next.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: * OK ready
+    ///     C: a1 NOOP
+    ///     C: a2 CHECK
+    ///     S: * 3 EXISTS
+    ///     S: a1 OK done
+    ///     S: a2 OK done
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// let answers = session.commands(&["NOOP", "CHECK"]).await?;
+    /// assert_eq!((answers[0].exists(), answers[1].exists()), (Some(3), None));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Session::command`].
+    pub fn commands(&mut self, texts: &[impl AsRef<[u8]>]) -> Operation<'_, Vec<Answer>> {
+        let texts: Vec<_> = texts.iter().map(|text| text.as_ref().to_vec()).collect();
+        self.operation(move |session, call| Box::pin(session.run_all(texts, call)))
+    }
+
+    /// Takes all that comes for a command that was written out by hand, up to the response with its
+    /// tag (RFC 3501 section 2.2.1).
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("S: * OK hi\nC: x1 NOOP\nS: * 3 EXISTS\nS: x1 OK done")?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// session.send("x1 NOOP").await?;
+    /// assert_eq!(session.finish_command("x1").await?.exists(), Some(3));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Session::command`].
+    pub fn finish_command(&mut self, tag: &str) -> Operation<'_, Answer> {
+        let tag = tag.to_owned();
+        self.operation(move |session, call| {
+            Box::pin(async move {
+                let (mut course, _) = session.set_out("finish", call)?;
+                course.tag = Some(tag);
+                match session.turn(&mut course).await? {
+                    Turn::Ended(tagged) => session.arrive(course, tagged),
+                    Turn::GoOn(response) => Err(session.asks_for_more(&course, &response)),
+                }
+            })
+        })
+    }
+
+    /// Looks for messages and sorts them: `SORT (order) UTF-8 criteria` (RFC 5256 section 3).
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: * OK ready
+    ///     C: a1 SORT (REVERSE DATE) UTF-8 UNSEEN
+    ///     S: * SORT 5 3 4
+    ///     S: a1 OK done
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// assert_eq!(session.sort("REVERSE DATE", "UNSEEN").await?, [5, 3, 4]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Session::command`].
+    pub fn sort(&mut self, order: &str, criteria: &str) -> Operation<'_, Vec<u64>> {
+        let text = format!("SORT {} UTF-8 {criteria}", in_parentheses(order));
+        self.imap_read("sort", text, [], Answer::sorted)
+    }
+
+    /// Looks for messages and puts them into threads: `THREAD algorithm UTF-8 criteria` (RFC 5256
+    /// section 3). A thread is a list of numbers, and of lists where it branches.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: * OK ready
+    ///     C: a1 THREAD REFERENCES UTF-8 ALL
+    ///     S: * THREAD (2)(3 6 (4 23)(44))
+    ///     S: a1 OK done
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// let threads = session.threads("REFERENCES", "ALL").await?;
+    /// assert_eq!(threads[1].list().unwrap().len(), 4);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Session::command`].
+    pub fn threads(&mut self, algorithm: &str, criteria: &str) -> Operation<'_, Vec<Value>> {
+        let text = format!("THREAD {algorithm} UTF-8 {criteria}");
+        self.imap_read("threads", text, [], Answer::threads)
+    }
+
+    async fn run_all(&mut self, texts: Vec<Vec<u8>>, call: Call) -> Result<Vec<Answer>> {
+        if call.untagged.is_some() {
+            let error = Error::usage("`commands` demands nothing of untagged responses");
+            return Err(error.hint("look at each answer, or send the commands one by one"));
+        }
+        let (first, _) = self.set_out("commands", call)?;
+        let tags: Vec<_> = texts.iter().map(|_| self.next_tag()).collect();
+        let mut lines = Vec::new();
+        for (tag, text) in tags.iter().zip(&texts) {
+            lines.extend([tag.as_bytes(), b" ", text, b"\r\n"].concat());
+        }
+        self.check_turn(&lines).await?;
+        self.write(lines.into(), first.verb.wait).await?;
+        let mut answers: Vec<Option<Answer>> = vec![None; tags.len()];
+        while answers.iter().any(Option::is_none) {
+            // A server may answer in another order (RFC 3501 section 5.5): any tag ends a command.
+            let mut course = first.again();
+            let tagged = match self.turn(&mut course).await? {
+                Turn::Ended(tagged) => tagged,
+                Turn::GoOn(response) => return Err(self.asks_for_more(&course, &response)),
+            };
+            let place = tags.iter().position(|tag| tagged.ends() == Some(tag.as_bytes()));
+            match place.and_then(|place| answers.get_mut(place)).filter(|answer| answer.is_none()) {
+                Some(answer) => *answer = Some(self.arrive(course, tagged)?),
+                None => {
+                    let error =
+                        self.fault(Kind::Mismatch, "the tagged response ends another command");
+                    let error = error.with_expected(format!("one of {}", tags.join(", ")));
+                    return Err(error.with_got(self.shown_lines(tagged.bytes())));
+                }
+            }
+        }
+        Ok(answers.into_iter().flatten().collect())
+    }
+}
