@@ -8,10 +8,6 @@ use serde_json::Value;
 
 use crate::suggest;
 
-/// The words of mailexpect that are planned and not there yet; nobody should look for a slip in
-/// them.
-const TO_COME: [&str; 2] = ["accept", "listen"];
-
 /// What other languages call something, and how it is done here.
 const ELSEWHERE: [(&str, &str); 16] = [
     ("wait_until", "`eventually(\"10s\", || ...)` tries again until it passes"),
@@ -129,11 +125,6 @@ fn registered(engine: &Engine) -> Vec<(String, usize)> {
 
 /// What to try instead of a word that there is not.
 pub(super) fn advice(name: &str) -> Option<String> {
-    if TO_COME.contains(&name) {
-        return Some(format!(
-            "`{name}` is planned and not there yet: write it out with send and expect"
-        ));
-    }
     if let Some((_, advice)) = ELSEWHERE.iter().find(|(word, _)| *word == name)
         && !is_word(name)
     {
@@ -193,9 +184,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_word_that_is_there_is_said_to_be_planned_or_of_another_language() {
+    fn no_word_that_is_there_is_said_to_be_of_another_language() {
         let elsewhere = ELSEWHERE.iter().map(|(word, _)| *word);
-        for word in TO_COME.into_iter().chain(elsewhere) {
+        for word in elsewhere {
             assert!(!is_word(word), "{word}");
         }
         assert!(

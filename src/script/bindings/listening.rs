@@ -225,7 +225,7 @@ pub mod words {
     /// l.refuse();
     /// let refused = "";
     /// try { connect(l.url); } catch (error) { refused = error.kind; }
-    /// assert_eq(refused, "unreachable");
+    /// assert_eq(refused, "refused");
     /// l.resume();
     /// let c = connect(l.url);
     /// let s = l.accept();
