@@ -68,7 +68,7 @@ pub(super) enum Command {
     #[command(
         after_help = "Examples:\n  mailexpect serve\n  mailexpect serve --smtp 127.0.0.1:2525 --ca ca.pem"
     )]
-    Serve(super::serve::Serve),
+    Serve(Box<super::serve::Serve>),
     /// Start a project: a project file and a first script.
     New(super::new::New),
     /// Print code for a shell that completes arguments: scripts, targets, parameters, presets.
@@ -79,6 +79,11 @@ pub(super) enum Command {
     Talk(super::talk::Talk),
     /// Send a message and show the dialogue, as swaks does.
     Send(Box<super::send::Send>),
+    /// Run a mail client against servers that misbehave, and judge what it does.
+    #[command(
+        after_help = "Examples:\n  mailexpect clients --scheme submission -- ./client {url} --ca {ca}\n  mailexpect clients --scheme imap --only starttls -- ./client {host} {port}"
+    )]
+    Clients(super::clients::Clients),
     /// Print the JSON schema of the project file, `mailexpect.toml`.
     #[command(after_help = "Example:\n  mailexpect schema > mailexpect.schema.json")]
     Schema,

@@ -4,6 +4,7 @@ mod against;
 mod args;
 mod attempts;
 mod check;
+mod clients;
 mod completions;
 mod descriptors;
 mod diff;
@@ -189,6 +190,7 @@ fn execute(command: Command, screen: &mut Screen) -> Result<ExitCode> {
         Command::New(args) => new::new(&args, screen),
         Command::Completions(args) => completions::completions(&args, screen),
         Command::Man(args) => man::man(&args, command_line(), screen),
+        Command::Clients(args) => clients::clients(&args, screen),
         Command::Schema => schema::schema(screen),
         Command::Probe(args) => probe::probe(*args, screen),
         Command::Watch(args) => watch::watch(*args, screen),

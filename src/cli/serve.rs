@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, TrySendError};
+use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::thread;
 use std::time::Duration;
 
@@ -17,9 +17,9 @@ use crate::file;
 use crate::interrupt::Interrupt;
 use crate::outcome::ExitCode;
 use crate::report::Human;
-use crate::server::Embedded;
+use crate::server::{Departed, Embedded, Player};
 use crate::session::block_on;
-use crate::transcript::{Event, Transcript};
+use crate::transcript::{Event, Transcript, What};
 
 /// How many events may wait to be shown. If nobody reads the screen, those that come after them are
 /// left out and counted: no client waits for a screen.
@@ -32,6 +32,13 @@ const LAST: Duration = Duration::from_millis(300);
 pub(super) struct Serve {
     #[command(flatten)]
     ports: Ports,
+    /// Play a recorded dialogue instead: a golden (`snapshots/x.snap`), or a transcript as `run -v`
+    /// shows it. Where clients depart from it is shown; the exit code is 1 if one did.
+    #[arg(long, value_name = "FILE")]
+    replay: Option<PathBuf>,
+    /// End after N connections to what is replayed.
+    #[arg(long, value_name = "N", requires = "replay")]
+    connections: Option<std::num::NonZeroUsize>,
     /// Write the CA's certificate to this file (PEM), for clients to trust: `--ca ca.pem`.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
@@ -91,59 +98,142 @@ pub(super) fn serve(args: &Serve, screen: &mut Screen) -> Result<ExitCode> {
     descriptors::raise_limit();
     descriptors::check(DESCRIPTORS)?;
     let interrupt = Interrupt::listen()?;
-    let (events, waiting) = mpsc::sync_channel::<Event>(BACKLOG);
+    let (shown, waiting) = mpsc::sync_channel::<Shown>(BACKLOG);
     let left_out = Arc::new(AtomicUsize::new(0));
-    let missed = Arc::clone(&left_out);
+    let (missed, events) = (Arc::clone(&left_out), shown.clone());
     let transcript = Transcript::observed(move |event| {
-        if let Err(TrySendError::Full(_)) = events.try_send(event.clone()) {
+        if let Err(TrySendError::Full(_)) = events.try_send(Shown::Event(event.clone())) {
             missed.fetch_add(1, Ordering::Relaxed);
         }
     });
-    let at = args.ports.addresses().into_iter();
-    let options = at.fold(Embedded::options(), |options, (scheme, at)| options.at(scheme, at));
-    let server = options.transcript(transcript).start().map_err(|error| {
-        Error::usage(format!("cannot listen on {error}"))
-            .hint("another program may hold the port; port 0 takes a free one")
-    })?;
-    let urls: Vec<_> = server.urls().collect();
-    screen.show(&Human::serving(&urls, Embedded::USER, Embedded::PASSWORD));
+    let served = Served::start(args, transcript, shown)?;
+    screen.show(&served.first_lines());
     if let Some(path) = &args.ca {
-        write_ca(&server, path)?;
+        write_ca(served.ca(), path)?;
         screen.show(&Human::ca_written(path));
     }
     let (ended, end) = mpsc::channel::<()>();
-    let mut shown = screen.clone();
+    let (enough, played) = tokio::sync::oneshot::channel();
+    let (mut shown, most) = (screen.clone(), args.connections.map(std::num::NonZeroUsize::get));
     thread::spawn(move || {
-        show(&waiting, &left_out, &mut shown);
+        show(&waiting, &left_out, &mut shown, (most, enough));
         drop(ended);
     });
-    block_on(interrupt.pressed());
+    block_on(async {
+        tokio::select! {
+            () = interrupt.pressed() => {}
+            Ok(()) = played => {}
+        }
+    });
+    let code = served.code();
     // With the server go the senders of events, and with them the thread that shows them, unless
     // nobody reads the screen: then it is left behind.
-    drop(server);
+    drop(served);
     let _ = end.recv_timeout(LAST);
-    Ok(ExitCode::Passed)
+    Ok(code)
+}
+
+/// What is shown as it happens.
+enum Shown {
+    Event(Event),
+    Departed(String),
+}
+
+/// What is served.
+enum Served {
+    Embedded(Box<Embedded>),
+    Recording(Player),
+}
+
+impl Served {
+    fn start(args: &Serve, transcript: Transcript, shown: SyncSender<Shown>) -> Result<Self> {
+        let ports = args.ports.addresses();
+        let Some(path) = &args.replay else {
+            let options = ports
+                .into_iter()
+                .fold(Embedded::options(), |options, (scheme, at)| options.at(scheme, at));
+            let server = options.transcript(transcript).start().map_err(|error| {
+                Error::usage(format!("cannot listen on {error}"))
+                    .hint("another program may hold the port; port 0 takes a free one")
+            })?;
+            return Ok(Self::Embedded(server.into()));
+        };
+        let recording = file::read_text(path)
+            .map_err(|error| Error::usage(format!("cannot read {}: {error}", path.display())))?;
+        let at = |scheme: &str| {
+            let known = ports.iter().find(|(known, _)| *known == scheme);
+            known.map_or(SocketAddr::from(([127, 0, 0, 1], 0)), |(_, at)| *at)
+        };
+        let tell = move |departed: &Departed| {
+            // Whoever departed is counted even if there is no more room to show it.
+            let _ = shown.try_send(Shown::Departed(departed.to_string()));
+        };
+        Player::start(&recording, at, Some(transcript), tell).map(Self::Recording)
+    }
+
+    fn first_lines(&self) -> String {
+        match self {
+            Self::Embedded(server) => {
+                let urls: Vec<_> = server.urls().collect();
+                Human::serving(&urls, Embedded::USER, Embedded::PASSWORD)
+            }
+            Self::Recording(player) => Human::replaying(&player.urls()),
+        }
+    }
+
+    fn ca(&self) -> std::io::Result<&str> {
+        match self {
+            Self::Embedded(server) => server.ca(),
+            Self::Recording(player) => player.ca(),
+        }
+    }
+
+    fn code(&self) -> ExitCode {
+        match self {
+            Self::Recording(player) if !player.departures().is_empty() => ExitCode::Failed,
+            _ => ExitCode::Passed,
+        }
+    }
 }
 
 /// What a server needs to begin (its ports, two runtimes and what hears signals: 23), and a few for
 /// its first clients.
 const DESCRIPTORS: usize = 30;
 
-/// Shows events until the server is gone.
-fn show(waiting: &Receiver<Event>, left_out: &AtomicUsize, screen: &mut Screen) {
-    while let Ok(event) = waiting.recv() {
-        screen.show(&Human::default().event(&event));
+/// Shows events until the server is gone; says when so many connections have come to their end.
+fn show(
+    waiting: &Receiver<Shown>,
+    left_out: &AtomicUsize,
+    screen: &mut Screen,
+    (most, enough): (Option<usize>, tokio::sync::oneshot::Sender<()>),
+) {
+    let mut enough = Some(enough);
+    let mut closed = 0;
+    while let Ok(shown) = waiting.recv() {
+        match shown {
+            Shown::Event(event) => {
+                closed += usize::from(matches!(event.what, What::Closed(_)));
+                screen.show(&Human::default().event(&event));
+            }
+            Shown::Departed(departed) => screen.show(&Human::departed(&departed)),
+        }
         let missed = left_out.swap(0, Ordering::Relaxed);
         if missed > 0 {
             screen.show(&Human::left_out(missed));
         }
+        if Some(closed) == most
+            && let Some(enough) = enough.take()
+        {
+            // The other end waits for the interrupt as well, and may be gone.
+            let _ = enough.send(());
+        }
     }
 }
 
-fn write_ca(server: &Embedded, path: &Path) -> Result<()> {
+fn write_ca(ca: std::io::Result<&str>, path: &Path) -> Result<()> {
     // What is there and no file, such as a pipe, is written to and not replaced.
     let is_special = path.metadata().is_ok_and(|found| !found.is_file());
-    let written = server.ca().and_then(|ca| {
+    let written = ca.and_then(|ca| {
         if is_special { std::fs::write(path, ca) } else { file::replace(path, ca.as_bytes()) }
     });
     written.map_err(|error| {

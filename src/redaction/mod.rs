@@ -72,6 +72,7 @@ use std::ops::Range;
 
 use apply::{Rules, Run};
 use known::Known;
+pub(crate) use presets::sample;
 pub use presets::{Preset, presets};
 use rule::{Label, Rule};
 pub use strictness::Strictness;

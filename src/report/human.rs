@@ -229,6 +229,19 @@ impl Human {
         )
     }
 
+    /// The first line of a recording that plays the server.
+    #[cfg(feature = "cli")]
+    pub(crate) fn replaying(urls: &[String]) -> String {
+        let urls: Vec<_> = urls.iter().map(|url| format!("{GOOD}{url}{GOOD:#}")).collect();
+        format!("replaying at {}\n{DIM}Ctrl-C ends{DIM:#}\n", urls.join(" "))
+    }
+
+    /// Where a client departed from a recording.
+    #[cfg(feature = "cli")]
+    pub(crate) fn departed(departed: &str) -> String {
+        format!("{BAD}departed{BAD:#}: {}\n", visible::printable(departed))
+    }
+
     /// Where a server's CA is.
     #[must_use]
     pub fn ca_written(path: &Path) -> String {

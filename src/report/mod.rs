@@ -39,7 +39,7 @@ mod repeated;
 mod replayed;
 #[cfg(feature = "cli")]
 mod review;
-mod style;
+pub(crate) mod style;
 #[cfg(feature = "cli")]
 mod summary;
 mod tally;

@@ -104,6 +104,7 @@ pub(super) fn raised_at(position: Position, error: Error) -> Raised {
 pub(super) fn kind(name: &str) -> &str {
     match name.rsplit("::").next().unwrap_or(name) {
         "Handle" => "session",
+        "Background" => "server",
         "Capabilities" => "capabilities",
         "Caught" => "error",
         "Reply" => "reply",

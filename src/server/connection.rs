@@ -12,6 +12,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::conversation::{Conversation, Outgoing};
+use super::dialogue::Next;
 use crate::tls::Authority;
 use crate::transcript::Close;
 
@@ -45,6 +46,8 @@ pub(super) struct Terms {
 /// How a part of the conversation ended.
 enum End {
     Closed(Close),
+    /// The server goes without a word.
+    Fault(Next),
     /// TLS is to be put on.
     Tls,
 }
@@ -69,6 +72,7 @@ pub(super) async fn serve(mut stream: TcpStream, mut conversation: Conversation,
     };
     match end {
         End::Closed(close) => leave(stream, conversation, close).await,
+        End::Fault(fault) => fail(stream, conversation, fault, &terms).await,
         // TLS takes more room than the connections without it should have to have.
         End::Tls => Box::pin(serve_secured(stream, conversation, terms)).await,
     }
@@ -85,14 +89,39 @@ async fn serve_secured(stream: TcpStream, mut conversation: Conversation, mut te
     let said = conversation.secured(stream.get_ref().1);
     let greeting = if terms.implicit { conversation.greet() } else { said };
     let end = converse(&mut stream, &mut conversation, greeting, &mut terms).await;
-    // TLS on TLS is never agreed to.
-    let close = if let End::Closed(close) = end { close } else { Close::ByServer };
-    leave(stream, conversation, close).await;
+    match end {
+        End::Closed(close) => leave(stream, conversation, close).await,
+        // What stands in TLS is left without its close_notify.
+        End::Fault(fault) => fail(stream.into_inner().0, conversation, fault, &terms).await,
+        // TLS on TLS is never agreed to.
+        End::Tls => leave(stream, conversation, Close::ByServer).await,
+    }
 }
 
 async fn secure(stream: TcpStream, terms: &Terms) -> io::Result<TlsStream<TcpStream>> {
     let config = terms.authority.config().map_err(io::Error::other)?;
     timeout(terms.idle, TlsAcceptor::from(config).accept(stream)).await?
+}
+
+/// Goes as no server should.
+async fn fail(mut stream: TcpStream, mut conversation: Conversation, fault: Next, terms: &Terms) {
+    match fault {
+        Next::Reset => drop(stream.set_zero_linger()),
+        Next::Stall => {
+            let heard = async {
+                let mut chunk = [0; 1 << 10];
+                while stream.read(&mut chunk).await.is_ok_and(|count| count > 0) {}
+            };
+            // A client that sends for ever is not listened to for ever.
+            let _ = timeout(terms.idle, heard).await;
+        }
+        _ => {
+            // What is unread would make a reset of the close.
+            let mut chunk = [0; 1 << 10];
+            while stream.try_read(&mut chunk).is_ok_and(|count| count > 0) {}
+        }
+    }
+    conversation.closed(Close::ByServer);
 }
 
 async fn leave(
@@ -129,16 +158,18 @@ async fn exchange(
         if !outgoing.replies.is_empty() || progress >= PROGRESS {
             (since, progress) = (Instant::now(), 0);
         }
-        timeout(terms.idle, async {
-            stream.write_all(&outgoing.replies).await?;
-            stream.flush().await
-        })
-        .await??;
+        if !outgoing.wait.is_zero() {
+            tokio::time::sleep(outgoing.wait).await;
+        }
+        timeout(terms.idle, write(stream, &outgoing)).await??;
         if outgoing.close {
             return Ok(End::Closed(Close::ByServer));
         }
         if outgoing.tls {
             return Ok(End::Tls);
+        }
+        if let Some(fault) = outgoing.fault {
+            return Ok(End::Fault(fault));
         }
         if let Some(more) = conversation.go_on() {
             outgoing = more;
@@ -156,6 +187,15 @@ async fn exchange(
         // A client that always has more to say leaves the others their turn.
         tokio::task::yield_now().await;
     }
+}
+
+async fn write(stream: &mut (impl AsyncWrite + Unpin), outgoing: &Outgoing) -> io::Result<()> {
+    let pieces = if outgoing.drips { 1 } else { outgoing.replies.len().max(1) };
+    for piece in outgoing.replies.chunks(pieces) {
+        stream.write_all(piece).await?;
+        stream.flush().await?;
+    }
+    Ok(())
 }
 
 /// Waits for what the client sends, for how long it may be silent, and for news. All of it can be

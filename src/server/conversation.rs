@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ServerConnection;
 
@@ -17,6 +18,17 @@ pub(super) struct Outgoing {
     pub(super) replies: Vec<u8>,
     pub(super) close: bool,
     pub(super) tls: bool,
+    /// Cut, reset or stall: nothing comes after it.
+    pub(super) fault: Option<Next>,
+    pub(super) wait: Duration,
+    pub(super) drips: bool,
+}
+
+impl Outgoing {
+    /// Whether nothing that the client sends is answered after it.
+    fn is_last(&self) -> bool {
+        self.close || self.tls || self.fault.is_some()
+    }
 }
 
 /// So much is said before more of what the client sent is answered: it may have asked for all of a
@@ -88,7 +100,7 @@ impl Conversation {
     /// and what stands behind a command that begins TLS (CVE-2011-0411).
     pub(super) fn receive(&mut self, mut bytes: &[u8]) -> Outgoing {
         let mut outgoing = Outgoing::default();
-        while !bytes.is_empty() && !outgoing.close && !outgoing.tls {
+        while !bytes.is_empty() && !outgoing.is_last() {
             if outgoing.replies.len() > MOST_SAID {
                 self.held = bytes.to_vec();
                 break;
@@ -128,6 +140,7 @@ impl Conversation {
 
     /// The connection has come to its end.
     pub(super) fn closed(&mut self, close: Close) {
+        self.dialogue.closed();
         if let Some(recorder) = &mut self.recorder {
             recorder.closed(&self.lines.rest(), close);
         }
@@ -186,10 +199,13 @@ impl Conversation {
             recorder.replies(&said.bytes);
         }
         outgoing.replies.extend_from_slice(&said.bytes);
+        outgoing.wait += said.wait;
+        outgoing.drips |= said.drips;
         let kind = match said.next {
             Next::Line => return,
             Next::Tls => return outgoing.tls = true,
             Next::Close => return outgoing.close = true,
+            Next::Cut | Next::Reset | Next::Stall => return outgoing.fault = Some(said.next),
             Next::Content => Kind::Content(Content::new(self.dialogue.largest())),
             Next::Literal(octets) => Kind::Literal(Vec::new(), octets),
             Next::Skip(octets) => Kind::Skipped(octets),

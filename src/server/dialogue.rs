@@ -1,6 +1,7 @@
 //! The server's side of a protocol: a line in, an answer out. No input, no output, no clock.
 
 use std::fmt;
+use std::time::Duration;
 
 /// What the client is to send after an answer, or what the server does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +18,12 @@ pub(super) enum Next {
     Tls,
     /// The server closes.
     Close,
+    /// The server closes without a word of TLS, and without waiting for the client.
+    Cut,
+    /// The server resets the connection.
+    Reset,
+    /// The server says nothing more, whatever the client sends.
+    Stall,
 }
 
 /// What the server says, and what comes after it.
@@ -24,11 +31,15 @@ pub(super) enum Next {
 pub(super) struct Said {
     pub(super) bytes: Vec<u8>,
     pub(super) next: Next,
+    /// How long the server waits before it says that.
+    pub(super) wait: Duration,
+    /// It says that octet by octet.
+    pub(super) drips: bool,
 }
 
 impl Said {
     pub(super) fn new(bytes: impl Into<Vec<u8>>) -> Self {
-        Self { bytes: bytes.into(), next: Next::Line }
+        Self { bytes: bytes.into(), next: Next::Line, wait: Duration::ZERO, drips: false }
     }
 
     pub(super) fn nothing() -> Self {
@@ -51,6 +62,11 @@ pub(super) trait Dialogue: fmt::Debug + Send {
     /// The answer to a line without its end.
     fn line(&mut self, text: &[u8]) -> Said;
 
+    /// The answer to a command that has to be granted, whatever it is: a rule says so.
+    fn line_granted(&mut self, text: &[u8]) -> Said {
+        self.line(text)
+    }
+
     /// The answer to a line that is none.
     fn malformed(&mut self, why: &str) -> Said;
 
@@ -63,6 +79,9 @@ pub(super) trait Dialogue: fmt::Debug + Send {
 
     /// TLS has been put on; what the server says then.
     fn secured(&mut self) -> Said;
+
+    /// The connection has come to its end.
+    fn closed(&mut self) {}
 
     /// What the server has to tell without being asked, just now.
     fn news(&mut self) -> Option<Vec<u8>> {

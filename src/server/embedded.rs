@@ -1,28 +1,22 @@
-//! The embedded server: its listening ports and the thread that serves them.
+//! The embedded server: what it serves, its options, and what it is asked afterwards.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, sync_channel};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{oneshot, watch};
-
+use super::accounts::Accounts;
 use super::auth;
-use super::connection::{self, Terms};
-use super::conversation::Conversation;
+use super::host::{self, Host, Make, Port, Shared};
 use super::mail::Mail;
-use super::recorder::Recorder;
+use super::overridden::Overridden;
+use super::rules::Rules;
 use super::service::{SERVICES, Service};
 use super::site::Site;
+use crate::error::Result;
 use crate::proto::Speech;
-use crate::tls::Authority;
+use crate::tls::{Authority, Flaw};
 use crate::transcript::Transcript;
-
-/// How long to wait if no connection can be accepted, most often for want of descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// A small well-behaved mail server on loopback, for trying scripts without any mail server
 /// installed.
@@ -58,12 +52,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub struct Embedded {
     /// Where each service listens.
-    addresses: [SocketAddr; SERVICES.len()],
+    addresses: [Option<SocketAddr>; SERVICES.len()],
     authority: Arc<Authority>,
     site: Arc<Site>,
-    /// Gone once the server is told to stop.
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    /// Serves until it is dropped.
+    _host: Host,
 }
 
 /// The URL of a port.
@@ -106,15 +99,13 @@ impl Embedded {
     /// not served.
     #[must_use]
     pub fn url(&self, scheme: &str) -> Option<String> {
-        Service::place(scheme).map(|place| format!("{scheme}://{}", self.addresses[place]))
+        let at = self.addresses[Service::place(scheme)?]?;
+        Some(format!("{scheme}://{at}"))
     }
 
     /// The URLs of all ports.
     pub fn urls(&self) -> impl Iterator<Item = String> {
-        SERVICES
-            .iter()
-            .zip(self.addresses)
-            .map(|(service, at)| format!("{}://{at}", service.scheme))
+        Self::schemes().filter_map(|scheme| self.url(scheme))
     }
 
     urls! {
@@ -172,17 +163,38 @@ impl Embedded {
     pub fn mails(&self) -> Vec<Mail> {
         self.site.spool.list()
     }
-}
 
-/// Ends the thread and waits for it: the ports are closed and the transcript is complete behind
-/// this.
-impl Drop for Embedded {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // The thread's panic was reported when it happened.
-            let _ = thread.join();
-        }
+    /// Waits for mail that fits, which may have come before; `None` if none comes in that time.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use mailexpect::{block_on, server::Embedded};
+    ///
+    /// let server = Embedded::start().unwrap();
+    /// let none = block_on(server.wait_for_mail(|mail| mail.from.is_empty(), Duration::from_millis(1)));
+    /// assert_eq!(none, None);
+    /// ```
+    pub async fn wait_for_mail(
+        &self,
+        fits: impl Fn(&Mail) -> bool,
+        time: Duration,
+    ) -> Option<Mail> {
+        let mut changes = self.site.store.watch();
+        let found = async {
+            loop {
+                if let Some(mail) = self.site.spool.find(&fits) {
+                    return mail;
+                }
+                // The store lives as long as the server.
+                drop(changes.changed().await);
+            }
+        };
+        tokio::time::timeout(time, found).await.ok()
+    }
+
+    /// Puts a message into the mailbox of a user, as if it had come in.
+    pub fn deliver(&self, user: &str, message: &[u8]) {
+        self.site.store.deliver(user, message);
     }
 }
 
@@ -197,20 +209,33 @@ impl Drop for Embedded {
 /// assert!(server.smtp().starts_with("smtp://127.0.0.1:"));
 /// # Ok::<_, std::io::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 #[must_use = "nothing listens until it is started"]
 pub struct Options {
-    at: [SocketAddr; SERVICES.len()],
+    at: [Option<SocketAddr>; SERVICES.len()],
     transcript: Option<Transcript>,
     /// Instead of what each service has.
     idle: Option<Duration>,
+    users: Vec<(String, String)>,
+    rules: Rules,
+    flaw: Flaw,
+    /// Nothing begins with TLS, whatever its scheme says.
+    in_clear: bool,
 }
 
 /// Free ports of 127.0.0.1, no transcript.
 impl Default for Options {
     fn default() -> Self {
         let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Self { at: [free; SERVICES.len()], transcript: None, idle: None }
+        Self {
+            at: [Some(free); SERVICES.len()],
+            transcript: None,
+            idle: None,
+            users: Vec::new(),
+            rules: Rules::default(),
+            flaw: Flaw::None,
+            in_clear: false,
+        }
     }
 }
 
@@ -234,7 +259,15 @@ impl Options {
     /// not served is nowhere listened for.
     pub fn at(mut self, scheme: &str, address: SocketAddr) -> Self {
         if let Some(place) = Service::place(scheme) {
-            self.at[place] = address;
+            self.at[place] = Some(address);
+        }
+        self
+    }
+
+    /// Serves this scheme alone.
+    pub fn only(mut self, scheme: &str) -> Self {
+        for (at, service) in self.at.iter_mut().zip(&SERVICES) {
+            *at = at.filter(|_| service.scheme == scheme);
         }
         self
     }
@@ -244,9 +277,107 @@ impl Options {
         Self { transcript: Some(transcript), ..self }
     }
 
+    /// A user who may log in, and who has a mailbox, instead of [`Embedded::USER`]. Call it again
+    /// for more.
+    pub fn user(mut self, name: impl Into<String>, password: impl Into<String>) -> Self {
+        self.users.push((name.into(), password.into()));
+        self
+    }
+
+    /// Answers a command otherwise than well: the first time so, the second time so, and well after
+    /// that. Turns are counted over all connections.
+    ///
+    /// A command is named by its first words: `RCPT`, `AUTH PLAIN`, `FETCH` (of IMAP without tag and
+    /// UID); `GREETING` is what comes before any, `MESSAGE` the answer to the content of a message,
+    /// `RESPONSE` that to a response of SASL. A turn is a text of lines:
+    ///
+    /// | line | the server |
+    /// | --- | --- |
+    /// | `451 4.3.0 later`, `-ERR no`, `NO [X] no` | says it; of IMAP the tag comes before it |
+    /// | `S: text` | says it, with escapes as in [`Replay`](super::Replay); `{tag}` at its start is the tag |
+    /// | `well` | answers well |
+    /// | `without WORD` | answers well without that word, or the line of it: `without STARTTLS` |
+    /// | `cut N` | answers well, and closes after so many octets |
+    /// | `forge` | answers well, except that its proof of SCRAM is wrong |
+    /// | `flood N` | sends so many octets without a line end |
+    /// | `wait 2s` | waits before all of it |
+    /// | `drip` | sends it octet by octet |
+    /// | `close`, `cut`, `reset`, `stall` | closes after it; without a `close_notify`; resets; says nothing more |
+    ///
+    /// A turn without lines is answered well.
+    ///
+    /// ```
+    /// use mailexpect::{Session, block_on, server::Embedded};
+    ///
+    /// let server = Embedded::options().answer("RCPT", ["451 4.3.0 come back", ""])?.start().unwrap();
+    /// block_on(async {
+    ///     let mut session = Session::connect(&server.smtp()).await?;
+    ///     session.expect(220).await?;
+    ///     session.ehlo("client.example").await?;
+    ///     session.mail("kim@example.com").await?;
+    ///     session.rcpt("hoge@example.com").expect(451).await?;
+    ///     session.rcpt("hoge@example.com").await?;
+    ///     session.quit().await.map(drop)
+    /// })?;
+    /// # Ok::<_, mailexpect::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Usage for a step whose number or duration cannot be read.
+    pub fn answer<T: Into<String>>(
+        mut self,
+        command: &str,
+        turns: impl IntoIterator<Item = T>,
+    ) -> Result<Self> {
+        let turns: Vec<_> = turns.into_iter().map(Into::into).collect();
+        self.rules.add(command, &turns, false)?;
+        Ok(self)
+    }
+
+    /// The same each time: a turn as for [`Options::answer`].
+    ///
+    /// # Errors
+    /// As [`Options::answer`].
+    pub fn always(mut self, command: &str, turn: impl Into<String>) -> Result<Self> {
+        self.rules.add(command, &[turn.into()], true)?;
+        Ok(self)
+    }
+
+    /// Turns away who connects after so many others have in that time.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use mailexpect::{Session, block_on, server::Embedded};
+    ///
+    /// let server = Embedded::options().limit(1, Duration::from_mins(1)).start().unwrap();
+    /// block_on(async {
+    ///     let mut first = Session::connect(&server.smtp()).await?;
+    ///     first.expect(220).await?;
+    ///     let mut second = Session::connect(&server.smtp()).await?;
+    ///     second.expect(421).await?;
+    ///     first.quit().await.map(drop)
+    /// })?;
+    /// # Ok::<_, mailexpect::Error>(())
+    /// ```
+    pub fn limit(mut self, connections: usize, window: Duration) -> Self {
+        self.rules.limit(connections, window);
+        self
+    }
+
+    /// Shows a certificate that no client should take.
+    pub fn flaw(self, flaw: Flaw) -> Self {
+        Self { flaw, ..self }
+    }
+
+    /// Speaks in clear where TLS is wanted from the start.
+    #[cfg(feature = "cli")]
+    pub(crate) fn in_clear(self, in_clear: bool) -> Self {
+        Self { in_clear, ..self }
+    }
+
     /// How long a client may be silent.
-    #[cfg(test)]
-    pub(super) fn idle(self, idle: Duration) -> Self {
+    #[cfg(any(test, feature = "cli"))]
+    pub(crate) fn idle(self, idle: Duration) -> Self {
         Self { idle: Some(idle), ..self }
     }
 
@@ -257,98 +388,46 @@ impl Options {
     /// What the system says if an address cannot be listened at, with that address, or if it gives
     /// no thread.
     pub fn start(self) -> io::Result<Embedded> {
-        let listeners = self.at.iter().map(|at| listen(*at)).collect::<io::Result<Vec<_>>>()?;
+        let site = if self.users.is_empty() {
+            Arc::<Site>::default()
+        } else {
+            Arc::new(Site::new(Accounts::new(self.users)))
+        };
+        let authority = Arc::new(Authority::flawed(self.flaw));
+        let rules = Arc::new(self.rules);
         let mut addresses = self.at;
-        for (address, listener) in addresses.iter_mut().zip(&listeners) {
-            *address = listener.local_addr()?;
+        let mut ports = Vec::new();
+        for (at, service) in addresses.iter_mut().zip(&SERVICES) {
+            let Some(at) = at else { continue };
+            let listener = host::listen(*at)?;
+            *at = listener.local_addr()?;
+            ports.push(Port {
+                listener,
+                speech: service.speech,
+                make: maker(service, &site, &rules),
+                is_tls: service.is_tls() && !self.in_clear,
+                idle: self.idle.unwrap_or(service.idle),
+                changes: (service.speech == Speech::Imap).then(|| site.store.watch()),
+            });
         }
-        let (site, authority) = (Arc::<Site>::default(), Arc::<Authority>::default());
         let shared = Shared {
-            site: Arc::clone(&site),
             authority: Arc::clone(&authority),
             transcript: self.transcript,
-            idle: self.idle,
-            pressure: Arc::new(watch::Sender::new(())),
+            spool: Arc::clone(&site.spool),
         };
-        let (stop, stopped) = oneshot::channel();
-        let (ready, started) = sync_channel(1);
-        let run = move || run(listeners, &shared, &ready, stopped);
-        let thread = thread::Builder::new().name("embedded server".into()).spawn(run)?;
-        started.recv().map_err(io::Error::other)??;
-        Ok(Embedded { addresses, authority, site, stop: Some(stop), thread: Some(thread) })
+        let host = Host::start(ports, shared)?;
+        Ok(Embedded { addresses, authority, site, _host: host })
     }
 }
 
-/// What all connections share.
-#[derive(Clone)]
-struct Shared {
-    site: Arc<Site>,
-    authority: Arc<Authority>,
-    transcript: Option<Transcript>,
-    idle: Option<Duration>,
-    pressure: Arc<watch::Sender<()>>,
-}
-
-fn listen(at: SocketAddr) -> io::Result<TcpListener> {
-    let listener = TcpListener::bind(at)
-        .map_err(|error| io::Error::new(error.kind(), format!("{at}: {error}")))?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
-}
-
-/// The life of the thread: says whether it could start, then serves until the other end of
-/// `stopped` is gone.
-fn run(
-    listeners: Vec<TcpListener>,
-    shared: &Shared,
-    ready: &SyncSender<io::Result<()>>,
-    stopped: oneshot::Receiver<()>,
-) {
-    let (runtime, listeners) = match prepare(listeners) {
-        Ok(prepared) => prepared,
-        Err(error) => return drop(ready.send(Err(error))),
-    };
-    let _ = ready.send(Ok(()));
-    runtime.block_on(async {
-        for (listener, service) in listeners.into_iter().zip(&SERVICES) {
-            tokio::spawn(accept(listener, service, shared.clone()));
+/// Makes the dialogues of a service, with the rules before them if there are any.
+fn maker(service: &'static Service, site: &Arc<Site>, rules: &Arc<Rules>) -> Arc<Make> {
+    let (site, rules) = (Arc::clone(site), Arc::clone(rules));
+    Arc::new(move |peer| {
+        let dialogue = (service.dialogue)(Arc::clone(&site), peer);
+        if rules.is_empty() {
+            return dialogue;
         }
-        // With the runtime go all its tasks.
-        let _ = stopped.await;
-    });
-}
-
-fn prepare(listeners: Vec<TcpListener>) -> io::Result<(Runtime, Vec<tokio::net::TcpListener>)> {
-    let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
-    let guard = runtime.enter();
-    let listeners = listeners.into_iter().map(tokio::net::TcpListener::from_std);
-    let listeners = listeners.collect::<io::Result<_>>();
-    drop(guard);
-    Ok((runtime, listeners?))
-}
-
-/// Takes in one connection after the other and serves each by a task of its own.
-async fn accept(listener: tokio::net::TcpListener, service: &'static Service, shared: Shared) {
-    let terms = Terms {
-        idle: shared.idle.unwrap_or(service.idle),
-        authority: shared.authority,
-        implicit: service.is_tls(),
-        changes: (service.speech == Speech::Imap).then(|| shared.site.store.watch()),
-        pressure: shared.pressure.subscribe(),
-    };
-    loop {
-        let Ok((stream, peer)) = listener.accept().await else {
-            // No descriptor is left, perhaps: clients that have been silent for long make room.
-            // Asking again at once would only burn the core.
-            shared.pressure.send_replace(());
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            continue;
-        };
-        let dialogue = (service.dialogue)(Arc::clone(&shared.site), peer);
-        let transcript = shared.transcript.clone();
-        let recorder =
-            transcript.map(|transcript| Recorder::open(transcript, service.speech, peer));
-        let conversation = Conversation::new(dialogue, Arc::clone(&shared.site.spool), recorder);
-        tokio::spawn(connection::serve(stream, conversation, terms.clone()));
-    }
+        Box::new(Overridden::new(dialogue, Arc::clone(&rules), service.speech))
+    })
 }

@@ -88,6 +88,11 @@ impl Spool {
         }
     }
 
+    /// The first that fits.
+    pub(super) fn find(&self, fits: impl Fn(&Mail) -> bool) -> Option<Mail> {
+        self.held().mails.iter().find(|mail| fits(mail)).cloned()
+    }
+
     pub(super) fn list(&self) -> Vec<Mail> {
         self.held().mails.iter().cloned().collect()
     }

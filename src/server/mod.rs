@@ -7,7 +7,10 @@
 //! # Layout
 //!
 //! ```text
-//! embedded      listens on a thread of its own; options and life cycle
+//! embedded      what is served; options, and what is asked afterwards
+//! host          listens and serves on a thread of its own
+//! overridden    a dialogue with rules before it: rules, conduct
+//! playback/     a recorded dialogue as a server
 //! service       a row for each port: its scheme, and the dialogue behind it
 //! connection    the bytes of one connection, in and out; the only other async part
 //! conversation  bytes in, replies out: puts the parts below together
@@ -30,18 +33,23 @@
 
 mod accounts;
 mod auth;
+mod conduct;
 mod connection;
 mod conversation;
 mod date;
 mod dialogue;
 mod embedded;
+mod host;
 mod imap;
 mod input;
 mod listener;
 mod mail;
+mod overridden;
+mod playback;
 mod pop3;
 mod recorder;
 mod replay;
+mod rules;
 mod service;
 mod sieve;
 mod site;
@@ -54,6 +62,7 @@ mod tests;
 pub use embedded::{Embedded, Options};
 pub use listener::{Listener, ListenerOptions};
 pub use mail::Mail;
+pub use playback::{Departed, Player};
 pub use replay::{Departure, Replay};
 #[cfg(feature = "script")]
 pub(crate) use spawn::Ports;

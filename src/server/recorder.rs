@@ -37,7 +37,7 @@ impl Recorder {
         let facts = speech.facts();
         let name = facts.schemes.first().map_or("tcp", |scheme| scheme.plain_name());
         let session = transcript.open();
-        transcript.record_on(session, What::Accepted(peer.to_string()));
+        transcript.record_on(session, What::Accepted(format!("{name}://{peer}")));
         Self {
             secrets: Secrets::of(transcript.learned()),
             transcript,

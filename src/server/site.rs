@@ -38,5 +38,6 @@ impl Site {
             }
         }
         self.spool.deposit(mail);
+        self.store.ring();
     }
 }

@@ -36,7 +36,11 @@ pub enum Flaw {
 
 /// An authority that comes about when it is first asked for; where it cannot, why.
 #[derive(Debug, Default)]
-pub(crate) struct Authority(OnceLock<Result<Made, String>>);
+pub(crate) struct Authority {
+    made: OnceLock<Result<Made, String>>,
+    /// What is wrong with the certificate of [`Authority::config`].
+    flaw: Flaw,
+}
 
 #[derive(Debug)]
 struct Made {
@@ -52,6 +56,11 @@ pub(super) type Issued = (CertificateDer<'static>, PrivateKeyDer<'static>);
 type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
 
 impl Authority {
+    /// One whose servers show a certificate with that flaw.
+    pub(crate) fn flawed(flaw: Flaw) -> Self {
+        Self { made: OnceLock::new(), flaw }
+    }
+
     /// The authority's certificate, as PEM.
     pub(crate) fn pem(&self) -> Result<&str, &str> {
         self.made().map(|made| made.pem.as_str())
@@ -69,12 +78,12 @@ impl Authority {
     }
 
     fn made(&self) -> Result<&Made, &str> {
-        let made = self.0.get_or_init(|| make().map_err(|error| error.to_string()));
+        let made = self.made.get_or_init(|| make(self.flaw).map_err(|error| error.to_string()));
         made.as_ref().map_err(String::as_str)
     }
 }
 
-fn make() -> Fallible<Made> {
+fn make(flaw: Flaw) -> Fallible<Made> {
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -82,7 +91,7 @@ fn make() -> Fallible<Made> {
     let key = KeyPair::generate()?;
     let pem = authority.self_signed(&key)?.pem();
     let issuer = Issuer::new(authority, key);
-    let (certificate, key) = issue(&issuer, Flaw::None)?;
+    let (certificate, key) = issue(&issuer, flaw)?;
     let config = ServerConfig::builder_with_provider(Arc::clone(&PROVIDER))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()

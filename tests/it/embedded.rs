@@ -90,7 +90,7 @@ fn scripts_of_sieve_are_kept_and_given_back() {
         s.putscript("main", "keep;\r\nstop;\r\n");
         s.putscript("a \"b\"", "discard;");
         s.setactive("main");
-        assert_eq(s.getscript("main").text, "keep;\r\nstop;\r\n");
+        assert_eq(s.getscript("main").text, "keep;\r\nstop;");
         assert_eq(s.listscripts().len(), 2);
         s.deletescript("main", #{expect: "NO (ACTIVE)"});
         s.renamescript("a \"b\"", "other");
@@ -99,6 +99,89 @@ fn scripts_of_sieve_are_kept_and_given_back() {
         s.logout();
         "#,
     );
+}
+
+/// What a script that fails says.
+fn fails(script: &str) -> String {
+    let folder = folder(&[("s.rhai", script)]);
+    let outcome = Case::new(folder.path().join("s.rhai")).embedded().run();
+    assert!(!outcome.is_ok());
+    let shown = Human { verbose: false }.outcome(&outcome);
+    let plain = shown.split('\x1b').enumerate().map(|(place, part)| match part.split_once('m') {
+        Some((_, text)) if place > 0 => text,
+        _ => part,
+    });
+    plain.collect()
+}
+
+#[test]
+fn a_server_in_the_background_does_as_it_is_told_and_is_asked_afterwards() {
+    passes(
+        r#"// A relay that is busy at first, and one that limits connections.
+        let relay = serve("smtp", #{
+            RCPT: [451, "421 4.3.2 busy\nclose"],
+            MESSAGE: "wait 50ms\n250-2.0.0 taken\n250 2.0.0 indeed",
+        });
+        let s = connect(relay.url);
+        s.expect(220);
+        s.ehlo("client.example");
+        s.mail("kim@example.com");
+        s.rcpt("a@elsewhere.example", #{expect: 451});
+        s.rcpt("a@elsewhere.example", #{expect: 421});
+        s.expect_close();
+        let s = connect(relay.url);
+        s.expect(220);
+        s.ehlo("client.example");
+        s.mail("kim@example.com");
+        s.rcpt("hoge@example.com");
+        s.data("Subject: late\r\n\r\nHi.\r\n");
+        s.quit();
+        let mail = relay.expect_message(#{from: "kim@example.com", to: "hoge@example.com"});
+        assert_eq(mail.message.subject, "late");
+        assert_eq([relay.connections, relay.messages.len()], [2, 1]);
+        assert(relay.commands.contains("MAIL FROM:<kim@example.com>"));
+
+        let imap = serve("imap", #{users: #{"kim": "s3cret-pw"}, limit: [1, "1h"], "LOGIN": ["NO [UNAVAILABLE] later"]});
+        let i = connect(imap.url);
+        i.expect("* OK");
+        i.login("kim", "s3cret-pw", #{expect: "NO"});
+        i.login("kim", "s3cret-pw");
+        connect(imap.url).expect("* BYE Too many");
+        i.logout();
+        assert(!imap.commands.contains("s3cret-pw"));
+
+        let tls = serve("pop3s", #{certificate: "expired"});
+        let why = "";
+        try { connect(tls.url, #{tls: #{ca: tls.ca}}); } catch (e) { why = e.message; }
+        assert(why.contains("expired"), why);
+        "#,
+    );
+}
+
+#[test]
+fn a_server_in_the_background_that_is_told_nonsense_or_has_no_mail_says_so() {
+    let said = fails(
+        "// No mail.\nlet r = serve(\"smtp\");\nr.expect_message(#{to: \"a@b\", timeout: \"50ms\"});",
+    );
+    for part in [
+        "the smtp server has no such message",
+        "expected: a message to <a@b>",
+        "got: no connection",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+    for (options, why) in [
+        ("#{RCPT: 42}", "42 is no reply code"),
+        ("#{RCPT: |c| 250}", "cannot call it"),
+        ("#{RCPT: \"cut x\"}", "has no number of octets"),
+        ("#{user: 1}", "did you mean `users`"),
+        ("#{limit: 3}", "limit: [20, \"1m\"]"),
+        ("#{certificate: \"bad\"}", "there is no certificate `bad`"),
+    ] {
+        let said = fails(&format!("// Nonsense.\nlet r = serve(\"smtp\", {options});"));
+        assert!(said.contains(why), "{options}: {said}");
+    }
+    assert!(fails("// Nonsense.\nlet r = serve(\"nntp\");").contains("no server speaks `nntp`"));
 }
 
 #[test]

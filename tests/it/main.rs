@@ -14,6 +14,7 @@ static ALLOCATOR: mailexpect::script::CountingAllocator = mailexpect::script::Co
 mod attempts;
 mod certificates;
 mod circles;
+mod clients;
 mod commands;
 mod connecting;
 mod documented;

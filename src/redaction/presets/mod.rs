@@ -86,6 +86,12 @@ impl Preset {
     }
 }
 
+/// What a token of that name may stand for, with text around it that has it.
+pub(crate) fn sample(token: &str) -> Option<&'static str> {
+    let preset = presets().find(|preset| preset.token == token)?;
+    preset.samples.first().map(|(_, value)| *value)
+}
+
 /// Every preset, in the order in which they are tried: what has to be asked for and what has a form
 /// of its own first, numbers that may be times last.
 pub fn presets() -> impl Iterator<Item = &'static Preset> {

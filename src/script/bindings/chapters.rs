@@ -6,9 +6,9 @@ use rhai::{Module, Shared};
 
 use super::verb::{Manual, words_of};
 use super::{
-    auth, capabilities, cases, caught, expect, files, find, golden, imap, listening, message,
-    metric, names, pattern, pop3, port, processes, reply, same, send, serving, session, shared,
-    sieve, smtp, standard, test, tls, together, trying,
+    auth, background, capabilities, cases, caught, expect, files, find, golden, imap, listening,
+    message, metric, names, pattern, pop3, port, processes, reply, same, send, serving, session,
+    shared, sieve, smtp, standard, test, tls, together, trying,
 };
 
 /// Words that belong together, with their place in the reference.
@@ -66,6 +66,7 @@ fn chapters(manual: Manual) -> impl Iterator<Item = (&'static str, &'static str,
         ("Messages", message::INTRO, words_of!(message::words, manual)),
         ("Verbs of POP3", pop3::INTRO, pop3::words(manual)),
         ("Verbs of ManageSieve", sieve::INTRO, sieve::words(manual)),
+        ("Servers in the background", background::INTRO, words_of!(background::words, manual)),
         ("Ports", port::INTRO, words_of!(port::words, manual)),
         ("Listeners", listening::INTRO, words_of!(listening::words, manual)),
         ("The server's side", serving::INTRO, words_of!(serving::words, manual)),

@@ -4,6 +4,7 @@
 
 mod argument;
 mod auth;
+mod background;
 mod call;
 mod capabilities;
 mod cases;

@@ -157,7 +157,7 @@ fn the_transcript_tells_all_and_masks_the_secrets() {
     let transcript = transcript(Role::Submission, &[reads.as_bytes()]);
     let id = regex::Regex::new("[0-9]{14}").unwrap();
     insta::assert_snapshot!(id.replace_all(&transcript, "[ID]"), @r"
-    *** accepted from 127.0.0.1:40000
+    *** accepted from smtp://127.0.0.1:40000
     S: 220 localhost ESMTP mailexpect embedded test server
     C: EHLO x
     S: 250-localhost

@@ -33,7 +33,7 @@ impl Answer {
     }
 
     pub(super) fn said(&self) -> Said {
-        Said { bytes: self.wire().into_bytes(), next: self.next }
+        Said::new(self.wire()).then(self.next)
     }
 
     /// The lines as they are sent: a hyphen behind the code, a space in the last one (RFC 5321

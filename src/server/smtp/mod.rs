@@ -59,6 +59,8 @@ pub(super) struct Smtp {
     errors: usize,
     /// TLS is on.
     tls: bool,
+    /// The command under way is granted, whoever it is from.
+    granted: bool,
 }
 
 /// An answer, or one that is an error: both are sent, and `?` gives the latter.
@@ -76,6 +78,7 @@ impl Smtp {
             transaction: None,
             errors: 0,
             tls: false,
+            granted: false,
         }
     }
 
@@ -219,7 +222,7 @@ impl Smtp {
         if self.transaction.is_some() {
             return Err(out_of_sequence("A mail transaction is open already"));
         }
-        if self.role == Role::Submission && self.user.is_none() {
+        if self.role == Role::Submission && self.user.is_none() && !self.granted {
             return Err(Answer::new(530, "5.7.0 Authentication required"));
         }
         let syntax = Answer::new(501, "5.5.4 Syntax: MAIL FROM:<address> [parameters]");
@@ -245,10 +248,10 @@ impl Smtp {
         }
         let address = path.address;
         let local = accounts::is_local(path.domain);
-        if local && accounts::is_unknown(address) {
+        if local && accounts::is_unknown(address) && !self.granted {
             return Err(Answer::new(550, format!("5.1.1 <{address}>... User unknown")));
         }
-        if !local && self.user.is_none() {
+        if !local && self.user.is_none() && !self.granted {
             let why =
                 format!("5.7.1 <{address}>... Relaying denied. Proper authentication required.");
             return Err(Answer::new(550, why));
@@ -297,6 +300,13 @@ impl dialogue::Dialogue for Smtp {
 
     fn line(&mut self, text: &[u8]) -> Said {
         self.answer(text).said()
+    }
+
+    fn line_granted(&mut self, text: &[u8]) -> Said {
+        self.granted = true;
+        let said = self.line(text);
+        self.granted = false;
+        said
     }
 
     fn malformed(&mut self, why: &str) -> Said {
@@ -348,7 +358,7 @@ fn each(recipients: &[String], answer: &Answer, delivered: bool) -> Said {
             answer.wire()
         }
     });
-    Said { bytes: replies.collect::<String>().into_bytes(), next: answer.next() }
+    Said::new(replies.collect::<String>()).then(answer.next())
 }
 
 fn alone(argument: &str) -> Result<(), Answer> {

@@ -45,7 +45,7 @@ impl Store {
     /// The same, and tells all connections that something may have changed.
     pub(super) fn change<T>(&self, user: &str, change: impl FnOnce(&mut Account) -> T) -> T {
         let changed = self.with(user, change);
-        self.changed.send_replace(());
+        self.ring();
         changed
     }
 
@@ -53,6 +53,11 @@ impl Store {
     pub(super) fn deliver(&self, user: &str, data: &[u8]) {
         let message = Message::new(data.into(), SystemTime::now());
         self.change(user, |account| account.deliver(message));
+    }
+
+    /// Tells all who watch that something may have changed.
+    pub(super) fn ring(&self) {
+        self.changed.send_replace(());
     }
 
     /// Hears of each change from now on.

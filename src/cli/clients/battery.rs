@@ -1,0 +1,124 @@
+//! The servers of the battery: `battery.toml`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+use crate::tls::Flaw;
+
+/// One server, and what a client is to make of it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Case {
+    pub(super) name: String,
+    /// The families of protocols that it is for.
+    pub(super) on: Vec<String>,
+    #[serde(default)]
+    pub(super) needs: Vec<String>,
+    #[serde(default)]
+    pub(super) unless: Vec<String>,
+    #[serde(default)]
+    pub(super) rules: BTreeMap<String, String>,
+    certificate: Option<Certificate>,
+    #[serde(default)]
+    pub(super) clear: bool,
+    pub(super) should: Should,
+    #[serde(default)]
+    pub(super) never: Vec<String>,
+    #[serde(default)]
+    pub(super) waits: bool,
+}
+
+/// What the client should do.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Should {
+    Fail,
+    Succeed,
+    Either,
+    /// Not take for an answer what was injected before TLS.
+    Unfooled,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Certificate {
+    Expired,
+    NotYet,
+    OtherName,
+    SelfSigned,
+}
+
+#[derive(Deserialize)]
+struct Battery {
+    case: Vec<Case>,
+}
+
+impl Case {
+    pub(super) fn flaw(&self) -> Flaw {
+        self.certificate.map_or(Flaw::None, |certificate| match certificate {
+            Certificate::Expired => Flaw::Expired,
+            Certificate::NotYet => Flaw::NotYetValid,
+            Certificate::OtherName => Flaw::AnotherName,
+            Certificate::SelfSigned => Flaw::SelfSigned,
+        })
+    }
+
+    /// A server that behaves well.
+    pub(super) fn well() -> Self {
+        Self {
+            name: "well-behaved".to_owned(),
+            on: Vec::new(),
+            needs: Vec::new(),
+            unless: Vec::new(),
+            rules: BTreeMap::new(),
+            certificate: None,
+            clear: false,
+            should: Should::Succeed,
+            never: Vec::new(),
+            waits: false,
+        }
+    }
+}
+
+/// All servers for a family.
+///
+/// # Errors
+/// Usage if the battery cannot be read, which a test rules out.
+pub(super) fn cases(family: &str) -> Result<Vec<Case>> {
+    let battery: Battery = toml::from_str(include_str!("battery.toml"))
+        .map_err(|error| Error::usage(format!("the battery cannot be read: {error}")))?;
+    let is_for = |case: &Case| case.on.iter().any(|on| on == family);
+    Ok(battery.case.into_iter().filter(is_for).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    use crate::server::Embedded;
+
+    #[test]
+    fn every_family_has_its_servers_and_each_a_name_of_its_own_and_rules_that_can_be_read() {
+        let mut count = 0;
+        for family in ["smtp", "imap", "pop3"] {
+            let cases = cases(family).unwrap();
+            count += cases.len();
+            let names: BTreeSet<_> = cases.iter().map(|case| &case.name).collect();
+            assert_eq!(names.len(), cases.len(), "{family}");
+            for case in &cases {
+                assert!(
+                    !case.rules.is_empty() || case.certificate.is_some() || case.clear,
+                    "{} does nothing",
+                    case.name
+                );
+                for (command, turn) in &case.rules {
+                    drop(Embedded::options().always(command, turn.clone()).unwrap());
+                }
+            }
+        }
+        assert!(count >= 60, "{count}");
+    }
+}

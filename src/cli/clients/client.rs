@@ -1,0 +1,208 @@
+//! A client under test: the command, run against one server.
+
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::process::Command;
+
+use super::battery::Case;
+use crate::error::{Error, Kind, Result};
+use crate::server::{Embedded, Mail};
+use crate::session::block_on;
+use crate::transcript::{Transcript, What};
+use crate::visible;
+
+/// How much of what a client prints is kept.
+const LONGEST_OUTPUT: u64 = 4 << 10;
+/// The message that a client finds on its stdin, and in the mailbox.
+const MESSAGE: &str = "From: Kim <kim@example.com>\r\nTo: hoge@example.com\r\nSubject: a client is tested\r\nDate: Thu, 01 Jan 2026 00:00:00 +0000\r\nMessage-ID: <1@client.example>\r\n\r\nHi.\r\n";
+/// From whom it is.
+const FROM: &str = "kim@example.com";
+
+/// What is to be run, with its placeholders.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) command: Vec<String>,
+    pub(super) scheme: String,
+    pub(super) timeout: Duration,
+}
+
+/// What a client did.
+#[derive(Debug)]
+pub(super) struct Did {
+    /// How it ended; nothing if it had to be killed when its time was up.
+    pub(super) status: Option<ExitStatus>,
+    /// The commands that it sent, in their order.
+    pub(super) commands: Vec<String>,
+    /// It went through with a handshake.
+    pub(super) tls: bool,
+    /// The mail that the server has from it.
+    pub(super) mails: Vec<Mail>,
+    /// What it printed at last.
+    pub(super) output: String,
+    pub(super) transcript: String,
+}
+
+impl Client {
+    /// Runs it against a server.
+    ///
+    /// # Errors
+    /// If the server or the command cannot be started.
+    pub(super) fn run(&self, case: &Case) -> Result<Did> {
+        let transcript = Transcript::new();
+        let mut options = Embedded::options()
+            .only(&self.scheme)
+            .transcript(transcript.clone())
+            .flaw(case.flaw())
+            .in_clear(case.clear)
+            .idle(self.timeout * 2);
+        for (command, turn) in &case.rules {
+            options = options.always(command, turn.clone())?;
+        }
+        let server = options.start().map_err(|error| cannot("start a server", &error))?;
+        server.deliver(Embedded::USER, MESSAGE.as_bytes());
+        let mut ca =
+            tempfile::NamedTempFile::new().map_err(|error| cannot("write the CA", &error))?;
+        server
+            .ca()
+            .and_then(|pem| ca.write_all(pem.as_bytes()))
+            .map_err(|error| cannot("write the CA", &error))?;
+        let url = server.url(&self.scheme).unwrap_or_default();
+        let words = self.filled(&url, &ca.path().to_string_lossy());
+        let (status, output) = block_on(execute(&words, self.timeout))?;
+        let mails = server.mails();
+        drop(server);
+        Ok(Did {
+            status,
+            commands: commands(&transcript, &self.scheme),
+            tls: has_tls(&transcript),
+            mails,
+            output,
+            transcript: transcript.to_string(),
+        })
+    }
+
+    /// The words of the command, with values in place of the placeholders.
+    fn filled(&self, url: &str, ca: &str) -> Vec<String> {
+        let port = url.rsplit(':').next().unwrap_or_default();
+        let scheme = match self.scheme.as_str() {
+            "submission" => "smtp",
+            "submissions" => "smtps",
+            other => other,
+        };
+        let url = format!("{scheme}://localhost:{port}");
+        let values = [
+            ("{host}", "localhost"),
+            ("{port}", port),
+            ("{url}", &url),
+            ("{ca}", ca),
+            ("{user}", Embedded::USER),
+            ("{password}", Embedded::PASSWORD),
+            ("{from}", FROM),
+            ("{to}", Embedded::USER),
+        ];
+        let fill = |word: &String| {
+            values.iter().fold(word.clone(), |word, (name, value)| word.replace(name, value))
+        };
+        self.command.iter().map(fill).collect()
+    }
+}
+
+fn cannot(what: &str, error: &std::io::Error) -> Error {
+    Error::new(Kind::Io, format!("cannot {what}: {error}"))
+}
+
+async fn execute(words: &[String], timeout: Duration) -> Result<(Option<ExitStatus>, String)> {
+    let cannot = |error: std::io::Error| {
+        let program = visible::escape(words.first().map_or(&b""[..], |word| word.as_bytes()));
+        Error::usage(format!("cannot run `{program}`: {error}"))
+            .hint("the command of the client comes after `--`, as in a shell")
+    };
+    let output = tempfile::tempfile().map_err(cannot)?;
+    let mut input = tempfile::tempfile().map_err(cannot)?;
+    input.write_all(MESSAGE.replace("\r\n", "\n").as_bytes()).map_err(cannot)?;
+    input.seek(SeekFrom::Start(0)).map_err(cannot)?;
+    let (program, arguments) = words.split_first().ok_or_else(|| {
+        Error::usage("there is no client to run").hint("its command comes after `--`")
+    })?;
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::from(input))
+        .stdout(Stdio::from(output.try_clone().map_err(cannot)?))
+        .stderr(Stdio::from(output.try_clone().map_err(cannot)?))
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(cannot)?;
+    let group = child.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?));
+    let status = match tokio::time::timeout(timeout, child.wait()).await {
+        Ok(status) => Some(status.map_err(cannot)?),
+        Err(_) => None,
+    };
+    // What it started goes with it, whether it has ended or not.
+    if let Some(group) = group {
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    }
+    Ok((status, last_of(output)))
+}
+
+/// The end of what a client printed.
+fn last_of(mut output: std::fs::File) -> String {
+    let length = output.seek(SeekFrom::End(0)).unwrap_or(0);
+    let mut text = Vec::new();
+    if output.seek(SeekFrom::Start(length.saturating_sub(LONGEST_OUTPUT))).is_ok() {
+        // What cannot be read is only not shown.
+        let _ = output.take(LONGEST_OUTPUT).read_to_end(&mut text);
+    }
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// The commands of a client, each with its arguments and of IMAP without tag and UID.
+fn commands(transcript: &Transcript, scheme: &str) -> Vec<String> {
+    let is_imap = scheme.starts_with("imap");
+    let mut commands = Vec::new();
+    for event in transcript.events() {
+        let What::Client(excerpt) = &event.what else { continue };
+        for line in String::from_utf8_lossy(excerpt.head()).lines() {
+            let line =
+                if is_imap { line.split_once(' ').map_or("", |(_, line)| line) } else { line };
+            let upper = line.to_ascii_uppercase();
+            commands.push(upper.strip_prefix("UID ").unwrap_or(&upper).to_owned());
+        }
+    }
+    commands
+}
+
+fn has_tls(transcript: &Transcript) -> bool {
+    transcript
+        .events()
+        .iter()
+        .any(|event| matches!(&event.what, What::Tls(words) if !words.starts_with("failed")))
+}
+
+impl Did {
+    /// Whether it sent such a command: `AUTH PLAIN` begins with `AUTH`. TLS is a handshake.
+    pub(super) fn sent(&self, words: &str) -> bool {
+        if words == "TLS" {
+            return self.tls;
+        }
+        self.commands.iter().any(|command| {
+            command.strip_prefix(words).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+        })
+    }
+
+    /// How it ended, in words.
+    pub(super) fn ended(&self, timeout: Duration) -> String {
+        match self.status {
+            None => format!("still ran after {} s", timeout.as_secs()),
+            Some(status) => match (status.code(), status.signal()) {
+                (Some(0), _) => "succeeded".to_owned(),
+                (Some(code), _) => format!("exit code {code}"),
+                (None, Some(signal)) => format!("killed by signal {signal}"),
+                (None, None) => "ended".to_owned(),
+            },
+        }
+    }
+}

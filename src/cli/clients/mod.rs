@@ -1,0 +1,167 @@
+//! `mailexpect clients`: a client against servers that misbehave.
+
+mod battery;
+mod client;
+mod shown;
+mod verdict;
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use clap::Args;
+
+use battery::Case;
+use client::{Client, Did};
+use verdict::Verdict;
+
+use super::options::parse_duration;
+use super::screen::Screen;
+use crate::error::{Error, Result};
+use crate::file;
+use crate::outcome::ExitCode;
+use crate::visible;
+
+/// The arguments.
+#[derive(Args, Debug)]
+pub(super) struct Clients {
+    /// What the client speaks: smtp, submission, submissions, imap, imaps, pop3 or pop3s.
+    #[arg(long, value_name = "SCHEME", default_value = "submission")]
+    #[arg(value_parser = ["smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s"])]
+    scheme: String,
+    /// Give the client this time with each server, then kill it.
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
+    timeout: Duration,
+    /// Try the servers alone whose names have this in them: `--only starttls`.
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+    /// Run N clients at once.
+    #[arg(short, long, value_name = "N", default_value = "8")]
+    jobs: NonZeroUsize,
+    /// Write a report in the format of `JUnit` to this file.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Show each dialogue, and what the client printed.
+    #[arg(short, long)]
+    verbose: bool,
+    /// The client, after `--`. In its arguments stand {host}, {port}, {url}, {ca} (a file), {user},
+    /// {password}, {from} and {to} for what they say; its stdin is a message. It has to exit with 0
+    /// if all went well, and with another code if not.
+    #[arg(value_name = "COMMAND", last = true, required = true)]
+    command: Vec<String>,
+}
+
+/// One server, and what came of it.
+#[derive(Debug)]
+struct Tried {
+    name: String,
+    verdict: Verdict,
+    output: String,
+    transcript: String,
+}
+
+pub(super) fn clients(args: &Clients, screen: &mut Screen) -> Result<ExitCode> {
+    super::descriptors::raise_limit();
+    let family = family(&args.scheme);
+    let cases = battery::cases(family)?;
+    let only = args.only.as_deref().unwrap_or_default();
+    let cases: Vec<_> = cases.into_iter().filter(|case| case.name.contains(only)).collect();
+    if cases.is_empty() {
+        let only = visible::escape(only.as_bytes());
+        return Err(Error::usage(format!("no server for {family} has `{only}` in its name"))
+            .hint("leave --only away to see their names"));
+    }
+    let client = Client {
+        command: args.command.clone(),
+        scheme: args.scheme.clone(),
+        timeout: args.timeout,
+    };
+    let baseline = client.run(&Case::well())?;
+    check(&baseline, args.timeout)?;
+    let tried = run_all(&client, &cases, &baseline, args.jobs.get(), |tried| {
+        screen.show(&shown::line(family, tried, args.verbose));
+    })?;
+    screen.show(&shown::summary(&tried));
+    if let Some(path) = &args.junit {
+        let cannot = |why: String| {
+            Error::usage(format!("cannot write the report to {}: {why}", path.display()))
+        };
+        let report = shown::junit(family, &tried).map_err(|error| cannot(error.to_string()))?;
+        file::replace(path, report.as_bytes()).map_err(|error| cannot(error.to_string()))?;
+    }
+    let is_bad = tried.iter().any(|tried| matches!(tried.verdict, Verdict::Bad(_)));
+    Ok(if is_bad { ExitCode::Failed } else { ExitCode::Passed })
+}
+
+fn family(scheme: &str) -> &'static str {
+    match scheme {
+        "imap" | "imaps" => "imap",
+        "pop3" | "pop3s" => "pop3",
+        _ => "smtp",
+    }
+}
+
+/// A client that fails with a server that behaves well says nothing by failing with others.
+fn check(baseline: &Did, timeout: Duration) -> Result<()> {
+    if baseline.status.is_some_and(|status| status.success()) {
+        return Ok(());
+    }
+    let why =
+        format!("the client fails with a server that behaves well: {}", baseline.ended(timeout));
+    let output = visible::printable_lines(baseline.output.trim());
+    let transcript = visible::printable_lines(baseline.transcript.trim());
+    Err(Error::usage(format!("{why}\n{output}\n{transcript}")).hint(
+        "the placeholders are {host}, {port}, {url}, {ca}, {user}, {password}, {from} and {to}; --scheme says what is spoken",
+    ))
+}
+
+/// Runs the client against all servers, so many at once; what came of each is told in their order.
+fn run_all(
+    client: &Client,
+    cases: &[Case],
+    baseline: &Did,
+    at_once: usize,
+    mut tell: impl FnMut(&Tried),
+) -> Result<Vec<Tried>> {
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        let (done, came) = mpsc::channel();
+        for _ in 0..at_once.min(cases.len()) {
+            let (done, next) = (done.clone(), &next);
+            scope.spawn(move || {
+                loop {
+                    let place = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(server) = cases.get(place) else { return };
+                    if done.send((place, tried(client, server, baseline))).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(done);
+        let mut waiting: Vec<Option<Tried>> = cases.iter().map(|_| None).collect();
+        let mut told = 0;
+        for (place, tried) in came {
+            waiting[place] = Some(tried?);
+            while let Some(Some(tried)) = waiting.get(told) {
+                tell(tried);
+                told += 1;
+            }
+        }
+        Ok(waiting.into_iter().flatten().collect())
+    })
+}
+
+fn tried(client: &Client, case: &Case, baseline: &Did) -> Result<Tried> {
+    let name = case.name.clone();
+    if let Some(why) = verdict::not_tried(case, baseline) {
+        let verdict = Verdict::NotTried(why);
+        return Ok(Tried { name, verdict, output: String::new(), transcript: String::new() });
+    }
+    let did = client.run(case)?;
+    let verdict = verdict::of(case, &did, baseline, client.timeout);
+    Ok(Tried { name, verdict, output: did.output, transcript: did.transcript })
+}

@@ -1,0 +1,61 @@
+//! What is said of the clients, on the screen and as `JUnit`.
+
+use std::fmt::Write as _;
+
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+
+use super::Tried;
+use super::verdict::Verdict;
+use crate::report::style::{BAD, DIM, GOOD};
+use crate::visible;
+
+/// One line for a server; below it, of a client that did not do as it should, what it printed.
+pub(super) fn line(family: &str, tried: &Tried, verbose: bool) -> String {
+    let name = format!("{family}/{}", tried.name);
+    let mut text = match &tried.verdict {
+        Verdict::Good(did) => format!("{GOOD}ok{GOOD:#}   {name:<44} {did}\n"),
+        Verdict::Bad(how) => format!("{BAD}BAD{BAD:#}  {name:<44} {how}\n"),
+        Verdict::NotTried(why) => format!("{DIM}-    {name:<44} {why}{DIM:#}\n"),
+    };
+    let is_bad = matches!(tried.verdict, Verdict::Bad(_));
+    if is_bad || verbose {
+        for line in tried.transcript.lines().chain(tried.output.lines().map(str::trim_end)) {
+            let _ = writeln!(text, "       {DIM}{}{DIM:#}", visible::printable(line));
+        }
+    }
+    text
+}
+
+/// The last line.
+pub(super) fn summary(tried: &[Tried]) -> String {
+    let count = |is: fn(&Verdict) -> bool| tried.iter().filter(|one| is(&one.verdict)).count();
+    let good = count(|verdict| matches!(verdict, Verdict::Good(_)));
+    let bad = count(|verdict| matches!(verdict, Verdict::Bad(_)));
+    let not_tried = count(|verdict| matches!(verdict, Verdict::NotTried(_)));
+    format!("{good} as it should, {bad} not, {not_tried} not tried\n")
+}
+
+/// The same as `JUnit` XML, a test case for each server.
+pub(super) fn junit(family: &str, tried: &[Tried]) -> Result<String, quick_junit::SerializeError> {
+    let mut suite = TestSuite::new(format!("clients {family}"));
+    for one in tried {
+        let status = match &one.verdict {
+            Verdict::Good(_) => TestCaseStatus::success(),
+            Verdict::Bad(how) => {
+                let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+                status.set_message(how.clone());
+                status.set_description(visible::printable_lines(&one.transcript));
+                status
+            }
+            Verdict::NotTried(why) => {
+                let mut status = TestCaseStatus::skipped();
+                status.set_message(why.clone());
+                status
+            }
+        };
+        suite.add_test_case(TestCase::new(format!("{family}/{}", one.name), status));
+    }
+    let mut report = Report::new("mailexpect clients");
+    report.add_test_suite(suite);
+    report.to_string()
+}

@@ -1,0 +1,62 @@
+//! Whether a client did what it should.
+
+use std::time::Duration;
+
+use super::battery::{Case, Should};
+use super::client::Did;
+
+/// What is to be said of one server.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// As it should, and what it did.
+    Good(String),
+    /// Not as it should, and how.
+    Bad(String),
+    /// The client does not do what this server is about.
+    NotTried(String),
+}
+
+/// Why a server is none for this client.
+pub(super) fn not_tried(case: &Case, baseline: &Did) -> Option<String> {
+    let lacking = case.needs.iter().find(|need| !baseline.sent(need));
+    let excluded = case.unless.iter().find(|sent| baseline.sent(sent));
+    match (lacking, excluded) {
+        (Some(need), _) if need == "TLS" => Some("the client does not use TLS".to_owned()),
+        (Some(need), _) => Some(format!("the client does not send {need}")),
+        (None, Some(sent)) => Some(format!("the client sends {sent}")),
+        (None, None) => None,
+    }
+}
+
+pub(super) fn of(case: &Case, did: &Did, baseline: &Did, timeout: Duration) -> Verdict {
+    let ended = did.ended(timeout);
+    let sent = case.never.iter().find(|words| did.sent(words));
+    let code = did.status.map(|status| status.code());
+    match (code, sent) {
+        (Some(None), _) => Verdict::Bad(format!("it crashed: {ended}")),
+        (_, Some(words)) => Verdict::Bad(format!("it must not send {words} here: {ended}")),
+        (None, None) if case.waits => Verdict::Good(ended),
+        (None, None) => Verdict::Bad(format!("it hangs: {ended}")),
+        (Some(Some(0)), None) => on_success(case, did, baseline),
+        (Some(Some(_)), None) => match case.should {
+            Should::Succeed => Verdict::Bad(format!("it gave up where it could go on: {ended}")),
+            Should::Unfooled if did.tls => {
+                Verdict::Bad(format!("it took what came before TLS for an answer in it: {ended}"))
+            }
+            Should::Fail | Should::Either | Should::Unfooled => Verdict::Good(ended),
+        },
+    }
+}
+
+fn on_success(case: &Case, did: &Did, baseline: &Did) -> Verdict {
+    let lost = !baseline.mails.is_empty() && did.mails.is_empty();
+    match case.should {
+        Should::Fail => Verdict::Bad("it says that all went well".to_owned()),
+        Should::Succeed | Should::Either | Should::Unfooled if lost => {
+            Verdict::Bad("it says that mail was sent, and the server has none".to_owned())
+        }
+        Should::Succeed | Should::Either | Should::Unfooled => {
+            Verdict::Good("succeeded".to_owned())
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! Servers that run by themselves while the script does something else.
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "Rhai's plugin macros hand arguments over by value"
+)]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rhai::plugin::{Dynamic, NativeCallContext, export_module};
+use rhai::{Array, Map};
+
+use super::argument::{check_known, duration};
+use super::wait;
+use crate::error::{Error, Kind, Result, Waited};
+use crate::message::parse;
+use crate::script::raise::{Raised, kind, raise};
+use crate::script::run::Run;
+use crate::server::{Embedded, Mail, Options};
+use crate::tls::Flaw;
+use crate::transcript::{Transcript, What};
+
+pub(super) const INTRO: &str = "A server that runs by itself beside the script, on loopback and a free port: for a client that the script \
+starts or speaks as. It behaves well, as the embedded server does, except for what it is told, takes any number of connections, and is asked \
+afterwards. It ends with the script.";
+
+/// How long mail is waited for unless the script says otherwise.
+const WAIT: Duration = Duration::from_secs(10);
+/// The options that are no commands.
+const OPTIONS: [&str; 3] = ["users", "limit", "certificate"];
+/// The most other messages that an error lists.
+const MOST_LISTED: usize = 5;
+
+/// A server in the background.
+#[derive(Clone)]
+pub(super) struct Background {
+    server: Arc<Embedded>,
+    scheme: String,
+    transcript: Transcript,
+}
+
+fn start(scheme: &str, options: &Map) -> Result<Background> {
+    if !Embedded::schemes().any(|known| known == scheme) {
+        let schemes: Vec<_> = Embedded::schemes().collect();
+        return Err(Error::usage(format!("no server speaks `{scheme}`"))
+            .hint(format!("the schemes are {}", schemes.join(", "))));
+    }
+    let transcript = Transcript::of(Run::current()?.secrets(), None);
+    let mut server = Embedded::options().only(scheme).transcript(transcript.clone());
+    for (name, value) in options {
+        server = match name.as_str() {
+            "users" => users(server, value)?,
+            "limit" => limit(server, value)?,
+            "certificate" => server.flaw(flaw(&value.to_string())?),
+            command if command == command.to_ascii_uppercase() => answers(server, command, value)?,
+            other => {
+                check_known(other, &OPTIONS)?;
+                server
+            }
+        };
+    }
+    let server = server
+        .start()
+        .map_err(|error| Error::new(Kind::Io, format!("cannot serve {scheme}: {error}")))?;
+    Ok(Background { server: Arc::new(server), scheme: scheme.to_owned(), transcript })
+}
+
+fn users(mut server: Options, value: &Dynamic) -> Result<Options> {
+    let run = Run::current()?;
+    let users = value.as_map_ref().map_err(|_| {
+        Error::usage("the option `users` is a map of names and passwords")
+            .hint("users: #{\"kim@example.com\": param(\"password\")}")
+    })?;
+    for (name, password) in users.iter() {
+        let password = password.to_string();
+        run.keep_secret(&password);
+        server = server.user(name.as_str(), password);
+    }
+    Ok(server)
+}
+
+/// `[20, "1m"]`: so many connections in that time, and one more is turned away.
+fn limit(server: Options, value: &Dynamic) -> Result<Options> {
+    let wrong = || {
+        Error::usage("the option `limit` is a number of connections and a time")
+            .hint("limit: [20, \"1m\"]")
+    };
+    let pair = value.as_array_ref().map_err(|_| wrong())?;
+    let [count, window] = &pair[..] else { return Err(wrong()) };
+    let count = count.as_int().ok().and_then(|count| usize::try_from(count).ok());
+    Ok(server.limit(count.ok_or_else(wrong)?, duration(window)?))
+}
+
+fn flaw(name: &str) -> Result<Flaw> {
+    Ok(match name {
+        "expired" => Flaw::Expired,
+        "not-yet" => Flaw::NotYetValid,
+        "other-name" => Flaw::AnotherName,
+        "self-signed" => Flaw::SelfSigned,
+        _ => {
+            return Err(Error::usage(format!("there is no certificate `{name}`"))
+                .hint("expired, not-yet, other-name or self-signed"));
+        }
+    })
+}
+
+/// One answer for each time, or a list of them in turn, after which the server behaves well.
+fn answers(server: Options, command: &str, value: &Dynamic) -> Result<Options> {
+    if let Ok(turns) = value.as_array_ref() {
+        let turns = turns.iter().map(answer).collect::<Result<Vec<_>>>()?;
+        return server.answer(command, turns);
+    }
+    server.always(command, answer(value)?)
+}
+
+fn answer(value: &Dynamic) -> Result<String> {
+    if let Ok(code) = value.as_int() {
+        let class = code / 100;
+        if !(2..=5).contains(&class) {
+            return Err(Error::usage(format!("{code} is no reply code")).hint("RCPT: 451"));
+        }
+        return Ok(format!("{code} {class}.0.0 as the script says"));
+    }
+    if value.is_unit() {
+        return Ok(String::new());
+    }
+    value.as_immutable_string_ref().map(|text| text.to_string()).map_err(|_| {
+        let given = kind(value.type_name());
+        Error::usage(format!("an answer is a reply code, text or (), and not of type {given}")).hint(
+            "the server runs beside the script and cannot call it: say what it answers in turn, \
+             such as RCPT: [451, ()]",
+        )
+    })
+}
+
+/// A message as a script sees it.
+fn shown(mail: &Mail) -> Map {
+    let to: Array = mail.to.iter().map(|to| to.clone().into()).collect();
+    let user = mail.authenticated.clone().map_or(Dynamic::UNIT, Into::into);
+    let message = parse(&mail.data).map_or(Dynamic::UNIT, Dynamic::from);
+    [
+        ("from", mail.from.clone().into()),
+        ("to", to.into()),
+        ("user", user),
+        ("bytes", Dynamic::from_blob(mail.data.clone())),
+        ("message", message),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.into(), value))
+    .collect()
+}
+
+/// Waits for mail from and to these addresses.
+fn mail(ctx: &NativeCallContext<'_>, server: &Background, wanted: &Map) -> Result<Map, Raised> {
+    let mut time = WAIT;
+    for (name, value) in wanted {
+        check_known(name, &["from", "to", "timeout"]).map_err(|error| raise(ctx, error))?;
+        if name == "timeout" {
+            time = duration(value).map_err(|error| raise(ctx, error))?;
+        }
+    }
+    let address = |name: &str| wanted.get(name).map(ToString::to_string);
+    let (from, to) = (address("from"), address("to"));
+    let fits = |mail: &Mail| {
+        from.as_ref().is_none_or(|from| mail.from.eq_ignore_ascii_case(from))
+            && to.as_ref().is_none_or(|to| mail.to.iter().any(|one| one.eq_ignore_ascii_case(to)))
+    };
+    let began = Instant::now();
+    if let Some(mail) = wait(ctx, server.server.wait_for_mail(fits, time))? {
+        Run::current().map_err(|error| raise(ctx, error))?.count_check();
+        return Ok(shown(&mail));
+    }
+    let spent = Waited { elapsed: began.elapsed(), allowed: time };
+    Err(raise(ctx, no_mail(server, (from, to), spent)))
+}
+
+fn no_mail(
+    server: &Background,
+    (from, to): (Option<String>, Option<String>),
+    waited: Waited,
+) -> Error {
+    let part = |word: &str, value: Option<String>| {
+        value.map_or_else(String::new, |value| format!(" {word} <{value}>"))
+    };
+    let message = format!("a message{}{}", part("from", from), part("to", to));
+    let mails = server.server.mails();
+    let others = mails.iter().take(MOST_LISTED);
+    let others: Vec<_> =
+        others.map(|mail| format!("from <{}> to <{}>", mail.from, mail.to.join(">, <"))).collect();
+    let got = match (mails.len(), server.connections()) {
+        (0, 0) => "no connection".to_owned(),
+        (0, connections) => format!("no message, {connections} connections"),
+        (count, _) => format!("{count} other messages: {}", others.join("; ")),
+    };
+    let scheme = &server.scheme;
+    Error::new(Kind::Timeout, format!("the {scheme} server has no such message"))
+        .with_expected(message)
+        .with_got(got)
+        .with_waited(waited)
+        .hint("print(server.commands) shows what clients said")
+}
+
+impl Background {
+    fn url(&self) -> String {
+        self.server.url(&self.scheme).unwrap_or_default()
+    }
+
+    fn connections(&self) -> usize {
+        let events = self.transcript.events();
+        events.iter().filter(|event| matches!(event.what, What::Accepted(_))).count()
+    }
+}
+
+#[export_module(manifest)]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "the macro writes code of its own beside these"
+)]
+pub mod words {
+    /// Starts a server: `"smtp"`, `"submission"`, `"submissions"`, `"lmtp"`, `"imap"`, `"imaps"`,
+    /// `"pop3"`, `"pop3s"` or `"sieve"`.
+    ///
+    /// ```rhai
+    /// let relay = serve("smtp");
+    /// let s = connect(relay.url);
+    /// s.expect(220);
+    /// s.quit();
+    /// assert_eq(relay.commands, ["QUIT"]);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn serve(ctx: NativeCallContext, scheme: &str) -> Result<Background, Raised> {
+        start(scheme, &Map::new()).map_err(|error| raise(&ctx, error))
+    }
+
+    /// Starts a server that behaves well except for what the map says. A name in capitals is the
+    /// beginning of a command (`RCPT`, `"AUTH PLAIN"`, `FETCH`), or `GREETING`, `MESSAGE` (the
+    /// answer to a message) or `RESPONSE` (that to a response of SASL). Its value is a reply code, a
+    /// reply, or steps, a line each: replies, `well`, `without WORD`, `cut N`, `flood N`, `wait 2s`,
+    /// `drip`, `forge`, `close`, `reset`, `stall`. It holds each time; in a list, each value holds
+    /// once over all connections, `()` is to behave well, and so is what comes after the last.
+    ///
+    /// `users` is a map of names and passwords; `limit: [20, "1m"]` turns away who comes after the
+    /// 20th connection in a minute; `certificate` is `"expired"`, `"not-yet"`, `"other-name"` or
+    /// `"self-signed"`.
+    ///
+    /// ```rhai
+    /// let relay = serve("smtp", #{RCPT: [451, ()], QUIT: "221 bye\nclose"});
+    /// let s = connect(relay.url);
+    /// s.expect(220);
+    /// s.ehlo("client.example");
+    /// s.mail("kim@example.com");
+    /// s.rcpt("hoge@example.com", #{expect: 451});
+    /// s.rcpt("hoge@example.com");
+    /// s.data("Subject: hi\r\n\r\nHi.\r\n");
+    /// s.quit();
+    /// let mail = relay.expect_message(#{to: "hoge@example.com"});
+    /// assert_eq(mail.message.subject, "hi");
+    /// ```
+    #[rhai_fn(name = "serve", return_raw)]
+    pub fn serve_with(
+        ctx: NativeCallContext,
+        scheme: &str,
+        options: Map,
+    ) -> Result<Background, Raised> {
+        start(scheme, &options).map_err(|error| raise(&ctx, error))
+    }
+
+    /// Waits until a message has come, of those so far the first: a map with `from`, `to` (a list),
+    /// `user` (if the client had logged in), `bytes` and `message` (read as by `parse_message`).
+    ///
+    /// ```rhai
+    /// let relay = serve("smtp");
+    /// let s = connect(relay.url);
+    /// s.expect(220);
+    /// s.ehlo("client.example");
+    /// s.mail("kim@example.com");
+    /// s.rcpt("hoge@example.com");
+    /// s.data("Subject: hi\r\n\r\nHi.\r\n");
+    /// s.quit();
+    /// assert_eq(relay.expect_message().from, "kim@example.com");
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn expect_message(ctx: NativeCallContext, server: &mut Background) -> Result<Map, Raised> {
+        mail(&ctx, server, &Map::new())
+    }
+
+    /// Waits until a message has come `from` and `to` these addresses, for `timeout` (10 s).
+    ///
+    /// ```rhai,ignore
+    /// relay.expect_message(#{to: "hoge@example.com", timeout: "30s"});
+    /// ```
+    #[rhai_fn(name = "expect_message", return_raw)]
+    pub fn expect_message_with(
+        ctx: NativeCallContext,
+        server: &mut Background,
+        wanted: Map,
+    ) -> Result<Map, Raised> {
+        mail(&ctx, server, &wanted)
+    }
+
+    /// All messages that have come, as `expect_message` gives them.
+    #[rhai_fn(get = "messages")]
+    pub fn messages(server: &mut Background) -> Array {
+        server.server.mails().iter().map(|mail| shown(mail).into()).collect()
+    }
+
+    /// What to connect to: `smtp://127.0.0.1:40025`.
+    #[rhai_fn(get = "url")]
+    pub fn url(server: &mut Background) -> String {
+        server.url()
+    }
+
+    /// The address of it.
+    #[rhai_fn(get = "host")]
+    pub fn host(server: &mut Background) -> String {
+        let url = server.url();
+        let place = url.split_once("://").map_or("", |(_, place)| place);
+        place.rsplit_once(':').map_or(place, |(host, _)| host).to_owned()
+    }
+
+    /// The port of it.
+    #[rhai_fn(get = "port")]
+    pub fn port(server: &mut Background) -> i64 {
+        server.url().rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or(0)
+    }
+
+    /// The certificate of the CA that the server's own is from, as PEM: for `#{ca: server.ca}`.
+    #[rhai_fn(get = "ca", return_raw)]
+    pub fn ca(server: &mut Background) -> Result<String, Raised> {
+        server.server.ca().map(str::to_owned).map_err(|error| error.to_string().into())
+    }
+
+    /// How many connections there were so far.
+    #[rhai_fn(get = "connections")]
+    pub fn connections(server: &mut Background) -> i64 {
+        server.connections().try_into().unwrap_or(i64::MAX)
+    }
+
+    /// The lines that clients have sent so far, those of messages among them, with secrets masked.
+    #[rhai_fn(get = "commands")]
+    pub fn commands(server: &mut Background) -> Array {
+        let mut commands = Array::new();
+        for event in server.transcript.events() {
+            let What::Client(excerpt) = &event.what else { continue };
+            let text = String::from_utf8_lossy(excerpt.head());
+            commands.extend(text.lines().map(|line| Dynamic::from(line.to_owned())));
+        }
+        commands
+    }
+}

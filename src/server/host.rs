@@ -1,0 +1,164 @@
+//! Listening ports and the thread that serves them.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{oneshot, watch};
+
+use super::connection::{self, Terms};
+use super::conversation::Conversation;
+use super::dialogue::Dialogue;
+use super::mail::Spool;
+use super::recorder::Recorder;
+use crate::proto::Speech;
+use crate::tls::Authority;
+use crate::transcript::Transcript;
+
+/// How long to wait if no connection can be accepted, most often for want of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// Makes the server's side of a connection from this address.
+pub(super) type Make = dyn Fn(SocketAddr) -> Box<dyn Dialogue> + Send + Sync;
+
+/// A listening port, and what is spoken there.
+pub(super) struct Port {
+    pub(super) listener: TcpListener,
+    pub(super) speech: Speech,
+    pub(super) make: Arc<Make>,
+    /// TLS comes before anything is said.
+    pub(super) is_tls: bool,
+    /// How long a client may be silent.
+    pub(super) idle: Duration,
+    /// Rings when there may be news for clients.
+    pub(super) changes: Option<watch::Receiver<()>>,
+}
+
+/// What all connections share.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) authority: Arc<Authority>,
+    pub(super) transcript: Option<Transcript>,
+    pub(super) spool: Arc<Spool>,
+}
+
+/// Serves ports until it is dropped: they are closed and the transcript is complete after that.
+pub(super) struct Host {
+    /// Gone once the server is told to stop.
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // The thread's panic was reported when it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Host {
+    /// Serves when this returns.
+    ///
+    /// # Errors
+    /// What the system says if it gives no thread or no runtime.
+    pub(super) fn start(ports: Vec<Port>, shared: Shared) -> io::Result<Self> {
+        let (stop, stopped) = oneshot::channel();
+        let (ready, started) = sync_channel(1);
+        let run = move || run(ports, &shared, &ready, stopped);
+        let thread = thread::Builder::new().name("server".into()).spawn(run)?;
+        started.recv().map_err(io::Error::other)??;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+/// Listens there.
+///
+/// # Errors
+/// What the system says, with the address.
+pub(super) fn listen(at: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(at)
+        .map_err(|error| io::Error::new(error.kind(), format!("{at}: {error}")))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// The life of the thread: says whether it could start, then serves until the other end of
+/// `stopped` is gone.
+fn run(
+    ports: Vec<Port>,
+    shared: &Shared,
+    ready: &SyncSender<io::Result<()>>,
+    stopped: oneshot::Receiver<()>,
+) {
+    let (runtime, ports) = match prepare(ports) {
+        Ok(prepared) => prepared,
+        Err(error) => return drop(ready.send(Err(error))),
+    };
+    let _ = ready.send(Ok(()));
+    runtime.block_on(async {
+        let pressure = Arc::new(watch::Sender::new(()));
+        for (listener, port) in ports {
+            tokio::spawn(accept(listener, port, shared.clone(), Arc::clone(&pressure)));
+        }
+        // With the runtime go all its tasks.
+        let _ = stopped.await;
+    });
+}
+
+/// A port without its listener.
+type Spoken = (Speech, Arc<Make>, bool, Duration, Option<watch::Receiver<()>>);
+
+fn prepare(ports: Vec<Port>) -> io::Result<(Runtime, Vec<(tokio::net::TcpListener, Spoken)>)> {
+    let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
+    let guard = runtime.enter();
+    let ports = ports.into_iter().map(|port| {
+        let listener = tokio::net::TcpListener::from_std(port.listener)?;
+        Ok((listener, (port.speech, port.make, port.is_tls, port.idle, port.changes)))
+    });
+    let ports = ports.collect::<io::Result<_>>();
+    drop(guard);
+    Ok((runtime, ports?))
+}
+
+/// Takes in one connection after the other and serves each by a task of its own.
+async fn accept(
+    listener: tokio::net::TcpListener,
+    (speech, make, is_tls, idle, changes): Spoken,
+    shared: Shared,
+    pressure: Arc<watch::Sender<()>>,
+) {
+    let terms = Terms {
+        idle,
+        authority: Arc::clone(&shared.authority),
+        implicit: is_tls,
+        changes,
+        pressure: pressure.subscribe(),
+    };
+    loop {
+        let Ok((stream, peer)) = listener.accept().await else {
+            // No descriptor is left, perhaps: clients that have been silent for long make room.
+            // Asking again at once would only burn the core.
+            pressure.send_replace(());
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        let recorder = shared.transcript.clone();
+        let recorder = recorder.map(|transcript| Recorder::open(transcript, speech, peer));
+        let conversation = Conversation::new(make(peer), Arc::clone(&shared.spool), recorder);
+        tokio::spawn(connection::serve(stream, conversation, terms.clone()));
+    }
+}

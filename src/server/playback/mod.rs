@@ -1,0 +1,294 @@
+//! A recorded dialogue played as a server: answers come as they were recorded, and what the client
+//! says otherwise than then is told.
+
+mod parse;
+mod player;
+mod tokens;
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::dialogue::{Dialogue, Next, Said};
+pub use player::Player;
+use tokens::Tokens;
+
+use crate::proto::{Speech, chomp};
+use crate::visible;
+
+/// One side's turn in a recording.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// The client said this line, which stands there in the recording.
+    Hear {
+        line: Vec<u8>,
+        number: usize,
+    },
+    /// The client sent a message, or octets of a literal: what they say is not compared.
+    Octets {
+        of_literal: bool,
+    },
+    /// The server said this.
+    Say(Vec<u8>),
+    Tls,
+    /// The server closed.
+    Close,
+}
+
+/// One session of a recording.
+#[derive(Clone, Debug)]
+pub(super) struct Recording {
+    pub(super) speech: Speech,
+    /// The scheme without TLS of its own.
+    pub(super) scheme: String,
+    pub(super) is_tls: bool,
+    pub(super) steps: Vec<Step>,
+}
+
+/// Where a client said something else than the recording has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Departed {
+    /// The number of the connection, from 1.
+    pub connection: usize,
+    /// The line of the recording.
+    pub line: Option<usize>,
+    /// What the recording has the client say; `None` if it has nothing more.
+    pub wanted: Option<String>,
+    /// What the client said; `None` if it closed.
+    pub got: Option<String>,
+}
+
+impl fmt::Display for Departed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "connection {}", self.connection)?;
+        if let Some(line) = self.line {
+            write!(f, ", line {line} of the recording")?;
+        }
+        match &self.wanted {
+            Some(wanted) => write!(f, ": expected `{wanted}`")?,
+            None => f.write_str(": expected a close")?,
+        }
+        match &self.got {
+            Some(got) => write!(f, ", got `{got}`"),
+            None => f.write_str(", and the client closed"),
+        }
+    }
+}
+
+/// Hears of each departure.
+pub(super) type Tell = dyn Fn(Departed) + Send + Sync;
+
+/// Plays one session to one client.
+pub(super) struct Playback {
+    recording: Arc<Recording>,
+    at: usize,
+    connection: usize,
+    tokens: Tokens,
+    tell: Arc<Tell>,
+    /// The last command announced a literal, of which the rest of the line is to come.
+    in_command: bool,
+    /// The client has gone as it was to, or its departure was told.
+    is_over: bool,
+}
+
+impl fmt::Debug for Playback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Playback").field("at", &self.at).finish_non_exhaustive()
+    }
+}
+
+impl Playback {
+    pub(super) fn new(recording: Arc<Recording>, connection: usize, tell: Arc<Tell>) -> Self {
+        Self {
+            tokens: Tokens::default(),
+            recording,
+            at: 0,
+            connection,
+            tell,
+            in_command: false,
+            is_over: false,
+        }
+    }
+
+    fn step(&self) -> Option<&Step> {
+        self.recording.steps.get(self.at)
+    }
+
+    /// What the server says until the client has something to say.
+    fn go_on(&mut self) -> Said {
+        let mut said = Said::nothing();
+        while let Some(step) = self.recording.steps.get(self.at) {
+            match step {
+                Step::Say(bytes) => said.bytes.extend(self.tokens.filled(bytes)),
+                Step::Tls => said.next = Next::Tls,
+                Step::Close => said.next = Next::Close,
+                Step::Octets { of_literal: false } => said.next = Next::Content,
+                Step::Hear { .. } | Step::Octets { of_literal: true } => break,
+            }
+            self.at += 1;
+            if said.next != Next::Line {
+                break;
+            }
+        }
+        if self.step().is_none() && said.next == Next::Line && !said.bytes.is_empty() {
+            self.is_over = true;
+        }
+        said
+    }
+
+    /// Takes a line of the client's.
+    fn hear(&mut self, text: &[u8]) -> Said {
+        let (wanted, number) = match self.step() {
+            Some(Step::Hear { line, number }) => (line.clone(), *number),
+            _ => return self.stray(text),
+        };
+        if !self.tokens.fits(&wanted, text, self.recording.speech == Speech::Imap) {
+            return self.departed(text, &wanted, number);
+        }
+        self.at += 1;
+        self.after(text)
+    }
+
+    /// Goes on after a line that was as recorded.
+    fn after(&mut self, text: &[u8]) -> Said {
+        if let Some((octets, waits)) = announced(text) {
+            // The recording has a literal there, too, perhaps of another size.
+            let is_asked = matches!(self.step(), Some(Step::Say(bytes)) if bytes.starts_with(b"+"));
+            let mut said = match (waits, is_asked) {
+                (true, true) => self.go_on(),
+                (true, false) => Said::new("+ Go ahead\r\n"),
+                (false, asked) => {
+                    self.at += usize::from(asked);
+                    Said::nothing()
+                }
+            };
+            if matches!(self.step(), Some(Step::Octets { of_literal: true })) {
+                self.at += 1;
+            }
+            said.next = Next::Literal(usize::try_from(octets).unwrap_or(usize::MAX));
+            return said;
+        }
+        self.go_on()
+    }
+
+    /// The recording has another line there: it goes on after this one if it has it later on.
+    fn departed(&mut self, text: &[u8], wanted: &[u8], number: usize) -> Said {
+        self.tell(Some(number), Some(wanted), Some(text));
+        let is_imap = self.recording.speech == Speech::Imap;
+        let later = self.recording.steps.iter().enumerate().skip(self.at + 1).find(|(_, step)| {
+            matches!(step, Step::Hear { line, .. } if Tokens::default().fits(line, text, is_imap))
+        });
+        match later.map(|(place, _)| place) {
+            Some(place) => {
+                self.at = place;
+                self.hear(text)
+            }
+            None => self.refused(text),
+        }
+    }
+
+    fn stray(&mut self, text: &[u8]) -> Said {
+        self.tell(None, None, Some(text));
+        self.refused(text)
+    }
+
+    /// The answer to what the recording has no answer to.
+    fn refused(&self, text: &[u8]) -> Said {
+        const WHY: &str = "The recording has no answer to this";
+        let tag = text.split(|byte| *byte == b' ').next().unwrap_or_default();
+        Said::new(match self.recording.speech {
+            Speech::Imap => [tag, b" BAD ", WHY.as_bytes(), b"\r\n"].concat(),
+            Speech::Pop3 => format!("-ERR {WHY}\r\n").into_bytes(),
+            Speech::Sieve => format!("NO \"{WHY}\"\r\n").into_bytes(),
+            Speech::Smtp | Speech::Lmtp | Speech::Stream => {
+                format!("500 5.5.1 {WHY}\r\n").into_bytes()
+            }
+        })
+    }
+
+    fn tell(&mut self, line: Option<usize>, wanted: Option<&[u8]>, got: Option<&[u8]>) {
+        let shown = |bytes: &[u8]| visible::escape(chomp(bytes));
+        (self.tell)(Departed {
+            connection: self.connection,
+            line,
+            wanted: wanted.map(shown),
+            got: got.map(shown),
+        });
+    }
+}
+
+/// The octets of the literal that a line announces at its end, and whether the client waits for a
+/// go-ahead.
+fn announced(line: &[u8]) -> Option<(u64, bool)> {
+    let inside = chomp(line).strip_suffix(b"}")?;
+    let start = memchr::memrchr(b'{', inside)?;
+    let octets = std::str::from_utf8(&inside[start + 1..]).ok()?;
+    let (octets, waits) = octets.strip_suffix('+').map_or((octets, true), |octets| (octets, false));
+    octets.parse().ok().map(|octets| (octets, waits))
+}
+
+impl Dialogue for Playback {
+    fn greeting(&mut self) -> Said {
+        self.go_on()
+    }
+
+    fn idle(&mut self) -> Said {
+        Said::nothing().then(Next::Close)
+    }
+
+    fn line(&mut self, text: &[u8]) -> Said {
+        if std::mem::take(&mut self.in_command) {
+            // The rest of a command after its literal.
+            return match self.step() {
+                Some(Step::Hear { .. }) if !text.is_empty() => self.hear(text),
+                Some(Step::Hear { line, .. }) if chomp(line).is_empty() => {
+                    self.at += 1;
+                    self.go_on()
+                }
+                _ => self.after(text),
+            };
+        }
+        self.hear(text)
+    }
+
+    fn malformed(&mut self, why: &str) -> Said {
+        self.stray(why.as_bytes())
+    }
+
+    fn octets(&mut self, _: Option<Vec<u8>>) -> Said {
+        let was_content = matches!(
+            self.at.checked_sub(1).and_then(|place| self.recording.steps.get(place)),
+            Some(Step::Octets { of_literal: false })
+        );
+        if was_content {
+            return self.go_on();
+        }
+        self.in_command = true;
+        Said::nothing()
+    }
+
+    fn crowded(&mut self) -> Said {
+        self.octets(None)
+    }
+
+    fn secured(&mut self) -> Said {
+        if self.at == 0 { Said::nothing() } else { self.go_on() }
+    }
+
+    fn closed(&mut self) {
+        let wanted = self.recording.steps[self.at.min(self.recording.steps.len())..]
+            .iter()
+            .find_map(|step| match step {
+                Step::Hear { line, number } => Some((line.clone(), *number)),
+                _ => None,
+            });
+        if let Some((line, number)) = wanted
+            && !std::mem::replace(&mut self.is_over, true)
+        {
+            self.tell(Some(number), Some(&line), None);
+        }
+    }
+
+    fn longest_line(&self) -> usize {
+        64 << 10
+    }
+}

@@ -1,0 +1,141 @@
+//! A recording as a server that listens.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::{Departed, Playback, Recording, Tell, parse};
+use crate::error::{Error, Result};
+use crate::server::host::{self, Host, Port, Shared};
+use crate::server::site::Site;
+use crate::tls::Authority;
+use crate::transcript::Transcript;
+
+/// How long a client may be silent.
+const IDLE: Duration = Duration::from_mins(30);
+
+/// Plays a golden or another transcript: a port for each scheme in it, and on each port its sessions
+/// in their order, from the first again after the last.
+///
+/// What was redacted fits anything when the client says it, and is a plausible value when the server
+/// does; the same token is the same value throughout a session. Tags of IMAP are the client's. What
+/// a message says is not compared, nor the octets of a literal. A client that says something else
+/// has departed: if the recording has that line later on, it goes on from there, and otherwise the
+/// answer is an error of the protocol.
+///
+/// ```
+/// use mailexpect::{Session, block_on, server::Player};
+///
+/// let golden = "*** connecting to smtp://[SMTP]\nS: 220 mail.example\nC: NOOP\nS: 250 [QUEUE_ID#1]\nC: QUIT\nS: 221 bye\n*** closed as agreed\n";
+/// let player = Player::start(golden, |_| ([127, 0, 0, 1], 0).into(), None, |_| {})?;
+/// let url = player.urls().remove(0);
+/// block_on(async {
+///     let mut session = Session::connect(&url).await?;
+///     session.expect(220).await?;
+///     session.send("NOOP now").await?;
+///     session.expect(500).await?;
+///     session.quit().await.map(drop)
+/// })?;
+/// assert_eq!(player.departures()[0].to_string(), "connection 1, line 3 of the recording: expected `NOOP`, got `NOOP now`");
+/// # Ok::<_, mailexpect::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Player {
+    addresses: Vec<(String, SocketAddr)>,
+    authority: Arc<Authority>,
+    departures: Arc<Mutex<Vec<Departed>>>,
+    /// Serves until it is dropped.
+    _host: Host,
+}
+
+impl Player {
+    /// Listens where `at` says for each scheme, records what is said in the transcript, and tells of
+    /// each departure when it happens.
+    ///
+    /// # Errors
+    /// Usage if there is no session in the recording, or if an address cannot be listened at.
+    pub fn start(
+        recording: &str,
+        at: impl Fn(&str) -> SocketAddr,
+        transcript: Option<Transcript>,
+        told: impl Fn(&Departed) + Send + Sync + 'static,
+    ) -> Result<Self> {
+        let departures = Arc::<Mutex<Vec<Departed>>>::default();
+        let kept = Arc::clone(&departures);
+        let tell: Arc<Tell> = Arc::new(move |departed| {
+            told(&departed);
+            kept.lock().unwrap_or_else(PoisonError::into_inner).push(departed);
+        });
+        let mut by_scheme: Vec<(String, Vec<Arc<Recording>>)> = Vec::new();
+        for session in parse::sessions(recording)? {
+            let scheme = session.scheme.clone();
+            match by_scheme.iter_mut().find(|(known, _)| *known == scheme) {
+                Some((_, sessions)) => sessions.push(session.into()),
+                None => by_scheme.push((scheme, vec![session.into()])),
+            }
+        }
+        let connections = Arc::new(AtomicUsize::new(0));
+        let (mut addresses, mut ports) = (Vec::new(), Vec::new());
+        for (scheme, sessions) in by_scheme {
+            let port = port(at(&scheme), sessions, &tell, &connections).map_err(|error| {
+                Error::usage(format!("cannot listen for {scheme}: {error}"))
+                    .hint("another program may hold the port; port 0 takes a free one")
+            })?;
+            addresses.push((scheme, port.1));
+            ports.push(port.0);
+        }
+        let authority = Arc::<Authority>::default();
+        let shared = Shared {
+            authority: Arc::clone(&authority),
+            transcript,
+            spool: Arc::clone(&Site::default().spool),
+        };
+        let host = Host::start(ports, shared)
+            .map_err(|error| Error::usage(format!("cannot serve: {error}")))?;
+        Ok(Self { addresses, authority, departures, _host: host })
+    }
+
+    /// The URLs that it listens at.
+    #[must_use]
+    pub fn urls(&self) -> Vec<String> {
+        self.addresses.iter().map(|(scheme, at)| format!("{scheme}://{at}")).collect()
+    }
+
+    /// The certificate of the CA that the server's own is from, as PEM.
+    ///
+    /// # Errors
+    /// If the system gives no random numbers to make keys of.
+    pub fn ca(&self) -> io::Result<&str> {
+        self.authority.pem().map_err(io::Error::other)
+    }
+
+    /// Where clients departed, so far.
+    #[must_use]
+    pub fn departures(&self) -> Vec<Departed> {
+        self.departures.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn port(
+    at: SocketAddr,
+    sessions: Vec<Arc<Recording>>,
+    tell: &Arc<Tell>,
+    connections: &Arc<AtomicUsize>,
+) -> io::Result<(Port, SocketAddr)> {
+    let listener = host::listen(at)?;
+    let address = listener.local_addr()?;
+    let (tell, connections) = (Arc::clone(tell), Arc::clone(connections));
+    let next = AtomicUsize::new(0);
+    let (speech, is_tls) = (sessions[0].speech, sessions[0].is_tls);
+    let make = move |_| -> Box<dyn crate::server::dialogue::Dialogue> {
+        let place = next.fetch_add(1, Ordering::Relaxed) % sessions.len();
+        let number = connections.fetch_add(1, Ordering::Relaxed) + 1;
+        Box::new(Playback::new(Arc::clone(&sessions[place]), number, Arc::clone(&tell)))
+    };
+    Ok((
+        Port { listener, speech, make: Arc::new(make), is_tls, idle: IDLE, changes: None },
+        address,
+    ))
+}

@@ -1,0 +1,202 @@
+//! Tokens of redaction: anything fits them, and what fitted stands for them from then on.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::proto::chomp;
+use crate::redaction;
+
+/// What tokens stand for in one session.
+#[derive(Debug, Default)]
+pub(super) struct Tokens {
+    values: HashMap<String, Vec<u8>>,
+    /// The tags of the recording, and those of the client.
+    tags: HashMap<Vec<u8>, Vec<u8>>,
+}
+
+/// A part of a recorded line.
+#[derive(Debug, PartialEq, Eq)]
+enum Part<'a> {
+    Text(&'a [u8]),
+    Token(&'a str),
+}
+
+impl Tokens {
+    /// Whether a line is as recorded; tokens stand for anything, and tags of IMAP for each other.
+    pub(super) fn fits(&mut self, wanted: &[u8], got: &[u8], tagged: bool) -> bool {
+        let (mut wanted, mut got) = (chomp(wanted), chomp(got));
+        if tagged && let (Some(ours), Some(theirs)) = (split(wanted), split(got)) {
+            self.tags.insert(ours.0.to_vec(), theirs.0.to_vec());
+            (wanted, got) = (ours.1, theirs.1);
+        }
+        let mut parts = parts(wanted, |token, before| {
+            // BODY[TEXT] is a section, and no token.
+            token.contains('#') || !before.is_some_and(|byte| byte.is_ascii_alphanumeric())
+        });
+        // The size of a literal is that of what the client has.
+        if got.ends_with(b"}") && wanted.ends_with(b"}") {
+            let end = |line: &[u8]| memchr::memrchr(b'{', line).unwrap_or(line.len());
+            got = &got[..end(got)];
+            if let Some(Part::Text(text)) = parts.last_mut() {
+                *text = &text[..end(text)];
+            }
+        }
+        let Some(values) = matched(&parts, got) else { return false };
+        for (token, value) in values {
+            self.values.insert(token.to_owned(), value.to_vec());
+        }
+        true
+    }
+
+    /// What the server says, with a value in place of each token.
+    pub(super) fn filled(&mut self, said: &[u8]) -> Vec<u8> {
+        let mut filled = Vec::new();
+        // What a client has said in place of a token is one as well.
+        let said_before: HashSet<String> = self.values.keys().cloned().collect();
+        for line in said.split_inclusive(|byte| *byte == b'\n') {
+            let (tag, rest) = match split(line) {
+                Some((tag, rest)) if self.tags.contains_key(tag) => (self.tags[tag].clone(), rest),
+                _ => (Vec::new(), line),
+            };
+            if !tag.is_empty() {
+                filled.extend(tag);
+                filled.push(b' ');
+            }
+            for part in parts(rest, |token, _| is_known(token) || said_before.contains(token)) {
+                match part {
+                    Part::Text(text) => filled.extend_from_slice(text),
+                    Part::Token(token) => filled.extend(self.value(token)),
+                }
+            }
+        }
+        filled
+    }
+
+    fn value(&mut self, token: &str) -> Vec<u8> {
+        let value = self.values.get(token).cloned().unwrap_or_else(|| plausible(token));
+        self.values.insert(token.to_owned(), value.clone());
+        value
+    }
+}
+
+/// A line parted at its first blank.
+fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let blank = memchr::memchr(b' ', line)?;
+    Some((&line[..blank], &line[blank + 1..]))
+}
+
+/// The tokens of a line, such as `[DATE]` and `[QUEUE_ID#1]`, and what stands between them.
+fn parts(line: &[u8], is_token: impl Fn(&str, Option<u8>) -> bool) -> Vec<Part<'_>> {
+    let (mut parts, mut start, mut at) = (Vec::new(), 0, 0);
+    while let Some(open) = memchr::memchr(b'[', &line[at..]).map(|open| at + open) {
+        at = open + 1;
+        let Some(close) = memchr::memchr(b']', &line[at..]).map(|close| at + close) else { break };
+        let Ok(token) = std::str::from_utf8(&line[at..close]) else { continue };
+        let before = open.checked_sub(1).map(|before| line[before]);
+        if !is_name(token) || !is_token(token, before) {
+            continue;
+        }
+        parts.push(Part::Text(&line[start..open]));
+        parts.push(Part::Token(token));
+        start = close + 1;
+        at = start;
+    }
+    parts.push(Part::Text(&line[start..]));
+    parts
+}
+
+fn is_name(token: &str) -> bool {
+    let (name, number) = token.split_once('#').unwrap_or((token, "1"));
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether a server's words have this token, and not brackets of their own: `[ALERT]` is no token.
+fn is_known(token: &str) -> bool {
+    let name = token.split('#').next().unwrap_or(token);
+    token.contains('#') || name == "SECRET" || redaction::sample(name).is_some()
+}
+
+/// What each token stands for, if the line fits: each takes as little as it can.
+fn matched<'a>(parts: &[Part<'a>], line: &'a [u8]) -> Option<Vec<(&'a str, &'a [u8])>> {
+    let (mut values, mut rest, mut open) = (Vec::new(), line, None);
+    for (place, part) in parts.iter().enumerate() {
+        match part {
+            Part::Token(token) => open = Some(*token),
+            Part::Text(text) => {
+                let is_last = place + 1 == parts.len();
+                let at = match open {
+                    None => rest.starts_with(text).then_some(0)?,
+                    Some(_) if is_last => rest.len().checked_sub(text.len())?,
+                    Some(_) => memchr::memmem::find(rest, text)?,
+                };
+                if !rest[at..].starts_with(text) {
+                    return None;
+                }
+                if let Some(token) = open.take() {
+                    values.push((token, &rest[..at]));
+                }
+                rest = &rest[at + text.len()..];
+            }
+        }
+    }
+    rest.is_empty().then_some(values)
+}
+
+/// A value that a server could have said there: another one for each number.
+fn plausible(token: &str) -> Vec<u8> {
+    let (name, number) = token.split_once('#').unwrap_or((token, "1"));
+    let number: usize = number.parse().unwrap_or(1);
+    let sample = redaction::sample(name).unwrap_or("localhost");
+    let mut value = sample.as_bytes().to_vec();
+    let mut left = number.saturating_sub(1);
+    for byte in value.iter_mut().rev().filter(|byte| byte.is_ascii_digit()) {
+        let sum = usize::from(*byte - b'0') + left;
+        *byte = b'0' + u8::try_from(sum % 10).unwrap_or(0);
+        left = sum / 10;
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn anything_fits_a_token_and_is_said_again() {
+        let mut tokens = Tokens::default();
+        assert!(tokens.fits(b"EHLO [CLIENT]", b"EHLO me.example", false));
+        assert!(tokens.fits(b"AUTH PLAIN [SECRET]", b"AUTH PLAIN AGE=", false));
+        assert!(tokens.fits(b"MAIL FROM:<[FROM#1]>", b"MAIL FROM:<a@b>", false));
+        assert!(!tokens.fits(b"MAIL FROM:<[FROM#1]>", b"MAIL FROM:<a@b> SIZE=1", false));
+        assert!(!tokens.fits(b"NOOP", b"NOOP x", false));
+        assert_eq!(tokens.filled(b"250 <[FROM#1]> ok\r\n"), b"250 <a@b> ok\r\n");
+        assert_eq!(tokens.filled(b"250 hello [CLIENT]\r\n"), b"250 hello me.example\r\n");
+        assert_eq!(tokens.filled(b"* OK [ALERT] x\r\n"), b"* OK [ALERT] x\r\n");
+    }
+
+    #[test]
+    fn values_are_plausible_and_differ_by_number() {
+        let mut tokens = Tokens::default();
+        let said = tokens.filled(b"[QUEUE_ID#1] [QUEUE_ID#2] [QUEUE_ID#1]");
+        let said = String::from_utf8(said).unwrap();
+        let ids: Vec<_> = said.split(' ').collect();
+        assert_eq!(ids[0], ids[2]);
+        assert_ne!(ids[0], ids[1]);
+        assert!(!said.contains('['), "{said}");
+    }
+
+    #[test]
+    fn tags_of_imap_are_the_clients() {
+        let mut tokens = Tokens::default();
+        assert!(tokens.fits(b"a1 FETCH 1 BODY[TEXT]", b"X9 FETCH 1 BODY[TEXT]", true));
+        assert!(!tokens.fits(b"a1 FETCH 1 BODY[TEXT]", b"X9 FETCH 1 BODY[MIME]", true));
+        assert!(tokens.fits(b"a2 APPEND INBOX {310+}", b"X10 APPEND INBOX {7}", true));
+        assert_eq!(
+            tokens.filled(b"* 1 FETCH ()\r\na1 OK done\r\n"),
+            b"* 1 FETCH ()\r\nX9 OK done\r\n"
+        );
+    }
+}

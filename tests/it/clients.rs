@@ -1,0 +1,196 @@
+//! Clients against the battery, and recordings that play the server.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Stdio};
+
+use crate::program::{folder, program, run};
+
+/// A client that does all that it should: this program, with a script.
+const SUBMIT: &str = r#"// Submit a message.
+let s = connect(param("url"));
+s.expect(220);
+s.ehlo("client.example");
+s.starttls(#{ca: param("ca")});
+s.ehlo("client.example");
+s.auth(param("user"), param("password"), #{mechanism: "SCRAM-SHA-256"});
+s.mail("kim@example.com");
+s.rcpt(param("user"));
+s.data("Subject: hi\r\n\r\nHi.\r\n");
+s.quit();
+"#;
+
+fn me() -> &'static str {
+    env!("CARGO_BIN_EXE_mailexpect")
+}
+
+#[test]
+fn a_client_that_does_as_it_should_has_no_fault_in_the_whole_battery() {
+    let folder = folder(&[("submit.rhai", SUBMIT)]);
+    let client = [
+        me(),
+        "run",
+        "submit.rhai",
+        "--timeout",
+        "5s",
+        "--set",
+        "url={url}",
+        "--set",
+        "ca={ca}",
+        "--set",
+        "user={user}",
+        "--set",
+        "password=literal:{password}",
+    ];
+    let ran = run(
+        folder.path(),
+        &[&["clients", "--junit", "report.xml", "--timeout", "20s", "--"][..], &client].concat(),
+    );
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.out.contains("ok   smtp/auth-with-a-forged-proof"), "{}", ran.out);
+    assert!(ran.out.contains(" 0 not, "), "{}", ran.out);
+    let report = std::fs::read_to_string(folder.path().join("report.xml")).unwrap();
+    assert!(report.contains("<testcase name=\"smtp/rcpt-550\""), "{report}");
+}
+
+#[test]
+fn a_client_that_believes_everybody_is_found_out() {
+    let script = r#"// Whatever is said, all is well.
+        let s = connect(param("url"), #{tls: #{verify: false}});
+        s.expect(220);
+        s.ehlo("client.example");
+        s.starttls(#{verify: false});
+        s.ehlo("client.example");
+        s.auth(param("user"), param("password"), #{mechanism: "PLAIN"});
+        s.mail("kim@example.com");
+        s.rcpt(param("user"));
+        s.data("Subject: hi\r\n\r\nHi.\r\n");
+        s.quit();
+    "#;
+    let folder = folder(&[("submit.rhai", script)]);
+    let client = [
+        me(),
+        "run",
+        "submit.rhai",
+        "--set",
+        "url={url}",
+        "--set",
+        "user={user}",
+        "--set",
+        "password=literal:{password}",
+    ];
+    let ran = run(
+        folder.path(),
+        &[&["clients", "--only", "certificate", "--junit", "report.xml", "--"][..], &client]
+            .concat(),
+    );
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(
+        ran.out.contains("BAD  smtp/certificate-expired")
+            && ran.out.contains("it must not send AUTH here"),
+        "{}",
+        ran.out
+    );
+    assert!(!ran.out.contains("pppwww"), "{}", ran.out);
+    let report = std::fs::read_to_string(folder.path().join("report.xml")).unwrap();
+    assert!(report.contains("<failure message=\"it must not send AUTH here"), "{report}");
+}
+
+#[test]
+fn a_client_that_fails_with_a_good_server_is_not_judged() {
+    let folder = folder(&[]);
+    let ran = run(folder.path(), &["clients", "--", "false"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.err.contains("fails with a server that behaves well: exit code 1"), "{ran:?}");
+    let ran = run(folder.path(), &["clients", "--", "/no/such/client"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.err.contains("cannot run `/no/such/client`"), "{ran:?}");
+    let ran = run(folder.path(), &["clients", "--only", "nothing", "--", "true"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+}
+
+/// Serves a recording until so many clients have come; the URL, and what tells how it ended.
+fn replay(
+    folder: &std::path::Path,
+    file: &str,
+) -> (String, Child, impl FnOnce(Child) -> (i32, String)) {
+    let mut child = program()
+        .current_dir(folder)
+        .args(["serve", "--replay", file, "--connections", "1"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut first = String::new();
+    out.read_line(&mut first).unwrap();
+    let url = first.split_whitespace().find(|word| word.contains("://")).unwrap().to_owned();
+    let end = move |mut child: Child| {
+        let mut rest = String::new();
+        out.read_to_string(&mut rest).unwrap();
+        (child.wait().unwrap().code().unwrap(), rest)
+    };
+    (url, child, end)
+}
+
+#[test]
+fn a_golden_plays_the_server_and_says_where_a_client_departs_from_it() {
+    let script = r#"// A message.
+        let s = connect(param("smtp"));
+        s.expect(220);
+        s.ehlo(param("client", "client.example"));
+        s.mail("kim@example.com");
+        s.rcpt(param("rcpt", "hoge@example.com"), #{expect: re(`^[25]`)});
+        s.data("Subject: hi\r\n\r\n" + param("body", "Hi.") + "\r\n", #{expect: re(`^[25]`)});
+        s.quit();
+    "#;
+    let folder = folder(&[("m.rhai", script)]);
+    let folder = folder.path();
+    let ran = run(folder, &["run", "m.rhai", "--record"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+
+    let (url, child, end) = replay(folder, "snapshots/m.snap");
+    let ran =
+        run(folder, &["run", "m.rhai", "--set", &format!("smtp={url}"), "--set", "body=Other."]);
+    assert!(ran.out.contains("Message accepted for delivery") || ran.code == Some(1), "{ran:?}");
+    let (code, said) = end(child);
+    assert_eq!(code, 0, "{said}");
+    assert!(
+        said.contains("Message accepted for delivery") && !said.contains("[QUEUE_ID"),
+        "{said}"
+    );
+
+    let (url, child, end) = replay(folder, "snapshots/m.snap");
+    let other = script.replace("s.mail(\"kim@", "s.mail(\"lee@");
+    std::fs::write(folder.join("other.rhai"), other).unwrap();
+    run(folder, &["run", "other.rhai", "--set", &format!("smtp={url}"), "--check"]);
+    let (code, said) = end(child);
+    assert_eq!(code, 1, "{said}");
+    assert!(
+        said.contains("expected `MAIL FROM:<kim@example.com>`, got `MAIL FROM:<lee@example.com>`"),
+        "{said}"
+    );
+
+    let ran = run(folder, &["serve", "--replay", "m.rhai"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.err.contains("the recording has no session in it"), "{ran:?}");
+}
+
+#[test]
+fn the_golden_of_an_imap_session_plays_to_a_client_with_other_tags() {
+    let script = r#"// Fetch a message.
+        let s = connect(param("imap"));
+        s.expect("* OK");
+        s.login(param("user", "hoge@example.com"), param("password", "pppwww"));
+        s.select("INBOX");
+        s.append("INBOX", "Subject: x\r\n\r\nHi.\r\n");
+        s.fetch("*", "BODY.PEEK[]");
+        s.logout();
+    "#;
+    let folder = folder(&[("i.rhai", script)]);
+    let folder = folder.path();
+    let ran = run(folder, &["run", "i.rhai", "--record", "--redact", "imap"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let (url, child, end) = replay(folder, "snapshots/i.snap");
+    let ran = run(folder, &["run", "i.rhai", "--set", &format!("imap={url}")]);
+    let (code, said) = end(child);
+    assert_eq!((code, ran.code), (0, Some(0)), "{said}\n{}", ran.out);
+}
