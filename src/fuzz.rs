@@ -31,6 +31,9 @@ pub fn framing(protocol: usize, said: &[u8]) {
 /// The ends of replies, and why the last bytes are none.
 fn frames(dialogue: &mut dyn Protocol, said: &[u8], step: usize) -> Vec<Result<usize, String>> {
     let (mut found, mut start, mut end) = (Vec::new(), 0, 0);
+    if let Some(framing) = dialogue.framing() {
+        framing.restart();
+    }
     loop {
         let held = &said[start..end];
         match dialogue.framing().map_or(Ok(None), |framing| framing.frame(held)) {
