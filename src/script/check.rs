@@ -196,6 +196,12 @@ impl<'a> Walk<'a> {
             return;
         }
         self.proves |= vocabulary::is_proof(word);
+        if is_method && word == "any" {
+            let error = Error::usage("any(...) takes patterns, and is no method of a list")
+                .hint("`some(|x| ...)` asks whether a function holds for one element");
+            self.report(Some((here.source, position)), error);
+            return;
+        }
         let given = call.args.len();
         let fits = |counts: &BTreeSet<usize>| {
             counts.contains(&given) || (is_method && counts.contains(&(given + 1)))
