@@ -223,7 +223,8 @@ fn scripts_with_peers_give_the_same_in_every_way() {
         if path.extension().is_none_or(|extension| extension != "rhai") {
             continue;
         }
-        let text = std::fs::read_to_string(path.with_extension("peer")).unwrap();
+        // Those without a peer open their own listeners.
+        let Ok(text) = std::fs::read_to_string(path.with_extension("peer")) else { continue };
         let scheme = if path.ends_with("stream-login.rhai") { "tcp" } else { "smtp" };
         let run = |way| {
             let peer = Peer::parse(&text);
