@@ -52,6 +52,7 @@
 //! L2  dialogue
 //!     session/           send, expect and their kin; deadlines; the end that holds to account
 //!     probe/             ports that answer, what speaks there, how far a dialogue gets
+//!     doctor/            the questions that are asked of a domain's hosts, and their answers
 //!     server/            the embedded server; real ones as processes, for tests
 //!
 //! L3  script, feature "script"
@@ -71,6 +72,7 @@
 //!     plan/              paths to scripts; filters, partitions, shuffling
 //!     project            the project file, `mailexpect.toml`
 //!     workers            cases to outcomes, many at once, on all cores; retries
+//!     import/            dialogues of other tools, as scripts
 //!     interrupt          SIGINT, SIGTERM and SIGHUP
 //!     golden/            outcomes against golden transcripts; the one user of insta at run time
 //!     trace/             recordings of runs, as files
@@ -110,6 +112,8 @@ pub mod bench;
 mod buffer;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "cli")]
+mod doctor;
 pub mod duration;
 mod error;
 #[cfg(feature = "script")]
@@ -119,6 +123,8 @@ mod file;
 pub mod fuzz;
 #[cfg(feature = "script")]
 mod golden;
+#[cfg(feature = "cli")]
+mod import;
 #[cfg(feature = "cli")]
 mod interrupt;
 #[cfg(not(feature = "script"))]

@@ -89,6 +89,10 @@ pub(super) enum Command {
     Schema,
     /// Show which mail ports of a host are open, what speaks there, and how far a dialogue gets.
     Probe(Box<super::probe::Probe>),
+    /// Ask all hosts of a domain what people open telnet for, and answer yes or no with proof.
+    Doctor(Box<super::doctor::Doctor>),
+    /// Make a script of a pasted session, or of a test file of another tool.
+    Import(super::import::Import),
     /// Run scripts again and again, and show when what they come to changes.
     Watch(Box<super::watch::Watch>),
     /// Explain a reply of a server: its codes, and what to do.

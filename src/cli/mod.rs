@@ -8,11 +8,13 @@ mod clients;
 mod completions;
 mod descriptors;
 mod diff;
+mod doctor;
 mod eject;
 mod encode;
 mod environment;
 mod explain;
 mod goldens;
+mod import;
 mod list;
 mod man;
 mod merge;
@@ -193,6 +195,8 @@ fn execute(command: Command, screen: &mut Screen) -> Result<ExitCode> {
         Command::Clients(args) => clients::clients(&args, screen),
         Command::Schema => schema::schema(screen),
         Command::Probe(args) => probe::probe(*args, screen),
+        Command::Doctor(args) => doctor::doctor(*args, screen),
+        Command::Import(args) => import::import(&args, screen),
         Command::Watch(args) => watch::watch(*args, screen),
         Command::Explain(args) => explain::explain(&args, screen),
         Command::Base64(args) => encode::base64(&args, screen),

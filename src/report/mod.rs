@@ -9,10 +9,14 @@ mod difference;
 #[cfg(feature = "cli")]
 mod events;
 #[cfg(feature = "cli")]
+mod examined;
+#[cfg(feature = "cli")]
 mod github;
 #[cfg(feature = "cli")]
 mod html;
 mod human;
+#[cfg(feature = "cli")]
+mod imported;
 #[cfg(feature = "cli")]
 mod in_order;
 #[cfg(feature = "cli")]
@@ -66,6 +70,8 @@ use crate::outcome::{ExitCode, Outcome};
 pub(crate) use beside::{Beside, Side};
 #[cfg(feature = "cli")]
 pub(crate) use events::Events;
+#[cfg(feature = "cli")]
+pub(crate) use examined::{Diagnosis, Language};
 #[cfg(feature = "cli")]
 pub(crate) use github::Github;
 #[cfg(feature = "cli")]

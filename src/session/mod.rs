@@ -210,6 +210,13 @@ impl Session {
         }
     }
 
+    /// Our own address and the peer's, of a connection by TCP that has no TLS on it.
+    #[cfg(feature = "cli")]
+    pub(crate) fn addresses(&self) -> Option<(std::net::IpAddr, std::net::IpAddr)> {
+        let transport = self.stream.transport()?;
+        Some((transport.own_address()?, transport.peer_address()?))
+    }
+
     /// What opening it took; `None` of one with a process.
     #[cfg(feature = "script")]
     pub(crate) fn opened(&self) -> Option<crate::outcome::Opened> {

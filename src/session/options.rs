@@ -229,6 +229,15 @@ impl Options {
         Err(error.hint("run against a server to record it anew: --trace on"))
     }
 
+    /// The mail exchangers of a domain, each with its preference, the preferred first.
+    ///
+    /// # Errors
+    /// Unresolved for a domain that has none, and for one that takes no mail.
+    #[cfg(feature = "cli")]
+    pub(crate) async fn exchangers(&self, domain: &str) -> Result<Vec<(u16, String)>> {
+        crate::transport::exchangers_of(domain, &self.route, self.timeout).await
+    }
+
     /// Connects at the same pace as all others that share it.
     #[cfg(feature = "script")]
     pub(crate) fn pace(mut self, pace: Pace) -> Self {

@@ -300,6 +300,19 @@ fn reason(error: &io::Error) -> String {
     }
 }
 
+/// The mail exchangers of a domain, each with its preference.
+#[cfg(feature = "cli")]
+pub(crate) async fn exchangers_of(
+    domain: &str,
+    route: &Route,
+    allowed: Duration,
+) -> Result<Vec<(u16, String)>> {
+    let found = timeout_at(Instant::now() + allowed, exchangers(domain, route.nameserver)).await;
+    let found =
+        found.map_err(|_| unresolved(domain, "the look-up of its mail exchangers timed out"))??;
+    Ok(found.into_iter().map(|exchanger| (exchanger.preference, exchanger.host)).collect())
+}
+
 /// The addresses of a host, as a connection to it would try them.
 #[cfg(feature = "script")]
 pub(crate) async fn addresses(host: &str, route: &Route, allowed: Duration) -> Result<Vec<IpAddr>> {

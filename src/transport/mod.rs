@@ -25,6 +25,8 @@ use tokio::time::Instant;
 pub use connect::Family;
 #[cfg(feature = "script")]
 pub(crate) use connect::addresses;
+#[cfg(feature = "cli")]
+pub(crate) use connect::exchangers_of;
 pub(crate) use connect::{Route, connect};
 pub(crate) use pace::{Pace, Unheard};
 pub(crate) use process::Process;

@@ -175,7 +175,7 @@ fn an_option_that_is_like_no_other_is_not_taken_for_one() {
 fn help_fits_80_columns() {
     for command in [
         "", "run", "check", "list", "review", "accept", "reject", "redact", "serve", "clients",
-        "probe", "watch",
+        "probe", "watch", "doctor", "import",
     ] {
         let args: Vec<_> = [command, "--help"].into_iter().filter(|arg| !arg.is_empty()).collect();
         let ran = run(&project(), &args);

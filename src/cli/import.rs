@@ -1,0 +1,70 @@
+//! `mailexpect import`.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::screen::Screen;
+use crate::error::{Error, Result};
+use crate::file;
+use crate::import::{self, Format};
+use crate::outcome::ExitCode;
+use crate::report::Human;
+
+/// The arguments.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Import {
+    /// The file, or `-` for stdin.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Write the script to this file, which must not be there; by default to stdout.
+    #[arg(short, long, value_name = "SCRIPT")]
+    output: Option<PathBuf>,
+    /// Say what the file is, if that is not seen: telnet, nc, swaks, openssl, marked (C: and S:),
+    /// transcript, mpt, chamuyero, imaptest, exim or blackbox.
+    #[arg(long, value_name = "FORMAT")]
+    from: Option<Format>,
+}
+
+const EXAMPLES: &str =
+    "What the server said is what the script expects; where redaction finds what varies
+(queue ids, dates), the script takes anything. Lines that cannot be read are named on
+stderr and at the head of the script.
+
+Examples:
+  mailexpect import session.txt > session.rhai
+  mailexpect import session.txt -o session.rhai && mailexpect run session.rhai";
+
+/// No more is read: a dialogue is what somebody could have typed.
+const LARGEST: u64 = 16 << 20;
+
+pub(super) fn import(args: &Import, screen: &mut Screen) -> Result<ExitCode> {
+    let is_stdin = args.file == Path::new("-");
+    let name = if is_stdin { "stdin".into() } else { args.file.to_string_lossy() };
+    let bytes = if is_stdin { stdin() } else { file::read_up_to(&args.file, LARGEST) };
+    let bytes = bytes.map_err(|error| Error::usage(format!("cannot read {name}: {error}")))?;
+    let text = String::from_utf8_lossy(&bytes);
+    let imported = import::import(&name, &text, args.from)?;
+    match &args.output {
+        Some(path) => {
+            let written = std::fs::File::create_new(path).and_then(|mut file| {
+                std::io::Write::write_all(&mut file, imported.script.as_bytes())
+            });
+            written.map_err(|error| {
+                let error = Error::usage(format!("cannot write {}: {error}", path.display()));
+                error.hint("nothing is overwritten: name another file, or remove that one")
+            })?;
+        }
+        None => screen.show(&imported.script),
+    }
+    screen.note(&Human::imported(&imported));
+    Ok(ExitCode::Passed)
+}
+
+fn stdin() -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::io::stdin().lock().take(LARGEST).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

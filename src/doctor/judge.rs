@@ -1,0 +1,313 @@
+//! From what was seen of a host to answers.
+
+use std::net::IpAddr;
+
+use super::ask::Asked;
+use super::{Answer, FOREIGN, Note, Proof, Question, Said};
+use crate::error::Error;
+use crate::probe::{Found, Host, State};
+
+/// Words that name a mail server's software.
+const SOFTWARE: [&str; 27] = [
+    "postfix",
+    "sendmail",
+    "exim",
+    "microsoft",
+    "exchange",
+    "qmail",
+    "opensmtpd",
+    "haraka",
+    "stalwart",
+    "maddy",
+    "mox",
+    "chasquid",
+    "zimbra",
+    "mailenable",
+    "hmailserver",
+    "courier",
+    "dovecot",
+    "cyrus",
+    "ideasmtpserver",
+    "mdaemon",
+    "lotus",
+    "domino",
+    "communigate",
+    "smtp4dev",
+    "mercury",
+    "axigen",
+    "james",
+];
+
+/// What was seen of one host.
+pub(super) struct Seen<'a> {
+    pub(super) host: &'a str,
+    pub(super) probed: &'a Host,
+    pub(super) smtp: u16,
+    pub(super) submission: u16,
+    pub(super) relay: Option<Asked>,
+    pub(super) submits: Option<Asked>,
+}
+
+/// The answer about a host that has no address.
+pub(super) fn unresolved(host: &str, error: &Error) -> Answer {
+    Answer {
+        question: Question::Reachable,
+        host: Some(host.to_owned()),
+        said: Said::No,
+        is_well: Some(false),
+        proof: vec![Proof::Line(in_short(error))],
+    }
+}
+
+/// An error in one line.
+pub(super) fn in_short(error: &Error) -> String {
+    let first = |part: Option<&str>, name: &str| {
+        let part = part.and_then(|part| part.lines().next());
+        part.map(|part| format!("; {name} {part}")).unwrap_or_default()
+    };
+    format!("{}{}{}", error.message(), first(error.sent(), "after"), first(error.got(), "got"))
+}
+
+impl Seen<'_> {
+    pub(super) fn answers(&self) -> Vec<Answer> {
+        let mut answers = vec![self.reachable()];
+        if self.relay.is_some() {
+            answers.push(self.relays());
+        }
+        answers.push(self.demands_auth());
+        if let Some(software) = self.tells_software() {
+            answers.push(software);
+        }
+        let open: Vec<_> =
+            self.probed.found.iter().filter(|found| found.state == State::Open).collect();
+        if !open.is_empty() {
+            answers.push(self.mechanisms(&open));
+            answers.push(self.encrypts(&open));
+        }
+        if self.relay.is_some() {
+            answers.push(self.accepts());
+        }
+        answers
+    }
+
+    fn answer(
+        &self,
+        question: Question,
+        said: Said,
+        is_well: Option<bool>,
+        proof: Vec<Proof>,
+    ) -> Answer {
+        Answer { question, host: Some(self.host.to_owned()), said, is_well, proof }
+    }
+
+    fn at(&self, port: u16) -> Option<&Found> {
+        let mut found = self.probed.at(port);
+        let first = found.next()?;
+        Some(if first.state == State::Open {
+            first
+        } else {
+            found.find(|one| one.state == State::Open).unwrap_or(first)
+        })
+    }
+
+    fn reachable(&self) -> Answer {
+        let states = self.probed.at(self.smtp).map(|found| {
+            let greeting = found.service.greeting.as_deref();
+            let said = greeting.map(|greeting| format!(": {greeting}")).unwrap_or_default();
+            Proof::Line(format!("{} {}{said}", found.address, found.state))
+        });
+        let mut proof: Vec<_> = states.collect();
+        let state = self.probed.state(self.smtp);
+        if state == State::Filtered {
+            let other = self.probed.found.iter().find(|found| found.state == State::Open);
+            proof.push(Proof::Note(match other {
+                Some(other) => Note::Blocked(other.address.port()),
+                None => Note::AllFiltered,
+            }));
+        }
+        let is_open = state == State::Open;
+        let said = if is_open { Said::Yes } else { Said::No };
+        self.answer(Question::Reachable, said, Some(is_open), proof)
+    }
+
+    fn relays(&self) -> Answer {
+        let Some(asked) = &self.relay else {
+            return self.answer(Question::Relays, Said::Unknown, None, Vec::new());
+        };
+        let line = format!("RCPT TO:<{FOREIGN}>");
+        let replies: Vec<_> = asked.replies(&line).collect();
+        let mut proof: Vec<_> = replies.iter().map(|(line, reply)| said(line, reply)).collect();
+        proof.dedup();
+        let near = near(asked);
+        proof.extend(near.map(|ip| Proof::Note(Note::NearBy(ip))));
+        if replies.iter().any(|(_, reply)| reply.starts_with('2')) {
+            proof.push(Proof::Note(Note::EnvelopeOnly));
+            // A client that the server knows for its own may relay.
+            return self.answer(
+                Question::Relays,
+                Said::Yes,
+                near.is_none().then_some(false),
+                proof,
+            );
+        }
+        if replies.iter().any(|(_, reply)| reply.starts_with('5') || is_relay_refusal(reply)) {
+            return self.answer(Question::Relays, Said::No, Some(true), proof);
+        }
+        if replies.iter().any(|(_, reply)| reply.starts_with('4')) {
+            proof.push(Proof::Note(Note::PutOff));
+        }
+        // The sender was refused before there was a recipient, or the dialogue failed.
+        proof.extend(asked.replies("MAIL").take(1).map(|(line, reply)| said(line, reply)));
+        proof.extend(asked.failure.iter().map(|error| Proof::Line(in_short(error))));
+        self.answer(Question::Relays, Said::Unknown, None, proof)
+    }
+
+    fn demands_auth(&self) -> Answer {
+        let Some(asked) = &self.submits else {
+            let state =
+                self.at(self.submission).map(|found| format!("{} {}", found.address, found.state));
+            let mut proof: Vec<_> = state.into_iter().map(Proof::Line).collect();
+            proof.push(Proof::Note(Note::NoSubmission));
+            return self.answer(Question::DemandsAuth, Said::Unknown, None, proof);
+        };
+        let near = near(asked);
+        let notes = near.map(|ip| Proof::Note(Note::NearBy(ip)));
+        let refused = asked
+            .said
+            .iter()
+            .find(|(line, reply)| !line.starts_with("RSET") && !reply.starts_with('2'));
+        if let Some((line, reply)) = refused {
+            return self.answer(
+                Question::DemandsAuth,
+                Said::Yes,
+                Some(true),
+                vec![said(line, reply)],
+            );
+        }
+        let mut proof: Vec<_> = asked
+            .said
+            .iter()
+            .filter(|(line, _)| !line.starts_with("RSET"))
+            .map(|(line, reply)| said(line, reply))
+            .collect();
+        proof.extend(notes);
+        if let Some(error) = &asked.failure {
+            proof.push(Proof::Line(in_short(error)));
+            return self.answer(Question::DemandsAuth, Said::Unknown, None, proof);
+        }
+        proof.push(Proof::Note(Note::EnvelopeOnly));
+        self.answer(Question::DemandsAuth, Said::No, near.is_none().then_some(false), proof)
+    }
+
+    fn tells_software(&self) -> Option<Answer> {
+        let greeting =
+            self.at(self.smtp).or(self.at(self.submission))?.service.greeting.as_deref()?;
+        let lower = greeting.to_ascii_lowercase();
+        // What comes behind the host's own name.
+        let behind = lower.splitn(3, [' ', '-']).nth(2).unwrap_or_default();
+        let tells = SOFTWARE.iter().any(|name| behind.contains(name));
+        let said = if tells { Said::Yes } else { Said::No };
+        let is_well = if tells { None } else { Some(true) };
+        Some(self.answer(
+            Question::TellsSoftware,
+            said,
+            is_well,
+            vec![Proof::Line(greeting.to_owned())],
+        ))
+    }
+
+    fn mechanisms(&self, open: &[&Found]) -> Answer {
+        let offers = |found: &&&Found| !found.service.mechanisms.is_empty();
+        let mut proof = Vec::new();
+        let mut in_clear = false;
+        for found in open.iter().filter(offers) {
+            let service = &found.service;
+            proof.push(Proof::Line(format!(
+                "{}: AUTH {}",
+                found.address.port(),
+                service.mechanisms.join(" ")
+            )));
+            in_clear |= service.tls.is_none()
+                && service
+                    .mechanisms
+                    .iter()
+                    .any(|name| ["PLAIN", "LOGIN"].contains(&name.as_str()));
+        }
+        let said = if proof.is_empty() { Said::No } else { Said::Yes };
+        if in_clear {
+            proof.push(Proof::Note(Note::InClear));
+        }
+        self.answer(Question::Mechanisms, said, in_clear.then_some(false), proof)
+    }
+
+    fn encrypts(&self, open: &[&Found]) -> Answer {
+        let mut proof = Vec::new();
+        let (mut all, mut any) = (true, false);
+        for found in open {
+            let port = found.address.port();
+            let Some(tls) = &found.service.tls else {
+                all = false;
+                let why = found.failure.as_ref().map_or_else(|| "no TLS".to_owned(), in_short);
+                proof.push(Proof::Line(format!("{port}: {why}")));
+                continue;
+            };
+            any = true;
+            let days = tls.certificate.as_ref().map(crate::tls::Certificate::days_left);
+            let days = days.map(|days| format!(", {days} days")).unwrap_or_default();
+            let fault = tls.fault.as_deref().map(|fault| format!(": {fault}")).unwrap_or_default();
+            all &= tls.fault.is_none();
+            proof.push(Proof::Line(format!("{port}: TLS {}{days}{fault}", tls.version)));
+        }
+        let said = if any { Said::Yes } else { Said::No };
+        self.answer(Question::Encrypts, said, Some(all), proof)
+    }
+
+    fn accepts(&self) -> Answer {
+        let Some(asked) = &self.relay else {
+            return self.answer(Question::Accepts, Said::Unknown, None, Vec::new());
+        };
+        let foreign = format!("RCPT TO:<{FOREIGN}>");
+        let reply = asked.replies("RCPT").find(|(line, _)| *line != foreign);
+        let Some((line, reply)) = reply else {
+            let proof = asked.failure.iter().map(|error| Proof::Line(in_short(error))).collect();
+            return self.answer(Question::Accepts, Said::Unknown, None, proof);
+        };
+        let mut proof = vec![said(line, reply)];
+        let (said, is_well) = match reply.as_bytes().first() {
+            Some(b'2') => {
+                proof.push(Proof::Note(Note::EnvelopeOnly));
+                (Said::Yes, Some(true))
+            }
+            Some(b'4') => {
+                proof.push(Proof::Note(Note::PutOff));
+                (Said::Unknown, None)
+            }
+            _ => (Said::No, Some(false)),
+        };
+        self.answer(Question::Accepts, said, is_well, proof)
+    }
+}
+
+fn said(line: &str, reply: &str) -> Proof {
+    Proof::Line(format!("{line} -> {reply}"))
+}
+
+/// Postfix refuses for the moment if it is told to (`relay_domains` from a table that is gone).
+fn is_relay_refusal(reply: &str) -> bool {
+    let lower = reply.to_ascii_lowercase();
+    reply.starts_with('4') && lower.contains("relay")
+}
+
+/// The address that was asked from, if a server is likely to trust it.
+fn near(asked: &Asked) -> Option<IpAddr> {
+    let (own, peer) = asked.from?;
+    let is_near = own.is_loopback() || own == peer || is_private(own);
+    is_near.then_some(own)
+}
+
+fn is_private(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_private() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),
+    }
+}

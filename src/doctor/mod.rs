@@ -1,0 +1,321 @@
+//! The questions that people open telnet for, asked of all hosts of a domain at once: who takes its
+//! mail, whether that can be reached, whether it relays, what it demands and what it gives away.
+//! Nothing is delivered unless that is asked for.
+
+mod ask;
+mod judge;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use tokio::task::{JoinSet, LocalSet};
+
+use crate::error::{Error, Result};
+use crate::probe::{Account, Depth, Found, Host, Place, Port, Probe};
+use crate::session::Options;
+use ask::Asked;
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Question {
+    /// Is there a host that takes mail for the domain?
+    Exchangers,
+    /// Can port 25 be reached from here?
+    Reachable,
+    /// Does it relay for strangers?
+    Relays,
+    /// Does submission demand AUTH?
+    DemandsAuth,
+    /// Which mechanisms does it offer?
+    Mechanisms,
+    /// Does the banner name the software?
+    TellsSoftware,
+    /// Is it encrypted, with a certificate that holds?
+    Encrypts,
+    /// Does it accept mail for the domain?
+    Accepts,
+    /// Does the mail arrive?
+    Delivers,
+}
+
+/// What came of a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    Yes,
+    No,
+    Unknown,
+}
+
+/// An answer, with what proves it.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) question: Question,
+    /// The host that it is about, unless it is about the domain.
+    pub(crate) host: Option<String>,
+    pub(crate) said: Said,
+    /// Whether that is as it should be; `None` if it says nothing for or against.
+    pub(crate) is_well: Option<bool>,
+    pub(crate) proof: Vec<Proof>,
+}
+
+/// A line that proves an answer, or bounds what it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// What was said, or came of a connection.
+    Line(String),
+    Note(Note),
+}
+
+/// What has to be known to read an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Note {
+    /// The server may trust the address that was asked from.
+    NearBy(IpAddr),
+    /// Port 25 is filtered and another is not: OP25B.
+    Blocked(u16),
+    /// All ports are filtered.
+    AllFiltered,
+    /// Nothing listens at submission.
+    NoSubmission,
+    /// Nothing was sent but the envelope.
+    EnvelopeOnly,
+    /// It was put off, which says nothing.
+    PutOff,
+    /// A password would go in clear.
+    InClear,
+    /// It was not asked, because nothing is delivered unless that is asked for.
+    NotAsked,
+    /// The name has no exchangers of its own, and was taken for a host.
+    IsHost,
+    /// The dialogue with the host failed.
+    Failed,
+}
+
+/// All answers, and from where they were asked.
+#[derive(Debug)]
+pub(crate) struct Examined {
+    pub(crate) domain: String,
+    pub(crate) answers: Vec<Answer>,
+    /// Our own address towards each host, with the host's.
+    pub(crate) from: Vec<(IpAddr, IpAddr)>,
+}
+
+/// Who asks, and how.
+#[derive(Clone, Debug)]
+pub(crate) struct Doctor {
+    pub(crate) options: Options,
+    pub(crate) timeout: Duration,
+    pub(crate) helo: Option<String>,
+    /// The port of SMTP and the one of submission.
+    pub(crate) ports: (u16, u16),
+    /// Who is asked about; the postmaster of the domain if nobody is named.
+    pub(crate) rcpt: Option<String>,
+    /// Whether a message is delivered, and whose mailbox it is looked for in.
+    pub(crate) deliver: Option<(Account, Option<String>)>,
+}
+
+/// A foreign recipient, of a domain that nobody has (RFC 2606 section 3).
+const FOREIGN: &str = "relay-test@example.net";
+
+/// The ports that are looked at beside those of SMTP.
+const OTHERS: [u16; 5] = [465, 143, 993, 110, 995];
+
+impl Doctor {
+    /// Asks everything. Each exchanger is looked up and asked on its own, so that none delays
+    /// another.
+    ///
+    /// # Errors
+    /// Unresolved, if the name is neither a domain with exchangers nor a host.
+    pub(crate) async fn examine(&self, domain: &str) -> Result<Examined> {
+        let (hosts, first) = self.exchangers(domain).await?;
+        let mut answers = vec![first];
+        let mut tasks = JoinSet::new();
+        let local = LocalSet::new();
+        for (n, host) in hosts.iter().enumerate() {
+            let (doctor, host, domain) = (self.clone(), host.clone(), domain.to_owned());
+            tasks.spawn_local_on(async move { (n, doctor.host(&host, &domain).await) }, &local);
+        }
+        let mut all = local.run_until(tasks.join_all()).await;
+        all.sort_by_key(|(n, _)| *n);
+        let mut from = Vec::new();
+        for (_, examined) in all {
+            let (of_host, seen) = examined?;
+            answers.extend(of_host);
+            from.extend(seen);
+        }
+        from.dedup();
+        if let Some(host) = hosts.first() {
+            answers.push(self.delivers(host, domain).await);
+        }
+        Ok(Examined { domain: domain.to_owned(), answers, from })
+    }
+
+    /// The hosts that take the domain's mail, and the answer about them.
+    async fn exchangers(&self, domain: &str) -> Result<(Vec<String>, Answer)> {
+        let answer = |said, is_well, proof| Answer {
+            question: Question::Exchangers,
+            host: None,
+            said,
+            is_well,
+            proof,
+        };
+        let is_address = domain.parse::<IpAddr>().is_ok();
+        let found = if is_address { Ok(Vec::new()) } else { self.options.exchangers(domain).await };
+        match found {
+            Ok(found) if found.iter().any(|(_, host)| !host.eq_ignore_ascii_case(domain)) => {
+                let shown =
+                    found.iter().map(|(preference, host)| format!("MX {preference} {host}"));
+                let proof = shown.map(Proof::Line).collect();
+                let hosts = found.into_iter().map(|(_, host)| host).collect();
+                Ok((hosts, answer(Said::Yes, Some(true), proof)))
+            }
+            Ok(_) => {
+                let addresses = self.options.addresses(domain).await?;
+                let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+                let line = Proof::Line(format!("{domain}: {}", addresses.join(", ")));
+                let proof = vec![line, Proof::Note(Note::IsHost)];
+                Ok((vec![domain.to_owned()], answer(Said::Yes, None, proof)))
+            }
+            Err(error) if error.got().is_some_and(|got| got.contains("null MX")) => {
+                let proof = vec![Proof::Line(error.got().unwrap_or_default().to_owned())];
+                Ok((Vec::new(), answer(Said::No, None, proof)))
+            }
+            // A name server that knows no exchangers may know the host.
+            Err(error) => match self.options.addresses(domain).await {
+                Ok(_) => {
+                    let got = error.got().unwrap_or(error.message()).to_owned();
+                    let proof = vec![Proof::Line(got), Proof::Note(Note::IsHost)];
+                    Ok((vec![domain.to_owned()], answer(Said::Unknown, None, proof)))
+                }
+                Err(_) => Err(error),
+            },
+        }
+    }
+
+    /// All answers about one host, and from which address it was asked.
+    async fn host(
+        &self,
+        host: &str,
+        domain: &str,
+    ) -> Result<(Vec<Answer>, Option<(IpAddr, IpAddr)>)> {
+        let (smtp, submission) = self.ports;
+        let mut ports = vec![
+            Port { number: smtp, scheme: Some("smtp") },
+            Port { number: submission, scheme: Some("submission") },
+        ];
+        // Those of a server on ports of its own are not known.
+        if self.ports == (25, 587) {
+            ports.extend(OTHERS.map(Port::new));
+        }
+        let place = Place { host: host.to_owned(), ports, is_named: true };
+        let mut probe = Probe::new(self.options.clone(), self.timeout);
+        probe.helo.clone_from(&self.helo);
+        probe.options = probe.options.tls(self.options.tls_options().clone().verify(false));
+        let probed = match probe.host(&place).await {
+            Ok(probed) => probed,
+            Err(error) if error.is_unresolved() => {
+                return Ok((vec![judge::unresolved(host, &error)], None));
+            }
+            Err(error) => return Err(error),
+        };
+        let open =
+            |port: u16| probed.at(port).find(|found| found.state == crate::probe::State::Open);
+        let rcpt = self.rcpt.clone().unwrap_or_else(|| format!("postmaster@{}", bare(domain)));
+        let relay = match open(smtp) {
+            Some(found) => Some(self.ask(host, found, false, &relayed(domain, &rcpt)).await),
+            None => None,
+        };
+        let submits = match open(submission) {
+            Some(found) => Some(self.ask(host, found, true, &submitted(domain)).await),
+            None => None,
+        };
+        let from = relay.as_ref().or(submits.as_ref()).and_then(|asked| asked.from);
+        let seen = judge::Seen { host, probed: &probed, smtp, submission, relay, submits };
+        Ok((seen.answers(), from))
+    }
+
+    /// Asks one host, at the address that was found open.
+    async fn ask(&self, host: &str, found: &Found, is_submission: bool, lines: &[String]) -> Asked {
+        let options = self.options.clone().pinned_to(host, found.address.ip());
+        let options = options.tls(self.options.tls_options().clone().verify(false));
+        let scheme = if is_submission { "submission" } else { "smtp" };
+        let place = Place { host: host.to_owned(), ports: Vec::new(), is_named: true };
+        let url = place.url(scheme, found.address.port());
+        let starttls = found.service.tls.is_some();
+        let mut asked = Asked::default();
+        asked.ask(options.timeout(self.timeout), &url, self.helo.as_deref(), starttls, lines).await;
+        asked
+    }
+
+    /// Whether a message arrives, if that is to be tried.
+    async fn delivers(&self, host: &str, domain: &str) -> Answer {
+        let answer = |said, is_well, proof| Answer {
+            question: Question::Delivers,
+            host: None,
+            said,
+            is_well,
+            proof,
+        };
+        let Some((account, mailbox)) = &self.deliver else {
+            return answer(Said::Unknown, None, vec![Proof::Note(Note::NotAsked)]);
+        };
+        let mut probe = Probe::new(self.options.clone(), self.timeout);
+        probe.helo.clone_from(&self.helo);
+        probe.depth = Depth::Delivered;
+        probe.account = Some(account.clone());
+        probe.rcpt =
+            Some(self.rcpt.clone().unwrap_or_else(|| format!("postmaster@{}", bare(domain))));
+        let at = Place { host: host.to_owned(), ports: Vec::new(), is_named: true };
+        probe.mailbox = Some(mailbox.clone().unwrap_or_else(|| at.url("imaps", 993)));
+        let ports = vec![Port { number: self.ports.0, scheme: Some("smtp") }];
+        let place = Place { host: host.to_owned(), ports, is_named: true };
+        let outcome: Result<Host, Error> = probe.host(&place).await;
+        let found =
+            outcome.map(|host| host.found.into_iter().find(|found| found.reached.is_some()));
+        match found {
+            Ok(Some(Found { failure: None, reached: Some(Depth::Delivered), .. })) => {
+                let mailbox = probe.mailbox.unwrap_or_default();
+                answer(Said::Yes, Some(true), vec![Proof::Line(format!("{mailbox} INBOX"))])
+            }
+            Ok(Some(found)) => {
+                let why = found.failure.map_or_else(String::new, |error| judge::in_short(&error));
+                answer(Said::No, Some(false), vec![Proof::Line(why)])
+            }
+            Ok(None) => answer(Said::No, Some(false), vec![Proof::Note(Note::Failed)]),
+            Err(error) => answer(Said::No, Some(false), vec![Proof::Line(judge::in_short(&error))]),
+        }
+    }
+}
+
+/// A domain as it stands in an address.
+fn bare(domain: &str) -> String {
+    match domain.parse::<IpAddr>() {
+        Ok(IpAddr::V4(ip)) => format!("[{ip}]"),
+        Ok(IpAddr::V6(ip)) => format!("[IPv6:{ip}]"),
+        Err(_) => domain.trim_end_matches('.').to_owned(),
+    }
+}
+
+/// The transactions at port 25: to a foreign domain, from nobody and from one of its own, and to
+/// the domain itself.
+fn relayed(domain: &str, rcpt: &str) -> Vec<String> {
+    let own = format!("MAIL FROM:<postmaster@{}>", bare(domain));
+    [
+        "MAIL FROM:<>".to_owned(),
+        format!("RCPT TO:<{FOREIGN}>"),
+        "RSET".to_owned(),
+        own,
+        format!("RCPT TO:<{FOREIGN}>"),
+        "RSET".to_owned(),
+        "MAIL FROM:<>".to_owned(),
+        format!("RCPT TO:<{rcpt}>"),
+        "RSET".to_owned(),
+    ]
+    .into()
+}
+
+/// The one at submission, without AUTH.
+fn submitted(domain: &str) -> Vec<String> {
+    let own = format!("MAIL FROM:<postmaster@{}>", bare(domain));
+    [own, format!("RCPT TO:<{FOREIGN}>"), "RSET".to_owned()].into()
+}

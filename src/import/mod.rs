@@ -1,0 +1,220 @@
+//! Dialogues of other tools as scripts: sessions that were pasted from a terminal, and the files
+//! of other test tools. What cannot be read is named with its line, and nothing is left out in
+//! silence.
+
+mod assembler;
+mod blackbox;
+mod chamuyero;
+mod exim;
+mod imaptest;
+mod line;
+mod lines;
+mod marked;
+mod mpt;
+mod netcat;
+mod openssl;
+mod pasted;
+mod recorded;
+mod success;
+mod write;
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::{Error, Result};
+use crate::suggest;
+use crate::visible;
+
+/// What a file is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// A session with telnet or nc, pasted from a terminal.
+    Telnet,
+    /// What nc was given to send.
+    Netcat,
+    /// What swaks printed.
+    Swaks,
+    /// A session with `openssl s_client`.
+    Openssl,
+    /// Lines with `C:` and `S:`, as RFCs have them.
+    Marked,
+    /// A transcript or a golden of this program.
+    Transcript,
+    /// A script of the Mail Protocol Tester of Apache James.
+    Mpt,
+    /// A script of chasquid's chamuyero.
+    Chamuyero,
+    /// A script of Dovecot's `ImapTest`.
+    Imaptest,
+    /// A client script of Exim's test suite.
+    Exim,
+    /// The configuration of `blackbox_exporter`.
+    Blackbox,
+}
+
+impl Format {
+    const ALL: [(Self, &str, &str); 11] = [
+        (Self::Telnet, "telnet", "a session that was pasted from a terminal"),
+        (Self::Netcat, "nc", "what nc was given to send"),
+        (Self::Swaks, "swaks", "what swaks printed"),
+        (Self::Openssl, "openssl", "a session with openssl s_client"),
+        (Self::Marked, "marked", "lines with C: and S:"),
+        (Self::Transcript, "transcript", "a transcript of mailexpect"),
+        (Self::Mpt, "mpt", "a script of James' Mail Protocol Tester"),
+        (Self::Chamuyero, "chamuyero", "a script of chasquid's chamuyero"),
+        (Self::Imaptest, "imaptest", "a script of ImapTest"),
+        (Self::Exim, "exim", "a client script of Exim's test suite"),
+        (Self::Blackbox, "blackbox", "a configuration of blackbox_exporter"),
+    ];
+
+    pub(crate) fn names() -> Vec<&'static str> {
+        Self::ALL.iter().map(|(_, name, _)| *name).collect()
+    }
+
+    pub(crate) fn describe(self) -> &'static str {
+        Self::ALL.iter().find(|(format, ..)| *format == self).map_or("", |(.., what)| *what)
+    }
+
+    /// The format that a text is in, by the marks that no other format has.
+    fn of(name: &str, text: &str) -> Self {
+        let any = |is: &dyn Fn(&str) -> bool| text.lines().any(|line| is(line));
+        let is_chamuyero = name.ends_with(".cmy") || any(&chamuyero::is_line);
+        if any(&|line| line.trim_start().trim_start_matches("- ").starts_with("query_response:")) {
+            Self::Blackbox
+        } else if any(&|line| line.starts_with("CONNECTED(") || line.contains("openssl s_client")) {
+            Self::Openssl
+        } else if any(&|line| line.starts_with("=== ")) && any(&marked::is_of_swaks) {
+            Self::Swaks
+        } else if is_chamuyero {
+            Self::Chamuyero
+        } else if any(&exim::is_command) || any(&|line| line.starts_with("??? ")) {
+            Self::Exim
+        } else if any(&|line| line.contains("*** connecting to ") || line.starts_with("source: ")) {
+            Self::Transcript
+        } else if any(&marked::is_marked) {
+            if name.ends_with(".test") || mpt::looks_like(text) { Self::Mpt } else { Self::Marked }
+        } else if imaptest::looks_like(text) {
+            Self::Imaptest
+        } else if netcat::looks_like(text) {
+            Self::Netcat
+        } else {
+            Self::Telnet
+        }
+    }
+}
+
+impl FromStr for Format {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let found = Self::ALL.iter().find(|(_, known, _)| *known == name);
+        found.map(|(format, ..)| *format).ok_or_else(|| {
+            let near = suggest::nearest(name, Self::names());
+            let near = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+            format!("a format is one of {}{near}", Self::names().join(", "))
+        })
+    }
+}
+
+/// A line that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unread {
+    /// From 1.
+    pub(crate) line: usize,
+    pub(crate) text: String,
+    pub(crate) why: String,
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = visible::excerpt(self.text.trim().as_bytes(), 100);
+        write!(f, "line {}: not read: {text} ({})", self.line, self.why)
+    }
+}
+
+/// Something that a session does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Act {
+    /// A connection, to `host:port` if that is known.
+    Connect { scheme: &'static str, place: Option<String> },
+    /// A line of the client's; the span of it that is secret, and whether a reply is owed for it.
+    Send { line: Vec<u8>, secret: Option<std::ops::Range<usize>>, owes: bool },
+    /// Bytes of the client's as they stand.
+    Raw(Vec<u8>),
+    /// A whole reply, its lines without their ends.
+    Reply(Vec<Vec<u8>>),
+    /// The lines of a block that ends with a dot.
+    Block(Vec<Vec<u8>>),
+    /// A regex for the next reply.
+    Match(String),
+    /// Regexes for the next replies, in any order.
+    Unordered(Vec<String>),
+    /// The TLS handshake, without a command before it.
+    Handshake,
+    /// The server closed.
+    Closed,
+    /// The client closed.
+    Close,
+    /// A step of the script.
+    Step(String),
+    /// A statement of the script; `$` stands for the session.
+    Statement(String),
+}
+
+/// What a session does, and where in the file that stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Step {
+    line: usize,
+    session: usize,
+    act: Act,
+    /// What somebody had written beside it.
+    remark: Option<String>,
+}
+
+/// A file that was read.
+#[derive(Debug, Default)]
+struct Read {
+    steps: Vec<Step>,
+    unread: Vec<Unread>,
+}
+
+/// A script, and what of the file is not in it.
+#[derive(Debug)]
+pub(crate) struct Imported {
+    pub(crate) format: Format,
+    pub(crate) script: String,
+    pub(crate) unread: Vec<Unread>,
+    /// The parameters that have a secret for their default.
+    pub(crate) secrets: Vec<(usize, String)>,
+}
+
+/// Reads a file as a script.
+///
+/// # Errors
+/// Usage if there is no dialogue in it.
+pub(crate) fn import(name: &str, text: &str, format: Option<Format>) -> Result<Imported> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let format = format.unwrap_or_else(|| Format::of(name, text));
+    let read = match format {
+        Format::Telnet => pasted::read(text),
+        Format::Netcat => netcat::read(text),
+        Format::Swaks | Format::Marked => marked::read(text),
+        Format::Openssl => openssl::read(text),
+        Format::Transcript => recorded::read(text),
+        Format::Mpt => mpt::read(text),
+        Format::Chamuyero => chamuyero::read(text),
+        Format::Imaptest => imaptest::read(text),
+        Format::Exim => exim::read(text),
+        Format::Blackbox => blackbox::read(text),
+    };
+    let says = |step: &Step| !matches!(step.act, Act::Connect { .. } | Act::Closed | Act::Close);
+    if !read.steps.iter().any(says) {
+        let name = visible::escape(name.as_bytes());
+        let error = Error::usage(format!("there is no dialogue in {name}"));
+        let unread: Vec<_> = read.unread.iter().take(5).map(ToString::to_string).collect();
+        return Err(error
+            .with_got(if unread.is_empty() { "nothing".to_owned() } else { unread.join("\n") })
+            .hint(format!("it was read as {}; --from says what it is", format.describe())));
+    }
+    Ok(write::script(name, format, read))
+}

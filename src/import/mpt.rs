@@ -1,0 +1,190 @@
+//! Scripts of the Mail Protocol Tester of Apache James: `C:` sends a line, `S:` is a regex that a
+//! line has to match as a whole, `SUB { }` holds lines in any order, `SESSION: n` is another
+//! connection. The suites connect and greet in Java, so a greeting is expected first.
+
+use super::assembler::speech_of;
+use super::success::Success;
+use super::{Act, Read, Step, Unread};
+use crate::pattern::Pattern;
+use crate::proto::Speech;
+
+/// Whether `S:` lines are regexes.
+pub(super) fn looks_like(text: &str) -> bool {
+    let marks = ["\\*", "\\+", "\\[", "\\(", ".*", "\\d"];
+    text.lines().any(|line| {
+        line.starts_with("SUB {")
+            || line.starts_with("SESSION:")
+            || (line.starts_with("S: ") && marks.iter().any(|mark| line.contains(mark)))
+    })
+}
+
+pub(super) fn read(text: &str) -> Read {
+    let speech = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("C: "))
+        .find_map(speech_of)
+        .unwrap_or(Speech::Imap);
+    let mut script = Script {
+        read: Read::default(),
+        speech,
+        sessions: Vec::new(),
+        current: 0,
+        sub: None,
+        pending: None,
+    };
+    for (n, line) in text.lines().enumerate() {
+        script.line(n + 1, line.trim_end_matches('\r'));
+    }
+    script.finish()
+}
+
+struct Script {
+    read: Read,
+    speech: Speech,
+    /// Their names in the file.
+    sessions: Vec<String>,
+    current: usize,
+    /// Lines that may come in any order.
+    sub: Option<(usize, Vec<String>)>,
+    /// A response with a literal, whose lines are still to come.
+    pending: Option<(usize, String)>,
+}
+
+impl Script {
+    fn line(&mut self, at: usize, line: &str) {
+        if line.trim().is_empty() || line.starts_with('#') {
+            return;
+        }
+        if let Some(name) = line.strip_prefix("SESSION:") {
+            self.flush();
+            return self.session(at, name.trim());
+        }
+        if line.starts_with("SUB") && line.trim_end().ends_with('{') {
+            self.flush();
+            self.sub = Some((at, Vec::new()));
+            return;
+        }
+        if line.trim() == "}" {
+            self.flush();
+            if let Some((began, patterns)) = self.sub.take() {
+                self.act(began, Act::Unordered(patterns));
+            }
+            return;
+        }
+        match (line.strip_prefix("C:"), line.strip_prefix("S:")) {
+            (Some(said), _) => {
+                self.flush();
+                let said = said.strip_prefix(' ').unwrap_or(said);
+                let secret = super::assembler::secret(said, self.speech == Speech::Imap);
+                let bytes = said.as_bytes().to_vec();
+                self.act(at, Act::Send { line: bytes, secret, owes: false });
+            }
+            (_, Some(said)) => self.expect(at, said.strip_prefix(' ').unwrap_or(said), line),
+            _ => self.unread(at, line, "there is no such word in scripts of mailexpect"),
+        }
+    }
+
+    /// A line that is to come, as a regex of all of it.
+    fn expect(&mut self, at: usize, regex: &str, line: &str) {
+        if let Err(why) = Pattern::regex(regex) {
+            let why = format!("its regex is none here: {}", why.message());
+            return self.unread(at, line, &why);
+        }
+        let begins = self.begins_response(regex);
+        let goes_on = self.pending.is_some() && !begins;
+        if goes_on {
+            if let Some((_, pending)) = &mut self.pending {
+                pending.push_str("\\r\\n");
+                pending.push_str(regex);
+            }
+            return;
+        }
+        self.flush();
+        if regex.ends_with("\\}")
+            || regex.ends_with('}') && regex.contains('{') && self.speech == Speech::Imap
+        {
+            self.pending = Some((at, regex.to_owned()));
+        } else if self.continues(regex) {
+            self.pending = Some((at, regex.to_owned()));
+        } else {
+            self.whole(at, regex.to_owned());
+        }
+    }
+
+    /// Whether a reply of SMTP goes on behind that line.
+    fn continues(&self, regex: &str) -> bool {
+        let plain = regex.replace('\\', "");
+        self.speech == Speech::Smtp && plain.len() > 3 && plain.as_bytes()[3] == b'-'
+    }
+
+    /// Whether a line is the first of a response.
+    fn begins_response(&self, regex: &str) -> bool {
+        match self.speech {
+            Speech::Smtp => self.pending.as_ref().is_none_or(|(_, pending)| {
+                !self.continues(pending.rsplit("\\r\\n").next().unwrap_or_default())
+            }),
+            _ => {
+                let mut words = regex.split(' ');
+                let tag = words.next().unwrap_or_default();
+                let status = words.next().unwrap_or_default();
+                ["\\*", "\\+", "*", "+"].contains(&tag) || ["OK", "NO", "BAD"].contains(&status)
+            }
+        }
+    }
+
+    fn whole(&mut self, at: usize, regex: String) {
+        match &mut self.sub {
+            Some((_, patterns)) => patterns.push(format!("^(?:{regex})\\r?$")),
+            None => self.act(at, Act::Match(format!("^(?:{regex})\\r?\\n?$"))),
+        }
+    }
+
+    fn flush(&mut self) {
+        if let Some((at, regex)) = self.pending.take() {
+            self.whole(at, regex);
+        }
+    }
+
+    fn session(&mut self, at: usize, name: &str) {
+        match self.sessions.iter().position(|known| known == name) {
+            Some(known) => self.current = known,
+            None => {
+                // The first lines belong to a session that has no name.
+                self.sessions.push(name.to_owned());
+                self.current = self.sessions.len() - 1;
+                self.open(at);
+            }
+        }
+    }
+
+    fn open(&mut self, line: usize) {
+        let scheme = self.speech.facts().schemes.first().map_or("tcp", |scheme| scheme.name);
+        let session = self.current;
+        let step = |act| Step { line, session, act, remark: None };
+        self.read.steps.push(step(Act::Connect { scheme, place: None }));
+        let greeting = Success::greeting(self.speech).to_owned();
+        self.read.steps.push(step(Act::Statement(greeting)));
+    }
+
+    fn act(&mut self, line: usize, act: Act) {
+        if self.sessions.is_empty() {
+            self.sessions.push(String::new());
+            self.open(line);
+            // A file that has the greeting has it as its first line.
+            let greets = matches!(&act, Act::Match(regex) if regex.contains("\\* OK") || regex.contains("220"));
+            if greets {
+                self.read.steps.pop();
+            }
+        }
+        self.read.steps.push(Step { line, session: self.current, act, remark: None });
+    }
+
+    fn unread(&mut self, line: usize, text: &str, why: &str) {
+        self.read.unread.push(Unread { line, text: text.to_owned(), why: why.to_owned() });
+    }
+
+    fn finish(mut self) -> Read {
+        self.flush();
+        self.read
+    }
+}

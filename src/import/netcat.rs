@@ -1,0 +1,54 @@
+//! What nc was given to send: the client's lines alone. What the server has to answer is what its
+//! protocol calls success.
+
+use super::assembler::speech_of;
+use super::success::Success;
+use super::{Act, Read, Step};
+use crate::proto::Speech;
+
+/// Whether a text has commands, and nothing that a server says.
+pub(super) fn looks_like(text: &str) -> bool {
+    let lines = || text.lines().map(str::trim_end).filter(|line| !line.is_empty());
+    let is_reply = |line: &str| {
+        Speech::of_greeting(line.as_bytes()).is_some()
+            || super::assembler::is_smtp_reply(line)
+            || line.starts_with("Trying ")
+            || super::line::shell(line)
+                .is_some_and(|command| super::line::target(command).is_some())
+            || line.starts_with("telnet ")
+    };
+    lines().next().and_then(speech_of).is_some() && !lines().any(is_reply)
+}
+
+pub(super) fn read(text: &str) -> Read {
+    let mut read = Read::default();
+    let speech = text.lines().find_map(speech_of).unwrap_or(Speech::Smtp);
+    let scheme = speech.facts().schemes.first().map_or("tcp", |scheme| scheme.name);
+    let mut push = |line, act| read.steps.push(Step { line, session: 0, act, remark: None });
+    push(1, Act::Connect { scheme, place: None });
+    push(1, Act::Statement(Success::greeting(speech).to_owned()));
+    let mut success = Success::default();
+    let mut assembler = super::assembler::Assembler::default();
+    assembler.connect(1, None);
+    assembler.speak(speech);
+    let mut is_message = false;
+    for (n, line) in text.lines().enumerate() {
+        let line = line.trim_end_matches('\r');
+        if line.is_empty() && !is_message {
+            continue;
+        }
+        let words: Vec<_> = line.split_whitespace().collect();
+        let secret =
+            (!is_message).then(|| super::assembler::secret(line, speech == Speech::Imap)).flatten();
+        let answer = success.answer(speech, line);
+        let is_response = words.len() == 1 && answer.as_deref() == Some("$.expect(235);");
+        let secret = secret.or_else(|| is_response.then_some(0..line.len()));
+        let owes = answer.is_some();
+        push(n + 1, Act::Send { line: line.as_bytes().to_vec(), secret, owes });
+        if let Some(answer) = answer {
+            is_message = answer.contains("354");
+            push(n + 1, Act::Statement(answer));
+        }
+    }
+    read
+}

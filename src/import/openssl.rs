@@ -1,0 +1,107 @@
+//! Sessions with `openssl s_client`: its report of TLS in front, and the dialogue behind it.
+
+use super::line::{plain, shell, target};
+use super::pasted::Paste;
+use super::{Act, Read};
+use crate::proto::Speech;
+
+/// Lines of s_client's own in the middle of a dialogue.
+const OWN: [&str; 8] = [
+    "read:errno",
+    "read R BLOCK",
+    "RENEGOTIATING",
+    "KEYUPDATE",
+    "DONE",
+    "closed",
+    "write:errno",
+    "depth=",
+];
+
+pub(super) fn read(text: &str) -> Read {
+    let mut paste = Paste::default();
+    let (mut reports, mut left_over) = (false, false);
+    for (n, line) in text.lines().enumerate() {
+        let (at, line) = (n + 1, plain(line));
+        let command = shell(&line).unwrap_or(line.trim());
+        if let Some(place) = target(command).filter(|_| command.starts_with("openssl ")) {
+            paste.assembler.connect(at, Some(&place));
+            if let Some(speech) = place.starttls.as_deref().and_then(speech) {
+                begin(&mut paste, at, speech);
+                left_over = speech != Speech::Pop3;
+            }
+            reports = true;
+            continue;
+        }
+        if line.starts_with("CONNECTED(") {
+            if !paste.assembler.is_open() {
+                paste.assembler.connect(at, None);
+                paste.assembler.begin_with_tls();
+            }
+            reports = true;
+            continue;
+        }
+        if line.contains("New Session Ticket arrived") {
+            reports = true;
+            continue;
+        }
+        if reports {
+            if !is_said(&line) {
+                // The report: certificates, ciphers, sessions.
+                continue;
+            }
+            reports = false;
+        }
+        if left_over && is_said(&line) {
+            // The last line of the answer to s_client's own EHLO, which it shows when TLS is up.
+            left_over = false;
+            paste.assembler.unread(
+                at,
+                &line,
+                "the answer to a command of s_client's own, before TLS",
+            );
+            continue;
+        }
+        left_over &= line.trim().is_empty() || line == "---";
+        if !paste.assembler.is_in_message() {
+            if line == "---" || OWN.iter().any(|own| line.starts_with(own)) {
+                if line.starts_with("closed") || line.starts_with("read:errno") {
+                    paste.assembler.act(at, Act::Closed);
+                }
+                continue;
+            }
+        }
+        paste.line(at, &line);
+    }
+    paste.assembler.finish()
+}
+
+/// Whether a server of mail says that.
+fn is_said(line: &str) -> bool {
+    super::assembler::is_smtp_reply(line)
+        || Speech::of_greeting(line.as_bytes()).is_some()
+        || line.starts_with(". OK ")
+}
+
+fn speech(name: &str) -> Option<Speech> {
+    Some(match name {
+        "smtp" => Speech::Smtp,
+        "lmtp" => Speech::Lmtp,
+        "pop3" => Speech::Pop3,
+        "imap" => Speech::Imap,
+        "sieve" => Speech::Sieve,
+        _ => return None,
+    })
+}
+
+/// What s_client has said itself until TLS was up.
+fn begin(paste: &mut Paste, at: usize, speech: Speech) {
+    paste.assembler.speak(speech);
+    let greeting = super::success::Success::greeting(speech);
+    let hello = match speech {
+        Speech::Smtp => "$.ehlo(\"mail.example.com\");\n",
+        Speech::Lmtp => "$.lhlo(\"mail.example.com\");\n",
+        _ => "",
+    };
+    let statement = format!("{greeting}\n{hello}$.starttls();");
+    paste.assembler.act(at, Act::Statement(statement));
+}

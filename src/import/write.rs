@@ -1,0 +1,458 @@
+//! What was read, as a script.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::{Act, Format, Imported, Read, Step};
+use crate::redaction::Redaction;
+use crate::transcript::{Event, Excerpt, What};
+use crate::visible;
+
+/// How wide a line of the script is, if its texts let it.
+const WIDTH: usize = 100;
+
+/// Writes the script.
+pub(super) fn script(name: &str, format: Format, read: Read) -> Imported {
+    let mut writer = Writer::new(&read.steps);
+    let mut head = String::new();
+    let file = visible::escape(name.rsplit('/').next().unwrap_or(name).as_bytes());
+    let _ = writeln!(head, "// What {file} says ({}).", format.describe());
+    if !read.unread.is_empty() {
+        let _ = writeln!(head, "//\n// Not read, and so not in this script:");
+        for unread in &read.unread {
+            let _ = writeln!(head, "//   {unread}");
+        }
+    }
+    head.push('\n');
+    let steps = &read.steps;
+    let mut at = 0;
+    while at < steps.len() {
+        at += writer.run(&steps[at..]);
+    }
+    let script = head + writer.script.as_str();
+    Imported { format, script, unread: read.unread, secrets: writer.secrets }
+}
+
+struct Writer {
+    script: String,
+    /// The variables of sessions.
+    names: Vec<String>,
+    /// How often a parameter of that name was used.
+    params: BTreeMap<String, Option<String>>,
+    secrets: Vec<(usize, String)>,
+    /// What varies in each reply, by its place among the steps.
+    varying: BTreeMap<usize, Vec<String>>,
+    step: usize,
+    /// Whether the variable for what groups find is there.
+    has_groups: bool,
+}
+
+impl Writer {
+    fn new(steps: &[Step]) -> Self {
+        let sessions = steps.iter().map(|step| step.session).max().map_or(0, |last| last + 1);
+        let names = match sessions {
+            0 | 1 => vec!["s".to_owned()],
+            many => (1..=many).map(|number| format!("s{number}")).collect(),
+        };
+        Self {
+            script: String::new(),
+            names,
+            params: BTreeMap::new(),
+            secrets: Vec::new(),
+            varying: varying(steps),
+            step: 0,
+            has_groups: false,
+        }
+    }
+
+    /// Writes the first steps, and says how many they were: lines that are sent without a reply
+    /// between them go together.
+    fn run(&mut self, steps: &[Step]) -> usize {
+        let first = &steps[0];
+        let name = self.names[first.session].clone();
+        if let Act::Send { .. } = first.act {
+            let count = steps
+                .iter()
+                .take_while(|step| {
+                    step.session == first.session && matches!(step.act, Act::Send { .. })
+                })
+                .count();
+            self.sends(&name, &steps[..count]);
+            self.step += count;
+            return count;
+        }
+        let remark = first.remark.as_deref().map(|remark| format!("  // {}", comment(remark)));
+        let statement = self.statement(&name, first);
+        let mut lines = statement.lines();
+        if let Some(line) = lines.next() {
+            let _ = writeln!(self.script, "{line}{}", remark.unwrap_or_default());
+        }
+        for line in lines {
+            let _ = writeln!(self.script, "{line}");
+        }
+        self.step += 1;
+        1
+    }
+
+    /// Lines of the client's. What runs ahead of a reply is sent on purpose.
+    fn sends(&mut self, name: &str, steps: &[Step]) {
+        let owes = |step: &Step| matches!(step.act, Act::Send { owes: true, .. });
+        let runs_ahead = steps[..steps.len() - 1].iter().any(owes);
+        let lines: Vec<_> =
+            steps.iter().map(|step| (self.said(step), step.remark.as_deref())).collect();
+        if !runs_ahead {
+            for (line, remark) in lines {
+                let remark = remark.map(|remark| format!("  // {}", comment(remark)));
+                let _ = writeln!(self.script, "{name}.{line}{}", remark.unwrap_or_default());
+            }
+            return;
+        }
+        let all_text = lines.iter().all(|(line, _)| line.starts_with("send("));
+        if all_text {
+            let _ = writeln!(self.script, "{name}.pipeline([");
+            for (line, remark) in lines {
+                let inside = line.strip_prefix("send(").and_then(|line| line.strip_suffix(");"));
+                let remark = remark.map(|remark| format!("  // {}", comment(remark)));
+                let _ = writeln!(
+                    self.script,
+                    "    {},{}",
+                    inside.unwrap_or_default(),
+                    remark.unwrap_or_default()
+                );
+            }
+            let _ = writeln!(self.script, "]);");
+        } else {
+            for step in steps {
+                if let Act::Send { line, .. } = &step.act {
+                    let bytes = [line.as_slice(), b"\r\n"].concat();
+                    let _ = writeln!(self.script, "{name}.send_raw({});", self::bytes(&bytes));
+                }
+            }
+        }
+    }
+
+    /// The call that sends a line.
+    fn said(&mut self, step: &Step) -> String {
+        let Act::Send { line, secret, .. } = &step.act else { return String::new() };
+        let Ok(whole) = std::str::from_utf8(line) else {
+            return format!("send_raw({});", bytes(&[line.as_slice(), b"\r\n"].concat()));
+        };
+        let Some(span) = secret.clone().filter(|span| whole.get(span.clone()).is_some()) else {
+            return format!("send({});", text(whole));
+        };
+        let param = self.secret(step.line, &whole[span.clone()]);
+        let (before, behind) = (&whole[..span.start], &whole[span.end..]);
+        let mut parts = Vec::new();
+        parts.extend((!before.is_empty()).then(|| text(before)));
+        parts.push(param);
+        parts.extend((!behind.is_empty()).then(|| text(behind)));
+        format!("send({});", parts.join(" + "))
+    }
+
+    /// The parameter that stands for a secret.
+    fn secret(&mut self, line: usize, value: &str) -> String {
+        let name = format!("secret_{}", self.secrets.len() + 1);
+        let is_gone = value.contains("[SECRET]")
+            || value.contains("<hidden>")
+            || (value.len() > 2
+                && value.trim_end_matches('=').bytes().all(|byte| b"*xX.".contains(&byte)));
+        self.secrets.push((line, if is_gone { String::new() } else { name.clone() }));
+        if is_gone {
+            format!("param({})", text(&name))
+        } else {
+            format!("param({}, {})", text(&name), text(value))
+        }
+    }
+
+    fn statement(&mut self, name: &str, step: &Step) -> String {
+        match &step.act {
+            Act::Connect { scheme, place } => {
+                let param = self.param(scheme, place.as_deref());
+                format!("let {name} = connect({param});")
+            }
+            Act::Send { .. } => String::new(),
+            Act::Raw(raw) => format!("{name}.send_raw({});", bytes(raw)),
+            Act::Reply(lines) => self.reply(name, lines),
+            Act::Block(lines) => block(name, lines, self.varying.contains_key(&self.step)),
+            Act::Match(pattern) => format!("{name}.expect({});", regex(pattern)),
+            Act::Unordered(patterns) => {
+                let patterns: Vec<_> =
+                    patterns.iter().map(|pattern| format!("    {},\n", regex(pattern))).collect();
+                format!("{name}.expect_unordered([\n{}]);", patterns.concat())
+            }
+            Act::Handshake => format!("{name}.tls_handshake();"),
+            Act::Closed => format!("{name}.expect_close();"),
+            Act::Close => String::new(),
+            Act::Step(title) => format!("\nstep({});", text(title)),
+            Act::Statement(statement) => self.verbatim(name, statement),
+        }
+    }
+
+    fn verbatim(&mut self, name: &str, statement: &str) -> String {
+        if statement.starts_with("expect_port(@") {
+            // The session that could not be opened: its line is the last one.
+            let connect = format!("let {name} = connect(");
+            if let Some(at) = self.script.rfind(&connect) {
+                let line = self.script.split_off(at);
+                let place = line.trim_end().trim_start_matches(&connect).trim_end_matches(");");
+                return statement.replacen('@', place, 1);
+            }
+        }
+        let mut statement = statement.replace("$.", &format!("{name}."));
+        if statement.contains("@r = ") {
+            let declared = std::mem::replace(&mut self.has_groups, true);
+            statement = statement.replace("@r = ", if declared { "r = " } else { "let r = " });
+        }
+        statement.replace("@r", "r")
+    }
+
+    /// The parameter for where a session leads.
+    fn param(&mut self, scheme: &str, place: Option<&str>) -> String {
+        let base = scheme.to_owned();
+        let url = place.map(|place| {
+            let place = if place.matches(':').count() > 1
+                && !place.starts_with('[')
+                && place.parse::<std::net::IpAddr>().is_ok()
+            {
+                format!("[{place}]")
+            } else {
+                place.to_owned()
+            };
+            format!("{scheme}://{place}")
+        });
+        let mut name = base.clone();
+        let mut number = 1;
+        // The same place is the same parameter.
+        while self.params.get(&name).is_some_and(|known| *known != url) {
+            number += 1;
+            name = format!("{base}_{number}");
+        }
+        self.params.insert(name.clone(), url.clone());
+        match url {
+            Some(url) => format!("param({}, {})", text(&name), text(&url)),
+            None => format!("param({})", text(&name)),
+        }
+    }
+
+    /// A whole reply: its text, or a regex if something in it is another each time.
+    fn reply(&self, name: &str, lines: &[Vec<u8>]) -> String {
+        let shown: Vec<_> =
+            lines.iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect();
+        let varying = self.varying.get(&self.step);
+        if varying.is_some()
+            || shown.iter().any(|line| line.contains('\u{fffd}') || has_token(line))
+        {
+            let mut pattern =
+                shown.iter().map(|line| escaped(line)).collect::<Vec<_>>().join("\\r\\n");
+            for was in varying.into_iter().flatten() {
+                pattern = pattern.replacen(&escaped(was), ".+", 1);
+            }
+            return format!("{name}.expect({});", regex(&format!("^{}", without_tokens(&pattern))));
+        }
+        if let [line] = shown.as_slice() {
+            return format!("{name}.expect({});", text(line));
+        }
+        let is_smtp = super::assembler::is_smtp_reply(&shown[0]);
+        if is_smtp {
+            return format!(
+                "assert_eq({name}.expect({}).lines, {});",
+                &shown[0][..3],
+                list(&shown)
+            );
+        }
+        format!("{name}.expect({});", text(&shown.join("\r\n")))
+    }
+}
+
+fn block(name: &str, lines: &[Vec<u8>], varies: bool) -> String {
+    let shown: Vec<_> =
+        lines.iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect();
+    let unstuffed: Vec<_> = shown
+        .iter()
+        .map(|line| line.strip_prefix("..").map_or_else(|| line.clone(), |rest| format!(".{rest}")))
+        .collect();
+    let is_exact =
+        !varies && !shown.iter().any(|line| line.contains('\u{fffd}') || has_token(line));
+    if is_exact {
+        return format!("assert_eq({name}.expect_multiline().lines, {});", list(&unstuffed));
+    }
+    format!("assert_eq({name}.expect_multiline().lines.len(), {});", lines.len())
+}
+
+/// A list of texts, on one line if it fits.
+fn list(lines: &[String]) -> String {
+    let texts: Vec<_> = lines.iter().map(|line| text(line)).collect();
+    let one = format!("[{}]", texts.join(", "));
+    if one.len() < WIDTH - 30 { one } else { format!("[\n    {},\n]", texts.join(",\n    ")) }
+}
+
+/// What redaction finds in each reply: it is another in each run.
+fn varying(steps: &[Step]) -> BTreeMap<usize, Vec<String>> {
+    let mut events = Vec::new();
+    let mut numbers = Vec::new();
+    for (n, step) in steps.iter().enumerate() {
+        let said = |lines: &[Vec<u8>], end: &[u8]| {
+            let mut bytes = lines
+                .iter()
+                .flat_map(|line| [line.as_slice(), b"\r\n"].concat())
+                .collect::<Vec<_>>();
+            bytes.extend(end);
+            Excerpt::from(bytes::Bytes::from(bytes))
+        };
+        let what = match &step.act {
+            Act::Connect { scheme, .. } => What::Connecting(format!("{scheme}://localhost:1")),
+            Act::Send { line, .. } => What::Client(said(std::slice::from_ref(line), b"")),
+            Act::Reply(lines) => What::Server(said(lines, b"")),
+            Act::Block(lines) => What::Server(said(lines, b".\r\n")),
+            _ => continue,
+        };
+        numbers.push(n);
+        let session = u32::try_from(step.session + 1).unwrap_or(u32::MAX);
+        events.push(Event { session: Some(crate::transcript::SessionId(session)), what });
+    }
+    let mut found: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+    let Ok(redacted) = Redaction::new().apply(&events) else { return found };
+    for change in redacted.changes {
+        let was = String::from_utf8_lossy(&change.was).into_owned();
+        if matches!(events[change.event].what, What::Server(_)) && !was.is_empty() {
+            found.entry(numbers[change.event]).or_default().push(was);
+        }
+    }
+    found
+}
+
+/// Whether there is a token of a golden in a line.
+fn has_token(line: &str) -> bool {
+    tokens(line).next().is_some()
+}
+
+/// The tokens of a golden: `[QUEUE_ID#1]`, `[DATE]`.
+fn tokens(line: &str) -> impl Iterator<Item = &str> {
+    line.match_indices('[').filter_map(|(at, _)| {
+        let end = line[at..].find(']')?;
+        let inside = &line[at + 1..at + end];
+        let (name, number) = inside.split_once('#').unwrap_or((inside, "1"));
+        let is_name = name.len() > 2
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+            && name.bytes().any(|byte| byte.is_ascii_uppercase());
+        let known = is_name && number.bytes().all(|byte| byte.is_ascii_digit());
+        (known && KNOWN.contains(&name)).then(|| &line[at..=at + end])
+    })
+}
+
+/// The tokens that a response code of IMAP could not be.
+const KNOWN: [&str; 26] = [
+    "QUEUE_ID",
+    "DATE",
+    "MESSAGE_ID",
+    "MESSAGE_IDS",
+    "IPV4",
+    "IPV6",
+    "PORT",
+    "HOST",
+    "SECRET",
+    "SASL_CHALLENGE",
+    "SESSION_ID",
+    "DELIVERY_ID",
+    "UUID",
+    "CID",
+    "GSMTP_ID",
+    "INTERNAL_ID",
+    "TIMESTAMP",
+    "CTIME",
+    "EPOCH",
+    "TLS",
+    "RECEIVED",
+    "APOP",
+    "SOFTWARE",
+    "THROUGHPUT",
+    "DURATION",
+    "DELAY",
+];
+
+/// An escaped regex in which what stands for a token is anything.
+fn without_tokens(pattern: &str) -> String {
+    let mut text = pattern.to_owned();
+    let plain =
+        pattern.replace("\\[", "[").replace("\\]", "]").replace("\\#", "#").replace("\\_", "_");
+    for token in tokens(&plain) {
+        text = text.replace(&escaped(token), ".+");
+    }
+    text
+}
+
+/// A text as a regex that matches it alone.
+pub(super) fn escaped(text: &str) -> String {
+    let mut regex = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\r' => regex.push_str("\\r"),
+            '\n' => regex.push_str("\\n"),
+            '\u{fffd}' => regex.push('.'),
+            _ if !is_shown(character) => {
+                let _ = write!(regex, "\\x{{{:x}}}", u32::from(character));
+            }
+            _ => {
+                if "\\.+*?()|[]{}^$".contains(character) {
+                    regex.push('\\');
+                }
+                regex.push(character);
+            }
+        }
+    }
+    regex
+}
+
+/// A regex as an expression of the script.
+pub(super) fn regex(pattern: &str) -> String {
+    let is_raw = !pattern.contains('`') && !pattern.contains("${") && !pattern.contains('\n');
+    if is_raw { format!("re(`{pattern}`)") } else { format!("re({})", text(pattern)) }
+}
+
+/// Whether a character is shown as it is, wherever the script is shown.
+fn is_shown(character: char) -> bool {
+    let text = character.to_string();
+    character == '\\' || visible::printable(&text) == text
+}
+
+/// A text as an expression of the script.
+pub(super) fn text(text: &str) -> String {
+    let mut literal = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' => literal.push_str("\\\""),
+            '\\' => literal.push_str("\\\\"),
+            '\r' => literal.push_str("\\r"),
+            '\n' => literal.push_str("\\n"),
+            '\t' => literal.push_str("\\t"),
+            _ if is_shown(character) => literal.push(character),
+            _ if u32::from(character) < 0x1_0000 => {
+                let _ = write!(literal, "\\u{:04x}", u32::from(character));
+            }
+            _ => {
+                let _ = write!(literal, "\\U{:08x}", u32::from(character));
+            }
+        }
+    }
+    literal.push('"');
+    literal
+}
+
+/// Bytes as an expression of the script.
+fn bytes(raw: &[u8]) -> String {
+    match std::str::from_utf8(raw) {
+        Ok(shown) => text(shown),
+        Err(_) => {
+            let digits: Vec<_> = raw.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("hex(\"{}\")", digits.concat())
+        }
+    }
+}
+
+/// A remark as a comment: one line.
+fn comment(remark: &str) -> String {
+    let bare = remark.trim_start_matches(['#', '/', '<', '-', '=', ' ']);
+    visible::printable(bare)
+}

@@ -1,0 +1,32 @@
+//! What of a file became a script, and what did not.
+
+use std::fmt::Write as _;
+
+use super::Human;
+use super::style::{DIM, ODD};
+use crate::import::Imported;
+
+impl Human {
+    /// The lines that are not in the script, and where secrets are.
+    pub(crate) fn imported(imported: &Imported) -> String {
+        let mut text = String::new();
+        let _ = writeln!(text, "{DIM}read as {}{DIM:#}", imported.format.describe());
+        for unread in &imported.unread {
+            let _ = writeln!(text, "{ODD}{unread}{ODD:#}");
+        }
+        for (line, name) in &imported.secrets {
+            let _ = if name.is_empty() {
+                writeln!(
+                    text,
+                    "{ODD}line {line}: a secret that is not there is a parameter without a value{ODD:#}"
+                )
+            } else {
+                writeln!(
+                    text,
+                    "{ODD}line {line}: a secret stands in the script, as the default of {name}; --set {name}=env:NAME gives another{ODD:#}"
+                )
+            };
+        }
+        text
+    }
+}

@@ -1,0 +1,189 @@
+//! `mailexpect doctor`: questions about a domain, each answered with the line that proves it.
+
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use hickory_proto::op::{Message, OpCode, ResponseCode};
+use hickory_proto::rr::rdata::{A, MX};
+use hickory_proto::rr::{Name, RData, Record, RecordType};
+use mailexpect::server::Embedded;
+use serde_json::Value;
+
+use crate::filters::filtered;
+use crate::peer;
+use crate::program::{Ran, program, project};
+
+/// Ports, times and the days of a certificate vary.
+const FILTERS: [(&str, &str); 4] = [
+    (r"127\.0\.0\.1:\d{4,5}", "127.0.0.1:PORT"),
+    (r"(?m)^( +)\d{4,5}: ", "${1}PORT: "),
+    (r"\b\d+ days", "N days"),
+    (r"\b\d+(\.\d+)? (ms|s) of ", "TIME of "),
+];
+
+/// A name server of this zone: exchangers of domains, addresses of hosts. A host that it knows by no
+/// address is never answered.
+fn nameserver(
+    exchangers: &'static [(&'static str, &'static [(u16, &'static str)])],
+    addresses: &'static [(&'static str, Option<[u8; 4]>)],
+) -> SocketAddr {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = socket.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut packet = [0; 1500];
+        while let Ok((length, client)) = socket.recv_from(&mut packet) {
+            let question = Message::from_vec(&packet[..length]).unwrap();
+            let query = question.queries[0].clone();
+            let mut answer = Message::response(question.metadata.id, OpCode::Query);
+            let is = |name: &str| query.name() == &Name::from_ascii(name).unwrap();
+            let domain = exchangers.iter().find(|(domain, _)| is(domain));
+            let host = addresses.iter().find(|(host, _)| is(host));
+            if host.is_some_and(|(_, address)| address.is_none()) {
+                continue;
+            }
+            if domain.is_none() && host.is_none() {
+                answer.metadata.response_code = ResponseCode::NXDomain;
+            }
+            let mut add = |data| {
+                answer.add_answer(Record::from_rdata(query.name().clone(), 60, data));
+            };
+            match (query.query_type(), domain, host) {
+                (RecordType::MX, Some((_, exchangers)), _) => {
+                    for (preference, host) in *exchangers {
+                        add(RData::MX(MX::new(*preference, Name::from_ascii(host).unwrap())));
+                    }
+                }
+                (RecordType::A, _, Some((_, Some(octets)))) => {
+                    add(RData::A(A::from(Ipv4Addr::from(*octets))));
+                }
+                _ => {}
+            }
+            answer.add_query(query);
+            socket.send_to(&answer.to_vec().unwrap(), client).unwrap();
+        }
+    });
+    address
+}
+
+fn port(url: &str) -> String {
+    url.rsplit_once(':').unwrap().1.to_owned()
+}
+
+fn doctor(args: &[&str]) -> Ran {
+    let mut program = program();
+    for name in ["LC_ALL", "LC_MESSAGES"] {
+        program.env_remove(name);
+    }
+    let program = program.env("LANG", "C.UTF-8").current_dir(project()).arg("doctor").args(args);
+    let output = program.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+const EXCHANGERS: &[(&str, &[(u16, &str)])] = &[
+    ("example.com.", &[(10, "mx1.example.com."), (20, "silent.example.com.")]),
+    ("null.example.", &[(0, ".")]),
+];
+const ADDRESSES: &[(&str, Option<[u8; 4]>)] = &[
+    ("mx1.example.com.", Some([127, 0, 0, 1])),
+    ("silent.example.com.", None),
+    ("host.example.", Some([127, 0, 0, 1])),
+];
+
+#[test]
+fn a_server_that_is_well_is_found_well_in_two_languages() {
+    let server = Embedded::start().unwrap();
+    let nameserver = nameserver(&[], ADDRESSES).to_string();
+    let (smtp, submission) = (port(&server.smtp()), port(&server.submission()));
+    let args = [
+        "host.example",
+        "--nameserver",
+        &nameserver,
+        "--smtp-port",
+        &smtp,
+        "--submission-port",
+        &submission,
+    ];
+    let ran = doctor(&args);
+    assert_eq!(ran.code, Some(1), "its certificate is trusted by nobody: {ran:?}");
+    insta::assert_snapshot!(filtered(&ran.out, &FILTERS));
+    let ran = doctor(&[&args[..], &["--lang", "ja"]].concat());
+    insta::assert_snapshot!(filtered(&ran.out, &FILTERS));
+    assert!(server.mails().is_empty(), "nothing is delivered unless that is asked for");
+    let ran = doctor(&[&args[..], &["--json"]].concat());
+    let found: Value = serde_json::from_str(&ran.out).unwrap();
+    let relays = found["answers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|answer| answer["question"].as_str().unwrap().contains("relay"));
+    assert_eq!(relays.unwrap()["answer"], "no", "{found}");
+    let docs = std::fs::read_to_string(project().join("docs/json.md")).unwrap();
+    let mut names = Vec::new();
+    crate::reports::keys(&found, &mut names);
+    for name in names {
+        assert!(docs.contains(&format!("`{name}`")), "docs/json.md does not say `{name}`");
+    }
+}
+
+#[test]
+fn an_exchanger_that_cannot_be_looked_up_does_not_delay_the_first() {
+    let server = Embedded::start().unwrap();
+    let nameserver = nameserver(EXCHANGERS, ADDRESSES).to_string();
+    let (smtp, submission) = (port(&server.smtp()), port(&server.submission()));
+    let started = Instant::now();
+    let args = [
+        "example.com",
+        "--nameserver",
+        &nameserver,
+        "--smtp-port",
+        &smtp,
+        "--submission-port",
+        &submission,
+    ];
+    let ran = doctor(&[&args[..], &["--timeout", "3s"]].concat());
+    assert!(started.elapsed() < Duration::from_secs(12), "all hosts are asked at once");
+    assert!(ran.out.contains("MX 10 mx1.example.com"), "{}", ran.out);
+    assert!(
+        ran.out.contains("\nmx1.example.com\n") && ran.out.contains("\nsilent.example.com\n"),
+        "{}",
+        ran.out
+    );
+    assert!(ran.out.contains("the look-up timed out"), "{}", ran.out);
+}
+
+#[test]
+fn an_open_relay_is_told_with_where_it_was_asked_from() {
+    let url = peer::reader(|_, read, _| {
+        let line = String::from_utf8_lossy(read).to_uppercase();
+        if line.is_empty() {
+            String::new()
+        } else if line.starts_with("QUIT") {
+            "221 bye\r\n".into()
+        } else {
+            "250 ok\r\n".into()
+        }
+    });
+    let port = port(&url);
+    let ran = doctor(&["localhost", "--smtp-port", &port, "--submission-port", "1"]);
+    assert!(ran.out.contains("yes Does it relay mail for strangers?"), "{}", ran.out);
+    assert!(ran.out.contains("RCPT TO:<relay-test@example.net> -> 250 ok"), "{}", ran.out);
+    assert!(ran.out.contains("asked from 127.0.0.1, which the server may trust"), "{}", ran.out);
+    assert!(ran.out.contains("nothing was sent"), "{}", ran.out);
+}
+
+#[test]
+fn what_cannot_be_asked_says_why() {
+    let nameserver = nameserver(EXCHANGERS, ADDRESSES).to_string();
+    let ask = |domain: &str| doctor(&[domain, "--nameserver", &nameserver, "--timeout", "3s"]);
+    let null = ask("null.example");
+    assert!(null.out.contains("no Does a host take mail for the domain?"), "{null:?}");
+    assert!(null.out.contains("RFC 7505"), "{null:?}");
+    let nobody = ask("nobody.example");
+    assert_eq!(nobody.code, Some(3), "{nobody:?}");
+    assert!(nobody.err.contains("there is no such domain"), "{nobody:?}");
+    let wrong = ask("me@example.com");
+    assert_eq!(wrong.code, Some(2), "{wrong:?}");
+    let undelivered = doctor(&["example.com", "--deliver"]);
+    assert_eq!(undelivered.code, Some(2), "{undelivered:?}");
+}
