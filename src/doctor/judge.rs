@@ -46,6 +46,8 @@ pub(super) struct Seen<'a> {
     pub(super) submission: u16,
     pub(super) relay: Option<Asked>,
     pub(super) submits: Option<Asked>,
+    /// Whether nobody has said that it takes mail for its own name.
+    pub(super) is_guess: bool,
 }
 
 /// The answer about a host that has no address.
@@ -282,7 +284,7 @@ impl Seen<'_> {
                 proof.push(Proof::Note(Note::PutOff));
                 (Said::Unknown, None)
             }
-            _ => (Said::No, Some(false)),
+            _ => (Said::No, (!self.is_guess).then_some(false)),
         };
         self.answer(Question::Accepts, said, is_well, proof)
     }

@@ -230,7 +230,9 @@ impl Doctor {
             None => None,
         };
         let from = relay.as_ref().or(submits.as_ref()).and_then(|asked| asked.from);
-        let seen = judge::Seen { host, probed: &probed, smtp, submission, relay, submits };
+        let is_guess = self.rcpt.is_none() && host.eq_ignore_ascii_case(domain);
+        let seen =
+            judge::Seen { host, probed: &probed, smtp, submission, relay, submits, is_guess };
         Ok((seen.answers(), from))
     }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::line;
+use super::words::{first_word, has_block, is_smtp_reply, secret, speech_of};
 use super::{Act, Read, Step, Unread};
 use crate::proto::Speech;
 
@@ -255,51 +256,6 @@ fn scheme_of(speech: Speech, is_tls: bool, usual: Option<&'static str>) -> &'sta
     }
 }
 
-/// What is spoken by who begins with this line.
-pub(super) fn speech_of(line: &str) -> Option<Speech> {
-    let word = first_word(line);
-    let second = line.split_whitespace().nth(1).unwrap_or_default().to_ascii_uppercase();
-    Some(match word.as_str() {
-        "LHLO" => Speech::Lmtp,
-        "EHLO" | "HELO" | "MAIL" | "RCPT" | "XCLIENT" | "VRFY" | "EXPN" | "DATA" => Speech::Smtp,
-        "USER" | "CAPA" | "APOP" | "STLS" | "STAT" | "RETR" => Speech::Pop3,
-        "QUIT" | "NOOP" | "RSET" | "HELP" | "AUTH" | "STARTTLS" => Speech::Smtp,
-        _ if IMAP.contains(&second.as_str()) => Speech::Imap,
-        _ => return None,
-    })
-}
-
-const IMAP: [&str; 14] = [
-    "LOGIN",
-    "CAPABILITY",
-    "SELECT",
-    "EXAMINE",
-    "LOGOUT",
-    "LIST",
-    "FETCH",
-    "AUTHENTICATE",
-    "STARTTLS",
-    "NOOP",
-    "UID",
-    "STATUS",
-    "APPEND",
-    "ID",
-];
-
-pub(super) fn first_word(line: &str) -> String {
-    let end = line.find(|c: char| c.is_whitespace() || c == ':').unwrap_or(line.len());
-    line[..end].to_ascii_uppercase()
-}
-
-/// Whether a line is one of a reply of SMTP.
-pub(super) fn is_smtp_reply(line: &str) -> bool {
-    let bytes = line.as_bytes();
-    bytes.len() >= 3
-        && matches!(bytes[0], b'2'..=b'5')
-        && bytes[..3].iter().all(u8::is_ascii_digit)
-        && matches!(bytes.get(3), None | Some(b' ' | b'-'))
-}
-
 /// The octets of a literal that a line announces at its end.
 fn announced(line: &str) -> Option<(usize, bool)> {
     let inside = line.strip_suffix('}')?.rsplit_once('{')?.1;
@@ -355,7 +311,7 @@ impl Open {
                     return;
                 }
                 let command = self.unanswered.pop_front().unwrap_or_default();
-                self.block = last.starts_with("+OK") && super::success::has_block(&command);
+                self.block = last.starts_with("+OK") && has_block(&command);
             }
             Some(Speech::Imap) => {
                 self.challenged = last.starts_with('+') && self.sending == 0;
@@ -410,21 +366,4 @@ impl Open {
         self.unanswered.push_back(command);
         (secret, true)
     }
-}
-
-/// The part of a command that is secret.
-pub(super) fn secret(line: &str, is_imap: bool) -> Option<std::ops::Range<usize>> {
-    let words: Vec<_> = line.split_whitespace().collect();
-    let upper = |n: usize| words.get(n).map(|word: &&str| word.to_ascii_uppercase());
-    let (first, second) = (upper(0)?, upper(1).unwrap_or_default());
-    let found = match first.as_str() {
-        "PASS" => line.get(5..)?.trim(),
-        "APOP" => words.get(2)?,
-        "AUTH" | "AUTHENTICATE" if !is_imap => words.get(2)?,
-        _ if is_imap && ["LOGIN", "AUTHENTICATE"].contains(&second.as_str()) => words.get(3)?,
-        _ => return None,
-    };
-    // It is a part of the line.
-    let start = found.as_ptr() as usize - line.as_ptr() as usize;
-    (found != "=" && !found.is_empty()).then_some(start..start + found.len())
 }

@@ -1,9 +1,9 @@
 //! The `query_response` of `blackbox_exporter`'s TCP prober: regexes that a line has to match,
 //! lines to send, and STARTTLS. Of the rest of the file, only what says TLS is read.
 
-use super::assembler::speech_of;
+use super::literal::{regex, text as quoted};
 use super::success::Success;
-use super::write::{regex, text as quoted};
+use super::words::speech_of;
 use super::{Act, Read, Step, Unread};
 use crate::pattern::Pattern;
 use crate::proto::Speech;

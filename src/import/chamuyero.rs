@@ -1,9 +1,9 @@
 //! Scripts of chasquid's chamuyero: `c tcp_connect host:port`, `c -> line`, `c <- line`,
 //! `c <~ regex`, `c <... regex`, each for an endpoint that has a name.
 
-use super::assembler::speech_of;
 use super::lines::Lines;
-use super::write::escaped;
+use super::literal::escaped;
+use super::words::speech_of;
 use super::{Act, Read, Step, Unread, line};
 use crate::pattern::Pattern;
 use crate::proto::Speech;
@@ -122,7 +122,7 @@ impl Script {
         let is_imap = endpoint.speech == Some(Speech::Imap);
         let owes = !endpoint.message || text == ".";
         endpoint.message &= text != ".";
-        let secret = super::assembler::secret(text, is_imap);
+        let secret = super::words::secret(text, is_imap);
         self.push(at, session, Act::Send { line: text.as_bytes().to_vec(), secret, owes });
     }
 

@@ -2,16 +2,19 @@
 //! may come), `???*` (the server closes), `>>> raw`, `+++ seconds`, and the lines to send, up to
 //! `****`.
 
-use super::assembler::speech_of;
 use super::lines::Lines;
-use super::write::escaped;
+use super::literal::escaped;
+use super::words::speech_of;
 use super::{Act, Read, Step, Unread, line};
 use crate::proto::Speech;
 
 /// Whether a line starts a client.
 pub(super) fn is_command(line: &str) -> bool {
-    let word = line.split_whitespace().next().unwrap_or_default();
-    word == "client" || word.starts_with("client-")
+    let mut words = line.split_whitespace();
+    let word = words.next().unwrap_or_default();
+    let port = words.next_back().unwrap_or_default();
+    let is_port = port.starts_with("PORT_") || port.parse::<u16>().is_ok();
+    (word == "client" || word.starts_with("client-")) && (is_port || line.contains(" PORT_"))
 }
 
 pub(super) fn read(text: &str) -> Read {
@@ -119,7 +122,7 @@ impl Script {
         let owes = !self.message || line == ".";
         self.message &= line != ".";
         let is_imap = speech_of(line) == Some(Speech::Imap);
-        let secret = super::assembler::secret(line, is_imap).filter(|_| bytes == line.as_bytes());
+        let secret = super::words::secret(line, is_imap).filter(|_| bytes == line.as_bytes());
         self.act(at, Act::Send { line: bytes, secret, owes });
     }
 

@@ -1,7 +1,7 @@
 //! Scripts of Dovecot's `ImapTest`: a header, then groups of commands, each with the status that it
 //! ends with and the untagged responses that have to come (`*`), must not (`!`) or may (`?`).
 
-use super::write::{escaped, text as quoted};
+use super::literal::{escaped, text as quoted};
 use super::{Act, Read, Step, Unread};
 
 pub(super) fn looks_like(text: &str) -> bool {
@@ -123,6 +123,10 @@ impl Script {
         if command.contains("{{{") {
             return self.unread(at, line, "a literal of several lines");
         }
+        if command == "append" || command.starts_with("append $mailbox") || command.contains("~{{{")
+        {
+            return self.unread(at, line, "the message is one of the harness's own");
+        }
         if number > self.connections {
             self.connections = number;
         }
@@ -154,7 +158,7 @@ impl Script {
             let mut options = vec![format!("expect: {}", quoted(&command.status))];
             for (name, patterns) in lists.iter().filter(|(_, patterns)| !patterns.is_empty()) {
                 let patterns: Vec<_> =
-                    patterns.iter().map(|pattern| super::write::regex(pattern)).collect();
+                    patterns.iter().map(|pattern| super::literal::regex(pattern)).collect();
                 options.push(format!("{name}: [{}]", patterns.join(", ")));
             }
             let text = variables(&command.text);
@@ -198,6 +202,13 @@ impl Script {
 
 /// A response as a regex: a variable stands for a word.
 fn pattern(response: &str) -> String {
+    if let Some((before, rest)) = response.split_once("($!unordered ")
+        && let Some((inside, behind)) = rest.split_once(')')
+        && !inside.contains(['(', '$'])
+    {
+        let orders = orders(&inside.split_whitespace().map(escaped).collect::<Vec<_>>());
+        return format!("{}\\((?:{})\\){}", pattern(before), orders.join("|"), pattern(behind));
+    }
     let mut regex = String::new();
     for (n, word) in response.split(' ').enumerate() {
         if n > 0 {
@@ -218,6 +229,22 @@ fn pattern(response: &str) -> String {
     regex
 }
 
+/// The words in all orders, up to four of them; more stand in any order and number.
+fn orders(words: &[String]) -> Vec<String> {
+    if words.len() <= 1 {
+        return vec![words.concat()];
+    }
+    if words.len() > 4 {
+        return vec![format!("(?:(?:{})(?: |\\b))*", words.join("|"))];
+    }
+    let mut all = Vec::new();
+    for (n, first) in words.iter().enumerate() {
+        let rest = [&words[..n], &words[n + 1..]].concat();
+        all.extend(orders(&rest).into_iter().map(|rest| format!("{first} {rest}")));
+    }
+    all
+}
+
 /// A command as an expression: the harness has values for some variables.
 fn variables(command: &str) -> String {
     let known = [
@@ -226,8 +253,16 @@ fn variables(command: &str) -> String {
         ("$password", "param(\"password\")"),
     ];
     let mut parts = Vec::new();
-    let mut rest = command;
+    let plain = command.replace("${mailbox}", "$mailbox").replace("${user}", "$user");
+    let mut rest = plain.as_str();
     while let Some(at) = rest.find('$') {
+        let number = rest[at + 1..].bytes().take_while(u8::is_ascii_digit).count();
+        if number > 0 {
+            // A sequence number, as the harness counts them at first.
+            parts.push(quoted(&format!("{}{}", &rest[..at], &rest[at + 1..=at + number])));
+            rest = &rest[at + 1 + number..];
+            continue;
+        }
         let found = known.iter().find(|(name, _)| rest[at..].starts_with(name));
         let Some((name, expression)) = found else {
             // One that a response binds has no value before the run.

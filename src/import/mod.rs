@@ -9,6 +9,7 @@ mod exim;
 mod imaptest;
 mod line;
 mod lines;
+mod literal;
 mod marked;
 mod mpt;
 mod netcat;
@@ -16,6 +17,7 @@ mod openssl;
 mod pasted;
 mod recorded;
 mod success;
+mod words;
 mod write;
 
 use std::fmt;

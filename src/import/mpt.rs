@@ -2,8 +2,8 @@
 //! line has to match as a whole, `SUB { }` holds lines in any order, `SESSION: n` is another
 //! connection. The suites connect and greet in Java, so a greeting is expected first.
 
-use super::assembler::speech_of;
 use super::success::Success;
+use super::words::speech_of;
 use super::{Act, Read, Step, Unread};
 use crate::pattern::Pattern;
 use crate::proto::Speech;
@@ -75,7 +75,7 @@ impl Script {
             (Some(said), _) => {
                 self.flush();
                 let said = said.strip_prefix(' ').unwrap_or(said);
-                let secret = super::assembler::secret(said, self.speech == Speech::Imap);
+                let secret = super::words::secret(said, self.speech == Speech::Imap);
                 let bytes = said.as_bytes().to_vec();
                 self.act(at, Act::Send { line: bytes, secret, owes: false });
             }
@@ -133,6 +133,8 @@ impl Script {
     }
 
     fn whole(&mut self, at: usize, regex: String) {
+        // A continuation, whatever is said with it.
+        let regex = if regex == "\\+" || regex == "\\+ Ok" { "\\+.*".to_owned() } else { regex };
         match &mut self.sub {
             Some((_, patterns)) => patterns.push(format!("^(?:{regex})\\r?$")),
             None => self.act(at, Act::Match(format!("^(?:{regex})\\r?\\n?$"))),
@@ -164,6 +166,11 @@ impl Script {
         self.read.steps.push(step(Act::Connect { scheme, place: None }));
         let greeting = Success::greeting(self.speech).to_owned();
         self.read.steps.push(step(Act::Statement(greeting)));
+        if self.speech == Speech::Imap {
+            // The suites log in before that in Java; a script that does it itself needs no user.
+            let login = "if param(\"user\", \"\") != \"\" { $.login(param(\"user\", \"\"), param(\"password\", \"\")); }";
+            self.read.steps.push(step(Act::Statement(login.to_owned())));
+        }
     }
 
     fn act(&mut self, line: usize, act: Act) {
@@ -173,7 +180,7 @@ impl Script {
             // A file that has the greeting has it as its first line.
             let greets = matches!(&act, Act::Match(regex) if regex.contains("\\* OK") || regex.contains("220"));
             if greets {
-                self.read.steps.pop();
+                self.read.steps.retain(|step| !matches!(step.act, Act::Statement(_)));
             }
         }
         self.read.steps.push(Step { line, session: self.current, act, remark: None });

@@ -1,8 +1,8 @@
 //! What nc was given to send: the client's lines alone. What the server has to answer is what its
 //! protocol calls success.
 
-use super::assembler::speech_of;
 use super::success::Success;
+use super::words::speech_of;
 use super::{Act, Read, Step};
 use crate::proto::Speech;
 
@@ -11,7 +11,7 @@ pub(super) fn looks_like(text: &str) -> bool {
     let lines = || text.lines().map(str::trim_end).filter(|line| !line.is_empty());
     let is_reply = |line: &str| {
         Speech::of_greeting(line.as_bytes()).is_some()
-            || super::assembler::is_smtp_reply(line)
+            || super::words::is_smtp_reply(line)
             || line.starts_with("Trying ")
             || super::line::shell(line)
                 .is_some_and(|command| super::line::target(command).is_some())
@@ -39,7 +39,7 @@ pub(super) fn read(text: &str) -> Read {
         }
         let words: Vec<_> = line.split_whitespace().collect();
         let secret =
-            (!is_message).then(|| super::assembler::secret(line, speech == Speech::Imap)).flatten();
+            (!is_message).then(|| super::words::secret(line, speech == Speech::Imap)).flatten();
         let answer = success.answer(speech, line);
         let is_response = words.len() == 1 && answer.as_deref() == Some("$.expect(235);");
         let secret = secret.or_else(|| is_response.then_some(0..line.len()));

@@ -77,7 +77,7 @@ pub(super) fn read(text: &str) -> Read {
 
 /// Whether a server of mail says that.
 fn is_said(line: &str) -> bool {
-    super::assembler::is_smtp_reply(line)
+    super::words::is_smtp_reply(line)
         || Speech::of_greeting(line.as_bytes()).is_some()
         || line.starts_with(". OK ")
 }

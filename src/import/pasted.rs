@@ -1,8 +1,9 @@
 //! Sessions that were pasted from a terminal: what telnet says, prompts of shells, commands,
 //! replies and remarks, in which nothing says who said what.
 
-use super::assembler::{Assembler, first_word, speech_of};
+use super::assembler::Assembler;
 use super::line::{plain, shell, target, without_far_remark, without_remark};
+use super::words::{first_word, speech_of};
 use super::{Act, Read};
 use crate::proto::Speech;
 

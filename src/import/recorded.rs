@@ -62,7 +62,7 @@ impl Recorded {
             }
             Some(Ok(line)) if !line.contains(['\r', '\n']) => self.assembler.client(at, line, None),
             _ if is_server => {
-                let pattern = super::write::escaped(&String::from_utf8_lossy(&bytes));
+                let pattern = super::literal::escaped(&String::from_utf8_lossy(&bytes));
                 self.assembler.act(at, Act::Match(pattern));
             }
             _ => self.assembler.act(at, Act::Raw(bytes)),

@@ -1,12 +1,8 @@
 //! What success looks like if nothing was written down that the server said.
 
-use super::assembler::first_word;
+use super::literal::text;
+use super::words::{first_word, has_block};
 use crate::proto::Speech;
-
-/// Whether the answer to a command of POP3 goes on with a block of lines.
-pub(super) fn has_block(command: &str) -> bool {
-    matches!(command, "LIST" | "UIDL" | "RETR" | "TOP" | "CAPA")
-}
 
 /// The state of a dialogue of which only the client's lines are known.
 #[derive(Debug, Default)]
@@ -42,7 +38,7 @@ impl Success {
             }
             Speech::Imap => {
                 let tag = line.split(' ').next().unwrap_or_default();
-                Some(format!("$.expect_until({});", super::write::text(&format!("{tag} OK"))))
+                Some(format!("$.expect_until({});", text(&format!("{tag} OK"))))
             }
             Speech::Sieve => Some("$.expect(\"OK\");".to_owned()),
             Speech::Stream => None,

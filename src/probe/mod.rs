@@ -9,8 +9,10 @@ mod place;
 mod state;
 
 use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::Semaphore;
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::timeout;
 
@@ -105,6 +107,12 @@ impl Host {
     }
 }
 
+/// How many ports are probed at once: each takes a descriptor.
+const AT_ONCE: usize = 256;
+
+/// How much of what one port says is held: a probe wants a greeting and an EHLO.
+const MOST_HELD: usize = 1 << 20;
+
 /// No host has more addresses that matter; a name with more is somebody's joke.
 const MOST_ADDRESSES: usize = 16;
 
@@ -112,7 +120,7 @@ impl Probe {
     /// A probe that looks as deep as it gets without an account.
     pub(crate) fn new(options: Options, timeout: Duration) -> Self {
         Self {
-            options: options.timeout(timeout),
+            options: options.timeout(timeout).limit(MOST_HELD),
             timeout,
             depth: Depth::Tls,
             wants_tls: false,
@@ -133,11 +141,18 @@ impl Probe {
         addresses.truncate(MOST_ADDRESSES);
         let mut tasks = JoinSet::new();
         let local = LocalSet::new();
+        let turns = Rc::new(Semaphore::new(AT_ONCE));
         for (n, address) in addresses.iter().enumerate() {
             for (m, port) in place.ports.iter().enumerate() {
                 let (probe, host) = (self.clone(), place.host.clone());
                 let (address, port) = (*address, *port);
-                let probing = async move { ((n, m), probe.port(&host, address, port).await) };
+                let turns = Rc::clone(&turns);
+                let probing = async move {
+                    let turn = turns.acquire().await;
+                    let found = probe.port(&host, address, port).await;
+                    drop(turn);
+                    ((n, m), found)
+                };
                 tasks.spawn_local_on(probing, &local);
             }
         }

@@ -291,11 +291,11 @@ fn client_scripts_of_exim_expect_prefixes() {
 
 #[test]
 fn scripts_of_imaptest_demand_and_forbid_untagged_responses() {
-    let text = "capabilities: CONDSTORE\nconnections: 1\nstate: selected\n\nok noop\n* 1 fetch (flags $!unordered (\\seen))\n! 2 expunge\n\
+    let text = "capabilities: CONDSTORE\nconnections: 1\nstate: selected\n\nok noop\n* 1 fetch (flags ($!unordered \\seen \\flagged))\n! 2 expunge\n\
         no select nosuch\n";
     let imported = import("store.tst", text);
     let dialogue = "S: * OK [CAPABILITY IMAP4rev1 CONDSTORE] hi\nC: a1 LOGIN me pw\nS: a1 OK [CAPABILITY IMAP4rev1 CONDSTORE] in\n\
-        C: a2 SELECT INBOX\nS: * 3 EXISTS\nS: a2 OK done\nC: a3 noop\nS: * 1 FETCH (FLAGS (\\Seen))\nS: a3 OK done\n\
+        C: a2 SELECT INBOX\nS: * 3 EXISTS\nS: a2 OK done\nC: a3 noop\nS: * 1 FETCH (FLAGS (\\Flagged \\Seen))\nS: a3 OK done\n\
         C: a4 select nosuch\nS: a4 NO no such mailbox";
     imported.holds(&[("imap", "imap", dialogue)], &["user=me", "password=pw"]);
 }

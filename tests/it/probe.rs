@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::filters::filtered;
 use crate::program::{Ran, program, project, run};
+use crate::servers::{PASSWORD, USER, mailserver};
 
 /// Times, ports and the days of a certificate vary.
 const FILTERS: [(&str, &str); 5] = [
@@ -233,4 +234,24 @@ fn closed_filtered_and_unreachable_ports_are_told_apart() {
     let args = [&["probe", "127.0.0.1", "--timeout", "1s", "--expect"], &states[..]].concat();
     let ran = in_namespace(&args).unwrap();
     assert_eq!(ran.code, Some(0), "{ran:?}");
+}
+
+#[test]
+fn a_probe_of_a_real_server_goes_from_the_banner_to_the_mailbox() {
+    let Some(server) = crate::real::available(mailserver::start()) else { return };
+    let (smtp, imap) = (server.parameter("smtp"), server.parameter("imap"));
+    let ca = server.parameter("ca");
+    for depth in ["banner", "ehlo", "tls", "rcpt", "data", "delivered"] {
+        let args =
+            ["-q", &smtp, "--to", depth, "--rcpt", USER, "--user", USER, "--password", "env:PW"];
+        let rest = ["--imap", &imap, "--cacert", &ca, "--insecure", "--timeout", "60s"];
+        let output =
+            program().env("PW", PASSWORD).arg("probe").args(args).args(rest).output().unwrap();
+        let out = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{depth}: {out} {}", server.log());
+    }
+    let wrong = ["-q", &smtp, "--to", "rcpt", "--rcpt", "test-user@yahoo.co.jp"];
+    let ran = probe(&wrong);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.out.contains("failed at rcpt"), "{}", ran.out);
 }

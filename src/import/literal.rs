@@ -1,0 +1,73 @@
+//! Texts, regexes and bytes as expressions of a script.
+
+use std::fmt::Write as _;
+
+use crate::visible;
+
+/// A text as a regex that matches it alone.
+pub(super) fn escaped(text: &str) -> String {
+    let mut regex = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\r' => regex.push_str("\\r"),
+            '\n' => regex.push_str("\\n"),
+            '\u{fffd}' => regex.push('.'),
+            _ if !is_shown(character) => {
+                let _ = write!(regex, "\\x{{{:x}}}", u32::from(character));
+            }
+            _ => {
+                if "\\.+*?()|[]{}^$".contains(character) {
+                    regex.push('\\');
+                }
+                regex.push(character);
+            }
+        }
+    }
+    regex
+}
+
+/// A regex as an expression of the script.
+pub(super) fn regex(pattern: &str) -> String {
+    let is_raw = !pattern.contains('`') && !pattern.contains("${") && !pattern.contains('\n');
+    if is_raw { format!("re(`{pattern}`)") } else { format!("re({})", text(pattern)) }
+}
+
+/// Whether a character is shown as it is, wherever the script is shown.
+fn is_shown(character: char) -> bool {
+    let text = character.to_string();
+    character == '\\' || visible::printable(&text) == text
+}
+
+/// A text as an expression of the script.
+pub(super) fn text(text: &str) -> String {
+    let mut literal = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' => literal.push_str("\\\""),
+            '\\' => literal.push_str("\\\\"),
+            '\r' => literal.push_str("\\r"),
+            '\n' => literal.push_str("\\n"),
+            '\t' => literal.push_str("\\t"),
+            _ if is_shown(character) => literal.push(character),
+            _ if u32::from(character) < 0x1_0000 => {
+                let _ = write!(literal, "\\u{:04x}", u32::from(character));
+            }
+            _ => {
+                let _ = write!(literal, "\\U{:08x}", u32::from(character));
+            }
+        }
+    }
+    literal.push('"');
+    literal
+}
+
+/// Bytes as an expression of the script.
+pub(super) fn bytes(raw: &[u8]) -> String {
+    match std::str::from_utf8(raw) {
+        Ok(shown) => text(shown),
+        Err(_) => {
+            let digits: Vec<_> = raw.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("hex(\"{}\")", digits.concat())
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The words of protocols by which lines are known.
+
+use crate::proto::Speech;
+
+/// What is spoken by who begins with this line.
+pub(super) fn speech_of(line: &str) -> Option<Speech> {
+    let word = first_word(line);
+    let second = line.split_whitespace().nth(1).unwrap_or_default().to_ascii_uppercase();
+    Some(match word.as_str() {
+        "LHLO" => Speech::Lmtp,
+        "EHLO" | "HELO" | "MAIL" | "RCPT" | "XCLIENT" | "VRFY" | "EXPN" | "DATA" => Speech::Smtp,
+        "USER" | "CAPA" | "APOP" | "STLS" | "STAT" | "RETR" => Speech::Pop3,
+        "QUIT" | "NOOP" | "RSET" | "HELP" | "AUTH" | "STARTTLS" => Speech::Smtp,
+        _ if IMAP.contains(&second.as_str()) => Speech::Imap,
+        _ => return None,
+    })
+}
+
+const IMAP: [&str; 14] = [
+    "LOGIN",
+    "CAPABILITY",
+    "SELECT",
+    "EXAMINE",
+    "LOGOUT",
+    "LIST",
+    "FETCH",
+    "AUTHENTICATE",
+    "STARTTLS",
+    "NOOP",
+    "UID",
+    "STATUS",
+    "APPEND",
+    "ID",
+];
+
+/// The first word of a line, in upper case.
+pub(super) fn first_word(line: &str) -> String {
+    let end = line.find(|c: char| c.is_whitespace() || c == ':').unwrap_or(line.len());
+    line[..end].to_ascii_uppercase()
+}
+
+/// Whether a line is one of a reply of SMTP.
+pub(super) fn is_smtp_reply(line: &str) -> bool {
+    let bytes = line.as_bytes();
+    bytes.len() >= 3
+        && matches!(bytes[0], b'2'..=b'5')
+        && bytes[..3].iter().all(u8::is_ascii_digit)
+        && matches!(bytes.get(3), None | Some(b' ' | b'-'))
+}
+
+/// Whether the answer to a command of POP3 goes on with a block of lines.
+pub(super) fn has_block(command: &str) -> bool {
+    matches!(command, "LIST" | "UIDL" | "RETR" | "TOP" | "CAPA")
+}
+
+/// The part of a command that is secret.
+pub(super) fn secret(line: &str, is_imap: bool) -> Option<std::ops::Range<usize>> {
+    let words: Vec<_> = line.split_whitespace().collect();
+    let upper = |n: usize| words.get(n).map(|word: &&str| word.to_ascii_uppercase());
+    let (first, second) = (upper(0)?, upper(1).unwrap_or_default());
+    let found = match first.as_str() {
+        "PASS" => line.get(5..)?.trim(),
+        "APOP" => words.get(2)?,
+        "AUTH" | "AUTHENTICATE" if !is_imap => words.get(2)?,
+        _ if is_imap && ["LOGIN", "AUTHENTICATE"].contains(&second.as_str()) => words.get(3)?,
+        _ => return None,
+    };
+    // It is a part of the line.
+    let start = found.as_ptr() as usize - line.as_ptr() as usize;
+    (found != "=" && !found.is_empty()).then_some(start..start + found.len())
+}
