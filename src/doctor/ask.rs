@@ -21,37 +21,32 @@ pub(super) struct Asked {
     pub(super) failure: Option<Error>,
 }
 
+/// A dialogue that is to be had.
+pub(super) struct Talk<'a> {
+    pub(super) url: String,
+    /// The name that we introduce ourselves by; our address if none is given.
+    pub(super) helo: Option<&'a str>,
+    pub(super) starttls: bool,
+    pub(super) lines: &'a [String],
+}
+
 impl Asked {
     /// Says the lines, one after the other, and takes whatever comes.
-    pub(super) async fn ask(
-        &mut self,
-        options: Options,
-        url: &str,
-        helo: Option<&str>,
-        starttls: bool,
-        lines: &[String],
-    ) {
-        self.failure = self.dialogue(options, url, helo, starttls, lines).await.err();
+    pub(super) async fn ask(&mut self, options: Options, talk: Talk<'_>) {
+        self.failure = self.dialogue(options, talk).await.err();
     }
 
-    async fn dialogue(
-        &mut self,
-        options: Options,
-        url: &str,
-        helo: Option<&str>,
-        starttls: bool,
-        lines: &[String],
-    ) -> Result<()> {
-        let mut session = options.connect(url).await?;
+    async fn dialogue(&mut self, options: Options, talk: Talk<'_>) -> Result<()> {
+        let mut session = options.connect(&talk.url).await?;
         self.from = session.addresses();
-        let helo = helo.map_or_else(|| session.own_literal(), str::to_owned);
+        let helo = talk.helo.map_or_else(|| session.own_literal(), str::to_owned);
         session.expect(220).await?;
         session.ehlo(&helo).await?;
-        if starttls {
+        if talk.starttls {
             session.starttls().await?;
             session.ehlo(&helo).await?;
         }
-        for line in lines {
+        for line in talk.lines {
             let reply = one(&mut session, line).await?;
             let is_over = reply.starts_with("421");
             self.said.push((line.clone(), reply));

@@ -13,7 +13,7 @@ use tokio::task::{JoinSet, LocalSet};
 use crate::error::{Error, Result};
 use crate::probe::{Account, Depth, Found, Host, Place, Port, Probe};
 use crate::session::Options;
-use ask::Asked;
+use ask::{Asked, Talk};
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -244,8 +244,9 @@ impl Doctor {
         let place = Place { host: host.to_owned(), ports: Vec::new(), is_named: true };
         let url = place.url(scheme, found.address.port());
         let starttls = found.service.tls.is_some();
+        let talk = Talk { url, helo: self.helo.as_deref(), starttls, lines };
         let mut asked = Asked::default();
-        asked.ask(options.timeout(self.timeout), &url, self.helo.as_deref(), starttls, lines).await;
+        asked.ask(options.timeout(self.timeout), talk).await;
         asked
     }
 

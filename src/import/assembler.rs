@@ -18,6 +18,7 @@ pub(super) struct Assembler {
 
 /// A session as far as it has been read.
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a state of its own in some protocol")]
 struct Open {
     speech: Option<Speech>,
     /// Where in the steps it connects.

@@ -145,9 +145,7 @@ fn write(read: &mut Read, session: usize, module: &Module) {
     let mut push = |line, act| read.steps.push(Step { line, session, act, remark: None });
     push(module.line, Act::Connect { scheme, place: None });
     push(module.line, Act::Step(module.name.clone()));
-    let mut success = Success::default();
-    // What was sent last and has not been answered.
-    let mut asked: Option<String> = None;
+    let mut owed = Owed { success: Success::default(), speech, asked: None };
     let mut unreadable = Vec::new();
     let mut queries = module.queries.iter().peekable();
     while let Some(query) = queries.next() {
@@ -159,33 +157,33 @@ fn write(read: &mut Read, session: usize, module: &Module) {
                     queries.peek().filter(|more| more.expect.is_some() && speech != Speech::Stream)
             {
                 let more_text = more.expect.clone().unwrap_or_default();
-                whole = format!("{whole}(?s:.*?){}", more_text);
+                whole = format!("{whole}(?s:.*?){more_text}");
                 let has_send = more.send.clone();
                 let at = more.line;
                 queries.next();
                 if let Some(send) = has_send {
-                    asked = None;
+                    owed.asked = None;
                     expectation(&mut push, &mut unreadable, query.line, &whole);
                     whole.clear();
-                    say(&mut push, at, &send, &mut success, speech, &mut asked);
+                    say(&mut push, at, &send, &mut owed);
                     break;
                 }
             }
             if !whole.is_empty() {
-                asked = None;
+                owed.asked = None;
                 expectation(&mut push, &mut unreadable, query.line, &whole);
             }
         }
         if let Some(send) = &query.send {
-            answered(&mut push, query.line, &mut asked);
-            say(&mut push, query.line, send, &mut success, speech, &mut asked);
+            answered(&mut push, query.line, &mut owed);
+            say(&mut push, query.line, send, &mut owed);
         }
         if query.starttls {
-            answered(&mut push, query.line, &mut asked);
+            answered(&mut push, query.line, &mut owed);
             push(query.line, Act::Handshake);
         }
     }
-    answered(&mut push, module.line, &mut asked);
+    answered(&mut push, module.line, &mut owed);
     read.unread.extend(unreadable);
 }
 
@@ -203,17 +201,18 @@ fn expectation(
     }
 }
 
-/// A line that is sent; `${1}` is what a group of the last regex found.
-fn say(
-    push: &mut impl FnMut(usize, Act),
-    line: usize,
-    send: &str,
-    success: &mut Success,
+/// What a server owes the client, as far as the client's lines say.
+struct Owed {
+    success: Success,
     speech: Speech,
-    asked: &mut Option<String>,
-) {
+    /// The statement that takes the answer to what was sent last, if nothing has yet.
+    asked: Option<String>,
+}
+
+/// A line that is sent; `${1}` is what a group of the last regex found.
+fn say(push: &mut impl FnMut(usize, Act), line: usize, send: &str, owed: &mut Owed) {
     let said = send.trim_end_matches(['\r', '\n']);
-    *asked = success.answer(speech, said);
+    owed.asked = owed.success.answer(owed.speech, said);
     let mut parts = Vec::new();
     let mut rest = said;
     while let Some((before, tail)) = rest.split_once("${")
@@ -235,8 +234,8 @@ fn say(
 }
 
 /// The exporter never reads the answer to what it sends last: here it has to be a success.
-fn answered(push: &mut impl FnMut(usize, Act), line: usize, asked: &mut Option<String>) {
-    if let Some(answer) = asked.take() {
+fn answered(push: &mut impl FnMut(usize, Act), line: usize, owed: &mut Owed) {
+    if let Some(answer) = owed.asked.take() {
         push(line, Act::Statement(answer));
     }
 }

@@ -64,7 +64,7 @@ impl Script {
         let rest = parts.next().unwrap_or_default();
         match word {
             "tcp_connect" | "tls_connect" => {
-                self.connect(at, name, rest.trim(), word == "tls_connect")
+                self.connect(at, name, rest.trim(), word == "tls_connect");
             }
             _ if !self.endpoints.iter().any(|endpoint| endpoint.name == name) => {
                 self.unread(at, line, "an endpoint that is no connection of a client");
@@ -75,9 +75,9 @@ impl Script {
                 Some(bytes) => self.act_of(at, name, Act::Raw(bytes)),
                 None => self.unread(at, line, "an expression of Python"),
             },
-            "<-" => self.expect(at, name, &format!("{}\\r?$", escaped(rest)), false, rest),
+            "<-" => self.expect(at, name, &format!("{}\\r?$", escaped(rest)), (rest, false)),
             "<~" | "<..." => match Pattern::regex(rest) {
-                Ok(_) => self.expect(at, name, rest, word == "<...", rest),
+                Ok(_) => self.expect(at, name, rest, (rest, word == "<...")),
                 Err(_) => self.unread(at, line, "its regex is none here"),
             },
             "close" => self.act_of(at, name, Act::Close),
@@ -126,7 +126,8 @@ impl Script {
         self.push(at, session, Act::Send { line: text.as_bytes().to_vec(), secret, owes });
     }
 
-    fn expect(&mut self, at: usize, name: &str, regex: &str, skips: bool, said: &str) {
+    fn expect(&mut self, at: usize, name: &str, regex: &str, said: (&str, bool)) {
+        let (said, skips) = said;
         let Some(session) = self.index(name) else { return };
         let endpoint = &mut self.endpoints[session];
         if endpoint.speech.is_none() {

@@ -18,9 +18,9 @@ pub(super) fn is_command(line: &str) -> bool {
 }
 
 pub(super) fn read(text: &str) -> Read {
-    let mut script = Script::default();
     // Without a line that starts one, all of it is what a client says.
-    script.is_client = !text.lines().any(is_command);
+    let is_client = !text.lines().any(is_command);
+    let mut script = Script { is_client, ..Script::default() };
     for (n, line) in text.lines().enumerate() {
         script.line(n + 1, line);
     }

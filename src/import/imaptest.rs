@@ -41,12 +41,11 @@ pub(super) fn read(text: &str) -> Read {
             in_header = in_header && script.is_empty();
             continue;
         }
-        match header(line).filter(|_| in_header) {
-            Some((name, value)) => script.header(at, line, name, value),
-            None => {
-                in_header = false;
-                script.body(at, line);
-            }
+        if let Some((name, value)) = header(line).filter(|_| in_header) {
+            script.header(at, line, name, value);
+        } else {
+            in_header = false;
+            script.body(at, line);
         }
     }
     script.finish()
@@ -81,10 +80,10 @@ impl Script {
     fn header(&mut self, at: usize, line: &str, name: &str, value: &str) {
         self.has_header = true;
         match name {
-            "state" => self.state = value.to_owned(),
+            "state" => value.clone_into(&mut self.state),
             "connections" => self.connections = value.parse().unwrap_or(1).clamp(1, 50),
             "capabilities" => {
-                self.capabilities = value.split_whitespace().map(str::to_owned).collect()
+                self.capabilities = value.split_whitespace().map(str::to_owned).collect();
             }
             // What else is untagged is allowed unless that is forbidden.
             "ignore_extra_untagged" => {}

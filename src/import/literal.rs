@@ -63,11 +63,12 @@ pub(super) fn text(text: &str) -> String {
 
 /// Bytes as an expression of the script.
 pub(super) fn bytes(raw: &[u8]) -> String {
-    match std::str::from_utf8(raw) {
-        Ok(shown) => text(shown),
-        Err(_) => {
-            let digits: Vec<_> = raw.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("hex(\"{}\")", digits.concat())
-        }
+    if let Ok(shown) = std::str::from_utf8(raw) {
+        return text(shown);
     }
+    let mut digits = String::new();
+    for byte in raw {
+        let _ = write!(digits, "{byte:02x}");
+    }
+    format!("hex(\"{digits}\")")
 }

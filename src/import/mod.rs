@@ -79,8 +79,9 @@ impl Format {
 
     /// The format that a text is in, by the marks that no other format has.
     fn of(name: &str, text: &str) -> Self {
-        let any = |is: &dyn Fn(&str) -> bool| text.lines().any(|line| is(line));
-        let is_chamuyero = name.ends_with(".cmy") || any(&chamuyero::is_line);
+        let any = |is: &dyn Fn(&str) -> bool| text.lines().any(is);
+        let ends = |end| std::path::Path::new(name).extension().is_some_and(|is| is == end);
+        let is_chamuyero = ends("cmy") || any(&chamuyero::is_line);
         if any(&|line| line.trim_start().trim_start_matches("- ").starts_with("query_response:")) {
             Self::Blackbox
         } else if any(&|line| line.starts_with("CONNECTED(") || line.contains("openssl s_client")) {
@@ -94,7 +95,7 @@ impl Format {
         } else if any(&|line| line.contains("*** connecting to ") || line.starts_with("source: ")) {
             Self::Transcript
         } else if any(&marked::is_marked) {
-            if name.ends_with(".test") || mpt::looks_like(text) { Self::Mpt } else { Self::Marked }
+            if ends("test") || mpt::looks_like(text) { Self::Mpt } else { Self::Marked }
         } else if imaptest::looks_like(text) {
             Self::Imaptest
         } else if netcat::looks_like(text) {

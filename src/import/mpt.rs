@@ -100,11 +100,9 @@ impl Script {
             return;
         }
         self.flush();
-        if regex.ends_with("\\}")
-            || regex.ends_with('}') && regex.contains('{') && self.speech == Speech::Imap
-        {
-            self.pending = Some((at, regex.to_owned()));
-        } else if self.continues(regex) {
+        let has_literal =
+            self.speech == Speech::Imap && regex.ends_with('}') && regex.contains('{');
+        if has_literal || self.continues(regex) {
             self.pending = Some((at, regex.to_owned()));
         } else {
             self.whole(at, regex.to_owned());
@@ -119,17 +117,16 @@ impl Script {
 
     /// Whether a line is the first of a response.
     fn begins_response(&self, regex: &str) -> bool {
-        match self.speech {
-            Speech::Smtp => self.pending.as_ref().is_none_or(|(_, pending)| {
-                !self.continues(pending.rsplit("\\r\\n").next().unwrap_or_default())
-            }),
-            _ => {
-                let mut words = regex.split(' ');
-                let tag = words.next().unwrap_or_default();
-                let status = words.next().unwrap_or_default();
-                ["\\*", "\\+", "*", "+"].contains(&tag) || ["OK", "NO", "BAD"].contains(&status)
-            }
+        if self.speech == Speech::Smtp {
+            let last = |pending: &(usize, String)| {
+                pending.1.rsplit("\\r\\n").next().unwrap_or_default().to_owned()
+            };
+            return self.pending.as_ref().map(last).is_none_or(|last| !self.continues(&last));
         }
+        let mut words = regex.split(' ');
+        let tag = words.next().unwrap_or_default();
+        let status = words.next().unwrap_or_default();
+        ["\\*", "\\+", "*", "+"].contains(&tag) || ["OK", "NO", "BAD"].contains(&status)
     }
 
     fn whole(&mut self, at: usize, regex: String) {
@@ -148,15 +145,14 @@ impl Script {
     }
 
     fn session(&mut self, at: usize, name: &str) {
-        match self.sessions.iter().position(|known| known == name) {
-            Some(known) => self.current = known,
-            None => {
-                // The first lines belong to a session that has no name.
-                self.sessions.push(name.to_owned());
-                self.current = self.sessions.len() - 1;
-                self.open(at);
-            }
+        if let Some(known) = self.sessions.iter().position(|known| known == name) {
+            self.current = known;
+            return;
         }
+        // The first lines belong to a session that has no name.
+        self.sessions.push(name.to_owned());
+        self.current = self.sessions.len() - 1;
+        self.open(at);
     }
 
     fn open(&mut self, line: usize) {

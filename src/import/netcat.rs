@@ -28,9 +28,6 @@ pub(super) fn read(text: &str) -> Read {
     push(1, Act::Connect { scheme, place: None });
     push(1, Act::Statement(Success::greeting(speech).to_owned()));
     let mut success = Success::default();
-    let mut assembler = super::assembler::Assembler::default();
-    assembler.connect(1, None);
-    assembler.speak(speech);
     let mut is_message = false;
     for (n, line) in text.lines().enumerate() {
         let line = line.trim_end_matches('\r');

@@ -5,7 +5,7 @@ use super::pasted::Paste;
 use super::{Act, Read};
 use crate::proto::Speech;
 
-/// Lines of s_client's own in the middle of a dialogue.
+/// Lines of `s_client`'s own in the middle of a dialogue.
 const OWN: [&str; 8] = [
     "read:errno",
     "read R BLOCK",
@@ -62,13 +62,12 @@ pub(super) fn read(text: &str) -> Read {
             continue;
         }
         left_over &= line.trim().is_empty() || line == "---";
-        if !paste.assembler.is_in_message() {
-            if line == "---" || OWN.iter().any(|own| line.starts_with(own)) {
-                if line.starts_with("closed") || line.starts_with("read:errno") {
-                    paste.assembler.act(at, Act::Closed);
-                }
-                continue;
+        let is_own = line == "---" || OWN.iter().any(|own| line.starts_with(own));
+        if is_own && !paste.assembler.is_in_message() {
+            if line.starts_with("closed") || line.starts_with("read:errno") {
+                paste.assembler.act(at, Act::Closed);
             }
+            continue;
         }
         paste.line(at, &line);
     }
@@ -93,7 +92,7 @@ fn speech(name: &str) -> Option<Speech> {
     })
 }
 
-/// What s_client has said itself until TLS was up.
+/// What `s_client` has said itself until TLS was up.
 fn begin(paste: &mut Paste, at: usize, speech: Speech) {
     paste.assembler.speak(speech);
     let greeting = super::success::Success::greeting(speech);

@@ -99,15 +99,12 @@ impl Recorded {
             self.name(tag, scheme);
             return;
         };
-        match target.place {
-            Place::Host { host, port } => {
-                let place = Target { host, port: Some(port), ..Target::default() };
-                self.assembler.connect(at, Some(&place));
-            }
-            _ => {
-                self.assembler.connect(at, None);
-                self.assembler.unread(at, whole, "the place is a parameter now");
-            }
+        if let Place::Host { host, port } = target.place {
+            let place = Target { host, port: Some(port), ..Target::default() };
+            self.assembler.connect(at, Some(&place));
+        } else {
+            self.assembler.connect(at, None);
+            self.assembler.unread(at, whole, "the place is a parameter now");
         }
         self.name(tag, target.scheme.name);
     }

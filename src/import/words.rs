@@ -8,9 +8,9 @@ pub(super) fn speech_of(line: &str) -> Option<Speech> {
     let second = line.split_whitespace().nth(1).unwrap_or_default().to_ascii_uppercase();
     Some(match word.as_str() {
         "LHLO" => Speech::Lmtp,
-        "EHLO" | "HELO" | "MAIL" | "RCPT" | "XCLIENT" | "VRFY" | "EXPN" | "DATA" => Speech::Smtp,
+        "EHLO" | "HELO" | "MAIL" | "RCPT" | "XCLIENT" | "VRFY" | "EXPN" | "DATA" | "QUIT"
+        | "NOOP" | "RSET" | "HELP" | "AUTH" | "STARTTLS" => Speech::Smtp,
         "USER" | "CAPA" | "APOP" | "STLS" | "STAT" | "RETR" => Speech::Pop3,
-        "QUIT" | "NOOP" | "RSET" | "HELP" | "AUTH" | "STARTTLS" => Speech::Smtp,
         _ if IMAP.contains(&second.as_str()) => Speech::Imap,
         _ => return None,
     })

@@ -172,7 +172,6 @@ impl Writer {
                 let param = self.param(scheme, place.as_deref());
                 format!("let {name} = connect({param});")
             }
-            Act::Send { .. } => String::new(),
             Act::Raw(raw) => format!("{name}.send_raw({});", bytes(raw)),
             Act::Reply(lines) => self.reply(name, lines),
             Act::Block(lines) => block(name, lines, self.varying.contains_key(&self.step)),
@@ -184,7 +183,7 @@ impl Writer {
             }
             Act::Handshake => format!("{name}.tls_handshake();"),
             Act::Closed => format!("{name}.expect_close();"),
-            Act::Close => String::new(),
+            Act::Send { .. } | Act::Close => String::new(),
             Act::Step(title) => format!("\nstep({});", text(title)),
             Act::Statement(statement) => self.verbatim(name, statement),
         }

@@ -252,7 +252,7 @@ fn columns(text: &str) -> usize {
 fn wrapped(text: &str) -> Vec<String> {
     let room = COLUMNS - INDENT;
     let mut lines = vec![String::new()];
-    for word in text.split_inclusive(|c: char| c == ' ' || c == '\u{3002}' || c == '\u{3001}') {
+    for word in text.split_inclusive([' ', '\u{3002}', '\u{3001}']) {
         let last = lines.len() - 1;
         if !lines[last].is_empty() && columns(&lines[last]) + columns(word.trim_end()) > room {
             lines.push(String::new());
