@@ -101,6 +101,15 @@
 //! - *vacuous*: a run that passed and proved nothing.
 //! - *lane*: one of the scripts that run at once on a thread.
 
+#![cfg_attr(
+    not(feature = "cli"),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "what the program alone uses; with the default features all of it has to be used"
+    )
+)]
+
 #[cfg(not(unix))]
 compile_error!(
     "mailexpect runs on Linux and macOS: it needs unix sockets, process groups and signals"

@@ -131,7 +131,7 @@ fn promtool(text: &str) {
     let mut metric = String::new();
     for line in text.lines() {
         if let Some(rest) = line.strip_prefix("# TYPE ") {
-            metric = rest.split(' ').next().unwrap().to_owned();
+            rest.split(' ').next().unwrap().clone_into(&mut metric);
         } else if !line.starts_with('#') {
             let (labels, value) = line.rsplit_once(' ').unwrap();
             assert!(labels.starts_with(&format!("{metric}{{")), "{line} is below {metric}");
