@@ -19,7 +19,7 @@ fn outcome_of(script: &str, configure: impl FnOnce(Case) -> Case) -> Outcome {
 
 fn transcript(outcome: &Outcome) -> String {
     let lines = mailexpect::transcript::lines(&outcome.transcript);
-    lines.iter().fold(String::new(), |text, line| text + line + "\n")
+    lines.iter().fold(String::new(), |text, line| format!("{text}{line}\n"))
 }
 
 fn printed(outcome: &Outcome) -> Vec<String> {

@@ -577,10 +577,11 @@ pub mod words {
     /// Takes and forgets whatever comes, until the client closes; gives back how many octets came.
     ///
     /// ```rhai
-    /// let l = listen("smtp");
+    /// let l = listen("tcp");
     /// let c = connect(l.url);
     /// let s = l.accept();
     /// c.send_raw("whatever");
+    /// c.expect_silence("10ms");
     /// c.shutdown();
     /// assert_eq(s.discard(), 8);
     /// ```
