@@ -30,7 +30,7 @@ impl<'p> Search<'p> {
     /// Begins one.
     ///
     /// # Errors
-    /// Where the pattern cannot be searched for.
+    /// If the pattern cannot be searched for.
     pub fn new(pattern: &'p Pattern) -> Result<Self> {
         pattern::Search::new(pattern).map(Self)
     }
@@ -39,7 +39,7 @@ impl<'p> Search<'p> {
     /// change it.
     ///
     /// # Errors
-    /// Where the regex engine gives up.
+    /// If the regex engine gives up.
     pub fn advance(&mut self, held: &[u8]) -> Result<Option<usize>> {
         Ok(match self.0.advance(held, false)? {
             Progress::Found(found) => Some(found.range.end),

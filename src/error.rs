@@ -346,7 +346,7 @@ impl Error {
         self.0.kind == Kind::Tls
     }
 
-    /// Bytes came in clear behind the go-ahead for TLS, where nothing may come before the
+    /// Bytes came in clear after the go-ahead for TLS, where nothing may come before the
     /// handshake.
     #[must_use]
     pub fn is_injected(&self) -> bool {

@@ -46,10 +46,10 @@ pub struct Outcome {
     /// The parameters that it asked for, by name, each with the value it was given; those of
     /// secrets are not here.
     pub params: Vec<(String, String)>,
-    /// Values that it had made up and that differ from run to run, each behind what stands for it
+    /// Values that it had made up and that differ from run to run, each after what stands for it
     /// in its golden transcript.
     pub known: Vec<(String, String)>,
-    /// What is to be redacted in its golden transcript, where that is anything but what is redacted
+    /// What is to be redacted in its golden transcript, if that is anything but what is redacted
     /// by default.
     pub redaction: Option<Arc<Redaction>>,
     /// What became of its golden transcript.
@@ -100,13 +100,13 @@ pub enum Verdict {
 /// A golden transcript, and what was said instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// The file of the golden; where there is none yet, the file that it would have.
+    /// The file of the golden; if there is none yet, the file that it would have.
     pub golden: PathBuf,
-    /// What it says; nothing where it is not there yet.
+    /// What it says; nothing if it is not there yet.
     pub old: Option<String>,
     /// What was said.
     pub new: String,
-    /// The file in which that waits for review, where it was to be left.
+    /// The file in which that waits for review, if it was to be left.
     pub pending: Option<PathBuf>,
     /// Why it could not be left there.
     pub unwritten: Option<String>,
@@ -184,7 +184,7 @@ impl Outcome {
         self.cases.iter().chain(script).collect()
     }
 
-    /// What a report calls it: the path of the script, and the row behind that.
+    /// What a report calls it: the path of the script, and the row after that.
     #[must_use]
     pub fn name(&self) -> String {
         let path = self.path.to_string_lossy();

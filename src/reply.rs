@@ -84,7 +84,7 @@ impl Reply {
         &self.bytes[..self.matched.start]
     }
 
-    /// The lines of [`Reply::text`], without their line ends; none at all where nothing was kept or
+    /// The lines of [`Reply::text`], without their line ends; none at all if nothing was kept or
     /// an empty block came.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
@@ -95,7 +95,7 @@ impl Reply {
         text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line).to_owned()).collect()
     }
 
-    /// The reply code (RFC 5321 section 4.2), where there is one.
+    /// The reply code (RFC 5321 section 4.2), if there is one.
     #[must_use]
     pub fn code(&self) -> Option<u16> {
         let digits = self.bytes.get(self.matched.start..self.matched.start + 3)?;
@@ -105,16 +105,16 @@ impl Reply {
             .then(|| digits.iter().fold(0, |code, digit| code * 10 + u16::from(digit - b'0')))
     }
 
-    /// The enhanced status code (RFC 2034), where there is one.
+    /// The enhanced status code (RFC 2034), if there is one.
     #[must_use]
     pub fn enhanced(&self) -> Option<Enhanced> {
         self.code()?;
         Enhanced::of_reply(&self.bytes[self.matched.clone()])
     }
 
-    /// The response code, without its brackets: POP3's behind `+OK` or `-ERR` (`IN-USE`, RFC 2449
-    /// section 8), ManageSieve's behind OK, NO or BYE (`QUOTA/MAXSIZE`, `TAG "x"`, RFC 5804 section
-    /// 1.3); `None` where there is none. It is what software looks at; the text behind it is for
+    /// The response code, without its brackets: POP3's after `+OK` or `-ERR` (`IN-USE`, RFC 2449
+    /// section 8), ManageSieve's after OK, NO or BYE (`QUOTA/MAXSIZE`, `TAG "x"`, RFC 5804 section
+    /// 1.3); `None` if there is none. It is what software looks at; the text after it is for
     /// people.
     #[must_use]
     pub fn response_code(&self) -> Option<Cow<'_, str>> {

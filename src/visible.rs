@@ -5,7 +5,7 @@
 ///
 /// CR, LF, TAB, NUL and ESC become `\r`, `\n`, `\t`, `\0` and `\e`; other controls and bytes that
 /// are not UTF-8 become `\xHH`; letters and digits of any script stay; other non-ASCII characters
-/// (which could reorder or hide text) are escaped byte by byte. A backslash is doubled only where
+/// (which could reorder or hide text) are escaped byte by byte. A backslash is doubled only if
 /// it would read as one of these escapes.
 ///
 /// ```

@@ -105,7 +105,7 @@ pub(crate) fn cores() -> usize {
     *CORES
 }
 
-/// How many threads run so many scripts at once. Where there are more scripts than cores, they
+/// How many threads run so many scripts at once. If there are more scripts than cores, they
 /// mostly wait, and one core is left to what they wait for: it is often on the same machine.
 fn threads(at_once: usize, cores: usize) -> usize {
     if at_once > cores { cores.saturating_sub(1).max(1) } else { at_once }
@@ -114,7 +114,7 @@ fn threads(at_once: usize, cores: usize) -> usize {
 /// Makes all runs, and gives the audience back.
 ///
 /// # Errors
-/// Where the system gives no thread or no runtime.
+/// If the system gives no thread or no runtime.
 pub(crate) fn run<A: Audience>(work: Work, audience: A) -> Result<(A, Spent)> {
     let started = Instant::now();
     let at_once = work.at_once.clamp(1, work.count().max(1));

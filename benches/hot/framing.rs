@@ -56,7 +56,7 @@ fn turns_of_exim(bencher: Bencher<'_, '_>) {
     bencher.bench(|| follow(&turns));
 }
 
-/// A message of 64 KiB behind the 354.
+/// A message of 64 KiB after the 354.
 #[divan::bench]
 fn message(bencher: Bencher<'_, '_>) {
     let message = mailexpect::dot_stuff(&[b"x".repeat(76), b"\r\n".to_vec()].concat().repeat(840));

@@ -26,9 +26,9 @@ pub(crate) fn exim() -> Vec<Turn> {
     turns(include_str!("../transcripts/exim-recipients.txt"))
 }
 
-/// What Dovecot says in POP3 sessions, one behind the other, some 50 KB: the last but one ends with
+/// What Dovecot says in POP3 sessions, one after the other, some 50 KB: the last but one ends with
 /// [`LAST_LINE`], and then the next greeting comes, for what can tell a match only from the byte
-/// behind it.
+/// after it.
 pub(crate) fn stream() -> Vec<u8> {
     let turns = turns(include_str!("../transcripts/dovecot-pop3.txt"));
     let said: Vec<&[u8]> = said(&turns, Side::Server).collect();

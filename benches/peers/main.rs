@@ -49,7 +49,7 @@ fn main() -> ExitCode {
 
 struct Options {
     rounds: usize,
-    /// Our own program, where it is not to be the one that cargo built for this.
+    /// Our own program, if it is not to be the one that cargo built for this.
     program: Option<PathBuf>,
     words: Vec<String>,
 }

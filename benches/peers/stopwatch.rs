@@ -62,7 +62,7 @@ fn said(output: &Output) -> String {
     }
 }
 
-/// What the process that measures does, with the arguments behind [`ROLE`].
+/// What the process that measures does, with the arguments after [`ROLE`].
 pub(crate) fn main(arguments: &[String]) -> ExitCode {
     let [times, at_once, program, arguments @ ..] = arguments else {
         eprintln!("{ROLE} TIMES AT_ONCE PROGRAM [ARGUMENT...]");

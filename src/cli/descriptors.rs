@@ -4,7 +4,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::error::{Error, Kind, Result};
 
-/// Raises the limit on this process's file descriptors as far as it may. Where it may not, the
+/// Raises the limit on this process's file descriptors as far as it may. If it may not, the
 /// connection that wants for one says so, with the limit.
 pub(super) fn raise_limit() {
     let limit = getrlimit(Resource::Nofile);

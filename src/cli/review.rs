@@ -119,7 +119,7 @@ fn decide(found: &[Pending], choice: Choice, screen: &mut Screen) -> Result<Revi
     Ok(review)
 }
 
-/// Shows each change and does what is answered. Where nobody answers any more, the rest waits on.
+/// Shows each change and does what is answered. If nobody answers any more, the rest waits on.
 fn ask(
     found: &[Pending],
     tool: Option<&str>,

@@ -93,7 +93,7 @@ fn compare_one(work: &Work, job: &Job) -> Result<Option<Outcome>> {
             return Ok(Some(cut));
         }
         if let Some(parting) = Parting::between(&whole, &cut)? {
-            // Cutting is to blame only where the script does the same twice without it.
+            // Cutting is to blame only if the script does the same twice without it.
             let Some(again) = run(work, others, Segment::Whole)? else { return Ok(None) };
             let varies = Parting::between(&whole, &again)?;
             let (mut failed, error) = match varies {

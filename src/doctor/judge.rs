@@ -205,7 +205,7 @@ impl Seen<'_> {
         let greeting =
             self.at(self.smtp).or(self.at(self.submission))?.service.greeting.as_deref()?;
         let lower = greeting.to_ascii_lowercase();
-        // What comes behind the host's own name.
+        // What comes after the host's own name.
         let behind = lower.splitn(3, [' ', '-']).nth(2).unwrap_or_default();
         let tells = SOFTWARE.iter().any(|name| behind.contains(name));
         let said = if tells { Said::Yes } else { Said::No };

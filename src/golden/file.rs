@@ -68,7 +68,7 @@ fn unreadable(path: &Path, why: &dyn std::fmt::Display) -> Error {
     )
 }
 
-/// What follows the dot in the name of the script that a golden is of; nothing where it is the
+/// What follows the dot in the name of the script that a golden is of; nothing if it is the
 /// snapshot of some other test.
 ///
 /// # Errors
@@ -116,7 +116,7 @@ pub(super) fn render(
 /// Writes a file, and the folder that it belongs into.
 ///
 /// # Errors
-/// Where the system says no.
+/// If the system says no.
 pub(super) fn write(path: &Path, text: &str) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let written = fs::create_dir_all(folder)

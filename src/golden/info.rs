@@ -9,7 +9,7 @@ use crate::redaction::{Redaction, Strictness};
 
 /// Presets and groups that are on, and with a minus off.
 const REDACT: &str = "redact";
-/// Regexes of the caller's own, each behind its token.
+/// Regexes of the caller's own, each after its token.
 const REGEXES: &str = "redact_regex";
 /// The same whose values are not told apart.
 const PLAIN: &str = "redact_regex_without_numbers";

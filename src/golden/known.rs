@@ -27,7 +27,7 @@ pub(super) fn with_params(redaction: Redaction, params: &[(String, String)]) -> 
     })
 }
 
-/// The redaction with values that the run made up, each behind its token; a number among them is a
+/// The redaction with values that the run made up, each after its token; a number among them is a
 /// port.
 pub(super) fn with_made_up(redaction: Redaction, known: &[(String, String)]) -> Redaction {
     known.iter().fold(redaction, |redaction, (token, value)| {
@@ -75,14 +75,14 @@ fn values(token: &str, value: &str) -> Vec<(String, String)> {
     values
 }
 
-/// The port in a URL, where it is none of a service.
+/// The port in a URL, if it is none of a service.
 fn port(value: &str) -> Option<u16> {
     let (_, place) = value.split_once("://")?;
     let (_, port) = place.trim_end_matches('/').rsplit_once(':')?;
     port.parse().ok().filter(|port| *port >= FIRST_EPHEMERAL)
 }
 
-/// The name of this machine, where it is not one that stands in texts as a word of its own.
+/// The name of this machine, if it is not one that stands in texts as a word of its own.
 fn machine() -> Option<String> {
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let is_odd = name.contains(|c: char| !c.is_ascii_alphabetic());

@@ -228,7 +228,7 @@ impl Place {
     }
 }
 
-/// The golden at a path; nothing where nothing is there. One that cannot be looked at is there: to
+/// The golden at a path; nothing if nothing is there. One that cannot be looked at is there: to
 /// pass it over would pass a run that was held against nothing.
 fn read(path: PathBuf) -> Result<Option<(PathBuf, file::Recorded)>> {
     let found = path.symlink_metadata().map_err(|error| error.kind());
@@ -250,7 +250,7 @@ fn read(path: PathBuf) -> Result<Option<(PathBuf, file::Recorded)>> {
 /// The folder beside the scripts.
 const FOLDER: &str = "snapshots";
 
-/// What goldens are named behind the dot, as insta's are.
+/// What goldens are named after the dot, as insta's are.
 const EXTENSION: &str = "snap";
 
 /// What lies in a folder, by name.

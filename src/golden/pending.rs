@@ -12,7 +12,7 @@ use crate::error::{Error, Kind, Result};
 pub(crate) struct Pending {
     /// The golden, which may not be there yet.
     pub(crate) golden: PathBuf,
-    /// What it says, where it is there.
+    /// What it says, if it is there.
     pub(crate) old: Option<String>,
     /// What was said instead.
     pub(crate) new: String,
@@ -56,7 +56,7 @@ impl Pending {
     /// Makes it the golden.
     ///
     /// # Errors
-    /// Where the system says no.
+    /// If the system says no.
     pub(crate) fn accept(&self) -> Result<()> {
         if self.new.trim().is_empty() {
             let waiting = file::pending(&self.golden);
@@ -71,7 +71,7 @@ impl Pending {
     /// Throws it away.
     ///
     /// # Errors
-    /// Where the system says no.
+    /// If the system says no.
     pub(crate) fn reject(&self) -> Result<()> {
         self.done(fs::remove_file(file::pending(&self.golden)))
     }

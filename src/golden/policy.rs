@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Goldens {
     pub(crate) policy: Policy,
-    /// The server that the run is against, where it has goldens of its own.
+    /// The server that the run is against, if it has goldens of its own.
     pub(crate) target: Option<String>,
     /// Whether a difference is no failure (`INSTA_FORCE_PASS`).
     pub(crate) force_pass: bool,

@@ -11,7 +11,7 @@ use crate::transcript::{self, About, Event, SessionId, What};
 /// The text: the transcript without what is for the eye alone, redacted, a line for each line.
 ///
 /// # Errors
-/// Usage, where what is to be redacted takes too much memory.
+/// Usage if what is to be redacted takes too much memory.
 #[cfg(feature = "cli")]
 pub(crate) fn text(outcome: &Outcome) -> Result<String> {
     redacted(outcome, &outcome.redaction.as_deref().cloned().unwrap_or_default())
@@ -41,7 +41,7 @@ pub(super) fn reduced(text: &str, redaction: &Redaction) -> Result<String> {
     Ok(lines.join("\n"))
 }
 
-/// The events but for what was printed, and for the attempts of sessions that were connected in the
+/// The events except what was printed, and for the attempts of sessions that were connected in the
 /// end: which addresses a name has depends on the machine.
 fn lasting(events: &[Event]) -> Vec<Event> {
     let connected: HashSet<Option<SessionId>> =
@@ -74,7 +74,7 @@ fn without_failed_attempts(events: &[Event]) -> Vec<&Event> {
 }
 
 /// The sessions numbered anew, in their order: those of attempts that failed are gone. Each row of
-/// a table numbers the sessions that it opened by itself, behind those outside of all rows: a row
+/// a table numbers the sessions that it opened by itself, after those outside of all rows: a row
 /// that is added changes no other.
 fn renumbered(mut events: Vec<Event>) -> Vec<Event> {
     let mut outside = BTreeSet::new();

@@ -277,7 +277,7 @@ impl Open {
                     let length = line.len() + 2;
                     if length <= self.literal {
                         self.literal -= length;
-                        // The line that goes on behind the literal is still to come.
+                        // The line that goes on after the literal is still to come.
                         return false;
                     }
                     self.literal = 0;

@@ -203,7 +203,7 @@ fn python(expression: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// A text in quotes at the start, and what stands behind it.
+/// A text in quotes at the start, and what stands after it.
 fn quoted(text: &str) -> Option<(Vec<u8>, &str)> {
     let text = text.strip_prefix('b').unwrap_or(text);
     let quote = text.chars().next().filter(|quote| "'\"".contains(*quote))?;

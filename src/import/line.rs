@@ -4,7 +4,7 @@
 const REMARKS: [&str; 9] =
     ["#", "//", "<--", "<==", "\u{2190}", "\u{21d0}", "\u{21e6}", "\u{ff03}", ";;"];
 
-/// A line without the remark that somebody wrote behind it, and the remark.
+/// A line without the remark that somebody wrote after it, and the remark.
 pub(super) fn without_remark(line: &str) -> (&str, Option<&str>) {
     let mut found: Option<usize> = None;
     for mark in REMARKS {
@@ -71,7 +71,7 @@ pub(super) fn shell(line: &str) -> Option<&str> {
             }
         }
     }
-    // The prompt of Windows has no blank behind it.
+    // The prompt of Windows has no blank after it.
     let (drive, command) = line.split_once('>')?;
     let is_drive = drive.len() >= 2 && drive.as_bytes()[1] == b':';
     is_drive.then(|| command.trim_start())

@@ -109,7 +109,7 @@ impl Script {
         }
     }
 
-    /// Whether a reply of SMTP goes on behind that line.
+    /// Whether a reply of SMTP goes on after that line.
     fn continues(&self, regex: &str) -> bool {
         let plain = regex.replace('\\', "");
         self.speech == Speech::Smtp && plain.len() > 3 && plain.as_bytes()[3] == b'-'

@@ -1,4 +1,4 @@
-//! Sessions with `openssl s_client`: its report of TLS in front, and the dialogue behind it.
+//! Sessions with `openssl s_client`: its report of TLS in front, and the dialogue after it.
 
 use super::line::{plain, shell, target};
 use super::pasted::Paste;

@@ -19,11 +19,11 @@ const TRACE: [&str; 8] = [
     "DKIM-Signature",
 ];
 
-/// Makes sure that a message is the one that was sent, byte for byte, but for headers that servers
+/// Makes sure that a message is the one that was sent, byte for byte, except headers that servers
 /// have added in front of it (RFC 5321 section 4.4); gives those back.
 ///
 /// # Errors
-/// An assertion that shows the first difference: another line, a missing end, more behind the end,
+/// An assertion that shows the first difference: another line, a missing end, more after the end,
 /// something in front that is no header, or a header in front that the message had itself (trace
 /// headers and `X-...` aside).
 pub fn delivered<'a>(fetched: &'a [u8], sent: &[u8]) -> Result<&'a [u8]> {
@@ -61,7 +61,7 @@ fn shown(line: &[u8]) -> String {
     visible::excerpt(chomp(line), SHOWN)
 }
 
-/// A line as it was, its end too, where there is one.
+/// A line as it was, its end too, if there is one.
 fn shown_whole(line: Option<&&[u8]>) -> String {
     line.map_or_else(|| "the end of the message".to_owned(), |line| visible::excerpt(line, SHOWN))
 }

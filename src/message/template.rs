@@ -34,7 +34,7 @@ pub fn resembles(message: &[u8], template: &[u8]) -> Result<()> {
     body(&lines(message_body), &lines(template_body))
 }
 
-/// What stands before the first empty line, and behind it.
+/// What stands before the first empty line, and after it.
 fn halves(message: &[u8]) -> (&[u8], &[u8]) {
     let mut start = 0;
     for line in message.split_inclusive(|byte| *byte == b'\n') {

@@ -188,7 +188,7 @@ impl Pattern {
         }
     }
 
-    /// The place of the end of the stream among the alternatives, where it is wanted at all.
+    /// The place of the end of the stream among the alternatives, if it is wanted at all.
     pub(crate) fn eof_index(&self) -> Option<usize> {
         match &self.kind {
             Kind::Eof => Some(0),

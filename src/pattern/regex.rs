@@ -34,7 +34,7 @@ const LONG_RUN: usize = if cfg!(test) { 4 } else { 16 << 10 };
 /// In a stream, a match that could still grow with the next byte is held back until that byte has
 /// come, the stream has ended, or the peer has been quiet for the session's settle time; so the
 /// match does not depend on how the bytes were cut into packets. `re("[0-9]+")` on `12` waits for
-/// the byte behind the 2; `re("[0-9]+\r\n")` has nothing to wait for.
+/// the byte after the 2; `re("[0-9]+\r\n")` has nothing to wait for.
 #[derive(Clone, Debug)]
 pub struct Regex(Arc<Whole>);
 
@@ -182,7 +182,7 @@ struct Compiled {
     table: OnceLock<Option<Table>>,
     /// No match goes beyond its line.
     of_lines: bool,
-    /// Some assertion asks for the byte behind a match.
+    /// Some assertion asks for the byte after a match.
     looks_ahead: bool,
     /// Which alternative each regex stands for.
     indices: Vec<usize>,
@@ -223,7 +223,7 @@ impl StreamRegex {
         self.0.skip.as_ref()
     }
 
-    /// The automaton as a table, where that is worth it for so many bytes.
+    /// The automaton as a table, if that is worth it for so many bytes.
     pub(super) fn table(&self, bytes: usize) -> Option<&Table> {
         if bytes < LONG_RUN || self.0.skip.is_some() {
             return None;

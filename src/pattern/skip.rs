@@ -27,10 +27,10 @@ const SELDOM: f64 = 1.0 / 1000.0;
 pub(super) enum Skip {
     /// Every match begins with one of these.
     Start(Literals),
-    /// Every match holds one of these and stays within a line, but for the line's end.
+    /// Every match holds one of these and stays within a line, except the line's end.
     Inside(Literals),
     /// Every match begins at the start of a line, with a byte that is marked, and one that is
-    /// marked behind it.
+    /// marked after it.
     Line(Box<[[bool; 256]; 2]>),
 }
 
@@ -69,7 +69,7 @@ impl Skip {
         })
     }
 
-    /// What there is to do at `at`, where no match is under way. Up to `probed`, literals inside
+    /// What there is to do at `at`, if no match is under way. Up to `probed`, literals inside
     /// have been looked for before.
     pub(super) fn jump(&self, held: &[u8], at: usize, probed: &mut usize) -> Jump {
         match self {

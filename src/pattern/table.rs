@@ -23,7 +23,7 @@ const SHORTEST_LANE: usize = if cfg!(test) { 3 } else { 2 << 10 };
 
 /// The states of a DFA as rows of where each byte leads.
 pub(super) struct Table {
-    /// Row behind row.
+    /// Row after row.
     next: Vec<u32>,
     /// The states in the order of their rows.
     ids: Vec<StateID>,
@@ -72,7 +72,7 @@ impl Table {
 
     /// Runs up to and with the first byte that leads to a match or to the end of all matches.
     ///
-    /// `of_lines` says that no match goes beyond its line and that none is under way behind one.
+    /// `of_lines` says that no match goes beyond its line and that none is under way after one.
     /// `None` for a state that the table does not have.
     pub(super) fn run(&self, id: &mut StateID, bytes: &[u8], of_lines: bool) -> Option<Ran> {
         let from = *self.rows.get(id)?;
@@ -98,7 +98,7 @@ impl Table {
         (row, Ran { used: bytes.len(), idle: (idle > 0).then_some(idle) })
     }
 
-    /// Runs over several stretches of whole lines at once; `None` where there is a match in one of
+    /// Runs over several stretches of whole lines at once; `None` if there is a match in one of
     /// them, or too little to do.
     fn walk_abreast(&self, from: u32, bytes: &[u8]) -> Option<(u32, Ran)> {
         let lanes = lanes(bytes)?;
@@ -126,7 +126,7 @@ impl Table {
             }
         }
         idle = rest.idle.map_or(idle, |more| shortest + more);
-        // The last stretch begins with a line, where nothing is under way.
+        // The last stretch begins with a line, if nothing is under way.
         Some((
             at[LANES - 1],
             Ran { used: bytes.len(), idle: Some(bytes.len() - lanes[LANES - 1].len() + idle) },
@@ -169,7 +169,7 @@ fn lanes(bytes: &[u8]) -> Option<[&[u8]; LANES]> {
     (starts[LANES - 1] < bytes.len()).then(|| std::array::from_fn(|n| &bytes[starts[n]..end(n)]))
 }
 
-/// How a search begins behind a byte, or at the start of the text.
+/// How a search begins after a byte, or at the start of the text.
 pub(super) fn start(look_behind: Option<u8>) -> regex_automata::util::start::Config {
     regex_automata::util::start::Config::new().anchored(Anchored::No).look_behind(look_behind)
 }

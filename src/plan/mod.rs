@@ -21,7 +21,7 @@ pub(crate) use partition::{Partition, shuffle};
 pub(crate) const STDIN: &str = "-";
 
 /// The scripts that the paths stand for, each once: a file as it is, a folder's `*.rhai` in the
-/// order of their names, but for folders named `lib`, and what a glob matches. No path at all
+/// order of their names, except folders named `lib`, and what a glob matches. No path at all
 /// stands for `scripts`, or else for the current folder.
 ///
 /// # Errors

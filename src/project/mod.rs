@@ -39,7 +39,7 @@ use says::{Golden, Rule, Says, Target};
 /// What the file is called.
 const NAME: &str = "mailexpect.toml";
 
-/// What the project file says; nothing where there is none.
+/// What the project file says; nothing if there is none.
 #[derive(Debug, Default)]
 pub(crate) struct Project {
     path: PathBuf,
@@ -50,7 +50,7 @@ impl Project {
     /// The project file of a folder: the one in it, or in the nearest folder above that has one.
     ///
     /// # Errors
-    /// Usage, where it cannot be read or says what there is not.
+    /// Usage if it cannot be read or says what there is not.
     pub(crate) fn of(folder: &Path) -> Result<Self> {
         let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
         match folder.ancestors().map(|folder| folder.join(NAME)).find(|path| path.exists()) {

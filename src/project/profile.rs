@@ -140,7 +140,7 @@ impl Project {
         })
     }
 
-    /// A value; a path behind `file:` is relative to the project file.
+    /// A value; a path after `file:` is relative to the project file.
     fn located(&self, value: &Value) -> String {
         let value = value.to_string();
         match value.strip_prefix("file:") {

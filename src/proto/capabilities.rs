@@ -10,7 +10,7 @@ use crate::pattern::Match;
 use crate::proto::chomp;
 use crate::reply::Reply;
 
-/// What the words of IMAP stand behind.
+/// What the words of IMAP stand after.
 pub(crate) const CAPABILITY: &[u8] = b"CAPABILITY ";
 
 /// No server has as many mechanisms by far.
@@ -158,7 +158,7 @@ impl Capabilities {
         self.entries().map(|(keyword, _)| String::from_utf8_lossy(keyword)).collect()
     }
 
-    /// The parameters of a keyword as they came, empty where it has none; `None` where it was not
+    /// The parameters of a keyword as they came, empty if it has none; `None` if it was not
     /// said.
     #[must_use]
     pub fn get(&self, keyword: &str) -> Option<Cow<'_, str>> {

@@ -174,7 +174,7 @@ pub(crate) trait Protocol: fmt::Debug + Send + Sync {
         false
     }
 
-    /// What the peer greeted with, where that matters later.
+    /// What the peer greeted with, if that matters later.
     fn greeting(&self) -> Option<&[u8]> {
         None
     }
@@ -187,7 +187,7 @@ pub(crate) const RESPONSE: &str =
 /// Finds where the next reply ends.
 pub(crate) trait Framing {
     /// The length of the reply at the start of `held`, or `None` while it is not whole. Called
-    /// again with more bytes behind the same ones, it goes on where it was; after an answer it
+    /// again with more bytes after the same ones, it goes on where it was; after an answer it
     /// begins anew.
     fn frame(&mut self, held: &[u8]) -> Result<Option<usize>, Malformed>;
 
@@ -198,7 +198,7 @@ pub(crate) trait Framing {
     /// bytes; `None` if nothing has begun.
     fn missing(&self, held: &[u8]) -> Option<String>;
 
-    /// How long the reply is going to be at least, where it has said so itself.
+    /// How long the reply is going to be at least, if it has said so itself.
     fn at_least(&self) -> u64 {
         0
     }

@@ -23,7 +23,7 @@ pub(crate) struct LoneDot {
 }
 
 impl LoneDot {
-    /// Where the block ends in this piece, with its last line; `None` where that is still to come.
+    /// Where the block ends in this piece, with its last line; `None` if that is still to come.
     pub(crate) fn find(&mut self, piece: &[u8]) -> Option<usize> {
         let reach = LONE_DOT.len() - 1;
         let mut seam = self.tail.take().unwrap_or_else(|| b"\r\n".to_vec());
@@ -170,7 +170,7 @@ mod tests {
     use crate::dot_stuff;
     use proptest::prelude::*;
 
-    /// The block and its octets, and how much of the stream it took, where it comes in these
+    /// The block and its octets, and how much of the stream it took, if it comes in these
     /// pieces.
     fn block(pieces: &[&[u8]]) -> Option<(Vec<u8>, u64, usize)> {
         let mut multiline = Multiline::default();
@@ -186,7 +186,7 @@ mod tests {
         None
     }
 
-    /// Octets of the block and how much of the stream it took, where nothing is kept; and how much
+    /// Octets of the block and how much of the stream it took, if nothing is kept; and how much
     /// was held at most.
     fn skipped(pieces: &[&[u8]]) -> Option<(u64, usize, usize)> {
         let mut multiline = Multiline::default();

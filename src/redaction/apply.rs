@@ -148,7 +148,7 @@ impl<'a> Run<'a> {
     }
 
     fn wire(&mut self, session: Option<SessionId>, from: From, excerpt: &Excerpt) -> Excerpt {
-        // It goes on behind each piece where it was.
+        // It goes on after each piece where it was.
         let mut dialogue = self.dialogues.remove(&session).unwrap_or_else(|| Dialogue::new(None));
         let mut head = self.piece(&mut dialogue, from, excerpt.head(), 0);
         let mut tail = Bytes::new();

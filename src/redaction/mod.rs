@@ -181,7 +181,7 @@ impl Redaction {
     /// Adds a preset, a normaliser or a group by its name; `default` and `all` are names, too.
     ///
     /// # Errors
-    /// Usage, where there is none of that name.
+    /// Usage if there is none of that name.
     pub fn preset(mut self, name: &str) -> Result<Self> {
         self.active.extend(named(name)?);
         Ok(self)
@@ -190,7 +190,7 @@ impl Redaction {
     /// Takes a preset, a normaliser or a group out.
     ///
     /// # Errors
-    /// Usage, where there is none of that name, and for those of secrets.
+    /// Usage if there is none of that name, and for those of secrets.
     pub fn without(mut self, name: &str) -> Result<Self> {
         let secrets: Vec<_> = of_group(SECRETS).collect();
         if name == SECRETS || secrets.contains(&name) {
@@ -298,7 +298,7 @@ impl Redaction {
     /// sent.
     ///
     /// # Errors
-    /// Usage, where the regexes that are on take too much memory.
+    /// Usage if the regexes that are on take too much memory.
     pub fn apply(&self, events: &[Event]) -> Result<Redacted> {
         let rules = self.rules()?;
         let mut run = Run::new(&rules);

@@ -162,7 +162,7 @@ fn is_figure(answering: Verb, rest: &[u8]) -> bool {
     }
 }
 
-/// The code of a line of a reply, what stands behind that, and its text (RFC 5321 section 4.2).
+/// The code of a line of a reply, what stands after that, and its text (RFC 5321 section 4.2).
 fn smtp_parts(text: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let (code, rest) = text.split_at_checked(3)?;
     let (separator, rest) = rest.split_at(rest.len().min(1));

@@ -54,7 +54,7 @@ impl Rule {
 
     /// What it finds: of each match the group `v`, or all of it where the regex has none.
     ///
-    /// The search goes on behind what was found, so that what stands between two values may belong
+    /// The search goes on after what was found, so that what stands between two values may belong
     /// to both.
     pub(super) fn spans(&self, text: &[u8]) -> impl Iterator<Item = Range<usize>> {
         let mut at = 0;

@@ -15,7 +15,7 @@ pub(super) enum Place {
     Reply,
     /// A header field, with the lines it is folded over.
     Header,
-    /// A line of a message behind its header.
+    /// A line of a message after its header.
     Body,
     /// A line that a child process wrote, as servers write their logs.
     Log,

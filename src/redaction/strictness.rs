@@ -67,7 +67,7 @@ impl FromStr for Strictness {
     type Err = Error;
 
     /// # Errors
-    /// Usage, where there is none of that name.
+    /// Usage if there is none of that name.
     fn from_str(text: &str) -> Result<Self, Error> {
         let found = Self::ALL.into_iter().find(|strictness| strictness.name() == text);
         found.ok_or_else(|| {

@@ -20,7 +20,7 @@ const AROUND: usize = 3;
 const LONG: usize = 72;
 
 /// How long the least difference is looked for. That takes time that grows with the square of what
-/// differs, which for a message of some megabytes is minutes; behind it, what is shown is right but
+/// differs, which for a message of some megabytes is minutes; after it, what is shown is right but
 /// may be longer than it had to be.
 const LONGEST: Duration = Duration::from_millis(500);
 
@@ -57,7 +57,7 @@ pub(super) fn message(difference: &Difference) -> &'static str {
     }
 }
 
-/// A unified diff of two transcripts, each line behind the margin. It never has more lines than the
+/// A unified diff of two transcripts, each line after the margin. It never has more lines than the
 /// two together, and one for the place.
 pub(super) fn diff(old: &str, new: &str, margin: &str) -> String {
     let (old, new) = (old.trim_end(), new.trim_end());
@@ -109,7 +109,7 @@ fn unified(diff: &TextDiff<'_, '_, '_, str>, around: usize, margin: &str) -> Str
     text
 }
 
-/// A line with the words marked that another line has not. Of a long line, these stand behind it as
+/// A line with the words marked that another line has not. Of a long line, these stand after it as
 /// well: without colours nothing else shows them.
 fn marked(line: &str, other: &str, style: Style) -> String {
     let words = TextDiff::from_words(line, other);

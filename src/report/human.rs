@@ -397,7 +397,7 @@ pub(super) fn styled(line: &Line, width: usize) -> String {
     }
 }
 
-/// What failed, with its place under a caret and its parts behind it.
+/// What failed, with its place under a caret and its parts after it.
 fn explain(failure: &Failure, script: &str) -> String {
     let source = failure.place.as_ref().and_then(|place| Some((place, place.source.as_deref()?)));
     let path = visible::printable(script);

@@ -282,7 +282,7 @@ impl Thresholds {
         })
     }
 
-    /// The performance data, behind a bar: `'label'=value[unit];[warn];[crit];[min]`.
+    /// The performance data, after a bar: `'label'=value[unit];[warn];[crit];[min]`.
     fn performance(&self, text: &mut String, measures: &[Measure]) {
         text.push_str(" |");
         for measure in measures {
@@ -314,7 +314,7 @@ fn shown(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// Text without the character that performance data stands behind.
+/// Text without the character that performance data stands after.
 fn bar_free(text: &str) -> String {
     text.replace('|', "\u{a6}")
 }

@@ -181,7 +181,7 @@ fn row(text: &mut String, found: &Found, verbose: bool) {
     }
 }
 
-/// What is known of an open port, behind its state.
+/// What is known of an open port, after its state.
 fn open(text: &mut String, found: &Found) {
     let service = &found.service;
     let speaks = service.speech.map_or("unknown", |speech| speech.facts().name);

@@ -62,7 +62,7 @@ impl Report for Prometheus {
     }
 }
 
-/// Adds a sample; its labels come behind the script's.
+/// Adds a sample; its labels come after the script's.
 fn add(
     samples: &mut Samples,
     name: &'static str,
@@ -155,7 +155,7 @@ fn steps(samples: &mut Samples, outcome: &Outcome) {
     }
 }
 
-/// The titles of steps, a number behind one that was there before: no two samples may have the same
+/// The titles of steps, a number after one that was there before: no two samples may have the same
 /// labels.
 fn names<'a>(titles: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut seen = BTreeMap::new();

@@ -53,7 +53,7 @@ impl Repeated {
     /// No runs of that script so far, against that target.
     ///
     /// # Errors
-    /// Where there is no room for the histogram.
+    /// If there is no room for the histogram.
     pub(crate) fn new(script: PathBuf, target: Option<Arc<str>>) -> Result<Self> {
         let latency = Histogram::new_with_max(LONGEST, DIGITS);
         let latency = latency.map_err(|error| Error::usage(format!("no histogram: {error}")))?;

@@ -54,7 +54,7 @@ impl FromStr for Threshold {
     }
 }
 
-/// One end of a range. What stands for no bound is `~` in front of the colon and nothing behind it.
+/// One end of a range. What stands for no bound is `~` in front of the colon and nothing after it.
 fn bound(text: &str, unbounded: f64) -> Result<f64, String> {
     match text {
         "~" if unbounded < 0.0 => Ok(unbounded),

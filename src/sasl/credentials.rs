@@ -101,7 +101,7 @@ impl Credentials {
         self
     }
 
-    /// The identity to act for, where that is another than the user's own.
+    /// The identity to act for, if that is another than the user's own.
     pub fn authzid(mut self, identity: impl Into<String>) -> Self {
         self.authzid = identity.into();
         self

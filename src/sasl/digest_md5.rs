@@ -172,7 +172,7 @@ fn verify(challenge: &[u8], proof: &str) -> Result<()> {
     .with_got(format!("rspauth={}", crate::visible::excerpt(said.as_bytes(), 100))))
 }
 
-/// The directives `name=value, name="value"`, names in lower case; nothing where it is no list of
+/// The directives `name=value, name="value"`, names in lower case; nothing if it is no list of
 /// these.
 fn directives(text: &[u8]) -> Option<Vec<(String, String)>> {
     let mut rest = text.trim_ascii();
@@ -194,7 +194,7 @@ fn directives(text: &[u8]) -> Option<Vec<(String, String)>> {
     Some(found)
 }
 
-/// A value, quoted or not, and what stands behind it.
+/// A value, quoted or not, and what stands after it.
 fn value(text: &[u8]) -> Option<(String, &[u8])> {
     let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let Some(text) = text.strip_prefix(b"\"") else {

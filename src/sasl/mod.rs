@@ -32,7 +32,7 @@ pub(crate) trait Mechanism: fmt::Debug + Send {
     /// Who may speak first.
     fn opening(&self) -> Opening;
 
-    /// The answer to a challenge. Where the client speaks first, the challenge before its first
+    /// The answer to a challenge. If the client speaks first, the challenge before its first
     /// message is empty.
     ///
     /// # Errors
@@ -191,7 +191,7 @@ fn unreadable(challenge: &[u8], why: impl Into<String>, wanted: &str) -> Error {
     Error::new(Kind::Malformed, why).with_expected(wanted).with_got(got)
 }
 
-/// A challenge behind the last one.
+/// A challenge after the last one.
 fn overdue(challenge: &[u8], name: &str) -> Error {
     unreadable(
         challenge,

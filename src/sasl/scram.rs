@@ -79,7 +79,7 @@ struct Scram {
     hash: Hash,
     /// The header that says whom to act for, and that there is no channel binding.
     header: String,
-    /// The first message behind that header.
+    /// The first message after that header.
     first: String,
     nonce: String,
     password: Hidden,
@@ -235,7 +235,7 @@ struct Terms<'a> {
     rounds: u32,
 }
 
-/// Holds the server to its signature; false where it says an error instead, which its verdict will
+/// Holds the server to its signature; false if it says an error instead, which its verdict will
 /// follow.
 fn verify(challenge: &[u8], proof: &str) -> Result<bool> {
     let text = String::from_utf8_lossy(challenge);

@@ -72,7 +72,7 @@ enum Stage {
     Start,
     /// The name was given, and its password is asked for.
     Password(String),
-    /// SCRAM: the first message of the client behind its header, the challenge, the header.
+    /// SCRAM: the first message of the client after its header, the challenge, the header.
     Proof {
         first: String,
         challenge: String,

@@ -1,4 +1,4 @@
-//! XOAUTH2, as Google and Microsoft define it: a user and a bearer token. Where it fails, the
+//! XOAUTH2, as Google and Microsoft define it: a user and a bearer token. If it fails, the
 //! server says why in JSON first, and says no once that was answered with an empty line.
 
 use super::{Credentials, Hidden, Mechanism, Opening, Place, overdue};

@@ -259,7 +259,7 @@ impl Branches {
         first
     }
 
-    /// Puts what the branches recorded into the transcript, one behind the other.
+    /// Puts what the branches recorded into the transcript, one after the other.
     fn gather(&mut self) {
         for branch in &mut self.all {
             self.transcript.append(&mut branch.part);

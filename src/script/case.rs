@@ -313,7 +313,7 @@ impl Runner {
         self.run_on(Thread::Shared, path, interrupt).await
     }
 
-    /// The same, where it is known whose the thread is.
+    /// The same, if it is known whose the thread is.
     pub(crate) async fn run_on(
         &self,
         thread: Thread,

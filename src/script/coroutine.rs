@@ -260,7 +260,7 @@ impl Drop for Entered {
 /// The reason, once the script is to stop.
 ///
 /// # Panics
-/// Outside of a coroutine, where there is nothing to suspend; and inside of a future that the
+/// Outside of a coroutine, if there is nothing to suspend; and inside of a future that the
 /// coroutine waits for already.
 pub(crate) fn wait<F: Future>(future: F) -> Result<F::Output, Stop> {
     let Some(frame) = CURRENT.with_borrow(Clone::clone) else {
@@ -306,7 +306,7 @@ pub(crate) fn pardon() {
     });
 }
 
-/// What the running script was started with, where it is of that type.
+/// What the running script was started with, if it is of that type.
 pub(crate) fn context<C: 'static>() -> Option<Rc<C>> {
     let context = CURRENT.with_borrow(|frame| Some(Rc::clone(&frame.as_ref()?.context)))?;
     context.downcast().ok()

@@ -224,7 +224,7 @@ fn in_words(message: &str) -> String {
         let (before, word) = rest.split_at(start);
         let (word, after) = word.split_at(word.find(|c| !is_part(c)).unwrap_or(word.len()));
         text.push_str(before);
-        // A colon behind a word is none of its name.
+        // A colon after a word is none of its name.
         let name = word.trim_end_matches(':');
         text.push_str(kind(name));
         text.push_str(&word[name.len()..]);

@@ -39,7 +39,7 @@ impl Program {
 
     /// Runs it from its first statement to its last, with the engine that compiled it.
     ///
-    /// `finally` runs behind that, whatever came of it, with the value that the script ended with.
+    /// `finally` runs after that, whatever came of it, with the value that the script ended with.
     ///
     /// # Errors
     /// What it was ended by.

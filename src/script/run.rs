@@ -74,7 +74,7 @@ pub(crate) struct Run {
     steps: RefCell<Vec<(Arc<str>, Instant)>>,
     /// What the script has measured.
     metrics: RefCell<Vec<Metric>>,
-    /// The parameters that were asked for, with their values, but for secrets.
+    /// The parameters that were asked for, with their values, except secrets.
     params: RefCell<Vec<(String, String)>>,
     /// The script asked for a parameter that has no value.
     lacks_param: Cell<bool>,
@@ -135,7 +135,7 @@ fn transcript(shared: &Shared) -> Transcript {
     transcript
 }
 
-/// The embedded server, started when a script first asks for it; where it cannot start, why.
+/// The embedded server, started when a script first asks for it; if it cannot start, why.
 #[derive(Default)]
 pub(crate) struct Server(OnceLock<std::io::Result<Embedded>>);
 

@@ -28,7 +28,7 @@ pub(super) struct Case {
 }
 
 impl Table {
-    /// The name with a number behind it if a case of the run has it already.
+    /// The name with a number after it if a case of the run has it already.
     pub(super) fn unique(&self, name: String) -> String {
         let cases = self.cases.borrow();
         let is_taken = |name: &str| cases.iter().any(|case| case.name == name);

@@ -52,7 +52,7 @@ pub(super) fn is_proof(mechanism: &str) -> bool {
     mechanism.starts_with("SCRAM-") || mechanism == "CRAM-MD5" || mechanism == "DIGEST-MD5"
 }
 
-/// The password of PLAIN, behind authorization identity and user (RFC 4616); behind less where that
+/// The password of PLAIN, after authorization identity and user (RFC 4616); after less where that
 /// is not there.
 fn behind_nul(message: &[u8]) -> Range<usize> {
     let start = memchr::memchr_iter(0, message).take(2).last().map_or(0, |nul| nul + 1);
@@ -65,7 +65,7 @@ fn value(message: &[u8], name: &[u8], end: u8) -> Option<Range<usize>> {
     Some(start..end)
 }
 
-/// The token, behind `auth=Bearer `.
+/// The token, after `auth=Bearer `.
 fn bearer(message: &[u8]) -> Option<Range<usize>> {
     let auth = value(message, b"auth=", 1)?;
     let scheme =

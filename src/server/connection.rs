@@ -61,7 +61,7 @@ enum Woken {
 
 /// Holds the conversation until either side ends it.
 pub(super) async fn serve(mut stream: TcpStream, mut conversation: Conversation, mut terms: Terms) {
-    // Each reply is one write, and nothing comes behind it until the client answers: there is
+    // Each reply is one write, and nothing comes after it until the client answers: there is
     // nothing to wait for. If that cannot be set, it is only slower.
     let _ = stream.set_nodelay(true);
     let end = if terms.implicit {

@@ -96,8 +96,8 @@ impl Conversation {
         Some(self.alone(&Said::new(news)))
     }
 
-    /// Answers all that came in one read. What stands behind the end of the dialogue is ignored,
-    /// and what stands behind a command that begins TLS (CVE-2011-0411).
+    /// Answers all that came in one read. What stands after the end of the dialogue is ignored,
+    /// and what stands after a command that begins TLS (CVE-2011-0411).
     pub(super) fn receive(&mut self, mut bytes: &[u8]) -> Outgoing {
         let mut outgoing = Outgoing::default();
         while !bytes.is_empty() && !outgoing.is_last() {

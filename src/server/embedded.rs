@@ -152,7 +152,7 @@ impl Embedded {
     ///
     /// # Errors
     ///
-    /// Where the system gives no random numbers to make keys of.
+    /// If the system gives no random numbers to make keys of.
     pub fn ca(&self) -> io::Result<&str> {
         self.authority.pem().map_err(io::Error::other)
     }

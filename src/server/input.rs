@@ -6,7 +6,7 @@ use memchr::memchr;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Line {
     pub(super) kept: Vec<u8>,
-    /// How many bytes came behind those.
+    /// How many bytes came after those.
     pub(super) omitted: u64,
 }
 
@@ -73,7 +73,7 @@ enum At {
 /// Gathers a message: undoes dot-stuffing and finds the dot that ends it (RFC 5321 section 4.5.2).
 ///
 /// Only CR LF ends a line here. What a bare LF stands in front of is text, so that nothing can be
-/// smuggled behind `LF . LF`.
+/// smuggled after `LF . LF`.
 #[derive(Debug)]
 pub(super) struct Content {
     kept: Vec<u8>,
@@ -111,7 +111,7 @@ impl Content {
         self.kept = Vec::new();
     }
 
-    /// The message, or `None` where it was larger than the limit.
+    /// The message, or `None` if it was larger than the limit.
     pub(super) fn finish(self) -> Option<Vec<u8>> {
         (!self.too_large).then_some(self.kept)
     }
@@ -152,7 +152,7 @@ mod tests {
     use crate::dot_stuff;
     use proptest::prelude::*;
 
-    /// The message at the front of the stream and what is left behind it, fed in pieces of this
+    /// The message at the front of the stream and what is left after it, fed in pieces of this
     /// size.
     fn message(stream: &[u8], piece: usize, limit: usize) -> Option<(Option<Vec<u8>>, Vec<u8>)> {
         let mut content = Content::new(limit);

@@ -133,7 +133,7 @@ impl Stamp {
     }
 }
 
-/// What the client called itself, where that can stand in a field as it is.
+/// What the client called itself, if that can stand in a field as it is.
 fn presentable(client: &str) -> &str {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
     if client.len() <= 255 && client.bytes().all(allowed) { client } else { "unknown" }

@@ -11,7 +11,7 @@
 //! host          listens and serves on a thread of its own
 //! overridden    a dialogue with rules before it: rules, conduct
 //! playback/     a recorded dialogue as a server
-//! service       a row for each port: its scheme, and the dialogue behind it
+//! service       a row for each port: its scheme, and the dialogue after it
 //! connection    the bytes of one connection, in and out; the only other async part
 //! conversation  bytes in, replies out: puts the parts below together
 //! input         where a command line ends, where a message ends

@@ -80,7 +80,7 @@ impl Session {
     }
 
     /// Takes note of an OK of ManageSieve: the greeting and the answer to CAPABILITY say what the
-    /// server can do (RFC 5804 section 1.7), and behind STARTTLS it says so again.
+    /// server can do (RFC 5804 section 1.7), and after STARTTLS it says so again.
     fn note_capabilities_of_sieve(&mut self, reply: &[u8]) {
         let is_greeting = self.turn.answered().is_some_and(Bytes::is_empty);
         let says_them =

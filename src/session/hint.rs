@@ -29,7 +29,7 @@ pub(super) fn proxy_refused(proxy: Proxy) -> String {
     )
 }
 
-/// Adds the advice for the reply that came, where it is a known one.
+/// Adds the advice for the reply that came, if it is a known one.
 pub(super) fn add(speech: Speech, error: Error, reply: &[u8]) -> Error {
     let advice = advice(speech, &String::from_utf8_lossy(reply).to_lowercase(), error.sent());
     match advice {

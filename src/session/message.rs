@@ -47,7 +47,7 @@ impl From<Vec<u8>> for Message<'_> {
 }
 
 impl Message<'_> {
-    /// The message as it will be sent, but for its dots.
+    /// The message as it will be sent, except its dots.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }

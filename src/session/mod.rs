@@ -304,7 +304,7 @@ impl Session {
         }
     }
 
-    /// The same, where it is something that nobody asked for.
+    /// The same, if it is something that nobody asked for.
     fn shown_unread(&self) -> String {
         if self.stream.held().is_empty() {
             "nothing yet".to_owned()

@@ -17,7 +17,7 @@ use crate::transcript::{Excerpt, What};
 
 /// What an error says was wanted.
 const WANTED: &str = "a block of lines up to a lone dot";
-/// What comes behind the `+OK` of some commands.
+/// What comes after the `+OK` of some commands.
 pub(super) const BLOCK: &str = "the block of lines behind the +OK";
 /// What to do about it.
 pub(super) const TAKE_IT: &str = "expect_multiline() for it, first";
@@ -119,7 +119,7 @@ impl Session {
         }
     }
 
-    /// The block changes in place: there is never a second copy of it, but for what the transcript
+    /// The block changes in place: there is never a second copy of it, except what the transcript
     /// keeps.
     fn take_block(&mut self, block: &Multiline, length: usize) -> Reply {
         self.record.note_skipped();

@@ -30,7 +30,7 @@ impl Session {
         )))
     }
 
-    /// The next whole reply, or nothing where the pattern wants the close and it came.
+    /// The next whole reply, or nothing if the pattern wants the close and it came.
     pub(super) async fn next_reply(&mut self, pattern: &Pattern, wait: Wait) -> Result<Bytes> {
         match self.next_frame(pattern, wait).await? {
             Some(reply) => Ok(reply),

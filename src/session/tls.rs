@@ -44,7 +44,7 @@ impl Session {
         self.stream.tls()
     }
 
-    /// The certificate that the server showed, where there is TLS.
+    /// The certificate that the server showed, if there is TLS.
     ///
     /// ```
     /// use mailexpect::{Session, server::Embedded, tls};
@@ -89,7 +89,7 @@ impl Session {
     /// # Errors
     /// `injected` where bytes of the server's are unread, since they came in clear where nothing
     /// may come, unless [`tls::Options::keep_injected`] was set; `tls` where the handshake fails,
-    /// with the reason; a time-out; usage for options that are wrong. The session is closed but for
+    /// with the reason; a time-out; usage for options that are wrong. The session is closed except
     /// the first and the last of these.
     pub fn tls_handshake(&mut self) -> Operation<'_, ()> {
         self.operation(|session, mut call| {
@@ -217,10 +217,10 @@ impl Session {
             reason.came = Some(self.shown_held());
         }
         self.record.note(What::Tls(format!("failed: {}", reason.why)));
-        // Where a reply was owed, it is that reply; but that of ManageSieve has to come by TLS.
+        // If a reply was owed, it is that reply; but that of ManageSieve has to come by TLS.
         let by_tls =
             usize::from(self.turn.speech() == Speech::Sieve && self.turn.last_sent().is_some());
-        // Where TLS comes first, there was no go-ahead that anything could be behind.
+        // Where TLS comes first, there was no go-ahead that anything could be after.
         let began_in_clear = self.stream.has_heard() || self.turn.last_sent().is_some();
         let is_injected = is_plain && began_in_clear && self.turn.owed_to_us() <= by_tls;
         let error = if is_injected {
@@ -280,7 +280,7 @@ impl Session {
     }
 }
 
-/// A handshake under way has the connection; where it is given up, the connection is gone with it.
+/// A handshake under way has the connection; if it is given up, the connection is gone with it.
 struct Underway {
     transcript: Transcript,
     session: SessionId,

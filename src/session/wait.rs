@@ -164,7 +164,7 @@ impl Session {
         Ok(())
     }
 
-    /// Where an answer has begun and more of it is to come, the peer may be holding that back until
+    /// If an answer has begun and more of it is to come, the peer may be holding that back until
     /// what it sent is acknowledged.
     pub(super) fn acknowledge(&self) {
         if let (Some(transport), false) = (self.stream.transport(), self.stream.buffer().is_empty())

@@ -72,11 +72,11 @@ macro_rules! assert_script_async {
 /// The folder is relative to the crate; `scripts/imap/idle.rhai` is the test `imap/idle`, and what
 /// lies in folders named `lib` is left out. The arguments are those of libtest: a filter, `--list`,
 /// `--exact`, `--skip`, `--ignored`, `--include-ignored`, `--test-threads`. A script that passes is
-/// held against its golden transcript, where it has one; one that fails shows its report;
+/// held against its golden transcript, if it has one; one that fails shows its report;
 /// `--nocapture` shows the transcripts of those that pass as well. A script whose first comment has
 /// a line `ignored: why` is only run when that is asked for.
 ///
-/// Parameters stand behind the folder as `name = value`. What they need, such as a server, is
+/// Parameters stand after the folder as `name = value`. What they need, such as a server, is
 /// started by a `let` in front of them: once for all the scripts that a process runs, when the
 /// first one does, so that listing starts nothing. It is dropped at the end. (nextest has a process
 /// for each test.)
@@ -128,13 +128,13 @@ pub fn case(folder: &str, path: impl AsRef<Path>) -> Case {
 /// A script of the project in a folder.
 ///
 /// # Errors
-/// Usage, where the project file is wrong.
+/// Usage if the project file is wrong.
 fn case_of(folder: &Path, script: &Path) -> Result<Case> {
     let redaction = Project::of(folder)?.redaction(None)?;
     Ok(Case::new(script).redaction(redaction))
 }
 
-/// Runs a case, and holds its transcript against its golden, where there is one, as `mailexpect
+/// Runs a case, and holds its transcript against its golden, if there is one, as `mailexpect
 /// run` does.
 ///
 /// # Panics

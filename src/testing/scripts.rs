@@ -61,7 +61,7 @@ impl Scripts {
 
 impl<F: Send + Sync + 'static> Scripts<F> {
     /// Says what the scripts need, which `start` gives when the first of them runs and which is
-    /// dropped behind the last, and how each case is prepared with it. Where `start` panics, every
+    /// dropped after the last, and how each case is prepared with it. Where `start` panics, every
     /// script fails with what it said.
     pub fn with<G: Send + Sync + 'static>(
         self,
@@ -79,7 +79,7 @@ impl<F: Send + Sync + 'static> Scripts<F> {
         self.run_as(std::env::args_os())
     }
 
-    /// The same with arguments of your own, behind the name of the program.
+    /// The same with arguments of your own, after the name of the program.
     #[must_use = "`main` gives it back"]
     pub fn run_as<A: Into<OsString> + Clone>(
         self,
@@ -159,7 +159,7 @@ fn ignored_for(why: String) -> Completion {
 /// How outcomes are shown.
 #[derive(Clone, Copy)]
 struct Showing {
-    /// Whether the report may be coloured; where nobody looks, libtest-mimic takes the colours out.
+    /// Whether the report may be coloured; if nobody looks, libtest-mimic takes the colours out.
     colours: bool,
     /// Whether what passed is shown as well.
     passed: bool,

@@ -34,7 +34,7 @@ pub enum Flaw {
     SelfSigned,
 }
 
-/// An authority that comes about when it is first asked for; where it cannot, why.
+/// An authority that comes about when it is first asked for; if it cannot, why.
 #[derive(Debug, Default)]
 pub(crate) struct Authority {
     made: OnceLock<Result<Made, String>>,

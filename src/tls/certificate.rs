@@ -30,7 +30,7 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// Reads a certificate (DER); `None` where it is none.
+    /// Reads a certificate (DER); `None` if it is none.
     #[must_use]
     pub fn parse(der: &[u8]) -> Option<Self> {
         let (_, parsed) = x509_parser::parse_x509_certificate(der).ok()?;

@@ -182,10 +182,10 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    /// A handshake with a server at this host, where there is one.
+    /// A handshake with a server at this host, if there is one.
     ///
     /// # Errors
-    /// Usage where the options are wrong, or where there is no name to hold the certificate
+    /// Usage if the options are wrong, or where there is no name to hold the certificate
     /// against.
     pub(crate) fn new(options: &Options, host: Option<&str>) -> Result<Self> {
         let parts = options.parts();
@@ -211,7 +211,7 @@ impl Attempt {
     /// What came about.
     ///
     /// # Errors
-    /// I/o where the secrets could not be written to the key log.
+    /// I/o if the secrets could not be written to the key log.
     pub(crate) fn established(&self, connection: &CommonState) -> Result<Established> {
         if let Some(keylog) = &self.options.parts().keylog {
             keylog.check()?;
@@ -228,7 +228,7 @@ impl Attempt {
 
 fn server_name(options: &Parts, host: Option<&str>) -> Result<ServerName<'static>> {
     let wanted = options.sni.as_deref().or(host).map(|name| name.strip_suffix('.').unwrap_or(name));
-    // Where nothing is held against it, any name will do that is not sent.
+    // If nothing is held against it, any name will do that is not sent.
     let name = wanted.or(options.unverified.then_some("0.0.0.0")).ok_or_else(|| {
         Error::usage("there is no name to hold the server's certificate against")
             .hint("say which one is meant: #{sni: \"mail.example.com\"}")

@@ -21,7 +21,7 @@ pub struct Established {
     /// The name that the certificate was held against, and that was asked for where it is no
     /// address.
     pub name: String,
-    /// What is wrong with the certificate, where that was to be no reason to end; `None` where
+    /// What is wrong with the certificate, if that was to be no reason to end; `None` if
     /// nothing is.
     pub fault: Option<String>,
     /// The certificate that the server showed.

@@ -109,7 +109,7 @@ impl Options {
         self.with(|parts| parts.max = Some(version))
     }
 
-    /// Our own certificate (PEM), with its chain behind it, for servers that ask for one; needs
+    /// Our own certificate (PEM), with its chain after it, for servers that ask for one; needs
     /// [`Options::key`].
     #[must_use]
     pub fn cert(self, pem: impl Into<Vec<u8>>) -> Self {
@@ -122,7 +122,7 @@ impl Options {
         self.with(|parts| parts.key = Some(pem.into().into()))
     }
 
-    /// Leaves bytes that came in clear behind the go-ahead for TLS to be read before what comes by
+    /// Leaves bytes that came in clear after the go-ahead for TLS to be read before what comes by
     /// TLS, as a client would that can be fooled; they are an error else.
     #[must_use]
     pub fn keep_injected(self, keep: bool) -> Self {
@@ -143,7 +143,7 @@ impl Options {
     /// reads. Whoever has the file can read what was said.
     ///
     /// # Errors
-    /// Usage where the file cannot be written.
+    /// Usage if the file cannot be written.
     pub fn keylog(self, path: impl AsRef<Path>) -> Result<Self> {
         let keylog = Arc::new(KeyLog::open(path.as_ref())?);
         Ok(self.with(|parts| parts.keylog = Some(keylog)))

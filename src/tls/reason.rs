@@ -68,7 +68,7 @@ pub(super) fn of_handshake(
     }
 }
 
-/// Why a stream of TLS broke off; `None` where the fault is none of TLS's.
+/// Why a stream of TLS broke off; `None` if the fault is none of TLS's.
 pub(crate) fn of_stream(error: &io::Error) -> Option<Reason> {
     Some(match fault(error)? {
         Fault::AlertReceived(alert) => of_alert(*alert),

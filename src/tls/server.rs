@@ -84,7 +84,7 @@ impl ServerOptions {
         Self { client_ca: Some(pem.into().into()), ..self }
     }
 
-    /// Sends these bytes in clear right behind the go-ahead of STARTTLS, as a man in the middle would;
+    /// Sends these bytes in clear right after the go-ahead of STARTTLS, as a man in the middle would;
     /// a client that takes them for what came by TLS is at fault (CVE-2011-0411).
     #[must_use]
     pub fn inject(self, bytes: impl Into<Vec<u8>>) -> Self {

@@ -24,7 +24,7 @@ const UNVERIFIED: [u16; 15] = [
 /// What is trusted.
 #[derive(Debug)]
 pub(super) struct Trust {
-    /// `None` where the system has no roots at all.
+    /// `None` if the system has no roots at all.
     pub(super) roots: Option<Arc<WebPkiServerVerifier>>,
     /// The certificates that were given, each trusted as it is.
     pub(super) given: Vec<CertificateDer<'static>>,

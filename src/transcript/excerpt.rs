@@ -90,7 +90,7 @@ impl Excerpt {
         }
     }
 
-    /// How many bytes were left out behind the head.
+    /// How many bytes were left out after the head.
     #[must_use]
     pub fn omitted(&self) -> u64 {
         match &self.0 {
@@ -117,7 +117,7 @@ impl Excerpt {
 }
 
 impl Excerpt {
-    /// What the last line says, out of its base64 and with its secret masked, where it is a
+    /// What the last line says, out of its base64 and with its secret masked, if it is a
     /// challenge or a response of SASL.
     #[must_use]
     pub fn decoded(&self) -> Option<&[u8]> {
@@ -138,7 +138,7 @@ impl From<Bytes> for Excerpt {
 #[derive(Debug, Default)]
 pub(crate) struct Gathering {
     head: Vec<u8>,
-    /// What came behind the head, cut back to the last bytes now and then.
+    /// What came after the head, cut back to the last bytes now and then.
     rest: Vec<u8>,
     /// What was cut off there.
     omitted: Option<Box<Sha256>>,

@@ -7,7 +7,7 @@ use super::{Event, What};
 /// How many of the first events are kept whatever comes, and how much of them: some lines each for
 /// thousands of commands, and not a flood that a hostile server sends.
 pub(super) const FIRST: (usize, usize) = (20_000, 16 << 20);
-/// How many of the last events are kept behind those.
+/// How many of the last events are kept after those.
 pub(super) const LAST: usize = 1000;
 
 /// Events in their order. While a branch of a script runs, what it does goes to a part of its own:

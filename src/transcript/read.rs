@@ -73,7 +73,7 @@ fn tag(line: &str) -> Option<(SessionId, &str)> {
     Some((SessionId::read(tag)?, rest))
 }
 
-/// The session, the mark and the text of a line. Where there are several sessions, what has no tag
+/// The session, the mark and the text of a line. If there are several sessions, what has no tag
 /// is of none of them.
 fn parts(line: &str, several: bool) -> Option<(Option<SessionId>, Mark, &str)> {
     let line = line.trim_start();

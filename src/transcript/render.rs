@@ -7,7 +7,7 @@ use crate::{duration, visible};
 
 /// A line of a transcript: whose it is and its text, in which nothing can drive a terminal.
 ///
-/// What a line of SASL says, out of its base64, stands behind an arrow, which escaping leaves to
+/// What a line of SASL says, out of its base64, stands after an arrow, which escaping leaves to
 /// nothing else. CRLF at the end of a line is not shown; a bare LF is shown as `\n`, a line without
 /// an end by a single `\` at its end.
 ///

@@ -77,7 +77,7 @@ impl Route {
     }
 }
 
-/// A connection, and the mail exchanger that it is with, where it is with one.
+/// A connection, and the mail exchanger that it is with, if it is with one.
 pub(crate) struct Connected {
     pub(crate) transport: Transport,
     pub(crate) exchanger: Option<Box<str>>,
@@ -240,7 +240,7 @@ async fn try_addresses(
     Ok(None)
 }
 
-/// Says whom the connection is made for, where that is wanted.
+/// Says whom the connection is made for, if that is wanted.
 async fn introduce(
     mut stream: Tcp,
     route: &Route,

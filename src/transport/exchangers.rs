@@ -170,7 +170,7 @@ fn resolver(
     builder.build()
 }
 
-/// A name that no search domain is put behind.
+/// A name that no search domain is put after.
 #[cfg(feature = "dns")]
 fn absolute(domain: &str) -> String {
     if domain.ends_with('.') { domain.to_owned() } else { format!("{domain}.") }

@@ -121,7 +121,7 @@ impl Transport {
     }
 
     /// Reads what the system has already, without waiting and without asking the runtime, which
-    /// learns of it only in its next turn; `None` where that cannot be done.
+    /// learns of it only in its next turn; `None` if that cannot be done.
     pub(crate) fn read_now(&self, room: &mut [u8]) -> Option<io::Result<usize>> {
         let flags = rustix::net::RecvFlags::DONTWAIT;
         let read = match self {
@@ -135,7 +135,7 @@ impl Transport {
     }
 
     /// Reads what comes in a moment, where the thread is the session's own and can wait for it
-    /// without the runtime; `None` where that is not so, where nothing comes, or where `until` is
+    /// without the runtime; `None` if that is not so, if nothing comes, or where `until` is
     /// nearer.
     pub(crate) fn read_soon(
         &mut self,
@@ -180,7 +180,7 @@ impl Transport {
         }
     }
 
-    /// Ends the connection with a reset, where there is such a thing.
+    /// Ends the connection with a reset, if there is such a thing.
     pub(crate) fn reset(self) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.reset_on_close(),

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 /// read together.
 const PAUSE: Duration = Duration::from_millis(1);
 /// So many bytes at the beginning and at the end of what is sent at once have pauses between them.
-/// Commands and the dot behind a message lie there; with more of them, a message would take
+/// Commands and the dot after a message lie there; with more of them, a message would take
 /// seconds.
 const PACED: usize = 64;
 /// So many bytes at the beginning and at the end are cut. What a large message has in between is
@@ -87,7 +87,7 @@ impl Segment {
         })
     }
 
-    /// Whether a piece ends behind this byte.
+    /// Whether a piece ends after this byte.
     fn ends_behind(self, byte: u8) -> bool {
         match self {
             Self::Whole => false,

@@ -168,7 +168,7 @@ impl Tcp {
 /// Whether its connection is made in a moment.
 ///
 /// # Errors
-/// Where it fails in that moment.
+/// If it fails in that moment.
 fn is_settled_soon(socket: &Socket) -> io::Result<bool> {
     let moment = Timespec::try_from(MOMENT).ok();
     let mut watched = [PollFd::new(socket, PollFlags::OUT)];
@@ -244,7 +244,7 @@ impl AsyncWrite for Tcp {
 /// Writes what the system takes at once.
 fn write_now(stream: &std::net::TcpStream, bytes: &[u8]) -> io::Result<usize> {
     let flags = SendFlags::DONTWAIT;
-    // Where there is no such flag, socket2 has set an option of the socket.
+    // If there is no such flag, socket2 has set an option of the socket.
     #[cfg(not(target_vendor = "apple"))]
     let flags = flags | SendFlags::NOSIGNAL;
     Ok(send(stream, bytes, flags)?)

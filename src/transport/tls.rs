@@ -21,7 +21,7 @@ const MOST_PLAIN: usize = 64 << 10;
 #[derive(Debug)]
 pub(crate) struct Tls {
     stream: TlsStream<Beneath>,
-    /// What broke TLS behind bytes that are to be read first.
+    /// What broke TLS after bytes that are to be read first.
     broke: Option<io::Error>,
     /// TLS has failed with an alert: the stream has ended, and rustls must not be asked to read or
     /// write any more (it asserts that nothing follows a fatal alert).
@@ -118,11 +118,11 @@ impl Tls {
     /// Says that we close (`close_notify`), as far as that can be done without waiting.
     pub(super) fn farewell(&mut self) {
         // Nobody is left to be told that it could go on; an alert is small, and there is room for
-        // it but for a peer that does not read at all.
+        // it except a peer that does not read at all.
         let _ = Pin::new(self).poll_shutdown(&mut Context::from_waker(Waker::noop()));
     }
 
-    /// Takes out what was deciphered already, where it came in one go with what broke TLS: it must
+    /// Takes out what was deciphered already, if it came in one go with what broke TLS: it must
     /// not depend on that.
     fn rescue(&mut self, buf: &mut ReadBuf<'_>) {
         // There is nothing to be had either where this fails.
@@ -263,7 +263,7 @@ impl AsyncRead for Beneath {
             match Pin::new(&mut self.transport).poll_read(cx, buf) {
                 Poll::Ready(Ok(())) if !self.start.pass(buf, before)? => {}
                 Poll::Pending => {
-                    // Session tickets and the first reply behind them come in segments of their
+                    // Session tickets and the first reply after them come in segments of their
                     // own, the second of which a server may hold back until the first is
                     // acknowledged.
                     self.transport.acknowledge();

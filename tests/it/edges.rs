@@ -241,7 +241,7 @@ fn too_few_descriptors_are_an_error_that_names_the_limit() {
     }
 }
 
-/// What no terminal may get from us: control characters but for line ends, and characters that hide
+/// What no terminal may get from us: control characters except line ends, and characters that hide
 /// or reorder text. The colours that we set ourselves are left out before.
 pub(crate) fn assert_harmless(what: &str, bytes: &[u8]) {
     let text = std::str::from_utf8(bytes).unwrap_or_else(|_| panic!("{what}: not UTF-8"));

@@ -12,7 +12,7 @@ const SCRIPT: &str = "// The hello.\nlet s = connect(param(\"smtp\"));\ns.expect
 const HELLO: &str = "S: 220 mail.example ESMTP\nC: EHLO client.example\nS: 250-mail.example\nS: 250-SIZE 100\nS: 250 PIPELINING\n\
     C: QUIT\nS: 221 bye\nclose\n";
 
-/// Runs the program where nothing is set that goldens look at, but for what is given.
+/// Runs the program where nothing is set that goldens look at, except what is given.
 fn run(folder: &Path, args: &[&str], environment: &[(&str, &str)]) -> Ran {
     let mut command = program();
     let output =
@@ -26,7 +26,7 @@ fn hello(folder: &Path, dialogue: &str, args: &[&str], environment: &[(&str, &st
     let peer = Replay::start(dialogue).unwrap();
     let url = format!("smtp={}", peer.url("smtp"));
     let ran = run(folder, &[&["run", "hello.rhai", "--set", &url], args].concat(), environment);
-    // Where the program refuses to run, nobody connects.
+    // If the program refuses to run, nobody connects.
     peer.leave();
     ran
 }

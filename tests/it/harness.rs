@@ -83,7 +83,7 @@ fn libtests_arguments_choose_among_them() {
         (&["--skip", "relay"], &["imap/idle"]),
         (&["--ignored"], &["slow"]),
         (&["--include-ignored"], &["imap/idle", "relay", "slow"]),
-        // What nextest does with one that is ignored, where it is asked to run it.
+        // What nextest does with one that is ignored, if it is asked to run it.
         (&["--exact", "slow", "--nocapture", "--ignored"], &["slow"]),
     ] {
         let said = said(scripts(folder.path()), arguments);

@@ -262,8 +262,8 @@ async fn auth(
     let (_listener, mut client, mut server) = pair(scheme).await.unwrap();
     let credentials = Credentials::new("hoge", "ppp,www=\u{e9}").mechanism(mechanism);
     let asking = async { client.auth(credentials).await.map(drop) };
-    let (asked, served) = tokio::join!(asking, server.expect_auth(users).into_future());
-    (asked, served.unwrap_or_else(|error| panic!("{scheme} {mechanism}: {error}")))
+    let (asked, heard) = tokio::join!(asking, server.expect_auth(users).into_future());
+    (asked, heard.unwrap_or_else(|error| panic!("{scheme} {mechanism}: {error}")))
 }
 
 const MECHANISMS: [&str; 10] = [

@@ -188,7 +188,7 @@ const NAMESPACE: &str = r#"
     "$@"
 "#;
 
-/// Runs the program in the namespace; `None` where none can be made, which is said.
+/// Runs the program in the namespace; `None` if none can be made, which is said.
 fn in_namespace(args: &[&str]) -> Option<Ran> {
     let folder = crate::program::folder(&[(
         "ready.rhai",

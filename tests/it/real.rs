@@ -14,7 +14,7 @@ use crate::servers::{
     OTHER_PASSWORD, PASSWORD, Server, TOKEN, Unavailable, exim, mailserver, sendmail,
 };
 
-/// The server, or `None` where there is none to be had; then the test says so.
+/// The server, or `None` if there is none to be had; then the test says so.
 pub(crate) fn available<T>(server: Result<T, Unavailable>) -> Option<T> {
     match server {
         Ok(server) => Some(server),

@@ -124,7 +124,7 @@ fn secrets(servers: [&SaslServer; 2]) -> Vec<String> {
                 .into_iter()
                 .flat_map(|proof| [vec![proof.to_owned()], in_base64(proof)].concat()),
         );
-        // What has no blank is in base64, but for what EXTERNAL and its kin say.
+        // What has no blank is in base64, except what EXTERNAL and its kin say.
         let is_line = !heard.contains([' ', ',']) && heard != USER && heard.len() > 4;
         secrets.extend(is_line.then_some(heard));
     }

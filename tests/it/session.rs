@@ -161,7 +161,7 @@ fn input_left_unread_and_a_close_that_nobody_expected_fail_the_end() {
             s.expect(220).await.unwrap();
             s.send("NOOP").await.unwrap();
             s.expect(2).await.unwrap();
-            // The peer's last words are behind the reply, or in a segment of their own that has to
+            // The peer's last words are after the reply, or in a segment of their own that has to
             // come first.
             let _ = s.expect_silence(SHORT).timeout(SHORT).await;
             s.finish().await
@@ -448,7 +448,7 @@ fn each_address_that_was_tried_is_told() {
     assert!(error.is_unreachable());
     assert_eq!(error.got(), Some(format!("127.0.0.1:{port} refused").as_str()));
     assert!(transcript.to_string().contains(&format!("*** 127.0.0.1:{port} refused")));
-    // Where the name has an IPv6 address too, that one is tried and told first.
+    // If the name has an IPv6 address too, that one is tried and told first.
     let peer = Peer::saying(b"220 hi\r\n");
     let url = peer.url("smtp").replace("127.0.0.1", "localhost");
     let transcript = Transcript::new();

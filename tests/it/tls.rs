@@ -607,7 +607,7 @@ fn mail_that_came_by_tls_says_so() {
         let mut session =
             connect(&server.smtp(), Options::new().ca(server.ca().unwrap())).await.unwrap();
         session.expect(220).await.unwrap();
-        // What is injected behind the command is no command.
+        // What is injected after the command is no command.
         session.pipeline(["STARTTLS", "VRFY injected"]).await.unwrap();
         session.expect(220).await.unwrap();
         session.tls_handshake().await.unwrap();

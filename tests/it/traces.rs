@@ -129,9 +129,7 @@ fn tls_and_tags_are_played_again() {
     let url = format!("imap={}", server.url("imap"));
     let ran = run(folder.path(), &["run", "--trace", "on", "imap.rhai", "--set", &url]);
     server.leave();
-    if ran.code != Some(0) {
-        panic!("{ran:?}");
-    }
+    assert_eq!(ran.code, Some(0), "{ran:?}");
     fs::write(&file, imap("")).unwrap();
     let ran = run(folder.path(), &["run", "--against", "mailexpect.trace", "imap.rhai"]);
     assert_eq!(ran.code, Some(0), "its tags are others now: {ran:?}");

@@ -47,7 +47,7 @@ impl Daemon {
 
 impl Drop for Daemon {
     /// The signal goes to the whole group: Dovecot's master alone would leave its auth process
-    /// behind, half a minute long if somebody is connected to it.
+    /// after, half a minute long if somebody is connected to it.
     fn drop(&mut self) {
         for signal in [Signal::TERM, Signal::KILL] {
             // Fails where nothing is left of it, which is what is wanted.

@@ -26,10 +26,10 @@ pub(super) enum Mark {
 /// An automaton under way; the same for those built whole and those built lazily.
 pub(super) trait Run {
     /// Consumes bytes up to and with the first one that leads to a match, to the end of all
-    /// matches, or, where that is of use, to where no match is under way.
+    /// matches, or, if that is of use, to where no match is under way.
     fn run(&mut self, bytes: &[u8], stop_at_start: bool) -> Result<Ran>;
     fn mark(&self) -> Mark;
-    /// Begins anew behind that byte, or at the start of the stream.
+    /// Begins anew after that byte, or at the start of the stream.
     fn restart(&mut self, behind: Option<u8>) -> Result<()>;
     /// Whether there would be a match up to here if the stream ended here.
     fn matches_at_end(&mut self) -> Result<bool>;

@@ -215,7 +215,7 @@ enum End {
 }
 
 impl Cursor {
-    /// Runs the automaton over the bytes that it has not seen yet, but for those that it can do
+    /// Runs the automaton over the bytes that it has not seen yet, except those that it can do
     /// without.
     fn scan(&mut self, run: &mut impl Run, regex: &StreamRegex, held: &[u8]) -> Result<End> {
         // The automaton runs up to here without asking what it can leave out.

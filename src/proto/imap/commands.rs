@@ -39,7 +39,7 @@ enum Dialogue {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Refused {
     Sasl,
-    /// A literal of so many octets, and how many words behind it the secret is.
+    /// A literal of so many octets, and how many words after it the secret is.
     Literal(u64, usize),
 }
 

@@ -38,7 +38,7 @@ pub struct Address {
     pub route: Option<String>,
     /// What stands before the at sign; where a group begins, its name.
     pub mailbox: Option<String>,
-    /// What stands behind it; nothing where a group begins or ends.
+    /// What stands after it; nothing if a group begins or ends.
     pub host: Option<String>,
 }
 

@@ -66,7 +66,7 @@ impl Fetched {
         self.attributes.get(&name.to_ascii_uppercase())
     }
 
-    /// The unique identifier, where it was asked for.
+    /// The unique identifier, if it was asked for.
     #[must_use]
     pub fn uid(&self) -> Option<u64> {
         self.get("UID")?.number()
@@ -78,7 +78,7 @@ impl Fetched {
         self.get("FLAGS").map(Value::texts)
     }
 
-    /// The envelope, where it was asked for.
+    /// The envelope, if it was asked for.
     #[must_use]
     pub fn envelope(&self) -> Option<Envelope> {
         self.get("ENVELOPE").and_then(Envelope::of)

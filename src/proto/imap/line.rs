@@ -6,7 +6,7 @@ use crate::proto::LINE_HEAD;
 use crate::quoted;
 use crate::secrets::Secrets;
 
-/// The line under way; one that goes on behind a literal is the same line.
+/// The line under way; one that goes on after a literal is the same line.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Line {
     pub(super) kind: Kind,
@@ -14,11 +14,11 @@ pub(super) struct Line {
     pub(super) verb: Vec<u8>,
     /// The word before the first secret one: the mechanism of AUTHENTICATE.
     pub(super) before: Vec<u8>,
-    /// The word under way, where that matters.
+    /// The word under way, if that matters.
     word: Vec<u8>,
     /// Its number, from 1.
     pub(super) number: usize,
-    /// The first word that is secret, with all behind it, where one is.
+    /// The first word that is secret, with all after it, where one is.
     pub(super) secret_from: Option<usize>,
     place: Place,
     quoted: bool,
@@ -148,7 +148,7 @@ impl Line {
         }
     }
 
-    /// The line has announced a literal and will go on behind it.
+    /// The line has announced a literal and will go on after it.
     pub(super) fn go_on(&mut self) {
         self.tail = Tail::default();
         self.quoted = false;

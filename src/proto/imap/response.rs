@@ -27,7 +27,7 @@ pub struct Response {
     behind: usize,
 }
 
-/// What stands in the brackets behind a status (RFC 3501 section 7.1, RFC 5530).
+/// What stands in the brackets after a status (RFC 3501 section 7.1, RFC 5530).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Code {
@@ -35,7 +35,7 @@ pub struct Code {
     pub text: String,
     /// Its first word, in capitals: `APPENDUID`.
     pub name: String,
-    /// The values behind that word; empty where they cannot be told apart.
+    /// The values after that word; empty if they cannot be told apart.
     pub values: Vec<Value>,
 }
 
@@ -111,13 +111,13 @@ impl Response {
         }
     }
 
-    /// What stands behind the tag, as it came.
+    /// What stands after the tag, as it came.
     #[must_use]
     pub fn body(&self) -> &[u8] {
         &chomp(&self.bytes)[self.body..]
     }
 
-    /// What patterns of verbs are held against: what stands behind the tag, and all of a
+    /// What patterns of verbs are held against: what stands after the tag, and all of a
     /// continuation.
     pub(crate) fn held(&self) -> &[u8] {
         if self.is_continuation() { chomp(&self.bytes) } else { self.body() }
@@ -170,7 +170,7 @@ impl Response {
         std::str::from_utf8(digits).ok()?.parse().ok()
     }
 
-    /// The values of data, behind its number and its name; of a status none.
+    /// The values of data, after its number and its name; of a status none.
     ///
     /// # Errors
     /// Malformed where they cannot be told apart.
@@ -202,7 +202,7 @@ impl Response {
         })
     }
 
-    /// What stands in brackets behind the status.
+    /// What stands in brackets after the status.
     #[must_use]
     pub fn code(&self) -> Option<Code> {
         let (code, values) = self.bracketed()?;
@@ -221,7 +221,7 @@ impl Response {
         Some(Code { text: String::from_utf8_lossy(code).into_owned(), name, values })
     }
 
-    /// The text for people behind a status and its code, or behind the `+` of a continuation.
+    /// The text for people after a status and its code, or after the `+` of a continuation.
     #[must_use]
     pub fn remark(&self) -> Cow<'_, str> {
         if self.said == Said::Data {

@@ -82,9 +82,9 @@ enum Part {
     /// `*`, `+` or a tag.
     #[default]
     Tag,
-    /// The word behind it: a status, or the beginning of data.
+    /// The word after it: a status, or the beginning of data.
     Word,
-    /// The first byte behind a status: a bracket opens a response code.
+    /// The first byte after a status: a bracket opens a response code.
     Status,
     /// A response code, where literals may stand (BADCHARSET in RFC 3501 section 7.1).
     Code,
@@ -241,7 +241,7 @@ impl Scanner {
         at + 1
     }
 
-    /// A line is over: `None` where a literal follows.
+    /// A line is over: `None` if a literal follows.
     fn end_of_line(&mut self) -> Option<Result<(), &'static str>> {
         let announced = self.tail.announced();
         let is_open = matches!(self.part, Part::Code | Part::Data) && !self.quoted;

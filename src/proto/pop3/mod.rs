@@ -31,7 +31,7 @@ pub(crate) struct Pop3 {
     sent: Lines,
     received: Lines,
     closing: bool,
-    /// AUTH was refused: what looks like a response behind that is one all the same.
+    /// AUTH was refused: what looks like a response after that is one all the same.
     auth_refused: bool,
     greeting: Option<Vec<u8>>,
 }
@@ -40,7 +40,7 @@ pub(crate) struct Pop3 {
 #[derive(Clone, Debug)]
 enum Owed {
     Greeting,
-    /// A command whose `+OK` has a block of lines behind it.
+    /// A command whose `+OK` has a block of lines after it.
     Listing,
     /// That block.
     Block(LoneDot),
@@ -120,7 +120,7 @@ impl Pop3 {
             (Some(Owed::Listing), Status::Ok) => {
                 self.owed.push_front(Owed::Block(LoneDot::default()));
             }
-            // Where the response was sent ahead, it is not our turn.
+            // If the response was sent ahead, it is not our turn.
             (Some(Owed::Auth(exchange)), Status::Continue)
                 if !matches!(self.owed.front(), Some(Owed::Auth(_))) =>
             {
@@ -263,7 +263,7 @@ fn learn(
     }
 }
 
-/// The span of a command that is secret. A password is all that stands behind the blank, blanks
+/// The span of a command that is secret. A password is all that stands after the blank, blanks
 /// included (RFC 1939 section 7).
 fn secret_argument(text: &[u8]) -> Option<Range<usize>> {
     let start = text.iter().position(|byte| !byte.is_ascii_whitespace())?;

@@ -89,7 +89,7 @@ pub(crate) fn timestamp(greeting: &[u8]) -> Option<&[u8]> {
     timestamp.contains(&b'@').then_some(timestamp)
 }
 
-/// The extended response code of a status line: what stands in brackets behind `+OK` or `-ERR` (RFC
+/// The extended response code of a status line: what stands in brackets after `+OK` or `-ERR` (RFC
 /// 2449 section 8).
 pub(crate) fn response_code(reply: &[u8]) -> Option<&[u8]> {
     let rest = reply.get(Status::word(reply)?.len()..)?.strip_prefix(b" [")?;

@@ -62,7 +62,7 @@ struct Sending {
     words: usize,
     verb: Vec<u8>,
     mechanism: Vec<u8>,
-    /// The word that goes by, where it is secret.
+    /// The word that goes by, if it is secret.
     secret: Vec<u8>,
     /// It is no command, but a response that was sent ahead, or in vain.
     is_response: bool,
@@ -122,7 +122,7 @@ impl Sieve {
             || (sending.words >= 2 && sending.is_authenticate())
     }
 
-    /// Some of a word is sent; the span of it, where it is secret.
+    /// Some of a word is sent; the span of it, if it is secret.
     fn sent_content(&mut self, sort: Sort, content: &[u8]) -> bool {
         if !self.is_secret(sort) {
             self.sending.keep(sort, content);
@@ -207,7 +207,7 @@ impl Sieve {
         }
         match (self.owed.pop_front(), line) {
             (Some(Owed::Auth(exchange)), Line::Data) => {
-                // Where the response was sent ahead, it is not our turn.
+                // If the response was sent ahead, it is not our turn.
                 let is_ahead = matches!(self.owed.front(), Some(Owed::Auth(_)));
                 self.turn = (!is_ahead).then_some(exchange);
             }

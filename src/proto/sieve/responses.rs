@@ -30,7 +30,7 @@ pub(super) struct Lines {
     word: Vec<u8>,
     /// What that word makes of the line.
     line: Option<Line>,
-    /// How far the words behind it have come.
+    /// How far the words after it have come.
     rest: Rest,
     /// The first byte of the line was looked at.
     has_begun: bool,
@@ -70,7 +70,7 @@ const REST: &str =
 const LONGEST: usize = 3;
 
 impl Lines {
-    /// The next line that is whole in the bytes from `at` on, which moves behind it, or why it is
+    /// The next line that is whole in the bytes from `at` on, which moves after it, or why it is
     /// none. What is left of a line that is none is passed over.
     pub(super) fn next(
         &mut self,

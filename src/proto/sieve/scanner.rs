@@ -13,7 +13,7 @@ pub(super) struct Scanner {
     announced: u64,
 }
 
-/// Who says it: a client's literals have a `+` behind their size, and its lines are followed
+/// Who says it: a client's literals have a `+` after their size, and its lines are followed
 /// whatever is wrong with them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Side {
@@ -72,7 +72,7 @@ impl Scanner {
         Self { place: Place::Between, side, announced: 0 }
     }
 
-    /// What comes next in the bytes from `at` on, which moves behind it; `None` at their end.
+    /// What comes next in the bytes from `at` on, which moves after it; `None` at their end.
     pub(super) fn next(&mut self, bytes: &[u8], at: &mut usize) -> Option<Event> {
         while *at < bytes.len() {
             let event = match self.place {

@@ -34,7 +34,7 @@ pub(crate) fn lines(response: &[u8]) -> impl Iterator<Item = Vec<Word>> {
     std::iter::from_fn(move || line(&mut scanner, response, &mut at))
 }
 
-/// The words of the line from `at` on, which moves behind it; `None` where no line ends any more.
+/// The words of the line from `at` on, which moves after it; `None` if no line ends any more.
 fn line(scanner: &mut Scanner, response: &[u8], at: &mut usize) -> Option<Vec<Word>> {
     let (mut words, mut content) = (Vec::new(), Vec::new());
     loop {
@@ -87,7 +87,7 @@ pub(crate) fn capabilities(reply: Reply) -> Capabilities {
     Capabilities::of_pairs(reply, data(response.bytes()).map(pair))
 }
 
-/// The response code of a response: what stands in parentheses behind OK, NO or BYE (RFC 5804
+/// The response code of a response: what stands in parentheses after OK, NO or BYE (RFC 5804
 /// section 1.3). Strings in it are quoted, however they came.
 pub(crate) fn response_code(response: &[u8]) -> Option<Vec<u8>> {
     let last = &response[verdict(response)..];

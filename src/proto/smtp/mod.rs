@@ -34,7 +34,7 @@ pub(crate) struct Smtp {
     sent: Lines,
     received: Lines,
     closing: bool,
-    /// AUTH was refused: what looks like a response behind that is one all the same.
+    /// AUTH was refused: what looks like a response after that is one all the same.
     auth_refused: bool,
 }
 
@@ -82,7 +82,7 @@ impl Smtp {
         }
     }
 
-    /// Whether the reply to come answers AUTH: the lines sent behind it are responses, whatever
+    /// Whether the reply to come answers AUTH: the lines sent after it are responses, whatever
     /// they look like.
     fn is_in_auth(&self) -> Option<(&str, usize)> {
         match (&self.mode, self.owed.last()) {
@@ -97,7 +97,7 @@ impl Smtp {
     fn sent_line(&mut self, line: &[u8], secrets: &mut Secrets) -> Option<Range<usize>> {
         let text = chomp(line);
         if self.mode == Mode::Commands && self.owed.last() == Some(&Owed::Data) {
-            // Sent behind DATA without waiting for the 354: it can only be meant as the message.
+            // Sent after DATA without waiting for the 354: it can only be meant as the message.
             self.mode = Mode::Message { fresh: true };
         }
         if let Mode::Message { fresh } = &mut self.mode {
@@ -179,7 +179,7 @@ impl Smtp {
             self.mode = Mode::Commands;
         }
         match (owed, code) {
-            // Where the message was sent ahead, it has begun, or is over, already.
+            // If the message was sent ahead, it has begun, or is over, already.
             (Some(Owed::Data), b"354") if self.mode == Mode::Commands && self.owed.is_empty() => {
                 self.mode = Mode::Message { fresh: true };
             }
@@ -307,7 +307,7 @@ impl Protocol for Smtp {
 }
 
 /// How long the whole lines of a message are before the next one that could be its end; whether
-/// they end with CRLF is `fresh` behind them.
+/// they end with CRLF is `fresh` after them.
 fn skip_content(message: &[u8], fresh: &mut bool) -> usize {
     if *fresh && message.starts_with(b".") {
         return 0;
@@ -320,7 +320,7 @@ fn skip_content(message: &[u8], fresh: &mut bool) -> usize {
     content
 }
 
-/// What a command's reply will answer, and what may be sent behind it without waiting.
+/// What a command's reply will answer, and what may be sent after it without waiting.
 fn command(text: &[u8]) -> (Owed, Mode) {
     let mut words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     // All verbs that make a difference have four letters.

@@ -83,7 +83,7 @@ proptest! {
             pieces.for_each(|piece| drop(smtp.sent(piece, &mut Secrets::default())));
             smtp.owed()
         };
-        // The lines behind the first lone dot are commands.
+        // The lines after the first lone dot are commands.
         let with_start = [b"\r\n", &stream[..]].concat();
         let end = memchr::memmem::find(&with_start, b"\r\n.\r\n").unwrap() + 3;
         let commands = memchr::memchr_iter(b'\n', &stream[end..]).count();

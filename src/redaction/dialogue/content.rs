@@ -40,7 +40,7 @@ impl Content {
 
     pub(super) fn advance(&mut self, line: &[u8]) {
         if !self.in_header {
-            // Behind a boundary comes the header of a part; not so behind the last.
+            // After a boundary comes the header of a part; not so after the last.
             self.in_header = self.between(line).is_some_and(|(_, is_last)| !is_last);
             return;
         }

@@ -14,7 +14,7 @@ pub(super) struct Pop3 {
     challenged: bool,
 }
 
-/// A command, and whether lines come behind its `+OK`.
+/// A command, and whether lines come after its `+OK`.
 #[derive(Clone, Copy, Debug, Default)]
 struct Owed {
     verb: Verb,

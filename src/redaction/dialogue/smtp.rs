@@ -48,7 +48,7 @@ impl Smtp {
         match &self.mode {
             Mode::Message(content) => content.seen(line),
             Mode::Chunk(content) if !is_chunk(line) => content.seen(line),
-            // Sent behind DATA without waiting: it can only be meant as the message.
+            // Sent after DATA without waiting: it can only be meant as the message.
             Mode::Command if self.owed.back() == Some(&Verb::Data) => Content::message().seen(line),
             _ => Seen::at(Place::Command, Verb::Other, word(line).len()),
         }

@@ -7,7 +7,7 @@ const FIELDS: [&str; 4] =
 /// it ends.
 const VARYING: [&[u8]; 4] = [b"b", b"bh", b"t", b"x"];
 
-/// The signature field, its lasting tags in the order of their names; `None` where it is none.
+/// The signature field, its lasting tags in the order of their names; `None` if it is none.
 ///
 /// ```text
 /// DKIM-Signature: v=1; a=rsa-sha256; d=example.com; s=x; t=1390059494; b=abc

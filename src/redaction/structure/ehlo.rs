@@ -1,7 +1,7 @@
 //! What a server can do, as a set (RFC 5321 section 4.1.1.1): the order of the lines says nothing.
 
 /// The lines of a reply to EHLO in one order: the first stays, the others are sorted by their
-/// keywords. `None` where the lines are no whole reply of one code.
+/// keywords. `None` if the lines are no whole reply of one code.
 ///
 /// ```text
 /// 250-mail.example.com       250-mail.example.com

@@ -5,7 +5,7 @@ use std::ops::Range;
 /// How deep lists may be inside one another; servers nest body structures a few levels deep.
 const DEEPEST: usize = 64;
 
-/// A line with the attributes of a FETCH and with flags in one order; `None` where there are none
+/// A line with the attributes of a FETCH and with flags in one order; `None` if there are none
 /// to be sorted.
 ///
 /// ```text
@@ -14,7 +14,7 @@ const DEEPEST: usize = 64;
 /// ```
 ///
 /// Where the line ends with the size of a literal, that attribute stays the last one; what comes
-/// behind the literal stays as it is.
+/// after the literal stays as it is.
 pub(in crate::redaction) fn sort_attributes(line: &[u8]) -> Option<Vec<u8>> {
     let rest = line.strip_prefix(b"* ")?;
     let number = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -38,7 +38,7 @@ fn flags_open(line: &[u8]) -> Option<usize> {
     })
 }
 
-/// What stands behind the opening parenthesis of a FETCH.
+/// What stands after the opening parenthesis of a FETCH.
 fn attributes(list: &[u8]) -> Option<Vec<u8>> {
     let mut found: Vec<Vec<u8>> = Vec::new();
     let mut at = 0;

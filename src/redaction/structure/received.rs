@@ -37,7 +37,7 @@ impl Hop<'_> {
     }
 }
 
-/// The hop that a field tells of, unfolded; `None` where it is no trace field, or one of no known
+/// The hop that a field tells of, unfolded; `None` if it is no trace field, or one of no known
 /// shape.
 pub(in crate::redaction) fn hop(text: &[u8]) -> Option<Hop<'_>> {
     let (name, body) = super::field(text)?;

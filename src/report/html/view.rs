@@ -129,7 +129,7 @@ fn golden(golden: &Golden) -> Option<String> {
 }
 
 impl Attempt {
-    /// The attempt; steps are linked to by their names behind this one.
+    /// The attempt; steps are linked to by their names after this one.
     fn of(name: &str, outcome: &Outcome) -> Self {
         let lines = lines(name, &outcome.transcript, outcome.recorded.as_deref());
         if let Verdict::Differs(different) = &outcome.verdict {

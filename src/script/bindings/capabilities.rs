@@ -23,7 +23,7 @@ pub(super) const INTRO: &str = "What a server says that it can do, as `ehlo` and
 their case: `\"STARTTLS\" in caps`, `caps[\"SIZE\"]`, which is `caps.SIZE` too; `()` stands for one that was not said. All that came is \
 kept, in order, verbs that are not registered (`X-...`) too. Besides its keywords it has `auth`, `domain`, `keywords` and `reply`.";
 
-/// What has a meaning of its own behind a dot; whatever else stands there is a keyword.
+/// What has a meaning of its own after a dot; whatever else stands there is a keyword.
 const PROPERTIES: [&str; 4] = ["auth", "domain", "keywords", "reply"];
 
 fn texts<'a>(texts: impl IntoIterator<Item = impl Into<Cow<'a, str>>>) -> Array {

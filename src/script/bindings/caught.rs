@@ -73,7 +73,7 @@ pub mod words {
         optional(error.error().session())
     }
 
-    /// What to try next, where that is known.
+    /// What to try next, if that is known.
     #[rhai_fn(get = "hint", pure)]
     pub fn hint(error: &mut Caught) -> Dynamic {
         optional(error.error().next_step())

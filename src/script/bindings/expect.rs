@@ -23,7 +23,7 @@ argument; without, the session's deadline holds, 10 s unless set.";
 const OPTIONS: [&str; 2] = ["timeout", "after"];
 const BYTES: [&str; 2] = ["timeout", "keep"];
 
-/// How a word is called: with a pattern, and what may stand behind it.
+/// How a word is called: with a pattern, and what may stand after it.
 struct Wanted {
     pattern: Result<Pattern>,
     call: Result<Call>,

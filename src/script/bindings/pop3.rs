@@ -30,7 +30,7 @@ fn unique_id(unique: UniqueId) -> Dynamic {
     ]))
 }
 
-/// The one that was asked for; nothing where a refusal was.
+/// The one that was asked for; nothing if a refusal was.
 fn single(items: Vec<Dynamic>) -> Dynamic {
     items.into_iter().next().unwrap_or(Dynamic::UNIT)
 }

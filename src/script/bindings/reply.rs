@@ -48,7 +48,7 @@ pub mod words {
         reply.text().into_owned()
     }
 
-    /// The lines of `text`, without their line ends; none at all where an empty block came, or none
+    /// The lines of `text`, without their line ends; none at all if an empty block came, or none
     /// was kept.
     ///
     /// ```rhai

@@ -77,7 +77,7 @@ async fn message(session: &mut Session, message: Dynamic, call: Result<Call>) ->
 )]
 pub mod words {
     /// Sends a line, CRLF added; or the lines of a list in one write and one turn, CRLF added to
-    /// each: the lines of a message behind its 354. Several commands at once are for `pipeline`.
+    /// each: the lines of a message after its 354. Several commands at once are for `pipeline`.
     ///
     /// ```rhai
     /// let s = connect();

@@ -82,7 +82,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.mail("<hoge@example.com> SIZE=1000 BODY=8BITMIME");
         /// ```
         ///
-        /// Parameters stand behind it by their names: `size`, `body`, `smtputf8`, `requiretls`,
+        /// Parameters stand after it by their names: `size`, `body`, `smtputf8`, `requiretls`,
         /// `ret`, `envid` (RFC 1870, 6152, 6531, 8689, 3461). What has no value is `true`; `envid` is
         /// sent as xtext.
         ///
@@ -111,7 +111,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.rcpt("test-user@example.com");
         /// ```
         ///
-        /// Parameters stand behind it by their names: `notify`, a word or a list, and `orcpt`, an
+        /// Parameters stand after it by their names: `notify`, a word or a list, and `orcpt`, an
         /// address that is sent as xtext (RFC 3461).
         ///
         /// ```dialogue smtp
@@ -126,7 +126,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         rcpt(session, call, to: &str; notify; orcpt) -> Reply { session.rcpt(to).with(call).await }
 
-        /// Sends a message: `DATA`, and behind its 354 the message with leading dots doubled and
+        /// Sends a message: `DATA`, and after its 354 the message with leading dots doubled and
         /// the final dot, in one write (RFC 5321 section 4.1.1.4). The line ends of text become
         /// CRLF; a blob stays as it is. Where `DATA` itself is refused, that reply is held against
         /// the pattern.

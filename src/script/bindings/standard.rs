@@ -28,7 +28,7 @@ fn too_large() -> Error {
         .hint("texts, lists and blobs have limits; see the top of the reference")
 }
 
-/// Whether `a` belongs behind `b`.
+/// Whether `a` belongs after `b`.
 fn is_behind(
     ctx: &NativeCallContext<'_>,
     comparer: &FnPtr,
@@ -43,7 +43,7 @@ fn is_behind(
     })
 }
 
-/// Puts each element behind all that do not belong behind it: stable, and an error ends it at once.
+/// Puts each element after all that do not belong after it: stable, and an error ends it at once.
 fn sorted(ctx: &NativeCallContext<'_>, list: &Array, comparer: &FnPtr) -> Result<Array, Raised> {
     let mut sorted: Array = Vec::with_capacity(list.len());
     for element in list {

@@ -119,7 +119,7 @@ pub mod words {
     /// can do: what it said in clear counts no more.
     ///
     /// Where `expect` is another reply than the go-ahead and it comes, the session stays in clear.
-    /// Bytes that came in clear behind the go-ahead are an error of the kind `injected`, which
+    /// Bytes that came in clear after the go-ahead are an error of the kind `injected`, which
     /// shows them.
     ///
     /// ```rhai

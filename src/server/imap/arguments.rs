@@ -125,7 +125,7 @@ impl Arguments {
     }
 }
 
-/// The octets of a literal whose brace was read, and what stands behind them.
+/// The octets of a literal whose brace was read, and what stands after them.
 fn literal(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = memchr::memchr(b'\n', text)?;
     let octets = text[..end].strip_suffix(b"\r")?.strip_suffix(b"}")?;

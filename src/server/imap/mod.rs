@@ -249,7 +249,7 @@ impl Imap {
     }
 }
 
-/// The first word in capitals, and what stands behind it.
+/// The first word in capitals, and what stands after it.
 fn split_word(text: &[u8]) -> (String, &[u8]) {
     let end = text.iter().position(|byte| *byte == b' ').unwrap_or(text.len());
     let (word, rest) = text.split_at(end);

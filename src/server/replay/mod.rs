@@ -166,7 +166,7 @@ impl Replay {
         self.thread.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// A thread that waits for a client is woken by a connection of ours, behind those that clients
+    /// A thread that waits for a client is woken by a connection of ours, after those that clients
     /// have made before. If the listener is gone, the thread does not wait.
     fn wake(&self) -> io::Result<()> {
         let knock = Socket::new(Domain::IPV4, Type::STREAM, None)?;

@@ -1,11 +1,11 @@
-//! One reply (RFC 5321 section 4.2), and what the connection does behind it.
+//! One reply (RFC 5321 section 4.2), and what the connection does after it.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::server::dialogue::{Next, Said};
 
-/// A reply: its code, its lines and what comes behind it.
+/// A reply: its code, its lines and what comes after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Answer {
     code: u16,
@@ -36,7 +36,7 @@ impl Answer {
         Said::new(self.wire()).then(self.next)
     }
 
-    /// The lines as they are sent: a hyphen behind the code, a space in the last one (RFC 5321
+    /// The lines as they are sent: a hyphen after the code, a space in the last one (RFC 5321
     /// section 4.2.1).
     pub(super) fn wire(&self) -> String {
         let (earlier, last) = self

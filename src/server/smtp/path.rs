@@ -10,7 +10,7 @@ const LONGEST: usize = 254;
 pub(super) struct Path<'a> {
     /// The address, without brackets and source route; empty for the null reverse-path.
     pub(super) address: &'a str,
-    /// What stands behind the `@`; `None` for the null reverse-path and for `postmaster` alone.
+    /// What stands after the `@`; `None` for the null reverse-path and for `postmaster` alone.
     pub(super) domain: Option<&'a str>,
 }
 
@@ -27,7 +27,7 @@ impl Path<'_> {
 /// The path and the parameters of `FROM:<path> parameters`, where `keyword` is `FROM:`; `None`
 /// where the syntax is wrong.
 ///
-/// As with real servers, blanks may stand behind the colon and the brackets may be missing.
+/// As with real servers, blanks may stand after the colon and the brackets may be missing.
 pub(super) fn parse<'a>(
     argument: &'a str,
     keyword: &str,

@@ -30,10 +30,10 @@ pub(super) struct Group {
     child: Child,
     /// How the leader ended, once it has.
     ended: watch::Receiver<Option<ExitStatus>>,
-    /// Hears of that too, for who is in no runtime; behind a lock so that a server can be a
+    /// Hears of that too, for who is in no runtime; after a lock so that a server can be a
     /// `static`.
     bell: Mutex<mpsc::Receiver<()>>,
-    /// Where it could not be started, nothing is lost but what it is for.
+    /// If it could not be started, nothing is lost but what it is for.
     guard: Option<Child>,
 }
 

@@ -66,7 +66,7 @@ impl Log {
         drop(self.0.over.wait_timeout_while(self.written(), patience, |written| !written.is_over));
     }
 
-    /// All that is kept, control characters escaped but for line ends.
+    /// All that is kept, control characters escaped except line ends.
     pub(super) fn text(&self) -> String {
         let written = self.written();
         let bytes: Vec<u8> = written.bytes.iter().copied().collect();

@@ -35,7 +35,7 @@ const NOT_FOUND: i32 = 127;
 
 /// A server that runs as a process of its own, on free ports of the loopback.
 ///
-/// Dropping it ends the process and all that it started, but for what has left its process group:
+/// Dropping it ends the process and all that it started, except what has left its process group:
 /// SIGTERM, and SIGKILL where that has not helped after two seconds. It ends as well where the
 /// test's own process is killed, and where the `Server` is in a `static`, which is never dropped. A
 /// test that panics while it holds one shows the end of the log.
@@ -113,7 +113,7 @@ impl Server {
     /// `{port:imap}`.
     ///
     /// # Panics
-    /// Where there is no such port, or no such scheme.
+    /// If there is no such port, or no such scheme.
     #[must_use]
     #[track_caller]
     pub fn url_of(&self, name: &str) -> String {
@@ -128,7 +128,7 @@ impl Server {
     /// The port that stands for `{port}`.
     ///
     /// # Panics
-    /// Where there is no such place in the command.
+    /// If there is no such place in the command.
     #[must_use]
     #[track_caller]
     pub fn port(&self) -> u16 {
@@ -138,7 +138,7 @@ impl Server {
     /// The port that stands for `{port:name}`.
     ///
     /// # Panics
-    /// Where there is no such place in the command.
+    /// If there is no such place in the command.
     #[must_use]
     #[track_caller]
     pub fn port_of(&self, name: &str) -> u16 {
@@ -248,7 +248,7 @@ impl Spawn {
     /// The port that will stand for `{port}`, for a configuration file that has to be there before.
     ///
     /// # Errors
-    /// Usage where no port is free.
+    /// Usage if no port is free.
     pub fn port(&mut self) -> Result<u16> {
         self.ports.choose("")
     }
@@ -256,7 +256,7 @@ impl Spawn {
     /// The port that will stand for `{port:name}`.
     ///
     /// # Errors
-    /// Usage where no port is free.
+    /// Usage if no port is free.
     pub fn port_of(&mut self, name: &str) -> Result<u16> {
         self.ports.choose(name)
     }
@@ -267,7 +267,7 @@ impl Spawn {
     /// [`Spawn::wait_ready_async`] does not.
     ///
     /// # Errors
-    /// Unreachable where it cannot be started, where it ends, where it does not greet in time, or
+    /// Unreachable if it cannot be started, if it ends, if it does not greet in time, or
     /// where somebody else listens there already; mismatch or malformed at once where it greets
     /// with something else; usage for a URL that cannot be read. Each but the last names the
     /// command, and shows the end of its log.

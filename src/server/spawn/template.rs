@@ -106,7 +106,7 @@ pub(super) fn fill(text: &str, mut port: impl FnMut(&str) -> Result<u16>) -> Res
     Ok(filled + rest)
 }
 
-/// The name of a place whose beginning was read, and what comes behind it.
+/// The name of a place whose beginning was read, and what comes after it.
 fn place(behind: &str) -> Option<(&str, &str)> {
     if let Some(behind) = behind.strip_prefix('}') {
         return Some(("", behind));

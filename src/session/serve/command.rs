@@ -97,7 +97,7 @@ impl Command {
         Some(rest[..path_end(rest)?].to_owned())
     }
 
-    /// The parameters behind the address, `KEYWORD=value` or the keyword alone, as they came.
+    /// The parameters after the address, `KEYWORD=value` or the keyword alone, as they came.
     #[must_use]
     pub fn parameters(&self) -> Vec<(String, String)> {
         let argument = self.argument();
@@ -122,7 +122,7 @@ impl Command {
         words(line)
     }
 
-    /// The place from which on a pattern of this command is held against it: behind the tag.
+    /// The place from which on a pattern of this command is held against it: after the tag.
     pub(super) fn body(bytes: &[u8], speech: Speech) -> &[u8] {
         untagged(bytes, speech)
     }

@@ -11,7 +11,7 @@ use crate::reply::Reply;
 use crate::session::Message;
 
 impl Session {
-    /// Sends a message: `DATA`, and behind its 354 the message with leading dots doubled and the
+    /// Sends a message: `DATA`, and after its 354 the message with leading dots doubled and the
     /// final dot in one write (RFC 5321 section 4.1.1.4).
     ///
     /// Gives back the reply to the message; in LMTP one for each recipient that was accepted, in
@@ -72,7 +72,7 @@ impl Session {
     }
 
     /// Sends a chunk of a message as it is: `BDAT size`, with `LAST` for the last one, and the
-    /// octets behind it in one write (RFC 3030 section 2).
+    /// octets after it in one write (RFC 3030 section 2).
     ///
     /// Gives back what [`Session::data`] does for the last chunk, and one reply for any other.
     ///
@@ -204,7 +204,7 @@ impl Session {
     }
 }
 
-/// What was wanted, where it is one of several.
+/// What was wanted, if it is one of several.
 fn named(wanted: &Pattern, place: usize, due: usize) -> String {
     format!(
         "{wanted} (reply {} of {due} to the message: one for each recipient that was accepted)",

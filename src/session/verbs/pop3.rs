@@ -243,7 +243,7 @@ impl Session {
         self.each("uidl", message.into(), |line| {
             let mut words = words(line);
             let message = number(words.next()?).filter(|message| *message > 0)?;
-            // RFC 1939 section 7: nothing but printable characters, and nothing behind them.
+            // RFC 1939 section 7: nothing but printable characters, and nothing after them.
             let id = words.next().filter(|id| id.iter().all(u8::is_ascii_graphic))?;
             words
                 .next()
@@ -436,7 +436,7 @@ impl Session {
     }
 }
 
-/// What a command with a block behind its `+OK` brought.
+/// What a command with a block after its `+OK` brought.
 enum Listing {
     Block(Reply),
     /// The status line of a refusal that was asked for.

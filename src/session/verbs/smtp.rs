@@ -297,7 +297,7 @@ impl Session {
 }
 
 impl Session {
-    /// A command of a mail transaction, with its parameters behind it.
+    /// A command of a mail transaction, with its parameters after it.
     fn transact(&mut self, name: &'static str, usual: i32, line: String) -> Operation<'_, Reply> {
         self.operation(move |session, mut call| {
             Box::pin(async move {
@@ -311,7 +311,7 @@ impl Session {
 }
 
 /// An address in angle brackets; one that has brackets already stays as it is, with what stands
-/// behind them.
+/// after them.
 fn path(address: &str) -> String {
     if address.starts_with('<') { address.to_owned() } else { format!("<{address}>") }
 }

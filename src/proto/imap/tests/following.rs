@@ -7,7 +7,7 @@ use crate::proto::Protocol as _;
 use crate::proto::imap::Imap;
 use crate::secrets::Secrets;
 
-/// A dialogue: `C: ` is sent with CRLF, `S: ` received; behind the bar, how many replies are owed
+/// A dialogue: `C: ` is sent with CRLF, `S: ` received; after the bar, how many replies are owed
 /// then.
 fn follow(dialogue: &str) {
     let mut imap = Imap::new("imap");

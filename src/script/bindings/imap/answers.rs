@@ -254,7 +254,7 @@ pub mod words {
         response.status().map_or(Dynamic::UNIT, |status| status.as_str().into())
     }
 
-    /// What stands in brackets behind the status, as text; `()` where there is nothing.
+    /// What stands in brackets after the status, as text; `()` where there is nothing.
     #[rhai_fn(get = "code", pure)]
     pub fn code_of_response(response: &mut Response) -> Dynamic {
         text(response.code().map(|code| code.text))

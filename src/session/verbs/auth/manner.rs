@@ -66,7 +66,7 @@ impl Manner {
         }
     }
 
-    /// The challenge in a reply, in base64, where it is one.
+    /// The challenge in a reply, in base64, if it is one.
     pub(super) fn challenge(self, reply: &[u8]) -> Option<&[u8]> {
         let reply = chomp(reply);
         if self.is_quoted() {

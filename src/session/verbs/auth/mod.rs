@@ -23,7 +23,7 @@ struct Exchange {
     name: &'static str,
     mechanism: Box<dyn Mechanism>,
     manner: Manner,
-    /// The first message, where it was made and has not been sent.
+    /// The first message, if it was made and has not been sent.
     first: Option<Vec<u8>>,
     cancel: bool,
     /// Why it could not go on.
@@ -139,7 +139,7 @@ impl Session {
         })
     }
 
-    /// Has the server say which mechanisms it offers, where that matters and was not said, and can
+    /// Has the server say which mechanisms it offers, if that matters and was not said, and can
     /// be asked any time.
     async fn ask_what_is_offered(&mut self, credentials: &Credentials, verb: &Verb) -> Result<()> {
         let manner = Manner::of(self.turn.speech());
@@ -168,7 +168,7 @@ impl Session {
     }
 
     /// Answers a challenge. One that cannot be answered cancels the exchange, so that the session
-    /// is of use behind it.
+    /// is of use after it.
     async fn respond(
         &mut self,
         exchange: &mut Exchange,
@@ -186,7 +186,7 @@ impl Session {
         self.send_line(line.as_bytes(), verb.wait).await.map_err(|error| exchange.cancelled(error))
     }
 
-    /// Where the server proves itself along with success, it has to be right.
+    /// If the server proves itself along with success, it has to be right.
     fn hear_last_words(
         &mut self,
         exchange: &mut Exchange,
@@ -246,7 +246,7 @@ impl Exchange {
         if !credentials.initial.unwrap_or(usual) {
             return Ok(self.manner.command(self.name, None));
         }
-        // Where the server opens there is nothing to say yet, which is what an empty response says.
+        // If the server opens there is nothing to say yet, which is what an empty response says.
         let message =
             if opening == Opening::Server { Vec::new() } else { self.mechanism.respond(b"")? };
         let command = self.manner.command(self.name, Some(&message));
@@ -257,7 +257,7 @@ impl Exchange {
         Ok(command)
     }
 
-    /// Says why it could not go on, where it could not, now that it was cancelled.
+    /// Says why it could not go on, if it could not, now that it was cancelled.
     fn went_well(&mut self) -> Result<()> {
         self.failure
             .take()

@@ -144,15 +144,13 @@ impl Session {
                 Turn::GoOn(response) => return Err(self.asks_for_more(&course, &response)),
             };
             let place = tags.iter().position(|tag| tagged.ends() == Some(tag.as_bytes()));
-            match place.and_then(|place| answers.get_mut(place)).filter(|answer| answer.is_none()) {
-                Some(answer) => *answer = Some(self.arrive(course, tagged)?),
-                None => {
-                    let error =
-                        self.fault(Kind::Mismatch, "the tagged response ends another command");
-                    let error = error.with_expected(format!("one of {}", tags.join(", ")));
-                    return Err(error.with_got(self.shown_lines(tagged.bytes())));
-                }
-            }
+            let answer = place.and_then(|place| answers.get_mut(place));
+            let Some(answer) = answer.filter(|answer| answer.is_none()) else {
+                let error = self.fault(Kind::Mismatch, "the tagged response ends another command");
+                let error = error.with_expected(format!("one of {}", tags.join(", ")));
+                return Err(error.with_got(self.shown_lines(tagged.bytes())));
+            };
+            *answer = Some(self.arrive(course, tagged)?);
         }
         Ok(answers.into_iter().flatten().collect())
     }

@@ -21,7 +21,7 @@ use crate::session::waiting::Wait;
 
 /// The protocols that have these verbs.
 const IMAP: [Speech; 1] = [Speech::Imap];
-/// What success begins with, behind the tag.
+/// What success begins with, after the tag.
 const OK: &str = "OK";
 /// What a response counts beside its bytes: less than it takes, so that a mailbox of 200 000
 /// messages can be fetched, and enough to bound a flood of short ones.
@@ -34,7 +34,7 @@ const BY_UID: [&str; 9] =
 /// A command under way.
 pub(super) struct Course {
     pub(super) verb: Verb,
-    /// Its tag, where that is known.
+    /// Its tag, if that is known.
     tag: Option<String>,
     demands: Demands,
     untagged: Vec<Response>,
@@ -69,7 +69,7 @@ pub(super) enum Turn {
 impl Session {
     /// Sends a command with a tag of its own, its literals when they are asked for, and takes all
     /// that comes for it (RFC 3501 section 2.2). The tagged response has to say OK, or match what
-    /// [`Operation::expect`] says, which is held against what stands behind the tag.
+    /// [`Operation::expect`] says, which is held against what stands after the tag.
     ///
     /// ```
     /// use mailexpect::imap::Argument;
