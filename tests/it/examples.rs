@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mailexpect::report::Human;
 use mailexpect::script::{Case, reference};
 use mailexpect::server::Replay;
 
@@ -21,6 +22,7 @@ fn the_manual_in_the_repository_is_that_of_the_bindings() {
 fn every_example_of_the_manual_passes() {
     let examples = reference::examples();
     assert!(examples.len() > 30, "{} examples", examples.len());
+    let mut failed = Vec::new();
     for example in examples {
         let folder = folder(&[("example.rhai", &example.script)]);
         let mut case = Case::new(folder.path().join("example.rhai"))
@@ -37,9 +39,16 @@ fn every_example_of_the_manual_passes() {
         let nothing_expected = outcome.failure().is_some_and(|failure| {
             failure.error.is_vacuous() && failure.error.message().contains("nothing at all")
         });
-        assert!(outcome.is_ok() || nothing_expected, "`{}`: {outcome:#?}", example.word);
+        if !outcome.is_ok() && !nothing_expected {
+            failed.push(format!(
+                "`{}`: {}",
+                example.word,
+                Human { verbose: true }.outcome(&outcome)
+            ));
+        }
         if let Some(departure) = server.and_then(|server| server.finish().err()) {
-            panic!("`{}`: {departure}", example.word);
+            failed.push(format!("`{}`: {departure}", example.word));
         }
     }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
 }

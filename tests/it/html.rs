@@ -26,6 +26,9 @@ fn browse(file: &Path, query: &str) -> Option<(String, String)> {
     let profile = tempfile::tempdir().unwrap();
     let output = Command::new("chromium")
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"])
+        // It would look for news of its own on the network.
+        .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
+        .args(["--no-first-run", "--disable-quic", "--disable-default-apps"])
         .arg(format!("--user-data-dir={}", profile.path().display()))
         .args(["--virtual-time-budget=5000", "--dump-dom"])
         .arg(format!("file://{}{query}", file.display()))

@@ -144,7 +144,7 @@ pub mod words {
     ///
     /// ```rhai
     /// let port = free_port();
-    /// let e = fails("unreachable", || connect(`smtp://127.0.0.1:${port}`));
+    /// let e = fails("refused", || connect(`smtp://127.0.0.1:${port}`));
     /// assert(e.got.contains("refused"));
     /// ```
     #[rhai_fn(return_raw)]

@@ -634,7 +634,7 @@ pub mod words {
     /// let s = l.accept();
     /// s.greet();
     /// c.expect(220);
-    /// c.send("AUTH PLAIN " + base64("\0hoge\0pppwww"));
+    /// c.send("AUTH PLAIN " + base64("\x00hoge\x00pppwww"));
     /// let who = s.expect_auth(#{users: #{hoge: "pppwww"}});
     /// assert(who.granted && who.user == "hoge");
     /// c.expect(235);
