@@ -64,13 +64,13 @@ impl Session {
     /// Resets the connection (RST where it is TCP), whatever is still owed.
     ///
     /// ```
-    /// # use mailexpect::{Session, server::Replay};
+    /// # use mailexpect::{Session, server::Embedded};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Replay::start("S: 220 hi\nC: DATA\nS: 354 go on")?;
-    /// let mut session = Session::connect(&server.url("smtp")).await?;
+    /// let server = Embedded::start()?;
+    /// let mut session = Session::connect(&server.smtp()).await?;
     /// session.expect(220).await?;
-    /// session.send("DATA").await?;
+    /// session.send("NOOP").await?;
     /// session.reset()?;
     /// assert!(session.transcript().to_string().ends_with("*** reset by the client\n"));
     /// # Ok(())
