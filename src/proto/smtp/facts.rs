@@ -18,7 +18,7 @@ const LMTP_SCHEMES: [Scheme; 2] = [
     Scheme { name: "lmtps", speech: Speech::Lmtp, port: None },
 ];
 
-pub(in crate::proto) static FACTS: Facts = Facts {
+const SMTP: Facts = Facts {
     name: "SMTP",
     schemes: &SCHEMES,
     dialogue: |name| Box::new(Smtp::new(name)),
@@ -33,19 +33,14 @@ pub(in crate::proto) static FACTS: Facts = Facts {
     advice: &ADVICE,
 };
 
+pub(in crate::proto) static FACTS: Facts = SMTP;
+
+/// The same, but for its schemes and how messages are answered (RFC 2033).
 pub(in crate::proto) static LMTP: Facts = Facts {
     name: "LMTP",
     schemes: &LMTP_SCHEMES,
     dialogue: |name| Box::new(Smtp::lmtp(name)),
-    greetings: &["220"],
-    greeting: &[Success::Code(220)],
-    success: Success::Code(250),
-    statuses: &[],
-    // RFC 5321 section 3.8.
-    unasked: Some("421"),
-    tls: Some(Tls { command: "STARTTLS", success: Success::Code(220), greets_again: false }),
-    sasl: &SASL,
-    advice: &ADVICE,
+    ..SMTP
 };
 
 /// RFC 4954 section 4.

@@ -7,9 +7,10 @@
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use data_encoding::HEXLOWER_PERMISSIVE;
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
-use rhai::{Array, Blob};
+use rhai::{Array, Blob, Module};
 
 use super::argument;
+use super::verb::{Manual, registration, words_of};
 use crate::error::{Error, Result};
 use crate::pattern::{Code, Pattern};
 use crate::script::raise::{Raised, raise};
@@ -53,6 +54,35 @@ fn any_of(ctx: &NativeCallContext<'_>, patterns: Array) -> Result<Pattern, Raise
         argument::patterns(patterns)
     };
     patterns.and_then(Pattern::any).map_err(|error| raise(ctx, error))
+}
+
+/// Rhai has no words of any number of arguments: one is registered for each number of them.
+macro_rules! any_of_each {
+    ($module:expr, $manual:expr; $($($pattern:ident)+;)+) => {
+        $(
+            let params = [$(concat!(stringify!($pattern), ": Dynamic"),)+ "Pattern"];
+            registration("any", $manual, &[], &params).set_into_module(
+                $module,
+                |ctx: NativeCallContext, $($pattern: Dynamic),+| any_of(&ctx, vec![$($pattern),+]),
+            );
+        )+
+    };
+}
+
+/// The words, and `any` of several patterns.
+#[allow(clippy::many_single_char_names, reason = "the patterns of `any` have no names")]
+pub(super) fn words(manual: Manual) -> Module {
+    let mut all = words_of!(words, manual);
+    any_of_each! { &mut all, manual;
+        a b;
+        a b c;
+        a b c d;
+        a b c d e;
+        a b c d e f;
+        a b c d e f g;
+        a b c d e f g h;
+    }
+    all
 }
 
 #[export_module(manifest)]
@@ -141,121 +171,6 @@ pub mod words {
     #[rhai_fn(return_raw)]
     pub fn any(ctx: NativeCallContext, patterns: Array) -> Result<Pattern, Raised> {
         any_of(&ctx, patterns)
-    }
-
-    #[rhai_fn(name = "any", return_raw)]
-    #[allow(
-        clippy::too_many_arguments,
-        clippy::many_single_char_names,
-        reason = "Rhai has no words of any number of arguments"
-    )]
-    pub fn any_2(ctx: NativeCallContext, a: Dynamic, b: Dynamic) -> Result<Pattern, Raised> {
-        any_of(&ctx, vec![a, b])
-    }
-
-    #[rhai_fn(name = "any", return_raw)]
-    #[allow(
-        clippy::too_many_arguments,
-        clippy::many_single_char_names,
-        reason = "Rhai has no words of any number of arguments"
-    )]
-    pub fn any_3(
-        ctx: NativeCallContext,
-        a: Dynamic,
-        b: Dynamic,
-        c: Dynamic,
-    ) -> Result<Pattern, Raised> {
-        any_of(&ctx, vec![a, b, c])
-    }
-
-    #[rhai_fn(name = "any", return_raw)]
-    #[allow(
-        clippy::too_many_arguments,
-        clippy::many_single_char_names,
-        reason = "Rhai has no words of any number of arguments"
-    )]
-    pub fn any_4(
-        ctx: NativeCallContext,
-        a: Dynamic,
-        b: Dynamic,
-        c: Dynamic,
-        d: Dynamic,
-    ) -> Result<Pattern, Raised> {
-        any_of(&ctx, vec![a, b, c, d])
-    }
-
-    #[rhai_fn(name = "any", return_raw)]
-    #[allow(
-        clippy::too_many_arguments,
-        clippy::many_single_char_names,
-        reason = "Rhai has no words of any number of arguments"
-    )]
-    pub fn any_5(
-        ctx: NativeCallContext,
-        a: Dynamic,
-        b: Dynamic,
-        c: Dynamic,
-        d: Dynamic,
-        e: Dynamic,
-    ) -> Result<Pattern, Raised> {
-        any_of(&ctx, vec![a, b, c, d, e])
-    }
-
-    #[rhai_fn(name = "any", return_raw)]
-    #[allow(
-        clippy::too_many_arguments,
-        clippy::many_single_char_names,
-        reason = "Rhai has no words of any number of arguments"
-    )]
-    pub fn any_6(
-        ctx: NativeCallContext,
-        a: Dynamic,
-        b: Dynamic,
-        c: Dynamic,
-        d: Dynamic,
-        e: Dynamic,
-        f: Dynamic,
-    ) -> Result<Pattern, Raised> {
-        any_of(&ctx, vec![a, b, c, d, e, f])
-    }
-
-    #[rhai_fn(name = "any", return_raw)]
-    #[allow(
-        clippy::too_many_arguments,
-        clippy::many_single_char_names,
-        reason = "Rhai has no words of any number of arguments"
-    )]
-    pub fn any_7(
-        ctx: NativeCallContext,
-        a: Dynamic,
-        b: Dynamic,
-        c: Dynamic,
-        d: Dynamic,
-        e: Dynamic,
-        f: Dynamic,
-        g: Dynamic,
-    ) -> Result<Pattern, Raised> {
-        any_of(&ctx, vec![a, b, c, d, e, f, g])
-    }
-
-    #[rhai_fn(name = "any", return_raw)]
-    #[allow(
-        clippy::too_many_arguments,
-        clippy::many_single_char_names,
-        reason = "Rhai has no words of any number of arguments"
-    )]
-    pub fn any_8(
-        ctx: NativeCallContext,
-        a: Dynamic,
-        b: Dynamic,
-        c: Dynamic,
-        d: Dynamic,
-        e: Dynamic,
-        f: Dynamic,
-        g: Dynamic,
-        h: Dynamic,
-    ) -> Result<Pattern, Raised> {
-        any_of(&ctx, vec![a, b, c, d, e, f, g, h])
     }
 
     /// The server's close, as one of several alternatives; alone, `expect_close()` says it better.

@@ -1,0 +1,159 @@
+//! What a server says, from what a script gives: a status, its text, and what goes wrong with it.
+
+use rhai::Map;
+use rhai::plugin::Dynamic;
+
+use crate::error::{Error, Result};
+use crate::proto::Speech;
+use crate::quoted;
+use crate::script::bindings::argument::{boolean, check_known, duration, pattern};
+use crate::session::{Answer, Call, Command, Fault, Session, Then};
+
+/// The options and the text that a word was given after its status, in whatever number.
+fn parted(text: Dynamic, options: &mut Map) -> Option<Dynamic> {
+    match text.try_cast_result::<Map>() {
+        Ok(map) => {
+            *options = map;
+            None
+        }
+        Err(text) => Some(text),
+    }
+}
+
+fn text_lines(text: &Dynamic) -> Result<Vec<String>> {
+    if let Ok(list) = text.as_array_ref() {
+        return list.iter().map(line_of).collect();
+    }
+    Ok(vec![line_of(text)?])
+}
+
+fn line_of(value: &Dynamic) -> Result<String> {
+    let line = value.to_string();
+    if value.is_string() && !line.contains(['\r', '\n']) {
+        return Ok(line);
+    }
+    let error = Error::usage("the text of a reply is a line, or a list of lines");
+    Err(error.hint("send_raw(...) sends any bytes"))
+}
+
+/// What the server says, from a status and perhaps its text.
+pub(super) fn answer(speech: Speech, status: Dynamic, text: Option<Dynamic>) -> Result<Answer> {
+    if let Ok(pair) = status.as_array_ref() {
+        let mut pair = pair.iter().cloned();
+        let first = pair.next().unwrap_or_default();
+        return answer(speech, first, pair.next());
+    }
+    if let Ok(code) = status.as_int() {
+        let code = u16::try_from(code).ok().filter(|code| (100..1000).contains(code));
+        let code = code.ok_or_else(|| Error::usage("a reply code has three digits"))?;
+        return Ok(match text {
+            None => code.into(),
+            Some(text) => (code, text_lines(&text)?).into(),
+        });
+    }
+    let status = line_of(&status)?;
+    let Some(text) = text else { return Ok(status.into()) };
+    if text.is_array() && speech == Speech::Pop3 {
+        let stuffed = |line: String| if line.starts_with('.') { format!(".{line}") } else { line };
+        let lines = text_lines(&text)?.into_iter().map(stuffed);
+        return Ok(Answer::of_lines([status].into_iter().chain(lines).chain([".".to_owned()])));
+    }
+    let lines = text_lines(&text)?;
+    Ok(match (speech, &lines[..]) {
+        (Speech::Sieve, [line]) => {
+            let quoted = quoted::write(line.as_bytes());
+            format!("{status} {}", String::from_utf8_lossy(&quoted)).into()
+        }
+        (_, [line]) => format!("{status} {line}").into(),
+        _ => return Err(Error::usage("several lines need a reply code, or +OK in POP3")),
+    })
+}
+
+pub(super) async fn reply_of(
+    session: &mut Session,
+    status: Dynamic,
+    text: Dynamic,
+    mut options: Map,
+) -> Result<()> {
+    let text = parted(text, &mut options).filter(|text| !text.is_unit());
+    let answer = answer(session.speech(), status, text)?;
+    session.reply(answer).with(sending(&options)?).await
+}
+
+pub(super) async fn greeting_of(
+    session: &mut Session,
+    status: Dynamic,
+    text: Dynamic,
+    mut options: Map,
+) -> Result<()> {
+    let status = parted(status, &mut options).filter(|status| !status.is_unit());
+    let text = parted(text, &mut options).filter(|text| !text.is_unit());
+    let answer = match status {
+        Some(status) => answer(session.speech(), status, text)?,
+        None => "".into(),
+    };
+    session.greet(answer).with(sending(&options)?).await
+}
+
+pub(super) async fn pair_of(
+    session: &mut Session,
+    wanted: Dynamic,
+    status: Dynamic,
+    text: Dynamic,
+    mut options: Map,
+) -> Result<Command> {
+    let text = parted(text, &mut options).filter(|text| !text.is_unit());
+    let answer = answer(session.speech(), status, text)?;
+    session.serve(pattern(wanted)?, answer).with(sending(&options)?).await
+}
+
+/// What a word that sends may be given as its last argument.
+const SENDING: [&str; 10] =
+    ["timeout", "after", "drip", "cut", "then", "bare_lf", "nul", "doubled", "missing", "endless"];
+
+/// What a word that sends is given as its last argument: a deadline, and what goes wrong.
+pub(super) fn sending(options: &Map) -> Result<Call> {
+    let mut fault = Fault::new();
+    let mut has_fault = false;
+    let mut call = Call::default();
+    for (name, value) in options {
+        check_known(name, &SENDING)?;
+        has_fault |= name != "timeout";
+        fault = match name.as_str() {
+            "timeout" => {
+                call.timeout = Some(duration(value)?);
+                fault
+            }
+            "after" => fault.after(duration(value)?),
+            "drip" => fault.drip(duration(value)?),
+            "cut" => fault.cut(count(name, value)?),
+            "endless" => fault.endless(count(name, value)?),
+            "then" => fault.then(then(value)?),
+            "bare_lf" => fault.bare_lf(boolean(name, value)?),
+            "nul" => fault.nul(boolean(name, value)?),
+            "doubled" => fault.doubled(boolean(name, value)?),
+            _ => fault.missing(boolean(name, value)?),
+        };
+    }
+    call.fault = has_fault.then(|| Box::new(fault));
+    Ok(call)
+}
+
+fn count(name: &str, value: &Dynamic) -> Result<usize> {
+    let count = value.as_int().ok().and_then(|count| usize::try_from(count).ok());
+    count.ok_or_else(|| Error::usage(format!("the option `{name}` is a number of bytes")))
+}
+
+fn then(value: &Dynamic) -> Result<Then> {
+    Ok(match value.to_string().as_str() {
+        "close" => Then::Close,
+        "reset" => Then::Reset,
+        "half_close" => Then::HalfClose,
+        "silence" => Then::Silence,
+        "cut_tls" => Then::CutTls,
+        other => {
+            return Err(Error::usage(format!("`{other}` is no end of a connection"))
+                .hint("\"close\", \"reset\", \"half_close\", \"silence\" or \"cut_tls\""));
+        }
+    })
+}

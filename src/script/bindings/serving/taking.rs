@@ -1,0 +1,306 @@
+//! The words by which a server takes what its client says.
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "Rhai's plugin macros hand arguments over by value"
+)]
+
+use rhai::plugin::{Dynamic, NativeCallContext, export_module};
+use rhai::{Array, Map};
+
+use crate::error::{Error, Result};
+use crate::reply::Reply;
+use crate::script::bindings::argument::{boolean, check_known, duration, pattern, patterns};
+use crate::script::bindings::listening::{SERVER_TLS, server_tls};
+use crate::script::bindings::{Handle, call};
+use crate::script::raise::Raised;
+use crate::session::{Call, Command, Users};
+
+/// What a word that takes commands is given as its last argument.
+fn taking(options: &Map) -> Result<Call> {
+    call::call(options, &["timeout"])
+}
+
+/// Who may log in.
+fn users(options: &Map) -> Result<(Call, Users)> {
+    let mut users = Users::new();
+    let mut call = Call::default();
+    for (name, value) in options {
+        check_known(name, &["timeout", "users", "verdict", "forge", "mechanism"])?;
+        users = match name.as_str() {
+            "timeout" => {
+                call.timeout = Some(duration(value)?);
+                users
+            }
+            "users" => {
+                let all = value.as_map_ref().map_err(|_| {
+                    Error::usage("the option `users` is a map of names and passwords")
+                        .hint("users: #{\"hoge@example.com\": \"pppwww\"}")
+                })?;
+                let all: Vec<_> = all
+                    .iter()
+                    .map(|(name, password)| (name.to_string(), password.to_string()))
+                    .collect();
+                all.into_iter().fold(users, |users, (name, password)| users.user(name, password))
+            }
+            "verdict" => users.verdict(boolean(name, value)?),
+            "forge" => users.forge(boolean(name, value)?),
+            _ => users.mechanism(value.to_string()),
+        };
+    }
+    Ok((call, users))
+}
+
+fn starttls_options(options: &Map) -> Result<(Call, Option<crate::tls::ServerOptions>)> {
+    let mut of_tls = options.clone();
+    let timeout = of_tls.remove("timeout").map(|value| duration(&value)).transpose()?;
+    of_tls
+        .keys()
+        .try_for_each(|name| check_known(name, &[&["timeout"], &SERVER_TLS[..]].concat()))?;
+    let tls = if of_tls.is_empty() { None } else { Some(server_tls(&of_tls)?) };
+    Ok((Call { timeout, ..Call::default() }, tls))
+}
+
+#[export_module(manifest)]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "the macro writes code of its own beside these"
+)]
+pub mod words {
+    /// Takes the client's next command, which has to begin with these words, in letters of either
+    /// case, or match a regex; in IMAP the tag is left aside. It has `verb`, `argument`,
+    /// `arguments`, and in SMTP `address` and `parameters`.
+    ///
+    /// ```rhai
+    /// let l = listen("smtp");
+    /// let c = connect(l.url);
+    /// let s = l.accept();
+    /// s.greet();
+    /// c.expect(220);
+    /// c.send("MAIL FROM:<hoge@example.com> SIZE=10");
+    /// let mail = s.expect_command("MAIL");
+    /// assert_eq(mail.address, "hoge@example.com");
+    /// assert_eq(mail.parameters.SIZE, "10");
+    /// s.reply(250, "ok");
+    /// c.expect(250);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn expect_command(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        wanted: Dynamic,
+    ) -> Result<Command, Raised> {
+        session.operate(&ctx, async |session| session.expect_command(pattern(wanted)?).await)
+    }
+
+    /// Takes the client's next command, whatever it is.
+    #[rhai_fn(name = "expect_command", return_raw)]
+    pub fn expect_any_command(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+    ) -> Result<Command, Raised> {
+        session.operate(&ctx, async |session| {
+            session.expect_command(crate::pattern::Pattern::regex("(?s)^.")?).await
+        })
+    }
+
+    #[rhai_fn(name = "expect_command", return_raw)]
+    pub fn expect_command_with(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        wanted: Dynamic,
+        options: Map,
+    ) -> Result<Command, Raised> {
+        session.operate(&ctx, async |session| {
+            session.expect_command(pattern(wanted)?).with(taking(&options)?).await
+        })
+    }
+
+    /// Takes the commands that a client sends at once (RFC 2920), one for each pattern, before any
+    /// of them is answered; `replies` answers them in one write.
+    ///
+    /// ```rhai
+    /// let l = listen("smtp");
+    /// let c = connect(l.url);
+    /// let s = l.accept();
+    /// s.greet();
+    /// c.expect(220);
+    /// c.pipeline(["MAIL FROM:<a@example.com>", "RCPT TO:<b@example.com>", "DATA"]);
+    /// s.expect_group(["MAIL", "RCPT", "DATA"]);
+    /// s.replies([250, [451, "4.2.1 busy"], [503, "no recipients"]]);
+    /// c.expect(250);
+    /// c.expect(451);
+    /// c.expect(503);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn expect_group(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        wanted: Array,
+    ) -> Result<Array, Raised> {
+        expect_group_with(ctx, session, wanted, Map::new())
+    }
+
+    #[rhai_fn(name = "expect_group", return_raw)]
+    pub fn expect_group_with(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        wanted: Array,
+        options: Map,
+    ) -> Result<Array, Raised> {
+        session.operate(&ctx, async |session| {
+            let group = session.expect_group(patterns(wanted)?).with(taking(&options)?).await?;
+            Ok(group.into_iter().map(Dynamic::from).collect())
+        })
+    }
+
+    /// Takes the message that follows 354, with its doubled dots made single; `#{keep: false}` keeps
+    /// none of it. A reply has to follow.
+    ///
+    /// ```rhai
+    /// let l = listen("smtp");
+    /// let c = connect(l.url);
+    /// let s = l.accept();
+    /// s.greet();
+    /// c.expect(220);
+    /// c.send("DATA");
+    /// s.serve("DATA", 354);
+    /// c.expect(354);
+    /// c.send_message("Subject: hi\n\n.hidden\n");
+    /// assert_eq(s.expect_message().text, "Subject: hi\r\n\r\n.hidden");
+    /// s.reply(250, "queued");
+    /// c.expect(250);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn expect_message(ctx: NativeCallContext, session: &mut Handle) -> Result<Reply, Raised> {
+        expect_message_with(ctx, session, Map::new())
+    }
+
+    #[rhai_fn(name = "expect_message", return_raw)]
+    pub fn expect_message_with(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        options: Map,
+    ) -> Result<Reply, Raised> {
+        session.operate(&ctx, async |session| {
+            session.expect_message().with(call::call(&options, &["timeout", "keep"])?).await
+        })
+    }
+
+    /// Takes a BDAT command and its octets (RFC 3030): a map of `command`, `bytes` and `last`. A
+    /// reply has to follow.
+    ///
+    /// ```rhai
+    /// let l = listen("smtp");
+    /// let c = connect(l.url);
+    /// let s = l.accept();
+    /// s.greet();
+    /// c.expect(220);
+    /// c.send_raw("BDAT 5 LAST\r\nab\r\nc");
+    /// let chunk = s.expect_bdat();
+    /// assert(chunk.last && chunk.bytes == bytes("ab\r\nc"));
+    /// s.reply(250);
+    /// c.expect(250);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn expect_bdat(ctx: NativeCallContext, session: &mut Handle) -> Result<Map, Raised> {
+        session.operate(&ctx, async |session| {
+            let chunk = session.expect_bdat().await?;
+            Ok(Map::from([
+                ("command".into(), Dynamic::from(chunk.command)),
+                ("bytes".into(), Dynamic::from_blob(chunk.bytes.to_vec())),
+                ("last".into(), chunk.is_last.into()),
+            ]))
+        })
+    }
+
+    /// Takes DONE, with which a client ends its IDLE (RFC 2177).
+    #[rhai_fn(return_raw)]
+    pub fn expect_done(ctx: NativeCallContext, session: &mut Handle) -> Result<Reply, Raised> {
+        session.operate(&ctx, async |session| session.expect_done().await)
+    }
+
+    /// Takes and forgets whatever comes, until the client closes; gives back how many octets came.
+    ///
+    /// ```rhai
+    /// let l = listen("tcp");
+    /// let c = connect(l.url);
+    /// let s = l.accept();
+    /// c.send_raw("whatever");
+    /// c.expect_silence("10ms");
+    /// c.shutdown();
+    /// assert_eq(s.discard(), 8);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn discard(ctx: NativeCallContext, session: &mut Handle) -> Result<i64, Raised> {
+        session.operate(&ctx, async |session| {
+            session.discard().await.map(|octets| i64::try_from(octets).unwrap_or(i64::MAX))
+        })
+    }
+
+    /// Takes QUIT (LOGOUT in IMAP and ManageSieve), answers it and closes: the dialogue is over.
+    #[rhai_fn(return_raw)]
+    pub fn expect_quit(ctx: NativeCallContext, session: &mut Handle) -> Result<Command, Raised> {
+        session.operate(&ctx, async |session| session.expect_quit().await)
+    }
+
+    /// Takes the command for TLS (STARTTLS, STLS in POP3), goes ahead, and makes the handshake: with
+    /// the listener's certificate, or with the options of `listen`'s `tls` given here. The client
+    /// has to make its part meanwhile: it is another program, or `together([...])` runs both sides.
+    #[rhai_fn(return_raw)]
+    pub fn expect_starttls(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+    ) -> Result<Command, Raised> {
+        expect_starttls_with(ctx, session, Map::new())
+    }
+
+    #[rhai_fn(name = "expect_starttls", return_raw)]
+    pub fn expect_starttls_with(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        options: Map,
+    ) -> Result<Command, Raised> {
+        session.operate(&ctx, async |session| {
+            let (call, tls) = starttls_options(&options)?;
+            session.expect_starttls(tls).with(call).await
+        })
+    }
+
+    /// Takes the client's command to authenticate and goes through the exchange with it, by every
+    /// mechanism that `auth` speaks; what the client says is masked. `users` may log in; `verdict`
+    /// says yes or no to everybody; `mechanism` is the one that has to be used; `forge` has the
+    /// server prove itself by a wrong signature. Gives back a map of `mechanism`, `user`, `granted`
+    /// and `cancelled`. The client answers meanwhile: it is another program, or `together([...])`
+    /// runs both sides, unless all is said in one command.
+    ///
+    /// ```rhai
+    /// let l = listen("submission");
+    /// let c = connect(l.url);
+    /// let s = l.accept();
+    /// s.greet();
+    /// c.expect(220);
+    /// c.send("AUTH PLAIN " + base64("\x00hoge\x00pppwww"));
+    /// let who = s.expect_auth(#{users: #{hoge: "pppwww"}});
+    /// assert(who.granted && who.user == "hoge");
+    /// c.expect(235);
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn expect_auth(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        options: Map,
+    ) -> Result<Map, Raised> {
+        session.operate(&ctx, async |session| {
+            let (call, users) = super::users(&options)?;
+            let came = session.expect_auth(users).with(call).await?;
+            Ok(Map::from([
+                ("mechanism".into(), came.mechanism.into()),
+                ("user".into(), came.user.into()),
+                ("granted".into(), came.granted.into()),
+                ("cancelled".into(), came.cancelled.into()),
+            ]))
+        })
+    }
+}
