@@ -4,19 +4,25 @@ use crate::error::{Error, Result};
 use crate::target::Target;
 use crate::visible;
 
-/// What is spoken at a port, by how its number ends: test servers listen at 2525 or 3143.
-const PORTS: [(&str, &str); 10] = [
-    ("25", "smtp"),
-    ("465", "submissions"),
-    ("587", "submission"),
-    ("24", "lmtp"),
-    ("110", "pop3"),
-    ("995", "pop3s"),
-    ("143", "imap"),
-    ("993", "imaps"),
-    ("4190", "sieve"),
-    ("2000", "sieve"),
+/// What is spoken at a port.
+const PORTS: [(u16, &str); 12] = [
+    (24, "lmtp"),
+    (25, "smtp"),
+    (26, "smtp"),
+    (110, "pop3"),
+    (143, "imap"),
+    (465, "submissions"),
+    (587, "submission"),
+    (993, "imaps"),
+    (995, "pop3s"),
+    (2000, "sieve"),
+    (2525, "smtp"),
+    (4190, "sieve"),
 ];
+/// What a server that may not listen below 1024 adds to its port, by custom: `MailHog` 1000,
+/// `GreenMail` 3000, containers 10000. Any other port says nothing, least of all by how its number
+/// ends: a test server at a free port may have any.
+const ADDED: [u16; 4] = [1000, 2000, 3000, 10_000];
 
 /// The URL of a server; the scheme is that of its port if it has none, and `other` for a port that
 /// says nothing. A path is a unix socket.
@@ -64,15 +70,26 @@ fn port_of(host: &str) -> Option<u16> {
 }
 
 fn scheme_of(port: u16, other: &str) -> &str {
-    let port = port.to_string();
-    let known = PORTS.iter().find(|(known, _)| *known == port);
-    let like = || PORTS.iter().find(|(known, _)| port.ends_with(known));
-    known.or_else(like).map_or(other, |(_, scheme)| scheme)
+    let scheme = |port| PORTS.iter().find(|(known, _)| *known == port).map(|(_, scheme)| *scheme);
+    let moved = || {
+        let usual = ADDED.iter().filter_map(|added| port.checked_sub(*added));
+        // 1024 and 1026 are given to anybody, and amavis speaks SMTP at 10024.
+        usual.filter(|usual| (25..1000).contains(usual) && *usual != 26).find_map(scheme)
+    };
+    scheme(port).or_else(moved).unwrap_or(other)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The system gives any of them to whoever asks for a free one.
+    #[test]
+    fn a_free_port_says_nothing_however_it_ends() {
+        for port in 20_000..=u16::MAX {
+            assert_eq!(scheme_of(port, "tcp"), "tcp", "{port}");
+        }
+    }
 
     #[test]
     fn a_host_gets_the_scheme_of_its_port() {
@@ -82,7 +99,11 @@ mod tests {
             ("localhost:2525", None, "smtp://localhost:2525"),
             ("localhost", Some(3143), "imap://localhost:3143"),
             ("localhost", Some(465), "submissions://localhost:465"),
+            ("localhost", Some(1025), "smtp://localhost:1025"),
+            ("localhost", Some(10_993), "imaps://localhost:10993"),
             ("localhost", Some(8080), "tcp://localhost:8080"),
+            ("localhost", Some(8025), "tcp://localhost:8025"),
+            ("localhost", Some(10_024), "tcp://localhost:10024"),
             ("::1", Some(110), "pop3://[::1]:110"),
             ("::1", None, "smtp://[::1]"),
             ("[::1]:4190", None, "sieve://[::1]:4190"),

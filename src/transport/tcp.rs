@@ -352,7 +352,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_that_is_refused_says_so_on_any_thread() {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        // Bound and not listening, so that nobody else gets the port meanwhile.
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
         for thread in [Thread::Shared, Thread::Own] {
             let refused = Tcp::connect(address, None, thread).await.unwrap_err();
             assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused, "{thread:?}");

@@ -347,7 +347,8 @@ fn serving() -> (Child, u16) {
     // The rest is not read, and the pipe stays open.
     std::mem::forget(out);
     let port = said.split("smtp://127.0.0.1:").nth(1).unwrap();
-    (child, port.trim().parse().unwrap_or_else(|_| port[..5].trim().parse().unwrap()))
+    let port = port.split(|c: char| !c.is_ascii_digit()).next().unwrap();
+    (child, port.parse().unwrap())
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! A peer that does exactly what a test tells it to: say, drip, listen, close, reset, flood, lie.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 
 use mailexpect::server::Replay;
+use socket2::{Domain, Socket, Type};
 
 /// A server that plays a dialogue in the notation of [`Replay`] and does not judge what the client
 /// makes of it: most tests are about a client that goes early. After the last line it closes.
@@ -59,6 +60,14 @@ pub(crate) fn says(bytes: &[u8]) -> String {
         _ => format!(r"\x{byte:02x}"),
     };
     format!("S: {}\\", bytes.iter().map(escaped).collect::<String>())
+}
+
+/// A port that refuses connections, and nobody else gets as long as its socket is kept.
+pub(crate) fn closed_port() -> (Socket, u16) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+    let port = socket.local_addr().unwrap().as_socket().unwrap().port();
+    (socket, port)
 }
 
 /// A server for any number of connections that greets and hands what each read brings to `answer`,

@@ -1,12 +1,12 @@
 //! `mailexpect probe`: ports that answer, what speaks there, how far a dialogue gets.
 
-use std::net::TcpListener;
 use std::process::Command;
 
 use mailexpect::server::{Embedded, Replay};
 use serde_json::Value;
 
 use crate::filters::filtered;
+use crate::peer::closed_port;
 use crate::program::{Ran, program, project, run};
 use crate::servers::{PASSWORD, USER, mailserver};
 
@@ -27,14 +27,11 @@ fn probe(args: &[&str]) -> Ran {
     run(&project(), &[&["probe"], args].concat())
 }
 
-fn closed_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 #[test]
 fn an_open_port_says_what_it_speaks_and_a_closed_one_that_it_is_closed() {
     let server = Embedded::start().unwrap();
-    let (smtp, tls, closed) = (port(&server.smtp()), port(&server.submissions()), closed_port());
+    let (smtp, tls) = (port(&server.smtp()), port(&server.submissions()));
+    let (_held, closed) = closed_port();
     let ran = probe(&[&format!("127.0.0.1:{smtp},{tls},{closed}")]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     insta::assert_snapshot!(filtered(&ran.out, &FILTERS));
@@ -48,7 +45,8 @@ fn an_open_port_says_what_it_speaks_and_a_closed_one_that_it_is_closed() {
 #[test]
 fn a_health_check_is_one_line_and_0_or_1() {
     let server = Embedded::start().unwrap();
-    let (smtp, closed) = (port(&server.smtp()), closed_port());
+    let smtp = port(&server.smtp());
+    let (_held, closed) = closed_port();
     let ran = probe(&["-q", &format!("localhost:{smtp}")]);
     assert_eq!((ran.code, ran.out.as_str()), (Some(0), &*format!("OK localhost: {smtp} open\n")));
     let ran = probe(&["-q", &format!("localhost:{closed}")]);

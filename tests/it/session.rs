@@ -6,7 +6,7 @@ use std::time::Duration;
 use mailexpect::{Family, Pattern, Regex, Session, Transcript, dot_stuff};
 use proptest::prelude::*;
 
-use crate::peer::{Peer, says};
+use crate::peer::{Peer, closed_port, says};
 
 fn run<T>(test: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
@@ -436,9 +436,7 @@ fn a_reset_leaves_without_asking_and_a_close_asks() {
 
 #[test]
 fn each_address_that_was_tried_is_told() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
+    let (_held, port) = closed_port();
     let transcript = Transcript::new();
     let error = run(Session::options()
         .transcript(transcript.clone())

@@ -145,7 +145,8 @@ fn a_drop_ends_what_the_server_started_even_where_it_does_not_want_to() {
     let port = server.port();
     drop(server);
     assert!(wait_until(|| !runs(&pid)), "{pid} still runs");
-    TcpListener::bind(("127.0.0.1", port)).unwrap();
+    // Another test may have taken the port meanwhile, and gives it back.
+    assert!(wait_until(|| TcpListener::bind(("127.0.0.1", port)).is_ok()));
 }
 
 /// The processes at work in that folder.
