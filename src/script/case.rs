@@ -537,6 +537,7 @@ impl Runner {
         tokio::select! {
             biased;
             ended = guarded(script.as_mut()) => return ended,
+            // Not waited for either: the bound of what runs at the end of a script that was stopped.
             () = tokio::time::sleep(finally::AFTER_A_STOP) => {}
         }
         script.stop(Stop::Deadline);

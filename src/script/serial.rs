@@ -42,6 +42,7 @@ async fn lock(name: &str) -> Result<File> {
     loop {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Ok(file),
+            // The system tells nobody when another process lets go of a lock.
             Err(rustix::io::Errno::WOULDBLOCK) => tokio::time::sleep(pause).await,
             Err(error) => return Err(failed(error.into())),
         }

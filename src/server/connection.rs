@@ -158,6 +158,7 @@ async fn exchange(
         if !outgoing.replies.is_empty() || progress >= PROGRESS {
             (since, progress) = (Instant::now(), 0);
         }
+        // A pause that a rule of the server asks for.
         if !outgoing.wait.is_zero() {
             tokio::time::sleep(outgoing.wait).await;
         }

@@ -81,6 +81,7 @@ impl Attempts {
                 return Err(self.ran_out(&failed, number).raised());
             }
             last = Some(failed);
+            // The pause that the script asked for: nothing tells when another attempt would succeed.
             let longest = self.until.map(|until| until.saturating_duration_since(Instant::now()));
             wait(ctx, tokio::time::sleep(longest.map_or(pause, |longest| longest.min(pause))))?;
             pause = self.every.unwrap_or((pause * 2).min(PAUSES.1));
