@@ -1,6 +1,7 @@
 //! The one error of the crate: what went wrong in a dialogue, with its parts.
 
 use std::fmt;
+use std::panic::Location;
 use std::time::Duration;
 
 use crate::duration::shown;
@@ -9,15 +10,16 @@ use crate::visible;
 
 /// What went wrong, with the parts a person needs to see what to do next.
 ///
-/// The kind is private; ask by predicate ([`Error::is_timeout`] and its kin) or by its name
-/// ([`Error::kind`]), the same word that a script sees as `e.kind`.
+/// Ask what it is by predicate ([`Error::is_timeout`] and its kin) or by its [`Error::kind`], whose
+/// name a script sees as `e.kind`. [`Debug`](fmt::Debug) adds to what [`Display`](fmt::Display) says
+/// where in the source the operation was called, and the last lines of the transcript.
 ///
 /// ```
-/// use mailexpect::Pattern;
+/// use mailexpect::{ErrorKind, Pattern};
 ///
 /// let error = Pattern::regex("(").unwrap_err();
-/// assert!(error.is_usage());
-/// assert_eq!(error.kind(), "usage");
+/// assert_eq!(error.kind(), ErrorKind::Usage);
+/// assert_eq!(error.kind().name(), "usage");
 /// ```
 #[derive(Clone)]
 pub struct Error(Box<Parts>);
@@ -25,9 +27,11 @@ pub struct Error(Box<Parts>);
 /// A result whose error is [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What sort of failure it is. Each has one name, shown to scripts, and one exit code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+/// What sort of failure an [`Error`] is. Each has one name, shown to scripts as `e.kind`, and one
+/// exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
     /// A whole reply came and is another one.
     Mismatch,
     /// The deadline ran out.
@@ -100,7 +104,11 @@ impl Kind {
         Self::Busy,
     ];
 
-    pub(crate) fn name(self) -> &'static str {
+    /// The name: `mismatch`, `timeout`, `closed`, `out-of-step`, `malformed`, `too-long`,
+    /// `unexpected`, `tls`, `injected`, `vacuous`, `unreachable`, `refused`, `filtered`,
+    /// `unresolved`, `assert`, `usage`, `io` or `busy`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::Mismatch => "mismatch",
             Self::Timeout => "timeout",
@@ -134,6 +142,8 @@ struct Parts {
     waited: Option<Waited>,
     session: Option<String>,
     hint: Option<String>,
+    /// Where in a Rust source the operation was called, and the end of the transcript then.
+    source: Option<(&'static Location<'static>, String)>,
 }
 
 /// How long an operation waited, and how long it was allowed to.
@@ -162,6 +172,7 @@ impl Error {
             waited: None,
             session: None,
             hint: None,
+            source: None,
         }))
     }
 
@@ -203,6 +214,16 @@ impl Error {
         self
     }
 
+    /// Adds where in a Rust source it happened, unless that is there already.
+    pub(crate) fn with_source_place(
+        mut self,
+        place: &'static Location<'static>,
+        transcript: String,
+    ) -> Self {
+        self.0.source.get_or_insert((place, transcript));
+        self
+    }
+
     /// Adds the next step, unless one is there already.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint.get_or_insert_with(|| visible::printable_lines(&hint.into()));
@@ -225,16 +246,10 @@ impl Error {
         }
     }
 
-    pub(crate) fn kind_of(&self) -> Kind {
-        self.0.kind
-    }
-
-    /// The name of the kind: `mismatch`, `timeout`, `closed`, `out-of-step`, `malformed`,
-    /// `too-long`, `unexpected`, `tls`, `injected`, `vacuous`, `unreachable`, `refused`, `filtered`,
-    /// `unresolved`, `assert`, `usage`, `io` or `busy`.
+    /// What sort of failure it is.
     #[must_use]
-    pub fn kind(&self) -> &'static str {
-        self.0.kind.name()
+    pub fn kind(&self) -> Kind {
+        self.0.kind
     }
 
     /// What happened, in one line.
@@ -389,11 +404,14 @@ impl fmt::Display for Error {
     }
 }
 
-/// The same as [`Display`](fmt::Display): it is what a test that gives back a [`Result`] fails
-/// with, and `unwrap` panics with.
+/// What a test that gives back a [`Result`] fails with, and `unwrap` panics with: all that
+/// [`Display`](fmt::Display) says, the place in the source, and the end of the transcript.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+        fmt::Display::fmt(self, f)?;
+        let Some((place, transcript)) = &self.0.source else { return Ok(()) };
+        write!(f, "\n  at: {place}\n  the last of the transcript:")?;
+        transcript.lines().try_for_each(|line| write!(f, "\n    {line}"))
     }
 }
 

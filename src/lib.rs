@@ -174,7 +174,7 @@ pub mod visible;
 #[cfg(feature = "cli")]
 mod workers;
 
-pub use error::{Error, Result, Waited};
+pub use error::{Error, Kind as ErrorKind, Result, Waited};
 pub use pattern::{Code, Enhanced, IntoPattern, Pattern, Regex};
 pub use proto::capabilities::Capabilities;
 pub use proto::imap;

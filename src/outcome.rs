@@ -302,7 +302,7 @@ impl Error {
     /// The exit code that the error leads to.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
-        match self.kind_of() {
+        match self.kind() {
             kind if kind.is_unreachable() || kind == Kind::Tls => ExitCode::Unreachable,
             Kind::Usage | Kind::Busy => ExitCode::Wrong,
             _ => ExitCode::Failed,

@@ -233,7 +233,7 @@ fn prober(args: Probe) -> Result<probe::Probe> {
         // What is wrong with a certificate is told, and no reason to end.
         tls = tls.verify(false);
     }
-    let mut options = args.connecting.options(Options::new(), &[]).tls(tls);
+    let mut options = args.connecting.options(Options::new().unjudged(), &[]).tls(tls);
     options = match (args.ipv4, args.ipv6) {
         (true, _) => options.family(Family::V4),
         (_, true) => options.family(Family::V6),

@@ -181,7 +181,7 @@ fn settings(
 ) -> Result<Settings> {
     let Profile { params, timeout, grace, deadline, tls } = project.profile(target)?;
     let defaults = Settings::default();
-    let mut options = Options::new();
+    let mut options = Options::new().unjudged();
     if let Some(timeout) = reach.timeout.or(timeout) {
         options = options.timeout(timeout);
     }

@@ -23,7 +23,7 @@ pub(crate) const NAMES: [&str; 4] = ["open", "closed", "filtered", "unreachable"
 impl State {
     /// What an error of connecting says of the port; `None` if it is about something else.
     pub(crate) fn of(error: &Error) -> Option<Self> {
-        match error.kind_of() {
+        match error.kind() {
             Kind::Refused => Some(Self::Closed),
             Kind::Filtered => Some(Self::Filtered),
             Kind::Unreachable => {

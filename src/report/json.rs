@@ -117,7 +117,7 @@ fn failure(failure: &Failure) -> Value {
         json!({ "elapsed": waited.elapsed.as_secs_f64(), "allowed": waited.allowed.as_secs_f64() })
     });
     json!({
-        "kind": error.kind(),
+        "kind": error.kind().name(),
         "message": error.message(),
         "expected": error.expected(),
         "got": error.got(),

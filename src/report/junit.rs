@@ -77,7 +77,7 @@ fn kind(outcome: &Outcome) -> NonSuccessKind {
 fn failure_type(outcome: &Outcome) -> &'static str {
     match &outcome.verdict {
         Verdict::Interrupted(_) => "interrupted",
-        _ => outcome.failure().map_or("golden", |failure| failure.error.kind()),
+        _ => outcome.failure().map_or("golden", |failure| failure.error.kind().name()),
     }
 }
 

@@ -59,7 +59,7 @@ impl State {
             Verdict::Skipped(_) | Verdict::Interrupted(_) => Self::Unknown,
             Verdict::Differs(_) => Self::Critical,
             // A refused port is the server's fault; the plugin's own is what nobody knows about.
-            Verdict::Failed(failure) => match failure.error.kind_of() {
+            Verdict::Failed(failure) => match failure.error.kind() {
                 Kind::Usage | Kind::Busy | Kind::Vacuous => Self::Unknown,
                 _ => Self::Critical,
             },

@@ -266,7 +266,7 @@ fn port(found: &Found) -> Value {
 
 fn failure(error: &Error) -> Value {
     json!({
-        "kind": error.kind(),
+        "kind": error.kind().name(),
         "message": error.message(),
         "expected": error.expected(),
         "got": error.got(),

@@ -119,7 +119,7 @@ fn whole(samples: &mut Samples, outcome: &Outcome) {
     }
     let kind = match &outcome.verdict {
         Verdict::Differs(_) => Some("differs"),
-        _ => outcome.failure().map(|failure| failure.error.kind()),
+        _ => outcome.failure().map(|failure| failure.error.kind().name()),
     };
     if let Some(kind) = kind {
         let step = outcome.failure().and_then(|failure| failure.step.as_deref());

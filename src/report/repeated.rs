@@ -71,7 +71,7 @@ impl Repeated {
             Verdict::Skipped(_) => self.skipped += 1,
             Verdict::Interrupted(_) => self.interrupted += 1,
             Verdict::Failed(failure) => {
-                return self.fault(failure.error.kind(), failure.place.as_ref().map(at));
+                return self.fault(failure.error.kind().name(), failure.place.as_ref().map(at));
             }
             Verdict::Differs(_) => return self.fault("golden", None),
         }

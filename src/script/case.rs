@@ -99,7 +99,7 @@ impl Case {
     /// Sets how sessions are opened, unless the script says otherwise.
     #[must_use]
     pub fn options(mut self, options: Options) -> Self {
-        self.settings.options = options;
+        self.settings.options = options.unjudged();
         self
     }
 

@@ -103,7 +103,7 @@ mod tests {
         let _entered = runtime.enter();
         let handle = Handle::new(Session::options().pipe(&["cat".to_owned()], "tcp").unwrap());
         let taken = handle.take().unwrap();
-        assert_eq!(handle.take().err().map(|error| error.kind()), Some("busy"));
+        assert_eq!(handle.take().err().map(|error| error.kind().name()), Some("busy"));
         drop(taken);
         assert!(handle.take().is_ok());
     }

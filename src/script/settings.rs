@@ -58,7 +58,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             params: BTreeMap::new(),
-            options: Options::new(),
+            options: Options::new().unjudged(),
             deadline: Duration::from_mins(5),
             allow_run: false,
             allow_read: Vec::new(),

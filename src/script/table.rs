@@ -90,7 +90,7 @@ fn parts(events: &[Event]) -> Vec<&[Event]> {
 pub(super) fn failed(cases: &[Outcome]) -> Option<Error> {
     let failed: Vec<_> = cases.iter().filter(|case| !case.is_ok()).collect();
     let worst = failed.iter().max_by_key(|case| case.exit_code())?;
-    let kind = worst.failure().map(|failure| failure.error.kind_of());
+    let kind = worst.failure().map(|failure| failure.error.kind());
     let all = cases.len();
     let noun = if all == 1 { "case" } else { "cases" };
     let names: Vec<_> = failed.iter().filter_map(|case| case.case.as_deref()).collect();

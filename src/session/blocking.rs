@@ -31,6 +31,7 @@ thread_local! {
 /// # Panics
 /// Inside of an async runtime, which must not be blocked: there, await it. And where the system
 /// gives no runtime.
+#[track_caller]
 pub fn block_on<T>(dialogue: impl IntoFuture<Output = T>) -> T {
     let dialogue = dialogue.into_future();
     RUNTIME.with(|runtime| runtime.get_or_init(runtime_of_its_own).block_on(dialogue))

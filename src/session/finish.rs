@@ -22,6 +22,7 @@ use tokio::io::AsyncWrite as _;
 use tokio::time::{Instant, timeout_at};
 
 use super::Session;
+use super::caller::Caller;
 use super::multiline::BLOCK;
 use super::role::Role;
 use super::wait::Arrival;
@@ -57,8 +58,11 @@ impl Session {
             return Ok(());
         }
         self.transport()?;
-        let deadline = self.close_our_side().await?;
-        self.read_to_end(deadline).await
+        let closed = match self.close_our_side().await {
+            Ok(deadline) => self.read_to_end(deadline).await,
+            Err(error) => Err(error),
+        };
+        closed.inspect_err(|_| self.caller.iter().for_each(Caller::note_failure))
     }
 
     /// Resets the connection (RST where it is TCP), whatever is still owed.
@@ -215,21 +219,7 @@ impl Session {
     }
 
     /// Ends the session without judging it; what is unread goes into the transcript.
-    ///
-    /// ```
-    /// # use mailexpect::{Session, server::Replay};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let server = Replay::start("S: 220 hi\nC: NOOP\nS: 250 ok")?;
-    /// let mut session = Session::connect(&server.url("smtp")).await?;
-    /// session.expect(220).await?;
-    /// session.send("NOOP").await?;
-    /// session.hang_up();
-    /// assert!(session.transcript().to_string().ends_with("*** closed by the client\n"));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn hang_up(&mut self) {
+    pub(crate) fn hang_up(&mut self) {
         if !self.stream.is_open() {
             return;
         }
@@ -248,7 +238,7 @@ impl Session {
         }
     }
 
-    fn check_unread(&self) -> Result<()> {
+    pub(super) fn check_unread(&self) -> Result<()> {
         if self.stream.buffer().is_empty() {
             return Ok(());
         }
@@ -259,7 +249,7 @@ impl Session {
         Err(error.hint("expect it, or leave with reset()"))
     }
 
-    fn never_expected(&self, owed: usize) -> Error {
+    pub(super) fn never_expected(&self, owed: usize) -> Error {
         let message = match (self.turn.last_sent(), owed) {
             (_, 1) if self.turn.protocol().owes_block() => format!("{BLOCK} was never taken"),
             (None, _) if self.turn.expectations() == 0 => {
@@ -301,11 +291,5 @@ impl Session {
             let masked = self.record.masked(unread, &spans);
             self.record.note(self.turn.role().unread(Excerpt::from(masked)));
         }
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        self.hang_up();
     }
 }

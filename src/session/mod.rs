@@ -2,8 +2,10 @@
 
 mod assignment;
 mod blocking;
+mod caller;
 mod capabilities;
 mod child;
+mod dropping;
 mod ending;
 mod expect;
 mod finish;
@@ -35,6 +37,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 pub use blocking::block_on;
+use caller::Caller;
 use ending::Ending;
 #[cfg(feature = "cli")]
 pub(crate) use hear::Heard;
@@ -66,7 +69,9 @@ use crate::visible;
 ///
 /// It is in lock-step: [`Session::send`] fails while a reply is owed or unread;
 /// [`Session::pipeline`] and [`Session::send_raw`] send ahead on purpose. Every operation has one
-/// deadline, 10 s unless set. [`Session::finish`] holds that nothing was left unexpected.
+/// deadline, 10 s unless set. [`Session::finish`] holds that nothing was left unexpected; a session
+/// that is dropped while a reply is owed or unread panics, unless a panic or an error of its own is
+/// the reason. [`Session::leave`] ends one without that.
 ///
 /// ```
 /// use mailexpect::{Regex, Session, server::Embedded};
@@ -111,6 +116,8 @@ pub struct Session {
     opened: Option<(Duration, Duration, Option<std::net::IpAddr>)>,
     /// What the server's side needs.
     serving: Option<Box<Serving>>,
+    /// The code in Rust that uses it; none for scripts and for the program.
+    caller: Option<Caller>,
 }
 
 impl Session {
@@ -313,6 +320,11 @@ impl Session {
         }
     }
 
+    /// Its number and peer, as errors name it.
+    fn name(&self) -> String {
+        format!("{}, {}", self.record.id(), self.peer)
+    }
+
     /// An error on this session.
     fn fault(&self, kind: Kind, message: impl Into<String>) -> Error {
         // What came is the answer to one line; what did not come was owed for the next.
@@ -327,9 +339,7 @@ impl Session {
             .filter(|line| !line.is_empty())
             .or(self.turn.last_sent())
             .map(|line| visible::excerpt(line, SHOWN));
-        let error = Error::new(kind, message)
-            .with_session(format!("{}, {}", self.record.id(), self.peer))
-            .with_sent(sent);
+        let error = Error::new(kind, message).with_session(self.name()).with_sent(sent);
         match self.proxy {
             Some(proxy) if self.turn.expectations() <= 1 && kind != Kind::Usage => {
                 error.hint(hint::proxy_refused(proxy))
@@ -356,7 +366,7 @@ mod tests {
     /// them.
     #[tokio::test]
     async fn operations_under_way_are_small() {
-        let mut session = Session::options().pipe(&["cat".to_owned()], "tcp").unwrap();
+        let mut session = Session::options().unjudged().pipe(&["cat".to_owned()], "tcp").unwrap();
         let connecting = size_of_val(&Session::connect("smtp://localhost:1"));
         let expecting = size_of_val(&*session.expect(250).into_future());
         let sending = size_of_val(&*session.send("NOOP").into_future());

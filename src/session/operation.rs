@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::IntoFuture;
+use std::panic::Location;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
@@ -398,17 +399,27 @@ impl<'s, T: 's> IntoFuture for Operation<'s, T> {
     type Output = Result<T>;
     type IntoFuture = Running<'s, T>;
 
+    #[track_caller]
     fn into_future(self) -> Self::IntoFuture {
-        let Some(after) = self.call.after else { return (self.run)(self.session, self.call) };
-        let name = format!("{}, {}", self.session.id(), self.session.peer());
-        let running = (self.run)(self.session, self.call);
-        Box::pin(async move {
-            let began = Instant::now();
-            let outcome = running.await?;
-            let took = began.elapsed();
-            if took >= after { Ok(outcome) } else { Err(too_early(after, took).with_session(name)) }
-        })
+        let caller = self.session.caller.clone();
+        let after = self.call.after.map(|after| (after, self.session.name()));
+        let mut running = (self.run)(self.session, self.call);
+        if let Some((after, name)) = after {
+            running = Box::pin(not_before(after, running, name));
+        }
+        match caller {
+            Some(caller) => Box::pin(caller.hold(Location::caller(), running)),
+            None => running,
+        }
     }
+}
+
+/// Holds that the operation takes at least so long.
+async fn not_before<T>(after: Duration, running: Running<'_, T>, session: String) -> Result<T> {
+    let began = Instant::now();
+    let outcome = running.await?;
+    let took = began.elapsed();
+    if took >= after { Ok(outcome) } else { Err(too_early(after, took).with_session(session)) }
 }
 
 fn too_early(after: Duration, took: Duration) -> Error {

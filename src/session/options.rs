@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Session;
+use super::caller::{Caller, explain_clock};
 use super::ending::Ending;
 use super::record::Record;
 use super::role::Role;
@@ -75,6 +76,8 @@ pub struct Options {
     segment: Segment,
     /// What is connected to in place of servers.
     recording: Option<Arc<Recording>>,
+    /// Whether the sessions are used by code in Rust, and so judged when they are dropped.
+    is_judged: bool,
 }
 
 impl Options {
@@ -92,6 +95,7 @@ impl Options {
             tls: tls::Options::new(),
             segment: Segment::Whole,
             recording: None,
+            is_judged: true,
         }
     }
 
@@ -99,6 +103,12 @@ impl Options {
     #[cfg(feature = "script")]
     pub(crate) fn operation_timeout(&self) -> Duration {
         self.timeout
+    }
+
+    /// For sessions of scripts and of the program, which are judged elsewhere.
+    pub(crate) fn unjudged(mut self) -> Self {
+        self.is_judged = false;
+        self
     }
 
     /// The deadline of each operation, connecting included.
@@ -291,11 +301,13 @@ impl Options {
     pub async fn connect(self, url: &str) -> Result<Session> {
         // Apart, so that a script that waits for something else later has no room left over on its
         // stack.
-        Box::pin(self.open(url)).await
+        let began = std::time::Instant::now();
+        Box::pin(self.open(url)).await.map_err(|error| explain_clock(error, began.elapsed()))
     }
 
     async fn open(self, url: &str) -> Result<Session> {
         let target = Target::parse(url)?;
+        let caller = self.caller();
         let unheard = self.pace.turn().await;
         let id = self.transcript.open();
         let peer = target.to_string();
@@ -329,6 +341,8 @@ impl Options {
         if target.scheme.is_tls() {
             session.handshake(None, started).await?;
         }
+        // An error of the handshake says enough.
+        session.caller = caller;
         Ok(session)
     }
 
@@ -371,7 +385,15 @@ impl Options {
                 .with_session(format!("{id}, {peer}"))
                 .hint("look for a slip in its name, or give its whole path")
         })?;
-        Ok(self.session(id, peer, Transport::Process(Box::new(process)), protocol(scheme)))
+        let caller = self.caller();
+        let process = Transport::Process(Box::new(process));
+        let mut session = self.session(id, peer, process, protocol(scheme));
+        session.caller = caller;
+        Ok(session)
+    }
+
+    fn caller(&self) -> Option<Caller> {
+        self.is_judged.then(|| Caller::new(self.transcript.clone()))
     }
 
     fn session(
@@ -429,6 +451,7 @@ impl Options {
             #[cfg(feature = "script")]
             opened: None,
             serving: None,
+            caller: None,
         }
     }
 }

@@ -24,7 +24,7 @@ impl Session {
         let speech = self.turn.speech();
         let error =
             Error::usage(format!("{speech} has no reply codes: nothing can ever match {pattern}"));
-        let error = error.with_session(format!("{}, {}", self.record.id(), self.peer));
+        let error = error.with_session(self.name());
         Err(error.hint(format!(
             "say how the reply begins, as in expect(\"{success}\"), or look into it with re(...)"
         )))

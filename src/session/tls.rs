@@ -121,8 +121,7 @@ impl Session {
             return Err(self.injected(wait));
         }
         let attempt = Attempt::new(&options, self.host().as_deref());
-        let attempt = attempt
-            .map_err(|error| error.with_session(format!("{}, {}", self.record.id(), self.peer)))?;
+        let attempt = attempt.map_err(|error| error.with_session(self.name()))?;
         let Some(transport) = self.stream.take_transport() else { return Ok(()) };
         // The handshake is no part of the dialogue; what goes by TLS is.
         let (transport, segment) = transport.into_uncut();

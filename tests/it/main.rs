@@ -19,6 +19,7 @@ mod commands;
 mod connecting;
 mod doctor;
 mod documented;
+mod dropping;
 mod edges;
 mod embedded;
 mod ending;

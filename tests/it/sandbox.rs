@@ -34,7 +34,7 @@ fn a_child_that_ended_badly_fails_the_script_at_the_same_place_each_time() {
     for _ in 0..5 {
         let failed = outcome("pipe(\"false\").expect_close();", Case::allow_run);
         let failure = failed.failure().unwrap();
-        assert_eq!((failure.error.kind(), failed.exit_code() as u8), ("unexpected", 1));
+        assert_eq!((failure.error.kind().name(), failed.exit_code() as u8), ("unexpected", 1));
         assert!(failure.error.message().contains("exit status: 1"), "{failure:?}");
         let last = format!("{:?}", failed.transcript.last());
         assert!(last.contains("exit status: 1"), "{last}");

@@ -34,7 +34,7 @@ pub mod words {
     /// ```
     #[rhai_fn(get = "kind", pure)]
     pub fn kind(error: &mut Caught) -> String {
-        error.error().kind().to_owned()
+        error.error().kind().name().to_owned()
     }
 
     /// What happened, in one line.

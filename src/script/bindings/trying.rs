@@ -150,10 +150,10 @@ pub mod words {
             return Err(raise(&ctx, error.with_expected(format!("a failure of kind {kind}"))));
         };
         let error = caught.error();
-        if error.kind() != kind {
+        if error.kind().name() != kind {
             let other = Error::new(Kind::Assert, "the failure is of another kind than was wanted");
             let other = other.with_expected(format!("a failure of kind {kind}"));
-            return Err(raise(&ctx, other.with_got(format!("{}: {error}", error.kind()))));
+            return Err(raise(&ctx, other.with_got(format!("{}: {error}", error.kind().name()))));
         }
         super::super::test::count();
         Ok(caught)

@@ -173,7 +173,8 @@ impl Server {
     /// Waits until it greets; its end is the end of waiting.
     async fn greeted(&self, url: &str) -> Result<()> {
         let started = Instant::now();
-        let options = Options::new().timeout(self.patience).transcript(Transcript::new());
+        let options =
+            Options::new().unjudged().timeout(self.patience).transcript(Transcript::new());
         let greeted = tokio::select! {
             greeted = options.wait_ready(url) => greeted,
             _ = self.group.ended() => Ok(()),
@@ -220,7 +221,7 @@ impl Server {
                 .unwrap_or("look at the scheme of the URL, and at which port is which");
             ("is not what the URL says", hint)
         };
-        let failed = Error::new(error.kind_of(), format!("`{}` {message}", self.name));
+        let failed = Error::new(error.kind(), format!("`{}` {message}", self.name));
         let came = error.got().unwrap_or(error.message());
         let failed = failed.with_got(format!("{came}; {}", self.log.end())).hint(hint);
         failed.with_expected(format!("{} at {url}", error.expected().unwrap_or("a server")))

@@ -126,7 +126,7 @@ impl Session {
         let wait = self.begin(call, operation)?;
         if !self.is_server() {
             let error = Error::usage(format!("`{operation}` is a word of the server's side"));
-            let error = error.with_session(format!("{}, {}", self.record.id(), self.peer));
+            let error = error.with_session(self.name());
             return Err(error.hint("listen(...) and accept() give a session of the server's side"));
         }
         self.greeting_first(operation)?;

@@ -72,7 +72,7 @@ impl Session {
                 "`{name}` is a verb of {}, and this session speaks {speech}",
                 owners.join(" and ")
             ));
-            let error = error.with_session(format!("{}, {}", self.record.id(), self.peer));
+            let error = error.with_session(self.name());
             return Err(error.hint("connect by the scheme of the protocol, or write it out with send(...) and expect(...)"));
         }
         let wanted = expect.unwrap_or_else(|| usual.into_pattern())?;

@@ -203,9 +203,7 @@ impl Session {
 
     /// The error, with where it arose.
     fn here(&self, error: Error, verb: &Verb) -> Error {
-        let mut error = error
-            .with_session(format!("{}, {}", self.record.id(), self.peer))
-            .with_waited(verb.wait.waited());
+        let mut error = error.with_session(self.name()).with_waited(verb.wait.waited());
         // What a server says in base64 is decoded by now, whatever it holds.
         error.mask(self.record.secrets());
         error

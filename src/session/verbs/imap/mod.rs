@@ -233,8 +233,7 @@ impl Session {
         let sent =
             self.turn.answered().map(|line| crate::visible::excerpt(line, crate::session::SHOWN));
         read.map_err(|error| {
-            let error =
-                error.with_session(format!("{}, {}", self.record.id(), self.peer)).with_sent(sent);
+            let error = error.with_session(self.name()).with_sent(sent);
             error.hint("command(...) gives the responses as they came")
         })
     }

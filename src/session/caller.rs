@@ -1,0 +1,111 @@
+//! What a session that code in Rust has opened is held to. Scripts have their own ways: their
+//! sessions are judged at the end of the run, and their errors have places in the script.
+
+use std::panic::Location;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::{self, Handle};
+
+use crate::error::{Error, Kind, Result};
+use crate::transcript::Transcript;
+
+/// So many lines of the transcript stand under an error.
+const LINES: usize = 12;
+
+/// The code that uses a session.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    /// The runtime that the session was opened on; none outside of one.
+    runtime: Option<runtime::Id>,
+    transcript: Transcript,
+    /// An operation has failed: the test has that error to fail with.
+    failed: Arc<AtomicBool>,
+}
+
+impl Caller {
+    pub(super) fn new(transcript: Transcript) -> Self {
+        let runtime = Handle::try_current().ok().map(|handle| handle.id());
+        Self { runtime, transcript, failed: Arc::default() }
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// An error is given back: what the session leaves behind is no news.
+    pub(super) fn note_failure(&self) {
+        self.failed.store(true, Ordering::Relaxed);
+    }
+
+    /// Runs an operation that was called for at this place.
+    pub(super) async fn hold<T>(
+        self,
+        place: &'static Location<'static>,
+        operation: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let began = Instant::now();
+        let outcome = match self.check_runtime() {
+            Ok(()) => operation.await,
+            Err(error) => Err(error),
+        };
+        outcome.map_err(|error| {
+            self.note_failure();
+            let error = explain_clock(error, began.elapsed());
+            error.with_source_place(place, self.last_lines())
+        })
+    }
+
+    /// A connection is driven by the runtime that it was made on, and hears of nothing elsewhere.
+    fn check_runtime(&self) -> Result<()> {
+        let here = Handle::try_current().ok().map(|handle| handle.id());
+        if self.runtime.is_none() || here == self.runtime {
+            return Ok(());
+        }
+        let error = Error::usage("the session was opened on another runtime");
+        Err(error.hint(
+            "use it where it was opened: each #[tokio::test] has a runtime of its own, and mailexpect::block_on one for each \
+             thread",
+        ))
+    }
+
+    /// The end of the transcript.
+    pub(super) fn last_lines(&self) -> String {
+        let shown = self.transcript.to_string();
+        let lines: Vec<_> = shown.lines().collect();
+        lines[lines.len().saturating_sub(LINES)..].join("\n")
+    }
+}
+
+/// A deadline that ran out long before its time: tokio's clock is paused, and moves on by itself
+/// whenever nothing but sockets is waited for.
+pub(super) fn explain_clock(error: Error, elapsed: Duration) -> Error {
+    let Some(waited) = error.waited() else { return error };
+    let is_late = matches!(error.kind(), Kind::Timeout | Kind::Unreachable);
+    if !is_late || waited.elapsed < waited.allowed || elapsed >= waited.allowed / 2 {
+        return error;
+    }
+    let error =
+        Error::usage("the clock of the runtime is paused, and so each deadline runs out at once");
+    error.hint("a server lives by another clock: leave `start_paused` out, or call tokio::time::resume() before the dialogue")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Waited;
+
+    #[test]
+    fn a_deadline_that_ran_out_long_before_its_time_names_the_paused_clock() {
+        let allowed = Duration::from_secs(10);
+        let late = || {
+            let error = Error::new(Kind::Timeout, "nothing came in time");
+            error.with_waited(Waited { elapsed: allowed, allowed })
+        };
+        let explained = explain_clock(late(), Duration::from_millis(3));
+        assert_eq!(explained.kind(), Kind::Usage);
+        assert!(explained.message().contains("is paused"), "{explained}");
+        assert_eq!(explain_clock(late(), allowed).kind(), Kind::Timeout);
+    }
+}

@@ -1,0 +1,58 @@
+//! Sessions that go out of scope: whoever uses one from Rust is told what was left behind.
+
+use std::panic::Location;
+
+use super::Session;
+use crate::error::Error;
+
+impl Session {
+    /// Ends the session without judging it, whatever is owed or unread. A session that is dropped
+    /// in the middle of its dialogue panics otherwise.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("S: 220 hi\nC: NOOP\nS: 250 ok")?;
+    /// let mut session = Session::connect(&server.url("smtp")).await?;
+    /// session.expect(220).await?;
+    /// session.send("NOOP").await?;
+    /// session.leave();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn leave(mut self) {
+        self.hang_up();
+    }
+
+    /// What is wrong with a session that ends here, as far as that can be known without waiting;
+    /// nothing if a panic or an error says already why the test fails.
+    fn left_behind(&self) -> Option<Error> {
+        let caller = self.caller.as_ref()?;
+        if std::thread::panicking() || caller.has_failed() || !self.stream.is_open() {
+            return None;
+        }
+        let owed = self.turn.owed_to_us();
+        let left = if owed > 0 {
+            Some(self.never_expected(owed))
+        } else if self.turn.speech().is_unasked(self.stream.held()) {
+            None
+        } else {
+            self.check_unread().err()
+        };
+        let place = Location::caller();
+        left.map(|error| error.with_source_place(place, caller.last_lines()))
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let left = self.left_behind();
+        self.hang_up();
+        if let Some(error) = left {
+            panic!(
+                "a session was dropped in the middle of its dialogue; end it with finish(), or with leave() if that is meant\n{error:?}"
+            );
+        }
+    }
+}
