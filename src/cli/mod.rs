@@ -81,11 +81,19 @@ mailexpect runs mail dialogues against servers, in lock-step.
 `mailexpect COMMAND --help` what a command takes, with examples.
 ";
 
+/// The memory of a run holds passwords, and a core file would keep them.
+fn forbid_core_dumps() {
+    // A system that refuses is no reason not to run.
+    #[cfg(target_os = "linux")]
+    drop(rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable));
+}
+
 /// Runs the command line of this process. What goes wrong in any command is said here and nowhere
 /// else.
 #[must_use]
 pub fn main() -> process::ExitCode {
     completions::answer(command_line);
+    forbid_core_dumps();
     let is_for_nagios = reporting::is_for_nagios(std::env::args_os());
     let parsed = command_line()
         .try_get_matches_from(with_run(std::env::args_os()))

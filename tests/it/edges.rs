@@ -48,6 +48,23 @@ fn each_signal_that_ends_a_run_ends_a_script_that_only_computes() {
 }
 
 #[test]
+fn no_core_is_dumped_that_would_hold_passwords() {
+    let folder = folder(&[(
+        "a.rhai",
+        "// Waits.\nlet s = connect(param(\"url\"));\ns.expect_bytes(\"never\");\n",
+    )]);
+    let (child, _stream) = connected(folder.path(), &[]);
+    // The test has no limit of its own: the program's parent may allow cores of any size.
+    let pid = Pid::from_child(&child);
+    let unlimited = rustix::process::Rlimit { current: None, maximum: None };
+    // Without the right to raise it, the limit of the system holds, which is as good.
+    drop(rustix::process::prlimit(Some(pid), rustix::process::Resource::Core, unlimited));
+    kill_process(pid, Signal::ABORT).unwrap();
+    let status = child.wait_with_output().unwrap().status;
+    assert!(!std::os::unix::process::ExitStatusExt::core_dumped(&status), "{status:?}");
+}
+
+#[test]
 fn a_second_signal_ends_what_does_not_heed_the_first() {
     // Nobody reads what is shown, so that it blocks in writing that.
     let script = "// Talks.\nlet s = connect(param(\"url\"));\ns.reset();\n\
