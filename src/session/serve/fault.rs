@@ -183,7 +183,7 @@ impl Session {
             }
             said => said?,
         }
-        self.leave(fault.then.or(fault.cut.map(|_| Then::Close))).await
+        self.end_by(fault.then.or(fault.cut.map(|_| Then::Close))).await
     }
 
     async fn drip(&mut self, meant: &Bytes, bytes: &Bytes, pause: Duration) -> Result<()> {
@@ -198,7 +198,7 @@ impl Session {
         Ok(())
     }
 
-    async fn leave(&mut self, then: Option<Then>) -> Result<()> {
+    async fn end_by(&mut self, then: Option<Then>) -> Result<()> {
         match then {
             None | Some(Then::Silence) => Ok(()),
             Some(Then::Close) => {
