@@ -16,11 +16,18 @@ use crate::proto::smtp::{Replies, Smtp};
 use crate::proto::stream::Stream;
 use crate::proto::{Framing as _, Protocol};
 use crate::secrets::Secrets;
+use crate::visible;
 
 /// Whether the pattern holds for a whole reply.
 #[must_use]
 pub fn holds(pattern: &Pattern, reply: &[u8]) -> bool {
     pattern.matches(reply).is_some()
+}
+
+/// The bytes as they are shown.
+#[must_use]
+pub fn escape(bytes: &[u8]) -> String {
+    visible::escape(bytes)
 }
 
 /// A search in a stream.

@@ -4,7 +4,7 @@ pub(crate) mod shown;
 
 use std::time::Duration;
 
-pub use shown::show;
+pub(crate) use shown::show;
 
 use crate::error::{Error, Result};
 
@@ -15,15 +15,7 @@ const LONGEST: Duration = Duration::from_hours(24);
 ///
 /// # Errors
 /// A usage error that shows the text and the forms that are taken.
-///
-/// ```
-/// # use std::time::Duration;
-/// assert_eq!(mailexpect::duration::parse("500ms")?, Duration::from_millis(500));
-/// assert_eq!(mailexpect::duration::parse("2m")?, Duration::from_secs(120));
-/// assert!(mailexpect::duration::parse("soon").is_err());
-/// # Ok::<(), mailexpect::Error>(())
-/// ```
-pub fn parse(text: &str) -> Result<Duration> {
+pub(crate) fn parse(text: &str) -> Result<Duration> {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
@@ -40,7 +32,7 @@ pub fn parse(text: &str) -> Result<Duration> {
 
 /// Seconds as a duration: not negative, not above a day.
 #[must_use]
-pub fn from_seconds(seconds: f64) -> Option<Duration> {
+pub(crate) fn from_seconds(seconds: f64) -> Option<Duration> {
     let duration = Duration::try_from_secs_f64(seconds).ok()?;
     (duration <= LONGEST).then_some(duration)
 }

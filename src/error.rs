@@ -148,6 +148,7 @@ struct Parts {
 
 /// How long an operation waited, and how long it was allowed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Waited {
     /// From the operation's start to its failure.
     pub elapsed: Duration,

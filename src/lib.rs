@@ -63,7 +63,8 @@
 //!     branch, branches   closures of one script that run at once
 //!     bindings/          a file for each noun of the language
 //!     raise              errors to and from Rhai's
-//!     run, case, regexes what one run shares; one file run to an outcome; what all runs share
+//!     run/, regexes      what the words of one run share; what all runs share
+//!     case, runner/      one file, to be run; files run to their outcomes
 //!     check, params      what can be known without running
 //!     heading            what the first comment says
 //!     reference          the manual
@@ -120,10 +121,10 @@ compile_error!(
 pub mod bench;
 mod buffer;
 #[cfg(feature = "cli")]
-pub mod cli;
+mod cli;
 #[cfg(feature = "cli")]
 mod doctor;
-pub mod duration;
+mod duration;
 mod error;
 #[cfg(feature = "script")]
 mod file;
@@ -153,7 +154,7 @@ mod quoted;
 pub mod redaction;
 mod reply;
 #[cfg(feature = "script")]
-pub mod report;
+mod report;
 mod sasl;
 #[cfg(feature = "script")]
 pub mod script;
@@ -170,10 +171,13 @@ pub mod tls;
 mod trace;
 pub mod transcript;
 mod transport;
-pub mod visible;
+mod visible;
 #[cfg(feature = "cli")]
 mod workers;
 
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub use cli::main;
 pub use error::{Error, Kind as ErrorKind, Result, Waited};
 pub use pattern::{Code, Enhanced, IntoPattern, Pattern, Regex};
 pub use proto::capabilities::Capabilities;

@@ -5,5 +5,5 @@
 static ALLOCATOR: mailexpect::script::CountingAllocator = mailexpect::script::CountingAllocator;
 
 fn main() -> std::process::ExitCode {
-    mailexpect::cli::main()
+    mailexpect::main()
 }

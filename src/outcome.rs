@@ -84,6 +84,7 @@ pub enum Golden {
 
 /// What a case came to.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Verdict {
     /// Everything that was expected came.
     Passed,
@@ -99,6 +100,7 @@ pub enum Verdict {
 
 /// A golden transcript, and what was said instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Difference {
     /// The file of the golden; if there is none yet, the file that it would have.
     pub golden: PathBuf,
@@ -114,6 +116,7 @@ pub struct Difference {
 
 /// What failed, and where in the script.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Failure {
     /// What went wrong.
     pub error: Error,
@@ -133,6 +136,7 @@ impl From<Error> for Failure {
 
 /// A place in a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Place {
     /// The file, as it was given or imported.
     pub file: String,
@@ -149,6 +153,7 @@ pub struct Place {
 /// What the process's exit code says (and every outcome has one; the worst wins).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum ExitCode {
     /// All passed.
     Passed = 0,

@@ -7,17 +7,8 @@
 /// are not UTF-8 become `\xHH`; letters and digits of any script stay; other non-ASCII characters
 /// (which could reorder or hide text) are escaped byte by byte. A backslash is doubled only if
 /// it would read as one of these escapes.
-///
-/// ```
-/// use mailexpect::visible::escape;
-///
-/// assert_eq!(escape(b"250 ok\r\n"), "250 ok\\r\\n");
-/// assert_eq!(escape(b"\x1b[2J\xff"), "\\e[2J\\xff");
-/// assert_eq!(mailexpect::visible::unescape("250 ok\\r\\n"), b"250 ok\r\n");
-/// assert_eq!(escape("zażółć \\Seen".as_bytes()), "zażółć \\Seen");
-/// ```
 #[must_use]
-pub fn escape(bytes: &[u8]) -> String {
+pub(crate) fn escape(bytes: &[u8]) -> String {
     let mut shown = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         push_text(&mut shown, chunk.valid());
@@ -80,7 +71,7 @@ fn is_right_to_left(character: char) -> bool {
 
 /// The way back: the bytes that [`escape`] shows so.
 #[must_use]
-pub fn unescape(shown: &str) -> Vec<u8> {
+pub(crate) fn unescape(shown: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(shown.len());
     let mut rest = shown.as_bytes();
     while let [first, tail @ ..] = rest {
@@ -174,7 +165,7 @@ pub(crate) fn source_line(line: &str) -> String {
 
 /// At most `limit` bytes of it, made visible, with a count of what was left out.
 #[must_use]
-pub fn excerpt(bytes: &[u8], limit: usize) -> String {
+pub(crate) fn excerpt(bytes: &[u8], limit: usize) -> String {
     if bytes.len() <= limit {
         return escape(bytes);
     }
@@ -185,6 +176,14 @@ pub fn excerpt(bytes: &[u8], limit: usize) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn bytes_that_are_no_plain_text_are_escaped() {
+        assert_eq!(escape(b"250 ok\r\n"), "250 ok\\r\\n");
+        assert_eq!(escape(b"\x1b[2J\xff"), "\\e[2J\\xff");
+        assert_eq!(unescape("250 ok\\r\\n"), b"250 ok\r\n");
+        assert_eq!(escape("zażółć \\Seen".as_bytes()), "zażółć \\Seen");
+    }
 
     #[test]
     fn a_backslash_is_doubled_only_where_it_would_mislead() {

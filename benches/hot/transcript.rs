@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use divan::{Bencher, black_box};
 use mailexpect::Transcript;
+use mailexpect::bench::escape;
 use mailexpect::transcript::{Event, Excerpt, What, lines};
-use mailexpect::visible::escape;
 
 use crate::recording::{self, Side, Turn};
 

@@ -21,7 +21,7 @@ pub(super) fn check(args: args::Check, screen: &mut Screen) -> Result<ExitCode> 
     for script in &scripts {
         let survey = runner.check(script);
         wrong += usize::from(!survey.problems.is_empty());
-        screen.show(&Human::default().survey(script, &survey));
+        screen.show(&Human::survey(script, &survey));
     }
     screen.show(&Human::checked(scripts.len(), wrong));
     Ok(if wrong == 0 { ExitCode::Passed } else { ExitCode::Wrong })

@@ -85,7 +85,7 @@ mailexpect runs mail dialogues against servers, in lock-step.
 fn forbid_core_dumps() {
     // A system that refuses is no reason not to run.
     #[cfg(target_os = "linux")]
-    drop(rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable));
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
 /// Runs the command line of this process. What goes wrong in any command is said here and nowhere

@@ -213,7 +213,7 @@ fn show(
         match shown {
             Shown::Event(event) => {
                 closed += usize::from(matches!(event.what, What::Closed(_)));
-                screen.show(&Human::default().event(&event));
+                screen.show(&Human::event(&event));
             }
             Shown::Departed(departed) => screen.show(&Human::departed(&departed)),
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// A duration in two or three digits, for a person: `3 ms`, `1.5 s`, `2 min`.
 #[must_use]
-pub fn show(duration: Duration) -> String {
+pub(crate) fn show(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     if seconds < 0.0095 && !duration.subsec_micros().is_multiple_of(1000) {
         format!("{:.1} ms", seconds * 1e3)

@@ -23,6 +23,7 @@ const MOST_PARTS: usize = 250;
 /// # Ok::<_, mailexpect::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Parsed {
     /// The headers in their order, with their values unfolded and decoded (RFC 2047).
     pub headers: Vec<(String, String)>,

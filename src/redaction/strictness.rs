@@ -32,6 +32,7 @@ use crate::error::Error;
 /// # Ok::<(), mailexpect::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Strictness {
     /// The reply code, or what is one in other protocols, and the keywords of what a server offers.
     Codes,

@@ -36,15 +36,15 @@ const CLIENT: Style = AnsiColor::Cyan.on_default();
 /// Writes outcomes for a terminal; colours are always in the text, to be taken out where they are
 /// not wanted.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Human {
+pub(crate) struct Human {
     /// Whether whole transcripts are shown, also of what passed.
-    pub verbose: bool,
+    pub(crate) verbose: bool,
 }
 
 impl Human {
     /// One outcome.
     #[must_use]
-    pub fn outcome(&self, outcome: &Outcome) -> String {
+    pub(crate) fn outcome(self, outcome: &Outcome) -> String {
         let mut text = headline(outcome);
         match &outcome.verdict {
             Verdict::Failed(failure) if outcome.failed_by_cases && !self.verbose => {
@@ -140,7 +140,7 @@ impl Human {
 
     /// What looking a script over came to.
     #[must_use]
-    pub fn survey(&self, path: &Path, survey: &Survey) -> String {
+    pub(crate) fn survey(path: &Path, survey: &Survey) -> String {
         let name = visible::escape(path.to_string_lossy().as_bytes());
         if survey.problems.is_empty() {
             return format!("{GOOD}  OK{GOOD:#} {name}\n");
@@ -155,7 +155,7 @@ impl Human {
 
     /// The last line of a check.
     #[must_use]
-    pub fn checked(scripts: usize, wrong: usize) -> String {
+    pub(crate) fn checked(scripts: usize, wrong: usize) -> String {
         let noun = if scripts == 1 { "script" } else { "scripts" };
         match wrong {
             0 => format!("{GOOD}{scripts} {noun} checked, nothing found{GOOD:#}\n"),
@@ -165,7 +165,7 @@ impl Human {
 
     /// Golden transcripts of scripts or targets that are gone, each with why.
     #[must_use]
-    pub fn unreferenced(goldens: &[(&Path, &str)]) -> String {
+    pub(crate) fn unreferenced(goldens: &[(&Path, &str)]) -> String {
         let mut text = String::new();
         for (golden, why) in goldens {
             let path = visible::escape(golden.to_string_lossy().as_bytes());
@@ -219,7 +219,7 @@ impl Human {
 
     /// The first lines of a server in the foreground.
     #[must_use]
-    pub fn serving(urls: &[String], user: &str, password: &str) -> String {
+    pub(crate) fn serving(urls: &[String], user: &str, password: &str) -> String {
         let urls: Vec<_> = urls.iter().map(|url| format!("{GOOD}{url}{GOOD:#}")).collect();
         let lines: Vec<_> = urls.chunks(3).map(|urls| urls.join(" ")).collect();
         format!(
@@ -244,7 +244,7 @@ impl Human {
 
     /// Where a server's CA is.
     #[must_use]
-    pub fn ca_written(path: &Path) -> String {
+    pub(crate) fn ca_written(path: &Path) -> String {
         format!(
             "{DIM}TLS with a certificate of the CA in {}{DIM:#}\n",
             visible::escape(path.to_string_lossy().as_bytes())
@@ -253,7 +253,7 @@ impl Human {
 
     /// One event of a server's dialogue, as it happens.
     #[must_use]
-    pub fn event(&self, event: &Event) -> String {
+    pub(crate) fn event(event: &Event) -> String {
         let mut text = String::new();
         for line in transcript::lines(std::slice::from_ref(event)) {
             let _ =

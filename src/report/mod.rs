@@ -58,6 +58,7 @@ mod trace;
 #[cfg(feature = "cli")]
 mod watched;
 
+use std::fmt;
 #[cfg(feature = "cli")]
 use std::path::Path;
 #[cfg(feature = "cli")]
@@ -76,7 +77,7 @@ pub(crate) use examined::{Diagnosis, Language};
 pub(crate) use github::Github;
 #[cfg(feature = "cli")]
 pub(crate) use html::Html;
-pub use human::Human;
+pub(crate) use human::Human;
 #[cfg(feature = "cli")]
 use in_order::InOrder;
 #[cfg(feature = "cli")]
@@ -105,7 +106,7 @@ pub(crate) use replayed::Replayed;
 pub(crate) use review::Review;
 #[cfg(feature = "cli")]
 pub(crate) use summary::Summary;
-pub use tally::Tally;
+pub(crate) use tally::Tally;
 #[cfg(feature = "cli")]
 pub(crate) use tap::Tap;
 #[cfg(feature = "cli")]
@@ -123,6 +124,15 @@ pub(crate) struct Planned {
     pub(crate) scripts: Option<usize>,
     /// The targets that were named.
     pub(crate) targets: Vec<Arc<str>>,
+}
+
+/// What the program says of it, without colours: a line for what passed, the whole story for what
+/// failed; with `{:#}` whole transcripts, also of what passed.
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let human = Human { verbose: f.alternate() };
+        write!(f, "{}", anstream::adapter::strip_str(&human.outcome(self)))
+    }
 }
 
 /// What a run tells, as it happens. Each method gives the text that is to be written at once;

@@ -9,7 +9,7 @@ use crate::outcome::{ExitCode, Outcome, Verdict};
 
 /// Counts outcomes.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Tally {
+pub(crate) struct Tally {
     pub(super) passed: usize,
     pub(super) failed: usize,
     pub(super) skipped: usize,
@@ -21,7 +21,7 @@ pub struct Tally {
 
 impl Tally {
     /// Counts one more.
-    pub fn add(&mut self, outcome: &Outcome) {
+    pub(crate) fn add(&mut self, outcome: &Outcome) {
         self.scripts += 1;
         for outcome in outcome.reported() {
             match outcome.verdict {
@@ -44,13 +44,13 @@ impl Tally {
 
     /// The worst exit code of all.
     #[must_use]
-    pub fn exit_code(&self) -> ExitCode {
+    pub(crate) fn exit_code(&self) -> ExitCode {
         self.worst.unwrap_or(ExitCode::Passed)
     }
 
     /// The last line of a run.
     #[must_use]
-    pub fn line(&self, elapsed: Duration) -> String {
+    pub(crate) fn line(&self, elapsed: Duration) -> String {
         let counts = [
             (self.passed, "passed", GOOD),
             (self.failed, "failed", BAD),

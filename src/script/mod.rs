@@ -30,6 +30,7 @@ mod raise;
 pub mod reference;
 mod regexes;
 mod run;
+mod runner;
 mod serial;
 mod settings;
 pub(crate) mod shipped;
@@ -39,7 +40,7 @@ mod vocabulary;
 #[cfg(feature = "cli")]
 pub(crate) mod written;
 
-pub use case::{Case, Runner};
+pub use case::Case;
 pub use check::Problem;
 pub use coroutine::CountingAllocator;
 pub(crate) use fixtures::is_fixture;
@@ -49,5 +50,6 @@ pub(crate) use heading::Heading;
 pub(crate) use heading::serial_name;
 pub(crate) use heading::why_ignored;
 pub use params::Params;
+pub use runner::Runner;
 pub use settings::{Servers, Settings};
 pub use survey::Survey;

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use rhai::{ASTNode, Expr, FnCallExpr, Stmt};
 
-use super::case::{Case, Runner};
+use super::case::Case;
 use super::library;
+use super::runner::Runner;
 use crate::error::{Error, Result};
 use crate::suggest;
 

@@ -14,6 +14,7 @@ use crate::visible;
 
 /// What the caller of scripts gives and grants them.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Settings {
     /// The values of parameters.
     pub params: BTreeMap<String, String>,

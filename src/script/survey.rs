@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::case::Runner;
 use super::check::{self, Problem};
 use super::params::Params;
+use super::runner::Runner;
 
 /// What a script says of itself.
 #[derive(Clone, Debug, Default)]

@@ -10,6 +10,7 @@ use super::date;
 
 /// A message that was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Mail {
     /// The reverse-path without its brackets; empty for the null path.
     pub from: String,

@@ -36,6 +36,7 @@ pub(super) struct Parts {
 
 /// A version of TLS that is spoken here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Version {
     /// RFC 5246.
     V1_2,

@@ -88,6 +88,7 @@ impl SessionId {
 
 /// Something that happened.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Event {
     /// The session it happened on; `None` for what belongs to the script alone.
     pub session: Option<SessionId>,
@@ -155,6 +156,7 @@ pub enum What {
 
 /// How a connection came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Close {
     /// The server closed it.
     ByServer,

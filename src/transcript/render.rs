@@ -20,6 +20,7 @@ use crate::{duration, visible};
 /// C: [SECRET] → hoge@example.com
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Line {
     /// The session, where the transcript has more than one.
     pub session: Option<SessionId>,
@@ -31,6 +32,7 @@ pub struct Line {
 
 /// Whose line it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Mark {
     /// From the client to the server.
     Client,

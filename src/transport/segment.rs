@@ -45,6 +45,7 @@ const CUT: usize = 64 << 10;
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Segment {
     /// Not at all: what is sent at once is one write.
     #[default]

@@ -1,6 +1,5 @@
 //! The embedded server, spoken to by the tool's own words and by the program.
 
-use mailexpect::report::Human;
 use mailexpect::script::Case;
 use mailexpect::server::Embedded;
 use mailexpect::{Session, Transcript, block_on};
@@ -11,7 +10,7 @@ use crate::program::{folder, project, run};
 fn passes(script: &str) {
     let folder = folder(&[("s.rhai", script)]);
     let outcome = Case::new(folder.path().join("s.rhai")).embedded().run();
-    assert!(outcome.is_ok(), "{}", Human { verbose: true }.outcome(&outcome));
+    assert!(outcome.is_ok(), "{outcome:#}");
 }
 
 #[test]
@@ -106,12 +105,7 @@ fn fails(script: &str) -> String {
     let folder = folder(&[("s.rhai", script)]);
     let outcome = Case::new(folder.path().join("s.rhai")).embedded().run();
     assert!(!outcome.is_ok());
-    let shown = Human { verbose: false }.outcome(&outcome);
-    let plain = shown.split('\x1b').enumerate().map(|(place, part)| match part.split_once('m') {
-        Some((_, text)) if place > 0 => text,
-        _ => part,
-    });
-    plain.collect()
+    outcome.to_string()
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! What the README shows is what happens.
 
-use mailexpect::report::Human;
 use mailexpect::script::Case;
 
 use crate::program::{folder, program, project, run};
@@ -116,7 +115,7 @@ fn the_first_script_passes_on_every_real_server() {
         let Some(server) = available(server) else { continue };
         let case = Case::new(folder.path().join("first.rhai"));
         let outcome = case.set("smtp", server.parameter("smtp")).run();
-        assert!(outcome.is_ok(), "{}\n{}", Human { verbose: true }.outcome(&outcome), server.log());
+        assert!(outcome.is_ok(), "{outcome:#}\n{}", server.log());
     }
 }
 
@@ -137,5 +136,5 @@ fn the_script_over_three_protocols_passes_against_real_servers() {
     let case = with_parameters(case, &server);
     let submission = server.parameter("submission_tls");
     let outcome = case.set("submission", submission).run();
-    assert!(outcome.is_ok(), "{}\n{}", Human { verbose: true }.outcome(&outcome), server.log());
+    assert!(outcome.is_ok(), "{outcome:#}\n{}", server.log());
 }

@@ -5,7 +5,6 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 
 use mailexpect::outcome::Outcome;
-use mailexpect::report::Human;
 use mailexpect::script::Case;
 
 use crate::program::project;
@@ -43,13 +42,9 @@ pub(crate) fn with_parameters(case: Case, server: &Server) -> Case {
     taken.fold(case, |case, (name, value)| case.set(name, value))
 }
 
-fn report(outcome: &Outcome) -> String {
-    Human { verbose: true }.outcome(outcome)
-}
-
 fn passes(case: &Case, server: &Server) {
     let outcome = case.run();
-    assert!(outcome.is_ok(), "{}\n{}", report(&outcome), server.log());
+    assert!(outcome.is_ok(), "{outcome:#}\n{}", server.log());
 }
 
 fn shipped(server: &Server) {
@@ -100,7 +95,7 @@ fn a_wrong_password_is_refused_with_a_hint_and_shown_nowhere() {
         error.is_mismatch() && error.next_step().unwrap().contains("wrong credentials"),
         "{error}"
     );
-    let report = report(&outcome);
+    let report = format!("{outcome:#}");
     assert!(!report.contains("not-this-one") && !report.contains("bm90LXRoaXMtb25l"), "{report}");
 }
 
@@ -163,7 +158,7 @@ fn every_mechanism_lets_its_users_in_and_nobody_else() {
     for server in [mailserver::start(), exim::start(), sendmail::start()] {
         let Some(server) = available(server) else { continue };
         let outcome = case(project().join("tests/scripts/real/mechanisms.rhai"), &server).run();
-        let report = report(&outcome);
+        let report = format!("{outcome:#}");
         assert!(outcome.is_ok(), "{report}\n{}", server.log());
         shows_no_secret(&report);
     }

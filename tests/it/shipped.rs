@@ -4,7 +4,6 @@ use std::io::Write as _;
 use std::process::Stdio;
 
 use mailexpect::outcome::Outcome;
-use mailexpect::report::Human;
 use mailexpect::script::Case;
 use mailexpect::server::Embedded;
 
@@ -162,7 +161,7 @@ fn judged(script: &str, server: &Server, more: &[(&str, String)]) -> Outcome {
 
 fn passes(script: &str, server: &Server, more: &[(&str, String)]) {
     let outcome = judged(script, server, more);
-    let report = Human { verbose: true }.outcome(&outcome);
+    let report = format!("{outcome:#}");
     assert!(outcome.is_ok(), "{report}\n{}", server.log());
     assert!(!report.contains("open relay"), "{report}");
 }
@@ -235,7 +234,7 @@ fn a_refusal_of_any_kind_is_right_and_an_open_relay_is_named() {
     ] {
         let peer = Peer::parse(&dialogue(mail, &format!("S: {rcpt}\n")));
         let outcome = Case::new("@relay").set("smtp", peer.url("smtp")).run();
-        assert!(outcome.is_ok(), "{mail} {rcpt}: {}", Human { verbose: true }.outcome(&outcome));
+        assert!(outcome.is_ok(), "{mail} {rcpt}: {outcome:#}");
     }
     let peer = Peer::parse(&dialogue("250 ok", "S: 250 2.1.5 ok\n"));
     let outcome = Case::new("@relay").set("smtp", peer.url("smtp")).run();

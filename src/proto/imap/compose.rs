@@ -44,6 +44,7 @@ impl From<&str> for Argument {
 
 /// Whether literals wait to be asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Literals {
     /// They wait for a continuation (RFC 3501 section 4.3).
     #[default]

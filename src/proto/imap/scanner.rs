@@ -6,6 +6,7 @@ use crate::proto::LINE_HEAD;
 
 /// What a server says of how a command went, or of itself (RFC 3501 section 7.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Status {
     /// It went well.
     Ok,

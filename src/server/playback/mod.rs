@@ -46,6 +46,7 @@ pub(super) struct Recording {
 
 /// Where a client said something else than the recording has.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Departed {
     /// The number of the connection, from 1.
     pub connection: usize,

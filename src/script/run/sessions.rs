@@ -1,0 +1,115 @@
+//! The sessions and listeners of a script, from their opening to their verdicts.
+
+use std::time::Duration;
+
+use super::Run;
+use crate::error::Error;
+use crate::script::handle::Handle;
+use crate::script::listening::Listening;
+use crate::session::{Options, Session};
+
+impl Run {
+    /// The deadline of each operation, unless a script says otherwise.
+    pub(in crate::script) fn timeout(&self) -> Duration {
+        self.settings.options.operation_timeout()
+    }
+
+    /// How sessions of this run are opened, unless a script says otherwise.
+    pub(in crate::script) fn options(&self) -> Options {
+        let options = self.settings.options.clone().pace(self.pace.clone());
+        options.thread(self.thread).transcript(self.transcript.clone())
+    }
+
+    pub(in crate::script) fn adopt_listener(&self, listening: Listening) -> Listening {
+        self.listeners.borrow_mut().push(listening.clone());
+        listening
+    }
+
+    /// Ends the listeners: nobody may be left that connected and was not accepted.
+    pub(in crate::script) async fn end_listeners(&self) -> Option<(Error, Listening)> {
+        let all = self.listeners.borrow().clone();
+        for listening in all {
+            if let Err(error) = listening.listener().finish().await {
+                return Some((error, listening));
+            }
+        }
+        None
+    }
+
+    /// Stops listening, without judging who came.
+    pub(in crate::script) fn close_listeners(&self) {
+        self.listeners.borrow().iter().for_each(|listening| listening.listener().close());
+    }
+
+    pub(in crate::script) fn adopt(&self, session: Session) -> Handle {
+        let handle = Handle::new(session);
+        self.sessions.borrow_mut().push(handle.clone());
+        handle
+    }
+
+    pub(in crate::script) fn sessions(&self) -> Vec<Handle> {
+        self.sessions.borrow().clone()
+    }
+
+    /// How many sessions were opened so far.
+    pub(in crate::script) fn opened(&self) -> usize {
+        self.sessions.borrow().len()
+    }
+
+    /// Leaves the sessions that were opened after so many, without judging them.
+    pub(in crate::script) fn leave_sessions(&self, from: usize) {
+        for handle in self.sessions().into_iter().skip(from) {
+            if let Ok(mut taken) = handle.take()
+                && let Ok(session) = taken.session()
+            {
+                session.hang_up();
+            }
+        }
+    }
+
+    /// Ends the dialogues that are still open, of those opened after so many, up to the first that
+    /// fails: its error and its handle. Our side of each is closed before the first is read to its
+    /// end, so that all of them cost one grace.
+    pub(in crate::script) async fn end_sessions(&self, from: usize) -> Option<(Error, Handle)> {
+        let mut ending = Vec::new();
+        let mut sessions = self.sessions().split_off(from.min(self.opened()));
+        // Branches open theirs in any order.
+        sessions.sort_by_cached_key(|handle| {
+            let mut id = None;
+            handle.look(|session| id = Some(session.id()));
+            id
+        });
+        for handle in sessions {
+            let Ok(mut taken) = handle.take() else { continue };
+            match taken.session() {
+                Ok(session) if session.is_open() => match session.close_our_side().await {
+                    Ok(deadline) => ending.push((taken, handle, deadline)),
+                    Err(error) => return Some((error, handle)),
+                },
+                _ => {}
+            }
+        }
+        for (mut taken, handle, deadline) in ending {
+            if let Ok(session) = taken.session()
+                && let Err(error) = session.read_to_end(deadline).await
+            {
+                return Some((error, handle));
+            }
+        }
+        None
+    }
+
+    /// How often something that was expected came, or an assertion held.
+    pub(in crate::script) fn proofs(&self) -> u64 {
+        let mut proofs = self.checks();
+        for handle in self.sessions() {
+            handle.look(|session| proofs += session.expectations());
+        }
+        proofs
+    }
+
+    /// Whether it has to have proved something and has not. A setup need not.
+    pub(in crate::script) fn has_proved_nothing(&self) -> bool {
+        self.proofs() == 0 && !self.table.has_failed() && !self.is_fixture
+    }
+}

@@ -1,0 +1,99 @@
+//! What stands around a script while it runs: names that it holds alone, the setup of its folder
+//! before it and the teardown after it.
+
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Runner;
+use crate::error::{Error, Kind, Result};
+use crate::outcome::{Failure, Outcome, Verdict};
+use crate::script::{fixtures, serial};
+use crate::transport::Thread;
+
+/// What stands around a script while it runs.
+#[derive(Default)]
+pub(super) struct Around {
+    /// The names that it has alone.
+    _locks: Vec<std::fs::File>,
+    pub(super) fixture: Option<Arc<serde_json::Value>>,
+}
+
+impl Runner {
+    /// Waits for what has to stand around a script: the names that it must have alone, and the
+    /// setup of its folder, which the first script of the folder runs.
+    ///
+    /// # Errors
+    /// The verdict of the script if it cannot run.
+    pub(super) async fn around(
+        &self,
+        thread: Thread,
+        path: &Path,
+        interrupt: impl Future<Output = ()>,
+    ) -> Result<Around, Verdict> {
+        let failed = |failure: Failure| Verdict::Failed(Box::new(failure));
+        // What is wrong with the script, its own run says.
+        let Ok(unit) = self.library.load(self.engine(), &path.to_string_lossy()) else {
+            return Ok(Around::default());
+        };
+        if unit.serial.is_empty() && unit.fixture.is_none() {
+            return Ok(Around::default());
+        }
+        let ready = async {
+            let fixture = match &unit.fixture {
+                Some(folder) => self.set_up(thread, folder).await.map_err(failed)?,
+                None => None,
+            };
+            let locks = serial::hold(&unit.serial).await;
+            let locks = locks.map_err(|error| failed(error.into()))?;
+            Ok(Around { _locks: locks, fixture })
+        };
+        tokio::select! {
+            ready = ready => ready,
+            () = interrupt => {
+                let error = Error::new(Kind::Timeout, "interrupted before it began");
+                Err(Verdict::Interrupted(Box::new(error.into())))
+            }
+        }
+    }
+
+    /// What the setup of a folder ended with; it is run now if it was not before.
+    async fn set_up(
+        &self,
+        thread: Thread,
+        folder: &Path,
+    ) -> Result<Option<Arc<serde_json::Value>>, Failure> {
+        let setup = self.fixtures.of(folder);
+        let run = async {
+            let path = folder.join(fixtures::SETUP);
+            if !path.is_file() {
+                return Ok(None);
+            }
+            let (outcome, value) =
+                self.run_alone(thread, &path, None, std::future::pending()).await;
+            match outcome.failure() {
+                Some(failure) => {
+                    let message = format!("{} failed: {}", path.display(), failure.error.message());
+                    let error = failure.error.clone().say(&message);
+                    Err(Failure { error, ..failure.clone() })
+                }
+                None => Ok(value),
+            }
+        };
+        setup.get_or_init(|| run).await.clone()
+    }
+
+    /// Runs the teardowns of all folders whose scripts have run; their outcomes.
+    pub(crate) async fn tear_down(&self, thread: Thread) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        for (folder, setup) in self.fixtures.take() {
+            let path = folder.join(fixtures::TEARDOWN);
+            if path.is_file() {
+                let value = setup.get().and_then(|setup| setup.clone().ok().flatten());
+                let torn = self.run_alone(thread, &path, value, std::future::pending()).await;
+                outcomes.push(torn.0);
+            }
+        }
+        outcomes
+    }
+}

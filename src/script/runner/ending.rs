@@ -1,0 +1,158 @@
+//! How a script ends: by itself, by its deadline or by an interruption; and what its sessions,
+//! listeners and commands say then.
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+
+use rhai::{Dynamic, NativeCallContext};
+
+use super::Runner;
+use crate::error::{Error, Kind};
+use crate::outcome::{Failure, Verdict};
+use crate::script::coroutine::{Coroutine, Stop};
+use crate::script::failure::{self, End};
+use crate::script::program::Program;
+use crate::script::run::Run;
+use crate::script::{finally, memory};
+
+/// How a script ended, and what failed beside that.
+pub(super) type Ran = (Result<(), End>, Vec<Failure>);
+
+impl Runner {
+    /// Runs the script until it ends, its deadline runs out or it is interrupted.
+    pub(super) async fn drive(
+        &self,
+        run: &Rc<Run>,
+        program: Arc<Program>,
+        interrupt: impl Future<Output = ()>,
+    ) -> Ran {
+        let (engine, library) = (Arc::clone(&self.shared.engine), Arc::clone(&self.library));
+        let shared = Rc::clone(run);
+        // What the script threw is let go of on its own stack: it may be nested deep.
+        let script = Coroutine::new(Rc::<Run>::clone(run), move || {
+            let mut beside = Vec::new();
+            let last = |context: &NativeCallContext<'_>, value: Option<&Dynamic>| {
+                shared.end_with(value);
+                beside = finally::run(context, &shared, 0, &library);
+            };
+            let ended = program.run(&engine, last);
+            let ended = ended.map_err(|raised| failure::end_of(raised, program.name(), &library));
+            (ended, beside)
+        });
+        let mut script = match script {
+            Ok(script) => pin!(script.allow(memory::ALLOWANCE)),
+            Err(error) => {
+                let error = Error::new(Kind::Io, format!("no stack for the script: {error}"));
+                return (Err(End::Failed(error.into())), Vec::new());
+            }
+        };
+        let stop = tokio::select! {
+            biased;
+            ended = guarded(script.as_mut()) => return ended,
+            // Not waited for: it is the deadline that the script races.
+            () = tokio::time::sleep(self.shared.settings.deadline) => Stop::Deadline,
+            () = interrupt => Stop::Interrupt,
+        };
+        script.stop(stop);
+        tokio::select! {
+            biased;
+            ended = guarded(script.as_mut()) => return ended,
+            // Not waited for either: the bound of what runs at the end of a script that was stopped.
+            () = tokio::time::sleep(finally::AFTER_A_STOP) => {}
+        }
+        script.stop(Stop::Deadline);
+        guarded(script).await
+    }
+
+    /// What it came to: the script's own end, then what its sessions say.
+    pub(super) async fn judge(&self, run: &Run, ended: Result<(), End>) -> Verdict {
+        let ended = match (ended, run.ended()) {
+            // It was swallowed on its way.
+            (Ok(()), Some(reason)) => Err(failure::end_of_all(reason, None)),
+            (ended, _) => ended,
+        };
+        let faulty = if ended.is_ok() { run.end_sessions(0).await } else { None };
+        let failed = faulty.map(|(error, handle)| {
+            let failure = failure::at_the_end(error, handle.last(), &self.library);
+            Failure { step: handle.step(), ..failure }
+        });
+        let mut failed = match failed {
+            None if ended.is_ok() => self.unaccepted(run).await,
+            failed => failed,
+        };
+        run.close_listeners();
+        if ended.is_ok() && failed.is_none() {
+            let wrong = run.programs.end(&run.transcript).await;
+            failed =
+                wrong.map(|(error, spot)| failure::at_the_end(error, Some(spot), &self.library));
+        }
+        run.programs.kill();
+        for handle in run.sessions() {
+            if let Ok(mut taken) = handle.take()
+                && let Ok(session) = taken.session()
+            {
+                session.hang_up();
+            }
+        }
+        let with_step = |failure: Failure| Box::new(Failure { step: run.step_title(), ..failure });
+        match (ended, failed) {
+            (Err(End::Skipped(reason)), _) => Verdict::Skipped(reason),
+            (Err(End::Interrupted(failure)), _) => Verdict::Interrupted(with_step(failure)),
+            (Err(End::Failed(failure)), _) => Verdict::Failed(with_step(failure)),
+            (Ok(()), Some(failure)) => Verdict::Failed(Box::new(failure)),
+            (Ok(()), None) if run.has_proved_nothing() => {
+                Verdict::Failed(Box::new(nothing_expected().into()))
+            }
+            (Ok(()), None) => match run.wrong_end() {
+                Some(error) => Verdict::Failed(Box::new(error.into())),
+                None => Verdict::Passed,
+            },
+        }
+    }
+
+    /// What the script's listeners say at its end.
+    async fn unaccepted(&self, run: &Run) -> Option<Failure> {
+        let (error, listening) = run.end_listeners().await?;
+        let used = listening.used();
+        let (spot, step) = used.map_or((None, None), |used| (Some(used.spot), used.step));
+        let failure = failure::at_the_end(error, spot, &self.library);
+        Some(Failure { step, ..failure })
+    }
+}
+
+/// The script, with a panic of ours as a failure of the script: the run goes on, and the transcript
+/// is there.
+fn guarded(mut script: Pin<&mut Coroutine<Ran>>) -> impl Future<Output = Ran> {
+    poll_fn(move |cx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| script.as_mut().poll(cx)));
+        polled.unwrap_or_else(|_| {
+            let error = Error::new(Kind::Io, "a word of the script language panicked")
+                .hint("that is a mistake of ours: please report it");
+            Poll::Ready((Err(End::Failed(error.into())), Vec::new()))
+        })
+    })
+}
+
+fn nothing_expected() -> Error {
+    Error::new(Kind::Vacuous, "the script expects nothing at all")
+        .hint("a script that passes must have proved something: add an expect")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_a_failure_of_the_script_and_not_of_the_run() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let script = Coroutine::new(Rc::new(()), || -> Ran { panic!("on purpose") }).unwrap();
+        let (Err(End::Failed(failure)), _) = runtime.block_on(guarded(pin!(script))) else {
+            panic!("not a failure")
+        };
+        assert!(failure.error.message().contains("panicked"), "{}", failure.error);
+    }
+}

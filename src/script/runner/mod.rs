@@ -1,0 +1,252 @@
+//! Files run to their outcomes, with the same settings.
+
+mod around;
+mod ending;
+
+#[cfg(feature = "cli")]
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::Path;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rhai::Engine;
+
+use super::engine::engine;
+use super::fixtures::Fixtures;
+use super::library::Library;
+use super::program::Program;
+use super::run::{Run, Shared};
+use super::settings::Settings;
+use super::{check, failure, memory, table};
+use crate::error::{Error, Result};
+use crate::outcome::{Failure, Outcome, Verdict};
+use crate::secrets::{self, Learned};
+#[cfg(feature = "cli")]
+use crate::transcript::Event;
+use crate::transport::{Pace, Thread};
+#[cfg(feature = "cli")]
+use crate::transport::{Recording, Segment};
+
+/// Runs scripts with the same settings, one engine for all of them, on as many threads as share it.
+pub struct Runner {
+    library: Arc<Library>,
+    shared: Shared,
+    fixtures: Fixtures,
+}
+
+impl Runner {
+    /// A runner with these settings, of one script after the other.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        let library = Arc::new(Library::default());
+        let secrets = Learned::default();
+        for (_, value) in settings.params.iter().filter(|(name, _)| secrets::is_secret_name(name)) {
+            secrets.keep(value.as_bytes());
+        }
+        for value in settings.params.values() {
+            if let Some(password) = secrets::password_of_url(value) {
+                secrets.keep(value[password].as_bytes());
+            }
+        }
+        let shared = Shared {
+            secrets,
+            settings: Arc::new(settings),
+            server: Arc::default(),
+            pace: Pace::default(),
+            regexes: Arc::default(),
+            engine: Arc::new(engine(Arc::clone(&library))),
+            watcher: None,
+            allowance: memory::allowance(1),
+            #[cfg(feature = "cli")]
+            taped: false,
+        };
+        Self { library, shared, fixtures: Fixtures::default() }
+    }
+
+    /// Masks these values in all that is shown of its runs.
+    #[cfg(feature = "cli")]
+    pub(crate) fn keep_secrets(&self, secrets: &[zeroize::Zeroizing<String>]) {
+        for secret in secrets {
+            self.shared.secrets.keep(secret.as_bytes());
+        }
+    }
+
+    /// Says how many scripts will run at once: they share what they may hold in memory.
+    #[must_use]
+    pub fn at_once(mut self, scripts: usize) -> Self {
+        self.shared.allowance = memory::allowance(scripts);
+        self
+    }
+
+    /// One that cuts the streams of its sessions, and shares everything else with this.
+    #[cfg(feature = "cli")]
+    pub(crate) fn segment(&self, way: Segment) -> Self {
+        let options = self.shared.settings.options.clone().segment(way);
+        let settings = Arc::new(Settings { options, ..(*self.shared.settings).clone() });
+        let shared = Shared { settings, ..self.shared.clone() };
+        Self { library: Arc::clone(&self.library), shared, fixtures: Fixtures::default() }
+    }
+
+    /// One whose sessions are those of a recording, and whose parameters are those that were
+    /// recorded, unless they are set.
+    #[cfg(feature = "cli")]
+    pub(crate) fn play(
+        &self,
+        recording: Arc<Recording>,
+        params: &BTreeMap<String, String>,
+        timeout: Duration,
+    ) -> Self {
+        let mut settings = (*self.shared.settings).clone();
+        settings.options = settings.options.recording(recording).timeout(timeout);
+        for (name, value) in params {
+            settings.params.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        let shared = Shared { settings: Arc::new(settings), ..self.shared.clone() };
+        Self { library: Arc::clone(&self.library), shared, fixtures: self.fixtures.clone() }
+    }
+
+    /// Records what goes by on the sessions of its runs.
+    #[cfg(feature = "cli")]
+    #[must_use]
+    pub(crate) fn taped(mut self, taped: bool) -> Self {
+        self.shared.taped = taped;
+        self
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        &self.shared.engine
+    }
+
+    pub(super) fn library(&self) -> &Library {
+        &self.library
+    }
+
+    /// Runs the script at that path to its outcome. Once `interrupt` is ready, the script ends
+    /// where it is.
+    pub async fn run(&self, path: &Path, interrupt: impl Future<Output = ()>) -> Outcome {
+        self.run_on(Thread::Shared, path, interrupt).await
+    }
+
+    /// The same, if it is known whose the thread is.
+    pub(crate) async fn run_on(
+        &self,
+        thread: Thread,
+        path: &Path,
+        interrupt: impl Future<Output = ()>,
+    ) -> Outcome {
+        let mut interrupt = pin!(interrupt);
+        let around = match self.around(thread, path, interrupt.as_mut()).await {
+            Ok(around) => around,
+            Err(verdict) => {
+                let title = self.title(&path.to_string_lossy());
+                return Outcome { title, ..Outcome::new(path, verdict) };
+            }
+        };
+        self.run_alone(thread, path, around.fixture, interrupt).await.0
+    }
+
+    /// Runs a script without what stands around it; its outcome, and the plain data that it ended
+    /// with if others are to have that.
+    async fn run_alone(
+        &self,
+        thread: Thread,
+        path: &Path,
+        fixture: Option<Arc<serde_json::Value>>,
+        interrupt: impl Future<Output = ()>,
+    ) -> (Outcome, Option<Arc<serde_json::Value>>) {
+        let started = Instant::now();
+        let name = path.to_string_lossy().into_owned();
+        let (title, program) = match self.compile(&name) {
+            Ok(compiled) => compiled,
+            Err(failure) => return (self.broken(path, failure), None),
+        };
+        let run = Rc::new(Run::new(self.shared.clone(), path, thread).with_fixture(fixture));
+        let (ended, mut beside) = self.drive(&run, program, interrupt).await;
+        run.deferred.forget();
+        let mut verdict = self.judge(&run, ended).await;
+        if let Verdict::Failed(failure) = &mut verdict
+            && run.lacks_param()
+        {
+            self.name_all_lacking(path, failure);
+        }
+        let verdict = failure::failed_beside(verdict, &mut beside);
+        let mut outcome = Outcome {
+            title,
+            expectations: run.proofs(),
+            recorded: run.transcript.recorded().map(Box::new),
+            transcript: run.transcript.take(),
+            elapsed: started.elapsed(),
+            params: run.take_params(),
+            known: run.take_known(),
+            beside,
+            redaction: Some(run.redaction()),
+            measured: run.measured(),
+            ..Outcome::new(path, verdict)
+        };
+        outcome.cases = run.table.outcomes(&outcome);
+        if let (Verdict::Passed, Some(error)) = (&outcome.verdict, table::failed(&outcome.cases)) {
+            outcome.verdict = Verdict::Failed(Box::new(error.into()));
+            outcome.failed_by_cases = true;
+        }
+        outcome.mask(run.secrets());
+        (outcome, run.take_ended_with())
+    }
+
+    /// A script that lacks one parameter is told of all that it lacks, so that they are given at
+    /// once. Which it would have asked for is not known: those that its text has no default for.
+    fn name_all_lacking(&self, path: &Path, failure: &mut Failure) {
+        let lacking = self.lacking(path);
+        let lacking: Vec<_> = lacking.iter().map(String::as_str).collect();
+        if lacking.len() > 1 && failure.error.is_usage() {
+            failure.error = self.shared.settings.servers.no_value(&lacking);
+        }
+    }
+
+    /// The parameters that a script needs and that have no value, as its text tells them.
+    pub(crate) fn lacking(&self, path: &Path) -> Vec<String> {
+        let settings = &self.shared.settings;
+        let mut required: Vec<_> = self.params(path).required.into_iter().collect();
+        required.retain(|name| !settings.params.contains_key(name) && !settings.servers.has(name));
+        required
+    }
+
+    /// Tells somebody of each event of its runs as it happens.
+    #[cfg(feature = "cli")]
+    pub(crate) fn watched(mut self, watcher: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.shared.watcher = Some(Arc::new(watcher));
+        self
+    }
+
+    /// Takes this text for the script of that name, which is no file.
+    #[cfg(feature = "cli")]
+    pub(crate) fn give(&self, name: &Path, text: String) {
+        self.library.give(self.engine(), &name.to_string_lossy(), text);
+    }
+
+    /// The script, with its title.
+    fn compile(&self, name: &str) -> Result<(Option<String>, Arc<Program>), Failure> {
+        let unit = self.library.load(self.engine(), name).map_err(|error| {
+            let error = Error::usage(format!("cannot read {name}: {error}"));
+            Failure::from(error.hint("look for a slip in the path"))
+        })?;
+        let program = unit.program().map_err(|e| failure::unparsable(e, name, &self.library))?;
+        match unit.unknown_word(|| check::unknown_word(self.engine(), &self.library, name)) {
+            Some(unknown) => Err(unknown),
+            None => Ok((unit.title.clone(), Arc::clone(program))),
+        }
+    }
+
+    /// The outcome of a script that could not be run.
+    pub(super) fn broken(&self, path: &Path, failure: Failure) -> Outcome {
+        let title = self.title(&path.to_string_lossy());
+        Outcome { title, ..Outcome::new(path, Verdict::Failed(Box::new(failure))) }
+    }
+
+    /// The first comment of a script.
+    pub(super) fn title(&self, name: &str) -> Option<String> {
+        self.library.get(name)?.title.clone()
+    }
+}
