@@ -4,7 +4,6 @@ use std::io::ErrorKind;
 use std::net::TcpStream;
 use std::path::PathBuf;
 
-use mailexpect::outcome::Outcome;
 use mailexpect::script::Case;
 
 use crate::program::project;
