@@ -37,8 +37,21 @@ pub(crate) fn read_up_to(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
         let kind = kind(metadata.file_type());
         return Err(io::Error::other(format!("it is {kind}, and not a regular file")));
     }
+    all_of(file, largest)
+}
+
+/// Reads stdin, of at most so many bytes.
+///
+/// # Errors
+/// If it cannot be read, or has more.
+#[cfg(feature = "cli")]
+pub(crate) fn stdin_up_to(largest: u64) -> io::Result<Vec<u8>> {
+    all_of(io::stdin().lock(), largest)
+}
+
+fn all_of(from: impl io::Read, largest: u64) -> io::Result<Vec<u8>> {
     let mut read = Vec::new();
-    file.take(largest + 1).read_to_end(&mut read)?;
+    from.take(largest + 1).read_to_end(&mut read)?;
     if read.len() as u64 > largest {
         return Err(io::Error::other(format!("it has more than {largest} bytes")));
     }

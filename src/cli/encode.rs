@@ -1,14 +1,13 @@
 //! `mailexpect base64` and `mailexpect sasl`.
 
-use std::io::Read as _;
-
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use clap::Args;
 use zeroize::Zeroizing;
 
 use super::screen::Screen;
 use super::value;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
+use crate::file;
 use crate::outcome::ExitCode;
 use crate::sasl::{Known, Opening, Place};
 use crate::{Credentials, visible};
@@ -56,12 +55,8 @@ pub(super) fn base64(args: &Base64, screen: &mut Screen) -> Result<ExitCode> {
 }
 
 fn stdin() -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let read = std::io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes);
-    read.map_err(|error| Error::new(Kind::Io, format!("cannot read stdin: {error}")))?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(Error::usage("stdin has more than 16 MiB"));
-    }
+    let read = file::stdin_up_to(LARGEST);
+    let mut bytes = read.map_err(|error| Error::usage(format!("cannot read stdin: {error}")))?;
     if bytes.last() == Some(&b'\n') {
         bytes.pop();
         bytes.pop_if(|last| *last == b'\r');
@@ -129,18 +124,11 @@ pub(super) fn sasl(args: &Sasl, screen: &mut Screen) -> Result<ExitCode> {
 }
 
 fn credentials(args: &Sasl, known: &Known) -> Result<Credentials> {
-    let credentials = if known.name == "ANONYMOUS" {
-        Credentials::anonymous(&args.user)
-    } else if Known::takes_no_secret(known.name) {
-        Credentials::external(&args.user)
+    let credentials = if Known::takes_no_secret(known.name) {
+        Credentials::new(&args.user, "")
     } else {
         let source = args.password.as_deref().unwrap_or(value::PROMPT);
-        let secret = value::secret("password", source)?;
-        if known.needs_token() {
-            Credentials::token(&args.user, secret.as_str())
-        } else {
-            Credentials::new(&args.user, secret.as_str())
-        }
+        Credentials::new(&args.user, value::secret("password", source)?.as_str())
     };
     Ok(match &args.authzid {
         Some(authzid) => credentials.authzid(authzid),

@@ -1,11 +1,11 @@
 //! `mailexpect import`.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::screen::Screen;
+use super::written;
 use crate::error::{Error, Result};
 use crate::file;
 use crate::import::{self, Format};
@@ -19,9 +19,12 @@ pub(super) struct Import {
     /// The file, or `-` for stdin.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Write the script to this file, which must not be there; by default to stdout.
+    /// Write the script to this file; by default to stdout.
     #[arg(short, long, value_name = "SCRIPT")]
     output: Option<PathBuf>,
+    /// Replace the file that --output names if it is there.
+    #[arg(long, requires = "output")]
+    force: bool,
     /// Say what the file is, if that is not seen: telnet, nc, swaks, openssl, marked (C: and S:),
     /// transcript, mpt, chamuyero, imaptest, exim or blackbox.
     #[arg(long, value_name = "FORMAT")]
@@ -43,28 +46,17 @@ const LARGEST: u64 = 16 << 20;
 pub(super) fn import(args: &Import, screen: &mut Screen) -> Result<ExitCode> {
     let is_stdin = args.file == Path::new("-");
     let name = if is_stdin { "stdin".into() } else { args.file.to_string_lossy() };
-    let bytes = if is_stdin { stdin() } else { file::read_up_to(&args.file, LARGEST) };
+    let bytes =
+        if is_stdin { file::stdin_up_to(LARGEST) } else { file::read_up_to(&args.file, LARGEST) };
     let bytes = bytes.map_err(|error| Error::usage(format!("cannot read {name}: {error}")))?;
     let text = String::from_utf8_lossy(&bytes);
     let imported = import::import(&name, &text, args.from)?;
     match &args.output {
         Some(path) => {
-            let written = std::fs::File::create_new(path).and_then(|mut file| {
-                std::io::Write::write_all(&mut file, imported.script.as_bytes())
-            });
-            written.map_err(|error| {
-                let error = Error::usage(format!("cannot write {}: {error}", path.display()));
-                error.hint("nothing is overwritten: name another file, or remove that one")
-            })?;
+            written::create(path, &imported.script, args.force)?;
         }
         None => screen.show(&imported.script),
     }
     screen.note(&Human::imported(&imported));
     Ok(ExitCode::Passed)
-}
-
-fn stdin() -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    std::io::stdin().lock().take(LARGEST).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }

@@ -1,6 +1,5 @@
 //! `mailexpect redact`.
 
-use std::io::{self, Read as _};
 use std::path::Path;
 
 use super::args;
@@ -40,18 +39,10 @@ fn explained(args: &args::Redact, redaction: &Redaction, screen: &mut Screen) ->
 }
 
 fn text(file: Option<&Path>) -> Result<String> {
-    let mut bytes = Vec::new();
-    let (name, read) = if let Some(path) = file {
-        (path.display().to_string(), file::read(path).map(|read| bytes = read))
-    } else {
-        let mut stdin = io::stdin().lock().take(file::LARGEST + 1);
-        ("what comes on stdin".to_owned(), stdin.read_to_end(&mut bytes).map(drop))
+    let (name, read) = match file {
+        Some(path) => (path.display().to_string(), file::read(path)),
+        None => ("what comes on stdin".to_owned(), file::stdin_up_to(file::LARGEST)),
     };
-    read.map_err(|error| Error::usage(format!("cannot read {name}: {error}")))?;
-    if bytes.len() as u64 > file::LARGEST {
-        let most = file::LARGEST >> 20;
-        return Err(Error::usage(format!("cannot redact {name}: it has more than {most} MiB"))
-            .hint("give it in parts, a dialogue each"));
-    }
+    let bytes = read.map_err(|error| Error::usage(format!("cannot read {name}: {error}")))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -56,14 +56,15 @@ pub(super) fn url(named: &str, port: Option<u16>, other: &str) -> Result<String>
 }
 
 /// An IPv6 address gets the brackets that tell its colons from that of a port.
-fn bracketed(host: &str) -> String {
+pub(super) fn bracketed(host: &str) -> String {
     match host.parse::<std::net::Ipv6Addr>() {
         Ok(address) => format!("[{address}]"),
         Err(_) => host.to_owned(),
     }
 }
 
-fn port_of(host: &str) -> Option<u16> {
+/// The port of `HOST:PORT`; an IPv6 address has brackets here.
+pub(super) fn port_of(host: &str) -> Option<u16> {
     host.rsplit_once(':')
         .filter(|(_, port)| !port.contains(']'))
         .and_then(|(_, port)| port.parse().ok())

@@ -1,11 +1,12 @@
 //! What the arguments of `run` and `check` name: scripts, and the servers that they speak with.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::selection::Selection;
-use crate::error::{Error, Kind, Result};
+use super::server;
+use crate::error::{Error, Result};
+use crate::file;
 use crate::plan;
 use crate::proto::Speech;
 use crate::script::{Runner, Settings, shipped, written};
@@ -34,8 +35,9 @@ impl Sources {
     /// # Errors
     /// Usage for -e beside other scripts; if stdin cannot be read.
     pub(super) fn of(arguments: Vec<PathBuf>, eval: Option<String>) -> Result<Self> {
-        let is_inside = |path: &PathBuf| path.to_str().is_some_and(shipped::is_named);
-        let hosts = eval.is_some() || arguments.iter().any(is_inside);
+        let is_no_file =
+            |path: &PathBuf| path.to_str().is_some_and(shipped::is_named) || Self::is_given(path);
+        let hosts = eval.is_some() || arguments.iter().any(is_no_file);
         let is_server = |path: &PathBuf| {
             path.to_str().is_some_and(|text| text.contains("://") || (hosts && is_host(text)))
         };
@@ -137,15 +139,9 @@ fn is_host(text: &str) -> bool {
 }
 
 fn read_stdin() -> Result<String> {
-    let mut text = String::new();
-    let read = std::io::stdin().lock().take(LARGEST + 1).read_to_string(&mut text);
-    read.map_err(|error| {
-        Error::new(Kind::Io, format!("cannot read the script from stdin: {error}"))
-    })?;
-    if text.len() as u64 > LARGEST {
-        return Err(Error::usage("the script on stdin has more than 1 MiB"));
-    }
-    Ok(text)
+    let cannot = |why: String| Error::usage(format!("cannot read the script from stdin: {why}"));
+    let bytes = file::stdin_up_to(LARGEST).map_err(|error| cannot(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|_| cannot("it is not UTF-8".to_owned()))
 }
 
 /// The code, with its session before it on the same line, so that columns are those of what runs.
@@ -153,9 +149,7 @@ fn with_session(code: String, servers: &[String]) -> Result<String> {
     match servers {
         [] => Ok(code),
         [server] => {
-            let url =
-                if server.contains("://") { server.clone() } else { format!("smtp://{server}") };
-            let url = written::string(&url);
+            let url = written::string(&server::url(server, None, "smtp")?);
             Ok(format!("let s = connect({url}); {code}"))
         }
         _ => {
@@ -200,7 +194,7 @@ fn assigned(
             return Err(not_taken(script, wanted, host));
         }
         for (name, _) in &left[..count] {
-            let url = format!("{name}://{host}");
+            let url = format!("{name}://{}", server::bracketed(host));
             target::Target::parse(&url)?;
             found.push((name.clone(), url));
         }
@@ -220,7 +214,7 @@ fn assigned(
 }
 
 fn has_port(host: &str) -> bool {
-    host.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()))
+    server::port_of(&server::bracketed(host)).is_some()
 }
 
 fn not_taken(script: &Path, wanted: &[(String, bool)], server: &str) -> Error {

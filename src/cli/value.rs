@@ -87,7 +87,7 @@ pub(super) fn is_clear(value: &str) -> bool {
 pub(super) fn prompt(question: &str) -> Result<Zeroizing<String>> {
     typed(question).map_err(|why| {
         Error::usage(format!("no password: {why}"))
-            .hint("without a terminal it is given as env:NAME, file:PATH or cmd:PROGRAM")
+            .hint("from a pipe, send AUTH with what mailexpect sasl prints: --password env:NAME")
     })
 }
 

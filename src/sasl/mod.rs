@@ -113,12 +113,6 @@ impl Known {
         Self::find(name).is_some_and(|known| known.needs == Needs::Nothing)
     }
 
-    /// Whether it proves by a token and not by a password.
-    #[cfg(feature = "cli")]
-    pub(crate) fn needs_token(&self) -> bool {
-        self.needs == Needs::Token
-    }
-
     /// Whether a name is a slip in that of a mechanism.
     #[cfg(feature = "script")]
     pub(crate) fn is_near(name: &str) -> bool {

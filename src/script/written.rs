@@ -2,6 +2,10 @@
 
 use std::fmt::Write as _;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+
+use crate::sasl::Known;
+
 /// A text as a literal.
 pub(crate) fn string(text: &str) -> String {
     let mut literal = String::with_capacity(text.len() + 2);
@@ -21,6 +25,23 @@ pub(crate) fn string(text: &str) -> String {
     }
     literal.push('"');
     literal
+}
+
+/// A message as a literal: text whose line ends are those of mail as text.
+pub(crate) fn message(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if !text.replace("\r\n", "").contains('\r') => string(&text.replace("\r\n", "\n")),
+        _ => format!("base64_bytes({})", string(&BASE64_STANDARD.encode(bytes))),
+    }
+}
+
+/// The call for an exchange of SASL, its secret a parameter.
+pub(crate) fn auth(user: &str, mechanism: Option<&str>) -> String {
+    let named = mechanism.map(|name| format!("{}, ", string(&name.to_uppercase())));
+    let (named, user) = (named.unwrap_or_default(), string(user));
+    let takes_secret = !mechanism.is_some_and(Known::takes_no_secret);
+    let secret = if takes_secret { ", param(\"password\")" } else { "" };
+    format!("s.auth({named}param(\"user\", {user}){secret});")
 }
 
 #[cfg(test)]

@@ -88,6 +88,74 @@ fn a_refusal_and_a_dead_server_have_their_exit_codes() {
 }
 
 #[test]
+fn who_is_refused_is_named_and_the_others_get_the_message() {
+    let server = Embedded::start().unwrap();
+    let folder = folder(&[]);
+    let send = |to: &[&str], more: &[&str]| {
+        let to: Vec<_> = to.iter().flat_map(|to| ["--to", to]).collect();
+        let server = server.smtp();
+        run(folder.path(), &[&["send", "--server", &server], &to[..], more].concat())
+    };
+    for more in [&[][..], &["--pipeline"]] {
+        let before = server.mails().len();
+        let ran = send(&["a@b.example", USER, "c@d.example"], more);
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        for said in [
+            "2 of 3 recipients were refused, the others have the message",
+            "a@b.example: 550 5.7.1",
+            "c@d.example: 550 5.7.1",
+            "S: 250 2.0.0",
+            "S: 221",
+        ] {
+            assert!(ran.out.contains(said), "{said}: {}", ran.out);
+        }
+        assert_eq!(server.mails().len(), before + 1);
+        let ran = send(&["a@b.example", "c@d.example"], more);
+        let none = "2 of 2 recipients were refused, nothing was delivered";
+        assert!(ran.code == Some(1) && ran.out.contains(none), "{ran:?}");
+        assert!(ran.out.contains("S: 221"), "{ran:?}");
+    }
+    let ran = send(&["a@b.example", USER], &["--quit-after", "rcpt"]);
+    assert!(ran.code == Some(1) && ran.out.contains("1 of 2 recipients"), "{ran:?}");
+    assert_eq!(send(&[USER, OTHER_USER], &["--quit-after", "mail"]).code, Some(0));
+}
+
+/// Each recipient of LMTP is accepted twice: after RCPT and after the message.
+#[test]
+fn a_recipient_whose_mailbox_is_full_is_named() {
+    let folder = folder(&[]);
+    let dialogue = "S: 220 hi\nC: LHLO me\nS: 250-me\nS: 250 PIPELINING\nC: MAIL FROM:<>\nS: 250 ok\nC: RCPT TO:<a>\nS: 250 ok\n\
+                    C: RCPT TO:<b>\nS: 550 5.1.1 nobody\nC: RCPT TO:<c>\nS: 250 ok\nC: DATA\nS: 354 go\n\
+                    C: Subject: x\nC:\nC: x\nC: .\nS: 250 ok\nS: 452 4.2.2 full\nC: QUIT\nS: 221 bye\nclose";
+    std::fs::write(folder.path().join("mail.eml"), "Subject: x\r\n\r\nx\r\n").unwrap();
+    for more in [&[][..], &["--pipeline"]] {
+        let peer = Peer::parse(dialogue);
+        let to = ["--to", "a", "--to", "b", "--to", "c", "--data", "mail.eml"];
+        let args = ["send", "--server", &peer.url("lmtp"), "--from", "", "--ehlo", "me"];
+        let ran = run(folder.path(), &[&args[..], &to, more].concat());
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.out.contains("2 of 3 recipients were refused, the others have"), "{ran:?}");
+        for refusal in ["b: 550 5.1.1 nobody", "c: 452 4.2.2 full"] {
+            assert!(ran.out.contains(refusal), "{ran:?}");
+        }
+    }
+}
+
+#[test]
+fn a_password_that_is_missing_leaves_no_script_behind() {
+    let server = Embedded::start().unwrap();
+    let folder = folder(&[]);
+    let args = ["send", "--server", &server.smtp(), "--to", USER, "--save", "saved.rhai"];
+    let auth = ["--user", "x", "--password", "env:NO_SUCH_VARIABLE"];
+    let ran = run(folder.path(), &[&args[..], &auth].concat());
+    assert!(ran.code == Some(2) && ran.err.contains("has no value"), "{ran:?}");
+    assert!(!folder.path().join("saved.rhai").exists());
+    let anonymous = ["--user", "hoge", "--auth", "ANONYMOUS"];
+    let ran = run(folder.path(), &[&args[..], &anonymous].concat());
+    assert!(ran.out.contains("C: AUTH ANONYMOUS [SECRET] \u{2192} hoge\n"), "{ran:?}");
+}
+
+#[test]
 fn a_file_is_sent_as_it_is_with_its_dots_doubled() {
     let folder = folder(&[("mail.eml", "Subject: x\r\n\r\n.dot\r\n")]);
     let dialogue = "S: 220 hi\nC: EHLO me\nS: 250 me\nC: MAIL FROM:<>\nS: 250 ok\nC: RCPT TO:<b>\nS: 250 ok\nC: DATA\nS: 354 go\n\

@@ -18,13 +18,20 @@ fn code_of_the_command_line_speaks_with_the_server_beside_it() {
     let folder = folder(&[]);
     let code = "s.expect(220); s.ehlo(\"x\")";
     let host = server.smtp().trim_start_matches("smtp://").to_owned();
-    for named in [server.smtp(), host] {
+    for named in [server.smtp(), host.clone()] {
         let ran = run(folder.path(), &["run", "-e", code, &named]);
         assert_eq!((ran.code, ran.out.contains("PASS -e")), (Some(0), true), "{ran:?}");
     }
     let ran = run(folder.path(), &["run", "-e", "s.expect(554)", &server.smtp()]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(ran.out.contains("; s.expect(554)\n") && ran.out.contains("expected: 554"), "{ran:?}");
+    let ran =
+        run(folder.path(), &["run", "-e", "assert_eq(s.protocol, \"POP3\")", "127.0.0.1:110"]);
+    assert!(ran.out.contains("pop3://127.0.0.1:110") || ran.code == Some(0), "{ran:?}");
+    let ran = run(folder.path(), &["@relay", "::1"]);
+    assert!(ran.out.contains("smtp://[::1]"), "{ran:?}");
+    let ran = run(folder.path(), &["run", "-", &host]);
+    assert!(!ran.err.contains("there is no"), "{ran:?}");
     let ran = run(folder.path(), &["run", "-e", "connect().expect(220)"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
 }
@@ -128,7 +135,7 @@ fn all_parameters_that_are_missing_are_named_at_once() {
 }
 
 /// The scripts that speak with no more than a server for mail does.
-const OF_MAIL: [&str; 12] = [
+pub(crate) const OF_MAIL: [&str; 12] = [
     "@exchange-login",
     "@op25b",
     "@ports",
@@ -144,7 +151,7 @@ const OF_MAIL: [&str; 12] = [
 ];
 
 /// Those that need mailboxes.
-const OF_MAILBOXES: [&str; 7] = [
+pub(crate) const OF_MAILBOXES: [&str; 7] = [
     "@delivery",
     "@dovecot-pop3",
     "@dovecot-pop3-refused",
@@ -262,4 +269,11 @@ fn ports_that_are_open_and_were_to_be_closed_are_named() {
         "{ran:?}"
     );
     assert_eq!(ports("1", "").code, Some(3));
+    // What is no port is not closed.
+    for wrong in ["99999", "nonsense"] {
+        assert_eq!(ports("", wrong).code, Some(2), "{wrong}");
+    }
+    let ran = run(folder.path(), &["@op25b", "smtp://no.invalid", &server.submission()]);
+    assert!(ran.code == Some(3) && ran.out.contains("cannot be found"), "{ran:?}");
+    assert!(!ran.out.contains("blocked"), "{ran:?}");
 }

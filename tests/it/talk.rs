@@ -138,6 +138,36 @@ fn lines_that_are_pasted_at_once_are_sent_each_in_its_turn() {
 }
 
 #[test]
+fn a_message_that_is_pasted_is_sent_whole_with_its_empty_lines() {
+    let server = Embedded::start().unwrap();
+    let folder = folder(&[]);
+    let mut terminal = typing(&folder, &[&server.smtp(), "--save", "saved.rhai"]);
+    shows(&mut terminal, "S: 220");
+    let envelope = "EHLO x\nMAIL FROM:<a@example.com>\nRCPT TO:<hoge@example.com>\nDATA\n";
+    terminal.send(&format!("{envelope}Subject: hi\n\nHi.\n\nBye.\n.\nQUIT\n")).unwrap();
+    shows(&mut terminal, "S: 221");
+    assert_eq!(exit_code(&terminal), 0);
+    let mails = server.mails();
+    assert!(mails[0].data.ends_with(b"Subject: hi\r\n\r\nHi.\r\n\r\nBye.\r\n"), "{mails:?}");
+    assert!(!saved(&folder).contains("send_raw"), "{}", saved(&folder));
+    assert_eq!(run(folder.path(), &["run", "saved.rhai"]).code, Some(0));
+}
+
+#[test]
+fn starttls_that_is_pasted_begins_tls() {
+    let server = Embedded::start().unwrap();
+    let folder = folder(&[]);
+    std::fs::write(folder.path().join("ca.pem"), server.ca().unwrap()).unwrap();
+    let mut terminal = typing(&folder, &[&server.submission(), "--cacert", "ca.pem"]);
+    shows(&mut terminal, "S: 220");
+    terminal.send("EHLO x\nSTARTTLS\nEHLO y\nQUIT\n").unwrap();
+    shows(&mut terminal, "certificate verified");
+    shows(&mut terminal, "C: EHLO y");
+    shows(&mut terminal, "S: 221");
+    assert_eq!(exit_code(&terminal), 0);
+}
+
+#[test]
 fn ctrl_c_leaves_in_the_middle_of_a_line_and_of_a_flood() {
     let folder = folder(&[]);
     let mut flood = String::from("S: 220 hi\n");
@@ -206,6 +236,11 @@ fn lines_from_a_pipe_are_sent_in_lock_step_to_what_the_greeting_speaks() {
     assert!(!out.contains('\u{1b}'), "no colours where nobody looks: {out:?}");
     let ran = run(folder.path(), &["run", "saved.rhai"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
+    let auth = "EHLO x\n:auth hoge@example.com ANONYMOUS\nQUIT\n";
+    let (_, out, _) = talk(auth, &port, &[]);
+    assert!(out.contains("C: AUTH ANONYMOUS [SECRET] \u{2192} hoge@example.com"), "{out}");
+    let (_, _, err) = talk("EHLO x\n:auth hoge@example.com\n", &port, &[]);
+    assert!(err.contains("mailexpect sasl"), "{err}");
     let (code, _, err) = talk("", "1", &[]);
     assert_eq!((code, err.contains("refused")), (Some(3), true), "{err}");
 }

@@ -29,7 +29,7 @@ pub(in crate::cli) struct Send {
     /// Send from this address; by default from you at this host. An empty one is the null sender.
     #[arg(short, long, value_name = "ADDRESS")]
     pub(super) from: Option<String>,
-    /// Send to this address. Repeat for more.
+    /// Send to this address. Repeat for more: who is refused is named, the others get the message.
     #[arg(short, long, value_name = "ADDRESS", required = true)]
     pub(super) to: Vec<String>,
     /// Say this name in EHLO, HELO or LHLO; by default that of this host.

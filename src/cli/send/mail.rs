@@ -1,6 +1,5 @@
 //! The message of `mailexpect send`.
 
-use std::io::Read as _;
 use std::path::Path;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -8,7 +7,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use super::args::{Content, Send};
 use crate::error::{Error, Kind, Result};
 use crate::file;
-use crate::script::written::string;
+use crate::script::written::{self, string};
 
 /// The most of a message or an attachment: what a value of a script may hold, in base64.
 const LARGEST: u64 = 8 << 20;
@@ -39,7 +38,7 @@ impl Content {
     /// If a file cannot be read; usage for a header that is given twice.
     pub(super) fn expression(&self, args: &Send) -> Result<String> {
         if let Some(path) = &self.data {
-            return Ok(literal(&read(path)?));
+            return Ok(written::message(&read(path)?));
         }
         let mut parts = vec![
             format!("from: {}", self.header("From").map_or_else(|| "from".to_owned(), string)),
@@ -136,23 +135,9 @@ fn attachment(path: &Path) -> Result<String> {
     ))
 }
 
-/// Bytes as a literal: text whose line ends are those of mail as text.
-fn literal(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) if !text.replace("\r\n", "").contains('\r') => string(&text.replace("\r\n", "\n")),
-        _ => format!("base64_bytes({})", string(&BASE64_STANDARD.encode(bytes))),
-    }
-}
-
 fn read(path: &Path) -> Result<Vec<u8>> {
     let read = if path == Path::new("-") {
-        let mut bytes = Vec::new();
-        let read = std::io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes);
-        read.and_then(|_| {
-            let is_too_long = bytes.len() as u64 > LARGEST;
-            let too_long = || std::io::Error::other(format!("it has more than {LARGEST} bytes"));
-            if is_too_long { Err(too_long()) } else { Ok(bytes) }
-        })
+        file::stdin_up_to(LARGEST)
     } else {
         file::read_up_to(path, LARGEST)
     };

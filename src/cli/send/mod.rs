@@ -25,13 +25,13 @@ const NAME: &str = "send";
 pub(super) fn send(args: &Send, screen: &mut Screen) -> Result<ExitCode> {
     let url = url(args)?;
     let text = script::text(args, &url)?;
+    let params = params(args, screen)?;
+    let options = args.connecting.options(Options::new().timeout(args.timeout), &[]);
+    let options = options.tls(args.options.options(tls::Options::new())?);
     if let Some(path) = &args.save {
         written::create(path, &text, args.force)?;
         screen.note(&Human::wrote(path));
     }
-    let params = params(args, screen)?;
-    let options = args.connecting.options(Options::new().timeout(args.timeout), &[]);
-    let options = options.tls(args.options.options(tls::Options::new())?);
     let settings = Settings { params, options, ..Settings::default() };
     let shown = screen.clone();
     let runner = Runner::new(settings).watched(move |event| {

@@ -6,7 +6,7 @@ use super::args::{Content, Send, Stage, Starttls};
 use super::mail;
 use crate::error::Result;
 use crate::proto::Speech;
-use crate::script::written::string;
+use crate::script::written::{self, string};
 use crate::target;
 
 /// The script's text.
@@ -36,6 +36,9 @@ pub(super) fn text(args: &Send, url: &str) -> Result<String> {
         }
     }
     script.line("s.quit();");
+    if script.has_many() && goes_on(Stage::Mail) {
+        script.judge();
+    }
     Ok(script.text)
 }
 
@@ -65,7 +68,11 @@ impl Script<'_> {
         let sender = Content::sender(self.args);
         let _ = writeln!(self.text, "let from = param(\"from\", {});", string(&sender));
         let to: Vec<_> = self.args.to.iter().map(|to| string(to)).collect();
-        let _ = writeln!(self.text, "let recipients = [{}];\n", to.join(", "));
+        let _ = writeln!(self.text, "let recipients = [{}];", to.join(", "));
+        if self.has_many() {
+            self.line("let accepted = [];\nlet refused = [];");
+        }
+        self.line("");
         self.line("s.expect(220);");
     }
 
@@ -89,17 +96,8 @@ impl Script<'_> {
     }
 
     fn auth(&mut self) {
-        let Some(user) = &self.args.secured.user else { return };
-        let mechanism = self.args.secured.auth.as_deref();
-        let named =
-            mechanism.map(|name| format!("{}, ", string(&name.to_uppercase()))).unwrap_or_default();
-        let user = string(user);
-        if self.args.secured.needs_password() {
-            let call = format!("s.auth({named}param(\"user\", {user}), param(\"password\"));");
-            self.line(&call);
-        } else {
-            let call = format!("s.auth({named}#{{authzid: param(\"user\", {user})}});");
-            self.line(&call);
+        if let Some(user) = &self.args.secured.user {
+            self.line(&written::auth(user, self.args.secured.auth.as_deref()));
         }
     }
 
@@ -108,24 +106,83 @@ impl Script<'_> {
         if self.args.quit_after == Some(Stage::Mail) {
             return;
         }
-        self.line("for to in recipients {\n    s.rcpt(to);\n}");
-        if let Some(mail) = mail {
-            let _ = writeln!(self.text, "s.data({mail});");
+        if !self.has_many() {
+            self.line("for to in recipients {\n    s.rcpt(to);\n}");
+            if let Some(mail) = mail {
+                let _ = writeln!(self.text, "s.data({mail});");
+            }
+            return;
+        }
+        self.take_each("recipients", "s.rcpt(to, #{expect: any(2, 4, 5)})");
+        match mail {
+            None => {}
+            Some(mail) if self.is_lmtp => {
+                self.line("if !accepted.is_empty() {\n    s.send(\"DATA\");\n    s.expect(354);");
+                let _ = writeln!(self.text, "    s.send_message({mail});\n}}");
+                self.answers();
+            }
+            Some(mail) => {
+                let _ = writeln!(self.text, "if !accepted.is_empty() {{\n    s.data({mail});\n}}");
+            }
         }
     }
 
     fn pipeline(&mut self, mail: &str) {
         self.line("let lines = [`MAIL FROM:<${from}>`];");
         self.line("for to in recipients {\n    lines += `RCPT TO:<${to}>`;\n}\nlines += \"DATA\";");
-        self.line(
-            "s.pipeline(lines);\ns.expect(25);\nfor to in recipients {\n    s.expect(25);\n}",
-        );
-        self.line("s.expect(354);");
-        let _ = writeln!(self.text, "s.send_message({mail});");
-        if self.is_lmtp {
-            self.line("for to in recipients {\n    s.expect(25);\n}");
-        } else {
-            self.line("s.expect(25);");
+        self.line("s.pipeline(lines);\ns.expect(25);");
+        if !self.has_many() {
+            self.line("s.expect(25);\ns.expect(354);");
+            let _ = writeln!(self.text, "s.send_message({mail});\ns.expect(25);");
+            return;
         }
+        self.take_each("recipients", "s.expect(any(2, 4, 5))");
+        // A server may want a message that nobody is to get, which is empty then (RFC 2920).
+        self.line("if accepted.is_empty() {");
+        self.line("    if s.expect(any(354, 4, 5)).code == 354 {");
+        self.line(
+            "        s.send_message(\"\");\n        s.expect(any(2, 4, 5));\n    }\n} else {",
+        );
+        let _ = writeln!(self.text, "    s.expect(354);\n    s.send_message({mail});");
+        if self.is_lmtp {
+            self.line("}");
+            self.answers();
+        } else {
+            self.line("    s.expect(25);\n}");
+        }
+    }
+
+    /// Whether a refusal of one recipient is to leave the message to the others.
+    fn has_many(&self) -> bool {
+        self.args.to.len() > 1
+    }
+
+    /// Notes of each recipient whether it was accepted.
+    fn take_each(&mut self, of: &str, reply: &str) {
+        let _ = writeln!(
+            self.text,
+            "for to in {of} {{\n    let reply = {reply};\n    if reply.code < 300 {{\n        \
+             accepted += to;\n    }} else {{\n        refused += `${{to}}: ${{reply.text}}`;\n    }}\n}}"
+        );
+    }
+
+    /// LMTP answers the message once for each who was accepted (RFC 2033 section 4.2).
+    fn answers(&mut self) {
+        self.line("let named = accepted;\naccepted = [];");
+        self.take_each("named", "s.expect(any(2, 4, 5))");
+    }
+
+    /// Names those who were refused, in the end.
+    fn judge(&mut self) {
+        let has = if self.args.quit_after.is_none() {
+            "if accepted.is_empty() { \"nothing was delivered\" } else { \"the others have the message\" }"
+        } else {
+            "\"nothing was delivered\""
+        };
+        let _ = writeln!(self.text, "let others = {has};");
+        self.line("let why = \"\";\nfor refusal in refused {\n    why += `; ${refusal}`;\n}");
+        self.line(
+            "assert(refused.is_empty(), `${refused.len} of ${recipients.len} recipients were refused, ${others}${why}`);",
+        );
     }
 }

@@ -18,6 +18,7 @@ use crate::file;
 use crate::interrupt::Interrupt;
 use crate::outcome::ExitCode;
 use crate::report::Human;
+use crate::script::written;
 use crate::session::{Heard, Options, Session};
 use crate::transcript::{Event, Transcript, What};
 use crate::{Credentials, duration};
@@ -95,6 +96,8 @@ pub(super) struct Conversation {
     patience: Duration,
     /// What was typed, or pasted, before its turn; Enter sends the first of them all the same.
     held_back: VecDeque<String>,
+    /// What was sent last of what was typed.
+    last: String,
 }
 
 impl Conversation {
@@ -112,17 +115,8 @@ impl Conversation {
             is_typed: AtomicBool::new(false),
             events: AtomicUsize::new(0),
         });
-        let patience = Duration::ZERO;
-        Self {
-            url,
-            is_told,
-            editor,
-            saving,
-            output,
-            is_terminal,
-            patience,
-            held_back: VecDeque::new(),
-        }
+        let (patience, held_back, last) = Default::default();
+        Self { url, is_told, editor, saving, output, is_terminal, patience, held_back, last }
     }
 
     /// Connects, and talks until one of the two ends it.
@@ -178,7 +172,8 @@ impl Conversation {
                         Heard::End => return self.closed(owed),
                         Heard::Something => self.learn(session),
                     }
-                    self.send_held_back(session).await?;
+                    let sent = self.send_held_back(session).await;
+                    self.told(sent)?;
                     Next::Go
                 }
                 input = self.editor.input() => self.take(session, input).await?,
@@ -238,43 +233,64 @@ impl Conversation {
                 Err(error) => Err(error),
             },
         };
+        self.told(done)?;
+        Ok(Next::Go)
+    }
+
+    /// Shows an error if somebody is there to try again.
+    fn told(&self, done: Result<()>) -> Result<()> {
         match done {
-            Ok(()) => Ok(Next::Go),
-            // Somebody is there to try again.
             Err(error) if self.is_terminal => {
                 self.output.show(&Human::error(&error));
-                Ok(Next::Go)
+                Ok(())
             }
-            Err(error) => Err(error),
+            done => done,
         }
     }
 
-    /// Sends what was held back, once it is its turn.
+    /// Sends what was held back for as long as it is our turn: the lines of a message have no
+    /// replies.
     async fn send_held_back(&mut self, session: &mut Session) -> Result<()> {
-        if session.owed() > 0 || self.held_back.is_empty() {
-            return Ok(());
-        }
-        let Some(line) = self.held_back.pop_front() else { return Ok(()) };
-        match session.send(&line).await {
-            Err(error) if error.is_out_of_step() => {
-                self.held_back.push_front(line);
-                Ok(())
+        while session.owed() == 0 {
+            let Some(line) = self.held_back.pop_front() else { break };
+            self.last.clone_from(&line);
+            let sent = if is_starttls(session, &line) {
+                self.execute(session, Command::Starttls).await
+            } else {
+                session.send(&line).await
+            };
+            match sent {
+                Err(error) if error.is_out_of_step() => {
+                    self.held_back.push_front(line);
+                    break;
+                }
+                sent => sent?,
             }
-            sent => sent,
         }
+        Ok(())
+    }
+
+    /// Whether a line that waits is one of a message, so that an empty one belongs to it and is no
+    /// Enter.
+    fn is_in_message(&self) -> bool {
+        let mut lines = self.held_back.iter().rev().chain(std::iter::once(&self.last));
+        let mark = lines.find(|line| line.as_str() == "." || line.eq_ignore_ascii_case("DATA"));
+        mark.is_some_and(|mark| mark != ".")
     }
 
     async fn send(&mut self, session: &mut Session, typed: String) -> Result<()> {
         let line = typed.strip_prefix(':').unwrap_or(&typed);
         if !self.held_back.is_empty() {
-            if !line.is_empty() {
+            if !line.is_empty() || self.is_in_message() {
                 self.held_back.push_back(line.to_owned());
                 return Ok(());
             }
             let line = self.held_back.pop_front().unwrap_or_default();
             self.saving.ahead(self.output.events());
+            self.last.clone_from(&line);
             return session.send_raw(format!("{line}\r\n")).await;
         }
+        line.clone_into(&mut self.last);
         self.output.is_typed.store(self.is_terminal, Ordering::Relaxed);
         let mut sent = session.send(line).await;
         self.output.is_typed.store(false, Ordering::Relaxed);
@@ -308,7 +324,7 @@ impl Conversation {
                 let message = file::read(Path::new(&path))
                     .map_err(|error| Error::usage(format!("cannot read {path}: {error}")))?;
                 session.data(&message[..]).await?;
-                super::saved::data(&message)
+                format!("s.data({});", written::message(&message))
             }
             Command::Raw(bytes) => return session.send_raw(bytes).await,
             Command::Save(path) => {
@@ -333,10 +349,11 @@ impl Conversation {
         password: Option<Result<Password>>,
     ) -> Result<()> {
         let begun = self.output.events();
-        let verb = super::saved::auth(&user, mechanism.as_deref());
+        let verb = written::auth(&user, mechanism.as_deref());
         let credentials = match password {
             Some(password) => Credentials::new(user, password?.as_str()),
-            None => Credentials::external(user),
+            // Of a mechanism that was named and proves nothing.
+            None => Credentials::new(user, ""),
         };
         let credentials = match mechanism {
             Some(name) => credentials.mechanism(name),

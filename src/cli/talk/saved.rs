@@ -11,7 +11,6 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use crate::cli::written;
 use crate::error::{Error, Result};
 use crate::proto::Speech;
-use crate::sasl::Known;
 use crate::script::written::string;
 use crate::transcript::{Close, Event, Excerpt, What};
 
@@ -43,7 +42,7 @@ impl Saving {
     pub(super) fn name(&mut self, path: PathBuf) -> Result<()> {
         if path.exists() && !self.force {
             let error = Error::usage(format!("{} is there", path.display()));
-            return Err(error.hint("name another file"));
+            return Err(error.hint("--force replaces it"));
         }
         self.path = Some(path);
         Ok(())
@@ -68,7 +67,15 @@ impl Saving {
         events: &[Event],
     ) -> Result<Option<PathBuf>> {
         let Some(path) = &self.path else { return Ok(None) };
-        if events.iter().any(|event| matches!(event.what, What::Omitted(_))) {
+        let is_cut = |(at, event): (usize, &Event)| match &event.what {
+            What::Omitted(_) => true,
+            // What a verb sent is in its call.
+            What::Client(bytes) => {
+                bytes.omitted() > 0 && !self.verbs.iter().any(|(span, _)| span.contains(&at))
+            }
+            _ => false,
+        };
+        if events.iter().enumerate().any(is_cut) {
             let error = Error::usage("the dialogue was too long to be saved");
             return Err(error.hint("its middle was not kept"));
         }
@@ -78,7 +85,7 @@ impl Saving {
 
     fn text(&self, url: &str, speech: Speech, events: &[Event]) -> String {
         let scheme = url.split([':', '+']).next().unwrap_or("smtp");
-        let mut script = Script { speech, text: String::new(), said: Vec::new(), secrets: 0 };
+        let mut script = Script::new(speech);
         let _ = writeln!(script.text, "// A dialogue with {url}, as it was typed.");
         script
             .line("// Codes are expected; `mailexpect run --record` keeps the words in a golden.");
@@ -92,7 +99,7 @@ impl Saving {
                 continue;
             }
             match &events[at].what {
-                What::Server(bytes) => script.said.extend_from_slice(bytes.head()),
+                What::Server(bytes) => script.heard(bytes),
                 What::Client(bytes) => {
                     script.answered();
                     script.sent(bytes, self.ahead.contains(&at));
@@ -112,36 +119,46 @@ impl Saving {
     }
 }
 
-/// The call for a message from a file.
-pub(super) fn data(message: &[u8]) -> String {
-    match std::str::from_utf8(message) {
-        Ok(text) if !text.replace("\r\n", "").contains('\r') => {
-            format!("s.data({});", string(&text.replace("\r\n", "\n")))
-        }
-        _ => format!("s.data(base64_bytes({}));", string(&BASE64_STANDARD.encode(message))),
-    }
-}
-
-/// The call for an exchange of SASL.
-pub(super) fn auth(user: &str, mechanism: Option<&str>) -> String {
-    let named = mechanism.map(|name| format!("{}, ", string(&name.to_uppercase())));
-    let (named, user) = (named.unwrap_or_default(), string(user));
-    if mechanism.is_some_and(Known::takes_no_secret) {
-        return format!("s.auth({named}#{{authzid: param(\"user\", {user})}});");
-    }
-    format!("s.auth({named}param(\"user\", {user}), param(\"password\"));")
-}
-
 struct Script {
     speech: Speech,
     text: String,
-    /// What the server has said since something was sent.
+    /// What the server has said since something was sent, without literals.
     said: Vec<u8>,
+    /// How much of a literal is still to come.
+    literal: u64,
     /// How many secrets have become parameters.
     secrets: usize,
 }
 
 impl Script {
+    fn new(speech: Speech) -> Self {
+        Self { speech, text: String::new(), said: Vec::new(), literal: 0, secrets: 0 }
+    }
+
+    /// Keeps the lines that are no literal's: a message may have one such as `a1 NO`.
+    fn heard(&mut self, bytes: &Excerpt) {
+        // The length of what is masked is not that of what was said.
+        let is_masked = memchr::memmem::find(bytes.head(), SECRET.as_bytes()).is_some();
+        let has_literals = matches!(self.speech, Speech::Imap | Speech::Sieve) && !is_masked;
+        self.lines(bytes.head(), has_literals);
+        self.literal = self.literal.saturating_sub(bytes.omitted());
+        self.lines(bytes.tail(), has_literals);
+    }
+
+    fn lines(&mut self, mut bytes: &[u8], has_literals: bool) {
+        while !bytes.is_empty() {
+            let length = usize::try_from(self.literal).unwrap_or(usize::MAX).min(bytes.len());
+            self.literal -= length as u64;
+            bytes = &bytes[length..];
+            let end = memchr::memchr(b'\n', bytes).map_or(bytes.len(), |at| at + 1);
+            self.said.extend_from_slice(&bytes[..end]);
+            bytes = &bytes[end..];
+            if end > 0 && has_literals {
+                self.literal = announced(&self.said);
+            }
+        }
+    }
+
     fn line(&mut self, line: &str) {
         self.text.push_str(line);
         self.text.push('\n');
@@ -191,7 +208,8 @@ impl Script {
             Speech::Imap => self.imap(&lines),
             Speech::Sieve => {
                 let status = |line: &&&str| {
-                    ["OK", "NO", "BYE"].iter().any(|word| line.to_uppercase().starts_with(word))
+                    let first = line.split([' ', '(']).next().unwrap_or_default();
+                    ["OK", "NO", "BYE"].iter().any(|word| first.eq_ignore_ascii_case(word))
                 };
                 for line in lines.iter().filter(status) {
                     let word = line.split([' ', '(']).next().unwrap_or("OK");
@@ -223,6 +241,11 @@ impl Script {
         }
     }
 
+    /// Whether a command with this tag was sent.
+    fn was_sent(&self, tag: &str) -> bool {
+        ["(\"", "\\n"].iter().any(|start| self.text.contains(&format!("{start}{tag} ")))
+    }
+
     fn imap(&mut self, lines: &[&str]) {
         for line in lines {
             let mut words = line.split(' ');
@@ -232,7 +255,7 @@ impl Script {
                 }
                 ("*", _) => {}
                 ("+", _) => self.line("s.expect_until(\"+\");"),
-                (tag, status @ ("OK" | "NO" | "BAD")) => {
+                (tag, status @ ("OK" | "NO" | "BAD")) if self.was_sent(tag) => {
                     let result = string(&format!("{tag} {status}"));
                     self.line(&format!("s.expect_until({result});"));
                 }
@@ -240,6 +263,16 @@ impl Script {
             }
         }
     }
+}
+
+/// How long the literal is that the last line announces (RFC 9051 section 4.3).
+fn announced(said: &[u8]) -> u64 {
+    let number = said.strip_suffix(b"}\r\n").and_then(|said| {
+        let open = memchr::memrchr(b'{', said)?;
+        let number = std::str::from_utf8(&said[open + 1..]).ok()?;
+        number.trim_end_matches('+').parse().ok()
+    });
+    number.unwrap_or(0)
 }
 
 /// The code of a line that is the last of its reply (RFC 5321 section 4.2.1).
@@ -253,12 +286,12 @@ mod tests {
     use super::*;
 
     fn script(speech: Speech, sent_and_said: &[(&str, &str)]) -> String {
-        let mut script = Script { speech, text: String::new(), said: Vec::new(), secrets: 0 };
+        let mut script = Script::new(speech);
         for (sent, said) in sent_and_said {
             if !sent.is_empty() {
                 script.sent(&Excerpt::of(sent.as_bytes()), false);
             }
-            script.said.extend_from_slice(said.as_bytes());
+            script.heard(&Excerpt::of(said.as_bytes()));
             script.answered();
         }
         script.text
@@ -278,6 +311,39 @@ mod tests {
         assert!(imap.starts_with("s.expect(\"* OK\");\n"), "{imap}");
         let sieve = script(Speech::Sieve, &[("", "\"SIEVE\" \"fileinto\"\r\nOK \"hi\"\r\n")]);
         assert_eq!(sieve, "s.expect(re(`(?m)^OK`));\n");
+    }
+
+    #[test]
+    fn what_stands_in_a_literal_is_no_status() {
+        let imap = |length: usize| {
+            let mail = "x".repeat(length) + "\r\na1 NO\r\nSay NO to drugs.\r\n+ 1\r\n";
+            let fetched = format!("* 1 FETCH (BODY[] {{{}}}\r\n{mail})\r\na1 OK\r\n", mail.len());
+            script(Speech::Imap, &[("", "* OK hi\r\n"), ("a1 FETCH 1 BODY[]\r\n", &fetched)])
+        };
+        for length in [0, 100_000] {
+            let imap = imap(length);
+            let end = "s.send(\"a1 FETCH 1 BODY[]\");\ns.expect_until(\"a1 OK\");\n";
+            assert!(imap.ends_with(end), "{imap}");
+        }
+        // What is masked has another length.
+        let masked = "* 1 FETCH (BODY[] {20}\r\n[SECRET]\r\nSay NO to it\r\n)\r\na1 OK\r\n";
+        let masked =
+            script(Speech::Imap, &[("", "* OK hi\r\n"), ("a1 FETCH 1 BODY[]\r\n", masked)]);
+        assert!(masked.ends_with("BODY[]\");\ns.expect_until(\"a1 OK\");\n"), "{masked}");
+        let sieve = script(Speech::Sieve, &[("", "{9}\r\nno\r\nnot\r\n\r\nOK\r\n")]);
+        assert_eq!(sieve, "s.expect(re(`(?m)^OK`));\n");
+        let sieve = script(Speech::Sieve, &[("", "\"NOTIFY\" \"x\"\r\nnothing\r\nOK\r\n")]);
+        assert_eq!(sieve, "s.expect(re(`(?m)^OK`));\n");
+    }
+
+    #[test]
+    fn a_line_that_was_not_kept_whole_is_not_saved() {
+        let folder = tempfile::tempdir().unwrap();
+        let saving = Saving::new(Some(folder.path().join("a.rhai")), false).unwrap();
+        let long = Excerpt::of("x".repeat(30_000).as_bytes());
+        let event = Event { session: None, what: What::Client(long) };
+        let error = saving.write("smtp://x", Speech::Smtp, &[event]).unwrap_err();
+        assert!(error.message().contains("too long"), "{error}");
     }
 
     #[test]
