@@ -4,7 +4,7 @@
 use super::literal::{regex, text as quoted};
 use super::success::Success;
 use super::words::speech_of;
-use super::{Act, Read, Step, Unread};
+use super::{ANSWER, Act, Read, Step, Unread};
 use crate::pattern::Pattern;
 use crate::proto::Speech;
 
@@ -196,7 +196,7 @@ fn expectation(
 ) {
     let found = format!("(?m){expect}");
     match Pattern::regex(&found) {
-        Ok(_) => push(line, Act::Statement(format!("@r = $.expect({});", regex(&found)))),
+        Ok(_) => push(line, Act::Statement(format!("{ANSWER} = $.expect({});", regex(&found)))),
         Err(_) => unreadable.push(unread(line, expect, "its regex is none here")),
     }
 }
@@ -222,8 +222,8 @@ fn say(push: &mut impl FnMut(usize, Act), line: usize, send: &str, owed: &mut Ow
             parts.push(quoted(before));
         }
         match number.parse::<u8>() {
-            Ok(number) => parts.push(format!("@r[{number}]")),
-            Err(_) => parts.push(format!("@r[{}]", quoted(number))),
+            Ok(number) => parts.push(format!("{ANSWER}[{number}]")),
+            Err(_) => parts.push(format!("{ANSWER}[{}]", quoted(number))),
         }
         rest = tail;
     }

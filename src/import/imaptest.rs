@@ -1,8 +1,11 @@
 //! Scripts of Dovecot's `ImapTest`: a header, then groups of commands, each with the status that it
 //! ends with and the untagged responses that have to come (`*`), must not (`!`) or may (`?`).
 
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
 use super::literal::{escaped, text as quoted};
-use super::{Act, Read, Step, Unread};
+use super::{ANSWER, Act, Read, Step, Unread};
 
 pub(super) fn looks_like(text: &str) -> bool {
     let header = ["state:", "connections:", "capabilities:", "messages:", "ignore_extra_untagged:"];
@@ -21,6 +24,7 @@ pub(super) fn looks_like(text: &str) -> bool {
 struct Command {
     line: usize,
     session: usize,
+    /// The pattern of the status.
     status: String,
     text: String,
     required: Vec<String>,
@@ -98,12 +102,11 @@ impl Script {
                     return self.unread(at, line, "no command stands in front of it");
                 };
                 // The second mark of `! * 1 fetch` is the response's own.
-                let rest = rest.strip_prefix("* ").unwrap_or(rest);
-                let pattern = format!("(?i)^\\* {}", pattern(rest));
+                let response = rest.strip_prefix("* ").unwrap_or(rest).to_owned();
                 match which {
-                    0 => last.required.push(pattern),
-                    1 => last.forbidden.push(pattern),
-                    _ => last.allowed.push(pattern),
+                    0 => last.required.push(response),
+                    1 => last.forbidden.push(response),
+                    _ => last.allowed.push(response),
                 }
                 return;
             }
@@ -115,8 +118,14 @@ impl Script {
             _ => (1, line),
         };
         let (status, command) = rest.split_once(' ').unwrap_or((rest, ""));
-        let is_status = ["ok", "no", "bad"].contains(&status.to_ascii_lowercase().as_str());
-        if !is_status || command.is_empty() {
+        let status = status.to_ascii_uppercase();
+        let status = match status.as_str() {
+            "OK" | "NO" | "BAD" => quoted(&status),
+            // Any will do.
+            "\"\"" => "any(\"OK\", \"NO\", \"BAD\")".to_owned(),
+            _ => String::new(),
+        };
+        if status.is_empty() || command.is_empty() {
             return self.unread(at, line, "neither a command nor a response");
         }
         if command.contains("{{{") {
@@ -132,7 +141,7 @@ impl Script {
         self.commands.push(Command {
             line: at,
             session: number - 1,
-            status: status.to_ascii_uppercase(),
+            status,
             text: command.to_owned(),
             required: Vec::new(),
             forbidden: Vec::new(),
@@ -148,21 +157,11 @@ impl Script {
         for session in 0..self.connections {
             self.open(session);
         }
+        let mut bound = Bound::default();
         for command in std::mem::take(&mut self.commands) {
-            let lists = [
-                ("require", &command.required),
-                ("forbid", &command.forbidden),
-                ("allow", &command.allowed),
-            ];
-            let mut options = vec![format!("expect: {}", quoted(&command.status))];
-            for (name, patterns) in lists.iter().filter(|(_, patterns)| !patterns.is_empty()) {
-                let patterns: Vec<_> =
-                    patterns.iter().map(|pattern| super::literal::regex(pattern)).collect();
-                options.push(format!("{name}: [{}]", patterns.join(", ")));
+            for statement in bound.statements(&command) {
+                self.push(command.line, command.session, Act::Statement(statement));
             }
-            let text = variables(&command.text);
-            let statement = format!("$.command({text}, #{{{}}});", options.join(", "));
-            self.push(command.line, command.session, Act::Statement(statement));
         }
         self.read
     }
@@ -199,33 +198,179 @@ impl Script {
     }
 }
 
-/// A response as a regex: a variable stands for a word.
-fn pattern(response: &str) -> String {
-    if let Some((before, rest)) = response.split_once("($!unordered ")
-        && let Some((inside, behind)) = rest.split_once(')')
-        && !inside.contains(['(', '$'])
-    {
-        let orders = orders(&inside.split_whitespace().map(escaped).collect::<Vec<_>>());
-        return format!("{}\\((?:{})\\){}", pattern(before), orders.join("|"), pattern(behind));
+/// A part of a command or a response.
+enum Part<'a> {
+    Text(&'a str),
+    /// A sequence number, as the harness counts them at first.
+    Number(&'a str),
+    /// `$name` or `${name}`.
+    Variable(&'a str),
+    /// A directive such as `$!extra`.
+    Directive,
+}
+
+/// The parts of a line; `$$` is a dollar sign.
+fn parts(line: &str) -> Vec<Part<'_>> {
+    let mut found = Vec::new();
+    let mut rest = line;
+    while let Some(at) = rest.find('$') {
+        found.push(Part::Text(&rest[..at]));
+        let tail = &rest[at + 1..];
+        let span = |is: fn(char) -> bool| tail.find(|c| !is(c)).unwrap_or(tail.len());
+        let (part, end) = match tail.bytes().next() {
+            Some(b'{') if in_braces(tail).is_some() => {
+                let name = in_braces(tail).unwrap_or_default();
+                (Part::Variable(name), name.len() + 2)
+            }
+            Some(b'!') => {
+                (Part::Directive, span(|c| c.is_ascii_alphanumeric() || "_!=".contains(c)))
+            }
+            Some(first) if first.is_ascii_digit() => {
+                let end = span(|c| c.is_ascii_digit());
+                (Part::Number(&tail[..end]), end)
+            }
+            Some(first) if first.is_ascii_alphabetic() || first == b'_' => {
+                let end = span(|c| c.is_ascii_alphanumeric() || c == '_');
+                (Part::Variable(&tail[..end]), end)
+            }
+            _ => (Part::Text("$"), usize::from(tail.starts_with('$'))),
+        };
+        found.push(part);
+        rest = &tail[end..];
     }
-    let mut regex = String::new();
-    for (n, word) in response.split(' ').enumerate() {
-        if n > 0 {
-            regex.push(' ');
+    found.push(Part::Text(rest));
+    found
+}
+
+/// The name in `{name}`.
+fn in_braces(text: &str) -> Option<&str> {
+    let (name, _) = text.strip_prefix('{')?.split_once('}')?;
+    let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    is_name.then_some(name)
+}
+
+/// The expression for a variable that the harness has a value for.
+fn known(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "mailbox" => "param(\"mailbox\", \"INBOX\")",
+        "user" => "param(\"user\")",
+        "password" => "param(\"password\")",
+        _ => return None,
+    })
+}
+
+/// What a variable may stand for: a quoted string, a list, or a word.
+const VALUE: &str = r#"(?:"(?:[^"\\]|\\.)*"|\([^()]*\)|[^\s()"\]]+)"#;
+
+/// The variables that responses have given a value, by the names that they have in the script.
+#[derive(Default)]
+struct Bound(BTreeSet<String>);
+
+impl Bound {
+    /// A response as a regex for backticks, and the variables that get a value by it.
+    fn pattern(&self, response: &str) -> (String, Vec<String>) {
+        let mut binds = Vec::new();
+        if let Some((before, rest)) = response.split_once("($!unordered ")
+            && let Some((inside, behind)) = rest.split_once(')')
+            && !inside.contains(['(', '$'])
+        {
+            let orders = orders(&inside.split_whitespace().map(escaped).collect::<Vec<_>>());
+            let (before, mut binds) = self.pattern(before);
+            let (behind, more) = self.pattern(behind);
+            binds.extend(more);
+            return (format!("{before}\\((?:{})\\){behind}", orders.join("|")), binds);
         }
-        let mut rest = word;
-        while let Some(at) = rest.find('$') {
-            regex.push_str(&escaped(&rest[..at]));
-            let tail = &rest[at + 1..];
-            let end = tail
-                .find(|c: char| !(c.is_ascii_alphanumeric() || "_!=".contains(c)))
-                .unwrap_or(tail.len());
-            regex.push_str("\\S*");
-            rest = &tail[end..];
+        let mut regex = String::new();
+        for part in parts(response) {
+            match part {
+                Part::Text(text) => regex.push_str(&escaped(text).replace('`', "\\x60")),
+                Part::Number(_) => regex.push_str("\\d+"),
+                Part::Directive => regex.push_str("\\S*"),
+                Part::Variable(name) if self.0.contains(name) => {
+                    let _ = write!(regex, "\"?${{re_escape(v_{name})}}\"?");
+                }
+                Part::Variable(name)
+                    if known(name).is_some() || binds.iter().any(|b| b == name) =>
+                {
+                    regex.push_str(VALUE);
+                }
+                Part::Variable(name) => {
+                    let _ = write!(regex, "(?P<{name}>{VALUE})");
+                    binds.push(name.to_owned());
+                }
+            }
         }
-        regex.push_str(&escaped(rest));
+        (regex, binds)
     }
-    regex
+
+    /// Responses as a list of regexes.
+    fn list(&self, responses: &[String]) -> String {
+        let regexes =
+            responses.iter().map(|response| format!("re(`(?i)^\\* {}`)", self.pattern(response).0));
+        regexes.collect::<Vec<_>>().join(", ")
+    }
+
+    /// A command as an expression.
+    fn expression(&self, command: &str) -> String {
+        let mut expressions: Vec<String> = Vec::new();
+        let mut text = String::new();
+        for part in parts(command) {
+            let expression = match part {
+                Part::Text(plain) | Part::Number(plain) => {
+                    text.push_str(plain);
+                    continue;
+                }
+                Part::Directive => continue,
+                Part::Variable(name) if self.0.contains(name) => format!("v_{name}"),
+                Part::Variable(name) => {
+                    known(name).map_or_else(|| format!("param({})", quoted(name)), str::to_owned)
+                }
+            };
+            if !text.is_empty() {
+                expressions.push(quoted(&std::mem::take(&mut text)));
+            }
+            expressions.push(expression);
+        }
+        if !text.is_empty() || expressions.is_empty() {
+            expressions.push(quoted(&text));
+        }
+        expressions.join(" + ")
+    }
+
+    /// The statements for a command, and for the variables that its responses bind.
+    fn statements(&mut self, command: &Command) -> Vec<String> {
+        let lists = [
+            ("require", &command.required),
+            ("forbid", &command.forbidden),
+            ("allow", &command.allowed),
+        ];
+        let mut options = vec![format!("expect: {}", command.status)];
+        for (name, responses) in lists.iter().filter(|(_, responses)| !responses.is_empty()) {
+            options.push(format!("{name}: [{}]", self.list(responses)));
+        }
+        let text = self.expression(&command.text);
+        let call = format!("$.command({text}, #{{{}}});", options.join(", "));
+        let mut statements = Vec::new();
+        let mut new = BTreeSet::new();
+        for (n, response) in command.required.iter().enumerate() {
+            for name in self.pattern(response).1 {
+                let value = format!("{ANSWER}.required[{n}][{}]", quoted(&name));
+                // A quoted string is what stands between the quotes.
+                let variable =
+                    if new.contains(&name) { "same".to_owned() } else { format!("v_{name}") };
+                statements.push(format!("let {variable} = {value};"));
+                statements.push(format!("{variable}.replace(\"\\\"\", \"\");"));
+                if !new.insert(name.clone()) {
+                    statements.push(format!("assert_eq(same, v_{name});"));
+                }
+            }
+        }
+        self.0.extend(new);
+        let call = if statements.is_empty() { call } else { format!("{ANSWER} = {call}") };
+        statements.insert(0, call);
+        statements
+    }
 }
 
 /// The words in all orders, up to four of them; more stand in any order and number.
@@ -242,46 +387,4 @@ fn orders(words: &[String]) -> Vec<String> {
         all.extend(orders(&rest).into_iter().map(|rest| format!("{first} {rest}")));
     }
     all
-}
-
-/// A command as an expression: the harness has values for some variables.
-fn variables(command: &str) -> String {
-    let known = [
-        ("$mailbox", "param(\"mailbox\", \"INBOX\")"),
-        ("$user", "param(\"user\")"),
-        ("$password", "param(\"password\")"),
-    ];
-    let mut parts = Vec::new();
-    let plain = command.replace("${mailbox}", "$mailbox").replace("${user}", "$user");
-    let mut rest = plain.as_str();
-    while let Some(at) = rest.find('$') {
-        let number = rest[at + 1..].bytes().take_while(u8::is_ascii_digit).count();
-        if number > 0 {
-            // A sequence number, as the harness counts them at first.
-            parts.push(quoted(&format!("{}{}", &rest[..at], &rest[at + 1..=at + number])));
-            rest = &rest[at + 1 + number..];
-            continue;
-        }
-        let found = known.iter().find(|(name, _)| rest[at..].starts_with(name));
-        let Some((name, expression)) = found else {
-            // One that a response binds has no value before the run.
-            let end = rest[at + 1..].find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-            let end = end.map_or(rest.len(), |end| at + 1 + end);
-            if at > 0 {
-                parts.push(quoted(&rest[..at]));
-            }
-            parts.push(format!("param({})", quoted(&rest[at + 1..end])));
-            rest = &rest[end..];
-            continue;
-        };
-        if at > 0 {
-            parts.push(quoted(&rest[..at]));
-        }
-        parts.push((*expression).to_owned());
-        rest = &rest[at + name.len()..];
-    }
-    if !rest.is_empty() || parts.is_empty() {
-        parts.push(quoted(rest));
-    }
-    parts.join(" + ")
 }

@@ -135,6 +135,9 @@ impl fmt::Display for Unread {
     }
 }
 
+/// What stands in a statement for the variable that holds an answer: no dialogue has it.
+const ANSWER: &str = "\u{e000}r";
+
 /// Something that a session does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Act {

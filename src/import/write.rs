@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::literal::{bytes, escaped, regex, text};
 use super::words::is_smtp_reply;
-use super::{Act, Format, Imported, Read, Step};
+use super::{ANSWER, Act, Format, Imported, Read, Step};
 use crate::redaction::Redaction;
 use crate::transcript::{Event, Excerpt, What};
 use crate::visible;
@@ -200,11 +200,12 @@ impl Writer {
             }
         }
         let mut statement = statement.replace("$.", &format!("{name}."));
-        if statement.contains("@r = ") {
+        if statement.contains(&format!("{ANSWER} = ")) {
             let declared = std::mem::replace(&mut self.has_groups, true);
-            statement = statement.replace("@r = ", if declared { "r = " } else { "let r = " });
+            let declaration = if declared { "r = " } else { "let r = " };
+            statement = statement.replace(&format!("{ANSWER} = "), declaration);
         }
-        statement.replace("@r", "r")
+        statement.replace(ANSWER, "r")
     }
 
     /// The parameter for where a session leads.

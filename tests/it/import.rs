@@ -1,9 +1,12 @@
 //! `mailexpect import`: dialogues of other tools become scripts that pass against a server that says
 //! the same, and fail against one that does not.
 
+use std::io::Write as _;
+use std::process::Stdio;
+
 use mailexpect::server::Replay;
 
-use crate::program::{Ran, folder, run};
+use crate::program::{Ran, folder, program, run};
 
 /// Imports a file, checks the script, and runs it against servers that say the same.
 struct Imported {
@@ -301,6 +304,31 @@ fn scripts_of_imaptest_demand_and_forbid_untagged_responses() {
 }
 
 #[test]
+fn variables_of_imaptest_have_the_value_of_their_first_response() {
+    let text = "connections: 1\n\nok fetch * (uid internaldate)\n* $seq fetch (uid $uid internaldate $date)\n\
+        \"\" store $seq flags $$Later\nok uid fetch $uid (internaldate)\n\
+        * $seq fetch (uid $uid internaldate $date)\n! $seq expunge\nok delete ${mailbox}2\nok noop\n* $1 exists\n";
+    let imported = import("expunge", text);
+    let date = "\"17-Jul-1996 02:44:25 -0700\"";
+    let dialogue = |uid: u32| {
+        format!(
+            "S: * OK [CAPABILITY IMAP4rev1] hi\nC: a1 LOGIN me pw\nS: a1 OK [CAPABILITY IMAP4rev1] in\n\
+             C: a2 SELECT INBOX\nS: * 3 EXISTS\nS: a2 OK done\n\
+             C: a3 fetch * (uid internaldate)\nS: * 3 FETCH (UID 17 INTERNALDATE {date})\nS: a3 OK done\n\
+             C: a4 store 3 flags $Later\nS: a4 NO read-only\nC: a5 uid fetch 17 (internaldate)\n\
+             S: * 3 FETCH (UID {uid} INTERNALDATE {date})\nS: a5 OK done\n\
+             C: a6 delete INBOX2\nS: a6 OK done\nC: a7 noop\nS: * 4 EXISTS\nS: a7 OK done"
+        )
+    };
+    imported.holds(&[("imap", "imap", &dialogue(17))], &["user=me", "password=pw"]);
+    let replay = Replay::start(&dialogue(18)).unwrap();
+    let url = format!("imap={}", replay.url("imap"));
+    let ran = imported.run(&[url, "user=me".to_owned(), "password=pw".to_owned()]);
+    assert!(ran.code == Some(1) && ran.out.contains("uid fetch"), "{ran:?}");
+    replay.leave();
+}
+
+#[test]
 fn the_queries_of_blackbox_exporter_are_a_script() {
     let text = "modules:\n  http_2xx:\n    prober: http\n  smtp:\n    prober: tcp\n    timeout: 5s\n    tcp:\n      query_response:\n\
         \x20     - expect: \"^220 ([^ ]+) ESMTP (.+)$\"\n\x20     - send: \"EHLO prober\\r\"\n\x20     - expect: \"^250-(.*)\"\n\
@@ -323,4 +351,30 @@ fn what_is_no_dialogue_is_an_error_that_says_how_it_was_read() {
     assert!(ran.err.contains("did you mean telnet?"), "{}", ran.err);
     let again = run(folder.path(), &["import", "no.txt"]);
     assert!(again.err.contains("cannot read no.txt"), "{}", again.err);
+    std::fs::write(folder.path().join("a.txt"), "S: 220 hi\nC: QUIT\nS: 221 bye\n").unwrap();
+    let write =
+        |more: &[&str]| run(folder.path(), &[&["import", "a.txt", "-o", "a.rhai"], more].concat());
+    assert_eq!(write(&[]).code, Some(0));
+    let there = write(&[]);
+    assert!(there.code == Some(2) && there.err.contains("--force replaces it"), "{there:?}");
+    assert_eq!(write(&["--force"]).code, Some(0));
+}
+
+#[test]
+fn what_is_too_long_for_an_import_is_refused_and_not_cut() {
+    let mut child = program()
+        .args(["import", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let text = format!("S: 220 hi\nC: {}\nS: 250 ok\n", "x".repeat(16 << 20));
+    stdin.write_all(text.as_bytes()).unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{err}");
+    assert!(err.contains("cannot read stdin: it has more than"), "{err}");
 }

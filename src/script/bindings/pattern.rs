@@ -113,6 +113,20 @@ pub mod words {
         pattern.map_err(|error| raise(&ctx, error))
     }
 
+    /// Text as a regex that matches this text alone, to be put into one: for what a script knows only
+    /// when it runs.
+    ///
+    /// ```rhai
+    /// let s = connect();
+    /// let host = s.expect(re(`^220 (?P<host>\S+)`))["host"];
+    /// s.send("EHLO client.example");
+    /// s.expect(re(`^250-${re_escape(host)}\b`));
+    /// assert_eq(re_escape("1.2"), `1\.2`);
+    /// ```
+    pub fn re_escape(text: &str) -> String {
+        regex_syntax::escape(text)
+    }
+
     /// A reply code, or a class of codes such as `"25x"` or `"5xx"`, for lists of alternatives.
     ///
     /// ```rhai
