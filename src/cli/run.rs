@@ -187,9 +187,6 @@ fn once(work: Work, reports: Vec<Written>, progress: bool, screen: &Screen) -> R
         screen.note(&Human::warning(&error));
     }
     let summary = kept.reports.end(spent.elapsed, spent.timed_out)?;
-    if let Some(wanted) = summary.wanted {
-        return Ok(wanted);
-    }
     // Whatever had passed until then: a run that somebody stopped is no success. Only if it has no
     // end of its own, to stop it is how it ends.
     let is_cut_short = interrupt.is_pressed() && summary.not_run > 0;

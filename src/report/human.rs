@@ -1,6 +1,5 @@
 //! For people: a line for what passed, the whole story for what failed.
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -8,8 +7,8 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use anstyle::{AnsiColor, Style};
 
-use super::difference;
 use super::style::{BAD, DIM, GOOD, ODD};
+use super::{difference, failed};
 #[cfg(feature = "cli")]
 use crate::error::Error;
 use crate::outcome::{Failure, Golden, Outcome, Place, Verdict};
@@ -57,8 +56,13 @@ impl Human {
                 let path = outcome.path.to_string_lossy();
                 text.push_str(&explain(failure, &path));
                 outcome.beside.iter().for_each(|failure| text.push_str(&explain(failure, &path)));
-                let events = self.of_the_failed(&outcome.transcript, failure);
-                self.transcript(&mut text, &events, LAST_LINES);
+                let events = &outcome.transcript;
+                if self.verbose {
+                    self.transcript(&mut text, events, LAST_LINES);
+                } else {
+                    let events = failed::events(events, failure, LAST_LINES);
+                    self.transcript(&mut text, &events, LAST_LINES);
+                }
                 text.push('\n');
             }
             Verdict::Differs(difference) => {
@@ -260,21 +264,6 @@ impl Human {
                 writeln!(text, "{}", styled(&Line { session: event.session, ..line }, usize::MAX));
         }
         text
-    }
-
-    /// The events of the session that failed, and of the script: the last lines that are shown are
-    /// to be its lines. All events if all lines are shown.
-    fn of_the_failed<'a>(self, events: &'a [Event], failure: &Failure) -> Cow<'a, [Event]> {
-        let name = failure.error.session().and_then(|session| session.split(',').next());
-        match name {
-            Some(name) if !self.verbose && transcript::lines(events).len() > LAST_LINES => {
-                let is_of_it = |event: &&Event| {
-                    event.session.is_none_or(|session| session.to_string() == name)
-                };
-                events.iter().filter(is_of_it).cloned().collect()
-            }
-            _ => events.into(),
-        }
     }
 
     fn transcript(self, text: &mut String, events: &[Event], last: usize) {

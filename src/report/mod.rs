@@ -10,6 +10,7 @@ mod difference;
 mod events;
 #[cfg(feature = "cli")]
 mod examined;
+mod failed;
 #[cfg(feature = "cli")]
 mod github;
 #[cfg(feature = "cli")]

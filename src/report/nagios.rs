@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::threshold::{Threshold, Thresholds};
-use super::{Human, Report, Summary, difference, human};
+use super::{Human, Report, Summary, difference, failed, human};
 use crate::duration;
 use crate::error::{Error, Kind};
 use crate::outcome::{ExitCode, Outcome, Verdict};
@@ -199,7 +199,12 @@ fn detail(text: &mut String, outcome: &Outcome) {
     for (name, part) in outcome.failure().map(human::notes).unwrap_or_default() {
         let _ = writeln!(text, "  {name}: {}", bar_free(&part.replace('\n', "\n    ")));
     }
-    let lines = transcript::lines(&outcome.transcript);
+    let events = &outcome.transcript;
+    let events = match outcome.failure() {
+        Some(failure) => failed::events(events, failure, LAST_LINES),
+        None => events.into(),
+    };
+    let lines = transcript::lines(&events);
     for line in &lines[lines.len().saturating_sub(LAST_LINES)..] {
         let _ = writeln!(text, "  {}", bar_free(&cut(&line.to_string(), 300)));
     }

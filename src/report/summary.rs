@@ -24,11 +24,13 @@ pub(crate) struct Summary {
 impl Summary {
     /// The exit code of the run.
     pub(crate) fn exit_code(&self) -> ExitCode {
-        if let Some(wanted) = self.wanted {
-            return wanted;
-        }
         let cut = if self.timed_out { ExitCode::Failed } else { ExitCode::Passed };
-        self.tally.exit_code().max(cut)
+        match (self.tally.exit_code().max(cut), self.wanted) {
+            // Who stopped it is told so, whatever the report is for.
+            (ExitCode::Interrupted, _) => ExitCode::Interrupted,
+            (_, Some(wanted)) => wanted,
+            (usual, None) => usual,
+        }
     }
 
     /// The last line of a run.

@@ -24,6 +24,8 @@ pub(super) struct Running(Arc<Mutex<Slot>>);
 struct Slot {
     command: String,
     spot: Spot,
+    /// The step in which it was started.
+    step: Option<String>,
     program: Option<Box<Program>>,
     /// How it ended, once that is known and in the transcript.
     status: Option<ExitStatus>,
@@ -32,9 +34,13 @@ struct Slot {
 }
 
 impl Running {
-    pub(super) fn new(command: String, spot: Spot, program: Program) -> Self {
+    pub(super) fn new(
+        command: String,
+        (spot, step): (Spot, Option<String>),
+        program: Program,
+    ) -> Self {
         let program = Some(Box::new(program));
-        let held = Slot { command, spot, program, status: None, is_seen: false };
+        let held = Slot { command, spot, step, program, status: None, is_seen: false };
         Self(Arc::new(Mutex::new(held)))
     }
 
@@ -149,8 +155,11 @@ impl Programs {
     }
 
     /// Ends those that still run, and judges those that have ended and that nobody looked at: the
-    /// first that went wrong, with the place where it was started.
-    pub(super) async fn end(&self, transcript: &Transcript) -> Option<(Error, Spot)> {
+    /// first that went wrong, with the place and the step in which it was started.
+    pub(super) async fn end(
+        &self,
+        transcript: &Transcript,
+    ) -> Option<(Error, Spot, Option<String>)> {
         let all = self.0.borrow().clone();
         let mut wrong = None;
         for running in all {
@@ -160,16 +169,17 @@ impl Programs {
             } else {
                 running.stop(transcript).await
             };
-            let (is_seen, spot) = {
+            let (is_seen, spot, step) = {
                 let slot = running.slot();
-                (slot.is_seen, slot.spot.clone())
+                (slot.is_seen, slot.spot.clone(), slot.step.clone())
             };
             let Ok(status) = ended else { continue };
             if !status.success() && !is_seen && wrong.is_none() {
                 let message = "failed, and nobody looked at that";
                 let error = running.ended_wrong(transcript, message, status);
                 let error = error.with_expected("exit status: 0");
-                wrong = Some((error.hint("expect_exit(...) says how it has to end"), spot));
+                let error = error.hint("expect_exit(...) says how it has to end");
+                wrong = Some((error, spot, step));
             }
         }
         wrong

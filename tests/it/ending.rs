@@ -7,7 +7,7 @@ use mailexpect::script::Case;
 use mailexpect::{Error, Session, Transcript, block_on};
 
 use crate::peer::Peer;
-use crate::program::folder;
+use crate::program::{folder, run};
 
 /// What a dialogue of one command comes to if its peer goes on like this.
 fn end(scheme: &str, rest: &str) -> (Result<(), Error>, String) {
@@ -182,4 +182,35 @@ fn a_flood_of_replies_ends_at_the_deadline_shows_what_was_taken_and_keeps_a_boun
         session.reset().unwrap();
     });
     assert!(transcript.events().len() < 30_000);
+}
+
+#[test]
+fn a_session_that_was_left_fails_with_its_step_its_place_and_its_last_lines() {
+    let begun = "let a = connect();\nlet b = connect();\nstep(\"one\");\na.expect(220);\na.send(\"NOOP\");\n\
+                 step(\"two\");\nb.expect(220);\n";
+    for rest in ["b.quit();\n", "for n in 0..20 {\n    b.noop();\n}\nb.quit();\nstep(\"three\");\n"]
+    {
+        let folder = folder(&[("a.rhai", &format!("{begun}{rest}"))]);
+        let ran = run(folder.path(), &["run", "a.rhai"]);
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.out.contains("step: one") && ran.out.contains("session: s1"), "{}", ran.out);
+        assert!(ran.out.contains("a.rhai:5:"), "{}", ran.out);
+        let (_, shown) = ran.out.split_once("transcript").unwrap();
+        let shown = shown.split("\n\n").next().unwrap();
+        assert!(shown.contains("C: NOOP") && !shown.contains("C: QUIT"), "{}", ran.out);
+        let ran = run(folder.path(), &["run", "a.rhai", "--format", "nagios"]);
+        assert!(ran.out.contains("C: NOOP") && !ran.out.contains("C: QUIT"), "{}", ran.out);
+        let ran = run(folder.path(), &["run", "a.rhai", "-v"]);
+        assert!(ran.out.contains("s2 S: 221"), "{}", ran.out);
+    }
+}
+
+#[test]
+fn a_command_that_failed_unseen_names_the_step_in_which_it_was_started() {
+    let script = "let s = connect();\nstep(\"one\");\nlet c = start(\"false\");\nstep(\"two\");\n\
+                  s.expect(220);\ns.quit();\n";
+    let folder = folder(&[("a.rhai", script)]);
+    let ran = run(folder.path(), &["run", "a.rhai", "--allow-run"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.out.contains("step: one") && ran.out.contains("a.rhai:3:"), "{}", ran.out);
 }

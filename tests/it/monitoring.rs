@@ -1,12 +1,14 @@
 //! Scripts as checks of a monitor: Nagios, Prometheus, `mailexpect watch`.
 
 use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
 use std::process::Stdio;
 
 use mailexpect::server::{Embedded, Replay};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::filters::filtered;
+use crate::peer::{Peer, closed_port};
 use crate::program::{Ran, folder, program, run};
 
 const SCRIPT: &str = r#"// Relay is refused.
@@ -29,11 +31,6 @@ const FILTERS: [(&str, &str); 4] = [
     (r"127\.0\.0\.1:\d{4,5}", "127.0.0.1:PORT"),
     (r"(duration|lookup_time)_seconds(\{.*\}) [0-9.e-]+", "${1}_seconds$2 TIME"),
 ];
-
-fn closed() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("smtp=smtp://{}", listener.local_addr().unwrap())
-}
 
 fn nagios(script: &str, args: &[&str]) -> Ran {
     let folder = folder(&[("relay.rhai", script)]);
@@ -67,7 +64,8 @@ fn a_wrong_reply_and_a_refused_port_are_critical_and_a_wrong_script_is_unknown()
     let ran = nagios(&wrong, &[]);
     assert_eq!((ran.code, ran.err.as_str()), (Some(2), ""), "{ran:?}");
     insta::assert_snapshot!(filtered(&ran.out, &FILTERS));
-    let ran = nagios(SCRIPT, &["--set", &closed()]);
+    let (_held, port) = closed_port();
+    let ran = nagios(SCRIPT, &["--set", &format!("smtp=smtp://127.0.0.1:{port}")]);
     assert_eq!(ran.code, Some(2), "{ran:?}");
     assert!(ran.out.starts_with("MAIL CRITICAL - cannot connect to smtp://"), "{ran:?}");
     for (script, args) in [
@@ -96,6 +94,25 @@ fn what_a_server_says_neither_begins_performance_data_nor_is_longer_than_nagios_
     assert_eq!(ran.out.matches('|').count(), 1, "{}", ran.out);
     assert!(ran.out.len() <= 8192, "{}", ran.out.len());
     server.leave();
+}
+
+#[test]
+fn a_check_that_is_interrupted_says_so_and_keeps_the_exit_code_of_that() {
+    let peer = Peer::parse("S: 220 hi\nC: EHLO client.example\nstall");
+    let folder = folder(&[("relay.rhai", SCRIPT)]);
+    let child = program()
+        .current_dir(folder.path())
+        .args(["run", "relay.rhai", "--format", "nagios"])
+        .args(["--set", &format!("smtp={}", peer.url("smtp"))])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    peer.wait_until_heard(b"EHLO client.example\r\n");
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let out = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{out}");
+    assert!(out.contains("UNKNOWN - "), "{out}");
 }
 
 #[test]

@@ -83,7 +83,7 @@ fn start(ctx: &NativeCallContext<'_>, command: Dynamic, given: &Given) -> Result
             "the words are parted at blanks and there is no shell; a list keeps blanks in words",
         )
     })?;
-    run.programs.add(Running::new(shown, Spot::of(ctx), program))
+    run.programs.add(Running::new(shown, (Spot::of(ctx), run.step_title()), program))
 }
 
 /// Runs a command to its end.

@@ -87,8 +87,10 @@ impl Runner {
         run.close_listeners();
         if ended.is_ok() && failed.is_none() {
             let wrong = run.programs.end(&run.transcript).await;
-            failed =
-                wrong.map(|(error, spot)| failure::at_the_end(error, Some(spot), &self.library));
+            failed = wrong.map(|(error, spot, step)| {
+                let failure = failure::at_the_end(error, Some(spot), &self.library);
+                Failure { step, ..failure }
+            });
         }
         run.programs.kill();
         for handle in run.sessions() {

@@ -1,0 +1,23 @@
+//! What is shown of the transcript of a script that failed.
+
+use std::borrow::Cow;
+
+use crate::outcome::Failure;
+use crate::transcript::{self, Event};
+
+/// The events of the session that failed, and of the script: the last lines that are shown are to
+/// be its lines. All events if so many lines show all of them, and the last is one of it anyway.
+pub(super) fn events<'a>(events: &'a [Event], failure: &Failure, most: usize) -> Cow<'a, [Event]> {
+    let name = failure.error.session().and_then(|session| session.split(',').next());
+    // A listener has a name as well, and no lines of its own.
+    let is_there = |name: &&str| {
+        events.iter().filter_map(|event| event.session).any(|s| s.to_string() == *name)
+    };
+    let Some(name) = name.filter(is_there) else { return events.into() };
+    let is_of_it = |event: &&Event| event.session.is_none_or(|session| session.to_string() == name);
+    let last = events.iter().rev().find(|event| event.session.is_some());
+    if last.as_ref().is_none_or(is_of_it) && transcript::lines(events).len() <= most {
+        return events.into();
+    }
+    events.iter().filter(is_of_it).cloned().collect()
+}
