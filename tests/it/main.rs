@@ -51,6 +51,7 @@ mod program;
 mod reading;
 mod readme;
 mod real;
+mod recorded;
 mod redact;
 mod reports;
 mod sandbox;
