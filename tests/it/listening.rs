@@ -208,7 +208,12 @@ async fn starttls(scheme: &str, tls: ServerOptions, trust: bool) -> (Result<()>,
     let serving = async {
         server.expect_starttls(tls).await?;
         server.expect_command("NOOP").await?;
-        server.reply(if scheme == "smtp" { "250 ok" } else { "OK" }).await?;
+        let answer = match scheme {
+            "smtp" => "250 ok",
+            "pop3" => "+OK",
+            _ => "OK",
+        };
+        server.reply(answer).await?;
         Ok(server)
     };
     tokio::join!(asking, serving)
@@ -216,7 +221,7 @@ async fn starttls(scheme: &str, tls: ServerOptions, trust: bool) -> (Result<()>,
 
 #[tokio::test]
 async fn tls_is_put_on_at_the_clients_command_in_every_protocol() {
-    for scheme in ["smtp", "imap", "sieve"] {
+    for scheme in ["smtp", "pop3", "imap", "sieve"] {
         let (asked, served) = starttls(scheme, ServerOptions::new(), true).await;
         asked.unwrap_or_else(|error| panic!("{scheme}: {error}"));
         let served = served.unwrap_or_else(|error| panic!("{scheme}: {error}"));
@@ -334,9 +339,8 @@ async fn greeted(scheme: &str, fault: Fault) -> (Result<mailexpect::Reply>, Sess
 #[tokio::test]
 async fn faults_reach_the_client_in_clear_and_inside_of_tls() {
     for scheme in ["smtp", "smtps"] {
-        let kind = async |fault| greeted(scheme, fault).await.0.err().map(|error| error.kind().name());
-        assert_eq!(kind(Fault::new().drip(Duration::ZERO)).await, None);
-        assert_eq!(kind(Fault::new().after(Duration::from_millis(1))).await, None);
+        let kind =
+            async |fault| greeted(scheme, fault).await.0.err().map(|error| error.kind().name());
         assert_eq!(kind(Fault::new().cut(3)).await, Some("malformed"));
         assert_eq!(kind(Fault::new().cut(0).then(Then::Reset)).await, Some("unreachable"));
         assert_eq!(kind(Fault::new().missing(true).then(Then::Close)).await, Some("malformed"));
@@ -375,6 +379,78 @@ async fn what_is_injected_behind_the_go_ahead_is_seen_by_the_client() {
     let (asked, _) = starttls("smtp", ServerOptions::new().garbage(true), true).await;
     let error = asked.unwrap_err();
     assert!(error.is_tls() || error.kind().name() == "injected", "{error}");
+}
+
+#[tokio::test]
+async fn garbage_takes_the_place_of_a_handshake_that_the_client_has_begun() {
+    let options = ServerOptions::new().garbage(true);
+    let listener = Listener::options().session(short()).bind("smtp").await.unwrap();
+    let mut client = Session::connect(&listener.url()).await.unwrap();
+    let mut server = listener.accept().await.unwrap();
+    server.greet("").await.unwrap();
+    client.expect(220).await.unwrap();
+    client.send("STARTTLS").await.unwrap();
+    // The client never says hello.
+    let error = server.expect_starttls(options).await.unwrap_err();
+    assert!(error.is_timeout(), "{error}");
+    client.expect("220 2.0.0 go ahead").await.unwrap();
+    client.expect_silence(Duration::from_millis(1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn pauses_are_as_long_as_they_are_said_to_be() {
+    let long = Duration::from_millis(50);
+    // 14 octets have 13 pauses between.
+    for fault in [Fault::new().after(long), Fault::new().drip(Duration::from_millis(5))] {
+        let listener = Listener::bind("smtp").await.unwrap();
+        let mut client = Session::connect(&listener.url()).await.unwrap();
+        let mut server = listener.accept().await.unwrap();
+        let began = std::time::Instant::now();
+        let (said, heard) = tokio::join!(
+            server.greet((220, ["a", "b"])).fault(fault).into_future(),
+            client.expect(220).into_future()
+        );
+        said.unwrap();
+        heard.unwrap();
+        assert!(began.elapsed() >= long, "{:?}", began.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn a_client_in_the_middle_of_its_handshake_is_there() {
+    let listener = Listener::options().session(short()).bind("smtps").await.unwrap();
+    let place = listener.url().replace("smtps://", "");
+    let silent = std::net::TcpStream::connect(place).unwrap();
+    let middle = "in the middle of the TLS handshake";
+    let none = listener.expect_none(Duration::from_secs(20)).await.unwrap_err();
+    assert!(none.got().unwrap().ends_with(middle), "{none}");
+    let error = listener.finish().await.unwrap_err();
+    assert!(error.is_vacuous() && error.message() == "a connection was never accepted", "{error}");
+    drop(silent);
+}
+
+#[tokio::test]
+async fn a_handshake_that_takes_too_long_is_no_lack_of_clients() {
+    let listener = Listener::bind("smtps").await.unwrap();
+    let place = listener.url().replace("smtps://", "");
+    let _silent = std::net::TcpStream::connect(place).unwrap();
+    listener.expect_none(Duration::from_secs(20)).await.unwrap_err();
+    let error = listener.accept_within(Duration::from_millis(10)).await.unwrap_err();
+    assert!(error.is_timeout(), "{error}");
+    assert!(error.got().unwrap().ends_with("in the middle of the TLS handshake"), "{error}");
+}
+
+#[tokio::test]
+async fn who_came_before_the_refusal_is_still_accepted() {
+    for scheme in ["smtp", "smtp+unix"] {
+        let listener = Listener::bind(scheme).await.unwrap();
+        let mut client = Session::connect(&listener.url()).await.unwrap();
+        listener.refuse().await.unwrap();
+        let mut server = listener.accept().await.unwrap();
+        server.greet("").await.unwrap();
+        client.expect(220).await.unwrap();
+        Session::connect(&listener.url()).await.unwrap_err();
+    }
 }
 
 #[test]

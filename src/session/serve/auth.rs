@@ -148,10 +148,9 @@ impl Session {
     /// Sends a challenge and takes the response to it; `None` if the client cancels.
     async fn challenged(&mut self, challenge: &[u8], wait: Wait) -> Result<Option<Vec<u8>>> {
         let challenge = BASE64_STANDARD.encode(challenge);
-        let line = match self.turn.speech() {
-            Speech::Imap | Speech::Pop3 => format!("+ {challenge}\r\n"),
-            Speech::Sieve => format!("\"{challenge}\"\r\n"),
-            _ => format!("334 {challenge}\r\n"),
+        let line = match self.turn.speech().facts().sasl.challenge {
+            b"" => format!("\"{challenge}\"\r\n"),
+            begins => format!("{} {challenge}\r\n", String::from_utf8_lossy(begins)),
         };
         self.send_in_turn(line.into_bytes(), wait).await?;
         let any = Pattern::regex("(?s)^")?;

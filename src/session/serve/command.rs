@@ -6,6 +6,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::proto::{Speech, chomp};
+use crate::quoted;
 
 /// A command that a client sent: the words of its line, and what they mean in SMTP.
 ///
@@ -158,7 +159,10 @@ fn words(mut line: &[u8]) -> Vec<String> {
         line = line.trim_ascii_start();
         let (word, length) = match line {
             [] => return words,
-            [b'"', rest @ ..] => quoted(rest),
+            [b'"', rest @ ..] => quoted::read(rest).map_or_else(
+                || atom(line),
+                |(text, after)| (text.into(), line.len() - after.len()),
+            ),
             [b'{', ..] => literal(line).unwrap_or_else(|| atom(line)),
             _ => atom(line),
         };
@@ -170,19 +174,6 @@ fn words(mut line: &[u8]) -> Vec<String> {
 fn atom(line: &[u8]) -> (Cow<'_, [u8]>, usize) {
     let end = first_word(line).end;
     (line[..end].into(), end)
-}
-
-fn quoted(rest: &[u8]) -> (Cow<'_, [u8]>, usize) {
-    let mut plain = Vec::new();
-    let mut bytes = rest.iter().enumerate();
-    while let Some((at, byte)) = bytes.next() {
-        match byte {
-            b'"' => return (plain.into(), at + 2),
-            b'\\' => plain.extend(bytes.next().map(|(_, byte)| *byte)),
-            _ => plain.push(*byte),
-        }
-    }
-    (plain.into(), rest.len() + 1)
 }
 
 fn literal(line: &[u8]) -> Option<(Cow<'_, [u8]>, usize)> {

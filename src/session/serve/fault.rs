@@ -173,7 +173,7 @@ impl Session {
         let wait = Wait::new(wait.allowed);
         let said = match fault.drip {
             None => self.write_for(&bytes, spoilt, wait).await,
-            Some(pause) => self.drip(&bytes, &spoilt, pause).await,
+            Some(pause) => self.drip(&bytes, &spoilt, (pause, wait.allowed)).await,
         };
         match said {
             Err(error) if error.is_closed() && fault.endless.is_some() => {
@@ -186,8 +186,13 @@ impl Session {
         self.end_by(fault.then.or(fault.cut.map(|_| Then::Close))).await
     }
 
-    async fn drip(&mut self, meant: &Bytes, bytes: &Bytes, pause: Duration) -> Result<()> {
-        let allowed = self.stream.timeout();
+    /// Sends byte by byte, with a pause between; the client has so long to read each.
+    async fn drip(
+        &mut self,
+        meant: &Bytes,
+        bytes: &Bytes,
+        (pause, allowed): (Duration, Duration),
+    ) -> Result<()> {
         self.note_sent(meant, bytes);
         for at in 0..bytes.len() {
             if at > 0 {

@@ -5,6 +5,7 @@ use std::io;
 use tokio::time::timeout_at;
 
 use super::super::operation::Operation;
+use super::super::wait::Arrival;
 use super::super::waiting::Wait;
 use super::super::{Role, Session};
 use super::command::Command;
@@ -72,6 +73,17 @@ impl Session {
 
     /// Sends what is no TLS in place of the handshake, once the client has begun it, and closes.
     async fn send_garbage(&mut self, wait: Wait) -> Result<()> {
+        while !is_record(self.stream.held()) {
+            match self.more(&WANTED, wait, wait.deadline()).await? {
+                Arrival::Bytes => {}
+                Arrival::Late => return Err(self.timed_out(wait, WANTED)),
+                Arrival::End => return Err(self.closed(wait, WANTED, None)),
+            }
+        }
+        // Its random bytes would make another transcript each time, and unread they would reset the
+        // connection before the client has read the answer.
+        let hello = self.stream.held().len();
+        self.stream.buffer_mut().take(hello);
         let garbage = bytes::Bytes::from_static(b"220 this is no TLS\r\n");
         self.write_for(&bytes::Bytes::new(), garbage, wait).await?;
         self.turn.settle_all();
@@ -156,5 +168,17 @@ impl Session {
             .with_got(self.shown_held())
             .with_waited(wait.waited())
             .hint("a server that keeps these bytes lets a man in the middle put commands there")
+    }
+}
+
+/// Whether this is a whole record of TLS, such as a `ClientHello` (RFC 8446 section 5.1), or the
+/// beginning of none.
+fn is_record(bytes: &[u8]) -> bool {
+    match bytes {
+        [] => false,
+        [22, _, _, high, low, rest @ ..] => {
+            rest.len() >= usize::from(u16::from_be_bytes([*high, *low]))
+        }
+        [first, ..] => *first != 22,
     }
 }

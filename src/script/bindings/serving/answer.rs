@@ -27,6 +27,15 @@ fn text_lines(text: &Dynamic) -> Result<Vec<String>> {
     Ok(vec![line_of(text)?])
 }
 
+/// Not an empty list, of which nothing would be sent. (An empty block of POP3 is its dot alone.)
+fn at_least_one(lines: Vec<String>) -> Result<Vec<String>> {
+    if !lines.is_empty() {
+        return Ok(lines);
+    }
+    let error = Error::usage("a reply has at least one line");
+    Err(error.hint("reply(250, \"\") has an empty one"))
+}
+
 fn line_of(value: &Dynamic) -> Result<String> {
     let line = value.to_string();
     if value.is_string() && !line.contains(['\r', '\n']) {
@@ -37,28 +46,31 @@ fn line_of(value: &Dynamic) -> Result<String> {
 }
 
 /// What the server says, from a status and perhaps its text.
-pub(super) fn answer(speech: Speech, status: Dynamic, text: Option<Dynamic>) -> Result<Answer> {
+pub(super) fn answer(speech: Speech, status: &Dynamic, text: Option<&Dynamic>) -> Result<Answer> {
     if let Ok(pair) = status.as_array_ref() {
-        let mut pair = pair.iter().cloned();
-        let first = pair.next().unwrap_or_default();
-        return answer(speech, first, pair.next());
+        return match (&pair[..], text) {
+            ([status], None) => answer(speech, status, None),
+            ([status, text], None) => answer(speech, status, Some(text)),
+            _ => Err(Error::usage("an answer in a list is a status and its text")
+                .hint("several lines are a list of their own: [250, [\"localhost\", \"SIZE\"]]")),
+        };
     }
     if let Ok(code) = status.as_int() {
         let code = u16::try_from(code).ok().filter(|code| (100..1000).contains(code));
         let code = code.ok_or_else(|| Error::usage("a reply code has three digits"))?;
         return Ok(match text {
             None => code.into(),
-            Some(text) => (code, text_lines(&text)?).into(),
+            Some(text) => (code, at_least_one(text_lines(text)?)?).into(),
         });
     }
-    let status = line_of(&status)?;
+    let status = line_of(status)?;
     let Some(text) = text else { return Ok(status.into()) };
     if text.is_array() && speech == Speech::Pop3 {
         let stuffed = |line: String| if line.starts_with('.') { format!(".{line}") } else { line };
-        let lines = text_lines(&text)?.into_iter().map(stuffed);
+        let lines = text_lines(text)?.into_iter().map(stuffed);
         return Ok(Answer::of_lines([status].into_iter().chain(lines).chain([".".to_owned()])));
     }
-    let lines = text_lines(&text)?;
+    let lines = text_lines(text)?;
     Ok(match (speech, &lines[..]) {
         (Speech::Sieve, [line]) => {
             let quoted = quoted::write(line.as_bytes());
@@ -76,7 +88,7 @@ pub(super) async fn reply_of(
     mut options: Map,
 ) -> Result<()> {
     let text = parted(text, &mut options).filter(|text| !text.is_unit());
-    let answer = answer(session.speech(), status, text)?;
+    let answer = answer(session.speech(), &status, text.as_ref())?;
     session.reply(answer).with(sending(&options)?).await
 }
 
@@ -89,7 +101,7 @@ pub(super) async fn greeting_of(
     let status = parted(status, &mut options).filter(|status| !status.is_unit());
     let text = parted(text, &mut options).filter(|text| !text.is_unit());
     let answer = match status {
-        Some(status) => answer(session.speech(), status, text)?,
+        Some(status) => answer(session.speech(), &status, text.as_ref())?,
         None => "".into(),
     };
     session.greet(answer).with(sending(&options)?).await
@@ -103,7 +115,7 @@ pub(super) async fn pair_of(
     mut options: Map,
 ) -> Result<Command> {
     let text = parted(text, &mut options).filter(|text| !text.is_unit());
-    let answer = answer(session.speech(), status, text)?;
+    let answer = answer(session.speech(), &status, text.as_ref())?;
     session.serve(pattern(wanted)?, answer).with(sending(&options)?).await
 }
 

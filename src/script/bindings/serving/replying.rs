@@ -8,8 +8,8 @@ use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Map};
 
 use super::answer::{answer, greeting_of, pair_of, reply_of, sending};
-use crate::error;
-use crate::script::bindings::{Handle, argument};
+use crate::error::{self, Error};
+use crate::script::bindings::{Handle, argument, call};
 use crate::script::raise::Raised;
 use crate::session::Command;
 
@@ -157,9 +157,20 @@ pub mod words {
         session: &mut Handle,
         line: Dynamic,
     ) -> Result<(), Raised> {
+        reply_unasked_with(ctx, session, line, Map::new())
+    }
+
+    #[rhai_fn(name = "reply_unasked", return_raw)]
+    pub fn reply_unasked_with(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        line: Dynamic,
+        options: Map,
+    ) -> Result<(), Raised> {
         session.operate(&ctx, async |session| {
             let line = argument::octets(line, "a line")?;
-            session.send_raw([line.as_ref(), b"\r\n"].concat()).await
+            let call = call::call(&options, &["timeout"])?;
+            session.send_raw([line.as_ref(), b"\r\n"].concat()).with(call).await
         })
     }
 
@@ -219,8 +230,12 @@ pub mod words {
         options: Map,
     ) -> Result<(), Raised> {
         session.operate(&ctx, async |session| {
+            if answers.is_empty() {
+                return Err(Error::usage("replies([]) answers no command")
+                    .hint("it takes an answer for each: replies([250, [451, \"later\"]])"));
+            }
             let speech = session.speech();
-            let answers = answers.into_iter().map(|status| answer(speech, status, None));
+            let answers = answers.iter().map(|status| answer(speech, status, None));
             let answers = answers.collect::<error::Result<Vec<_>>>()?;
             session.replies(answers).with(sending(&options)?).await
         })

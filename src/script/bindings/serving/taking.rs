@@ -205,8 +205,17 @@ pub mod words {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn expect_bdat(ctx: NativeCallContext, session: &mut Handle) -> Result<Map, Raised> {
+        expect_bdat_with(ctx, session, Map::new())
+    }
+
+    #[rhai_fn(name = "expect_bdat", return_raw)]
+    pub fn expect_bdat_with(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        options: Map,
+    ) -> Result<Map, Raised> {
         session.operate(&ctx, async |session| {
-            let chunk = session.expect_bdat().await?;
+            let chunk = session.expect_bdat().with(taking(&options)?).await?;
             Ok(Map::from([
                 ("command".into(), Dynamic::from(chunk.command)),
                 ("bytes".into(), Dynamic::from_blob(chunk.bytes.to_vec())),
@@ -218,7 +227,16 @@ pub mod words {
     /// Takes DONE, with which a client ends its IDLE (RFC 2177).
     #[rhai_fn(return_raw)]
     pub fn expect_done(ctx: NativeCallContext, session: &mut Handle) -> Result<Reply, Raised> {
-        session.operate(&ctx, async |session| session.expect_done().await)
+        expect_done_with(ctx, session, Map::new())
+    }
+
+    #[rhai_fn(name = "expect_done", return_raw)]
+    pub fn expect_done_with(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        options: Map,
+    ) -> Result<Reply, Raised> {
+        session.operate(&ctx, async |session| session.expect_done().with(taking(&options)?).await)
     }
 
     /// Takes and forgets whatever comes, until the client closes; gives back how many octets came.
@@ -234,15 +252,34 @@ pub mod words {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn discard(ctx: NativeCallContext, session: &mut Handle) -> Result<i64, Raised> {
+        discard_with(ctx, session, Map::new())
+    }
+
+    #[rhai_fn(name = "discard", return_raw)]
+    pub fn discard_with(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        options: Map,
+    ) -> Result<i64, Raised> {
         session.operate(&ctx, async |session| {
-            session.discard().await.map(|octets| i64::try_from(octets).unwrap_or(i64::MAX))
+            let octets = session.discard().with(taking(&options)?).await?;
+            Ok(i64::try_from(octets).unwrap_or(i64::MAX))
         })
     }
 
     /// Takes QUIT (LOGOUT in IMAP and ManageSieve), answers it and closes: the dialogue is over.
     #[rhai_fn(return_raw)]
     pub fn expect_quit(ctx: NativeCallContext, session: &mut Handle) -> Result<Command, Raised> {
-        session.operate(&ctx, async |session| session.expect_quit().await)
+        expect_quit_with(ctx, session, Map::new())
+    }
+
+    #[rhai_fn(name = "expect_quit", return_raw)]
+    pub fn expect_quit_with(
+        ctx: NativeCallContext,
+        session: &mut Handle,
+        options: Map,
+    ) -> Result<Command, Raised> {
+        session.operate(&ctx, async |session| session.expect_quit().with(taking(&options)?).await)
     }
 
     /// Takes the command for TLS (STARTTLS, STLS in POP3), goes ahead, and makes the handshake: with

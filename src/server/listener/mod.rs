@@ -1,33 +1,28 @@
 //! A listener: the server's side of dialogues that a script or a test plays itself.
 
-use std::collections::VecDeque;
-use std::fs::DirBuilder;
+mod place;
+mod taking;
+
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustls::ServerConfig;
-use socket2::{Domain, SockAddr, Socket, Type};
-use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::Notify;
-use tokio::task::JoinHandle;
+use socket2::Socket;
 use tokio::time::{Instant, timeout_at};
 
+use self::place::{Bound, bound, destination, socket_at, socket_of};
+use self::taking::{Queue, Taker, Taking};
 use crate::error::{Error, Kind, Result};
 use crate::proto::Scheme;
-use crate::session::{Incoming, Options, Session};
-use crate::target::{self, Place, Target};
+use crate::session::{Options, Session};
+use crate::target::Place;
 use crate::tls::{Authority, ServerOptions};
-use crate::transport::{Tls, Transport};
 
 /// Connections that wait in the system until they are taken off it.
 const BACKLOG: i32 = 4096;
-/// How many connections wait to be accepted by the script; the system holds the others.
-const WAITING: usize = 1024;
 
 /// A listener and the connections that wait to be accepted. It is open to loopback, on a free port,
 /// unless told otherwise.
@@ -69,45 +64,12 @@ pub struct Listener {
     accepted: AtomicU32,
 }
 
-/// Where it listens.
-#[derive(Clone, Debug)]
-enum Bound {
-    Tcp(SocketAddr),
-    /// The path, and the folder that was made for it.
-    Unix(PathBuf, Option<PathBuf>),
-}
-
 #[derive(Debug)]
 enum State {
     /// Connections are taken off the system by a task.
-    Open(JoinHandle<()>),
+    Open(Taking),
     /// Connections are refused; the port stays ours.
     Refusing(Option<Socket>),
-}
-
-/// Connections that came and were not accepted.
-#[derive(Debug, Default)]
-struct Queue {
-    waiting: Mutex<VecDeque<Result<Incoming>>>,
-    more: Notify,
-    room: Notify,
-}
-
-impl Queue {
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Result<Incoming>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn push(&self, incoming: Result<Incoming>) {
-        self.lock().push_back(incoming);
-        self.more.notify_one();
-    }
-
-    fn pop(&self) -> Option<Result<Incoming>> {
-        let next = self.lock().pop_front()?;
-        self.room.notify_one();
-        Some(next)
-    }
 }
 
 /// How to listen.
@@ -137,8 +99,21 @@ impl ListenerOptions {
     #[allow(clippy::unused_async, reason = "it needs the runtime that it is awaited on")]
     pub async fn bind(self, to: &str) -> Result<Listener> {
         let (scheme, place) = destination(to)?;
+        self.bind_to(scheme, &place, to)
+    }
+
+    /// Listens for a scheme at an address, whose port may be 0 for a free one: no URL says that.
+    #[cfg(feature = "script")]
+    #[allow(clippy::unused_async, reason = "it needs the runtime that it is awaited on")]
+    pub(crate) async fn bind_at(self, scheme: &str, at: SocketAddr) -> Result<Listener> {
+        let (scheme, _) = destination(scheme)?;
+        let place = Place::Host { host: at.ip().to_string(), port: at.port() };
+        self.bind_to(scheme, &place, &format!("{}://{at}", scheme.name))
+    }
+
+    fn bind_to(self, scheme: &'static Scheme, place: &Place, to: &str) -> Result<Listener> {
         let authority = Arc::<Authority>::default();
-        let (socket, bound) = bound(&place).map_err(|error| unavailable(to, &error))?;
+        let (socket, bound) = bound(place).map_err(|error| unavailable(to, &error))?;
         let url = match &bound {
             Bound::Tcp(address) => format!("{}://{address}", scheme.name),
             Bound::Unix(path, _) => format!("{}+unix://{}", scheme.name, path.display()),
@@ -262,10 +237,10 @@ impl Listener {
         let until = Instant::now() + span;
         loop {
             let more = self.queue.more.notified();
-            if let Some(incoming) = self.queue.lock().front() {
+            if let Some(came) = self.queue.first() {
                 let error = Error::new(Kind::Unexpected, "a client connected and nobody was to")
                     .with_expected(format!("no connection for {}", crate::duration::show(span)));
-                return Err(error.with_got(came(incoming)).with_session(self.url.clone()));
+                return Err(error.with_got(came).with_session(self.url.clone()));
             }
             if timeout_at(until, more).await.is_err() {
                 return Ok(());
@@ -280,13 +255,11 @@ impl Listener {
     /// Usage if the port cannot be kept.
     pub async fn refuse(&self) -> Result<()> {
         let before = std::mem::replace(&mut *self.lock(), State::Refusing(None));
-        let State::Open(task) = before else {
+        let State::Open(taking) = before else {
             *self.lock() = before;
             return Ok(());
         };
-        task.abort();
-        // It ends as cancelled, and the listening socket is closed with it.
-        let _ = task.await;
+        taking.stop().await;
         let socket = match &self.place {
             // Bound and not listening, so that the system refuses and nobody else gets the port.
             Bound::Tcp(address) => {
@@ -324,28 +297,26 @@ impl Listener {
     /// # Errors
     /// Vacuous if a connection was never accepted.
     pub async fn finish(&self) -> Result<()> {
-        // What has come is taken off the system first, so that the verdict does not depend on when
-        // the task had its turn.
-        for _ in 0..3 {
-            tokio::task::yield_now().await;
+        let before = std::mem::replace(&mut *self.lock(), State::Refusing(None));
+        if let State::Open(taking) = before {
+            taking.stop().await;
         }
-        self.close();
-        let Some(incoming) = self.queue.pop() else { return Ok(()) };
-        let left = self.queue.lock().len() + 1;
+        let left = self.queue.count();
+        let Some(first) = self.queue.first() else { return Ok(()) };
         let message = match left {
             1 => "a connection was never accepted".to_owned(),
             left => format!("{left} connections were never accepted"),
         };
         let error = Error::new(Kind::Vacuous, message).with_expected("an accept() for every one");
-        let error = error.with_got(came(&incoming)).with_session(self.url.clone());
+        let error = error.with_got(first).with_session(self.url.clone());
         Err(error.hint("accept it, or say refuse() before a client may come"))
     }
 
     /// Stops listening.
     pub fn close(&self) {
         let mut state = self.lock();
-        if let State::Open(task) = &*state {
-            task.abort();
+        if let State::Open(taking) = &*state {
+            taking.abort();
         }
         *state = State::Refusing(None);
     }
@@ -356,16 +327,15 @@ impl Listener {
 
     fn check_open(&self) -> Result<()> {
         let is_refusing = matches!(&*self.lock(), State::Refusing(_));
-        if !is_refusing || !self.queue.lock().is_empty() {
+        if !is_refusing || self.queue.count() > 0 {
             return Ok(());
         }
         let error = Error::usage("the listener refuses connections, and none waits");
         Err(error.with_session(self.url.clone()).hint("say resume() first"))
     }
 
-    fn open(&self, socket: Socket) -> io::Result<JoinHandle<()>> {
+    fn open(&self, socket: Socket) -> io::Result<Taking> {
         socket.listen(BACKLOG)?;
-        socket.set_nonblocking(true)?;
         let config = if self.scheme.is_tls() {
             let config = self.tls.config(&self.authority);
             Some(config.map_err(|error| io::Error::other(error.to_string()))?)
@@ -379,28 +349,22 @@ impl Listener {
             scheme: self.scheme.name,
             url: self.url.clone(),
         };
-        Ok(match &self.place {
-            Bound::Tcp(_) => {
-                let listener = TcpListener::from_std(socket.into())?;
-                tokio::spawn(taker.take_tcp(listener))
-            }
-            Bound::Unix(..) => {
-                let listener = UnixListener::from_std(socket.into())?;
-                tokio::spawn(taker.take_unix(listener))
-            }
-        })
+        Taking::begin(socket, taker)
     }
 
     fn nobody(&self, elapsed: Duration, allowed: Duration) -> Error {
         let error = Error::new(Kind::Timeout, "no client connected in time")
             .with_session(self.url.clone())
             .with_expected("a connection")
-            .with_got(match self.accepted() {
-                0 => "none at all".to_owned(),
-                1 => "1 that was accepted before".to_owned(),
-                before => format!("{before} that were accepted before"),
-            })
             .with_waited(crate::error::Waited { elapsed, allowed });
+        if let Some(hindered) = self.queue.hindered() {
+            return error.with_got(hindered);
+        }
+        let error = error.with_got(match self.accepted() {
+            0 => "none at all".to_owned(),
+            1 => "1 that was accepted before".to_owned(),
+            before => format!("{before} that were accepted before"),
+        });
         error.hint(
             "look at the client's log for where it connected to: the listener's URL is its `url`",
         )
@@ -420,175 +384,7 @@ impl Drop for Listener {
     }
 }
 
-/// Takes connections off the system, and puts TLS on if it is on from the start.
-struct Taker {
-    queue: Arc<Queue>,
-    config: Option<Arc<ServerConfig>>,
-    allowed: Duration,
-    /// Of the URLs of clients.
-    scheme: &'static str,
-    /// The listener's own.
-    url: String,
-}
-
-impl Taker {
-    async fn take_tcp(self, listener: TcpListener) {
-        loop {
-            self.room().await;
-            match listener.accept().await {
-                Ok((stream, peer)) => {
-                    // Replies are one write each; a delay for more to come would only slow them.
-                    let _ = stream.set_nodelay(true);
-                    self.arrived(Transport::of_tcp(stream), format!("{}://{peer}", self.scheme));
-                }
-                Err(error) => self.failed(&error).await,
-            }
-        }
-    }
-
-    async fn take_unix(self, listener: UnixListener) {
-        loop {
-            self.room().await;
-            match listener.accept().await {
-                Ok((stream, _)) => {
-                    self.arrived(Transport::Unix(stream), self.url.clone());
-                }
-                Err(error) => self.failed(&error).await,
-            }
-        }
-    }
-
-    /// Waits while as many connections wait as may.
-    async fn room(&self) {
-        loop {
-            let room = self.queue.room.notified();
-            if self.queue.lock().len() < WAITING {
-                return;
-            }
-            room.await;
-        }
-    }
-
-    fn arrived(&self, transport: Transport, peer: String) {
-        let Some(config) = self.config.clone() else {
-            return self.queue.push(Ok(Incoming { transport, peer, tls_failed: None }));
-        };
-        let (queue, allowed) = (Arc::clone(&self.queue), self.allowed);
-        tokio::spawn(async move {
-            let handshake = Tls::accept(config, transport);
-            queue.push(match timeout_at(Instant::now() + allowed, handshake).await {
-                Ok(Ok(tls)) => Ok(Incoming {
-                    transport: Transport::Tls(Box::new(tls)),
-                    peer,
-                    tls_failed: None,
-                }),
-                Ok(Err(broken)) => Ok(Incoming {
-                    transport: broken.transport,
-                    peer,
-                    tls_failed: Some(broken.error),
-                }),
-                Err(_) => Err(Error::new(
-                    Kind::Timeout,
-                    format!(
-                        "the client {peer} did not come to the end of the TLS handshake in time"
-                    ),
-                )),
-            });
-        });
-    }
-
-    async fn failed(&self, error: &io::Error) {
-        // A client that was gone before it was accepted is no fault; no descriptor left is one, and
-        // asking again at once would only burn the core.
-        if error.kind() != io::ErrorKind::ConnectionAborted {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-}
-
-fn came(incoming: &Result<Incoming>) -> String {
-    match incoming {
-        Ok(incoming) => format!("a connection from {}", incoming.peer),
-        Err(error) => error.message().to_owned(),
-    }
-}
-
 fn unavailable(to: &str, error: &io::Error) -> Error {
     let error = Error::usage(format!("cannot listen on {to}: {error}"));
     error.hint("leave the port out for a free one: listen(\"smtp\")")
-}
-
-/// Where to listen: a scheme alone is loopback and a free port, or a socket in a new folder.
-fn destination(to: &str) -> Result<(&'static Scheme, Place)> {
-    if to.contains("://") {
-        return match Target::parse(to)? {
-            Target { place: Place::Exchangers { .. }, .. } => Err(nobody_on_mx()),
-            target => Ok((target.scheme, target.place)),
-        };
-    }
-    let (name, is_unix) = to.strip_suffix("+unix").map_or((to, false), |name| (name, true));
-    let scheme = target::scheme(name)?;
-    if scheme.name == "mx" {
-        return Err(nobody_on_mx());
-    }
-    let loopback = || Place::Host { host: Ipv4Addr::LOCALHOST.to_string(), port: 0 };
-    Ok((scheme, if is_unix { Place::Unix(PathBuf::new()) } else { loopback() }))
-}
-
-fn nobody_on_mx() -> Error {
-    Error::usage("mx:// looks mail exchangers up, and nobody can listen on it")
-        .hint("listen(\"smtp\")")
-}
-
-fn bound(place: &Place) -> io::Result<(Socket, Bound)> {
-    match place {
-        Place::Host { host, port } => {
-            let ip: IpAddr = match host.as_str() {
-                "localhost" => Ipv4Addr::LOCALHOST.into(),
-                host => host.parse().map_err(|_| {
-                    io::Error::new(io::ErrorKind::InvalidInput, "its host is no IP address")
-                })?,
-            };
-            let socket = socket_at((ip, *port).into())?;
-            let address = socket.local_addr()?.as_socket();
-            let address = address.ok_or_else(|| io::Error::other("the socket has no address"))?;
-            Ok((socket, Bound::Tcp(address)))
-        }
-        Place::Unix(path) if path.as_os_str().is_empty() => {
-            let folder = own_folder()?;
-            let path = folder.join("socket");
-            Ok((socket_of(&path)?, Bound::Unix(path, Some(folder))))
-        }
-        Place::Unix(path) => Ok((socket_of(path)?, Bound::Unix(path.clone(), None))),
-        Place::Exchangers { .. } => Err(io::ErrorKind::InvalidInput.into()),
-    }
-}
-
-/// A socket that is bound and does not listen yet.
-fn socket_at(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-    socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    Ok(socket)
-}
-
-fn socket_of(path: &Path) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.bind(&SockAddr::unix(path)?)?;
-    Ok(socket)
-}
-
-/// A folder that nobody else can look into.
-fn own_folder() -> io::Result<PathBuf> {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    for _ in 0..1000 {
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("mailexpect-{}-{number}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        match DirBuilder::new().mode(0o700).create(&folder) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            made => return made.map(|()| folder),
-        }
-    }
-    Err(io::ErrorKind::AlreadyExists.into())
 }

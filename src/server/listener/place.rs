@@ -1,0 +1,97 @@
+//! Where a listener listens.
+
+use std::fs::DirBuilder;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use crate::error::{Error, Result};
+use crate::proto::Scheme;
+use crate::target::{self, Place, Target};
+
+/// Where it listens.
+#[derive(Clone, Debug)]
+pub(super) enum Bound {
+    Tcp(SocketAddr),
+    /// The path, and the folder that was made for it.
+    Unix(PathBuf, Option<PathBuf>),
+}
+
+/// Where to listen: a scheme alone is loopback and a free port, or a socket in a new folder.
+pub(super) fn destination(to: &str) -> Result<(&'static Scheme, Place)> {
+    if to.contains("://") {
+        return match Target::parse(to)? {
+            Target { place: Place::Exchangers { .. }, .. } => Err(nobody_on_mx()),
+            target => Ok((target.scheme, target.place)),
+        };
+    }
+    let (name, is_unix) = to.strip_suffix("+unix").map_or((to, false), |name| (name, true));
+    let scheme = target::scheme(name)?;
+    if scheme.name == "mx" {
+        return Err(nobody_on_mx());
+    }
+    let loopback = || Place::Host { host: Ipv4Addr::LOCALHOST.to_string(), port: 0 };
+    Ok((scheme, if is_unix { Place::Unix(PathBuf::new()) } else { loopback() }))
+}
+
+fn nobody_on_mx() -> Error {
+    Error::usage("mx:// looks mail exchangers up, and nobody can listen on it")
+        .hint("listen(\"smtp\")")
+}
+
+pub(super) fn bound(place: &Place) -> io::Result<(Socket, Bound)> {
+    match place {
+        Place::Host { host, port } => {
+            let ip: IpAddr = match host.as_str() {
+                "localhost" => Ipv4Addr::LOCALHOST.into(),
+                host => host.parse().map_err(|_| {
+                    io::Error::new(io::ErrorKind::InvalidInput, "its host is no IP address")
+                })?,
+            };
+            let socket = socket_at((ip, *port).into())?;
+            let address = socket.local_addr()?.as_socket();
+            let address = address.ok_or_else(|| io::Error::other("the socket has no address"))?;
+            Ok((socket, Bound::Tcp(address)))
+        }
+        Place::Unix(path) if path.as_os_str().is_empty() => {
+            let folder = own_folder()?;
+            let path = folder.join("socket");
+            Ok((socket_of(&path)?, Bound::Unix(path, Some(folder))))
+        }
+        Place::Unix(path) => Ok((socket_of(path)?, Bound::Unix(path.clone(), None))),
+        Place::Exchangers { .. } => Err(io::ErrorKind::InvalidInput.into()),
+    }
+}
+
+/// A socket that is bound and does not listen yet.
+pub(super) fn socket_at(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+pub(super) fn socket_of(path: &Path) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    Ok(socket)
+}
+
+/// A folder that nobody else can look into.
+fn own_folder() -> io::Result<PathBuf> {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    for _ in 0..1000 {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("mailexpect-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        match DirBuilder::new().mode(0o700).create(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => return made.map(|()| folder),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}

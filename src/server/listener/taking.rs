@@ -1,0 +1,285 @@
+//! Taking connections off the system, and keeping them until they are accepted.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use socket2::{Domain, SockAddr, Socket};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, timeout_at};
+
+use crate::error::{Error, Kind, Result};
+use crate::session::Incoming;
+use crate::transport::{Broken, Tls, Transport};
+
+/// How many connections wait to be accepted by the script; the system holds the others.
+const WAITING: usize = 1024;
+
+/// Connections that came and were not accepted.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    left: Mutex<Left>,
+    pub(super) more: Notify,
+    room: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Left {
+    ready: VecDeque<Result<Incoming>>,
+    /// The clients in the middle of the TLS handshake.
+    shaking: Vec<String>,
+    /// Why the system gave no connection when it was asked last.
+    failed: Option<String>,
+}
+
+impl Left {
+    fn count(&self) -> usize {
+        self.ready.len() + self.shaking.len()
+    }
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Left> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, incoming: Result<Incoming>) {
+        self.lock().ready.push_back(incoming);
+        self.more.notify_one();
+    }
+
+    /// A client has come whose handshake is still to be made.
+    fn begins(&self, peer: &str) {
+        self.lock().shaking.push(peer.to_owned());
+        self.more.notify_one();
+    }
+
+    /// The handshake of a client has come to its end.
+    fn ends(&self, peer: &str, incoming: Result<Incoming>) {
+        let mut left = self.lock();
+        let place = left.shaking.iter().position(|shaking| shaking == peer);
+        place.map(|place| left.shaking.swap_remove(place));
+        left.ready.push_back(incoming);
+        drop(left);
+        self.more.notify_one();
+    }
+
+    pub(super) fn pop(&self) -> Option<Result<Incoming>> {
+        let next = self.lock().ready.pop_front()?;
+        self.room.notify_one();
+        Some(next)
+    }
+
+    /// How many connections came and were not accepted, whether their handshake is over or not.
+    pub(super) fn count(&self) -> usize {
+        self.lock().count()
+    }
+
+    /// The client that is in the middle of its handshake for longest, or why the system gave none.
+    pub(super) fn hindered(&self) -> Option<String> {
+        let left = self.lock();
+        left.shaking.first().map(|peer| in_handshake(peer)).or_else(|| left.failed.clone())
+    }
+
+    /// The connection that came first, as an error shows it.
+    pub(super) fn first(&self) -> Option<String> {
+        let left = self.lock();
+        let ready = left.ready.front().map(came);
+        ready.or_else(|| left.shaking.first().map(|peer| in_handshake(peer)))
+    }
+}
+
+fn in_handshake(peer: &str) -> String {
+    format!("a connection from {peer}, in the middle of the TLS handshake")
+}
+
+fn came(incoming: &Result<Incoming>) -> String {
+    match incoming {
+        Ok(incoming) => format!("a connection from {}", incoming.peer),
+        Err(error) => error.message().to_owned(),
+    }
+}
+
+/// What takes connections off the system while a listener is open.
+#[derive(Debug)]
+pub(super) struct Taking {
+    task: JoinHandle<()>,
+    /// The listening socket once more, for what has come and the task had no turn to take.
+    socket: Socket,
+    taker: Arc<Taker>,
+}
+
+impl Taking {
+    /// Takes connections off a socket that listens.
+    ///
+    /// # Errors
+    /// What the system says if the socket cannot be waited on.
+    pub(super) fn begin(socket: Socket, taker: Taker) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let (again, taker) = (socket.try_clone()?, Arc::new(taker));
+        let taking = Arc::clone(&taker);
+        let task = if socket.domain()? == Domain::UNIX {
+            tokio::spawn(taking.take_unix(UnixListener::from_std(socket.into())?))
+        } else {
+            tokio::spawn(taking.take_tcp(TcpListener::from_std(socket.into())?))
+        };
+        Ok(Self { task, socket: again, taker })
+    }
+
+    /// Stops listening at once. What has come and was not taken is reset by the system.
+    pub(super) fn abort(&self) {
+        self.task.abort();
+    }
+
+    /// Takes what has come so far, so that no verdict depends on when the task had its turn, and
+    /// stops listening.
+    pub(super) async fn stop(self) {
+        self.task.abort();
+        // It ends as cancelled.
+        let _ = self.task.await;
+        while self.taker.queue.count() < WAITING {
+            let taken = self.socket.accept().and_then(|(socket, from)| {
+                socket.set_nonblocking(true)?;
+                self.taker.taken(socket, &from)
+            });
+            match taken {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+/// Takes connections off the system, and puts TLS on if it is on from the start.
+#[derive(Debug)]
+pub(super) struct Taker {
+    pub(super) queue: Arc<Queue>,
+    pub(super) config: Option<Arc<ServerConfig>>,
+    pub(super) allowed: Duration,
+    /// Of the URLs of clients.
+    pub(super) scheme: &'static str,
+    /// The listener's own, which is that of clients too if it is a unix socket.
+    pub(super) url: String,
+}
+
+impl Taker {
+    async fn take_tcp(self: Arc<Self>, listener: TcpListener) {
+        loop {
+            self.room().await;
+            match listener.accept().await {
+                Ok((stream, peer)) => self.came_by_tcp(stream, peer),
+                Err(error) => self.failed(&error).await,
+            }
+        }
+    }
+
+    async fn take_unix(self: Arc<Self>, listener: UnixListener) {
+        loop {
+            self.room().await;
+            match listener.accept().await {
+                Ok((stream, _)) => self.arrived(Transport::Unix(stream), self.url.clone()),
+                Err(error) => self.failed(&error).await,
+            }
+        }
+    }
+
+    fn taken(&self, socket: Socket, from: &SockAddr) -> io::Result<()> {
+        if let Some(peer) = from.as_socket() {
+            self.came_by_tcp(TcpStream::from_std(socket.into())?, peer);
+        } else {
+            let stream = UnixStream::from_std(socket.into())?;
+            self.arrived(Transport::Unix(stream), self.url.clone());
+        }
+        Ok(())
+    }
+
+    fn came_by_tcp(&self, stream: TcpStream, peer: SocketAddr) {
+        // Replies are one write each; a delay for more to come would only slow them.
+        let _ = stream.set_nodelay(true);
+        self.arrived(Transport::of_tcp(stream), format!("{}://{peer}", self.scheme));
+    }
+
+    /// Waits while as many connections wait as may.
+    async fn room(&self) {
+        loop {
+            let room = self.queue.room.notified();
+            if self.queue.count() < WAITING {
+                return;
+            }
+            room.await;
+        }
+    }
+
+    fn arrived(&self, transport: Transport, peer: String) {
+        self.queue.lock().failed = None;
+        let Some(config) = self.config.clone() else {
+            return self.queue.push(Ok(Incoming { transport, peer, tls_failed: None }));
+        };
+        let (queue, allowed) = (Arc::clone(&self.queue), self.allowed);
+        queue.begins(&peer);
+        tokio::spawn(async move {
+            let handshake = Tls::accept(config, transport);
+            let shaken = timeout_at(Instant::now() + allowed, handshake).await;
+            queue.ends(&peer.clone(), came_of(shaken, peer));
+        });
+    }
+
+    async fn failed(&self, error: &io::Error) {
+        // A client that was gone before it was accepted is no fault; no descriptor left is one, and
+        // asking again at once would only burn the core.
+        if error.kind() != io::ErrorKind::ConnectionAborted {
+            self.queue.lock().failed = Some(format!("the system gives none: {error}"));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// What came of a handshake.
+fn came_of(
+    shaken: std::result::Result<std::result::Result<Tls, Broken>, Elapsed>,
+    peer: String,
+) -> Result<Incoming> {
+    match shaken {
+        Ok(Ok(tls)) => {
+            Ok(Incoming { transport: Transport::Tls(Box::new(tls)), peer, tls_failed: None })
+        }
+        Ok(Err(broken)) => {
+            Ok(Incoming { transport: broken.transport, peer, tls_failed: Some(broken.error) })
+        }
+        Err(_) => Err(Error::new(
+            Kind::Timeout,
+            format!("the client {peer} did not come to the end of the TLS handshake in time"),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn why_the_system_gives_no_connection_is_kept_until_it_gives_one() {
+        let queue = Arc::<Queue>::default();
+        let taker = Taker {
+            queue: Arc::clone(&queue),
+            config: None,
+            allowed: Duration::ZERO,
+            scheme: "smtp",
+            url: String::new(),
+        };
+        taker.failed(&io::ErrorKind::ConnectionAborted.into()).await;
+        assert_eq!(queue.hindered(), None);
+        taker.failed(&io::Error::other("too many open files")).await;
+        assert_eq!(queue.hindered().unwrap(), "the system gives none: too many open files");
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        taker.arrived(Transport::Unix(ours), "there".to_owned());
+        assert_eq!((queue.hindered(), queue.count()), (None, 1));
+    }
+}
