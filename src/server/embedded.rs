@@ -323,14 +323,16 @@ impl Options {
     /// ```
     ///
     /// # Errors
-    /// Usage for a step whose number or duration cannot be read.
+    /// Usage for a step whose number or duration cannot be read, and for a command that none of the
+    /// protocols served has, unless it begins with X.
     pub fn answer<T: Into<String>>(
         mut self,
         command: &str,
         turns: impl IntoIterator<Item = T>,
     ) -> Result<Self> {
         let turns: Vec<_> = turns.into_iter().map(Into::into).collect();
-        self.rules.add(command, &turns, false)?;
+        let spoken = self.spoken();
+        self.rules.add(command, (&turns, false), &spoken)?;
         Ok(self)
     }
 
@@ -339,8 +341,40 @@ impl Options {
     /// # Errors
     /// As [`Options::answer`].
     pub fn always(mut self, command: &str, turn: impl Into<String>) -> Result<Self> {
-        self.rules.add(command, &[turn.into()], true)?;
+        let spoken = self.spoken();
+        self.rules.add(command, (&[turn.into()], true), &spoken)?;
         Ok(self)
+    }
+
+    /// Does what addresses of SMTP and LMTP ask for: `rcpt452_4.2.2@example.com` gets that reply to
+    /// RCPT, `mail451@..` to MAIL, `data554@..` to DATA, `message452@..` to the message; `close`,
+    /// `reset`, `stall`, `drip` and `wait2s` stand in place of a reply, and what follows a plus sign
+    /// is the client's own. EHLO from `nostarttls-noauth.example` is offered neither of these, from
+    /// `size1000.example` that SIZE. So a client in any language can ask for faults.
+    ///
+    /// ```
+    /// use mailexpect::{Session, block_on, server::Embedded};
+    ///
+    /// let server = Embedded::options().on_demand(true).start().unwrap();
+    /// block_on(async {
+    ///     let mut session = Session::connect(&server.smtp()).await?;
+    ///     session.expect(220).await?;
+    ///     session.ehlo("nosize.example").await?;
+    ///     session.mail("kim@example.com").await?;
+    ///     session.rcpt("rcpt452_4.2.2@example.com").expect(452).await?;
+    ///     session.quit().await.map(drop)
+    /// })?;
+    /// # Ok::<_, mailexpect::Error>(())
+    /// ```
+    pub fn on_demand(mut self, on_demand: bool) -> Self {
+        self.rules.on_demand = on_demand;
+        self
+    }
+
+    /// What is spoken where it is to listen.
+    fn spoken(&self) -> Vec<Speech> {
+        let services = SERVICES.iter().zip(&self.at).filter(|(_, at)| at.is_some());
+        services.map(|(service, _)| service.speech).collect()
     }
 
     /// Turns away who connects after so many others have in that time.

@@ -9,7 +9,7 @@
 //! ```text
 //! embedded      what is served; options, and what is asked afterwards
 //! host          listens and serves on a thread of its own
-//! overridden    a dialogue with rules before it: rules, conduct
+//! overridden    a dialogue with rules before it: rules, conduct, on_demand
 //! playback/     a recorded dialogue as a server
 //! service       a row for each port: its scheme, and the dialogue after it
 //! connection    the bytes of one connection, in and out; the only other async part
@@ -44,6 +44,7 @@ mod imap;
 mod input;
 mod listener;
 mod mail;
+mod on_demand;
 mod overridden;
 mod playback;
 mod pop3;

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use base64::prelude::{BASE64_STANDARD, Engine as _};
-
-use super::conduct::{Conduct, Step};
+use super::conduct::{conduct, refuses};
 use super::dialogue::{Dialogue, Next, Said};
+use super::on_demand::Demands;
 use super::rules::{GREETING, MESSAGE, RESPONSE, Rules};
-use crate::proto::{Speech, chomp};
+use crate::proto::Speech;
 
 /// A dialogue and the rules that come before it.
 #[derive(Debug)]
@@ -15,13 +14,17 @@ pub(super) struct Overridden {
     inner: Box<dyn Dialogue>,
     rules: Arc<Rules>,
     speech: Speech,
+    /// What the addresses so far ask for, if they may.
+    demands: Option<Demands>,
     /// The tag of the command whose challenge the client answers now, if it does.
     asked: Option<String>,
 }
 
 impl Overridden {
     pub(super) fn new(inner: Box<dyn Dialogue>, rules: Arc<Rules>, speech: Speech) -> Self {
-        Self { inner, rules, speech, asked: None }
+        let may_ask = rules.on_demand && matches!(speech, Speech::Smtp | Speech::Lmtp);
+        let demands = may_ask.then(Demands::default);
+        Self { inner, rules, speech, demands, asked: None }
     }
 
     /// The command that rules look at: of IMAP without its tag, and without UID.
@@ -33,103 +36,6 @@ impl Overridden {
         let uid = command.get(..4).is_some_and(|word| word.eq_ignore_ascii_case("UID "));
         (tag, if uid { &command[4..] } else { command })
     }
-}
-
-/// Does what a rule says, of which `well` is the good answer.
-fn conduct(conduct: &Conduct, tag: &str, well: impl FnOnce() -> Said) -> Said {
-    let tag = format!("{tag} ");
-    let mut well = Some(well);
-    let mut said = Said::nothing();
-    for step in &conduct.0 {
-        match step {
-            Step::Say(bytes) => said.bytes.extend(with_tag(bytes, &tag)),
-            Step::Wait(time) => said.wait += *time,
-            Step::Drip => said.drips = true,
-            Step::Then(next) => said.next = *next,
-            Step::Flood(octets) => said.bytes.resize(said.bytes.len() + octets, b'x'),
-            Step::Well | Step::Without(_) | Step::Cut(_) | Step::Forge => {
-                let Some(well) = well.take() else { continue };
-                let good = well();
-                said.next = good.next;
-                match step {
-                    Step::Without(word) => said.bytes.extend(without(&good.bytes, word)),
-                    Step::Forge => said.bytes.extend(forged(good.bytes)),
-                    Step::Cut(octets) => {
-                        said.bytes.extend(good.bytes.into_iter().take(*octets));
-                        said.next = Next::Cut;
-                    }
-                    _ => said.bytes.extend(good.bytes),
-                }
-            }
-        }
-    }
-    said
-}
-
-fn with_tag(bytes: &[u8], tag: &str) -> Vec<u8> {
-    match bytes.strip_prefix(b"{tag}") {
-        Some(rest) => [tag.as_bytes(), rest].concat(),
-        None => bytes.to_vec(),
-    }
-}
-
-/// A reply without a word, and without the lines that say nothing else.
-fn without(reply: &[u8], word: &str) -> Vec<u8> {
-    let mut lines: Vec<Vec<u8>> = Vec::new();
-    for line in reply.split_inclusive(|byte| *byte == b'\n') {
-        let text = String::from_utf8_lossy(chomp(line)).into_owned();
-        let is_it = |found: &str| {
-            let found =
-                found.trim_matches(|char: char| !char.is_ascii_alphanumeric() && char != '=');
-            found.eq_ignore_ascii_case(word)
-        };
-        let first = |text: &str| is_it(text.split(' ').next().unwrap_or_default());
-        if text.get(4..).is_some_and(first) || first(&text) {
-            continue;
-        }
-        let kept: Vec<_> =
-            text.split(' ').filter(|found| found.is_empty() || !is_it(found)).collect();
-        lines.push(format!("{}\r\n", kept.join(" ")).into_bytes());
-    }
-    // The last line of an SMTP reply has no hyphen.
-    if let Some(last) = lines.last_mut()
-        && last.get(..3).is_some_and(|code| code.iter().all(u8::is_ascii_digit))
-        && last.get(3) == Some(&b'-')
-    {
-        last[3] = b' ';
-    }
-    lines.concat()
-}
-
-/// A challenge in which the server proves itself, with one character of the proof another one; any
-/// other reply as it is (RFC 5802 section 5.1).
-fn forged(reply: Vec<u8>) -> Vec<u8> {
-    let text = String::from_utf8_lossy(chomp(&reply)).into_owned();
-    let (head, last) = text.rsplit_once(' ').unwrap_or(("", &text));
-    let proof = BASE64_STANDARD.decode(last.trim_matches('"')).unwrap_or_default();
-    let Some(byte) = proof.get(2).copied().filter(|_| proof.starts_with(b"v=")) else {
-        return reply;
-    };
-    let mut forged = proof;
-    forged[2] = if byte == b'A' { b'B' } else { b'A' };
-    let quote = if last.starts_with('"') { "\"" } else { "" };
-    let encoded = BASE64_STANDARD.encode(forged);
-    format!("{head} {quote}{encoded}{quote}\r\n").trim_start().to_owned().into_bytes()
-}
-
-/// Whether a conduct says no: what it is an answer to has not happened then.
-fn refuses(conduct: &Conduct) -> bool {
-    let first = conduct.0.iter().find_map(|step| match step {
-        Step::Say(bytes) => Some(bytes.as_slice()),
-        _ => None,
-    });
-    let has_well = conduct
-        .0
-        .iter()
-        .any(|step| matches!(step, Step::Well | Step::Without(_) | Step::Cut(_) | Step::Forge));
-    let yes: [&[u8]; 5] = [b"2", b"3", b"+", b"{tag}OK", b"OK"];
-    let is_yes = first.is_some_and(|first| yes.iter().any(|yes| first.starts_with(yes)));
-    !has_well && !is_yes
 }
 
 impl Dialogue for Overridden {
@@ -163,7 +69,10 @@ impl Dialogue for Overridden {
             None => self.command(&line),
         };
         let rules = Arc::clone(&self.rules);
-        let said = match rules.turn(command) {
+        let in_exchange = asked.is_some();
+        let demanded = self.demands.as_mut().filter(|_| !in_exchange);
+        let demanded = demanded.and_then(|demands| demands.of(command));
+        let mut said = match rules.turn(command).or(demanded.as_ref()) {
             None => self.inner.line(text),
             Some(rule) if refuses(rule) => conduct(rule, tag, Said::nothing),
             // A client that is told yes goes on as if it was so.
@@ -172,6 +81,9 @@ impl Dialogue for Overridden {
                 conduct(rule, tag, || good)
             }
         };
+        if let Some(demands) = self.demands.as_mut().filter(|_| !in_exchange) {
+            demands.answered(command, &mut said);
+        }
         let asks = said.bytes.starts_with(b"334") || said.bytes.starts_with(b"+ ");
         self.asked = (asks && !command.eq_ignore_ascii_case("IDLE")).then(|| tag.to_owned());
         said
@@ -184,11 +96,17 @@ impl Dialogue for Overridden {
     fn octets(&mut self, octets: Option<Vec<u8>>) -> Said {
         let is_message = matches!(self.speech, Speech::Smtp | Speech::Lmtp);
         let rules = Arc::clone(&self.rules);
-        let Some(rule) = rules.turn(MESSAGE).filter(|_| is_message) else {
-            return self.inner.octets(octets);
-        };
-        let good = if refuses(rule) { self.inner.crowded() } else { self.inner.octets(octets) };
-        conduct(rule, "", || good)
+        let demands = self.demands.as_mut().map(std::mem::take);
+        if let Some(rule) = rules.turn(MESSAGE).filter(|_| is_message) {
+            let good = if refuses(rule) { self.inner.crowded() } else { self.inner.octets(octets) };
+            return conduct(rule, "", || good);
+        }
+        let is_refused = demands.as_ref().is_some_and(|demands| demands.refuse(self.speech));
+        let good = if is_refused { self.inner.crowded() } else { self.inner.octets(octets) };
+        match demands {
+            Some(demands) => demands.message(self.speech, good),
+            None => good,
+        }
     }
 
     fn crowded(&mut self) -> Said {

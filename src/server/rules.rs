@@ -6,12 +6,18 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::conduct::Conduct;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::proto::Speech;
+#[cfg(feature = "script")]
+use crate::suggest;
+use crate::visible;
 
 /// The rules of a server, of which the first that fits a command holds.
 #[derive(Debug, Default)]
 pub(super) struct Rules {
-    rules: Vec<Rule>,
+    all: Vec<Rule>,
+    /// What addresses ask for is done as well, if no rule holds.
+    pub(super) on_demand: bool,
     limit: Option<Limit>,
 }
 
@@ -41,20 +47,167 @@ pub(super) const MESSAGE: &str = "MESSAGE";
 /// A response to a challenge of SASL.
 pub(super) const RESPONSE: &str = "RESPONSE";
 
+/// The commands of SMTP (RFC 5321, 1870 to 6710 and Postfix's own), of which LMTP has LHLO alone to
+/// say hello with (RFC 2033).
+const OF_SMTP: [&str; 16] = [
+    "ATRN", "AUTH", "BDAT", "BURL", "DATA", "ETRN", "EXPN", "HELP", "MAIL", "NOOP", "QUIT", "RCPT",
+    "RSET", "STARTTLS", "TURN", "VRFY",
+];
+/// RFC 1939, 2449, 2595, 5034 and 6856.
+const OF_POP3: [&str; 17] = [
+    "APOP", "AUTH", "CAPA", "DELE", "LANG", "LIST", "NOOP", "PASS", "QUIT", "RETR", "RSET", "STAT",
+    "STLS", "TOP", "UIDL", "USER", "UTF8",
+];
+/// RFC 3501, and the extensions that the registry of IMAP's capabilities has.
+const OF_IMAP: [&str; 58] = [
+    "APPEND",
+    "AUTHENTICATE",
+    "CANCELUPDATE",
+    "CAPABILITY",
+    "CHECK",
+    "CLOSE",
+    "COMPRESS",
+    "CONVERSIONS",
+    "CONVERT",
+    "COPY",
+    "CREATE",
+    "DELETE",
+    "DELETEACL",
+    "DONE",
+    "ENABLE",
+    "ESEARCH",
+    "EXAMINE",
+    "EXPUNGE",
+    "FETCH",
+    "GENURLAUTH",
+    "GETACL",
+    "GETANNOTATION",
+    "GETJMAPACCESS",
+    "GETMETADATA",
+    "GETQUOTA",
+    "GETQUOTAROOT",
+    "ID",
+    "IDLE",
+    "LANGUAGE",
+    "LIST",
+    "LISTRIGHTS",
+    "LOGIN",
+    "LOGOUT",
+    "LSUB",
+    "MOVE",
+    "MYRIGHTS",
+    "NAMESPACE",
+    "NOOP",
+    "NOTIFY",
+    "RENAME",
+    "REPLACE",
+    "RESETKEY",
+    "SEARCH",
+    "SELECT",
+    "SETACL",
+    "SETANNOTATION",
+    "SETMETADATA",
+    "SETQUOTA",
+    "SORT",
+    "STARTTLS",
+    "STATUS",
+    "STORE",
+    "SUBSCRIBE",
+    "THREAD",
+    "UNAUTHENTICATE",
+    "UNSELECT",
+    "UNSUBSCRIBE",
+    "URLFETCH",
+];
+/// RFC 5804.
+const OF_SIEVE: [&str; 14] = [
+    "AUTHENTICATE",
+    "CAPABILITY",
+    "CHECKSCRIPT",
+    "DELETESCRIPT",
+    "GETSCRIPT",
+    "HAVESPACE",
+    "LISTSCRIPTS",
+    "LOGOUT",
+    "NOOP",
+    "PUTSCRIPT",
+    "RENAMESCRIPT",
+    "SETACTIVE",
+    "STARTTLS",
+    "UNAUTHENTICATE",
+];
+
+/// What a rule may begin with if this is spoken.
+fn known(speech: Speech) -> Vec<&'static str> {
+    let (commands, others): (&[_], &[_]) = match speech {
+        Speech::Smtp => (&OF_SMTP, &["EHLO", "HELO", MESSAGE]),
+        Speech::Lmtp => (&OF_SMTP, &["LHLO", MESSAGE]),
+        Speech::Pop3 => (&OF_POP3, &[]),
+        Speech::Imap => (&OF_IMAP, &[]),
+        Speech::Sieve => (&OF_SIEVE, &[]),
+        Speech::Stream => (&[], &[]),
+    };
+    [commands, others, &[GREETING, RESPONSE]].concat()
+}
+
+/// The command that was meant, most likely.
+#[cfg(feature = "script")]
+fn nearest<'a>(word: &str, known: Vec<&'a str>) -> Option<&'a str> {
+    suggest::nearest(word, known)
+}
+
+/// None: what measures how near words are comes with scripts.
+#[cfg(not(feature = "script"))]
+fn nearest<'a>(_: &str, _: Vec<&'a str>) -> Option<&'a str> {
+    None
+}
+
+/// Whether any server of these would ever meet such a command: a rule that is misspelt would never
+/// hold, and the test of the client would pass. What begins with X is the user's own.
+fn check(word: &str, spoken: &[Speech]) -> Result<()> {
+    let known: Vec<_> = spoken.iter().flat_map(|speech| known(*speech)).collect();
+    if known.contains(&word) || word.starts_with('X') {
+        return Ok(());
+    }
+    let names: std::collections::BTreeSet<_> =
+        spoken.iter().map(|speech| speech.facts().name).collect();
+    let names = names.into_iter().collect::<Vec<_>>().join(", ");
+    let word_shown = visible::escape(word.as_bytes());
+    let error = Error::usage(format!("`{word_shown}` is no command of {names}"));
+    Err(match nearest(word, known) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error.hint(
+            "a rule is for a command, or for GREETING, RESPONSE, or MESSAGE in SMTP and LMTP; \
+             commands of your own begin with X",
+        ),
+    })
+}
+
 impl Rules {
     /// Adds a rule for commands that begin with these words, such as `RCPT` or `AUTH PLAIN`.
     ///
     /// # Errors
-    /// Usage for a step that cannot be read.
-    pub(super) fn add(&mut self, words: &str, turns: &[String], is_lasting: bool) -> Result<()> {
+    /// Usage for a step that cannot be read, and a command that none of these protocols has.
+    pub(super) fn add(
+        &mut self,
+        words: &str,
+        (turns, is_lasting): (&[String], bool),
+        spoken: &[Speech],
+    ) -> Result<()> {
         let turns = turns.iter().map(|turn| Conduct::read(turn)).collect::<Result<_>>()?;
-        let words = words.to_ascii_uppercase().split_whitespace().map(str::to_owned).collect();
-        self.rules.push(Rule { words, turns, is_lasting, used: AtomicUsize::new(0) });
+        let words = words.to_ascii_uppercase();
+        let mut words: Vec<_> = words.split_whitespace().map(str::to_owned).collect();
+        // Commands are looked at without it.
+        if words.len() > 1 && words[0] == "UID" {
+            words.remove(0);
+        }
+        check(words.first().map_or("", String::as_str), spoken)?;
+        self.all.push(Rule { words, turns, is_lasting, used: AtomicUsize::new(0) });
         Ok(())
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.rules.is_empty() && self.limit.is_none()
+        self.all.is_empty() && self.limit.is_none() && !self.on_demand
     }
 
     /// Lets so many connections in within that time.
@@ -83,7 +236,7 @@ impl Rules {
         let given: Vec<_> = command.split_whitespace().map(str::to_ascii_uppercase).collect();
         // MAIL FROM:<a> is a command of the words MAIL and FROM:<A>.
         let fits = |rule: &&Rule| given.starts_with(&rule.words);
-        let rule = self.rules.iter().find(fits)?;
+        let rule = self.all.iter().find(fits)?;
         let used = rule.used.fetch_add(1, Ordering::Relaxed);
         let last = rule.turns.last().filter(|_| rule.is_lasting);
         rule.turns.get(used).or(last).filter(|conduct| !conduct.0.is_empty())
@@ -98,12 +251,44 @@ mod tests {
     fn a_rule_holds_in_turn_or_always() {
         let mut rules = Rules::default();
         rules
-            .add("rcpt", &["451 later".to_owned(), String::new(), "550 no".to_owned()], false)
+            .add(
+                "rcpt",
+                (&["451 later".to_owned(), String::new(), "550 no".to_owned()], false),
+                &[Speech::Smtp],
+            )
             .unwrap();
-        rules.add("AUTH PLAIN", &["535 no".to_owned()], true).unwrap();
+        rules.add("AUTH PLAIN", (&["535 no".to_owned()], true), &[Speech::Smtp]).unwrap();
         let says = |command: &str| rules.turn(command).is_some();
         assert_eq!([(); 4].map(|()| says("RCPT TO:<a@b>")), [true, false, true, false]);
         assert_eq!([(); 2].map(|()| says("auth plain AGE=")), [true, true]);
         assert!(!says("AUTH LOGIN") && !says(""));
+    }
+
+    #[test]
+    fn a_rule_that_could_never_hold_is_refused() {
+        let add = |words: &str, speech| {
+            Rules::default().add(words, (&["close".to_owned()], true), &[speech])
+        };
+        for (wrong, speech, hint) in [
+            ("RCTP", Speech::Smtp, "did you mean `RCPT`?"),
+            ("EHLO", Speech::Lmtp, "did you mean `LHLO`?"),
+            ("RCPT", Speech::Pop3, "a rule is for"),
+            ("MESSAGE", Speech::Imap, "a rule is for"),
+            ("", Speech::Smtp, "a rule is for"),
+        ] {
+            let error = add(wrong, speech).unwrap_err();
+            assert!(error.is_usage() && error.to_string().contains(hint), "{wrong}: {error}");
+        }
+        for (right, speech) in [
+            ("MESSAGE", Speech::Lmtp),
+            ("greeting", Speech::Sieve),
+            ("UID FETCH", Speech::Imap),
+            ("XCLIENT", Speech::Smtp),
+        ] {
+            add(right, speech).unwrap();
+        }
+        let mut rules = Rules::default();
+        rules.add("UID FETCH", (&["NO".to_owned()], true), &[Speech::Imap]).unwrap();
+        assert!(rules.turn("FETCH 1 FLAGS").is_some(), "commands are looked at without UID");
     }
 }

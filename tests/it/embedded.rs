@@ -148,6 +148,7 @@ fn a_server_in_the_background_does_as_it_is_told_and_is_asked_afterwards() {
         let why = "";
         try { connect(tls.url, #{tls: #{ca: tls.ca}}); } catch (e) { why = e.message; }
         assert(why.contains("expired"), why);
+        serve("pop3s", #{certificate: "not_yet_valid"});
         "#,
     );
 }
@@ -169,8 +170,9 @@ fn a_server_in_the_background_that_is_told_nonsense_or_has_no_mail_says_so() {
         ("#{RCPT: |c| 250}", "cannot call it"),
         ("#{RCPT: \"cut x\"}", "has no number of octets"),
         ("#{user: 1}", "did you mean `users`"),
+        ("#{RCTP: 451}", "did you mean `RCPT`"),
         ("#{limit: 3}", "limit: [20, \"1m\"]"),
-        ("#{certificate: \"bad\"}", "there is no certificate `bad`"),
+        ("#{certificate: \"bad\"}", "`bad` is no flaw"),
     ] {
         let said = fails(&format!("// Nonsense.\nlet r = serve(\"smtp\", {options});"));
         assert!(said.contains(why), "{options}: {said}");

@@ -42,11 +42,11 @@ pub(super) enum Should {
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "snake_case")]
 enum Certificate {
     Expired,
-    NotYet,
-    OtherName,
+    NotYetValid,
+    AnotherName,
     SelfSigned,
 }
 
@@ -59,8 +59,8 @@ impl Case {
     pub(super) fn flaw(&self) -> Flaw {
         self.certificate.map_or(Flaw::None, |certificate| match certificate {
             Certificate::Expired => Flaw::Expired,
-            Certificate::NotYet => Flaw::NotYetValid,
-            Certificate::OtherName => Flaw::AnotherName,
+            Certificate::NotYetValid => Flaw::NotYetValid,
+            Certificate::AnotherName => Flaw::AnotherName,
             Certificate::SelfSigned => Flaw::SelfSigned,
         })
     }
