@@ -64,9 +64,9 @@ pub(super) enum Command {
         after_help = "Examples:\n  mailexpect redact --explain < transcript.txt\n  mailexpect redact --list"
     )]
     Redact(Redact),
-    /// Run the embedded mail server and show each dialogue.
+    /// Run the embedded mail server, or a script as the server, and show each dialogue.
     #[command(
-        after_help = "Examples:\n  mailexpect serve\n  mailexpect serve --smtp 127.0.0.1:2525 --ca ca.pem"
+        after_help = "Examples:\n  mailexpect serve\n  mailexpect serve --smtp 127.0.0.1:2525 --ca ca.pem\n  mailexpect serve --script fake.rhai --port 2525\n  mailexpect serve --on-demand --ready-fd 3 3>ready.json"
     )]
     Serve(Box<super::serve::Serve>),
     /// Start a project: a project file and a first script.

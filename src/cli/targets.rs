@@ -208,7 +208,7 @@ fn settings(
 }
 
 /// A runner with these settings and what was set.
-fn runner(mut settings: Settings, set: &Set) -> Result<Runner> {
+pub(super) fn runner(mut settings: Settings, set: &Set) -> Result<Runner> {
     // What is set is not fetched in vain.
     settings.params.retain(|name, _| !set.values.contains_key(name));
     settings.files = value::attached(&settings.params)?;

@@ -44,6 +44,8 @@ mod repeated;
 mod replayed;
 #[cfg(feature = "cli")]
 mod review;
+#[cfg(feature = "cli")]
+mod served;
 pub(crate) mod style;
 #[cfg(feature = "cli")]
 mod summary;
@@ -66,7 +68,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 #[cfg(feature = "cli")]
-use crate::outcome::{ExitCode, Outcome};
+use crate::outcome::ExitCode;
+use crate::outcome::Outcome;
 
 #[cfg(feature = "cli")]
 pub(crate) use beside::{Beside, Side};
@@ -105,6 +108,8 @@ pub(crate) use repeated::{Cost, Repeated};
 pub(crate) use replayed::Replayed;
 #[cfg(feature = "cli")]
 pub(crate) use review::Review;
+#[cfg(feature = "cli")]
+pub(crate) use served::Served;
 #[cfg(feature = "cli")]
 pub(crate) use summary::Summary;
 pub(crate) use tally::Tally;

@@ -49,6 +49,8 @@ pub(crate) use heading::Heading;
 #[cfg(feature = "cli")]
 pub(crate) use heading::serial_name;
 pub(crate) use heading::why_ignored;
+#[cfg(feature = "cli")]
+pub(crate) use listening::{Listens, Told};
 pub use params::Params;
 pub use runner::Runner;
 pub use settings::{Servers, Settings};

@@ -62,6 +62,7 @@ mod selection;
 mod send;
 #[path = "../servers/mod.rs"]
 mod servers;
+mod serving;
 mod session;
 mod shipped;
 mod sieve;

@@ -4,20 +4,19 @@
     reason = "Rhai's plugin macros hand arguments over by value"
 )]
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Map};
 
-use super::argument::{check_known, duration};
-use super::wait;
+use super::argument::{boolean, check_known, duration};
+use super::{listening, wait};
 use crate::error::{Error, Kind, Result, Waited};
 use crate::message::parse;
 use crate::script::raise::{Raised, kind, raise};
 use crate::script::run::Run;
 use crate::server::{Embedded, Mail, Options};
-use crate::tls::Flaw;
 use crate::transcript::{Transcript, What};
 
 pub(super) const INTRO: &str = "A server that runs by itself beside the script, on loopback and a free port: for a client that the script \
@@ -27,7 +26,7 @@ afterwards. It ends with the script.";
 /// How long mail is waited for unless the script says otherwise.
 const WAIT: Duration = Duration::from_secs(10);
 /// The options that are no commands.
-const OPTIONS: [&str; 3] = ["users", "limit", "certificate"];
+const OPTIONS: [&str; 4] = ["users", "limit", "certificate", "on_demand"];
 /// The most other messages that an error lists.
 const MOST_LISTED: usize = 5;
 
@@ -45,13 +44,19 @@ fn start(scheme: &str, options: &Map) -> Result<Background> {
         return Err(Error::usage(format!("no server speaks `{scheme}`"))
             .hint(format!("the schemes are {}", schemes.join(", "))));
     }
-    let transcript = Transcript::of(Run::current()?.secrets(), None);
+    let (run, url) = (Run::current()?, Arc::<OnceLock<String>>::default());
+    let watcher = run.listens.as_ref().map(|listens| listens.watcher(Arc::clone(&url)));
+    let transcript = Transcript::of(run.secrets(), watcher);
     let mut server = Embedded::options().only(scheme).transcript(transcript.clone());
+    if let Some(at) = run.listens.as_ref().and_then(|listens| listens.place(scheme)) {
+        server = server.at(scheme, at);
+    }
     for (name, value) in options {
         server = match name.as_str() {
             "users" => users(server, value)?,
             "limit" => limit(server, value)?,
-            "certificate" => server.flaw(flaw(&value.to_string())?),
+            "on_demand" => server.on_demand(boolean(name, value)?),
+            "certificate" => server.flaw(listening::flaw(value)?),
             command if command == command.to_ascii_uppercase() => answers(server, command, value)?,
             other => {
                 check_known(other, &OPTIONS)?;
@@ -62,6 +67,11 @@ fn start(scheme: &str, options: &Map) -> Result<Background> {
     let server = server
         .start()
         .map_err(|error| Error::new(Kind::Io, format!("cannot serve {scheme}: {error}")))?;
+    let here = server.url(scheme).unwrap_or_default();
+    let told = run.listens.as_ref().map_or(Ok(()), |listens| listens.tell(&here, server.ca().ok()));
+    // Whether or not that was told: the server's thread may wait for it already.
+    url.get_or_init(|| here);
+    told?;
     Ok(Background { server: Arc::new(server), scheme: scheme.to_owned(), transcript })
 }
 
@@ -89,19 +99,6 @@ fn limit(server: Options, value: &Dynamic) -> Result<Options> {
     let [count, window] = &pair[..] else { return Err(wrong()) };
     let count = count.as_int().ok().and_then(|count| usize::try_from(count).ok());
     Ok(server.limit(count.ok_or_else(wrong)?, duration(window)?))
-}
-
-fn flaw(name: &str) -> Result<Flaw> {
-    Ok(match name {
-        "expired" => Flaw::Expired,
-        "not-yet" => Flaw::NotYetValid,
-        "other-name" => Flaw::AnotherName,
-        "self-signed" => Flaw::SelfSigned,
-        _ => {
-            return Err(Error::usage(format!("there is no certificate `{name}`"))
-                .hint("expired, not-yet, other-name or self-signed"));
-        }
-    })
 }
 
 /// One answer for each time, or a list of them in turn, after which the server behaves well.
@@ -242,8 +239,12 @@ pub mod words {
     /// once over all connections, `()` is to behave well, and so is what comes after the last.
     ///
     /// `users` is a map of names and passwords; `limit: [20, "1m"]` turns away who comes after the
-    /// 20th connection in a minute; `certificate` is `"expired"`, `"not-yet"`, `"other-name"` or
-    /// `"self-signed"`.
+    /// 20th connection in a minute; `certificate` is `"expired"`, `"not_yet_valid"`,
+    /// `"another_name"` or `"self_signed"`. With `on_demand: true`, SMTP and LMTP do what addresses
+    /// ask for: one whose local part begins with a stage (`mail`, `rcpt`, `data`, `message`) and a
+    /// reply (`rcpt452_4.2.2@example.com`, `message554+7@example.com`), or `close`, `reset`,
+    /// `stall`, `drip` or a time (`datawait2s@example.com`); and the client's name in EHLO changes
+    /// what is offered: `nostarttls-noauth.example`, `size1000.example`.
     ///
     /// ```rhai
     /// let relay = serve("smtp", #{RCPT: [451, ()], QUIT: "221 bye\nclose"});

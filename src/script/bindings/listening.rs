@@ -31,6 +31,8 @@ current one, the script needs `--allow-listen`. `listen(to, #{...})` takes the o
 and `garbage` (no TLS in place of the handshake). A connection that nobody accepted fails the script at its end. A \
 script may play both sides: `connect(l.url)` and `l.accept()` in turn.";
 
+/// How long a script waits for a client that may come any time.
+const ENDLESS: Duration = Duration::from_hours(24 * 365);
 const LISTEN: [&str; 6] = ["timeout", "settle", "grace", "limit", "segment", "tls"];
 pub(super) const SERVER_TLS: [&str; 8] =
     ["flaw", "cert", "key", "min", "max", "client_ca", "inject", "garbage"];
@@ -54,7 +56,8 @@ pub(super) fn server_tls(map: &Map) -> Result<ServerOptions> {
     Ok(options)
 }
 
-fn flaw(value: &Dynamic) -> Result<Flaw> {
+/// What is wrong with a certificate.
+pub(super) fn flaw(value: &Dynamic) -> Result<Flaw> {
     Ok(match value.to_string().as_str() {
         "expired" => Flaw::Expired,
         "not_yet_valid" => Flaw::NotYetValid,
@@ -83,8 +86,17 @@ fn open(ctx: &NativeCallContext<'_>, to: &str, options: &Map) -> Result<Listenin
                 Error::usage("the option `tls` is a map").hint("tls: #{flaw: \"expired\"}")
             })?)?,
         };
-        run.may_listen(to)?;
-        let listener = Listener::options().session(session).tls(tls).bind(to).await?;
+        let place = run.listens.as_ref().and_then(|listens| listens.place(to));
+        let listening = Listener::options().session(session).tls(tls);
+        let listener = if let Some(at) = place {
+            listening.bind_at(to, at).await?
+        } else {
+            run.may_listen(to)?;
+            listening.bind(to).await?
+        };
+        if let Some(listens) = &run.listens {
+            listens.tell(&listener.url(), listener.ca().ok().as_deref())?;
+        }
         Ok::<_, Error>(run.adopt_listener(Listening::new(listener)))
     })?;
     let listening = opened.map_err(|error| raise(ctx, error))?;
@@ -103,6 +115,9 @@ fn next(
     allowed: Option<Duration>,
 ) -> Result<Handle, Raised> {
     note(ctx, listening);
+    // A script that serves clients from outside waits for them as long as it has to.
+    let is_served = Run::current().is_ok_and(|run| run.listens.is_some());
+    let allowed = allowed.or_else(|| is_served.then_some(ENDLESS));
     let accepted = wait(ctx, async {
         let listener = listening.listener();
         match allowed {
@@ -187,7 +202,8 @@ pub mod words {
         next(&ctx, listener, allowed)
     }
 
-    /// Accepts so many connections, and gives them in the order in which they came.
+    /// Accepts so many connections, and gives them in the order in which they came; with TLS from the
+    /// start, in the order in which their handshakes ended.
     ///
     /// ```rhai
     /// let l = listen("smtp");

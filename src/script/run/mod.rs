@@ -18,7 +18,7 @@ use super::coroutine::{self, Stop};
 use super::deferred::Deferred;
 use super::ended::Ended;
 use super::handle::Handle;
-use super::listening::Listening;
+use super::listening::{Listening, Listens};
 use super::memory;
 use super::programs::Programs;
 use super::raise::Raised;
@@ -55,6 +55,8 @@ pub(crate) struct Run {
     sessions: RefCell<Vec<Handle>>,
     /// Listeners that the script opened.
     listeners: RefCell<Vec<Listening>>,
+    /// Where they are to be, if the caller says so.
+    pub(super) listens: Option<Arc<Listens>>,
     checks: Cell<u64>,
     /// The resident memory when it was first looked at: the script had only just begun.
     memory: Cell<Option<usize>>,
@@ -113,6 +115,8 @@ pub(crate) struct Shared {
     pub(super) engine: Arc<Engine>,
     /// Who is told of each event as it happens.
     pub(super) watcher: Option<Watcher>,
+    /// Where listeners are to be, if the caller says so.
+    pub(super) listens: Option<Arc<Listens>>,
     /// How much the process may come to hold while scripts run.
     pub(super) allowance: usize,
     /// Whether what goes by is recorded.
@@ -158,6 +162,7 @@ impl Run {
             regexes: shared.regexes,
             sessions: RefCell::default(),
             listeners: RefCell::default(),
+            listens: shared.listens,
             checks: Cell::new(0),
             memory: Cell::default(),
             allowance: shared.allowance,

@@ -17,6 +17,8 @@ use rhai::Engine;
 use super::engine::engine;
 use super::fixtures::Fixtures;
 use super::library::Library;
+#[cfg(feature = "cli")]
+use super::listening::Listens;
 use super::program::Program;
 use super::run::{Run, Shared};
 use super::settings::Settings;
@@ -59,6 +61,7 @@ impl Runner {
             regexes: Arc::default(),
             engine: Arc::new(engine(Arc::clone(&library))),
             watcher: None,
+            listens: None,
             allowance: memory::allowance(1),
             #[cfg(feature = "cli")]
             taped: false,
@@ -217,6 +220,13 @@ impl Runner {
     #[cfg(feature = "cli")]
     pub(crate) fn watched(mut self, watcher: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         self.shared.watcher = Some(Arc::new(watcher));
+        self
+    }
+
+    /// Says where the listeners of its scripts are to be.
+    #[cfg(feature = "cli")]
+    pub(crate) fn listening(mut self, listens: Listens) -> Self {
+        self.shared.listens = Some(Arc::new(listens));
         self
     }
 

@@ -1,5 +1,8 @@
 //! `mailexpect serve`.
 
+mod ready;
+mod script;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,13 +13,14 @@ use std::time::Duration;
 
 use clap::Args;
 
+use self::ready::Ready;
 use super::descriptors;
 use super::screen::Screen;
 use crate::error::{Error, Result};
 use crate::file;
 use crate::interrupt::Interrupt;
 use crate::outcome::ExitCode;
-use crate::report::Human;
+use crate::report::{Human, Served as Told};
 use crate::server::{Departed, Embedded, Player};
 use crate::session::block_on;
 use crate::transcript::{Event, Transcript, What};
@@ -40,8 +44,18 @@ pub(super) struct Serve {
     #[arg(long, value_name = "N", requires = "replay")]
     connections: Option<std::num::NonZeroUsize>,
     /// Write the CA's certificate to this file (PEM), for clients to trust: `--ca ca.pem`.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "script")]
     ca: Option<PathBuf>,
+    /// Do what addresses and names ask for: `rcpt452_4.2.2@example.com` gets 452 at RCPT (also mail,
+    /// data, message; close, reset, stall, drip, wait2s), `EHLO nostarttls.example` no STARTTLS.
+    #[arg(long, conflicts_with_all = ["replay", "script"])]
+    on_demand: bool,
+    /// Write where it listens to this descriptor, a line of JSON for each port, when it does:
+    /// `--ready-fd 3`. With --script they stand on stdout otherwise.
+    #[arg(long, value_name = "N")]
+    ready_fd: Option<u32>,
+    #[command(flatten)]
+    scripted: script::Scripted,
 }
 
 /// Where the embedded server listens.
@@ -97,6 +111,10 @@ impl Ports {
 pub(super) fn serve(args: &Serve, screen: &mut Screen) -> Result<ExitCode> {
     descriptors::raise_limit();
     descriptors::check(DESCRIPTORS)?;
+    if let Some(path) = &args.scripted.script {
+        return script::serve(path, &args.scripted, (&args.ports, args.ready_fd), screen);
+    }
+    let ready = args.ready_fd.map(Ready::open).transpose()?;
     let interrupt = Interrupt::listen()?;
     let (shown, waiting) = mpsc::sync_channel::<Shown>(BACKLOG);
     let left_out = Arc::new(AtomicUsize::new(0));
@@ -107,6 +125,7 @@ pub(super) fn serve(args: &Serve, screen: &mut Screen) -> Result<ExitCode> {
         }
     });
     let served = Served::start(args, transcript, shown)?;
+    served.tell(ready)?;
     screen.show(&served.first_lines());
     if let Some(path) = &args.ca {
         write_ca(served.ca(), path)?;
@@ -152,10 +171,12 @@ impl Served {
             let options = ports
                 .into_iter()
                 .fold(Embedded::options(), |options, (scheme, at)| options.at(scheme, at));
-            let server = options.transcript(transcript).start().map_err(|error| {
-                Error::usage(format!("cannot listen on {error}"))
-                    .hint("another program may hold the port; port 0 takes a free one")
-            })?;
+            let server = options.on_demand(args.on_demand).transcript(transcript).start().map_err(
+                |error| {
+                    Error::usage(format!("cannot listen on {error}"))
+                        .hint("another program may hold the port; port 0 takes a free one")
+                },
+            )?;
             return Ok(Self::Embedded(server.into()));
         };
         let recording = file::read_text(path)
@@ -171,13 +192,24 @@ impl Served {
         Player::start(&recording, at, Some(transcript), tell).map(Self::Recording)
     }
 
+    fn urls(&self) -> Vec<String> {
+        match self {
+            Self::Embedded(server) => server.urls().collect(),
+            Self::Recording(player) => player.urls(),
+        }
+    }
+
+    /// Tells who started it where it listens.
+    fn tell(&self, ready: Option<Ready>) -> Result<()> {
+        let Some(mut ready) = ready else { return Ok(()) };
+        let ca = self.ca().ok();
+        self.urls().iter().try_for_each(|url| ready.tell(&Told::listening(url, ca)))
+    }
+
     fn first_lines(&self) -> String {
         match self {
-            Self::Embedded(server) => {
-                let urls: Vec<_> = server.urls().collect();
-                Human::serving(&urls, Embedded::USER, Embedded::PASSWORD)
-            }
-            Self::Recording(player) => Human::replaying(&player.urls()),
+            Self::Embedded(_) => Human::serving(&self.urls(), Embedded::USER, Embedded::PASSWORD),
+            Self::Recording(_) => Human::replaying(&self.urls()),
         }
     }
 
