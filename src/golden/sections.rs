@@ -7,43 +7,75 @@ use std::path::Path;
 use crate::outcome::{Difference, Outcome, Verdict};
 use crate::transcript::About;
 
-/// The text of each case, by its name; what is in none is that of no name.
-fn sections(text: &str) -> BTreeMap<&str, String> {
-    let mut sections: BTreeMap<&str, String> = BTreeMap::new();
-    let mut case = "";
-    for line in text.lines() {
-        let note = |about: About| line.strip_prefix("*** ")?.strip_prefix(about.prefix());
-        if note(About::CaseEnded).is_some() {
-            case = "";
-        } else if let Some(name) = note(About::Case) {
-            case = name;
-            sections.entry(case).or_default();
-        } else {
-            let section = sections.entry(case).or_default();
-            section.push_str(line);
-            section.push('\n');
+/// What a transcript says: each case in its order, and what is in none.
+struct Sections<'a> {
+    /// The name of each case and its text.
+    cases: Vec<(&'a str, String)>,
+    rest: String,
+}
+
+impl<'a> Sections<'a> {
+    fn of(text: &'a str) -> Self {
+        let mut sections = Self { cases: Vec::new(), rest: String::new() };
+        let mut is_in_case = false;
+        for line in text.lines() {
+            let note = |about: About| line.strip_prefix("*** ")?.strip_prefix(about.prefix());
+            if note(About::CaseEnded).is_some() {
+                is_in_case = false;
+            } else if let Some(name) = note(About::Case) {
+                sections.cases.push((name, String::new()));
+                is_in_case = true;
+            } else {
+                let case = sections.cases.last_mut().filter(|_| is_in_case);
+                let section = case.map_or(&mut sections.rest, |(_, section)| section);
+                section.push_str(line);
+                section.push('\n');
+            }
         }
+        sections
     }
-    sections
+
+    /// Each case by its name and how many of that name came before it: names that differ may be
+    /// redacted to the same.
+    fn by_name(&self) -> Vec<((&'a str, usize), &String)> {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        let key = |name| {
+            let count = counts.entry(name).or_default();
+            *count += 1;
+            (name, *count)
+        };
+        let keys = self.cases.iter().map(|(name, _)| *name).map(key);
+        keys.zip(self.cases.iter().map(|(_, section)| section)).collect()
+    }
 }
 
 /// Marks the cases that passed and whose sections differ, those that are new among them, as cases
-/// that differ. Whether nothing else differs.
+/// that differ. Whether that is all that differs.
 pub(super) fn mark(outcome: &mut Outcome, golden: &Path, old: &str, new: &str) -> bool {
-    let (old, new) = (sections(old), sections(new));
-    for case in &mut outcome.cases {
-        let Some(name) = case.case.as_deref() else { continue };
-        let (was, is) = (old.get(name), new.get(name));
-        if matches!(case.verdict, Verdict::Passed) && was != is {
-            let new = is.cloned().unwrap_or_default();
-            let golden = golden.to_owned();
-            let old = was.cloned();
-            let difference = Difference { golden, old, new, pending: None, unwritten: None };
-            case.verdict = Verdict::Differs(Box::new(difference));
+    let (old, new) = (Sections::of(old), Sections::of(new));
+    let (mut is_marked, mut is_other) = (false, old.rest != new.rest);
+    let (old, new) = (old.by_name(), new.by_name());
+    let sections: BTreeMap<_, _> = old.iter().copied().collect();
+    // A case is found by its place and not by its name, which is redacted in a transcript.
+    for (place, (name, is)) in new.iter().enumerate() {
+        let was = sections.get(name).copied();
+        if was == Some(*is) {
+            continue;
+        }
+        match outcome.cases.get_mut(place) {
+            Some(case) if matches!(case.verdict, Verdict::Passed) => {
+                let (golden, old, new) = (golden.to_owned(), was.cloned(), (*is).clone());
+                let difference = Difference { golden, old, new, pending: None, unwritten: None };
+                case.verdict = Verdict::Differs(Box::new(difference));
+                is_marked = true;
+            }
+            _ => is_other = true,
         }
     }
-    let is_gone = old.keys().any(|name| !new.contains_key(name));
-    !is_gone && old.get("") == new.get("")
+    // The order is part of a golden, too: what was there is there still, with others between.
+    let mut names = new.iter().map(|(name, _)| name);
+    let is_in_order = old.iter().all(|(was, _)| names.any(|name| name == was));
+    is_marked && !is_other && is_in_order
 }
 
 #[cfg(test)]
@@ -53,8 +85,8 @@ mod tests {
     #[test]
     fn each_case_has_its_own_section() {
         let text = "S: 220 hi\n*** case: a\nC: A\n*** end of case: a\n*** case: b\n*** end of case: b\nC: Z";
-        let sections = sections(text);
-        assert_eq!(sections[""], "S: 220 hi\nC: Z\n");
-        assert_eq!((sections["a"].as_str(), sections["b"].as_str()), ("C: A\n", ""));
+        let sections = Sections::of(text);
+        assert_eq!(sections.rest, "S: 220 hi\nC: Z\n");
+        assert_eq!(sections.cases, [("a", "C: A\n".to_owned()), ("b", String::new())]);
     }
 }
