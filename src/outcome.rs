@@ -258,7 +258,8 @@ impl Outcome {
         for metric in &mut self.measured.metrics {
             secrets.mask_text(&mut metric.name);
         }
-        for text in self.title.iter_mut().chain(self.params.iter_mut().map(|(_, value)| value)) {
+        let params = self.params.iter_mut().map(|(_, value)| value);
+        for text in self.title.iter_mut().chain(&mut self.case).chain(params) {
             secrets.mask_text(text);
         }
         self.beside.iter_mut().for_each(|failure| failure.mask(&secrets));

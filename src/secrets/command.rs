@@ -72,7 +72,7 @@ pub(super) fn is_mechanism(word: &[u8]) -> bool {
 
 /// What the name of a secret has among its words, which underscores, digits and capitals part.
 #[cfg(feature = "script")]
-pub(crate) const SECRET_WORDS: [&str; 18] = [
+pub(crate) const SECRET_WORDS: [&str; 20] = [
     "password",
     "passwords",
     "passwd",
@@ -91,7 +91,14 @@ pub(crate) const SECRET_WORDS: [&str; 18] = [
     "credentials",
     "apikey",
     "otp",
+    "passwort",
+    "kennwort",
 ];
+
+/// Whose key is a secret.
+#[cfg(feature = "script")]
+const SECRET_KEYS: [&str; 9] =
+    ["api", "private", "access", "auth", "encryption", "master", "session", "shared", "signing"];
 
 /// A word after one of those that says something about the secret, and is none.
 #[cfg(feature = "script")]
@@ -108,9 +115,7 @@ pub(crate) fn is_secret_name(name: &str) -> bool {
     if words.last().is_some_and(|last| ABOUT.contains(&last.as_str())) {
         return false;
     }
-    let is_key = |pair: &[String]| {
-        ["api", "private", "access"].contains(&pair[0].as_str()) && pair[1] == "key"
-    };
+    let is_key = |pair: &[String]| SECRET_KEYS.contains(&pair[0].as_str()) && pair[1] == "key";
     let word = |word: &String| {
         // `userpassword`, but not `bypass`.
         SECRET_WORDS
@@ -191,6 +196,10 @@ mod tests {
             "secret_key",
             "private-key",
             "oauth_token",
+            "passwort",
+            "Kennwort2",
+            "signing_key",
+            "encryptionKey",
         ] {
             assert!(is_secret_name(name), "{name}");
         }

@@ -112,3 +112,77 @@ fn a_row_is_judged_by_itself() {
         }
     }
 }
+
+/// What `JUnit` says of a run that is held against its goldens.
+fn failures(folder: &std::path::Path) -> String {
+    let ran = run(folder, &["run", "--check", "--junit", "a.xml", "--format", "plain"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.out.contains(" failed"), "{}", ran.out);
+    std::fs::read_to_string(folder.join("a.xml")).unwrap()
+}
+
+#[test]
+fn a_golden_that_differs_is_a_failure_whatever_its_rows_are_called() {
+    // The first name is redacted in the golden, and the two after it to the same.
+    let rows = "\"smtp://127.0.0.1:2525\", \"Mon, 01 Jan 2024 10:00:00 +0000\", \"Tue, 02 Jan 2024 10:00:00 +0000\"";
+    let script = format!(
+        "let n = 0; cases([{rows}], |row| {{ n += 1; let s = connect(); s.expect(220); s.send(`NOOP x${{n}}`); s.expect(250); }});"
+    );
+    let folder = folder(&[("a.rhai", &script)]);
+    assert_eq!(run(folder.path(), &["run", "--record"]).code, Some(0));
+    let golden = folder.path().join("snapshots/a.snap");
+    let text = std::fs::read_to_string(&golden).unwrap();
+    for row in ["x1", "x2", "x3"] {
+        assert!(text.contains(&format!("C: NOOP {row}\n")), "{text}");
+        std::fs::write(&golden, text.replace(&format!("C: NOOP {row}\n"), "C: NOOP y\n")).unwrap();
+        let junit = failures(folder.path());
+        assert!(
+            junit.contains("tests=\"3\"") && junit.contains("failures=\"1\""),
+            "{row}: {junit}"
+        );
+    }
+}
+
+#[test]
+fn rows_in_another_order_differ_from_the_golden() {
+    let script = |rows: &str| format!("cases([{rows}], |row| connect().expect(220));");
+    let folder = folder(&[("a.rhai", &script("\"one\", \"two\""))]);
+    assert_eq!(run(folder.path(), &["run", "--record"]).code, Some(0));
+    std::fs::write(folder.path().join("a.rhai"), script("\"two\", \"one\"")).unwrap();
+    let junit = failures(folder.path());
+    assert!(junit.contains("failures=\"1\""), "{junit}");
+}
+
+#[test]
+fn a_row_is_not_named_by_its_secret() {
+    let folder = folder(&[(
+        "a.rhai",
+        "cases([#{user: \"ann\", password: \"hunter2-abc\"}, #{at: #{password: \"hunter2-abc\", port: 1}}, #{password: \"hunter2-abc\"}], |row| {
+             connect().expect(554);
+         });
+         // This one is known only after it was named.
+         cases([\"hunter3-abc\"], |row| { let s = connect(param(\"submission\")); s.expect(220); s.ehlo(\"x\"); s.auth(\"a\", row, #{expect: 535, mechanism: \"PLAIN\"}); });",
+    )]);
+    for format in ["pretty", "plain", "tap", "json", "nagios", "prometheus"] {
+        let ran = run(
+            folder.path(),
+            &["run", "--format", format, "--html", "a.html", "--junit", "a.xml"],
+        );
+        let mut shown = format!("{}{}", ran.out, ran.err);
+        for file in ["a.html", "a.xml"] {
+            shown += &std::fs::read_to_string(folder.path().join(file)).unwrap();
+        }
+        assert!(!shown.contains("hunter"), "{format}: {shown}");
+        assert!(shown.contains("a.rhai::ann") && shown.contains("[SECRET]"), "{format}: {shown}");
+    }
+}
+
+#[test]
+fn a_page_counts_and_shows_the_rows() {
+    let folder = folder(&[("a.rhai", TABLE)]);
+    assert_eq!(run(folder.path(), &["run", "--html", "a.html"]).code, Some(1));
+    let page = std::fs::read_to_string(folder.path().join("a.html")).unwrap();
+    assert!(page.contains("<title>3 of 28 failed"), "{page}");
+    assert_eq!(page.matches("<details class=\"script fail\"").count(), 3, "{page}");
+    assert!(page.contains("a.rhai::row 13"), "{page}");
+}

@@ -21,6 +21,7 @@ use crate::script::library::Library;
 use crate::script::raise::{Raised, raise};
 use crate::script::run::Run;
 use crate::script::table::Case;
+use crate::secrets::is_secret_name;
 use crate::transcript::About;
 use crate::visible;
 
@@ -31,17 +32,29 @@ does not stop the others. In `cargo test` the script is one test, whose failure 
 /// The longest name of a case.
 const NAME: usize = 100;
 
-/// What a case is called: the `name` of a map, the first element of a list, or the value itself.
+/// Lists in lists in lists name no case.
+const DEEPEST: usize = 8;
+
+/// The value that names a case: the `name` of a map, or else its first value that is not called as
+/// a secret is; the first element of a list; or the value itself. Nothing if there is none.
+fn naming(row: &Dynamic, depth: usize) -> Option<Dynamic> {
+    if depth > DEEPEST {
+        return None;
+    }
+    if let Some(map) = row.read_lock::<Map>() {
+        let mut public = map.iter().filter(|(name, _)| !is_secret_name(name));
+        let named = map.get("name").and_then(|name| naming(name, depth + 1));
+        return named.or_else(|| public.find_map(|(_, value)| naming(value, depth + 1)));
+    }
+    if let Some(list) = row.read_lock::<Array>() {
+        return naming(list.first()?, depth + 1);
+    }
+    Some(row.clone())
+}
+
+/// What a case is called.
 fn name_of(ctx: &NativeCallContext<'_>, row: &Dynamic) -> Result<String, Raised> {
-    let first = match row.read_lock::<Map>() {
-        Some(map) => map.get("name").or_else(|| map.values().next()).cloned(),
-        None => None,
-    };
-    let first = match row.read_lock::<Array>() {
-        Some(list) => list.first().cloned(),
-        None => first,
-    };
-    let value = first.unwrap_or_else(|| row.clone());
+    let Some(value) = naming(row, 0) else { return Ok("(no name)".to_owned()) };
     let text = ctx.call_native_fn::<ImmutableString>("to_string", (value,))?;
     let mut text = beginning(&visible::escape(text.as_bytes()), NAME);
     if let Ok(run) = Run::current() {
@@ -133,7 +146,8 @@ fn proves_nothing() -> Error {
 )]
 pub mod words {
     /// Calls a closure with each row of a table. A case is called by the row's `name`, if the row
-    /// is a map that has one, else by its first value; a name that comes again gets a number. What
+    /// is a map that has one, else by its first value that is not called as a secret is
+    /// (`password`); a name that comes again gets a number. What
     /// a case opened is judged and closed when it ends, what it deferred runs then, and `skip`
     /// leaves that case alone. A script some of whose cases failed goes on to its end and fails.
     ///
