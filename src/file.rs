@@ -13,6 +13,11 @@ use rustix::fs::{Mode, OFlags};
 /// The most that is read of one file; a larger one is an error.
 pub(crate) const LARGEST: u64 = 64 << 20;
 
+/// The most that is read of a file that the program wrote itself: a recording has up to 16 MiB for
+/// each script.
+#[cfg(feature = "cli")]
+pub(crate) const LARGEST_OWN: u64 = 4 << 30;
+
 /// Numbers the files of this process that are not in their places yet.
 static WRITTEN: AtomicU64 = AtomicU64::new(0);
 
@@ -64,7 +69,15 @@ fn all_of(from: impl io::Read, largest: u64) -> io::Result<Vec<u8>> {
 /// # Errors
 /// As [`read`]; and if it is not UTF-8, with the line.
 pub(crate) fn read_text(path: &Path) -> io::Result<String> {
-    let text = String::from_utf8(read(path)?).map_err(|error| {
+    read_text_up_to(path, LARGEST)
+}
+
+/// Reads a regular file of UTF-8 of at most so many bytes.
+///
+/// # Errors
+/// As [`read_text`].
+pub(crate) fn read_text_up_to(path: &Path, largest: u64) -> io::Result<String> {
+    let text = String::from_utf8(read_up_to(path, largest)?).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = 1 + memchr::memchr_iter(b'\n', &error.as_bytes()[..valid]).count();
         io::Error::new(ErrorKind::InvalidData, format!("line {line} is not UTF-8"))

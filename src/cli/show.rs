@@ -60,6 +60,7 @@ pub(super) fn show(args: &Show, screen: &mut Screen) -> Result<ExitCode> {
     for entry in shown {
         screen.show(&Replayed::head(entry));
         let mut before = 0.0;
+        let several = Replayed::has_several(entry);
         for passage in &entry.passages {
             if interrupt.is_pressed() {
                 return Ok(ExitCode::Interrupted);
@@ -71,7 +72,7 @@ pub(super) fn show(args: &Show, screen: &mut Screen) -> Result<ExitCode> {
                 let _ = clock.block_on(async { timeout(pause, interrupt.pressed()).await });
                 before = passage.at;
             }
-            screen.show(&Replayed::passage(entry, passage));
+            screen.show(&Replayed::passage(passage, several));
         }
         screen.show("\n");
     }

@@ -44,6 +44,8 @@ enum Event {
         attempt: Box<Attempt>,
         #[serde(default)]
         failed_attempts: Vec<Attempt>,
+        #[serde(default)]
+        cases: Vec<Attempt>,
     },
     RunEnded {
         not_run: usize,
@@ -60,7 +62,10 @@ struct Attempt {
     path: PathBuf,
     target: Option<String>,
     title: Option<String>,
+    case: Option<String>,
     verdict: String,
+    #[serde(default)]
+    failed_by_cases: bool,
     elapsed: f64,
     #[serde(default)]
     expectations: u64,
@@ -138,7 +143,8 @@ impl Events {
                 "reports are merged from streams of events: mailexpect run --format json=FILE",
             )
         };
-        let text = file::read_text(path).map_err(|error| wrong(error.to_string()))?;
+        let text = file::read_text_up_to(path, file::LARGEST_OWN)
+            .map_err(|error| wrong(error.to_string()))?;
         let mut events = Self::default();
         let mut has_begun = false;
         for (number, line) in text.lines().enumerate() {
@@ -170,10 +176,11 @@ impl Events {
                 self.scripts = scripts;
                 self.targets = targets.into_iter().map(Arc::from).collect();
             }
-            Event::ScriptEnded { attempt, failed_attempts } => {
+            Event::ScriptEnded { attempt, failed_attempts, cases } => {
                 let mut outcome = attempt.outcome();
                 outcome.failed_attempts =
                     failed_attempts.into_iter().map(Attempt::outcome).collect();
+                outcome.cases = cases.into_iter().map(Attempt::outcome).collect();
                 self.outcomes.push(outcome);
             }
             Event::RunEnded { not_run, exit_code, elapsed } => {
@@ -198,6 +205,8 @@ impl Attempt {
         Outcome {
             target: self.target.map(Arc::from),
             title: self.title,
+            case: self.case,
+            failed_by_cases: self.failed_by_cases,
             expectations: self.expectations,
             transcript: transcript::read(&self.transcript.join("\n")).0,
             elapsed: seconds(self.elapsed),

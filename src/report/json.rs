@@ -93,6 +93,7 @@ fn attempt(outcome: &Outcome) -> Value {
         "title": outcome.title,
         "case": outcome.case,
         "verdict": verdict,
+        "failed_by_cases": outcome.failed_by_cases,
         "exit_code": outcome.exit_code() as u8,
         "elapsed": outcome.elapsed.as_secs_f64(),
         "expectations": outcome.expectations,

@@ -35,12 +35,15 @@ impl Replayed {
         )
     }
 
-    /// What went by, each line with its time; the lines of one write or read below each other.
-    pub(crate) fn passage(entry: &Entry, passage: &Passage) -> String {
-        let several = entry
-            .passages
-            .iter()
-            .any(|passage| passage.session.as_deref().is_some_and(|name| name != "s1"));
+    /// Whether lines have to say whose they are.
+    pub(crate) fn has_several(entry: &Entry) -> bool {
+        let mut sessions = entry.passages.iter().filter_map(|passage| passage.session.as_deref());
+        sessions.any(|name| name != "s1")
+    }
+
+    /// What went by, each line with its time, and its session if there are several; the lines of
+    /// one write or read below each other.
+    pub(crate) fn passage(passage: &Passage, several: bool) -> String {
         let session = passage.session.as_ref().filter(|_| several).map(|name| format!("{name} "));
         let session = session.unwrap_or_default();
         let (mark, text) = match passage {

@@ -29,7 +29,8 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Entry>> {
             "mailexpect run --trace on writes one: mailexpect.trace, or what --trace-file names",
         )
     };
-    let text = file::read_text(path).map_err(|error| wrong(error.to_string()))?;
+    let text =
+        file::read_text_up_to(path, file::LARGEST_OWN).map_err(|error| wrong(error.to_string()))?;
     let mut entries: Vec<Entry> = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let at = |error: serde_json::Error| wrong(format!("line {}: {error}", number + 1));

@@ -134,3 +134,28 @@ fn tls_and_tags_are_played_again() {
     let ran = run(folder.path(), &["run", "--against", "mailexpect.trace", "imap.rhai"]);
     assert_eq!(ran.code, Some(0), "its tags are others now: {ran:?}");
 }
+
+#[test]
+fn a_file_for_the_recording_is_a_recording_and_no_other_report() {
+    let folder = folder(&[("a.rhai", "connect().expect(220);\n")]);
+    let ran = run(folder.path(), &["run", "--trace-file", "x.trace"]);
+    assert!(ran.code == Some(0) && folder.path().join("x.trace").exists(), "{ran:?}");
+    let ran = run(folder.path(), &["run", "--trace", "off", "--trace-file", "y.trace"]);
+    assert!(ran.code == Some(0) && !folder.path().join("y.trace").exists(), "{ran:?}");
+    let ran = run(folder.path(), &["run", "--junit", "same", "--html", "./same"]);
+    assert!(ran.code == Some(2) && ran.err.contains("two reports cannot be written"), "{ran:?}");
+    assert!(!folder.path().join("same").exists());
+}
+
+#[test]
+fn a_recording_that_is_larger_than_any_script_is_shown() {
+    let folder = folder(&[]);
+    let path = folder.path().join("big.trace");
+    let said = "x".repeat(1 << 20);
+    let line = format!("{{\"at\":0.1,\"session\":\"s1\",\"server\":\"{said}\\\\r\\\\n\"}}\n");
+    let head =
+        |name: &str| format!("{{\"trace\":1,\"path\":\"{name}.rhai\",\"verdict\":\"passed\"}}\n");
+    fs::write(&path, [head("a"), line.repeat(65), head("b")].concat()).unwrap();
+    let ran = run(folder.path(), &["show", "big.trace", "--script", "b.rhai"]);
+    assert!(ran.code == Some(0) && ran.out.contains("b.rhai"), "{ran:?}");
+}

@@ -15,7 +15,7 @@ use minijinja::value::{Serde, ValueKind};
 use minijinja::{AutoEscape, Environment, Output, State, Value, context};
 use sha2::{Digest as _, Sha256};
 
-use super::{Planned, Report, Summary};
+use super::{Planned, Report, Summary, Tally};
 use crate::outcome::Outcome;
 use crate::{duration, visible};
 use view::Script;
@@ -27,13 +27,15 @@ const JS: &str = include_str!("page.js");
 pub(crate) struct Html {
     templates: Environment<'static>,
     targets: Vec<String>,
-    scripts: BTreeMap<usize, Rendered>,
+    /// By their number, and that of the row of a table.
+    scripts: BTreeMap<(usize, usize), Rendered>,
     /// The first error of a template, which is a mistake of ours.
     failed: Option<minijinja::Error>,
 }
 
 /// A script as it stands in the page.
 struct Rendered {
+    id: String,
     path: String,
     target: String,
     status: &'static str,
@@ -76,10 +78,19 @@ impl Report for Html {
     }
 
     fn script_ended(&mut self, number: usize, outcome: &Outcome) -> String {
-        let script = Script::of(number, outcome);
-        let html = self.rendered("script.html", Value::from(Serde(&script)));
-        let (path, target) = (outcome.path.to_string_lossy().into_owned(), script.target);
-        self.scripts.insert(number, Rendered { path, target, status: script.status, html });
+        let mut shown = outcome.reported();
+        if !outcome.cases.is_empty() && !outcome.failed_attempts.is_empty() {
+            // Its attempts are those of all its rows.
+            shown.retain(|shown| !std::ptr::eq(*shown, outcome));
+            shown.push(outcome);
+        }
+        for (row, outcome) in shown.into_iter().enumerate() {
+            let id = if row == 0 { number.to_string() } else { format!("{number}-{row}") };
+            let script = Script::of(&id, outcome);
+            let html = self.rendered("script.html", Value::from(Serde(&script)));
+            let Script { path, target, status, .. } = script;
+            self.scripts.insert((number, row), Rendered { id, path, target, status, html });
+        }
         String::new()
     }
 
@@ -92,7 +103,10 @@ impl Report for Html {
         let title = match (failed, summary.not_run) {
             (0, 0) => "All passed".to_owned(),
             (0, not_run) => format!("{not_run} not run"),
-            (failed, _) => format!("{failed} of {} failed", summary.scripts),
+            (failed, not_run) => {
+                let Tally { passed, skipped, .. } = summary.tally;
+                format!("{failed} of {} failed", passed + failed + skipped + not_run)
+            }
         };
         let scripts: Vec<_> =
             scripts.into_values().map(|script| Value::from_safe_string(script.html)).collect();
@@ -134,7 +148,7 @@ fn hash(text: &str) -> Value {
 }
 
 /// How many scripts have each status.
-fn counts(scripts: &BTreeMap<usize, Rendered>, summary: &Summary) -> Vec<Value> {
+fn counts(scripts: &BTreeMap<(usize, usize), Rendered>, summary: &Summary) -> Vec<Value> {
     let words = [
         ("pass", "passed"),
         ("fail", "failed"),
@@ -153,13 +167,13 @@ fn counts(scripts: &BTreeMap<usize, Rendered>, summary: &Summary) -> Vec<Value> 
 }
 
 /// A row for each script, with a cell for each target.
-fn matrix(scripts: &BTreeMap<usize, Rendered>, targets: &[String]) -> Vec<Value> {
+fn matrix(scripts: &BTreeMap<(usize, usize), Rendered>, targets: &[String]) -> Vec<Value> {
     let mut rows: BTreeMap<&str, Vec<Option<Value>>> = BTreeMap::new();
-    for (number, script) in scripts {
+    for script in scripts.values() {
         let row = rows.entry(&script.path).or_insert_with(|| vec![None; targets.len()]);
         let at = targets.iter().position(|target| *target == script.target);
         if let Some(cell) = at.and_then(|at| row.get_mut(at)) {
-            *cell = Some(context! { number, status => script.status });
+            *cell = Some(context! { number => script.id.as_str(), status => script.status });
         }
     }
     rows.into_iter().map(|(path, cells)| context! { path, cells }).collect()
@@ -172,7 +186,6 @@ mod tests {
     use super::*;
     use crate::error::Error;
     use crate::outcome::Verdict;
-    use crate::report::Tally;
     use crate::transcript::{Event, Excerpt, What};
 
     fn page(outcomes: &[Outcome]) -> String {

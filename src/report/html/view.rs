@@ -23,10 +23,10 @@ const LINES: usize = 1000;
 /// A script, as `script.html` has it.
 #[derive(Serialize)]
 pub(super) struct Script {
-    number: usize,
+    number: String,
     pub(super) status: &'static str,
     open: bool,
-    path: String,
+    pub(super) path: String,
     pub(super) target: String,
     title: Option<String>,
     elapsed: String,
@@ -76,7 +76,8 @@ struct Line {
 }
 
 impl Script {
-    pub(super) fn of(number: usize, outcome: &Outcome) -> Self {
+    /// A script, or a row of its tables, that links name so.
+    pub(super) fn of(id: &str, outcome: &Outcome) -> Self {
         let status = match &outcome.verdict {
             Verdict::Passed if outcome.is_flaky() => "flaky",
             Verdict::Passed => "pass",
@@ -85,21 +86,21 @@ impl Script {
             Verdict::Differs(_) => "differs",
             Verdict::Interrupted(_) => "stop",
         };
-        let path = outcome.path.to_string_lossy().into_owned();
+        let path = outcome.name();
         let target = outcome.target.as_deref().unwrap_or_default().to_owned();
         let reason = match &outcome.verdict {
             Verdict::Skipped(reason) => Some(reason.clone()),
             _ => None,
         };
-        let attempt = Attempt::of(&format!("r{number}"), outcome);
+        let attempt = Attempt::of(&format!("r{id}"), outcome);
         let words = [Some(&path), Some(&target), outcome.title.as_ref(), reason.as_ref()];
         let words = words.into_iter().chain([attempt.message.as_ref()]).flatten();
         let text = words.map(String::as_str).collect::<Vec<_>>().join(" ").to_lowercase();
         let earlier = outcome.failed_attempts.iter().enumerate();
         let failed_attempts =
-            earlier.map(|(at, failed)| Attempt::of(&format!("r{number}a{at}"), failed)).collect();
+            earlier.map(|(at, failed)| Attempt::of(&format!("r{id}a{at}"), failed)).collect();
         Self {
-            number,
+            number: id.to_owned(),
             status,
             open: !outcome.is_ok(),
             path,
