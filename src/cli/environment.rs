@@ -41,11 +41,21 @@ pub(super) fn with_variables(command: Command) -> Command {
             let variable = VARIABLES.iter().find(|(id, _)| argument.get_id() == id);
             let Some((_, variable)) = variable else { return argument };
             let takes_values = argument.get_action().takes_values();
+            // clap would count a flag that is off as given if options conflict.
+            if !takes_values && std::env::var(variable).is_ok_and(|value| is_off(&value)) {
+                return argument;
+            }
             // What it holds now says nothing of the option, and may be a secret.
             let argument = argument.env(variable).hide_env_values(true);
             if takes_values { argument } else { argument.value_parser(FalseyValueParser::new()) }
         })
     })
+}
+
+/// Whether a variable with this value leaves its flag out.
+fn is_off(value: &str) -> bool {
+    let off = ["", "0", "f", "false", "n", "no", "off"];
+    off.contains(&value.to_ascii_lowercase().as_str())
 }
 
 #[cfg(test)]

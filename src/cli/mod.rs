@@ -94,8 +94,10 @@ fn forbid_core_dumps() {
 pub fn main() -> process::ExitCode {
     completions::answer(command_line);
     forbid_core_dumps();
-    let is_for_nagios = reporting::is_for_nagios(std::env::args_os());
-    let parsed = command_line()
+    let command = command_line();
+    let is_for_nagios =
+        reporting::is_for_nagios(with_run(std::env::args_os()).into_iter(), &command);
+    let parsed = command
         .try_get_matches_from(with_run(std::env::args_os()))
         .and_then(|matches| Args::from_arg_matches(&matches));
     if std::env::args_os().len() < 2 {

@@ -1,12 +1,14 @@
 //! Which reports a run has, and where each is written.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, ValueEnum as _};
+use clap::{Args, Command, ValueEnum as _};
 use tempfile::NamedTempFile;
 
 use super::screen::Screen;
@@ -36,9 +38,10 @@ pub(super) struct Reporting {
     /// retain-on-failure (only of scripts that fail) or off (the default).
     #[arg(long, value_enum, value_name = "WHEN")]
     trace: Option<When>,
-    /// Write the recording to this file.
-    #[arg(long, value_name = "FILE", default_value = "mailexpect.trace")]
-    trace_file: PathBuf,
+    /// Write the recording to this file, `mailexpect.trace` by default; without --trace, as with
+    /// `--trace on`.
+    #[arg(long, value_name = "FILE")]
+    trace_file: Option<PathBuf>,
     /// Draw no bar on a terminal while scripts run.
     #[arg(long)]
     no_progress: bool,
@@ -85,11 +88,17 @@ fn parse_format(text: &str) -> Result<(Format, Option<PathBuf>), String> {
 }
 
 /// Whether these arguments are those of a plugin of Nagios, which tells its state by its exit code
-/// and the first line of stdout, even if it cannot run.
-pub(super) fn is_for_nagios(args: impl Iterator<Item = std::ffi::OsString>) -> bool {
+/// and the first line of stdout, even if it cannot run. The variable is for `run` alone.
+pub(super) fn is_for_nagios(args: impl Iterator<Item = OsString>, command: &Command) -> bool {
     let args: Vec<_> = args.map(|arg| arg.to_string_lossy().into_owned()).collect();
-    args.iter().any(|arg| arg == "--format=nagios")
-        || args.windows(2).any(|pair| pair == ["--format", "nagios"])
+    let is_given = args.iter().any(|arg| arg == "--format" || arg.starts_with("--format="));
+    if is_given {
+        return args.iter().any(|arg| arg == "--format=nagios")
+            || args.windows(2).any(|pair| pair == ["--format", "nagios"]);
+    }
+    let named = args.iter().skip(1).find_map(|arg| command.find_subcommand(arg));
+    let is_run = named.is_some_and(|command| command.get_name() == "run");
+    is_run && std::env::var("MAILEXPECT_FORMAT").is_ok_and(|format| format == "nagios")
 }
 
 impl Reporting {
@@ -100,7 +109,7 @@ impl Reporting {
 
     /// Whether a recording is written.
     fn has_trace(&self) -> bool {
-        self.trace.is_some_and(|when| when != When::Off)
+        self.trace.map_or(self.trace_file.is_some(), |when| when != When::Off)
     }
 
     /// Whether the progress of the run is to be drawn.
@@ -148,7 +157,8 @@ impl Reporting {
         }
         if self.has_trace() {
             let failures_only = self.trace == Some(When::RetainOnFailure);
-            let output = Output::File(ReportFile::create(&self.trace_file)?);
+            let path = self.trace_file.as_deref().unwrap_or(Path::new("mailexpect.trace"));
+            let output = Output::File(ReportFile::create(path)?);
             reports.push(Written { report: Box::new(Trace { failures_only }), output });
         }
         if let Some(path) = &self.html {
@@ -159,6 +169,7 @@ impl Reporting {
             let output = Output::Stderr(screen.clone());
             reports.push(Written { report: Box::<Github>::default(), output });
         }
+        check_files(&reports)?;
         Ok(reports)
     }
 
@@ -182,6 +193,21 @@ impl Reporting {
             Format::Prometheus => Box::<Prometheus>::default(),
         }
     }
+}
+
+/// The later of two reports in one file would replace the other.
+fn check_files(reports: &[Written]) -> Result<()> {
+    let mut paths = BTreeSet::new();
+    for Written { output, .. } in reports {
+        if let Output::File(ReportFile { path, file: Open::Beside(_) }) = output
+            && !paths.insert(std::path::absolute(path).unwrap_or_else(|_| path.clone()))
+        {
+            let path = path.display();
+            let error = Error::usage(format!("two reports cannot be written to one file, {path}"));
+            return Err(error.hint("nothing was run; give each report a file of its own"));
+        }
+    }
+    Ok(())
 }
 
 /// A report, and where it goes.

@@ -24,11 +24,11 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Watches these files and folders, and all below them.
+    /// Watches these files and folders and all below them, and the folder of the project file.
     ///
     /// # Errors
     /// If the system watches no more files.
-    pub(super) fn start(roots: &[PathBuf]) -> Result<Self> {
+    pub(super) fn start(roots: &[PathBuf], project: &Path) -> Result<Self> {
         let failed = |why: String| {
             let error = Error::new(Kind::Io, format!("cannot watch for changes: {why}"));
             error.hint("run without --watch, or raise fs.inotify.max_user_watches")
@@ -47,6 +47,11 @@ impl Watch {
         };
         let mut watcher =
             notify::recommended_watcher(heard).map_err(|error| failed(error.to_string()))?;
+        // What lies below it may be large and none of the run's, such as `target`. It comes first:
+        // of two watches of one folder the later holds.
+        watcher
+            .watch(project, RecursiveMode::NonRecursive)
+            .map_err(|error| failed(format!("{}: {error}", project.display())))?;
         for root in roots {
             // An editor replaces a file, so that it is its folder that is watched.
             let folder = if root.is_dir() { Some(root.as_path()) } else { root.parent() };

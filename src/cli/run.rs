@@ -47,7 +47,7 @@ pub(super) struct Run {
     /// Run each script N times and report rate, CPU per run and latency percentiles, with the first
     /// failure of each kind.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    #[arg(conflicts_with_all = ["format", "junit", "html", "trace", "quiet", "warning", "critical"])]
+    #[arg(conflicts_with_all = ["format", "junit", "html", "trace", "trace_file", "quiet", "warning", "critical"])]
     repeat: Option<u32>,
     /// Run again what changes, until Ctrl-C: a script that changes alone, all scripts if a module or
     /// the project file does.
@@ -80,7 +80,9 @@ pub(super) fn run(args: &Run, screen: &mut Screen) -> Result<ExitCode> {
 fn run_again(args: &Run, screen: &mut Screen) -> Result<ExitCode> {
     let sources = Sources::of(args.paths.clone(), None)?;
     let interrupt = Interrupt::listen()?;
-    let mut watch = Watch::start(&plan::roots(&sources.paths))?;
+    // What is wrong in it is told by the first run.
+    let project = Project::of(Path::new(".")).unwrap_or_default();
+    let mut watch = Watch::start(&plan::roots(&sources.paths), project.folder())?;
     let mut changed = Changed { interrupt: interrupt.clone(), only: None };
     loop {
         if let Err(error) = run_once(args, Some(&changed), screen) {

@@ -132,11 +132,9 @@ impl Failed {
         let lines: Vec<_> = self.scripts.iter().map(|script| script.to_string_lossy()).collect();
         let text = lines.join("\n");
         let folder = file.parent().unwrap_or(Path::new("."));
-        let written = fs::create_dir_all(folder)
-            .and_then(|()| tempfile::NamedTempFile::new_in(folder))
-            .and_then(|new| fs::write(new.path(), text).map(|()| new))
-            .and_then(|new| new.persist(file).map_err(|error| error.error));
-        written.map(drop).map_err(|error| {
+        let written =
+            fs::create_dir_all(folder).and_then(|()| crate::file::replace(file, text.as_bytes()));
+        written.map_err(|error| {
             Error::new(
                 Kind::Io,
                 format!("cannot keep which scripts failed in {}: {error}", file.display()),

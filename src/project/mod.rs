@@ -59,6 +59,13 @@ impl Project {
         }
     }
 
+    /// The folder of the file; the current one if there is none yet.
+    #[cfg(feature = "cli")]
+    pub(crate) fn folder(&self) -> &Path {
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        folder.unwrap_or(Path::new("."))
+    }
+
     fn read(path: PathBuf) -> Result<Self> {
         let wrong = |why: String| Error::usage(format!("cannot read {}: {why}", path.display()));
         let text = file::read_text(&path).map_err(|error| wrong(error.to_string()))?;

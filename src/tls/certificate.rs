@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use data_encoding::HEXUPPER;
+use sha2::{Digest as _, Sha256};
 use x509_parser::prelude::{ASN1Time, GeneralName, X509Certificate};
 
 use crate::visible;
@@ -41,7 +42,7 @@ impl Certificate {
             issuer: visible::escape(parsed.issuer().to_string().as_bytes()),
             not_before: time(validity.not_before),
             not_after: time(validity.not_after),
-            fingerprint: with_colons(ring::digest::digest(&ring::digest::SHA256, der).as_ref()),
+            fingerprint: with_colons(&Sha256::digest(der)),
             serial: HEXUPPER.encode(parsed.raw_serial()),
         })
     }

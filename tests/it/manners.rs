@@ -146,8 +146,35 @@ fn what_changes_is_run_again() {
     assert_eq!(round(), ["PASS scripts/a.rhai", "FAIL scripts/b.rhai", "1 passed, 1 failed"]);
     fs::write(folder.path().join("scripts/b.rhai"), "connect().expect(220);\n").unwrap();
     assert_eq!(round(), ["PASS scripts/b.rhai", "1 passed"]);
+    // The project file lies above the scripts, and holds for all of them.
+    fs::write(folder.path().join("mailexpect.toml"), "[run]\n").unwrap();
+    assert_eq!(round(), ["PASS scripts/a.rhai", "PASS scripts/b.rhai", "2 passed"]);
     interrupt(child.id());
     assert!(child.wait().unwrap().code().is_some_and(|code| code != 0));
+}
+
+#[test]
+fn a_variable_that_is_off_conflicts_with_nothing() {
+    let folder = folder(&[("a.rhai", "connect().expect(220);\n")]);
+    let ran = |name: &str, value: &str, args: &[&str]| {
+        program().current_dir(folder.path()).env(name, value).args(args).output().unwrap()
+    };
+    for (name, value, args) in [
+        ("MAILEXPECT_QUIET", "", &["run", "-v"][..]),
+        ("MAILEXPECT_QUIET", "Off", &["run", "-v"]),
+        ("MAILEXPECT_CHECK", "0", &["run", "--record"]),
+    ] {
+        let output = ran(name, value, args);
+        assert!(output.status.success(), "{name}={value}: {output:?}");
+    }
+    assert_eq!(ran("MAILEXPECT_QUIET", "1", &["run", "-v"]).status.code(), Some(2));
+    // A plugin of Nagios tells its state whatever is wrong.
+    let output = ran("MAILEXPECT_FORMAT", "nagios", &["run", "nowhere.rhai"]);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    assert!(output.stdout.starts_with(b"MAIL UNKNOWN"), "{output:?}");
+    // The variable is for `run` alone.
+    let output = ran("MAILEXPECT_FORMAT", "nagios", &["check", "run"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
 }
 
 /// Ctrl-C for a process.
