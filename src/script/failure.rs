@@ -7,6 +7,7 @@ use super::bounds::beginning;
 use super::coroutine::Stop;
 use super::ended::Ended;
 use super::library::Library;
+use super::near;
 use super::raise::{Caught, Raised, Spot, kind};
 use super::run::Run;
 use super::vocabulary;
@@ -66,7 +67,23 @@ pub(super) fn end_of(raised: Raised, script: &str, library: &Library) -> End {
         },
         other => (wrong(&other), place),
     };
+    let error = with_advice(error, place.as_ref(), library);
     End::Failed(Failure { error, place, calls, step: None })
+}
+
+/// The error with what the script's own text says of a reply that was not expected, if that is
+/// something and nothing else is known.
+fn with_advice(error: Error, place: Option<&Place>, library: &Library) -> Error {
+    let advice = || {
+        let (place, got) = (place?, error.got()?);
+        let unit = library.get(&place.file)?;
+        near::advice(unit.ast().ok()?, (place.line, place.column), got)
+    };
+    let is_open = error.is_mismatch() && error.next_step().is_none();
+    match is_open.then(advice).flatten() {
+        Some(advice) => error.hint(advice),
+        None => error,
+    }
 }
 
 /// An error on its way through a script as a script catches it, with our parts, whoever raised it.

@@ -20,6 +20,7 @@ mod listening;
 mod literals;
 mod memory;
 mod native;
+mod near;
 mod numbers;
 mod operate;
 mod params;

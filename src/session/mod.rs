@@ -14,6 +14,7 @@ mod hear;
 mod hint;
 mod message;
 mod multiline;
+mod near;
 mod operation;
 mod options;
 mod ready;
@@ -118,6 +119,8 @@ pub struct Session {
     serving: Option<Box<Serving>>,
     /// The code in Rust that uses it; none for scripts and for the program.
     caller: Option<Caller>,
+    /// The reply that was taken last.
+    before: Option<near::Before>,
 }
 
 impl Session {

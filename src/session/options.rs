@@ -452,6 +452,7 @@ impl Options {
             opened: None,
             serving: None,
             caller: None,
+            before: None,
         }
     }
 }

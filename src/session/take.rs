@@ -5,10 +5,11 @@ use std::fmt::Display;
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::near::{Before, Told};
 use super::role::Role;
 use super::wait::Arrival;
 use super::waiting::Wait;
-use super::{Session, hint, slip};
+use super::{Session, hint, near, slip};
 use crate::error::{Error, Kind, Result};
 use crate::pattern::{Found, Match, Pattern, Progress, Search};
 use crate::proto::{Malformed, chomp};
@@ -189,12 +190,26 @@ impl Session {
     pub(super) fn hold(&mut self, taken: Bytes, pattern: &Pattern, wait: Wait) -> Result<Reply> {
         if let Some(found) = self.held_against(&taken, pattern) {
             self.turn.expected();
+            self.before = Some(Before::of(&taken, pattern));
             return Ok(Reply::whole(taken, found).after(wait.started.elapsed()));
         }
         let mut error = self.fault(Kind::Mismatch, "the reply is not the one that was expected");
         let speech = self.turn.speech();
         if let Some(advice) = slip::of_mismatch(speech, pattern, error.sent(), &taken) {
             error = error.hint(advice);
+        } else {
+            let advice = near::of_mismatch(
+                pattern,
+                &taken,
+                self.before.as_ref(),
+                &Told {
+                    fits: &|reply| self.held_against(reply, pattern).is_some(),
+                    shown: &|bytes| self.shown_lines(bytes),
+                },
+            );
+            if let Some(advice) = advice {
+                error = error.hint(advice);
+            }
         }
         Err(hint::add(
             speech,

@@ -1,0 +1,142 @@
+//! A reply that another expectation of the script would have taken: the script and the server are
+//! out of step.
+
+use rhai::{AST, Expr, FnCallExpr, Stmt};
+
+use crate::pattern::Pattern;
+
+/// How many expectations after the one that failed are looked at.
+const AFTER: usize = 3;
+/// How many letters a text has at least that tells one reply from others: `250 ok` has two.
+const LETTERS: usize = 4;
+
+/// An expectation of a session, as the script's text has it.
+struct Expectation<'a> {
+    session: &'a str,
+    place: (usize, usize),
+    wants: Wants<'a>,
+}
+
+enum Wants<'a> {
+    Code(i64),
+    Text(&'a str),
+    Regex(&'a str),
+}
+
+/// The advice for a reply that failed an expectation at this place, if another one of the same
+/// session is the one that it fits: one after it, with nothing but expectations between, or the
+/// last one before it. Only the script's own statements are looked at: what is in a loop, a branch
+/// or a function may run in another order than it is written in.
+pub(super) fn advice(ast: &AST, place: (usize, usize), got: &str) -> Option<String> {
+    let statements = ast.statements();
+    let is_here = |statement: &Stmt| of_statement(statement).is_some_and(|one| one.place == place);
+    let at = statements.iter().position(is_here)?;
+    let here = of_statement(&statements[at])?;
+    let is_same = |one: &Expectation<'_>| one.session == here.session;
+    let later = statements[at + 1..].iter().map_while(of_statement).filter(is_same).take(AFTER);
+    if let Some(fitting) = later.into_iter().find(|later| later.fits_instead(&here, got)) {
+        return Some(format!(
+            "line {} expects this reply: the server left one out, or the script expects one too many",
+            fitting.place.0
+        ));
+    }
+    let before = statements[..at].iter().rev().filter_map(of_statement).find(is_same)?;
+    (!matches!(before.wants, Wants::Code(_)) && before.fits_instead(&here, got)).then(|| {
+        format!("line {} expected such a reply already: the server said it twice, or something is left over", before.place.0)
+    })
+}
+
+/// The expectation that a statement is: `s.expect(...)`, or `let reply = s.expect(...)`.
+fn of_statement(statement: &Stmt) -> Option<Expectation<'_>> {
+    let expression = match statement {
+        Stmt::Expr(expression) => &**expression,
+        Stmt::Var(variable, ..) => &variable.1,
+        _ => return None,
+    };
+    let Expr::Dot(parts, ..) = expression else { return None };
+    let (Expr::Variable(variable, ..), Expr::MethodCall(call, at)) = (&parts.lhs, &parts.rhs)
+    else {
+        return None;
+    };
+    let place = (at.line()?, at.position()?);
+    Some(Expectation { session: variable.1.as_str(), place, wants: wants(call)? })
+}
+
+/// What `expect(...)` is given, if the text says it.
+fn wants(call: &FnCallExpr) -> Option<Wants<'_>> {
+    if call.name != "expect" {
+        return None;
+    }
+    Some(match call.args.first()? {
+        Expr::IntegerConstant(code, _) => Wants::Code(*code),
+        Expr::StringConstant(text, _) => Wants::Text(text),
+        Expr::FnCall(inner, _) if inner.name == "re" => match inner.args.first()? {
+            Expr::StringConstant(source, _) => Wants::Regex(source),
+            _ => return None,
+        },
+        _ => return None,
+    })
+}
+
+impl Expectation<'_> {
+    /// Whether it is this reply that it wants, told apart from what the other one wants.
+    fn fits_instead(&self, other: &Self, got: &str) -> bool {
+        let says_enough =
+            |text: &str| text.bytes().filter(u8::is_ascii_alphabetic).count() >= LETTERS;
+        match self.wants {
+            // Any refusal has such a code, and any success of most commands.
+            Wants::Code(code) => {
+                let is_told_apart = matches!(other.wants, Wants::Code(other) if other != code);
+                let says_enough = matches!(code, 221 | 235 | 334 | 354);
+                is_told_apart && says_enough && got.starts_with(&code.to_string())
+            }
+            Wants::Text(text) => says_enough(text) && got.starts_with(text),
+            Wants::Regex(source) => {
+                says_enough(source)
+                    && Pattern::regex(source)
+                        .is_ok_and(|pattern| pattern.matches(got.as_bytes()).is_some())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn near(script: &str, line: usize, got: &str) -> Option<String> {
+        let ast = rhai::Engine::new_raw().compile(script).unwrap();
+        let column = script.lines().nth(line - 1).unwrap().find("expect").unwrap() + 1;
+        advice(&ast, (line, column), got)
+    }
+
+    #[test]
+    fn the_expectation_that_a_reply_fits_is_named() {
+        let script = "s.expect(\"220 mail.example\");\ns.send(\"x\");\ns.expect(250);\nlet r = s.expect(354);\ns.expect(re(`queued as (\\w+)`));\n";
+        assert!(near(script, 3, "354 go ahead").unwrap().starts_with("line 4 expects"));
+        assert!(near(script, 3, "250 queued as 4711").unwrap().starts_with("line 5 expects"));
+        let hint = near(script, 3, "220 mail.example ESMTP").unwrap();
+        assert!(hint.starts_with("line 1 expected such a reply already"), "{hint}");
+        assert_eq!(near(script, 3, "550 no"), None);
+        assert_eq!(near(script, 4, "220 mail.example"), None, "another one stood between");
+    }
+
+    #[test]
+    fn what_fits_by_chance_is_not_named() {
+        for (script, got) in [
+            // The reply to the next command cannot have come yet.
+            ("s.expect(250);\ns.send(\"QUIT\");\ns.expect(221);", "221 shutting down"),
+            // What many replies fit.
+            ("s.expect(250);\ns.expect(550);", "550 no such user"),
+            ("s.expect(\"250 HELP\");\ns.expect(250);", "250 SIZE"),
+            ("s.expect(\"250 2.1.5\");\ns.expect(\"250 ok\");", "250 ok"),
+            ("s.expect(354);\ns.expect(re(`^\\d`));", "250 ok"),
+            // Another session.
+            ("s.expect(250);\nt.expect(\"220 mail.example\");", "220 mail.example"),
+            // Another branch.
+            ("s.expect(250);\nif x { s.expect(\"220 mail.example\"); }", "220 mail.example"),
+        ] {
+            assert_eq!(near(script, 1, got), None, "{script}");
+        }
+    }
+}

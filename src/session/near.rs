@@ -1,0 +1,148 @@
+//! Near misses: a reply that the expectation would have taken, had it been written a little
+//! otherwise, or stood elsewhere.
+
+use bytes::Bytes;
+
+use crate::pattern::Pattern;
+use crate::proto::chomp;
+
+/// A longer reply is not kept for what an error may say of it.
+const KEPT: usize = 4096;
+/// How much of what was said before an error shows.
+const SHOWN: usize = 60;
+/// How many letters a pattern has at least that tells one reply from others: `250 ok` has two.
+const LETTERS: usize = 4;
+
+/// The reply that was taken last.
+#[derive(Debug)]
+pub(super) struct Before {
+    reply: Bytes,
+    /// What it was held against.
+    pattern: Pattern,
+}
+
+impl Before {
+    pub(super) fn of(reply: &Bytes, pattern: &Pattern) -> Self {
+        let reply = if reply.len() > KEPT { Bytes::new() } else { reply.clone() };
+        Self { reply, pattern: pattern.clone() }
+    }
+}
+
+/// What the session tells of replies.
+pub(super) struct Told<'a> {
+    /// Whether the pattern holds for one.
+    pub(super) fits: &'a dyn Fn(&[u8]) -> bool,
+    /// How one is shown, its secrets masked.
+    pub(super) shown: &'a dyn Fn(&[u8]) -> String,
+}
+
+/// The advice for a reply that is not the one that was expected, if it nearly is.
+pub(super) fn of_mismatch(
+    pattern: &Pattern,
+    reply: &[u8],
+    before: Option<&Before>,
+    told: &Told<'_>,
+) -> Option<String> {
+    let of_literal = pattern.literal().and_then(|text| literal(text, chomp(reply), told));
+    of_literal.or_else(|| {
+        let before = before.filter(|before| !before.reply.is_empty())?;
+        left_over(before, reply, told).or_else(|| one_behind(pattern, before, reply, told))
+    })
+}
+
+/// Text that differs in its case alone, or that ends with the line end, which a reply is held
+/// against without.
+fn literal(text: &[u8], reply: &[u8], told: &Told<'_>) -> Option<String> {
+    let bare = chomp(text);
+    if bare.len() < text.len() && reply.starts_with(bare) {
+        let advice = "a reply is held against text without its line end: leave `\\r\\n` out";
+        return Some(advice.to_owned());
+    }
+    let begins = reply.get(..text.len())?;
+    (begins != text && begins.eq_ignore_ascii_case(text)).then(|| {
+        let shown = (told.shown)(begins);
+        format!(
+            "text counts with its case, and the server says `{shown}`; re(`(?i)...`) takes any case"
+        )
+    })
+}
+
+/// What is left of a reply of several lines of which only some were taken.
+fn left_over(before: &Before, reply: &[u8], told: &Told<'_>) -> Option<String> {
+    let last = chomp(&before.reply).rsplit(|byte| *byte == b'\n').next()?;
+    let goes_on = last.get(3) == Some(&b'-') && last[..3].iter().all(u8::is_ascii_digit);
+    (goes_on && reply.starts_with(&last[..3])).then(|| {
+        let shown = beginning((told.shown)(last));
+        format!("this is what is left of the reply that began with `{shown}`: expect(...) takes all lines of a reply, expect_line(...) only one")
+    })
+}
+
+/// The reply before was what is expected now. It says nothing if that was wanted then, too, as for
+/// one of many recipients; nor if the server refuses now, which no other place of the expectation
+/// would change; nor if most replies would do.
+fn one_behind(pattern: &Pattern, before: &Before, reply: &[u8], told: &Told<'_>) -> Option<String> {
+    let (wanted, wanted_before) = (pattern.to_string(), before.pattern.to_string());
+    let says_enough = wanted.bytes().filter(u8::is_ascii_alphabetic).count() >= LETTERS;
+    let is_success = matches!(reply.first(), Some(b'2' | b'3'));
+    let is_behind = says_enough && is_success && wanted != wanted_before;
+    (is_behind && (told.fits)(&before.reply)).then(|| {
+        let shown = beginning((told.shown)(&before.reply));
+        format!("the reply before it, `{shown}`, is one that is expected here, and was taken already: the script may be a reply behind")
+    })
+}
+
+/// The first line of what is shown, if it is not too long.
+fn beginning(shown: String) -> String {
+    let line = shown.lines().next().unwrap_or_default();
+    match line.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{} ...", &line[..end]),
+        None if line.len() < shown.len() => format!("{line} ..."),
+        None => shown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pattern::IntoPattern as _;
+
+    /// The advice for a text and a reply, after a reply that another text was held against.
+    fn near(text: &str, reply: &str, (wanted, before): (&str, &str)) -> Option<String> {
+        let pattern = text.into_pattern().unwrap();
+        let before = Bytes::copy_from_slice(before.as_bytes());
+        let before = Before::of(&before, &wanted.into_pattern().unwrap());
+        let told = Told {
+            fits: &|bytes| bytes.starts_with(text.as_bytes()),
+            shown: &|bytes| crate::visible::escape(chomp(bytes)),
+        };
+        of_mismatch(&pattern, reply.as_bytes(), Some(&before), &told)
+    }
+
+    #[test]
+    fn what_is_nearly_right_is_told() {
+        let nothing = ("250", "");
+        for (text, reply, before, word) in [
+            ("250 OK", "250 ok\r\n", nothing, "with its case"),
+            ("250 ok\r\n", "250 ok\r\n", nothing, "leave `\\r\\n` out"),
+            ("250 done", "250 HELP\r\n", ("250", "250-mail.example\r\n"), "what is left of the"),
+            ("250 queued as", "221 bye\r\n", ("250", "250 queued as 4711\r\n"), "a reply behind"),
+        ] {
+            let hint = near(text, reply, before);
+            assert!(hint.as_ref().is_some_and(|hint| hint.contains(word)), "{text}: {hint:?}");
+        }
+    }
+
+    #[test]
+    fn an_honest_mismatch_is_no_near_miss() {
+        for (text, reply, before) in [
+            ("250 ok", "550 no\r\n", ("250", "250 sender\r\n")),
+            ("250", "550 no\r\n", ("250", "250 ok\r\n")),
+            ("250 ok", "550 no\r\n", ("550", "550-no\r\n550 no\r\n")),
+            // The second of two recipients.
+            ("250 Accepted", "550 no\r\n", ("250", "250 Accepted\r\n")),
+            ("250 Accepted", "251 will do\r\n", ("250 Accepted", "250 Accepted\r\n")),
+        ] {
+            assert_eq!(near(text, reply, before), None, "{text}");
+        }
+    }
+}
