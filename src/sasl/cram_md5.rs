@@ -2,7 +2,7 @@
 
 use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use md5::Md5;
+use md5::{Digest as _, Md5};
 
 use super::{Credentials, Hidden, Mechanism, Opening, Place, overdue, unreadable};
 use crate::error::Result;
@@ -26,6 +26,11 @@ pub(crate) fn digest(challenge: &[u8], password: &[u8]) -> String {
     let mut mac = Hmac::<Md5>::new_from_slice(password).expect("HMAC takes keys of any length");
     mac.update(challenge);
     HEXLOWER.encode(&mac.finalize().into_bytes())
+}
+
+/// The digest of APOP (RFC 1939 section 7), in hexadecimal digits.
+pub(crate) fn apop_digest(timestamp: &[u8], password: &[u8]) -> String {
+    HEXLOWER.encode(&Md5::new_with_prefix(timestamp).chain_update(password).finalize())
 }
 
 impl Mechanism for CramMd5 {

@@ -18,7 +18,7 @@ mod xoauth2;
 
 use std::fmt;
 
-pub(crate) use cram_md5::digest as cram_md5_digest;
+pub(crate) use cram_md5::{apop_digest, digest as cram_md5_digest};
 pub use credentials::Credentials;
 pub(crate) use nonce::random as random_nonce;
 pub(crate) use scram::{Hash, Proofs};

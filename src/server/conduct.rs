@@ -107,7 +107,9 @@ pub(super) fn conduct(conduct: &Conduct, tag: &str, well: impl FnOnce() -> Said)
                     Step::Without(word) => said.bytes.extend(without(&good.bytes, word)),
                     Step::Forge => said.bytes.extend(forged(good.bytes)),
                     Step::Cut(octets) => {
-                        said.bytes.extend(good.bytes.into_iter().take(*octets));
+                        // At least the last octet is missing: a cut that cuts nothing is none.
+                        let octets = (*octets).min(good.bytes.len().saturating_sub(1));
+                        said.bytes.extend(good.bytes.into_iter().take(octets));
                         said.next = Next::Cut;
                     }
                     _ => said.bytes.extend(good.bytes),
@@ -115,7 +117,25 @@ pub(super) fn conduct(conduct: &Conduct, tag: &str, well: impl FnOnce() -> Said)
             }
         }
     }
+    // After an answer of the rule's own comes what would have come after the good one, if that is
+    // what the client goes by.
+    if said.next == Next::Line
+        && let Some(well) = well.take()
+    {
+        let next = well().next;
+        let goes_on = match next {
+            Next::Content => said.bytes.starts_with(b"354"),
+            next if is_literal(next) => said.bytes.starts_with(b"+"),
+            _ => true,
+        };
+        said.next = if goes_on { next } else { Next::Line };
+    }
     said
+}
+
+/// Whether octets of a literal come next.
+pub(super) fn is_literal(next: Next) -> bool {
+    matches!(next, Next::Literal(_) | Next::Skip(_))
 }
 
 fn with_tag(bytes: &[u8], tag: &str) -> Vec<u8> {

@@ -24,6 +24,8 @@ const PROGRESS: usize = 4 << 10;
 /// How long a client has to have been silent to be closed in favour of a new one, if no descriptor
 /// is left.
 const SPARED: Duration = Duration::from_secs(10);
+/// How long a client may take for its handshake: it cannot be closed in favour of another then.
+const HANDSHAKE: Duration = SPARED;
 /// How long a client may take to see that the server has closed, and how much it may send until
 /// then.
 const LINGER: Duration = Duration::from_secs(2);
@@ -100,7 +102,7 @@ async fn serve_secured(stream: TcpStream, mut conversation: Conversation, mut te
 
 async fn secure(stream: TcpStream, terms: &Terms) -> io::Result<TlsStream<TcpStream>> {
     let config = terms.authority.config().map_err(io::Error::other)?;
-    timeout(terms.idle, TlsAcceptor::from(config).accept(stream)).await?
+    timeout(terms.idle.min(HANDSHAKE), TlsAcceptor::from(config).accept(stream)).await?
 }
 
 /// Goes as no server should.

@@ -153,6 +153,9 @@ impl Conversation {
         }
         Some(match line.text() {
             Ok(text) => self.dialogue.line(text),
+            Err(_) if line.omitted == 0 && self.dialogue.takes_any_line() => {
+                self.dialogue.line(&line.kept)
+            }
             Err(why) => self.dialogue.malformed(why),
         })
     }

@@ -67,6 +67,11 @@ pub(super) trait Dialogue: fmt::Debug + Send {
         self.line(text)
     }
 
+    /// Whether lines that are none are given to [`Dialogue::line`], as they came.
+    fn takes_any_line(&self) -> bool {
+        false
+    }
+
     /// The answer to a line that is none.
     fn malformed(&mut self, why: &str) -> Said;
 
@@ -101,3 +106,5 @@ pub(super) trait Dialogue: fmt::Debug + Send {
 
 /// The largest message (RFC 1870).
 pub(super) const LARGEST: usize = 10_485_760;
+/// The largest command of somebody who has not logged in.
+pub(super) const LARGEST_OF_STRANGERS: usize = 64 << 10;

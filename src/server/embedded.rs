@@ -303,6 +303,7 @@ impl Options {
     /// | `wait 2s` | waits before all of it |
     /// | `drip` | sends it octet by octet |
     /// | `close`, `cut`, `reset`, `stall` | closes after it; without a `close_notify`; resets; says nothing more |
+    /// | `tls` | puts TLS on after it |
     ///
     /// A turn without lines is answered well.
     ///

@@ -1,10 +1,7 @@
 //! POP3 (RFC 1939) with CAPA (RFC 2449), STLS (RFC 2595) and AUTH (RFC 5034).
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::sync::Arc;
-
-use md5::{Digest as _, Md5};
 
 use super::auth::{self, Exchange, MECHANISMS, Refusal, Step};
 use super::dialogue::{Dialogue, Next, Said};
@@ -114,12 +111,7 @@ impl Pop3 {
     fn apop(&mut self, argument: &str) -> Said {
         let (user, digest) = argument.rsplit_once(' ').unwrap_or((argument, ""));
         let proved = self.site.accounts.password(user).is_some_and(|password| {
-            let wanted = Md5::digest(format!("{}{password}", self.timestamp));
-            let wanted = wanted.iter().fold(String::new(), |mut hex, byte| {
-                let _ = write!(hex, "{byte:02x}");
-                hex
-            });
-            digest == wanted
+            digest == sasl::apop_digest(self.timestamp.as_bytes(), password.as_bytes())
         });
         if proved { self.enter(user.to_owned()) } else { self.refused("[AUTH] Wrong digest") }
     }

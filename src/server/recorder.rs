@@ -60,11 +60,11 @@ impl Recorder {
         let excerpt =
             if line.omitted > 0 { Excerpt::cut(masked, line.omitted) } else { masked.into() }
                 .with_meaning(meaning);
-        if self.message.is_empty() {
+        if self.message.is_empty() && self.waiting.is_empty() {
             return self.record(What::Client(excerpt));
         }
         // It is the rest of a command that has a literal in it.
-        self.message.push(excerpt.head());
+        self.content(excerpt.head());
         self.flush();
     }
 
@@ -72,7 +72,8 @@ impl Recorder {
     pub(super) fn literal(&mut self, octets: &[u8]) {
         let spans = self.tracker.sent(octets, &mut self.secrets);
         let masked = self.secrets.mask(octets, &spans).into_owned();
-        self.message.push(&masked);
+        // A secret may be cut in two by the reads.
+        self.content(&masked);
     }
 
     /// The client sent bytes of a message.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::auth::{self, Exchange, MECHANISMS, Refusal, Step};
-use super::dialogue::{Dialogue, Next, Said};
+use super::dialogue::{Dialogue, LARGEST_OF_STRANGERS, Next, Said};
 use super::site::Site;
 use super::store::{Account, Refused, Script};
 use crate::quoted;
@@ -72,7 +72,9 @@ impl Sieve {
         let Ok((words, end)) = words(text) else { return self.wrong("Syntax error") };
         self.command.extend(words);
         match end {
-            End::Literal(octets) if octets.saturating_add(self.size as u64) > LARGEST as u64 => {
+            End::Literal(octets)
+                if octets.saturating_add(self.size as u64) > self.largest_command() as u64 =>
+            {
                 Said::nothing().then(Next::Skip(octets))
             }
             // No client may wait for a go-ahead here (RFC 5804 section 4).
@@ -85,6 +87,11 @@ impl Sieve {
                 self.run(&command)
             }
         }
+    }
+
+    /// Strangers have no scripts to send.
+    fn largest_command(&self) -> usize {
+        if self.user.is_some() { LARGEST } else { LARGEST_OF_STRANGERS }
     }
 
     fn run(&mut self, command: &[Word]) -> Said {
@@ -360,5 +367,25 @@ impl Dialogue for Sieve {
 
     fn longest_line(&self) -> usize {
         8192
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::auth::{PASSWORD, USER};
+
+    #[test]
+    fn only_users_may_send_large_literals() {
+        let mut sieve = Sieve::new(Arc::default());
+        let large = LARGEST_OF_STRANGERS + 1;
+        let announced = format!("PUTSCRIPT \"a\" {{{large}+}}");
+        assert_eq!(sieve.line(announced.as_bytes()).next, Next::Skip(large as u64));
+        sieve.octets(None);
+        assert!(sieve.line(b"").bytes.starts_with(b"NO "));
+        let token = data_encoding::BASE64.encode(format!("\0{USER}\0{PASSWORD}").as_bytes());
+        let said = sieve.line(format!("AUTHENTICATE \"PLAIN\" \"{token}\"").as_bytes());
+        assert!(said.bytes.starts_with(b"OK"), "{said:?}");
+        assert_eq!(sieve.line(announced.as_bytes()).next, Next::Literal(large));
     }
 }

@@ -2,7 +2,7 @@
 
 use mailexpect::script::Case;
 use mailexpect::server::Embedded;
-use mailexpect::{Session, Transcript, block_on};
+use mailexpect::{Session, Transcript, block_on, tls};
 
 use crate::program::{folder, project, run};
 
@@ -227,4 +227,40 @@ fn passwords_are_masked_in_the_transcript_of_every_protocol() {
     let shown = transcript.to_string();
     assert!(shown.contains("C: PASS [SECRET]") && shown.contains("C: [SECRET]"), "{shown}");
     assert!(!shown.contains(Embedded::PASSWORD), "{shown}");
+}
+
+#[test]
+fn after_an_answer_of_a_rule_comes_what_the_client_goes_by() {
+    let server = Embedded::options()
+        .answer("DATA", ["354 send it"])
+        .and_then(|options| options.answer("QUIT", ["221 bye"]))
+        .and_then(|options| options.answer("STARTTLS", ["220 go"]))
+        .and_then(|options| options.answer("APPEND", ["NO [OVERQUOTA] full", "OK so be it"]))
+        .unwrap()
+        .start()
+        .unwrap();
+    let ca = tls::Options::new().ca(server.ca().unwrap());
+    block_on(async {
+        let mut smtp = Session::options().tls(ca).connect(&server.smtp()).await?;
+        smtp.expect(220).await?;
+        smtp.ehlo("client.example").await?;
+        smtp.starttls().await?;
+        smtp.ehlo("client.example").await?;
+        smtp.mail("kim@example.com").await?;
+        smtp.rcpt(Embedded::USER).await?;
+        smtp.data("Subject: hi\r\n\r\nHi.\r\n").await?;
+        smtp.quit().await?;
+        let mut imap = Session::connect(&server.imap()).await?;
+        imap.expect("* OK").await?;
+        imap.login(Embedded::USER, Embedded::PASSWORD).await?;
+        for (tag, status) in [("a", "NO"), ("b", "OK so"), ("c", "OK")] {
+            imap.send(format!("{tag} APPEND INBOX {{13+}}")).await?;
+            imap.send_raw("Subject: hi\r\n\r\n").await?;
+            // The literal ends in the header: the rest of the command is a blank line.
+            imap.expect_until(format!("{tag} {status}")).await?;
+        }
+        imap.logout().await.map(drop)
+    })
+    .unwrap();
+    assert_eq!(server.mails().len(), 1);
 }

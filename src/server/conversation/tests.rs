@@ -5,6 +5,7 @@ use crate::proto::Framing as _;
 use crate::proto::Speech;
 use crate::proto::smtp::Replies;
 use crate::server::dialogue::LARGEST;
+use crate::server::imap::Imap;
 use crate::server::site::Site;
 use crate::server::smtp::{Role, Smtp};
 use crate::transcript::Transcript;
@@ -358,4 +359,26 @@ proptest! {
             codes(&conversation.receive(bytes).replies);
         }
     }
+}
+
+#[test]
+fn a_password_that_is_cut_in_a_literal_is_masked_all_the_same() {
+    let transcript = Transcript::new();
+    let (site, peer) = (Arc::<Site>::default(), ([127, 0, 0, 1], 40_000).into());
+    let recorder = Recorder::open(transcript.clone(), Speech::Imap, peer);
+    let spool = Arc::clone(&site.spool);
+    let mut conversation = Conversation::new(Box::new(Imap::new(site)), spool, Some(recorder));
+    conversation.greet();
+    for piece in [
+        "a LOGIN hoge@example.com pppwww\r\n",
+        "b APPEND INBOX {29+}\r\nmy password is ppp",
+        "www.\r\nBye.\r\n\r\nc LOGIN {16+}\r\nhoge@example.com {6+}\r\nppp",
+        "www\r\n",
+    ] {
+        conversation.receive(piece.as_bytes());
+    }
+    drop(conversation);
+    let shown = transcript.to_string();
+    assert!(shown.contains("C: my password is [SECRET]."), "{shown}");
+    assert!(!shown.contains("ppp") && !shown.contains("www"), "{shown}");
 }

@@ -21,14 +21,12 @@ use arguments::Arguments;
 use view::View;
 
 use super::auth::{Exchange, MECHANISMS};
-use super::dialogue::{Dialogue, LARGEST, Next, Said};
+use super::dialogue::{Dialogue, LARGEST, LARGEST_OF_STRANGERS, Next, Said};
 use super::site::Site;
 use super::store::{Account, Refused};
 
 /// So many errors have their own replies; the next one ends the connection.
 const MOST_ERRORS: usize = 20;
-/// The largest command of somebody who has not logged in.
-const LARGEST_OF_STRANGERS: usize = 64 << 10;
 /// What the answer to one command may come to; mailboxes hold less.
 const LARGEST_ANSWER: usize = 128 << 20;
 
@@ -258,7 +256,7 @@ fn split_word(text: &[u8]) -> (String, &[u8]) {
 
 /// The octets of the literal that a line announces at its end, and whether the client waits for a
 /// go-ahead.
-fn announced(line: &[u8]) -> Option<(u64, bool)> {
+pub(in crate::server) fn announced(line: &[u8]) -> Option<(u64, bool)> {
     let inside = line.strip_suffix(b"}")?;
     let start = memchr::memrchr(b'{', inside)?;
     let octets = std::str::from_utf8(&inside[start + 1..]).ok()?;

@@ -1,6 +1,6 @@
 //! The sections of a message (RFC 3501 section 6.4.5): `HEADER.FIELDS (Subject)`, `1.2.MIME`.
 
-use super::structure::Part;
+use super::structure::{DEPTH, Part};
 use super::{Refusal, bad};
 
 /// What of a part is shown.
@@ -33,7 +33,11 @@ impl Section {
         loop {
             let (word, behind) = rest.split_once('.').unwrap_or((rest, ""));
             match word.parse::<usize>() {
-                Ok(number) if number > 0 && word.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Ok(number)
+                    if number > 0
+                        && path.len() < DEPTH
+                        && word.bytes().all(|byte| byte.is_ascii_digit()) =>
+                {
                     path.push(number);
                     rest = behind;
                 }
@@ -123,8 +127,10 @@ mod tests {
         assert_eq!(section("3"), "");
         assert!(section("TEXT").starts_with("pre\r\n--x"));
         assert_eq!(section("").as_bytes(), MESSAGE);
-        for wrong in ["MIME", "0", "BODY", "HEADER.FIELDS", "1.FOO"] {
+        let deep = |depth: usize| vec!["1"; depth].join(".");
+        for wrong in ["MIME", "0", "BODY", "HEADER.FIELDS", "1.FOO", &deep(DEPTH + 1)] {
             assert!(Section::read(wrong).is_err(), "{wrong}");
         }
+        assert_eq!(section(&deep(DEPTH)), "");
     }
 }

@@ -3,7 +3,7 @@
 use super::envelope;
 
 /// No part is nested deeper, and no more of them are looked at.
-const DEPTH: usize = 20;
+pub(super) const DEPTH: usize = 20;
 const MOST: usize = 1000;
 
 /// A message or a part of one: its header with the blank line, and its body.

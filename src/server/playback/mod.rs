@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::dialogue::{Dialogue, Next, Said};
+use super::imap;
 pub use player::Player;
 use tokens::Tokens;
 
@@ -151,7 +152,7 @@ impl Playback {
 
     /// Goes on after a line that was as recorded.
     fn after(&mut self, text: &[u8]) -> Said {
-        if let Some((octets, waits)) = announced(text) {
+        if let Some((octets, waits)) = announced(text, self.recording.speech) {
             // The recording has a literal there, too, perhaps of another size.
             let is_asked = matches!(self.step(), Some(Step::Say(bytes)) if bytes.starts_with(b"+"));
             let mut said = match (waits, is_asked) {
@@ -217,14 +218,10 @@ impl Playback {
     }
 }
 
-/// The octets of the literal that a line announces at its end, and whether the client waits for a
-/// go-ahead.
-fn announced(line: &[u8]) -> Option<(u64, bool)> {
-    let inside = chomp(line).strip_suffix(b"}")?;
-    let start = memchr::memrchr(b'{', inside)?;
-    let octets = std::str::from_utf8(&inside[start + 1..]).ok()?;
-    let (octets, waits) = octets.strip_suffix('+').map_or((octets, true), |octets| (octets, false));
-    octets.parse().ok().map(|octets| (octets, waits))
+/// The literal that a line announces; those of SMTP and POP3 have none.
+fn announced(line: &[u8], speech: Speech) -> Option<(u64, bool)> {
+    let has_literals = matches!(speech, Speech::Imap | Speech::Sieve);
+    imap::announced(chomp(line)).filter(|_| has_literals)
 }
 
 impl Dialogue for Playback {
@@ -249,6 +246,10 @@ impl Dialogue for Playback {
             };
         }
         self.hear(text)
+    }
+
+    fn takes_any_line(&self) -> bool {
+        true
     }
 
     fn malformed(&mut self, why: &str) -> Said {

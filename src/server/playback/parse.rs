@@ -47,7 +47,7 @@ impl Numbers {
 
     /// The line of the text that has this line of a client, from that one on.
     fn find(&self, from: usize, line: &[u8]) -> usize {
-        let shown = crate::visible::escape(crate::proto::chomp(line));
+        let shown = crate::visible::escape(line.strip_suffix(b"\r\n").unwrap_or(line));
         let wanted = format!("C: {shown}");
         let rest = self.0.iter().enumerate().skip(from);
         rest.clone()
@@ -70,7 +70,7 @@ fn recording(events: &[&Event], numbers: &Numbers) -> Option<Recording> {
         match &event.what {
             What::Client(excerpt) => {
                 let in_content = content_follows(&steps, speech);
-                heard(excerpt, in_content, &mut steps, (numbers, &mut line));
+                heard(excerpt, (in_content, speech), &mut steps, (numbers, &mut line));
             }
             What::Server(excerpt) | What::Unread(excerpt) => said(excerpt, speech, &mut steps),
             What::Tls(words) if !words.starts_with("failed") => steps.push(Step::Tls),
@@ -105,7 +105,7 @@ fn content_follows(steps: &[Step], speech: Speech) -> bool {
 
 fn heard(
     excerpt: &Excerpt,
-    in_content: bool,
+    (in_content, speech): (bool, Speech),
     steps: &mut Vec<Step>,
     (numbers, at): (&Numbers, &mut usize),
 ) {
@@ -117,7 +117,7 @@ fn heard(
         rest = if rest.starts_with(b".\r\n") { &rest[3..] } else { &rest[end..] };
     }
     if let [.., Step::Hear { line, .. }, Step::Say(_), Step::Octets { of_literal: true }] = &**steps
-        && let Some((octets, _)) = announced(line)
+        && let Some((octets, _)) = announced(line, speech)
     {
         let octets = usize::try_from(octets).unwrap_or(usize::MAX).min(rest.len());
         rest = &rest[octets..];
@@ -128,7 +128,7 @@ fn heard(
         rest = behind;
         *at = numbers.find(*at, line);
         steps.push(Step::Hear { line: line.to_vec(), number: *at });
-        if let Some((octets, waits)) = announced(line) {
+        if let Some((octets, waits)) = announced(line, speech) {
             // What is left out of a recording is no reason to take the next command for a literal.
             let octets = usize::try_from(octets).unwrap_or(usize::MAX).min(rest.len());
             if !waits {
@@ -144,7 +144,7 @@ fn said(excerpt: &Excerpt, speech: Speech, steps: &mut Vec<Step>) {
     let bytes = [excerpt.head(), &vec![b'x'; left_out], excerpt.tail()].concat();
     let goes_ahead = speech == Speech::Imap && bytes.starts_with(b"+");
     let after_literal =
-        matches!(steps.last(), Some(Step::Hear { line, .. }) if announced(line).is_some());
+        matches!(steps.last(), Some(Step::Hear { line, .. }) if announced(line, speech).is_some());
     match steps.last_mut() {
         Some(Step::Say(before)) => before.extend(bytes),
         _ => steps.push(Step::Say(bytes)),

@@ -10,6 +10,8 @@ pub(in crate::server) const DELIMITER: char = '/';
 const MOST: usize = 1000;
 /// The longest name of a mailbox.
 const LONGEST_NAME: usize = 500;
+/// The most messages of one user: each costs more than its octets.
+const MOST_MESSAGES: usize = 100_000;
 /// The octets of all scripts of one user.
 const MOST_SCRIPTS: usize = 1 << 20;
 
@@ -146,7 +148,7 @@ impl Account {
         name: &str,
         message: Message,
     ) -> Result<(u32, u32), Refused> {
-        let has_room = self.size() + message.data.len() <= self.limit;
+        let has_room = self.has_room_of(message.data.len());
         let mailbox = self.mailbox(name).ok_or(Refused::Missing)?;
         if !has_room {
             return Err(Refused::Full);
@@ -155,7 +157,7 @@ impl Account {
     }
 
     pub(super) fn deliver(&mut self, message: Message) {
-        while self.size() + message.data.len() > self.limit
+        while !self.has_room_of(message.data.len())
             && self.mailbox("INBOX").is_some_and(Mailbox::remove_oldest)
         {}
         // What is still too much fills other mailboxes: it is in the list of accepted mail alone.
@@ -179,8 +181,11 @@ impl Account {
         taken + size <= MOST_SCRIPTS && (!is_new || self.scripts.len() < MOST)
     }
 
-    fn size(&self) -> usize {
-        self.mailboxes.values().map(Mailbox::size).sum()
+    /// Whether one more message, of so many octets, can be had.
+    fn has_room_of(&self, octets: usize) -> bool {
+        let size: usize = self.mailboxes.values().map(Mailbox::size).sum();
+        let count: usize = self.mailboxes.values().map(|mailbox| mailbox.messages().len()).sum();
+        count < MOST_MESSAGES && size + octets <= self.limit
     }
 }
 
@@ -240,5 +245,22 @@ mod tests {
         let uids = account.mailbox("INBOX").unwrap().messages().iter().map(|message| message.uid);
         assert_eq!(uids.collect::<Vec<_>>(), [2, 3]);
         assert_eq!(account.append("INBOX", message(40)), Err(Refused::Full));
+    }
+
+    #[test]
+    fn messages_without_octets_are_counted_too_and_those_that_go_make_room() {
+        let mut account = account();
+        for _ in 0..MOST_MESSAGES {
+            account.append("INBOX", message(0)).unwrap();
+        }
+        assert_eq!(account.append("INBOX", message(0)), Err(Refused::Full));
+        account.deliver(message(0));
+        let inbox = account.mailbox("INBOX").unwrap();
+        assert_eq!(inbox.messages().len(), MOST_MESSAGES);
+        inbox.remove(&BTreeSet::from([2, 3]));
+        account.append("INBOX", message(99)).unwrap();
+        assert_eq!(account.append("INBOX", message(2)), Err(Refused::Full));
+        account.mailbox("INBOX").unwrap().remove(&(100_000..100_003).collect());
+        account.append("INBOX", message(2)).unwrap();
     }
 }

@@ -75,11 +75,13 @@ pub(in crate::server) struct Mailbox {
     pub(in crate::server) uid_validity: u32,
     pub(in crate::server) uid_next: u32,
     messages: Vec<Message>,
+    /// The octets of all messages.
+    size: usize,
 }
 
 impl Mailbox {
     pub(super) fn new(uid_validity: u32) -> Self {
-        Self { uid_validity, uid_next: 1, messages: Vec::new() }
+        Self { uid_validity, uid_next: 1, messages: Vec::new(), size: 0 }
     }
 
     /// All messages, by UID.
@@ -99,6 +101,7 @@ impl Mailbox {
     pub(super) fn push(&mut self, message: Message) -> u32 {
         let uid = self.uid_next;
         self.uid_next += 1;
+        self.size += message.data.len();
         self.messages.push(Message { uid, recent: true, ..message });
         uid
     }
@@ -106,18 +109,19 @@ impl Mailbox {
     /// Removes these messages.
     pub(in crate::server) fn remove(&mut self, uids: &BTreeSet<u32>) {
         self.messages.retain(|message| !uids.contains(&message.uid));
+        self.size = self.messages.iter().map(|message| message.data.len()).sum();
     }
 
     pub(super) fn remove_oldest(&mut self) -> bool {
         if self.messages.is_empty() {
             return false;
         }
-        self.messages.remove(0);
+        self.size -= self.messages.remove(0).data.len();
         true
     }
 
     pub(super) fn size(&self) -> usize {
-        self.messages.iter().map(|message| message.data.len()).sum()
+        self.size
     }
 
     fn place(&self, uid: u32) -> Option<usize> {

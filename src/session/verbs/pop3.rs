@@ -1,12 +1,11 @@
 //! POP3 (RFC 1939, RFC 2449).
 
-use md5::{Digest as _, Md5};
-
 use super::{Operation, Session, Verb};
 use crate::error::{Error, Kind, Result};
 use crate::proto::capabilities::Capabilities;
 use crate::proto::{Speech, chomp, pop3};
 use crate::reply::Reply;
+use crate::sasl;
 
 /// The protocols that have these verbs.
 const POP3: [Speech; 1] = [Speech::Pop3];
@@ -85,9 +84,7 @@ impl Session {
     /// The digest of the greeting's timestamp and the password, in hex.
     fn digest(&self, password: &str) -> Option<String> {
         let timestamp = self.turn.protocol().greeting().and_then(pop3::timestamp)?;
-        let digest = Md5::new_with_prefix(timestamp).chain_update(password).finalize();
-        let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-        Some(digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect())
+        Some(sasl::apop_digest(timestamp, password.as_bytes()))
     }
 
     fn no_timestamp(&self) -> Error {
