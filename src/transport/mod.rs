@@ -31,7 +31,7 @@ pub(crate) use connect::{Route, connect};
 pub(crate) use pace::{Pace, Unheard};
 pub(crate) use process::Process;
 #[cfg(feature = "cli")]
-pub(crate) use process::kill_processes;
+pub(crate) use process::{Group, kill_processes};
 #[cfg(feature = "script")]
 pub(crate) use program::Program;
 pub use proxy::Proxy;

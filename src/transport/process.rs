@@ -94,11 +94,11 @@ async fn listen(mut stderr: ChildStderr, complaints: Arc<Mutex<Vec<u8>>>) {
 /// The process group of a child, killed when this is dropped: also if the child has ended, since
 /// what it started may still run.
 #[derive(Debug)]
-pub(super) struct Group(Option<Pid>);
+pub(crate) struct Group(Option<Pid>);
 
 impl Group {
     /// That of a child that was started with one of its own.
-    pub(super) fn of(child: &Child) -> Self {
+    pub(crate) fn of(child: &Child) -> Self {
         let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         groups().extend(group.map(|group| group.as_raw_nonzero().get()));
         Self(group)

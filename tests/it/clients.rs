@@ -1,7 +1,9 @@
 //! Clients against the battery, and recordings that play the server.
 
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, Stdio};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use crate::program::{folder, program, run};
 
@@ -193,4 +195,77 @@ fn the_golden_of_an_imap_session_plays_to_a_client_with_other_tags() {
     let ran = run(folder, &["run", "i.rhai", "--set", &format!("imap={url}")]);
     let (code, said) = end(child);
     assert_eq!((code, ran.code), (0, Some(0)), "{said}\n{}", ran.out);
+}
+
+#[test]
+fn a_recording_with_a_malformed_line_plays_to_the_client_that_made_it() {
+    let script = r#"// A line without CR.
+        let s = connect(param("smtp"));
+        s.expect(220);
+        s.send_raw("NOOP\n");
+        s.expect(500);
+        s.quit();
+    "#;
+    let folder = folder(&[("b.rhai", script)]);
+    let folder = folder.path();
+    let ran = run(folder, &["run", "b.rhai", "--record"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let (url, child, end) = replay(folder, "snapshots/b.snap");
+    let ran = run(folder, &["run", "b.rhai", "--set", &format!("smtp={url}")]);
+    let (code, said) = end(child);
+    assert_eq!((code, ran.code), (0, Some(0)), "{said}\n{}", ran.out);
+}
+
+#[test]
+fn what_is_replayed_ends_after_its_connections_even_if_nobody_reads_what_is_shown() {
+    let folder =
+        folder(&[("a.txt", "*** connecting to smtp://x\nS: 220 hi\nC: QUIT\nS: 221 bye\n")]);
+    let (url, mut child, end) = replay(folder.path(), "a.txt");
+    let address = url.strip_prefix("smtp://").unwrap();
+    let mut client = std::net::TcpStream::connect(address).unwrap();
+    let mut writer = client.try_clone().unwrap();
+    let said = std::thread::spawn(move || {
+        writer
+            .write_all("NOOP with more words than a pipe has room for\r\n".repeat(6000).as_bytes())
+            .unwrap();
+        writer.shutdown(std::net::Shutdown::Write).unwrap();
+    });
+    client.read_to_end(&mut Vec::new()).unwrap();
+    said.join().unwrap();
+    // What it shows is read only after it has ended.
+    let code = child.wait().unwrap().code();
+    assert_eq!(code, Some(1));
+    drop(end);
+}
+
+#[test]
+fn an_interrupt_ends_the_clients_and_what_they_started() {
+    let peer = TcpListener::bind("127.0.0.1:0").unwrap();
+    let waits = "// Waits.\nconnect(param(\"url\")).expect_bytes(\"never\");\n";
+    let folder = folder(&[("waits.rhai", waits)]);
+    let script = format!(
+        "[ -e first ] || {{ touch first; exit 0; }}
+        {} run waits.rhai --timeout 1h --set url=tcp://{} & wait",
+        me(),
+        peer.local_addr().unwrap()
+    );
+    let mut child = program()
+        .current_dir(folder.path())
+        .args(["clients", "--only", "greeting-closed", "--timeout", "10m"])
+        .args(["--", "sh", "-c", &script])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stream = peer.accept().unwrap().0;
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    // It has been killed if nobody holds the connection any more.
+    stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+    let read = stream.read(&mut [0]);
+    let is_gone = match &read {
+        Ok(count) => *count == 0,
+        Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+    };
+    assert!(is_gone, "{read:?}");
 }

@@ -9,9 +9,11 @@ use tokio::process::Command;
 
 use super::battery::Case;
 use crate::error::{Error, Kind, Result};
+use crate::interrupt::Interrupt;
 use crate::server::{Embedded, Mail};
 use crate::session::block_on;
 use crate::transcript::{Transcript, What};
+use crate::transport::Group;
 use crate::visible;
 
 /// How much of what a client prints is kept.
@@ -27,6 +29,8 @@ pub(super) struct Client {
     pub(super) command: Vec<String>,
     pub(super) scheme: String,
     pub(super) timeout: Duration,
+    /// Ends it as its time does.
+    pub(super) interrupt: Interrupt,
 }
 
 /// What a client did.
@@ -71,7 +75,7 @@ impl Client {
             .map_err(|error| cannot("write the CA", &error))?;
         let url = server.url(&self.scheme).unwrap_or_default();
         let words = self.filled(&url, &ca.path().to_string_lossy());
-        let (status, output) = block_on(execute(&words, self.timeout))?;
+        let (status, output) = block_on(self.execute(&words))?;
         let mails = server.mails();
         drop(server);
         Ok(Did {
@@ -108,44 +112,43 @@ impl Client {
         };
         self.command.iter().map(fill).collect()
     }
+
+    async fn execute(&self, words: &[String]) -> Result<(Option<ExitStatus>, String)> {
+        let cannot = |error: std::io::Error| {
+            let program = visible::escape(words.first().map_or(&b""[..], |word| word.as_bytes()));
+            Error::usage(format!("cannot run `{program}`: {error}"))
+                .hint("the command of the client comes after `--`, as in a shell")
+        };
+        let output = tempfile::tempfile().map_err(cannot)?;
+        let mut input = tempfile::tempfile().map_err(cannot)?;
+        input.write_all(MESSAGE.replace("\r\n", "\n").as_bytes()).map_err(cannot)?;
+        input.seek(SeekFrom::Start(0)).map_err(cannot)?;
+        let (program, arguments) = words.split_first().ok_or_else(|| {
+            Error::usage("there is no client to run").hint("its command comes after `--`")
+        })?;
+        let mut child = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::from(input))
+            .stdout(Stdio::from(output.try_clone().map_err(cannot)?))
+            .stderr(Stdio::from(output.try_clone().map_err(cannot)?))
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(cannot)?;
+        // What it started goes with it, whether it has ended or not.
+        let group = Group::of(&child);
+        let status = tokio::select! {
+            ended = child.wait() => Some(ended.map_err(cannot)?),
+            () = tokio::time::sleep(self.timeout) => None,
+            () = self.interrupt.pressed() => None,
+        };
+        drop(group);
+        Ok((status, last_of(output)))
+    }
 }
 
 fn cannot(what: &str, error: &std::io::Error) -> Error {
     Error::new(Kind::Io, format!("cannot {what}: {error}"))
-}
-
-async fn execute(words: &[String], timeout: Duration) -> Result<(Option<ExitStatus>, String)> {
-    let cannot = |error: std::io::Error| {
-        let program = visible::escape(words.first().map_or(&b""[..], |word| word.as_bytes()));
-        Error::usage(format!("cannot run `{program}`: {error}"))
-            .hint("the command of the client comes after `--`, as in a shell")
-    };
-    let output = tempfile::tempfile().map_err(cannot)?;
-    let mut input = tempfile::tempfile().map_err(cannot)?;
-    input.write_all(MESSAGE.replace("\r\n", "\n").as_bytes()).map_err(cannot)?;
-    input.seek(SeekFrom::Start(0)).map_err(cannot)?;
-    let (program, arguments) = words.split_first().ok_or_else(|| {
-        Error::usage("there is no client to run").hint("its command comes after `--`")
-    })?;
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::from(input))
-        .stdout(Stdio::from(output.try_clone().map_err(cannot)?))
-        .stderr(Stdio::from(output.try_clone().map_err(cannot)?))
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(cannot)?;
-    let group = child.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?));
-    let status = match tokio::time::timeout(timeout, child.wait()).await {
-        Ok(status) => Some(status.map_err(cannot)?),
-        Err(_) => None,
-    };
-    // What it started goes with it, whether it has ended or not.
-    if let Some(group) = group {
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-    }
-    Ok((status, last_of(output)))
 }
 
 /// The end of what a client printed.

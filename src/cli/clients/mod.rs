@@ -22,6 +22,7 @@ use super::options::parse_duration;
 use super::screen::Screen;
 use crate::error::{Error, Result};
 use crate::file;
+use crate::interrupt::Interrupt;
 use crate::outcome::ExitCode;
 use crate::visible;
 
@@ -78,13 +79,21 @@ pub(super) fn clients(args: &Clients, screen: &mut Screen) -> Result<ExitCode> {
         command: args.command.clone(),
         scheme: args.scheme.clone(),
         timeout: args.timeout,
+        interrupt: Interrupt::listen()?,
     };
     let baseline = client.run(&Case::well())?;
+    if client.interrupt.is_pressed() {
+        return Ok(ExitCode::Interrupted);
+    }
     check(&baseline, args.timeout)?;
     let tried = run_all(&client, &cases, &baseline, args.jobs.get(), |tried| {
         screen.show(&shown::line(family, tried, args.verbose));
     })?;
     screen.show(&shown::summary(&tried));
+    // A report of a part of the battery would be taken for one of all of it.
+    if client.interrupt.is_pressed() {
+        return Ok(ExitCode::Interrupted);
+    }
     if let Some(path) = &args.junit {
         let cannot = |why: String| {
             Error::usage(format!("cannot write the report to {}: {why}", path.display()))
@@ -135,7 +144,9 @@ fn run_all(
                 loop {
                     let place = next.fetch_add(1, Ordering::Relaxed);
                     let Some(server) = cases.get(place) else { return };
-                    if done.send((place, tried(client, server, baseline))).is_err() {
+                    let tried = tried(client, server, baseline);
+                    // What was ended by an interrupt says nothing of the client.
+                    if client.interrupt.is_pressed() || done.send((place, tried)).is_err() {
                         return;
                     }
                 }

@@ -4,6 +4,7 @@ mod ready;
 mod script;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,6 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Args;
+use tokio::sync::Semaphore;
 
 use self::ready::Ready;
 use super::descriptors;
@@ -42,7 +44,7 @@ pub(super) struct Serve {
     replay: Option<PathBuf>,
     /// End after N connections to what is replayed.
     #[arg(long, value_name = "N", requires = "replay")]
-    connections: Option<std::num::NonZeroUsize>,
+    connections: Option<NonZeroU32>,
     /// Write the CA's certificate to this file (PEM), for clients to trust: `--ca ca.pem`.
     #[arg(long, value_name = "FILE", conflicts_with = "script")]
     ca: Option<PathBuf>,
@@ -118,8 +120,13 @@ pub(super) fn serve(args: &Serve, screen: &mut Screen) -> Result<ExitCode> {
     let interrupt = Interrupt::listen()?;
     let (shown, waiting) = mpsc::sync_channel::<Shown>(BACKLOG);
     let left_out = Arc::new(AtomicUsize::new(0));
-    let (missed, events) = (Arc::clone(&left_out), shown.clone());
+    let closed = Arc::new(Semaphore::new(0));
+    let (missed, events, ends) = (Arc::clone(&left_out), shown.clone(), Arc::clone(&closed));
     let transcript = Transcript::observed(move |event| {
+        // Connections are counted here, since what is shown may be left out.
+        if matches!(event.what, What::Closed(_)) {
+            ends.add_permits(1);
+        }
         if let Err(TrySendError::Full(_)) = events.try_send(Shown::Event(event.clone())) {
             missed.fetch_add(1, Ordering::Relaxed);
         }
@@ -132,16 +139,16 @@ pub(super) fn serve(args: &Serve, screen: &mut Screen) -> Result<ExitCode> {
         screen.show(&Human::ca_written(path));
     }
     let (ended, end) = mpsc::channel::<()>();
-    let (enough, played) = tokio::sync::oneshot::channel();
-    let (mut shown, most) = (screen.clone(), args.connections.map(std::num::NonZeroUsize::get));
+    let mut shown = screen.clone();
     thread::spawn(move || {
-        show(&waiting, &left_out, &mut shown, (most, enough));
+        show(&waiting, &left_out, &mut shown);
         drop(ended);
     });
+    let most = args.connections.map(NonZeroU32::get);
     block_on(async {
         tokio::select! {
             () = interrupt.pressed() => {}
-            Ok(()) = played => {}
+            Ok(_) = closed.acquire_many(most.unwrap_or(0)), if most.is_some() => {}
         }
     });
     let code = served.code();
@@ -232,32 +239,16 @@ impl Served {
 /// its first clients.
 const DESCRIPTORS: usize = 30;
 
-/// Shows events until the server is gone; says when so many connections have come to their end.
-fn show(
-    waiting: &Receiver<Shown>,
-    left_out: &AtomicUsize,
-    screen: &mut Screen,
-    (most, enough): (Option<usize>, tokio::sync::oneshot::Sender<()>),
-) {
-    let mut enough = Some(enough);
-    let mut closed = 0;
+/// Shows events until the server is gone.
+fn show(waiting: &Receiver<Shown>, left_out: &AtomicUsize, screen: &mut Screen) {
     while let Ok(shown) = waiting.recv() {
         match shown {
-            Shown::Event(event) => {
-                closed += usize::from(matches!(event.what, What::Closed(_)));
-                screen.show(&Human::event(&event));
-            }
+            Shown::Event(event) => screen.show(&Human::event(&event)),
             Shown::Departed(departed) => screen.show(&Human::departed(&departed)),
         }
         let missed = left_out.swap(0, Ordering::Relaxed);
         if missed > 0 {
             screen.show(&Human::left_out(missed));
-        }
-        if Some(closed) == most
-            && let Some(enough) = enough.take()
-        {
-            // The other end waits for the interrupt as well, and may be gone.
-            let _ = enough.send(());
         }
     }
 }
