@@ -69,6 +69,8 @@ pub(super) enum Command {
         after_help = "Examples:\n  mailexpect serve\n  mailexpect serve --smtp 127.0.0.1:2525 --ca ca.pem\n  mailexpect serve --script fake.rhai --port 2525\n  mailexpect serve --on-demand --ready-fd 3 3>ready.json"
     )]
     Serve(Box<super::serve::Serve>),
+    /// Pass sessions on to a server, and leave a script, a golden and a trace of each.
+    Record(Box<super::record::Record>),
     /// Start a project: a project file and a first script.
     New(super::new::New),
     /// Print code for a shell that completes arguments: scripts, targets, parameters, presets.

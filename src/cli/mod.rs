@@ -7,6 +7,7 @@ mod check;
 mod clients;
 mod completions;
 mod descriptors;
+mod dialogue;
 mod diff;
 mod doctor;
 mod eject;
@@ -22,6 +23,7 @@ mod new;
 mod options;
 mod probe;
 mod progress;
+mod record;
 mod redact;
 mod reference;
 mod reporting;
@@ -199,6 +201,7 @@ fn execute(command: Command, screen: &mut Screen) -> Result<ExitCode> {
         Command::Talk(args) => talk::talk(args, screen),
         Command::Send(args) => send::send(&args, screen),
         Command::Serve(args) => serve::serve(&args, screen),
+        Command::Record(args) => record::record(&args, screen),
         Command::New(args) => new::new(&args, screen),
         Command::Completions(args) => completions::completions(&args, screen),
         Command::Man(args) => man::man(&args, command_line(), screen),

@@ -116,7 +116,7 @@ fn in_case(event: &Event, before: bool) -> bool {
 }
 
 fn is_connected(event: &Event) -> bool {
-    matches!(&event.what, What::Attempt { result, .. } if &**result == "connected")
+    matches!(&event.what, What::Attempt { result, .. } if ["connected", "recorded"].contains(&&**result))
 }
 
 /// The port that was tried is that of the URL.

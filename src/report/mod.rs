@@ -37,6 +37,8 @@ mod probed;
 #[cfg(feature = "cli")]
 mod prometheus;
 #[cfg(feature = "cli")]
+mod recorded;
+#[cfg(feature = "cli")]
 mod redacting;
 #[cfg(feature = "cli")]
 mod repeated;

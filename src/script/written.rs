@@ -44,6 +44,11 @@ pub(crate) fn auth(user: &str, mechanism: Option<&str>) -> String {
     format!("s.auth({named}param(\"user\", {user}){secret});")
 }
 
+/// The call for APOP, its secret a parameter.
+pub(crate) fn apop(user: &str) -> String {
+    format!("s.apop(param(\"user\", {}), param(\"password\"));", string(user))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -51,6 +51,7 @@ mod program;
 mod reading;
 mod readme;
 mod real;
+mod record;
 mod recorded;
 mod redact;
 mod reports;

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::commands::{self, Command};
 use super::editor::{Editor, Input, Password};
-use super::saved::Saving;
+use super::saving::Saving;
 use crate::cli::screen::Screen;
 use crate::error::{Error, Kind, Result};
 use crate::file;

@@ -4,7 +4,7 @@ mod commands;
 mod completion;
 mod conversation;
 mod editor;
-mod saved;
+mod saving;
 
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ pub(super) struct Talk {
 
 pub(super) fn talk(args: Talk, screen: &mut Screen) -> Result<ExitCode> {
     let url = server::url(&args.server, args.port, "tcp")?;
-    let saving = saved::Saving::new(args.save, args.force)?;
+    let saving = saving::Saving::new(args.save, args.force)?;
     let options = args.connecting.options(Options::new().timeout(args.timeout), &[]);
     let options = options.tls(args.tls.options(crate::tls::Options::new())?);
     let editor = Editor::start(&url)?;

@@ -1,125 +1,18 @@
-//! The dialogue as a script that passes against the same server: codes are expected, secrets are
+//! A dialogue as a script that passes against the same server: codes are expected, secrets are
 //! parameters, and what else varies is left to a golden.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::ops::Range;
-use std::path::PathBuf;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
-use crate::cli::written;
-use crate::error::{Error, Result};
 use crate::proto::Speech;
 use crate::script::written::string;
-use crate::transcript::{Close, Event, Excerpt, What};
 
 /// What stands for a secret in what a transcript holds.
 const SECRET: &str = "[SECRET]";
 
-/// Whether and where the dialogue is saved, and what its events do not tell.
-#[derive(Debug, Default)]
-pub(super) struct Saving {
-    path: Option<PathBuf>,
-    force: bool,
-    /// The events that a verb made, with its call.
-    verbs: Vec<(Range<usize>, String)>,
-    /// The events at which something was sent before its turn.
-    ahead: BTreeSet<usize>,
-}
-
-impl Saving {
-    /// # Errors
-    /// Usage for a file that is there.
-    pub(super) fn new(path: Option<PathBuf>, force: bool) -> Result<Self> {
-        let mut saving = Self { force, ..Self::default() };
-        path.map_or(Ok(()), |path| saving.name(path))?;
-        Ok(saving)
-    }
-
-    /// # Errors
-    /// Usage for a file that is there.
-    pub(super) fn name(&mut self, path: PathBuf) -> Result<()> {
-        if path.exists() && !self.force {
-            let error = Error::usage(format!("{} is there", path.display()));
-            return Err(error.hint("--force replaces it"));
-        }
-        self.path = Some(path);
-        Ok(())
-    }
-
-    pub(super) fn verb(&mut self, events: Range<usize>, call: String) {
-        self.verbs.push((events, call));
-    }
-
-    pub(super) fn ahead(&mut self, event: usize) {
-        self.ahead.insert(event);
-    }
-
-    /// Writes it, if that was asked for: to which file.
-    ///
-    /// # Errors
-    /// If it cannot be written, or events of it were not kept.
-    pub(super) fn write(
-        &self,
-        url: &str,
-        speech: Speech,
-        events: &[Event],
-    ) -> Result<Option<PathBuf>> {
-        let Some(path) = &self.path else { return Ok(None) };
-        let is_cut = |(at, event): (usize, &Event)| match &event.what {
-            What::Omitted(_) => true,
-            // What a verb sent is in its call.
-            What::Client(bytes) => {
-                bytes.omitted() > 0 && !self.verbs.iter().any(|(span, _)| span.contains(&at))
-            }
-            _ => false,
-        };
-        if events.iter().enumerate().any(is_cut) {
-            let error = Error::usage("the dialogue was too long to be saved");
-            return Err(error.hint("its middle was not kept"));
-        }
-        written::create(path, &self.text(url, speech, events), self.force)?;
-        Ok(Some(path.clone()))
-    }
-
-    fn text(&self, url: &str, speech: Speech, events: &[Event]) -> String {
-        let scheme = url.split([':', '+']).next().unwrap_or("smtp");
-        let mut script = Script::new(speech);
-        let _ = writeln!(script.text, "// A dialogue with {url}, as it was typed.");
-        script
-            .line("// Codes are expected; `mailexpect run --record` keeps the words in a golden.");
-        script.line(&format!("let s = connect(param({}, {}));", string(scheme), string(url)));
-        let (mut at, mut is_left) = (0, false);
-        while at < events.len() {
-            if let Some((span, call)) = self.verbs.iter().find(|(span, _)| span.start == at) {
-                script.answered();
-                script.line(call);
-                at = span.end.max(at + 1);
-                continue;
-            }
-            match &events[at].what {
-                What::Server(bytes) => script.heard(bytes),
-                What::Client(bytes) => {
-                    script.answered();
-                    script.sent(bytes, self.ahead.contains(&at));
-                }
-                What::Closed(Close::HalfByClient) => is_left = true,
-                // Who is left by the client closes, too.
-                What::Closed(Close::ByServer) if !is_left => {
-                    script.answered();
-                    script.line("s.expect_close();");
-                }
-                _ => {}
-            }
-            at += 1;
-        }
-        script.answered();
-        script.text
-    }
-}
-
-struct Script {
+/// A script in the making.
+pub(super) struct Script {
     speech: Speech,
     text: String,
     /// What the server has said since something was sent, without literals.
@@ -131,20 +24,37 @@ struct Script {
 }
 
 impl Script {
-    fn new(speech: Speech) -> Self {
+    /// One that connects; its title says how the dialogue came about.
+    pub(super) fn new(speech: Speech, url: &str, title: &str) -> Self {
+        let scheme = url.split([':', '+']).next().unwrap_or("smtp");
+        let mut script = Self::empty(speech);
+        let _ = writeln!(script.text, "// {title}");
+        script
+            .line("// Codes are expected; `mailexpect run --record` keeps the words in a golden.");
+        script.line(&format!("let s = connect(param({}, {}));", string(scheme), string(url)));
+        script
+    }
+
+    fn empty(speech: Speech) -> Self {
         Self { speech, text: String::new(), said: Vec::new(), literal: 0, secrets: 0 }
     }
 
-    /// Keeps the lines that are no literal's: a message may have one such as `a1 NO`.
-    fn heard(&mut self, bytes: &Excerpt) {
-        // The length of what is masked is not that of what was said.
-        let is_masked = memchr::memmem::find(bytes.head(), SECRET.as_bytes()).is_some();
-        let has_literals = matches!(self.speech, Speech::Imap | Speech::Sieve) && !is_masked;
-        self.lines(bytes.head(), has_literals);
-        self.literal = self.literal.saturating_sub(bytes.omitted());
-        self.lines(bytes.tail(), has_literals);
+    /// The server said this.
+    pub(super) fn heard(&mut self, bytes: &[u8]) {
+        self.heard_ends(bytes, 0, &[]);
     }
 
+    /// The server said this, of which so many bytes in the middle were not kept.
+    pub(super) fn heard_ends(&mut self, head: &[u8], omitted: u64, tail: &[u8]) {
+        // The length of what is masked is not that of what was said.
+        let is_masked = memchr::memmem::find(head, SECRET.as_bytes()).is_some();
+        let has_literals = matches!(self.speech, Speech::Imap | Speech::Sieve) && !is_masked;
+        self.lines(head, has_literals);
+        self.literal = self.literal.saturating_sub(omitted);
+        self.lines(tail, has_literals);
+    }
+
+    /// Keeps the lines that are no literal's: a message may have one such as `a1 NO`.
     fn lines(&mut self, mut bytes: &[u8], has_literals: bool) {
         while !bytes.is_empty() {
             let length = usize::try_from(self.literal).unwrap_or(usize::MAX).min(bytes.len());
@@ -159,19 +69,47 @@ impl Script {
         }
     }
 
-    fn line(&mut self, line: &str) {
-        self.text.push_str(line);
-        self.text.push('\n');
+    /// What the script says by a call of its own.
+    pub(super) fn call(&mut self, call: &str) {
+        self.answered();
+        self.line(call);
     }
 
-    fn sent(&mut self, bytes: &Excerpt, is_ahead: bool) {
-        let sent = bytes.head();
+    /// TLS was put on after the go-ahead.
+    pub(super) fn handshake(&mut self) {
+        self.call("s.tls_handshake();");
+    }
+
+    /// The server closed.
+    pub(super) fn closed(&mut self) {
+        self.call("s.expect_close();");
+    }
+
+    /// The names of the parameters that stand for secrets.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = String> + use<> {
+        (1..=self.secrets).map(secret)
+    }
+
+    /// All of it.
+    pub(super) fn finish(mut self) -> String {
+        self.answered();
+        self.text
+    }
+
+    /// This was sent; ahead of its turn if nobody waited for a reply.
+    pub(super) fn sent(&mut self, sent: &[u8], is_ahead: bool) {
+        self.answered();
         let line = sent.strip_suffix(b"\r\n").filter(|line| !line.contains(&b'\n') && !is_ahead);
         let call = match line {
             Some(line) => format!("s.send({});", self.expression(line)),
             None => format!("s.send_raw({});", self.expression(sent)),
         };
         self.line(&call);
+    }
+
+    fn line(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.text.push('\n');
     }
 
     /// What was sent, its secrets as parameters.
@@ -183,9 +121,7 @@ impl Script {
         for (n, part) in text.split(SECRET).enumerate() {
             if n > 0 {
                 self.secrets += 1;
-                let number =
-                    if self.secrets > 1 { self.secrets.to_string() } else { String::new() };
-                parts.push(format!("param(\"secret{number}\")"));
+                parts.push(format!("param(\"{}\")", secret(self.secrets)));
             }
             if !part.is_empty() {
                 parts.push(string(part));
@@ -275,6 +211,11 @@ fn announced(said: &[u8]) -> u64 {
     number.unwrap_or(0)
 }
 
+/// The parameter for the secret of that number.
+fn secret(number: usize) -> String {
+    if number > 1 { format!("secret{number}") } else { "secret".to_owned() }
+}
+
 /// The code of a line that is the last of its reply (RFC 5321 section 4.2.1).
 fn last_code(line: &str) -> Option<u16> {
     let (code, rest) = line.split_at_checked(3)?;
@@ -284,17 +225,19 @@ fn last_code(line: &str) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transcript::Excerpt;
 
     fn script(speech: Speech, sent_and_said: &[(&str, &str)]) -> String {
-        let mut script = Script::new(speech);
+        let mut script = Script::empty(speech);
         for (sent, said) in sent_and_said {
             if !sent.is_empty() {
-                script.sent(&Excerpt::of(sent.as_bytes()), false);
+                script.sent(sent.as_bytes(), false);
             }
-            script.heard(&Excerpt::of(said.as_bytes()));
+            let said = Excerpt::of(said.as_bytes());
+            script.heard_ends(said.head(), said.omitted(), said.tail());
             script.answered();
         }
-        script.text
+        script.finish()
     }
 
     #[test]
@@ -334,16 +277,6 @@ mod tests {
         assert_eq!(sieve, "s.expect(re(`(?m)^OK`));\n");
         let sieve = script(Speech::Sieve, &[("", "\"NOTIFY\" \"x\"\r\nnothing\r\nOK\r\n")]);
         assert_eq!(sieve, "s.expect(re(`(?m)^OK`));\n");
-    }
-
-    #[test]
-    fn a_line_that_was_not_kept_whole_is_not_saved() {
-        let folder = tempfile::tempdir().unwrap();
-        let saving = Saving::new(Some(folder.path().join("a.rhai")), false).unwrap();
-        let long = Excerpt::of("x".repeat(30_000).as_bytes());
-        let event = Event { session: None, what: What::Client(long) };
-        let error = saving.write("smtp://x", Speech::Smtp, &[event]).unwrap_err();
-        assert!(error.message().contains("too long"), "{error}");
     }
 
     #[test]

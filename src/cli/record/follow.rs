@@ -1,0 +1,254 @@
+//! Follows a dialogue that is passed on: what is secret in it, when TLS begins, and whose turn it
+//! was.
+
+use std::mem;
+
+use crate::proto::multiline::Multiline;
+use crate::proto::{Protocol, Scheme, Speech, Success, chomp};
+use crate::secrets::{SECRET, Secrets};
+use crate::tls::Established;
+use crate::transcript::{Close, Passed, Recorded, SessionId, Transcript, What};
+
+/// How many bytes are kept of a session, as of a run. One that has more is passed on to its end and
+/// not saved.
+const LARGEST: usize = 16 << 20;
+/// How much of a line is held back until its end comes: a secret in it is masked as a whole.
+const LONGEST_LINE: usize = 64 << 10;
+
+/// One turn of a dialogue, secrets masked.
+#[derive(Debug)]
+pub(super) enum Turn {
+    Client {
+        bytes: Vec<u8>,
+        /// How long it was before its secrets were masked.
+        length: usize,
+        /// What the last response of SASL in it says.
+        meaning: Option<Vec<u8>>,
+    },
+    Server(Vec<u8>),
+    Tls,
+    Closed(Close),
+}
+
+impl Turn {
+    /// Whether the server said a secret in it.
+    pub(super) fn has_masked_reply(&self) -> bool {
+        matches!(self, Self::Server(said) if memchr::memmem::find(said, SECRET).is_some())
+    }
+}
+
+/// Follows one session.
+pub(super) struct Follower {
+    speech: Speech,
+    tracker: Box<dyn Protocol>,
+    secrets: Secrets,
+    transcript: Transcript,
+    session: SessionId,
+    turns: Vec<Turn>,
+    /// The beginning of a line of the client's.
+    line: Vec<u8>,
+    /// The client's turn so far.
+    said: Vec<u8>,
+    length: usize,
+    meaning: Option<Vec<u8>>,
+    /// What the server has said of a reply that is not whole.
+    reply: Vec<u8>,
+    block: Option<Multiline>,
+    /// The tag of a command that asks for TLS and is not answered; empty if there are no tags.
+    asks_for_tls: Option<Vec<u8>>,
+    kept: usize,
+}
+
+/// What is left of a session that has ended.
+pub(super) struct Followed {
+    pub(super) speech: Speech,
+    pub(super) turns: Vec<Turn>,
+    pub(super) recorded: Recorded,
+    /// It was longer than what is kept.
+    pub(super) is_cut: bool,
+}
+
+impl Follower {
+    /// Follows a session with the server at that URL.
+    pub(super) fn new(scheme: &'static Scheme, url: &str) -> Self {
+        let transcript = Transcript::new().taped();
+        let session = transcript.open();
+        transcript.record_on(session, What::Connecting(url.to_owned()));
+        Self {
+            speech: scheme.speech,
+            tracker: (scheme.speech.facts().dialogue)(scheme.plain_name()),
+            secrets: Secrets::of(transcript.learned()),
+            transcript,
+            session,
+            turns: Vec::new(),
+            line: Vec::new(),
+            said: Vec::new(),
+            length: 0,
+            meaning: None,
+            reply: Vec::new(),
+            block: None,
+            asks_for_tls: None,
+            kept: 0,
+        }
+    }
+
+    /// The client said this.
+    pub(super) fn client(&mut self, bytes: &[u8]) {
+        self.kept += bytes.len();
+        self.line.extend_from_slice(bytes);
+        let end = memchr::memrchr(b'\n', &self.line).map_or(0, |at| at + 1);
+        let end = if self.line.len() > LONGEST_LINE { self.line.len() } else { end };
+        let rest = self.line.split_off(end);
+        let lines = mem::replace(&mut self.line, rest);
+        self.sent(&lines);
+    }
+
+    fn sent(&mut self, lines: &[u8]) {
+        if lines.is_empty() {
+            return;
+        }
+        let spans = self.tracker.sent(lines, &mut self.secrets);
+        if !self.is_cut() {
+            self.length += lines.len();
+            self.said.extend_from_slice(&self.secrets.mask(lines, &spans));
+        }
+        self.meaning = self.secrets.take_meaning().or(self.meaning.take());
+        self.asks_for_tls = self.tls_command(lines);
+    }
+
+    /// The tag of the last line if it asks for TLS.
+    fn tls_command(&self, lines: &[u8]) -> Option<Vec<u8>> {
+        let command = self.speech.facts().tls?.command.as_bytes();
+        let last = crate::proto::last_line(lines);
+        let (tag, word) = match self.speech {
+            Speech::Imap => last.split_at(memchr::memchr(b' ', last)? + 1),
+            _ => last.split_at(0),
+        };
+        word.trim_ascii_end().eq_ignore_ascii_case(command).then(|| tag.to_vec())
+    }
+
+    /// The server said this; whether it goes ahead with TLS.
+    pub(super) fn server(&mut self, bytes: &[u8]) -> bool {
+        self.kept += bytes.len();
+        self.client_is_done();
+        if !self.is_cut() {
+            let masked = self.secrets.mask(bytes, &[]).into_owned();
+            self.pass(Passed::Server(masked.clone().into()));
+            match self.turns.last_mut() {
+                Some(Turn::Server(before)) => before.extend(masked),
+                _ => self.turns.push(Turn::Server(masked)),
+            }
+        }
+        self.reply.extend_from_slice(bytes);
+        let mut goes_ahead = false;
+        while let Some(length) = self.reply_length() {
+            let rest = self.reply.split_off(length);
+            let reply = mem::replace(&mut self.reply, rest);
+            goes_ahead |= self.answered(&reply);
+        }
+        if self.reply.len() > LARGEST {
+            // No reply is so long that it says anything that matters here.
+            self.reply = Vec::new();
+            self.block = None;
+            if let Some(framing) = self.tracker.framing() {
+                framing.restart();
+            }
+        }
+        goes_ahead && self.reply.is_empty()
+    }
+
+    /// The length of the whole reply at the start of what is held.
+    fn reply_length(&mut self) -> Option<usize> {
+        if self.reply.is_empty() {
+            return None;
+        }
+        if self.tracker.owes_block() {
+            let length = self.block.get_or_insert_default().advance(&self.reply)?;
+            self.block = None;
+            return Some(length);
+        }
+        let Some(framing) = self.tracker.framing() else { return Some(self.reply.len()) };
+        framing.frame(&self.reply).unwrap_or_else(|_| {
+            // What is no reply is passed on all the same.
+            framing.restart();
+            Some(self.reply.len())
+        })
+    }
+
+    fn answered(&mut self, reply: &[u8]) -> bool {
+        self.tracker.received(reply);
+        if let Some(challenge) = self.tracker.challenge(reply) {
+            self.secrets.hear(challenge);
+        }
+        let (Some(tag), Some(tls)) = (&self.asks_for_tls, self.speech.facts().tls) else {
+            return false;
+        };
+        let Some(said) = chomp(reply).strip_prefix(&**tag) else { return false };
+        self.asks_for_tls = None;
+        match tls.success {
+            Success::Code(code) => said.starts_with(code.to_string().as_bytes()),
+            Success::Word(word) => {
+                let begins = said.get(..word.len());
+                begins.is_some_and(|begins| begins.eq_ignore_ascii_case(word.as_bytes()))
+            }
+        }
+    }
+
+    /// The client's turn is over: it goes by as one, as a script says it.
+    fn client_is_done(&mut self) {
+        let rest = mem::take(&mut self.line);
+        self.sent(&rest);
+        let (bytes, meaning) = (mem::take(&mut self.said), self.meaning.take());
+        let length = mem::take(&mut self.length);
+        if !bytes.is_empty() {
+            self.pass(Passed::Client(bytes.clone().into()));
+            self.turns.push(Turn::Client { bytes, length, meaning });
+        }
+    }
+
+    fn pass(&self, what: Passed) {
+        if let Some(tape) = self.transcript.tape() {
+            tape.pass(Some(self.session), what);
+        }
+    }
+
+    /// TLS is spoken with the server from here on.
+    pub(super) fn secured(&mut self, established: &Established) {
+        self.happened(What::Tls(established.to_string()));
+        self.pass(Passed::Secured(established.facts()));
+        self.turns.push(Turn::Tls);
+    }
+
+    /// TLS could not be put on, with either side.
+    pub(super) fn insecure(&mut self, why: &str) {
+        self.happened(What::Tls(format!("failed: {why}")));
+    }
+
+    /// One side has closed.
+    pub(super) fn closed(&mut self, close: Close) {
+        self.client_is_done();
+        self.happened(What::Closed(close));
+        self.turns.push(Turn::Closed(close));
+    }
+
+    fn happened(&self, what: What) {
+        self.transcript.record_on(self.session, what);
+    }
+
+    fn is_cut(&self) -> bool {
+        self.kept > LARGEST
+    }
+
+    /// Masks once more, with all that was learned, and gives what was followed.
+    pub(super) fn finish(mut self) -> Followed {
+        self.client_is_done();
+        let is_cut = self.is_cut();
+        for turn in &mut self.turns {
+            if let Turn::Client { bytes, .. } | Turn::Server(bytes) = turn {
+                *bytes = self.secrets.mask(bytes, &[]).into_owned();
+            }
+        }
+        let recorded = self.transcript.recorded().unwrap_or_default();
+        Followed { speech: self.speech, turns: self.turns, recorded, is_cut }
+    }
+}

@@ -1,0 +1,233 @@
+//! `mailexpect record`: a proxy that leaves a script, a golden and a trace of each session.
+
+mod follow;
+mod relay;
+mod save;
+
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::task::JoinSet;
+
+use follow::{Followed, Follower};
+use relay::Terms;
+use save::Folder;
+
+use super::descriptors;
+use super::goldens;
+use super::options::{Redacting, parse_duration};
+use super::screen::Screen;
+use super::server;
+use super::tls::Tls;
+use crate::error::{Error, Result};
+use crate::file;
+use crate::interrupt::Interrupt;
+use crate::outcome::ExitCode;
+use crate::project::Project;
+use crate::proto::Scheme;
+use crate::report::Human;
+use crate::session::block_on;
+use crate::target::{self, Target};
+use crate::tls::{Authority, Options};
+use crate::transport::Transport;
+
+/// How many sessions are passed on at once; those that come after them wait.
+const AT_ONCE: usize = 100;
+/// How many sessions wait to be saved before those that end wait for them.
+const BACKLOG: usize = 16;
+/// How long to wait if no connection can be accepted, most often for want of descriptors.
+const PAUSE: Duration = Duration::from_millis(20);
+/// What the listener, the signals, and a run on a trace need, and the first session.
+const DESCRIPTORS: usize = 30;
+
+const EXAMPLES: &str = "\
+Of each session, session-1.rhai (a script), session-1.trace (what went by) and
+snapshots/session-1.snap (the golden of the script) are left in the folder. Secrets are
+masked in all of them, and parameters in the script.
+
+Examples:
+  mailexpect record --listen smtp://127.0.0.1:2525 --to smtp://mail.example.com
+  mailexpect record --listen imap --to imaps://mail.example.com --redact imap
+  mailexpect run recorded/session-1.rhai --set secret=env:PASSWORD";
+
+/// The arguments.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Record {
+    /// Listen here for clients: `smtp://127.0.0.1:2525`; a scheme alone is a free port of loopback.
+    #[arg(long, value_name = "URL")]
+    listen: String,
+    /// Pass all that they say on to this server, a URL or `HOST:PORT`. It speaks the same protocol,
+    /// with TLS from the start or without: `imap` may be passed on to `imaps`.
+    #[arg(long, value_name = "SERVER")]
+    to: String,
+    /// Leave the files of sessions in this folder; what is there stays.
+    #[arg(long, value_name = "DIR", default_value = "recorded")]
+    folder: PathBuf,
+    /// End after N sessions; otherwise Ctrl-C ends it.
+    #[arg(long, value_name = "N")]
+    connections: Option<NonZeroU32>,
+    /// Give connecting to the server and each TLS handshake this time.
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
+    timeout: Duration,
+    #[command(flatten)]
+    redacting: Redacting,
+    #[command(flatten)]
+    tls: Tls,
+}
+
+/// What came of a session.
+struct Ended {
+    followed: Followed,
+    /// Why it could not be passed on to its end.
+    error: Option<Error>,
+}
+
+pub(super) fn record(args: &Record, screen: &mut Screen) -> Result<ExitCode> {
+    descriptors::raise_limit();
+    descriptors::check(DESCRIPTORS)?;
+    let interrupt = Interrupt::listen()?;
+    let (scheme, listener) = listen(&args.listen)?;
+    let target = target_of(&args.to, scheme)?;
+    let redaction = goldens::redaction(&Project::of(Path::new("."))?, None, &args.redacting)?;
+    let folder = Folder::new(&args.folder, redaction)?;
+    let terms = Arc::new(Terms {
+        scheme,
+        tls: args.tls.options(Options::new())?,
+        authority: Authority::default(),
+        allowed: args.timeout,
+        interrupt,
+        target,
+    });
+    let ca = write_ca(&terms.authority, &args.folder)?;
+    let at = listener.local_addr().map_err(|error| unavailable(&args.listen, &error))?;
+    screen.show(&Human::passing_on(
+        &format!("{}://{at}", scheme.name),
+        &terms.target.to_string(),
+        &args.folder,
+    ));
+    screen.show(&Human::ca_written(&ca));
+    let (tell, ended) = channel(BACKLOG);
+    let (shown, url) = (screen.clone(), terms.target.to_string());
+    let saver = thread::spawn(move || save_all(ended, folder, &url, shown));
+    block_on(accept(listener, terms, tell, args.connections.map(NonZeroU32::get)))?;
+    // With the last session goes the last that could tell of one.
+    saver.join().map_err(|_| Error::usage("the thread that saves sessions has ended"))
+}
+
+/// Where to listen, and for what.
+fn listen(to: &str) -> Result<(&'static Scheme, TcpListener)> {
+    let (name, place) = to.split_once("://").unwrap_or((to, "127.0.0.1:0"));
+    let scheme = target::scheme(name)?;
+    if scheme.name == "mx" {
+        return Err(Error::usage("mx:// looks mail exchangers up, and nobody can listen on it"));
+    }
+    let addresses = place.strip_suffix('/').unwrap_or(place).to_socket_addrs();
+    let listener = addresses.and_then(|addresses| {
+        let addresses: Vec<SocketAddr> = addresses.collect();
+        let listener = TcpListener::bind(&*addresses)?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    Ok((scheme, listener.map_err(|error| unavailable(to, &error))?))
+}
+
+fn unavailable(to: &str, error: &std::io::Error) -> Error {
+    let error = Error::usage(format!("cannot listen on {to}: {error}"));
+    error.hint("say an address and a port, as smtp://127.0.0.1:2525, or smtp for a free one")
+}
+
+/// The server, which has to speak what clients speak.
+fn target_of(to: &str, scheme: &Scheme) -> Result<Target> {
+    let target = Target::parse(&server::url(to, None, scheme.plain_name())?)?;
+    if target.scheme.speech == scheme.speech {
+        return Ok(target);
+    }
+    let (ours, theirs) = (scheme.speech, target.scheme.speech);
+    let error = Error::usage(format!("clients speak {ours} and the server speaks {theirs}"));
+    Err(error.hint("the schemes of --listen and --to are of one protocol"))
+}
+
+fn write_ca(authority: &Authority, folder: &Path) -> Result<PathBuf> {
+    let pem = authority
+        .pem()
+        .map_err(|why| Error::usage(format!("no authority can be made for clients: {why}")))?;
+    let path = folder.join("ca.pem");
+    file::replace(&path, pem.as_bytes())
+        .map_err(|error| Error::usage(format!("cannot write {}: {error}", path.display())))?;
+    Ok(path)
+}
+
+/// Passes sessions on until there are enough or a signal comes.
+async fn accept(
+    listener: TcpListener,
+    terms: Arc<Terms>,
+    tell: Sender<Ended>,
+    most: Option<u32>,
+) -> Result<()> {
+    let listener = tokio::net::TcpListener::from_std(listener)
+        .map_err(|error| Error::usage(format!("cannot listen: {error}")))?;
+    let mut sessions = JoinSet::new();
+    let mut count = 0;
+    while most.is_none_or(|most| count < most) {
+        tokio::select! {
+            () = terms.interrupt.pressed() => break,
+            Some(_) = sessions.join_next() => {}
+            accepted = listener.accept(), if sessions.len() < AT_ONCE => match accepted {
+                Ok((stream, _)) => {
+                    // What was read is written at once; a delay for more to come would only slow it.
+                    let _ = stream.set_nodelay(true);
+                    count += 1;
+                    sessions.spawn(session(Transport::of_tcp(stream), Arc::clone(&terms), tell.clone()));
+                }
+                Err(_) => tokio::time::sleep(PAUSE).await,
+            },
+        }
+    }
+    while sessions.join_next().await.is_some() {}
+    Ok(())
+}
+
+async fn session(client: Transport, terms: Arc<Terms>, tell: Sender<Ended>) {
+    let mut follower = Follower::new(terms.target.scheme, &terms.target.to_string());
+    let passed = tokio::select! {
+        () = terms.interrupt.pressed() => Ok(()),
+        passed = terms.pass_on(client, &mut follower) => passed,
+    };
+    let ended = Ended { followed: follower.finish(), error: passed.err() };
+    // Its thread takes sessions until the last sender is gone.
+    let _ = tell.send(ended).await;
+}
+
+/// Saves sessions as they end; the worst that came of one.
+fn save_all(
+    mut ended: Receiver<Ended>,
+    mut folder: Folder,
+    url: &str,
+    mut screen: Screen,
+) -> ExitCode {
+    let mut worst = ExitCode::Passed;
+    while let Some(Ended { followed, error }) = ended.blocking_recv() {
+        if let Some(error) = error {
+            worst = worst.max(error.exit_code());
+            screen.complain(&error);
+        }
+        match folder.save(&followed, url) {
+            Ok(Some(saved)) => {
+                screen.show(&Human::saved(&saved.script, saved.without_golden.as_deref()));
+            }
+            Ok(None) => {}
+            Err(error) => {
+                worst = worst.max(error.exit_code());
+                screen.complain(&error);
+            }
+        }
+    }
+    worst
+}

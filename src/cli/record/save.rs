@@ -1,0 +1,296 @@
+//! What a session leaves: a trace, a script, and a golden if the script passes on the trace.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::follow::{Followed, Turn};
+use crate::cli::dialogue::Script;
+use crate::cli::written;
+use crate::error::{Error, Result};
+use crate::golden::{Goldens, Policy};
+use crate::outcome::{Golden, Outcome, Verdict};
+use crate::proto::Speech;
+use crate::redaction::Redaction;
+use crate::report::{Report as _, Trace};
+use crate::script::written as rhai;
+use crate::script::{Runner, Servers, Settings};
+use crate::session::block_on;
+use crate::trace;
+use crate::transcript::Close;
+
+/// What stands for a secret in what was followed.
+const MASKED: &str = "[SECRET]";
+/// What a secret is when the script runs on the trace, in which any fits: so much of it, over and
+/// over, as the secret is long, since a literal has its length.
+const FITTING: &str = "Q0-hIdDeN-";
+/// What may be wrong with a trace in which the server says a secret.
+const SHORTER: &str = "what is masked is not as long as what the server said, which matters in a literal; mailexpect run \
+                       --record makes the golden with the server";
+/// The parameters of an exchange of SASL.
+const PASSWORD: &str = "password";
+/// The mechanisms in which the server proves itself: what it said cannot be said again.
+const PROVING: [&str; 2] = ["SCRAM-", "DIGEST-"];
+/// The deadline of an operation on the trace, which answers at once or never.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where the sessions of a folder go.
+pub(super) struct Folder {
+    path: PathBuf,
+    /// What goldens are redacted by.
+    redaction: Arc<Redaction>,
+    /// The number of the next session.
+    next: usize,
+}
+
+/// What was saved of a session.
+pub(super) struct Saved {
+    pub(super) script: PathBuf,
+    /// Why there is no golden, if there is none.
+    pub(super) without_golden: Option<String>,
+}
+
+impl Folder {
+    /// # Errors
+    /// Usage if there can be no such folder.
+    pub(super) fn new(path: &Path, redaction: Redaction) -> Result<Self> {
+        std::fs::create_dir_all(path)
+            .map_err(|error| Error::usage(format!("cannot make {}: {error}", path.display())))?;
+        Ok(Self { path: path.to_owned(), redaction: redaction.into(), next: 1 })
+    }
+
+    /// The script of the next session: that of none that is there.
+    fn script(&mut self) -> PathBuf {
+        loop {
+            let script = self.path.join(format!("session-{}.rhai", self.next));
+            let golden = format!("snapshots/session-{}.snap", self.next);
+            self.next += 1;
+            let others = [script.with_extension("trace"), self.path.join(golden)];
+            if !script.exists() && !others.iter().any(|file| file.exists()) {
+                return script;
+            }
+        }
+    }
+
+    /// Saves a session; nothing if nothing was said in it.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub(super) fn save(&mut self, followed: &Followed, url: &str) -> Result<Option<Saved>> {
+        if followed.is_cut {
+            let error = Error::usage("the session was too long to be saved");
+            return Err(error.hint("at most 16 MiB are kept of one"));
+        }
+        if !followed.turns.iter().any(|turn| !matches!(turn, Turn::Closed(_))) {
+            return Ok(None);
+        }
+        let script = self.script();
+        let file = script.with_extension("trace");
+        written::create(&file, &trace_of(&script, url, followed), false)?;
+        let with_verbs = Written::of(followed, url, true);
+        written::create(&script, &with_verbs.text, false)?;
+        let mut why = self.golden(&script, &file, &with_verbs)?;
+        if why.is_some() && with_verbs.has_exchange && !with_verbs.is_proving {
+            // The client may have said it in a way that no verb does.
+            let in_lines = Written::of(followed, url, false);
+            written::create(&script, &in_lines.text, true)?;
+            let still = self.golden(&script, &file, &in_lines)?;
+            if still.is_some() {
+                written::create(&script, &with_verbs.text, true)?;
+            } else {
+                why = None;
+            }
+        }
+        if why.is_some() && followed.turns.iter().any(Turn::has_masked_reply) {
+            why = why.map(|why| format!("{why}\n{SHORTER}"));
+        }
+        Ok(Some(Saved { script, without_golden: why }))
+    }
+
+    /// Makes the golden by running the script on the trace; why there is none, if there is none.
+    fn golden(&self, script: &Path, file: &Path, written: &Written) -> Result<Option<String>> {
+        if written.is_proving {
+            let why = "an exchange in which the server proves itself cannot be played again";
+            return Ok(Some(format!("{why}; mailexpect run --record makes it with the server")));
+        }
+        let entries = trace::read(file)?;
+        let recording = entries.first().map(trace::Entry::recording).unwrap_or_default();
+        let settings = Settings {
+            servers: Servers::Given,
+            redaction: Arc::clone(&self.redaction),
+            ..Settings::default()
+        };
+        let runner = Runner::new(settings);
+        let runner = runner.play(Arc::new(recording), &written.params, TIMEOUT);
+        let mut outcome = block_on(runner.run(script, std::future::pending()));
+        Goldens { policy: Policy::Record, ..Goldens::default() }.hold(&mut outcome);
+        Ok(match (&outcome.golden, &outcome.verdict) {
+            (Golden::None, _) | (_, Verdict::Failed(_)) => Some(why(&outcome)),
+            _ => None,
+        })
+    }
+}
+
+fn trace_of(script: &Path, url: &str, followed: &Followed) -> String {
+    let mut outcome = Outcome::new(script, Verdict::Passed);
+    outcome.params = vec![(scheme(url).to_owned(), url.to_owned())];
+    outcome.recorded = Some(Box::new(followed.recorded.clone()));
+    Trace { failures_only: false }.script_ended(0, &outcome)
+}
+
+fn scheme(url: &str) -> &str {
+    url.split([':', '+']).next().unwrap_or(url)
+}
+
+fn why(outcome: &Outcome) -> String {
+    let Some(failure) = outcome.failure() else { return "the script was not run".to_owned() };
+    let message = failure.error.message();
+    match &failure.place {
+        Some(place) => format!("on its trace, line {} of the script fails: {message}", place.line),
+        None => message.to_owned(),
+    }
+}
+
+/// A script, and what is known of it.
+struct Written {
+    text: String,
+    /// The values of its parameters when it runs on the trace.
+    params: BTreeMap<String, String>,
+    /// It has an exchange of SASL in it.
+    has_exchange: bool,
+    is_proving: bool,
+}
+
+impl Written {
+    fn of(followed: &Followed, url: &str, with_verbs: bool) -> Self {
+        let title = format!("A session with {url}, as it was passed on.");
+        let mut script = Script::new(followed.speech, url, &title);
+        let (mut at, mut has_exchange, mut is_proving) = (0, false, false);
+        let turns = &followed.turns;
+        let (mut params, mut is_left) = (BTreeMap::new(), false);
+        while let Some(turn) = turns.get(at) {
+            at += 1;
+            match turn {
+                Turn::Server(bytes) => script.heard(bytes),
+                Turn::Client { bytes, length, .. } => {
+                    if let Some(exchange) = exchange(followed.speech, &turns[at - 1..]) {
+                        has_exchange = true;
+                        if with_verbs {
+                            is_proving |= exchange.is_proving;
+                            script.call(&exchange.call);
+                            at += exchange.turns - 1;
+                            continue;
+                        }
+                    }
+                    let before = script.secrets().count();
+                    script.sent(bytes, false);
+                    let new = script.secrets().skip(before);
+                    params.extend(new.map(|name| (name, fitting(bytes, *length))));
+                }
+                // That of imaps and its like comes before anything is said.
+                Turn::Tls if at == 1 => {}
+                Turn::Tls => script.handshake(),
+                Turn::Closed(Close::ByServer) if !is_left => script.closed(),
+                Turn::Closed(_) => is_left = true,
+            }
+        }
+        params.insert(scheme(url).to_owned(), url.to_owned());
+        if has_exchange && with_verbs {
+            params.insert(PASSWORD.to_owned(), FITTING.to_owned());
+        }
+        Self { text: script.finish(), params, has_exchange, is_proving }
+    }
+}
+
+/// A secret as long as those of a turn that was so long before they were masked.
+fn fitting(masked: &[u8], length: usize) -> String {
+    let count = memchr::memmem::find_iter(masked, MASKED).count();
+    let others = masked.len() - count * MASKED.len();
+    let each = length.saturating_sub(others) / count.max(1);
+    FITTING.chars().cycle().take(each).collect()
+}
+
+/// An exchange of SASL, or APOP, that succeeded: the verb for it.
+struct Exchange {
+    call: String,
+    /// How many turns it took.
+    turns: usize,
+    is_proving: bool,
+}
+
+/// The exchange that the turns begin with, if they do.
+fn exchange(speech: Speech, turns: &[Turn]) -> Option<Exchange> {
+    let Some(Turn::Client { bytes, .. }) = turns.first() else { return None };
+    let line = std::str::from_utf8(bytes).ok()?.strip_suffix("\r\n")?;
+    if line.contains('\n') {
+        return None;
+    }
+    let mut words = line.split(' ');
+    if speech == Speech::Imap {
+        words.next();
+    }
+    let command = words.next()?;
+    if speech == Speech::Pop3 && command.eq_ignore_ascii_case("APOP") {
+        let user = words.next()?;
+        let call = rhai::apop(user);
+        return Some(Exchange { call, turns: 2, is_proving: false }).filter(
+            |_| matches!(turns.get(1), Some(Turn::Server(said)) if said.starts_with(b"+OK")),
+        );
+    }
+    if !command.eq_ignore_ascii_case(speech.facts().sasl.command) {
+        return None;
+    }
+    let mechanism = words.next()?.trim_matches('"').to_ascii_uppercase();
+    let mut user = None;
+    for (at, turn) in turns.iter().enumerate() {
+        match turn {
+            Turn::Client { meaning, .. } => {
+                let meaning = meaning.as_deref();
+                user = user.or_else(|| meaning.and_then(|meaning| who(&mechanism, meaning)));
+            }
+            Turn::Server(said) if is_challenge(speech, said) => {}
+            Turn::Server(said) if is_success(speech, said) => {
+                let is_proving = PROVING.iter().any(|begins| mechanism.starts_with(begins));
+                let call = rhai::auth(&user?, Some(&mechanism));
+                return Some(Exchange { call, turns: at + 1, is_proving });
+            }
+            _ => return None,
+        }
+    }
+    None
+}
+
+fn is_challenge(speech: Speech, said: &[u8]) -> bool {
+    match speech {
+        Speech::Smtp | Speech::Lmtp => said.starts_with(b"334"),
+        Speech::Sieve => said.starts_with(b"\"") || said.starts_with(b"{"),
+        _ => said.starts_with(b"+ ") || said.starts_with(b"+\r"),
+    }
+}
+
+fn is_success(speech: Speech, said: &[u8]) -> bool {
+    let last = String::from_utf8_lossy(crate::proto::last_line(said)).to_ascii_uppercase();
+    match speech {
+        Speech::Smtp | Speech::Lmtp => last.starts_with("235"),
+        Speech::Pop3 => last.starts_with("+OK"),
+        Speech::Imap => last.split(' ').nth(1) == Some("OK"),
+        Speech::Sieve | Speech::Stream => last.starts_with("OK"),
+    }
+}
+
+/// Who logs in, as a response says it whose secret is masked.
+fn who(mechanism: &str, meaning: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(meaning).ok()?;
+    let user = match mechanism {
+        "PLAIN" => text.split('\0').nth(1)?,
+        "LOGIN" => text,
+        "CRAM-MD5" => text.rsplit_once(' ')?.0,
+        _ if mechanism.starts_with("SCRAM-") => {
+            text.split(',').find_map(|part| part.strip_prefix("n="))?
+        }
+        "DIGEST-MD5" => text.split("username=\"").nth(1)?.split('"').next()?,
+        _ => return None,
+    };
+    (!user.is_empty() && !user.contains(MASKED)).then(|| user.to_owned())
+}

@@ -1,0 +1,257 @@
+//! Sessions that a proxy passes on, and what it leaves of them.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use mailexpect::server::Embedded;
+
+use crate::program::{Ran, folder, program, run};
+
+/// A proxy in a folder.
+struct Proxy {
+    child: Child,
+    out: BufReader<ChildStdout>,
+    /// Where it listens.
+    url: String,
+}
+
+impl Proxy {
+    fn start(folder: &Path, args: &[&str]) -> Self {
+        let mut child = program()
+            .current_dir(folder)
+            .arg("record")
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut first = String::new();
+        out.read_line(&mut first).unwrap();
+        let url = first.split(' ').next().unwrap_or_default().to_owned();
+        assert!(url.contains("://"), "{first}");
+        Self { child, out, url }
+    }
+
+    /// Waits until it has ended: its exit code, and what it showed.
+    fn ended(mut self) -> Ran {
+        let (mut out, mut err) = (String::new(), String::new());
+        self.out.read_to_string(&mut out).unwrap();
+        self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        Ran { code: self.child.wait().unwrap().code(), out, err }
+    }
+}
+
+/// All files below a folder, in one text.
+fn all_of(folder: &Path) -> String {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let texts = entries
+        .map(|path| if path.is_dir() { all_of(&path) } else { fs::read_to_string(path).unwrap() });
+    texts.collect()
+}
+
+/// Passes a client's session on to the server, and runs the script that is left of it against that.
+fn recorded(server: &Embedded, scheme: &str, client: &str, secrets: &[&str]) -> String {
+    let folder = folder(&[("client.rhai", client), ("server.pem", server.ca().unwrap())]);
+    let path = folder.path();
+    let url = server.url(scheme).unwrap();
+    let args = ["--listen", scheme, "--to", &url, "--connections", "1", "--cacert", "server.pem"];
+    let args = [&args[..], &["--redact", "pop3"]].concat();
+    let proxy = Proxy::start(path, &args);
+    let set = format!("{scheme}={}", proxy.url);
+    let password = format!("password=literal:{}", Embedded::PASSWORD);
+    let mut args = vec!["run", "client.rhai", "--cacert", "recorded/ca.pem", "--set", &set];
+    if client.contains("param(\"password\")") {
+        args.extend(["--set", &password]);
+    }
+    let ran = run(path, &args);
+    assert_eq!(ran.code, Some(0), "{scheme}: {ran:?}");
+    let ended = proxy.ended();
+    let all = all_of(&path.join("recorded"));
+    let saved = "saved recorded/session-1.rhai with its trace and its golden";
+    assert!(ended.code == Some(0) && ended.out.contains(saved), "{scheme}: {ended:?}\n{all}");
+    assert!(ended.out.contains("the CA in recorded/ca.pem"), "{ended:?}");
+    let token = format!("\0{}\0{}", Embedded::USER, Embedded::PASSWORD);
+    let token = data_encoding_of(&token);
+    assert!(!all.contains(Embedded::PASSWORD) && !all.contains(&token), "{scheme}: {all}");
+    let mut args = vec!["run", "recorded/session-1.rhai", "--check", "--cacert", "server.pem"];
+    let sets: Vec<_> =
+        secrets.iter().map(|name| format!("{name}=literal:{}", Embedded::PASSWORD)).collect();
+    args.extend(sets.iter().flat_map(|set| ["--set", set]));
+    let ran = run(path, &args);
+    assert_eq!(ran.code, Some(0), "{scheme}: {ran:?}\n{all}");
+    all
+}
+
+/// The base64 of a text, by what everybody has.
+fn data_encoding_of(text: &str) -> String {
+    let mut child =
+        Command::new("base64").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn a_session_of_mail_leaves_a_script_that_passes_and_whose_golden_holds() {
+    let server = Embedded::start().unwrap();
+    let user = Embedded::USER;
+    let smtp = r#"let s = connect(param("smtp"));
+        s.expect(220);
+        s.ehlo("client.example");
+        s.auth("USER", param("password"), #{mechanism: "PLAIN"});
+        s.pipeline(["MAIL FROM:<kim@example.com>", "RCPT TO:<USER>", "DATA"]);
+        s.expect(250);
+        s.expect(250);
+        s.expect(354);
+        s.send_raw("Subject: hi\r\n\r\nThe password is " + param("password") + ".\r\n..\r\n.\r\n");
+        s.expect(250);
+        s.quit();
+    "#;
+    let all = recorded(
+        &server,
+        "submission",
+        &smtp.replace("USER", user).replace("(\"smtp\"", "(\"submission\""),
+        &["secret", "password"],
+    );
+    assert!(all.contains("s.auth(\"PLAIN\", param(\"user\", "), "{all}");
+    assert!(all.contains("The password is \" + param(\"secret\") + \"."), "{all}");
+    let mails = server.mails();
+    assert!(mails.len() == 2 && mails.iter().all(|mail| mail.data.ends_with(b"pppwww.\r\n.\r\n")));
+
+    let lmtp = r#"let s = connect(param("lmtp"));
+        s.expect(220);
+        s.lhlo("client.example");
+        s.mail("kim@example.com");
+        s.rcpt("hoge@example.com");
+        s.rcpt("nobody@localhost", #{expect: 550});
+        s.data("Subject: hi\r\n\r\nHi.\r\n");
+        s.quit();
+    "#;
+    recorded(&server, "lmtp", lmtp, &[]);
+}
+
+#[test]
+fn a_session_of_a_mailbox_leaves_a_script_that_passes_and_whose_golden_holds() {
+    let server = Embedded::start().unwrap();
+    let user = Embedded::USER;
+    let imap = r#"let s = connect(param("imap"));
+        s.expect("* OK");
+        s.send("a1 LOGIN USER {6}");
+        s.expect_until("+");
+        s.send(param("password"));
+        s.expect_until("a1 OK");
+        s.send("a2 LIST \"\" *");
+        s.expect_until("a2 OK");
+        s.send("a3 APPEND nowhere {24}");
+        s.expect_until("+");
+        s.send("Subject: " + param("password") + "\r\n\r\nHi.\r\n");
+        s.expect_until("a3 NO");
+        s.send("a4 LOGOUT");
+        s.expect_until("a4 OK");
+    "#;
+    recorded(&server, "imap", &imap.replace("USER", user), &["secret", "secret2"]);
+
+    let pop3 = r#"let s = connect(param("pop3"));
+        s.expect("+OK");
+        s.apop("USER", param("password"));
+        s.send("CAPA");
+        s.expect("+OK");
+        s.expect_multiline();
+        s.quit();
+    "#;
+    let all = recorded(&server, "pop3", &pop3.replace("USER", user), &["password"]);
+    assert!(all.contains("s.apop(param(\"user\", "), "{all}");
+
+    let sieve = r#"let s = connect(param("sieve"));
+        s.expect("OK");
+        s.auth("USER", param("password"), #{mechanism: "PLAIN"});
+        s.send("LISTSCRIPTS");
+        s.expect("OK");
+        s.send("LOGOUT");
+        s.expect("OK");
+    "#;
+    recorded(&server, "sieve", &sieve.replace("USER", user), &["password"]);
+}
+
+#[test]
+fn tls_is_put_on_with_both_sides_when_a_client_asks_for_it() {
+    let server = Embedded::start().unwrap();
+    let client = |scheme: &str, greeting: &str, rest: &str| {
+        format!(
+            "let s = connect(param(\"{scheme}\"));\ns.expect({greeting});\n{rest}\n\
+             assert(s.tls.verified);\ns.auth(\"{}\", param(\"password\"), #{{mechanism: \"PLAIN\"}});\n",
+            Embedded::USER
+        )
+    };
+    let smtp = client("submission", "220", "s.ehlo(\"x\");\ns.starttls();\ns.ehlo(\"x\");")
+        + "s.quit();\n";
+    let all = recorded(&server, "submission", &smtp, &["password"]);
+    assert!(all.contains("s.tls_handshake();") && all.contains("*** TLS "), "{all}");
+    let imap = client("imap", "\"* OK\"", "s.starttls();\ns.capability();") + "s.logout();\n";
+    recorded(&server, "imap", &imap, &["password"]);
+    let pop3 = client("pop3", "\"+OK\"", "s.starttls();\ns.capa();") + "s.quit();\n";
+    recorded(&server, "pop3", &pop3, &["password"]);
+    let sieve = client("sieve", "\"OK\"", "s.starttls();") + "s.logout();\n";
+    recorded(&server, "sieve", &sieve, &["password"]);
+    // TLS from the start, and a server that proves itself.
+    let imaps = client("imaps", "\"* OK\"", "").replace("PLAIN", "SCRAM-SHA-256");
+    let folder = folder(&[("client.rhai", &imaps), ("server.pem", server.ca().unwrap())]);
+    let url = server.url("imaps").unwrap();
+    let args = ["--listen", "imaps", "--to", &url, "--connections", "1", "--cacert", "server.pem"];
+    let proxy = Proxy::start(folder.path(), &args);
+    let set = format!("imaps={}", proxy.url);
+    let password = format!("password=literal:{}", Embedded::PASSWORD);
+    let args = ["--cacert", "recorded/ca.pem", "--set", &set, "--set", &password];
+    let ran = run(folder.path(), &[&["run", "client.rhai"][..], &args].concat());
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let ended = proxy.ended();
+    assert!(
+        ended.code == Some(0) && ended.out.contains("no golden: an exchange in which"),
+        "{ended:?}"
+    );
+    let args = ["--cacert", "server.pem", "--set", &password];
+    let ran = run(folder.path(), &[&["run", "recorded/session-1.rhai"][..], &args].concat());
+    assert_eq!(ran.code, Some(0), "{ran:?}\n{}", all_of(&folder.path().join("recorded")));
+}
+
+#[test]
+fn an_interrupt_saves_what_was_said_and_a_server_that_is_away_is_named() {
+    let server = Embedded::start().unwrap();
+    let folder = folder(&[]);
+    let proxy = Proxy::start(folder.path(), &["--listen", "smtp", "--to", &server.smtp()]);
+    let address = proxy.url.strip_prefix("smtp://").unwrap().to_owned();
+    let mut stream = TcpStream::connect(&address).unwrap();
+    stream.write_all(b"NOOP\r\n").unwrap();
+    let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().starts_with("220 "));
+    assert!(lines.next().unwrap().unwrap().starts_with("250 "));
+    let id = proxy.child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let ended = proxy.ended();
+    assert!(
+        ended.code == Some(0) && ended.out.contains("saved recorded/session-1.rhai"),
+        "{ended:?}"
+    );
+    let script = fs::read_to_string(folder.path().join("recorded/session-1.rhai")).unwrap();
+    assert!(
+        script.contains("\ns.send_raw(\"NOOP\\r\\n\");\n")
+            || script.contains("\ns.send(\"NOOP\");\n"),
+        "{script}"
+    );
+
+    // A server that is not there: what is in the folder stays.
+    let gone = format!("smtp+unix://{}/none", folder.path().display());
+    let proxy =
+        Proxy::start(folder.path(), &["--listen", "smtp", "--to", &gone, "--connections", "1"]);
+    let address = proxy.url.strip_prefix("smtp://").unwrap().to_owned();
+    let mut stream = TcpStream::connect(&address).unwrap();
+    stream.read_to_end(&mut Vec::new()).unwrap();
+    let ended = proxy.ended();
+    assert!(ended.code == Some(3) && ended.err.contains("/none"), "{ended:?}");
+    let ran = run(folder.path(), &["record", "--listen", "imap", "--to", "smtp://localhost"]);
+    assert!(ran.code == Some(2) && ran.err.contains("clients speak IMAP"), "{ran:?}");
+}
