@@ -10,6 +10,8 @@ use std::process::{Command, Stdio};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
+use crate::probe::Account;
+use crate::script::wipe_what_is_freed;
 use crate::visible;
 
 /// What stands for a value that is asked for at the terminal.
@@ -25,6 +27,9 @@ const LARGEST: u64 = 64 << 10;
 /// Usage for a variable that is not set, a file that others may read, a program that fails.
 pub(super) fn fetch(params: &mut BTreeMap<String, String>) -> Result<Vec<Zeroizing<String>>> {
     let mut secrets = Vec::new();
+    if params.values().any(|value| !is_clear(value)) {
+        wipe_what_is_freed();
+    }
     for (name, value) in params {
         let (source, rest) = match value.split_once(':') {
             None if value == PROMPT => (PROMPT, name.as_str()),
@@ -85,6 +90,7 @@ pub(super) fn is_clear(value: &str) -> bool {
 /// # Errors
 /// Usage if there is no terminal, or nothing was typed.
 pub(super) fn prompt(question: &str) -> Result<Zeroizing<String>> {
+    wipe_what_is_freed();
     typed(question).map_err(|why| {
         Error::usage(format!("no password: {why}"))
             .hint("from a pipe, send AUTH with what mailexpect sasl prints: --password env:NAME")
@@ -103,6 +109,14 @@ pub(super) fn secret(name: &str, source: &str) -> Result<Zeroizing<String>> {
     }
     let mut params = BTreeMap::from([(name.to_owned(), source.to_owned())]);
     Ok(fetch(&mut params)?.pop().unwrap_or_default())
+}
+
+/// The account of a user whose password comes from that source.
+///
+/// # Errors
+/// As [`secret`].
+pub(super) fn account(user: String, source: Option<&str>) -> Result<Account> {
+    Ok(Account { user, password: secret("password", source.unwrap_or_default())? })
 }
 
 fn typed(question: &str) -> Result<Zeroizing<String>, String> {

@@ -57,6 +57,7 @@ use corosensei::stack::DefaultStack;
 use corosensei::{CoroutineResult, Yielder};
 
 pub use allocator::CountingAllocator;
+pub(crate) use allocator::wipe_what_is_freed;
 pub(crate) use frame::Stop;
 use frame::{Awaited, Frame};
 pub(crate) use stacks::CALLS_SIZE;

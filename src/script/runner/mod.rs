@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use rhai::Engine;
 
+use super::coroutine::wipe_what_is_freed;
 use super::engine::engine;
 use super::fixtures::Fixtures;
 use super::library::Library;
@@ -46,10 +47,12 @@ impl Runner {
         let library = Arc::new(Library::default());
         let secrets = Learned::default();
         for (_, value) in settings.params.iter().filter(|(name, _)| secrets::is_secret_name(name)) {
+            wipe_what_is_freed();
             secrets.keep(value.as_bytes());
         }
         for value in settings.params.values() {
             if let Some(password) = secrets::password_of_url(value) {
+                wipe_what_is_freed();
                 secrets.keep(value[password].as_bytes());
             }
         }
