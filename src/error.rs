@@ -1,5 +1,8 @@
 //! The one error of the crate: what went wrong in a dialogue, with its parts.
 
+#[cfg(feature = "cli")]
+mod short;
+
 use std::fmt;
 use std::panic::Location;
 use std::time::Duration;

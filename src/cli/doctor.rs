@@ -13,7 +13,6 @@ use super::value;
 use crate::doctor::{Answer, Doctor as Asker, Question};
 use crate::error::{Error, Result};
 use crate::outcome::ExitCode;
-use crate::probe::Account;
 use crate::report::{Diagnosis, Language};
 use crate::session::{Options, block_on};
 
@@ -33,7 +32,7 @@ pub(super) struct Doctor {
     /// Look for the message as this user.
     #[arg(long, value_name = "USER", requires_all = ["password", "deliver"])]
     user: Option<String>,
-    /// Take the password from `env:NAME`, `file:PATH` or `cmd:PROGRAM`.
+    /// Take the password from `env:NAME`, `file:PATH`, `cmd:PROGRAM` or `prompt`.
     #[arg(long, value_name = "SOURCE", requires = "user")]
     password: Option<String>,
     /// Look for the message in this INBOX: `--imap imaps://mail.example.com`; by default that of
@@ -93,7 +92,7 @@ pub(super) fn doctor(args: Doctor, screen: &mut Screen) -> Result<ExitCode> {
         return Err(error.hint("mailexpect doctor example.com"));
     }
     let deliver = match args.user {
-        Some(user) => Some((account(user, args.password.unwrap_or_default())?, args.imap)),
+        Some(user) => Some((value::account(user, args.password.as_deref())?, args.imap)),
         None => None,
     };
     descriptors::raise_limit();
@@ -124,11 +123,4 @@ fn code(answers: &[Answer]) -> ExitCode {
     } else {
         ExitCode::Passed
     }
-}
-
-fn account(user: String, password: String) -> Result<Account> {
-    let mut params = [("password".to_owned(), password)].into();
-    value::fetch(&mut params)?;
-    let password = params.remove("password").unwrap_or_default().into();
-    Ok(Account { user, password })
 }

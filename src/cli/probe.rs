@@ -11,7 +11,7 @@ use super::tls::Tls;
 use super::value;
 use crate::error::{Error, Result};
 use crate::outcome::ExitCode;
-use crate::probe::{self, Account, Depth, Host, Place, State};
+use crate::probe::{self, Depth, Found, Host, Place, State};
 use crate::report::{Probed, Unexpected};
 use crate::session::{Options, block_on};
 use crate::transport::{Family, Proxy};
@@ -28,6 +28,7 @@ pub(super) struct Probe {
     hosts: Vec<String>,
     /// Go this deep: banner, ehlo, tls, auth, rcpt (a transaction that is reset), data (a message
     /// is sent) or delivered (and found by IMAP). By default EHLO, and TLS if it is offered.
+    /// IMAP, POP3 and ManageSieve end at auth: from rcpt on, a port of SMTP or LMTP has to be open.
     #[arg(long, value_name = "DEPTH")]
     to: Option<Depth>,
     /// Fail unless ports are in these states, open, closed, filtered or unreachable:
@@ -85,7 +86,7 @@ struct Dialogue {
     /// Authenticate as this user. Certificates must hold then, except with --insecure.
     #[arg(long, value_name = "USER", requires = "password")]
     user: Option<String>,
-    /// Take the password from `env:NAME`, `file:PATH` or `cmd:PROGRAM`.
+    /// Take the password from `env:NAME`, `file:PATH`, `cmd:PROGRAM` or `prompt`.
     #[arg(long, value_name = "SOURCE", requires = "user")]
     password: Option<String>,
     /// Look for a message that was sent in this INBOX: `--imap imaps://mail.example.com`; by
@@ -136,10 +137,10 @@ pub(super) fn probe(args: Probe, screen: &mut Screen) -> Result<ExitCode> {
     for mut place in places {
         place.add(expected.iter().flat_map(|expected| expected.ports.iter().copied()));
         if own_mailbox {
-            prober.mailbox = Some(format!("imaps://{}", bracketed(&place.host)));
+            prober.mailbox = Some(place.url("imaps", 993));
         }
         let judged = block_on(prober.host(&place)).map(|host| {
-            let wrong = judge(&host, &place, &expected);
+            let wrong = judge(&host, &place, &expected, prober.depth);
             (host, wrong)
         });
         let code = match judged {
@@ -171,10 +172,6 @@ pub(super) fn probe(args: Probe, screen: &mut Screen) -> Result<ExitCode> {
     Ok(if quiet { worst.min(ExitCode::Failed) } else { worst })
 }
 
-fn bracketed(host: &str) -> String {
-    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
-}
-
 fn code(host: &Host, wrong: &[Unexpected]) -> ExitCode {
     if wrong.is_empty() {
         ExitCode::Passed
@@ -186,7 +183,7 @@ fn code(host: &Host, wrong: &[Unexpected]) -> ExitCode {
 }
 
 /// What is not as it is to be.
-fn judge(host: &Host, place: &Place, expected: &[Expected]) -> Vec<Unexpected> {
+fn judge(host: &Host, place: &Place, expected: &[Expected], depth: Depth) -> Vec<Unexpected> {
     let mut wrong = Vec::new();
     for Expected { state, ports } in expected {
         for port in ports {
@@ -196,9 +193,8 @@ fn judge(host: &Host, place: &Place, expected: &[Expected]) -> Vec<Unexpected> {
             }
         }
     }
-    let is_expected = |port: u16| expected.iter().any(|expected| expected.ports.contains(&port));
     if expected.is_empty() && place.is_named {
-        for port in place.ports.iter().filter(|port| !is_expected(port.number)) {
+        for port in &place.ports {
             let is = host.state(port.number);
             if is != State::Open {
                 wrong.push(Unexpected::State { port: port.number, is, expected: State::Open });
@@ -212,6 +208,10 @@ fn judge(host: &Host, place: &Place, expected: &[Expected]) -> Vec<Unexpected> {
             let port = found.address.port();
             wrong.push(Unexpected::Failed { port, at: found.at, error: error.clone() });
         }
+    }
+    let took = |found: &Found| found.reached >= Some(Depth::Rcpt);
+    if wrong.is_empty() && depth >= Depth::Rcpt && !host.found.iter().any(took) {
+        wrong.push(Unexpected::NoRecipient);
     }
     wrong
 }
@@ -227,7 +227,7 @@ fn prober(args: Probe) -> Result<probe::Probe> {
         let error = Error::usage(format!("--to {depth} needs an account"));
         return Err(error.hint("--user me@example.com --password env:PASSWORD"));
     }
-    let account = user.map(|user| account(user, password.unwrap_or_default())).transpose()?;
+    let account = user.map(|user| value::account(user, password.as_deref())).transpose()?;
     let mut tls = args.tls.options(crate::tls::Options::new())?;
     if !args.verify && account.is_none() {
         // What is wrong with a certificate is told, and no reason to end.
@@ -250,11 +250,4 @@ fn prober(args: Probe) -> Result<probe::Probe> {
     (prober.helo, prober.from, prober.rcpt) = (helo, from, rcpt);
     (prober.account, prober.mailbox) = (account, imap);
     Ok(prober)
-}
-
-fn account(user: String, password: String) -> Result<Account> {
-    let mut params = [("password".to_owned(), password)].into();
-    value::fetch(&mut params)?;
-    let password = params.remove("password").unwrap_or_default().into();
-    Ok(Account { user, password })
 }

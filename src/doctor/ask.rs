@@ -65,6 +65,23 @@ impl Asked {
     pub(super) fn replies(&self, line: &str) -> impl Iterator<Item = &(String, String)> {
         self.said.iter().filter(move |(said, _)| said.starts_with(line))
     }
+
+    /// The replies to recipients. After a sender who was refused, a reply (503) says nothing of
+    /// the recipient.
+    pub(super) fn of_recipients(&self) -> impl Iterator<Item = &(String, String)> {
+        let mut has_sender = false;
+        self.said.iter().filter(move |(line, reply)| {
+            if line.starts_with("MAIL") {
+                has_sender = reply.starts_with('2');
+            }
+            has_sender && line.starts_with("RCPT")
+        })
+    }
+
+    /// The first sender who was refused, with the reply.
+    pub(super) fn refused_sender(&self) -> Option<&(String, String)> {
+        self.replies("MAIL").find(|(_, reply)| !reply.starts_with('2'))
+    }
 }
 
 async fn one(session: &mut Session, line: &str) -> Result<String> {

@@ -57,17 +57,8 @@ pub(super) fn unresolved(host: &str, error: &Error) -> Answer {
         host: Some(host.to_owned()),
         said: Said::No,
         is_well: Some(false),
-        proof: vec![Proof::Line(in_short(error))],
+        proof: vec![Proof::Line(error.in_short())],
     }
-}
-
-/// An error in one line.
-pub(super) fn in_short(error: &Error) -> String {
-    let first = |part: Option<&str>, name: &str| {
-        let part = part.and_then(|part| part.lines().next());
-        part.map(|part| format!("; {name} {part}")).unwrap_or_default()
-    };
-    format!("{}{}{}", error.message(), first(error.sent(), "after"), first(error.got(), "got"))
 }
 
 impl Seen<'_> {
@@ -137,7 +128,7 @@ impl Seen<'_> {
             return self.answer(Question::Relays, Said::Unknown, None, Vec::new());
         };
         let line = format!("RCPT TO:<{FOREIGN}>");
-        let replies: Vec<_> = asked.replies(&line).collect();
+        let replies: Vec<_> = asked.of_recipients().filter(|(said, _)| *said == line).collect();
         let mut proof: Vec<_> = replies.iter().map(|(line, reply)| said(line, reply)).collect();
         proof.dedup();
         let near = near(asked);
@@ -155,12 +146,16 @@ impl Seen<'_> {
         if replies.iter().any(|(_, reply)| reply.starts_with('5') || is_relay_refusal(reply)) {
             return self.answer(Question::Relays, Said::No, Some(true), proof);
         }
-        if replies.iter().any(|(_, reply)| reply.starts_with('4')) {
+        let sender = asked.refused_sender();
+        proof.extend(sender.map(|(line, reply)| said(line, reply)));
+        // A server that takes no sender without AUTH relays for no stranger.
+        if replies.is_empty() && sender.is_some_and(|(_, reply)| reply.starts_with("530")) {
+            return self.answer(Question::Relays, Said::No, Some(true), proof);
+        }
+        if replies.into_iter().chain(sender).any(|(_, reply)| reply.starts_with('4')) {
             proof.push(Proof::Note(Note::PutOff));
         }
-        // The sender was refused before there was a recipient, or the dialogue failed.
-        proof.extend(asked.replies("MAIL").take(1).map(|(line, reply)| said(line, reply)));
-        proof.extend(asked.failure.iter().map(|error| Proof::Line(in_short(error))));
+        proof.extend(asked.failure.iter().map(|error| Proof::Line(error.in_short())));
         self.answer(Question::Relays, Said::Unknown, None, proof)
     }
 
@@ -179,6 +174,10 @@ impl Seen<'_> {
             .iter()
             .find(|(line, reply)| !line.starts_with("RSET") && !reply.starts_with('2'));
         if let Some((line, reply)) = refused {
+            if reply.starts_with('4') && !is_relay_refusal(reply) {
+                let proof = vec![said(line, reply), Proof::Note(Note::PutOff)];
+                return self.answer(Question::DemandsAuth, Said::Unknown, None, proof);
+            }
             return self.answer(
                 Question::DemandsAuth,
                 Said::Yes,
@@ -194,7 +193,7 @@ impl Seen<'_> {
             .collect();
         proof.extend(notes);
         if let Some(error) = &asked.failure {
-            proof.push(Proof::Line(in_short(error)));
+            proof.push(Proof::Line(error.in_short()));
             return self.answer(Question::DemandsAuth, Said::Unknown, None, proof);
         }
         proof.push(Proof::Note(Note::EnvelopeOnly));
@@ -202,8 +201,8 @@ impl Seen<'_> {
     }
 
     fn tells_software(&self) -> Option<Answer> {
-        let greeting =
-            self.at(self.smtp).or(self.at(self.submission))?.service.greeting.as_deref()?;
+        let mut ports = [self.smtp, self.submission].into_iter();
+        let greeting = ports.find_map(|port| self.at(port)?.service.greeting.as_deref())?;
         let lower = greeting.to_ascii_lowercase();
         // What comes after the host's own name.
         let behind = lower.splitn(3, [' ', '-']).nth(2).unwrap_or_default();
@@ -249,7 +248,8 @@ impl Seen<'_> {
             let port = found.address.port();
             let Some(tls) = &found.service.tls else {
                 all = false;
-                let why = found.failure.as_ref().map_or_else(|| "no TLS".to_owned(), in_short);
+                let why =
+                    found.failure.as_ref().map_or_else(|| "no TLS".to_owned(), Error::in_short);
                 proof.push(Proof::Line(format!("{port}: {why}")));
                 continue;
             };
@@ -269,9 +269,15 @@ impl Seen<'_> {
             return self.answer(Question::Accepts, Said::Unknown, None, Vec::new());
         };
         let foreign = format!("RCPT TO:<{FOREIGN}>");
-        let reply = asked.replies("RCPT").find(|(line, _)| *line != foreign);
+        let reply = asked.of_recipients().find(|(line, _)| *line != foreign);
         let Some((line, reply)) = reply else {
-            let proof = asked.failure.iter().map(|error| Proof::Line(in_short(error))).collect();
+            let sender = asked.refused_sender();
+            let mut proof: Vec<_> =
+                sender.map(|(line, reply)| said(line, reply)).into_iter().collect();
+            if sender.is_some_and(|(_, reply)| reply.starts_with('4')) {
+                proof.push(Proof::Note(Note::PutOff));
+            }
+            proof.extend(asked.failure.iter().map(|error| Proof::Line(error.in_short())));
             return self.answer(Question::Accepts, Said::Unknown, None, proof);
         };
         let mut proof = vec![said(line, reply)];

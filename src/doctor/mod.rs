@@ -13,6 +13,7 @@ use tokio::task::{JoinSet, LocalSet};
 use crate::error::{Error, Result};
 use crate::probe::{Account, Depth, Found, Host, Place, Port, Probe};
 use crate::session::Options;
+use crate::transport::NULL_MX;
 use ask::{Asked, Talk};
 
 /// What is asked.
@@ -176,7 +177,7 @@ impl Doctor {
                 let proof = vec![line, Proof::Note(Note::IsHost)];
                 Ok((vec![domain.to_owned()], answer(Said::Yes, None, proof)))
             }
-            Err(error) if error.got().is_some_and(|got| got.contains("null MX")) => {
+            Err(error) if error.got().is_some_and(|got| got.contains(NULL_MX)) => {
                 let proof = vec![Proof::Line(error.got().unwrap_or_default().to_owned())];
                 Ok((Vec::new(), answer(Said::No, None, proof)))
             }
@@ -273,19 +274,19 @@ impl Doctor {
         let ports = vec![Port { number: self.ports.0, scheme: Some("smtp") }];
         let place = Place { host: host.to_owned(), ports, is_named: true };
         let outcome: Result<Host, Error> = probe.host(&place).await;
-        let found =
-            outcome.map(|host| host.found.into_iter().find(|found| found.reached.is_some()));
+        let is_open = |found: &Found| found.state == crate::probe::State::Open;
+        let found = outcome.map(|host| host.found.into_iter().find(is_open));
         match found {
             Ok(Some(Found { failure: None, reached: Some(Depth::Delivered), .. })) => {
                 let mailbox = probe.mailbox.unwrap_or_default();
                 answer(Said::Yes, Some(true), vec![Proof::Line(format!("{mailbox} INBOX"))])
             }
             Ok(Some(found)) => {
-                let why = found.failure.map_or_else(String::new, |error| judge::in_short(&error));
+                let why = found.failure.map_or_else(String::new, |error| error.in_short());
                 answer(Said::No, Some(false), vec![Proof::Line(why)])
             }
             Ok(None) => answer(Said::No, Some(false), vec![Proof::Note(Note::Failed)]),
-            Err(error) => answer(Said::No, Some(false), vec![Proof::Line(judge::in_short(&error))]),
+            Err(error) => answer(Said::No, Some(false), vec![Proof::Line(error.in_short())]),
         }
     }
 }

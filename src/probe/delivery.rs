@@ -13,7 +13,8 @@ use crate::session::{Options, Session};
 /// How long to wait before looking again into a mailbox whose server has no IDLE.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Waits until a message with this token in its subject is in the INBOX, and takes it away again.
+/// Waits until a message with this token in its subject is in the INBOX, and marks it deleted;
+/// with UIDPLUS, it is removed.
 ///
 /// # Errors
 /// Whatever goes wrong with IMAP; a time-out if the message does not come.
@@ -65,7 +66,11 @@ async fn look(
 async fn take_away(session: &mut Session, message: u64) -> Result<()> {
     let message = message.to_string();
     session.store(&message, "+FLAGS.SILENT (\\Deleted)").by_uid().await?;
-    session.expunge(None).await?;
+    // EXPUNGE without a set would remove what the owner has marked, too (RFC 4315 section 2.1). On
+    // a server without UIDPLUS, ours stays marked.
+    if session.capability().await?.has("UIDPLUS") {
+        session.expunge(message.as_str()).by_uid().await?;
+    }
     session.logout().await?;
     Ok(())
 }

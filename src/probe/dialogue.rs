@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::deadline::left;
 use super::delivery;
-use super::{Depth, Found, Port, Probe, State};
+use super::{Depth, Found, Port, Probe, State, place};
 use crate::error::{Error, Kind, Result};
 use crate::message::Draft;
 use crate::pattern::Regex;
@@ -68,9 +68,7 @@ impl Talk<'_> {
 
     /// Connects in clear; `None` if the port is not open, which is no failure of a dialogue.
     async fn connect(&mut self, scheme: &str, deadline: Instant) -> Result<Option<Session>> {
-        let host = self.host;
-        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-        let url = format!("{scheme}://{host}:{}", self.port.number);
+        let url = place::url(self.host, scheme, self.port.number);
         match self.options.clone().timeout(left(deadline)).connect(&url).await {
             Ok(session) => Ok(Some(session)),
             Err(error) => match State::of(&error) {

@@ -102,9 +102,7 @@ impl Place {
 
     /// The URL of a port.
     pub(crate) fn url(&self, scheme: &str, port: u16) -> String {
-        let is_v6 = self.host.contains(':');
-        let (open, close) = if is_v6 { ("[", "]") } else { ("", "") };
-        format!("{scheme}://{open}{}{close}:{port}", self.host)
+        url(&self.host, scheme, port)
     }
 
     /// Adds ports, unless they are there.
@@ -115,6 +113,13 @@ impl Place {
             }
         }
     }
+}
+
+/// The URL of a port of that host.
+pub(super) fn url(host: &str, scheme: &str, port: u16) -> String {
+    let is_v6 = host.contains(':');
+    let (open, close) = if is_v6 { ("[", "]") } else { ("", "") };
+    format!("{scheme}://{open}{host}{close}:{port}")
 }
 
 /// Host and ports; a bare address of IPv6 has colons of its own.

@@ -5,11 +5,10 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::style::{BAD, DIM, GOOD, ODD};
+use super::wrapped::{COLUMNS, columns, wrapped};
 use crate::doctor::{Answer, Examined, Note, Proof, Question, Said};
 use crate::visible;
 
-/// The columns of a terminal.
-const COLUMNS: usize = 80;
 /// How far proofs are indented.
 const INDENT: usize = 9;
 
@@ -108,7 +107,7 @@ impl Diagnosis<'_> {
                 Proof::Line(line) => (visible::printable(line), false),
                 Proof::Note(said) => (note(said, self.language), true),
             };
-            for line in wrapped(&line) {
+            for line in wrapped(&line, COLUMNS - INDENT) {
                 let _ = if is_note {
                     writeln!(text, "{:INDENT$}{DIM}{line}{DIM:#}", "")
                 } else {
@@ -241,34 +240,4 @@ fn note(note: &Note, language: Language) -> String {
         ).to_owned(),
         Note::Failed => language.of("the dialogue failed", "\u{5bfe}\u{8a71}\u{304c}\u{5931}\u{6557}\u{3057}\u{307e}\u{3057}\u{305f}\u{3002}").to_owned(),
     }
-}
-
-/// How many columns a text takes: letters of Japanese take two.
-fn columns(text: &str) -> usize {
-    text.chars().map(|character| if u32::from(character) >= 0x2e80 { 2 } else { 1 }).sum()
-}
-
-/// Text in lines that fit. Japanese has no blanks to break at.
-fn wrapped(text: &str) -> Vec<String> {
-    let room = COLUMNS - INDENT;
-    let mut lines = vec![String::new()];
-    for word in text.split_inclusive([' ', '\u{3002}', '\u{3001}']) {
-        let last = lines.len() - 1;
-        if !lines[last].is_empty() && columns(&lines[last]) + columns(word.trim_end()) > room {
-            lines.push(String::new());
-        }
-        let last = lines.len() - 1;
-        for character in word.chars() {
-            // A word of Japanese may be longer than the line.
-            if columns(&lines[last]) >= room
-                && u32::from(character) >= 0x2e80
-                && lines.len() - 1 == last
-            {
-                lines.push(String::new());
-            }
-            let end = lines.len() - 1;
-            lines[end].push(character);
-        }
-    }
-    lines.iter().map(|line| line.trim_end().to_owned()).filter(|line| !line.is_empty()).collect()
 }

@@ -61,7 +61,11 @@ mod threshold;
 #[cfg(feature = "cli")]
 mod trace;
 #[cfg(feature = "cli")]
+mod unique;
+#[cfg(feature = "cli")]
 mod watched;
+#[cfg(feature = "cli")]
+mod wrapped;
 
 use std::fmt;
 #[cfg(feature = "cli")]

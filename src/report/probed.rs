@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::human;
 use super::style::{BAD, DIM, GOOD, ODD};
+use super::wrapped::{COLUMNS, wrapped};
 use crate::duration;
 use crate::error::Error;
 use crate::probe::{Depth, Found, Host, Place, Service, State};
@@ -15,10 +16,10 @@ use crate::visible;
 
 /// The version of the JSON: what changes incompatibly gets a new one.
 const VERSION: u32 = 1;
-/// The columns of a terminal, which a table keeps to.
-const COLUMNS: usize = 80;
 /// How far the second line of a port is indented.
 const INDENT: usize = 7;
+/// How much of a line is left.
+const ROOM: usize = COLUMNS - INDENT;
 
 /// What is not as it is to be.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub(crate) enum Unexpected {
     State { port: u16, is: State, expected: State },
     /// The dialogue with an open port failed, at this depth.
     Failed { port: u16, at: Depth, error: Error },
+    /// A transaction was asked for, and no open port has any: IMAP and POP3 take no recipients.
+    NoRecipient,
     /// No port is open at all.
     Nothing,
 }
@@ -115,23 +118,12 @@ impl std::fmt::Display for Unexpected {
                 write!(f, "{port} is {is}, and was to be {expected}")
             }
             Self::Failed { port, at, error } => {
-                write!(f, "{port} failed at {at}: {}", in_short(error))
+                write!(f, "{port} failed at {at}: {}", error.in_short())
             }
+            Self::NoRecipient => f.write_str("no port that is open takes recipients"),
             Self::Nothing => f.write_str("no port is open"),
         }
     }
-}
-
-/// What went wrong, in one line.
-fn in_short(error: &Error) -> String {
-    let mut text = error.message().to_owned();
-    if let Some(sent) = error.sent() {
-        let _ = write!(text, "; after {}", sent.lines().next().unwrap_or_default());
-    }
-    if let Some(got) = error.got() {
-        let _ = write!(text, "; got {}", got.lines().next().unwrap_or_default());
-    }
-    text
 }
 
 /// The lines of one port.
@@ -160,16 +152,16 @@ fn row(text: &mut String, found: &Found, verbose: bool) {
     }
     let fault = found.service.tls.as_ref().and_then(|tls| tls.fault.as_deref());
     if let Some(fault) = fault {
-        for line in wrapped(&format!("the certificate does not hold: {fault}")) {
+        for line in wrapped(&format!("the certificate does not hold: {fault}"), ROOM) {
             let _ = writeln!(text, "{:INDENT$}{ODD}{line}{ODD:#}", "");
         }
     }
     if let Some(error) = &found.failure {
-        for line in wrapped(&format!("failed at {}: {}", found.at, in_short(error))) {
+        for line in wrapped(&format!("failed at {}: {}", found.at, error.in_short()), ROOM) {
             let _ = writeln!(text, "{:INDENT$}{BAD}{line}{BAD:#}", "");
         }
         if let Some(step) = error.next_step() {
-            for line in wrapped(&format!("hint: {step}")) {
+            for line in wrapped(&format!("hint: {step}"), ROOM) {
                 let _ = writeln!(text, "{:INDENT$}{DIM}{line}{DIM:#}", "");
             }
         }
@@ -215,30 +207,11 @@ fn reason(why: &str, found: &Found) -> String {
 
 /// A line of the server's that does not break the table.
 fn cut(line: &str) -> String {
-    let room = COLUMNS - INDENT;
-    if line.chars().count() <= room {
+    if line.chars().count() <= ROOM {
         return line.to_owned();
     }
-    let shown: String = line.chars().take(room - 3).collect();
+    let shown: String = line.chars().take(ROOM - 3).collect();
     format!("{shown}...")
-}
-
-/// Text in lines that fit, broken at blanks.
-fn wrapped(text: &str) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let last = lines.len() - 1;
-        let length = lines[last].chars().count();
-        if length > 0 && length + 1 + word.chars().count() > COLUMNS - INDENT {
-            lines.push(word.to_owned());
-        } else {
-            if length > 0 {
-                lines[last].push(' ');
-            }
-            lines[last].push_str(word);
-        }
-    }
-    lines
 }
 
 fn port(found: &Found) -> Value {

@@ -6,6 +6,10 @@ use std::net::{IpAddr, SocketAddr};
 use crate::error::Kind;
 use crate::error::{Error, Result};
 
+/// What a domain says that takes no mail.
+#[cfg(any(feature = "dns", feature = "cli", test))]
+pub(crate) const NULL_MX: &str = "a null MX: the domain says that it takes no mail (RFC 7505)";
+
 /// One host that takes mail for a domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Exchanger {
@@ -185,7 +189,7 @@ fn relative(host: &str) -> String {
 #[cfg(any(feature = "dns", test))]
 fn in_order(domain: &str, mut exchangers: Vec<Exchanger>) -> Result<Vec<Exchanger>> {
     if exchangers.len() == 1 && exchangers[0].host.is_empty() {
-        let error = failed(domain, "a null MX: the domain says that it takes no mail (RFC 7505)");
+        let error = failed(domain, NULL_MX);
         return Err(
             error.hint("connect to a host of it by smtp://host if you mean to try nonetheless")
         );

@@ -28,6 +28,8 @@ pub(crate) use connect::addresses;
 #[cfg(feature = "cli")]
 pub(crate) use connect::exchangers_of;
 pub(crate) use connect::{Route, connect};
+#[cfg(feature = "cli")]
+pub(crate) use exchangers::NULL_MX;
 pub(crate) use pace::{Pace, Unheard};
 pub(crate) use process::Process;
 #[cfg(feature = "cli")]

@@ -1,6 +1,6 @@
 //! `mailexpect doctor`: questions about a domain, each answered with the line that proves it.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::time::{Duration, Instant};
 
 use hickory_proto::op::{Message, OpCode, ResponseCode};
@@ -165,12 +165,100 @@ fn an_open_relay_is_told_with_where_it_was_asked_from() {
             "250 ok\r\n".into()
         }
     });
-    let port = port(&url);
-    let ran = doctor(&["localhost", "--smtp-port", &port, "--submission-port", "1"]);
+    let (port, closed) = (port(&url), closed_port());
+    let ran = doctor(&["localhost", "--smtp-port", &port, "--submission-port", &closed]);
     assert!(ran.out.contains("yes Does it relay mail for strangers?"), "{}", ran.out);
     assert!(ran.out.contains("RCPT TO:<relay-test@example.net> -> 250 ok"), "{}", ran.out);
     assert!(ran.out.contains("asked from 127.0.0.1, which the server may trust"), "{}", ran.out);
     assert!(ran.out.contains("nothing was sent"), "{}", ran.out);
+}
+
+/// A server that answers the first of these that a line begins with, and 250 to the others.
+fn answering(answers: &'static [(&'static str, &'static str)]) -> String {
+    let url = peer::reader(move |_, read, _| {
+        let line = String::from_utf8_lossy(read).to_uppercase();
+        let answer = answers.iter().find(|(begins, _)| line.starts_with(begins));
+        match answer {
+            Some((_, answer)) => format!("{answer}\r\n"),
+            None if line.is_empty() => String::new(),
+            None => "250 ok\r\n".into(),
+        }
+    });
+    port(&url)
+}
+
+fn closed_port() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port().to_string()
+}
+
+/// Asks at these ports, and gives the answers without their layout.
+fn answers(smtp: &str, submission: &str) -> String {
+    let ran = doctor(&["localhost", "--smtp-port", smtp, "--submission-port", submission]);
+    ran.out.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn what_is_put_off_or_follows_a_refused_sender_answers_nothing() {
+    let greylists = answering(&[("RCPT", "451 4.7.1 Greylisted"), ("QUIT", "221 bye")]);
+    let out = answers(&closed_port(), &greylists);
+    assert!(out.contains("unknown Does submission demand AUTH? RCPT"), "{out}");
+    assert!(out.contains("it was put off"), "{out}");
+
+    let takes_no_sender = answering(&[
+        ("MAIL FROM:<>", "550 no null sender"),
+        ("MAIL", "451 later"),
+        ("RCPT", "503 need MAIL"),
+        ("QUIT", "221 bye"),
+    ]);
+    let out = answers(&takes_no_sender, &closed_port());
+    for answer in [
+        "unknown Does it relay mail for strangers? note: asked from 127.0.0.1",
+        "MAIL FROM:<> -> 550 no null sender unknown Does submission",
+        "unknown Does it accept mail for the domain? MAIL FROM:<> -> 550 no null sender",
+    ] {
+        assert!(out.contains(answer), "{answer}: {out}");
+    }
+    assert!(!out.contains("503"), "{out}");
+
+    let demands = answering(&[("MAIL", "530 5.7.0 Authentication required"), ("QUIT", "221 bye")]);
+    let out = answers(&demands, &demands);
+    assert!(out.contains("no Does it relay mail for strangers? note:"), "{out}");
+    assert!(out.contains("yes Does submission demand AUTH?"), "{out}");
+
+    // 503 after a sender who was taken is an answer.
+    let orders = answering(&[("RCPT", "503 AUTH first"), ("QUIT", "221 bye")]);
+    let out = answers(&orders, &closed_port());
+    assert!(out.contains("no Does it relay mail for strangers? RCPT TO:<relay-test@example.net> -> 503 AUTH first"), "{out}");
+}
+
+#[test]
+fn the_banner_of_submission_is_looked_at_if_there_is_no_other() {
+    let url = crate::peer::Peer::parse("S: 220 mx.example ESMTP Postfix (Debian)");
+    let out = answers(&closed_port(), &port(&url.url("smtp")));
+    assert!(out.contains("yes Does its banner name the software? 220 mx.example"), "{out}");
+}
+
+#[test]
+fn a_delivery_that_fails_shows_what_the_server_said() {
+    let refuses = mailexpect::server::Replay::repeat("S: 554 go away\nclose").unwrap();
+    let port = port(&refuses.url("smtp"));
+    let args = ["localhost", "--smtp-port", &port, "--submission-port", &port, "--deliver"];
+    let output = program()
+        .env("PW", "pppwww")
+        .env("LANG", "C.UTF-8")
+        .env_remove("LC_ALL")
+        .arg("doctor")
+        .args(args)
+        .args(["--user", "me", "--password", "env:PW", "--rcpt", "me@example.com"])
+        .output()
+        .unwrap();
+    let out = String::from_utf8_lossy(&output.stdout);
+    let out = out.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (_, delivery) =
+        out.split_once("no Does the mail arrive?").unwrap_or_else(|| panic!("{out}"));
+    assert!(delivery.contains("got 554 go away"), "{out}");
+    refuses.leave();
 }
 
 #[test]

@@ -38,7 +38,9 @@ fn an_open_port_says_what_it_speaks_and_a_closed_one_that_it_is_closed() {
     assert!(ran.out.lines().all(|line| line.chars().count() <= 80), "{}", ran.out);
     let expected = format!("open={smtp},{tls}");
     let closed = format!("closed={closed}");
-    let ran = probe(&["127.0.0.1:1", "--expect", &expected, &closed, "closed=1"]);
+    let other = closed_port();
+    let place = format!("127.0.0.1:{other}");
+    let ran = probe(&[&place, "--expect", &expected, &closed, &format!("closed={other}")]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
 }
 
@@ -143,6 +145,7 @@ fn what_cannot_be_probed_is_refused_with_the_reason() {
         (&["localhost", "--to", "depth"], "a depth is banner, ehlo"),
         (&["localhost", "--to", "rcpt"], "needs a recipient"),
         (&["localhost", "--to", "auth"], "needs an account"),
+        (&["localhost", "--user", "x", "--password", "y"], "stands on the command line"),
         (&["--expect", "open=25", "localhost"], "write hosts in front of --expect"),
         (&["localhost", "--expect", "opened=25"], "no state of a port"),
     ] {
@@ -252,4 +255,41 @@ fn a_probe_of_a_real_server_goes_from_the_banner_to_the_mailbox() {
     let ran = probe(&wrong);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(ran.out.contains("failed at rcpt"), "{}", ran.out);
+}
+
+#[test]
+fn what_the_owner_has_marked_is_not_removed() {
+    let server = Embedded::start().unwrap();
+    server.deliver("hoge@example.com", b"Subject: keep\r\n\r\nhi\r\n");
+    let script = "// The INBOX.\nlet s = connect(param(\"imap\"), #{tls: #{verify: false}});\n\
+        s.expect(\"* OK\");\ns.starttls();\ns.login(\"hoge@example.com\", \"pppwww\");\ns.select(\"INBOX\");\n";
+    let mark = format!("{script}s.store(\"1\", \"+FLAGS (\\\\Deleted)\");\ns.logout();\n");
+    let look = format!(
+        "{script}assert_eq(s.search(\"SUBJECT keep\"), [1]);\nassert_eq(s.search(\"ALL\"), [1]);\ns.logout();\n"
+    );
+    let folder = crate::program::folder(&[("mark.rhai", &mark), ("look.rhai", &look)]);
+    let imap = format!("imap={}", server.imap());
+    let ran = run(folder.path(), &["run", "mark.rhai", "--set", &imap]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let args = ["probe", &server.smtp(), "--to", "delivered", "--rcpt", "hoge@example.com"];
+    let account = ["--user", "hoge@example.com", "--password", "env:PW", "--insecure"];
+    let output = program()
+        .env("PW", "pppwww")
+        .args(args)
+        .args(account)
+        .args(["--imap", &server.imap()])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(server.mails().len(), 1, "the probe has sent a message");
+    let ran = run(folder.path(), &["run", "look.rhai", "--set", &imap]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+}
+
+#[test]
+fn a_port_that_takes_no_recipients_is_no_proof_of_one() {
+    let server = Embedded::start().unwrap();
+    let ran = probe(&["-q", &server.imap(), "--to", "rcpt", "--rcpt", "x@example.com"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.out.contains("no port that is open takes recipients"), "{}", ran.out);
 }
