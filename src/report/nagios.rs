@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::threshold::{Threshold, Thresholds};
+use super::unique::unique;
 use super::{Human, Report, Summary, difference, failed, human};
 use crate::duration;
 use crate::error::{Error, Kind};
@@ -215,7 +216,8 @@ fn measures(outcomes: &[&Outcome], elapsed: Duration) -> Vec<Measure> {
     let mut found = vec![seconds("", "total", elapsed)];
     for outcome in outcomes {
         let stem = outcome.path.file_stem().unwrap_or_default().to_string_lossy();
-        let prefix = if outcomes.len() > 1 { format!("{stem}/") } else { String::new() };
+        let target = outcome.target.as_deref().map(|name| format!("@{name}")).unwrap_or_default();
+        let prefix = if outcomes.len() > 1 { format!("{stem}{target}/") } else { String::new() };
         if outcomes.len() > 1 {
             found.push(seconds(&prefix, "total", outcome.elapsed));
         }
@@ -233,6 +235,10 @@ fn measures(outcomes: &[&Outcome], elapsed: Duration) -> Vec<Measure> {
         let own = measured.metrics.iter();
         found.extend(own.map(|own| number(&prefix, &own.name, own.value, &own.unit)));
     }
+    let names = unique(found.iter().map(|measure| measure.label.as_str()));
+    for (measure, name) in found.iter_mut().zip(names) {
+        measure.label = name;
+    }
     found.truncate(MOST_METRICS);
     found
 }
@@ -243,7 +249,7 @@ fn seconds(prefix: &str, name: &str, span: Duration) -> Measure {
 
 fn number(prefix: &str, name: &str, value: f64, unit: &str) -> Measure {
     Measure {
-        label: format!("{prefix}{name}"),
+        label: format!("{prefix}{name}").replace(['\'', '=', '|'], "_"),
         name: name.to_owned(),
         value,
         unit: unit.to_owned(),
@@ -295,7 +301,7 @@ impl Thresholds {
                 let found = all.iter().find(|threshold| threshold.is_for(measure));
                 found.map(|found| found.range.clone()).unwrap_or_default()
             };
-            let label = measure.label.replace(['\'', '=', '|'], "_");
+            let label = &measure.label;
             let is_plain = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
             let quote = if is_plain { "" } else { "'" };
             let (warning, critical) = (range(&self.warning), range(&self.critical));

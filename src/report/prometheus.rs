@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::time::SystemTime;
 
+use super::unique::unique;
 use super::{Report, Summary};
 use crate::outcome::{Measured, Outcome, Verdict};
 use crate::transcript::{Event, What};
@@ -137,7 +138,7 @@ struct Said {
 
 fn steps(samples: &mut Samples, outcome: &Outcome) {
     let steps = &outcome.measured.steps;
-    let names = names(steps.iter().map(|(title, _)| &**title));
+    let names = unique(steps.iter().map(|(title, _)| &**title));
     let said = said(&outcome.transcript);
     for (number, ((_, span), name)) in steps.iter().zip(&names).enumerate() {
         let last = said.iter().rev().find(|said| said.step == number + 1);
@@ -153,17 +154,6 @@ fn steps(samples: &mut Samples, outcome: &Outcome) {
         let labels = [("step", step), ("session", said.session.as_str())];
         add(samples, "mailexpect_step_reply_code", outcome, &labels, f64::from(code));
     }
-}
-
-/// The titles of steps, a number after one that was there before: no two samples may have the same
-/// labels.
-fn names<'a>(titles: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut seen = BTreeMap::new();
-    let named = titles.map(|title| {
-        let count = seen.entry(title).and_modify(|count| *count += 1).or_insert(1);
-        if *count == 1 { title.to_owned() } else { format!("{title} #{count}") }
-    });
-    named.collect()
 }
 
 /// The sessions that said something, by the step, each with its last code.

@@ -194,3 +194,28 @@ fn a_watch_ends_after_so_many_runs() {
     let ran = run(folder.path(), &args);
     assert_eq!((ran.code, ran.out.lines().count()), (Some(0), 3), "{ran:?}");
 }
+
+#[test]
+fn metrics_of_one_name_are_told_apart() {
+    let steps = "// Steps.\nlet s = connect(param(\"smtp\"));\ns.expect(220);\n\
+        step(\"a\");\ns.noop();\nstep(\"a\");\ns.noop();\nstep(\"a #2\");\ns.quit();\n";
+    let server = Embedded::start().unwrap();
+    let target = |name| format!("[target.{name}]\nsmtp = \"{}\"\n", server.smtp());
+    let targets = format!("{}{}", target("one"), target("two"));
+    let folder =
+        folder(&[("a/dup.rhai", steps), ("b/dup.rhai", steps), ("mailexpect.toml", &targets)]);
+    let args =
+        ["run", "a", "b", "--target", "one,two", "--format", "nagios", "--format", "prometheus=m"];
+    let ran = run(folder.path(), &args);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let (_, measures) = ran.out.lines().next().unwrap().split_once(" |").unwrap();
+    let labels: Vec<_> =
+        measures.split('=').map(|part| part.rsplit_once(" '").unwrap_or(("", part)).1).collect();
+    let unique: std::collections::BTreeSet<_> = labels.iter().collect();
+    assert_eq!(unique.len(), labels.len(), "{labels:?}");
+    assert!(
+        measures.contains("'dup@one/a'=") && measures.contains("'dup@two/a #2'="),
+        "{measures}"
+    );
+    promtool(&std::fs::read_to_string(folder.path().join("m")).unwrap());
+}
