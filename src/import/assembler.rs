@@ -1,9 +1,8 @@
 //! Lines of both sides to replies and commands, as the protocol has them.
 
-use std::collections::VecDeque;
-
 use super::line;
-use super::words::{first_word, has_block, is_smtp_reply, secret, speech_of};
+use super::open::Open;
+use super::words::{first_word, is_smtp_reply, speech_of};
 use super::{Act, Read, Step, Unread};
 use crate::proto::Speech;
 
@@ -14,34 +13,6 @@ pub(super) struct Assembler {
     sessions: Vec<Open>,
     /// The one that lines belong to.
     current: usize,
-}
-
-/// A session as far as it has been read.
-#[derive(Default)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a state of its own in some protocol")]
-struct Open {
-    speech: Option<Speech>,
-    /// Where in the steps it connects.
-    connect: usize,
-    place: Option<String>,
-    is_tls: bool,
-    /// The lines of a reply that is not whole.
-    reply: Vec<Vec<u8>>,
-    began: usize,
-    /// How many octets of a literal are still to come.
-    literal: usize,
-    /// Whether lines up to a dot are the server's, and no replies.
-    block: bool,
-    /// Whether lines up to a dot are the client's, and no commands.
-    message: bool,
-    /// The commands that were not answered yet; the greeting's is empty.
-    unanswered: VecDeque<String>,
-    /// The server waits for a response.
-    challenged: bool,
-    /// How many octets of a literal the client has announced.
-    sending: usize,
-    tags: Vec<String>,
-    is_over: bool,
 }
 
 impl Assembler {
@@ -113,7 +84,17 @@ impl Assembler {
 
     /// Whether the client is in the middle of a message.
     pub(super) fn is_in_message(&self) -> bool {
-        self.sessions.get(self.current).is_some_and(|open| open.message || open.sending > 0)
+        self.sessions.get(self.current).is_some_and(Open::is_in_message)
+    }
+
+    /// Whether the line that ends a command after its literal is still to come.
+    pub(super) fn is_closing(&self) -> bool {
+        self.sessions.get(self.current).is_some_and(|open| open.is_closing && !open.go_ahead)
+    }
+
+    /// Whether a literal, or the rest of its command, comes next from the client.
+    pub(super) fn is_in_command(&self) -> bool {
+        self.sessions.get(self.current).is_some_and(|open| open.is_closing || open.sending > 0)
     }
 
     /// Whether the server waits for a response of SASL.
@@ -129,7 +110,7 @@ impl Assembler {
         if open.block || open.literal > 0 {
             return true;
         }
-        if open.message || open.sending > 0 {
+        if open.is_in_message() {
             return false;
         }
         match open.speech {
@@ -156,6 +137,10 @@ impl Assembler {
     pub(super) fn server(&mut self, at: usize, line: &str, remark: Option<&str>) {
         if self.sessions.is_empty() {
             self.connect(at, None);
+        }
+        if self.is_closing() && !line.starts_with('*') {
+            // An empty line that was lost in the paste: the server has answered the command.
+            self.client(at, "", None);
         }
         let bytes = line.as_bytes().to_vec();
         let open = &mut self.sessions[self.current];
@@ -254,117 +239,5 @@ fn scheme_of(speech: Speech, is_tls: bool, usual: Option<&'static str>) -> &'sta
         Some(scheme) => scheme,
         None if is_tls => speech.facts().tls_scheme(),
         None => speech.facts().schemes.first().map_or("tcp", |scheme| scheme.name),
-    }
-}
-
-/// The octets of a literal that a line announces at its end.
-fn announced(line: &str) -> Option<(usize, bool)> {
-    let inside = line.strip_suffix('}')?.rsplit_once('{')?.1;
-    let (number, waits) = match inside.strip_suffix(['+', '-']) {
-        Some(number) => (number, false),
-        None => (inside, true),
-    };
-    Some((number.parse().ok()?, waits))
-}
-
-impl Open {
-    /// Whether the reply ends with the line that came last.
-    fn is_whole(&mut self, line: &str) -> bool {
-        match self.speech {
-            Some(Speech::Smtp | Speech::Lmtp) => line.as_bytes().get(3) != Some(&b'-'),
-            Some(Speech::Imap | Speech::Sieve) => {
-                if self.literal > 0 {
-                    let length = line.len() + 2;
-                    if length <= self.literal {
-                        self.literal -= length;
-                        // The line that goes on after the literal is still to come.
-                        return false;
-                    }
-                    self.literal = 0;
-                }
-                if let Some((octets, _)) = announced(line) {
-                    self.literal = octets;
-                    return false;
-                }
-                self.speech == Some(Speech::Imap)
-                    || ["OK", "NO", "BYE"].contains(&first_word(line).as_str())
-            }
-            _ => true,
-        }
-    }
-
-    /// What the reply that is whole now means for what comes next.
-    fn answered(&mut self, lines: &[Vec<u8>]) {
-        let last = lines.last().map(|line| String::from_utf8_lossy(line).into_owned());
-        let last = last.unwrap_or_default();
-        match self.speech {
-            Some(Speech::Smtp | Speech::Lmtp) => {
-                self.challenged = last.starts_with("334");
-                let command = self.unanswered.pop_front().unwrap_or_default();
-                self.message |= last.starts_with("354") && command == "DATA";
-                if last.starts_with(['4', '5']) && command == "DATA" && self.unanswered.is_empty() {
-                    self.message = false;
-                }
-            }
-            Some(Speech::Pop3) => {
-                self.challenged = last.starts_with("+ ");
-                if self.challenged {
-                    return;
-                }
-                let command = self.unanswered.pop_front().unwrap_or_default();
-                self.block = last.starts_with("+OK") && has_block(&command);
-            }
-            Some(Speech::Imap) => {
-                self.challenged = last.starts_with('+') && self.sending == 0;
-                if !last.starts_with(['*', '+']) {
-                    self.unanswered.pop_front();
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// What a line of the client's means: which part of it is secret, and whether a reply is owed.
-    fn said(&mut self, line: &str) -> (Option<std::ops::Range<usize>>, bool) {
-        if self.message {
-            self.message = line != ".";
-            if !self.message {
-                self.unanswered.push_back(".".to_owned());
-            }
-            return (None, !self.message);
-        }
-        if self.sending > 0 {
-            self.sending = self.sending.saturating_sub(line.len() + 2);
-            return (None, self.sending == 0 && announced(line).is_none());
-        }
-        if self.challenged {
-            self.challenged = false;
-            // What is cancelled holds no secret.
-            let secret = (line != "*" && !line.is_empty()).then_some(0..line.len());
-            self.unanswered.push_back("AUTH".to_owned());
-            return (secret, true);
-        }
-        let is_imap = self.speech == Some(Speech::Imap);
-        if is_imap {
-            self.tags.extend(line.split(' ').next().map(str::to_owned));
-        }
-        if let Some((octets, waits)) =
-            announced(line).filter(|_| is_imap || self.speech == Some(Speech::Sieve))
-        {
-            self.sending = octets;
-            if !waits {
-                return (None, false);
-            }
-        }
-        let secret = secret(line, is_imap);
-        let command = match first_word(line).as_str() {
-            // A command with an argument has a reply of one line.
-            word @ ("LIST" | "UIDL") if line.split_whitespace().count() > 1 => format!("{word} N"),
-            word => word.to_owned(),
-        };
-        // Message lines that are typed before the server has gone ahead are no commands.
-        self.message = command == "DATA" && self.unanswered.len() > 1;
-        self.unanswered.push_back(command);
-        (secret, true)
     }
 }

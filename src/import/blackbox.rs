@@ -212,7 +212,7 @@ struct Owed {
 /// A line that is sent; `${1}` is what a group of the last regex found.
 fn say(push: &mut impl FnMut(usize, Act), line: usize, send: &str, owed: &mut Owed) {
     let said = send.trim_end_matches(['\r', '\n']);
-    owed.asked = owed.success.answer(owed.speech, said);
+    owed.asked = owed.success.answer(owed.speech, said).statements;
     let mut parts = Vec::new();
     let mut rest = said;
     while let Some((before, tail)) = rest.split_once("${")

@@ -13,6 +13,7 @@ mod literal;
 mod marked;
 mod mpt;
 mod netcat;
+mod open;
 mod openssl;
 mod pasted;
 mod recorded;
@@ -201,7 +202,7 @@ pub(crate) struct Imported {
 pub(crate) fn import(name: &str, text: &str, format: Option<Format>) -> Result<Imported> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let format = format.unwrap_or_else(|| Format::of(name, text));
-    let read = match format {
+    let mut read = match format {
         Format::Telnet => pasted::read(text),
         Format::Netcat => netcat::read(text),
         Format::Swaks | Format::Marked => marked::read(text),
@@ -213,6 +214,7 @@ pub(crate) fn import(name: &str, text: &str, format: Option<Format>) -> Result<I
         Format::Exim => exim::read(text),
         Format::Blackbox => blackbox::read(text),
     };
+    name_what_is_no_text(&mut read);
     let says = |step: &Step| !matches!(step.act, Act::Connect { .. } | Act::Closed | Act::Close);
     if !read.steps.iter().any(says) {
         let name = visible::escape(name.as_bytes());
@@ -223,4 +225,17 @@ pub(crate) fn import(name: &str, text: &str, format: Option<Format>) -> Result<I
             .hint(format!("it was read as {}; --from says what it is", format.describe())));
     }
     Ok(write::script(name, format, read))
+}
+
+/// Names the client's lines in which bytes that are no UTF-8 were replaced as the file was read: the
+/// script sends others than the file has. In what the server says, a regex takes any.
+fn name_what_is_no_text(read: &mut Read) {
+    for step in &read.steps {
+        let Act::Send { line, .. } = &step.act else { continue };
+        let line = String::from_utf8_lossy(line);
+        if line.contains(char::REPLACEMENT_CHARACTER) {
+            let why = "it is sent with U+FFFD in place of bytes that are no UTF-8".to_owned();
+            read.unread.push(Unread { line: step.line, text: line.into_owned(), why });
+        }
+    }
 }

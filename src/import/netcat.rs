@@ -28,23 +28,20 @@ pub(super) fn read(text: &str) -> Read {
     push(1, Act::Connect { scheme, place: None });
     push(1, Act::Statement(Success::greeting(speech).to_owned()));
     let mut success = Success::default();
-    let mut is_message = false;
     for (n, line) in text.lines().enumerate() {
         let line = line.trim_end_matches('\r');
+        let is_message = success.is_in_message();
         if line.is_empty() && !is_message {
             continue;
         }
-        let words: Vec<_> = line.split_whitespace().collect();
         let secret =
             (!is_message).then(|| super::words::secret(line, speech == Speech::Imap)).flatten();
         let answer = success.answer(speech, line);
-        let is_response = words.len() == 1 && answer.as_deref() == Some("$.expect(235);");
-        let secret = secret.or_else(|| is_response.then_some(0..line.len()));
-        let owes = answer.is_some();
+        let secret = if answer.is_secret { Some(0..line.len()) } else { secret };
+        let owes = answer.statements.is_some();
         push(n + 1, Act::Send { line: line.as_bytes().to_vec(), secret, owes });
-        if let Some(answer) = answer {
-            is_message = answer.contains("354");
-            push(n + 1, Act::Statement(answer));
+        if let Some(statements) = answer.statements {
+            push(n + 1, Act::Statement(statements));
         }
     }
     read

@@ -71,7 +71,7 @@ pub(super) fn read(text: &str) -> Read {
         }
         paste.line(at, &line);
     }
-    paste.assembler.finish()
+    paste.finish()
 }
 
 /// Whether a server of mail says that.

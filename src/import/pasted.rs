@@ -23,12 +23,14 @@ pub(super) fn read(text: &str) -> Read {
     for (n, line) in text.lines().enumerate() {
         paste.line(n + 1, &plain(line));
     }
-    paste.assembler.finish()
+    paste.finish()
 }
 
 #[derive(Default)]
 pub(super) struct Paste {
     pub(super) assembler: Assembler,
+    /// The line that said that a connection was not made, and the state of its port.
+    refused: Option<(usize, &'static str)>,
 }
 
 impl Paste {
@@ -39,6 +41,9 @@ impl Paste {
             return self.assembler.client(at, text, remark);
         }
         let trimmed = line.trim();
+        if trimmed.is_empty() && self.assembler.is_closing() {
+            return self.assembler.client(at, "", None);
+        }
         if trimmed.is_empty() {
             // Between commands and replies it is layout.
             return;
@@ -66,7 +71,10 @@ impl Paste {
             }
             return self.assembler.unread(at, line, "no session is open here");
         }
-        if self.assembler.is_challenged() || is_command(self.assembler.speech(), text) {
+        if self.assembler.is_challenged()
+            || self.assembler.is_in_command()
+            || is_command(self.assembler.speech(), text)
+        {
             return self.assembler.client(at, text, remark);
         }
         let speech = self.assembler.speech().map_or("mail", |speech| speech.facts().name);
@@ -88,6 +96,7 @@ impl Paste {
                 self.assembler.unread(at, line, "a UDP \"connection\" proves nothing");
                 return true;
             }
+            self.give_up();
             self.assembler.connect(at, Some(&place));
             return true;
         }
@@ -110,6 +119,7 @@ impl Paste {
             && (own.is_some() || !self.assembler.is_open())
             && let Some(place) = target(command)
         {
+            self.give_up();
             self.assembler.connect(at, Some(&place));
             return true;
         }
@@ -129,15 +139,12 @@ impl Paste {
         let refused = lower.contains("connection refused");
         let timed_out = lower.contains("connection timed out");
         if (refused || timed_out) && self.assembler.is_silent() {
-            // One address of several is a part of the connection report.
-            if lower.starts_with("telnet:") && lower.contains("unable to connect") {
-                let state = if refused { "closed" } else { "filtered" };
-                self.assembler.act(at, Act::Statement(format!("expect_port(@, \"{state}\");")));
-                self.assembler.act(at, Act::Close);
-            }
+            // It may be one address of several.
+            self.refused = Some((at, if refused { "closed" } else { "filtered" }));
             return true;
         }
         if let Some(host) = lower.strip_prefix("connected to ") {
+            self.refused = None;
             if !self.assembler.is_open() {
                 self.assembler.connect(at, None);
             }
@@ -154,6 +161,21 @@ impl Paste {
             "connection to ",
         ];
         says.iter().any(|begins| lower.starts_with(begins)) || lower.ends_with("succeeded!")
+    }
+
+    /// The session that is open was never connected, if nothing but refusals came of it.
+    fn give_up(&mut self) {
+        let Some((at, state)) = self.refused.take() else { return };
+        if self.assembler.is_open() && self.assembler.is_silent() {
+            self.assembler.act(at, Act::Statement(format!("expect_port(@, \"{state}\");")));
+            self.assembler.act(at, Act::Close);
+        }
+    }
+
+    /// All that was read.
+    pub(super) fn finish(mut self) -> Read {
+        self.give_up();
+        self.assembler.finish()
     }
 }
 

@@ -7,9 +7,26 @@ use crate::proto::Speech;
 /// The state of a dialogue of which only the client's lines are known.
 #[derive(Debug, Default)]
 pub(super) struct Success {
-    message: bool,
-    /// How many responses an exchange of SASL still has, after the one that comes now.
-    responses: Option<usize>,
+    is_message: bool,
+    exchange: Option<Exchange>,
+}
+
+/// An exchange of SASL that the client has begun.
+#[derive(Debug)]
+struct Exchange {
+    /// How many responses it has after the one that comes now.
+    responses: usize,
+    /// The tag of the command, in IMAP.
+    tag: String,
+}
+
+/// What takes the answer to a line of the client's.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// The statements; none if there is no answer to the line.
+    pub(super) statements: Option<String>,
+    /// Whether the line is the last response of an exchange of SASL, which holds the secret.
+    pub(super) is_secret: bool,
 }
 
 impl Success {
@@ -24,35 +41,59 @@ impl Success {
         }
     }
 
-    /// The statements that take the answer to a line; none if there is no answer to it.
-    pub(super) fn answer(&mut self, speech: Speech, line: &str) -> Option<String> {
-        match speech {
+    /// Whether the lines that come are those of a message.
+    pub(super) fn is_in_message(&self) -> bool {
+        self.is_message
+    }
+
+    /// What takes the answer to a line.
+    pub(super) fn answer(&mut self, speech: Speech, line: &str) -> Answer {
+        if let Some(exchange) = self.exchange.take() {
+            let is_cancelled = line == "*";
+            let is_last = is_cancelled || exchange.responses == 0;
+            let statements = Some(ended(speech, &exchange, is_cancelled));
+            if !is_last {
+                self.exchange = Some(Exchange { responses: exchange.responses - 1, ..exchange });
+            }
+            return Answer { statements, is_secret: is_last && !is_cancelled };
+        }
+        let statements = match speech {
             Speech::Smtp | Speech::Lmtp => self.smtp(line),
-            Speech::Pop3 => {
-                let word = first_word(line);
-                let has_argument = line.split_whitespace().count() > 1;
-                let is_one = has_argument && ["LIST", "UIDL"].contains(&word.as_str());
-                let block =
-                    if has_block(&word) && !is_one { "\n$.expect_multiline();" } else { "" };
-                Some(format!("$.expect(\"+OK\");{block}"))
-            }
-            Speech::Imap => {
-                let tag = line.split(' ').next().unwrap_or_default();
-                Some(format!("$.expect_until({});", text(&format!("{tag} OK"))))
-            }
+            Speech::Pop3 => Some(self.pop3(line)),
+            Speech::Imap => Some(self.imap(line)),
             Speech::Sieve => Some("$.expect(\"OK\");".to_owned()),
             Speech::Stream => None,
+        };
+        Answer { statements, is_secret: false }
+    }
+
+    fn pop3(&mut self, line: &str) -> String {
+        let word = first_word(line);
+        let words: Vec<_> = line.split_whitespace().collect();
+        if word == "AUTH" && self.begins(&words[1..], "") {
+            return "$.expect(\"+\");".to_owned();
         }
+        let is_one = words.len() > 1 && ["LIST", "UIDL"].contains(&word.as_str());
+        // AUTH alone lists the mechanisms.
+        let has_block = has_block(&word) || (word == "AUTH" && words.len() == 1);
+        let block = if has_block && !is_one { "\n$.expect_multiline();" } else { "" };
+        format!("$.expect(\"+OK\");{block}")
+    }
+
+    fn imap(&mut self, line: &str) -> String {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let tag = words.first().copied().unwrap_or_default();
+        let is_authenticate = words.get(1).is_some_and(|w| w.eq_ignore_ascii_case("AUTHENTICATE"));
+        if is_authenticate && self.begins(&words[2..], tag) {
+            return "$.expect(\"+\");".to_owned();
+        }
+        format!("$.expect_until({});", text(&format!("{tag} OK")))
     }
 
     fn smtp(&mut self, line: &str) -> Option<String> {
-        if self.message {
-            self.message = line != ".";
-            return (!self.message).then(|| "$.expect(250);".to_owned());
-        }
-        if let Some(left) = self.responses {
-            self.responses = left.checked_sub(1);
-            return Some(if left > 0 { "$.expect(334);" } else { "$.expect(235);" }.to_owned());
+        if self.is_message {
+            self.is_message = line != ".";
+            return (!self.is_message).then(|| "$.expect(250);".to_owned());
         }
         let words: Vec<_> = line.split_whitespace().collect();
         let code = match first_word(line).as_str() {
@@ -61,18 +102,47 @@ impl Success {
             "HELP" => "21",
             "STARTTLS" => return Some("$.expect(220);\n$.tls_handshake();".to_owned()),
             "DATA" => {
-                self.message = true;
+                self.is_message = true;
                 "354"
             }
-            "AUTH" if words.len() > 2 && !words[1].eq_ignore_ascii_case("LOGIN") => "235",
-            "AUTH" => {
-                let is_login = words.get(1).is_some_and(|word| word.eq_ignore_ascii_case("LOGIN"));
-                self.responses = Some(usize::from(is_login && words.len() < 3));
-                "334"
-            }
+            "AUTH" if self.begins(&words[1..], "") => "334",
+            "AUTH" => "235",
             "EHLO" | "HELO" | "LHLO" | "MAIL" | "RSET" | "NOOP" | "ETRN" => "250",
             _ => "2",
         };
         Some(format!("$.expect({code});"))
+    }
+
+    /// Whether the server has to ask for responses of SASL after a command with these arguments:
+    /// the mechanism, and an initial response.
+    fn begins(&mut self, arguments: &[&str], tag: &str) -> bool {
+        let Some(mechanism) = arguments.first() else { return false };
+        let is_login = mechanism.eq_ignore_ascii_case("LOGIN");
+        let has_response = arguments.len() > 1;
+        if has_response && !is_login {
+            return false;
+        }
+        let responses = usize::from(is_login && !has_response);
+        self.exchange = Some(Exchange { responses, tag: tag.to_owned() });
+        true
+    }
+}
+
+/// The statements that take the answer to a response of SASL.
+fn ended(speech: Speech, exchange: &Exchange, is_cancelled: bool) -> String {
+    let goes_on = exchange.responses > 0 && !is_cancelled;
+    match (speech, goes_on, is_cancelled) {
+        (Speech::Imap | Speech::Pop3, true, _) => "$.expect(\"+\");".to_owned(),
+        (Speech::Imap, _, true) => {
+            format!("$.expect_until({});", text(&format!("{} BAD", exchange.tag)))
+        }
+        (Speech::Imap, ..) => {
+            format!("$.expect_until({});", text(&format!("{} OK", exchange.tag)))
+        }
+        (Speech::Pop3, _, true) => "$.expect(\"-ERR\");".to_owned(),
+        (Speech::Pop3, ..) => "$.expect(\"+OK\");".to_owned(),
+        (_, true, _) => "$.expect(334);".to_owned(),
+        (_, _, true) => "$.expect(501);".to_owned(),
+        _ => "$.expect(235);".to_owned(),
     }
 }

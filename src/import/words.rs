@@ -53,6 +53,27 @@ pub(super) fn has_block(command: &str) -> bool {
     matches!(command, "LIST" | "UIDL" | "RETR" | "TOP" | "CAPA")
 }
 
+/// What stands after the user in a LOGIN of IMAP, unless it is a literal's size. Either may be
+/// quoted, and have blanks then.
+fn password<'a>(words: &[&str], line: &'a str) -> Option<&'a str> {
+    let [tag, verb, ..] = words else { return None };
+    let command = line.trim().strip_prefix(tag)?.trim_start();
+    let arguments = command.strip_prefix(verb)?.trim_start();
+    let rest = match arguments.strip_prefix('"') {
+        None => arguments.split_once(' ')?.1,
+        Some(quoted) => {
+            let mut is_escaped = false;
+            let end = quoted.find(|c: char| {
+                let ends = c == '"' && !is_escaped;
+                is_escaped = c == '\\' && !is_escaped;
+                ends
+            })?;
+            &quoted[end + 1..]
+        }
+    };
+    Some(rest.trim()).filter(|rest| !(rest.starts_with('{') && rest.ends_with('}')))
+}
+
 /// The part of a command that is secret.
 pub(super) fn secret(line: &str, is_imap: bool) -> Option<std::ops::Range<usize>> {
     let words: Vec<_> = line.split_whitespace().collect();
@@ -62,7 +83,8 @@ pub(super) fn secret(line: &str, is_imap: bool) -> Option<std::ops::Range<usize>
         "PASS" => line.get(5..)?.trim(),
         "APOP" => words.get(2)?,
         "AUTH" | "AUTHENTICATE" if !is_imap => words.get(2)?,
-        _ if is_imap && ["LOGIN", "AUTHENTICATE"].contains(&second.as_str()) => words.get(3)?,
+        _ if is_imap && second == "LOGIN" => password(&words, line)?,
+        _ if is_imap && second == "AUTHENTICATE" => words.get(3)?,
         _ => return None,
     };
     // It is a part of the line.

@@ -378,3 +378,107 @@ fn what_is_too_long_for_an_import_is_refused_and_not_cut() {
     assert_eq!(output.status.code(), Some(2), "{err}");
     assert!(err.contains("cannot read stdin: it has more than"), "{err}");
 }
+
+#[test]
+fn passwords_of_imap_are_parameters_however_they_are_written() {
+    let text = "$ telnet localhost 143\n* OK ready\na LOGIN \"john doe\" \"hunter two\"\na NO no\n\
+        b LOGIN user \"pass word\"\nb NO no\nc LOGIN {4}\n+ go ahead\njohn {6}\n+ go ahead\ns3cret\nc NO no\n\
+        d LOGIN {4}\n+ go ahead\njohn s3cret\nd OK in\ne LOGOUT\n* BYE\ne OK bye\n";
+    let imported = import("login.txt", text);
+    for secret in ["\"\\\"hunter two\\\"\"", "\"\\\"pass word\\\"\"", "\"s3cret\""] {
+        assert!(imported.script.contains(&format!(", {secret})")), "{secret}: {}", imported.script);
+    }
+    assert_eq!(imported.script.matches("param(\"secret_").count(), 4, "{}", imported.script);
+    let dialogue = "S: * OK ready\nC: a LOGIN \"john doe\" \"hunter two\"\nS: a NO no\nC: b LOGIN user \"pass word\"\n\
+        S: b NO no\nC: c LOGIN {4}\nS: + go ahead\nC: john {6}\nS: + go ahead\nC: s3cret\nS: c NO no\n\
+        C: d LOGIN {4}\nS: + go ahead\nC: john s3cret\nS: d OK in\nC: e LOGOUT\nS: * BYE\nS: e OK bye\nclose";
+    imported.holds(&[("imap", "imap", dialogue)], &[]);
+}
+
+#[test]
+fn a_literal_is_sent_once_the_server_goes_ahead() {
+    // The command ends with an empty line; the second one's was lost in the paste.
+    let text = "$ telnet localhost 143\n* OK ready\nb APPEND INBOX {18}\n+ Ready for literal\n\
+        Subject: x\n\nhi\n\nb OK done\nc APPEND INBOX {4}\n+ Ready\nhi\nc OK done\nd IDLE\n+ idling\nDONE\n\
+        d OK done\n";
+    let imported = import("append.txt", text);
+    let dialogue = "S: * OK ready\nC: b APPEND INBOX {18}\nS: + Ready for literal\nC: Subject: x\nC:\nC: hi\nC:\n\
+        S: b OK done\nC: c APPEND INBOX {4}\nS: + Ready\nC: hi\nC:\nS: c OK done\nC: d IDLE\nS: + idling\n\
+        C: DONE\nS: d OK done\nclose";
+    imported.holds(&[("imap", "imap", dialogue)], &[]);
+    assert!(!imported.script.contains("secret_"), "{}", imported.script);
+}
+
+#[test]
+fn sasl_that_nc_was_given_is_answered_as_its_protocol_has_it() {
+    let pop3 = "AUTH PLAIN\nAGpvaG4AaHVudGVyMg==\nAUTH LOGIN\n*\nQUIT\n";
+    let folder = folder(&[("pop3.txt", pop3)]);
+    let imported = |name: &str| {
+        let ran = run(folder.path(), &["import", name, "--from", "nc"]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert!(ran.err.contains("secret_1"), "{ran:?}");
+        ran.out
+    };
+    let smtp = imported("pop3.txt");
+    assert!(smtp.contains("expect(334)") && smtp.contains("expect(501)"), "{smtp}");
+    let text = format!("CAPA\n{pop3}");
+    std::fs::write(folder.path().join("pop3.txt"), &text).unwrap();
+    let script = imported("pop3.txt");
+    std::fs::write(
+        folder.path().join("imap.txt"),
+        "a AUTHENTICATE LOGIN\nam9obg==\naHVudGVyMg==\nb LOGOUT\n",
+    )
+    .unwrap();
+    let imap = imported("imap.txt");
+    for (name, script, dialogue) in [
+        (
+            "pop3",
+            script,
+            "S: +OK hi\nC: CAPA\nS: +OK\nS: .\nC: AUTH PLAIN\nS: +\nC: AGpvaG4AaHVudGVyMg==\nS: +OK\n\
+             C: AUTH LOGIN\nS: + VXNlcm5hbWU6\nC: *\nS: -ERR cancelled\nC: QUIT\nS: +OK\nclose",
+        ),
+        (
+            "imap",
+            imap,
+            "S: * OK hi\nC: a AUTHENTICATE LOGIN\nS: +\nC: am9obg==\nS: +\nC: aHVudGVyMg==\nS: a OK in\n\
+             C: b LOGOUT\nS: * BYE\nS: b OK bye\nclose",
+        ),
+    ] {
+        std::fs::write(folder.path().join("script.rhai"), &script).unwrap();
+        let replay = Replay::start(dialogue).unwrap();
+        let set = format!("{name}={}", replay.url(name));
+        let ran = run(folder.path(), &["run", "script.rhai", "--set", &set]);
+        assert_eq!(ran.code, Some(0), "{script}\n{ran:?}");
+        replay.finish().unwrap();
+    }
+}
+
+#[test]
+fn what_is_cut_off_or_replaced_is_said() {
+    let folder = folder(&[]);
+    let bytes = [b"S: 220 hi\nC: MAIL FROM:<a".as_slice(), b"\xe9", b"@b>\nS: 250 ok\n"].concat();
+    std::fs::write(folder.path().join("latin.txt"), bytes).unwrap();
+    let ran = run(folder.path(), &["import", "latin.txt"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.err.contains("line 2: not read") && ran.err.contains("U+FFFD"), "{}", ran.err);
+    let large = format!("S: 220 hi\n{}", "C: NOOP\nS: 250 ok\n".repeat(1 << 20));
+    std::fs::write(folder.path().join("large.txt"), large).unwrap();
+    let stdin = std::fs::File::open(folder.path().join("large.txt")).unwrap();
+    let output = program().args(["import", "-"]).stdin(stdin).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
+
+#[test]
+fn a_connection_that_nc_could_not_make_is_a_closed_port() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let text = format!(
+        "$ nc -v 127.0.0.1 {closed}\nnc: connect to 127.0.0.1 port {closed} (tcp) failed: Connection refused\n"
+    );
+    let imported = import("refused.txt", &text);
+    assert!(imported.script.contains("expect_port("), "{}", imported.script);
+    assert_eq!(imported.run(&[]).code, Some(0), "{}", imported.script);
+    let text = "$ nc -v localhost 25\nnc: connect to localhost (::1) port 25 (tcp) failed: Connection refused\n\
+        Connection to localhost (127.0.0.1) 25 port [tcp/smtp] succeeded!\n220 hi\nQUIT\n221 bye\n";
+    let imported = import("second.txt", text);
+    imported.holds(&[("smtp", "smtp", "S: 220 hi\nC: QUIT\nS: 221 bye\nclose")], &[]);
+}

@@ -1,0 +1,202 @@
+//! A session that is read line by line: what the lines before mean for the one that comes.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use super::words::{first_word, has_block, secret};
+use crate::proto::Speech;
+
+/// Which part of a line of the client's is secret, and whether a reply is owed for it.
+type Said = (Option<Range<usize>>, bool);
+
+/// A session as far as it has been read.
+#[derive(Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a state of its own in some protocol")]
+pub(super) struct Open {
+    pub(super) speech: Option<Speech>,
+    /// Where in the steps it connects.
+    pub(super) connect: usize,
+    pub(super) place: Option<String>,
+    pub(super) is_tls: bool,
+    /// The lines of a reply that is not whole.
+    pub(super) reply: Vec<Vec<u8>>,
+    pub(super) began: usize,
+    /// How many octets of a literal are still to come.
+    pub(super) literal: usize,
+    /// Whether lines up to a dot are the server's, and no replies.
+    pub(super) block: bool,
+    /// Whether lines up to a dot are the client's, and no commands.
+    pub(super) message: bool,
+    /// The commands that were not answered yet; the greeting's is empty.
+    pub(super) unanswered: VecDeque<String>,
+    /// The server waits for a response.
+    pub(super) challenged: bool,
+    /// How many octets of a literal the client has announced.
+    pub(super) sending: usize,
+    /// The server has to go ahead before the literal that was announced.
+    pub(super) go_ahead: bool,
+    /// The literal was sent, and its command goes on or ends with the line that comes now.
+    pub(super) is_closing: bool,
+    /// How many arguments stand before the literal, if the command is LOGIN.
+    pub(super) login: Option<usize>,
+    /// The last command was AUTHENTICATE.
+    pub(super) is_authenticating: bool,
+    pub(super) tags: Vec<String>,
+    pub(super) is_over: bool,
+}
+
+/// The octets of a literal that a line announces at its end.
+fn announced(line: &str) -> Option<(usize, bool)> {
+    let inside = line.strip_suffix('}')?.rsplit_once('{')?.1;
+    let (number, waits) = match inside.strip_suffix(['+', '-']) {
+        Some(number) => (number, false),
+        None => (inside, true),
+    };
+    Some((number.parse().ok()?, waits))
+}
+
+impl Open {
+    /// Whether the client is in the middle of a message.
+    pub(super) fn is_in_message(&self) -> bool {
+        self.message || (self.sending > 0 && !self.go_ahead)
+    }
+
+    /// Whether the reply ends with the line that came last.
+    pub(super) fn is_whole(&mut self, line: &str) -> bool {
+        match self.speech {
+            Some(Speech::Smtp | Speech::Lmtp) => line.as_bytes().get(3) != Some(&b'-'),
+            Some(Speech::Imap | Speech::Sieve) => {
+                if self.literal > 0 {
+                    let length = line.len() + 2;
+                    if length <= self.literal {
+                        self.literal -= length;
+                        // The line that goes on after the literal is still to come.
+                        return false;
+                    }
+                    self.literal = 0;
+                }
+                if let Some((octets, _)) = announced(line) {
+                    self.literal = octets;
+                    return false;
+                }
+                self.speech == Some(Speech::Imap)
+                    || ["OK", "NO", "BYE"].contains(&first_word(line).as_str())
+            }
+            _ => true,
+        }
+    }
+
+    /// What the reply that is whole now means for what comes next.
+    pub(super) fn answered(&mut self, lines: &[Vec<u8>]) {
+        let last = lines.last().map(|line| String::from_utf8_lossy(line).into_owned());
+        let last = last.unwrap_or_default();
+        match self.speech {
+            Some(Speech::Smtp | Speech::Lmtp) => {
+                self.challenged = last.starts_with("334");
+                let command = self.unanswered.pop_front().unwrap_or_default();
+                self.message |= last.starts_with("354") && command == "DATA";
+                if last.starts_with(['4', '5']) && command == "DATA" && self.unanswered.is_empty() {
+                    self.message = false;
+                }
+            }
+            Some(Speech::Pop3) => {
+                self.challenged = last.starts_with("+ ");
+                if self.challenged {
+                    return;
+                }
+                let command = self.unanswered.pop_front().unwrap_or_default();
+                self.block = last.starts_with("+OK") && has_block(&command);
+            }
+            Some(Speech::Imap) => {
+                let goes_ahead = last.starts_with('+');
+                self.challenged = goes_ahead && self.is_authenticating;
+                if goes_ahead {
+                    self.go_ahead = false;
+                } else if !last.starts_with('*') {
+                    (self.sending, self.go_ahead, self.is_closing) = (0, false, false);
+                    self.unanswered.pop_front();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What a line of the client's means: which part of it is secret, and whether a reply is owed.
+    pub(super) fn said(&mut self, line: &str) -> Said {
+        if self.message {
+            self.message = line != ".";
+            if !self.message {
+                self.unanswered.push_back(".".to_owned());
+            }
+            return (None, !self.message);
+        }
+        if self.is_closing || self.sending > 0 {
+            return self.goes_on(line);
+        }
+        if self.challenged {
+            self.challenged = false;
+            // What is cancelled holds no secret.
+            let secret = (line != "*" && !line.is_empty()).then_some(0..line.len());
+            self.unanswered.push_back("AUTH".to_owned());
+            return (secret, true);
+        }
+        let is_imap = self.speech == Some(Speech::Imap);
+        if is_imap {
+            self.tags.extend(line.split(' ').next().map(str::to_owned));
+        }
+        let mut words = line.split_whitespace().skip(1);
+        let second = words.next().unwrap_or_default();
+        self.is_authenticating = is_imap && second.eq_ignore_ascii_case("AUTHENTICATE");
+        // The literal itself is no argument that stands before it.
+        self.login = (is_imap && second.eq_ignore_ascii_case("LOGIN"))
+            .then(|| words.count().saturating_sub(1));
+        if (is_imap || self.speech == Some(Speech::Sieve)) && self.announces(line) && !self.go_ahead
+        {
+            return (None, false);
+        }
+        let secret = secret(line, is_imap);
+        let command = match first_word(line).as_str() {
+            // A command with an argument has a reply of one line.
+            word @ ("LIST" | "UIDL") if line.split_whitespace().count() > 1 => format!("{word} N"),
+            word => word.to_owned(),
+        };
+        // Message lines that are typed before the server has gone ahead are no commands.
+        self.message = command == "DATA" && self.unanswered.len() > 1;
+        self.unanswered.push_back(command);
+        (secret, true)
+    }
+
+    /// Whether a line announces a literal, which is what comes next.
+    fn announces(&mut self, line: &str) -> bool {
+        let Some((octets, waits)) = announced(line) else { return false };
+        self.sending = octets;
+        self.is_closing = octets == 0;
+        // ManageSieve never goes ahead.
+        self.go_ahead = waits && self.speech == Some(Speech::Imap);
+        true
+    }
+
+    /// A line of a literal, or of the command after it.
+    fn goes_on(&mut self, line: &str) -> Said {
+        let is_password = self.login == Some(1) && self.sending > 0;
+        self.go_ahead = false;
+        if line.len() < self.sending {
+            self.sending = self.sending.saturating_sub(line.len() + 2);
+            self.is_closing = self.sending == 0;
+            return (is_password.then_some(0..line.len()), false);
+        }
+        let start = std::mem::take(&mut self.sending);
+        self.is_closing = false;
+        let rest = line.get(start..).unwrap_or_default();
+        if self.announces(rest) {
+            self.login = self.login.map(|arguments| arguments + 1);
+            return (is_password.then_some(0..start), self.go_ahead);
+        }
+        if is_password {
+            return (Some(0..start), true);
+        }
+        let blanks = rest.len() - rest.trim_start().len();
+        let follows_user = self.login == Some(0) && blanks < rest.len();
+        (follows_user.then(|| start + blanks..line.trim_end().len()), true)
+    }
+}
