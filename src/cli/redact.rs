@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::file;
 use crate::outcome::ExitCode;
 use crate::project::Project;
-use crate::redaction::Redaction;
+use crate::redaction::{Redaction, without_secrets};
 use crate::report::Redacting;
 use crate::transcript;
 
@@ -30,7 +30,7 @@ fn explained(args: &args::Redact, redaction: &Redaction, screen: &mut Screen) ->
         let error = Error::usage("there is no transcript in it");
         return Err(error.hint("a transcript has lines such as `S: 220 hi` and `C: QUIT`; mailexpect run -v shows some"));
     }
-    let redacted = redaction.apply(&events)?;
+    let redacted = redaction.apply(&without_secrets(events))?;
     screen.show(&Redacting { explain: args.explain }.transcript(&redacted));
     if others > 0 {
         screen.note(&Redacting::left_out(others));
@@ -38,6 +38,8 @@ fn explained(args: &args::Redact, redaction: &Redaction, screen: &mut Screen) ->
     Ok(())
 }
 
+/// All of the file, or of stdin, since a secret is masked in what stands before it, too: no more than
+/// [`file::LARGEST`] is held.
 fn text(file: Option<&Path>) -> Result<String> {
     let (name, read) = match file {
         Some(path) => (path.display().to_string(), file::read(path)),

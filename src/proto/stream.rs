@@ -42,8 +42,14 @@ impl Stream {
     fn secret(&self, line: &[u8]) -> Option<Range<usize>> {
         let text = chomp(line);
         secrets::secret_of_command(text)
-            .or_else(|| (self.auth.is_some() && secrets::is_base64(text)).then_some(0..text.len()))
+            .or_else(|| (self.auth.is_some() && is_response(text)).then_some(0..text.len()))
     }
+}
+
+/// Whether a line after an AUTH is a response. `QUIT` would pass for base64, and be masked from
+/// there on.
+fn is_response(line: &[u8]) -> bool {
+    secrets::is_base64(line) && !super::smtp::is_verb(line)
 }
 
 impl Stream {
@@ -57,7 +63,7 @@ impl Stream {
             let mechanism = words.next().unwrap_or_default();
             (String::from_utf8_lossy(mechanism).into_owned(), 0)
         });
-        let is_response = exchange.is_none() && self.auth.is_some() && secrets::is_base64(line);
+        let is_response = exchange.is_none() && self.auth.is_some() && is_response(line);
         if !is_response {
             self.auth = exchange;
         }
@@ -156,6 +162,8 @@ mod tests {
             "cHBw",
             "d3d3\r\n",
             "NOOP hunter22\r\n",
+            "AUTH LOGIN\r\n",
+            "QUIT\r\n",
         ] {
             let spans = stream.sent(bytes.as_bytes(), &mut secrets);
             shown.extend_from_slice(&secrets.mask(bytes.as_bytes(), &spans));
@@ -163,7 +171,7 @@ mod tests {
         let shown = String::from_utf8(shown).unwrap();
         assert_eq!(
             shown,
-            "USER me\r\nPASS [SECRET]\r\nAUTH LOGIN\r\n[SECRET]\r\n[SECRET][SECRET]\r\nNOOP [SECRET]\r\n"
+            "USER me\r\nPASS [SECRET]\r\nAUTH LOGIN\r\n[SECRET]\r\n[SECRET][SECRET]\r\nNOOP [SECRET]\r\nAUTH LOGIN\r\nQUIT\r\n"
         );
     }
 }

@@ -54,6 +54,8 @@ mod challenge;
 mod claims;
 mod dialogue;
 mod known;
+#[cfg(feature = "cli")]
+mod learned;
 mod presets;
 mod reduce;
 mod rule;
@@ -72,6 +74,8 @@ use std::ops::Range;
 
 use apply::{Rules, Run};
 use known::Known;
+#[cfg(feature = "cli")]
+pub(crate) use learned::without_secrets;
 pub(crate) use presets::sample;
 pub use presets::{Preset, presets};
 use rule::{Label, Rule};

@@ -12,7 +12,7 @@ use crate::secrets::{Learned, SECRET};
 ///
 /// Bytes that follow each other in one direction are looked at as one: a secret may have been sent
 /// in two writes.
-pub(super) fn mask(events: &mut [Event], learned: &Learned) {
+pub(crate) fn mask(events: &mut [Event], learned: &Learned) {
     if learned.is_empty() {
         return;
     }

@@ -18,6 +18,8 @@ use std::time::Duration;
 
 pub use excerpt::Excerpt;
 pub(crate) use excerpt::Gathering;
+#[cfg(feature = "cli")]
+pub(crate) use masked::mask;
 pub use note::About;
 pub(crate) use part::Part;
 pub(crate) use read::octets;

@@ -96,3 +96,38 @@ fn the_project_file_is_for_all_scripts_below_it() {
         "{ran:?}"
     );
 }
+
+#[test]
+fn secrets_of_somebody_elses_transcript_are_learned_from_it() {
+    let folder = folder(&[]);
+    // The password is hunter2-abc, the token tok.en-4711.
+    let smtp = "S: 220 mail ESMTP, try hunter2-abc\nC: EHLO x\nS: 250 AUTH PLAIN LOGIN\nC: AUTH LOGIN\n\
+        S: 334 VXNlcm5hbWU6\nC: am9obg==\nS: 334 UGFzc3dvcmQ6\nC: aHVudGVyMi1hYmM=\nS: 535 no HUNTER2-ABC, hunter2%2Dabc\n\
+        C: AUTH PLAIN AGpvaG4AaHVudGVyMi1hYmM=\nS: 535 not john with unter2-a nor aHVudGVyMi1h\nC: QUIT\nS: 221 bye\n";
+    let pop3 = "S: +OK tok.en-4711 is old\nC: USER john\nS: +OK\nC: PASS tok.en-4711\nS: -ERR TOK.EN-4711\nC: AUTH PLAIN\n\
+        S: +\nC: AGpvaG4AdG9rLmVuLTQ3MTE=\nS: -ERR AGpvaG4AdG9rLmVuLTQ3MTE=\n";
+    let imap = "S: * OK hi\nC: a LOGIN john \"tok.en-4711\"\nS: a NO tok.en-4711\nC: b AUTHENTICATE PLAIN AGpvaG4AaHVudGVyMi1hYmM=\n\
+        S: b NO hunter2-abc\nC: c LOGIN {4}\nS: + go\nC: john {8}\nS: + go\nC: lit3ral!\nS: c NO lit3ral!\n";
+    let url = "*** connecting to smtp://john:tok.en-4711@mail.example\nS: 220 hi tok.en-4711\n";
+    // No greeting says what is spoken; what was masked before is no secret.
+    let nothing = "C: AUTH PLAIN AGpvaG4AaHVudGVyMi1hYmM=\nS: 235 hunter2-abc\nC: AUTH LOGIN\nC: QUIT\nS: 221 QUIT\n";
+    let masked = "S: 220 no secret\nC: AUTH PLAIN [SECRET]\nS: 235 [SECRET] is no secret\nC: QUIT\nS: 221 bye\n";
+    for (transcript, kept) in [
+        (smtp, "C: QUIT\nS: 221 bye\n"),
+        (pop3, "C: USER john\n"),
+        (imap, "C: c LOGIN {4}\n"),
+        (url, "S: 220 hi [SECRET]\n"),
+        (nothing, "C: QUIT\nS: 221 QUIT\n"),
+        (masked, masked),
+    ] {
+        for args in [&[][..], &["--explain"]] {
+            let ran = redact(folder.path(), transcript, args);
+            assert_eq!((ran.code, &*ran.err), (Some(0), ""), "{transcript}");
+            let shown = ran.out.to_lowercase();
+            for secret in ["unter2", "tok.en", "aHVudGVyMi1h", "lit3ral", "AGpvaG4A", "VyMi1hYm"] {
+                assert!(!shown.contains(&secret.to_lowercase()), "{secret}: {}", ran.out);
+            }
+            assert!(!args.is_empty() || ran.out.contains(kept), "{kept}: {}", ran.out);
+        }
+    }
+}
