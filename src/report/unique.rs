@@ -6,7 +6,7 @@ use std::collections::HashSet;
 /// the same labels, and no two metrics of a monitoring plugin the same name.
 pub(super) fn unique<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut seen = HashSet::new();
-    let named = names.map(|name| {
+    let told_apart = names.map(|name| {
         let mut number = 1;
         let mut unique = name.to_owned();
         while !seen.insert(unique.clone()) {
@@ -15,7 +15,7 @@ pub(super) fn unique<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
         }
         unique
     });
-    named.collect()
+    told_apart.collect()
 }
 
 #[cfg(test)]
