@@ -1,6 +1,6 @@
 //! `mailexpect doctor`: questions about a domain, each answered with the line that proves it.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use hickory_proto::op::{Message, OpCode, ResponseCode};
@@ -10,7 +10,7 @@ use mailexpect::server::Embedded;
 use serde_json::Value;
 
 use crate::filters::filtered;
-use crate::peer;
+use crate::peer::{self, closed_port};
 use crate::program::{Ran, program, project};
 
 /// Ports, times and the days of a certificate vary.
@@ -155,6 +155,8 @@ fn an_exchanger_that_cannot_be_looked_up_does_not_delay_the_first() {
 
 #[test]
 fn an_open_relay_is_told_with_where_it_was_asked_from() {
+    let (_held, closed) = closed_port();
+    let closed = closed.to_string();
     let url = peer::reader(|_, read, _| {
         let line = String::from_utf8_lossy(read).to_uppercase();
         if line.is_empty() {
@@ -165,7 +167,7 @@ fn an_open_relay_is_told_with_where_it_was_asked_from() {
             "250 ok\r\n".into()
         }
     });
-    let (port, closed) = (port(&url), closed_port());
+    let port = port(&url);
     let ran = doctor(&["localhost", "--smtp-port", &port, "--submission-port", &closed]);
     assert!(ran.out.contains("yes Does it relay mail for strangers?"), "{}", ran.out);
     assert!(ran.out.contains("RCPT TO:<relay-test@example.net> -> 250 ok"), "{}", ran.out);
@@ -187,11 +189,6 @@ fn answering(answers: &'static [(&'static str, &'static str)]) -> String {
     port(&url)
 }
 
-fn closed_port() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port().to_string()
-}
-
 /// Asks at these ports, and gives the answers without their layout.
 fn answers(smtp: &str, submission: &str) -> String {
     let ran = doctor(&["localhost", "--smtp-port", smtp, "--submission-port", submission]);
@@ -200,8 +197,10 @@ fn answers(smtp: &str, submission: &str) -> String {
 
 #[test]
 fn what_is_put_off_or_follows_a_refused_sender_answers_nothing() {
+    let (_held, closed) = closed_port();
+    let closed = closed.to_string();
     let greylists = answering(&[("RCPT", "451 4.7.1 Greylisted"), ("QUIT", "221 bye")]);
-    let out = answers(&closed_port(), &greylists);
+    let out = answers(&closed, &greylists);
     assert!(out.contains("unknown Does submission demand AUTH? RCPT"), "{out}");
     assert!(out.contains("it was put off"), "{out}");
 
@@ -211,7 +210,7 @@ fn what_is_put_off_or_follows_a_refused_sender_answers_nothing() {
         ("RCPT", "503 need MAIL"),
         ("QUIT", "221 bye"),
     ]);
-    let out = answers(&takes_no_sender, &closed_port());
+    let out = answers(&takes_no_sender, &closed);
     for answer in [
         "unknown Does it relay mail for strangers? note: asked from 127.0.0.1",
         "MAIL FROM:<> -> 550 no null sender unknown Does submission",
@@ -228,14 +227,16 @@ fn what_is_put_off_or_follows_a_refused_sender_answers_nothing() {
 
     // 503 after a sender who was taken is an answer.
     let orders = answering(&[("RCPT", "503 AUTH first"), ("QUIT", "221 bye")]);
-    let out = answers(&orders, &closed_port());
+    let out = answers(&orders, &closed);
     assert!(out.contains("no Does it relay mail for strangers? RCPT TO:<relay-test@example.net> -> 503 AUTH first"), "{out}");
 }
 
 #[test]
 fn the_banner_of_submission_is_looked_at_if_there_is_no_other() {
+    let (_held, closed) = closed_port();
+    let closed = closed.to_string();
     let url = crate::peer::Peer::parse("S: 220 mx.example ESMTP Postfix (Debian)");
-    let out = answers(&closed_port(), &port(&url.url("smtp")));
+    let out = answers(&closed, &port(&url.url("smtp")));
     assert!(out.contains("yes Does its banner name the software? 220 mx.example"), "{out}");
 }
 

@@ -38,7 +38,7 @@ fn an_open_port_says_what_it_speaks_and_a_closed_one_that_it_is_closed() {
     assert!(ran.out.lines().all(|line| line.chars().count() <= 80), "{}", ran.out);
     let expected = format!("open={smtp},{tls}");
     let closed = format!("closed={closed}");
-    let other = closed_port();
+    let (_held, other) = closed_port();
     let place = format!("127.0.0.1:{other}");
     let ran = probe(&[&place, "--expect", &expected, &closed, &format!("closed={other}")]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
