@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::raise::Spot;
 use crate::error::{Error, Kind, Result};
@@ -155,15 +156,21 @@ impl Programs {
     }
 
     /// Ends those that still run, and judges those that have ended and that nobody looked at: the
-    /// first that went wrong, with the place and the step in which it was started.
+    /// first that went wrong, with the place and the step in which it was started. None is ended
+    /// before it is so old: whether one that fails at once has done so at the end of a quick script
+    /// would depend on the machine.
     pub(super) async fn end(
         &self,
         transcript: &Transcript,
+        age: Duration,
     ) -> Option<(Error, Spot, Option<String>)> {
         let all = self.0.borrow().clone();
         let mut wrong = None;
         for running in all {
-            let has_ended = running.look(Program::has_ended);
+            let is_seen = running.slot().is_seen;
+            let age = if is_seen { Duration::ZERO } else { age };
+            let ended = running.with(async |program| Ok(program.ends_within(age).await)).await;
+            let has_ended = ended.unwrap_or_default();
             let ended = if has_ended {
                 running.ended(transcript).await
             } else {

@@ -105,6 +105,12 @@ impl Options {
         self.timeout
     }
 
+    /// How long the end of a session may take.
+    #[cfg(feature = "script")]
+    pub(crate) fn end_grace(&self) -> Duration {
+        self.grace
+    }
+
     /// For sessions of scripts and of the program, which are judged elsewhere.
     pub(crate) fn unjudged(mut self) -> Self {
         self.is_judged = false;

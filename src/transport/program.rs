@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::process::Group;
 
@@ -28,6 +28,7 @@ pub(crate) struct Program {
     output: Written,
     errors: Written,
     status: Option<ExitStatus>,
+    started: Instant,
 }
 
 /// What a program writes to one of its ends.
@@ -67,7 +68,7 @@ impl Program {
                 let _ = stdin.write_all(&input).await;
             });
         }
-        Ok(Self { child, group, output, errors, status: None })
+        Ok(Self { child, group, output, errors, status: None, started: Instant::now() })
     }
 
     /// Waits until it has ended, and what it wrote has come.
@@ -86,9 +87,9 @@ impl Program {
         Ok(status)
     }
 
-    /// How it ended, if it has.
-    pub(crate) fn has_ended(&mut self) -> bool {
-        self.status.is_some() || matches!(self.child.try_wait(), Ok(Some(_)))
+    /// Whether it ends by itself before it is that old.
+    pub(crate) async fn ends_within(&mut self, age: Duration) -> bool {
+        self.status.is_some() || timeout_at(self.started + age, self.child.wait()).await.is_ok()
     }
 
     /// Asks it and its group to end, and kills what has not ended some time later.

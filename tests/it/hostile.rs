@@ -13,7 +13,8 @@
 //!
 //! A table before the first part makes a case of each row: its first row names the columns, whose
 //! values replace `%column%` in all parts. Several tables, parted by blank lines, are multiplied.
-//! `long` before the first part leaves a case to the ignored test, `timeout T` sets `--timeout`.
+//! `long` before the first part leaves a case to the ignored test, `timeout T` sets `--timeout` and
+//! `deadline D` `--deadline`.
 
 use std::fs;
 use std::path::Path;
@@ -29,7 +30,8 @@ use crate::program::{program, project};
 /// How much address space the program may have, in KiB: 2 GiB are set aside for stacks, and the rest
 /// is for scripts, what is shown of them, and the arenas of threads.
 const ADDRESS_SPACE: usize = 6 << 20;
-/// When the program has hung: the deadline of a script is 8 s, and the machine may be busy.
+/// When the program has hung: the deadline of a script is 8 s unless a case says otherwise, and the
+/// machine may be busy.
 const HUNG: Duration = Duration::from_mins(2);
 /// How many scripts the program runs at once: most of them wait for time to pass.
 const AT_ONCE: &str = "8";
@@ -41,6 +43,7 @@ struct Case {
     title: String,
     is_long: bool,
     timeout: Option<String>,
+    deadline: Option<String>,
     parts: Vec<(String, String)>,
 }
 
@@ -105,6 +108,7 @@ fn parse(file: &str, text: &str) -> Vec<Case> {
                 match word.split_once(' ') {
                     None if word == "long" => case.is_long = true,
                     Some(("timeout", timeout)) => case.timeout = Some(timeout.to_owned()),
+                    Some(("deadline", deadline)) => case.deadline = Some(deadline.to_owned()),
                     _ => panic!("{}: `{word}` means nothing", case.title),
                 }
             }
@@ -245,7 +249,7 @@ fn alone(case: Case) -> Option<String> {
 }
 
 /// Runs the scripts of cases in one run of the program; what is wrong with how they ended.
-fn together(timeout: &str, cases: Vec<Case>) -> Vec<String> {
+fn together((timeout, deadline): (&str, &str), cases: Vec<Case>) -> Vec<String> {
     let (_peers, cases): (Vec<_>, Vec<_>) = cases.into_iter().map(with_peer).unzip();
     let folder = tempfile::tempdir().unwrap();
     let names: Vec<_> = (0..cases.len()).map(|number| format!("{number:03}/script.rhai")).collect();
@@ -253,7 +257,7 @@ fn together(timeout: &str, cases: Vec<Case>) -> Vec<String> {
         write_files(&folder.path().join(format!("{number:03}")), case);
     }
     let options = ["run", "-v", "--format", "pretty", "--format", "json=events"];
-    let bounds = ["--deadline", "8s", "--timeout", timeout, "--jobs", AT_ONCE];
+    let bounds = ["--deadline", deadline, "--timeout", timeout, "--jobs", AT_ONCE];
     let args: Vec<_> = options.iter().chain(&bounds).map(|arg| (*arg).to_owned()).collect();
     let output = run(folder.path(), &[args, names.clone()].concat());
     let text = match shown(&cases[0].title, &output) {
@@ -299,11 +303,14 @@ fn all_end_as_they_should(cases: Vec<Case>) {
     let (with_args, mut scripts): (Vec<_>, Vec<_>) =
         cases.into_iter().partition(|case| case.part("args").is_some());
     let alone_faults = std::thread::spawn(|| with_args.into_iter().filter_map(alone).collect());
-    scripts.sort_by(|a, b| a.timeout.cmp(&b.timeout));
+    let bounds = |case: &Case| (case.timeout.clone(), case.deadline.clone());
+    scripts.sort_by_key(bounds);
     let mut faults = Vec::new();
-    for same in scripts.chunk_by(|a, b| a.timeout == b.timeout) {
+    for same in scripts.chunk_by(|a, b| bounds(a) == bounds(b)) {
         let timeout = same[0].timeout.as_deref().unwrap_or("3s");
-        same.chunks(BATCH).for_each(|batch| faults.extend(together(timeout, batch.to_vec())));
+        let deadline = same[0].deadline.as_deref().unwrap_or("8s");
+        let bounds = (timeout, deadline);
+        same.chunks(BATCH).for_each(|batch| faults.extend(together(bounds, batch.to_vec())));
     }
     faults.extend::<Vec<_>>(alone_faults.join().unwrap());
     assert!(faults.is_empty(), "{} faults\n{}", faults.len(), faults.join("\n"));

@@ -26,7 +26,8 @@ use crate::visible;
 pub(super) const INTRO: &str = "With `--allow-run` a script may run commands: a tool, or the client or the server that is under test. The \
 words of a command are parted at blanks, or given as a list; there is no shell. What a command starts ends with it. How a command ended \
 stands in the transcript where the script waited for it, or at the script's end; one that failed and that nobody looked at fails the \
-script.";
+script. One that is still running at the script's end is ended then, but not before it is as old as the grace (--grace, 1 s): one that \
+fails at its start is always found.";
 
 /// How much of what a command wrote an error shows.
 const SHOWN: usize = 1000;

@@ -14,6 +14,11 @@ impl Run {
         self.settings.options.operation_timeout()
     }
 
+    /// How long whatever has ended may still be heard of.
+    pub(in crate::script) fn grace(&self) -> Duration {
+        self.settings.options.end_grace()
+    }
+
     /// How sessions of this run are opened, unless a script says otherwise.
     pub(in crate::script) fn options(&self) -> Options {
         let options = self.settings.options.clone().pace(self.pace.clone());

@@ -86,7 +86,7 @@ impl Runner {
         };
         run.close_listeners();
         if ended.is_ok() && failed.is_none() {
-            let wrong = run.programs.end(&run.transcript).await;
+            let wrong = run.programs.end(&run.transcript, run.grace()).await;
             failed = wrong.map(|(error, spot, step)| {
                 let failure = failure::at_the_end(error, Some(spot), &self.library);
                 Failure { step, ..failure }
