@@ -29,11 +29,11 @@ pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     read_up_to(path, LARGEST)
 }
 
-/// Reads a regular file of at most so many bytes.
+/// Opens a regular file.
 ///
 /// # Errors
-/// As [`read`].
-pub(crate) fn read_up_to(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
+/// What the system says; a FIFO, a device or a folder.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
     // Opening a FIFO would else wait for a writer, and reading it for what the writer says.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
@@ -42,7 +42,15 @@ pub(crate) fn read_up_to(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
         let kind = kind(metadata.file_type());
         return Err(io::Error::other(format!("it is {kind}, and not a regular file")));
     }
-    all_of(file, largest)
+    Ok(file)
+}
+
+/// Reads a regular file of at most so many bytes.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_up_to(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
+    all_of(open(path)?, largest)
 }
 
 /// Reads stdin, of at most so many bytes.

@@ -46,6 +46,7 @@
 //!
 //! L1  bytes, async on tokio
 //!     tls/               TLS by rustls: options, what a certificate says, why a handshake failed
+//!     logs/              feature "script": logs of servers, followed, and what their lines say
 //!     file               files that somebody else names, and files written by rename
 //!     transport/         TCP, unix sockets, child processes, TLS on them, cut into pieces; connecting with its report
 //!
@@ -139,6 +140,8 @@ mod import;
 mod interrupt;
 #[cfg(not(feature = "script"))]
 mod lacking;
+#[cfg(feature = "script")]
+mod logs;
 #[cfg(feature = "message")]
 pub mod message;
 pub mod outcome;

@@ -188,6 +188,21 @@ impl Pattern {
         }
     }
 
+    /// Whether it stands anywhere in a line that is no reply; a code and the close stand in none.
+    #[cfg(feature = "script")]
+    pub(crate) fn within(&self, line: &[u8]) -> Option<Match> {
+        match &self.kind {
+            Kind::Literal(bytes) => memmem::find(line, bytes).map(|_| Match::default()),
+            Kind::Regex(regex) => {
+                regex.captures(line).map(|captures| Match { index: 0, captures: Some(captures) })
+            }
+            Kind::Any(patterns) => patterns.iter().enumerate().find_map(|(index, pattern)| {
+                pattern.within(line).map(|found| Match { index, captures: found.captures })
+            }),
+            Kind::Code(_) | Kind::Eof => None,
+        }
+    }
+
     /// The place of the end of the stream among the alternatives, if it is wanted at all.
     pub(crate) fn eof_index(&self) -> Option<usize> {
         match &self.kind {

@@ -13,6 +13,7 @@ mod engine;
 mod failure;
 mod finally;
 mod fixtures;
+mod following;
 mod handle;
 mod heading;
 mod library;

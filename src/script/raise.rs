@@ -109,6 +109,7 @@ pub(super) fn kind(name: &str) -> &str {
         "Caught" => "error",
         "Reply" => "reply",
         "Running" => "command",
+        "Following" => "log",
         "Parsed" => "message",
         "Pattern" => "pattern",
         "()" => "nothing",

@@ -29,7 +29,7 @@ const ELSEWHERE: [(&str, &str); 16] = [
 ];
 
 /// What words take as `#{...}`, all of them.
-const OPTIONS: &str = "timeout after stdin env crlf expect keep require bare settle grace limit source_ip family proxy tls segment protocol initial cancel \
+const OPTIONS: &str = "timeout after during id from_start stdin env crlf expect keep require bare settle grace limit source_ip family proxy tls segment protocol initial cancel \
     authzid mechanism user password token nonce host realm ca verify sni min max cert key injected version source destination from \
     to cc subject text html attachments headers date message_id encoding name type content";
 

@@ -1,5 +1,6 @@
 //! A program that a script runs beside its dialogues: a client or a server under test, or a tool.
 
+use std::collections::VecDeque;
 use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +15,10 @@ use super::process::Group;
 
 /// How much is kept of what a program writes to stdout, and to stderr.
 const KEPT: (usize, usize) = (1 << 20, 64 << 10);
+/// How much is kept of the end of what a program writes to stdout if it is followed.
+const FOLLOWED: usize = 1 << 20;
+/// How much of it is handed out at once.
+const PIECE: usize = 8 << 10;
 /// How long a program that was asked to end has before it is killed.
 const TO_END: Duration = Duration::from_secs(2);
 /// How long what a program has written may take to come after its end: something that it started
@@ -34,9 +39,47 @@ pub(crate) struct Program {
 /// What a program writes to one of its ends.
 #[derive(Clone, Debug)]
 struct Written {
-    bytes: Arc<Mutex<Vec<u8>>>,
+    bytes: Arc<Mutex<Kept>>,
     /// How many bytes have come; closed at the end.
     changed: watch::Receiver<u64>,
+}
+
+/// What is kept of what was written.
+#[derive(Debug, Default)]
+struct Kept {
+    first: Vec<u8>,
+    /// The end, if somebody follows it.
+    last: Option<VecDeque<u8>>,
+    count: u64,
+}
+
+impl Kept {
+    fn push(&mut self, bytes: &[u8], most: usize) {
+        let left = most.saturating_sub(self.first.len());
+        self.first.extend_from_slice(&bytes[..bytes.len().min(left)]);
+        if let Some(last) = &mut self.last {
+            last.extend(bytes);
+            last.drain(..last.len().saturating_sub(FOLLOWED));
+        }
+        self.count += bytes.len() as u64;
+    }
+
+    /// Keeps the end from now on, which is all if nothing is lost yet.
+    fn follow(&mut self) {
+        let is_whole = self.first.len() as u64 == self.count;
+        let first = || self.first.iter().filter(|_| is_whole).copied().collect();
+        self.last.get_or_insert_with(first);
+    }
+
+    /// A piece of what was written from that place on, or from the first one after it that is kept,
+    /// with its place.
+    fn since(&self, from: u64) -> (u64, Vec<u8>) {
+        let Some(last) = &self.last else { return (from, Vec::new()) };
+        let start = self.count - last.len() as u64;
+        let from = from.max(start);
+        let skipped = usize::try_from(from - start).unwrap_or(usize::MAX);
+        (from, last.iter().skip(skipped).take(PIECE).copied().collect())
+    }
 }
 
 impl Program {
@@ -103,12 +146,23 @@ impl Program {
 
     /// What it has written to stdout so far.
     pub(crate) fn output(&self) -> Vec<u8> {
-        self.output.bytes().clone()
+        self.output.bytes().first.clone()
     }
 
     /// What it has written to stderr so far.
     pub(crate) fn errors(&self) -> Vec<u8> {
-        self.errors.bytes().clone()
+        self.errors.bytes().first.clone()
+    }
+
+    /// Keeps the end of what it writes to stdout from now on.
+    pub(crate) fn follow(&mut self) {
+        self.output.bytes().follow();
+    }
+
+    /// A piece of what it has written to stdout from that place on, or from the first one after it
+    /// that is kept, with its place.
+    pub(crate) fn written_since(&self, from: u64) -> (u64, Vec<u8>) {
+        self.output.bytes().since(from)
     }
 
     /// Waits until it has written more to stdout than so many bytes; `false` if no more can come.
@@ -119,13 +173,13 @@ impl Program {
 
 impl Written {
     fn of(from: impl AsyncRead + Unpin + Send + 'static, most: usize) -> Self {
-        let bytes = Arc::<Mutex<Vec<u8>>>::default();
+        let bytes = Arc::<Mutex<Kept>>::default();
         let (count, changed) = watch::channel(0);
         tokio::spawn(read(from, Arc::clone(&bytes), count, most));
         Self { bytes, changed }
     }
 
-    fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
+    fn bytes(&self) -> MutexGuard<'_, Kept> {
         // A panic elsewhere leaves the bytes whole: they are only added to.
         self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -135,10 +189,10 @@ impl Written {
     }
 }
 
-/// Reads to the end, keeping the beginning.
+/// Reads to the end, keeping the beginning, and the end if it is followed.
 async fn read(
     mut from: impl AsyncRead + Unpin,
-    bytes: Arc<Mutex<Vec<u8>>>,
+    bytes: Arc<Mutex<Kept>>,
     count: watch::Sender<u64>,
     most: usize,
 ) {
@@ -146,9 +200,39 @@ async fn read(
     while let Ok(read @ 1..) = from.read(&mut room).await {
         {
             let mut kept = bytes.lock().unwrap_or_else(PoisonError::into_inner);
-            let left = most.saturating_sub(kept.len());
-            kept.extend_from_slice(&room[..read.min(left)]);
+            kept.push(&room[..read], most);
         }
         count.send_modify(|count| *count += read as u64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_is_kept_once_somebody_follows_it() {
+        let mut kept = Kept::default();
+        kept.push(b"one ", 6);
+        assert_eq!(kept.since(0), (0, Vec::new()));
+        kept.follow();
+        kept.push(b"two", 6);
+        assert_eq!(
+            (kept.first.as_slice(), kept.since(0)),
+            (&b"one tw"[..], (0, b"one two".to_vec()))
+        );
+        assert_eq!(kept.since(7), (7, Vec::new()));
+        kept.push(&vec![b'x'; FOLLOWED], 6);
+        let (from, bytes) = kept.since(4);
+        assert_eq!((from, bytes.len()), (7, PIECE));
+    }
+
+    #[test]
+    fn what_was_lost_before_is_not_handed_out_as_the_end() {
+        let mut kept = Kept::default();
+        kept.push(b"one two", 3);
+        kept.follow();
+        kept.push(b" three", 3);
+        assert_eq!(kept.since(0), (7, b" three".to_vec()));
     }
 }

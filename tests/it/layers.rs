@@ -26,7 +26,7 @@ const LAYERS: [&[&str]; 5] = [
         "transcript",
         "visible",
     ],
-    &["file", "tls", "transport"],
+    &["file", "logs", "tls", "transport"],
     &["session", "probe", "doctor", "server"],
     &["script"],
     &[

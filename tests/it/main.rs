@@ -39,6 +39,7 @@ mod language;
 mod layers;
 mod listening;
 mod lmtp;
+mod logs;
 mod manners;
 mod message;
 mod monitoring;

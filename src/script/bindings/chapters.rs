@@ -7,8 +7,8 @@ use rhai::{Module, Shared};
 use super::verb::{Manual, words_of};
 use super::{
     auth, background, capabilities, cases, caught, expect, files, find, golden, imap, listening,
-    message, metric, names, pattern, pop3, port, processes, reply, same, send, serving, session,
-    shared, sieve, smtp, standard, test, tls, together, trying,
+    logs, message, metric, names, pattern, pop3, port, processes, reply, same, send, serving,
+    session, shared, sieve, smtp, standard, test, tls, together, trying,
 };
 
 /// Words that belong together, with their place in the reference.
@@ -73,6 +73,7 @@ fn chapters(manual: Manual) -> impl Iterator<Item = (&'static str, &'static str,
         ("Tests", test::INTRO, words_of!(test::words, manual)),
         ("Files", files::INTRO, words_of!(files::words, manual)),
         ("Commands", processes::INTRO, words_of!(processes::words, manual)),
+        ("Logs", logs::INTRO, words_of!(logs::words, manual)),
         ("Tables", cases::INTRO, words_of!(cases::words, manual)),
         ("Failures and attempts", trying::INTRO, words_of!(trying::words, manual)),
         ("Comparing in any order", same::INTRO, words_of!(same::words, manual)),

@@ -17,6 +17,7 @@ mod find;
 mod golden;
 mod imap;
 mod listening;
+mod logs;
 mod message;
 mod metric;
 mod names;

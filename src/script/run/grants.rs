@@ -72,6 +72,21 @@ impl Run {
         Ok(file)
     }
 
+    /// The file that a script follows, if it may read it. One that is not there yet has its folder
+    /// looked at; once it is there, it is looked at itself.
+    pub(in crate::script) fn may_follow(&self, path: &str) -> Result<PathBuf> {
+        let file = self.readable(path)?;
+        let folder = Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty());
+        let is_given = self.settings.params.values().any(|value| value == path);
+        if !is_given
+            && !file.exists()
+            && let Some(folder) = folder.and_then(Path::to_str)
+        {
+            self.readable(folder)?;
+        }
+        Ok(file)
+    }
+
     /// Whether the file lies in a folder that the caller granted. One that is not there yet has
     /// its folder looked at.
     fn is_allowed(&self, file: &Path) -> bool {

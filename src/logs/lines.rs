@@ -1,0 +1,152 @@
+//! The lines of a log, as they were written since it is followed.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+/// How many lines are kept, and how many bytes of them: the newest.
+const KEPT: (usize, usize) = (20_000, 1 << 20);
+/// What is longer is cut: nobody looks for anything there.
+const LONGEST: usize = 16 << 10;
+
+/// The newest lines of a log.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    kept: VecDeque<Line>,
+    bytes: usize,
+    /// How many were written before those that are kept.
+    dropped: u64,
+}
+
+#[derive(Debug)]
+struct Line {
+    text: Bytes,
+    /// It was what somebody waited for.
+    is_taken: bool,
+}
+
+impl Lines {
+    fn push(&mut self, text: Bytes) {
+        self.bytes += text.len();
+        self.kept.push_back(Line { text, is_taken: false });
+        while self.kept.len() > KEPT.0 || self.bytes > KEPT.1 {
+            let Some(line) = self.kept.pop_front() else { return };
+            self.bytes -= line.text.len();
+            self.dropped += 1;
+        }
+    }
+
+    /// How many there were, those that are not kept any more among them.
+    pub(crate) fn count(&self) -> u64 {
+        self.dropped + self.kept.len() as u64
+    }
+
+    /// How many of them are not kept any more.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Those that are kept, from that number on, and whether each was taken.
+    pub(crate) fn from(&self, number: u64) -> impl DoubleEndedIterator<Item = (&Bytes, bool)> {
+        let skipped = usize::try_from(number.saturating_sub(self.dropped)).unwrap_or(usize::MAX);
+        let skipped = skipped.min(self.kept.len());
+        self.kept.range(skipped..).map(|line| (&line.text, line.is_taken))
+    }
+
+    /// Takes the first line from that number on that was not taken yet and is what is looked for.
+    pub(crate) fn take<T>(
+        &mut self,
+        number: u64,
+        mut looked_for: impl FnMut(&Bytes) -> Option<T>,
+    ) -> Option<(Bytes, T)> {
+        let skipped = usize::try_from(number.saturating_sub(self.dropped)).unwrap_or(usize::MAX);
+        let lines = self.kept.iter_mut().skip(skipped).filter(|line| !line.is_taken);
+        for line in lines {
+            if let Some(found) = looked_for(&line.text) {
+                line.is_taken = true;
+                return Some((line.text.clone(), found));
+            }
+        }
+        None
+    }
+}
+
+/// Makes lines of what comes in pieces. A line counts once its end has come.
+#[derive(Debug, Default)]
+pub(crate) struct Splitter {
+    unfinished: Vec<u8>,
+}
+
+impl Splitter {
+    /// Adds a piece; its lines go to the others.
+    pub(crate) fn push(&mut self, mut piece: &[u8], lines: &mut Lines) {
+        while let Some(end) = memchr::memchr(b'\n', piece) {
+            self.keep(&piece[..end]);
+            let line = std::mem::take(&mut self.unfinished);
+            let line = line.strip_suffix(b"\r").unwrap_or(&line);
+            lines.push(Bytes::copy_from_slice(line));
+            piece = &piece[end + 1..];
+        }
+        self.keep(piece);
+    }
+
+    fn keep(&mut self, piece: &[u8]) {
+        let room = LONGEST.saturating_sub(self.unfinished.len());
+        self.unfinished.extend_from_slice(&piece[..piece.len().min(room)]);
+    }
+
+    /// Forgets the line that has no end yet.
+    pub(crate) fn clear(&mut self) {
+        self.unfinished.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(lines: &Lines) -> Vec<String> {
+        lines.from(0).map(|(line, _)| String::from_utf8_lossy(line).into_owned()).collect()
+    }
+
+    #[test]
+    fn lines_are_the_same_however_they_came() {
+        let text = b"one\r\ntwo\n\nthree\nnot yet";
+        for size in 1..text.len() {
+            let (mut lines, mut splitter) = (Lines::default(), Splitter::default());
+            text.chunks(size).for_each(|piece| splitter.push(piece, &mut lines));
+            assert_eq!(texts(&lines), ["one", "two", "", "three"], "{size}");
+        }
+    }
+
+    #[test]
+    fn the_newest_lines_are_kept_and_long_ones_cut() {
+        let (mut lines, mut splitter) = (Lines::default(), Splitter::default());
+        for number in 0..50_000 {
+            splitter.push(format!("line {number}\n").as_bytes(), &mut lines);
+        }
+        assert_eq!((lines.count(), lines.dropped()), (50_000, 30_000));
+        assert_eq!(texts(&lines)[0], "line 30000");
+        assert_eq!(lines.from(49_999).count(), 1);
+        assert_eq!(lines.from(60_000).count(), 0);
+        for _ in 0..200 {
+            splitter.push(&vec![b'x'; 100_000], &mut lines);
+            splitter.push(b"\n", &mut lines);
+        }
+        assert!(lines.bytes <= KEPT.1 && lines.kept.iter().all(|line| line.text.len() <= LONGEST));
+    }
+
+    #[test]
+    fn a_line_is_taken_once() {
+        let (mut lines, mut splitter) = (Lines::default(), Splitter::default());
+        splitter.push(b"a 1\nb 1\na 2\n", &mut lines);
+        let mut take = |letter: &str| {
+            let found = lines.take(0, |line| line.starts_with(letter.as_bytes()).then_some(()));
+            found.map(|(line, ())| line)
+        };
+        assert_eq!(take("a").unwrap(), "a 1");
+        assert_eq!(take("a").unwrap(), "a 2");
+        assert_eq!(take("b").unwrap(), "b 1");
+        assert_eq!(take("a"), None);
+    }
+}

@@ -1,0 +1,319 @@
+//! What the lines of Postfix, Dovecot, Exim and Sendmail say of a message.
+
+use std::sync::LazyLock;
+
+use regex::bytes::Regex;
+
+use crate::error::{Error, Result};
+
+/// A message has an identifier in each server that it goes through; more are no message's.
+const MOST: usize = 64;
+/// A shorter one stands everywhere.
+const SHORTEST: usize = 4;
+
+/// A message, by the identifiers that a log has of it: its Message-ID and those of queues.
+#[derive(Debug)]
+pub(crate) struct Subject {
+    known: Vec<Vec<u8>>,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It lies in a mailbox, or the next host has it.
+    Delivered,
+    /// It will not be delivered.
+    Refused,
+    /// It will be tried again.
+    Deferred,
+}
+
+/// A pattern that is right: the tests compile each.
+fn regex(source: &str) -> Option<Regex> {
+    Regex::new(source).ok()
+}
+
+/// Where a reply says under which identifier a message is known: Postfix; Exim; Sendmail.
+static QUEUED: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+    let sources = [
+        r"queued as ([0-9A-Za-z]+)",
+        r"^2\d\d OK id=([0-9A-Za-z-]+)",
+        r"([0-9A-Za-z]{8,}) Message accepted for delivery",
+    ];
+    sources.into_iter().filter_map(regex).collect()
+});
+
+/// Where a line that has the Message-ID has that of the queue: Postfix and Sendmail; Exim.
+static QUEUE: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+    let sources = [
+        r"\]: ([0-9A-Za-z]{8,}): (?:.*, )?(?:message-id|msgid)=",
+        r"(?:^| )([0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4}) <= .* id=",
+    ];
+    sources.into_iter().filter_map(regex).collect()
+});
+
+impl Subject {
+    /// A message by an identifier, as a script writes it.
+    ///
+    /// # Errors
+    /// Usage for text that is none.
+    pub(crate) fn named(text: &str) -> Result<Self> {
+        let bare = text.trim().trim_start_matches('<').trim_end_matches('>');
+        if bare.len() >= SHORTEST && !bare.contains(char::is_whitespace) {
+            return Ok(Self { known: vec![bare.as_bytes().to_vec()] });
+        }
+        let error = Error::usage("that is no identifier of a message");
+        Err(error.hint("give the queue id, the Message-ID, or the reply to the end of the message"))
+    }
+
+    /// A message by the reply of the server that took it.
+    ///
+    /// # Errors
+    /// Usage for a reply that names no identifier.
+    pub(crate) fn queued(reply: &[u8]) -> Result<Self> {
+        let mut found = QUEUED.iter().filter_map(|regex| regex.captures(reply));
+        let id = found.find_map(|groups| groups.get(1)).map(|id| id.as_bytes().to_vec());
+        let id = id.ok_or_else(|| {
+            let error =
+                Error::usage("the reply does not say under which identifier the message is");
+            error.hint("give the Message-ID as text: #{id: \"<1@client.example>\"}")
+        })?;
+        Ok(Self { known: vec![id] })
+    }
+
+    /// Whether a line is about it.
+    pub(crate) fn is_in(&self, line: &[u8]) -> bool {
+        self.known.iter().any(|id| has_word(line, id))
+    }
+
+    /// Takes in what a line about it says of other identifiers of it; whether that is news.
+    pub(crate) fn learn(&mut self, line: &[u8]) -> bool {
+        if self.known.len() >= MOST || !self.is_in(line) {
+            return false;
+        }
+        // A filter hands a message back, which is in the queue a second time then.
+        let regexes = QUEUE.iter().chain(QUEUED.first());
+        let groups = regexes.filter_map(|regex| regex.captures(line)?.get(1));
+        let ids = groups.map(|id| id.as_bytes().to_vec());
+        let news: Vec<_> = ids.filter(|id| !self.known.contains(id)).collect();
+        self.known.extend_from_slice(&news);
+        !news.is_empty()
+    }
+
+    /// Its identifiers, as errors show them.
+    pub(crate) fn shown(&self) -> String {
+        let ids = self.known.iter().map(|id| crate::visible::escape(id));
+        ids.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Whether an identifier stands in a line, and is no part of another one.
+fn has_word(line: &[u8], id: &[u8]) -> bool {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
+    memchr::memmem::find_iter(line, id).any(|start| {
+        let before = start.checked_sub(1).and_then(|at| line.get(at));
+        let after = line.get(start + id.len());
+        !before.is_some_and(is_part) && !after.is_some_and(is_part)
+    })
+}
+
+fn has(line: &[u8], text: &str) -> bool {
+    memchr::memmem::find(line, text.as_bytes()).is_some()
+}
+
+impl Fate {
+    /// What a line about a message says of it, if that is its end or a delay.
+    pub(crate) fn of(line: &[u8]) -> Option<Self> {
+        let any = |texts: &[&str]| texts.iter().any(|text| has(line, text));
+        // Postfix and Sendmail; Dovecot; Exim, in whose lines each of these stands after the id.
+        if any(&["status=sent", "stat=Sent", " saved mail to ", " stored mail into mailbox "])
+            || any(&[" => ", " -> ", " >> "])
+        {
+            return Some(Self::Delivered);
+        }
+        if any(&["status=deferred", "stat=Deferred", "stat=queued", " == "]) {
+            return Some(Self::Deferred);
+        }
+        let is_refused = any(&["status=bounced", "status=expired", "reject: ", " ** "])
+            || any(&["stat=", " save failed to ", " failed to store into mailbox "]);
+        is_refused.then_some(Self::Refused)
+    }
+}
+
+/// Lines that everybody meets: what stands in them, and what to do.
+const KNOWN: [(&[&str], &str); 18] = [
+    (
+        &["status=deferred", "refused"],
+        "Postfix could not connect to the next host: see relayhost and transport_maps; postqueue -f tries again",
+    ),
+    (
+        &["status=deferred"],
+        "Postfix keeps the message and tries again later: postqueue -p shows it, postqueue -f tries at once",
+    ),
+    (
+        &["status=bounced"],
+        "Postfix gave the message back to its sender; what stands in parentheses is why (mailexpect explain)",
+    ),
+    (
+        &["milter-reject: "],
+        "a milter of Postfix refused it: see smtpd_milters, and the milter's own log",
+    ),
+    (
+        &["NOQUEUE: reject: "],
+        "Postfix refused it before the message came: the words after `reject:` name the stage, see smtpd_*_restrictions",
+    ),
+    (
+        &["SASL", "authentication failed"],
+        "Postfix could not authenticate the client: wrong credentials, or see smtpd_sasl_type and smtpd_sasl_path",
+    ),
+    (
+        &["SSL_accept error"],
+        "Postfix did not agree on TLS with the client: see the lines around it, and smtpd_tls_*",
+    ),
+    (
+        &["postfix/", "fatal: "],
+        "a process of Postfix has ended: postfix check finds most mistakes of its configuration",
+    ),
+    (
+        &["dovecot", "auth failed"],
+        "Dovecot refused the credentials: doveadm auth test USER, and auth_debug=yes for the reason",
+    ),
+    (
+        &["dovecot", "Permission denied"],
+        "Dovecot may not touch a file: the user that it runs as owns another mailbox, see mail_uid",
+    ),
+    (
+        &[" save failed to "],
+        "Dovecot could not deliver it: the words after that are why; doveadm quota get and doveadm mailbox list",
+    ),
+    (&["rejected RCPT"], "Exim refused the recipient: exim -bh ADDRESS shows which ACL does"),
+    (
+        &["rejected AUTH"],
+        "Exim refused to authenticate: see the authenticators and auth_advertise_hosts",
+    ),
+    (&["authenticator failed"], "Exim refused the credentials: exim -d+auth shows why"),
+    (
+        &[" == "],
+        "Exim keeps the message and tries again later: exim -bp shows it, exim -M ID tries at once",
+    ),
+    (
+        &[" ** "],
+        "Exim gave the message back to its sender; the end of the line is why (mailexpect explain)",
+    ),
+    (
+        &["stat=Deferred"],
+        "Sendmail keeps the message and tries again later: mailq shows it, sendmail -q tries at once",
+    ),
+    (
+        &["ruleset=", "reject="],
+        "Sendmail refused it by the ruleset that the line names: see access_db and relay-domains",
+    ),
+];
+
+/// What to do about a line of a log, if it is a known one.
+pub(crate) fn advice(line: &[u8]) -> Option<&'static str> {
+    let known = KNOWN.iter().find(|(texts, _)| texts.iter().all(|text| has(line, text)));
+    known.map(|(_, advice)| *advice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POSTFIX: [&str; 4] = [
+        "Nov 29 05:12:31 mx postfix/smtpd[99]: 4dJtW01Zk7z1x: client=localhost[127.0.0.1]",
+        "Nov 29 05:12:31 mx postfix/cleanup[12]: 4dJtW01Zk7z1x: message-id=<1@client.example>",
+        "Nov 29 05:12:31 mx postfix/smtp[13]: 4dJtW01Zk7z1x: to=<a@b.example>, relay=127.0.0.1[127.0.0.1]:10024, dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as 4dJtW03Qr1z2y)",
+        "Nov 29 05:12:32 mx postfix/lmtp[14]: 4dJtW03Qr1z2y: to=<a@b.example>, relay=none, dsn=4.4.1, status=deferred (connect to 127.0.0.1: Connection refused)",
+    ];
+
+    /// Those of the lines that are about a message.
+    fn about(mut subject: Subject, lines: &[&str]) -> Vec<usize> {
+        while lines.iter().any(|line| subject.learn(line.as_bytes())) {}
+        let places = 0..lines.len();
+        places.filter(|place| subject.is_in(lines[*place].as_bytes())).collect()
+    }
+
+    #[test]
+    fn a_message_is_followed_from_queue_to_queue() {
+        let other = "Nov 29 05:12:31 mx postfix/qmgr[1]: 4dJtW01Zk7z1xQ: removed";
+        let lines = [&POSTFIX[..], &[other]].concat();
+        for id in ["<1@client.example>", "1@client.example", "4dJtW01Zk7z1x"] {
+            assert_eq!(about(Subject::named(id).unwrap(), &lines), [0, 1, 2, 3], "{id}");
+        }
+        assert_eq!(about(Subject::named("11@client.example").unwrap(), &lines), [0; 0]);
+        for (reply, id) in [
+            ("250 2.0.0 Ok: queued as 4dJtW01Zk7z1x\r\n", "4dJtW01Zk7z1x"),
+            ("250 OK id=1vP8Zq-00000004Kmx-1aBc\r\n", "1vP8Zq-00000004Kmx-1aBc"),
+            ("250 2.0.0 5AT5CVxY012345 Message accepted for delivery\r\n", "5AT5CVxY012345"),
+        ] {
+            assert_eq!(Subject::queued(reply.as_bytes()).unwrap().shown(), id);
+        }
+        assert!(Subject::queued(b"250 ok\r\n").is_err() && Subject::named("a b").is_err());
+        let exim = [
+            "2026-11-29 05:12:31 1vP8Zq-00000004Kmx-1aBc <= a@b.example H=(x) [127.0.0.1] P=esmtp S=400 id=2@client.example",
+            "2026-11-29 05:12:31 1vP8Zq-00000004Kmx-1aBc => carol <carol@x.example> R=local T=maildir",
+            "2026-11-29 05:12:31 1vP8Zq-00000004Kmx-1aBc Completed",
+        ];
+        assert_eq!(about(Subject::named("2@client.example").unwrap(), &exim), [0, 1, 2]);
+        let sendmail = [
+            "Nov 29 05:12:31 mx sendmail[7]: 5AT5CVxY012345: from=<a@b.example>, size=9, class=0, nrcpts=1, msgid=<3@client.example>, proto=ESMTP",
+            "Nov 29 05:12:31 mx sendmail[8]: 5AT5CVxY012345: to=<carol@x.example>, dsn=2.0.0, stat=Sent",
+        ];
+        assert_eq!(about(Subject::named("3@client.example").unwrap(), &sendmail), [0, 1]);
+    }
+
+    #[test]
+    fn what_became_of_a_message_is_read_from_each_server() {
+        use Fate::{Deferred, Delivered, Refused};
+        for (line, fate) in [
+            (POSTFIX[0], None),
+            (POSTFIX[1], None),
+            (POSTFIX[2], Some(Delivered)),
+            (POSTFIX[3], Some(Deferred)),
+            (
+                "postfix/smtp[1]: 4dJtW01Zk7z1x: to=<a@b>, dsn=5.1.1, status=bounced (host said: 550)",
+                Some(Refused),
+            ),
+            (
+                "dovecot: lmtp(carol)<1><abc>: msgid=<1@c.example>: saved mail to INBOX",
+                Some(Delivered),
+            ),
+            (
+                "dovecot: lmtp(carol)<1><abc>: sieve: msgid=<1@c.example>: stored mail into mailbox 'INBOX'",
+                Some(Delivered),
+            ),
+            (
+                "dovecot: lmtp(carol)<1><abc>: msgid=<1@c.example>: save failed to INBOX: Quota exceeded",
+                Some(Refused),
+            ),
+            ("1vP8Zq-0004Km-1a => carol <carol@x> R=local T=maildir", Some(Delivered)),
+            (
+                "1vP8Zq-0004Km-1a == carol@x R=mx T=smtp defer (111): Connection refused",
+                Some(Deferred),
+            ),
+            ("1vP8Zq-0004Km-1a ** nobody@x: Unknown user", Some(Refused)),
+            ("1vP8Zq-0004Km-1a Completed", None),
+            (
+                "sendmail[8]: 5AT5CVxY012345: to=<c@x>, dsn=4.0.0, stat=Deferred: Connection refused by x.",
+                Some(Deferred),
+            ),
+            ("sendmail[8]: 5AT5CVxY012345: to=<c@x>, dsn=5.1.1, stat=User unknown", Some(Refused)),
+        ] {
+            assert_eq!(Fate::of(line.as_bytes()), fate, "{line}");
+        }
+    }
+
+    #[test]
+    fn known_lines_have_advice_and_the_patterns_are_right() {
+        assert_eq!((QUEUED.len(), QUEUE.len()), (3, 2));
+        assert!(advice(POSTFIX[3].as_bytes()).unwrap().contains("transport_maps"));
+        assert!(
+            advice(b"postfix/smtpd[1]: NOQUEUE: reject: RCPT from x")
+                .unwrap()
+                .contains("restrictions")
+        );
+        assert!(advice(b"dovecot: imap-login: Disconnected (auth failed, 1 attempts)").is_some());
+        assert_eq!(advice(POSTFIX[0].as_bytes()), None);
+    }
+}

@@ -1,0 +1,370 @@
+//! Logs as scripts hold them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::Mutex;
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::programs::Running;
+use super::run::Run;
+use crate::error::{Error, Kind, Result, Waited};
+use crate::logs::{Fate, Lines, Splitter, Subject, Tail, advice};
+use crate::pattern::{Match, Pattern};
+use crate::reply::Reply;
+use crate::transcript::About;
+use crate::visible;
+
+/// How long a file is left alone between two looks at it: at first, and at most.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
+/// How many lines an error shows, and how much of each.
+const SHOWN: (usize, usize) = (5, 300);
+
+/// A log that is followed. One word at a time uses it.
+#[derive(Clone, Debug)]
+pub(super) struct Following(Arc<Mutex<Log>>);
+
+#[derive(Debug)]
+struct Log {
+    /// The path as the script wrote it, or the command.
+    name: String,
+    source: Source,
+    lines: Lines,
+}
+
+#[derive(Debug)]
+enum Source {
+    File { path: String, tail: Tail },
+    Command { running: Running, read: u64, splitter: Splitter },
+}
+
+/// What is waited for in a log.
+pub(super) struct Wanted {
+    /// What stands in a line; nothing if it is the delivery of the message.
+    pub(super) pattern: Option<Pattern>,
+    /// The message that a line has to be about.
+    pub(super) subject: Option<Subject>,
+    /// How long it is waited for.
+    pub(super) within: Duration,
+}
+
+impl Following {
+    /// Follows a file.
+    ///
+    /// # Errors
+    /// Usage if the script may not read it, or it cannot be read.
+    pub(super) fn file(run: &Run, path: &str, from_start: bool) -> Result<Self> {
+        let file = run.may_follow(path)?;
+        let tail = Tail::start(&file, from_start).map_err(|error| unreadable(path, &error))?;
+        let source = Source::File { path: path.to_owned(), tail };
+        Ok(Self::of(visible::escape(path.as_bytes()), source))
+    }
+
+    /// Follows what a command writes to stdout.
+    ///
+    /// # Errors
+    /// Busy, if somebody waits for the command.
+    pub(super) async fn command(running: &Running) -> Result<Self> {
+        running
+            .with(async |program| {
+                program.follow();
+                Ok(())
+            })
+            .await?;
+        let (running, name) = (running.clone(), running.command());
+        let splitter = Splitter::default();
+        Ok(Self::of(format!("of `{name}`"), Source::Command { running, read: 0, splitter }))
+    }
+
+    fn of(name: String, source: Source) -> Self {
+        Self(Arc::new(Mutex::new(Log { name, source, lines: Lines::default() })))
+    }
+
+    /// Waits for a line, which is taken then.
+    pub(super) async fn expect(&self, run: &Run, mut wanted: Wanted) -> Result<Reply> {
+        let mut log = self.0.try_lock().map_err(|_| busy())?;
+        let began = Instant::now();
+        let (line, found) = log.wait(run, &mut wanted, began).await?;
+        run.note(About::Log, shown(run, &line));
+        run.count_check();
+        Ok(Reply::whole(line, found).after(began.elapsed()))
+    }
+
+    /// Waits until the log says that a message was delivered.
+    pub(super) async fn delivered(&self, run: &Run, mut wanted: Wanted) -> Result<Reply> {
+        let mut log = self.0.try_lock().map_err(|_| busy())?;
+        let began = Instant::now();
+        let (line, found) = log.wait(run, &mut wanted, began).await?;
+        if Fate::of(&line) == Some(Fate::Refused) {
+            let message = format!("the message was not delivered, says the log {}", log.name);
+            let error = Error::new(Kind::Mismatch, message).with_expected(wanted.shown());
+            return Err(with_advice(error.with_got(shown(run, &line)), &line));
+        }
+        run.note(About::Log, shown(run, &line));
+        run.count_check();
+        Ok(Reply::whole(line, found).after(began.elapsed()))
+    }
+
+    /// Makes sure that no such line was written, nor is within that time.
+    pub(super) async fn refute(&self, run: &Run, mut wanted: Wanted) -> Result<()> {
+        let mut log = self.0.try_lock().map_err(|_| busy())?;
+        let dropped = log.lines.dropped();
+        if dropped > 0 {
+            let message = format!("{dropped} lines of the log {} are not kept any more", log.name);
+            let error = Error::new(Kind::TooLong, message).with_expected(wanted.refuted());
+            return Err(error
+                .hint("the newest lines are kept: refute(...) earlier, or follow the log later"));
+        }
+        let began = Instant::now();
+        let until = began + wanted.within;
+        let longest = until + run.timeout();
+        let (mut next, mut pause) = (0, PAUSES.0);
+        loop {
+            let has_read = log.read(run)?;
+            if wanted.learn(&log.lines, next) {
+                next = 0;
+            }
+            if let Some(line) = wanted.find(&log.lines, next) {
+                let message = format!("the log {} has a line that must not be there", log.name);
+                let error = Error::new(Kind::Mismatch, message).with_expected(wanted.refuted());
+                return Err(with_advice(error.with_got(shown(run, &line)), &line));
+            }
+            next = log.lines.count();
+            let now = Instant::now();
+            if has_read && now < longest {
+                yield_now().await;
+            } else if has_read {
+                let message = format!("the log {} grows faster than it is read", log.name);
+                return Err(Error::new(Kind::Timeout, message).with_expected(wanted.refuted()));
+            } else if now >= until {
+                break;
+            } else {
+                // Whatever ends the wait, the log is looked at once more.
+                let _ = timeout_at(until, log.source.wait(pause)).await;
+                pause = (pause * 2).min(PAUSES.1);
+            }
+        }
+        if !log.source.was_there() {
+            return Err(log.absent());
+        }
+        run.count_check();
+        Ok(())
+    }
+}
+
+fn busy() -> Error {
+    Error::new(Kind::Busy, "somebody waits for a line of the log already")
+        .hint("follow the log a second time: each has its own place in it")
+}
+
+fn unreadable(path: &str, error: &std::io::Error) -> Error {
+    let path = visible::escape(path.as_bytes());
+    let wrong = Error::usage(format!("cannot follow the log {path}: {error}"));
+    if error.kind() == std::io::ErrorKind::PermissionDenied {
+        return wrong.hint("logs of the system are for the group `adm`; or start(\"journalctl -f -n 0\") and follow that");
+    }
+    wrong
+}
+
+fn with_advice(error: Error, line: &[u8]) -> Error {
+    match advice(line) {
+        Some(advice) => error.hint(advice),
+        None => error,
+    }
+}
+
+/// A line as it is shown, without secrets.
+fn shown(run: &Run, line: &[u8]) -> String {
+    let mut text = visible::excerpt(line, SHOWN.1);
+    run.secrets().mask_text(&mut text);
+    text
+}
+
+impl Source {
+    /// Waits until there may be more, for a file so long; whether more can come.
+    async fn wait(&mut self, pause: Duration) -> Result<bool> {
+        match self {
+            Self::File { .. } => {
+                sleep(pause).await;
+                Ok(true)
+            }
+            Self::Command { running, read, .. } => {
+                let count = *read;
+                let may_come =
+                    running.with(async |program| Ok(program.writes_beyond(count).await)).await?;
+                if !may_come {
+                    // What it says on stderr is why, perhaps.
+                    running.with(async |program| program.ended().await).await?;
+                }
+                Ok(may_come)
+            }
+        }
+    }
+
+    /// What a command has written to stderr: why it writes nothing else, perhaps.
+    fn errors(&self) -> Vec<u8> {
+        match self {
+            Self::File { .. } => Vec::new(),
+            Self::Command { running, .. } => running.look(|program| program.errors()),
+        }
+    }
+
+    fn was_there(&self) -> bool {
+        match self {
+            Self::File { tail, .. } => tail.was_there(),
+            Self::Command { .. } => true,
+        }
+    }
+}
+
+impl Log {
+    /// Reads what there is now, at most a piece; whether anything was.
+    fn read(&mut self, run: &Run) -> Result<bool> {
+        match &mut self.source {
+            Source::File { path, tail } => {
+                let read = tail.read(&mut self.lines, || {
+                    // Another file has its place.
+                    run.readable(path).map(drop).map_err(std::io::Error::other)
+                });
+                read.map_err(|error| unreadable(path, &error))
+            }
+            Source::Command { running, read, splitter } => {
+                let (from, bytes) = running.look(|program| program.written_since(*read));
+                if from > *read {
+                    let lost = from - *read;
+                    *read = from;
+                    splitter.clear();
+                    let message = format!("{lost} bytes of the log {} were not kept", self.name);
+                    let error = Error::new(Kind::TooLong, message);
+                    return Err(
+                        error.hint("have the command write less, or look at its log in between")
+                    );
+                }
+                splitter.push(&bytes, &mut self.lines);
+                *read += bytes.len() as u64;
+                Ok(!bytes.is_empty())
+            }
+        }
+    }
+
+    /// Waits for a line, and takes it.
+    async fn wait(
+        &mut self,
+        run: &Run,
+        wanted: &mut Wanted,
+        began: Instant,
+    ) -> Result<(Bytes, Match)> {
+        let until = began + wanted.within;
+        let (mut next, mut pause, mut end) = (0, PAUSES.0, None);
+        loop {
+            let has_read = self.read(run)?;
+            if wanted.learn(&self.lines, next) {
+                next = 0;
+            }
+            if let Some(taken) = self.lines.take(next, |line| wanted.fits(line)) {
+                return Ok(taken);
+            }
+            next = self.lines.count();
+            let is_late = Instant::now() >= until;
+            if has_read && !is_late {
+                yield_now().await;
+            } else if has_read || end.is_some() {
+                return Err(self.missing(run, wanted, began, end.unwrap_or(Kind::Timeout)));
+            } else {
+                // Whatever ends the wait, the log is looked at once more.
+                end = match timeout_at(until, self.source.wait(pause)).await {
+                    Ok(may_come) => (!may_come?).then_some(Kind::Closed),
+                    Err(_) => Some(Kind::Timeout),
+                };
+                pause = (pause * 2).min(PAUSES.1);
+            }
+        }
+    }
+
+    /// The error about a line that has not come.
+    fn missing(&self, run: &Run, wanted: &Wanted, began: Instant, kind: Kind) -> Error {
+        if !self.source.was_there() {
+            return self.absent();
+        }
+        let why = match kind {
+            Kind::Closed => "cannot come any more: its command has ended",
+            _ => "has not come in time",
+        };
+        let about =
+            |line: &Bytes| wanted.subject.as_ref().is_none_or(|subject| subject.is_in(line));
+        let lines: Vec<_> =
+            self.lines.from(0).map(|(line, _)| line).filter(|line| about(line)).collect();
+        let last = &lines[lines.len().saturating_sub(SHOWN.0)..];
+        let said: Vec<_> = last.iter().map(|line| shown(run, line)).collect();
+        let got = match (lines.len(), said.len()) {
+            (0, _) if self.lines.count() == 0 => "nothing was written to it".to_owned(),
+            (0, _) => format!("{} lines, none about the message", self.lines.count()),
+            (all, some) if all > some => format!("{all} lines, at last:\n{}", said.join("\n")),
+            _ => said.join("\n"),
+        };
+        let got = match self.source.errors() {
+            errors if errors.is_empty() => got,
+            errors => format!("{got}; and to stderr: {}", shown(run, errors.trim_ascii_end())),
+        };
+        let time = Waited { elapsed: began.elapsed(), allowed: wanted.within };
+        let error = Error::new(kind, format!("a line of the log {} {why}", self.name));
+        let error = error.with_expected(wanted.shown()).with_got(got).with_waited(time);
+        match lines.iter().rev().find_map(|line| advice(line)) {
+            Some(advice) => error.hint(advice),
+            None if self.lines.count() == 0 => error.hint("follow(...) before what is to be logged; is it this server's log? it may write to the journal: start(\"journalctl -f -n 0\") and follow that"),
+            None => error,
+        }
+    }
+
+    /// The error about a file that never came: nothing is known of what is in it.
+    fn absent(&self) -> Error {
+        let error = Error::new(Kind::Io, format!("the log {} is not there", self.name));
+        error.hint("see its path, and whether the server logs to a file; a log in the journal: start(\"journalctl -f -n 0\") and follow that")
+    }
+}
+
+impl Wanted {
+    /// Whether a line is what is wanted.
+    fn fits(&self, line: &Bytes) -> Option<Match> {
+        if self.subject.as_ref().is_some_and(|subject| !subject.is_in(line)) {
+            return None;
+        }
+        match &self.pattern {
+            Some(pattern) => pattern.within(line),
+            None => {
+                matches!(Fate::of(line), Some(Fate::Delivered | Fate::Refused)).then(Match::default)
+            }
+        }
+    }
+
+    /// The first line from that number on that is wanted, taken or not.
+    fn find(&self, lines: &Lines, number: u64) -> Option<Bytes> {
+        let mut lines = lines.from(number).map(|(line, _)| line);
+        lines.find(|line| self.fits(line).is_some()).cloned()
+    }
+
+    /// Takes in other identifiers of the message from the lines from that number on; whether there
+    /// are any, and lines before those may be about it, too.
+    fn learn(&mut self, lines: &Lines, number: u64) -> bool {
+        let Some(subject) = &mut self.subject else { return false };
+        let mut learn = |number| lines.from(number).any(|(line, _)| subject.learn(line));
+        let has_learned = learn(number);
+        while has_learned && learn(0) {}
+        has_learned
+    }
+
+    fn refuted(&self) -> String {
+        format!("no {}", self.shown().trim_start_matches("a "))
+    }
+
+    fn shown(&self) -> String {
+        let about = self.subject.as_ref().map(|subject| format!(" about {}", subject.shown()));
+        let about = about.unwrap_or_default();
+        match &self.pattern {
+            Some(pattern) => format!("a line with {pattern}{about}"),
+            None => format!("a delivery{about}"),
+        }
+    }
+}
