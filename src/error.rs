@@ -64,17 +64,12 @@ pub enum Kind {
     /// The name has no address.
     Unresolved,
     /// A check of the script's own failed.
-    #[cfg_attr(
-        not(feature = "message"),
-        expect(dead_code, reason = "scripts and messages alone have checks")
-    )]
     Assert,
     /// The script or the call is wrong.
     Usage,
     /// The machine said no.
     Io,
     /// The session is in the middle of another operation.
-    #[cfg_attr(not(feature = "script"), expect(dead_code, reason = "Rust's borrows rule it out"))]
     Busy,
 }
 
