@@ -12,9 +12,6 @@ use crate::{duration, suggest};
 /// The options that are durations.
 const DURATIONS: [&str; 4] = ["timeout", "after", "settle", "grace"];
 
-/// The words whose map is no options: its keys are the caller's.
-const OF_DATA: [&str; 5] = ["message", "id", "xclient", "append", "fill_with"];
-
 /// The words that take a line, whose text may stand between backticks by mistake.
 const OF_LINES: [&str; 3] = ["send", "send_raw", "pipeline"];
 
@@ -37,7 +34,7 @@ pub(super) fn problems(
             found.extend(in_backticks(&line, *at).map(|error| (*at, error)));
         }
     }
-    if !OF_DATA.contains(&word)
+    if vocabulary::takes_options(word, call.args.len())
         && let Some(last) = call.args.last()
     {
         found.extend(of_options(last));

@@ -123,6 +123,18 @@ pub(super) fn verbs() -> BTreeSet<String> {
     groups.flat_map(|group| entries(group).into_keys()).collect()
 }
 
+/// The words that take `#{...}`, each with the number of arguments that it then has.
+pub(super) fn with_options() -> BTreeSet<(String, usize)> {
+    let calls = bindings::groups().iter().flat_map(entries);
+    let calls = calls.flat_map(|(word, entry)| {
+        entry.signatures.into_iter().map(move |signature| (word.clone(), signature))
+    });
+    calls
+        .filter(|(_, signature)| signature.ends_with("options)"))
+        .map(|(word, signature)| (word, signature.matches(", ").count() + 1))
+        .collect()
+}
+
 /// All that there is to say of one word.
 #[derive(Default)]
 struct Entry {
@@ -160,6 +172,9 @@ impl Entry {
     }
 }
 
+/// The first arguments whose words are written as methods.
+const METHODS_OF: [&str; 4] = ["session", "listener", "started", "log"];
+
 /// The word that a function is, and how it is called.
 fn signature(function: &Value) -> Option<(String, String)> {
     let name = function["name"].as_str()?;
@@ -184,7 +199,9 @@ fn signature(function: &Value) -> Option<(String, String)> {
         return None;
     }
     let call = match names.split_first() {
-        Some((&"session", rest)) => format!("session.{name}({})", rest.join(", ")),
+        Some((of, rest)) if METHODS_OF.contains(of) => {
+            format!("{of}.{name}({})", rest.join(", "))
+        }
         _ => format!("{name}({})", names.join(", ")),
     };
     Some((name.to_owned(), call))

@@ -29,9 +29,9 @@ const ELSEWHERE: [(&str, &str); 16] = [
 ];
 
 /// What words take as `#{...}`, all of them.
-const OPTIONS: &str = "timeout after during id from_start stdin env crlf expect keep require bare settle grace limit source_ip family proxy tls segment protocol initial cancel \
+const OPTIONS: &str = "timeout after during id uid from_start stdin env crlf expect keep require bare settle grace limit source_ip family proxy tls segment protocol initial cancel \
     authzid mechanism user password token nonce host realm ca verify sni min max cert key injected version source destination from \
-    to cc subject text html attachments headers date message_id encoding name type content";
+    to cc subject text html attachments headers date message_id encoding name type content users";
 
 /// Words of Rhai itself that are no registered functions.
 const BUILT_IN: [&str; 10] = [
@@ -84,6 +84,14 @@ pub(super) fn takes(name: &str, arguments: usize) -> bool {
         || VOCABULARY.functions.get(name).is_some_and(|counts| counts.contains(&arguments))
 }
 
+/// Whether the last of so many arguments of a word can be its options; what a method is called on
+/// is none of them.
+pub(super) fn takes_options(name: &str, arguments: usize) -> bool {
+    static CALLS: LazyLock<BTreeSet<(String, usize)>> =
+        LazyLock::new(super::reference::with_options);
+    CALLS.contains(&(name.to_owned(), arguments))
+}
+
 /// Whether something has a property of that name.
 pub(super) fn is_property(name: &str) -> bool {
     VOCABULARY.properties.contains(name)
@@ -93,7 +101,7 @@ pub(super) fn is_property(name: &str) -> bool {
 /// `ManageSieve`, IMAP's mailboxes, messages and envelopes, TLS and certificates, attachments.
 const KEYS: &str = "messages octets message id name active delimiter flags seq date subject from sender reply_to to cc bcc \
     in_reply_to message_id mailbox host version cipher verified fault sans issuer not_before not_after days_left fingerprint \
-    serial type content value";
+    serial type content value charset";
 
 static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| {
     let engine = super::engine::engine(std::sync::Arc::default());

@@ -329,8 +329,10 @@ mod tests {
     async fn what_the_system_does_not_take_at_once_is_for_the_runtime() {
         let (mut tcp, mut peer) = pair(Thread::Own).await;
         let much = vec![b'x'; 16 << 20];
-        let reader = std::thread::spawn(move || peer.read_to_end(&mut Vec::new()).unwrap());
-        tcp.write_all(&much).await.unwrap();
+        // Who reads comes once the writer waits: before that, the system may take all of it.
+        let read = || std::thread::spawn(move || peer.read_to_end(&mut Vec::new()).unwrap());
+        let (written, reader) = tokio::join!(tcp.write_all(&much), async { read() });
+        written.unwrap();
         tcp.shutdown().await.unwrap();
         assert_eq!(reader.join().unwrap(), much.len());
         assert!(matches!(tcp, Tcp::Watched(_)));

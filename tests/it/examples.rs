@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mailexpect::script::{Case, reference};
+use mailexpect::script::{Case, Runner, Settings, reference};
 use mailexpect::server::Replay;
 
 use crate::program::{folder, project};
@@ -46,4 +46,16 @@ fn every_example_of_the_manual_passes() {
         }
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn a_check_finds_nothing_wrong_with_any_example_of_the_manual() {
+    let mut wrong = Vec::new();
+    for example in reference::examples() {
+        let folder = folder(&[("example.rhai", &example.script)]);
+        let survey = Runner::new(Settings::default()).check(&folder.path().join("example.rhai"));
+        let problems = survey.problems.iter().map(|problem| problem.error.message());
+        wrong.extend(problems.map(|problem| format!("`{}`: {problem}", example.word)));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -216,20 +216,20 @@ pub mod words {
     #[rhai_fn(name = "expect_exit", return_raw)]
     pub fn expect_exit(
         ctx: NativeCallContext,
-        command: &mut Running,
+        started: &mut Running,
         status: i64,
     ) -> Result<(), Raised> {
-        expect_exit_with(ctx, command, status, Map::new())
+        expect_exit_with(ctx, started, status, Map::new())
     }
 
     #[rhai_fn(name = "expect_exit", return_raw)]
     pub fn expect_exit_with(
         ctx: NativeCallContext,
-        command: &mut Running,
+        started: &mut Running,
         status: i64,
         options: Map,
     ) -> Result<(), Raised> {
-        let running = command.clone();
+        let running = started.clone();
         let exited = wait(&ctx, async {
             let run = Run::current()?;
             exits(&run, &running, status, options_of(&options)?).await
@@ -247,20 +247,20 @@ pub mod words {
     #[rhai_fn(name = "expect_output", return_raw)]
     pub fn expect_output(
         ctx: NativeCallContext,
-        command: &mut Running,
+        started: &mut Running,
         pattern: Dynamic,
     ) -> Result<Reply, Raised> {
-        expect_output_with(ctx, command, pattern, Map::new())
+        expect_output_with(ctx, started, pattern, Map::new())
     }
 
     #[rhai_fn(name = "expect_output", return_raw)]
     pub fn expect_output_with(
         ctx: NativeCallContext,
-        command: &mut Running,
+        started: &mut Running,
         pattern: Dynamic,
         options: Map,
     ) -> Result<Reply, Raised> {
-        let running = command.clone();
+        let running = started.clone();
         let found = wait(&ctx, async {
             let pattern = argument::pattern(pattern)?;
             let run = Run::current()?;
@@ -272,8 +272,8 @@ pub mod words {
     /// Ends a command with all that it started, by SIGTERM, and kills what is left 2 s later. How
     /// it ended then is not judged.
     #[rhai_fn(name = "stop", return_raw)]
-    pub fn stop(ctx: NativeCallContext, command: &mut Running) -> Result<(), Raised> {
-        let running = command.clone();
+    pub fn stop(ctx: NativeCallContext, started: &mut Running) -> Result<(), Raised> {
+        let running = started.clone();
         let stopped =
             wait(&ctx, async { running.stop(&Run::current()?.transcript).await.map(drop) })?;
         stopped.map_err(|error: Error| raise(&ctx, error))
@@ -281,20 +281,20 @@ pub mod words {
 
     /// What a command has written to stdout so far, as text; at most its first MiB.
     #[rhai_fn(get = "output", pure)]
-    pub fn output(command: &mut Running) -> String {
-        text(command.look(|program| program.output()))
+    pub fn output(started: &mut Running) -> String {
+        text(started.look(|program| program.output()))
     }
 
     /// What a command has written to stderr so far, as text; at most its first 64 KiB.
     #[rhai_fn(get = "errors", pure)]
-    pub fn errors(command: &mut Running) -> String {
-        text(command.look(|program| program.errors()))
+    pub fn errors(started: &mut Running) -> String {
+        text(started.look(|program| program.errors()))
     }
 
     /// The exit status of a command, for which it waits; `()` if a signal ended it.
     #[rhai_fn(get = "exit", return_raw)]
-    pub fn exit(ctx: NativeCallContext, command: &mut Running) -> Result<Dynamic, Raised> {
-        let running = command.clone();
+    pub fn exit(ctx: NativeCallContext, started: &mut Running) -> Result<Dynamic, Raised> {
+        let running = started.clone();
         running.see();
         let ended = wait(&ctx, async {
             let run = Run::current()?;
