@@ -61,6 +61,23 @@ impl Assignment {
         &self.served_by
     }
 
+    /// The patterns that one more reply could have: those that no reply serves, and those whose
+    /// reply would make room.
+    pub(super) fn open(&self) -> Vec<usize> {
+        let mut is_open: Vec<bool> = self.served_by.iter().map(Option::is_none).collect();
+        let mut is_settled = false;
+        while !is_settled {
+            is_settled = true;
+            for (fits, serves) in &self.replies {
+                if !is_open[*serves] && fits.iter().any(|pattern| is_open[*pattern]) {
+                    is_open[*serves] = true;
+                    is_settled = false;
+                }
+            }
+        }
+        (0..is_open.len()).filter(|pattern| is_open[*pattern]).collect()
+    }
+
     /// The patterns that no reply serves.
     pub(super) fn unserved(&self) -> impl Iterator<Item = usize> {
         let served = self.served_by.iter().enumerate();
@@ -89,6 +106,15 @@ mod tests {
         assert!(assignment.add(vec![1]));
         assert!(!assignment.add(vec![1]) && !assignment.add(vec![]));
         assert_eq!(assignment.unserved().collect::<Vec<_>>(), [0]);
+    }
+
+    #[test]
+    fn a_pattern_whose_reply_makes_room_is_open() {
+        let mut assignment = Assignment::new(3);
+        assert!(assignment.add(vec![0, 1]));
+        assert_eq!(assignment.open(), [0, 1, 2]);
+        assert!(assignment.add(vec![0]));
+        assert_eq!(assignment.open(), [2], "nothing else has room");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::wait::Arrival;
 use super::waiting::Wait;
 use super::{Session, hint};
 use crate::error::{Error, Kind, Result};
-use crate::pattern::{IntoPattern, Match, Pattern};
+use crate::pattern::{Found, IntoPattern, Match, Pattern, Progress, Search};
 use crate::reply::Reply;
 use crate::transcript::What;
 
@@ -263,15 +263,37 @@ impl Session {
         if self.is_framed() {
             return self.replies_for(&patterns, wait).await;
         }
-        let mut left: Vec<usize> = (0..patterns.len()).collect();
-        let mut replies = vec![None; patterns.len()];
-        while !left.is_empty() {
-            let any = Pattern::any(left.iter().map(|place| patterns[*place].clone()))?;
+        self.pieces_for(&patterns, wait).await
+    }
+
+    /// A piece of the stream for each pattern: the piece goes up to the end of the next match of a
+    /// pattern that can still have one.
+    async fn pieces_for(&mut self, patterns: &[Pattern], wait: Wait) -> Result<Vec<Reply>> {
+        let mut assignment = Assignment::new(patterns.len());
+        let mut taken: Vec<(Reply, usize)> = Vec::new();
+        while taken.len() < patterns.len() {
+            let open = assignment.open();
+            let any = Pattern::any(open.iter().map(|place| patterns[*place].clone()))?;
             let reply = self.search_stream(&any, wait, true).await?;
-            let place = left.remove(reply.index());
-            replies[place] = Some(reply);
+            let found = open[reply.index()];
+            let mut fits = vec![found];
+            for (place, pattern) in patterns.iter().enumerate() {
+                if place != found && found_in(reply.bytes(), pattern)?.is_some() {
+                    fits.push(place);
+                }
+            }
+            assignment.add(fits);
+            taken.push((reply, found));
         }
-        Ok(replies.into_iter().flatten().collect())
+        let served = assignment.served_by().iter().flatten().zip(patterns).enumerate();
+        served
+            .map(|(place, (reply, pattern))| match &taken[*reply] {
+                (reply, found) if *found == place => Ok(reply.clone()),
+                (reply, _) => {
+                    Ok(found_in(reply.bytes(), pattern)?.unwrap_or_else(|| reply.clone()))
+                }
+            })
+            .collect()
     }
 
     /// A reply for each pattern: which one serves which is decided when all have come.
@@ -382,4 +404,20 @@ impl Session {
         let error = self.fault(Kind::Unexpected, "something came where the close was wanted");
         Err(error.with_expected(wanted).with_got(self.shown_held()).with_waited(wait.waited()))
     }
+}
+
+/// The match of a pattern in a piece of a stream, the end of which it cannot see.
+fn found_in(piece: &[u8], pattern: &Pattern) -> Result<Option<Reply>> {
+    if pattern.eof_index().is_some() {
+        return Ok(None);
+    }
+    let mut search = Search::new(pattern)?;
+    let progress = search.advance(piece, false)?;
+    let found = match progress {
+        Progress::Found(found) => Some(found),
+        _ => search.settle(piece),
+    };
+    Ok(found.map(|Found { range, index, captures, .. }| {
+        Reply::new(Bytes::copy_from_slice(piece), range, Match { index, captures })
+    }))
 }

@@ -323,6 +323,20 @@ fn replies_come_in_any_order_where_that_is_asked() {
 }
 
 #[test]
+fn pieces_of_a_stream_come_in_any_order_if_there_is_a_way() {
+    let peer = Peer::saying(b"one:1 two:2");
+    run(async {
+        let mut s = Session::connect(&peer.url("tcp")).await.unwrap();
+        // The first pattern would take `one:1` as well, and leave nothing for the second one.
+        let patterns = [Regex::new(r"\w+:\d").unwrap(), Regex::new(r"one:(\d)").unwrap()];
+        let replies = s.expect_unordered(patterns).await.unwrap();
+        assert_eq!(replies[0].get(0), Some(&b"two:2"[..]));
+        assert_eq!(replies[1].get(1), Some(&b"1"[..]));
+        s.finish().await.unwrap();
+    });
+}
+
+#[test]
 fn a_reply_that_fits_none_of_the_open_ones_fails_at_once() {
     let peer = Peer::parse("S: 220 hi\nC\nC\nS: 250 a\\r\\n250 a\nstall");
     let error = run(async {
