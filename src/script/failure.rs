@@ -8,7 +8,8 @@ use super::coroutine::Stop;
 use super::ended::Ended;
 use super::library::Library;
 use super::near;
-use super::raise::{Caught, Raised, Spot, kind};
+use super::raise::{Caught, Raised, Spot};
+use super::rhai_error::{self, out_of_bounds, uncapitalised, wrong};
 use super::run::Run;
 use super::vocabulary;
 use crate::error::{Error, Kind};
@@ -63,7 +64,7 @@ pub(super) fn end_of(raised: Raised, script: &str, library: &Library) -> End {
                 let source = caught.spot().source().unwrap_or(&source);
                 (caught.error().clone(), library.place(source, caught.position()))
             }
-            None => (Error::new(Kind::Assert, thrown(&value)), place),
+            None => (thrown(&value), place),
         },
         other => (wrong(&other), place),
     };
@@ -114,7 +115,7 @@ pub(super) fn caught(raised: Raised, source: Option<&str>) -> Result<Caught, Rai
         EvalAltResult::ErrorTerminated(..) => Err(raised),
         EvalAltResult::ErrorRuntime(value, _) => match value.clone().try_cast::<Caught>() {
             Some(caught) => Ok(caught),
-            None => Ok(Caught::new(Error::new(Kind::Assert, thrown(value)), spot())),
+            None => Ok(Caught::new(thrown(value), spot())),
         },
         other => Ok(Caught::new(wrong(other), spot())),
     }
@@ -188,153 +189,20 @@ fn called(name: &str) -> String {
     if name.contains(' ') { name.to_owned() } else { format!("`{name}`") }
 }
 
-fn thrown(value: &Dynamic) -> String {
-    let thrown = if value.is_map() {
-        value.clone().cast::<rhai::Map>().get("message").cloned()
-    } else {
-        None
-    };
-    let value = thrown.unwrap_or_else(|| value.clone());
+/// What a script threw, as an error; one of Rhai's own that was caught and thrown again is itself.
+fn thrown(value: &Dynamic) -> Error {
+    let map = value.as_map_ref().ok();
+    if let Some(error) = map.as_ref().and_then(|map| rhai_error::of_map(map)) {
+        return error;
+    }
+    let message = map.and_then(|map| map.get("message").cloned());
+    let value = message.unwrap_or_else(|| value.clone());
     if value.is_unit() {
-        "the script threw an error".to_owned()
-    } else {
-        let mut value = beginning(&value.to_string(), LONGEST_THROWN);
-        if let Ok(run) = Run::current() {
-            run.secrets().mask_text(&mut value);
-        }
-        format!("the script threw: {value}")
+        return Error::new(Kind::Assert, "the script threw an error");
     }
-}
-
-fn out_of_bounds(why: &str) -> Error {
-    Error::usage(format!("the script is out of bounds: {why}"))
-        .hint("scripts have limits so that none can take the machine down; see the reference")
-}
-
-/// A script's own mistake, in words that say what to do about it.
-fn wrong(error: &EvalAltResult) -> Error {
-    match error {
-        EvalAltResult::ErrorFunctionNotFound(signature, _) => unknown_word(signature),
-        EvalAltResult::ErrorStackOverflow(_) => out_of_bounds("it calls too deep"),
-        EvalAltResult::ErrorDataTooLarge(what, _) => {
-            out_of_bounds(&format!("{} is over the limit", uncapitalised(what)))
-        }
-        EvalAltResult::ErrorArrayBounds(length, index, _) => absent(*length, *index),
-        EvalAltResult::ErrorTooManyModules(_) => out_of_bounds("it imports too many modules"),
-        EvalAltResult::ErrorDataRace(..) => in_use(),
-        EvalAltResult::ErrorDotExpr(message, _) => unknown_property(message),
-        other => {
-            // Rhai ends its messages with the position, which the report shows by itself.
-            let message = other.to_string();
-            let message = message.rfind(" (line ").map_or(message.as_str(), |at| &message[..at]);
-            Error::usage(uncapitalised(&in_words(message)))
-        }
+    let mut value = beginning(&value.to_string(), LONGEST_THROWN);
+    if let Ok(run) = Run::current() {
+        run.secrets().mask_text(&mut value);
     }
-}
-
-/// A message of Rhai's with its types as scripts know them.
-fn in_words(message: &str) -> String {
-    let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
-    let mut text = String::new();
-    let mut rest = message;
-    while let Some(start) = rest.find(is_part) {
-        let (before, word) = rest.split_at(start);
-        let (word, after) = word.split_at(word.find(|c| !is_part(c)).unwrap_or(word.len()));
-        text.push_str(before);
-        // A colon after a word is none of its name.
-        let name = word.trim_end_matches(':');
-        text.push_str(kind(name));
-        text.push_str(&word[name.len()..]);
-        rest = after;
-    }
-    text + rest
-}
-
-/// An element that a list does not have: most lists are what a server sent, and so this is a failed
-/// check and no mistake of the script.
-fn absent(length: usize, index: i64) -> Error {
-    let error = Error::new(Kind::Assert, format!("the list has no element {index}"));
-    let error = error.with_got(format!("a list of {length}"));
-    let error = error.hint("a server may send nothing: look at len() first");
-    match last_session() {
-        Some(session) => error.with_session(session),
-        None => error,
-    }
-}
-
-/// A variable that a closure shares is locked while a method of its value runs.
-fn in_use() -> Error {
-    let error = "the variable is in use: a call on it has not ended yet, in another branch or around this closure";
-    Error::new(Kind::Busy, error).hint(
-        "open a session in the branch that uses it, let barrier() order the branches, or hand the value over as an argument",
-    )
-}
-
-/// The session that was opened last, with its peer.
-fn last_session() -> Option<String> {
-    let handle = Run::current().ok()?.sessions().pop()?;
-    let mut name = None;
-    handle.look(|session| name = Some(format!("{}, {}", session.id(), session.peer())));
-    name
-}
-
-/// `expct (Session, i64)`: a word that there is not, or not for these arguments.
-fn unknown_word(signature: &str) -> Error {
-    let (name, arguments) = signature.split_once(" (").unwrap_or((signature, ""));
-    let arguments: Vec<_> = arguments
-        .strip_suffix(')')
-        .unwrap_or(arguments)
-        .split(", ")
-        .filter(|kind| !kind.is_empty())
-        .map(kind)
-        .collect();
-    let error = Error::usage(format!("there is no `{name}({})`", arguments.join(", ")));
-    match vocabulary::advice(name) {
-        Some(advice) => error.hint(advice),
-        None => error,
-    }
-}
-
-/// "Unknown property 'x' - a getter is not registered for type 'T'".
-fn unknown_property(message: &str) -> Error {
-    let mut quoted = message.split('\'').skip(1).step_by(2);
-    let (Some(property), Some(owner)) = (quoted.next(), quoted.next()) else {
-        return Error::usage(uncapitalised(message));
-    };
-    let error = Error::usage(format!("a {} has no property `{property}`", kind(owner)));
-    match vocabulary::nearest_property(property) {
-        Some(near) => error.hint(format!("did you mean `{near}`?")),
-        None => error,
-    }
-}
-
-fn uncapitalised(message: &str) -> String {
-    let mut characters = message.chars();
-    match (characters.next(), characters.clone().next()) {
-        // Not an abbreviation such as BLOB.
-        (Some(first), Some(second)) if second.is_lowercase() => {
-            first.to_lowercase().chain(characters).collect()
-        }
-        _ => message.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn types_are_named_as_scripts_know_them() {
-        for (message, words) in [
-            (
-                "Data type incorrect: i64 (expecting alloc::string::String)",
-                "Data type incorrect: integer (expecting text)",
-            ),
-            ("cannot index rhai::types::dynamic::Dynamic: &str", "cannot index value: &str"),
-            ("mailexpect::script::handle::Handle", "session"),
-            ("Array index 3 out of bounds", "list index 3 out of bounds"),
-        ] {
-            assert_eq!(in_words(message), words);
-        }
-    }
+    Error::new(Kind::Assert, format!("the script threw: {value}"))
 }

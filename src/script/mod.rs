@@ -31,6 +31,7 @@ mod programs;
 mod raise;
 pub mod reference;
 mod regexes;
+mod rhai_error;
 mod run;
 mod runner;
 mod serial;

@@ -150,6 +150,14 @@ fn a_failure_can_be_caught_with_its_parts() {
 }
 
 #[test]
+fn an_error_of_rhai_that_is_thrown_again_is_in_our_words() {
+    let script = "try { let list = []; list[1] } catch (e) { assert_eq(e.line, 1); throw e; }";
+    let outcome = outcome(script, |case| case);
+    let error = &outcome.failure().unwrap().error;
+    assert_eq!((error.kind().name(), error.message()), ("assert", "the list has no element 1"));
+}
+
+#[test]
 fn what_is_thrown_again_keeps_its_place() {
     let outcome = outcome(
         "fn f(s) {\n    s.expect(554);\n}\nlet s = connect();\ntry { f(s) } catch (e) { throw e; }",

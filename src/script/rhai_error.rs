@@ -1,0 +1,168 @@
+//! Rhai's own errors in our words. To a script that catches one, Rhai hands it over as a map, with its
+//! name, its message and its place.
+
+use rhai::{EvalAltResult, Map, Position};
+
+use super::raise::kind;
+use super::run::Run;
+use super::vocabulary;
+use crate::error::{Error, Kind};
+
+/// The error that a map stands for, if it is one that was caught.
+pub(super) fn of_map(map: &Map) -> Option<Error> {
+    let text = |name: &str| {
+        let text = map.get(name).and_then(|value| value.as_immutable_string_ref().ok());
+        text.map_or_else(String::new, |text| text.to_string())
+    };
+    let count = |name: &str| map.get(name).and_then(|value| value.as_int().ok()).unwrap_or(0);
+    let (name, at) = (text("error"), Position::NONE);
+    if !name.starts_with("Error") || !map.contains_key("message") {
+        return None;
+    }
+    let raised = match &*name {
+        "ErrorFunctionNotFound" => EvalAltResult::ErrorFunctionNotFound(text("function"), at),
+        "ErrorDotExpr" => EvalAltResult::ErrorDotExpr(text("property"), at),
+        "ErrorDataRace" => EvalAltResult::ErrorDataRace(text("variable"), at),
+        "ErrorDataTooLarge" => EvalAltResult::ErrorDataTooLarge(text("type"), at),
+        "ErrorArrayBounds" => {
+            let length = usize::try_from(count("length")).unwrap_or(0);
+            EvalAltResult::ErrorArrayBounds(length, count("index"), at)
+        }
+        _ => return Some(other(&text("message"))),
+    };
+    Some(wrong(&raised))
+}
+
+pub(super) fn out_of_bounds(why: &str) -> Error {
+    Error::usage(format!("the script is out of bounds: {why}"))
+        .hint("scripts have limits so that none can take the machine down; see the reference")
+}
+
+/// A script's own mistake, in words that say what to do about it.
+pub(super) fn wrong(error: &EvalAltResult) -> Error {
+    match error {
+        EvalAltResult::ErrorFunctionNotFound(signature, _) => unknown_word(signature),
+        EvalAltResult::ErrorStackOverflow(_) => out_of_bounds("it calls too deep"),
+        EvalAltResult::ErrorDataTooLarge(what, _) => {
+            out_of_bounds(&format!("{} is over the limit", uncapitalised(what)))
+        }
+        EvalAltResult::ErrorArrayBounds(length, index, _) => absent(*length, *index),
+        EvalAltResult::ErrorTooManyModules(_) => out_of_bounds("it imports too many modules"),
+        EvalAltResult::ErrorDataRace(..) => in_use(),
+        EvalAltResult::ErrorDotExpr(message, _) => unknown_property(message),
+        error => other(&error.to_string()),
+    }
+}
+
+fn other(message: &str) -> Error {
+    // Rhai ends its messages with the position, which the report shows by itself.
+    let message = message.rfind(" (line ").map_or(message, |at| &message[..at]);
+    Error::usage(uncapitalised(&in_words(message)))
+}
+
+/// A message of Rhai's with its types as scripts know them.
+fn in_words(message: &str) -> String {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+    let mut text = String::new();
+    let mut rest = message;
+    while let Some(start) = rest.find(is_part) {
+        let (before, word) = rest.split_at(start);
+        let (word, after) = word.split_at(word.find(|c| !is_part(c)).unwrap_or(word.len()));
+        text.push_str(before);
+        // A colon after a word is none of its name.
+        let name = word.trim_end_matches(':');
+        text.push_str(kind(name));
+        text.push_str(&word[name.len()..]);
+        rest = after;
+    }
+    text + rest
+}
+
+/// An element that a list does not have: most lists are what a server sent, and so this is a failed
+/// check and no mistake of the script.
+fn absent(length: usize, index: i64) -> Error {
+    let error = Error::new(Kind::Assert, format!("the list has no element {index}"));
+    let error = error.with_got(format!("a list of {length}"));
+    let error = error.hint("a server may send nothing: look at len() first");
+    match last_session() {
+        Some(session) => error.with_session(session),
+        None => error,
+    }
+}
+
+/// A variable that a closure shares is locked while a method of its value runs.
+fn in_use() -> Error {
+    let error = "the variable is in use: a call on it has not ended yet, in another branch or around this closure";
+    Error::new(Kind::Busy, error).hint(
+        "open a session in the branch that uses it, let barrier() order the branches, or hand the value over as an argument",
+    )
+}
+
+/// The session that was opened last, with its peer.
+fn last_session() -> Option<String> {
+    let handle = Run::current().ok()?.sessions().pop()?;
+    let mut name = None;
+    handle.look(|session| name = Some(format!("{}, {}", session.id(), session.peer())));
+    name
+}
+
+/// `expct (Session, i64)`: a word that there is not, or not for these arguments.
+fn unknown_word(signature: &str) -> Error {
+    let (name, arguments) = signature.split_once(" (").unwrap_or((signature, ""));
+    let arguments: Vec<_> = arguments
+        .strip_suffix(')')
+        .unwrap_or(arguments)
+        .split(", ")
+        .filter(|kind| !kind.is_empty())
+        .map(kind)
+        .collect();
+    let error = Error::usage(format!("there is no `{name}({})`", arguments.join(", ")));
+    match vocabulary::advice(name) {
+        Some(advice) => error.hint(advice),
+        None => error,
+    }
+}
+
+/// "Unknown property 'x' - a getter is not registered for type 'T'".
+fn unknown_property(message: &str) -> Error {
+    let mut quoted = message.split('\'').skip(1).step_by(2);
+    let (Some(property), Some(owner)) = (quoted.next(), quoted.next()) else {
+        return Error::usage(uncapitalised(message));
+    };
+    let error = Error::usage(format!("a {} has no property `{property}`", kind(owner)));
+    match vocabulary::nearest_property(property) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error,
+    }
+}
+
+pub(super) fn uncapitalised(message: &str) -> String {
+    let mut characters = message.chars();
+    match (characters.next(), characters.clone().next()) {
+        // Not an abbreviation such as BLOB.
+        (Some(first), Some(second)) if second.is_lowercase() => {
+            first.to_lowercase().chain(characters).collect()
+        }
+        _ => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_named_as_scripts_know_them() {
+        for (message, words) in [
+            (
+                "Data type incorrect: i64 (expecting alloc::string::String)",
+                "Data type incorrect: integer (expecting text)",
+            ),
+            ("cannot index rhai::types::dynamic::Dynamic: &str", "cannot index value: &str"),
+            ("mailexpect::script::handle::Handle", "session"),
+            ("Array index 3 out of bounds", "list index 3 out of bounds"),
+        ] {
+            assert_eq!(in_words(message), words);
+        }
+    }
+}
