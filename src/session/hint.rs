@@ -29,6 +29,17 @@ pub(super) fn proxy_refused(proxy: Proxy) -> String {
     )
 }
 
+/// What to say where a PROXY header was sent as a command.
+pub(super) const PROXY_BY_HAND: &str = "a server that expects no PROXY header takes it for a command; one that does wants it before anything else: \
+     connect(url, #{proxy: 1}) sends it";
+
+/// Whether a line is a PROXY header of version 1.
+pub(super) fn is_proxy_header(line: &[u8]) -> bool {
+    [&b"PROXY TCP4 "[..], b"PROXY TCP6 ", b"PROXY UNKNOWN"]
+        .iter()
+        .any(|begin| line.starts_with(begin))
+}
+
 /// Adds the advice for the reply that came, if it is a known one.
 pub(super) fn add(speech: Speech, error: Error, reply: &[u8]) -> Error {
     let advice = advice(speech, &String::from_utf8_lossy(reply).to_lowercase(), error.sent());

@@ -338,12 +338,12 @@ impl Session {
             Role::Client => self.turn.first_unanswered(),
             Role::Server => None,
         };
-        let sent = line
-            .filter(|line| !line.is_empty())
-            .or(self.turn.last_sent())
-            .map(|line| visible::excerpt(line, SHOWN));
+        let sent = line.filter(|line| !line.is_empty()).or(self.turn.last_sent());
+        let by_hand = sent.is_some_and(|line| hint::is_proxy_header(line));
+        let sent = sent.map(|line| visible::excerpt(line, SHOWN));
         let error = Error::new(kind, message).with_session(self.name()).with_sent(sent);
         match self.proxy {
+            None if by_hand => error.hint(hint::PROXY_BY_HAND),
             Some(proxy) if self.turn.expectations() <= 1 && kind != Kind::Usage => {
                 error.hint(hint::proxy_refused(proxy))
             }

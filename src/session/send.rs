@@ -16,7 +16,7 @@ use super::slip::EMPTY_LINE;
 use super::turn::is_one_line;
 use super::wait::{Arrival, is_reset};
 use super::waiting::Wait;
-use super::{Message, Operation, SHOWN, Session};
+use super::{Message, Operation, SHOWN, Session, hint};
 use crate::error::{Error, Kind, Result};
 use crate::proto::smtp::dot_stuff;
 use crate::proto::{Speech, chomp};
@@ -231,6 +231,9 @@ impl Session {
             self.fault(Kind::OutOfStep, format!("{line} was about to be sent while {why}"));
         if self.owes_to_an_empty_line() {
             error = error.hint(EMPTY_LINE);
+        }
+        if hint::is_proxy_header(bytes) {
+            error = error.hint(hint::PROXY_BY_HAND);
         }
         Err(error
             .with_expected(owed)
