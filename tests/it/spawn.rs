@@ -268,14 +268,38 @@ fn a_port_that_is_taken_is_never_mistaken_for_the_server() {
     assert_says("taken_meanwhile", &fails(Server::spawn(perl(&script)), "smtp://127.0.0.1:{port}"));
 }
 
-#[test]
-fn a_test_that_panics_shows_the_log() {
+/// What a test that fails prints.
+fn failing_test(name: &str) -> String {
     let test = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "spawn::panics_beside_a_server", "--ignored"])
+        .args(["--exact", name, "--ignored"])
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&test.stdout);
-    assert!(!test.status.success() && said.contains("it has printed:\nlistening now\n"), "{said}");
+    assert!(!test.status.success(), "{test:?}");
+    String::from_utf8_lossy(&test.stdout).into_owned()
+}
+
+#[test]
+fn a_test_that_panics_shows_the_log() {
+    let said = failing_test("spawn::panics_beside_a_server");
+    assert!(said.contains("it has printed:\nlistening now\n"), "{said}");
+}
+
+#[test]
+fn a_test_that_panics_shows_how_its_server_ended() {
+    let said = failing_test("spawn::panics_behind_a_server");
+    assert!(said.contains("it has ended (exit status: 3); it has printed:\nno disk\n"), "{said}");
+}
+
+#[test]
+#[ignore = "it is there to fail"]
+fn panics_behind_a_server() {
+    let script =
+        format!("{LISTEN} $listener->accept; $listener->accept; print qq(no disk\\n); exit 3");
+    let server = Server::spawn(perl(&script)).wait_ready("tcp://127.0.0.1:{port}").unwrap();
+    // The first connection was that of the wait.
+    drop(std::net::TcpStream::connect(("127.0.0.1", server.port())));
+    wait_until(|| server.status().is_some());
+    panic!("on purpose");
 }
 
 #[test]

@@ -154,6 +154,12 @@ impl Server {
         self.log.text()
     }
 
+    /// How it ended, if it has: its exit status, or the signal. A test that fails shows it.
+    #[must_use]
+    pub fn status(&self) -> Option<ExitStatus> {
+        self.group.status()
+    }
+
     /// Waits until it greets at another of its ports as well.
     ///
     /// # Errors
@@ -235,7 +241,11 @@ impl Drop for Server {
     )]
     fn drop(&mut self) {
         if thread::panicking() {
-            eprintln!("the server `{}`: {}", self.name, self.log.end());
+            let ended = match self.group.status() {
+                Some(status) => format!("it has ended ({status}); "),
+                None => String::new(),
+            };
+            eprintln!("the server `{}`: {ended}{}", self.name, self.log.end());
         }
     }
 }
