@@ -149,7 +149,8 @@ pub(super) struct Redact {
 
 #[derive(Arguments, Debug)]
 pub(super) struct Review {
-    /// Scripts, goldens, `.snap.new` files, or folders with all below them; by default `.`.
+    /// Scripts, goldens, `.snap.new` files, or folders with all below them; by default all of the
+    /// workspace that the current folder is in.
     #[arg(value_name = "PATHS")]
     pub(super) paths: Vec<PathBuf>,
     /// Show what waits and ask nothing, for want of a terminal; the exit code is 1 if something
@@ -167,7 +168,7 @@ pub(super) struct Decide {
     /// Scripts, goldens, `.snap.new` files, or folders with all below them.
     #[arg(value_name = "PATHS")]
     pub(super) paths: Vec<PathBuf>,
-    /// Take all that wait in the current folder and below.
+    /// Take all that wait in the workspace that the current folder is in.
     #[arg(long, conflicts_with = "paths")]
     pub(super) all: bool,
 }

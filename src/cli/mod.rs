@@ -44,6 +44,7 @@ mod targets;
 mod tls;
 mod value;
 mod watch;
+mod workspace;
 mod written;
 
 use std::ffi::OsString;

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use super::args;
 use super::screen::Screen;
+use super::workspace;
 use crate::error::{Error, Kind, Result};
 use crate::golden::Pending;
 use crate::outcome::ExitCode;
@@ -97,7 +98,7 @@ fn ended(review: Review, screen: &mut Screen) -> ExitCode {
 }
 
 fn waiting(paths: Vec<PathBuf>) -> Result<Vec<Pending>> {
-    Pending::find(&if paths.is_empty() { vec![PathBuf::from(".")] } else { paths })
+    Pending::find(&if paths.is_empty() { vec![workspace::root()] } else { paths })
 }
 
 /// What a command is to be done to that asks nobody: it has to be named.

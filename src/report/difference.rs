@@ -131,8 +131,10 @@ fn marked(line: &str, other: &str, style: Style) -> String {
             ChangeTag::Insert => {}
         }
     }
-    if line.len() > LONG && !own.is_empty() {
-        let _ = write!(text, "{style:#}  {DIM}<- {}{DIM:#}{style}", own.join(" "));
+    // Never as long as the line itself.
+    let own = own.join(" ");
+    if line.len() > LONG && !own.is_empty() && own.len() < line.len() / 2 {
+        let _ = write!(text, "{style:#}  {DIM}<- {own}{DIM:#}{style}");
     }
     text
 }

@@ -329,6 +329,18 @@ fn changes_are_accepted_and_rejected_by_name_or_all_at_once() {
     assert_eq!(files(folder.path()), ["a.snap", "b.snap", "c.snap"]);
 }
 
+#[test]
+fn what_waits_is_found_from_anywhere_in_a_workspace() {
+    let folder = waiting();
+    let member = folder.path().join("other/src");
+    std::fs::create_dir_all(&member).unwrap();
+    std::fs::write(folder.path().join("Cargo.toml"), "[workspace]\n").unwrap();
+    let ran = run(&member, &["review", "--show"], &[]);
+    assert!(ran.code == Some(1) && ran.out.contains("../../snapshots/a.snap"), "{ran:?}");
+    let ran = run(&member, &["accept", "--all"], &[]);
+    assert!(ran.code == Some(0) && ran.out.ends_with("3 accepted\n"), "{ran:?}");
+}
+
 /// Each verb that takes a secret, and each way to say one by hand.
 #[test]
 fn no_golden_has_what_a_verb_was_given_to_keep() {
