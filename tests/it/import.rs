@@ -298,7 +298,7 @@ fn scripts_of_imaptest_demand_and_forbid_untagged_responses() {
         no select nosuch\n";
     let imported = import("store.tst", text);
     let dialogue = "S: * OK [CAPABILITY IMAP4rev1 CONDSTORE] hi\nC: a1 LOGIN me pw\nS: a1 OK [CAPABILITY IMAP4rev1 CONDSTORE] in\n\
-        C: a2 SELECT INBOX\nS: * FLAGS ()\nS: * 3 EXISTS\nS: a2 OK done\nC: a3 noop\nS: * 1 FETCH (FLAGS (\\Flagged \\Seen))\nS: a3 OK done\n\
+        C: a2 SELECT INBOX\nS: * 3 EXISTS\nS: a2 OK done\nC: a3 noop\nS: * 1 FETCH (FLAGS (\\Flagged \\Seen))\nS: a3 OK done\n\
         C: a4 select nosuch\nS: a4 NO no such mailbox";
     imported.holds(&[("imap", "imap", dialogue)], &["user=me", "password=pw"]);
 }
@@ -313,7 +313,7 @@ fn variables_of_imaptest_have_the_value_of_their_first_response() {
     let dialogue = |uid: u32| {
         format!(
             "S: * OK [CAPABILITY IMAP4rev1] hi\nC: a1 LOGIN me pw\nS: a1 OK [CAPABILITY IMAP4rev1] in\n\
-             C: a2 SELECT INBOX\nS: * FLAGS ()\nS: * 3 EXISTS\nS: a2 OK done\n\
+             C: a2 SELECT INBOX\nS: * 3 EXISTS\nS: a2 OK done\n\
              C: a3 fetch * (uid internaldate)\nS: * 3 FETCH (UID 17 INTERNALDATE {date})\nS: a3 OK done\n\
              C: a4 store 3 flags $Later\nS: a4 NO read-only\nC: a5 uid fetch 17 (internaldate)\n\
              S: * 3 FETCH (UID {uid} INTERNALDATE {date})\nS: a5 OK done\n\

@@ -9,8 +9,8 @@ use crate::proto::imap::{Answer, Argument};
 pub(super) enum Required {
     #[default]
     Nothing,
-    /// Data with these names, and where that is demanded.
-    Data(&'static [&'static str], &'static str),
+    /// Data with this name, and how that is described.
+    Data(&'static str, &'static str),
     /// What was found, in either form.
     Found,
     /// These items of a mailbox.
@@ -21,11 +21,11 @@ impl Required {
     /// What the verb of this name requires, given its command.
     pub(super) fn of(name: &str, text: &[u8], arguments: &[Argument]) -> Self {
         match name {
-            "select" => Self::Data(&["FLAGS", "EXISTS"], "RFC 3501, 6.3.1"),
-            "examine" => Self::Data(&["FLAGS", "EXISTS"], "RFC 3501, 6.3.2"),
-            "capability" => Self::Data(&["CAPABILITY"], "RFC 3501, 6.1.1"),
-            "enable" => Self::Data(&["ENABLED"], "RFC 5161, 3.1"),
-            "logout" => Self::Data(&["BYE"], "RFC 3501, 6.1.3"),
+            "select" => Self::Data("EXISTS", "FLAGS and EXISTS (RFC 3501, 6.3.1)"),
+            "examine" => Self::Data("EXISTS", "FLAGS and EXISTS (RFC 3501, 6.3.2)"),
+            "capability" => Self::Data("CAPABILITY", "CAPABILITY (RFC 3501, 6.1.1)"),
+            "enable" => Self::Data("ENABLED", "ENABLED (RFC 5161, 3.1)"),
+            "logout" => Self::Data("BYE", "BYE (RFC 3501, 6.1.3)"),
             // What is saved for the next command need not be sent (RFC 5182 section 2.1).
             "esearch" if text.starts_with(b"SEARCH RETURN (SAVE)") => Self::Nothing,
             "search" | "esearch" => Self::Found,
@@ -50,10 +50,9 @@ impl Required {
     pub(super) fn missing(&self, answer: &Answer) -> Result<Option<String>> {
         Ok(match self {
             Self::Nothing => None,
-            Self::Data(names, source) => {
-                let has = |name| answer.untagged().iter().any(|response| response.name() == name);
-                let missing: Vec<_> = names.iter().copied().filter(|name| !has(*name)).collect();
-                (!missing.is_empty()).then(|| format!("{} ({source})", missing.join(" and ")))
+            Self::Data(name, what) => {
+                let has = answer.untagged().iter().any(|response| response.name() == *name);
+                (!has).then(|| (*what).to_owned())
             }
             Self::Found => (!answer.has_search()?).then(|| {
                 "SEARCH, or ESEARCH with the tag of the command (RFC 3501, 6.4.4)".to_owned()
