@@ -28,6 +28,7 @@ mod params;
 mod plain;
 mod program;
 mod programs;
+mod questions;
 mod raise;
 pub mod reference;
 mod regexes;

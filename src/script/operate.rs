@@ -3,12 +3,13 @@
 use rhai::NativeCallContext;
 use tokio::time::{Instant, timeout_at};
 
-use super::coroutine;
+use super::coroutine::{self, Stop};
 use super::ended::Ended;
 use super::handle::Handle;
 use super::raise::{Raised, raise};
 use super::run::{self, Run};
 use crate::error::{Error, Kind, Result};
+use crate::server::Question;
 use crate::session::Session;
 
 impl Handle {
@@ -33,7 +34,11 @@ impl Handle {
         // In a box: a script that waits shall hold little of its stack.
         let limit = Run::current().ok().and_then(|run| run.limit());
         let operation = Box::pin(async { operation(taken.session()?).await });
-        let outcome = match coroutine::wait(within(limit, operation)) {
+        let attended = attended(within(limit, operation)).inspect_err(|_| {
+            // What failed is the closure; the session is left as one whose operation was cut off.
+            drop(taken.session().ok().and_then(|session| session.cut_off()));
+        })?;
+        let outcome = match attended {
             Ok(Some(outcome)) => outcome,
             Ok(None) => {
                 let waiting = taken.session().ok().and_then(|session| session.cut_off());
@@ -64,13 +69,44 @@ async fn within<F: Future>(limit: Option<Instant>, future: F) -> Option<F::Outpu
     }
 }
 
+/// Waits for a future; what servers in the background ask meanwhile is answered by the closures
+/// that decide it.
+///
+/// # Errors
+/// What a closure raised: then the future is not waited for any more.
+fn attended<F: Future>(future: F) -> Result<Result<F::Output, Stop>, Raised> {
+    let run = Run::current().ok().filter(|run| run.questions.are_expected());
+    let Some(run) = run else { return Ok(coroutine::wait(future)) };
+    let mut future = Box::pin(future);
+    loop {
+        let either = async {
+            tokio::select! {
+                biased;
+                output = &mut future => Either::Over(output),
+                question = run.questions.next() => Either::Asked(question),
+            }
+        };
+        match coroutine::wait(either) {
+            Ok(Either::Over(output)) => return Ok(Ok(output)),
+            Ok(Either::Asked(question)) => run.questions.decide(question, &run.engine)?,
+            Err(stop) => return Ok(Err(stop)),
+        }
+    }
+}
+
+/// What comes first.
+enum Either<T> {
+    Over(T),
+    Asked(Question),
+}
+
 /// Waits for a future; where the script is to stop meanwhile, ends it.
 pub(super) fn wait<F: Future>(
     context: &NativeCallContext<'_>,
     future: F,
 ) -> Result<F::Output, Raised> {
     let limit = Run::current().ok().and_then(|run| run.limit());
-    match coroutine::wait(within(limit, future)) {
+    match attended(within(limit, future))? {
         Ok(Some(output)) => Ok(output),
         Ok(None) => Err(raise(context, time_is_up())),
         Err(stop) => Err(run::end(context, Ended::Stopped(stop, None))),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
-use super::dialogue::{Next, Said};
+use super::said::{Next, Said};
 use crate::error::{Error, Result};
 use crate::proto::chomp;
 use crate::{duration, transcript, visible};

@@ -165,14 +165,16 @@ async fn exchange(
             tokio::time::sleep(outgoing.wait).await;
         }
         timeout(terms.idle, write(stream, &outgoing)).await??;
-        if outgoing.close {
-            return Ok(End::Closed(Close::ByServer));
-        }
-        if outgoing.tls {
-            return Ok(End::Tls);
-        }
-        if let Some(fault) = outgoing.fault {
-            return Ok(End::Fault(fault));
+        match outgoing.last {
+            None => {}
+            Some(Next::Close) => return Ok(End::Closed(Close::ByServer)),
+            Some(Next::Tls) => return Ok(End::Tls),
+            Some(Next::Ask) => {
+                let conduct = timeout(terms.idle, conversation.decision()).await?;
+                outgoing = conversation.decided(&conduct);
+                continue;
+            }
+            Some(fault) => return Ok(End::Fault(fault)),
         }
         if let Some(more) = conversation.go_on() {
             outgoing = more;

@@ -6,29 +6,22 @@ use std::time::Duration;
 
 use rustls::ServerConnection;
 
+use super::conduct::Conduct;
 use super::dialogue::{Dialogue, Next, Said};
 use super::input::{Content, Lines};
 use super::mail::{Room, Spool};
 use super::recorder::Recorder;
 use crate::transcript::Close;
 
-/// What is to be written, and whether the server then closes, or puts TLS on.
+/// What is to be written, and what the server does then.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Outgoing {
     pub(super) replies: Vec<u8>,
-    pub(super) close: bool,
-    pub(super) tls: bool,
-    /// Cut, reset or stall: nothing comes after it.
-    pub(super) fault: Option<Next>,
+    /// Nothing that the client sends is answered before it: the server closes, puts TLS on, asks
+    /// who decides, or goes without a word.
+    pub(super) last: Option<Next>,
     pub(super) wait: Duration,
     pub(super) drips: bool,
-}
-
-impl Outgoing {
-    /// Whether nothing that the client sends is answered after it.
-    fn is_last(&self) -> bool {
-        self.close || self.tls || self.fault.is_some()
-    }
 }
 
 /// So much is said before more of what the client sent is answered: it may have asked for all of a
@@ -100,7 +93,7 @@ impl Conversation {
     /// and what stands after a command that begins TLS (CVE-2011-0411).
     pub(super) fn receive(&mut self, mut bytes: &[u8]) -> Outgoing {
         let mut outgoing = Outgoing::default();
-        while !bytes.is_empty() && !outgoing.is_last() {
+        while !bytes.is_empty() && outgoing.last.is_none() {
             if outgoing.replies.len() > MOST_SAID {
                 self.held = bytes.to_vec();
                 break;
@@ -113,7 +106,26 @@ impl Conversation {
                 self.say(&said, &mut outgoing);
             }
         }
+        if outgoing.last == Some(Next::Ask) {
+            self.held = bytes.to_vec();
+        }
         outgoing
+    }
+
+    /// Waits for what is being decided; nothing if nobody decides any more: it is answered well.
+    pub(super) async fn decision(&mut self) -> Conduct {
+        let decision = self.dialogue.decision();
+        let decided = match decision {
+            Some(decision) => decision.await.ok(),
+            None => None,
+        };
+        decided.unwrap_or_else(|| Conduct(Vec::new()))
+    }
+
+    /// What is said, since this was decided.
+    pub(super) fn decided(&mut self, conduct: &Conduct) -> Outgoing {
+        let said = self.dialogue.decided(conduct);
+        self.alone(&said)
     }
 
     /// Answers what is left of an earlier read; `None` if nothing is.
@@ -206,9 +218,9 @@ impl Conversation {
         outgoing.drips |= said.drips;
         let kind = match said.next {
             Next::Line => return,
-            Next::Tls => return outgoing.tls = true,
-            Next::Close => return outgoing.close = true,
-            Next::Cut | Next::Reset | Next::Stall => return outgoing.fault = Some(said.next),
+            Next::Ask | Next::Tls | Next::Close | Next::Cut | Next::Reset | Next::Stall => {
+                return outgoing.last = Some(said.next);
+            }
             Next::Content => Kind::Content(Content::new(self.dialogue.largest())),
             Next::Literal(octets) => Kind::Literal(Vec::new(), octets),
             Next::Skip(octets) => Kind::Skipped(octets),

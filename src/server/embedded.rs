@@ -10,6 +10,8 @@ use super::auth;
 use super::host::{self, Host, Make, Port, Shared};
 use super::mail::Mail;
 use super::overridden::Overridden;
+#[cfg(feature = "script")]
+use super::question::Asker;
 use super::rules::Rules;
 use super::service::{SERVICES, Service};
 use super::site::Site;
@@ -344,6 +346,17 @@ impl Options {
     pub fn always(mut self, command: &str, turn: impl Into<String>) -> Result<Self> {
         let spoken = self.spoken();
         self.rules.add(command, (&[turn.into()], true), &spoken)?;
+        Ok(self)
+    }
+
+    /// Has somebody decide what is done with a command, each time that it comes.
+    ///
+    /// # Errors
+    /// As [`Options::answer`].
+    #[cfg(feature = "script")]
+    pub(crate) fn ask(mut self, command: &str, asker: Asker, decider: usize) -> Result<Self> {
+        let spoken = self.spoken();
+        self.rules.ask(command, (asker, decider), &spoken)?;
         Ok(self)
     }
 

@@ -9,13 +9,13 @@
 //! ```text
 //! embedded      what is served; options, and what is asked afterwards
 //! host          listens and serves on a thread of its own
-//! overridden    a dialogue with rules before it: rules, conduct, on_demand
+//! overridden    a dialogue with rules before it: rules, conduct, on_demand, question
 //! playback/     a recorded dialogue as a server
 //! service       a row for each port: its scheme, and the dialogue after it
 //! connection    the bytes of one connection, in and out; the only other async part
 //! conversation  bytes in, replies out: puts the parts below together
 //! input         where a command line ends, where a message ends
-//! dialogue      what each protocol does: a line in, an answer out
+//! dialogue      what each protocol does: a line in, an answer out; said
 //! smtp/         SMTP, submission and LMTP
 //! imap/, pop3, sieve
 //! auth          PLAIN, LOGIN, CRAM-MD5 and SCRAM-SHA-256
@@ -48,9 +48,11 @@ mod on_demand;
 mod overridden;
 mod playback;
 mod pop3;
+mod question;
 mod recorder;
 mod replay;
 mod rules;
+mod said;
 mod service;
 mod sieve;
 mod site;
@@ -64,6 +66,8 @@ pub use embedded::{Embedded, Options};
 pub use listener::{Listener, ListenerOptions};
 pub use mail::Mail;
 pub use playback::{Departed, Player};
+#[cfg(feature = "script")]
+pub(crate) use question::{Asker, Question};
 pub use replay::{Departure, Replay};
 #[cfg(feature = "script")]
 pub(crate) use spawn::Ports;

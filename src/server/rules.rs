@@ -1,11 +1,12 @@
 //! Which commands a server answers otherwise than well.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::conduct::Conduct;
+use super::question::Asker;
 use crate::error::{Error, Result};
 use crate::proto::Speech;
 #[cfg(feature = "script")]
@@ -18,6 +19,8 @@ pub(super) struct Rules {
     all: Vec<Rule>,
     /// What addresses ask for is done as well, if no rule holds.
     pub(super) on_demand: bool,
+    /// How many connections have come.
+    connections: AtomicU64,
     limit: Option<Limit>,
 }
 
@@ -34,11 +37,28 @@ struct Limit {
 struct Rule {
     /// The words that a command begins with, in capitals.
     words: Vec<String>,
-    /// What is done the first time, the second, and so on.
-    turns: Vec<Conduct>,
-    /// The last of them is what is done from then on.
-    is_lasting: bool,
+    does: Does,
     used: AtomicUsize,
+}
+
+/// What a rule has done.
+#[derive(Debug)]
+enum Does {
+    /// The first time the first, the second time the second, and so on; if it is lasting, the last
+    /// of them from then on.
+    Turns { turns: Vec<Conduct>, is_lasting: bool },
+    /// What this decider says.
+    Ask(Asker, usize),
+}
+
+/// What is to be done with a command.
+#[derive(Debug)]
+pub(super) enum Turn<'r> {
+    /// It is answered well.
+    Well,
+    Do(&'r Conduct),
+    /// The decider with this number is asked, for the so manyth time.
+    Ask(&'r Asker, usize, u64),
 }
 
 /// What comes before any command, and what ends a message: neither has a verb.
@@ -195,6 +215,24 @@ impl Rules {
         spoken: &[Speech],
     ) -> Result<()> {
         let turns = turns.iter().map(|turn| Conduct::read(turn)).collect::<Result<_>>()?;
+        self.push(words, Does::Turns { turns, is_lasting }, spoken)
+    }
+
+    /// Adds a rule for commands that somebody decides about when they come.
+    ///
+    /// # Errors
+    /// Usage for a command that none of these protocols has.
+    #[cfg(feature = "script")]
+    pub(super) fn ask(
+        &mut self,
+        words: &str,
+        (asker, decider): (Asker, usize),
+        spoken: &[Speech],
+    ) -> Result<()> {
+        self.push(words, Does::Ask(asker, decider), spoken)
+    }
+
+    fn push(&mut self, words: &str, does: Does, spoken: &[Speech]) -> Result<()> {
         let words = words.to_ascii_uppercase();
         let mut words: Vec<_> = words.split_whitespace().map(str::to_owned).collect();
         // Commands are looked at without it.
@@ -202,7 +240,7 @@ impl Rules {
             words.remove(0);
         }
         check(words.first().map_or("", String::as_str), spoken)?;
-        self.all.push(Rule { words, turns, is_lasting, used: AtomicUsize::new(0) });
+        self.all.push(Rule { words, does, used: AtomicUsize::new(0) });
         Ok(())
     }
 
@@ -230,16 +268,26 @@ impl Rules {
         false
     }
 
-    /// What to do with a command, counted for all connections together; nothing if it is to be
-    /// answered well.
-    pub(super) fn turn(&self, command: &str) -> Option<&Conduct> {
+    /// The number of a connection that comes now, from 1.
+    pub(super) fn connection(&self) -> u64 {
+        self.connections.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// What to do with a command, counted for all connections together.
+    pub(super) fn turn(&self, command: &str) -> Turn<'_> {
         let given: Vec<_> = command.split_whitespace().map(str::to_ascii_uppercase).collect();
         // MAIL FROM:<a> is a command of the words MAIL and FROM:<A>.
         let fits = |rule: &&Rule| given.starts_with(&rule.words);
-        let rule = self.all.iter().find(fits)?;
+        let Some(rule) = self.all.iter().find(fits) else { return Turn::Well };
         let used = rule.used.fetch_add(1, Ordering::Relaxed);
-        let last = rule.turns.last().filter(|_| rule.is_lasting);
-        rule.turns.get(used).or(last).filter(|conduct| !conduct.0.is_empty())
+        match &rule.does {
+            Does::Turns { turns, is_lasting } => {
+                let last = turns.last().filter(|_| *is_lasting);
+                let turn = turns.get(used).or(last).filter(|conduct| !conduct.0.is_empty());
+                turn.map_or(Turn::Well, Turn::Do)
+            }
+            Does::Ask(asker, decider) => Turn::Ask(asker, *decider, used as u64 + 1),
+        }
     }
 }
 
@@ -258,7 +306,7 @@ mod tests {
             )
             .unwrap();
         rules.add("AUTH PLAIN", (&["535 no".to_owned()], true), &[Speech::Smtp]).unwrap();
-        let says = |command: &str| rules.turn(command).is_some();
+        let says = |command: &str| matches!(rules.turn(command), Turn::Do(_));
         assert_eq!([(); 4].map(|()| says("RCPT TO:<a@b>")), [true, false, true, false]);
         assert_eq!([(); 2].map(|()| says("auth plain AGE=")), [true, true]);
         assert!(!says("AUTH LOGIN") && !says(""));
@@ -289,6 +337,9 @@ mod tests {
         }
         let mut rules = Rules::default();
         rules.add("UID FETCH", (&["NO".to_owned()], true), &[Speech::Imap]).unwrap();
-        assert!(rules.turn("FETCH 1 FLAGS").is_some(), "commands are looked at without UID");
+        assert!(
+            matches!(rules.turn("FETCH 1 FLAGS"), Turn::Do(_)),
+            "commands are looked at without UID"
+        );
     }
 }

@@ -17,6 +17,7 @@ mod circles;
 mod clients;
 mod commands;
 mod connecting;
+mod deciding;
 mod doctor;
 mod documented;
 mod dropping;

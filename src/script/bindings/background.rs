@@ -8,13 +8,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
-use rhai::{Array, Map};
+use rhai::{Array, FnPtr, Map};
 
 use super::argument::{boolean, check_known, duration};
 use super::{listening, wait};
 use crate::error::{Error, Kind, Result, Waited};
 use crate::message::parse;
-use crate::script::raise::{Raised, kind, raise};
+use crate::script::questions::steps;
+use crate::script::raise::{Raised, raise};
 use crate::script::run::Run;
 use crate::server::{Embedded, Mail, Options};
 use crate::transcript::{Transcript, What};
@@ -38,7 +39,7 @@ pub(super) struct Background {
     transcript: Transcript,
 }
 
-fn start(scheme: &str, options: &Map) -> Result<Background> {
+fn start(ctx: &NativeCallContext<'_>, scheme: &str, options: &Map) -> Result<Background> {
     if !Embedded::schemes().any(|known| known == scheme) {
         let schemes: Vec<_> = Embedded::schemes().collect();
         return Err(Error::usage(format!("no server speaks `{scheme}`"))
@@ -57,7 +58,9 @@ fn start(scheme: &str, options: &Map) -> Result<Background> {
             "limit" => limit(server, value)?,
             "on_demand" => server.on_demand(boolean(name, value)?),
             "certificate" => server.flaw(listening::flaw(value)?),
-            command if command == command.to_ascii_uppercase() => answers(server, command, value)?,
+            command if command == command.to_ascii_uppercase() => {
+                answers(ctx, server, command, value)?
+            }
             other => {
                 check_known(other, &OPTIONS)?;
                 server
@@ -101,33 +104,23 @@ fn limit(server: Options, value: &Dynamic) -> Result<Options> {
     Ok(server.limit(count.ok_or_else(wrong)?, duration(window)?))
 }
 
-/// One answer for each time, or a list of them in turn, after which the server behaves well.
-fn answers(server: Options, command: &str, value: &Dynamic) -> Result<Options> {
+/// One answer for each time, a list of them in turn, after which the server behaves well, or a
+/// closure that is asked each time.
+fn answers(
+    ctx: &NativeCallContext<'_>,
+    server: Options,
+    command: &str,
+    value: &Dynamic,
+) -> Result<Options> {
+    if let Some(closure) = value.clone().try_cast::<FnPtr>() {
+        let (asker, decider) = Run::current()?.questions.add(ctx, closure);
+        return server.ask(command, asker, decider);
+    }
     if let Ok(turns) = value.as_array_ref() {
-        let turns = turns.iter().map(answer).collect::<Result<Vec<_>>>()?;
+        let turns = turns.iter().map(steps).collect::<Result<Vec<_>>>()?;
         return server.answer(command, turns);
     }
-    server.always(command, answer(value)?)
-}
-
-fn answer(value: &Dynamic) -> Result<String> {
-    if let Ok(code) = value.as_int() {
-        let class = code / 100;
-        if !(2..=5).contains(&class) {
-            return Err(Error::usage(format!("{code} is no reply code")).hint("RCPT: 451"));
-        }
-        return Ok(format!("{code} {class}.0.0 as the script says"));
-    }
-    if value.is_unit() {
-        return Ok(String::new());
-    }
-    value.as_immutable_string_ref().map(|text| text.to_string()).map_err(|_| {
-        let given = kind(value.type_name());
-        Error::usage(format!("an answer is a reply code, text or (), and not of type {given}")).hint(
-            "the server runs beside the script and cannot call it: say what it answers in turn, \
-             such as RCPT: [451, ()]",
-        )
-    })
+    server.always(command, steps(value)?)
 }
 
 /// A message as a script sees it.
@@ -228,7 +221,7 @@ pub mod words {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn serve(ctx: NativeCallContext, scheme: &str) -> Result<Background, Raised> {
-        start(scheme, &Map::new()).map_err(|error| raise(&ctx, error))
+        start(&ctx, scheme, &Map::new()).map_err(|error| raise(&ctx, error))
     }
 
     /// Starts a server that behaves well except for what the map says. A name in capitals is the
@@ -237,6 +230,12 @@ pub mod words {
     /// reply, or steps, a line each: replies, `well`, `without WORD`, `cut N`, `flood N`, `wait 2s`,
     /// `drip`, `forge`, `close`, `reset`, `stall`. It holds each time; in a list, each value holds
     /// once over all connections, `()` is to behave well, and so is what comes after the last.
+    ///
+    /// A closure decides each time: it is given the command as a map with `text`, `verb`,
+    /// `argument`, `arguments`, `address` and `parameters` (of MAIL and RCPT), `bytes`, `connection`
+    /// (which of the server's it came on, from 1) and `number` (how many of these commands have come
+    /// with it), and gives back one of the values above. Of `MESSAGE`, `bytes` is the content. It runs
+    /// while a word of the script waits; meanwhile the client waits, and so does that word.
     ///
     /// `users` is a map of names and passwords; `limit: [20, "1m"]` turns away who comes after the
     /// 20th connection in a minute; `certificate` is `"expired"`, `"not_yet_valid"`,
@@ -259,13 +258,28 @@ pub mod words {
     /// let mail = relay.expect_message(#{to: "hoge@example.com"});
     /// assert_eq(mail.message.subject, "hi");
     /// ```
+    ///
+    /// ```rhai
+    /// let relay = serve("smtp", #{
+    ///     RCPT: |command| if command.address.ends_with("@busy.example") { "450 4.2.1 busy" },
+    ///     GREETING: |command| if command.connection == 2 { "421 4.3.2 later\nclose" },
+    /// });
+    /// let s = connect(relay.url);
+    /// s.expect(220);
+    /// s.ehlo("client.example");
+    /// s.mail("kim@example.com");
+    /// s.rcpt("hoge@busy.example", #{expect: 450});
+    /// s.rcpt("hoge@example.com");
+    /// s.quit();
+    /// connect(relay.url).expect(421);
+    /// ```
     #[rhai_fn(name = "serve", return_raw)]
     pub fn serve_with(
         ctx: NativeCallContext,
         scheme: &str,
         options: Map,
     ) -> Result<Background, Raised> {
-        start(scheme, &options).map_err(|error| raise(&ctx, error))
+        start(&ctx, scheme, &options).map_err(|error| raise(&ctx, error))
     }
 
     /// Waits until a message has come, of those so far the first: a map with `from`, `to` (a list),

@@ -21,6 +21,7 @@ use super::handle::Handle;
 use super::listening::{Listening, Listens};
 use super::memory;
 use super::programs::Programs;
+use super::questions::Questions;
 use super::raise::Raised;
 use super::regexes::Regexes;
 use super::settings::Settings;
@@ -79,6 +80,8 @@ pub(crate) struct Run {
     ended: RefCell<Option<Ended>>,
     /// What is to be done at its end.
     pub(super) deferred: Deferred,
+    /// What its servers in the background ask.
+    pub(super) questions: Questions,
     /// What it was warned of.
     warned: RefCell<BTreeSet<String>>,
     /// The commands that it runs.
@@ -175,6 +178,7 @@ impl Run {
             redaction: RefCell::default(),
             ended: RefCell::default(),
             deferred: Deferred::default(),
+            questions: Questions::default(),
             warned: RefCell::default(),
             programs: Programs::default(),
             fixture: None,

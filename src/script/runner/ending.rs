@@ -38,6 +38,7 @@ impl Runner {
             let last = |context: &NativeCallContext<'_>, value: Option<&Dynamic>| {
                 shared.end_with(value);
                 beside = finally::run(context, &shared, 0, &library);
+                shared.questions.close();
             };
             let ended = program.run(&engine, last);
             let ended = ended.map_err(|raised| failure::end_of(raised, program.name(), &library));

@@ -172,6 +172,7 @@ impl Runner {
         let run = Rc::new(Run::new(self.shared.clone(), path, thread).with_fixture(fixture));
         let (ended, mut beside) = self.drive(&run, program, interrupt).await;
         run.deferred.forget();
+        run.questions.forget();
         let mut verdict = self.judge(&run, ended).await;
         if let Verdict::Failed(failure) = &mut verdict
             && run.lacks_param()

@@ -45,8 +45,8 @@ fn said(role: Role, stream: &[u8], piece: usize) -> (Vec<u8>, bool, Vec<Vec<u8>>
     for bytes in stream.chunks(piece) {
         let outgoing = conversation.receive(bytes);
         said.replies.extend(outgoing.replies);
-        said.close |= outgoing.close;
-        if said.close {
+        said.last = said.last.or(outgoing.last);
+        if said.last == Some(Next::Close) {
             break;
         }
     }
@@ -57,7 +57,7 @@ fn said(role: Role, stream: &[u8], piece: usize) -> (Vec<u8>, bool, Vec<Vec<u8>>
         .collect();
     let bodies =
         conversation.spool.list().into_iter().map(|mail| body(&mail.data).to_vec()).collect();
-    (without_ids.concat(), said.close, bodies)
+    (without_ids.concat(), said.last == Some(Next::Close), bodies)
 }
 
 fn is_accepted(line: &[u8]) -> bool {
@@ -75,7 +75,7 @@ fn a_whole_transaction_in_one_read_is_answered_at_once() {
     let stream = format!("EHLO x\r\n{TRANSACTION}Hi\r\n.\r\nQUIT\r\nNOOP\r\n");
     let outgoing = conversation(Role::Smtp, None).receive(stream.as_bytes());
     assert_eq!(codes(&outgoing.replies), ["250", "250", "250", "354", "250", "221"]);
-    assert!(outgoing.close);
+    assert_eq!(outgoing.last, Some(Next::Close));
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn a_message_that_is_too_large_is_read_to_its_end() {
 fn a_silent_client_is_told_so_and_closed() {
     let outgoing = conversation(Role::Smtp, None).idle();
     assert_eq!(outgoing.replies, b"421 4.4.2 Idle for too long\r\n");
-    assert!(outgoing.close);
+    assert_eq!(outgoing.last, Some(Next::Close));
 }
 
 /// The transcript of these reads, closed by the client.
@@ -339,7 +339,7 @@ proptest! {
             let expected = usize::from(!in_message || ends_message);
             prop_assert_eq!(codes(&outgoing.replies).len(), expected, "{}", line.escape_ascii());
             prop_assert!(!ends_message || line == b".\r\n");
-            if outgoing.close {
+            if outgoing.last == Some(Next::Close) {
                 break;
             }
         }

@@ -34,7 +34,7 @@ pub struct Command {
 }
 
 impl Command {
-    pub(super) fn new(bytes: Bytes, speech: Speech) -> Self {
+    pub(crate) fn new(bytes: Bytes, speech: Speech) -> Self {
         Self { bytes, speech }
     }
 

@@ -1,0 +1,167 @@
+//! Closures that decide what a server in the background does.
+
+use std::time::Duration;
+
+use mailexpect::outcome::Outcome;
+use mailexpect::script::Case;
+
+use crate::program::folder;
+
+fn outcome(script: &str) -> Outcome {
+    let folder = folder(&[("script.rhai", script)]);
+    Case::new(folder.path().join("script.rhai")).timeout(Duration::from_secs(10)).run()
+}
+
+fn passes(script: &str) {
+    let outcome = outcome(script);
+    assert!(outcome.is_ok(), "{outcome:#}");
+}
+
+#[test]
+fn a_closure_decides_by_address_number_and_connection() {
+    passes(
+        r#"
+        let seen = [];
+        let relay = serve("smtp", #{
+            GREETING: |c| if c.connection == 2 { "421 4.3.2 later\nclose" },
+            MAIL: |c| if parse_int(c.parameters.SIZE) > 999 { 552 },
+            RCPT: |c| {
+                seen.push([c.verb, c.address, c.number, c.connection]);
+                if c.address == "busy@example.com" { "450 4.2.1 busy" } else if c.number == 3 { "close" }
+            },
+        });
+        let s = connect(relay.url);
+        s.expect(220);
+        s.ehlo("client.example");
+        s.send("MAIL FROM:<kim@a.example> SIZE=5000");
+        s.expect(552);
+        s.send("MAIL FROM:<kim@a.example> SIZE=100");
+        s.expect(250);
+        s.rcpt("busy@example.com", #{expect: "450 4.2.1 busy"});
+        s.rcpt("hoge@example.com");
+        s.send("RCPT TO:<third@example.com>");
+        s.expect_close();
+        connect(relay.url).expect(421);
+        assert_eq(seen, [["RCPT", "busy@example.com", 1, 1], ["RCPT", "hoge@example.com", 2, 1], ["RCPT", "third@example.com", 3, 1]]);
+        "#,
+    );
+}
+
+#[test]
+fn a_closure_decides_about_a_message_and_about_responses() {
+    passes(
+        r#"
+        let relay = serve("submission", #{
+            MESSAGE: |c| if c.bytes.as_string().contains("spam") { "554 5.7.1 no" },
+            RESPONSE: |c| { assert(c.text.len() > 0); () },
+            users: #{"kim": "hunter2-hunter2"},
+        });
+        let s = connect(relay.url);
+        s.expect(220);
+        s.ehlo("client.example");
+        s.starttls(#{ca: relay.ca});
+        s.ehlo("client.example");
+        s.auth("LOGIN", "kim", "hunter2-hunter2");
+        for text in ["spam", "ham"] {
+            s.mail("kim@a.example");
+            s.rcpt("hoge@example.com");
+            s.data(`Subject: x\r\n\r\n${text}\r\n`, #{expect: if text == "spam" { 554 } else { 250 }});
+        }
+        s.quit();
+        assert_eq(relay.messages.len(), 1);
+        "#,
+    );
+}
+
+#[test]
+fn a_closure_decides_in_every_protocol() {
+    passes(
+        r#"
+        let imap = serve("imap", #{users: #{"kim": "hunter2-hunter2"}, SELECT: |c| if c.number == 1 { "NO [UNAVAILABLE] later" }});
+        let s = connect(imap.url);
+        s.expect("* OK");
+        s.login("kim", "hunter2-hunter2");
+        s.select("INBOX", #{expect: "NO [UNAVAILABLE]"});
+        s.select("INBOX");
+        s.logout();
+        let pop = serve("pop3", #{STAT: |c| "-ERR [SYS/TEMP] later"});
+        let p = connect(pop.url);
+        p.expect("+OK");
+        p.send("USER kim@example.com");
+        p.expect("+OK");
+        p.send("STAT");
+        p.expect("-ERR [SYS/TEMP] later");
+        p.quit();
+        "#,
+    );
+}
+
+#[test]
+fn what_a_client_pipelines_is_answered_in_its_order() {
+    passes(
+        r#"
+        let relay = serve("smtp", #{RCPT: |c| if c.number % 2 == 0 { 452 }});
+        let s = connect(relay.url);
+        s.expect(220);
+        s.ehlo("client.example");
+        s.pipeline(["MAIL FROM:<>", "RCPT TO:<a@example.com>", "RCPT TO:<c@example.com>", "RCPT TO:<e@example.com>", "RSET"]);
+        for code in [250, 250, 452, 250, 250] { s.expect(code); }
+        s.quit();
+        "#,
+    );
+}
+
+#[test]
+fn branches_and_commands_wait_while_a_closure_decides() {
+    passes(
+        r#"
+        let relay = serve("smtp", #{NOOP: |c| `250 2.0.0 ${c.number}`});
+        fn client(relay) {
+            let s = connect(relay.url);
+            s.expect(220);
+            s.ehlo("client.example");
+            let said = s.noop().text;
+            s.quit();
+            said
+        }
+        let all = together([|| client(relay), || client(relay), || client(relay)]);
+        all.sort();
+        assert_eq(all, ["250 2.0.0 1", "250 2.0.0 2", "250 2.0.0 3"]);
+        "#,
+    );
+}
+
+#[test]
+fn a_closure_that_fails_fails_the_script() {
+    let outcome = outcome(
+        "let relay = serve(\"smtp\", #{NOOP: |c| { assert_eq(c.verb, \"RSET\"); }});\n\
+         let s = connect(relay.url);\ns.expect(220);\ns.ehlo(\"a.example\");\ns.noop();\n",
+    );
+    let failure = outcome.failure().unwrap();
+    assert_eq!(failure.error.kind().name(), "assert");
+    assert_eq!(failure.place.as_ref().map(|place| place.line), Some(1), "{outcome:#}");
+}
+
+#[test]
+fn a_value_that_is_no_answer_is_told() {
+    let outcome = outcome(
+        "let relay = serve(\"smtp\", #{NOOP: |c| #{code: 451}});\n\
+         let s = connect(relay.url);\ns.expect(220);\ns.ehlo(\"a.example\");\ns.noop();\n",
+    );
+    let error = &outcome.failure().unwrap().error;
+    assert!(error.is_usage() && error.message().contains("and not of type map"), "{error}");
+}
+
+#[test]
+fn a_script_that_ends_leaves_nobody_waiting() {
+    passes(
+        r#"
+        let relay = serve("smtp", #{NOOP: |c| 451});
+        let s = connect(relay.url);
+        s.expect(220);
+        s.ehlo("client.example");
+        s.send("NOOP");
+        s.reset();
+        "#,
+    );
+}
