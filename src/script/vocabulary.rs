@@ -101,7 +101,7 @@ pub(super) fn is_property(name: &str) -> bool {
 /// `ManageSieve`, IMAP's mailboxes, messages and envelopes, TLS and certificates, attachments.
 const KEYS: &str = "messages octets message id name active delimiter flags seq date subject from sender reply_to to cc bcc \
     in_reply_to message_id mailbox host version cipher verified fault sans issuer not_before not_after days_left fingerprint \
-    serial type content value charset";
+    serial type content value charset connection number";
 
 static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| {
     let engine = super::engine::engine(std::sync::Arc::default());
