@@ -5,6 +5,7 @@
 //! protocol, and searched for in the stream ([`Search`]) on one that does not.
 
 mod code;
+mod into;
 mod regex;
 mod search;
 mod skip;
@@ -17,6 +18,7 @@ use std::sync::OnceLock;
 use memchr::memmem;
 
 pub use code::{Code, Enhanced};
+pub use into::IntoPattern;
 pub(crate) use regex::Captures;
 pub use regex::Regex;
 use regex::StreamRegex;
@@ -307,101 +309,6 @@ impl fmt::Display for Pattern {
 
 fn matches_anything() -> Error {
     Error::usage("an empty pattern would match anything").hint("say what has to come")
-}
-
-/// What can stand for a pattern: text and bytes are literal, an integer is a reply code or a class
-/// of them.
-///
-/// An array of integers could mean alternatives or bytes, so it is neither:
-///
-/// ```compile_fail
-/// fn expect(pattern: impl mailexpect::IntoPattern) {}
-///
-/// expect(&[220, 250]);
-/// ```
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is no pattern",
-    note = "alternatives: `expect_any([220, 250])`; bytes: `&b\"...\"[..]`"
-)]
-pub trait IntoPattern {
-    /// The pattern itself.
-    ///
-    /// # Errors
-    /// A usage error for an integer that is no code, and for an empty literal.
-    fn into_pattern(self) -> Result<Pattern>;
-}
-
-impl IntoPattern for Pattern {
-    fn into_pattern(self) -> Result<Pattern> {
-        Ok(self)
-    }
-}
-
-impl IntoPattern for &Pattern {
-    fn into_pattern(self) -> Result<Pattern> {
-        Ok(self.clone())
-    }
-}
-
-impl IntoPattern for Regex {
-    fn into_pattern(self) -> Result<Pattern> {
-        Ok(self.into())
-    }
-}
-
-impl IntoPattern for Code {
-    fn into_pattern(self) -> Result<Pattern> {
-        Ok(self.into())
-    }
-}
-
-impl IntoPattern for &str {
-    fn into_pattern(self) -> Result<Pattern> {
-        Pattern::bytes(self)
-    }
-}
-
-impl IntoPattern for &[u8] {
-    fn into_pattern(self) -> Result<Pattern> {
-        Pattern::bytes(self)
-    }
-}
-
-impl IntoPattern for String {
-    fn into_pattern(self) -> Result<Pattern> {
-        Pattern::bytes(self)
-    }
-}
-
-impl IntoPattern for &String {
-    fn into_pattern(self) -> Result<Pattern> {
-        Pattern::bytes(self.as_str())
-    }
-}
-
-impl IntoPattern for i32 {
-    fn into_pattern(self) -> Result<Pattern> {
-        Code::new(self.into()).map(Into::into)
-    }
-}
-
-impl IntoPattern for u16 {
-    fn into_pattern(self) -> Result<Pattern> {
-        Code::new(self.into()).map(Into::into)
-    }
-}
-
-/// A pattern that may be none: what is wrong with it is said when it is used.
-impl IntoPattern for Result<Pattern> {
-    fn into_pattern(self) -> Result<Pattern> {
-        self
-    }
-}
-
-impl IntoPattern for (i32, &str) {
-    fn into_pattern(self) -> Result<Pattern> {
-        Code::new(self.0.into())?.with_enhanced(self.1).map(Into::into)
-    }
 }
 
 #[cfg(test)]

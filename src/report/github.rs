@@ -1,6 +1,6 @@
 //! Annotations of GitHub Actions: a failure stands beside its line in the changes of a pull request.
 
-use super::{Human, Report, Summary, human};
+use super::{Human, Report, Summary, explained};
 use crate::outcome::{Failure, Outcome, Verdict};
 
 /// A workflow command for each failure, and for each script that passed only when it was retried.
@@ -49,7 +49,7 @@ fn command(level: &str, lead: &str, outcome: &Outcome) -> String {
 }
 
 fn notes(failure: Option<&Failure>) -> String {
-    let notes = failure.map(human::notes).unwrap_or_default();
+    let notes = failure.map(explained::notes).unwrap_or_default();
     notes.iter().flat_map(|(name, part)| ["\n", name, ": ", part]).collect()
 }
 

@@ -10,6 +10,7 @@ mod difference;
 mod events;
 #[cfg(feature = "cli")]
 mod examined;
+mod explained;
 mod failed;
 #[cfg(feature = "cli")]
 mod github;

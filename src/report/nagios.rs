@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::threshold::{Threshold, Thresholds};
 use super::unique::unique;
-use super::{Human, Report, Summary, difference, failed, human};
+use super::{Human, Report, Summary, difference, explained, failed};
 use crate::duration;
 use crate::error::{Error, Kind};
 use crate::outcome::{ExitCode, Outcome, Verdict};
@@ -197,7 +197,7 @@ fn wrong(outcome: &Outcome) -> String {
 fn detail(text: &mut String, outcome: &Outcome) {
     let (place, message) = Human::fault(outcome);
     let _ = writeln!(text, "{}", bar_free(&format!("{place}: {message}")));
-    for (name, part) in outcome.failure().map(human::notes).unwrap_or_default() {
+    for (name, part) in outcome.failure().map(explained::notes).unwrap_or_default() {
         let _ = writeln!(text, "  {name}: {}", bar_free(&part.replace('\n', "\n    ")));
     }
     let events = &outcome.transcript;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use super::human::at;
+use super::explained::at;
 use super::style::{BAD, DIM, GOOD, ODD};
 use crate::error::{Error, Result};
 use crate::outcome::{Outcome, Verdict};

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::{Human, InOrder, Planned, Report, Summary, human};
+use super::{Human, InOrder, Planned, Report, Summary, explained};
 use crate::outcome::{Outcome, Verdict};
 
 /// A test point for each script; what failed in a YAML block below it.
@@ -78,7 +78,7 @@ fn block(text: &mut String, outcome: &Outcome) {
     let (place, message) = Human::fault(outcome);
     let _ = writeln!(text, "  ---\n  message: {}\n  at: {}", quoted(message), quoted(&place));
     let mut calls = 0;
-    for (name, part) in outcome.failure().map(human::notes).unwrap_or_default() {
+    for (name, part) in outcome.failure().map(explained::notes).unwrap_or_default() {
         // A key stands once in a map, and a failure may have several calls.
         let is_call = name == "called";
         calls += usize::from(is_call);

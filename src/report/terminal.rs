@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::Human;
-use super::human::{notes, styled};
+use super::explained::notes;
+use super::human::styled;
 use super::style::{BAD, DIM, GOOD, ODD};
 use crate::duration::shown;
 use crate::error::Error;

@@ -1,18 +1,17 @@
 //! Expecting: each operation takes what it names off the front of what came, and fails at once
 //! if something else came.
 
+mod unordered;
+
 use std::time::Duration;
 
-use bytes::Bytes;
-
-use super::assignment::Assignment;
 use super::operation::{Call, Operation};
 use super::taken::Taken;
 use super::wait::Arrival;
 use super::waiting::Wait;
 use super::{Session, hint};
 use crate::error::{Error, Kind, Result};
-use crate::pattern::{Found, IntoPattern, Match, Pattern, Progress, Search};
+use crate::pattern::{IntoPattern, Match, Pattern};
 use crate::reply::Reply;
 use crate::transcript::What;
 
@@ -247,80 +246,6 @@ impl Session {
         error.with_expected(wanted).with_waited(wait.waited())
     }
 
-    async fn replies_in_any_order(
-        &mut self,
-        patterns: Vec<Result<Pattern>>,
-        call: Call,
-    ) -> Result<Vec<Reply>> {
-        let wait = self.begin(&call, "expect_unordered")?;
-        let patterns = patterns
-            .into_iter()
-            .map(|pattern| self.pattern(pattern?))
-            .collect::<Result<Vec<_>>>()?;
-        if patterns.is_empty() {
-            return Err(Error::usage("no pattern to expect").hint("give at least one"));
-        }
-        if self.is_framed() {
-            return self.replies_for(&patterns, wait).await;
-        }
-        self.pieces_for(&patterns, wait).await
-    }
-
-    /// A piece of the stream for each pattern: the piece goes up to the end of the next match of a
-    /// pattern that can still have one.
-    async fn pieces_for(&mut self, patterns: &[Pattern], wait: Wait) -> Result<Vec<Reply>> {
-        let mut assignment = Assignment::new(patterns.len());
-        let mut taken: Vec<(Reply, usize)> = Vec::new();
-        while taken.len() < patterns.len() {
-            let open = assignment.open();
-            let any = Pattern::any(open.iter().map(|place| patterns[*place].clone()))?;
-            let reply = self.search_stream(&any, wait, true).await?;
-            let found = open[reply.index()];
-            let mut fits = vec![found];
-            for (place, pattern) in patterns.iter().enumerate() {
-                if place != found && found_in(reply.bytes(), pattern)?.is_some() {
-                    fits.push(place);
-                }
-            }
-            assignment.add(fits);
-            taken.push((reply, found));
-        }
-        let served = assignment.served_by().iter().flatten().zip(patterns).enumerate();
-        served
-            .map(|(place, (reply, pattern))| match &taken[*reply] {
-                (reply, found) if *found == place => Ok(reply.clone()),
-                (reply, _) => {
-                    Ok(found_in(reply.bytes(), pattern)?.unwrap_or_else(|| reply.clone()))
-                }
-            })
-            .collect()
-    }
-
-    /// A reply for each pattern: which one serves which is decided when all have come.
-    async fn replies_for(&mut self, patterns: &[Pattern], wait: Wait) -> Result<Vec<Reply>> {
-        let mut assignment = Assignment::new(patterns.len());
-        let mut taken: Vec<Bytes> = Vec::new();
-        while taken.len() < patterns.len() {
-            let any = Pattern::any(assignment.unserved().map(|place| patterns[place].clone()))?;
-            let reply = self.next_reply(&any, wait).await?;
-            let fits = (0..patterns.len())
-                .filter(|place| self.held_against(&reply, &patterns[*place]).is_some());
-            if !assignment.add(fits.collect()) {
-                self.hold(reply, &any, wait)?;
-                continue;
-            }
-            self.turn.expected();
-            taken.push(reply);
-        }
-        let served = assignment.served_by().iter().zip(patterns);
-        let replies = served.filter_map(|(reply, pattern)| {
-            let reply = taken.get((*reply)?)?.clone();
-            let found = self.held_against(&reply, pattern)?;
-            Some(Reply::whole(reply, found).after(wait.started.elapsed()))
-        });
-        Ok(replies.collect())
-    }
-
     async fn line_matching(&mut self, pattern: Result<Pattern>, call: Call) -> Result<Reply> {
         let wait = self.begin(&call, "expect_line")?;
         let pattern = pattern?;
@@ -404,20 +329,4 @@ impl Session {
         let error = self.fault(Kind::Unexpected, "something came where the close was wanted");
         Err(error.with_expected(wanted).with_got(self.shown_held()).with_waited(wait.waited()))
     }
-}
-
-/// The match of a pattern in a piece of a stream, the end of which it cannot see.
-fn found_in(piece: &[u8], pattern: &Pattern) -> Result<Option<Reply>> {
-    if pattern.eof_index().is_some() {
-        return Ok(None);
-    }
-    let mut search = Search::new(pattern)?;
-    let progress = search.advance(piece, false)?;
-    let found = match progress {
-        Progress::Found(found) => Some(found),
-        _ => search.settle(piece),
-    };
-    Ok(found.map(|Found { range, index, captures, .. }| {
-        Reply::new(Bytes::copy_from_slice(piece), range, Match { index, captures })
-    }))
 }

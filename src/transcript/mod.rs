@@ -368,40 +368,4 @@ pub fn lines(events: &[Event]) -> Vec<Line> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::part::{FIRST, LAST};
-    use super::*;
-
-    #[test]
-    fn sessions_of_branches_are_numbered_apart_and_read_back() {
-        for shown in ["s1", "s1048577", "b1.s1", "b1000.s3"] {
-            assert_eq!(SessionId::read(shown).unwrap().to_string(), shown);
-        }
-        for wrong in ["b1", "b1.1", "b4096.s1", "x1", "s"] {
-            assert_eq!(SessionId::read(wrong), None, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn an_event_is_small() {
-        assert!(
-            size_of::<Event>() <= 48,
-            "{} bytes, and ten thousand runs at once keep many each",
-            size_of::<Event>()
-        );
-    }
-
-    #[test]
-    fn a_flood_of_events_is_bounded_and_what_is_left_out_is_counted() {
-        let transcript = Transcript::new();
-        let count = FIRST.0 + LAST + 7;
-        (0..count).for_each(|n| transcript.note(What::Printed(n.to_string())));
-        let events = transcript.take();
-        assert_eq!(events.len(), FIRST.0 + 1 + LAST);
-        assert!(matches!(events[FIRST.0].what, What::Omitted(7)));
-        assert!(
-            matches!(&events.last().unwrap().what, What::Printed(n) if *n == (count - 1).to_string())
-        );
-        assert!(transcript.take().is_empty());
-    }
-}
+mod tests;

@@ -6,7 +6,7 @@ use similar::{ChangeTag, TextDiff};
 use super::clock::Clock;
 use crate::duration;
 use crate::outcome::{Difference, Failure, Golden, Outcome, Verdict};
-use crate::report::{difference, human};
+use crate::report::{difference, explained};
 use crate::transcript::{self, Event, Mark, Recorded, What};
 use crate::visible;
 
@@ -148,13 +148,13 @@ impl Attempt {
     fn of_failure(failure: &Failure) -> Self {
         let error = &failure.error;
         let apart = ["expected", "got"];
-        let notes = human::notes(failure);
+        let notes = explained::notes(failure);
         let notes = notes.into_iter().filter(|(name, _)| !apart.contains(name)).collect();
         let place = failure.place.as_ref();
         let source = place.and_then(|place| place.source.as_deref());
         Self {
             message: Some(error.message().to_owned()),
-            place: place.map(human::at),
+            place: place.map(explained::at),
             source: source.map(visible::source_line),
             caret: place.map(|place| caret(place.caret)).unwrap_or_default(),
             expected: error.expected().map(str::to_owned),
