@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::failure;
+use super::fixtures::Fixtures;
 use super::runner::Runner;
 use super::settings::{Servers, Settings};
 use crate::error::{Error, Kind};
@@ -36,6 +37,8 @@ pub struct Case {
     at_once: usize,
     /// Scripts that are given the same parameters: each of them has to be known to one.
     pub(super) others: Arc<[PathBuf]>,
+    /// What stands around it and others, if somebody ends that after all of them.
+    shared: Option<Fixtures>,
 }
 
 impl Case {
@@ -46,6 +49,7 @@ impl Case {
             settings: Settings::default(),
             at_once: 1,
             others: Arc::default(),
+            shared: None,
         }
     }
 
@@ -147,6 +151,24 @@ impl Case {
         self
     }
 
+    /// Lets it share the setup of its folder with other cases. Nothing is torn down before
+    /// [`Case::tear_down`].
+    #[must_use]
+    pub(crate) fn sharing(mut self, fixtures: Fixtures) -> Self {
+        self.shared = Some(fixtures);
+        self
+    }
+
+    /// Runs the teardowns of all folders whose scripts have run, those of other cases too that share
+    /// their setups with this; their outcomes.
+    pub(crate) fn tear_down(&self) -> Vec<Outcome> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        match runtime {
+            Ok(runtime) => runtime.block_on(self.runner().tear_down(Thread::Own)),
+            Err(error) => vec![self.without_runtime(&error)],
+        }
+    }
+
     /// Runs the script to its outcome, on a runtime of its own.
     ///
     /// # Panics
@@ -160,10 +182,13 @@ impl Case {
         );
         match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime.block_on(self.run_on(Thread::Own)),
-            Err(error) => self
-                .runner()
-                .broken(&self.path, Error::new(Kind::Io, format!("no runtime: {error}")).into()),
+            Err(error) => self.without_runtime(&error),
         }
+    }
+
+    fn without_runtime(&self, error: &std::io::Error) -> Outcome {
+        let error = Error::new(Kind::Io, format!("no runtime: {error}"));
+        self.runner().broken(&self.path, error.into())
     }
 
     /// [`Case::run`] for who is in an async runtime.
@@ -176,7 +201,9 @@ impl Case {
         match self.check_params(&runner) {
             Ok(()) => {
                 let mut outcome = runner.run_on(thread, &self.path, std::future::pending()).await;
-                for torn in runner.tear_down(thread).await {
+                let alone = self.shared.is_none();
+                let torn = if alone { runner.tear_down(thread).await } else { Vec::new() };
+                for torn in torn {
                     let failure = torn.failure().cloned();
                     outcome.beside.extend(failure);
                 }
@@ -189,6 +216,7 @@ impl Case {
     }
 
     pub(super) fn runner(&self) -> Runner {
-        Runner::new(self.settings.clone()).at_once(self.at_once)
+        let fixtures = self.shared.clone().unwrap_or_default();
+        Runner::new(self.settings.clone()).at_once(self.at_once).sharing(fixtures)
     }
 }

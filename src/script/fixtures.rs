@@ -20,8 +20,8 @@ pub(super) const TEARDOWN: &str = "teardown.rhai";
 pub(super) type Setup = Arc<OnceCell<Result<Option<Arc<Value>>, Failure>>>;
 
 /// The folders whose scripts have begun, by their paths.
-#[derive(Clone, Default)]
-pub(super) struct Fixtures(Arc<Mutex<BTreeMap<PathBuf, Setup>>>);
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fixtures(Arc<Mutex<BTreeMap<PathBuf, Setup>>>);
 
 impl Fixtures {
     /// The setup of a folder.
@@ -43,6 +43,14 @@ impl Fixtures {
 /// Whether a script is one that stands around others.
 pub(crate) fn is_fixture(script: &Path) -> bool {
     script.file_name().is_some_and(|name| name == SETUP || name == TEARDOWN)
+}
+
+/// The setup and the teardown that a script stands between, as far as they are there.
+pub(super) fn around(script: &Path) -> impl Iterator<Item = PathBuf> {
+    let folder = folder(script).map(Path::to_owned);
+    let names =
+        folder.into_iter().flat_map(|folder| [SETUP, TEARDOWN].map(|name| folder.join(name)));
+    names.filter(|path| path.is_file())
 }
 
 /// The folder whose setup or teardown a script stands between: its own, or the nearest above, as

@@ -49,6 +49,7 @@ pub use check::Problem;
 pub use coroutine::CountingAllocator;
 #[cfg(feature = "cli")]
 pub(crate) use coroutine::wipe_what_is_freed;
+pub(crate) use fixtures::Fixtures;
 pub(crate) use fixtures::is_fixture;
 #[cfg(feature = "cli")]
 pub(crate) use heading::Heading;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rhai::{ASTNode, Expr, FnCallExpr, Stmt};
 
 use super::case::Case;
+use super::fixtures;
 use super::library;
 use super::runner::Runner;
 use crate::error::{Error, Result};
@@ -96,6 +97,8 @@ impl Runner {
                 return Ok(());
             }
             known.extend(params.known.into_keys());
+            let around = fixtures::around(script).flat_map(|path| self.params(&path).known);
+            known.extend(around.map(|(name, _)| name));
             read += 1;
         }
         match set.keys().find(|name| !known.contains(*name)) {

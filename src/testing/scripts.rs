@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use libtest_mimic::{Arguments, Completion, Failed, FormatSetting, Trial};
@@ -14,10 +14,12 @@ use crate::error::Error;
 use crate::outcome::{Outcome, Verdict};
 use crate::plan;
 use crate::report::Human;
-use crate::script::{self, Case};
+use crate::script::{self, Case, Fixtures};
 
 /// The scripts of a folder as the tests of a target without libtest: what
-/// [`scripts!`](crate::scripts) makes, with more say in how each script is run.
+/// [`scripts!`](crate::scripts) makes, with more say in how each script is run. The `setup.rhai` and
+/// `teardown.rhai` of a folder run once around its scripts in one process; cargo-nextest has a
+/// process for each.
 ///
 /// ```no_run
 /// use std::process::ExitCode;
@@ -86,26 +88,36 @@ impl<F: Send + Sync + 'static> Scripts<F> {
         arguments: impl IntoIterator<Item = A>,
     ) -> ExitCode {
         let arguments = Arguments::from_iter(arguments);
-        let trials = self.trials(&arguments);
-        libtest_mimic::run(&arguments, trials).exit_code()
-    }
-
-    fn trials(self, arguments: &Arguments) -> Vec<Trial> {
         let found = plan::scripts(std::slice::from_ref(&self.folder));
         let scripts = match found {
             Ok(scripts) => scripts,
             // As a test, so that it is reported as one and filtered like one.
-            Err(error) => return vec![broken(&self.folder, error, Showing::of(arguments))],
+            Err(error) => {
+                let broken = broken(&self.folder, error, Showing::of(&arguments));
+                return libtest_mimic::run(&arguments, vec![broken]).exit_code();
+            }
         };
-        let asked_for = arguments.ignored || arguments.include_ignored || arguments.list;
-        let (folder, shared) = (self.folder.clone(), Arc::new(self));
         let at_once = arguments
             .test_threads
             .or_else(|| thread::available_parallelism().ok().map(Into::into))
             .unwrap_or(1);
-        let plan = Arc::new(Plan { scripts: scripts.clone().into(), at_once });
+        let plan = Arc::new(Plan {
+            scripts: scripts.into(),
+            at_once,
+            fixtures: Fixtures::default(),
+            last: Mutex::default(),
+        });
+        // What the scripts need is there until the teardowns are over.
+        let shared = Arc::new(self);
+        let trials = Self::trials(&shared, &plan, &arguments);
+        let conclusion = libtest_mimic::run(&arguments, trials);
+        if plan.tear_down() { conclusion.exit_code() } else { ExitCode::from(101) }
+    }
+
+    fn trials(shared: &Arc<Self>, plan: &Arc<Plan>, arguments: &Arguments) -> Vec<Trial> {
+        let asked_for = arguments.ignored || arguments.include_ignored || arguments.list;
         let trial = |script: PathBuf| {
-            let name = name(&folder, &script);
+            let name = name(&shared.folder, &script);
             let ignored = script::why_ignored(&script);
             match ignored {
                 // libtest-mimic has no reason for what it leaves out by itself.
@@ -113,14 +125,14 @@ impl<F: Send + Sync + 'static> Scripts<F> {
                     Trial::ignorable_test(name, move || Ok(ignored_for(why)))
                 }
                 ignored => {
-                    let (shared, plan) = (Arc::clone(&shared), Arc::clone(&plan));
+                    let (shared, plan) = (Arc::clone(shared), Arc::clone(plan));
                     let showing = Showing::of(arguments);
                     Trial::ignorable_test(name, move || shared.test(&script, &plan, showing))
                         .with_ignored_flag(ignored.is_some())
                 }
             }
         };
-        scripts.into_iter().map(trial).collect()
+        plan.scripts.iter().cloned().map(trial).collect()
     }
 
     fn test(&self, script: &Path, plan: &Plan, showing: Showing) -> Result<Completion, Failed> {
@@ -131,7 +143,10 @@ impl<F: Send + Sync + 'static> Scripts<F> {
             .fixture
             .get()
             .map_err(|why| format!("what the scripts need was not started: {why}"))?;
-        showing.conclude(held((self.prepare)(fixture, case).run()))
+        let case = (self.prepare)(fixture, case).sharing(plan.fixtures.clone());
+        let outcome = held(case.run());
+        *plan.last() = Some(case);
+        showing.conclude(outcome)
     }
 }
 
@@ -139,6 +154,26 @@ impl<F: Send + Sync + 'static> Scripts<F> {
 struct Plan {
     scripts: Arc<[PathBuf]>,
     at_once: usize,
+    /// What stands around the scripts of a folder, once for all of them.
+    fixtures: Fixtures,
+    /// The case that has run last: teardowns are given what it was given.
+    last: Mutex<Option<Case>>,
+}
+
+impl Plan {
+    fn last(&self) -> MutexGuard<'_, Option<Case>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs the teardowns of the folders whose scripts have run; whether all of them passed.
+    fn tear_down(&self) -> bool {
+        let torn = self.last().take().map(|case| case.tear_down()).unwrap_or_default();
+        let failed: Vec<_> = torn.iter().filter(|outcome| !outcome.is_ok()).collect();
+        for outcome in &failed {
+            anstream::eprintln!("{}", report(outcome));
+        }
+        failed.is_empty()
+    }
 }
 
 /// A test that only says what is wrong with the folder.

@@ -161,6 +161,42 @@ fn what_the_scripts_need_is_started_once_when_the_first_one_runs_and_dropped_beh
 }
 
 #[test]
+fn setups_and_teardowns_run_once_around_all_scripts_of_a_folder() {
+    let server = Embedded::options().start().unwrap();
+    let greeting = "// The greeting.\nassert_eq(fixture().name, \"kim\");\n";
+    let told = |word: &str| {
+        format!(
+            "let s = connect(param(\"smtp\")); s.expect(220); s.ehlo(\"{word}.example\"); \
+             s.mail(\"{word}@example.com\"); s.rcpt(\"hoge@example.com\"); s.data(\"Subject: {word}\\r\\n\\r\\nx\\r\\n\"); s.quit();"
+        )
+    };
+    let setup = format!("{} #{{name: \"kim\"}}", told("setup"));
+    let folder = folder(&[
+        ("scripts/a.rhai", greeting),
+        ("scripts/b.rhai", greeting),
+        ("scripts/setup.rhai", &setup),
+        ("scripts/teardown.rhai", &told("teardown")),
+    ]);
+    let smtp = server.smtp();
+    let given = scripts(folder.path()).with(move || smtp, |smtp, case| case.set("smtp", smtp));
+    let said = said(given, &[]);
+    assert!(!said.failed, "{}", said.text);
+    assert_eq!(names(&said, "ok"), ["a", "b"]);
+    let senders: Vec<_> = server.mails().into_iter().map(|mail| mail.from).collect();
+    assert_eq!(senders, ["setup@example.com", "teardown@example.com"]);
+}
+
+#[test]
+fn a_teardown_that_fails_fails_the_target() {
+    let folder = folder(&[
+        ("scripts/a.rhai", "// The greeting.\nconnect().expect(220);\n"),
+        ("scripts/teardown.rhai", "assert_eq(1, 2);"),
+    ]);
+    let said = said(scripts(folder.path()), &[]);
+    assert!(said.failed && names(&said, "ok") == ["a"], "{}", said.text);
+}
+
+#[test]
 fn scripts_whose_server_does_not_start_fail_with_its_reason() {
     let folder = three();
     let said = said(

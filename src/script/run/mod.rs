@@ -90,6 +90,8 @@ pub(crate) struct Run {
     pub(super) fixture: Option<Arc<serde_json::Value>>,
     /// Whether it stands around others.
     is_fixture: bool,
+    /// Whether what it ends with is handed over to others.
+    is_setup: bool,
     /// What it ended with, if it does.
     ended_with: RefCell<Option<Result<serde_json::Value>>>,
     /// The rows of its tables.
@@ -183,6 +185,7 @@ impl Run {
             programs: Programs::default(),
             fixture: None,
             is_fixture: fixtures::is_fixture(script),
+            is_setup: script.ends_with(fixtures::SETUP),
             ended_with: RefCell::default(),
             table: Table::default(),
             known: RefCell::default(),
@@ -204,8 +207,11 @@ impl Run {
 
     /// Takes what a setup ended with.
     pub(super) fn end_with(&self, value: Option<&Dynamic>) {
-        if let (true, Some(value)) = (self.is_fixture, value) {
-            self.ended_with.replace(Some(plain::of(value)));
+        let Some(value) = value.filter(|_| self.is_setup) else { return };
+        let ended = plain::of(value);
+        // What its last word gave is nothing to hand over, unless it is meant to be: a list or a map.
+        if ended.is_ok() || value.is_map() || value.is_array() {
+            self.ended_with.replace(Some(ended));
         }
     }
 

@@ -87,6 +87,13 @@ impl Runner {
         self
     }
 
+    /// Says which setups have run already; those that it runs are known to the others that were told
+    /// the same.
+    pub(super) fn sharing(mut self, fixtures: Fixtures) -> Self {
+        self.fixtures = fixtures;
+        self
+    }
+
     /// One that cuts the streams of its sessions, and shares everything else with this.
     #[cfg(feature = "cli")]
     pub(crate) fn segment(&self, way: Segment) -> Self {
