@@ -31,7 +31,7 @@ const ELSEWHERE: [(&str, &str); 16] = [
 /// What words take as `#{...}`, all of them.
 const OPTIONS: &str = "timeout after during id uid from_start stdin env crlf expect keep require bare settle grace limit source_ip family proxy tls segment protocol initial cancel \
     authzid mechanism user password token nonce host realm ca verify sni min max cert key injected version source destination from \
-    to cc subject text html attachments headers date message_id encoding name type content users";
+    to cc subject text html attachments headers date message_id encoding name type content users certificate on_demand read_rate";
 
 /// Words of Rhai itself that are no registered functions.
 const BUILT_IN: [&str; 10] = [

@@ -1,9 +1,11 @@
 //! The bytes of one connection, in and out.
 
 use std::io::{self, ErrorKind};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -43,6 +45,8 @@ pub(super) struct Terms {
     pub(super) changes: Option<watch::Receiver<()>>,
     /// Rings when no descriptor is left for a new client.
     pub(super) pressure: watch::Receiver<()>,
+    /// How many octets a second are read, unless it is as many as come.
+    pub(super) read_rate: Option<NonZeroU32>,
 }
 
 /// How a part of the conversation ended.
@@ -63,6 +67,10 @@ enum Woken {
 
 /// Holds the conversation until either side ends it.
 pub(super) async fn serve(mut stream: TcpStream, mut conversation: Conversation, mut terms: Terms) {
+    if terms.read_rate.is_some() {
+        // Else the system takes what is not read; if it does not let us, it takes more.
+        let _ = SockRef::from(&stream).set_recv_buffer_size(CHUNK);
+    }
     // Each reply is one write, and nothing comes after it until the client answers: there is
     // nothing to wait for. If that cannot be set, it is only slower.
     let _ = stream.set_nodelay(true);
@@ -154,7 +162,7 @@ async fn exchange(
     mut outgoing: Outgoing,
     terms: &mut Terms,
 ) -> io::Result<End> {
-    let mut chunk = vec![0; CHUNK];
+    let mut chunk = vec![0; terms.read_rate.map_or(CHUNK, at_once)];
     let (mut since, mut progress) = (Instant::now(), 0);
     loop {
         if !outgoing.replies.is_empty() || progress >= PROGRESS {
@@ -184,6 +192,9 @@ async fn exchange(
             Woken::Read(0) => return Ok(End::Closed(Close::ByClient)),
             Woken::Read(count) => {
                 progress += count;
+                if let Some(rate) = terms.read_rate {
+                    tokio::time::sleep(taking(count, rate)).await;
+                }
                 conversation.receive(&chunk[..count])
             }
             Woken::Silent => conversation.idle(),
@@ -192,6 +203,16 @@ async fn exchange(
         // A client that always has more to say leaves the others their turn.
         tokio::task::yield_now().await;
     }
+}
+
+/// How much is read at once at a rate: what comes in a tenth of a second.
+fn at_once(rate: NonZeroU32) -> usize {
+    (rate.get() as usize / 10).clamp(1, CHUNK)
+}
+
+/// How long so much takes at a rate.
+fn taking(count: usize, rate: NonZeroU32) -> Duration {
+    Duration::from_nanos(1_000_000_000 * count as u64 / u64::from(rate.get()))
 }
 
 async fn write(stream: &mut (impl AsyncWrite + Unpin), outgoing: &Outgoing) -> io::Result<()> {

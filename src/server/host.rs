@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
@@ -45,6 +46,8 @@ pub(super) struct Shared {
     pub(super) authority: Arc<Authority>,
     pub(super) transcript: Option<Transcript>,
     pub(super) spool: Arc<Spool>,
+    /// How many octets a second are read of a client, unless it is as many as come.
+    pub(super) read_rate: Option<NonZeroU32>,
 }
 
 /// Serves ports until it is dropped: they are closed and the transcript is complete after that.
@@ -147,6 +150,7 @@ async fn accept(
         implicit: is_tls,
         changes,
         pressure: pressure.subscribe(),
+        read_rate: shared.read_rate,
     };
     loop {
         let Ok((stream, peer)) = listener.accept().await else {

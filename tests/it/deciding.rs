@@ -153,6 +153,25 @@ fn a_value_that_is_no_answer_is_told() {
 }
 
 #[test]
+fn a_server_that_reads_slowly_makes_the_client_wait() {
+    passes(
+        r#"
+        let relay = serve("smtp", #{read_rate: 20000});
+        let s = connect(relay.url);
+        s.expect(220);
+        s.ehlo("client.example");
+        s.mail("kim@a.example");
+        s.rcpt("hoge@example.com");
+        let taken = s.data("Subject: x\r\n\r\n" + repeat("x", 900) + "\r\n" + repeat(repeat("y", 900) + "\r\n", 11));
+        assert(taken.took >= 0.4, `${taken.took}`);
+        s.quit();
+        "#,
+    );
+    let outcome = outcome("serve(\"smtp\", #{read_rate: 0});");
+    assert!(outcome.failure().unwrap().error.message().contains("octets a second"));
+}
+
+#[test]
 fn a_script_that_ends_leaves_nobody_waiting() {
     passes(
         r#"

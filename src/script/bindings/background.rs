@@ -4,6 +4,7 @@
     reason = "Rhai's plugin macros hand arguments over by value"
 )]
 
+use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -27,7 +28,7 @@ afterwards. It ends with the script.";
 /// How long mail is waited for unless the script says otherwise.
 const WAIT: Duration = Duration::from_secs(10);
 /// The options that are no commands.
-const OPTIONS: [&str; 4] = ["users", "limit", "certificate", "on_demand"];
+const OPTIONS: [&str; 5] = ["users", "limit", "certificate", "on_demand", "read_rate"];
 /// The most other messages that an error lists.
 const MOST_LISTED: usize = 5;
 
@@ -56,6 +57,7 @@ fn start(ctx: &NativeCallContext<'_>, scheme: &str, options: &Map) -> Result<Bac
         server = match name.as_str() {
             "users" => users(server, value)?,
             "limit" => limit(server, value)?,
+            "read_rate" => server.read_rate(read_rate(value)?),
             "on_demand" => server.on_demand(boolean(name, value)?),
             "certificate" => server.flaw(listening::flaw(value)?),
             command if command == command.to_ascii_uppercase() => {
@@ -102,6 +104,14 @@ fn limit(server: Options, value: &Dynamic) -> Result<Options> {
     let [count, window] = &pair[..] else { return Err(wrong()) };
     let count = count.as_int().ok().and_then(|count| usize::try_from(count).ok());
     Ok(server.limit(count.ok_or_else(wrong)?, duration(window)?))
+}
+
+fn read_rate(value: &Dynamic) -> Result<NonZeroU32> {
+    let rate = value.as_int().ok().and_then(|rate| u32::try_from(rate).ok());
+    rate.and_then(NonZeroU32::new).ok_or_else(|| {
+        Error::usage("the option `read_rate` is a number of octets a second")
+            .hint("read_rate: 2000")
+    })
 }
 
 /// One answer for each time, a list of them in turn, after which the server behaves well, or a
@@ -238,7 +248,8 @@ pub mod words {
     /// while a word of the script waits; meanwhile the client waits, and so does that word.
     ///
     /// `users` is a map of names and passwords; `limit: [20, "1m"]` turns away who comes after the
-    /// 20th connection in a minute; `certificate` is `"expired"`, `"not_yet_valid"`,
+    /// 20th connection in a minute; `read_rate: 2000` reads no more than so many octets a second of
+    /// each client; `certificate` is `"expired"`, `"not_yet_valid"`,
     /// `"another_name"` or `"self_signed"`. With `on_demand: true`, SMTP and LMTP do what addresses
     /// ask for: one whose local part begins with a stage (`mail`, `rcpt`, `data`, `message`) and a
     /// reply (`rcpt452_4.2.2@example.com`, `message554+7@example.com`), or `close`, `reset`,

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +41,7 @@ pub struct Options {
     users: Vec<(String, String)>,
     rules: Rules,
     flaw: Flaw,
+    read_rate: Option<NonZeroU32>,
     /// Nothing begins with TLS, whatever its scheme says.
     in_clear: bool,
 }
@@ -55,6 +57,7 @@ impl Default for Options {
             users: Vec::new(),
             rules: Rules::default(),
             flaw: Flaw::None,
+            read_rate: None,
             in_clear: false,
         }
     }
@@ -231,6 +234,22 @@ impl Options {
         self
     }
 
+    /// Reads no more than so many octets a second of each client: what it sends stays in its buffers,
+    /// and then its writes wait.
+    ///
+    /// ```
+    /// use std::num::NonZeroU32;
+    /// use mailexpect::server::Embedded;
+    ///
+    /// let slow = NonZeroU32::new(2000).expect("not zero");
+    /// let server = Embedded::options().read_rate(slow).start()?;
+    /// assert!(server.smtp().starts_with("smtp://127.0.0.1:"));
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
+    pub fn read_rate(self, octets_per_second: NonZeroU32) -> Self {
+        Self { read_rate: Some(octets_per_second), ..self }
+    }
+
     /// Shows a certificate that no client should take.
     pub fn flaw(self, flaw: Flaw) -> Self {
         Self { flaw, ..self }
@@ -281,6 +300,7 @@ impl Options {
             authority: Arc::clone(&authority),
             transcript: self.transcript,
             spool: Arc::clone(&site.spool),
+            read_rate: self.read_rate,
         };
         let host = Host::start(ports, shared)?;
         Ok(Embedded { addresses, authority, site, _host: host })

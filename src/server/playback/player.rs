@@ -88,6 +88,7 @@ impl Player {
         }
         let authority = Arc::<Authority>::default();
         let shared = Shared {
+            read_rate: None,
             authority: Arc::clone(&authority),
             transcript,
             spool: Arc::clone(&Site::default().spool),
