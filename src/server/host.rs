@@ -9,6 +9,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use socket2::{Domain, Socket, Type};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{oneshot, watch};
 
@@ -23,6 +24,10 @@ use crate::transcript::Transcript;
 
 /// How long to wait if no connection can be accepted, most often for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// How many clients may wait to be accepted, as far as the system allows. With few, those of a burst
+/// try again after a second.
+const BACKLOG: i32 = 4096;
 
 /// Makes the server's side of a connection from this address.
 pub(super) type Make = dyn Fn(SocketAddr) -> Box<dyn Dialogue> + Send + Sync;
@@ -93,10 +98,15 @@ impl Host {
 /// # Errors
 /// What the system says, with the address.
 pub(super) fn listen(at: SocketAddr) -> io::Result<TcpListener> {
-    let listener = TcpListener::bind(at)
-        .map_err(|error| io::Error::new(error.kind(), format!("{at}: {error}")))?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
+    let bound = || {
+        let socket = Socket::new(Domain::for_address(at), Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&at.into())?;
+        socket.listen(BACKLOG)?;
+        socket.set_nonblocking(true)?;
+        Ok(socket.into())
+    };
+    bound().map_err(|error: io::Error| io::Error::new(error.kind(), format!("{at}: {error}")))
 }
 
 /// The life of the thread: says whether it could start, then serves until the other end of
