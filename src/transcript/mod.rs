@@ -150,8 +150,8 @@ pub enum What {
     Snapshot {
         /// What the script calls it; may be empty.
         name: Box<str>,
-        /// The value, as text that was made visible: see
-        /// [`visible::escape`](crate::visible::escape).
+        /// The value, as text in which controls and bytes that are not UTF-8 are escapes: `\r`,
+        /// `\xHH`.
         text: Box<str>,
     },
 }
