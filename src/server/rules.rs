@@ -317,9 +317,11 @@ mod tests {
         let add = |words: &str, speech| {
             Rules::default().add(words, (&["close".to_owned()], true), &[speech])
         };
+        // Without scripts there is nothing that measures how near words are.
+        let near = |hint| if cfg!(feature = "script") { hint } else { "a rule is for" };
         for (wrong, speech, hint) in [
-            ("RCTP", Speech::Smtp, "did you mean `RCPT`?"),
-            ("EHLO", Speech::Lmtp, "did you mean `LHLO`?"),
+            ("RCTP", Speech::Smtp, near("did you mean `RCPT`?")),
+            ("EHLO", Speech::Lmtp, near("did you mean `LHLO`?")),
             ("RCPT", Speech::Pop3, "a rule is for"),
             ("MESSAGE", Speech::Imap, "a rule is for"),
             ("", Speech::Smtp, "a rule is for"),
