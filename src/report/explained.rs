@@ -6,8 +6,8 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use crate::outcome::{Failure, Place};
 use crate::visible;
 
-/// How much of a line is shown.
-const LINE_WIDTH: usize = 400;
+/// How much of a line is shown, of the script and of the transcript.
+pub(super) const LINE_WIDTH: usize = 400;
 
 /// What failed, with its place under a caret and its parts after it.
 pub(super) fn explain(failure: &Failure, script: &str) -> String {

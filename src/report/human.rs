@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 
-use super::explained::{at, explain};
+use super::explained::{LINE_WIDTH, at, explain};
 use super::style::{BAD, DIM, GOOD, ODD};
 use super::{difference, failed};
 #[cfg(feature = "cli")]
@@ -26,8 +26,6 @@ use crate::{duration, visible};
 const LAST_LINES: usize = 12;
 /// How many printed lines it shows of what lies before them.
 const LAST_PRINTS: usize = 50;
-/// How much of a transcript's line a failure shows.
-const LINE_WIDTH: usize = 400;
 
 const CLIENT: Style = AnsiColor::Cyan.on_default();
 

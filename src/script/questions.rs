@@ -82,18 +82,24 @@ impl Questions {
     /// The script has ended: who asks from now on is answered well, and so is who still waits. To be
     /// called on the script's own stack, on which its closures are dropped.
     pub(super) fn close(&self) {
-        self.is_over.set(true);
+        self.shut();
         self.deciders.take();
-        if let Ok(mut asked) = self.asked.try_lock() {
-            asked.close();
-            while asked.try_recv().is_ok() {}
-        }
     }
 
     /// Leaks what was never closed: as [`Deferred::forget`](super::deferred::Deferred::forget).
     pub(super) fn forget(&self) {
-        self.is_over.set(true);
+        self.shut();
         std::mem::forget(self.deciders.take());
+    }
+
+    /// Takes no more questions, and lets go of those that wait.
+    fn shut(&self) {
+        self.is_over.set(true);
+        // Nobody waits for one any more who would hold the lock.
+        if let Ok(mut asked) = self.asked.try_lock() {
+            asked.close();
+            while asked.try_recv().is_ok() {}
+        }
     }
 }
 

@@ -141,7 +141,10 @@ impl Overridden {
 
     /// The answer to a message by a rule.
     fn ruled(&mut self, rule: &Conduct, octets: Option<Vec<u8>>) -> Said {
-        self.demands.as_mut().map(std::mem::take);
+        // The next message has addresses of its own.
+        if let Some(demands) = &mut self.demands {
+            *demands = Demands::default();
+        }
         let good = if refuses(rule) { self.inner.crowded() } else { self.inner.octets(octets) };
         conduct(rule, "", || good)
     }
