@@ -79,6 +79,7 @@ async fn take_away(session: &mut Session, message: u64) -> Result<()> {
 async fn await_news(session: &mut Session, has_idle: bool, deadline: Instant) -> Result<()> {
     session.set_timeout(left(deadline));
     if !has_idle {
+        // Without IDLE nothing tells when mail comes: the mailbox is asked again after a pause.
         sleep(PAUSE.min(left(deadline))).await;
         session.noop().await?;
         return Ok(());

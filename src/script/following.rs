@@ -187,6 +187,7 @@ impl Source {
     async fn wait(&mut self, pause: Duration) -> Result<bool> {
         match self {
             Self::File { .. } => {
+                // A log on any file system, that may be rotated: it is looked at again after a pause.
                 sleep(pause).await;
                 Ok(true)
             }

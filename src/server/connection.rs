@@ -192,6 +192,7 @@ async fn exchange(
             Woken::Read(0) => return Ok(End::Closed(Close::ByClient)),
             Woken::Read(count) => {
                 progress += count;
+                // The pause that keeps to the rate that was asked for.
                 if let Some(rate) = terms.read_rate {
                     tokio::time::sleep(taking(count, rate)).await;
                 }

@@ -139,6 +139,7 @@ impl Client {
         let group = Group::of(&child);
         let status = tokio::select! {
             ended = child.wait() => Some(ended.map_err(cannot)?),
+            // Not waited for: it is the time-out that the client races.
             () = tokio::time::sleep(self.timeout) => None,
             () = self.interrupt.pressed() => None,
         };

@@ -186,6 +186,7 @@ async fn accept(
                     count += 1;
                     sessions.spawn(session(Transport::of_tcp(stream), Arc::clone(&terms), tell.clone()));
                 }
+                // No descriptor is left, most likely: asking again at once would only burn the core.
                 Err(_) => tokio::time::sleep(PAUSE).await,
             },
         }

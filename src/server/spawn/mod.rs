@@ -298,6 +298,7 @@ impl Spawn {
     /// command.args(["-MIO::Socket", "-e", SERVER, "{port}"]);
     /// let server = Server::spawn(command).wait_ready_async("tcp://127.0.0.1:{port}").await?;
     /// assert_eq!(server.url(), format!("tcp://127.0.0.1:{}", server.port()));
+    /// assert!(server.status().is_none(), "it has not ended");
     /// # Ok(())
     /// # }
     /// ```
