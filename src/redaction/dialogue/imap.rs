@@ -3,7 +3,9 @@
 
 use std::collections::HashSet;
 
-use super::{Content, Seen, is_one_of, literal, word};
+use super::reduced::{Line, between, leading};
+use super::{Content, Seen, Tracker, is_one_of, literal, word};
+use crate::proto::Speech;
 use crate::redaction::scope::{Place, Verb};
 
 #[derive(Debug, Default)]
@@ -18,8 +20,12 @@ pub(super) struct Imap {
     continues: bool,
 }
 
-impl Imap {
-    pub(super) fn client(&self, line: &[u8]) -> Seen {
+impl Tracker for Imap {
+    fn speech(&self) -> Speech {
+        Speech::Imap
+    }
+
+    fn client(&self, line: &[u8]) -> Seen {
         match &self.appended {
             Some(content) => content.seen(line),
             None if self.continues => Seen::at(Place::Command, Verb::Other, 0),
@@ -27,7 +33,7 @@ impl Imap {
         }
     }
 
-    pub(super) fn server(&self, line: &[u8]) -> Seen {
+    fn server(&self, line: &[u8]) -> Seen {
         match &self.fetched {
             Some(content) if !is_response(&self.tags, line) => content.seen(line),
             _ => {
@@ -37,7 +43,7 @@ impl Imap {
         }
     }
 
-    pub(super) fn sent(&mut self, line: &[u8]) {
+    fn sent(&mut self, line: &[u8]) {
         if let Some(content) = &mut self.appended {
             content.advance(line);
             return;
@@ -52,8 +58,7 @@ impl Imap {
         self.continues &= !is_append;
     }
 
-    /// Whether a message of the client's ended with it.
-    pub(super) fn replied(&mut self, line: &[u8]) -> bool {
+    fn replied(&mut self, line: &[u8]) -> bool {
         self.is_greeted = true;
         if let Some(content) = self.fetched.as_mut().filter(|_| !is_response(&self.tags, line)) {
             content.advance(line);
@@ -61,6 +66,29 @@ impl Imap {
         }
         self.fetched = literal(line).and_then(announced);
         self.tags.contains(word(line)) && self.appended.take().is_some()
+    }
+
+    fn reduced(&self, line: &Line<'_>) -> Option<Vec<u8>> {
+        let text = line.text;
+        if text.starts_with(b"+") {
+            return Some(b"+".to_vec());
+        }
+        if text.starts_with(b")") {
+            return line.keeps_values().then(|| text.to_vec());
+        }
+        let Some(first) = text.iter().position(|byte| *byte == b' ') else {
+            return Some(text.to_vec());
+        };
+        let (tag, rest) = text.split_at(first + 1);
+        if let Some((status, code)) = leading(rest, Speech::Imap.facts().statuses) {
+            return Some(line.with_code(&[tag, status].concat(), response_code(code)));
+        }
+        if tag != b"* " || line.keeps_values() || word(rest).eq_ignore_ascii_case(b"CAPABILITY") {
+            return Some(text.to_vec());
+        }
+        let is_number = word(rest).iter().all(u8::is_ascii_digit);
+        let name = rest.split(|byte| *byte == b' ').nth(usize::from(is_number));
+        Some([tag, name.unwrap_or(rest)].concat())
     }
 }
 
@@ -107,4 +135,15 @@ fn announced(before: &[u8]) -> Option<Content> {
         return Some(Content::message());
     }
     is_one_of(name, &["RFC822.TEXT"]).then(Content::text)
+}
+
+/// The response code of IMAP (RFC 3501 section 7.1); of CAPABILITY with all that it lists.
+fn response_code(rest: &[u8]) -> Option<Vec<u8>> {
+    const CAPABILITY: &[u8] = b"[CAPABILITY ";
+    let rest = rest.trim_ascii_start();
+    if !rest.get(..CAPABILITY.len()).is_some_and(|start| start.eq_ignore_ascii_case(CAPABILITY)) {
+        return between(rest, b'[', b']');
+    }
+    let end = memchr::memchr(b']', rest)?;
+    Some([CAPABILITY, &rest[CAPABILITY.len()..=end]].concat())
 }

@@ -7,6 +7,7 @@
 mod content;
 mod imap;
 mod pop3;
+mod reduced;
 mod sieve;
 mod smtp;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use std::ops::Range;
 use content::Content;
 use imap::Imap;
 use pop3::Pop3;
+pub(super) use reduced::Line;
 use sieve::Sieve;
 use smtp::Smtp;
 
@@ -68,23 +70,47 @@ impl Seen {
 /// The state of one session's dialogue.
 #[derive(Debug)]
 pub(super) struct Dialogue {
-    sides: Sides,
+    tracker: Box<dyn Tracker>,
     client: Lines,
     server: Lines,
     greeting: String,
 }
 
-/// What the protocol makes of the lines.
+/// What a protocol makes of the lines of its dialogue.
+trait Tracker: std::fmt::Debug {
+    fn speech(&self) -> Speech;
+
+    /// What a line of the client's is, or the beginning of one.
+    fn client(&self, line: &[u8]) -> Seen;
+
+    /// What a line of the server's is, or the beginning of one.
+    fn server(&self, line: &[u8]) -> Seen;
+
+    /// The client's line is over.
+    fn sent(&mut self, line: &[u8]);
+
+    /// The server's line is over. Whether octets of the client that were no lines ended with it.
+    fn replied(&mut self, line: &[u8]) -> bool;
+
+    /// What is left of a line of the greeting or of a reply; `None` if it does not count.
+    fn reduced(&self, line: &Line<'_>) -> Option<Vec<u8>>;
+
+    /// Whether nothing is known yet, and the server's first line may say what is spoken.
+    fn may_be_guessed(&self) -> bool {
+        false
+    }
+
+    /// Whether a line of content of the server's says where its replies go on.
+    fn ends_content(&self, _line: &[u8]) -> bool {
+        false
+    }
+}
+
+/// A dialogue of which nothing is known.
 #[derive(Debug)]
-enum Sides {
-    Smtp(Smtp),
-    Pop3(Pop3),
-    Imap(Imap),
-    Sieve(Sieve),
-    /// Nothing is known yet; a greeting may say it.
-    Unknown,
-    /// A protocol without anything that is read here.
-    Other(Speech),
+struct Unknown {
+    /// A greeting may say what is spoken.
+    may_be_guessed: bool,
 }
 
 /// Whose bytes they are.
@@ -96,22 +122,15 @@ pub(super) enum From {
 
 impl Dialogue {
     pub(super) fn new(speech: Option<Speech>) -> Self {
-        let sides = match speech {
-            None | Some(Speech::Stream) => Sides::Unknown,
-            Some(speech) => Sides::speaking(speech),
+        let tracker = match speech {
+            None | Some(Speech::Stream) => Box::new(Unknown { may_be_guessed: true }),
+            Some(speech) => tracker(speech),
         };
-        Self { sides, client: Lines::default(), server: Lines::default(), greeting: String::new() }
+        Self { tracker, client: Lines::default(), server: Lines::default(), greeting: String::new() }
     }
 
     pub(super) fn speech(&self) -> Speech {
-        match &self.sides {
-            Sides::Smtp(smtp) => smtp.speech(),
-            Sides::Pop3(_) => Speech::Pop3,
-            Sides::Imap(_) => Speech::Imap,
-            Sides::Sieve(_) => Speech::Sieve,
-            Sides::Unknown => Speech::Stream,
-            Sides::Other(speech) => *speech,
-        }
+        self.tracker.speech()
     }
 
     /// What the server said first, in lower case, with blanks between its words.
@@ -163,11 +182,11 @@ impl Dialogue {
         let mut seen = if piece.ends_with(b"\n") {
             self.whole_line(from, chomp(joined.as_deref().unwrap_or(piece)))
         } else if before == 0 {
-            self.sides.seen(from, piece)
+            self.seen(from, piece)
         } else {
             let unfinished = self.lines(from).unfinished();
             let start = unfinished[..unfinished.len().min(TELLING)].to_vec();
-            self.sides.seen(from, &start)
+            self.seen(from, &start)
         };
         seen.fixed = seen.fixed.saturating_sub(before);
         (seen, before == 0)
@@ -175,9 +194,9 @@ impl Dialogue {
 
     fn whole_line(&mut self, from: From, line: &[u8]) -> Seen {
         if from == From::Server {
-            self.sides.guess(line);
+            self.guess(line);
         }
-        let seen = self.sides.seen(from, line);
+        let seen = self.seen(from, line);
         if seen.place == Place::Greeting && self.greeting.len() < GREETING {
             self.greeting.push(' ');
             self.greeting.extend(line.iter().take(GREETING).map(|byte| match byte {
@@ -185,66 +204,88 @@ impl Dialogue {
                 _ => ' ',
             }));
         }
-        if self.sides.advance(from, line) {
+        if self.advance(from, line) {
             self.client = Lines::default();
         }
         seen
     }
-}
-
-impl Sides {
-    fn speaking(speech: Speech) -> Self {
-        match speech {
-            Speech::Smtp | Speech::Lmtp => Self::Smtp(Smtp::new(speech)),
-            Speech::Pop3 => Self::Pop3(Pop3::default()),
-            Speech::Imap => Self::Imap(Imap::default()),
-            Speech::Sieve => Self::Sieve(Sieve::default()),
-            Speech::Stream => Self::Other(speech),
-        }
-    }
 
     /// On a stream, the greeting may show what is spoken.
     fn guess(&mut self, line: &[u8]) {
-        if !matches!(self, Self::Unknown) {
-            return;
+        if self.tracker.may_be_guessed() {
+            self.tracker = tracker(Speech::of_greeting(line).unwrap_or(Speech::Stream));
         }
-        let speech = Speech::of_greeting(line);
-        *self = Self::speaking(speech.unwrap_or(Speech::Stream));
     }
 
     /// What a line is, or the beginning of one.
     fn seen(&self, from: From, line: &[u8]) -> Seen {
-        match (self, from) {
-            (Self::Smtp(smtp), From::Client) => smtp.client(line),
-            (Self::Smtp(smtp), From::Server) => smtp.server(line),
-            (Self::Pop3(_) | Self::Unknown | Self::Other(_), From::Client) => {
-                Seen::at(Place::Command, Verb::Other, word(line).len())
-            }
-            (Self::Pop3(pop3), From::Server) => pop3.server(line),
-            (Self::Imap(imap), From::Client) => imap.client(line),
-            (Self::Imap(imap), From::Server) => imap.server(line),
-            (Self::Sieve(sieve), From::Client) => sieve.client(line),
-            (Self::Sieve(sieve), From::Server) => sieve.server(line),
-            // So much of it as a guess goes by.
-            (Self::Unknown, From::Server) => Seen::at(Place::Greeting, Verb::Greeting, 9),
-            (Self::Other(_), From::Server) => Seen::at(Place::Reply, Verb::Other, 0),
+        match from {
+            From::Client => self.tracker.client(line),
+            From::Server => self.tracker.server(line),
         }
     }
 
     /// The line is over. Whether octets of the client that were no lines ended with it.
     fn advance(&mut self, from: From, line: &[u8]) -> bool {
-        match (self, from) {
-            (Self::Smtp(smtp), From::Client) => smtp.sent(line),
-            (Self::Smtp(smtp), From::Server) => return smtp.replied(line),
-            (Self::Pop3(pop3), From::Client) => pop3.sent(line),
-            (Self::Pop3(pop3), From::Server) => pop3.replied(line),
-            (Self::Imap(imap), From::Client) => imap.sent(line),
-            (Self::Imap(imap), From::Server) => return imap.replied(line),
-            (Self::Sieve(sieve), From::Client) => sieve.sent(line),
-            (Self::Sieve(sieve), From::Server) => sieve.replied(line),
-            (Self::Unknown | Self::Other(_), _) => {}
+        match from {
+            From::Client => {
+                self.tracker.sent(line);
+                false
+            }
+            From::Server => self.tracker.replied(line),
         }
+    }
+}
+
+/// What follows the dialogues of a protocol.
+fn tracker(speech: Speech) -> Box<dyn Tracker> {
+    match speech {
+        Speech::Smtp | Speech::Lmtp => Box::new(Smtp::new(speech)),
+        Speech::Pop3 => Box::new(Pop3::default()),
+        Speech::Imap => Box::new(Imap::default()),
+        Speech::Sieve => Box::new(Sieve::default()),
+        Speech::Stream => Box::new(Unknown { may_be_guessed: false }),
+    }
+}
+
+/// What is left of a whole line of the server's; `None` if it does not count.
+pub(super) fn reduced(speech: Speech, line: &Line<'_>) -> Option<Vec<u8>> {
+    let tracker = tracker(speech);
+    if matches!(line.seen.place, Place::Greeting | Place::Reply) {
+        return tracker.reduced(line);
+    }
+    tracker.ends_content(line.text).then(|| line.text.to_vec())
+}
+
+impl Tracker for Unknown {
+    fn speech(&self) -> Speech {
+        Speech::Stream
+    }
+
+    fn may_be_guessed(&self) -> bool {
+        self.may_be_guessed
+    }
+
+    fn client(&self, line: &[u8]) -> Seen {
+        Seen::at(Place::Command, Verb::Other, word(line).len())
+    }
+
+    fn server(&self, _: &[u8]) -> Seen {
+        if self.may_be_guessed {
+            // So much of it as a guess goes by.
+            return Seen::at(Place::Greeting, Verb::Greeting, 9);
+        }
+        Seen::at(Place::Reply, Verb::Other, 0)
+    }
+
+    fn sent(&mut self, _: &[u8]) {}
+
+    fn replied(&mut self, _: &[u8]) -> bool {
         false
+    }
+
+    fn reduced(&self, line: &Line<'_>) -> Option<Vec<u8>> {
+        Some(line.text.to_vec())
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::{Content, Seen, is_one_of, word};
+use super::reduced::{Line, between, leading};
+use super::{Content, Seen, Tracker, is_one_of, word};
+use crate::proto::Speech;
 use crate::redaction::scope::{Place, Verb};
 
 #[derive(Debug)]
@@ -37,8 +39,16 @@ impl Default for Pop3 {
     }
 }
 
-impl Pop3 {
-    pub(super) fn server(&self, line: &[u8]) -> Seen {
+impl Tracker for Pop3 {
+    fn speech(&self) -> Speech {
+        Speech::Pop3
+    }
+
+    fn client(&self, line: &[u8]) -> Seen {
+        Seen::at(Place::Command, Verb::Other, word(line).len())
+    }
+
+    fn server(&self, line: &[u8]) -> Seen {
         match &self.block {
             Some((_, Some(content))) => content.seen(line),
             Some((verb, None)) => Seen::at(Place::Reply, *verb, usize::from(line == b".")),
@@ -52,7 +62,7 @@ impl Pop3 {
         }
     }
 
-    pub(super) fn sent(&mut self, line: &[u8]) {
+    fn sent(&mut self, line: &[u8]) {
         let owed = if std::mem::take(&mut self.challenged) {
             Owed::line(Verb::Auth)
         } else {
@@ -61,23 +71,45 @@ impl Pop3 {
         self.owed.push_back(owed);
     }
 
-    pub(super) fn replied(&mut self, line: &[u8]) {
+    fn replied(&mut self, line: &[u8]) -> bool {
         if let Some((_, content)) = &mut self.block {
             if line == b"." {
                 self.block = None;
             } else if let Some(content) = content {
                 content.advance(line);
             }
-            return;
+            return false;
         }
         if !is_status(line) {
-            return;
+            return false;
         }
-        let Some(Owed { verb, has_block }) = self.owed.pop_front() else { return };
+        let Some(Owed { verb, has_block }) = self.owed.pop_front() else { return false };
         if has_block && is_one_of(word(line), &["+OK"]) {
             self.block = Some((verb, (verb == Verb::Retrieve).then(Content::message)));
         }
         self.challenged = verb == Verb::Auth && word(line) == b"+" && self.owed.is_empty();
+        false
+    }
+
+    fn reduced(&self, line: &Line<'_>) -> Option<Vec<u8>> {
+        let answering = line.seen.answering;
+        if let Some((status, rest)) = leading(line.text, Speech::Pop3.facts().statuses) {
+            if line.keeps_values() && is_figure(answering, rest) {
+                return Some(line.text.to_vec());
+            }
+            return Some(line.with_code(status, between(rest, b'[', b']')));
+        }
+        match answering {
+            _ if line.text == b"." => Some(line.text.to_vec()),
+            Verb::Capa => Some(line.capability(line.text, b"SASL").to_vec()),
+            Verb::List | Verb::Uidl => Some(line.data()),
+            Verb::Retrieve | Verb::Other => None,
+            _ => Some(line.text.to_vec()),
+        }
+    }
+
+    fn ends_content(&self, line: &[u8]) -> bool {
+        line == b"."
     }
 }
 
@@ -98,5 +130,16 @@ fn command(line: &[u8]) -> Owed {
         b"CAPA" | b"AUTH" => Owed::block(Verb::Capa),
         b"LANG" => Owed { verb: Verb::Other, has_block: is_bare },
         _ => Owed::line(Verb::Other),
+    }
+}
+
+/// Whether what follows a status of POP3 is what was asked for, and no prose.
+fn is_figure(answering: Verb, rest: &[u8]) -> bool {
+    let mut words = rest.trim_ascii().split(|byte| *byte == b' ');
+    let is_number = |word: &[u8]| !word.is_empty() && word.iter().all(u8::is_ascii_digit);
+    match answering {
+        Verb::Stat | Verb::List => words.all(is_number),
+        Verb::Uidl => words.next().is_some_and(is_number) && words.count() == 1,
+        _ => false,
     }
 }

@@ -1,6 +1,8 @@
 //! ManageSieve: which lines belong to an exchange of SASL, and which are the content of a literal.
 
-use super::{Seen, is_one_of, literal, word};
+use super::reduced::{Line, between, leading};
+use super::{Seen, Tracker, is_one_of, literal, word};
+use crate::proto::Speech;
 use crate::redaction::scope::{Place, Verb};
 
 #[derive(Debug, Default)]
@@ -28,8 +30,14 @@ impl Sieve {
     fn verb(&self) -> Verb {
         if self.authenticating { Verb::Auth } else { Verb::Other }
     }
+}
 
-    pub(super) fn client(&self, line: &[u8]) -> Seen {
+impl Tracker for Sieve {
+    fn speech(&self) -> Speech {
+        Speech::Sieve
+    }
+
+    fn client(&self, line: &[u8]) -> Seen {
         if self.sends_literal && !self.authenticating {
             return Seen::at(Place::Body, Verb::Other, 0);
         }
@@ -37,7 +45,7 @@ impl Sieve {
         Seen::at(Place::Command, self.verb(), fixed)
     }
 
-    pub(super) fn server(&self, line: &[u8]) -> Seen {
+    fn server(&self, line: &[u8]) -> Seen {
         let is_content = match self.literal {
             None => false,
             Some(Literal::Value) => !is_status(line),
@@ -51,7 +59,7 @@ impl Sieve {
         Seen::at(place, self.verb(), fixed)
     }
 
-    pub(super) fn sent(&mut self, line: &[u8]) {
+    fn sent(&mut self, line: &[u8]) {
         self.literal = None;
         if self.sends_literal {
             return;
@@ -60,7 +68,7 @@ impl Sieve {
         self.sends_literal = literal(line).is_some() && !self.authenticating;
     }
 
-    pub(super) fn replied(&mut self, line: &[u8]) {
+    fn replied(&mut self, line: &[u8]) -> bool {
         self.sends_literal = false;
         if is_status(line) && self.literal != Some(Literal::Status) {
             self.is_greeted = true;
@@ -69,6 +77,16 @@ impl Sieve {
         } else if self.literal.is_none() {
             self.literal = literal(line).map(|_| Literal::Value);
         }
+        false
+    }
+
+    fn reduced(&self, line: &Line<'_>) -> Option<Vec<u8>> {
+        if let Some((status, rest)) = leading(line.text, Speech::Sieve.facts().statuses) {
+            return Some(line.with_code(status, between(rest, b'(', b')')));
+        }
+        let lists = [&b"\"SASL\""[..], b"\"SIEVE\"", b"\"NOTIFY\""];
+        let is_list = lists.iter().any(|name| word(line.text).eq_ignore_ascii_case(name));
+        Some(if is_list { line.text.to_vec() } else { line.data() })
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::{Content, Seen, is_one_of, word};
+use super::reduced::Line;
+use super::{Content, Seen, Tracker, is_one_of, word};
+use crate::pattern::Enhanced;
 use crate::proto::Speech;
 use crate::redaction::scope::{Place, Verb};
 
@@ -40,11 +42,23 @@ impl Smtp {
         }
     }
 
-    pub(super) fn speech(&self) -> Speech {
+    fn command(&mut self, verb: Verb) {
+        if matches!(verb, Verb::Mail | Verb::Ehlo) {
+            self.accepted = 0;
+        }
+        if verb == Verb::Bdat {
+            self.mode = Mode::Chunk(Content::message());
+        }
+        self.owed.push_back(verb);
+    }
+}
+
+impl Tracker for Smtp {
+    fn speech(&self) -> Speech {
         self.speech
     }
 
-    pub(super) fn client(&self, line: &[u8]) -> Seen {
+    fn client(&self, line: &[u8]) -> Seen {
         match &self.mode {
             Mode::Message(content) => content.seen(line),
             Mode::Chunk(content) if !is_chunk(line) => content.seen(line),
@@ -54,14 +68,14 @@ impl Smtp {
         }
     }
 
-    pub(super) fn server(&self, line: &[u8]) -> Seen {
+    fn server(&self, line: &[u8]) -> Seen {
         let answering = self.owed.front().copied().unwrap_or_default();
         let place = if answering == Verb::Greeting { Place::Greeting } else { Place::Reply };
         let fixed = if code(line).is_some() { line.len().min(4) } else { 0 };
         Seen { continues: self.continues, ..Seen::at(place, answering, fixed) }
     }
 
-    pub(super) fn sent(&mut self, line: &[u8]) {
+    fn sent(&mut self, line: &[u8]) {
         if matches!(self.mode, Mode::Command) && self.owed.back() == Some(&Verb::Data) {
             self.mode = Mode::Message(Content::message());
         }
@@ -82,18 +96,7 @@ impl Smtp {
         }
     }
 
-    fn command(&mut self, verb: Verb) {
-        if matches!(verb, Verb::Mail | Verb::Ehlo) {
-            self.accepted = 0;
-        }
-        if verb == Verb::Bdat {
-            self.mode = Mode::Chunk(Content::message());
-        }
-        self.owed.push_back(verb);
-    }
-
-    /// Whether a chunk ended with it.
-    pub(super) fn replied(&mut self, line: &[u8]) -> bool {
+    fn replied(&mut self, line: &[u8]) -> bool {
         let Some(code) = code(line) else { return false };
         self.continues = line.get(3) == Some(&b'-');
         if self.continues {
@@ -119,6 +122,29 @@ impl Smtp {
         }
         was_chunk
     }
+
+    fn reduced(&self, line: &Line<'_>) -> Option<Vec<u8>> {
+        let Some((code, separator, rest)) = parts(line.text) else {
+            return Some(line.text.to_vec());
+        };
+        let head = [code, separator].concat();
+        if line.seen.answering == Verb::Ehlo && code == b"250" {
+            let keyword = if line.seen.continues { line.capability(rest, b"AUTH") } else { b"" };
+            return Some([&head, keyword].concat().trim_ascii_end().to_vec());
+        }
+        let status = status(line, line.text);
+        if separator == b"-" && line.next.is_some_and(|next| self::status(line, next) == status) {
+            return None;
+        }
+        let enhanced = status.and_then(|(_, enhanced)| enhanced).unwrap_or_default();
+        Some([&head, enhanced].concat().trim_ascii_end().to_vec())
+    }
+}
+
+/// The code of a text and its enhanced code, as far as that counts.
+fn status<'t>(line: &Line<'_>, text: &'t [u8]) -> Option<(&'t [u8], Option<&'t [u8]>)> {
+    let (code, _, rest) = parts(text)?;
+    Some((code, enhanced(rest).filter(|_| line.keeps_values())))
 }
 
 fn code(line: &[u8]) -> Option<&[u8; 3]> {
@@ -146,4 +172,18 @@ fn verb(line: &[u8]) -> Verb {
     ];
     let word = word(line);
     VERBS.iter().find(|(name, _)| is_one_of(word, &[name])).map_or(Verb::Other, |(_, verb)| *verb)
+}
+
+/// The code of a line of a reply, what stands after that, and its text (RFC 5321 section 4.2).
+fn parts(text: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let (code, rest) = text.split_at_checked(3)?;
+    let (separator, rest) = rest.split_at(rest.len().min(1));
+    let is_reply = code.iter().all(u8::is_ascii_digit) && matches!(separator, b"" | b" " | b"-");
+    is_reply.then_some((code, separator, rest))
+}
+
+/// An enhanced status code at the start of a reply's text (RFC 2034 section 4).
+fn enhanced(rest: &[u8]) -> Option<&[u8]> {
+    let word = rest.trim_ascii_start().split(u8::is_ascii_whitespace).next()?;
+    std::str::from_utf8(word).ok().and_then(Enhanced::parse).map(|_| word)
 }
