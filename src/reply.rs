@@ -52,11 +52,6 @@ impl Reply {
         self.took
     }
 
-    /// The same, which keeps nothing else in memory.
-    pub(crate) fn copied(&self) -> Self {
-        Self { bytes: Bytes::copy_from_slice(&self.bytes), ..self.clone() }
-    }
-
     /// Everything that was taken from the session, exactly as it came.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {

@@ -129,7 +129,7 @@ impl Assembler {
                 line.starts_with(['"', '{'])
                     || ["OK", "NO", "BYE"].contains(&first_word(line).as_str())
             }
-            Some(Speech::Stream) | None => Speech::of_greeting(line.as_bytes()).is_some(),
+            _ => Speech::of_greeting(line.as_bytes()).is_some(),
         }
     }
 

@@ -160,7 +160,7 @@ impl Script {
         let session = self.current;
         let step = |act| Step { line, session, act, remark: None };
         self.read.steps.push(step(Act::Connect { scheme, place: None }));
-        let greeting = Success::greeting(self.speech).to_owned();
+        let greeting = Success::greeting(self.speech);
         self.read.steps.push(step(Act::Statement(greeting)));
         if self.speech == Speech::Imap {
             // The suites log in before that in Java; a script that does it itself needs no user.

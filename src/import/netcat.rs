@@ -26,7 +26,7 @@ pub(super) fn read(text: &str) -> Read {
     let scheme = speech.facts().schemes.first().map_or("tcp", |scheme| scheme.name);
     let mut push = |line, act| read.steps.push(Step { line, session: 0, act, remark: None });
     push(1, Act::Connect { scheme, place: None });
-    push(1, Act::Statement(Success::greeting(speech).to_owned()));
+    push(1, Act::Statement(Success::greeting(speech)));
     let mut success = Success::default();
     for (n, line) in text.lines().enumerate() {
         let line = line.trim_end_matches('\r');

@@ -2,7 +2,7 @@
 
 use super::literal::text;
 use super::words::{first_word, has_block};
-use crate::proto::Speech;
+use crate::proto::{self, Speech};
 
 /// The state of a dialogue of which only the client's lines are known.
 #[derive(Debug, Default)]
@@ -31,13 +31,11 @@ pub(super) struct Answer {
 
 impl Success {
     /// The statements that take the greeting.
-    pub(super) fn greeting(speech: Speech) -> &'static str {
-        match speech {
-            Speech::Smtp | Speech::Lmtp => "$.expect(220);",
-            Speech::Pop3 => "$.expect(\"+OK\");",
-            Speech::Imap => "$.expect(\"* OK\");",
-            Speech::Sieve => "$.expect(\"OK\");",
-            Speech::Stream => "",
+    pub(super) fn greeting(speech: Speech) -> String {
+        match speech.facts().greeting.first() {
+            Some(proto::Success::Code(code)) => format!("$.expect({code});"),
+            Some(proto::Success::Word(word)) => format!("$.expect({});", text(word)),
+            None => String::new(),
         }
     }
 
@@ -62,7 +60,7 @@ impl Success {
             Speech::Pop3 => Some(self.pop3(line)),
             Speech::Imap => Some(self.imap(line)),
             Speech::Sieve => Some("$.expect(\"OK\");".to_owned()),
-            Speech::Stream => None,
+            _ => None,
         };
         Answer { statements, is_secret: false }
     }

@@ -203,7 +203,7 @@ impl Steps<'_> {
             // Old servers have no CAPA, and are none the worse for that.
             Speech::Pop3 => drop(self.session.capa().expect(Regex::new("")?).await?),
             Speech::Imap => drop(self.session.capability().await?),
-            Speech::Sieve | Speech::Stream => {}
+            _ => {}
         }
         let service = &mut self.talk.found.service;
         let capabilities = self.session.capabilities();
@@ -287,10 +287,11 @@ impl Steps<'_> {
         self.session.set_timeout(GOODBYE);
         if is_well || (self.session.is_open() && self.session.owed() == 0) {
             // What comes of that says nothing of the server.
-            let _ = match self.speech {
-                Speech::Imap | Speech::Sieve => self.session.logout().await,
-                Speech::Stream => return,
-                _ => self.session.quit().await,
+            let Some(farewell) = self.speech.facts().farewell else { return };
+            let _ = if farewell.command == "LOGOUT" {
+                self.session.logout().await
+            } else {
+                self.session.quit().await
             };
         }
         self.session.hang_up();

@@ -13,6 +13,21 @@ use crate::reply::Reply;
 /// What the words of IMAP stand after.
 pub(crate) const CAPABILITY: &[u8] = b"CAPABILITY ";
 
+/// What something that came says of what the server can do.
+pub(crate) enum Told {
+    Nothing,
+    /// What it has said before holds no longer.
+    Void,
+    /// It says it, to be read like this.
+    Capabilities(fn(&[u8]) -> Capabilities),
+}
+
+/// Whether a line is this command.
+pub(crate) fn is_answer_to(answered: &[u8], command: &str) -> bool {
+    let word = answered.split(u8::is_ascii_whitespace).next().unwrap_or_default();
+    word.eq_ignore_ascii_case(command.as_bytes())
+}
+
 /// No server has as many mechanisms by far.
 const MOST_MECHANISMS: usize = 1000;
 
@@ -132,6 +147,11 @@ impl Capabilities {
     /// Those that a session remembers: a copy of the reply, which keeps nothing else in memory.
     pub(crate) fn remembered(reply: &[u8]) -> Self {
         Self::of_hello(Reply::whole(Bytes::copy_from_slice(reply), Match::default()))
+    }
+
+    /// The same, of a block of lines.
+    pub(crate) fn remembered_lines(block: &[u8]) -> Self {
+        Self::of_lines(Reply::whole(Bytes::copy_from_slice(block), Match::default()))
     }
 
     /// The same, of an IMAP response.

@@ -13,7 +13,7 @@ pub(crate) mod stream;
 use std::fmt;
 use std::ops::Range;
 
-pub(crate) use facts::{Advice, Facts, Sasl, Scheme, Success, Tls};
+pub(crate) use facts::{Advice, Facts, Sasl, Scheme, Success};
 
 use crate::pattern::Verdict;
 use crate::secrets::Secrets;
@@ -50,6 +50,11 @@ impl Speech {
             Self::Sieve => &sieve::FACTS,
             Self::Stream => &stream::FACTS,
         }
+    }
+
+    /// Those that have a command of this name, in capitals.
+    pub(crate) fn with_command(name: &str) -> Vec<Self> {
+        Self::ALL.into_iter().filter(|speech| speech.facts().has_command(name)).collect()
     }
 
     /// Whether a server may say this without being asked.

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::facts::{Facts, Scheme, Success};
+use super::capabilities::Told;
+use super::facts::{Facts, Scheme, Server, Success};
 use super::{Framing, Lines, Protocol, Speech, chomp};
 use crate::secrets::{self, Secrets};
 
@@ -20,9 +21,19 @@ pub(super) static FACTS: Facts = Facts {
     success: Success::Code(250),
     statuses: &[],
     unasked: None,
+    commands: &[],
+    has_tags: false,
+    has_blocks: false,
+    farewell: None,
     tls: None,
     // Whoever authenticates on a stream most likely means SMTP.
     sasl: &super::smtp::SASL,
+    told: |_, _| Told::Nothing,
+    server: Server {
+        greeting: &["220 localhost ESMTP"],
+        too_many: "421 4.7.0 Too many connections",
+        refusal: "500 5.5.1 {}",
+    },
     advice: &[],
 };
 

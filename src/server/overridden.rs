@@ -174,15 +174,8 @@ impl Overridden {
 impl Dialogue for Overridden {
     fn greeting(&mut self) -> Said {
         if self.rules.is_too_many() {
-            return Said::new(match self.speech {
-                Speech::Imap => "* BYE Too many connections\r\n",
-                Speech::Pop3 => "-ERR [SYS/TEMP] Too many connections\r\n",
-                Speech::Sieve => "BYE (TRYLATER) \"Too many connections\"\r\n",
-                Speech::Smtp | Speech::Lmtp | Speech::Stream => {
-                    "421 4.7.0 Too many connections\r\n"
-                }
-            })
-            .then(Next::Close);
+            let too_many = self.speech.facts().server.too_many;
+            return Said::new(format!("{too_many}\r\n")).then(Next::Close);
         }
         match Arc::clone(&self.rules).turn(GREETING) {
             Turn::Do(rule) => conduct(rule, "*", || self.inner.greeting()),

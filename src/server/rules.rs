@@ -67,107 +67,11 @@ pub(super) const MESSAGE: &str = "MESSAGE";
 /// A response to a challenge of SASL.
 pub(super) const RESPONSE: &str = "RESPONSE";
 
-/// The commands of SMTP (RFC 5321, 1870 to 6710 and Postfix's own), of which LMTP has LHLO alone to
-/// say hello with (RFC 2033).
-const OF_SMTP: [&str; 16] = [
-    "ATRN", "AUTH", "BDAT", "BURL", "DATA", "ETRN", "EXPN", "HELP", "MAIL", "NOOP", "QUIT", "RCPT",
-    "RSET", "STARTTLS", "TURN", "VRFY",
-];
-/// RFC 1939, 2449, 2595, 5034 and 6856.
-const OF_POP3: [&str; 17] = [
-    "APOP", "AUTH", "CAPA", "DELE", "LANG", "LIST", "NOOP", "PASS", "QUIT", "RETR", "RSET", "STAT",
-    "STLS", "TOP", "UIDL", "USER", "UTF8",
-];
-/// RFC 3501, and the extensions that the registry of IMAP's capabilities has.
-const OF_IMAP: [&str; 58] = [
-    "APPEND",
-    "AUTHENTICATE",
-    "CANCELUPDATE",
-    "CAPABILITY",
-    "CHECK",
-    "CLOSE",
-    "COMPRESS",
-    "CONVERSIONS",
-    "CONVERT",
-    "COPY",
-    "CREATE",
-    "DELETE",
-    "DELETEACL",
-    "DONE",
-    "ENABLE",
-    "ESEARCH",
-    "EXAMINE",
-    "EXPUNGE",
-    "FETCH",
-    "GENURLAUTH",
-    "GETACL",
-    "GETANNOTATION",
-    "GETJMAPACCESS",
-    "GETMETADATA",
-    "GETQUOTA",
-    "GETQUOTAROOT",
-    "ID",
-    "IDLE",
-    "LANGUAGE",
-    "LIST",
-    "LISTRIGHTS",
-    "LOGIN",
-    "LOGOUT",
-    "LSUB",
-    "MOVE",
-    "MYRIGHTS",
-    "NAMESPACE",
-    "NOOP",
-    "NOTIFY",
-    "RENAME",
-    "REPLACE",
-    "RESETKEY",
-    "SEARCH",
-    "SELECT",
-    "SETACL",
-    "SETANNOTATION",
-    "SETMETADATA",
-    "SETQUOTA",
-    "SORT",
-    "STARTTLS",
-    "STATUS",
-    "STORE",
-    "SUBSCRIBE",
-    "THREAD",
-    "UNAUTHENTICATE",
-    "UNSELECT",
-    "UNSUBSCRIBE",
-    "URLFETCH",
-];
-/// RFC 5804.
-const OF_SIEVE: [&str; 14] = [
-    "AUTHENTICATE",
-    "CAPABILITY",
-    "CHECKSCRIPT",
-    "DELETESCRIPT",
-    "GETSCRIPT",
-    "HAVESPACE",
-    "LISTSCRIPTS",
-    "LOGOUT",
-    "NOOP",
-    "PUTSCRIPT",
-    "RENAMESCRIPT",
-    "SETACTIVE",
-    "STARTTLS",
-    "UNAUTHENTICATE",
-];
-
 /// What a rule may begin with if this is spoken.
 fn known(speech: Speech) -> Vec<&'static str> {
-    let (commands, others): (&[_], &[_]) = match speech {
-        Speech::Smtp => (&OF_SMTP, &["EHLO", "HELO", MESSAGE]),
-        Speech::Lmtp => (&OF_SMTP, &["LHLO", MESSAGE]),
-        Speech::Pop3 => (&OF_POP3, &[]),
-        Speech::Imap => (&OF_IMAP, &[]),
-        Speech::Sieve => (&OF_SIEVE, &[]),
-        Speech::Stream => (&[], &[]),
-    };
-    [commands, others, &[GREETING, RESPONSE]].concat()
+    let commands = speech.facts().commands().filter_map(|command| command.split(' ').next());
+    let has_messages = matches!(speech, Speech::Smtp | Speech::Lmtp);
+    commands.chain(has_messages.then_some(MESSAGE)).chain([GREETING, RESPONSE]).collect()
 }
 
 /// The command that was meant, most likely.

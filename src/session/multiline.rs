@@ -10,7 +10,6 @@ use super::waiting::Wait;
 use super::{Operation, Session};
 use crate::error::{Error, Kind, Result};
 use crate::pattern::Match;
-use crate::proto::Speech;
 use crate::proto::multiline::Multiline;
 use crate::reply::Reply;
 use crate::transcript::{Excerpt, What};
@@ -90,7 +89,7 @@ impl Session {
 
     /// Takes a block within an operation that has begun.
     pub(super) async fn multiline(&mut self, keep: bool, wait: Wait) -> Result<Reply> {
-        if self.turn.speech() == Speech::Pop3
+        if self.turn.speech().facts().has_blocks
             && self.turn.owed_to_us() > 0
             && !self.turn.protocol().owes_block()
         {
@@ -133,7 +132,7 @@ impl Session {
         self.record.taken(excerpt);
         block.unstuff(&mut bytes);
         let reply = Reply::whole(bytes.freeze(), Match::default());
-        self.note_capabilities_of_block(&reply);
+        self.note_capabilities(reply.bytes());
         reply
     }
 

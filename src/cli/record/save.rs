@@ -270,13 +270,13 @@ fn is_challenge(speech: Speech, said: &[u8]) -> bool {
 }
 
 fn is_success(speech: Speech, said: &[u8]) -> bool {
-    let last = String::from_utf8_lossy(crate::proto::last_line(said)).to_ascii_uppercase();
-    match speech {
-        Speech::Smtp | Speech::Lmtp => last.starts_with("235"),
-        Speech::Pop3 => last.starts_with("+OK"),
-        Speech::Imap => last.split(' ').nth(1) == Some("OK"),
-        Speech::Sieve | Speech::Stream => last.starts_with("OK"),
-    }
+    let last = crate::proto::last_line(said);
+    let status = if speech.facts().has_tags {
+        &last[memchr::memchr(b' ', last).map_or(last.len(), |at| at + 1)..]
+    } else {
+        last
+    };
+    speech.facts().sasl.success.fits(status)
 }
 
 /// Who logs in, as a response says it whose secret is masked.

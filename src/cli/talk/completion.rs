@@ -9,89 +9,12 @@ use rustyline::validate::Validator;
 use rustyline::{Context, Helper};
 
 use super::commands;
-use crate::proto::Speech;
 use crate::target;
-
-/// The verbs of SMTP (RFC 5321, 3207, 4954, 3030).
-const SMTP: [&str; 16] = [
-    "EHLO",
-    "HELO",
-    "MAIL FROM:<",
-    "RCPT TO:<",
-    "DATA",
-    "BDAT",
-    "RSET",
-    "NOOP",
-    "QUIT",
-    "VRFY",
-    "EXPN",
-    "HELP",
-    "STARTTLS",
-    "AUTH",
-    "ETRN",
-    "XCLIENT",
-];
-/// Those of LMTP (RFC 2033).
-const LMTP: [&str; 9] =
-    ["LHLO", "MAIL FROM:<", "RCPT TO:<", "DATA", "RSET", "NOOP", "QUIT", "VRFY", "STARTTLS"];
-/// Those of POP3 (RFC 1939, 2449, 2595, 5034).
-const POP3: [&str; 15] = [
-    "CAPA", "STLS", "USER", "PASS", "APOP", "AUTH", "STAT", "LIST", "UIDL", "RETR", "TOP", "DELE",
-    "RSET", "NOOP", "QUIT",
-];
-/// Those of IMAP (RFC 3501), which follow a tag.
-const IMAP: [&str; 22] = [
-    "CAPABILITY",
-    "STARTTLS",
-    "LOGIN",
-    "AUTHENTICATE",
-    "SELECT",
-    "EXAMINE",
-    "CREATE",
-    "DELETE",
-    "LIST",
-    "LSUB",
-    "STATUS",
-    "APPEND",
-    "FETCH",
-    "STORE",
-    "COPY",
-    "SEARCH",
-    "UID",
-    "EXPUNGE",
-    "IDLE",
-    "DONE",
-    "NOOP",
-    "LOGOUT",
-];
-/// Those of ManageSieve (RFC 5804).
-const SIEVE: [&str; 13] = [
-    "CAPABILITY",
-    "STARTTLS",
-    "AUTHENTICATE",
-    "HAVESPACE",
-    "PUTSCRIPT",
-    "LISTSCRIPTS",
-    "SETACTIVE",
-    "GETSCRIPT",
-    "DELETESCRIPT",
-    "RENAMESCRIPT",
-    "CHECKSCRIPT",
-    "NOOP",
-    "LOGOUT",
-];
 
 /// The verbs of what is spoken at a URL.
 pub(super) fn verbs(url: &str) -> Vec<String> {
-    let verbs: &[&str] = match target::speech(url) {
-        Some(Speech::Smtp) => &SMTP,
-        Some(Speech::Lmtp) => &LMTP,
-        Some(Speech::Pop3) => &POP3,
-        Some(Speech::Imap) => &IMAP,
-        Some(Speech::Sieve) => &SIEVE,
-        Some(Speech::Stream) | None => &[],
-    };
-    verbs.iter().map(|verb| (*verb).to_owned()).collect()
+    let commands = target::speech(url).into_iter().flat_map(|speech| speech.facts().commands());
+    commands.map(str::to_owned).collect()
 }
 
 /// Completes.
@@ -156,7 +79,7 @@ mod tests {
     #[test]
     fn a_word_is_completed_in_letters_of_either_case() {
         let shown = |typed| {
-            let pairs = candidates(typed, SMTP.iter().copied());
+            let pairs = candidates(typed, crate::proto::Speech::Smtp.facts().commands());
             pairs.into_iter().map(|pair| pair.replacement).collect::<Vec<_>>()
         };
         assert_eq!(shown("eh"), ["EHLO"]);

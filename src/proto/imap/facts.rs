@@ -2,9 +2,73 @@
 
 use super::Imap;
 use crate::proto::Speech;
-use crate::proto::facts::{Advice, Facts, Sasl, Scheme, Success, Tls};
+use crate::proto::capabilities::{CAPABILITY, Capabilities, Told};
+use crate::proto::facts::{Advice, Facts, Farewell, Sasl, Scheme, Server, Success, Tls};
 
 const OK: Success = Success::Word("OK");
+
+/// RFC 3501, and the extensions that the registry of IMAP's capabilities has.
+const COMMANDS: [&str; 59] = [
+    "APPEND",
+    "AUTHENTICATE",
+    "CANCELUPDATE",
+    "CAPABILITY",
+    "CHECK",
+    "CLOSE",
+    "COMPRESS",
+    "CONVERSIONS",
+    "CONVERT",
+    "COPY",
+    "CREATE",
+    "DELETE",
+    "DELETEACL",
+    "DONE",
+    "ENABLE",
+    "ESEARCH",
+    "EXAMINE",
+    "EXPUNGE",
+    "FETCH",
+    "GENURLAUTH",
+    "GETACL",
+    "GETANNOTATION",
+    "GETJMAPACCESS",
+    "GETMETADATA",
+    "GETQUOTA",
+    "GETQUOTAROOT",
+    "ID",
+    "IDLE",
+    "LANGUAGE",
+    "LIST",
+    "LISTRIGHTS",
+    "LOGIN",
+    "LOGOUT",
+    "LSUB",
+    "MOVE",
+    "MYRIGHTS",
+    "NAMESPACE",
+    "NOOP",
+    "NOTIFY",
+    "RENAME",
+    "REPLACE",
+    "RESETKEY",
+    "SEARCH",
+    "SELECT",
+    "SETACL",
+    "SETANNOTATION",
+    "SETMETADATA",
+    "SETQUOTA",
+    "SORT",
+    "STARTTLS",
+    "STATUS",
+    "STORE",
+    "SUBSCRIBE",
+    "THREAD",
+    "UNAUTHENTICATE",
+    "UNSELECT",
+    "UNSUBSCRIBE",
+    "URLFETCH",
+    "UID",
+];
 
 pub(in crate::proto) static FACTS: Facts = Facts {
     name: "IMAP",
@@ -19,7 +83,20 @@ pub(in crate::proto) static FACTS: Facts = Facts {
     statuses: &["OK", "NO", "BAD", "BYE", "PREAUTH"],
     // Untagged data and BYE (RFC 3501 section 7).
     unasked: Some("*"),
-    tls: Some(Tls { command: "STARTTLS", success: OK, greets_again: false }),
+    commands: &[&COMMANDS],
+    has_tags: true,
+    has_blocks: false,
+    farewell: Some(Farewell {
+        command: "LOGOUT",
+        success: OK,
+        answer: &["* BYE", "OK LOGOUT completed"],
+    }),
+    tls: Some(Tls {
+        command: "STARTTLS",
+        success: OK,
+        go_ahead: "OK begin TLS",
+        greets_again: false,
+    }),
     // RFC 3501 section 6.2.2; a line by RFC 7162 section 4.
     sasl: &Sasl {
         service: "imap",
@@ -27,11 +104,37 @@ pub(in crate::proto) static FACTS: Facts = Facts {
         challenge: b"+",
         success: OK,
         cancelled: Success::Word("BAD"),
+        granted: "OK authenticated",
+        denied: "NO [AUTHENTICATIONFAILED] authentication failed",
         longest: 8192,
         question: Some("CAPABILITY"),
     },
+    told,
+    server: Server {
+        greeting: &["* OK localhost ready"],
+        too_many: "* BYE Too many connections",
+        refusal: "BAD {}",
+    },
     advice: &ADVICE,
 };
+
+/// Servers say it in a response of its own, and in the code of a greeting and of a login; STARTTLS
+/// makes it void (RFC 3501 section 6.2.1).
+fn told(answered: &[u8], response: &[u8]) -> Told {
+    let (tag, behind) =
+        response.split_at(memchr::memchr(b' ', response).map_or(response.len(), |at| at + 1));
+    let status = &behind[..behind.len().min("PREAUTH [CAPABILITY ".len())];
+    if behind.starts_with(CAPABILITY) || memchr::memmem::find(status, b"[CAPABILITY ").is_some() {
+        Told::Capabilities(Capabilities::remembered_words)
+    } else if tag != b"* "
+        && behind.starts_with(b"OK")
+        && answered.to_ascii_uppercase().ends_with(b" STARTTLS")
+    {
+        Told::Void
+    } else {
+        Told::Nothing
+    }
+}
 
 const ADVICE: [Advice; 6] = [
     Advice {

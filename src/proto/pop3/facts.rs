@@ -2,9 +2,16 @@
 
 use super::Pop3;
 use crate::proto::Speech;
-use crate::proto::facts::{Advice, Facts, Sasl, Scheme, Success, Tls};
+use crate::proto::capabilities::{Capabilities, Told, is_answer_to};
+use crate::proto::facts::{Advice, Facts, Farewell, Sasl, Scheme, Server, Success, Tls};
 
 const OK: Success = Success::Word("+OK");
+
+/// RFC 1939, 2449, 2595, 5034 and 6856.
+const COMMANDS: [&str; 17] = [
+    "APOP", "AUTH", "CAPA", "DELE", "LANG", "LIST", "NOOP", "PASS", "QUIT", "RETR", "RSET", "STAT",
+    "STLS", "TOP", "UIDL", "USER", "UTF8",
+];
 
 pub(in crate::proto) static FACTS: Facts = Facts {
     name: "POP3",
@@ -18,7 +25,11 @@ pub(in crate::proto) static FACTS: Facts = Facts {
     success: OK,
     statuses: &["+OK", "-ERR", "+"],
     unasked: None,
-    tls: Some(Tls { command: "STLS", success: OK, greets_again: false }),
+    commands: &[&COMMANDS],
+    has_tags: false,
+    has_blocks: true,
+    farewell: Some(Farewell { command: "QUIT", success: OK, answer: &["+OK bye"] }),
+    tls: Some(Tls { command: "STLS", success: OK, go_ahead: "+OK begin TLS", greets_again: false }),
     // RFC 5034 section 4; a line by RFC 2449 section 4.
     sasl: &Sasl {
         service: "pop",
@@ -26,11 +37,31 @@ pub(in crate::proto) static FACTS: Facts = Facts {
         challenge: b"+",
         success: OK,
         cancelled: Success::Word("-ERR"),
+        granted: "+OK authenticated",
+        denied: "-ERR [AUTH] authentication failed",
         longest: 255,
         question: Some("CAPA"),
     },
+    told,
+    server: Server {
+        greeting: &["+OK localhost ready"],
+        too_many: "-ERR [SYS/TEMP] Too many connections",
+        refusal: "-ERR {}",
+    },
     advice: &ADVICE,
 };
+
+/// The block behind the reply to CAPA says it (RFC 2449 section 5); STLS makes it void.
+fn told(answered: &[u8], said: &[u8]) -> Told {
+    let is_success = said.starts_with(b"+OK");
+    if is_answer_to(answered, "CAPA") && !is_success && !said.starts_with(b"-ERR") {
+        Told::Capabilities(Capabilities::remembered_lines)
+    } else if is_answer_to(answered, "STLS") && is_success {
+        Told::Void
+    } else {
+        Told::Nothing
+    }
+}
 
 const ADVICE: [Advice; 7] = [
     Advice {

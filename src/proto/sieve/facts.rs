@@ -1,10 +1,33 @@
 //! The facts of ManageSieve (RFC 5804).
 
-use super::Sieve;
+use bytes::Bytes;
+
+use super::{Sieve, capabilities, data, is_ok};
+use crate::pattern::Match;
 use crate::proto::Speech;
-use crate::proto::facts::{Advice, Facts, Sasl, Scheme, Success, Tls};
+use crate::proto::capabilities::{Told, is_answer_to};
+use crate::proto::facts::{Advice, Facts, Farewell, Sasl, Scheme, Server, Success, Tls};
+use crate::reply::Reply;
 
 const OK: Success = Success::Word("OK");
+
+/// RFC 5804.
+const COMMANDS: [&str; 14] = [
+    "AUTHENTICATE",
+    "CAPABILITY",
+    "CHECKSCRIPT",
+    "DELETESCRIPT",
+    "GETSCRIPT",
+    "HAVESPACE",
+    "LISTSCRIPTS",
+    "LOGOUT",
+    "NOOP",
+    "PUTSCRIPT",
+    "RENAMESCRIPT",
+    "SETACTIVE",
+    "STARTTLS",
+    "UNAUTHENTICATE",
+];
 
 pub(in crate::proto) static FACTS: Facts = Facts {
     name: "ManageSieve",
@@ -17,7 +40,11 @@ pub(in crate::proto) static FACTS: Facts = Facts {
     // What the server can do comes once more, unasked (RFC 5804 section 2.2).
     // RFC 5804 section 1.3.
     unasked: Some("BYE"),
-    tls: Some(Tls { command: "STARTTLS", success: OK, greets_again: true }),
+    commands: &[&COMMANDS],
+    has_tags: false,
+    has_blocks: false,
+    farewell: Some(Farewell { command: "LOGOUT", success: OK, answer: &["OK"] }),
+    tls: Some(Tls { command: "STARTTLS", success: OK, go_ahead: "OK", greets_again: true }),
     // RFC 5804 section 2.1: strings, which no line end bounds.
     sasl: &Sasl {
         service: "sieve",
@@ -25,11 +52,38 @@ pub(in crate::proto) static FACTS: Facts = Facts {
         challenge: b"",
         success: OK,
         cancelled: Success::Word("NO"),
+        granted: "OK",
+        denied: "NO \"authentication failed\"",
         longest: usize::MAX - 2,
         question: Some("CAPABILITY"),
     },
+    told,
+    server: Server {
+        greeting: &[
+            "\"IMPLEMENTATION\" \"mailexpect\"",
+            "\"SIEVE\" \"fileinto\"",
+            "\"VERSION\" \"1.0\"",
+            "OK",
+        ],
+        too_many: "BYE (TRYLATER) \"Too many connections\"",
+        refusal: "NO \"{}\"",
+    },
     advice: &ADVICE,
 };
+
+/// The greeting and the answer to CAPABILITY say it (RFC 5804 section 1.7), and the server says it
+/// again after STARTTLS.
+fn told(answered: &[u8], reply: &[u8]) -> Told {
+    let says_it = answered.is_empty()
+        || ["CAPABILITY", "STARTTLS"].iter().any(|command| is_answer_to(answered, command));
+    if says_it && is_ok(reply) && data(reply).next().is_some() {
+        Told::Capabilities(|reply| {
+            capabilities(Reply::whole(Bytes::copy_from_slice(reply), Match::default()))
+        })
+    } else {
+        Told::Nothing
+    }
+}
 
 const ADVICE: [Advice; 10] = [
     Advice {

@@ -2,7 +2,8 @@
 
 use super::Smtp;
 use crate::proto::Speech;
-use crate::proto::facts::{Advice, Facts, Sasl, Scheme, Success, Tls};
+use crate::proto::capabilities::{Capabilities, Told, is_answer_to};
+use crate::proto::facts::{Advice, Facts, Farewell, Sasl, Scheme, Server, Success, Tls};
 
 /// Ports by RFC 5321, RFC 6409 and RFC 8314.
 const SCHEMES: [Scheme; 5] = [
@@ -18,6 +19,30 @@ const LMTP_SCHEMES: [Scheme; 2] = [
     Scheme { name: "lmtps", speech: Speech::Lmtp, port: None },
 ];
 
+/// RFC 5321, 1870 to 6710 and Postfix's own, without what says hello.
+const COMMANDS: [&str; 17] = [
+    "ATRN",
+    "AUTH",
+    "BDAT",
+    "BURL",
+    "DATA",
+    "ETRN",
+    "EXPN",
+    "HELP",
+    "MAIL FROM:<",
+    "NOOP",
+    "QUIT",
+    "RCPT TO:<",
+    "RSET",
+    "STARTTLS",
+    "TURN",
+    "VRFY",
+    "XCLIENT",
+];
+/// RFC 5321, and what LMTP has in their place (RFC 2033).
+const HELLO: [&str; 2] = ["EHLO", "HELO"];
+const LMTP_HELLO: [&str; 1] = ["LHLO"];
+
 const SMTP: Facts = Facts {
     name: "SMTP",
     schemes: &SCHEMES,
@@ -28,8 +53,27 @@ const SMTP: Facts = Facts {
     statuses: &[],
     // RFC 5321 section 3.8.
     unasked: Some("421"),
-    tls: Some(Tls { command: "STARTTLS", success: Success::Code(220), greets_again: false }),
+    commands: &[&HELLO, &COMMANDS],
+    has_tags: false,
+    has_blocks: false,
+    farewell: Some(Farewell {
+        command: "QUIT",
+        success: Success::Code(221),
+        answer: &["221 2.0.0 bye"],
+    }),
+    tls: Some(Tls {
+        command: "STARTTLS",
+        success: Success::Code(220),
+        go_ahead: "220 2.0.0 go ahead",
+        greets_again: false,
+    }),
     sasl: &SASL,
+    told,
+    server: Server {
+        greeting: &["220 localhost ESMTP"],
+        too_many: "421 4.7.0 Too many connections",
+        refusal: "500 5.5.1 {}",
+    },
     advice: &ADVICE,
 };
 
@@ -40,8 +84,25 @@ pub(in crate::proto) static LMTP: Facts = Facts {
     name: "LMTP",
     schemes: &LMTP_SCHEMES,
     dialogue: |name| Box::new(Smtp::lmtp(name)),
+    commands: &[&LMTP_HELLO, &COMMANDS],
+    server: Server { greeting: &["220 localhost LMTP"], ..SMTP.server },
     ..SMTP
 };
+
+/// The reply to EHLO or LHLO says it; HELO, and what begins anew, makes it void (RFC 3207 section
+/// 4.2).
+fn told(answered: &[u8], reply: &[u8]) -> Told {
+    let is = |commands: &[&str]| commands.iter().any(|command| is_answer_to(answered, command));
+    if !reply.starts_with(b"2") {
+        Told::Nothing
+    } else if is(&["EHLO", "LHLO"]) {
+        Told::Capabilities(Capabilities::remembered)
+    } else if is(&["HELO", "STARTTLS", "XCLIENT"]) {
+        Told::Void
+    } else {
+        Told::Nothing
+    }
+}
 
 /// RFC 4954 section 4.
 pub(in crate::proto) static SASL: Sasl = Sasl {
@@ -50,6 +111,8 @@ pub(in crate::proto) static SASL: Sasl = Sasl {
     challenge: b"334",
     success: Success::Code(235),
     cancelled: Success::Code(501),
+    granted: "235 2.7.0 authenticated",
+    denied: "535 5.7.8 authentication failed",
     longest: 12_288,
     question: None,
 };

@@ -126,7 +126,12 @@ impl Dialogue {
             None | Some(Speech::Stream) => Box::new(Unknown { may_be_guessed: true }),
             Some(speech) => tracker(speech),
         };
-        Self { tracker, client: Lines::default(), server: Lines::default(), greeting: String::new() }
+        Self {
+            tracker,
+            client: Lines::default(),
+            server: Lines::default(),
+            greeting: String::new(),
+        }
     }
 
     pub(super) fn speech(&self) -> Speech {

@@ -197,14 +197,9 @@ impl Playback {
     fn refused(&self, text: &[u8]) -> Said {
         const WHY: &str = "The recording has no answer to this";
         let tag = text.split(|byte| *byte == b' ').next().unwrap_or_default();
-        Said::new(match self.recording.speech {
-            Speech::Imap => [tag, b" BAD ", WHY.as_bytes(), b"\r\n"].concat(),
-            Speech::Pop3 => format!("-ERR {WHY}\r\n").into_bytes(),
-            Speech::Sieve => format!("NO \"{WHY}\"\r\n").into_bytes(),
-            Speech::Smtp | Speech::Lmtp | Speech::Stream => {
-                format!("500 5.5.1 {WHY}\r\n").into_bytes()
-            }
-        })
+        let facts = self.recording.speech.facts();
+        let refusal = format!("{}\r\n", facts.server.refusal.replace("{}", WHY)).into_bytes();
+        Said::new(if facts.has_tags { [tag, b" ", &refusal].concat() } else { refusal })
     }
 
     fn tell(&mut self, line: Option<usize>, wanted: Option<&[u8]>, got: Option<&[u8]>) {

@@ -84,7 +84,7 @@ impl Session {
                 for (_, Password(password)) in &users.judge.users {
                     session.record.secrets().keep(password.as_bytes());
                 }
-                let wait = session.begin_serving(&call, "expect_auth")?;
+                let wait = session.begin_next_command(&call, "expect_auth")?;
                 let verb = session.turn.speech().facts().sasl.command.into_pattern()?;
                 let command = session.command_matching(&verb, wait).await?;
                 session.authenticate_client(&command, users, wait).await
@@ -177,16 +177,8 @@ impl Session {
     }
 
     async fn conclude_auth(&mut self, granted: bool, wait: Wait) -> Result<()> {
-        let line = match (self.turn.speech(), granted) {
-            (Speech::Imap, true) => "OK authenticated",
-            (Speech::Imap, false) => "NO [AUTHENTICATIONFAILED] authentication failed",
-            (Speech::Pop3, true) => "+OK authenticated",
-            (Speech::Pop3, false) => "-ERR [AUTH] authentication failed",
-            (Speech::Sieve, true) => "OK",
-            (Speech::Sieve, false) => "NO \"authentication failed\"",
-            (_, true) => "235 2.7.0 authenticated",
-            (_, false) => "535 5.7.8 authentication failed",
-        };
+        let sasl = self.turn.speech().facts().sasl;
+        let line = if granted { sasl.granted } else { sasl.denied };
         self.say(&line.into(), wait).await
     }
 }

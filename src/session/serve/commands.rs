@@ -6,14 +6,11 @@ use super::super::operation::{Call, Operation};
 use super::super::waiting::Wait;
 use super::super::{SHOWN, Session};
 use super::command::Command;
+use super::replies::Answer;
 use crate::error::{Error, Kind, Result};
 use crate::pattern::{IntoPattern, Match, Pattern};
 use crate::proto::{Speech, chomp};
 use crate::visible;
-
-/// The words that take one command each, after the one before it was answered.
-const TAKES_ONE: [&str; 6] =
-    ["expect_auth", "expect_command", "serve", "expect_quit", "expect_bdat", "expect_starttls"];
 
 impl Session {
     /// Takes the client's next command and holds it against the pattern. Text is how the command
@@ -28,7 +25,7 @@ impl Session {
         self.operation(move |session, call| {
             Box::pin(async move {
                 let pattern = pattern?;
-                let wait = session.begin_serving(&call, "expect_command")?;
+                let wait = session.begin_next_command(&call, "expect_command")?;
                 session.command_matching(&pattern, wait).await
             })
         })
@@ -63,21 +60,15 @@ impl Session {
     pub fn expect_quit(&mut self) -> Operation<'_, Command> {
         self.operation(|session, call| {
             Box::pin(async move {
-                let wait = session.begin_serving(&call, "expect_quit")?;
-                let (verb, answer) = match session.turn.speech() {
-                    Speech::Imap => ("LOGOUT", "OK LOGOUT completed"),
-                    Speech::Sieve => ("LOGOUT", "OK"),
-                    Speech::Pop3 => ("QUIT", "+OK bye"),
-                    _ => ("QUIT", "221 2.0.0 bye"),
-                };
+                let wait = session.begin_next_command(&call, "expect_quit")?;
+                let farewell = session.turn.speech().facts().farewell;
+                let (verb, answer) = farewell
+                    .map_or(("QUIT", &["221 2.0.0 bye"][..]), |farewell| {
+                        (farewell.command, farewell.answer)
+                    });
                 let command = session.command_matching(&verb.into_pattern()?, wait).await?;
-                if session.turn.speech() == Speech::Imap {
-                    session.send_in_turn(Bytes::from_static(b"* BYE\r\n"), wait).await?;
-                    let tagged = format!("{} {answer}\r\n", command.tag());
-                    session.send_in_turn(tagged.into_bytes(), wait).await?;
-                } else {
-                    session.send_line(answer.as_bytes(), wait).await?;
-                }
+                let answer = Answer::of_lines(answer.iter().map(ToString::to_string));
+                session.say(&answer, wait).await?;
                 // The client's close is read at the end, as that of every session.
                 session.close_our_side().await?;
                 Ok(command)
@@ -93,7 +84,7 @@ impl Session {
         self.operation(|session, call| {
             Box::pin(async move {
                 let call = Call { keep: None, ..call };
-                let wait = session.begin_serving(&call, "discard")?;
+                let wait = session.begin_server(&call, "discard")?;
                 session.throw_away(wait).await
             })
         })
@@ -121,18 +112,28 @@ impl Session {
         Ok(octets)
     }
 
-    /// Begins an operation of the server's side.
-    pub(super) fn begin_serving(&mut self, call: &Call, operation: &str) -> Result<Wait> {
+    /// Begins an operation of the server's side, greeted or not.
+    fn begin_server(&mut self, call: &Call, operation: &str) -> Result<Wait> {
         let wait = self.begin(call, operation)?;
-        if !self.is_server() {
-            let error = Error::usage(format!("`{operation}` is a word of the server's side"));
-            let error = error.with_session(self.name());
-            return Err(error.hint("listen(...) and accept() give a session of the server's side"));
+        if self.is_server() {
+            return Ok(wait);
         }
+        let error = Error::usage(format!("`{operation}` is a word of the server's side"));
+        let error = error.with_session(self.name());
+        Err(error.hint("listen(...) and accept() give a session of the server's side"))
+    }
+
+    /// Begins an operation that comes after the greeting.
+    pub(super) fn begin_serving(&mut self, call: &Call, operation: &str) -> Result<Wait> {
+        let wait = self.begin_server(call, operation)?;
         self.greeting_first(operation)?;
-        if TAKES_ONE.contains(&operation) {
-            self.answer_first(operation)?;
-        }
+        Ok(wait)
+    }
+
+    /// Begins one that takes a command, which comes after the answer to the one before it.
+    pub(super) fn begin_next_command(&mut self, call: &Call, operation: &str) -> Result<Wait> {
+        let wait = self.begin_serving(call, operation)?;
+        self.answer_first(operation)?;
         Ok(wait)
     }
 
@@ -140,7 +141,7 @@ impl Session {
         let is_due = self.turn.owed() > 0
             && self.turn.last_sent().is_none()
             && self.turn.first_unanswered().is_some_and(Bytes::is_empty);
-        if !is_due || operation == "discard" {
+        if !is_due {
             return Ok(());
         }
         let error = self.fault(Kind::OutOfStep, format!("`{operation}` before the greeting"));

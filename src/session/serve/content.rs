@@ -48,7 +48,7 @@ impl Session {
     pub fn expect_bdat(&mut self) -> Operation<'_, Chunk> {
         self.operation(|session, call| {
             Box::pin(async move {
-                let wait = session.begin_serving(&call, "expect_bdat")?;
+                let wait = session.begin_next_command(&call, "expect_bdat")?;
                 let command = session.command_matching(&"BDAT".into_pattern()?, wait).await?;
                 let arguments = command.arguments();
                 let size: usize = match arguments.first().map(|size| size.parse()) {

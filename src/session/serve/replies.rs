@@ -82,7 +82,7 @@ impl Answer {
                 line.strip_prefix(status)
                     .is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
             });
-            if speech == Speech::Imap && is_status {
+            if speech.facts().has_tags && is_status {
                 bytes.extend_from_slice(tag.as_bytes());
                 bytes.push(b' ');
             }
@@ -170,7 +170,7 @@ impl Session {
         self.operation(move |session, mut call| {
             Box::pin(async move {
                 let (pattern, fault) = (pattern?, call.fault.take());
-                let wait = session.begin_serving(&call, "serve")?;
+                let wait = session.begin_next_command(&call, "serve")?;
                 let command = session.command_matching(&pattern, wait).await?;
                 session.say_with(&answer, fault, wait).await?;
                 Ok(command)
@@ -211,22 +211,7 @@ impl Session {
 
 /// How a server of the protocol usually greets.
 pub(super) fn usual(speech: Speech) -> Answer {
-    match speech {
-        Speech::Imap => "* OK localhost ready".into(),
-        Speech::Pop3 => "+OK localhost ready".into(),
-        Speech::Sieve => Answer(
-            [
-                "\"IMPLEMENTATION\" \"mailexpect\"",
-                "\"SIEVE\" \"fileinto\"",
-                "\"VERSION\" \"1.0\"",
-                "OK",
-            ]
-            .map(str::to_owned)
-            .into(),
-        ),
-        Speech::Lmtp => "220 localhost LMTP".into(),
-        Speech::Smtp | Speech::Stream => 220.into(),
-    }
+    Answer::of_lines(speech.facts().server.greeting.iter().map(ToString::to_string))
 }
 
 #[cfg(test)]

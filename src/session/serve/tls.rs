@@ -11,7 +11,6 @@ use super::super::{Role, Session};
 use super::command::Command;
 use crate::error::{Error, Kind, Result};
 use crate::pattern::IntoPattern as _;
-use crate::proto::Speech;
 use crate::tls::{self, Established, ServerOptions};
 use crate::transcript::What;
 use crate::transport::{Broken, Tls, Transport};
@@ -34,19 +33,15 @@ impl Session {
         let options = options.into();
         self.operation(move |session, call| {
             Box::pin(async move {
-                let wait = session.begin_serving(&call, "expect_starttls")?;
+                let wait = session.begin_next_command(&call, "expect_starttls")?;
                 let speech = session.turn.speech();
-                let verb = speech.facts().tls.map_or("STARTTLS", |tls| tls.command);
+                let tls = speech.facts().tls;
+                let verb = tls.map_or("STARTTLS", |tls| tls.command);
                 let command = session.command_matching(&verb.into_pattern()?, wait).await?;
                 if !session.stream.held().is_empty() {
                     return Err(session.injected_by_client(wait));
                 }
-                let go_ahead = match speech {
-                    Speech::Imap => "OK begin TLS",
-                    Speech::Pop3 => "+OK begin TLS",
-                    Speech::Sieve => "OK",
-                    _ => "220 2.0.0 go ahead",
-                };
+                let go_ahead = tls.map_or("220 2.0.0 go ahead", |tls| tls.go_ahead);
                 session.say(&go_ahead.into(), wait).await?;
                 let options = options.or_else(|| session.own_tls()).unwrap_or_default();
                 if !options.injected().is_empty() {
@@ -58,7 +53,7 @@ impl Session {
                     return Ok(command);
                 }
                 session.serve_handshake(Some(options), wait).await?;
-                if speech == Speech::Sieve {
+                if tls.is_some_and(|tls| tls.greets_again) {
                     session.say(&super::replies::usual(speech), wait).await?;
                 }
                 Ok(command)

@@ -1,9 +1,9 @@
 //! Words that several protocols have: one method, which says in each of them what is meant.
 
 use super::{Operation, Session, pop3};
+use crate::proto::Speech;
 use crate::proto::capabilities::Capabilities;
 use crate::proto::imap::Answer;
-use crate::proto::{Speech, Success};
 use crate::reply::Reply;
 
 impl Session {
@@ -74,7 +74,7 @@ impl Session {
         } else {
             crate::proto::sieve::capabilities
         };
-        self.word("capability", &[Speech::Imap, Speech::Sieve]).map(read)
+        self.word("capability").map(read)
     }
 
     /// Says goodbye: `LOGOUT` in IMAP (RFC 3501 section 6.1.3) and in ManageSieve (RFC 5804 section
@@ -103,7 +103,7 @@ impl Session {
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is no success.
     pub fn logout(&mut self) -> Operation<'_, Reply> {
-        self.word("logout", &[Speech::Imap, Speech::Sieve])
+        self.word("logout")
     }
 
     /// Does nothing, and wants success for it: 250 in SMTP and LMTP (RFC 5321 section 4.1.1.9),
@@ -130,7 +130,7 @@ impl Session {
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is no success.
     pub fn noop(&mut self) -> Operation<'_, Reply> {
-        self.word("noop", &[Speech::Smtp, Speech::Lmtp, Speech::Pop3, Speech::Imap, Speech::Sieve])
+        self.word("noop")
     }
 
     /// Drops what was begun: the mail transaction in SMTP and LMTP (RFC 5321 section 4.1.1.5), the
@@ -161,7 +161,7 @@ impl Session {
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is no success.
     pub fn rset(&mut self) -> Operation<'_, Reply> {
-        self.word("rset", &[Speech::Smtp, Speech::Lmtp, Speech::Pop3])
+        self.word("rset")
     }
 
     /// Says goodbye: QUIT, answered by 221 in SMTP and LMTP (RFC 5321 section 4.1.1.10), by `+OK`
@@ -189,19 +189,24 @@ impl Session {
     /// # Errors
     /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is no success.
     pub fn quit(&mut self) -> Operation<'_, Reply> {
-        self.word("quit", &[Speech::Smtp, Speech::Lmtp, Speech::Pop3])
+        self.word("quit")
     }
 
-    /// A command that is the verb's name and no more.
-    fn word(&mut self, name: &'static str, spoken: &'static [Speech]) -> Operation<'_, Reply> {
+    /// A command that is the verb's name and no more, in the protocols that have it.
+    fn word(&mut self, name: &'static str) -> Operation<'_, Reply> {
         let command = name.to_ascii_uppercase();
-        let usual = match self.turn.speech() {
-            Speech::Imap if spoken.contains(&Speech::Imap) => {
-                return self.imap(name, command, []).map(Answer::into_reply);
-            }
-            Speech::Smtp | Speech::Lmtp if name == "quit" => Success::Code(221),
-            speech => speech.facts().success,
-        };
-        self.exchange(name, spoken, usual, command)
+        let facts = self.turn.speech().facts();
+        if facts.has_tags && facts.has_command(&command) {
+            return self.imap(name, command, []).map(Answer::into_reply);
+        }
+        let farewell = facts.farewell.filter(|farewell| farewell.command == command);
+        let usual = farewell.map_or(facts.success, |farewell| farewell.success);
+        self.operation(move |session, call| {
+            Box::pin(async move {
+                let spoken = Speech::with_command(&command);
+                let verb = session.verb(call, name, &spoken, usual)?;
+                session.ask(command, &verb).await
+            })
+        })
     }
 }

@@ -1,14 +1,11 @@
 //! STARTTLS and its kin: the command that puts TLS on a session in clear.
 
 use super::{Call, Operation, Session};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::pattern::IntoPattern as _;
+use crate::proto::Speech;
 use crate::proto::imap::{Literals, Status};
-use crate::proto::{Speech, Success, Tls};
 use crate::reply::Reply;
-
-/// What is asked if nothing is known of the protocol.
-const STARTTLS: Tls = Tls { command: "STARTTLS", success: Success::Code(220), greets_again: false };
 
 impl Session {
     /// Asks for TLS, and puts it on where the server goes ahead: STARTTLS of SMTP and LMTP (RFC
@@ -48,8 +45,8 @@ impl Session {
     async fn upgrade(&mut self, mut call: Call) -> Result<Reply> {
         let options = call.tls.take();
         let speech = self.turn.speech();
-        let tls = speech.facts().tls.unwrap_or(STARTTLS);
-        let (wait, reply, goes_ahead) = if speech == Speech::Imap {
+        let Some(tls) = speech.facts().tls else { return Err(self.no_starttls(call)) };
+        let (wait, reply, goes_ahead) = if speech.facts().has_tags {
             let (course, _) = self.set_out("starttls", call)?;
             let wait = course.verb.wait;
             let command = tls.command.as_bytes();
@@ -57,8 +54,7 @@ impl Session {
             let goes_ahead = answer.status() == Some(Status::Ok);
             (wait, answer.into_reply(), goes_ahead)
         } else {
-            let spoken = Speech::ALL.into_iter().filter(|speech| speech.facts().tls.is_some());
-            let verb = self.verb(call, "starttls", &spoken.collect::<Vec<_>>(), tls.success)?;
+            let verb = self.verb(call, "starttls", &with_tls(), tls.success)?;
             let reply = self.ask(tls.command, &verb).await?;
             let goes_ahead = self.is_success(reply.bytes(), tls.success);
             (verb.wait, reply, goes_ahead)
@@ -73,4 +69,18 @@ impl Session {
         }
         Ok(reply)
     }
+
+    /// Where nothing is known of the protocol, TLS is not asked for by a verb.
+    fn no_starttls(&mut self, call: Call) -> Error {
+        let usual = self.turn.speech().facts().success;
+        match self.verb(call, "starttls", &with_tls(), usual) {
+            Err(error) => error,
+            Ok(_) => self.fault(Kind::OutOfStep, "nothing asks for TLS here"),
+        }
+    }
+}
+
+/// The protocols that have a command for it.
+fn with_tls() -> Vec<Speech> {
+    Speech::ALL.into_iter().filter(|speech| speech.facts().tls.is_some()).collect()
 }

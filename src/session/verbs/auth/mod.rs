@@ -14,9 +14,6 @@ use crate::target::{self, Target};
 use crate::visible;
 use manner::Manner;
 
-/// The protocols that have exchanges.
-const SASL: [Speech; 5] = [Speech::Smtp, Speech::Lmtp, Speech::Pop3, Speech::Imap, Speech::Sieve];
-
 /// An exchange under way.
 #[derive(Debug)]
 struct Exchange {
@@ -70,7 +67,7 @@ impl Session {
         self.keep_secret(credentials.secret.expose());
         self.operation(move |session, call| {
             Box::pin(async move {
-                if session.turn.speech() == Speech::Imap {
+                if session.turn.speech().facts().has_tags {
                     session.auth_in_imap(&credentials, call).await
                 } else {
                     session.auth_in_replies(&credentials, call).await
@@ -82,7 +79,15 @@ impl Session {
     /// The exchange in a protocol whose replies have no tags.
     async fn auth_in_replies(&mut self, credentials: &Credentials, call: Call) -> Result<Reply> {
         let manner = Manner::of(self.turn.speech());
-        let verb = self.verb(call, "auth", &SASL, manner.verdict(credentials.cancel)?)?;
+        let spoken = Speech::ALL
+            .into_iter()
+            .filter(|speech| speech.facts().has_command(speech.facts().sasl.command));
+        let verb = self.verb(
+            call,
+            "auth",
+            &spoken.collect::<Vec<_>>(),
+            manner.verdict(credentials.cancel)?,
+        )?;
         self.ask_what_is_offered(credentials, &verb).await?;
         let mut exchange =
             self.open_exchange(credentials, manner).map_err(|error| self.here(error, &verb))?;
