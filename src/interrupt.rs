@@ -5,12 +5,12 @@ use std::future;
 use std::io;
 use std::thread;
 
-use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::error::{Error, Kind, Result};
 use crate::outcome::ExitCode;
+use crate::runtime;
 use crate::transport;
 
 /// Hears these signals from when it is made.
@@ -25,7 +25,7 @@ impl Interrupt {
     /// # Errors
     /// If the system gives no thread, or no descriptors to hear by.
     pub(crate) fn listen() -> Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime::build();
         let runtime = runtime.map_err(|error| cannot_listen(&error))?;
         let (press, pressed) = watch::channel(false);
         let mut signals = {

@@ -158,6 +158,7 @@ pub mod redaction;
 mod reply;
 #[cfg(feature = "script")]
 mod report;
+mod runtime;
 mod sasl;
 #[cfg(feature = "script")]
 pub mod script;

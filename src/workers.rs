@@ -18,6 +18,7 @@ use crate::error::{Error, Kind, Result};
 use crate::golden::Goldens;
 use crate::interrupt::Interrupt;
 use crate::outcome::{ExitCode, Failure, Outcome, Verdict};
+use crate::runtime;
 use crate::script::Runner;
 use crate::transport::Thread;
 
@@ -154,9 +155,7 @@ pub(crate) fn run<A: Audience>(work: Work, audience: A) -> Result<(A, Spent)> {
 /// Runs the teardowns of the folders whose scripts have run; those that fail are told as scripts of
 /// their own.
 fn tear_down<A: Audience>(shared: &mut Shared<A>) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime
-        .map_err(|error| Error::new(Kind::Io, format!("no runtime for a teardown: {error}")))?;
+    let runtime = runtime::current_thread()?;
     let mut number = shared.next.load(Ordering::Relaxed);
     for job in &shared.work.jobs {
         let torn = runtime.block_on(job.against.runner.tear_down(Thread::Own));
@@ -223,9 +222,7 @@ impl Work {
 /// one has ended. Gives the processor time it took.
 fn worker<A: Audience>(shared: &Arc<Shared<A>>, lanes: usize) -> Result<Duration> {
     let before = clock_gettime(ClockId::ThreadCPUTime);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime
-        .map_err(|error| Error::new(Kind::Io, format!("no runtime for a worker: {error}")))?;
+    let runtime = runtime::current_thread()?;
     LocalSet::new().block_on(&runtime, async {
         tokio::task::spawn_local(tick());
         let (press, pressed) = watch::channel(false);

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 
 use crate::error::{Error, Kind, Result};
 use crate::interrupt::Interrupt;
+use crate::runtime;
 
 /// How long files are quiet before a change is over: an editor writes a file in several steps.
 const QUIET: Duration = Duration::from_millis(100);
@@ -33,8 +34,7 @@ impl Watch {
             let error = Error::new(Kind::Io, format!("cannot watch for changes: {why}"));
             error.hint("run without --watch, or raise fs.inotify.max_user_watches")
         };
-        let clock = Builder::new_current_thread().enable_time().build();
-        let clock = clock.map_err(|error| failed(error.to_string()))?;
+        let clock = runtime::current_thread()?;
         let (tell, changes) = unbounded_channel();
         let heard = move |event: notify::Result<notify::Event>| {
             let Ok(event) = event else { return };

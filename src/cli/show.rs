@@ -7,10 +7,11 @@ use clap::Args;
 use tokio::time::timeout;
 
 use super::screen::Screen;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::outcome::ExitCode;
 use crate::report::Replayed;
+use crate::runtime;
 use crate::suggest;
 use crate::trace::{self, Entry};
 use crate::visible;
@@ -55,8 +56,7 @@ pub(super) fn show(args: &Show, screen: &mut Screen) -> Result<ExitCode> {
         });
     }
     let interrupt = Interrupt::listen()?;
-    let clock = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    let clock = clock.map_err(|error| Error::new(Kind::Io, format!("no clock: {error}")))?;
+    let clock = runtime::current_thread()?;
     for entry in shown {
         screen.show(&Replayed::head(entry));
         let mut before = 0.0;

@@ -9,9 +9,9 @@ use super::failure;
 use super::fixtures::Fixtures;
 use super::runner::Runner;
 use super::settings::{Servers, Settings};
-use crate::error::{Error, Kind};
 use crate::outcome::Outcome;
 use crate::redaction::Redaction;
+use crate::runtime;
 use crate::session::Options;
 use crate::tls;
 use crate::transport::Thread;
@@ -162,10 +162,9 @@ impl Case {
     /// Runs the teardowns of all folders whose scripts have run, those of other cases too that share
     /// their setups with this; their outcomes.
     pub(crate) fn tear_down(&self) -> Vec<Outcome> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        match runtime {
+        match runtime::current_thread() {
             Ok(runtime) => runtime.block_on(self.runner().tear_down(Thread::Own)),
-            Err(error) => vec![self.without_runtime(&error)],
+            Err(error) => vec![self.runner().broken(&self.path, error.into())],
         }
     }
 
@@ -180,15 +179,10 @@ impl Case {
             tokio::runtime::Handle::try_current().is_err(),
             "a script that is run here blocks the thread, and this is the thread of an async runtime: write assert_script_async!(...).await in place of assert_script!(...), or run_async().await in place of run()"
         );
-        match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        match runtime::current_thread() {
             Ok(runtime) => runtime.block_on(self.run_on(Thread::Own)),
-            Err(error) => self.without_runtime(&error),
+            Err(error) => self.runner().broken(&self.path, error.into()),
         }
-    }
-
-    fn without_runtime(&self, error: &std::io::Error) -> Outcome {
-        let error = Error::new(Kind::Io, format!("no runtime: {error}"));
-        self.runner().broken(&self.path, error.into())
     }
 
     /// [`Case::run`] for who is in an async runtime.

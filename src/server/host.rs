@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 
 use super::connection::{self, Terms};
@@ -19,6 +19,7 @@ use super::dialogue::Dialogue;
 use super::mail::Spool;
 use super::recorder::Recorder;
 use crate::proto::Speech;
+use crate::runtime;
 use crate::tls::Authority;
 use crate::transcript::Transcript;
 
@@ -136,7 +137,7 @@ fn run(
 type Spoken = (Speech, Arc<Make>, bool, Duration, Option<watch::Receiver<()>>);
 
 fn prepare(ports: Vec<Port>) -> io::Result<(Runtime, Vec<(tokio::net::TcpListener, Spoken)>)> {
-    let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
+    let runtime = runtime::build()?;
     let guard = runtime.enter();
     let ports = ports.into_iter().map(|port| {
         let listener = tokio::net::TcpListener::from_std(port.listener)?;

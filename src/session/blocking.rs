@@ -2,7 +2,9 @@
 
 use std::cell::OnceCell;
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
+
+use crate::runtime;
 
 thread_local! {
     /// Kept, because a session belongs to the runtime that it was opened on.
@@ -38,10 +40,7 @@ pub fn block_on<T>(dialogue: impl IntoFuture<Output = T>) -> T {
 }
 
 fn runtime_of_its_own() -> Runtime {
-    Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap_or_else(|error| panic!("no runtime: {error}"))
+    runtime::current_thread().unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ const LAYERS: [&[&str]; 5] = [
         "transcript",
         "visible",
     ],
-    &["file", "logs", "tls", "transport"],
+    &["file", "logs", "runtime", "tls", "transport"],
     &["session", "probe", "doctor", "server"],
     &["script"],
     &[

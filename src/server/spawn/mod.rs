@@ -17,6 +17,7 @@ pub(crate) use ports::Ports;
 use template::Template;
 
 use crate::error::{Error, Kind, Result, Waited};
+use crate::runtime;
 use crate::session::Options;
 use crate::target::Target;
 use crate::transcript::Transcript;
@@ -351,12 +352,7 @@ async fn make_sure_nobody_listens(url: &str) -> Result<()> {
 /// Runs a future to its end, whether or not this is in a runtime, which must not be blocked by
 /// another: on a thread of its own.
 fn block<T: Send, F: Future<Output = Result<T>>>(future: impl FnOnce() -> F + Send) -> Result<T> {
-    let run = || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime
-            .map_err(|error| Error::new(Kind::Io, format!("no runtime: {error}")))?
-            .block_on(future())
-    };
+    let run = || runtime::current_thread()?.block_on(future());
     thread::scope(|scope| match scope.spawn(run).join() {
         Ok(outcome) => outcome,
         Err(panic) => std::panic::resume_unwind(panic),
