@@ -18,10 +18,9 @@ mod xoauth2;
 
 use std::fmt;
 
-pub(crate) use cram_md5::{apop_digest, digest as cram_md5_digest};
+pub(crate) use cram_md5::apop_digest;
 pub use credentials::Credentials;
 pub(crate) use nonce::random as random_nonce;
-pub(crate) use scram::{Hash, Proofs};
 pub(crate) use server::{Exchange, Judge, Move, Password};
 
 use crate::error::{Error, Kind, Result};

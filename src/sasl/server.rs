@@ -41,6 +41,11 @@ impl Judge {
         self.verdict.unwrap_or_else(|| self.password(user) == Some(password))
     }
 
+    /// Whether `user` may act as `identity`: as themselves alone.
+    fn may_act_as(&self, user: &str, identity: &str) -> bool {
+        self.verdict.unwrap_or(identity.is_empty() || identity == user)
+    }
+
     /// Whether somebody may log in who proves nothing.
     fn admits_unproved(&self) -> bool {
         self.verdict.unwrap_or(true)
@@ -56,6 +61,8 @@ pub(crate) enum Move {
         user: String,
         granted: bool,
     },
+    /// The exchange is over: the response is not what the mechanism has there.
+    Malformed,
 }
 
 /// One exchange.
@@ -72,11 +79,13 @@ enum Stage {
     Start,
     /// The name was given, and its password is asked for.
     Password(String),
-    /// SCRAM: the first message of the client after its header, the challenge, the header.
+    /// SCRAM: the first message of the client after its header, the challenge, the header, and
+    /// who the client is.
     Proof {
         first: String,
         challenge: String,
         header: String,
+        user: String,
     },
     /// The last message is out; the client has nothing more to say.
     End {
@@ -87,6 +96,11 @@ enum Stage {
 
 fn text(response: &[u8]) -> String {
     String::from_utf8_lossy(response).into_owned()
+}
+
+/// A name, in which a comma and an equals sign are written otherwise (RFC 5802 section 5.1).
+fn name_of(written: &str) -> String {
+    written.replace("=2C", ",").replace("=3D", "=")
 }
 
 fn refused(user: impl Into<String>) -> Move {
@@ -121,13 +135,16 @@ impl Exchange {
     /// The client responds.
     pub(crate) fn respond(&mut self, response: &[u8]) -> Move {
         match std::mem::replace(&mut self.stage, Stage::Start) {
-            Stage::End { user, granted } => Move::Verdict { user, granted },
+            // The client has nothing more to say than that it heard.
+            Stage::End { user, granted } => {
+                Move::Verdict { user, granted: granted && response.is_empty() }
+            }
             Stage::Password(user) => {
                 let granted = self.judge.admits(&user, &text(response));
                 Move::Verdict { user, granted }
             }
-            Stage::Proof { first, challenge, header } => {
-                self.scram_proof(&first, &challenge, &header, &text(response))
+            Stage::Proof { first, challenge, header, user } => {
+                self.scram_proof(user, &format!("{first},{challenge}"), &header, &text(response))
             }
             Stage::Start => self.first(response),
         }
@@ -153,8 +170,9 @@ impl Exchange {
 
     fn plain(&self, message: &[u8]) -> Move {
         let parts: Vec<_> = message.split(|byte| *byte == 0).map(text).collect();
-        let [_, user, password] = &parts[..] else { return refused("") };
-        Move::Verdict { user: user.clone(), granted: self.judge.admits(user, password) }
+        let [identity, user, password] = &parts[..] else { return Move::Malformed };
+        let granted = self.judge.may_act_as(user, identity) && self.judge.admits(user, password);
+        Move::Verdict { user: user.clone(), granted }
     }
 
     fn cram_md5(&self, response: &str) -> Move {
@@ -185,32 +203,44 @@ impl Exchange {
         if self.mechanism == "SCRAM-SHA-1" { Hash::Sha1 } else { Hash::Sha256 }
     }
 
+    /// The client's first message: the GS2 header (RFC 5801 section 4), the user and a nonce (RFC
+    /// 5802 section 5.1). There is no channel to bind to.
     fn scram(&mut self, message: &str) -> Move {
-        // The GS2 header (RFC 5801, 4) has two commas.
-        let Some((at, _)) = message.match_indices(',').nth(1) else { return refused("") };
+        let Some((at, _)) = message.match_indices(',').nth(1) else { return Move::Malformed };
         let (header, first) = message.split_at(at + 1);
-        let Some((_, client)) = first.split_once(",r=") else { return refused("") };
+        let identity = header.strip_prefix("n,").or_else(|| header.strip_prefix("y,"));
+        let identity = identity.map(|rest| rest.strip_prefix("a=").unwrap_or(rest));
+        let Some(identity) = identity.and_then(|rest| rest.strip_suffix(',')) else {
+            return Move::Malformed;
+        };
+        let parts = first.strip_prefix("n=").and_then(|first| first.split_once(",r="));
+        let Some((user, client)) = parts else { return Move::Malformed };
+        let user = name_of(user);
+        if !self.judge.may_act_as(&user, &name_of(identity)) {
+            return refused(user);
+        }
         let salt = BASE64_STANDARD.encode(SALT);
         let challenge = format!("r={client}{},s={salt},i={ROUNDS}", self.nonce);
         self.stage = Stage::Proof {
             first: first.to_owned(),
             challenge: challenge.clone(),
             header: header.to_owned(),
+            user,
         };
         Move::Challenge(challenge.into_bytes())
     }
 
-    fn scram_proof(&mut self, first: &str, challenge: &str, header: &str, message: &str) -> Move {
-        let name = first.strip_prefix("n=").unwrap_or(first);
-        let name = name.split(',').next().unwrap_or_default();
-        let user = name.replace("=2C", ",").replace("=3D", "=");
-        let Some((bare, proof)) = message.rsplit_once(",p=") else { return refused(user) };
-        let nonce = challenge.split(',').next().unwrap_or_default();
-        if bare != format!("c={},{nonce}", BASE64_STANDARD.encode(header)) {
-            return refused(user);
+    /// The client's last message, with its proof; `said` is what was said before, without the
+    /// header.
+    fn scram_proof(&mut self, user: String, said: &str, header: &str, message: &str) -> Move {
+        let Some((bare, proof)) = message.rsplit_once(",p=") else { return Move::Malformed };
+        let nonce =
+            said.split(',').find(|part| part.starts_with("r=") && part.ends_with(&self.nonce));
+        if bare != format!("c={},{}", BASE64_STANDARD.encode(header), nonce.unwrap_or_default()) {
+            return Move::Malformed;
         }
         let known = self.judge.password(&user).map(super::scram::prepared);
-        let messages = format!("{first},{challenge},{bare}");
+        let messages = format!("{said},{bare}");
         let password = known.clone().unwrap_or_default();
         let proofs = Proofs::new(self.hash(), password.as_bytes(), (SALT, ROUNDS), &messages);
         let proved = known.is_some() && proof == proofs.client;
@@ -233,7 +263,7 @@ impl Exchange {
             header.split(',').find_map(|part| part.strip_prefix("a=")).unwrap_or_default()
         };
         let token = value("auth=").and_then(|auth| auth.split_once(' ')).map(|(_, token)| token);
-        let user = user.replace("=2C", ",").replace("=3D", "=");
+        let user = name_of(user);
         let admitted = token.is_some_and(|token| {
             // A client may leave the name to the token.
             let by_token = user.is_empty()
@@ -277,6 +307,7 @@ mod tests {
             match server.respond(&response) {
                 Move::Challenge(next) => challenge = next,
                 Move::Verdict { granted, .. } => return (Some(granted), client.is_done()),
+                Move::Malformed => return (None, client.is_done()),
             }
         }
         panic!("{} has no end", known.name)
@@ -309,7 +340,11 @@ mod tests {
             for junk in [&b""[..], b"\0", b"n,,", b",,,", b"\xff\xff", b"a b", b"r=,p="] {
                 let mut server = Exchange::begin(known.name, judge()).unwrap().unwrap();
                 for _ in 0..4 {
-                    if let Move::Verdict { granted, .. } = server.respond(junk) {
+                    let next = server.respond(junk);
+                    if matches!(next, Move::Malformed) {
+                        break;
+                    }
+                    if let Move::Verdict { granted, .. } = next {
                         let proved = granted && !["EXTERNAL", "ANONYMOUS"].contains(&known.name);
                         assert!(!proved, "{}: {junk:?}", known.name);
                         break;

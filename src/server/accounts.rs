@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::sasl::{Judge, Password};
+
 /// The domains whose mail is taken from anybody.
 const LOCAL: [&str; 2] = ["example.com", "localhost"];
 /// The one local part that has no mailbox, so that there is an address to be refused.
@@ -18,6 +20,13 @@ impl Accounts {
 
     pub(super) fn password(&self, user: &str) -> Option<&str> {
         self.0.get(user).map(String::as_str)
+    }
+
+    /// Who may log in by SASL.
+    pub(super) fn judge(&self) -> Judge {
+        let known =
+            |(user, password): (&String, &String)| (user.clone(), Password(password.clone()));
+        Judge { users: self.0.iter().map(known).collect(), ..Judge::default() }
     }
 
     pub(super) fn has(&self, user: &[u8], password: &[u8]) -> bool {

@@ -4,7 +4,7 @@
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 use super::accounts::Accounts;
-use crate::sasl::{self, Hash, Proofs};
+use crate::sasl::{self, Move};
 
 pub(super) const USER: &str = "hoge@example.com";
 pub(super) const PASSWORD: &str = "pppwww";
@@ -12,39 +12,12 @@ pub(super) const PASSWORD: &str = "pppwww";
 /// The mechanisms, as EHLO lists them.
 pub(super) const MECHANISMS: &str = "PLAIN LOGIN CRAM-MD5 SCRAM-SHA-256";
 
-/// Of SCRAM's passwords; a server with more than one user would have one for each.
-const SALT: &[u8] = b"sea salt";
-const ROUNDS: u32 = 4096;
-
-/// `Username:` and `Password:`, as all LOGIN servers ask.
-const ASK_USER: &str = "VXNlcm5hbWU6";
-const ASK_PASSWORD: &str = "UGFzc3dvcmQ6";
-
 /// An exchange that waits for the client's next response.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Exchange {
-    Plain,
-    LoginUser,
-    LoginPassword {
-        user: Vec<u8>,
-    },
-    CramMd5 {
-        challenge: String,
-    },
-    ScramFirst,
-    /// What was said, without the header, and the nonce of both.
-    ScramLast {
-        said: String,
-        nonce: String,
-    },
-    /// The server has proved itself, and waits for an empty response.
-    ScramEnd {
-        user: String,
-    },
-}
+#[derive(Debug)]
+pub(super) struct Exchange(sasl::Exchange);
 
 /// Where an exchange stands after what the client sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Step {
     /// The client is asked for one more response, by this challenge in base64.
     Ask(Exchange, String),
@@ -70,143 +43,48 @@ pub(super) enum Refusal {
 
 /// Begins an exchange; the initial response is in base64, `=` for an empty one (RFC 4954 section 4).
 pub(super) fn begin(accounts: &Accounts, mechanism: &str, initial: Option<&[u8]>) -> Step {
-    let exchange = match mechanism.to_ascii_uppercase().as_str() {
-        "PLAIN" => Exchange::Plain,
-        "LOGIN" => Exchange::LoginUser,
-        "CRAM-MD5" => match sasl::random_nonce() {
-            Ok(nonce) => Exchange::CramMd5 { challenge: format!("<{nonce}@localhost>") },
-            Err(_) => return Step::Refused(Refusal::Unavailable),
-        },
-        "SCRAM-SHA-256" => Exchange::ScramFirst,
-        _ => return Step::Refused(Refusal::Unknown),
+    if !MECHANISMS.split(' ').any(|known| known.eq_ignore_ascii_case(mechanism)) {
+        return Step::Refused(Refusal::Unknown);
+    }
+    let exchange = match sasl::Exchange::begin(mechanism, accounts.judge()) {
+        Ok(Some(exchange)) => Exchange(exchange),
+        Ok(None) => return Step::Refused(Refusal::Unknown),
+        Err(_) => return Step::Refused(Refusal::Unavailable),
     };
     match initial {
-        None => exchange.ask(),
-        Some(b"=") => exchange.accept(accounts, Vec::new()),
-        Some(response) => exchange.respond(accounts, response),
+        None => {
+            let challenge = exchange.0.open();
+            exchange.ask(&challenge)
+        }
+        Some(b"=") => exchange.accept(b""),
+        Some(response) => exchange.respond(response),
     }
 }
 
 impl Exchange {
     /// Goes on with the client's response: base64, or `*` to cancel.
-    pub(super) fn respond(self, accounts: &Accounts, line: &[u8]) -> Step {
+    pub(super) fn respond(self, line: &[u8]) -> Step {
         if line == b"*" {
             return Step::Refused(Refusal::Cancelled);
         }
         match BASE64_STANDARD.decode(line) {
-            Ok(response) => self.accept(accounts, response),
-            Err(_) => malformed(),
+            Ok(response) => self.accept(&response),
+            Err(_) => Step::Refused(Refusal::Malformed),
         }
     }
 
-    fn ask(self) -> Step {
-        let challenge = match &self {
-            Self::LoginUser => ASK_USER.to_owned(),
-            Self::LoginPassword { .. } => ASK_PASSWORD.to_owned(),
-            Self::CramMd5 { challenge } => BASE64_STANDARD.encode(challenge),
-            Self::Plain | Self::ScramFirst | Self::ScramLast { .. } | Self::ScramEnd { .. } => {
-                String::new()
-            }
-        };
-        Step::Ask(self, challenge)
-    }
-
-    /// Goes on with a challenge made of what was said so far.
-    fn challenge(self, challenge: &str) -> Step {
+    fn ask(self, challenge: &[u8]) -> Step {
         Step::Ask(self, BASE64_STANDARD.encode(challenge))
     }
 
-    fn accept(self, accounts: &Accounts, response: Vec<u8>) -> Step {
-        match self {
-            Self::Plain => plain(accounts, &response),
-            Self::LoginUser => Self::LoginPassword { user: response }.ask(),
-            Self::LoginPassword { user } => decide(accounts, &user, &response),
-            Self::CramMd5 { challenge } => cram_md5(accounts, &challenge, &response),
-            Self::ScramFirst => {
-                scram_first(&String::from_utf8_lossy(&response)).unwrap_or_else(malformed)
-            }
-            Self::ScramLast { said, nonce } => {
-                scram_last(accounts, &said, &nonce, &String::from_utf8_lossy(&response))
-            }
-            Self::ScramEnd { user } if response.is_empty() => Step::Granted(user),
-            Self::ScramEnd { .. } => invalid(),
+    fn accept(mut self, response: &[u8]) -> Step {
+        match self.0.respond(response) {
+            Move::Challenge(challenge) => self.ask(&challenge),
+            Move::Verdict { user, granted: true } => Step::Granted(user),
+            Move::Verdict { .. } => Step::Refused(Refusal::Invalid),
+            Move::Malformed => Step::Refused(Refusal::Malformed),
         }
     }
-}
-
-/// PLAIN's message: authorization identity, NUL, user, NUL, password. Nobody may act for another,
-/// so the identity is empty or the user's own.
-fn plain(accounts: &Accounts, message: &[u8]) -> Step {
-    let parts: Vec<_> = message.split(|byte| *byte == 0).collect();
-    match parts[..] {
-        [identity, user, password] if identity.is_empty() || identity == user => {
-            decide(accounts, user, password)
-        }
-        [_, _, _] => invalid(),
-        _ => malformed(),
-    }
-}
-
-fn decide(accounts: &Accounts, user: &[u8], password: &[u8]) -> Step {
-    if accounts.has(user, password) {
-        Step::Granted(String::from_utf8_lossy(user).into_owned())
-    } else {
-        invalid()
-    }
-}
-
-/// The client's answer of CRAM-MD5: the user, a blank, the digest.
-fn cram_md5(accounts: &Accounts, challenge: &str, response: &[u8]) -> Step {
-    let response = String::from_utf8_lossy(response);
-    let Some((user, digest)) = response.rsplit_once(' ') else { return invalid() };
-    let Some(password) = accounts.password(user) else { return invalid() };
-    if digest == sasl::cram_md5_digest(challenge.as_bytes(), password.as_bytes()) {
-        Step::Granted(user.to_owned())
-    } else {
-        invalid()
-    }
-}
-
-/// The client's first message of SCRAM (RFC 5802 section 5.1); nothing if it is none.
-fn scram_first(message: &str) -> Option<Step> {
-    // Nobody may act for another, and there is no channel to bind to.
-    let bare = message.strip_prefix("n,,").or_else(|| message.strip_prefix("y,,"))?;
-    let (_, client) = bare.strip_prefix("n=")?.split_once(",r=")?;
-    let Ok(ours) = sasl::random_nonce() else { return Some(Step::Refused(Refusal::Unavailable)) };
-    let nonce = format!("{client}{ours}");
-    let challenge = format!("r={nonce},s={},i={ROUNDS}", BASE64_STANDARD.encode(SALT));
-    Some(Exchange::ScramLast { said: format!("{bare},{challenge}"), nonce }.challenge(&challenge))
-}
-
-/// Its last one, with the proof.
-fn scram_last(accounts: &Accounts, said: &str, nonce: &str, message: &str) -> Step {
-    let Some((bare, proof)) = message.rsplit_once(",p=") else { return malformed() };
-    // `n,,` or `y,,`, as it was at first.
-    if ![format!("c=biws,r={nonce}"), format!("c=eSws,r={nonce}")]
-        .iter()
-        .any(|wanted| wanted == bare)
-    {
-        return malformed();
-    }
-    let user = said.strip_prefix("n=").and_then(|said| said.split(',').next()).unwrap_or_default();
-    // A comma or an equals sign in a name is written so (RFC 5802 section 5.1).
-    let user = user.replace("=2C", ",").replace("=3D", "=");
-    let Some(password) = accounts.password(&user) else { return invalid() };
-    let proofs =
-        Proofs::new(Hash::Sha256, password.as_bytes(), (SALT, ROUNDS), &format!("{said},{bare}"));
-    if proof == proofs.client {
-        Exchange::ScramEnd { user }.challenge(&format!("v={}", proofs.server))
-    } else {
-        invalid()
-    }
-}
-
-fn invalid() -> Step {
-    Step::Refused(Refusal::Invalid)
-}
-
-fn malformed() -> Step {
-    Step::Refused(Refusal::Malformed)
 }
 
 #[cfg(test)]
@@ -224,7 +102,7 @@ mod tests {
         let mut step = begin(&accounts(), mechanism, initial);
         for response in responses {
             step = match step {
-                Step::Ask(exchange, _) => exchange.respond(&accounts(), response.as_bytes()),
+                Step::Ask(exchange, _) => exchange.respond(response.as_bytes()),
                 done => done,
             };
         }
@@ -300,7 +178,7 @@ mod tests {
         while let Step::Ask(exchange, challenge) = step {
             let challenge = BASE64_STANDARD.decode(challenge).unwrap();
             let response = BASE64_STANDARD.encode(client.respond(&challenge).unwrap());
-            step = exchange.respond(&accounts(), response.as_bytes());
+            step = exchange.respond(response.as_bytes());
         }
         assert_eq!(
             matches!(step, Step::Granted(..)),
@@ -321,9 +199,11 @@ mod tests {
     #[test]
     fn messages_of_scram_that_are_none_are_syntax_errors() {
         let first = encoded("n,,n=hoge@example.com,r=x");
-        for message in ["", "p=tls-unique,,n=u,r=x", "n,a=root,n=u,r=x", "n,,r=x", "n,,n=u"] {
+        for message in ["", "p=tls-unique,,n=u,r=x", "n,,r=x", "n,,n=u"] {
             assert_eq!(outcome("SCRAM-SHA-256", &[&encoded(message)]), MALFORMED, "{message}");
         }
+        let for_another = encoded("n,a=root,n=u,r=x");
+        assert_eq!(outcome("SCRAM-SHA-256", &[&for_another]), INVALID);
         for message in ["", "c=biws,r=x,p=AAAA", "c=biws", "e=what"] {
             assert_eq!(
                 outcome("SCRAM-SHA-256", &[&first, &encoded(message)]),

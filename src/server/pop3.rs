@@ -280,7 +280,7 @@ impl Dialogue for Pop3 {
         if let State::Stranger { exchange, .. } = &mut self.state
             && let Some(exchange) = exchange.take()
         {
-            let step = exchange.respond(&self.site.accounts, text);
+            let step = exchange.respond(text);
             return self.authenticate(step);
         }
         self.command(&String::from_utf8_lossy(text))

@@ -97,7 +97,7 @@ impl Sieve {
     fn run(&mut self, command: &[Word]) -> Said {
         if let Some(exchange) = self.exchange.take() {
             let [Word::Text(response)] = command else { return self.wrong("A string is wanted") };
-            let step = exchange.respond(&self.site.accounts, response);
+            let step = exchange.respond(response);
             return self.authenticate(step);
         }
         let Some((Word::Atom(verb), arguments)) = command.split_first() else {

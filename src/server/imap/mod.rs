@@ -277,7 +277,7 @@ impl Dialogue for Imap {
 
     fn line(&mut self, text: &[u8]) -> Said {
         if let Some(exchange) = self.exchange.take() {
-            let step = exchange.respond(&self.site.accounts, text);
+            let step = exchange.respond(text);
             return self.authenticate(step);
         }
         if std::mem::take(&mut self.idling) {

@@ -99,7 +99,7 @@ impl Smtp {
     /// The answer to a line: a command, or a response where AUTH asked for one.
     fn answer(&mut self, text: &[u8]) -> Answer {
         let answer = match self.exchange.take() {
-            Some(exchange) => self.authenticate(exchange.respond(&self.site.accounts, text)),
+            Some(exchange) => self.authenticate(exchange.respond(text)),
             None => self.command(&String::from_utf8_lossy(text)).unwrap_or_else(|error| error),
         };
         self.counted(answer)

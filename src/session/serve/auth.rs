@@ -141,6 +141,11 @@ impl Session {
                     self.conclude_auth(granted, wait).await?;
                     return Ok(Authenticated { mechanism, user, granted, cancelled: false });
                 }
+                Move::Malformed => {
+                    self.conclude_auth(false, wait).await?;
+                    let user = String::new();
+                    return Ok(Authenticated { mechanism, user, granted: false, cancelled: false });
+                }
             }
         }
     }
