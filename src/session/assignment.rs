@@ -1,29 +1,29 @@
-//! Which of several patterns each reply serves, if they may come in any order.
+//! Assigns replies to patterns when the replies may come in any order.
 
 use std::collections::VecDeque;
 
-/// Gives each reply a pattern of its own that it matches, and moves replies to other patterns that
-/// they match too if that makes room: a way to serve all patterns is found if there is one.
+/// Gives each reply a pattern of its own that it matches. To make room, moves earlier replies to
+/// other patterns that they match too. So if there is a way to serve all patterns, it is found.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Assignment {
-    /// The patterns that each reply matches, and the one that it serves.
+    /// For each reply: the patterns that it matches, and the pattern that it serves.
     replies: Vec<(Vec<usize>, usize)>,
     /// The reply that serves each pattern.
     served_by: Vec<Option<usize>>,
 }
 
 impl Assignment {
-    /// No pattern of so many is served.
+    /// Creates an assignment for this number of patterns, none of them served.
     pub(super) fn new(patterns: usize) -> Self {
         Self { replies: Vec::new(), served_by: vec![None; patterns] }
     }
 
-    /// Takes a reply that matches these patterns; whether it could be given one of its own. If not,
-    /// it is forgotten: no later reply makes room for it.
+    /// Adds a reply that matches these patterns, and returns whether it could be given a pattern of
+    /// its own. If not, the reply is dropped: a later reply never makes room for it.
     pub(super) fn add(&mut self, fits: Vec<usize>) -> bool {
         let reply = self.replies.len();
         self.replies.push((fits, usize::MAX));
-        // The reply that would like to have each pattern, found breadth first.
+        // For each pattern, the reply that would take it over, found breadth first.
         let mut wanted_by = vec![None; self.served_by.len()];
         let mut queue = VecDeque::from([reply]);
         while let Some(wanting) = queue.pop_front() {
@@ -43,7 +43,8 @@ impl Assignment {
         false
     }
 
-    /// Gives each pattern on the way to one that nobody serves to the reply that wants it.
+    /// Walks back from a free pattern to the new reply, and gives each pattern on the way to the
+    /// reply that would take it over.
     fn move_up(&mut self, reply: usize, free: usize, wanted_by: &[Option<usize>]) {
         let mut pattern = free;
         while let Some(wanting) = wanted_by[pattern] {
@@ -61,8 +62,8 @@ impl Assignment {
         &self.served_by
     }
 
-    /// The patterns that one more reply could have: those that no reply serves, and those whose
-    /// reply would make room.
+    /// The patterns that one more reply could be given: patterns that no reply serves, and patterns
+    /// whose reply could move to one of these.
     pub(super) fn open(&self) -> Vec<usize> {
         let mut is_open: Vec<bool> = self.served_by.iter().map(Option::is_none).collect();
         let mut is_settled = false;

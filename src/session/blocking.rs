@@ -7,13 +7,14 @@ use tokio::runtime::Runtime;
 use crate::runtime;
 
 thread_local! {
-    /// Kept, because a session belongs to the runtime that it was opened on.
+    /// The runtime is kept between calls because a session belongs to the runtime that it was
+    /// opened on.
     static RUNTIME: OnceCell<Runtime> = const { OnceCell::new() };
 }
 
 /// Runs a dialogue, or one operation of it, to its end from code that is not async, such as a plain
-/// `#[test]`. Each thread has one runtime for it, so a session that one call opens can go on in the
-/// next, on the same thread.
+/// `#[test]`. Each thread has one runtime for these calls, so a session that one call opens can be
+/// used in later calls on the same thread.
 ///
 /// ```
 /// use mailexpect::{Session, block_on, server::Embedded};
@@ -31,8 +32,8 @@ thread_local! {
 /// ```
 ///
 /// # Panics
-/// Inside of an async runtime, which must not be blocked: there, await it. And where the system
-/// gives no runtime.
+/// Inside an async runtime, which must not be blocked (await the dialogue there instead); and if
+/// the system cannot create a runtime.
 #[track_caller]
 pub fn block_on<T>(dialogue: impl IntoFuture<Output = T>) -> T {
     let dialogue = dialogue.into_future();

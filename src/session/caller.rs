@@ -1,5 +1,5 @@
-//! What a session that code in Rust has opened is held to. Scripts have their own ways: their
-//! sessions are judged at the end of the run, and their errors have places in the script.
+//! Checks on sessions that Rust code has opened. Sessions of scripts are not checked here: they are
+//! judged at the end of the run, and their errors name places in the script.
 
 use std::panic::Location;
 use std::sync::Arc;
@@ -11,16 +11,16 @@ use tokio::runtime::{self, Handle};
 use crate::error::{Error, Kind, Result};
 use crate::transcript::Transcript;
 
-/// So many lines of the transcript stand under an error.
+/// The number of transcript lines that an error shows.
 const LINES: usize = 12;
 
-/// The code that uses a session.
+/// The Rust code that uses a session.
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
-    /// The runtime that the session was opened on; none outside of one.
+    /// The runtime that the session was opened on; `None` if it was opened outside of a runtime.
     runtime: Option<runtime::Id>,
     transcript: Transcript,
-    /// An operation has failed: the test has that error to fail with.
+    /// Whether an operation has failed, so that the test already fails with that error.
     failed: Arc<AtomicBool>,
 }
 
@@ -34,12 +34,13 @@ impl Caller {
         self.failed.load(Ordering::Relaxed)
     }
 
-    /// An error is given back: what the session leaves behind is no news.
+    /// Records that an operation returned an error, so that dropping the session reports nothing
+    /// more.
     pub(super) fn note_failure(&self) {
         self.failed.store(true, Ordering::Relaxed);
     }
 
-    /// Runs an operation that was called for at this place.
+    /// Runs an operation, and adds the place in the source from which it was called to its error.
     pub(super) async fn hold<T>(
         self,
         place: &'static Location<'static>,
@@ -57,7 +58,8 @@ impl Caller {
         })
     }
 
-    /// A connection is driven by the runtime that it was made on, and hears of nothing elsewhere.
+    /// Checks that the operation runs on the session's runtime. Another runtime gets no events for
+    /// the connection, and would wait until the deadline.
     fn check_runtime(&self) -> Result<()> {
         let here = Handle::try_current().ok().map(|handle| handle.id());
         if self.runtime.is_none() || here == self.runtime {
@@ -70,7 +72,7 @@ impl Caller {
         ))
     }
 
-    /// The end of the transcript.
+    /// The last lines of the transcript.
     pub(super) fn last_lines(&self) -> String {
         let shown = self.transcript.to_string();
         let lines: Vec<_> = shown.lines().collect();
@@ -78,8 +80,8 @@ impl Caller {
     }
 }
 
-/// A deadline that ran out long before its time: tokio's clock is paused, and moves on by itself
-/// whenever nothing but sockets is waited for.
+/// Explains a deadline that ran out long before its time: tokio's clock is paused, and a paused
+/// clock advances by itself whenever only sockets are waited for.
 pub(super) fn explain_clock(error: Error, elapsed: Duration) -> Error {
     let Some(waited) = error.waited() else { return error };
     let is_late = matches!(error.kind(), Kind::Timeout | Kind::Unreachable);

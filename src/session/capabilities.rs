@@ -1,14 +1,14 @@
-//! What a session remembers of what the peer can do.
+//! The capabilities of the peer, as far as the session knows them.
 
 use super::Session;
 use super::said::Said;
 use crate::proto::capabilities::{Capabilities, Told};
 
 impl Session {
-    /// What the server said last that it can do: by its reply to EHLO, LHLO or CAPA, sent by a verb
-    /// or by hand; in IMAP by CAPABILITY, asked for or not; in ManageSieve by its greeting too.
-    /// `None` before that, and after what makes it void: HELO, STARTTLS (RFC 3207 section 4.2, RFC
-    /// 3501 section 6.2.1), STLS, XCLIENT.
+    /// The capabilities that the server announced last: in its reply to EHLO, LHLO or CAPA, whether
+    /// a verb or the caller sent the command; in IMAP by CAPABILITY, requested or not; in
+    /// ManageSieve also by its greeting. `None` before any announcement, and after a command that
+    /// makes it void: HELO, STARTTLS (RFC 3207 section 4.2, RFC 3501 section 6.2.1), STLS, XCLIENT.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -29,7 +29,7 @@ impl Session {
         self.said.as_ref().map(|said| &*said.0)
     }
 
-    /// Takes note of what a reply, or the block behind one, says of it.
+    /// Records the capabilities that a reply, or the block after a reply, announces.
     pub(super) fn note_capabilities(&mut self, said: &[u8]) {
         let Some(answered) = self.turn.answered() else { return };
         match (self.turn.speech().facts().told)(answered, said) {

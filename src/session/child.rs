@@ -1,4 +1,4 @@
-//! How the command of a `pipe` ended.
+//! The exit of the command that a `pipe` session speaks with.
 
 use tokio::time::{Instant, timeout_at};
 
@@ -6,11 +6,12 @@ use super::Session;
 use crate::error::{Kind, Result};
 
 impl Session {
-    /// Closes the child's stdin and waits for its end, so that the status stands in the transcript
-    /// at the same place in each run. A child that goes on until then is killed and not judged.
+    /// Closes the child's stdin and waits for its exit, so that the status stands at the same place
+    /// of the transcript in each run. A child that still runs at the deadline is killed and not
+    /// judged.
     ///
     /// # Errors
-    /// Unexpected if the child ended with another status than 0.
+    /// Unexpected if the child exited with a status other than 0.
     pub(super) async fn child_ended(&mut self, deadline: Instant) -> Result<()> {
         let Some(process) = self.stream.transport_mut().and_then(|transport| transport.process())
         else {

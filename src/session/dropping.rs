@@ -1,4 +1,4 @@
-//! Sessions that go out of scope: whoever uses one from Rust is told what was left behind.
+//! Sessions that go out of scope: Rust code is told what the session left unexpected.
 
 use std::panic::Location;
 
@@ -6,8 +6,8 @@ use super::Session;
 use crate::error::Error;
 
 impl Session {
-    /// Ends the session without judging it, whatever is owed or unread. A session that is dropped
-    /// in the middle of its dialogue panics otherwise.
+    /// Ends the session without judging it, whatever is owed or unread. Without this call, dropping
+    /// a session in the middle of its dialogue panics.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -25,8 +25,8 @@ impl Session {
         self.hang_up();
     }
 
-    /// What is wrong with a session that ends here, as far as that can be known without waiting;
-    /// nothing if a panic or an error says already why the test fails.
+    /// Returns what is wrong with a session that is dropped here, as far as that can be known
+    /// without waiting; `None` if a panic or an error already makes the test fail.
     fn left_behind(&self) -> Option<Error> {
         let caller = self.caller.as_ref()?;
         if std::thread::panicking() || caller.has_failed() || !self.stream.is_open() {

@@ -1,19 +1,19 @@
-//! How a session comes to its end, and whether the transcript has that already.
+//! How a session ended, and whether the transcript records it already.
 
 use std::time::Duration;
 
 use crate::transcript::Close;
 
-/// The end of a dialogue, as far as it has come.
+/// The state of the end of a dialogue.
 #[derive(Debug)]
 pub(super) struct Ending {
-    /// How the peer ended its side, once that was seen.
+    /// How the peer ended its side, once we have seen that.
     peer: Option<Close>,
-    /// The end is in the transcript: something expected it, or failed over it.
+    /// Whether the transcript has the end, because an operation expected it or failed over it.
     noted: bool,
-    /// We have said that we will send no more.
+    /// Whether we have closed our side for sending.
     half_closed: bool,
-    /// How long the peer's last words are waited for at the end.
+    /// How long the end waits for what the peer still sends.
     grace: Duration,
 }
 
@@ -22,7 +22,7 @@ impl Ending {
         Self { peer: None, noted: false, half_closed: false, grace }
     }
 
-    /// The peer ended its side; what was seen first holds.
+    /// Records that the peer ended its side. If this is called again, the first call counts.
     pub(super) fn seen(&mut self, how: Close) {
         self.peer.get_or_insert(how);
     }
@@ -32,7 +32,7 @@ impl Ending {
         self.peer.is_some()
     }
 
-    /// How the peer ended its side.
+    /// How the peer ended its side; `None` if it has not.
     pub(super) fn of_peer(&self) -> Option<Close> {
         self.peer
     }
@@ -42,20 +42,20 @@ impl Ending {
         self.noted
     }
 
-    /// The peer's end, for the transcript to have it once.
+    /// Returns the end of the peer's side for the transcript, once; `None` after that.
     pub(super) fn note(&mut self) -> Option<Close> {
         let end = self.peer.filter(|_| !self.noted)?;
         self.noted = true;
         Some(end)
     }
 
-    /// Whether our own end is still to be written into the transcript: that is so once, and only if
-    /// the peer's end has not been.
+    /// Whether to write our own end into the transcript: only once, and only if the peer's end is
+    /// not there.
     pub(super) fn note_ours(&mut self) -> bool {
         !std::mem::replace(&mut self.noted, true)
     }
 
-    /// We will send no more.
+    /// Records that we have closed our side for sending.
     pub(super) fn half_close(&mut self) {
         self.half_closed = true;
     }

@@ -1,5 +1,5 @@
-//! Expecting: each operation takes what it names off the front of what came, and fails at once
-//! if something else came.
+//! Expecting: each operation takes what it expects off the front of the received bytes, and fails
+//! at once if something else came.
 
 mod unordered;
 
@@ -16,11 +16,11 @@ use crate::reply::Reply;
 use crate::transcript::What;
 
 impl Session {
-    /// Takes the next whole reply and holds it against the pattern; on a plain stream, searches for
-    /// it.
+    /// Takes the next whole reply and matches it against the pattern. On a plain stream, searches
+    /// for the pattern.
     ///
-    /// An integer is the code, or the class of codes, of the whole reply; text is how the reply
-    /// begins; a [`Regex`](crate::Regex) is found somewhere in it. Nothing is skipped.
+    /// An integer is the code, or the class of codes, of the whole reply. Text is the beginning of
+    /// the reply. A [`Regex`](crate::Regex) may match anywhere in it. Nothing is skipped.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -42,17 +42,17 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// A mismatch at once where another reply came; a time-out; a close; malformed bytes; more than
-    /// the limit.
+    /// A mismatch at once if another reply came; a time-out; a close; malformed bytes; more bytes
+    /// than the limit.
     pub fn expect(&mut self, pattern: impl IntoPattern) -> Operation<'_, Reply> {
         let pattern = pattern.into_pattern();
         self.operation(move |session, call| Box::pin(session.reply_matching(pattern, call)))
     }
 
-    /// Like [`Session::expect`] with alternatives; [`Reply::index`] says which one it was.
+    /// Like [`Session::expect`] with alternatives; [`Reply::index`] says which alternative matched.
     ///
     /// # Errors
-    /// As [`Session::expect`].
+    /// See [`Session::expect`].
     pub fn expect_any<P: IntoPattern>(
         &mut self,
         patterns: impl IntoIterator<Item = P>,
@@ -62,21 +62,22 @@ impl Session {
         self.operation(move |session, call| Box::pin(session.reply_matching(any, call)))
     }
 
-    /// Takes replies up to and with the first that matches, which it returns; on a plain stream,
-    /// searches for it.
+    /// Takes replies up to and including the first that matches, and returns that reply. On a plain
+    /// stream, searches for the pattern.
     ///
     /// # Errors
-    /// A time-out or a close before a matching reply came; malformed bytes; more than the limit.
+    /// A time-out or a close before a matching reply came; malformed bytes; more bytes than the
+    /// limit.
     pub fn expect_until(&mut self, pattern: impl IntoPattern) -> Operation<'_, Reply> {
         let pattern = pattern.into_pattern();
         self.operation(move |session, call| Box::pin(session.reply_up_to(pattern, call)))
     }
 
-    /// Takes one reply for each pattern, in whatever order they come; returns them in the order of
-    /// the patterns.
+    /// Takes one reply for each pattern, in whatever order the replies come. Returns them in the
+    /// order of the patterns.
     ///
     /// # Errors
-    /// A mismatch at once where a reply matches none of the patterns left; else as
+    /// A mismatch at once if a reply matches none of the remaining patterns; otherwise see
     /// [`Session::expect`].
     pub fn expect_unordered<P: IntoPattern>(
         &mut self,
@@ -86,10 +87,10 @@ impl Session {
         self.operation(move |session, call| Box::pin(session.replies_in_any_order(patterns, call)))
     }
 
-    /// Takes one line, whatever it is.
+    /// Takes one line, whatever it says.
     ///
     /// # Errors
-    /// A time-out or a close before the line's end; more than the limit.
+    /// A time-out or a close before the end of the line; more bytes than the limit.
     pub fn line(&mut self) -> Operation<'_, Reply> {
         self.operation(|session, call| {
             Box::pin(async move {
@@ -101,56 +102,56 @@ impl Session {
         })
     }
 
-    /// Takes one line, up to its LF, and holds it against the pattern.
+    /// Takes one line, up to its LF, and matches it against the pattern.
     ///
     /// # Errors
-    /// A mismatch at once where it is another line; a time-out or a close before its end.
+    /// A mismatch at once if the line is another one; a time-out or a close before its end.
     pub fn expect_line(&mut self, pattern: impl IntoPattern) -> Operation<'_, Reply> {
         let pattern = pattern.into_pattern();
         self.operation(move |session, call| Box::pin(session.line_matching(pattern, call)))
     }
 
-    /// Searches the raw stream and takes it to the end of the match, whatever the protocol. With
-    /// [`keep(false)`](Operation::keep), what came before the match is not kept: however long the
-    /// stream, only what could still be part of a match is held.
+    /// Searches the raw stream, whatever the protocol, and takes it up to the end of the match.
+    /// With [`keep(false)`](Operation::keep), the bytes before the match are not kept: however long
+    /// the stream is, only bytes that could still be part of a match are held.
     ///
     /// # Errors
-    /// A time-out or a close before a match; more than the limit without one.
+    /// A time-out or a close before a match; more bytes than the limit without a match.
     pub fn expect_bytes(&mut self, pattern: impl IntoPattern) -> Operation<'_, Reply> {
         let pattern = pattern.into_pattern();
         self.operation(move |session, call| Box::pin(session.bytes_matching(pattern, call)))
     }
 
-    /// Takes the next reply (on a plain stream the next line), which must be another one.
+    /// Takes the next reply (on a plain stream the next line), which must not match the pattern.
     ///
     /// # Errors
-    /// Unexpected where it matches; else as [`Session::expect`].
+    /// Unexpected if it matches; otherwise see [`Session::expect`].
     pub fn refute(&mut self, pattern: impl IntoPattern) -> Operation<'_, Reply> {
         let pattern = pattern.into_pattern();
         self.operation(move |session, call| Box::pin(session.another_reply(pattern, call)))
     }
 
-    /// Makes sure that nothing comes for that long. Replies still owed are no longer waited for
+    /// Checks that nothing comes for this time span. Replies that were owed are not owed any more
     /// afterwards.
     ///
     /// # Errors
-    /// Unexpected where something comes or is there already; closed where the peer closes.
+    /// Unexpected if something comes or is there already; closed if the peer closes.
     pub fn expect_silence(&mut self, span: Duration) -> Operation<'_, ()> {
         self.operation(move |session, call| {
             Box::pin(session.silence(Call { timeout: Some(span), ..call }))
         })
     }
 
-    /// Waits for the peer's close, or reset.
+    /// Waits until the peer closes or resets the connection.
     ///
     /// # Errors
-    /// Unexpected where bytes come instead; a time-out.
+    /// Unexpected if bytes come instead; a time-out.
     pub fn expect_close(&mut self) -> Operation<'_, ()> {
         self.operation(|session, call| Box::pin(session.end_of_stream(call)))
     }
 
-    /// Takes so many octets, whatever they are: what a protocol of its own announced (RFC 3501
-    /// section 4.3 has such literals).
+    /// Takes `count` octets, whatever they are: data whose size another protocol has announced,
+    /// such as a literal (RFC 3501 section 4.3).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -166,8 +167,8 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// Timeout and closed if fewer came, with those that did; usage for more than the session may
-    /// hold.
+    /// Timeout and closed if fewer octets came, with those that came; a usage error for more octets
+    /// than the session may hold.
     pub fn expect_octets(&mut self, count: usize) -> Operation<'_, Reply> {
         self.operation(move |session, call| Box::pin(session.octets(count, call)))
     }
@@ -234,7 +235,7 @@ impl Session {
         }
     }
 
-    /// No more can come, and nothing that came was what was expected.
+    /// Makes the error for an expectation that nothing which came has met, when no more can come.
     fn over(&self, wait: Wait, wanted: &Pattern) -> Error {
         let message = match self.turn.protocol().asks() {
             Some(asked) => format!(
@@ -300,7 +301,8 @@ impl Session {
                 Arrival::Bytes => {}
             }
         }
-        // All of it is shown, however it came; the next operation says what a failed read means.
+        // The error shows everything that has arrived by now. If this read fails, the next
+        // operation reports it.
         drop(self.look().await);
         let error = self.fault(Kind::Unexpected, "something came where silence was wanted");
         Err(error.with_expected(wanted).with_got(self.shown_held()).with_waited(wait.waited()))
@@ -317,14 +319,16 @@ impl Session {
                     self.turn.settle_all();
                     self.note_end();
                     self.turn.expected();
-                    // The dialogue is over; a script that opens many has its descriptors back.
+                    // The dialogue is over. Closing here frees the descriptor, which a script that
+                    // opens many sessions needs.
                     let ended = self.child_ended(Wait::new(self.ending.grace()).deadline()).await;
                     self.hang_up();
                     return ended;
                 }
             }
         }
-        // All of it is shown, however it came; the next operation says what a failed read means.
+        // The error shows everything that has arrived by now. If this read fails, the next
+        // operation reports it.
         drop(self.look().await);
         let error = self.fault(Kind::Unexpected, "something came where the close was wanted");
         Err(error.with_expected(wanted).with_got(self.shown_held()).with_waited(wait.waited()))

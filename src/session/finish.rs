@@ -1,14 +1,16 @@
-//! The end of a dialogue: one rule for [`Session::close`], [`Session::finish`] and the end of a
-//! script, whether or not QUIT or LOGOUT was answered before it.
+//! The end of a dialogue. The rule is the same for [`Session::close`], [`Session::finish`] and the
+//! end of a script, whether or not QUIT or LOGOUT was answered before.
 //!
-//! 1. A reply that is still owed, or input that is unread, is a fault at once.
+//! 1. A reply that is still owed, or input that is unread, is an error at once.
 //! 2. Our side is closed: a FIN, after a `close_notify` if TLS is on.
-//! 3. The stream is read until its end, or for the grace ([`Options::grace`]), so that the verdict
-//!    does not depend on whether the server's last words come a microsecond earlier or later.
-//! 4. A reply that comes, or bytes that are none, are a fault and shown. What a server may say
-//!    unasked (421 of SMTP, untagged data of IMAP, BYE of `ManageSieve`) is recorded and no fault.
-//! 5. That the server closes is no fault. A script that wants a session to stay open says
-//!    `expect_silence(...)`; one that goes on to use a closed session fails there.
+//! 3. The stream is read until its end, or until the grace time is over ([`Options::grace`]), so
+//!    that the verdict does not depend on whether the server's last bytes come a microsecond
+//!    earlier or later.
+//! 4. A reply that comes, or bytes that are no reply, are an error, which shows them. Data that a
+//!    server may send unasked (421 in SMTP, untagged data in IMAP, BYE in `ManageSieve`) is
+//!    recorded and is no error.
+//! 5. It is no error that the server closes. A script that wants a session to stay open says
+//!    `expect_silence(...)`; a script that goes on to use a closed session fails there.
 //!
 //! A script that has failed leaves at once ([`Session::hang_up`]); [`Session::reset`] judges
 //! nothing.
@@ -32,9 +34,10 @@ use crate::transcript::{Close, Excerpt, What};
 use crate::transport::Transport;
 
 impl Session {
-    /// Ends the dialogue and closes the connection: nothing may be left unexpected, and nothing
-    /// unexpected may come until the server has closed too, or for the grace (1 s unless set by
-    /// [`Options::grace`](super::Options::grace)). [`Session::reset`] leaves without asking.
+    /// Ends the dialogue and closes the connection. Fails if anything was left unexpected, or if
+    /// anything unexpected comes before the server closes too or the grace time is over (1 s unless
+    /// set by [`Options::grace`](super::Options::grace)). [`Session::reset`] leaves without these
+    /// checks.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -52,7 +55,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::finish`].
+    /// See [`Session::finish`].
     pub async fn close(&mut self) -> Result<()> {
         if !self.stream.is_open() && self.ending.is_noted() {
             return Ok(());
@@ -65,7 +68,7 @@ impl Session {
         closed.inspect_err(|_| self.caller.iter().for_each(Caller::note_failure))
     }
 
-    /// Resets the connection (RST where it is TCP), whatever is still owed.
+    /// Resets the connection (an RST on TCP), whatever is still owed.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Embedded};
@@ -82,7 +85,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// A usage error where it is closed already; i/o where the system refuses.
+    /// A usage error if the session is closed already; i/o if the system refuses.
     pub fn reset(&mut self) -> Result<()> {
         self.transport()?;
         self.record_unread();
@@ -93,7 +96,7 @@ impl Session {
     }
 
     /// Ends the dialogue as [`Session::close`] does, if it has not ended yet. The connection is
-    /// closed afterwards, whatever the verdict.
+    /// closed afterwards, whether or not the check fails.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -110,9 +113,9 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// Vacuous if a reply was never expected, or something was left unread or came afterwards that
-    /// nobody expected. That the server closes is no fault, and neither is what it may say unasked:
-    /// 421 in SMTP, untagged data in IMAP, BYE in `ManageSieve`.
+    /// Vacuous if a reply was never expected, if something was left unread, or if something came
+    /// afterwards that no operation expected. It is no error that the server closes, nor that it
+    /// sends what it may send unasked: 421 in SMTP, untagged data in IMAP, BYE in `ManageSieve`.
     pub async fn finish(&mut self) -> Result<()> {
         if !self.stream.is_open() {
             return Ok(());
@@ -126,15 +129,15 @@ impl Session {
         }
     }
 
-    /// Whether the connection has not been closed by us yet.
+    /// Whether we have not closed the connection yet.
     #[cfg(feature = "script")]
     pub(crate) fn is_open(&self) -> bool {
         self.stream.is_open()
     }
 
-    /// The first half of an end: makes sure that nothing is owed or unread, and closes our side.
-    /// Returns when the grace, which begins here, is over; whoever ends several sessions closes our
-    /// side of each before reading the first to its end.
+    /// The first half of an end: checks that nothing is owed or unread, and closes our side.
+    /// Returns the time at which the grace time, which begins here, is over. To end several
+    /// sessions, call this for each of them before reading the first to its end.
     pub(crate) async fn close_our_side(&mut self) -> Result<Instant> {
         let owed = self.turn.owed_to_us();
         if owed > 0 {
@@ -148,14 +151,15 @@ impl Session {
             (self.stream.transport_mut(), self.ending.is_half_closed())
         {
             let shut = poll_fn(|cx| Pin::new(&mut *transport).poll_shutdown(cx));
-            // A peer that is gone, or that takes nothing any more, cannot be told.
+            // A peer that is gone, or that reads no more, cannot be told; so the outcome is
+            // ignored.
             let _ = timeout_at(deadline, shut).await;
             self.ending.half_close();
         }
         Ok(deadline)
     }
 
-    /// Waits until the reply that is owed is there, or the grace is over, so that what is said of it
+    /// Waits until the owed reply has come or the grace time is over, so that the error about it
     /// does not depend on when it comes.
     async fn await_reply(&mut self) -> Result<()> {
         let deadline = Wait::new(self.ending.grace()).deadline();
@@ -168,8 +172,8 @@ impl Session {
         }
     }
 
-    /// The second half: reads the stream to its end, or until the grace is over, and judges what
-    /// comes. The connection is closed afterwards.
+    /// The second half of an end: reads the stream to its end, or until the grace time is over, and
+    /// judges what comes. The connection is closed afterwards.
     pub(crate) async fn read_to_end(&mut self, deadline: Instant) -> Result<()> {
         let mut judged = self.judge_to_end(deadline).await;
         if judged.is_ok() {
@@ -182,12 +186,13 @@ impl Session {
     async fn judge_to_end(&mut self, deadline: Instant) -> Result<()> {
         while self.stream.is_open() {
             self.judge_rest()?;
-            // A peer that always has more to say must not outlive the grace.
+            // A peer that never stops sending must not outlast the grace time.
             if Instant::now() >= deadline {
                 self.look().await?;
                 self.judge_rest()?;
                 if self.turn.speech().is_unasked(self.stream.held()) {
-                    // It was cut off by the end of the grace, and would have been no fault.
+                    // The end of the grace time has cut off a response that would have been no
+                    // error.
                     return Ok(());
                 }
                 break;
@@ -199,8 +204,8 @@ impl Session {
         self.check_unread()
     }
 
-    /// Takes what the server may say unasked off the front of what is held. Anything else that is
-    /// whole is a fault; what is not whole may still become either.
+    /// Takes data that the server may send unasked off the front of the buffer. Any other complete
+    /// reply is an error. An incomplete reply may still become either.
     fn judge_rest(&mut self) -> Result<()> {
         while !self.stream.buffer().is_empty() {
             let held = self.stream.held();
@@ -218,7 +223,7 @@ impl Session {
         Ok(())
     }
 
-    /// Ends the session without judging it; what is unread goes into the transcript.
+    /// Ends the session without judging it; unread bytes go into the transcript.
     pub(crate) fn hang_up(&mut self) {
         if !self.stream.is_open() {
             return;
@@ -228,7 +233,8 @@ impl Session {
             transport.farewell();
         }
         if self.ending.note_ours() {
-            // Whether the server closes a moment earlier or later is all the same.
+            // After QUIT or LOGOUT both sides close, so the transcript does not depend on who
+            // closes first.
             let agreed = self.turn.protocol().is_closing();
             self.record.note(What::Closed(if agreed {
                 Close::Agreed

@@ -1,4 +1,4 @@
-//! Hearing what a peer says, whatever it is, for a person who reads along.
+//! Taking whatever a peer says, for a person who reads along.
 
 use std::time::Duration;
 
@@ -11,29 +11,30 @@ use super::wait::Arrival;
 use crate::error::Result;
 use crate::proto::Speech;
 
-/// How long the rest of a reply may take before what there is of it is shown.
+/// How long to wait for the rest of a reply before the part that has come is shown.
 const QUIET: Duration = Duration::from_millis(400);
-/// How much is shown at once of what has no end.
+/// How many bytes without an end are shown at once.
 const LONG: usize = 16 << 10;
-/// For how long nothing at all may come: a person decides when it has been enough.
+/// How long nothing at all may come: practically without limit, because a person decides when to
+/// stop.
 const FOREVER: Duration = Duration::from_hours(24);
 
-/// How long a greeting may take that says what is spoken.
+/// How long to wait for a greeting that shows which protocol is spoken.
 const GREETING: Duration = Duration::from_secs(3);
 
 /// What a peer did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
-    /// It said something, which is in the transcript.
+    /// The peer said something, which is in the transcript.
     Something,
-    /// It ended its side of the connection.
+    /// The peer ended its side of the connection.
     End,
 }
 
 impl Session {
-    /// Waits for what the peer says next and takes it into the transcript: a whole reply, or a line
-    /// of what is no reply, or what there is of either once nothing more has come for a while. It
-    /// can be given up at any time: what has come by then stays.
+    /// Waits for what the peer says next and takes it into the transcript: a whole reply; a line,
+    /// if it is no reply; or a part of either, once nothing more has come for a while. The caller
+    /// may drop the future at any time: bytes that have come by then stay.
     ///
     /// # Errors
     /// If the connection breaks.
@@ -66,8 +67,8 @@ impl Session {
         }
     }
 
-    /// Takes what is spoken from the greeting, if the URL has not said it. A server that says nothing
-    /// is spoken to as before.
+    /// Finds out the protocol from the greeting, if the URL does not name it. For a server that
+    /// says nothing, the protocol stays as it is.
     ///
     /// # Errors
     /// If the connection breaks.
@@ -86,7 +87,8 @@ impl Session {
         Ok(())
     }
 
-    /// How long the reply is that is held whole, or else the line.
+    /// The length of the whole reply at the front of the buffer, or of the whole line if no replies
+    /// can be framed; `None` if neither is complete.
     fn whole(&mut self) -> Option<usize> {
         let is_block = self.turn.protocol().owes_block();
         let held = self.stream.held();

@@ -1,16 +1,17 @@
-//! What to try next, for the replies that everybody meets.
+//! Hints on what to try next, for common replies of servers.
 
 use crate::error::Error;
 use crate::proto::{Advice, Speech, smtp};
 use crate::transport::Proxy;
 
-/// The codes that are about credentials and mechanisms where they answer AUTH; elsewhere they are
-/// whatever the server means (RFC 4954 section 6).
+/// Codes that concern credentials and mechanisms if they answer AUTH (RFC 4954 section 6). After
+/// other commands they may mean anything.
 const OF_AUTH: [&str; 3] = ["534", "535", "538"];
 
-/// Those of a protocol; a stream may be in any.
+/// The advice that is known for a protocol. For a plain stream, that of several protocols.
 fn known(speech: Speech) -> impl Iterator<Item = &'static Advice> {
-    // What is spoken on a stream is not known: the replies of SMTP and POP3 are told apart.
+    // The protocol of a plain stream is unknown. Replies of SMTP and POP3 cannot be mistaken for
+    // each other, so both are looked up.
     let speeches: &[Speech] = match speech {
         Speech::Stream => &[Speech::Smtp, Speech::Pop3],
         _ => &[speech],
@@ -19,8 +20,8 @@ fn known(speech: Speech) -> impl Iterator<Item = &'static Advice> {
     all.into_iter().flatten()
 }
 
-/// What to try if a dialogue fails before its first command was answered, on a connection that began
-/// with a PROXY header: a server that expects none takes it for a command, or closes.
+/// The hint for a dialogue that began with a PROXY header and failed before its first command was
+/// answered: a server that expects no header takes it for a command, or closes.
 pub(super) fn proxy_refused(proxy: Proxy) -> String {
     format!(
         "the connection began with a header, {proxy}, that the server may have refused: leave `proxy` out, or have \
@@ -29,7 +30,7 @@ pub(super) fn proxy_refused(proxy: Proxy) -> String {
     )
 }
 
-/// What to say where a PROXY header was sent as a command.
+/// The hint if the script sent a PROXY header as a command.
 pub(super) const PROXY_BY_HAND: &str = "a server that expects no PROXY header takes it for a command; one that does wants it before anything else: \
      connect(url, #{proxy: 1}) sends it";
 
@@ -40,7 +41,7 @@ pub(super) fn is_proxy_header(line: &[u8]) -> bool {
         .any(|begin| line.starts_with(begin))
 }
 
-/// Adds the advice for the reply that came, if it is a known one.
+/// Adds the advice for the reply that came, if there is any.
 pub(super) fn add(speech: Speech, error: Error, reply: &[u8]) -> Error {
     let advice = advice(speech, &String::from_utf8_lossy(reply).to_lowercase(), error.sent());
     match advice {
@@ -59,11 +60,11 @@ fn advice(speech: Speech, reply: &str, answered: Option<&str>) -> Option<&'stati
     Some(if nothing_sent { NO_CREDENTIALS } else { advice })
 }
 
-/// The advice if the command that begins an exchange is refused before anything was proved.
+/// The advice if the command that begins an exchange is refused before any credentials were sent.
 const NO_CREDENTIALS: &str = "no credentials were sent: the server refused the command that begins the exchange; it may want the first response with it, as in auth(..., #{initial: true}), or TLS, or another mechanism";
 
-/// Whether a line begins an exchange without a response: `AUTH PLAIN`, or AUTHENTICATE after a tag
-/// or without one.
+/// Whether a line begins an exchange without an initial response: `AUTH PLAIN`, or AUTHENTICATE
+/// with or without a tag.
 fn is_bare_auth(line: &str) -> bool {
     let words: Vec<_> = line.split_ascii_whitespace().collect();
     let is_command =
@@ -71,8 +72,8 @@ fn is_bare_auth(line: &str) -> bool {
     matches!(words[..], [command, _] | [_, command, _] if is_command(command))
 }
 
-/// Whether a line that was sent is AUTH, or a response in its exchange, which is one word and no
-/// command. A message ends with a dot.
+/// Whether a line that was sent is AUTH or a response in its exchange. A response is one word that
+/// is no command; a lone dot ends a message and is no response either.
 fn is_of_auth(line: &str) -> bool {
     let mut words = line.split_ascii_whitespace();
     let first = words.next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What is sent as a message.
+//! A message to be sent.
 
 use std::borrow::Cow;
 
@@ -47,7 +47,7 @@ impl From<Vec<u8>> for Message<'_> {
 }
 
 impl Message<'_> {
-    /// The message as it will be sent, except its dots.
+    /// The message as it will be sent, except for the doubling of dots.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! A dialogue with one peer: what to send, what to expect, and the promises that hold between them.
+//! A dialogue with one peer: what to send, what to expect, and the rules that every session keeps.
 
 mod assignment;
 mod blocking;
@@ -68,11 +68,12 @@ use crate::visible;
 
 /// A dialogue with one peer.
 ///
-/// It is in lock-step: [`Session::send`] fails while a reply is owed or unread;
+/// The dialogue is in lock-step: [`Session::send`] fails while a reply is owed or unread.
 /// [`Session::pipeline`] and [`Session::send_raw`] send ahead on purpose. Every operation has one
-/// deadline, 10 s unless set. [`Session::finish`] holds that nothing was left unexpected; a session
-/// that is dropped while a reply is owed or unread panics, unless a panic or an error of its own is
-/// the reason. [`Session::leave`] ends one without that.
+/// deadline, 10 s unless set. [`Session::finish`] fails if anything was left that no operation
+/// expected. A session that is dropped while a reply is owed or unread panics, unless the thread
+/// panics already or an operation of the session has failed. [`Session::leave`] ends a session
+/// without this check.
 ///
 /// ```
 /// use mailexpect::{Regex, Session, server::Embedded};
@@ -99,9 +100,9 @@ use crate::visible;
 /// ```
 #[derive(Debug)]
 pub struct Session {
-    /// Whom it speaks with: the URL or the command.
+    /// The URL or the command that the session speaks with.
     peer: String,
-    /// The mail exchanger that was reached, of those that the URL stands for.
+    /// The mail exchanger that was reached, if the URL stands for several (`mx://domain`).
     exchanger: Option<Box<str>>,
     /// The PROXY header that the connection began with.
     proxy: Option<Proxy>,
@@ -109,17 +110,18 @@ pub struct Session {
     ending: Ending,
     record: Record,
     stream: Stream,
-    /// What the peer said last that it can do.
+    /// The capabilities that the peer announced last.
     said: Option<Said>,
     tags: verbs::imap::Tags,
-    /// How long its host was looked up, how long connecting took with that, and the address.
+    /// How long the lookup of the host took; how long the lookup and connecting took together; the
+    /// peer's address.
     #[cfg(feature = "script")]
     opened: Option<(Duration, Duration, Option<std::net::IpAddr>)>,
-    /// What the server's side needs.
+    /// State that only the server's side of a dialogue has.
     serving: Option<Box<Serving>>,
-    /// The code in Rust that uses it; none for scripts and for the program.
+    /// The Rust code that uses the session; `None` for sessions of scripts and of the program.
     caller: Option<Caller>,
-    /// The reply that was taken last.
+    /// The reply that was taken last, for hints about near misses.
     before: Option<near::Before>,
 }
 
@@ -139,12 +141,12 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// Unreachable, with each address that was tried; usage for a URL that cannot be read.
+    /// Unreachable, with each address that was tried; a usage error for a URL that cannot be read.
     pub async fn connect(url: &str) -> Result<Self> {
         Options::new().connect(url).await
     }
 
-    /// Options to connect with.
+    /// Returns the default options, to change before connecting.
     #[must_use]
     pub fn options() -> Options {
         Options::new()
@@ -156,19 +158,20 @@ impl Session {
         self.record.id()
     }
 
-    /// Whom it speaks with: the URL or the command.
+    /// The URL or the command that the session speaks with.
     #[must_use]
     pub fn peer(&self) -> &str {
         &self.peer
     }
 
-    /// The protocol's name: the scheme of its URL, or `stream` where there is no framing.
+    /// The protocol's name: the scheme of the session's URL, or `stream` if the protocol has no
+    /// framing.
     #[must_use]
     pub fn protocol(&self) -> &str {
         self.turn.protocol().name()
     }
 
-    /// Which protocol that is.
+    /// The protocol that is spoken.
     #[cfg(feature = "script")]
     pub(crate) fn speech(&self) -> Speech {
         self.turn.speech()
@@ -185,32 +188,32 @@ impl Session {
         self.stream.set_timeout(timeout);
     }
 
-    /// Sets how much may be held unread before that is an error, in bytes; 32 MiB unless set.
+    /// Sets how many bytes may arrive and stay unread; more are an error. 32 MiB unless set.
     pub fn set_limit(&mut self, limit: usize) {
         self.stream.buffer_mut().set_limit(limit);
     }
 
-    /// How many replies the peer owes: one after connecting, and one for each command; for a
-    /// message over LMTP, one for each recipient that was accepted.
+    /// The number of replies that the peer owes: one after connecting, and one for each command.
+    /// For a message over LMTP, the peer owes one for each recipient that it accepted.
     #[must_use]
     pub fn owed(&self) -> usize {
         self.turn.owed_to_us()
     }
 
-    /// How often something that was expected came.
+    /// The number of expectations that were met.
     #[must_use]
     pub fn expectations(&self) -> u64 {
         self.turn.expectations()
     }
 
-    /// The transcript that the session writes to.
+    /// The transcript that records this session.
     #[must_use]
     pub fn transcript(&self) -> &Transcript {
         self.record.transcript()
     }
 
-    /// Our own address as EHLO has it for a client without a name (RFC 5321 section 4.1.3); the
-    /// literal of loopback if there is none, or TLS is on.
+    /// Our own address as a literal, as a client without a name gives it in EHLO (RFC 5321 section
+    /// 4.1.3). It is the literal of loopback if the address is not known or TLS is on.
     #[cfg(feature = "script")]
     pub(crate) fn own_literal(&self) -> String {
         match self.stream.transport().and_then(Transport::own_address) {
@@ -220,14 +223,14 @@ impl Session {
         }
     }
 
-    /// Our own address and the peer's, of a connection by TCP that has no TLS on it.
+    /// Our own address and the peer's; `None` unless the connection is TCP without TLS.
     #[cfg(feature = "cli")]
     pub(crate) fn addresses(&self) -> Option<(std::net::IpAddr, std::net::IpAddr)> {
         let transport = self.stream.transport()?;
         Some((transport.own_address()?, transport.peer_address()?))
     }
 
-    /// What opening it took; `None` of one with a process.
+    /// How long opening the session took, step by step; `None` if it speaks with a process.
     #[cfg(feature = "script")]
     pub(crate) fn opened(&self) -> Option<crate::outcome::Opened> {
         let (lookup, elapsed, address) = self.opened?;
@@ -242,7 +245,8 @@ impl Session {
         self.turn.framing().is_some()
     }
 
-    /// The host that it speaks with, by the name that its certificate has to have.
+    /// The name of the host that the session speaks with, which the host's certificate has to
+    /// contain.
     fn host(&self) -> Option<String> {
         match Target::parse(&self.peer).ok()?.place {
             Place::Host { host, .. } => Some(host),
@@ -251,7 +255,7 @@ impl Session {
         }
     }
 
-    /// Takes bytes off the front of what is held, into the transcript.
+    /// Takes `count` bytes off the front of the buffer and writes them into the transcript.
     fn take(&mut self, count: usize) -> Bytes {
         self.record.note_skipped();
         let bytes = self.stream.buffer_mut().take(count);
@@ -272,7 +276,8 @@ impl Session {
         bytes
     }
 
-    /// Bytes that were taken off the front of what is held count as received. Returns them masked.
+    /// Counts bytes that were taken off the front of the buffer as received. Returns them with
+    /// secrets masked.
     fn count_received(&mut self, bytes: Bytes) -> Bytes {
         let before = self.turn.commands();
         let spans = self.turn.received(&bytes, self.record.secrets_mut());
@@ -283,13 +288,13 @@ impl Session {
         masked
     }
 
-    /// Bytes as an error shows them.
+    /// The bytes as an error shows them: secrets masked, long ones cut.
     fn shown(&self, bytes: &[u8]) -> String {
         let spans = self.turn.unread_secrets(bytes, &mut self.record.secrets().clone());
         self.record.shown(bytes, &spans)
     }
 
-    /// A reply as an error shows it: its lines, without line ends.
+    /// A reply as an error shows it: its lines, without line ends, secrets masked.
     fn shown_lines(&self, bytes: &[u8]) -> String {
         let masked = self.record.secrets().mask(bytes, &[]);
         let (shown, more) = masked.split_at(masked.len().min(SHOWN));
@@ -305,7 +310,7 @@ impl Session {
         format!("{}{more}", lines.join("\n"))
     }
 
-    /// What has arrived and was not taken, as an error shows it.
+    /// The bytes that have arrived and were not taken, as an error shows them.
     fn shown_held(&self) -> String {
         if self.stream.held().is_empty() {
             "nothing".to_owned()
@@ -314,7 +319,8 @@ impl Session {
         }
     }
 
-    /// The same, if it is something that nobody asked for.
+    /// The bytes that have arrived and were not taken, as an error about a missing expectation
+    /// shows them.
     fn shown_unread(&self) -> String {
         if self.stream.held().is_empty() {
             "nothing yet".to_owned()
@@ -323,14 +329,15 @@ impl Session {
         }
     }
 
-    /// Its number and peer, as errors name it.
+    /// The session's number and peer, as errors name the session.
     fn name(&self) -> String {
         format!("{}, {}", self.record.id(), self.peer)
     }
 
-    /// An error on this session.
+    /// Makes an error about this session, with the line that was sent last.
     fn fault(&self, kind: Kind, message: impl Into<String>) -> Error {
-        // What came is the answer to one line; what did not come was owed for the next.
+        // If the error is about a reply that came, the line that the reply answers is shown; if it
+        // is about a reply that is missing, the first line without an answer.
         let about_what_came =
             kind == Kind::Mismatch || (kind == Kind::Unexpected && self.stream.held().is_empty());
         let line = match self.turn.role() {
@@ -365,8 +372,8 @@ impl Session {
 mod tests {
     use super::*;
 
-    /// Each is held by a script that waits, in a box of its own, and there may be ten thousand of
-    /// them.
+    /// A script that waits holds its operation in a box, and ten thousand scripts may wait at once,
+    /// so an operation has to stay small.
     #[tokio::test]
     async fn operations_under_way_are_small() {
         let mut session = Session::options().unjudged().pipe(&["cat".to_owned()], "tcp").unwrap();

@@ -14,21 +14,21 @@ use crate::proto::multiline::Multiline;
 use crate::reply::Reply;
 use crate::transcript::{Excerpt, What};
 
-/// What an error says was wanted.
+/// The block as errors name it among what was wanted.
 const WANTED: &str = "a block of lines up to a lone dot";
-/// What comes after the `+OK` of some commands.
+/// The block as errors name it among what is owed.
 pub(super) const BLOCK: &str = "the block of lines behind the +OK";
-/// What to do about it.
+/// What an error says that the caller should expect first.
 pub(super) const TAKE_IT: &str = "expect_multiline() for it, first";
 
 impl Session {
-    /// Takes a block of lines up to and with the one that is a lone dot, as POP3 sends messages and
-    /// lists (RFC 1939 section 3).
+    /// Takes a block of lines up to and including the line that is a lone dot. POP3 sends messages
+    /// and lists in such blocks (RFC 1939 section 3).
     ///
-    /// What comes back is the block without that line, its doubled dots single. Nothing but CRLF, a
-    /// dot and CRLF ends it. The block begins where the session stands, which has to be the start
-    /// of a line. With [`keep(false)`](Operation::keep), next to nothing of the block is held, however
-    /// long it is, and [`Reply::octets`] is its size.
+    /// Returns the block without the last line, with doubled dots made single. Only CRLF, a dot and
+    /// CRLF end the block. The block begins at the next unread byte, which has to be the start of a
+    /// line. With [`keep(false)`](Operation::keep), almost nothing of the block is held in memory,
+    /// however long it is, and [`Reply::octets`] is its size.
     ///
     /// ```
     /// use std::io::Write as _;
@@ -52,7 +52,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// A time-out or a close before the lone dot; more than the limit.
+    /// A time-out or a close before the lone dot; more bytes than the limit.
     pub fn expect_multiline(&mut self) -> Operation<'_, Reply> {
         self.operation(|session, mut call| {
             Box::pin(async move {
@@ -63,7 +63,7 @@ impl Session {
         })
     }
 
-    /// A reply was about to be taken where a block comes next.
+    /// Makes the error for expecting a reply while a block comes next.
     pub(super) fn block_first(&self, wanted: impl Display) -> Error {
         let error = self.fault(
             Kind::OutOfStep,
@@ -75,7 +75,7 @@ impl Session {
             .hint("a reply is one status line here; what stands behind the +OK is a block")
     }
 
-    /// A block was about to be taken where a status line comes next.
+    /// Makes the error for expecting a block while a status line comes next.
     fn status_first(&self) -> Error {
         let error = self.fault(
             Kind::OutOfStep,
@@ -87,7 +87,7 @@ impl Session {
             .hint("the block comes behind an +OK")
     }
 
-    /// Takes a block within an operation that has begun.
+    /// Takes a block as part of an operation that has begun.
     pub(super) async fn multiline(&mut self, keep: bool, wait: Wait) -> Result<Reply> {
         if self.turn.speech().facts().has_blocks
             && self.turn.owed_to_us() > 0
@@ -118,8 +118,8 @@ impl Session {
         }
     }
 
-    /// The block changes in place: there is never a second copy of it, except what the transcript
-    /// keeps.
+    /// Undoes the dot-stuffing in place, so that there is never a second copy of the block, except
+    /// the one that the transcript keeps.
     fn take_block(&mut self, block: &Multiline, length: usize) -> Reply {
         self.record.note_skipped();
         let mut bytes = self.stream.buffer_mut().take_mut(length);
@@ -143,8 +143,9 @@ impl Session {
         Reply::whole(Bytes::new(), Match::default()).of_octets(octets)
     }
 
-    /// Commands with a block have one (RFC 1939 section 3, RFC 2449 section 5), and so it is waited
-    /// for; but some servers say a bare +OK.
+    /// Makes the error for a block that did not come in time. Commands with a block have to send it
+    /// (RFC 1939 section 3, RFC 2449 section 5), so it is waited for; but some servers send only
+    /// +OK.
     fn late_block(&mut self, block: &Multiline, wait: Wait) -> Error {
         if !self.stream.buffer().is_empty() || self.record.has_skipped() {
             let missing = block.missing(self.stream.held());

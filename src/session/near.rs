@@ -1,23 +1,24 @@
-//! Near misses: a reply that the expectation would have taken, had it been written a little
-//! otherwise, or stood elsewhere.
+//! Near misses: a reply that the expectation would have taken if the pattern were written a little
+//! differently, or stood at another place of the script.
 
 use bytes::Bytes;
 
 use crate::pattern::Pattern;
 use crate::proto::chomp;
 
-/// A longer reply is not kept for what an error may say of it.
+/// The longest reply that is kept for a hint. After a longer one, that hint is left out.
 const KEPT: usize = 4096;
-/// How much of what was said before an error shows.
+/// How many characters of an earlier reply a hint shows.
 const SHOWN: usize = 60;
-/// How many letters a pattern has at least that tells one reply from others: `250 ok` has two.
+/// The least number of letters in a pattern that identifies a reply: `250 ok` has two, and fits
+/// most replies.
 const LETTERS: usize = 4;
 
 /// The reply that was taken last.
 #[derive(Debug)]
 pub(super) struct Before {
     reply: Bytes,
-    /// What it was held against.
+    /// The pattern that the reply was matched against.
     pattern: Pattern,
 }
 
@@ -28,15 +29,15 @@ impl Before {
     }
 }
 
-/// What the session tells of replies.
+/// What the session knows about replies, for the hints.
 pub(super) struct Told<'a> {
-    /// Whether the pattern holds for one.
+    /// Whether the expected pattern matches these bytes.
     pub(super) fits: &'a dyn Fn(&[u8]) -> bool,
-    /// How one is shown, its secrets masked.
+    /// The bytes as an error shows them, secrets masked.
     pub(super) shown: &'a dyn Fn(&[u8]) -> String,
 }
 
-/// The advice for a reply that is not the one that was expected, if it nearly is.
+/// The hint for a reply that is not the expected one, if it is a near miss.
 pub(super) fn of_mismatch(
     pattern: &Pattern,
     reply: &[u8],
@@ -50,8 +51,8 @@ pub(super) fn of_mismatch(
     })
 }
 
-/// Text that differs in its case alone, or that ends with the line end, which a reply is held
-/// against without.
+/// The hint if the text differs from the reply only in case, or ends with a line end. Replies are
+/// matched without their line end.
 fn literal(text: &[u8], reply: &[u8], told: &Told<'_>) -> Option<String> {
     let bare = chomp(text);
     if bare.len() < text.len() && reply.starts_with(bare) {
@@ -67,7 +68,8 @@ fn literal(text: &[u8], reply: &[u8], told: &Told<'_>) -> Option<String> {
     })
 }
 
-/// What is left of a reply of several lines of which only some were taken.
+/// The hint if the reply is the rest of a reply of several lines, of which an earlier operation
+/// took only some.
 fn left_over(before: &Before, reply: &[u8], told: &Told<'_>) -> Option<String> {
     let last = chomp(&before.reply).rsplit(|byte| *byte == b'\n').next()?;
     let goes_on = last.get(3) == Some(&b'-') && last[..3].iter().all(u8::is_ascii_digit);
@@ -77,9 +79,10 @@ fn left_over(before: &Before, reply: &[u8], told: &Told<'_>) -> Option<String> {
     })
 }
 
-/// The reply before was what is expected now. It says nothing if that was wanted then, too, as for
-/// one of many recipients; nor if the server refuses now, which no other place of the expectation
-/// would change; nor if most replies would do.
+/// The hint if the reply before this one is what is expected now, so that the script is one reply
+/// behind. There is no hint if the reply before was expected with the same pattern, as for one of
+/// many recipients; nor if the server refuses now, because expecting elsewhere would not help; nor
+/// if the pattern fits most replies.
 fn one_behind(pattern: &Pattern, before: &Before, reply: &[u8], told: &Told<'_>) -> Option<String> {
     let (wanted, wanted_before) = (pattern.to_string(), before.pattern.to_string());
     let says_enough = wanted.bytes().filter(u8::is_ascii_alphabetic).count() >= LETTERS;
@@ -91,7 +94,7 @@ fn one_behind(pattern: &Pattern, before: &Before, reply: &[u8], told: &Told<'_>)
     })
 }
 
-/// The first line of what is shown, if it is not too long.
+/// The first line of `shown`, cut if it is too long.
 fn beginning(shown: String) -> String {
     let line = shown.lines().next().unwrap_or_default();
     match line.char_indices().nth(SHOWN) {
@@ -106,7 +109,7 @@ mod tests {
     use super::*;
     use crate::pattern::IntoPattern as _;
 
-    /// The advice for a text and a reply, after a reply that another text was held against.
+    /// The hint for a pattern and a reply, after an earlier reply was taken with another pattern.
     fn near(text: &str, reply: &str, (wanted, before): (&str, &str)) -> Option<String> {
         let pattern = text.into_pattern().unwrap();
         let before = Bytes::copy_from_slice(before.as_bytes());
@@ -138,7 +141,7 @@ mod tests {
             ("250 ok", "550 no\r\n", ("250", "250 sender\r\n")),
             ("250", "550 no\r\n", ("250", "250 ok\r\n")),
             ("250 ok", "550 no\r\n", ("550", "550-no\r\n550 no\r\n")),
-            // The second of two recipients.
+            // The reply to the second of two recipients.
             ("250 Accepted", "550 no\r\n", ("250", "250 Accepted\r\n")),
             ("250 Accepted", "251 will do\r\n", ("250 Accepted", "250 Accepted\r\n")),
         ] {

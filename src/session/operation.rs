@@ -1,4 +1,4 @@
-//! An operation and what its caller gives it: values that go with the call and are gone with it.
+//! An operation, and the options that its caller gives it. The options hold for one call.
 
 use std::fmt;
 use std::future::IntoFuture;
@@ -13,38 +13,40 @@ use crate::pattern::{IntoPattern, Pattern};
 use crate::proto::imap::Literals;
 use crate::tls;
 
-/// What one call is given. Each operation takes out what it has a use for; [`Call::check_spent`]
-/// refuses the rest.
+/// The options of one call. Each operation takes out the options that it uses;
+/// [`Call::check_spent`] refuses the others.
 #[derive(Debug, Default)]
 pub(crate) struct Call {
     pub(crate) timeout: Option<Duration>,
-    /// It must not be over before.
+    /// The least time that the operation has to take.
     pub(crate) after: Option<Duration>,
-    /// What the reply that ends a verb must be, in place of what its protocol calls success.
+    /// The pattern that the reply at the end of a verb must match, in place of the protocol's
+    /// success.
     pub(crate) expect: Option<Result<Pattern>>,
-    /// The same for each of the replies to a message.
+    /// A pattern for each of the replies to a message, in place of the protocol's success.
     pub(crate) expect_each: Option<Result<Vec<Pattern>>>,
-    /// Whether to keep what is taken, or its size alone.
+    /// Whether to keep the bytes that are taken; with `false`, only their number is kept.
     pub(crate) keep: Option<bool>,
     pub(crate) untagged: Option<Untagged>,
     pub(crate) literals: Option<Literals>,
     pub(crate) by_uid: bool,
-    /// The answer of IMAP may lack the data that it is for.
+    /// Whether the answer of IMAP may lack the data that the command asks for.
     pub(crate) bare: bool,
     pub(crate) tls: Option<Box<tls::Options>>,
-    /// What goes wrong while a server speaks.
+    /// A fault that the server plays on purpose while it speaks.
     pub(crate) fault: Option<Box<Fault>>,
-    /// Parameters of MAIL and RCPT: `SIZE=1000`.
+    /// Parameters of MAIL and RCPT, such as `SIZE=1000`.
     pub(crate) parameters: Vec<String>,
 }
 
 impl Call {
-    /// Whether to keep what is taken.
+    /// Whether to keep the bytes that are taken.
     pub(super) fn keeps(&mut self) -> bool {
         self.keep.take().unwrap_or(true)
     }
 
-    /// Refuses what the operation has no use for: to ignore it would be a false green.
+    /// Refuses options that the operation does not use: ignoring one would let a test pass that
+    /// checks nothing.
     pub(super) fn check_spent(&self, operation: &str) -> Result<()> {
         if self.expect_each.is_some() {
             let error =
@@ -73,11 +75,12 @@ impl Call {
     }
 }
 
-/// An operation under way. In a box: a script that waits holds little of its stack.
+/// An operation in progress. It is boxed so that a script which waits holds little of its stack.
 type Running<'s, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 's>>;
 type Run<'s, T> = Box<dyn FnOnce(&'s mut Session, Call) -> Running<'s, T> + Send + 's>;
 
-/// An operation of a session that has not begun: await it, or first say what holds for it alone.
+/// An operation of a session that has not begun. Await it, or first set options that hold for this
+/// operation alone.
 ///
 /// ```
 /// use std::time::Duration;
@@ -96,7 +99,7 @@ type Run<'s, T> = Box<dyn FnOnce(&'s mut Session, Call) -> Running<'s, T> + Send
 /// # }
 /// ```
 ///
-/// An option that the operation has no use for is a usage error when it is awaited.
+/// An option that the operation does not use is a usage error when the operation is awaited.
 #[must_use = "an operation does nothing unless it is awaited"]
 pub struct Operation<'s, T> {
     session: &'s mut Session,
@@ -105,7 +108,7 @@ pub struct Operation<'s, T> {
 }
 
 impl<T> Operation<'_, T> {
-    /// Sets the deadline of this operation, in place of the session's.
+    /// Sets the deadline of this operation, in place of the session's deadline.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -125,7 +128,7 @@ impl<T> Operation<'_, T> {
         self
     }
 
-    /// Adds a parameter to MAIL or RCPT, as it is sent (RFC 5321 section 4.1.1.11).
+    /// Adds a parameter to MAIL or RCPT, which is sent as it is given (RFC 5321 section 4.1.1.11).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -143,7 +146,7 @@ impl<T> Operation<'_, T> {
         self
     }
 
-    /// Sets what a verb must be answered with, in place of what its protocol calls success.
+    /// Sets the reply that a verb expects, in place of the protocol's success.
     ///
     /// ```
     /// use mailexpect::{Session, server::Embedded};
@@ -165,8 +168,8 @@ impl<T> Operation<'_, T> {
         self
     }
 
-    /// Sets what each of the replies to a message must be: `data` and `bdat` have one for each
-    /// recipient over LMTP (RFC 2033 section 4.2).
+    /// Sets the pattern for each of the replies to a message: over LMTP, `data` and `bdat` get one
+    /// reply for each recipient (RFC 2033 section 4.2).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -206,8 +209,8 @@ impl<T> Operation<'_, T> {
         self
     }
 
-    /// With `false`, nothing is kept of the block or of the bytes that are taken except how many
-    /// octets they have, however many they are.
+    /// With `false`, drops the bytes of the block or of the stream once they are taken, and keeps
+    /// only their number, however many they are.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -233,7 +236,7 @@ impl<T> Operation<'_, T> {
         self
     }
 
-    /// Demands something of the untagged responses to a verb of IMAP.
+    /// Sets what the untagged responses to a verb of IMAP must contain.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay, Untagged};
@@ -260,7 +263,8 @@ impl<T> Operation<'_, T> {
         self
     }
 
-    /// Sets how a verb of IMAP sends literals; they wait to be asked for, unless set.
+    /// Sets how a verb of IMAP sends literals. Unless set, a literal is sent after the server asks
+    /// for it.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay, imap::Literals};
@@ -285,7 +289,7 @@ impl<T> Operation<'_, T> {
         self
     }
 
-    /// Has a verb of IMAP name messages by their unique identifiers: `UID FETCH` and its kin (RFC
+    /// Makes a verb of IMAP name messages by their unique identifiers: `UID FETCH` and similar (RFC
     /// 3501 section 6.4.8).
     ///
     /// ```
@@ -310,8 +314,8 @@ impl<T> Operation<'_, T> {
         self
     }
 
-    /// Lets an IMAP server off that says OK without the data that the command is for: SELECT without
-    /// EXISTS, SEARCH without its list, FETCH without what was asked for.
+    /// Accepts an OK of an IMAP server without the data that the command asks for: SELECT without
+    /// EXISTS, SEARCH without its list, FETCH without the requested items.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -329,13 +333,14 @@ impl<T> Operation<'_, T> {
         self
     }
 
-    /// What goes wrong while the server speaks, for its words that do.
+    /// Sets a fault that the server plays on purpose, for the operations of the server's side that
+    /// send.
     pub fn fault(mut self, fault: Fault) -> Self {
         self.call.fault = Some(Box::new(fault));
         self
     }
 
-    /// Sets how `starttls` and `tls_handshake` put TLS on, in place of [`Options::tls`].
+    /// Sets how `starttls` and `tls_handshake` set up TLS, in place of [`Options::tls`].
     ///
     /// ```
     /// use mailexpect::{Session, server::Embedded, tls};
@@ -358,7 +363,7 @@ impl<T> Operation<'_, T> {
         self
     }
 
-    /// Sets the time before which the operation must not be over: a server that delays on purpose.
+    /// Sets how long the operation must take at least, to check that a server delays on purpose.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -377,7 +382,7 @@ impl<T> Operation<'_, T> {
         self
     }
 
-    /// All that a script gave, in place of what was said before.
+    /// Sets all options that a script gave, in place of options that were set before.
     #[cfg(feature = "script")]
     pub(crate) fn with(mut self, call: Call) -> Self {
         self.call = call;
@@ -386,7 +391,7 @@ impl<T> Operation<'_, T> {
 }
 
 impl<'s, T: 's> Operation<'s, T> {
-    /// The same operation, whose outcome is turned into something else.
+    /// Returns this operation with its outcome converted by `turn`.
     pub(super) fn map<U>(self, turn: impl FnOnce(T) -> U + Send + 's) -> Operation<'s, U> {
         let Self { session, call, run } = self;
         let run: Run<'s, U> =
@@ -414,7 +419,7 @@ impl<'s, T: 's> IntoFuture for Operation<'s, T> {
     }
 }
 
-/// Holds that the operation takes at least so long.
+/// Fails if the operation takes less time than `after`.
 async fn not_before<T>(after: Duration, running: Running<'_, T>, session: String) -> Result<T> {
     let began = Instant::now();
     let outcome = running.await?;
@@ -435,7 +440,7 @@ impl<T> fmt::Debug for Operation<'_, T> {
 }
 
 impl Session {
-    /// An operation that runs like this once it is awaited.
+    /// Returns an operation that calls `run` once it is awaited.
     pub(super) fn operation<'s, T>(
         &'s mut self,
         run: impl FnOnce(&'s mut Self, Call) -> Running<'s, T> + Send + 's,

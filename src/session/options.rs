@@ -27,24 +27,24 @@ use crate::transport::{
 
 /// The deadline of an operation, unless set.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the peer must be quiet before a match that could still grow is taken as it stands,
-/// unless set.
+/// How long the peer must send nothing before a regex match that more bytes could still extend is
+/// taken as it stands, unless set.
 const DEFAULT_SETTLE: Duration = Duration::from_millis(200);
 
-/// How long the server's last words are waited for at the end of a dialogue, unless set.
+/// How long the end of a dialogue waits for what the server still sends, unless set.
 pub(crate) const DEFAULT_GRACE: Duration = Duration::from_secs(1);
 
-/// A connection that came in.
+/// A connection that a listener has accepted.
 #[derive(Debug)]
 pub(crate) struct Incoming {
     pub(crate) transport: Transport,
-    /// Where from.
+    /// The address that the connection comes from.
     pub(crate) peer: String,
-    /// TLS was to be on from the start, and this came of it.
+    /// The error of the TLS handshake, if TLS was to begin with the connection and failed.
     pub(crate) tls_failed: Option<std::io::Error>,
 }
 
-/// How to open a session, and what holds on it.
+/// How to open a session, and the limits that it keeps.
 ///
 /// ```
 /// use std::time::Duration;
@@ -74,14 +74,15 @@ pub struct Options {
     transcript: Transcript,
     tls: tls::Options,
     segment: Segment,
-    /// What is connected to in place of servers.
+    /// A recording whose sessions are played instead of connecting to servers.
     recording: Option<Arc<Recording>>,
-    /// Whether the sessions are used by code in Rust, and so judged when they are dropped.
+    /// Whether the sessions belong to Rust code, so that dropping one checks what was left
+    /// unexpected.
     is_judged: bool,
 }
 
 impl Options {
-    /// 10 s for each operation, 32 MiB held at most, a transcript of its own.
+    /// The defaults: 10 s for each operation, at most 32 MiB unread, and a new transcript.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -99,69 +100,71 @@ impl Options {
         }
     }
 
-    /// How long an operation may take.
+    /// The deadline of each operation.
     #[cfg(feature = "script")]
     pub(crate) fn operation_timeout(&self) -> Duration {
         self.timeout
     }
 
-    /// How long the end of a session may take.
+    /// How long the end of a session may wait for the server.
     #[cfg(feature = "script")]
     pub(crate) fn end_grace(&self) -> Duration {
         self.grace
     }
 
-    /// For sessions of scripts and of the program, which are judged elsewhere.
+    /// Turns off the check on drop, for sessions of scripts and of the program, which are judged at
+    /// the end of the run.
     pub(crate) fn unjudged(mut self) -> Self {
         self.is_judged = false;
         self
     }
 
-    /// The deadline of each operation, connecting included.
+    /// Sets the deadline of each operation, including connecting.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// How long the peer must be quiet before a regex match that could still grow is taken as it
-    /// stands; 200 ms unless set.
+    /// Sets how long the peer must send nothing before a regex match that more bytes could still
+    /// extend is taken as it stands; 200 ms unless set.
     #[must_use]
     pub fn settle(mut self, settle: Duration) -> Self {
         self.settle = settle;
         self
     }
 
-    /// How long [`Session::close`] and [`Session::finish`] wait for the server to close too, after
-    /// our side is closed; 1 s unless set. What comes until then is judged.
+    /// Sets how long [`Session::close`] and [`Session::finish`] wait for the server to close too,
+    /// after our side is closed; 1 s unless set. Bytes that come in this time are judged.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
     }
 
-    /// How many bytes may be held unread.
+    /// Sets how many bytes may arrive and stay unread.
     #[must_use]
     pub fn limit(mut self, limit: usize) -> Self {
         self.limit = limit;
         self
     }
 
-    /// The address to connect from.
+    /// Sets the local address to connect from.
     #[must_use]
     pub fn source_ip(mut self, source: IpAddr) -> Self {
         self.route.source_ip = Some(source);
         self
     }
 
-    /// Only addresses of this family.
+    /// Connects only to addresses of this family.
     #[must_use]
     pub fn family(mut self, family: Family) -> Self {
         self.route.family = Some(family);
         self
     }
 
-    /// Takes this address for a host instead of looking it up; again for more addresses or hosts.
+    /// Connects to this address for a host instead of looking the host up. Call it again to add
+    /// more addresses or hosts.
     #[must_use]
     pub fn resolve(mut self, host: impl Into<String>, ip: IpAddr) -> Self {
         let pinned = self.route.pinned.iter().cloned().chain([(host.into(), ip)]);
@@ -169,9 +172,9 @@ impl Options {
         self
     }
 
-    /// Allows connections to this host, as `mail.example.com`, `192.0.2.1` or `*.example.com`, and to
-    /// no other that is not named so; all are allowed unless one is named. That of an `mx://domain` is
-    /// the domain.
+    /// Allows connections to this host, such as `mail.example.com`, `192.0.2.1` or `*.example.com`.
+    /// Once a host is allowed, connections to all hosts that were not allowed are refused; without
+    /// a call, all hosts are allowed. For `mx://domain`, the domain is what has to be allowed.
     #[must_use]
     pub fn allow_host(mut self, host: impl Into<String>) -> Self {
         let allowed = self.route.allowed.iter().cloned().chain([host.into()]);
@@ -179,8 +182,9 @@ impl Options {
         self
     }
 
-    /// The name server to ask for the addresses of hosts and for the mail exchangers of
-    /// `mx://domain`; those of the system unless set. `localhost` is this machine all the same.
+    /// Sets the name server to ask for the addresses of hosts and for the mail exchangers of
+    /// `mx://domain`; the system's name servers unless set. `localhost` is this machine whatever
+    /// the name server says.
     #[must_use]
     pub fn nameserver(mut self, nameserver: SocketAddr) -> Self {
         self.route.nameserver = Some(nameserver);
@@ -194,38 +198,39 @@ impl Options {
         self
     }
 
-    /// How what is sent and what comes is cut into pieces. No result may depend on it; see
-    /// [`Segment`].
+    /// Sets how bytes that are sent and bytes that arrive are cut into pieces. No result may depend
+    /// on it; see [`Segment`].
     #[must_use]
     pub fn segment(mut self, way: Segment) -> Self {
         self.segment = way;
         self
     }
 
-    /// Takes this address alone for a host.
+    /// Connects to this address, and to no other, for a host.
     #[cfg(feature = "script")]
     pub(crate) fn pinned_to(mut self, host: &str, ip: IpAddr) -> Self {
         self.route.pinned = [(host.to_owned(), ip)].into();
         self
     }
 
-    /// The addresses of a host, as a connection to it would try them.
+    /// Returns the addresses that a connection to the host would try, in this order.
     ///
     /// # Errors
-    /// Unresolved for a name that has none; usage for a host that is not allowed.
+    /// Unresolved for a name without addresses; a usage error for a host that is not allowed.
     #[cfg(feature = "script")]
     pub(crate) async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>> {
         crate::transport::addresses(host, &self.route, self.timeout).await
     }
 
-    /// Plays the sessions of a recording in place of servers.
+    /// Plays the sessions of a recording instead of connecting to servers.
     #[cfg(feature = "cli")]
     pub(crate) fn recording(mut self, recording: Arc<Recording>) -> Self {
         self.recording = Some(recording);
         self
     }
 
-    /// The session of the recording that one to that URL is, if there is a recording.
+    /// Returns the recorded session with this number, to play in place of a connection to `peer`;
+    /// `None` if no recording is played.
     fn played(&self, id: SessionId, peer: &str) -> Result<Option<Transport>> {
         let Some(recording) = &self.recording else { return Ok(None) };
         let name = id.to_string();
@@ -245,30 +250,30 @@ impl Options {
         Err(error.hint("run against a server to record it anew: --trace on"))
     }
 
-    /// The mail exchangers of a domain, each with its preference, the preferred first.
+    /// Returns the mail exchangers of a domain, each with its preference, the preferred first.
     ///
     /// # Errors
-    /// Unresolved for a domain that has none, and for one that takes no mail.
+    /// Unresolved for a domain without mail exchangers, and for a domain that takes no mail.
     #[cfg(feature = "cli")]
     pub(crate) async fn exchangers(&self, domain: &str) -> Result<Vec<(u16, String)>> {
         crate::transport::exchangers_of(domain, &self.route, self.timeout).await
     }
 
-    /// Connects at the same pace as all others that share it.
+    /// Connects at the pace that this session shares with others.
     #[cfg(feature = "script")]
     pub(crate) fn pace(mut self, pace: Pace) -> Self {
         self.pace = pace;
         self
     }
 
-    /// Whose the thread is that the session waits on.
+    /// Says whose thread the session waits on.
     #[cfg(feature = "script")]
     pub(crate) fn thread(mut self, thread: Thread) -> Self {
         self.route.thread = thread;
         self
     }
 
-    /// The transcript to write to.
+    /// Sets the transcript that records the session.
     #[must_use]
     pub fn transcript(mut self, transcript: Transcript) -> Self {
         self.transcript = transcript;
@@ -280,33 +285,33 @@ impl Options {
         self.timeout
     }
 
-    /// The transcript that is written to.
+    /// The transcript that records the session.
     pub(super) fn recorded(&self) -> &Transcript {
         &self.transcript
     }
 
-    /// How TLS would be put on.
+    /// How TLS is set up for these sessions.
     pub(crate) fn tls_options(&self) -> &tls::Options {
         &self.tls
     }
 
-    /// How TLS is put on, at once or by [`Session::starttls`].
+    /// Sets how TLS is set up, whether it begins with the connection or by [`Session::starttls`].
     #[must_use]
     pub fn tls(mut self, tls: tls::Options) -> Self {
         self.tls = tls;
         self
     }
 
-    /// Connects to `smtp://host:port` and the like, `smtp+unix:///path` and the like, or the mail
-    /// exchangers of `mx://domain`. With `smtps`, `submissions`, `pop3s`, `imaps` and `tls`, TLS is
-    /// put on before anything is said (RFC 8314 section 3).
+    /// Connects to `smtp://host:port`, `smtp+unix:///path`, other schemes of these forms, or the
+    /// mail exchangers of `mx://domain`. With `smtps`, `submissions`, `pop3s`, `imaps` and `tls`,
+    /// the TLS handshake comes before anything else (RFC 8314 section 3).
     ///
     /// # Errors
-    /// Unreachable, with each address that was tried and what came of it; `tls` where the handshake
-    /// fails, with the reason; usage for a URL that cannot be read.
+    /// Unreachable, with each address that was tried and why it failed; `tls` if the handshake
+    /// fails, with the reason; a usage error for a URL that cannot be read.
     pub async fn connect(self, url: &str) -> Result<Session> {
-        // Apart, so that a script that waits for something else later has no room left over on its
-        // stack.
+        // The future is boxed so that a script which waits for something else later does not keep
+        // room for it on its stack.
         let began = std::time::Instant::now();
         Box::pin(self.open(url)).await.map_err(|error| explain_clock(error, began.elapsed()))
     }
@@ -347,18 +352,19 @@ impl Options {
         if target.scheme.is_tls() {
             session.handshake(None, started).await?;
         }
-        // An error of the handshake says enough.
+        // Set after the handshake: an error of the handshake explains itself, and the session that
+        // it drops must not panic.
         session.caller = caller;
         Ok(session)
     }
 
-    /// Starts a command and speaks with its stdin and stdout, without a shell between.
+    /// Starts a command without a shell, and speaks with its stdin and stdout.
     ///
-    /// `protocol` is `smtp` for the likes of `sendmail -bs`, or `tcp` for a plain stream.
+    /// `protocol` is `smtp` for commands such as `sendmail -bs`, or `tcp` for a plain stream.
     ///
     /// # Errors
-    /// Unreachable where the command cannot be started; usage for an empty command or a protocol
-    /// that is not spoken.
+    /// Unreachable if the command cannot be started; a usage error for an empty command or for a
+    /// protocol that mailexpect does not speak.
     pub fn pipe(self, command: &[String], protocol_name: &str) -> Result<Session> {
         let Some((program, arguments)) = command.split_first() else {
             return Err(Error::usage("no command to start").hint("pipe(\"sendmail -bs\")"));
@@ -412,7 +418,7 @@ impl Options {
         self.of_role(Role::Client, id, peer, (transport, protocol))
     }
 
-    /// A session of the server's side, on a connection that came in.
+    /// Opens a session of the server's side on an accepted connection.
     pub(crate) fn accepted(
         self,
         incoming: Incoming,

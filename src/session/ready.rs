@@ -1,4 +1,4 @@
-//! Waiting until a server is ready: it greets, and does not only listen.
+//! Waiting until a server is ready: until it greets, which is more than listening.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,23 +12,23 @@ use crate::proto::Speech;
 use crate::target::Target;
 use crate::transcript::{Transcript, What};
 
-/// How long to wait before connecting anew, at first and at most: no system tells when somebody
-/// begins to listen, so it has to be asked. The first pauses are short because most servers start
-/// in a moment; they double, to leave a slow one the processor.
+/// How long to wait before connecting again, at first and at most. No system reports when a server
+/// begins to listen, so it has to be tried. The first pauses are short because most servers start
+/// in a moment; they double, to leave the processor to a server that is slow.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
 
-/// What a server that is ready does.
+/// The greeting by which a server shows that it is ready.
 struct Greeting(Speech);
 
 impl Options {
-    /// Waits until a server greets at this URL as its protocol has it (`220`, `+OK`, `* OK`, or the
-    /// capabilities of ManageSieve). For `tcp` and `tls`, of which nothing is known to be said, a
+    /// Waits until a server greets at this URL as its protocol demands (`220`, `+OK`, `* OK`, or
+    /// the capabilities of ManageSieve). For `tcp` and `tls`, whose greeting is not known, a
     /// connection is enough.
     ///
-    /// Where nothing listens yet, where the connection is closed before a word, and where SMTP is
-    /// not available yet (421), it connects again until the deadline, which is
-    /// [`Options::timeout`]. A certificate is not looked at, and nothing is sent. The transcript
-    /// gets one line when the server is ready, however often it took.
+    /// If nothing listens yet, if the connection is closed before a greeting, or if SMTP is not
+    /// available yet (421), it connects again until the deadline, which is [`Options::timeout`].
+    /// Certificates are not verified, and nothing is sent. The transcript gets one line when the
+    /// server is ready, however many connections that took.
     ///
     /// ```
     /// use mailexpect::{Session, server::Embedded};
@@ -44,12 +44,12 @@ impl Options {
     /// ```
     ///
     /// # Errors
-    /// Unreachable where it does not greet in time, with what came of the last connection; mismatch
-    /// or malformed at once where it greets with something else; `tls` where the handshake fails;
-    /// usage for a URL that cannot be read.
+    /// Unreachable if the server does not greet in time, with the outcome of the last connection;
+    /// mismatch or malformed at once if it greets with something else; `tls` if the handshake
+    /// fails; a usage error for a URL that cannot be read.
     pub async fn wait_ready(self, url: &str) -> Result<()> {
-        // Apart, so that a script that waits for something else later has no room left over on its
-        // stack.
+        // The future is boxed so that a script which waits for something else later does not keep
+        // room for it on its stack.
         Box::pin(self.until_ready(url)).await
     }
 
@@ -61,7 +61,8 @@ impl Options {
         let ready = self.greeted(url, &greeting, wait).await;
         let ready = ready.map_err(|last| match last.session() {
             _ if is_passing(&last) => greeting.missing(&target, &last, wait),
-            // That session is none of the caller's, and the time that it had left is not all of it.
+            // The error names the session of one attempt, which the caller never saw, and the time
+            // that was left for this attempt. It has to name the target and the whole time.
             Some(_) => last.with_session(target.to_string()).with_waited(wait.waited()),
             None => last,
         });
@@ -72,28 +73,29 @@ impl Options {
         ready
     }
 
-    /// Connects until the greeting has come, or the last error that there is time for.
+    /// Connects until the greeting has come. Otherwise returns the error of the last attempt.
     async fn greeted(self, url: &str, greeting: &Greeting, wait: Wait) -> Result<()> {
         let unverified = self.tls_options().clone().verify(false);
         let options = self.tls(unverified);
         let (mut pause, longest) = PAUSES;
         loop {
             let left = wait.deadline().saturating_duration_since(Instant::now());
-            // A transcript of its own: how often it took says nothing of the server.
+            // Each attempt has its own transcript, because the number of attempts says nothing
+            // about the server.
             let attempt = options.clone().timeout(left).transcript(Transcript::new());
             let Err(error) = greeting.expect(attempt, url, wait).await else { return Ok(()) };
             if !is_passing(&error) || Instant::now() + pause >= wait.deadline() {
                 return Err(error);
             }
-            // Nothing tells when a daemon that is starting will listen: it can only be asked again,
-            // ever less often.
+            // Nothing reports when a daemon that is starting will listen. It can only be tried
+            // again, at growing intervals.
             sleep(pause).await;
             pause = longest.min(pause * 2);
         }
     }
 }
 
-/// Whether another connection may fare better: nobody is there yet, or not to be spoken with yet.
+/// Whether another connection may succeed: the server does not listen yet, or is not available yet.
 fn is_passing(error: &Error) -> bool {
     let is_busy = error.is_mismatch() && error.got().is_some_and(|reply| reply.starts_with("421"));
     error.is_unreachable() || is_busy
@@ -111,7 +113,7 @@ impl Greeting {
         Ok(())
     }
 
-    /// The deadline has run out over attempts, of which this came last.
+    /// Makes the error for a deadline that ran out; `last` is the error of the last attempt.
     fn missing(&self, target: &Target, last: &Error, wait: Wait) -> Error {
         let error = Error::new(Kind::Unreachable, format!("{target} was not ready in time"))
             .with_expected(self);

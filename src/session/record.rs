@@ -1,4 +1,4 @@
-//! What a session writes down: its number, the transcript, and what must not stand in it.
+//! The record of a session: its number, its transcript, and the secrets that must not stand in it.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -10,17 +10,17 @@ use crate::secrets::Secrets;
 use crate::transcript::{Excerpt, Gathering, Passed, SessionId, Transcript, What};
 use crate::visible;
 
-/// How much of what came an error shows.
+/// How many bytes of what came an error shows.
 pub(super) const SHOWN: usize = 1000;
 
-/// The record of one session: nothing gets into it, or into an error, before secrets are masked.
+/// The record of one session. Secrets are masked before anything gets into it or into an error.
 #[derive(Debug)]
 pub(super) struct Record {
     id: SessionId,
     role: Role,
     transcript: Transcript,
     secrets: Secrets,
-    /// What a search has let go of and not recorded yet.
+    /// Bytes that a search has dropped and that are not in the transcript yet.
     skipped: Gathering,
 }
 
@@ -46,17 +46,17 @@ impl Record {
         &mut self.secrets
     }
 
-    /// Something happened.
+    /// Writes an event into the transcript.
     pub(super) fn note(&self, what: What) {
         self.transcript.record_on(self.id, what);
     }
 
-    /// We said this.
+    /// Writes into the transcript that we sent this.
     pub(super) fn sent(&self, excerpt: Excerpt) {
         self.note(self.role.sent(excerpt));
     }
 
-    /// We wrote this, secrets masked.
+    /// Writes onto the tape that we wrote these bytes. Their secrets have to be masked already.
     pub(super) fn wrote(&self, bytes: &Bytes) {
         if let Some(tape) = self.transcript.tape() {
             let passed = match self.role {
@@ -67,7 +67,7 @@ impl Record {
         }
     }
 
-    /// One read brought this.
+    /// Writes onto the tape that one read returned these bytes.
     pub(super) fn read(&self, bytes: &[u8]) {
         if let Some(tape) = self.transcript.tape() {
             let bytes = Bytes::copy_from_slice(bytes);
@@ -79,19 +79,20 @@ impl Record {
         }
     }
 
-    /// TLS is spoken from here on.
+    /// Writes onto the tape that TLS begins here.
     pub(super) fn secured(&self, facts: impl FnOnce() -> Vec<(&'static str, String)>) {
         if let Some(tape) = self.transcript.tape() {
             tape.pass(Some(self.id), Passed::Secured(facts()));
         }
     }
 
-    /// The peer said this, and something took it.
+    /// Writes into the transcript that the peer said this and that an operation took it.
     pub(super) fn taken(&self, excerpt: Excerpt) {
         self.note(self.role.received(excerpt));
     }
 
-    /// The peer said this, and nobody wants to keep it.
+    /// Holds bytes of the peer that no operation keeps, until `note_skipped` writes them into the
+    /// transcript.
     pub(super) fn skip(&mut self, bytes: Bytes) {
         let masked = self.masked(bytes, &[]);
         self.skipped.push(&masked);
@@ -101,7 +102,7 @@ impl Record {
         !self.skipped.is_empty()
     }
 
-    /// Writes what a search let go of into the transcript, if that was not done with its match.
+    /// Writes bytes that a search dropped into the transcript, if the match has not done that.
     pub(super) fn note_skipped(&mut self) {
         if !self.skipped.is_empty() {
             let skipped = std::mem::take(&mut self.skipped).finish();
@@ -109,7 +110,7 @@ impl Record {
         }
     }
 
-    /// The bytes without what is known to be secret, and without these spans of them.
+    /// The bytes with known secrets masked, and with these spans masked.
     pub(super) fn masked(&self, bytes: Bytes, spans: &[Range<usize>]) -> Bytes {
         match self.secrets.mask(&bytes, spans) {
             Cow::Borrowed(_) => bytes,
@@ -117,7 +118,7 @@ impl Record {
         }
     }
 
-    /// Bytes as an error shows them.
+    /// The bytes as an error shows them: masked, and cut at `SHOWN`.
     pub(super) fn shown(&self, bytes: &[u8], spans: &[Range<usize>]) -> String {
         visible::excerpt(&self.secrets.mask(bytes, spans), SHOWN)
     }

@@ -1,10 +1,10 @@
-//! Which side of a dialogue a session plays.
+//! The side of a dialogue that a session plays.
 
 use std::fmt;
 
 use crate::transcript::{Close, Excerpt, What};
 
-/// Which side we are.
+/// The side that we play.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Role {
     /// We connect and send commands.
@@ -22,7 +22,8 @@ impl Role {
         }
     }
 
-    /// What we say, as the transcript has it: `S:` is the server, whoever plays it.
+    /// The transcript's event for what this side says: `S:` is the server, whether or not we play
+    /// it.
     pub(super) fn sent(self, excerpt: Excerpt) -> What {
         match self {
             Self::Client => What::Client(excerpt),
@@ -30,12 +31,12 @@ impl Role {
         }
     }
 
-    /// What the peer says.
+    /// The transcript's event for what the peer says.
     pub(super) fn received(self, excerpt: Excerpt) -> What {
         self.peer().sent(excerpt)
     }
 
-    /// What the peer said and nobody took.
+    /// The transcript's event for what the peer said and no operation took.
     pub(super) fn unread(self, excerpt: Excerpt) -> What {
         match self {
             Self::Client => What::Unread(excerpt),
@@ -43,7 +44,7 @@ impl Role {
         }
     }
 
-    /// This side closed the connection.
+    /// The transcript's event if this side closed the connection.
     pub(super) fn closes(self) -> Close {
         match self {
             Self::Client => Close::ByClient,
@@ -51,7 +52,7 @@ impl Role {
         }
     }
 
-    /// This side will send no more.
+    /// The transcript's event if this side closed for sending only.
     pub(super) fn half_closes(self) -> Close {
         match self {
             Self::Client => Close::HalfByClient,
@@ -59,7 +60,7 @@ impl Role {
         }
     }
 
-    /// This side reset the connection.
+    /// The transcript's event if this side reset the connection.
     pub(super) fn resets(self) -> Close {
         match self {
             Self::Client => Close::ResetByClient,

@@ -1,4 +1,4 @@
-//! What a peer said that it can do, kept until somebody asks.
+//! The capabilities that a peer announced, parsed only when they are needed.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -7,11 +7,13 @@ use bytes::Bytes;
 
 use crate::proto::capabilities::Capabilities;
 
-/// What the peer said that it can do, read once somebody asks: most sessions never do.
+/// The capabilities that the peer announced. They are parsed on first use, because most sessions
+/// never use them.
 pub(super) struct Said(pub(super) LazyLock<Capabilities, Box<dyn FnOnce() -> Capabilities + Send>>);
 
 impl Said {
-    /// How a reply will be read, of which a copy is kept, and nothing else in memory with it.
+    /// Copies the reply, to be parsed with `read` on first use. The copy keeps no larger buffer
+    /// alive.
     pub(super) fn new(reply: &[u8], read: fn(&[u8]) -> Capabilities) -> Self {
         let reply = Bytes::copy_from_slice(reply);
         Self(LazyLock::new(Box::new(move || read(&reply))))

@@ -1,5 +1,5 @@
-//! Sending: in lock-step by [`Session::send`], ahead on purpose by [`Session::pipeline`] and
-//! [`Session::send_raw`].
+//! Sending: in lock-step by [`Session::send`]; ahead of replies, on purpose, by
+//! [`Session::pipeline`] and [`Session::send_raw`].
 
 use std::future::poll_fn;
 use std::io;
@@ -25,7 +25,7 @@ use crate::transport::Transport;
 use crate::visible;
 
 impl Session {
-    /// Sends a line, CRLF added.
+    /// Sends a line with CRLF added.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -42,8 +42,8 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// Out of step while a reply is owed or anything that came is unread; closed; a time-out where
-    /// the peer does not read.
+    /// Out of step while a reply is owed or anything that came is unread; closed; a time-out if the
+    /// peer does not read.
     pub fn send(&mut self, line: impl AsRef<[u8]>) -> Operation<'_, ()> {
         let bytes = self.stream.line(line.as_ref());
         self.operation(move |session, call| {
@@ -54,21 +54,21 @@ impl Session {
         })
     }
 
-    /// Sends a line in its turn, CRLF added, within an operation that has begun.
+    /// Sends a line with CRLF added, if it is our turn, as part of an operation that has begun.
     pub(super) async fn send_line(&mut self, line: &[u8], wait: Wait) -> Result<()> {
         let bytes = self.stream.line(line);
         self.send_in_turn(bytes, wait).await
     }
 
-    /// Sends bytes in their turn and in one write, within an operation that has begun.
+    /// Sends bytes in one write, if it is our turn, as part of an operation that has begun.
     pub(super) async fn send_in_turn(&mut self, bytes: impl Into<Bytes>, wait: Wait) -> Result<()> {
         let bytes = bytes.into();
         self.check_turn(&bytes).await?;
         self.write(bytes, wait).await
     }
 
-    /// Sends a message: leading dots doubled, the last line ended, the final dot, all in one write.
-    /// It is the middle of DATA.
+    /// Sends a message in one write: leading dots doubled, the last line ended, and the final dot.
+    /// This is the part of DATA that follows 354.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -86,7 +86,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`].
+    /// See [`Session::send`].
     pub fn send_message<'a>(&mut self, message: impl Into<Message<'a>>) -> Operation<'_, ()> {
         let bytes = dot_stuff(message.into().bytes());
         self.operation(move |session, call| {
@@ -97,8 +97,8 @@ impl Session {
         })
     }
 
-    /// Sends several lines in one write, CRLF added to each, without waiting for replies in between
-    /// (RFC 2920). A reply is owed for each of them afterwards.
+    /// Sends several lines in one write, with CRLF added to each, without waiting for replies in
+    /// between (RFC 2920). Afterwards the peer owes a reply for each line.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -116,7 +116,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// Closed; a time-out where the peer does not read.
+    /// Closed; a time-out if the peer does not read.
     pub fn pipeline<L: AsRef<[u8]>>(
         &mut self,
         lines: impl IntoIterator<Item = L>,
@@ -134,7 +134,7 @@ impl Session {
         })
     }
 
-    /// Sends bytes as they are, whoever's turn it is.
+    /// Sends bytes unchanged, even if it is the peer's turn.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -151,7 +151,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// Closed; a time-out where the peer does not read.
+    /// Closed; a time-out if the peer does not read.
     pub fn send_raw(&mut self, bytes: impl AsRef<[u8]>) -> Operation<'_, ()> {
         let bytes = Bytes::copy_from_slice(bytes.as_ref());
         self.operation(move |session, call| {
@@ -162,7 +162,7 @@ impl Session {
         })
     }
 
-    /// Says that we will send no more; the peer can still speak.
+    /// Closes our side for sending; the peer can still speak.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -180,7 +180,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// Closed or i/o where the connection is gone.
+    /// Closed, or i/o if the connection is gone.
     pub async fn shutdown(&mut self) -> Result<()> {
         let transport = self.transport()?;
         let shut = poll_fn(|cx| Pin::new(&mut *transport).poll_shutdown(cx)).await;
@@ -190,7 +190,7 @@ impl Session {
         Ok(())
     }
 
-    /// It must be our turn: no reply owed, nothing unread.
+    /// Fails unless it is our turn: no reply is owed, and nothing is unread.
     pub(super) async fn check_turn(&mut self, bytes: &[u8]) -> Result<()> {
         if !self.stream.transport().is_some_and(Transport::is_drained) {
             self.look().await?;
@@ -199,7 +199,7 @@ impl Session {
             return self.check_answer(bytes);
         }
         let held = self.stream.held();
-        // What a server says of itself waits for the next answer.
+        // Data that a server sends unasked may stay unread until the next answer.
         if self.turn.owed_to_us() == 0 && (held.is_empty() || self.turn.protocol().is_unasked(held))
         {
             return Ok(());
@@ -241,14 +241,15 @@ impl Session {
             .hint("send ahead on purpose with pipeline([...]) or send_raw(...)"))
     }
 
-    /// Writes all of it, while taking in what the peer says meanwhile: a peer that answers as it
-    /// reads would else block, and we with it (RFC 2920 section 3.1).
+    /// Writes all bytes, and reads what the peer says in the meantime. Otherwise a peer that
+    /// answers while it reads would block, and we with it (RFC 2920 section 3.1).
     pub(super) async fn write(&mut self, bytes: Bytes, wait: Wait) -> Result<()> {
         let meant = bytes.clone();
         self.write_for(&meant, bytes, wait).await
     }
 
-    /// Writes bytes that stand for others: a fault on purpose, which answers what the others would.
+    /// Writes `bytes` in place of `meant`, for a fault on purpose. The turn goes on as if `meant`
+    /// had been sent.
     pub(super) async fn write_for(
         &mut self,
         meant: &Bytes,
@@ -262,21 +263,21 @@ impl Session {
                 error.hint("shutdown() says that no more will be sent; the server may still speak")
             );
         }
-        // What is to be noted of it is noted while it is on its way; a failure now is one for the
-        // loop, which tries again.
+        // The transcript is written while the bytes are on their way. A failure of this first write
+        // is ignored, because `write_rest` tries again and reports it.
         let at = self.write_now(&bytes).await;
         self.note_sent(meant, &bytes);
         self.write_rest(&bytes, at, wait).await
     }
 
-    /// Writes what is left of it, from a place on.
+    /// Writes the bytes from `at` on.
     pub(super) async fn write_rest(
         &mut self,
         bytes: &Bytes,
         mut at: usize,
         wait: Wait,
     ) -> Result<()> {
-        // Without TLS, nothing is held back.
+        // Only TLS buffers bytes that need a flush.
         let mut flushed = self.stream.tls().is_none();
         while at < bytes.len() || !flushed {
             match timeout_at(wait.deadline(), self.write_or_read(&bytes[at..])).await {
@@ -294,7 +295,7 @@ impl Session {
         Ok(())
     }
 
-    /// Takes note of what was sent, and of what it stands for.
+    /// Records that `bytes` were sent, and updates the turn as for `meant`.
     pub(super) fn note_sent(&mut self, meant: &Bytes, bytes: &Bytes) {
         let before = self.turn.commands();
         let spans = self.turn.sent(meant, self.record.secrets_mut());
@@ -316,7 +317,7 @@ impl Session {
         self.record.sent(Excerpt::from(masked).with_meaning(meaning.filter(|_| is_line)));
     }
 
-    /// Writes what the system takes at once.
+    /// Writes as many bytes as the system takes without waiting.
     async fn write_now(&mut self, bytes: &[u8]) -> usize {
         poll_fn(|cx| {
             let transport = self.stream.transport_mut().map(Pin::new);
@@ -328,8 +329,8 @@ impl Session {
         .await
     }
 
-    /// Writes some bytes, or sees what was written off where none are given; while that cannot be
-    /// done, reads.
+    /// Writes some bytes, or flushes if `bytes` is empty. While neither is possible, reads what the
+    /// peer says.
     async fn write_or_read(&mut self, bytes: &[u8]) -> io::Result<usize> {
         poll_fn(|cx| {
             let Some(transport) = self.stream.transport_mut() else {
@@ -355,8 +356,8 @@ impl Session {
                     Poll::Ready(read) => {
                         let count = room.filled().len();
                         self.stream.buffer_mut().push(room.filled());
-                        // What a failed read means will be said by the next expectation; the
-                        // writing goes on.
+                        // The next expectation reports what the failed read means; the writing goes
+                        // on.
                         if self.arrived(read.map(|()| count)).is_err() {
                             break;
                         }
@@ -368,13 +369,14 @@ impl Session {
         .await
     }
 
-    /// The peer no longer takes anything: say what its last words were.
+    /// Makes the error for a peer that no longer takes anything, with what it said last.
     async fn cannot_send(&mut self, wait: Wait) -> Error {
-        // What it said before it closed may still be there to be read, up to the end or the limit.
+        // What the peer said before it closed may still be readable, up to the end of the stream or
+        // the limit.
         while !self.ending.is_seen() {
             match self.fill(wait.deadline()).await {
                 Ok(Arrival::Bytes) => {}
-                // An alert says why, and better than the closed connection does.
+                // A TLS alert gives the reason, which the closed connection does not.
                 Err(error) if error.is_tls() => return error,
                 _ => break,
             }
@@ -383,9 +385,10 @@ impl Session {
         self.closed(wait, "a peer that still listens", None)
     }
 
-    /// Whether a reply is owed to a line without anything in it, which few mean to send.
+    /// Whether a reply is owed to an empty line, which is rarely sent on purpose.
     pub(super) fn owes_to_an_empty_line(&self) -> bool {
-        // The greeting, which answers no line, is owed to nothing as well.
+        // Before the first expectation the greeting is owed, which is recorded under an empty line
+        // too.
         let has_begun = self.turn.expectations() > 0;
         has_begun
             && self.turn.speech() != Speech::Imap

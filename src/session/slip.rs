@@ -1,9 +1,9 @@
-//! What a hand that is used to telnet writes wrong, and what to write in its place.
+//! Mistakes in scripts of people who are used to telnet, and what to write instead.
 
 use crate::pattern::Pattern;
 use crate::proto::{Speech, chomp};
 
-/// Commands that a hand writes without their tag.
+/// IMAP commands that are often sent without their tag.
 const COMMANDS: [&str; 20] = [
     "APPEND",
     "CAPABILITY",
@@ -27,11 +27,11 @@ const COMMANDS: [&str; 20] = [
     "UID",
 ];
 
-/// What stands between two backticks where an escape was meant.
+/// Text between backticks that was meant as an escape.
 const UNESCAPED: [&str; 2] = ["\\r\\n", "\\n"];
 
-/// The advice for a reply that is not the one that was expected, if the script's own words are the
-/// likely reason.
+/// The hint for a reply that is not the expected one, if a mistake in the script is the likely
+/// reason.
 pub(super) fn of_mismatch(
     speech: Speech,
     pattern: &Pattern,
@@ -48,9 +48,9 @@ pub(super) fn of_mismatch(
     of_pattern.or_else(|| of_sent(speech, sent?, reply))
 }
 
-/// The advice for what was sent last, if it is the likely reason for what came of it.
+/// The hint about the line that was sent last, if it is the likely reason for the reply.
 fn of_sent(speech: Speech, sent: &str, reply: &[u8]) -> Option<String> {
-    // What is shown has the backslashes of the script doubled.
+    // The line as errors show it has the backslashes of the script doubled.
     let sent = sent.replace("\\\\", "\\");
     if let Some(escape) = UNESCAPED.iter().find(|escape| sent.ends_with(**escape)) {
         return Some(in_backticks(escape));
@@ -62,7 +62,7 @@ fn of_sent(speech: Speech, sent: &str, reply: &[u8]) -> Option<String> {
     })
 }
 
-/// What to say once an empty line was sent and something is amiss.
+/// The hint if an empty line was sent and an operation fails.
 pub(super) const EMPTY_LINE: &str =
     "an empty line was sent: send adds the line end by itself, so leave `\\r\\n` out";
 
@@ -70,7 +70,7 @@ fn in_backticks(escape: &str) -> String {
     format!("`{escape}` between backticks is no line end: write \"...\" for the escapes to hold")
 }
 
-/// Text that is a class of codes: `25x`.
+/// The hint for text that is a class of codes, such as `25x`.
 fn class(text: &str) -> Option<String> {
     let digits = text.trim_end_matches(['x', 'X']);
     let is_class = text.len() == 3 && !digits.is_empty() && digits.len() < 3;
@@ -79,7 +79,7 @@ fn class(text: &str) -> Option<String> {
     })
 }
 
-/// Text that a later line of the reply begins with, as `250 PIPELINING` does `250-PIPELINING`.
+/// The hint for text that begins a later line of the reply: `250 PIPELINING` for `250-PIPELINING`.
 fn further_down(text: &str, reply: &[u8]) -> Option<String> {
     let same = |line: &[u8]| {
         let line = chomp(line);

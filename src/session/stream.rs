@@ -1,4 +1,5 @@
-//! The stream of a session: its transport, what came by it and was not taken, and its deadlines.
+//! The stream of a session: its transport, the bytes that arrived and were not taken, and its
+//! deadlines.
 
 use std::time::Duration;
 
@@ -9,41 +10,41 @@ use crate::buffer::Buffer;
 use crate::tls::{self, Established};
 use crate::transport::{Segment, Transport, Unheard};
 
-/// How much room lines to be sent are given at a time: some of them share it.
+/// How many bytes are allocated at a time for lines to be sent; short lines share an allocation.
 const LINES: usize = 256;
 
-/// The bytes of one connection, in and out.
+/// The bytes of one connection, in both directions.
 #[derive(Debug)]
 pub(super) struct Stream {
     /// `None` once we have closed it.
     transport: Option<Transport>,
     buffer: Buffer,
-    /// Room for the next lines to be sent.
+    /// Allocated space for the next lines to be sent.
     outgoing: BytesMut,
     /// The deadline of each operation.
     timeout: Duration,
     settle: Duration,
     waiting: Waiting,
-    /// A byte has come at least once.
+    /// Whether any byte has arrived.
     heard: bool,
-    /// Held until then, so that others do not connect too fast.
+    /// Held until the peer's first byte, which paces how fast others connect.
     unheard: Option<Unheard>,
-    /// How TLS is put on.
+    /// How TLS is set up.
     tls_options: tls::Options,
-    /// TLS as it is spoken, once it is.
+    /// The TLS parameters, once TLS is on.
     tls: Option<Box<Established>>,
 }
 
-/// What holds on a stream, however long it lasts.
+/// The limits of a stream, for its whole life.
 #[derive(Debug)]
 pub(super) struct Terms {
     /// The deadline of each operation.
     pub(super) timeout: Duration,
-    /// How long a match that could still grow is held back.
+    /// How long a match that more bytes could still extend is held back.
     pub(super) settle: Duration,
-    /// How many bytes may be held.
+    /// How many bytes may arrive and stay unread.
     pub(super) limit: usize,
-    /// How TLS is put on.
+    /// How TLS is set up.
     pub(super) tls: tls::Options,
 }
 
@@ -63,12 +64,13 @@ impl Stream {
         }
     }
 
-    /// The same, of which the peer's first byte is waited for before others connect.
+    /// Keeps `unheard` until the peer's first byte has come, because others connect only after
+    /// that.
     pub(super) fn hold(&mut self, unheard: Unheard) {
         self.unheard = Some(unheard);
     }
 
-    /// Whether we have not closed the connection.
+    /// Whether we have not closed the connection yet.
     pub(super) fn is_open(&self) -> bool {
         self.transport.is_some()
     }
@@ -81,7 +83,7 @@ impl Stream {
         self.transport.as_mut()
     }
 
-    /// The transport and what it is read into.
+    /// The transport, and the buffer that it is read into.
     pub(super) fn reading(&mut self) -> (Option<&mut Transport>, &mut Buffer) {
         (self.transport.as_mut(), &mut self.buffer)
     }
@@ -90,12 +92,12 @@ impl Stream {
         self.transport.take()
     }
 
-    /// Puts back what was taken, after a handshake that failed.
+    /// Puts back the transport that was taken for a handshake, after the handshake failed.
     pub(super) fn put_back(&mut self, transport: Transport) {
         self.transport = Some(transport);
     }
 
-    /// From here on, TLS is spoken.
+    /// Replaces the transport by one that speaks TLS.
     pub(super) fn secure(&mut self, transport: Transport, segment: Segment) {
         self.transport = Some(transport.cut(segment));
         self.unheard = None;
@@ -105,12 +107,12 @@ impl Stream {
         self.tls = Some(Box::new(established));
     }
 
-    /// TLS as it is spoken, once it is.
+    /// The TLS parameters, once TLS is on.
     pub(super) fn tls(&self) -> Option<&Established> {
         self.tls.as_deref()
     }
 
-    /// The connection was closed without the end of TLS.
+    /// Records that the connection was closed without a `close_notify`.
     pub(super) fn was_cut(&mut self) {
         if let Some(tls) = &mut self.tls {
             tls.cut = true;
@@ -129,24 +131,24 @@ impl Stream {
         &mut self.buffer
     }
 
-    /// What came and was not taken.
+    /// The bytes that arrived and were not taken.
     pub(super) fn held(&self) -> &[u8] {
         self.buffer.held()
     }
 
-    /// So many bytes were read into the buffer's room, or pushed.
+    /// Records that this number of bytes were read into the buffer's room, or pushed.
     pub(super) fn arrived(&mut self, count: usize) {
         self.buffer.filled(count);
         self.heard = true;
     }
 
-    /// A read is over, whatever it brought.
+    /// Records that a read is over, whatever its result.
     pub(super) fn was_read(&mut self) {
         self.unheard = None;
         self.waiting.since = None;
     }
 
-    /// Whether a byte has come at least once.
+    /// Whether any byte has arrived.
     pub(super) fn has_heard(&self) -> bool {
         self.heard
     }
@@ -171,7 +173,7 @@ impl Stream {
         self.settle
     }
 
-    /// A line as it is sent: CRLF added.
+    /// A line as it is sent, with CRLF added.
     pub(super) fn line(&mut self, line: &[u8]) -> Bytes {
         let length = line.len() + 2;
         if self.outgoing.capacity() < length {

@@ -1,4 +1,4 @@
-//! Taking: replies, lines and matches come off the front of what the session holds.
+//! Taking: replies, lines and matches come off the front of the session's buffer.
 
 use std::fmt::Display;
 
@@ -16,7 +16,7 @@ use crate::proto::{Malformed, chomp};
 use crate::reply::Reply;
 
 impl Session {
-    /// The pattern, which must be one that replies can match here.
+    /// Returns the pattern if replies of this protocol can match it, and a usage error otherwise.
     pub(super) fn pattern(&self, pattern: Pattern) -> Result<Pattern> {
         let Some(success) = self.turn.speech().facts().codeless().filter(|_| pattern.has_code())
         else {
@@ -31,7 +31,8 @@ impl Session {
         )))
     }
 
-    /// The next whole reply, or nothing if the pattern wants the close and it came.
+    /// The next whole reply. If the pattern expects the close and the peer closed, the reply is
+    /// empty.
     pub(super) async fn next_reply(&mut self, pattern: &Pattern, wait: Wait) -> Result<Bytes> {
         match self.next_frame(pattern, wait).await? {
             Some(reply) => Ok(reply),
@@ -44,7 +45,7 @@ impl Session {
         }
     }
 
-    /// The next whole reply, or `None` at the peer's close between two.
+    /// The next whole reply, or `None` if the peer closed and left no part of one.
     pub(super) async fn next_frame(
         &mut self,
         wanted: &(dyn Display + Sync),
@@ -75,7 +76,7 @@ impl Session {
         }
     }
 
-    /// A reply that says itself that it will be too long need not be waited for.
+    /// Fails at once for a reply that announces a length over the limit, instead of waiting for it.
     fn check_length(&mut self, wanted: &(dyn Display + Sync), wait: Wait) -> Result<()> {
         let limit = self.stream.buffer().limit();
         let announced = self.turn.framing().map_or(0, |framing| framing.at_least());
@@ -114,8 +115,8 @@ impl Session {
         }
     }
 
-    /// Searches the stream and takes it to the end of the match; `keep` says whether what came
-    /// before is wanted.
+    /// Searches the stream and takes it up to the end of the match; `keep` says whether to keep the
+    /// bytes before the match.
     pub(super) async fn search_stream(
         &mut self,
         pattern: &Pattern,
@@ -157,7 +158,8 @@ impl Session {
         search.dropped(spare);
     }
 
-    /// Takes bytes that nobody wants to keep; the transcript has them once the operation is over.
+    /// Takes bytes that no operation keeps. They are written into the transcript once the operation
+    /// is over.
     pub(super) fn let_go_of(&mut self, count: usize) {
         if count > 0 {
             let bytes = self.stream.buffer_mut().take(count);
@@ -186,7 +188,7 @@ impl Session {
             .of_octets(octets)
     }
 
-    /// Holds what was taken against the pattern.
+    /// Matches what was taken against the pattern, and makes the error if it does not match.
     pub(super) fn hold(&mut self, taken: Bytes, pattern: &Pattern, wait: Wait) -> Result<Reply> {
         if let Some(found) = self.held_against(&taken, pattern) {
             self.turn.expected();
@@ -245,7 +247,8 @@ impl Session {
         }
     }
 
-    /// How the pattern holds for what was taken, if it does; no bytes at all stand for the close.
+    /// Returns how the pattern matches what was taken, if it does. No bytes at all stand for the
+    /// close.
     pub(super) fn held_against(&self, taken: &[u8], pattern: &Pattern) -> Option<Match> {
         match (taken.is_empty(), pattern.eof_index()) {
             (true, Some(index)) => Some(Match { index, captures: None }),

@@ -1,13 +1,13 @@
-//! What was taken before an operation failed, as its error shows it.
+//! Replies that were taken before an operation failed, as its error shows them.
 
 use std::collections::VecDeque;
 
 use crate::error::Error;
 
-/// How many replies are shown from the first on, and up to the last.
+/// How many replies are shown from the beginning, and how many from the end.
 const KEPT: usize = 10;
 
-/// The first and the last of the replies that were taken.
+/// The first and the last of the replies that were taken; those in between are only counted.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
     first: Vec<String>,
@@ -28,7 +28,7 @@ impl Taken {
         self.last.push_back(reply);
     }
 
-    /// All of it, a reply after the other.
+    /// All replies as the error shows them, one after the other.
     pub(super) fn shown(self) -> String {
         let left_out = self.left_out;
         let middle = (left_out > 0).then(|| format!("... ({left_out} more responses)"));
@@ -36,7 +36,7 @@ impl Taken {
         all.join("\n")
     }
 
-    /// The error, with what was taken before what it shows already.
+    /// Returns the error with these replies before what it shows already.
     pub(super) fn before(mut self, error: Error) -> Error {
         if self.first.is_empty() {
             return error;

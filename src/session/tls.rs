@@ -1,4 +1,4 @@
-//! TLS on a session: the handshake, what is known of it afterwards, and what goes wrong in it.
+//! TLS on a session: the handshake, the parameters that it agreed on, and its errors.
 
 use std::io;
 
@@ -13,17 +13,17 @@ use crate::tls::{self, Attempt, Certificate, Established, Reason};
 use crate::transcript::{Close, SessionId, Transcript, What};
 use crate::transport::{Broken, Recorded, Segment, Tls, Transport};
 
-/// What an error says was wanted.
+/// The handshake as errors name it among what was wanted.
 const WANTED: &str = "a TLS handshake";
 
 impl Session {
-    /// How TLS is put on, unless the operation says otherwise.
+    /// How TLS is set up, unless the options of the operation say otherwise.
     #[cfg(feature = "script")]
     pub(crate) fn tls_options(&self) -> &tls::Options {
         self.stream.tls_options()
     }
 
-    /// TLS as it is spoken on the session, once it is.
+    /// The TLS parameters of the session, once TLS is on.
     ///
     /// ```
     /// use mailexpect::{Session, server::Embedded, tls};
@@ -44,7 +44,7 @@ impl Session {
         self.stream.tls()
     }
 
-    /// The certificate that the server showed, if there is TLS.
+    /// The certificate that the server presented, if TLS is on.
     ///
     /// ```
     /// use mailexpect::{Session, server::Embedded, tls};
@@ -65,9 +65,9 @@ impl Session {
         self.tls()?.certificate.as_ref()
     }
 
-    /// Puts TLS on as things stand, without a command before it: [`Session::starttls`] is the
-    /// command, its reply and this. What the session has learned of the server's capabilities is
-    /// forgotten (RFC 3207 section 4.2).
+    /// Begins TLS now, without sending a command: [`Session::starttls`] sends the command, takes
+    /// its reply and does this. The session forgets the server's capabilities (RFC 3207 section
+    /// 4.2).
     ///
     /// ```
     /// use mailexpect::{Session, server::Embedded, tls};
@@ -87,10 +87,10 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// `injected` where bytes of the server's are unread, since they came in clear where nothing
-    /// may come, unless [`tls::Options::keep_injected`] was set; `tls` where the handshake fails,
-    /// with the reason; a time-out; usage for options that are wrong. The session is closed except
-    /// the first and the last of these.
+    /// `injected` if bytes of the server are unread, because nothing may come in clear at this
+    /// point, unless [`tls::Options::keep_injected`] was set; `tls` if the handshake fails, with
+    /// the reason; a time-out; a usage error for wrong options. All of these close the session,
+    /// except the first and the last.
     pub fn tls_handshake(&mut self) -> Operation<'_, ()> {
         self.operation(|session, mut call| {
             Box::pin(async move {
@@ -101,7 +101,7 @@ impl Session {
         })
     }
 
-    /// Makes the handshake within an operation that has begun.
+    /// Makes the handshake as part of an operation that has begun.
     pub(super) async fn handshake(
         &mut self,
         options: Option<Box<tls::Options>>,
@@ -123,7 +123,8 @@ impl Session {
         let attempt = Attempt::new(&options, self.host().as_deref());
         let attempt = attempt.map_err(|error| error.with_session(self.name()))?;
         let Some(transport) = self.stream.take_transport() else { return Ok(()) };
-        // The handshake is no part of the dialogue; what goes by TLS is.
+        // Segmentation is for the dialogue. The handshake is not cut into pieces; the bytes inside
+        // TLS are.
         let (transport, segment) = transport.into_uncut();
         let transport = match transport {
             Transport::Recorded(recorded) => return self.handshake_again(recorded, segment),
@@ -135,8 +136,8 @@ impl Session {
             session: self.record.id(),
             over: false,
         };
-        // Apart, so that the operations of sessions in clear, which may come to it, take no more
-        // room for it.
+        // The future is boxed so that operations of sessions in clear, which may lead here, do not
+        // get larger by it.
         let connecting = Box::pin(Tls::connect(&attempt, transport, options.keeps_injected()));
         let outcome = timeout_at(wait.deadline(), connecting).await;
         underway.over = outcome.is_ok();
@@ -151,7 +152,7 @@ impl Session {
         }
     }
 
-    /// What came of a handshake when it was recorded comes of it again.
+    /// Plays the recorded outcome of a handshake.
     fn handshake_again(&mut self, mut recorded: Box<Recorded>, segment: Segment) -> Result<()> {
         let outcome = recorded.handshake();
         self.stream.secure(Transport::Recorded(recorded), segment);
@@ -169,7 +170,7 @@ impl Session {
         }
     }
 
-    /// From here on, TLS is spoken, of which this is known.
+    /// Records that TLS is on, with these parameters.
     fn established(&mut self, established: Established) {
         self.record.note(What::Tls(established.to_string()));
         self.record.secured(|| established.facts());
@@ -192,8 +193,8 @@ impl Session {
         Ok(())
     }
 
-    /// Bytes came in clear that TLS was to protect: whoever put them there could have been anybody
-    /// (CVE-2011-0411 is this, seen from the server).
+    /// Makes the error for bytes that came in clear where only TLS may come: an attacker could have
+    /// inserted them (CVE-2011-0411 is this attack on the server's side).
     fn injected(&self, wait: Wait) -> Error {
         let error = self.fault(Kind::Injected, "bytes came in clear behind the go-ahead for TLS");
         error.with_expected("nothing before the handshake").with_got(self.shown_held()).with_waited(wait.waited()).hint(
@@ -216,10 +217,11 @@ impl Session {
             reason.came = Some(self.shown_held());
         }
         self.record.note(What::Tls(format!("failed: {}", reason.why)));
-        // If a reply was owed, it is that reply; but that of ManageSieve has to come by TLS.
+        // If a reply was owed, these bytes are that reply. The reply that ManageSieve owes after
+        // the go-ahead has to come inside TLS, so it does not count.
         let by_tls =
             usize::from(self.turn.speech() == Speech::Sieve && self.turn.last_sent().is_some());
-        // Where TLS comes first, there was no go-ahead that anything could be after.
+        // If TLS begins with the connection, there was no go-ahead that bytes could follow.
         let began_in_clear = self.stream.has_heard() || self.turn.last_sent().is_some();
         let is_injected = is_plain && began_in_clear && self.turn.owed_to_us() <= by_tls;
         let error = if is_injected {
@@ -231,7 +233,7 @@ impl Session {
         error
     }
 
-    /// Takes in the line that a peer without TLS has begun to say, so that an error does not show
+    /// Reads the rest of the line that a peer without TLS has begun, so that an error does not show
     /// half of it.
     async fn take_in_line(&mut self, began: &[u8], wait: Wait) {
         let left = self.stream.buffer().left();
@@ -253,7 +255,8 @@ impl Session {
         }
     }
 
-    /// TLS broke off in the middle of the dialogue, unless the error is none of its own.
+    /// Makes the error for TLS that failed in the middle of the dialogue; `None` if `error` is not
+    /// about TLS.
     pub(super) fn tls_broke(&self, error: &io::Error) -> Option<Error> {
         let reason = tls::of_stream(error)?;
         self.record.note(What::Tls(format!("failed: {}", reason.why)));
@@ -279,7 +282,8 @@ impl Session {
     }
 }
 
-/// A handshake under way has the connection; if it is given up, the connection is gone with it.
+/// A handshake in progress, which owns the connection. If the handshake is dropped, the connection
+/// is closed with it, and the transcript says so.
 struct Underway {
     transcript: Transcript,
     session: SessionId,

@@ -1,8 +1,10 @@
-//! Whose turn it is: what is owed and by whom, what was sent, and what it answered.
+//! Whose turn it is: how many replies are owed and by which side, what was sent, and which line a
+//! reply answers.
 //!
-//! A protocol follows the dialogue from the client's side: what the client says makes the server
-//! owe replies, and what the server says pays for them. A session feeds it by its role, so that one
-//! tracker serves both: on the client's side what is owed is owed to us, on the server's side by us.
+//! A protocol tracks the dialogue from the client's point of view: what the client says makes the
+//! server owe replies, and what the server says settles them. A session feeds the tracker according
+//! to its role, so one tracker serves both sides: on the client's side the replies are owed to us,
+//! on the server's side by us.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -13,19 +15,19 @@ use super::role::Role;
 use crate::proto::{Framing, Protocol, Speech, chomp};
 use crate::secrets::Secrets;
 
-/// The turn-taking of one dialogue.
+/// The turns of one dialogue.
 #[derive(Debug)]
 pub(super) struct Turn {
     role: Role,
     protocol: Box<dyn Protocol>,
-    /// The lines that replies are owed for, masked, the first to be answered first; the greeting's
-    /// is empty.
+    /// The lines that replies are owed for, masked, in the order of their replies. The line of the
+    /// greeting is empty.
     unanswered: VecDeque<Bytes>,
-    /// The line that the last reply was the answer to.
+    /// The line that the last reply answered.
     answered: Option<Bytes>,
     /// The last line that we sent, masked.
     last_sent: Option<Bytes>,
-    /// How often something that was expected came.
+    /// The number of expectations that were met.
     expectations: u64,
 }
 
@@ -33,7 +35,7 @@ impl Turn {
     pub(super) fn new(role: Role, protocol: Box<dyn Protocol>) -> Self {
         Self {
             role,
-            // What is owed from the start, the greeting, answers no line.
+            // The greeting is owed from the start, and answers no line.
             unanswered: std::iter::repeat_n(Bytes::new(), protocol.owed()).collect(),
             protocol,
             answered: None,
@@ -54,7 +56,7 @@ impl Turn {
         self.protocol.speech()
     }
 
-    /// Where what the peer says ends, if the protocol has a say in that.
+    /// The framing of what the peer says, if the protocol has one.
     pub(super) fn framing(&mut self) -> Option<&mut dyn Framing> {
         match self.role {
             Role::Client => self.protocol.framing(),
@@ -62,17 +64,17 @@ impl Turn {
         }
     }
 
-    /// How many replies the server owes, whichever side that is.
+    /// The number of replies that the server owes, whichever side that is.
     pub(super) fn owed(&self) -> usize {
         self.protocol.owed()
     }
 
-    /// How many replies the peer owes us.
+    /// The number of replies that the peer owes us.
     pub(super) fn owed_to_us(&self) -> usize {
         if self.role == Role::Client { self.protocol.owed() } else { 0 }
     }
 
-    /// Nothing that is owed is waited for any more.
+    /// Stops waiting for the replies that are owed to us.
     pub(super) fn waive(&mut self) {
         if self.role == Role::Client {
             self.protocol.waive();
@@ -80,28 +82,28 @@ impl Turn {
         }
     }
 
-    /// Nothing that is owed, to us or by us, is waited for any more: the peer has left.
+    /// Stops waiting for all owed replies, to us or by us, because the peer has left.
     pub(super) fn settle_all(&mut self) {
         self.protocol.waive();
         self.unanswered.clear();
     }
 
-    /// Whether the client waits to be told to go on with a literal.
+    /// Whether the client waits for permission to send a literal.
     pub(super) fn waits_for_literal(&self) -> bool {
         self.protocol.waits_for_literal()
     }
 
-    /// Whether what the client says next is a message.
+    /// Whether the client sends a message next.
     pub(super) fn wants_message(&self) -> bool {
         self.protocol.wants_message()
     }
 
-    /// The tags of the commands that are to be answered, in IMAP.
+    /// The tags of the IMAP commands that wait for an answer.
     pub(super) fn tags(&self) -> Vec<&[u8]> {
         self.protocol.tags()
     }
 
-    /// The first line that a reply is owed for; the greeting's is empty.
+    /// The first line that a reply is owed for; the line of the greeting is empty.
     pub(super) fn first_unanswered(&self) -> Option<&Bytes> {
         self.unanswered.front()
     }
@@ -110,7 +112,7 @@ impl Turn {
         self.unanswered.iter()
     }
 
-    /// The line that the last reply was the answer to.
+    /// The line that the last reply answered.
     pub(super) fn answered(&self) -> Option<&Bytes> {
         self.answered.as_ref()
     }
@@ -120,7 +122,7 @@ impl Turn {
         self.last_sent.as_ref()
     }
 
-    /// Something came that was expected.
+    /// Counts an expectation that was met.
     pub(super) fn expected(&mut self) {
         self.expectations += 1;
     }
@@ -129,7 +131,8 @@ impl Turn {
         self.expectations
     }
 
-    /// Bytes went to the peer. Returns the spans of them that are secret, which were learned.
+    /// Records bytes that went to the peer. Returns the spans of them that are secret, after
+    /// learning the secrets.
     pub(super) fn sent(&mut self, bytes: &[u8], secrets: &mut Secrets) -> Vec<Range<usize>> {
         match self.role {
             Role::Client => self.asked(bytes, secrets),
@@ -140,7 +143,8 @@ impl Turn {
         }
     }
 
-    /// Bytes of the peer were taken. Returns the spans of them that are secret, which were learned.
+    /// Records bytes of the peer that were taken. Returns the spans of them that are secret, after
+    /// learning the secrets.
     pub(super) fn received(&mut self, bytes: &[u8], secrets: &mut Secrets) -> Vec<Range<usize>> {
         let spans = match self.role {
             Role::Client => {
@@ -155,7 +159,7 @@ impl Turn {
         spans
     }
 
-    /// The client said this.
+    /// Tracks bytes that the client said.
     fn asked(&mut self, bytes: &[u8], secrets: &mut Secrets) -> Vec<Range<usize>> {
         let spans = self.protocol.sent(bytes, secrets);
         for span in &spans {
@@ -164,7 +168,7 @@ impl Turn {
         spans
     }
 
-    /// The server said this.
+    /// Tracks bytes that the server said.
     fn replied(&mut self, bytes: &[u8]) {
         let before = self.protocol.unanswered();
         self.protocol.received(bytes);
@@ -173,17 +177,17 @@ impl Turn {
             self.answered = self.unanswered.pop_front();
         }
         if after >= before && !self.unanswered.is_empty() {
-            // What came is a part of the answer, and there is more of it to come.
+            // This was a part of the answer, and the rest is still to come.
             self.answered = self.unanswered.front().cloned();
         }
     }
 
-    /// What we sent, masked: an error shows its last line.
+    /// Records bytes that we sent, masked, because an error shows their last line.
     pub(super) fn note_sent(&mut self, masked: &Bytes) {
         self.last_sent = last_line(masked).or(self.last_sent.take());
     }
 
-    /// What was sent last is answered as this command, and not as its last line.
+    /// Makes the next reply the answer to this command, instead of to the last line that was sent.
     pub(super) fn rename_sent(&mut self, command: Bytes) {
         if let Some(line) = self.unanswered.back_mut() {
             line.clone_from(&command);
@@ -191,29 +195,30 @@ impl Turn {
         self.last_sent = Some(command);
     }
 
-    /// How many commands the server has not answered, before some bytes of the client's count.
+    /// The number of commands that the server has not answered.
     pub(super) fn commands(&self) -> usize {
         self.protocol.unanswered()
     }
 
-    /// Takes note of the lines of the client, masked, after which so many more replies are owed
-    /// than before.
+    /// Records the client's lines, masked, to which replies are owed now. `before` is how many
+    /// replies were owed before these lines.
     pub(super) fn note_owed(&mut self, masked: &Bytes, before: usize) {
         let more = self.protocol.unanswered().saturating_sub(before);
         if more == 1 && is_one_line(masked) {
-            // It is so for most that is sent, and found out at once.
+            // Most of what is sent is one line, so this case is checked first.
             self.unanswered.push_back(masked.slice_ref(chomp(masked)));
             return;
         }
         let lines = || masked.split_inclusive(|byte| *byte == b'\n').map(chomp);
-        // No more of them are counted than that takes: a message has many.
+        // Counting stops at `more + 1` lines, because a message has many.
         if lines().take(more + 1).count() == more {
             self.unanswered.extend(lines().map(|line| masked.slice_ref(line)));
         } else if more == 1 && self.protocol.speech() == Speech::Sieve {
-            // What a command is stands in its first line, whatever its literals hold.
+            // The first line names the command; further lines are its literals.
             self.unanswered.extend(lines().next().map(|line| masked.slice_ref(line)));
         } else {
-            // Which lines they are is for the protocol to know; the last one is near enough.
+            // Only the protocol knows which of the lines are commands. The last line is close
+            // enough.
             let last = match self.role {
                 Role::Client => self.last_sent.clone(),
                 Role::Server => last_line(masked),
@@ -222,7 +227,7 @@ impl Turn {
         }
     }
 
-    /// The spans of what the peer said, and nobody took, that are secret.
+    /// The secret spans in bytes of the peer that no operation took.
     pub(super) fn unread_secrets(&self, held: &[u8], secrets: &mut Secrets) -> Vec<Range<usize>> {
         match self.role {
             Role::Client => Vec::new(),
@@ -235,7 +240,7 @@ pub(super) fn is_one_line(bytes: &[u8]) -> bool {
     memchr::memchr(b'\n', bytes).is_some_and(|at| at + 1 == bytes.len())
 }
 
-/// The last line of it that is not empty.
+/// The last line that is not empty.
 fn last_line(masked: &Bytes) -> Option<Bytes> {
     let line = crate::proto::last_line(masked);
     (!line.is_empty()).then(|| masked.slice_ref(chomp(line)))

@@ -1,4 +1,4 @@
-//! Waiting for bytes: one deadline an operation, and what is said when it runs out.
+//! Waiting for bytes: one deadline for each operation, and the errors when it runs out.
 
 use std::fmt::{Display, Write as _};
 use std::io;
@@ -15,7 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::transcript::What;
 use crate::transport::Transport;
 
-/// What waiting for bytes brought.
+/// The result of waiting for bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Arrival {
     Bytes,
@@ -23,11 +23,11 @@ pub(super) enum Arrival {
     Late,
 }
 
-/// How much is read at most in a look at what has arrived: an error shows no more.
+/// The most that `look` reads of what has arrived, because an error shows no more.
 const GLANCE: usize = SHOWN;
 
 impl Session {
-    /// Begins an operation: its deadline runs from here.
+    /// Begins an operation: its deadline counts from here.
     pub(super) fn begin(&mut self, call: &Call, operation: &str) -> Result<Wait> {
         call.check_spent(operation)?;
         let waiting = self.stream.waiting_mut();
@@ -35,7 +35,7 @@ impl Session {
         Ok(Wait::new(call.timeout.unwrap_or(self.stream.timeout())))
     }
 
-    /// Reads once, until then at the latest.
+    /// Reads once, and waits no longer than `until`.
     pub(super) async fn fill(&mut self, until: Instant) -> Result<Arrival> {
         if self.is_overdue(until).await {
             return Ok(Arrival::Late);
@@ -46,7 +46,8 @@ impl Session {
         }
     }
 
-    /// The same, for what is wanted: should the wait be cut off from outside, that is known.
+    /// Reads once, and waits no longer than `until`. Records what is wanted, in case the wait is
+    /// cut off from outside.
     pub(super) async fn more(
         &mut self,
         wanted: &(dyn Display + Sync),
@@ -63,18 +64,18 @@ impl Session {
         self.read_later(until).await
     }
 
-    /// Whether the deadline is over by the clock. A peer that always has data is always ready to be
-    /// read, and no timer of the runtime would ever be asked: so the clock is looked at before each
-    /// read, and the runtime has a turn after some of them, for interrupts and the script's
-    /// deadline. One read after the deadline is let pass: what came in time counts, however late
-    /// this thread had its turn.
+    /// Whether the clock has passed the deadline. A peer that always has data is always ready to be
+    /// read, and then the timers of the runtime would never fire. So the clock is checked before
+    /// each read, and the runtime gets a turn after some reads, for interrupts and the script's
+    /// deadline. One read after the deadline is allowed: bytes that came in time count, however
+    /// late this thread was scheduled.
     async fn is_overdue(&mut self, until: Instant) -> bool {
         tokio::task::coop::consume_budget().await;
         let late = Instant::now() >= until;
         std::mem::replace(&mut self.stream.waiting_mut().overdue, late) && late
     }
 
-    /// Reads what needs no waiting by the runtime.
+    /// Reads if the read needs no waiting by the runtime.
     fn read_soon(&mut self, until: Instant) -> Option<Result<Arrival>> {
         if self.ending.is_seen() {
             return Some(Ok(Arrival::End));
@@ -96,7 +97,7 @@ impl Session {
         }
     }
 
-    /// Takes note of what is waited for, should the wait be cut off from outside.
+    /// Records what is waited for, in case the wait is cut off from outside.
     pub(super) fn await_for(&mut self, wanted: &dyn Display, wait: Wait) {
         if self.stream.waiting().since.is_none() {
             let waiting = self.stream.waiting_mut();
@@ -107,7 +108,7 @@ impl Session {
         }
     }
 
-    /// What the operation that was cut off had been waiting for.
+    /// Makes the error for an operation that was cut off, with what it was waiting for.
     #[cfg(feature = "script")]
     pub(crate) fn cut_off(&self) -> Option<Error> {
         let wait = self.stream.waiting().since?;
@@ -119,7 +120,7 @@ impl Session {
         )
     }
 
-    /// Takes note of what a read brought.
+    /// Records the result of a read.
     pub(super) fn arrived(&mut self, read: io::Result<usize>) -> Result<Arrival> {
         self.stream.was_read();
         let peer = self.turn.role().peer();
@@ -132,7 +133,7 @@ impl Session {
                 return Ok(Arrival::Bytes);
             }
             Err(error) if is_reset(&error) => self.ending.seen(peer.resets()),
-            // The peer closed the connection, and did not end TLS first.
+            // The peer closed the connection without ending TLS first (no close_notify).
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 self.ending.seen(peer.closes());
                 self.stream.was_cut();
@@ -146,7 +147,7 @@ impl Session {
         Ok(Arrival::End)
     }
 
-    /// Reads what has arrived already, without waiting.
+    /// Reads what has arrived already, without waiting for more.
     pub(super) async fn look(&mut self) -> Result<()> {
         let left = self.stream.buffer().left().min(GLANCE);
         let (transport, buffer) = self.stream.reading();
@@ -164,8 +165,8 @@ impl Session {
         Ok(())
     }
 
-    /// If an answer has begun and more of it is to come, the peer may be holding that back until
-    /// what it sent is acknowledged.
+    /// Acknowledges received data at once if an answer has begun: the peer may hold back the rest
+    /// until its first bytes are acknowledged.
     pub(super) fn acknowledge(&self) {
         if let (Some(transport), false) = (self.stream.transport(), self.stream.buffer().is_empty())
         {
@@ -188,7 +189,7 @@ impl Session {
             .hint("raise the session's limit (connect(url, #{limit: bytes})) if the server is right to send so much")
     }
 
-    /// The deadline ran out.
+    /// Makes the error for a deadline that ran out.
     pub(super) fn timed_out(&mut self, wait: Wait, wanted: impl Display) -> Error {
         self.record.note(What::TimedOut(wait.allowed));
         let (kind, message) = if self.stream.has_heard() || self.turn.role() == Role::Server {
@@ -220,7 +221,7 @@ impl Session {
         ))
     }
 
-    /// The deadline ran out before a reply came, or in the middle of one.
+    /// Makes the error for a deadline that ran out before a reply came, or in the middle of one.
     pub(super) fn late_reply(&mut self, wait: Wait, wanted: impl Display) -> Error {
         match self.missing() {
             Some(missing) => self.unfinished(wait, wanted, "the reply", &missing),
@@ -228,19 +229,21 @@ impl Session {
         }
     }
 
-    /// The peer closed in the middle of a reply.
+    /// Makes the error for a peer that closed in the middle of a reply.
     pub(super) fn cut_reply(&mut self, wait: Wait, wanted: impl Display) -> Error {
         let lacks = self.missing().map(|missing| format!("a reply; it lacks {missing}"));
         self.closed(wait, wanted, Some(lacks.as_deref().unwrap_or("a reply")))
     }
 
-    /// What is still to come of the reply that has begun, after its framing was asked for its end.
+    /// Says what the reply that has begun still lacks. Call it after its framing was asked for the
+    /// end of the reply.
     fn missing(&mut self) -> Option<String> {
         let held = self.stream.held();
         self.turn.framing().and_then(|framing| framing.missing(held))
     }
 
-    /// The deadline ran out in the middle of something that lacks this.
+    /// Makes the error for a deadline that ran out in the middle of something that still lacks
+    /// `missing`.
     pub(super) fn unfinished(
         &mut self,
         wait: Wait,
@@ -258,7 +261,7 @@ impl Session {
         )
     }
 
-    /// The peer closed where something else was expected.
+    /// Makes the error for a peer that closed while something else was expected.
     pub(super) fn closed(&mut self, wait: Wait, wanted: impl Display, cut: Option<&str>) -> Error {
         self.note_end();
         let peer = self.turn.role().peer();
@@ -290,7 +293,7 @@ impl Session {
         })
     }
 
-    /// Writes the peer's end into the transcript, once.
+    /// Writes the end of the peer's side into the transcript, once.
     pub(super) fn note_end(&mut self) {
         if let Some(end) = self.ending.note() {
             if self.stream.tls().is_some_and(|tls| tls.cut) {
@@ -304,15 +307,16 @@ impl Session {
     }
 }
 
-/// Reads what the system has already, where the transport can do that.
+/// Reads what the system holds already, if the transport can do so without the runtime.
 fn read_now(transport: &Transport, buffer: &mut Buffer, left: usize) -> Option<io::Result<usize>> {
     let mut glance = [0; GLANCE];
     let read = transport.read_now(&mut glance[..left])?;
     Some(read.inspect(|count| buffer.push(&glance[..*count])))
 }
 
-/// One turn of the runtime lets the system tell what has come; then one read that is not waited
-/// for. A timer of nothing would wait for the next millisecond.
+/// Gives the runtime one turn, in which the system reports what has come, then tries one read
+/// without waiting. A timer of zero length is no replacement: it would wait for the next
+/// millisecond.
 async fn read_in_a_turn(
     transport: &mut Transport,
     buffer: &mut Buffer,

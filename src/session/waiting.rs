@@ -1,4 +1,4 @@
-//! The deadline of an operation, and what the one under way waits for.
+//! The deadline of an operation, and what the operation in progress waits for.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::error::Waited;
 
-/// The time an operation has.
+/// The time that an operation has.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wait {
     pub(super) started: Instant,
@@ -19,7 +19,7 @@ impl Wait {
     }
 
     pub(super) fn deadline(self) -> Instant {
-        // A deadline beyond what the clock can say is none that anybody will live to see.
+        // If the clock cannot represent the deadline, a year is long enough to stand for it.
         self.started
             .checked_add(self.allowed)
             .unwrap_or(self.started + Duration::from_hours(24 * 365))
@@ -30,13 +30,13 @@ impl Wait {
     }
 }
 
-/// What the operation under way waits for.
+/// What the operation in progress waits for.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
-    /// In words, whose room the next operation uses again.
+    /// A description of what is wanted. The next operation reuses its allocation.
     pub(super) wanted: String,
-    /// `None` while nothing is waited for.
+    /// When the wait began; `None` while nothing is waited for.
     pub(super) since: Option<Wait>,
-    /// The last read began after its deadline.
+    /// Whether the last read began after its deadline.
     pub(super) overdue: bool,
 }

@@ -1,4 +1,4 @@
-//! Replies, or pieces of a stream, in whatever order they come.
+//! Expecting replies, or pieces of a stream, in whatever order they come.
 
 use bytes::Bytes;
 
@@ -30,8 +30,8 @@ impl Session {
         self.pieces_for(&patterns, wait).await
     }
 
-    /// A piece of the stream for each pattern: the piece goes up to the end of the next match of a
-    /// pattern that can still have one.
+    /// Takes a piece of the stream for each pattern. A piece ends with the next match of a pattern
+    /// that can still be assigned a piece.
     async fn pieces_for(&mut self, patterns: &[Pattern], wait: Wait) -> Result<Vec<Reply>> {
         let mut assignment = Assignment::new(patterns.len());
         let mut taken: Vec<(Reply, usize)> = Vec::new();
@@ -60,7 +60,8 @@ impl Session {
             .collect()
     }
 
-    /// A reply for each pattern: which one serves which is decided when all have come.
+    /// Takes a reply for each pattern. Which reply counts for which pattern is decided after all
+    /// have come.
     async fn replies_for(&mut self, patterns: &[Pattern], wait: Wait) -> Result<Vec<Reply>> {
         let mut assignment = Assignment::new(patterns.len());
         let mut taken: Vec<Bytes> = Vec::new();
@@ -86,7 +87,8 @@ impl Session {
     }
 }
 
-/// The match of a pattern in a piece of a stream, the end of which it cannot see.
+/// Matches a pattern in a piece of a stream. The pattern must not see the end of the piece as the
+/// end of the stream.
 fn found_in(piece: &[u8], pattern: &Pattern) -> Result<Option<Reply>> {
     if pattern.eof_index().is_some() {
         return Ok(None);

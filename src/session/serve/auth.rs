@@ -1,4 +1,4 @@
-//! Authentication as the server's side does it: every mechanism that the client's side speaks.
+//! Authentication on the server's side, with every mechanism that the client's side supports.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
@@ -12,7 +12,7 @@ use crate::proto::{Speech, chomp};
 use crate::sasl::{Exchange, Judge, Move, Password};
 use crate::visible;
 
-/// Who may log in, for [`Session::expect_auth`].
+/// The users who may log in, for [`Session::expect_auth`].
 #[derive(Clone, Debug, Default)]
 pub struct Users {
     judge: Judge,
@@ -20,36 +20,36 @@ pub struct Users {
 }
 
 impl Users {
-    /// Nobody.
+    /// No users: every login is refused.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A user and a password, or a token.
+    /// Adds a user with a password or a token.
     #[must_use]
     pub fn user(mut self, name: impl Into<String>, password: impl Into<String>) -> Self {
         self.judge.users.push((name.into(), Password(password.into())));
         self
     }
 
-    /// Grants or refuses, whatever the client proves. What SCRAM and DIGEST-MD5 have the server
-    /// prove in turn still needs the user's password.
+    /// Grants or refuses every login, whatever the client proves. For the server's own proof in
+    /// SCRAM and DIGEST-MD5, the user's password is still needed.
     #[must_use]
     pub fn verdict(mut self, granted: bool) -> Self {
         self.judge.verdict = Some(granted);
         self
     }
 
-    /// Has the server prove itself by a wrong signature in SCRAM and DIGEST-MD5, which the client
-    /// has to refuse.
+    /// Makes the server send a wrong signature in SCRAM and DIGEST-MD5, which the client has to
+    /// refuse.
     #[must_use]
     pub fn forge(mut self, forge: bool) -> Self {
         self.judge.forge = forge;
         self
     }
 
-    /// The mechanism that the client has to use.
+    /// Sets the mechanism that the client has to use.
     #[must_use]
     pub fn mechanism(mut self, name: impl Into<String>) -> Self {
         self.mechanism = Some(name.into());
@@ -57,23 +57,23 @@ impl Users {
     }
 }
 
-/// What came of an exchange.
+/// The outcome of an exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Authenticated {
     /// The mechanism, in capital letters.
     pub mechanism: String,
-    /// Who logged in, or tried to; empty if that was never said.
+    /// The user who logged in, or tried to; empty if the client never named one.
     pub user: String,
-    /// Whether that was granted.
+    /// Whether the login was granted.
     pub granted: bool,
-    /// The client ended the exchange itself.
+    /// Whether the client cancelled the exchange.
     pub cancelled: bool,
 }
 
 impl Session {
-    /// Takes the client's command to authenticate and goes through the exchange with it, up to the
-    /// reply that grants or refuses. What the client says in it is masked.
+    /// Takes the client's command to authenticate and runs the exchange, up to the reply that
+    /// grants or refuses. The client's responses are masked.
     ///
     /// # Errors
     /// A mismatch if another command or mechanism comes; malformed if a response is not base64; a
@@ -150,7 +150,7 @@ impl Session {
         }
     }
 
-    /// Sends a challenge and takes the response to it; `None` if the client cancels.
+    /// Sends a challenge and takes the response to it; `None` if the client cancels the exchange.
     async fn challenged(&mut self, challenge: &[u8], wait: Wait) -> Result<Option<Vec<u8>>> {
         let challenge = BASE64_STANDARD.encode(challenge);
         let line = match self.turn.speech().facts().sasl.challenge {

@@ -1,4 +1,4 @@
-//! A command as a client sent it, and its parts.
+//! A command that a client sent, and its parts.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::proto::{Speech, chomp};
 use crate::quoted;
 
-/// A command that a client sent: the words of its line, and what they mean in SMTP.
+/// A command that a client sent: the words of its line, and their meaning in SMTP.
 ///
 /// ```
 /// # use mailexpect::{Session, server::Listener, block_on};
@@ -38,19 +38,19 @@ impl Command {
         Self { bytes, speech }
     }
 
-    /// All of it as it came, with its line end and its literals.
+    /// The whole command as it came, with its line end and its literals.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// All of it without the last line end; bytes that are not UTF-8 become U+FFFD.
+    /// The whole command without the last line end; bytes that are not UTF-8 become U+FFFD.
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(chomp(&self.bytes))
     }
 
-    /// The tag in IMAP (RFC 3501 section 2.2.1), and nothing elsewhere.
+    /// The tag in IMAP (RFC 3501 section 2.2.1); empty in other protocols.
     #[must_use]
     pub fn tag(&self) -> Cow<'_, str> {
         let tag = if self.speech == Speech::Imap { first_word(chomp(&self.bytes)) } else { 0..0 };
@@ -71,7 +71,7 @@ impl Command {
         format!("UID {}", verb(behind.trim_ascii_start()))
     }
 
-    /// What follows the verb, without blanks around it.
+    /// The text after the verb, without blanks around it.
     #[must_use]
     pub fn argument(&self) -> Cow<'_, str> {
         let rest = untagged(chomp(&self.bytes), self.speech);
@@ -83,8 +83,8 @@ impl Command {
         String::from_utf8_lossy(behind.trim_ascii())
     }
 
-    /// The words of [`Command::argument`]; a quoted string is one, without its quotes, and a literal
-    /// is one, without its size.
+    /// The words of [`Command::argument`]. A quoted string is one word, without its quotes; a
+    /// literal is one word, without its size.
     #[must_use]
     pub fn arguments(&self) -> Vec<String> {
         words(self.argument().as_bytes())
@@ -98,7 +98,7 @@ impl Command {
         Some(rest[..path_end(rest)?].to_owned())
     }
 
-    /// The parameters after the address, `KEYWORD=value` or the keyword alone, as they came.
+    /// The parameters after the address as they came, `KEYWORD=value` or only the keyword.
     #[must_use]
     pub fn parameters(&self) -> Vec<(String, String)> {
         let argument = self.argument();
@@ -111,7 +111,7 @@ impl Command {
         rest[end + 1..].split_ascii_whitespace().map(pair).collect()
     }
 
-    /// The value of a parameter, by its keyword in letters of either case.
+    /// The value of a parameter; its keyword may be in letters of either case.
     #[must_use]
     pub fn parameter(&self, keyword: &str) -> Option<String> {
         let mut all = self.parameters().into_iter();
@@ -123,13 +123,13 @@ impl Command {
         words(line)
     }
 
-    /// The place from which on a pattern of this command is held against it: after the tag.
+    /// The part of a command that patterns are matched against: everything after the tag.
     pub(super) fn body(bytes: &[u8], speech: Speech) -> &[u8] {
         untagged(bytes, speech)
     }
 }
 
-/// The end of a path whose angle bracket is open; a quoted local part may have a bracket in it.
+/// The end of a path after its opening angle bracket. A quoted local part may contain a bracket.
 fn path_end(rest: &str) -> Option<usize> {
     let (mut quoted, mut escaped) = (false, false);
     for (at, character) in rest.char_indices() {

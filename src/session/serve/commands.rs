@@ -1,4 +1,4 @@
-//! Taking what clients say: commands, one at a time or as a client pipelines them, and the end.
+//! Taking what clients send: single commands, pipelined commands, and the end of the dialogue.
 
 use bytes::{Bytes, BytesMut};
 
@@ -13,9 +13,10 @@ use crate::proto::{Speech, chomp};
 use crate::visible;
 
 impl Session {
-    /// Takes the client's next command and holds it against the pattern. Text is how the command
-    /// begins, word by word and in letters of either case; a regex is found somewhere in it. In
-    /// IMAP, the tag is left aside. A literal of IMAP that waits for it is told to go on.
+    /// Takes the client's next command and matches it against the pattern. Text is the beginning of
+    /// the command, in whole words and in letters of either case; a regex may match anywhere in it.
+    /// In IMAP, the pattern does not see the tag. If a client of IMAP waits before it sends a
+    /// literal, it is told to go on.
     ///
     /// # Errors
     /// A mismatch at once if another command came; a time-out; a close; a line that ends with a bare
@@ -31,11 +32,11 @@ impl Session {
         })
     }
 
-    /// Takes the next commands, which the client may have sent at once (RFC 2920), one for each
-    /// pattern; [`Session::replies`] answers them.
+    /// Takes the next commands, one for each pattern. The client may have sent them at once (RFC
+    /// 2920). [`Session::replies`] answers them.
     ///
     /// # Errors
-    /// As [`Session::expect_command`].
+    /// See [`Session::expect_command`].
     pub fn expect_group<P: IntoPattern>(
         &mut self,
         patterns: impl IntoIterator<Item = P>,
@@ -53,10 +54,11 @@ impl Session {
         })
     }
 
-    /// Takes QUIT (LOGOUT in IMAP and `ManageSieve`), answers it, and closes our side: the dialogue is over.
+    /// Takes QUIT (LOGOUT in IMAP and `ManageSieve`), answers it, and closes our side: the dialogue
+    /// is over.
     ///
     /// # Errors
-    /// As [`Session::expect_command`]; vacuous if something was left unexpected.
+    /// See [`Session::expect_command`]; vacuous if something was left unexpected.
     pub fn expect_quit(&mut self) -> Operation<'_, Command> {
         self.operation(|session, call| {
             Box::pin(async move {
@@ -69,14 +71,14 @@ impl Session {
                 let command = session.command_matching(&verb.into_pattern()?, wait).await?;
                 let answer = Answer::of_lines(answer.iter().map(ToString::to_string));
                 session.say(&answer, wait).await?;
-                // The client's close is read at the end, as that of every session.
+                // The client's close is read when the session ends, as for every session.
                 session.close_our_side().await?;
                 Ok(command)
             })
         })
     }
 
-    /// Takes whatever comes and keeps none of it, until the client closes.
+    /// Takes and drops whatever comes, until the client closes. Returns the number of bytes.
     ///
     /// # Errors
     /// A time-out if the client does not close.
@@ -112,7 +114,7 @@ impl Session {
         Ok(octets)
     }
 
-    /// Begins an operation of the server's side, greeted or not.
+    /// Begins an operation of the server's side, whether or not the greeting was sent.
     fn begin_server(&mut self, call: &Call, operation: &str) -> Result<Wait> {
         let wait = self.begin(call, operation)?;
         if self.is_server() {
@@ -130,7 +132,7 @@ impl Session {
         Ok(wait)
     }
 
-    /// Begins one that takes a command, which comes after the answer to the one before it.
+    /// Begins an operation that takes a command. The command before it must have been answered.
     pub(super) fn begin_next_command(&mut self, call: &Call, operation: &str) -> Result<Wait> {
         let wait = self.begin_serving(call, operation)?;
         self.answer_first(operation)?;
@@ -151,7 +153,7 @@ impl Session {
             .hint("send_raw(\"\") takes the place of a greeting that is left out"))
     }
 
-    /// A command is taken when the one before it has its answer.
+    /// Fails unless the command before has been answered.
     fn answer_first(&self, operation: &str) -> Result<()> {
         if self.turn.owed() == 0 || self.turn.speech() == Speech::Stream {
             return Ok(());
@@ -187,7 +189,8 @@ impl Session {
             .with_waited(wait.waited()))
     }
 
-    /// A command with its literals, of which those that wait for it are told to go on.
+    /// Takes a command with its literals. If the client waits before it sends a literal, it is told
+    /// to go on.
     async fn whole_command(&mut self, pattern: &Pattern, wait: Wait) -> Result<Bytes> {
         let mut whole = BytesMut::new();
         loop {
@@ -209,7 +212,7 @@ impl Session {
     }
 }
 
-/// Holds a command against a pattern: text is how it begins, in whole words.
+/// Matches a command against a pattern. Text is the beginning of the command, in whole words.
 fn matches(pattern: &Pattern, taken: &[u8], speech: Speech) -> Option<Match> {
     let line = Command::body(chomp(taken), speech);
     let Some(literal) = pattern.literal() else { return pattern.matches(line) };

@@ -1,4 +1,4 @@
-//! Taking what follows a command: messages and chunks.
+//! Taking the data after a command: messages and chunks.
 
 use bytes::{Bytes, BytesMut};
 
@@ -14,20 +14,21 @@ use crate::reply::Reply;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Chunk {
-    /// The command that announced it.
+    /// The command that announced the chunk.
     pub command: Command,
-    /// Its octets.
+    /// The octets of the chunk.
     pub bytes: Bytes,
-    /// Whether it is the last one of the message.
+    /// Whether the chunk is the last one of the message.
     pub is_last: bool,
 }
 
 impl Session {
-    /// Takes the message that the client sends after 354, its doubled dots made single and without
-    /// the final dot; [`Operation::keep`] with `false` keeps none of it. A reply has to follow.
+    /// Takes the message that the client sends after 354, without the final dot and with doubled
+    /// dots made single. With `false` for [`Operation::keep`], the message is not kept. The server
+    /// has to reply next.
     ///
     /// # Errors
-    /// Out of step if no message has been asked for; a time-out or a close before its end.
+    /// Out of step if the server has not asked for a message; a time-out or a close before its end.
     pub fn expect_message(&mut self) -> Operation<'_, Reply> {
         self.operation(|session, mut call| {
             Box::pin(async move {
@@ -41,7 +42,7 @@ impl Session {
         })
     }
 
-    /// Takes a BDAT command and the octets that it announces. A reply has to follow.
+    /// Takes a BDAT command and the octets that it announces. The server has to reply next.
     ///
     /// # Errors
     /// A mismatch if another command comes; a time-out or a close before the last octet.
@@ -71,10 +72,10 @@ impl Session {
         })
     }
 
-    /// Takes DONE, the client's end of IDLE (RFC 2177).
+    /// Takes DONE, by which the client ends IDLE (RFC 2177).
     ///
     /// # Errors
-    /// As [`Session::expect_command`].
+    /// See [`Session::expect_command`].
     pub fn expect_done(&mut self) -> Operation<'_, Reply> {
         self.operation(|session, call| {
             Box::pin(async move {

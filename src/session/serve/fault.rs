@@ -1,4 +1,4 @@
-//! What goes wrong while a server speaks, on purpose.
+//! Faults that a server plays on purpose while it speaks.
 
 use std::time::Duration;
 
@@ -9,27 +9,27 @@ use super::super::waiting::Wait;
 use crate::error::{Error, Result};
 use crate::transcript::What;
 
-/// More of an endless line is not sent.
+/// The most bytes that are sent of an endless line.
 const LONGEST: usize = 64 << 20;
 
-/// What becomes of the connection after a fault.
+/// What happens to the connection after a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Then {
-    /// It is closed, after the end of TLS if that is on.
+    /// The connection is closed, after a `close_notify` if TLS is on.
     Close,
-    /// It is reset.
+    /// The connection is reset.
     Reset,
-    /// We send no more, and still listen.
+    /// We close for sending, and still read.
     HalfClose,
-    /// Nothing more is said, and nothing happens.
+    /// Nothing more is sent, and the connection stays open.
     Silence,
-    /// It is closed without the end of TLS, as an attacker would cut it.
+    /// The connection is closed without a `close_notify`, as if an attacker had cut it.
     CutTls,
 }
 
-/// What goes wrong while a server says something: an option of [`Session::greet`],
-/// [`Session::reply`], [`Session::replies`] and [`Session::serve`], in clear and inside of TLS.
+/// A fault that a server plays while it says something. It is an option of [`Session::greet`],
+/// [`Session::reply`], [`Session::replies`] and [`Session::serve`], in clear and inside TLS.
 ///
 /// ```
 /// use std::time::Duration;
@@ -62,31 +62,31 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// None yet.
+    /// No fault; add some by the other methods.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Waits so long before anything is sent.
+    /// Waits for this time before anything is sent.
     #[must_use]
     pub fn after(self, pause: Duration) -> Self {
         Self { after: Some(pause), ..self }
     }
 
-    /// Sends each byte in a write of its own, with such a pause between.
+    /// Sends each byte in its own write, with this pause in between.
     #[must_use]
     pub fn drip(self, pause: Duration) -> Self {
         Self { drip: Some(pause), ..self }
     }
 
-    /// Sends only so many bytes, and closes then, unless [`Fault::then`] says otherwise.
+    /// Sends only this number of bytes and then closes, unless [`Fault::then`] says otherwise.
     #[must_use]
     pub fn cut(self, bytes: usize) -> Self {
         Self { cut: Some(bytes), ..self }
     }
 
-    /// What becomes of the connection afterwards.
+    /// Sets what happens to the connection afterwards.
     #[must_use]
     pub fn then(self, then: Then) -> Self {
         Self { then: Some(then), ..self }
@@ -116,14 +116,14 @@ impl Fault {
         Self { missing: is_missing, ..self }
     }
 
-    /// Makes the last line so many bytes long and never ends it; at most 64 MiB are sent. A client
-    /// that closes meanwhile does right.
+    /// Makes the last line this number of bytes long and never ends it; at most 64 MiB are sent. It
+    /// is no error if the client closes in the meantime.
     #[must_use]
     pub fn endless(self, bytes: usize) -> Self {
         Self { endless: Some(bytes.min(LONGEST)), ..self }
     }
 
-    /// What goes out in place of the bytes.
+    /// The bytes that are sent in place of `bytes`.
     fn spoilt(&self, bytes: &Bytes) -> Bytes {
         let start = memchr::memrchr(b'\n', &bytes[..bytes.len().saturating_sub(1)]);
         let (before, last) = bytes.split_at(start.map_or(0, |at| at + 1));
@@ -155,7 +155,7 @@ impl Fault {
 }
 
 impl Session {
-    /// Says this in turn, with what goes wrong meanwhile.
+    /// Sends bytes if it is our turn, with the fault if there is one.
     pub(super) async fn utter(
         &mut self,
         bytes: impl Into<Bytes>,
@@ -169,7 +169,7 @@ impl Session {
             tokio::time::sleep(after).await;
         }
         let spoilt = fault.spoilt(&bytes);
-        // The deadline is for the client to read, and not for the pauses that are wanted.
+        // The deadline limits how long the client may take to read, and not the pauses on purpose.
         let wait = Wait::new(wait.allowed);
         let said = match fault.drip {
             None => self.write_for(&bytes, spoilt, wait).await,
@@ -186,7 +186,8 @@ impl Session {
         self.end_by(fault.then.or(fault.cut.map(|_| Then::Close))).await
     }
 
-    /// Sends byte by byte, with a pause between; the client has so long to read each.
+    /// Sends each byte on its own, with a pause in between. The client has the time `allowed` to
+    /// read each byte.
     async fn drip(
         &mut self,
         meant: &Bytes,

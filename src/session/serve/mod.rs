@@ -1,8 +1,8 @@
-//! The server's side of a dialogue: what holds there, and the words for it.
+//! The server's side of a dialogue: its rules and its operations.
 //!
-//! A server speaks first, and then only to answer: [`Session::send`] fails while no command is to
-//! be answered, and while the client has sent more than was taken. At the end, each command has to
-//! have been answered.
+//! A server speaks first, and afterwards only to answer. [`Session::send`] fails if no command
+//! waits for an answer, or if the client has sent more than was taken. At the end, each command has
+//! to have been answered.
 
 mod auth;
 mod command;
@@ -25,13 +25,13 @@ use crate::proto::{Speech, chomp};
 use crate::visible;
 
 impl Session {
-    /// Whether we are the server.
+    /// Whether the session plays the server.
     #[must_use]
     pub fn is_server(&self) -> bool {
         self.turn.role() == Role::Server
     }
 
-    /// It must be our turn to answer: a command was taken, and nothing is unread.
+    /// Fails unless it is our turn to answer: a command was taken, and nothing is unread.
     pub(super) fn check_answer(&self, bytes: &[u8]) -> Result<()> {
         let is_free = self.turn.speech() == Speech::Stream || self.says_unasked(bytes);
         if (is_free || self.turn.owed() > 0) && self.stream.held().is_empty() {
@@ -68,13 +68,13 @@ impl Session {
         ))
     }
 
-    /// Whether a server may say this without being asked.
+    /// Whether a server may say this unasked.
     fn says_unasked(&self, bytes: &[u8]) -> bool {
         let greeted = self.turn.last_sent().is_some();
         greeted && (self.turn.speech().is_unasked(bytes) || self.turn.protocol().is_unasked(bytes))
     }
 
-    /// Each command has to have been answered.
+    /// Fails unless each command has been answered.
     pub(super) fn check_answered(&self) -> Result<()> {
         let owed = self.turn.owed();
         if !self.is_server() || self.turn.speech() == Speech::Stream || owed == 0 {

@@ -1,4 +1,4 @@
-//! Answering: the greeting, replies with their dashes and tags, and what goes ahead of them.
+//! Answering: the greeting, replies with their dashes and tags, and untagged data before them.
 
 use bytes::Bytes;
 
@@ -11,11 +11,11 @@ use crate::error::{Error, Result};
 use crate::pattern::IntoPattern;
 use crate::proto::Speech;
 
-/// What a server says: a status and its text, in one or more lines.
+/// An answer of a server: a status and its text, in one or more lines.
 ///
-/// `"250 ok"` is one line as it is written; `(250, "ok")` and `(250, ["a", "b"])` have the dashes
-/// made between (RFC 5321 section 4.2.1). In IMAP the tag of the command is put before `"OK done"`,
-/// unless the line is untagged or a continuation already.
+/// `"250 ok"` is one line that is sent as written. For `(250, "ok")` and `(250, ["a", "b"])`, the
+/// dashes of further lines are added (RFC 5321 section 4.2.1). In IMAP, the tag of the command is
+/// put before `"OK done"`, unless the line is untagged or a continuation already.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer(pub(super) Vec<String>);
 
@@ -69,12 +69,12 @@ impl<T: AsRef<str>> From<(u16, Vec<T>)> for Answer {
 }
 
 impl Answer {
-    /// These lines, as they are.
+    /// An answer of these lines, unchanged.
     pub fn of_lines(lines: impl IntoIterator<Item = String>) -> Self {
         Self(lines.into_iter().collect())
     }
 
-    /// The lines as they go out; in IMAP, a status is that of the command with this tag.
+    /// The lines as they are sent. In IMAP, a status gets this tag.
     fn wire(&self, speech: Speech, tag: &str) -> Bytes {
         let mut bytes = Vec::new();
         for line in &self.0 {
@@ -94,8 +94,8 @@ impl Answer {
 }
 
 impl Session {
-    /// Says the greeting: `"220 localhost ESMTP"`, or what the protocol usually begins with if the
-    /// text is empty.
+    /// Sends the greeting, such as `"220 localhost ESMTP"`; an empty text stands for the protocol's
+    /// usual greeting.
     ///
     /// # Errors
     /// Out of step if the client spoke first; closed; a time-out if the client does not read.
@@ -107,7 +107,7 @@ impl Session {
                 let wait = session.begin(&call, "greet")?;
                 let is_usual = greeting.0.iter().all(String::is_empty);
                 let greeting = if is_usual { usual(session.turn.speech()) } else { greeting };
-                // Untagged, for it answers no command.
+                // A greeting of IMAP is untagged, because it answers no command.
                 session.utter(greeting.wire(session.turn.speech(), "*"), fault, wait).await
             })
         })
@@ -116,7 +116,8 @@ impl Session {
     /// Answers the client's command.
     ///
     /// # Errors
-    /// Out of step if no command is to be answered, or the client has said more than was taken.
+    /// Out of step if no command waits for an answer, or if the client has sent more than was
+    /// taken.
     pub fn reply(&mut self, answer: impl Into<Answer>) -> Operation<'_, ()> {
         let answer = answer.into();
         self.operation(move |session, mut call| {
@@ -128,10 +129,10 @@ impl Session {
         })
     }
 
-    /// Answers several commands in one write, as [`Session::expect_group`] takes them.
+    /// Answers several commands in one write, after [`Session::expect_group`] has taken them.
     ///
     /// # Errors
-    /// Out of step if fewer commands are to be answered; else as [`Session::reply`].
+    /// Out of step if fewer commands wait for an answer; otherwise see [`Session::reply`].
     pub fn replies<A: Into<Answer>>(
         &mut self,
         answers: impl IntoIterator<Item = A>,
@@ -160,7 +161,7 @@ impl Session {
     /// Takes a command and answers it: [`Session::expect_command`] and [`Session::reply`].
     ///
     /// # Errors
-    /// As these.
+    /// See these two.
     pub fn serve(
         &mut self,
         pattern: impl IntoPattern,
@@ -193,7 +194,7 @@ impl Session {
         self.utter(answer.wire(self.turn.speech(), tag), fault, wait).await
     }
 
-    /// The tags of the commands of IMAP that are to be answered.
+    /// The tags of the IMAP commands that wait for an answer.
     fn tags_to_answer(&self) -> Vec<String> {
         self.turn.tags().iter().map(|tag| String::from_utf8_lossy(tag).into_owned()).collect()
     }
@@ -209,7 +210,7 @@ impl Session {
     }
 }
 
-/// How a server of the protocol usually greets.
+/// The usual greeting of a server of the protocol.
 pub(super) fn usual(speech: Speech) -> Answer {
     Answer::of_lines(speech.facts().server.greeting.iter().map(ToString::to_string))
 }

@@ -1,10 +1,11 @@
-//! What a session of the server's side has besides what every session has.
+//! State that only sessions of the server's side have.
 
 use std::sync::Arc;
 
 use crate::tls::{Authority, ServerOptions};
 
-/// What the server's side of a session has to show.
+/// What the server's side needs for TLS: its options, and the authority that issues its
+/// certificates.
 #[derive(Debug)]
 pub(crate) struct Serving {
     pub(super) tls: ServerOptions,

@@ -1,4 +1,4 @@
-//! TLS as the server's side puts it on: at STARTTLS, or before anything is said.
+//! TLS on the server's side: after STARTTLS, or as soon as a client connects.
 
 use std::io;
 
@@ -15,13 +15,13 @@ use crate::tls::{self, Established, ServerOptions};
 use crate::transcript::What;
 use crate::transport::{Broken, Tls, Transport};
 
-/// What an error says was wanted.
+/// The handshake as errors name it among what was wanted.
 const WANTED: &str = "a TLS handshake";
 
 impl Session {
-    /// Takes the client's command for TLS (STARTTLS, or STLS in POP3), goes ahead, and makes the
-    /// handshake with these options in place of the listener's. In `ManageSieve` the capabilities
-    /// follow (RFC 5804 section 2.2).
+    /// Takes the client's command for TLS (STARTTLS, or STLS in POP3), accepts it, and makes the
+    /// handshake. `options` replace those of the listener. In `ManageSieve` the server then sends
+    /// its capabilities (RFC 5804 section 2.2).
     ///
     /// # Errors
     /// A mismatch if another command comes; `injected` if the client sent more in clear after its
@@ -61,12 +61,12 @@ impl Session {
         })
     }
 
-    /// The listener's options.
+    /// The TLS options of the listener.
     fn own_tls(&self) -> Option<ServerOptions> {
         self.serving.as_ref().map(|serving| serving.tls.clone())
     }
 
-    /// Sends what is no TLS in place of the handshake, once the client has begun it, and closes.
+    /// Sends plain text in place of the handshake, once the client has begun it, and closes.
     async fn send_garbage(&mut self, wait: Wait) -> Result<()> {
         while !is_record(self.stream.held()) {
             match self.more(&WANTED, wait, wait.deadline()).await? {
@@ -75,8 +75,8 @@ impl Session {
                 Arrival::End => return Err(self.closed(wait, WANTED, None)),
             }
         }
-        // Its random bytes would make another transcript each time, and unread they would reset the
-        // connection before the client has read the answer.
+        // The `ClientHello` is dropped. In the transcript, its random bytes would differ each time;
+        // left unread, it would make the close a reset, before the client has read our bytes.
         let hello = self.stream.held().len();
         self.stream.buffer_mut().take(hello);
         let garbage = bytes::Bytes::from_static(b"220 this is no TLS\r\n");
@@ -86,7 +86,7 @@ impl Session {
         Ok(())
     }
 
-    /// Makes the handshake as the server, as things stand.
+    /// Makes the handshake as the server, without a command before it.
     pub(in crate::session) async fn serve_handshake(
         &mut self,
         options: Option<ServerOptions>,
@@ -122,7 +122,7 @@ impl Session {
         }
     }
 
-    /// Takes note of TLS that a client began, if it is on.
+    /// Records the TLS parameters of a connection from a client, if TLS is on.
     pub(in crate::session) fn note_accepted_tls(&mut self) {
         let Some(Transport::Tls(tls)) = self.stream.transport() else { return };
         let Some(connection) = tls.server() else { return };
@@ -138,7 +138,7 @@ impl Session {
         self.stream.establish(established);
     }
 
-    /// The client did not go through with the handshake.
+    /// Makes the error for a client that did not complete the handshake.
     pub(in crate::session) fn client_broke_off(&mut self, error: &io::Error) -> Error {
         let why = match error.kind() {
             io::ErrorKind::UnexpectedEof => {
@@ -166,8 +166,8 @@ impl Session {
     }
 }
 
-/// Whether this is a whole record of TLS, such as a `ClientHello` (RFC 8446 section 5.1), or the
-/// beginning of none.
+/// Whether the bytes are a whole TLS record, such as a `ClientHello` (RFC 8446 section 5.1), or
+/// cannot begin one.
 fn is_record(bytes: &[u8]) -> bool {
     match bytes {
         [] => false,

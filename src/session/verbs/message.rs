@@ -11,13 +11,14 @@ use crate::reply::Reply;
 use crate::session::Message;
 
 impl Session {
-    /// Sends a message: `DATA`, and after its 354 the message with leading dots doubled and the
-    /// final dot in one write (RFC 5321 section 4.1.1.4).
+    /// Sends a message: `DATA`, and after 354 the message with leading dots doubled and the final
+    /// dot, in one write (RFC 5321 section 4.1.1.4).
     ///
-    /// Gives back the reply to the message; in LMTP one for each recipient that was accepted, in
-    /// their order (RFC 2033 section 4.2); in SMTP where `MAIL` asked for `PRDR` and the server
-    /// made use of it, one for each recipient and one for all. Where `DATA` itself is refused, that
-    /// reply is the one, and is held against what the verb wants.
+    /// Returns the reply to the message. In LMTP, returns one reply for each accepted recipient, in
+    /// the order of the recipients (RFC 2033 section 4.2). In SMTP, if `MAIL` asked for `PRDR` and
+    /// the server used it, returns one reply for each recipient and one for all. If the server
+    /// refuses `DATA` itself, the refusal is the only reply, and is matched against the expected
+    /// pattern.
     ///
     /// ```
     /// use mailexpect::{Session, server::Replay};
@@ -60,9 +61,9 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where a reply is not 250, where
-    /// DATA is answered by neither 354 nor a refusal, and where [`Operation::expect_each`] gave
-    /// another number of patterns than there are replies.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if a reply is not 250, if the
+    /// reply to DATA is neither 354 nor a refusal, or if [`Operation::expect_each`] gave a number
+    /// of patterns that differs from the number of replies.
     pub fn data<'s, 'a: 's>(
         &'s mut self,
         message: impl Into<Message<'a>>,
@@ -71,10 +72,11 @@ impl Session {
         self.operation(move |session, call| Box::pin(session.transfer(message, call)))
     }
 
-    /// Sends a chunk of a message as it is: `BDAT size`, with `LAST` for the last one, and the
-    /// octets after it in one write (RFC 3030 section 2).
+    /// Sends a chunk of a message unchanged: `BDAT size`, with `LAST` for the last chunk, and the
+    /// octets in the same write (RFC 3030 section 2).
     ///
-    /// Gives back what [`Session::data`] does for the last chunk, and one reply for any other.
+    /// Returns the same replies as [`Session::data`] for the last chunk, and one reply for any
+    /// other.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -110,7 +112,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where a reply is not 250.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if a reply is not 250.
     pub fn bdat<'s, 'a: 's>(
         &'s mut self,
         chunk: impl Into<Message<'a>>,
@@ -143,13 +145,13 @@ impl Session {
         let command =
             Bytes::from(format!("BDAT {}{}", chunk.bytes().len(), if last { " LAST" } else { "" }));
         self.send_in_turn([&command, &b"\r\n"[..], chunk.bytes()].concat(), verb.wait).await?;
-        // It is the command that is answered, and not the last line of the message.
+        // The reply answers the BDAT command, and not the last line of the chunk.
         self.turn.rename_sent(command);
         self.verdicts(&verb, each).await
     }
 
-    /// DATA was answered by something else than the go-ahead. What is no refusal is no success
-    /// either: nothing was sent.
+    /// Handles a reply to DATA other than 354. A reply that is no refusal is an error too, because
+    /// no message was sent.
     fn refused(&mut self, reply: Bytes, verb: &Verb, each: Option<&[Pattern]>) -> Result<Reply> {
         let is_refusal = reply.is_empty() || reply.starts_with(b"4") || reply.starts_with(b"5");
         match each {
@@ -159,7 +161,7 @@ impl Session {
         }
     }
 
-    /// The replies to a message or a chunk that was sent just now; nothing else is owed.
+    /// Takes the replies to a message or a chunk that was just sent. No other replies are owed.
     async fn verdicts(&mut self, verb: &Verb, each: Option<Vec<Pattern>>) -> Result<Vec<Reply>> {
         let mut replies = Vec::new();
         let mut announced = false;
@@ -173,7 +175,7 @@ impl Session {
                 if due > 1 { error.with_expected(self::named(wanted, place, due)) } else { error }
             };
             let reply = self.next_reply(wanted, verb.wait).await.map_err(named)?;
-            // Exim's go-ahead for the replies by recipient.
+            // Exim announces the replies for each recipient with this 353.
             if !announced
                 && reply.starts_with(b"353")
                 && self.turn.owed_to_us() > 0
@@ -204,7 +206,7 @@ impl Session {
     }
 }
 
-/// What was wanted, if it is one of several.
+/// The expected pattern as errors show it, with its place among the replies to the message.
 fn named(wanted: &Pattern, place: usize, due: usize) -> String {
     format!(
         "{wanted} (reply {} of {due} to the message: one for each recipient that was accepted)",

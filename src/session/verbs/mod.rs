@@ -1,8 +1,8 @@
-//! Verbs: each sends, expects, and can be written out by hand. A file for each protocol.
+//! Verbs: each sends a command and expects its reply, as the caller could do with `send` and
+//! `expect`. There is a file for each protocol.
 //!
-//! A verb has one deadline for all of its steps. It ends with the reply that ends what it began,
-//! which must be what its protocol calls success, or what the caller said instead by
-//! [`Operation::expect`].
+//! A verb has one deadline for all of its steps. Its final reply must be what the protocol calls
+//! success, or match [`Operation::expect`].
 
 mod auth;
 pub(super) mod imap;
@@ -29,16 +29,16 @@ use crate::reply::Reply;
 /// The protocols that have the verbs of SMTP.
 const SMTP: [Speech; 2] = [Speech::Smtp, Speech::Lmtp];
 
-/// A verb under way.
+/// A verb in progress.
 #[derive(Debug)]
 struct Verb {
     wait: Wait,
-    /// What the reply that ends it must be.
+    /// The pattern that the final reply must match.
     wanted: Pattern,
 }
 
 impl Session {
-    /// A verb of one line, which one reply answers.
+    /// A verb that sends one line and takes one reply.
     fn exchange(
         &mut self,
         name: &'static str,
@@ -55,7 +55,7 @@ impl Session {
         })
     }
 
-    /// Begins a verb of these protocols, whose success is `usual`.
+    /// Begins a verb that exists in the protocols `spoken`, and whose success is `usual`.
     fn verb(
         &mut self,
         mut call: Call,
@@ -79,7 +79,7 @@ impl Session {
         Ok(Verb { wait, wanted: self.pattern(wanted)? })
     }
 
-    /// Sends a line and holds the reply against what the verb wants.
+    /// Sends a line and matches the reply against the pattern of the verb.
     async fn ask(&mut self, line: impl AsRef<[u8]>, verb: &Verb) -> Result<Reply> {
         self.send_line(line.as_ref(), verb.wait).await?;
         let reply = self.answer(verb).await?;
@@ -91,12 +91,12 @@ impl Session {
         self.next_reply(&verb.wanted, verb.wait).await
     }
 
-    /// Whether a reply says so, whatever was expected of it.
+    /// Whether a reply means success, whatever the verb expects.
     fn is_success(&self, reply: &[u8], success: Success) -> bool {
         success.into_pattern().is_ok_and(|success| self.held_against(reply, &success).is_some())
     }
 
-    /// Holds the reply that ends the verb against what it wants.
+    /// Matches the final reply against the pattern of the verb.
     fn conclude(&mut self, reply: Bytes, verb: &Verb) -> Result<Reply> {
         self.hold(reply, &verb.wanted, verb.wait)
     }

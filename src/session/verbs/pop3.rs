@@ -12,13 +12,13 @@ const POP3: [Speech; 1] = [Speech::Pop3];
 /// What POP3 calls success.
 pub(super) const OK: &str = "+OK";
 
-/// What is in a maildrop (RFC 1939 section 5, STAT).
+/// The size of a maildrop (RFC 1939 section 5, STAT).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Maildrop {
-    /// How many messages there are, those marked as deleted left out.
+    /// The number of messages, without those that are marked as deleted.
     pub messages: u64,
-    /// Their size in octets.
+    /// The size of all messages in octets.
     pub octets: u64,
 }
 
@@ -28,7 +28,7 @@ pub struct Maildrop {
 pub struct Scan {
     /// The message's number.
     pub message: u64,
-    /// Its size in octets.
+    /// The message's size in octets.
     pub octets: u64,
 }
 
@@ -38,13 +38,13 @@ pub struct Scan {
 pub struct UniqueId {
     /// The message's number.
     pub message: u64,
-    /// What the server calls it in every session.
+    /// The message's unique id, which is the same in every session.
     pub id: String,
 }
 
 impl Session {
-    /// Logs in with the digest of the greeting's timestamp and the password: `APOP user digest`
-    /// (RFC 1939 section 7).
+    /// Logs in with a digest of the greeting's timestamp and the password: `APOP user digest` (RFC
+    /// 1939 section 7).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -64,8 +64,8 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the greeting has no
-    /// timestamp, or the reply is not `+OK`.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the greeting has no timestamp,
+    /// or if the reply is not `+OK`.
     pub fn apop(&mut self, user: &str, password: &str) -> Operation<'_, Reply> {
         self.record.secrets().keep(password.as_bytes());
         let (user, password) = (user.to_owned(), password.to_owned());
@@ -99,7 +99,7 @@ impl Session {
             .hint("log in with login(user, password), or send(...) an APOP line of your own")
     }
 
-    /// Asks what the server can do: `CAPA` (RFC 2449 section 5).
+    /// Asks for the server's capabilities: `CAPA` (RFC 2449 section 5).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -123,7 +123,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not `+OK`.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is not `+OK`.
     pub fn capa(&mut self) -> Operation<'_, Capabilities> {
         self.listing("capa", "CAPA").map(|answer| match answer {
             Listing::Block(block) => Capabilities::of_lines(block),
@@ -131,8 +131,8 @@ impl Session {
         })
     }
 
-    /// Asks how much is in the maildrop: `STAT` (RFC 1939 section 5). A refusal that
-    /// [`Operation::expect`] asked for counts as none.
+    /// Asks for the size of the maildrop: `STAT` (RFC 1939 section 5). Returns zeros for a refusal
+    /// that [`Operation::expect`] asked for.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -152,8 +152,8 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not `+OK`;
-    /// malformed where it has no two numbers.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is not `+OK`;
+    /// malformed if it does not have two numbers.
     pub fn stat(&mut self) -> Operation<'_, Maildrop> {
         self.operation(move |session, call| {
             Box::pin(async move {
@@ -175,8 +175,9 @@ impl Session {
         })
     }
 
-    /// Asks for the size of a message, or with `None` of each: `LIST` (RFC 1939 section 5); in
-    /// scripts it is `list`. A refusal that [`Operation::expect`] asked for has none.
+    /// Asks for the size of a message, or with `None` of each message: `LIST` (RFC 1939 section 5).
+    /// In scripts this is `list`. Returns an empty list for a refusal that [`Operation::expect`]
+    /// asked for.
     ///
     /// ```
     /// use mailexpect::{Session, server::Replay};
@@ -197,8 +198,8 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not `+OK`;
-    /// malformed where a line has no two numbers.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is not `+OK`;
+    /// malformed if a line does not have two numbers.
     pub fn list_messages(&mut self, message: impl Into<Option<i64>>) -> Operation<'_, Vec<Scan>> {
         self.each("list", message.into(), |line| {
             let mut words = words(line);
@@ -207,8 +208,8 @@ impl Session {
         })
     }
 
-    /// Asks for the unique id of a message, or with `None` of each: `UIDL` (RFC 1939 section 7). A
-    /// refusal that [`Operation::expect`] asked for has none.
+    /// Asks for the unique id of a message, or with `None` of each message: `UIDL` (RFC 1939
+    /// section 7). Returns an empty list for a refusal that [`Operation::expect`] asked for.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -234,13 +235,13 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not `+OK`;
-    /// malformed where a line has no number and id.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is not `+OK`;
+    /// malformed if a line does not have a number and an id.
     pub fn uidl(&mut self, message: impl Into<Option<i64>>) -> Operation<'_, Vec<UniqueId>> {
         self.each("uidl", message.into(), |line| {
             let mut words = words(line);
             let message = number(words.next()?).filter(|message| *message > 0)?;
-            // RFC 1939 section 7: nothing but printable characters, and nothing after them.
+            // An id has only printable characters, and nothing follows it (RFC 1939 section 7).
             let id = words.next().filter(|id| id.iter().all(u8::is_ascii_graphic))?;
             words
                 .next()
@@ -249,9 +250,9 @@ impl Session {
         })
     }
 
-    /// Fetches a message: `RETR` (RFC 1939 section 5). What comes back is the message, its doubled
-    /// dots single, and its [`Reply::octets`]; where [`Operation::expect`] asked for a refusal,
-    /// that. With [`keep(false)`](Operation::keep) nothing but the octets is kept.
+    /// Fetches a message: `RETR` (RFC 1939 section 5). Returns the message with doubled dots made
+    /// single, and its [`Reply::octets`]; if [`Operation::expect`] asked for a refusal, returns the
+    /// refusal. With [`keep(false)`](Operation::keep), only the number of octets is kept.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -276,14 +277,14 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`], [`Session::expect`] and [`Session::expect_multiline`]; a mismatch
-    /// where the reply is not `+OK`.
+    /// See [`Session::send`], [`Session::expect`] and [`Session::expect_multiline`]; a mismatch if
+    /// the reply is not `+OK`.
     pub fn retr(&mut self, message: i64) -> Operation<'_, Reply> {
         self.listing("retr", format!("RETR {message}")).map(Listing::reply)
     }
 
-    /// Fetches the header of a message and so many lines of its body: `TOP` (RFC 1939 section 7).
-    /// Else as [`Session::retr`].
+    /// Fetches the header of a message and the first lines of its body: `TOP` (RFC 1939 section 7).
+    /// Otherwise it is like [`Session::retr`].
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -306,13 +307,13 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::retr`].
+    /// See [`Session::retr`].
     pub fn top(&mut self, message: i64, lines: i64) -> Operation<'_, Reply> {
         self.listing("top", format!("TOP {message} {lines}")).map(Listing::reply)
     }
 
-    /// Marks a message as deleted: `DELE` (RFC 1939 section 5). QUIT deletes it, and RSET takes the
-    /// mark away.
+    /// Marks a message as deleted: `DELE` (RFC 1939 section 5). QUIT deletes the message; RSET
+    /// removes the mark.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -335,12 +336,13 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not `+OK`.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is not `+OK`.
     pub fn dele(&mut self, message: i64) -> Operation<'_, Reply> {
         self.exchange("dele", &POP3, OK, format!("DELE {message}"))
     }
 
-    /// `USER` and `PASS` (RFC 1939 section 7): a refusal of the user ends the verb.
+    /// Sends `USER` and `PASS` (RFC 1939 section 7). If the server refuses the user, the verb ends
+    /// there.
     pub(super) async fn login_to_maildrop(
         &mut self,
         user: &str,
@@ -356,7 +358,7 @@ impl Session {
         self.ask(format!("PASS {password}"), verb).await
     }
 
-    /// A command that success answers with a block.
+    /// A verb whose command is answered with a block on success.
     fn listing(&mut self, name: &'static str, line: impl Into<Vec<u8>>) -> Operation<'_, Listing> {
         let line = line.into();
         self.operation(move |session, mut call| {
@@ -376,7 +378,8 @@ impl Session {
         self.multiline(keep, verb.wait).await.map(Listing::Block)
     }
 
-    /// A command that answers with a line for each message, or for the one that is asked about.
+    /// A verb whose command is answered with a line for each message, or with one line if it names
+    /// a message.
     fn each<T: Send + 'static>(
         &mut self,
         name: &'static str,
@@ -415,7 +418,7 @@ impl Session {
         })
     }
 
-    /// An answer has to be about the message that was asked for.
+    /// Fails unless the answer is about the message that was asked for.
     fn check_message(&self, asked: i64, said: &[u8], reply: &Reply) -> Result<()> {
         let told = words(said).next().and_then(number);
         if told.is_some() && told == u64::try_from(asked).ok() {
@@ -426,17 +429,17 @@ impl Session {
         Err(error.with_got(self.shown_lines(reply.bytes())))
     }
 
-    /// A reply that was taken does not say what its command asks for.
+    /// Makes the error for a reply that lacks the data which its command asks for.
     fn unreadable(&self, line: &[u8], why: &str) -> Error {
         let error = self.fault(Kind::Malformed, why).with_got(self.shown_lines(line));
         error.hint("write the command out with send(...) and expect(...) to take whatever comes")
     }
 }
 
-/// What a command with a block after its `+OK` brought.
+/// The outcome of a command with a block after its `+OK`.
 enum Listing {
     Block(Reply),
-    /// The status line of a refusal that was asked for.
+    /// The status line of a refusal that the caller expected.
     Refusal(Reply),
 }
 

@@ -1,4 +1,4 @@
-//! Words that several protocols have: one method, which says in each of them what is meant.
+//! Commands that several protocols have: one method sends the command of the session's protocol.
 
 use super::{Operation, Session, pop3};
 use crate::proto::Speech;
@@ -28,7 +28,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is no success.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is no success.
     pub fn login(&mut self, user: &str, password: &str) -> Operation<'_, Reply> {
         self.record.secrets().keep(password.as_bytes());
         if self.turn.speech() == Speech::Imap {
@@ -44,7 +44,7 @@ impl Session {
         })
     }
 
-    /// Asks what the server can do: `CAPABILITY` in IMAP (RFC 3501 section 6.1.1) and in
+    /// Asks for the server's capabilities: `CAPABILITY` in IMAP (RFC 3501 section 6.1.1) and in
     /// ManageSieve (RFC 5804 section 2.4).
     ///
     /// ```
@@ -67,7 +67,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is no success.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is no success.
     pub fn capability(&mut self) -> Operation<'_, Capabilities> {
         let read = if self.turn.speech() == Speech::Imap {
             Capabilities::of_words
@@ -77,8 +77,8 @@ impl Session {
         self.word("capability").map(read)
     }
 
-    /// Says goodbye: `LOGOUT` in IMAP (RFC 3501 section 6.1.3) and in ManageSieve (RFC 5804 section
-    /// 2.3). The server's close is expected afterwards.
+    /// Ends the dialogue: `LOGOUT` in IMAP (RFC 3501 section 6.1.3) and in ManageSieve (RFC 5804
+    /// section 2.3). The server has to close the connection afterwards.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -101,14 +101,14 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is no success.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is no success.
     pub fn logout(&mut self) -> Operation<'_, Reply> {
         self.word("logout")
     }
 
-    /// Does nothing, and wants success for it: 250 in SMTP and LMTP (RFC 5321 section 4.1.1.9),
-    /// `+OK` in POP3 (RFC 1939 section 5), `OK` in IMAP (RFC 3501 section 6.1.2) and ManageSieve
-    /// (RFC 5804 section 2.13).
+    /// Sends NOOP and expects success: 250 in SMTP and LMTP (RFC 5321 section 4.1.1.9), `+OK` in
+    /// POP3 (RFC 1939 section 5), `OK` in IMAP (RFC 3501 section 6.1.2) and ManageSieve (RFC 5804
+    /// section 2.13).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -128,13 +128,13 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is no success.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is no success.
     pub fn noop(&mut self) -> Operation<'_, Reply> {
         self.word("noop")
     }
 
-    /// Drops what was begun: the mail transaction in SMTP and LMTP (RFC 5321 section 4.1.1.5), the
-    /// marks of DELE in POP3 (RFC 1939 section 5).
+    /// Sends RSET, which aborts the mail transaction in SMTP and LMTP (RFC 5321 section 4.1.1.5),
+    /// and removes the marks of DELE in POP3 (RFC 1939 section 5).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -159,13 +159,13 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is no success.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is no success.
     pub fn rset(&mut self) -> Operation<'_, Reply> {
         self.word("rset")
     }
 
-    /// Says goodbye: QUIT, answered by 221 in SMTP and LMTP (RFC 5321 section 4.1.1.10), by `+OK`
-    /// in POP3 (RFC 1939 section 6). The server's close is expected afterwards.
+    /// Ends the dialogue: `QUIT`, answered by 221 in SMTP and LMTP (RFC 5321 section 4.1.1.10), by
+    /// `+OK` in POP3 (RFC 1939 section 6). The server has to close the connection afterwards.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -187,12 +187,12 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is no success.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is no success.
     pub fn quit(&mut self) -> Operation<'_, Reply> {
         self.word("quit")
     }
 
-    /// A command that is the verb's name and no more, in the protocols that have it.
+    /// A verb whose command is its name and nothing more, in the protocols that have it.
     fn word(&mut self, name: &'static str) -> Operation<'_, Reply> {
         let command = name.to_ascii_uppercase();
         let facts = self.turn.speech().facts();

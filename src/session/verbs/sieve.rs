@@ -15,19 +15,19 @@ const SIEVE: [Speech; 1] = [Speech::Sieve];
 /// What ManageSieve calls success.
 pub(super) const OK: &str = "OK";
 
-/// A script that a user has on the server (RFC 5804 section 2.7).
+/// A script that a user has stored on the server (RFC 5804 section 2.7).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Script {
-    /// Its name.
+    /// The script's name.
     pub name: String,
-    /// It is the one that is run for what comes in.
+    /// Whether the server runs this script for incoming mail.
     pub active: bool,
 }
 
 impl Session {
-    /// Stores a script, which replaces one of the same name: `PUTSCRIPT` (RFC 5804 section 2.6).
-    /// The line ends of text become CRLF; bytes stay as they are.
+    /// Stores a script, and replaces any script of this name: `PUTSCRIPT` (RFC 5804 section 2.6).
+    /// Line ends of text become CRLF; bytes stay as they are.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -49,7 +49,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the response is not OK.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the response is not OK.
     pub fn putscript<'a>(
         &mut self,
         name: &str,
@@ -63,7 +63,7 @@ impl Session {
         )
     }
 
-    /// Has a script checked without storing it: `CHECKSCRIPT` (RFC 5804 section 2.12).
+    /// Asks the server to check a script without storing it: `CHECKSCRIPT` (RFC 5804 section 2.12).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -83,7 +83,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the response is not OK.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the response is not OK.
     pub fn checkscript<'a>(&mut self, script: impl Into<Message<'a>>) -> Operation<'_, Reply> {
         self.exchange(
             "checkscript",
@@ -93,8 +93,8 @@ impl Session {
         )
     }
 
-    /// Asks which scripts there are: `LISTSCRIPTS` (RFC 5804 section 2.7). A refusal that
-    /// [`Operation::expect`] asked for has none.
+    /// Lists the scripts: `LISTSCRIPTS` (RFC 5804 section 2.7). Returns an empty list for a refusal
+    /// that [`Operation::expect`] asked for.
     ///
     /// ```
     /// use mailexpect::{Session, server::Replay};
@@ -115,7 +115,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the response is not OK.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the response is not OK.
     pub fn listscripts(&mut self) -> Operation<'_, Vec<Script>> {
         self.exchange("listscripts", &SIEVE, OK, "LISTSCRIPTS").map(|reply| {
             let script = |line: Vec<Word>| Script {
@@ -129,8 +129,8 @@ impl Session {
         })
     }
 
-    /// Fetches a script: `GETSCRIPT` (RFC 5804 section 2.9). What comes back is the script itself;
-    /// where [`Operation::expect`] asked for a refusal, that.
+    /// Fetches a script: `GETSCRIPT` (RFC 5804 section 2.9). Returns the script itself; if
+    /// [`Operation::expect`] asked for a refusal, returns the refusal.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -157,8 +157,8 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the response is not OK;
-    /// malformed where it has no script.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the response is not OK;
+    /// malformed if it has no script.
     pub fn getscript(&mut self, name: &str) -> Operation<'_, Reply> {
         let name = name.to_owned();
         self.operation(move |session, call| {
@@ -184,8 +184,8 @@ impl Session {
         })
     }
 
-    /// Makes a script the one that is run; with an empty name none is: `SETACTIVE` (RFC 5804
-    /// section 2.8).
+    /// Makes a script the active one: `SETACTIVE` (RFC 5804 section 2.8). With an empty name, no
+    /// script is active.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -210,7 +210,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the response is not OK.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the response is not OK.
     pub fn setactive(&mut self, name: &str) -> Operation<'_, Reply> {
         self.exchange("setactive", &SIEVE, OK, with_strings("SETACTIVE", &[name.as_bytes()]))
     }
@@ -238,12 +238,12 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the response is not OK.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the response is not OK.
     pub fn deletescript(&mut self, name: &str) -> Operation<'_, Reply> {
         self.exchange("deletescript", &SIEVE, OK, with_strings("DELETESCRIPT", &[name.as_bytes()]))
     }
 
-    /// Gives a script another name: `RENAMESCRIPT` (RFC 5804 section 2.11).
+    /// Renames a script: `RENAMESCRIPT` (RFC 5804 section 2.11).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -266,7 +266,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the response is not OK.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the response is not OK.
     pub fn renamescript(&mut self, old: &str, new: &str) -> Operation<'_, Reply> {
         self.exchange(
             "renamescript",
@@ -276,8 +276,8 @@ impl Session {
         )
     }
 
-    /// Asks whether a script of that name and so many octets would be taken: `HAVESPACE` (RFC 5804
-    /// section 2.5).
+    /// Asks whether the server would accept a script of this name and size in octets: `HAVESPACE`
+    /// (RFC 5804 section 2.5).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -297,15 +297,14 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the response is not OK.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the response is not OK.
     pub fn havespace(&mut self, name: &str, octets: i64) -> Operation<'_, Reply> {
         let mut line = with_strings("HAVESPACE", &[name.as_bytes()]);
         line.extend_from_slice(format!(" {octets}").as_bytes());
         self.exchange("havespace", &SIEVE, OK, line)
     }
 
-    /// Goes back to where the session was before it was authenticated: `UNAUTHENTICATE` (RFC 5804
-    /// section 2.14.1).
+    /// Returns to the state before authentication: `UNAUTHENTICATE` (RFC 5804 section 2.14.1).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -327,7 +326,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the response is not OK.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the response is not OK.
     pub fn unauthenticate(&mut self) -> Operation<'_, Reply> {
         self.exchange("unauthenticate", &SIEVE, OK, "UNAUTHENTICATE")
     }
@@ -337,7 +336,7 @@ fn is_active(word: &Word) -> bool {
     matches!(word, Word::Atom(atom) if atom.eq_ignore_ascii_case(b"ACTIVE"))
 }
 
-/// A command with strings.
+/// A command followed by these strings.
 fn with_strings(command: &str, strings: &[&[u8]]) -> Vec<u8> {
     let mut line = command.as_bytes().to_vec();
     for string in strings {

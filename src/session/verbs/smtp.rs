@@ -6,7 +6,7 @@ use crate::proto::smtp::xtext;
 use crate::reply::Reply;
 
 impl Session {
-    /// Introduces the client, and learns what the server can do: `EHLO name` (RFC 5321 section
+    /// Introduces the client, and returns the server's capabilities: `EHLO name` (RFC 5321 section
     /// 4.1.1.1).
     ///
     /// ```
@@ -31,12 +31,13 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 250.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is not 250.
     pub fn ehlo(&mut self, name: &str) -> Operation<'_, Capabilities> {
         self.exchange("ehlo", &SMTP, 250, format!("EHLO {name}")).map(Capabilities::of_hello)
     }
 
-    /// The same in LMTP: `LHLO name` (RFC 2033 section 4.1).
+    /// Introduces the client in LMTP, and returns the server's capabilities: `LHLO name` (RFC 2033
+    /// section 4.1).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -57,12 +58,13 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 250.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is not 250.
     pub fn lhlo(&mut self, name: &str) -> Operation<'_, Capabilities> {
         self.exchange("lhlo", &SMTP, 250, format!("LHLO {name}")).map(Capabilities::of_hello)
     }
 
-    /// Introduces the client without learning anything: `HELO name` (RFC 5321 section 4.1.1.1).
+    /// Introduces the client without asking for capabilities: `HELO name` (RFC 5321 section
+    /// 4.1.1.1).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -82,12 +84,12 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 250.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is not 250.
     pub fn helo(&mut self, name: &str) -> Operation<'_, Reply> {
         self.exchange("helo", &SMTP, 250, format!("HELO {name}"))
     }
 
-    /// Names the sender: `MAIL FROM:<address>` (RFC 5321 section 4.1.1.2). Where parameters follow,
+    /// Names the sender: `MAIL FROM:<address>` (RFC 5321 section 4.1.1.2). If parameters follow,
     /// the address needs its angle brackets: `mail("<hoge@example.com> SIZE=1000")`.
     ///
     /// ```
@@ -114,13 +116,13 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 250.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is not 250.
     pub fn mail(&mut self, from: &str) -> Operation<'_, Reply> {
         self.transact("mail", 250, format!("MAIL FROM:{}", path(from)))
     }
 
-    /// Names a recipient: `RCPT TO:<address>` (RFC 5321 section 4.1.1.3). Where parameters follow,
-    /// the address needs its angle brackets: `rcpt("<hoge@example.com> NOTIFY=NEVER")`.
+    /// Names a recipient: `RCPT TO:<address>` (RFC 5321 section 4.1.1.3). If parameters follow, the
+    /// address needs its angle brackets: `rcpt("<hoge@example.com> NOTIFY=NEVER")`.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -146,13 +148,13 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 25x.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is not 25x.
     pub fn rcpt(&mut self, to: &str) -> Operation<'_, Reply> {
         self.transact("rcpt", 25, format!("RCPT TO:{}", path(to)))
     }
 
-    /// Asks whether there is such a user: `VRFY string` (RFC 5321 section 4.1.1.6); 252 says that
-    /// the server would not tell.
+    /// Asks whether a user exists: `VRFY string` (RFC 5321 section 4.1.1.6). The reply 252 means
+    /// that the server does not tell.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -172,12 +174,12 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 25x.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is not 25x.
     pub fn vrfy(&mut self, user: &str) -> Operation<'_, Reply> {
         self.exchange("vrfy", &SMTP, 25, format!("VRFY {user}"))
     }
 
-    /// Asks who is on a mailing list: `EXPN string` (RFC 5321 section 4.1.1.7).
+    /// Asks for the members of a mailing list: `EXPN string` (RFC 5321 section 4.1.1.7).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -198,13 +200,13 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 25x.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is not 25x.
     pub fn expn(&mut self, list: &str) -> Operation<'_, Reply> {
         self.exchange("expn", &SMTP, 25, format!("EXPN {list}"))
     }
 
-    /// Asks for help, on a command or, with an empty text, at large: `HELP` (RFC 5321 section
-    /// 4.1.1.8).
+    /// Asks for help on a command, or, with an empty text, for general help: `HELP` (RFC 5321
+    /// section 4.1.1.8).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -225,12 +227,13 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 21x.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is not 21x.
     pub fn help(&mut self, command: &str) -> Operation<'_, Reply> {
         self.exchange("help", &SMTP, 21, format!("HELP {command}").trim_end())
     }
 
-    /// Asks the server to send what it holds for a domain: `ETRN domain` (RFC 1985 section 5).
+    /// Asks the server to send the mail that it holds for a domain: `ETRN domain` (RFC 1985 section
+    /// 5).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -253,14 +256,14 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 25x.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is not 25x.
     pub fn etrn(&mut self, domain: &str) -> Operation<'_, Reply> {
         self.exchange("etrn", &SMTP, 25, format!("ETRN {domain}"))
     }
 
-    /// Tells a server that trusts us whom it is to take us for: `XCLIENT NAME=value ...`, an
-    /// extension of Postfix that no RFC has. Values are sent as [`xtext`]. The server's greeting
-    /// comes again, and the dialogue begins anew with EHLO.
+    /// Tells a server that trusts us which client to take us for: `XCLIENT NAME=value ...`, an
+    /// extension of Postfix that is in no RFC. Values are sent as [`xtext`]. The server greets
+    /// again, and the dialogue begins again with EHLO.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -283,7 +286,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 220.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the reply is not 220.
     pub fn xclient<N: AsRef<str>, V: AsRef<[u8]>>(
         &mut self,
         attributes: impl IntoIterator<Item = (N, V)>,
@@ -297,7 +300,7 @@ impl Session {
 }
 
 impl Session {
-    /// A command of a mail transaction, with its parameters after it.
+    /// A verb whose command belongs to a mail transaction, with its parameters at the end.
     fn transact(&mut self, name: &'static str, usual: i32, line: String) -> Operation<'_, Reply> {
         self.operation(move |session, mut call| {
             Box::pin(async move {
@@ -310,8 +313,8 @@ impl Session {
     }
 }
 
-/// An address in angle brackets; one that has brackets already stays as it is, with what stands
-/// after them.
+/// An address in angle brackets. If the address has brackets already, it stays as it is, with the
+/// text after them.
 fn path(address: &str) -> String {
     if address.starts_with('<') { address.to_owned() } else { format!("<{address}>") }
 }

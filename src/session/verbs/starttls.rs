@@ -1,4 +1,4 @@
-//! STARTTLS and its kin: the command that puts TLS on a session in clear.
+//! STARTTLS and STLS: the commands that turn TLS on in a session that began in clear.
 
 use super::{Call, Operation, Session};
 use crate::error::{Error, Kind, Result};
@@ -8,13 +8,14 @@ use crate::proto::imap::{Literals, Status};
 use crate::reply::Reply;
 
 impl Session {
-    /// Asks for TLS, and puts it on where the server goes ahead: STARTTLS of SMTP and LMTP (RFC
-    /// 3207 section 4), of IMAP (RFC 3501 section 6.2.1) and of ManageSieve, whose server then says
-    /// again what it can do (RFC 5804 section 2.2), STLS of POP3 (RFC 2595 section 4).
+    /// Asks for TLS, and makes the handshake if the server agrees: STARTTLS in SMTP and LMTP (RFC
+    /// 3207 section 4), in IMAP (RFC 3501 section 6.2.1) and in ManageSieve, whose server then
+    /// announces its capabilities again (RFC 5804 section 2.2); STLS in POP3 (RFC 2595 section 4).
     ///
-    /// Configure it by [`Operation::tls`] or [`Options::tls`](crate::Options::tls). If another reply
-    /// than the go-ahead is expected, by [`Operation::expect`], and comes, the session stays in
-    /// clear. Ask again afterwards what the server can do: what it said before counts no more.
+    /// Configure it by [`Operation::tls`] or [`Options::tls`](crate::Options::tls). If
+    /// [`Operation::expect`] expects another reply than the go-ahead, and that reply comes, the
+    /// session stays in clear. Afterwards, ask for the server's capabilities again: those from
+    /// before TLS are void.
     ///
     /// ```
     /// use mailexpect::{Session, server::Embedded, tls};
@@ -36,8 +37,8 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the server does not go ahead;
-    /// then as [`Session::tls_handshake`].
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the server does not agree; then
+    /// see [`Session::tls_handshake`].
     pub fn starttls(&mut self) -> Operation<'_, Reply> {
         self.operation(|session, call| Box::pin(session.upgrade(call)))
     }
@@ -70,7 +71,7 @@ impl Session {
         Ok(reply)
     }
 
-    /// Where nothing is known of the protocol, TLS is not asked for by a verb.
+    /// Makes the error for a protocol without a command for TLS.
     fn no_starttls(&mut self, call: Call) -> Error {
         let usual = self.turn.speech().facts().success;
         match self.verb(call, "starttls", &with_tls(), usual) {
@@ -80,7 +81,7 @@ impl Session {
     }
 }
 
-/// The protocols that have a command for it.
+/// The protocols that have a command for TLS.
 fn with_tls() -> Vec<Speech> {
     Speech::ALL.into_iter().filter(|speech| speech.facts().tls.is_some()).collect()
 }

@@ -1,4 +1,4 @@
-//! AUTHENTICATE in IMAP: a command with a tag, with untagged responses wherever the server likes.
+//! AUTHENTICATE in IMAP: a tagged command, with untagged responses anywhere in the exchange.
 
 use super::{Call, Manner, Session};
 use crate::error::Result;

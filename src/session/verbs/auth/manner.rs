@@ -1,4 +1,4 @@
-//! How each protocol writes an exchange down: RFC 4422 section 4 leaves that to them.
+//! How each protocol writes a SASL exchange, which RFC 4422 section 4 leaves to the protocols.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
@@ -7,7 +7,7 @@ use crate::pattern::{IntoPattern as _, Pattern};
 use crate::proto::{Sasl, Speech, chomp, sieve};
 use crate::visible;
 
-/// What a protocol says of its exchanges, with what that means for their lines.
+/// The SASL facts of a protocol, with methods that write and read its lines.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Manner(&'static Sasl);
 
@@ -20,12 +20,12 @@ impl std::ops::Deref for Manner {
 }
 
 impl Manner {
-    /// That of a protocol.
+    /// The facts of this protocol.
     pub(super) fn of(speech: Speech) -> Self {
         Self(speech.facts().sasl)
     }
 
-    /// The command that begins an exchange, with the first response or without.
+    /// The command that begins an exchange, with or without the initial response.
     pub(super) fn command(self, mechanism: &str, initial: Option<&[u8]>) -> String {
         let mechanism = self.string(mechanism);
         let initial = match initial {
@@ -36,15 +36,15 @@ impl Manner {
         format!("{} {mechanism}{initial}", self.command)
     }
 
-    /// The line of a response; `None` cancels.
+    /// The line of a response; `None` cancels the exchange.
     pub(super) fn response(self, response: Option<&[u8]>) -> String {
         self.string(
             &response.map_or_else(|| "*".to_owned(), |response| BASE64_STANDARD.encode(response)),
         )
     }
 
-    /// The mechanism's last words, in base64, where they come with success (RFC 5804 section 1.3,
-    /// the response code SASL).
+    /// The mechanism's final message in base64, if it comes with success (RFC 5804 section 1.3, the
+    /// response code SASL).
     pub(super) fn last_words(self, reply: &[u8]) -> Option<Vec<u8>> {
         let code = sieve::response_code(reply).filter(|_| self.is_quoted())?;
         let words = code.strip_prefix(b"SASL \"")?.strip_suffix(b"\"")?;
@@ -55,8 +55,8 @@ impl Manner {
         self.challenge.is_empty()
     }
 
-    /// A string as the protocol writes it. Longer ones than this must not be quoted (RFC 5804
-    /// section 4).
+    /// A string as the protocol writes it. Strings longer than `LONGEST_QUOTED` must not be quoted
+    /// (RFC 5804 section 4).
     fn string(self, text: &str) -> String {
         const LONGEST_QUOTED: usize = 1024;
         match self.is_quoted() {
@@ -66,7 +66,7 @@ impl Manner {
         }
     }
 
-    /// The challenge in a reply, in base64, if it is one.
+    /// The challenge in a reply, in base64; `None` if the reply is no challenge.
     pub(super) fn challenge(self, reply: &[u8]) -> Option<&[u8]> {
         let reply = chomp(reply);
         if self.is_quoted() {
@@ -85,7 +85,7 @@ impl Manner {
         }
     }
 
-    /// What the reply that ends an exchange must be.
+    /// The pattern that the reply at the end of an exchange must match.
     pub(super) fn verdict(self, cancel: bool) -> Result<Pattern> {
         let verdict = if cancel { self.cancelled } else { self.success };
         verdict.into_pattern()
@@ -97,7 +97,7 @@ impl Manner {
     }
 }
 
-/// A challenge out of its base64.
+/// Decodes a challenge from base64.
 pub(super) fn decode(challenge: &[u8]) -> Result<Vec<u8>> {
     BASE64_STANDARD.decode(challenge).map_err(|_| {
         Error::new(

@@ -14,28 +14,28 @@ use crate::target::{self, Target};
 use crate::visible;
 use manner::Manner;
 
-/// An exchange under way.
+/// An exchange in progress.
 #[derive(Debug)]
 struct Exchange {
     name: &'static str,
     mechanism: Box<dyn Mechanism>,
     manner: Manner,
-    /// The first message, if it was made and has not been sent.
+    /// The initial message, if it was computed but not sent yet.
     first: Option<Vec<u8>>,
     cancel: bool,
-    /// Why it could not go on.
+    /// The reason why the exchange was cancelled, if we failed to answer a challenge.
     failure: Option<Error>,
 }
 
 impl Session {
     /// Authenticates: AUTH in SMTP (RFC 4954) and POP3 (RFC 5034), AUTHENTICATE in IMAP (RFC 3501
-    /// section 6.2.2, RFC 4959) and `ManageSieve` (RFC 5804 section 2.1), with the mechanism that
-    /// is named, or else with the strongest that the server advertised.
+    /// section 6.2.2, RFC 4959) and `ManageSieve` (RFC 5804 section 2.1). Without a named
+    /// mechanism, it uses the strongest that the server advertised.
     ///
-    /// All of the exchange is one operation: each challenge is answered as the mechanism wants it,
-    /// and the verdict has to be 235, `+OK`, or OK. A mechanism in which the server proves itself
-    /// (SCRAM, DIGEST-MD5) holds it to that. Where [`Operation::expect`] fits a challenge, such as
-    /// 334, the exchange ends there and is the caller's to go on with.
+    /// The whole exchange is one operation: each challenge is answered as the mechanism requires,
+    /// and the final reply has to be 235, `+OK`, or OK. With a mechanism in which the server proves
+    /// itself (SCRAM, DIGEST-MD5), that proof is checked. If [`Operation::expect`] matches a
+    /// challenge, such as 334, the exchange stops there, and the caller has to continue it.
     ///
     /// ```
     /// use mailexpect::{Credentials, Session, server::Embedded};
@@ -59,9 +59,9 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the verdict is another; usage
-    /// for a mechanism that is not known; malformed for a challenge that cannot be read, and
-    /// unexpected where the server does not prove itself: the exchange is cancelled then.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the final reply is another one;
+    /// a usage error for an unknown mechanism; malformed for a challenge that cannot be read, and
+    /// unexpected if the server does not prove itself: both cancel the exchange.
     pub fn auth(&mut self, credentials: impl Into<Credentials>) -> Operation<'_, Reply> {
         let credentials = credentials.into();
         self.keep_secret(credentials.secret.expose());
@@ -76,7 +76,7 @@ impl Session {
         })
     }
 
-    /// The exchange in a protocol whose replies have no tags.
+    /// Runs the exchange in a protocol whose replies have no tags.
     async fn auth_in_replies(&mut self, credentials: &Credentials, call: Call) -> Result<Reply> {
         let manner = Manner::of(self.turn.speech());
         let spoken = Speech::ALL
@@ -111,12 +111,12 @@ impl Session {
         }
     }
 
-    /// Keeps a secret from here on, whatever goes wrong.
+    /// Masks a secret from here on, in the transcript and in errors.
     pub(crate) fn keep_secret(&mut self, secret: &str) {
         self.record.secrets().keep(secret.as_bytes());
     }
 
-    /// Begins an exchange, of the mechanism that was named, or the strongest that was advertised.
+    /// Begins an exchange with the named mechanism, or with the strongest that was advertised.
     fn open_exchange(&self, credentials: &Credentials, manner: Manner) -> Result<Exchange> {
         let known = match &credentials.mechanism {
             Some(name) => Known::named(name)?,
@@ -144,8 +144,8 @@ impl Session {
         })
     }
 
-    /// Has the server say which mechanisms it offers, if that matters and was not said, and can
-    /// be asked any time.
+    /// Asks the server for its mechanisms, if they are needed, are not known yet, and the protocol
+    /// can ask at any time.
     async fn ask_what_is_offered(&mut self, credentials: &Credentials, verb: &Verb) -> Result<()> {
         let manner = Manner::of(self.turn.speech());
         let Some(question) = manner
@@ -162,7 +162,7 @@ impl Session {
         Ok(())
     }
 
-    /// The mechanisms that the server has said it offers.
+    /// The mechanisms that the server has advertised.
     fn offered(&self) -> Result<Vec<String>> {
         if let Some(capabilities) = self.capabilities() {
             return Ok(capabilities.auth());
@@ -172,8 +172,8 @@ impl Session {
         Err(error.hint("ask for its capabilities before (ehlo(...) in SMTP), or name a mechanism"))
     }
 
-    /// Answers a challenge. One that cannot be answered cancels the exchange, so that the session
-    /// is of use after it.
+    /// Answers a challenge. If that fails, cancels the exchange, so that the session can still be
+    /// used.
     async fn respond(
         &mut self,
         exchange: &mut Exchange,
@@ -191,7 +191,7 @@ impl Session {
         self.send_line(line.as_bytes(), verb.wait).await.map_err(|error| exchange.cancelled(error))
     }
 
-    /// If the server proves itself along with success, it has to be right.
+    /// If the server sends its proof along with success, checks the proof.
     fn hear_last_words(
         &mut self,
         exchange: &mut Exchange,
@@ -206,21 +206,21 @@ impl Session {
         heard.map(drop).map_err(|error| self.answered(error, verb))
     }
 
-    /// The error, with where it arose.
+    /// Returns the error with the session and the time that was waited.
     fn here(&self, error: Error, verb: &Verb) -> Error {
         let mut error = error.with_session(self.name()).with_waited(verb.wait.waited());
-        // What a server says in base64 is decoded by now, whatever it holds.
+        // Data that the server sent in base64 is decoded by now, and may contain secrets.
         error.mask(self.record.secrets());
         error
     }
 
-    /// The error, with the line that what came was the answer to.
+    /// Returns the error with the line that the last reply answered.
     fn answered(&self, error: Error, verb: &Verb) -> Error {
         let line = self.turn.answered().map(|line| visible::excerpt(line, SHOWN));
         self.here(error.with_sent(line), verb)
     }
 
-    /// Success is none before the mechanism has come to its end.
+    /// Fails on success that comes before the mechanism has finished.
     fn check_end(&self, exchange: &Exchange, reply: &[u8], verb: &Verb) -> Result<()> {
         if !exchange.manner.is_success(reply) || exchange.mechanism.is_done() {
             return Ok(());
@@ -241,15 +241,16 @@ impl Session {
 }
 
 impl Exchange {
-    /// The command that begins it, with the first response where that goes with it; `may` says
-    /// whether it can.
+    /// The command that begins the exchange, with the initial response if there is one; `may` says
+    /// whether the server accepts an initial response.
     fn command(&mut self, credentials: &Credentials, may: bool) -> Result<String> {
         let opening = self.mechanism.opening();
         let usual = may && opening == Opening::Client && !credentials.cancel;
         if !credentials.initial.unwrap_or(usual) {
             return Ok(self.manner.command(self.name, None));
         }
-        // If the server opens there is nothing to say yet, which is what an empty response says.
+        // If the server speaks first in the mechanism, the client has nothing to say yet, and sends
+        // an empty response.
         let message =
             if opening == Opening::Server { Vec::new() } else { self.mechanism.respond(b"")? };
         let command = self.manner.command(self.name, Some(&message));
@@ -260,22 +261,22 @@ impl Exchange {
         Ok(command)
     }
 
-    /// Says why it could not go on, if it could not, now that it was cancelled.
+    /// Returns the reason why the exchange failed, if it was cancelled for one.
     fn went_well(&mut self) -> Result<()> {
         self.failure
             .take()
             .map_or(Ok(()), |failure| Err(failure.hint("the exchange was cancelled")))
     }
 
-    /// Why it could not go on matters more than why it could not be cancelled; the transcript has
-    /// both.
+    /// Returns the reason why the exchange failed, if there is one. It matters more than why the
+    /// exchange could not be cancelled; the transcript has both.
     fn cancelled(&mut self, error: Error) -> Error {
         self.failure
             .take()
             .map_or(error, |failure| failure.hint("the exchange could not be cancelled either"))
     }
 
-    /// The response to a challenge in base64; `None` cancels.
+    /// The response to a challenge that is in base64; `None` cancels the exchange.
     fn answer(&mut self, challenge: &[u8]) -> Result<Option<Vec<u8>>> {
         if self.cancel {
             return Ok(None);

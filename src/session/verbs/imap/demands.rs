@@ -6,10 +6,10 @@ use crate::proto::imap::{Answer, Response};
 use crate::reply::Reply;
 use crate::session::assignment::Assignment;
 
-/// Which untagged responses have to come for a command, may come, and must not.
+/// The untagged responses that a command must get, may get, and must not get.
 ///
-/// They may come in any order. Unless told otherwise, all others may come as well: a server can
-/// send what it likes at any time (RFC 3501 section 7).
+/// They may come in any order. Unless limited by [`Untagged::only`], all others may come as well,
+/// because a server may send any at any time (RFC 3501 section 7).
 ///
 /// ```
 /// use mailexpect::{Session, Untagged, server::Replay};
@@ -36,42 +36,42 @@ pub struct Untagged {
 }
 
 impl Untagged {
-    /// Anything may come.
+    /// No demands: any response may come.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// One that matches has to come; each of several by a response of its own. Which one serves
-    /// which pattern is found if there is a way for all.
+    /// Requires a response that matches. Each required pattern needs a response of its own; if
+    /// there is a way to assign responses to all patterns, it is found.
     #[must_use]
     pub fn require(mut self, pattern: impl IntoPattern) -> Self {
         self.required.push(pattern.into_pattern());
         self
     }
 
-    /// Those that match may come, where `only` is said.
+    /// Allows responses that match, after [`Untagged::only`].
     #[must_use]
     pub fn allow(mut self, pattern: impl IntoPattern) -> Self {
         self.allowed.push(pattern.into_pattern());
         self
     }
 
-    /// None that matches may come.
+    /// Forbids responses that match.
     #[must_use]
     pub fn forbid(mut self, pattern: impl IntoPattern) -> Self {
         self.forbidden.push(pattern.into_pattern());
         self
     }
 
-    /// What is neither required nor allowed must not come.
+    /// Forbids responses that are neither required nor allowed.
     #[must_use]
     pub fn only(mut self) -> Self {
         self.only = true;
         self
     }
 
-    /// Those that are required have to come in the order of their patterns.
+    /// Requires the responses in the order of their patterns.
     #[must_use]
     pub fn ordered(mut self) -> Self {
         self.ordered = true;
@@ -94,24 +94,24 @@ impl Untagged {
     }
 }
 
-/// The tags that the verbs of a session have had, and the last answer.
+/// The tags that verbs of a session have used, and the last answer.
 #[derive(Debug, Default)]
 pub(in crate::session) struct Tags {
     pub(super) count: u64,
-    /// The tag of an IDLE that was begun by the verb.
+    /// The tag of the IDLE command that [`Session::idle`](crate::Session::idle) began.
     pub(super) idle: Option<String>,
-    /// All that came for the last command.
+    /// The answer to the last command.
     pub(super) answer: Option<Answer>,
 }
 
-/// Demands, and how far they are met.
+/// The demands of a command, and which of them are met.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Demands {
     required: Vec<Pattern>,
-    /// The patterns are required in their order; so many of them have been met.
+    /// If the order counts: how many of the patterns have been met.
     ordered: Option<usize>,
     met: Assignment,
-    /// The responses that the assignment knows, and all that came so far.
+    /// For each response that the assignment knows, its place among all responses.
     added: Vec<usize>,
     came: usize,
     allowed: Vec<Pattern>,
@@ -119,14 +119,14 @@ pub(super) struct Demands {
     only: bool,
 }
 
-/// What is wrong with a response that came, and what would have been right.
+/// Why a response is not allowed, and what would have been.
 pub(super) struct Unwanted {
     pub(super) message: &'static str,
     pub(super) wanted: String,
 }
 
 impl Demands {
-    /// Takes note of an untagged response.
+    /// Checks an untagged response and counts it.
     pub(super) fn came(&mut self, response: &Response) -> Result<(), Unwanted> {
         let fits: Vec<_> = (0..self.required.len())
             .filter(|place| response.is_like(&self.required[*place]))
@@ -156,7 +156,8 @@ impl Demands {
         Ok(())
     }
 
-    /// The responses that are required, in the order of their patterns. `came` are all that came.
+    /// The responses that met the required patterns, in the order of the patterns. `came` are all
+    /// responses.
     pub(super) fn replies(&self, came: &[Response]) -> Vec<Reply> {
         let reply = |(place, pattern): (usize, &Pattern)| {
             let added = match self.ordered {
@@ -168,7 +169,7 @@ impl Demands {
         self.required.iter().enumerate().filter_map(reply).collect()
     }
 
-    /// The patterns that no response has met, one a line; `None` if all are met.
+    /// The required patterns that no response has met, one on each line; `None` if all are met.
     pub(super) fn missing(&self) -> Option<String> {
         let missing: Vec<_> = match self.ordered {
             Some(met) => (met..self.required.len()).collect(),
@@ -179,7 +180,7 @@ impl Demands {
         (!missing.is_empty()).then(|| shown.collect::<Vec<_>>().join("\n"))
     }
 
-    /// What may come, if that is not anything.
+    /// The patterns that may come, as an error shows them after [`Untagged::only`].
     fn shown(&self) -> String {
         let patterns: Vec<_> =
             self.required.iter().chain(&self.allowed).map(ToString::to_string).collect();

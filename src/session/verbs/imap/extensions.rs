@@ -1,13 +1,13 @@
-//! Several commands in one write, commands written out by hand, and what extensions add.
+//! Several commands in one write, commands that the caller wrote out, and commands of extensions.
 
 use super::{Call, Operation, Session, Turn, mailboxes::in_parentheses};
 use crate::error::{Error, Kind, Result};
 use crate::proto::imap::{Answer, Value};
 
 impl Session {
-    /// Sends several commands in one write, each with a tag of its own, and gives back an answer for
-    /// each (RFC 3501 section 5.5). They have to go well, or as [`Operation::expect`] says. What
-    /// comes untagged belongs to the command that ends next.
+    /// Sends several commands in one write, each with its own tag, and returns an answer for each
+    /// (RFC 3501 section 5.5). Each has to succeed, or to match [`Operation::expect`]. Untagged
+    /// responses belong to the command that ends next.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -30,14 +30,14 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::command`].
+    /// See [`Session::command`].
     pub fn commands(&mut self, texts: &[impl AsRef<[u8]>]) -> Operation<'_, Vec<Answer>> {
         let texts: Vec<_> = texts.iter().map(|text| text.as_ref().to_vec()).collect();
         self.operation(move |session, call| Box::pin(session.run_all(texts, call)))
     }
 
-    /// Takes all that comes for a command that was written out by hand, up to the response with its
-    /// tag (RFC 3501 section 2.2.1).
+    /// Takes all responses to a command that the caller sent without a verb, up to the response
+    /// with its tag (RFC 3501 section 2.2.1).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -53,7 +53,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::command`].
+    /// See [`Session::command`].
     pub fn finish_command(&mut self, tag: &str) -> Operation<'_, Answer> {
         let tag = tag.to_owned();
         self.operation(move |session, call| {
@@ -68,7 +68,7 @@ impl Session {
         })
     }
 
-    /// Looks for messages and sorts them: `SORT (order) UTF-8 criteria` (RFC 5256 section 3).
+    /// Searches messages and sorts them: `SORT (order) UTF-8 criteria` (RFC 5256 section 3).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -88,14 +88,14 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::command`].
+    /// See [`Session::command`].
     pub fn sort(&mut self, order: &str, criteria: &str) -> Operation<'_, Vec<u64>> {
         let text = format!("SORT {} UTF-8 {criteria}", in_parentheses(order));
         self.imap_read("sort", text, [], Answer::sorted)
     }
 
-    /// Looks for messages and puts them into threads: `THREAD algorithm UTF-8 criteria` (RFC 5256
-    /// section 3). A thread is a list of numbers, and of lists where it branches.
+    /// Searches messages and groups them into threads: `THREAD algorithm UTF-8 criteria` (RFC 5256
+    /// section 3). A thread is a list of numbers, with a nested list for each branch.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -116,7 +116,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::command`].
+    /// See [`Session::command`].
     pub fn threads(&mut self, algorithm: &str, criteria: &str) -> Operation<'_, Vec<Value>> {
         let text = format!("THREAD {algorithm} UTF-8 {criteria}");
         self.imap_read("threads", text, [], Answer::threads)
@@ -137,7 +137,8 @@ impl Session {
         self.write(lines.into(), first.verb.wait).await?;
         let mut answers: Vec<Option<Answer>> = vec![None; tags.len()];
         while answers.iter().any(Option::is_none) {
-            // A server may answer in another order (RFC 3501 section 5.5): any tag ends a command.
+            // A server may answer in another order (RFC 3501 section 5.5), so the tag of any of the
+            // commands is accepted.
             let mut course = first.again();
             let tagged = match self.turn(&mut course).await? {
                 Turn::Ended(tagged) => tagged,

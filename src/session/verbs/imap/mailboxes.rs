@@ -1,10 +1,10 @@
-//! Verbs about the server and its mailboxes.
+//! Verbs for the server and its mailboxes.
 
 use super::{Operation, Session};
 use crate::proto::imap::{Answer, Argument, Mailbox, Value};
 
 impl Session {
-    /// Turns extensions on: `ENABLE` (RFC 5161). `capabilities` are words with blanks between.
+    /// Turns extensions on: `ENABLE` (RFC 5161). `capabilities` are words separated by blanks.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -25,7 +25,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::command`].
+    /// See [`Session::command`].
     pub fn enable(&mut self, capabilities: &str) -> Operation<'_, Answer> {
         self.imap("enable", format!("ENABLE {capabilities}"), [])
     }
@@ -56,12 +56,12 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::command`].
+    /// See [`Session::command`].
     pub fn select(&mut self, mailbox: &str) -> Operation<'_, Answer> {
         self.imap("select", "SELECT", [mailbox.into()])
     }
 
-    /// Opens a mailbox to be read only: `EXAMINE` (RFC 3501 section 6.3.2).
+    /// Opens a mailbox for reading only: `EXAMINE` (RFC 3501 section 6.3.2).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -86,12 +86,12 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::command`].
+    /// See [`Session::command`].
     pub fn examine(&mut self, mailbox: &str) -> Operation<'_, Answer> {
         self.imap("examine", "EXAMINE", [mailbox.into()])
     }
 
-    /// Leaves the mailbox and expunges nothing: `UNSELECT` (RFC 3691).
+    /// Leaves the mailbox without expunging: `UNSELECT` (RFC 3691).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -117,12 +117,12 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::command`].
+    /// See [`Session::command`].
     pub fn unselect(&mut self) -> Operation<'_, Answer> {
         self.imap("unselect", "UNSELECT", [])
     }
 
-    /// Makes a mailbox: `CREATE` (RFC 3501 section 6.3.3).
+    /// Creates a mailbox: `CREATE` (RFC 3501 section 6.3.3).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -146,12 +146,12 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::command`].
+    /// See [`Session::command`].
     pub fn create(&mut self, mailbox: &str) -> Operation<'_, Answer> {
         self.imap("create", "CREATE", [mailbox.into()])
     }
 
-    /// Removes a mailbox: `DELETE` (RFC 3501 section 6.3.4).
+    /// Deletes a mailbox: `DELETE` (RFC 3501 section 6.3.4).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -174,12 +174,12 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::command`].
+    /// See [`Session::command`].
     pub fn delete(&mut self, mailbox: &str) -> Operation<'_, Answer> {
         self.imap("delete", "DELETE", [mailbox.into()])
     }
 
-    /// Gives a mailbox another name: `RENAME` (RFC 3501 section 6.3.5).
+    /// Renames a mailbox: `RENAME` (RFC 3501 section 6.3.5).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -202,12 +202,12 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::command`].
+    /// See [`Session::command`].
     pub fn rename(&mut self, from: &str, to: &str) -> Operation<'_, Answer> {
         self.imap("rename", "RENAME", [from.into(), to.into()])
     }
 
-    /// Puts a mailbox on the list of those that are followed: `SUBSCRIBE` (RFC 3501 section 6.3.6).
+    /// Subscribes to a mailbox: `SUBSCRIBE` (RFC 3501 section 6.3.6).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -231,12 +231,12 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::command`].
+    /// See [`Session::command`].
     pub fn subscribe(&mut self, mailbox: &str) -> Operation<'_, Answer> {
         self.imap("subscribe", "SUBSCRIBE", [mailbox.into()])
     }
 
-    /// Takes it off that list: `UNSUBSCRIBE` (RFC 3501 section 6.3.7).
+    /// Unsubscribes from a mailbox: `UNSUBSCRIBE` (RFC 3501 section 6.3.7).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -259,7 +259,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::command`].
+    /// See [`Session::command`].
     pub fn unsubscribe(&mut self, mailbox: &str) -> Operation<'_, Answer> {
         self.imap("unsubscribe", "UNSUBSCRIBE", [mailbox.into()])
     }
@@ -289,13 +289,13 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::command`].
+    /// See [`Session::command`].
     pub fn list(&mut self, reference: &str, pattern: &str) -> Operation<'_, Vec<Mailbox>> {
         self.imap_read("list", "LIST", [reference.into(), pattern.into()], Answer::mailboxes)
     }
 
     /// Asks about a mailbox without opening it: `STATUS` (RFC 3501 section 6.3.10). `items` are
-    /// words such as `MESSAGES UIDNEXT`; they come back with their values.
+    /// words such as `MESSAGES UIDNEXT`. Returns each item with its value.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -316,7 +316,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::command`].
+    /// See [`Session::command`].
     pub fn status(&mut self, mailbox: &str, items: &str) -> Operation<'_, Vec<(String, Value)>> {
         let asked = mailbox.to_owned();
         self.imap_read(
@@ -328,7 +328,7 @@ impl Session {
     }
 }
 
-/// A list in its parentheses, whether or not it was given in them.
+/// A list in parentheses, whether or not `items` has them already.
 pub(super) fn in_parentheses(items: &str) -> String {
     if items.starts_with('(') { items.to_owned() } else { format!("({items})") }
 }

@@ -1,4 +1,4 @@
-//! Verbs about messages.
+//! Verbs for messages.
 
 use super::{Call, Course, Operation, Session, Turn};
 use crate::error::{Error, Kind, Result};
@@ -7,9 +7,9 @@ use crate::proto::imap::{Answer, Argument, Asked, Fetched, Value};
 use crate::session::Message;
 
 impl Session {
-    /// Puts a message into a mailbox: `APPEND` (RFC 3501 section 6.3.11), the message as a literal.
-    /// Where flags or a date are to stand before it, `command("APPEND Lab (\\Seen)",
-    /// &[Argument::literal(message)])` says so.
+    /// Adds a message to a mailbox: `APPEND` (RFC 3501 section 6.3.11), with the message as a
+    /// literal. To send flags or a date before the message, use [`Session::append_with`], or
+    /// `command("APPEND Lab (\\Seen)", &[Argument::literal(message)])`.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -32,7 +32,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::command`].
+    /// See [`Session::command`].
     pub fn append<'a>(
         &mut self,
         mailbox: &str,
@@ -41,8 +41,8 @@ impl Session {
         self.imap("append", "APPEND", [mailbox.into(), Argument::literal(message.into().as_ref())])
     }
 
-    /// The same with flags: `(\Seen)`, or flags and a date (`(\Seen) "17-Jul-1996 02:44:25 -0700"`;
-    /// RFC 3501 section 6.3.11).
+    /// Adds a message to a mailbox with flags, such as `(\Seen)`, or with flags and a date, such as
+    /// `(\Seen) "17-Jul-1996 02:44:25 -0700"` (RFC 3501 section 6.3.11).
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -66,7 +66,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::command`].
+    /// See [`Session::command`].
     pub fn append_with<'a>(
         &mut self,
         mailbox: &str,
@@ -80,7 +80,7 @@ impl Session {
         )
     }
 
-    /// Looks for messages: `SEARCH` (RFC 3501 section 6.4.4). Gives their numbers.
+    /// Searches messages: `SEARCH` (RFC 3501 section 6.4.4). Returns their numbers.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -104,12 +104,12 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::command`].
+    /// See [`Session::command`].
     pub fn search(&mut self, criteria: &str) -> Operation<'_, Vec<u64>> {
         self.imap_read("search", format!("SEARCH {criteria}"), [], Answer::found)
     }
 
-    /// Looks for messages, and asks for `MIN MAX COUNT ALL` or some of them (RFC 4731): `SEARCH
+    /// Searches messages, and asks for some or all of `MIN MAX COUNT ALL` (RFC 4731): `SEARCH
     /// RETURN (COUNT) UNSEEN`.
     ///
     /// ```
@@ -131,7 +131,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::command`].
+    /// See [`Session::command`].
     pub fn esearch(
         &mut self,
         results: &str,
@@ -147,7 +147,7 @@ impl Session {
     }
 
     /// Fetches attributes of messages: `FETCH` (RFC 3501 section 6.4.5). `items` is `FLAGS`, `(UID
-    /// BODY[])` or the like.
+    /// BODY[])` or similar.
     ///
     /// ```
     /// use mailexpect::{Session, server::Replay};
@@ -174,7 +174,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::command`].
+    /// See [`Session::command`].
     pub fn fetch(&mut self, messages: &str, items: &str) -> Operation<'_, Vec<Fetched>> {
         let text = format!("FETCH {messages} {items}");
         let (messages, items) = (messages.to_owned(), items.to_owned());
@@ -187,8 +187,7 @@ impl Session {
         })
     }
 
-    /// Changes flags: `STORE` (RFC 3501 section 6.4.6). `change` is `+FLAGS (\Deleted)` or the
-    /// like.
+    /// Changes flags: `STORE` (RFC 3501 section 6.4.6). `change` is `+FLAGS (\Deleted)` or similar.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -209,7 +208,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::command`].
+    /// See [`Session::command`].
     pub fn store(&mut self, messages: &str, change: &str) -> Operation<'_, Vec<Fetched>> {
         let text = format!("STORE {messages} {change}");
         let messages = messages.to_owned();
@@ -242,7 +241,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::command`].
+    /// See [`Session::command`].
     pub fn copy(&mut self, messages: &str, mailbox: &str) -> Operation<'_, Answer> {
         self.imap("copy", format!("COPY {messages}"), [mailbox.into()])
     }
@@ -270,14 +269,14 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::command`].
+    /// See [`Session::command`].
     pub fn r#move(&mut self, messages: &str, mailbox: &str) -> Operation<'_, Answer> {
         self.imap("move", format!("MOVE {messages}"), [mailbox.into()])
     }
 
-    /// Removes the messages that are marked as deleted: `EXPUNGE` (RFC 3501 section 6.4.3), or,
-    /// with [`by_uid`](Operation::by_uid), those of this set (RFC 4315). Gives the numbers of those that
-    /// went.
+    /// Removes the messages that are marked as deleted: `EXPUNGE` (RFC 3501 section 6.4.3). With
+    /// [`by_uid`](Operation::by_uid), removes only those of this set (RFC 4315). Returns the
+    /// numbers of the removed messages.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -302,8 +301,8 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::command`]; a usage error for a set without unique identifiers, and the other
-    /// way round.
+    /// See [`Session::command`]; a usage error for a set without [`by_uid`](Operation::by_uid), and
+    /// for [`by_uid`](Operation::by_uid) without a set.
     pub fn expunge<'a>(&mut self, messages: impl Into<Option<&'a str>>) -> Operation<'_, Vec<u64>> {
         let is_set = messages.into();
         let text = is_set.map_or("EXPUNGE".to_owned(), |messages| format!("EXPUNGE {messages}"));
@@ -323,8 +322,8 @@ impl Session {
         })
     }
 
-    /// Begins to wait for what the server has to tell: `IDLE` (RFC 2177). It is over with
-    /// [`Session::done`]; meanwhile [`Session::expect`] takes what comes.
+    /// Begins to wait for news of the server: `IDLE` (RFC 2177). [`Session::done`] ends it; until
+    /// then [`Session::expect`] takes the responses.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -348,13 +347,13 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::command`]; a mismatch where the server does not say to go on.
+    /// See [`Session::command`]; a mismatch if the server does not send a continuation.
     pub fn idle(&mut self) -> Operation<'_, Answer> {
         self.operation(|session, call| Box::pin(session.begin_idle(call)))
     }
 
-    /// Ends an IDLE (RFC 2177). What the server told meanwhile and nobody expected is among the
-    /// untagged responses.
+    /// Ends an IDLE (RFC 2177). Responses that came during IDLE and were not expected are among the
+    /// untagged responses of the answer.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -378,7 +377,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::command`]; but it is no error that something is unread.
+    /// See [`Session::command`]; here, unread responses are no error.
     pub fn done(&mut self) -> Operation<'_, Answer> {
         self.operation(|session, call| Box::pin(session.end_idle(call)))
     }
@@ -412,7 +411,8 @@ impl Session {
         }
     }
 
-    /// A server may speak during IDLE, and must not end it (RFC 2177 section 3).
+    /// Takes the responses that came during IDLE. The server may send untagged ones, but must not
+    /// end the command (RFC 2177 section 3).
     async fn check_idle(&mut self, course: &mut Course) -> Result<()> {
         self.look().await?;
         while let Some(response) = self.response_held(course)? {

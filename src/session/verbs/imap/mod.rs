@@ -21,32 +21,33 @@ use crate::session::waiting::Wait;
 
 /// The protocols that have these verbs.
 const IMAP: [Speech; 1] = [Speech::Imap];
-/// What success begins with, after the tag.
+/// The beginning of a successful response, after the tag.
 const OK: &str = "OK";
-/// What a response counts beside its bytes: less than it takes, so that a mailbox of 200 000
-/// messages can be fetched, and enough to bound a flood of short ones.
+/// How many bytes a response counts in addition to its length. It is less than the memory that a
+/// response takes, so that a mailbox of 200 000 messages can be fetched, and large enough to bound
+/// a flood of short responses.
 const OVERHEAD: usize = 32;
-/// The verbs that have a form with unique identifiers (RFC 3501 section 6.4.8, RFC 4315, RFC 5256,
-/// RFC 6851).
+/// The verbs that have a variant with unique identifiers (RFC 3501 section 6.4.8, RFC 4315, RFC
+/// 5256, RFC 6851).
 const BY_UID: [&str; 9] =
     ["copy", "esearch", "expunge", "fetch", "move", "search", "sort", "store", "threads"];
 
-/// A command under way.
+/// A command in progress.
 pub(super) struct Course {
     pub(super) verb: Verb,
-    /// Its tag, if that is known.
+    /// The tag of the command, if it is known.
     tag: Option<String>,
     demands: Demands,
     untagged: Vec<Response>,
-    /// What the answer is no success without.
+    /// The data without which the answer is no success.
     required: Required,
     lets_off: bool,
-    /// How much room they take.
+    /// How many bytes the untagged responses count.
     held: usize,
 }
 
 impl Course {
-    /// The course of another command, of which the same is expected; it demands nothing more.
+    /// The state for another command that expects the same final response, without further demands.
     fn again(&self) -> Self {
         Self {
             verb: Verb { wait: self.verb.wait, wanted: self.verb.wanted.clone() },
@@ -60,16 +61,16 @@ impl Course {
     }
 }
 
-/// What comes next that is not untagged.
+/// The next response that is not untagged.
 pub(super) enum Turn {
     GoOn(Response),
     Ended(Response),
 }
 
 impl Session {
-    /// Sends a command with a tag of its own, its literals when they are asked for, and takes all
-    /// that comes for it (RFC 3501 section 2.2). The tagged response has to say OK, or match what
-    /// [`Operation::expect`] says, which is held against what stands after the tag.
+    /// Sends a command with a tag of its own, sends its literals when the server asks for them, and
+    /// takes all responses to it (RFC 3501 section 2.2). The tagged response has to say OK, or to
+    /// match [`Operation::expect`], whose pattern does not see the tag.
     ///
     /// ```
     /// use mailexpect::imap::Argument;
@@ -96,9 +97,9 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the command fails, where
-    /// another one is answered, and where untagged responses are not as [`Operation::untagged`]
-    /// demands; unexpected where the server waits for something else.
+    /// See [`Session::send`] and [`Session::expect`]; a mismatch if the command fails, if the
+    /// server answers another command, or if untagged responses are not as [`Operation::untagged`]
+    /// demands; unexpected if the server waits for something else.
     pub fn command(
         &mut self,
         text: impl AsRef<[u8]>,
@@ -107,14 +108,15 @@ impl Session {
         self.imap("command", text.as_ref(), arguments)
     }
 
-    /// Whether the verbs of IMAP, and their options, have a meaning here.
+    /// Whether the session speaks IMAP, so that the verbs of IMAP and their options can be used.
     #[cfg(feature = "script")]
     pub(crate) fn speaks_imap(&self) -> bool {
         self.turn.speech() == Speech::Imap
     }
 
-    /// All that came for the last command that a verb sent (RFC 3501 section 2.2.2): after a verb
-    /// that gives back what it read in the answer, such as [`Session::store`], this is the answer.
+    /// All responses to the last command that a verb sent (RFC 3501 section 2.2.2). After a verb
+    /// that returns only data from the answer, such as [`Session::store`], this is the whole
+    /// answer.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -133,13 +135,13 @@ impl Session {
         self.tags.answer.as_ref()
     }
 
-    /// A tag that no verb of this session has had.
+    /// Returns a tag that no verb of this session has used.
     pub(in crate::session) fn next_tag(&mut self) -> String {
         self.tags.count += 1;
         format!("a{}", self.tags.count)
     }
 
-    /// A verb that is a command, and gives back all that came for it.
+    /// A verb that sends one command and returns all responses to it.
     pub(super) fn imap(
         &mut self,
         name: &'static str,
@@ -150,7 +152,7 @@ impl Session {
         self.operation(move |session, call| Box::pin(session.run(name, text, arguments, call)))
     }
 
-    /// The same for a verb that gives back what it reads in the answer.
+    /// A verb that sends one command and returns the data that `read` finds in the answer.
     fn imap_read<T: 'static>(
         &mut self,
         name: &'static str,
@@ -167,7 +169,7 @@ impl Session {
         })
     }
 
-    /// Runs a command to its end.
+    /// Runs a command from its beginning to its tagged response.
     pub(super) async fn run(
         &mut self,
         name: &str,
@@ -185,7 +187,7 @@ impl Session {
         self.run_course(course, &text, &arguments, literals).await
     }
 
-    /// The same for a command whose verb has begun.
+    /// Runs a command whose verb has begun.
     pub(super) async fn run_course(
         &mut self,
         mut course: Course,
@@ -220,7 +222,7 @@ impl Session {
         error.hint("a command that goes on is written out with send(...) and expect(...); for IDLE there are idle() and done()")
     }
 
-    /// Sends a command without literals, with a tag of its own.
+    /// Sends a command without literals, with its own tag.
     pub(super) async fn begin_command(&mut self, course: &mut Course, text: &str) -> Result<()> {
         let tag = self.next_tag();
         let line = format!("{tag} {text}");
@@ -228,7 +230,8 @@ impl Session {
         self.send_line(line.as_bytes(), course.verb.wait).await
     }
 
-    /// What was read of an answer, or an error that says on which session.
+    /// Returns the data that was read from an answer, or the error with the session and the
+    /// command.
     fn read<T>(&self, read: Result<T>) -> Result<T> {
         let sent =
             self.turn.answered().map(|line| crate::visible::excerpt(line, crate::session::SHOWN));
@@ -238,7 +241,7 @@ impl Session {
         })
     }
 
-    /// Begins a verb, and says whether it names messages by their unique identifiers.
+    /// Begins a verb. Returns its state, and whether it names messages by their unique identifiers.
     pub(super) fn set_out(&mut self, name: &str, mut call: Call) -> Result<(Course, bool)> {
         self.tags.answer = None;
         let untagged = call.untagged.take().unwrap_or_default();
@@ -254,7 +257,7 @@ impl Session {
         Ok((Course { verb, tag: None, demands, untagged, required, lets_off, held: 0 }, by_uid))
     }
 
-    /// Takes responses up to one that is not untagged.
+    /// Takes responses up to the first that is not untagged.
     pub(super) async fn turn(&mut self, course: &mut Course) -> Result<Turn> {
         loop {
             let frame = match self.next_frame(&course.verb.wanted, course.verb.wait).await {
@@ -291,7 +294,7 @@ impl Session {
         }
     }
 
-    /// The next response, if all of it has arrived.
+    /// Takes the next response, if all of it has arrived.
     fn response_held(&mut self, course: &Course) -> Result<Option<Response>> {
         let held = self.stream.held();
         match self.turn.framing().map_or(Ok(None), |framing| framing.frame(held)) {
@@ -332,14 +335,15 @@ impl Session {
         }
         let is_bye = response.status() == Some(Status::Bye);
         course.untagged.push(response);
-        // After LOGOUT the command is still owed its end.
+        // After LOGOUT the tagged response is still owed, so BYE is no error there.
         if is_bye && self.turn.owed_to_us() == 0 {
             return Err(self.left_by_server(course));
         }
         Ok(())
     }
 
-    /// The server has said BYE of itself: it will not answer any more (RFC 3501 section 7.1.5).
+    /// Makes the error for a server that said BYE unasked: it will not answer any more (RFC 3501
+    /// section 7.1.5).
     fn left_by_server(&self, course: &Course) -> Error {
         let message = "the server said BYE where a command was to be answered";
         let error = self.fault(Kind::Closed, message).with_expected(&course.verb.wanted);
@@ -348,15 +352,15 @@ impl Session {
         error.hint("the server ends the session of itself: its log says why")
     }
 
-    /// Holds the response that ends the command, and all that came before it, against what is
-    /// wanted.
+    /// Checks the response that ends the command, and all responses before it, against what is
+    /// expected.
     pub(super) fn arrive(&mut self, course: Course, tagged: Response) -> Result<Answer> {
         let wait = course.verb.wait;
         if !tagged.fits(&course.verb.wanted) {
             let error = self
                 .fault(Kind::Mismatch, "the reply is not the one that was expected")
                 .with_expected(&course.verb.wanted);
-            // What is shown is what the pattern was held against.
+            // The error shows the part of the response that the pattern was matched against.
             let error = error.with_got(self.shown_lines(tagged.held())).with_waited(wait.waited());
             if tagged.is_like(&course.verb.wanted) {
                 return Err(error.hint(
@@ -381,7 +385,7 @@ impl Session {
         Ok(answer)
     }
 
-    /// An OK alone is no success of a command that is there for its data.
+    /// Fails on OK without the data that the command asks for.
     fn check_required(&self, required: &Required, answer: &Answer, wait: Wait) -> Result<()> {
         if answer.status() != Some(Status::Ok) {
             return Ok(());
@@ -402,7 +406,7 @@ impl Session {
         came
     }
 
-    /// An error, with what came for the command before it.
+    /// Returns the error with the untagged responses that came before.
     fn with_untagged(&self, error: Error, course: &Course) -> Error {
         self.shown_untagged(course).before(error)
     }

@@ -4,21 +4,21 @@
 use crate::error::Result;
 use crate::proto::imap::{Answer, Argument};
 
-/// What a command's answer has to bring.
+/// The data that the answer to a command has to contain.
 #[derive(Clone, Debug, Default)]
 pub(super) enum Required {
     #[default]
     Nothing,
-    /// Data with this name, and how that is described.
+    /// A response of this name; the second text describes it in errors.
     Data(&'static str, &'static str),
-    /// What was found, in either form.
+    /// The result of a search, as SEARCH or ESEARCH.
     Found,
-    /// These items of a mailbox.
+    /// These items of this mailbox.
     Status(String, Vec<String>),
 }
 
 impl Required {
-    /// What the verb of this name requires, given its command.
+    /// The data that the verb `name` requires, given its command.
     pub(super) fn of(name: &str, text: &[u8], arguments: &[Argument]) -> Self {
         match name {
             "select" => Self::Data("EXISTS", "FLAGS and EXISTS (RFC 3501, 6.3.1)"),
@@ -26,7 +26,7 @@ impl Required {
             "capability" => Self::Data("CAPABILITY", "CAPABILITY (RFC 3501, 6.1.1)"),
             "enable" => Self::Data("ENABLED", "ENABLED (RFC 5161, 3.1)"),
             "logout" => Self::Data("BYE", "BYE (RFC 3501, 6.1.3)"),
-            // What is saved for the next command need not be sent (RFC 5182 section 2.1).
+            // A result that is saved for the next command need not be sent (RFC 5182 section 2.1).
             "esearch" if text.starts_with(b"SEARCH RETURN (SAVE)") => Self::Nothing,
             "search" | "esearch" => Self::Found,
             "status" => Self::of_status(arguments),
@@ -43,7 +43,8 @@ impl Required {
         Self::Status(String::from_utf8_lossy(mailbox).into_owned(), items.collect())
     }
 
-    /// What is missing of it in an answer that says OK.
+    /// Describes the required data that is missing in an answer that says OK; `None` if it is
+    /// there.
     ///
     /// # Errors
     /// Malformed if the data cannot be read.
