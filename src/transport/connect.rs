@@ -1,4 +1,4 @@
-//! Connecting, with a report: each address is tried in order, and what came of it is told.
+//! Connecting: tries each address in order, and reports the outcome for each.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -16,7 +16,7 @@ use super::{Proxy, Thread, Transport};
 use crate::error::{Error, Kind, Result, Waited};
 use crate::target::{Place, Target};
 
-/// Which of the two internets.
+/// The version of the internet protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
     /// IPv4.
@@ -31,26 +31,27 @@ impl Family {
     }
 }
 
-/// How to get there.
+/// The way to a server: addresses, name servers, limits.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Route {
     pub(crate) source_ip: Option<IpAddr>,
     pub(crate) family: Option<Family>,
-    /// Hosts that are not looked up, with their addresses.
+    /// Hosts that are not looked up, with the addresses to use for them.
     pub(crate) pinned: Arc<[(String, IpAddr)]>,
-    /// Who is asked for addresses and mail exchangers; the name servers of the system if unset.
+    /// The name server to ask for addresses and mail exchangers; the system's name servers if
+    /// unset.
     pub(crate) nameserver: Option<SocketAddr>,
-    /// The hosts that may be connected to, each as `mail.example.com` or `*.example.com`; all if none
-    /// is named.
+    /// The hosts that connections are allowed to, such as `mail.example.com` or `*.example.com`;
+    /// all hosts if the list is empty.
     pub(crate) allowed: Arc<[String]>,
-    /// What the connection begins with.
+    /// The PROXY header to begin the connection with.
     pub(crate) proxy: Option<Proxy>,
-    /// Whose the thread is that the connection is waited for on.
+    /// Whose thread the connection is waited for on.
     pub(crate) thread: Thread,
 }
 
 impl Route {
-    /// Whether a connection may lead there.
+    /// Fails unless connections to this place are allowed.
     fn check(&self, place: &Place) -> Result<()> {
         let host = match place {
             Place::Host { host, .. } => host,
@@ -77,13 +78,13 @@ impl Route {
     }
 }
 
-/// A connection, and the mail exchanger that it is with, if it is with one.
+/// A connection, with the mail exchanger that it leads to, if the target is a domain.
 pub(crate) struct Connected {
     pub(crate) transport: Transport,
     pub(crate) exchanger: Option<Box<str>>,
-    /// How long names were looked up.
+    /// How long looking up names took.
     pub(crate) lookup: Duration,
-    /// How long all of it took.
+    /// How long looking up and connecting took together.
     pub(crate) elapsed: Duration,
 }
 
@@ -93,10 +94,10 @@ impl Connected {
     }
 }
 
-/// Connects within `allowed`, telling `report` each address and what came of it.
+/// Connects within the time `allowed`, and calls `report` with each address and its outcome.
 ///
-/// The time left is shared out evenly among the addresses left, so that one that never answers does
-/// not starve the others.
+/// The time left is divided evenly among the addresses left, so that an address that never answers
+/// leaves time for the others.
 pub(crate) async fn connect(
     target: &Target,
     route: &Route,
@@ -136,8 +137,8 @@ async fn connect_until(
     }
 }
 
-/// Tries the exchangers of a domain in turn, the preferred one first. Each is looked up when it is
-/// tried: what the others are does not matter if it answers.
+/// Tries the exchangers of a domain in turn, the preferred first. An exchanger is looked up only
+/// when it is tried, so that a failed look-up of another does not matter if this one answers.
 async fn connect_exchanger(
     target: &Target,
     route: &Route,
@@ -182,13 +183,13 @@ async fn connect_exchanger(
     })
 }
 
-/// Until when the next of so many that are left may take: the time left is shared out evenly.
+/// The deadline for the next of `left` addresses: the time left is divided evenly among them.
 fn share(deadline: Instant, left: usize) -> Instant {
     let now = Instant::now();
     now + deadline.saturating_duration_since(now) / u32::try_from(left.max(1)).unwrap_or(u32::MAX)
 }
 
-/// An address that could not be connected to.
+/// An address that no connection could be made to.
 struct Tried {
     address: String,
     why: Why,
@@ -219,7 +220,7 @@ async fn connect_unix(
         .map_err(|why| unreachable(target, &[Tried { address: path.display().to_string(), why }]))
 }
 
-/// Tries the addresses in turn. What came of those that did not answer is added to `tried`.
+/// Tries the addresses in turn. Addresses that failed are added to `tried`, with the reason.
 async fn try_addresses(
     addresses: &[SocketAddr],
     route: &Route,
@@ -240,7 +241,7 @@ async fn try_addresses(
     Ok(None)
 }
 
-/// Says whom the connection is made for, if that is wanted.
+/// Sends the PROXY header, if there is one.
 async fn introduce(
     mut stream: Tcp,
     route: &Route,
@@ -292,7 +293,7 @@ fn reason(error: &io::Error) -> String {
         io::ErrorKind::TimedOut => "timed out".to_owned(),
         io::ErrorKind::ConnectionReset => "reset".to_owned(),
         io::ErrorKind::NotFound => "not found".to_owned(),
-        // The system's words, without the number that it ends them with.
+        // The system's text, without the error number at its end.
         _ => {
             let text = error.to_string();
             text.split(" (os error").next().unwrap_or(&text).to_lowercase()
@@ -300,7 +301,7 @@ fn reason(error: &io::Error) -> String {
     }
 }
 
-/// The mail exchangers of a domain, each with its preference.
+/// Returns the mail exchangers of a domain, each with its preference.
 #[cfg(feature = "cli")]
 pub(crate) async fn exchangers_of(
     domain: &str,
@@ -313,10 +314,10 @@ pub(crate) async fn exchangers_of(
     Ok(found.into_iter().map(|exchanger| (exchanger.preference, exchanger.host)).collect())
 }
 
-/// The addresses of a host, as a connection to it would try them.
+/// Returns the addresses of a host in the order in which a connection would try them.
 #[cfg(feature = "script")]
 pub(crate) async fn addresses(host: &str, route: &Route, allowed: Duration) -> Result<Vec<IpAddr>> {
-    /// Nothing is connected to, so any port does.
+    /// Nothing is connected to, so the port does not matter.
     const PORT: u16 = 25;
     route.check(&Place::Host { host: host.to_owned(), port: PORT })?;
     let found = resolve(host, PORT, route, Instant::now() + allowed).await?;
@@ -359,8 +360,8 @@ async fn resolve(
     Ok(fitting)
 }
 
-/// The addresses of a name: by the name server that was given, which then is asked for everything
-/// except the names of this machine (RFC 6761 section 6.3), or else as the system finds them.
+/// Looks up the addresses of a name. If a name server was given, it is asked for all names except
+/// those of this machine (RFC 6761 section 6.3); otherwise the system looks the name up.
 async fn look_up(host: &str, port: u16, nameserver: Option<SocketAddr>) -> Result<Vec<SocketAddr>> {
     let name = host.trim_end_matches('.').to_ascii_lowercase();
     let is_local = name == "localhost" || name.ends_with(".localhost");
@@ -391,8 +392,9 @@ fn unreachable(target: &Target, tried: &[Tried]) -> Error {
     error.with_expected("a connection").with_got(got.join(", ")).hint(next_step(tried))
 }
 
-/// The kind that all attempts come to. An address that there is no way to, such as that of a family
-/// that this machine does not have, says nothing of the server if another address says something.
+/// The kind of error that stands for all attempts. An unreachable address, such as one of an
+/// address family that this machine does not have, says nothing about the server, so the error of
+/// another address takes precedence.
 fn kind_of_all(tried: &[Tried]) -> Kind {
     let any = |kind| tried.iter().any(|tried| tried.why.kind == kind);
     if any(Kind::Filtered) {
@@ -404,7 +406,7 @@ fn kind_of_all(tried: &[Tried]) -> Kind {
     }
 }
 
-/// What to try next, by what came of the addresses.
+/// The hint on what to try next, from the reasons why the addresses failed.
 fn next_step(tried: &[Tried]) -> String {
     let any = |reason: &str| tried.iter().any(|tried| tried.why.text.contains(reason));
     if any("too many open files") {

@@ -6,19 +6,20 @@ use std::net::{IpAddr, SocketAddr};
 use crate::error::Kind;
 use crate::error::{Error, Result};
 
-/// What a domain says that takes no mail.
+/// The error for a domain that announces that it takes no mail.
 #[cfg(any(feature = "dns", feature = "cli", test))]
 pub(crate) const NULL_MX: &str = "a null MX: the domain says that it takes no mail (RFC 7505)";
 
-/// One host that takes mail for a domain.
+/// A host that takes mail for a domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Exchanger {
     pub(super) preference: u16,
     pub(super) host: String,
 }
 
-/// The exchangers of a domain, the preferred first; the domain itself if it has addresses and no
-/// exchanger. A look-up that fails says nothing about whether there is one.
+/// Looks up the exchangers of a domain, the preferred first. A domain without exchangers but with
+/// addresses is its own exchanger. A look-up that fails is an error, because it does not show
+/// whether there are exchangers.
 #[cfg(feature = "dns")]
 pub(super) async fn exchangers(
     domain: &str,
@@ -56,7 +57,7 @@ pub(super) async fn exchangers(
     in_order(domain, exchangers)
 }
 
-/// The code of an answer without the records that were asked for; `None` if there was no answer.
+/// The response code of an answer that lacks the requested records; `None` if there was no answer.
 #[cfg(feature = "dns")]
 fn answered(
     error: &hickory_resolver::net::NetError,
@@ -70,7 +71,7 @@ fn answered(
     }
 }
 
-/// The domain as its own exchanger, unless it is an alias that leads nowhere.
+/// Returns the domain as its own exchanger, unless it is an alias that leads nowhere.
 #[cfg(feature = "dns")]
 async fn of_its_own(
     resolver: &hickory_resolver::TokioResolver,
@@ -78,7 +79,7 @@ async fn of_its_own(
 ) -> Result<Vec<Exchanger>> {
     use hickory_resolver::proto::rr::{RData, RecordType};
 
-    /// More aliases of aliases than that are a mistake.
+    /// The longest chain of aliases that is followed; a longer chain is a mistake in the zone.
     const MOST: usize = 8;
     let mut names = vec![absolute(domain).to_lowercase()];
     while let Ok(found) = resolver.lookup(names[names.len() - 1].as_str(), RecordType::CNAME).await
@@ -108,7 +109,8 @@ pub(super) async fn exchangers(domain: &str, _: Option<SocketAddr>) -> Result<Ve
     Err(error.hint("build with the feature `dns`, or connect to a host by smtp://"))
 }
 
-/// The addresses that a name server has for a name, those of IPv6 first; else why it has none.
+/// Returns the addresses that a name server has for a name, those of IPv6 first; the error says why
+/// there are none.
 #[cfg(feature = "dns")]
 pub(super) async fn addresses_of(
     host: &str,
@@ -139,8 +141,8 @@ pub(super) async fn addresses_of(
     Err("a name server can be asked only by a build with the feature `dns`".to_owned())
 }
 
-/// Asks one name server, or those of the system. No answer is kept: every run sees what is there
-/// now.
+/// Creates a resolver that asks one name server, or those of the system. It caches nothing, so that
+/// every run sees the current records.
 #[cfg(feature = "dns")]
 fn resolver(
     nameserver: Option<SocketAddr>,
@@ -168,13 +170,13 @@ fn resolver(
     options.cache_size = 0;
     options.ip_strategy = LookupIpStrategy::Ipv6AndIpv4;
     if nameserver.is_some() {
-        // It is asked for everything.
+        // The name server was given to answer all look-ups, so the hosts file is not read.
         options.use_hosts_file = ResolveHosts::Never;
     }
     builder.build()
 }
 
-/// A name that no search domain is put after.
+/// The name with a final dot, so that no search domain is appended.
 #[cfg(feature = "dns")]
 fn absolute(domain: &str) -> String {
     if domain.ends_with('.') { domain.to_owned() } else { format!("{domain}.") }
@@ -185,7 +187,8 @@ fn relative(host: &str) -> String {
     host.strip_suffix('.').unwrap_or(host).to_owned()
 }
 
-/// By preference, and by name among equals: a script that runs twice meets the same host twice.
+/// Sorts by preference, and by name among equal preferences, so that each run of a script connects
+/// to the same host.
 #[cfg(any(feature = "dns", test))]
 fn in_order(domain: &str, mut exchangers: Vec<Exchanger>) -> Result<Vec<Exchanger>> {
     if exchangers.len() == 1 && exchangers[0].host.is_empty() {

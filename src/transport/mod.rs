@@ -1,5 +1,5 @@
-//! The bytes beneath a session: TCP, a unix socket, or a child process's stdin and stdout; and TLS
-//! on any of these, and what comes and goes by them cut into pieces.
+//! The bytes beneath a session: TCP, a unix socket, or a child process's stdin and stdout. On top
+//! of these: TLS, and cutting the stream into pieces.
 
 mod connect;
 mod exchangers;
@@ -53,24 +53,24 @@ pub(crate) enum Transport {
     Unix(UnixStream),
     Process(Box<Process>),
     Tls(Box<Tls>),
-    /// A session of a recording.
+    /// A session of a recording, played in place of a connection.
     Recorded(Box<Recorded>),
-    /// Any of these, its stream cut into pieces.
+    /// Another transport whose stream is cut into pieces.
     Cut(Box<Cut<Self>>),
 }
 
 impl Transport {
-    /// A connection that was accepted.
+    /// Makes a transport of an accepted connection.
     pub(crate) fn of_tcp(stream: tokio::net::TcpStream) -> Self {
         Self::Tcp(Tcp::Watched(stream))
     }
 
-    /// Cuts the stream from here on.
+    /// Cuts the stream into pieces from here on.
     pub(crate) fn cut(self, way: Segment) -> Self {
         if way == Segment::Whole { self } else { Self::Cut(Box::new(Cut::new(self, way))) }
     }
 
-    /// The stream as it is beneath, and how it was cut.
+    /// Returns the transport without the cutting, and how it was cut.
     pub(crate) fn into_uncut(self) -> (Self, Segment) {
         match self {
             Self::Cut(cut) => (cut.transport, cut.way),
@@ -78,7 +78,7 @@ impl Transport {
         }
     }
 
-    /// The stream as it is beneath, for who looks at all that has come.
+    /// The transport without the cutting, to see everything that has arrived.
     pub(crate) fn uncut(&mut self) -> &mut Self {
         match self {
             Self::Cut(cut) => &mut cut.transport,
@@ -86,7 +86,7 @@ impl Transport {
         }
     }
 
-    /// Our own address, of a connection by TCP that has no TLS on it.
+    /// Our own address; `None` unless the transport is TCP without TLS.
     #[cfg(feature = "script")]
     pub(crate) fn own_address(&self) -> Option<std::net::IpAddr> {
         match self {
@@ -96,7 +96,7 @@ impl Transport {
         }
     }
 
-    /// The address that a connection by TCP without TLS is with.
+    /// The peer's address; `None` unless the transport is TCP without TLS.
     #[cfg(feature = "script")]
     pub(crate) fn peer_address(&self) -> Option<std::net::IpAddr> {
         match self {
@@ -106,8 +106,8 @@ impl Transport {
         }
     }
 
-    /// Acknowledges what has come at once. A peer that holds its next segment back until the last
-    /// one is acknowledged (Nagle) would else wait for our delayed acknowledgement, 40 ms.
+    /// Acknowledges received data at once. Otherwise a peer that holds back its next segment until
+    /// the last one is acknowledged (Nagle) would wait for our delayed acknowledgement, 40 ms.
     pub(crate) fn acknowledge(&self) {
         match self {
             #[cfg(target_os = "linux")]
@@ -117,28 +117,28 @@ impl Transport {
         }
     }
 
-    /// Whether all that had come was read just now, so that to look again would find nothing.
+    /// Whether a read has just found no more data, so that another read would find nothing.
     pub(crate) fn is_drained(&self) -> bool {
         matches!(self, Self::Tcp(stream) if stream.is_drained())
     }
 
-    /// Reads what the system has already, without waiting and without asking the runtime, which
-    /// learns of it only in its next turn; `None` if that cannot be done.
+    /// Reads what the system holds already, without waiting, and without the runtime, which would
+    /// report it only in its next turn. Returns `None` if the transport cannot do this.
     pub(crate) fn read_now(&self, room: &mut [u8]) -> Option<io::Result<usize>> {
         let flags = rustix::net::RecvFlags::DONTWAIT;
         let read = match self {
             Self::Tcp(stream) => rustix::net::recv(stream, room, flags),
             Self::Unix(stream) => rustix::net::recv(stream, room, flags),
-            // What the system has is not what was said.
+            // With TLS, the system holds encrypted bytes; a process and a recording have no socket.
             Self::Process(_) | Self::Tls(_) | Self::Recorded(_) => return None,
             Self::Cut(cut) => return cut.transport.read_now(room),
         };
         Some(read.map(|(count, _)| count).map_err(io::Error::from))
     }
 
-    /// Reads what comes in a moment, where the thread is the session's own and can wait for it
-    /// without the runtime; `None` if that is not so, if nothing comes, or where `until` is
-    /// nearer.
+    /// Reads what arrives within a moment, if the thread belongs to the session and can wait
+    /// without the runtime. Returns `None` if it does not, if nothing arrives, or if `until` is
+    /// sooner than that moment.
     pub(crate) fn read_soon(
         &mut self,
         room: &mut impl BufMut,
@@ -152,7 +152,7 @@ impl Transport {
         }
     }
 
-    /// What a child process has written to stderr, and how it ended if it has.
+    /// What a child process has written to stderr, and its exit status if it has exited.
     pub(crate) fn complaints(&mut self) -> Option<(Vec<u8>, Option<String>)> {
         match self {
             Self::Process(process) => Some(process.complaints()),
@@ -162,7 +162,7 @@ impl Transport {
         }
     }
 
-    /// The child process at the other end, if it is one.
+    /// The child process at the other end, if there is one.
     pub(crate) fn process(&mut self) -> Option<&mut Process> {
         match self {
             Self::Process(process) => Some(process),
@@ -172,7 +172,8 @@ impl Transport {
         }
     }
 
-    /// Says goodbye where that is more than closing, without waiting for it.
+    /// Tells the peer that we close, if the transport has more for this than closing; does not
+    /// wait.
     pub(crate) fn farewell(&mut self) {
         match self {
             Self::Tls(tls) => tls.farewell(),
@@ -182,7 +183,7 @@ impl Transport {
         }
     }
 
-    /// Ends the connection with a reset, if there is such a thing.
+    /// Resets the connection, if the transport can do that.
     pub(crate) fn reset(self) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.reset_on_close(),

@@ -1,11 +1,11 @@
-//! Connecting no faster than a server takes connections in.
+//! Connecting no faster than a server accepts connections.
 //!
-//! A connection that is made waits in the server's listen queue until the server accepts it. Where
-//! the queue is full the system drops what asks for more, and asks again a second later. From
-//! outside, a connection is known to be accepted once the server says something; so only so many
-//! may be made that have heard nothing yet. A server that makes everybody wait for its greeting
-//! must not hold them up for ever: where nobody hears anything for a while, all are taken to be
-//! accepted.
+//! A new connection waits in the server's listen queue until the server accepts it. If the queue is
+//! full, the system drops further connection requests, and sends them again a second later. From
+//! outside, a connection is known to be accepted once the server sends something; so the number of
+//! connections that have not received anything is limited. A server that delays its greeting on
+//! purpose must not stop all others for ever: if no connection receives anything for a while, all
+//! are counted as accepted.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,12 +13,12 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-/// How many connections may wait for a server's first byte; the usual listen queues are as long.
+/// How many connections may wait for a server's first byte; usual listen queues are of this length.
 const AHEAD: usize = 128;
-/// How long nobody may have heard anything before all are taken to be accepted.
+/// How long all connections may receive nothing before all are counted as accepted.
 const PATIENCE: Duration = Duration::from_millis(25);
 
-/// The pace of sessions that are opened together.
+/// The pace that sessions which are opened together share.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pace(Arc<State>);
 
@@ -26,18 +26,18 @@ pub(crate) struct Pace(Arc<State>);
 struct State {
     waiting: Mutex<Waiting>,
     heard: Notify,
-    /// Whose turn it is next; the others wait for this one.
+    /// Held by the next one to connect; the others queue for it.
     head: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
     count: usize,
-    /// How often all were taken to be accepted.
+    /// How many times all connections were counted as accepted.
     pardons: u64,
 }
 
-/// A connection that has not heard anything yet; drop it once it has, or is gone.
+/// A connection that has not received anything yet. Drop it once the connection has, or is closed.
 #[derive(Debug)]
 pub(crate) struct Unheard {
     pace: Pace,
@@ -69,7 +69,7 @@ impl Pace {
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        // Nothing panics while it is locked.
+        // No code panics while it holds this lock, so it is never poisoned.
         self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -125,7 +125,7 @@ mod tests {
             let (pace, start) = (Pace::default(), Instant::now());
             let turns = many(&pace, 3 * AHEAD).await;
             assert!(start.elapsed() >= PATIENCE * 2);
-            // The pardoned do not count twice.
+            // Connections that were counted as accepted are not subtracted a second time.
             drop(turns);
             assert_eq!(pace.waiting().count, 0);
         });

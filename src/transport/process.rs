@@ -1,4 +1,4 @@
-//! A dialogue on a child's stdin and stdout, as with `sendmail -bs`.
+//! A dialogue with a child process on its stdin and stdout, as with `sendmail -bs`.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -11,44 +11,44 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
-/// How much of what a child complains about is kept.
+/// How many bytes are kept of what a child writes to stderr.
 const COMPLAINTS: usize = 16 << 10;
 
-/// A child process under dialogue, in a process group of its own, which is killed when this is
-/// dropped.
+/// A child process that a session speaks with. It runs in its own process group, which is killed
+/// when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
-    /// Its process group, which may outlive the child itself; killed when this is dropped.
+    /// The child's process group, which may outlive the child; killed when this is dropped.
     _group: Group,
-    /// `None` once we have closed it.
+    /// The child's stdin; `None` once we have closed it.
     stdin: Option<ChildStdin>,
     stdout: ChildStdout,
     complaints: Arc<Mutex<Vec<u8>>>,
 }
 
-/// The groups of all children under dialogue.
+/// The process groups of all children that sessions speak with.
 static GROUPS: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 
 fn groups() -> MutexGuard<'static, BTreeSet<i32>> {
     GROUPS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Ends all children under dialogue, and theirs: this process is about to end without being
-/// unwound.
+/// Kills all children of sessions and their process groups, because this process is about to exit
+/// without running destructors.
 #[cfg(feature = "cli")]
 pub(crate) fn kill_processes() {
     groups().iter().filter_map(|group| Pid::from_raw(*group)).for_each(kill);
 }
 
 fn kill(group: Pid) {
-    // If the group is gone already, there is nothing to be done.
+    // An error means that the group is gone already.
     let _ = kill_process_group(group, Signal::KILL);
 }
 
 impl Process {
-    /// Starts a program with its arguments, without a shell between. What it writes to stderr is
-    /// kept for [`Process::complaints`]: it must not reach a terminal as it is.
+    /// Starts a program with its arguments, without a shell. What it writes to stderr is kept for
+    /// [`Process::complaints`], because it must not reach a terminal unescaped.
     pub(crate) fn start(program: &str, arguments: &[String]) -> io::Result<Self> {
         let mut child = Command::new(program)
             .args(arguments)
@@ -68,20 +68,20 @@ impl Process {
         Ok(Self { child, _group: group, stdin, stdout, complaints })
     }
 
-    /// Closes its stdin and waits until it has ended.
+    /// Closes the child's stdin and waits until it has exited.
     pub(crate) async fn ended(&mut self) -> io::Result<ExitStatus> {
         self.stdin = None;
         self.child.wait().await
     }
 
-    /// What it has written to stderr so far, and how it ended if it has.
+    /// What the child has written to stderr so far, and its exit status if it has exited.
     pub(crate) fn complaints(&mut self) -> (Vec<u8>, Option<String>) {
         let status = self.child.try_wait().ok().flatten().map(|status| status.to_string());
         (self.complaints.lock().unwrap_or_else(PoisonError::into_inner).clone(), status)
     }
 }
 
-/// Reads to the end, keeping the beginning.
+/// Reads to the end and keeps only the beginning.
 async fn listen(mut stderr: ChildStderr, complaints: Arc<Mutex<Vec<u8>>>) {
     let mut room = [0; 4096];
     while let Ok(count @ 1..) = stderr.read(&mut room).await {
@@ -91,13 +91,13 @@ async fn listen(mut stderr: ChildStderr, complaints: Arc<Mutex<Vec<u8>>>) {
     }
 }
 
-/// The process group of a child, killed when this is dropped: also if the child has ended, since
-/// what it started may still run.
+/// The process group of a child. It is killed when this is dropped, even if the child has exited,
+/// because processes that the child started may still run.
 #[derive(Debug)]
 pub(crate) struct Group(Option<Pid>);
 
 impl Group {
-    /// That of a child that was started with one of its own.
+    /// The group of a child that was started in its own process group.
     pub(crate) fn of(child: &Child) -> Self {
         let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         groups().extend(group.map(|group| group.as_raw_nonzero().get()));
@@ -109,11 +109,11 @@ impl Group {
         self.0.into_iter().for_each(kill);
     }
 
-    /// Asks all of it to end.
+    /// Asks all processes of the group to end (SIGTERM).
     #[cfg(feature = "script")]
     pub(super) fn terminate(&self) {
         if let Some(group) = self.0 {
-            // If the group is gone already, there is nothing to be done.
+            // An error means that the group is gone already.
             let _ = kill_process_group(group, Signal::TERM);
         }
     }
@@ -161,7 +161,7 @@ impl AsyncWrite for Process {
         }
     }
 
-    /// Closes the child's stdin: a pipe's end is only seen by its reader once it is dropped.
+    /// Closes the child's stdin by dropping it: the reader of a pipe sees its end only after that.
     fn poll_shutdown(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.stdin = None;
         Poll::Ready(Ok(()))

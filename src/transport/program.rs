@@ -1,4 +1,5 @@
-//! A program that a script runs beside its dialogues: a client or a server under test, or a tool.
+//! A program that a script runs in addition to its dialogues: a client or a server under test, or a
+//! tool.
 
 use std::collections::VecDeque;
 use std::io;
@@ -13,19 +14,19 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::process::Group;
 
-/// How much is kept of what a program writes to stdout, and to stderr.
+/// How many bytes are kept of what a program writes to stdout, and to stderr.
 const KEPT: (usize, usize) = (1 << 20, 64 << 10);
-/// How much is kept of the end of what a program writes to stdout if it is followed.
+/// How many bytes are kept of the end of a program's stdout, if a script follows it.
 const FOLLOWED: usize = 1 << 20;
-/// How much of it is handed out at once.
+/// How many of these bytes are returned at once.
 const PIECE: usize = 8 << 10;
-/// How long a program that was asked to end has before it is killed.
+/// How long a program that was asked to end may take before it is killed.
 const TO_END: Duration = Duration::from_secs(2);
-/// How long what a program has written may take to come after its end: something that it started
-/// may have its stdout.
+/// How long to wait for the rest of a program's output after its exit. A process that it started
+/// may hold its stdout open for longer.
 const TO_DRAIN: Duration = Duration::from_millis(500);
 
-/// A running program, in a process group of its own, which is killed when this is dropped.
+/// A running program in its own process group, which is killed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Program {
     child: Child,
@@ -36,19 +37,19 @@ pub(crate) struct Program {
     started: Instant,
 }
 
-/// What a program writes to one of its ends.
+/// What a program writes to stdout or to stderr.
 #[derive(Clone, Debug)]
 struct Written {
     bytes: Arc<Mutex<Kept>>,
-    /// How many bytes have come; closed at the end.
+    /// The number of bytes that were read; the channel is closed at the end of the stream.
     changed: watch::Receiver<u64>,
 }
 
-/// What is kept of what was written.
+/// The part that is kept of a program's output.
 #[derive(Debug, Default)]
 struct Kept {
     first: Vec<u8>,
-    /// The end, if somebody follows it.
+    /// The end of the output, if a script follows it.
     last: Option<VecDeque<u8>>,
     count: u64,
 }
@@ -64,15 +65,16 @@ impl Kept {
         self.count += bytes.len() as u64;
     }
 
-    /// Keeps the end from now on, which is all if nothing is lost yet.
+    /// Keeps the end of the output from now on. If nothing was dropped yet, that is the whole
+    /// output.
     fn follow(&mut self) {
         let is_whole = self.first.len() as u64 == self.count;
         let first = || self.first.iter().filter(|_| is_whole).copied().collect();
         self.last.get_or_insert_with(first);
     }
 
-    /// A piece of what was written from that place on, or from the first one after it that is kept,
-    /// with its place.
+    /// Returns a piece of the output from the place `from` on, or from the first later byte that is
+    /// kept, with its place.
     fn since(&self, from: u64) -> (u64, Vec<u8>) {
         let Some(last) = &self.last else { return (from, Vec::new()) };
         let start = self.count - last.len() as u64;
@@ -83,7 +85,7 @@ impl Kept {
 }
 
 impl Program {
-    /// Starts a program with its arguments, without a shell between, and hands it its input.
+    /// Starts a program with its arguments, without a shell, and writes its input.
     pub(crate) fn start(
         words: &[String],
         variables: &[(String, String)],
@@ -107,14 +109,15 @@ impl Program {
         let errors = Written::of(child.stderr.take().ok_or_else(missing)?, KEPT.1);
         if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
             tokio::spawn(async move {
-                // A program need not read what it is given; that it did not, its end says.
+                // A program need not read its input. If this fails, the program's exit status
+                // tells.
                 let _ = stdin.write_all(&input).await;
             });
         }
         Ok(Self { child, group, output, errors, status: None, started: Instant::now() })
     }
 
-    /// Waits until it has ended, and what it wrote has come.
+    /// Waits until the program has exited and its output was read.
     pub(crate) async fn ended(&mut self) -> io::Result<ExitStatus> {
         let status = self.child.wait().await?;
         if self.status.is_none() {
@@ -122,7 +125,7 @@ impl Program {
                 self.output.closed().await;
                 self.errors.closed().await;
             };
-            // What is still running of its group would hold them open.
+            // Processes of the group that still run would hold the output open.
             let _ = timeout(TO_DRAIN, drained).await;
             self.group.kill();
         }
@@ -130,12 +133,13 @@ impl Program {
         Ok(status)
     }
 
-    /// Whether it ends by itself before it is that old.
+    /// Whether the program exits by itself before it has run for `age`.
     pub(crate) async fn ends_within(&mut self, age: Duration) -> bool {
         self.status.is_some() || timeout_at(self.started + age, self.child.wait()).await.is_ok()
     }
 
-    /// Asks it and its group to end, and kills what has not ended some time later.
+    /// Asks the program and its group to end, and kills them if the program still runs `TO_END`
+    /// later.
     pub(crate) async fn stop(&mut self) -> io::Result<ExitStatus> {
         self.group.terminate();
         if timeout(TO_END, self.child.wait()).await.is_err() {
@@ -144,28 +148,29 @@ impl Program {
         self.ended().await
     }
 
-    /// What it has written to stdout so far.
+    /// What the program has written to stdout so far.
     pub(crate) fn output(&self) -> Vec<u8> {
         self.output.bytes().first.clone()
     }
 
-    /// What it has written to stderr so far.
+    /// What the program has written to stderr so far.
     pub(crate) fn errors(&self) -> Vec<u8> {
         self.errors.bytes().first.clone()
     }
 
-    /// Keeps the end of what it writes to stdout from now on.
+    /// Keeps the end of what the program writes to stdout from now on.
     pub(crate) fn follow(&mut self) {
         self.output.bytes().follow();
     }
 
-    /// A piece of what it has written to stdout from that place on, or from the first one after it
-    /// that is kept, with its place.
+    /// Returns a piece of the program's stdout from the place `from` on, or from the first later
+    /// byte that is kept, with its place.
     pub(crate) fn written_since(&self, from: u64) -> (u64, Vec<u8>) {
         self.output.bytes().since(from)
     }
 
-    /// Waits until it has written more to stdout than so many bytes; `false` if no more can come.
+    /// Waits until the program has written more than `count` bytes to stdout; `false` if no more
+    /// can come.
     pub(crate) async fn writes_beyond(&mut self, count: u64) -> bool {
         self.output.changed.wait_for(|written| *written > count).await.is_ok()
     }
@@ -180,7 +185,7 @@ impl Written {
     }
 
     fn bytes(&self) -> MutexGuard<'_, Kept> {
-        // A panic elsewhere leaves the bytes whole: they are only added to.
+        // Bytes are only appended, so a panic elsewhere leaves them intact.
         self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -189,7 +194,7 @@ impl Written {
     }
 }
 
-/// Reads to the end, keeping the beginning, and the end if it is followed.
+/// Reads to the end and keeps the beginning, and also the end if a script follows it.
 async fn read(
     mut from: impl AsyncRead + Unpin,
     bytes: Arc<Mutex<Kept>>,

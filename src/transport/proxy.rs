@@ -1,13 +1,14 @@
-//! The PROXY protocol: whom a connection is made for, told to the server ahead of everything else.
+//! The PROXY protocol: tells the server which client the connection is made for, before anything
+//! else.
 //!
-//! The header is that of `HAProxy`'s specification, version 1 (a line of text) or 2 (binary).
+//! The header follows `HAProxy`'s specification, version 1 (a line of text) or version 2 (binary).
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-/// How version 2 begins.
+/// The signature at the beginning of a version 2 header.
 const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
-/// Version 2, and a connection on behalf of another.
+/// The byte for version 2 and the command PROXY: a connection on behalf of another client.
 const VERSION_2_PROXY: u8 = 0x21;
 
 /// A PROXY header to begin a connection with.
@@ -38,21 +39,21 @@ impl Proxy {
     /// Version 2, binary, with the addresses of the connection itself.
     pub const V2: Self = Self { version: Version::V2, source: None, destination: None };
 
-    /// The client that the server is to see.
+    /// Sets the client address that the server shall see.
     #[must_use]
     pub const fn from(mut self, source: SocketAddr) -> Self {
         self.source = Some(source);
         self
     }
 
-    /// The server address that the client is said to have connected to.
+    /// Sets the server address that the client shall appear to have connected to.
     #[must_use]
     pub const fn to(mut self, destination: SocketAddr) -> Self {
         self.destination = Some(destination);
         self
     }
 
-    /// The header, for a connection between these.
+    /// The header for a connection between these addresses.
     pub(crate) fn header(&self, local: SocketAddr, peer: SocketAddr) -> Vec<u8> {
         let (source, destination) =
             (self.source.unwrap_or(local), self.destination.unwrap_or(peer));
@@ -72,7 +73,8 @@ impl fmt::Display for Proxy {
     }
 }
 
-/// Both as addresses of one family: IPv4 beside IPv6 is written as IPv6.
+/// Both addresses in one family: if one is IPv4 and the other IPv6, the IPv4 address is mapped to
+/// IPv6.
 fn alike(source: SocketAddr, destination: SocketAddr) -> (SocketAddr, SocketAddr) {
     let wide = |address: SocketAddr| match address.ip() {
         IpAddr::V4(ip) => SocketAddr::new(ip.to_ipv6_mapped().into(), address.port()),
@@ -104,7 +106,7 @@ fn binary(source: SocketAddr, destination: SocketAddr) -> Vec<u8> {
     for address in [source, destination] {
         addresses.extend(address.port().to_be_bytes());
     }
-    // The family in the upper half, a stream in the lower one.
+    // The address family is in the upper half of the byte, the stream transport in the lower half.
     let (family, length): (u8, u16) = if source.is_ipv4() { (0x11, 12) } else { (0x21, 36) };
     [&SIGNATURE[..], &[VERSION_2_PROXY, family], &length.to_be_bytes(), &addresses].concat()
 }

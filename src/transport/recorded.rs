@@ -1,5 +1,5 @@
-//! A session of a recording in place of a server: what it said comes again, when the client says
-//! what it was the answer to.
+//! A session of a recording, played in place of a server: what the server said is played again when
+//! the client sends what it was the answer to.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -14,7 +14,7 @@ use crate::visible;
 
 /// The end of a message in SMTP and LMTP.
 const MESSAGE_END: &[u8] = b"\r\n.\r\n";
-/// How much of what was sent an error shows.
+/// How many of the sent bytes an error shows.
 const SHOWN: usize = 200;
 
 /// The sessions of a recorded run, by their names in transcripts.
@@ -23,43 +23,43 @@ pub(crate) struct Recording {
     pub(crate) sessions: BTreeMap<String, Session>,
 }
 
-/// One session of it.
+/// One session of a recording.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Session {
-    /// Where it was connected to.
+    /// The URL that the session was connected to.
     pub(crate) url: String,
     pub(crate) steps: Vec<Step>,
 }
 
-/// What was passed on it.
+/// An event on the recorded session.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     Client(Bytes),
     Server(Bytes),
-    /// A handshake; what is known of it, by name, or why it failed.
+    /// A TLS handshake: its facts by name, or why it failed.
     Tls(Result<BTreeMap<String, String>, String>),
-    /// The server closed.
+    /// The server closed the connection.
     Closed,
 }
 
-/// A tag that was recorded, and what it is now.
+/// A tag as it was recorded, and the tag that the client uses now.
 type Retagged = (Vec<u8>, Vec<u8>);
 
-/// A session that is played.
+/// A recorded session that is being played.
 #[derive(Debug)]
 pub(crate) struct Recorded {
     steps: VecDeque<Step>,
-    /// The tags of IMAP commands that were others when they were recorded, with what they are now.
+    /// The tags of IMAP commands that differ now from the recording.
     tags: Vec<Retagged>,
-    /// What is left of a read that had no room for all of it.
+    /// The rest of a read that did not fit into the reader's buffer.
     rest: Bytes,
-    /// Our side is closed.
+    /// Whether our side is closed.
     is_closed: bool,
     waker: Option<Waker>,
 }
 
 impl Recording {
-    /// The session of that name, if the recording has it.
+    /// The session of this name, if the recording has it.
     pub(crate) fn session(&self, name: &str) -> Option<(&str, Recorded)> {
         let session = self.sessions.get(name)?;
         let steps = session.steps.iter().cloned().collect();
@@ -70,7 +70,7 @@ impl Recording {
 }
 
 impl Recorded {
-    /// What came of the handshake that was made here.
+    /// The outcome of the handshake that was recorded at this place.
     pub(crate) fn handshake(&mut self) -> Result<BTreeMap<String, String>, String> {
         match self.steps.pop_front() {
             Some(Step::Tls(outcome)) => outcome,
@@ -83,7 +83,7 @@ impl Recorded {
         }
     }
 
-    /// Ends our side of it.
+    /// Closes our side.
     pub(crate) fn close(&mut self) {
         self.is_closed = true;
         self.wake();
@@ -95,8 +95,8 @@ impl Recorded {
         }
     }
 
-    /// Goes on to the answer to what the client sends. What the recording has before that, for
-    /// commands that the client leaves out now, is left out, too.
+    /// Moves on to the answer to what the client sends. Recorded steps before it belong to commands
+    /// that the client does not send now, and are skipped with them.
     fn take(&mut self, sent: &[u8]) -> io::Result<()> {
         let is_client = |step: &Step| matches!(step, Step::Client(_));
         let first = self.steps.iter().position(is_client).unwrap_or(self.steps.len());
@@ -125,7 +125,7 @@ impl Recorded {
         ))
     }
 
-    /// What the server said, with the tags of the commands as they are now.
+    /// The server's bytes, with recorded tags replaced by the tags that the client uses now.
     fn retagged(&self, said: &Bytes) -> Bytes {
         if self.tags.is_empty() {
             return said.clone();
@@ -145,9 +145,9 @@ impl Recorded {
     }
 }
 
-/// Whether this is what was sent when it was recorded, with any secret for one that is masked, and
-/// any message for a message. An IMAP command may have another tag: that which was recorded is given
-/// with that which it has now.
+/// Compares sent bytes with recorded ones. A masked secret fits any secret, and a recorded message
+/// fits any message. The tag of an IMAP command may differ; then the result has the recorded tag
+/// with the present one. `None` if the bytes do not fit.
 fn fits(recorded: &[u8], sent: &[u8]) -> Option<Vec<Retagged>> {
     let is_message = |bytes: &[u8]| bytes.ends_with(MESSAGE_END) || bytes == &MESSAGE_END[2..];
     if is_masked(recorded, sent) || (is_message(recorded) && is_message(sent)) {
@@ -158,7 +158,7 @@ fn fits(recorded: &[u8], sent: &[u8]) -> Option<Vec<Retagged>> {
     is_masked(recorded, sent).then(|| vec![(recorded_tag.to_vec(), tag.to_vec())])
 }
 
-/// A tag and what follows it: letters, then digits.
+/// Splits off a tag: letters, then digits.
 fn tagged(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = bytes.iter().position(|byte| *byte == b' ')?;
     let (tag, rest) = bytes.split_at(end);
@@ -168,7 +168,7 @@ fn tagged(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     is_tag.then_some((tag, rest))
 }
 
-/// Whether the bytes are these, with anything in place of what is masked.
+/// Whether the bytes are equal, if anything may stand in place of masked parts.
 fn is_masked(masked: &[u8], bytes: &[u8]) -> bool {
     let Some(at) = memchr::memmem::find(masked, SECRET) else { return masked == bytes };
     let Some(mut rest) = bytes.strip_prefix(&masked[..at]) else { return false };

@@ -1,8 +1,8 @@
-//! Cutting a stream into pieces: what is sent into writes, and what comes into reads.
+//! Cutting a stream into pieces: sent bytes into writes, and received bytes into reads.
 //!
-//! TCP keeps no boundaries, and no reader may depend on them; a server that takes what one read
-//! gives it for a line does. The cut is above TLS, where each piece becomes a record of its own:
-//! what a server's code reads is what matters, and records that are cut themselves would only test
+//! TCP keeps no boundaries, and no reader may depend on them; a server that takes the result of one
+//! read for a line does depend on them. The stream is cut above TLS, where each piece becomes a
+//! record of its own, because the server's own code shall be tested. Cut records would only test
 //! its TLS library.
 
 use std::fmt;
@@ -16,18 +16,18 @@ use tokio::time::{Sleep, sleep};
 
 use crate::error::{Error, Result};
 
-/// Between two pieces, a server has this long to read the first: what lies in its queue together is
-/// read together.
+/// The pause after a piece, in which a server can read it: pieces that are in the receive queue
+/// together are read together.
 const PAUSE: Duration = Duration::from_millis(1);
-/// So many bytes at the beginning and at the end of what is sent at once have pauses between them.
-/// Commands and the dot after a message lie there; with more of them, a message would take
+/// How many bytes at the beginning and at the end of a write have pauses after their pieces.
+/// Commands and the dot after a message are there. With pauses in all of it, a message would take
 /// seconds.
 const PACED: usize = 64;
-/// So many bytes at the beginning and at the end are cut. What a large message has in between is
-/// one piece.
+/// How many bytes at the beginning and at the end of a write are cut. The middle of a large message
+/// is sent in one piece.
 const CUT: usize = 64 << 10;
 
-/// How the stream is cut into pieces.
+/// How a stream is cut into pieces.
 ///
 /// ```
 /// use mailexpect::{Segment, Session, server::Embedded};
@@ -47,22 +47,22 @@ const CUT: usize = 64 << 10;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Segment {
-    /// Not at all: what is sent at once is one write.
+    /// No cuts: bytes that are sent at once are one write.
     #[default]
     Whole,
-    /// Behind each byte.
+    /// After each byte.
     Bytes,
-    /// Behind each line.
+    /// After each line.
     Lines,
     /// Between CR and LF.
     Crlf,
 }
 
 impl Segment {
-    /// Those that cut.
+    /// The variants that cut.
     pub const CUTS: [Self; 3] = [Self::Bytes, Self::Lines, Self::Crlf];
 
-    /// Its name: `whole`, `bytes`, `lines` or `crlf`.
+    /// The name of this variant: `whole`, `bytes`, `lines` or `crlf`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -73,10 +73,10 @@ impl Segment {
         }
     }
 
-    /// Reads a [name](Self::name).
+    /// Parses a [name](Self::name).
     ///
     /// # Errors
-    /// Usage for any other word.
+    /// A usage error for any other word.
     pub fn parse(name: &str) -> Result<Self> {
         let known = [Self::Whole].into_iter().chain(Self::CUTS).find(|way| way.name() == name);
         known.ok_or_else(|| {
@@ -99,7 +99,7 @@ impl Segment {
     }
 }
 
-/// How a script's dialogue goes so: `byte by byte`.
+/// Describes a dialogue that is cut like this: `byte by byte`.
 impl fmt::Display for Segment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -111,12 +111,12 @@ impl fmt::Display for Segment {
     }
 }
 
-/// A transport whose stream is cut.
+/// A transport whose stream is cut into pieces.
 #[derive(Debug)]
 pub(crate) struct Cut<T> {
     pub(super) transport: T,
     pub(super) way: Segment,
-    /// How much of what is sent at once has gone, and how much of it has not.
+    /// How many bytes of the present write are sent, and how many are left.
     gone: usize,
     left: usize,
     pause: Option<Pin<Box<Sleep>>>,
@@ -138,7 +138,7 @@ impl<T> Cut<T> {
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for Cut<T> {
-    /// One piece, or what there is of it.
+    /// Reads one piece, or the part of it that is there.
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -151,7 +151,8 @@ impl<T: AsyncRead + Unpin> AsyncRead for Cut<T> {
             let read = Pin::new(&mut cut.transport).poll_read(cx, &mut one);
             let byte = one.filled().first().copied();
             let (Poll::Ready(Ok(())), Some(byte)) = (&read, byte) else {
-                // What came before an end or an error is a piece; they will come again.
+                // Bytes before an end or an error are a piece of their own; the next read returns
+                // the end or the error again.
                 return if buf.filled().len() > before { Poll::Ready(Ok(())) } else { read };
             };
             buf.put_slice(&[byte]);
@@ -209,7 +210,7 @@ mod tests {
         (Cut::new(Transport::Unix(ours), way), theirs)
     }
 
-    /// What each read brings of these bytes.
+    /// The pieces in which these bytes are read.
     async fn read(way: Segment, bytes: &[u8]) -> Vec<Vec<u8>> {
         let (mut cut, mut peer) = cut(way);
         peer.write_all(bytes).await.unwrap();
@@ -224,7 +225,7 @@ mod tests {
         }
     }
 
-    /// What each write takes of these bytes.
+    /// The lengths of the pieces in which these bytes are written.
     async fn written(way: Segment, bytes: &[u8]) -> Vec<usize> {
         let (mut cut, mut peer) = cut(way);
         let (mut at, mut pieces) = (0, Vec::new());

@@ -1,10 +1,10 @@
-//! TCP: watched by the runtime, or waited for by the thread itself, for a moment.
+//! TCP, either watched by the runtime, or waited for by the thread itself for a moment.
 //!
-//! A server on the same machine answers in a fraction of a millisecond. Much of what its answer
-//! costs then is the runtime: it sets a timer, asks the system about all that it watches, and reads
-//! afterwards. A thread with nothing else to do blocks in the read instead, for 10 ms at most, so
-//! that interrupts and deadlines, which only the runtime sees, are not held up. After the first
-//! read that this is not enough for, the runtime watches the connection.
+//! A server on the same machine answers in a fraction of a millisecond. Then much of the cost is
+//! the runtime's: it sets a timer, polls all that it watches, and reads afterwards. A thread with
+//! nothing else to do blocks in the read instead. It blocks for 10 ms at most, so that interrupts
+//! and deadlines, which only the runtime sees, are not delayed. After the first read that takes
+//! longer, the runtime watches the connection.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -23,38 +23,38 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-/// How long a thread waits by itself.
+/// How long a thread blocks in a read.
 const MOMENT: Duration = Duration::from_millis(10);
-/// How much it reads then. Where more comes at once, it is a stream, which the runtime reads in
-/// larger pieces.
+/// How many bytes such a read takes at most. If more arrive at once, the data is a longer stream,
+/// and the runtime reads it in larger pieces.
 const PIECE: usize = 2 << 10;
-/// For how long all that has come counts as read once a read has brought less than there was room
-/// for.
+/// A read that returns fewer bytes than fit has emptied the socket; this is how long that is
+/// trusted.
 const JUST_NOW: Duration = Duration::from_micros(50);
 
-/// Whose the thread is that a session waits on.
+/// Whether the thread that a session waits on belongs to it alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Thread {
-    /// Others are to have their turn while it waits.
+    /// Others share the thread and get their turn while the session waits.
     #[default]
     Shared,
-    /// Its own: nothing else is to be done there for a moment.
+    /// The thread belongs to the session: nothing else has to run there for a moment.
     Own,
 }
 
 /// A TCP connection.
 #[derive(Debug)]
 pub(crate) enum Tcp {
-    /// Its thread waits for it, on a socket that blocks.
+    /// The session's thread waits for the connection, on a blocking socket.
     Near(Near),
     Watched(TcpStream),
 }
 
-/// A connection that its thread waits for.
+/// A connection that the session's thread waits for.
 #[derive(Debug)]
 pub(crate) struct Near {
     stream: std::net::TcpStream,
-    /// When the last read had brought all that there was.
+    /// When the last read emptied the socket.
     drained: Option<Instant>,
 }
 
@@ -62,7 +62,7 @@ impl Tcp {
     /// Connects.
     ///
     /// # Errors
-    /// What the system says of the attempt.
+    /// The system's error for the attempt.
     pub(super) async fn connect(
         address: SocketAddr,
         source: Option<IpAddr>,
@@ -73,8 +73,8 @@ impl Tcp {
         if let Some(source) = source {
             socket.bind(&SocketAddr::new(source, 0).into())?;
         }
-        // Without this, a message and its dot written apart would wait for each other's
-        // acknowledgement.
+        // Without this, a message and its final dot in a write of its own would each wait for the
+        // other's acknowledgement.
         socket.set_tcp_nodelay(true)?;
         match socket.connect(&address.into()) {
             Err(error) if error.raw_os_error() != Some(Errno::INPROGRESS.raw_os_error()) => {
@@ -93,8 +93,8 @@ impl Tcp {
         }
     }
 
-    /// Reads what comes in a moment, where the thread may wait for it, and until then is longer;
-    /// else, or where nothing comes, `None`.
+    /// Reads what arrives within a moment, if the thread may wait and `until` is not sooner than
+    /// that moment. Otherwise, or if nothing arrives, returns `None`.
     pub(super) fn read_soon(
         &mut self,
         room: &mut impl BufMut,
@@ -121,12 +121,12 @@ impl Tcp {
         }
     }
 
-    /// Whether all that had come was read just now, so that to look again would find nothing.
+    /// Whether a read has just emptied the socket, so that another read would find nothing.
     pub(super) fn is_drained(&self) -> bool {
         matches!(self, Self::Near(Near { drained: Some(drained), .. }) if drained.elapsed() < JUST_NOW)
     }
 
-    /// The stream as the runtime watches it, from now on.
+    /// Hands the connection to the runtime, which watches it from now on.
     fn watch(&mut self) -> io::Result<&mut TcpStream> {
         if let Self::Near(near) = self {
             near.stream.set_nonblocking(true)?;
@@ -138,14 +138,14 @@ impl Tcp {
         }
     }
 
-    /// Acknowledges what has come at once.
+    /// Acknowledges received data at once.
     #[cfg(target_os = "linux")]
     pub(super) fn acknowledge(&self) {
-        // Only a matter of speed: where it fails, the peer waits for the delayed one.
+        // This only affects speed: if it fails, the peer waits for the delayed acknowledgement.
         let _ = rustix::net::sockopt::set_tcp_quickack(self, true);
     }
 
-    /// Closing is a reset from now on.
+    /// From now on, closing the connection resets it.
     pub(super) fn reset_on_close(&self) -> io::Result<()> {
         Ok(rustix::net::sockopt::set_socket_linger(self, Some(Duration::ZERO))?)
     }
@@ -165,10 +165,10 @@ impl Tcp {
     }
 }
 
-/// Whether its connection is made in a moment.
+/// Whether the connection is established within a moment.
 ///
 /// # Errors
-/// If it fails in that moment.
+/// If the connection attempt fails in that moment.
 fn is_settled_soon(socket: &Socket) -> io::Result<bool> {
     let moment = Timespec::try_from(MOMENT).ok();
     let mut watched = [PollFd::new(socket, PollFlags::OUT)];
@@ -229,7 +229,7 @@ impl AsyncWrite for Tcp {
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Nothing is held back.
+        // Nothing is buffered.
         Poll::Ready(Ok(()))
     }
 
@@ -241,10 +241,10 @@ impl AsyncWrite for Tcp {
     }
 }
 
-/// Writes what the system takes at once.
+/// Writes as many bytes as the system takes without waiting.
 fn write_now(stream: &std::net::TcpStream, bytes: &[u8]) -> io::Result<usize> {
     let flags = SendFlags::DONTWAIT;
-    // If there is no such flag, socket2 has set an option of the socket.
+    // Systems without this flag need none: socket2 has set a socket option instead.
     #[cfg(not(target_vendor = "apple"))]
     let flags = flags | SendFlags::NOSIGNAL;
     Ok(send(stream, bytes, flags)?)
@@ -329,7 +329,8 @@ mod tests {
     async fn what_the_system_does_not_take_at_once_is_for_the_runtime() {
         let (mut tcp, mut peer) = pair(Thread::Own).await;
         let much = vec![b'x'; 16 << 20];
-        // Who reads comes once the writer waits: before that, the system may take all of it.
+        // The reader starts after the writer waits; before, the system might take all bytes at
+        // once.
         let read = || std::thread::spawn(move || peer.read_to_end(&mut Vec::new()).unwrap());
         let (written, reader) = tokio::join!(tcp.write_all(&much), async { read() });
         written.unwrap();
@@ -354,7 +355,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_that_is_refused_says_so_on_any_thread() {
-        // Bound and not listening, so that nobody else gets the port meanwhile.
+        // Bound but not listening, so that no other process gets the port in the meantime.
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
         let address = socket.local_addr().unwrap().as_socket().unwrap();

@@ -12,23 +12,23 @@ use tokio_rustls::{TlsAcceptor, TlsStream};
 use super::Transport;
 use crate::tls::{Attempt, looks_like_tls};
 
-/// How much of what a peer begins with is kept, for the case that it is no TLS.
+/// How many of the peer's first bytes are kept, for the error if they are no TLS.
 const BEGINNING: usize = 1 << 10;
-/// How much may come in clear before the first record where that is let through.
+/// How many bytes in clear may come before the first record, if such bytes are let through.
 const MOST_PLAIN: usize = 64 << 10;
 
-/// A transport with TLS on it.
+/// TLS on another transport.
 #[derive(Debug)]
 pub(crate) struct Tls {
     stream: TlsStream<Beneath>,
-    /// What broke TLS after bytes that are to be read first.
+    /// The error that broke TLS, kept until the bytes decrypted before it are read.
     broke: Option<io::Error>,
     /// TLS has failed with an alert: the stream has ended, and rustls must not be asked to read or
     /// write any more (it asserts that nothing follows a fatal alert).
     failed: bool,
 }
 
-/// A handshake that came to nothing: why, what carried it, and what the peer began with.
+/// A handshake that failed: the error, the transport beneath, and the peer's first bytes.
 pub(crate) struct Broken {
     pub(crate) error: io::Error,
     pub(crate) transport: Transport,
@@ -36,8 +36,8 @@ pub(crate) struct Broken {
 }
 
 impl Tls {
-    /// Makes the handshake. Where `lenient`, bytes in clear before the peer's first record are let
-    /// through, and given back.
+    /// Makes the handshake. If `lenient`, bytes in clear before the peer's first record are let
+    /// through and returned.
     pub(crate) async fn connect(
         attempt: &Attempt,
         transport: Transport,
@@ -62,7 +62,7 @@ impl Tls {
         }
     }
 
-    /// Waits for a client to begin the handshake, and makes it.
+    /// Waits for a client to begin the handshake, and completes it.
     pub(crate) async fn accept(
         config: Arc<ServerConfig>,
         transport: Transport,
@@ -84,12 +84,12 @@ impl Tls {
         Self { stream, broke: None, failed: false }
     }
 
-    /// What both sides know of the connection.
+    /// The state of the connection that client and server have in common.
     pub(crate) fn connection(&self) -> &CommonState {
         self.stream.get_ref().1
     }
 
-    /// What the server's side knows of the connection.
+    /// The state of the connection that only the server's side has.
     pub(crate) fn server(&self) -> Option<&ServerConnection> {
         match &self.stream {
             TlsStream::Client(_) => None,
@@ -115,17 +115,17 @@ impl Tls {
         }
     }
 
-    /// Says that we close (`close_notify`), as far as that can be done without waiting.
+    /// Sends `close_notify`, as far as that is possible without waiting.
     pub(super) fn farewell(&mut self) {
-        // Nobody is left to be told that it could go on; an alert is small, and there is room for
-        // it except a peer that does not read at all.
+        // If the alert cannot be sent now, it is dropped: only a peer that does not read at all has
+        // no room for these few bytes.
         let _ = Pin::new(self).poll_shutdown(&mut Context::from_waker(Waker::noop()));
     }
 
-    /// Takes out what was deciphered already, if it came in one go with what broke TLS: it must
-    /// not depend on that.
+    /// Takes bytes that were decrypted before TLS broke. They may have arrived in the same read as
+    /// the bytes that broke it, and whether they are delivered must not depend on that.
     fn rescue(&mut self, buf: &mut ReadBuf<'_>) {
-        // There is nothing to be had either where this fails.
+        // A failed read here means that there are no such bytes.
         let room = buf.initialize_unfilled();
         let read = match &mut self.stream {
             TlsStream::Client(stream) => stream.get_mut().1.reader().read(room),
@@ -194,36 +194,36 @@ impl AsyncWrite for Tls {
     }
 }
 
-/// Whether bytes are all text, which no part of a record of some length is.
+/// Whether all bytes are text. Parts of a TLS record are not, unless they are very short.
 fn is_text(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace())
 }
 
-/// What carries TLS.
+/// The transport beneath TLS.
 #[derive(Debug)]
 struct Beneath {
     transport: Transport,
     start: Start,
 }
 
-/// What is done with what a peer begins with.
+/// What is done with the first bytes of a peer.
 #[derive(Debug)]
 enum Start {
-    /// The first bytes are kept, for the case that they are no TLS.
+    /// The first bytes are kept, for the error if they are no TLS.
     Watching(Vec<u8>),
     /// Bytes in clear are taken out, up to the first record.
     Sorting(Vec<u8>),
-    /// They were.
+    /// The first record has come; these bytes in clear were taken out before it.
     Sorted(Vec<u8>),
-    /// Nothing any more.
+    /// Nothing is done any more.
     Over,
-    /// We have said that we close. Exim goes on in clear after that; text is no record of TLS, and
+    /// We have sent `close_notify`. Exim goes on in clear after that; text is no TLS record, and
     /// counts as the end.
     Closing,
 }
 
 impl Start {
-    /// Looks at bytes that came; whether some are left for TLS.
+    /// Looks at bytes that came, and returns whether any are left for TLS.
     fn pass(&mut self, buf: &mut ReadBuf<'_>, before: usize) -> io::Result<bool> {
         let new = &buf.filled()[before..];
         match self {
@@ -263,9 +263,8 @@ impl AsyncRead for Beneath {
             match Pin::new(&mut self.transport).poll_read(cx, buf) {
                 Poll::Ready(Ok(())) if !self.start.pass(buf, before)? => {}
                 Poll::Pending => {
-                    // Session tickets and the first reply after them come in segments of their
-                    // own, the second of which a server may hold back until the first is
-                    // acknowledged.
+                    // Session tickets and the first reply after them come in separate segments. A
+                    // server may hold back the second segment until the first is acknowledged.
                     self.transport.acknowledge();
                     return Poll::Pending;
                 }
@@ -284,8 +283,8 @@ impl AsyncWrite for Beneath {
         Pin::new(&mut self.transport).poll_write(cx, buf)
     }
 
-    /// What TLS writes in one go belongs into one segment: a server may close at the first of
-    /// several.
+    /// Bytes that TLS writes in one go have to be in one segment: a server may close after the
+    /// first of several segments.
     fn poll_write_vectored(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
