@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::error::{Error, Result};
 
-/// What stands for a digit of a class that may be any.
+/// The character in `digits` that stands for any digit.
 const ANY: u8 = b'x';
 
 /// A reply code such as 250, or a class such as 2 or 25, with an optional enhanced status code.
@@ -19,16 +19,16 @@ const ANY: u8 = b'x';
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Code {
-    /// The three digits, `x` where any will do.
+    /// The three digits of the code, with `x` for any digit.
     digits: [u8; 3],
     enhanced: Option<Enhanced>,
 }
 
 impl Code {
-    /// A whole code (`250`), or a class (`2` is 2xx, `25` is 25x).
+    /// A whole code (`250`), or a class (`2` for 2xx, `25` for 25x).
     ///
     /// # Errors
-    /// A usage error outside of 1 to 5, 10 to 59 and 100 to 599.
+    /// A usage error for numbers other than 1 to 5, 10 to 59 and 100 to 599.
     pub fn new(code: i64) -> Result<Self> {
         let digit = |unit| b'0' + (code.unsigned_abs() / unit % 10) as u8;
         let digits = match code {
@@ -40,7 +40,7 @@ impl Code {
         Ok(Self { digits, enhanced: None })
     }
 
-    /// A code or class as text: `250`, `25x`, `2xx`.
+    /// Parses a code or a class from text: `250`, `25x`, `2xx`.
     ///
     /// # Errors
     /// A usage error for anything else.
@@ -57,7 +57,7 @@ impl Code {
         Ok(Self { digits, enhanced: None })
     }
 
-    /// The same code with an enhanced status code: `5.7.1`, or its beginning (`5.7`, `5.x.x`).
+    /// Adds an enhanced status code, such as `5.7.1`, or its beginning (`5.7`, `5.x.x`).
     ///
     /// # Errors
     /// A usage error for text that is not an enhanced status code.
@@ -66,7 +66,8 @@ impl Code {
         Ok(self)
     }
 
-    /// Whether every line of the reply carries the code, and one the enhanced code.
+    /// Whether the reply has this code, and, if an enhanced code is given, whether the reply has
+    /// that too.
     pub(crate) fn matches(&self, reply: &[u8]) -> bool {
         let code_fits = reply.len() >= 3
             && reply[..3].iter().all(u8::is_ascii_digit)
@@ -78,7 +79,7 @@ impl Code {
             })
     }
 
-    /// A whole reply of this code as a regex, for streams without framing.
+    /// A regex for a whole reply of this code, for streams without framing.
     pub(crate) fn to_regex(&self) -> String {
         let code = self.shown().replace('x', "[0-9]");
         let text = match &self.enhanced {
@@ -89,7 +90,7 @@ impl Code {
     }
 
     fn shown(&self) -> &str {
-        // They are digits and `x`.
+        // The digits are ASCII digits and `x`.
         std::str::from_utf8(&self.digits).unwrap_or_default()
     }
 }
@@ -109,22 +110,23 @@ impl fmt::Display for Code {
     }
 }
 
-/// An enhanced status code, class.subject.detail (RFC 3463 section 2); parts left out stand for
-/// any.
+/// An enhanced status code, class.subject.detail (RFC 3463 section 2). Parts that are left out
+/// match any number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Enhanced {
     parts: [Option<u16>; 3],
 }
 
 impl Enhanced {
-    /// The code that a reply's text begins with, if it does (RFC 2034 section 3).
+    /// Parses the enhanced code at the beginning of a reply's text, if there is one (RFC 2034
+    /// section 3).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let code = Self::parse_parts(text)?;
         code.parts.iter().all(Option::is_some).then_some(code)
     }
 
-    /// The first enhanced code among the reply's lines.
+    /// The first enhanced code in the lines of the reply.
     pub(crate) fn of_reply(reply: &[u8]) -> Option<Self> {
         reply.split(|byte| *byte == b'\n').find_map(|line| {
             let text =

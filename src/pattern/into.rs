@@ -1,10 +1,10 @@
-//! What can stand for a pattern.
+//! Values that can be used as patterns.
 
 use super::{Code, Pattern, Regex};
 use crate::error::Result;
 
-/// What can stand for a pattern: text and bytes are literal, an integer is a reply code or a class
-/// of them.
+/// A value that can be used as a pattern: text and bytes are literals, an integer is a reply code
+/// or a class of codes.
 ///
 /// An array of integers could mean alternatives or bytes, so it is neither:
 ///
@@ -18,10 +18,10 @@ use crate::error::Result;
     note = "alternatives: `expect_any([220, 250])`; bytes: `&b\"...\"[..]`"
 )]
 pub trait IntoPattern {
-    /// The pattern itself.
+    /// Converts the value into a pattern.
     ///
     /// # Errors
-    /// A usage error for an integer that is no code, and for an empty literal.
+    /// A usage error for an integer that is not a code, and for an empty literal.
     fn into_pattern(self) -> Result<Pattern>;
 }
 
@@ -85,7 +85,7 @@ impl IntoPattern for u16 {
     }
 }
 
-/// A pattern that may be none: what is wrong with it is said when it is used.
+/// A pattern that could not be built: the error is returned when the pattern is used.
 impl IntoPattern for Result<Pattern> {
     fn into_pattern(self) -> Result<Pattern> {
         self

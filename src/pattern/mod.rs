@@ -1,8 +1,8 @@
-//! What `expect` takes: a literal, a reply code, a regex, bytes, alternatives, the end of the
+//! Patterns for `expect`: a literal, a reply code, a regex, bytes, alternatives, the end of the
 //! stream.
 //!
-//! A pattern is held against a whole reply ([`Pattern::matches`]) on a session that speaks a
-//! protocol, and searched for in the stream ([`Search`]) on one that does not.
+//! On a session that speaks a protocol, a pattern is matched against a whole reply
+//! ([`Pattern::matches`]); on a plain stream, the stream is searched for it ([`Search`]).
 
 mod code;
 mod into;
@@ -27,7 +27,7 @@ pub(crate) use search::{Found, Progress, Search};
 use crate::error::{Error, Result};
 use crate::visible;
 
-/// Something to hold a reply against, or to look for in a stream.
+/// A pattern to match against a reply, or to search for in a stream.
 ///
 /// ```
 /// use mailexpect::{IntoPattern, Pattern};
@@ -41,8 +41,8 @@ use crate::visible;
 #[derive(Clone, Debug)]
 pub struct Pattern {
     kind: Kind,
-    /// How to find it in a stream; built when first needed, because sessions with framing never
-    /// need it.
+    /// How to search a stream for the pattern. It is built on first use, because sessions with
+    /// framing never need it.
     stream: OnceLock<Finder>,
 }
 
@@ -55,39 +55,40 @@ enum Kind {
     Eof,
 }
 
-/// How a pattern is found in a stream.
+/// How a stream is searched for a pattern.
 #[derive(Clone, Debug)]
 pub(crate) enum Finder {
     Literal(Box<memmem::Finder<'static>>),
     Regex(StreamRegex),
-    /// Only the end of the stream is wanted.
+    /// The pattern has nothing but the end of the stream.
     Nothing,
 }
 
 /// How a pattern matched a whole reply.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Match {
-    /// Which alternative it was; 0 for a pattern without.
+    /// The alternative that matched; 0 for a pattern without alternatives.
     pub(crate) index: usize,
     pub(crate) captures: Option<Captures>,
 }
 
-/// Where a reply says how it went.
+/// The part of a reply that states success or failure.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Verdict {
-    /// Where the line begins that says it: a literal fits there as well as at the reply's beginning.
+    /// The offset of the line that states it. A literal may match there as well as at the reply's
+    /// beginning.
     pub(crate) line: usize,
-    /// Words of the protocol, whose letters are the same in either case.
+    /// The place of the protocol's keywords, in which letters match in either case.
     pub(crate) words: Range<usize>,
 }
 
 impl Verdict {
-    /// The first word of this length says it.
+    /// A verdict in the first word of the reply, which has this length.
     pub(crate) fn first_word(length: usize) -> Self {
         Self { line: 0, words: 0..length }
     }
 
-    /// Whether a literal stands at this place of a reply.
+    /// Whether the literal stands at this offset of a reply.
     fn has(&self, reply: &[u8], at: usize, literal: &[u8]) -> bool {
         let Some(there) = reply.get(at..at + literal.len()) else { return false };
         let is_alike = |(offset, (there, literal)): (usize, (&u8, &u8))| {
@@ -99,10 +100,10 @@ impl Verdict {
 }
 
 impl Pattern {
-    /// These bytes exactly: how a reply begins, or anywhere in a stream.
+    /// Exactly these bytes, at the beginning of a reply or anywhere in a stream.
     ///
     /// # Errors
-    /// A usage error for no bytes at all, which would match anything.
+    /// A usage error for empty bytes, which would match anything.
     pub fn bytes(bytes: impl Into<Vec<u8>>) -> Result<Self> {
         let bytes = bytes.into();
         if bytes.is_empty() {
@@ -111,14 +112,14 @@ impl Pattern {
         Ok(Kind::Literal(bytes).into())
     }
 
-    /// A reply code or class of codes. On a stream without framing: a whole reply with that code,
-    /// from the start of a line.
+    /// A reply code or class of codes. On a stream without framing: a whole reply with this code,
+    /// which has to begin at the start of a line.
     #[must_use]
     pub fn code(code: Code) -> Self {
         Kind::Code(code).into()
     }
 
-    /// A regex on bytes, found anywhere in a reply or stream; see [`Regex`] for the dialect.
+    /// A regex on bytes that may match anywhere in a reply or stream; see [`Regex`] for the syntax.
     ///
     /// # Errors
     /// A usage error that shows where the regex is wrong.
@@ -146,8 +147,9 @@ impl Pattern {
         }
     }
 
-    /// Any of the patterns. In a reply the first that matches in the order given; in a stream the
-    /// one that begins first, the earlier given if two begin together.
+    /// Any of the patterns. In a reply, the first pattern in the given order that matches. In a
+    /// stream, the pattern whose match begins first; if two begin together, the one that was given
+    /// first.
     ///
     /// # Errors
     /// A usage error for an empty list.
@@ -159,19 +161,19 @@ impl Pattern {
         Ok(Kind::Any(patterns).into())
     }
 
-    /// The peer's close.
+    /// The close of the connection by the peer.
     #[must_use]
     pub fn eof() -> Self {
         Kind::Eof.into()
     }
 
-    /// Holds a whole reply, without its last line end, against the pattern.
+    /// Matches the pattern against a whole reply, without the reply's last line end.
     pub(crate) fn matches(&self, reply: &[u8]) -> Option<Match> {
         self.matches_with(reply, &Verdict::default())
     }
 
-    /// Holds a whole reply, without its last line end, against the pattern, given where it says how
-    /// it went.
+    /// Matches the pattern against a whole reply, without the reply's last line end. `verdict` is
+    /// the place at which the reply states success or failure.
     pub(crate) fn matches_with(&self, reply: &[u8], verdict: &Verdict) -> Option<Match> {
         match &self.kind {
             Kind::Literal(bytes) => (verdict.has(reply, 0, bytes)
@@ -190,7 +192,8 @@ impl Pattern {
         }
     }
 
-    /// Whether it stands anywhere in a line that is no reply; a code and the close stand in none.
+    /// Matches the pattern anywhere in a line that is no reply. A code and the close match no such
+    /// line.
     #[cfg(feature = "script")]
     pub(crate) fn within(&self, line: &[u8]) -> Option<Match> {
         match &self.kind {
@@ -205,7 +208,7 @@ impl Pattern {
         }
     }
 
-    /// The place of the end of the stream among the alternatives, if it is wanted at all.
+    /// The place of the close among the alternatives; `None` if the pattern does not have it.
     pub(crate) fn eof_index(&self) -> Option<usize> {
         match &self.kind {
             Kind::Eof => Some(0),
@@ -216,7 +219,7 @@ impl Pattern {
         }
     }
 
-    /// Whether a reply code is wanted, or is among the alternatives.
+    /// Whether the pattern is a reply code or has one among its alternatives.
     pub(crate) fn has_code(&self) -> bool {
         match &self.kind {
             Kind::Code(_) => true,
@@ -254,7 +257,7 @@ impl Pattern {
         StreamRegex::new(&sources).map(Finder::Regex)
     }
 
-    /// The pattern as regexes, each with the place of the alternative that it stands for.
+    /// Adds the pattern as regexes, each with the place of the alternative that it belongs to.
     fn push_sources(&self, index: usize, sources: &mut Vec<(usize, String)>) {
         match &self.kind {
             Kind::Literal(bytes) => sources.push((index, regex::escape(bytes))),
@@ -293,7 +296,7 @@ impl fmt::Display for Pattern {
         match &self.kind {
             Kind::Literal(bytes) => write!(f, "\"{}\"", visible::escape(bytes)),
             Kind::Code(code) => code.fmt(f),
-            // As it was written: no backslash is doubled.
+            // The source as it was written, without doubled backslashes.
             Kind::Regex(regex) => write!(f, "re(`{}`)", visible::printable(regex.source())),
             Kind::Any(patterns) => {
                 for (n, pattern) in patterns.iter().enumerate() {

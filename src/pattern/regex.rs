@@ -19,26 +19,27 @@ use super::table::{Table, start};
 use crate::error::{Error, Result};
 use crate::visible;
 
-/// How large one compiled regex may become.
+/// The largest size in memory of a compiled regex; a larger one is an error.
 const COMPILED_LIMIT: usize = 8 << 20;
-/// A run of so many bytes is worth a table. Tests have one sooner.
+/// The least number of bytes in one read that is worth building a table for. Lower in tests, to
+/// cover the table.
 const LONG_RUN: usize = if cfg!(test) { 4 } else { 16 << 10 };
 
 /// A regex on bytes, compiled once.
 ///
 /// The syntax is that of the `regex` crate, on bytes and without Unicode tables: `.` is any byte
-/// but CR and LF, `\w`, `\d` and `(?i)` are ASCII, `^` and `$` are at the start and end of each
-/// line (CRLF or LF), `\A` and `\z` at those of the reply or stream. A reply is seen without its
-/// last line end.
+/// except CR and LF; `\w`, `\d` and `(?i)` are ASCII; `^` and `$` match at the start and end of
+/// each line (CRLF or LF); `\A` and `\z` match at the start and end of the reply or stream. The
+/// last line end of a reply is not part of it.
 ///
-/// In a stream, a match that could still grow with the next byte is held back until that byte has
-/// come, the stream has ended, or the peer has been quiet for the session's settle time; so the
+/// In a stream, a match that the next byte could still extend is held back until that byte has
+/// come, the stream has ended, or the peer has sent nothing for the session's settle time. So the
 /// match does not depend on how the bytes were cut into packets. `re("[0-9]+")` on `12` waits for
 /// the byte after the 2; `re("[0-9]+\r\n")` has nothing to wait for.
 #[derive(Clone, Debug)]
 pub struct Regex(Arc<Whole>);
 
-/// A regex for whole replies, and for streams once one is searched.
+/// A regex for whole replies, and for streams once a stream is searched.
 #[derive(Debug)]
 struct Whole {
     source: Box<str>,
@@ -50,7 +51,7 @@ impl Regex {
     /// Compiles a regex.
     ///
     /// # Errors
-    /// A usage error that shows where the regex is wrong, or that it is too large.
+    /// A usage error that shows where the regex is wrong, or says that it is too large.
     pub fn new(source: &str) -> Result<Self> {
         let meta = build_meta(&[source])?;
         Ok(Self(Arc::new(Whole { source: source.into(), meta, stream: OnceLock::new() })))
@@ -66,7 +67,7 @@ impl Regex {
         Captures::find(&self.0.meta, &Input::new(haystack)).map(|(_, captures)| captures)
     }
 
-    /// The leftmost match from `at` on; what is before that is still looked back at.
+    /// The leftmost match from `at` on. Assertions at its start still see the bytes before `at`.
     pub(crate) fn captures_from(&self, haystack: &[u8], at: usize) -> Option<Captures> {
         let input = Input::new(haystack).range(at..);
         self.0
@@ -77,7 +78,7 @@ impl Regex {
             .map(|(_, captures)| captures)
     }
 
-    /// The same for streams; compiled once for all clones.
+    /// The regex for streams, compiled once for all clones.
     pub(super) fn stream(&self) -> Result<StreamRegex> {
         if let Some(stream) = self.0.stream.get() {
             return Ok(stream.clone());
@@ -95,7 +96,7 @@ fn build_meta(sources: &[&str]) -> Result<meta::Regex> {
         .map_err(|error| wrong(&sources.join(" or "), &error))
 }
 
-/// Bytes as a regex that matches just them.
+/// A regex that matches exactly these bytes.
 pub(super) fn escape(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut source, byte| {
         use fmt::Write as _;
@@ -131,12 +132,12 @@ fn wrong(source: &str, error: &meta::BuildError) -> Error {
     )
 }
 
-/// What a regex's groups caught, as ranges of what was searched.
+/// The groups of a match, as ranges of the searched bytes.
 #[derive(Clone, Debug)]
 pub(crate) struct Captures(captures::Captures);
 
 impl Captures {
-    /// The leftmost match and which of the patterns it is of.
+    /// The leftmost match, and which of the patterns it belongs to.
     fn find(regex: &meta::Regex, input: &Input<'_>) -> Option<(usize, Self)> {
         let mut groups = regex.create_captures();
         regex.search_captures(input, &mut groups);
@@ -152,7 +153,7 @@ impl Captures {
         self.0.get_group(group).map(|span| span.range())
     }
 
-    /// What the group of that name caught, if there is such a group and it took part.
+    /// The range of the group of this name, if the group exists and took part in the match.
     pub(crate) fn named(&self, name: &str) -> Option<Range<usize>> {
         let pattern = self.0.pattern()?;
         let group = self.0.group_info().to_index(pattern, name)?;
@@ -166,11 +167,11 @@ impl Captures {
     }
 }
 
-/// One or more regexes to look for in a stream, byte for byte as it comes.
+/// One or more regexes to search for in a stream, byte for byte as it comes.
 ///
-/// A DFA goes forward over each byte once. It is built whole where it stays small, else lazily
-/// while searching. The match's start and its groups are then found by one more search from the
-/// place before which nothing of the match can lie.
+/// A DFA goes forward over each byte once. If it stays small, it is built in advance, otherwise
+/// lazily while searching. The start of the match and its groups are then found by one more search,
+/// from a place before which the match cannot begin.
 #[derive(Clone)]
 pub(crate) struct StreamRegex(Arc<Compiled>);
 
@@ -178,13 +179,13 @@ struct Compiled {
     forward: Forward,
     meta: meta::Regex,
     skip: Option<Skip>,
-    /// For long runs where there is nothing to skip by; built with the first of them.
+    /// A table for long reads if there is nothing to skip by; built for the first such read.
     table: OnceLock<Option<Table>>,
-    /// No match goes beyond its line.
+    /// Whether no match goes beyond its line.
     of_lines: bool,
-    /// Some assertion asks for the byte after a match.
+    /// Whether an assertion needs the byte after a match.
     looks_ahead: bool,
-    /// Which alternative each regex stands for.
+    /// The alternative that each regex belongs to.
     indices: Vec<usize>,
 }
 
@@ -223,7 +224,7 @@ impl StreamRegex {
         self.0.skip.as_ref()
     }
 
-    /// The automaton as a table, if that is worth it for so many bytes.
+    /// The automaton as a table, if a table is worth it for this number of bytes.
     pub(super) fn table(&self, bytes: usize) -> Option<&Table> {
         if bytes < LONG_RUN || self.0.skip.is_some() {
             return None;
@@ -240,8 +241,8 @@ impl StreamRegex {
         self.0.looks_ahead
     }
 
-    /// The match that ends at `end`, with its groups, given that it does not begin before `from`;
-    /// and the alternative it is of.
+    /// The match that ends at `end` and does not begin before `from`: its alternative and its
+    /// groups.
     pub(super) fn resolve(
         &self,
         haystack: &[u8],
@@ -290,8 +291,8 @@ impl Forward {
             })
     }
 
-    /// Which bytes can begin a match at the start of a line, and which can be the second, as far as
-    /// they alone can tell.
+    /// The bytes that can begin a match at the start of a line, and those that can be its second
+    /// byte, each judged by itself. If the automaton is built lazily, that is every byte.
     fn leads_on(&self) -> Option<Box<[[bool; 256]; 2]>> {
         let Self::Dense(dfa) = self else { return Some(Box::new([[true; 256]; 2])) };
         let mut leads = Box::new([[false; 256]; 2]);
@@ -308,7 +309,7 @@ impl Forward {
     }
 }
 
-/// The states other than those of rest that one byte leads to, marking those bytes.
+/// The states that one byte leads to, except start states. Marks the bytes that lead to them.
 fn leads_from(
     dfa: &dense::DFA<Vec<u32>>,
     from: StateID,
@@ -322,7 +323,7 @@ fn leads_from(
     })
 }
 
-/// Whether an assertion can stand at the end of a match, where only the next byte can answer it.
+/// Whether an assertion can stand at the end of a match, so that only the next byte decides it.
 fn looks_behind_its_end(hir: &Hir) -> bool {
     match hir.kind() {
         HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) => false,
@@ -331,7 +332,7 @@ fn looks_behind_its_end(hir: &Hir) -> bool {
         HirKind::Capture(capture) => looks_behind_its_end(&capture.sub),
         HirKind::Alternation(parts) => parts.iter().any(looks_behind_its_end),
         HirKind::Concat(parts) => {
-            // From the end, as far as what stands there can be empty.
+            // Looks at the parts from the end, up to the last part that cannot be empty.
             let can_be_empty = |part: &Hir| part.properties().minimum_len() == Some(0);
             let last = parts.iter().rposition(|part| !can_be_empty(part)).unwrap_or(0);
             parts[last..].iter().any(looks_behind_its_end)

@@ -1,8 +1,9 @@
-//! Where the next match can begin, told without running an automaton over every byte.
+//! Finding the place at which the next match can begin, without running an automaton over every
+//! byte.
 //!
-//! Most patterns have something that every match must have: literals at its start, literals
-//! somewhere inside while the match stays within a line, or the start of a line. Whichever is the
-//! rarest is looked for, and the automaton only runs from there.
+//! Most patterns have something that every match must contain: literals at its start; literals
+//! somewhere inside, while the match stays within a line; or the start of a line. The rarest of
+//! these is searched for, and the automaton only runs from there.
 
 use memchr::{memchr2, memmem, memrchr};
 use regex_automata::util::prefilter::Prefilter;
@@ -10,43 +11,44 @@ use regex_automata::{MatchKind, Span};
 use regex_syntax::hir::literal::{Extractor, Seq, rank};
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
-/// A line under way is held for the literal that may still come in it, up to this; a longer one is
-/// for the automaton, which lets go of it byte by byte. Tests have long lines sooner.
+/// How long an incomplete line may become while it is held for a literal that may still come. A
+/// longer line is given to the automaton, which drops it byte by byte. Lower in tests, to cover
+/// this case.
 const LONGEST_LINE: usize = if cfg!(test) { 8 } else { 4 << 10 };
-/// How many parts of a concatenation are tried as the one that is looked for.
+/// How many parts of a concatenation are tried as the part to search for.
 const PARTS: usize = 32;
-/// How many literals are looked for at once; the vectorized search takes no more.
+/// How many literals are searched for at once; the vectorized search takes no more.
 const LITERALS: usize = 64;
-/// What is found more often than once in so many bytes is not worth looking for.
+/// The highest rate, in finds for each byte, at which searching for a literal is worth it.
 const OFTEN: f64 = 1.0 / 100.0;
-/// A literal at the start is preferred to a rarer one inside where it is as rare as this: the
-/// automaton runs from there.
+/// Literals at the start of a match that are rarer than this are preferred to literals inside, even
+/// if those are rarer, because the automaton can run from a literal at the start.
 const SELDOM: f64 = 1.0 / 1000.0;
 
-/// What to look for instead of running over every byte.
+/// What to search for instead of running the automaton over every byte.
 pub(super) enum Skip {
-    /// Every match begins with one of these.
+    /// Every match begins with one of these literals.
     Start(Literals),
-    /// Every match holds one of these and stays within a line, except the line's end.
+    /// Every match contains one of these literals, and contains a line end only as its own end.
     Inside(Literals),
-    /// Every match begins at the start of a line, with a byte that is marked, and one that is
-    /// marked after it.
+    /// Every match begins at the start of a line, and its first two bytes are marked in the two
+    /// tables.
     Line(Box<[[bool; 256]; 2]>),
 }
 
-/// What there is to do where no match is under way.
+/// What to do if no match has begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Jump {
-    /// No match begins before `to`; the automaton runs from there, and through `through` without
-    /// another jump.
+    /// No match begins before `to`. The automaton runs from there, and does not jump again before
+    /// `through`.
     Run { to: usize, through: usize },
-    /// No match begins before `to`, and none is whole yet.
+    /// No match begins before `to`, and more bytes are needed to find one.
     Pause { to: usize },
 }
 
 impl Skip {
-    /// `leads_on` says which bytes, first and second, at the start of a line begin something, where
-    /// that is known.
+    /// `leads_on` returns tables of the first and the second bytes that a match at the start of a
+    /// line can have, if these are known.
     pub(super) fn new(
         hirs: &[Hir],
         leads_on: impl FnOnce() -> Option<Box<[[bool; 256]; 2]>>,
@@ -69,8 +71,8 @@ impl Skip {
         })
     }
 
-    /// What there is to do at `at`, if no match is under way. Up to `probed`, literals inside
-    /// have been looked for before.
+    /// What to do at `at`, if no match has begun. Up to `probed`, earlier calls have searched for
+    /// literals inside.
     pub(super) fn jump(&self, held: &[u8], at: usize, probed: &mut usize) -> Jump {
         match self {
             Self::Start(literals) => to_start(literals, held, at),
@@ -84,7 +86,7 @@ fn to_start(literals: &Literals, held: &[u8], at: usize) -> Jump {
     let tail = literals.tail(held).max(at);
     match literals.find(held, at) {
         Some(found) if found < tail => Jump::Run { to: found, through: found + 1 },
-        // In the tail, a longer literal that begins earlier may not be whole yet.
+        // In the tail, a longer literal may begin earlier and be incomplete yet.
         Some(_) => Jump::Run { to: tail, through: held.len() },
         None => Jump::Pause { to: tail },
     }
@@ -94,7 +96,8 @@ fn to_line_with(literals: &Literals, held: &[u8], at: usize, probed: &mut usize)
     let line_of = |place: usize| memrchr(b'\n', &held[at..place]).map_or(at, |end| at + end + 1);
     let tail = literals.tail(held).max(at);
     if let Some(found) = literals.find(held, at.max(*probed)) {
-        // The same literal is found again where the automaton comes to rest before it.
+        // If the automaton returns to a start state before the literal, the same literal has to be
+        // found again.
         *probed = found;
         return Jump::Run { to: line_of(found.min(tail)), through: found + 1 };
     }
@@ -111,7 +114,7 @@ fn to_line([first, second]: &[[bool; 256]; 2], held: &[u8], at: usize) -> Jump {
         from = next_line(held, at);
     }
     while from < held.len() {
-        // Between a CR and its LF no line begins.
+        // No line begins between a CR and its LF.
         let inside_end = held[from] == b'\n' && from > 0 && held[from - 1] == b'\r';
         let leads = first[usize::from(held[from])]
             && held.get(from + 1).is_none_or(|byte| second[usize::from(*byte)]);
@@ -123,7 +126,7 @@ fn to_line([first, second]: &[[bool; 256]; 2], held: &[u8], at: usize) -> Jump {
     Jump::Pause { to: held.len() }
 }
 
-/// Behind the next line end, or the end of what is held.
+/// The offset after the next line end, or the end of the bytes.
 fn next_line(held: &[u8], from: usize) -> usize {
     match memchr2(b'\r', b'\n', &held[from..]).map(|end| from + end) {
         Some(end) if held[end] == b'\r' && held.get(end + 1) == Some(&b'\n') => end + 2,
@@ -132,8 +135,8 @@ fn next_line(held: &[u8], from: usize) -> usize {
     }
 }
 
-/// Literals of which every match has one, and how often they turn up where nothing matches, at a
-/// guess.
+/// Literals of which every match contains at least one, and an estimate of how often they occur
+/// without a match.
 struct Wanted {
     literals: Vec<Vec<u8>>,
     rate: f64,
@@ -145,7 +148,7 @@ impl Wanted {
         Self { literals, rate }
     }
 
-    /// What there is for all of them together.
+    /// The literals of all regexes together.
     fn all(hirs: &[Hir], each: impl Fn(&Hir) -> Option<Self>) -> Option<Self> {
         let mut literals = Vec::new();
         for hir in hirs {
@@ -187,7 +190,7 @@ impl Wanted {
     }
 }
 
-/// How often a literal turns up by chance: each byte as often as bytes of its rank do in text and
+/// An estimate of how often a literal occurs by chance, from how often its bytes occur in text and
 /// base64.
 fn rate(literal: &[u8]) -> f64 {
     literal.iter().map(|byte| (f64::from(rank(*byte)) + 1.0) / 256.0 / 16.0).product()
@@ -208,7 +211,8 @@ impl Literals {
     fn new(wanted: &Wanted) -> Option<Self> {
         let common = common_start(&wanted.literals);
         if wanted.literals.len() == 1 || (common.len() > 1 && rate(common) < SELDOM) {
-            // One search is far faster than one for several, and what they share is rare enough.
+            // A search for one literal is far faster than a search for several, and their common
+            // start is rare enough.
             let search = Finding::One(Box::new(memmem::Finder::new(common).into_owned()));
             return Some(Self { search, longest: common.len() });
         }
@@ -226,7 +230,7 @@ impl Literals {
         }
     }
 
-    /// From where on a literal may begin that is not whole yet.
+    /// The offset from which a literal may begin that is not complete yet.
     fn tail(&self, held: &[u8]) -> usize {
         held.len().saturating_sub(self.longest - 1)
     }
@@ -239,7 +243,7 @@ fn common_start(literals: &[Vec<u8>]) -> &[u8] {
     &first[..rest.iter().map(shared).min().unwrap_or(first.len())]
 }
 
-/// Whether a match can hold an LF only as its last byte.
+/// Whether a match can contain an LF only as its last byte.
 pub(super) fn stays_in_line(hir: &Hir) -> bool {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) | HirKind::Class(_) => true,

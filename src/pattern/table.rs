@@ -1,9 +1,9 @@
-//! A DFA as one flat table, for patterns that give nothing to look for: every byte has to go
-//! through it.
+//! A DFA as one flat table, for patterns that give nothing to skip by, so that every byte has to go
+//! through the automaton.
 //!
-//! States of rest come first and states that stop a run last, so that one comparison tells; a row
-//! has a step for each byte and states are named by where their rows begin, so that a step is one
-//! addition and one look-up.
+//! Start states come first and states that stop a run last, so that one comparison tells the kind
+//! of a state. A row has an entry for each byte. A state is named by the offset of its row, so that
+//! a step is one addition and one look-up.
 
 use std::collections::BTreeMap;
 
@@ -11,29 +11,31 @@ use regex_automata::Anchored;
 use regex_automata::dfa::{Automaton as _, dense};
 use regex_automata::util::primitives::StateID;
 
-/// A larger table would not stay in the cache, which is all that it is for.
+/// The most states of a table. A larger table would not stay in the processor's cache, which is its
+/// only purpose.
 const STATES: usize = 512;
-/// How long a row is: a step for each byte.
+/// The length of a row: one entry for each byte.
 const ROW: usize = 256;
-/// How many stretches of lines are run over at once: each step waits for a look-up in memory, and
-/// that of others fills the time.
+/// How many stretches of lines are searched at once. Each step waits for a look-up in memory, and
+/// the look-ups of the other stretches fill that time.
 const LANES: usize = 4;
-/// Shorter stretches are not worth it. Tests have them all the same.
+/// The shortest stretch that is worth it. Lower in tests, to cover this case.
 const SHORTEST_LANE: usize = if cfg!(test) { 3 } else { 2 << 10 };
 
-/// The states of a DFA as rows of where each byte leads.
+/// The states of a DFA, as rows that give the next state for each byte.
 pub(super) struct Table {
-    /// Row after row.
+    /// All rows, one after the other.
     next: Vec<u32>,
-    /// The states in the order of their rows.
+    /// The states, in the order of their rows.
     ids: Vec<StateID>,
-    /// Where their rows begin.
+    /// The offset of the row of each state.
     rows: BTreeMap<StateID, u32>,
-    /// Before this are the rows of states where no match is under way.
+    /// Rows before this offset belong to start states, in which no match has begun.
     moving: u32,
-    /// From this on are those of a match, and of no match any more.
+    /// Rows from this offset on belong to states with a match, and to states after which no match
+    /// is possible.
     stopping: u32,
-    /// The state at the start of a line.
+    /// The row of the state at the start of a line.
     line: u32,
 }
 
@@ -41,7 +43,7 @@ pub(super) struct Table {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Ran {
     pub(super) used: usize,
-    /// How many bytes had been consumed when no match was under way for the last time.
+    /// How many bytes had been consumed when the run was last in a start state.
     pub(super) idle: Option<usize>,
 }
 
@@ -70,10 +72,11 @@ impl Table {
         })
     }
 
-    /// Runs up to and with the first byte that leads to a match or to the end of all matches.
+    /// Runs up to and including the first byte that leads to a match, or after which no match is
+    /// possible.
     ///
-    /// `of_lines` says that no match goes beyond its line and that none is under way after one.
-    /// `None` for a state that the table does not have.
+    /// `of_lines` says that no match goes beyond its line, and that each line begins in a start
+    /// state. Returns `None` for a state that the table does not have.
     pub(super) fn run(&self, id: &mut StateID, bytes: &[u8], of_lines: bool) -> Option<Ran> {
         let from = *self.rows.get(id)?;
         let abreast = if of_lines { self.walk_abreast(from, bytes) } else { None };
@@ -98,8 +101,8 @@ impl Table {
         (row, Ran { used: bytes.len(), idle: (idle > 0).then_some(idle) })
     }
 
-    /// Runs over several stretches of whole lines at once; `None` if there is a match in one of
-    /// them, or too little to do.
+    /// Searches several stretches of whole lines at once. Returns `None` if there is a match in one
+    /// of them, or if they are too short.
     fn walk_abreast(&self, from: u32, bytes: &[u8]) -> Option<(u32, Ran)> {
         let lanes = lanes(bytes)?;
         let shortest = lanes.iter().map(|lane| lane.len()).min()?;
@@ -126,7 +129,8 @@ impl Table {
             }
         }
         idle = rest.idle.map_or(idle, |more| shortest + more);
-        // The last stretch begins with a line, if nothing is under way.
+        // The last stretch begins with a line, so its run is in a start state there if nothing has
+        // matched.
         Some((
             at[LANES - 1],
             Ran { used: bytes.len(), idle: Some(bytes.len() - lanes[LANES - 1].len() + idle) },
@@ -134,7 +138,7 @@ impl Table {
     }
 }
 
-/// Every state that can be come to, unless there are too many.
+/// Every state that can be reached, unless there are too many.
 fn states(dfa: &dense::DFA<Vec<u32>>) -> Option<Vec<StateID>> {
     let behind = (0..=u8::MAX).map(Some).chain([None]);
     let mut found: Vec<_> =
@@ -154,8 +158,8 @@ fn states(dfa: &dense::DFA<Vec<u32>>) -> Option<Vec<StateID>> {
     Some(found)
 }
 
-/// Stretches of whole lines, about as long as each other, with the first byte of the next one: an
-/// automaton reports a match one byte late.
+/// Splits the bytes into stretches of whole lines of about the same length. Each includes the first
+/// byte of the next, because an automaton reports a match one byte late.
 fn lanes(bytes: &[u8]) -> Option<[&[u8]; LANES]> {
     let length = bytes.len() / LANES;
     if length < SHORTEST_LANE {
@@ -169,7 +173,7 @@ fn lanes(bytes: &[u8]) -> Option<[&[u8]; LANES]> {
     (starts[LANES - 1] < bytes.len()).then(|| std::array::from_fn(|n| &bytes[starts[n]..end(n)]))
 }
 
-/// How a search begins after a byte, or at the start of the text.
+/// The configuration of a search that begins after this byte, or at the start of the text.
 pub(super) fn start(look_behind: Option<u8>) -> regex_automata::util::start::Config {
     regex_automata::util::start::Config::new().anchored(Anchored::No).look_behind(look_behind)
 }

@@ -1,5 +1,5 @@
-//! Automata under way: the same for those that were built whole and those that are built while
-//! searching.
+//! Running automata, with one interface for automata that were built completely in advance and for
+//! those that are built while searching.
 
 use regex_automata::dfa::{Automaton as _, dense};
 use regex_automata::hybrid::LazyStateID;
@@ -12,32 +12,32 @@ use crate::pattern::regex::StreamRegex;
 use crate::pattern::table::Ran;
 use crate::pattern::table::start;
 
-/// What is special about an automaton's state.
+/// What is special about a state of the automaton.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mark {
     Plain,
-    /// No match is under way.
+    /// No match has begun.
     Start,
     Match,
     /// No match can come any more.
     Dead,
 }
 
-/// An automaton under way; the same for those built whole and those built lazily.
+/// An automaton that is run over a stream.
 pub(super) trait Run {
-    /// Consumes bytes up to and with the first one that leads to a match, to the end of all
-    /// matches, or, if that is of use, to where no match is under way.
+    /// Consumes bytes up to and including the first that leads to a match or after which no match
+    /// is possible. With `stop_at_start`, also stops at a state in which no match has begun.
     fn run(&mut self, bytes: &[u8], stop_at_start: bool) -> Result<Ran>;
     fn mark(&self) -> Mark;
-    /// Begins anew after that byte, or at the start of the stream.
+    /// Starts over after this byte, or at the start of the stream.
     fn restart(&mut self, behind: Option<u8>) -> Result<()>;
-    /// Whether there would be a match up to here if the stream ended here.
+    /// Whether there is a match up to here if the stream ends here.
     fn matches_at_end(&mut self) -> Result<bool>;
-    /// Whether there is a match up to here and none longer, whatever byte comes next.
+    /// Whether there is a match up to here that no further byte can extend.
     fn ends_here(&self) -> bool;
     /// Whether no further match is possible, whatever byte comes next.
     fn is_over(&self) -> bool;
-    /// Whether a question has cost the automaton its place.
+    /// Whether asking the automaton has lost its state.
     fn is_lost(&self) -> bool {
         false
     }
@@ -47,13 +47,13 @@ pub(super) struct DenseRun<'a> {
     pub(super) dfa: &'a dense::DFA<Vec<u32>>,
     pub(super) regex: &'a StreamRegex,
     pub(super) id: &'a mut StateID,
-    /// No match goes beyond its line, and nothing has matched yet: lines can be run over apart from
-    /// each other, once.
+    /// No match goes beyond its line, and nothing has matched yet. So lines can be searched
+    /// independently of each other, once.
     pub(super) of_lines: bool,
 }
 
 impl DenseRun<'_> {
-    /// Every state that one more byte can lead to.
+    /// Every state that the next byte can lead to.
     fn next(&self, id: StateID) -> impl Iterator<Item = StateID> {
         let bytes = self
             .dfa
@@ -136,7 +136,7 @@ pub(super) struct LazyRun<'a> {
     pub(super) dfa: &'a lazy::DFA,
     pub(super) id: &'a mut LazyStateID,
     pub(super) cache: &'a mut lazy::Cache,
-    /// The cache was emptied by a question, and the state went with it.
+    /// Whether asking the automaton has emptied the cache, and with it the present state.
     pub(super) lost: bool,
 }
 
@@ -180,7 +180,8 @@ impl Run for LazyRun<'_> {
         Ok(end.is_match())
     }
 
-    // Looking ahead would build states, and could cost the one we are in: the next byte will tell.
+    // Looking ahead would build states, which could evict the present one. The next byte decides
+    // instead.
     fn ends_here(&self) -> bool {
         false
     }

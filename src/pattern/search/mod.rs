@@ -1,5 +1,5 @@
-//! Searching a growing stream: each byte is looked at once, and the matches are the same however
-//! the stream was cut.
+//! Searching a growing stream. Each byte is looked at once, and the matches are the same wherever
+//! the stream is cut.
 
 mod automaton;
 #[cfg(test)]
@@ -20,20 +20,20 @@ use super::table::start;
 use super::{Finder, Pattern};
 use crate::error::{Error, Result};
 
-/// A search for one pattern in what a session holds unread, from where that begins to the first
+/// A search for one pattern in the unread bytes of a session, from their beginning to the first
 /// match.
 pub(crate) struct Search<'p> {
     finder: &'p Finder,
     eof: Option<usize>,
     state: State,
     cursor: Cursor,
-    /// The end of the match as it stands, while it could still grow.
+    /// The end of the present match, while more bytes could still change it.
     open: Option<usize>,
-    /// How many bytes have gone from what was held.
+    /// How many bytes were dropped from the front of the unread bytes.
     gone: u64,
 }
 
-/// What a search remembers between reads.
+/// The state of the automaton between reads.
 enum State {
     Literal,
     Dense(StateID),
@@ -41,39 +41,39 @@ enum State {
     Nothing,
 }
 
-/// How far the bytes have been looked at, as offsets into what is held.
+/// How far the search has looked, as offsets into the unread bytes.
 #[derive(Clone, Copy, Default)]
 struct Cursor {
     at: usize,
-    /// No match begins before this.
+    /// No match begins before this offset.
     keep: usize,
-    /// The end of the longest match that the bytes so far have proved.
+    /// The end of the longest match that the bytes so far prove.
     last: Option<usize>,
-    /// No literal that a match must hold begins before this.
+    /// No literal that a match must contain begins before this offset.
     probed: usize,
 }
 
-/// How far a search has come.
+/// The progress of a search.
 #[derive(Debug)]
 pub(crate) enum Progress {
     /// No match yet.
     More,
-    /// A match that more bytes could still lengthen or unmake.
+    /// A match that more bytes could still extend or undo.
     Open,
     /// A match that no further byte can change.
     Found(Found),
-    /// The stream has ended without one.
+    /// The stream has ended without a match.
     Absent,
 }
 
-/// A match in what is held.
+/// A match in the unread bytes.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
     pub(crate) range: Range<usize>,
-    /// Which alternative it is; 0 without alternatives.
+    /// The alternative that matched; 0 without alternatives.
     pub(crate) index: usize,
     pub(crate) captures: Option<Captures>,
-    /// It is the end of the stream, as one of the alternatives.
+    /// Whether the match is the end of the stream, as one of the alternatives.
     pub(crate) is_eof: bool,
 }
 
@@ -106,10 +106,10 @@ impl<'p> Search<'p> {
         })
     }
 
-    /// Looks at what has come since the last call. `ended` says that nothing more will come.
+    /// Searches the bytes that have come since the last call. `ended` says that no more will come.
     ///
     /// # Errors
-    /// Only where the regex engine gives up, which the limits rule out.
+    /// If the regex engine gives up, which the configured limits rule out.
     pub(crate) fn advance(&mut self, held: &[u8], ended: bool) -> Result<Progress> {
         let progress = match self.finder {
             Finder::Literal(finder) => self.find_literal(finder, held),
@@ -129,20 +129,20 @@ impl<'p> Search<'p> {
         }))
     }
 
-    /// The match as it stands, once the peer has been quiet for long enough.
+    /// Returns the present match, for a peer that has sent nothing for long enough.
     pub(crate) fn settle(&self, held: &[u8]) -> Option<Found> {
         let Finder::Regex(regex) = self.finder else { return None };
         self.open.and_then(|end| self.found(regex, held, end))
     }
 
-    /// How many bytes at the start of what is held are of no more use: they are no part of a match,
-    /// nor the byte before one.
+    /// How many bytes at the start of the unread bytes are not needed any more: they are neither
+    /// part of a match nor the byte before one.
     pub(crate) fn spare(&self) -> usize {
         self.cursor.keep.saturating_sub(1)
     }
 
-    /// Tells the search that what is held has lost its first `count` bytes, at most
-    /// [`Search::spare`] of them.
+    /// Tells the search that the first `count` of the unread bytes were dropped. `count` is at most
+    /// [`Search::spare`].
     pub(crate) fn dropped(&mut self, count: usize) {
         self.gone += count as u64;
         self.cursor.at -= count;
@@ -152,7 +152,7 @@ impl<'p> Search<'p> {
         self.open = self.open.map(|end| end - count);
     }
 
-    /// How many bytes what is held has lost.
+    /// How many bytes were dropped since the search began.
     pub(crate) fn gone(&self) -> u64 {
         self.gone
     }
@@ -207,7 +207,7 @@ fn astray() -> Error {
     Error::usage("the regex engine gave up on this pattern").hint("say it with a simpler regex")
 }
 
-/// Where a match ends, as far as the bytes so far can say.
+/// Where a match ends, as far as the bytes so far tell.
 enum End {
     None,
     Open(usize),
@@ -215,10 +215,10 @@ enum End {
 }
 
 impl Cursor {
-    /// Runs the automaton over the bytes that it has not seen yet, except those that it can do
-    /// without.
+    /// Runs the automaton over the bytes that it has not seen yet, and skips bytes that cannot be
+    /// part of a match.
     fn scan(&mut self, run: &mut impl Run, regex: &StreamRegex, held: &[u8]) -> Result<End> {
-        // The automaton runs up to here without asking what it can leave out.
+        // Up to this offset, the automaton runs without trying to skip.
         let mut through = 0;
         while self.at < held.len() {
             match run.mark() {
@@ -244,14 +244,14 @@ impl Cursor {
             }
             self.at += ran.used;
             if run.mark() == Mark::Match {
-                // The automaton reports a match one byte late, so that it can look ahead.
+                // The automaton reports a match one byte late, because it looks ahead by one byte.
                 self.last = Some(self.at - 1);
             }
         }
         self.end(run, regex, held)
     }
 
-    /// Where a match ends, once the automaton has seen all that is held.
+    /// Where a match ends, after the automaton has seen all bytes.
     fn end(&mut self, run: &mut impl Run, regex: &StreamRegex, held: &[u8]) -> Result<End> {
         if run.mark() == Mark::Dead {
             return Ok(self.last.map_or(End::None, End::Settled));
@@ -270,8 +270,8 @@ impl Cursor {
         Ok(end)
     }
 
-    /// Goes to where the next match can begin; says through where the automaton has to run from
-    /// there, if it has to yet.
+    /// Jumps to the place where the next match can begin. Returns the offset up to which the
+    /// automaton has to run from there; `None` if it has to wait for more bytes.
     fn jump(&mut self, run: &mut impl Run, skip: &Skip, held: &[u8]) -> Result<Option<usize>> {
         let (to, through) = match skip.jump(held, self.at, &mut self.probed) {
             Jump::Run { to, through } => (to, Some(through)),

@@ -1,12 +1,11 @@
-//! The same matches however the stream is cut.
+//! Checks that a search finds the same matches wherever the stream is cut.
 
 use super::*;
 use crate::pattern::{Code, IntoPattern};
 use proptest::prelude::*;
 use std::sync::LazyLock;
 
-/// Where the pattern is found, and which alternative, when the stream comes in these pieces and
-/// then ends.
+/// The place of the match and its alternative, if the stream comes in these pieces and then ends.
 fn search(pattern: &Pattern, pieces: &[&[u8]], drop_spare: bool) -> Option<(Range<usize>, usize)> {
     let mut search = Search::new(pattern).unwrap();
     let mut held = Vec::new();
@@ -162,7 +161,7 @@ const SOURCES: [&str; 38] = [
     r"(?s:.)b\z",
 ];
 
-/// Compiled once: building a DFA takes longer than searching with it.
+/// Compiled once, because building a DFA takes longer than searching with it.
 static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
     let regex = |source: &str| Pattern::regex(source).unwrap();
     let pairs = SOURCES
