@@ -1,4 +1,5 @@
-//! A throw-away certificate authority, made when TLS is first asked for, and what it issues.
+//! A throw-away certificate authority, created when TLS is first used, and the certificates that it
+//! issues.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, OnceLock};
@@ -12,39 +13,39 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::config::PROVIDER;
 
-/// How long the certificates are valid, and from how long ago on, for clocks that are not quite
-/// right.
+/// How long the certificates are valid from now on, and how far back their validity begins, for
+/// clocks that are not exact.
 const VALID: Duration = Duration::from_hours(30 * 24);
 const BEFORE: Duration = Duration::from_hours(24);
 
-/// What is wrong with a certificate that a server shows, for clients that have to refuse it.
+/// What is wrong with a server's certificate, to test clients that have to refuse it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Flaw {
-    /// Nothing is.
+    /// The certificate is valid.
     #[default]
     None,
-    /// It expired a day ago.
+    /// The certificate expired a day ago.
     Expired,
-    /// It is valid from tomorrow on.
+    /// The certificate is valid from tomorrow on.
     NotYetValid,
-    /// It is for `another.example`, and for no other name or address.
+    /// The certificate is for `another.example`, and for no other name or address.
     AnotherName,
-    /// No authority has signed it.
+    /// The certificate is signed by its own key, and by no authority.
     SelfSigned,
 }
 
-/// An authority that comes about when it is first asked for; if it cannot, why.
+/// An authority that is created on first use. If that fails, the error is kept.
 #[derive(Debug, Default)]
 pub(crate) struct Authority {
     made: OnceLock<Result<Made, String>>,
-    /// What is wrong with the certificate of [`Authority::config`].
+    /// The flaw of the certificate in [`Authority::config`].
     flaw: Flaw,
 }
 
 #[derive(Debug)]
 struct Made {
-    /// The certificate of the authority.
+    /// The certificate of the authority, as PEM.
     pem: String,
     issuer: Issuer<'static, KeyPair>,
     config: Arc<ServerConfig>,
@@ -56,7 +57,7 @@ pub(super) type Issued = (CertificateDer<'static>, PrivateKeyDer<'static>);
 type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
 
 impl Authority {
-    /// One whose servers show a certificate with that flaw.
+    /// An authority whose servers present a certificate with this flaw.
     pub(crate) fn flawed(flaw: Flaw) -> Self {
         Self { made: OnceLock::new(), flaw }
     }
@@ -66,12 +67,12 @@ impl Authority {
         self.made().map(|made| made.pem.as_str())
     }
 
-    /// What a server needs to put TLS on, with nothing special about it.
+    /// The configuration for a server without options of its own.
     pub(crate) fn config(&self) -> Result<Arc<ServerConfig>, &str> {
         self.made().map(|made| Arc::clone(&made.config))
     }
 
-    /// A certificate for `localhost` and the loopback addresses, or one with a flaw.
+    /// Issues a certificate for `localhost` and the loopback addresses, or one with a flaw.
     pub(super) fn issue(&self, flaw: Flaw) -> Result<Issued, String> {
         let made = self.made().map_err(str::to_owned)?;
         issue(&made.issuer, flaw).map_err(|error| error.to_string())

@@ -1,4 +1,4 @@
-//! What a certificate says (RFC 5280).
+//! The contents of a certificate (RFC 5280).
 
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
@@ -9,29 +9,29 @@ use x509_parser::prelude::{ASN1Time, GeneralName, X509Certificate};
 
 use crate::visible;
 
-/// A certificate as a server showed it.
+/// A certificate that a server presented.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Certificate {
-    /// Whom it is for, as `CN=mail.example.com, O=Example`.
+    /// The subject, such as `CN=mail.example.com, O=Example`.
     pub subject: String,
-    /// The names that it holds for: host names, addresses, mail addresses (its subject alternative
-    /// names). The subject holds for none (RFC 9525 section 2).
+    /// The names that the certificate is for: host names, addresses, mail addresses (its subject
+    /// alternative names). A name in the subject does not count (RFC 9525 section 2).
     pub sans: Vec<String>,
-    /// Who issued it, as the subject.
+    /// The issuer, in the form of the subject.
     pub issuer: String,
-    /// From when on it is valid.
+    /// The time from which the certificate is valid.
     pub not_before: SystemTime,
-    /// Until when it is valid.
+    /// The time until which the certificate is valid.
     pub not_after: SystemTime,
-    /// SHA-256 of all of it, as `AB:CD:...`.
+    /// SHA-256 of the whole certificate, as `AB:CD:...`.
     pub fingerprint: String,
-    /// Its number with its issuer, as hexadecimal digits.
+    /// The serial number that the issuer gave the certificate, as hexadecimal digits.
     pub serial: String,
 }
 
 impl Certificate {
-    /// Reads a certificate (DER); `None` if it is none.
+    /// Parses a certificate (DER); `None` if the bytes are no certificate.
     #[must_use]
     pub fn parse(der: &[u8]) -> Option<Self> {
         let (_, parsed) = x509_parser::parse_x509_certificate(der).ok()?;
@@ -47,7 +47,8 @@ impl Certificate {
         })
     }
 
-    /// How many whole days it is still valid; negative once it has expired.
+    /// The number of whole days for which the certificate is still valid; negative once it has
+    /// expired.
     #[must_use]
     pub fn days_left(&self) -> i64 {
         let days = |span: Duration| i64::try_from(span.as_secs() / 86400).unwrap_or(i64::MAX);
@@ -57,7 +58,7 @@ impl Certificate {
         }
     }
 
-    /// Whether whoever it is for has issued it.
+    /// Whether the certificate was issued by its own subject.
     #[must_use]
     pub fn is_self_issued(&self) -> bool {
         self.subject == self.issuer
@@ -117,7 +118,7 @@ pub(crate) fn timestamp(time: SystemTime) -> String {
     )
 }
 
-/// Two digits an octet, with colons between them.
+/// The octets as two hexadecimal digits each, with colons in between.
 fn with_colons(octets: &[u8]) -> String {
     octets.iter().map(|octet| HEXUPPER.encode(&[*octet])).collect::<Vec<_>>().join(":")
 }

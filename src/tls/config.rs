@@ -1,4 +1,4 @@
-//! From options to rustls's configuration, each made once for the whole process.
+//! The configurations of rustls, made from options once for the whole process.
 
 use std::collections::HashMap;
 use std::io;
@@ -18,24 +18,25 @@ use super::verify::{Trust, Witness};
 use super::wording::{Reason, words};
 use crate::error::{Error, Result};
 
-/// So many configurations are kept; a run that makes up more of them than that makes them anew.
+/// How many configurations are kept. A run with more than these builds them again.
 const KEPT: usize = 64;
 
-/// What all sessions with the same options share.
+/// The part that all sessions with the same options share.
 #[derive(Clone, Debug)]
 pub(super) struct Prepared {
     config: Arc<ClientConfig>,
     trust: Arc<Trust>,
 }
 
-/// What a configuration depends on; the rest is each handshake's own.
+/// The options that a configuration depends on; other options belong to each handshake.
 type Key =
     (Option<Arc<[u8]>>, Option<Version>, Option<Version>, Option<Arc<[u8]>>, Option<Arc<[u8]>>);
 
 static PREPARED: LazyLock<Mutex<HashMap<Key, Prepared>>> = LazyLock::new(Mutex::default);
 pub(super) static PROVIDER: LazyLock<Arc<CryptoProvider>> =
     LazyLock::new(|| Arc::new(rustls::crypto::ring::default_provider()));
-/// Reading the system's roots takes up to 50 ms, and most runs need none.
+/// The system's roots, read on first use: reading them takes up to 50 ms, and most runs do not need
+/// them.
 static SYSTEM: LazyLock<RootCertStore> = LazyLock::new(|| {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -43,11 +44,11 @@ static SYSTEM: LazyLock<RootCertStore> = LazyLock::new(|| {
 });
 
 impl Options {
-    /// Makes sure that handshakes can be made with these: that what should be PEM is, that the key
-    /// is the certificate's.
+    /// Checks that handshakes can be made with these options: that PEM data can be read, and that
+    /// the key belongs to the certificate.
     ///
     /// # Errors
-    /// Usage, saying which of them is wrong.
+    /// A usage error that says which option is wrong.
     pub fn check(&self) -> Result<()> {
         prepared(self.parts()).map(drop)
     }
@@ -77,7 +78,7 @@ fn prepare(options: &Parts) -> Result<Prepared> {
     let builder = builder.map_err(|error| {
         Error::usage(format!("TLS cannot be set up: {}", words(&error.to_string())))
     })?;
-    // Replaced by the witness of each handshake.
+    // Replaced by the verifier of each handshake.
     let builder = builder
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Witness::new(Arc::clone(&trust), false)));
@@ -96,7 +97,7 @@ fn prepare(options: &Parts) -> Result<Prepared> {
                 .hint("give both: #{cert: ..., key: ...}, or --cert FILE --key FILE"));
         }
     };
-    // A resumed session would not show its certificate again.
+    // In a resumed session, the server would not present its certificate again.
     config.resumption = Resumption::disabled();
     Ok(Prepared { config: Arc::new(config), trust })
 }
@@ -172,7 +173,7 @@ pub(super) fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>> {
     })
 }
 
-/// One handshake to be made.
+/// A handshake that is about to be made.
 #[derive(Debug)]
 pub(crate) struct Attempt {
     options: Options,
@@ -182,10 +183,10 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    /// A handshake with a server at this host, if there is one.
+    /// Prepares a handshake with a server at this host, if the host is known.
     ///
     /// # Errors
-    /// Usage if the options are wrong, or where there is no name to hold the certificate
+    /// A usage error if the options are wrong, or if there is no name to verify the certificate
     /// against.
     pub(crate) fn new(options: &Options, host: Option<&str>) -> Result<Self> {
         let parts = options.parts();
@@ -208,7 +209,7 @@ impl Attempt {
         self.name.clone()
     }
 
-    /// What came about.
+    /// The parameters that the handshake agreed on.
     ///
     /// # Errors
     /// I/o if the secrets could not be written to the key log.
@@ -219,7 +220,7 @@ impl Attempt {
         Ok(Established::new(connection, &self.name, &self.witness.seen()))
     }
 
-    /// Why it came to nothing.
+    /// Explains why the handshake failed.
     pub(crate) fn reason(&self, error: &io::Error) -> Reason {
         let parts = self.options.parts();
         reason::of_handshake(error, &self.witness.seen(), &self.name, (parts.min, parts.max))
@@ -228,7 +229,8 @@ impl Attempt {
 
 fn server_name(options: &Parts, host: Option<&str>) -> Result<ServerName<'static>> {
     let wanted = options.sni.as_deref().or(host).map(|name| name.strip_suffix('.').unwrap_or(name));
-    // If nothing is held against it, any name will do that is not sent.
+    // Verification is off, so the name does not matter; 0.0.0.0 because rustls sends no SNI for
+    // addresses.
     let name = wanted.or(options.unverified.then_some("0.0.0.0")).ok_or_else(|| {
         Error::usage("there is no name to hold the server's certificate against")
             .hint("say which one is meant: #{sni: \"mail.example.com\"}")

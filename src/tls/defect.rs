@@ -1,37 +1,38 @@
-//! What no server's certificate may have, whoever issued it, in words.
+//! Defects that no server's certificate may have, whoever issued it, in words.
 
 use std::net::IpAddr;
 
 use x509_parser::prelude::{ParsedExtension, X509Certificate, X509Version};
 use x509_parser::public_key::PublicKey;
 
-/// One reason not to accept a certificate, and what would be right in its place.
+/// A reason to refuse a certificate, and what would be right instead.
 pub(super) struct Defect {
-    /// Goes on after "the certificate": "is of X.509 version 1".
+    /// Continues the words "the certificate", as in "is of X.509 version 1".
     pub(super) what: String,
     pub(super) wanted: String,
 }
 
-/// What a certificate is used for in a chain.
+/// The role of a certificate in a chain.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     Server,
     Issuer,
 }
 
-/// The sizes of RSA keys, in bits, whose signatures ring verifies.
+/// The sizes of RSA keys in bits whose signatures ring can verify.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 const GOOD_KEY: &str =
     "an RSA key of 2048 to 8192 bits, an ECDSA key on P-256 or P-384, or an Ed25519 key";
 
-/// All defects of a certificate in this role, the one that matters most first.
+/// All defects of a certificate in this role, the most important first.
 pub(super) fn defects(certificate: &X509Certificate<'_>, role: Role) -> Vec<Defect> {
     let self_issued = certificate.subject().as_raw() == certificate.issuer().as_raw();
     let is_ca = certificate.is_ca();
     let found = [
         version(certificate),
         key(certificate),
-        // Nothing depends on the signature of a certificate that issued itself.
+        // A certificate that issued itself is not verified by its signature, so the signature does
+        // not matter.
         if self_issued { None } else { signature(certificate) },
         critical_extension(certificate),
         match role {
@@ -101,7 +102,7 @@ fn key(certificate: &X509Certificate<'_>) -> Option<Defect> {
     Some(defect(what, GOOD_KEY))
 }
 
-/// How long a number is, in bits, without leading zeros.
+/// The length of a number in bits, without leading zeros.
 fn bits(number: &[u8]) -> usize {
     let start = number.iter().position(|byte| *byte != 0).unwrap_or(number.len());
     let number = &number[start..];
@@ -136,7 +137,7 @@ fn signature(certificate: &X509Certificate<'_>) -> Option<Defect> {
     ))
 }
 
-/// The extensions that webpki knows; any other one that is critical ends the verification
+/// The extensions that webpki knows. Any other extension that is critical makes verification fail
 /// (RFC 5280 section 4.2).
 const KNOWN_EXTENSIONS: [&str; 7] = [
     "2.5.29.15",
@@ -193,7 +194,7 @@ fn purpose(certificate: &X509Certificate<'_>) -> Option<Defect> {
     ))
 }
 
-/// A certificate whose only name is in its subject.
+/// The defect of a certificate whose only name is in its subject.
 pub(super) fn nameless(certificate: &X509Certificate<'_>) -> Option<Defect> {
     let named = certificate.extensions().iter().any(|extension| {
         matches!(extension.parsed_extension(), ParsedExtension::SubjectAlternativeName(_))
@@ -206,7 +207,7 @@ pub(super) fn nameless(certificate: &X509Certificate<'_>) -> Option<Defect> {
     })
 }
 
-/// A host as a subject alternative name would have it.
+/// The subject alternative name for a host.
 pub(super) fn alternative_name(host: &str) -> String {
     let kind = if host.parse::<IpAddr>().is_ok() { "IP" } else { "DNS" };
     format!("{kind}:{host}")

@@ -1,4 +1,4 @@
-//! What came of a handshake.
+//! The outcome of a handshake.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,25 +10,24 @@ use super::certificate::Certificate;
 use super::unverified;
 use super::verify::Seen;
 
-/// TLS as it is spoken on a session.
+/// The TLS parameters of a session.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Established {
     /// The version: `1.2` or `1.3`.
     pub version: String,
-    /// The cipher suite, by its IANA name.
+    /// The cipher suite by its IANA name.
     pub cipher: String,
-    /// The name that the certificate was held against, and that was asked for where it is no
-    /// address.
+    /// The name that the certificate was verified against. Unless it is an address, it was also
+    /// sent to the server (SNI).
     pub name: String,
-    /// What is wrong with the certificate, if that was to be no reason to end; `None` if
-    /// nothing is.
+    /// Why verification would have failed, if it was off; `None` if the certificate is valid.
     pub fault: Option<String>,
-    /// The certificate that the server showed.
+    /// The certificate that the server presented.
     pub certificate: Option<Certificate>,
     /// How long the handshake took.
     pub handshake: Duration,
-    /// The peer closed the connection without saying so by TLS first.
+    /// Whether the peer closed the connection without a `close_notify`.
     pub(crate) cut: bool,
 }
 
@@ -41,7 +40,7 @@ impl Established {
         Self { version, cipher, name, fault, certificate, handshake: Duration::ZERO, cut: false }
     }
 
-    /// The same for monitors.
+    /// The parameters as monitoring reports them.
     #[cfg(feature = "script")]
     pub(crate) fn measured(&self) -> crate::outcome::Encrypted {
         let certificate = self.certificate.as_ref();
@@ -54,7 +53,7 @@ impl Established {
         }
     }
 
-    /// What came of a handshake that a client began.
+    /// The outcome of a handshake that a client began.
     pub(crate) fn accepted(connection: &ServerConnection) -> Self {
         let (version, cipher) = agreed(connection);
         let presented = connection.peer_certificates().and_then(|chain| chain.first());
@@ -71,7 +70,7 @@ impl Established {
         }
     }
 
-    /// Whether the certificate is one that is trusted, valid, and for the name.
+    /// Whether the certificate is trusted, valid now, and for the name.
     #[must_use]
     pub fn is_verified(&self) -> bool {
         self.fault.is_none()
@@ -90,20 +89,20 @@ fn agreed(connection: &CommonState) -> (String, String) {
         .negotiated_cipher_suite()
         .and_then(|cipher| cipher.suite().as_str())
         .unwrap_or("no cipher suite");
-    // rustls has names of its own for the suites of TLS 1.3.
+    // rustls has its own names for the suites of TLS 1.3.
     let cipher = cipher
         .strip_prefix("TLS13_")
         .map_or_else(|| cipher.to_owned(), |rest| format!("TLS_{rest}"));
     (version, cipher)
 }
 
-/// What a server's transcript says of a connection.
+/// The version and the cipher suite as a server's transcript shows them.
 pub(crate) fn spoken(connection: &ServerConnection) -> String {
     let (version, cipher) = agreed(connection);
     format!("{version} with {cipher}")
 }
 
-/// As the transcript has it.
+/// The parameters as the transcript shows them.
 impl fmt::Display for Established {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} with {}, ", self.version, self.cipher)?;

@@ -1,4 +1,4 @@
-//! What is known of TLS on a session, as names and texts: what a recording keeps of a handshake.
+//! The facts about TLS on a session as names and texts, which a recording keeps of a handshake.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use super::{Certificate, Established};
 
 impl Established {
-    /// All of it, by name.
+    /// All facts, each with its name.
     pub(crate) fn facts(&self) -> Vec<(&'static str, String)> {
         let mut facts = vec![
             ("version", self.version.clone()),
@@ -29,7 +29,7 @@ impl Established {
         facts
     }
 
-    /// The same, read back; what is missing is empty.
+    /// Reads the facts back; facts that are missing become empty.
     pub(crate) fn of(facts: &BTreeMap<String, String>) -> Self {
         let fact = |name: &str| facts.get(name).cloned().unwrap_or_default();
         let certificate = facts.contains_key("subject").then(|| Certificate {
@@ -53,7 +53,7 @@ impl Established {
     }
 }
 
-/// Seconds since 1970; times before it are that.
+/// Seconds since 1970; earlier times become 0.
 fn seconds(time: SystemTime) -> String {
     time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs()).to_string()
 }

@@ -1,4 +1,4 @@
-//! The secrets of handshakes, for Wireshark.
+//! A log of the secrets of handshakes, for Wireshark.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -11,17 +11,18 @@ use data_encoding::HEXLOWER;
 
 use crate::error::{Error, Kind, Result};
 
-/// A file of secrets: a label, the client's random and a secret to a line, the last two as hex.
+/// A file of secrets. Each line has a label, the client's random and a secret; the last two in hex.
 pub(super) struct KeyLog(Mutex<State>);
 
 struct State {
     file: File,
-    /// The first write that failed; handshakes cannot fail over it when it happens.
+    /// The error of the first failed write. It is reported later, because rustls lets no handshake
+    /// fail over it.
     failed: Option<io::Error>,
 }
 
 impl KeyLog {
-    /// Appends to a file, which nobody else may read where it is made here.
+    /// Opens a file to append to. If the file is created here, only its owner may read it.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
         let file = file.map_err(|error| {
@@ -30,7 +31,7 @@ impl KeyLog {
         Ok(Self(Mutex::new(State { file, failed: None })))
     }
 
-    /// Says whether all secrets so far could be written.
+    /// Fails if a secret could not be written.
     pub(super) fn check(&self) -> Result<()> {
         match self.0.lock().unwrap_or_else(PoisonError::into_inner).failed.take() {
             Some(error) => {
@@ -46,7 +47,7 @@ impl rustls::KeyLog for KeyLog {
         let (random, secret) = (HEXLOWER.encode(client_random), HEXLOWER.encode(secret));
         let line = format!("{label} {random} {secret}\n");
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // One write a line, so that runs that share a file do not mix theirs.
+        // One write for each line, so that lines of several runs in one file do not get mixed.
         if let Err(error) = state.file.write_all(line.as_bytes()) {
             state.failed.get_or_insert(error);
         }

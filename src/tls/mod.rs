@@ -1,9 +1,9 @@
-//! TLS by rustls: options, what a certificate says, and why a handshake came to nothing.
+//! TLS by rustls: options, the contents of certificates, and why a handshake failed.
 //!
-//! Versions 1.2 (RFC 5246) and 1.3 (RFC 8446) are spoken. A certificate is held against the roots
-//! of the system, or against a CA that is given, and against the name of the server (RFC 9525): the
-//! host of the URL, unless another is given. Sessions resume nothing, so that each handshake shows
-//! the server's certificate.
+//! Versions 1.2 (RFC 5246) and 1.3 (RFC 8446) are supported. A certificate is verified against the
+//! roots of the system, or against a given CA, and against the name of the server (RFC 9525): the
+//! host of the URL, unless another name is given. TLS sessions are never resumed, so that each
+//! handshake shows the server's certificate.
 
 mod authority;
 mod certificate;

@@ -1,4 +1,4 @@
-//! What a caller may ask of TLS.
+//! The TLS options of a caller.
 
 use std::fmt;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::keylog::KeyLog;
 use crate::error::{Error, Result};
 
-/// How TLS is to be put on a session.
+/// How TLS is set up on a session.
 ///
 /// ```
 /// use mailexpect::tls::{Options, Version};
@@ -22,7 +22,7 @@ pub struct Options(Arc<Parts>);
 
 #[derive(Clone, Default)]
 pub(super) struct Parts {
-    /// The certificates that are trusted, in place of the system's.
+    /// The trusted certificates, in place of the system's roots.
     pub(super) ca: Option<Arc<[u8]>>,
     pub(super) unverified: bool,
     pub(super) sni: Option<String>,
@@ -34,21 +34,22 @@ pub(super) struct Parts {
     pub(super) keylog: Option<Arc<KeyLog>>,
 }
 
-/// A version of TLS that is spoken here.
+/// A TLS version that mailexpect supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Version {
-    /// RFC 5246.
+    /// TLS 1.2 (RFC 5246).
     V1_2,
-    /// RFC 8446.
+    /// TLS 1.3 (RFC 8446).
     V1_3,
 }
 
 impl Version {
-    /// Reads `1.2` or `1.3`.
+    /// Parses `1.2` or `1.3`.
     ///
     /// # Errors
-    /// Usage for anything else; for an older version it says that there is none here.
+    /// A usage error for anything else; for an older version, the error says that it is not
+    /// supported.
     pub fn parse(text: &str) -> Result<Self> {
         match text {
             "1.2" => Ok(Self::V1_2),
@@ -70,67 +71,67 @@ impl fmt::Display for Version {
 }
 
 impl Options {
-    /// The system's roots, the host of the URL for a name, versions 1.2 and 1.3, no certificate of
-    /// our own.
+    /// The defaults: the system's roots, the host of the URL as the server's name, versions 1.2 and
+    /// 1.3, and no client certificate.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Trusts these certificates (PEM) alone, in place of the system's roots. One that a server
-    /// shows itself is trusted as it is, whether it is a CA or not.
+    /// Trusts only these certificates (PEM), in place of the system's roots. If one of them is the
+    /// server's own certificate, it is trusted, whether or not it is a CA.
     #[must_use]
     pub fn ca(self, pem: impl Into<Vec<u8>>) -> Self {
         self.with(|parts| parts.ca = Some(pem.into().into()))
     }
 
-    /// Whether the certificate is held against anything; without, the transcript says so, and what
-    /// is wrong with it.
+    /// Sets whether the certificate is verified. Without verification, the transcript says so, and
+    /// says what is wrong with the certificate.
     #[must_use]
     pub fn verify(self, verify: bool) -> Self {
         self.with(|parts| parts.unverified = !verify)
     }
 
-    /// The name that is asked for (SNI, RFC 6066 section 3) and that the certificate is held
-    /// against, in place of the host of the URL.
+    /// Sets the server's name, in place of the host of the URL: it is sent to the server (SNI, RFC
+    /// 6066 section 3), and the certificate has to be for it.
     #[must_use]
     pub fn sni(self, name: impl Into<String>) -> Self {
         self.with(|parts| parts.sni = Some(name.into()))
     }
 
-    /// The oldest version that is offered.
+    /// Sets the oldest version to offer.
     #[must_use]
     pub fn min(self, version: Version) -> Self {
         self.with(|parts| parts.min = Some(version))
     }
 
-    /// The newest version that is offered.
+    /// Sets the newest version to offer.
     #[must_use]
     pub fn max(self, version: Version) -> Self {
         self.with(|parts| parts.max = Some(version))
     }
 
-    /// Our own certificate (PEM), with its chain after it, for servers that ask for one; needs
-    /// [`Options::key`].
+    /// Sets our own certificate (PEM), followed by its chain, for servers that ask for one; also
+    /// needs [`Options::key`].
     #[must_use]
     pub fn cert(self, pem: impl Into<Vec<u8>>) -> Self {
         self.with(|parts| parts.cert = Some(pem.into().into()))
     }
 
-    /// The private key (PEM) of [`Options::cert`].
+    /// Sets the private key (PEM) of [`Options::cert`].
     #[must_use]
     pub fn key(self, pem: impl Into<Vec<u8>>) -> Self {
         self.with(|parts| parts.key = Some(pem.into().into()))
     }
 
-    /// Leaves bytes that came in clear after the go-ahead for TLS to be read before what comes by
-    /// TLS, as a client would that can be fooled; they are an error else.
+    /// Keeps bytes that came in clear after the go-ahead for TLS, and lets them be read before the
+    /// bytes inside TLS, as a vulnerable client would. Without this, such bytes are an error.
     #[must_use]
     pub fn keep_injected(self, keep: bool) -> Self {
         self.with(|parts| parts.keep_injected = keep)
     }
 
-    /// What of these nobody should read: the lines of the private key.
+    /// The secret parts of the options: the lines of the private key.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &[u8]> {
         secret_lines(self.0.key.as_deref().unwrap_or_default())
     }
@@ -141,10 +142,10 @@ impl Options {
     }
 
     /// Appends the secrets of each handshake to a file, in the NSS key log format that Wireshark
-    /// reads. Whoever has the file can read what was said.
+    /// reads. Anyone with this file and the captured packets can decrypt the session.
     ///
     /// # Errors
-    /// Usage if the file cannot be written.
+    /// A usage error if the file cannot be written.
     pub fn keylog(self, path: impl AsRef<Path>) -> Result<Self> {
         let keylog = Arc::new(KeyLog::open(path.as_ref())?);
         Ok(self.with(|parts| parts.keylog = Some(keylog)))
@@ -160,7 +161,7 @@ impl Options {
     }
 }
 
-/// Without the certificates, and above all without the key.
+/// Shows neither the certificates nor the private key.
 impl fmt::Debug for Parts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")

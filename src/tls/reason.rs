@@ -1,4 +1,4 @@
-//! Why a handshake came to nothing, in words.
+//! Why a handshake failed, in words.
 
 use std::io;
 
@@ -10,18 +10,18 @@ use super::unverified;
 use super::verify::Seen;
 use super::wording::{Reason, snake_case, words};
 
-/// Whether bytes that a peer begins with could be a TLS record (RFC 8446 section 5.1).
+/// Whether a peer's first bytes could be a TLS record (RFC 8446 section 5.1).
 pub(crate) fn looks_like_tls(first: &[u8]) -> bool {
     first.first().is_none_or(|kind| (20..=24).contains(kind))
         && first.get(1).is_none_or(|major| *major == 3)
 }
 
-/// The fault that rustls found, inside of what it hands on as an error of input.
+/// The error of rustls inside an I/O error of kind `InvalidData`.
 fn fault(error: &io::Error) -> Option<&Fault> {
     error.get_ref()?.downcast_ref()
 }
 
-/// Why a handshake came to nothing.
+/// Explains why a handshake failed.
 pub(super) fn of_handshake(
     error: &io::Error,
     seen: &Seen,
@@ -68,7 +68,7 @@ pub(super) fn of_handshake(
     }
 }
 
-/// Why a stream of TLS broke off; `None` if the fault is none of TLS's.
+/// Explains why a TLS stream broke off; `None` if the error does not come from TLS.
 pub(crate) fn of_stream(error: &io::Error) -> Option<Reason> {
     Some(match fault(error)? {
         Fault::AlertReceived(alert) => of_alert(*alert),
@@ -90,7 +90,7 @@ fn no_version(came: &str, (min, max): (Option<Version>, Option<Version>)) -> Rea
     Reason::new("the server speaks no version of TLS that is wanted", wanted, came, hint)
 }
 
-/// Why a client's handshake came to nothing, for a server's transcript.
+/// Explains why the handshake of a client failed, for a server's transcript.
 pub(crate) fn of_client(error: &io::Error) -> String {
     match fault(error) {
         Some(Fault::AlertReceived(alert)) => format!("the client's alert {}", name(*alert)),

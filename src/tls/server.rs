@@ -1,4 +1,4 @@
-//! TLS as a server puts it on: whose certificate it shows, and what it asks of clients.
+//! TLS on the server's side: which certificate the server presents, and what it asks of clients.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use super::config::{self, PROVIDER};
 use super::options::Version;
 use crate::error::{Error, Result};
 
-/// How a server puts TLS on. Unless told otherwise, it shows a certificate for `localhost` and the
-/// loopback addresses that the listener's throw-away authority has issued.
+/// How a server sets up TLS. Unless set, it presents a certificate for `localhost` and the loopback
+/// addresses, issued by the listener's throw-away authority.
 ///
 /// ```
 /// use mailexpect::tls::{Flaw, ServerOptions, Version};
@@ -31,7 +31,7 @@ pub struct ServerOptions {
     garbage: bool,
 }
 
-/// A private key, which debug forms do not show.
+/// A private key, which is not shown by `Debug`.
 #[derive(Clone)]
 struct Key(Arc<[u8]>);
 
@@ -42,56 +42,57 @@ impl std::fmt::Debug for Key {
 }
 
 impl ServerOptions {
-    /// A certificate of the listener's authority, TLS 1.2 or 1.3, and no client certificate.
+    /// The defaults: a certificate of the listener's authority, TLS 1.2 or 1.3, and no client
+    /// certificate.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What is wrong with the certificate.
+    /// Sets what is wrong with the certificate.
     #[must_use]
     pub fn flaw(self, flaw: Flaw) -> Self {
         Self { flaw, ..self }
     }
 
-    /// A certificate chain of one's own, as PEM; it needs a key.
+    /// Sets the certificate chain, as PEM; also needs [`ServerOptions::key`].
     #[must_use]
     pub fn cert(self, pem: impl Into<Vec<u8>>) -> Self {
         Self { cert: Some(pem.into().into()), ..self }
     }
 
-    /// The key of that certificate, as PEM.
+    /// Sets the private key of the certificate, as PEM.
     #[must_use]
     pub fn key(self, pem: impl Into<Vec<u8>>) -> Self {
         Self { key: Some(Key(pem.into().into())), ..self }
     }
 
-    /// The lowest version that is spoken.
+    /// Sets the lowest version to accept.
     #[must_use]
     pub fn min(self, version: Version) -> Self {
         Self { min: Some(version), ..self }
     }
 
-    /// The highest version that is spoken.
+    /// Sets the highest version to accept.
     #[must_use]
     pub fn max(self, version: Version) -> Self {
         Self { max: Some(version), ..self }
     }
 
-    /// Demands a client certificate that one of these authorities has issued, as PEM.
+    /// Demands a client certificate that one of these authorities (PEM) has issued.
     #[must_use]
     pub fn client_ca(self, pem: impl Into<Vec<u8>>) -> Self {
         Self { client_ca: Some(pem.into().into()), ..self }
     }
 
-    /// Sends these bytes in clear right after the go-ahead of STARTTLS, as a man in the middle would;
-    /// a client that takes them for what came by TLS is at fault (CVE-2011-0411).
+    /// Sends these bytes in clear right after the go-ahead of STARTTLS, as a man in the middle
+    /// would. A client that treats them as received by TLS is vulnerable (CVE-2011-0411).
     #[must_use]
     pub fn inject(self, bytes: impl Into<Vec<u8>>) -> Self {
         Self { inject: bytes.into().into(), ..self }
     }
 
-    /// Sends bytes that are no TLS in place of the handshake, and closes.
+    /// Sends plain text in place of the handshake, and closes.
     #[must_use]
     pub fn garbage(self, garbage: bool) -> Self {
         Self { garbage, ..self }
@@ -105,13 +106,13 @@ impl ServerOptions {
         self.garbage
     }
 
-    /// The private key's lines, which are secret.
+    /// The lines of the private key, which are secret.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &[u8]> {
         let key = self.key.as_ref().map_or(&[][..], |key| &key.0);
         super::options::secret_lines(key)
     }
 
-    /// The configuration, with a certificate of the authority if none is given.
+    /// The configuration for rustls, with a certificate of the authority if the options have none.
     pub(crate) fn config(&self, authority: &Authority) -> Result<Arc<ServerConfig>> {
         let (certificate, key) = match (&self.cert, &self.key) {
             (Some(cert), Some(Key(key))) => {

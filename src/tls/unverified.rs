@@ -1,4 +1,4 @@
-//! What is wrong with a certificate that a server showed, and what to do about it.
+//! What is wrong with a certificate that a server presented, and what to do about it.
 
 use std::time::SystemTime;
 
@@ -14,7 +14,7 @@ use super::wording::{Reason, words};
 
 const ALL_THE_SAME: &str = "to go on all the same: #{verify: false}, or --insecure";
 
-/// Why a certificate was not accepted for a name.
+/// Explains why a certificate was not accepted for a name.
 pub(super) fn reason(fault: &Fault, seen: &Seen, name: &str) -> Reason {
     let Fault::InvalidCertificate(error) = fault else {
         return Reason::new(
@@ -49,7 +49,7 @@ pub(super) fn reason(fault: &Fault, seen: &Seen, name: &str) -> Reason {
     }
 }
 
-/// One certificate of what was shown or given.
+/// A certificate that was presented or given as trusted.
 struct Link<'a> {
     role: Role,
     said: Certificate,
@@ -71,11 +71,11 @@ impl Link<'_> {
     }
 }
 
-/// What a fault is explained from.
+/// The data that a fault is explained from.
 struct View<'a> {
     seen: &'a Seen,
     name: &'a str,
-    /// The server's certificate, those that came with it, and those that are trusted.
+    /// The server's certificate, the certificates that came with it, and the trusted ones.
     chain: Vec<Link<'a>>,
 }
 
@@ -97,7 +97,7 @@ impl View<'_> {
         Reason::new(why, wanted, came, format!("{}; {ALL_THE_SAME}", hint.as_ref()))
     }
 
-    /// What else is wrong with the server's certificate, so that a new one is right at once.
+    /// Further defects of the server's certificate, so that its replacement will be right at once.
     fn besides(&self) -> String {
         let found = self.leaf().map(|leaf| defects(&leaf.parsed, Role::Server));
         listed(&found.unwrap_or_default(), "; besides, it ")
@@ -166,8 +166,7 @@ impl View<'_> {
         self.leaf().is_some_and(|leaf| leaf.said.is_self_issued())
     }
 
-    /// Faults for which webpki has a name of its own: what they mean is read from the
-    /// certificates.
+    /// Explains faults that webpki does not name precisely, by reading the certificates.
     fn other(&self, error: &CertificateError) -> Reason {
         let trusted =
             self.seen.certificates.first().is_some_and(|leaf| self.seen.given.contains(leaf));
@@ -222,7 +221,7 @@ impl View<'_> {
     }
 }
 
-/// Several defects as one sentence.
+/// Joins several defects into one sentence.
 fn listed(found: &[Defect], before: &str) -> String {
     let what: Vec<_> = found.iter().map(|defect| defect.what.as_str()).collect();
     match what.split_last() {

@@ -1,5 +1,5 @@
-//! Holding a server's certificate against what is trusted, and keeping it for whoever asks
-//! afterwards.
+//! Verifying a server's certificate against the trusted ones, and keeping it to be looked at after
+//! the handshake.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,20 +13,20 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 
 use super::certificate::Certificate;
 
-/// Schemes that nothing here verifies, offered only if nothing is to be verified: SHA-1 with RSA,
-/// ECDSA and DSA; SHA-224 with RSA and ECDSA; DSA with SHA-256; RSASSA-PSS keys; ECDSA on Brainpool
-/// curves; ML-DSA.
+/// Signature schemes that cannot be verified here and are offered only if verification is off:
+/// SHA-1 with RSA, ECDSA and DSA; SHA-224 with RSA and ECDSA; DSA with SHA-256; RSASSA-PSS keys;
+/// ECDSA on Brainpool curves; ML-DSA.
 const UNVERIFIED: [u16; 15] = [
     0x0201, 0x0203, 0x0202, 0x0301, 0x0303, 0x0402, 0x0809, 0x080a, 0x080b, 0x081a, 0x081b, 0x081c,
     0x0904, 0x0905, 0x0906,
 ];
 
-/// What is trusted.
+/// The trusted certificates.
 #[derive(Debug)]
 pub(super) struct Trust {
-    /// `None` if the system has no roots at all.
+    /// The verifier for the trusted roots; `None` if the system has no roots at all.
     pub(super) roots: Option<Arc<WebPkiServerVerifier>>,
-    /// The certificates that were given, each trusted as it is.
+    /// The certificates that the caller gave, each of which is trusted by itself.
     pub(super) given: Vec<CertificateDer<'static>>,
     pub(super) provider: Arc<CryptoProvider>,
 }
@@ -42,16 +42,16 @@ impl Trust {
         let Some(roots) = &self.roots else { return Err(CertificateError::UnknownIssuer.into()) };
         match roots.verify_server_cert(certificate, chain, name, &[], now) {
             Ok(_) => Ok(()),
-            // A certificate that says of itself that it is a CA is no server's to webpki, though
-            // that is how most are made that were signed by themselves. Who gives it as the one to
-            // trust means this very one.
+            // webpki refuses a certificate with CA:TRUE as a server's, although most self-signed
+            // certificates have it. A caller who gives this certificate as the trusted one means
+            // exactly this certificate.
             Err(_) if self.given.contains(certificate) => hold_itself(certificate, name, now),
             Err(error) => Err(error),
         }
     }
 }
 
-/// Whether a certificate that is trusted as it is is valid now, and for the name.
+/// Checks that a certificate which is trusted by itself is valid now, and is for the name.
 fn hold_itself(
     certificate: &CertificateDer<'_>,
     name: &ServerName<'_>,
@@ -72,20 +72,20 @@ fn hold_itself(
 #[derive(Debug)]
 pub(super) struct Witness {
     trust: Arc<Trust>,
-    /// What is wrong with the certificate is noted and no reason to end.
+    /// Whether a fault of the certificate is only recorded, and does not end the handshake.
     lenient: bool,
     seen: Mutex<Seen>,
 }
 
-/// What a server showed, and what was wrong with it.
+/// The certificates that a server presented, and the fault that was found.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seen {
-    /// The server's certificate, and those that came with it.
+    /// The server's certificate, and the certificates that came with it.
     pub(super) certificates: Vec<CertificateDer<'static>>,
-    /// The certificates that are trusted, if they were given and are not the system's.
+    /// The trusted certificates, if the caller gave them instead of using the system's.
     pub(super) given: Vec<CertificateDer<'static>>,
     pub(super) fault: Option<Error>,
-    /// How the handshake is signed, if the fault is in that and not in a certificate.
+    /// The scheme of the handshake's signature, if the fault is there and not in a certificate.
     pub(super) handshake: Option<SignatureScheme>,
 }
 
@@ -98,7 +98,7 @@ impl Witness {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes what a check found; without verification, that is no reason to end.
+    /// Records the fault that a check found. Without verification, the handshake goes on.
     fn judge<T>(&self, checked: Result<(), Error>, fine: T) -> Result<T, Error> {
         let Err(error) = checked else { return Ok(fine) };
         self.seen().fault.get_or_insert(error.clone());
@@ -112,7 +112,8 @@ impl Witness {
     ) -> Result<HandshakeSignatureValid, Error> {
         let checked = checked.map(drop).map_err(|error| match error {
             Error::InvalidCertificate(_) => error,
-            // A scheme that was offered so that the certificate is seen, and cannot be verified.
+            // A signature whose scheme was offered only to see the certificate, and cannot be
+            // verified.
             _ => CertificateError::UnsupportedSignatureAlgorithmContext {
                 signature_algorithm_id: Vec::new(),
                 supported_algorithms: Vec::new(),
@@ -170,9 +171,10 @@ impl ServerCertVerifier for Witness {
         self.judge_handshake(signed.scheme, checked)
     }
 
-    /// What is verified here comes first, so that a server with several keys takes one of those. A
-    /// server whose only key is of another kind would break off before it showed its certificate;
-    /// if these are offered too, the certificate is seen, and can be named or let pass.
+    /// Schemes that can be verified come first, so that a server with several keys uses one of
+    /// these. A server whose only key is of another kind would abort before it presents its
+    /// certificate. Because the other schemes are offered too, the certificate is seen, and can be
+    /// named in the error or accepted.
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         let mut schemes = self.trust.provider.signature_verification_algorithms.supported_schemes();
         schemes.extend([SignatureScheme::ECDSA_NISTP521_SHA512, SignatureScheme::ED448]);

@@ -1,13 +1,13 @@
-//! How it is told why there is no TLS.
+//! Errors about TLS, in words.
 
-/// Why there is no TLS, what was wanted, what came, and what to try next.
+/// Why TLS failed, what was wanted, what came, and what to try next.
 #[derive(Clone, Debug)]
 pub(crate) struct Reason {
     pub(crate) why: String,
     pub(crate) wanted: String,
     pub(crate) came: Option<String>,
     pub(crate) hint: String,
-    /// What came is no TLS at all.
+    /// Whether the peer's bytes are no TLS at all.
     pub(crate) is_plain: bool,
 }
 
@@ -36,7 +36,7 @@ impl Reason {
     }
 }
 
-/// `HandshakeFailure` as the RFCs write it: `handshake_failure`.
+/// A name such as `HandshakeFailure` as the RFCs write it: `handshake_failure`.
 pub(super) fn snake_case(name: &str) -> String {
     let mut snake = String::new();
     let mut after_lower = false;
@@ -50,8 +50,8 @@ pub(super) fn snake_case(name: &str) -> String {
     snake
 }
 
-/// A library's message in words: its identifiers are taken apart (`CaUsedAsEndEntity` becomes "ca
-/// used as end entity"), and what it prints of its own values is left out.
+/// A library's message in plain words: identifiers are split (`CaUsedAsEndEntity` becomes "ca used
+/// as end entity"), and printed values are left out.
 pub(super) fn words(message: &str) -> String {
     let shown = message.find(['(', '{', '[']).map_or(message, |at| &message[..at]);
     let word = |word: &str| {
