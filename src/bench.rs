@@ -1,8 +1,8 @@
-//! What `benches/hot` calls of the parts that are private, and nothing more.
+//! Entry points for `benches/hot` to private parts of the crate, and nothing more.
 //!
-//! A bench is a crate of its own and sees public items only, but these parts are not for anybody
-//! outside to use. So they are behind a feature that nothing depends on, wrapped as thinly as can
-//! be: a call here is the call that a session makes.
+//! A bench is a separate crate and sees only public items, but these parts are not meant for public
+//! use. So they are in a feature that nothing depends on, wrapped as thinly as possible: each call
+//! here is the call that a session makes.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -18,7 +18,7 @@ use crate::proto::{Framing as _, Protocol};
 use crate::secrets::Secrets;
 use crate::visible;
 
-/// Whether the pattern holds for a whole reply.
+/// Whether the pattern matches a whole reply.
 #[must_use]
 pub fn holds(pattern: &Pattern, reply: &[u8]) -> bool {
     pattern.matches(reply).is_some()
@@ -34,16 +34,16 @@ pub fn escape(bytes: &[u8]) -> String {
 pub struct Search<'p>(pattern::Search<'p>);
 
 impl<'p> Search<'p> {
-    /// Begins one.
+    /// Begins a search.
     ///
     /// # Errors
-    /// If the pattern cannot be searched for.
+    /// If a stream cannot be searched for the pattern.
     pub fn new(pattern: &'p Pattern) -> Result<Self> {
         pattern::Search::new(pattern).map(Self)
     }
 
-    /// Looks at what has come since the last call; the end of the match, once no further byte can
-    /// change it.
+    /// Searches the bytes that have come since the last call. Returns the end of the match, once no
+    /// further byte can change it.
     ///
     /// # Errors
     /// If the regex engine gives up.
@@ -60,43 +60,43 @@ impl<'p> Search<'p> {
 pub struct Framing(Replies);
 
 impl Framing {
-    /// The length of the reply that `held` begins with; nothing while it is not whole, or where it
-    /// is none.
+    /// The length of the reply at the start of `held`; `None` while it is incomplete, or if it is
+    /// not a reply.
     pub fn frame(&mut self, held: &[u8]) -> Option<usize> {
         self.0.frame(held).ok().flatten()
     }
 }
 
-/// One side of a dialogue with the secrets that it has learned.
+/// One side of a dialogue, with the secrets that it has learned.
 pub struct Dialogue {
     protocol: Box<dyn Protocol>,
     secrets: Secrets,
 }
 
 impl Dialogue {
-    /// A submission, before its greeting.
+    /// A submission session, before its greeting.
     #[must_use]
     pub fn submission() -> Self {
         Self { protocol: Box::new(Smtp::new("submission")), secrets: Secrets::default() }
     }
 
-    /// One of which nothing is known.
+    /// A session whose protocol is not known.
     #[must_use]
     pub fn plain() -> Self {
         Self { protocol: Box::new(Stream::default()), secrets: Secrets::default() }
     }
 
-    /// Follows what is sent; the spans of it that are secret.
+    /// Follows bytes that are sent. Returns the spans of them that are secret.
     pub fn sent(&mut self, bytes: &[u8]) -> Vec<Range<usize>> {
         self.protocol.sent(bytes, &mut self.secrets)
     }
 
-    /// Follows what is received.
+    /// Follows bytes that are received.
     pub fn received(&mut self, bytes: &[u8]) {
         self.protocol.received(bytes);
     }
 
-    /// How many replies are owed.
+    /// The number of replies that are owed.
     #[must_use]
     pub fn owed(&self) -> usize {
         self.protocol.owed()
@@ -109,7 +109,7 @@ impl Dialogue {
     }
 }
 
-/// What a session holds unread.
+/// The unread bytes of a session.
 pub struct Buffer(buffer::Buffer);
 
 impl Default for Buffer {
@@ -119,7 +119,7 @@ impl Default for Buffer {
 }
 
 impl Buffer {
-    /// Takes in what a read brought.
+    /// Appends the bytes of a read.
     pub fn fill(&mut self, bytes: &[u8]) {
         if let Some(mut room) = self.0.room() {
             room.put_slice(bytes);

@@ -1,17 +1,17 @@
-//! What a session has received and nobody has taken yet.
+//! Bytes that a session has received and no operation has taken yet.
 
 use bytes::buf::Limit;
 use bytes::{BufMut as _, Bytes, BytesMut};
 
-/// How much a session holds unread before it calls that an error, unless told otherwise.
+/// How many bytes a session may hold unread before that is an error, unless set.
 pub(crate) const DEFAULT_LIMIT: usize = 32 << 20;
-/// The first read of a session is this large: a greeting and most EHLO replies fit, and ten
-/// thousand sessions at once have one each.
+/// The size of the first read of a session. A greeting and most EHLO replies fit, and ten thousand
+/// sessions at once have one such allocation each.
 const FIRST_READ: usize = 1 << 9;
-/// Reads grow up to this while bytes keep coming.
+/// The largest size of a read; reads grow up to it while bytes keep coming.
 const LARGEST_READ: usize = 64 << 10;
 
-/// Received bytes, taken from the front, never more than a limit.
+/// Received bytes, which are taken from the front. Their number never exceeds a limit.
 #[derive(Debug)]
 pub(crate) struct Buffer {
     held: BytesMut,
@@ -45,13 +45,13 @@ impl Buffer {
         self.take_mut(count).freeze()
     }
 
-    /// The same, to be changed in place.
+    /// Takes exactly this many bytes from the front, without a copy, to be changed in place.
     pub(crate) fn take_mut(&mut self, count: usize) -> BytesMut {
         self.held.split_to(count)
     }
 
-    /// Room for the next read, or `None` at the limit. Tell [`Buffer::filled`] how much was used of
-    /// it.
+    /// Space for the next read, or `None` at the limit. Call [`Buffer::filled`] with the number of
+    /// bytes that were read into it.
     pub(crate) fn room(&mut self) -> Option<Limit<&mut BytesMut>> {
         if self.held.len() >= self.limit {
             return None;
@@ -63,17 +63,17 @@ impl Buffer {
         Some((&mut self.held).limit(left))
     }
 
-    /// How many more bytes may be held.
+    /// How many more bytes fit until the limit.
     pub(crate) fn left(&self) -> usize {
         self.limit.saturating_sub(self.held.len())
     }
 
-    /// Adds bytes that were read elsewhere, at most [`Buffer::left`].
+    /// Appends bytes that were read elsewhere, at most [`Buffer::left`].
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.held.extend_from_slice(bytes);
     }
 
-    /// A read brought this many bytes: where it was a large one, the next may be larger.
+    /// Records that a read returned this many bytes. If the read was large, the next may be larger.
     pub(crate) fn filled(&mut self, count: usize) {
         if count >= self.next_read / 2 {
             self.next_read = (self.next_read * 2).min(LARGEST_READ);

@@ -8,13 +8,13 @@ pub(crate) use shown::show;
 
 use crate::error::{Error, Result};
 
-/// The longest duration that is taken: a day. Longer ones are slips of the unit.
+/// The longest duration that is accepted: a day. Longer ones are mistakes in the unit.
 const LONGEST: Duration = Duration::from_hours(24);
 
-/// Reads `"500ms"`, `"5s"`, `"2m"`, `"1h"`, or seconds without a unit (`"1.5"`).
+/// Parses `"500ms"`, `"5s"`, `"2m"`, `"1h"`, or seconds without a unit (`"1.5"`).
 ///
 /// # Errors
-/// A usage error that shows the text and the forms that are taken.
+/// A usage error that shows the text and the accepted forms.
 pub(crate) fn parse(text: &str) -> Result<Duration> {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -30,7 +30,7 @@ pub(crate) fn parse(text: &str) -> Result<Duration> {
     from_seconds(number * scale).ok_or_else(|| unreadable(text))
 }
 
-/// Seconds as a duration: not negative, not above a day.
+/// Seconds as a duration; `None` if they are negative or more than a day.
 #[must_use]
 pub(crate) fn from_seconds(seconds: f64) -> Option<Duration> {
     let duration = Duration::try_from_secs_f64(seconds).ok()?;

@@ -1,4 +1,4 @@
-//! The one error of the crate: what went wrong in a dialogue, with its parts.
+//! The error type of the crate: what went wrong in a dialogue, with its parts.
 
 mod kind;
 #[cfg(feature = "cli")]
@@ -14,11 +14,12 @@ use crate::visible;
 
 pub use kind::Kind;
 
-/// What went wrong, with the parts a person needs to see what to do next.
+/// What went wrong, with the parts that a person needs to decide what to do next.
 ///
-/// Ask what it is by predicate ([`Error::is_timeout`] and its kin) or by its [`Error::kind`], whose
-/// name a script sees as `e.kind`. [`Debug`](fmt::Debug) adds to what [`Display`](fmt::Display) says
-/// where in the source the operation was called, and the last lines of the transcript.
+/// Query the error by predicates such as [`Error::is_timeout`], or by its [`Error::kind`], whose
+/// name a script sees as `e.kind`. [`Debug`](fmt::Debug) shows everything that
+/// [`Display`](fmt::Display) shows, and adds the place in the source at which the operation was
+/// called, and the last lines of the transcript.
 ///
 /// ```
 /// use mailexpect::{ErrorKind, Pattern};
@@ -43,17 +44,18 @@ struct Parts {
     waited: Option<Waited>,
     session: Option<String>,
     hint: Option<String>,
-    /// Where in a Rust source the operation was called, and the end of the transcript then.
+    /// The place in a Rust source at which the operation was called, and the last lines of the
+    /// transcript at that time.
     source: Option<(&'static Location<'static>, String)>,
 }
 
-/// How long an operation waited, and how long it was allowed to.
+/// How long an operation waited, and how long it might have waited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Waited {
-    /// From the operation's start to its failure.
+    /// The time from the operation's start to its failure.
     pub elapsed: Duration,
-    /// The deadline the operation had.
+    /// The time that the operation was allowed to take.
     pub allowed: Duration,
 }
 
@@ -78,13 +80,13 @@ impl Error {
         }))
     }
 
-    /// The call itself is wrong: an unknown scheme, a pattern that does not compile, a word used
-    /// where it has no sense.
+    /// Makes an error for a call that is itself wrong: an unknown scheme, a pattern that does not
+    /// compile, a word that makes no sense at its place.
     pub fn usage(message: impl Into<String>) -> Self {
         Self::new(Kind::Usage, message)
     }
 
-    /// The same parts under another headline.
+    /// Returns the error with this text as its message.
     #[cfg(feature = "script")]
     pub(crate) fn say(mut self, message: &str) -> Self {
         self.0.message = visible::printable(message);
@@ -116,7 +118,7 @@ impl Error {
         self
     }
 
-    /// Adds where in a Rust source it happened, unless that is there already.
+    /// Adds the place in a Rust source, unless the error already has one.
     pub(crate) fn with_source_place(
         mut self,
         place: &'static Location<'static>,
@@ -126,14 +128,14 @@ impl Error {
         self
     }
 
-    /// Adds the next step, unless one is there already.
+    /// Adds a hint on what to try next, unless the error already has one.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint.get_or_insert_with(|| visible::printable_lines(&hint.into()));
         self
     }
 
-    /// Masks the secrets that the error's parts hold, and leaves the words of the tool alone. What
-    /// a peer said was masked whole when it was stored.
+    /// Masks the secrets in the error's parts, and leaves our own words unchanged. What a peer said
+    /// was already masked when it was stored.
     pub(crate) fn mask(&mut self, secrets: &Learned) {
         let parts = &mut *self.0;
         let others = [
@@ -148,7 +150,7 @@ impl Error {
         }
     }
 
-    /// What sort of failure it is.
+    /// The kind of failure.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.0.kind
@@ -160,25 +162,25 @@ impl Error {
         &self.0.message
     }
 
-    /// What was wanted.
+    /// What was expected.
     #[must_use]
     pub fn expected(&self) -> Option<&str> {
         self.0.expected.as_deref()
     }
 
-    /// What came instead, control characters escaped and secrets masked.
+    /// What came instead, with control characters escaped and secrets masked.
     #[must_use]
     pub fn got(&self) -> Option<&str> {
         self.0.got.as_deref()
     }
 
-    /// The last line that was sent before (or was about to be sent), masked.
+    /// The last line that was sent before the failure, or was about to be sent, masked.
     #[must_use]
     pub fn sent(&self) -> Option<&str> {
         self.0.sent.as_deref()
     }
 
-    /// How long the operation waited of how long it might.
+    /// How long the operation waited, and how long it might have waited.
     #[must_use]
     pub fn waited(&self) -> Option<Waited> {
         self.0.waited
@@ -190,94 +192,94 @@ impl Error {
         self.0.session.as_deref()
     }
 
-    /// The next step to try, where one is known.
+    /// A hint on what to try next, if one is known.
     #[must_use]
     pub fn next_step(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
 
-    /// The deadline ran out.
+    /// Whether the deadline ran out.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         self.0.kind == Kind::Timeout
     }
 
-    /// The peer closed or reset the connection and nobody expected it.
+    /// Whether the peer closed or reset the connection unexpectedly.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.0.kind == Kind::Closed
     }
 
-    /// A whole reply came and is another one than was expected.
+    /// Whether a whole reply came that is not the expected one.
     #[must_use]
     pub fn is_mismatch(&self) -> bool {
         self.0.kind == Kind::Mismatch
     }
 
-    /// Something was about to be sent while a reply was owed or unread.
+    /// Whether something was about to be sent while a reply was owed or unread.
     #[must_use]
     pub fn is_out_of_step(&self) -> bool {
         self.0.kind == Kind::OutOfStep
     }
 
-    /// The bytes are not what the protocol allows.
+    /// Whether the peer sent bytes that the protocol does not allow.
     #[must_use]
     pub fn is_malformed(&self) -> bool {
         self.0.kind == Kind::Malformed
     }
 
-    /// More arrived than the session may hold.
+    /// Whether more bytes arrived than the session may hold.
     #[must_use]
     pub fn is_too_long(&self) -> bool {
         self.0.kind == Kind::TooLong
     }
 
-    /// No connection could be made, for whatever reason, or the peer never said a word.
+    /// Whether no connection could be made, for any reason, or the peer never sent anything.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
         self.0.kind.is_unreachable()
     }
 
-    /// Nothing listens there: each address that was tried refused the connection.
+    /// Whether nothing listens at the target: each address that was tried refused the connection.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         self.0.kind == Kind::Refused
     }
 
-    /// Nothing answered the attempt to connect until its deadline, as behind a firewall that drops
-    /// packets.
+    /// Whether nothing answered the attempt to connect until its deadline, as with a firewall that
+    /// drops packets.
     #[must_use]
     pub fn is_filtered(&self) -> bool {
         self.0.kind == Kind::Filtered
     }
 
-    /// The name has no address, or could not be looked up.
+    /// Whether the name has no address, or could not be looked up.
     #[must_use]
     pub fn is_unresolved(&self) -> bool {
         self.0.kind == Kind::Unresolved
     }
 
-    /// TLS could not be put on, or broke off.
+    /// Whether the TLS handshake failed, or TLS broke off later.
     #[must_use]
     pub fn is_tls(&self) -> bool {
         self.0.kind == Kind::Tls
     }
 
-    /// Bytes came in clear after the go-ahead for TLS, where nothing may come before the
-    /// handshake.
+    /// Whether bytes came in clear after the go-ahead for TLS, before the handshake, where nothing
+    /// may come.
     #[must_use]
     pub fn is_injected(&self) -> bool {
         self.0.kind == Kind::Injected
     }
 
-    /// The script or the call is wrong.
+    /// Whether the script or the call is wrong.
     #[must_use]
     pub fn is_usage(&self) -> bool {
         self.0.kind == Kind::Usage
     }
 
-    /// The script asked for too little: a reply was never expected, input was left unread, or
-    /// nothing was expected at all.
+    /// Whether the script expected too little: a reply was never expected, input was left unread,
+    /// or nothing was expected at all.
     #[must_use]
     pub fn is_vacuous(&self) -> bool {
         self.0.kind == Kind::Vacuous
@@ -306,8 +308,9 @@ impl fmt::Display for Error {
     }
 }
 
-/// What a test that gives back a [`Result`] fails with, and `unwrap` panics with: all that
-/// [`Display`](fmt::Display) says, the place in the source, and the end of the transcript.
+/// The text with which a test that returns a [`Result`] fails, and with which `unwrap` panics:
+/// everything that [`Display`](fmt::Display) shows, the place in the source, and the last lines of
+/// the transcript.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)?;
@@ -319,7 +322,7 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {}
 
-/// What std says of a file, a number or text, so that `?` works in a test that returns a
+/// Converts errors of std about files, numbers and text, so that `?` works in a test that returns a
 /// [`Result`].
 macro_rules! of_std {
     ($($error:ty),*) => {$(

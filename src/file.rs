@@ -1,5 +1,5 @@
-//! Files. What somebody else names is read if it is a regular one of bounded size, and opened without
-//! waiting; what is written is there whole or not at all.
+//! Reading and writing files. A file that somebody else names is read only if it is a regular file
+//! of bounded size, and is opened without waiting. A file is written completely or not at all.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -10,21 +10,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{Mode, OFlags};
 
-/// The most that is read of one file; a larger one is an error.
+/// How many bytes are read of one file at most; a larger file is an error.
 pub(crate) const LARGEST: u64 = 64 << 20;
 
-/// The most that is read of a file that the program wrote itself: a recording has up to 16 MiB for
-/// each script.
+/// How many bytes are read at most of a file that the program wrote itself: a recording has up to
+/// 16 MiB for each script.
 #[cfg(feature = "cli")]
 pub(crate) const LARGEST_OWN: u64 = 4 << 30;
 
-/// Numbers the files of this process that are not in their places yet.
+/// A counter for the names of temporary files of this process.
 static WRITTEN: AtomicU64 = AtomicU64::new(0);
 
 /// Reads a regular file.
 ///
 /// # Errors
-/// What the system says; a FIFO, a device or a folder, and a file that is too large.
+/// The system's error; also an error for a FIFO, a device or a folder, and for a file that is too
+/// large.
 pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     read_up_to(path, LARGEST)
 }
@@ -32,9 +33,9 @@ pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
 /// Opens a regular file.
 ///
 /// # Errors
-/// What the system says; a FIFO, a device or a folder.
+/// The system's error; also an error for a FIFO, a device or a folder.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
-    // Opening a FIFO would else wait for a writer, and reading it for what the writer says.
+    // Without NONBLOCK, opening a FIFO would wait for a writer, and reading it would wait for data.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
     let metadata = file.metadata()?;
@@ -45,18 +46,18 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Reads a regular file of at most so many bytes.
+/// Reads a regular file of at most `largest` bytes.
 ///
 /// # Errors
-/// As [`read`].
+/// See [`read`].
 pub(crate) fn read_up_to(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
     all_of(open(path)?, largest)
 }
 
-/// Reads stdin, of at most so many bytes.
+/// Reads stdin, at most `largest` bytes.
 ///
 /// # Errors
-/// If it cannot be read, or has more.
+/// If stdin cannot be read, or has more bytes.
 #[cfg(feature = "cli")]
 pub(crate) fn stdin_up_to(largest: u64) -> io::Result<Vec<u8>> {
     all_of(io::stdin().lock(), largest)
@@ -71,19 +72,19 @@ fn all_of(from: impl io::Read, largest: u64) -> io::Result<Vec<u8>> {
     Ok(read)
 }
 
-/// Reads a regular file of UTF-8. A byte order mark is left out, and CRLF becomes LF: editors of
-/// other systems write both.
+/// Reads a regular file of UTF-8. A byte order mark is left out, and CRLF becomes LF, because
+/// editors on other systems write both.
 ///
 /// # Errors
-/// As [`read`]; and if it is not UTF-8, with the line.
+/// See [`read`]; also an error that names the line, if the file is not UTF-8.
 pub(crate) fn read_text(path: &Path) -> io::Result<String> {
     read_text_up_to(path, LARGEST)
 }
 
-/// Reads a regular file of UTF-8 of at most so many bytes.
+/// Reads a regular file of UTF-8 of at most `largest` bytes.
 ///
 /// # Errors
-/// As [`read_text`].
+/// See [`read_text`].
 pub(crate) fn read_text_up_to(path: &Path, largest: u64) -> io::Result<String> {
     let text = String::from_utf8(read_up_to(path, largest)?).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
@@ -106,22 +107,23 @@ fn kind(kind: std::fs::FileType) -> &'static str {
     }
 }
 
-/// Writes a file beside its place and renames it: nobody sees half of it, and a symbolic link at its
-/// place is replaced and not followed.
+/// Writes a temporary file in the same folder and renames it. So no reader sees half of the file,
+/// and a symbolic link at this path is replaced and not followed.
 ///
 /// # Errors
-/// Those of the system; then the place is as it was.
+/// The system's error; then the path is unchanged.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let (beside, mut file) = create_beside(path)?;
     let written = file.write_all(bytes).and_then(|()| fs::rename(&beside, path));
     if written.is_err() {
-        // Nothing can be done about one that stays.
+        // If the temporary file cannot be removed either, it stays.
         let _ = fs::remove_file(&beside);
     }
     written
 }
 
-/// A new file in the same folder, hidden, which no link can stand in for.
+/// Creates a new hidden file in the same folder. It must not exist before, so that no link can
+/// redirect it.
 fn create_beside(path: &Path) -> io::Result<(PathBuf, File)> {
     let name = path.file_name().ok_or(ErrorKind::InvalidInput)?.to_string_lossy();
     loop {

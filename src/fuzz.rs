@@ -1,5 +1,5 @@
-//! What `fuzz/` calls of the parts that are private: entries that take any bytes, and assert what
-//! has to hold of them.
+//! Entry points for `fuzz/` to private parts of the crate: each takes any bytes, and asserts what
+//! has to be true for them.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use crate::redaction::{Redaction, Strictness};
 use crate::secrets::Secrets;
 use crate::transcript;
 
-/// How many protocols there are; a target takes the number of one.
+/// The number of protocols; a fuzz target passes the number of one of them.
 pub const PROTOCOLS: usize = Speech::ALL.len() - 1;
 
 fn dialogue(protocol: usize) -> Box<dyn Protocol> {
@@ -18,7 +18,7 @@ fn dialogue(protocol: usize) -> Box<dyn Protocol> {
     (facts.dialogue)(facts.schemes[0].name)
 }
 
-/// Frames what a server says after the greeting, in one piece and byte by byte.
+/// Frames what a server says after the greeting, at once and byte by byte.
 ///
 /// # Panics
 /// If the replies depend on how the stream is cut.
@@ -28,7 +28,7 @@ pub fn framing(protocol: usize, said: &[u8]) {
     assert_eq!(whole, bytes, "the replies depend on how the stream is cut");
 }
 
-/// The ends of replies, and why the last bytes are none.
+/// The ends of replies, and why the last bytes are no reply.
 fn frames(dialogue: &mut dyn Protocol, said: &[u8], step: usize) -> Vec<Result<usize, String>> {
     let (mut found, mut start, mut end) = (Vec::new(), 0, 0);
     if let Some(framing) = dialogue.framing() {
@@ -53,10 +53,10 @@ fn frames(dialogue: &mut dyn Protocol, said: &[u8], step: usize) -> Vec<Result<u
     }
 }
 
-/// Follows a dialogue: what the sides say in turn is parted by 0xff.
+/// Follows a dialogue. The server's and the client's bytes alternate, separated by 0xff.
 ///
 /// # Panics
-/// If what is taken for a secret does not lie in what was said.
+/// If a span that counts as secret lies outside of the sent bytes.
 pub fn following(protocol: usize, said: &[u8]) {
     let (mut dialogue, mut secrets) = (dialogue(protocol), Secrets::default());
     for (number, piece) in said.split(|byte| *byte == 0xff).enumerate() {
@@ -71,10 +71,10 @@ pub fn following(protocol: usize, said: &[u8]) {
     }
 }
 
-/// Reads a transcript and renders it, and that again.
+/// Parses a transcript and renders it, then does both again with the result.
 ///
 /// # Panics
-/// If the second time gives another one.
+/// If the second rendering differs from the first.
 pub fn transcript(text: &str) {
     let once = rendered(text);
     assert_eq!(rendered(&once), once, "a transcript is read as another one than was rendered");
@@ -91,18 +91,18 @@ pub fn redaction(text: &str) {
     for strictness in [Strictness::Text, Strictness::Enhanced, Strictness::Codes] {
         let all = "default,headers,sizes,imap,pop3,sasl,banner";
         let redaction = Redaction::new().select(all).map(|on| on.strictness(strictness));
-        // Too much to redact is an error and no fault.
+        // Too much to redact is an error, and no bug.
         drop(redaction.and_then(|redaction| redaction.apply(&events)));
     }
 }
 
 /// Reads a file as a golden.
 pub fn golden(path: &Path) {
-    // A file that is none is an error and no fault.
+    // A file that is no golden is an error, and no bug.
     drop(Goldens::read(path));
 }
 
-/// Reads a project file, and what it says of redaction.
+/// Parses a project file, with its settings for redaction.
 pub fn project(text: &str) {
     if let Ok(project) = Project::parse(PathBuf::from("mailexpect.toml"), text) {
         drop(project.redaction(None));

@@ -1,5 +1,5 @@
-//! The signals that end a run, SIGINT (Ctrl-C), SIGTERM and SIGHUP alike: the first is for whoever
-//! waits for it, the second ends the process, whatever it is doing.
+//! The signals that end a run: SIGINT (Ctrl-C), SIGTERM and SIGHUP. The first signal notifies the
+//! code that waits for it; the second ends the process, whatever it is doing.
 
 use std::future;
 use std::io;
@@ -13,17 +13,18 @@ use crate::outcome::ExitCode;
 use crate::runtime;
 use crate::transport;
 
-/// Hears these signals from when it is made.
+/// A handle that reports these signals, from its creation on.
 #[derive(Clone, Debug)]
 pub(crate) struct Interrupt {
     pressed: watch::Receiver<bool>,
 }
 
 impl Interrupt {
-    /// Listens on a thread of its own, so that a script that never waits can be ended, too.
+    /// Starts listening on a thread of its own, so that even a script that never waits can be
+    /// ended.
     ///
     /// # Errors
-    /// If the system gives no thread, or no descriptors to hear by.
+    /// If the system cannot create a thread, or has no descriptors left for the signals.
     pub(crate) fn listen() -> Result<Self> {
         let runtime = runtime::build();
         let runtime = runtime.map_err(|error| cannot_listen(&error))?;
@@ -50,7 +51,7 @@ impl Interrupt {
         *self.pressed.borrow()
     }
 
-    /// Ready once a signal comes, or if one has come.
+    /// Ready once a signal comes, or at once if one has come already.
     pub(crate) fn pressed(&self) -> impl Future<Output = ()> + Send + 'static {
         let mut pressed = self.pressed.clone();
         async move {
@@ -70,7 +71,7 @@ fn signals() -> io::Result<Vec<Signal>> {
     kinds.into_iter().map(signal).collect()
 }
 
-/// Whether `nohup`, or another parent, has SIGHUP ignored: then it is to stay so.
+/// Whether `nohup` or another parent process has set SIGHUP to be ignored, which has to stay so.
 fn is_hangup_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

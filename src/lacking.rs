@@ -1,6 +1,6 @@
-//! The macros of the feature `script`, which say what they need if it is missing.
+//! Stand-ins for the macros of the feature `script`: they report that the feature is missing.
 
-/// Needs the feature `script`.
+/// Unavailable: needs the feature `script`.
 #[macro_export]
 macro_rules! assert_script {
     ($($any:tt)*) => {
@@ -10,7 +10,7 @@ macro_rules! assert_script {
     };
 }
 
-/// Needs the feature `script`.
+/// Unavailable: needs the feature `script`.
 #[macro_export]
 macro_rules! assert_script_async {
     ($($any:tt)*) => {
@@ -20,7 +20,7 @@ macro_rules! assert_script_async {
     };
 }
 
-/// Needs the feature `script`.
+/// Unavailable: needs the feature `script`.
 #[macro_export]
 macro_rules! scripts {
     ($($any:tt)*) => {

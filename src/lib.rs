@@ -1,33 +1,32 @@
-//! Scripted mail dialogues, held against real servers: what was sent, what had to come back, and a
+//! Scripted mail dialogues with real servers: what was sent, what had to come back, and a
 //! transcript as evidence.
 //!
 //! A dialogue is in lock-step: nothing is sent while a reply is owed or unread, unless the script
-//! says that it means to; a reply that does not match fails at once; a run that left anything
-//! unexpected is not green.
+//! asks for that on purpose. A reply that does not match fails at once. A run that left anything
+//! unexpected fails.
 //!
-//! There are three ways in:
+//! There are three ways to use it:
 //!
 //! - The program: `mailexpect run scripts/relay.rhai`, see the README and `mailexpect reference`.
 //! - Scripts as tests: [`assert_script!`] in any `#[test]`, or [`script::Case`] for more say in it;
 //!   [`scripts!`] for all of a folder, each as a test of its own.
-//! - The dialogue itself, without scripts: [`Session`], which is ordinary async Rust on tokio;
-//!   [`block_on`] where code is not async.
+//! - The dialogue itself, without scripts: [`Session`], which is ordinary async Rust on tokio, with
+//!   [`block_on`] for code that is not async.
 //!
-//! [`server::Embedded`] is a small SMTP and submission server to try all of them on; [`Server`]
-//! starts a real one for a test.
+//! [`server::Embedded`] is a small SMTP and submission server for trying these out; [`Server`]
+//! starts a real server for a test.
 //!
 //! # Features
 //!
-//! `default = ["cli", "dns"]`; `cli` (the program) needs `script` (Rhai scripts), which needs
-//! `message` (composing and reading messages). Without them, what is left is the dialogue, its
-//! transcript and the embedded server. `dns`, on by default too, looks up mail exchangers for
-//! `mx://domain`.
+//! `default = ["cli", "dns"]`. `cli` (the program) needs `script` (Rhai scripts), which needs
+//! `message` (composing and reading messages). Without these features, the crate has the dialogue,
+//! its transcript and the embedded server. `dns` looks up mail exchangers for `mx://domain`.
 //!
 //! Linux and macOS are supported: unix sockets, child processes and signals are used directly.
 //!
 //! # Layout
 //!
-//! A module imports from layers below it or from its own subtree; `tests/it/layers.rs` holds that.
+//! A module imports from layers below it or from its own subtree; `tests/it/layers.rs` checks this.
 //!
 //! ```text
 //! L0  pure: no I/O, no async
@@ -84,24 +83,25 @@
 //!     cli/               clap, a file for each command; where reports are written
 //! ```
 //!
-//! The way of a value: arguments, plan, case, bindings, session, transport, and back as transcript,
-//! outcome, report, exit code.
+//! The way of a value through the modules: arguments, plan, case, bindings, session, transport; and
+//! back as transcript, outcome, report, exit code.
 //!
 //! # Glossary
 //!
-//! Words of the code that one cannot guess:
+//! Words that the code uses in a special sense:
 //!
-//! - *owed*: a reply that the server has yet to send. After a command one is owed, or several;
-//!   nothing is sent while one is, unless the script asks for that.
-//! - *settle*: a match in a stream that could still grow is held back until a byte ends it, the
-//!   stream ends, or the peer has been quiet for the settle time.
-//! - *turn*: one step of an exchange in which the server may go on (`+` in IMAP, 334 in SMTP).
-//! - *spare*: held bytes at the front that nothing needs any more.
-//! - *mask* and *redact*: masking hides secrets, always and everywhere; redaction replaces what
-//!   varies from run to run, in goldens.
-//! - *golden*: the transcript that a run is held against; *pending* is one that waits for review.
+//! - *owed*: a reply that the server has yet to send. After a command, one reply is owed, or
+//!   several; nothing is sent while a reply is owed, unless the script asks for that.
+//! - *settle*: a match in a stream that more bytes could still extend is held back until a byte
+//!   ends it, the stream ends, or the peer has sent nothing for the settle time.
+//! - *turn*: one step of an exchange, after which the server may ask the client to go on (`+` in
+//!   IMAP, 334 in SMTP).
+//! - *spare*: bytes at the front of the buffer that are not needed any more.
+//! - *mask* and *redact*: masking hides secrets, always and everywhere; redaction replaces text
+//!   that varies from run to run, in goldens.
+//! - *golden*: the transcript that a run is compared with; a *pending* golden waits for review.
 //! - *vacuous*: a run that passed and proved nothing.
-//! - *lane*: one of the scripts that run at once on a thread.
+//! - *lane*: one of the scripts that a thread runs at once.
 
 #![cfg_attr(
     not(feature = "cli"),

@@ -1,6 +1,6 @@
-//! `mailexpect`: run the command line, exit with its code.
+//! The program `mailexpect`: runs the command line, and exits with its code.
 
-/// So that each script knows what it holds.
+/// Counts allocations, so that the memory limit of each script can be checked.
 #[global_allocator]
 static ALLOCATOR: mailexpect::script::CountingAllocator = mailexpect::script::CountingAllocator;
 

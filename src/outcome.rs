@@ -1,5 +1,5 @@
-//! What a case produced: a verdict, and what is needed to explain it. Failure is data here; nothing
-//! is worded.
+//! The outcome of a case: a verdict, and the data that explains it. Failures are data here; their
+//! wording is elsewhere.
 
 mod measured;
 
@@ -17,114 +17,115 @@ use crate::redaction::Redaction;
 use crate::secrets::{self, Learned};
 use crate::transcript::{Event, Recorded};
 
-/// What running a script, or finding that it cannot run, came to.
+/// The outcome of running a script, or of finding that it cannot run.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// The script.
+    /// The path of the script.
     pub path: PathBuf,
-    /// The target of the project file that it was run against, if one was named.
+    /// The target of the project file that the script was run against, if one was named.
     pub target: Option<Arc<str>>,
     /// The script's first comment, which is its title.
     pub title: Option<String>,
-    /// The row of a table in the script that it is about; `None` for the script as a whole.
+    /// The row of a table in the script that this outcome is for; `None` for the script as a whole.
     pub case: Option<String>,
-    /// What it came to.
+    /// Whether the case passed, and if not, why.
     pub verdict: Verdict,
-    /// The rows of the script's tables, each a case of its own.
+    /// The outcomes of the rows of the script's tables, each a case of its own.
     pub cases: Vec<Self>,
-    /// Whether it failed for nothing else than that some of those did.
+    /// Whether the script failed only because some of its rows failed.
     pub failed_by_cases: bool,
-    /// How often something was expected or asserted.
+    /// The number of expectations and assertions that were met.
     pub expectations: u64,
-    /// What failed beside the verdict: what the script had deferred.
+    /// Failures in addition to the verdict, in code that the script had deferred.
     pub beside: Vec<Failure>,
-    /// What happened, in order.
+    /// The events of the run, in order.
     pub transcript: Vec<Event>,
-    /// How long it took.
+    /// How long the case took.
     pub elapsed: Duration,
-    /// The parameters that it asked for, by name, each with the value it was given; those of
-    /// secrets are not here.
+    /// The parameters that the case asked for, by name, with their values; without parameters that
+    /// are secrets.
     pub params: Vec<(String, String)>,
-    /// Values that it had made up and that differ from run to run, each after what stands for it
-    /// in its golden transcript.
+    /// Values that the case generated and that differ from run to run; each is preceded by its
+    /// placeholder in the golden transcript.
     pub known: Vec<(String, String)>,
-    /// What is to be redacted in its golden transcript, if that is anything but what is redacted
-    /// by default.
+    /// The redaction of the golden transcript, if it differs from the default.
     pub redaction: Option<Arc<Redaction>>,
-    /// What became of its golden transcript.
+    /// What happened to the golden transcript.
     pub golden: Golden,
-    /// What it took and measured.
+    /// Times of the case, and numbers that it measured.
     pub measured: Measured,
-    /// What went by, as it went, if that was recorded.
+    /// The recorded bytes of the sessions with their times, if the run was recorded.
     pub(crate) recorded: Option<Box<Recorded>>,
-    /// The attempts before this one, which failed (`--retries`).
+    /// The earlier attempts, which failed (`--retries`).
     pub failed_attempts: Vec<Self>,
-    /// What must not get into anything that is kept of it.
+    /// Secrets that must not be in anything that is kept of this outcome.
     #[cfg(feature = "script")]
     pub(crate) secrets: Learned,
 }
 
-/// What became of the golden transcript of a case that passed.
+/// What happened to the golden transcript of a case that passed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Golden {
-    /// It was not looked for, or there is none.
+    /// The golden was not looked for, or there is none.
     #[default]
     None,
-    /// The transcript is that of this file.
+    /// The transcript equals this file.
     Same(PathBuf),
-    /// The file was written, and there was none before.
+    /// The file was written, and did not exist before.
     Recorded(PathBuf),
-    /// The file was written in place of one that had another transcript.
+    /// The file was overwritten, because its transcript differed.
     Updated(PathBuf),
-    /// It differs, or there was none, and was left for review in this file.
+    /// The transcript differs from the golden, or there is no golden; it was left for review in
+    /// this file.
     Pending(PathBuf),
 }
 
-/// What a case came to.
+/// The verdict on a case.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Verdict {
     /// Everything that was expected came.
     Passed,
-    /// The script said that it does not apply here, and why.
+    /// The script said that it does not apply here, for this reason.
     Skipped(String),
-    /// Something failed, or could not be run.
+    /// Something failed, or the script could not be run.
     Failed(Box<Failure>),
-    /// Everything that was expected came, and what was said is not what the golden transcript says.
+    /// Everything that was expected came, but the transcript differs from the golden.
     Differs(Box<Difference>),
-    /// Somebody stopped it.
+    /// The run was interrupted.
     Interrupted(Box<Failure>),
 }
 
-/// A golden transcript, and what was said instead.
+/// A golden transcript, and the transcript that differs from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Difference {
-    /// The file of the golden; if there is none yet, the file that it would have.
+    /// The file of the golden. If there is no golden yet, the file that it would have.
     pub golden: PathBuf,
-    /// What it says; nothing if it is not there yet.
+    /// The golden transcript; `None` if there is no golden yet.
     pub old: Option<String>,
-    /// What was said.
+    /// The transcript of this run.
     pub new: String,
-    /// The file in which that waits for review, if it was to be left.
+    /// The file in which the new transcript waits for review, if it was written.
     pub pending: Option<PathBuf>,
-    /// Why it could not be left there.
+    /// Why the new transcript could not be written for review.
     pub unwritten: Option<String>,
 }
 
-/// What failed, and where in the script.
+/// A failure, and its place in the script.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Failure {
-    /// What went wrong.
+    /// The error.
     pub error: Error,
-    /// The place in the script, innermost.
+    /// The innermost place in the script.
     pub place: Option<Place>,
-    /// The places that called it, from the inside out, each with the function it called.
+    /// The calls that led to this place, from the inside out: each with the function that was
+    /// called, and the place of the call.
     pub calls: Vec<(String, Place)>,
-    /// The step that was under way.
+    /// The step in progress.
     pub step: Option<String>,
 }
 
@@ -138,24 +139,24 @@ impl From<Error> for Failure {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Place {
-    /// The file, as it was given or imported.
+    /// The file, as its path was given or imported.
     pub file: String,
-    /// From 1.
+    /// The line, from 1.
     pub line: usize,
-    /// From 1, in characters.
+    /// The column in characters, from 1.
     pub column: usize,
-    /// The text of the line, secrets masked, if the file could be read.
+    /// The text of the line with secrets masked, if the file could be read.
     pub source: Option<Box<str>>,
-    /// The column in that text: what is masked may be shorter than it was.
+    /// The column in `source`, where a masked secret may be shorter than it was.
     pub caret: usize,
 }
 
-/// What the process's exit code says (and every outcome has one; the worst wins).
+/// The exit code of the process. Each outcome has one, and the worst of all is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 #[non_exhaustive]
 pub enum ExitCode {
-    /// All passed.
+    /// All cases passed.
     Passed = 0,
     /// An expectation failed.
     Failed = 1,
@@ -163,7 +164,7 @@ pub enum ExitCode {
     Wrong = 2,
     /// A server could not be reached or talked to.
     Unreachable = 3,
-    /// Somebody stopped the run (128 and SIGINT).
+    /// The run was interrupted (128 and SIGINT).
     Interrupted = 130,
 }
 
@@ -174,14 +175,14 @@ impl Outcome {
         self.exit_code() == ExitCode::Passed
     }
 
-    /// Whether it passed after an attempt that failed.
+    /// Whether the case passed after an attempt that failed.
     #[must_use]
     pub fn is_flaky(&self) -> bool {
         matches!(self.verdict, Verdict::Passed) && !self.failed_attempts.is_empty()
     }
 
-    /// What reports tell of, each a case of its own: the script, or the rows of its tables, and
-    /// then the script only if it failed for another reason than theirs.
+    /// The outcomes that reports list, each as a case of its own: the script; or the rows of its
+    /// tables, and the script too if it failed for another reason than theirs.
     #[must_use]
     pub fn reported(&self) -> Vec<&Self> {
         let is_apart = !self.is_ok() && !self.failed_by_cases;
@@ -189,7 +190,7 @@ impl Outcome {
         self.cases.iter().chain(script).collect()
     }
 
-    /// What a report calls it: the path of the script, and the row after that.
+    /// The name in reports: the path of the script, followed by the row.
     #[must_use]
     pub fn name(&self) -> String {
         let path = self.path.to_string_lossy();
@@ -199,7 +200,7 @@ impl Outcome {
         }
     }
 
-    /// What failed, if something did.
+    /// The failure, if there is one.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
         match &self.verdict {
@@ -208,7 +209,7 @@ impl Outcome {
         }
     }
 
-    /// What it means for the process's exit code.
+    /// The exit code that the verdict leads to.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         match &self.verdict {
@@ -222,7 +223,7 @@ impl Outcome {
 
 #[cfg(feature = "script")]
 impl Outcome {
-    /// An outcome of which nothing is known yet but the verdict.
+    /// An outcome with only a path and a verdict.
     pub(crate) fn new(path: &Path, verdict: Verdict) -> Self {
         Self {
             path: path.to_owned(),
@@ -247,8 +248,7 @@ impl Outcome {
         }
     }
 
-    /// Masks what the run knows to be secret in all that its transcript does not hold, and so has
-    /// not masked itself.
+    /// Masks secrets in all parts except the transcript, which is already masked.
     pub(crate) fn mask(&mut self, secrets: Learned) {
         for (title, _) in &mut self.measured.steps {
             let mut text = title.to_string();
@@ -287,7 +287,8 @@ impl Failure {
 
 #[cfg(feature = "script")]
 impl Place {
-    /// Masks secrets in the texts of the line: its names are none, whatever their letters.
+    /// Masks secrets in the string literals of the line. Names are not masked, even if they contain
+    /// the letters of a secret.
     fn mask(&mut self, secrets: &Learned) {
         let Some(line) = &mut self.source else { return };
         let mut spans = Vec::new();
@@ -305,7 +306,7 @@ impl Place {
 }
 
 impl Error {
-    /// The exit code that the error leads to.
+    /// The exit code for this error.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         match self.kind() {

@@ -1,15 +1,15 @@
-//! Strings in double quotes in which a backslash makes the next octet mean itself: `quoted` of IMAP
-//! (RFC 3501 section 9) and ManageSieve (RFC 5804 section 4), `quoted-string` of DIGEST-MD5 (RFC
+//! Strings in double quotes, in which a backslash makes the next octet literal: `quoted` in IMAP
+//! (RFC 3501 section 9) and ManageSieve (RFC 5804 section 4), `quoted-string` in DIGEST-MD5 (RFC
 //! 2831 section 7.2).
 
-/// The octets in quotes. Whether they may stand in quotes at all is the caller's to know.
+/// The octets in quotes. The caller has to know whether the octets are allowed in quotes at all.
 pub(crate) fn write(octets: &[u8]) -> Vec<u8> {
     [b"\"", escaped(octets).as_slice(), b"\""].concat()
 }
 
-/// The octets with a backslash before each quote and backslash.
+/// The octets, with a backslash before each quote and backslash.
 pub(crate) fn escaped(octets: &[u8]) -> Vec<u8> {
-    // Room for all at once: a secret leaves no copy behind in a vector that grew.
+    // Allocated at once: a vector that grows would leave copies of a secret behind.
     let mut escaped = Vec::with_capacity(2 * octets.len());
     for octet in octets {
         if matches!(octet, b'"' | b'\\') {
@@ -20,8 +20,8 @@ pub(crate) fn escaped(octets: &[u8]) -> Vec<u8> {
     escaped
 }
 
-/// What stands in quotes and what follows the closing one. The text begins after the opening one.
-/// `None` if a line ends before it, or the text does.
+/// Reads a quoted string. `text` begins after the opening quote. Returns the string, and what
+/// follows the closing quote; `None` if the line or the text ends before that.
 pub(crate) fn read(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let mut octets = Vec::new();
     let mut rest = text;
@@ -41,7 +41,7 @@ pub(crate) fn read(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     }
 }
 
-/// The octets that a text with backslashes means; a quote means itself.
+/// The octets that a text with backslashes stands for; a quote stands for itself.
 pub(crate) fn unescaped(text: &[u8]) -> Vec<u8> {
     let mut octets = Vec::with_capacity(text.len());
     let mut rest = text.iter();

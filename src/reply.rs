@@ -1,4 +1,4 @@
-//! What an expectation gives back.
+//! The result of an expectation.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -10,11 +10,11 @@ use crate::error::Result;
 use crate::pattern::{Captures, Enhanced, Match, Pattern, Progress, Search};
 use crate::proto::{chomp, pop3, sieve};
 
-/// A reply, a line or a stretch of a stream that met an expectation.
+/// A reply, a line or a piece of a stream that met an expectation.
 ///
-/// On a session that speaks a protocol this is the whole reply; on a stream it is everything up to
-/// the end of the match, of which [`Reply::text`] is the match and [`Reply::before`] what came
-/// ahead of it.
+/// On a session that speaks a protocol, this is the whole reply. On a plain stream, it is
+/// everything up to the end of the match: [`Reply::text`] is the match, and [`Reply::before`] the
+/// bytes before it.
 #[derive(Clone, Debug)]
 pub struct Reply {
     bytes: Bytes,
@@ -30,57 +30,57 @@ impl Reply {
         Self { bytes, matched, found, octets, took: Duration::ZERO }
     }
 
-    /// A whole reply or line, of which all but its last line end counts.
+    /// A whole reply or line, all of which matched, except its last line end.
     pub(crate) fn whole(bytes: Bytes, found: Match) -> Self {
         let matched = 0..chomp(&bytes).len();
         Self::new(bytes, matched, found)
     }
 
-    /// The same, of which some was not kept: so many octets it was in all.
+    /// Returns this reply with its size in octets, of which not all were kept.
     pub(crate) fn of_octets(self, octets: u64) -> Self {
         Self { octets, ..self }
     }
 
-    /// The same, for which an operation had to wait so long.
+    /// Returns this reply with the time that the operation waited for it.
     pub(crate) fn after(self, took: Duration) -> Self {
         Self { took, ..self }
     }
 
-    /// How long it took to come, from the start of the operation that took it.
+    /// How long the reply took to come, from the start of the operation that took it.
     #[must_use]
     pub fn took(&self) -> Duration {
         self.took
     }
 
-    /// Everything that was taken from the session, exactly as it came.
+    /// All bytes that the operation took from the session, exactly as they came.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The reply, or the match in a stream, without the last line end; bytes that are not UTF-8
+    /// The reply, or the match in a stream, without the last line end. Bytes that are not UTF-8
     /// become U+FFFD.
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(chomp(&self.bytes[self.matched.clone()]))
     }
 
-    /// How many octets were taken, kept or not; of a multi-line block, those that it has without
-    /// its last line and with its doubled dots single, which is what POP3 calls the size of a
-    /// message (RFC 1939 section 11).
+    /// The number of octets that were taken, whether or not they were kept. For a multi-line block,
+    /// its size without its last line and with doubled dots made single, which POP3 calls the size
+    /// of a message (RFC 1939 section 11).
     #[must_use]
     pub fn octets(&self) -> u64 {
         self.octets
     }
 
-    /// What came ahead of a match in a stream; nothing for a whole reply.
+    /// The bytes before a match in a stream; empty for a whole reply.
     #[must_use]
     pub fn before(&self) -> &[u8] {
         &self.bytes[..self.matched.start]
     }
 
-    /// The lines of [`Reply::text`], without their line ends; none at all if nothing was kept or
-    /// an empty block came.
+    /// The lines of [`Reply::text`], without their line ends; empty if nothing was kept or the
+    /// block was empty.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         if self.bytes.is_empty() {
@@ -107,10 +107,10 @@ impl Reply {
         Enhanced::of_reply(&self.bytes[self.matched.clone()])
     }
 
-    /// The response code, without its brackets: POP3's after `+OK` or `-ERR` (`IN-USE`, RFC 2449
-    /// section 8), ManageSieve's after OK, NO or BYE (`QUOTA/MAXSIZE`, `TAG "x"`, RFC 5804 section
-    /// 1.3); `None` if there is none. It is what software looks at; the text after it is for
-    /// people.
+    /// The response code, without its brackets: in POP3 the code after `+OK` or `-ERR` (`IN-USE`,
+    /// RFC 2449 section 8), in ManageSieve the code after OK, NO or BYE (`QUOTA/MAXSIZE`, `TAG
+    /// "x"`, RFC 5804 section 1.3); `None` if there is none. The code is for software; the text
+    /// after it is for people.
     #[must_use]
     pub fn response_code(&self) -> Option<Cow<'_, str>> {
         let reply = &self.bytes[self.matched.start..];
@@ -121,20 +121,20 @@ impl Reply {
         Some(String::from_utf8_lossy(&code).into_owned().into())
     }
 
-    /// Which alternative matched, from 0.
+    /// The index of the alternative that matched, from 0.
     #[must_use]
     pub fn index(&self) -> usize {
         self.found.index
     }
 
-    /// What a regex's group caught: 0 is the whole match. `None` for a group that took no part and
-    /// where there was no regex.
+    /// The text that a regex's group matched; group 0 is the whole match. `None` for a group that
+    /// took no part, and if there was no regex.
     #[must_use]
     pub fn get(&self, group: usize) -> Option<&[u8]> {
         self.found.captures.as_ref()?.get(group).map(|range| &self.bytes[range])
     }
 
-    /// What the group of that name caught.
+    /// The text that the group of this name matched.
     #[must_use]
     pub fn name(&self, name: &str) -> Option<&[u8]> {
         self.found.captures.as_ref()?.named(name).map(|range| &self.bytes[range])
@@ -146,7 +146,7 @@ impl Reply {
         self.found.captures.as_ref().map_or_else(Vec::new, Captures::names)
     }
 
-    /// How many groups the regex has, with the whole match; 0 without a regex.
+    /// The number of the regex's groups, counting the whole match; 0 without a regex.
     #[must_use]
     pub fn groups(&self) -> usize {
         self.found.captures.as_ref().map_or(0, Captures::len)
@@ -154,8 +154,8 @@ impl Reply {
 }
 
 impl Pattern {
-    /// The first place in these bytes that the pattern matches, as an expectation on a stream gives
-    /// it.
+    /// Finds the first match of the pattern in these bytes, with the rules of an expectation on a
+    /// stream.
     ///
     /// ```
     /// use mailexpect::Pattern;
@@ -168,7 +168,7 @@ impl Pattern {
     /// ```
     ///
     /// # Errors
-    /// Too long, if the regex needs more memory for these bytes than it may take.
+    /// Too long, if the regex needs more memory for these bytes than its limit.
     pub fn find(&self, text: impl AsRef<[u8]>) -> Result<Option<Reply>> {
         let text = text.as_ref();
         let Progress::Found(found) = Search::new(self)?.advance(text, true)? else {

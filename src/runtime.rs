@@ -1,4 +1,4 @@
-//! The runtimes that the crate makes: each runs on the thread that blocks on it.
+//! Creating tokio runtimes, each of which runs on the thread that blocks on it.
 
 use std::io;
 
@@ -6,10 +6,10 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::error::{Error, Kind, Result};
 
-/// A runtime on the current thread, which watches descriptors and keeps time.
+/// Creates a runtime on the current thread, with I/O and timers.
 ///
 /// # Errors
-/// Io, if the process has no descriptors left for it.
+/// Io, if the process has no descriptors left for the runtime.
 pub(crate) fn current_thread() -> Result<Runtime> {
     build().map_err(|error| {
         Error::new(Kind::Io, format!("no runtime: {error}"))
@@ -17,10 +17,10 @@ pub(crate) fn current_thread() -> Result<Runtime> {
     })
 }
 
-/// The same, with the system's own error.
+/// Creates a runtime on the current thread, with I/O and timers. The error is the system's own.
 ///
 /// # Errors
-/// If the process has no descriptors left for it.
+/// If the process has no descriptors left for the runtime.
 pub(crate) fn build() -> io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
 }

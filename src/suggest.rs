@@ -1,6 +1,6 @@
-//! Did you mean.
+//! Suggestions for misspelt words ("did you mean").
 
-/// The candidate that a person most likely meant, if one is near enough.
+/// The candidate that was most likely meant, if one is similar enough.
 pub(crate) fn nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,

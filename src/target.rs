@@ -1,4 +1,4 @@
-//! Where a dialogue goes: `smtp://host:port` and the like, as parts.
+//! The target of a dialogue: URLs such as `smtp://host:port`, split into parts.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ pub(crate) struct Target {
     pub(crate) place: Place,
 }
 
-/// The other end.
+/// The place to connect to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     Host {
@@ -29,10 +29,10 @@ pub(crate) enum Place {
     Unix(PathBuf),
 }
 
-/// The schemes of the plan that are not spoken yet, so that the error can say so.
+/// Planned schemes that are not supported yet, so that the error can say so.
 const TO_COME: &[&str] = &["sieves"];
 
-/// The schemes that are spoken.
+/// All supported schemes.
 fn schemes() -> impl Iterator<Item = &'static Scheme> {
     Speech::ALL.into_iter().flat_map(|speech| speech.facts().schemes)
 }
@@ -54,7 +54,7 @@ pub(crate) fn scheme(name: &str) -> Result<&'static Scheme> {
     })
 }
 
-/// What to say if a port is needed and none was given.
+/// The error text if a port is needed and none was given.
 fn without_port(scheme: &Scheme) -> &'static str {
     match scheme.speech {
         Speech::Lmtp => "it needs a port; LMTP has none registered, and 24 is customary",
@@ -63,7 +63,7 @@ fn without_port(scheme: &Scheme) -> &'static str {
 }
 
 impl Target {
-    /// Reads `scheme://host[:port]`, `scheme://[v6]:port` or `scheme+unix:///path`.
+    /// Parses `scheme://host[:port]`, `scheme://[v6]:port` or `scheme+unix:///path`.
     pub(crate) fn parse(url: &str) -> Result<Self> {
         let (scheme, rest) =
             url.split_once("://").ok_or_else(|| unreadable(url, "it has no scheme"))?;
@@ -99,14 +99,14 @@ impl Target {
     }
 }
 
-/// What is spoken at a URL, of which the scheme alone needs to be readable.
+/// The protocol of a URL. Only the scheme needs to be valid.
 pub(crate) fn speech(url: &str) -> Option<Speech> {
     let (scheme, _) = url.split_once("://")?;
     let scheme = scheme.strip_suffix("+unix").unwrap_or(scheme);
     schemes().find(|known| known.name.eq_ignore_ascii_case(scheme)).map(|known| known.speech)
 }
 
-/// Host and port; the outer `None` for a port that is none.
+/// Splits into host and port. The outer `None` means that the port is invalid.
 fn split_port(rest: &str) -> Option<(&str, Option<u16>)> {
     let (host, port) = match rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((host, "")) => (host, None),
@@ -120,7 +120,7 @@ fn split_port(rest: &str) -> Option<(&str, Option<u16>)> {
 }
 
 fn unreadable(url: &str, why: &str) -> Error {
-    // A password in it is none of the error's business.
+    // The error must not show a password in the URL.
     let password = secrets::password_of_url(url);
     let url = password.map_or_else(
         || url.to_owned(),

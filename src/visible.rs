@@ -1,12 +1,12 @@
-//! Bytes made visible: every byte that is not plain text becomes an escape, so that what is shown
-//! is exact and can never drive a terminal.
+//! Making bytes visible: every byte that is not plain text becomes an escape, so that the output is
+//! exact and can never control a terminal.
 
 /// The bytes as text in which nothing is hidden.
 ///
 /// CR, LF, TAB, NUL and ESC become `\r`, `\n`, `\t`, `\0` and `\e`; other controls and bytes that
-/// are not UTF-8 become `\xHH`; letters and digits of any script stay; other non-ASCII characters
-/// (which could reorder or hide text) are escaped byte by byte. A backslash is doubled only if
-/// it would read as one of these escapes.
+/// are not UTF-8 become `\xHH`. Letters and digits of any script stay. Other non-ASCII characters,
+/// which could reorder or hide text, are escaped byte by byte. A backslash is doubled only if it
+/// would otherwise read as one of these escapes.
 #[must_use]
 pub(crate) fn escape(bytes: &[u8]) -> String {
     let mut shown = String::with_capacity(bytes.len());
@@ -21,7 +21,7 @@ pub(crate) fn escape(bytes: &[u8]) -> String {
 
 fn push_text(shown: &mut String, mut text: &str) {
     loop {
-        // Nearly all of a dialogue is plain ASCII, which goes over in one piece.
+        // Nearly all of a dialogue is plain ASCII, which is copied in one piece.
         let plain = text
             .bytes()
             .position(|byte| !matches!(byte, b' '..=b'[' | b']'..=b'~'))
@@ -57,9 +57,9 @@ fn push_hex(shown: &mut String, byte: u8) {
     shown.push(digit(byte & 15));
 }
 
-/// Printable ASCII, letters and digits, the punctuation of Latin-1 and of CJK, and U+FFFD, which stands
-/// in a script's text for bytes that are not UTF-8: characters that take a place of their own and
-/// leave the order of the others alone.
+/// Whether a character is shown as it is: printable ASCII, letters and digits, the punctuation of
+/// Latin-1 and of CJK, and U+FFFD, which stands in a script's text for bytes that are not UTF-8.
+/// These characters are visible and do not change the order of others.
 fn is_plain(character: char) -> bool {
     matches!(character, ' '..='~' | '\u{a1}'..='\u{ac}' | '\u{ae}'..='\u{ff}' | '\u{3001}'..='\u{3029}' | '\u{ff01}'..='\u{ff5e}' | '\u{fffd}')
         || (!character.is_ascii() && character.is_alphanumeric() && !is_right_to_left(character))
@@ -69,7 +69,7 @@ fn is_right_to_left(character: char) -> bool {
     matches!(character, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}' | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}')
 }
 
-/// The way back: the bytes that [`escape`] shows so.
+/// Reverses [`escape`].
 #[must_use]
 pub(crate) fn unescape(shown: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(shown.len());
@@ -84,7 +84,7 @@ pub(crate) fn unescape(shown: &str) -> Vec<u8> {
     bytes
 }
 
-/// The byte that an escape stands for, and how long that is behind its backslash.
+/// The byte that an escape stands for, and the length of the escape after its backslash.
 fn escaped(tail: &[u8]) -> Option<(u8, usize)> {
     let byte = match tail.first()? {
         b'r' => b'\r',
@@ -102,8 +102,8 @@ fn escaped(tail: &[u8]) -> Option<(u8, usize)> {
     Some((byte, 1))
 }
 
-/// Text that was made visible before and has been out of our hands since, such as a golden
-/// transcript: what could drive a terminal is escaped, and its backslashes stay as they are.
+/// Escapes characters that could control a terminal in text that was made visible before, and that
+/// may have been edited since, such as a golden transcript. Backslashes stay as they are.
 pub(crate) fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
@@ -115,13 +115,13 @@ pub(crate) fn printable(text: &str) -> String {
     shown
 }
 
-/// The same for several lines: their ends stay.
+/// Applies [`printable`] to each line, and keeps the line ends.
 pub(crate) fn printable_lines(text: &str) -> String {
     text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
 }
 
-/// What may go to a terminal: lines of printable text, and the colours that our own output has.
-/// Whatever else there is in it becomes an escape, wherever it came from.
+/// Text that may be written to a terminal: lines of printable text, and the colours of our own
+/// output. Anything else becomes an escape, wherever it came from.
 #[cfg(feature = "cli")]
 pub(crate) fn for_terminal(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -141,8 +141,9 @@ pub(crate) fn for_terminal(text: &str) -> String {
     shown
 }
 
-/// How long the sequence is that sets a colour or a weight (SGR of ECMA-48), if the text begins with
-/// one. Those that hide text or swap its colours are none of ours.
+/// The length of a sequence that sets a colour or a weight (SGR of ECMA-48), if the text begins
+/// with one. Sequences that hide text or swap its colours do not count, because our output has
+/// none.
 #[cfg(feature = "cli")]
 fn colour(text: &str) -> Option<usize> {
     let codes = text.strip_prefix("\x1b[")?;
@@ -154,8 +155,8 @@ fn colour(text: &str) -> Option<usize> {
     is_colour.then_some("\x1b[".len() + end + 1)
 }
 
-/// A line of a source with each character that could drive a terminal, or hide or reorder text,
-/// replaced by one that cannot, so that columns stay.
+/// A line of a source in which each character that could control a terminal, or hide or reorder
+/// text, is replaced by one that cannot, so that columns stay the same.
 #[cfg(feature = "script")]
 pub(crate) fn source_line(line: &str) -> String {
     let plain =
@@ -163,7 +164,7 @@ pub(crate) fn source_line(line: &str) -> String {
     line.chars().map(plain).collect()
 }
 
-/// At most `limit` bytes of it, made visible, with a count of what was left out.
+/// At most `limit` of the bytes, made visible, with the number of bytes that were left out.
 #[must_use]
 pub(crate) fn excerpt(bytes: &[u8], limit: usize) -> String {
     if bytes.len() <= limit {

@@ -1,5 +1,5 @@
-//! Cases run on workers: a thread for each core, and on each as many scripts at once as there is to
-//! do.
+//! Running cases on workers: one thread for each core, and on each thread as many scripts at once
+//! as needed.
 
 use std::num::NonZero;
 use std::panic::resume_unwind;
@@ -22,100 +22,103 @@ use crate::runtime;
 use crate::script::Runner;
 use crate::transport::Thread;
 
-/// Nearer than the deadlines of operations usually are, and too far to cost anything.
+/// The period of a keep-alive timer. It is shorter than most deadlines of operations, and long
+/// enough to cost nothing.
 const TICK: Duration = Duration::from_millis(500);
 
-/// Hears of each script as it begins and ends, one at a time, on whichever thread it ran.
+/// A receiver of progress: it is called as each script begins and ends, for one script at a time,
+/// on the thread that ran it.
 pub(crate) trait Audience: Send + 'static {
-    /// The run of that number begins.
+    /// The run of this number begins.
     fn started(&mut self, _number: usize, _job: &Job) {}
 
-    /// The run of that number has ended.
+    /// The run of this number has ended.
     fn ended(&mut self, number: usize, outcome: Outcome);
 }
 
-/// Runs to be made: each job so many times, numbered from 0 in the order in which they begin.
+/// The runs to be made: each job several times, numbered from 0 in the order in which they begin.
 #[derive(Clone)]
 pub(crate) struct Work {
     pub(crate) jobs: Vec<Job>,
     pub(crate) times: Times,
-    /// How many at once, at most.
+    /// How many scripts run at once, at most.
     pub(crate) at_once: usize,
     /// Cancels all scripts in progress.
     pub(crate) interrupt: Interrupt,
     pub(crate) rules: Rules,
 }
 
-/// A script that is to be run, and against what.
+/// A script to be run, and the target to run it against.
 #[derive(Clone)]
 pub(crate) struct Job {
     pub(crate) script: PathBuf,
     pub(crate) against: Arc<Against>,
 }
 
-/// What a script is run against.
+/// The target of a script, with what is needed to run and check it.
 #[derive(Clone)]
 pub(crate) struct Against {
     /// The target, if one was named.
     pub(crate) target: Option<Arc<str>>,
     pub(crate) runner: Arc<Runner>,
-    /// What the transcripts of runs that passed are held against.
+    /// The goldens that the transcripts of runs that passed are compared with.
     pub(crate) goldens: Arc<Goldens>,
 }
 
 /// How often all jobs are run, one round after the other.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Times {
-    /// So many rounds.
+    /// This number of rounds.
     Rounds(usize),
-    /// Until this time is up: no further job begins then.
+    /// Until this time is up; no further job begins after that.
     For(Duration),
-    /// Until something else ends it.
+    /// Until something else ends the run.
     Endless,
 }
 
-/// When a script is run again, and when no more are.
+/// When a script is run again, and when no further scripts are begun.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Rules {
-    /// How often a script that failed is run again.
+    /// How many times a script that failed is run again.
     pub(crate) retries: u32,
-    /// Whether a script that passed only when it was retried has failed.
+    /// Whether a script that passed only after a retry counts as failed.
     pub(crate) flaky_fails: bool,
     /// Whether no further script is begun after one has failed.
     pub(crate) fail_fast: bool,
-    /// Whether a script is skipped if a parameter of it has no value.
+    /// Whether a script is skipped if one of its parameters has no value.
     pub(crate) skip_incomplete: bool,
-    /// How long all scripts together may take.
+    /// The time limit for all scripts together.
     pub(crate) time: Option<Duration>,
 }
 
-/// What all of it took.
+/// The time that all runs took.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spent {
     pub(crate) elapsed: Duration,
-    /// The processor time of the workers, so without the embedded server's.
+    /// The processor time of the workers, which leaves out the embedded server's.
     pub(crate) cpu: Duration,
-    /// Whether the time of the run was up before all scripts had ended.
+    /// Whether the time limit was reached before all scripts had ended.
     pub(crate) timed_out: bool,
 }
 
-/// How many cores there are to work on. To ask takes a dozen calls of the system.
+/// The number of cores. It is computed once, because asking takes a dozen system calls.
 pub(crate) fn cores() -> usize {
     static CORES: LazyLock<usize> =
         LazyLock::new(|| thread::available_parallelism().map_or(1, NonZero::get));
     *CORES
 }
 
-/// How many threads run so many scripts at once. If there are more scripts than cores, they
-/// mostly wait, and one core is left to what they wait for: it is often on the same machine.
+/// The number of threads that run this many scripts at once. If there are more scripts than cores,
+/// the scripts mostly wait for servers, and one core is left free: a server is often on the same
+/// machine.
 fn threads(at_once: usize, cores: usize) -> usize {
     if at_once > cores { cores.saturating_sub(1).max(1) } else { at_once }
 }
 
-/// Makes all runs, and gives the audience back.
+/// Makes all runs, and returns the audience.
 ///
 /// # Errors
-/// If the system gives no thread or no runtime.
+/// If the system cannot create a thread or a runtime.
 pub(crate) fn run<A: Audience>(work: Work, audience: A) -> Result<(A, Spent)> {
     let started = Instant::now();
     let at_once = work.at_once.clamp(1, work.count().max(1));
@@ -141,7 +144,7 @@ pub(crate) fn run<A: Audience>(work: Work, audience: A) -> Result<(A, Spent)> {
             .map_err(|error| Error::new(Kind::Io, format!("no thread for a worker: {error}")))?;
         cpu += other.join().unwrap_or_else(|panic| resume_unwind(panic))?;
     }
-    // All lanes have ended, and with them every other owner.
+    // All lanes have ended, and they were the only other owners.
     let mut shared =
         Arc::into_inner(shared).ok_or_else(|| Error::usage("a worker has not ended"))?;
     tear_down(&mut shared)?;
@@ -152,8 +155,8 @@ pub(crate) fn run<A: Audience>(work: Work, audience: A) -> Result<(A, Spent)> {
     ))
 }
 
-/// Runs the teardowns of the folders whose scripts have run; those that fail are told as scripts of
-/// their own.
+/// Runs the teardowns of the folders whose scripts have run. A teardown that fails is reported as a
+/// script of its own.
 fn tear_down<A: Audience>(shared: &mut Shared<A>) -> Result<()> {
     let runtime = runtime::current_thread()?;
     let mut number = shared.next.load(Ordering::Relaxed);
@@ -180,7 +183,7 @@ struct Shared<A> {
 }
 
 impl<A> Shared<A> {
-    /// Ready when the time of the run is up, if it has one.
+    /// Ready when the time limit of the run is reached; pending for ever without a limit.
     async fn time_is_up(&self) {
         match self.work.rules.time {
             Some(time) => tokio::time::sleep(time.saturating_sub(self.started.elapsed())).await,
@@ -188,12 +191,12 @@ impl<A> Shared<A> {
         }
     }
 
-    /// Whether scripts in progress are cancelled.
+    /// Whether scripts in progress have to be cancelled.
     fn is_cancelled(&self) -> bool {
         self.work.interrupt.is_pressed() || self.timed_out.load(Ordering::Relaxed)
     }
 
-    /// Whether no further script is begun.
+    /// Whether no further script may begin.
     fn is_stopped(&self) -> bool {
         let has_failed = self.work.rules.fail_fast && self.has_failed.load(Ordering::Relaxed);
         let is_over = match self.work.times {
@@ -218,8 +221,8 @@ impl Work {
     }
 }
 
-/// One thread's share of it: so many scripts at once, each lane taking the next run when its last
-/// one has ended. Gives the processor time it took.
+/// Runs the share of one thread: a number of lanes, each of which takes the next run when its last
+/// one has ended. Returns the processor time that the thread took.
 fn worker<A: Audience>(shared: &Arc<Shared<A>>, lanes: usize) -> Result<Duration> {
     let before = clock_gettime(ClockId::ThreadCPUTime);
     let runtime = runtime::current_thread()?;
@@ -233,7 +236,8 @@ fn worker<A: Audience>(shared: &Arc<Shared<A>>, lanes: usize) -> Result<Duration
                 () = first => {}
                 () = watched.time_is_up() => watched.timed_out.store(true, Ordering::Relaxed),
             }
-            // The lanes own what this does as well, until they have ended.
+            // Dropped so that the lanes, once they have ended, leave no other owner of the shared
+            // state.
             drop(watched);
             press.send_replace(true);
         });
@@ -247,18 +251,18 @@ fn worker<A: Audience>(shared: &Arc<Shared<A>>, lanes: usize) -> Result<Duration
             }
         }
     });
-    // Dropped, it would wait for look-ups of hosts that nobody waits for any more.
+    // A plain drop would wait for look-ups of hosts whose results are not needed any more.
     runtime.shutdown_background();
     let after = clock_gettime(ClockId::ThreadCPUTime);
     Ok(Duration::try_from(after - before).unwrap_or_default())
 }
 
-/// Always has the nearest timer of its thread, until that ends. The deadline of an operation that
-/// were nearer than all others would make the runtime write to its own wake-up descriptor, at every
-/// operation.
+/// Keeps the nearest timer of its thread alive until the thread ends. Without it, the deadline of
+/// an operation would often be the nearest timer, and for each operation the runtime would write to
+/// its own wake-up descriptor.
 async fn tick() {
     loop {
-        // Nobody waits for it: it is a timer to be there.
+        // The timer only has to exist; no code needs its result.
         tokio::time::sleep(TICK).await;
     }
 }
@@ -281,7 +285,7 @@ async fn lane<A: Audience>(shared: Arc<Shared<A>>, thread: Thread, pressed: watc
     }
 }
 
-/// Runs a script, again if it fails and may be retried.
+/// Runs a script, and runs it again if it fails and may be retried.
 async fn attempts<A>(
     shared: &Shared<A>,
     thread: Thread,
@@ -298,7 +302,7 @@ async fn attempts<A>(
     loop {
         let mut pressed = pressed.clone();
         let interrupt = async move {
-            // An error would be that it is never pressed; whoever sends lives as long as the lanes.
+            // The sender lives as long as the lanes, so this does not fail before the signal comes.
             let _ = pressed.wait_for(|pressed| *pressed).await;
         };
         let mut outcome = against.runner.run_on(thread, script, interrupt).await;
@@ -310,7 +314,7 @@ async fn attempts<A>(
         {
             outcome.verdict = Verdict::Failed(Box::new(out_of_time(failure, time)));
         }
-        // A script that is wrong stays so.
+        // A script with a usage error would fail again in the same way.
         let is_final = outcome.is_ok() || outcome.exit_code() == ExitCode::Wrong;
         if is_final || failed.len() >= work.rules.retries as usize || shared.is_cancelled() {
             outcome.failed_attempts = failed;
@@ -323,7 +327,8 @@ async fn attempts<A>(
     }
 }
 
-/// Why a script is skipped that lacks parameters, if that is to be.
+/// The reason to skip a script because its parameters have no values; `None` if it is not to be
+/// skipped.
 fn incomplete(work: &Work, against: &Against, script: &Path) -> Option<String> {
     if !work.rules.skip_incomplete {
         return None;
@@ -332,7 +337,7 @@ fn incomplete(work: &Work, against: &Against, script: &Path) -> Option<String> {
     (!lacking.is_empty()).then(|| format!("no value for {}", lacking.join(", ")))
 }
 
-/// The failure of a script that the end of the run's time cut off.
+/// The failure of a script that was cut off by the time limit of the run.
 fn out_of_time(failure: &Failure, time: Duration) -> Failure {
     let message = format!("the time of the run, {}, is up", duration::show(time));
     let error = Error::new(Kind::Timeout, message)
@@ -340,7 +345,7 @@ fn out_of_time(failure: &Failure, time: Duration) -> Failure {
     Failure { error, ..failure.clone() }
 }
 
-/// The failure of a script that passed only when it was retried, if that is one.
+/// The failure of a script that passed only after a retry, if that counts as failed.
 fn flaky(outcome: &Outcome) -> Failure {
     let number = outcome.failed_attempts.len();
     let last = outcome.failed_attempts.last().and_then(Outcome::failure);

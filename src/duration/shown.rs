@@ -1,8 +1,8 @@
-//! Durations as a person reads them.
+//! Durations as people read them.
 
 use std::time::Duration;
 
-/// A duration in two or three digits, for a person: `3 ms`, `1.5 s`, `2 min`.
+/// A duration in two or three digits for people: `3 ms`, `1.5 s`, `2 min`.
 #[must_use]
 pub(crate) fn show(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();

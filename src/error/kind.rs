@@ -1,55 +1,55 @@
-//! What sort of failure an error is.
+//! The kinds of errors.
 
-/// What sort of failure an [`Error`](super::Error) is. Each has one name, shown to scripts as `e.kind`, and one
-/// exit code.
+/// The kind of an [`Error`](super::Error). Each kind has one name, which scripts see as `e.kind`,
+/// and one exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
-    /// A whole reply came and is another one.
+    /// A whole reply came that is not the expected one.
     Mismatch,
     /// The deadline ran out.
     Timeout,
-    /// The peer closed or reset the connection and nobody expected it.
+    /// The peer closed or reset the connection unexpectedly.
     Closed,
     /// Something was about to be sent out of turn.
     OutOfStep,
-    /// The bytes are not what the protocol allows there.
+    /// The peer sent bytes that the protocol does not allow at this place.
     Malformed,
-    /// More bytes than the session may hold.
+    /// More bytes arrived than the session may hold.
     TooLong,
-    /// Something came that had to stay away.
+    /// Something came although it had to stay away.
     Unexpected,
-    /// TLS could not be put on, or broke off.
+    /// The TLS handshake failed, or TLS broke off later.
     Tls,
-    /// Something came in clear where TLS had to come.
+    /// Bytes came in clear where only TLS may come.
     Injected,
-    /// The script asked for too little: a green run would have proved nothing.
+    /// The script expected too little: a pass would have proved nothing.
     Vacuous,
-    /// No connection, or a peer that never said a word.
+    /// No connection could be made, or the peer never sent anything.
     Unreachable,
-    /// Nothing listens there: the connection was refused.
+    /// Nothing listens at the target: the connection was refused.
     Refused,
-    /// Nothing answered an attempt to connect, which is what a firewall does that drops packets.
+    /// Nothing answered the attempt to connect, as with a firewall that drops packets.
     Filtered,
-    /// The name has no address.
+    /// The name has no address, or could not be looked up.
     Unresolved,
-    /// A check of the script's own failed.
+    /// A check that the script makes itself failed.
     Assert,
     /// The script or the call is wrong.
     Usage,
-    /// The machine said no.
+    /// The operating system returned an error.
     Io,
     /// The session is in the middle of another operation.
     Busy,
 }
 
 impl Kind {
-    /// Whether there was nobody to talk to.
+    /// Whether no server could be reached or talked to.
     pub(crate) fn is_unreachable(self) -> bool {
         matches!(self, Self::Unreachable | Self::Refused | Self::Filtered | Self::Unresolved)
     }
 
-    /// All of them.
+    /// All kinds.
     #[cfg(feature = "script")]
     pub(crate) const ALL: [Self; 18] = [
         Self::Mismatch,
@@ -72,9 +72,9 @@ impl Kind {
         Self::Busy,
     ];
 
-    /// The name: `mismatch`, `timeout`, `closed`, `out-of-step`, `malformed`, `too-long`,
-    /// `unexpected`, `tls`, `injected`, `vacuous`, `unreachable`, `refused`, `filtered`,
-    /// `unresolved`, `assert`, `usage`, `io` or `busy`.
+    /// The name of the kind: `mismatch`, `timeout`, `closed`, `out-of-step`, `malformed`,
+    /// `too-long`, `unexpected`, `tls`, `injected`, `vacuous`, `unreachable`, `refused`,
+    /// `filtered`, `unresolved`, `assert`, `usage`, `io` or `busy`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

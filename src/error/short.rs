@@ -3,7 +3,7 @@
 use super::Error;
 
 impl Error {
-    /// The message, with the first line of what was sent and of what came.
+    /// The message, with the first line of what was sent and the first line of what came.
     pub(crate) fn in_short(&self) -> String {
         let first = |name: &str, part: Option<&str>| {
             let part = part.and_then(|part| part.lines().next());

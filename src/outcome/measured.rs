@@ -1,38 +1,38 @@
-//! What a run took and measured, for those who watch a server.
+//! Times and measurements of a run, for monitoring a server.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// What a run took and measured.
+/// The times and measurements of a run.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Measured {
-    /// How long each step took, in their order.
+    /// How long each step took, in order.
     pub steps: Vec<(Arc<str>, Duration)>,
-    /// What opening each session took, in their order.
+    /// How long opening each session took, in order.
     pub sessions: Vec<Opened>,
-    /// What the script measured itself.
+    /// The numbers that the script measured itself.
     pub metrics: Vec<Metric>,
 }
 
-/// What opening a session took, and what it came to.
+/// How long opening a session took, and its result.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Opened {
-    /// The name of its protocol, as people write it.
+    /// The name of the session's protocol, as people write it.
     pub protocol: &'static str,
-    /// How long its host was looked up.
+    /// How long the lookup of the host took.
     pub lookup: Duration,
-    /// How long the connection took, without that and without TLS.
+    /// How long connecting took, without the lookup and without TLS.
     pub connect: Duration,
-    /// The address that it is with, unless it is none of the internet.
+    /// The peer's address; `None` if it is not an internet address.
     pub address: Option<IpAddr>,
-    /// TLS, if it was put on.
+    /// The TLS parameters, if TLS was turned on.
     pub tls: Option<Encrypted>,
 }
 
-/// What putting on TLS took, and what it came to.
+/// How long the TLS handshake took, and its result.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Encrypted {
@@ -40,11 +40,11 @@ pub struct Encrypted {
     pub handshake: Duration,
     /// The version: `1.2` or `1.3`.
     pub version: String,
-    /// The cipher suite, by its IANA name.
+    /// The cipher suite by its IANA name.
     pub cipher: String,
-    /// When the certificate that was shown expires.
+    /// The time at which the server's certificate expires.
     pub expiry: Option<SystemTime>,
-    /// How many whole days that is; negative after it.
+    /// The number of whole days until the certificate expires; negative once it has expired.
     pub days_left: Option<i64>,
 }
 
@@ -52,22 +52,23 @@ pub struct Encrypted {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Metric {
-    /// What it is called.
+    /// The metric's name.
     pub name: String,
-    /// The number.
+    /// The measured number.
     pub value: f64,
-    /// Its unit, as monitors know them: `s`, `%`, `B`, `c` for a counter, or nothing.
+    /// The unit as monitoring systems know it: `s`, `%`, `B`, `c` for a counter, or empty.
     pub unit: String,
 }
 
 impl Measured {
-    /// The longest time that one of the sessions took for something; `None` without sessions.
+    /// The longest time that a session took for the step that `of` selects; `None` without
+    /// sessions.
     #[cfg(feature = "cli")]
     pub(crate) fn longest(&self, of: impl Fn(&Opened) -> Option<Duration>) -> Option<Duration> {
         self.sessions.iter().filter_map(of).max()
     }
 
-    /// What is encrypted, with the certificate that expires first.
+    /// The TLS parameters whose certificate expires first.
     #[cfg(feature = "cli")]
     pub(crate) fn first_to_expire(&self) -> Option<&Encrypted> {
         let encrypted = self.sessions.iter().filter_map(|opened| opened.tls.as_ref());
