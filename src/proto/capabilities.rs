@@ -1,4 +1,4 @@
-//! What a server says that it can do.
+//! The capabilities that a server announces.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -10,31 +10,32 @@ use crate::pattern::Match;
 use crate::proto::chomp;
 use crate::reply::Reply;
 
-/// What the words of IMAP stand after.
+/// The word before the capabilities in IMAP.
 pub(crate) const CAPABILITY: &[u8] = b"CAPABILITY ";
 
-/// What something that came says of what the server can do.
+/// What a reply announces about the server's capabilities.
 pub(crate) enum Told {
     Nothing,
-    /// What it has said before holds no longer.
+    /// Earlier capabilities are void.
     Void,
-    /// It says it, to be read like this.
+    /// The reply announces capabilities, which this function reads.
     Capabilities(fn(&[u8]) -> Capabilities),
 }
 
-/// Whether a line is this command.
+/// Whether `answered` is this command.
 pub(crate) fn is_answer_to(answered: &[u8], command: &str) -> bool {
     let word = answered.split(u8::is_ascii_whitespace).next().unwrap_or_default();
     word.eq_ignore_ascii_case(command.as_bytes())
 }
 
-/// No server has as many mechanisms by far.
+/// The most mechanisms that are returned; real servers have far fewer.
 const MOST_MECHANISMS: usize = 1000;
 
-/// What a server says that it can do: keywords in its order, each with its parameters.
+/// The capabilities that a server announces: keywords in the server's order, each with its
+/// parameters.
 ///
-/// Keywords are found whatever their case. All that came is kept, verbs that are not registered
-/// (`X-...`) too.
+/// Keywords match in letters of either case. All keywords are kept, including verbs that are not
+/// registered (`X-...`).
 ///
 /// ```
 /// use mailexpect::{Session, server::Embedded};
@@ -58,17 +59,18 @@ const MOST_MECHANISMS: usize = 1000;
 #[derive(Clone, Debug)]
 pub struct Capabilities {
     reply: Reply,
-    /// Where the domain that the server calls itself by stands in the reply.
+    /// The range of the server's domain in the reply.
     domain: Range<usize>,
-    /// Keywords with their parameters, where the reply does not have them as they are meant.
+    /// Keywords with their parameters, for replies that have them in an encoded form.
     text: Option<Vec<u8>>,
-    /// Where keywords with their parameters stand in that, or in the reply.
+    /// The ranges of keywords with their parameters, in `text` if it is set, otherwise in the
+    /// reply.
     entries: Vec<Range<usize>>,
 }
 
 impl Capabilities {
-    /// Those of a reply to EHLO or LHLO (RFC 5321 section 4.1.1.1): its first line names the
-    /// server, each other is a keyword with its parameters. A reply that is a refusal has none.
+    /// Reads a reply to EHLO or LHLO (RFC 5321 section 4.1.1.1): the first line names the server,
+    /// and each other line is a keyword with its parameters. A refusal has no capabilities.
     pub(crate) fn of_hello(reply: Reply) -> Self {
         if !reply.bytes().starts_with(b"2") {
             return Self::none(reply);
@@ -76,7 +78,7 @@ impl Capabilities {
         let (mut domain, mut entries, mut start) = (None, Vec::new(), 0);
         for line in reply.bytes().split_inclusive(|byte| *byte == b'\n') {
             let text = chomp(line);
-            // Behind the code and its separator.
+            // After the code and its separator.
             let code = text.len().min(4);
             let said = start + code..start + text.len();
             if domain.is_none() {
@@ -89,7 +91,7 @@ impl Capabilities {
         Self { reply, domain: domain.unwrap_or_default(), text: None, entries }
     }
 
-    /// Those of a block of lines, each a keyword with its parameters (RFC 2449 section 5).
+    /// Reads a block of lines, each a keyword with its parameters (RFC 2449 section 5).
     pub(crate) fn of_lines(reply: Reply) -> Self {
         let mut entries = Vec::new();
         let mut start = 0;
@@ -102,8 +104,8 @@ impl Capabilities {
         Self { reply, domain: 0..0, text: None, entries }
     }
 
-    /// Those of pairs, as ManageSieve says them: a keyword, and its parameters as one text (RFC
-    /// 5804 section 1.7).
+    /// Takes pairs, as ManageSieve sends them: a keyword, and its parameters as one text (RFC 5804
+    /// section 1.7).
     pub(crate) fn of_pairs(
         reply: Reply,
         pairs: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
@@ -120,13 +122,13 @@ impl Capabilities {
         Self { reply, domain: 0..0, text: Some(text), entries }
     }
 
-    /// None at all, as of a refusal.
+    /// No capabilities, as of a refusal.
     pub(crate) fn none(reply: Reply) -> Self {
         Self { reply, domain: 0..0, text: None, entries: Vec::new() }
     }
 
-    /// Those of a reply that says them as words in one place, as CAPABILITY does in IMAP, in a
-    /// response or in a response code (RFC 3501 section 7.2.1).
+    /// Reads a reply with the capabilities as words in one place, like CAPABILITY in IMAP, which is
+    /// a response or a response code (RFC 3501 section 7.2.1).
     pub(crate) fn of_words(reply: Reply) -> Self {
         let bytes = reply.bytes();
         let start =
@@ -144,28 +146,29 @@ impl Capabilities {
         Self { reply, domain: 0..0, text: None, entries }
     }
 
-    /// Those that a session remembers: a copy of the reply, which keeps nothing else in memory.
+    /// Reads a reply to EHLO or LHLO for a session to remember. It copies the reply, so that no
+    /// larger buffer stays in memory.
     pub(crate) fn remembered(reply: &[u8]) -> Self {
         Self::of_hello(Reply::whole(Bytes::copy_from_slice(reply), Match::default()))
     }
 
-    /// The same, of a block of lines.
+    /// Reads a block of lines for a session to remember, from a copy.
     pub(crate) fn remembered_lines(block: &[u8]) -> Self {
         Self::of_lines(Reply::whole(Bytes::copy_from_slice(block), Match::default()))
     }
 
-    /// The same, of an IMAP response.
+    /// Reads an IMAP response for a session to remember, from a copy.
     pub(crate) fn remembered_words(response: &[u8]) -> Self {
         Self::of_words(Reply::whole(Bytes::copy_from_slice(response), Match::default()))
     }
 
-    /// The whole reply that they were in.
+    /// The whole reply that announced the capabilities.
     #[must_use]
     pub fn reply(&self) -> &Reply {
         &self.reply
     }
 
-    /// What the server calls itself: the first word of the reply.
+    /// The server's name for itself: the first word of the reply.
     #[must_use]
     pub fn domain(&self) -> Cow<'_, str> {
         let text = &self.reply.bytes()[self.domain.clone()];
@@ -178,15 +181,15 @@ impl Capabilities {
         self.entries().map(|(keyword, _)| String::from_utf8_lossy(keyword)).collect()
     }
 
-    /// The parameters of a keyword as they came, empty if it has none; `None` if it was not
-    /// said.
+    /// The parameters of a keyword as they came, empty if it has none; `None` if the server did not
+    /// announce the keyword.
     #[must_use]
     pub fn get(&self, keyword: &str) -> Option<Cow<'_, str>> {
         self.all(keyword).next().map(String::from_utf8_lossy)
     }
 
-    /// Whether the keyword was said; `"AUTH PLAIN"` or `"AUTH=PLAIN"` asks for a keyword with that
-    /// among its parameters.
+    /// Whether the server announced the keyword. `"AUTH PLAIN"` or `"AUTH=PLAIN"` also require this
+    /// parameter.
     #[must_use]
     pub fn has(&self, capability: &str) -> bool {
         let mut words = capability.split([' ', '=']).filter(|word| !word.is_empty());
@@ -200,10 +203,10 @@ impl Capabilities {
         wanted.iter().all(|word| said.iter().any(|said| said.eq_ignore_ascii_case(word.as_bytes())))
     }
 
-    /// The mechanisms of AUTH, in POP3 and ManageSieve of SASL, in upper case and each once: those
-    /// of all its lines, the form `AUTH=LOGIN` of old servers included (RFC 4954 section 3, RFC
-    /// 5034 section 3, RFC 5804 section 1.7). A server that says thousands of them means no good:
-    /// it is the first thousand then.
+    /// The mechanisms of AUTH (of SASL in POP3 and ManageSieve), in upper case, each once. All
+    /// lines count, including the form `AUTH=LOGIN` of old servers (RFC 4954 section 3, RFC 5034
+    /// section 3, RFC 5804 section 1.7). If a malicious server announces thousands of mechanisms,
+    /// the first thousand are returned.
     #[must_use]
     pub fn auth(&self) -> Vec<String> {
         let mut seen = HashSet::new();
@@ -213,7 +216,7 @@ impl Capabilities {
         each_once.take(MOST_MECHANISMS).map(Cow::into_owned).collect()
     }
 
-    /// The parameters of each entry with that keyword.
+    /// The parameters of each entry with this keyword.
     fn all<'a>(&'a self, keyword: &str) -> impl Iterator<Item = &'a [u8]> {
         self.entries()
             .filter(move |(said, _)| said.eq_ignore_ascii_case(keyword.as_bytes()))
@@ -226,8 +229,8 @@ impl Capabilities {
     }
 }
 
-/// A keyword ends with the first blank, or with the `=` of old servers; no registered one has
-/// either in it.
+/// Splits an entry: the keyword ends at the first blank, or at the `=` of old servers. No
+/// registered keyword contains either.
 fn split(entry: &[u8]) -> (&[u8], &[u8]) {
     let entry = entry.trim_ascii();
     let end = entry
@@ -237,7 +240,7 @@ fn split(entry: &[u8]) -> (&[u8], &[u8]) {
     (&entry[..end], entry.get(end + 1..).unwrap_or_default().trim_ascii())
 }
 
-/// A word in upper case; one that is, as all that servers say are, is not copied.
+/// A word in upper case. It is not copied if it already is upper case, as servers usually send it.
 fn in_capitals(word: &[u8]) -> Cow<'_, str> {
     match String::from_utf8_lossy(word) {
         Cow::Borrowed(text) if !word.iter().any(u8::is_ascii_lowercase) => text.into(),

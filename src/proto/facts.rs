@@ -1,47 +1,49 @@
-//! What is known of a protocol: a table for each, in its own folder, read by all that needs to know.
+//! Facts about protocols: a table for each protocol, in its own folder, for all code that needs
+//! them.
 
 use super::capabilities::Told;
 use super::{Protocol, Speech, starts};
 use crate::error::Result;
 use crate::pattern::{Code, IntoPattern, Pattern};
 
-/// The facts of one protocol.
+/// The facts about one protocol.
 #[derive(Debug)]
 pub(crate) struct Facts {
-    /// Its name, as people write it.
+    /// The protocol's name, as people write it.
     pub(crate) name: &'static str,
     pub(crate) schemes: &'static [Scheme],
-    /// Makes a dialogue that begins with the greeting; it is named by the scheme without TLS.
+    /// Creates a dialogue that begins with the greeting. The argument is the scheme without TLS.
     pub(crate) dialogue: fn(&'static str) -> Box<dyn Protocol>,
-    /// How its first line begins, in letters of either case.
+    /// How the first line of a greeting begins, in letters of either case.
     pub(crate) greetings: &'static [&'static str],
-    /// What to hold the whole greeting against.
+    /// What the whole greeting has to match.
     pub(crate) greeting: &'static [Success],
-    /// What success begins with, if the answer to a command says no more than that.
+    /// How a successful answer begins, for commands without a success of their own.
     pub(crate) success: Success,
-    /// The words that say how a command went, in letters of either case; none if reply codes do.
+    /// The words that state the result of a command, in letters of either case; empty if reply
+    /// codes do.
     pub(crate) statuses: &'static [&'static str],
-    /// How a reply begins that a server may send without being asked.
+    /// How replies begin that a server may send unasked.
     pub(crate) unasked: Option<&'static str>,
-    /// The commands that are registered, in capitals, as far as they are the same each time.
+    /// The registered commands in capitals, as far as their words are fixed.
     pub(crate) commands: &'static [&'static [&'static str]],
-    /// Each command begins with a tag of the client's, and the reply that ends it with the same.
+    /// Whether each command begins with a tag, which the reply at its end repeats.
     pub(crate) has_tags: bool,
-    /// Some replies are followed by a block of lines up to a lone dot.
+    /// Whether some replies are followed by a block of lines up to a lone dot.
     pub(crate) has_blocks: bool,
     pub(crate) farewell: Option<Farewell>,
     pub(crate) tls: Option<Tls>,
     pub(crate) sasl: &'static Sasl,
-    /// What a reply, or the block behind one, says of what the server can do: it answers this
-    /// command, or is the greeting if that is empty.
+    /// Reads the capabilities in a reply, or in the block after a reply. `answered` is the command
+    /// that it answers; for the greeting, `answered` is empty.
     pub(crate) told: fn(answered: &[u8], said: &[u8]) -> Told,
-    /// What a server says if its script leaves that open.
+    /// What a server says if its script does not specify it.
     pub(crate) server: Server,
-    /// Replies that everybody meets, in the order in which they are tried.
+    /// Advice on common replies, in the order in which it is tried.
     pub(crate) advice: &'static [Advice],
 }
 
-/// What is spoken at a URL with this scheme, and where that usually is.
+/// A URL scheme: the protocol that is spoken, and its usual port.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Scheme {
     pub(crate) name: &'static str,
@@ -53,9 +55,9 @@ pub(crate) struct Scheme {
 /// What an answer has to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Success {
-    /// The reply code.
+    /// This reply code.
     Code(u16),
-    /// How the line begins that says how it went.
+    /// This word, at the beginning of the line that states the result.
     Word(&'static str),
 }
 
@@ -64,54 +66,56 @@ pub(crate) enum Success {
 pub(crate) struct Farewell {
     pub(crate) command: &'static str,
     pub(crate) success: Success,
-    /// The lines that a server answers it with; a status is tagged where there are tags.
+    /// The lines of the server's answer. If the protocol has tags, a status gets the tag.
     pub(crate) answer: &'static [&'static str],
 }
 
-/// Lines of a server; a status is tagged where there are tags.
+/// The lines of a server. If the protocol has tags, a status gets the tag.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Server {
     pub(crate) greeting: &'static [&'static str],
-    /// The greeting of one that has too many connections.
+    /// The greeting of a server that has too many connections.
     pub(crate) too_many: &'static str,
-    /// The answer to what it does not understand, `{}` being the reason.
+    /// The answer to a line that the server does not understand; `{}` stands for the reason.
     pub(crate) refusal: &'static str,
 }
 
-/// How TLS is begun on a session in clear.
+/// How TLS is started on a session that began in clear.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tls {
     pub(crate) command: &'static str,
     pub(crate) success: Success,
-    /// The line with which a server lets the client begin.
+    /// The line by which a server lets the client begin the handshake.
     pub(crate) go_ahead: &'static str,
-    /// The server speaks first when TLS is up.
+    /// Whether the server speaks first after the handshake.
     pub(crate) greets_again: bool,
 }
 
-/// How an exchange of SASL is written down: RFC 4422 section 4 leaves that to the protocols.
+/// How a SASL exchange is written, which RFC 4422 section 4 leaves to the protocols.
 #[derive(Debug)]
 pub(crate) struct Sasl {
-    /// The protocol's name as a service, as registered for GSSAPI.
+    /// The protocol's service name, as registered for GSSAPI.
     pub(crate) service: &'static str,
     /// The command that begins an exchange.
     pub(crate) command: &'static str,
-    /// How a challenge begins; if that is nothing, it comes in quotes or as a literal.
+    /// How a challenge begins; if this is empty, a challenge is a quoted string or a literal.
     pub(crate) challenge: &'static [u8],
-    /// How the reply begins to an exchange that succeeded, and to one that was cancelled.
+    /// The beginning of the reply after success, and after the client has cancelled.
     pub(crate) success: Success,
     pub(crate) cancelled: Success,
-    /// The lines with which a server ends one, if the client is let in and if not.
+    /// The lines by which a server grants or refuses access.
     pub(crate) granted: &'static str,
     pub(crate) denied: &'static str,
-    /// Octets of a command line with its line end, beyond which the first response goes alone.
+    /// The longest command line in octets, with its line end. If the initial response makes the
+    /// command longer, it is sent in a line of its own.
     pub(crate) longest: usize,
-    /// What asks for the mechanisms, if that can be asked any time.
+    /// The command that asks for the mechanisms, if it is allowed at any time.
     pub(crate) question: Option<&'static str>,
 }
 
-/// What to try next after a reply: its code, or its status without a tag, and a word of its text
-/// (both lower case). An empty text fits all replies of the code.
+/// Advice on what to try next after a reply. The reply is recognised by its code, or its status
+/// without a tag, and by a word of its text (both in lower case). An empty text fits all replies
+/// with the code.
 #[derive(Debug)]
 pub(crate) struct Advice {
     pub(crate) code: &'static str,
@@ -120,22 +124,23 @@ pub(crate) struct Advice {
 }
 
 impl Facts {
-    /// Whether it has a command of this name, in capitals.
+    /// Whether the protocol has a command of this name, given in capitals.
     pub(crate) fn has_command(&self, name: &str) -> bool {
         self.commands().any(|command| command.split(' ').next() == Some(name))
     }
 
-    /// Its commands, as far as they are the same each time.
+    /// The protocol's commands, as far as their words are fixed.
     pub(crate) fn commands(&self) -> impl Iterator<Item = &'static str> {
         self.commands.iter().flat_map(|commands| commands.iter().copied())
     }
 
-    /// The scheme of its URLs with TLS from the start.
+    /// The URL scheme with TLS from the start.
     pub(crate) fn tls_scheme(&self) -> &'static str {
         self.schemes.iter().find(|scheme| scheme.is_tls()).map_or("tls", |scheme| scheme.name)
     }
 
-    /// How success begins if replies have no codes, to be shown to who asks for one.
+    /// The beginning of a successful answer, if replies have no codes: for the error about a
+    /// pattern that is a code.
     pub(crate) fn codeless(&self) -> Option<&'static str> {
         match self.greeting.first() {
             Some(Success::Word(word)) => Some(word),
@@ -164,12 +169,12 @@ impl IntoPattern for Success {
 }
 
 impl Scheme {
-    /// Whether TLS comes before anything is said: the names of these end in s.
+    /// Whether TLS begins with the connection: the names of these schemes end in s.
     pub(crate) fn is_tls(&self) -> bool {
         self.name.ends_with('s')
     }
 
-    /// The name of the protocol, TLS or not.
+    /// The name of the protocol without TLS.
     pub(crate) fn plain_name(&self) -> &'static str {
         self.name.strip_suffix('s').unwrap_or(self.name)
     }

@@ -1,4 +1,5 @@
-//! Protocols: where a reply ends, and whose turn it is. Pure code over bytes, a file per protocol.
+//! Protocols: where a reply ends, and whose turn it is. This code works on bytes only, without I/O;
+//! each protocol has its own file or folder.
 
 pub(crate) mod capabilities;
 mod facts;
@@ -31,16 +32,16 @@ pub(crate) enum Speech {
     Pop3,
     /// ManageSieve.
     Sieve,
-    /// Nothing is known of what is spoken.
+    /// A plain stream, whose protocol is not known.
     Stream,
 }
 
 impl Speech {
-    /// All of them; the one of which nothing is known comes last.
+    /// All protocols; the plain stream comes last.
     pub(crate) const ALL: [Self; 6] =
         [Self::Smtp, Self::Lmtp, Self::Pop3, Self::Imap, Self::Sieve, Self::Stream];
 
-    /// What is known of it.
+    /// The facts about the protocol.
     pub(crate) fn facts(self) -> &'static Facts {
         match self {
             Self::Imap => &imap::FACTS,
@@ -52,12 +53,12 @@ impl Speech {
         }
     }
 
-    /// Those that have a command of this name, in capitals.
+    /// The protocols that have a command of this name, given in capitals.
     pub(crate) fn with_command(name: &str) -> Vec<Self> {
         Self::ALL.into_iter().filter(|speech| speech.facts().has_command(name)).collect()
     }
 
-    /// Whether a server may say this without being asked.
+    /// Whether a server may send this reply unasked.
     pub(crate) fn is_unasked(self, reply: &[u8]) -> bool {
         self.facts().unasked.is_some_and(|begins| starts(reply, begins))
     }
@@ -69,7 +70,7 @@ impl Speech {
             .find(|speech| speech.facts().greetings.iter().any(|begins| starts(greeting, begins)))
     }
 
-    /// Another protocol, whose greeting begins like this.
+    /// The name of another protocol, if the greeting is one of that protocol and not of this one.
     pub(crate) fn greeting_of_another(self, greeting: &[u8]) -> Option<&'static str> {
         if self.facts().greetings.iter().any(|begins| starts(greeting, begins)) {
             return None;
@@ -92,118 +93,122 @@ impl fmt::Display for Speech {
     }
 }
 
-/// What a session needs to know of the protocol that it speaks.
+/// What a session needs to know about the protocol that it speaks.
 pub(crate) trait Protocol: fmt::Debug + Send + Sync {
-    /// Its name, as in URLs.
+    /// The protocol's name, as in URLs.
     fn name(&self) -> &'static str;
 
-    /// Which one it is, for the verbs that belong to it.
+    /// The protocol, for verbs that belong to one.
     fn speech(&self) -> Speech;
 
-    /// The framing, where the protocol has replies.
+    /// The framing of replies; `None` if the protocol has no replies.
     fn framing(&mut self) -> Option<&mut dyn Framing>;
 
-    /// Where what the client says next ends, for the server's side of a protocol that has commands.
+    /// The framing of what the client sends next, for the server's side; `None` if the protocol has
+    /// no commands.
     fn requests(&mut self) -> Option<&mut dyn Framing>;
 
-    /// Whether the client waits to be told to go on with a literal.
+    /// Whether the client waits for permission to send a literal.
     fn waits_for_literal(&self) -> bool {
         false
     }
 
-    /// Whether what the client says next is a message, up to a lone dot.
+    /// Whether the client sends a message next, up to a lone dot.
     fn wants_message(&self) -> bool {
         false
     }
 
-    /// The tags of the commands that are not answered to their end, the first to be answered first.
+    /// The tags of the commands that are not completely answered, in the order in which they were
+    /// sent.
     fn tags(&self) -> Vec<&[u8]> {
         Vec::new()
     }
 
-    /// A copy, to see what would become of bytes that are not taken yet.
+    /// Returns a copy, to find out what would happen for bytes that are not taken yet.
     fn fork(&self) -> Box<dyn Protocol>;
 
-    /// Follows what is sent; returns the spans of it that are secret, and learns the secrets.
+    /// Tracks bytes that are sent. Returns the spans of them that are secret, and learns the
+    /// secrets.
     fn sent(&mut self, bytes: &[u8], secrets: &mut Secrets) -> Vec<Range<usize>>;
 
-    /// The spans of it that would be secret if it were sent now.
+    /// The spans of these bytes that would be secret if the bytes were sent now.
     fn secrets(&self, bytes: &[u8]) -> Vec<Range<usize>>;
 
-    /// Follows what was taken of what came.
+    /// Tracks received bytes that were taken.
     fn received(&mut self, bytes: &[u8]);
 
-    /// How many replies the peer owes.
+    /// The number of replies that the peer owes.
     fn owed(&self) -> usize;
 
-    /// How many of the commands sent have not been answered to their end. Where each has one reply,
-    /// that is what is owed.
+    /// The number of sent commands that are not completely answered. If each command has one reply,
+    /// this equals the number of owed replies.
     fn unanswered(&self) -> usize {
         self.owed()
     }
 
-    /// The script has made sure that nothing more is coming.
+    /// Stops waiting for owed replies, because the script has checked that nothing more comes.
     fn waive(&mut self);
 
-    /// The challenge of SASL, in base64, that what was taken last ends with; a response to it is
-    /// what will be sent next.
+    /// The SASL challenge, in base64, at the end of the bytes that were taken last, if a response
+    /// to it is to be sent next.
     fn challenge<'a>(&self, _taken: &'a [u8]) -> Option<&'a [u8]> {
         None
     }
 
-    /// The peer has said that it will close.
+    /// Whether the peer has announced that it will close.
     fn is_closing(&self) -> bool;
 
-    /// What comes next is a block of lines up to a lone dot, and no reply.
+    /// Whether a block of lines up to a lone dot comes next, and no reply.
     fn owes_block(&self) -> bool {
         false
     }
 
-    /// Where a reply says how it went.
+    /// The place at which a reply states success or failure.
     fn verdict(&self, _reply: &[u8]) -> Verdict {
         Verdict::default()
     }
 
-    /// It is our turn: the peer will say nothing more before something is sent.
+    /// Whether it is our turn: the peer says nothing more before we send something.
     fn is_our_turn(&self) -> bool {
         self.owed() == 0
     }
 
-    /// What the peer waits for that is no command.
+    /// What the peer waits for, if that is not a command.
     fn asks(&self) -> Option<&'static str> {
         None
     }
 
-    /// Whether a peer may say this of itself at any time, so that nobody needs to have expected it.
+    /// Whether a peer may send these bytes unasked at any time, so that no operation has to expect
+    /// them.
     fn is_unasked(&self, _held: &[u8]) -> bool {
         false
     }
 
-    /// What the peer greeted with, if that matters later.
+    /// The peer's greeting, if a later command needs it.
     fn greeting(&self) -> Option<&[u8]> {
         None
     }
 }
 
-/// What [`Protocol::asks`] says of a challenge of SASL.
+/// How [`Protocol::asks`] describes a SASL challenge.
 pub(crate) const RESPONSE: &str =
     "a response to its challenge (an empty line, or `*`, ends an exchange that failed)";
 
-/// Finds where the next reply ends.
+/// Finds the end of the next reply.
 pub(crate) trait Framing {
-    /// The length of the reply at the start of `held`, or `None` while it is not whole. Called
-    /// again with more bytes after the same ones, it goes on where it was; after an answer it
-    /// begins anew.
+    /// The length of the reply at the start of `held`, or `None` while the reply is incomplete. If
+    /// it is called again with more bytes after the same ones, it continues where it stopped. After
+    /// it has returned a length or an error, it starts over.
     fn frame(&mut self, held: &[u8]) -> Result<Option<usize>, Malformed>;
 
-    /// Begins anew: the bytes at the start of what is held are others than before.
+    /// Starts over, because the bytes at the start of the buffer have changed.
     fn restart(&mut self);
 
-    /// What is still to come of the reply that has begun, after an answer of `None` for the same
-    /// bytes; `None` if nothing has begun.
+    /// Describes what the incomplete reply still lacks, after `frame` returned `None` for the same
+    /// bytes; `None` if no reply has begun.
     fn missing(&self, held: &[u8]) -> Option<String>;
 
-    /// How long the reply is going to be at least, if it has said so itself.
+    /// The least length of the reply, if the reply announces one.
     fn at_least(&self) -> u64 {
         0
     }
@@ -213,22 +218,22 @@ pub(crate) trait Framing {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed {
     pub(crate) why: String,
-    /// The line that is wrong, in what is held.
+    /// The range of the malformed line in the buffer.
     pub(crate) line: Range<usize>,
 }
 
-/// Splits what goes by into lines, keeping the beginning of an unfinished one.
+/// Splits a stream into lines, and keeps the beginning of an incomplete line.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lines {
     unfinished: Vec<u8>,
 }
 
-/// How much of a line is looked at; no verb or secret that matters is longer.
+/// How many bytes of a line are looked at. No verb or secret that matters is longer.
 pub(crate) const LINE_HEAD: usize = 16 << 10;
 
 impl Lines {
-    /// Calls `line` with each line that is now complete, its line end with it, and where its new
-    /// part lies in `bytes`.
+    /// Calls `line` with each line that is now complete, including its line end, and with the range
+    /// of its new part in `bytes`.
     pub(crate) fn push(&mut self, bytes: &[u8], mut line: impl FnMut(&[u8], Range<usize>)) {
         let mut start = 0;
         for end in memchr::memchr_iter(b'\n', bytes).map(|at| at + 1) {
@@ -244,8 +249,8 @@ impl Lines {
         self.unfinished.extend_from_slice(&bytes[start..][..(bytes.len() - start).min(room)]);
     }
 
-    /// Follows what is sent: `secret` says of each line that is now complete, and of the beginning
-    /// of one (`false`), which span of it is secret. Gives the spans in `bytes`.
+    /// Tracks bytes that are sent. `secret` returns the secret span of a line that is now complete
+    /// (`true`) or of the beginning of a line (`false`). Returns the secret spans in `bytes`.
     pub(crate) fn follow(
         &mut self,
         bytes: &[u8],
@@ -262,8 +267,8 @@ impl Lines {
                 found = secret(&self.unfinished, false);
             }
             if let Some(span) = found {
-                // Of a line longer than what is remembered of it, all that is new is as secret as
-                // its beginning.
+                // Only `LINE_HEAD` bytes of a line are kept. If its beginning is secret, so are all
+                // new bytes of a longer line.
                 let too_long = before.max(self.unfinished.len()) >= LINE_HEAD;
                 let new = span.start.saturating_sub(before)..span.end.saturating_sub(before);
                 let new = if too_long { new.start..chomp(part).len() } else { new };
@@ -278,8 +283,8 @@ impl Lines {
         &self.unfinished
     }
 
-    /// The span of `bytes` that would be secret if they ended the line; `secret` says which of a
-    /// line, without its end, is.
+    /// The span of `bytes` that would be secret if they completed the line. `secret` returns the
+    /// secret span of a line without its line end.
     pub(crate) fn ahead(
         &self,
         bytes: &[u8],
@@ -291,7 +296,7 @@ impl Lines {
     }
 }
 
-/// What is still to come of a line that has begun; `None` if none has.
+/// Describes what an incomplete line still lacks; `None` if no line has begun.
 pub(crate) fn missing_of_line(line: &[u8]) -> Option<String> {
     let missing = match line {
         [] => return None,
@@ -304,12 +309,12 @@ pub(crate) fn missing_of_line(line: &[u8]) -> Option<String> {
     Some(missing.to_owned())
 }
 
-/// What is still to come of a literal.
+/// Describes what an incomplete literal still lacks.
 pub(crate) fn missing_of_literal(octets: u64, announced: u64) -> String {
     format!("{octets} octets of a literal, of {announced} that it announces")
 }
 
-/// The last line of what was taken, without its line end.
+/// The last line of the bytes, without its line end.
 pub(crate) fn last_line(taken: &[u8]) -> &[u8] {
     let taken = chomp(taken);
     &taken[memchr::memrchr(b'\n', taken).map_or(0, |at| at + 1)..]

@@ -8,22 +8,23 @@ use memchr::memmem;
 
 /// The line that ends a block.
 const LAST_LINE: &[u8] = b".\r\n";
-/// A line end and the dot that the next line begins with.
+/// A line end, followed by the dot at the beginning of the next line.
 const DOTTED: &[u8] = b"\r\n.";
 
-/// The same between two lines.
+/// A lone dot between two lines.
 const LONE_DOT: &[u8] = b"\r\n.\r\n";
 
-/// Looks for the end of a block in a stream that goes by in pieces. The first piece begins with a
-/// line.
+/// Finds the end of a block in a stream that is passed in pieces. The first piece begins at the
+/// start of a line.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LoneDot {
-    /// The last bytes that went by, at most four.
+    /// The last bytes of earlier pieces, at most four.
     tail: Option<Vec<u8>>,
 }
 
 impl LoneDot {
-    /// Where the block ends in this piece, with its last line; `None` if that is still to come.
+    /// The offset in this piece at which the block ends, after its last line; `None` if the end is
+    /// still to come.
     pub(crate) fn find(&mut self, piece: &[u8]) -> Option<usize> {
         let reach = LONE_DOT.len() - 1;
         let mut seam = self.tail.take().unwrap_or_else(|| b"\r\n".to_vec());
@@ -44,21 +45,21 @@ impl LoneDot {
     }
 }
 
-/// Looks for the end of a block in what is held, each byte once. The block begins at the start of
-/// what was held at first.
+/// Finds the end of a block in buffered bytes, and looks at each byte once. The block begins at the
+/// start of the buffer.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Multiline {
-    /// Before this in what is held, the lines are known to be content.
+    /// The offset in the buffer before which all lines are known to be content.
     at: usize,
-    /// How many lines began with a dot and are longer than it.
+    /// The number of lines that begin with a doubled dot.
     stuffed: u64,
-    /// How many bytes have gone from what was held.
+    /// The number of bytes that were dropped from the front of the buffer.
     gone: u64,
 }
 
 impl Multiline {
-    /// The length of what is left of the block in what is held, with its last line; `None` while it
-    /// is not whole.
+    /// The length of the rest of the block in the buffer, with its last line; `None` while the
+    /// block is incomplete.
     pub(crate) fn advance(&mut self, held: &[u8]) -> Option<usize> {
         if self.gone == 0 && self.at == 0 && held.first() == Some(&b'.') {
             match dot_line(held) {
@@ -82,7 +83,7 @@ impl Multiline {
         None
     }
 
-    /// What is still to come of the block, given what is held of it.
+    /// Describes what the block still lacks, given its bytes in the buffer.
     pub(crate) fn missing(&self, held: &[u8]) -> String {
         let is_alone = |at: usize| {
             let (before, after) = (&held[..at], &held[at + 1..]);
@@ -102,25 +103,26 @@ impl Multiline {
         self.at = at;
     }
 
-    /// How many bytes at the start of what is held are content, whatever comes.
+    /// The number of bytes at the start of the buffer that are content, whatever comes next.
     pub(crate) fn spare(&self) -> usize {
         self.at
     }
 
-    /// What is held has lost its first `count` bytes, at most [`Multiline::spare`] of them.
+    /// Records that the first `count` bytes of the buffer were dropped, at most
+    /// [`Multiline::spare`] of them.
     pub(crate) fn dropped(&mut self, count: usize) {
         self.at -= count;
         self.gone += count as u64;
     }
 
-    /// How many octets the block has without the doubled dots and the last line, given what
-    /// [`Multiline::advance`] said.
+    /// The number of octets of the block, without the doubled dots and the last line. `length` is
+    /// the result of [`Multiline::advance`].
     pub(crate) fn octets(&self, length: usize) -> u64 {
         self.gone + (length - LAST_LINE.len()) as u64 - self.stuffed
     }
 
-    /// A whole block, as it was held, without the doubled dots and the last line. Nothing moves
-    /// before the first doubled dot.
+    /// Removes the doubled dots and the last line from a whole block. Bytes before the first
+    /// doubled dot are not moved.
     pub(crate) fn unstuff(&self, block: &mut BytesMut) {
         block.truncate(block.len() - LAST_LINE.len());
         if self.stuffed > 0 {
@@ -129,11 +131,11 @@ impl Multiline {
     }
 }
 
-/// What a line that begins with a dot is.
+/// The kind of a line that begins with a dot.
 enum Line {
     Last,
     Stuffed,
-    /// More of it has to come.
+    /// More bytes of the line are needed to tell.
     Unknown,
 }
 
@@ -147,7 +149,7 @@ fn dot_line(line: &[u8]) -> Line {
     }
 }
 
-/// Takes the first dot of each line that begins with one, in place.
+/// Removes the first dot of each line that begins with a dot, in place.
 fn remove_dots(block: &mut BytesMut) {
     let mut from = usize::from(block.starts_with(b"."));
     let mut to = 0;
@@ -170,8 +172,8 @@ mod tests {
     use crate::dot_stuff;
     use proptest::prelude::*;
 
-    /// The block and its octets, and how much of the stream it took, if it comes in these
-    /// pieces.
+    /// The block, its octets, and the number of bytes that it took from the stream, if the stream
+    /// comes in these pieces.
     fn block(pieces: &[&[u8]]) -> Option<(Vec<u8>, u64, usize)> {
         let mut multiline = Multiline::default();
         let mut held = Vec::new();
@@ -186,8 +188,8 @@ mod tests {
         None
     }
 
-    /// Octets of the block and how much of the stream it took, if nothing is kept; and how much
-    /// was held at most.
+    /// The octets of the block and the number of bytes that it took from the stream, if nothing is
+    /// kept; and the most bytes that were buffered.
     fn skipped(pieces: &[&[u8]]) -> Option<(u64, usize, usize)> {
         let mut multiline = Multiline::default();
         let (mut held, mut gone, mut most) = (Vec::new(), 0, 0);

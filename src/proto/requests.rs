@@ -1,35 +1,36 @@
-//! Where what a client says ends: a command line, a message, octets that were announced.
+//! Finding the end of what a client sends: a command line, a message, or octets that were
+//! announced.
 
 use super::multiline::Multiline;
 use super::{Framing, Malformed, missing_of_line, missing_of_literal};
 
-/// What a client says next.
+/// What a client sends next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// A line.
+    /// A command line.
     #[default]
     Line,
     /// The lines of a message, up to a lone dot.
     Message,
-    /// So many octets, whatever is in them.
+    /// This number of octets, whatever they contain.
     Octets(u64),
-    /// So many octets of a literal, and a line that further literals may interrupt.
+    /// This number of octets of a literal, and then a line in which further literals may come.
     Literals(u64),
 }
 
-/// Finds where the next request of a client ends.
+/// Finds the end of a client's next request.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Requests {
     wants: Next,
-    /// Before this place, the line does not end.
+    /// The offset before which the line does not end.
     at: usize,
-    /// Where octets end that were announced.
+    /// The offset at which the announced octets end.
     octets_end: u64,
     block: Multiline,
 }
 
 impl Requests {
-    /// The same, for what the dialogue wants now.
+    /// Returns the framing for what the dialogue expects now.
     pub(crate) fn wanting(&mut self, wants: Next) -> &mut Self {
         if self.wants != wants {
             *self = Self { wants, ..Self::default() };
@@ -51,7 +52,7 @@ impl Requests {
         Err(Malformed { why: "the client ends a line with a bare LF".to_owned(), line: start..end })
     }
 
-    /// A line and the literals in it that the client sends without being told to go on.
+    /// Frames a line with the literals in it that the client sends without waiting for permission.
     fn line_with_literals(&mut self, held: &[u8]) -> Result<Option<usize>, Malformed> {
         loop {
             let Ok(octets_end) = usize::try_from(self.octets_end) else { return Ok(None) };
@@ -66,7 +67,7 @@ impl Requests {
     }
 }
 
-/// How many octets of a non-synchronizing literal a line announces at its end (RFC 7888).
+/// The number of octets that a line announces at its end by a non-synchronizing literal (RFC 7888).
 fn literal_plus(line: &[u8]) -> Option<u64> {
     let line = line.strip_suffix(b"+}\r\n")?;
     let digits = &line[memchr::memrchr(b'{', line)? + 1..];
@@ -116,7 +117,7 @@ impl Framing for Requests {
 mod tests {
     use super::*;
 
-    /// The lengths that requests are found to have, however the bytes are cut.
+    /// The length of the request, which has to be the same however the bytes are cut.
     fn framed(wants: Next, bytes: &[u8]) -> Option<usize> {
         let whole = Requests::default().wanting(wants).frame(bytes).unwrap();
         let mut requests = Requests::default();

@@ -1,4 +1,4 @@
-//! A plain stream: no replies, no verbs; `expect` searches, as in expect(1).
+//! A plain stream, without replies or verbs. `expect` searches in it, as in expect(1).
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -8,7 +8,7 @@ use super::facts::{Facts, Scheme, Server, Success};
 use super::{Framing, Lines, Protocol, Speech, chomp};
 use crate::secrets::{self, Secrets};
 
-/// The facts of a plain stream: none.
+/// The facts about a plain stream: there are none.
 pub(super) static FACTS: Facts = Facts {
     name: "no protocol that is known",
     schemes: &[
@@ -26,7 +26,7 @@ pub(super) static FACTS: Facts = Facts {
     has_blocks: false,
     farewell: None,
     tls: None,
-    // Whoever authenticates on a stream most likely means SMTP.
+    // A client that authenticates on a plain stream most likely speaks SMTP.
     sasl: &super::smtp::SASL,
     told: |_, _| Told::Nothing,
     server: Server {
@@ -37,19 +37,19 @@ pub(super) static FACTS: Facts = Facts {
     advice: &[],
 };
 
-/// Turn-taking where nothing is known of the protocol: what was sent wants some answer before more
-/// is sent.
+/// The turns on a plain stream, whose protocol is not known: what was sent needs some answer before
+/// more is sent.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stream {
     unanswered: bool,
     sent: Lines,
-    /// The mechanism of the last command, if that was an AUTH, and how many responses came after
-    /// it: lines that look like responses are some.
+    /// The mechanism of the last command, if that was an AUTH, and the number of responses after
+    /// it. Lines after AUTH that look like responses count as responses.
     auth: Option<(String, usize)>,
 }
 
 impl Stream {
-    /// The span of a line that is secret in some mail protocol.
+    /// The span of a line that is secret in any mail protocol.
     fn secret(&self, line: &[u8]) -> Option<Range<usize>> {
         let text = chomp(line);
         secrets::secret_of_command(text)
@@ -57,14 +57,14 @@ impl Stream {
     }
 }
 
-/// Whether a line after an AUTH is a response. `QUIT` would pass for base64, and be masked from
-/// there on.
+/// Whether a line after an AUTH is a response. `QUIT` is valid base64, but must not count as one:
+/// every later `QUIT` would be masked.
 fn is_response(line: &[u8]) -> bool {
     secrets::is_base64(line) && !super::smtp::is_verb(line)
 }
 
 impl Stream {
-    /// A line was sent.
+    /// Tracks a line that was sent.
     fn sent_line(&mut self, line: &[u8], secrets: &mut Secrets) {
         let secret = self.secret(line);
         let mut words = line.split(u8::is_ascii_whitespace).skip_while(|word| {

@@ -1,4 +1,4 @@
-//! All that came for a command.
+//! The answer to a command: all responses that came for it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use crate::error::{Error, Kind, Result};
 use crate::pattern::Match;
 use crate::reply::Reply;
 
-/// All that came for a command: untagged responses, and the tagged one that ended it (RFC 3501
-/// section 2.2.2).
+/// The answer to a command: the untagged responses, and the tagged response that ended the command
+/// (RFC 3501 section 2.2.2).
 #[derive(Clone, Debug)]
 pub struct Answer {
     untagged: Arc<[Response]>,
@@ -26,13 +26,13 @@ impl Answer {
         Self { untagged: untagged.into(), tagged, required: Arc::default() }
     }
 
-    /// The same, with the responses that were required.
+    /// Returns this answer with the responses that were required.
     pub(crate) fn with_required(self, required: Vec<Reply>) -> Self {
         Self { required: required.into(), ..self }
     }
 
-    /// Takes an answer apart that was kept as one reply: what [`Session::login`](crate::Session::login)
-    /// and its kin give back, which several protocols have.
+    /// Parses an answer that was kept as one reply. [`Session::login`](crate::Session::login) and
+    /// other methods that several protocols share return such replies.
     ///
     /// # Errors
     /// Malformed if the bytes are not whole responses.
@@ -60,8 +60,8 @@ impl Answer {
         self.named(&name.to_ascii_uppercase()).collect()
     }
 
-    /// The responses that the patterns of [`Untagged::require`](crate::Untagged::require) demanded,
-    /// in the order of the patterns, each with what its pattern caught.
+    /// The responses that the patterns of [`Untagged::require`](crate::Untagged::require) required,
+    /// in the order of the patterns, each with the groups of its pattern.
     #[must_use]
     pub fn required(&self) -> &[Reply] {
         &self.required
@@ -73,56 +73,57 @@ impl Answer {
         &self.tagged
     }
 
-    /// How it went.
+    /// The status of the command.
     #[must_use]
     pub fn status(&self) -> Option<Status> {
         self.tagged.status()
     }
 
-    /// What stands in brackets in the tagged response.
+    /// The response code in brackets in the tagged response.
     #[must_use]
     pub fn code(&self) -> Option<Code> {
         self.tagged.code()
     }
 
-    /// Everything as it came, as one reply.
+    /// All responses as they came, as one reply.
     pub(crate) fn into_reply(self) -> Reply {
         let all = self.responses().map(Response::bytes).collect::<Vec<_>>().concat();
         Reply::whole(all.into(), Match::default())
     }
 
-    /// Everything as it came, as text, without the last line end.
+    /// All responses as they came, as text, without the last line end.
     #[must_use]
     pub fn text(&self) -> String {
         let bytes: Vec<&[u8]> = self.responses().map(Response::bytes).collect();
         String::from_utf8_lossy(crate::proto::chomp(&bytes.concat())).into_owned()
     }
 
-    /// All response codes, tagged and untagged: `UIDVALIDITY`, `PERMANENTFLAGS`, `READ-WRITE`.
+    /// All response codes, of tagged and untagged responses: `UIDVALIDITY`, `PERMANENTFLAGS`,
+    /// `READ-WRITE`.
     #[must_use]
     pub fn codes(&self) -> Vec<Code> {
         self.responses().filter_map(Response::code).collect()
     }
 
-    /// How many messages there are, as the last EXISTS says.
+    /// The number of messages, from the last EXISTS.
     #[must_use]
     pub fn exists(&self) -> Option<u64> {
         self.named("EXISTS").filter_map(Response::number).last()
     }
 
-    /// How many of them are recent, as the last RECENT says.
+    /// The number of recent messages, from the last RECENT.
     #[must_use]
     pub fn recent(&self) -> Option<u64> {
         self.named("RECENT").filter_map(Response::number).last()
     }
 
-    /// The numbers of messages that are gone, in the order in which they went.
+    /// The numbers of expunged messages, in the order of their EXPUNGE responses.
     #[must_use]
     pub fn expunged(&self) -> Vec<u64> {
         self.named("EXPUNGE").filter_map(Response::number).collect()
     }
 
-    /// The flags that the mailbox knows, as the last FLAGS says.
+    /// The flags that the mailbox supports, from the last FLAGS response.
     ///
     /// # Errors
     /// Malformed if the response cannot be read.
@@ -135,8 +136,8 @@ impl Answer {
         .map_err(|()| unlike(response, "a list of flags"))
     }
 
-    /// What FETCH responses tell, each message once, in the order in which they came. After an
-    /// EXPUNGE a number means another message than before.
+    /// The messages in FETCH responses, each message once, in the order in which they came. After
+    /// an EXPUNGE, a number counts as another message than before.
     ///
     /// # Errors
     /// Malformed if a response cannot be read.
@@ -173,7 +174,7 @@ impl Answer {
 pub(super) mod tests {
     use super::*;
 
-    /// A value in short, a list in parentheses.
+    /// A value in short form; a list has parentheses.
     fn shown(value: &Value) -> String {
         match value.list() {
             Some(values) => {

@@ -1,5 +1,5 @@
-//! Which FETCH responses answer a command, and which are news of other messages (RFC 3501 section
-//! 7.4.2).
+//! Which FETCH responses answer a command, and which report news about other messages (RFC 3501
+//! section 7.4.2).
 
 use super::answer::Answer;
 use super::fetched::Fetched;
@@ -7,10 +7,10 @@ use super::misread::unlike;
 use super::set::Set;
 use crate::error::{Error, Result};
 
-/// Attributes that a server may tell of any message at any time (RFC 3501 section 7.4.2, RFC 7162
-/// section 3.2.4).
+/// Attributes that a server may report for any message at any time (RFC 3501 section 7.4.2, RFC
+/// 7162 section 3.2.4).
 const NEWS: [&str; 3] = ["FLAGS", "MODSEQ", "UID"];
-/// Items that are answered by an attribute of the same name (RFC 3501 section 6.4.5).
+/// Items that are answered by an attribute with the same name (RFC 3501 section 6.4.5).
 const ITEMS: [&str; 9] = [
     "UID",
     "FLAGS",
@@ -22,31 +22,31 @@ const ITEMS: [&str; 9] = [
     "RFC822.HEADER",
     "RFC822.TEXT",
 ];
-/// What stands for several items.
+/// Names that stand for several items.
 const MACROS: [(&str, &[&str]); 3] = [
     ("ALL", &["FLAGS", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE"]),
     ("FAST", &["FLAGS", "INTERNALDATE", "RFC822.SIZE"]),
     ("FULL", &["FLAGS", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE", "BODY"]),
 ];
 
-/// What FETCH or STORE asked of which messages.
+/// The messages that FETCH or STORE names, and the items that it asks for.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     messages: Set,
     by_uid: bool,
-    /// Nothing is asked for that a server could leave out.
+    /// Whether the server may leave out the items that were asked for.
     bare: bool,
-    /// What has to come of each message, as far as it can be told from the command.
+    /// The items that each message has to have, as far as the command shows them.
     items: Vec<String>,
 }
 
 impl Asked {
-    /// What a command asks that names messages by this set.
+    /// For a command that names messages by this set.
     pub(crate) fn of(messages: &str, by_uid: bool, bare: bool) -> Self {
         Self { messages: Set::of(messages), by_uid, bare, items: Vec::new() }
     }
 
-    /// The same, with the items of FETCH.
+    /// Adds the items of FETCH.
     pub(crate) fn with_items(self, items: &str) -> Self {
         Self { items: told(items), ..self }
     }
@@ -59,7 +59,7 @@ impl Asked {
         }
     }
 
-    /// What a message lacks that the server has to send.
+    /// Describes what the server has to send for a message and did not.
     fn lacks(&self, message: &Fetched) -> Option<String> {
         if self.bare {
             return None;
@@ -73,10 +73,10 @@ impl Asked {
 }
 
 impl Answer {
-    /// What FETCH responses tell of the messages that were asked for.
+    /// The messages in FETCH responses that the command named.
     ///
     /// # Errors
-    /// Malformed if a response cannot be read, and if one lacks what was asked for.
+    /// Malformed if a response cannot be read, or lacks a requested item.
     pub(crate) fn fetched_of(&self, asked: &Asked) -> Result<Vec<Fetched>> {
         let is_news = |message: &Fetched| {
             asked.by_uid
@@ -98,11 +98,11 @@ impl Answer {
     }
 }
 
-/// The items that a command names, as far as they are known to come back.
+/// The items in a command that are known to come back.
 fn told(items: &str) -> Vec<String> {
     let items = items.trim();
     let inside = items.strip_prefix('(').map_or(items, |items| {
-        // The modifiers of RFC 4466 come in parentheses of their own after the items.
+        // The modifiers of RFC 4466 follow the items in their own parentheses.
         items.rfind(") (").map_or(items.trim_end_matches(')'), |end| &items[..end])
     });
     if let Some((_, items)) = MACROS.iter().find(|(name, _)| inside.eq_ignore_ascii_case(name)) {
@@ -111,7 +111,7 @@ fn told(items: &str) -> Vec<String> {
     words(inside).map(str::to_ascii_uppercase).filter(|item| is_known(item)).collect()
 }
 
-/// Words with blanks between; those in brackets part none.
+/// Splits text at blanks, except at blanks inside brackets.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     let mut depth = 0;
     text.split(move |char| {

@@ -1,5 +1,4 @@
-//! What the client sends: where a command ends, what it waits for meanwhile, and what of it is
-//! secret.
+//! Tracking what the client sends: where a command ends, what it waits for, and what is secret.
 
 use super::found::{Found, Wants};
 use super::line::{Kind, Line};
@@ -7,39 +6,40 @@ use super::scanner::Announced;
 use crate::proto::chomp;
 use crate::secrets::{self, Secrets};
 
-/// Follows commands through bytes as they are sent, in whatever pieces.
+/// Follows commands through bytes as they are sent, however the bytes are cut.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Commands {
     line: Line,
-    /// Octets of a literal that are still to be sent.
+    /// The number of octets of a literal that are still to be sent.
     literal: u64,
     mode: Mode,
     refused: Option<Refused>,
 }
 
-/// Whose line the next one is.
+/// What the next line belongs to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum Mode {
     #[default]
     Commands,
-    /// A command goes on with lines that are none; `asked` where the server has said so.
+    /// A command that goes on with further lines; `asked` says whether the server has asked for the
+    /// next one.
     Within { tag: Vec<u8>, dialogue: Dialogue, asked: bool },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Dialogue {
-    /// AUTHENTICATE (RFC 3501 section 6.2.2), and how many responses were sent.
+    /// AUTHENTICATE (RFC 3501 section 6.2.2), with the number of responses that were sent.
     Sasl { mechanism: Vec<u8>, step: usize },
     /// IDLE (RFC 2177).
     Idle,
 }
 
-/// The server has ended a command whose secret was not sent yet, or not wholly; it may be sent all
-/// the same.
+/// The server has ended a command before its secret was sent completely. The client may send the
+/// rest of the secret nevertheless.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Refused {
     Sasl,
-    /// A literal of so many octets, and how many words after it the secret is.
+    /// A literal of this number of octets, and how many words after it the secret comes.
     Literal(u64, usize),
 }
 
@@ -73,24 +73,24 @@ impl Commands {
         found
     }
 
-    /// The server wants the command of that tag to go on.
+    /// Records that the server asks for the next line of the command with this tag.
     pub(super) fn asked(&mut self, wanted: &[u8]) {
         if let Mode::Within { tag, asked, .. } = &mut self.mode {
             *asked |= tag == wanted;
         }
     }
 
-    /// Whether a SASL response is what will be sent next.
+    /// Whether a SASL response is to be sent next.
     pub(super) fn is_asked_for_response(&self) -> bool {
         matches!(self.mode, Mode::Within { dialogue: Dialogue::Sasl { .. }, asked: true, .. })
     }
 
-    /// Whether an IDLE is under way, in which the server may speak at any time.
+    /// Whether an IDLE is in progress, during which the server may speak at any time.
     pub(super) fn is_idle(&self) -> bool {
         matches!(self.mode, Mode::Within { dialogue: Dialogue::Idle, .. })
     }
 
-    /// Whether a literal is what will be sent next.
+    /// The number of octets of a literal that are to be sent next.
     pub(super) fn octets_of_literal(&self) -> u64 {
         self.literal
     }
@@ -99,7 +99,7 @@ impl Commands {
         self.literal > 0
     }
 
-    /// The server has ended the command of that tag.
+    /// Records that the server has ended the command with this tag.
     pub(super) fn over(&mut self, ended: &[u8], is_ok: bool) {
         match &self.mode {
             Mode::Within { tag, dialogue, .. } if tag == ended => {
@@ -113,7 +113,7 @@ impl Commands {
         if self.literal > 0 && self.line.tag == ended {
             let further = self.line.secret_from.and_then(|from| from.checked_sub(self.line.number));
             self.refused = further.map(|further| Refused::Literal(self.literal, further));
-            // What is left of the literal is not waited for: what is sent next are commands.
+            // The rest of the literal is not waited for: whatever is sent next is a command.
             self.literal = 0;
             self.line = Line::default();
         }
@@ -197,7 +197,7 @@ impl Commands {
     }
 }
 
-/// Whether a line is a command that takes no arguments, without its tag or with one.
+/// Whether a line is a command without arguments, with or without a tag.
 fn is_command(line: &[u8]) -> bool {
     let word = line.rsplit(u8::is_ascii_whitespace).next().unwrap_or_default();
     ["NOOP", "LOGOUT", "CAPABILITY", "STARTTLS", "CHECK", "CLOSE", "EXPUNGE"]

@@ -1,31 +1,31 @@
-//! Commands with their arguments, as they go onto the wire.
+//! Commands with their arguments, as they are sent.
 
 use crate::quoted;
 
-/// Strings longer than this go as literals: servers bound their lines (RFC 7162 section 4 says 8192
-/// octets).
+/// The longest string that is sent in quotes. Longer ones are sent as literals, because servers
+/// limit the length of lines (RFC 7162 section 4 says 8192 octets).
 const LONGEST_QUOTED: usize = 1000;
-/// The longest literal that LITERAL- lets through without waiting (RFC 7888 section 5).
+/// The longest literal that LITERAL- allows without waiting (RFC 7888 section 5).
 const LONGEST_MINUS: usize = 4096;
 
 /// An argument of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Argument {
-    /// A string, in whatever form carries it: an atom, quoted, or a literal.
+    /// A string, sent as an atom, in quotes or as a literal, whichever it needs.
     Text(Vec<u8>),
-    /// A string, as a literal.
+    /// A string that is sent as a literal.
     Literal(Vec<u8>),
-    /// Bytes that may hold NUL, as a `literal8` (RFC 3516 section 4.4).
+    /// Bytes that may contain NUL, sent as a `literal8` (RFC 3516 section 4.4).
     Literal8(Vec<u8>),
-    /// Arguments in parentheses.
+    /// A list of arguments in parentheses.
     List(Vec<Argument>),
-    /// As it stands: a set of messages, a list in parentheses.
+    /// Text that is sent unchanged: a set of messages, a list in parentheses.
     Plain(Vec<u8>),
 }
 
 impl Argument {
-    /// An argument that is sent as it stands.
+    /// An argument that is sent unchanged.
     pub fn plain(text: impl Into<Vec<u8>>) -> Self {
         Self::Plain(text.into())
     }
@@ -42,20 +42,20 @@ impl From<&str> for Argument {
     }
 }
 
-/// Whether literals wait to be asked for.
+/// Whether literals are sent only after the server asks for them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Literals {
-    /// They wait for a continuation (RFC 3501 section 4.3).
+    /// Every literal waits for a continuation (RFC 3501 section 4.3).
     #[default]
     Synchronizing,
-    /// None waits: LITERAL+ (RFC 7888).
+    /// No literal waits: LITERAL+ (RFC 7888).
     Plus,
-    /// Those of up to 4096 octets do not wait: LITERAL- (RFC 7888 section 5).
+    /// Literals of up to 4096 octets do not wait: LITERAL- (RFC 7888 section 5).
     Minus,
 }
 
-/// A command as it is sent: in pieces, each but the first when the server has asked for it.
+/// A command in pieces. Each piece after the first is sent when the server has asked for it.
 pub(crate) fn compose(
     tag: &str,
     text: &[u8],
@@ -63,14 +63,14 @@ pub(crate) fn compose(
     literals: Literals,
 ) -> Vec<Vec<u8>> {
     let mut pieces = vec![[tag.as_bytes(), b" ", text].concat()];
-    // The parentheses of a list may be arguments of their own around a literal.
+    // A caller may give the parentheses around a literal as separate arguments.
     let opens = text.ends_with(b"(");
     push_all(&mut pieces, arguments, opens, literals);
     push(&mut pieces, b"\r\n");
     pieces
 }
 
-/// Adds arguments with a blank before each, except after what opens a list.
+/// Appends arguments with a blank before each, except after an opening parenthesis.
 fn push_all(pieces: &mut Vec<Vec<u8>>, arguments: &[Argument], opens: bool, literals: Literals) {
     let mut opens = opens;
     for argument in arguments {
@@ -123,15 +123,15 @@ fn push_literal(pieces: &mut Vec<Vec<u8>>, bytes: &[u8], literals: Literals) {
     }
 }
 
-/// Whether it can stand without quotes (`astring` in RFC 3501 section 9), and is not taken for a
-/// NIL.
+/// Whether the bytes can be sent without quotes (`astring` in RFC 3501 section 9) and cannot be
+/// taken for NIL.
 fn is_atom(bytes: &[u8]) -> bool {
     !bytes.is_empty()
         && !bytes.eq_ignore_ascii_case(b"NIL")
         && bytes.iter().all(|byte| byte.is_ascii_graphic() && !b"(){%*\"\\".contains(byte))
 }
 
-/// Whether it can stand in quotes: text of seven bits without line ends (`quoted` in RFC 3501
+/// Whether the bytes can be sent in quotes: seven-bit text without line ends (`quoted` in RFC 3501
 /// section 9).
 fn is_quotable(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| (1..0x80).contains(byte) && *byte != b'\r' && *byte != b'\n')

@@ -2,7 +2,7 @@
 
 use super::value::Value;
 
-/// The envelope of a message: what its header says of whom it is from and for.
+/// The envelope of a message: its date, subject, senders and recipients, from its header.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Envelope {
@@ -10,21 +10,21 @@ pub struct Envelope {
     pub date: Option<String>,
     /// The Subject field.
     pub subject: Option<String>,
-    /// Whom it is from.
+    /// The addresses in From.
     pub from: Vec<Address>,
-    /// Who sent it.
+    /// The addresses in Sender.
     pub sender: Vec<Address>,
-    /// Where replies go.
+    /// The addresses in Reply-To.
     pub reply_to: Vec<Address>,
-    /// Whom it is for.
+    /// The addresses in To.
     pub to: Vec<Address>,
-    /// Who else has it.
+    /// The addresses in Cc.
     pub cc: Vec<Address>,
-    /// Who else has it, unseen by others.
+    /// The addresses in Bcc.
     pub bcc: Vec<Address>,
-    /// The Message-ID that it answers.
+    /// The In-Reply-To field: the Message-ID of the message that this one answers.
     pub in_reply_to: Option<String>,
-    /// Its own.
+    /// The Message-ID field.
     pub message_id: Option<String>,
 }
 
@@ -32,18 +32,18 @@ pub struct Envelope {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Address {
-    /// The name of a person.
+    /// The display name.
     pub name: Option<String>,
-    /// The source route (RFC 5322 section 4.4), which is long out of use.
+    /// The source route (RFC 5322 section 4.4), which is obsolete.
     pub route: Option<String>,
-    /// What stands before the at sign; where a group begins, its name.
+    /// The part before the at sign; at the beginning of a group, the name of the group.
     pub mailbox: Option<String>,
-    /// What stands after it; nothing if a group begins or ends.
+    /// The part after the at sign; `None` at the beginning and the end of a group.
     pub host: Option<String>,
 }
 
 impl Envelope {
-    /// Reads an envelope; `None` if it is not one (RFC 3501 section 7.4.2).
+    /// Reads an envelope; `None` if the value is not one (RFC 3501 section 7.4.2).
     #[must_use]
     pub fn of(value: &Value) -> Option<Self> {
         let [date, subject, from, sender, reply_to, to, cc, bcc, in_reply_to, message_id] =
@@ -66,7 +66,7 @@ impl Envelope {
     }
 }
 
-/// A string or NIL (`nstring` in RFC 3501 section 9); `None` if it is neither.
+/// A string or NIL (`nstring` in RFC 3501 section 9); `None` if the value is neither.
 #[allow(clippy::option_option, reason = "whether it is one, and whether it is NIL")]
 pub(super) fn string(value: &Value) -> Option<Option<String>> {
     match value {
@@ -76,7 +76,7 @@ pub(super) fn string(value: &Value) -> Option<Option<String>> {
     }
 }
 
-/// Addresses or NIL; `None` if they are neither. A list of none is not allowed.
+/// Addresses or NIL; `None` if the value is neither. An empty list is not allowed.
 fn addresses(value: &Value) -> Option<Vec<Address>> {
     match value {
         Value::Nil => Some(Vec::new()),

@@ -7,7 +7,7 @@ use crate::proto::facts::{Advice, Facts, Farewell, Sasl, Scheme, Server, Success
 
 const OK: Success = Success::Word("OK");
 
-/// RFC 3501, and the extensions that the registry of IMAP's capabilities has.
+/// The commands of RFC 3501, and of the extensions in IANA's registry of IMAP capabilities.
 const COMMANDS: [&str; 59] = [
     "APPEND",
     "AUTHENTICATE",
@@ -81,7 +81,7 @@ pub(in crate::proto) static FACTS: Facts = Facts {
     greeting: &[Success::Word("* OK"), Success::Word("* PREAUTH")],
     success: OK,
     statuses: &["OK", "NO", "BAD", "BYE", "PREAUTH"],
-    // Untagged data and BYE (RFC 3501 section 7).
+    // A server may send untagged data and BYE at any time (RFC 3501 section 7).
     unasked: Some("*"),
     commands: &[&COMMANDS],
     has_tags: true,
@@ -97,7 +97,7 @@ pub(in crate::proto) static FACTS: Facts = Facts {
         go_ahead: "OK begin TLS",
         greets_again: false,
     }),
-    // RFC 3501 section 6.2.2; a line by RFC 7162 section 4.
+    // Exchanges follow RFC 3501 section 6.2.2; the length of a line follows RFC 7162 section 4.
     sasl: &Sasl {
         service: "imap",
         command: "AUTHENTICATE",
@@ -118,8 +118,8 @@ pub(in crate::proto) static FACTS: Facts = Facts {
     advice: &ADVICE,
 };
 
-/// Servers say it in a response of its own, and in the code of a greeting and of a login; STARTTLS
-/// makes it void (RFC 3501 section 6.2.1).
+/// Servers announce capabilities in a response of its own, and in the response code of a greeting
+/// or a login. STARTTLS makes them void (RFC 3501 section 6.2.1).
 fn told(answered: &[u8], response: &[u8]) -> Told {
     let (tag, behind) =
         response.split_at(memchr::memchr(b' ', response).map_or(response.len(), |at| at + 1));

@@ -1,4 +1,4 @@
-//! What FETCH brings (RFC 3501 section 7.4.2).
+//! Messages in FETCH responses (RFC 3501 section 7.4.2).
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::response::Response;
 use super::structure::BodyStructure;
 use super::value::Value;
 
-/// A message, as FETCH responses tell of it.
+/// A message, as FETCH responses describe it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fetched {
     number: u64,
@@ -16,7 +16,7 @@ pub struct Fetched {
 }
 
 impl Fetched {
-    /// What one FETCH response says of the message with this number.
+    /// Reads a FETCH response about the message with this number.
     pub(super) fn of(response: &Response, number: u64) -> crate::Result<Self> {
         let mut values = response.values()?;
         let attributes = match (values.pop(), values.is_empty()) {
@@ -32,7 +32,7 @@ impl Fetched {
         Ok(Self { number, attributes: attributes.into_iter().collect() })
     }
 
-    /// What one FETCH response says of its message.
+    /// Reads a FETCH response.
     ///
     /// # Errors
     /// Malformed if the response cannot be read.
@@ -48,19 +48,19 @@ impl Fetched {
         self.number
     }
 
-    /// Its attributes, by their names in capitals.
+    /// The attributes of the message, with their names in capitals.
     #[must_use]
     pub fn attributes(&self) -> &BTreeMap<String, Value> {
         &self.attributes
     }
 
-    /// The attributes themselves.
+    /// The attributes of the message, without a copy.
     #[must_use]
     pub fn into_attributes(self) -> BTreeMap<String, Value> {
         self.attributes
     }
 
-    /// An attribute, whatever the case of its name.
+    /// An attribute, by its name in letters of either case.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.attributes.get(&name.to_ascii_uppercase())
@@ -72,7 +72,7 @@ impl Fetched {
         self.get("UID")?.number()
     }
 
-    /// The flags, where they came.
+    /// The flags, if they came.
     #[must_use]
     pub fn flags(&self) -> Option<Vec<String>> {
         self.get("FLAGS").map(Value::texts)
@@ -91,20 +91,21 @@ impl Fetched {
         BodyStructure::of(value)
     }
 
-    /// What the attribute holds, such as `BODY[]` or `BODY[TEXT]<0>`, as bytes.
+    /// The content of an attribute, such as `BODY[]` or `BODY[TEXT]<0>`, as bytes.
     #[must_use]
     pub fn content(&self, name: &str) -> Option<Vec<u8>> {
         self.get(name)?.bytes().map(std::borrow::Cow::into_owned)
     }
 
-    /// Whether the attribute that an item asks for is there: `BODY.PEEK[TEXT]<0.9>` asks for
+    /// Whether the message has the attribute that an item asks for: `BODY.PEEK[TEXT]<0.9>` asks for
     /// `BODY[TEXT]<0>` (RFC 3501 section 6.4.5).
     pub(crate) fn answers(&self, item: &str) -> bool {
         let item = item.to_ascii_uppercase().replacen(".PEEK", "", 1);
         if !item.contains('[') {
             return self.attributes.contains_key(&item);
         }
-        // How a server repeats the names of header fields is not told by the RFC.
+        // The RFC does not say how a server repeats the names of header fields, so they are not
+        // compared.
         let section = |name: &str| {
             let end = name.find([' ', ']']).unwrap_or(name.len());
             name[..end].to_owned()
@@ -112,13 +113,14 @@ impl Fetched {
         self.attributes.keys().any(|name| section(name) == section(&item))
     }
 
-    /// Takes over what a later response says of the same message.
+    /// Adds the attributes of a later response about this message.
     pub(super) fn update(&mut self, later: Self) {
         self.attributes.extend(later.attributes);
     }
 }
 
-/// What an attribute has to be, if its value is something else (`msg-att` in RFC 3501 section 9).
+/// The form that an attribute must have, if its value has another one (`msg-att` in RFC 3501
+/// section 9).
 fn wrong_form((name, value): &(String, Value)) -> Option<(&str, &'static str)> {
     let has_section =
         |start: &str| name.strip_prefix(start).is_some_and(|end| end.starts_with('['));

@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-/// What was sent wants something of the server.
+/// What the server owes for something that was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Wants {
-    /// A literal waits to be asked for (RFC 3501 section 4.3).
+    /// A continuation, for which a literal waits (RFC 3501 section 4.3).
     Continuation(Vec<u8>),
-    /// AUTHENTICATE, a SASL response, IDLE: a continuation, or the end of the command.
+    /// A continuation, or the end of the command: after AUTHENTICATE, a SASL response, or IDLE.
     Step(Vec<u8>),
     /// The end of a command.
     End { tag: Vec<u8>, is_logout: bool },
@@ -21,7 +21,7 @@ impl Wants {
     }
 }
 
-/// What was found in bytes as they were sent.
+/// What was found in bytes that were sent.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) wants: Vec<Wants>,

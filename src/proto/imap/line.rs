@@ -1,4 +1,4 @@
-//! One line of a client, word by word.
+//! Tracking one line of a client, word by word.
 
 use super::found::Found;
 use super::scanner::Tail;
@@ -6,45 +6,45 @@ use crate::proto::LINE_HEAD;
 use crate::quoted;
 use crate::secrets::Secrets;
 
-/// The line under way; one that goes on after a literal is the same line.
+/// The line in progress. What follows a literal belongs to the same line.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Line {
     pub(super) kind: Kind,
     pub(super) tag: Vec<u8>,
     pub(super) verb: Vec<u8>,
-    /// The word before the first secret one: the mechanism of AUTHENTICATE.
+    /// The word before the first secret word: the mechanism of AUTHENTICATE.
     pub(super) before: Vec<u8>,
-    /// The word under way, if that matters.
+    /// The word in progress, if its text matters.
     word: Vec<u8>,
-    /// Its number, from 1.
+    /// The number of the word in progress, from 1.
     pub(super) number: usize,
-    /// The first word that is secret, with all after it, where one is.
+    /// The number of the first secret word, if there is one; all words after it are secret too.
     pub(super) secret_from: Option<usize>,
     place: Place,
     quoted: bool,
     escaped: bool,
-    /// The secret as it was sent.
+    /// The secret bytes as they were sent.
     pub(super) secret: Vec<u8>,
     pub(super) tail: Tail,
 }
 
-/// Where in a line the next byte stands.
+/// The position of the next byte in the line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Place {
     #[default]
     Between,
-    /// In a word that may yet announce a literal.
+    /// In a word that may still turn out to announce a literal.
     Announcing,
     Word,
 }
 
-/// What a line is.
+/// The kind of a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Kind {
     #[default]
     Unknown,
     Command,
-    /// A command for the server, and a secret as it was meant.
+    /// A line that the server takes for a command, and that the client meant as a secret.
     Misplaced,
     /// A SASL response.
     Response,
@@ -64,14 +64,14 @@ impl Line {
         self.tail.push(bytes);
     }
 
-    /// Takes a byte; whether it is secret.
+    /// Tracks a byte, and returns whether it is secret.
     fn step(&mut self, byte: u8) -> bool {
         if byte == b'\r' || byte == b'\n' {
             return false;
         }
         match self.kind {
             Kind::Done => return false,
-            // An asterisk alone cancels (RFC 3501 section 6.2.2).
+            // An asterisk alone cancels the exchange (RFC 3501 section 6.2.2).
             Kind::Response => {
                 let is_asterisk = self.secret.is_empty() && byte == b'*';
                 self.keep(&[byte]);
@@ -139,7 +139,7 @@ impl Line {
             2 => self.verb.clone_from(&self.word),
             _ => {}
         }
-        // A command without its tag is none, and has its secret all the same.
+        // A command without a tag is invalid, but its argument is a secret nevertheless.
         if carries && self.number <= 2 {
             self.secret_from = Some(self.number + 2);
         }
@@ -148,7 +148,7 @@ impl Line {
         }
     }
 
-    /// The line has announced a literal and will go on after it.
+    /// Prepares for the rest of the line, after a literal that the line has announced.
     pub(super) fn go_on(&mut self) {
         self.tail = Tail::default();
         self.quoted = false;
@@ -167,7 +167,7 @@ impl Line {
         secrets.learn(&self.secret);
         if let Some(text) = self.secret.strip_prefix(b"\"") {
             secrets.learn(text.strip_suffix(b"\"").unwrap_or(text));
-            // What follows the closing quote is no part of it.
+            // The text after the closing quote is not part of the secret.
             secrets
                 .learn(&quoted::read(text).map_or_else(|| quoted::unescaped(text), |read| read.0));
         }

@@ -1,4 +1,4 @@
-//! What LIST, LSUB and STATUS say of mailboxes (RFC 3501 section 7.2).
+//! Mailboxes in the responses LIST, LSUB and STATUS (RFC 3501 section 7.2).
 
 use super::answer::Answer;
 use super::misread::{pairs, unlike};
@@ -10,23 +10,23 @@ use crate::error::Result;
 const NUMBERS: [&str; 8] =
     ["MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED", "SIZE", "HIGHESTMODSEQ"];
 
-/// A mailbox, as LIST tells of it (RFC 3501 section 7.2.2).
+/// A mailbox, as LIST describes it (RFC 3501 section 7.2.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Mailbox {
-    /// Its name as it came; in modified UTF-7, unless the server was told otherwise.
+    /// The name as it came: in modified UTF-7, unless the client has turned on another encoding.
     pub name: String,
-    /// What parts the levels of names; nothing if there is only one level.
+    /// The separator of the levels of names; `None` if there is only one level.
     pub delimiter: Option<String>,
-    /// Its attributes, such as `\HasNoChildren`.
+    /// The attributes of the mailbox, such as `\HasNoChildren`.
     pub flags: Vec<String>,
-    /// What a server that does LIST-EXTENDED adds (RFC 5258 section 3.5), by its names in capitals:
+    /// Extended data of a server with LIST-EXTENDED (RFC 5258 section 3.5), with names in capitals:
     /// `CHILDINFO` with `("SUBSCRIBED")`.
     pub extended: Vec<(String, Value)>,
 }
 
 impl Answer {
-    /// The mailboxes that LIST or LSUB tell of.
+    /// The mailboxes in LIST and LSUB responses.
     ///
     /// # Errors
     /// Malformed if a response cannot be read.
@@ -41,8 +41,8 @@ impl Answer {
             .collect()
     }
 
-    /// What STATUS says of this mailbox: `MESSAGES`, `UIDNEXT`, `UNSEEN` (RFC 3501 section 7.2.4).
-    /// What it says of other mailboxes is no part of it.
+    /// The STATUS items of this mailbox: `MESSAGES`, `UIDNEXT`, `UNSEEN` (RFC 3501 section 7.2.4).
+    /// Responses about other mailboxes are left out.
     ///
     /// # Errors
     /// Malformed if a response cannot be read.
@@ -72,7 +72,7 @@ fn mailbox(mut values: Vec<Value>) -> Option<Mailbox> {
     Some(Mailbox { name: name.text()?, delimiter, flags: flags.atoms()?, extended })
 }
 
-/// Names and values by turns, whose names are strings as often as atoms.
+/// Names and values in turn; the names may be strings or atoms.
 fn extended(values: Value) -> Option<Vec<(String, Value)>> {
     let Value::List(values) = values else { return None };
     let mut values = values.into_iter();
@@ -95,7 +95,7 @@ fn items_of(response: &Response, mailbox: &str) -> Result<Option<Vec<(String, Va
         items.iter().all(|(name, value)| !NUMBERS.contains(&&**name) || value.number().is_some())
     });
     let items = items.ok_or_else(wrong)?;
-    // INBOX is the one name without regard to case (RFC 3501 section 5.1).
+    // INBOX is the only name in which letters match in either case (RFC 3501 section 5.1).
     let is_asked = *name == *mailbox.as_bytes()
         || (mailbox.eq_ignore_ascii_case("INBOX") && name.eq_ignore_ascii_case(b"INBOX"));
     Ok(is_asked.then_some(items))

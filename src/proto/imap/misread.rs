@@ -1,10 +1,10 @@
-//! What responses are read by, and the error for one that cannot be read.
+//! Helpers to read responses, and the error for a response that cannot be read.
 
 use super::response::{Response, SHOWN};
 use super::value::Value;
 use crate::error::{Error, Kind};
 
-/// Names and values by turns; `None` if they are out of step.
+/// Pairs names with the values that follow them; `None` if the list does not alternate.
 pub(super) fn pairs(values: Vec<Value>) -> Option<Vec<(String, Value)>> {
     let mut pairs = Vec::with_capacity(values.len() / 2);
     let mut values = values.into_iter();
@@ -16,7 +16,7 @@ pub(super) fn pairs(values: Vec<Value>) -> Option<Vec<(String, Value)>> {
     Some(pairs)
 }
 
-/// The error for a response that is not of the form that it has to have.
+/// The error for a response that does not have the required form.
 pub(super) fn unlike(response: &Response, wanted: &str) -> Error {
     Error::new(Kind::Malformed, format!("the {} response is malformed", response.name()))
         .with_expected(wanted)

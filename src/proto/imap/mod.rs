@@ -49,7 +49,7 @@ use super::{Framing, Protocol, RESPONSE, Speech};
 use crate::pattern::Verdict;
 use crate::secrets::Secrets;
 
-/// One side of an IMAP dialogue: what was sent, and which responses are still owed for it.
+/// One side of an IMAP dialogue: what was sent, and which responses are still owed.
 #[derive(Clone, Debug)]
 pub(crate) struct Imap {
     name: &'static str,
@@ -69,7 +69,7 @@ enum Owed {
 }
 
 impl Imap {
-    /// A dialogue with a server that will greet first.
+    /// A dialogue with a server that greets first.
     pub(crate) fn new(name: &'static str) -> Self {
         Self {
             name,
@@ -108,13 +108,14 @@ impl Imap {
         let is_logout =
             |owed: &Owed| matches!(owed, Owed::What(Wants::End { is_logout: true, .. }));
         if status == Status::Bye && !self.owed.iter().any(is_logout) {
-            // The server leaves of itself, and answers nothing any more (RFC 3501 section 7.1.5).
+            // The server closes unasked, and does not answer any more (RFC 3501 section 7.1.5).
             self.owed.clear();
         }
         if self.owed.front() == Some(&Owed::Greeting) {
             self.owed.pop_front();
         } else if status == Status::Bad {
-            // All that a server can say to a line without a tag that it could repeat.
+            // An untagged BAD is the only answer to a line without a tag that the server can
+            // repeat.
             let place = self
                 .owed
                 .iter()
@@ -123,7 +124,7 @@ impl Imap {
         }
     }
 
-    /// The end of a command pays for all that was owed on its way.
+    /// Records the end of a command, which settles everything that was owed for it.
     fn pay_command(&mut self, tag: &[u8], status: Status) {
         let is_of_command = |owed: &Owed| matches!(owed, Owed::What(wants) if wants.tag() == tag);
         let is_logout =
@@ -186,7 +187,7 @@ impl Protocol for Imap {
             rest = &rest[used..];
             if let Some(said) = said {
                 self.received = Scanner::default();
-                // What is no response pays for nothing.
+                // A line that is no response settles nothing.
                 if let Ok(said) = said {
                     self.said(said);
                 }
@@ -242,7 +243,7 @@ impl Protocol for Imap {
     }
 }
 
-/// Whether a server can repeat it in its answer (`tag` in RFC 3501 section 9).
+/// Whether a server can repeat this tag in its answer (`tag` in RFC 3501 section 9).
 fn is_tag(tag: &[u8]) -> bool {
     !tag.is_empty()
         && tag.iter().all(|byte| byte.is_ascii_graphic() && !b"(){%*\"\\+".contains(byte))

@@ -1,4 +1,4 @@
-//! Modified UTF-7, in which IMAP writes the names of mailboxes (RFC 3501 section 5.1.3).
+//! Modified UTF-7, the encoding of mailbox names in IMAP (RFC 3501 section 5.1.3).
 
 use base64::Engine as _;
 use base64::alphabet::IMAP_MUTF7;
@@ -6,7 +6,7 @@ use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(&IMAP_MUTF7, NO_PAD);
 
-/// Text in modified UTF-7.
+/// Encodes text in modified UTF-7.
 ///
 /// ```
 /// use mailexpect::imap::{mutf7, mutf7_decode};
@@ -43,7 +43,7 @@ fn shift(encoded: &mut String, shifted: &mut Vec<u8>) {
     }
 }
 
-/// The text that modified UTF-7 stands for; `None` if it is none.
+/// Decodes text from modified UTF-7; `None` if it is not valid.
 #[must_use]
 pub fn mutf7_decode(encoded: &str) -> Option<String> {
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! One response, taken apart.
+//! A single response, parsed.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -14,7 +14,7 @@ use crate::proto::chomp;
 use crate::reply::Reply;
 use crate::visible;
 
-/// How much of a response an error shows.
+/// How many bytes of a response an error shows.
 pub(super) const SHOWN: usize = 200;
 
 /// One response of an IMAP server: untagged, a continuation, or tagged (RFC 3501 section 7).
@@ -22,28 +22,28 @@ pub(super) const SHOWN: usize = 200;
 pub struct Response {
     bytes: Bytes,
     said: Said,
-    /// Where what follows the tag begins, and where what follows the status does.
+    /// The offset after the tag, and the offset after the status.
     body: usize,
     behind: usize,
 }
 
-/// What stands in the brackets after a status (RFC 3501 section 7.1, RFC 5530).
+/// The response code in brackets after a status (RFC 3501 section 7.1, RFC 5530).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Code {
-    /// All of it, as it came: `APPENDUID 38505 3955`.
+    /// The whole code as it came: `APPENDUID 38505 3955`.
     pub text: String,
-    /// Its first word, in capitals: `APPENDUID`.
+    /// The first word of the code in capitals: `APPENDUID`.
     pub name: String,
-    /// The values after that word; empty if they cannot be told apart.
+    /// The values after the first word; empty if they cannot be parsed.
     pub values: Vec<Value>,
 }
 
 impl Response {
-    /// Takes a whole response apart.
+    /// Parses a whole response.
     ///
     /// # Errors
-    /// Malformed where the bytes are not one whole response.
+    /// Malformed if the bytes are not exactly one whole response.
     pub fn parse(bytes: impl Into<Vec<u8>>) -> Result<Self> {
         Self::of_frame(Bytes::from(bytes.into()))
     }
@@ -71,19 +71,19 @@ impl Response {
         Ok(Self { bytes, said, body, behind })
     }
 
-    /// All of it, as it came.
+    /// The whole response as it came.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The same as text, without the last line end.
+    /// The whole response as text, without the last line end.
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(chomp(&self.bytes))
     }
 
-    /// `*`, `+`, or the tag of the command that it ends.
+    /// `*`, `+`, or the tag of the command that the response ends.
     #[must_use]
     pub fn tag(&self) -> Cow<'_, str> {
         match &self.said {
@@ -97,12 +97,12 @@ impl Response {
         self.said == Said::Continuation
     }
 
-    /// The tag of the command that it ends.
+    /// The tag of the command that the response ends; `None` if it ends no command.
     pub(crate) fn ends(&self) -> Option<&[u8]> {
         if let Said::Tagged(tag, _) = &self.said { Some(tag) } else { None }
     }
 
-    /// The status that it tells, tagged or not.
+    /// The status of a tagged or untagged response; `None` for data and continuations.
     #[must_use]
     pub fn status(&self) -> Option<Status> {
         match self.said {
@@ -111,24 +111,24 @@ impl Response {
         }
     }
 
-    /// What stands after the tag, as it came.
+    /// The bytes after the tag, as they came.
     #[must_use]
     pub fn body(&self) -> &[u8] {
         &chomp(&self.bytes)[self.body..]
     }
 
-    /// What patterns of verbs are held against: what stands after the tag, and all of a
-    /// continuation.
+    /// The bytes that the patterns of verbs are matched against: everything after the tag, or the
+    /// whole continuation.
     pub(crate) fn held(&self) -> &[u8] {
         if self.is_continuation() { chomp(&self.bytes) } else { self.body() }
     }
 
-    /// What stands for the server's close, if that is what a command may end with.
+    /// A stand-in for the server's close, for a command that may end with the close.
     pub(crate) fn of_close() -> Self {
         Self { bytes: Bytes::new(), said: Said::Continuation, body: 0, behind: 0 }
     }
 
-    /// Whether the pattern of a verb holds for it.
+    /// Whether the pattern of a verb matches the response.
     pub(crate) fn fits(&self, pattern: &Pattern) -> bool {
         if self.bytes.is_empty() {
             return pattern.eof_index().is_some();
@@ -137,20 +137,21 @@ impl Response {
         pattern.matches_with(self.held(), &Verdict::first_word(length)).is_some()
     }
 
-    /// Whether the pattern holds for all of it.
+    /// Whether the pattern matches the whole response, with its tag.
     pub(crate) fn is_like(&self, pattern: &Pattern) -> bool {
         self.matched(pattern).is_some()
     }
 
-    /// All of it as a reply, with what the pattern caught, if it holds.
+    /// The whole response as a reply, with the pattern's groups; `None` if the pattern does not
+    /// match.
     pub(crate) fn matched(&self, pattern: &Pattern) -> Option<Reply> {
         let verdict = Verdict { line: 0, words: words_of_protocol(&self.bytes) };
         let found = pattern.matches_with(chomp(&self.bytes), &verdict)?;
         Some(Reply::whole(self.bytes.clone(), found))
     }
 
-    /// What sort of response it is, in capitals: `EXISTS`, `FETCH`, `LIST`, or the status; nothing
-    /// for a continuation.
+    /// The kind of the response in capitals: `EXISTS`, `FETCH`, `LIST`, or the status; empty for a
+    /// continuation.
     #[must_use]
     pub fn name(&self) -> String {
         let word = match self.said {
@@ -161,8 +162,8 @@ impl Response {
         String::from_utf8_lossy(word).to_ascii_uppercase()
     }
 
-    /// The number that data begins with: the message that FETCH and EXPUNGE are about, how many
-    /// EXISTS.
+    /// The number at the beginning of data: the number of the message for FETCH and EXPUNGE, the
+    /// number of messages for EXISTS.
     #[must_use]
     pub fn number(&self) -> Option<u64> {
         let word = words(self.body()).next().filter(|_| self.said == Said::Data)?;
@@ -170,10 +171,10 @@ impl Response {
         std::str::from_utf8(digits).ok()?.parse().ok()
     }
 
-    /// The values of data, after its number and its name; of a status none.
+    /// The values of data, after its number and name; empty for a status.
     ///
     /// # Errors
-    /// Malformed where they cannot be told apart.
+    /// Malformed if the values cannot be parsed.
     pub fn values(&self) -> Result<Vec<Value>> {
         if self.said != Said::Data {
             return Ok(Vec::new());
@@ -184,11 +185,11 @@ impl Response {
         });
         let name = self.name();
         let read = values(rest, Grammar::of(&name)).map(|(mut values, _)| {
-            // RFC 7162 section 3.2.10.
+            // The set of VANISHED (RFC 7162 section 3.2.10).
             if name == "VANISHED" {
                 values.last_mut().into_iter().for_each(spell_out);
             }
-            // RFC 4731 section 3.1.
+            // The set after `ALL` (RFC 4731 section 3.1).
             if name == "ESEARCH"
                 && let Some(place) = values.iter().position(|value| value.is_atom("ALL"))
             {
@@ -202,15 +203,15 @@ impl Response {
         })
     }
 
-    /// What stands in brackets after the status.
+    /// The response code in brackets after the status.
     #[must_use]
     pub fn code(&self) -> Option<Code> {
         let (code, values) = self.bracketed()?;
         let name =
             String::from_utf8_lossy(words(code).next().unwrap_or_default()).to_ascii_uppercase();
         let mut values: Vec<_> = values.into_iter().skip(1).collect();
-        // RFC 4315 section 3, RFC 7162 section 3.1.3. APPEND of one message has one identifier,
-        // which is no set (`append-uid` there).
+        // The sets of RFC 4315 section 3 and RFC 7162 section 3.1.3. For an APPEND of one message,
+        // the identifier is a single number, and no set (`append-uid` there).
         let sets = match name.as_str() {
             "APPENDUID" if matches!(values.get(1), Some(Value::Number(_))) => 0..0,
             "APPENDUID" | "COPYUID" => 1..values.len(),
@@ -237,13 +238,13 @@ impl Response {
         let rest = chomp(&self.bytes)[self.behind..].strip_prefix(b"[")?;
         match values(rest, Grammar::Code) {
             Ok((values, end)) if rest.get(end) == Some(&b']') => Some((&rest[..end], values)),
-            // What is said in another grammar still has its text.
+            // A code whose values have another grammar still has its text.
             _ => Some((&rest[..memchr::memchr(b']', rest)?], Vec::new())),
         }
     }
 }
 
-/// Where the words of a response stand whose letters are the same in either case: its status, or the
+/// The place of the words in a response in which letters match in either case: its status, or the
 /// number and the name of data (RFC 3501 section 9).
 pub(super) fn words_of_protocol(response: &[u8]) -> Range<usize> {
     let word_after = |from: usize| {

@@ -1,10 +1,10 @@
-//! Where a response ends (RFC 3501 section 7, RFC 9051 section 7).
+//! Finding the end of a response (RFC 3501 section 7, RFC 9051 section 7).
 
 use super::scanner::Scanner;
 use crate::proto::{Framing, Malformed, missing_of_line, missing_of_literal};
 
-/// The framing of responses: a line, and where that announces a literal, its octets and a line
-/// more, any number of times.
+/// The framing of responses: a line; if the line announces a literal, then its octets and another
+/// line, any number of times.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Responses {
     scanner: Scanner,

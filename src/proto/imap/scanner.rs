@@ -1,20 +1,20 @@
-//! One response after another, each byte looked at once.
+//! Scanning one response after another, looking at each byte once.
 
 use memchr::{memchr, memchr2, memchr3};
 
 use crate::proto::LINE_HEAD;
 
-/// What a server says of how a command went, or of itself (RFC 3501 section 7.1).
+/// The status of a command or of the server (RFC 3501 section 7.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Status {
-    /// It went well.
+    /// The command succeeded.
     Ok,
-    /// It failed.
+    /// The command failed.
     No,
-    /// It was no command that the server could take.
+    /// The server could not understand or accept the command.
     Bad,
-    /// The server greets a client that it holds to be authenticated already.
+    /// The greeting of a server that considers the client authenticated already.
     Preauth,
     /// The server is about to close.
     Bye,
@@ -32,7 +32,7 @@ impl Status {
         WORDS.iter().find(|(known, _)| word.eq_ignore_ascii_case(known)).map(|(_, status)| *status)
     }
 
-    /// The word itself, in capitals.
+    /// The status as the word in capitals.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -45,21 +45,21 @@ impl Status {
     }
 }
 
-/// What a response was, as its first words say.
+/// The kind of a response, from its first words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Said {
-    /// `+`: the client is to go on.
+    /// `+`: the server asks the client to go on.
     Continuation,
     /// `*` and data.
     Data,
     /// `*` and a status.
     Untagged(Status),
-    /// The end of the command of that tag.
+    /// The end of the command with this tag.
     Tagged(Vec<u8>, Status),
 }
 
-/// Follows responses through bytes as they come, in whatever pieces. Of a response it keeps the
-/// first two words and the end of the line that it stands in.
+/// Follows responses through bytes as they come, however the bytes are cut. It keeps the first two
+/// words of a response and the end of the present line.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scanner {
     part: Part,
@@ -68,45 +68,45 @@ pub(super) struct Scanner {
     tail: Tail,
     quoted: bool,
     escaped: bool,
-    /// Octets of a literal that are still to come.
+    /// The number of octets of a literal that are still to come.
     literal: u64,
-    /// How many the literal announced.
+    /// The number of octets that the literal announced.
     announced: u64,
-    /// How much of the response has gone by, and how much of that before its last line.
+    /// How many bytes of the response were scanned, and how many of them before its last line.
     gone: usize,
     line: usize,
 }
 
-/// Which part of a response the next byte belongs to.
+/// The part of a response that the next byte belongs to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Part {
     /// `*`, `+` or a tag.
     #[default]
     Tag,
-    /// The word after it: a status, or the beginning of data.
+    /// The word after the tag: a status, or the beginning of data.
     Word,
     /// The first byte after a status: a bracket opens a response code.
     Status,
-    /// A response code, where literals may stand (BADCHARSET in RFC 3501 section 7.1).
+    /// A response code, in which literals may occur (BADCHARSET in RFC 3501 section 7.1).
     Code,
-    /// Data, where literals may stand.
+    /// Data, in which literals may occur.
     Data,
-    /// Text for people, where braces mean nothing.
+    /// Text for people, in which braces have no meaning.
     Text,
     /// A line that is no response.
     Wrong,
 }
 
-/// Why there is no response.
+/// The error for a line that is no response.
 pub(super) const NO_RESPONSE: &str =
     "a response begins with neither `*`, `+` nor a tag with OK, NO or BAD (RFC 3501, 7)";
-/// Why a literal is none.
+/// The error for a literal with an impossible size.
 pub(super) const UNCOUNTABLE: &str =
     "a literal has more octets than can be counted (RFC 3501, 4.3)";
 
 impl Scanner {
-    /// Takes bytes up to the end of the response that they belong to. Returns how many that were,
-    /// and what the response was where it is over.
+    /// Scans bytes up to the end of their response. Returns the number of scanned bytes and, at its
+    /// end, the kind of the response.
     pub(super) fn feed(&mut self, bytes: &[u8]) -> (usize, Option<Result<Said, &'static str>>) {
         let mut at = 0;
         while at < bytes.len() {
@@ -126,7 +126,7 @@ impl Scanner {
         (at, None)
     }
 
-    /// How much of the response has gone by.
+    /// The number of bytes of the response that were scanned.
     pub(super) fn gone(&self) -> usize {
         self.gone
     }
@@ -136,17 +136,17 @@ impl Scanner {
         self.literal
     }
 
-    /// How many octets the last literal announced.
+    /// The number of octets that the last literal announced.
     pub(super) fn announced(&self) -> u64 {
         self.announced
     }
 
-    /// The octets of a literal have come, and nothing after them.
+    /// Whether the scan is directly after the octets of a literal.
     pub(super) fn is_after_literal(&self) -> bool {
         self.announced > 0 && (self.line as u64).saturating_add(self.announced) == self.gone as u64
     }
 
-    /// Where the line begins that the response stands in.
+    /// The offset of the present line in the response.
     pub(super) fn line(&self) -> usize {
         self.line
     }
@@ -157,7 +157,7 @@ impl Scanner {
         some
     }
 
-    /// Takes some bytes of a line, up to its end at most.
+    /// Scans some bytes of a line, at most up to its end.
     fn advance(&mut self, bytes: &[u8]) -> usize {
         let used = match self.part {
             Part::Tag => self.take_tag(bytes),
@@ -190,7 +190,7 @@ impl Scanner {
         end + 1
     }
 
-    /// The next byte stands between two words.
+    /// Whether the next byte is between two words.
     fn word_is_apart(&self) -> bool {
         self.part == Part::Status || self.word.is_empty()
     }
@@ -221,7 +221,7 @@ impl Scanner {
         self.quoted = self.word.iter().fold(false, |quoted, byte| quoted ^ (*byte == b'"'));
     }
 
-    /// Takes bytes up to something that matters to quoted strings, the line's end, or what closes a
+    /// Scans bytes up to a quote or a backslash, the end of the line, or the end of a response
     /// code.
     fn take_quotable(&mut self, bytes: &[u8], close: Option<u8>) -> usize {
         if std::mem::take(&mut self.escaped) && bytes[0] != b'\n' {
@@ -242,7 +242,7 @@ impl Scanner {
         at + 1
     }
 
-    /// A line is over: `None` if a literal follows.
+    /// Handles the end of a line; `None` if a literal follows.
     fn end_of_line(&mut self) -> Option<Result<(), &'static str>> {
         let announced = self.tail.announced();
         let is_open = matches!(self.part, Part::Code | Part::Data) && !self.quoted;
@@ -274,24 +274,25 @@ impl Scanner {
     }
 }
 
-/// The end of a line, as far as it may announce a literal.
+/// The end of a line, as much of it as can announce a literal.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tail {
     bytes: Vec<u8>,
     is_line_end: bool,
 }
 
-/// A literal, as the end of a line announces it.
+/// A literal that the end of a line announces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Announced {
-    /// So many octets; the one who sends them waits for a continuation, or does not (RFC 7888).
+    /// A literal of this number of octets. Its sender waits for a continuation, or does not (RFC
+    /// 7888).
     Octets { count: u64, waits: bool },
-    /// More than fit any number.
+    /// A number that is too large to be represented.
     Uncountable,
 }
 
 impl Tail {
-    /// A blank, a brace, 20 digits, a plus, a brace and CRLF.
+    /// The length of a blank, a brace, 20 digits, a plus, a brace and CRLF.
     const LENGTH: usize = 26;
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
@@ -303,8 +304,9 @@ impl Tail {
         self.bytes.extend_from_slice(new);
     }
 
-    /// The literal that the line ends with, if it does: `{n}`, `{n+}`, `~{n}`. Where a word goes
-    /// over into a brace, as in `box{5}`, it is part of that word, however wrong.
+    /// The literal that the line announces at its end, if it does: `{n}`, `{n+}`, `~{n}`. A brace
+    /// directly after other characters, as in `box{5}`, is part of their word, even though that is
+    /// invalid.
     pub(super) fn announced(&self) -> Option<Announced> {
         let line = crate::proto::chomp(&self.bytes).strip_suffix(b"}")?;
         let (line, waits) = line.strip_suffix(b"+").map_or((line, true), |line| (line, false));

@@ -1,4 +1,4 @@
-//! What SEARCH finds (RFC 3501 section 7.2.5), in ESEARCH responses too (RFC 4731).
+//! The results of SEARCH (RFC 3501 section 7.2.5), also in ESEARCH responses (RFC 4731).
 
 use super::answer::Answer;
 use super::misread::{pairs, unlike};
@@ -7,11 +7,11 @@ use super::value::Value;
 use crate::error::Result;
 
 impl Answer {
-    /// What SEARCH found, or the `ALL` of ESEARCH (RFC 4731), number by number. An ESEARCH with the
-    /// tag of another command is no part of it.
+    /// The messages that SEARCH found, or the `ALL` of ESEARCH (RFC 4731), as numbers. An ESEARCH
+    /// with the tag of another command is left out.
     ///
     /// # Errors
-    /// Malformed if a response cannot be read, and if it has more numbers than a person could want.
+    /// Malformed if a response cannot be read, or has an excessive number of messages.
     pub fn found(&self) -> Result<Vec<u64>> {
         let mut found = Vec::new();
         for response in self.named("SEARCH") {
@@ -25,7 +25,7 @@ impl Answer {
         Ok(found)
     }
 
-    /// What SORT found, in its order (RFC 5256 section 4).
+    /// The messages that SORT found, in its order (RFC 5256 section 4).
     ///
     /// # Errors
     /// Malformed if a response cannot be read.
@@ -37,7 +37,7 @@ impl Answer {
         Ok(sorted)
     }
 
-    /// What THREAD found, a list for each thread (RFC 5256 section 4).
+    /// The threads that THREAD found, each as a list (RFC 5256 section 4).
     ///
     /// # Errors
     /// Malformed if a response cannot be read.
@@ -53,8 +53,8 @@ impl Answer {
         Ok(threads)
     }
 
-    /// What ESEARCH says: `COUNT`, `MIN`, `MAX`, `ALL` (RFC 4731 section 3.1). `ALL` is a list of
-    /// numbers, however many there are.
+    /// The results of ESEARCH: `COUNT`, `MIN`, `MAX`, `ALL` (RFC 4731 section 3.1). `ALL` is a list
+    /// of numbers, even if it has only one.
     ///
     /// # Errors
     /// Malformed if a response cannot be read.
@@ -69,7 +69,7 @@ impl Answer {
         Ok(results)
     }
 
-    /// Whether a response is what this command looked for: SEARCH, or ESEARCH with its tag.
+    /// Whether a response has the result of this command: SEARCH, or ESEARCH with its tag.
     pub(crate) fn has_search(&self) -> Result<bool> {
         if self.named("SEARCH").next().is_some() {
             return Ok(true);
@@ -82,7 +82,7 @@ impl Answer {
         Ok(false)
     }
 
-    /// The results in an ESEARCH response, none if it is for another command; `None` if it cannot
+    /// The results in an ESEARCH response, empty if it is for another command; `None` if it cannot
     /// be read.
     fn results(&self, values: Vec<Value>) -> Option<Vec<(String, Value)>> {
         if !self.is_own(values.first()) {
@@ -96,15 +96,15 @@ impl Answer {
         pairs(values)?.into_iter().map(of_form).collect()
     }
 
-    /// Whether the correlator of an ESEARCH (RFC 4466 section 2.6.2) names this command, or is not
-    /// there.
+    /// Whether the correlator of an ESEARCH (RFC 4466 section 2.6.2) names this command, or is
+    /// missing.
     fn is_own(&self, correlator: Option<&Value>) -> bool {
         let Some([name, tag]) = correlator.and_then(Value::list) else { return true };
         !name.is_atom("TAG") || tag.text().is_none_or(|tag| tag == self.tagged().tag())
     }
 }
 
-/// The numbers of a SEARCH response; the modification sequence of RFC 7162 may come last.
+/// The numbers of a SEARCH response. A modification sequence (RFC 7162) may follow them.
 fn listed(response: &Response) -> Result<Vec<u64>> {
     let mut values = response.values()?;
     let modseq = |value: &Value| {
@@ -117,7 +117,8 @@ fn listed(response: &Response) -> Result<Vec<u64>> {
     numbers.collect::<Option<_>>().ok_or_else(|| unlike(response, "numbers of messages"))
 }
 
-/// A result, if it is of the form that its name demands; a set of messages as a list of numbers.
+/// The result, if it has the form that its name requires. A set of messages becomes a list of
+/// numbers.
 fn of_form(name: &str, value: Value) -> Option<Value> {
     match name {
         "ALL" => {

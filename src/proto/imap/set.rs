@@ -2,37 +2,37 @@
 
 use super::value::Value;
 
-/// A set in a response is spelt out up to this many numbers.
+/// The most numbers that a set in a response is expanded to; a larger set is an error.
 const MOST_NUMBERS: u64 = 1 << 20;
 
-/// A set as a command names messages by it.
+/// A set by which a command names messages.
 #[derive(Clone, Debug)]
 pub(crate) struct Set {
-    /// `None` if the set cannot be told from its text, such as `$` (RFC 5182).
+    /// The ranges; `None` if they are not known from the text, such as for `$` (RFC 5182).
     ranges: Option<Vec<(u64, u64)>>,
 }
 
 impl Set {
-    /// The set that a text names.
+    /// Parses the set of a command.
     pub(crate) fn of(text: &str) -> Self {
         Self { ranges: text.split(',').map(range).collect() }
     }
 
-    /// Whether a message with this number may be one of the set. `*` is the last message, whose
-    /// number is not known, so that `7:*` may name any.
+    /// Whether a message with this number may be in the set. `*` is the last message, whose number
+    /// is not known, so `7:*` may contain any number.
     pub(crate) fn may_have(&self, number: u64) -> bool {
         let holds = |&(from, to): &(u64, u64)| to == u64::MAX || (from..=to).contains(&number);
         self.ranges.as_ref().is_none_or(|ranges| ranges.iter().any(holds))
     }
 }
 
-/// The numbers of a set, one after another; `None` if it is none, or if it has more numbers than a
-/// person can want.
+/// The numbers of a set, one by one; `None` if the text is not a set, or has more than
+/// `MOST_NUMBERS` numbers.
 pub(super) fn numbers(text: &str) -> Option<Vec<u64>> {
     let mut numbers = Vec::new();
     for part in text.split(',') {
         let (from, to) = range(part)?;
-        // No number of a response is `*`.
+        // Responses never contain `*` as a number.
         if to == u64::MAX || to - from >= MOST_NUMBERS.saturating_sub(numbers.len() as u64) {
             return None;
         }
@@ -41,7 +41,7 @@ pub(super) fn numbers(text: &str) -> Option<Vec<u64>> {
     Some(numbers)
 }
 
-/// The set that names these messages, ranges in short: `1:3,7`.
+/// The set that names these messages, with ranges where possible: `1:3,7`.
 ///
 /// ```
 /// assert_eq!(mailexpect::imap::set(&[1, 2, 3, 7, 5]), "1:3,7,5");
@@ -61,7 +61,8 @@ pub fn set(numbers: &[u64]) -> String {
     shown.collect::<Vec<_>>().join(",")
 }
 
-/// A set in a response as a list of its numbers, whatever its size; anything else as it is.
+/// Replaces a set in a response by the list of its numbers, even if it has only one. Other values
+/// stay unchanged.
 pub(super) fn spell_out(value: &mut Value) {
     let Some(text) = value.text().filter(|_| !matches!(value, Value::Text(_) | Value::Literal(_)))
     else {

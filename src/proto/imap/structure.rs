@@ -3,17 +3,17 @@
 use super::envelope::{Envelope, string};
 use super::value::Value;
 
-/// A message or one of its parts, as BODY and BODYSTRUCTURE tell of it (RFC 3501 section 7.4.2).
+/// A message or one of its parts, as BODY and BODYSTRUCTURE describe it (RFC 3501 section 7.4.2).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BodyStructure {
-    /// Its number, as `BODY[3.2]` takes it; nothing for a message that has parts.
+    /// The number of the part for `BODY[3.2]`; empty for a message that has parts.
     pub number: String,
-    /// The type, in small letters: `text`, `multipart`.
+    /// The media type in lower case: `text`, `multipart`.
     pub r#type: String,
-    /// The subtype, in small letters: `plain`, `mixed`.
+    /// The subtype in lower case: `plain`, `mixed`.
     pub subtype: String,
-    /// The parameters, their names in small letters: `charset`.
+    /// The parameters; their names are in lower case: `charset`.
     pub params: Vec<(String, String)>,
     /// Content-ID.
     pub id: Option<String>,
@@ -21,9 +21,9 @@ pub struct BodyStructure {
     pub description: Option<String>,
     /// Content-Transfer-Encoding.
     pub encoding: Option<String>,
-    /// Octets, encoded as they are; nothing for a multipart.
+    /// The number of octets as encoded; `None` for a multipart.
     pub size: Option<u64>,
-    /// Lines of text and of an enclosed message.
+    /// The number of lines, for text and for an enclosed message.
     pub lines: Option<u64>,
     /// Content-MD5.
     pub md5: Option<String>,
@@ -35,14 +35,14 @@ pub struct BodyStructure {
     pub location: Option<String>,
     /// The envelope of an enclosed message.
     pub envelope: Option<Envelope>,
-    /// The parts of a multipart and of an enclosed message.
+    /// The parts of a multipart, or of an enclosed message.
     pub parts: Vec<BodyStructure>,
-    /// All of it, as it came.
+    /// The whole structure as it came.
     pub value: Value,
 }
 
 impl BodyStructure {
-    /// Reads the structure of a message; `None` if it is none.
+    /// Reads the structure of a message; `None` if the value is not one.
     #[must_use]
     pub fn of(value: &Value) -> Option<Self> {
         let is_multipart = matches!(value.list()?.first()?, Value::List(_));
@@ -110,7 +110,7 @@ fn single(values: &[Value], number: &str) -> Option<BodyStructure> {
         let [envelope, enclosed, lines, others @ ..] = rest else { return None };
         body.envelope = Some(Envelope::of(envelope)?);
         let has_parts = matches!(enclosed.list()?.first()?, Value::List(_));
-        // The parts of an enclosed multipart are numbered as those of the message around it are.
+        // The parts of an enclosed multipart continue the number of the part that encloses it.
         let inner = if has_parts { number.to_owned() } else { format!("{number}.1") };
         let mut enclosed = read(enclosed, &inner)?;
         if has_parts {
@@ -131,7 +131,7 @@ fn single(values: &[Value], number: &str) -> Option<BodyStructure> {
     Some(body)
 }
 
-/// Reads what only BODYSTRUCTURE has, as far as it came.
+/// Reads the fields that only BODYSTRUCTURE has, as many as came.
 fn extend(body: &mut BodyStructure, values: &[Value]) -> Option<()> {
     let mut values = values.iter();
     if let Some(disposition) = values.next() {
@@ -157,12 +157,12 @@ fn extend(body: &mut BodyStructure, values: &[Value]) -> Option<()> {
     Some(())
 }
 
-/// A string in small letters.
+/// A string in lower case.
 fn word(value: &Value) -> Option<String> {
     string(value)?.map(|word| word.to_ascii_lowercase())
 }
 
-/// Names and values of parameters by turns, or NIL.
+/// Names and values of parameters in turn, or NIL.
 fn params(value: &Value) -> Option<Vec<(String, String)>> {
     if *value == Value::Nil {
         return Some(Vec::new());

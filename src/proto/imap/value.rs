@@ -1,13 +1,14 @@
-//! What responses are made of: atoms, numbers, strings, lists (RFC 3501 section 4).
+//! The elements of responses: atoms, numbers, strings, lists (RFC 3501 section 4).
 
 use std::borrow::Cow;
 
 use crate::quoted;
 
-/// No list in a response is nested deeper; a message whose parts are is not one that a person
-/// reads.
+/// The deepest nesting of lists that is read. Deeper lists are an error; messages with so deeply
+/// nested parts are not meant for people.
 const DEPTH: usize = 100;
-/// No response has more values: each takes some times the room of its bytes.
+/// The most values of a response; more are an error. A value takes several times the memory of its
+/// bytes.
 const MOST: usize = 1 << 20;
 
 /// A value in a response.
@@ -17,15 +18,15 @@ pub enum Value {
     /// `NIL`.
     #[default]
     Nil,
-    /// Digits alone.
+    /// A word of digits only.
     Number(u64),
     /// Any other word: a flag, a keyword, `BODY[HEADER.FIELDS (SUBJECT)]<0>`.
     Atom(Vec<u8>),
     /// A quoted string, without its quotes and escapes.
     Text(Vec<u8>),
-    /// A string that came as a literal.
+    /// A string that was sent as a literal.
     Literal(Vec<u8>),
-    /// What stands in parentheses.
+    /// A list in parentheses.
     List(Vec<Value>),
 }
 
@@ -40,30 +41,30 @@ impl Value {
         }
     }
 
-    /// The same as text; bytes that are not UTF-8 become U+FFFD.
+    /// The bytes of an atom, a string or a number as text; bytes that are not UTF-8 become U+FFFD.
     #[must_use]
     pub fn text(&self) -> Option<String> {
         self.bytes().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// The number, if it is one.
+    /// The number, if the value is one.
     #[must_use]
     pub fn number(&self) -> Option<u64> {
         if let Self::Number(number) = self { Some(*number) } else { None }
     }
 
-    /// The values of a list.
+    /// The values of a list; `None` if the value is not a list.
     #[must_use]
     pub fn list(&self) -> Option<&[Self]> {
         if let Self::List(values) = self { Some(values) } else { None }
     }
 
-    /// Whether it is that word, in letters of either case.
+    /// Whether the value is this word, in letters of either case.
     pub(super) fn is_atom(&self, word: &str) -> bool {
         matches!(self, Self::Atom(atom) if atom.eq_ignore_ascii_case(word.as_bytes()))
     }
 
-    /// The words of a list, if it is one and has nothing else.
+    /// The words of a list; `None` if the value is not a list, or has anything except words.
     pub(super) fn atoms(&self) -> Option<Vec<String>> {
         let words = self.list()?.iter().map(|value| match value {
             Self::Atom(_) => value.text(),
@@ -79,25 +80,25 @@ impl Value {
     }
 }
 
-/// What values are part of: it decides what a word among them is.
+/// The context of values, which decides how a word among them is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Grammar {
-    /// Data without names of its own.
+    /// Data without special rules.
     Data,
     /// The attributes of FETCH (`msg-att` in RFC 3501 section 9).
     Fetch,
-    /// Flags alone.
+    /// Nothing but flags.
     Flags,
     /// A mailbox with its attributes, as LIST and LSUB send it.
     List,
-    /// A mailbox with its items.
+    /// A mailbox with its items, as STATUS sends it.
     Status,
-    /// A response code, which ends with a bracket.
+    /// A response code, which ends with a closing bracket.
     Code,
 }
 
 impl Grammar {
-    /// The grammar of the data with this name, in capitals.
+    /// The grammar of data with this name, given in capitals.
     pub(super) fn of(name: &str) -> Self {
         match name {
             "FETCH" => Self::Fetch,
@@ -108,8 +109,8 @@ impl Grammar {
         }
     }
 
-    /// Whether a word after the values read so far is a flag or the name of a mailbox: `NIL` and
-    /// `123` are names there as all others are.
+    /// Whether a word after the values read so far is a flag or the name of a mailbox. At such
+    /// places, `NIL` and `123` are names like all others.
     fn is_name(self, open: &[Vec<Value>]) -> bool {
         let before = open.first().map_or(0, Vec::len);
         match self {
@@ -125,19 +126,20 @@ impl Grammar {
     }
 
     /// Whether a word after the values read so far is the name of an attribute, which may have a
-    /// section in brackets. Anywhere else a bracket is a character of an atom (RFC 3501 section 9).
+    /// section in brackets. At other places, a bracket is an ordinary character of an atom (RFC
+    /// 3501 section 9).
     fn has_section(self, open: &[Vec<Value>]) -> bool {
         self == Self::Fetch && open.len() == 2 && open[1].len().is_multiple_of(2)
     }
 }
 
-/// Whether the list after the name of this attribute consists of names.
+/// Whether the list after this attribute consists of names.
 fn holds_names(attribute: &Value) -> bool {
     attribute.is_atom("FLAGS") || attribute.is_atom("X-GM-LABELS")
 }
 
 /// Reads the values at the start of the bytes, up to their end or to the closing bracket of a
-/// response code, and says how far that was.
+/// response code. Returns them with the number of bytes that were read.
 pub(super) fn values(bytes: &[u8], grammar: Grammar) -> Result<(Vec<Value>, usize), &'static str> {
     let mut reader = Reader { bytes, at: 0, ends_with_bracket: grammar == Grammar::Code };
     let mut open = vec![Vec::new()];
@@ -178,13 +180,13 @@ pub(super) fn values(bytes: &[u8], grammar: Grammar) -> Result<(Vec<Value>, usiz
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
-    /// A bracket outside of lists and strings ends the values.
+    /// Whether a closing bracket outside of lists and strings ends the values.
     ends_with_bracket: bool,
 }
 
 impl<'a> Reader<'a> {
-    /// The next byte that is no blank, unless the values are over. `depth` is how many lists are
-    /// open, one for the outermost values.
+    /// The next byte that is no blank; `None` at the end of the values. `depth` is the number of
+    /// open lists; the outermost values count as one.
     fn next_byte(&mut self, depth: usize) -> Option<u8> {
         while self.bytes.get(self.at) == Some(&b' ') {
             self.at += 1;
@@ -205,7 +207,7 @@ impl<'a> Reader<'a> {
         self.rest().starts_with(b"{") || self.rest().starts_with(b"~{")
     }
 
-    /// A quoted string without its escapes (RFC 3501 section 4.3).
+    /// Reads a quoted string, without its escapes (RFC 3501 section 4.3).
     fn quoted(&mut self) -> Result<Vec<u8>, &'static str> {
         let text = self.rest().get(1..).unwrap_or_default();
         let (octets, rest) = quoted::read(text).ok_or("a quoted string is not closed")?;
@@ -228,7 +230,7 @@ impl<'a> Reader<'a> {
         Ok(octets)
     }
 
-    /// An atom; the name of an attribute with its section.
+    /// Reads an atom, or the name of an attribute with its section.
     fn atom(&mut self, depth: usize, has_section: bool) -> Result<&'a [u8], &'static str> {
         let start = self.at;
         while let Some(byte) = self.bytes.get(self.at) {
@@ -246,7 +248,7 @@ impl<'a> Reader<'a> {
         Ok(atom)
     }
 
-    /// The section of a body: `[HEADER.FIELDS ("X" {1}...)]`.
+    /// Reads the section of a body: `[HEADER.FIELDS ("X" {1}...)]`.
     fn section(&mut self) -> Result<(), &'static str> {
         let wrong = "a bracket is not closed";
         loop {
@@ -270,7 +272,7 @@ fn of_atom(atom: &[u8]) -> Value {
     if atom.eq_ignore_ascii_case(b"NIL") {
         return Value::Nil;
     }
-    // What begins with a zero would not be shown again as it came.
+    // Digits with a leading zero stay an atom, so that they are shown as they came.
     let is_number = atom.iter().all(u8::is_ascii_digit) && (atom == b"0" || atom[0] != b'0');
     let number =
         std::str::from_utf8(atom).ok().filter(|_| is_number).and_then(|text| text.parse().ok());

@@ -7,7 +7,7 @@ use crate::proto::facts::{Advice, Facts, Farewell, Sasl, Scheme, Server, Success
 
 const OK: Success = Success::Word("+OK");
 
-/// RFC 1939, 2449, 2595, 5034 and 6856.
+/// The commands of RFC 1939, 2449, 2595, 5034 and 6856.
 const COMMANDS: [&str; 17] = [
     "APOP", "AUTH", "CAPA", "DELE", "LANG", "LIST", "NOOP", "PASS", "QUIT", "RETR", "RSET", "STAT",
     "STLS", "TOP", "UIDL", "USER", "UTF8",
@@ -30,7 +30,7 @@ pub(in crate::proto) static FACTS: Facts = Facts {
     has_blocks: true,
     farewell: Some(Farewell { command: "QUIT", success: OK, answer: &["+OK bye"] }),
     tls: Some(Tls { command: "STLS", success: OK, go_ahead: "+OK begin TLS", greets_again: false }),
-    // RFC 5034 section 4; a line by RFC 2449 section 4.
+    // Exchanges follow RFC 5034 section 4; the length of a line follows RFC 2449 section 4.
     sasl: &Sasl {
         service: "pop",
         command: "AUTH",
@@ -51,7 +51,8 @@ pub(in crate::proto) static FACTS: Facts = Facts {
     advice: &ADVICE,
 };
 
-/// The block behind the reply to CAPA says it (RFC 2449 section 5); STLS makes it void.
+/// The block after the reply to CAPA announces the capabilities (RFC 2449 section 5); STLS makes
+/// them void.
 fn told(answered: &[u8], said: &[u8]) -> Told {
     let is_success = said.starts_with(b"+OK");
     if is_answer_to(answered, "CAPA") && !is_success && !said.starts_with(b"-ERR") {

@@ -18,38 +18,37 @@ use super::{Framing, Lines, Protocol, RESPONSE, Speech, chomp, last_line};
 use crate::pattern::Verdict;
 use crate::secrets::{self, Secrets};
 
-/// One side of a POP3 dialogue: what was sent, and which status lines and blocks are still owed for
-/// it.
+/// One side of a POP3 dialogue: what was sent, and which status lines and blocks are still owed.
 #[derive(Clone, Debug)]
 pub(crate) struct Pop3 {
     name: &'static str,
     lines: StatusLines,
     requests: Requests,
     owed: VecDeque<Owed>,
-    /// The next line is a response in this exchange, if any.
+    /// The exchange that the next line is a response in, if there is one.
     turn: Option<Exchange>,
     sent: Lines,
     received: Lines,
     closing: bool,
-    /// AUTH was refused: what looks like a response after that is one all the same.
+    /// AUTH was refused. A later line that looks like a response is still treated as one.
     auth_refused: bool,
     greeting: Option<Vec<u8>>,
 }
 
-/// What comes next will be the answer to.
+/// What the next answer will be for.
 #[derive(Clone, Debug)]
 enum Owed {
     Greeting,
-    /// A command whose `+OK` has a block of lines after it.
+    /// A command that is answered with `+OK` and a block of lines.
     Listing,
-    /// That block.
+    /// The block of lines after that `+OK`.
     Block(LoneDot),
     Auth(Exchange),
     Quit,
     Other,
 }
 
-/// A SASL exchange (RFC 5034), and how many responses were sent in it.
+/// A SASL exchange (RFC 5034), with the number of responses that were sent.
 #[derive(Clone, Debug)]
 struct Exchange {
     mechanism: String,
@@ -57,7 +56,7 @@ struct Exchange {
 }
 
 impl Pop3 {
-    /// A dialogue with a peer that will greet first.
+    /// A dialogue with a server that greets first.
     pub(crate) fn new(name: &'static str) -> Self {
         Self {
             name,
@@ -73,8 +72,8 @@ impl Pop3 {
         }
     }
 
-    /// The exchange that a line sent now belongs to, unless it is a command: asked for, or sent
-    /// ahead of the `+`.
+    /// The exchange that a line sent now would be a response in, unless the line is a command. The
+    /// response may have been asked for, or be sent ahead of the `+`.
     fn exchange(&self) -> Option<&Exchange> {
         match (&self.turn, self.owed.back()) {
             (Some(exchange), _) | (None, Some(Owed::Auth(exchange))) => Some(exchange),
@@ -82,10 +81,11 @@ impl Pop3 {
         }
     }
 
-    /// The span of a line that is secret, or of the beginning of one.
+    /// The span of a line, or of the beginning of a line, that is secret.
     fn secret(&self, text: &[u8], whole: bool) -> Option<Range<usize>> {
         let asked_for = self.turn.is_some();
-        // Also in place of a response, a command is one: `QUIT` would be masked from there on.
+        // A command in place of a response is still a command; otherwise every later `QUIT` would
+        // be masked.
         if is_verb(text) && (whole || !asked_for) {
             return secret_argument(text);
         }
@@ -96,7 +96,7 @@ impl Pop3 {
         (is_response && !text.is_empty()).then_some(0..text.len())
     }
 
-    /// A line was sent; the span of it that is secret.
+    /// Tracks a line that was sent. Returns the span of it that is secret.
     fn sent_line(&mut self, text: &[u8], secrets: &mut Secrets) -> Option<Range<usize>> {
         let secret = self.secret(text, true);
         let in_exchange = self.turn.is_some() || (self.exchange().is_some() && !is_verb(text));
@@ -134,7 +134,7 @@ impl Pop3 {
         }
     }
 
-    /// Follows a status line, or a piece of one; returns its length.
+    /// Tracks a status line or a part of one. Returns its length.
     fn received_line(&mut self, bytes: &[u8]) -> usize {
         let end = memchr::memchr(b'\n', bytes).map_or(bytes.len(), |at| at + 1);
         let mut lines = std::mem::take(&mut self.received);
@@ -224,12 +224,12 @@ impl Protocol for Pop3 {
     }
 }
 
-/// What the answer to a command will be; its secret is learned.
+/// What the answer to a command will be. Also learns the command's secret.
 fn command(text: &[u8], secret: Option<Range<usize>>, secrets: &mut Secrets) -> Owed {
     let mut words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let verb = words.next().unwrap_or_default().to_ascii_uppercase();
     match (&verb[..], words.next()) {
-        // A bare AUTH asks for the mechanisms, as servers had it before there was CAPA.
+        // AUTH without a mechanism lists the mechanisms, as servers did before CAPA existed.
         (b"CAPA" | b"RETR" | b"TOP", _) | (b"LIST" | b"UIDL" | b"LANG" | b"AUTH", None) => {
             Owed::Listing
         }
@@ -263,8 +263,8 @@ fn learn(
     }
 }
 
-/// The span of a command that is secret. A password is all that stands after the blank, blanks
-/// included (RFC 1939 section 7).
+/// The span of a command that is secret. A password is everything after the blank, including
+/// further blanks (RFC 1939 section 7).
 fn secret_argument(text: &[u8]) -> Option<Range<usize>> {
     let start = text.iter().position(|byte| !byte.is_ascii_whitespace())?;
     if text[start..].get(..4)?.eq_ignore_ascii_case(b"PASS") {
@@ -279,7 +279,7 @@ const VERBS: [&[u8]; 17] = [
     b"RSET", b"STAT", b"STLS", b"TOP", b"UIDL", b"USER", b"UTF8",
 ];
 
-/// Whether the line is a command, and no response that was sent ahead.
+/// Whether the line is a command, and not a response that was sent ahead.
 fn is_verb(text: &[u8]) -> bool {
     let word =
         text.split(u8::is_ascii_whitespace).find(|word| !word.is_empty()).unwrap_or_default();

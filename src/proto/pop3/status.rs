@@ -1,15 +1,15 @@
-//! Status lines: `+OK`, `-ERR`, and the `+` that goes on in AUTH (RFC 1939 section 3, RFC 5034
+//! Status lines: `+OK`, `-ERR`, and the `+` of a challenge in AUTH (RFC 1939 section 3, RFC 5034
 //! section 4).
 
 use crate::proto::{Framing, Malformed, chomp, missing_of_line};
 use crate::visible;
 
-/// How a status line begins.
+/// The status at the beginning of a status line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
     Ok,
     Err,
-    /// A challenge, to be answered with a response.
+    /// A challenge, which needs a response.
     Continue,
 }
 
@@ -17,8 +17,8 @@ impl Status {
     const ALL: [(&[u8], Self); 3] =
         [(b"+OK", Self::Ok), (b"-ERR", Self::Err), (b"+", Self::Continue)];
 
-    /// What a line says, whatever is wrong with it otherwise; `None` for one that is no status line
-    /// at all.
+    /// The status of a line, even if the line is otherwise malformed; `None` if it is no status
+    /// line.
     pub(crate) fn of(line: &[u8]) -> Option<Self> {
         let word = Self::word(line)?;
         Self::ALL
@@ -27,8 +27,8 @@ impl Status {
             .map(|(_, status)| *status)
     }
 
-    /// The word that a status line begins with, as it came: letters of either case are the same
-    /// (RFC 5234 section 2.3, by which RFC 5034 and RFC 2449 are written).
+    /// The word at the beginning of a status line, as it came. Letters match in either case (RFC
+    /// 5234 section 2.3, whose notation RFC 5034 and RFC 2449 use).
     pub(crate) fn word(line: &[u8]) -> Option<&[u8]> {
         Self::ALL.iter().find_map(|(known, _)| {
             line.get(..known.len()).filter(|start| start.eq_ignore_ascii_case(known))
@@ -39,7 +39,7 @@ impl Status {
 /// The framing of status lines.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StatusLines {
-    /// How far what is held has been searched for a line end.
+    /// The offset up to which the buffer has been searched for a line end.
     searched: usize,
 }
 
@@ -80,8 +80,8 @@ fn check(line: &[u8]) -> Result<(), String> {
     }
 }
 
-/// What a greeting has for the digest of APOP: a message id, angle brackets and all (RFC 1939
-/// section 7).
+/// The timestamp in a greeting for the digest of APOP: a message id with its angle brackets (RFC
+/// 1939 section 7).
 pub(crate) fn timestamp(greeting: &[u8]) -> Option<&[u8]> {
     let start = memchr::memchr(b'<', greeting)?;
     let length = memchr::memchr(b'>', &greeting[start..])? + 1;
@@ -89,8 +89,8 @@ pub(crate) fn timestamp(greeting: &[u8]) -> Option<&[u8]> {
     timestamp.contains(&b'@').then_some(timestamp)
 }
 
-/// The extended response code of a status line: what stands in brackets after `+OK` or `-ERR` (RFC
-/// 2449 section 8).
+/// The extended response code of a status line, in brackets after `+OK` or `-ERR` (RFC 2449 section
+/// 8).
 pub(crate) fn response_code(reply: &[u8]) -> Option<&[u8]> {
     let rest = reply.get(Status::word(reply)?.len()..)?.strip_prefix(b" [")?;
     let line = &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())];

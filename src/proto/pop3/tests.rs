@@ -1,10 +1,10 @@
-//! Whose turn it is, which blocks are owed, and what is secret.
+//! Tests: whose turn it is, which blocks are owed, and what is secret.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// Follows a dialogue, `C` and `S` by turns as they come.
+/// Plays a dialogue of `C` and `S` lines.
 fn after(steps: &[(&str, &str)]) -> Pop3 {
     let mut pop3 = Pop3::new("pop3");
     for (who, bytes) in steps {
@@ -16,7 +16,7 @@ fn after(steps: &[(&str, &str)]) -> Pop3 {
     pop3
 }
 
-/// How many answers are owed, and whether a block comes next.
+/// The number of owed answers, and whether a block comes next.
 fn owed(steps: &[(&str, &str)]) -> (usize, bool) {
     let pop3 = after(steps);
     (pop3.owed(), pop3.owes_block())
@@ -82,7 +82,7 @@ fn the_greeting_is_kept() {
     assert_eq!(after(&[]).greeting(), None);
 }
 
-/// What is left of what was sent when the secrets are masked.
+/// The sent bytes, after the secrets are masked.
 fn masked(steps: &[(&str, &str)]) -> String {
     let mut pop3 = after(&[GREETED]);
     let mut secrets = Secrets::default();
@@ -158,10 +158,10 @@ fn responses_sent_ahead_in_pieces_or_in_vain_are_secret_too() {
     );
 }
 
-/// A Dovecot of Debian, everything that a POP3 server says.
+/// A dialogue recorded from Dovecot on Debian, with everything that a POP3 server says.
 const RECORDED: &str = include_str!("testdata/dovecot.txt");
 
-/// What each side of a recorded dialogue said, in order.
+/// What each side of the recorded dialogue said, in order.
 fn recorded() -> Vec<(&'static str, String)> {
     let line = |line: &'static str| {
         line.split_at_checked(3).map(|(who, text)| (&who[..1], format!("{text}\r\n")))
@@ -169,8 +169,8 @@ fn recorded() -> Vec<(&'static str, String)> {
     RECORDED.lines().filter_map(line).collect()
 }
 
-/// Plays what was recorded, the server's bytes in pieces of at most that size after a first one of
-/// another; every reply and block that was taken.
+/// Plays the recorded dialogue. The server's bytes come in a first piece of `first` bytes and
+/// further pieces of at most `size`. Returns every reply and block that was taken.
 fn taken(first: usize, size: usize) -> Vec<String> {
     let mut pop3 = Pop3::new("pop3");
     let mut taken = Vec::new();
@@ -195,7 +195,7 @@ fn taken(first: usize, size: usize) -> Vec<String> {
     taken
 }
 
-/// Takes whatever is whole, as a session does.
+/// Takes everything that is complete, as a session does.
 fn take(pop3: &mut Pop3, held: &mut Vec<u8>, taken: &mut Vec<String>) {
     loop {
         let length = if pop3.owes_block() {

@@ -11,7 +11,7 @@ use crate::reply::Reply;
 
 const OK: Success = Success::Word("OK");
 
-/// RFC 5804.
+/// The commands of RFC 5804.
 const COMMANDS: [&str; 14] = [
     "AUTHENTICATE",
     "CAPABILITY",
@@ -37,15 +37,15 @@ pub(in crate::proto) static FACTS: Facts = Facts {
     greeting: &[OK],
     success: OK,
     statuses: &["OK", "NO", "BYE"],
-    // What the server can do comes once more, unasked (RFC 5804 section 2.2).
-    // RFC 5804 section 1.3.
+    // A server may close with BYE at any time (RFC 5804 section 1.3).
     unasked: Some("BYE"),
     commands: &[&COMMANDS],
     has_tags: false,
     has_blocks: false,
     farewell: Some(Farewell { command: "LOGOUT", success: OK, answer: &["OK"] }),
+    // After the handshake, the server announces its capabilities unasked (RFC 5804 section 2.2).
     tls: Some(Tls { command: "STARTTLS", success: OK, go_ahead: "OK", greets_again: true }),
-    // RFC 5804 section 2.1: strings, which no line end bounds.
+    // Challenges and responses are strings, whose length no line limits (RFC 5804 section 2.1).
     sasl: &Sasl {
         service: "sieve",
         command: "AUTHENTICATE",
@@ -71,8 +71,8 @@ pub(in crate::proto) static FACTS: Facts = Facts {
     advice: &ADVICE,
 };
 
-/// The greeting and the answer to CAPABILITY say it (RFC 5804 section 1.7), and the server says it
-/// again after STARTTLS.
+/// The greeting and the answer to CAPABILITY announce the capabilities (RFC 5804 section 1.7). The
+/// server announces them again after STARTTLS.
 fn told(answered: &[u8], reply: &[u8]) -> Told {
     let says_it = answered.is_empty()
         || ["CAPABILITY", "STARTTLS"].iter().any(|command| is_answer_to(answered, command));

@@ -20,7 +20,7 @@ use super::{Framing, LINE_HEAD, Protocol, RESPONSE, Speech, chomp};
 use crate::pattern::Verdict;
 use crate::secrets::Secrets;
 
-/// One side of a ManageSieve dialogue: what was sent, and which responses are still owed for it.
+/// One side of a ManageSieve dialogue: what was sent, and which responses are still owed.
 #[derive(Clone, Debug)]
 pub(crate) struct Sieve {
     name: &'static str,
@@ -28,27 +28,29 @@ pub(crate) struct Sieve {
     requests: Requests,
     received: Lines,
     owed: VecDeque<Owed>,
-    /// The next line is a response in this exchange, if any.
+    /// The exchange that the next line is a response in, if there is one.
     turn: Option<Exchange>,
     scanner: Scanner,
     sending: Sending,
     closing: bool,
-    /// AUTHENTICATE was refused: a line that is a string was meant for it all the same.
+    /// AUTHENTICATE was refused. A later line that begins with a string was still meant as a
+    /// response.
     auth_refused: bool,
 }
 
-/// What a response will be the answer to.
+/// What a response will answer.
 #[derive(Clone, Debug)]
 enum Owed {
     Greeting,
     Auth(Exchange),
-    /// STARTTLS: the server says what it can do once more when TLS is up (RFC 5804 section 2.2).
+    /// STARTTLS: after the handshake, the server announces its capabilities again (RFC 5804 section
+    /// 2.2).
     Tls,
     Logout,
     Other,
 }
 
-/// A SASL exchange (RFC 5804 section 2.1), and how many responses were sent in it.
+/// A SASL exchange (RFC 5804 section 2.1), with the number of responses that were sent.
 #[derive(Clone, Debug)]
 struct Exchange {
     mechanism: String,
@@ -58,13 +60,13 @@ struct Exchange {
 /// The line that is being sent.
 #[derive(Clone, Debug, Default)]
 struct Sending {
-    /// How many words of it are over.
+    /// The number of words that are complete.
     words: usize,
     verb: Vec<u8>,
     mechanism: Vec<u8>,
-    /// The word that goes by, if it is secret.
+    /// The word in progress, if it is secret.
     secret: Vec<u8>,
-    /// It is no command, but a response that was sent ahead, or in vain.
+    /// Whether the line is a response that was sent ahead or in vain, and no command.
     is_response: bool,
 }
 
@@ -73,7 +75,7 @@ impl Sending {
         self.verb.eq_ignore_ascii_case(b"AUTHENTICATE")
     }
 
-    /// Keeps the words that matter, as far as they do.
+    /// Keeps the beginning of the words that matter.
     fn keep(&mut self, sort: Sort, content: &[u8]) {
         let (kept, most) = match self.words {
             0 if sort == Sort::Atom => (&mut self.verb, 16),
@@ -86,7 +88,7 @@ impl Sending {
 }
 
 impl Sieve {
-    /// A dialogue with a peer that will greet first.
+    /// A dialogue with a server that greets first.
     pub(crate) fn new(name: &'static str) -> Self {
         Self {
             name,
@@ -102,7 +104,8 @@ impl Sieve {
         }
     }
 
-    /// The exchange that a string sent now belongs to: asked for, or sent ahead of the challenge.
+    /// The exchange that a string sent now would be a response in. The response may have been asked
+    /// for, or be sent ahead of the challenge.
     fn exchange(&self) -> Option<&Exchange> {
         match (&self.turn, self.owed.back()) {
             (Some(exchange), _) | (None, Some(Owed::Auth(exchange))) => Some(exchange),
@@ -110,7 +113,7 @@ impl Sieve {
         }
     }
 
-    /// Whether the word that goes by is secret.
+    /// Whether the word in progress is secret.
     fn is_secret(&self, sort: Sort) -> bool {
         let sending = &self.sending;
         let begins_with_a_string = sending.words == 0
@@ -122,7 +125,7 @@ impl Sieve {
             || (sending.words >= 2 && sending.is_authenticate())
     }
 
-    /// Some of a word is sent; the span of it, if it is secret.
+    /// Tracks a part of a word that is sent, and returns whether it is secret.
     fn sent_content(&mut self, sort: Sort, content: &[u8]) -> bool {
         if !self.is_secret(sort) {
             self.sending.keep(sort, content);
@@ -134,11 +137,11 @@ impl Sieve {
         true
     }
 
-    /// A word was sent; whether it was secret.
+    /// Tracks the end of a word that was sent, and returns whether the word was secret.
     fn sent_word(&mut self, secrets: &mut Secrets) -> bool {
         self.sending.words += 1;
         let secret = std::mem::take(&mut self.sending.secret);
-        // An asterisk cancels, and a command in place of a response is no secret.
+        // An asterisk cancels the exchange, and a command in place of a response is no secret.
         let is_command = [&b"LOGOUT"[..], b"NOOP", b"CAPABILITY"]
             .iter()
             .any(|command| secret.eq_ignore_ascii_case(command));
@@ -155,7 +158,7 @@ impl Sieve {
         true
     }
 
-    /// A line was sent.
+    /// Tracks the end of a line that was sent.
     fn sent_line(&mut self) {
         let sent = std::mem::take(&mut self.sending);
         let in_exchange =
@@ -174,10 +177,10 @@ impl Sieve {
         self.owed.push_back(owed);
     }
 
-    /// Follows what is sent; the spans of it that are secret.
+    /// Tracks bytes that are sent. Returns the spans of them that are secret.
     fn follow(&mut self, bytes: &[u8], secrets: &mut Secrets) -> Vec<Range<usize>> {
         let mut spans: Vec<Range<usize>> = Vec::new();
-        // Those before this place belong to words that are over.
+        // The spans before this index belong to words that are complete.
         let mut certain = 0;
         let mut at = 0;
         let mut scanner = std::mem::take(&mut self.scanner);
@@ -253,7 +256,7 @@ impl Protocol for Sieve {
         let mut lines = std::mem::take(&mut self.received);
         let mut at = 0;
         while let Some(line) = lines.next(bytes, &mut at) {
-            // A line that is none pays for nothing.
+            // A malformed line settles nothing.
             if let Ok(line) = line {
                 self.said(line);
             }

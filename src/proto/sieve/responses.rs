@@ -1,13 +1,13 @@
-//! Where a response ends: lines of strings, up to and with the one that says OK, NO or BYE (RFC
-//! 5804 section 1.2).
+//! Finding the end of a response: lines of strings, up to and including the line that says OK, NO
+//! or BYE (RFC 5804 section 1.2).
 
 use super::scanner::{Event, Scanner, Sort};
 use crate::proto::{Framing, Malformed, missing_of_line, missing_of_literal};
 
-/// What a line is.
+/// The kind of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Line {
-    /// Strings: more lines follow, unless it is a challenge.
+    /// A line of strings. More lines follow, unless it is a challenge.
     Data,
     Ok,
     No,
@@ -22,23 +22,23 @@ impl Line {
     }
 }
 
-/// Follows a server's lines through bytes as they come, in whatever pieces.
+/// Follows a server's lines through bytes as they come, however the bytes are cut.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lines {
     scanner: Scanner,
     /// The first word of the line, as far as it has come.
     word: Vec<u8>,
-    /// What that word makes of the line.
+    /// The kind of the line, once the first word is known.
     line: Option<Line>,
-    /// How far the words after it have come.
+    /// The part of the line that the words after the first have reached.
     rest: Rest,
-    /// The first byte of the line was looked at.
+    /// Whether the first byte of the line was looked at.
     has_begun: bool,
     is_wrong: bool,
 }
 
-/// What may still follow OK, NO or BYE: a code in parentheses, then one string (RFC 5804 section
-/// 4, `response-oknobye`).
+/// What may still follow OK, NO or BYE: a code in parentheses, then one string (RFC 5804 section 4,
+/// `response-oknobye`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Rest {
     #[default]
@@ -49,7 +49,7 @@ enum Rest {
 }
 
 impl Rest {
-    /// What follows a word of this sort; `None` if it may not stand here.
+    /// What may follow a word of this kind; `None` if the word is not allowed here.
     fn after(self, word: Sort) -> Option<Self> {
         match (self, word) {
             (Self::Any, Sort::Open) | (Self::Code, Sort::Atom | Sort::Quoted | Sort::Literal) => {
@@ -66,12 +66,12 @@ const NO_LINE: &str = "a line begins with neither a string nor OK, NO or BYE (RF
 const BLANK: &str = "a line begins with a blank (RFC 5804, 4)";
 const REST: &str =
     "behind OK, NO or BYE stands more than a code in parentheses and one string (RFC 5804, 4)";
-/// No first word that matters is longer.
+/// The length of the longest first word that matters.
 const LONGEST: usize = 3;
 
 impl Lines {
-    /// The next line that is whole in the bytes from `at` on, which moves after it, or why it is
-    /// none. What is left of a line that is none is passed over.
+    /// The next whole line in the bytes from `at` on, or why it is malformed; moves `at` after it.
+    /// The rest of a malformed line is skipped.
     pub(super) fn next(
         &mut self,
         bytes: &[u8],
@@ -122,7 +122,7 @@ impl Lines {
         (self.line, self.rest, self.has_begun) = (None, Rest::Any, false);
     }
 
-    /// The line is none, and what is left of it is passed over.
+    /// Makes the error for a malformed line, and skips the rest of it.
     fn refuse(&mut self, why: &'static str) -> Result<Line, &'static str> {
         self.scanner.give_up();
         Err(self.give_up(why))
@@ -139,11 +139,11 @@ impl Lines {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Responses {
     lines: Lines,
-    /// How far what is held has been looked at, and where the line begins that this is in.
+    /// The offset up to which the buffer was scanned, and the offset of the line in progress.
     at: usize,
     line: usize,
-    /// A line of data is a response of its own: in AUTHENTICATE it is a challenge (RFC 5804 section
-    /// 2.1).
+    /// Whether each line of data is a response of its own: in AUTHENTICATE, such a line is a
+    /// challenge (RFC 5804 section 2.1).
     pub(super) are_challenges: bool,
 }
 

@@ -1,20 +1,20 @@
-//! The words of a line, each byte looked at once: atoms, quoted strings, literals, parentheses (RFC
-//! 5804 section 4).
+//! Scanning the words of a line, looking at each byte once: atoms, quoted strings, literals,
+//! parentheses (RFC 5804 section 4).
 
 use std::ops::Range;
 
-/// Follows lines through bytes as they come, in whatever pieces.
+/// Follows lines through bytes as they come, however the bytes are cut.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scanner {
     place: Place,
-    /// Whose lines they are.
+    /// The side that sends the lines.
     side: Side,
-    /// How many octets the last literal announced.
+    /// The number of octets that the last literal announced.
     announced: u64,
 }
 
-/// Who says it: a client's literals have a `+` after their size, and its lines are followed
-/// whatever is wrong with them.
+/// The side that sends a line. A client's literals have a `+` after their size, and a client's
+/// lines are followed even if they are malformed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Side {
     #[default]
@@ -22,7 +22,7 @@ pub(super) enum Side {
     Client,
 }
 
-/// What sort of word it is.
+/// The kind of a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sort {
     Atom,
@@ -32,20 +32,20 @@ pub(super) enum Sort {
     Close,
 }
 
-/// What came next.
+/// The next event in the bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Event {
-    /// Some of what a word says, without its quotes and escapes.
+    /// A part of a word's content, without its quotes and escapes.
     Content(Sort, Range<usize>),
-    /// A word is over.
+    /// The end of a word.
     Word(Sort),
-    /// The line is over.
+    /// The end of the line.
     End,
-    /// The line is none; what is left of it will be passed over.
+    /// The line is malformed; the rest of it will be skipped.
     Wrong(&'static str),
 }
 
-/// Where the next byte stands.
+/// The position of the next byte.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Place {
     #[default]
@@ -53,13 +53,13 @@ enum Place {
     Atom,
     Quoted,
     Escaped,
-    /// Behind the brace of a literal: its size as far as it has come, and whether a `+` has.
+    /// After the opening brace of a literal: its size so far, and whether the `+` has come.
     Size(Option<u64>, bool),
-    /// Behind its closing brace.
+    /// After the closing brace of a literal.
     Sized(u64, bool),
-    /// In a literal, so many octets before its end.
+    /// In a literal, with this number of octets left.
     Literal(u64),
-    /// In what is left of a line that is none.
+    /// In the rest of a malformed line.
     Wrong,
 }
 
@@ -72,7 +72,8 @@ impl Scanner {
         Self { place: Place::Between, side, announced: 0 }
     }
 
-    /// What comes next in the bytes from `at` on, which moves after it; `None` at their end.
+    /// The next event in the bytes from `at` on; moves `at` after it. `None` at the end of the
+    /// bytes.
     pub(super) fn next(&mut self, bytes: &[u8], at: &mut usize) -> Option<Event> {
         while *at < bytes.len() {
             let event = match self.place {
@@ -150,7 +151,7 @@ impl Scanner {
         Event::Content(Sort::Quoted, from..*at)
     }
 
-    /// The line has ended with its string open.
+    /// Handles a line that has ended inside of a quoted string.
     fn unclosed(&mut self) -> Event {
         self.place = Place::Between;
         if self.side == Side::Client { Event::End } else { Event::Wrong(UNCLOSED) }
@@ -185,7 +186,8 @@ impl Scanner {
             b'\n' => {
                 *at += 1;
                 self.announced = octets;
-                // The server answers a client's literal without a plus as the line that it is.
+                // A client's literal without a plus ends the line, because the server answers it
+                // there.
                 let is_line = self.side == Side::Client && !plus;
                 self.place = if is_line { Place::Between } else { Place::Literal(octets) };
                 return is_line.then_some(Event::End);
@@ -195,7 +197,7 @@ impl Scanner {
         None
     }
 
-    /// What looked like a literal is none.
+    /// Handles text that looked like a literal and is none.
     fn no_literal(&mut self, why: &'static str) -> Option<Event> {
         if self.side == Side::Client {
             self.place = Place::Atom;
@@ -225,22 +227,22 @@ impl Scanner {
         })
     }
 
-    /// What is left of the line is passed over.
+    /// Skips the rest of the line.
     pub(super) fn give_up(&mut self) {
         self.place = Place::Wrong;
     }
 
-    /// How many octets the last literal announced.
+    /// The number of octets that the last literal announced.
     pub(super) fn announced(&self) -> u64 {
         self.announced
     }
 
-    /// How many octets of a literal are still to come.
+    /// The number of octets of a literal that are still to come.
     pub(super) fn left(&self) -> u64 {
         if let Place::Literal(left) = self.place { left } else { 0 }
     }
 
-    /// Whether the end of a line that is none is still to come.
+    /// Whether the scan is in the rest of a malformed line.
     pub(super) fn has_given_up(&self) -> bool {
         self.place == Place::Wrong
     }

@@ -1,10 +1,10 @@
-//! Where responses end, whose turn it is, and what is secret.
+//! Tests: where responses end, whose turn it is, and what is secret.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// The responses that come out when the stream is cut into these pieces.
+/// The responses that are found if the stream is cut into these pieces.
 fn frames(pieces: &[&[u8]]) -> Result<Vec<String>, String> {
     let mut responses = Responses::default();
     let mut held = Vec::new();
@@ -92,7 +92,7 @@ fn the_line_that_is_wrong_is_named() {
     assert_eq!(malformed.line, 5..18);
 }
 
-/// Follows a dialogue, `C` and `S` as they come.
+/// Plays a dialogue of `C` and `S` lines.
 fn after(steps: &[(&str, &str)]) -> Sieve {
     let mut sieve = Sieve::new("sieve");
     for (who, bytes) in steps {
@@ -181,7 +181,7 @@ fn the_close_is_expected_after_logout_and_after_bye() {
     }
 }
 
-/// What is left of what was sent when the secrets are masked.
+/// The sent bytes, after the secrets are masked.
 fn masked(steps: &[(&str, &str)]) -> String {
     let mut sieve = after(&[GREETED]);
     let mut secrets = Secrets::default();
@@ -285,10 +285,10 @@ fn strings_are_quoted_or_literals_as_they_need_to_be() {
     );
 }
 
-/// A Dovecot of Debian with Pigeonhole.
+/// A dialogue recorded from Dovecot on Debian with Pigeonhole.
 const RECORDED: &str = include_str!("testdata/dovecot.txt");
 
-/// What each side of a recorded dialogue said, by turns.
+/// What each side of the recorded dialogue said, in turns.
 fn recorded() -> Vec<(&'static str, String)> {
     let mut turns: Vec<(&str, String)> = Vec::new();
     for line in RECORDED.lines() {
@@ -301,8 +301,8 @@ fn recorded() -> Vec<(&'static str, String)> {
     turns
 }
 
-/// Plays what was recorded, each of the server's turns with its first `first` bytes apart and the
-/// rest in pieces of that size; every response that was taken.
+/// Plays the recorded dialogue. Each turn of the server comes in a first piece of `first` bytes and
+/// further pieces of `size` bytes. Returns every response that was taken.
 fn taken(first: usize, size: usize) -> Vec<String> {
     let mut sieve = Sieve::new("sieve");
     let mut taken = Vec::new();
@@ -342,7 +342,8 @@ fn a_recorded_dialogue_is_taken_the_same_wherever_it_is_cut() {
     assert_eq!(taken(0, 1), whole, "bytewise");
 }
 
-/// What is left to be done when the server has said this in these pieces.
+/// The number of owed responses, and whether the server is closing, after the server has said this
+/// in these pieces.
 fn received(pieces: &[&[u8]]) -> (usize, bool) {
     let mut sieve = after(&[GREETED, ("C", "NOOP\r\nLOGOUT\r\nNOOP\r\n")]);
     for piece in pieces {
@@ -351,7 +352,7 @@ fn received(pieces: &[&[u8]]) -> (usize, bool) {
     (sieve.owed(), sieve.is_closing())
 }
 
-/// How many responses are owed when this was sent in these pieces, and which bytes of it were
+/// The number of owed responses after this was sent in these pieces, and which bytes of it were
 /// secret.
 fn sent(pieces: &[&[u8]]) -> (usize, Vec<usize>) {
     let mut sieve = after(&[GREETED]);

@@ -1,4 +1,4 @@
-//! What a response says, word by word.
+//! The contents of a response, word by word.
 
 use super::responses::{Line, Lines};
 use super::scanner::{Event, Scanner, Sort};
@@ -10,14 +10,14 @@ use crate::reply::Reply;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Word {
     Atom(Vec<u8>),
-    /// A quoted string or a literal, as it is meant.
+    /// A quoted string or a literal, without its encoding.
     Text(Vec<u8>),
     Open,
     Close,
 }
 
 impl Word {
-    /// What a string says.
+    /// The text of a string; `None` for other words.
     pub(crate) fn text(&self) -> Option<&[u8]> {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
@@ -27,14 +27,14 @@ impl Word {
     }
 }
 
-/// The words of each line, read when they are asked for: there may be millions of lines.
+/// The words of each line. They are read lazily, because there may be millions of lines.
 pub(crate) fn lines(response: &[u8]) -> impl Iterator<Item = Vec<Word>> {
     let mut scanner = Scanner::default();
     let mut at = 0;
     std::iter::from_fn(move || line(&mut scanner, response, &mut at))
 }
 
-/// The words of the line from `at` on, which moves after it; `None` if no line ends any more.
+/// The words of the line from `at` on; moves `at` after it. `None` if no complete line is left.
 fn line(scanner: &mut Scanner, response: &[u8], at: &mut usize) -> Option<Vec<Word>> {
     let (mut words, mut content) = (Vec::new(), Vec::new());
     loop {
@@ -50,12 +50,12 @@ fn line(scanner: &mut Scanner, response: &[u8], at: &mut usize) -> Option<Vec<Wo
     }
 }
 
-/// The lines of data: all that are strings to begin with.
+/// The lines of data: all lines that begin with a string.
 pub(crate) fn data(response: &[u8]) -> impl Iterator<Item = Vec<Word>> {
     lines(response).filter(|line| matches!(line.first(), Some(Word::Text(_))))
 }
 
-/// Where the line begins that says how it went.
+/// The offset of the line that states the result.
 pub(crate) fn verdict(response: &[u8]) -> usize {
     let mut lines = Lines::default();
     let (mut start, mut at) = (0, 0);
@@ -68,27 +68,27 @@ pub(crate) fn verdict(response: &[u8]) -> usize {
     0
 }
 
-/// Whether the line that says how it went says OK.
+/// Whether the result is OK.
 pub(crate) fn is_ok(response: &[u8]) -> bool {
     let mut lines = Lines::default();
     let mut at = verdict(response);
     lines.next(response, &mut at) == Some(Ok(Line::Ok))
 }
 
-/// What the lines of data say of the server: each a keyword, and its parameters where it has any
+/// The capabilities in the lines of data: each line is a keyword, with its parameters if it has any
 /// (RFC 5804 section 1.7).
 pub(crate) fn capabilities(reply: Reply) -> Capabilities {
     let pair = |line: Vec<Word>| {
         let mut words = line.into_iter().map(Word::into_text);
         (words.next().flatten().unwrap_or_default(), words.next().flatten().unwrap_or_default())
     };
-    // A handle on the same bytes.
+    // A second handle on the same bytes, without a copy.
     let response = reply.clone();
     Capabilities::of_pairs(reply, data(response.bytes()).map(pair))
 }
 
-/// The response code of a response: what stands in parentheses after OK, NO or BYE (RFC 5804
-/// section 1.3). Strings in it are quoted, however they came.
+/// The response code of a response, in parentheses after OK, NO or BYE (RFC 5804 section 1.3).
+/// Strings in it are quoted, however they came.
 pub(crate) fn response_code(response: &[u8]) -> Option<Vec<u8>> {
     let last = &response[verdict(response)..];
     let words = lines(last).next()?;
@@ -119,8 +119,8 @@ fn push(code: &mut Vec<u8>, word: &[u8]) {
 /// The longest string that may be quoted (RFC 5804 section 4).
 const LONGEST_QUOTED: usize = 1024;
 
-/// A string as a client says it: quoted, or a literal that does not wait where it is long or has
-/// what no quoted string may have.
+/// A string as a client sends it: quoted; or a literal that does not wait, if the string is too
+/// long for quotes or contains characters that are not allowed in quotes.
 pub(crate) fn string(text: &[u8]) -> Vec<u8> {
     if text.len() > LONGEST_QUOTED || text.iter().any(|byte| matches!(byte, b'\r' | b'\n' | b'\0'))
     {

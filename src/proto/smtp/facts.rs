@@ -5,7 +5,7 @@ use crate::proto::Speech;
 use crate::proto::capabilities::{Capabilities, Told, is_answer_to};
 use crate::proto::facts::{Advice, Facts, Farewell, Sasl, Scheme, Server, Success, Tls};
 
-/// Ports by RFC 5321, RFC 6409 and RFC 8314.
+/// The schemes of SMTP, with ports by RFC 5321, RFC 6409 and RFC 8314.
 const SCHEMES: [Scheme; 5] = [
     Scheme { name: "smtp", speech: Speech::Smtp, port: Some(25) },
     Scheme { name: "submission", speech: Speech::Smtp, port: Some(587) },
@@ -13,13 +13,13 @@ const SCHEMES: [Scheme; 5] = [
     Scheme { name: "smtps", speech: Speech::Smtp, port: Some(465) },
     Scheme { name: "submissions", speech: Speech::Smtp, port: Some(465) },
 ];
-/// LMTP has no registered port.
+/// The schemes of LMTP, which has no registered port.
 const LMTP_SCHEMES: [Scheme; 2] = [
     Scheme { name: "lmtp", speech: Speech::Lmtp, port: None },
     Scheme { name: "lmtps", speech: Speech::Lmtp, port: None },
 ];
 
-/// RFC 5321, 1870 to 6710 and Postfix's own, without what says hello.
+/// The commands of RFC 5321, of RFCs 1870 to 6710, and of Postfix; without EHLO, HELO and LHLO.
 const COMMANDS: [&str; 17] = [
     "ATRN",
     "AUTH",
@@ -39,7 +39,7 @@ const COMMANDS: [&str; 17] = [
     "VRFY",
     "XCLIENT",
 ];
-/// RFC 5321, and what LMTP has in their place (RFC 2033).
+/// The greeting commands of RFC 5321, and that of LMTP (RFC 2033).
 const HELLO: [&str; 2] = ["EHLO", "HELO"];
 const LMTP_HELLO: [&str; 1] = ["LHLO"];
 
@@ -51,7 +51,7 @@ const SMTP: Facts = Facts {
     greeting: &[Success::Code(220)],
     success: Success::Code(250),
     statuses: &[],
-    // RFC 5321 section 3.8.
+    // A server may close with 421 at any time (RFC 5321 section 3.8).
     unasked: Some("421"),
     commands: &[&HELLO, &COMMANDS],
     has_tags: false,
@@ -79,7 +79,7 @@ const SMTP: Facts = Facts {
 
 pub(in crate::proto) static FACTS: Facts = SMTP;
 
-/// The same, but for its schemes and how messages are answered (RFC 2033).
+/// The facts of LMTP: those of SMTP, except for the schemes and the replies to messages (RFC 2033).
 pub(in crate::proto) static LMTP: Facts = Facts {
     name: "LMTP",
     schemes: &LMTP_SCHEMES,
@@ -89,8 +89,8 @@ pub(in crate::proto) static LMTP: Facts = Facts {
     ..SMTP
 };
 
-/// The reply to EHLO or LHLO says it; HELO, and what begins anew, makes it void (RFC 3207 section
-/// 4.2).
+/// The reply to EHLO or LHLO announces the capabilities. HELO makes them void, and so does a
+/// command after which the dialogue begins again (RFC 3207 section 4.2).
 fn told(answered: &[u8], reply: &[u8]) -> Told {
     let is = |commands: &[&str]| commands.iter().any(|command| is_answer_to(answered, command));
     if !reply.starts_with(b"2") {
@@ -104,7 +104,7 @@ fn told(answered: &[u8], reply: &[u8]) -> Told {
     }
 }
 
-/// RFC 4954 section 4.
+/// Exchanges follow RFC 4954 section 4.
 pub(in crate::proto) static SASL: Sasl = Sasl {
     service: "smtp",
     command: "AUTH",

@@ -1,7 +1,7 @@
 //! Messages as DATA carries them (RFC 5321 section 4.5.2).
 
-/// A message as DATA carries it: leading dots doubled (RFC 5321 section 4.5.2), the last line
-/// ended, and the dot.
+/// Encodes a message for DATA: leading dots doubled (RFC 5321 section 4.5.2), the last line ended,
+/// and the final dot added.
 ///
 /// ```
 /// assert_eq!(mailexpect::dot_stuff(b"a\r\n.b"), b"a\r\n..b\r\n.\r\n");

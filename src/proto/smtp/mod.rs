@@ -22,7 +22,7 @@ use super::requests::{Next, Requests};
 use super::{Framing, Lines, Protocol, RESPONSE, Speech, chomp, last_line};
 use crate::secrets::{self, Secrets};
 
-/// One side of an SMTP dialogue: what was sent, and which replies are still owed for it.
+/// One side of an SMTP dialogue: what was sent, and which replies are still owed.
 #[derive(Clone, Debug)]
 pub(crate) struct Smtp {
     name: &'static str,
@@ -34,7 +34,7 @@ pub(crate) struct Smtp {
     sent: Lines,
     received: Lines,
     closing: bool,
-    /// AUTH was refused: what looks like a response after that is one all the same.
+    /// AUTH was refused. A later line that looks like a response is still treated as one.
     auth_refused: bool,
 }
 
@@ -42,14 +42,14 @@ pub(crate) struct Smtp {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Mode {
     Commands,
-    /// The lines of a message, up to the dot between two CRLF (RFC 5321 section 4.1.1.4). `fresh`
-    /// after a CRLF.
+    /// The lines of a message, up to the lone dot between two CRLF (RFC 5321 section 4.1.1.4).
+    /// `fresh` is true after a CRLF.
     Message {
         fresh: bool,
     },
-    /// Octets of a BDAT chunk still to come (RFC 3030).
+    /// The octets of a BDAT chunk that are still to come (RFC 3030).
     Chunk(usize),
-    /// One line in answer to a 334 (RFC 4954 section 4).
+    /// One line that answers a 334 (RFC 4954 section 4).
     Response {
         mechanism: String,
         step: usize,
@@ -57,12 +57,12 @@ enum Mode {
 }
 
 impl Smtp {
-    /// A dialogue with a peer that will greet first.
+    /// A dialogue with a server that greets first.
     pub(crate) fn new(name: &'static str) -> Self {
         Self::speaking(name, Speech::Smtp)
     }
 
-    /// The same where the end of a message is answered for each recipient (RFC 2033).
+    /// A dialogue with an LMTP server, which answers a message once for each recipient (RFC 2033).
     pub(crate) fn lmtp(name: &'static str) -> Self {
         Self::speaking(name, Speech::Lmtp)
     }
@@ -82,8 +82,8 @@ impl Smtp {
         }
     }
 
-    /// Whether the reply to come answers AUTH: the lines sent after it are responses, whatever
-    /// they look like.
+    /// The mechanism and step of an exchange, if the next reply answers AUTH. Lines that are sent
+    /// before this reply are responses, whatever they look like.
     fn is_in_auth(&self) -> Option<(&str, usize)> {
         match (&self.mode, self.owed.last()) {
             (Mode::Response { mechanism, step }, _) | (_, Some(Owed::Auth { mechanism, step })) => {
@@ -93,11 +93,12 @@ impl Smtp {
         }
     }
 
-    /// A line was sent; the span of it that is secret.
+    /// Tracks a line that was sent. Returns the span of it that is secret.
     fn sent_line(&mut self, line: &[u8], secrets: &mut Secrets) -> Option<Range<usize>> {
         let text = chomp(line);
         if self.mode == Mode::Commands && self.owed.last() == Some(&Owed::Data) {
-            // Sent after DATA without waiting for the 354: it can only be meant as the message.
+            // A line that is sent after DATA without waiting for the 354 can only be a part of the
+            // message.
             self.mode = Mode::Message { fresh: true };
         }
         if let Mode::Message { fresh } = &mut self.mode {
@@ -127,7 +128,7 @@ impl Smtp {
             (Some(span), _) => secrets.learn(&text[span.clone()]),
             (None, _) => {}
         }
-        // An initial response is the first one of the exchange.
+        // An initial response counts as the first response of the exchange.
         let owed = match owed {
             Owed::Auth { mechanism, step: 0 } if is_initial => Owed::Auth { mechanism, step: 1 },
             owed => owed,
@@ -137,7 +138,7 @@ impl Smtp {
         secret
     }
 
-    /// The span of a line that is secret, or of the beginning of one.
+    /// The span of a line, or of the beginning of a line, that is secret.
     fn secret(&self, text: &[u8], whole: bool) -> Option<Range<usize>> {
         if matches!(self.mode, Mode::Message { .. }) {
             return None;
@@ -145,10 +146,11 @@ impl Smtp {
         if let Some(secret) = secrets::secret_of_command(text) {
             return Some(secret);
         }
-        // A command in place of a response is no secret: `QUIT` would be masked from there on.
+        // A command in place of a response is no secret; otherwise every later `QUIT` would be
+        // masked.
         let asked_for =
             matches!(self.mode, Mode::Response { .. }) && text != b"*" && !(whole && is_verb(text));
-        // A response sent ahead of the 334, or sent although there was none.
+        // A response that is sent ahead of the 334, or although there was no 334.
         let unasked = match self.is_in_auth() {
             Some(_) => text != b"*" && !is_verb(text),
             None => {
@@ -164,7 +166,8 @@ impl Smtp {
 
     fn replied(&mut self, line: &[u8]) {
         let text = chomp(line);
-        // Only the last line of a reply pays for it; what does not begin with a code is none.
+        // Only the last line of a reply settles what is owed. A line without a code is no reply
+        // line.
         let Some(code) = text.first_chunk::<3>().filter(|code| code.iter().all(u8::is_ascii_digit))
         else {
             return;
@@ -174,20 +177,19 @@ impl Smtp {
         }
         let owed = self.owed.replied(*code);
         if owed.is_none() && matches!(self.mode, Mode::Message { .. } | Mode::Chunk(_)) {
-            // The server holds the message to be over (smuggled, or refused in the middle), and so
-            // what is sent next is a command.
+            // The server considers the message complete (it was smuggled, or refused in the
+            // middle), so whatever is sent next is a command.
             self.mode = Mode::Commands;
         }
         match (owed, code) {
-            // If the message was sent ahead, it has begun, or is over, already.
+            // A message that was sent ahead has begun, or is complete, already.
             (Some(Owed::Data), b"354") if self.mode == Mode::Commands && self.owed.is_empty() => {
                 self.mode = Mode::Message { fresh: true };
             }
             (Some(Owed::Data), [b'4' | b'5', ..]) if matches!(self.mode, Mode::Message { .. }) => {
                 self.mode = Mode::Commands;
             }
-            // The octets of a chunk that was refused are not waited for: what is sent next are
-            // commands.
+            // The rest of a refused chunk is not waited for: whatever is sent next is a command.
             (Some(Owed::Chunk | Owed::Message { .. }), [b'4' | b'5', ..])
                 if matches!(self.mode, Mode::Chunk(_)) =>
             {
@@ -306,8 +308,8 @@ impl Protocol for Smtp {
     }
 }
 
-/// How long the whole lines of a message are before the next one that could be its end; whether
-/// they end with CRLF is `fresh` after them.
+/// The length of the whole lines of a message before the next line that could be its end. Sets
+/// `fresh` to whether these lines end with CRLF.
 fn skip_content(message: &[u8], fresh: &mut bool) -> usize {
     if *fresh && message.starts_with(b".") {
         return 0;
@@ -320,10 +322,10 @@ fn skip_content(message: &[u8], fresh: &mut bool) -> usize {
     content
 }
 
-/// What a command's reply will answer, and what may be sent after it without waiting.
+/// What the reply to a command will answer, and what may be sent next without waiting.
 fn command(text: &[u8]) -> (Owed, Mode) {
     let mut words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    // All verbs that make a difference have four letters.
+    // All verbs that matter here have four letters.
     let verb = <[u8; 4]>::try_from(words.next().unwrap_or_default()).unwrap_or_default();
     let mut argument = || words.next().unwrap_or_default();
     let owed = match &verb.map(|byte| byte.to_ascii_uppercase()) {
@@ -341,7 +343,8 @@ fn command(text: &[u8]) -> (Owed, Mode) {
     (owed, Mode::Commands)
 }
 
-/// The same of `BDAT size` and `BDAT size LAST` (RFC 3030 section 2).
+/// What the reply to `BDAT size` or `BDAT size LAST` will answer, and what may be sent next (RFC
+/// 3030 section 2).
 fn chunk(size: &[u8], last: &[u8]) -> (Owed, Mode) {
     let Some(size) = std::str::from_utf8(size).ok().and_then(|size| size.parse().ok()) else {
         return (Owed::Other, Mode::Commands);
@@ -352,13 +355,13 @@ fn chunk(size: &[u8], last: &[u8]) -> (Owed, Mode) {
 }
 
 /// The span of the initial response in `AUTH mechanism response` (RFC 4954 section 4), whatever
-/// blanks part the words.
+/// blanks separate the words.
 fn initial_response(text: &[u8]) -> Option<Range<usize>> {
     let first = text.split(u8::is_ascii_whitespace).find(|word| !word.is_empty())?;
     first.eq_ignore_ascii_case(b"AUTH").then(|| secrets::secret_of_command(text)).flatten()
 }
 
-/// Whether the line is a command, and no response that was sent ahead of the 334.
+/// Whether the line is a command, and not a response that was sent ahead of the 334.
 pub(crate) fn is_verb(text: &[u8]) -> bool {
     const VERBS: [&[u8]; 19] = [
         b"AUTH",

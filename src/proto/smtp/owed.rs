@@ -1,23 +1,23 @@
-//! Which replies are owed: one for each command, and sometimes several for a message.
+//! The replies that are owed: one for each command, and sometimes several for a message.
 
 use std::collections::VecDeque;
 
-/// What a reply will be the answer to.
+/// What a reply will answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Owed {
     Greeting,
-    /// What drops a transaction: EHLO and its kin, RSET.
+    /// A command that drops the transaction: EHLO, HELO, LHLO, RSET.
     Anew,
-    /// MAIL, and whether it asked for a reply for each recipient.
+    /// MAIL, with whether it asked for a reply for each recipient.
     Mail {
         prdr: bool,
     },
     Rcpt,
     Data,
-    /// A chunk that is not the last one (RFC 3030).
+    /// A chunk of a message that is not the last one (RFC 3030).
     Chunk,
-    /// The end of a message, by its dot or by its last chunk; how many replies are left of it,
-    /// where one came already.
+    /// The end of a message, by its dot or by its last chunk. `left` is the number of its replies
+    /// that are still to come, once the first reply has come.
     Message {
         left: Option<usize>,
     },
@@ -29,24 +29,24 @@ pub(super) enum Owed {
     Other,
 }
 
-/// The replies that the peer owes, in their order.
+/// The replies that the peer owes, in order.
 ///
-/// In LMTP the end of a message is answered once for each recipient that was accepted (RFC 2033
-/// section 4.2). In SMTP it is so where MAIL asked for PRDR and the first reply is 353; one more
-/// for the whole message follows then (Exim's extension, after draft-hall-prdr). How many those are
-/// is known once all that was sent before has been answered.
+/// In LMTP, the end of a message is answered once for each accepted recipient (RFC 2033 section
+/// 4.2). In SMTP, the same happens if MAIL asked for PRDR and the first reply is 353; then one more
+/// reply for the whole message follows (Exim's extension, after draft-hall-prdr). The number of
+/// these replies is known once everything that was sent before has been answered.
 #[derive(Clone, Debug)]
 pub(super) struct Owing {
     queue: VecDeque<Owed>,
-    /// It is LMTP.
+    /// Whether the protocol is LMTP.
     by_recipient: bool,
-    /// How many recipients the transaction has.
+    /// The number of accepted recipients of the transaction.
     accepted: usize,
     prdr: bool,
 }
 
 impl Owing {
-    /// The greeting is owed.
+    /// The state at the beginning: the greeting is owed.
     pub(super) fn new(by_recipient: bool) -> Self {
         Self { queue: VecDeque::from([Owed::Greeting]), by_recipient, accepted: 0, prdr: false }
     }
@@ -55,12 +55,12 @@ impl Owing {
         self.queue.push_back(owed);
     }
 
-    /// What the next reply will be the answer to.
+    /// What the next reply will answer.
     pub(super) fn first(&self) -> Option<&Owed> {
         self.queue.front()
     }
 
-    /// What was sent last of all that is not answered.
+    /// The last of the commands and messages that are not answered.
     pub(super) fn last(&self) -> Option<&Owed> {
         self.queue.back()
     }
@@ -73,13 +73,13 @@ impl Owing {
         self.queue.clear();
     }
 
-    /// How many commands have not been answered to their end.
+    /// The number of commands that are not completely answered.
     pub(super) fn commands(&self) -> usize {
         self.queue.len()
     }
 
-    /// How many replies are owed; of a message that other commands stand before, one, for want of
-    /// better knowledge.
+    /// The number of owed replies. A message that is not yet first in the queue counts as one
+    /// reply, because the number of its replies is not known.
     pub(super) fn replies(&self) -> usize {
         let more = match self.queue.front() {
             Some(Owed::Message { left }) => left.unwrap_or(self.by_message(None)) - 1,
@@ -88,8 +88,8 @@ impl Owing {
         self.queue.len() + more
     }
 
-    /// How many replies a message has in all, before the first of them or with its code. A server
-    /// that takes a message for nobody will answer once, if at all.
+    /// The number of replies to a message, before the first of them has come, or given the code of
+    /// the first. A message without any accepted recipient is answered once, if at all.
     fn by_message(&self, first: Option<[u8; 3]>) -> usize {
         match first {
             _ if self.by_recipient => self.accepted.max(1),
@@ -98,7 +98,7 @@ impl Owing {
         }
     }
 
-    /// A reply came: what it is the answer to.
+    /// Records a reply, and returns what it answers.
     pub(super) fn replied(&mut self, code: [u8; 3]) -> Option<Owed> {
         let owed = self.queue.pop_front()?;
         match (&owed, code[0]) {

@@ -1,15 +1,15 @@
-//! Dialogues of real servers, in `tests/transcripts`: `S:` and `C:` lines with CRLF added, `S-` and
-//! `C-` with escapes and as they are.
+//! Tests with dialogues of real servers in `tests/transcripts`. `S:` and `C:` lines get CRLF added;
+//! `S-` and `C-` lines have escapes, and get no CRLF.
 
 use std::path::Path;
 
 use super::*;
 use crate::proto::Malformed;
 
-/// What the client and the server said in turn; true for the server.
+/// What the client and the server said, in turns; `true` marks the server.
 type Turns = Vec<(bool, Vec<u8>)>;
 
-/// The recorded dialogues of a protocol, by name.
+/// The recorded dialogues of a protocol, with their names.
 fn recorded(protocol: &str) -> Vec<(String, Turns)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts").join(protocol);
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -56,7 +56,7 @@ fn unescape(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// The replies that come out when the stream is cut into these pieces.
+/// The replies that are found if the stream is cut into these pieces.
 fn frames<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<Vec<u8>>, Malformed> {
     let mut replies = Replies::default();
     let mut held = Vec::new();
@@ -71,7 +71,7 @@ fn frames<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<Vec<u8>>
     Ok(found)
 }
 
-/// How many lines are the last of a reply.
+/// The number of lines that end a reply.
 fn last_lines(stream: &[u8]) -> usize {
     stream.split_inclusive(|byte| *byte == b'\n').filter(|line| line.get(3) != Some(&b'-')).count()
 }
@@ -87,7 +87,7 @@ fn the_replies_of_real_servers_are_the_same_however_they_are_cut() {
             .collect();
         let whole = frames([&stream[..]]);
         match &whole {
-            // The greeting's last line never comes: what comes is the reply to the early EHLO.
+            // The last line of the greeting never comes: the reply to the early EHLO comes instead.
             Err(malformed) => {
                 assert!(
                     name.contains("early-talker") && malformed.why.contains("from 220 to 250"),

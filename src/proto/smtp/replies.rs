@@ -1,15 +1,15 @@
-//! Where a reply ends (RFC 5321 section 4.2.1).
+//! Finding the end of a reply (RFC 5321 section 4.2.1).
 
 use crate::proto::{Framing, Malformed, chomp, missing_of_line};
 use crate::visible;
 
-/// The framing of replies (RFC 5321 section 4.2.1): lines of a three-digit code and a hyphen, the
-/// last with a space or nothing.
+/// The framing of replies (RFC 5321 section 4.2.1): lines of a three-digit code and a hyphen; in
+/// the last line, the code is followed by a space or nothing.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Replies {
-    /// Where the first line that is not known to be complete begins.
+    /// The offset of the first line that is not known to be complete.
     line: usize,
-    /// How far that line has been searched for its end.
+    /// The offset up to which that line has been searched for its end.
     searched: usize,
     code: [u8; 3],
 }
@@ -47,7 +47,7 @@ impl Framing for Replies {
 }
 
 impl Replies {
-    /// Whether the line is the last of its reply, or why it is no line of one.
+    /// Whether the line is the last of its reply; the error says why it is no reply line.
     fn check(&mut self, line: &[u8]) -> Result<bool, String> {
         let line = chomp(line);
         let code: [u8; 3] = match line.first_chunk() {
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The replies that come out when the stream is cut into these pieces.
+    /// The replies that are found if the stream is cut into these pieces.
     fn frames(pieces: &[&[u8]]) -> Result<Vec<String>, String> {
         let mut replies = Replies::default();
         let mut held = Vec::new();

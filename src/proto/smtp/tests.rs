@@ -1,4 +1,4 @@
-//! Whose turn it is, and what is secret.
+//! Tests: whose turn it is, and what is secret.
 
 use proptest::prelude::*;
 
@@ -220,7 +220,7 @@ fn the_close_is_expected_after_quit_and_after_421() {
     }
 }
 
-/// What is left of the lines when the spans are masked.
+/// The lines as they look after the secret spans are masked.
 fn masked(steps: &[(&str, &str)]) -> String {
     let mut smtp = Smtp::new("submission");
     let mut secrets = Secrets::default();

@@ -1,10 +1,10 @@
-//! Values of parameters, encoded.
+//! The encoding of parameter values.
 
 use std::fmt::Write as _;
 
-/// A value as parameters carry it: xtext (RFC 3461 section 4, first RFC 1891 section 5). Characters
-/// that could be taken for something else become `+` and two hexadecimal digits. `XCLIENT`,
-/// `AUTH=`, `ENVID=` and `ORCPT=` want it.
+/// Encodes a parameter value as xtext (RFC 3461 section 4, first RFC 1891 section 5): characters
+/// that could be misread become `+` and two hexadecimal digits. `XCLIENT`, `AUTH=`, `ENVID=` and
+/// `ORCPT=` need it.
 ///
 /// ```
 /// assert_eq!(mailexpect::xtext("a=b c+d"), "a+3Db+20c+2Bd");

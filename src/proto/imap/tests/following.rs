@@ -1,4 +1,4 @@
-//! Whose turn it is, and what is secret of what clients send, in whatever pieces.
+//! Tests: whose turn it is, and which bytes of clients are secret, however the bytes are cut.
 
 use proptest::prelude::*;
 
@@ -7,8 +7,8 @@ use crate::proto::Protocol as _;
 use crate::proto::imap::Imap;
 use crate::secrets::Secrets;
 
-/// A dialogue: `C: ` is sent with CRLF, `S: ` received; after the bar, how many replies are owed
-/// then.
+/// Plays a dialogue: `C: ` lines are sent with CRLF, `S: ` lines are received. The number after the
+/// bar is how many replies are owed then.
 fn follow(dialogue: &str) {
     let mut imap = Imap::new("imap");
     let mut secrets = Secrets::default();
@@ -19,7 +19,7 @@ fn follow(dialogue: &str) {
         let bytes = [text.as_bytes(), b"\r\n"].concat();
         match who {
             "C" => drop(imap.sent(&bytes, &mut secrets)),
-            // What is sent at once: `^` stands for CRLF.
+            // These lines are sent at once; `^` stands for CRLF.
             "C^" => drop(imap.sent(text.replace('^', "\r\n").as_bytes(), &mut secrets)),
             _ => imap.received(&bytes),
         }
@@ -151,7 +151,7 @@ fn the_close_is_expected_behind_logout() {
     assert!(imap.is_closing());
 }
 
-/// What a transcript shows of what is sent; `<` before text says that it is received.
+/// The transcript of what is sent. `<` marks text that is received.
 fn shown(steps: &[&str], chunk: usize) -> String {
     let mut imap = Imap::new("imap");
     let mut secrets = Secrets::default();

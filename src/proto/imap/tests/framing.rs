@@ -1,4 +1,4 @@
-//! What servers really say, cut anywhere.
+//! Tests that responses of real servers are framed correctly, wherever they are cut.
 
 use proptest::prelude::*;
 
@@ -6,7 +6,7 @@ use super::soup;
 use crate::proto::imap::Responses;
 use crate::proto::{Framing as _, Malformed};
 
-/// Responses as Dovecot 2.3 was recorded to send them, a frame each.
+/// Responses as recorded from Dovecot 2.3, one for each frame.
 const DOVECOT: [&[u8]; 24] = [
     b"* OK [CAPABILITY IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE IDLE LITERAL+ AUTH=PLAIN] Dovecot (Debian) ready.\r\n",
     b"+ OK\r\n",
@@ -34,7 +34,7 @@ const DOVECOT: [&[u8]; 24] = [
     b"a32 OK Logout completed (0.001 + 0.000 secs).\r\n",
 ];
 
-/// What is allowed and seldom seen.
+/// Responses that are valid but rare.
 const RARE: [&[u8]; 18] = [
     b"+\r\n",
     b"* LIST () \"/\" {3}\r\n{9}\r\n",
@@ -56,7 +56,7 @@ const RARE: [&[u8]; 18] = [
     b"* 1 EXISTS\n",
 ];
 
-/// The frames of what comes in these pieces, or why there is none.
+/// The frames that are found if the stream comes in these pieces, or the error.
 fn frames(pieces: &[&[u8]]) -> Result<Vec<Vec<u8>>, Malformed> {
     let mut responses = Responses::default();
     let mut held = Vec::new();

@@ -1,11 +1,11 @@
-//! What servers send, and what clients do.
+//! Tests of what servers and clients send.
 
 mod following;
 mod framing;
 
 use proptest::prelude::*;
 
-/// Any mixture of what responses and commands are made of.
+/// Any mixture of the parts of responses and commands.
 fn soup() -> impl Strategy<Value = Vec<u8>> {
     let part = prop::sample::select(vec![
         &b"* "[..],
