@@ -1,4 +1,5 @@
-//! Events go through the rules, one by one, with what is known of their dialogue.
+//! Applies the rules to events one by one, with the state of the dialogue that each event belongs
+//! to.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
@@ -17,22 +18,22 @@ use crate::proto::{Speech, chomp};
 use crate::target;
 use crate::transcript::{About, Event, Excerpt, SessionId, What};
 
-/// The token of the preset that replaces any challenge.
+/// The token of the preset `sasl.challenge`, which replaces any challenge.
 const CHALLENGE: &str = "SASL_CHALLENGE";
 
-/// Everything that is looked for, in its order.
+/// All rules, in the order in which they are tried.
 #[derive(Debug)]
 pub(super) struct Rules {
     pub(super) secrets: Vec<Rule>,
     pub(super) known: Vec<Known>,
     pub(super) others: Vec<Rule>,
-    /// The words that are tokens.
+    /// The names of all tokens that these rules may put in.
     pub(super) names: HashSet<Box<str>>,
-    /// What stands in place of values that come again, by the words of their tokens.
+    /// The labels for values in client lines that have a token already, by the names of the tokens.
     pub(super) again: HashMap<Box<str>, Label>,
     /// The names of presets and normalisers that are on.
     pub(super) active: BTreeSet<&'static str>,
-    /// What MIME boundaries become.
+    /// The label for MIME boundaries; `None` if they are not replaced.
     pub(super) boundary: Option<Label>,
     pub(super) strictness: Strictness,
 }
@@ -43,11 +44,11 @@ impl Rules {
     }
 }
 
-/// What is known of the dialogue that a line belongs to.
+/// The state of the dialogue that a line belongs to.
 #[derive(Clone, Copy, Debug)]
 struct Around<'a> {
     speech: Speech,
-    /// What the server said first, in lower case.
+    /// The server's greeting in lower case.
     greeting: &'a str,
     is_client: bool,
 }
@@ -58,7 +59,7 @@ impl Default for Around<'_> {
     }
 }
 
-/// One run through all events.
+/// One pass over all events.
 #[derive(Debug)]
 pub(super) struct Run<'a> {
     rules: &'a Rules,
@@ -85,7 +86,8 @@ impl<'a> Run<'a> {
         let what = match &event.what {
             What::Connecting(url) => {
                 self.dialogues.insert(session, Dialogue::new(target::speech(url)));
-                // The scheme says how to read the session.
+                // The scheme stays, because a later redaction tells the protocol of the session
+                // from it.
                 What::Connecting(self.text(url, Place::Note, url.find("://").unwrap_or_default()))
             }
             What::Attempt { address, result } => What::Attempt {
@@ -112,7 +114,7 @@ impl<'a> Run<'a> {
             }
             What::Printed(text) => What::Printed(self.text(text, Place::Note, 0)),
             What::Snapshot { name, text } => {
-                // A name may be put together from values, as the title of a step may.
+                // A name may be composed of values, like the title of a step.
                 let name = self.text(name, Place::Note, 0).into();
                 What::Snapshot { name, text: self.text(text, Place::Value, 0).into() }
             }
@@ -135,7 +137,7 @@ impl<'a> Run<'a> {
         excerpt.keeping(head.into(), tail.into(), None)
     }
 
-    /// Lines of no dialogue.
+    /// Redacts lines that belong to no dialogue.
     fn plain_lines(&mut self, bytes: &[u8], offset: usize, place: Place, fixed: usize) -> Vec<u8> {
         let mut redacted = Vec::with_capacity(bytes.len());
         let mut start = 0;
@@ -148,7 +150,8 @@ impl<'a> Run<'a> {
     }
 
     fn wire(&mut self, session: Option<SessionId>, from: From, excerpt: &Excerpt) -> Excerpt {
-        // It goes on after each piece where it was.
+        // The dialogue is taken out of the map and put back, because `self` is needed mutably
+        // meanwhile.
         let mut dialogue = self.dialogues.remove(&session).unwrap_or_else(|| Dialogue::new(None));
         let mut head = self.piece(&mut dialogue, from, excerpt.head(), 0);
         let mut tail = Bytes::new();
@@ -161,15 +164,15 @@ impl<'a> Run<'a> {
         let offset = excerpt.head().len() + excerpt.tail().len();
         let meaning = said.map(|said| self.plain_lines(said, offset, Place::Meaning, 0));
         if meaning.as_deref() != said {
-            // What it says varies, and so does its base64.
+            // If the decoded text varies, so does its base64.
             head = self.without_base64(&head);
         }
         let meaning = meaning.map(Bytes::from);
         excerpt.keeping(head, tail, meaning)
     }
 
-    /// The bytes with a token for the word that their last line ends with, between quotes or not,
-    /// if that is no token already.
+    /// The bytes with a token for the base64 at the end of their last line, which may be quoted;
+    /// unchanged if a token stands there already.
     fn without_base64(&mut self, bytes: &Bytes) -> Bytes {
         let text = chomp(bytes);
         let quoted = text.strip_suffix(b")").unwrap_or(text);
@@ -203,7 +206,7 @@ impl<'a> Run<'a> {
         lines.concat().into()
     }
 
-    /// Puts each reply of a kind into order.
+    /// Sorts the lines of each reply that this normaliser is for.
     fn sort_replies(
         &mut self,
         units: &[Unit],
@@ -258,13 +261,14 @@ impl<'a> Run<'a> {
         text
     }
 
-    /// Whether a token stands there already: then the line has been through here before. What was
-    /// secret has been masked long before, and says nothing.
+    /// Whether the line contains a token and so has been redacted before. `[SECRET]` does not
+    /// count: secrets are masked before redaction.
     fn is_redacted(&self, text: &[u8]) -> bool {
         tokens::standing(text, &self.rules.names).iter().any(|(_, name)| *name != SECRET)
     }
 
-    /// The line in the shape that all of its kind have, and what made it so.
+    /// The line in the normal shape for its kind, and the name of the normaliser that applies;
+    /// `None` if none does.
     fn shaped(
         &mut self,
         text: &[u8],
@@ -311,11 +315,13 @@ impl<'a> Run<'a> {
             rule.scope.holds(seen.place, around.speech, seen.answering, around.greeting)
         };
         claim_all(text, rules.secrets.iter().filter(fitting), &mut claims);
-        // What the transcript says of TLS names a host in one place, whatever that is called.
+        // In a note about TLS, the host name is recognised by its position, so this rule comes
+        // before known values that may equal it.
         if seen.place == Place::Tls {
             claim_all(text, rules.others.iter().filter(fitting), &mut claims);
         }
-        // There, a word is more likely to be the server's own than a value of ours.
+        // In a greeting or a reply to EHLO, such a word is more likely the server's own than a
+        // known value.
         let says_what_it_is = seen.place == Place::Greeting || seen.answering == Verb::Ehlo;
         for known in rules.known.iter().filter(|known| !(says_what_it_is && known.is_word())) {
             known.spans(text).for_each(|span| claims.claim(span, Some(&known.label)));
@@ -334,8 +340,8 @@ impl<'a> Run<'a> {
         claims
     }
 
-    /// The text with all that was claimed replaced. Of a line that was rearranged, the places in it
-    /// are not those of the event.
+    /// The text with all claimed spans replaced. The changes of a line that was rearranged refer to
+    /// the `whole` line, because positions in the rearranged text are not those in the event.
     fn replaced(
         &mut self,
         text: &[u8],
@@ -373,19 +379,20 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Claims what each of these rules finds.
+/// Claims every span that these rules match.
 fn claim_all<'a>(text: &[u8], rules: impl Iterator<Item = &'a Rule>, claims: &mut Claims<'a>) {
     for rule in rules {
         rule.spans(text).for_each(|span| claims.claim(span, Some(&rule.label)));
     }
 }
 
-/// The line that an excerpt may know the meaning of; that of a token is not known.
+/// The last line of some bytes. An excerpt holds the decoded text of that line only; it no longer
+/// applies once the line has changed.
 fn last_line(bytes: &[u8]) -> &[u8] {
     chomp(bytes).rsplit(|byte| *byte == b'\n').next().unwrap_or_default()
 }
 
-/// A folded field as one line, byte for byte as long as it was.
+/// A folded header field as one line of the same length: line ends become blanks.
 fn unfolded(text: &[u8]) -> Vec<u8> {
     let mut flat = text.to_vec();
     for at in memchr::memchr_iter(b'\n', text) {

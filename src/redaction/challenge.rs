@@ -1,9 +1,10 @@
-//! The base64 of a challenge of SASL, as a transcript shows it.
+//! Finds the base64 of a SASL challenge in a line of a transcript.
 
 use crate::secrets::SECRET;
 
-/// Where the base64 begins that a line ends with; its length if it ends with none. What is masked
-/// belongs to it: a random challenge may hold a part of a secret by chance, and another one not.
+/// The offset at which the base64 at the end of a line begins; the line's length if the line does
+/// not end with base64. A masked secret counts as a part of the base64: a random challenge may
+/// contain a part of a secret by chance, and the next challenge may not.
 pub(super) fn start_of_base64(line: &[u8]) -> usize {
     let mut start = line.len();
     let mut shown = 0;

@@ -1,4 +1,4 @@
-//! Who may replace what of a line: the first to claim it.
+//! Decides which rule may replace which part of a line: the first that claims it.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -8,12 +8,13 @@ use super::rule::Label;
 /// Spans of a line that do not overlap.
 #[derive(Debug, Default)]
 pub(super) struct Claims<'a> {
-    /// By where they start: where they end, and by what they are replaced; `None` for what stays.
+    /// Keyed by the start of the span: its end, and the label that replaces it; `None` if the span
+    /// stays unchanged.
     taken: BTreeMap<usize, (usize, Option<&'a Label>)>,
 }
 
 impl<'a> Claims<'a> {
-    /// Takes a span, unless some of it is taken already.
+    /// Claims a span, unless a part of it is claimed already.
     pub(super) fn claim(&mut self, span: Range<usize>, label: Option<&'a Label>) {
         let before = self.taken.range(..span.end).next_back();
         if !span.is_empty() && before.is_none_or(|(_, (end, _))| *end <= span.start) {
@@ -21,7 +22,7 @@ impl<'a> Claims<'a> {
         }
     }
 
-    /// What is to be replaced, in its order.
+    /// The spans to replace, in order.
     pub(super) fn replaced(&self) -> impl Iterator<Item = (Range<usize>, &'a Label)> {
         self.taken.iter().filter_map(|(start, (end, label))| Some((*start..*end, (*label)?)))
     }

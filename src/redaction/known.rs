@@ -1,4 +1,4 @@
-//! Values that the caller knows beforehand: they have names of their own.
+//! Values that the caller knows beforehand, each with a token of its own.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use memchr::memmem;
 
 use super::rule::Label;
 
-/// A value and what it is called.
+/// A known value and its label.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     pub(super) value: Box<[u8]>,
@@ -18,13 +18,13 @@ impl Known {
         Self { value: value.into(), label: Label::new(&format!("known {token}"), token, false) }
     }
 
-    /// Whether it could be any word.
+    /// Whether the value consists of letters only, so that it could be any word.
     pub(super) fn is_word(&self) -> bool {
         self.value.iter().all(u8::is_ascii_alphabetic)
     }
 
-    /// Where it stands, as a word or as some words: a port `25` is not in `250`, nor a user `al` in
-    /// `mail`.
+    /// The places where the value stands as a whole word or words: a port `25` is not found in
+    /// `250`, nor a user `al` in `mail`.
     pub(super) fn spans(&self, text: &[u8]) -> impl Iterator<Item = Range<usize>> {
         memmem::find_iter(text, &self.value).map(|start| start..start + self.value.len()).filter(
             |span| {

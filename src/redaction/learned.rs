@@ -1,5 +1,5 @@
-//! Secrets in a transcript of somebody else's: they are learned from what its clients say, as a run
-//! learns them, and masked in all of it, also in what came before.
+//! Masks secrets in a transcript that another program recorded. Secrets are learned from its client
+//! lines, as in a run, and masked everywhere, also before the place where they were learned.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -11,8 +11,9 @@ use crate::secrets::{self, Learned, SECRET, Secrets};
 use crate::target;
 use crate::transcript::{self, Event, Excerpt, SessionId, What};
 
-/// Masks what is secret in events that no run of ours has recorded. It takes two passes: the first
-/// learns, the second masks. All events are held meanwhile; whoever reads them bounds how many.
+/// Masks secrets in events that were not recorded by a run of ours. The first pass learns the
+/// secrets, the second masks them. All events are held in memory meanwhile; the reader of the
+/// transcript bounds their number.
 pub(crate) fn without_secrets(mut events: Vec<Event>) -> Vec<Event> {
     let learned = Learned::default();
     let mut sessions: HashMap<Option<SessionId>, Follower> = HashMap::new();
@@ -42,7 +43,7 @@ pub(crate) fn without_secrets(mut events: Vec<Event>) -> Vec<Event> {
 
 /// Follows the dialogue of one session.
 struct Follower {
-    /// `None` until something says what is spoken.
+    /// `None` until the protocol is known.
     protocol: Option<Box<dyn Protocol>>,
     secrets: Secrets,
 }
@@ -63,14 +64,15 @@ impl Follower {
         }
     }
 
-    /// Learns what the client says, and masks what is secret by its place: it may be too short to
-    /// be looked for elsewhere.
+    /// Learns secrets from what the client says, and masks those that are known by their position:
+    /// they may be too short to be looked for elsewhere.
     fn client(&mut self, said: &Excerpt) -> Excerpt {
         let protocol = self.protocol.get_or_insert_with(|| dialogue(Speech::Stream));
         let mut follow = |part: &[u8]| {
             let mut shown = Vec::with_capacity(part.len());
             for line in part.split_inclusive(|byte| *byte == b'\n') {
-                // What is masked already says nothing, least of all that `SECRET` is one.
+                // A mask in the input teaches nothing; in particular, the word `SECRET` is no
+                // secret.
                 let given = without_masks(line);
                 let mut spans = protocol.sent(&given, &mut self.secrets);
                 if matches!(given, Cow::Owned(_)) {

@@ -1,10 +1,11 @@
-//! What varies from run to run, made the same: identifiers, dates, addresses, and the order of what
-//! has none.
+//! Replaces what varies from run to run with tokens: identifiers, dates, addresses. Sorts what a
+//! server may send in any order.
 //!
-//! It is done to events and not to text: a rule knows whose line it looks at, in which protocol,
-//! and which command is being answered. A value becomes a token, `[DATE]`, or `[QUEUE_ID#1]` where
-//! values are told apart: then the same value has the same number through all sessions of a run, in
-//! the reply to a message as in its `Received` over POP3.
+//! Redaction works on events, not on text, so that a rule knows which side sent a line, in which
+//! protocol, and which command a reply answers. A value becomes a token: `[DATE]`, or
+//! `[QUEUE_ID#1]` if its rule numbers values. A numbered value has the same number in all sessions
+//! of a run: a queue identifier in the reply to a message, for example, and later in the `Received`
+//! field read over POP3.
 //!
 //! ```
 //! use mailexpect::redaction::Redaction;
@@ -19,7 +20,7 @@
 //! assert_eq!(lines(&redacted.events)[0].text, "print: [DATE]: [HOST] [[IPV4#1]], job [JOB#1], job [JOB#2]");
 //! assert_eq!(redacted.changes[0].to_string(), "event 0, bytes 0..31: date.rfc5322: Thu, 13 Oct 2011 14:44:27 +0900 -> [DATE]");
 //!
-//! // What is redacted stays as it is.
+//! // Redacting redacted events changes nothing.
 //! assert!(redaction.apply(&redacted.events)?.changes.is_empty());
 //! # Ok(())
 //! # }
@@ -27,10 +28,10 @@
 //!
 //! # What is on
 //!
-//! The groups `secrets`, `structure`, `ids`, `dates`, `net`, `hosts`, `tls` and `timing` are;
-//! `headers`, `sizes`, `imap`, `pop3`, `sasl` and `banner` are to be asked for. [`presets`] has
-//! them all with samples. Beside them, there are the normalisers, which put what has no order into
-//! one:
+//! The groups `secrets`, `structure`, `ids`, `dates`, `net`, `hosts`, `tls` and `timing` are on by
+//! default; `headers`, `sizes`, `imap`, `pop3`, `sasl` and `banner` are off. [`presets`] lists all
+//! presets with samples. Besides presets there are normalisers, which bring lines into one order or
+//! shape:
 //!
 //! | name | group | what it does |
 //! | --- | --- | --- |
@@ -43,11 +44,13 @@
 //!
 //! # How lines are read
 //!
-//! A rule sees one line at a time, a folded header field as one. The first rule that finds
-//! something keeps it: secrets, then known values, then the caller's regexes, then presets in their
-//! order: those with a form of their own before numbers that may be times. What the client says has
-//! no form of its own; there, a value that has a token already gets the same. What tells the kind of a line is never replaced: the code of a reply, the verb of a
-//! command. A line with a token in it has been redacted before and stays as it is.
+//! A rule sees one line at a time; a folded header field counts as one line. The first rule that
+//! matches some text decides what becomes of that text. Rules are tried in this order: secrets,
+//! known values, the caller's regexes, then the presets; presets for values of a distinctive form
+//! come before those for numbers that may be times. Client lines seldom show by their form what a
+//! value is; a value in them that already has a token gets the same token. The part of a line that
+//! tells its kind is never replaced: the code of a reply, the verb of a command. A line that
+//! contains a token has been redacted before and stays as it is.
 
 mod apply;
 mod challenge;
@@ -85,16 +88,17 @@ use crate::error::{Error, Result};
 use crate::transcript::Event;
 use crate::visible;
 
-/// The token of secrets, which are masked before they get into a transcript.
+/// The token for secrets. They are masked before they get into a transcript.
 const SECRET: &str = "SECRET";
 
-/// The token of ports: a number of five digits that comes again need not be one.
+/// The token for ports. A port is not looked for in client lines: another five-digit number may
+/// equal it by chance.
 const PORT: &str = "PORT";
 
-/// The group that is never off.
+/// The group that cannot be turned off.
 const SECRETS: &str = "secrets";
 
-/// The groups that are on unless they are taken out.
+/// The groups that are on by default.
 const DEFAULT: [&str; 8] = [SECRETS, "structure", "ids", "dates", "net", "hosts", "tls", "timing"];
 
 /// The normalisers, each with its group.
@@ -107,10 +111,10 @@ const NORMALISERS: [(&str, &str); 6] = [
     ("dkim", "headers"),
 ];
 
-/// The preset that does what `mime` does, by its own name.
+/// The name of the preset that replaces MIME boundaries, as the normaliser `mime` does.
 const BOUNDARY: &str = "header.boundary";
 
-/// What is to be redacted; see the [module](self).
+/// The rules that redact a transcript; see the [module](self).
 #[derive(Clone, Debug)]
 pub struct Redaction {
     active: BTreeSet<&'static str>,
@@ -123,27 +127,28 @@ pub struct Redaction {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Redacted {
-    /// As many as before, in the same order.
+    /// The redacted events: as many as were given, in the same order.
     pub events: Vec<Event>,
-    /// What was done to them, event by event.
+    /// The replacements that were made, event by event.
     pub changes: Vec<Change>,
 }
 
-/// One thing that was done: which rule put what in place of what.
+/// One replacement: which rule replaced which bytes by which.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Change {
-    /// Which event, from 0.
+    /// The number of the event, from 0.
     pub event: usize,
-    /// Where it stood in the event's bytes as they were given. Of a line that was rearranged
-    /// before, all of the line; of a long run, the head's bytes are counted, then the tail's, then
-    /// those of what its last line says in base64.
+    /// Where the replaced bytes stood in the event's bytes as they were given. For a line that was
+    /// rearranged first, the span of the whole line. For a long run of bytes, offsets count the
+    /// bytes of its head, then those of its tail, then those of what the base64 in its last line
+    /// means.
     pub span: Range<usize>,
-    /// The name of a preset or a normaliser, `known` and the token, or a regex between backticks.
+    /// The name of a preset or normaliser, `known` with the token, or a regex between backticks.
     pub rule: Box<str>,
-    /// What stood there.
+    /// The bytes before the replacement.
     pub was: Box<[u8]>,
-    /// What stands there now.
+    /// The bytes that replaced them.
     pub now: Box<[u8]>,
 }
 
@@ -153,7 +158,7 @@ impl Change {
     }
 }
 
-/// One line: the place, the rule, what was and what is.
+/// One line: the event and the span, the rule, the bytes before and after.
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { event, span: Range { start, end }, rule, was, now } = self;
@@ -169,32 +174,32 @@ impl Default for Redaction {
 }
 
 impl Redaction {
-    /// What is on unless it is taken out.
+    /// A redaction with the default groups on.
     #[must_use]
     pub fn new() -> Self {
         Self { active: default().collect(), ..Self::none() }
     }
 
-    /// Secrets alone.
+    /// A redaction with only the group `secrets` on.
     #[must_use]
     pub fn none() -> Self {
         let active = of_group(SECRETS).collect();
         Self { active, known: Vec::new(), own: Vec::new(), strictness: Strictness::Text }
     }
 
-    /// Adds a preset, a normaliser or a group by its name; `default` and `all` are names, too.
+    /// Turns on a preset, a normaliser or a group by its name; `default` and `all` are names, too.
     ///
     /// # Errors
-    /// Usage if there is none of that name.
+    /// Usage if nothing has this name.
     pub fn preset(mut self, name: &str) -> Result<Self> {
         self.active.extend(named(name)?);
         Ok(self)
     }
 
-    /// Takes a preset, a normaliser or a group out.
+    /// Turns off a preset, a normaliser or a group.
     ///
     /// # Errors
-    /// Usage if there is none of that name, and for those of secrets.
+    /// Usage if nothing has this name, and for the group `secrets` and its presets.
     pub fn without(mut self, name: &str) -> Result<Self> {
         let secrets: Vec<_> = of_group(SECRETS).collect();
         if name == SECRETS || secrets.contains(&name) {
@@ -209,8 +214,8 @@ impl Redaction {
         Ok(self)
     }
 
-    /// Adds and takes out what a list names, with commas or blanks between the names: `+imap
-    /// -net.ipv4 sizes`. What has a minus is taken out.
+    /// Turns on and off the presets, normalisers and groups in a list, separated by commas or
+    /// blanks: `+imap -net.ipv4 sizes`. A minus before a name turns it off.
     ///
     /// ```
     /// use mailexpect::redaction::Redaction;
@@ -233,14 +238,14 @@ impl Redaction {
         })
     }
 
-    /// Says how much of what servers say is kept at all: all of it, unless this says otherwise. It
-    /// is not among the changes.
+    /// Sets how much of the servers' lines is kept; all of it by default. Lines left out for this
+    /// reason are not listed among the changes.
     #[must_use]
     pub fn strictness(self, strictness: Strictness) -> Self {
         Self { strictness, ..self }
     }
 
-    /// Whether the preset or normaliser of that name is on.
+    /// Whether the preset or normaliser `name` is on.
     #[must_use]
     pub fn is_on(&self, name: &str) -> bool {
         self.active.contains(name)
@@ -251,9 +256,9 @@ impl Redaction {
         NORMALISERS.into_iter()
     }
 
-    /// Gives a value that is known beforehand a name of its own: `known("mail.example", "HOST")`
-    /// makes it `[HOST]` wherever it stands as a word. The longest value is looked for first. One
-    /// that could be any word is left alone in greetings and in what a server says that it can do.
+    /// Gives a value known beforehand a token of its own: `known("mail.example", "HOST")` turns it
+    /// into `[HOST]` wherever it stands as a word. Longer values are looked for first. A value of
+    /// letters only could be any word, so it is left alone in greetings and in replies to EHLO.
     ///
     /// # Errors
     /// Usage for an empty value, and for a token that is not written like `OWN_HOST`.
@@ -273,17 +278,18 @@ impl Redaction {
         Ok(self)
     }
 
-    /// Adds a regex, looked for in every line: what its group `v` finds, or all of it, becomes
-    /// `[TOKEN#1]`, each value with its own number.
+    /// Adds a regex, which is looked for in every line. What its group `v` matches becomes
+    /// `[TOKEN#1]`, and each value has its own number. Without such a group, the whole match is
+    /// replaced.
     ///
     /// # Errors
-    /// Usage for a regex that is wrong, and for a token that is not written like `TICKET_ID`.
+    /// Usage for an invalid regex, and for a token that is not written like `TICKET_ID`.
     pub fn regex(self, regex: &str, token: &str) -> Result<Self> {
         self.own_rule(regex, token, true)
     }
 
-    /// The same where values are not told apart, as two durations may be alike by chance:
-    /// `[TOKEN]`.
+    /// Like [`Redaction::regex`], but every value becomes `[TOKEN]`, without a number. This is for
+    /// values that may be equal by chance, such as durations.
     ///
     /// # Errors
     /// Those of [`Redaction::regex`].
@@ -296,10 +302,10 @@ impl Redaction {
         Ok(self)
     }
 
-    /// Redacts the events of a run. Values are numbered from 1 in the order in which they come up.
+    /// Redacts the events of a run. Values are numbered from 1 in the order in which they appear.
     ///
-    /// Of a literal, a chunk or a line that was announced with its size, the size stays as it was
-    /// sent.
+    /// The announced size of a literal, a chunk or a line stays as it was sent, even if redaction
+    /// changes the length.
     ///
     /// # Errors
     /// Usage if the regexes that are on take too much memory.
@@ -326,8 +332,8 @@ impl Redaction {
             .map(|preset| preset.token().into())
             .chain(own.map(|label| label.token.clone()))
             .collect();
-        // A boundary is told apart in the body by what the header named, whichever of the two is
-        // on.
+        // A boundary in the body is known from the header field that named it, so one label serves
+        // both rules, whichever of them is on.
         let boundary = ["mime", BOUNDARY].into_iter().find(|name| self.is_on(name));
         let boundary = boundary.map(|name| Label::new(name, "BOUNDARY", true));
         Ok(Rules {
@@ -360,7 +366,7 @@ fn default() -> impl Iterator<Item = &'static str> {
     DEFAULT.into_iter().flat_map(of_group)
 }
 
-/// What a name stands for.
+/// The presets and normalisers that a name stands for.
 fn named(name: &str) -> Result<Vec<&'static str>> {
     let found: Vec<_> = match name {
         "default" => default().collect(),
@@ -384,7 +390,7 @@ fn named(name: &str) -> Result<Vec<&'static str>> {
     Ok(found)
 }
 
-/// The token of a rule of the caller's.
+/// The token, if a rule of the caller may use it.
 fn checked(token: &str) -> Result<&str> {
     if tokens::is_name(token) && token != SECRET {
         return Ok(token);

@@ -1,11 +1,11 @@
-//! What is left of a server's lines at a strictness.
+//! Reduces a server's lines to what counts at a strictness.
 
 use super::Strictness;
 use super::dialogue::{self, Line, Unit};
 use crate::proto::{Speech, chomp};
 
-/// The lines of a server, in their order, as far as they count. Half lines are kept: nobody knows
-/// what they would have been.
+/// The server's lines, in order, reduced to what counts. An incomplete line is kept whole, because
+/// what it would have become is unknown.
 pub(super) fn lines(
     strictness: Strictness,
     speech: Speech,

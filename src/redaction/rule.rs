@@ -1,4 +1,4 @@
-//! A regex with its place and its token, ready to be looked for.
+//! A compiled regex with its scope and its label.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -9,10 +9,10 @@ use super::scope::{ANYWHERE, Scope};
 use crate::error::Result;
 use crate::pattern::Regex;
 
-/// The presets compiled so far; every run wants most of them.
+/// The presets compiled so far, kept because every run uses most of them.
 static COMPILED: Mutex<BTreeMap<&'static str, Regex>> = Mutex::new(BTreeMap::new());
 
-/// What is looked for, and where.
+/// A regex and the places where it is looked for.
 #[derive(Clone, Debug)]
 pub(super) struct Rule {
     pub(super) regex: Regex,
@@ -20,10 +20,10 @@ pub(super) struct Rule {
     pub(super) label: Label,
 }
 
-/// What a rule makes of what it finds.
+/// How a rule's matches are replaced and reported.
 #[derive(Clone, Debug)]
 pub(super) struct Label {
-    /// The name it is known by in explanations.
+    /// The name of the rule in explanations.
     pub(super) rule: Box<str>,
     pub(super) token: Box<str>,
     pub(super) numbered: bool,
@@ -37,7 +37,7 @@ impl Label {
 
 impl Rule {
     pub(super) fn of(preset: &'static Preset) -> Result<Self> {
-        // A panic elsewhere leaves the map whole.
+        // The map stays consistent if a thread panics with the lock held.
         let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
         let regex = match compiled.get(preset.name()) {
             Some(regex) => regex.clone(),
@@ -52,10 +52,10 @@ impl Rule {
         Ok(Self { regex: Regex::new(source)?, scope: ANYWHERE, label })
     }
 
-    /// What it finds: of each match the group `v`, or all of it where the regex has none.
+    /// The matches: the group `v` of each, or the whole match if the regex has no such group.
     ///
-    /// The search goes on after what was found, so that what stands between two values may belong
-    /// to both.
+    /// The search goes on right after the found value, not after the whole match, so that the text
+    /// between two values may belong to the matches of both.
     pub(super) fn spans(&self, text: &[u8]) -> impl Iterator<Item = Range<usize>> {
         let mut at = 0;
         std::iter::from_fn(move || {

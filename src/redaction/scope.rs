@@ -1,35 +1,35 @@
-//! Where in a dialogue a rule is looked for.
+//! The places in a dialogue where a rule applies.
 
 use std::fmt;
 
 use crate::proto::Speech;
 
-/// What a line is.
+/// The kind of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// A line of the client that is no part of a message.
+    /// A client line that is not part of a message.
     Command,
-    /// What a server says first.
+    /// The server's greeting.
     Greeting,
-    /// Any other line of a server that is no part of a message.
+    /// Any other server line that is not part of a message.
     Reply,
-    /// A header field, with the lines it is folded over.
+    /// A header field, with all lines that it is folded over.
     Header,
     /// A line of a message after its header.
     Body,
     /// A line that a child process wrote, as servers write their logs.
     Log,
-    /// What is said of TLS.
+    /// A note about TLS.
     Tls,
-    /// What a challenge or a response of SASL says.
+    /// The decoded text of a SASL challenge or response.
     Meaning,
-    /// A value of the script's own. It may be anything that was said.
+    /// A value of the script. It may be text from anywhere in the dialogue.
     Value,
     /// Any other event.
     Note,
 }
 
-/// The commands whose answers are read in their own way.
+/// The commands whose replies have rules of their own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Verb {
     Greeting,
@@ -41,7 +41,7 @@ pub(super) enum Verb {
     /// The end of a message.
     Message,
     Bdat,
-    /// AUTH, and each response in it.
+    /// AUTH, and each response in its exchange.
     Auth,
     /// CAPA, and AUTH without a mechanism.
     Capa,
@@ -54,17 +54,17 @@ pub(super) enum Verb {
     Other,
 }
 
-/// Places, of one protocol or of any. Of replies, those to some commands or to any; of one server's
-/// or of any.
+/// The lines that a rule looks at: kinds of lines, in one protocol or in any; replies only to some
+/// commands, or to any; from one server software, or from any.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scope {
     places: &'static [Place],
     speech: Option<Speech>,
-    /// The commands whose replies are read; every command if there are none here.
+    /// The commands whose replies are looked at; empty means all commands.
     answering: &'static [Verb],
     /// The command whose replies are left alone.
     except: Option<Verb>,
-    /// A word that the server's greeting has to hold, in lower case.
+    /// A word, in lower case, that the server's greeting has to contain.
     server: Option<&'static str>,
 }
 
@@ -85,13 +85,12 @@ impl Scope {
         Self { except: Some(verb), ..self }
     }
 
-    /// The same, only if the server's greeting has this word.
+    /// This scope, restricted to servers whose greeting contains this word.
     pub(super) const fn of_server(self, word: &'static str) -> Self {
         Self { server: Some(word), ..self }
     }
 
-    /// Whether a line at this place is looked at. `greeting` is what the server said first, in
-    /// lower case.
+    /// Whether a line is in this scope. `greeting` is the server's greeting in lower case.
     pub(super) fn holds(
         &self,
         place: Place,
@@ -123,7 +122,8 @@ const PLACES: &[Place] = &[
 ];
 
 pub(super) const ANYWHERE: Scope = Scope::of(PLACES);
-/// A number is a time here, and no size: not in commands, nor in what a server says that it can do.
+/// The places where a number may be a time. In commands and in replies to EHLO it is more likely a
+/// size.
 pub(super) const TIMES: Scope = Scope::of(PLACES.split_at(1).1).except(Verb::Ehlo);
 pub(super) const CLIENT: Scope = Scope::of(&[Place::Command]);
 pub(super) const GREETING: Scope = Scope::of(&[Place::Greeting]);
@@ -132,10 +132,10 @@ pub(super) const SERVER_LOG: Scope =
     Scope::of(&[Place::Greeting, Place::Reply, Place::Log, Place::Value]);
 pub(super) const SERVER_HEADER_LOG: Scope =
     Scope::of(&[Place::Greeting, Place::Reply, Place::Header, Place::Log, Place::Value]);
-/// Where a server says under which identifier it took a message: in the reply to its end.
+/// The reply to the end of a message, in which a server says which identifier it gave the message.
 pub(super) const TAKEN: Scope =
     Scope::of(&[Place::Reply, Place::Value]).answering(&[Verb::Message, Verb::Bdat]);
-/// The same, and where the identifier comes again.
+/// Like [`TAKEN`], and the places where the identifier appears again.
 pub(super) const TAKEN_HEADER_LOG: Scope =
     Scope::of(&[Place::Reply, Place::Header, Place::Log, Place::Value])
         .answering(&[Verb::Message, Verb::Bdat]);
@@ -147,7 +147,7 @@ pub(super) const LOG: Scope = Scope::of(&[Place::Log]);
 pub(super) const TLS: Scope = Scope::of(&[Place::Tls, Place::Value]);
 pub(super) const MEANING: Scope = Scope::of(&[Place::Meaning]);
 pub(super) const IMAP: Scope = SERVER.spoken(Speech::Imap);
-/// Both sides of IMAP: what a server counts, a client says again.
+/// Both sides of IMAP: the client repeats numbers that the server gave.
 pub(super) const IMAP_BOTH: Scope =
     Scope::of(&[Place::Command, Place::Greeting, Place::Reply, Place::Value]).spoken(Speech::Imap);
 pub(super) const POP3_GREETING: Scope = GREETING.spoken(Speech::Pop3);
@@ -175,7 +175,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// As in `greetings, replies of POP3 to UIDL`.
+/// Text such as `greetings, replies of POP3 to UIDL`.
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.places.len() == PLACES.len() {

@@ -1,17 +1,19 @@
-//! A redaction by the names of what is on: to be written down, compared, and added to.
+//! Writes a redaction as a list of the names that are on, compares two redactions, and adds one to
+//! another.
 
 use std::collections::BTreeSet;
 
 use super::{Redaction, Strictness, default, of_group, rules};
 
 impl Redaction {
-    /// How much of what servers say is kept.
+    /// How much of the servers' lines is kept.
     pub(crate) fn level(&self) -> Strictness {
         self.strictness
     }
 
-    /// What is on beside the default, and with a minus what is off, as [`Redaction::select`] reads
-    /// it; groups by their names if all of them is.
+    /// The presets and normalisers that are on in addition to the default, and with a minus those
+    /// that are off, in the form that [`Redaction::select`] reads. A group stands for its members
+    /// if all of them are listed.
     pub(crate) fn selection(&self) -> String {
         let defaults: BTreeSet<_> = default().collect();
         let differs = |name: &str| self.is_on(name) != defaults.contains(name);
@@ -28,15 +30,15 @@ impl Redaction {
         words.join(", ")
     }
 
-    /// The regexes of the caller's own: the token, the regex, and whether values are told apart.
+    /// The caller's regexes: the token, the regex, and whether values are numbered.
     pub(crate) fn own_regexes(&self) -> impl Iterator<Item = (&str, &str, bool)> {
         self.own.iter().map(|rule| {
             (&*rule.label.token, rule.label.rule.trim_matches('`'), rule.label.numbered)
         })
     }
 
-    /// The same with what another has on beside the default, at the lower strictness of the two.
-    /// The values that are known beforehand are those of the other.
+    /// This redaction plus what `other` has on in addition to the default, at the lower strictness
+    /// of the two. The known values are those of `other`.
     #[must_use]
     pub(crate) fn with_additions_of(mut self, other: &Self) -> Self {
         let defaults: BTreeSet<_> = default().collect();
@@ -55,7 +57,7 @@ impl Redaction {
         self
     }
 
-    /// Whether both keep the same of a transcript, whatever values are known beforehand.
+    /// Whether both redactions keep the same parts of a transcript. Known values are not compared.
     pub(crate) fn keeps_as(&self, other: &Self) -> bool {
         self.active == other.active
             && self.strictness == other.strictness

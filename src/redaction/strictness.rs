@@ -1,12 +1,11 @@
-//! How much of what a server says counts.
+//! How much of a server's lines is kept.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::error::Error;
 
-/// How much of a server's replies is kept. What a client says, and what happens, is kept whole in
-/// any case.
+/// How much of a server's replies is kept. Client lines and other events are always kept whole.
 ///
 /// | | `text` | `enhanced` | `codes` |
 /// | --- | --- | --- | --- |
@@ -19,11 +18,12 @@ use crate::error::Error;
 /// | IMAP's data | `* 3 EXISTS` | `* 3 EXISTS` | `* EXISTS` |
 /// | ManageSieve | `NO (QUOTA/MAXSIZE) "big"` | `NO (QUOTA/MAXSIZE)` | `NO` |
 ///
-/// `enhanced` keeps what programs act on and leaves prose out; `codes` leaves values out as well, and
-/// keeps which kinds of data were sent. Both keep what a server offers: the keywords of EHLO, CAPA and
-/// CAPABILITY, and the mechanisms of AUTH and SASL, so that a STARTTLS that is gone is noticed. Of the
-/// other replies of several lines, the last line of a code stands for all with that code. Messages
-/// that are read from a server are left out below `text`. A plain stream is always kept whole.
+/// `enhanced` keeps what programs act on and leaves out prose. `codes` leaves out values as well,
+/// and keeps which kinds of data were sent. Both keep what a server offers: the keywords of EHLO,
+/// CAPA and CAPABILITY, and the mechanisms of AUTH and SASL, so that a missing STARTTLS is noticed.
+/// In other replies of several lines, the last line with a code stands for all lines with that
+/// code. Messages read from a server are left out below `text`. A plain stream is always kept
+/// whole.
 ///
 /// ```
 /// use mailexpect::redaction::Strictness;
@@ -34,20 +34,20 @@ use crate::error::Error;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Strictness {
-    /// The reply code, or what is one in other protocols, and the keywords of what a server offers.
+    /// The reply code or its equivalent in other protocols, and the keywords that a server offers.
     Codes,
-    /// The same with the enhanced status code (RFC 3463) or the response code, and with data.
+    /// As `Codes`, with the enhanced status code (RFC 3463) or the response code, and with data.
     Enhanced,
-    /// All that is said.
+    /// The whole text.
     #[default]
     Text,
 }
 
 impl Strictness {
-    /// Every one, from the least to the most.
+    /// All strictnesses, from the one that keeps least to the one that keeps most.
     pub const ALL: [Self; 3] = [Self::Codes, Self::Enhanced, Self::Text];
 
-    /// Its name, as scripts and the command line say it.
+    /// The name in scripts and on the command line.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -68,7 +68,7 @@ impl FromStr for Strictness {
     type Err = Error;
 
     /// # Errors
-    /// Usage if there is none of that name.
+    /// Usage if no strictness has this name.
     fn from_str(text: &str) -> Result<Self, Error> {
         let found = Self::ALL.into_iter().find(|strictness| strictness.name() == text);
         found.ok_or_else(|| {

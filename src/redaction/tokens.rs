@@ -1,24 +1,25 @@
-//! What stands where a value stood: `[DATE]`, or `[QUEUE_ID#1]` with a number for each value.
+//! The tokens that replace values: `[DATE]`, or `[QUEUE_ID#1]` with a number for each value.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-/// No token's name is longer, so that looking for one stays cheap.
+/// The maximum length of a token's name. It is bounded so that looking for tokens stays cheap.
 pub(super) const LONGEST: usize = 40;
 
-/// Shorter values are not looked for where they have no form of their own: they may be any number.
+/// The minimum length of a value that is looked for in client lines: a shorter one could be any
+/// number.
 const SHORTEST: usize = 5;
 
-/// The values seen in a run, numbered in the order of their coming, token by token.
+/// The values seen in a run, numbered for each token in order of appearance.
 #[derive(Debug, Default)]
 pub(super) struct Tokens {
     numbers: HashMap<Box<str>, HashMap<Box<[u8]>, usize>>,
-    /// The name of the token of each value that is told apart from any other word.
+    /// The token names of the values that are distinctive enough to be looked for in client lines.
     telling: HashMap<Box<[u8]>, Box<str>>,
 }
 
 impl Tokens {
-    /// The token for a value: the same number for the same value, wherever it comes again.
+    /// The token for a value. The same value always gets the same number.
     pub(super) fn numbered(&mut self, name: &str, value: &[u8]) -> String {
         if !self.numbers.contains_key(name) {
             self.numbers.insert(name.into(), HashMap::new());
@@ -32,13 +33,13 @@ impl Tokens {
         format!("[{name}#{number}]")
     }
 
-    /// Where values stand again that have tokens already, as whole words: in what a client says,
-    /// which has no form of its own for them. Each with the name of its token.
+    /// The places where values stand as whole words that already have tokens, each with the token's
+    /// name. This is for client lines, which seldom show by their form what a value is.
     pub(super) fn again(&self, text: &[u8]) -> Vec<(Range<usize>, &str)> {
         if self.telling.is_empty() {
             return Vec::new();
         }
-        // A value may have dots and signs in it, or stand between them.
+        // A value may contain dots and signs, or stand between them.
         let parts: [fn(&u8) -> bool; 2] = [
             |byte| byte.is_ascii_graphic() && !b"\"'<>()[]{},;:".contains(byte),
             u8::is_ascii_alphanumeric,
@@ -52,12 +53,13 @@ impl Tokens {
     }
 }
 
-/// Whether a value is so long, and of such characters, that it is hardly another word by chance.
+/// Whether a value is long enough, and of such characters, that another word hardly equals it by
+/// chance.
 fn is_telling(value: &[u8]) -> bool {
     value.len() >= SHORTEST && value.iter().any(u8::is_ascii_digit) && !value.contains(&b' ')
 }
 
-/// The words of a text that consist of such bytes.
+/// The words of a text that consist of bytes for which `is_part` is true.
 fn words(text: &[u8], is_part: fn(&u8) -> bool) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut at = 0;
@@ -69,7 +71,7 @@ fn words(text: &[u8], is_part: fn(&u8) -> bool) -> Vec<Range<usize>> {
     found
 }
 
-/// The token for values that are not told apart.
+/// The token for values without numbers.
 pub(super) fn plain(name: &str) -> String {
     format!("[{name}]")
 }
@@ -81,7 +83,7 @@ pub(super) fn is_name(name: &str) -> bool {
         && name.bytes().all(fits)
 }
 
-/// Where tokens of these names stand, and what they are called.
+/// The places where tokens with these names stand, and the names.
 pub(super) fn standing<'a>(
     text: &'a [u8],
     names: &HashSet<Box<str>>,

@@ -1,4 +1,4 @@
-//! Inside a message: which lines are header fields, also those of its MIME parts.
+//! Tells the header fields of a message from its body, also in MIME parts.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -6,10 +6,11 @@ use std::ops::Range;
 use super::Seen;
 use crate::redaction::scope::{Place, Verb};
 
-/// A boundary has at most 70 characters (RFC 2046 section 5.1.1); the token for one is no longer.
+/// A boundary has at most 70 characters (RFC 2046 section 5.1.1); the token that replaces it is no
+/// longer than that.
 const LONGEST: usize = 70;
 
-/// A message under way.
+/// A message whose lines are being read.
 #[derive(Debug)]
 pub(super) struct Content {
     in_header: bool,
@@ -17,7 +18,7 @@ pub(super) struct Content {
 }
 
 impl Content {
-    /// A message, or a part of one that begins with its header.
+    /// A message or a MIME part, which begins with a header.
     pub(super) fn message() -> Self {
         Self { in_header: true, boundaries: HashSet::new() }
     }
@@ -33,14 +34,14 @@ impl Content {
         } else {
             (Place::Body, self.between(line).map(|(span, _)| span))
         };
-        // A lone dot may be the end.
+        // A line with only a dot may be the end of the message.
         let fixed = usize::from(line == b".");
         Seen { boundary, ..Seen::at(place, Verb::Other, fixed) }
     }
 
     pub(super) fn advance(&mut self, line: &[u8]) {
         if !self.in_header {
-            // After a boundary comes the header of a part; not so after the last.
+            // A header of a part follows a boundary, except the closing one.
             self.in_header = self.between(line).is_some_and(|(_, is_last)| !is_last);
             return;
         }
@@ -50,7 +51,7 @@ impl Content {
         self.in_header = !line.is_empty();
     }
 
-    /// The boundary that a line consists of, and whether it says that it is the last.
+    /// The boundary that a line consists of, and whether it is the closing one.
     fn between(&self, line: &[u8]) -> Option<(Range<usize>, bool)> {
         let text = line.strip_prefix(b"--")?.trim_ascii_end();
         if text.len() > LONGEST + 2 {
@@ -64,7 +65,7 @@ impl Content {
     }
 }
 
-/// The boundary that a header field names.
+/// The value of the `boundary` parameter of a header field.
 fn named(line: &[u8]) -> Option<Range<usize>> {
     const NAME: &[u8] = b"boundary=";
     let at = memchr::memchr2_iter(b'b', b'B', line).find(|at| {

@@ -1,5 +1,5 @@
-//! IMAP: where messages stand in what is said. What answers what is said by the responses
-//! themselves.
+//! Finds the messages in an IMAP dialogue. Commands need not be matched to replies, because IMAP
+//! responses say themselves what they are.
 
 use std::collections::HashSet;
 
@@ -12,11 +12,11 @@ use crate::redaction::scope::{Place, Verb};
 pub(super) struct Imap {
     is_greeted: bool,
     tags: HashSet<Box<[u8]>>,
-    /// A message that comes in a literal.
+    /// The message in a literal that the server is sending.
     fetched: Option<Content>,
-    /// A message that goes out in one.
+    /// The message in a literal that the client is sending.
     appended: Option<Content>,
-    /// The client's next line begins with a literal of its command.
+    /// Whether the client's next line begins with the content of a literal of its command.
     continues: bool,
 }
 
@@ -92,8 +92,8 @@ impl Tracker for Imap {
     }
 }
 
-/// Whether a line is more than a part of a literal: that is not to be told for sure without
-/// counting, and need not be.
+/// Whether a line is a response and not a part of a literal. Without counting octets this cannot be
+/// certain, and a guess is enough here.
 fn is_response(tags: &HashSet<Box<[u8]>>, line: &[u8]) -> bool {
     let first = word(line);
     line.starts_with(b")")
@@ -106,14 +106,14 @@ fn is_fetch(line: &[u8]) -> bool {
         && line.split(|byte| *byte == b' ').nth(2).is_some_and(|name| is_one_of(name, &["FETCH"]))
 }
 
-/// The length of the first so many words.
+/// The length of the first `count` words.
 fn words(line: &[u8], count: usize) -> usize {
     let ends =
         line.iter().enumerate().filter(|(_, byte)| byte.is_ascii_whitespace()).map(|(at, _)| at);
     ends.chain([line.len()]).take(count).last().unwrap_or_default()
 }
 
-/// The message that a literal of FETCH holds, or the part of one (RFC 3501 section 7.4.2).
+/// The message, or the part of one, that a FETCH literal holds (RFC 3501 section 7.4.2).
 fn announced(before: &[u8]) -> Option<Content> {
     let item = before.trim_ascii_end();
     let item = item
@@ -137,7 +137,8 @@ fn announced(before: &[u8]) -> Option<Content> {
     is_one_of(name, &["RFC822.TEXT"]).then(Content::text)
 }
 
-/// The response code of IMAP (RFC 3501 section 7.1); of CAPABILITY with all that it lists.
+/// The IMAP response code (RFC 3501 section 7.1): its name in brackets, and for CAPABILITY also the
+/// list.
 fn response_code(rest: &[u8]) -> Option<Vec<u8>> {
     const CAPABILITY: &[u8] = b"[CAPABILITY ";
     let rest = rest.trim_ascii_start();

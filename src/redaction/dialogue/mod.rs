@@ -1,8 +1,9 @@
-//! What each line of a dialogue is: a command, the answer to which, a header field.
+//! Tells what each line of a dialogue is: a command, a reply and the command that it answers, a
+//! header field.
 //!
-//! Sizes that were announced are not counted: what is read may be redacted already, and shorter
-//! than it was. What is read here is therefore the shape of lines, and `fixed` is the part of a
-//! line that redaction has to leave alone for it.
+//! Announced sizes are not counted, because the text may have been redacted, and shortened, before.
+//! Lines are told apart by their form instead; `fixed` is the part of a line that redaction has to
+//! leave alone so that the form stays recognisable.
 
 mod content;
 mod imap;
@@ -25,39 +26,39 @@ use smtp::Smtp;
 use super::scope::{Place, Verb};
 use crate::proto::{Lines, Speech, chomp};
 
-/// How much of a greeting is looked at for the name of the server.
+/// The number of bytes of a greeting that are searched for the name of the server software.
 const GREETING: usize = 1024;
 
-/// How much of the beginning of a line says what it is, where its end is still to come.
+/// The number of bytes at the start of a line that are used to classify it before its end has come.
 const TELLING: usize = 256;
 
-/// Lines that are read as one: nearly always one line, several where a header field is folded.
+/// Lines that are read as one: usually a single line, or all lines of a folded header field.
 #[derive(Debug)]
 pub(super) struct Unit {
-    /// Where in the bytes of the event, line ends included.
+    /// The range in the event's bytes, line ends included.
     pub(super) span: Range<usize>,
     pub(super) seen: Seen,
-    /// Where in the bytes of the event MIME boundaries stand.
+    /// The ranges of MIME boundaries in the event's bytes.
     pub(super) boundaries: Vec<Range<usize>>,
 }
 
 impl Unit {
-    /// A line of no dialogue.
+    /// A line that belongs to no dialogue.
     pub(super) fn plain(span: Range<usize>, place: Place, fixed: usize) -> Self {
         Self { span, seen: Seen::at(place, Verb::Other, fixed), boundaries: Vec::new() }
     }
 }
 
-/// What a line is.
+/// The kind of a line.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
     pub(super) place: Place,
     pub(super) answering: Verb,
-    /// How many bytes at its start say what it is.
+    /// The number of bytes at the start of the line that tell its kind and must not change.
     pub(super) fixed: usize,
-    /// Whether a line of the same reply came before it.
+    /// Whether an earlier line belongs to the same reply.
     pub(super) continues: bool,
-    /// Where in the line a MIME boundary stands.
+    /// The range of a MIME boundary in the line.
     boundary: Option<Range<usize>>,
 }
 
@@ -76,44 +77,46 @@ pub(super) struct Dialogue {
     greeting: String,
 }
 
-/// What a protocol makes of the lines of its dialogue.
+/// Classifies the lines of a dialogue in one protocol.
 trait Tracker: std::fmt::Debug {
     fn speech(&self) -> Speech;
 
-    /// What a line of the client's is, or the beginning of one.
+    /// The kind of a client line, of which only the beginning may be there.
     fn client(&self, line: &[u8]) -> Seen;
 
-    /// What a line of the server's is, or the beginning of one.
+    /// The kind of a server line, of which only the beginning may be there.
     fn server(&self, line: &[u8]) -> Seen;
 
-    /// The client's line is over.
+    /// Takes note of a complete client line.
     fn sent(&mut self, line: &[u8]);
 
-    /// The server's line is over. Whether octets of the client that were no lines ended with it.
+    /// Takes note of a complete server line. Returns whether it ends client octets that were not
+    /// lines.
     fn replied(&mut self, line: &[u8]) -> bool;
 
-    /// What is left of a line of the greeting or of a reply; `None` if it does not count.
+    /// The part of a line of the greeting or of a reply that is kept at a strictness; `None` if the
+    /// line is left out.
     fn reduced(&self, line: &Line<'_>) -> Option<Vec<u8>>;
 
-    /// Whether nothing is known yet, and the server's first line may say what is spoken.
+    /// Whether the protocol is unknown, so that the server's first line may show it.
     fn may_be_guessed(&self) -> bool {
         false
     }
 
-    /// Whether a line of content of the server's says where its replies go on.
+    /// Whether a server line within content still counts, because it marks where replies go on.
     fn ends_content(&self, _line: &[u8]) -> bool {
         false
     }
 }
 
-/// A dialogue of which nothing is known.
+/// A dialogue in an unknown protocol, or in none.
 #[derive(Debug)]
 struct Unknown {
-    /// A greeting may say what is spoken.
+    /// Whether the greeting may still show the protocol.
     may_be_guessed: bool,
 }
 
-/// Whose bytes they are.
+/// The side that sent some bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum From {
     Client,
@@ -138,12 +141,12 @@ impl Dialogue {
         self.tracker.speech()
     }
 
-    /// What the server said first, in lower case, with blanks between its words.
+    /// The beginning of the greeting in lower case, with blanks between its words.
     pub(super) fn greeting(&self) -> &str {
         &self.greeting
     }
 
-    /// Bytes were left out here.
+    /// Takes note that bytes of this side were left out of the transcript here.
     pub(super) fn skip(&mut self, from: From) {
         *self.lines(from) = Lines::default();
     }
@@ -155,7 +158,7 @@ impl Dialogue {
         }
     }
 
-    /// Follows bytes of one side; they are given back in units.
+    /// Reads bytes that one side sent and splits them into units.
     pub(super) fn follow(&mut self, from: From, bytes: &[u8]) -> Vec<Unit> {
         let mut units: Vec<Unit> = Vec::new();
         let mut start = 0;
@@ -179,7 +182,8 @@ impl Dialogue {
         units
     }
 
-    /// Follows a line or a piece of one; says what it is, and whether it is the line's start.
+    /// Reads a line or a piece of one. Returns its kind, and whether the piece is the start of the
+    /// line.
     fn line(&mut self, from: From, piece: &[u8]) -> (Seen, bool) {
         let before = self.lines(from).unfinished().len();
         let mut joined = None;
@@ -215,14 +219,14 @@ impl Dialogue {
         seen
     }
 
-    /// On a stream, the greeting may show what is spoken.
+    /// Guesses the protocol of a plain stream from the greeting.
     fn guess(&mut self, line: &[u8]) {
         if self.tracker.may_be_guessed() {
             self.tracker = tracker(Speech::of_greeting(line).unwrap_or(Speech::Stream));
         }
     }
 
-    /// What a line is, or the beginning of one.
+    /// The kind of a line, of which only the beginning may be there.
     fn seen(&self, from: From, line: &[u8]) -> Seen {
         match from {
             From::Client => self.tracker.client(line),
@@ -230,7 +234,7 @@ impl Dialogue {
         }
     }
 
-    /// The line is over. Whether octets of the client that were no lines ended with it.
+    /// Takes note of a complete line. Returns whether it ends client octets that were not lines.
     fn advance(&mut self, from: From, line: &[u8]) -> bool {
         match from {
             From::Client => {
@@ -242,7 +246,7 @@ impl Dialogue {
     }
 }
 
-/// What follows the dialogues of a protocol.
+/// The tracker for a protocol.
 fn tracker(speech: Speech) -> Box<dyn Tracker> {
     match speech {
         Speech::Smtp | Speech::Lmtp => Box::new(Smtp::new(speech)),
@@ -253,7 +257,7 @@ fn tracker(speech: Speech) -> Box<dyn Tracker> {
     }
 }
 
-/// What is left of a whole line of the server's; `None` if it does not count.
+/// The part of a complete server line that is kept at a strictness; `None` if the line is left out.
 pub(super) fn reduced(speech: Speech, line: &Line<'_>) -> Option<Vec<u8>> {
     let tracker = tracker(speech);
     if matches!(line.seen.place, Place::Greeting | Place::Reply) {
@@ -277,7 +281,7 @@ impl Tracker for Unknown {
 
     fn server(&self, _: &[u8]) -> Seen {
         if self.may_be_guessed {
-            // So much of it as a guess goes by.
+            // The beginning of the line, which is all that the guess of the protocol uses.
             return Seen::at(Place::Greeting, Verb::Greeting, 9);
         }
         Seen::at(Place::Reply, Verb::Other, 0)
@@ -294,7 +298,8 @@ impl Tracker for Unknown {
     }
 }
 
-/// What stands before the literal that a line ends with. Its size may be redacted.
+/// The text before the literal that a line announces at its end. The literal's size may be
+/// redacted.
 fn literal(line: &[u8]) -> Option<&[u8]> {
     let inside = line.strip_suffix(b"}")?;
     let open = memchr::memrchr(b'{', inside)?;
@@ -309,7 +314,7 @@ fn word(line: &[u8]) -> &[u8] {
     line.split(u8::is_ascii_whitespace).next().unwrap_or_default()
 }
 
-/// Whether the word is one of these, in any case.
+/// Whether the word is one of `words`, in any case.
 fn is_one_of(word: &[u8], words: &[&str]) -> bool {
     words.iter().any(|other| word.eq_ignore_ascii_case(other.as_bytes()))
 }

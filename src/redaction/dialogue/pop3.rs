@@ -1,4 +1,4 @@
-//! POP3: which status line and which block answers which command.
+//! Tells which POP3 command a status line or a block answers.
 
 use std::collections::VecDeque;
 
@@ -10,13 +10,13 @@ use crate::redaction::scope::{Place, Verb};
 #[derive(Debug)]
 pub(super) struct Pop3 {
     owed: VecDeque<Owed>,
-    /// The block under way, and what it answers; a message where it is one.
+    /// The block in progress: the command that it answers, and its content if it is a message.
     block: Option<(Verb, Option<Content>)>,
-    /// The client's next line answers a challenge.
+    /// Whether the client's next line answers a challenge.
     challenged: bool,
 }
 
-/// A command, and whether lines come after its `+OK`.
+/// A command, and whether a block follows its `+OK`.
 #[derive(Clone, Copy, Debug, Default)]
 struct Owed {
     verb: Verb,
@@ -133,7 +133,7 @@ fn command(line: &[u8]) -> Owed {
     }
 }
 
-/// Whether what follows a status of POP3 is what was asked for, and no prose.
+/// Whether the text after a POP3 status is the data that the command asked for, rather than prose.
 fn is_figure(answering: Verb, rest: &[u8]) -> bool {
     let mut words = rest.trim_ascii().split(|byte| *byte == b' ');
     let is_number = |word: &[u8]| !word.is_empty() && word.iter().all(u8::is_ascii_digit);

@@ -1,4 +1,4 @@
-//! ManageSieve: which lines belong to an exchange of SASL, and which are the content of a literal.
+//! Tells which ManageSieve lines belong to a SASL exchange, and which are the content of a literal.
 
 use super::reduced::{Line, between, leading};
 use super::{Seen, Tracker, is_one_of, literal, word};
@@ -8,21 +8,21 @@ use crate::redaction::scope::{Place, Verb};
 #[derive(Debug, Default)]
 pub(super) struct Sieve {
     is_greeted: bool,
-    /// AUTHENTICATE has not been answered yet.
+    /// Whether AUTHENTICATE is still unanswered.
     authenticating: bool,
-    /// The client's next lines are the content of a literal, until the server speaks.
+    /// Whether the client's next lines are the content of a literal; ends when the server speaks.
     sends_literal: bool,
-    /// The server's next lines are the content of a literal, until a status or until the client
-    /// speaks.
+    /// Set if the server's next lines are the content of a literal; ends with a status line, or
+    /// when the client speaks.
     literal: Option<Literal>,
 }
 
-/// A literal of the server's.
+/// The kind of a literal from the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Literal {
-    /// A value, which a status follows.
+    /// A value; a status follows it.
     Value,
-    /// The text of a status, which nothing follows.
+    /// The text of a status; nothing follows it.
     Status,
 }
 

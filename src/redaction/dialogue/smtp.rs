@@ -1,4 +1,4 @@
-//! SMTP and LMTP: which reply answers which command.
+//! Tells which SMTP or LMTP command a reply answers.
 
 use std::collections::VecDeque;
 
@@ -13,21 +13,21 @@ pub(super) struct Smtp {
     speech: Speech,
     owed: VecDeque<Verb>,
     mode: Mode,
-    /// Recipients that were accepted: over LMTP, each is answered for at the end of the message.
+    /// The number of accepted recipients: over LMTP, each gets a reply at the end of the message.
     accepted: usize,
-    /// The reply under way has had a line that is not its last.
+    /// Whether the reply in progress has had a line that is not its last.
     continues: bool,
 }
 
-/// What the client's next line is.
+/// The kind of the client's next line.
 #[derive(Debug)]
 enum Mode {
     Command,
-    /// The answer to a challenge.
+    /// The answer to a SASL challenge.
     Response,
-    /// Up to a lone dot.
+    /// A message, up to a line with only a dot.
     Message(Content),
-    /// Up to the next BDAT, or to the server's word.
+    /// A chunk, up to the next BDAT or the server's reply.
     Chunk(Content),
 }
 
@@ -62,7 +62,7 @@ impl Tracker for Smtp {
         match &self.mode {
             Mode::Message(content) => content.seen(line),
             Mode::Chunk(content) if !is_chunk(line) => content.seen(line),
-            // Sent after DATA without waiting: it can only be meant as the message.
+            // A line sent after DATA without waiting for the reply can only belong to the message.
             Mode::Command if self.owed.back() == Some(&Verb::Data) => Content::message().seen(line),
             _ => Seen::at(Place::Command, Verb::Other, word(line).len()),
         }
@@ -141,7 +141,7 @@ impl Tracker for Smtp {
     }
 }
 
-/// The code of a text and its enhanced code, as far as that counts.
+/// The reply code of a text, and its enhanced code if that is kept.
 fn status<'t>(line: &Line<'_>, text: &'t [u8]) -> Option<(&'t [u8], Option<&'t [u8]>)> {
     let (code, _, rest) = parts(text)?;
     Some((code, enhanced(rest).filter(|_| line.keeps_values())))
@@ -153,8 +153,7 @@ fn code(line: &[u8]) -> Option<&[u8; 3]> {
     })
 }
 
-/// Whether a line is the command before a chunk. Its size is not looked at, so that one of any look
-/// will do.
+/// Whether a line is a BDAT command. Its size is not checked, because it may have been redacted.
 fn is_chunk(line: &[u8]) -> bool {
     is_one_of(word(line), &["BDAT"])
 }
@@ -174,7 +173,7 @@ fn verb(line: &[u8]) -> Verb {
     VERBS.iter().find(|(name, _)| is_one_of(word, &[name])).map_or(Verb::Other, |(_, verb)| *verb)
 }
 
-/// The code of a line of a reply, what stands after that, and its text (RFC 5321 section 4.2).
+/// The code of a reply line, the separator after it, and the text (RFC 5321 section 4.2).
 fn parts(text: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let (code, rest) = text.split_at_checked(3)?;
     let (separator, rest) = rest.split_at(rest.len().min(1));
@@ -182,7 +181,7 @@ fn parts(text: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     is_reply.then_some((code, separator, rest))
 }
 
-/// An enhanced status code at the start of a reply's text (RFC 2034 section 4).
+/// The enhanced status code at the start of a reply's text (RFC 2034 section 4).
 fn enhanced(rest: &[u8]) -> Option<&[u8]> {
     let word = rest.trim_ascii_start().split(u8::is_ascii_whitespace).next()?;
     std::str::from_utf8(word).ok().and_then(Enhanced::parse).map(|_| word)

@@ -1,6 +1,7 @@
 use super::*;
 
-/// What the lines are taken for, each sent as a piece of its own: `C:` and `S:`, a blank, the line.
+/// The kinds of the lines of `text`, each given to the dialogue on its own. A line of `text` begins
+/// with `C: ` or `S: `.
 fn places(speech: Speech, text: &str) -> Vec<(Place, Verb)> {
     let mut dialogue = Dialogue::new(Some(speech));
     let mut places = Vec::new();

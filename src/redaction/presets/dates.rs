@@ -1,4 +1,4 @@
-//! Dates and times in the forms that mail has.
+//! Dates and times in the formats used in mail.
 
 use super::{Preset, scope};
 

@@ -1,4 +1,4 @@
-//! Times as numbers: tried after everything that has a form of its own.
+//! Times as numbers. They are tried last, because many other values have a more distinctive form.
 
 use super::{Preset, scope};
 
@@ -8,7 +8,8 @@ pub(super) const PRESETS: &[Preset] = &[Preset {
     token: "EPOCH",
     numbered: false,
     scope: scope::TIMES,
-    // Ten digits may be a size or a limit: a time is what something says to be one.
+    // Ten digits may be a size or a limit, so a number counts as a time only after a word that says
+    // so.
     regex: r"(?i)(?:\b(?:at|since|until|till|time|timestamp|epoch|date|now|clock|expires?|expiry|created|queued|received|stamp)(?:=|: ?| )|[;,(\s]t=)(?P<v>\d{9,10}(?:\d{3})?(?:\.\d{1,9})?)(?:[).,;\]>]|$|\s+(?:[^\sbokmg]|$))",
     samples: &[
         ("received 1692480217", "1692480217"),

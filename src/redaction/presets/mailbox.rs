@@ -1,4 +1,4 @@
-//! POP3, IMAP and SASL; sizes; the software that greets.
+//! Values of POP3, IMAP and SASL, sizes, and the name of the server software in greetings.
 
 use super::{Preset, scope};
 

@@ -1,4 +1,5 @@
-//! What is known to vary from run to run in mail dialogues: a table for each family of groups.
+//! The values that are known to vary from run to run in mail dialogues, in a table for each family
+//! of groups.
 
 mod dates;
 mod epoch;
@@ -12,8 +13,8 @@ mod secrets;
 
 use super::scope::{self, Scope};
 
-/// A named rule that comes with the crate: a regex, where it is looked for, and what stands in
-/// place of what its group `v` found.
+/// A named rule that comes with the crate: a regex, the places where it is looked for, and the
+/// token that replaces what its group `v` matches.
 ///
 /// ```
 /// let preset = mailexpect::redaction::presets().find(|preset| preset.name() == "postfix.queue_id.short").unwrap();
@@ -25,8 +26,8 @@ pub struct Preset {
     name: &'static str,
     group: &'static str,
     token: &'static str,
-    /// Whether each value has a number of its own. Not so where two values may be alike by chance,
-    /// as durations are.
+    /// Whether each value has a number of its own. Values that may be equal by chance, such as
+    /// durations, have none.
     numbered: bool,
     scope: Scope,
     regex: &'static str,
@@ -35,43 +36,43 @@ pub struct Preset {
 }
 
 impl Preset {
-    /// Its name, as `imap.uidvalidity`.
+    /// The preset's name, such as `imap.uidvalidity`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The group it belongs to.
+    /// The group that the preset belongs to.
     #[must_use]
     pub fn group(&self) -> &'static str {
         self.group
     }
 
-    /// The word that is shown for what it finds.
+    /// The token that replaces the values, without brackets.
     #[must_use]
     pub fn token(&self) -> &'static str {
         self.token
     }
 
-    /// Its regex, whose group `v` is replaced.
+    /// The regex; what its group `v` matches is replaced.
     #[must_use]
     pub fn regex(&self) -> &'static str {
         self.regex
     }
 
-    /// Where it is looked for, in words.
+    /// The places where the regex is looked for, in words.
     #[must_use]
     pub fn place(&self) -> String {
         self.scope.to_string()
     }
 
-    /// Lines it finds something in, each with what that is.
+    /// Sample lines, each with the value that the preset finds in it.
     #[must_use]
     pub fn samples(&self) -> &'static [(&'static str, &'static str)] {
         self.samples
     }
 
-    /// Lines that are near and that it must leave alone.
+    /// Similar lines in which the preset must find nothing.
     #[must_use]
     pub fn others(&self) -> &'static [&'static str] {
         self.others
@@ -86,14 +87,14 @@ impl Preset {
     }
 }
 
-/// What a token of that name may stand for, with text around it that has it.
+/// A sample of a value that this token replaces.
 pub(crate) fn sample(token: &str) -> Option<&'static str> {
     let preset = presets().find(|preset| preset.token == token)?;
     preset.samples.first().map(|(_, value)| *value)
 }
 
-/// Every preset, in the order in which they are tried: what has to be asked for and what has a form
-/// of its own first, numbers that may be times last.
+/// All presets, in the order in which they are tried: first those that are off by default and those
+/// for values of a distinctive form, last numbers that may be times.
 pub fn presets() -> impl Iterator<Item = &'static Preset> {
     let families = [
         secrets::PRESETS,

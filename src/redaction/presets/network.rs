@@ -1,4 +1,4 @@
-//! Addresses, hosts, TLS and durations.
+//! Addresses, host names, TLS parameters and durations.
 
 use super::{Preset, scope};
 
@@ -9,7 +9,7 @@ pub(super) const PRESETS: &[Preset] = &[
         token: "IPV4",
         numbered: true,
         scope: scope::ANYWHERE,
-        // A version may have four parts, too: an address is what stands where addresses do.
+        // A version may have four parts, too, so a match has to stand where addresses stand.
         regex: r"(?i)(?:^(?:[2-5]\d\d[ -](?:[245]\.\d{1,3}\.\d{1,3} )?|\+OK |-ERR |\* OK )?|[\[<@]|//|\bffff:|[,;] |\b(?:from|by|at|to|for|of|on|via|address|addr|ip|host|client|peer|hello|hi|hey|welcome|greetings|ehlo|helo|lhlo|you are|your|source|src|destination|dest|dst|relay|blocked|listed|rejected|denied|banned|blacklisted|connection|tcp4|ip/|ip=|addr=|address=|host=|client=|peer=|from=|remote=|local=|relay=|helo=|name=|rip=|lip=|rhost=):? ?|\.[a-z]{2,} ?\(|\b(?:localhost|unknown) ?\()(?P<v>(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d))(?:[^0-9A-Za-z.:/+~_-]|[.:](?:\D|$)|:\d|/\d{1,2}(?:[^\d.]|$)|$)",
         samples: &[
             ("250-mail1.fourthcoffee.com Hello [172.16.0.0]", "172.16.0.0"),
@@ -93,7 +93,7 @@ pub(super) const PRESETS: &[Preset] = &[
         token: "CIPHER",
         numbered: false,
         scope: scope::HEADER_LOG,
-        // The version stays: what speaks TLS 1.2 today is not what spoke 1.3.
+        // The version of TLS stays: a change from 1.3 to 1.2 has to be noticed.
         regex: r"TLSv?1(?:[._][0-3])?(?: with cipher |:|\) tls | cipher=)(?P<v>\S+ \(\d+/\d+ bits\)|\S+ bits=\d+/\d+|[A-Za-z0-9_-]+:\d+|TLS_\S+)",
         samples: &[
             (
@@ -187,7 +187,7 @@ pub(super) const PRESETS: &[Preset] = &[
         token: "DURATION",
         numbered: false,
         scope: scope::SERVER_LOG,
-        // What was measured has a fraction; a whole number may be a setting.
+        // A measured duration has a fraction; a whole number may be a setting.
         regex: r"(?i)\b(?P<v>\d+\.\d+ ?(?:s|us|ms|milliseconds?|secs?|seconds?))\b",
         samples: &[
             ("250 Queued (4.512 seconds)", "4.512 seconds"),

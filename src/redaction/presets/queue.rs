@@ -1,5 +1,5 @@
-//! Identifiers of messages in the reply to their end, whatever their form: a server that took a
-//! message says under which identifier.
+//! Identifiers in the reply to the end of a message, in any form: a server that accepts a message
+//! says here which identifier it gave the message.
 
 use super::{Preset, scope};
 
@@ -76,7 +76,7 @@ pub(super) const PRESETS: &[Preset] = &[
         token: "QUEUE_ID",
         numbered: true,
         scope: scope::TAKEN,
-        // A word of letters and digits that nobody would write.
+        // A word of letters and digits that is unlikely in prose.
         regex: r"(?:^2\d\d (?:2\.\d+\.\d+ )?|[\s:(\[<=])(?P<v>(?:[A-Za-z]{1,9}[0-9]|[0-9]{1,9}[A-Za-z])[A-Za-z0-9+/=_-]{6,}|[0-9a-f]{32,})(?:[\s)\]>,;:]|\.?$|\.\s)",
         samples: &[
             ("250 2.0.0 OK: queued 2K6C7TNVWUIRJYGYXJ6K4TYT", "2K6C7TNVWUIRJYGYXJ6K4TYT"),

@@ -1,5 +1,5 @@
-//! What challenges and responses of SASL say, out of their base64: what both sides make up anew
-//! each time.
+//! Values in decoded SASL challenges and responses that either side makes up anew for each
+//! exchange.
 
 use super::{Preset, scope};
 
@@ -79,7 +79,8 @@ pub(super) const PRESETS: &[Preset] = &[
         token: "SIZE",
         numbered: false,
         scope: scope::SIEVE_AUTH,
-        // As long as the challenge or the response is, which is made up anew each time.
+        // The size of the challenge or response, which varies because both are made up anew for
+        // each exchange.
         regex: r"^\{(?P<v>\d+)\+?\}$",
         samples: &[("{84}", "84"), ("{84+}", "84")],
         others: &["NO {123}"],

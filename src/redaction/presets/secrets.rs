@@ -1,4 +1,4 @@
-//! What nobody may read: never off.
+//! Secrets, which nobody may read. These presets cannot be turned off.
 
 use super::{Preset, scope};
 

@@ -1,9 +1,10 @@
-//! What a server of IMAP or POP3 can do, as a set (RFC 3501 section 7.2.1, RFC 2449 section 5).
+//! Sorts the capabilities of an IMAP or POP3 server, which are a set (RFC 3501 section 7.2.1, RFC
+//! 2449 section 5).
 
 use std::slice;
 
-/// A line of IMAP with the keywords of a CAPABILITY response or response code in one order; `None`
-/// if it has none.
+/// An IMAP line with the keywords of its CAPABILITY response or response code sorted; `None` if it
+/// has neither.
 ///
 /// ```text
 /// * OK [CAPABILITY IMAP4rev1 STARTTLS IDLE] ready
@@ -24,8 +25,8 @@ pub(in crate::redaction) fn sort_keywords(line: &[u8]) -> Option<Vec<u8>> {
     Some([&line[..start], &sorted, &line[end..]].concat())
 }
 
-/// The lines of a reply to CAPA with those between the first and the dot in one order; `None` if it
-/// is no whole reply.
+/// The lines of a reply to CAPA, sorted between the first line and the final dot; `None` if the
+/// reply is incomplete or negative.
 pub(in crate::redaction) fn sort_capa(lines: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
     let [first, inside @ .., dot] = lines else { return None };
     if !first.starts_with(b"+OK") || dot.trim_ascii_end() != b"." {
@@ -36,7 +37,7 @@ pub(in crate::redaction) fn sort_capa(lines: &[Vec<u8>]) -> Option<Vec<Vec<u8>>>
     Some([slice::from_ref(first), &sorted, slice::from_ref(dot)].concat())
 }
 
-/// The mechanisms that SASL names are a set themselves (RFC 5034 section 3).
+/// A CAPA line with the mechanisms of SASL sorted: they are a set as well (RFC 5034 section 3).
 fn with_sorted_mechanisms(line: &[u8]) -> Vec<u8> {
     const SASL: &[u8] = b"SASL ";
     let end = line.trim_ascii_end().len();

@@ -1,13 +1,14 @@
-//! Signatures: what was signed how, and by whom; not the signature itself.
+//! Signature fields, reduced to what was signed, how and by whom. The signature itself is left out.
 
-/// The fields that hold signatures of DKIM's kind (RFC 6376, RFC 8617).
+/// The fields that hold DKIM signatures or similar ones (RFC 6376, RFC 8617).
 const FIELDS: [&str; 4] =
     ["DKIM-Signature", "ARC-Message-Signature", "ARC-Seal", "X-Google-DKIM-Signature"];
-/// The tags that are others each time: the signature, the hash of the body, when it was made, when
-/// it ends.
+/// The tags that differ each time: the signature, the hash of the body, the time of signing, the
+/// expiry.
 const VARYING: [&[u8]; 4] = [b"b", b"bh", b"t", b"x"];
 
-/// The signature field, its lasting tags in the order of their names; `None` if it is none.
+/// A signature field with the tags that do not vary, sorted by name; `None` if the field holds no
+/// signature.
 ///
 /// ```text
 /// DKIM-Signature: v=1; a=rsa-sha256; d=example.com; s=x; t=1390059494; b=abc
@@ -21,7 +22,7 @@ pub(in crate::redaction) fn signature(text: &[u8]) -> Option<Vec<u8>> {
     Some([name, b" ", &tags.join(&b"; "[..])].concat())
 }
 
-/// A tag without white space, unless it varies.
+/// The tag without white space; `None` if its value varies from run to run.
 fn lasting(tag: &[u8]) -> Option<Vec<u8>> {
     let tag: Vec<u8> = tag.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
     let name = tag.split(|byte| *byte == b'=').next().unwrap_or_default();

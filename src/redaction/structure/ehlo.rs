@@ -1,7 +1,7 @@
-//! What a server can do, as a set (RFC 5321 section 4.1.1.1): the order of the lines says nothing.
+//! Sorts the extensions in a reply to EHLO, whose order means nothing (RFC 5321 section 4.1.1.1).
 
-/// The lines of a reply to EHLO in one order: the first stays, the others are sorted by their
-/// keywords. `None` if the lines are no whole reply of one code.
+/// The lines of a reply to EHLO, sorted: the first stays, the others are sorted by keyword. `None`
+/// if the lines are not one complete reply with the code 250.
 ///
 /// ```text
 /// 250-mail.example.com       250-mail.example.com
@@ -28,8 +28,8 @@ pub(in crate::redaction) fn sort_ehlo(lines: &[Vec<u8>]) -> Option<Vec<Vec<u8>>>
     Some(std::iter::once(lines[0].clone()).chain(placed).collect())
 }
 
-/// What it is sorted by, and the line; the mechanisms of AUTH are a set themselves (RFC 4954
-/// section 3).
+/// The key to sort a line by, and the line with the mechanisms of AUTH sorted: they are a set as
+/// well (RFC 4954 section 3).
 fn keyed(line: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let text = line.trim_ascii_end();
     let mut words: Vec<&[u8]> = text.split(|byte| *byte == b' ').collect();

@@ -1,20 +1,19 @@
-//! The attributes and flags of IMAP, as sets (RFC 3501 sections 7.2.6 and 7.4.2).
+//! Sorts IMAP attributes and flags, which are sets (RFC 3501 sections 7.2.6 and 7.4.2).
 
 use std::ops::Range;
 
-/// How deep lists may be inside one another; servers nest body structures a few levels deep.
+/// How deep lists may be nested; servers nest body structures a few levels deep.
 const DEEPEST: usize = 64;
 
-/// A line with the attributes of a FETCH and with flags in one order; `None` if there are none
-/// to be sorted.
+/// An IMAP line with its FETCH attributes and its flags sorted; `None` if it has neither.
 ///
 /// ```text
 /// * 4 FETCH (UID 9 FLAGS (\Seen \Answered))
 /// * 4 FETCH (FLAGS (\Answered \Seen) UID 9)
 /// ```
 ///
-/// Where the line ends with the size of a literal, that attribute stays the last one; what comes
-/// after the literal stays as it is.
+/// If the line ends with the size of a literal, the attribute that the literal belongs to stays
+/// last, and what follows the literal stays as it is.
 pub(in crate::redaction) fn sort_attributes(line: &[u8]) -> Option<Vec<u8>> {
     let rest = line.strip_prefix(b"* ")?;
     let number = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -29,7 +28,7 @@ pub(in crate::redaction) fn sort_attributes(line: &[u8]) -> Option<Vec<u8>> {
     Some([&line[..open], &flags(&line[open..end]), &line[end..]].concat())
 }
 
-/// Where the list opens of the flags that a mailbox has, or lets be kept.
+/// The offset of the parenthesis that opens the list in a FLAGS response or a PERMANENTFLAGS code.
 fn flags_open(line: &[u8]) -> Option<usize> {
     [&b"* FLAGS ("[..], b"* OK [PERMANENTFLAGS ("].into_iter().find_map(|start| {
         let is_start =
@@ -38,7 +37,7 @@ fn flags_open(line: &[u8]) -> Option<usize> {
     })
 }
 
-/// What stands after the opening parenthesis of a FETCH.
+/// The sorted text after the opening parenthesis of a FETCH.
 fn attributes(list: &[u8]) -> Option<Vec<u8>> {
     let mut found: Vec<Vec<u8>> = Vec::new();
     let mut at = 0;
@@ -52,7 +51,7 @@ fn attributes(list: &[u8]) -> Option<Vec<u8>> {
                 found.push(text);
                 break &list[value.end..];
             }
-            // The literal is on the next line.
+            // The value is a literal, which begins on the next line.
             None if list.ends_with(b"}") => break &list[at..],
             _ => return None,
         }
@@ -73,7 +72,7 @@ fn attribute(list: &[u8], name: &Range<usize>, value: &Range<usize>) -> Vec<u8> 
     [name, b" ", &value].concat()
 }
 
-/// The flags of a list in one order.
+/// A list of flags, sorted.
 fn flags(list: &[u8]) -> Vec<u8> {
     let Some(inside) = list.strip_prefix(b"(").and_then(|list| list.strip_suffix(b")")) else {
         return list.to_vec();
@@ -83,7 +82,7 @@ fn flags(list: &[u8]) -> Vec<u8> {
     [b"(", &flags.join(&b' ')[..], b")"].concat()
 }
 
-/// Where an attribute's name ends; there may be blanks between its brackets.
+/// The end of an attribute's name, which may contain blanks between brackets.
 fn name_end(list: &[u8], start: usize) -> Option<usize> {
     let mut in_brackets = false;
     for (at, byte) in list.iter().enumerate().skip(start) {
@@ -98,7 +97,7 @@ fn name_end(list: &[u8], start: usize) -> Option<usize> {
     None
 }
 
-/// Where the value that begins here ends: an atom, a quoted string, or a list of them.
+/// The end of the value that begins at `start`: an atom, a quoted string, or a list of values.
 fn value_end(list: &[u8], start: usize) -> Option<usize> {
     let (mut depth, mut quoted, mut escaped) = (0, false, false);
     for (at, byte) in list.iter().enumerate().skip(start) {

@@ -1,4 +1,4 @@
-//! Lines put into one order and one shape, where servers are free to choose others.
+//! Normalisers: they bring lines into one order and one shape where servers are free to choose.
 
 mod capability;
 mod dkim;
@@ -16,10 +16,10 @@ pub(super) use received::hop;
 use super::scope::Verb;
 use crate::proto::chomp;
 
-/// The lines of a whole reply in one order; `None` if they are none.
+/// Sorts the lines of a complete reply; `None` if the lines are not one.
 type Sort = fn(&[Vec<u8>]) -> Option<Vec<Vec<u8>>>;
 
-/// How the lines of a reply are put into order.
+/// A normaliser that sorts the lines of a reply.
 #[derive(Clone, Copy)]
 pub(super) struct Sorting {
     pub(super) rule: &'static str,
@@ -41,7 +41,7 @@ pub(super) const CAPA: Sorting = Sorting {
     sort: sort_capa,
 };
 
-/// A header field, unfolded: its name with the colon, and its body.
+/// An unfolded header field, split into its name with the colon and its body.
 fn field(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = memchr::memchr(b':', text)?;
     Some(text.split_at(colon + 1))

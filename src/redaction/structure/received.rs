@@ -1,21 +1,21 @@
-//! A hop of a message (RFC 5321 section 4.4), by its shape: which kind of mail it came by, and
-//! under which id.
+//! Reduces a trace field (RFC 5321 section 4.4) to its shape: the protocol that the message came
+//! by, and its identifier.
 
-/// What a trace field says that is worth keeping.
+/// The parts of a trace field that are kept.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(in crate::redaction) struct Hop<'a> {
     /// The field's name with its colon.
     name: &'a [u8],
     has_from: bool,
     has_by: bool,
-    /// The keyword: ESMTP, ESMTPS, ESMTPSA, LMTP ...
+    /// The protocol keyword: ESMTP, ESMTPS, ESMTPSA, LMTP ...
     with: Option<&'a [u8]>,
     pub(in crate::redaction) id: Option<&'a [u8]>,
     has_date: bool,
 }
 
 impl Hop<'_> {
-    /// The hop as text, the token for its id given.
+    /// The hop as text, with a token for its identifier.
     pub(in crate::redaction) fn shape(&self, id: Option<&str>) -> Vec<u8> {
         let mut shape = self.name.to_vec();
         for (name, is_there) in [("from", self.has_from), ("by", self.has_by)] {
@@ -37,7 +37,7 @@ impl Hop<'_> {
     }
 }
 
-/// The hop that a field tells of, unfolded; `None` if it is no trace field, or one of no known
+/// The hop that an unfolded field describes; `None` if the field is no trace field, or has no known
 /// shape.
 pub(in crate::redaction) fn hop(text: &[u8]) -> Option<Hop<'_>> {
     let (name, body) = super::field(text)?;
@@ -65,7 +65,7 @@ pub(in crate::redaction) fn hop(text: &[u8]) -> Option<Hop<'_>> {
     (hop.has_from || hop.has_by).then_some(hop)
 }
 
-/// The words outside comments; a semicolon is one of its own.
+/// The words outside comments. A semicolon is a word of its own.
 fn words(body: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -78,7 +78,7 @@ fn words(body: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Behind blanks and comments, which may stand in one another.
+/// The offset after blanks and comments, which may be nested.
 fn comments_end(body: &[u8], start: usize) -> usize {
     let mut depth = 0;
     let mut escaped = false;

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use super::*;
 use crate::transcript::{Excerpt, SessionId, What, lines};
 
-/// The events of a dialogue: `C:` and `S:` lines, those of one side that follow one another as one
-/// event, CRLF added.
+/// The events of a dialogue, written as `C:` and `S:` lines. Consecutive lines of one side become
+/// one event, with CRLF after each line.
 fn dialogue(session: u32, url: &str, text: &str) -> Vec<Event> {
     let mut turns: Vec<(bool, String)> = Vec::new();
     for line in text.lines() {
@@ -63,7 +63,7 @@ fn every_preset_finds_its_samples_and_nothing_else() {
     assert_eq!(names.len(), 88);
 }
 
-/// A message is submitted, and read over POP3.
+/// A dialogue that submits a message and then reads it over POP3.
 fn submitted_and_read() -> Vec<Event> {
     let submitted = dialogue(
         1,

@@ -1,5 +1,6 @@
-//! What a golden notices: one line of a recorded dialogue is changed at a time, as an upgrade, a
-//! wrong setting or a fault of a server would change it, and the redacted transcript has to differ.
+//! Measures which changes a golden notices. One line of a recorded dialogue at a time is changed as
+//! an upgrade, a wrong setting or a fault of a server would change it; the redacted transcript has
+//! to differ.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,10 +8,10 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::transcript::read;
 
-/// What a change is an example of.
+/// The category of a change.
 type Kind = &'static str;
 
-/// A recorded dialogue: its scheme, and its lines with their marks.
+/// A recorded dialogue: the scheme, and the lines with their marks.
 struct Recorded {
     scheme: String,
     lines: Vec<String>,
@@ -36,13 +37,13 @@ fn recorded() -> Vec<Recorded> {
     found
 }
 
-/// The golden of a dialogue.
+/// The golden text of a dialogue.
 pub(super) fn golden(redaction: &Redaction, scheme: &str, lines: &[String]) -> String {
     let text = format!("*** connecting to {scheme}://mail.example.test\n{}\n", lines.join("\n"));
     shown(&redaction.apply(&read(&text).0).unwrap().events)
 }
 
-/// Whether a piece of a line is there to vary: an identifier, a date, an address, a duration, a
+/// Whether a piece of a line varies by its nature: an identifier, a date, an address, a duration, a
 /// challenge.
 fn is_volatile(line: &str, piece: &str) -> bool {
     const MONTHS: [&str; 12] =
@@ -65,7 +66,7 @@ fn is_volatile(line: &str, piece: &str) -> bool {
         || line.starts_with("S: + ")
 }
 
-/// The words of a line that consist of such characters, with their places.
+/// The ranges of the words that consist of characters for which `is_part` is true.
 fn words(line: &str, is_part: impl Fn(char) -> bool) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut start = None;
@@ -86,14 +87,14 @@ fn with(line: &str, span: &Range<usize>, new: &str) -> String {
     format!("{}{new}{}", &line[..span.start], &line[span.end..])
 }
 
-/// A digit that is another one.
+/// The number with its first digit changed.
 fn other_digits(number: &str) -> String {
     let first = number.as_bytes()[0];
     let other = if first == b'9' { '4' } else { char::from(first + 1) };
     format!("{other}{}", &number[1..])
 }
 
-/// What may become of a line of a server.
+/// The changes to try on a server line: each with its category and the lines that replace it.
 fn changed(line: &str, is_smtp: bool) -> Vec<(Kind, Vec<String>)> {
     let mut changes: Vec<(Kind, Vec<String>)> = vec![("missing", Vec::new())];
     changes.push(("doubled", vec![line.to_owned(); 2]));
@@ -187,10 +188,10 @@ fn changed_keywords(line: &str) -> Vec<(Kind, Vec<String>)> {
     changes
 }
 
-/// Of the changes of all lines every so manyth is tried, so that it takes seconds.
+/// Only each 61st change is tried, so that the test takes seconds.
 const EVERY: usize = 61;
 
-/// What must be noticed, of a hundred changes.
+/// The percentage of changes that has to be noticed.
 const WANTED: [(Strictness, usize); 3] =
     [(Strictness::Text, 97), (Strictness::Enhanced, 60), (Strictness::Codes, 50)];
 
@@ -201,7 +202,7 @@ fn a_changed_line_is_noticed() {
         let is_smtp = ["smtp", "lmtp"].contains(&&*recorded.scheme);
         for (at, line) in recorded.lines.iter().enumerate() {
             if line.starts_with("S: ") {
-                // What comes after the next turns does not matter.
+                // Lines after the next turns do not matter.
                 let lines = recorded.lines[..recorded.lines.len().min(at + 6)].to_vec();
                 let changes = changed(line, is_smtp).into_iter();
                 tried
@@ -211,7 +212,7 @@ fn a_changed_line_is_noticed() {
             }
         }
     }
-    // More than two thousand: a part of them tells the shares.
+    // Over 2000 changes: a sample is enough to estimate the shares.
     assert!(tried.len() > 2000, "{} changes", tried.len());
     for (strictness, wanted) in WANTED {
         let redaction = Redaction::new().strictness(strictness);
@@ -236,7 +237,7 @@ fn a_changed_line_is_noticed() {
     }
 }
 
-/// All of them are tried with `MAILEXPECT_EVERY=1`.
+/// `MAILEXPECT_EVERY=1` tries all changes.
 fn every() -> usize {
     std::env::var("MAILEXPECT_EVERY").ok().and_then(|every| every.parse().ok()).unwrap_or(EVERY)
 }

@@ -1,11 +1,11 @@
-//! Pairs of dialogues that have one golden, because they differ by what varies from run to run, and
-//! pairs that must not.
+//! Pairs of dialogues that must have the same golden, because only values that vary from run to run
+//! differ, and pairs that must not.
 
 use super::mutations::golden;
 use super::*;
 use crate::transcript::read;
 
-/// The transcript of a message that is taken with this reply.
+/// The golden of a dialogue in which `reply` answers the end of a message.
 fn taken(reply: &str) -> String {
     golden(
         &Redaction::new(),
@@ -97,7 +97,7 @@ fn what_matters_is_no_identifier_and_no_time() {
     }
 }
 
-/// The same golden for two dialogues of one server, with what has to be asked for.
+/// Asserts that two dialogues have the same golden, with the presets in `redact` on.
 fn is_same(redact: &str, scheme: &str, one: &str, other: &str) {
     let redaction =
         Redaction::new().select(redact).unwrap().regex(r"ticket (?P<v>\d+)", "TICKET").unwrap();

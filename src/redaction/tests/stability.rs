@@ -1,4 +1,4 @@
-//! What is redacted is redacted for good, whatever it was.
+//! Redacting twice gives the same as redacting once, whatever the events are.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// The recorded dialogues of real servers: each as one event a turn, and as one event a line.
+/// Checks the recorded dialogues of real servers, with one event for each turn.
 #[test]
 fn real_dialogues_are_redacted_once_and_for_all() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
@@ -26,7 +26,7 @@ fn real_dialogues_are_redacted_once_and_for_all() {
     assert!(seen > 100, "{seen} changes");
 }
 
-/// What dialogues are made of, and what looks like the work of redaction.
+/// Pieces of dialogues, and text that looks like tokens.
 const WORDS: &[&str] = &[
     "250-",
     "250 ",

@@ -9,7 +9,7 @@ fn reduced(strictness: Strictness, text: &str) -> String {
     lines.iter().skip(1).fold(String::new(), |text, line| format!("{text}{line}\n"))
 }
 
-/// What is left of a dialogue, at `enhanced` and at `codes`.
+/// Asserts what is left of a dialogue at `enhanced` and at `codes`.
 fn check(dialogue: &str, at_enhanced: &str, at_codes: &str) {
     let cut = |text: &str| {
         text.lines().fold(String::new(), |text, line| format!("{text}{}\n", line.trim()))
