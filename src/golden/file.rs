@@ -1,4 +1,4 @@
-//! The files of goldens, in insta's format.
+//! Reads and writes the files of goldens, in insta's format.
 
 use std::env;
 use std::fs;
@@ -14,18 +14,18 @@ use crate::error::{Error, Kind, Result};
 use crate::file;
 use crate::redaction::Redaction;
 
-/// A golden as it was recorded.
+/// A golden read from its file.
 #[derive(Clone, Debug)]
 pub(super) struct Recorded {
     pub(super) text: String,
-    /// What it was made with.
+    /// The redaction that the golden was made with.
     pub(super) redaction: Redaction,
 }
 
-/// What a golden says; nothing if the file is the snapshot of some other test.
+/// Reads a golden; `None` if the file is the snapshot of another test.
 ///
 /// # Errors
-/// Usage, if it cannot be read or is no snapshot of text.
+/// Usage, if the file cannot be read or is not a snapshot of text.
 pub(super) fn read(path: &Path) -> Result<Option<Recorded>> {
     let recorded = |snapshot: Snapshot| {
         let text = snapshot.as_text().map(ToString::to_string);
@@ -37,7 +37,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Recorded>> {
     of_script(path)?.map(recorded).transpose()
 }
 
-/// The golden of a script; nothing if the file is the snapshot of some other test.
+/// The snapshot of a script; `None` if the file is the snapshot of another test.
 fn of_script(path: &Path) -> Result<Option<Snapshot>> {
     let text = file::read_text(path).map_err(|error| unreadable(path, &error))?;
     if let Some(line) = text.lines().position(is_conflict) {
@@ -55,7 +55,7 @@ fn of_script(path: &Path) -> Result<Option<Snapshot>> {
     Ok(Some(snapshot).filter(is_of_script))
 }
 
-/// Whether a line is what version control writes between the sides of a conflict.
+/// Whether a line is a marker that version control writes at a merge conflict.
 fn is_conflict(line: &str) -> bool {
     ["<<<<<<< ", "||||||| ", ">>>>>>> "].iter().any(|marker| line.starts_with(marker))
 }
@@ -68,8 +68,8 @@ fn unreadable(path: &Path, why: &dyn std::fmt::Display) -> Error {
     )
 }
 
-/// What follows the dot in the name of the script that a golden is of; nothing if it is the
-/// snapshot of some other test.
+/// The file name extension of the script that a golden belongs to; `None` if the file is the
+/// snapshot of another test.
 ///
 /// # Errors
 /// Those of [`read`].
@@ -84,22 +84,24 @@ pub(super) fn extension(path: &Path) -> Result<Option<String>> {
     Ok(of_script(path)?.map(extension))
 }
 
-/// Whether a snapshot is the golden of a script, whatever the script's file is called: those of
-/// other tests are from Rust. One that does not say where it is from may be.
+/// Whether a snapshot is the golden of a script, whatever the extension of the script's file.
+/// Snapshots of other tests name a Rust file as their source. A snapshot that names no source
+/// counts as a golden.
 fn is_of_script(snapshot: &Snapshot) -> bool {
     snapshot.metadata().source().is_none_or(|source| {
         Path::new(source).extension().is_none_or(|extension| extension != "rs")
     })
 }
 
-/// Whether both are the same to insta, which reads line ends and the end of the text alike.
+/// Whether insta considers both texts equal: it ignores differences in line ends and at the end of
+/// the text.
 pub(super) fn is_same(old: &str, new: &str) -> bool {
     let contents = |text: &str| TextSnapshotContents::new(text.to_owned(), TextSnapshotKind::File);
     contents(old).matches_latest(&contents(new))
 }
 
-/// A snapshot as insta would write it. Its source is named without folders, so that it does not
-/// matter from where it was made.
+/// A snapshot as insta would write it. Its source is given without folders, so that the text does
+/// not depend on the folder in which the run was started.
 pub(super) fn render(
     script: &Path,
     title: Option<&str>,
@@ -113,10 +115,10 @@ pub(super) fn render(
     format!("---\nsource: {}\n{description}{info}---\n{}\n", info::scalar(&source), text.trim_end())
 }
 
-/// Writes a file, and the folder that it belongs into.
+/// Writes a file, and creates its folder if needed.
 ///
 /// # Errors
-/// If the system says no.
+/// I/O errors of the system.
 pub(super) fn write(path: &Path, text: &str) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let written = fs::create_dir_all(folder)
@@ -129,7 +131,7 @@ pub(super) fn write(path: &Path, text: &str) -> Result<()> {
     })
 }
 
-/// Goldens are not written through a link: it could lead anywhere.
+/// Fails if the folder of goldens is a link, because a link could lead anywhere.
 fn is_no_link(folder: &Path) -> io::Result<()> {
     if !folder.is_symlink() {
         return Ok(());
@@ -138,14 +140,14 @@ fn is_no_link(folder: &Path) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::InvalidInput, why))
 }
 
-/// Where what differs from a golden waits.
+/// The file in which a differing transcript waits for review.
 pub(super) fn pending(golden: &Path) -> PathBuf {
     golden.with_extension(format!("{EXTENSION}.new"))
 }
 
-/// Takes away what was waiting: the golden is right now.
+/// Deletes the pending file of a golden that is now correct.
 pub(super) fn forget_pending(golden: &Path) {
-    // Mostly it is not there; one that cannot be taken away will be shown in the next review.
+    // Usually there is no such file. One that cannot be deleted appears in the next review.
     let _ = fs::remove_file(pending(golden));
 }
 

@@ -1,5 +1,5 @@
-//! What a golden was made with: its strictness and its redactions, in the field `info` of insta's
-//! header. What is not said there is the default.
+//! The strictness and the redactions that a golden was made with, in the field `info` of insta's
+//! header. Settings that are not given there have their defaults.
 
 use std::fmt::Write as _;
 
@@ -7,15 +7,15 @@ use insta::internals::Content;
 
 use crate::redaction::{Redaction, Strictness};
 
-/// Presets and groups that are on, and with a minus off.
+/// Presets and groups that are on, or off if a minus precedes them.
 const REDACT: &str = "redact";
-/// Regexes of the caller's own, each after its token.
+/// The caller's regexes, each after its token.
 const REGEXES: &str = "redact_regex";
-/// The same whose values are not told apart.
+/// The caller's regexes whose values are not numbered, each after its token.
 const PLAIN: &str = "redact_regex_without_numbers";
 const STRICTNESS: &str = "strictness";
 
-/// The field, with its line end; nothing if all is the default.
+/// The field with its line end; empty if all settings are the defaults.
 pub(super) fn render(redaction: &Redaction) -> String {
     let mut text = String::new();
     if redaction.level() != Strictness::default() {
@@ -37,10 +37,10 @@ pub(super) fn render(redaction: &Redaction) -> String {
     if text.is_empty() { text } else { format!("info:\n{text}") }
 }
 
-/// What the field says.
+/// Reads the field.
 ///
 /// # Errors
-/// What is wrong with it, in words.
+/// A description of what is wrong with it.
 pub(super) fn read(info: Option<&Content>) -> Result<Redaction, String> {
     let mut redaction = Redaction::new();
     let Some(Content::Map(entries)) = info.map(Content::resolve_inner) else {
@@ -67,7 +67,7 @@ pub(super) fn read(info: Option<&Content>) -> Result<Redaction, String> {
             (STRICTNESS | REDACT | REGEXES | PLAIN, ..) => {
                 return Err(format!("its info.{name} cannot be read"));
             }
-            // What others keep there is theirs.
+            // Entries that other programs keep there are ignored.
             _ => Ok(redaction),
         };
         redaction = changed.map_err(|error| format!("its info.{name}: {}", error.message()))?;
@@ -75,7 +75,7 @@ pub(super) fn read(info: Option<&Content>) -> Result<Redaction, String> {
     Ok(redaction)
 }
 
-/// A text in YAML: as it is where nobody could take it for anything else, else between quotes.
+/// A YAML scalar: plain if it cannot be mistaken for anything else, otherwise quoted.
 pub(super) fn scalar(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./ ".contains(c);
     let is_word = text.starts_with(|c: char| c.is_ascii_alphabetic())

@@ -1,24 +1,24 @@
-//! Values that differ from run to run and that are known beforehand: parameters, and the name of
-//! this machine.
+//! Known values that differ from run to run: parameters, and the host name of this machine.
 
 use std::net::IpAddr;
 
 use crate::error::Result;
 use crate::redaction::Redaction;
 
-/// Shorter values stand in too much text that has nothing to do with them.
+/// The minimum length of a known value. Shorter values appear in too much unrelated text.
 const SHORTEST: usize = 3;
 
-/// Ports below are those of services, and numbers that stand in much text.
+/// Lower ports are those of services; their numbers appear in much other text.
 const FIRST_EPHEMERAL: u16 = 1024;
 
-/// The redaction with these parameters as known values: `smtp` as `[SMTP]`, the host and the port
-/// in it as `[SMTP_HOST]` and `[SMTP_PORT]`.
+/// The redaction with these parameters as known values: `smtp` becomes `[SMTP]`, its host and its
+/// port `[SMTP_HOST]` and `[SMTP_PORT]`.
 pub(super) fn with_params(redaction: Redaction, params: &[(String, String)]) -> Redaction {
     let values = params.iter().flat_map(|(name, value)| values(&token(name), value));
     let machine = machine().map(|name| (name, "HOSTNAME".to_owned()));
     let redaction = values.chain(machine).fold(redaction, |redaction, (value, token)| {
-        // What cannot be a known value, such as a parameter with an odd name, is left as it stands.
+        // A value that cannot be a known value, for example because its parameter has an odd name,
+        // is not replaced.
         redaction.clone().known(value, &token).unwrap_or(redaction)
     });
     params.iter().fold(redaction, |redaction, (name, value)| {
@@ -27,8 +27,8 @@ pub(super) fn with_params(redaction: Redaction, params: &[(String, String)]) -> 
     })
 }
 
-/// The redaction with values that the run made up, each after its token; a number among them is a
-/// port.
+/// The redaction with values that the run made up, each given after its token. A value of digits
+/// only is a port.
 pub(super) fn with_made_up(redaction: Redaction, known: &[(String, String)]) -> Redaction {
     known.iter().fold(redaction, |redaction, (token, value)| {
         let known = if value.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -40,7 +40,8 @@ pub(super) fn with_made_up(redaction: Redaction, known: &[(String, String)]) -> 
     })
 }
 
-/// As a number alone, a port stands for much else.
+/// The redaction with a port as a known value. A port is replaced only where its context shows that
+/// it is one, because the bare number may mean anything.
 fn as_port(redaction: &Redaction, port: &str, token: &str) -> Result<Redaction> {
     redaction.clone().regex_without_numbers(&format!(r"(?::|\bport[= ])(?P<v>{port})\b"), token)
 }
@@ -51,7 +52,7 @@ fn token(name: &str) -> String {
         .collect()
 }
 
-/// The values of a parameter that are worth a token, each with it.
+/// The values to replace of a parameter, each with its token.
 fn values(token: &str, value: &str) -> Vec<(String, String)> {
     let Some((_, place)) = value.split_once("://") else {
         let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
@@ -75,14 +76,14 @@ fn values(token: &str, value: &str) -> Vec<(String, String)> {
     values
 }
 
-/// The port in a URL, if it is none of a service.
+/// The port in a URL, unless it belongs to a service.
 fn port(value: &str) -> Option<u16> {
     let (_, place) = value.split_once("://")?;
     let (_, port) = place.trim_end_matches('/').rsplit_once(':')?;
     port.parse().ok().filter(|port| *port >= FIRST_EPHEMERAL)
 }
 
-/// The name of this machine, if it is not one that stands in texts as a word of its own.
+/// The host name of this machine, unless it consists of letters only and so could be any word.
 fn machine() -> Option<String> {
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let is_odd = name.contains(|c: char| !c.is_ascii_alphabetic());

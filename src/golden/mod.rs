@@ -1,8 +1,8 @@
-//! Golden transcripts: what a script's run said, held against what it said before.
+//! Golden transcripts: the recorded transcript of a script, with which each later run is compared.
 //!
 //! The golden of `scripts/relay.rhai` is `scripts/snapshots/relay.snap`, in insta's format: insta
-//! reads it, and `cargo insta review` and `mailexpect review` accept what has changed. A script
-//! without one has nothing to be held against.
+//! reads it, and `cargo insta review` and `mailexpect review` accept changes to it. A script
+//! without a golden is not compared with anything.
 
 mod file;
 mod info;
@@ -35,7 +35,7 @@ use crate::outcome::{Difference, Golden, Outcome, Verdict};
 use crate::redaction::Redaction;
 
 impl Goldens {
-    /// Reads a file as a golden, and reduces what it says as a comparison does.
+    /// Reads a file as a golden and reduces its text as a comparison does.
     #[cfg(feature = "fuzz")]
     pub(crate) fn read(path: &std::path::Path) -> Result<()> {
         let recorded = file::read(path)?;
@@ -43,8 +43,8 @@ impl Goldens {
         recorded.map(reduced).transpose().map(drop)
     }
 
-    /// Holds the transcript of a run that passed against its golden, if there is one or one is to
-    /// be made.
+    /// Compares the transcript of a run that passed with its golden, if there is one or if one is
+    /// to be made.
     pub(crate) fn hold(&self, outcome: &mut Outcome) {
         if self.policy != Policy::Ignore && outcome.failed_by_cases {
             return self.hold_cases(outcome);
@@ -66,8 +66,9 @@ impl Goldens {
         }
     }
 
-    /// Holds the cases that passed, of a script some of whose cases failed, against their sections
-    /// of its golden, if there is one. Nothing is written: the others have no sections to write.
+    /// Compares the cases that passed with their sections of the golden, if there is one, for a
+    /// script in which other cases failed. Nothing is written, because the failed cases have no
+    /// sections to write.
     fn hold_cases(&self, outcome: &mut Outcome) {
         let there = Place::of(&outcome.path, self.target.as_deref()).there();
         let run = outcome.redaction.as_deref().cloned().unwrap_or_default();
@@ -81,7 +82,7 @@ impl Goldens {
                 sections::mark(outcome, &path, &old, &said.shown);
             }
             Ok(None) => {}
-            // It is no fault of a case, and the script has failed already.
+            // An unreadable golden is not the fault of any case, and the script has failed already.
             Err(error) => outcome.beside.push(error.into()),
         }
     }
@@ -118,7 +119,8 @@ impl Goldens {
         self.settle(outcome, path, said)
     }
 
-    /// What is done if the transcript is another than that of the file, or there is no file.
+    /// Writes the golden or the pending file as the policy says, for a transcript that differs from
+    /// the golden or has none.
     fn settle(&self, outcome: &Outcome, path: PathBuf, said: Said) -> Result<Held> {
         let title = outcome.title.as_deref();
         let snapshot = file::render(&outcome.path, title, &said.redaction, &said.new);
@@ -146,8 +148,8 @@ impl Goldens {
     }
 }
 
-/// Why a transcript cannot be a golden: what is so short is not masked, since it would be found
-/// everywhere.
+/// The error for a transcript that contains a secret too short to be masked. Such a transcript
+/// cannot be a golden. Short secrets are not masked, because they would be found everywhere.
 fn holds_secret(length: usize) -> Error {
     let characters = if length == 1 { "character" } else { "characters" };
     let error = Error::usage(format!(
@@ -156,21 +158,22 @@ fn holds_secret(length: usize) -> Error {
     error.hint("secrets of less than 4 characters are not masked: give the account a longer one")
 }
 
-/// What was said, beside what the golden says.
+/// The transcript of a run beside its golden.
 struct Said {
-    /// The golden, as far as both are held against each other; nothing if there is none.
+    /// The golden, reduced to what is compared; `None` if there is none.
     old: Option<String>,
-    /// What was said, as far as that.
+    /// The transcript, reduced to what is compared.
     shown: String,
-    /// What would be written.
+    /// The text that would be written as the golden.
     new: String,
-    /// What it would be written with.
+    /// The redaction that the golden would be written with.
     redaction: Redaction,
 }
 
 impl Said {
-    /// A golden is held against what it was made with. If the run leaves out more, by a lower
-    /// strictness or by more redactions, both sides do.
+    /// Compares a transcript with a golden under the redaction that the golden was made with. If
+    /// the run leaves out more, by a lower strictness or by more redactions, both texts are reduced
+    /// in the same way.
     fn beside(golden: file::Recorded, outcome: &Outcome, run: &Redaction) -> Result<Self> {
         let file::Recorded { text: old, redaction: made } = golden;
         let redaction = made.clone().with_additions_of(run);
@@ -183,13 +186,13 @@ impl Said {
     }
 }
 
-/// What came of a comparison.
+/// The result of a comparison.
 enum Held {
     As(Golden),
     Differs(Difference),
 }
 
-/// Where the goldens of a script lie.
+/// The files in which the goldens of a script are kept.
 struct Place {
     folder: PathBuf,
     script: String,
@@ -203,7 +206,7 @@ impl Place {
         Self { folder, script: name, target: target.map(str::to_owned) }
     }
 
-    /// The golden for this target alone, or for all where there is no target.
+    /// The golden for this target only, or the shared one if there is no target.
     fn own(&self) -> PathBuf {
         match &self.target {
             Some(target) => self.folder.join(format!("{}@{target}.{EXTENSION}", self.script)),
@@ -215,7 +218,7 @@ impl Place {
         self.folder.join(format!("{}.{EXTENSION}", self.script))
     }
 
-    /// The golden there is, with what it says: that of the target before that of all.
+    /// The existing golden and its content: the target's own if there is one, else the shared one.
     fn there(&self) -> Result<Option<(PathBuf, file::Recorded)>> {
         match self.own_there()? {
             None if self.target.is_some() => read(self.shared()),
@@ -228,8 +231,8 @@ impl Place {
     }
 }
 
-/// The golden at a path; nothing if nothing is there. One that cannot be looked at is there: to
-/// pass it over would pass a run that was held against nothing.
+/// The golden at a path; `None` if there is no file. A file that cannot be examined counts as
+/// existing: to ignore it would let a run pass that was compared with nothing.
 fn read(path: PathBuf) -> Result<Option<(PathBuf, file::Recorded)>> {
     let found = path.symlink_metadata().map_err(|error| error.kind());
     if matches!(
@@ -238,7 +241,7 @@ fn read(path: PathBuf) -> Result<Option<(PathBuf, file::Recorded)>> {
     ) {
         return Ok(None);
     }
-    // To pass over the snapshot of another test would pass a run that was held against nothing.
+    // To ignore another test's snapshot would let a run pass that was compared with nothing.
     if let Some(golden) = file::read(&path)? {
         return Ok(Some((path, golden)));
     }
@@ -247,13 +250,13 @@ fn read(path: PathBuf) -> Result<Option<(PathBuf, file::Recorded)>> {
     Err(error.hint("give the script, or its folder, another name"))
 }
 
-/// The folder beside the scripts.
+/// The folder beside the scripts that holds the goldens.
 const FOLDER: &str = "snapshots";
 
-/// What goldens are named after the dot, as insta's are.
+/// The file name extension of goldens, the same as insta's.
 const EXTENSION: &str = "snap";
 
-/// What lies in a folder, by name.
+/// The entries of a folder, sorted by name.
 #[cfg(feature = "cli")]
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let read = std::fs::read_dir(folder)
@@ -265,8 +268,8 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(entries)
 }
 
-/// Each file in a folder of goldens, at or below a folder; hidden folders and those of builds are
-/// left out, and links are not followed.
+/// Calls `seen` for each file in a folder of goldens, at or below `folder`. Hidden folders and
+/// build folders are left out, and links are not followed.
 #[cfg(feature = "cli")]
 fn each_file(folder: &Path, seen: &mut impl FnMut(&Path) -> Result<()>) -> Result<()> {
     for entry in entries(folder)? {
@@ -282,17 +285,17 @@ fn each_file(folder: &Path, seen: &mut impl FnMut(&Path) -> Result<()>) -> Resul
     Ok(())
 }
 
-/// The name of the script that a golden belongs to, and its target if it has one.
+/// The name of the script that a golden belongs to, and the target if the golden has one.
 #[cfg(feature = "cli")]
 fn named(golden: &Path) -> Option<(&str, Option<&str>)> {
     let name = golden.file_name()?.to_str()?.strip_suffix(EXTENSION)?.strip_suffix('.')?;
     Some(name.rsplit_once('@').map_or((name, None), |(script, target)| (script, Some(target))))
 }
 
-/// The name of a target as part of a file's name.
+/// The name of a target, if it can be part of a file name.
 ///
 /// # Errors
-/// Usage for a name that no file should have.
+/// Usage for a name that cannot be.
 #[cfg(feature = "cli")]
 pub(crate) fn checked_target(name: &str) -> Result<&str> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);

@@ -1,4 +1,4 @@
-//! What waits for review: transcripts that differ from their goldens, or have none yet.
+//! Transcripts that wait for review because they differ from their goldens or have none yet.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,24 +7,25 @@ use std::path::{Path, PathBuf};
 use super::{EXTENSION, Place, file};
 use crate::error::{Error, Kind, Result};
 
-/// A transcript that waits beside its golden.
+/// A transcript that waits for review beside its golden.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pending {
-    /// The golden, which may not be there yet.
+    /// The golden's path; the file may not exist yet.
     pub(crate) golden: PathBuf,
-    /// What it says, if it is there.
+    /// The text of the golden, if it exists.
     pub(crate) old: Option<String>,
-    /// What was said instead.
+    /// The text of the new transcript.
     pub(crate) new: String,
 }
 
 impl Pending {
-    /// What waits at or below these paths, each once, in the order of their names: a file that
-    /// waits, a golden, a script or a folder. Snapshots of other tests are not for us.
+    /// Finds the transcripts that wait for review at or below these paths, each once, sorted by
+    /// name. A path may be a pending file, a golden, a script or a folder. Snapshots of other tests
+    /// are left out.
     ///
     /// # Errors
-    /// Usage for a path that is not there or where nothing waits that was named itself, and for
-    /// files that cannot be read.
+    /// Usage for a path that does not exist, for a file that was named but for which nothing waits,
+    /// and for files that cannot be read.
     pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<Self>> {
         let mut goldens = BTreeSet::new();
         for path in paths {
@@ -43,20 +44,20 @@ impl Pending {
 
     fn read(golden: PathBuf) -> Result<Option<Self>> {
         let Some(new) = file::read(&file::pending(&golden))? else { return Ok(None) };
-        // One that cannot be read is replaced by what waits.
+        // A golden that cannot be read counts as missing: accepting the pending file replaces it.
         let old = if golden.exists() { file::read(&golden).ok().flatten() } else { None };
         Ok(Some(Self { golden, old: old.map(|old| old.text), new: new.text }))
     }
 
-    /// The files: the golden, if it is there, and what waits.
+    /// The golden, if it exists, and the pending file.
     pub(crate) fn files(&self) -> (Option<PathBuf>, PathBuf) {
         (self.golden.exists().then(|| self.golden.clone()), file::pending(&self.golden))
     }
 
-    /// Makes it the golden.
+    /// Makes the pending transcript the golden.
     ///
     /// # Errors
-    /// If the system says no.
+    /// I/O errors of the system, and usage for an empty transcript.
     pub(crate) fn accept(&self) -> Result<()> {
         if self.new.trim().is_empty() {
             let waiting = file::pending(&self.golden);
@@ -68,10 +69,10 @@ impl Pending {
         self.done(fs::rename(file::pending(&self.golden), &self.golden))
     }
 
-    /// Throws it away.
+    /// Deletes the pending transcript.
     ///
     /// # Errors
-    /// If the system says no.
+    /// I/O errors of the system.
     pub(crate) fn reject(&self) -> Result<()> {
         self.done(fs::remove_file(file::pending(&self.golden)))
     }
@@ -84,7 +85,7 @@ impl Pending {
     }
 }
 
-/// The golden that a pending file is for.
+/// The golden that a pending file belongs to; `None` if the file is not a pending one.
 fn golden_of(path: &Path) -> Option<PathBuf> {
     let golden = path.with_extension("");
     let is_pending = path.extension().is_some_and(|extension| extension == "new");
@@ -92,7 +93,7 @@ fn golden_of(path: &Path) -> Option<PathBuf> {
         .then_some(golden)
 }
 
-/// The goldens that a file names for which something waits.
+/// The goldens that a file stands for and for which a transcript waits.
 fn of_file(path: &Path) -> Result<Vec<PathBuf>> {
     let is = |wanted: &str| path.extension().is_some_and(|extension| extension == wanted);
     let named = match golden_of(path) {
@@ -112,7 +113,7 @@ fn of_file(path: &Path) -> Result<Vec<PathBuf>> {
     Ok(waiting)
 }
 
-/// The goldens of a script, of all targets.
+/// The goldens of a script, for all targets, for which a transcript waits.
 fn of_script(script: &Path) -> Result<Vec<PathBuf>> {
     let place = Place::of(script, None);
     if !place.folder.is_dir() {

@@ -1,4 +1,4 @@
-//! Who may write which golden.
+//! Decides which goldens may be written.
 
 use std::env;
 #[cfg(feature = "cli")]
@@ -8,44 +8,45 @@ use std::path::Path;
 use super::Place;
 use crate::error::{Error, Result};
 
-/// How goldens are looked for and kept in a run.
+/// How a run looks for goldens and writes them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Goldens {
     pub(crate) policy: Policy,
-    /// The server that the run is against, if it has goldens of its own.
+    /// The target that the run is against, which may have goldens of its own.
     pub(crate) target: Option<String>,
-    /// Whether a difference is no failure (`INSTA_FORCE_PASS`).
+    /// Whether a run passes in spite of a difference (`INSTA_FORCE_PASS`).
     pub(crate) force_pass: bool,
 }
 
-/// What is written where a transcript differs from its golden, or has none.
+/// What is written if a transcript differs from its golden, or has none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Policy {
     /// Goldens are not looked for.
     Ignore,
-    /// Nothing (`--check`, CI, `INSTA_UPDATE=no`).
+    /// Nothing is written (`--check`, CI, `INSTA_UPDATE=no`).
     Check,
-    /// What differs waits in a file beside the golden (`INSTA_UPDATE=auto`).
+    /// A differing transcript is written to a pending file beside the golden (`INSTA_UPDATE=auto`).
     #[default]
     Review,
-    /// The same, and so does what has no golden (`INSTA_UPDATE=new`).
+    /// As `Review`, and so is a transcript that has no golden (`INSTA_UPDATE=new`).
     New,
-    /// What differs is written, and what has no golden waits (`INSTA_UPDATE=unseen`).
+    /// A differing golden is overwritten; a transcript that has no golden is written to a pending
+    /// file (`INSTA_UPDATE=unseen`).
     Unseen,
-    /// What differs is written (`--update`).
+    /// A differing golden is overwritten (`--update`).
     #[cfg_attr(
         not(any(feature = "cli", test)),
         expect(dead_code, reason = "flags are the program's")
     )]
     Update,
-    /// So is what has no golden (`INSTA_UPDATE=always`).
+    /// A differing golden is overwritten, and a missing one is created (`INSTA_UPDATE=always`).
     Always,
-    /// The same, into the target's own golden even where there is one for all (`--record`).
+    /// As `Always`, but into the target's own golden even if there is a shared one (`--record`).
     Record,
 }
 
 impl Policy {
-    /// What the environment asks for, as it does of insta; in CI nothing is written.
+    /// The policy that the environment asks for, in insta's variables. In CI nothing is written.
     ///
     /// # Errors
     /// Usage for a value of `INSTA_UPDATE` that insta does not know.
@@ -71,7 +72,7 @@ impl Policy {
         Ok(if is_ci { Self::Check } else { policy })
     }
 
-    /// Whether it has to do with scripts that have no golden.
+    /// Whether the policy writes anything for scripts that have no golden.
     pub(super) fn makes_new(self) -> bool {
         self.writes(true) || self.leaves_pending(true)
     }
@@ -80,7 +81,8 @@ impl Policy {
         self == Self::Record
     }
 
-    /// Whether a golden is written at once: one that is not there yet, or one that says otherwise.
+    /// Whether the golden is written at once. `is_new` tells whether there is none yet; otherwise
+    /// it differs.
     pub(super) fn writes(self, is_new: bool) -> bool {
         match self {
             Self::Always | Self::Record => true,
@@ -89,7 +91,7 @@ impl Policy {
         }
     }
 
-    /// Whether what was said is left for review.
+    /// Whether a transcript is left for review in a pending file.
     pub(super) fn leaves_pending(self, is_new: bool) -> bool {
         match self {
             Self::New => true,
@@ -99,14 +101,14 @@ impl Policy {
         }
     }
 
-    /// Whether anything may be written at all.
+    /// Whether the policy may write anything.
     pub(super) fn writes_pending(self) -> bool {
         !matches!(self, Self::Ignore | Self::Check)
     }
 }
 
 impl Goldens {
-    /// What the environment asks for.
+    /// The settings that the environment asks for.
     ///
     /// # Errors
     /// Those of [`Policy::of_environment`].
@@ -121,14 +123,14 @@ impl Goldens {
 
 #[cfg(feature = "cli")]
 impl Goldens {
-    /// For runs that are held against something else.
+    /// The settings for runs that are compared with something other than goldens.
     #[must_use]
     pub(crate) fn passed_over() -> Self {
         Self { policy: Policy::Ignore, ..Self::default() }
     }
 
-    /// For many runs of a script at once: nothing is written, and where there is no golden, none is
-    /// looked for each time.
+    /// The settings for many runs of a script at once: nothing is written, and if there is no
+    /// golden, no run looks for one.
     ///
     /// # Errors
     /// Usage for a golden that cannot be read.
@@ -138,7 +140,7 @@ impl Goldens {
     }
 }
 
-/// Whether this is continuous integration, as insta tells it.
+/// Whether this process runs in continuous integration, by the same rules as insta's.
 pub(crate) fn is_ci() -> bool {
     match env::var("CI").ok().as_deref() {
         Some("false" | "0" | "") => false,

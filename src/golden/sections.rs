@@ -1,5 +1,4 @@
-//! The rows of a script's tables in its golden: each is a section that is held against its golden
-//! apart.
+//! The rows of a script's tables in its golden: each row is a section, compared on its own.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,7 +6,7 @@ use std::path::Path;
 use crate::outcome::{Difference, Outcome, Verdict};
 use crate::transcript::About;
 
-/// What a transcript says: each case in its order, and what is in none.
+/// The text of a transcript, split into its cases, in order, and the rest.
 struct Sections<'a> {
     /// The name of each case and its text.
     cases: Vec<(&'a str, String)>,
@@ -35,8 +34,8 @@ impl<'a> Sections<'a> {
         sections
     }
 
-    /// Each case by its name and how many of that name came before it: names that differ may be
-    /// redacted to the same.
+    /// Each case by its name and the number of cases with that name so far: different names may
+    /// become equal when they are redacted.
     fn by_name(&self) -> Vec<((&'a str, usize), &String)> {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         let key = |name| {
@@ -49,14 +48,14 @@ impl<'a> Sections<'a> {
     }
 }
 
-/// Marks the cases that passed and whose sections differ, those that are new among them, as cases
-/// that differ. Whether that is all that differs.
+/// Marks each case that passed as differing if its section differs or is new. Returns whether these
+/// sections are all that differs.
 pub(super) fn mark(outcome: &mut Outcome, golden: &Path, old: &str, new: &str) -> bool {
     let (old, new) = (Sections::of(old), Sections::of(new));
     let (mut is_marked, mut is_other) = (false, old.rest != new.rest);
     let (old, new) = (old.by_name(), new.by_name());
     let sections: BTreeMap<_, _> = old.iter().copied().collect();
-    // A case is found by its place and not by its name, which is redacted in a transcript.
+    // A case is identified by its position, because its name is redacted in the transcript.
     for (place, (name, is)) in new.iter().enumerate() {
         let was = sections.get(name).copied();
         if was == Some(*is) {
@@ -72,7 +71,8 @@ pub(super) fn mark(outcome: &mut Outcome, golden: &Path, old: &str, new: &str) -
             _ => is_other = true,
         }
     }
-    // The order is part of a golden, too: what was there is there still, with others between.
+    // The order matters as well: the old cases have to be there in their order, with new ones at
+    // most between them.
     let mut names = new.iter().map(|(name, _)| name);
     let is_in_order = old.iter().all(|(was, _)| names.any(|name| name == was));
     is_marked && !is_other && is_in_order

@@ -1,4 +1,4 @@
-//! Goldens of scripts that are gone.
+//! Goldens whose scripts no longer exist.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 use super::{FOLDER, each_file, file, named};
 use crate::error::Result;
 
-/// A golden that nothing is held against any more.
+/// A golden that no run is compared with any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stale {
     pub(crate) golden: PathBuf,
-    /// What is gone.
+    /// What no longer exists.
     pub(crate) why: &'static str,
 }
 
-/// The goldens at or below these folders and scripts whose script is gone, or whose target is none
-/// of these; snapshots of other tests are left alone.
+/// The goldens at or below these folders and beside these scripts whose script no longer exists, or
+/// whose target is not one of `targets`. Snapshots of other tests are left out.
 ///
 /// # Errors
 /// If a folder cannot be read.
@@ -36,7 +36,8 @@ pub(crate) fn unreferenced(paths: &[PathBuf], targets: Option<&[&str]>) -> Resul
 
 fn stale(golden: PathBuf, targets: Option<&[&str]>) -> Option<Stale> {
     let (script, target) = named(&golden)?;
-    // What cannot be read as a golden is none of ours, or says so when it is held against.
+    // A file that cannot be read as a golden either is not one, or fails with an error of its own
+    // when a run is compared with it.
     let extension = file::extension(&golden).ok().flatten()?;
     let folder = golden.parent()?.parent()?;
     let is_there = |name: &str| folder.join(format!("{name}.{extension}")).exists();
@@ -75,7 +76,7 @@ mod tests {
         std::fs::write(scripts.join("c.txt"), "").unwrap();
         golden("c.snap", "c.txt");
         golden("it__peer.snap", "tests/it/peer.rs");
-        // Its folder has lost all scripts.
+        // The folder of this golden no longer contains any script.
         golden("../sub/snapshots/d.snap", "d.rhai");
         let found = |paths: &[&str], targets: Option<&[&str]>| {
             let paths: Vec<_> = paths.iter().map(|path| scripts.join(path)).collect();

@@ -1,4 +1,4 @@
-//! What a golden says of a run.
+//! The text that a golden holds of a run.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -8,19 +8,19 @@ use crate::outcome::Outcome;
 use crate::redaction::Redaction;
 use crate::transcript::{self, About, Event, SessionId, What};
 
-/// The text: the transcript without what is for the eye alone, redacted, a line for each line.
+/// The text of a golden: the redacted transcript without what is only meant for reading.
 ///
 /// # Errors
-/// Usage if what is to be redacted takes too much memory.
+/// Usage if the redactions take too much memory.
 #[cfg(feature = "cli")]
 pub(crate) fn text(outcome: &Outcome) -> Result<String> {
     redacted(outcome, &outcome.redaction.as_deref().cloned().unwrap_or_default())
 }
 
-/// The text by these redactions, which may be others than the run's.
+/// The text of a golden under this redaction, which may differ from the run's own.
 ///
 /// # Errors
-/// Usage, if what is to be redacted takes too much memory.
+/// Usage, if the redactions take too much memory.
 pub(super) fn redacted(outcome: &Outcome, redaction: &Redaction) -> Result<String> {
     let redaction = known::with_params(redaction.clone(), &outcome.params);
     let redaction = known::with_made_up(redaction, &outcome.known);
@@ -30,7 +30,7 @@ pub(super) fn redacted(outcome: &Outcome, redaction: &Redaction) -> Result<Strin
     Ok(lines.join("\n"))
 }
 
-/// A golden's text as far as this keeps it.
+/// A golden's text, reduced to what this redaction keeps.
 ///
 /// # Errors
 /// Those of [`redacted`].
@@ -41,8 +41,8 @@ pub(super) fn reduced(text: &str, redaction: &Redaction) -> Result<String> {
     Ok(lines.join("\n"))
 }
 
-/// The events except what was printed, and for the attempts of sessions that were connected in the
-/// end: which addresses a name has depends on the machine.
+/// The events without printed text and warnings, and without the connection attempts of sessions
+/// that connected in the end: which addresses a name has depends on the machine.
 fn lasting(events: &[Event]) -> Vec<Event> {
     let connected: HashSet<Option<SessionId>> =
         events.iter().filter(|event| is_connected(event)).map(|event| event.session).collect();
@@ -56,8 +56,8 @@ fn lasting(events: &[Event]) -> Vec<Event> {
     renumbered(events)
 }
 
-/// The events without those of attempts that failed and were tried again: how many there are
-/// depends on the time.
+/// The events without those of attempts that failed and were repeated: the number of attempts
+/// depends on timing.
 fn without_failed_attempts(events: &[Event]) -> Vec<&Event> {
     let (mut kept, mut begun) = (Vec::new(), Vec::new());
     for event in events {
@@ -73,9 +73,9 @@ fn without_failed_attempts(events: &[Event]) -> Vec<&Event> {
     kept
 }
 
-/// The sessions numbered anew, in their order: those of attempts that failed are gone. Each row of
-/// a table numbers the sessions that it opened by itself, after those outside of all rows: a row
-/// that is added changes no other.
+/// Renumbers the sessions in order, because those of failed attempts have been removed. In each row
+/// of a table, the sessions opened in it are numbered from after those outside of all rows, so that
+/// an added row does not change the others.
 fn renumbered(mut events: Vec<Event>) -> Vec<Event> {
     let mut outside = BTreeSet::new();
     let mut inside = HashSet::new();
@@ -106,7 +106,7 @@ fn renumbered(mut events: Vec<Event>) -> Vec<Event> {
     events
 }
 
-/// Whether what follows an event is within a row of a table.
+/// Whether the events after this one are within a row of a table.
 fn in_case(event: &Event, before: bool) -> bool {
     match &event.what {
         What::Note { about: About::Case, .. } => true,
@@ -119,7 +119,7 @@ fn is_connected(event: &Event) -> bool {
     matches!(&event.what, What::Attempt { result, .. } if ["connected", "recorded"].contains(&&**result))
 }
 
-/// The port that was tried is that of the URL.
+/// Removes the port from a connection attempt, because the URL has it already.
 fn without_port(mut event: Event) -> Event {
     if let What::Attempt { address, .. } = &mut event.what
         && let Some((host, port)) = address.rsplit_once(':')

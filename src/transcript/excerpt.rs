@@ -1,19 +1,19 @@
-//! Bytes worth keeping: all of a short run of them, the ends of a long one.
+//! The bytes of a dialogue that a transcript keeps: all of a short run, both ends of a long one.
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
-/// How much of the beginning of a long run is kept.
+/// The number of bytes kept from the beginning of a long run.
 const HEAD: usize = 16 << 10;
-/// How much of its end.
+/// The number of bytes kept from the end of a long run.
 const TAIL: usize = 4 << 10;
 
-/// Bytes as a transcript keeps them: whole up to 20 KiB, else the first 16 KiB, the last 4, and the
-/// count and a digest of what lay between.
+/// Bytes as a transcript keeps them: all of them up to 20 KiB; of a longer run the first 16 KiB,
+/// the last 4 KiB, and the length and a digest of the bytes between.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Excerpt(Kept);
 
-/// Long runs are rare, and events are many: what only those need is apart.
+/// Events are many and long runs are rare, so the fields that only long runs need are in a box.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kept {
     Whole(Bytes),
@@ -24,15 +24,15 @@ enum Kept {
 struct Ends {
     head: Bytes,
     omitted: u64,
-    /// The start of the SHA-256 of what was left out: enough to notice any change. Nothing if
-    /// whoever received it had not kept it.
+    /// The start of the SHA-256 of the bytes left out, enough to notice any change. `None` if the
+    /// receiver had dropped those bytes.
     digest: Option<u64>,
     tail: Bytes,
     meaning: Option<Bytes>,
 }
 
 impl Excerpt {
-    /// The start of a run whose other bytes, this many, were not kept by whoever received them.
+    /// The start of a run. The receiver did not keep its other bytes, `omitted` in number.
     pub(crate) fn cut(head: Bytes, omitted: u64) -> Self {
         Self(Kept::Ends(Box::new(Ends {
             head,
@@ -43,7 +43,7 @@ impl Excerpt {
         })))
     }
 
-    /// The same, with what its last line says where that is in base64.
+    /// This excerpt with the decoded text of its last line, if that line ends in base64.
     pub(crate) fn with_meaning(self, meaning: Option<Vec<u8>>) -> Self {
         match (self.0, meaning) {
             (Kept::Whole(head), Some(meaning)) => {
@@ -60,14 +60,14 @@ impl Excerpt {
         }
     }
 
-    /// An excerpt of bytes that somebody else goes on with: a copy of what it keeps.
+    /// An excerpt that copies the bytes it keeps, for a caller that goes on using them.
     pub(crate) fn of(bytes: &[u8]) -> Self {
         let mut gathering = Gathering::default();
         gathering.push(bytes);
         gathering.finish()
     }
 
-    /// The same run with other bytes in place of those that were kept, and another meaning.
+    /// This excerpt with the kept bytes and the decoded text replaced.
     pub(crate) fn keeping(&self, head: Bytes, tail: Bytes, meaning: Option<Bytes>) -> Self {
         Self(match (self.omitted(), meaning) {
             (0, None) => Kept::Whole(head),
@@ -81,7 +81,7 @@ impl Excerpt {
         })
     }
 
-    /// The bytes from the start.
+    /// The bytes from the start of the run.
     #[must_use]
     pub fn head(&self) -> &[u8] {
         match &self.0 {
@@ -90,7 +90,7 @@ impl Excerpt {
         }
     }
 
-    /// How many bytes were left out after the head.
+    /// The number of bytes left out after the head.
     #[must_use]
     pub fn omitted(&self) -> u64 {
         match &self.0 {
@@ -99,14 +99,14 @@ impl Excerpt {
         }
     }
 
-    /// The start of the SHA-256 of the bytes that were left out, in hex.
+    /// The start of the SHA-256 of the bytes left out, in hexadecimal.
     #[must_use]
     pub fn digest(&self) -> Option<String> {
         let Kept::Ends(ends) = &self.0 else { return None };
         ends.digest.map(|digest| format!("{digest:016x}"))
     }
 
-    /// The last bytes, where some were left out.
+    /// The last bytes, if some before them were left out.
     #[must_use]
     pub fn tail(&self) -> &[u8] {
         match &self.0 {
@@ -117,8 +117,8 @@ impl Excerpt {
 }
 
 impl Excerpt {
-    /// What the last line says, out of its base64 and with its secret masked, if it is a
-    /// challenge or a response of SASL.
+    /// The decoded text of the last line if it is a SASL challenge or response, with secrets
+    /// masked.
     #[must_use]
     pub fn decoded(&self) -> Option<&[u8]> {
         match &self.0 {
@@ -134,13 +134,13 @@ impl From<Bytes> for Excerpt {
     }
 }
 
-/// An excerpt in the making, of a stream that is never held whole.
+/// Builds an excerpt of a stream that is never held in memory as a whole.
 #[derive(Debug, Default)]
 pub(crate) struct Gathering {
     head: Vec<u8>,
-    /// What came after the head, cut back to the last bytes now and then.
+    /// The bytes after the head, shortened to the last ones from time to time.
     rest: Vec<u8>,
-    /// What was cut off there.
+    /// The hash of the bytes cut off from `rest`.
     omitted: Option<Box<Sha256>>,
     total: u64,
 }
@@ -161,7 +161,7 @@ impl Gathering {
         }
     }
 
-    /// Leaves out so many bytes of what came after the head.
+    /// Leaves out the first `count` bytes of `rest`.
     fn omit(&mut self, count: usize) {
         let omitted = self.omitted.get_or_insert_default();
         omitted.update(&self.rest[..count]);

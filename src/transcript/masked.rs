@@ -1,4 +1,4 @@
-//! The last look at events before they are shown: by now, the run knows all of its secrets.
+//! Masks the events once more before they are shown, because the run knows all its secrets by then.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -8,10 +8,11 @@ use bytes::Bytes;
 use super::{Event, Excerpt, SessionId, What};
 use crate::secrets::{Learned, SECRET};
 
-/// Masks what is secret in events, also what their session had not learned when it recorded them.
+/// Masks secrets in events, including those that their session had not yet learned when it recorded
+/// them.
 ///
-/// Bytes that follow each other in one direction are looked at as one: a secret may have been sent
-/// in two writes.
+/// Consecutive bytes in one direction are searched as one, because a secret may have been sent in
+/// two writes.
 pub(crate) fn mask(events: &mut [Event], learned: &Learned) {
     if learned.is_empty() {
         return;
@@ -42,7 +43,7 @@ pub(crate) fn mask(events: &mut [Event], learned: &Learned) {
     }
 }
 
-/// The numbers of events whose bytes follow each other on a session in one direction.
+/// The numbers of the events whose bytes follow each other in one direction of a session.
 fn runs(events: &[Event]) -> Vec<Vec<usize>> {
     let mut runs: Vec<Vec<usize>> = Vec::new();
     let mut open: HashMap<Option<SessionId>, (u8, usize)> = HashMap::new();
@@ -75,7 +76,7 @@ fn excerpt(what: &mut What) -> Option<&mut Excerpt> {
     }
 }
 
-/// A part of the bytes with what is in these spans masked.
+/// The bytes in the range `part`, with the given spans masked.
 pub(super) fn without(bytes: &[u8], part: &Range<usize>, spans: &[Range<usize>]) -> Bytes {
     let mut shown = Vec::with_capacity(part.len());
     let mut from = part.start;

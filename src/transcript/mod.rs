@@ -1,8 +1,8 @@
 //! The transcript: what happened on all sessions of a run, in the order in which the script saw it.
 //!
 //! Bytes are recorded when an operation takes them, not when they arrive, so that the order does
-//! not depend on timing. Secrets are masked before they get here, and once more when the events are
-//! read, with all that the run has learned by then.
+//! not depend on timing. Secrets are masked before they are recorded, and once more when the events
+//! are read, with all secrets that the run has learned by then.
 
 mod excerpt;
 mod masked;
@@ -33,9 +33,9 @@ pub(crate) use tape::{Passed, Recorded, Tape};
 
 use crate::secrets::Learned;
 
-/// One session of a run: its number, from 1 in the order in which they were opened. Sessions that
-/// branches of a script open at once are numbered apart in each: `b2.s1` is the first of the second
-/// branch, whichever was quicker.
+/// A session of a run: its number, from 1, in the order in which sessions were opened. Sessions
+/// that branches of a script open in parallel are numbered per branch: `b2.s1` is the first session
+/// of the second branch, whichever branch was quicker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub(crate) u32);
 
@@ -49,12 +49,12 @@ impl fmt::Display for SessionId {
 }
 
 impl SessionId {
-    /// Bits of the number of a session within its branch.
+    /// The number of bits that hold a session's number within its branch.
     const NUMBER: u32 = 20;
-    /// Set if the session belongs to a branch.
+    /// The bit that is set if the session belongs to a branch.
     const IN_BRANCH: u32 = 1 << 31;
 
-    /// The session of that number in a branch; of branch 0 outside of any.
+    /// The session with this number in a branch; branch 0 means outside of all branches.
     pub(crate) fn new(branch: u32, number: u32) -> Self {
         if branch == 0 {
             return Self(number);
@@ -63,7 +63,7 @@ impl SessionId {
         Self(Self::IN_BRANCH | branch << Self::NUMBER | number)
     }
 
-    /// The branch and the number in it.
+    /// The branch and the session's number in it.
     fn parts(self) -> (u32, u32) {
         if self.0 & Self::IN_BRANCH == 0 {
             return (0, self.0);
@@ -72,7 +72,7 @@ impl SessionId {
         (rest >> Self::NUMBER, rest & ((1 << Self::NUMBER) - 1))
     }
 
-    /// The session that is shown so.
+    /// Parses the text form of a session, such as `s1` or `b2.s1`.
     fn read(shown: &str) -> Option<Self> {
         let number = |text: &str| text.strip_prefix('s')?.parse().ok();
         match shown.strip_prefix('b') {
@@ -88,96 +88,96 @@ impl SessionId {
     }
 }
 
-/// Something that happened.
+/// An event of a run.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Event {
-    /// The session it happened on; `None` for what belongs to the script alone.
+    /// The session on which the event happened; `None` for events of the script itself.
     pub session: Option<SessionId>,
-    /// What it was.
+    /// What happened.
     pub what: What,
 }
 
-/// What can happen in a run.
+/// The kinds of events in a run.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum What {
-    /// A connection is wanted to this URL.
+    /// A session begins to connect to this URL.
     Connecting(String),
-    /// One address was tried, with this result.
+    /// A connection attempt to one address ended with this result.
     Attempt {
-        /// The address, or the path of a socket, or a command.
+        /// The address, the path of a socket, or a command.
         address: Box<str>,
-        /// `connected`, `refused`, `timed out`, or what the system said.
+        /// `connected`, `refused`, `timed out`, or the system's error.
         result: Box<str>,
     },
-    /// A connection came in from this address, where we are the server.
+    /// A session as a server accepted a connection from this address.
     Accepted(String),
     /// Bytes from the client to the server.
     Client(Excerpt),
     /// Bytes from the server to the client, as an operation took them.
     Server(Excerpt),
-    /// Bytes from the server that had arrived and that nobody took.
+    /// Bytes from the server that had arrived but that no operation took.
     Unread(Excerpt),
-    /// Bytes from the client that had arrived and that nobody took, on the server's side.
+    /// Bytes from the client that had arrived at a session as a server but that no operation took.
     UnreadClient(Excerpt),
-    /// What a child process wrote to stderr.
+    /// Bytes that a child process wrote to stderr.
     Complaint(Excerpt),
-    /// How a child process ended.
+    /// The exit status of a child process.
     Exited(String),
-    /// TLS began, or could not: its version and cipher, or the reason.
+    /// The version and cipher of TLS after a handshake, or the reason why the handshake failed.
     Tls(String),
-    /// A deadline of this length ran out.
+    /// A deadline ran out; the duration is its length.
     TimedOut(Duration),
-    /// Nothing came for this long, as was wanted.
+    /// Nothing arrived for this long, as the script expected.
     Silent(Duration),
-    /// The connection, or one direction of it, came to its end.
+    /// The connection, or one direction of it, ended.
     Closed(Close),
-    /// So many events are not kept: the transcript had reached its bound.
+    /// The number of events that were left out here because the transcript had reached its limit.
     Omitted(u64),
     /// The script began a step.
     Step(String),
     /// The script printed this.
     Printed(String),
-    /// What the script does beside its dialogues.
+    /// Something that the script did besides its dialogues.
     Note {
-        /// What it is about.
+        /// What the note is about.
         about: About,
-        /// What there is to say of it.
+        /// The text of the note.
         text: Box<str>,
     },
-    /// The script wants this value held against its golden.
+    /// A value that the script compares with its golden.
     Snapshot {
-        /// What the script calls it; may be empty.
+        /// The name that the script gave the value; may be empty.
         name: Box<str>,
-        /// The value, as text in which controls and bytes that are not UTF-8 are escapes: `\r`,
+        /// The value as text. Control characters and bytes that are not UTF-8 are escaped: `\r`,
         /// `\xHH`.
         text: Box<str>,
     },
 }
 
-/// How a connection came to its end.
+/// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Close {
-    /// The server closed it.
+    /// The server closed the connection.
     ByServer,
-    /// The server reset it.
+    /// The server reset the connection.
     ResetByServer,
-    /// The client closed it.
+    /// The client closed the connection.
     ByClient,
-    /// Both had said that it would be, and nobody waited to see who was first.
+    /// Both sides had announced the close, and nobody waited to see which side closed first.
     Agreed,
-    /// The client will send no more, but still listens.
+    /// The client closed its sending direction and still receives.
     HalfByClient,
-    /// The server will send no more, but still listens.
+    /// The server closed its sending direction and still receives.
     HalfByServer,
-    /// The client reset it.
+    /// The client reset the connection.
     ResetByClient,
 }
 
 impl Event {
-    /// How many bytes of a dialogue it holds.
+    /// The number of bytes of a dialogue that the event holds.
     fn octets(&self) -> usize {
         match &self.what {
             What::Client(run) | What::Server(run) | What::Unread(run) | What::UnreadClient(run) => {
@@ -190,14 +190,15 @@ impl Event {
 
 type Observer = Box<dyn Fn(&Event) + Send>;
 
-/// Called with each event as it happens, its secrets masked as far as they are known by then.
+/// A function that is called with each event as it happens, with all secrets masked that are known
+/// by then.
 pub(crate) type Watcher = Arc<dyn Fn(&Event) + Send + Sync>;
 
 #[derive(Default)]
 struct Record {
-    /// Where events go.
+    /// The part to which new events are added.
     part: Part,
-    /// How many sessions were opened outside of branches, and in each branch.
+    /// The number of sessions opened outside of branches, then in each branch.
     sessions: Vec<u32>,
     observer: Option<Observer>,
 }
@@ -214,65 +215,66 @@ struct Record {
 #[derive(Clone, Default)]
 pub struct Transcript {
     record: Arc<Mutex<Record>>,
-    /// What its sessions have learned to be secret.
+    /// The secrets that the run's sessions have learned.
     learned: Learned,
-    /// What is recorded besides, if that is wanted.
+    /// The recording of the bytes with their times, if one is made.
     tape: Option<Tape>,
     watcher: Option<Watcher>,
 }
 
 impl Transcript {
-    /// An empty one.
+    /// An empty transcript.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// One that hands each event to `observer` and keeps none.
+    /// A transcript that passes each event to `observer` and keeps none.
     #[must_use]
     pub fn observed(observer: impl Fn(&Event) + Send + 'static) -> Self {
         let record = Record { observer: Some(Box::new(observer)), ..Record::default() };
         Self { record: Arc::new(Mutex::new(record)), ..Self::default() }
     }
 
-    /// An empty one of a run that knows these secrets from the start.
+    /// An empty transcript of a run that knows these secrets from the start.
     #[cfg(feature = "script")]
     pub(crate) fn of(learned: Learned, watcher: Option<Watcher>) -> Self {
         Self { learned, watcher, ..Self::default() }
     }
 
-    /// The same, and somebody watches: who waits for a person to read holds up the dialogue, as a
-    /// terminal does.
+    /// This transcript with a watcher. The watcher holds up the dialogue while it waits, for
+    /// example for a person to read, just as a terminal does.
     #[cfg(feature = "cli")]
     pub(crate) fn watched(self, watcher: Watcher) -> Self {
         Self { watcher: Some(watcher), ..self }
     }
 
-    /// The same, with a recording beside it.
+    /// This transcript with a recording.
     #[cfg(feature = "cli")]
     pub(crate) fn taped(self) -> Self {
         Self { tape: Some(Tape::new()), ..self }
     }
 
-    /// The recording, if there is one.
+    /// The recording, if one is made.
     pub(crate) fn tape(&self) -> Option<&Tape> {
         self.tape.as_ref()
     }
 
-    /// What was recorded, taken out.
+    /// Takes the recorded passages out of the recording.
     #[cfg(feature = "script")]
     pub(crate) fn recorded(&self) -> Option<Recorded> {
         self.tape.as_ref().map(|tape| tape.take(&self.learned))
     }
 
-    /// What is known to be secret: for all of its sessions. One that keeps no events would keep
-    /// secrets for as long as it is observed, so each of its sessions knows its own.
+    /// The secrets shared by all sessions of this transcript. An observed transcript keeps no
+    /// events; sharing would keep secrets for as long as it is observed, so each of its sessions
+    /// gets a set of its own.
     pub(crate) fn learned(&self) -> Learned {
         let is_observed = self.record().observer.is_some();
         if is_observed { Learned::default() } else { self.learned.clone() }
     }
 
-    /// Records something that belongs to no session.
+    /// Records an event that belongs to no session.
     pub fn note(&self, what: What) {
         self.push(Event { session: None, what });
     }
@@ -299,20 +301,20 @@ impl Transcript {
         self.masked(events)
     }
 
-    /// The events so far, taken out.
+    /// Takes the events so far out of the transcript.
     #[must_use]
     pub fn take(&self) -> Vec<Event> {
         let events = self.record().part.take();
         self.masked(events)
     }
 
-    /// Lets the events that follow go to this part, and gives back in its place where they went.
+    /// Makes new events go to `part`, and leaves in `part` the part to which they went before.
     #[cfg(feature = "script")]
     pub(crate) fn exchange(&self, part: &mut Part) {
         std::mem::swap(&mut self.record().part, part);
     }
 
-    /// Moves the events of a part to where events go.
+    /// Moves the events of `part` to the part to which new events go.
     #[cfg(feature = "script")]
     pub(crate) fn append(&self, part: &mut Part) {
         let mut record = self.record();
@@ -341,12 +343,13 @@ impl Transcript {
     }
 
     fn record(&self) -> MutexGuard<'_, Record> {
-        // A panic elsewhere leaves the list whole: events are pushed at once or not at all.
+        // The list stays consistent if a thread panics with the lock held: an event is added at
+        // once or not at all.
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The text form: a line an event or received line, see [`Line`].
+/// The text form: one line for each event and each line of a dialogue, see [`Line`].
 impl fmt::Display for Transcript {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         render::lines(&self.events()).iter().try_for_each(|line| writeln!(f, "{line}"))

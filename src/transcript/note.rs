@@ -1,34 +1,34 @@
-//! What a script does beside its dialogues, as its transcript tells it.
+//! The notes in a transcript about what a script does besides its dialogues.
 
-/// What a note is about; it begins with this word.
+/// What a note is about. The text form of a note begins with a word for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum About {
     /// A row of a table begins.
     Case,
-    /// It has ended.
+    /// A row of a table has ended.
     CaseEnded,
-    /// Something is tried that may have to be tried again.
+    /// An attempt begins that may have to be repeated.
     Attempt,
-    /// It failed. In a golden, an attempt that failed is left out: how many there are depends on
-    /// the time.
+    /// An attempt failed. A golden leaves failed attempts out, because their number depends on
+    /// timing.
     AttemptFailed,
-    /// It did not fail.
+    /// An attempt succeeded.
     AttemptPassed,
     /// A command was started.
     Ran,
-    /// How it ended.
+    /// A command that was started has ended.
     Ended,
-    /// A line of a log that was waited for.
+    /// The script waited for a line of a log, and it came.
     Log,
-    /// The script does something that is hardly meant.
+    /// The script does something that is probably a mistake.
     Warning,
-    /// What was deferred begins.
+    /// A deferred action begins.
     Deferred,
 }
 
 impl About {
-    /// All of them.
+    /// All values.
     pub(crate) const ALL: [Self; 10] = [
         Self::Case,
         Self::CaseEnded,
@@ -42,7 +42,7 @@ impl About {
         Self::Deferred,
     ];
 
-    /// What stands before the text.
+    /// The text before the note's own text.
     pub(crate) fn prefix(self) -> &'static str {
         match self {
             Self::Case => "case: ",

@@ -1,32 +1,33 @@
-//! The events of a run, or of one branch of its script: the first and the last of them, bounded.
+//! The events of a run, or of one branch of its script. The number kept is limited: the first
+//! events and the last ones.
 
 use std::collections::VecDeque;
 
 use super::{Event, What};
 
-/// How many of the first events are kept whatever comes, and how much of them: some lines each for
-/// thousands of commands, and not a flood that a hostile server sends.
+/// The number of first events that are always kept, and the number of their bytes. That is enough
+/// for some lines each for thousands of commands, but not for a flood from a hostile server.
 pub(super) const FIRST: (usize, usize) = (20_000, 16 << 20);
-/// How many of the last events are kept after those.
+/// The number of last events that are kept after the first ones.
 pub(super) const LAST: usize = 1000;
 
-/// Events in their order. While a branch of a script runs, what it does goes to a part of its own:
-/// branches that run at once take turns as bytes arrive, and the transcript must not depend on that.
+/// Events in order. Each running branch of a script records to a part of its own: parallel branches
+/// take turns as bytes arrive, and the transcript must not depend on that timing.
 #[derive(Default)]
 pub(crate) struct Part {
     events: Vec<Event>,
-    /// The bytes that those hold.
+    /// The number of bytes in `events`.
     held: usize,
-    /// The last of the events that came after the first had reached their bound.
+    /// The last of the events that came after `events` was full.
     last: VecDeque<Event>,
-    /// How many came between.
+    /// The number of events left out between `events` and `last`.
     omitted: u64,
-    /// The branch that they belong to, from 1; 0 outside of any.
+    /// The branch of these events, from 1; 0 outside of all branches.
     pub(super) branch: u32,
 }
 
 impl Part {
-    /// An empty one, for the events of a branch.
+    /// An empty part for the events of a branch.
     #[cfg(feature = "script")]
     pub(crate) fn of_branch(branch: u32) -> Self {
         Self { branch, ..Self::default() }
@@ -49,12 +50,12 @@ impl Part {
         }
     }
 
-    /// What stands for the events that were not kept.
+    /// The event that stands for the events left out; `None` if none were.
     fn omission(&self) -> Option<Event> {
         (self.omitted > 0).then_some(Event { session: None, what: What::Omitted(self.omitted) })
     }
 
-    /// All events that it keeps.
+    /// All events kept.
     pub(super) fn events(&self) -> Vec<Event> {
         let mut events = self.events.clone();
         events.extend(self.omission());
@@ -62,7 +63,7 @@ impl Part {
         events
     }
 
-    /// The same, taken out.
+    /// Takes out all events kept.
     pub(super) fn take(&mut self) -> Vec<Event> {
         let mut events = std::mem::take(&mut self.events);
         events.extend(self.omission());

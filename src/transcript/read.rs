@@ -1,4 +1,4 @@
-//! The way back from text to events.
+//! Reads the text form of a transcript back into events.
 
 use std::time::Duration;
 
@@ -8,12 +8,11 @@ use super::render::{self, ARROW, Mark};
 use super::{About, Close, Event, Excerpt, SessionId, What};
 use crate::visible;
 
-/// Reads a transcript that was rendered as text, such as a golden or what `mailexpect run -v`
-/// shows: the events, and how many lines were none of a transcript. Lines of one side that follow
-/// each other are one event.
+/// Reads a transcript from its text form, such as a golden or the output of `mailexpect run -v`.
+/// Returns the events, and the number of lines that do not belong to a transcript. Consecutive
+/// lines of one side become one event.
 ///
-/// What was left out of long runs stays left out, and addresses, results and times are read as the
-/// words that they are.
+/// Bytes that were left out of long runs remain left out. Addresses, results and times remain text.
 ///
 /// ```
 /// use mailexpect::transcript;
@@ -38,7 +37,8 @@ pub fn read(text: &str) -> (Vec<Event>, usize) {
         let (said, meaning) = said
             .split_once(ARROW)
             .map_or((said, None), |(said, meaning)| (said, Some(visible::unescape(meaning))));
-        // What is known of the meaning of a line is known of the last one of its event.
+        // An excerpt holds a decoded text for its last line only, so a line with one ends its
+        // event.
         if let Some(wire) = wire
             .as_mut()
             .filter(|wire| (wire.session, wire.mark) == (session, mark) && wire.meaning.is_none())
@@ -58,23 +58,23 @@ pub fn read(text: &str) -> (Vec<Event>, usize) {
     (events, others)
 }
 
-/// Lines of one side that follow each other.
+/// Consecutive lines of one side.
 struct Wire {
     session: Option<SessionId>,
     mark: Mark,
     bytes: Vec<u8>,
-    /// What the last of them says.
+    /// The decoded text of the last line.
     meaning: Option<Vec<u8>>,
 }
 
-/// The session that a line is tagged with, and the rest of it.
+/// The session in a line's tag, and the rest of the line.
 fn tag(line: &str) -> Option<(SessionId, &str)> {
     let (tag, rest) = line.split_once(' ')?;
     Some((SessionId::read(tag)?, rest))
 }
 
-/// The session, the mark and the text of a line. If there are several sessions, what has no tag
-/// is of none of them.
+/// The session, the mark and the text of a line. If the transcript has several sessions, a line
+/// without a tag belongs to none of them.
 fn parts(line: &str, several: bool) -> Option<(Option<SessionId>, Mark, &str)> {
     let line = line.trim_start();
     let (session, line) = match tag(line) {
@@ -87,7 +87,7 @@ fn parts(line: &str, several: bool) -> Option<(Option<SessionId>, Mark, &str)> {
     Some((session, mark, rest.strip_prefix(' ').unwrap_or(rest)))
 }
 
-/// The bytes of a line on the wire.
+/// The bytes on the wire that a line shows.
 pub(crate) fn octets(shown: &str) -> Vec<u8> {
     let (shown, end): (_, &[u8]) = match shown.strip_suffix('\\') {
         Some(half) if !shown.ends_with("\\\\") => (half, b""),
@@ -148,7 +148,8 @@ fn happened(said: &str) -> What {
     if let Some(end) = fixed.into_iter().find(|what| render::happening(what) == said) {
         return end;
     }
-    // An address and what came of it; whatever else happened reads like one.
+    // An address and the result of the attempt to connect. Every other event has a fixed form that
+    // was recognised before.
     let (address, result) = said.split_once(' ').unwrap_or((said, ""));
     What::Attempt { address: unescaped(address).into(), result: result.into() }
 }

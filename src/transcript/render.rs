@@ -1,15 +1,16 @@
-//! The one place where events become text.
+//! The one place that turns events into text.
 
 use std::fmt;
 
 use super::{Close, Event, Excerpt, SessionId, What};
 use crate::{duration, visible};
 
-/// A line of a transcript: whose it is and its text, in which nothing can drive a terminal.
+/// A line of a transcript: a mark that says where the line comes from, and its text, escaped so
+/// that it cannot control a terminal.
 ///
-/// What a line of SASL says, out of its base64, stands after an arrow, which escaping leaves to
-/// nothing else. CRLF at the end of a line is not shown; a bare LF is shown as `\n`, a line without
-/// an end by a single `\` at its end.
+/// The decoded text of a SASL line follows an arrow. Escaping makes sure that the arrow appears
+/// nowhere else. CRLF at the end of a line is not shown; a bare LF is shown as `\n`. A line without
+/// a line end has a single `\` at its end.
 ///
 /// ```text
 /// *** connecting to smtp://localhost:2525
@@ -22,15 +23,15 @@ use crate::{duration, visible};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Line {
-    /// The session, where the transcript has more than one.
+    /// The session, if the transcript has more than one.
     pub session: Option<SessionId>,
-    /// Whose line it is.
+    /// Where the line comes from.
     pub mark: Mark,
-    /// The line, escaped.
+    /// The text of the line, escaped.
     pub text: String,
 }
 
-/// Whose line it is.
+/// Where a line of a transcript comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Mark {
@@ -38,11 +39,11 @@ pub enum Mark {
     Client,
     /// From the server to the client.
     Server,
-    /// From the server, and never taken.
+    /// From the server; no operation took the line.
     Unread,
-    /// From the client, and never taken.
+    /// From the client; no operation took the line.
     UnreadClient,
-    /// Something that happened.
+    /// An event that is not a line of a dialogue.
     Event,
 }
 
@@ -67,7 +68,7 @@ impl fmt::Display for Line {
     }
 }
 
-/// What stands before the meaning of a line.
+/// The text before the decoded text of a line.
 pub(super) const ARROW: &str = " \u{2192} ";
 
 pub(super) fn lines(events: &[Event]) -> Vec<Line> {
@@ -86,7 +87,8 @@ pub(super) fn lines(events: &[Event]) -> Vec<Line> {
             }
             What::Printed(text) => {
                 text.lines().for_each(|line| {
-                    // What a script prints is its own text: a backslash in it is one.
+                    // Printed text is the script's own: a backslash in it is not an escape and
+                    // stays as it is.
                     push(Mark::Event, format!("print: {}", visible::printable(line)));
                 });
             }
@@ -133,7 +135,7 @@ pub(crate) fn happening(what: &What) -> String {
     }
 }
 
-/// A value on the line that names it, or below that where it has several lines.
+/// A value after its name on one line, or on the lines below if the value has several lines.
 fn snapshot(name: &str, text: &str, mut push: impl FnMut(String)) {
     let blank = if name.is_empty() { "" } else { " " };
     let title = format!("snapshot{blank}{}:", visible::escape(name.as_bytes()));

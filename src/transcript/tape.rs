@@ -1,5 +1,5 @@
-//! What went by on the sessions of a run, as it went: each write and each read with its time, which
-//! the transcript does not keep.
+//! The recording of a run: each write and each read with its time, which the transcript does not
+//! keep.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,12 +11,12 @@ use super::masked::{mask_text, without};
 use super::{SessionId, What};
 use crate::secrets::Learned;
 
-/// How many bytes are kept of a run. What passes after that is only counted.
+/// The number of bytes that are kept of a run. Later passages are only counted.
 const LARGEST: usize = 16 << 20;
-/// How many passages are kept, beside their bytes.
+/// The number of passages that are kept. Later ones are only counted.
 const MOST: usize = 100_000;
 
-/// A recording in the making, shared by the sessions of a run.
+/// A recording in progress, shared by the sessions of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Tape(Arc<Mutex<Kept>>);
 
@@ -28,33 +28,33 @@ struct Kept {
     omitted: u64,
 }
 
-/// Something that went by.
+/// Something that a session sent or received, or another event.
 #[derive(Clone, Debug)]
 pub(crate) struct Passage {
-    /// Since the script began.
+    /// The time since the script began.
     pub(crate) at: Duration,
     pub(crate) session: Option<SessionId>,
     pub(crate) what: Passed,
 }
 
-/// What went by.
+/// The kinds of passages.
 #[derive(Clone, Debug)]
 pub(crate) enum Passed {
-    /// One write of the client's, or what one read had of it.
+    /// The bytes of one write by the client, or of one read from it.
     Client(Bytes),
-    /// The same of the server's.
+    /// The bytes of one write by the server, or of one read from it.
     Server(Bytes),
-    /// TLS is spoken from here on; what is known of it, by name.
+    /// A TLS handshake succeeded; its properties by name.
     Secured(Vec<(&'static str, String)>),
-    /// Anything else that a transcript has, except what was said.
+    /// Any other event of the transcript, except bytes of a dialogue.
     Event(What),
 }
 
-/// What was recorded.
+/// A finished recording.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Recorded {
     pub(crate) passages: Vec<Passage>,
-    /// How many passages were not kept.
+    /// The number of passages that were not kept.
     pub(crate) omitted: u64,
 }
 
@@ -64,7 +64,7 @@ impl Tape {
         Self(Arc::new(Mutex::new(kept)))
     }
 
-    /// Keeps what went by.
+    /// Keeps a passage.
     pub(crate) fn pass(&self, session: Option<SessionId>, what: Passed) {
         let mut kept = self.kept();
         let held = kept.held + what.octets();
@@ -77,8 +77,8 @@ impl Tape {
         kept.passages.push(Passage { at, session, what });
     }
 
-    /// Keeps what happened, except what was said: that passes when it does, and not when it is
-    /// taken.
+    /// Keeps an event, except bytes of a dialogue: those are kept when they pass, not when an
+    /// operation takes them.
     pub(super) fn happened(&self, session: Option<SessionId>, what: &What) {
         match what {
             What::Client(_) | What::Server(_) | What::Unread(_) | What::Complaint(_) => {}
@@ -86,7 +86,7 @@ impl Tape {
         }
     }
 
-    /// All of it, without what is secret.
+    /// Takes all passages out, with secrets masked.
     pub(super) fn take(&self, learned: &Learned) -> Recorded {
         let mut kept = self.kept();
         let mut passages = std::mem::take(&mut kept.passages);
@@ -100,7 +100,7 @@ impl Tape {
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        // A panic elsewhere leaves the list whole.
+        // The list stays consistent if a thread panics with the lock held.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -114,7 +114,7 @@ impl Passed {
     }
 }
 
-/// Masks what is secret. The bytes of one side of a session are looked at as one: a secret may have
+/// Masks secrets. All bytes of one side of a session are searched as one, because a secret may have
 /// come in two reads.
 fn mask(passages: &mut [Passage], learned: &Learned) {
     let mut streams: BTreeMap<(Option<SessionId>, bool), Vec<usize>> = BTreeMap::new();
