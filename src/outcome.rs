@@ -25,7 +25,7 @@ pub struct Outcome {
     pub path: PathBuf,
     /// The target of the project file that the script was run against, if one was named.
     pub target: Option<Arc<str>>,
-    /// The script's first comment, which is its title.
+    /// The script's title, which is its first comment.
     pub title: Option<String>,
     /// The row of a table in the script that this outcome is for; `None` for the script as a whole.
     pub case: Option<String>,

@@ -1,4 +1,4 @@
-//! An error in one line, for a table or a list.
+//! The one-line form of an error, for a table or a list.
 
 use super::Error;
 

@@ -1,4 +1,4 @@
-//! Composing.
+//! Composes messages.
 
 use std::borrow::Cow;
 
@@ -10,17 +10,17 @@ use mail_builder::headers::text::Text;
 use mail_builder::mime::MimePart;
 use sha2::{Digest as _, Sha256};
 
-/// The date of a message that has none: the same in every run.
+/// The date of a message if the draft gives none: the same in every run.
 const DATE: &str = "Thu, 1 Jan 2026 00:00:00 +0000";
 
-/// What stands in a Message-ID that was made here, so that goldens know it: it varies with the
-/// content.
+/// A word in each Message-ID that is made here, by which goldens recognise it: the rest varies with
+/// the content.
 const OURS: &str = "mailexpect";
 
-/// What a message is made of.
+/// The parts of a message.
 ///
-/// What is not said is chosen so that the same draft gives the same bytes in every run: the date is
-/// fixed, the Message-ID and the boundaries of its parts follow from the content.
+/// Fields that are not set get values such that the same draft gives the same bytes in every run:
+/// the date is fixed, and the Message-ID and the boundaries are derived from the content.
 ///
 /// ```
 /// use mailexpect::message::{Attachment, Draft};
@@ -39,44 +39,44 @@ const OURS: &str = "mailexpect";
 pub struct Draft {
     /// The author: `kim@example.com` or `Kim <kim@example.com>`.
     pub from: String,
-    /// Those it is for.
+    /// The recipients.
     pub to: Vec<String>,
-    /// Those who get a copy.
+    /// The recipients of a copy.
     pub cc: Vec<String>,
-    /// The subject, encoded where it is not ASCII (RFC 2047).
+    /// The subject, which is encoded if it is not ASCII (RFC 2047).
     pub subject: String,
     /// The body as plain text.
     pub text: Option<String>,
-    /// The body as HTML; the alternative to the text where there are both.
+    /// The body as HTML, as an alternative to the text if both are given.
     pub html: Option<String>,
-    /// What is attached.
+    /// The attachments.
     pub attachments: Vec<Attachment>,
-    /// More headers, encoded where they are not ASCII. A `Date` or `Message-ID` among them stands
-    /// in place of ours.
+    /// More headers, which are encoded if they are not ASCII. A `Date` or `Message-ID` here
+    /// replaces the one made from the other fields.
     pub headers: Vec<(String, String)>,
-    /// The Date header; a fixed one where it is not said.
+    /// The Date header; a fixed date if `None`.
     pub date: Option<String>,
-    /// The Message-ID, without its angle brackets; one that follows from the content where it is
-    /// not said.
+    /// The Message-ID without its angle brackets; derived from the content if `None`.
     pub message_id: Option<String>,
-    /// How text and HTML go into the message: as they are under this name (`8bit`, `7bit`,
-    /// `binary`), however long their lines; else encoded where that is needed (RFC 2045 section 6).
+    /// The transfer encoding of text and HTML. `8bit`, `7bit` and `binary` put them into the
+    /// message unchanged, however long their lines; by default they are encoded if needed (RFC 2045
+    /// section 6).
     pub encoding: Option<String>,
 }
 
-/// What is attached to a message.
+/// A file attached to a message.
 #[derive(Clone, Debug)]
 pub struct Attachment {
-    /// Its file name.
+    /// The file name.
     pub name: String,
-    /// Its type: `text/csv`.
+    /// The type, such as `text/csv`.
     pub kind: String,
-    /// Its bytes.
+    /// The content of the file.
     pub content: Vec<u8>,
 }
 
 impl Draft {
-    /// The message, its lines ended by CRLF.
+    /// The message, with CRLF at its line ends.
     #[must_use]
     pub fn compose(&self) -> Vec<u8> {
         let mark = &*self.mark();
@@ -109,7 +109,7 @@ impl Draft {
         message
     }
 
-    /// A mark that follows from all that the draft says, in any release of any compiler.
+    /// A mark derived from the whole draft. It is the same with any release of any compiler.
     fn mark(&self) -> String {
         let options = [&self.text, &self.html, &self.date, &self.message_id, &self.encoding];
         let options =
@@ -173,7 +173,7 @@ impl Attachment {
     fn part(&self) -> MimePart<'_> {
         let kind = self.kind.to_ascii_lowercase();
         let part = match std::str::from_utf8(&self.content) {
-            // Text may be shown as it is; all else keeps its bytes.
+            // Text may be encoded as text; other content keeps its exact bytes.
             Ok(text)
                 if kind.starts_with("text/")
                     && !text.replace("\r\n", "").contains(['\r', '\n']) =>
@@ -183,7 +183,7 @@ impl Attachment {
             _ => MimePart::new(self.kind.as_str(), self.content.as_slice()),
         };
         let part = part.attachment(self.name.as_str());
-        // RFC 2046 section 5.2.1 allows a message inside no encoding.
+        // RFC 2046 section 5.2.1 forbids to encode an attached message.
         if kind.starts_with("message/") {
             return part.transfer_encoding(if self.content.is_ascii() { "7bit" } else { "8bit" });
         }
@@ -191,7 +191,7 @@ impl Attachment {
     }
 }
 
-/// The date of this moment, as messages have it.
+/// The current time, in the format of the Date header.
 #[cfg(feature = "script")]
 pub(crate) fn now() -> String {
     mail_builder::headers::date::Date::now().to_rfc822()
@@ -204,7 +204,7 @@ pub(crate) fn unique_id() -> String {
     format!("{mark}.{OURS}@localhost")
 }
 
-/// 16 hex digits of the SHA-256 of these parts, each with its length.
+/// 16 hexadecimal digits of the SHA-256 of these parts, each preceded by its length.
 fn mark_of(parts: impl Iterator<Item = Vec<u8>>) -> String {
     let mut hash = Sha256::new();
     for part in parts {
@@ -215,7 +215,7 @@ fn mark_of(parts: impl Iterator<Item = Vec<u8>>) -> String {
     format!("{:016x}", u64::from_be_bytes(start))
 }
 
-/// The names that the builder has to recognize, in its way of writing them.
+/// The name as the message builder writes it, if the builder has to recognise it.
 fn canonical(name: &str) -> &str {
     ["Date", "Message-ID", "MIME-Version"]
         .into_iter()

@@ -1,13 +1,13 @@
-//! Whether what was delivered is what was sent.
+//! Compares a delivered message with the one that was sent.
 
 use crate::error::{Error, Kind, Result};
 use crate::proto::chomp;
 use crate::visible;
 
-/// How much of a line an error shows.
+/// The number of bytes of a line that an error shows.
 const SHOWN: usize = 200;
 
-/// The headers that every server on the way may add, also where the message has some already.
+/// The headers that every server on the way may add, even if the message has some already.
 const TRACE: [&str; 8] = [
     "Received",
     "Return-Path",
@@ -19,13 +19,13 @@ const TRACE: [&str; 8] = [
     "DKIM-Signature",
 ];
 
-/// Makes sure that a message is the one that was sent, byte for byte, except headers that servers
-/// have added in front of it (RFC 5321 section 4.4); gives those back.
+/// Checks that a message is the one that was sent, byte for byte, except for headers that servers
+/// have added at the beginning (RFC 5321 section 4.4). Returns the added headers.
 ///
 /// # Errors
-/// An assertion that shows the first difference: another line, a missing end, more after the end,
-/// something in front that is no header, or a header in front that the message had itself (trace
-/// headers and `X-...` aside).
+/// An assertion that shows the first difference: a different line, a missing end, more text after
+/// the end, something at the beginning that is no header, or an added header that the message had
+/// already (except trace headers, `ARC-...` and `X-...`).
 pub fn delivered<'a>(fetched: &'a [u8], sent: &[u8]) -> Result<&'a [u8]> {
     let added = match fetched.len().checked_sub(sent.len()) {
         Some(start) if fetched.ends_with(sent) => &fetched[..start],
@@ -61,12 +61,12 @@ fn shown(line: &[u8]) -> String {
     visible::excerpt(chomp(line), SHOWN)
 }
 
-/// A line as it was, its end too, if there is one.
+/// A line as it was, including its line end.
 fn shown_whole(line: Option<&&[u8]>) -> String {
     line.map_or_else(|| "the end of the message".to_owned(), |line| visible::excerpt(line, SHOWN))
 }
 
-/// The name of the header that the line begins, if it does (RFC 5322 section 3.6.8).
+/// The name of the header that begins in this line, if one does (RFC 5322 section 3.6.8).
 fn name(line: &[u8]) -> Option<&[u8]> {
     let colon = memchr::memchr(b':', line)?;
     let name = line[..colon].trim_ascii_end();
@@ -74,7 +74,7 @@ fn name(line: &[u8]) -> Option<&[u8]> {
         .then_some(name)
 }
 
-/// Whether servers have headers of that name for themselves.
+/// Whether servers may add headers with this name.
 fn is_own(name: &[u8]) -> bool {
     let starts = |prefix: &[u8]| {
         name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
@@ -84,14 +84,14 @@ fn is_own(name: &[u8]) -> bool {
         || TRACE.iter().any(|trace| name.eq_ignore_ascii_case(trace.as_bytes()))
 }
 
-/// Whether the message has a header of that name.
+/// Whether the message has a header with this name.
 fn has(message: &[u8], wanted: &[u8]) -> bool {
     let header =
         message.split_inclusive(|byte| *byte == b'\n').take_while(|line| !chomp(line).is_empty());
     header.filter_map(name).any(|name| name.eq_ignore_ascii_case(wanted))
 }
 
-/// Where the first difference is.
+/// The error that shows the first difference.
 fn difference(fetched: &[u8], sent: &[u8]) -> Error {
     let sent: Vec<_> = sent.split_inclusive(|byte| *byte == b'\n').collect();
     let fetched: Vec<_> = fetched.split_inclusive(|byte| *byte == b'\n').collect();

@@ -1,10 +1,10 @@
-//! Mailboxes as one file (RFC 4155).
+//! Reads mailboxes in one file (RFC 4155).
 
 use crate::error::{Error, Result};
 use crate::proto::chomp;
 use crate::visible;
 
-/// The messages of an mbox file, each with CRLF at its line ends.
+/// The messages of an mbox file, with CRLF at all line ends.
 ///
 /// ```
 /// use mailexpect::message::mbox;
@@ -38,14 +38,14 @@ pub fn mbox(bytes: &[u8]) -> Result<Vec<Vec<u8>>> {
     Ok(mails)
 }
 
-/// A line without the `>` that tells it from one between messages.
+/// A line without the `>` that distinguishes it from the `From ` line between messages.
 fn unquoted(line: &[u8]) -> &[u8] {
     let quotes = line.iter().take_while(|byte| **byte == b'>').count();
     if quotes > 0 && line[quotes..].starts_with(b"From ") { &line[1..] } else { line }
 }
 
-/// Takes off the empty line that ends a message in the file, unless it is the one behind a header
-/// without a body.
+/// Removes the empty line that ends a message in the file, unless that line ends a header without a
+/// body.
 fn without_blank(mail: &mut Vec<u8>) {
     let has_body = mail.windows(4).position(|end| end == b"\r\n\r\n");
     if has_body.is_some_and(|end| end + 4 < mail.len()) && mail.ends_with(b"\r\n\r\n") {

@@ -1,5 +1,5 @@
-//! Messages (RFC 5322, MIME): composing them, reading them, and holding what was delivered against
-//! what was sent.
+//! Messages (RFC 5322, MIME): composes them, reads them, and compares a delivered message with the
+//! one that was sent.
 //!
 //! ```
 //! use mailexpect::message::{Draft, delivered, parse};

@@ -1,4 +1,4 @@
-//! Reading.
+//! Reads messages.
 
 use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::charsets::map::charset_decoder;
@@ -9,11 +9,11 @@ use mail_parser::{Addr, HeaderName, MessageParser, MessagePart, MimeHeaders as _
 use super::Attachment;
 use crate::error::{Error, Kind, Result};
 
-/// How many parts a message may say that it has: they can nest, and each could have to be searched
-/// to its end.
+/// The maximum number of parts in a message. Parts can be nested, and the parser may have to search
+/// for the end of each.
 const MOST_PARTS: usize = 250;
 
-/// A message that was read.
+/// A message that was read from its bytes.
 ///
 /// ```
 /// let message = mailexpect::message::parse(b"From: Kim <kim@example.com>\r\nSubject: =?utf-8?Q?=C3=BC?=\r\n\r\nHi\r\n")?;
@@ -25,26 +25,26 @@ const MOST_PARTS: usize = 250;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Parsed {
-    /// The headers in their order, with their values unfolded and decoded (RFC 2047).
+    /// The headers in order, with their values unfolded and decoded (RFC 2047).
     pub headers: Vec<(String, String)>,
     /// The authors: `kim@example.com` or `Kim <kim@example.com>`.
     pub from: Vec<String>,
-    /// Those it is for.
+    /// The recipients.
     pub to: Vec<String>,
-    /// Those who get a copy.
+    /// The recipients of a copy.
     pub cc: Vec<String>,
     /// The first part of the body that is plain text, decoded.
     pub text: Option<String>,
     /// The first part of the body that is HTML, decoded.
     pub html: Option<String>,
-    /// What is attached, decoded.
+    /// The attachments, decoded.
     pub attachments: Vec<Attachment>,
 }
 
-/// Reads a message. Whatever bytes it is, there is something to be had of them.
+/// Reads a message. Any bytes give a result, even if they are no proper message.
 ///
 /// # Errors
-/// Malformed where it has more parts than any message that is meant to be read.
+/// Malformed if the message has more parts than any message meant for reading.
 pub fn parse(bytes: &[u8]) -> Result<Parsed> {
     let begins_part = |line: &&[u8]| {
         line.get(..12).is_some_and(|start| start.eq_ignore_ascii_case(b"content-type"))
@@ -56,8 +56,8 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed> {
             .with_expected(format!("at most {MOST_PARTS}"))
             .with_got(parts.to_string()));
     }
-    // The parser would decode messages in messages too, and nest without a bound in them: parts are
-    // decoded here.
+    // The parser would also decode messages within messages, and nest in them without a limit.
+    // Therefore the parts are decoded here.
     let parser = MessageParser::new()
         .with_mime_headers()
         .with_address_headers()
@@ -86,7 +86,7 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed> {
 }
 
 impl Parsed {
-    /// The value of the first header of that name, whatever its case.
+    /// The value of the first header with this name, in any case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
@@ -108,7 +108,7 @@ impl Parsed {
     }
 }
 
-/// What a part holds, without its transfer encoding (RFC 2045 section 6).
+/// The content of a part, decoded from its transfer encoding (RFC 2045 section 6).
 fn content(bytes: &[u8], part: &MessagePart<'_>) -> Vec<u8> {
     let raw = bytes.get(part.offset_body as usize..part.offset_end as usize).unwrap_or_default();
     let decoded = match encoding(bytes, part) {
@@ -118,11 +118,11 @@ fn content(bytes: &[u8], part: &MessagePart<'_>) -> Vec<u8> {
         }
         _ => None,
     };
-    // What is not what its encoding says is given as it came.
+    // Content that does not match its declared encoding is returned as it came.
     decoded.unwrap_or_else(|| raw.to_vec())
 }
 
-/// What the part says of its transfer encoding.
+/// The transfer encoding that the part declares.
 fn encoding<'a>(bytes: &'a [u8], part: &MessagePart<'_>) -> Option<&'a [u8]> {
     let header = bytes.get(part.offset_header as usize..part.offset_body as usize)?;
     header.split(|byte| *byte == b'\n').find_map(|line| {
@@ -133,7 +133,7 @@ fn encoding<'a>(bytes: &'a [u8], part: &MessagePart<'_>) -> Option<&'a [u8]> {
     })
 }
 
-/// The same as text, in the part's charset.
+/// The content of a part as text, decoded from the part's charset.
 fn text(bytes: &[u8], part: &MessagePart<'_>) -> String {
     let content = content(bytes, part);
     let charset = part.content_type().and_then(|kind| kind.attribute("charset"));
@@ -169,7 +169,7 @@ fn addresses<'a>(lists: impl Iterator<Item = &'a mail_parser::Address<'a>>) -> V
     lists.flat_map(|list| list.iter().map(named).collect::<Vec<_>>()).collect()
 }
 
-/// A header's value as text.
+/// A header's value as text, unfolded and decoded.
 fn unfolded(value: &[u8]) -> String {
     let line = [value.trim_ascii(), b"\r\n"].concat();
     let value = MessageStream::new(&line).parse_unstructured();

@@ -1,17 +1,17 @@
-//! Whether a message is like a template of it.
+//! Compares a message with a template.
 
 use super::{Parsed, parse};
 use crate::error::{Error, Kind, Result};
 use crate::proto::chomp;
 use crate::visible;
 
-/// How much of a line an error shows.
+/// The number of bytes of a line that an error shows.
 const SHOWN: usize = 200;
 
-/// Makes sure that a message is like a template. Each header of the template has to be there, in
-/// any order, with its value unfolded; `*` in a value stands for any run of characters. The body
-/// has to be the same line by line; a line `*` stands for any run of lines. Headers that the
-/// template does not have may be there.
+/// Checks that a message matches a template. The message must have each header of the template, in
+/// any order, with the same unfolded value; `*` in a value matches any run of characters. The body
+/// must be equal line by line; a line `*` matches any run of lines. The message may have other
+/// headers as well.
 ///
 /// ```
 /// use mailexpect::message::resembles;
@@ -34,7 +34,7 @@ pub fn resembles(message: &[u8], template: &[u8]) -> Result<()> {
     body(&lines(message_body), &lines(template_body))
 }
 
-/// What stands before the first empty line, and after it.
+/// The text before the first empty line, and the text after it.
 fn halves(message: &[u8]) -> (&[u8], &[u8]) {
     let mut start = 0;
     for line in message.split_inclusive(|byte| *byte == b'\n') {
@@ -72,7 +72,7 @@ fn header(came: &Parsed, name: &str, wanted: &str) -> Result<()> {
     Err(differs(&why).with_expected(format!("{name}: {wanted}")).with_got(got))
 }
 
-/// Whether a text is like a pattern in which `*` stands for any run of characters.
+/// Whether a text matches a pattern in which `*` matches any run of characters.
 fn is_like(text: &str, pattern: &str) -> bool {
     let is_any = |byte: &u8| *byte == b'*';
     let same = |text: &u8, pattern: &u8| text == pattern;
@@ -91,8 +91,8 @@ fn body(came: &[&[u8]], wanted: &[&[u8]]) -> Result<()> {
     Err(error.with_expected(shown(wanted.get(pattern))).with_got(shown(came.get(line))))
 }
 
-/// Matches all items with all patterns, some of which stand for any run of items. What fails is
-/// the place that was come to farthest.
+/// Matches all items with all patterns; some patterns match any run of items. On failure, returns
+/// the item and the pattern that were reached farthest.
 fn matched<T, P>(
     items: &[T],
     patterns: &[P],
@@ -101,7 +101,7 @@ fn matched<T, P>(
 ) -> Result<(), (usize, usize)> {
     let (mut item, mut pattern) = (0, 0);
     let mut farthest = (0, 0);
-    // The last pattern for any run, and up to where it has taken items.
+    // The last pattern for any run, and the item up to which it has matched.
     let mut any = None;
     while item < items.len() || pattern < patterns.len() {
         if item >= farthest.0 {

@@ -36,7 +36,7 @@ pub struct Opened {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Encrypted {
-    /// How long the handshake took.
+    /// The duration of the handshake.
     pub handshake: Duration,
     /// The version: `1.2` or `1.3`.
     pub version: String,

@@ -1,4 +1,5 @@
-//! ANONYMOUS (RFC 4505): nobody, with a trace to be found by, such as an address.
+//! ANONYMOUS (RFC 4505): no identity, only a trace by which the user can be found, such as an
+//! address.
 
 use super::{Credentials, Mechanism, Opening, Place, overdue};
 use crate::error::Result;

@@ -1,4 +1,4 @@
-//! CRAM-MD5 (RFC 2195): the challenge, signed by HMAC-MD5 with the password.
+//! CRAM-MD5 (RFC 2195): the client signs the challenge by HMAC-MD5 with the password.
 
 use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -21,14 +21,14 @@ pub(super) fn begin(credentials: &Credentials, _: &Place) -> Result<Box<dyn Mech
     }))
 }
 
-/// The signature of a challenge, in hexadecimal digits.
+/// The signature of a challenge, in hexadecimal.
 pub(crate) fn digest(challenge: &[u8], password: &[u8]) -> String {
     let mut mac = Hmac::<Md5>::new_from_slice(password).expect("HMAC takes keys of any length");
     mac.update(challenge);
     HEXLOWER.encode(&mac.finalize().into_bytes())
 }
 
-/// The digest of APOP (RFC 1939 section 7), in hexadecimal digits.
+/// The digest of APOP (RFC 1939 section 7), in hexadecimal.
 pub(crate) fn apop_digest(timestamp: &[u8], password: &[u8]) -> String {
     HEXLOWER.encode(&Md5::new_with_prefix(timestamp).chain_update(password).finalize())
 }

@@ -1,4 +1,4 @@
-//! Who somebody is, and how that is to be proved.
+//! Credentials: the identity to prove, and how to prove it.
 
 use std::fmt;
 
@@ -6,10 +6,11 @@ use zeroize::Zeroizing;
 
 use super::Needs;
 
-/// What is proved to a server, and how: for [`Session::auth`](crate::Session::auth).
+/// The identity to prove to a server and how to prove it, for
+/// [`Session::auth`](crate::Session::auth).
 ///
-/// A user and a password are enough; the strongest mechanism that the server advertised is used
-/// then. A mechanism that is named is used whatever the server advertised.
+/// A user and a password are enough: then the strongest mechanism that the server advertised is
+/// used. A mechanism set by name is used whatever the server advertised.
 ///
 /// ```
 /// use mailexpect::Credentials;
@@ -18,7 +19,7 @@ use super::Needs;
 /// let forced = Credentials::new("hoge@example.com", "pppwww").mechanism("CRAM-MD5");
 /// let token = Credentials::token("hoge@example.com", "eyJhbGciOiJIUzI1NiJ9").mechanism("XOAUTH2");
 /// let certificate = Credentials::external("");
-/// // What is secret is not shown.
+/// // Secrets are not shown.
 /// assert!(!format!("{strongest:?} {token:?}").contains("pppwww"));
 /// ```
 #[derive(Clone, Debug)]
@@ -36,7 +37,7 @@ pub struct Credentials {
     pub(crate) realm: Option<String>,
 }
 
-/// What nobody may see, not even in a debugger's print; zeroed when it is dropped.
+/// A secret. Its debug form does not show it, and it is zeroed when it is dropped.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Hidden(Zeroizing<String>);
 
@@ -84,62 +85,63 @@ impl Credentials {
         Self::of(user, token, Needs::Token)
     }
 
-    /// Whoever the server knows us to be by other means, such as a client certificate (EXTERNAL),
-    /// acting for that identity; for our own where it is empty.
+    /// No secret: the server identifies the client by other means, such as a client certificate
+    /// (EXTERNAL). `authzid` is the identity to act for; if it is empty, that is the client's own.
     pub fn external(authzid: impl Into<String>) -> Self {
         Self::of("", "", Needs::Nothing).mechanism("EXTERNAL").authzid(authzid)
     }
 
-    /// Nobody, with a trace to be found by: an address, or any text (ANONYMOUS).
+    /// No identity: only a trace by which the user can be found, such as an address or any text
+    /// (ANONYMOUS).
     pub fn anonymous(trace: impl Into<String>) -> Self {
         Self::of(trace, "", Needs::Nothing).mechanism("ANONYMOUS")
     }
 
-    /// The mechanism to use, whether the server advertised it or not.
+    /// Sets the mechanism to use, whether the server advertised it or not.
     pub fn mechanism(mut self, name: impl Into<String>) -> Self {
         self.mechanism = Some(name.into());
         self
     }
 
-    /// The identity to act for, if that is another than the user's own.
+    /// Sets the identity to act for, if it is not the user's own.
     pub fn authzid(mut self, identity: impl Into<String>) -> Self {
         self.authzid = identity.into();
         self
     }
 
-    /// Whether the first message goes with the command. Unless set, it does where the mechanism and
-    /// the protocol foresee it.
+    /// Sets whether the first message is sent with the command. By default it is if the mechanism
+    /// and the protocol allow it.
     pub fn initial(mut self, initial: bool) -> Self {
         self.initial = Some(initial);
         self
     }
 
-    /// Cancels the exchange: `*` is the answer to the first challenge.
+    /// Cancels the exchange: the client answers the first challenge with `*`.
     pub fn cancel(mut self) -> Self {
         self.cancel = true;
         self
     }
 
-    /// The client's nonce of SCRAM and DIGEST-MD5, random unless set: a dialogue that must be the
-    /// same each time sets it.
+    /// Sets the client's nonce of SCRAM and DIGEST-MD5, which is random by default. A dialogue that
+    /// must be the same in every run sets it.
     pub fn nonce(mut self, nonce: impl Into<String>) -> Self {
         self.nonce = Some(nonce.into());
         self
     }
 
-    /// The server's name as DIGEST-MD5 and OAUTHBEARER say it, that of the URL unless set.
+    /// Sets the server's name in DIGEST-MD5 and OAUTHBEARER; by default it is the host of the URL.
     pub fn host(mut self, host: impl Into<String>) -> Self {
         self.host = Some(host.into());
         self
     }
 
-    /// The realm of DIGEST-MD5, the server's first unless set.
+    /// Sets the realm of DIGEST-MD5; by default it is the first one that the server offers.
     pub fn realm(mut self, realm: impl Into<String>) -> Self {
         self.realm = Some(realm.into());
         self
     }
 
-    /// What they are enough for.
+    /// The kind of these credentials.
     pub(super) fn have(&self) -> Needs {
         self.have
     }

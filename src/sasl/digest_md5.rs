@@ -1,5 +1,5 @@
-//! DIGEST-MD5 (RFC 2831), with authentication alone (`qop=auth`): both sides prove that they know
-//! the password.
+//! DIGEST-MD5 (RFC 2831), for authentication only (`qop=auth`): both sides prove that they know the
+//! password.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -25,9 +25,9 @@ struct DigestMd5 {
 #[derive(Debug)]
 enum Stage {
     Challenge,
-    /// The server has to prove itself by this.
+    /// The client has responded; the server has to prove itself with this value.
     Proof(String),
-    /// What came was not believed, or not understood.
+    /// A challenge was wrong or could not be read.
     Broken,
     Done,
 }
@@ -78,7 +78,8 @@ impl Mechanism for DigestMd5 {
 }
 
 impl DigestMd5 {
-    /// The response (section 2.1.2), and what the server has to prove itself by (section 2.1.3).
+    /// The response (section 2.1.2), and the value with which the server has to prove itself
+    /// (section 2.1.3).
     fn answer(&self, challenge: &[u8]) -> Result<(String, String)> {
         let wanted = "directives with a nonce (RFC 2831, 2.1.1)";
         let directives = directives(challenge).ok_or_else(|| {
@@ -142,7 +143,7 @@ impl DigestMd5 {
         HEXLOWER.encode(&hash(&parts))
     }
 
-    /// The response value, of an A2 that starts like this.
+    /// The response value, for an A2 that begins with `start`.
     fn sign(&self, secret: &str, nonce: &str, start: &str) -> String {
         let what = HEXLOWER.encode(&hash(&[start.as_bytes(), b":", self.uri.as_bytes()]));
         let signed = format!("{secret}:{nonce}:00000001:{}:auth:{what}", self.cnonce);
@@ -150,7 +151,7 @@ impl DigestMd5 {
     }
 }
 
-/// Holds the server to its proof, `rspauth`.
+/// Checks the server's proof, `rspauth`.
 fn verify(challenge: &[u8], proof: &str) -> Result<()> {
     let directives = directives(challenge).unwrap_or_default();
     let Some((_, said)) = directives.iter().find(|(name, _)| name == "rspauth") else {
@@ -172,8 +173,8 @@ fn verify(challenge: &[u8], proof: &str) -> Result<()> {
     .with_got(format!("rspauth={}", crate::visible::excerpt(said.as_bytes(), 100))))
 }
 
-/// The directives `name=value, name="value"`, names in lower case; nothing if it is no list of
-/// these.
+/// The directives `name=value, name="value"`, with names in lower case; `None` if the text is not a
+/// list of directives.
 fn directives(text: &[u8]) -> Option<Vec<(String, String)>> {
     let mut rest = text.trim_ascii();
     let mut found = Vec::new();
@@ -194,7 +195,7 @@ fn directives(text: &[u8]) -> Option<Vec<(String, String)>> {
     Some(found)
 }
 
-/// A value, quoted or not, and what stands after it.
+/// A value, quoted or not, and the text after it.
 fn value(text: &[u8]) -> Option<(String, &[u8])> {
     let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let Some(text) = text.strip_prefix(b"\"") else {
@@ -204,13 +205,13 @@ fn value(text: &[u8]) -> Option<(String, &[u8])> {
     quoted::read(text).map(|(value, rest)| (lossy(&value), rest))
 }
 
-/// As a quoted string.
+/// The text as a quoted string.
 fn quoted(text: &str) -> String {
     String::from_utf8_lossy(&quoted::write(text.as_bytes())).into_owned()
 }
 
-/// In ISO 8859-1 where that has all its characters, as section 2.1.2.1 wants it before hashing;
-/// else in UTF-8.
+/// The text in ISO 8859-1 if that has all its characters, as section 2.1.2.1 requires before
+/// hashing, otherwise in UTF-8.
 fn latin(text: &str) -> Cow<'_, [u8]> {
     let bytes: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
     bytes.map_or(Cow::Borrowed(text.as_bytes()), Cow::Owned)
@@ -228,16 +229,17 @@ pub(super) fn challenge(nonce: &str) -> String {
     format!("realm=\"localhost\",nonce=\"{nonce}\",qop=\"auth\",algorithm=md5-sess,charset=utf-8")
 }
 
-/// What a server finds in a client's response.
+/// The content of a client's response, checked by a server.
 pub(super) struct Checked {
     pub(super) user: String,
-    /// The client knows the user's password.
+    /// Whether the client knows the user's password.
     pub(super) is_proved: bool,
-    /// By which the server proves that it knows it, too.
+    /// The value with which the server proves that it knows the password, too.
     pub(super) proof: String,
 }
 
-/// Checks a response to the challenge with this nonce (RFC 2831 section 2.1.2); `None` if it is none.
+/// Checks a response to the challenge with this nonce (RFC 2831 section 2.1.2); `None` if the
+/// message is not such a response.
 pub(super) fn check(
     response: &[u8],
     nonce: &str,

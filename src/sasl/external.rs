@@ -1,5 +1,5 @@
-//! EXTERNAL (RFC 4422 appendix A): the server knows us by other means, such as a client
-//! certificate; what is said is only whom to act for.
+//! EXTERNAL (RFC 4422 appendix A): the server identifies the client by other means, such as a
+//! client certificate. The message holds only the identity to act for.
 
 use super::{Credentials, Mechanism, Opening, Place, overdue};
 use crate::error::Result;

@@ -1,17 +1,17 @@
-//! LOGIN, which no RFC defines: the server asks for the user name and for the password, and the
-//! wording of its prompts is its own.
+//! LOGIN, which no RFC defines: the server asks for the user name and for the password, with
+//! prompts in its own words.
 
 use super::{Credentials, Hidden, Mechanism, Opening, Place, overdue};
 use crate::error::Result;
 use crate::secrets::{Asked, asked_for};
 
-/// How often the user name is said: a server may ask for it although it came with the command.
+/// How often the user name is sent: a server may ask for it although it came with the command.
 const MOST_USERS: usize = 3;
 
 #[derive(Debug)]
 struct Login {
     user: String,
-    /// How often it was said.
+    /// The number of times that the user name was sent.
     users: usize,
     password: Option<Hidden>,
 }
@@ -30,8 +30,8 @@ impl Mechanism for Login {
         Opening::Either
     }
 
-    /// What the prompt asks for: a password never goes to one that asks for the user. A prompt that
-    /// does not say is answered in the usual order.
+    /// Answers what the prompt asks for: a prompt for the user never gets the password. A prompt
+    /// that does not say is answered in the usual order.
     fn respond(&mut self, challenge: &[u8]) -> Result<Vec<u8>> {
         let wants_user = match asked_for(challenge) {
             Some(asked) => asked == Asked::User,

@@ -1,5 +1,5 @@
-//! SASL (RFC 4422), the client's side: a file for each mechanism. Pure: messages in, messages out;
-//! base64 and the framing of protocols are for the session.
+//! SASL (RFC 4422), the client's side, with a file for each mechanism. This code does no I/O: it
+//! turns messages into messages. The session does base64 and the framing of each protocol.
 
 mod anonymous;
 mod cram_md5;
@@ -28,40 +28,40 @@ use credentials::Hidden;
 
 /// One exchange, from the client's side.
 pub(crate) trait Mechanism: fmt::Debug + Send {
-    /// Who may speak first.
+    /// Which side may send the first message.
     fn opening(&self) -> Opening;
 
-    /// The answer to a challenge. If the client speaks first, the challenge before its first
-    /// message is empty.
+    /// The answer to a challenge. If the client sends the first message, the challenge before it is
+    /// empty.
     ///
     /// # Errors
-    /// Malformed where the challenge cannot be read; unexpected where it proves to be from somebody
-    /// else than it says.
+    /// Malformed if the challenge cannot be read; unexpected if the challenge shows that the server
+    /// is not the one it claims to be.
     fn respond(&mut self, challenge: &[u8]) -> Result<Vec<u8>>;
 
-    /// Whether all has been said, and the server has proved itself where the mechanism has it do
-    /// that: it may now say success.
+    /// Whether the exchange is complete, including the server's proof of itself if the mechanism
+    /// has one: the server may now report success.
     fn is_done(&self) -> bool;
 
-    /// What the server will prove itself by, once that is known. Who overhears it can try passwords
-    /// against it.
+    /// The server's expected proof of itself, once it is known. It is kept from transcripts,
+    /// because anybody who reads it can try passwords against it.
     fn proof(&self) -> Option<&str> {
         None
     }
 }
 
-/// Who may speak first in an exchange.
+/// Which side may send the first message of an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Opening {
     /// The client.
     Client,
-    /// The server, but the client can do without its first challenge.
+    /// The server, but the client may also begin without its first challenge.
     Either,
     /// The server.
     Server,
 }
 
-/// What a mechanism needs to know of where it is spoken.
+/// The service that an exchange is with.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     /// The service's name as registered for GSSAPI: `smtp`, `imap`, `pop`, `sieve`.
@@ -70,15 +70,15 @@ pub(crate) struct Place {
     pub(crate) port: Option<u16>,
 }
 
-/// A mechanism that is known.
+/// A mechanism that is implemented.
 pub(crate) struct Known {
     pub(crate) name: &'static str,
-    /// What has to be given for it to be chosen unasked.
+    /// The kind of credentials for which the mechanism is chosen automatically.
     needs: Needs,
     begin: fn(&Credentials, &Place) -> Result<Box<dyn Mechanism>>,
 }
 
-/// What somebody proves to be.
+/// The kinds of credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Needs {
     Password,
@@ -86,7 +86,7 @@ enum Needs {
     Nothing,
 }
 
-/// All that are known, the strongest first.
+/// All implemented mechanisms, the strongest first.
 pub(crate) static MECHANISMS: [Known; 10] = [
     Known { name: "SCRAM-SHA-256", needs: Needs::Password, begin: scram::sha_256 },
     Known { name: "SCRAM-SHA-1", needs: Needs::Password, begin: scram::sha_1 },
@@ -101,18 +101,18 @@ pub(crate) static MECHANISMS: [Known; 10] = [
 ];
 
 impl Known {
-    /// The mechanism of that name, in upper or lower case.
+    /// The mechanism with this name, in any case.
     pub(crate) fn find(name: &str) -> Option<&'static Self> {
         MECHANISMS.iter().find(|known| known.name.eq_ignore_ascii_case(name))
     }
 
-    /// Whether a name is that of a mechanism which proves nothing, and so has no secret.
+    /// Whether the name is that of a mechanism without a proof, which therefore has no secret.
     #[cfg(feature = "script")]
     pub(crate) fn takes_no_secret(name: &str) -> bool {
         Self::find(name).is_some_and(|known| known.needs == Needs::Nothing)
     }
 
-    /// Whether a name is a slip in that of a mechanism.
+    /// Whether the name is probably a misspelt mechanism.
     #[cfg(feature = "script")]
     pub(crate) fn is_near(name: &str) -> bool {
         crate::suggest::nearest(
@@ -122,12 +122,12 @@ impl Known {
         .is_some()
     }
 
-    /// The mechanism that was asked for by name.
+    /// The mechanism with this name.
     pub(crate) fn named(name: &str) -> Result<&'static Self> {
         Self::find(name).ok_or_else(|| unknown(name))
     }
 
-    /// The strongest of those that a server has and that the credentials are enough for.
+    /// The strongest mechanism that the server offers and that these credentials are for.
     pub(crate) fn strongest(
         credentials: &Credentials,
         offered: &[impl AsRef<str>],
@@ -177,14 +177,14 @@ fn unknown(name: &str) -> Error {
     ))
 }
 
-/// A challenge that cannot be answered, and what was wanted.
+/// The error for a challenge that cannot be answered, and what was expected.
 fn unreadable(challenge: &[u8], why: impl Into<String>, wanted: &str) -> Error {
     let shown = crate::visible::excerpt(challenge, 500);
     let got = if challenge.is_empty() { "an empty challenge".to_owned() } else { shown };
     Error::new(Kind::Malformed, why).with_expected(wanted).with_got(got)
 }
 
-/// A challenge after the last one.
+/// The error for a challenge after the last one.
 fn overdue(challenge: &[u8], name: &str) -> Error {
     unreadable(
         challenge,

@@ -1,11 +1,11 @@
-//! The client's share of what makes an exchange unlike all others.
+//! The client's nonce, which makes an exchange differ from all others.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 use super::Credentials;
 use crate::error::{Error, Kind, Result};
 
-/// The nonce that was given, or a random one of 144 bits.
+/// The nonce given in the credentials, or a random one of 144 bits.
 pub(super) fn nonce(credentials: &Credentials) -> Result<String> {
     credentials.nonce.clone().map_or_else(random, Ok)
 }

@@ -1,13 +1,13 @@
-//! OAUTHBEARER (RFC 7628): a bearer token, with whom to act for and the server that is meant. Where
-//! it fails, the server says why in JSON first, and says no once that was answered with a lone 0x01
-//! (section 3.2.3).
+//! OAUTHBEARER (RFC 7628): a bearer token, with the identity to act for and the server's name. If
+//! the token fails, the server first gives the reason in JSON, and refuses after the client has
+//! answered with a single 0x01 (section 3.2.3).
 
 use super::{Credentials, Hidden, Mechanism, Opening, Place, overdue, scram};
 use crate::error::Result;
 
 #[derive(Debug)]
 struct Oauthbearer {
-    /// The one message, until it is sent.
+    /// The client's only message, until it is sent.
     message: Option<Hidden>,
     told_why: bool,
 }

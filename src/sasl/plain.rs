@@ -5,7 +5,7 @@ use crate::error::Result;
 
 #[derive(Debug)]
 struct Plain {
-    /// The one message, until it is sent.
+    /// The client's only message, until it is sent.
     message: Option<Hidden>,
 }
 

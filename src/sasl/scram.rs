@@ -1,5 +1,5 @@
 //! SCRAM-SHA-1 (RFC 5802) and SCRAM-SHA-256 (RFC 7677), without channel binding: both sides prove
-//! that they know the password, and neither says it.
+//! that they know the password without sending it.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use hmac::{Hmac, KeyInit, Mac};
@@ -9,10 +9,11 @@ use sha2::{Digest as _, Sha256};
 use super::{Credentials, Hidden, Mechanism, Opening, Place, nonce, overdue, unreadable};
 use crate::error::{Error, Kind, Result};
 
-/// More rounds than servers ask for; more would keep the machine busy for the server's amusement.
+/// The maximum number of rounds, above what servers ask for. A hostile server could keep the
+/// machine busy with more.
 const MOST_ROUNDS: u32 = 1_000_000;
 
-/// The hash that a mechanism of the family is named after.
+/// The hash function of a SCRAM mechanism.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hash {
     Sha1,
@@ -50,14 +51,15 @@ fn mac<M: Mac + KeyInit>(key: &[u8], data: &str) -> Vec<u8> {
     mac.finalize().into_bytes().to_vec()
 }
 
-/// What both sides prove themselves by, in base64.
+/// The proofs of both sides, in base64.
 pub(crate) struct Proofs {
     pub(crate) client: String,
     pub(crate) server: String,
 }
 
 impl Proofs {
-    /// Of a password, for the messages of an exchange, joined by commas (RFC 5802 section 3).
+    /// The proofs for a password and the messages of an exchange, joined by commas (RFC 5802
+    /// section 3).
     pub(crate) fn new(
         hash: Hash,
         password: &[u8],
@@ -77,9 +79,10 @@ impl Proofs {
 #[derive(Debug)]
 struct Scram {
     hash: Hash,
-    /// The header that says whom to act for, and that there is no channel binding.
+    /// The GS2 header, which gives the identity to act for and says that there is no channel
+    /// binding.
     header: String,
-    /// The first message after that header.
+    /// The first message after the GS2 header.
     first: String,
     nonce: String,
     password: Hidden,
@@ -90,9 +93,9 @@ struct Scram {
 enum Stage {
     First,
     Challenge,
-    /// The server has to prove itself by this.
+    /// The client has sent its proof; the server has to prove itself with this value.
     Proof(String),
-    /// The server has said no in its last message.
+    /// The server has refused in its last message.
     Refused,
     Done,
 }
@@ -122,13 +125,13 @@ pub(super) fn header(authzid: &str) -> String {
     if authzid.is_empty() { "n,,".to_owned() } else { format!("n,a={},", name(authzid)) }
 }
 
-/// A name in which nothing can be taken for syntax.
+/// A name in which `=` and `,` are escaped, so that no character is taken for syntax.
 fn name(name: &str) -> String {
     name.replace('=', "=3D").replace(',', "=2C")
 }
 
-/// Text prepared by SASLprep (RFC 4013). What that forbids stays as it is: a server is there to be
-/// told what it may not like.
+/// The text prepared by SASLprep (RFC 4013). A text that SASLprep forbids is left unchanged, so
+/// that a script can send it to a server and see the reply.
 pub(super) fn prepared(text: &str) -> String {
     stringprep::saslprep(text).map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned)
 }
@@ -172,7 +175,7 @@ impl Mechanism for Scram {
 }
 
 impl Scram {
-    /// The last message, and what the server has to prove itself by.
+    /// The client's last message, and the value with which the server has to prove itself.
     fn prove(&self, challenge: &[u8]) -> Result<(String, String)> {
         let Terms { text, nonce, salt, rounds } = self.terms(challenge)?;
         let last = format!("c={},r={nonce}", BASE64_STANDARD.encode(&self.header));
@@ -227,7 +230,7 @@ impl Scram {
     }
 }
 
-/// What the server asks for.
+/// The content of the server's first message.
 struct Terms<'a> {
     text: &'a str,
     nonce: &'a str,
@@ -235,8 +238,8 @@ struct Terms<'a> {
     rounds: u32,
 }
 
-/// Holds the server to its signature; false if it says an error instead, which its verdict will
-/// follow.
+/// Checks the server's signature. Returns false if the server reports an error instead, after which
+/// its verdict follows.
 fn verify(challenge: &[u8], proof: &str) -> Result<bool> {
     let text = String::from_utf8_lossy(challenge);
     let first = text.split(',').next().unwrap_or_default();

@@ -1,4 +1,5 @@
-//! The server's side of every mechanism (RFC 4422): responses in, challenges and a verdict out.
+//! The server's side of every mechanism (RFC 4422): it reads responses and returns challenges and a
+//! verdict.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
@@ -6,22 +7,23 @@ use super::scram::{Hash, Proofs};
 use super::{cram_md5, digest_md5, nonce};
 use crate::error::Result;
 
-/// The salt and the rounds of SCRAM; what they protect is known to the test anyway.
+/// The salt and the rounds of SCRAM. They need not be secure, because the test knows the passwords
+/// anyway.
 const SALT: &[u8] = b"sea salt";
 const ROUNDS: u32 = 4096;
 
-/// Who may log in, and with what.
+/// The users who may log in, and their secrets.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Judge {
     /// Users and their passwords or tokens.
     pub(crate) users: Vec<(String, Password)>,
-    /// What is said whatever the client proves.
+    /// The verdict to give whatever the client proves; `None` to judge by the proof.
     pub(crate) verdict: Option<bool>,
-    /// The server's proof of SCRAM and DIGEST-MD5 is a wrong one.
+    /// Whether the server's proof in SCRAM and DIGEST-MD5 is a wrong one.
     pub(crate) forge: bool,
 }
 
-/// A password, which debug forms do not show.
+/// A password. Its debug form does not show it.
 #[derive(Clone)]
 pub(crate) struct Password(pub(crate) String);
 
@@ -52,11 +54,11 @@ impl Judge {
     }
 }
 
-/// What the server does next.
+/// The server's next step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Move {
     Challenge(Vec<u8>),
-    /// The exchange is over: who logged in, or tried to, and whether that is granted.
+    /// The exchange is over: the user who logged in or tried to, and whether the login is granted.
     Verdict {
         user: String,
         granted: bool,
@@ -65,7 +67,7 @@ pub(crate) enum Move {
     Malformed,
 }
 
-/// One exchange.
+/// One exchange, from the server's side.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     mechanism: String,
@@ -77,7 +79,7 @@ pub(crate) struct Exchange {
 #[derive(Debug)]
 enum Stage {
     Start,
-    /// The name was given, and its password is asked for.
+    /// LOGIN: the user name was given, and the password is asked for.
     Password(String),
     /// SCRAM: the first message of the client after its header, the challenge, the header, and
     /// who the client is.
@@ -87,7 +89,7 @@ enum Stage {
         header: String,
         user: String,
     },
-    /// The last message is out; the client has nothing more to say.
+    /// The server has sent its last message, and the client has nothing more to prove.
     End {
         user: String,
         granted: bool,
@@ -108,7 +110,7 @@ fn refused(user: impl Into<String>) -> Move {
 }
 
 impl Exchange {
-    /// An exchange of a mechanism, or `None` if it is not known.
+    /// Begins an exchange; `None` if the mechanism is unknown.
     pub(crate) fn begin(mechanism: &str, judge: Judge) -> Result<Option<Self>> {
         let mechanism = mechanism.to_ascii_uppercase();
         if !super::MECHANISMS.iter().any(|known| known.name == mechanism) {
@@ -118,7 +120,7 @@ impl Exchange {
         Ok(Some(Self { mechanism, judge, nonce, stage: Stage::Start }))
     }
 
-    /// The challenge that begins the exchange of a client that sent nothing yet.
+    /// The first challenge, for a client that has sent nothing yet.
     pub(crate) fn open(&self) -> Vec<u8> {
         match self.mechanism.as_str() {
             "LOGIN" => b"Username:".to_vec(),
@@ -132,7 +134,7 @@ impl Exchange {
         format!("<{}@localhost>", self.nonce)
     }
 
-    /// The client responds.
+    /// The server's next step after a response.
     pub(crate) fn respond(&mut self, response: &[u8]) -> Move {
         match std::mem::replace(&mut self.stage, Stage::Start) {
             // The client has nothing more to say than that it heard.
@@ -265,7 +267,7 @@ impl Exchange {
         let token = value("auth=").and_then(|auth| auth.split_once(' ')).map(|(_, token)| token);
         let user = name_of(user);
         let admitted = token.is_some_and(|token| {
-            // A client may leave the name to the token.
+            // A client may leave out the name and be identified by the token.
             let by_token = user.is_empty()
                 && self.judge.users.iter().any(|(_, Password(known))| known == token);
             by_token || self.judge.admits(&user, token)
@@ -273,7 +275,8 @@ impl Exchange {
         if self.judge.verdict.unwrap_or(admitted) {
             return Move::Verdict { user, granted: true };
         }
-        // The error is a challenge, which the client answers before it is refused (RFC 7628, 3.2.3).
+        // The error is sent as a challenge, which the client answers before it is refused (RFC
+        // 7628, 3.2.3).
         self.stage = Stage::End { user, granted: false };
         Move::Challenge(br#"{"status":"invalid_token","schemes":"bearer"}"#.to_vec())
     }
@@ -291,8 +294,8 @@ mod tests {
         }
     }
 
-    /// What comes of the client's own side against this one: the server's verdict, and whether the
-    /// client is content.
+    /// Runs an exchange of both sides: returns the server's verdict, and whether the client is
+    /// satisfied.
     fn outcome(known: &Known, judge: Judge, password: &str) -> (Option<bool>, bool) {
         let credentials = Credentials::new("ho=ge,x", password);
         let place = Place { service: "smtp", host: "localhost".into(), port: None };

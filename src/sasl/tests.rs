@@ -1,4 +1,5 @@
-//! The exchanges of the RFCs, octet for octet, and challenges that no honest server sends.
+//! Tests of the exchanges in the RFCs, octet for octet, and of challenges that no honest server
+//! sends.
 
 use super::*;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -21,7 +22,7 @@ fn responses(mechanism: &mut dyn Mechanism, challenges: &[&str]) -> Vec<String> 
     challenges.iter().map(respond).collect()
 }
 
-/// Why the last of these challenges is refused.
+/// The error for the last of these challenges.
 fn refusal(credentials: &Credentials, challenges: &[&str]) -> Error {
     let mut mechanism = begin(credentials);
     let (last, earlier) = challenges.split_last().unwrap();

@@ -1,12 +1,13 @@
-//! XOAUTH2, as Google and Microsoft define it: a user and a bearer token. If it fails, the
-//! server says why in JSON first, and says no once that was answered with an empty line.
+//! XOAUTH2, as Google and Microsoft define it: a user and a bearer token. If the token fails, the
+//! server first gives the reason in JSON, and refuses after the client has answered with an empty
+//! line.
 
 use super::{Credentials, Hidden, Mechanism, Opening, Place, overdue};
 use crate::error::Result;
 
 #[derive(Debug)]
 struct Xoauth2 {
-    /// The one message, until it is sent.
+    /// The client's only message, until it is sent.
     message: Option<Hidden>,
     told_why: bool,
 }

@@ -1,9 +1,11 @@
-//! What is secret in the commands of mail protocols, and in the names of parameters.
+//! Finds the secrets in the commands of mail protocols, and recognises the names of parameters with
+//! secrets.
 
 use std::ops::{Range, RangeInclusive};
 
-/// The verbs that carry secrets; their places among the words of a line; how many words further the
-/// secret is. In IMAP a tag stands before them, or was forgotten.
+/// The verbs that carry secrets; the positions that they may have among the words of a line; the
+/// number of words from the verb to the secret. In IMAP a tag precedes the verb, unless it was
+/// forgotten.
 const CARRIERS: [(&[u8], RangeInclusive<usize>, usize); 5] = [
     (b"AUTH", 0..=0, 2),
     (b"AUTHENTICATE", 0..=1, 2),
@@ -12,9 +14,9 @@ const CARRIERS: [(&[u8], RangeInclusive<usize>, usize); 5] = [
     (b"LOGIN", 0..=1, 2),
 ];
 
-/// The span of a line that the commands of any mail protocol carry secrets in: AUTH and
-/// AUTHENTICATE with a response (after a tag or not), PASS, the digest of APOP, the password of an
-/// IMAP LOGIN. A list of mechanisms, as servers show it, is none.
+/// The secret span in a command of any mail protocol: the response in AUTH and AUTHENTICATE (with
+/// or without a tag), the password of PASS, the digest of APOP, the password of an IMAP LOGIN. A
+/// list of mechanisms, as servers send it, is not secret.
 pub(crate) fn secret_of_command(line: &[u8]) -> Option<Range<usize>> {
     let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let (place, (_, places, further)) =
@@ -45,7 +47,8 @@ pub(crate) fn password_of_url(text: &str) -> Option<Range<usize>> {
     is_url.then_some(start + colon + 1..end)
 }
 
-/// Whether a word is the name of a SASL mechanism, also of one that is not spoken here.
+/// Whether a word is the name of a SASL mechanism, including mechanisms that are not implemented
+/// here.
 pub(super) fn is_mechanism(word: &[u8]) -> bool {
     const NAMES: [&[u8]; 17] = [
         b"PLAIN",
@@ -70,7 +73,8 @@ pub(super) fn is_mechanism(word: &[u8]) -> bool {
     NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
-/// What the name of a secret has among its words, which underscores, digits and capitals part.
+/// The words that mark a name as that of a secret. Underscores, digits and capitals separate the
+/// words of a name.
 #[cfg(feature = "script")]
 pub(crate) const SECRET_WORDS: [&str; 20] = [
     "password",
@@ -95,20 +99,20 @@ pub(crate) const SECRET_WORDS: [&str; 20] = [
     "kennwort",
 ];
 
-/// Whose key is a secret.
+/// The words before `key` that make the key a secret.
 #[cfg(feature = "script")]
 const SECRET_KEYS: [&str; 9] =
     ["api", "private", "access", "auth", "encryption", "master", "session", "shared", "signing"];
 
-/// A word after one of those that says something about the secret, and is none.
+/// Last words of a name that describe something about the secret, so that the value is not secret.
 #[cfg(feature = "script")]
 const ABOUT: [&str; 14] = [
     "type", "url", "uri", "length", "count", "min", "max", "ttl", "lifetime", "expiry", "policy",
     "file", "path", "endpoint",
 ];
 
-/// Whether a parameter of that name holds something that nobody should read over a shoulder:
-/// `smtp_pass`, `pass1`, `userPassword`, `api_key`; not `secretary`, `max_tokens` or `token_url`.
+/// Whether a parameter with this name holds a value that should not be shown: `smtp_pass`, `pass1`,
+/// `userPassword`, `api_key`; not `secretary`, `max_tokens` or `token_url`.
 #[cfg(feature = "script")]
 pub(crate) fn is_secret_name(name: &str) -> bool {
     let words = words(name);
@@ -117,7 +121,7 @@ pub(crate) fn is_secret_name(name: &str) -> bool {
     }
     let is_key = |pair: &[String]| SECRET_KEYS.contains(&pair[0].as_str()) && pair[1] == "key";
     let word = |word: &String| {
-        // `userpassword`, but not `bypass`.
+        // `userpassword` counts, `bypass` does not.
         SECRET_WORDS
             .iter()
             .any(|secret| word == secret || (secret.len() > 4 && word.ends_with(secret)))

@@ -1,14 +1,14 @@
-//! Texts in which single bytes are written as their hexadecimal digits: URLs (`%2B`, RFC 3986
-//! section 2.1) and quoted-printable (`=2B`, and lines that go on after `=`, RFC 2045 section 6.7).
+//! Decodes texts in which single bytes are written in hexadecimal: URLs (`%2B`, RFC 3986 section
+//! 2.1) and quoted-printable (`=2B`, and lines continued after `=`, RFC 2045 section 6.7).
 
 use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-/// The bytes that an encoded text stands for, and where each of them came from.
+/// The bytes of an encoded text, each with its place in the text.
 pub(super) struct Decoded {
     pub(super) bytes: Zeroizing<Vec<u8>>,
-    /// Where each byte stands in the encoded text.
+    /// The place of each byte in the encoded text.
     places: Vec<Range<usize>>,
 }
 
@@ -34,13 +34,14 @@ impl Decoded {
         Self { bytes, places }
     }
 
-    /// The span of the encoded text that a span of the bytes, which is not empty, came from.
+    /// The span of the encoded text for a span of the decoded bytes, which must not be empty.
     pub(super) fn span(&self, span: &Range<usize>) -> Range<usize> {
         self.places[span.start].start..self.places[span.end - 1].end
     }
 }
 
-/// The byte that an escape at the start of the text stands for, if any, and the escape's length.
+/// The byte that an escape at the start of the text stands for, if any, and the length of the
+/// escape.
 fn escape(text: &[u8]) -> Option<(Option<u8>, usize)> {
     let digit = |at: usize| text.get(at).and_then(|byte| char::from(*byte).to_digit(16));
     match text {

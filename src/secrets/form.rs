@@ -1,4 +1,4 @@
-//! The forms that a secret takes on the wire.
+//! The forms in which a secret may be written.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
@@ -8,26 +8,28 @@ use super::grams::{SHARES_AFTER, SHARES_BEFORE};
 use crate::quoted;
 use crate::visible;
 
-/// One form of a secret, to be looked for.
+/// One form of a secret to search for.
 #[derive(Clone)]
 pub(super) struct Form {
     pub(super) bytes: Zeroizing<Vec<u8>>,
-    /// Whether base64 digits beside it hold bits of the secret as well, and bits of its neighbour.
+    /// Whether the base64 digits before and after the form also hold bits of the secret, together
+    /// with bits of the text beside it.
     pub(super) shares: u64,
 }
 
 impl Form {
-    /// As it is.
+    /// The value as it is.
     pub(super) fn plain(value: &[u8]) -> Self {
         Self { bytes: Zeroizing::new(value.to_vec()), shares: 0 }
     }
 
-    /// In a longer text in base64, where it begins so many bytes after a group of three.
+    /// The value within a longer text in base64, beginning `offset` bytes after the start of a
+    /// group of three.
     fn base64(value: &[u8], offset: usize) -> Self {
         let padded = Zeroizing::new([&[0; 2][..offset], value].concat());
         let digits = Zeroizing::new(BASE64_STANDARD_NO_PAD.encode(&padded));
-        // A digit holds six bits, so the first of our own is the second after one byte, and the
-        // third after two.
+        // A base64 digit holds six bits, so the first digit that holds bits of the value only is
+        // the third one after one byte, and the fourth one after two.
         let (first, last) = ([0, 2, 3][offset], padded.len() * 8 / 6);
         let own = &digits.as_bytes()[first.min(last)..last];
         let before = if offset > 0 { SHARES_BEFORE } else { 0 };
@@ -35,21 +37,21 @@ impl Form {
         Self { shares: before | after, ..Self::plain(own) }
     }
 
-    /// In quotes, if that makes a difference.
+    /// The value within a quoted string, if quoting changes it.
     fn quoted(value: &[u8]) -> Option<Self> {
         let escaped = Zeroizing::new(quoted::escaped(value));
         (escaped.as_slice() != value).then(|| Self::plain(&escaped))
     }
 
-    /// With escapes, as transcripts and errors show it. Whether a backslash at the end is doubled
-    /// depends on what follows it.
+    /// The value with escapes, as transcripts and errors show it. The dash keeps a backslash at the
+    /// end from being doubled there: whether it is doubled depends on what follows.
     fn visible(value: &[u8]) -> Option<Self> {
         let shown = Zeroizing::new(visible::escape(&[value, b"-"].concat()));
         let shown = &shown.as_bytes()[..shown.len() - 1];
         (shown != value).then(|| Self::plain(shown))
     }
 
-    /// All forms of a secret, itself first.
+    /// All forms of a secret, the plain one first.
     pub(super) fn all(value: &[u8]) -> impl Iterator<Item = Self> {
         let base64 = (0..3).map(|offset| Self::base64(value, offset));
         // The alphabet for URLs (RFC 4648 section 5).

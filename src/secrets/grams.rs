@@ -1,34 +1,35 @@
-//! An index of runs of six bytes: what parts of secrets are found by, in one pass over the text
-//! however many secrets there are.
+//! An index of runs of six bytes. It finds parts of secrets in one pass over a text, however many
+//! secrets there are.
 
 use std::hash::BuildHasher as _;
 use std::sync::LazyLock;
 
 use zeroize::Zeroizing;
 
-/// How many bytes of a secret give it away: shorter parts are not looked for.
+/// The minimum length of a part of a secret that is searched for. Shorter parts do not reveal the
+/// secret.
 pub(super) const PART: usize = 6;
 
-/// A run of six bytes, in lower case, in the low bits.
+/// The bits that hold a run of six bytes, in lower case.
 const GRAM: u64 = (1 << (8 * PART)) - 1;
-/// The slot is taken.
+/// The bit that marks a slot as taken.
 const TAKEN: u64 = 1 << 63;
 
-/// The run begins a form whose first base64 digit is preceded by one that shares bits with it.
+/// Set if the run begins a form and the base64 digit before it shares bits with the form.
 pub(super) const SHARES_BEFORE: u64 = 1 << 48;
-/// The run ends a form whose last base64 digit is followed by one that shares bits with it.
+/// Set if the run ends a form and the base64 digit after it shares bits with the form.
 pub(super) const SHARES_AFTER: u64 = 1 << 49;
 
-/// An open-addressing table, a quarter full at most, so that most lookups of a run that is not in
-/// it read one slot. It is zeroed when it is dropped, which the tables of the standard library are
-/// not.
+/// A hash table with open addressing. At most a quarter of the slots are taken, so that most
+/// lookups of an unknown run read one slot. The table is zeroed when it is dropped, which tables of
+/// the standard library are not.
 #[derive(Clone, Default)]
 pub(super) struct Grams {
     slots: Zeroizing<Vec<u64>>,
     taken: usize,
 }
 
-/// Whoever does not know it cannot choose runs that all want the same slot.
+/// A random seed: without knowing it, nobody can choose runs that all hash to the same slot.
 static SEED: LazyLock<u64> =
     LazyLock::new(|| std::collections::hash_map::RandomState::new().hash_one(0));
 
@@ -46,7 +47,7 @@ impl Grams {
         }
     }
 
-    /// What is known of a run; `None` if it is in no secret.
+    /// The flags of a run; `None` if no secret contains it.
     pub(super) fn get(&self, gram: u64) -> Option<u64> {
         if self.slots.is_empty() {
             return None;
@@ -73,7 +74,7 @@ impl Grams {
         self.slots[at] |= gram | shares | TAKEN;
     }
 
-    /// The slot of a run, or the free one where it belongs.
+    /// The slot of a run, or the free slot for it.
     fn find(&self, gram: u64) -> usize {
         let mask = self.slots.len() - 1;
         let hash = (gram ^ *SEED).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -85,7 +86,7 @@ impl Grams {
     }
 }
 
-/// The run that ends with one more byte.
+/// The run of six bytes that ends with `byte`, after the run `gram`.
 pub(super) fn slide(gram: u64, byte: u8) -> u64 {
     (gram << 8 | u64::from(byte.to_ascii_lowercase())) & GRAM
 }

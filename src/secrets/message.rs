@@ -1,4 +1,4 @@
-//! What is secret in the messages of SASL mechanisms, out of their base64.
+//! Finds the secrets in decoded messages of SASL mechanisms.
 
 use std::ops::Range;
 
@@ -6,16 +6,16 @@ use memchr::memmem;
 
 use super::prompt::{Asked, asked_for};
 
-/// Where in an exchange a response stands.
+/// The position of a response in an exchange.
 pub(super) struct Turn<'a> {
-    /// How many were sent before it.
+    /// The number of responses sent before this one.
     pub(super) step: usize,
-    /// The challenge that it answers; empty if it came unasked.
+    /// The challenge that the response answers; empty if it was sent without a challenge.
     pub(super) prompt: &'a [u8],
 }
 
-/// The part of a client's message that is secret: nothing of some, all of what is not as it should
-/// be. `None` for mechanisms that are not known.
+/// The secret part of a client's message. It is empty for messages that hold no secret, and the
+/// whole message if that is malformed. `None` if the mechanism is unknown.
 pub(super) fn secret_of_message(
     mechanism: &str,
     turn: &Turn<'_>,
@@ -27,7 +27,7 @@ pub(super) fn secret_of_message(
         "PLAIN" => behind_nul(message),
         "LOGIN" => match asked_for(turn.prompt) {
             Some(Asked::User) => return nothing,
-            // A response that was not asked for is the user first.
+            // A first response without a challenge is the user name.
             None if turn.step == 0 && turn.prompt.is_empty() => return nothing,
             _ => all,
         },
@@ -46,14 +46,15 @@ pub(super) fn secret_of_message(
     })
 }
 
-/// Whether what is secret in the messages of a mechanism proves the password and is not it.
+/// Whether the secret in messages of this mechanism is a proof of the password, not the password
+/// itself.
 pub(super) fn is_proof(mechanism: &str) -> bool {
     let mechanism = mechanism.to_ascii_uppercase();
     mechanism.starts_with("SCRAM-") || mechanism == "CRAM-MD5" || mechanism == "DIGEST-MD5"
 }
 
-/// The password of PLAIN, after authorization identity and user (RFC 4616); after less where that
-/// is not there.
+/// The password of PLAIN, after the authorization identity and the user (RFC 4616), each of which
+/// ends with NUL. If a NUL is missing, everything after the last one.
 fn behind_nul(message: &[u8]) -> Range<usize> {
     let start = memchr::memchr_iter(0, message).take(2).last().map_or(0, |nul| nul + 1);
     start..message.len()
@@ -65,7 +66,7 @@ fn value(message: &[u8], name: &[u8], end: u8) -> Option<Range<usize>> {
     Some(start..end)
 }
 
-/// The token, after `auth=Bearer `.
+/// The token after `auth=Bearer `.
 fn bearer(message: &[u8]) -> Option<Range<usize>> {
     let auth = value(message, b"auth=", 1)?;
     let scheme =

@@ -1,4 +1,4 @@
-//! Secrets: what is secret in a dialogue, and its masking in everything that is shown of a run.
+//! Finds secrets in dialogues and masks them in everything that is shown of a run.
 
 mod command;
 mod encoded;
@@ -26,31 +26,31 @@ pub(crate) use source::{literal_spans, masked_line, secret_spans};
 pub(crate) use token::SECRET;
 use token::SHORTEST;
 
-/// Longer challenges are not decoded for show.
+/// The maximum length of a challenge that is decoded for display.
 const LONGEST: usize = 16 << 10;
 
-/// How much of a message of a mechanism that is not known says which mechanism it is, and no more:
-/// the signature and the type of NTLM's messages, in base64.
+/// The number of base64 characters at the start of a message of an unknown mechanism that are not
+/// treated as secret: they identify the mechanism, like the signature and the message type of NTLM.
 const SIGNATURE: usize = 16;
 
-/// Base64 as scripts may send it: padded or not.
+/// Base64 as scripts may send it: with or without padding.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Whether it would pass for a SASL response.
+/// Whether the text could be a SASL response.
 pub(crate) fn is_base64(text: &[u8]) -> bool {
     !text.is_empty() && LENIENT.decode(text).is_ok()
 }
 
-/// What a session knows of secrets: those of its run, and the SASL exchange that it is in.
+/// The secrets that a session knows: those of its run, and the state of its SASL exchange.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Secrets {
     learned: Learned,
-    /// What the response that was sent last says, its secret masked.
+    /// The decoded text of the last response sent, with its secret masked.
     meaning: Option<Vec<u8>>,
-    /// The challenge that it answered.
+    /// The decoded challenge that the next response answers.
     prompt: Vec<u8>,
 }
 
@@ -63,20 +63,20 @@ impl std::ops::Deref for Secrets {
 }
 
 impl Secrets {
-    /// Those of a session of that run.
+    /// The secrets of a session of the run that has learned `learned`.
     pub(crate) fn of(learned: Learned) -> Self {
         Self { learned, ..Self::default() }
     }
 
-    /// Remembers what a SASL response carries: what is secret in the message inside, or all of the
-    /// line if the mechanism is not known.
+    /// Learns the secret in a SASL response: the secret part of the decoded message, or the whole
+    /// line if the mechanism is unknown.
     pub(crate) fn learn_sasl(&mut self, mechanism: &str, step: usize, line: &[u8]) {
         self.meaning = None;
         let prompt = std::mem::take(&mut self.prompt);
         let Ok(message) = LENIENT.decode(line.trim_ascii()).map(Zeroizing::new) else {
             return self.learn(line);
         };
-        // A shorter one, such as `AQ==`, would be found everywhere.
+        // A shorter line, such as `AQ==`, would be found everywhere.
         if line.len() >= 2 * SHORTEST {
             self.learn_whole(line.trim_ascii());
         }
@@ -91,18 +91,18 @@ impl Secrets {
         }
         let spans = [secret];
         let spans = if spans[0].is_empty() { &[][..] } else { &spans };
-        // If all of it is secret, the line says as much.
+        // A text that consists of nothing but a mask adds nothing to the masked line.
         let is_news = |meaning: &Vec<u8>| !meaning.is_empty() && meaning != SECRET;
         self.meaning = Some(self.mask(&message, spans).into_owned()).filter(is_news);
     }
 
-    /// What the response that was sent last says, its secret masked; once.
+    /// Takes the decoded text of the last response sent, with its secret masked.
     pub(crate) fn take_meaning(&mut self) -> Option<Vec<u8>> {
         self.meaning.take()
     }
 
-    /// What a challenge says, out of its base64, secrets masked. The next response will be the
-    /// answer to it.
+    /// The decoded text of a challenge, with secrets masked. The challenge is kept, because the
+    /// next response answers it.
     pub(crate) fn hear(&mut self, challenge: &[u8]) -> Option<Vec<u8>> {
         self.prompt.clear();
         if challenge.len() > LONGEST {
@@ -173,7 +173,7 @@ mod tests {
             "\0sample\0[SECRET]"
         );
         assert_eq!(meaning(b"VXNlcm5hbWU6", "LOGIN", 0, b"aG9nZQ==").unwrap(), "hoge");
-        // Whatever the step, what answers a prompt is what the prompt asks for.
+        // Whatever the step, the answer to a prompt is what the prompt asks for.
         assert_eq!(meaning(b"VXNlcm5hbWU6", "LOGIN", 1, b"aG9nZQ==").unwrap(), "hoge");
         assert_eq!(meaning(b"UGFzc3dvcmQ6", "LOGIN", 0, b"cHBwd3d3"), None);
         assert_eq!(meaning(b"", "NTLM", 0, b"aG9nZQ=="), None);

@@ -1,6 +1,7 @@
 //! The prompts of LOGIN, which no RFC defines.
 
-/// What a prompt of LOGIN asks for; its wording is the server's own. `None` if it does not say.
+/// Tells from a LOGIN prompt, which each server words in its own way, what the prompt asks for.
+/// `None` if the prompt does not say.
 pub(crate) fn asked_for(prompt: &[u8]) -> Option<Asked> {
     let prompt = prompt.to_ascii_lowercase();
     let says = |words: &[&str]| {
@@ -16,7 +17,7 @@ pub(crate) fn asked_for(prompt: &[u8]) -> Option<Asked> {
     }
 }
 
-/// What a prompt of LOGIN asks for.
+/// What a LOGIN prompt asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
     User,

@@ -1,7 +1,7 @@
-//! What stands in place of secrets, and which of them it stands in place of.
+//! The mask for secrets, and the minimum length of the values that are masked.
 
-/// What stands where a secret stood.
+/// The text shown in place of a secret.
 pub(crate) const SECRET: &[u8] = b"[SECRET]";
 
-/// Shorter values are not looked for elsewhere: they would be found everywhere.
+/// The minimum length of a value that is searched for. Shorter values would be found everywhere.
 pub(super) const SHORTEST: usize = 4;

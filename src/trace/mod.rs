@@ -1,6 +1,6 @@
-//! Recordings of runs, as files: what each script's sessions sent and received, as it was cut and
-//! when, with secrets masked. docs/traces.md is their documentation; what changes incompatibly gets
-//! a new [`VERSION`].
+//! Recordings of runs in files: the bytes that each script's sessions sent and received, split and
+//! timed as they were, with secrets masked. docs/traces.md documents the format; an incompatible
+//! change needs a new [`VERSION`].
 
 mod read;
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use read::{Entry, read};
 
-/// The version of the format, in the first line of each script.
+/// The version of the format, given in the first line of each script.
 pub(crate) const VERSION: u32 = 1;
 
 /// The first line of a script.
@@ -18,20 +18,20 @@ pub(crate) const VERSION: u32 = 1;
 pub(crate) struct Head {
     /// The version of the format.
     pub(crate) trace: u32,
-    /// The script.
+    /// The path of the script.
     pub(crate) path: String,
     pub(crate) target: Option<String>,
     pub(crate) title: Option<String>,
     /// `passed`, `failed`, ... as in the stream of events.
     pub(crate) verdict: String,
-    /// What failed, in a line.
+    /// The failure in one line.
     pub(crate) message: Option<String>,
-    /// The parameters that it asked for, except secrets.
+    /// The parameters that the script asked for, except secrets.
     #[serde(default)]
     pub(crate) params: BTreeMap<String, String>,
 }
 
-/// Something that went by: one of its fields says what.
+/// Something that a session sent or received, or another event. The field that is set says which.
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub(crate) struct Passage {
@@ -39,28 +39,28 @@ pub(crate) struct Passage {
     pub(crate) at: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) session: Option<String>,
-    /// Where a session is connected to.
+    /// The URL that a session connects to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) connecting: Option<String>,
-    /// One write of the client's, escaped.
+    /// The bytes of one write by the client, escaped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) client: Option<String>,
-    /// One read of what the server said, escaped.
+    /// The bytes of one read from the server, escaped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) server: Option<String>,
-    /// TLS as it is spoken from here on.
+    /// The properties of TLS, after a handshake.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tls: Option<BTreeMap<String, String>>,
     /// Why a handshake failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tls_failed: Option<String>,
-    /// The server closed the connection.
+    /// Whether the server closed the connection.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) closed_by_server: bool,
-    /// Anything else, as a transcript words it.
+    /// Any other event, in the words of a transcript.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) event: Option<String>,
-    /// So many passages were not kept.
+    /// The number of passages that were not kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) omitted: Option<u64>,
 }

@@ -1,4 +1,4 @@
-//! A recording, read back.
+//! Reads a recording.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,17 +11,17 @@ use crate::file;
 use crate::transport::{RecordedSession, Recording, Step};
 use crate::visible;
 
-/// A script of a recording.
+/// A script in a recording.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) head: Head,
     pub(crate) passages: Vec<Passage>,
 }
 
-/// The scripts of a recording, in the order in which they ended.
+/// The scripts in a recording, in the order in which they ended.
 ///
 /// # Errors
-/// Usage for a file that cannot be read or is no recording.
+/// Usage for a file that cannot be read or is not a recording.
 pub(crate) fn read(path: &Path) -> Result<Vec<Entry>> {
     let wrong = |why: String| {
         let error = Error::usage(format!("cannot read the recording {}: {why}", path.display()));
@@ -57,7 +57,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Entry>> {
 }
 
 impl Entry {
-    /// What a script can be run against in place of servers.
+    /// The recorded sessions, against which a script can run in place of servers.
     pub(crate) fn recording(&self) -> Recording {
         let mut sessions: BTreeMap<String, RecordedSession> = BTreeMap::new();
         for passage in &self.passages {

@@ -1,4 +1,4 @@
-//! All secrets of a run, and their masking in whatever is shown of it.
+//! All secrets of a run, and the masking of them in everything that is shown.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -15,27 +15,27 @@ use super::grams::{self, Grams, PART, SHARES_AFTER, SHARES_BEFORE};
 use super::token::{SECRET, SHORTEST};
 use crate::quoted;
 
-/// The secrets of a run, shared by its sessions and its transcript: what one session learns is
-/// masked in the lines of all of them.
+/// The secrets of a run, shared by its sessions and its transcript: a secret that one session
+/// learns is masked in the lines of all of them.
 ///
-/// A secret is found as it is, in quotes, with escapes, in base64 at any place of a longer text,
-/// and URL-encoded; from six characters on in any case and in parts.
+/// A secret is found as it is, quoted, with escapes, URL-encoded, and in base64 at any position of
+/// a longer text. Secrets of six characters or more are also found in any case and in parts.
 #[derive(Clone, Default)]
 pub(crate) struct Learned(Arc<Mutex<Index>>);
 
-/// How many forms with the same end are looked for as a whole. Beyond that, a hostile text could
-/// make the search slow; parts of the secrets are found all the same.
+/// The number of forms with the same last bytes that are searched for as a whole. With more, a
+/// hostile text could make the search slow. Parts of the secrets are found in any case.
 const MOST_ALIKE: usize = 64;
 
 #[derive(Clone, Default)]
 struct Index {
-    /// All that has been learned, by its hash.
+    /// The hashes of all values learned.
     known: HashSet<u64>,
     hasher: RandomState,
     grams: Grams,
-    /// Forms that are looked for as a whole, by their last four bytes.
+    /// Forms that are searched for as a whole, by their last four bytes.
     whole: HashMap<[u8; SHORTEST], Vec<Form>>,
-    /// Secrets too short to be looked for at all.
+    /// Secrets that are too short to be searched for.
     short: Vec<Zeroizing<Vec<u8>>>,
 }
 
@@ -46,26 +46,26 @@ impl fmt::Debug for Learned {
 }
 
 impl Learned {
-    /// Another set that holds the same and goes on by itself.
+    /// A copy with the same secrets that learns independently.
     #[cfg(feature = "script")]
     pub(crate) fn copy(&self) -> Self {
         Self(Arc::new(Mutex::new(self.index().clone())))
     }
 
-    /// Remembers a password or a token. One that is too short to be looked for must not get into a
-    /// golden transcript.
+    /// Learns a password or a token. A value too short to be searched for is noted, so that no
+    /// golden transcript contains it.
     pub(crate) fn keep(&self, value: &[u8]) {
         self.learn(value);
         self.index().note_short(value);
     }
 
-    /// Whether there is nothing to be masked.
+    /// Whether there is nothing to mask.
     pub(crate) fn is_empty(&self) -> bool {
         let index = self.index();
         index.grams.is_empty() && index.whole.is_empty()
     }
 
-    /// Remembers a secret in all forms that it may take.
+    /// Learns a secret in all its forms.
     pub(crate) fn learn(&self, value: &[u8]) {
         if let Some(inner) = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")) {
             self.learn(&Zeroizing::new(quoted::unescaped(inner)));
@@ -73,8 +73,8 @@ impl Learned {
         self.index().learn(value);
     }
 
-    /// Remembers a secret that is too short to be looked for alone together with the word before
-    /// it, as a server may echo it.
+    /// Learns a secret that is too short to be searched for alone, together with the word before
+    /// it, because a server may echo both.
     pub(crate) fn learn_in_place(&self, bytes: &[u8], span: &Range<usize>) {
         if span.len() >= SHORTEST {
             return;
@@ -88,21 +88,22 @@ impl Learned {
         index.add_whole(Form::plain(&bytes[word..span.end]));
     }
 
-    /// Remembers what proves a secret once, such as the digest of APOP. Parts of it are not looked
-    /// for: they are of use to nobody, and the base64 of hexadecimal digits is like that of any
-    /// number.
+    /// Learns a value that proves a secret once, such as the digest of APOP. Parts of it are not
+    /// searched for: they are of no use to anybody, and the base64 of hexadecimal digits looks like
+    /// that of any number.
     pub(crate) fn learn_proof(&self, proof: &[u8]) {
         let mut index = self.index();
         Form::all(proof.trim_ascii()).for_each(|form| index.add_whole(form));
     }
 
-    /// Remembers a SASL response that carries secrets: shown again, it is masked as a whole, and
-    /// not only the part that is secret.
+    /// Learns a SASL response that carries secrets, so that it is masked as a whole wherever it is
+    /// shown again, not only its secret part.
     pub(crate) fn learn_whole(&self, payload: &[u8]) {
         self.index().add_whole(Form::plain(payload));
     }
 
-    /// A secret too short to be looked for that stands in a text as a word of its own.
+    /// The length of a secret too short to be searched for that stands in the text as a word of its
+    /// own.
     #[cfg(feature = "script")]
     pub(crate) fn short_in(&self, text: &str) -> Option<usize> {
         let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_' || *byte >= 0x80;
@@ -125,20 +126,21 @@ impl Learned {
         if spans.is_empty() { Cow::Borrowed(bytes) } else { Cow::Owned(without(bytes, &spans)) }
     }
 
-    /// The spans of the bytes that are secret, in order; none overlaps another.
+    /// The spans of the bytes that are secret, in order and without overlaps.
     pub(crate) fn spans(&self, bytes: &[u8]) -> Vec<Range<usize>> {
         self.index().spans(bytes, Vec::new())
     }
 
-    /// Text with every known secret masked.
+    /// Masks every known secret in a text.
     pub(crate) fn mask_text(&self, text: &mut String) {
         let spans = self.spans(text.as_bytes());
         replace(text, &spans);
     }
 
-    /// The same in a text of the tool's own with data in quotes. A secret may be a word that the
-    /// tool uses itself: to mask `reply` in "the reply is not the one that was expected" would
-    /// tell it. Outside of quotes, only what holds more than letters is taken for a secret.
+    /// Masks secrets in a text that the tool words itself, with data in quotes. A secret may equal
+    /// a word that the tool uses: to mask `reply` in "the reply is not the one that was expected"
+    /// would reveal the secret. Outside of quotes, a match is masked only if it contains more than
+    /// letters.
     pub(crate) fn mask_data(&self, text: &mut String) {
         let mut spans = self.spans(text.as_bytes());
         if !spans.is_empty() {
@@ -152,14 +154,15 @@ impl Learned {
     }
 
     fn index(&self) -> MutexGuard<'_, Index> {
-        // A panic elsewhere leaves at most a form out.
+        // If a thread panics with the lock held, at most one form is missing.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Index {
     fn learn(&mut self, value: &[u8]) {
-        // Blanks at its ends tell nothing, and would be taken off its neighbours.
+        // Blanks at the ends say nothing about the secret, and masking them would remove blanks
+        // from the text around it.
         let value = value.trim_ascii();
         if value.len() < SHORTEST {
             return;
@@ -193,11 +196,12 @@ impl Index {
         }
     }
 
-    /// What is secret in the bytes, besides these spans: one pass, however many secrets there are.
+    /// The secret spans of the bytes, in addition to `found`, in one pass however many secrets
+    /// there are.
     fn spans(&self, bytes: &[u8], mut found: Vec<Range<usize>>) -> Vec<Range<usize>> {
         if !self.grams.is_empty() || !self.whole.is_empty() {
             let mut start = 0;
-            // What was masked before is text of ours.
+            // A mask from an earlier pass is our own text.
             for mask in memchr::memmem::find_iter(bytes, SECRET) {
                 self.search(&bytes[start..mask], start, &mut found);
                 start = mask + SECRET.len();
@@ -216,7 +220,8 @@ impl Index {
         self.scan(&decoded.bytes, |span| {
             let span = decoded.span(&span);
             let span = offset + span.start..offset + span.end;
-            // In `password=34abcdef`, the secret begins after the sign, and nothing is encoded.
+            // `password=34abcdef` is no encoded text: the secret begins after the sign and was
+            // found as it is.
             let before = plain.partition_point(|plain| plain.start <= span.start + 1);
             if plain[..before].last().is_none_or(|plain| plain.end < span.end) {
                 found.push(span);
@@ -226,7 +231,8 @@ impl Index {
 
     fn scan(&self, bytes: &[u8], mut found: impl FnMut(Range<usize>)) {
         let mut gram = 0;
-        // The part that is being found, and what its last run shares with the digits after it.
+        // The part that is being matched, and whether the base64 digits beside its last run share
+        // bits with it.
         let mut part: Option<(Range<usize>, u64)> = None;
         for (at, byte) in bytes.iter().enumerate() {
             gram = grams::slide(gram, *byte);
@@ -254,7 +260,7 @@ impl Index {
         }
     }
 
-    /// The short forms that end there.
+    /// Reports the short forms that end at `end`.
     fn scan_whole(&self, bytes: &[u8], end: usize, found: &mut impl FnMut(Range<usize>)) {
         let Some(last) = bytes[..end].last_chunk::<SHORTEST>() else { return };
         for form in self.whole.get(last).into_iter().flatten() {
@@ -265,12 +271,12 @@ impl Index {
     }
 }
 
-/// A part that has come to its end.
+/// The span of a part that has ended.
 fn end_part(bytes: &[u8], (part, shares): (Range<usize>, u64)) -> Range<usize> {
     widened(bytes, (part, shares & SHARES_AFTER))
 }
 
-/// A span with the digits beside it that share bits with it, and the padding.
+/// A span, extended by the base64 digits beside it that share bits with it, and by the padding.
 fn widened(bytes: &[u8], (mut span, shares): (Range<usize>, u64)) -> Range<usize> {
     let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(byte);
     if shares & SHARES_BEFORE != 0 && bytes[..span.start].last().is_some_and(is_digit) {
@@ -283,7 +289,7 @@ fn widened(bytes: &[u8], (mut span, shares): (Range<usize>, u64)) -> Range<usize
     span
 }
 
-/// Spans in order, those that overlap or touch as one.
+/// The spans in order; those that overlap or touch are joined.
 fn joined(mut spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
     spans.sort_unstable_by_key(|span| span.start);
     spans.dedup_by(|next, span| {
@@ -296,7 +302,7 @@ fn joined(mut spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
     spans
 }
 
-/// The bytes with a mask in place of these spans, which are in order and do not overlap.
+/// The bytes with a mask in place of each span. The spans are in order and do not overlap.
 fn without(bytes: &[u8], spans: &[Range<usize>]) -> Vec<u8> {
     let mut masked = Vec::with_capacity(bytes.len() + SECRET.len());
     let mut from = 0;
@@ -315,8 +321,8 @@ fn replace(text: &mut String, spans: &[Range<usize>]) {
     }
 }
 
-/// The parts of a text that stand in quotes, or as a regex between slashes. A quote that is not
-/// closed goes on to the end.
+/// The parts of a text in quotes, or the whole text if it is a regex between slashes. A quote that
+/// is not closed extends to the end.
 fn quoted(text: &str) -> Vec<Range<usize>> {
     let mut quoted = Vec::new();
     if text.starts_with('/') {

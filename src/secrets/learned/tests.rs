@@ -1,4 +1,4 @@
-//! What is found of a secret, and what is left alone.
+//! Tests of which forms of a secret are found, and which text is left alone.
 
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine as _};
 use proptest::prelude::*;
@@ -42,7 +42,7 @@ fn a_long_token_that_is_cut_in_the_middle_is_masked_at_both_ends() {
     let wire = BASE64_STANDARD.encode(format!("user=a\x01auth=Bearer {token}\x01\x01"));
     let shown = format!("500 \"{} ... {}\"", &wire[..100], &wire[wire.len() - 100..]);
     let masked = masked(&[token.as_bytes()], shown.as_bytes());
-    // What is left is the user and what follows the token.
+    // The user and the text after the token are left.
     assert_eq!(masked, "500 \"dXNlcj1hAWF1dGg9QmVhcmVyI[SECRET] ... [SECRET]EB\"");
 }
 
@@ -151,7 +151,8 @@ proptest! {
     fn a_secret_is_found_in_base64_wherever_it_stands(before in "[ -~]{0,9}", secret in "[!-~][ -~]{4,18}[!-~]", behind in "[ -~]{0,9}") {
         let learned = Learned::default();
         learned.learn(secret.as_bytes());
-        // All digits that hold bits of it, and at most the padding besides.
+        // The expected span: all digits that hold bits of the secret. Padding may be masked in
+        // addition.
         let digits = before.len() * 8 / 6..((before.len() + secret.len()) * 8).div_ceil(6);
         let text = format!("{before}{secret}{behind}");
         for wire in [BASE64_STANDARD.encode(&text), BASE64_URL_SAFE_NO_PAD.encode(&text)] {

@@ -1,4 +1,5 @@
-//! What is secret in the source of scripts, which errors show, also of one that is written wrong.
+//! Finds the secrets in the source of a script, which error messages show, also if the script does
+//! not parse.
 
 mod tokens;
 
@@ -8,7 +9,7 @@ use super::command::{is_mechanism, is_secret_name, password_of_url, secret_of_co
 use super::token::{SECRET, SHORTEST};
 use tokens::{Literal, Token, tokens};
 
-/// What the words that take a secret also take, by name, and that is none.
+/// The named arguments of functions that take a secret which are not secret themselves.
 const SHOWN: [&str; 17] = [
     "timeout",
     "expect",
@@ -29,9 +30,9 @@ const SHOWN: [&str; 17] = [
     "settle",
 ];
 
-/// The spans of a script that are secret, in order: what a command such as PASS carries, the
-/// arguments of the words that take a password, the value of a name that says so, the password in
-/// a URL, private keys, and what becomes base64.
+/// The spans of a script that are secret, in order: what a command such as PASS carries, the secret
+/// arguments of functions that take a password, values assigned to a name that means a secret, the
+/// password in a URL, private keys, and what is converted to base64.
 pub(crate) fn secret_spans(script: &str) -> Vec<Range<usize>> {
     let tokens = tokens(script);
     let mut walk = Walk { script, frames: Vec::new(), assigned: None, spans: Vec::new() };
@@ -44,8 +45,8 @@ pub(crate) fn secret_spans(script: &str) -> Vec<Range<usize>> {
     spans
 }
 
-/// The texts and numbers of a line, without their quotes: where known secrets are masked. A name in
-/// a script is no secret, whatever its letters.
+/// The strings and numbers of a line, without their quotes, and its comment. Known secrets are
+/// masked only there: the names in a script are not secret, even if one happens to spell a secret.
 pub(crate) fn literal_spans(line: &str) -> Vec<Range<usize>> {
     let literals = tokens(line).into_iter().filter_map(|token| match token {
         Token::Literal(literal) => Some(literal.inside),
@@ -54,8 +55,8 @@ pub(crate) fn literal_spans(line: &str) -> Vec<Range<usize>> {
     literals.chain(line.find("//").map(|start| start..line.len())).collect()
 }
 
-/// A line without these spans of it, which are in order, and where the character of that column
-/// stands in it now; columns count from 1.
+/// The line with these spans masked, which are in order, and the new column of the character that
+/// was at `column`. Columns count from 1.
 pub(crate) fn masked_line(line: &str, spans: &[Range<usize>], column: usize) -> (String, usize) {
     let mask = String::from_utf8_lossy(SECRET);
     let place = line.char_indices().nth(column.saturating_sub(1)).map_or(line.len(), |(at, _)| at);
@@ -80,22 +81,22 @@ pub(crate) fn masked_line(line: &str, spans: &[Range<usize>], column: usize) -> 
     (masked, column)
 }
 
-/// A word that takes a secret.
+/// A function that takes a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Taker {
-    /// `auth` and `authenticate`: all but the mechanism and the user.
+    /// `auth` and `authenticate`: all arguments but the mechanism and the user are secret.
     Auth,
-    /// `login` and `apop`: a user, and then the secret.
+    /// `login` and `apop`: the first argument is the user, the second is the secret.
     Login,
-    /// Whatever it is given.
+    /// All arguments are secret.
     All,
-    /// `param`: the default of a parameter with a secret's name.
+    /// `param`: the default value is secret if the parameter has the name of a secret.
     Param,
-    /// `command` of IMAP: the arguments of LOGIN and AUTHENTICATE.
+    /// IMAP's `command`: the arguments of LOGIN and AUTHENTICATE are secret.
     Command,
 }
 
-/// The words, as they are found in a name without its underscores and in lower case.
+/// The functions by name, without underscores and in lower case.
 const TAKERS: [(&str, Taker); 8] = [
     ("auth", Taker::Auth),
     ("authenticate", Taker::Auth),
@@ -108,7 +109,8 @@ const TAKERS: [(&str, Taker); 8] = [
 ];
 
 impl Taker {
-    /// What a name takes, also one with a slip in it: it is shown with the error that says so.
+    /// The function that a name means, also if the name is misspelt: the error about the
+    /// misspelling shows the line.
     fn of(name: &str) -> Option<Self> {
         let name = name.replace('_', "").to_ascii_lowercase();
         let find = |fits: &dyn Fn(&str) -> bool| {
@@ -123,7 +125,7 @@ impl Taker {
     }
 }
 
-/// A bracket that is open.
+/// An open bracket.
 #[derive(Debug)]
 enum Frame {
     Call {
@@ -132,16 +134,16 @@ enum Frame {
         argument: usize,
         first: Option<Range<usize>>,
     },
-    /// A map, and the key whose value comes.
+    /// A map, and the key of the value that comes next.
     Map(Option<Range<usize>>),
     Other,
 }
 
-/// A walk over the tokens of a script.
+/// Walks over the tokens of a script and collects the secret spans.
 struct Walk<'a> {
     script: &'a str,
     frames: Vec<Frame>,
-    /// The name that a value is assigned to, and how many brackets are open there.
+    /// The name to which a value is being assigned, and the number of brackets open at that point.
     assigned: Option<(Range<usize>, usize)>,
     spans: Vec<Range<usize>>,
 }
@@ -165,7 +167,7 @@ impl Walk<'_> {
         };
         match sign {
             b'(' => self.frames.push(match name.map(|name| &self.script[name]) {
-                // What a conversion gives back is what it was given.
+                // A conversion passes its argument on, so it is treated like a parenthesis.
                 Some("bytes" | "to_string") | None => Frame::Other,
                 Some(name) => Frame::Call {
                     taker: Taker::of(name),
@@ -188,7 +190,7 @@ impl Walk<'_> {
                 _ => {}
             },
             b';' => self.assigned = None,
-            // Neither a comparison nor the arrow of a `switch`.
+            // An `=` that begins neither a comparison nor the arrow of a `switch`.
             b'=' if !matches!(next, Some(Token::Sign(b'=' | b'>'))) => {
                 self.assigned = name.map(|name| (name, self.frames.len()));
             }
@@ -214,7 +216,7 @@ impl Walk<'_> {
         self.spans.extend(secret.filter(|span| !span.is_empty()));
     }
 
-    /// Whether all of the literal that comes is secret.
+    /// Whether the whole of the literal at this place is secret.
     fn is_secret(&self, next: Option<&Token>) -> bool {
         let is_named = self.assigned.as_ref().is_some_and(|(name, depth)| {
             *depth == self.frames.len() && is_secret_name(&self.script[name.clone()])
@@ -231,8 +233,8 @@ impl Walk<'_> {
                 Frame::Call { taker: Some(taker), argument, first, .. } => {
                     let first = first.clone().map(|first| &self.script[first]);
                     return match key {
-                        // Of the words that are given credentials by name, an unknown one may be
-                        // a slip in that of the password.
+                        // If a function takes credentials by name, an unknown name may be a
+                        // misspelling of the password's.
                         Some(key) if matches!(taker, Taker::Auth | Taker::Login) => {
                             !SHOWN.contains(&key)
                         }
@@ -245,7 +247,7 @@ impl Walk<'_> {
         key.is_some_and(is_secret_name)
     }
 
-    /// Whether a text is sent as it is, by the innermost call.
+    /// Whether the innermost call sends a text as it is.
     fn is_sent(&self) -> bool {
         let call = self.frames.iter().rev().find_map(|frame| match frame {
             Frame::Call { is_sent, .. } => Some(*is_sent),
@@ -255,7 +257,7 @@ impl Walk<'_> {
     }
 }
 
-/// Whether an argument of a word that takes a secret is that.
+/// Whether this argument of a function that takes a secret is the secret.
 fn takes(taker: Taker, argument: usize, first: Option<&str>, next: Option<&Token>) -> bool {
     let is_last = next == Some(&Token::Sign(b')'));
     match taker {
@@ -264,7 +266,7 @@ fn takes(taker: Taker, argument: usize, first: Option<&str>, next: Option<&Token
             first.is_none_or(|first| !is_mechanism(first.as_bytes()))
         }
         Taker::Auth => argument > 0,
-        // Alone, it stands where the secret belongs.
+        // A single argument stands where the secret belongs.
         Taker::Login => argument > 0 || is_last,
         Taker::Param => argument > 0 && first.is_some_and(is_secret_name),
         Taker::Command => {
@@ -279,7 +281,7 @@ fn takes(taker: Taker, argument: usize, first: Option<&str>, next: Option<&Token
     }
 }
 
-/// What is secret in a text by itself. Line ends are written as escapes here.
+/// The secret that a string shows by its content alone. Line ends appear as escapes here.
 fn secret_of_text(text: &str, is_sent: bool) -> Option<Range<usize>> {
     if text.contains("-----BEGIN") && text.contains("PRIVATE KEY-----") {
         return Some(0..text.len());
@@ -289,8 +291,9 @@ fn secret_of_text(text: &str, is_sent: bool) -> Option<Range<usize>> {
     command.or_else(|| password_of_url(text))
 }
 
-/// What follows the first quote of a line on which a text is not closed, if something on that line
-/// takes a secret: where its texts begin and end is anybody's guess.
+/// If a string is not closed on its line and a name on that line takes a secret or means one,
+/// everything after the first quote of the line is secret, because it is unclear where the strings
+/// begin and end.
 fn open_lines(script: &str, tokens: &[Token]) -> Vec<Range<usize>> {
     let open = tokens.iter().filter_map(|token| match token {
         Token::Literal(literal) if literal.is_open => Some(literal.inside.start),

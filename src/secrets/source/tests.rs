@@ -1,8 +1,8 @@
-//! What is shown of scripts, right and wrong ones.
+//! Tests of what is shown of scripts, including scripts that do not parse.
 
 use super::*;
 
-/// A script with what is secret masked, line by line.
+/// A script with its secrets masked.
 fn mask_source(script: &str) -> String {
     masked_line(script, &secret_spans(script), 1).0
 }

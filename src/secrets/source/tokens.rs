@@ -1,25 +1,25 @@
-//! The words, texts, numbers and signs of a script, as far as that tells which of them are secret.
-//! A script that does not parse has them too.
+//! Splits a script into names, literals and signs, as far as needed to find its secrets. This also
+//! works for a script that does not parse.
 
 use std::ops::Range;
 
-/// A piece of a script.
+/// A token of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Token {
-    /// A name or a word of the language.
+    /// A name or a keyword.
     Name(Range<usize>),
-    /// A text or a number.
+    /// A string or a number.
     Literal(Literal),
     /// Any other character, such as a bracket.
     Sign(u8),
 }
 
-/// A text or a number.
+/// A string or a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Literal {
-    /// Without its quotes.
+    /// The range without quotes.
     pub(super) inside: Range<usize>,
-    /// It is a text in double quotes that does not end on its line.
+    /// Whether the literal is a string in double quotes that does not end on its line.
     pub(super) is_open: bool,
 }
 
@@ -63,8 +63,8 @@ pub(super) fn tokens(script: &str) -> Vec<Token> {
     tokens
 }
 
-/// The text that begins with the quote there. One in double quotes ends with its line, unless a
-/// backslash stands before that; one in backticks goes on to its end.
+/// The string that begins with the quote at `start`. A string in double quotes ends with its line,
+/// unless a backslash precedes the line end; a string in backticks extends to its closing backtick.
 fn text(bytes: &[u8], start: usize) -> Literal {
     let quote = bytes[start];
     let mut end = start + 1;
@@ -80,7 +80,7 @@ fn text(bytes: &[u8], start: usize) -> Literal {
     Literal { inside: start + 1..end, is_open: bytes.get(end) != Some(&quote) }
 }
 
-/// Whether a byte is of a name or a number; what is not ASCII counts as a letter.
+/// Whether a byte belongs to a name or a number. Bytes that are not ASCII count as letters.
 fn is_of_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii()
 }
