@@ -1,4 +1,4 @@
-//! A dialogue in which any reply is an answer.
+//! A dialogue that accepts any reply as an answer.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -8,30 +8,30 @@ use crate::pattern::Regex;
 use crate::session::{Options, Session};
 use crate::visible;
 
-/// How much of a reply is kept.
+/// The number of characters of a reply that are kept.
 const SHOWN: usize = 200;
 
-/// What was said, line by line.
+/// The dialogue, line by line.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
     /// Our own address, and the server's.
     pub(super) from: Option<(IpAddr, IpAddr)>,
-    /// Each line with the reply to it.
+    /// Each line that was sent, with the reply to it.
     pub(super) said: Vec<(String, String)>,
     pub(super) failure: Option<Error>,
 }
 
-/// A dialogue that is to be had.
+/// A dialogue to hold with a server.
 pub(super) struct Talk<'a> {
     pub(super) url: String,
-    /// The name that we introduce ourselves by; our address if none is given.
+    /// The name for EHLO; our own address as a literal if `None`.
     pub(super) helo: Option<&'a str>,
     pub(super) starttls: bool,
     pub(super) lines: &'a [String],
 }
 
 impl Asked {
-    /// Says the lines, one after the other, and takes whatever comes.
+    /// Sends the lines, one after the other, and accepts any reply.
     pub(super) async fn ask(&mut self, options: Options, talk: Talk<'_>) {
         self.failure = self.dialogue(options, talk).await.err();
     }
@@ -55,19 +55,19 @@ impl Asked {
             }
         }
         session.set_timeout(Duration::from_secs(1));
-        // What comes of that says nothing of the server.
+        // The result says nothing about the server.
         let _ = session.quit().await;
         session.hang_up();
         Ok(())
     }
 
-    /// The replies to a line that begins like this.
+    /// The lines that begin like this, each with its reply.
     pub(super) fn replies(&self, line: &str) -> impl Iterator<Item = &(String, String)> {
         self.said.iter().filter(move |(said, _)| said.starts_with(line))
     }
 
-    /// The replies to recipients. After a sender who was refused, a reply (503) says nothing of
-    /// the recipient.
+    /// The recipients with their replies. Recipients after a refused sender are left out, because
+    /// the reply to them (503) says nothing about the recipient.
     pub(super) fn of_recipients(&self) -> impl Iterator<Item = &(String, String)> {
         let mut has_sender = false;
         self.said.iter().filter(move |(line, reply)| {
@@ -78,7 +78,7 @@ impl Asked {
         })
     }
 
-    /// The first sender who was refused, with the reply.
+    /// The first sender that was refused, with the reply.
     pub(super) fn refused_sender(&self) -> Option<&(String, String)> {
         self.replies("MAIL").find(|(_, reply)| !reply.starts_with('2'))
     }

@@ -1,4 +1,4 @@
-//! From what was seen of a host to answers.
+//! Turns the results of the dialogues with a host into answers.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,7 @@ use super::{Answer, FOREIGN, Note, Proof, Question, Said};
 use crate::error::Error;
 use crate::probe::{Found, Host, State};
 
-/// Words that name a mail server's software.
+/// Words in a greeting that name the software of a mail server.
 const SOFTWARE: [&str; 27] = [
     "postfix",
     "sendmail",
@@ -38,7 +38,7 @@ const SOFTWARE: [&str; 27] = [
     "james",
 ];
 
-/// What was seen of one host.
+/// The results for one host.
 pub(super) struct Seen<'a> {
     pub(super) host: &'a str,
     pub(super) probed: &'a Host,
@@ -46,7 +46,8 @@ pub(super) struct Seen<'a> {
     pub(super) submission: u16,
     pub(super) relay: Option<Asked>,
     pub(super) submits: Option<Asked>,
-    /// Whether nobody has said that it takes mail for its own name.
+    /// Whether the host was only guessed: no MX record, and no recipient given by the user, shows
+    /// that the host takes mail for this name.
     pub(super) is_guess: bool,
 }
 
@@ -135,7 +136,7 @@ impl Seen<'_> {
         proof.extend(near.map(|ip| Proof::Note(Note::NearBy(ip))));
         if replies.iter().any(|(_, reply)| reply.starts_with('2')) {
             proof.push(Proof::Note(Note::EnvelopeOnly));
-            // A client that the server knows for its own may relay.
+            // A server may relay for a client that it knows as its own.
             return self.answer(
                 Question::Relays,
                 Said::Yes,
@@ -148,7 +149,7 @@ impl Seen<'_> {
         }
         let sender = asked.refused_sender();
         proof.extend(sender.map(|(line, reply)| said(line, reply)));
-        // A server that takes no sender without AUTH relays for no stranger.
+        // A server that accepts no sender without AUTH does not relay for strangers.
         if replies.is_empty() && sender.is_some_and(|(_, reply)| reply.starts_with("530")) {
             return self.answer(Question::Relays, Said::No, Some(true), proof);
         }
@@ -204,7 +205,7 @@ impl Seen<'_> {
         let mut ports = [self.smtp, self.submission].into_iter();
         let greeting = ports.find_map(|port| self.at(port)?.service.greeting.as_deref())?;
         let lower = greeting.to_ascii_lowercase();
-        // What comes after the host's own name.
+        // The text after the host's own name.
         let behind = lower.splitn(3, [' ', '-']).nth(2).unwrap_or_default();
         let tells = SOFTWARE.iter().any(|name| behind.contains(name));
         let said = if tells { Said::Yes } else { Said::No };
@@ -300,13 +301,14 @@ fn said(line: &str, reply: &str) -> Proof {
     Proof::Line(format!("{line} -> {reply}"))
 }
 
-/// Postfix refuses for the moment if it is told to (`relay_domains` from a table that is gone).
+/// Whether a temporary refusal is about relaying: Postfix gives one if it is configured so
+/// (`relay_domains` from a table that no longer exists).
 fn is_relay_refusal(reply: &str) -> bool {
     let lower = reply.to_ascii_lowercase();
     reply.starts_with('4') && lower.contains("relay")
 }
 
-/// The address that was asked from, if a server is likely to trust it.
+/// The address that the question was asked from, if a server is likely to trust it.
 fn near(asked: &Asked) -> Option<IpAddr> {
     let (own, peer) = asked.from?;
     let is_near = own.is_loopback() || own == peer || is_private(own);

@@ -1,6 +1,6 @@
-//! The questions that people open telnet for, asked of all hosts of a domain at once: who takes its
-//! mail, whether that can be reached, whether it relays, what it demands and what it gives away.
-//! Nothing is delivered unless that is asked for.
+//! Answers the questions for which people use telnet, for all mail hosts of a domain in parallel:
+//! which hosts take its mail, whether they can be reached, whether they relay, what they demand and
+//! what they reveal. No message is delivered unless the caller asks for it.
 
 mod ask;
 mod judge;
@@ -16,30 +16,30 @@ use crate::session::Options;
 use crate::transport::NULL_MX;
 use ask::{Asked, Talk};
 
-/// What is asked.
+/// A question about a domain or a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Question {
     /// Is there a host that takes mail for the domain?
     Exchangers,
     /// Can port 25 be reached from here?
     Reachable,
-    /// Does it relay for strangers?
+    /// Does the host relay for strangers?
     Relays,
     /// Does submission demand AUTH?
     DemandsAuth,
-    /// Which mechanisms does it offer?
+    /// Which mechanisms does the host offer?
     Mechanisms,
-    /// Does the banner name the software?
+    /// Does the greeting name the software?
     TellsSoftware,
-    /// Is it encrypted, with a certificate that holds?
+    /// Does the host use TLS with a valid certificate?
     Encrypts,
-    /// Does it accept mail for the domain?
+    /// Does the host accept mail for the domain?
     Accepts,
-    /// Does the mail arrive?
+    /// Does a message arrive?
     Delivers,
 }
 
-/// What came of a question.
+/// The answer to a question in short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Said {
     Yes,
@@ -47,86 +47,87 @@ pub(crate) enum Said {
     Unknown,
 }
 
-/// An answer, with what proves it.
+/// An answer, with its proof.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) question: Question,
-    /// The host that it is about, unless it is about the domain.
+    /// The host that the answer is about; `None` if it is about the domain.
     pub(crate) host: Option<String>,
     pub(crate) said: Said,
-    /// Whether that is as it should be; `None` if it says nothing for or against.
+    /// Whether the answer is as it should be; `None` if it is neither good nor bad.
     pub(crate) is_well: Option<bool>,
     pub(crate) proof: Vec<Proof>,
 }
 
-/// A line that proves an answer, or bounds what it says.
+/// A line that proves an answer, or limits what it means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Proof {
-    /// What was said, or came of a connection.
+    /// A line of the dialogue, or the result of a connection attempt.
     Line(String),
     Note(Note),
 }
 
-/// What has to be known to read an answer.
+/// Something that a reader has to know to understand an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Note {
-    /// The server may trust the address that was asked from.
+    /// The server may trust the address from which it was asked.
     NearBy(IpAddr),
-    /// Port 25 is filtered and another is not: OP25B.
+    /// Port 25 is filtered but this other port is open: the network blocks outbound port 25
+    /// (OP25B).
     Blocked(u16),
     /// All ports are filtered.
     AllFiltered,
-    /// Nothing listens at submission.
+    /// Nothing listens at the submission port.
     NoSubmission,
-    /// Nothing was sent but the envelope.
+    /// Only the envelope was sent.
     EnvelopeOnly,
-    /// It was put off, which says nothing.
+    /// The server deferred its decision, which proves nothing.
     PutOff,
-    /// A password would go in clear.
+    /// The password would be sent in clear.
     InClear,
-    /// It was not asked, because nothing is delivered unless that is asked for.
+    /// The question was not asked, because no message is delivered unless the caller asks for it.
     NotAsked,
-    /// The name has no exchangers of its own, and was taken for a host.
+    /// The name has no MX records, and was used as a host.
     IsHost,
     /// The dialogue with the host failed.
     Failed,
 }
 
-/// All answers, and from where they were asked.
+/// All answers, and the addresses from which the questions were asked.
 #[derive(Debug)]
 pub(crate) struct Examined {
     pub(crate) domain: String,
     pub(crate) answers: Vec<Answer>,
-    /// Our own address towards each host, with the host's.
+    /// Our own address and the server's, for each host.
     pub(crate) from: Vec<(IpAddr, IpAddr)>,
 }
 
-/// Who asks, and how.
+/// How the questions are asked.
 #[derive(Clone, Debug)]
 pub(crate) struct Doctor {
     pub(crate) options: Options,
     pub(crate) timeout: Duration,
     pub(crate) helo: Option<String>,
-    /// The port of SMTP and the one of submission.
+    /// The ports of SMTP and of submission.
     pub(crate) ports: (u16, u16),
-    /// Who is asked about; the postmaster of the domain if nobody is named.
+    /// The recipient to ask about; the postmaster of the domain if `None`.
     pub(crate) rcpt: Option<String>,
-    /// Whether a message is delivered, and whose mailbox it is looked for in.
+    /// The account and the mailbox for a test message; `None` if no message is to be delivered.
     pub(crate) deliver: Option<(Account, Option<String>)>,
 }
 
-/// A foreign recipient, of a domain that nobody has (RFC 2606 section 3).
+/// A recipient in a foreign domain that is reserved for examples (RFC 2606 section 3).
 const FOREIGN: &str = "relay-test@example.net";
 
-/// The ports that are looked at beside those of SMTP.
+/// The ports that are probed in addition to those of SMTP and submission.
 const OTHERS: [u16; 5] = [465, 143, 993, 110, 995];
 
 impl Doctor {
-    /// Asks everything. Each exchanger is looked up and asked on its own, so that none delays
-    /// another.
+    /// Asks all questions. Each host is looked up and asked in a task of its own, so that none
+    /// delays another.
     ///
     /// # Errors
-    /// Unresolved, if the name is neither a domain with exchangers nor a host.
+    /// Unresolved, if the name is neither a domain with MX records nor a host.
     pub(crate) async fn examine(&self, domain: &str) -> Result<Examined> {
         let (hosts, first) = self.exchangers(domain).await?;
         let mut answers = vec![first];
@@ -181,7 +182,7 @@ impl Doctor {
                 let proof = vec![Proof::Line(error.got().unwrap_or_default().to_owned())];
                 Ok((Vec::new(), answer(Said::No, None, proof)))
             }
-            // A name server that knows no exchangers may know the host.
+            // A name server that does not answer for MX records may still know the host's address.
             Err(error) => match self.options.addresses(domain).await {
                 Ok(_) => {
                     let got = error.got().unwrap_or(error.message()).to_owned();
@@ -193,7 +194,7 @@ impl Doctor {
         }
     }
 
-    /// All answers about one host, and from which address it was asked.
+    /// All answers about one host, and the two addresses of the connection.
     async fn host(
         &self,
         host: &str,
@@ -204,7 +205,7 @@ impl Doctor {
             Port { number: smtp, scheme: Some("smtp") },
             Port { number: submission, scheme: Some("submission") },
         ];
-        // Those of a server on ports of its own are not known.
+        // With other ports given, the server's remaining ports are unknown.
         if self.ports == (25, 587) {
             ports.extend(OTHERS.map(Port::new));
         }
@@ -237,7 +238,7 @@ impl Doctor {
         Ok((seen.answers(), from))
     }
 
-    /// Asks one host, at the address that was found open.
+    /// Asks one host, at the address at which the port is open.
     async fn ask(&self, host: &str, found: &Found, is_submission: bool, lines: &[String]) -> Asked {
         let options = self.options.clone().pinned_to(host, found.address.ip());
         let options = options.tls(self.options.tls_options().clone().verify(false));
@@ -291,7 +292,7 @@ impl Doctor {
     }
 }
 
-/// A domain as it stands in an address.
+/// The domain as it is written in a mail address.
 fn bare(domain: &str) -> String {
     match domain.parse::<IpAddr>() {
         Ok(IpAddr::V4(ip)) => format!("[{ip}]"),
@@ -300,8 +301,8 @@ fn bare(domain: &str) -> String {
     }
 }
 
-/// The transactions at port 25: to a foreign domain, from nobody and from one of its own, and to
-/// the domain itself.
+/// The transactions at port 25: to a foreign domain, once from the null sender and once from a
+/// sender in the domain, and to the domain itself.
 fn relayed(domain: &str, rcpt: &str) -> Vec<String> {
     let own = format!("MAIL FROM:<postmaster@{}>", bare(domain));
     [
@@ -318,7 +319,7 @@ fn relayed(domain: &str, rcpt: &str) -> Vec<String> {
     .into()
 }
 
-/// The one at submission, without AUTH.
+/// The transaction at submission, without AUTH.
 fn submitted(domain: &str) -> Vec<String> {
     let own = format!("MAIL FROM:<postmaster@{}>", bare(domain));
     [own, format!("RCPT TO:<{FOREIGN}>"), "RSET".to_owned()].into()

@@ -1,12 +1,13 @@
-//! The lines of a log, as they were written since it is followed.
+//! The lines of a log that were written since it is followed.
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-/// How many lines are kept, and how many bytes of them: the newest.
+/// The number of newest lines that are kept, and the number of their bytes.
 const KEPT: (usize, usize) = (20_000, 1 << 20);
-/// What is longer is cut: nobody looks for anything there.
+/// The maximum length of a line. The rest of a longer line is dropped, because nobody searches for
+/// text that far in a line.
 const LONGEST: usize = 16 << 10;
 
 /// The newest lines of a log.
@@ -14,14 +15,14 @@ const LONGEST: usize = 16 << 10;
 pub(crate) struct Lines {
     kept: VecDeque<Line>,
     bytes: usize,
-    /// How many were written before those that are kept.
+    /// The number of lines that were dropped before those in `kept`.
     dropped: u64,
 }
 
 #[derive(Debug)]
 struct Line {
     text: Bytes,
-    /// It was what somebody waited for.
+    /// Whether an operation has already waited for this line and found it.
     is_taken: bool,
 }
 
@@ -36,24 +37,25 @@ impl Lines {
         }
     }
 
-    /// How many there were, those that are not kept any more among them.
+    /// The number of lines so far, including those that were dropped.
     pub(crate) fn count(&self) -> u64 {
         self.dropped + self.kept.len() as u64
     }
 
-    /// How many of them are not kept any more.
+    /// The number of lines that were dropped.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped
     }
 
-    /// Those that are kept, from that number on, and whether each was taken.
+    /// The kept lines from line `number` on, each with whether it was taken.
     pub(crate) fn from(&self, number: u64) -> impl DoubleEndedIterator<Item = (&Bytes, bool)> {
         let skipped = usize::try_from(number.saturating_sub(self.dropped)).unwrap_or(usize::MAX);
         let skipped = skipped.min(self.kept.len());
         self.kept.range(skipped..).map(|line| (&line.text, line.is_taken))
     }
 
-    /// Takes the first line from that number on that was not taken yet and is what is looked for.
+    /// Takes the first line from line `number` on that `looked_for` accepts and that was not taken
+    /// yet.
     pub(crate) fn take<T>(
         &mut self,
         number: u64,
@@ -71,14 +73,14 @@ impl Lines {
     }
 }
 
-/// Makes lines of what comes in pieces. A line counts once its end has come.
+/// Splits incoming pieces into lines. A line is complete when its line end has come.
 #[derive(Debug, Default)]
 pub(crate) struct Splitter {
     unfinished: Vec<u8>,
 }
 
 impl Splitter {
-    /// Adds a piece; its lines go to the others.
+    /// Adds a piece; complete lines are added to `lines`.
     pub(crate) fn push(&mut self, mut piece: &[u8], lines: &mut Lines) {
         while let Some(end) = memchr::memchr(b'\n', piece) {
             self.keep(&piece[..end]);
@@ -95,7 +97,7 @@ impl Splitter {
         self.unfinished.extend_from_slice(&piece[..piece.len().min(room)]);
     }
 
-    /// Forgets the line that has no end yet.
+    /// Drops the incomplete line.
     pub(crate) fn clear(&mut self) {
         self.unfinished.clear();
     }

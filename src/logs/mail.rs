@@ -1,4 +1,4 @@
-//! What the lines of Postfix, Dovecot, Exim and Sendmail say of a message.
+//! Reads what the log lines of Postfix, Dovecot, Exim and Sendmail say about a message.
 
 use std::sync::LazyLock;
 
@@ -6,34 +6,35 @@ use regex::bytes::Regex;
 
 use crate::error::{Error, Result};
 
-/// A message has an identifier in each server that it goes through; more are no message's.
+/// The maximum number of identifiers of a message. A message has one in each server that it passes;
+/// more cannot all be identifiers of the same message.
 const MOST: usize = 64;
-/// A shorter one stands everywhere.
+/// The minimum length of an identifier. A shorter one is found in too many lines.
 const SHORTEST: usize = 4;
 
-/// A message, by the identifiers that a log has of it: its Message-ID and those of queues.
+/// A message, known by its identifiers in a log: its Message-ID and its queue identifiers.
 #[derive(Debug)]
 pub(crate) struct Subject {
     known: Vec<Vec<u8>>,
 }
 
-/// What became of a message.
+/// The fate of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// It lies in a mailbox, or the next host has it.
+    /// The message is in a mailbox, or the next host has accepted it.
     Delivered,
-    /// It will not be delivered.
+    /// The message will not be delivered.
     Refused,
-    /// It will be tried again.
+    /// Delivery will be tried again.
     Deferred,
 }
 
-/// A pattern that is right: the tests compile each.
+/// Compiles a pattern. The tests make sure that each pattern is valid.
 fn regex(source: &str) -> Option<Regex> {
     Regex::new(source).ok()
 }
 
-/// Where a reply says under which identifier a message is known: Postfix; Exim; Sendmail.
+/// Find the identifier of a message in the reply that accepts it: for Postfix, Exim, and Sendmail.
 static QUEUED: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     let sources = [
         r"queued as ([0-9A-Za-z]+)",
@@ -43,7 +44,7 @@ static QUEUED: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     sources.into_iter().filter_map(regex).collect()
 });
 
-/// Where a line that has the Message-ID has that of the queue: Postfix and Sendmail; Exim.
+/// Find the queue identifier in a line with the Message-ID: for Postfix and Sendmail, and for Exim.
 static QUEUE: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     let sources = [
         r"\]: ([0-9A-Za-z]{8,}): (?:.*, )?(?:message-id|msgid)=",
@@ -53,10 +54,10 @@ static QUEUE: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 });
 
 impl Subject {
-    /// A message by an identifier, as a script writes it.
+    /// A message with an identifier that a script gives.
     ///
     /// # Errors
-    /// Usage for text that is none.
+    /// Usage for text that cannot be an identifier.
     pub(crate) fn named(text: &str) -> Result<Self> {
         let bare = text.trim().trim_start_matches('<').trim_end_matches('>');
         if bare.len() >= SHORTEST && !bare.contains(char::is_whitespace) {
@@ -66,10 +67,10 @@ impl Subject {
         Err(error.hint("give the queue id, the Message-ID, or the reply to the end of the message"))
     }
 
-    /// A message by the reply of the server that took it.
+    /// A message with the identifier in the reply of the server that accepted it.
     ///
     /// # Errors
-    /// Usage for a reply that names no identifier.
+    /// Usage for a reply without an identifier.
     pub(crate) fn queued(reply: &[u8]) -> Result<Self> {
         let mut found = QUEUED.iter().filter_map(|regex| regex.captures(reply));
         let id = found.find_map(|groups| groups.get(1)).map(|id| id.as_bytes().to_vec());
@@ -81,17 +82,18 @@ impl Subject {
         Ok(Self { known: vec![id] })
     }
 
-    /// Whether a line is about it.
+    /// Whether a line is about the message.
     pub(crate) fn is_in(&self, line: &[u8]) -> bool {
         self.known.iter().any(|id| has_word(line, id))
     }
 
-    /// Takes in what a line about it says of other identifiers of it; whether that is news.
+    /// Learns other identifiers of the message from a line about it. Returns whether there were new
+    /// ones.
     pub(crate) fn learn(&mut self, line: &[u8]) -> bool {
         if self.known.len() >= MOST || !self.is_in(line) {
             return false;
         }
-        // A filter hands a message back, which is in the queue a second time then.
+        // A filter passes a message back, which then gets a second queue identifier.
         let regexes = QUEUE.iter().chain(QUEUED.first());
         let groups = regexes.filter_map(|regex| regex.captures(line)?.get(1));
         let ids = groups.map(|id| id.as_bytes().to_vec());
@@ -100,14 +102,14 @@ impl Subject {
         !news.is_empty()
     }
 
-    /// Its identifiers, as errors show them.
+    /// The identifiers, as errors show them.
     pub(crate) fn shown(&self) -> String {
         let ids = self.known.iter().map(|id| crate::visible::escape(id));
         ids.collect::<Vec<_>>().join(", ")
     }
 }
 
-/// Whether an identifier stands in a line, and is no part of another one.
+/// Whether an identifier stands in a line and is not part of another one.
 fn has_word(line: &[u8], id: &[u8]) -> bool {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
     memchr::memmem::find_iter(line, id).any(|start| {
@@ -122,10 +124,12 @@ fn has(line: &[u8], text: &str) -> bool {
 }
 
 impl Fate {
-    /// What a line about a message says of it, if that is its end or a delay.
+    /// The fate of a message that a line about it reports; `None` if it reports neither an end nor
+    /// a delay.
     pub(crate) fn of(line: &[u8]) -> Option<Self> {
         let any = |texts: &[&str]| texts.iter().any(|text| has(line, text));
-        // Postfix and Sendmail; Dovecot; Exim, in whose lines each of these stands after the id.
+        // The texts are those of Postfix and Sendmail; of Dovecot; of Exim, which writes these
+        // arrows after the message's identifier.
         if any(&["status=sent", "stat=Sent", " saved mail to ", " stored mail into mailbox "])
             || any(&[" => ", " -> ", " >> "])
         {
@@ -140,7 +144,7 @@ impl Fate {
     }
 }
 
-/// Lines that everybody meets: what stands in them, and what to do.
+/// Well-known log lines: the texts that they contain, and advice on what to do.
 const KNOWN: [(&[&str], &str); 18] = [
     (
         &["status=deferred", "refused"],
@@ -210,7 +214,7 @@ const KNOWN: [(&[&str], &str); 18] = [
     ),
 ];
 
-/// What to do about a line of a log, if it is a known one.
+/// Advice on a log line, if it is a well-known one.
 pub(crate) fn advice(line: &[u8]) -> Option<&'static str> {
     let known = KNOWN.iter().find(|(texts, _)| texts.iter().all(|text| has(line, text)));
     known.map(|(_, advice)| *advice)
@@ -227,7 +231,7 @@ mod tests {
         "Nov 29 05:12:32 mx postfix/lmtp[14]: 4dJtW03Qr1z2y: to=<a@b.example>, relay=none, dsn=4.4.1, status=deferred (connect to 127.0.0.1: Connection refused)",
     ];
 
-    /// Those of the lines that are about a message.
+    /// The numbers of the lines that are about a message.
     fn about(mut subject: Subject, lines: &[&str]) -> Vec<usize> {
         while lines.iter().any(|line| subject.learn(line.as_bytes())) {}
         let places = 0..lines.len();

@@ -1,5 +1,5 @@
-//! Logs of servers, followed while a dialogue runs: what is kept of their lines, the files that they
-//! are written to, and what their lines say.
+//! Logs of servers, followed while a dialogue runs: the lines that are kept, the files that they
+//! are read from, and what they say about messages.
 
 mod lines;
 mod mail;

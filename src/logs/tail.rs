@@ -1,5 +1,5 @@
-//! A file that a log is written to, whatever becomes of it: it may come later, be renamed with
-//! another one in its place, or be made empty.
+//! Follows the file that a log is written to, also if the file appears later, is renamed and
+//! replaced by another, or is truncated.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
@@ -9,34 +9,37 @@ use std::path::{Path, PathBuf};
 use super::{Lines, Splitter};
 use crate::file;
 
-/// How much is read at once: fewer lines than are kept, so that each is looked at.
+/// The number of bytes read at once. They hold fewer lines than are kept, so that every line is
+/// examined before it is dropped.
 const ROOM: usize = 8 << 10;
-/// How many bytes before the place of reading are compared, to see whether they still stand there.
+/// The number of bytes before the read position that are compared to find out whether the file was
+/// truncated and rewritten.
 const COMPARED: usize = 64;
 
 /// A file that is followed.
 #[derive(Debug)]
 pub(crate) struct Tail {
     path: PathBuf,
-    /// The file before the last rotation, to which a server may write for a while, and the one that
-    /// is there now.
+    /// The file before the last rotation, to which a server may still write for a while, and the
+    /// current one.
     files: Vec<Opened>,
 }
 
 #[derive(Debug)]
 struct Opened {
     file: File,
-    /// The device and the number of the file there.
+    /// The device and inode numbers of the file.
     identity: (u64, u64),
-    /// How far it was read.
+    /// The read position.
     read: u64,
-    /// What stood just before that.
+    /// The bytes just before the read position.
     before: Vec<u8>,
     splitter: Splitter,
 }
 
 impl Tail {
-    /// Follows a file from its end on, or from its start; one that is not there yet from its start.
+    /// Follows a file, from its end or from its start. A file that does not exist yet is followed
+    /// from its start.
     pub(crate) fn start(path: &Path, from_start: bool) -> io::Result<Self> {
         let mut tail = Self { path: path.to_owned(), files: Vec::new() };
         if let Some(mut opened) = open(path)? {
@@ -48,16 +51,16 @@ impl Tail {
         Ok(tail)
     }
 
-    /// Whether the file was there at any time.
+    /// Whether the file has existed at any time.
     pub(crate) fn was_there(&self) -> bool {
         !self.files.is_empty()
     }
 
-    /// Reads what was written since then; whether anything was. `may_open` is asked for each file
-    /// that takes the place of another.
+    /// Reads what was written since the last call. Returns whether there was anything. `may_open`
+    /// is called before a file that replaces another is opened.
     ///
     /// # Errors
-    /// What the system says, and what `may_open` does.
+    /// I/O errors of the system, and those of `may_open`.
     pub(crate) fn read<E: From<io::Error>>(
         &mut self,
         lines: &mut Lines,
@@ -80,14 +83,14 @@ impl Tail {
         Ok(has_read)
     }
 
-    /// Whether the file that is there now is the one that is read.
+    /// Whether the file that exists now is the one being read.
     fn is_current(&self) -> io::Result<bool> {
         match fs::metadata(&self.path) {
             Ok(found) => {
                 let identity = (found.dev(), found.ino());
                 Ok(self.files.last().is_some_and(|opened| opened.identity == identity))
             }
-            // A server or logrotate will make another one.
+            // A server or logrotate is about to create another file.
             Err(error) if is_absent(&error) => Ok(true),
             Err(error) => Err(error),
         }
@@ -98,7 +101,7 @@ fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
-/// The file that is there now, if there is one.
+/// Opens the file; `None` if there is none.
 fn open(path: &Path) -> io::Result<Option<Opened>> {
     let file = match file::open(path) {
         Ok(file) => file,
@@ -118,7 +121,7 @@ impl Opened {
         let mut before = vec![0; count];
         match self.file.read_exact_at(&mut before, size - count as u64) {
             Ok(()) => (self.read, self.before) = (size, before),
-            // It was made empty just now.
+            // The file was truncated in the meantime.
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => {}
             Err(error) => return Err(error),
         }
@@ -142,8 +145,8 @@ impl Opened {
         Ok(count > 0)
     }
 
-    /// Whether what was read last still stands where it stood: a file that was made empty may have
-    /// grown beyond that again.
+    /// Whether the bytes read last are still in their place. The size alone does not show this: a
+    /// truncated file may have grown beyond its old size.
     fn is_continued(&self) -> io::Result<bool> {
         let mut now = [0; COMPARED];
         let now = &mut now[..self.before.len()];
@@ -184,7 +187,7 @@ mod tests {
     }
 
     impl Followed {
-        /// What was written since the last time.
+        /// The lines written since the last call.
         fn news(&mut self) -> Vec<String> {
             let before = self.lines.count();
             while self.tail.read(&mut self.lines, || Ok::<_, io::Error>(())).unwrap() {}
@@ -222,7 +225,7 @@ mod tests {
             append(&rotated, "after the renaming\n");
             append(&log.path, "in the new file\n");
             assert_eq!(log.news(), ["before", "after the renaming", "in the new file"]);
-            // The server has not opened the new one yet.
+            // The server has not opened the new file yet.
             append(&rotated, "late\n");
             assert_eq!(log.news(), ["late"]);
         }

@@ -1,12 +1,12 @@
-//! Filter expressions: which scripts are to run, in the words of nextest's filtersets.
+//! Filter expressions, which select the scripts to run, in the syntax of nextest's filtersets.
 //!
 //! ```text
 //! path(imap/)  title(relay)  tag(smoke)  all()  none()
 //! not tag(slow)    path(imap/) and not tag(slow)    tag(smoke) | (title(/^TLS/) & !path(#*/old/*))
 //! ```
 //!
-//! A matcher is text that is contained (for a tag: the whole tag), `=text` for all of it, `~text`
-//! for a part, `/regex/`, or `#glob`.
+//! A matcher is one of `text`, which matches a part (of a tag: the whole), `=text`, which matches
+//! the whole, `~text`, which matches a part, `/regex/`, and `#glob`.
 
 use glob::Pattern;
 use regex::Regex;
@@ -15,10 +15,11 @@ use crate::error::{Error, Result};
 use crate::script::Heading;
 use crate::suggest;
 
-/// How deep expressions nest: each level is a call on the stack.
+/// How deep expressions may be nested. The limit is needed because each level is a call on the
+/// stack.
 const DEEPEST: usize = 100;
 
-/// An expression, as it was parsed.
+/// A parsed expression.
 #[derive(Clone, Debug)]
 pub(crate) enum Filter {
     All,
@@ -31,7 +32,7 @@ pub(crate) enum Filter {
     Or(Box<Self>, Box<Self>),
 }
 
-/// What a text has to be.
+/// The condition on a text.
 #[derive(Clone, Debug)]
 pub(crate) enum Matcher {
     Is(String),
@@ -55,7 +56,7 @@ impl Filter {
     /// Parses an expression.
     ///
     /// # Errors
-    /// Usage, with what is wrong and where.
+    /// Usage, with the mistake and its place.
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let mut parser = Parser { text, at: 0, depth: 0 };
         let filter = parser.any()?;
@@ -66,7 +67,7 @@ impl Filter {
         Ok(filter)
     }
 
-    /// Whether a script is one of those that the expression selects.
+    /// Whether the expression selects a script.
     pub(crate) fn selects(&self, path: &str, heading: &Heading) -> bool {
         match self {
             Self::All => true,
@@ -155,7 +156,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// What stands in the parentheses, to the closing one; nothing if they are empty.
+    /// The matcher between the parentheses, up to the closing one; `None` if they are empty.
     fn matcher(&mut self, is_whole: bool) -> Result<Option<Matcher>> {
         self.blanks();
         let (start, rest) = (self.at, &self.text[self.at..]);
@@ -174,7 +175,8 @@ impl<'a> Parser<'a> {
             '/' => {
                 let regex = Regex::new(&said[1..said.len() - 1]).map_err(|error| {
                     self.at = start;
-                    // Its last line says what is wrong, those before it show where.
+                    // The last line of the regex error tells what is wrong; the lines before show
+                    // the place.
                     let said = error.to_string();
                     let said =
                         said.lines().last().unwrap_or_default().trim_start_matches("error: ");

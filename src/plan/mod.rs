@@ -1,4 +1,4 @@
-//! Paths to scripts, and which of them are to run.
+//! Finds the scripts for the given paths, and selects those to run.
 
 #[cfg(feature = "cli")]
 mod filter;
@@ -17,15 +17,15 @@ pub(crate) use filter::Filter;
 #[cfg(feature = "cli")]
 pub(crate) use partition::{Partition, shuffle};
 
-/// What stands for the script that stdin holds.
+/// The path that means the script read from stdin.
 pub(crate) const STDIN: &str = "-";
 
-/// The scripts that the paths stand for, each once: a file as it is, a folder's `*.rhai` in the
-/// order of their names, except folders named `lib`, and what a glob matches. No path at all
-/// stands for `scripts`, or else for the current folder.
+/// The scripts for the given paths, each once. A file means itself; a folder means its `*.rhai`
+/// files sorted by name, except those in folders named `lib`; a glob means the files that it
+/// matches. Without a path, the folder `scripts` is used if there is one, else the current folder.
 ///
 /// # Errors
-/// A usage error for a path that is not there, and for paths that lead to no script.
+/// A usage error for a path that does not exist, and for paths without any script.
 pub(crate) fn scripts(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut scripts = Vec::new();
     for path in &roots(paths) {
@@ -41,7 +41,7 @@ pub(crate) fn scripts(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(scripts)
 }
 
-/// The paths that were given, or the folder that no path at all stands for.
+/// The given paths, or the default folder if there are none.
 pub(crate) fn roots(paths: &[PathBuf]) -> Vec<PathBuf> {
     if !paths.is_empty() {
         return paths.to_vec();
@@ -50,7 +50,7 @@ pub(crate) fn roots(paths: &[PathBuf]) -> Vec<PathBuf> {
 }
 
 fn expand(path: &Path) -> Result<Vec<PathBuf>> {
-    // Stdin, which the command reads.
+    // The command reads stdin itself.
     if path == Path::new(STDIN) {
         return Ok(vec![path.to_owned()]);
     }
@@ -67,7 +67,7 @@ fn expand(path: &Path) -> Result<Vec<PathBuf>> {
                 found.push(script.to_owned());
             }
         })?;
-        // As a person names them: `a.rhai` for `./a.rhai`.
+        // `a.rhai`, as a person would write it, instead of `./a.rhai`.
         return Ok(found.iter().map(|path| without_dot(path).to_owned()).collect());
     }
     if path.exists() {
@@ -86,7 +86,7 @@ fn expand(path: &Path) -> Result<Vec<PathBuf>> {
     })
 }
 
-/// A script inside of the program.
+/// A script that is part of the program.
 fn inside(name: &str) -> Result<Vec<PathBuf>> {
     if shipped::is_there(name) {
         return Ok(vec![PathBuf::from(name)]);
@@ -98,14 +98,14 @@ fn inside(name: &str) -> Result<Vec<PathBuf>> {
     })
 }
 
-/// The files that a glob matches, in the order of their names. One whose name is not UTF-8 is
-/// matched by what of it is.
+/// The files that a glob matches, sorted by name. If a name is not UTF-8, the glob is matched with
+/// a lossy conversion of it.
 fn matches(pattern: &str) -> Result<Vec<PathBuf>> {
     let glob = glob::Pattern::new(pattern)
         .map_err(|error| Error::usage(format!("the glob {pattern} is wrong: {error}")))?;
     let options =
         glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::default() };
-    // What lies before the first wildcard is a folder to look in.
+    // The part before the first wildcard names the folder to search.
     let literal = pattern.find(['*', '?', '[']).unwrap_or(pattern.len());
     let folder = pattern[..literal].rsplit_once('/').map_or(".", |(folder, _)| folder);
     let folder = if folder.is_empty() { "/" } else { folder };
@@ -121,13 +121,13 @@ fn matches(pattern: &str) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// A glob gives `a.rhai` for `./a.rhai`; so does a person.
+/// The path as a person would write it, and as globs match it: `a.rhai` instead of `./a.rhai`.
 fn without_dot(path: &Path) -> &Path {
     path.strip_prefix(".").unwrap_or(path)
 }
 
-/// Calls `found` with each file in a folder and below, in the order of their names. Symbolic links
-/// to folders are not followed: they may lead in a circle.
+/// Calls `found` with each file in a folder and below, sorted by name. Symbolic links to folders
+/// are not followed, because they may form a cycle.
 fn walk(folder: &Path, found: &mut impl FnMut(&Path)) -> Result<()> {
     let unreadable =
         |error: std::io::Error| Error::usage(format!("cannot read {}: {error}", folder.display()));

@@ -1,4 +1,4 @@
-//! One part of all scripts, for machines that share a run.
+//! Splits the scripts into parts, for several machines that share a run.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::script::serial_name;
 
-/// Part `number` of `of`.
+/// Part `number` of `of` parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Partition {
     by: By,
@@ -19,9 +19,10 @@ pub(crate) struct Partition {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum By {
-    /// Each script in turn to the next part: parts differ by one script at most.
+    /// Scripts go to the parts in turn, so that the sizes of parts differ by one script at most.
     Slice,
-    /// By a hash of the path: a script stays in its part if others come or go.
+    /// A hash of the path decides, so that a script stays in its part if others are added or
+    /// removed.
     Hash,
 }
 
@@ -46,10 +47,11 @@ impl FromStr for Partition {
 }
 
 impl Partition {
-    /// The scripts of this part, in their order.
+    /// The scripts of this part, in order.
     pub(crate) fn of(self, scripts: Vec<PathBuf>) -> Vec<PathBuf> {
         let mut turn = 0;
-        // Scripts that must not run at once are in one part: parts may be on several machines.
+        // Scripts that must not run at the same time are in the same part, because the parts may
+        // run on different machines.
         let mut serial: BTreeMap<String, u64> = BTreeMap::new();
         let is_ours = |script: &PathBuf| {
             let name = serial_name(script);
@@ -66,12 +68,12 @@ impl Partition {
     }
 }
 
-/// The scripts in an order that the seed decides, the same on every machine.
+/// Sorts the scripts in an order that depends only on the seed and is the same on every machine.
 pub(crate) fn shuffle(scripts: &mut [PathBuf], seed: u64) {
     scripts.sort_by_cached_key(|script| hash(script, &seed.to_be_bytes()));
 }
 
-/// A number that depends on the path and the salt alone.
+/// A number that depends only on the path and the salt.
 fn hash(path: &Path, salt: &[u8]) -> u64 {
     let digest = Sha256::new().chain_update(salt).chain_update(path.as_os_str().as_encoded_bytes());
     digest.finalize().iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))

@@ -1,9 +1,9 @@
-//! What is left of the time of one port.
+//! The time left until the deadline of a port.
 
 use std::time::{Duration, Instant};
 
-/// How long the next operation may take.
+/// The timeout for the next operation.
 pub(super) fn left(deadline: Instant) -> Duration {
-    // An operation without any time would say nothing of what it waited for.
+    // An operation without any time could not say what it had waited for.
     deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
 }

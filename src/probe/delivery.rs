@@ -1,4 +1,4 @@
-//! Whether a message that was sent is in the mailbox that it was sent to.
+//! Checks whether a message arrives in the mailbox that it was sent to.
 
 use std::time::{Duration, Instant};
 
@@ -10,14 +10,14 @@ use crate::error::{Error, Kind, Result};
 use crate::pattern::Regex;
 use crate::session::{Options, Session};
 
-/// How long to wait before looking again into a mailbox whose server has no IDLE.
+/// The pause before looking again into a mailbox whose server has no IDLE.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Waits until a message with this token in its subject is in the INBOX, and marks it deleted;
-/// with UIDPLUS, it is removed.
+/// Waits until the INBOX contains a message with this token in its subject, and marks the message
+/// deleted. On a server with UIDPLUS, it is removed.
 ///
 /// # Errors
-/// Whatever goes wrong with IMAP; a time-out if the message does not come.
+/// Errors of the IMAP session; a timeout if the message does not arrive.
 pub(super) async fn wait(
     options: Options,
     url: &str,
@@ -66,8 +66,8 @@ async fn look(
 async fn take_away(session: &mut Session, message: u64) -> Result<()> {
     let message = message.to_string();
     session.store(&message, "+FLAGS.SILENT (\\Deleted)").by_uid().await?;
-    // EXPUNGE without a set would remove what the owner has marked, too (RFC 4315 section 2.1). On
-    // a server without UIDPLUS, ours stays marked.
+    // EXPUNGE without a set would also remove messages that the owner has marked (RFC 4315 section
+    // 2.1). On a server without UIDPLUS, our message remains marked.
     if session.capability().await?.has("UIDPLUS") {
         session.expunge(message.as_str()).by_uid().await?;
     }
@@ -75,11 +75,12 @@ async fn take_away(session: &mut Session, message: u64) -> Result<()> {
     Ok(())
 }
 
-/// Waits until the server says that something has come, or a moment.
+/// Waits until the server reports a new message, or for a moment if it has no IDLE.
 async fn await_news(session: &mut Session, has_idle: bool, deadline: Instant) -> Result<()> {
     session.set_timeout(left(deadline));
     if !has_idle {
-        // Without IDLE nothing tells when mail comes: the mailbox is asked again after a pause.
+        // Without IDLE the server does not report new mail, so the mailbox is checked after a
+        // pause.
         sleep(PAUSE.min(left(deadline))).await;
         session.noop().await?;
         return Ok(());

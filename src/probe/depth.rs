@@ -1,24 +1,24 @@
-//! How deep a probe looks. A green banner says nothing of a RCPT that hangs.
+//! How deep a probe goes. A greeting alone does not show, for example, that RCPT hangs.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// How far a dialogue is to get, from the greeting to the mailbox.
+/// How far a dialogue should get, from the greeting to the mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Depth {
-    /// The server greets.
+    /// The server sends its greeting.
     Banner,
-    /// It answers EHLO, or what its protocol has for that.
+    /// The server answers EHLO, or the equivalent in its protocol.
     Ehlo,
-    /// TLS is up.
+    /// TLS is in use.
     Tls,
-    /// It takes a user and a password.
+    /// The server accepts a user and a password.
     Auth,
-    /// It takes a sender and a recipient, and then RSET.
+    /// The server accepts a sender and a recipient, and then RSET.
     Rcpt,
-    /// It takes a message.
+    /// The server accepts a message.
     Data,
-    /// The message is in the mailbox.
+    /// The message has arrived in the mailbox.
     Delivered,
 }
 
@@ -38,7 +38,7 @@ impl Depth {
         }
     }
 
-    /// The one after it; none after the last.
+    /// The next depth; `None` after the last.
     pub(crate) fn next(self) -> Option<Self> {
         Self::ALL.into_iter().find(|depth| *depth > self)
     }

@@ -1,4 +1,4 @@
-//! The dialogue of a probe with one port, as deep as it is to get.
+//! The dialogue of a probe with one port, up to the depth that was asked for.
 
 use std::time::{Duration, Instant};
 
@@ -14,25 +14,25 @@ use crate::session::{Options, Session};
 use crate::tls::Established;
 use crate::visible;
 
-/// How much of a greeting is kept.
+/// The number of bytes of a greeting that are kept.
 const GREETING: usize = 400;
-/// How long a port that nothing is known of may be silent before TLS is tried on it.
+/// How long a port with an unknown protocol may be silent before TLS is tried.
 const SILENT: Duration = Duration::from_secs(3);
-/// How long a server may take to say goodbye; what it says then counts for nothing.
+/// How long a server may take to close the dialogue; its replies to that are ignored.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-/// What speaks at an open port.
+/// The service at an open port.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Service {
     pub(crate) speech: Option<Speech>,
-    /// The first line that it said.
+    /// The first line from the server.
     pub(crate) greeting: Option<String>,
-    /// Whether TLS comes first.
+    /// Whether the connection begins with TLS.
     pub(crate) is_tls: bool,
-    /// Whether it offers STARTTLS, if it was asked.
+    /// Whether the server offers STARTTLS; `None` if it was not asked.
     pub(crate) starttls: Option<bool>,
     pub(crate) tls: Option<Established>,
-    /// The mechanisms of SASL that it offers.
+    /// The SASL mechanisms that the server offers.
     pub(crate) mechanisms: Vec<String>,
 }
 
@@ -45,14 +45,14 @@ pub(super) struct Talk<'a> {
 }
 
 impl Talk<'_> {
-    /// Talks to the port, and notes in `found` what it is and how far that got.
+    /// Talks to the port, and records in `found` what the service is and how far the dialogue got.
     pub(super) async fn run(mut self) -> Result<()> {
         let deadline = Instant::now() + self.probe.timeout;
         let (speech, is_tls) = match self.port.speech() {
             Some(known) => known,
             None => match self.recognised(deadline).await? {
                 Some(known) => known,
-                // It is open; there is nothing to be said with it, or it could not be reached.
+                // The port is open but speaks no known protocol, or it could not be reached.
                 None => return self.unknown(),
             },
         };
@@ -66,7 +66,7 @@ impl Talk<'_> {
         done
     }
 
-    /// Connects in clear; `None` if the port is not open, which is no failure of a dialogue.
+    /// Connects without TLS. `None` if the port is not open, which is a result and not a failure.
     async fn connect(&mut self, scheme: &str, deadline: Instant) -> Result<Option<Session>> {
         let url = place::url(self.host, scheme, self.port.number);
         match self.options.clone().timeout(left(deadline)).connect(&url).await {
@@ -81,7 +81,8 @@ impl Talk<'_> {
         }
     }
 
-    /// What speaks at a port of which nothing is known: by its first line, in clear or by TLS.
+    /// Recognises the protocol of an unknown port by its first line, in clear or with TLS. Returns
+    /// the protocol and whether it needs TLS first.
     async fn recognised(&mut self, deadline: Instant) -> Result<Option<(Speech, bool)>> {
         for is_tls in [false, true] {
             let Some(mut session) = self.connect("tcp", deadline).await? else { return Ok(None) };
@@ -104,7 +105,7 @@ impl Talk<'_> {
         Ok(None)
     }
 
-    /// Nothing that is mail speaks there, or nobody was reached.
+    /// The result for a port that speaks no mail protocol or could not be reached.
     fn unknown(self) -> Result<()> {
         if self.found.state != State::Open || self.probe.depth == Depth::Banner {
             return Ok(());
@@ -120,7 +121,7 @@ impl Talk<'_> {
     }
 }
 
-/// The scheme without TLS of what is spoken.
+/// The URL scheme without TLS for a protocol.
 fn scheme(speech: Speech) -> &'static str {
     speech.facts().schemes.first().map_or("tcp", |scheme| scheme.name)
 }
@@ -129,21 +130,21 @@ fn shown(line: &[u8]) -> String {
     visible::excerpt(crate::proto::chomp(line), GREETING)
 }
 
-/// A dialogue under way.
+/// A dialogue in progress.
 struct Steps<'a> {
     session: Session,
     speech: Speech,
     deadline: Instant,
-    /// The name that we introduce ourselves by.
+    /// The name that we give in EHLO.
     own: String,
-    /// What the message that was sent is known by.
+    /// The token in the subject by which our message is recognised.
     token: String,
     talk: Talk<'a>,
 }
 
 impl Steps<'_> {
-    /// Goes as deep as is wanted, a step after the other; each says whether there was anything for
-    /// it to do.
+    /// Takes one step after the other, down to the depth that was asked for. Each step returns
+    /// whether there was anything for it to do.
     async fn all(&mut self) -> Result<()> {
         let mut depth = Depth::Banner;
         while depth <= self.goal() {
@@ -167,7 +168,7 @@ impl Steps<'_> {
         Ok(())
     }
 
-    /// How deep this protocol goes: there are no transactions but in SMTP and LMTP.
+    /// The deepest step in this protocol: only SMTP and LMTP have transactions.
     fn goal(&self) -> Depth {
         if self.is_smtp() { self.talk.probe.depth } else { self.talk.probe.depth.min(Depth::Auth) }
     }
@@ -194,13 +195,13 @@ impl Steps<'_> {
         Ok(true)
     }
 
-    /// Introduces us, and learns what the server can do.
+    /// Sends EHLO or its equivalent, and reads what the server can do.
     async fn hello(&mut self) -> Result<bool> {
         let name = self.own.clone();
         match self.speech {
             Speech::Smtp => drop(self.session.ehlo(&name).await?),
             Speech::Lmtp => drop(self.session.lhlo(&name).await?),
-            // Old servers have no CAPA, and are none the worse for that.
+            // Any reply to CAPA will do, because old servers do not know the command.
             Speech::Pop3 => drop(self.session.capa().expect(Regex::new("")?).await?),
             Speech::Imap => drop(self.session.capability().await?),
             _ => {}
@@ -232,7 +233,8 @@ impl Steps<'_> {
         Ok(false)
     }
 
-    /// Authenticates if there is an account; a deeper probe of a port without AUTH goes on without.
+    /// Authenticates if there is an account. On a port without AUTH, a deeper probe goes on
+    /// without.
     async fn auth(&mut self) -> Result<bool> {
         let Some(account) = &self.talk.probe.account else { return Ok(false) };
         match self.speech {
@@ -250,7 +252,7 @@ impl Steps<'_> {
         Ok(true)
     }
 
-    /// A transaction that comes to nothing: sender, recipient, RSET.
+    /// A transaction that is abandoned: sender, recipient, RSET.
     async fn rcpt(&mut self) -> Result<bool> {
         let Some(rcpt) = &self.talk.probe.rcpt else { return Ok(false) };
         self.session.mail(&self.talk.probe.from).await?;
@@ -259,7 +261,7 @@ impl Steps<'_> {
         Ok(true)
     }
 
-    /// A message.
+    /// Sends a message.
     async fn data(&mut self) -> Result<bool> {
         let Some(rcpt) = self.talk.probe.rcpt.clone() else { return Ok(false) };
         let from = &self.talk.probe.from;
@@ -270,23 +272,25 @@ impl Steps<'_> {
         Ok(true)
     }
 
-    /// The same message, in the mailbox.
+    /// Waits for the message in the mailbox.
     async fn delivered(&mut self) -> Result<bool> {
         let probe = self.talk.probe;
         let (Some(mailbox), Some(account)) = (&probe.mailbox, &probe.account) else {
             return Ok(false);
         };
-        // The mailbox may be on another host.
+        // The mailbox may be on another host, so the options that are tied to this one are not
+        // used.
         let options = probe.options.clone().transcript(self.session.transcript().clone());
         delivery::wait(options, mailbox, account, &self.token, self.deadline).await?;
         Ok(true)
     }
 
-    /// Says goodbye, so that the server's log stays quiet; after a failure only if it is our turn.
+    /// Ends the session politely, so that the server logs no error. After a failure this is only
+    /// done if no reply is due.
     async fn leave(&mut self, is_well: bool) {
         self.session.set_timeout(GOODBYE);
         if is_well || (self.session.is_open() && self.session.owed() == 0) {
-            // What comes of that says nothing of the server.
+            // The result says nothing about the server.
             let Some(farewell) = self.speech.facts().farewell else { return };
             let _ = if farewell.command == "LOGOUT" {
                 self.session.logout().await
@@ -302,7 +306,7 @@ fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
-/// A message that says who sent it and why.
+/// A message that says which program sent it, and why.
 fn message(from: &str, to: &str, token: &str) -> Vec<u8> {
     let version = env!("CARGO_PKG_VERSION");
     let sender = if from.is_empty() { to } else { from };

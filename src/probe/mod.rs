@@ -1,5 +1,5 @@
-//! Which ports of a host answer, what speaks there, and how far a dialogue gets: each port of each
-//! address at once, each within its deadline.
+//! Probes the ports of a host: which of them answer, which protocol they speak, and how far a
+//! dialogue gets. All ports of all addresses are probed in parallel, each with its own deadline.
 
 mod deadline;
 mod delivery;
@@ -29,24 +29,24 @@ use crate::transcript::{Event, Transcript};
 /// How a port is probed.
 #[derive(Clone, Debug)]
 pub(crate) struct Probe {
-    /// How connections are made, TLS among it, and the deadline of one port.
+    /// How connections are made, including TLS.
     pub(crate) options: Options,
     pub(crate) timeout: Duration,
-    /// How far the dialogue is to get.
+    /// How far the dialogue should get.
     pub(crate) depth: Depth,
-    /// Whether a port that offers no TLS fails: that depth was asked for.
+    /// Whether a port without TLS fails, because the depth of TLS was explicitly asked for.
     pub(crate) wants_tls: bool,
-    /// The name for EHLO; our own address as a literal if none is given.
+    /// The name for EHLO; our own address as a literal if `None`.
     pub(crate) helo: Option<String>,
     pub(crate) account: Option<Account>,
-    /// The envelope of a transaction; an empty sender is the null sender.
+    /// The sender in the envelope of a transaction; empty for the null sender.
     pub(crate) from: String,
     pub(crate) rcpt: Option<String>,
-    /// Where a message that was sent is looked for, by IMAP.
+    /// The IMAP URL of the mailbox in which the message is looked for after it was sent.
     pub(crate) mailbox: Option<String>,
 }
 
-/// Whose mailbox it is.
+/// The user whose mailbox it is.
 #[derive(Clone)]
 pub(crate) struct Account {
     pub(crate) user: String,
@@ -65,39 +65,40 @@ impl Account {
     }
 }
 
-/// What a probe found at one port of one address.
+/// The result of a probe at one port of one address.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
     pub(crate) address: SocketAddr,
     pub(crate) state: State,
-    /// What speaks there, if it is open.
+    /// The service at the port, if the port is open.
     pub(crate) service: Service,
-    /// How far the dialogue got.
+    /// How far the dialogue got; `None` if it got nowhere.
     pub(crate) reached: Option<Depth>,
-    /// What it was at last.
+    /// The depth that the dialogue tried last.
     pub(crate) at: Depth,
-    /// Why it did not get further.
+    /// Why the dialogue did not get further.
     pub(crate) failure: Option<Error>,
     pub(crate) elapsed: Duration,
     pub(crate) transcript: Vec<Event>,
 }
 
-/// What a probe found at all ports of a host.
+/// The results of a probe at all ports of a host.
 #[derive(Debug)]
 pub(crate) struct Host {
     pub(crate) name: String,
-    /// In the order of addresses, then of ports.
+    /// The results, sorted by address, then by port.
     pub(crate) found: Vec<Found>,
 }
 
 impl Host {
-    /// What was found at one port, at each address.
+    /// The results at one port, for each address.
     pub(crate) fn at(&self, port: u16) -> impl Iterator<Item = &Found> {
         self.found.iter().filter(move |found| found.address.port() == port)
     }
 
-    /// The state of a port as a client meets it, which tries one address after the other: open if
-    /// one address is. An address that there is no way to says nothing if another says something.
+    /// The state of a port as a client finds it that tries one address after the other: open if it
+    /// is open at one address. Addresses that cannot be reached count only if no other address
+    /// gives a result.
     pub(crate) fn state(&self, port: u16) -> State {
         let states: Vec<_> = self.at(port).map(|found| &found.state).collect();
         let first = |wanted: State| states.iter().find(|state| ***state == wanted);
@@ -107,17 +108,18 @@ impl Host {
     }
 }
 
-/// How many ports are probed at once: each takes a descriptor.
+/// The number of ports probed in parallel, limited because each takes a file descriptor.
 const AT_ONCE: usize = 256;
 
-/// How much of what one port says is held: a probe wants a greeting and an EHLO.
+/// The number of bytes that a session may hold at one port: a probe needs only a greeting and short
+/// replies.
 const MOST_HELD: usize = 1 << 20;
 
-/// No host has more addresses that matter; a name with more is somebody's joke.
+/// The number of addresses that are probed. A name with more is a mistake or a joke.
 const MOST_ADDRESSES: usize = 16;
 
 impl Probe {
-    /// A probe that looks as deep as it gets without an account.
+    /// A probe that goes as deep as possible without an account.
     pub(crate) fn new(options: Options, timeout: Duration) -> Self {
         Self {
             options: options.timeout(timeout).limit(MOST_HELD),
@@ -135,7 +137,7 @@ impl Probe {
     /// Probes all ports of all addresses of a host.
     ///
     /// # Errors
-    /// Unresolved for a name without an address; usage for what cannot be tried.
+    /// Unresolved for a name without an address; usage if the probe cannot be tried at all.
     pub(crate) async fn host(&self, place: &Place) -> Result<Host> {
         let mut addresses = self.options.addresses(&place.host).await?;
         addresses.truncate(MOST_ADDRESSES);
@@ -182,7 +184,8 @@ impl Probe {
             transcript: Vec::new(),
         };
         let talk = dialogue::Talk { probe: self, options, host, port, found: &mut found };
-        // The operations of the dialogue have the same deadline; this is for what is none of them.
+        // The operations of the dialogue share the deadline; this timeout is for time spent outside
+        // of them.
         let outcome = timeout(self.timeout + GRACE, talk.run()).await;
         found.failure = match outcome {
             Ok(Ok(())) => None,
@@ -196,7 +199,7 @@ impl Probe {
     }
 }
 
-/// How much longer a port may take than its deadline, to say goodbye.
+/// The time beyond its deadline that a port gets for closing the dialogue.
 const GRACE: Duration = Duration::from_secs(2);
 
 fn late(allowed: Duration) -> Error {

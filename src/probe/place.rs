@@ -1,27 +1,27 @@
-//! What is to be probed: `HOST[:PORTS]`, or a URL.
+//! The address of what is probed: `HOST[:PORTS]`, or a URL.
 
 use crate::error::{Error, Result};
 use crate::proto::Speech;
 use crate::target::{self, Target};
 
-/// A host, and the ports of it.
+/// A host and its ports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) host: String,
     pub(crate) ports: Vec<Port>,
-    /// Whether the ports were named, and are not those that mail usually has.
+    /// Whether the ports were given, instead of the default ones.
     pub(crate) is_named: bool,
 }
 
-/// A port, and the scheme of what speaks there, if that is known.
+/// A port, and the URL scheme of its protocol, if that is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Port {
     pub(crate) number: u16,
     pub(crate) scheme: Option<&'static str>,
 }
 
-/// The ports of mail, with what the registry of IANA and custom have there: those that are probed
-/// if none is named come first.
+/// The ports used for mail, as registered with IANA or by custom. The first eight of them are the
+/// ones probed by default.
 const KNOWN: [(u16, &str); 11] = [
     (25, "smtp"),
     (110, "pop3"),
@@ -37,7 +37,7 @@ const KNOWN: [(u16, &str); 11] = [
 ];
 const USUAL: usize = 8;
 
-/// A probe asks mail servers; to scan a host for ports is another tool's business.
+/// The maximum number of ports. A probe is for mail servers; port scanners are other tools.
 const MOST_PORTS: usize = 200;
 
 impl Port {
@@ -46,7 +46,7 @@ impl Port {
         Self { number, scheme: known.map(|(_, scheme)| *scheme) }
     }
 
-    /// What speaks there, as far as the port says, and whether TLS comes first.
+    /// The protocol that the port number implies, and whether the connection begins with TLS.
     pub(super) fn speech(self) -> Option<(Speech, bool)> {
         let scheme = self.scheme?;
         Some((target::speech(&format!("{scheme}://"))?, scheme.ends_with('s')))
@@ -54,11 +54,11 @@ impl Port {
 }
 
 impl Place {
-    /// Reads `mail.example.com`, `mail.example.com:25,587,imaps`, `[::1]:25` or
+    /// Parses `mail.example.com`, `mail.example.com:25,587,imaps`, `[::1]:25` or
     /// `smtp://localhost:2525`.
     ///
     /// # Errors
-    /// Usage, for what is none of these.
+    /// Usage, for any other text.
     pub(crate) fn parse(text: &str) -> Result<Self> {
         if is_udp(text) {
             return Err(udp_refused());
@@ -105,7 +105,7 @@ impl Place {
         url(&self.host, scheme, port)
     }
 
-    /// Adds ports, unless they are there.
+    /// Adds ports that are not in the list yet.
     pub(crate) fn add(&mut self, ports: impl IntoIterator<Item = u16>) {
         for number in ports {
             if !self.ports.iter().any(|port| port.number == number) {
@@ -115,14 +115,14 @@ impl Place {
     }
 }
 
-/// The URL of a port of that host.
+/// The URL of a port of a host.
 pub(super) fn url(host: &str, scheme: &str, port: u16) -> String {
     let is_v6 = host.contains(':');
     let (open, close) = if is_v6 { ("[", "]") } else { ("", "") };
     format!("{scheme}://{open}{host}{close}:{port}")
 }
 
-/// Host and ports; a bare address of IPv6 has colons of its own.
+/// Splits text into host and ports. A bare IPv6 address contains colons itself.
 fn split(text: &str) -> (&str, Option<&str>) {
     if text.parse::<std::net::Ipv6Addr>().is_ok() {
         return (text, None);
@@ -133,10 +133,10 @@ fn split(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Reads a list of ports: numbers, ranges and the names of mail's services.
+/// Parses a list of ports: numbers, ranges and the names of mail services.
 ///
 /// # Errors
-/// Usage, for what is none of these, and for more ports than mail has.
+/// Usage, for any other item, and for too many ports.
 pub(crate) fn ports(list: &str) -> Result<Vec<Port>> {
     let mut found: Vec<Port> = Vec::new();
     for item in list.split(',') {
@@ -175,13 +175,13 @@ fn item(item: &str) -> Result<Vec<Port>> {
     })
 }
 
-/// Whether UDP is asked for.
+/// Whether the text asks for UDP.
 pub(crate) fn is_udp(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     text.starts_with("udp:") || text.ends_with("/udp")
 }
 
-/// Why nobody can be probed by UDP.
+/// The error that explains why UDP cannot be probed.
 pub(crate) fn udp_refused() -> Error {
     let message = "a UDP \"connection\" proves nothing: connect() sends no packet, and so succeeds whether or not \
                    anybody listens, as `nc -vu` does";

@@ -1,4 +1,4 @@
-//! What is known of a port after an attempt to connect to it.
+//! The state of a port after an attempt to connect to it.
 
 use std::fmt;
 
@@ -9,19 +9,19 @@ use crate::error::{Error, Kind};
 pub(crate) enum State {
     /// A connection was made.
     Open,
-    /// The connection was refused: the host is there, and nothing listens.
+    /// The connection was refused: the host is up, and nothing listens at the port.
     Closed,
-    /// Nothing answered until the deadline, as behind a firewall that drops packets.
+    /// Nothing answered until the deadline, as with a firewall that drops packets.
     Filtered,
-    /// There is no way to the host, in the words of the system.
+    /// The host cannot be reached; the text is the system's error.
     Unreachable(String),
 }
 
-/// The names of states, as they are given and shown.
+/// The names of the states, in options and in output.
 pub(crate) const NAMES: [&str; 4] = ["open", "closed", "filtered", "unreachable"];
 
 impl State {
-    /// What an error of connecting says of the port; `None` if it is about something else.
+    /// The state that an error of connecting implies; `None` if the error is about something else.
     pub(crate) fn of(error: &Error) -> Option<Self> {
         match error.kind() {
             Kind::Refused => Some(Self::Closed),
@@ -33,10 +33,10 @@ impl State {
         }
     }
 
-    /// The state of that name.
+    /// The state with this name.
     ///
     /// # Errors
-    /// The names that there are.
+    /// A message with the known names.
     pub(crate) fn parse(name: &str) -> Result<Self, String> {
         Ok(match name {
             "open" => Self::Open,
@@ -47,7 +47,7 @@ impl State {
         })
     }
 
-    /// Whether it is the same, whatever the reason.
+    /// Whether both are the same state; the reason is not compared.
     pub(crate) fn is(&self, other: &Self) -> bool {
         self.name() == other.name()
     }

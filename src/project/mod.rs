@@ -1,4 +1,4 @@
-//! The project file, `mailexpect.toml`: what holds for all scripts of a project.
+//! The project file, `mailexpect.toml`: the settings for all scripts of a project.
 //!
 //! ```toml
 //! [golden]
@@ -36,10 +36,10 @@ pub(crate) use profile::{Profile, Rules};
 pub(crate) use says::FlakyResult;
 use says::{Golden, Rule, Says, Target};
 
-/// What the file is called.
+/// The name of the project file.
 const NAME: &str = "mailexpect.toml";
 
-/// What the project file says; nothing if there is none.
+/// The content of the project file; empty if there is none.
 #[derive(Debug, Default)]
 pub(crate) struct Project {
     path: PathBuf,
@@ -47,10 +47,11 @@ pub(crate) struct Project {
 }
 
 impl Project {
-    /// The project file of a folder: the one in it, or in the nearest folder above that has one.
+    /// Reads the project file of a folder: the one in it, or in the nearest folder above that has
+    /// one.
     ///
     /// # Errors
-    /// Usage if it cannot be read or says what there is not.
+    /// Usage if the file cannot be read or contains unknown settings.
     pub(crate) fn of(folder: &Path) -> Result<Self> {
         let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
         match folder.ancestors().map(|folder| folder.join(NAME)).find(|path| path.exists()) {
@@ -59,7 +60,7 @@ impl Project {
         }
     }
 
-    /// The folder of the file; the current one if there is none yet.
+    /// The folder of the project file; the current folder if there is no file yet.
     #[cfg(feature = "cli")]
     pub(crate) fn folder(&self) -> &Path {
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -72,10 +73,10 @@ impl Project {
         Self::parse(path, &text)
     }
 
-    /// What the text of a project file says.
+    /// Parses the text of a project file.
     ///
     /// # Errors
-    /// Usage, if it is not TOML or says what there is not.
+    /// Usage, if the text is not TOML or contains unknown settings.
     pub(crate) fn parse(path: PathBuf, text: &str) -> Result<Self> {
         let wrong = |why: String| Error::usage(format!("cannot read {}: {why}", path.display()));
         match toml::from_str(text) {
@@ -90,11 +91,11 @@ impl Project {
         }
     }
 
-    /// What is redacted in this project, or for a target of it, unless a script or the command line
-    /// says otherwise.
+    /// The redaction of this project, or of a target in it, unless a script or the command line
+    /// sets another.
     ///
     /// # Errors
-    /// Usage for names that there are not, and for regexes that are wrong.
+    /// Usage for unknown names and for invalid regexes.
     pub(crate) fn redaction(&self, target: Option<&str>) -> Result<Redaction> {
         let Says { golden: Golden { strictness, redact }, .. } = &self.says;
         let mut redaction =
@@ -112,7 +113,7 @@ impl Project {
         }
     }
 
-    /// A redaction with what a table of the file says of it.
+    /// The redaction, changed as a table of the file says.
     fn changed(
         &self,
         mut redaction: Redaction,
@@ -131,7 +132,7 @@ impl Project {
         })
     }
 
-    /// An error with the place in the file that it is about.
+    /// The error with the file and the key that it is about.
     fn wrong(&self, key: &str, error: &Error) -> Error {
         let message = format!(
             "{}, {}: {}",
@@ -149,7 +150,7 @@ impl Project {
 
 #[cfg(feature = "cli")]
 impl Project {
-    /// What the file may say, as a JSON schema.
+    /// The JSON schema of the file.
     pub(crate) fn schema() -> serde_json::Value {
         schemars::schema_for!(Says).to_value()
     }

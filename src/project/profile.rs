@@ -1,4 +1,5 @@
-//! What holds for a run against one target: what the target says, and what `[run]` says for all.
+//! The settings for a run against one target: those of the target, and those of `[run]` for all
+//! targets.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,13 +14,13 @@ use crate::suggest;
 use crate::tls::{self, Version};
 use crate::visible;
 
-/// The name that stands for every target of the project.
+/// The name that means all targets of the project.
 const ALL: &str = "all";
 
-/// What holds for a run, unless the command line says otherwise.
+/// The settings for a run, unless the command line sets others.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Profile {
-    /// The values of parameters; secrets are still to be fetched.
+    /// The values of parameters; secrets have not been fetched yet.
     pub(crate) params: BTreeMap<String, String>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) grace: Option<Duration>,
@@ -27,7 +28,7 @@ pub(crate) struct Profile {
     pub(crate) tls: tls::Options,
 }
 
-/// What holds for all targets of a run together, unless the command line says otherwise.
+/// The settings for a run over all its targets, unless the command line sets others.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rules {
     pub(crate) global_timeout: Option<Duration>,
@@ -39,13 +40,13 @@ pub(crate) struct Rules {
 }
 
 impl Project {
-    /// The names of the targets; nothing if the project names none.
+    /// The names of the targets; `None` if the project has none.
     pub(crate) fn targets(&self) -> Option<Vec<&str>> {
         let names: Vec<_> = self.says.target.keys().map(String::as_str).collect();
         (!names.is_empty()).then_some(names)
     }
 
-    /// The targets that these names stand for, each once: `all` is every one of the project.
+    /// The targets that these names mean, each once; `all` means every target of the project.
     ///
     /// # Errors
     /// Usage for `all` if the project has none.
@@ -69,7 +70,7 @@ impl Project {
         Ok(expanded)
     }
 
-    /// What holds for all targets together.
+    /// The settings for a run over all targets.
     pub(crate) fn rules(&self) -> Rules {
         let run = &self.says.run;
         Rules {
@@ -82,12 +83,12 @@ impl Project {
         }
     }
 
-    /// What holds for a run against a target, or without one. A project that names targets has no
-    /// others; one that names none leaves it to the caller what they are.
+    /// The settings for a run against a target, or without one. If the project names targets, no
+    /// others are allowed; if it names none, the caller may use any name.
     ///
     /// # Errors
-    /// Usage for a target that there is not, with the one that was probably meant, and for files of
-    /// TLS that cannot be used.
+    /// Usage for an unknown target, with the name that was probably meant, and for TLS files that
+    /// cannot be used.
     pub(crate) fn profile(&self, target: Option<&str>) -> Result<Profile> {
         let nothing = Target::default();
         let run = &self.says.run;
@@ -108,7 +109,7 @@ impl Project {
         })
     }
 
-    /// The parameters of the file, as `table.name`, whose secret value stands in it in clear.
+    /// The parameters of the file, as `table.name`, whose secret value is in the file in clear.
     pub(crate) fn secrets_in_clear(&self, is_clear: impl Fn(&str) -> bool) -> Vec<String> {
         let Run { params, .. } = &self.says.run;
         let of_run = params.iter().map(|(name, value)| ("run.params".to_owned(), name, value));
@@ -123,7 +124,7 @@ impl Project {
         clear.map(|(table, name, _)| format!("{table}.{name}")).collect()
     }
 
-    /// The target of that name, or nothing if the project names none at all.
+    /// The target with this name; `None` if the project names no targets.
     fn target(&self, name: &str) -> Result<Option<&Target>> {
         let targets = &self.says.target;
         if targets.is_empty() || targets.contains_key(name) {
@@ -140,7 +141,7 @@ impl Project {
         })
     }
 
-    /// A value; a path after `file:` is relative to the project file.
+    /// The value of a parameter. A path after `file:` is made relative to the project file.
     fn located(&self, value: &Value) -> String {
         let value = value.to_string();
         match value.strip_prefix("file:") {
@@ -196,7 +197,8 @@ impl Project {
         if let Some(max) = version("max", &target.max, &run.max)? {
             options = options.max(max);
         }
-        // To check the system's roots would read all of them.
+        // This check is skipped without files, because it would read all of the system's root
+        // certificates.
         if has_files {
             options.check().map_err(|error| self.wrong("tls", &error))?;
         }

@@ -1,4 +1,4 @@
-//! What the project file may say: the types that it is read into, and that its schema is made of.
+//! The types that the project file is read into, and from which its JSON schema is made.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,13 +1,13 @@
-//! What scripts need while they run, started when the first of them does.
+//! A fixture that scripts need, started when the first of them runs.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-/// How it is started, until it is.
+/// The function that starts the fixture, until it has been called.
 type Start<F> = Mutex<Option<Box<dyn FnOnce() -> F + Send>>>;
 
-/// Something started at most once, whether that works or not.
+/// A value that is made at most once, even if making it fails.
 pub(super) struct Fixture<F> {
     start: Start<F>,
     started: OnceLock<Result<F, String>>,
@@ -18,11 +18,11 @@ impl<F> Fixture<F> {
         Self { start: Mutex::new(Some(Box::new(start))), started: OnceLock::new() }
     }
 
-    /// The fixture, started if it is not yet.
+    /// The fixture, started if it was not yet.
     ///
     /// # Errors
-    /// With what its start panicked, to everybody who asks: a server that did not come up once is
-    /// not waited for again.
+    /// The panic message of the start function, in every call: a server that failed to start once
+    /// is not waited for again.
     pub(super) fn get(&self) -> Result<&F, &str> {
         self.started.get_or_init(|| self.start()).as_ref().map_err(String::as_str)
     }
@@ -34,7 +34,7 @@ impl<F> Fixture<F> {
     }
 }
 
-/// What a panic said.
+/// The message of a panic.
 fn said(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked").to_owned()

@@ -1,5 +1,5 @@
-//! Scripts as tests: [`assert_script!`](crate::assert_script) for one of them,
-//! [`scripts!`](crate::scripts) for all of a folder.
+//! Scripts as tests: [`assert_script!`](crate::assert_script) for one script,
+//! [`scripts!`](crate::scripts) for all scripts in a folder.
 
 mod fixture;
 mod scripts;
@@ -16,18 +16,18 @@ use crate::project::Project;
 use crate::report::Human;
 use crate::script::Case;
 
-/// Runs a script and panics with its report unless it passes. The path is relative to the crate
-/// that the test is in; each `name = value` is a parameter, as `--set` gives it.
+/// Runs a script and panics with its report unless the script passes. The path is relative to the
+/// crate of the test. Each `name = value` sets a parameter, like `--set`.
 ///
 /// ```
 /// # let server = mailexpect::server::Embedded::start().unwrap();
 /// mailexpect::assert_script!("scripts/relay.rhai", smtp = server.smtp());
 /// ```
 ///
-/// A parameter that the script does not have is an error, and so is a server that is not named:
-/// unlike `mailexpect run`, a test never falls back to the embedded server.
+/// A parameter that the script does not have is an error. So is a parameter for a server that is
+/// not set: unlike `mailexpect run`, a test never falls back to the embedded server.
 ///
-/// Call it from an ordinary `#[test]`, since it blocks the thread; in an async test there is
+/// The macro blocks the thread, so call it in an ordinary `#[test]`. For async tests there is
 /// [`assert_script_async!`](crate::assert_script_async).
 #[macro_export]
 macro_rules! assert_script {
@@ -56,8 +56,8 @@ macro_rules! assert_script_async {
     }};
 }
 
-/// Makes each script of a folder a test of its own, for `cargo test` and for nextest. It is all
-/// that a test target without libtest needs to have:
+/// Makes each script in a folder a test of its own, for `cargo test` and for nextest. The test
+/// target has to be without libtest, and needs nothing but this macro:
 ///
 /// ```toml
 /// [[test]]
@@ -69,17 +69,18 @@ macro_rules! assert_script_async {
 /// mailexpect::scripts!("scripts");
 /// ```
 ///
-/// The folder is relative to the crate; `scripts/imap/idle.rhai` is the test `imap/idle`, and what
-/// lies in folders named `lib` is left out. The arguments are those of libtest: a filter, `--list`,
-/// `--exact`, `--skip`, `--ignored`, `--include-ignored`, `--test-threads`. A script that passes is
-/// held against its golden transcript, if it has one; one that fails shows its report;
-/// `--nocapture` shows the transcripts of those that pass as well. A script whose first comment has
-/// a line `ignored: why` is only run when that is asked for.
+/// The folder is relative to the crate. `scripts/imap/idle.rhai` becomes the test `imap/idle`;
+/// scripts in folders named `lib` are left out. The arguments are those of libtest: a filter,
+/// `--list`, `--exact`, `--skip`, `--ignored`, `--include-ignored`, `--test-threads`. The
+/// transcript of a script that passes is compared with its golden, if there is one. A script that
+/// fails shows its report. With `--nocapture`, passing scripts show their transcripts as well. A
+/// script whose first comment has a line `ignored: why` only runs with `--ignored` or
+/// `--include-ignored`.
 ///
-/// Parameters stand after the folder as `name = value`. What they need, such as a server, is
-/// started by a `let` in front of them: once for all the scripts that a process runs, when the
-/// first one does, so that listing starts nothing. It is dropped at the end. (nextest has a process
-/// for each test.)
+/// Parameters follow the folder as `name = value`. A `let` before them starts a fixture that they
+/// need, such as a server. The fixture is started once for all scripts that a process runs, when
+/// the first script runs, so that listing the tests starts nothing; it is dropped at the end.
+/// (nextest runs each test in a process of its own.)
 ///
 /// ```no_run
 /// use mailexpect::server::Embedded;
@@ -87,7 +88,7 @@ macro_rules! assert_script_async {
 /// mailexpect::scripts!("scripts", let server = Embedded::start().unwrap(), smtp = server.smtp(), client = "client.example");
 /// ```
 ///
-/// Several are started together. For more say in how scripts are run there is
+/// Several fixtures are started together in one `let`. For more control over how scripts run, use
 /// [`testing::Scripts`](crate::testing::Scripts).
 ///
 /// ```no_run
@@ -113,11 +114,11 @@ macro_rules! scripts {
     };
 }
 
-/// The script at a path relative to a folder, with what the project file there says of golden
-/// transcripts.
+/// The script at a path relative to a folder, with the settings for golden transcripts from the
+/// folder's project file.
 ///
 /// # Panics
-/// Where the project file is wrong.
+/// If the project file is invalid.
 #[must_use]
 #[track_caller]
 pub fn case(folder: &str, path: impl AsRef<Path>) -> Case {
@@ -125,20 +126,20 @@ pub fn case(folder: &str, path: impl AsRef<Path>) -> Case {
     case.unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// A script of the project in a folder.
+/// The script at a path, with the settings of the project in a folder.
 ///
 /// # Errors
-/// Usage if the project file is wrong.
+/// Usage if the project file is invalid.
 fn case_of(folder: &Path, script: &Path) -> Result<Case> {
     let redaction = Project::of(folder)?.redaction(None)?;
     Ok(Case::new(script).redaction(redaction))
 }
 
-/// Runs a case, and holds its transcript against its golden, if there is one, as `mailexpect
-/// run` does.
+/// Runs a case and compares its transcript with its golden, if there is one, as `mailexpect run`
+/// does.
 ///
 /// # Panics
-/// With the report, unless it passes or skips itself.
+/// With the report, unless the script passes or skips itself.
 #[track_caller]
 pub fn assert_passes(case: &Case) {
     assert_ok(&held(case.run()));
@@ -157,7 +158,7 @@ fn assert_ok(outcome: &Outcome) {
     assert!(outcome.is_ok(), "\n{}\n", anstream::adapter::strip_str(&report(outcome)));
 }
 
-/// The outcome, held against its golden as the environment says.
+/// The outcome after comparison with its golden, by the policy in the environment.
 fn held(mut outcome: Outcome) -> Outcome {
     match Goldens::of_environment() {
         Ok(goldens) => goldens.hold(&mut outcome),
@@ -166,14 +167,14 @@ fn held(mut outcome: Outcome) -> Outcome {
     outcome
 }
 
-/// The report of a test, which nobody can ask for more with `-v`: where the golden is another, the
-/// difference is enough.
+/// The report of a failed test. It is verbose, because a test has no `-v`; for a difference from
+/// the golden, the diff is enough.
 fn report(outcome: &Outcome) -> String {
     let human = Human { verbose: !matches!(outcome.verdict, Verdict::Differs(_)) };
     human.outcome(outcome).trim_end().to_owned()
 }
 
-/// A path as one would write it in the current folder, which is the crate's own in `cargo test`.
+/// The path relative to the current folder, which in `cargo test` is the crate's own.
 fn from_here(path: &Path) -> PathBuf {
     let here = env::current_dir().ok();
     here.and_then(|here| path.strip_prefix(here).ok()).unwrap_or(path).to_owned()
@@ -191,7 +192,7 @@ mod tests {
         assert_passes(&case(&folder.path().to_string_lossy(), "a.rhai"));
     }
 
-    /// What a script of one line fails with, its parameters given by hand.
+    /// The report of a one-line script that fails; with `name`, a parameter of this name is set.
     fn failing(script: &str, name: &str) -> String {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a.rhai"), script).unwrap();

@@ -1,4 +1,4 @@
-//! The scripts of a folder, each as a test of its own, under the arguments of libtest.
+//! Runs each script in a folder as a test of its own, with the arguments of libtest.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -16,10 +16,10 @@ use crate::plan;
 use crate::report::Human;
 use crate::script::{self, Case, Fixtures};
 
-/// The scripts of a folder as the tests of a target without libtest: what
-/// [`scripts!`](crate::scripts) makes, with more say in how each script is run. The `setup.rhai` and
-/// `teardown.rhai` of a folder run once around its scripts in one process; cargo-nextest has a
-/// process for each.
+/// The scripts in a folder as the tests of a target without libtest. This is what
+/// [`scripts!`](crate::scripts) uses, with more control over how each script runs. The `setup.rhai`
+/// and `teardown.rhai` of a folder run once around those of its scripts that run in one process;
+/// cargo-nextest runs each script in a process of its own.
 ///
 /// ```no_run
 /// use std::process::ExitCode;
@@ -44,11 +44,11 @@ pub struct Scripts<F = ()> {
     prepare: Box<Prepare<F>>,
 }
 
-/// Gives a case what it needs.
+/// Prepares a case with the fixture.
 type Prepare<F> = dyn Fn(&F, Case) -> Case + Send + Sync;
 
 impl Scripts {
-    /// The scripts of a folder, relative to that of the crate.
+    /// The scripts in a folder, given relative to the crate's folder.
     pub fn new(crate_folder: impl AsRef<Path>, folder: impl AsRef<Path>) -> Self {
         let crate_folder = crate_folder.as_ref().to_owned();
         let folder = from_here(&crate_folder.join(folder));
@@ -62,9 +62,9 @@ impl Scripts {
 }
 
 impl<F: Send + Sync + 'static> Scripts<F> {
-    /// Says what the scripts need, which `start` gives when the first of them runs and which is
-    /// dropped after the last, and how each case is prepared with it. Where `start` panics, every
-    /// script fails with what it said.
+    /// Sets a fixture that the scripts need, and how to prepare each case with it. `start` makes
+    /// the fixture when the first script runs; it is dropped after the last script. If `start`
+    /// panics, every script fails with the message of the panic.
     pub fn with<G: Send + Sync + 'static>(
         self,
         start: impl FnOnce() -> G + Send + 'static,
@@ -74,14 +74,14 @@ impl<F: Send + Sync + 'static> Scripts<F> {
         Scripts { crate_folder, folder, fixture: Fixture::new(start), prepare: Box::new(prepare) }
     }
 
-    /// Does what the arguments of the process ask for. The exit code is libtest's: 101 where a
-    /// script failed.
+    /// Does what the arguments of the process ask for. The exit code is libtest's: 101 if a script
+    /// failed.
     #[must_use = "`main` gives it back"]
     pub fn run(self) -> ExitCode {
         self.run_as(std::env::args_os())
     }
 
-    /// The same with arguments of your own, after the name of the program.
+    /// As [`Scripts::run`], with other arguments; the first one is the name of the program.
     #[must_use = "`main` gives it back"]
     pub fn run_as<A: Into<OsString> + Clone>(
         self,
@@ -91,7 +91,7 @@ impl<F: Send + Sync + 'static> Scripts<F> {
         let found = plan::scripts(std::slice::from_ref(&self.folder));
         let scripts = match found {
             Ok(scripts) => scripts,
-            // As a test, so that it is reported as one and filtered like one.
+            // The error is reported as a failed test, so that filters apply to it as well.
             Err(error) => {
                 let broken = broken(&self.folder, error, Showing::of(&arguments));
                 return libtest_mimic::run(&arguments, vec![broken]).exit_code();
@@ -107,7 +107,7 @@ impl<F: Send + Sync + 'static> Scripts<F> {
             fixtures: Fixtures::default(),
             last: Mutex::default(),
         });
-        // What the scripts need is there until the teardowns are over.
+        // The fixture lives until the teardowns have run.
         let shared = Arc::new(self);
         let trials = Self::trials(&shared, &plan, &arguments);
         let conclusion = libtest_mimic::run(&arguments, trials);
@@ -120,7 +120,8 @@ impl<F: Send + Sync + 'static> Scripts<F> {
             let name = name(&shared.folder, &script);
             let ignored = script::why_ignored(&script);
             match ignored {
-                // libtest-mimic has no reason for what it leaves out by itself.
+                // libtest-mimic shows no reason for tests that it ignores by itself, so an ignored
+                // test is made that reports one.
                 Some(why) if !asked_for => {
                     Trial::ignorable_test(name, move || Ok(ignored_for(why)))
                 }
@@ -137,7 +138,7 @@ impl<F: Send + Sync + 'static> Scripts<F> {
 
     fn test(&self, script: &Path, plan: &Plan, showing: Showing) -> Result<Completion, Failed> {
         let case = case_of(&self.crate_folder, script)?.at_once(plan.at_once);
-        // A parameter that only another script of the folder has is no error.
+        // A parameter that only another script of the folder has is not an error.
         let case = case.others(Arc::clone(&plan.scripts));
         let fixture = self
             .fixture
@@ -150,13 +151,13 @@ impl<F: Send + Sync + 'static> Scripts<F> {
     }
 }
 
-/// What is to be run.
+/// The scripts to run, and what they share.
 struct Plan {
     scripts: Arc<[PathBuf]>,
     at_once: usize,
-    /// What stands around the scripts of a folder, once for all of them.
+    /// The setups and teardowns of folders, shared by all scripts.
     fixtures: Fixtures,
-    /// The case that has run last: teardowns are given what it was given.
+    /// The case that ran last. Teardowns get the same parameters.
     last: Mutex<Option<Case>>,
 }
 
@@ -165,7 +166,8 @@ impl Plan {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs the teardowns of the folders whose scripts have run; whether all of them passed.
+    /// Runs the teardowns of the folders whose scripts have run. Returns whether all of them
+    /// passed.
     fn tear_down(&self) -> bool {
         let torn = self.last().take().map(|case| case.tear_down()).unwrap_or_default();
         let failed: Vec<_> = torn.iter().filter(|outcome| !outcome.is_ok()).collect();
@@ -176,13 +178,13 @@ impl Plan {
     }
 }
 
-/// A test that only says what is wrong with the folder.
+/// A test that fails with an error about the folder.
 fn broken(folder: &Path, error: Error, showing: Showing) -> Trial {
     let outcome = Outcome::new(folder, Verdict::Failed(Box::new(error.into())));
     Trial::ignorable_test(folder.to_string_lossy(), move || showing.conclude(outcome))
 }
 
-/// What a script is called among the tests: its path in the folder.
+/// The name of a script's test: its path in the folder, without the extension.
 fn name(folder: &Path, script: &Path) -> String {
     script.strip_prefix(folder).unwrap_or(script).with_extension("").to_string_lossy().into_owned()
 }
@@ -194,9 +196,10 @@ fn ignored_for(why: String) -> Completion {
 /// How outcomes are shown.
 #[derive(Clone, Copy)]
 struct Showing {
-    /// Whether the report may be coloured; if nobody looks, libtest-mimic takes the colours out.
+    /// Whether the report may contain colours. libtest-mimic removes them if the output is not a
+    /// terminal.
     colours: bool,
-    /// Whether what passed is shown as well.
+    /// Whether scripts that pass are shown as well.
     passed: bool,
 }
 
@@ -206,7 +209,8 @@ impl Showing {
         Self { colours, passed: arguments.nocapture || arguments.show_output }
     }
 
-    /// What an outcome is to libtest-mimic. A script that skips itself is ignored, with its reason.
+    /// The outcome as libtest-mimic reports it. A script that skips itself is ignored, with its
+    /// reason.
     fn conclude(self, outcome: Outcome) -> Result<Completion, Failed> {
         match outcome.verdict {
             Verdict::Passed => {
