@@ -1,4 +1,4 @@
-//! Two transcripts side by side.
+//! Shows two transcripts side by side.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -12,33 +12,33 @@ use super::style::{BAD, DIM, GOOD, ODD};
 use crate::outcome::{ExitCode, Outcome, Verdict};
 use crate::visible;
 
-/// No narrower column of text is readable.
+/// The minimum width of a column of text. A narrower one would not be readable.
 const NARROWEST: usize = 20;
-/// How many lines that are the same are shown around each that is not.
+/// The number of equal lines shown around each difference.
 const AROUND: usize = 2;
-/// How long the least difference is looked for; what is shown after that is right but may be longer
-/// than it had to be.
+/// The time limit of the search for the smallest diff. After it, the diff is correct but may be
+/// longer than necessary.
 const LONGEST: Duration = Duration::from_millis(500);
 
-/// What one server answered.
+/// The result of one server.
 pub(crate) struct Side {
     pub(crate) name: String,
     pub(crate) verdict: String,
-    /// Its transcript, redacted.
+    /// The redacted transcript.
     pub(crate) text: String,
     pub(crate) code: ExitCode,
 }
 
-/// Writes two of them beside each other.
+/// Writes two results side by side.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Beside {
-    /// How wide a line is.
+    /// The width of a line in columns.
     pub(crate) width: usize,
-    /// Whether all lines are shown that are the same.
+    /// Whether all equal lines are shown.
     pub(crate) whole: bool,
 }
 
-/// A line on both sides, and whether they are the same.
+/// A line on both sides, and whether both are equal.
 struct Row {
     left: Option<String>,
     right: Option<String>,
@@ -46,7 +46,7 @@ struct Row {
 }
 
 impl Beside {
-    /// What a run came to, in a line.
+    /// The verdict on a run, in one line.
     pub(crate) fn verdict(outcome: &Outcome) -> String {
         match &outcome.verdict {
             Verdict::Passed => "passed".to_owned(),
@@ -104,7 +104,7 @@ impl Beside {
         omitted(text, hidden);
     }
 
-    /// A line on both sides, each broken where its column ends.
+    /// Writes a line of both sides; each side is broken at the end of its column.
     fn row(self, text: &mut String, row: &Row, style: Style) {
         let column = (self.width.saturating_sub(3) / 2).max(NARROWEST);
         let pieces = |line: &Option<String>| broken(line.as_deref().unwrap_or_default(), column);
@@ -133,11 +133,11 @@ fn omitted(text: &mut String, lines: usize) {
     }
 }
 
-/// The lines of both, those that are the same or take each other's place side by side.
+/// The lines of both sides. Lines that are equal or that replace each other are in the same row.
 fn rows(left: &str, right: &str) -> Vec<Row> {
     let diff = TextDiff::configure().timeout(LONGEST).diff_lines(left, right);
     let mut rows: Vec<Row> = Vec::new();
-    // Where the next line of the right side goes: beside the first of the left side that has none.
+    // The row for the next line of the right side: the first one that has only a left side yet.
     let mut open = 0;
     for change in diff.iter_all_changes() {
         let line = Some(visible::printable(change.value().trim_end_matches('\n')));
@@ -159,7 +159,7 @@ fn rows(left: &str, right: &str) -> Vec<Row> {
     rows
 }
 
-/// A line in pieces of so many characters.
+/// A line in pieces of at most `width` characters.
 fn broken(line: &str, width: usize) -> Vec<String> {
     let characters: Vec<char> = line.chars().collect();
     if characters.is_empty() {

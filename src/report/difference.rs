@@ -1,4 +1,4 @@
-//! A transcript beside its golden: a unified diff.
+//! Shows the difference between a transcript and its golden as a unified diff.
 
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -13,18 +13,18 @@ use super::style::{BAD, DIM, GOOD};
 use crate::outcome::Difference;
 use crate::visible;
 
-/// How many lines are shown around each change.
+/// The number of lines shown around each change.
 const AROUND: usize = 3;
 
-/// Behind a line of more bytes, the words that differ are repeated.
+/// The number of bytes of a line above which the words that differ are repeated after the line.
 const LONG: usize = 72;
 
-/// How long the least difference is looked for. That takes time that grows with the square of what
-/// differs, which for a message of some megabytes is minutes; after it, what is shown is right but
-/// may be longer than it had to be.
+/// The time limit of the search for the smallest diff. The search takes time proportional to the
+/// square of the differences, which is minutes for a message of some megabytes. After the limit,
+/// the diff is correct but may be longer than necessary.
 const LONGEST: Duration = Duration::from_millis(500);
 
-/// What differs, and what can be done about it.
+/// The text for a difference: what differs, and what can be done about it.
 pub(super) fn explain(difference: &Difference) -> String {
     let Difference { golden, old, new, pending, unwritten } = difference;
     let shown = visible::escape(golden.to_string_lossy().as_bytes());
@@ -49,7 +49,7 @@ pub(super) fn explain(difference: &Difference) -> String {
     text
 }
 
-/// What is wrong, in a line.
+/// What is wrong, in one line.
 pub(super) fn message(difference: &Difference) -> &'static str {
     match difference.old {
         Some(_) => "what was said is not what the golden transcript says",
@@ -57,8 +57,8 @@ pub(super) fn message(difference: &Difference) -> &'static str {
     }
 }
 
-/// A unified diff of two transcripts, each line after the margin. It never has more lines than the
-/// two together, and one for the place.
+/// A unified diff of two transcripts, with each line after the margin. The diff never has more
+/// lines than both transcripts together plus one for the place.
 pub(super) fn diff(old: &str, new: &str, margin: &str) -> String {
     let (old, new) = (old.trim_end(), new.trim_end());
     let diff = TextDiff::configure().timeout(LONGEST).diff_lines(old, new);
@@ -90,7 +90,7 @@ fn unified(diff: &TextDiff<'_, '_, '_, str>, around: usize, margin: &str) -> Str
                 }
                 continue;
             }
-            // Lines that take each other's place differ by words.
+            // Lines that replace each other are compared word by word.
             let pairs = if old.len() == new.len() { &new[..] } else { &[] };
             for (side, sign, style, others) in [
                 (&old, '-', BAD, pairs),
@@ -109,8 +109,8 @@ fn unified(diff: &TextDiff<'_, '_, '_, str>, around: usize, margin: &str) -> Str
     text
 }
 
-/// A line with the words marked that another line has not. Of a long line, these stand after it as
-/// well: without colours nothing else shows them.
+/// The line with the words marked that `other` does not have. After a long line, these words are
+/// repeated, because without colours nothing else shows them.
 fn marked(line: &str, other: &str, style: Style) -> String {
     let words = TextDiff::from_words(line, other);
     let is_alike = words.ratio() > 0.4;
@@ -131,7 +131,7 @@ fn marked(line: &str, other: &str, style: Style) -> String {
             ChangeTag::Insert => {}
         }
     }
-    // Never as long as the line itself.
+    // The repetition must be shorter than half the line.
     let own = own.join(" ");
     if line.len() > LONG && !own.is_empty() && own.len() < line.len() / 2 {
         let _ = write!(text, "{style:#}  {DIM}<- {own}{DIM:#}{style}");

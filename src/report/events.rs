@@ -1,4 +1,4 @@
-//! A stream of events, read back: what `report/json.rs` writes.
+//! Reads a stream of events, which `report/json.rs` writes.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,20 +13,20 @@ use crate::file;
 use crate::outcome::{Difference, Failure, Golden, Outcome, Place, Verdict};
 use crate::transcript;
 
-/// The newest version of the stream that is read.
+/// The newest version of the stream that can be read.
 const VERSION: u32 = 1;
 
-/// What a stream tells of a run.
+/// The content of a stream.
 #[derive(Debug, Default)]
 pub(crate) struct Events {
-    /// How many scripts were to run, if that was known.
+    /// The number of scripts to run, if it was known.
     pub(crate) scripts: Option<usize>,
     pub(crate) targets: Vec<Arc<str>>,
     pub(crate) outcomes: Vec<Outcome>,
     pub(crate) not_run: usize,
     pub(crate) elapsed: Duration,
     pub(crate) exit_code: u8,
-    /// Whether the stream tells the end of the run.
+    /// Whether the stream includes the end of the run.
     pub(crate) is_whole: bool,
 }
 
@@ -52,7 +52,7 @@ enum Event {
         exit_code: u8,
         elapsed: f64,
     },
-    /// One that this version does not know, or that says nothing new.
+    /// An event that is unknown to this version or not needed here.
     #[serde(other)]
     Other,
 }
@@ -132,10 +132,10 @@ struct Kept {
 }
 
 impl Events {
-    /// What a file tells.
+    /// Reads the events from a file.
     ///
     /// # Errors
-    /// Usage for a file that cannot be read or is no stream of events.
+    /// Usage for a file that cannot be read or is not a stream of events.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let wrong = |why: String| {
             let error = Error::usage(format!("cannot read {}: {why}", path.display()));
@@ -276,7 +276,7 @@ impl Kept {
     }
 }
 
-/// A time as the stream has it; one that cannot be is none.
+/// A duration from the stream; zero if the number is not a possible duration.
 fn seconds(seconds: f64) -> Duration {
     duration::from_seconds(seconds).unwrap_or_default()
 }

@@ -9,10 +9,10 @@ use super::wrapped::{COLUMNS, columns, wrapped};
 use crate::doctor::{Answer, Examined, Note, Proof, Question, Said};
 use crate::visible;
 
-/// How far proofs are indented.
+/// The indentation of proofs, in columns.
 const INDENT: usize = 9;
 
-/// A language of the answers.
+/// The language of the answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Language {
     #[default]
@@ -21,7 +21,7 @@ pub(crate) enum Language {
 }
 
 impl Language {
-    /// Reads `en`, `ja`, `ja_JP.UTF-8`.
+    /// Parses `en`, `ja`, `ja_JP.UTF-8`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         match text.to_ascii_lowercase().split(['_', '.', '-']).next()? {
             "ja" => Some(Self::Japanese),
@@ -45,7 +45,7 @@ pub(crate) struct Diagnosis<'a> {
 }
 
 impl Diagnosis<'_> {
-    /// For people.
+    /// The text for people.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         let domain = visible::escape(self.examined.domain.as_bytes());
@@ -117,7 +117,7 @@ impl Diagnosis<'_> {
         }
     }
 
-    /// For programs: an object, on one line.
+    /// The text for programs: a JSON object in one line.
     pub(crate) fn json(&self) -> String {
         let answers: Vec<Value> =
             self.examined.answers.iter().map(|answer| self.value(answer)).collect();

@@ -1,4 +1,4 @@
-//! What failed, with its place in the script and its parts.
+//! Shows a failure, with its place in the script and its details.
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
@@ -6,10 +6,10 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use crate::outcome::{Failure, Place};
 use crate::visible;
 
-/// How much of a line is shown, of the script and of the transcript.
+/// The number of characters shown of a line, of the script and of the transcript.
 pub(super) const LINE_WIDTH: usize = 400;
 
-/// What failed, with its place under a caret and its parts after it.
+/// The failure, with the line of the script, a caret under the place, and the details below.
 pub(super) fn explain(failure: &Failure, script: &str) -> String {
     let source = failure.place.as_ref().and_then(|place| Some((place, place.source.as_deref()?)));
     let path = visible::printable(script);
@@ -55,7 +55,7 @@ pub(super) fn at(place: &Place) -> String {
     format!("{file}:{}:{}", place.line, place.column)
 }
 
-/// The word that begins at the column, as bytes of the line.
+/// The word that begins at the column, as a range of bytes in the line.
 fn caret(line: &str, column: usize) -> std::ops::Range<usize> {
     let start = line.char_indices().nth(column.saturating_sub(1)).map_or(line.len(), |(at, _)| at);
     let word = line[start..]

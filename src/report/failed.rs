@@ -1,15 +1,16 @@
-//! What is shown of the transcript of a script that failed.
+//! Selects the part of a failed script's transcript that is shown.
 
 use std::borrow::Cow;
 
 use crate::outcome::Failure;
 use crate::transcript::{self, Event};
 
-/// The events of the session that failed, and of the script: the last lines that are shown are to
-/// be its lines. All events if so many lines show all of them, and the last is one of it anyway.
+/// The events of the failed session and of the script itself, so that the last lines shown are
+/// about that session. All events, if they fit in `most` lines and the last one belongs to that
+/// session anyway.
 pub(super) fn events<'a>(events: &'a [Event], failure: &Failure, most: usize) -> Cow<'a, [Event]> {
     let name = failure.error.session().and_then(|session| session.split(',').next());
-    // A listener has a name as well, and no lines of its own.
+    // A listener has a name as well, but no events.
     let is_there = |name: &&str| {
         events.iter().filter_map(|event| event.session).any(|s| s.to_string() == *name)
     };

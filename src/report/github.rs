@@ -1,9 +1,9 @@
-//! Annotations of GitHub Actions: a failure stands beside its line in the changes of a pull request.
+//! Annotations for GitHub Actions: a failure is shown at its line in the changes of a pull request.
 
 use super::{Human, Report, Summary, explained};
 use crate::outcome::{Failure, Outcome, Verdict};
 
-/// A workflow command for each failure, and for each script that passed only when it was retried.
+/// Writes a workflow command for each failure, and for each script that passed only after a retry.
 #[derive(Debug, Default)]
 pub(crate) struct Github;
 
@@ -53,12 +53,13 @@ fn notes(failure: Option<&Failure>) -> String {
     notes.iter().flat_map(|(name, part)| ["\n", name, ": ", part]).collect()
 }
 
-/// What a command carries: it ends with its line.
+/// The message of a workflow command. Line ends are escaped, because the command ends with its
+/// line.
 fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// The value of a property: it ends with a comma or a colon, too.
+/// The value of a property. Commas and colons are escaped as well, because they end the value.
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }

@@ -1,4 +1,4 @@
-//! For people: a line for what passed, the whole story for what failed.
+//! The report for people: one line for what passed, everything for what failed.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -22,15 +22,15 @@ use crate::transcript::{self, Event, Line, Mark};
 use crate::transport::Segment;
 use crate::{duration, visible};
 
-/// How many lines of the transcript a failure shows.
+/// The number of transcript lines that a failure shows.
 const LAST_LINES: usize = 12;
-/// How many printed lines it shows of what lies before them.
+/// The number of printed lines shown from the part of the transcript before those.
 const LAST_PRINTS: usize = 50;
 
 const CLIENT: Style = AnsiColor::Cyan.on_default();
 
-/// Writes outcomes for a terminal; colours are always in the text, to be taken out where they are
-/// not wanted.
+/// Writes outcomes for a terminal. The text always contains colours; the caller removes them if
+/// they are not wanted.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Human {
     /// Whether whole transcripts are shown, also of what passed.
@@ -38,7 +38,7 @@ pub(crate) struct Human {
 }
 
 impl Human {
-    /// One outcome.
+    /// The text for one outcome.
     #[must_use]
     pub(crate) fn outcome(self, outcome: &Outcome) -> String {
         let mut text = headline(outcome);
@@ -77,14 +77,14 @@ impl Human {
         text
     }
 
-    /// One line for a failure: where it is, and what happened.
+    /// One line for a failure: the place and the message.
     #[cfg(feature = "cli")]
     pub(crate) fn failure(outcome: &Outcome) -> String {
         let (place, message) = Self::fault(outcome);
         format!("  {BAD}{place}{BAD:#}{}  {message}\n", at_target(outcome))
     }
 
-    /// The script, and its target if one was named: not yet for a terminal.
+    /// The script, with its target if one was named. The text is not yet escaped for a terminal.
     #[cfg(feature = "cli")]
     pub(super) fn name(outcome: &Outcome) -> String {
         let name = outcome.name();
@@ -94,7 +94,7 @@ impl Human {
         }
     }
 
-    /// Where a failure is, and what happened, in one line.
+    /// The place and the message of a failure, each in one line.
     pub(super) fn fault(outcome: &Outcome) -> (String, &str) {
         let (place, message) = if let Verdict::Differs(difference) = &outcome.verdict {
             (None, difference::message(difference))
@@ -107,39 +107,39 @@ impl Human {
         (visible::escape(place.as_bytes()), message.lines().next().unwrap_or_default())
     }
 
-    /// That changes are waited for.
+    /// The message that a watch waits for changes.
     #[cfg(feature = "cli")]
     pub(crate) fn watching() -> String {
         format!("{DIM}waiting for changes; Ctrl-C ends{DIM:#}\n")
     }
 
-    /// That a file was written.
+    /// The message that a file was written.
     #[cfg(feature = "cli")]
     pub(crate) fn written(path: &Path) -> String {
         format!("{GOOD}written{GOOD:#} {}\n", visible::escape(path.to_string_lossy().as_bytes()))
     }
 
-    /// That a run was stopped before its end.
+    /// The message that a run was stopped before its end.
     #[cfg(feature = "cli")]
     pub(crate) fn not_run(count: usize, noun: &str) -> String {
         let noun = if count == 1 { noun.to_owned() } else { format!("{noun}s") };
         format!("{ODD}interrupted{ODD:#}: {count} {noun} did not run\n")
     }
 
-    /// That lines of dialogues were not shown.
+    /// The message that lines of dialogues were not shown.
     #[cfg(feature = "cli")]
     pub(crate) fn left_out(count: usize) -> String {
         format!("{ODD}... {count} lines were left out: the screen took them too slowly{ODD:#}\n")
     }
 
-    /// That a script did the same however its stream was cut.
+    /// The message that a script gave the same result however its stream was split.
     #[cfg(feature = "cli")]
     pub(crate) fn same(ways: &[Segment]) -> String {
         let ways: Vec<_> = ways.iter().map(ToString::to_string).collect();
         format!("     {DIM}the same {}, {}{DIM:#}\n", Segment::Whole, ways.join(", "))
     }
 
-    /// What looking a script over came to.
+    /// The result of checking a script without running it.
     #[must_use]
     pub(crate) fn survey(path: &Path, survey: &Survey) -> String {
         let name = visible::escape(path.to_string_lossy().as_bytes());
@@ -164,7 +164,7 @@ impl Human {
         }
     }
 
-    /// Golden transcripts of scripts or targets that are gone, each with why.
+    /// The golden transcripts whose scripts or targets no longer exist, each with the reason.
     #[must_use]
     pub(crate) fn unreferenced(goldens: &[(&Path, &str)]) -> String {
         let mut text = String::new();
@@ -175,13 +175,13 @@ impl Human {
         text
     }
 
-    /// What went wrong beside the run, which does not fail for it.
+    /// A warning about something that went wrong but does not make the run fail.
     #[cfg(feature = "cli")]
     pub(crate) fn warning(error: &Error) -> String {
         format!("{ODD}warning{ODD:#}: {}\n", visible::escape(error.message().as_bytes()))
     }
 
-    /// A script in a list: a line, and below it its tags and parameters if they are asked for.
+    /// A script in a list: one line, and below it its tags and parameters if they are asked for.
     #[cfg(feature = "cli")]
     pub(crate) fn listed(path: &Path, heading: &Heading, params: Option<&Params>) -> String {
         let mut text = visible::escape(path.to_string_lossy().as_bytes());
@@ -230,20 +230,20 @@ impl Human {
         )
     }
 
-    /// The first line of a recording that plays the server.
+    /// The first line of a recording that acts as a server.
     #[cfg(feature = "cli")]
     pub(crate) fn replaying(urls: &[String]) -> String {
         let urls: Vec<_> = urls.iter().map(|url| format!("{GOOD}{url}{GOOD:#}")).collect();
         format!("replaying at {}\n{DIM}Ctrl-C ends{DIM:#}\n", urls.join(" "))
     }
 
-    /// Where a client departed from a recording.
+    /// The message that a client deviated from a recording.
     #[cfg(feature = "cli")]
     pub(crate) fn departed(departed: &str) -> String {
         format!("{BAD}departed{BAD:#}: {}\n", visible::printable(departed))
     }
 
-    /// Where a server's CA is.
+    /// The message that names the file of a server's CA certificate.
     #[must_use]
     pub(crate) fn ca_written(path: &Path) -> String {
         format!(
@@ -265,11 +265,11 @@ impl Human {
 
     fn transcript(self, text: &mut String, events: &[Event], last: usize) {
         let lines = transcript::lines(events);
-        // A failure says more in front of it.
+        // Below a failure, the transcript needs a title, because other details come before it.
         let is_titled = last < usize::MAX;
         let last = if self.verbose { usize::MAX } else { last };
         let hidden = lines.len().saturating_sub(last);
-        // What the script printed is shown even where the rest is not.
+        // Printed lines are shown even if the rest is not.
         let prints: Vec<_> =
             lines[..hidden].iter().filter(|line| print_of(line).is_some()).collect();
         for line in &prints[prints.len().saturating_sub(LAST_PRINTS)..] {
@@ -333,13 +333,13 @@ fn headline(outcome: &Outcome) -> String {
     text
 }
 
-/// What stands after the path of a script for its target.
+/// The target of a script, to follow its path.
 fn at_target(outcome: &Outcome) -> String {
     let target = outcome.target.as_ref();
     target.map(|target| format!(" @{}", visible::escape(target.as_bytes()))).unwrap_or_default()
 }
 
-/// The file that was written for the golden transcript, and what that did.
+/// What was done with the golden transcript, and the file that was written for it.
 fn written(golden: &Golden) -> Option<(&'static str, &Path)> {
     match golden {
         Golden::None | Golden::Same(_) => None,
@@ -349,7 +349,7 @@ fn written(golden: &Golden) -> Option<(&'static str, &Path)> {
     }
 }
 
-/// What a passing script printed.
+/// Adds the lines that a passing script printed.
 fn printed(text: &mut String, events: &[Event]) {
     for line in transcript::lines(events) {
         if let Some(print) = print_of(&line) {
@@ -358,7 +358,7 @@ fn printed(text: &mut String, events: &[Event]) {
     }
 }
 
-/// What a script printed with this line, if it is such a one.
+/// The text that the script printed, if the line is a printed one.
 fn print_of(line: &Line) -> Option<&str> {
     line.text.strip_prefix("print: ").filter(|_| line.mark == Mark::Event)
 }

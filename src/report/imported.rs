@@ -1,4 +1,4 @@
-//! What of a file became a script, and what did not.
+//! Shows what the import of a file turned into a script, and what it left out.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use super::style::{DIM, ODD};
 use crate::import::Imported;
 
 impl Human {
-    /// The lines that are not in the script, and where secrets are.
+    /// The lines that are not in the script, and the places of secrets.
     pub(crate) fn imported(imported: &Imported) -> String {
         let mut text = String::new();
         let _ = writeln!(text, "{DIM}read as {}{DIM:#}", imported.format.describe());

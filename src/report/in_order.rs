@@ -1,8 +1,8 @@
-//! Texts in the order of the scripts, whichever script ends first.
+//! Brings texts into the order of the scripts, whichever script ends first.
 
 use std::collections::BTreeMap;
 
-/// Holds back what is ahead of its turn.
+/// Holds back the texts of scripts that ended before their turn.
 #[derive(Debug, Default)]
 pub(super) struct InOrder {
     next: usize,
@@ -10,7 +10,7 @@ pub(super) struct InOrder {
 }
 
 impl InOrder {
-    /// Takes the text of a script; what may be shown now.
+    /// Adds the text of a script. Returns the text that can be shown now.
     pub(super) fn next(&mut self, number: usize, text: String) -> String {
         self.ahead.insert(number, text);
         let mut shown = String::new();
@@ -21,7 +21,7 @@ impl InOrder {
         shown
     }
 
-    /// What is still held back at the end: a script before it did not run.
+    /// The texts still held back at the end, because a script before them did not run.
     pub(super) fn rest(&mut self) -> String {
         std::mem::take(&mut self.ahead).into_values().collect()
     }

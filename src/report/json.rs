@@ -1,5 +1,5 @@
-//! A stream of events as JSON, one a line, each written when it happens. docs/json.md is its
-//! documentation; what changes incompatibly gets a new [`VERSION`].
+//! A stream of events as JSON, one event a line, each written when it happens. docs/json.md
+//! documents the format; an incompatible change needs a new [`VERSION`].
 
 use std::path::Path;
 
@@ -9,10 +9,10 @@ use super::{Planned, Report, Summary};
 use crate::outcome::{Difference, Failure, Golden, Outcome, Place, Verdict};
 use crate::transcript;
 
-/// The version of the stream, in its first event.
+/// The version of the stream, given in its first event.
 const VERSION: u32 = 1;
 
-/// Events, from `run-started` to `run-ended`.
+/// Writes the events from `run-started` to `run-ended`.
 #[derive(Debug, Default)]
 pub(crate) struct Json;
 
@@ -66,7 +66,7 @@ fn line(event: &Value) -> String {
     format!("{event}\n")
 }
 
-/// One attempt at a script.
+/// The object for one attempt at a script.
 fn attempt(outcome: &Outcome) -> Value {
     let verdict = match &outcome.verdict {
         Verdict::Passed => "passed",

@@ -1,5 +1,5 @@
-//! `JUnit` XML, as Jenkins and GitLab read it. It is whole only at the end of a run, and written
-//! then.
+//! `JUnit` XML, as Jenkins and GitLab read it. The document is written at the end of a run, because
+//! it is not complete before.
 
 use std::collections::BTreeMap;
 
@@ -28,9 +28,9 @@ impl Report for Junit {
         suite.add_test_cases(std::mem::take(&mut self.cases).into_values().flatten());
         let mut document = Document::new("mailexpect");
         document.set_time(summary.elapsed).add_test_suite(suite);
-        // Only what is no text at all cannot be serialised, and all of this is.
+        // Only content that is not text cannot be serialised, and all content here is text.
         let text = document.to_string().unwrap_or_default();
-        // Jenkins' schema has this attribute for suites alone.
+        // Jenkins' schema allows this attribute only for suites.
         text.replacen(&format!(" skipped=\"{}\"", document.skipped), "", 1)
     }
 }
@@ -81,7 +81,7 @@ fn failure_type(outcome: &Outcome) -> &'static str {
     }
 }
 
-/// The whole story, with its transcript.
+/// The whole text of the outcome, with the transcript.
 fn text(outcome: &Outcome) -> String {
     let shown = Human { verbose: true }.outcome(outcome);
     anstream::adapter::strip_str(&shown).to_string()

@@ -1,4 +1,4 @@
-//! What came of each script on each target, as a table.
+//! A table with the verdict on each script for each target.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,20 +10,20 @@ use super::style::{BAD, DIM, GOOD, ODD};
 use crate::outcome::{Outcome, Verdict};
 use crate::visible;
 
-/// How wide a line of the table may be, as the screens are for which all output is made.
+/// The maximum width of the table in columns: all output is made for terminals of this width.
 const WIDTH: usize = 80;
-/// No column of a target is narrower: the words of verdicts have to fit, and `500/500`.
+/// The minimum width of a target's column: the names of verdicts have to fit, and `500/500`.
 const NARROWEST: usize = 7;
 
 /// The verdicts of a run on several targets.
 #[derive(Debug)]
 pub(super) struct Matrix {
     targets: Vec<Arc<str>>,
-    /// By script, the worst verdict on each target.
+    /// The worst verdict for each target, by script.
     rows: BTreeMap<String, Vec<Option<Cell>>>,
 }
 
-/// What came of one script on one target.
+/// The verdict on one script for one target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Cell {
     Skip,
@@ -56,7 +56,7 @@ impl Cell {
 }
 
 impl Matrix {
-    /// A table for these targets; nothing if there are not several.
+    /// A table for these targets; `None` if there is at most one.
     pub(super) fn of(targets: &[Arc<str>]) -> Option<Self> {
         (targets.len() > 1).then(|| Self { targets: targets.to_vec(), rows: BTreeMap::new() })
     }
@@ -70,8 +70,8 @@ impl Matrix {
         }
     }
 
-    /// The table: the scripts that did not pass on every target, then how many passed on each. All
-    /// scripts if that is asked for.
+    /// The table: the scripts that did not pass on every target, or all scripts if `whole`; then
+    /// the number of scripts that passed on each target.
     pub(super) fn table(&self, whole: bool) -> String {
         let passed = |row: &Vec<Option<Cell>>| row.iter().all(|cell| *cell == Some(Cell::Pass));
         let shown: Vec<_> = self.rows.iter().filter(|(_, row)| whole || !passed(row)).collect();
@@ -105,7 +105,8 @@ impl Matrix {
     }
 }
 
-/// A path in so many columns: its end, which tells more of it than its beginning.
+/// A path shortened to `width` columns. Its end is kept, which identifies it better than its
+/// beginning.
 fn fitted(path: &str, width: usize) -> String {
     let length = path.chars().count();
     if length <= width {

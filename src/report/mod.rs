@@ -1,7 +1,8 @@
-//! Outcomes to text, a file for each format. Nothing else knows how they are worded.
+//! Turns outcomes into text, with a file for each format. No other module words outcomes.
 //!
-//! A run tells its reports what happens by `Report`. A new format is one file here that
-//! implements it, and one line where the command line names formats (`cli/reporting.rs`).
+//! A run reports what happens through the trait `Report`. A new format is one file here that
+//! implements the trait, and one line where the command line lists the formats
+//! (`cli/reporting.rs`).
 
 #[cfg(feature = "cli")]
 mod beside;
@@ -129,18 +130,19 @@ pub(crate) use trace::Trace;
 #[cfg(feature = "cli")]
 pub(crate) use watched::Watched;
 
-/// What is to be run.
+/// The scripts and targets of a run.
 #[cfg(feature = "cli")]
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Planned {
-    /// How many scripts, each on each target; nothing if they are run until something ends that.
+    /// The number of scripts, counted once for each target; `None` if they are repeated until
+    /// something ends the run.
     pub(crate) scripts: Option<usize>,
     /// The targets that were named.
     pub(crate) targets: Vec<Arc<str>>,
 }
 
-/// What the program says of it, without colours: a line for what passed, the whole story for what
-/// failed; with `{:#}` whole transcripts, also of what passed.
+/// The text that the program prints for an outcome, without colours: one line if it passed,
+/// everything if it failed. With `{:#}`, the whole transcript is included, also if it passed.
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let human = Human { verbose: f.alternate() };
@@ -148,8 +150,8 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// What a run tells, as it happens. Each method gives the text that is to be written at once;
-/// scripts are numbered from 0 in the order of the run, and end in any order.
+/// A report, told what happens in a run as it happens. Each method returns text to write at once.
+/// Scripts are numbered from 0 in the order of the run, and may end in any order.
 #[cfg(feature = "cli")]
 pub(crate) trait Report: Send {
     /// The run begins.
@@ -165,10 +167,10 @@ pub(crate) trait Report: Send {
     /// A script has ended.
     fn script_ended(&mut self, number: usize, outcome: &Outcome) -> String;
 
-    /// All scripts have ended that were to run.
+    /// All scripts that were to run have ended.
     fn run_ended(&mut self, summary: &Summary) -> String;
 
-    /// The exit code that the readers of the report want, if it is not the usual one. Asked when
+    /// The exit code that readers of the report expect, if it is not the usual one. Called after
     /// the run has ended.
     fn exit_code(&self) -> Option<ExitCode> {
         None

@@ -1,4 +1,4 @@
-//! The output of a monitoring plugin: a line with the state and the performance data, what failed
+//! The output of a monitoring plugin: a line with the state and the performance data, the failures
 //! below it, and an exit code of its own
 //! (<https://www.monitoring-plugins.org/doc/guidelines.html>).
 
@@ -15,16 +15,17 @@ use crate::outcome::{ExitCode, Outcome, Verdict};
 use crate::transcript;
 use crate::visible;
 
-/// Nagios reads no more of all that a plugin says.
+/// The number of bytes that Nagios reads of a plugin's output.
 const LONGEST: usize = 8 << 10;
-/// How much of the first line is text, so that its performance data is never cut off.
+/// The number of characters of text in the first line, limited so that its performance data is
+/// never cut off.
 const HEADLINE: usize = 1000;
-/// How many metrics the first line has.
+/// The maximum number of metrics in the first line.
 const MOST_METRICS: usize = 60;
-/// How many lines of a transcript are shown.
+/// The number of transcript lines shown.
 const LAST_LINES: usize = 20;
 
-/// What a service is in, by the plugins' numbers.
+/// The state of a service, as defined for plugins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum State {
     Ok,
@@ -43,7 +44,7 @@ impl State {
         }
     }
 
-    /// The exit code that has the number of the state.
+    /// The exit code whose number is that of the state.
     fn code(self) -> ExitCode {
         match self {
             Self::Ok => ExitCode::Passed,
@@ -59,7 +60,8 @@ impl State {
             // Nothing was checked.
             Verdict::Skipped(_) | Verdict::Interrupted(_) => Self::Unknown,
             Verdict::Differs(_) => Self::Critical,
-            // A refused port is the server's fault; the plugin's own is what nobody knows about.
+            // A refused port is a fault of the server. An error of the script or of this program
+            // says nothing about the server.
             Verdict::Failed(failure) => match failure.error.kind() {
                 Kind::Usage | Kind::Busy | Kind::Vacuous => Self::Unknown,
                 _ => Self::Critical,
@@ -68,7 +70,7 @@ impl State {
     }
 }
 
-/// What a plugin says that could not run.
+/// The output of a plugin that could not run.
 pub(crate) fn unknown(error: &Error) -> (String, ExitCode) {
     let hint = error.next_step().map(|hint| format!("; {hint}")).unwrap_or_default();
     let lines = error.message().split("\\n").map(str::trim).filter(|line| !line.is_empty());
@@ -77,18 +79,18 @@ pub(crate) fn unknown(error: &Error) -> (String, ExitCode) {
     (format!("MAIL UNKNOWN - {}\n", cut(&text, HEADLINE)), State::Unknown.code())
 }
 
-/// A number with what bounds it.
+/// A number that thresholds may limit.
 struct Measure {
     label: String,
-    /// The name that thresholds are given for.
+    /// The name for which thresholds are given.
     name: String,
     value: f64,
     unit: String,
-    /// Whether it cannot be below 0.
+    /// Whether the number cannot be below 0.
     from_zero: bool,
 }
 
-/// All outcomes at the end, with what they are held against.
+/// All outcomes, kept until the end of the run, and the thresholds for their metrics.
 #[derive(Debug)]
 pub(crate) struct Nagios {
     thresholds: Thresholds,
@@ -140,7 +142,7 @@ impl Report for Nagios {
     }
 }
 
-/// What is looked at: the protocol, if it is one.
+/// The name of the checked service: the protocol, if all sessions have the same one.
 fn service(outcomes: &[&Outcome]) -> &'static str {
     let sessions = outcomes.iter().flat_map(|outcome| &outcome.measured.sessions);
     let protocols: BTreeSet<_> = sessions.map(|opened| opened.protocol).collect();
@@ -151,7 +153,7 @@ fn service(outcomes: &[&Outcome]) -> &'static str {
     }
 }
 
-/// What is wrong, or what went well.
+/// The text of the first line: what is wrong, or what was checked successfully.
 fn headline(outcomes: &[&Outcome], alerts: &[(State, String)], elapsed: Duration) -> String {
     let failed: Vec<_> =
         outcomes.iter().filter(|outcome| State::of(outcome) != State::Ok).collect();
@@ -174,7 +176,7 @@ fn headline(outcomes: &[&Outcome], alerts: &[(State, String)], elapsed: Duration
     cut(&bar_free(&visible::escape(parts.join(", ").as_bytes())), HEADLINE)
 }
 
-/// What is wrong with one script, in a line: the step, what happened, what came.
+/// What is wrong with one script, in one line: the step, the message, what came instead.
 fn wrong(outcome: &Outcome) -> String {
     if let Verdict::Skipped(reason) = &outcome.verdict {
         return format!("skipped: {reason}");
@@ -193,7 +195,7 @@ fn wrong(outcome: &Outcome) -> String {
     format!("{step}{}{expected}{}", error.message(), first(error.got(), "got"))
 }
 
-/// What happened, below the first line.
+/// Adds the details of a failure below the first line.
 fn detail(text: &mut String, outcome: &Outcome) {
     let (place, message) = Human::fault(outcome);
     let _ = writeln!(text, "{}", bar_free(&format!("{place}: {message}")));
@@ -211,7 +213,7 @@ fn detail(text: &mut String, outcome: &Outcome) {
     }
 }
 
-/// All numbers of a run: of several scripts, each with the name of its script.
+/// All metrics of a run. If there are several scripts, each name includes the script's.
 fn measures(outcomes: &[&Outcome], elapsed: Duration) -> Vec<Measure> {
     let mut found = vec![seconds("", "total", elapsed)];
     for outcome in outcomes {
@@ -257,7 +259,7 @@ fn number(prefix: &str, name: &str, value: f64, unit: &str) -> Measure {
     }
 }
 
-/// What crosses its threshold.
+/// The metrics that cross a threshold.
 fn alerts(thresholds: &Thresholds, measures: &[Measure]) -> Vec<(State, String)> {
     let mut alerts = Vec::new();
     for measure in measures {
@@ -283,7 +285,7 @@ impl Threshold {
 }
 
 impl Thresholds {
-    /// What to say of a threshold whose metric is not there.
+    /// The message about a threshold whose metric does not exist; `None` if all exist.
     fn without(&self, measures: &[Measure]) -> Option<String> {
         let all = self.warning.iter().chain(&self.critical);
         let mut missing = all.filter(|one| !measures.iter().any(|measure| one.is_for(measure)));
@@ -293,7 +295,7 @@ impl Thresholds {
         })
     }
 
-    /// The performance data, after a bar: `'label'=value[unit];[warn];[crit];[min]`.
+    /// Adds the performance data after a bar: `'label'=value[unit];[warn];[crit];[min]`.
     fn performance(&self, text: &mut String, measures: &[Measure]) {
         text.push_str(" |");
         for measure in measures {
@@ -319,13 +321,13 @@ impl Thresholds {
     }
 }
 
-/// A number without an exponent, to a microsecond.
+/// A number to a microsecond, without an exponent.
 fn shown(value: f64) -> String {
     let text = format!("{value:.6}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// Text without the character that performance data stands after.
+/// The text without bars, because a bar begins the performance data.
 fn bar_free(text: &str) -> String {
     text.replace('|', "\u{a6}")
 }
@@ -337,7 +339,7 @@ fn cut(text: &str, most: usize) -> String {
     }
 }
 
-/// What Nagios reads of it, in whole lines.
+/// The part of the text that Nagios reads, in whole lines.
 fn bounded(mut text: String) -> String {
     if text.len() <= LONGEST {
         return text;

@@ -4,7 +4,8 @@ use super::{Human, InOrder, Report, Summary};
 use crate::outcome::{Outcome, Verdict};
 use crate::visible;
 
-/// `PASS path`, `FAIL path:line:column: message; expected ...; got ...`, `SKIP path: reason`.
+/// Writes `PASS path`, `FAIL path:line:column: message; expected ...; got ...`, `SKIP path:
+/// reason`.
 #[derive(Debug, Default)]
 pub(crate) struct Plain {
     in_order: InOrder,

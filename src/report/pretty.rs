@@ -1,11 +1,12 @@
-//! The report for people at a terminal: each outcome in the order of the scripts, then what failed.
+//! The report for people at a terminal: each outcome in the order of the scripts, then a list of
+//! failures.
 
 use std::collections::BTreeMap;
 
 use super::{Human, InOrder, Matrix, Planned, Report, Summary};
 use crate::outcome::{ExitCode, Outcome};
 
-/// Outcomes as [`Human`] words them, and at the end a line for each failure.
+/// Writes outcomes in the wording of [`Human`], and at the end a line for each failure.
 #[derive(Debug)]
 pub(crate) struct Pretty {
     human: Human,
@@ -16,7 +17,7 @@ pub(crate) struct Pretty {
     in_order: InOrder,
     /// A line for each failure, by the number of its script.
     failures: BTreeMap<usize, String>,
-    /// What came of each script on each target, if there are several.
+    /// The verdict on each script for each target, if there are several targets.
     matrix: Option<Matrix>,
 }
 
@@ -53,7 +54,7 @@ impl Report for Pretty {
 
     fn run_ended(&mut self, summary: &Summary) -> String {
         let mut text = self.in_order.rest();
-        // Of a single script everything has just been said.
+        // For a single script, the list would only repeat the outcome above.
         if summary.scripts > 1 && !self.failures.is_empty() {
             text.push_str("failures:\n");
             text.extend(self.failures.values().map(String::as_str));

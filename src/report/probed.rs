@@ -1,4 +1,5 @@
-//! What a probe found: a table for people, a line for a health check, JSON for programs.
+//! Shows the results of a probe: a table for people, one line for a health check, JSON for
+//! programs.
 
 use std::fmt::Write as _;
 
@@ -14,27 +15,28 @@ use crate::tls::Established;
 use crate::transcript;
 use crate::visible;
 
-/// The version of the JSON: what changes incompatibly gets a new one.
+/// The version of the JSON. An incompatible change needs a new version.
 const VERSION: u32 = 1;
-/// How far the second line of a port is indented.
+/// The indentation of the second line of a port, in columns.
 const INDENT: usize = 7;
-/// How much of a line is left.
+/// The number of columns left for text in that line.
 const ROOM: usize = COLUMNS - INDENT;
 
-/// What is not as it is to be.
+/// A result that is not the expected one.
 #[derive(Clone, Debug)]
 pub(crate) enum Unexpected {
-    /// A port is in another state.
+    /// A port is in another state than expected.
     State { port: u16, is: State, expected: State },
-    /// The dialogue with an open port failed, at this depth.
+    /// The dialogue with an open port failed at this depth.
     Failed { port: u16, at: Depth, error: Error },
-    /// A transaction was asked for, and no open port has any: IMAP and POP3 take no recipients.
+    /// A transaction was asked for, but no open port has transactions: IMAP and POP3 accept no
+    /// recipients.
     NoRecipient,
     /// No port is open at all.
     Nothing,
 }
 
-/// A host that was probed.
+/// The results of a probe of one host.
 pub(crate) struct Probed<'a> {
     pub(crate) host: &'a Host,
     pub(crate) wrong: &'a [Unexpected],
@@ -42,7 +44,7 @@ pub(crate) struct Probed<'a> {
 }
 
 impl Probed<'_> {
-    /// For people.
+    /// The table for people.
     pub(crate) fn table(&self, verbose: bool) -> String {
         let mut text = String::new();
         let mut address = None;
@@ -57,7 +59,7 @@ impl Probed<'_> {
             row(&mut text, found, verbose);
         }
         for wrong in self.wrong {
-            // What failed stands in its row.
+            // A failed dialogue is shown in the row of its port.
             if !matches!(wrong, Unexpected::Failed { .. }) {
                 let _ = writeln!(text, "{BAD}{wrong}{BAD:#}");
             }
@@ -65,7 +67,7 @@ impl Probed<'_> {
         text
     }
 
-    /// For a health check, which keeps one line.
+    /// The text for a health check, which keeps only one line.
     pub(crate) fn line(&self) -> String {
         let host = visible::escape(self.host.name.as_bytes());
         if self.wrong.is_empty() {
@@ -77,13 +79,13 @@ impl Probed<'_> {
         format!("FAIL {host}: {}\n", wrong.join("; "))
     }
 
-    /// The line for a host that was not found.
+    /// The line for a host whose name was not found.
     pub(crate) fn unresolved(host: &str, error: &Error) -> String {
         let got = error.got().map(|got| format!(": {got}")).unwrap_or_default();
         format!("FAIL {}: {}{got}\n", visible::escape(host.as_bytes()), error.message())
     }
 
-    /// For programs: an object, on one line.
+    /// The text for programs: a JSON object in one line.
     pub(crate) fn json(&self) -> String {
         let ports: Vec<_> = self.host.found.iter().map(port).collect();
         let wrong: Vec<_> = self.wrong.iter().map(ToString::to_string).collect();
@@ -97,7 +99,7 @@ impl Probed<'_> {
         format!("{host}\n")
     }
 
-    /// The object for a host that was not found.
+    /// The object for a host whose name was not found.
     pub(crate) fn unresolved_json(host: &str, error: &Error) -> String {
         let wrong = [error.message()];
         let host = json!({
@@ -126,7 +128,7 @@ impl std::fmt::Display for Unexpected {
     }
 }
 
-/// The lines of one port.
+/// Adds the lines of one port.
 fn row(text: &mut String, found: &Found, verbose: bool) {
     let port = found.address.port();
     let style = match found.state {
@@ -173,7 +175,7 @@ fn row(text: &mut String, found: &Found, verbose: bool) {
     }
 }
 
-/// What is known of an open port, after its state.
+/// Adds what is known of an open port, after its state.
 fn open(text: &mut String, found: &Found) {
     let service = &found.service;
     let speaks = service.speech.map_or("unknown", |speech| speech.facts().name);
@@ -187,7 +189,7 @@ fn open(text: &mut String, found: &Found) {
     let _ = write!(text, " {speaks:<11} {tls:<13} {days:<10} {DIM}{took}{DIM:#}");
 }
 
-/// How a dialogue is encrypted, in a word or two.
+/// How a dialogue is encrypted, in one or two words.
 fn encrypted(service: &Service) -> String {
     let version = service.tls.as_ref().map(|tls| tls.version.as_str());
     match (version, service.is_tls, service.starttls) {
@@ -200,12 +202,12 @@ fn encrypted(service: &Service) -> String {
     }
 }
 
-/// The system's words without the address, which stands above.
+/// The system's error without the address, which is shown above.
 fn reason(why: &str, found: &Found) -> String {
     why.strip_prefix(&found.address.to_string()).unwrap_or(why).trim().to_owned()
 }
 
-/// A line of the server's that does not break the table.
+/// A line from the server, shortened so that it fits into the table.
 fn cut(line: &str) -> String {
     if line.chars().count() <= ROOM {
         return line.to_owned();

@@ -1,5 +1,5 @@
-//! A text file for the textfile collector of Prometheus' node exporter. What `blackbox_exporter`
-//! measures, too, has its names.
+//! A text file for the textfile collector of Prometheus' node exporter. Metrics that
+//! `blackbox_exporter` has as well have the same names here.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,13 +11,14 @@ use super::{Report, Summary};
 use crate::outcome::{Measured, Outcome, Verdict};
 use crate::transcript::{Event, What};
 
-/// All outcomes at the end: the samples of a metric stand together.
+/// All outcomes, kept until the end of the run, because the samples of a metric have to be
+/// together.
 #[derive(Debug, Default)]
 pub(crate) struct Prometheus {
     outcomes: Vec<(usize, Outcome)>,
 }
 
-/// What each metric says, in the order in which they are written.
+/// The metrics with their help texts, in the order in which they are written.
 const METRICS: [(&str, &str); 13] = [
     ("probe_success", "Whether the script passed."),
     ("probe_duration_seconds", "How long the script took."),
@@ -34,7 +35,7 @@ const METRICS: [(&str, &str); 13] = [
     ("mailexpect_failure_info", "The kind of the failure, and the step that it was in."),
 ];
 
-/// The lines of samples by the metric.
+/// The lines with the samples of each metric.
 type Samples = BTreeMap<&'static str, Vec<String>>;
 
 impl Report for Prometheus {
@@ -47,7 +48,7 @@ impl Report for Prometheus {
         self.outcomes.sort_by_key(|(number, _)| *number);
         let mut samples = Samples::new();
         for (_, outcome) in &self.outcomes {
-            // Of one that was skipped, there is nothing to say.
+            // A script that was skipped has no samples.
             if !matches!(outcome.verdict, Verdict::Skipped(_)) {
                 whole(&mut samples, outcome);
                 steps(&mut samples, outcome);
@@ -63,7 +64,7 @@ impl Report for Prometheus {
     }
 }
 
-/// Adds a sample; its labels come after the script's.
+/// Adds a sample. Its labels follow those of the script.
 fn add(
     samples: &mut Samples,
     name: &'static str,
@@ -79,7 +80,7 @@ fn add(
     samples.entry(name).or_default().push(line);
 }
 
-/// As the text format wants the values of labels.
+/// The value of a label, escaped for the text format.
 fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").replace('\r', "")
 }
@@ -129,7 +130,7 @@ fn whole(samples: &mut Samples, outcome: &Outcome) {
     }
 }
 
-/// What a session said last in a step.
+/// The last reply code of a session in a step.
 struct Said {
     step: usize,
     session: String,
@@ -148,7 +149,7 @@ fn steps(samples: &mut Samples, outcome: &Outcome) {
     }
     for said in said {
         let Some(code) = said.code else { continue };
-        // What comes before the first step has no name.
+        // Replies before the first step have no name.
         let step = said.step.checked_sub(1).and_then(|step| names.get(step));
         let step = step.map(String::as_str).unwrap_or_default();
         let labels = [("step", step), ("session", said.session.as_str())];
@@ -156,7 +157,7 @@ fn steps(samples: &mut Samples, outcome: &Outcome) {
     }
 }
 
-/// The sessions that said something, by the step, each with its last code.
+/// The sessions that received replies, for each step, each with the last code.
 fn said(events: &[Event]) -> Vec<Said> {
     let mut found: Vec<Said> = Vec::new();
     let mut step = 0;
@@ -178,7 +179,7 @@ fn said(events: &[Event]) -> Vec<Said> {
     found
 }
 
-/// The code that a reply of SMTP begins with.
+/// The code at the start of an SMTP reply.
 fn code(reply: &[u8]) -> Option<u16> {
     let digits = reply.get(..3)?;
     let is_code = digits.iter().all(u8::is_ascii_digit)

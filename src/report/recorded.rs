@@ -1,4 +1,4 @@
-//! How a proxy says what it left of sessions.
+//! The messages of a proxy about the sessions that it saves.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ impl Human {
         )
     }
 
-    /// That a session was saved, and why it has no golden if it has none.
+    /// The message that a session was saved; if it has no golden, with the reason.
     pub(crate) fn saved(script: &Path, without_golden: Option<&str>) -> String {
         let script = visible::escape(script.to_string_lossy().as_bytes());
         match without_golden {

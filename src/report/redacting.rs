@@ -1,4 +1,4 @@
-//! What redaction does, worded.
+//! Shows redacted transcripts and lists presets.
 
 use std::fmt::Write as _;
 
@@ -7,10 +7,10 @@ use crate::redaction::{Redacted, Redaction, presets};
 use crate::transcript;
 use crate::visible;
 
-/// How wide the names of presets are shown.
+/// The width of the column for the names of presets.
 const NAMES: usize = 26;
 
-/// Writes transcripts that were redacted.
+/// Writes redacted transcripts.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Redacting {
     /// Whether each change is shown below its line.
@@ -18,7 +18,7 @@ pub(crate) struct Redacting {
 }
 
 impl Redacting {
-    /// The lines; below those of each event what was changed in it.
+    /// The lines of the transcript; below the lines of each event, the changes in it.
     pub(crate) fn transcript(self, redacted: &Redacted) -> String {
         let mut text = String::new();
         let several = redacted
@@ -45,7 +45,7 @@ impl Redacting {
         text
     }
 
-    /// All presets and normalisers, those that are on with a plus.
+    /// All presets and normalisers; those that are on have a plus.
     pub(crate) fn list(redaction: &Redaction) -> String {
         let mut text = String::new();
         let mut group = "";
@@ -74,7 +74,7 @@ impl Redacting {
         text
     }
 
-    /// What was no part of the transcript.
+    /// The message about lines that are not part of a transcript.
     pub(crate) fn left_out(lines: usize) -> String {
         let noun = if lines == 1 { "line that is" } else { "lines that are" };
         format!("{DIM}left out: {lines} {noun} no part of a transcript{DIM:#}\n")

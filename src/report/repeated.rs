@@ -1,4 +1,4 @@
-//! Many runs of one script, as counts and percentiles.
+//! Shows many runs of one script as counts and percentiles.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,51 +16,52 @@ use crate::{duration, visible};
 
 /// The percentiles that are shown.
 const PERCENTILES: [f64; 4] = [50.0, 90.0, 99.0, 99.9];
-/// How many digits of a latency count.
+/// The number of significant digits of a latency.
 const DIGITS: u8 = 3;
-/// Longer latencies count as this, a day in nanoseconds.
+/// The maximum latency, a day in nanoseconds. Longer ones count as this.
 const LONGEST: u64 = 24 * 60 * 60 * 1_000_000_000;
 
-/// What many runs of one script came to. Outcomes are counted and let go.
+/// The totals of many runs of one script. Outcomes are counted and dropped.
 #[derive(Debug)]
 pub(crate) struct Repeated {
     script: PathBuf,
     target: Option<Arc<str>>,
-    /// How long the runs that passed took, in nanoseconds.
+    /// The durations of the runs that passed, in nanoseconds.
     latency: Histogram<u64>,
     skipped: u64,
     interrupted: u64,
     failures: BTreeMap<Fault, u64>,
 }
 
-/// Failures of the same kind at the same place are one fault.
+/// A fault: failures of the same kind at the same place count as one.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Fault {
     kind: &'static str,
     place: Option<String>,
 }
 
-/// What the runs took together.
+/// The time and CPU time of all runs together.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cost {
-    /// How many ran at once, at most.
+    /// The maximum number of runs at the same time.
     pub(crate) at_once: usize,
     pub(crate) elapsed: Duration,
     pub(crate) cpu: Duration,
 }
 
 impl Repeated {
-    /// No runs of that script so far, against that target.
+    /// The totals before the first run of a script against a target.
     ///
     /// # Errors
-    /// If there is no room for the histogram.
+    /// If the histogram cannot be made.
     pub(crate) fn new(script: PathBuf, target: Option<Arc<str>>) -> Result<Self> {
         let latency = Histogram::new_with_max(LONGEST, DIGITS);
         let latency = latency.map_err(|error| Error::usage(format!("no histogram: {error}")))?;
         Ok(Self { script, target, latency, skipped: 0, interrupted: 0, failures: BTreeMap::new() })
     }
 
-    /// Counts one more. Says whether it failed as none before it did: in kind, or in place.
+    /// Counts one more run. Returns whether it failed with a kind or at a place that no run before
+    /// it had.
     pub(crate) fn add(&mut self, outcome: &Outcome) -> bool {
         match &outcome.verdict {
             Verdict::Passed => {
@@ -78,7 +79,7 @@ impl Repeated {
         false
     }
 
-    /// Counts a failure; says whether it is the first of its kind and place.
+    /// Counts a failure. Returns whether it is the first of its kind at its place.
     fn fault(&mut self, kind: &'static str, place: Option<String>) -> bool {
         let count = self.failures.entry(Fault { kind, place }).or_default();
         *count += 1;
@@ -135,7 +136,7 @@ impl Repeated {
     }
 }
 
-/// Nanoseconds in three digits.
+/// A duration given in nanoseconds, with three digits.
 fn latency(nanoseconds: u64) -> String {
     let seconds = Duration::from_nanos(nanoseconds).as_secs_f64();
     match seconds {

@@ -1,4 +1,4 @@
-//! How a recording is worded.
+//! Shows recordings.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use crate::visible;
 pub(crate) struct Replayed;
 
 impl Replayed {
-    /// The script, and what became of it.
+    /// The line with a script and its verdict.
     pub(crate) fn head(entry: &Entry) -> String {
         let head = &entry.head;
         let style = match head.verdict.as_str() {
@@ -35,14 +35,14 @@ impl Replayed {
         )
     }
 
-    /// Whether lines have to say whose they are.
+    /// Whether the lines have to name their session.
     pub(crate) fn has_several(entry: &Entry) -> bool {
         let mut sessions = entry.passages.iter().filter_map(|passage| passage.session.as_deref());
         sessions.any(|name| name != "s1")
     }
 
-    /// What went by, each line with its time, and its session if there are several; the lines of
-    /// one write or read below each other.
+    /// A passage, each line with its time, and with its session if there are several. Lines of the
+    /// same write or read follow each other.
     pub(crate) fn passage(passage: &Passage, several: bool) -> String {
         let session = passage.session.as_ref().filter(|_| several).map(|name| format!("{name} "));
         let session = session.unwrap_or_default();
@@ -66,15 +66,15 @@ impl Replayed {
         for line in lines(mark, &text) {
             let _ =
                 writeln!(shown, "{DIM}{time}{DIM:#} {session}{mark} {}", visible::printable(&line));
-            // What came in the same piece has no time of its own.
+            // Lines of the same piece show the time only once.
             time = " ".repeat(time.len());
         }
         shown
     }
 }
 
-/// The lines of a piece of a dialogue; the end of a line that is in it is not shown, and one that
-/// has not ended has a backslash at its end.
+/// The lines of a piece of a dialogue. CRLF at the end of a line is not shown; a line without a
+/// line end gets a backslash at its end.
 fn lines(mark: &str, text: &str) -> Vec<String> {
     if mark == "***" {
         return vec![text.to_owned()];

@@ -1,11 +1,11 @@
-//! How a review of golden transcripts is worded.
+//! The messages of a review of golden transcripts.
 
 use super::difference::diff;
 use super::style::{BAD, DIM, GOOD, ODD};
 use crate::golden::Pending;
 use crate::visible;
 
-/// What a review came to.
+/// The counts of a review.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Review {
     pub(crate) accepted: usize,
@@ -18,12 +18,12 @@ impl Review {
 
     pub(crate) const ANSWERS: &'static str = "a makes it the golden, r throws it away, s leaves it, A takes it and all that follow, q leaves the rest\n";
 
-    /// A change that another program shows.
+    /// The title of a change that another program shows.
     pub(crate) fn headline(pending: &Pending, number: usize, all: usize) -> String {
         format!("{ODD}{number}/{all}{ODD:#} {}\n", golden(pending))
     }
 
-    /// A change as a coloured diff, with its place among all of them.
+    /// A change as a coloured diff, with its number among all changes.
     pub(crate) fn change(pending: &Pending, number: usize, all: usize) -> String {
         let what = if pending.old.is_some() {
             "the golden (-) and what was said (+)"
@@ -42,7 +42,7 @@ impl Review {
         format!("{BAD}rejected{BAD:#} {}\n", golden(pending))
     }
 
-    /// The last line.
+    /// The last line of a review.
     pub(crate) fn line(self) -> String {
         let counts = [
             (self.accepted, "accepted", GOOD),

@@ -1,5 +1,5 @@
-//! What a server tells the program that started it, as JSON, a line each. docs/json.md is its
-//! documentation.
+//! What a server reports to the program that started it, as JSON, one object a line. docs/json.md
+//! documents the format.
 
 use serde_json::{Value, json};
 
@@ -7,12 +7,12 @@ use super::{Json, Report as _};
 use crate::outcome::Outcome;
 use crate::transcript::{self, Event, What};
 
-/// A server's lines of JSON.
+/// Writes a server's lines of JSON.
 #[derive(Debug)]
 pub(crate) struct Served;
 
 impl Served {
-    /// Where it listens, with the certificate of its CA as PEM.
+    /// The address at which the server listens, with the certificate of its CA in PEM.
     pub(crate) fn listening(url: &str, ca: Option<&str>) -> String {
         let (scheme, place) = url.split_once("://").unwrap_or(("", url));
         let (host, port, path) = if scheme.ends_with("+unix") {
@@ -32,7 +32,7 @@ impl Served {
         }))
     }
 
-    /// What happened, on the server of `serve(...)` with this URL if it was there.
+    /// An event, with the URL of the server of `serve(...)` on which it happened, if there is one.
     pub(crate) fn happened(server: Option<&str>, event: &Event) -> String {
         let name = match &event.what {
             What::Accepted(_) => "accepted",
@@ -58,12 +58,12 @@ impl Served {
         }))
     }
 
-    /// So many events that nobody had read in time.
+    /// The number of events that were dropped because nobody read them in time.
     pub(crate) fn left_out(count: usize) -> String {
         line(&json!({ "event": "left-out", "count": count }))
     }
 
-    /// How the script ended.
+    /// The outcome of the script.
     pub(crate) fn ended(outcome: &Outcome) -> String {
         Json.script_ended(0, outcome)
     }

@@ -1,4 +1,4 @@
-//! What a run came to.
+//! The totals of a run.
 
 use std::time::Duration;
 
@@ -6,17 +6,17 @@ use super::Tally;
 use super::style::ODD;
 use crate::outcome::ExitCode;
 
-/// What all scripts came to.
+/// The totals of a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Summary {
-    /// How many scripts were to run, or did if that was not known before.
+    /// The number of scripts to run, or of those that ran if the number was not known before.
     pub(crate) scripts: usize,
-    /// How many did not, because the run was stopped before.
+    /// The number of scripts that did not run, because the run was stopped.
     pub(crate) not_run: usize,
-    /// Whether that is a failure: the time of the run was up.
+    /// Whether the run was stopped because its time was up, which is a failure.
     pub(crate) timed_out: bool,
     pub(crate) tally: Tally,
-    /// The exit code that a report wants in place of the usual one.
+    /// The exit code that a report asks for in place of the usual one.
     pub(crate) wanted: Option<ExitCode>,
     pub(crate) elapsed: Duration,
 }
@@ -26,7 +26,8 @@ impl Summary {
     pub(crate) fn exit_code(&self) -> ExitCode {
         let cut = if self.timed_out { ExitCode::Failed } else { ExitCode::Passed };
         match (self.tally.exit_code().max(cut), self.wanted) {
-            // Who stopped it is told so, whatever the report is for.
+            // A person who stopped the run gets the exit code for that, whatever the report asks
+            // for.
             (ExitCode::Interrupted, _) => ExitCode::Interrupted,
             (_, Some(wanted)) => wanted,
             (usual, None) => usual,

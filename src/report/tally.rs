@@ -1,4 +1,4 @@
-//! How many scripts passed, failed and were skipped, and what that means for the exit code.
+//! Counts the scripts that passed, failed and were skipped, and determines the exit code.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -7,20 +7,20 @@ use super::style::{BAD, DIM, GOOD, ODD};
 use crate::duration;
 use crate::outcome::{ExitCode, Outcome, Verdict};
 
-/// Counts outcomes.
+/// Counts of outcomes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
     pub(super) passed: usize,
     pub(super) failed: usize,
     pub(super) skipped: usize,
-    /// How many of those that passed did so after an attempt that failed.
+    /// The number of passed scripts that passed only after a failed attempt.
     pub(super) flaky: usize,
     scripts: usize,
     worst: Option<ExitCode>,
 }
 
 impl Tally {
-    /// Counts one more.
+    /// Counts one more outcome.
     pub(crate) fn add(&mut self, outcome: &Outcome) {
         self.scripts += 1;
         for outcome in outcome.reported() {
@@ -36,13 +36,13 @@ impl Tally {
         self.worst = self.worst.max(Some(outcome.exit_code()));
     }
 
-    /// How many scripts were counted; the cases of one are counted each by itself.
+    /// The number of scripts counted. The other counts count each case of a script separately.
     #[cfg(feature = "cli")]
     pub(crate) fn total(&self) -> usize {
         self.scripts
     }
 
-    /// The worst exit code of all.
+    /// The worst exit code of all outcomes.
     #[must_use]
     pub(crate) fn exit_code(&self) -> ExitCode {
         self.worst.unwrap_or(ExitCode::Passed)

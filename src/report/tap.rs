@@ -7,11 +7,11 @@ use serde_json::Value;
 use super::{Human, InOrder, Planned, Report, Summary, explained};
 use crate::outcome::{Outcome, Verdict};
 
-/// A test point for each script; what failed in a YAML block below it.
+/// Writes a test point for each script, with failures in a YAML block below it.
 #[derive(Debug, Default)]
 pub(crate) struct Tap {
     in_order: InOrder,
-    /// How many points there are, if that was known at the beginning.
+    /// The number of test points, if it was known at the beginning.
     planned: Option<usize>,
 }
 
@@ -53,7 +53,7 @@ fn point(number: usize, outcome: &Outcome) -> String {
     text
 }
 
-/// The rows of tables, as subtests: their own points, further in and before that of the script.
+/// The rows of tables as subtests: indented points before that of the script.
 fn subtests(outcome: &Outcome) -> String {
     if outcome.cases.is_empty() {
         return String::new();
@@ -68,7 +68,7 @@ fn subtests(outcome: &Outcome) -> String {
     text
 }
 
-/// Comments begin with `#` and the protocol is one of lines.
+/// Escapes `#`, which begins a comment, and removes line ends, which end a line of the protocol.
 fn escaped(text: &str) -> String {
     let text = text.replace('\\', "\\\\").replace('#', "\\#");
     text.replace(['\r', '\n'], " ")
@@ -79,7 +79,7 @@ fn block(text: &mut String, outcome: &Outcome) {
     let _ = writeln!(text, "  ---\n  message: {}\n  at: {}", quoted(message), quoted(&place));
     let mut calls = 0;
     for (name, part) in outcome.failure().map(explained::notes).unwrap_or_default() {
-        // A key stands once in a map, and a failure may have several calls.
+        // A key must be unique in a map, but a failure may have several calls.
         let is_call = name == "called";
         calls += usize::from(is_call);
         let number = if is_call && calls > 1 { calls.to_string() } else { String::new() };
@@ -88,7 +88,7 @@ fn block(text: &mut String, outcome: &Outcome) {
     text.push_str("  ...\n");
 }
 
-/// A string of JSON is one of YAML.
+/// A YAML string. Every JSON string is one.
 fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }

@@ -1,4 +1,4 @@
-//! What the commands say that a person types at a terminal.
+//! The output of commands in which a person types at a terminal.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -15,18 +15,18 @@ use crate::transcript::{self, Event, Line};
 use crate::visible;
 
 impl Human {
-    /// A file that was written.
+    /// The message that a file was written.
     pub(crate) fn wrote(path: &Path) -> String {
         format!("wrote {}\n", visible::escape(path.to_string_lossy().as_bytes()))
     }
 
-    /// An event of the only session there is.
+    /// An event in a dialogue with only one session.
     pub(crate) fn alone(event: &Event) -> String {
         let lines = transcript::lines(std::slice::from_ref(event)).into_iter();
         lines.map(|line| styled(&Line { session: None, ..line }, usize::MAX) + "\n").collect()
     }
 
-    /// The same, after so much time.
+    /// An event in a dialogue with only one session, after the time that has elapsed.
     pub(crate) fn at(elapsed: Duration, event: &Event) -> String {
         let mut text = String::new();
         for line in Self::alone(event).lines() {
@@ -35,7 +35,7 @@ impl Human {
         text
     }
 
-    /// How sending a message went, after its dialogue.
+    /// The result of sending a message, after its dialogue.
     pub(crate) fn sent(outcome: &Outcome, is_whole: bool) -> String {
         let elapsed = shown::show(outcome.elapsed);
         match &outcome.verdict {
@@ -52,12 +52,12 @@ impl Human {
         }
     }
 
-    /// An error that ends nothing.
+    /// An error that does not end the dialogue.
     pub(crate) fn error(error: &Error) -> String {
         format!("{BAD}error{BAD:#}: {error}\n")
     }
 
-    /// That a line was typed before the reply to the one before it.
+    /// The message that a line was typed before the reply to the line before it.
     pub(crate) fn out_of_turn() -> String {
         format!(
             "{ODD}not sent yet{ODD:#}: the server owes a reply; the line waits for it, and Enter sends it now\n"

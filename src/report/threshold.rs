@@ -4,19 +4,19 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// The range that a metric may be in.
+/// The range in which a metric has to be.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Threshold {
     pub(super) metric: String,
-    /// As it was written, for the performance data.
+    /// The range as it was written, for the performance data.
     pub(super) range: String,
     start: f64,
     end: f64,
-    /// Whether it is inside that alerts.
+    /// Whether values inside of the range alert, instead of values outside.
     is_inside: bool,
 }
 
-/// All of them.
+/// All thresholds.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Thresholds {
     pub(crate) warning: Vec<Threshold>,
@@ -35,7 +35,7 @@ impl FromStr for Threshold {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        // The title of a step may have one, too.
+        // The metric may be the title of a step, which may contain an equals sign.
         let (metric, range) = text.rsplit_once('=').ok_or_else(|| {
             "a threshold is METRIC=RANGE, such as total=5 or cert_days=14:".to_owned()
         })?;
@@ -54,12 +54,12 @@ impl FromStr for Threshold {
     }
 }
 
-/// One end of a range. What stands for no bound is `~` in front of the colon and nothing after it.
+/// One end of a range. No bound is written as `~` before the colon, and as nothing after the colon.
 fn bound(text: &str, unbounded: f64) -> Result<f64, String> {
     match text {
         "~" if unbounded < 0.0 => Ok(unbounded),
         "" if unbounded > 0.0 => Ok(unbounded),
-        // `:10` is written for `0:10` by many.
+        // Many people write `:10` for `0:10`.
         "" if unbounded < 0.0 => Ok(0.0),
         number => number.parse().ok().filter(|number: &f64| number.is_finite()).ok_or_else(wrong),
     }

@@ -1,4 +1,4 @@
-//! Outcomes to a recording.
+//! Writes outcomes as a recording.
 
 use std::fmt::Write as _;
 
@@ -10,16 +10,17 @@ use crate::trace::{Head, Passage, VERSION};
 use crate::transcript::{self, Close, Passed, What};
 use crate::visible;
 
-/// A recording of a run, as one of its reports: the lines of each script when it has ended.
+/// A recording of a run, as one of its reports: the lines of each script are written when it has
+/// ended.
 #[derive(Debug)]
 pub(crate) struct Trace {
-    /// Whether only scripts are kept that failed.
+    /// Whether only failed scripts are kept.
     pub(crate) failures_only: bool,
 }
 
 impl Report for Trace {
     fn script_ended(&mut self, _: usize, outcome: &Outcome) -> String {
-        // Of a script that passed when it was retried, the attempt that failed is of interest.
+        // If a script passed after a retry, the failed attempt is the interesting one.
         let kept = match outcome.failed_attempts.last() {
             Some(failed) if outcome.is_ok() && self.failures_only => failed,
             _ => outcome,
@@ -65,7 +66,7 @@ fn lines(outcome: &Outcome, last: &Outcome) -> String {
     text
 }
 
-/// What one side said, and which.
+/// The bytes that one side sent, and the side.
 fn bytes_of(what: &Passed) -> Option<(&'static str, &[u8])> {
     match what {
         Passed::Client(bytes) => Some(("client", bytes)),
@@ -74,7 +75,8 @@ fn bytes_of(what: &Passed) -> Option<(&'static str, &[u8])> {
     }
 }
 
-/// The line for it, without the detour by a value: nearly all lines are such.
+/// Writes the line for bytes directly, without a value in between, because nearly all lines are of
+/// this kind.
 fn push_bytes(text: &mut String, passage: &transcript::Passage, side: &str, bytes: &[u8]) {
     let micros = passage.at.as_micros();
     let _ = write!(text, "{{\"at\":{}.{:06}", micros / 1_000_000, micros % 1_000_000);
@@ -82,7 +84,7 @@ fn push_bytes(text: &mut String, passage: &transcript::Passage, side: &str, byte
         let _ = write!(text, ",\"session\":\"{session}\"");
     }
     let _ = write!(text, ",\"{side}\":\"");
-    // Of what is escaped in JSON, nothing else is left.
+    // After `visible::escape`, these are the only characters left that JSON escapes.
     for character in visible::escape(bytes).chars() {
         if matches!(character, '"' | '\\') {
             text.push('\\');
@@ -113,7 +115,7 @@ fn said(what: &Passed) -> Passage {
     }
 }
 
-/// How a transcript begins what it says of a handshake that failed.
+/// The beginning of the text in a transcript about a failed handshake.
 const FAILED: &str = "failed: ";
 
 fn verdict(verdict: &Verdict) -> &'static str {
@@ -127,7 +129,7 @@ fn verdict(verdict: &Verdict) -> &'static str {
 }
 
 fn push(text: &mut String, value: &impl Serialize) {
-    // Only maps whose keys are no texts cannot be serialised, and there are none.
+    // Only maps with keys that are not strings cannot be serialised, and there are none here.
     text.push_str(&serde_json::to_string(value).unwrap_or_default());
     text.push('\n');
 }

@@ -1,9 +1,9 @@
-//! Names that tell apart what may be called the same.
+//! Makes names unique.
 
 use std::collections::HashSet;
 
-/// The names, with a number after one that was there before: no two samples of Prometheus may have
-/// the same labels, and no two metrics of a monitoring plugin the same name.
+/// The names, with a number after each one that occurred before: two samples of Prometheus must not
+/// have the same labels, nor two metrics of a monitoring plugin the same name.
 pub(super) fn unique<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut seen = HashSet::new();
     let told_apart = names.map(|name| {

@@ -1,4 +1,5 @@
-//! What a watch tells: a line for each change of a script, with the times of its steps.
+//! The output of a watch: one line for each change in the result of a script, with the durations of
+//! its steps.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,17 +13,17 @@ use crate::outcome::{Outcome, Verdict};
 use crate::tls::timestamp;
 use crate::visible;
 
-/// The scripts that are watched, and what each came to last.
+/// The scripts that are watched, each with its last result.
 #[derive(Debug, Default)]
 pub(crate) struct Watched {
-    /// Whether each run has a line, and not only changes.
+    /// Whether each run gets a line, not only changes.
     verbose: bool,
     last: BTreeMap<(PathBuf, Option<Arc<str>>), Last>,
 }
 
 #[derive(Debug)]
 struct Last {
-    /// What is the same as long as nothing changes.
+    /// The part of the result that is compared to find changes.
     key: String,
     since: Instant,
     runs: u64,
@@ -30,12 +31,12 @@ struct Last {
 }
 
 impl Watched {
-    /// Nothing was seen yet; with `verbose`, each run has a line.
+    /// A watch without results yet. With `verbose`, each run gets a line.
     pub(crate) fn new(verbose: bool) -> Self {
         Self { verbose, ..Self::default() }
     }
 
-    /// The line for an outcome; nothing if it is as the one before.
+    /// The line for an outcome; empty if the result is the same as before.
     pub(crate) fn outcome(&mut self, outcome: &Outcome) -> String {
         let (word, style, why) = verdict(outcome);
         let key = format!("{word} {why}");
@@ -73,7 +74,7 @@ impl Watched {
     }
 }
 
-/// The verdict in a word, and why.
+/// The verdict in one word, and the reason.
 fn verdict(outcome: &Outcome) -> (&'static str, anstyle::Style, String) {
     match &outcome.verdict {
         Verdict::Passed => ("PASS", GOOD, String::new()),
@@ -93,7 +94,7 @@ fn verdict(outcome: &Outcome) -> (&'static str, anstyle::Style, String) {
     }
 }
 
-/// How long all of it and each step took.
+/// The durations of the whole run and of each step.
 fn times(outcome: &Outcome) -> String {
     let measured = &outcome.measured;
     let connect = measured.longest(|opened| Some(opened.connect));

@@ -1,14 +1,15 @@
-//! Text in lines that fit a terminal.
+//! Wraps text to the width of a terminal.
 
-/// The columns of a terminal, which tables and lists keep to.
+/// The number of columns of a terminal, to which tables and lists are limited.
 pub(super) const COLUMNS: usize = 80;
 
-/// How many columns a text takes: letters of Japanese take two.
+/// The number of columns that a text takes: Japanese characters take two each.
 pub(super) fn columns(text: &str) -> usize {
     text.chars().map(|character| if u32::from(character) >= 0x2e80 { 2 } else { 1 }).sum()
 }
 
-/// Text in lines of at most so many columns. Japanese has no blanks to break at.
+/// The text in lines of at most `room` columns. Japanese text has no blanks, so lines are also
+/// broken after its punctuation.
 pub(super) fn wrapped(text: &str, room: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_inclusive([' ', '\u{3002}', '\u{3001}']) {
@@ -18,7 +19,7 @@ pub(super) fn wrapped(text: &str, room: usize) -> Vec<String> {
         }
         let last = lines.len() - 1;
         for character in word.chars() {
-            // A word of Japanese may be longer than the line.
+            // A Japanese word may be longer than the line.
             if columns(&lines[last]) >= room
                 && u32::from(character) >= 0x2e80
                 && lines.len() - 1 == last

@@ -1,20 +1,20 @@
-//! When each event of a transcript happened, as the recording beside it tells: an event is taken
-//! from what has come, and that came before.
+//! Finds the time of each event of a transcript in the recording of the run. An event is taken from
+//! bytes that arrived earlier, so its time is that of the passage before it.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use crate::transcript::{Event, Passage, Passed, Recorded, SessionId, What};
 
-/// What is left of a recording, by session.
+/// The remaining passages of a recording, by session.
 #[derive(Default)]
 pub(super) struct Clock<'a> {
     passages: HashMap<Option<SessionId>, VecDeque<&'a Passage>>,
-    /// When the last event of each session happened: several may be taken from one read.
+    /// The time of the last event of each session. Several events may be taken from one read.
     last: HashMap<Option<SessionId>, Duration>,
 }
 
-/// Which of them an event is looked for among.
+/// The kind of passages among which an event is looked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Client,
@@ -26,14 +26,14 @@ impl<'a> Clock<'a> {
     pub(super) fn of(recorded: Option<&'a Recorded>) -> Self {
         let mut clock = Self::default();
         let passages = recorded.into_iter().flat_map(|recorded| &recorded.passages);
-        // What is known of TLS is no event of its own.
+        // The properties of TLS are not an event in the transcript.
         for passage in passages.filter(|one| !matches!(one.what, Passed::Secured(_))) {
             clock.passages.entry(passage.session).or_default().push_back(passage);
         }
         clock
     }
 
-    /// When the next event of a transcript happened, if that is known.
+    /// The time of the next event of a transcript, if it is known.
     pub(super) fn time(&mut self, event: &Event) -> Option<Duration> {
         let kind = match event.what {
             What::Client(_) => Kind::Client,
@@ -42,14 +42,16 @@ impl<'a> Clock<'a> {
         };
         let queue = self.passages.get_mut(&event.session)?;
         let ahead = queue.iter().take_while(|passage| {
-            // What was said after the client's next line is no answer to the one before.
+            // Bytes that the server sent after the client's next line cannot answer the line
+            // before.
             kind == Kind::Client || of(passage) != Kind::Client
         });
         let found = ahead.enumerate().find(|(_, passage)| of(passage) == kind);
-        // A client's line may have come in one read with the one before.
+        // A client's line may have come in the same read as the line before it.
         let found = found.map(|(at, passage)| (at, passage.at));
         if let Some((at, time)) = found {
-            // An event may stand in the transcript before what was read ahead of it.
+            // An event may come in the transcript before bytes that were read ahead of it, so those
+            // passages stay in the queue.
             let is_next = kind != Kind::Event;
             if is_next {
                 drop(queue.drain(..=at));

@@ -1,8 +1,8 @@
-//! The report for browsers: one file that needs no other, no network and no framework.
+//! The HTML report: one file that needs no other file, no network and no framework.
 //!
-//! Everything that is shown goes through the gate of [`visible`] and is then escaped for HTML, by
-//! the formatter of the templates and nowhere else. What got past both would still not run: the
-//! page's policy names its own style and script by their hashes.
+//! All text goes through [`visible`] first and is then escaped for HTML, by the formatter of the
+//! templates and nowhere else. Markup that passed both would still not run: the page's content
+//! security policy allows only its own style and script, by their hashes.
 
 mod clock;
 mod view;
@@ -23,17 +23,17 @@ use view::Script;
 const CSS: &str = include_str!("page.css");
 const JS: &str = include_str!("page.js");
 
-/// Scripts are rendered as they end, so that their transcripts are not held until the run does.
+/// Scripts are rendered as they end, so that their transcripts need not be kept until the run ends.
 pub(crate) struct Html {
     templates: Environment<'static>,
     targets: Vec<String>,
-    /// By their number, and that of the row of a table.
+    /// The scripts, by their number and by the number of the row within the script.
     scripts: BTreeMap<(usize, usize), Rendered>,
-    /// The first error of a template, which is a mistake of ours.
+    /// The first error of a template, which is always a bug of ours.
     failed: Option<minijinja::Error>,
 }
 
-/// A script as it stands in the page.
+/// A script as it appears in the page.
 struct Rendered {
     id: String,
     path: String,
@@ -58,7 +58,8 @@ impl Default for Html {
     }
 }
 
-/// Writes a value: text through the gate, then escaped. What was rendered before is safe.
+/// Writes a value: makes text printable, then escapes it. Text that was rendered before is safe
+/// already.
 fn gate(
     out: &mut Output<'_>,
     state: &mut State<'_, '_>,
@@ -80,7 +81,8 @@ impl Report for Html {
     fn script_ended(&mut self, number: usize, outcome: &Outcome) -> String {
         let mut shown = outcome.reported();
         if !outcome.cases.is_empty() && !outcome.failed_attempts.is_empty() {
-            // Its attempts are those of all its rows.
+            // The attempts of a script are those of all its rows, so the script itself is shown as
+            // well, once.
             shown.retain(|shown| !std::ptr::eq(*shown, outcome));
             shown.push(outcome);
         }
@@ -119,7 +121,7 @@ impl Report for Html {
         };
         let page = self.rendered("page.html", page);
         match self.failed.take() {
-            // The page says so in place of what it cannot show.
+            // The page shows the error in place of the report.
             Some(error) => format!(
                 "<!doctype html><title>mailexpect</title><pre>the report cannot be made: {}</pre>\n",
                 visible::escape(error.to_string().as_bytes())
@@ -142,12 +144,12 @@ impl Html {
     }
 }
 
-/// What the policy of the page names a style or a script by.
+/// The hash by which the content security policy allows a style or a script.
 fn hash(text: &str) -> Value {
     Value::from_safe_string(STANDARD.encode(Sha256::digest(text.as_bytes())))
 }
 
-/// How many scripts have each status.
+/// The number of scripts with each status.
 fn counts(scripts: &BTreeMap<(usize, usize), Rendered>, summary: &Summary) -> Vec<Value> {
     let words = [
         ("pass", "passed"),

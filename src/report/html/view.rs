@@ -1,4 +1,4 @@
-//! What the templates show of an outcome.
+//! The data of an outcome that the templates show.
 
 use serde::Serialize;
 use similar::{ChangeTag, TextDiff};
@@ -10,17 +10,17 @@ use crate::report::{difference, explained};
 use crate::transcript::{self, Event, Mark, Recorded, What};
 use crate::visible;
 
-/// How many lines of a golden are shown around each change.
+/// The number of lines of a golden shown around each change.
 const AROUND: usize = 3;
-/// How long the least difference is looked for; what is shown after that is right but may be longer
-/// than it had to be.
+/// The time limit of the search for the smallest diff. After it, the diff is correct but may be
+/// longer than necessary.
 const LONGEST: std::time::Duration = std::time::Duration::from_millis(500);
-/// How much of a line of a dialogue is shown: a literal of IMAP may be megabytes.
+/// The number of characters shown of a line of a dialogue: an IMAP literal may have megabytes.
 const LINE: usize = 2000;
-/// How many lines of a dialogue are shown. A browser takes a page with more of them slowly.
+/// The number of lines shown of a dialogue. A browser is slow on a page with more of them.
 const LINES: usize = 1000;
 
-/// A script, as `script.html` has it.
+/// The data of a script for `script.html`.
 #[derive(Serialize)]
 pub(super) struct Script {
     number: String,
@@ -34,14 +34,14 @@ pub(super) struct Script {
     golden: Option<String>,
     params: Vec<(String, String)>,
     attempt: Attempt,
-    /// What failed beside it.
+    /// The failures in addition to the verdict.
     beside: Vec<Attempt>,
     failed_attempts: Vec<Attempt>,
-    /// What a search looks through.
+    /// The text in which a search looks.
     text: String,
 }
 
-/// One attempt at it, as `attempt.html` has it.
+/// The data of one attempt for `attempt.html`.
 #[derive(Default, Serialize)]
 struct Attempt {
     message: Option<String>,
@@ -70,13 +70,13 @@ struct Line {
     session: Option<String>,
     time: Option<String>,
     text: String,
-    /// What the line says out of its base64.
+    /// The decoded text of a SASL line.
     decoded: Option<String>,
     id: Option<String>,
 }
 
 impl Script {
-    /// A script, or a row of its tables, that links name so.
+    /// The data of a script or a row of its tables; links refer to it by `id`.
     pub(super) fn of(id: &str, outcome: &Outcome) -> Self {
         let status = match &outcome.verdict {
             Verdict::Passed if outcome.is_flaky() => "flaky",
@@ -130,7 +130,7 @@ fn golden(golden: &Golden) -> Option<String> {
 }
 
 impl Attempt {
-    /// The attempt; steps are linked to by their names after this one.
+    /// The data of an attempt. The names by which links refer to its steps begin with `name`.
     fn of(name: &str, outcome: &Outcome) -> Self {
         let lines = lines(name, &outcome.transcript, outcome.recorded.as_deref());
         if let Verdict::Differs(different) = &outcome.verdict {
@@ -144,7 +144,7 @@ impl Attempt {
         }
     }
 
-    /// What failed, without the dialogue.
+    /// The data of a failure, without the dialogue.
     fn of_failure(failure: &Failure) -> Self {
         let error = &failure.error;
         let apart = ["expected", "got"];
@@ -214,7 +214,7 @@ fn lines(name: &str, events: &[Event], recorded: Option<&Recorded>) -> Vec<Line>
             };
             let id = is_step.then(|| format!("{name}s{}", lines.len()));
             let (session, text) = (session.clone(), short(text));
-            // The lines of one reply came together.
+            // The lines of one event came together, so only the first shows the time.
             lines.push(Line { kind, who, session, time: time.take(), text, decoded, id });
         }
     }
