@@ -173,7 +173,7 @@ impl Attachment {
     fn part(&self) -> MimePart<'_> {
         let kind = self.kind.to_ascii_lowercase();
         let part = match std::str::from_utf8(&self.content) {
-            // Text may be encoded as text; other content keeps its exact bytes.
+            // Text is passed as text, so that it may stay readable; other content keeps its exact bytes.
             Ok(text)
                 if kind.starts_with("text/")
                     && !text.replace("\r\n", "").contains(['\r', '\n']) =>
@@ -183,7 +183,7 @@ impl Attachment {
             _ => MimePart::new(self.kind.as_str(), self.content.as_slice()),
         };
         let part = part.attachment(self.name.as_str());
-        // RFC 2046 section 5.2.1 forbids to encode an attached message.
+        // RFC 2046 section 5.2.1 forbids encoding an attached message.
         if kind.starts_with("message/") {
             return part.transfer_encoding(if self.content.is_ascii() { "7bit" } else { "8bit" });
         }

@@ -4,8 +4,8 @@ use super::{Human, InOrder, Report, Summary};
 use crate::outcome::{Outcome, Verdict};
 use crate::visible;
 
-/// Writes `PASS path`, `FAIL path:line:column: message; expected ...; got ...`, `SKIP path:
-/// reason`.
+/// Writes `PASS path`, `SKIP path: reason`, or
+/// `FAIL path:line:column: message; expected ...; got ...`.
 #[derive(Debug, Default)]
 pub(crate) struct Plain {
     in_order: InOrder,

@@ -24,7 +24,7 @@ pub(crate) struct Thresholds {
 }
 
 impl Threshold {
-    /// Whether the value alerts.
+    /// Whether the value crosses the threshold, so that it alerts.
     pub(super) fn is_crossed(&self, value: f64) -> bool {
         let is_within = self.start <= value && value <= self.end;
         is_within == self.is_inside
