@@ -44,7 +44,7 @@ fn of_script(path: &Path) -> Result<Option<Snapshot>> {
         let why = format!("line {} is the marker of a merge conflict", line + 1);
         let error = Error::usage(format!("cannot read the golden {}: {why}", path.display()));
         return Err(error.hint(
-            "take one side of the conflict, or run the script with --update to record what is said now",
+            "take one side of the conflict; or delete the golden and record it again with --record",
         ));
     }
     if !text.starts_with("---") {

@@ -99,8 +99,7 @@ fn of_file(path: &Path) -> Result<Vec<PathBuf>> {
     let named = match golden_of(path) {
         Some(golden) => vec![golden],
         None if is(EXTENSION) => vec![path.to_owned()],
-        None if is("rhai") => of_script(path)?,
-        None => Vec::new(),
+        None => of_script(path)?,
     };
     let waiting: Vec<_> =
         named.into_iter().filter(|golden| file::pending(golden).exists()).collect();

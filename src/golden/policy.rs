@@ -30,8 +30,8 @@ pub(crate) enum Policy {
     Review,
     /// As `Review`, and so is a transcript that has no golden (`INSTA_UPDATE=new`).
     New,
-    /// A differing golden is overwritten; a transcript that has no golden is written to a pending
-    /// file (`INSTA_UPDATE=unseen`).
+    /// A missing golden is created; a transcript that differs from its golden is written to a
+    /// pending file (`INSTA_UPDATE=unseen`).
     Unseen,
     /// A differing golden is overwritten (`--update`).
     #[cfg_attr(
@@ -86,7 +86,8 @@ impl Policy {
     pub(super) fn writes(self, is_new: bool) -> bool {
         match self {
             Self::Always | Self::Record => true,
-            Self::Update | Self::Unseen => !is_new,
+            Self::Update => !is_new,
+            Self::Unseen => is_new,
             Self::Ignore | Self::Check | Self::Review | Self::New => false,
         }
     }
@@ -95,8 +96,7 @@ impl Policy {
     pub(super) fn leaves_pending(self, is_new: bool) -> bool {
         match self {
             Self::New => true,
-            Self::Review => !is_new,
-            Self::Unseen => is_new,
+            Self::Review | Self::Unseen => !is_new,
             Self::Ignore | Self::Check | Self::Update | Self::Always | Self::Record => false,
         }
     }

@@ -130,7 +130,7 @@ fn the_environment_of_insta_means_what_it_means_there() {
     for (environment, unseen, left, differing, kept) in [
         ("INSTA_UPDATE=always", 0, &both[..1], 0, &both[..1]),
         ("INSTA_UPDATE=new", 1, &both[1..], 1, &both[..]),
-        ("INSTA_UPDATE=unseen", 1, &both[1..], 0, &both[..1]),
+        ("INSTA_UPDATE=unseen", 0, &both[..1], 1, &both[..]),
         ("INSTA_UPDATE=auto", 0, &[], 1, &both[..]),
         ("INSTA_FORCE_PASS=1", 0, &[], 0, &both[..]),
         ("INSTA_UPDATE=new INSTA_FORCE_PASS=1", 0, &both[1..], 0, &both[..]),
@@ -320,6 +320,13 @@ fn changes_are_accepted_and_rejected_by_name_or_all_at_once() {
     );
     let ran = decide(&["reject", "snapshots/b.snap.new"]);
     assert_eq!((ran.code, &*ran.out), (Some(0), "rejected snapshots/b.snap\n1 rejected\n"));
+    let ran = decide(&["accept", "c.txt"]);
+    assert_eq!((ran.code, &*ran.out), (Some(0), "accepted snapshots/c.snap\n1 accepted\n"));
+    std::fs::rename(
+        folder.path().join("snapshots/c.snap"),
+        folder.path().join("snapshots/c.snap.new"),
+    )
+    .unwrap();
     let ran = decide(&["accept", "b.rhai"]);
     assert!(
         ran.code == Some(2) && ran.err.contains("nothing waits for review at b.rhai"),
