@@ -144,7 +144,9 @@ impl Seen<'_> {
                 proof,
             );
         }
-        if replies.iter().any(|(_, reply)| reply.starts_with('5') || is_relay_refusal(reply)) {
+        let is_refusal = |reply: &str| reply.starts_with('5') || is_relay_refusal(reply);
+        // A sender that is put off may be accepted later, and relayed for.
+        if !replies.is_empty() && replies.iter().all(|(_, reply)| is_refusal(reply)) {
             return self.answer(Question::Relays, Said::No, Some(true), proof);
         }
         let sender = asked.refused_sender();
@@ -205,9 +207,10 @@ impl Seen<'_> {
         let mut ports = [self.smtp, self.submission].into_iter();
         let greeting = ports.find_map(|port| self.at(port)?.service.greeting.as_deref())?;
         let lower = greeting.to_ascii_lowercase();
-        // The text after the host's own name.
-        let behind = lower.splitn(3, [' ', '-']).nth(2).unwrap_or_default();
-        let tells = SOFTWARE.iter().any(|name| behind.contains(name));
+        // After the reply code and the host's own name, which may hold any word.
+        let named = lower.split_once([' ', '-']).map_or("", |(_, named)| named);
+        let text = named.split_once(' ').map_or("", |(_, text)| text);
+        let tells = SOFTWARE.iter().any(|name| text.contains(name));
         let said = if tells { Said::Yes } else { Said::No };
         let is_well = if tells { None } else { Some(true) };
         Some(self.answer(

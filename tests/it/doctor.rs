@@ -238,6 +238,10 @@ fn the_banner_of_submission_is_looked_at_if_there_is_no_other() {
     let url = crate::peer::Peer::parse("S: 220 mx.example ESMTP Postfix (Debian)");
     let out = answers(&closed, &port(&url.url("smtp")));
     assert!(out.contains("yes Does its banner name the software? 220 mx.example"), "{out}");
+    // The name of a host is no name of software.
+    let url = crate::peer::Peer::parse("S: 220 mail-exim.example ESMTP");
+    let out = answers(&closed, &port(&url.url("smtp")));
+    assert!(out.contains("no Does its banner name the software?"), "{out}");
 }
 
 #[test]
