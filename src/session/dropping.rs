@@ -35,7 +35,9 @@ impl Session {
         let owed = self.turn.owed_to_us();
         let left = if owed > 0 {
             Some(self.never_expected(owed))
-        } else if self.turn.speech().is_unasked(self.stream.held()) {
+        } else if let Err(error) = self.check_answered() {
+            Some(error)
+        } else if !self.is_server() && self.turn.speech().is_unasked(self.stream.held()) {
             None
         } else {
             self.check_unread().err()

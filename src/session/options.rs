@@ -303,8 +303,8 @@ impl Options {
     }
 
     /// Connects to `smtp://host:port`, `smtp+unix:///path`, other schemes of these forms, or the
-    /// mail exchangers of `mx://domain`. With `smtps`, `submissions`, `pop3s`, `imaps` and `tls`,
-    /// the TLS handshake comes before anything else (RFC 8314 section 3).
+    /// mail exchangers of `mx://domain`. With `smtps`, `submissions`, `lmtps`, `pop3s`, `imaps`
+    /// and `tls`, the TLS handshake comes before anything else (RFC 8314 section 3).
     ///
     /// # Errors
     /// Unreachable, with each address that was tried and why it failed; `tls` if the handshake
@@ -430,12 +430,14 @@ impl Options {
         self.transcript.record_on(id, What::Accepted(from.clone()));
         let peer = format!("the client of {from}");
         let made = (incoming.transport, protocol(scheme));
+        let caller = self.caller();
         let mut session = self.of_role(Role::Server, id, peer, made);
         session.serving = Some(Box::new(Serving::new(tls.0.clone(), Arc::clone(tls.1))));
         if let Some(error) = incoming.tls_failed {
             return Err(session.client_broke_off(&error));
         }
         session.note_accepted_tls();
+        session.caller = caller;
         Ok(session)
     }
 

@@ -1,8 +1,10 @@
 //! Sessions from Rust that end in the middle of a dialogue, or are used on another runtime: the test
 //! says so.
 
+use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use mailexpect::server::Listener;
 use mailexpect::{ErrorKind, Result, Session, block_on};
 
 use crate::peer::Peer;
@@ -44,6 +46,21 @@ fn a_session_that_is_dropped_with_something_unread_fails_the_test() {
     let said = panics(|| drop(greeted(&peer)));
     assert!(said.contains("something came that was never expected"), "{said}");
     assert!(said.contains("250 more"), "{said}");
+}
+
+#[test]
+fn a_server_that_is_dropped_before_it_has_answered_fails_the_test() {
+    let said = panics(|| {
+        let listener = block_on(Listener::bind("smtp")).unwrap();
+        let client = std::net::TcpStream::connect((listener.host(), listener.port())).unwrap();
+        block_on(async {
+            let mut session = listener.accept().await.unwrap();
+            session.greet("").await.unwrap();
+            (&client).write_all(b"EHLO me\r\n").unwrap();
+            session.expect_command("EHLO").await.unwrap();
+        });
+    });
+    assert!(said.contains("the client's last command was never answered"), "{said}");
 }
 
 #[test]

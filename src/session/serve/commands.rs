@@ -85,7 +85,6 @@ impl Session {
     pub fn discard(&mut self) -> Operation<'_, u64> {
         self.operation(|session, call| {
             Box::pin(async move {
-                let call = Call { keep: None, ..call };
                 let wait = session.begin_server(&call, "discard")?;
                 session.throw_away(wait).await
             })
