@@ -240,7 +240,8 @@ impl Error {
         self.0.kind.is_unreachable()
     }
 
-    /// Whether nothing listens at the target: each address that was tried refused the connection.
+    /// Whether nothing listens at the target: an address refused the connection, and each other
+    /// address refused it or could not be reached at all.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         self.0.kind == Kind::Refused

@@ -86,7 +86,12 @@ fn left_over(before: &Before, reply: &[u8], told: &Told<'_>) -> Option<String> {
 fn one_behind(pattern: &Pattern, before: &Before, reply: &[u8], told: &Told<'_>) -> Option<String> {
     let (wanted, wanted_before) = (pattern.to_string(), before.pattern.to_string());
     let says_enough = wanted.bytes().filter(u8::is_ascii_alphabetic).count() >= LETTERS;
-    let is_success = matches!(reply.first(), Some(b'2' | b'3'));
+    let is_ok = |word: Option<&[u8]>| word.is_some_and(|word| word.eq_ignore_ascii_case(b"OK"));
+    let mut words = reply.split(u8::is_ascii_whitespace);
+    let is_success = matches!(reply.first(), Some(b'2' | b'3'))
+        || reply.starts_with(b"+OK")
+        || is_ok(words.next())
+        || is_ok(words.next());
     let is_behind = says_enough && is_success && wanted != wanted_before;
     (is_behind && (told.fits)(&before.reply)).then(|| {
         let shown = beginning((told.shown)(&before.reply));
@@ -129,6 +134,8 @@ mod tests {
             ("250 ok\r\n", "250 ok\r\n", nothing, "leave `\\r\\n` out"),
             ("250 done", "250 HELP\r\n", ("250", "250-mail.example\r\n"), "what is left of the"),
             ("250 queued as", "221 bye\r\n", ("250", "250 queued as 4711\r\n"), "a reply behind"),
+            ("+OK 2 messages", "+OK bye\r\n", ("+OK", "+OK 2 messages\r\n"), "a reply behind"),
+            ("a1 OK Selected", "a2 OK bye\r\n", ("a1 OK", "a1 OK Selected\r\n"), "a reply behind"),
         ] {
             let hint = near(text, reply, before);
             assert!(hint.as_ref().is_some_and(|hint| hint.contains(word)), "{text}: {hint:?}");

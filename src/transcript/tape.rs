@@ -81,7 +81,11 @@ impl Tape {
     /// operation takes them.
     pub(super) fn happened(&self, session: Option<SessionId>, what: &What) {
         match what {
-            What::Client(_) | What::Server(_) | What::Unread(_) | What::Complaint(_) => {}
+            What::Client(_)
+            | What::Server(_)
+            | What::Unread(_)
+            | What::UnreadClient(_)
+            | What::Complaint(_) => {}
             other => self.pass(session, Passed::Event(other.clone())),
         }
     }
@@ -150,6 +154,7 @@ fn mask(passages: &mut [Passage], learned: &Learned) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transcript::Excerpt;
 
     #[test]
     fn a_secret_that_came_in_two_reads_is_masked() {
@@ -164,6 +169,16 @@ mod tests {
         let recorded = tape.take(&learned);
         assert!(!format!("{recorded:?}").contains("hunter2"), "{recorded:?}");
         assert_eq!((recorded.passages.len(), recorded.omitted), (4, 0));
+    }
+
+    #[test]
+    fn bytes_that_nobody_took_are_kept_once() {
+        let tape = Tape::new();
+        let session = Some(SessionId(1));
+        tape.pass(session, Passed::Client(Bytes::from_static(b"QUIT\r\n")));
+        tape.happened(session, &What::UnreadClient(Excerpt::of(b"QUIT\r\n")));
+        tape.happened(session, &What::Unread(Excerpt::of(b"250 ok\r\n")));
+        assert_eq!(tape.take(&Learned::default()).passages.len(), 1);
     }
 
     #[test]

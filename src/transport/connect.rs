@@ -333,7 +333,7 @@ async fn resolve(
     let pinned: Vec<_> = route
         .pinned
         .iter()
-        .filter(|(name, _)| name.eq_ignore_ascii_case(host))
+        .filter(|(name, _)| dotless(name).eq_ignore_ascii_case(dotless(host)))
         .map(|(_, ip)| *ip)
         .collect();
     let found: Vec<_> = match host.parse::<IpAddr>() {
@@ -358,6 +358,11 @@ async fn resolve(
         return Err(error.hint("leave out `family`, or give a `source_ip` of the server's family"));
     }
     Ok(fitting)
+}
+
+/// A name without the dot of the root at its end.
+fn dotless(name: &str) -> &str {
+    name.strip_suffix('.').unwrap_or(name)
 }
 
 /// Looks up the addresses of a name. If a name server was given, it is asked for all names except

@@ -69,7 +69,7 @@ fn the_preferred_exchanger_is_tried_first_and_the_next_one_where_it_refuses() {
     let options = Session::options()
         .nameserver(nameserver(ZONE))
         .resolve("first.example", "127.0.0.3".parse().unwrap())
-        .resolve("backup.example", "127.0.0.1".parse().unwrap())
+        .resolve("backup.example.", "127.0.0.1".parse().unwrap())
         .transcript(transcript.clone());
     let port = port(&server.smtp());
     connect(options, &format!("mx://two.example:{port}")).unwrap();

@@ -113,11 +113,11 @@ fn told(items: &str) -> Vec<String> {
 
 /// Splits text at blanks, except at blanks inside brackets.
 fn words(text: &str) -> impl Iterator<Item = &str> {
-    let mut depth = 0;
+    let mut depth = 0_i32;
     text.split(move |char| {
         match char {
             '[' => depth += 1,
-            ']' => depth -= 1,
+            ']' => depth = (depth - 1).max(0),
             _ => {}
         }
         char == ' ' && depth == 0
@@ -162,6 +162,7 @@ mod tests {
             (false, "(UID FLAGS)", "* 1 FETCH (UID 7)", Some("FLAGS, which")),
             (false, "FULL", all, Some("BODY, which")),
             (false, "all", all, None),
+            (false, "(RFC822.SIZE] UID)", "* 1 FETCH (RFC822.SIZE 1)", Some("UID, which")),
             (false, "(UID) (CHANGEDSINCE 5)", "* 1 FETCH (UID 7 MODSEQ (6))", None),
             (
                 false,

@@ -273,22 +273,16 @@ fn secret_argument(text: &[u8]) -> Option<Range<usize>> {
     secrets::secret_of_command(text)
 }
 
-/// The commands of RFC 1939, 2449, 5034, 2595 and 6856.
-const VERBS: [&[u8]; 17] = [
-    b"APOP", b"AUTH", b"CAPA", b"DELE", b"LANG", b"LIST", b"NOOP", b"PASS", b"QUIT", b"RETR",
-    b"RSET", b"STAT", b"STLS", b"TOP", b"UIDL", b"USER", b"UTF8",
-];
-
 /// Whether the line is a command, and not a response that was sent ahead.
 fn is_verb(text: &[u8]) -> bool {
     let word =
         text.split(u8::is_ascii_whitespace).find(|word| !word.is_empty()).unwrap_or_default();
-    VERBS.iter().any(|verb| word.eq_ignore_ascii_case(verb))
+    FACTS.commands().any(|verb| word.eq_ignore_ascii_case(verb.as_bytes()))
 }
 
 /// Whether the beginning of a line may become a command.
 fn begins_a_verb(text: &[u8]) -> bool {
-    VERBS
-        .iter()
-        .any(|verb| verb.get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text)))
+    FACTS.commands().any(|verb| {
+        verb.as_bytes().get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text))
+    })
 }

@@ -13,7 +13,7 @@ use std::ops::Range;
 pub(super) use facts::FACTS;
 use responses::{Line, Lines, Responses};
 use scanner::{Event, Scanner, Side, Sort};
-pub(crate) use words::{Word, capabilities, data, is_ok, response_code, string};
+pub(crate) use words::{LONGEST_QUOTED, Word, capabilities, data, is_ok, response_code, string};
 
 use super::requests::{Next, Requests};
 use super::{Framing, LINE_HEAD, Protocol, RESPONSE, Speech, chomp};

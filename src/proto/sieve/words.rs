@@ -117,7 +117,7 @@ fn push(code: &mut Vec<u8>, word: &[u8]) {
 }
 
 /// The longest string that may be quoted (RFC 5804 section 4).
-const LONGEST_QUOTED: usize = 1024;
+pub(crate) const LONGEST_QUOTED: usize = 1024;
 
 /// A string as a client sends it: quoted; or a literal that does not wait, if the string is too
 /// long for quotes or contains characters that are not allowed in quotes.

@@ -19,7 +19,7 @@ pub(crate) use replies::Replies;
 pub use xtext::xtext;
 
 use super::requests::{Next, Requests};
-use super::{Framing, Lines, Protocol, RESPONSE, Speech, chomp, last_line};
+use super::{Facts, Framing, Lines, Protocol, RESPONSE, Speech, chomp, last_line};
 use crate::secrets::{self, Secrets};
 
 /// One side of an SMTP dialogue: what was sent, and which replies are still owed.
@@ -363,27 +363,9 @@ fn initial_response(text: &[u8]) -> Option<Range<usize>> {
 
 /// Whether the line is a command, and not a response that was sent ahead of the 334.
 pub(crate) fn is_verb(text: &[u8]) -> bool {
-    const VERBS: [&[u8]; 19] = [
-        b"AUTH",
-        b"BDAT",
-        b"DATA",
-        b"EHLO",
-        b"ETRN",
-        b"EXPN",
-        b"HELO",
-        b"HELP",
-        b"LHLO",
-        b"MAIL",
-        b"NOOP",
-        b"QUIT",
-        b"RCPT",
-        b"RSET",
-        b"SEND",
-        b"STARTTLS",
-        b"TURN",
-        b"VRFY",
-        b"XCLIENT",
-    ];
     let word = text.split(u8::is_ascii_whitespace).next().unwrap_or_default();
-    VERBS.iter().any(|verb| word.eq_ignore_ascii_case(verb))
+    [&FACTS, &LMTP].into_iter().flat_map(Facts::commands).any(|command| {
+        let verb = command.split(' ').next().unwrap_or_default();
+        word.eq_ignore_ascii_case(verb.as_bytes())
+    })
 }

@@ -36,8 +36,10 @@ impl<'a> Clock<'a> {
     /// The time of the next event of a transcript, if it is known.
     pub(super) fn time(&mut self, event: &Event) -> Option<Duration> {
         let kind = match event.what {
-            What::Client(_) => Kind::Client,
+            What::Client(_) | What::UnreadClient(_) => Kind::Client,
             What::Server(_) | What::Unread(_) => Kind::Server,
+            // Lines of a child's stderr are not recorded with their times.
+            What::Complaint(_) => return self.last.get(&event.session).copied(),
             _ => Kind::Event,
         };
         let queue = self.passages.get_mut(&event.session)?;

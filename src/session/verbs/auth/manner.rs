@@ -55,13 +55,12 @@ impl Manner {
         self.challenge.is_empty()
     }
 
-    /// A string as the protocol writes it. Strings longer than `LONGEST_QUOTED` must not be quoted
+    /// A string as the protocol writes it. Strings longer than `sieve::LONGEST_QUOTED` must not be quoted
     /// (RFC 5804 section 4).
     fn string(self, text: &str) -> String {
-        const LONGEST_QUOTED: usize = 1024;
         match self.is_quoted() {
             false => text.to_owned(),
-            true if text.len() <= LONGEST_QUOTED => format!("\"{text}\""),
+            true if text.len() <= sieve::LONGEST_QUOTED => format!("\"{text}\""),
             true => format!("{{{}+}}\r\n{text}", text.len()),
         }
     }
