@@ -9,7 +9,7 @@ use super::ended::Ended;
 use super::library::Library;
 use super::near;
 use super::raise::{Caught, Raised, Spot};
-use super::rhai_error::{self, out_of_bounds, uncapitalised, wrong};
+use super::rhai_error::{out_of_bounds, uncapitalised, wrong};
 use super::run::Run;
 use super::vocabulary;
 use crate::error::{Error, Kind};
@@ -189,12 +189,9 @@ fn called(name: &str) -> String {
     if name.contains(' ') { name.to_owned() } else { format!("`{name}`") }
 }
 
-/// What a script threw, as an error; one of Rhai's own that was caught and thrown again is itself.
+/// What a script threw, as an error.
 fn thrown(value: &Dynamic) -> Error {
     let map = value.as_map_ref().ok();
-    if let Some(error) = map.as_ref().and_then(|map| rhai_error::of_map(map)) {
-        return error;
-    }
     let message = map.and_then(|map| map.get("message").cloned());
     let value = message.unwrap_or_else(|| value.clone());
     if value.is_unit() {

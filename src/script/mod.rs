@@ -5,6 +5,7 @@ mod bounds;
 mod branch;
 mod branches;
 mod case;
+mod catching;
 mod check;
 mod coroutine;
 mod deferred;

@@ -1,37 +1,11 @@
-//! Rhai's own errors in our words. To a script that catches one, Rhai hands it over as a map, with its
-//! name, its message and its place.
+//! Rhai's own errors in our words.
 
-use rhai::{EvalAltResult, Map, Position};
+use rhai::EvalAltResult;
 
 use super::raise::kind;
 use super::run::Run;
 use super::vocabulary;
 use crate::error::{Error, Kind};
-
-/// The error that a map stands for, if it is one that was caught.
-pub(super) fn of_map(map: &Map) -> Option<Error> {
-    let text = |name: &str| {
-        let text = map.get(name).and_then(|value| value.as_immutable_string_ref().ok());
-        text.map_or_else(String::new, |text| text.to_string())
-    };
-    let count = |name: &str| map.get(name).and_then(|value| value.as_int().ok()).unwrap_or(0);
-    let (name, at) = (text("error"), Position::NONE);
-    if !name.starts_with("Error") || !map.contains_key("message") {
-        return None;
-    }
-    let raised = match &*name {
-        "ErrorFunctionNotFound" => EvalAltResult::ErrorFunctionNotFound(text("function"), at),
-        "ErrorDotExpr" => EvalAltResult::ErrorDotExpr(text("property"), at),
-        "ErrorDataRace" => EvalAltResult::ErrorDataRace(text("variable"), at),
-        "ErrorDataTooLarge" => EvalAltResult::ErrorDataTooLarge(text("type"), at),
-        "ErrorArrayBounds" => {
-            let length = usize::try_from(count("length")).unwrap_or(0);
-            EvalAltResult::ErrorArrayBounds(length, count("index"), at)
-        }
-        _ => return Some(other(&text("message"))),
-    };
-    Some(wrong(&raised))
-}
 
 pub(super) fn out_of_bounds(why: &str) -> Error {
     Error::usage(format!("the script is out of bounds: {why}"))
@@ -54,7 +28,8 @@ pub(super) fn wrong(error: &EvalAltResult) -> Error {
     }
 }
 
-fn other(message: &str) -> Error {
+/// An error that needs no advice, by its message.
+pub(super) fn other(message: &str) -> Error {
     // Rhai ends its messages with the position, which the report shows by itself.
     let message = message.rfind(" (line ").map_or(message, |at| &message[..at]);
     Error::usage(uncapitalised(&in_words(message)))
@@ -116,7 +91,12 @@ fn unknown_word(signature: &str) -> Error {
         .filter(|kind| !kind.is_empty())
         .map(kind)
         .collect();
-    let error = Error::usage(format!("there is no `{name}({})`", arguments.join(", ")));
+    let arguments = arguments.join(", ");
+    if name.starts_with("anon$") {
+        let error = Error::usage(format!("the closure does not take ({arguments})"));
+        return error.hint("a closure takes as many arguments as stand between its bars: |a, b|");
+    }
+    let error = Error::usage(format!("there is no `{name}({arguments})`"));
     match vocabulary::advice(name) {
         Some(advice) => error.hint(advice),
         None => error,
@@ -127,9 +107,11 @@ fn unknown_word(signature: &str) -> Error {
 fn unknown_property(message: &str) -> Error {
     let mut quoted = message.split('\'').skip(1).step_by(2);
     let (Some(property), Some(owner)) = (quoted.next(), quoted.next()) else {
-        return Error::usage(uncapitalised(message));
+        return other(message);
     };
-    let error = Error::usage(format!("a {} has no property `{property}`", kind(owner)));
+    let owner = kind(owner);
+    let article = if owner.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    let error = Error::usage(format!("{article} {owner} has no property `{property}`"));
     match vocabulary::nearest_property(property) {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
         None => error,

@@ -150,11 +150,49 @@ fn a_failure_can_be_caught_with_its_parts() {
 }
 
 #[test]
-fn an_error_of_rhai_that_is_thrown_again_is_in_our_words() {
-    let script = "try { let list = []; list[1] } catch (e) { assert_eq(e.line, 1); throw e; }";
+fn an_error_of_rhai_is_caught_with_the_same_parts() {
+    let script = r#"
+        fn broken(list) {
+            let text = list[3];
+        }
+        connect().expect(220);
+        let list = [];
+        try { list[1] } catch (e) {
+            assert_eq([e.kind, e.message], ["assert", "the list has no element 1"]);
+            assert_eq([e.got, e.hint, e.expected, e.waited, e.sent],
+                ["a list of 0", "a server may send nothing: look at len() first", (), (), ()]);
+            assert_eq([e.line, e.column], [7, 20]);
+            assert(e.file.ends_with("script.rhai"));
+            assert_eq(`${e}`.len() > 0, true);
+        }
+        try { broken([1, 2]) } catch (e) { assert_eq([e.kind, e.got, e.line], ["assert", "a list of 2", 3]); }
+        try { 1 / list.len() } catch (e) { assert_eq([e.kind, e.session, e.hint], ["usage", (), ()]); }
+        try { let n = 1; n.nothing } catch (e) { assert_eq(e.message, "an integer has no property `nothing`"); }
+        // It is the error however it is first come to.
+        try { 1 / list.len() } catch (e) { let kinds = [1].map(|n| e.kind); assert_eq(kinds, ["usage"]); }
+        try { 1 / list.len() } catch (e) { let other = e; assert_eq(type_of(other), type_of(e)); }
+        try { 1 / list.len() } catch (e) { e = 5; assert_eq(e, 5); }
+        let e = fails("assert", || list[7]);
+        assert_eq(e.message, "the list has no element 7");
+        // What the script throws stays what it is.
+        try { throw "mine"; } catch (e) { assert_eq(e, "mine"); }
+        try { throw #{error: "mine", message: "x"}; } catch (e) { assert_eq(e.error, "mine"); }
+        let map = #{};
+        map["new"] = 1;
+        assert_eq(map["new"], 1);
+    "#;
     let outcome = outcome(script, |case| case);
-    let error = &outcome.failure().unwrap().error;
+    assert!(outcome.is_ok(), "{outcome:#?}");
+}
+
+#[test]
+fn an_error_of_rhai_that_is_thrown_again_is_in_our_words() {
+    let script = "let s = 1;\ntry { let list = []; list[1] } catch (e) { throw e; }";
+    let outcome = outcome(script, |case| case);
+    let failure = outcome.failure().unwrap();
+    let error = &failure.error;
     assert_eq!((error.kind().name(), error.message()), ("assert", "the list has no element 1"));
+    assert_eq!(failure.place.as_ref().map(|place| (place.line, place.column)), Some((2, 27)));
 }
 
 #[test]

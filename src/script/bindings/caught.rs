@@ -8,8 +8,8 @@ use crate::script::raise::Caught;
 use rhai::plugin::{Dynamic, export_module};
 
 pub(super) const INTRO: &str = "A failed word can be caught: `try { s.expect(250); } catch (e) { print(e.got); }`. The deadline of the \
-whole script, Ctrl-C, `skip` and the limits of the sandbox cannot. Parts that do not apply are `()`. An error of Rhai itself, such as `parse_int(\"x\")`, is a map with \
-`error` (its name), `message`, `line` and `position`.";
+whole script, Ctrl-C, `skip` and the limits of the sandbox cannot. An error of Rhai itself, such as an index that a list does not \
+have or a division by zero, has the same parts. Parts that do not apply are `()`. What a script throws is caught as it is: `throw \"mine\"` as text.";
 
 fn optional(part: Option<&str>) -> Dynamic {
     part.map_or(Dynamic::UNIT, |part| part.to_owned().into())

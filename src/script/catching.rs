@@ -1,0 +1,193 @@
+//! What `catch (e)` gives a script for an error of Rhai itself.
+//!
+//! Rhai makes a map of it, with the error's name and its message. A script never sees that map: the
+//! variable is changed into an error with the documented parts before it is first read. An error
+//! from within a function is part of the message only, in the words of Rhai's `Display`; a test holds
+//! each form that is read here.
+
+use rhai::{Dynamic, Engine, EvalAltResult, EvalContext, Map, Position};
+
+use super::raise::{Caught, Spot};
+use super::rhai_error::{other, wrong};
+use crate::error::Error;
+
+/// What stands in a message between an error and the call, closure or module that it came through.
+const WITHIN: [&str; 3] = ["\nin call to function", "\nin closure call", "\nin module"];
+
+/// Lets each variable that holds a caught error of Rhai be an error of ours.
+pub(super) fn translate(engine: &mut Engine) {
+    #[expect(deprecated, reason = "Rhai calls it volatile; its version is pinned")]
+    engine.on_var(|name, _, context| {
+        change(name, context);
+        Ok(None)
+    });
+}
+
+/// Changes the variable of that name if it is such a map. The nearest one of a name is the one that
+/// is read.
+fn change(name: &str, mut context: EvalContext<'_, '_, '_, '_, '_, '_>) {
+    let Some(value) = context.scope_mut().get_mut(name) else { return };
+    // One that closures share was read before it was shared, and a look at it waits for its lock.
+    if value.is_shared() {
+        return;
+    }
+    let caught = value.as_map_ref().ok().and_then(|map| of_map(&map));
+    if let Some(caught) = caught {
+        *value = Dynamic::from(caught);
+    }
+}
+
+/// The error that a map stands for, if Rhai made it.
+fn of_map(map: &Map) -> Option<Caught> {
+    let text = |name: &str| {
+        let text = map.get(name).and_then(|value| value.as_immutable_string_ref().ok());
+        text.map(|text| text.to_string())
+    };
+    let name = text("error").filter(|name| name.starts_with("Error"))?;
+    let message = text("message")?;
+    let number = |name: &str| {
+        let number = map.get(name).and_then(|value| value.as_int().ok());
+        number.and_then(|number| u16::try_from(number).ok())
+    };
+    // A function's or a module's own error is nothing but text, which says where it was.
+    if let Some(inner) = WITHIN.iter().filter_map(|within| message.find(within)).min() {
+        let (inner, position) = positioned(&message[..inner]);
+        let (inner, source) = sourced(inner);
+        let source =
+            source.map(str::to_owned).or_else(|| text("module")).or_else(|| text("source"));
+        return Some(Caught::new(of_message(inner), Spot::at(source.as_deref(), position)));
+    }
+    let position = match (number("line"), number("position")) {
+        (Some(line), Some(column)) if line > 0 => Position::new(line, column),
+        _ => Position::NONE,
+    };
+    let error = match name.as_str() {
+        // Its message does not say that it is one.
+        "ErrorDotExpr" => wrong(&EvalAltResult::ErrorDotExpr(message, Position::NONE)),
+        _ => of_message(&message),
+    };
+    Some(Caught::new(error, Spot::at(text("source").as_deref(), position)))
+}
+
+/// A message without the position that it ends with.
+fn positioned(message: &str) -> (&str, Position) {
+    let read = || {
+        let (before, place) = message.strip_suffix(')')?.rsplit_once(" (line ")?;
+        let (line, column) = place.split_once(", position ")?;
+        let line = line.parse().ok().filter(|line| *line > 0)?;
+        Some((before, Position::new(line, column.parse().ok()?)))
+    };
+    read().unwrap_or((message, Position::NONE))
+}
+
+/// A message without the name of the source that it ends with.
+fn sourced(message: &str) -> (&str, Option<&str>) {
+    let ended = message.strip_suffix('\'').and_then(|message| message.rsplit_once(" @ '"));
+    ended.map_or((message, None), |(message, source)| (message, Some(source)))
+}
+
+/// The error whose message, as Rhai shows it, this is.
+fn of_message(message: &str) -> Error {
+    let at = Position::NONE;
+    if let Some(signature) = message.strip_prefix("Function not found: ") {
+        return wrong(&EvalAltResult::ErrorFunctionNotFound(signature.to_owned(), at));
+    }
+    if message.starts_with("Unknown property '") {
+        return wrong(&EvalAltResult::ErrorDotExpr(message.to_owned(), at));
+    }
+    if message.starts_with("Data race detected") {
+        return wrong(&EvalAltResult::ErrorDataRace(String::new(), at));
+    }
+    match out_of_list(message) {
+        Some((length, index)) => wrong(&EvalAltResult::ErrorArrayBounds(length, index, at)),
+        None => other(message),
+    }
+}
+
+/// "Array index 3 out of bounds: only 2 elements in array": the length and the index.
+fn out_of_list(message: &str) -> Option<(usize, i64)> {
+    let (index, bounds) = message.strip_prefix("Array index ")?.split_once(" out of bounds: ")?;
+    let length = match bounds.strip_prefix("only ") {
+        Some(bounds) => bounds.split(' ').next()?.parse().ok()?,
+        None => 0,
+    };
+    Some((length, index.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a script catches, as `kind: message @ source:line:column`.
+    fn caught(script: &str) -> String {
+        let mut engine = Engine::new();
+        engine.set_fail_on_invalid_map_property(true);
+        translate(&mut engine);
+        let mut lib = engine.compile("fn far(list) { list[7] }").unwrap();
+        lib.set_source("far.rhai");
+        let module = rhai::Module::eval_ast_as_new(rhai::Scope::new(), &lib, &engine).unwrap();
+        engine.register_static_module("far", module.into());
+        let script = format!("try {{ {script} }} catch (e) {{ return e; }}");
+        let value = engine.eval::<Dynamic>(&script).unwrap();
+        let type_name = value.type_name();
+        let Some(caught) = value.clone().try_cast::<Caught>() else {
+            return format!("{value} ({type_name})");
+        };
+        let (error, at) = (caught.error(), caught.position());
+        let (line, column) = (at.line().unwrap_or(0), at.position().unwrap_or(0));
+        format!("{}: {} @ {}:{line}:{column}", error.kind().name(), error.message(), caught.file())
+    }
+
+    #[test]
+    fn errors_of_rhai_have_the_parts_of_ours() {
+        let mut shown = String::new();
+        for script in [
+            "let a = [1]; a[1]",
+            "[][0]",
+            "let a = [1, 2, 3]; a[-9]",
+            "\"text\"[9]",
+            "1 / 0",
+            "1 % 0",
+            "9223372036854775807 + 1",
+            "parse_int(\"x\")",
+            "nothing(1, \"x\")",
+            "1.5.nothing()",
+            "let m = #{}; m.missing",
+            "let m = #{}; m[\"mis\\nsing\"]",
+            "let n = 1; n.kind",
+            "let n = 1; n.kind = 2",
+            "let n = 1; n[true]",
+            "let m = #{}; let n = 1; m[n]",
+            "let n = 1; if n { }",
+            "let n = 1; for x in n { }",
+            "let n = 1; n[0..1] = \"x\"",
+            "let x = true; x += 1",
+            "let f = |a| a; f.call()",
+            "let f = |list| list[1]; f.call([])",
+            "let f = |x| x.kind; f.call(1)",
+            "let f = |x| nothing(x); let g = |f| f.call(1); g.call(f)",
+            "let f = |x| x / 0; f.call(1)",
+            "far::far([1])",
+            "[1].map(|x| x / 0)",
+            "throw \"mine\"",
+            "throw #{error: 1}",
+            "let f = || throw \"mine\"; f.call()",
+        ] {
+            shown += &format!("{script}\n    {}\n", caught(script));
+        }
+        insta::assert_snapshot!(shown);
+    }
+
+    #[test]
+    fn a_map_of_the_script_stays_one() {
+        for script in [
+            "let m = #{error: \"none\", message: \"x\"}; return m.error;",
+            "let m = #{error: \"ErrorArithmetic\"}; return m.error;",
+            "let m = #{}; m[\"new\"] = 1; m.other = 2; return m.other;",
+        ] {
+            let mut engine = Engine::new();
+            translate(&mut engine);
+            assert!(engine.eval::<Dynamic>(script).is_ok(), "{script}");
+        }
+    }
+}
