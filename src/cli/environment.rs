@@ -1,7 +1,7 @@
 //! Options of `mailexpect run` that a variable of the environment can set, for CI.
 
-use clap::Command;
 use clap::builder::FalseyValueParser;
+use clap::{ArgAction, Command};
 
 /// The options, by their names in clap, and the variables.
 const VARIABLES: [(&str, &str); 26] = [
@@ -47,9 +47,19 @@ pub(super) fn with_variables(command: Command) -> Command {
             }
             // What it holds now says nothing of the option, and may be a secret.
             let argument = argument.env(variable).hide_env_values(true);
-            if takes_values { argument } else { argument.value_parser(FalseyValueParser::new()) }
+            match argument.get_action() {
+                _ if takes_values => argument,
+                ArgAction::Count => argument.value_parser(times),
+                _ => argument.value_parser(FalseyValueParser::new()),
+            }
         })
     })
+}
+
+/// How often a flag is given that counts: any value that is no number is once.
+#[allow(clippy::unnecessary_wraps, reason = "clap's parsers may fail")]
+fn times(value: &str) -> Result<u8, String> {
+    Ok(value.parse().unwrap_or(1))
 }
 
 /// Whether a variable with this value leaves its flag out.

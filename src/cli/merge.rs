@@ -61,7 +61,7 @@ pub(super) fn report(args: &Report, screen: &mut Screen) -> Result<ExitCode> {
     // As one run of all would have them; what is the same stays in the order of the files.
     outcomes.sort_by(|one, other| one.path.cmp(&other.path));
     let planned = Planned { scripts: Some(outcomes.len() + not_run), targets };
-    let human = Human { verbose: args.verbose };
+    let human = Human { verbose: args.verbose, timed: false };
     let mut reports = Reports::start(args.reporting.open(human, false, screen)?, &planned);
     for (number, outcome) in outcomes.into_iter().enumerate() {
         reports.tell_of(number, outcome);

@@ -57,9 +57,10 @@ pub(super) struct Run {
     playing: super::against::Playing,
     #[command(flatten)]
     cutting: super::segment::Cutting,
-    /// Show whole transcripts, of scripts that passed, too (with --repeat only of failures).
-    #[arg(short, long)]
-    verbose: bool,
+    /// Show whole transcripts, of scripts that passed, too (with --repeat only of failures); with -vv
+    /// each line has its time.
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    verbose: u8,
     // Those with a heading stand last: a heading holds for all that follows it.
     #[command(flatten)]
     selection: super::selection::Selection,
@@ -142,7 +143,7 @@ fn run_once(args: &Run, changed: Option<&Changed>, screen: &mut Screen) -> Resul
         // What is measured is neither retried nor cut short.
         rules: if is_measured { workers::Rules::default() } else { args.attempts.rules(&rules) },
     };
-    let human = Human { verbose: args.verbose };
+    let human = Human { verbose: args.verbose > 0, timed: args.verbose > 1 };
     let code = match args.repeat {
         None if args.cutting.compares() && args.reporting.is_asked_for() => {
             Err(Error::usage("--segment without a way shows its own report, and has no other"))

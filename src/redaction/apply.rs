@@ -122,7 +122,7 @@ impl<'a> Run<'a> {
                 event.what.clone()
             }
         };
-        Event { session, what }
+        Event::new(session, what)
     }
 
     fn text(&mut self, text: &str, place: Place, fixed: usize) -> String {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
@@ -27,6 +28,9 @@ const LAST_LINES: usize = 12;
 /// The number of printed lines shown from the part of the transcript before those.
 const LAST_PRINTS: usize = 50;
 
+/// What the times before the lines of a transcript are.
+const CLOCK: &str = ", each line with the seconds since the script began and since the line before";
+
 const CLIENT: Style = AnsiColor::Cyan.on_default();
 
 /// Writes outcomes for a terminal. The text always contains colours; the caller removes them if
@@ -35,6 +39,8 @@ const CLIENT: Style = AnsiColor::Cyan.on_default();
 pub(crate) struct Human {
     /// Whether whole transcripts are shown, also of what passed.
     pub(crate) verbose: bool,
+    /// Whether each line of them has its time.
+    pub(crate) timed: bool,
 }
 
 impl Human {
@@ -281,14 +287,18 @@ impl Human {
             } else {
                 String::new()
             };
-            let _ = writeln!(text, "  {DIM}transcript{which}:{DIM:#}");
+            let timed = if self.timed { CLOCK } else { "" };
+            let _ = writeln!(text, "  {DIM}transcript{which}{timed}:{DIM:#}");
         }
+        let mut before = None;
         for line in &lines[hidden..] {
-            let _ = writeln!(
-                text,
-                "    {}",
-                styled(line, if self.verbose { usize::MAX } else { LINE_WIDTH })
-            );
+            text.push_str("    ");
+            if self.timed {
+                text.push_str(&times(line.at, before));
+                before = line.at.or(before);
+            }
+            let width = if self.verbose { usize::MAX } else { LINE_WIDTH };
+            let _ = writeln!(text, "{}", styled(line, width));
         }
     }
 }
@@ -337,6 +347,13 @@ fn headline(outcome: &Outcome) -> String {
 fn at_target(outcome: &Outcome) -> String {
     let target = outcome.target.as_ref();
     target.map(|target| format!(" @{}", visible::escape(target.as_bytes()))).unwrap_or_default()
+}
+
+/// When a line happened, and how long after the one before it.
+fn times(at: Option<Duration>, before: Option<Duration>) -> String {
+    let Some(at) = at else { return format!("{:19}", "") };
+    let since = at.saturating_sub(before.unwrap_or_default());
+    format!("{DIM}{:>8.4} {:>+9.4}{DIM:#} ", at.as_secs_f64(), since.as_secs_f64())
 }
 
 /// What was done with the golden transcript, and the file that was written for it.

@@ -85,8 +85,9 @@ fn attempt(outcome: &Outcome) -> Value {
     };
     let params: serde_json::Map<_, _> =
         outcome.params.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
-    let lines: Vec<_> =
-        transcript::lines(&outcome.transcript).iter().map(ToString::to_string).collect();
+    let lines = transcript::lines(&outcome.transcript);
+    let times: Vec<_> = lines.iter().map(|line| line.at.map(|at| at.as_secs_f64())).collect();
+    let lines: Vec<_> = lines.iter().map(ToString::to_string).collect();
     json!({
         "path": outcome.path.to_string_lossy(),
         "target": outcome.target.as_deref(),
@@ -104,6 +105,7 @@ fn attempt(outcome: &Outcome) -> Value {
         "golden": golden(&outcome.golden),
         "params": params,
         "transcript": lines,
+        "times": times,
     })
 }
 

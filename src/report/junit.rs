@@ -83,6 +83,6 @@ fn failure_type(outcome: &Outcome) -> &'static str {
 
 /// The whole text of the outcome, with the transcript.
 fn text(outcome: &Outcome) -> String {
-    let shown = Human { verbose: true }.outcome(outcome);
+    let shown = Human { verbose: true, timed: true }.outcome(outcome);
     anstream::adapter::strip_str(&shown).to_string()
 }

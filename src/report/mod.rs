@@ -145,7 +145,7 @@ pub(crate) struct Planned {
 /// everything if it failed. With `{:#}`, the whole transcript is included, also if it passed.
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let human = Human { verbose: f.alternate() };
+        let human = Human { verbose: f.alternate(), timed: false };
         write!(f, "{}", anstream::adapter::strip_str(&human.outcome(self)))
     }
 }

@@ -170,7 +170,8 @@ fn held(mut outcome: Outcome) -> Outcome {
 /// The report of a failed test. It is verbose, because a test has no `-v`; for a difference from
 /// the golden, the diff is enough.
 fn report(outcome: &Outcome) -> String {
-    let human = Human { verbose: !matches!(outcome.verdict, Verdict::Differs(_)) };
+    let verbose = !matches!(outcome.verdict, Verdict::Differs(_));
+    let human = Human { verbose, ..Human::default() };
     human.outcome(outcome).trim_end().to_owned()
 }
 

@@ -215,7 +215,10 @@ impl Showing {
         match outcome.verdict {
             Verdict::Passed => {
                 if self.passed {
-                    anstream::eprint!("{}", Human { verbose: true }.outcome(&outcome));
+                    anstream::eprint!(
+                        "{}",
+                        Human { verbose: true, ..Human::default() }.outcome(&outcome)
+                    );
                 }
                 Ok(Completion::Completed)
             }

@@ -13,8 +13,9 @@ mod render;
 mod tape;
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use excerpt::Excerpt;
 pub(crate) use excerpt::Gathering;
@@ -96,6 +97,8 @@ pub struct Event {
     pub session: Option<SessionId>,
     /// What happened.
     pub what: What,
+    /// When it was, in microseconds since the transcript began.
+    at: Option<NonZeroU64>,
 }
 
 /// The kinds of events in a run.
@@ -177,6 +180,17 @@ pub enum Close {
 }
 
 impl Event {
+    /// One whose time is not known, as of a transcript that was written down.
+    pub(crate) fn new(session: Option<SessionId>, what: What) -> Self {
+        Self { session, what, at: None }
+    }
+
+    /// How long after the transcript began it happened, if it is of a run in this process.
+    #[must_use]
+    pub fn at(&self) -> Option<Duration> {
+        self.at.map(|at| Duration::from_micros(at.get()))
+    }
+
     /// The number of bytes of a dialogue that the event holds.
     fn octets(&self) -> usize {
         match &self.what {
@@ -194,13 +208,19 @@ type Observer = Box<dyn Fn(&Event) + Send>;
 /// by then.
 pub(crate) type Watcher = Arc<dyn Fn(&Event) + Send + Sync>;
 
-#[derive(Default)]
 struct Record {
+    began: Instant,
     /// The part to which new events are added.
     part: Part,
     /// The number of sessions opened outside of branches, then in each branch.
     sessions: Vec<u32>,
     observer: Option<Observer>,
+}
+
+impl Default for Record {
+    fn default() -> Self {
+        Self { began: Instant::now(), part: Part::default(), sessions: Vec::new(), observer: None }
+    }
 }
 
 /// The record of a run, shared by its sessions.
@@ -276,7 +296,7 @@ impl Transcript {
 
     /// Records an event that belongs to no session.
     pub fn note(&self, what: What) {
-        self.push(Event { session: None, what });
+        self.push(None, what);
     }
 
     pub(crate) fn open(&self) -> SessionId {
@@ -291,7 +311,7 @@ impl Transcript {
     }
 
     pub(crate) fn record_on(&self, session: SessionId, what: What) {
-        self.push(Event { session: Some(session), what });
+        self.push(Some(session), what);
     }
 
     /// The events so far.
@@ -326,7 +346,10 @@ impl Transcript {
         events
     }
 
-    fn push(&self, event: Event) {
+    fn push(&self, session: Option<SessionId>, what: What) {
+        let since = self.record().began.elapsed().as_micros();
+        let at = NonZeroU64::new(u64::try_from(since).unwrap_or(u64::MAX).max(1));
+        let event = Event { session, what, at };
         if let Some(tape) = &self.tape {
             tape.happened(event.session, &event.what);
         }

@@ -52,7 +52,7 @@ impl Part {
 
     /// The event that stands for the events left out; `None` if none were.
     fn omission(&self) -> Option<Event> {
-        (self.omitted > 0).then_some(Event { session: None, what: What::Omitted(self.omitted) })
+        (self.omitted > 0).then_some(Event::new(None, What::Omitted(self.omitted)))
     }
 
     /// All events kept.

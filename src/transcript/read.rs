@@ -49,7 +49,7 @@ pub fn read(text: &str) -> (Vec<Event>, usize) {
         }
         events.extend(wire.take().map(spoken));
         if mark == Mark::Event {
-            events.push(Event { session, what: happened(said) });
+            events.push(Event::new(session, happened(said)));
         } else {
             wire = Some(Wire { session, mark, bytes: octets(said), meaning });
         }
@@ -106,7 +106,7 @@ fn spoken(wire: Wire) -> Event {
         Mark::UnreadClient => What::UnreadClient(excerpt),
         Mark::Server | Mark::Event => What::Server(excerpt),
     };
-    Event { session, what }
+    Event::new(session, what)
 }
 
 fn happened(said: &str) -> What {

@@ -1,6 +1,7 @@
 //! The one place that turns events into text.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::{Close, Event, Excerpt, SessionId, What};
 use crate::{duration, visible};
@@ -29,6 +30,8 @@ pub struct Line {
     pub mark: Mark,
     /// The text of the line, escaped.
     pub text: String,
+    /// How long after the transcript began it happened, if that is known. It is no part of the text.
+    pub at: Option<Duration>,
 }
 
 /// Where a line of a transcript comes from.
@@ -76,7 +79,7 @@ pub(super) fn lines(events: &[Event]) -> Vec<Line> {
     let mut lines = Vec::with_capacity(events.len());
     for event in events {
         let session = event.session.filter(|_| several);
-        let mut push = |mark, text| lines.push(Line { session, mark, text });
+        let mut push = |mark, text| lines.push(Line { session, mark, text, at: event.at() });
         match &event.what {
             What::Client(bytes) => wire(bytes, |text| push(Mark::Client, text)),
             What::Server(bytes) => wire(bytes, |text| push(Mark::Server, text)),
@@ -187,7 +190,6 @@ mod tests {
     use super::*;
     use crate::transcript::Transcript;
     use bytes::Bytes;
-    use std::time::Duration;
 
     #[test]
     fn line_ends_and_controls_are_visible() {

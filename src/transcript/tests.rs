@@ -14,10 +14,23 @@ fn sessions_of_branches_are_numbered_apart_and_read_back() {
 #[test]
 fn an_event_is_small() {
     assert!(
-        size_of::<Event>() <= 48,
+        size_of::<Event>() <= 56,
         "{} bytes, and ten thousand runs at once keep many each",
         size_of::<Event>()
     );
+}
+
+#[test]
+fn an_event_has_its_time_and_none_that_was_read_back() {
+    let transcript = Transcript::new();
+    transcript.note(What::Step("one".into()));
+    transcript.note(What::Step("two".into()));
+    let at: Vec<_> = transcript.events().iter().map(|event| event.at().unwrap()).collect();
+    assert!(at[0] <= at[1], "{at:?}");
+    let lines: Vec<_> = lines(&transcript.events()).iter().map(|line| line.at).collect();
+    assert_eq!(lines, [Some(at[0]), Some(at[1])]);
+    let (read, _) = read(&transcript.to_string());
+    assert!(read.iter().all(|event| event.at().is_none()));
 }
 
 #[test]

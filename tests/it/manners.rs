@@ -177,6 +177,42 @@ fn a_variable_that_is_off_conflicts_with_nothing() {
     assert_eq!(output.status.code(), Some(2), "{output:?}");
 }
 
+#[test]
+fn twice_verbose_shows_the_time_of_each_line_and_no_golden_holds_it() {
+    let script = "let s = connect();\ns.expect(220);\ns.ehlo(\"client.example\");\ns.quit();\n";
+    let folder = folder(&[("a.rhai", script)]);
+    let timed = |out: &str| {
+        let is_time = |word: &str| {
+            let (whole, parts) = word.trim_start_matches('+').split_once('.')?;
+            (parts.len() == 4 && whole.parse::<u32>().is_ok()).then_some(())
+        };
+        let lines = out.lines().filter(|line| line.contains(" S: ") || line.contains(" C: "));
+        let times = lines.map(|line| line.split_whitespace().take(2).filter_map(is_time).count());
+        times.collect::<Vec<_>>()
+    };
+    let ran = run(folder.path(), &["run", "-v", "--record"]);
+    let times = timed(&ran.out);
+    assert!(
+        ran.code == Some(0) && times.len() > 5 && times.iter().all(|count| *count == 0),
+        "{}",
+        ran.out
+    );
+    for args in [&["run", "-vv"][..], &["run", "--verbose", "--verbose"]] {
+        let ran = run(folder.path(), args);
+        assert!(ran.code == Some(0), "the golden is as it was: {}", ran.out);
+        assert!(timed(&ran.out).iter().all(|count| *count == 2), "{}", ran.out);
+    }
+    let ran = |value: &str| {
+        let mut program = program();
+        let output =
+            program.current_dir(folder.path()).env("MAILEXPECT_VERBOSE", value).arg("run").output();
+        String::from_utf8(output.unwrap().stdout).unwrap()
+    };
+    assert!(timed(&ran("0")).is_empty());
+    assert!(timed(&ran("yes")).iter().all(|count| *count == 0) && !timed(&ran("yes")).is_empty());
+    assert!(timed(&ran("2")).iter().all(|count| *count == 2) && !timed(&ran("2")).is_empty());
+}
+
 /// Ctrl-C for a process.
 fn interrupt(id: u32) {
     assert!(Command::new("kill").args(["-INT", &id.to_string()]).status().unwrap().success());

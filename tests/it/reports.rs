@@ -10,12 +10,14 @@ use crate::peer::Peer;
 use crate::program::{Ran, folder, program, run};
 
 /// Times and ports vary; nothing else may.
-const FILTERS: [(&str, &str); 5] = [
+const FILTERS: [(&str, &str); 7] = [
     (r"127\.0\.0\.1:\d{4,5}", "127.0.0.1:PORT"),
     (r"\b\d+(\.\d+)? (ms|s) of ", "TIME of "),
     (r"\(\d+(\.\d+)? (ms|s)\)", "(TIME)"),
     (r#"time="[0-9.]+""#, r#"time="TIME""#),
     (r#""elapsed":[0-9.e-]+"#, r#""elapsed":TIME"#),
+    (r#""times":\[[0-9.e,-]*\]"#, r#""times":[TIMES]"#),
+    (r"(?m)^    +\d+\.\d{4} +\+\d+\.\d{4} ", "    TIME +TIME "),
 ];
 
 /// One script of each kind of outcome; the one that fails knows a secret.

@@ -112,7 +112,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let saving = Saving::new(Some(folder.path().join("a.rhai")), false).unwrap();
         let long = Excerpt::of("x".repeat(30_000).as_bytes());
-        let event = Event { session: None, what: What::Client(long) };
+        let event = Event::new(None, What::Client(long));
         let error = saving.write("smtp://x", Speech::Smtp, &[event]).unwrap_err();
         assert!(error.message().contains("too long"), "{error}");
     }

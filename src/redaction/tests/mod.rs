@@ -29,7 +29,7 @@ fn dialogue(session: u32, url: &str, text: &str) -> Vec<Event> {
     let session = Some(SessionId(session));
     std::iter::once(What::Connecting(url.into()))
         .chain(said)
-        .map(|what| Event { session, what })
+        .map(|what| Event::new(session, what))
         .collect()
 }
 
@@ -286,7 +286,7 @@ fn known_values_come_before_regexes_and_secrets_before_them() {
 fn the_ends_of_a_long_run_are_redacted_both() {
     let long = format!("220 a [192.0.2.7]\r\n{}\r\n220 z [192.0.2.7]\r\n", "x".repeat(50_000));
     let session = Some(SessionId(1));
-    let events = [Event { session, what: What::Server(Excerpt::from(Bytes::from(long))) }];
+    let events = [Event::new(session, What::Server(Excerpt::from(Bytes::from(long))))];
     let redacted = Redaction::new().apply(&events).unwrap();
     let What::Server(bytes) = &redacted.events[0].what else { panic!("{:?}", redacted.events) };
     assert!(
@@ -333,7 +333,7 @@ fn what_a_challenge_says_goes_with_it() {
     let challenge = challenge.with_meaning(Some(b"<1896.697170952@192.0.2.7>".to_vec()));
     let session = Some(SessionId(1));
     let events = [What::Connecting("smtp://h".into()), What::Server(challenge)]
-        .map(|what| Event { session, what });
+        .map(|what| Event::new(session, what));
     insta::assert_snapshot!(redacted(&Redaction::new(), &events), @"
     *** connecting to smtp://h
     S: 334 [SASL_CHALLENGE#1] → <[CHALLENGE#1]@[IPV4#1]>
@@ -358,7 +358,7 @@ fn what_a_sasl_exchange_makes_up_anew_is_redacted_with_its_base64() {
         What::Server(said("334 dj1ybUY5\r\n", "v=rmF9")),
         What::Server(said("334 VXNlcm5hbWU6\r\n", "Username:")),
     ];
-    let events = events.map(|what| Event { session: Some(SessionId(1)), what });
+    let events = events.map(|what| Event::new(Some(SessionId(1)), what));
     insta::assert_snapshot!(redacted(&Redaction::new(), &events), @r#"
     *** connecting to sieve://h
     C: [SECRET] → n,,n=user,r=[NONCE#1]

@@ -219,9 +219,9 @@ mod tests {
         outcome.params = vec![(hostile.to_owned(), hostile.to_owned())];
         let bytes = Excerpt::of(format!("220 {hostile}\r\n").as_bytes());
         outcome.transcript = vec![
-            Event { session: None, what: What::Step(hostile.to_owned()) },
-            Event { session: None, what: What::Server(bytes) },
-            Event { session: None, what: What::Printed(hostile.to_owned()) },
+            Event::new(None, What::Step(hostile.to_owned())),
+            Event::new(None, What::Server(bytes)),
+            Event::new(None, What::Printed(hostile.to_owned())),
         ];
         let page = page(&[outcome]);
         assert_eq!(page.matches("<script>").count(), 1, "the page's own: {page}");
