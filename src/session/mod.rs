@@ -5,6 +5,7 @@ mod blocking;
 mod caller;
 mod capabilities;
 mod child;
+mod deflate;
 mod dropping;
 mod ending;
 mod expect;

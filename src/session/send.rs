@@ -277,8 +277,8 @@ impl Session {
         mut at: usize,
         wait: Wait,
     ) -> Result<()> {
-        // Only TLS buffers bytes that need a flush.
-        let mut flushed = self.stream.tls().is_none();
+        // Only TLS and DEFLATE buffer bytes that need a flush.
+        let mut flushed = !self.stream.transport().is_some_and(Transport::holds_back);
         while at < bytes.len() || !flushed {
             match timeout_at(wait.deadline(), self.write_or_read(&bytes[at..])).await {
                 Ok(Ok(written)) => {

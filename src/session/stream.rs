@@ -103,6 +103,12 @@ impl Stream {
         self.unheard = None;
     }
 
+    /// From here on, both directions are deflated; what came and was not taken is of that.
+    pub(super) fn deflate(&mut self) {
+        let came = self.buffer.take(self.buffer.held().len()).to_vec();
+        self.transport = self.transport.take().map(|transport| transport.deflated(came));
+    }
+
     pub(super) fn establish(&mut self, established: Established) {
         self.tls = Some(Box::new(established));
     }

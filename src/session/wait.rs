@@ -139,7 +139,7 @@ impl Session {
                 self.stream.was_cut();
             }
             Err(error) => {
-                let broke = self.tls_broke(&error);
+                let broke = self.tls_broke(&error).or_else(|| self.deflate_broke(&error));
                 return Err(broke
                     .unwrap_or_else(|| self.fault(Kind::Io, format!("reading failed: {error}"))));
             }

@@ -25,11 +25,13 @@ pub enum About {
     Warning,
     /// A deferred action begins.
     Deferred,
+    /// A session is compressed from here on.
+    Compression,
 }
 
 impl About {
     /// All values.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Case,
         Self::CaseEnded,
         Self::Attempt,
@@ -40,6 +42,7 @@ impl About {
         Self::Log,
         Self::Warning,
         Self::Deferred,
+        Self::Compression,
     ];
 
     /// The text before the note's own text.
@@ -55,6 +58,7 @@ impl About {
             Self::Log => "log: ",
             Self::Warning => "warning: ",
             Self::Deferred => "deferred: ",
+            Self::Compression => "compression: ",
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The bytes beneath a session: TCP, a unix socket, or a child process's stdin and stdout. On top
-//! of these: TLS, and cutting the stream into pieces.
+//! of these: TLS, DEFLATE, and cutting the stream into pieces.
 
 mod connect;
+mod deflate;
 mod exchangers;
 mod pace;
 mod process;
@@ -28,6 +29,8 @@ pub(crate) use connect::addresses;
 #[cfg(feature = "cli")]
 pub(crate) use connect::exchangers_of;
 pub(crate) use connect::{Route, connect};
+use deflate::Deflate;
+pub(crate) use deflate::NotDeflate;
 #[cfg(feature = "cli")]
 pub(crate) use exchangers::NULL_MX;
 pub(crate) use pace::{Pace, Unheard};
@@ -53,6 +56,7 @@ pub(crate) enum Transport {
     Unix(UnixStream),
     Process(Box<Process>),
     Tls(Box<Tls>),
+    Deflate(Box<Deflate>),
     /// A session of a recording, played in place of a connection.
     Recorded(Box<Recorded>),
     /// Another transport whose stream is cut into pieces.
@@ -68,6 +72,25 @@ impl Transport {
     /// Cuts the stream into pieces from here on.
     pub(crate) fn cut(self, way: Segment) -> Self {
         if way == Segment::Whole { self } else { Self::Cut(Box::new(Cut::new(self, way))) }
+    }
+
+    /// Deflates both directions from here on; what has come already is part of that. A recording
+    /// holds what was said in clear.
+    pub(crate) fn deflated(self, came: Vec<u8>) -> Self {
+        match self {
+            Self::Cut(cut) => cut.transport.deflated(came).cut(cut.way),
+            recorded @ Self::Recorded(_) => recorded,
+            plain => Self::Deflate(Box::new(Deflate::new(plain, came))),
+        }
+    }
+
+    /// Whether what was written may be held back until it is flushed.
+    pub(crate) fn holds_back(&self) -> bool {
+        match self {
+            Self::Tls(_) | Self::Deflate(_) => true,
+            Self::Cut(cut) => cut.transport.holds_back(),
+            Self::Tcp(_) | Self::Unix(_) | Self::Process(_) | Self::Recorded(_) => false,
+        }
     }
 
     /// Returns the transport without the cutting, and how it was cut.
@@ -129,8 +152,9 @@ impl Transport {
         let read = match self {
             Self::Tcp(stream) => rustix::net::recv(stream, room, flags),
             Self::Unix(stream) => rustix::net::recv(stream, room, flags),
-            // With TLS, the system holds encrypted bytes; a process and a recording have no socket.
-            Self::Process(_) | Self::Tls(_) | Self::Recorded(_) => return None,
+            // With TLS and DEFLATE, the system holds other bytes than those of the dialogue; a process
+            // and a recording have no socket.
+            Self::Process(_) | Self::Tls(_) | Self::Deflate(_) | Self::Recorded(_) => return None,
             Self::Cut(cut) => return cut.transport.read_now(room),
         };
         Some(read.map(|(count, _)| count).map_err(io::Error::from))
@@ -146,9 +170,12 @@ impl Transport {
     ) -> Option<io::Result<usize>> {
         match self {
             Self::Tcp(stream) => stream.read_soon(room, until),
-            Self::Unix(_) | Self::Process(_) | Self::Tls(_) | Self::Recorded(_) | Self::Cut(_) => {
-                None
-            }
+            Self::Unix(_)
+            | Self::Process(_)
+            | Self::Tls(_)
+            | Self::Deflate(_)
+            | Self::Recorded(_)
+            | Self::Cut(_) => None,
         }
     }
 
@@ -157,6 +184,7 @@ impl Transport {
         match self {
             Self::Process(process) => Some(process.complaints()),
             Self::Tls(tls) => tls.beneath().complaints(),
+            Self::Deflate(deflate) => deflate.beneath().complaints(),
             Self::Cut(cut) => cut.transport.complaints(),
             Self::Tcp(_) | Self::Unix(_) | Self::Recorded(_) => None,
         }
@@ -167,6 +195,7 @@ impl Transport {
         match self {
             Self::Process(process) => Some(process),
             Self::Tls(tls) => tls.beneath().process(),
+            Self::Deflate(deflate) => deflate.beneath().process(),
             Self::Cut(cut) => cut.transport.process(),
             Self::Tcp(_) | Self::Unix(_) | Self::Recorded(_) => None,
         }
@@ -177,6 +206,7 @@ impl Transport {
     pub(crate) fn farewell(&mut self) {
         match self {
             Self::Tls(tls) => tls.farewell(),
+            Self::Deflate(deflate) => deflate.beneath().farewell(),
             Self::Cut(cut) => cut.transport.farewell(),
             Self::Recorded(recorded) => recorded.close(),
             Self::Tcp(_) | Self::Unix(_) | Self::Process(_) => {}
@@ -188,6 +218,7 @@ impl Transport {
         match self {
             Self::Tcp(stream) => stream.reset_on_close(),
             Self::Tls(tls) => tls.into_beneath().reset(),
+            Self::Deflate(deflate) => deflate.into_beneath().reset(),
             Self::Cut(cut) => cut.transport.reset(),
             Self::Unix(_) | Self::Process(_) | Self::Recorded(_) => Ok(()),
         }
@@ -205,6 +236,7 @@ impl AsyncRead for Transport {
             Self::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Process(process) => Pin::new(process.as_mut()).poll_read(cx, buf),
             Self::Tls(tls) => Pin::new(tls.as_mut()).poll_read(cx, buf),
+            Self::Deflate(deflate) => Pin::new(deflate.as_mut()).poll_read(cx, buf),
             Self::Recorded(recorded) => Pin::new(recorded.as_mut()).poll_read(cx, buf),
             Self::Cut(cut) => Pin::new(cut.as_mut()).poll_read(cx, buf),
         }
@@ -222,6 +254,7 @@ impl AsyncWrite for Transport {
             Self::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Process(process) => Pin::new(process.as_mut()).poll_write(cx, buf),
             Self::Tls(tls) => Pin::new(tls.as_mut()).poll_write(cx, buf),
+            Self::Deflate(deflate) => Pin::new(deflate.as_mut()).poll_write(cx, buf),
             Self::Recorded(recorded) => Pin::new(recorded.as_mut()).poll_write(cx, buf),
             Self::Cut(cut) => Pin::new(cut.as_mut()).poll_write(cx, buf),
         }
@@ -237,6 +270,7 @@ impl AsyncWrite for Transport {
             Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
             Self::Process(process) => Pin::new(process.as_mut()).poll_write_vectored(cx, bufs),
             Self::Tls(tls) => Pin::new(tls.as_mut()).poll_write_vectored(cx, bufs),
+            Self::Deflate(deflate) => Pin::new(deflate.as_mut()).poll_write_vectored(cx, bufs),
             Self::Recorded(recorded) => Pin::new(recorded.as_mut()).poll_write_vectored(cx, bufs),
             Self::Cut(cut) => Pin::new(cut.as_mut()).poll_write_vectored(cx, bufs),
         }
@@ -248,6 +282,7 @@ impl AsyncWrite for Transport {
             Self::Unix(stream) => stream.is_write_vectored(),
             Self::Process(process) => process.is_write_vectored(),
             Self::Tls(tls) => tls.is_write_vectored(),
+            Self::Deflate(deflate) => deflate.is_write_vectored(),
             Self::Recorded(recorded) => recorded.is_write_vectored(),
             Self::Cut(cut) => cut.is_write_vectored(),
         }
@@ -259,6 +294,7 @@ impl AsyncWrite for Transport {
             Self::Unix(stream) => Pin::new(stream).poll_flush(cx),
             Self::Process(process) => Pin::new(process.as_mut()).poll_flush(cx),
             Self::Tls(tls) => Pin::new(tls.as_mut()).poll_flush(cx),
+            Self::Deflate(deflate) => Pin::new(deflate.as_mut()).poll_flush(cx),
             Self::Recorded(recorded) => Pin::new(recorded.as_mut()).poll_flush(cx),
             Self::Cut(cut) => Pin::new(cut.as_mut()).poll_flush(cx),
         }
@@ -270,6 +306,7 @@ impl AsyncWrite for Transport {
             Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Process(process) => Pin::new(process.as_mut()).poll_shutdown(cx),
             Self::Tls(tls) => Pin::new(tls.as_mut()).poll_shutdown(cx),
+            Self::Deflate(deflate) => Pin::new(deflate.as_mut()).poll_shutdown(cx),
             Self::Recorded(recorded) => Pin::new(recorded.as_mut()).poll_shutdown(cx),
             Self::Cut(cut) => Pin::new(cut.as_mut()).poll_shutdown(cx),
         }

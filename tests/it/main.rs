@@ -16,6 +16,7 @@ mod certificates;
 mod circles;
 mod clients;
 mod commands;
+mod compress;
 mod connecting;
 mod deciding;
 mod doctor;

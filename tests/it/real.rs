@@ -133,6 +133,7 @@ fn what_postfix_does_out_of_the_ordinary_can_be_held() {
     let Some(server) = available(mailserver::start()) else { return };
     holds("postfix", &server);
     holds("xclient", &server);
+    holds("xforward", &server);
     holds("postfix-connections", &server);
     holds("postscreen", &server);
     assert!(
@@ -140,6 +141,7 @@ fn what_postfix_does_out_of_the_ordinary_can_be_held() {
         "{}",
         server.log()
     );
+    assert!(server.log().contains("client=mx.forwarded.example[192.0.2.88]"), "{}", server.log());
     assert!(server.log().contains("disconnect from unknown[192.0.2.66]"), "{}", server.log());
     assert!(server.log().contains("disconnect from unknown[192.0.2.77]"), "{}", server.log());
 }
@@ -174,6 +176,7 @@ fn a_maildrop_is_seen_by_the_verbs_of_pop3() {
 fn mailboxes_and_their_messages_are_seen_by_the_verbs_of_imap() {
     let Some(server) = available(mailserver::start()) else { return };
     holds("imap", &server);
+    holds("compress", &server);
 }
 
 #[test]

@@ -20,7 +20,7 @@ const LMTP_SCHEMES: [Scheme; 2] = [
 ];
 
 /// The commands of RFC 5321, of RFCs 1870 to 6710, and of Postfix; without EHLO, HELO and LHLO.
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "ATRN",
     "AUTH",
     "BDAT",
@@ -38,6 +38,7 @@ const COMMANDS: [&str; 17] = [
     "TURN",
     "VRFY",
     "XCLIENT",
+    "XFORWARD",
 ];
 /// The greeting commands of RFC 5321, and that of LMTP (RFC 2033).
 const HELLO: [&str; 2] = ["EHLO", "HELO"];

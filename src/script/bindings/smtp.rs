@@ -19,13 +19,15 @@ fn verdicts(session: &Session, replies: Vec<Reply>) -> Dynamic {
     if is_list { replies.collect::<Array>().into() } else { replies.next().unwrap_or_default() }
 }
 
-fn pairs(attributes: Map) -> Result<Vec<(String, Vec<u8>)>> {
+fn pairs(attributes: Map, command: &str) -> Result<Vec<(String, Vec<u8>)>> {
     let pair = |(name, value)| {
         Ok((String::from(name), argument::bytes(value, "the value of an attribute")?))
     };
     let attributes: Vec<_> = attributes.into_iter().map(pair).collect::<Result<_>>()?;
     if attributes.is_empty() {
-        Err(Error::usage("XCLIENT without attributes").hint("xclient(#{ADDR: \"192.0.2.1\"})"))
+        let error = Error::usage(format!("{command} without attributes"));
+        let word = command.to_lowercase();
+        Err(error.hint(format!("s.{word}(#{{ADDR: \"192.0.2.1\"}})")))
     } else {
         Ok(attributes)
     }
@@ -260,7 +262,30 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.expect(220);
         /// s.xclient(#{ADDR: "192.0.2.1", NAME: "[UNAVAILABLE]"});
         /// ```
-        xclient(session, call, attributes: Map) -> Reply { session.xclient(pairs(attributes)?).with(call).await }
+        xclient(session, call, attributes: Map) -> Reply { session.xclient(pairs(attributes, "XCLIENT")?).with(call).await }
+
+        /// Tells a server that trusts us, for its log and its filters, who the client is that we
+        /// speak for: Postfix's `XFORWARD`. Values are sent as `xtext`; what is not known is
+        /// `[UNAVAILABLE]`. The server names the attributes that it takes in its reply to EHLO:
+        /// `NAME`, `ADDR`, `PORT`, `PROTO`, `HELO`, `IDENT` and `SOURCE`. They hold until the end
+        /// of the next message.
+        ///
+        /// ```dialogue smtp
+        /// S: 220 mx.example ESMTP
+        /// C: EHLO filter.example
+        /// S: 250-mx.example
+        /// S: 250 XFORWARD NAME ADDR PROTO HELO SOURCE
+        /// C: XFORWARD ADDR=192.0.2.1 NAME=[UNAVAILABLE] PROTO=ESMTP
+        /// S: 250 2.0.0 Ok
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("smtp"));
+        /// s.expect(220);
+        /// s.ehlo("filter.example");
+        /// s.require_capability("XFORWARD ADDR");
+        /// s.xforward(#{ADDR: "192.0.2.1", NAME: "[UNAVAILABLE]", PROTO: "ESMTP"});
+        /// ```
+        xforward(session, call, attributes: Map) -> Reply { session.xforward(pairs(attributes, "XFORWARD")?).with(call).await }
     }
     module
 }

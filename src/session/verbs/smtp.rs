@@ -291,12 +291,52 @@ impl Session {
         &mut self,
         attributes: impl IntoIterator<Item = (N, V)>,
     ) -> Operation<'_, Reply> {
-        let mut line = String::from("XCLIENT");
-        for (name, value) in attributes {
-            line.extend([" ", name.as_ref(), "=", &xtext(value)]);
-        }
-        self.exchange("xclient", &SMTP, 220, line)
+        self.exchange("xclient", &SMTP, 220, with_attributes("XCLIENT", attributes))
     }
+
+    /// Tells a server that trusts us, for its log and its filters, who the client is that we speak
+    /// for: `XFORWARD NAME=value ...`, an extension of Postfix that no RFC has. Values are sent as
+    /// [`xtext`]; what is not known is `[UNAVAILABLE]`. The server names the attributes that it
+    /// takes with XFORWARD in its reply to EHLO: `NAME`, `ADDR`, `PORT`, `PROTO`, `HELO`, `IDENT`
+    /// and `SOURCE`. They hold until the end of the next message.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: 220 mail.example ESMTP
+    ///     C: XFORWARD NAME=mx.example.net ADDR=192.0.2.1 HELO=two+20words
+    ///     S: 250 2.0.0 Ok
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("smtp")).await?;
+    /// session.expect(220).await?;
+    /// let client = [("NAME", "mx.example.net"), ("ADDR", "192.0.2.1"), ("HELO", "two words")];
+    /// session.xforward(client).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Session::send`] and [`Session::expect`]; a mismatch where the reply is not 25x.
+    pub fn xforward<N: AsRef<str>, V: AsRef<[u8]>>(
+        &mut self,
+        attributes: impl IntoIterator<Item = (N, V)>,
+    ) -> Operation<'_, Reply> {
+        self.exchange("xforward", &SMTP, 25, with_attributes("XFORWARD", attributes))
+    }
+}
+
+/// A command of Postfix with its attributes behind it, each value as xtext.
+fn with_attributes<N: AsRef<str>, V: AsRef<[u8]>>(
+    command: &str,
+    attributes: impl IntoIterator<Item = (N, V)>,
+) -> String {
+    let mut line = command.to_owned();
+    for (name, value) in attributes {
+        line.extend([" ", name.as_ref(), "=", &xtext(value)]);
+    }
+    line
 }
 
 impl Session {

@@ -97,6 +97,43 @@ fn extensions(manual: Manual) -> Module {
             Ok(answers.into_iter().map(Dynamic::from).collect())
         }
 
+        /// Has both directions compressed from its answer on: `COMPRESS DEFLATE` (RFC 4978), in clear
+        /// or within TLS. The transcript has what is said in clear.
+        ///
+        /// ```dialogue imap
+        /// S: * OK hi
+        /// C: a1 COMPRESS DEFLATE
+        /// S: a1 NO [COMPRESSIONACTIVE] TLS does that
+        /// ```
+        /// ```rhai
+        /// let s = connect(param("imap"));
+        /// s.expect("* OK");
+        /// s.compress(#{expect: "NO [COMPRESSIONACTIVE]"});
+        /// ```
+        compress(session, call) -> Answer { session.compress().with(call).await }
+
+        /// Compresses both directions with DEFLATE as things stand, without a command before it:
+        /// the second half of `compress()`, and on the server's side what follows the go-ahead.
+        ///
+        /// ```rhai
+        /// let l = listen("imap");
+        /// let s = connect(l.url);
+        /// let c = l.accept();
+        /// c.greet("OK ready");
+        /// s.expect("* OK");
+        /// s.send("x1 COMPRESS DEFLATE");
+        /// c.expect_command("COMPRESS DEFLATE");
+        /// c.reply("OK go on");
+        /// s.expect("x1 OK");
+        /// c.deflate();
+        /// s.deflate();
+        /// s.send("x2 LOGOUT");
+        /// c.expect_quit();
+        /// s.expect("* BYE");
+        /// s.expect("x2 OK");
+        /// ```
+        deflate(session, call) -> () { session.deflate().with(call).await }
+
         /// Takes all that comes for a command that was written out by hand, up to the response with
         /// its tag, as the verbs do.
         ///

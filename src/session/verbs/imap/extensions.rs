@@ -2,7 +2,7 @@
 
 use super::{Call, Operation, Session, Turn, mailboxes::in_parentheses};
 use crate::error::{Error, Kind, Result};
-use crate::proto::imap::{Answer, Value};
+use crate::proto::imap::{Answer, Literals, Status, Value};
 
 impl Session {
     /// Sends several commands in one write, each with its own tag, and returns an answer for each
@@ -120,6 +120,43 @@ impl Session {
     pub fn threads(&mut self, algorithm: &str, criteria: &str) -> Operation<'_, Vec<Value>> {
         let text = format!("THREAD {algorithm} UTF-8 {criteria}");
         self.imap_read("threads", text, [], Answer::threads)
+    }
+
+    /// Has both directions compressed from its answer on: `COMPRESS DEFLATE` (RFC 4978), in clear or
+    /// within TLS. The transcript has what is said in clear. Where the server refuses and that is
+    /// what was expected, by [`Operation::expect`], nothing is compressed.
+    ///
+    /// ```
+    /// # use mailexpect::{Session, server::Replay};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("
+    ///     S: * OK ready
+    ///     C: a1 COMPRESS DEFLATE
+    ///     S: a1 NO [COMPRESSIONACTIVE] TLS does that
+    /// ")?;
+    /// let mut session = Session::connect(&server.url("imap")).await?;
+    /// session.expect("* OK").await?;
+    /// session.compress().expect("NO [COMPRESSIONACTIVE]").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Session::command`]. From then on, an operation that reads fails as `malformed` where
+    /// what comes is no DEFLATE.
+    pub fn compress(&mut self) -> Operation<'_, Answer> {
+        self.operation(|session, call| {
+            Box::pin(async move {
+                let (course, _) = session.set_out("compress", call)?;
+                let command = b"COMPRESS DEFLATE";
+                let answer = session.run_course(course, command, &[], Literals::default()).await?;
+                if answer.status() == Some(Status::Ok) {
+                    session.begin_deflate()?;
+                }
+                Ok(answer)
+            })
+        })
     }
 
     async fn run_all(&mut self, texts: Vec<Vec<u8>>, call: Call) -> Result<Vec<Answer>> {

@@ -1,0 +1,69 @@
+//! DEFLATE on a session, in both directions (RFC 4978).
+
+use std::io;
+
+use super::{Operation, Session};
+use crate::error::{Error, Kind, Result};
+use crate::transcript::{About, What};
+use crate::transport::NotDeflate;
+
+impl Session {
+    /// Compresses both directions with DEFLATE from here on, without a command before it:
+    /// [`Session::compress`] is the command of IMAP, its answer and this. The transcript has what
+    /// is said in clear. On the server's side it is what follows the go-ahead to a client.
+    ///
+    /// ```
+    /// use mailexpect::{Session, server::Listener};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut listener = Listener::bind("imap://127.0.0.1:0").await?;
+    /// let mut client = Session::connect(&listener.url()).await?;
+    /// let mut server = listener.accept().await?;
+    /// server.greet("OK ready").await?;
+    /// client.expect("* OK").await?;
+    /// client.deflate().await?;
+    /// server.deflate().await?;
+    /// client.send("a1 NOOP").await?;
+    /// server.expect_command("NOOP").await?;
+    /// server.reply("OK done").await?;
+    /// client.expect("a1 OK").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Usage where the session was closed.
+    pub fn deflate(&mut self) -> Operation<'_, ()> {
+        self.operation(|session, call| {
+            Box::pin(async move {
+                session.begin(&call, "deflate")?;
+                session.begin_deflate()
+            })
+        })
+    }
+
+    /// Begins it within an operation that has begun.
+    pub(super) fn begin_deflate(&mut self) -> Result<()> {
+        self.transport()?;
+        if self.ending.is_half_closed() {
+            let error = "nothing can be sent behind a shutdown(), and so nothing is compressed";
+            return Err(self.fault(Kind::Usage, error));
+        }
+        self.stream.deflate();
+        let text = "DEFLATE, in both directions".into();
+        self.record.note(What::Note { about: About::Compression, text });
+        Ok(())
+    }
+
+    /// What came was no DEFLATE, unless the error is none of its own.
+    pub(super) fn deflate_broke(&self, error: &io::Error) -> Option<Error> {
+        let why = NotDeflate::of(error)?;
+        let message = format!("what came cannot be inflated: {why}");
+        let error = self.fault(Kind::Malformed, message).with_expected("DEFLATE (RFC 1951)");
+        Some(error.hint(format!(
+            "the {} has to compress all that follows its answer to COMPRESS",
+            self.turn.role().peer()
+        )))
+    }
+}

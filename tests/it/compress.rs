@@ -1,0 +1,128 @@
+//! COMPRESS=DEFLATE: both roles of one script, in clear and within TLS, and what a peer may make of it.
+
+use std::time::Duration;
+
+use mailexpect::outcome::Outcome;
+use mailexpect::script::Case;
+use mailexpect::{Segment, Session};
+
+use crate::program::folder;
+
+fn outcome(script: &str, configure: impl FnOnce(Case) -> Case) -> Outcome {
+    let folder = folder(&[("script.rhai", script)]);
+    configure(Case::new(folder.path().join("script.rhai"))).run()
+}
+
+/// A client and a server that compress; what follows is said between them.
+fn compressed(listen: &str, connect: &str, script: &str) -> String {
+    format!(
+        r#"
+        let l = listen("{listen}");
+        let s = connect(l.url{connect});
+        let c = l.accept();
+        c.greet("OK ready");
+        s.expect("* OK");
+        s.send("x1 COMPRESS DEFLATE");
+        c.expect_command("COMPRESS DEFLATE");
+        c.reply("OK go on");
+        s.expect("x1 OK");
+        c.deflate();
+        s.deflate();
+        {script}
+        s.send("x9 LOGOUT");
+        c.expect_quit();
+        s.expect("* BYE");
+        s.expect("x9 OK");
+        "#
+    )
+}
+
+const DIALOGUE: &str = r#"
+    for n in 1..20 {
+        s.send(`n${n} NOOP`);
+        c.expect_command("NOOP");
+        c.send_raw("* 3 EXISTS\r\n");
+        c.reply("OK done");
+        s.expect("* 3 EXISTS");
+        s.expect(`n${n} OK`);
+    }
+    // Much of little, and little that cannot be made less.
+    let much = repeat("a", MUCH);
+    c.send_raw(`* 1 FETCH (BODY[] {${much.len()}}`+ "\r\n" + much + ")\r\n");
+    let got = s.expect("* 1 FETCH");
+    assert(got.text.len() > MUCH);
+    let numbers = "";
+    for n in 0..500 { numbers += random(100000, 999999).to_string(); }
+    s.send("x2 NOOP " + numbers);
+    c.expect_command("NOOP");
+    c.reply("OK done");
+    s.expect("x2 OK");
+"#;
+
+#[test]
+fn both_sides_are_compressed_in_clear_and_within_tls_however_the_stream_is_cut() {
+    for (listen, connect) in [("imap", ""), ("imaps", ", #{tls: #{verify: false}}")] {
+        for way in [Segment::Whole, Segment::Bytes, Segment::Lines] {
+            // Each byte that is written alone is a block of its own.
+            let much = if way == Segment::Whole { "300000" } else { "2000" };
+            let script = compressed(listen, connect, &DIALOGUE.replace("MUCH", much));
+            let outcome = outcome(&script, |case| case.options(Session::options().segment(way)));
+            assert!(outcome.is_ok(), "{listen} {way:?}: {outcome}");
+            let shown = format!("{outcome:#}");
+            assert!(shown.contains("*** compression: DEFLATE, in both directions"), "{shown}");
+            assert!(shown.contains("C: n19 NOOP") && shown.contains("S: n19 OK done"), "{shown}");
+        }
+    }
+}
+
+#[test]
+fn what_much_is_made_of_is_bounded_as_in_clear() {
+    // A thousandth of it goes by the wire.
+    let script = compressed(
+        "imap",
+        ", #{limit: 100000}",
+        r#"
+        let e = fails("too-long", || {
+            together([
+                || c.send_raw(repeat("a", 10000000), #{timeout: "20s"}),
+                || s.expect("* 1 FETCH"),
+            ])
+        });
+        assert(e.message.contains("more than 100000 bytes"));
+        "#,
+    );
+    let script =
+        script.split("s.send(\"x9 LOGOUT\")").next().unwrap().to_owned() + "s.reset(); c.reset();";
+    let outcome = outcome(&script, |case| case.deadline(Duration::from_mins(1)));
+    assert!(outcome.is_ok(), "{outcome:#}");
+}
+
+#[test]
+fn a_stream_that_is_no_deflate_is_the_fault_of_who_sent_it() {
+    let script = r#"
+        let l = listen("imap");
+        let s = connect(l.url);
+        let c = l.accept();
+        c.greet("OK ready");
+        s.expect("* OK");
+        s.deflate();
+        s.send("x1 NOOP");
+        c.deflate();
+        c.expect_command("NOOP");
+        c.reply("OK done");
+        s.expect("x1 OK");
+        s.close();
+        c.expect_close();
+        let s = connect(l.url);
+        let c = l.accept();
+        c.greet("OK ready");
+        s.expect("* OK");
+        s.deflate();
+        c.send_raw(blob(4, 0xff));
+        s.expect("x1 OK");
+    "#;
+    let outcome = outcome(script, |case| case);
+    let error = &outcome.failure().unwrap().error;
+    assert_eq!((error.kind().name(), outcome.exit_code() as u8), ("malformed", 1), "{outcome:#}");
+    assert_eq!(error.message(), "what came cannot be inflated: its blocks are malformed");
+}
