@@ -5,9 +5,11 @@ use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::raise::Spot;
 use crate::error::{Error, Kind, Result};
-use crate::transcript::{About, Transcript, What};
+use crate::transcript::{About, Excerpt, Transcript, What};
 use crate::transport::Program;
 use crate::visible;
 
@@ -180,22 +182,42 @@ impl Programs {
                 let slot = running.slot();
                 (slot.is_seen, slot.spot.clone(), slot.step.clone())
             };
-            let Ok(status) = ended else { continue };
-            if !status.success() && !is_seen && wrong.is_none() {
-                let message = "failed, and nobody looked at that";
-                let error = running.ended_wrong(transcript, message, status);
-                let error = error.with_expected("exit status: 0");
-                let error = error.hint("expect_exit(...) says how it has to end");
-                wrong = Some((error, spot, step));
-            }
+            let error = match ended {
+                Ok(status) if status.success() || is_seen => continue,
+                Ok(status) => {
+                    let message = "failed, and nobody looked at that";
+                    let error = running.ended_wrong(transcript, message, status);
+                    let error = error.with_expected("exit status: 0");
+                    error.hint("expect_exit(...) says how it has to end")
+                }
+                // How it ended is not known: that is no success.
+                Err(error) => error,
+            };
+            wrong.get_or_insert((error, spot, step));
         }
         wrong
     }
 
-    /// Ends those of a script that failed, at once.
-    pub(super) fn kill(&self) {
+    /// Ends those of a script that failed, at once. How those ended that had ended before goes into
+    /// the transcript: a server that died is most often the reason.
+    pub(super) async fn kill(&self, transcript: &Transcript) {
         for running in self.0.take() {
-            running.slot().program = None;
+            let (program, known) = {
+                let mut slot = running.slot();
+                (slot.program.take(), slot.status)
+            };
+            let (Some(mut program), None) = (program, known) else { continue };
+            let status = program.has_ended().await;
+            let text = match status {
+                Some(status) => format!("{}: {status}", running.command()),
+                None => format!("killed: {}", running.command()),
+            };
+            transcript.note(What::Note { about: About::Ended, text: text.into() });
+            let said = program.errors();
+            if status.is_some_and(|status| !status.success()) && !said.is_empty() {
+                let said = Bytes::copy_from_slice(&said[..said.len().min(SHOWN)]);
+                transcript.note(What::Complaint(Excerpt::from(said)));
+            }
         }
     }
 }

@@ -22,6 +22,8 @@ const FOLLOWED: usize = 1 << 20;
 const PIECE: usize = 8 << 10;
 /// How long a program that was asked to end may take before it is killed.
 const TO_END: Duration = Duration::from_secs(2);
+/// How long a program that has closed what it writes to may take to end.
+const TO_EXIT: Duration = Duration::from_millis(100);
 /// How long to wait for the rest of a program's output after its exit. A process that it started
 /// may hold its stdout open for longer.
 const TO_DRAIN: Duration = Duration::from_millis(500);
@@ -136,6 +138,16 @@ impl Program {
     /// Whether the program exits by itself before it has run for `age`.
     pub(crate) async fn ends_within(&mut self, age: Duration) -> bool {
         self.status.is_some() || timeout_at(self.started + age, self.child.wait()).await.is_ok()
+    }
+
+    /// How it ended, if it has, or is about to: what it wrote to is closed a moment before its end
+    /// can be seen.
+    pub(crate) async fn has_ended(&mut self) -> Option<ExitStatus> {
+        let is_closed = |written: &Written| written.changed.has_changed().is_err();
+        if self.status.is_none() && is_closed(&self.output) && is_closed(&self.errors) {
+            self.ends_within(self.started.elapsed() + TO_EXIT).await;
+        }
+        self.status.or_else(|| self.child.try_wait().ok().flatten())
     }
 
     /// Asks the program and its group to end, and kills them if the program still runs `TO_END`

@@ -331,6 +331,43 @@ fn a_run_in_which_nothing_came_or_held_proved_nothing() {
 }
 
 #[test]
+fn a_script_that_failed_shows_how_the_commands_ended_that_it_had_started() {
+    let script = r#"
+        let s = start(["sh", "-c", "echo no such user >&2; exit 3"]);
+        let t = start(["sleep", "60"]);
+        s.expect_output("listening");
+    "#;
+    let outcome = outcome(script, Case::allow_run);
+    let shown = format!("{outcome:#}");
+    assert_eq!(outcome.failure().unwrap().error.kind().name(), "closed", "{shown}");
+    assert!(shown.contains("exit 3: exit status: 3\n    *** stderr: no such user\\n\n"), "{shown}");
+    assert!(shown.contains("*** command ended: killed: sleep 60\n"), "{shown}");
+    assert!(outcome.elapsed < Duration::from_secs(30));
+}
+
+#[test]
+fn a_session_that_was_only_opened_has_its_place_and_step_in_an_error_of_accounting() {
+    for (open, column) in [
+        (
+            "let l = listen(\"tcp\"); let t = connect(l.url); let s = l.accept(); t.send_raw(\"x\"); s.shutdown(); t.expect_close();",
+            0,
+        ),
+        ("let s = pipe([\"sh\", \"-c\", \"echo 220 hi\"], #{protocol: \"smtp\"});", 9),
+        ("let s = connect();", 9),
+    ] {
+        let script = format!("step(\"opening\");\n{open}\nstep(\"later\");\nassert(true);\n");
+        let outcome = outcome(&script, Case::allow_run);
+        let failure = outcome.failure().unwrap_or_else(|| panic!("{open} passed"));
+        assert_eq!(failure.step.as_deref(), Some("opening"), "{outcome:#}");
+        let place = failure.place.as_ref().map(|place| (place.line, place.column));
+        assert!(
+            place.is_some_and(|(line, at)| line == 2 && (column == 0 || at == column)),
+            "{outcome:#}"
+        );
+    }
+}
+
+#[test]
 fn a_deadline_that_cuts_a_wait_says_what_was_waited_for() {
     let outcome = outcome("let s = connect(); s.expect(220); s.expect(250);", |case| {
         case.deadline(Duration::from_millis(100))

@@ -125,10 +125,8 @@ fn next(
             None => listener.accept().await,
         }
     })?;
-    let adopted = accepted.and_then(|session| Ok(Run::current()?.adopt(session)));
-    let handle = adopted.map_err(|error| raise(ctx, error))?;
-    handle.note(ctx, Run::current().ok().and_then(|run| run.step()));
-    Ok(handle)
+    let adopted = accepted.and_then(|session| Ok(Run::current()?.adopt(ctx, session)));
+    adopted.map_err(|error| raise(ctx, error))
 }
 
 fn several(

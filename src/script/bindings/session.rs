@@ -33,7 +33,7 @@ fn open(ctx: &NativeCallContext<'_>, url: Option<&str>, options: &Map) -> Result
             None => run.param("smtp")?.unwrap_or_default(),
         };
         run.may_connect(&url)?;
-        Ok::<_, Error>(run.adopt(options.connect(&url).await?))
+        Ok::<_, Error>(run.adopt(ctx, options.connect(&url).await?))
     })?;
     opened.map_err(|error| raise(ctx, error))
 }
@@ -56,13 +56,13 @@ pub(super) fn words_of(command: Dynamic) -> Result<Vec<String>> {
     }
 }
 
-fn start(command: Vec<String>, options: &Map) -> Result<Handle> {
+fn start(ctx: &NativeCallContext<'_>, command: Vec<String>, options: &Map) -> Result<Handle> {
     let run = Run::current()?;
     run.may_start()?;
     let protocol = options.get("protocol").map_or_else(|| "tcp".to_owned(), ToString::to_string);
     let options = connecting::session_options(run.options(), options, &PIPE)?;
     // Spawning needs the runtime, not a wait.
-    options.pipe(&command, &protocol).map(|session| run.adopt(session))
+    options.pipe(&command, &protocol).map(|session| run.adopt(ctx, session))
 }
 
 #[export_module(manifest)]
@@ -131,7 +131,7 @@ pub mod words {
         options: Map,
     ) -> Result<Handle, Raised> {
         let command = command.split_whitespace().map(str::to_owned).collect();
-        start(command, &options).map_err(|error| raise(&ctx, error))
+        start(&ctx, command, &options).map_err(|error| raise(&ctx, error))
     }
 
     #[rhai_fn(name = "pipe", return_raw)]
@@ -150,7 +150,7 @@ pub mod words {
         command: Array,
         options: Map,
     ) -> Result<Handle, Raised> {
-        let started = words_of(command.into()).and_then(|command| start(command, &options));
+        let started = words_of(command.into()).and_then(|command| start(&ctx, command, &options));
         started.map_err(|error| raise(&ctx, error))
     }
 

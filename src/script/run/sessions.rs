@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rhai::NativeCallContext;
+
 use super::Run;
 use crate::error::Error;
 use crate::script::handle::Handle;
@@ -46,8 +48,15 @@ impl Run {
         self.listeners.borrow().iter().for_each(|listening| listening.listener().close());
     }
 
-    pub(in crate::script) fn adopt(&self, session: Session) -> Handle {
+    /// Takes in a session that was opened by the word that is under way: until something is done
+    /// with it, that is its place.
+    pub(in crate::script) fn adopt(
+        &self,
+        context: &NativeCallContext<'_>,
+        session: Session,
+    ) -> Handle {
         let handle = Handle::new(session);
+        handle.note(context, self.step());
         self.sessions.borrow_mut().push(handle.clone());
         handle
     }

@@ -93,7 +93,7 @@ impl Runner {
                 Failure { step, ..failure }
             });
         }
-        run.programs.kill();
+        run.programs.kill(&run.transcript).await;
         for handle in run.sessions() {
             if let Ok(mut taken) = handle.take()
                 && let Ok(session) = taken.session()
