@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rhai::{AST, ASTNode, Engine, Expr, FnCallExpr, Position, Stmt};
 
 use super::library::{self, Library};
-use super::{failure, literals, vocabulary};
+use super::{captured, failure, literals, vocabulary};
 use crate::error::Error;
 use crate::outcome::Failure;
 use crate::suggest;
@@ -30,13 +30,14 @@ pub(super) fn problems(engine: &Engine, library: &Library, name: &str) -> Vec<Pr
     problems
 }
 
-/// The first word in a script, or in what it imports, that there is not: a slip in one that is only
-/// said once the script comes to it would be caught by a `try`.
-pub(super) fn unknown_word(engine: &Engine, library: &Library, name: &str) -> Option<Problem> {
+/// What a script, or what it imports, must not start with: the first word in it that there is not,
+/// since a slip that is only said once the script comes to it would be caught by a `try`; or a
+/// closure that would not do what is written.
+pub(super) fn forbids_start(engine: &Engine, library: &Library, name: &str) -> Option<Problem> {
     let mut walk = Walk::new(engine, library);
     walk.source(name, None);
-    let unknown = walk.unknown.into_iter();
-    unknown.min_by_key(|problem| problem.place.as_ref().map(|place| (place.line, place.column)))
+    let fatal = walk.fatal.into_iter();
+    fatal.min_by_key(|problem| problem.place.as_ref().map(|place| (place.line, place.column)))
 }
 
 /// A walk over a script and its imports.
@@ -44,8 +45,8 @@ struct Walk<'a> {
     engine: &'a Engine,
     library: &'a Library,
     problems: Vec<Problem>,
-    /// Those among them that are words that there are not.
-    unknown: Vec<Problem>,
+    /// Those among them that no script starts with.
+    fatal: Vec<Problem>,
     /// Something of it could not be read or parsed.
     unreadable: bool,
     seen: BTreeSet<String>,
@@ -80,7 +81,7 @@ impl<'a> Walk<'a> {
             engine,
             library,
             problems: Vec::new(),
-            unknown: Vec::new(),
+            fatal: Vec::new(),
             unreadable: false,
             seen: BTreeSet::new(),
             depth: 0,
@@ -174,6 +175,12 @@ impl<'a> Walk<'a> {
             Some(ASTNode::Expr(Expr::Property(property, position))) => {
                 self.property(here, &property.2, *position);
             }
+            Some(ASTNode::Stmt(Stmt::Share(_))) => {
+                if let Some((position, error)) = captured::problem(path) {
+                    self.report(Some((here.source, position)), error);
+                    self.fatal.extend(self.problems.last().cloned());
+                }
+            }
             Some(ASTNode::Stmt(Stmt::Var(variable, _, position))) if is_param(&variable.1) => {
                 let variable = variable.0.name.as_str();
                 if !here.names.used.contains(variable) {
@@ -251,7 +258,7 @@ impl<'a> Walk<'a> {
             .map_or(error.clone(), |advice| error.hint(advice));
         self.report(Some((here.source, position)), error);
         if !known {
-            self.unknown.extend(self.problems.last().cloned());
+            self.fatal.extend(self.problems.last().cloned());
         }
     }
 

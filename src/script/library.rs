@@ -31,8 +31,8 @@ pub(super) struct Unit {
     /// The folder whose setup and teardown it stands between.
     pub(super) fixture: Option<PathBuf>,
     compiled: Result<Arc<Program>, ParseError>,
-    /// The first word in it that there is not, once somebody has looked.
-    unknown: OnceLock<Option<Failure>>,
+    /// Why no script starts with it, once somebody has looked.
+    fatal: OnceLock<Option<Failure>>,
 }
 
 /// A name that was not UTF-8 has lost what was not, and cannot be found any more.
@@ -69,7 +69,7 @@ impl Unit {
             fixture: fixtures::folder(Path::new(name)).map(Path::to_owned),
             text,
             compiled: compiled.map(|ast| Arc::new(Program::new(ast))),
-            unknown: OnceLock::new(),
+            fatal: OnceLock::new(),
         }
     }
 
@@ -81,9 +81,9 @@ impl Unit {
         self.compiled.as_ref().map(|program| &program.ast)
     }
 
-    /// The first word in it that there is not, looked for once.
-    pub(super) fn unknown_word(&self, look: impl FnOnce() -> Option<Failure>) -> Option<Failure> {
-        self.unknown.get_or_init(look).clone()
+    /// Why no script starts with it, looked for once.
+    pub(super) fn forbids_start(&self, look: impl FnOnce() -> Option<Failure>) -> Option<Failure> {
+        self.fatal.get_or_init(look).clone()
     }
 
     /// The same, to be run.

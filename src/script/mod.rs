@@ -4,6 +4,7 @@ mod bindings;
 mod bounds;
 mod branch;
 mod branches;
+mod captured;
 mod case;
 mod catching;
 mod check;

@@ -26,19 +26,20 @@ fn two_hundred_branches_run_at_once_and_meet() {
         let met = [];
         let branches = [];
         for n in 0..200 {
+            let own = n;
             branches.push(|| {
                 let s = connect();
                 s.expect(220);
-                met.push(n);
+                met.push(own);
                 barrier();
                 assert_eq(met.len(), 200);
                 s.quit();
-                n
+                own
             });
         }
         let numbers = together(branches);
         assert_eq(numbers.len(), 200);
-        assert_eq(numbers[199], 199);";
+        assert_eq([numbers[0], numbers[77], numbers[199]], [0, 77, 199]);";
     let outcome = outcome(script, MINUTE);
     assert!(outcome.is_ok(), "{}", said(&outcome));
 }

@@ -215,7 +215,9 @@ pub mod words {
     /// Runs a closure at the end of the script, or of the case in `cases`, whatever happened: it
     /// passed, failed, was skipped, ran out of time or was interrupted. The last one that was
     /// deferred runs first. What fails in it is shown beside the script's own failure, and fails a
-    /// script that had none. After a deadline or Ctrl-C, all of them together have 10 s.
+    /// script that had none. After a deadline or Ctrl-C, all of them together have 10 s. In a `for`
+    /// loop a closure shares the variable of the loop, which has its last value by then: the script
+    /// does not start, and says to give each closure its own.
     ///
     /// ```rhai
     /// let s = connect();

@@ -254,8 +254,8 @@ impl Runner {
             Failure::from(error.hint("look for a slip in the path"))
         })?;
         let program = unit.program().map_err(|e| failure::unparsable(e, name, &self.library))?;
-        match unit.unknown_word(|| check::unknown_word(self.engine(), &self.library, name)) {
-            Some(unknown) => Err(unknown),
+        match unit.forbids_start(|| check::forbids_start(self.engine(), &self.library, name)) {
+            Some(fatal) => Err(fatal),
             None => Ok((unit.title.clone(), Arc::clone(program))),
         }
     }
