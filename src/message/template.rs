@@ -67,7 +67,10 @@ fn header(came: &Parsed, name: &str, wanted: &str) -> Result<()> {
     let name = visible::escape(name.as_bytes());
     let (why, got) = match values.as_slice() {
         [] => (format!("it has no header {name}"), "no such header".to_owned()),
-        values => (format!("its header {name} has another value"), values.join("\n")),
+        values => {
+            let came: Vec<_> = values.iter().map(|value| format!("{name}: {value}")).collect();
+            (format!("its header {name} has another value"), came.join("\n"))
+        }
     };
     Err(differs(&why).with_expected(format!("{name}: {wanted}")).with_got(got))
 }

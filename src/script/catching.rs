@@ -116,6 +116,8 @@ fn out_of_list(message: &str) -> Option<(usize, i64)> {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
     /// What a script catches, as `kind: message @ source:line:column`.
@@ -173,7 +175,7 @@ mod tests {
             "throw #{error: 1}",
             "let f = || throw \"mine\"; f.call()",
         ] {
-            shown += &format!("{script}\n    {}\n", caught(script));
+            let _ = write!(shown, "{script}\n    {}\n", caught(script));
         }
         insta::assert_snapshot!(shown);
     }

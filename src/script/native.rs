@@ -18,7 +18,7 @@ const LONGEST_TEXT: usize = 16 << 20;
 const DEEPEST: usize = 64;
 
 /// Whether two values are equal, as `==` says it. Values of types that cannot be compared are not.
-fn equal(ctx: &NativeCallContext<'_>, a: &Dynamic, b: &Dynamic) -> Result<bool, Raised> {
+pub(super) fn equal(ctx: &NativeCallContext<'_>, a: &Dynamic, b: &Dynamic) -> Result<bool, Raised> {
     look(ctx)?;
     if let (Ok(a), Ok(b)) = (a.as_array_ref(), b.as_array_ref()) {
         return equal_lists(ctx, &a, &b);

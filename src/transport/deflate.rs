@@ -25,13 +25,13 @@ const EMPTY_READS: u32 = 32;
 /// A transport with DEFLATE on it, in both directions.
 pub(crate) struct Deflate {
     transport: Transport,
-    inflate: Decompress,
+    decompress: Decompress,
     /// What came and was not inflated yet, from `at` on.
     incoming: Vec<u8>,
     at: usize,
     /// The peer has ended its stream of DEFLATE.
     over: bool,
-    deflate: Compress,
+    compress: Compress,
     /// What was deflated and not written yet.
     outgoing: Vec<u8>,
 }
@@ -69,11 +69,11 @@ impl Deflate {
     pub(super) fn new(transport: Transport, came: Vec<u8>) -> Self {
         Self {
             transport,
-            inflate: Decompress::new(false),
+            decompress: Decompress::new(false),
             incoming: came,
             at: 0,
             over: false,
-            deflate: Compress::new(Compression::default(), false),
+            compress: Compress::new(Compression::default(), false),
             outgoing: Vec::new(),
         }
     }
@@ -91,7 +91,7 @@ impl Deflate {
     fn check_start(&self) -> io::Result<()> {
         let is_text = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
         let is_line = self.incoming.ends_with(b"\n") && self.incoming.iter().all(is_text);
-        if self.inflate.total_in() == 0 && is_line {
+        if self.decompress.total_in() == 0 && is_line {
             return Err(broken("it is text"));
         }
         Ok(())
@@ -105,13 +105,13 @@ impl Deflate {
                 return if left { Err(broken("there is more behind its end")) } else { Ok(true) };
             }
             self.check_start()?;
-            let (came, gave) = (self.inflate.total_in(), self.inflate.total_out());
+            let (came, gave) = (self.decompress.total_in(), self.decompress.total_out());
             let room = buf.initialize_unfilled();
             let status =
-                self.inflate.decompress(&self.incoming[self.at..], room, FlushDecompress::None);
+                self.decompress.decompress(&self.incoming[self.at..], room, FlushDecompress::None);
             let status = status.map_err(|_| broken("its blocks are malformed"))?;
-            let taken = moved(self.inflate.total_in(), came);
-            let given = moved(self.inflate.total_out(), gave);
+            let taken = moved(self.decompress.total_in(), came);
+            let given = moved(self.decompress.total_out(), gave);
             self.at += taken;
             buf.advance(given);
             self.over = status == Status::StreamEnd;
@@ -181,11 +181,14 @@ impl AsyncWrite for Deflate {
         // Room that is left is what says that the flush is complete.
         while taken < piece.len() || this.outgoing.len() == this.outgoing.capacity() {
             this.outgoing.reserve(PIECE);
-            let before = this.deflate.total_in();
-            let deflated =
-                this.deflate.compress_vec(&piece[taken..], &mut this.outgoing, FlushCompress::Sync);
+            let before = this.compress.total_in();
+            let deflated = this.compress.compress_vec(
+                &piece[taken..],
+                &mut this.outgoing,
+                FlushCompress::Sync,
+            );
             deflated.map_err(io::Error::other)?;
-            taken += moved(this.deflate.total_in(), before);
+            taken += moved(this.compress.total_in(), before);
         }
         // What cannot be written now is written by the flush.
         if let Poll::Ready(Err(error)) = this.drain(cx) {

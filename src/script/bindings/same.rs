@@ -8,44 +8,52 @@ use rhai::Array;
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 
 use crate::error::{Error, Kind};
-use crate::script::bounds::look;
+use crate::script::native;
 use crate::script::raise::{Raised, raise};
 use crate::script::run::Run;
 
 pub(super) const INTRO: &str = "What a server may send in any order is compared so.";
 
-/// A flag in small letters, since flags mean the same in either case (RFC 9051 section 2.3.2);
-/// anything else as it is. `None` for `\Recent`, which no client can change.
-fn comparable(value: Dynamic) -> Option<Dynamic> {
-    let flag = value.as_immutable_string_ref().ok().filter(|text| text.starts_with('\\'));
-    let flag = flag.map(|text| text.to_ascii_lowercase());
-    match flag.as_deref() {
-        Some("\\recent") => None,
-        Some(flag) => Some(flag.into()),
-        None => Some(value),
+/// An element of a list, and what it is compared by.
+struct Element {
+    value: Dynamic,
+    key: Dynamic,
+}
+
+impl Element {
+    /// A flag is compared in small letters, since flags mean the same in either case (RFC 9051
+    /// section 2.3.2); anything else as it is. `None` for `\Recent`, which no client can change.
+    fn of(value: Dynamic) -> Option<Self> {
+        let flag = value.as_immutable_string_ref().ok().filter(|text| text.starts_with('\\'));
+        let flag = flag.map(|text| text.to_ascii_lowercase());
+        let key = match flag.as_deref() {
+            Some("\\recent") => return None,
+            Some(flag) => flag.into(),
+            None => value.clone(),
+        };
+        Some(Self { value, key })
     }
 }
 
 /// What of the first list has no equal in the second; each counts once.
 fn without(
     ctx: &NativeCallContext<'_>,
-    list: &[Dynamic],
-    other: &[Dynamic],
+    list: &[Element],
+    other: &[Element],
 ) -> Result<Array, Raised> {
-    let mut left = other.to_vec();
+    let mut left: Vec<_> = other.iter().collect();
     let mut missing = Array::new();
     for element in list {
         let mut place = None;
         for (at, candidate) in left.iter().enumerate() {
-            look(ctx)?;
-            if ctx.call_native_fn::<bool>("==", (element.clone(), candidate.clone()))? {
+            if native::equal(ctx, &element.key, &candidate.key)? {
                 place = Some(at);
                 break;
             }
         }
         match place {
             Some(at) => drop(left.swap_remove(at)),
-            None => missing.push(element.clone()),
+            None => missing.push(element.value.clone()),
         }
     }
     Ok(missing)
@@ -70,7 +78,7 @@ pub mod words {
     #[rhai_fn(return_raw)]
     pub fn assert_same(ctx: NativeCallContext, got: Array, expected: Array) -> Result<(), Raised> {
         let [ours, theirs] = [&got, &expected]
-            .map(|list| list.iter().cloned().filter_map(comparable).collect::<Array>());
+            .map(|list| list.iter().cloned().filter_map(Element::of).collect::<Vec<_>>());
         let (missing, more) = (without(&ctx, &theirs, &ours)?, without(&ctx, &ours, &theirs)?);
         if missing.is_empty() && more.is_empty() {
             if let Ok(run) = Run::current() {
@@ -83,7 +91,7 @@ pub mod words {
             .filter(|(_, list)| !list.is_empty())
             .map(|(what, list)| format!("{what}: {:?}", Dynamic::from(list)));
         let message = format!("the lists differ ({})", told.collect::<Vec<_>>().join("; "));
-        let error = Error::new(Kind::Assert, crate::visible::escape(message.as_bytes()));
+        let error = Error::new(Kind::Assert, crate::visible::printable(&message));
         let [got, expected] = [got, expected].map(|list| format!("{:?}", Dynamic::from(list)));
         Err(raise(&ctx, error.with_expected(expected).with_got(got)))
     }
