@@ -40,6 +40,7 @@
 //!     transcript/        events of all sessions in order; one renderer
 //!     message/           feature "message": composing, reading, comparing
 //!     duration, quoted, suggest, target, visible
+//!     chance             what is left to chance, had again by its seed
 //!     lacking            what the macros of a missing feature say
 //!     bench              feature "bench": what benches/hot calls of these
 //!
@@ -121,6 +122,7 @@ compile_error!(
 #[doc(hidden)]
 pub mod bench;
 mod buffer;
+mod chance;
 #[cfg(feature = "cli")]
 mod cli;
 #[cfg(feature = "cli")]

@@ -53,7 +53,9 @@ pub struct Outcome {
     pub redaction: Option<Arc<Redaction>>,
     /// What happened to the golden transcript.
     pub golden: Golden,
-    /// Times of the case, and numbers that it measured.
+    /// What decided what was left to chance, if anything was.
+    pub seed: Option<u64>,
+    /// What it took and measured.
     pub measured: Measured,
     /// The recorded bytes of the sessions with their times, if the run was recorded.
     pub(crate) recorded: Option<Box<Recorded>>,
@@ -127,11 +129,13 @@ pub struct Failure {
     pub calls: Vec<(String, Place)>,
     /// The step in progress.
     pub step: Option<String>,
+    /// What decided what was left to chance, if anything was.
+    pub seed: Option<u64>,
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { error, place: None, calls: Vec::new(), step: None }
+        Self { error, place: None, calls: Vec::new(), step: None, seed: None }
     }
 }
 
@@ -241,6 +245,7 @@ impl Outcome {
             known: Vec::new(),
             redaction: None,
             golden: Golden::None,
+            seed: None,
             measured: Measured::default(),
             recorded: None,
             failed_attempts: Vec::new(),
@@ -248,7 +253,18 @@ impl Outcome {
         }
     }
 
-    /// Masks secrets in all parts except the transcript, which is already masked.
+    /// Says what decided what was left to chance.
+    pub(crate) fn seeded(&mut self, seed: Option<u64>) {
+        self.seed = seed;
+        self.beside.iter_mut().for_each(|failure| failure.seed = seed);
+        if let Verdict::Failed(failure) | Verdict::Interrupted(failure) = &mut self.verdict {
+            failure.seed = seed;
+        }
+        self.cases.iter_mut().for_each(|case| case.seeded(seed));
+    }
+
+    /// Masks what the run knows to be secret in all that its transcript does not hold, and so has
+    /// not masked itself.
     pub(crate) fn mask(&mut self, secrets: Learned) {
         for (title, _) in &mut self.measured.steps {
             let mut text = title.to_string();

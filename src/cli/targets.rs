@@ -44,6 +44,10 @@ pub(super) struct Reach {
     /// Set the deadline of each script as a whole: `--deadline 1m`; 5 minutes by default.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     deadline: Option<Duration>,
+    /// Decide by a number what listeners of scripts leave to chance (`chance`, `jitter`), as the
+    /// report of a run shows it: `--seed 42`.
+    #[arg(long, value_name = "SEED")]
+    seed: Option<u64>,
     #[command(flatten)]
     connecting: Connecting,
     #[command(flatten)]
@@ -196,6 +200,7 @@ fn settings(
     Ok(Settings {
         params,
         options,
+        seed: reach.seed,
         deadline: reach.deadline.or(deadline).unwrap_or(defaults.deadline),
         allow_run: reach.allow_processes,
         allow_read: reach.allow_read.clone(),

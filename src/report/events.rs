@@ -75,6 +75,7 @@ struct Attempt {
     beside: Vec<Failed>,
     difference: Option<Different>,
     golden: Option<Kept>,
+    seed: Option<u64>,
     #[serde(default)]
     params: BTreeMap<String, String>,
     #[serde(default)]
@@ -202,7 +203,7 @@ impl Attempt {
             (_, Some(failed), _) => Verdict::Failed(Box::new(failed.failure())),
             _ => Verdict::Passed,
         };
-        Outcome {
+        let mut outcome = Outcome {
             target: self.target.map(Arc::from),
             title: self.title,
             case: self.case,
@@ -214,7 +215,9 @@ impl Attempt {
             beside: self.beside.into_iter().map(Failed::failure).collect(),
             golden: self.golden.map(Kept::golden).unwrap_or_default(),
             ..Outcome::new(&self.path, verdict)
-        }
+        };
+        outcome.seeded(self.seed);
+        outcome
     }
 }
 
@@ -247,6 +250,7 @@ impl Failed {
                 .map(|called| (called.function, called.place.place()))
                 .collect(),
             step: self.step,
+            seed: None,
         }
     }
 }

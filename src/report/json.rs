@@ -103,6 +103,7 @@ fn attempt(outcome: &Outcome) -> Value {
         "beside": outcome.beside.iter().map(failure).collect::<Vec<_>>(),
         "difference": difference,
         "golden": golden(&outcome.golden),
+        "seed": outcome.seed,
         "params": params,
         "transcript": lines,
         "times": times,

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use rhai::{Array, Dynamic, Engine, FnPtr, Map, NativeCallContext, NativeCallContextStore};
 use tokio::sync::{Mutex, mpsc};
 
-use super::raise::{Raised, kind, raise};
-use crate::error::{Error, Result};
+use super::raise::{Raised, raise};
+use crate::error::Result;
 use crate::server::{Asker, Question};
 use crate::session::Command;
 
@@ -28,7 +28,12 @@ pub(super) struct Questions {
 struct Decider {
     closure: FnPtr,
     stored: NativeCallContextStore,
+    /// Reads what it gives back, as steps.
+    read: Read,
 }
+
+/// Reads what a server is to do, as steps.
+pub(super) type Read = fn(&Dynamic) -> Result<String>;
 
 impl Default for Questions {
     fn default() -> Self {
@@ -40,10 +45,15 @@ impl Default for Questions {
 
 impl Questions {
     /// Has a closure decide; where the server asks, and by which number.
-    pub(super) fn add(&self, context: &NativeCallContext<'_>, closure: FnPtr) -> (Asker, usize) {
+    pub(super) fn add(
+        &self,
+        context: &NativeCallContext<'_>,
+        closure: FnPtr,
+        read: Read,
+    ) -> (Asker, usize) {
         let stored = context.store_data();
         let mut deciders = self.deciders.borrow_mut();
-        deciders.push(Decider { closure, stored });
+        deciders.push(Decider { closure, stored, read });
         (self.asker.clone(), deciders.len() - 1)
     }
 
@@ -71,11 +81,11 @@ impl Questions {
             .deciders
             .borrow()
             .get(question.decider)
-            .map(|decider| (decider.closure.clone(), decider.stored.clone()));
-        let Some((closure, stored)) = decider else { return Ok(()) };
+            .map(|decider| (decider.closure.clone(), decider.stored.clone(), decider.read));
+        let Some((closure, stored, read)) = decider else { return Ok(()) };
         let context = stored.create_context(engine);
         let said: Dynamic = closure.call_within_context(&context, (shown(&question),))?;
-        let done = steps(&said).and_then(|steps| question.decide(&steps));
+        let done = read(&said).and_then(|steps| question.decide(&steps));
         done.map_err(|error| raise(&context, error))
     }
 
@@ -124,29 +134,4 @@ fn shown(question: &Question) -> Map {
         ("number", count(question.number)),
     ];
     parts.into_iter().map(|(name, value)| (name.into(), value)).collect()
-}
-
-/// What a server is to do, as steps: a reply code, a reply, steps, or `()` to behave well.
-///
-/// # Errors
-/// Usage for a value of another kind.
-pub(super) fn steps(value: &Dynamic) -> Result<String> {
-    if let Ok(code) = value.as_int() {
-        let class = code / 100;
-        if !(2..=5).contains(&class) {
-            return Err(Error::usage(format!("{code} is no reply code")).hint("RCPT: 451"));
-        }
-        return Ok(format!("{code} {class}.0.0 as the script says"));
-    }
-    if value.is_unit() {
-        return Ok(String::new());
-    }
-    value.as_immutable_string_ref().map(|text| text.to_string()).map_err(|_| {
-        let given = kind(value.type_name());
-        let error = format!("an answer is a reply code, text or (), and not of type {given}");
-        Error::usage(error).hint(
-            "a list gives one answer for each time, RCPT: [451, ()]; a closure decides each time, \
-             RCPT: |command| if command.number == 1 { 451 }",
-        )
-    })
 }

@@ -21,6 +21,9 @@ pub struct Settings {
     /// How sessions are opened, unless a script says otherwise. Their transcript is that of the
     /// run.
     pub options: Options,
+    /// Decides what listeners and servers of scripts leave to chance; each run has one of its own if
+    /// none is given.
+    pub seed: Option<u64>,
     /// The deadline of a whole script.
     pub deadline: Duration,
     /// Whether scripts may start processes (`pipe`).
@@ -60,6 +63,7 @@ impl Default for Settings {
         Self {
             params: BTreeMap::new(),
             options: Options::new().unjudged(),
+            seed: None,
             deadline: Duration::from_mins(5),
             allow_run: false,
             allow_read: Vec::new(),

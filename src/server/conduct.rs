@@ -1,5 +1,6 @@
 //! What a server does instead of behaving well, written down as text.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -7,14 +8,19 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use super::said::{Next, Said};
 use crate::error::{Error, Result};
 use crate::proto::chomp;
+use crate::session::{Fault, Then};
 use crate::{duration, transcript, visible};
 
 /// The most octets that a flood may have.
 const MOST: usize = 64 << 20;
 
-/// What is done when a command comes: steps in their order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Conduct(pub(super) Vec<Step>);
+/// What is done when a command comes: steps in their order, and what goes wrong with all that they
+/// say.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Conduct {
+    pub(super) steps: Vec<Step>,
+    pub(super) fault: Option<Box<Fault>>,
+}
 
 /// One thing that a server does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,8 +39,6 @@ pub(super) enum Step {
     Flood(usize),
     /// Waits before anything else.
     Wait(Duration),
-    /// Octet by octet.
-    Drip,
     /// What comes after it.
     Then(Next),
 }
@@ -46,8 +50,63 @@ impl Conduct {
     /// Usage for a step whose number or duration cannot be read.
     pub(super) fn read(text: &str) -> Result<Self> {
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        lines.map(step).collect::<Result<_>>().map(Self)
+        let mut read = Self::default();
+        for line in lines {
+            match fault(line, read.fault.as_deref())? {
+                Some(fault) => read.fault = Some(Box::new(fault)),
+                None => read.steps.push(step(line)?),
+            }
+        }
+        Ok(read)
     }
+
+    /// Whether nothing but what a good server does is done.
+    pub(super) fn is_well(&self) -> bool {
+        self.steps.is_empty() && self.fault.is_none()
+    }
+}
+
+/// What goes wrong besides what did already, if the line says that.
+fn fault(line: &str, so_far: Option<&Fault>) -> Result<Option<Fault>> {
+    let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let fault = so_far.cloned().unwrap_or_default();
+    Ok(Some(match (word, rest) {
+        ("jitter", _) if !rest.is_empty() => fault.jitter(duration::parse(rest)?),
+        ("drip", _) if !rest.is_empty() => fault.drip(duration::parse(rest)?),
+        ("drip", "") => fault.drip(Duration::ZERO),
+        ("bare_lf", "") => fault.bare_lf(true),
+        ("nul", "") => fault.nul(true),
+        ("doubled", "") => fault.doubled(true),
+        ("missing", "") => fault.missing(true),
+        ("uidvalidity", "") => fault.uidvalidity(true),
+        ("garbage", "") => fault.garbage(true),
+        ("half_close", "") => fault.then(Then::HalfClose),
+        ("wrong", _) if !rest.is_empty() => fault.wrong(rest),
+        ("inject", _) if !rest.is_empty() => fault.inject(transcript::octets(rest)),
+        ("endless", _) if !rest.is_empty() => fault.endless(number(line, "1000")?),
+        ("literal", _) if !rest.is_empty() => fault.literal(number(line, "5")?),
+        ("read_rate", _) if !rest.is_empty() => fault.read_rate(number(line, "1000")?),
+        ("chance", _) if !rest.is_empty() => {
+            let chance: f64 = number(line, "0.1")?;
+            if !(0.0..=1.0).contains(&chance) {
+                return Err(no_number(line, "0.1"));
+            }
+            fault.chance(chance)
+        }
+        _ => return Ok(None),
+    }))
+}
+
+/// The number after the word of a line, such as this one.
+fn number<T: FromStr>(line: &str, such_as: &str) -> Result<T> {
+    let rest = line.split_once(' ').map_or("", |(_, rest)| rest);
+    rest.parse().map_err(|_| no_number(line, such_as))
+}
+
+fn no_number(line: &str, such_as: &str) -> Error {
+    let word = line.split(' ').next().unwrap_or_default();
+    let error = Error::usage(format!("`{}` has no number", visible::escape(line.as_bytes())));
+    error.hint(format!("write {word} {such_as}"))
 }
 
 fn step(line: &str) -> Result<Step> {
@@ -68,7 +127,6 @@ fn step(line: &str) -> Result<Step> {
         ("flood", _) if !rest.is_empty() => Step::Flood(number()?),
         ("wait", _) if !rest.is_empty() => Step::Wait(duration::parse(rest)?),
         ("forge", "") => Step::Forge,
-        ("drip", "") => Step::Drip,
         ("close", "") => Step::Then(Next::Close),
         ("cut", "") => Step::Then(Next::Cut),
         ("reset", "") => Step::Then(Next::Reset),
@@ -92,13 +150,16 @@ pub(super) fn conduct(conduct: &Conduct, tag: &str, well: impl FnOnce() -> Said)
     let tag = format!("{tag} ");
     let mut well = Some(well);
     let mut said = Said::nothing();
-    for step in &conduct.0 {
+    for step in &conduct.steps {
         match step {
             Step::Say(bytes) => said.bytes.extend(with_tag(bytes, &tag)),
             Step::Wait(time) => said.wait += *time,
-            Step::Drip => said.drips = true,
             Step::Then(next) => said.next = *next,
             Step::Flood(octets) => said.bytes.resize(said.bytes.len() + octets, b'x'),
+            Step::Cut(octets) if !said.bytes.is_empty() => {
+                said.bytes.truncate(*octets);
+                said.next = Next::Cut;
+            }
             Step::Well | Step::Without(_) | Step::Cut(_) | Step::Forge => {
                 let Some(well) = well.take() else { continue };
                 let good = well();
@@ -116,6 +177,12 @@ pub(super) fn conduct(conduct: &Conduct, tag: &str, well: impl FnOnce() -> Said)
                 }
             }
         }
+    }
+    // What goes wrong alone goes wrong with the good answer.
+    if conduct.steps.is_empty()
+        && let Some(well) = well.take()
+    {
+        return well();
     }
     // After an answer of the rule's own comes what would have come after the good one, if that is
     // what the client goes by.
@@ -191,14 +258,15 @@ fn forged(reply: Vec<u8>) -> Vec<u8> {
 
 /// Whether a conduct says no: what it is an answer to has not happened then.
 pub(super) fn refuses(conduct: &Conduct) -> bool {
-    let first = conduct.0.iter().find_map(|step| match step {
+    let first = conduct.steps.iter().find_map(|step| match step {
         Step::Say(bytes) => Some(bytes.as_slice()),
         _ => None,
     });
-    let has_well = conduct
-        .0
-        .iter()
-        .any(|step| matches!(step, Step::Well | Step::Without(_) | Step::Cut(_) | Step::Forge));
+    let has_well = conduct.steps.is_empty()
+        || conduct
+            .steps
+            .iter()
+            .any(|step| matches!(step, Step::Well | Step::Without(_) | Step::Cut(_) | Step::Forge));
     let yes: [&[u8]; 5] = [b"2", b"3", b"+", b"{tag}OK", b"OK"];
     let is_yes = first.is_some_and(|first| yes.iter().any(|yes| first.starts_with(yes)));
     !has_well && !is_yes
@@ -214,7 +282,7 @@ mod tests {
             Conduct::read("wait 2s\n  550 5.1.1 no\nNO later\nS: \\x00\\\ncut 3\nclose").unwrap();
         let say = |text: &str| Step::Say(text.into());
         assert_eq!(
-            read.0,
+            read.steps,
             [
                 Step::Wait(Duration::from_secs(2)),
                 say("550 5.1.1 no\r\n"),

@@ -15,6 +15,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::conversation::{Conversation, Outgoing};
 use super::dialogue::Next;
+use super::listener::GARBAGE;
 use crate::tls::Authority;
 use crate::transcript::Close;
 
@@ -68,13 +69,17 @@ enum Woken {
 /// Holds the conversation until either side ends it.
 pub(super) async fn serve(mut stream: TcpStream, mut conversation: Conversation, mut terms: Terms) {
     if terms.read_rate.is_some() {
-        // Else the system takes what is not read; if it does not let us, it takes more.
-        let _ = SockRef::from(&stream).set_recv_buffer_size(CHUNK);
+        stream.narrow();
     }
     // Each reply is one write, and nothing comes after it until the client answers: there is
     // nothing to wait for. If that cannot be set, it is only slower.
     let _ = stream.set_nodelay(true);
-    let end = if terms.implicit {
+    let connected = conversation.connect();
+    tokio::time::sleep(connected.wait).await;
+    terms.read_rate = connected.read_rate.or(terms.read_rate);
+    let end = if let Some(fault) = connected.last {
+        End::Fault(fault)
+    } else if terms.implicit {
         End::Tls
     } else {
         let greeting = conversation.greet();
@@ -85,6 +90,24 @@ pub(super) async fn serve(mut stream: TcpStream, mut conversation: Conversation,
         End::Fault(fault) => fail(stream, conversation, fault, &terms).await,
         // TLS takes more room than the connections without it should have to have.
         End::Tls => Box::pin(serve_secured(stream, conversation, terms)).await,
+    }
+}
+
+/// A stream whose system's buffer can be made small.
+trait Narrow {
+    /// Else the system takes what is not read; if it does not let us, it takes more.
+    fn narrow(&self);
+}
+
+impl Narrow for TcpStream {
+    fn narrow(&self) {
+        let _ = SockRef::from(self).set_recv_buffer_size(CHUNK);
+    }
+}
+
+impl Narrow for TlsStream<TcpStream> {
+    fn narrow(&self) {
+        self.get_ref().0.narrow();
     }
 }
 
@@ -101,6 +124,11 @@ async fn serve_secured(stream: TcpStream, mut conversation: Conversation, mut te
     let end = converse(&mut stream, &mut conversation, greeting, &mut terms).await;
     match end {
         End::Closed(close) => leave(stream, conversation, close).await,
+        End::Fault(Next::HalfClose) => {
+            // The end of TLS is said; the stream below stays open to be read.
+            let _ = stream.shutdown().await;
+            fail(stream.into_inner().0, conversation, Next::Stall, &terms).await;
+        }
         // What stands in TLS is left without its close_notify.
         End::Fault(fault) => fail(stream.into_inner().0, conversation, fault, &terms).await,
         // TLS on TLS is never agreed to.
@@ -117,13 +145,20 @@ async fn secure(stream: TcpStream, terms: &Terms) -> io::Result<TlsStream<TcpStr
 async fn fail(mut stream: TcpStream, mut conversation: Conversation, fault: Next, terms: &Terms) {
     match fault {
         Next::Reset => drop(stream.set_zero_linger()),
-        Next::Stall => {
-            let heard = async {
-                let mut chunk = [0; 1 << 10];
-                while stream.read(&mut chunk).await.is_ok_and(|count| count > 0) {}
-            };
-            // A client that sends for ever is not listened to for ever.
-            let _ = timeout(terms.idle, heard).await;
+        Next::Stall => hear_out(&mut stream, terms).await,
+        Next::HalfClose => {
+            let _ = stream.shutdown().await;
+            hear_out(&mut stream, terms).await;
+        }
+        Next::Unread => {
+            stream.narrow();
+            tokio::time::sleep(terms.idle).await;
+        }
+        Next::Garbage => {
+            // The client begins; unread bytes would reset the connection before it has read ours.
+            let _ = timeout(terms.idle, stream.read(&mut [0; 1 << 12])).await;
+            let _ = stream.write_all(GARBAGE).await;
+            let _ = timeout(LINGER, linger(&mut stream)).await;
         }
         _ => {
             // What is unread would make a reset of the close.
@@ -132,6 +167,15 @@ async fn fail(mut stream: TcpStream, mut conversation: Conversation, fault: Next
         }
     }
     conversation.closed(Close::ByServer);
+}
+
+/// Takes what the client sends until it closes. One that sends for ever is not listened to for ever.
+async fn hear_out(stream: &mut TcpStream, terms: &Terms) {
+    let heard = async {
+        let mut chunk = [0; 1 << 10];
+        while stream.read(&mut chunk).await.is_ok_and(|count| count > 0) {}
+    };
+    let _ = timeout(terms.idle, heard).await;
 }
 
 async fn leave(
@@ -146,7 +190,7 @@ async fn leave(
 }
 
 async fn converse(
-    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    stream: &mut (impl AsyncRead + AsyncWrite + Narrow + Unpin),
     conversation: &mut Conversation,
     greeting: Outgoing,
     terms: &mut Terms,
@@ -157,7 +201,7 @@ async fn converse(
 }
 
 async fn exchange(
-    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    stream: &mut (impl AsyncRead + AsyncWrite + Narrow + Unpin),
     conversation: &mut Conversation,
     mut outgoing: Outgoing,
     terms: &mut Terms,
@@ -172,7 +216,12 @@ async fn exchange(
         if !outgoing.wait.is_zero() {
             tokio::time::sleep(outgoing.wait).await;
         }
-        timeout(terms.idle, write(stream, &outgoing)).await??;
+        timeout(terms.idle, write(stream, &mut outgoing)).await??;
+        if let Some(rate) = outgoing.read_rate {
+            stream.narrow();
+            terms.read_rate = Some(rate);
+            chunk = vec![0; at_once(rate)];
+        }
         match outgoing.last {
             None => {}
             Some(Next::Close) => return Ok(End::Closed(Close::ByServer)),
@@ -216,10 +265,17 @@ fn taking(count: usize, rate: NonZeroU32) -> Duration {
     Duration::from_nanos(1_000_000_000 * count as u64 / u64::from(rate.get()))
 }
 
-async fn write(stream: &mut (impl AsyncWrite + Unpin), outgoing: &Outgoing) -> io::Result<()> {
-    let pieces = if outgoing.drips { 1 } else { outgoing.replies.len().max(1) };
-    for piece in outgoing.replies.chunks(pieces) {
-        stream.write_all(piece).await?;
+async fn write(stream: &mut (impl AsyncWrite + Unpin), outgoing: &mut Outgoing) -> io::Result<()> {
+    let Some(drip) = &mut outgoing.drip else {
+        stream.write_all(&outgoing.replies).await?;
+        return stream.flush().await;
+    };
+    for (place, octet) in outgoing.replies.iter().enumerate() {
+        let pause = drip.pause + drip.dice.up_to(drip.jitter);
+        if place > 0 && !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
+        stream.write_all(&[*octet]).await?;
         stream.flush().await?;
     }
     Ok(())

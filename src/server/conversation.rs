@@ -1,6 +1,7 @@
 //! Bytes in, replies out: one connection without its socket.
 
 use std::io;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use super::dialogue::{Dialogue, Next, Said};
 use super::input::{Content, Lines};
 use super::mail::{Room, Spool};
 use super::recorder::Recorder;
+use super::said::Drip;
 use crate::transcript::Close;
 
 /// What is to be written, and what the server does then.
@@ -21,7 +23,8 @@ pub(super) struct Outgoing {
     /// who decides, or goes without a word.
     pub(super) last: Option<Next>,
     pub(super) wait: Duration,
-    pub(super) drips: bool,
+    pub(super) drip: Option<Drip>,
+    pub(super) read_rate: Option<NonZeroU32>,
 }
 
 /// So much is said before more of what the client sent is answered: it may have asked for all of a
@@ -66,6 +69,12 @@ impl Conversation {
     ) -> Self {
         let lines = Lines::new(dialogue.longest_line());
         Self { dialogue, lines, incoming: None, held: Vec::new(), spool, recorder }
+    }
+
+    /// What goes wrong before TLS and the greeting.
+    pub(super) fn connect(&mut self) -> Outgoing {
+        let said = self.dialogue.connect();
+        self.alone(&said)
     }
 
     /// What is said first.
@@ -119,7 +128,7 @@ impl Conversation {
             Some(decision) => decision.await.ok(),
             None => None,
         };
-        decided.unwrap_or_else(|| Conduct(Vec::new()))
+        decided.unwrap_or_else(|| Conduct::default())
     }
 
     /// What is said, since this was decided.
@@ -215,12 +224,19 @@ impl Conversation {
         }
         outgoing.replies.extend_from_slice(&said.bytes);
         outgoing.wait += said.wait;
-        outgoing.drips |= said.drips;
+        outgoing.drip = said.drip.clone().or(outgoing.drip.take());
+        outgoing.read_rate = said.read_rate.or(outgoing.read_rate);
         let kind = match said.next {
             Next::Line => return,
-            Next::Ask | Next::Tls | Next::Close | Next::Cut | Next::Reset | Next::Stall => {
-                return outgoing.last = Some(said.next);
-            }
+            Next::Ask
+            | Next::Tls
+            | Next::Garbage
+            | Next::Close
+            | Next::HalfClose
+            | Next::Cut
+            | Next::Reset
+            | Next::Stall
+            | Next::Unread => return outgoing.last = Some(said.next),
             Next::Content => Kind::Content(Content::new(self.dialogue.largest())),
             Next::Literal(octets) => Kind::Literal(Vec::new(), octets),
             Next::Skip(octets) => Kind::Skipped(octets),

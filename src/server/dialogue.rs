@@ -8,6 +8,11 @@ pub(super) use super::said::{Next, Said};
 
 /// One connection's side of a protocol.
 pub(super) trait Dialogue: fmt::Debug + Send {
+    /// What goes wrong before TLS and the greeting: nothing is said.
+    fn connect(&mut self) -> Said {
+        Said::nothing()
+    }
+
     /// What is said first.
     fn greeting(&mut self) -> Said;
 

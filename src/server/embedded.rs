@@ -12,6 +12,7 @@ use super::host::Host;
 use super::mail::Mail;
 use super::service::{SERVICES, Service};
 use super::site::Site;
+use crate::chance::Seed;
 use crate::tls::Authority;
 
 pub use options::Options;
@@ -53,6 +54,7 @@ pub struct Embedded {
     addresses: [Option<SocketAddr>; SERVICES.len()],
     authority: Arc<Authority>,
     site: Arc<Site>,
+    seed: Seed,
     /// Serves until it is dropped.
     _host: Host,
 }
@@ -153,6 +155,26 @@ impl Embedded {
     /// If the system gives no random numbers to make keys of.
     pub fn ca(&self) -> io::Result<&str> {
         self.authority.pem().map_err(io::Error::other)
+    }
+
+    /// What decides what is left to chance, for [`Options::seed`]: print it if a test fails.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed.value()
+    }
+
+    /// The address of the port for a scheme; `None` if the scheme is not served.
+    ///
+    /// ```
+    /// use mailexpect::server::Embedded;
+    ///
+    /// let server = Embedded::start()?;
+    /// assert!(server.addr("smtp").is_some_and(|addr| addr.ip().is_loopback()));
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn addr(&self, scheme: &str) -> Option<SocketAddr> {
+        self.addresses[Service::place(scheme)?]
     }
 
     /// The mail that was accepted on all ports, the oldest first. A message is there before its

@@ -9,7 +9,7 @@
 //! ```text
 //! embedded      what is served; options, and what is asked afterwards
 //! host          listens and serves on a thread of its own
-//! overridden    a dialogue with rules before it: rules, conduct, on_demand, question
+//! overridden    a dialogue with rules before it: rules, conduct, spoil, on_demand, question
 //! playback/     a recorded dialogue as a server
 //! service       a row for each port: its scheme, and the dialogue after it
 //! connection    the bytes of one connection, in and out; the only other async part
@@ -58,6 +58,7 @@ mod sieve;
 mod site;
 mod smtp;
 mod spawn;
+mod spoil;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -69,8 +69,8 @@ impl Demands {
                 None => good,
             };
         }
-        let Said { bytes, next, mut wait, mut drips } = good;
-        let mut replies = Said { bytes: Vec::new(), next, wait, drips };
+        let Said { bytes, next, mut wait, mut drip, read_rate } = good;
+        let mut replies = Said { bytes: Vec::new(), next, wait, drip: None, read_rate };
         for (place, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
             let asked = demands.iter().find(|(of, _)| *of == place);
             let well = Said::new(line).then(next);
@@ -79,13 +79,13 @@ impl Demands {
                 None => well,
             };
             replies.bytes.extend(said.bytes);
-            (wait, drips) = (wait + said.wait, drips || said.drips);
+            (wait, drip) = (wait + said.wait, drip.or(said.drip));
             if said.next != next {
                 // Whatever is next ends the connection.
-                return Said { next: said.next, wait, drips, ..replies };
+                return Said { next: said.next, wait, drip, ..replies };
             }
         }
-        Said { wait, drips, ..replies }
+        Said { wait, drip, ..replies }
     }
 }
 
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     fn says(stage: &str, address: &str) -> Option<String> {
-        asked(stage, address).and_then(|conduct| match conduct.0.first() {
+        asked(stage, address).and_then(|conduct| match conduct.steps.first() {
             Some(Step::Say(bytes)) => Some(String::from_utf8_lossy(bytes).trim_end().to_owned()),
             _ => None,
         })

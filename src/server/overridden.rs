@@ -7,8 +7,10 @@ use super::dialogue::{Dialogue, Next, Said};
 use super::imap;
 use super::on_demand::Demands;
 use super::question::{Asker, Decision, Question};
-use super::rules::{GREETING, MESSAGE, RESPONSE, Rules, Turn};
+use super::rules::{Rules, Turn};
+use super::spoil;
 use crate::proto::Speech;
+use crate::session::{CONNECT, Fault, GREETING, MESSAGE, OnConnection, RESPONSE};
 
 /// A dialogue and the rules that come before it.
 #[derive(Debug)]
@@ -24,6 +26,10 @@ pub(super) struct Overridden {
     begun: Option<Begun>,
     /// Which of the server's connections it is, from 1.
     connection: u64,
+    /// What goes wrong on this connection.
+    faults: OnConnection,
+    /// What goes wrong with the next thing said, since its rule says so.
+    own: Option<Box<Fault>>,
     /// What is being decided about.
     pending: Option<Pending>,
     /// The decision to come, until the connection waits for it.
@@ -50,6 +56,8 @@ enum Pending {
 #[derive(Debug)]
 struct Begun {
     tag: String,
+    /// Its first line without the tag.
+    text: String,
     rule: Option<Conduct>,
 }
 
@@ -64,6 +72,7 @@ impl Overridden {
         let may_ask = rules.on_demand && matches!(speech, Speech::Smtp | Speech::Lmtp);
         let demands = may_ask.then(Demands::default);
         let connection = rules.connection();
+        let faults = rules.faults.on(connection);
         Self {
             inner,
             rules,
@@ -72,6 +81,8 @@ impl Overridden {
             asked: None,
             begun: None,
             connection,
+            faults,
+            own: None,
             pending: None,
             decision: None,
         }
@@ -84,6 +95,31 @@ impl Overridden {
         self.decision = Some(Question::ask(whom, decider, number, from, command.to_vec()));
         self.pending = Some(pending);
         Said::nothing().then(Next::Ask)
+    }
+
+    /// The rule, unless it leaves that to chance and it does not fall. What it has go wrong will.
+    fn taken_up(&mut self, rule: Option<Conduct>) -> Option<Conduct> {
+        let fault = rule.as_ref().and_then(|rule| rule.fault.clone());
+        if fault.as_ref().is_some_and(|fault| !self.faults.falls(fault)) {
+            return None;
+        }
+        self.own = fault;
+        rule
+    }
+
+    /// Says it with what goes wrong, by its rule or by the faults of the server.
+    fn spoilt(&mut self, said: Said, at: &str) -> Said {
+        if said.next == Next::Ask || (said.bytes.is_empty() && said.next == Next::Line) {
+            return said;
+        }
+        // A command is not over while its literal is to come.
+        if said.bytes.is_empty() && is_literal(said.next) {
+            return said;
+        }
+        match self.own.take().map(|own| *own).or_else(|| self.faults.at(at)) {
+            Some(fault) => spoil::spoil(said, &fault, self.faults.dice()),
+            None => said,
+        }
     }
 
     /// The command that rules look at: of IMAP without its tag, and without UID.
@@ -129,14 +165,34 @@ impl Overridden {
         rule: Option<Conduct>,
         is_response: bool,
     ) -> Said {
-        let mut said = self.answer(text, Begun { tag: tag.to_owned(), rule }, true);
+        let rule = self.taken_up(rule);
+        let begun = Begun { tag: tag.to_owned(), text: command.to_owned(), rule };
+        let mut said = self.answer(text, begun, true);
         if let Some(demands) = self.demands.as_mut().filter(|_| !is_response) {
             demands.answered(command, &mut said);
         }
         let asks = said.bytes.starts_with(b"334") || said.bytes.starts_with(b"+ ");
         let asks = asks && said.next == Next::Line && !command.eq_ignore_ascii_case("IDLE");
         self.asked = asks.then(|| tag.to_owned());
-        said
+        self.spoilt(said, command)
+    }
+
+    fn greeting_by(&mut self, rule: Option<Conduct>) -> Said {
+        let said = match self.taken_up(rule) {
+            Some(rule) => conduct(&rule, "*", || self.inner.greeting()),
+            None => self.inner.greeting(),
+        };
+        self.spoilt(said, GREETING)
+    }
+
+    /// The answer to a message, by its rule if there is one.
+    fn message(&mut self, rule: Option<Conduct>, octets: Option<Vec<u8>>) -> Said {
+        let said = match self.taken_up(rule) {
+            Some(rule) => self.ruled(&rule, octets),
+            None => self.taken(octets),
+        };
+        let is_message = matches!(self.speech, Speech::Smtp | Speech::Lmtp);
+        self.spoilt(said, if is_message { MESSAGE } else { "" })
     }
 
     /// The answer to a message by a rule.
@@ -172,18 +228,26 @@ impl Overridden {
 }
 
 impl Dialogue for Overridden {
+    fn connect(&mut self) -> Said {
+        match self.faults.at(CONNECT) {
+            Some(fault) => spoil::connect(&fault, self.faults.dice()),
+            None => Said::nothing(),
+        }
+    }
+
     fn greeting(&mut self) -> Said {
         if self.rules.is_too_many() {
             let too_many = self.speech.facts().server.too_many;
             return Said::new(format!("{too_many}\r\n")).then(Next::Close);
         }
-        match Arc::clone(&self.rules).turn(GREETING) {
-            Turn::Do(rule) => conduct(rule, "*", || self.inner.greeting()),
-            Turn::Well => self.inner.greeting(),
+        let rule = match Arc::clone(&self.rules).turn(GREETING) {
+            Turn::Do(rule) => Some(rule.clone()),
+            Turn::Well => None,
             Turn::Ask(whom, decider, number) => {
-                self.ask((whom, decider, number), b"", Pending::Greeting)
+                return self.ask((whom, decider, number), b"", Pending::Greeting);
             }
-        }
+        };
+        self.greeting_by(rule)
     }
 
     fn idle(&mut self) -> Said {
@@ -193,7 +257,9 @@ impl Dialogue for Overridden {
     fn line(&mut self, text: &[u8]) -> Said {
         let line = String::from_utf8_lossy(text).into_owned();
         if let Some(command) = self.begun.take() {
-            return self.answer(text, command, false);
+            let at = command.text.clone();
+            let said = self.answer(text, command, false);
+            return self.spoilt(said, &at);
         }
         let asked = self.asked.take();
         let (tag, command) = match &asked {
@@ -230,16 +296,14 @@ impl Dialogue for Overridden {
 
     fn decided(&mut self, decided: &Conduct) -> Said {
         let Some(pending) = self.pending.take() else { return Said::nothing() };
-        let is_well = decided.0.is_empty();
+        let is_well = decided.is_well();
+        let rule = (!is_well).then(|| decided.clone());
         match pending {
-            Pending::Greeting if is_well => self.inner.greeting(),
-            Pending::Greeting => conduct(decided, "*", || self.inner.greeting()),
+            Pending::Greeting => self.greeting_by(rule),
             Pending::Line { text, tag, command, demanded, is_response } => {
-                let rule = if is_well { demanded } else { Some(decided.clone()) };
-                self.answer_first(&text, (&tag, &command), rule, is_response)
+                self.answer_first(&text, (&tag, &command), rule.or(demanded), is_response)
             }
-            Pending::Message(octets) if is_well => self.taken(octets),
-            Pending::Message(octets) => self.ruled(decided, octets),
+            Pending::Message(octets) => self.message(rule, octets),
         }
     }
 
@@ -254,15 +318,16 @@ impl Dialogue for Overridden {
         }
         let is_message = matches!(self.speech, Speech::Smtp | Speech::Lmtp);
         let rules = Arc::clone(&self.rules);
-        match if is_message { rules.turn(MESSAGE) } else { Turn::Well } {
-            Turn::Do(rule) => self.ruled(rule, octets),
-            Turn::Well => self.taken(octets),
+        let rule = match if is_message { rules.turn(MESSAGE) } else { Turn::Well } {
+            Turn::Do(rule) => Some(rule.clone()),
+            Turn::Well => None,
             Turn::Ask(whom, decider, number) => {
                 let content = octets.clone().unwrap_or_default();
                 let pending = Pending::Message(octets);
-                self.ask((whom, decider, number), &content, pending)
+                return self.ask((whom, decider, number), &content, pending);
             }
-        }
+        };
+        self.message(rule, octets)
     }
 
     fn crowded(&mut self) -> Said {

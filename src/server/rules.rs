@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::conduct::Conduct;
 use super::question::Asker;
 use crate::error::{Error, Result};
 use crate::proto::Speech;
+use crate::session::{CONNECT, Fault, Faults, GREETING, MESSAGE, RESPONSE};
 #[cfg(feature = "script")]
 use crate::suggest;
 use crate::visible;
@@ -22,6 +23,8 @@ pub(super) struct Rules {
     /// How many connections have come.
     connections: AtomicU64,
     limit: Option<Limit>,
+    /// What goes wrong with what is said, by whatever rule.
+    pub(super) faults: Arc<Faults>,
 }
 
 /// How many connections may come in a time.
@@ -60,12 +63,6 @@ pub(super) enum Turn<'r> {
     /// The decider with this number is asked, for the so manyth time.
     Ask(&'r Asker, usize, u64),
 }
-
-/// What comes before any command, and what ends a message: neither has a verb.
-pub(super) const GREETING: &str = "GREETING";
-pub(super) const MESSAGE: &str = "MESSAGE";
-/// A response to a challenge of SASL.
-pub(super) const RESPONSE: &str = "RESPONSE";
 
 /// What a rule may begin with if this is spoken.
 fn known(speech: Speech) -> Vec<&'static str> {
@@ -122,6 +119,17 @@ impl Rules {
         self.push(words, Does::Turns { turns, is_lasting }, spoken)
     }
 
+    /// Makes sure that the command of a fault is one that any of these protocols has.
+    ///
+    /// # Errors
+    /// Usage if none has it.
+    pub(super) fn check_fault(fault: &Fault, spoken: &[Speech]) -> Result<()> {
+        match fault.when.at.first() {
+            Some(word) if word != CONNECT => check(word, spoken),
+            _ => Ok(()),
+        }
+    }
+
     /// Adds a rule for commands that somebody decides about when they come.
     ///
     /// # Errors
@@ -149,7 +157,7 @@ impl Rules {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.all.is_empty() && self.limit.is_none() && !self.on_demand
+        self.all.is_empty() && self.limit.is_none() && !self.on_demand && self.faults.is_empty()
     }
 
     /// Lets so many connections in within that time.
@@ -187,7 +195,7 @@ impl Rules {
         match &rule.does {
             Does::Turns { turns, is_lasting } => {
                 let last = turns.last().filter(|_| *is_lasting);
-                let turn = turns.get(used).or(last).filter(|conduct| !conduct.0.is_empty());
+                let turn = turns.get(used).or(last).filter(|conduct| !conduct.is_well());
                 turn.map_or(Turn::Well, Turn::Do)
             }
             Does::Ask(asker, decider) => Turn::Ask(asker, *decider, used as u64 + 1),

@@ -9,6 +9,7 @@ use super::caller::{Caller, explain_clock};
 use super::ending::Ending;
 use super::record::Record;
 use super::role::Role;
+use super::serve::OnConnection;
 use super::serve::serving::Serving;
 use super::stream::{Stream, Terms};
 use super::turn::Turn;
@@ -40,7 +41,11 @@ pub(crate) struct Incoming {
     pub(crate) transport: Transport,
     /// The address that the connection comes from.
     pub(crate) peer: String,
-    /// The error of the TLS handshake, if TLS was to begin with the connection and failed.
+    /// What goes wrong on it.
+    pub(crate) faults: OnConnection,
+    /// How many bytes a second are read of it, unless it is as many as come.
+    pub(crate) read_rate: Option<u32>,
+    /// TLS was to be on from the start, and this came of it.
     pub(crate) tls_failed: Option<std::io::Error>,
 }
 
@@ -432,7 +437,11 @@ impl Options {
         let made = (incoming.transport, protocol(scheme));
         let caller = self.caller();
         let mut session = self.of_role(Role::Server, id, peer, made);
-        session.serving = Some(Box::new(Serving::new(tls.0.clone(), Arc::clone(tls.1))));
+        session.serving =
+            Some(Box::new(Serving::new(tls.0.clone(), Arc::clone(tls.1), incoming.faults)));
+        if let Some(rate) = incoming.read_rate {
+            session.stream.slow_down(rate);
+        }
         if let Some(error) = incoming.tls_failed {
             return Err(session.client_broke_off(&error));
         }

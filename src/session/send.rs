@@ -134,7 +134,8 @@ impl Session {
         })
     }
 
-    /// Sends bytes unchanged, even if it is the peer's turn.
+    /// Sends bytes as they are, whoever's turn it is. On the server's side, [`Operation::fault`] says
+    /// what goes wrong meanwhile.
     ///
     /// ```
     /// # use mailexpect::{Session, server::Replay};
@@ -154,10 +155,14 @@ impl Session {
     /// Closed; a time-out if the peer does not read.
     pub fn send_raw(&mut self, bytes: impl AsRef<[u8]>) -> Operation<'_, ()> {
         let bytes = Bytes::copy_from_slice(bytes.as_ref());
-        self.operation(move |session, call| {
+        self.operation(move |session, mut call| {
             Box::pin(async move {
+                let fault = if session.is_server() { call.fault.take() } else { None };
                 let wait = session.begin(&call, "send_raw")?;
-                session.write(bytes, wait).await
+                match fault.filter(|fault| session.happens(fault)) {
+                    Some(fault) => session.utter_with(bytes, &fault, wait).await,
+                    None => session.write(bytes, wait).await,
+                }
             })
         })
     }
@@ -346,7 +351,8 @@ impl Session {
                     if count == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(count) }
                 }));
             }
-            while !self.ending.is_seen() && self.stream.buffer().left() > 0 {
+            let reads = !self.ending.is_seen() && self.stream.pace().is_none();
+            while reads && self.stream.buffer().left() > 0 {
                 let mut room = [0; 4096];
                 let limit = self.stream.buffer().left().min(room.len());
                 let mut room = ReadBuf::new(&mut room[..limit]);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
+use super::reading::Reading;
 use super::waiting::Waiting;
 use crate::buffer::Buffer;
 use crate::tls::{self, Established};
@@ -25,7 +26,9 @@ pub(super) struct Stream {
     timeout: Duration,
     settle: Duration,
     waiting: Waiting,
-    /// Whether any byte has arrived.
+    /// How fast the peer is read, unless it is as fast as it can be.
+    pace: Option<Reading>,
+    /// A byte has come at least once.
     heard: bool,
     /// Held until the peer's first byte, which paces how fast others connect.
     unheard: Option<Unheard>,
@@ -57,6 +60,7 @@ impl Stream {
             timeout: terms.timeout,
             settle: terms.settle,
             waiting: Waiting::default(),
+            pace: None,
             heard: false,
             unheard: None,
             tls_options: terms.tls,
@@ -146,6 +150,9 @@ impl Stream {
     pub(super) fn arrived(&mut self, count: usize) {
         self.buffer.filled(count);
         self.heard = true;
+        if let Some(pace) = &mut self.pace {
+            pace.took(count);
+        }
     }
 
     /// Records that a read is over, whatever its result.
@@ -154,7 +161,20 @@ impl Stream {
         self.waiting.since = None;
     }
 
-    /// Whether any byte has arrived.
+    /// Reads no more than so many bytes a second from now on.
+    pub(super) fn slow_down(&mut self, bytes_per_second: u32) {
+        if let Some(transport) = &mut self.transport {
+            transport.narrow();
+        }
+        self.pace = Some(Reading::new(bytes_per_second));
+    }
+
+    /// How fast the peer is read, if it is not as fast as it can be.
+    pub(super) fn pace(&self) -> Option<Reading> {
+        self.pace
+    }
+
+    /// Whether a byte has come at least once.
     pub(super) fn has_heard(&self) -> bool {
         self.heard
     }

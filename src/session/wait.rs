@@ -80,6 +80,9 @@ impl Session {
         if self.ending.is_seen() {
             return Some(Ok(Arrival::End));
         }
+        if self.stream.pace().is_some() {
+            return None;
+        }
         let (transport, buffer) = self.stream.reading();
         let read = transport?.read_soon(&mut buffer.room()?, until)?;
         Some(self.arrived(read))
@@ -87,10 +90,20 @@ impl Session {
 
     async fn read_later(&mut self, until: Instant) -> Result<Arrival> {
         self.transport()?;
+        let pace = self.stream.pace();
+        if let Some(pace) = pace {
+            let next = pace.next().unwrap_or(until).min(until);
+            tokio::time::sleep_until(next).await;
+            if next == until {
+                return Ok(Arrival::Late);
+            }
+        }
+        let at_once = pace.map_or(usize::MAX, |pace| pace.at_once());
         let (transport, buffer) = self.stream.reading();
         let (Some(transport), Some(mut room)) = (transport, buffer.room()) else {
             return Err(self.too_long());
         };
+        room.set_limit(room.limit().min(at_once));
         match timeout_at(until, transport.read_buf(&mut room)).await {
             Err(_) => Ok(Arrival::Late),
             Ok(read) => self.arrived(read),
@@ -149,6 +162,9 @@ impl Session {
 
     /// Reads what has arrived already, without waiting for more.
     pub(super) async fn look(&mut self) -> Result<()> {
+        if self.stream.pace().is_some() {
+            return Ok(());
+        }
         let left = self.stream.buffer().left().min(GLANCE);
         let (transport, buffer) = self.stream.reading();
         let (Some(transport), true) = (transport, !self.ending.is_seen() && left > 0) else {

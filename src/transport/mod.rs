@@ -140,7 +140,25 @@ impl Transport {
         }
     }
 
-    /// Whether a read has just found no more data, so that another read would find nothing.
+    /// Has the system take as little as it can of what is not read; if it does not let us, it takes
+    /// more.
+    pub(crate) fn narrow(&mut self) {
+        let smallest = 1;
+        match self {
+            Self::Tcp(stream) => {
+                let _ = rustix::net::sockopt::set_socket_recv_buffer_size(stream, smallest);
+            }
+            Self::Unix(stream) => {
+                let _ = rustix::net::sockopt::set_socket_recv_buffer_size(stream, smallest);
+            }
+            Self::Tls(tls) => tls.beneath().narrow(),
+            Self::Deflate(deflate) => deflate.beneath().narrow(),
+            Self::Cut(cut) => cut.transport.narrow(),
+            Self::Process(_) | Self::Recorded(_) => {}
+        }
+    }
+
+    /// Whether all that had come was read just now, so that to look again would find nothing.
     pub(crate) fn is_drained(&self) -> bool {
         matches!(self, Self::Tcp(stream) if stream.is_drained())
     }

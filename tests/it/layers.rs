@@ -10,6 +10,7 @@ const LAYERS: [&[&str]; 5] = [
         "bench",
         "lacking",
         "buffer",
+        "chance",
         "duration",
         "error",
         "message",

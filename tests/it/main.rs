@@ -28,6 +28,7 @@ mod ending;
 mod examples;
 mod explain;
 mod failures;
+mod faults;
 mod filters;
 mod golden;
 mod guide;

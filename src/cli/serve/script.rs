@@ -47,6 +47,10 @@ pub(super) struct Scripted {
     /// default, and `accept()` has none.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, requires = "script")]
     timeout: Option<Duration>,
+    /// Decide by a number what the script leaves to chance (`chance`, `jitter`), as a failure shows
+    /// it: `--seed 42`.
+    #[arg(long, value_name = "SEED", requires = "script")]
+    seed: Option<u64>,
     /// Allow the script to start processes.
     #[arg(long, requires = "script")]
     allow_run: bool,
@@ -64,6 +68,7 @@ impl Scripted {
                 None => options,
             },
             deadline: ENDLESS,
+            seed: self.seed,
             allow_run: self.allow_run,
             allow_listen: self.allow_listen,
             servers: Servers::Embedded,

@@ -12,13 +12,13 @@ use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, FnPtr, Map};
 
 use super::argument::{boolean, check_known, duration};
-use super::{listening, wait};
+use super::{faults, listening, wait};
 use crate::error::{Error, Kind, Result, Waited};
 use crate::message::parse;
-use crate::script::questions::steps;
 use crate::script::raise::{Raised, raise};
 use crate::script::run::Run;
 use crate::server::{Embedded, Mail, Options};
+use crate::session::Fault;
 use crate::transcript::{Transcript, What};
 
 pub(super) const INTRO: &str = "A server that runs by itself beside the script, on loopback and a free port: for a client that the script \
@@ -28,7 +28,7 @@ afterwards. It ends with the script.";
 /// How long mail is waited for unless the script says otherwise.
 const WAIT: Duration = Duration::from_secs(10);
 /// The options that are no commands.
-const OPTIONS: [&str; 5] = ["users", "limit", "certificate", "on_demand", "read_rate"];
+const OPTIONS: [&str; 6] = ["users", "limit", "certificate", "on_demand", "read_rate", "faults"];
 /// The most other messages that an error lists.
 const MOST_LISTED: usize = 5;
 
@@ -49,7 +49,8 @@ fn start(ctx: &NativeCallContext<'_>, scheme: &str, options: &Map) -> Result<Bac
     let (run, url) = (Run::current()?, Arc::<OnceLock<String>>::default());
     let watcher = run.listens.as_ref().map(|listens| listens.watcher(Arc::clone(&url)));
     let transcript = Transcript::of(run.secrets(), watcher);
-    let mut server = Embedded::options().only(scheme).transcript(transcript.clone());
+    let server = Embedded::options().only(scheme).transcript(transcript.clone());
+    let mut server = server.seeded(run.seeded());
     if let Some(at) = run.listens.as_ref().and_then(|listens| listens.place(scheme)) {
         server = server.at(scheme, at);
     }
@@ -57,7 +58,8 @@ fn start(ctx: &NativeCallContext<'_>, scheme: &str, options: &Map) -> Result<Bac
         server = match name.as_str() {
             "users" => users(server, value)?,
             "limit" => limit(server, value)?,
-            "read_rate" => server.read_rate(read_rate(value)?),
+            "read_rate" => with_rate(server, value)?,
+            "faults" => faults::faults(value)?.into_iter().try_fold(server, Options::fault)?,
             "on_demand" => server.on_demand(boolean(name, value)?),
             "certificate" => server.flaw(listening::flaw(value)?),
             command if command == command.to_ascii_uppercase() => {
@@ -106,12 +108,12 @@ fn limit(server: Options, value: &Dynamic) -> Result<Options> {
     Ok(server.limit(count.ok_or_else(wrong)?, duration(window)?))
 }
 
-fn read_rate(value: &Dynamic) -> Result<NonZeroU32> {
-    let rate = value.as_int().ok().and_then(|rate| u32::try_from(rate).ok());
-    rate.and_then(NonZeroU32::new).ok_or_else(|| {
-        Error::usage("the option `read_rate` is a number of octets a second")
-            .hint("read_rate: 2000")
-    })
+/// Reads so slowly; with 0, nothing after the greeting.
+fn with_rate(server: Options, value: &Dynamic) -> Result<Options> {
+    match NonZeroU32::new(faults::rate(value)?) {
+        Some(rate) => Ok(server.read_rate(rate)),
+        None => server.fault(Fault::new().at("GREETING").read_rate(0)),
+    }
 }
 
 /// One answer for each time, a list of them in turn, after which the server behaves well, or a
@@ -123,14 +125,14 @@ fn answers(
     value: &Dynamic,
 ) -> Result<Options> {
     if let Some(closure) = value.clone().try_cast::<FnPtr>() {
-        let (asker, decider) = Run::current()?.questions.add(ctx, closure);
+        let (asker, decider) = Run::current()?.questions.add(ctx, closure, faults::answer);
         return server.ask(command, asker, decider);
     }
     if let Ok(turns) = value.as_array_ref() {
-        let turns = turns.iter().map(steps).collect::<Result<Vec<_>>>()?;
+        let turns = turns.iter().map(faults::answer).collect::<Result<Vec<_>>>()?;
         return server.answer(command, turns);
     }
-    server.always(command, steps(value)?)
+    server.always(command, faults::answer(value)?)
 }
 
 /// A message as a script sees it.
@@ -237,9 +239,11 @@ pub mod words {
     /// Starts a server that behaves well except for what the map says. A name in capitals is the
     /// beginning of a command (`RCPT`, `"AUTH PLAIN"`, `FETCH`), or `GREETING`, `MESSAGE` (the
     /// answer to a message) or `RESPONSE` (that to a response of SASL). Its value is a reply code, a
-    /// reply, or steps, a line each: replies, `well`, `without WORD`, `cut N`, `flood N`, `wait 2s`,
-    /// `drip`, `forge`, `close`, `reset`, `stall`. It holds each time; in a list, each value holds
-    /// once over all connections, `()` is to behave well, and so is what comes after the last.
+    /// reply, a map of a `reply` (to behave well, if there is none) and what goes wrong with it by the
+    /// options of `reply(...)`, `#{reply: 451, drip: "10ms", chance: 0.1}`; or steps, a line each:
+    /// replies, `well`, `without WORD`, `cut N`, `flood N`, `wait 2s`, `drip`, `forge`, `close`,
+    /// `reset`, `stall`. It holds each time; in a list, each value holds once over all connections,
+    /// `()` is to behave well, and so is what comes after the last.
     ///
     /// A closure decides each time: it is given the command as a map with `text`, `verb`,
     /// `argument`, `arguments`, `address` and `parameters` (of MAIL and RCPT), `bytes`, `connection`
@@ -249,7 +253,7 @@ pub mod words {
     ///
     /// `users` is a map of names and passwords; `limit: [20, "1m"]` turns away who comes after the
     /// 20th connection in a minute; `read_rate: 2000` reads no more than so many octets a second of
-    /// each client; `certificate` is `"expired"`, `"not_yet_valid"`,
+    /// each client; `faults` is what goes wrong whatever the answer is, as of `listen`; `certificate` is `"expired"`, `"not_yet_valid"`,
     /// `"another_name"` or `"self_signed"`. With `on_demand: true`, SMTP and LMTP do what addresses
     /// ask for: one whose local part begins with a stage (`mail`, `rcpt`, `data`, `message`) and a
     /// reply (`rcpt452_4.2.2@example.com`, `message554+7@example.com`), or `close`, `reset`,
@@ -268,6 +272,17 @@ pub mod words {
     /// s.quit();
     /// let mail = relay.expect_message(#{to: "hoge@example.com"});
     /// assert_eq(mail.message.subject, "hi");
+    /// ```
+    ///
+    /// ```rhai
+    /// let relay = serve("smtp", #{faults: [
+    ///     #{at: "GREETING", connection: 1, wrong: "421 4.3.2 later", then: "close"},
+    ///     #{at: "RCPT", address: "@slow.example", after: "10ms", jitter: "10ms"},
+    /// ]});
+    /// connect(relay.url).expect(421);
+    /// let s = connect(relay.url);
+    /// s.expect(220);
+    /// s.quit();
     /// ```
     ///
     /// ```rhai

@@ -11,7 +11,7 @@ use rhai::{Array, Map};
 
 use super::argument::{boolean, bytes, check_known, duration};
 use super::tls::{pem, version};
-use super::{Handle, connecting, wait};
+use super::{Handle, connecting, faults, wait};
 use crate::error::{Error, Result};
 use crate::script::listening::Listening;
 use crate::script::raise::{Raised, raise};
@@ -25,15 +25,22 @@ scheme can be listened on: `smtp`, `submission`, `lmtp`, `pop3`, `imap`, `sieve`
 and `lmtp+unix` and its kin for a unix socket in a folder of its own. A listener is open to loopback on a free port unless a URL says \
 otherwise (`listen(\"smtp://127.0.0.1:2525\")`); for any other address, and for a unix socket outside of the script's folder and the \
 current one, the script needs `--allow-listen`. `listen(to, #{...})` takes the options `timeout`, `settle`, `grace`, `limit` and \
-`segment` of `connect`, which hold on the sessions that are accepted, and `tls`: `flaw` (what is wrong with the certificate: \
+`segment` of `connect`, which hold on the sessions that are accepted, `read_rate: 1000` \
+(bytes a second that are read of each client), `faults`, and `tls`: `flaw` (what is wrong with the certificate: \
 `\"expired\"`, `\"not_yet_valid\"`, `\"another_name\"` or `\"self_signed\"`), or `cert` and `key` of one's own, `min` and `max`, and \
 `client_ca` (client certificates that it has issued are demanded), and for `expect_starttls` `inject` (bytes in clear behind the go-ahead) \
-and `garbage` (no TLS in place of the handshake). A connection that nobody accepted fails the script at its end. A \
+and `garbage` (no TLS in place of the handshake). `faults` is a map or a list of maps \
+of what goes wrong on the sessions, whatever word speaks, with the options of `reply` (`cut`, `drip`, `chance` and so on) and when: `at: \"RCPT\"` (what \
+is said to commands that begin so; or `CONNECT`, before TLS and the greeting, `GREETING`, `MESSAGE`, `RESPONSE`), `connection: 2` (on the \
+second), `number: 3` (the third time that it could), `address: \"a@example.com\"` or `\"@example.com\"` (of MAIL and RCPT, and what follows \
+in their transaction). The first that fits happens: `faults: [#{at: \"GREETING\", connection: 1, then: \"reset\"}, #{chance: 0.1, after: \"2s\"}]`. \
+A connection that a fault ends at CONNECT is not to be accepted. A connection that nobody accepted fails the script at its end. A \
 script may play both sides: `connect(l.url)` and `l.accept()` in turn.";
 
 /// How long a script waits for a client that may come any time.
 const ENDLESS: Duration = Duration::from_hours(24 * 365);
-const LISTEN: [&str; 6] = ["timeout", "settle", "grace", "limit", "segment", "tls"];
+const LISTEN: [&str; 8] =
+    ["timeout", "settle", "grace", "limit", "segment", "tls", "faults", "read_rate"];
 pub(super) const SERVER_TLS: [&str; 8] =
     ["flaw", "cert", "key", "min", "max", "client_ca", "inject", "garbage"];
 
@@ -76,7 +83,7 @@ fn open(ctx: &NativeCallContext<'_>, to: &str, options: &Map) -> Result<Listenin
         options.keys().try_for_each(|name| check_known(name, &LISTEN))?;
         let of_session: Map = options
             .iter()
-            .filter(|(name, _)| *name != "tls")
+            .filter(|(name, _)| !["tls", "faults", "read_rate"].contains(&name.as_str()))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
         let session = connecting::session_options(run.options(), &of_session, &LISTEN)?;
@@ -87,7 +94,14 @@ fn open(ctx: &NativeCallContext<'_>, to: &str, options: &Map) -> Result<Listenin
             })?)?,
         };
         let place = run.listens.as_ref().and_then(|listens| listens.place(to));
-        let listening = Listener::options().session(session).tls(tls);
+        let listening = Listener::options().session(session).tls(tls).seeded(run.seeded());
+        let mut listening = match options.get("read_rate") {
+            Some(rate) => listening.read_rate(faults::rate(rate)?),
+            None => listening,
+        };
+        for fault in options.get("faults").map(faults::faults).transpose()?.unwrap_or_default() {
+            listening = listening.fault(fault);
+        }
         let listener = if let Some(at) = place {
             listening.bind_at(to, at).await?
         } else {

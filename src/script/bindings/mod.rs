@@ -12,6 +12,7 @@ mod caught;
 mod chapters;
 mod connecting;
 mod expect;
+mod faults;
 mod files;
 mod find;
 mod golden;

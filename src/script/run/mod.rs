@@ -27,6 +27,7 @@ use super::regexes::Regexes;
 use super::settings::Settings;
 use super::table::Table;
 use super::{fixtures, plain};
+use crate::chance::Seed;
 use crate::error::{Error, Result};
 use crate::outcome::Metric;
 use crate::pattern::Pattern;
@@ -100,6 +101,10 @@ pub(crate) struct Run {
     known: RefCell<Vec<(String, String)>>,
     /// The ports that it was given.
     ports: RefCell<Ports>,
+    /// Decides what its listeners and servers leave to chance.
+    pub(super) seed: Seed,
+    /// How many of those there are.
+    seeded: Cell<u64>,
     /// When what is being tried has to have passed.
     limit: Cell<Option<Instant>>,
     /// The folder of the script.
@@ -156,6 +161,7 @@ impl Server {
 impl Run {
     pub(super) fn new(shared: Shared, script: &Path, thread: Thread) -> Self {
         let transcript = transcript(&shared);
+        let seed = shared.settings.seed.map_or_else(Seed::default, Seed::of);
         Self {
             folder: script.parent().map(Path::to_owned).unwrap_or_default(),
             settings: shared.settings,
@@ -190,6 +196,8 @@ impl Run {
             table: Table::default(),
             known: RefCell::default(),
             ports: RefCell::default(),
+            seed,
+            seeded: Cell::default(),
             limit: Cell::default(),
             importing: RefCell::default(),
         }
@@ -198,6 +206,13 @@ impl Run {
     /// The run that the calling word belongs to.
     pub(super) fn current() -> Result<Rc<Self>> {
         coroutine::context().ok_or_else(|| Error::usage("this word works in a running script only"))
+    }
+
+    /// What decides what the next listener or server leaves to chance, and its number.
+    pub(super) fn seeded(&self) -> (Seed, u64) {
+        let number = self.seeded.get();
+        self.seeded.set(number + 1);
+        (self.seed.clone(), number)
     }
 
     /// The same run, with what the setup of its folder ended with.

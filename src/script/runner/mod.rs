@@ -205,6 +205,7 @@ impl Runner {
             outcome.verdict = Verdict::Failed(Box::new(error.into()));
             outcome.failed_by_cases = true;
         }
+        outcome.seeded(run.seed.used());
         outcome.mask(run.secrets());
         (outcome, run.take_ended_with())
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Embedded;
+use crate::chance::Seed;
 use crate::error::Result;
 use crate::proto::Speech;
 use crate::server::accounts::Accounts;
@@ -17,6 +18,7 @@ use crate::server::question::Asker;
 use crate::server::rules::Rules;
 use crate::server::service::{SERVICES, Service};
 use crate::server::site::Site;
+use crate::session::{Fault, Faults};
 use crate::tls::{Authority, Flaw};
 use crate::transcript::Transcript;
 
@@ -41,6 +43,10 @@ pub struct Options {
     users: Vec<(String, String)>,
     rules: Rules,
     flaw: Flaw,
+    faults: Vec<Fault>,
+    seed: Seed,
+    /// Which of a script's servers it is.
+    number: u64,
     read_rate: Option<NonZeroU32>,
     /// Nothing begins with TLS, whatever its scheme says.
     in_clear: bool,
@@ -57,6 +63,9 @@ impl Default for Options {
             users: Vec::new(),
             rules: Rules::default(),
             flaw: Flaw::None,
+            faults: Vec::new(),
+            seed: Seed::default(),
+            number: 0,
             read_rate: None,
             in_clear: false,
         }
@@ -125,7 +134,10 @@ impl Options {
     /// | `forge` | answers well, except that its proof of SCRAM is wrong |
     /// | `flood N` | sends so many octets without a line end |
     /// | `wait 2s` | waits before all of it |
-    /// | `drip` | sends it octet by octet |
+    /// | `drip`, `drip 10ms` | sends it octet by octet, with such a pause between |
+    /// | `jitter 1s` | adds a random time, up to that, to what it waits |
+    /// | `bare_lf`, `nul`, `doubled`, `missing`, `wrong LINE`, `endless N`, `literal N`, `uidvalidity`, `inject TEXT`, `garbage`, `read_rate N`, `half_close` | as [`Fault`] has them |
+    /// | `chance 0.1` | does all of it once in ten times, and answers well otherwise |
     /// | `close`, `cut`, `reset`, `stall` | closes after it; without a `close_notify`; resets; says nothing more |
     /// | `tls` | puts TLS on after it |
     ///
@@ -250,6 +262,47 @@ impl Options {
         Self { read_rate: Some(octets_per_second), ..self }
     }
 
+    /// Has this go wrong with what the server says: by the command, the connection, the address and
+    /// by chance, as the fault says. Of several, the first that fits happens.
+    ///
+    /// ```
+    /// use mailexpect::{Fault, Session, Then, block_on, server::Embedded};
+    ///
+    /// let fault = Fault::new().at("RCPT").number(2).cut(5).then(Then::Reset);
+    /// let server = Embedded::options().fault(fault)?.start().unwrap();
+    /// block_on(async {
+    ///     let mut session = Session::connect(&server.smtp()).await?;
+    ///     session.expect(220).await?;
+    ///     session.ehlo("client.example").await?;
+    ///     session.mail("kim@example.com").await?;
+    ///     session.rcpt("hoge@example.com").await?;
+    ///     assert!(session.rcpt("lea@example.com").await.unwrap_err().is_closed());
+    ///     Ok(())
+    /// })
+    /// # .and_then(|()| Ok::<_, mailexpect::Error>(()))?;
+    /// # Ok::<_, mailexpect::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Usage for a fault at a command that none of the protocols served has.
+    pub fn fault(mut self, fault: Fault) -> Result<Self> {
+        Rules::check_fault(&fault, &self.spoken())?;
+        self.faults.push(fault);
+        Ok(self)
+    }
+
+    /// Decides what is left to chance in faults: the same seed has it the same again. The system
+    /// chooses one if none is given; [`Embedded::seed`] says which.
+    pub fn seed(self, seed: u64) -> Self {
+        Self { seed: Seed::of(seed), ..self }
+    }
+
+    /// The same, of a script's server with that number.
+    #[cfg(feature = "script")]
+    pub(crate) fn seeded(self, (seed, number): (Seed, u64)) -> Self {
+        Self { seed, number, ..self }
+    }
+
     /// Shows a certificate that no client should take.
     pub fn flaw(self, flaw: Flaw) -> Self {
         Self { flaw, ..self }
@@ -280,7 +333,9 @@ impl Options {
             Arc::new(Site::new(Accounts::new(self.users)))
         };
         let authority = Arc::new(Authority::flawed(self.flaw));
-        let rules = Arc::new(self.rules);
+        let mut rules = self.rules;
+        rules.faults = Arc::new(Faults::new(self.faults, (self.seed.clone(), self.number)));
+        let rules = Arc::new(rules);
         let mut addresses = self.at;
         let mut ports = Vec::new();
         for (at, service) in addresses.iter_mut().zip(&SERVICES) {
@@ -303,7 +358,7 @@ impl Options {
             read_rate: self.read_rate,
         };
         let host = Host::start(ports, shared)?;
-        Ok(Embedded { addresses, authority, site, _host: host })
+        Ok(Embedded { addresses, authority, site, seed: self.seed, _host: host })
     }
 }
 

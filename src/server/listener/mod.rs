@@ -1,12 +1,15 @@
 //! A listener: the server's side of dialogues that a script or a test plays itself.
 
+mod connect;
 mod place;
 mod taking;
+
+pub(super) use connect::GARBAGE;
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,9 +18,10 @@ use tokio::time::{Instant, timeout_at};
 
 use self::place::{Bound, bound, destination, socket_at, socket_of};
 use self::taking::{Queue, Taker, Taking};
+use crate::chance::Seed;
 use crate::error::{Error, Kind, Result};
 use crate::proto::Scheme;
-use crate::session::{Options, Session};
+use crate::session::{Fault, Faults, Options, Session};
 use crate::target::Place;
 use crate::tls::{Authority, ServerOptions};
 
@@ -59,6 +63,10 @@ pub struct Listener {
     tls: ServerOptions,
     authority: Arc<Authority>,
     queue: Arc<Queue>,
+    faults: Arc<Faults>,
+    seed: Seed,
+    came: Arc<AtomicU64>,
+    read_rate: Option<u32>,
     state: Mutex<State>,
     /// Sessions that were accepted so far.
     accepted: AtomicU32,
@@ -78,6 +86,11 @@ enum State {
 pub struct ListenerOptions {
     session: Options,
     tls: ServerOptions,
+    faults: Vec<Fault>,
+    seed: Seed,
+    /// Which of a script's listeners it is.
+    number: u64,
+    read_rate: Option<u32>,
 }
 
 impl ListenerOptions {
@@ -89,6 +102,48 @@ impl ListenerOptions {
     /// How TLS is put on, from the start or by STARTTLS.
     pub fn tls(self, tls: ServerOptions) -> Self {
         Self { tls, ..self }
+    }
+
+    /// Has this go wrong on the sessions that are accepted, unless a word says what goes wrong with
+    /// it. Of several, the first that fits happens: [`Fault::at`], [`Fault::connection`],
+    /// [`Fault::number`], [`Fault::address`] and [`Fault::chance`] say when.
+    ///
+    /// ```
+    /// use mailexpect::{Fault, Session, block_on, server::Listener};
+    ///
+    /// # fn main() -> mailexpect::Result<()> {
+    /// block_on(async {
+    ///     let fault = Fault::new().at("GREETING").connection(2).cut(3);
+    ///     let listener = Listener::options().fault(fault).bind("smtp").await?;
+    ///     for is_good in [true, false] {
+    ///         let mut client = Session::connect(&listener.url()).await?;
+    ///         listener.accept().await?.greet("220 hi").await?;
+    ///         assert_eq!(client.expect(220).await.is_ok(), is_good);
+    ///     }
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    pub fn fault(mut self, fault: Fault) -> Self {
+        self.faults.push(fault);
+        self
+    }
+
+    /// Decides what is left to chance in faults: the same seed has it the same again. The system
+    /// chooses one if none is given; [`Listener::seed`] says which.
+    pub fn seed(self, seed: u64) -> Self {
+        Self { seed: Seed::of(seed), ..self }
+    }
+
+    /// The same, of a script's listener with that number.
+    #[cfg(feature = "script")]
+    pub(crate) fn seeded(self, (seed, number): (Seed, u64)) -> Self {
+        Self { seed, number, ..self }
+    }
+
+    /// Reads no more than so many bytes a second of each client; with 0, nothing.
+    pub fn read_rate(self, bytes_per_second: u32) -> Self {
+        Self { read_rate: Some(bytes_per_second), ..self }
     }
 
     /// Listens. `to` is a scheme, as `smtp`, `imaps` or `lmtp+unix`, for a free port of loopback or
@@ -126,6 +181,10 @@ impl ListenerOptions {
             tls: self.tls,
             authority,
             queue: Arc::default(),
+            faults: Arc::new(Faults::new(self.faults, (self.seed.clone(), self.number))),
+            seed: self.seed,
+            came: Arc::default(),
+            read_rate: self.read_rate,
             state: Mutex::new(State::Refusing(Some(socket))),
             accepted: AtomicU32::new(0),
         };
@@ -189,6 +248,12 @@ impl Listener {
         self.authority.pem().map(str::to_owned).map_err(|why| {
             Error::usage(format!("no authority can be made for the listener: {why}"))
         })
+    }
+
+    /// What decides what is left to chance, for [`ListenerOptions::seed`]: print it if a test fails.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed.value()
     }
 
     /// How many connections were accepted so far.
@@ -346,6 +411,9 @@ impl Listener {
             queue: Arc::clone(&self.queue),
             config,
             allowed: self.options.allowed(),
+            faults: Arc::clone(&self.faults),
+            came: Arc::clone(&self.came),
+            read_rate: self.read_rate,
             scheme: self.scheme.name,
             url: self.url.clone(),
         };

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,12 +12,12 @@ use socket2::{Domain, SockAddr, Socket};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 
+use super::connect;
 use crate::error::{Error, Kind, Result};
-use crate::session::Incoming;
-use crate::transport::{Broken, Tls, Transport};
+use crate::session::{CONNECT, Faults, Incoming};
+use crate::transport::{Tls, Transport};
 
 /// How many connections wait to be accepted by the script; the system holds the others.
 const WAITING: usize = 1024;
@@ -32,10 +33,17 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct Left {
     ready: VecDeque<Result<Incoming>>,
-    /// The clients in the middle of the TLS handshake.
-    shaking: Vec<String>,
+    /// The clients that came and cannot be accepted yet, and why.
+    shaking: Vec<(String, Hindered)>,
     /// Why the system gave no connection when it was asked last.
     failed: Option<String>,
+}
+
+/// Why a connection that came cannot be accepted yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hindered {
+    Handshake,
+    Fault,
 }
 
 impl Left {
@@ -54,18 +62,18 @@ impl Queue {
         self.more.notify_one();
     }
 
-    /// A client has come whose handshake is still to be made.
-    fn begins(&self, peer: &str) {
-        self.lock().shaking.push(peer.to_owned());
+    /// A client has come that cannot be accepted yet.
+    fn begins(&self, peer: &str, why: Hindered) {
+        self.lock().shaking.push((peer.to_owned(), why));
         self.more.notify_one();
     }
 
-    /// The handshake of a client has come to its end.
-    fn ends(&self, peer: &str, incoming: Result<Incoming>) {
+    /// A client can be accepted now, or never will be.
+    fn ends(&self, peer: &str, incoming: Option<Result<Incoming>>) {
         let mut left = self.lock();
-        let place = left.shaking.iter().position(|shaking| shaking == peer);
+        let place = left.shaking.iter().position(|(shaking, _)| shaking == peer);
         place.map(|place| left.shaking.swap_remove(place));
-        left.ready.push_back(incoming);
+        left.ready.extend(incoming);
         drop(left);
         self.more.notify_one();
     }
@@ -84,19 +92,24 @@ impl Queue {
     /// The client that is in the middle of its handshake for longest, or why the system gave none.
     pub(super) fn hindered(&self) -> Option<String> {
         let left = self.lock();
-        left.shaking.first().map(|peer| in_handshake(peer)).or_else(|| left.failed.clone())
+        left.shaking.first().map(hindered).or_else(|| left.failed.clone())
     }
 
     /// The connection that came first, as an error shows it.
     pub(super) fn first(&self) -> Option<String> {
         let left = self.lock();
         let ready = left.ready.front().map(came);
-        ready.or_else(|| left.shaking.first().map(|peer| in_handshake(peer)))
+        ready.or_else(|| left.shaking.first().map(hindered))
     }
 }
 
-fn in_handshake(peer: &str) -> String {
-    format!("a connection from {peer}, in the middle of the TLS handshake")
+fn hindered((peer, why): &(String, Hindered)) -> String {
+    match why {
+        Hindered::Handshake => {
+            format!("a connection from {peer}, in the middle of the TLS handshake")
+        }
+        Hindered::Fault => format!("a connection from {peer}, held back by a fault at CONNECT"),
+    }
 }
 
 fn came(incoming: &Result<Incoming>) -> String {
@@ -163,6 +176,10 @@ pub(super) struct Taker {
     pub(super) queue: Arc<Queue>,
     pub(super) config: Option<Arc<ServerConfig>>,
     pub(super) allowed: Duration,
+    pub(super) faults: Arc<Faults>,
+    /// How many connections have come.
+    pub(super) came: Arc<AtomicU64>,
+    pub(super) read_rate: Option<u32>,
     /// Of the URLs of clients.
     pub(super) scheme: &'static str,
     /// The listener's own, which is that of clients too if it is a unix socket.
@@ -219,15 +236,28 @@ impl Taker {
 
     fn arrived(&self, transport: Transport, peer: String) {
         self.queue.lock().failed = None;
-        let Some(config) = self.config.clone() else {
-            return self.queue.push(Ok(Incoming { transport, peer, tls_failed: None }));
-        };
-        let (queue, allowed) = (Arc::clone(&self.queue), self.allowed);
-        queue.begins(&peer);
+        let number = self.came.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut faults = self.faults.on(number);
+        let fault = faults.at(CONNECT);
+        let read_rate = self.read_rate;
+        let incoming = Incoming { transport, peer, faults, read_rate, tls_failed: None };
+        if self.config.is_none() && fault.is_none() {
+            return self.queue.push(Ok(incoming));
+        }
+        let (queue, peer) = (Arc::clone(&self.queue), incoming.peer.clone());
+        queue.begins(&peer, fault.as_ref().map_or(Hindered::Handshake, |_| Hindered::Fault));
+        let (config, allowed) = (self.config.clone(), self.allowed);
         tokio::spawn(async move {
-            let handshake = Tls::accept(config, transport);
-            let shaken = timeout_at(Instant::now() + allowed, handshake).await;
-            queue.ends(&peer.clone(), came_of(shaken, peer));
+            let spared = match fault {
+                Some(fault) => connect::spoil(incoming, &fault, || queue.ends(&peer, None)).await,
+                None => Some(incoming),
+            };
+            let Some(incoming) = spared else { return };
+            let ready = match config {
+                Some(config) => shake(config, incoming, allowed).await,
+                None => Ok(incoming),
+            };
+            queue.ends(&peer, Some(ready));
         });
     }
 
@@ -241,23 +271,25 @@ impl Taker {
     }
 }
 
-/// What came of a handshake.
-fn came_of(
-    shaken: std::result::Result<std::result::Result<Tls, Broken>, Elapsed>,
-    peer: String,
+/// Makes the handshake.
+async fn shake(
+    config: Arc<ServerConfig>,
+    incoming: Incoming,
+    allowed: Duration,
 ) -> Result<Incoming> {
-    match shaken {
-        Ok(Ok(tls)) => {
-            Ok(Incoming { transport: Transport::Tls(Box::new(tls)), peer, tls_failed: None })
+    let Incoming { transport, peer, .. } = incoming;
+    let handshake = Tls::accept(config, transport);
+    let (transport, tls_failed) = match timeout_at(Instant::now() + allowed, handshake).await {
+        Ok(Ok(tls)) => (Transport::Tls(Box::new(tls)), None),
+        Ok(Err(broken)) => (broken.transport, Some(broken.error)),
+        Err(_) => {
+            return Err(Error::new(
+                Kind::Timeout,
+                format!("the client {peer} did not come to the end of the TLS handshake in time"),
+            ));
         }
-        Ok(Err(broken)) => {
-            Ok(Incoming { transport: broken.transport, peer, tls_failed: Some(broken.error) })
-        }
-        Err(_) => Err(Error::new(
-            Kind::Timeout,
-            format!("the client {peer} did not come to the end of the TLS handshake in time"),
-        )),
-    }
+    };
+    Ok(Incoming { transport, peer, tls_failed, ..incoming })
 }
 
 #[cfg(test)]
@@ -271,6 +303,9 @@ mod tests {
             queue: Arc::clone(&queue),
             config: None,
             allowed: Duration::ZERO,
+            faults: Arc::default(),
+            came: Arc::default(),
+            read_rate: None,
             scheme: "smtp",
             url: String::new(),
         };

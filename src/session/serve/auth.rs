@@ -6,6 +6,7 @@ use super::super::operation::Operation;
 use super::super::waiting::Wait;
 use super::super::{SHOWN, Session};
 use super::command::Command;
+use super::fault::Fault;
 use crate::error::{Kind, Result};
 use crate::pattern::{IntoPattern as _, Pattern};
 use crate::proto::{Speech, chomp};
@@ -72,22 +73,24 @@ pub struct Authenticated {
 }
 
 impl Session {
-    /// Takes the client's command to authenticate and runs the exchange, up to the reply that
-    /// grants or refuses. The client's responses are masked.
+    /// Takes the client's command to authenticate and goes through the exchange with it, up to the
+    /// reply that grants or refuses. What the client says in it is masked. A fault is one of the
+    /// first thing that we say in it.
     ///
     /// # Errors
     /// A mismatch if another command or mechanism comes; malformed if a response is not base64; a
     /// time-out; a close.
     pub fn expect_auth(&mut self, users: Users) -> Operation<'_, Authenticated> {
-        self.operation(move |session, call| {
+        self.operation(move |session, mut call| {
             Box::pin(async move {
+                let fault = call.fault.take();
                 for (_, Password(password)) in &users.judge.users {
                     session.record.secrets().keep(password.as_bytes());
                 }
                 let wait = session.begin_next_command(&call, "expect_auth")?;
                 let verb = session.turn.speech().facts().sasl.command.into_pattern()?;
                 let command = session.command_matching(&verb, wait).await?;
-                session.authenticate_client(&command, users, wait).await
+                session.authenticate_client(&command, users, (fault, wait)).await
             })
         })
     }
@@ -96,7 +99,7 @@ impl Session {
         &mut self,
         command: &Command,
         users: Users,
-        wait: Wait,
+        (mut fault, wait): (Option<Box<Fault>>, Wait),
     ) -> Result<Authenticated> {
         let mut arguments = command.arguments().into_iter();
         let mechanism = arguments.next().unwrap_or_default().to_ascii_uppercase();
@@ -125,8 +128,9 @@ impl Session {
         loop {
             match next {
                 Move::Challenge(challenge) => {
-                    let Some(response) = self.challenged(&challenge, wait).await? else {
-                        self.conclude_auth(false, wait).await?;
+                    let Some(response) = self.challenged(&challenge, (fault.take(), wait)).await?
+                    else {
+                        self.conclude_auth(false, (fault.take(), wait)).await?;
                         let user = String::new();
                         return Ok(Authenticated {
                             mechanism,
@@ -138,11 +142,11 @@ impl Session {
                     next = exchange.respond(&response);
                 }
                 Move::Verdict { user, granted } => {
-                    self.conclude_auth(granted, wait).await?;
+                    self.conclude_auth(granted, (fault.take(), wait)).await?;
                     return Ok(Authenticated { mechanism, user, granted, cancelled: false });
                 }
                 Move::Malformed => {
-                    self.conclude_auth(false, wait).await?;
+                    self.conclude_auth(false, (fault.take(), wait)).await?;
                     let user = String::new();
                     return Ok(Authenticated { mechanism, user, granted: false, cancelled: false });
                 }
@@ -150,14 +154,21 @@ impl Session {
         }
     }
 
-    /// Sends a challenge and takes the response to it; `None` if the client cancels the exchange.
-    async fn challenged(&mut self, challenge: &[u8], wait: Wait) -> Result<Option<Vec<u8>>> {
+    /// Sends a challenge and takes the response to it; `None` if the client cancels.
+    async fn challenged(
+        &mut self,
+        challenge: &[u8],
+        (fault, wait): (Option<Box<Fault>>, Wait),
+    ) -> Result<Option<Vec<u8>>> {
         let challenge = BASE64_STANDARD.encode(challenge);
         let line = match self.turn.speech().facts().sasl.challenge {
             b"" => format!("\"{challenge}\"\r\n"),
             begins => format!("{} {challenge}\r\n", String::from_utf8_lossy(begins)),
         };
-        self.send_in_turn(line.into_bytes(), wait).await?;
+        self.utter(line.into_bytes(), fault, wait).await?;
+        if !self.stream.is_open() {
+            return Ok(None);
+        }
         let any = Pattern::regex("(?s)^")?;
         let Some(taken) = self.next_frame(&"a response", wait).await? else {
             return Err(self.closed(wait, &any, None));
@@ -181,9 +192,16 @@ impl Session {
         })
     }
 
-    async fn conclude_auth(&mut self, granted: bool, wait: Wait) -> Result<()> {
+    async fn conclude_auth(
+        &mut self,
+        granted: bool,
+        (fault, wait): (Option<Box<Fault>>, Wait),
+    ) -> Result<()> {
+        if !self.stream.is_open() {
+            return Ok(());
+        }
         let sasl = self.turn.speech().facts().sasl;
         let line = if granted { sasl.granted } else { sasl.denied };
-        self.say(&line.into(), wait).await
+        self.say_with(&line.into(), fault, wait).await.map(drop)
     }
 }

@@ -6,7 +6,6 @@ use super::super::operation::{Call, Operation};
 use super::super::waiting::Wait;
 use super::super::{SHOWN, Session};
 use super::command::Command;
-use super::replies::Answer;
 use crate::error::{Error, Kind, Result};
 use crate::pattern::{IntoPattern, Match, Pattern};
 use crate::proto::{Speech, chomp};
@@ -60,8 +59,9 @@ impl Session {
     /// # Errors
     /// See [`Session::expect_command`]; vacuous if something was left unexpected.
     pub fn expect_quit(&mut self) -> Operation<'_, Command> {
-        self.operation(|session, call| {
+        self.operation(|session, mut call| {
             Box::pin(async move {
+                let fault = call.fault.take();
                 let wait = session.begin_next_command(&call, "expect_quit")?;
                 let farewell = session.turn.speech().facts().farewell;
                 let (verb, answer) = farewell
@@ -69,10 +69,15 @@ impl Session {
                         (farewell.command, farewell.answer)
                     });
                 let command = session.command_matching(&verb.into_pattern()?, wait).await?;
-                let answer = Answer::of_lines(answer.iter().map(ToString::to_string));
-                session.say(&answer, wait).await?;
+                let (last, before) = answer.split_last().unwrap_or((&"", &[]));
+                for line in before {
+                    session.send_in_turn(format!("{line}\r\n").into_bytes(), wait).await?;
+                }
+                session.say_with(&(*last).into(), fault, wait).await?;
                 // The client's close is read when the session ends, as for every session.
-                session.close_our_side().await?;
+                if session.stream.is_open() && !session.ending.is_half_closed() {
+                    session.close_our_side().await?;
+                }
                 Ok(command)
             })
         })
@@ -206,7 +211,7 @@ impl Session {
             if whole.len() > self.stream.buffer().limit() {
                 return Err(self.fault(Kind::TooLong, "the command is longer than may be held"));
             }
-            self.send_in_turn(Bytes::from_static(b"+ go on\r\n"), wait).await?;
+            self.utter(Bytes::from_static(b"+ go on\r\n"), None, wait).await?;
         }
     }
 }

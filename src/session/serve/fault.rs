@@ -2,14 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-
-use super::super::Session;
-use super::super::waiting::Wait;
-use crate::error::{Error, Result};
-use crate::transcript::What;
-
-/// The most bytes that are sent of an endless line.
+/// More of an endless line is not sent.
 const LONGEST: usize = 64 << 20;
 
 /// What happens to the connection after a fault.
@@ -28,8 +21,16 @@ pub enum Then {
     CutTls,
 }
 
-/// A fault that a server plays while it says something. It is an option of [`Session::greet`],
-/// [`Session::reply`], [`Session::replies`] and [`Session::serve`], in clear and inside TLS.
+/// What goes wrong while a server says something: an option of [`Session::greet`],
+/// [`Session::reply`], [`Session::replies`], [`Session::serve`] and the other words by which a server
+/// speaks, of a [`Listener`] and of the [`Embedded`] server; in clear and inside of TLS.
+///
+/// [`Session::greet`]: crate::Session::greet
+/// [`Session::reply`]: crate::Session::reply
+/// [`Session::replies`]: crate::Session::replies
+/// [`Session::serve`]: crate::Session::serve
+/// [`Listener`]: crate::server::ListenerOptions::fault
+/// [`Embedded`]: crate::server::Options::fault
 ///
 /// ```
 /// use std::time::Duration;
@@ -47,18 +48,41 @@ pub enum Then {
 /// })
 /// # }
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a fault of its own")]
 pub struct Fault {
-    after: Option<Duration>,
-    drip: Option<Duration>,
-    cut: Option<usize>,
-    then: Option<Then>,
-    bare_lf: bool,
-    nul: bool,
-    doubled: bool,
-    missing: bool,
-    endless: Option<usize>,
+    pub(crate) after: Option<Duration>,
+    pub(crate) jitter: Option<Duration>,
+    pub(crate) drip: Option<Duration>,
+    pub(crate) cut: Option<usize>,
+    pub(crate) then: Option<Then>,
+    pub(crate) bare_lf: bool,
+    pub(crate) nul: bool,
+    pub(crate) wrong: Option<String>,
+    pub(crate) doubled: bool,
+    pub(crate) missing: bool,
+    pub(crate) endless: Option<usize>,
+    pub(crate) literal: Option<i64>,
+    pub(crate) uidvalidity: bool,
+    pub(crate) inject: Vec<u8>,
+    pub(crate) garbage: bool,
+    pub(crate) read_rate: Option<u32>,
+    pub(crate) when: When,
+}
+
+/// When a fault happens; always, unless this says otherwise.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct When {
+    /// The words that the command begins with, in capitals.
+    pub(crate) at: Vec<String>,
+    /// On this of the listener's connections, from 1.
+    pub(crate) connection: Option<u64>,
+    /// At this of the things said that it is for, from 1, over all connections.
+    pub(crate) number: Option<u64>,
+    /// In a transaction that has this address, or one of this `@domain`.
+    pub(crate) address: Option<String>,
+    /// Once in how often.
+    pub(crate) chance: Option<f64>,
 }
 
 impl Fault {
@@ -74,7 +98,14 @@ impl Fault {
         Self { after: Some(pause), ..self }
     }
 
-    /// Sends each byte in its own write, with this pause in between.
+    /// Adds a random time, up to that, to the pause before and to those between bytes. The seed of
+    /// the listener decides.
+    #[must_use]
+    pub fn jitter(self, most: Duration) -> Self {
+        Self { jitter: Some(most), ..self }
+    }
+
+    /// Sends each byte in a write of its own, with such a pause between.
     #[must_use]
     pub fn drip(self, pause: Duration) -> Self {
         Self { drip: Some(pause), ..self }
@@ -104,6 +135,12 @@ impl Fault {
         Self { nul: has_nul, ..self }
     }
 
+    /// Sends this line in place of the last; in IMAP, a status has the tag of the command.
+    #[must_use]
+    pub fn wrong(self, line: impl Into<String>) -> Self {
+        Self { wrong: Some(line.into()), ..self }
+    }
+
     /// Sends the last line twice.
     #[must_use]
     pub fn doubled(self, is_doubled: bool) -> Self {
@@ -123,135 +160,73 @@ impl Fault {
         Self { endless: Some(bytes.min(LONGEST)), ..self }
     }
 
-    /// The bytes that are sent in place of `bytes`.
-    fn spoilt(&self, bytes: &Bytes) -> Bytes {
-        let start = memchr::memrchr(b'\n', &bytes[..bytes.len().saturating_sub(1)]);
-        let (before, last) = bytes.split_at(start.map_or(0, |at| at + 1));
-        let mut spoilt = BytesMut::from(before);
-        if !self.missing {
-            spoilt.extend_from_slice(last);
-        }
-        if self.doubled {
-            spoilt.extend_from_slice(last);
-        }
-        if let Some(length) = self.endless {
-            spoilt.truncate(crate::proto::chomp(&spoilt).len());
-            spoilt.resize(spoilt.len() + length, b'x');
-        }
-        if self.nul
-            && let Some(at) = memchr::memchr(b'\r', &spoilt)
-        {
-            let rest = spoilt.split_off(at);
-            spoilt.extend_from_slice(b"\0");
-            spoilt.unsplit(rest);
-        }
-        if self.bare_lf {
-            let bare = spoilt.iter().copied().filter(|byte| *byte != b'\r').collect::<Vec<_>>();
-            spoilt = BytesMut::from(&bare[..]);
-        }
-        let length = self.cut.map_or(spoilt.len(), |cut| cut.min(spoilt.len()));
-        spoilt.freeze().slice(..length)
-    }
-}
-
-impl Session {
-    /// Sends bytes if it is our turn, with the fault if there is one.
-    pub(super) async fn utter(
-        &mut self,
-        bytes: impl Into<Bytes>,
-        fault: Option<Box<Fault>>,
-        wait: Wait,
-    ) -> Result<()> {
-        let bytes = bytes.into();
-        let Some(fault) = fault else { return self.send_in_turn(bytes, wait).await };
-        self.check_turn(&bytes).await?;
-        if let Some(after) = fault.after {
-            tokio::time::sleep(after).await;
-        }
-        let spoilt = fault.spoilt(&bytes);
-        // The deadline limits how long the client may take to read, and not the pauses on purpose.
-        let wait = Wait::new(wait.allowed);
-        let said = match fault.drip {
-            None => self.write_for(&bytes, spoilt, wait).await,
-            Some(pause) => self.drip(&bytes, &spoilt, (pause, wait.allowed)).await,
-        };
-        match said {
-            Err(error) if error.is_closed() && fault.endless.is_some() => {
-                self.turn.settle_all();
-                self.hang_up();
-                return Ok(());
-            }
-            said => said?,
-        }
-        self.end_by(fault.then.or(fault.cut.map(|_| Then::Close))).await
+    /// Has each literal announce so many octets more than it has, or fewer.
+    #[must_use]
+    pub fn literal(self, more: i64) -> Self {
+        Self { literal: Some(more), ..self }
     }
 
-    /// Sends each byte on its own, with a pause in between. The client has the time `allowed` to
-    /// read each byte.
-    async fn drip(
-        &mut self,
-        meant: &Bytes,
-        bytes: &Bytes,
-        (pause, allowed): (Duration, Duration),
-    ) -> Result<()> {
-        self.note_sent(meant, bytes);
-        for at in 0..bytes.len() {
-            if at > 0 {
-                tokio::time::sleep(pause).await;
-            }
-            self.write_rest(&bytes.slice(at..=at), 0, Wait::new(allowed)).await?;
-        }
-        Ok(())
+    /// Says another UIDVALIDITY than the one that is meant, larger by one.
+    #[must_use]
+    pub fn uidvalidity(self, is_changed: bool) -> Self {
+        Self { uidvalidity: is_changed, ..self }
     }
 
-    async fn end_by(&mut self, then: Option<Then>) -> Result<()> {
-        match then {
-            None | Some(Then::Silence) => Ok(()),
-            Some(Then::Close) => {
-                self.turn.settle_all();
-                self.hang_up();
-                Ok(())
-            }
-            Some(Then::Reset) => self.reset(),
-            Some(Then::HalfClose) => self.shutdown().await,
-            Some(Then::CutTls) => {
-                self.turn.settle_all();
-                if self.stream.take_transport().is_none() {
-                    return Err(Error::usage("the session is closed"));
-                }
-                if self.ending.note_ours() {
-                    self.record.note(What::Closed(self.turn.role().closes()));
-                }
-                Ok(())
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn spoilt(fault: &Fault, bytes: &'static str) -> String {
-        String::from_utf8(fault.spoilt(&Bytes::from_static(bytes.as_bytes())).to_vec()).unwrap()
+    /// Sends these bytes behind what is said, in the same write: behind the go-ahead of STARTTLS, in
+    /// clear.
+    #[must_use]
+    pub fn inject(self, bytes: impl Into<Vec<u8>>) -> Self {
+        Self { inject: bytes.into(), ..self }
     }
 
-    #[test]
-    fn each_fault_spoils_what_is_said_in_its_own_way() {
-        let two = "250-a\r\n250 b\r\n";
-        for (fault, expected) in [
-            (Fault::new(), two),
-            (Fault::new().bare_lf(true), "250-a\n250 b\n"),
-            (Fault::new().nul(true), "250-a\0\r\n250 b\r\n"),
-            (Fault::new().doubled(true), "250-a\r\n250 b\r\n250 b\r\n"),
-            (Fault::new().missing(true), "250-a\r\n"),
-            (Fault::new().endless(3), "250-a\r\n250 bxxx"),
-            (Fault::new().cut(4), "250-"),
-            (Fault::new().cut(99), two),
-            (Fault::new().missing(true).cut(0), ""),
-        ] {
-            assert_eq!(spoilt(&fault, two), expected, "{fault:?}");
-        }
-        assert_eq!(spoilt(&Fault::new().missing(true), "250 a\r\n"), "");
+    /// Sends what is no TLS in place of the handshake, and closes: at STARTTLS, or at CONNECT if TLS
+    /// is on from the start.
+    #[must_use]
+    pub fn garbage(self, is_garbage: bool) -> Self {
+        Self { garbage: is_garbage, ..self }
+    }
+
+    /// Reads no more than so many bytes a second of the client from then on; with 0, nothing.
+    #[must_use]
+    pub fn read_rate(self, bytes_per_second: u32) -> Self {
+        Self { read_rate: Some(bytes_per_second), ..self }
+    }
+
+    /// Happens once in so many times: 0.1 is one in ten. The seed of the listener decides.
+    #[must_use]
+    pub fn chance(mut self, chance: f64) -> Self {
+        self.when.chance = Some(chance);
+        self
+    }
+
+    /// Of a listener: happens with what is said to commands that begin with these words, such as
+    /// `RCPT` or `AUTH PLAIN`; or at CONNECT, before TLS and the greeting; GREETING; MESSAGE, the
+    /// reply to a message; RESPONSE, that to a response of SASL.
+    #[must_use]
+    pub fn at(mut self, command: &str) -> Self {
+        self.when.at = command.split_whitespace().map(str::to_ascii_uppercase).collect();
+        self
+    }
+
+    /// Of a listener: happens on this of its connections, the first of which is 1.
+    #[must_use]
+    pub fn connection(mut self, number: u64) -> Self {
+        self.when.connection = Some(number);
+        self
+    }
+
+    /// Of a listener: happens at this of all times that it could, the first of which is 1.
+    #[must_use]
+    pub fn number(mut self, number: u64) -> Self {
+        self.when.number = Some(number);
+        self
+    }
+
+    /// Of a listener: happens at MAIL and RCPT with this address, and at what follows in their
+    /// transaction; `@example.com` is any address there.
+    #[must_use]
+    pub fn address(mut self, address: impl Into<String>) -> Self {
+        self.when.address = Some(address.into());
+        self
     }
 }

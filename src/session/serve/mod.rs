@@ -9,14 +9,18 @@ mod command;
 mod commands;
 mod content;
 mod fault;
+mod faults;
 mod replies;
 pub(super) mod serving;
+mod spoilt;
 mod tls;
+mod uttering;
 
 pub use auth::{Authenticated, Users};
 pub use command::Command;
 pub use content::Chunk;
 pub use fault::{Fault, Then};
+pub(crate) use faults::{CONNECT, Faults, GREETING, MESSAGE, OnConnection, RESPONSE};
 pub use replies::Answer;
 
 use super::{Role, Session};

@@ -107,8 +107,9 @@ impl Session {
                 let wait = session.begin(&call, "greet")?;
                 let is_usual = greeting.0.iter().all(String::is_empty);
                 let greeting = if is_usual { usual(session.turn.speech()) } else { greeting };
-                // A greeting of IMAP is untagged, because it answers no command.
-                session.utter(greeting.wire(session.turn.speech(), "*"), fault, wait).await
+                // Untagged, for it answers no command.
+                let greeting = greeting.wire(session.turn.speech(), "*");
+                session.utter(greeting, fault, wait).await.map(drop)
             })
         })
     }
@@ -124,7 +125,7 @@ impl Session {
             Box::pin(async move {
                 let fault = call.fault.take();
                 let wait = session.begin_serving(&call, "reply")?;
-                session.say_with(&answer, fault, wait).await
+                session.say_with(&answer, fault, wait).await.map(drop)
             })
         })
     }
@@ -153,7 +154,7 @@ impl Session {
                     let tag = tags.get(place).map_or("*", String::as_str);
                     bytes.extend_from_slice(&answer.wire(speech, tag));
                 }
-                session.utter(bytes, fault, wait).await
+                session.utter(bytes, fault, wait).await.map(drop)
             })
         })
     }
@@ -180,15 +181,15 @@ impl Session {
     }
 
     pub(super) async fn say(&mut self, answer: &Answer, wait: Wait) -> Result<()> {
-        self.say_with(answer, None, wait).await
+        self.say_with(answer, None, wait).await.map(drop)
     }
 
-    async fn say_with(
+    pub(super) async fn say_with(
         &mut self,
         answer: &Answer,
         fault: Option<Box<Fault>>,
         wait: Wait,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let tags = self.tags_to_answer();
         let tag = tags.first().map_or("*", String::as_str);
         self.utter(answer.wire(self.turn.speech(), tag), fault, wait).await

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::faults::OnConnection;
 use crate::tls::{Authority, ServerOptions};
 
 /// What the server's side needs for TLS: its options, and the authority that issues its
@@ -10,10 +11,14 @@ use crate::tls::{Authority, ServerOptions};
 pub(crate) struct Serving {
     pub(super) tls: ServerOptions,
     pub(super) authority: Arc<Authority>,
+    /// What goes wrong on it.
+    pub(super) faults: OnConnection,
+    /// What the client says next, if that is no command.
+    pub(super) next: Option<&'static str>,
 }
 
 impl Serving {
-    pub(crate) fn new(tls: ServerOptions, authority: Arc<Authority>) -> Self {
-        Self { tls, authority }
+    pub(crate) fn new(tls: ServerOptions, authority: Arc<Authority>, faults: OnConnection) -> Self {
+        Self { tls, authority, faults, next: None }
     }
 }

@@ -31,8 +31,9 @@ impl Session {
         options: impl Into<Option<ServerOptions>>,
     ) -> Operation<'_, Command> {
         let options = options.into();
-        self.operation(move |session, call| {
+        self.operation(move |session, mut call| {
             Box::pin(async move {
+                let fault = call.fault.take();
                 let wait = session.begin_next_command(&call, "expect_starttls")?;
                 let speech = session.turn.speech();
                 let tls = speech.facts().tls;
@@ -42,13 +43,16 @@ impl Session {
                     return Err(session.injected_by_client(wait));
                 }
                 let go_ahead = tls.map_or("220 2.0.0 go ahead", |tls| tls.go_ahead);
-                session.say(&go_ahead.into(), wait).await?;
+                let is_garbage = session.say_with(&go_ahead.into(), fault, wait).await?;
+                if !session.stream.is_open() {
+                    return Ok(command);
+                }
                 let options = options.or_else(|| session.own_tls()).unwrap_or_default();
                 if !options.injected().is_empty() {
                     let injected = bytes::Bytes::copy_from_slice(options.injected());
                     session.write_for(&bytes::Bytes::new(), injected, wait).await?;
                 }
-                if options.is_garbage() {
+                if options.is_garbage() || is_garbage {
                     session.send_garbage(wait).await?;
                     return Ok(command);
                 }

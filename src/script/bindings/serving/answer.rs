@@ -6,8 +6,9 @@ use rhai::plugin::Dynamic;
 use crate::error::{Error, Result};
 use crate::proto::Speech;
 use crate::quoted;
-use crate::script::bindings::argument::{boolean, check_known, duration, pattern};
-use crate::session::{Answer, Call, Command, Fault, Session, Then};
+use crate::script::bindings::argument::{check_known, duration, pattern};
+use crate::script::bindings::faults::{self, FAULT};
+use crate::session::{Answer, Call, Command, Session};
 
 /// The options and the text that a word was given after its status, in whatever number.
 fn parted(text: Dynamic, options: &mut Map) -> Option<Dynamic> {
@@ -119,53 +120,28 @@ pub(super) async fn pair_of(
     session.serve(pattern(wanted)?, answer).with(sending(&options)?).await
 }
 
-/// What a word that sends may be given as its last argument.
-const SENDING: [&str; 10] =
-    ["timeout", "after", "drip", "cut", "then", "bare_lf", "nul", "doubled", "missing", "endless"];
-
 /// What a word that sends is given as its last argument: a deadline, and what goes wrong.
-pub(super) fn sending(options: &Map) -> Result<Call> {
-    let mut fault = Fault::new();
-    let mut has_fault = false;
+pub(in crate::script::bindings) fn sending(options: &Map) -> Result<Call> {
     let mut call = Call::default();
     for (name, value) in options {
-        check_known(name, &SENDING)?;
-        has_fault |= name != "timeout";
-        fault = match name.as_str() {
-            "timeout" => {
-                call.timeout = Some(duration(value)?);
-                fault
-            }
-            "after" => fault.after(duration(value)?),
-            "drip" => fault.drip(duration(value)?),
-            "cut" => fault.cut(count(name, value)?),
-            "endless" => fault.endless(count(name, value)?),
-            "then" => fault.then(then(value)?),
-            "bare_lf" => fault.bare_lf(boolean(name, value)?),
-            "nul" => fault.nul(boolean(name, value)?),
-            "doubled" => fault.doubled(boolean(name, value)?),
-            _ => fault.missing(boolean(name, value)?),
-        };
+        check_known(name, &["timeout"].into_iter().chain(spoiling()).collect::<Vec<_>>())?;
+        spoil(&mut call, name, value)?;
     }
-    call.fault = has_fault.then(|| Box::new(fault));
     Ok(call)
 }
 
-fn count(name: &str, value: &Dynamic) -> Result<usize> {
-    let count = value.as_int().ok().and_then(|count| usize::try_from(count).ok());
-    count.ok_or_else(|| Error::usage(format!("the option `{name}` is a number of bytes")))
+/// The options by which something goes wrong with what a word sends.
+pub(super) fn spoiling() -> impl Iterator<Item = &'static str> {
+    FAULT.into_iter().filter(|name| *name != "forge")
 }
 
-fn then(value: &Dynamic) -> Result<Then> {
-    Ok(match value.to_string().as_str() {
-        "close" => Then::Close,
-        "reset" => Then::Reset,
-        "half_close" => Then::HalfClose,
-        "silence" => Then::Silence,
-        "cut_tls" => Then::CutTls,
-        other => {
-            return Err(Error::usage(format!("`{other}` is no end of a connection"))
-                .hint("\"close\", \"reset\", \"half_close\", \"silence\" or \"cut_tls\""));
-        }
-    })
+/// Takes one of these options, or the deadline.
+pub(super) fn spoil(call: &mut Call, name: &str, value: &Dynamic) -> Result<()> {
+    if name == "timeout" {
+        call.timeout = Some(duration(value)?);
+        return Ok(());
+    }
+    let fault = call.fault.take().map(|fault| *fault).unwrap_or_default();
+    call.fault = Some(Box::new(faults::with(fault, name, value)?));
+    Ok(())
 }

@@ -9,7 +9,7 @@ use rhai::{Array, Map};
 
 use super::answer::{answer, greeting_of, pair_of, reply_of, sending};
 use crate::error::{self, Error};
-use crate::script::bindings::{Handle, argument, call};
+use crate::script::bindings::{Handle, argument};
 use crate::script::raise::Raised;
 use crate::session::Command;
 
@@ -169,8 +169,8 @@ pub mod words {
     ) -> Result<(), Raised> {
         session.operate(&ctx, async |session| {
             let line = argument::octets(line, "a line")?;
-            let call = call::call(&options, &["timeout"])?;
-            session.send_raw([line.as_ref(), b"\r\n"].concat()).with(call).await
+            let line = [line.as_ref(), b"\r\n"].concat();
+            session.send_raw(line).with(sending(&options)?).await
         })
     }
 

@@ -7,9 +7,10 @@
 use rhai::plugin::{Dynamic, NativeCallContext, export_module};
 use rhai::{Array, Map};
 
+use super::answer::{sending, spoil, spoiling};
 use crate::error::{Error, Result};
 use crate::reply::Reply;
-use crate::script::bindings::argument::{boolean, check_known, duration, pattern, patterns};
+use crate::script::bindings::argument::{boolean, check_known, pattern, patterns};
 use crate::script::bindings::listening::{SERVER_TLS, server_tls};
 use crate::script::bindings::{Handle, call};
 use crate::script::raise::Raised;
@@ -20,17 +21,15 @@ fn taking(options: &Map) -> Result<Call> {
     call::call(options, &["timeout"])
 }
 
-/// Who may log in.
+const AUTH: [&str; 5] = ["timeout", "users", "verdict", "forge", "mechanism"];
+
+/// Who may log in, and what goes wrong.
 fn users(options: &Map) -> Result<(Call, Users)> {
     let mut users = Users::new();
     let mut call = Call::default();
     for (name, value) in options {
-        check_known(name, &["timeout", "users", "verdict", "forge", "mechanism"])?;
+        check_known(name, &AUTH.into_iter().chain(spoiling()).collect::<Vec<_>>())?;
         users = match name.as_str() {
-            "timeout" => {
-                call.timeout = Some(duration(value)?);
-                users
-            }
             "users" => {
                 let all = value.as_map_ref().map_err(|_| {
                     Error::usage("the option `users` is a map of names and passwords")
@@ -44,20 +43,30 @@ fn users(options: &Map) -> Result<(Call, Users)> {
             }
             "verdict" => users.verdict(boolean(name, value)?),
             "forge" => users.forge(boolean(name, value)?),
-            _ => users.mechanism(value.to_string()),
+            "mechanism" => users.mechanism(value.to_string()),
+            _ => {
+                spoil(&mut call, name, value)?;
+                users
+            }
         };
     }
     Ok((call, users))
 }
 
 fn starttls_options(options: &Map) -> Result<(Call, Option<crate::tls::ServerOptions>)> {
-    let mut of_tls = options.clone();
-    let timeout = of_tls.remove("timeout").map(|value| duration(&value)).transpose()?;
-    of_tls
-        .keys()
-        .try_for_each(|name| check_known(name, &[&["timeout"], &SERVER_TLS[..]].concat()))?;
+    let mut call = Call::default();
+    let mut of_tls = Map::new();
+    let known: Vec<_> = ["timeout"].into_iter().chain(SERVER_TLS).chain(spoiling()).collect();
+    for (name, value) in options {
+        check_known(name, &known)?;
+        if SERVER_TLS.contains(&name.as_str()) {
+            of_tls.insert(name.clone(), value.clone());
+        } else {
+            spoil(&mut call, name, value)?;
+        }
+    }
     let tls = if of_tls.is_empty() { None } else { Some(server_tls(&of_tls)?) };
-    Ok((Call { timeout, ..Call::default() }, tls))
+    Ok((call, tls))
 }
 
 #[export_module(manifest)]
@@ -279,7 +288,7 @@ pub mod words {
         session: &mut Handle,
         options: Map,
     ) -> Result<Command, Raised> {
-        session.operate(&ctx, async |session| session.expect_quit().with(taking(&options)?).await)
+        session.operate(&ctx, async |session| session.expect_quit().with(sending(&options)?).await)
     }
 
     /// Takes the command for TLS (STARTTLS, STLS in POP3), goes ahead, and makes the handshake: with

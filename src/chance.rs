@@ -1,0 +1,128 @@
+//! Chance that can be had again: what falls depends on a seed, and on what the dice are for.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// A number that decides what falls, and whether anything was left to it.
+#[derive(Clone, Default)]
+pub(crate) struct Seed(Arc<Held>);
+
+#[derive(Default)]
+struct Held {
+    /// Of the system's random numbers, if none was given.
+    value: OnceLock<u64>,
+    used: AtomicBool,
+}
+
+impl fmt::Debug for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Seed").field(&self.0.value.get()).finish()
+    }
+}
+
+impl Seed {
+    /// This number.
+    pub(crate) fn of(value: u64) -> Self {
+        Self(Arc::new(Held { value: value.into(), used: AtomicBool::new(false) }))
+    }
+
+    /// The number; the system chooses it if none was given. Short enough to be typed again.
+    pub(crate) fn value(&self) -> u64 {
+        *self.0.value.get_or_init(|| {
+            let mut bytes = [0; 4];
+            // Without random numbers every run has the same, which is written down as any other is.
+            let _ = getrandom::fill(&mut bytes);
+            u32::from_le_bytes(bytes).into()
+        })
+    }
+
+    /// The number, if anything was left to chance.
+    pub(crate) fn used(&self) -> Option<u64> {
+        self.0.used.load(Ordering::Relaxed).then(|| self.value())
+    }
+
+    /// Dice of their own for what these numbers name: what others throw changes nothing.
+    pub(crate) fn dice(&self, of: &[u64]) -> Dice {
+        let state = OnceLock::new();
+        Dice { seed: self.clone(), of: of.into(), state }
+    }
+}
+
+/// What falls one after the other.
+#[derive(Clone, Debug)]
+pub(crate) struct Dice {
+    seed: Seed,
+    of: Box<[u64]>,
+    /// Made when they are first thrown: until then the seed is not used.
+    state: OnceLock<u64>,
+}
+
+impl Dice {
+    /// Whether what has this chance, from 0 to 1, happens.
+    #[allow(clippy::cast_precision_loss, reason = "53 bits are as many as a float has")]
+    pub(crate) fn falls(&mut self, chance: f64) -> bool {
+        ((self.next() >> 11) as f64) / ((1_u64 << 53) as f64) < chance
+    }
+
+    /// A time up to that.
+    pub(crate) fn up_to(&mut self, most: Duration) -> Duration {
+        let most = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX - 1);
+        if most == 0 { Duration::ZERO } else { Duration::from_nanos(self.next() % (most + 1)) }
+    }
+
+    /// SplitMix64 (Steele, Lea and Flood, 2014).
+    fn next(&mut self) -> u64 {
+        let begun = || {
+            self.seed.0.used.store(true, Ordering::Relaxed);
+            self.of.iter().fold(self.seed.value(), |state, of| mixed(state ^ mixed(*of)))
+        };
+        let state = self.state.take().unwrap_or_else(begun).wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.state = state.into();
+        mixed(state)
+    }
+}
+
+fn mixed(value: u64) -> u64 {
+    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn thrown(seed: u64, of: &[u64]) -> Vec<bool> {
+        let mut dice = Seed::of(seed).dice(of);
+        (0..64).map(|_| dice.falls(0.5)).collect()
+    }
+
+    #[test]
+    fn the_same_seed_has_the_same_fall_and_another_one_another() {
+        assert_eq!(thrown(7, &[1, 2]), thrown(7, &[1, 2]));
+        assert_ne!(thrown(7, &[1, 2]), thrown(8, &[1, 2]));
+        assert_ne!(thrown(7, &[1, 2]), thrown(7, &[2, 1]));
+    }
+
+    #[test]
+    fn a_chance_falls_as_often_as_it_says() {
+        let mut dice = Seed::of(1).dice(&[]);
+        let fell = (0..10_000).filter(|_| dice.falls(0.1)).count();
+        assert!((900..1100).contains(&fell), "{fell}");
+        assert!((0..100).all(|_| !dice.falls(0.0) && dice.falls(1.0)));
+        let most = Duration::from_millis(3);
+        assert!((0..100).all(|_| dice.up_to(most) <= most));
+        assert_eq!(dice.up_to(Duration::ZERO), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_seed_is_told_of_only_if_something_was_left_to_it() {
+        let seed = Seed::default();
+        let mut dice = seed.dice(&[3]);
+        assert_eq!(seed.used(), None);
+        dice.falls(0.5);
+        assert_eq!(seed.used(), Some(seed.value()));
+    }
+}

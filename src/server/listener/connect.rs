@@ -1,0 +1,61 @@
+//! What goes wrong before TLS and the greeting.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::timeout;
+
+use crate::session::{Fault, Incoming, Then};
+use crate::transport::Transport;
+
+/// No client is left without a word for longer.
+const SILENCE: Duration = Duration::from_hours(1);
+/// What is no TLS.
+pub(in crate::server) const GARBAGE: &[u8] = b"220 this is no TLS\r\n";
+
+/// Has this go wrong; the connection if it is one to be accepted all the same. If it is not, `over`
+/// is told before the client can be.
+pub(super) async fn spoil(
+    mut incoming: Incoming,
+    fault: &Fault,
+    over: impl FnOnce(),
+) -> Option<Incoming> {
+    let jitter = fault.jitter.unwrap_or_default();
+    let pause = fault.after.unwrap_or_default() + incoming.faults.dice().up_to(jitter);
+    if !pause.is_zero() {
+        tokio::time::sleep(pause).await;
+    }
+    incoming.read_rate = fault.read_rate.or(incoming.read_rate);
+    if fault.then.is_none() && !fault.garbage {
+        return Some(incoming);
+    }
+    over();
+    let mut transport = incoming.transport;
+    if fault.garbage {
+        // The client begins; unread bytes would reset the connection before it has read ours.
+        let mut hello = [0; 4096];
+        let _ = timeout(SILENCE, transport.read(&mut hello)).await;
+        let _ = transport.write_all(GARBAGE).await;
+    }
+    match fault.then {
+        Some(Then::Reset) => drop(transport.reset()),
+        Some(Then::HalfClose) => {
+            let _ = transport.shutdown().await;
+            hear_out(transport).await;
+        }
+        Some(Then::Silence) => hear_out(transport).await,
+        Some(Then::Close | Then::CutTls) | None => {
+            let _ = transport.shutdown().await;
+        }
+    }
+    None
+}
+
+/// Takes whatever comes, until the client closes.
+async fn hear_out(mut transport: Transport) {
+    let heard = async {
+        let mut chunk = [0; 4096];
+        while transport.read(&mut chunk).await.is_ok_and(|count| count > 0) {}
+    };
+    let _ = timeout(SILENCE, heard).await;
+}
