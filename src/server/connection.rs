@@ -46,6 +46,8 @@ pub(super) struct Terms {
     pub(super) changes: Option<watch::Receiver<()>>,
     /// Rings when no descriptor is left for a new client.
     pub(super) pressure: watch::Receiver<()>,
+    /// How many dialogues are under way.
+    pub(super) open: Arc<watch::Sender<usize>>,
     /// How many octets a second are read, unless it is as many as come.
     pub(super) read_rate: Option<NonZeroU32>,
 }
@@ -66,6 +68,22 @@ enum Woken {
     Changed,
 }
 
+/// One of the dialogues that are under way, until it is dropped.
+struct Open(Arc<watch::Sender<usize>>);
+
+impl Open {
+    fn one_more(all: &Arc<watch::Sender<usize>>) -> Self {
+        all.send_modify(|open| *open += 1);
+        Self(Arc::clone(all))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.send_modify(|open| *open -= 1);
+    }
+}
+
 /// Holds the conversation until either side ends it.
 pub(super) async fn serve(mut stream: TcpStream, mut conversation: Conversation, mut terms: Terms) {
     if terms.read_rate.is_some() {
@@ -74,6 +92,7 @@ pub(super) async fn serve(mut stream: TcpStream, mut conversation: Conversation,
     // Each reply is one write, and nothing comes after it until the client answers: there is
     // nothing to wait for. If that cannot be set, it is only slower.
     let _ = stream.set_nodelay(true);
+    let open = Open::one_more(&terms.open);
     let connected = conversation.connect();
     tokio::time::sleep(connected.wait).await;
     terms.read_rate = connected.read_rate.or(terms.read_rate);
@@ -86,10 +105,16 @@ pub(super) async fn serve(mut stream: TcpStream, mut conversation: Conversation,
         converse(&mut stream, &mut conversation, greeting, &mut terms).await
     };
     match end {
-        End::Closed(close) => leave(stream, conversation, close).await,
-        End::Fault(fault) => fail(stream, conversation, fault, &terms).await,
         // TLS takes more room than the connections without it should have to have.
-        End::Tls => Box::pin(serve_secured(stream, conversation, terms)).await,
+        End::Tls => Box::pin(serve_secured(stream, conversation, terms, open)).await,
+        End::Closed(close) => {
+            drop(open);
+            leave(stream, conversation, close).await;
+        }
+        End::Fault(fault) => {
+            drop(open);
+            fail(stream, conversation, fault, &terms).await;
+        }
     }
 }
 
@@ -111,7 +136,12 @@ impl Narrow for TlsStream<TcpStream> {
     }
 }
 
-async fn serve_secured(stream: TcpStream, mut conversation: Conversation, mut terms: Terms) {
+async fn serve_secured(
+    stream: TcpStream,
+    mut conversation: Conversation,
+    mut terms: Terms,
+    open: Open,
+) {
     let mut stream = match secure(stream, &terms).await {
         Ok(stream) => stream,
         Err(error) => {
@@ -122,6 +152,7 @@ async fn serve_secured(stream: TcpStream, mut conversation: Conversation, mut te
     let said = conversation.secured(stream.get_ref().1);
     let greeting = if terms.implicit { conversation.greet() } else { said };
     let end = converse(&mut stream, &mut conversation, greeting, &mut terms).await;
+    drop(open);
     match end {
         End::Closed(close) => leave(stream, conversation, close).await,
         End::Fault(Next::HalfClose) => {

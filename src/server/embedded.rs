@@ -33,7 +33,8 @@ pub use options::Options;
 /// the loopback addresses, of a CA that is made when TLS is first asked for: [`Embedded::ca`].
 ///
 /// It runs on a thread of its own, so it may be started from any code, synchronous or not. Dropping
-/// it ends the thread, and with it every connection, and closes its ports.
+/// it closes its ports and ends the thread; clients that are connected have a moment until then to
+/// come to their end: [`Options::grace`].
 ///
 /// ```
 /// use std::io::{Read as _, Write as _};
@@ -56,7 +57,7 @@ pub struct Embedded {
     site: Arc<Site>,
     seed: Seed,
     /// Serves until it is dropped.
-    _host: Host,
+    host: Host,
 }
 
 /// The URL of a port.
@@ -210,6 +211,19 @@ impl Embedded {
             }
         };
         tokio::time::timeout(time, found).await.ok()
+    }
+
+    /// Takes no more connections, and gives the clients that are connected so long to come to their
+    /// end.
+    #[cfg(feature = "script")]
+    pub(crate) fn stop(&self, grace: Duration) {
+        self.host.stop(grace);
+    }
+
+    /// Waits until no client is connected.
+    #[cfg(feature = "script")]
+    pub(crate) async fn idle(&self) {
+        self.host.idle().await;
     }
 
     /// Puts a message into the mailbox of a user, as if it had come in.

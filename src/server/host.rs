@@ -4,14 +4,15 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
+use tokio::time::timeout;
 
 use super::connection::{self, Terms};
 use super::conversation::Conversation;
@@ -52,14 +53,20 @@ pub(super) struct Shared {
     pub(super) authority: Arc<Authority>,
     pub(super) transcript: Option<Transcript>,
     pub(super) spool: Arc<Spool>,
+    /// How many dialogues are under way.
+    pub(super) open: Arc<watch::Sender<usize>>,
     /// How many octets a second are read of a client, unless it is as many as come.
     pub(super) read_rate: Option<NonZeroU32>,
 }
 
-/// Serves ports until it is dropped: they are closed and the transcript is complete after that.
+/// Serves ports until it is dropped: they are closed and the transcript is complete after that. The
+/// dialogues that are under way then have the grace to come to their end.
 pub(super) struct Host {
-    /// Gone once the server is told to stop.
-    stop: Option<oneshot::Sender<()>>,
+    /// How long the grace is; gone once the server is told to stop.
+    stop: Mutex<Option<oneshot::Sender<Duration>>>,
+    /// How many dialogues are under way.
+    open: watch::Receiver<usize>,
+    grace: Duration,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -71,7 +78,7 @@ impl fmt::Debug for Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        drop(self.stop.take());
+        self.stop(self.grace);
         if let Some(thread) = self.thread.take() {
             // The thread's panic was reported when it happened.
             let _ = thread.join();
@@ -84,13 +91,29 @@ impl Host {
     ///
     /// # Errors
     /// What the system says if it gives no thread or no runtime.
-    pub(super) fn start(ports: Vec<Port>, shared: Shared) -> io::Result<Self> {
+    pub(super) fn start(ports: Vec<Port>, shared: Shared, grace: Duration) -> io::Result<Self> {
         let (stop, stopped) = oneshot::channel();
         let (ready, started) = sync_channel(1);
+        let open = shared.open.subscribe();
         let run = move || run(ports, &shared, &ready, stopped);
         let thread = thread::Builder::new().name("server".into()).spawn(run)?;
         started.recv().map_err(io::Error::other)??;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+        Ok(Self { stop: Mutex::new(Some(stop)), open, grace, thread: Some(thread) })
+    }
+
+    /// Takes no more connections, and gives the dialogues under way so long to come to their end.
+    /// Only the first time counts.
+    pub(super) fn stop(&self, grace: Duration) {
+        let mut stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner);
+        // The thread is gone if it panicked.
+        let _ = stop.take().map(|stop| stop.send(grace));
+    }
+
+    /// Waits until the dialogues under way have come to their end.
+    #[cfg(feature = "script")]
+    pub(super) async fn idle(&self) {
+        // Its other end goes with the thread.
+        let _ = self.open.clone().wait_for(|open| *open == 0).await;
     }
 }
 
@@ -116,7 +139,7 @@ fn run(
     ports: Vec<Port>,
     shared: &Shared,
     ready: &SyncSender<io::Result<()>>,
-    stopped: oneshot::Receiver<()>,
+    stopped: oneshot::Receiver<Duration>,
 ) {
     let (runtime, ports) = match prepare(ports) {
         Ok(prepared) => prepared,
@@ -125,11 +148,17 @@ fn run(
     let _ = ready.send(Ok(()));
     runtime.block_on(async {
         let pressure = Arc::new(watch::Sender::new(()));
-        for (listener, port) in ports {
-            tokio::spawn(accept(listener, port, shared.clone(), Arc::clone(&pressure)));
-        }
+        let accepting: Vec<_> = ports
+            .into_iter()
+            .map(|(listener, port)| {
+                tokio::spawn(accept(listener, port, shared.clone(), Arc::clone(&pressure)))
+            })
+            .collect();
+        let grace = stopped.await.unwrap_or_default();
+        accepting.iter().for_each(tokio::task::JoinHandle::abort);
+        let mut open = shared.open.subscribe();
+        let _ = timeout(grace, open.wait_for(|open| *open == 0)).await;
         // With the runtime go all its tasks.
-        let _ = stopped.await;
     });
 }
 
@@ -162,6 +191,7 @@ async fn accept(
         changes,
         pressure: pressure.subscribe(),
         read_rate: shared.read_rate,
+        open: Arc::clone(&shared.open),
     };
     loop {
         let Ok((stream, peer)) = listener.accept().await else {

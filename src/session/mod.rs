@@ -48,8 +48,8 @@ pub use message::Message;
 #[cfg(feature = "script")]
 pub(crate) use operation::Call;
 pub use operation::Operation;
-pub(crate) use options::Incoming;
 pub use options::Options;
+pub(crate) use options::{DEFAULT_GRACE, Incoming};
 use record::{Record, SHOWN};
 use role::Role;
 use said::Said;

@@ -4,7 +4,9 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
+use mailexpect::server::Embedded;
 use serde_json::Value;
 
 use crate::program::{folder, program, run};
@@ -122,6 +124,83 @@ fn a_client_that_does_otherwise_fails_the_script_that_serves_it() {
     assert_eq!((code, &ended["verdict"]), (Some(1), &"failed".into()), "{said}");
     assert_eq!(ended["failure"]["got"], "VRFY x");
     assert!(said.contains("FAIL") && said.contains("fake.rhai:6"), "{said}");
+}
+
+/// A client of one of our servers that says one line after the other.
+struct Late {
+    stream: TcpStream,
+    replies: BufReader<TcpStream>,
+}
+
+impl Late {
+    fn connect(port: u16) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let replies = BufReader::new(stream.try_clone().unwrap());
+        let mut late = Self { stream, replies };
+        assert!(late.reply().starts_with("220"));
+        late
+    }
+
+    fn reply(&mut self) -> String {
+        let mut line = String::new();
+        self.replies.read_line(&mut line).unwrap();
+        line
+    }
+
+    fn say(&mut self, text: &str) -> String {
+        write!(self.stream, "{text}\r\n").unwrap();
+        self.reply()
+    }
+
+    /// Quits once the server takes no more connections.
+    fn quit_late(mut self, port: u16) {
+        while TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            std::thread::yield_now();
+        }
+        assert!(self.say("QUIT").starts_with("221"), "a client that quits late is answered");
+    }
+}
+
+#[test]
+fn a_client_that_quits_after_the_script_has_ended_is_answered() {
+    let script = "// Takes a message.\nserve(\"smtp\").expect_message();\n";
+    let folder = folder(&[("fake.rhai", script)]);
+    let mut serving = Serving::start(folder.path(), &["--script", "fake.rhai"]);
+    let port = port(&serving.next().unwrap());
+    let mut late = Late::connect(port);
+    late.say("HELO x");
+    late.say("MAIL FROM:<a@b>");
+    late.say("RCPT TO:<a@localhost>");
+    late.say("DATA");
+    late.say("Subject: x\r\n\r\nx\r\n.");
+    late.quit_late(port);
+    let (events, code, said) = serving.end();
+    assert_eq!((code, &events.last().unwrap()["verdict"]), (Some(0), &"passed".into()), "{said}");
+}
+
+#[test]
+fn a_server_that_is_dropped_answers_a_client_that_quits_late_and_waits_for_nobody_else() {
+    let server = Embedded::options().grace(Duration::from_secs(60)).start().unwrap();
+    let port = server.addr("smtp").unwrap().port();
+    let late = Late::connect(port);
+    let dropped = std::thread::spawn(move || drop(server));
+    late.quit_late(port);
+    dropped.join().unwrap();
+    // Nobody is connected, or nobody who is listened to.
+    let server = Embedded::options().grace(Duration::from_secs(60)).always("NOOP", "250 ok\nstall");
+    let server = server.unwrap().start().unwrap();
+    let mut stalled = Late::connect(server.addr("smtp").unwrap().port());
+    assert!(stalled.say("NOOP").starts_with("250"));
+    let began = Instant::now();
+    drop(server);
+    assert!(began.elapsed() < Duration::from_secs(30));
+    // Who stays has the grace and no more.
+    let server = Embedded::options().grace(Duration::from_millis(50)).start().unwrap();
+    let mut staying = Late::connect(server.addr("smtp").unwrap().port());
+    let began = Instant::now();
+    drop(server);
+    assert!((Duration::from_millis(50)..Duration::from_secs(30)).contains(&began.elapsed()));
+    assert_eq!(staying.reply(), "");
 }
 
 #[test]

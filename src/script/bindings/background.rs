@@ -23,7 +23,8 @@ use crate::transcript::{Transcript, What};
 
 pub(super) const INTRO: &str = "A server that runs by itself beside the script, on loopback and a free port: for a client that the script \
 starts or speaks as. It behaves well, as the embedded server does, except for what it is told, takes any number of connections, and is asked \
-afterwards. It ends with the script.";
+afterwards. It ends with the script: it takes no more connections then, and clients that are connected have the grace of sessions (1 s; \
+`--grace`) to come to their end, so that a QUIT that comes late is answered.";
 
 /// How long mail is waited for unless the script says otherwise.
 const WAIT: Duration = Duration::from_secs(10);
@@ -79,7 +80,7 @@ fn start(ctx: &NativeCallContext<'_>, scheme: &str, options: &Map) -> Result<Bac
     // Whether or not that was told: the server's thread may wait for it already.
     url.get_or_init(|| here);
     told?;
-    Ok(Background { server: Arc::new(server), scheme: scheme.to_owned(), transcript })
+    Ok(Background { server: run.adopt_server(server), scheme: scheme.to_owned(), transcript })
 }
 
 fn users(mut server: Options, value: &Dynamic) -> Result<Options> {

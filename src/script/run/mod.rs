@@ -57,6 +57,8 @@ pub(crate) struct Run {
     sessions: RefCell<Vec<Handle>>,
     /// Listeners that the script opened.
     listeners: RefCell<Vec<Listening>>,
+    /// Servers in the background.
+    servers: RefCell<Vec<Arc<Embedded>>>,
     /// Where they are to be, if the caller says so.
     pub(super) listens: Option<Arc<Listens>>,
     checks: Cell<u64>,
@@ -173,6 +175,7 @@ impl Run {
             regexes: shared.regexes,
             sessions: RefCell::default(),
             listeners: RefCell::default(),
+            servers: RefCell::default(),
             listens: shared.listens,
             checks: Cell::new(0),
             memory: Cell::default(),

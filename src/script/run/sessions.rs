@@ -1,13 +1,16 @@
 //! The sessions and listeners of a script, from their opening to their verdicts.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rhai::NativeCallContext;
+use tokio::time::{Instant, timeout_at};
 
 use super::Run;
 use crate::error::Error;
 use crate::script::handle::Handle;
 use crate::script::listening::Listening;
+use crate::server::Embedded;
 use crate::session::{Options, Session};
 
 impl Run {
@@ -41,6 +44,25 @@ impl Run {
             }
         }
         None
+    }
+
+    /// Keeps a server in the background to the script's end.
+    pub(in crate::script) fn adopt_server(&self, server: Embedded) -> Arc<Embedded> {
+        let server = Arc::new(server);
+        self.servers.borrow_mut().push(Arc::clone(&server));
+        server
+    }
+
+    /// Ends the servers in the background. Clients that are connected have so long to come to their
+    /// end, all servers together.
+    pub(in crate::script) async fn end_servers(&self, grace: Duration) {
+        let servers = self.servers.take();
+        servers.iter().for_each(|server| server.stop(grace));
+        let until = Instant::now() + grace;
+        for server in &servers {
+            // Who is still connected then is left.
+            let _ = timeout_at(until, server.idle()).await;
+        }
     }
 
     /// Stops listening, without judging who came.

@@ -7,6 +7,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use rhai::{Dynamic, NativeCallContext};
 
@@ -93,6 +94,9 @@ impl Runner {
                 Failure { step, ..failure }
             });
         }
+        // A script that failed waits for nobody.
+        let grace = if ended.is_ok() && failed.is_none() { run.grace() } else { Duration::ZERO };
+        run.end_servers(grace).await;
         run.programs.kill(&run.transcript).await;
         for handle in run.sessions() {
             if let Ok(mut taken) = handle.take()

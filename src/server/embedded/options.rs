@@ -18,7 +18,7 @@ use crate::server::question::Asker;
 use crate::server::rules::Rules;
 use crate::server::service::{SERVICES, Service};
 use crate::server::site::Site;
-use crate::session::{Fault, Faults};
+use crate::session::{DEFAULT_GRACE, Fault, Faults};
 use crate::tls::{Authority, Flaw};
 use crate::transcript::Transcript;
 
@@ -48,6 +48,7 @@ pub struct Options {
     /// Which of a script's servers it is.
     number: u64,
     read_rate: Option<NonZeroU32>,
+    grace: Duration,
     /// Nothing begins with TLS, whatever its scheme says.
     in_clear: bool,
 }
@@ -67,6 +68,7 @@ impl Default for Options {
             seed: Seed::default(),
             number: 0,
             read_rate: None,
+            grace: DEFAULT_GRACE,
             in_clear: false,
         }
     }
@@ -303,6 +305,20 @@ impl Options {
         Self { seed, number, ..self }
     }
 
+    /// How long clients that are connected have to come to their end when the server is dropped: a
+    /// QUIT that comes late is answered. 1 s unless set; nothing is waited for if none is connected.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use mailexpect::server::Embedded;
+    ///
+    /// let server = Embedded::options().grace(Duration::ZERO).start()?;
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
+    pub fn grace(self, grace: Duration) -> Self {
+        Self { grace, ..self }
+    }
+
     /// Shows a certificate that no client should take.
     pub fn flaw(self, flaw: Flaw) -> Self {
         Self { flaw, ..self }
@@ -356,9 +372,10 @@ impl Options {
             transcript: self.transcript,
             spool: Arc::clone(&site.spool),
             read_rate: self.read_rate,
+            open: Arc::default(),
         };
-        let host = Host::start(ports, shared)?;
-        Ok(Embedded { addresses, authority, site, seed: self.seed, _host: host })
+        let host = Host::start(ports, shared, self.grace)?;
+        Ok(Embedded { addresses, authority, site, seed: self.seed, host })
     }
 }
 

@@ -10,6 +10,7 @@ use super::{Departed, Playback, Recording, Tell, parse};
 use crate::error::{Error, Result};
 use crate::server::host::{self, Host, Port, Shared};
 use crate::server::site::Site;
+use crate::session::DEFAULT_GRACE;
 use crate::tls::Authority;
 use crate::transcript::Transcript;
 
@@ -92,8 +93,9 @@ impl Player {
             authority: Arc::clone(&authority),
             transcript,
             spool: Arc::clone(&Site::default().spool),
+            open: Arc::default(),
         };
-        let host = Host::start(ports, shared)
+        let host = Host::start(ports, shared, DEFAULT_GRACE)
             .map_err(|error| Error::usage(format!("cannot serve: {error}")))?;
         Ok(Self { addresses, authority, departures, _host: host })
     }
