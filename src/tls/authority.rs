@@ -3,20 +3,18 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
+    BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
 };
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 use super::config::PROVIDER;
-
-/// How long the certificates are valid from now on, and how far back their validity begins, for
-/// clocks that are not exact.
-const VALID: Duration = Duration::from_hours(30 * 24);
-const BEFORE: Duration = Duration::from_hours(24);
+use super::subject::{BEFORE, Fallible, VALID, named};
+use super::weak;
 
 /// What is wrong with a server's certificate, to test clients that have to refuse it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +31,10 @@ pub enum Flaw {
     AnotherName,
     /// The certificate is signed by its own key, and by no authority.
     SelfSigned,
+    /// Its key is too short: RSA with 1024 bits.
+    WeakKey,
+    /// It is signed by SHA-1.
+    Sha1,
 }
 
 /// An authority that is created on first use. If that fails, the error is kept.
@@ -51,11 +53,6 @@ struct Made {
     config: Arc<ServerConfig>,
 }
 
-/// A certificate and its key.
-pub(super) type Issued = (CertificateDer<'static>, PrivateKeyDer<'static>);
-
-type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
-
 impl Authority {
     /// An authority whose servers present a certificate with this flaw.
     pub(crate) fn flawed(flaw: Flaw) -> Self {
@@ -72,8 +69,8 @@ impl Authority {
         self.made().map(|made| Arc::clone(&made.config))
     }
 
-    /// Issues a certificate for `localhost` and the loopback addresses, or one with a flaw.
-    pub(super) fn issue(&self, flaw: Flaw) -> Result<Issued, String> {
+    /// A certificate for `localhost` and the loopback addresses, or one with a flaw.
+    pub(super) fn issue(&self, flaw: Flaw) -> Result<CertifiedKey, String> {
         let made = self.made().map_err(str::to_owned)?;
         issue(&made.issuer, flaw).map_err(|error| error.to_string())
     }
@@ -86,22 +83,22 @@ impl Authority {
 
 fn make(flaw: Flaw) -> Fallible<Made> {
     let mut authority = CertificateParams::default();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    // One stands between it and a certificate that is signed by SHA-1.
+    authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(1));
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     named(&mut authority, "mailexpect throw-away CA");
     let key = KeyPair::generate()?;
     let pem = authority.self_signed(&key)?.pem();
     let issuer = Issuer::new(authority, key);
-    let (certificate, key) = issue(&issuer, flaw)?;
+    let shown = issue(&issuer, flaw)?;
     let config = ServerConfig::builder_with_provider(Arc::clone(&PROVIDER))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
-        .map(Arc::new)?;
-    Ok(Made { pem, issuer, config })
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(shown)));
+    Ok(Made { pem, issuer, config: Arc::new(config) })
 }
 
-fn issue(issuer: &Issuer<'static, KeyPair>, flaw: Flaw) -> Fallible<Issued> {
+fn issue(issuer: &Issuer<'static, KeyPair>, flaw: Flaw) -> Fallible<CertifiedKey> {
     let name = if flaw == Flaw::AnotherName { "another.example" } else { "localhost" };
     let mut server = CertificateParams::new([name.to_owned()])?;
     if flaw != Flaw::AnotherName {
@@ -116,21 +113,15 @@ fn issue(issuer: &Issuer<'static, KeyPair>, flaw: Flaw) -> Fallible<Issued> {
             server.not_after = (now - BEFORE).into();
         }
         Flaw::NotYetValid => server.not_before = (now + BEFORE).into(),
-        Flaw::None | Flaw::AnotherName | Flaw::SelfSigned => {}
+        Flaw::WeakKey => return weak::short(&server, issuer),
+        Flaw::None | Flaw::AnotherName | Flaw::SelfSigned | Flaw::Sha1 => {}
     }
     let key = KeyPair::generate()?;
-    let certificate = match flaw {
-        Flaw::SelfSigned => server.self_signed(&key)?,
-        _ => server.signed_by(&key, issuer)?,
+    let chain: Vec<CertificateDer<'static>> = match flaw {
+        Flaw::SelfSigned => vec![server.self_signed(&key)?.into()],
+        Flaw::Sha1 => weak::by_sha1(&server, (&key, issuer))?,
+        _ => vec![server.signed_by(&key, issuer)?.into()],
     };
     let key = PrivateKeyDer::try_from(key.serialize_der())?;
-    Ok((certificate.into(), key))
-}
-
-fn named(certificate: &mut CertificateParams, name: &str) {
-    let now = SystemTime::now();
-    certificate.distinguished_name.remove(DnType::CommonName);
-    certificate.distinguished_name.push(DnType::CommonName, name);
-    certificate.not_before = (now - BEFORE).into();
-    certificate.not_after = (now + VALID).into();
+    Ok(CertifiedKey::new(chain, PROVIDER.key_provider.load_private_key(key)?))
 }

@@ -14,9 +14,12 @@ mod facts;
 mod keylog;
 mod options;
 mod reason;
+mod rsa;
 mod server;
+mod subject;
 mod unverified;
 mod verify;
+mod weak;
 mod wording;
 
 pub(crate) use authority::Authority;

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use rustls::ServerConfig;
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{WantsServerCert, WebPkiClientVerifier};
+use rustls::sign::SingleCertAndKey;
+use rustls::{ConfigBuilder, ServerConfig};
 
 use super::authority::{Authority, Flaw};
 use super::config::{self, PROVIDER};
@@ -114,34 +115,31 @@ impl ServerOptions {
 
     /// The configuration for rustls, with a certificate of the authority if the options have none.
     pub(crate) fn config(&self, authority: &Authority) -> Result<Arc<ServerConfig>> {
-        let (certificate, key) = match (&self.cert, &self.key) {
+        match (&self.cert, &self.key) {
             (Some(cert), Some(Key(key))) => {
                 let chain = config::certificates(cert, "cert")?;
-                return self.build(chain, config::private_key(key)?);
+                let builder = self.builder()?;
+                let built = builder.with_single_cert(chain, config::private_key(key)?);
+                built.map(Arc::new).map_err(|error| wrong(&error))
             }
-            (None, None) => authority.issue(self.flaw).map_err(|why| {
-                Error::usage(format!("no certificate can be made for the listener: {why}"))
-            })?,
-            _ => {
-                return Err(Error::usage("a certificate without its key, or a key without it")
-                    .hint("give both: #{cert: ..., key: ...}"));
+            (None, None) => {
+                let shown = authority.issue(self.flaw).map_err(|why| {
+                    Error::usage(format!("no certificate can be made for the listener: {why}"))
+                })?;
+                let resolver = Arc::new(SingleCertAndKey::from(shown));
+                Ok(Arc::new(self.builder()?.with_cert_resolver(resolver)))
             }
-        };
-        self.build(vec![certificate], key)
+            _ => Err(Error::usage("a certificate without its key, or a key without it")
+                .hint("give both: #{cert: ..., key: ...}")),
+        }
     }
 
-    fn build(
-        &self,
-        chain: Vec<rustls::pki_types::CertificateDer<'static>>,
-        key: rustls::pki_types::PrivateKeyDer<'static>,
-    ) -> Result<Arc<ServerConfig>> {
-        let wrong = |error: &dyn std::fmt::Display| {
-            Error::usage(format!("the listener's TLS cannot be set up: {error}"))
-        };
+    /// The configuration up to the certificate.
+    fn builder(&self) -> Result<ConfigBuilder<ServerConfig, WantsServerCert>> {
         let builder = ServerConfig::builder_with_provider(Arc::clone(&PROVIDER))
             .with_protocol_versions(&config::versions((self.min, self.max))?)
             .map_err(|error| wrong(&error))?;
-        let builder = match &self.client_ca {
+        Ok(match &self.client_ca {
             None => builder.with_no_client_auth(),
             Some(pem) => {
                 let mut roots = rustls::RootCertStore::empty();
@@ -152,7 +150,10 @@ impl ServerOptions {
                 );
                 builder.with_client_cert_verifier(verifier.build().map_err(|error| wrong(&error))?)
             }
-        };
-        builder.with_single_cert(chain, key).map(Arc::new).map_err(|error| wrong(&error))
+        })
     }
+}
+
+fn wrong(error: &dyn std::fmt::Display) -> Error {
+    Error::usage(format!("the listener's TLS cannot be set up: {error}"))
 }

@@ -236,6 +236,8 @@ async fn a_certificate_with_a_flaw_is_refused_and_both_sides_say_so() {
         (Flaw::NotYetValid, "certificate"),
         (Flaw::AnotherName, "certificate"),
         (Flaw::SelfSigned, "unknown_ca"),
+        (Flaw::WeakKey, "alert"),
+        (Flaw::Sha1, "alert"),
     ] {
         let (asked, served) = starttls("smtp", ServerOptions::new().flaw(flaw), true).await;
         let (refused, told) = (asked.unwrap_err(), served.err().unwrap());

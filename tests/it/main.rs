@@ -18,6 +18,7 @@ mod clients;
 mod commands;
 mod compress;
 mod connecting;
+mod crowds;
 mod deciding;
 mod doctor;
 mod documented;

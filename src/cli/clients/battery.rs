@@ -48,6 +48,8 @@ enum Certificate {
     NotYetValid,
     AnotherName,
     SelfSigned,
+    WeakKey,
+    Sha1,
 }
 
 #[derive(Deserialize)]
@@ -56,12 +58,28 @@ struct Battery {
 }
 
 impl Case {
+    /// What the client should do, in words: `fail, no AUTH`.
+    pub(super) fn wanted(&self) -> String {
+        let should = match self.should {
+            Should::Fail => "fail",
+            Should::Succeed => "succeed",
+            Should::Either => "end",
+            Should::Unfooled => "ignore it or fail",
+        };
+        // One command stands for all: they are those of the next stage.
+        let never = self.never.first().map(|words| format!(", no {words}"));
+        let waits = if self.waits { " or wait" } else { "" };
+        format!("{should}{waits}{}", never.unwrap_or_default())
+    }
+
     pub(super) fn flaw(&self) -> Flaw {
         self.certificate.map_or(Flaw::None, |certificate| match certificate {
             Certificate::Expired => Flaw::Expired,
             Certificate::NotYetValid => Flaw::NotYetValid,
             Certificate::AnotherName => Flaw::AnotherName,
             Certificate::SelfSigned => Flaw::SelfSigned,
+            Certificate::WeakKey => Flaw::WeakKey,
+            Certificate::Sha1 => Flaw::Sha1,
         })
     }
 

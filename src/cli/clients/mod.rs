@@ -59,6 +59,8 @@ pub(super) struct Clients {
 #[derive(Debug)]
 struct Tried {
     name: String,
+    /// What the client should have done.
+    wanted: String,
     verdict: Verdict,
     output: String,
     transcript: String,
@@ -86,6 +88,7 @@ pub(super) fn clients(args: &Clients, screen: &mut Screen) -> Result<ExitCode> {
         return Ok(ExitCode::Interrupted);
     }
     check(&baseline, args.timeout)?;
+    screen.show(&shown::head());
     let tried = run_all(&client, &cases, &baseline, args.jobs.get(), |tried| {
         screen.show(&shown::line(family, tried, args.verbose));
     })?;
@@ -167,12 +170,13 @@ fn run_all(
 }
 
 fn tried(client: &Client, case: &Case, baseline: &Did) -> Result<Tried> {
-    let name = case.name.clone();
+    let (name, wanted) = (case.name.clone(), case.wanted());
     if let Some(why) = verdict::not_tried(case, baseline) {
         let verdict = Verdict::NotTried(why);
-        return Ok(Tried { name, verdict, output: String::new(), transcript: String::new() });
+        let (output, transcript) = (String::new(), String::new());
+        return Ok(Tried { name, wanted, verdict, output, transcript });
     }
     let did = client.run(case)?;
     let verdict = verdict::of(case, &did, baseline, client.timeout);
-    Ok(Tried { name, verdict, output: did.output, transcript: did.transcript })
+    Ok(Tried { name, wanted, verdict, output: did.output, transcript: did.transcript })
 }

@@ -9,13 +9,20 @@ use super::verdict::Verdict;
 use crate::report::style::{BAD, DIM, GOOD};
 use crate::visible;
 
-/// One line for a server; below it, of a client that did not do as it should, what it printed.
+/// What stands over the columns.
+pub(super) fn head() -> String {
+    let (server, wanted, did) = ("server", "the client should", "and did");
+    format!("{DIM}     {server:<44} {wanted:<26} {did}{DIM:#}\n")
+}
+
+/// One line for a server, with what the client should do and what it did; below it, of a client that did not do as it should, what it printed.
 pub(super) fn line(family: &str, tried: &Tried, verbose: bool) -> String {
     let name = format!("{family}/{}", tried.name);
+    let columns = format!("{name:<44} {:<26}", tried.wanted);
     let mut text = match &tried.verdict {
-        Verdict::Good(did) => format!("{GOOD}ok{GOOD:#}   {name:<44} {did}\n"),
-        Verdict::Bad(how) => format!("{BAD}BAD{BAD:#}  {name:<44} {how}\n"),
-        Verdict::NotTried(why) => format!("{DIM}-    {name:<44} {why}{DIM:#}\n"),
+        Verdict::Good(did) => format!("{GOOD}ok{GOOD:#}   {columns} {did}\n"),
+        Verdict::Bad(how) => format!("{BAD}BAD{BAD:#}  {columns} {how}\n"),
+        Verdict::NotTried(why) => format!("{DIM}-    {columns} not tried: {why}{DIM:#}\n"),
     };
     let is_bad = matches!(tried.verdict, Verdict::Bad(_));
     if is_bad || verbose {
@@ -53,7 +60,12 @@ pub(super) fn junit(family: &str, tried: &[Tried]) -> Result<String, quick_junit
                 status
             }
         };
-        suite.add_test_case(TestCase::new(format!("{family}/{}", one.name), status));
+        let mut case = TestCase::new(format!("{family}/{}", one.name), status);
+        case.add_property(("should", one.wanted.as_str()));
+        if let Verdict::Good(did) | Verdict::Bad(did) = &one.verdict {
+            case.add_property(("did", did.as_str()));
+        }
+        suite.add_test_case(case);
     }
     let mut report = Report::new("mailexpect clients");
     report.add_test_suite(suite);

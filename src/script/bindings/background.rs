@@ -255,7 +255,7 @@ pub mod words {
     /// `users` is a map of names and passwords; `limit: [20, "1m"]` turns away who comes after the
     /// 20th connection in a minute; `read_rate: 2000` reads no more than so many octets a second of
     /// each client; `faults` is what goes wrong whatever the answer is, as of `listen`; `certificate` is `"expired"`, `"not_yet_valid"`,
-    /// `"another_name"` or `"self_signed"`. With `on_demand: true`, SMTP and LMTP do what addresses
+    /// `"another_name"`, `"self_signed"`, `"weak_key"` or `"sha1"`. With `on_demand: true`, SMTP and LMTP do what addresses
     /// ask for: one whose local part begins with a stage (`mail`, `rcpt`, `data`, `message`) and a
     /// reply (`rcpt452_4.2.2@example.com`, `message554+7@example.com`), or `close`, `reset`,
     /// `stall`, `drip` or a time (`datawait2s@example.com`); and the client's name in EHLO changes

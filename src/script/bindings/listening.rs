@@ -27,7 +27,7 @@ otherwise (`listen(\"smtp://127.0.0.1:2525\")`); for any other address, and for 
 current one, the script needs `--allow-listen`. `listen(to, #{...})` takes the options `timeout`, `settle`, `grace`, `limit` and \
 `segment` of `connect`, which hold on the sessions that are accepted, `read_rate: 1000` \
 (bytes a second that are read of each client), `faults`, and `tls`: `flaw` (what is wrong with the certificate: \
-`\"expired\"`, `\"not_yet_valid\"`, `\"another_name\"` or `\"self_signed\"`), or `cert` and `key` of one's own, `min` and `max`, and \
+`\"expired\"`, `\"not_yet_valid\"`, `\"another_name\"`, `\"self_signed\"`, `\"weak_key\"`, an RSA key of 1024 bits, or `\"sha1\"`, a signature by SHA-1), or `cert` and `key` of one's own, `min` and `max`, and \
 `client_ca` (client certificates that it has issued are demanded), and for `expect_starttls` `inject` (bytes in clear behind the go-ahead) \
 and `garbage` (no TLS in place of the handshake). `faults` is a map or a list of maps \
 of what goes wrong on the sessions, whatever word speaks, with the options of `reply` (`cut`, `drip`, `chance` and so on) and when: `at: \"RCPT\"` (what \
@@ -70,9 +70,11 @@ pub(super) fn flaw(value: &Dynamic) -> Result<Flaw> {
         "not_yet_valid" => Flaw::NotYetValid,
         "another_name" => Flaw::AnotherName,
         "self_signed" => Flaw::SelfSigned,
+        "weak_key" => Flaw::WeakKey,
+        "sha1" => Flaw::Sha1,
         other => {
             return Err(Error::usage(format!("`{other}` is no flaw of a certificate"))
-                .hint("\"expired\", \"not_yet_valid\", \"another_name\" or \"self_signed\""));
+                .hint("\"expired\", \"not_yet_valid\", \"another_name\", \"self_signed\", \"weak_key\" or \"sha1\""));
         }
     })
 }

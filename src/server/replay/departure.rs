@@ -15,8 +15,17 @@ pub enum Departure {
         /// What came, without the line's end; `None` if the client closed.
         got: Option<String>,
     },
+    /// It did not begin TLS, or broke its handshake off.
+    Tls(io::Error),
     /// Nobody connected.
     Nobody,
+    /// Fewer clients connected than there are dialogues.
+    Fewer {
+        /// How many connected.
+        came: usize,
+        /// How many had to.
+        wanted: usize,
+    },
     /// The connection failed.
     Io(io::Error),
 }
@@ -34,6 +43,10 @@ impl fmt::Display for Departure {
                     None => f.write_str(" and closed"),
                 }
             }
+            Self::Tls(error) => write!(f, "the client did not go through with TLS: {error}"),
+            Self::Fewer { came, wanted } => {
+                write!(f, "{wanted} clients had to connect, and {came} did")
+            }
             Self::Nobody => f.write_str("no client connected"),
             Self::Io(error) => write!(f, "the connection failed: {error}"),
         }
@@ -43,8 +56,8 @@ impl fmt::Display for Departure {
 impl std::error::Error for Departure {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Io(error) => Some(error),
-            Self::Line { .. } | Self::Nobody => None,
+            Self::Io(error) | Self::Tls(error) => Some(error),
+            Self::Line { .. } | Self::Nobody | Self::Fewer { .. } => None,
         }
     }
 }

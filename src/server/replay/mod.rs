@@ -1,8 +1,10 @@
 //! A server that plays a dialogue which is written down.
 
 mod departure;
+mod heard;
 mod play;
 mod step;
+mod wire;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -10,9 +12,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 
 pub use departure::Departure;
-use play::Heard;
+use play::Stage;
 use socket2::{Domain, Socket, Type};
 use step::Step;
+
+use crate::error::{Error, Result as Fallible};
+use crate::transcript::Transcript;
 
 /// A server on loopback that plays a dialogue, in a thread of its own.
 ///
@@ -23,6 +28,9 @@ use step::Step;
 /// | `S: text` | says it, with CRLF; together with an `S:` line that follows, in one write |
 /// | `C: text` | takes a line from the client, which has to be this one |
 /// | `C:` | takes any line |
+/// | `re: regex` | takes a line in which this [`Regex`](crate::Regex) is found |
+/// | `message` | takes a message, whatever is in it, up to its lone dot |
+/// | `tls` | puts TLS on, with a certificate of the CA that [`Replay::ca`] gives; as the first line, before anything is said |
 /// | `drip: text` | says it as `S:` does, each byte in a write of its own |
 /// | `flood N` | says lines of `x`, N bytes in all |
 /// | `flood N text` | says the text again and again, N bytes in all |
@@ -37,7 +45,7 @@ use step::Step;
 ///
 /// A client that departs from the dialogue makes the test fail: [`Replay::finish`] says how it did,
 /// and dropping the server panics for it, unless a panic is under way already. [`Replay::leave`]
-/// judges nothing.
+/// judges nothing. [`Replay::transcript`] is what was said, secrets masked, a session for each client.
 ///
 /// ```
 /// use mailexpect::{Session, server::Replay};
@@ -63,7 +71,7 @@ use step::Step;
 #[derive(Debug)]
 pub struct Replay {
     address: SocketAddr,
-    heard: Arc<Heard>,
+    stage: Arc<Stage>,
     over: Arc<Over>,
     thread: Mutex<Option<JoinHandle<Result<(), Departure>>>>,
 }
@@ -77,10 +85,14 @@ impl Replay {
     /// # Errors
     /// Invalid input for a line that is none of a dialogue; else what listening failed with.
     pub fn start(dialogue: &str) -> io::Result<Self> {
-        Self::serve(dialogue, |listener, over, player| {
+        Self::serve([dialogue], |listener, over, players| {
             let (stream, client) = listener.accept()?;
             drop(listener);
-            if over.get() == Some(&client) { Err(Departure::Nobody) } else { player.play(stream) }
+            if over.get() == Some(&client) {
+                Err(Departure::Nobody)
+            } else {
+                players[0].play(stream)
+            }
         })
     }
 
@@ -90,14 +102,14 @@ impl Replay {
     /// # Errors
     /// As [`Replay::start`].
     pub fn repeat(dialogue: &str) -> io::Result<Self> {
-        Self::serve(dialogue, |listener, over, player| {
+        Self::serve([dialogue], |listener, over, players| {
             let mut clients = Vec::new();
             loop {
                 let (stream, client) = listener.accept()?;
                 if over.get() == Some(&client) {
                     break;
                 }
-                let player = player.clone();
+                let player = players[0].clone();
                 clients.push(thread::spawn(move || player.play(stream)));
             }
             if clients.is_empty() {
@@ -107,20 +119,97 @@ impl Replay {
         })
     }
 
-    fn serve(
-        dialogue: &str,
-        serve: impl FnOnce(TcpListener, &Over, Player) -> Result<(), Departure> + Send + 'static,
+    /// Plays the first dialogue to who connects first, the second to who connects then, and so on;
+    /// connections after the last are refused. For each there has to be a client.
+    ///
+    /// ```
+    /// use mailexpect::{Session, block_on, server::Replay, tls};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let busy = "
+    ///     S: 421 4.3.2 try again later
+    ///     close
+    /// ";
+    /// let takes = "
+    ///     S: 220 mail.example ESMTP
+    ///     re: ^EHLO \\S+$
+    ///     S: 250-mail.example
+    ///     S: 250 STARTTLS
+    ///     C: STARTTLS
+    ///     S: 220 2.0.0 go ahead
+    ///     tls
+    ///     C: MAIL FROM:<kim@example.com>
+    ///     S: 250 2.1.0 ok
+    ///     C: RCPT TO:<lea@example.com>
+    ///     S: 250 2.1.5 ok
+    ///     C: DATA
+    ///     S: 354 go on
+    ///     message
+    ///     S: 250 2.0.0 queued
+    /// ";
+    /// let server = Replay::in_turn([busy, takes])?;
+    /// block_on(async {
+    ///     let trusting = tls::Options::new().ca(server.ca()?);
+    ///     let options = Session::options().tls(trusting);
+    ///     options.clone().connect(&server.url("smtp")).await?.expect(421).await?;
+    ///     let mut session = options.connect(&server.url("smtp")).await?;
+    ///     session.expect(220).await?;
+    ///     session.ehlo("client.example").await?;
+    ///     session.starttls().await?;
+    ///     session.mail("kim@example.com").await?;
+    ///     session.rcpt("lea@example.com").await?;
+    ///     session.data("Subject: hi\n\nHi.\n").await?;
+    ///     session.finish().await
+    /// })?;
+    /// server.finish()?;
+    /// assert!(server.transcript().to_string().contains("C: Subject: hi"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Replay::start`], and invalid input if there is no dialogue.
+    pub fn in_turn<'a>(dialogues: impl IntoIterator<Item = &'a str>) -> io::Result<Self> {
+        Self::serve(dialogues, |listener, over, players| {
+            let mut clients = Vec::new();
+            for player in &players[..] {
+                let (stream, client) = listener.accept()?;
+                if over.get() == Some(&client) {
+                    break;
+                }
+                let player = player.clone();
+                clients.push(thread::spawn(move || player.play(stream)));
+            }
+            drop(listener);
+            let (came, wanted) = (clients.len(), players.len());
+            clients.into_iter().try_for_each(joined)?;
+            if came < wanted { Err(Departure::Fewer { came, wanted }) } else { Ok(()) }
+        })
+    }
+
+    fn serve<'a>(
+        dialogues: impl IntoIterator<Item = &'a str>,
+        serve: impl FnOnce(TcpListener, &Over, &[Player]) -> Result<(), Departure> + Send + 'static,
     ) -> io::Result<Self> {
-        let heard = Arc::<Heard>::default();
-        let player = Player { steps: step::parse(dialogue)?.into(), heard: Arc::clone(&heard) };
+        let stage = Arc::<Stage>::default();
+        let player = |dialogue| {
+            Ok::<_, io::Error>(Player {
+                steps: step::parse(dialogue)?.into(),
+                stage: Arc::clone(&stage),
+            })
+        };
+        let players = dialogues.into_iter().map(player).collect::<io::Result<Vec<_>>>()?;
+        if players.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "there is no dialogue"));
+        }
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let over = Arc::<Over>::default();
         let told = Arc::clone(&over);
         let thread = thread::Builder::new()
             .name("replay".to_owned())
-            .spawn(move || serve(listener, &told, player))?;
-        Ok(Self { address, heard, over, thread: Mutex::new(Some(thread)) })
+            .spawn(move || serve(listener, &told, &players))?;
+        Ok(Self { address, stage, over, thread: Mutex::new(Some(thread)) })
     }
 
     /// Its URL for a scheme: `replay.url("pop3")` is `pop3://127.0.0.1:port`.
@@ -129,15 +218,48 @@ impl Replay {
         format!("{scheme}://{}", self.address)
     }
 
+    /// The certificate of the CA that the server's own is from, as PEM.
+    ///
+    /// # Errors
+    /// Usage if none can be made: the system gives no random numbers.
+    pub fn ca(&self) -> Fallible<&str> {
+        let why = |why| Error::usage(format!("no authority can be made for the server: {why}"));
+        self.stage.authority.pem().map_err(why)
+    }
+
+    /// What was said so far, a session for each client, secrets masked.
+    ///
+    /// ```
+    /// use mailexpect::{Session, block_on, server::Replay};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Replay::start("S: 220 hi\nC: QUIT\nS: 221 bye\nclose")?;
+    /// block_on(async {
+    ///     let mut session = Session::connect(&server.url("smtp")).await?;
+    ///     session.expect(220).await?;
+    ///     session.quit().await?;
+    ///     session.finish().await
+    /// })?;
+    /// server.finish()?;
+    /// let said = server.transcript().to_string();
+    /// assert!(said.ends_with("S: 220 hi\nC: QUIT\nS: 221 bye\n*** closed by the server\n"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn transcript(&self) -> &Transcript {
+        &self.stage.transcript
+    }
+
     /// All that clients have sent so far.
     #[must_use]
     pub fn heard(&self) -> Vec<u8> {
-        self.heard.bytes()
+        self.stage.heard.bytes()
     }
 
     /// Waits until these bytes are the last that clients have sent.
     pub fn wait_until_heard(&self, bytes: &[u8]) {
-        self.heard.wait_until(|heard| heard.ends_with(bytes));
+        self.stage.heard.wait_until(|heard| heard.ends_with(bytes));
     }
 
     /// Waits until every client has gone. Nothing is said a second time.
@@ -197,12 +319,12 @@ impl Drop for Replay {
 #[derive(Clone)]
 struct Player {
     steps: Arc<[Step]>,
-    heard: Arc<Heard>,
+    stage: Arc<Stage>,
 }
 
 impl Player {
     fn play(&self, stream: TcpStream) -> Result<(), Departure> {
-        play::play(stream, &self.steps, &self.heard)
+        play::play(stream, &self.steps, &self.stage)
     }
 }
 
@@ -212,75 +334,4 @@ fn joined(thread: JoinHandle<Result<(), Departure>>) -> Result<(), Departure> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::{Read as _, Write as _};
-
-    use super::*;
-
-    /// What a client that sends this and closes is told of it, and what it was sent.
-    fn departure(dialogue: &str, sent: &[u8]) -> (String, Vec<u8>) {
-        let server = Replay::start(dialogue).unwrap();
-        let mut said = Vec::new();
-        let mut client = TcpStream::connect(server.address).unwrap();
-        client.write_all(sent).unwrap();
-        client.shutdown(std::net::Shutdown::Write).unwrap();
-        client.read_to_end(&mut said).unwrap();
-        let departure = server.finish().err().map(|departure| departure.to_string());
-        assert_eq!(server.heard(), sent);
-        (departure.unwrap_or_default(), said)
-    }
-
-    #[test]
-    fn a_client_that_says_something_else_is_told_of() {
-        let (told, _) = departure("S: 220 hi\nC: NOOP\nS: 250 ok", b"QUIT\r\n");
-        assert_eq!(told, "the client had to send `NOOP` and sent `QUIT`");
-    }
-
-    #[test]
-    fn a_client_that_goes_early_or_says_more_is_told_of() {
-        let (told, _) = departure("C: NOOP\nS: 250 ok\nC: QUIT", b"NOOP\r\n");
-        assert_eq!(told, "the client had to send `QUIT` and closed");
-        let (told, _) = departure("C:\nS: 250 ok", b"NOOP\r\nQUIT\r\n");
-        assert_eq!(told, "the client had to close and sent `QUIT`");
-        let (told, _) = departure("C: QUIT\nS: 221 bye\nclose", b"QUIT\r\n");
-        assert_eq!(told, "");
-    }
-
-    #[test]
-    fn bytes_are_said_and_heard_as_a_transcript_shows_them() {
-        let dialogue = "S: one\\\nS: \\xff\\0\ndrip: a\nC: x\\e\\\nS: \\\nclose";
-        assert_eq!(departure(dialogue, b"x\x1b"), (String::new(), b"one\xff\0\r\na\r\n".to_vec()));
-    }
-
-    #[test]
-    #[should_panic(expected = "had to send `QUIT` and sent `NOOP`")]
-    fn a_departure_that_nobody_asks_for_fails_when_the_server_is_dropped() {
-        let server = Replay::start("C: QUIT").unwrap();
-        TcpStream::connect(server.address).unwrap().write_all(b"NOOP\r\n").unwrap();
-    }
-
-    #[test]
-    fn a_server_that_nobody_connects_to_ends() {
-        for server in [Replay::start("S: 220 hi").unwrap(), Replay::repeat("S: 220 hi").unwrap()] {
-            assert!(matches!(server.finish(), Err(Departure::Nobody)));
-        }
-        Replay::start("S: 220 hi").unwrap().leave();
-        let wrong = Replay::start("S: 220 hi\n220 hi").unwrap_err();
-        assert!(wrong.to_string().contains("`220 hi` is no line of a dialogue"), "{wrong}");
-    }
-
-    #[test]
-    fn any_number_of_clients_are_played_to_and_each_is_held_to_the_dialogue() {
-        let server = Replay::repeat("S: 220 hi\nC: QUIT\nS: 221 bye\nclose").unwrap();
-        let say = |line: &[u8]| {
-            let mut client = TcpStream::connect(server.address).unwrap();
-            client.write_all(line).unwrap();
-            drop(client.read_to_end(&mut Vec::new()));
-        };
-        say(b"QUIT\r\n");
-        say(b"NOOP\r\n");
-        say(b"QUIT\r\n");
-        let departure = server.finish().unwrap_err();
-        assert_eq!(departure.to_string(), "the client had to send `QUIT` and sent `NOOP`");
-    }
-}
+mod tests;

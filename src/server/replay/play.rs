@@ -2,11 +2,17 @@
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::departure::Departure;
-use super::step::Step;
+use super::heard::Heard;
+use super::step::{Found, Step};
+use super::wire::Wire;
+use crate::proto::Speech;
+use crate::server::input::Line;
+use crate::server::recorder::Recorder;
+use crate::tls::Authority;
+use crate::transcript::{Close, Transcript};
 use crate::{proto, visible};
 
 /// No line of a dialogue is longer; a client that sends more without an end is not listened to for
@@ -15,62 +21,86 @@ const LONGEST_LINE: u64 = 1 << 20;
 /// How long a client may send nothing when a line of it is wanted: a test that hangs says nothing
 /// of why.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// So much is shown of a line that was not to come.
+const SHOWN: usize = 1000;
 
-/// What clients have sent so far, and a bell for each more.
+/// What all clients of a replay share.
 #[derive(Debug, Default)]
-pub(super) struct Heard {
-    bytes: Mutex<Vec<u8>>,
-    more: Condvar,
+pub(super) struct Stage {
+    pub(super) heard: Heard,
+    pub(super) transcript: Transcript,
+    pub(super) authority: Authority,
 }
 
-impl Heard {
-    pub(super) fn bytes(&self) -> Vec<u8> {
-        self.lock().clone()
-    }
-
-    pub(super) fn wait_until(&self, done: impl Fn(&[u8]) -> bool) {
-        let heard = self.more.wait_while(self.lock(), |heard| !done(heard));
-        drop(heard.unwrap_or_else(PoisonError::into_inner));
-    }
-
-    fn push(&self, bytes: &[u8]) {
-        self.lock().extend_from_slice(bytes);
-        self.more.notify_all();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<u8>> {
-        self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-pub(super) fn play(stream: TcpStream, steps: &[Step], heard: &Heard) -> Result<(), Departure> {
+/// Plays the dialogue to a client.
+pub(super) fn play(stream: TcpStream, steps: &[Step], stage: &Stage) -> Result<(), Departure> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    let mut client = Client { writer: stream.try_clone()?, reader: BufReader::new(stream), heard };
-    for step in steps {
-        match step {
-            Step::Say(bytes) => client.writer.write_all(bytes)?,
-            Step::Drip(bytes) => {
-                bytes.iter().try_for_each(|byte| client.writer.write_all(&[*byte]))?;
-            }
-            Step::Hear(wanted) => client.hear(wanted.as_deref())?,
-            Step::Flood(bytes, text) => client.flood(*bytes, text)?,
-            Step::Eof => client.gone()?,
-            Step::Stall => return client.stall(),
-            Step::Close => return Ok(()),
-            Step::Reset => return Ok(client.reset()?),
-        }
-    }
-    client.gone()
+    let peer = stream.peer_addr()?;
+    let recorder = Recorder::open(stage.transcript.clone(), spoken(steps), peer);
+    let stream = BufReader::new(Wire::Clear(stream));
+    let mut client = Client { stream, stage, recorder };
+    let played = client.play(steps);
+    let close = match (&played, steps.last()) {
+        (Ok(()), Some(Step::Close | Step::Reset)) | (Err(_), _) => Close::ByServer,
+        _ => Close::ByClient,
+    };
+    client.stream.get_mut().farewell();
+    client.recorder.closed(&Line::default(), close);
+    played
+}
+
+/// What is spoken, as the greeting tells: which lines are secret depends on it.
+fn spoken(steps: &[Step]) -> Speech {
+    let greeting = steps.iter().find_map(|step| match step {
+        Step::Say(bytes) | Step::Drip(bytes) => Some(bytes),
+        _ => None,
+    });
+    greeting.and_then(|bytes| Speech::of_greeting(bytes)).unwrap_or(Speech::Stream)
 }
 
 struct Client<'a> {
-    reader: BufReader<TcpStream>,
-    writer: TcpStream,
-    heard: &'a Heard,
+    stream: BufReader<Wire>,
+    stage: &'a Stage,
+    recorder: Recorder,
 }
 
 impl Client<'_> {
+    fn play(&mut self, steps: &[Step]) -> Result<(), Departure> {
+        for step in steps {
+            match step {
+                Step::Say(bytes) => self.say(bytes)?,
+                Step::Drip(bytes) => {
+                    bytes.iter().try_for_each(|byte| self.stream.get_mut().write_all(&[*byte]))?;
+                    self.recorder.replies(bytes);
+                }
+                Step::Hear(wanted) => self.hear(wanted.as_deref())?,
+                Step::Match(Found(pattern)) => {
+                    let got = self.line()?;
+                    if got.is_empty() || pattern.captures_from(proto::chomp(&got), 0).is_none() {
+                        return Err(departed(Some(pattern.source().as_bytes()), &got));
+                    }
+                }
+                Step::Message => self.message()?,
+                Step::Tls => self.secure()?,
+                Step::Flood(bytes, text) => self.flood(*bytes, text)?,
+                Step::Eof => self.gone()?,
+                Step::Stall => return self.stall(),
+                Step::Close => return Ok(()),
+                Step::Reset => return Ok(self.stream.get_ref().reset()?),
+            }
+        }
+        self.gone()
+    }
+
+    fn say(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let wire = self.stream.get_mut();
+        wire.write_all(bytes)?;
+        wire.flush()?;
+        self.recorder.replies(bytes);
+        Ok(())
+    }
+
     /// Takes these bytes, or a line if any will do.
     fn hear(&mut self, wanted: Option<&[u8]>) -> Result<(), Departure> {
         let got = match wanted {
@@ -85,18 +115,62 @@ impl Client<'_> {
         }
     }
 
+    /// Takes lines up to the lone dot, whatever they are.
+    fn message(&mut self) -> Result<(), Departure> {
+        loop {
+            let line = self.unrecorded(LONGEST_LINE)?;
+            match line.as_slice() {
+                b".\r\n" => break,
+                [] => return Err(departed(Some(b"."), &line)),
+                line => self.recorder.content(line),
+            }
+        }
+        self.recorder.message();
+        Ok(())
+    }
+
+    /// Puts TLS on.
+    fn secure(&mut self) -> Result<(), Departure> {
+        if !self.stream.buffer().is_empty() {
+            let more = self.line()?;
+            return Err(departed(Some(b"a TLS handshake"), &more));
+        }
+        let config = self.stage.authority.config().map_err(io::Error::other)?;
+        match self.stream.get_mut().secure(config) {
+            Ok(connection) => self.recorder.secured(connection),
+            Err(error) => {
+                self.recorder.insecure(&error);
+                return Err(Departure::Tls(error));
+            }
+        }
+        Ok(())
+    }
+
     fn line(&mut self) -> io::Result<Vec<u8>> {
+        let line = self.unrecorded(LONGEST_LINE)?;
+        self.record(&line);
+        Ok(line)
+    }
+
+    fn unrecorded(&mut self, longest: u64) -> io::Result<Vec<u8>> {
         let mut line = Vec::new();
-        let read = (&mut self.reader).take(LONGEST_LINE).read_until(b'\n', &mut line);
-        self.heard.push(&line);
+        let read = (&mut self.stream).take(longest).read_until(b'\n', &mut line);
+        self.stage.heard.push(&line);
         read.map(|_| line)
     }
 
     fn octets(&mut self, count: usize) -> io::Result<Vec<u8>> {
         let mut octets = Vec::new();
-        let read = (&mut self.reader).take(count as u64).read_to_end(&mut octets);
-        self.heard.push(&octets);
+        let read = (&mut self.stream).take(count as u64).read_to_end(&mut octets);
+        self.stage.heard.push(&octets);
+        self.record(&octets);
         read.map(|_| octets)
+    }
+
+    fn record(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.recorder.line(&Line { kept: bytes.to_vec(), omitted: 0 });
+        }
     }
 
     /// The client has to go, and to send nothing before. A reset is as good as a close.
@@ -110,17 +184,17 @@ impl Client<'_> {
     }
 
     fn stall(&mut self) -> Result<(), Departure> {
-        self.writer.set_read_timeout(None)?;
+        self.stream.get_ref().socket().set_read_timeout(None)?;
         loop {
-            let bytes = match self.reader.fill_buf() {
+            let bytes = match self.stream.fill_buf() {
                 Ok([]) => return Ok(()),
                 Ok(bytes) => bytes,
                 Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(()),
                 Err(error) => return Err(error.into()),
             };
-            self.heard.push(bytes);
+            self.stage.heard.push(bytes);
             let count = bytes.len();
-            self.reader.consume(count);
+            self.stream.consume(count);
         }
     }
 
@@ -129,20 +203,15 @@ impl Client<'_> {
         let mut left = bytes;
         while left > 0 {
             let some = left.min(piece.len());
-            self.writer.write_all(&piece[..some])?;
+            self.stream.get_mut().write_all(&piece[..some])?;
             left -= some;
         }
         Ok(())
     }
-
-    /// A close with a linger of nothing is a reset.
-    fn reset(&self) -> io::Result<()> {
-        socket2::SockRef::from(&self.writer).set_linger(Some(Duration::ZERO))
-    }
 }
 
 fn departed(wanted: Option<&[u8]>, got: &[u8]) -> Departure {
-    let shown = |bytes: &[u8]| visible::escape(proto::chomp(bytes));
+    let shown = |bytes: &[u8]| visible::excerpt(proto::chomp(bytes), SHOWN);
     let got = (!got.is_empty()).then(|| shown(got));
     Departure::Line { wanted: wanted.map(shown), got }
 }

@@ -2,10 +2,11 @@
 
 use std::io;
 
+use crate::pattern::Regex;
 use crate::transcript;
 
 /// One thing that the server does.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(super) enum Step {
     /// Sends bytes in one write.
     Say(Vec<u8>),
@@ -13,6 +14,12 @@ pub(super) enum Step {
     Drip(Vec<u8>),
     /// Takes what the client sends: these bytes, or any line.
     Hear(Option<Vec<u8>>),
+    /// Takes a line in which this is found.
+    Match(Found),
+    /// Takes a message, up to its dot.
+    Message,
+    /// Puts TLS on.
+    Tls,
     /// Sends so many bytes: this text again and again.
     Flood(usize, Vec<u8>),
     /// Listens until the client has gone.
@@ -21,6 +28,16 @@ pub(super) enum Step {
     Eof,
     Close,
     Reset,
+}
+
+/// What is found in a line.
+#[derive(Debug)]
+pub(super) struct Found(pub(super) Regex);
+
+impl PartialEq for Found {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.source() == other.0.source()
+    }
 }
 
 /// The steps of a dialogue. What the server says in lines that follow each other is one step.
@@ -44,6 +61,14 @@ fn step(line: &str) -> io::Result<Step> {
         ("S:", said) => Some(Step::Say(transcript::octets(said))),
         ("C:" | "C", "") => Some(Step::Hear(None)),
         ("C:", wanted) => Some(Step::Hear(Some(transcript::octets(wanted)))),
+        ("re:", pattern) => {
+            let pattern = Regex::new(pattern);
+            return pattern
+                .map(|pattern| Step::Match(Found(pattern)))
+                .map_err(|error| wrong(&error.to_string()));
+        }
+        ("message", "") => Some(Step::Message),
+        ("tls", "") => Some(Step::Tls),
         ("drip:", said) => Some(Step::Drip(transcript::octets(said))),
         ("flood", rest) => flood(rest),
         ("stall", "") => Some(Step::Stall),
@@ -53,11 +78,14 @@ fn step(line: &str) -> io::Result<Step> {
         _ => None,
     };
     step.ok_or_else(|| {
-        let why = format!(
-            "`{line}` is no line of a dialogue: those are S: text, C: text, C:, drip: text, flood N, flood N text, stall, eof, close, reset"
-        );
-        io::Error::new(io::ErrorKind::InvalidInput, why)
+        wrong(&format!(
+            "`{line}` is no line of a dialogue: those are S: text, C: text, C:, re: regex, message, tls, drip: text, flood N, flood N text, stall, eof, close, reset"
+        ))
     })
+}
+
+fn wrong(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, why)
 }
 
 /// How many bytes, and what of: lines of `x` unless it is said.
