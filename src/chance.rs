@@ -72,7 +72,7 @@ impl Dice {
         if most == 0 { Duration::ZERO } else { Duration::from_nanos(self.next() % (most + 1)) }
     }
 
-    /// SplitMix64 (Steele, Lea and Flood, 2014).
+    /// `SplitMix64` (Steele, Lea and Flood, 2014).
     fn next(&mut self) -> u64 {
         let begun = || {
             self.seed.0.used.store(true, Ordering::Relaxed);

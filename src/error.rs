@@ -44,8 +44,9 @@ struct Parts {
     waited: Option<Waited>,
     session: Option<String>,
     hint: Option<String>,
-    /// The place in a Rust source at which the operation was called, and the last lines of the
-    /// transcript at that time.
+    /// What decided what was left to chance, if anything was.
+    seed: Option<u64>,
+    /// Where in a Rust source the operation was called, and the end of the transcript then.
     source: Option<(&'static Location<'static>, String)>,
 }
 
@@ -76,6 +77,7 @@ impl Error {
             waited: None,
             session: None,
             hint: None,
+            seed: None,
             source: None,
         }))
     }
@@ -192,7 +194,19 @@ impl Error {
         self.0.session.as_deref()
     }
 
-    /// A hint on what to try next, if one is known.
+    /// Says what decided what was left to chance.
+    #[cfg(feature = "script")]
+    pub(crate) fn note_seed(&mut self, seed: Option<u64>) {
+        self.0.seed = seed;
+    }
+
+    /// What decided what faults left to chance, if they left anything to it.
+    #[must_use]
+    pub fn seed(&self) -> Option<u64> {
+        self.0.seed
+    }
+
+    /// The next step to try, where one is known.
     #[must_use]
     pub fn next_step(&self) -> Option<&str> {
         self.0.hint.as_deref()
@@ -292,12 +306,14 @@ impl fmt::Display for Error {
         let parts = &*self.0;
         f.write_str(&parts.message)?;
         let waited = parts.waited.map(|waited| waited.to_string());
+        let seed = parts.seed.map(|seed| seed.to_string());
         let named = [
             ("expected", &parts.expected),
             ("got", &parts.got),
             ("after", &parts.sent),
             ("waited", &waited),
             ("session", &parts.session),
+            ("seed", &seed),
             ("hint", &parts.hint),
         ];
         for (name, part) in named {

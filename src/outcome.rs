@@ -129,13 +129,11 @@ pub struct Failure {
     pub calls: Vec<(String, Place)>,
     /// The step in progress.
     pub step: Option<String>,
-    /// What decided what was left to chance, if anything was.
-    pub seed: Option<u64>,
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { error, place: None, calls: Vec::new(), step: None, seed: None }
+        Self { error, place: None, calls: Vec::new(), step: None }
     }
 }
 
@@ -256,9 +254,9 @@ impl Outcome {
     /// Says what decided what was left to chance.
     pub(crate) fn seeded(&mut self, seed: Option<u64>) {
         self.seed = seed;
-        self.beside.iter_mut().for_each(|failure| failure.seed = seed);
+        self.beside.iter_mut().for_each(|failure| failure.error.note_seed(seed));
         if let Verdict::Failed(failure) | Verdict::Interrupted(failure) = &mut self.verdict {
-            failure.seed = seed;
+            failure.error.note_seed(seed);
         }
         self.cases.iter_mut().for_each(|case| case.seeded(seed));
     }

@@ -79,8 +79,8 @@ use apply::{Rules, Run};
 use known::Known;
 #[cfg(feature = "cli")]
 pub(crate) use learned::without_secrets;
-pub(crate) use presets::sample;
 pub use presets::{Preset, presets};
+pub(crate) use presets::{is_token, sample};
 use rule::{Label, Rule};
 pub use strictness::Strictness;
 

@@ -250,7 +250,6 @@ impl Failed {
                 .map(|called| (called.function, called.place.place()))
                 .collect(),
             step: self.step,
-            seed: None,
         }
     }
 }

@@ -46,7 +46,7 @@ pub(super) fn notes(failure: &Failure) -> Vec<(&'static str, String)> {
     let calls =
         failure.calls.iter().map(|(name, place)| ("called", format!("{name} at {}", at(place))));
     let seed =
-        failure.seed.map(|seed| ("seed", format!("--seed {seed} has the same chance again")));
+        error.seed().map(|seed| ("seed", format!("--seed {seed} has the same chance again")));
     let hint = error.next_step().map(|hint| ("hint", hint.to_owned()));
     let parts = parts.into_iter().filter_map(|(name, part)| Some((name, part?)));
     parts.chain(calls).chain(seed).chain(hint).collect()

@@ -276,7 +276,7 @@ impl<'a> Walk<'a> {
 
     fn report(&mut self, at: Option<(&str, Position)>, error: Error) {
         let place = at.and_then(|(name, position)| self.library.place(name, position));
-        self.problems.push(Problem { error, place, calls: Vec::new(), step: None, seed: None });
+        self.problems.push(Problem { error, place, calls: Vec::new(), step: None });
     }
 }
 

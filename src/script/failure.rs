@@ -69,7 +69,7 @@ pub(super) fn end_of(raised: Raised, script: &str, library: &Library) -> End {
         other => (wrong(&other), place),
     };
     let error = with_advice(error, place.as_ref(), library);
-    End::Failed(Failure { error, place, calls, step: None, seed: None })
+    End::Failed(Failure { error, place, calls, step: None })
 }
 
 /// The error with what the script's own text says of a reply that was not expected, if that is
@@ -123,7 +123,7 @@ pub(super) fn caught(raised: Raised, source: Option<&str>) -> Result<Caught, Rai
 
 /// The end that a script cannot catch, with the place where it was.
 pub(super) fn end_of_all(ended: Ended, place: Option<Place>) -> End {
-    let failed = |error| Failure { error, place, calls: Vec::new(), step: None, seed: None };
+    let failed = |error| Failure { error, place, calls: Vec::new(), step: None };
     match ended {
         Ended::Skipped(reason) => End::Skipped(reason),
         Ended::Stopped(stop, waiting) => {
@@ -164,13 +164,7 @@ pub(super) fn unparsable(wrong: &ParseError, script: &str, library: &Library) ->
         Some(advice) => error.hint(advice),
         None => error,
     };
-    Failure {
-        error,
-        place: library.place(script, wrong.position()),
-        calls: Vec::new(),
-        step: None,
-        seed: None,
-    }
+    Failure { error, place: library.place(script, wrong.position()), calls: Vec::new(), step: None }
 }
 
 /// The failure of a session at the end of its script, at the last place that used it.

@@ -128,7 +128,7 @@ impl Conversation {
             Some(decision) => decision.await.ok(),
             None => None,
         };
-        decided.unwrap_or_else(|| Conduct::default())
+        decided.unwrap_or_default()
     }
 
     /// What is said, since this was decided.

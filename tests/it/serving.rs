@@ -180,14 +180,14 @@ fn a_client_that_quits_after_the_script_has_ended_is_answered() {
 
 #[test]
 fn a_server_that_is_dropped_answers_a_client_that_quits_late_and_waits_for_nobody_else() {
-    let server = Embedded::options().grace(Duration::from_secs(60)).start().unwrap();
+    let server = Embedded::options().grace(Duration::from_mins(1)).start().unwrap();
     let port = server.addr("smtp").unwrap().port();
     let late = Late::connect(port);
     let dropped = std::thread::spawn(move || drop(server));
     late.quit_late(port);
     dropped.join().unwrap();
     // Nobody is connected, or nobody who is listened to.
-    let server = Embedded::options().grace(Duration::from_secs(60)).always("NOOP", "250 ok\nstall");
+    let server = Embedded::options().grace(Duration::from_mins(1)).always("NOOP", "250 ok\nstall");
     let server = server.unwrap().start().unwrap();
     let mut stalled = Late::connect(server.addr("smtp").unwrap().port());
     assert!(stalled.say("NOOP").starts_with("250"));

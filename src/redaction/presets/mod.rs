@@ -12,6 +12,7 @@ mod sasl;
 mod secrets;
 
 use super::scope::{self, Scope};
+use crate::pattern::Regex;
 
 /// A named rule that comes with the crate: a regex, the places where it is looked for, and the
 /// token that replaces what its group `v` matches.
@@ -87,10 +88,24 @@ impl Preset {
     }
 }
 
-/// A sample of a value that this token replaces.
-pub(crate) fn sample(token: &str) -> Option<&'static str> {
-    let preset = presets().find(|preset| preset.token == token)?;
-    preset.samples.first().map(|(_, value)| *value)
+/// What a token of that name may stand for; of several, what would be found again in this line.
+pub(crate) fn sample(token: &str, in_line: impl Fn(&str) -> Vec<u8>) -> Option<&'static str> {
+    let of_token = || presets().filter(|preset| preset.token == token);
+    let is_found = |preset: &Preset, value: &str| {
+        let Ok(regex) = Regex::new(preset.regex) else { return false };
+        let line = in_line(value);
+        let found = regex.captures_from(&line, 0).and_then(|captures| captures.named("v"));
+        found.is_some_and(|span| &line[span] == value.as_bytes())
+    };
+    let mut known =
+        of_token().flat_map(|preset| preset.samples.iter().map(move |(_, value)| (preset, *value)));
+    let found = known.find(|(preset, value)| is_found(preset, value)).map(|(_, value)| value);
+    found.or_else(|| of_token().find_map(|preset| preset.samples.first()).map(|(_, value)| *value))
+}
+
+/// Whether there is a token of that name.
+pub(crate) fn is_token(name: &str) -> bool {
+    presets().any(|preset| preset.token == name)
 }
 
 /// All presets, in the order in which they are tried: first those that are off by default and those

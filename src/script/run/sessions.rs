@@ -57,7 +57,9 @@ impl Run {
     /// end, all servers together.
     pub(in crate::script) async fn end_servers(&self, grace: Duration) {
         let servers = self.servers.take();
-        servers.iter().for_each(|server| server.stop(grace));
+        for server in &servers {
+            server.stop(grace);
+        }
         let until = Instant::now() + grace;
         for server in &servers {
             // Who is still connected then is left.

@@ -1,5 +1,6 @@
 //! Tokens of redaction: anything fits them, and what fitted stands for them from then on.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use crate::proto::chomp;
@@ -40,7 +41,8 @@ impl Tokens {
                 *text = &text[..end(text)];
             }
         }
-        let Some(values) = matched(&parts, got) else { return false };
+        let got = as_cased(wanted, got);
+        let Some(values) = matched(&parts, &got) else { return false };
         for (token, value) in values {
             self.values.insert(token.to_owned(), value.to_vec());
         }
@@ -61,20 +63,52 @@ impl Tokens {
                 filled.extend(tag);
                 filled.push(b' ');
             }
-            for part in parts(rest, |token, _| is_known(token) || said_before.contains(token)) {
+            let parts = parts(rest, |token, _| is_known(token) || said_before.contains(token));
+            let start = filled.len();
+            for (place, part) in parts.iter().enumerate() {
                 match part {
                     Part::Text(text) => filled.extend_from_slice(text),
-                    Part::Token(token) => filled.extend(self.value(token)),
+                    Part::Token(token) => {
+                        let around = (filled[start..].to_vec(), text_of(&parts[place + 1..]));
+                        filled.extend(self.value(token, &around));
+                    }
                 }
             }
         }
         filled
     }
 
-    fn value(&mut self, token: &str) -> Vec<u8> {
-        let value = self.values.get(token).cloned().unwrap_or_else(|| plausible(token));
+    fn value(&mut self, token: &str, around: &(Vec<u8>, Vec<u8>)) -> Vec<u8> {
+        let value = self.values.get(token).cloned().unwrap_or_else(|| plausible(token, around));
         self.values.insert(token.to_owned(), value.clone());
         value
+    }
+}
+
+/// The texts of these parts.
+fn text_of(parts: &[Part<'_>]) -> Vec<u8> {
+    let texts = parts.iter().filter_map(|part| match part {
+        Part::Text(text) => Some(*text),
+        Part::Token(_) => None,
+    });
+    chomp(&texts.collect::<Vec<_>>().concat()).to_vec()
+}
+
+/// A client's line with its verb, and FROM and TO, in the letters of the recording: their case says
+/// nothing (RFC 5321 section 2.4).
+fn as_cased<'a>(wanted: &[u8], got: &'a [u8]) -> Cow<'a, [u8]> {
+    let verb = wanted.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let word =
+        wanted[verb..].iter().take_while(|byte| **byte == b' ' || byte.is_ascii_alphabetic());
+    let word = verb + word.count();
+    let length = if wanted.get(word) == Some(&b':') { word } else { verb };
+    match got.get(..length) {
+        Some(start)
+            if start != &wanted[..length] && start.eq_ignore_ascii_case(&wanted[..length]) =>
+        {
+            [&wanted[..length], &got[length..]].concat().into()
+        }
+        _ => got.into(),
     }
 }
 
@@ -116,7 +150,7 @@ fn is_name(token: &str) -> bool {
 /// Whether a server's words have this token, and not brackets of their own: `[ALERT]` is no token.
 fn is_known(token: &str) -> bool {
     let name = token.split('#').next().unwrap_or(token);
-    token.contains('#') || name == "SECRET" || redaction::sample(name).is_some()
+    token.contains('#') || name == "SECRET" || redaction::is_token(name)
 }
 
 /// What each token stands for, if the line fits: each takes as little as it can.
@@ -146,10 +180,11 @@ fn matched<'a>(parts: &[Part<'a>], line: &'a [u8]) -> Option<Vec<(&'a str, &'a [
 }
 
 /// A value that a server could have said there: another one for each number.
-fn plausible(token: &str) -> Vec<u8> {
+fn plausible(token: &str, (before, after): &(Vec<u8>, Vec<u8>)) -> Vec<u8> {
     let (name, number) = token.split_once('#').unwrap_or((token, "1"));
     let number: usize = number.parse().unwrap_or(1);
-    let sample = redaction::sample(name).unwrap_or("localhost");
+    let in_line = |value: &str| [before, value.as_bytes(), after].concat();
+    let sample = redaction::sample(name, in_line).unwrap_or("localhost");
     let mut value = sample.as_bytes().to_vec();
     let mut left = number.saturating_sub(1);
     for byte in value.iter_mut().rev().filter(|byte| byte.is_ascii_digit()) {
@@ -186,6 +221,25 @@ mod tests {
         assert_eq!(ids[0], ids[2]);
         assert_ne!(ids[0], ids[1]);
         assert!(!said.contains('['), "{said}");
+    }
+
+    #[test]
+    fn a_value_is_one_that_is_redacted_again_where_it_stands() {
+        let said = b"250 2.0.0 [QUEUE_ID#1] Message accepted for delivery\r\n";
+        let said = Tokens::default().filled(said);
+        assert_eq!(said, b"250 2.0.0 2xyz3abcde-1 Message accepted for delivery\r\n");
+        let said = Tokens::default().filled(b"250 2.0.0 Ok: queued as [QUEUE_ID#1]\r\n");
+        assert_ne!(said, b"250 2.0.0 Ok: queued as 2xyz3abcde-1\r\n");
+    }
+
+    #[test]
+    fn the_case_of_verbs_says_nothing() {
+        let mut tokens = Tokens::default();
+        assert!(tokens.fits(b"EHLO [CLIENT]", b"ehlo me.example", false));
+        assert!(tokens.fits(b"MAIL FROM:<a@b>", b"mail from:<a@b>", false));
+        assert!(!tokens.fits(b"MAIL FROM:<a@b>", b"MAIL FROM:<A@b>", false));
+        assert!(tokens.fits(b"a1 SELECT INBOX", b"x select INBOX", true));
+        assert!(!tokens.fits(b"NOOP", b"no", false));
     }
 
     #[test]

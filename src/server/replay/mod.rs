@@ -172,7 +172,7 @@ impl Replay {
     pub fn in_turn<'a>(dialogues: impl IntoIterator<Item = &'a str>) -> io::Result<Self> {
         Self::serve(dialogues, |listener, over, players| {
             let mut clients = Vec::new();
-            for player in &players[..] {
+            for player in players {
                 let (stream, client) = listener.accept()?;
                 if over.get() == Some(&client) {
                     break;
