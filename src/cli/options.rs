@@ -143,6 +143,22 @@ pub(super) fn parse_duration(text: &str) -> std::result::Result<Duration, String
     }
 }
 
+/// A number of bytes: `256M`, `1G`, `512 MiB`; units are powers of 1024.
+pub(super) fn parse_size(text: &str) -> std::result::Result<usize, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let shift = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => Some(0),
+        "k" | "kb" | "kib" => Some(10),
+        "m" | "mb" | "mib" => Some(20),
+        "g" | "gb" | "gib" => Some(30),
+        _ => None,
+    };
+    let number = number.parse::<usize>().ok();
+    let bytes = number.zip(shift).and_then(|(number, shift)| number.checked_mul(1 << shift));
+    bytes.filter(|bytes| *bytes > 0).ok_or_else(|| "a size is given as 256M or 1G".to_owned())
+}
+
 /// The values of parameters; the same name twice is a slip.
 pub(super) fn params(set: Vec<(String, String)>) -> Result<BTreeMap<String, String>> {
     let mut params = BTreeMap::new();

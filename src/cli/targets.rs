@@ -10,7 +10,7 @@ use clap::Args;
 use zeroize::Zeroizing;
 
 use super::goldens;
-use super::options::{Connecting, Goldens, params, parse_duration, parse_set};
+use super::options::{Connecting, Goldens, params, parse_duration, parse_set, parse_size};
 use super::screen::Screen;
 use super::value;
 use crate::error::{Error, Result};
@@ -48,6 +48,9 @@ pub(super) struct Reach {
     /// report of a run shows it: `--seed 42`.
     #[arg(long, value_name = "SEED")]
     seed: Option<u64>,
+    /// Set how much memory each script may hold: `--memory 1G`; 256 MiB by default.
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    memory: Option<usize>,
     #[command(flatten)]
     connecting: Connecting,
     #[command(flatten)]
@@ -202,6 +205,7 @@ fn settings(
         options,
         seed: reach.seed,
         deadline: reach.deadline.or(deadline).unwrap_or(defaults.deadline),
+        memory: reach.memory.unwrap_or(defaults.memory),
         allow_run: reach.allow_processes,
         allow_read: reach.allow_read.clone(),
         files: BTreeMap::new(),

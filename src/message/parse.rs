@@ -9,9 +9,11 @@ use mail_parser::{Addr, HeaderName, MessageParser, MessagePart, MimeHeaders as _
 use super::Attachment;
 use crate::error::{Error, Kind, Result};
 
-/// The maximum number of parts in a message. Parts can be nested, and the parser may have to search
-/// for the end of each.
-const MOST_PARTS: usize = 250;
+/// How many parts a message may say that it has.
+const MOST_PARTS: usize = 100_000;
+/// How many parts of it may hold parts or messages in their turn: each could have to be searched to
+/// its end, and they can nest.
+const MOST_NESTED: usize = 250;
 
 /// A message that was read from its bytes.
 ///
@@ -46,16 +48,7 @@ pub struct Parsed {
 /// # Errors
 /// Malformed if the message has more parts than any message meant for reading.
 pub fn parse(bytes: &[u8]) -> Result<Parsed> {
-    let begins_part = |line: &&[u8]| {
-        line.get(..12).is_some_and(|start| start.eq_ignore_ascii_case(b"content-type"))
-    };
-    let parts = bytes.split(|byte| *byte == b'\n').filter(begins_part).count();
-    if parts > MOST_PARTS {
-        let error = Error::new(Kind::Malformed, "the message has too many parts to be read");
-        return Err(error
-            .with_expected(format!("at most {MOST_PARTS}"))
-            .with_got(parts.to_string()));
-    }
+    check_parts(bytes)?;
     // The parser would also decode messages within messages, and nest in them without a limit.
     // Therefore the parts are decoded here.
     let parser = MessageParser::new()
@@ -83,6 +76,38 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed> {
             .map(|part| text(bytes, part)),
         attachments: message.attachments().map(|part| attachment(bytes, part)).collect(),
     })
+}
+
+/// Makes sure that reading the message takes no longer than its length says.
+fn check_parts(bytes: &[u8]) -> Result<()> {
+    let is_like = |start: &[u8], word: &[u8]| {
+        start.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
+    };
+    let lines = bytes.split(|byte| *byte == b'\n');
+    let parts = lines.filter(|line| is_like(line, b"content-type")).count();
+    let too_many = |most: usize, got: usize| {
+        let error = Error::new(Kind::Malformed, "the message has too many parts to be read");
+        Err(error.with_expected(format!("at most {most}")).with_got(got.to_string()))
+    };
+    if parts > MOST_PARTS {
+        return too_many(MOST_PARTS, parts);
+    }
+    if parts <= MOST_NESTED {
+        return Ok(());
+    }
+    // Wherever these stand: a type may be on the line behind its header's name.
+    let slashes = memchr::memchr_iter(b'/', bytes);
+    let nested = slashes.filter(|slash| {
+        let is_behind = |word: &[u8]| {
+            slash.checked_sub(word.len()).is_some_and(|start| is_like(&bytes[start..], word))
+        };
+        is_behind(b"multipart") || is_behind(b"message")
+    });
+    let nested = nested.count();
+    if nested > MOST_NESTED {
+        return too_many(MOST_NESTED, nested);
+    }
+    Ok(())
 }
 
 impl Parsed {
@@ -211,7 +236,7 @@ mod tests {
 
     #[test]
     fn whatever_comes_is_read_without_a_panic() {
-        let nested = |part: &str| part.repeat(MOST_PARTS).into_bytes();
+        let nested = |part: &str| part.repeat(MOST_NESTED).into_bytes();
         let inner = base64::Engine::encode(
             &base64::prelude::BASE64_STANDARD,
             "Content-Type: message/rfc822\r\n\r\n".repeat(50_000),
@@ -237,6 +262,20 @@ mod tests {
         let error =
             parse("content-type: message/rfc822\n\n".repeat(20_000).as_bytes()).unwrap_err();
         assert!(error.is_malformed() && error.got() == Some("20000"), "{error}");
+    }
+
+    #[test]
+    fn a_message_of_ten_thousand_parts_or_a_long_header_is_read() {
+        let parts =
+            "--b\r\nContent-Type: text/csv\r\nContent-Disposition: attachment\r\n\r\na,b\r\n";
+        let header = format!("X-Long: {}\r\n", "x".repeat(1 << 20));
+        let message = format!(
+            "{header}Content-Type: multipart/mixed; boundary=b\r\n\r\n{}--b--\r\n",
+            parts.repeat(10_000)
+        );
+        let message = parse(message.as_bytes()).unwrap();
+        assert_eq!(message.attachments.len(), 10_000);
+        assert_eq!(message.header("x-long").unwrap().len(), 1 << 20);
     }
 
     proptest::proptest! {

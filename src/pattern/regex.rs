@@ -19,8 +19,9 @@ use super::table::{Table, start};
 use crate::error::{Error, Result};
 use crate::visible;
 
-/// The largest size in memory of a compiled regex; a larger one is an error.
-const COMPILED_LIMIT: usize = 8 << 20;
+/// The largest size in memory of a compiled regex; a larger one is an error. At worst, each byte that
+/// is searched is compared with all of it.
+const COMPILED_LIMIT: usize = 1 << 20;
 /// The least number of bytes in one read that is worth building a table for. Lower in tests, to
 /// cover the table.
 const LONG_RUN: usize = if cfg!(test) { 4 } else { 16 << 10 };
@@ -61,6 +62,12 @@ impl Regex {
     #[must_use]
     pub fn source(&self) -> &str {
         &self.0.source
+    }
+
+    /// How many bytes it takes compiled.
+    #[cfg(feature = "script")]
+    pub(super) fn size(&self) -> usize {
+        self.0.meta.memory_usage()
     }
 
     pub(super) fn captures(&self, haystack: &[u8]) -> Option<Captures> {

@@ -3,12 +3,15 @@
 //! The engine looks for each operation. A function that does much in one operation looks for each
 //! piece of its work.
 
-use rhai::NativeCallContext;
+use rhai::{EvalAltResult, EvalContext, NativeCallContext, Position};
 
 use super::coroutine::{self, Halt, Stop};
 use super::ended::Ended;
 use super::raise::Raised;
 use super::run::{self, Run};
+
+/// How long a text or a blob may be: what is done with one is done in one go.
+pub(super) const LONGEST: usize = 64 << 20;
 
 /// Why the script must end, if it must. Looks every few times it is called, and lets others have
 /// their turn when this script's is over.
@@ -47,6 +50,40 @@ pub(super) fn room(context: &NativeCallContext<'_>, bytes: usize) -> Result<(), 
         return Ok(());
     }
     Err(run::end(context, Ended::Stopped(Stop::Memory, None)))
+}
+
+/// To be called before a text or a blob of so many bytes is made.
+///
+/// # Errors
+/// It would be too long, or the script would hold more than it may.
+pub(super) fn fits(context: &NativeCallContext<'_>, bytes: usize) -> Result<(), Raised> {
+    if bytes > LONGEST {
+        return Err(too_long());
+    }
+    room(context, bytes)
+}
+
+fn too_long() -> Raised {
+    EvalAltResult::ErrorDataTooLarge("Length of text or blob".to_owned(), Position::NONE).into()
+}
+
+/// Called for each variable that is read: operators make texts of any length of it, and nothing
+/// asks how long they are.
+///
+/// # Errors
+/// It is too long a text or blob.
+pub(super) fn is_short(
+    name: &str,
+    context: &EvalContext<'_, '_, '_, '_, '_, '_>,
+) -> Result<(), Raised> {
+    // No script of this thread holds so much: the usual case, and cheap.
+    if coroutine::held() < LONGEST.cast_signed() {
+        return Ok(());
+    }
+    let Some(value) = context.scope().get(name) else { return Ok(()) };
+    let text = value.as_immutable_string_ref().map(|text| text.len());
+    let length = text.or_else(|_| value.as_blob_ref().map(|blob| blob.len()));
+    if length.is_ok_and(|length| length > LONGEST) { Err(too_long()) } else { Ok(()) }
 }
 
 /// The beginning of a text, with how much of it was left out.

@@ -94,6 +94,15 @@ impl Case {
         self
     }
 
+    /// Sets how many bytes the script may hold, with its sessions and its transcript; 256 MiB unless
+    /// set. It is exact in programs that install
+    /// [`CountingAllocator`](super::CountingAllocator).
+    #[must_use]
+    pub fn memory(mut self, bytes: usize) -> Self {
+        self.settings.memory = bytes;
+        self
+    }
+
     /// Sets how TLS is put on, unless the script says otherwise.
     #[must_use]
     pub fn tls(mut self, tls: tls::Options) -> Self {

@@ -57,7 +57,7 @@ use corosensei::stack::DefaultStack;
 use corosensei::{CoroutineResult, Yielder};
 
 pub use allocator::CountingAllocator;
-pub(crate) use allocator::wipe_what_is_freed;
+pub(crate) use allocator::{held, hold, wipe_what_is_freed};
 pub(crate) use frame::Stop;
 use frame::{Awaited, Frame};
 pub(crate) use stacks::CALLS_SIZE;
@@ -327,7 +327,7 @@ pub(crate) fn take_turns() -> Result<(), Stop> {
     mark_between_turns(true);
     let turned = wait(tokio::task::yield_now());
     mark_between_turns(false);
-    turned
+    turned.inspect_err(|_| look_at_once())
 }
 
 /// Says whether the running script is suspended for no reason but other scripts' turns, if it is
@@ -347,12 +347,17 @@ pub(crate) enum Halt {
     StackShort,
 }
 
-/// Whether it is time for [`halt`]: it is not asked for each operation of a script, but when a
-/// script has taken much since.
+/// Whether it is time for [`halt`]: every few operations, or when much was taken since.
 pub(crate) fn is_look_due() -> bool {
     let asked = ASKED.get().wrapping_add(1);
     ASKED.set(asked);
     asked.is_multiple_of(STEP) || allocator::held().wrapping_sub(GULPED.get()) > 0
+}
+
+/// Makes a look due with the next operation: a script that must end is told each time it asks, since
+/// some of Rhai's functions swallow what their callbacks are told.
+fn look_at_once() {
+    ASKED.set(STEP - 1);
 }
 
 /// Why the running script must not go on, if it must not: it is to stop, it holds too much, or it
@@ -366,11 +371,13 @@ pub(crate) fn halt(most: usize) -> Option<Halt> {
         frame.looks.set(frame.looks.get().saturating_add(1));
         // First, because a script that is to stop may still go on for a few operations.
         let short = (frame.base.saturating_sub(address) > most).then_some(Halt::StackShort);
-        short.or_else(|| frame.stopped().map(Halt::Stopped))
+        let halt = short.or_else(|| frame.stopped().map(Halt::Stopped))?;
+        look_at_once();
+        Some(halt)
     })
 }
 
-/// Whether the running script may take so many bytes more; true if nobody counts.
+/// Whether it may take so many bytes more; true if nobody counts.
 pub(crate) fn has_room(bytes: usize) -> bool {
     CURRENT.with_borrow(|frame| {
         let may_hold = |frame: &Rc<Frame>| {

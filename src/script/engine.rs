@@ -11,18 +11,16 @@ use rhai::{Dynamic, Engine, Shared, def_package};
 
 use super::library::{Library, Resolver};
 use super::run::Run;
-use super::{bindings, bounds, catching, native, numbers};
+use super::{bindings, bounds, catching, coroutine, lengths, native, numbers};
 use crate::transcript::What;
 
 /// Levels of script functions calling each other.
 const CALL_LEVELS: usize = 64;
 /// How deep expressions nest, and in functions half as deep.
 const EXPRESSION_DEPTH: usize = 64;
-/// Bytes of all strings of one value together, and elements or bytes of all its arrays and blobs.
-const VALUE_SIZE: usize = 16 << 20;
-/// Entries of all object maps of one value together: a mailbox of 200 000 messages is one value,
-/// with five entries and more for each message. What a script holds bounds it first.
-const MAP_SIZE: usize = 16 << 20;
+/// Elements of all lists of one value, and entries of its object maps, if nobody counts what scripts
+/// hold.
+const MOST_ELEMENTS: usize = 16 << 20;
 /// Modules imported by one script, and by those modules.
 const MODULES: usize = 256;
 def_package! {
@@ -33,6 +31,7 @@ def_package! {
     {
         all.combine_manifest(&numbers::words::RHAI_MANIFEST);
         all.combine_manifest(&native::words::RHAI_MANIFEST);
+        all.combine_manifest(&lengths::words::RHAI_MANIFEST);
     }
 }
 
@@ -48,9 +47,6 @@ pub(super) fn engine(library: Arc<Library>) -> Engine {
         .set_max_strings_interned(0)
         .set_max_call_levels(CALL_LEVELS)
         .set_max_expr_depths(EXPRESSION_DEPTH, EXPRESSION_DEPTH / 2)
-        .set_max_string_size(VALUE_SIZE)
-        .set_max_array_size(VALUE_SIZE)
-        .set_max_map_size(MAP_SIZE)
         .set_max_modules(MODULES)
         .set_strict_variables(true)
         .set_fail_on_invalid_map_property(true)
@@ -64,7 +60,23 @@ pub(super) fn engine(library: Arc<Library>) -> Engine {
         })
         .on_progress(progress);
     catching::translate(&mut engine);
+    bound_values(&mut engine);
     engine
+}
+
+/// Bounds how large values become. Rhai goes through a whole value after each operation on it to see
+/// how large it is, which makes a loop over what a large mailbox holds quadratic. If what a script
+/// holds is counted, that is its bound, and Rhai need not look.
+fn bound_values(engine: &mut Engine) {
+    if coroutine::is_counted() {
+        #[allow(deprecated, reason = "it is not, but may change")]
+        engine.on_var(|name, _, context| bounds::is_short(name, &context).map(|()| None));
+    } else {
+        engine
+            .set_max_string_size(bounds::LONGEST)
+            .set_max_array_size(MOST_ELEMENTS)
+            .set_max_map_size(MOST_ELEMENTS);
+    }
 }
 
 /// What of a text goes to the report: nobody reads more of it there.

@@ -9,7 +9,7 @@ use super::ended::Ended;
 use super::library::Library;
 use super::near;
 use super::raise::{Caught, Raised, Spot};
-use super::rhai_error::{out_of_bounds, uncapitalised, wrong};
+use super::rhai_error::{self, holds_too_much, out_of_bounds, uncapitalised, wrong};
 use super::run::Run;
 use super::vocabulary;
 use crate::error::{Error, Kind};
@@ -137,7 +137,7 @@ pub(super) fn end_of_all(ended: Ended, place: Option<Place>) -> End {
                 Stop::Abandoned => {
                     End::Failed(failed(error.say("another branch of the script failed")))
                 }
-                Stop::Memory => End::Failed(failed(out_of_bounds("it holds too much memory"))),
+                Stop::Memory => End::Failed(failed(holds_too_much())),
             }
         }
         Ended::StackShort => End::Failed(failed(out_of_bounds("it calls too deep"))),

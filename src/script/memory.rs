@@ -16,14 +16,15 @@ thread_local! {
     static STATM: OnceCell<Option<File>> = const { OnceCell::new() };
 }
 
-/// What one script may hold.
+/// What one script may hold unless its caller says otherwise.
 pub(super) const ALLOWANCE: usize = 256 << 20;
 
-/// How much the process may come to hold while so many scripts run at once, beyond what it holds
-/// without them. Many scripts may not hold more than half of the machine's memory together.
-pub(super) fn allowance(at_once: usize) -> usize {
-    let together = ALLOWANCE.saturating_mul(at_once);
-    if at_once <= 1 { together } else { together.min(half_the_machine().max(ALLOWANCE)) }
+/// How much the process may come to hold while so many scripts run at once that may hold `one` each,
+/// beyond what it holds without them. Many scripts may not hold more than half of the machine's
+/// memory together.
+pub(super) fn allowance(one: usize, at_once: usize) -> usize {
+    let together = one.saturating_mul(at_once);
+    if at_once <= 1 { together } else { together.min(half_the_machine().max(one)) }
 }
 
 #[cfg(target_os = "linux")]
@@ -55,10 +56,10 @@ mod tests {
 
     #[test]
     fn scripts_at_once_share_no_more_than_half_of_the_machine() {
-        assert_eq!(allowance(1), 256 << 20);
-        assert!((256 << 20..=512 << 20).contains(&allowance(2)));
-        assert_eq!(allowance(1 << 30), allowance(1 << 40));
-        assert!(allowance(1 << 30) <= half_the_machine().max(256 << 20));
+        assert_eq!(allowance(ALLOWANCE, 1), 256 << 20);
+        assert!((256 << 20..=512 << 20).contains(&allowance(ALLOWANCE, 2)));
+        assert_eq!(allowance(ALLOWANCE, 1 << 30), allowance(ALLOWANCE, 1 << 40));
+        assert!(allowance(ALLOWANCE, 1 << 30) <= half_the_machine().max(256 << 20));
     }
 
     #[test]

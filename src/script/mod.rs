@@ -1,5 +1,6 @@
 //! Scripts: Rhai with the words of mail dialogues, and what runs them.
 
+mod aside;
 mod bindings;
 mod bounds;
 mod branch;
@@ -18,6 +19,7 @@ mod fixtures;
 mod following;
 mod handle;
 mod heading;
+mod lengths;
 mod library;
 mod listening;
 mod literals;

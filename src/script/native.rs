@@ -173,10 +173,6 @@ fn show_entries(ctx: &NativeCallContext<'_>, map: &Map, depth: usize, text: &mut
     goes_on
 }
 
-fn too_large(what: &str) -> EvalAltResult {
-    EvalAltResult::ErrorDataTooLarge(what.to_owned(), rhai::Position::NONE)
-}
-
 #[export_module(manifest)]
 #[allow(
     missing_docs,
@@ -268,9 +264,6 @@ pub(super) mod words {
         item: Dynamic,
     ) -> Result<(), Raised> {
         let len = usize::try_from(len).unwrap_or(0);
-        if len > ctx.engine().max_array_size() {
-            return Err(too_large("Size of array/BLOB").into());
-        }
         room(&ctx, len.saturating_sub(array.len()).saturating_mul(ELEMENT))?;
         while array.len() < len {
             look(&ctx)?;

@@ -12,6 +12,12 @@ pub(super) fn out_of_bounds(why: &str) -> Error {
         .hint("scripts have limits so that none can take the machine down; see the reference")
 }
 
+/// The script takes more memory than its caller lets it have.
+pub(super) fn holds_too_much() -> Error {
+    Error::usage("the script is out of bounds: it holds too much memory")
+        .hint("a script may hold 256 MiB unless --memory says otherwise, as in --memory 1G")
+}
+
 /// A script's own mistake, in words that say what to do about it.
 pub(super) fn wrong(error: &EvalAltResult) -> Error {
     match error {

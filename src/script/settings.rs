@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::memory;
 use crate::error::Error;
 use crate::redaction::Redaction;
 use crate::secrets::is_secret_name;
@@ -26,6 +27,8 @@ pub struct Settings {
     pub seed: Option<u64>,
     /// The deadline of a whole script.
     pub deadline: Duration,
+    /// How many bytes a script may hold, with its sessions and its transcript.
+    pub memory: usize,
     /// Whether scripts may start processes (`pipe`).
     pub allow_run: bool,
     /// Folders whose files scripts may read, besides their own and the current one.
@@ -58,13 +61,14 @@ pub enum Servers {
 }
 
 impl Default for Settings {
-    /// No parameters, 10 s for each operation, 5 minutes for a script, no processes.
+    /// No parameters, 10 s for each operation, 5 minutes and 256 MiB for a script, no processes.
     fn default() -> Self {
         Self {
             params: BTreeMap::new(),
             options: Options::new().unjudged(),
             seed: None,
             deadline: Duration::from_mins(5),
+            memory: memory::ALLOWANCE,
             allow_run: false,
             allow_read: Vec::new(),
             files: BTreeMap::new(),

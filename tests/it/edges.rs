@@ -113,6 +113,61 @@ fn no_child_of_a_pipe_stays_behind() {
 }
 
 #[test]
+fn a_script_holds_what_it_is_given_and_the_others_go_on() {
+    let grow = |megabytes: usize| {
+        format!(
+            "// Grows.\nlet all = #{{}};\nfor n in 0..{megabytes} {{ all[`${{n}}`] = blob(1000000, n); }}\n\
+             connect().expect(220);\n"
+        )
+    };
+    let files = [("a.rhai", &*grow(100)), ("b.rhai", &*grow(10)), ("c.rhai", &*grow(400))];
+    let folder = folder(&files);
+    let kinds = |memory: &[&str]| {
+        let args = [&["run", "a.rhai", "b.rhai", "c.rhai", "-j", "3"], memory].concat();
+        let ran = run(folder.path(), &args);
+        let told = ran.out.matches("error: the script is out of bounds: it holds too much memory");
+        let told = told.count();
+        let passed = format!("{} passed", 3 - told);
+        assert!(ran.out.contains(&passed), "{ran:?}");
+        assert!(told == 0 || ran.out.contains("--memory"), "{ran:?}");
+        (ran.code, told)
+    };
+    assert_eq!(kinds(&[]), (Some(2), 1));
+    assert_eq!(kinds(&["--memory", "32M"]), (Some(2), 2));
+    assert_eq!(kinds(&["--memory", "1 GiB"]), (Some(0), 0));
+    let ran = run(folder.path(), &["run", "b.rhai", "--memory", "much"]);
+    assert!(ran.code == Some(2) && ran.err.contains("a size is given as 256M or 1G"), "{ran:?}");
+}
+
+#[test]
+fn a_name_server_that_never_answers_holds_nobody_longer_than_the_deadline() {
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let nameserver = silent.local_addr().unwrap().to_string();
+    let files = [
+        ("a.rhai", "// An exchanger.\nconnect(\"mx://a.example\").expect(220);\n"),
+        ("b.rhai", "// An address.\nconnect(\"smtp://b.example\").expect(220);\n"),
+        ("c.rhai", "// A port.\nexpect_port(\"c.example:25\", \"open\");\n"),
+    ];
+    let folder = folder(&files);
+    let asked = |bound: &str| {
+        let scripts = ["run", "a.rhai", "b.rhai", "c.rhai", "-j", "3"];
+        let args = [&scripts[..], &["--nameserver", &nameserver, bound, "300ms"]].concat();
+        let began = Instant::now();
+        let ran = run(folder.path(), &args);
+        // Each look-up would go on for 10 s.
+        assert!(began.elapsed() < Duration::from_secs(8), "{:?}: {ran:?}", began.elapsed());
+        ran
+    };
+    let ran = asked("--timeout");
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    let ran = asked("--deadline");
+    assert!(
+        ran.out.matches("error: the deadline of the whole script ran out").count() == 3,
+        "{ran:?}"
+    );
+}
+
+#[test]
 fn an_interrupted_run_says_how_many_did_not_run() {
     let waiting = "// Waits.\nlet s = connect(param(\"url\"));\ns.expect_bytes(\"never\");\n";
     let quick = "// Quick.\nconnect(param(\"url\"));\n";

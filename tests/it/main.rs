@@ -40,6 +40,7 @@ mod imap;
 mod import;
 mod isolation;
 mod language;
+mod large;
 mod layers;
 mod listening;
 mod lmtp;

@@ -274,6 +274,10 @@ fn a_busy_script_ends_soon_after_its_deadline() {
         "let a = []; a.pad(1000000, 1); loop { a.index_of(2); }",
         "let s = \"x \"; for i in 0..20 { s += s; } loop { s.split(\" \"); }",
         "let a = []; a.pad(100000, 1); loop { a.to_string(); }",
+        // Regexes in regexes: long to compile, and slow to search with.
+        "let n = 0; loop { n += 1; re(`((((x{1,6}){1,6}){1,6}y){1,6}${n})`); }",
+        "let s = \"x\"; for i in 0..20 { s += s; } let r = re(`(x+x+)+(x+x+)+y`); loop { find(s, r); }",
+        "let s = \"x\"; for i in 0..23 { s += s; } loop { find(s, re(`(?:x?){200}y`)); }",
     ] {
         let outcome = outcome(script, |case| case.deadline(Duration::from_millis(500)));
         let failure = outcome.failure().unwrap();

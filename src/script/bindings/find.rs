@@ -13,6 +13,8 @@ use crate::imap::{Answer, Response};
 use crate::pattern::Pattern;
 use crate::proto::chomp;
 use crate::reply::Reply;
+use crate::script::aside::aside;
+use crate::script::bounds::room;
 use crate::script::raise::{self, Raised, raise};
 
 pub(super) const INTRO: &str = "What a script has already, text or a reply, is looked into as an expectation looks into a stream.";
@@ -75,7 +77,9 @@ pub mod words {
         text: Dynamic,
         pattern: Pattern,
     ) -> Result<Dynamic, Raised> {
-        let found = octets(&text).and_then(|octets| pattern.find(octets));
+        let octets = octets(&text).map_err(|error| raise(&ctx, error))?;
+        room(&ctx, octets.len())?;
+        let found = aside(&ctx, pattern.effort(octets.len()), move || pattern.find(octets))?;
         let found = found.map_err(|error| raise(&ctx, error))?;
         Ok(found.map_or(Dynamic::UNIT, Dynamic::from))
     }

@@ -11,11 +11,16 @@ use super::argument;
 use crate::error::{Error, Result};
 use crate::message::{self, Attachment, Draft, Parsed, delivered, parse, resembles};
 use crate::reply::Reply;
+use crate::script::aside::aside;
+use crate::script::bounds::room;
 use crate::script::raise::{Raised, raise};
 use crate::script::run::Run;
 
 pub(super) const INTRO: &str = "Messages (RFC 5322, MIME). What is not said of a message is chosen so that the same call gives the same \
 message in every run.";
+
+/// What a header takes that is only a name and a colon, in the parser and in what it makes.
+const HEADER: usize = 256;
 
 const PARTS: [&str; 11] = [
     "from",
@@ -100,6 +105,16 @@ fn attachments(name: &str, value: Dynamic) -> Result<Vec<Attachment>> {
         .collect()
 }
 
+/// How many bytes go into a message.
+fn size(draft: &Draft) -> usize {
+    let texts = [&draft.text, &draft.html, &draft.date, &draft.message_id].into_iter().flatten();
+    let lists = draft.to.iter().chain(&draft.cc);
+    let headers = draft.headers.iter().flat_map(|(name, value)| [name, value]);
+    let all = texts.chain(lists).chain(headers).chain([&draft.from, &draft.subject]);
+    let attached = draft.attachments.iter().map(|attachment| attachment.content.len());
+    all.map(String::len).chain(attached).sum()
+}
+
 fn attachment(parts: Map) -> Result<Attachment> {
     let mut attachment = Attachment {
         name: String::new(),
@@ -120,7 +135,7 @@ fn attachment(parts: Map) -> Result<Attachment> {
 /// A message that came, as it is held against what was sent. Text whose line ends are all LF is one
 /// that a script has written, or the text of a reply: its line ends become CRLF as those of what is
 /// sent do. A bare LF among CRLFs is the server's.
-fn fetched(value: Dynamic) -> Result<Vec<u8>> {
+fn came(value: Dynamic) -> Result<Vec<u8>> {
     let is_text = value.as_immutable_string_ref().is_ok_and(|text| !text.contains('\r'));
     if is_text { outgoing(value) } else { content(value) }
 }
@@ -145,21 +160,13 @@ fn outgoing(value: Dynamic) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn check_delivered(came: Dynamic, sent: Dynamic) -> Result<String> {
-    let (came, sent) = (fetched(came)?, outgoing(sent)?);
-    let added = String::from_utf8_lossy(delivered(&came, &sent)?).into_owned();
+/// What a check gave; one that held is counted.
+fn checked<T>(ctx: &NativeCallContext<'_>, given: Result<T>) -> Result<T, Raised> {
+    let given = given.map_err(|error| raise(ctx, error))?;
     if let Ok(run) = Run::current() {
         run.count_check();
     }
-    Ok(added)
-}
-
-fn check_template(came: Dynamic, template: Dynamic) -> Result<()> {
-    resembles(&content(came)?, &argument::bytes(template, "a template")?)?;
-    if let Ok(run) = Run::current() {
-        run.count_check();
-    }
-    Ok(())
+    Ok(given)
 }
 
 fn optional(text: Option<&str>) -> Dynamic {
@@ -206,9 +213,10 @@ pub mod words {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn message(ctx: NativeCallContext, parts: Map) -> Result<String, Raised> {
-        let composed =
-            draft(parts).map(|draft| String::from_utf8_lossy(&draft.compose()).into_owned());
-        composed.map_err(|error| raise(&ctx, error))
+        let draft = draft(parts).map_err(|error| raise(&ctx, error))?;
+        let size = size(&draft);
+        room(&ctx, size.saturating_mul(2))?;
+        aside(&ctx, size, move || String::from_utf8_lossy(&draft.compose()).into_owned())
     }
 
     /// Reads a message: a reply, text or a blob. What comes back has `from`, `to`, `cc` (lists),
@@ -225,7 +233,11 @@ pub mod words {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn parse_message(ctx: NativeCallContext, message: Dynamic) -> Result<Parsed, Raised> {
-        content(message).and_then(|bytes| parse(&bytes)).map_err(|error| raise(&ctx, error))
+        let bytes = content(message).map_err(|error| raise(&ctx, error))?;
+        // What each header takes, whatever its length is.
+        let headers = bytes.iter().filter(|byte| **byte == b':').count();
+        room(&ctx, bytes.len() + headers * HEADER)?;
+        aside(&ctx, bytes.len(), move || parse(&bytes))?.map_err(|error| raise(&ctx, error))
     }
 
     /// Fails the script unless the message that was fetched is the one that was sent, byte for
@@ -245,7 +257,12 @@ pub mod words {
         fetched: Dynamic,
         sent: Dynamic,
     ) -> Result<String, Raised> {
-        check_delivered(fetched, sent).map_err(|error| raise(&ctx, error))
+        let both = came(fetched).and_then(|came| Ok((came, outgoing(sent)?)));
+        let (came, sent) = both.map_err(|error| raise(&ctx, error))?;
+        let added = aside(&ctx, came.len() + sent.len(), move || {
+            delivered(&came, &sent).map(|added| String::from_utf8_lossy(added).into_owned())
+        })?;
+        checked(&ctx, added)
     }
 
     /// Fails the script unless a message, a reply, text or a blob, is like a template. Each header of
@@ -263,7 +280,11 @@ pub mod words {
         fetched: Dynamic,
         template: Dynamic,
     ) -> Result<(), Raised> {
-        check_template(fetched, template).map_err(|error| raise(&ctx, error))
+        let both =
+            content(fetched).and_then(|came| Ok((came, argument::bytes(template, "a template")?)));
+        let (came, template) = both.map_err(|error| raise(&ctx, error))?;
+        let alike = aside(&ctx, came.len() + template.len(), move || resembles(&came, &template))?;
+        checked(&ctx, alike)
     }
 
     #[rhai_fn(get = "from", pure)]

@@ -13,12 +13,17 @@ use super::argument;
 use super::verb::{Manual, registration, words_of};
 use crate::error::{Error, Result};
 use crate::pattern::{Code, Pattern};
+use crate::script::aside::aside;
+use crate::script::bounds::beginning;
 use crate::script::raise::{Raised, raise};
 use crate::script::run::Run;
 
 pub(super) const INTRO: &str = "Text is a literal pattern and is sent as UTF-8. In text between double quotes the escapes of Rhai hold \
 (`\\r`, `\\n`, `\\x41` as a character); between backticks a backslash is a backslash and `${...}` puts in a value. A blob holds bytes \
 that are not text.";
+
+/// How much of a text an error shows.
+const SHOWN: usize = 200;
 
 fn unhex(text: &str) -> Option<Blob> {
     let digits: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
@@ -206,7 +211,8 @@ pub mod words {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn bytes(ctx: NativeCallContext, text: &str) -> Result<Blob, Raised> {
-        latin1(text).map_err(|error| raise(&ctx, error))
+        let text = text.to_owned();
+        aside(&ctx, text.len(), move || latin1(&text))?.map_err(|error| raise(&ctx, error))
     }
 
     /// Bytes from hexadecimal digits; blanks between them are ignored.
@@ -217,10 +223,12 @@ pub mod words {
     #[rhai_fn(return_raw)]
     pub fn hex(ctx: NativeCallContext, digits: &str) -> Result<Blob, Raised> {
         let wrong = || {
-            Error::usage(format!("`{digits}` is not hexadecimal"))
+            Error::usage(format!("`{}` is not hexadecimal", beginning(digits, SHOWN)))
                 .hint("two digits a byte: hex(\"0d 0a\")")
         };
-        unhex(digits).ok_or_else(|| raise(&ctx, wrong()))
+        let text = digits.to_owned();
+        let bytes = aside(&ctx, text.len(), move || unhex(&text))?;
+        bytes.ok_or_else(|| raise(&ctx, wrong()))
     }
 
     /// Text or bytes as base64 (RFC 4648), without line breaks.
@@ -231,7 +239,7 @@ pub mod words {
     #[rhai_fn(return_raw)]
     pub fn base64(ctx: NativeCallContext, data: Dynamic) -> Result<String, Raised> {
         let bytes = argument::bytes(data, "what to encode").map_err(|error| raise(&ctx, error))?;
-        Ok(BASE64_STANDARD.encode(bytes))
+        aside(&ctx, bytes.len(), move || BASE64_STANDARD.encode(bytes))
     }
 
     /// The text that base64 stands for.
@@ -241,7 +249,8 @@ pub mod words {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn base64_decode(ctx: NativeCallContext, text: &str) -> Result<String, Raised> {
-        decoded(text).map_err(|error| raise(&ctx, error))
+        let text = text.to_owned();
+        aside(&ctx, text.len(), move || decoded(&text))?.map_err(|error| raise(&ctx, error))
     }
 
     /// The bytes that base64 stands for.
@@ -251,7 +260,8 @@ pub mod words {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn base64_bytes(ctx: NativeCallContext, text: &str) -> Result<Blob, Raised> {
-        decoded_bytes(text).map_err(|error| raise(&ctx, error))
+        let text = text.to_owned();
+        aside(&ctx, text.len(), move || decoded_bytes(&text))?.map_err(|error| raise(&ctx, error))
     }
 
     /// Text or bytes as parameters of SMTP carry them: xtext (RFC 3461 section 4). `xclient` does
@@ -262,9 +272,8 @@ pub mod words {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn xtext(ctx: NativeCallContext, data: Dynamic) -> Result<String, Raised> {
-        argument::bytes(data, "what to encode")
-            .map(crate::proto::smtp::xtext)
-            .map_err(|error| raise(&ctx, error))
+        let bytes = argument::bytes(data, "what to encode").map_err(|error| raise(&ctx, error))?;
+        aside(&ctx, bytes.len(), move || crate::proto::smtp::xtext(bytes))
     }
 
     #[rhai_fn(name = "to_string", pure)]

@@ -10,8 +10,8 @@ use rhai::{Array, FnPtr, ImmutableString, Module};
 
 use super::text;
 use super::verb::{Manual, words_of};
-use crate::error::Error;
-use crate::script::raise::{Raised, raise};
+use crate::script::bounds::fits;
+use crate::script::raise::Raised;
 
 pub(super) const INTRO: &str = "As in Rhai, but that a failure in the function given to them is not swallowed, and that texts have \
 the size they have anywhere.";
@@ -21,11 +21,6 @@ pub(super) fn all_words(manual: Manual) -> Module {
     let mut all = words_of!(words, manual);
     all.combine(words_of!(text::words, manual));
     all
-}
-
-fn too_large() -> Error {
-    Error::usage("the script is out of bounds: the text would be too long")
-        .hint("texts, lists and blobs have limits; see the top of the reference")
 }
 
 /// Whether `a` belongs after `b`.
@@ -174,11 +169,7 @@ pub mod words {
         by: &str,
     ) -> Result<(), Raised> {
         let count = if find.is_empty() { text.len() + 1 } else { text.matches(find).count() };
-        if text.len().saturating_add(count.saturating_mul(by.len()))
-            > ctx.engine().max_string_size()
-        {
-            return Err(raise(&ctx, too_large()));
-        }
+        fits(&ctx, text.len().saturating_add(count.saturating_mul(by.len())))?;
         *text = text.replace(find, by).into();
         Ok(())
     }

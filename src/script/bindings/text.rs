@@ -8,16 +8,16 @@ use rhai::plugin::{NativeCallContext, export_module};
 use rhai::{Array, Blob, ImmutableString};
 
 use crate::error::Error;
-use crate::script::bounds::room;
+use crate::script::bounds::{LONGEST, look, room};
 use crate::script::raise::{Raised, raise};
 
 /// A number of pieces of that size, if all of them together are not too large for one value.
 pub(super) fn count(ctx: &NativeCallContext<'_>, times: i64, size: usize) -> Result<usize, Raised> {
     let error = || {
         Error::usage(format!("{times} times is too often, or less than none"))
-            .hint("a text, a list or a blob may have 16 MiB")
+            .hint("a text, a list or a blob may have 64 MiB")
     };
-    let most = ctx.engine().max_string_size() / size.max(1);
+    let most = LONGEST / size.max(1);
     let count = usize::try_from(times).ok().filter(|times| *times <= most);
     let count = count.ok_or_else(|| raise(ctx, error()))?;
     room(ctx, count * size)?;
@@ -57,7 +57,11 @@ pub mod words {
     pub fn repeat_list(ctx: NativeCallContext, list: Array, times: i64) -> Result<Array, Raised> {
         let count = count(&ctx, times, list.len() * size_of::<rhai::Dynamic>())?;
         let mut repeated = Array::with_capacity(list.len() * count);
-        (0..count).for_each(|_| repeated.extend(list.iter().cloned()));
+        for _ in 0..count {
+            // What the list's elements hold may be far more than they are.
+            look(&ctx)?;
+            repeated.extend(list.iter().cloned());
+        }
         Ok(repeated)
     }
 }

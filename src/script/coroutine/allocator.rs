@@ -117,8 +117,13 @@ unsafe impl GlobalAlloc for CountingAllocator {
 }
 
 /// What this thread holds, or has given back beyond that.
-pub(super) fn held() -> isize {
+pub(crate) fn held() -> isize {
     HELD.with(Cell::get)
+}
+
+/// Counts bytes as this thread's that another thread took for it; fewer than none if that gave back.
+pub(crate) fn hold(bytes: isize) {
+    count(bytes);
 }
 
 /// Whether the allocator is installed in this program.

@@ -16,9 +16,9 @@ use crate::error::{Error, Kind};
 use crate::outcome::{Failure, Verdict};
 use crate::script::coroutine::{Coroutine, Stop};
 use crate::script::failure::{self, End};
+use crate::script::finally;
 use crate::script::program::Program;
 use crate::script::run::Run;
-use crate::script::{finally, memory};
 
 /// How a script ended, and what failed beside that.
 pub(super) type Ran = (Result<(), End>, Vec<Failure>);
@@ -46,7 +46,7 @@ impl Runner {
             (ended, beside)
         });
         let mut script = match script {
-            Ok(script) => pin!(script.allow(memory::ALLOWANCE)),
+            Ok(script) => pin!(script.allow(self.shared.settings.memory)),
             Err(error) => {
                 let error = Error::new(Kind::Io, format!("no stack for the script: {error}"));
                 return (Err(End::Failed(error.into())), Vec::new());

@@ -58,6 +58,7 @@ impl Runner {
         }
         let shared = Shared {
             secrets,
+            allowance: memory::allowance(settings.memory, 1),
             settings: Arc::new(settings),
             server: Arc::default(),
             pace: Pace::default(),
@@ -65,7 +66,6 @@ impl Runner {
             engine: Arc::new(engine(Arc::clone(&library))),
             watcher: None,
             listens: None,
-            allowance: memory::allowance(1),
             #[cfg(feature = "cli")]
             taped: false,
         };
@@ -83,7 +83,7 @@ impl Runner {
     /// Says how many scripts will run at once: they share what they may hold in memory.
     #[must_use]
     pub fn at_once(mut self, scripts: usize) -> Self {
-        self.shared.allowance = memory::allowance(scripts);
+        self.shared.allowance = memory::allowance(self.shared.settings.memory, scripts);
         self
     }
 

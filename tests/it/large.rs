@@ -1,0 +1,202 @@
+//! Large mailboxes and large mails: what people have, and what a script has room for.
+
+use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::time::Duration;
+
+use mailexpect::outcome::{ExitCode, Outcome};
+use mailexpect::script::Case;
+
+use crate::program::folder;
+
+const MESSAGES: usize = 200_000;
+
+/// A server for one client that greets, and answers each line; `None` closes.
+fn server(
+    scheme: &str,
+    greeting: &'static str,
+    answer: impl Fn(&str) -> Option<String> + Send + 'static,
+) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("{scheme}://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let mut client = listener.accept().unwrap().0;
+        let lines = BufReader::new(client.try_clone().unwrap()).lines();
+        client.write_all(greeting.as_bytes()).unwrap();
+        for line in lines.map_while(Result::ok) {
+            let Some(answer) = answer(&line) else { return };
+            // A client that has heard enough is gone.
+            if client.write_all(answer.as_bytes()).is_err() {
+                return;
+            }
+        }
+    });
+    url
+}
+
+fn of_each(messages: usize, line: impl Fn(usize) -> String) -> String {
+    (1..=messages).fold(String::new(), |mut all, number| {
+        let _ = write!(all, "{}\r\n", line(number));
+        all
+    })
+}
+
+fn pop3() -> String {
+    server("pop3", "+OK hi\r\n", |line| {
+        Some(match line {
+            "LIST" => format!("+OK\r\n{}.\r\n", of_each(MESSAGES, |n| format!("{n} 1234"))),
+            "UIDL" => format!("+OK\r\n{}.\r\n", of_each(MESSAGES, |n| format!("{n} {n:08x}5f3a"))),
+            "STAT" => format!("+OK {MESSAGES} {}\r\n", MESSAGES * 1234),
+            _ => "+OK\r\n".to_owned(),
+        })
+    })
+}
+
+fn imap(messages: usize) -> String {
+    server("imap", "* OK hi\r\n", move |line| {
+        let (tag, command) = line.split_once(' ')?;
+        let data = match command.split(' ').next()? {
+            "SELECT" => format!("* FLAGS (\\Seen)\r\n* {messages} EXISTS\r\n"),
+            "FETCH" => of_each(messages, |n| {
+                format!("* {n} FETCH (UID {n} FLAGS (\\Seen) RFC822.SIZE 1234)")
+            }),
+            "SEARCH" => {
+                let all = (1..=messages).map(|n| n.to_string()).collect::<Vec<_>>();
+                format!("* SEARCH {}\r\n", all.join(" "))
+            }
+            "LIST" => of_each(messages, |n| format!("* LIST () \"/\" \"folder-{n}\"")),
+            "LOGOUT" => "* BYE\r\n".to_owned(),
+            _ => String::new(),
+        };
+        Some(format!("{data}{tag} OK done\r\n"))
+    })
+}
+
+fn outcome(script: &str, url: &str) -> Outcome {
+    let folder = folder(&[("a.rhai", script)]);
+    let case = Case::new(folder.path().join("a.rhai"));
+    let case = if url.is_empty() { case } else { case.set("url", url) };
+    case.timeout(Duration::from_mins(2)).deadline(Duration::from_mins(4)).run()
+}
+
+fn passes(script: &str, url: &str) {
+    let outcome = outcome(script, url);
+    assert!(outcome.is_ok(), "{script}\n{:?}", outcome.failure());
+}
+
+#[test]
+fn a_maildrop_of_two_hundred_thousand_messages_is_listed() {
+    let script = "
+        let s = connect(param(\"url\"));
+        s.expect(\"+OK\");
+        assert_eq(s.stat().messages, 200000);
+        {
+            let list = s.list();
+            assert_eq(list.len(), 200000);
+            assert_eq(list[199999].octets, 1234);
+        }
+        assert_eq(s.uidl().len(), 200000);
+        s.quit();
+    ";
+    passes(script, &pop3());
+}
+
+#[test]
+#[ignore = "takes a minute"]
+fn what_two_hundred_thousand_messages_are_is_gone_through_in_loops() {
+    let script = "
+        let s = connect(param(\"url\"));
+        s.expect(\"+OK\");
+        {
+            let list = s.list();
+            let octets = 0;
+            for n in 0..list.len() { octets += list[n].octets; }
+            assert_eq(octets, 200000 * 1234);
+        }
+        let ids = [];
+        for one in s.uidl() { ids.push(one.id); }
+        assert_eq(ids.len(), 200000);
+        s.quit();
+    ";
+    passes(script, &pop3());
+}
+
+#[test]
+fn numbers_of_two_hundred_thousand_messages_are_searched() {
+    let script = "
+        let s = connect(param(\"url\"));
+        s.expect(\"* OK\");
+        assert_eq(s.select(\"INBOX\").exists, 200000);
+        assert_eq(s.search(\"ALL\").len(), 200000);
+        s.logout();
+    ";
+    passes(script, &imap(MESSAGES));
+}
+
+const FETCHED: &str = "
+    let s = connect(param(\"url\"));
+    s.expect(\"* OK\");
+    let exists = s.select(\"INBOX\").exists;
+    {
+        let fetched = s.fetch(\"1:*\", \"(UID FLAGS RFC822.SIZE)\");
+        assert_eq(fetched.len(), exists);
+        assert_eq(fetched[exists - 1].UID, exists);
+    }
+    assert_eq(s.list(\"\", \"*\").len(), exists);
+    s.logout();
+";
+
+#[test]
+fn tens_of_thousands_of_messages_are_fetched_and_folders_listed() {
+    passes(FETCHED, &imap(20_000));
+}
+
+#[test]
+#[ignore = "takes a minute"]
+fn two_hundred_thousand_messages_are_fetched_and_folders_listed() {
+    passes(FETCHED, &imap(MESSAGES));
+}
+
+#[test]
+fn more_than_a_session_holds_is_told_of_the_server() {
+    let script = "
+        let s = connect(param(\"url\"), #{limit: 1000000});
+        s.expect(\"* OK\");
+        s.select(\"INBOX\");
+        s.fetch(\"1:*\", \"(UID FLAGS RFC822.SIZE)\");
+    ";
+    let outcome = outcome(script, &imap(30_000));
+    let error = &outcome.failure().unwrap().error;
+    let text = error.to_string();
+    assert_eq!(outcome.exit_code(), ExitCode::Failed, "{text}");
+    assert!(text.contains("more than 1000000 bytes") && text.contains("imap://"), "{text}");
+    assert!(error.next_step().is_some_and(|hint| hint.contains("limit")), "{text}");
+}
+
+#[test]
+fn a_mail_of_many_parts_and_a_long_header_is_read() {
+    let script = "
+        let header = \"\"; header.pad(1 << 20, \"x\");
+        let part = \"--b\\r\\nContent-Type: text/csv\\r\\nContent-Disposition: attachment\\r\\n\\r\\na,b\\r\\n\";
+        let mail = parse_message(\"X-Long: \" + header +
+            \"\\r\\nContent-Type: multipart/mixed; boundary=b\\r\\n\\r\\n\" + repeat(part, 10000) + \"--b--\\r\\n\");
+        assert_eq(mail.attachments.len(), 10000);
+        assert_eq(mail[\"x-long\"].len(), 1 << 20);
+    ";
+    passes(script, "");
+}
+
+#[test]
+fn the_first_of_what_was_not_fetched_is_the_servers_fault() {
+    let script = "
+        let s = connect(param(\"url\"));
+        s.expect(\"* OK\");
+        s.select(\"INBOX\");
+        s.fetch(\"1\", \"UID\")[0];
+    ";
+    let outcome = outcome(script, &imap(0));
+    let text = outcome.failure().unwrap().error.to_string();
+    assert_eq!(outcome.exit_code(), ExitCode::Failed, "{text}");
+    assert!(text.contains("no element 0") && text.contains("imap://"), "{text}");
+}
