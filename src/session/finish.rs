@@ -33,6 +33,14 @@ use crate::error::{Error, Kind, Result};
 use crate::transcript::{Close, Excerpt, What};
 use crate::transport::Transport;
 
+/// More unread bytes than this are a flood.
+const MOST_UNREAD: usize = 1 << 20;
+/// How much of a flood is looked through for secrets, more than is shown of it: one may stand across
+/// the end of that.
+const LOOKED_THROUGH: usize = 64 << 10;
+/// How much of a flood is shown.
+const SHOWN_OF_FLOOD: usize = 16 << 10;
+
 impl Session {
     /// Ends the dialogue and closes the connection. Fails if anything was left unexpected, or if
     /// anything unexpected comes before the server closes too or the grace time is over (1 s unless
@@ -292,10 +300,24 @@ impl Session {
         }
         if !self.stream.held().is_empty() {
             let length = self.stream.held().len();
-            let unread = self.stream.buffer_mut().take(length);
+            let mut unread = self.stream.buffer_mut().take(length);
+            // Of a flood that nobody took, the beginning is looked through and shown: the script has
+            // ended, and nothing bounds how long all of it would take.
+            let omitted = if length > MOST_UNREAD {
+                unread.truncate(LOOKED_THROUGH);
+                length - SHOWN_OF_FLOOD
+            } else {
+                0
+            };
             let spans = self.turn.unread_secrets(&unread, self.record.secrets_mut());
-            let masked = self.record.masked(unread, &spans);
-            self.record.note(self.turn.role().unread(Excerpt::from(masked)));
+            let mut masked = self.record.masked(unread, &spans);
+            let excerpt = if omitted > 0 {
+                masked.truncate(SHOWN_OF_FLOOD);
+                Excerpt::cut(masked, omitted as u64)
+            } else {
+                Excerpt::from(masked)
+            };
+            self.record.note(self.turn.role().unread(excerpt));
         }
     }
 }
