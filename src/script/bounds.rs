@@ -58,13 +58,13 @@ pub(super) fn room(context: &NativeCallContext<'_>, bytes: usize) -> Result<(), 
 /// It would be too long, or the script would hold more than it may.
 pub(super) fn fits(context: &NativeCallContext<'_>, bytes: usize) -> Result<(), Raised> {
     if bytes > LONGEST {
-        return Err(too_long());
+        return Err(too_long().into());
     }
     room(context, bytes)
 }
 
-fn too_long() -> Raised {
-    EvalAltResult::ErrorDataTooLarge("Length of text or blob".to_owned(), Position::NONE).into()
+fn too_long() -> EvalAltResult {
+    EvalAltResult::ErrorDataTooLarge("Length of text or blob".to_owned(), Position::NONE)
 }
 
 /// Called for each variable that is read: operators make texts of any length of it, and nothing
@@ -83,7 +83,7 @@ pub(super) fn is_short(
     let Some(value) = context.scope().get(name) else { return Ok(()) };
     let text = value.as_immutable_string_ref().map(|text| text.len());
     let length = text.or_else(|_| value.as_blob_ref().map(|blob| blob.len()));
-    if length.is_ok_and(|length| length > LONGEST) { Err(too_long()) } else { Ok(()) }
+    if length.is_ok_and(|length| length > LONGEST) { Err(too_long().into()) } else { Ok(()) }
 }
 
 /// The beginning of a text, with how much of it was left out.

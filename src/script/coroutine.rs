@@ -354,8 +354,7 @@ pub(crate) fn is_look_due() -> bool {
     asked.is_multiple_of(STEP) || allocator::held().wrapping_sub(GULPED.get()) > 0
 }
 
-/// Makes a look due with the next operation: a script that must end is told each time it asks, since
-/// some of Rhai's functions swallow what their callbacks are told.
+/// Makes a look due with the next operation: some of Rhai's functions swallow the end of a script.
 fn look_at_once() {
     ASKED.set(STEP - 1);
 }

@@ -44,6 +44,7 @@ mod large;
 mod layers;
 mod listening;
 mod lmtp;
+mod load;
 mod logs;
 mod manners;
 mod message;

@@ -235,7 +235,7 @@ pub mod words {
     pub fn parse_message(ctx: NativeCallContext, message: Dynamic) -> Result<Parsed, Raised> {
         let bytes = content(message).map_err(|error| raise(&ctx, error))?;
         // What each header takes, whatever its length is.
-        let headers = bytes.iter().filter(|byte| **byte == b':').count();
+        let headers = memchr::memchr_iter(b':', &bytes).count();
         room(&ctx, bytes.len() + headers * HEADER)?;
         aside(&ctx, bytes.len(), move || parse(&bytes))?.map_err(|error| raise(&ctx, error))
     }
