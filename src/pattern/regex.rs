@@ -19,9 +19,12 @@ use super::table::{Table, start};
 use crate::error::{Error, Result};
 use crate::visible;
 
-/// The largest size in memory of a compiled regex; a larger one is an error. At worst, each byte that
-/// is searched is compared with all of it.
+/// The largest size in memory of a compiled regex; a larger one is an error. In the worst case, each
+/// byte of a search is compared with all of it.
 const COMPILED_LIMIT: usize = 1 << 20;
+/// The largest size of the automaton for which a whole DFA is built. A larger one would exceed the
+/// limits in the end, after seconds in which no deadline holds.
+const MOST_FOR_DENSE: usize = 32 << 10;
 /// The least number of bytes in one read that is worth building a table for. Lower in tests, to
 /// cover the table.
 const LONG_RUN: usize = if cfg!(test) { 4 } else { 16 << 10 };
@@ -270,32 +273,30 @@ impl fmt::Debug for StreamRegex {
 
 impl Forward {
     fn new(regexes: &[&str]) -> Result<Self> {
-        let nfa = thompson::Config::new().utf8(false).nfa_size_limit(Some(COMPILED_LIMIT));
-        let config = dense::Config::new()
-            .start_kind(StartKind::Unanchored)
-            .specialize_start_states(true)
-            .accelerate(false)
-            .dfa_size_limit(Some(1 << 20))
-            .determinize_size_limit(Some(4 << 20));
-        let dense = dense::Builder::new()
+        let unsearchable = |error: &dyn fmt::Display| {
+            Error::usage(format!("the regex cannot be searched for in a stream: {error}"))
+        };
+        let config = thompson::Config::new().utf8(false).nfa_size_limit(Some(COMPILED_LIMIT));
+        let nfa = thompson::Compiler::new()
             .configure(config)
             .syntax(dialect())
-            .thompson(nfa.clone())
-            .build_many(regexes);
-        if let Ok(dfa) = dense {
-            return Ok(Self::Dense(dfa));
+            .build_many(regexes)
+            .map_err(|error| unsearchable(&error))?;
+        if nfa.memory_usage() <= MOST_FOR_DENSE {
+            let config = dense::Config::new()
+                .start_kind(StartKind::Unanchored)
+                .specialize_start_states(true)
+                .accelerate(false)
+                .dfa_size_limit(Some(1 << 20))
+                .determinize_size_limit(Some(4 << 20));
+            if let Ok(dfa) = dense::Builder::new().configure(config).build_from_nfa(&nfa) {
+                return Ok(Self::Dense(dfa));
+            }
         }
         let config =
             lazy::Config::new().specialize_start_states(true).skip_cache_capacity_check(true);
-        lazy::Builder::new()
-            .configure(config)
-            .syntax(dialect())
-            .thompson(nfa)
-            .build_many(regexes)
-            .map(Self::Lazy)
-            .map_err(|error| {
-                Error::usage(format!("the regex cannot be searched for in a stream: {error}"))
-            })
+        let lazy = lazy::Builder::new().configure(config).build_from_nfa(nfa);
+        lazy.map(Self::Lazy).map_err(|error| unsearchable(&error))
     }
 
     /// The bytes that can begin a match at the start of a line, and those that can be its second
