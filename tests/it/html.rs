@@ -1,10 +1,12 @@
 //! The report for browsers, in a browser.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
+use crate::browser::Browser;
 use crate::program::{folder, run};
+
+const WIDE: u32 = 1200;
+const PHONE: u32 = 390;
 
 /// A script of each kind of outcome; one knows a secret, and a server says what would be markup.
 fn scripts() -> tempfile::TempDir {
@@ -18,32 +20,6 @@ fn scripts() -> tempfile::TempDir {
         ),
         ("c.rhai", "// Skips.\nskip(\"no TLS here\");\n"),
     ])
-}
-
-/// What the page is after its script ran, and what the browser complained of; nothing without
-/// Chromium (Debian: chromium).
-fn browse(file: &Path, query: &str) -> Option<(String, String)> {
-    let profile = tempfile::tempdir().unwrap();
-    let output = Command::new("chromium")
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"])
-        // It would look for news of its own on the network.
-        .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
-        .args(["--no-first-run", "--disable-quic", "--disable-default-apps"])
-        .arg(format!("--user-data-dir={}", profile.path().display()))
-        .args(["--virtual-time-budget=5000", "--dump-dom"])
-        .arg(format!("file://{}{query}", file.display()))
-        .output();
-    match output {
-        Ok(output) if output.status.success() => {
-            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-            Some((text(&output.stdout), text(&output.stderr)))
-        }
-        Ok(output) => panic!("{}", String::from_utf8_lossy(&output.stderr)),
-        Err(error) => {
-            eprintln!("skipped: Chromium cannot be run: {error}");
-            None
-        }
-    }
 }
 
 #[test]
@@ -64,21 +40,64 @@ fn the_report_is_one_file_without_secrets_and_what_failed_is_open() {
 
 #[test]
 fn a_browser_runs_the_script_of_the_page_and_none_of_a_server() {
+    let Some(mut browser) = Browser::start() else { return };
     let folder = scripts();
     run(folder.path(), &["run", "--html", "report.html"]);
     let file = folder.path().join("report.html");
-    let Some((dom, complaints)) = browse(&file, "#r0s2") else { return };
-    assert!(dom.contains("<title>1 of 3 failed</title>"), "{dom}");
-    assert!(!complaints.contains("CONSOLE") && !complaints.contains("Refused"), "{complaints}");
-    let Some((dom, _)) = browse(&file, "?q=greets") else { return };
-    let hidden = |id: &str| {
-        let tag = dom.split(&format!("id=\"{id}\"")).nth(1).unwrap();
-        tag.split('>').next().unwrap().contains("hidden")
-    };
-    assert_eq!(["r0", "r1", "r2"].map(hidden), [false, true, true]);
-    assert!(dom.contains("1 of 3 shown"), "{dom}");
-    let Some((dom, _)) = browse(&file, "?status=fail") else { return };
-    assert!(dom.contains("1 of 3 shown"), "{dom}");
+    browser.open(&file, "#r0s0", WIDE, "light");
+    assert_eq!(browser.value("document.title"), "1 of 3 failed");
+    assert_eq!(browser.value("document.getElementById('r0').open"), true, "a link opens it");
+    let shown = "[...document.querySelectorAll('.script:not([hidden])')].map(s => s.id).join()";
+    for (query, ids) in [("?q=greets", "r0"), ("?status=fail", "r1"), ("?q=no%20TLS", "r2")] {
+        browser.open(&file, query, WIDE, "light");
+        assert_eq!(browser.value(shown), ids, "{query}");
+        assert_eq!(browser.value("found.textContent"), "1 of 3 shown", "{query}");
+    }
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn the_page_is_used_by_keyboard() {
+    let Some(mut browser) = Browser::start() else { return };
+    let folder = scripts();
+    run(folder.path(), &["run", "--html", "report.html"]);
+    browser.open(&folder.path().join("report.html"), "", WIDE, "light");
+    let focus = "document.activeElement.closest('.script')?.id ?? document.activeElement.id";
+    let shown = "document.querySelectorAll('main > .script:not([hidden])').length";
+    browser.press("n");
+    assert_eq!(browser.value(focus), "r1", "the next failure");
+    let is_open = "document.getElementById('r1').open";
+    browser.press("Enter");
+    assert_eq!(browser.value(is_open), false);
+    browser.press("Enter");
+    assert_eq!(browser.value(is_open), true);
+    browser.press("/");
+    assert_eq!(browser.value(focus), "search");
+    for key in ["w", "e", "l", "l"] {
+        browser.press(key);
+    }
+    assert_eq!(browser.value(shown), 1, "r0 greets well");
+    browser.press("Escape");
+    browser.press("Tab");
+    assert_eq!(browser.value("document.activeElement.name"), "status", "the first check box");
+}
+
+#[test]
+fn the_page_fits_a_phone_and_is_dark_in_the_dark() {
+    let Some(mut browser) = Browser::start() else { return };
+    let folder = scripts();
+    run(folder.path(), &["run", "--html", "report.html"]);
+    let file = folder.path().join("report.html");
+    let back = "getComputedStyle(document.body).backgroundColor";
+    browser.open(&file, "", PHONE, "light");
+    assert_eq!(browser.value("document.documentElement.scrollWidth"), PHONE);
+    assert_eq!(browser.value(back), "rgb(255, 255, 255)");
+    browser.open(&file, "", PHONE, "dark");
+    assert_eq!(browser.value(back), "rgb(13, 17, 23)");
+    // The lines of a reply stand below each other, those without a time as well.
+    let lefts = "new Set([...document.querySelectorAll('#r1 .dialogue .server span')]\
+                 .map(s => s.getBoundingClientRect().left)).size";
+    assert_eq!(browser.value(lefts), 1);
 }
 
 #[test]

@@ -12,6 +12,7 @@
 static ALLOCATOR: mailexpect::script::CountingAllocator = mailexpect::script::CountingAllocator;
 
 mod attempts;
+mod browser;
 mod certificates;
 mod circles;
 mod clients;

@@ -33,6 +33,11 @@ impl<'a> Clock<'a> {
         clock
     }
 
+    /// Whether any times are known.
+    pub(super) fn is_running(&self) -> bool {
+        !self.passages.is_empty()
+    }
+
     /// The time of the next event of a transcript, if it is known.
     pub(super) fn time(&mut self, event: &Event) -> Option<Duration> {
         let kind = match event.what {

@@ -68,6 +68,7 @@ struct Line {
     kind: &'static str,
     who: &'static str,
     session: Option<String>,
+    /// Empty if it is not known, in a dialogue that has times.
     time: Option<String>,
     text: String,
     /// The decoded text of a SASL line.
@@ -197,7 +198,8 @@ fn lines(name: &str, events: &[Event], recorded: Option<&Recorded>) -> Vec<Line>
     let mut lines = Vec::new();
     for event in events {
         let session = event.session.filter(|_| several).map(|session| session.to_string());
-        let mut time = clock.time(event).map(|time| format!("{:.4}", time.as_secs_f64()));
+        let time = clock.time(event).map(|time| format!("{:.4}", time.as_secs_f64()));
+        let mut time = time.or_else(|| clock.is_running().then(String::new));
         let is_step = matches!(event.what, What::Step(_));
         for line in transcript::lines(std::slice::from_ref(event)) {
             let (kind, who) = match line.mark {
@@ -214,8 +216,9 @@ fn lines(name: &str, events: &[Event], recorded: Option<&Recorded>) -> Vec<Line>
             };
             let id = is_step.then(|| format!("{name}s{}", lines.len()));
             let (session, text) = (session.clone(), short(text));
-            // The lines of one event came together, so only the first shows the time.
-            lines.push(Line { kind, who, session, time: time.take(), text, decoded, id });
+            // The lines of one reply came together: those after the first keep its column free.
+            let time = time.as_mut().map(std::mem::take);
+            lines.push(Line { kind, who, session, time, text, decoded, id });
         }
     }
     if lines.len() > LINES {
