@@ -47,7 +47,7 @@ mod watch;
 mod workspace;
 mod written;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process;
 
@@ -146,16 +146,17 @@ fn command_line() -> clap::Command {
 /// whose first line is `#!/usr/bin/env mailexpect`.
 fn with_run(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut arguments: Vec<_> = arguments.collect();
-    let is_script = |argument: &OsString| {
-        let text = argument.to_string_lossy();
-        let path = Path::new(argument);
-        let is_file = path.extension().is_some_and(|extension| extension == "rhai");
-        shipped::is_named(&text) || (is_file && path.exists())
-    };
-    if arguments.get(1).is_some_and(is_script) {
+    if arguments.get(1).is_some_and(|argument| is_script(argument)) {
         arguments.insert(1, "run".into());
     }
     arguments
+}
+
+/// Whether an argument in the place of a command is a script.
+fn is_script(argument: &OsStr) -> bool {
+    let path = Path::new(argument);
+    let is_file = path.extension().is_some_and(|extension| extension == "rhai");
+    shipped::is_named(&argument.to_string_lossy()) || (is_file && path.exists())
 }
 
 /// The same error, without a suggestion that is too far from what was typed: clap takes words with

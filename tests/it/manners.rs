@@ -1,20 +1,30 @@
 //! What makes the program at home in a shell: completions, manual pages, a project to begin with.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use crate::program::{folder, program, run};
 
-/// What the program answers to a shell that completes these words.
-fn completed(folder: &std::path::Path, words: &[&str]) -> Vec<String> {
-    let index = words.len().to_string();
-    let mut command = program();
-    command.current_dir(folder).env("COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", index);
-    command.env("_CLAP_COMPLETE_COMP_TYPE", "9").env("_CLAP_COMPLETE_SPACE", "false");
-    command.env("_CLAP_IFS", "\n").args(["--", "mailexpect"]).args(words);
+/// What bash proposes in place of the last piece of a line: of the text after the last character
+/// that ends a word of bash.
+fn completed(folder: &Path, line: &str) -> Vec<String> {
+    let piece = line.rsplit([' ', '=', ':', '@']).next().unwrap();
+    let code = "source <(mailexpect completions bash); COMP_LINE=$1 COMP_POINT=${#1} COMPREPLY=(); \
+                _clap_complete_mailexpect mailexpect \"$2\"; printf '%s\\n' \"${COMPREPLY[@]}\"";
+    let mut command = Command::new("bash");
+    command.current_dir(folder).env("PATH", path_with_program());
+    command.args(["-c", code, "bash", line, piece]);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+    let lines = String::from_utf8(output.stdout).unwrap();
+    lines.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+fn path_with_program() -> std::ffi::OsString {
+    let program = Path::new(env!("CARGO_BIN_EXE_mailexpect")).parent().unwrap().to_owned();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::join_paths([program].into_iter().chain(std::env::split_paths(&path))).unwrap()
 }
 
 #[test]
@@ -24,18 +34,35 @@ fn shells_complete_scripts_targets_parameters_presets_and_tags() {
             "scripts/relay.rhai",
             "// Relay.\n// tags: smoke\nconnect(param(\"smtp\")); param(\"client\", \"x\");\n",
         ),
+        (
+            "scripts/my fetch.rhai",
+            "// Fetch.\n// tags: slow\nparam(\"imap\"); param(\"password\");\n",
+        ),
         ("scripts/notes.txt", "no script"),
         ("mailexpect.toml", "[target.postfix]\nsmtp = \"x\"\n[target.exim]\nsmtp = \"x\"\n"),
     ]);
-    let completed = |words: &[&str]| completed(folder.path(), words);
-    assert_eq!(completed(&["run", "scripts/"]), ["scripts/relay.rhai"]);
-    assert_eq!(completed(&["run", "--target", ""]), ["all", "exim", "postfix"]);
-    assert_eq!(completed(&["diff", "--target", "e"]), ["exim"]);
-    assert_eq!(completed(&["run", "--set", ""]), ["client=", "smtp="]);
-    assert_eq!(completed(&["run", "--tag", ""]), ["smoke"]);
-    let presets = completed(&["run", "--redact", "imap,-timing"]);
+    let completed = |line: &str| completed(folder.path(), line);
+    assert_eq!(completed("mailexpect run scripts/r"), ["scripts/relay.rhai"]);
+    assert_eq!(completed("mailexpect run scripts/m"), ["scripts/my\\ fetch.rhai"]);
+    assert_eq!(completed("mailexpect run @rel"), ["relay"]);
+    assert_eq!(completed("mailexpect run --target "), ["all", "exim", "postfix"]);
+    assert_eq!(completed("mailexpect run --target=po"), ["postfix"]);
+    assert_eq!(completed("mailexpect diff --target e"), ["exim"]);
+    let all = ["client=", "imap=", "password=", "smtp="];
+    assert_eq!(completed("mailexpect run --set "), all);
+    assert_eq!(completed("mailexpect run scripts/relay.rhai --set "), ["client=", "smtp="]);
+    assert_eq!(completed("mailexpect run scripts/relay.rhai --set client="), ["x"]);
+    assert_eq!(completed("mailexpect run @lmtp-recipients --set l"), ["lmtp="]);
+    assert_eq!(completed("mailexpect @lmtp-recipients --set l"), ["lmtp="]);
+    assert_eq!(completed("mailexpect scripts/relay.rhai --set s"), ["smtp="]);
+    assert_eq!(completed("mailexpect run --set password=e"), ["env:"]);
+    assert_eq!(completed("mailexpect run --set smtp=smtp://localhost --tag "), ["slow", "smoke"]);
+    assert_eq!(completed("mailexpect run --strictness c"), ["codes"]);
+    assert_eq!(completed("mailexpect eject rel"), ["relay"]);
+    assert_eq!(completed("mailexpect reference expect_sil"), ["expect_silence"]);
+    let presets = completed("mailexpect run --redact imap,-timing");
     assert!(presets.contains(&"imap,-timing.seconds".to_owned()), "{presets:?}");
-    assert!(completed(&["rev"]).contains(&"review".to_owned()));
+    assert!(completed("mailexpect rev").contains(&"review".to_owned()));
 }
 
 #[test]
