@@ -54,9 +54,7 @@ pub(super) fn diff(args: &Diff, screen: &mut Screen) -> Result<ExitCode> {
     let set = Set::of(args.reach.set()?, screen)?;
     let asked = Asked { goldens: &goldens, cutting: None, at_once: workers::cores(), taped: false };
     let against = targets::against(&args.reach, &asked, &project, &set, screen)?;
-    if let Some(any) = against.first() {
-        any.runner.check_params(&scripts, set.given())?;
-    }
+    targets::check_names(&against, &project, &scripts, &set, screen)?;
     let interrupt = Interrupt::listen()?;
     let beside = Beside { width: Screen::width(), whole: args.all };
     let mut worst = ExitCode::Passed;

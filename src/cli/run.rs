@@ -128,9 +128,7 @@ fn run_once(args: &Run, changed: Option<&Changed>, screen: &mut Screen) -> Resul
     for against in &against {
         sources.give(&against.runner);
     }
-    if let Some(any) = against.first() {
-        any.runner.check_params(&scripts, set.given())?;
-    }
+    targets::check_names(&against, &project, &scripts, &set, screen)?;
     descriptors::raise_limit();
     // A worker's runtime takes three, its first connection and the embedded server some more.
     descriptors::check(22 + 4 * workers::cores().min(at_once))?;

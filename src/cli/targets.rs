@@ -19,6 +19,8 @@ use crate::report::Human;
 use crate::script::{Runner, Servers, Settings};
 use crate::secrets::is_secret_name;
 use crate::session::Options;
+use crate::suggest;
+use crate::target;
 use crate::visible;
 use crate::workers::Against;
 
@@ -176,6 +178,49 @@ pub(super) fn against(
         return Ok(vec![one(None)?]);
     }
     targets.iter().map(|target| one(Some(target))).collect()
+}
+
+/// Makes sure that each parameter of the command line is one of some script, and looks for slips
+/// in those of the project file: a name that no script takes, near one that has no value.
+///
+/// # Errors
+/// Usage for a name of the command line, and for one of the file if a script needs the value; else
+/// there is a warning, because it may be meant for another script.
+pub(super) fn check_names(
+    against: &[Arc<Against>],
+    project: &Project,
+    scripts: &[PathBuf],
+    set: &Set,
+    screen: &Screen,
+) -> Result<()> {
+    if let Some(any) = against.first() {
+        any.runner.check_params(scripts, &set.given)?;
+    }
+    for against in against {
+        let target = against.target.as_deref();
+        let set = project.set_for(target);
+        let params = against.runner.params_of_all(scripts, &set);
+        if params.others {
+            continue;
+        }
+        for name in set.iter().filter(|name| !params.known.contains_key(*name) && !is_scheme(name))
+        {
+            let unset = params.known.keys().map(String::as_str);
+            let unset = unset.filter(|known| !against.runner.has(known));
+            let Some(near) = suggest::nearest(name, unset) else { continue };
+            let slip = project.slip(target, name, near);
+            if params.required.contains(near) {
+                return Err(slip);
+            }
+            screen.note(&Human::warning(&slip));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a name is that of a server, which a target has for other scripts, too.
+fn is_scheme(name: &str) -> bool {
+    target::speech(&format!("{name}://")).is_some()
 }
 
 /// What the arguments and the project file say of runs against a target; secrets are not fetched

@@ -67,9 +67,7 @@ pub(super) fn watch(args: Watch, screen: &mut Screen) -> Result<ExitCode> {
     for against in &against {
         sources.give(&against.runner);
     }
-    if let Some(any) = against.first() {
-        any.runner.check_params(&scripts, set.given())?;
-    }
+    targets::check_names(&against, &project, &scripts, &set, screen)?;
     let goldens = Arc::new(Goldens::passed_over());
     let mut jobs = Vec::new();
     for script in scripts {

@@ -20,6 +20,7 @@
 //! tls = { cacert = "ca.pem" }
 //! ```
 
+mod keys;
 #[cfg(feature = "cli")]
 mod profile;
 mod says;
@@ -30,6 +31,7 @@ use crate::error::{Error, Result};
 use crate::file;
 use crate::redaction::Redaction;
 use crate::visible;
+use keys::{Keys, Wrong};
 #[cfg(feature = "cli")]
 pub(crate) use profile::{Profile, Rules};
 #[cfg(feature = "cli")]
@@ -43,6 +45,7 @@ const NAME: &str = "mailexpect.toml";
 #[derive(Debug, Default)]
 pub(crate) struct Project {
     path: PathBuf,
+    keys: Keys,
     says: Says,
 }
 
@@ -78,15 +81,16 @@ impl Project {
     /// # Errors
     /// Usage, if the text is not TOML or contains unknown settings.
     pub(crate) fn parse(path: PathBuf, text: &str) -> Result<Self> {
-        let wrong = |why: String| Error::usage(format!("cannot read {}: {why}", path.display()));
-        match toml::from_str(text) {
-            Ok(says) => Ok(Self { path, says }),
-            Err(error) => {
-                let line = error.span().map(|span| text[..span.start].matches('\n').count() + 1);
-                let line = line.map(|line| format!("line {line}: ")).unwrap_or_default();
-                let why = visible::printable(&error.message().replace('\n', ", "));
-                Err(wrong(format!("{line}{why}"))
-                    .hint("the README shows what it may say, under \"The project file\""))
+        let keys = Keys::of(text);
+        let says = match keys.check_targets() {
+            Ok(()) => toml::from_str(text).map_err(|error| keys.wrong(text, &error)),
+            Err(wrong) => Err(wrong),
+        };
+        match says {
+            Ok(says) => Ok(Self { path, keys, says }),
+            Err(Wrong { line, key, why, hint }) => {
+                let place = place(&path, line, key.as_deref());
+                Err(Error::usage(format!("{place}: {why}")).hint(hint))
             }
         }
     }
@@ -103,7 +107,7 @@ impl Project {
         for (name, Rule { regex, token }) in &self.says.redact {
             redaction = redaction
                 .regex(regex, token)
-                .map_err(|error| self.wrong(&format!("redact.{name}"), &error))?;
+                .map_err(|error| self.wrong(&format!("redact.{name}.regex"), &error))?;
         }
         match target.and_then(|name| Some((name, self.says.target.get(name)?))) {
             Some((name, Target { strictness, redact, .. })) => {
@@ -134,18 +138,20 @@ impl Project {
 
     /// The error with the file and the key that it is about.
     fn wrong(&self, key: &str, error: &Error) -> Error {
-        let message = format!(
-            "{}, {}: {}",
-            self.path.display(),
-            visible::escape(key.as_bytes()),
-            error.message()
-        );
-        let wrong = Error::usage(message);
+        let place = place(&self.path, self.keys.line(key), Some(key));
+        let wrong = Error::usage(format!("{place}: {}", error.message()));
         match error.next_step() {
             Some(hint) => wrong.hint(hint),
             None => wrong,
         }
     }
+}
+
+/// A place in a project file, as errors name it.
+fn place(path: &Path, line: Option<usize>, key: Option<&str>) -> String {
+    let line = line.map(|line| format!(", line {line}"));
+    let key = key.map(|key| format!(", {}", visible::escape(key.as_bytes())));
+    format!("{}{}{}", path.display(), line.unwrap_or_default(), key.unwrap_or_default())
 }
 
 #[cfg(feature = "cli")]
@@ -205,10 +211,27 @@ mod tests {
                 "[run]\ntimout = \"5s\"\n",
                 "[run]\nflaky-result = \"maybe\"\n",
                 "[run]\njobs = 0\n",
+                "[targets.x]\nsmtp = \"x\"\n",
+                "[colours]\n",
+                "[golden]\n\n[target.x]\nsmtp = \"x\"\ntimout = \"5s\"\n",
+                "[target.\"a.b\"]\nredakt = [\"imap\"]\n",
+                "[target.x]\ntls = { insecur = true }\n",
+                "[run.tls]\ncertificate = \"x\"\n",
+                "[redact.x]\nregexp = 'a'\ntoken = \"X\"\n",
+                "[redact.x]\ntoken = \"X\"\n",
             ]
             .map(wrong)
             .join("\n")
         );
+    }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn the_options_of_a_target_are_those_of_the_schema() {
+        let schema = Project::schema();
+        let options = schema["$defs"]["Target"]["properties"].as_object().unwrap();
+        let known: std::collections::BTreeSet<_> = says::TARGET.into_iter().collect();
+        assert!(options.keys().map(String::as_str).eq(known), "{options:?}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The settings for a run against one target: those of the target, and those of `[run]` for all
 //! targets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -92,11 +92,12 @@ impl Project {
     pub(crate) fn profile(&self, target: Option<&str>) -> Result<Profile> {
         let nothing = Target::default();
         let run = &self.says.run;
-        let target = target.map(|name| self.target(name)).transpose()?.flatten();
+        let name = target;
+        let target = name.map(|name| self.target(name)).transpose()?.flatten();
         let target = target.unwrap_or(&nothing);
         let params = [&run.params, &target.others, &target.params].into_iter().flatten();
         let params = params.map(|(name, value)| (name.clone(), self.located(value)));
-        let tls = self.tls(&run.tls, &target.tls)?;
+        let tls = self.tls(name, &run.tls, &target.tls)?;
         let span = |of_target: Option<super::says::Span>, of_run: Option<super::says::Span>| {
             of_target.or(of_run).map(|span| span.0)
         };
@@ -122,6 +123,25 @@ impl Project {
             .chain(of_targets)
             .filter(|(_, name, value)| is_secret_name(name) && is_clear(&value.to_string()));
         clear.map(|(table, name, _)| format!("{table}.{name}")).collect()
+    }
+
+    /// The names of the parameters that a target, or `[run]`, sets in the file.
+    pub(crate) fn set_for(&self, target: Option<&str>) -> BTreeSet<String> {
+        let target = target.and_then(|name| self.says.target.get(name));
+        let of_target =
+            target.into_iter().flat_map(|target| target.others.keys().chain(target.params.keys()));
+        self.says.run.params.keys().chain(of_target).cloned().collect()
+    }
+
+    /// What is wrong with a name that no script takes, where another is near that they take.
+    pub(crate) fn slip(&self, target: Option<&str>, name: &str, near: &str) -> Error {
+        let tables =
+            target.map(|target| [format!("target.{target}"), format!("target.{target}.params")]);
+        let tables = tables.into_iter().flatten().chain(["run.params".to_owned()]);
+        let mut keys = tables.map(|table| format!("{table}.{name}"));
+        let key = keys.find(|key| self.keys.line(key).is_some()).unwrap_or_default();
+        let none = Error::usage("no script that is run has this parameter");
+        self.wrong(&key, &none.hint(format!("did you mean `{near}`?")))
     }
 
     /// The target with this name; `None` if the project names no targets.
@@ -154,19 +174,25 @@ impl Project {
         self.path.parent().unwrap_or(Path::new("")).join(path)
     }
 
-    fn tls(&self, run: &Tls, target: &Tls) -> Result<tls::Options> {
+    fn tls(&self, name: Option<&str>, run: &Tls, target: &Tls) -> Result<tls::Options> {
+        // An option of the target goes before that of all runs.
+        let wrong = |key: &str, error: &Error| {
+            let of_target = name.map(|name| format!("target.{name}.{key}"));
+            let of_target = of_target.filter(|key| self.keys.line(key).is_some());
+            self.wrong(&of_target.unwrap_or_else(|| format!("run.{key}")), error)
+        };
         let read = |key: &str, of_target: &Option<PathBuf>, of_run: &Option<PathBuf>| {
             let Some(path) = of_target.as_ref().or(of_run.as_ref()) else { return Ok(None) };
             let path = self.beside(path);
             file::read(&path).map(Some).map_err(|error| {
                 let why = Error::usage(format!("cannot read {}: {error}", path.display()));
-                self.wrong(&format!("tls.{key}"), &why)
+                wrong(&format!("tls.{key}"), &why)
             })
         };
         let version = |key: &str, of_target: &Option<String>, of_run: &Option<String>| {
             let text = of_target.as_deref().or(of_run.as_deref());
             let parsed = text.map(Version::parse).transpose();
-            parsed.map_err(|error| self.wrong(&format!("tls.{key}"), &error))
+            parsed.map_err(|error| wrong(&format!("tls.{key}"), &error))
         };
         let insecure = target.insecure.or(run.insecure).unwrap_or(false);
         let mut options = tls::Options::new().verify(!insecure);
@@ -185,7 +211,7 @@ impl Project {
             (None, None) => {}
             _ => {
                 let error = Error::usage("cert and key go together, and one of them is missing");
-                return Err(self.wrong("tls", &error));
+                return Err(wrong("tls", &error));
             }
         }
         if let Some(name) = target.sni.as_ref().or(run.sni.as_ref()) {
@@ -200,7 +226,7 @@ impl Project {
         // This check is skipped without files, because it would read all of the system's root
         // certificates.
         if has_files {
-            options.check().map_err(|error| self.wrong("tls", &error))?;
+            options.check().map_err(|error| wrong("tls", &error))?;
         }
         Ok(options)
     }

@@ -62,6 +62,12 @@ pub(super) struct Run {
     pub(super) params: BTreeMap<String, Value>,
 }
 
+/// The keys of a target that are no parameters.
+pub(super) const TARGET: [&str; 7] =
+    ["strictness", "redact", "timeout", "grace", "deadline", "tls", "params"];
+/// What a parameter may be.
+pub(super) const VALUE: &str = "the value of a parameter is text, a number, true or false";
+
 /// A server that scripts are run against.
 #[derive(Debug, Default, Deserialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]

@@ -184,7 +184,9 @@ impl Human {
     /// A warning about something that went wrong but does not make the run fail.
     #[cfg(feature = "cli")]
     pub(crate) fn warning(error: &Error) -> String {
-        format!("{ODD}warning{ODD:#}: {}\n", visible::escape(error.message().as_bytes()))
+        let hint = error.next_step().map(|hint| format!(": {hint}")).unwrap_or_default();
+        let text = format!("{}{hint}", error.message());
+        format!("{ODD}warning{ODD:#}: {}\n", visible::escape(text.as_bytes()))
     }
 
     /// A script in a list: one line, and below it its tags and parameters if they are asked for.

@@ -108,6 +108,27 @@ impl Runner {
     }
 }
 
+impl Runner {
+    /// All parameters of these scripts together, and of what stands around them, read one after the
+    /// other until all of these names are known.
+    #[cfg(feature = "cli")]
+    pub(crate) fn params_of_all(&self, scripts: &[PathBuf], names: &BTreeSet<String>) -> Params {
+        let mut all = Params::default();
+        for script in scripts {
+            if all.others || names.iter().all(|name| all.known.contains_key(name)) {
+                break;
+            }
+            for path in fixtures::around(script).chain([script.clone()]) {
+                let Params { known, required, others } = self.params(&path);
+                all.known.extend(known);
+                all.required.extend(required);
+                all.others |= others;
+            }
+        }
+        all
+    }
+}
+
 fn no_parameter(name: &str, known: &BTreeSet<String>, scripts: usize) -> Error {
     let who = if scripts == 1 { "the script has no" } else { "no script has a" };
     let error = Error::usage(format!("{who} parameter `{name}`"));

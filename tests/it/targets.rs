@@ -124,6 +124,25 @@ fn the_project_file_says_how_scripts_run_and_the_command_line_says_more() {
 }
 
 #[test]
+fn a_slip_in_the_name_of_a_parameter_is_named_with_its_place() {
+    let folder = folder(&[
+        ("a.rhai", "// A.\nlet s = connect(param(\"smtp\"));\nparam(\"client\", \"x\");\n"),
+        ("mailexpect.toml", "[target.a]\nsmpt = \"smtp://127.0.0.1:1\"\n"),
+    ]);
+    let ran = run(folder.path(), &["run", "--target", "a"]);
+    let wrong = "mailexpect.toml, line 2, target.a.smpt: no script that is run has this parameter";
+    assert!(ran.code == Some(2) && ran.err.contains(wrong), "{ran:?}");
+    assert!(ran.err.contains("did you mean `smtp`?") && ran.out.is_empty(), "{ran:?}");
+    // Another script may be meant: one that has a default runs.
+    let text = "[target.a]\nsmtp = \"smtp://127.0.0.1:1\"\n\n[run.params]\nclients = \"y\"\n";
+    fs::write(folder.path().join("mailexpect.toml"), text).unwrap();
+    let ran = run(folder.path(), &["run", "--target", "a"]);
+    let warned = "mailexpect.toml, line 5, run.params.clients: no script that is run has this \
+                  parameter: did you mean `client`?";
+    assert!(ran.code == Some(3) && ran.err.contains(warned), "{ran:?}");
+}
+
+#[test]
 fn a_secret_of_a_target_is_fetched_and_one_in_clear_is_warned_of() {
     let folder = folder(&[(
         "a.rhai",

@@ -41,6 +41,12 @@ pub struct Runner {
 }
 
 impl Runner {
+    /// Whether a parameter is set.
+    #[cfg(feature = "cli")]
+    pub(crate) fn has(&self, parameter: &str) -> bool {
+        self.shared.settings.params.contains_key(parameter)
+    }
+
     /// A runner with these settings, of one script after the other.
     #[must_use]
     pub fn new(settings: Settings) -> Self {

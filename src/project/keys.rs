@@ -1,0 +1,146 @@
+//! The keys of a project file and where they stand, so that what is wrong is named with its line.
+
+use toml::de::{DeTable, DeValue};
+
+use super::says::{TARGET, VALUE};
+use crate::suggest;
+use crate::visible;
+
+/// All keys of a file, in its order.
+#[derive(Debug, Default)]
+pub(super) struct Keys {
+    found: Vec<Key>,
+}
+
+#[derive(Debug)]
+struct Key {
+    /// Where it begins, in bytes.
+    start: usize,
+    line: usize,
+    /// Its names from the outermost table on.
+    path: Vec<String>,
+    /// Whether its value is text, a number, true or false.
+    is_plain: bool,
+}
+
+/// What is wrong in a project file.
+pub(super) struct Wrong {
+    pub(super) line: Option<usize>,
+    /// The key, dotted.
+    pub(super) key: Option<String>,
+    pub(super) why: String,
+    pub(super) hint: String,
+}
+
+impl Keys {
+    pub(super) fn of(text: &str) -> Self {
+        let mut keys = Self::default();
+        if let Ok(table) = DeTable::parse(text) {
+            keys.walk(text, table.get_ref(), &[]);
+        }
+        keys.found.sort_by_key(|key| key.start);
+        keys
+    }
+
+    fn walk(&mut self, text: &str, table: &DeTable<'_>, above: &[String]) {
+        for (key, value) in table {
+            let path: Vec<_> = above.iter().cloned().chain([key.get_ref().to_string()]).collect();
+            let value = value.get_ref();
+            if let DeValue::Table(table) = value {
+                self.walk(text, table, &path);
+            }
+            let is_plain =
+                value.is_str() || value.is_integer() || value.is_float() || value.is_bool();
+            let start = key.span().start;
+            self.found.push(Key { start, line: line_of(text, start), path, is_plain });
+        }
+    }
+
+    /// The line of a key, `target.exim.smtp`.
+    pub(super) fn line(&self, dotted: &str) -> Option<usize> {
+        self.found.iter().find(|key| key.path.join(".") == dotted).map(|key| key.line)
+    }
+
+    /// What is wrong with the first key of a target that is no parameter: a slip in the name of an
+    /// option, which would be taken for a parameter, or a value that no parameter has.
+    pub(super) fn check_targets(&self) -> Result<(), Wrong> {
+        for key in &self.found {
+            let [first, _, name] = key.path.as_slice() else { continue };
+            if first != "target" || TARGET.contains(&name.as_str()) {
+                continue;
+            }
+            let wrong = |why: String, hint: String| {
+                Err(Wrong { line: Some(key.line), key: Some(key.path.join(".")), why, hint })
+            };
+            if let Some(near) = suggest::nearest(name, TARGET) {
+                let why = "a target has no such option".to_owned();
+                return wrong(
+                    why,
+                    format!(
+                        "did you mean `{near}`? A parameter of that name stands in the target's table `params`"
+                    ),
+                );
+            }
+            if !key.is_plain {
+                return wrong(VALUE.to_owned(), SHOWN.to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// What is wrong, of an error of the deserializer.
+    pub(super) fn wrong(&self, text: &str, error: &toml::de::Error) -> Wrong {
+        let start = error.span().map(|span| span.start);
+        let line = start.map(|start| line_of(text, start));
+        let why = visible::printable(&error.message().replace('\n', ", "));
+        // The error is about a key, or about the value behind it.
+        let key = start.and_then(|start| self.found.iter().rfind(|key| key.start <= start));
+        let dotted = key.map(|key| key.path.join("."));
+        match Unknown::of(error.message()) {
+            Some(unknown) => {
+                let table = key.and_then(|key| key.path.split_last()).map(|(_, table)| table);
+                let table = table.filter(|table| !table.is_empty());
+                let there = table.map_or("the project file".to_owned(), |table| {
+                    format!("[{}]", table.join("."))
+                });
+                Wrong {
+                    line,
+                    key: dotted,
+                    why: format!("{there} has no such key"),
+                    hint: unknown.hint(),
+                }
+            }
+            None => Wrong { line, key: dotted, why, hint: SHOWN.to_owned() },
+        }
+    }
+}
+
+const SHOWN: &str = "the README shows what it may say, under \"The project file\"";
+
+fn line_of(text: &str, at: usize) -> usize {
+    text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() + 1
+}
+
+/// A key that a table does not have, as serde words it: "unknown field `a`, expected `b` or `c`".
+struct Unknown<'a> {
+    name: &'a str,
+    there_are: Vec<&'a str>,
+}
+
+impl<'a> Unknown<'a> {
+    fn of(message: &'a str) -> Option<Self> {
+        let (name, expected) = message.strip_prefix("unknown field `")?.split_once('`')?;
+        let there_are = expected.split('`').skip(1).step_by(2).collect();
+        Some(Self { name, there_are })
+    }
+
+    fn hint(&self) -> String {
+        let near = suggest::nearest(self.name, self.there_are.iter().copied());
+        // Half of a word is no slip of the fingers: `strict` for `strictness`.
+        let half = || self.there_are.iter().copied().find(|known| known.starts_with(self.name));
+        match near.or_else(half) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("there are {}", self.there_are.join(", ")),
+        }
+    }
+}
