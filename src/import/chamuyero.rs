@@ -1,10 +1,11 @@
 //! Scripts of chasquid's chamuyero: `c tcp_connect host:port`, `c -> line`, `c <- line`,
-//! `c <~ regex`, `c <... regex`, each for an endpoint that has a name.
+//! `c <~ regex`, `c <... regex`, each for an endpoint that has a name. `c tcp_listen host:port` is a
+//! server, and `c = command` a process whose lines are written and read.
 
 use super::lines::Lines;
 use super::literal::escaped;
 use super::words::speech_of;
-use super::{Act, Read, Step, Unread, line};
+use super::{Act, Read, Step, Unread, line, role};
 use crate::pattern::Pattern;
 use crate::proto::Speech;
 
@@ -15,9 +16,10 @@ pub(super) fn is_line(line: &str) -> bool {
         .next()
         .is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'));
     is_name
-        && words
-            .next()
-            .is_some_and(|word| ["tcp_connect", "tls_connect", "<~", "<..."].contains(&word))
+        && words.next().is_some_and(|word| {
+            ["tcp_connect", "tls_connect", "tcp_listen", "unix_listen", "<~", "<..."]
+                .contains(&word)
+        })
 }
 
 pub(super) fn read(text: &str) -> Read {
@@ -25,50 +27,82 @@ pub(super) fn read(text: &str) -> Read {
     let mut joined: Option<(usize, String)> = None;
     for (n, line) in text.lines().enumerate() {
         let (at, before) = joined.take().unwrap_or((n + 1, String::new()));
-        let line = format!("{before}{line}");
-        // A backslash at the end goes on with the next line.
+        // A backslash at the end goes on with the next line, after a blank in place of what indents it.
+        let line = if at > n { line.to_owned() } else { format!("{before} {}", line.trim_start()) };
         match line.strip_suffix('\\') {
             Some(part) => joined = Some((at, part.to_owned())),
             None => script.line(at, &line),
         }
     }
+    if let Some((at, line)) = joined {
+        script.line(at, &line);
+    }
     script.finish()
+}
+
+/// What an endpoint is.
+#[derive(Default, PartialEq, Eq)]
+enum Role {
+    #[default]
+    Client,
+    /// A server that waits for its client, with its listener.
+    Listening(usize),
+    /// A server that has its client.
+    Server,
+    /// A command whose lines are written and read.
+    Piped(String),
+    /// A command that only runs.
+    Started,
 }
 
 /// An endpoint.
 #[derive(Default)]
 struct Endpoint {
     name: String,
+    role: Role,
     connect: usize,
     place: String,
     is_tls: bool,
     speech: Option<Speech>,
     lines: Lines,
     message: bool,
+    /// Whether the server waits for a response of SASL.
+    challenged: bool,
 }
 
 #[derive(Default)]
 struct Script {
     read: Read,
     endpoints: Vec<Endpoint>,
+    /// How many listeners there are.
+    listeners: usize,
 }
 
 impl Script {
     fn line(&mut self, at: usize, line: &str) {
-        let trimmed = line.trim();
+        let trimmed = line.trim_start();
         if trimmed.is_empty() || trimmed.starts_with('#') {
             return;
         }
-        let mut parts = trimmed.splitn(3, char::is_whitespace);
-        let (name, word) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        let rest = parts.next().unwrap_or_default();
+        let (name, rest) = word_of(trimmed);
+        let (word, rest) = word_of(rest);
+        let known = self.index(name);
+        match (word, known) {
+            ("tcp_connect" | "tls_connect", _) => {
+                return self.connect(at, name, rest.trim(), word == "tls_connect");
+            }
+            ("tcp_listen" | "unix_listen", _) => return self.listen(at, name, rest.trim()),
+            ("=" | "|=", _) => return self.start(at, name, rest.trim(), word == "="),
+            ("sleep", _) => return self.unread(at, line, "there is no waiting for a time to pass"),
+            (_, None) => {
+                return self.unread(at, line, "nothing of that name was connected or started");
+            }
+            (_, Some(session)) if self.endpoints[session].role != Role::Client => {
+                return self.stream(at, session, (line, word, rest));
+            }
+            _ => {}
+        }
         match word {
-            "tcp_connect" | "tls_connect" => {
-                self.connect(at, name, rest.trim(), word == "tls_connect");
-            }
-            _ if !self.endpoints.iter().any(|endpoint| endpoint.name == name) => {
-                self.unread(at, line, "an endpoint that is no connection of a client");
-            }
             "->" => self.send(at, name, rest),
             ".>" => self.act_of(at, name, Act::Raw(rest.as_bytes().to_vec())),
             "~>" => match python(rest) {
@@ -80,7 +114,7 @@ impl Script {
                 Ok(_) => self.expect(at, name, rest, (rest, word == "<...")),
                 Err(_) => self.unread(at, line, "its regex is none here"),
             },
-            "close" => self.act_of(at, name, Act::Close),
+            "close" => self.act_of(at, name, Act::Statement("$.close();".to_owned())),
             _ => self.unread(at, line, "there is no such word in scripts of mailexpect"),
         }
     }
@@ -88,23 +122,84 @@ impl Script {
     fn connect(&mut self, at: usize, name: &str, place: &str, is_tls: bool) {
         let port = place.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
         let scheme = port.and_then(line::scheme);
-        let endpoint = Endpoint {
-            name: name.to_owned(),
-            connect: self.read.steps.len(),
-            place: place.to_owned(),
-            is_tls,
-            speech: scheme.and_then(|scheme| crate::target::speech(&format!("{scheme}://"))),
-            ..Endpoint::default()
-        };
-        self.endpoints.retain_mut(|known| {
-            if known.name == name {
-                known.name.clear();
-            }
-            true
-        });
-        self.endpoints.push(endpoint);
-        let session = self.endpoints.len() - 1;
+        let speech = scheme.and_then(|scheme| crate::target::speech(&format!("{scheme}://")));
+        let place = place.to_owned();
+        let session =
+            self.endpoint(name, Endpoint { place, is_tls, speech, ..Endpoint::default() });
         self.push(at, session, Act::Connect { scheme: "tcp", place: None });
+    }
+
+    fn listen(&mut self, at: usize, name: &str, address: &str) {
+        let listener = self.listeners;
+        self.listeners += 1;
+        let role = Role::Listening(listener);
+        let session = self.endpoint(name, Endpoint { role, ..Endpoint::default() });
+        self.push(at, session, Act::Listen { listener, place: role::place(address) });
+        if role::place(address).is_none() {
+            self.unread(
+                at,
+                &format!("{name} listens on {address}"),
+                "a place of its own is listened on; --set listen=URL says which",
+            );
+        }
+    }
+
+    fn start(&mut self, at: usize, name: &str, command: &str, is_read: bool) {
+        let role = if is_read { Role::Piped(command.to_owned()) } else { Role::Started };
+        let session = self.endpoint(name, Endpoint { role, ..Endpoint::default() });
+        let start = if is_read { role::piped(command) } else { role::started(command) };
+        self.push(at, session, Act::Let(start));
+    }
+
+    /// One more endpoint, which has the name from now on.
+    fn endpoint(&mut self, name: &str, endpoint: Endpoint) -> usize {
+        for known in self.endpoints.iter_mut().filter(|known| known.name == name) {
+            known.name.clear();
+        }
+        let (name, connect) = (name.to_owned(), self.read.steps.len());
+        self.endpoints.push(Endpoint { name, connect, ..endpoint });
+        self.endpoints.len() - 1
+    }
+
+    /// A line of an endpoint that is a stream.
+    fn stream(&mut self, at: usize, session: usize, (line, word, rest): (&str, &str, &str)) {
+        let endpoint = &mut self.endpoints[session];
+        if let Role::Listening(listener) = endpoint.role {
+            endpoint.role = Role::Server;
+            self.push(at, session, Act::Let(format!("@{listener}.accept()")));
+        }
+        let (connect, role) = (self.endpoints[session].connect, &self.endpoints[session].role);
+        let end = if *role == Role::Server { "\r\n" } else { "\n" };
+        let statement = match (word, role) {
+            ("wait", Role::Piped(command)) if !rest.trim().is_empty() => {
+                self.read.steps[connect].act = Act::Let(role::piped_with_status(command));
+                role::line_is(&format!("exit status: {}", rest.trim())) + "\n$.expect_close();"
+            }
+            ("wait", Role::Piped(_)) => "$.expect_close();".to_owned(),
+            ("wait", Role::Started) if rest.trim().parse::<u8>().is_ok() => {
+                format!("$.expect_exit({});", rest.trim())
+            }
+            (_, Role::Started) => {
+                return self.unread(at, line, "nothing is written to or read of that command");
+            }
+            ("->" | ".>", _) => {
+                let end = if word == "->" { end } else { "" };
+                return self.push(at, session, Act::Raw(format!("{rest}{end}").into_bytes()));
+            }
+            ("~>", _) => match python(rest) {
+                Some(bytes) => return self.push(at, session, Act::Raw(bytes)),
+                None => return self.unread(at, line, "an expression of Python"),
+            },
+            ("<-", _) => role::line_is(rest),
+            ("<~" | "<...", _) if Pattern::regex(rest).is_err() => {
+                return self.unread(at, line, "its regex is none here");
+            }
+            ("<~", _) => role::line_matches(rest),
+            ("<...", _) => role::lines_until(rest),
+            ("close", _) => "$.close();".to_owned(),
+            _ => return self.unread(at, line, "there is no such word in scripts of mailexpect"),
+        };
+        self.push(at, session, Act::Statement(statement));
     }
 
     fn index(&self, name: &str) -> Option<usize> {
@@ -122,7 +217,9 @@ impl Script {
         let is_imap = endpoint.speech == Some(Speech::Imap);
         let owes = !endpoint.message || text == ".";
         endpoint.message &= text != ".";
-        let secret = super::words::secret(text, is_imap);
+        let responds = std::mem::take(&mut endpoint.challenged) && text != "*" && !text.is_empty();
+        let secret =
+            if responds { Some(0..text.len()) } else { super::words::secret(text, is_imap) };
         self.push(at, session, Act::Send { line: text.as_bytes().to_vec(), secret, owes });
     }
 
@@ -134,6 +231,8 @@ impl Script {
             endpoint.speech = Speech::of_greeting(said.as_bytes());
         }
         endpoint.message |= said.starts_with("354");
+        endpoint.challenged =
+            said.starts_with("334") || said.starts_with("\\+ ") || said.starts_with("+ ");
         let goes_on = said.as_bytes().get(3) == Some(&b'-')
             && said.as_bytes()[..3].iter().all(u8::is_ascii_digit);
         endpoint.lines.push(at, regex, skips, goes_on);
@@ -167,6 +266,9 @@ impl Script {
         for session in 0..self.endpoints.len() {
             self.flush(session);
             let endpoint = &self.endpoints[session];
+            if endpoint.role != Role::Client {
+                continue;
+            }
             let facts = endpoint.speech.unwrap_or(Speech::Stream).facts();
             let plain = facts.schemes.first().map_or("tcp", |scheme| scheme.name);
             let scheme = if endpoint.is_tls { facts.tls_scheme() } else { plain };
@@ -175,6 +277,12 @@ impl Script {
         }
         self.read
     }
+}
+
+/// The first word of a line, and what follows the blanks after it.
+fn word_of(line: &str) -> (&str, &str) {
+    let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    (word, rest.trim_start())
 }
 
 /// The bytes of an expression that is a text of Python, or several joined by `+`, each perhaps

@@ -1,11 +1,12 @@
-//! Client scripts of Exim's test suite: `client HOST PORT`, then `??? prefix`, `????` (lines that
-//! may come), `???*` (the server closes), `>>> raw`, `+++ seconds`, and the lines to send, up to
-//! `****`.
+//! Scripts of Exim's test suite: `client HOST PORT`, then `??? prefix`, `????` (lines that may come),
+//! `???*` (the server closes), `>>> raw`, `+++ seconds`, and the lines to send, up to `****`; and
+//! `server PORT COUNT`, then the lines that it says, which begin with a digit or `>`, `.` (lines up
+//! to a dot), `*eof` (the client closes), and the beginnings of lines that a client has to say.
 
 use super::lines::Lines;
 use super::literal::escaped;
 use super::words::speech_of;
-use super::{Act, Read, Step, Unread, line};
+use super::{Act, Read, Step, Unread, line, role};
 use crate::proto::Speech;
 
 /// Whether a line starts a client.
@@ -17,9 +18,17 @@ pub(super) fn is_command(line: &str) -> bool {
     (word == "client" || word.starts_with("client-")) && (is_port || line.contains(" PORT_"))
 }
 
+/// Whether a line starts a server.
+pub(super) fn is_server(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    let is_place =
+        |word: &str| word.starts_with("PORT_") || word.parse::<u16>().is_ok() || word.contains('/');
+    words.next() == Some("server") && words.next_back().is_some_and(is_place)
+}
+
 pub(super) fn read(text: &str) -> Read {
     // Without a line that starts one, all of it is what a client says.
-    let is_client = !text.lines().any(is_command);
+    let is_client = !text.lines().any(|line| is_command(line) || is_server(line));
     let mut script = Script { is_client, ..Script::default() };
     for (n, line) in text.lines().enumerate() {
         script.line(n + 1, line);
@@ -28,13 +37,26 @@ pub(super) fn read(text: &str) -> Read {
     script.read
 }
 
+/// A server: its clients come one after the other.
+struct Server {
+    listener: usize,
+    /// How many of them are still to come.
+    clients: usize,
+    /// Whether one is there.
+    has_client: bool,
+}
+
 #[derive(Default)]
 struct Script {
     read: Read,
     sessions: usize,
     is_client: bool,
+    server: Option<Server>,
+    listeners: usize,
     lines: Lines,
     message: bool,
+    /// Whether the server waits for a response of SASL.
+    challenged: bool,
     /// Lines that may come before the next one.
     skips: bool,
 }
@@ -45,10 +67,20 @@ impl Script {
             self.is_client = true;
             return self.connect(at, line);
         }
+        if is_server(line) && !self.is_client {
+            self.flush();
+            return self.listen(at, line);
+        }
         if line == "****" {
             self.flush();
-            self.is_client = !self.is_client && self.sessions == 0;
+            if self.server.take().is_some() {
+                return;
+            }
+            self.is_client = false;
             return;
+        }
+        if self.server.is_some() {
+            return self.serve(at, line);
         }
         if !self.is_client {
             let is_comment = line.trim().is_empty() || line.starts_with('#');
@@ -94,6 +126,67 @@ impl Script {
         }
     }
 
+    fn listen(&mut self, at: usize, line: &str) {
+        let words = line.split_whitespace().skip(1).filter(|word| !word.starts_with('-'));
+        let words: Vec<_> = words.collect();
+        let is_place = |word: &&&str| word.starts_with("PORT_") || word.contains('/');
+        let place = words.iter().position(|word| is_place(&word));
+        // Without such a word, the first that is no number of an option.
+        let skipped = usize::from(line.contains(" -t "));
+        let at_place = place.unwrap_or(skipped.min(words.len().saturating_sub(1)));
+        let clients = words.get(at_place + 1).and_then(|count| count.parse().ok()).unwrap_or(1);
+        let address = words.get(at_place).copied().unwrap_or_default();
+        let address = if address.parse::<u16>().is_ok() {
+            format!("127.0.0.1:{address}")
+        } else {
+            address.to_owned()
+        };
+        let listener = self.listeners;
+        self.listeners += 1;
+        self.sessions += 1;
+        self.act(at, Act::Listen { listener, place: role::place(&address) });
+        self.server = Some(Server { listener, clients, has_client: false });
+    }
+
+    /// A line of a server.
+    fn serve(&mut self, at: usize, line: &str) {
+        let Some(server) = &mut self.server else { return };
+        if line == "++++" || line.starts_with("*sleep") || line.starts_with(">*sleep") {
+            return self.unread(at, line, "there is no waiting for a time to pass");
+        }
+        if !server.has_client {
+            if server.clients == 0 {
+                return self.unread(at, line, "no client of this server is left");
+            }
+            server.has_client = true;
+            server.clients -= 1;
+            let accept = format!("@{}.accept()", server.listener);
+            // The first session was there for the listener.
+            let is_first =
+                matches!(self.read.steps.last(), Some(Step { act: Act::Listen { .. }, .. }));
+            self.sessions += usize::from(!is_first);
+            self.act(at, Act::Let(accept));
+        }
+        let closes = line.starts_with("*eof") || line.starts_with(">*eof");
+        if closes && let Some(server) = &mut self.server {
+            server.has_client = false;
+        }
+        let act = match line.strip_prefix('>') {
+            Some(rest) if rest.starts_with("*eof") => Act::Statement("$.close();".to_owned()),
+            Some(rest) => Act::Raw(said(rest)),
+            None if line.starts_with("*eof") => Act::Closed,
+            None if line.starts_with('*') => {
+                return self.unread(at, line, "there is no such word in scripts of mailexpect");
+            }
+            None if line == "." => Act::Statement(role::lines_until("\\.\\r?$")),
+            None if line.starts_with(|first: char| first.is_ascii_digit()) => {
+                Act::Raw([&unescaped(line)[..], b"\r\n"].concat())
+            }
+            None => Act::Statement(role::line_begins(line.strip_prefix('<').unwrap_or(line))),
+        };
+        self.act(at, act);
+    }
+
     fn connect(&mut self, at: usize, line: &str) {
         self.flush();
         self.message = false;
@@ -109,6 +202,7 @@ impl Script {
 
     fn expect(&mut self, at: usize, prefix: &str) {
         self.message |= prefix.starts_with("354");
+        self.challenged = prefix.starts_with("334") || prefix.starts_with("+ ");
         let goes_on = prefix.as_bytes().get(3) == Some(&b'-');
         let skips = std::mem::take(&mut self.skips);
         self.lines.push(at, &escaped(prefix), skips, goes_on);
@@ -122,7 +216,10 @@ impl Script {
         let owes = !self.message || line == ".";
         self.message &= line != ".";
         let is_imap = speech_of(line) == Some(Speech::Imap);
-        let secret = super::words::secret(line, is_imap).filter(|_| bytes == line.as_bytes());
+        let responds = std::mem::take(&mut self.challenged) && line != "*" && !line.is_empty();
+        let secret =
+            if responds { Some(0..line.len()) } else { super::words::secret(line, is_imap) };
+        let secret = secret.filter(|_| bytes == line.as_bytes());
         self.act(at, Act::Send { line: bytes, secret, owes });
     }
 
@@ -141,6 +238,14 @@ impl Script {
     fn unread(&mut self, line: usize, text: &str, why: &str) {
         self.read.unread.push(Unread { line, text: text.to_owned(), why: why.to_owned() });
     }
+}
+
+/// What a line of a server says that begins with `>`, which was taken off.
+fn said(rest: &str) -> Vec<u8> {
+    let ends = [(">", ""), ("CR>", "\r"), ("LF>", "\n")];
+    let found = ends.into_iter().find_map(|(mark, end)| Some((rest.strip_prefix(mark)?, end)));
+    let (text, end) = found.unwrap_or((rest, "\r\n"));
+    [&unescaped(text.strip_prefix(' ').unwrap_or(text))[..], end.as_bytes()].concat()
 }
 
 /// `\r`, `\n` and `\xHH` stand for bytes.

@@ -17,7 +17,9 @@ mod open;
 mod openssl;
 mod pasted;
 mod recorded;
+mod role;
 mod success;
+mod tokens;
 mod words;
 mod write;
 
@@ -91,7 +93,9 @@ impl Format {
             Self::Swaks
         } else if is_chamuyero {
             Self::Chamuyero
-        } else if any(&exim::is_command) || any(&|line| line.starts_with("??? ")) {
+        } else if any(&|line| exim::is_command(line) || exim::is_server(line))
+            || any(&|line| line.starts_with("??? "))
+        {
             Self::Exim
         } else if any(&|line| line.contains("*** connecting to ") || line.starts_with("source: ")) {
             Self::Transcript
@@ -144,6 +148,10 @@ const ANSWER: &str = "\u{e000}r";
 enum Act {
     /// A connection, to `host:port` if that is known.
     Connect { scheme: &'static str, place: Option<String> },
+    /// A place to listen at, the port or the socket if that is known, by the number of its variable.
+    Listen { listener: usize, place: Option<String> },
+    /// A session by an expression, which is `@0.accept()` for the first listener.
+    Let(String),
     /// A line of the client's; the span of it that is secret, and whether a reply is owed for it.
     Send { line: Vec<u8>, secret: Option<std::ops::Range<usize>>, owes: bool },
     /// Bytes of the client's as they stand.
@@ -215,7 +223,11 @@ pub(crate) fn import(name: &str, text: &str, format: Option<Format>) -> Result<I
         Format::Blackbox => blackbox::read(text),
     };
     name_what_is_no_text(&mut read);
-    let says = |step: &Step| !matches!(step.act, Act::Connect { .. } | Act::Closed | Act::Close);
+    read.unread.sort_by_key(|unread| unread.line);
+    let says = |step: &Step| {
+        let opens = matches!(step.act, Act::Connect { .. } | Act::Listen { .. } | Act::Let(_));
+        !opens && !matches!(step.act, Act::Closed | Act::Close)
+    };
     if !read.steps.iter().any(says) {
         let name = visible::escape(name.as_bytes());
         let error = Error::usage(format!("there is no dialogue in {name}"));

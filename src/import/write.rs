@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::literal::{bytes, escaped, regex, text};
+use super::tokens::{has_token, without_tokens};
 use super::words::is_smtp_reply;
 use super::{ANSWER, Act, Format, Imported, Read, Step};
 use crate::redaction::Redaction;
@@ -47,6 +48,8 @@ struct Writer {
     step: usize,
     /// Whether the variable for what groups find is there.
     has_groups: bool,
+    /// How many listeners there are.
+    listeners: usize,
 }
 
 impl Writer {
@@ -64,6 +67,7 @@ impl Writer {
             varying: varying(steps),
             step: 0,
             has_groups: false,
+            listeners: steps.iter().filter(|step| matches!(step.act, Act::Listen { .. })).count(),
         }
     }
 
@@ -172,6 +176,18 @@ impl Writer {
                 let param = self.param(scheme, place.as_deref());
                 format!("let {name} = connect({param});")
             }
+            Act::Listen { listener, place } => {
+                let url = place.as_ref().map(|place| format!("tcp{place}"));
+                let default = url.clone().unwrap_or_else(|| "tcp".to_owned());
+                let param = self.named("listen", url);
+                format!(
+                    "let {} = listen(param({}, {}));",
+                    self.listener(*listener),
+                    text(&param),
+                    text(&default)
+                )
+            }
+            Act::Let(expression) => format!("let {name} = {};", self.with_listener(expression)),
             Act::Raw(raw) => format!("{name}.send_raw({});", bytes(raw)),
             Act::Reply(lines) => self.reply(name, lines),
             Act::Block(lines) => block(name, lines, self.varying.contains_key(&self.step)),
@@ -210,7 +226,6 @@ impl Writer {
 
     /// The parameter for where a session leads.
     fn param(&mut self, scheme: &str, place: Option<&str>) -> String {
-        let base = scheme.to_owned();
         let url = place.map(|place| {
             let place = if place.matches(':').count() > 1
                 && !place.starts_with('[')
@@ -222,17 +237,36 @@ impl Writer {
             };
             format!("{scheme}://{place}")
         });
-        let mut name = base.clone();
+        let name = self.named(scheme, url.clone());
+        match url {
+            Some(url) => format!("param({}, {})", text(&name), text(&url)),
+            None => format!("param({})", text(&name)),
+        }
+    }
+
+    /// The name of a parameter for a place: the same place is the same parameter.
+    fn named(&mut self, base: &str, url: Option<String>) -> String {
+        let mut name = base.to_owned();
         let mut number = 1;
-        // The same place is the same parameter.
         while self.params.get(&name).is_some_and(|known| *known != url) {
             number += 1;
             name = format!("{base}_{number}");
         }
-        self.params.insert(name.clone(), url.clone());
-        match url {
-            Some(url) => format!("param({}, {})", text(&name), text(&url)),
-            None => format!("param({})", text(&name)),
+        self.params.insert(name.clone(), url);
+        name
+    }
+
+    /// The variable of a listener.
+    fn listener(&self, number: usize) -> String {
+        if self.listeners == 1 { "l".to_owned() } else { format!("l{}", number + 1) }
+    }
+
+    /// An expression with the variable of the listener that it accepts from.
+    fn with_listener(&self, expression: &str) -> String {
+        let number = expression.strip_prefix('@').and_then(|rest| rest.split_once('.'));
+        match number.and_then(|(number, call)| Some((number.parse().ok()?, call))) {
+            Some((number, call)) => format!("{}.{call}", self.listener(number)),
+            None => expression.to_owned(),
         }
     }
 
@@ -325,68 +359,6 @@ fn varying(steps: &[Step]) -> BTreeMap<usize, Vec<String>> {
         }
     }
     found
-}
-
-/// Whether there is a token of a golden in a line.
-fn has_token(line: &str) -> bool {
-    tokens(line).next().is_some()
-}
-
-/// The tokens of a golden: `[QUEUE_ID#1]`, `[DATE]`.
-fn tokens(line: &str) -> impl Iterator<Item = &str> {
-    line.match_indices('[').filter_map(|(at, _)| {
-        let end = line[at..].find(']')?;
-        let inside = &line[at + 1..at + end];
-        let (name, number) = inside.split_once('#').unwrap_or((inside, "1"));
-        let is_name = name.len() > 2
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
-            && name.bytes().any(|byte| byte.is_ascii_uppercase());
-        let known = is_name && number.bytes().all(|byte| byte.is_ascii_digit());
-        (known && KNOWN.contains(&name)).then(|| &line[at..=at + end])
-    })
-}
-
-/// The tokens that a response code of IMAP could not be.
-const KNOWN: [&str; 26] = [
-    "QUEUE_ID",
-    "DATE",
-    "MESSAGE_ID",
-    "MESSAGE_IDS",
-    "IPV4",
-    "IPV6",
-    "PORT",
-    "HOST",
-    "SECRET",
-    "SASL_CHALLENGE",
-    "SESSION_ID",
-    "DELIVERY_ID",
-    "UUID",
-    "CID",
-    "GSMTP_ID",
-    "INTERNAL_ID",
-    "TIMESTAMP",
-    "CTIME",
-    "EPOCH",
-    "TLS",
-    "RECEIVED",
-    "APOP",
-    "SOFTWARE",
-    "THROUGHPUT",
-    "DURATION",
-    "DELAY",
-];
-
-/// An escaped regex in which what stands for a token is anything.
-fn without_tokens(pattern: &str) -> String {
-    let mut text = pattern.to_owned();
-    let plain =
-        pattern.replace("\\[", "[").replace("\\]", "]").replace("\\#", "#").replace("\\_", "_");
-    for token in tokens(&plain) {
-        text = text.replace(&escaped(token), ".+");
-    }
-    text
 }
 
 /// A remark as a comment: one line.

@@ -15,6 +15,10 @@ const DURATIONS: [&str; 4] = ["timeout", "after", "settle", "grace"];
 /// The words that take a line, whose text may stand between backticks by mistake.
 const OF_LINES: [&str; 3] = ["send", "send_raw", "pipeline"];
 
+/// The words beginning with `expect` whose first argument is no code: a duration, an exit status, a
+/// number of octets.
+const OF_OTHERS: [&str; 4] = ["expect_silence", "expect_none", "expect_exit", "expect_octets"];
+
 /// What is wrong with the arguments of a call, with the place; `source` gives the line of a place.
 pub(super) fn problems(
     call: &FnCallExpr,
@@ -43,7 +47,7 @@ pub(super) fn problems(
 }
 
 fn takes_code(word: &str) -> bool {
-    word == "refute" || (word.starts_with("expect") && word != "expect_silence")
+    word == "refute" || (word.starts_with("expect") && !OF_OTHERS.contains(&word))
 }
 
 fn takes_text(word: &str) -> bool {
@@ -160,6 +164,12 @@ mod tests {
         assert!(at("s.expect(`250 ok\\n`);"));
         assert!(!at("s.send(`NOOP`); s.send(\"a\\n\");"));
         assert!(!at("s.send(\"NOOP\\r\\n\");"));
+    }
+
+    #[test]
+    fn not_every_number_that_is_expected_is_a_code() {
+        assert!(takes_code("expect") && takes_code("expect_until"));
+        assert!(!takes_code("expect_exit") && !takes_code("expect_octets"));
     }
 
     #[test]

@@ -39,6 +39,7 @@ mod hostile;
 mod html;
 mod imap;
 mod import;
+mod imported;
 mod isolation;
 mod language;
 mod large;

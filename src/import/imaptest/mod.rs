@@ -1,0 +1,248 @@
+//! Scripts of Dovecot's `ImapTest`: a header, then groups of commands, each with the status that it
+//! ends with and the untagged responses that have to come (`*`), must not (`!`) or may (`?`).
+
+mod bound;
+mod parts;
+
+use super::literal::{escaped, text as quoted};
+use super::{Act, Read, Step, Unread};
+use bound::Bound;
+
+/// Stands for a message of the harness's own.
+const MESSAGE: &str = "\u{e003}";
+
+pub(super) fn looks_like(text: &str) -> bool {
+    let header = ["state:", "connections:", "capabilities:", "messages:", "ignore_extra_untagged:"];
+    let is_status = |line: &str| {
+        let mut words = line.split_whitespace();
+        let first = words.next().unwrap_or_default();
+        let is_number = first.parse::<u32>().is_ok();
+        let status = if is_number { words.next().unwrap_or_default() } else { first };
+        ["ok", "no", "bad"].contains(&status) && words.next().is_some()
+    };
+    text.lines().any(|line| header.iter().any(|name| line.starts_with(name)))
+        || text.lines().filter(|line| is_status(line)).count() > 1
+}
+
+/// A command with what has to come for it.
+struct Command {
+    line: usize,
+    session: usize,
+    /// The pattern of the status.
+    status: String,
+    text: String,
+    required: Vec<String>,
+    forbidden: Vec<String>,
+    allowed: Vec<String>,
+}
+
+pub(super) fn read(text: &str) -> Read {
+    let mut script = Script { state: "selected".to_owned(), connections: 1, ..Script::default() };
+    let mut in_header =
+        text.lines().find(|line| !skip(line)).is_some_and(|line| header(line).is_some());
+    for (at, line) in parts::joined(text) {
+        let line = line.trim_end();
+        if line.starts_with('#') {
+            continue;
+        }
+        if line.is_empty() {
+            script.end_group();
+            in_header = in_header && script.is_empty();
+            continue;
+        }
+        if let Some((name, value)) = header(line).filter(|_| in_header) {
+            script.header(at, line, name, value);
+        } else {
+            in_header = false;
+            script.body(at, line);
+        }
+    }
+    script.finish()
+}
+
+fn skip(line: &str) -> bool {
+    line.trim().is_empty() || line.starts_with('#')
+}
+
+fn header(line: &str) -> Option<(&str, &str)> {
+    let (name, value) = line.split_once(':')?;
+    let is_name =
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    is_name.then(|| (name, value.trim()))
+}
+
+#[derive(Default)]
+struct Script {
+    read: Read,
+    state: String,
+    connections: usize,
+    capabilities: Vec<String>,
+    commands: Vec<Command>,
+    has_header: bool,
+    /// The commands of a group whose status follows, by their places in the list.
+    pending: Vec<usize>,
+    /// Whether the last command is not read, so that what has to come for it is not either.
+    is_skipped: bool,
+}
+
+impl Script {
+    fn is_empty(&self) -> bool {
+        !self.has_header
+    }
+
+    fn header(&mut self, at: usize, line: &str, name: &str, value: &str) {
+        self.has_header = true;
+        match name {
+            "state" => value.clone_into(&mut self.state),
+            "connections" => self.connections = value.parse().unwrap_or(1).clamp(1, 50),
+            "capabilities" => {
+                self.capabilities = value.split_whitespace().map(str::to_owned).collect();
+            }
+            // What else is untagged is allowed unless that is forbidden.
+            "ignore_extra_untagged" => {}
+            _ => self.unread(at, line, "a header that says nothing to mailexpect"),
+        }
+    }
+
+    fn body(&mut self, at: usize, line: &str) {
+        for (mark, which) in [("* ", 0), ("! ", 1), ("? ", 2)] {
+            if let Some(rest) = line.strip_prefix(mark) {
+                if self.is_skipped {
+                    return self.unread(at, line, "its command is not read");
+                }
+                let Some(last) = self.commands.last_mut() else {
+                    return self.unread(at, line, "no command stands in front of it");
+                };
+                // The second mark of `! * 1 fetch` is the response's own.
+                let response = rest.strip_prefix("* ").unwrap_or(rest).to_owned();
+                match which {
+                    0 => last.required.push(response),
+                    1 => last.forbidden.push(response),
+                    _ => last.allowed.push(response),
+                }
+                return;
+            }
+        }
+        let (number, rest) = match line.split_once(' ') {
+            Some((number, rest)) if number.parse::<usize>().is_ok_and(|number| number > 0) => {
+                (number.parse().unwrap_or(1), rest)
+            }
+            _ => (1, line),
+        };
+        let (status, command) = rest.split_once(' ').unwrap_or((rest, ""));
+        if line.contains("{{{") || command.contains(&format!("~{}", parts::OPEN)) {
+            return self.skip(at, line, "a literal that does not end, or one of binary data");
+        }
+        let number: usize = number;
+        self.connections = self.connections.max(number);
+        let is_status = ["ok", "no", "bad"].contains(&status.to_ascii_lowercase().as_str());
+        if is_status && let [pending] = self.pending[..] {
+            let code = command.split_once(']').map(|(code, _)| format!(" {code}]"));
+            let code = code.filter(|code| code.starts_with(" ["));
+            let status = escaped(&format!("{status}{}", code.unwrap_or_default()));
+            self.commands[pending].status = format!("re(`(?i)^(?:\\S+ )?{status}`)");
+            return self.pending.clear();
+        }
+        let pattern = match status.to_ascii_uppercase().as_str() {
+            status @ ("OK" | "NO" | "BAD") => quoted(status),
+            // Any will do.
+            "\"\"" => "any(\"OK\", \"NO\", \"BAD\")".to_owned(),
+            _ => String::new(),
+        };
+        let (pattern, text) = if pattern.is_empty() { (pattern, rest) } else { (pattern, command) };
+        if text.is_empty() || !text.starts_with(|first: char| first.is_ascii_alphabetic()) {
+            return self.skip(at, line, "neither a command nor a response");
+        }
+        if pattern.is_empty() {
+            self.pending.push(self.commands.len());
+        }
+        self.is_skipped = false;
+        self.commands.push(Command {
+            line: at,
+            session: number - 1,
+            status: pattern,
+            text: with_message(text),
+            required: Vec::new(),
+            forbidden: Vec::new(),
+            allowed: Vec::new(),
+        });
+    }
+
+    fn skip(&mut self, at: usize, line: &str, why: &str) {
+        self.is_skipped = true;
+        self.unread(at, line, why);
+    }
+
+    /// Leaves out commands of a group that have no status: those that are sent at once.
+    fn end_group(&mut self) {
+        for left in std::mem::take(&mut self.pending).into_iter().rev() {
+            let command = self.commands.remove(left);
+            let why = "no status follows that is its own: commands that are sent at once";
+            self.unread(command.line, &command.text, why);
+            for response in [command.required, command.forbidden, command.allowed].concat() {
+                self.unread(command.line, &response, "its command is not read");
+            }
+        }
+    }
+
+    fn unread(&mut self, line: usize, text: &str, why: &str) {
+        let text = parts::shown(text);
+        self.read.unread.push(Unread { line, text, why: why.to_owned() });
+    }
+
+    fn finish(mut self) -> Read {
+        self.end_group();
+        for session in 0..self.connections {
+            self.open(session);
+        }
+        let mut bound = Bound::default();
+        for command in std::mem::take(&mut self.commands) {
+            for statement in bound.statements(&command) {
+                self.push(command.line, command.session, Act::Statement(statement));
+            }
+        }
+        self.read
+    }
+
+    /// Connects as the harness does before it begins.
+    fn open(&mut self, session: usize) {
+        self.push(1, session, Act::Connect { scheme: "imap", place: None });
+        self.push(1, session, Act::Statement("$.expect(\"* OK\");".to_owned()));
+        if session == 0 {
+            for capability in self.capabilities.clone() {
+                let capability = quoted(&capability);
+                let statement = format!("$.require_capability({capability});");
+                self.push(1, session, Act::Statement(statement));
+            }
+        }
+        if self.state != "nonauth" {
+            self.push(
+                1,
+                session,
+                Act::Statement("$.login(param(\"user\"), param(\"password\"));".to_owned()),
+            );
+        }
+        if self.state == "selected" || self.state == "appended" {
+            self.push(
+                1,
+                session,
+                Act::Statement("$.select(param(\"mailbox\", \"INBOX\"));".to_owned()),
+            );
+        }
+    }
+
+    fn push(&mut self, line: usize, session: usize, act: Act) {
+        self.read.steps.push(Step { line, session, act, remark: None });
+    }
+}
+
+/// A command; APPEND without a literal has a message of the harness's own behind it.
+fn with_message(command: &str) -> String {
+    let words: Vec<_> = command.split(' ').collect();
+    let is_append = words[0].eq_ignore_ascii_case("append");
+    if !is_append || command.contains(parts::OPEN) || command.contains(" catenate ") {
+        return command.to_owned();
+    }
+    let mailbox = if words.len() == 1 { " $mailbox" } else { "" };
+    format!("{command}{mailbox} {}", parts::literal(MESSAGE))
+}

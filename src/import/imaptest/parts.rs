@@ -1,0 +1,154 @@
+//! The parts of commands and responses: text, variables, and literals of several lines, which stand
+//! in one line between marks.
+
+/// What a literal stands between, once its lines are one. No file has them.
+pub(super) const OPEN: char = '\u{e001}';
+const CLOSE: char = '\u{e002}';
+
+/// Lines put together: a literal begins with `{{{` at the end of a line, and ends before `}}}` at the
+/// start of another. Each has its number and, for one that never ends, a wrong `{{{`.
+pub(super) fn joined(text: &str) -> Vec<(usize, String)> {
+    let mut all = Vec::new();
+    let mut lines = text.lines().enumerate();
+    while let Some((n, line)) = lines.next() {
+        let mut whole = line.to_owned();
+        while let Some(begun) =
+            whole.trim_end().strip_suffix("{{{").filter(|_| !line.starts_with('#'))
+        {
+            let mut content = Vec::new();
+            let end = lines.by_ref().map(|(_, line)| line).find(|line| {
+                let ends = line.starts_with("}}}");
+                if !ends {
+                    content.push(*line);
+                }
+                ends
+            });
+            let Some(end) = end else { break };
+            let rest = end.trim_start_matches("}}}");
+            whole = format!("{begun}{OPEN}{}{CLOSE}{rest}", content.join("\r\n"));
+        }
+        all.push((n + 1, whole));
+    }
+    all
+}
+
+/// A literal as it stands in a line.
+pub(super) fn literal(content: &str) -> String {
+    format!("{OPEN}{content}{CLOSE}")
+}
+
+/// A line as it is shown: a literal is named by its first line.
+pub(super) fn shown(line: &str) -> String {
+    line.replace(OPEN, "{{{ ").replace(CLOSE, " }}}")
+}
+
+/// A part of a command or a response.
+pub(super) enum Part<'a> {
+    Text(&'a str),
+    /// A sequence number, as the harness counts them at first.
+    Number(&'a str),
+    /// `$name` or `${name}`.
+    Variable(&'a str),
+    /// A directive such as `$!extra`.
+    Directive,
+    /// A literal's content.
+    Literal(&'a str),
+}
+
+/// The parts of a line; `$$` is a dollar sign.
+pub(super) fn parts(line: &str) -> Vec<Part<'_>> {
+    let mut found = Vec::new();
+    let mut rest = line;
+    while let Some(at) = rest.find(['$', OPEN]) {
+        found.push(Part::Text(&rest[..at]));
+        if let Some(inside) = rest[at..].strip_prefix(OPEN) {
+            let (content, behind) = inside.split_once(CLOSE).unwrap_or((inside, ""));
+            found.push(Part::Literal(content));
+            rest = behind;
+            continue;
+        }
+        let tail = &rest[at + 1..];
+        let span = |is: fn(char) -> bool| tail.find(|c| !is(c)).unwrap_or(tail.len());
+        let (part, end) = match tail.bytes().next() {
+            Some(b'{') if in_braces(tail).is_some() => {
+                let name = in_braces(tail).unwrap_or_default();
+                (Part::Variable(name), name.len() + 2)
+            }
+            Some(b'!') => {
+                (Part::Directive, span(|c| c.is_ascii_alphanumeric() || "_!=".contains(c)))
+            }
+            Some(first) if first.is_ascii_digit() => {
+                let end = span(|c| c.is_ascii_digit());
+                (Part::Number(&tail[..end]), end)
+            }
+            Some(first) if first.is_ascii_alphabetic() || first == b'_' => {
+                let end = span(|c| c.is_ascii_alphanumeric() || c == '_');
+                (Part::Variable(&tail[..end]), end)
+            }
+            _ => (Part::Text("$"), usize::from(tail.starts_with('$'))),
+        };
+        found.push(part);
+        rest = &tail[end..];
+    }
+    found.push(Part::Text(rest));
+    found
+}
+
+/// The name in `{name}`.
+fn in_braces(text: &str) -> Option<&str> {
+    let (name, _) = text.strip_prefix('{')?.split_once('}')?;
+    let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    is_name.then_some(name)
+}
+
+/// An argument of a command that has a literal.
+pub(super) enum Argument<'a> {
+    /// As it stands.
+    Word(&'a str),
+    Literal(&'a str),
+    List(Vec<Argument<'a>>),
+}
+
+/// The arguments in a text, up to the parenthesis that ends their list.
+pub(super) fn arguments<'a>(text: &mut &'a str) -> Vec<Argument<'a>> {
+    let mut found = Vec::new();
+    loop {
+        *text = text.trim_start_matches(' ');
+        let Some(first) = text.chars().next() else { return found };
+        let rest = &text[first.len_utf8()..];
+        match first {
+            ')' => {
+                *text = rest;
+                return found;
+            }
+            '(' => {
+                *text = rest;
+                found.push(Argument::List(arguments(text)));
+            }
+            OPEN => {
+                let (content, behind) = rest.split_once(CLOSE).unwrap_or((rest, ""));
+                found.push(Argument::Literal(content));
+                *text = behind;
+            }
+            _ => {
+                let end = word_end(text);
+                found.push(Argument::Word(&text[..end]));
+                *text = &text[end..];
+            }
+        }
+    }
+}
+
+/// Where a word ends, which may be a quoted string.
+fn word_end(text: &str) -> usize {
+    let mut is_quoted = false;
+    let mut is_escaped = false;
+    let end = text.char_indices().find(|(_, character)| {
+        let ends = !is_quoted && [' ', '(', ')', OPEN].contains(character);
+        is_quoted ^= *character == '"' && !is_escaped;
+        is_escaped = *character == '\\' && !is_escaped;
+        ends
+    });
+    end.map_or(text.len(), |(at, _)| at)
+}

@@ -1,0 +1,125 @@
+//! `mailexpect import` of what is no client: servers and commands of other tools' scripts, literals of
+//! several lines, and commands whose status stands apart.
+
+use std::net::TcpListener;
+
+use mailexpect::server::Replay;
+
+use crate::import::import;
+use crate::program::{program, run};
+
+/// A port that nobody listens on.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[test]
+fn a_server_of_chamuyero_listens_and_its_commands_run() {
+    let port = free_port();
+    let text = format!(
+        "nc tcp_listen localhost:{port}\nc tcp_connect localhost:{port}\n\n\
+         nc -> 220 Hola desde expect\nc <~ 220\nc -> LHLO x\n\
+         nc   <~  LHLO .*\nnc -> 250-Bienvenido!\nnc -> 250 Contame...\nc <... 250 \n\
+         c -> DATA\nnc <- DATA\nnc -> 354 Dale\nc <~ 354\nc -> Subject: test\nc -> \nc -> .\n\
+         nc <- Subject: test\nnc <-\nnc <- .\nnc -> 250 Recibido\nc <- 250 Recibido\n\
+         p = echo one \\\n\t two; exit 3\np <- one two\np wait 3\nq = cat\nq -> a \"b\"\nq <~ a\nr |= true\nr wait 0\nnc sleep 0.1\n"
+    );
+    let imported = import("server.cmy", &text);
+    let unread = "not read: nc sleep 0.1 (there is no waiting for a time to pass)";
+    assert!(imported.said.contains(unread), "{}", imported.said);
+    assert_eq!(imported.said.matches("not read:").count(), 1, "{}", imported.said);
+    let ran = run(imported.folder.path(), &["run", "script.rhai", "--allow-run"]);
+    assert_eq!(ran.code, Some(0), "{}\n{ran:?}", imported.script);
+    let wrong = text.replace("nc <- Subject: test", "nc <- Subject: tes");
+    let imported = import("server.cmy", &wrong);
+    let ran = run(imported.folder.path(), &["run", "script.rhai", "--allow-run"]);
+    assert_eq!(ran.code, Some(1), "{}\n{ran:?}", imported.script);
+}
+
+#[test]
+fn a_server_of_exim_has_its_clients_one_after_the_other() {
+    let text = "# PIPELINING\nexim -bd -oX PORT_D\n****\nserver -t 10 PORT_S 2\n220 Greetings\nEHLO\n250-Hello\n250 PIPELINING\n\
+        DATA\n354 Send it!\n.\n250 OK\nQUIT\n221 OK\n*eof\n>220 second\n*sleep 2\nEHLO\n>>250 par\n>tial\n<250 x\n>LF> bare\n>*eof\n****\n\
+        exim -odi a@b\nTest\n****\nkilldaemon\n";
+    let imported = import("0001", text);
+    for unread in
+        ["line 2: not read: exim -bd", "line 17: not read: *sleep 2", "line 26: not read: Test"]
+    {
+        assert!(imported.said.contains(unread), "{}", imported.said);
+    }
+    assert_eq!(imported.said.matches("not read:").count(), 5, "{}", imported.said);
+    let url = format!("tcp://127.0.0.1:{}", free_port());
+    let mut server = program();
+    let server = server.current_dir(imported.folder.path()).args(["run", "script.rhai"]);
+    let server =
+        server.args(["--set", &format!("listen={url}")]).stdout(std::process::Stdio::piped());
+    let server = server.spawn().unwrap();
+    let client = format!(
+        "let s = retry(100, \"50ms\", || connect(\"{url}\"));\n\
+         s.expect_line(\"220 Greetings\"); s.send(\"EHLO x\"); s.expect_line(\"250-\"); s.expect_line(\"250 \");\n\
+         s.send_raw(\"DATA\\r\\n\"); s.expect_line(354); s.send_raw(\"a\\r\\n..b\\r\\n.\\r\\nQUIT\\r\\n\");\n\
+         s.expect_line(\"250 OK\"); s.expect_line(\"221\"); s.close();\n\
+         let s = connect(\"{url}\");\n\
+         s.expect_line(\"220 second\"); s.send(\"EHLO y\"); s.expect_line(re(`^250 partial$`));\n\
+         s.send_raw(\"250 x\\r\\n\"); s.expect_bytes(\"bare\\n\"); s.expect_close();\n"
+    );
+    let ran = run(imported.folder.path(), &["run", "-e", &client]);
+    let output = server.wait_with_output().unwrap();
+    assert_eq!(ran.code, Some(0), "{}\n{ran:?}\n{output:?}", imported.script);
+    assert!(output.status.success(), "{}\n{output:?}", imported.script);
+}
+
+const LITERALS: &str = "state: created\ncapabilities: CATENATE\n\n\
+    ok append $mailbox (\\seen) catenate (text {{{\nFrom: foo@example.com\n\nHello\n}}} url \"/x\")\n\n\
+    ok fetch 1 (body.peek[])\n* 1 fetch (uid $uid body[] {{{\nFrom: foo@example.com\n\nHello\n}}})\n\n\
+    ok fetch 1 body[1]\n* 1 fetch (body[1] {{{\none \"line\"\n}}})\n\n\
+    append nosuch catenate (url \"/x;uid=$uid\")\nno [trycreate]\n\n\
+    1 tag1 create a\n1 tag2 create b\n1 tag1 ok\n1 tag2 ok\n\n\
+    ok append\n* 2 exists\n\nok append foo ~{{{\nx\n}}}\n* 3 exists\n";
+
+#[test]
+fn literals_of_imaptest_are_sent_and_expected_and_a_status_may_stand_apart() {
+    let imported = import("catenate", LITERALS);
+    for unread in [
+        "line 25: not read: tag1 create a (no status follows that is its own",
+        "line 28: not read: tag2 ok",
+        "line 33: not read: ok append foo ~{{{ x }}} (a literal that does not end, or one of binary",
+        "line 36: not read: * 3 exists (its command is not read)",
+    ] {
+        assert!(imported.said.contains(unread), "{unread}: {}", imported.said);
+    }
+    let dialogue = |body: &str, code: &str| {
+        format!(
+            "S: * OK [CAPABILITY IMAP4rev1 CATENATE] hi\nC: a1 LOGIN me pw\nS: a1 OK [CAPABILITY IMAP4rev1 CATENATE] in\n\
+             C: a2 append INBOX (\\seen) catenate (text {{30}}\nS: + go on\nC: From: foo@example.com\nC:\nC: Hello url \"/x\")\n\
+             S: a2 OK done\nC: a3 fetch 1 (body.peek[])\nS: * 1 FETCH (UID 7 BODY[] {{30}}\nS: From: foo@example.com\nS:\nS: {body})\n\
+             S: a3 OK done\nC: a4 fetch 1 body[1]\nS: * 1 FETCH (BODY[1] \"one \\\"line\\\"\")\nS: a4 OK done\n\
+             C: a5 append nosuch catenate (url \"/x;uid=7\")\nS: a5 NO [{code}] none\n\
+             C: a6 append INBOX {{8}}\nS: + go on\nC: Hello.\nC:\nS: * 2 EXISTS\nS: a6 OK done\n"
+        )
+    };
+    let set = ["user=me", "password=pw", "message=Hello.\r\n"];
+    imported.holds(&[("imap", "imap", &dialogue("Hello", "TRYCREATE"))], &set);
+    for wrong in [dialogue("hello", "TRYCREATE"), dialogue("Hello", "NONEXISTENT")] {
+        let replay = Replay::start(&wrong).unwrap();
+        let mut params = set.map(str::to_owned).to_vec();
+        params.push(format!("imap={}", replay.url("imap")));
+        let ran = imported.run(&params);
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        replay.leave();
+    }
+}
+
+#[test]
+fn responses_of_sasl_are_secrets_in_scripts_of_chamuyero_and_exim() {
+    let chamuyero = "c tcp_connect localhost:25\nc <~ 220\nc -> AUTH PLAIN\nc <~ 334\nc -> AGhvZ2UAcHBwd3d3\nc <~ 235\n";
+    let exim =
+        "client 127.0.0.1 PORT_D\n??? 220\nAUTH PLAIN\n??? 334\nAGhvZ2UAcHBwd3d3\n??? 235\n****\n";
+    for (name, text) in [("auth.cmy", chamuyero), ("0002", exim)] {
+        let imported = import(name, text);
+        let secret = "param(\"secret_1\", \"AGhvZ2UAcHBwd3d3\")";
+        assert!(imported.script.contains(secret), "{}", imported.script);
+        let dialogue = "S: 220 hi\nC: AUTH PLAIN\nS: 334 \nC: AGhvZ2UAcHBwd3d3\nS: 235 ok";
+        imported.holds(&[("smtp", "smtp", dialogue)], &[]);
+    }
+}
