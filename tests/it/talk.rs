@@ -154,6 +154,31 @@ fn a_message_that_is_pasted_is_sent_whole_with_its_empty_lines() {
 }
 
 #[test]
+fn a_literal_that_is_pasted_is_sent_whole_with_its_empty_lines() {
+    let server = Embedded::start().unwrap();
+    let folder = folder(&[]);
+    let mut terminal = typing(&folder, &[&server.imap(), "--save", "saved.rhai"]);
+    shows(&mut terminal, "S: * OK");
+    terminal.send_line("a0 LOGIN hoge@example.com pppwww").unwrap();
+    shows(&mut terminal, "S: a0 OK");
+    let message = "Subject: pasted\n\n\nempty lines above\n\n";
+    let octets = message.replace('\n', "\r\n").len();
+    let pasted = format!(
+        "a1 SELECT INBOX\na2 APPEND INBOX {{{octets}}}\n{message}\na3 FETCH * BODY[]\na4 LOGOUT\n"
+    );
+    terminal.send(&pasted).unwrap();
+    terminal.flush().unwrap();
+    shows(&mut terminal, "S: a2 OK");
+    let fetched = shows(&mut terminal, "S: a3 OK");
+    assert!(fetched.contains(&format!("BODY[] {{{octets}}}")), "{fetched}");
+    shows(&mut terminal, "wrote saved.rhai");
+    assert_eq!(exit_code(&terminal), 0);
+    let imap = format!("imap={}", server.imap());
+    let ran = run(folder.path(), &["run", "saved.rhai", "--set", &imap, "--set", "secret=pppwww"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}\n{}", saved(&folder));
+}
+
+#[test]
 fn starttls_that_is_pasted_begins_tls() {
     let server = Embedded::start().unwrap();
     let folder = folder(&[]);

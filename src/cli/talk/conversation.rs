@@ -1,6 +1,5 @@
 //! The conversation: what comes is shown as it comes, what is typed is sent in its turn.
 
-use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,6 +10,7 @@ use tokio::time::timeout;
 
 use super::commands::{self, Command};
 use super::editor::{Editor, Input, Password};
+use super::held_back::HeldBack;
 use super::saving::Saving;
 use crate::cli::screen::Screen;
 use crate::error::{Error, Kind, Result};
@@ -94,10 +94,7 @@ pub(super) struct Conversation {
     is_terminal: bool,
     /// How long a reply may take if nobody watches.
     patience: Duration,
-    /// What was typed, or pasted, before its turn; Enter sends the first of them all the same.
-    held_back: VecDeque<String>,
-    /// What was sent last of what was typed.
-    last: String,
+    held_back: HeldBack,
 }
 
 impl Conversation {
@@ -115,8 +112,8 @@ impl Conversation {
             is_typed: AtomicBool::new(false),
             events: AtomicUsize::new(0),
         });
-        let (patience, held_back, last) = Default::default();
-        Self { url, is_told, editor, saving, output, is_terminal, patience, held_back, last }
+        let (patience, held_back) = Default::default();
+        Self { url, is_told, editor, saving, output, is_terminal, patience, held_back }
     }
 
     /// Connects, and talks until one of the two ends it.
@@ -252,8 +249,7 @@ impl Conversation {
     /// replies.
     async fn send_held_back(&mut self, session: &mut Session) -> Result<()> {
         while session.owed() == 0 {
-            let Some(line) = self.held_back.pop_front() else { break };
-            self.last.clone_from(&line);
+            let Some(line) = self.held_back.take() else { break };
             let sent = if is_starttls(session, &line) {
                 self.execute(session, Command::Starttls).await
             } else {
@@ -261,7 +257,7 @@ impl Conversation {
             };
             match sent {
                 Err(error) if error.is_out_of_step() => {
-                    self.held_back.push_front(line);
+                    self.held_back.put_back(line);
                     break;
                 }
                 sent => sent?,
@@ -270,27 +266,17 @@ impl Conversation {
         Ok(())
     }
 
-    /// Whether a line that waits is one of a message, so that an empty one belongs to it and is no
-    /// Enter.
-    fn is_in_message(&self) -> bool {
-        let mut lines = self.held_back.iter().rev().chain(std::iter::once(&self.last));
-        let mark = lines.find(|line| line.as_str() == "." || line.eq_ignore_ascii_case("DATA"));
-        mark.is_some_and(|mark| mark != ".")
-    }
-
     async fn send(&mut self, session: &mut Session, typed: String) -> Result<()> {
         let line = typed.strip_prefix(':').unwrap_or(&typed);
         if !self.held_back.is_empty() {
-            if !line.is_empty() || self.is_in_message() {
-                self.held_back.push_back(line.to_owned());
+            if !line.is_empty() || self.held_back.takes_empty_line(session.speech()) {
+                self.held_back.push(line);
                 return Ok(());
             }
-            let line = self.held_back.pop_front().unwrap_or_default();
+            let line = self.held_back.take().unwrap_or_default();
             self.saving.ahead(self.output.events());
-            self.last.clone_from(&line);
             return session.send_raw(format!("{line}\r\n")).await;
         }
-        line.clone_into(&mut self.last);
         self.output.is_typed.store(self.is_terminal, Ordering::Relaxed);
         let mut sent = session.send(line).await;
         self.output.is_typed.store(false, Ordering::Relaxed);
@@ -305,11 +291,14 @@ impl Conversation {
         }
         match sent {
             Err(error) if error.is_out_of_step() && self.is_terminal => {
-                self.held_back.push_back(line.to_owned());
+                self.held_back.push(line);
                 self.output.show(&Human::out_of_turn());
                 Ok(())
             }
-            sent => sent,
+            sent => {
+                self.held_back.sent(line);
+                sent
+            }
         }
     }
 

@@ -4,6 +4,7 @@ mod commands;
 mod completion;
 mod conversation;
 mod editor;
+mod held_back;
 mod saving;
 
 use std::time::Duration;

@@ -1,0 +1,113 @@
+//! Lines that were typed, or pasted, before their turn.
+
+use std::collections::VecDeque;
+
+use crate::proto::Speech;
+
+/// The lines, and the one that was sent before them. Enter sends the first of them all the same.
+#[derive(Debug, Default)]
+pub(super) struct HeldBack {
+    lines: VecDeque<String>,
+    last: String,
+    /// The one before that.
+    before: String,
+}
+
+impl HeldBack {
+    pub(super) fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// Adds a line behind the others.
+    pub(super) fn push(&mut self, line: &str) {
+        self.lines.push_back(line.to_owned());
+    }
+
+    /// Takes the first, which is to be sent.
+    pub(super) fn take(&mut self) -> Option<String> {
+        let line = self.lines.pop_front()?;
+        self.before = std::mem::replace(&mut self.last, line.clone());
+        Some(line)
+    }
+
+    /// Puts a line back that was taken and could not be sent.
+    pub(super) fn put_back(&mut self, line: String) {
+        self.last = std::mem::take(&mut self.before);
+        self.lines.push_front(line);
+    }
+
+    /// A line was sent without having waited.
+    pub(super) fn sent(&mut self, line: &str) {
+        line.clone_into(&mut self.last);
+    }
+
+    /// Whether an empty line belongs to what waits, and is no Enter: as one of a message, or of a
+    /// literal and the command that goes on after it.
+    pub(super) fn takes_empty_line(&self, speech: Speech) -> bool {
+        match speech {
+            Speech::Imap | Speech::Sieve => self.is_in_literal(),
+            _ => self.is_in_message(),
+        }
+    }
+
+    fn is_in_message(&self) -> bool {
+        let mut lines = self.lines.iter().rev().chain(std::iter::once(&self.last));
+        let mark = lines.find(|line| line.as_str() == "." || line.eq_ignore_ascii_case("DATA"));
+        mark.is_some_and(|mark| mark != ".")
+    }
+
+    /// The octets of each literal are counted, with the line ends that are sent.
+    fn is_in_literal(&self) -> bool {
+        let mut left: Option<usize> = None;
+        for line in std::iter::once(&self.last).chain(&self.lines) {
+            let sent = line.len() + "\r\n".len();
+            left = match left {
+                // The literal ended with its last line, and this one is the rest of the command.
+                Some(0) | None => literal(line),
+                Some(octets) if octets >= sent => Some(octets - sent),
+                Some(octets) => line.get(octets..).and_then(literal),
+            };
+        }
+        left.is_some()
+    }
+}
+
+/// How many octets the literal has that a line ends with (RFC 9051 section 4.3).
+fn literal(line: &str) -> Option<usize> {
+    let (_, size) = line.strip_suffix('}')?.rsplit_once('{')?;
+    size.trim_end_matches(['+', '-']).parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn takes_empty_line(speech: Speech, lines: &[&str]) -> bool {
+        let mut held_back = HeldBack::default();
+        let (last, others) = lines.split_first().unwrap();
+        held_back.sent(last);
+        others.iter().for_each(|line| held_back.push(line));
+        held_back.takes_empty_line(speech)
+    }
+
+    #[test]
+    fn an_empty_line_of_a_literal_is_no_enter() {
+        let is = |lines: &[&str]| takes_empty_line(Speech::Imap, lines);
+        assert!(is(&["a1 APPEND INBOX {16}", "Subject: a"]));
+        // The literal is whole, and its command is not.
+        assert!(is(&["a1 APPEND INBOX {14}", "Subject: a", ""]));
+        assert!(!is(&["a1 APPEND INBOX {14}", "Subject: a", "", ""]));
+        assert!(!is(&["a1 APPEND INBOX {14}", "Subject: a", "", "", "a2 NOOP"]));
+        assert!(is(&["a1 NOOP", "a2 LOGIN {2+}", "me {10}", "secret"]));
+        assert!(!is(&["a1 NOOP", "a2 LOGIN {2+}", "me {4}", "word"]));
+        assert!(!is(&["a1 NOOP", "a2 NOOP"]));
+    }
+
+    #[test]
+    fn an_empty_line_of_a_message_is_no_enter() {
+        let is = |lines: &[&str]| takes_empty_line(Speech::Smtp, lines);
+        assert!(is(&["EHLO x", "data", "Subject: a"]));
+        assert!(!is(&["EHLO x", "data", "Subject: a", "."]));
+        assert!(!is(&["EHLO x", "MAIL FROM:<a@b>"]));
+    }
+}
