@@ -4,9 +4,10 @@ use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Command};
 
 /// The options, by their names in clap, and the variables.
-const VARIABLES: [(&str, &str); 26] = [
+const VARIABLES: [(&str, &str); 33] = [
     ("allow_host", "MAILEXPECT_ALLOW_HOST"),
     ("cacert", "MAILEXPECT_CACERT"),
+    ("cert", "MAILEXPECT_CERT"),
     ("check", "MAILEXPECT_CHECK"),
     ("deadline", "MAILEXPECT_DEADLINE"),
     ("fail_fast", "MAILEXPECT_FAIL_FAST"),
@@ -19,8 +20,13 @@ const VARIABLES: [(&str, &str); 26] = [
     ("insecure", "MAILEXPECT_INSECURE"),
     ("jobs", "MAILEXPECT_JOBS"),
     ("junit", "MAILEXPECT_JUNIT"),
+    ("key", "MAILEXPECT_KEY"),
+    ("nameserver", "MAILEXPECT_NAMESERVER"),
+    ("no_progress", "MAILEXPECT_NO_PROGRESS"),
     ("partition", "MAILEXPECT_PARTITION"),
     ("quiet", "MAILEXPECT_QUIET"),
+    ("redact", "MAILEXPECT_REDACT"),
+    ("resolve", "MAILEXPECT_RESOLVE"),
     ("retries", "MAILEXPECT_RETRIES"),
     ("shuffle", "MAILEXPECT_SHUFFLE"),
     ("skip_incomplete", "MAILEXPECT_SKIP_INCOMPLETE"),
@@ -30,6 +36,7 @@ const VARIABLES: [(&str, &str); 26] = [
     ("timeout", "MAILEXPECT_TIMEOUT"),
     ("trace", "MAILEXPECT_TRACE"),
     ("trace_file", "MAILEXPECT_TRACE_FILE"),
+    ("unreferenced", "MAILEXPECT_UNREFERENCED"),
     ("verbose", "MAILEXPECT_VERBOSE"),
 ];
 

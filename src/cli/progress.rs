@@ -23,6 +23,11 @@ const TICK: Duration = Duration::from_millis(250);
 /// How many characters of a script's name are shown: its end, which tells more of it.
 const NAME: usize = 32;
 
+/// The columns of the bar.
+const BAR: usize = 20;
+/// The columns that the elapsed time may take, as `10s` or `2m`, with the blanks around it.
+const ELAPSED: usize = 6;
+
 /// The progress of one run.
 pub(super) struct Progress {
     screen: Screen,
@@ -35,21 +40,33 @@ pub(super) struct Progress {
     shown: Option<usize>,
 }
 
-/// The scripts that run, by their numbers, each since when.
+/// The scripts that run, by their numbers, each since when, and what has failed so far.
 #[derive(Default)]
-struct Running(BTreeMap<usize, (String, Instant)>);
+struct Running {
+    scripts: BTreeMap<usize, (String, Instant)>,
+    failed: String,
+}
 
 impl Running {
     /// The one that has run longest, and how many others there are.
-    fn shown(&self) -> String {
-        let Some((name, since)) = self.0.values().min_by_key(|(_, since)| *since) else {
+    /// In so many columns: a line that a terminal breaks cannot be taken away.
+    fn shown(&self, room: usize) -> String {
+        let Some((name, since)) = self.scripts.values().min_by_key(|(_, since)| *since) else {
             return String::new();
         };
-        let mut text = format!("{name} ({})", duration::show(since.elapsed()));
-        if self.0.len() > 1 {
-            let _ = write!(text, " and {} more", self.0.len() - 1);
+        let mut behind = format!(" ({})", duration::show(since.elapsed()));
+        if self.scripts.len() > 1 {
+            let _ = write!(behind, " and {} more", self.scripts.len() - 1);
         }
-        text
+        let left = room.saturating_sub(behind.chars().count()).min(NAME);
+        let skipped = name.chars().count().saturating_sub(left);
+        if skipped == 0 {
+            return format!("{name}{behind}");
+        }
+        let dots = "...";
+        let end: String = name.chars().skip(skipped + dots.len()).collect();
+        let text = format!("{dots}{end}{behind}");
+        text.chars().take(room).collect()
     }
 }
 
@@ -86,18 +103,17 @@ impl Progress {
             None => job.script.display().to_string(),
         };
         let name = visible::escape(name.as_bytes());
-        let skipped = name.chars().count().saturating_sub(NAME);
-        let end: String = name.chars().skip(skipped).collect();
-        let name = if skipped > 0 { format!("...{end}") } else { end };
-        lock(&self.running).0.insert(number, (name, Instant::now()));
+        lock(&self.running).scripts.insert(number, (name, Instant::now()));
     }
 
     pub(super) fn ended(&mut self, number: usize, outcome: &Outcome) {
-        lock(&self.running).0.remove(&number);
+        lock(&self.running).scripts.remove(&number);
         self.ended += 1;
         if !outcome.is_ok() {
             self.failed += 1;
-            self.bar.set_message(format!("{} failed  ", self.failed));
+            let failed = format!("{} failed  ", self.failed);
+            lock(&self.running).failed.clone_from(&failed);
+            self.bar.set_message(failed);
         }
         self.bar.set_position(self.ended as u64);
         let percent = self.total.map(|total| self.ended * 100 / total.max(1));
@@ -126,9 +142,13 @@ fn style(has_end: bool, running: &Arc<Mutex<Running>>) -> Option<ProgressStyle> 
         "{spinner} {pos} {elapsed} {msg:.red}{running}"
     };
     let running = Arc::clone(running);
-    let shown = move |_: &ProgressState, line: &mut dyn std::fmt::Write| {
+    let shown = move |state: &ProgressState, line: &mut dyn std::fmt::Write| {
+        let running = lock(&running);
+        let counted = format!("{}/{}", state.pos(), state.len().unwrap_or_default());
+        let before = BAR + 1 + counted.len() + ELAPSED + running.failed.len();
+        let room = Screen::width().saturating_sub(before + 1);
         // Writing to memory does not fail.
-        let _ = line.write_str(&lock(&running).shown());
+        let _ = line.write_str(&running.shown(room));
     };
     let style = ProgressStyle::with_template(template).ok()?;
     Some(style.with_key("running", shown).progress_chars("=> "))
@@ -136,4 +156,24 @@ fn style(has_end: bool, running: &Arc<Mutex<Running>>) -> Option<ProgressStyle> 
 
 fn lock(running: &Mutex<Running>) -> MutexGuard<'_, Running> {
     running.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_runs_keeps_to_the_columns_that_are_left() {
+        let mut running = Running::default();
+        assert_eq!(running.shown(10), "");
+        let name = "scripts/imap/a-script-with-a-long-name.rhai @postfix".to_owned();
+        running.scripts.insert(0, (name, Instant::now()));
+        running.scripts.insert(1, ("b".to_owned(), Instant::now()));
+        let shown = running.shown(40);
+        assert!(shown.starts_with("...") && shown.contains(" @postfix ("), "{shown}");
+        for room in [0, 5, 20, 40] {
+            assert!(running.shown(room).chars().count() <= room, "{room}");
+        }
+        assert!(running.shown(200).chars().count() < 60);
+    }
 }

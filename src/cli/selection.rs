@@ -11,6 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::outcome::Outcome;
 use crate::plan::{self, Filter, Partition};
 use crate::script::Heading;
+use crate::{suggest, visible};
 
 /// The arguments.
 #[derive(Args, Debug)]
@@ -45,6 +46,7 @@ impl Selection {
         let filters = filters.collect::<Result<Vec<_>>>()?;
         let mut scripts = plan::scripts(paths)?;
         let found = scripts.len();
+        let all = if self.tag.is_empty() { Vec::new() } else { scripts.clone() };
         if !filters.is_empty() || !self.tag.is_empty() {
             scripts.retain(|script| self.selects(&filters, script));
         }
@@ -54,10 +56,12 @@ impl Selection {
         }
         if scripts.is_empty() {
             let error = Error::usage(format!("none of {found} scripts is selected"));
-            return Err(if self.rerun_failed {
-                error.hint("none of them failed when it last ran from this folder")
-            } else {
-                error.hint("mailexpect list --verbose shows paths, titles and tags")
+            return Err(match self.near_tag(&all) {
+                _ if self.rerun_failed => {
+                    error.hint("none of them failed when it last ran from this folder")
+                }
+                Some(near) => error.hint(format!("did you mean --tag {near}?")),
+                None => error.hint("mailexpect list --verbose shows paths, titles and tags"),
             });
         }
         if let Some(partition) = self.partition {
@@ -67,6 +71,15 @@ impl Selection {
             plan::shuffle(&mut scripts, seed);
         }
         Ok(scripts)
+    }
+
+    /// The tag that was meant by one that no script has.
+    fn near_tag(&self, scripts: &[PathBuf]) -> Option<String> {
+        let known: BTreeSet<_> =
+            scripts.iter().flat_map(|script| Heading::of(script).tags).collect();
+        let unknown = self.tag.iter().find(|tag| !known.contains(*tag))?;
+        let near = suggest::nearest(unknown, known.iter().map(String::as_str))?;
+        Some(visible::escape(near.as_bytes()))
     }
 
     fn selects(&self, filters: &[Filter], script: &Path) -> bool {

@@ -92,6 +92,11 @@ impl Assembler {
         self.sessions.get(self.current).is_some_and(|open| open.is_closing && !open.go_ahead)
     }
 
+    /// Whether the server is in the middle of a block of lines, or of a literal.
+    pub(super) fn is_in_block(&self) -> bool {
+        self.sessions.get(self.current).is_some_and(|open| open.block || open.literal > 0)
+    }
+
     /// Whether a literal, or the rest of its command, comes next from the client.
     pub(super) fn is_in_command(&self) -> bool {
         self.sessions.get(self.current).is_some_and(|open| open.is_closing || open.sending > 0)

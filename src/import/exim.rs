@@ -46,6 +46,16 @@ struct Server {
     has_client: bool,
 }
 
+/// What a server takes next of its client.
+#[derive(Default, PartialEq, Eq)]
+enum Takes {
+    #[default]
+    Command,
+    Message,
+    /// A response of SASL.
+    Response,
+}
+
 #[derive(Default)]
 struct Script {
     read: Read,
@@ -54,9 +64,7 @@ struct Script {
     server: Option<Server>,
     listeners: usize,
     lines: Lines,
-    message: bool,
-    /// Whether the server waits for a response of SASL.
-    challenged: bool,
+    takes: Takes,
     /// Lines that may come before the next one.
     skips: bool,
 }
@@ -92,6 +100,11 @@ impl Script {
         if self.sessions == 0 {
             self.connect(at, "client");
         }
+        self.converse(at, line);
+    }
+
+    /// A line of a client.
+    fn converse(&mut self, at: usize, line: &str) {
         if line == "???*" {
             self.flush();
             self.act(at, Act::Closed);
@@ -189,7 +202,7 @@ impl Script {
 
     fn connect(&mut self, at: usize, line: &str) {
         self.flush();
-        self.message = false;
+        self.takes = Takes::Command;
         let words: Vec<_> =
             line.split_whitespace().skip(1).filter(|word| !word.starts_with('-')).collect();
         let port = words.get(1).and_then(|port| port.parse::<u16>().ok());
@@ -201,8 +214,13 @@ impl Script {
     }
 
     fn expect(&mut self, at: usize, prefix: &str) {
-        self.message |= prefix.starts_with("354");
-        self.challenged = prefix.starts_with("334") || prefix.starts_with("+ ");
+        if prefix.starts_with("354") {
+            self.takes = Takes::Message;
+        } else if prefix.starts_with("334") || prefix.starts_with("+ ") {
+            self.takes = Takes::Response;
+        } else if self.takes == Takes::Response {
+            self.takes = Takes::Command;
+        }
         let goes_on = prefix.as_bytes().get(3) == Some(&b'-');
         let skips = std::mem::take(&mut self.skips);
         self.lines.push(at, &escaped(prefix), skips, goes_on);
@@ -213,10 +231,12 @@ impl Script {
 
     fn send(&mut self, at: usize, line: &str) {
         let bytes = unescaped(line);
-        let owes = !self.message || line == ".";
-        self.message &= line != ".";
+        let owes = self.takes != Takes::Message || line == ".";
+        let responds = self.takes == Takes::Response && line != "*" && !line.is_empty();
+        if self.takes == Takes::Response || line == "." {
+            self.takes = Takes::Command;
+        }
         let is_imap = speech_of(line) == Some(Speech::Imap);
-        let responds = std::mem::take(&mut self.challenged) && line != "*" && !line.is_empty();
         let secret =
             if responds { Some(0..line.len()) } else { super::words::secret(line, is_imap) };
         let secret = secret.filter(|_| bytes == line.as_bytes());

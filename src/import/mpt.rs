@@ -86,6 +86,10 @@ impl Script {
 
     /// A line that is to come, as a regex of all of it.
     fn expect(&mut self, at: usize, regex: &str, line: &str) {
+        // The empty line of a mail, in a literal.
+        if let ("", Some((_, pending))) = (regex, &mut self.pending) {
+            return pending.push_str("\\r\\n");
+        }
         if let Err(why) = Pattern::regex(regex) {
             let why = format!("its regex is none here: {}", why.message());
             return self.unread(at, line, &why);

@@ -45,7 +45,10 @@ impl Paste {
             return self.assembler.client(at, "", None);
         }
         if trimmed.is_empty() {
-            // Between commands and replies it is layout.
+            // Between commands and replies it is layout, and between the lines of a mail one of them.
+            if self.assembler.is_in_block() {
+                self.assembler.server(at, "", None);
+            }
             return;
         }
         if self.is_of_the_shell(at, line) || self.is_of_telnet(at, trimmed) {

@@ -123,3 +123,21 @@ fn responses_of_sasl_are_secrets_in_scripts_of_chamuyero_and_exim() {
         imported.holds(&[("smtp", "smtp", dialogue)], &[]);
     }
 }
+
+#[test]
+fn the_empty_lines_of_a_mail_are_kept() {
+    let mpt = "C: a1 FETCH 1 (BODY[])\nS: \\* 1 FETCH \\(BODY\\[\\] \\{19\\}\nS: Subject: a\nS: \nS: body1\\)\n\
+        S: a1 OK FETCH completed.\n";
+    let imported = import("fetch.test", mpt);
+    assert!(!imported.said.contains("not read"), "{}", imported.said);
+    let dialogue = "S: * OK hi\nC: a1 FETCH 1 (BODY[])\nS: * 1 FETCH (BODY[] {19}\nS: Subject: a\nS:\nS: body1)\n\
+        S: a1 OK FETCH completed.";
+    imported.holds(&[("imap", "imap", dialogue)], &[]);
+    let pasted = "$ telnet localhost 110\nConnected to localhost.\n+OK hi\n\nTOP 1 1\n+OK\nSubject: a\n\nbody\n.\n\nQUIT\n+OK bye\n\
+        Connection closed by foreign host.\n$ telnet localhost 143\nConnected to localhost.\n* OK hi\n\na1 FETCH 1 BODY[]\n\
+        * 1 FETCH (BODY[] {19}\nSubject: a\n\nbody1)\na1 OK done\n";
+    let imported = import("mails.txt", pasted);
+    let pop3 = "S: +OK hi\nC: TOP 1 1\nS: +OK\nS: Subject: a\nS:\nS: body\nS: .\nC: QUIT\nS: +OK bye\nclose";
+    let imap = "S: * OK hi\nC: a1 FETCH 1 BODY[]\nS: * 1 FETCH (BODY[] {19}\nS: Subject: a\nS:\nS: body1)\nS: a1 OK done";
+    imported.holds(&[("pop3", "pop3", pop3), ("imap", "imap", imap)], &[]);
+}

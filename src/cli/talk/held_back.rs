@@ -86,7 +86,9 @@ mod tests {
         let mut held_back = HeldBack::default();
         let (last, others) = lines.split_first().unwrap();
         held_back.sent(last);
-        others.iter().for_each(|line| held_back.push(line));
+        for line in others {
+            held_back.push(line);
+        }
         held_back.takes_empty_line(speech)
     }
 

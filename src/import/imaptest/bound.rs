@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::Command;
-use super::parts::{Argument, Part, arguments, parts};
+use super::parts::{Argument, Command, MESSAGE, Part, arguments, parts};
 use crate::import::ANSWER;
 use crate::import::literal::{escaped, text as quoted};
 
@@ -111,7 +110,7 @@ impl Bound {
     fn listed(&self, arguments: &[Argument<'_>]) -> String {
         let expressions = arguments.iter().map(|argument| match argument {
             Argument::Word(word) => format!("atom({})", self.expression(word)),
-            Argument::Literal(super::MESSAGE) => {
+            Argument::Literal(MESSAGE) => {
                 format!("bytes(param(\"message\", {}))", quoted(SOME_MESSAGE))
             }
             Argument::Literal(content) => format!("bytes({})", quoted(content)),

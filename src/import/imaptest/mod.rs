@@ -7,9 +7,7 @@ mod parts;
 use super::literal::{escaped, text as quoted};
 use super::{Act, Read, Step, Unread};
 use bound::Bound;
-
-/// Stands for a message of the harness's own.
-const MESSAGE: &str = "\u{e003}";
+use parts::{Command, MESSAGE};
 
 pub(super) fn looks_like(text: &str) -> bool {
     let header = ["state:", "connections:", "capabilities:", "messages:", "ignore_extra_untagged:"];
@@ -22,18 +20,6 @@ pub(super) fn looks_like(text: &str) -> bool {
     };
     text.lines().any(|line| header.iter().any(|name| line.starts_with(name)))
         || text.lines().filter(|line| is_status(line)).count() > 1
-}
-
-/// A command with what has to come for it.
-struct Command {
-    line: usize,
-    session: usize,
-    /// The pattern of the status.
-    status: String,
-    text: String,
-    required: Vec<String>,
-    forbidden: Vec<String>,
-    allowed: Vec<String>,
 }
 
 pub(super) fn read(text: &str) -> Read {

@@ -5,8 +5,23 @@
 pub(super) const OPEN: char = '\u{e001}';
 const CLOSE: char = '\u{e002}';
 
+/// Stands for a message of the harness's own.
+pub(super) const MESSAGE: &str = "\u{e003}";
+
+/// A command with what has to come for it.
+pub(super) struct Command {
+    pub(super) line: usize,
+    pub(super) session: usize,
+    /// The pattern of the status.
+    pub(super) status: String,
+    pub(super) text: String,
+    pub(super) required: Vec<String>,
+    pub(super) forbidden: Vec<String>,
+    pub(super) allowed: Vec<String>,
+}
+
 /// Lines put together: a literal begins with `{{{` at the end of a line, and ends before `}}}` at the
-/// start of another. Each has its number and, for one that never ends, a wrong `{{{`.
+/// start of another. Each has its number. One that never ends keeps its `{{{`.
 pub(super) fn joined(text: &str) -> Vec<(usize, String)> {
     let mut all = Vec::new();
     let mut lines = text.lines().enumerate();
@@ -23,7 +38,10 @@ pub(super) fn joined(text: &str) -> Vec<(usize, String)> {
                 }
                 ends
             });
-            let Some(end) = end else { break };
+            let Some(end) = end else {
+                whole = format!("{whole} {}", content.join(" "));
+                break;
+            };
             let rest = end.trim_start_matches("}}}");
             whole = format!("{begun}{OPEN}{}{CLOSE}{rest}", content.join("\r\n"));
         }
