@@ -152,7 +152,7 @@ impl Script {
                     self.line(&format!("s.expect(re(`(?m)^{word}`));"));
                 }
             }
-            _ => {
+            Speech::Stream => {
                 // A stream has no replies: what it said last, with its line end, is its end.
                 let last = said.split_inclusive('\n').rev().find(|line| !line.trim().is_empty());
                 if let Some(line) = last {

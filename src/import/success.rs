@@ -60,7 +60,7 @@ impl Success {
             Speech::Pop3 => Some(self.pop3(line)),
             Speech::Imap => Some(self.imap(line)),
             Speech::Sieve => Some("$.expect(\"OK\");".to_owned()),
-            _ => None,
+            Speech::Stream => None,
         };
         Answer { statements, is_secret: false }
     }
