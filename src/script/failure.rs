@@ -9,7 +9,7 @@ use super::ended::Ended;
 use super::library::Library;
 use super::near;
 use super::raise::{Caught, Raised, Spot};
-use super::rhai_error::{self, holds_too_much, out_of_bounds, uncapitalised, wrong};
+use super::rhai_error::{holds_too_much, out_of_bounds, uncapitalised, wrong};
 use super::run::Run;
 use super::vocabulary;
 use crate::error::{Error, Kind};

@@ -127,7 +127,7 @@ fn floods(clients: usize) {
     let commands = "NOOP\r\nRSET\r\nEHLO a\r\nMAIL FROM:<a@b.example>\r\nWHAT\r\n".repeat(500);
     thread::scope(|scope| {
         for number in 0..clients {
-            let mut stream = serving.connect();
+            let stream = serving.connect();
             if number % 2 == 0 {
                 let mut reader = stream.try_clone().unwrap();
                 scope
