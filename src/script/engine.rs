@@ -11,7 +11,7 @@ use rhai::{Dynamic, Engine, Shared, def_package};
 
 use super::library::{Library, Resolver};
 use super::run::Run;
-use super::{bindings, bounds, catching, coroutine, lengths, native, numbers};
+use super::{bindings, bounds, coroutine, lengths, native, numbers};
 use crate::transcript::What;
 
 /// Levels of script functions calling each other.
@@ -59,7 +59,6 @@ pub(super) fn engine(library: Arc<Library>) -> Engine {
             print(&format!("{source}{position:?} {text}"));
         })
         .on_progress(progress);
-    catching::translate(&mut engine);
     bound_values(&mut engine);
     engine
 }

@@ -12,8 +12,6 @@ use std::task::{Context, Poll, ready};
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::Transport;
-
 /// How much of what came is held before it is inflated.
 const INCOMING: usize = 8 << 10;
 /// How much is deflated at once. Of what was deflated, no more than comes of this is held.
@@ -23,8 +21,8 @@ const PIECE: usize = 16 << 10;
 const EMPTY_READS: u32 = 32;
 
 /// A transport with DEFLATE on it, in both directions.
-pub(crate) struct Deflate {
-    transport: Transport,
+pub(crate) struct Deflate<T> {
+    beneath: T,
     decompress: Decompress,
     /// What came and was not inflated yet, from `at` on.
     incoming: Vec<u8>,
@@ -64,11 +62,11 @@ fn moved(now: u64, before: u64) -> usize {
     usize::try_from(now.saturating_sub(before)).unwrap_or_default()
 }
 
-impl Deflate {
+impl<T: AsyncRead + AsyncWrite + Unpin> Deflate<T> {
     /// Both directions are deflated from here on; this much has come of it already.
-    pub(super) fn new(transport: Transport, came: Vec<u8>) -> Self {
+    pub(super) fn new(beneath: T, came: Vec<u8>) -> Self {
         Self {
-            transport,
+            beneath,
             decompress: Decompress::new(false),
             incoming: came,
             at: 0,
@@ -78,12 +76,12 @@ impl Deflate {
         }
     }
 
-    pub(super) fn beneath(&mut self) -> &mut Transport {
-        &mut self.transport
+    pub(super) fn beneath(&mut self) -> &mut T {
+        &mut self.beneath
     }
 
-    pub(super) fn into_beneath(self) -> Transport {
-        self.transport
+    pub(super) fn into_beneath(self) -> T {
+        self.beneath
     }
 
     /// Holds that a peer has begun to compress: a line of text would be inflated to something, and
@@ -127,7 +125,7 @@ impl Deflate {
     /// Writes what was deflated.
     fn drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.outgoing.is_empty() {
-            let written = ready!(Pin::new(&mut self.transport).poll_write(cx, &self.outgoing))?;
+            let written = ready!(Pin::new(&mut self.beneath).poll_write(cx, &self.outgoing))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -137,7 +135,7 @@ impl Deflate {
     }
 }
 
-impl AsyncRead for Deflate {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Deflate<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -154,7 +152,7 @@ impl AsyncRead for Deflate {
             this.incoming.resize(INCOMING, 0);
             this.at = 0;
             let mut room = ReadBuf::new(&mut this.incoming);
-            let read = Pin::new(&mut this.transport).poll_read(cx, &mut room);
+            let read = Pin::new(&mut this.beneath).poll_read(cx, &mut room);
             let count = room.filled().len();
             this.incoming.truncate(count);
             ready!(read)?;
@@ -168,7 +166,7 @@ impl AsyncRead for Deflate {
     }
 }
 
-impl AsyncWrite for Deflate {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Deflate<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -199,17 +197,17 @@ impl AsyncWrite for Deflate {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.drain(cx))?;
-        Pin::new(&mut self.transport).poll_flush(cx)
+        Pin::new(&mut self.beneath).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.drain(cx))?;
-        Pin::new(&mut self.transport).poll_shutdown(cx)
+        Pin::new(&mut self.beneath).poll_shutdown(cx)
     }
 }
 
-impl fmt::Debug for Deflate {
+impl<T: fmt::Debug> fmt::Debug for Deflate<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Deflate").field("transport", &self.transport).finish_non_exhaustive()
+        f.debug_struct("Deflate").field("beneath", &self.beneath).finish_non_exhaustive()
     }
 }

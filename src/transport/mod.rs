@@ -56,7 +56,7 @@ pub(crate) enum Transport {
     Unix(UnixStream),
     Process(Box<Process>),
     Tls(Box<Tls>),
-    Deflate(Box<Deflate>),
+    Deflate(Box<Deflate<Transport>>),
     /// A session of a recording, played in place of a connection.
     Recorded(Box<Recorded>),
     /// Another transport whose stream is cut into pieces.

@@ -1,4 +1,4 @@
-//! Chromium without a window, driven by its DevTools protocol: commands and answers are JSON, each
+//! Chromium without a window, driven by its `DevTools` protocol: commands and answers are JSON, each
 //! with a NUL at its end, on the file descriptors 3 and 4.
 
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -107,7 +107,8 @@ impl Browser {
 
     fn ask(&mut self, method: &str, params: Value) -> Value {
         self.sent += 1;
-        let mut command = json!({"id": self.sent, "method": method, "params": params});
+        let mut command = json!({"id": self.sent, "method": method});
+        command["params"] = params;
         if let Some(page) = &self.page {
             command["sessionId"] = page.as_str().into();
         }

@@ -208,7 +208,7 @@ fn a_variable_that_is_off_conflicts_with_nothing() {
 fn twice_verbose_shows_the_time_of_each_line_and_no_golden_holds_it() {
     let script = "let s = connect();\ns.expect(220);\ns.ehlo(\"client.example\");\ns.quit();\n";
     let folder = folder(&[("a.rhai", script)]);
-    let timed = |out: &str| {
+    let times_a_line = |out: &str| {
         let is_time = |word: &str| {
             let (whole, parts) = word.trim_start_matches('+').split_once('.')?;
             (parts.len() == 4 && whole.parse::<u32>().is_ok()).then_some(())
@@ -218,7 +218,7 @@ fn twice_verbose_shows_the_time_of_each_line_and_no_golden_holds_it() {
         times.collect::<Vec<_>>()
     };
     let ran = run(folder.path(), &["run", "-v", "--record"]);
-    let times = timed(&ran.out);
+    let times = times_a_line(&ran.out);
     assert!(
         ran.code == Some(0) && times.len() > 5 && times.iter().all(|count| *count == 0),
         "{}",
@@ -227,7 +227,7 @@ fn twice_verbose_shows_the_time_of_each_line_and_no_golden_holds_it() {
     for args in [&["run", "-vv"][..], &["run", "--verbose", "--verbose"]] {
         let ran = run(folder.path(), args);
         assert!(ran.code == Some(0), "the golden is as it was: {}", ran.out);
-        assert!(timed(&ran.out).iter().all(|count| *count == 2), "{}", ran.out);
+        assert!(times_a_line(&ran.out).iter().all(|count| *count == 2), "{}", ran.out);
     }
     let ran = |value: &str| {
         let mut program = program();

@@ -23,7 +23,7 @@ use super::listening::Listens;
 use super::program::Program;
 use super::run::{Run, Shared};
 use super::settings::Settings;
-use super::{check, failure, memory, table};
+use super::{catching, check, failure, memory, table};
 use crate::error::{Error, Result};
 use crate::outcome::{Failure, Outcome, Verdict};
 use crate::secrets::{self, Learned};
@@ -62,6 +62,8 @@ impl Runner {
                 secrets.keep(value[password].as_bytes());
             }
         }
+        let mut engine = engine(Arc::clone(&library));
+        catching::translate(&mut engine);
         let shared = Shared {
             secrets,
             allowance: memory::allowance(settings.memory, 1),
@@ -69,7 +71,7 @@ impl Runner {
             server: Arc::default(),
             pace: Pace::default(),
             regexes: Arc::default(),
-            engine: Arc::new(engine(Arc::clone(&library))),
+            engine: Arc::new(engine),
             watcher: None,
             listens: None,
             #[cfg(feature = "cli")]
