@@ -93,7 +93,8 @@ impl Session {
         let pace = self.stream.pace();
         if let Some(pace) = pace {
             let next = pace.next().unwrap_or(until).min(until);
-            tokio::time::sleep_until(next).await;
+            // In a box: hardly any session has a rate, and every operation would be larger by it.
+            Box::pin(tokio::time::sleep_until(next)).await;
             if next == until {
                 return Ok(Arrival::Late);
             }

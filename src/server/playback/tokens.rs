@@ -227,9 +227,9 @@ mod tests {
     fn a_value_is_one_that_is_redacted_again_where_it_stands() {
         let said = b"250 2.0.0 [QUEUE_ID#1] Message accepted for delivery\r\n";
         let said = Tokens::default().filled(said);
-        assert_eq!(said, b"250 2.0.0 2xyz3abcde-1 Message accepted for delivery\r\n");
+        assert_eq!(said, b"250 2.0.0 10HmaX-0005vi-00 Message accepted for delivery\r\n");
         let said = Tokens::default().filled(b"250 2.0.0 Ok: queued as [QUEUE_ID#1]\r\n");
-        assert_ne!(said, b"250 2.0.0 Ok: queued as 2xyz3abcde-1\r\n");
+        assert_eq!(said, b"250 2.0.0 Ok: queued as 526562BE062\r\n");
     }
 
     #[test]
