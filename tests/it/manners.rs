@@ -235,9 +235,15 @@ fn twice_verbose_shows_the_time_of_each_line_and_no_golden_holds_it() {
             program.current_dir(folder.path()).env("MAILEXPECT_VERBOSE", value).arg("run").output();
         String::from_utf8(output.unwrap().stdout).unwrap()
     };
-    assert!(timed(&ran("0")).is_empty());
-    assert!(timed(&ran("yes")).iter().all(|count| *count == 0) && !timed(&ran("yes")).is_empty());
-    assert!(timed(&ran("2")).iter().all(|count| *count == 2) && !timed(&ran("2")).is_empty());
+    assert!(times_a_line(&ran("0")).is_empty());
+    assert!(
+        times_a_line(&ran("yes")).iter().all(|count| *count == 0)
+            && !times_a_line(&ran("yes")).is_empty()
+    );
+    assert!(
+        times_a_line(&ran("2")).iter().all(|count| *count == 2)
+            && !times_a_line(&ran("2")).is_empty()
+    );
 }
 
 /// Ctrl-C for a process.
