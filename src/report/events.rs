@@ -80,6 +80,8 @@ struct Attempt {
     params: BTreeMap<String, String>,
     #[serde(default)]
     transcript: Vec<String>,
+    #[serde(default)]
+    times: Vec<Option<f64>>,
 }
 
 #[derive(Deserialize)]
@@ -203,13 +205,14 @@ impl Attempt {
             (_, Some(failed), _) => Verdict::Failed(Box::new(failed.failure())),
             _ => Verdict::Passed,
         };
+        let times: Vec<_> = self.times.iter().map(|at| at.map(seconds)).collect();
         let mut outcome = Outcome {
             target: self.target.map(Arc::from),
             title: self.title,
             case: self.case,
             failed_by_cases: self.failed_by_cases,
             expectations: self.expectations,
-            transcript: transcript::read(&self.transcript.join("\n")).0,
+            transcript: transcript::read_timed(&self.transcript, &times),
             elapsed: seconds(self.elapsed),
             params: self.params.into_iter().collect(),
             beside: self.beside.into_iter().map(Failed::failure).collect(),

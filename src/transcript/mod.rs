@@ -25,6 +25,8 @@ pub use note::About;
 pub(crate) use part::Part;
 pub(crate) use read::octets;
 pub use read::read;
+#[cfg(feature = "script")]
+pub(crate) use read::read_timed;
 #[cfg(feature = "cli")]
 pub(crate) use render::happening;
 pub use render::{Line, Mark};
@@ -183,6 +185,12 @@ impl Event {
     /// One whose time is not known, as of a transcript that was written down.
     pub(crate) fn new(session: Option<SessionId>, what: What) -> Self {
         Self { session, what, at: None }
+    }
+
+    /// The same event, with the time after the start of the transcript at which it happened.
+    fn happened_at(self, at: Option<Duration>) -> Self {
+        let micros = at.and_then(|at| u64::try_from(at.as_micros()).ok());
+        Self { at: micros.and_then(NonZeroU64::new), ..self }
     }
 
     /// How long after the transcript began it happened, if it is of a run in this process.

@@ -25,11 +25,24 @@ use crate::visible;
 /// ```
 #[must_use]
 pub fn read(text: &str) -> (Vec<Event>, usize) {
+    read_lines(text.lines().map(|line| (line, None)))
+}
+
+/// Reads lines of a transcript, each with the time at which it happened, if that is known.
+#[cfg(feature = "script")]
+pub(crate) fn read_timed(lines: &[String], times: &[Option<Duration>]) -> Vec<Event> {
+    let times = times.iter().copied().chain(std::iter::repeat(None));
+    read_lines(lines.iter().map(String::as_str).zip(times)).0
+}
+
+fn read_lines<'a>(
+    lines: impl Iterator<Item = (&'a str, Option<Duration>)> + Clone,
+) -> (Vec<Event>, usize) {
     let mut events: Vec<Event> = Vec::new();
-    let several = text.lines().any(|line| tag(line.trim_start()).is_some());
+    let several = lines.clone().any(|(line, _)| tag(line.trim_start()).is_some());
     let mut wire: Option<Wire> = None;
     let mut others = 0;
-    for line in text.lines() {
+    for (line, at) in lines {
         let Some((session, mark, said)) = parts(line, several) else {
             others += usize::from(!line.trim().is_empty());
             continue;
@@ -41,7 +54,8 @@ pub fn read(text: &str) -> (Vec<Event>, usize) {
         // event.
         if let Some(wire) = wire
             .as_mut()
-            .filter(|wire| (wire.session, wire.mark) == (session, mark) && wire.meaning.is_none())
+            .filter(|wire| (wire.session, wire.mark, wire.at) == (session, mark, at))
+            .filter(|wire| wire.meaning.is_none())
         {
             wire.bytes.extend(octets(said));
             wire.meaning = meaning;
@@ -49,19 +63,20 @@ pub fn read(text: &str) -> (Vec<Event>, usize) {
         }
         events.extend(wire.take().map(spoken));
         if mark == Mark::Event {
-            events.push(Event::new(session, happened(said)));
+            events.push(Event::new(session, happened(said)).happened_at(at));
         } else {
-            wire = Some(Wire { session, mark, bytes: octets(said), meaning });
+            wire = Some(Wire { session, mark, at, bytes: octets(said), meaning });
         }
     }
     events.extend(wire.map(spoken));
     (events, others)
 }
 
-/// Consecutive lines of one side.
+/// Consecutive lines of one side, of one time.
 struct Wire {
     session: Option<SessionId>,
     mark: Mark,
+    at: Option<Duration>,
     bytes: Vec<u8>,
     /// The decoded text of the last line.
     meaning: Option<Vec<u8>>,
@@ -98,7 +113,7 @@ pub(crate) fn octets(shown: &str) -> Vec<u8> {
 }
 
 fn spoken(wire: Wire) -> Event {
-    let Wire { session, mark, bytes, meaning } = wire;
+    let Wire { session, mark, at, bytes, meaning } = wire;
     let excerpt = Excerpt::from(Bytes::from(bytes)).with_meaning(meaning);
     let what = match mark {
         Mark::Client => What::Client(excerpt),
@@ -106,7 +121,7 @@ fn spoken(wire: Wire) -> Event {
         Mark::UnreadClient => What::UnreadClient(excerpt),
         Mark::Server | Mark::Event => What::Server(excerpt),
     };
-    Event::new(session, what)
+    Event::new(session, what).happened_at(at)
 }
 
 fn happened(said: &str) -> What {

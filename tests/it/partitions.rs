@@ -12,6 +12,7 @@ fn shown(text: &str) -> String {
         (r"127\.0\.0\.1:\d{4,5}", "127.0.0.1:PORT"),
         (r"\d+(\.\d+)? (ms|s)\b", "TIME"),
         (r#"time="[0-9.]+""#, "time"),
+        (r"(?m)^ +\d+\.\d{4} +\+\d+\.\d{4} ", "TIMES "),
         (r#""elapsed":[0-9.e-]+"#, "elapsed"),
     ];
     filtered(&text, &filters)

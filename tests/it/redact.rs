@@ -85,7 +85,7 @@ fn the_project_file_is_for_all_scripts_below_it() {
     assert_eq!(run(&sub, &["run", "--target", "mine"]).code, Some(0));
     fs::write(folder.path().join("mailexpect.toml"), project.replace("smtp =", "smpt =")).unwrap();
     let ran = run(&sub, &["run", "--target", "mine", "--check"]);
-    assert!(ran.code == Some(2) && ran.out.contains("the target `mine` has no `smtp`"), "{ran:?}");
+    assert!(ran.code == Some(2) && ran.err.contains("did you mean `smtp`?"), "{ran:?}");
     let ran = run(&sub, &["run", "--target", "mien"]);
     assert!(ran.code == Some(2) && ran.err.contains("did you mean `mine`?"), "{ran:?}");
     fs::write(folder.path().join("mailexpect.toml"), "[golden]\nredact = [\"imaps\"]\n").unwrap();
