@@ -40,7 +40,7 @@ fn schemes() -> impl Iterator<Item = &'static Scheme> {
 pub(crate) fn scheme(name: &str) -> Result<&'static Scheme> {
     let known = schemes().find(|scheme| scheme.name.eq_ignore_ascii_case(name));
     known.ok_or_else(|| {
-        let error = Error::usage(format!("the scheme `{name}` is not spoken"));
+        let error = Error::usage(format!("the scheme `{name}` is not known"));
         if TO_COME.contains(&name.to_ascii_lowercase().as_str()) {
             return error.hint(format!(
                 "it is planned; until then tcp:// speaks to any port without knowing {name}"
@@ -177,8 +177,8 @@ mod tests {
             ("lmtp://host", "24 is customary"),
             ("smtp://host/path", "more than a host"),
             ("smtp+unix://run/x", "three"),
-            ("gopher://host", "`gopher` is not spoken"),
-            ("sieves://host", "`sieves` is not spoken"),
+            ("gopher://host", "`gopher` is not known"),
+            ("sieves://host", "`sieves` is not known"),
             ("smtp://me:secret@host", "a user or password"),
         ] {
             let error = Target::parse(url).unwrap_err();

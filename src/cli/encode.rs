@@ -9,7 +9,7 @@ use super::value;
 use crate::error::{Error, Result};
 use crate::file;
 use crate::outcome::ExitCode;
-use crate::sasl::{Known, Opening, Place};
+use crate::sasl::{Known, Opening, Service};
 use crate::{Credentials, visible};
 
 /// No more is read of stdin.
@@ -99,7 +99,7 @@ pub(super) struct Sasl {
 
 pub(super) fn sasl(args: &Sasl, screen: &mut Screen) -> Result<ExitCode> {
     let known = Known::named(&args.mechanism)?;
-    let mut mechanism = known.begin(&credentials(args, known)?, &place(&args.host))?;
+    let mut mechanism = known.begin(&credentials(args, known)?, &service(&args.host))?;
     let challenge = match &args.challenge {
         Some(challenge) => BASE64_STANDARD
             .decode(challenge.trim())
@@ -136,10 +136,10 @@ fn credentials(args: &Sasl, known: &Known) -> Result<Credentials> {
     })
 }
 
-fn place(host: &str) -> Place {
+fn service(host: &str) -> Service {
     let (host, port) = match host.rsplit_once(':') {
         Some((host, port)) => (host, port.parse().ok()),
         None => (host, None),
     };
-    Place { service: "smtp", host: host.to_owned(), port }
+    Service { name: "smtp", host: host.to_owned(), port }
 }

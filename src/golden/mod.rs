@@ -70,7 +70,7 @@ impl Goldens {
     /// script in which other cases failed. Nothing is written, because the failed cases have no
     /// sections to write.
     fn hold_cases(&self, outcome: &mut Outcome) {
-        let there = Place::of(&outcome.path, self.target.as_deref()).there();
+        let there = Files::of(&outcome.path, self.target.as_deref()).there();
         let run = outcome.redaction.as_deref().cloned().unwrap_or_default();
         let said = there.and_then(|there| {
             let Some((path, golden)) = there else { return Ok(None) };
@@ -88,7 +88,7 @@ impl Goldens {
     }
 
     fn compare(&self, outcome: &Outcome) -> Result<Held> {
-        let place = Place::of(&outcome.path, self.target.as_deref());
+        let place = Files::of(&outcome.path, self.target.as_deref());
         let there = if self.policy.records() { place.own_there()? } else { place.there()? };
         if there.is_none() && !self.policy.makes_new() {
             return Ok(Held::As(Golden::None));
@@ -193,13 +193,13 @@ enum Held {
 }
 
 /// The files in which the goldens of a script are kept.
-struct Place {
+struct Files {
     folder: PathBuf,
     script: String,
     target: Option<String>,
 }
 
-impl Place {
+impl Files {
     fn of(script: &Path, target: Option<&str>) -> Self {
         let folder = script.parent().unwrap_or(Path::new("")).join(FOLDER);
         let name = script.file_stem().unwrap_or_default().to_string_lossy().into_owned();

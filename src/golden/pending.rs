@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{EXTENSION, Place, file};
+use super::{EXTENSION, Files, file};
 use crate::error::{Error, Kind, Result};
 
 /// A transcript that waits for review beside its golden.
@@ -114,7 +114,7 @@ fn of_file(path: &Path) -> Result<Vec<PathBuf>> {
 
 /// The goldens of a script, for all targets, for which a transcript waits.
 fn of_script(script: &Path) -> Result<Vec<PathBuf>> {
-    let place = Place::of(script, None);
+    let place = Files::of(script, None);
     if !place.folder.is_dir() {
         return Ok(Vec::new());
     }

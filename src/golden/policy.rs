@@ -5,7 +5,7 @@ use std::env;
 use std::path::Path;
 
 #[cfg(feature = "cli")]
-use super::Place;
+use super::Files;
 use crate::error::{Error, Result};
 
 /// How a run looks for goldens and writes them.
@@ -135,7 +135,7 @@ impl Goldens {
     /// # Errors
     /// Usage for a golden that cannot be read.
     pub(crate) fn of_many(&self, script: &Path) -> Result<Self> {
-        let is_there = Place::of(script, self.target.as_deref()).there()?.is_some();
+        let is_there = Files::of(script, self.target.as_deref()).there()?.is_some();
         Ok(Self { policy: if is_there { Policy::Check } else { Policy::Ignore }, ..self.clone() })
     }
 }

@@ -11,7 +11,7 @@ use super::claims::Claims;
 use super::dialogue::{Dialogue, From, Seen, Unit};
 use super::known::Known;
 use super::rule::{Label, Rule};
-use super::scope::{Place, Verb};
+use super::scope::{Part, Verb};
 use super::tokens::{self, Tokens};
 use super::{Change, SECRET, Strictness, reduce, structure};
 use crate::proto::{Speech, chomp};
@@ -88,15 +88,15 @@ impl<'a> Run<'a> {
                 self.dialogues.insert(session, Dialogue::new(target::speech(url)));
                 // The scheme stays, because a later redaction tells the protocol of the session
                 // from it.
-                What::Connecting(self.text(url, Place::Note, url.find("://").unwrap_or_default()))
+                What::Connecting(self.text(url, Part::Note, url.find("://").unwrap_or_default()))
             }
             What::Attempt { address, result } => What::Attempt {
-                address: self.text(address, Place::Note, 0).into(),
+                address: self.text(address, Part::Note, 0).into(),
                 result: result.clone(),
             },
             What::Accepted(peer) => {
                 self.dialogues.insert(session, Dialogue::new(target::speech(peer)));
-                What::Accepted(self.text(peer, Place::Note, peer.find("://").unwrap_or_default()))
+                What::Accepted(self.text(peer, Part::Note, peer.find("://").unwrap_or_default()))
             }
             What::Client(bytes) => What::Client(self.wire(session, From::Client, bytes)),
             What::Server(bytes) => What::Server(self.wire(session, From::Server, bytes)),
@@ -105,18 +105,18 @@ impl<'a> Run<'a> {
                 What::UnreadClient(self.wire(session, From::Client, bytes))
             }
             What::Complaint(bytes) => What::Complaint(self.log(bytes)),
-            What::Exited(status) => What::Exited(self.text(status, Place::Note, 0)),
-            What::Tls(words) => What::Tls(self.text(words, Place::Tls, 0)),
-            What::Step(title) => What::Step(self.text(title, Place::Note, 0)),
+            What::Exited(status) => What::Exited(self.text(status, Part::Note, 0)),
+            What::Tls(words) => What::Tls(self.text(words, Part::Tls, 0)),
+            What::Step(title) => What::Step(self.text(title, Part::Note, 0)),
             What::Note { about, text } => {
-                let place = if *about == About::Log { Place::Log } else { Place::Note };
-                What::Note { about: *about, text: self.text(text, place, 0).into() }
+                let part = if *about == About::Log { Part::Log } else { Part::Note };
+                What::Note { about: *about, text: self.text(text, part, 0).into() }
             }
-            What::Printed(text) => What::Printed(self.text(text, Place::Note, 0)),
+            What::Printed(text) => What::Printed(self.text(text, Part::Note, 0)),
             What::Snapshot { name, text } => {
                 // A name may be composed of values, like the title of a step.
-                let name = self.text(name, Place::Note, 0).into();
-                What::Snapshot { name, text: self.text(text, Place::Value, 0).into() }
+                let name = self.text(name, Part::Note, 0).into();
+                What::Snapshot { name, text: self.text(text, Part::Value, 0).into() }
             }
             What::TimedOut(_) | What::Silent(_) | What::Omitted(_) | What::Closed(_) => {
                 event.what.clone()
@@ -125,24 +125,24 @@ impl<'a> Run<'a> {
         Event::new(session, what)
     }
 
-    fn text(&mut self, text: &str, place: Place, fixed: usize) -> String {
-        let bytes = self.plain_lines(text.as_bytes(), 0, place, fixed);
+    fn text(&mut self, text: &str, part: Part, fixed: usize) -> String {
+        let bytes = self.plain_lines(text.as_bytes(), 0, part, fixed);
         String::from_utf8(bytes)
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
     }
 
     fn log(&mut self, excerpt: &Excerpt) -> Excerpt {
-        let head = self.plain_lines(excerpt.head(), 0, Place::Log, 0);
-        let tail = self.plain_lines(excerpt.tail(), excerpt.head().len(), Place::Log, 0);
+        let head = self.plain_lines(excerpt.head(), 0, Part::Log, 0);
+        let tail = self.plain_lines(excerpt.tail(), excerpt.head().len(), Part::Log, 0);
         excerpt.keeping(head.into(), tail.into(), None)
     }
 
     /// Redacts lines that belong to no dialogue.
-    fn plain_lines(&mut self, bytes: &[u8], offset: usize, place: Place, fixed: usize) -> Vec<u8> {
+    fn plain_lines(&mut self, bytes: &[u8], offset: usize, part: Part, fixed: usize) -> Vec<u8> {
         let mut redacted = Vec::with_capacity(bytes.len());
         let mut start = 0;
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let unit = Unit::plain(start..start + line.len(), place, fixed);
+            let unit = Unit::plain(start..start + line.len(), part, fixed);
             start += line.len();
             redacted.extend(self.unit(bytes, &unit, Around::default(), offset));
         }
@@ -162,7 +162,7 @@ impl<'a> Run<'a> {
         self.dialogues.insert(session, dialogue);
         let said = excerpt.decoded().filter(|_| last_line(&head) == last_line(excerpt.head()));
         let offset = excerpt.head().len() + excerpt.tail().len();
-        let meaning = said.map(|said| self.plain_lines(said, offset, Place::Meaning, 0));
+        let meaning = said.map(|said| self.plain_lines(said, offset, Part::Meaning, 0));
         if meaning.as_deref() != said {
             // If the decoded text varies, so does its base64.
             head = self.without_base64(&head);
@@ -217,7 +217,7 @@ impl<'a> Run<'a> {
         let mut start = 0;
         while start < units.len() {
             let is_part = |unit: &&Unit| {
-                unit.seen.answering == sorting.answering && unit.seen.place == Place::Reply
+                unit.seen.answering == sorting.answering && unit.seen.part == Part::Reply
             };
             let count = units[start..].iter().take_while(is_part).count();
             let last = lines[start..start + count].iter().position(|line| (sorting.is_last)(line));
@@ -275,7 +275,7 @@ impl<'a> Run<'a> {
         seen: &Seen,
         speech: Speech,
     ) -> Option<(&'static str, Vec<u8>)> {
-        if matches!(seen.place, Place::Greeting | Place::Reply) && speech == Speech::Imap {
+        if matches!(seen.part, Part::Greeting | Part::Reply) && speech == Speech::Imap {
             let capability =
                 structure::sort_keywords(text).filter(|_| self.rules.is_on("capability"));
             let fetch = || structure::sort_attributes(text).filter(|_| self.rules.is_on("fetch"));
@@ -283,7 +283,7 @@ impl<'a> Run<'a> {
                 .map(|shape| ("capability", shape))
                 .or_else(|| Some(("fetch", fetch()?)));
         }
-        if seen.place != Place::Header {
+        if seen.part != Part::Header {
             return None;
         }
         if let Some(shape) = structure::signature(text).filter(|_| self.rules.is_on("dkim")) {
@@ -312,17 +312,17 @@ impl<'a> Run<'a> {
             claims.claim(span, None);
         }
         let fitting = |rule: &&Rule| {
-            rule.scope.holds(seen.place, around.speech, seen.answering, around.greeting)
+            rule.scope.holds(seen.part, around.speech, seen.answering, around.greeting)
         };
         claim_all(text, rules.secrets.iter().filter(fitting), &mut claims);
         // In a note about TLS, the host name is recognised by its position, so this rule comes
         // before known values that may equal it.
-        if seen.place == Place::Tls {
+        if seen.part == Part::Tls {
             claim_all(text, rules.others.iter().filter(fitting), &mut claims);
         }
         // In a greeting or a reply to EHLO, such a word is more likely the server's own than a
         // known value.
-        let says_what_it_is = seen.place == Place::Greeting || seen.answering == Verb::Ehlo;
+        let says_what_it_is = seen.part == Part::Greeting || seen.answering == Verb::Ehlo;
         for known in rules.known.iter().filter(|known| !(says_what_it_is && known.is_word())) {
             known.spans(text).for_each(|span| claims.claim(span, Some(&known.label)));
         }

@@ -6,7 +6,7 @@ use crate::proto::Speech;
 
 /// The kind of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Part {
     /// A client line that is not part of a message.
     Command,
     /// The server's greeting.
@@ -58,7 +58,7 @@ pub(super) enum Verb {
 /// commands, or to any; from one server software, or from any.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scope {
-    places: &'static [Place],
+    parts: &'static [Part],
     speech: Option<Speech>,
     /// The commands whose replies are looked at; empty means all commands.
     answering: &'static [Verb],
@@ -69,8 +69,8 @@ pub(super) struct Scope {
 }
 
 impl Scope {
-    const fn of(places: &'static [Place]) -> Self {
-        Self { places, speech: None, answering: &[], except: None, server: None }
+    const fn of(parts: &'static [Part]) -> Self {
+        Self { parts, speech: None, answering: &[], except: None, server: None }
     }
 
     const fn spoken(self, speech: Speech) -> Self {
@@ -93,13 +93,13 @@ impl Scope {
     /// Whether a line is in this scope. `greeting` is the server's greeting in lower case.
     pub(super) fn holds(
         &self,
-        place: Place,
+        part: Part,
         speech: Speech,
         answering: Verb,
         greeting: &str,
     ) -> bool {
-        let is_reply = matches!(place, Place::Greeting | Place::Reply);
-        self.places.contains(&place)
+        let is_reply = matches!(part, Part::Greeting | Part::Reply);
+        self.parts.contains(&part)
             && self.speech.is_none_or(|wanted| wanted == speech)
             && (!is_reply || self.answering.is_empty() || self.answering.contains(&answering))
             && self.except.is_none_or(|unwanted| unwanted != answering)
@@ -108,57 +108,56 @@ impl Scope {
 }
 
 /// Every place, commands first.
-const PLACES: &[Place] = &[
-    Place::Command,
-    Place::Greeting,
-    Place::Reply,
-    Place::Header,
-    Place::Body,
-    Place::Log,
-    Place::Tls,
-    Place::Meaning,
-    Place::Value,
-    Place::Note,
+const PLACES: &[Part] = &[
+    Part::Command,
+    Part::Greeting,
+    Part::Reply,
+    Part::Header,
+    Part::Body,
+    Part::Log,
+    Part::Tls,
+    Part::Meaning,
+    Part::Value,
+    Part::Note,
 ];
 
 pub(super) const ANYWHERE: Scope = Scope::of(PLACES);
 /// The places where a number may be a time. In commands and in replies to EHLO it is more likely a
 /// size.
 pub(super) const TIMES: Scope = Scope::of(PLACES.split_at(1).1).except(Verb::Ehlo);
-pub(super) const CLIENT: Scope = Scope::of(&[Place::Command]);
-pub(super) const GREETING: Scope = Scope::of(&[Place::Greeting]);
-pub(super) const SERVER: Scope = Scope::of(&[Place::Greeting, Place::Reply, Place::Value]);
+pub(super) const CLIENT: Scope = Scope::of(&[Part::Command]);
+pub(super) const GREETING: Scope = Scope::of(&[Part::Greeting]);
+pub(super) const SERVER: Scope = Scope::of(&[Part::Greeting, Part::Reply, Part::Value]);
 pub(super) const SERVER_LOG: Scope =
-    Scope::of(&[Place::Greeting, Place::Reply, Place::Log, Place::Value]);
+    Scope::of(&[Part::Greeting, Part::Reply, Part::Log, Part::Value]);
 pub(super) const SERVER_HEADER_LOG: Scope =
-    Scope::of(&[Place::Greeting, Place::Reply, Place::Header, Place::Log, Place::Value]);
+    Scope::of(&[Part::Greeting, Part::Reply, Part::Header, Part::Log, Part::Value]);
 /// The reply to the end of a message, in which a server says which identifier it gave the message.
 pub(super) const TAKEN: Scope =
-    Scope::of(&[Place::Reply, Place::Value]).answering(&[Verb::Message, Verb::Bdat]);
+    Scope::of(&[Part::Reply, Part::Value]).answering(&[Verb::Message, Verb::Bdat]);
 /// Like [`TAKEN`], and the places where the identifier appears again.
 pub(super) const TAKEN_HEADER_LOG: Scope =
-    Scope::of(&[Place::Reply, Place::Header, Place::Log, Place::Value])
+    Scope::of(&[Part::Reply, Part::Header, Part::Log, Part::Value])
         .answering(&[Verb::Message, Verb::Bdat]);
-pub(super) const HEADER: Scope = Scope::of(&[Place::Header, Place::Value]);
-pub(super) const HEADER_LOG: Scope = Scope::of(&[Place::Header, Place::Log, Place::Value]);
-pub(super) const MESSAGE: Scope =
-    Scope::of(&[Place::Header, Place::Body, Place::Reply, Place::Value]);
-pub(super) const LOG: Scope = Scope::of(&[Place::Log]);
-pub(super) const TLS: Scope = Scope::of(&[Place::Tls, Place::Value]);
-pub(super) const MEANING: Scope = Scope::of(&[Place::Meaning]);
+pub(super) const HEADER: Scope = Scope::of(&[Part::Header, Part::Value]);
+pub(super) const HEADER_LOG: Scope = Scope::of(&[Part::Header, Part::Log, Part::Value]);
+pub(super) const MESSAGE: Scope = Scope::of(&[Part::Header, Part::Body, Part::Reply, Part::Value]);
+pub(super) const LOG: Scope = Scope::of(&[Part::Log]);
+pub(super) const TLS: Scope = Scope::of(&[Part::Tls, Part::Value]);
+pub(super) const MEANING: Scope = Scope::of(&[Part::Meaning]);
 pub(super) const IMAP: Scope = SERVER.spoken(Speech::Imap);
 /// Both sides of IMAP: the client repeats numbers that the server gave.
 pub(super) const IMAP_BOTH: Scope =
-    Scope::of(&[Place::Command, Place::Greeting, Place::Reply, Place::Value]).spoken(Speech::Imap);
+    Scope::of(&[Part::Command, Part::Greeting, Part::Reply, Part::Value]).spoken(Speech::Imap);
 pub(super) const POP3_GREETING: Scope = GREETING.spoken(Speech::Pop3);
-const POP3: Scope = Scope::of(&[Place::Greeting, Place::Reply]).spoken(Speech::Pop3);
+const POP3: Scope = Scope::of(&[Part::Greeting, Part::Reply]).spoken(Speech::Pop3);
 pub(super) const POP3_STAT: Scope = POP3.answering(&[Verb::Stat]);
 pub(super) const POP3_LIST: Scope = POP3.answering(&[Verb::List]);
 pub(super) const POP3_UIDL: Scope = POP3.answering(&[Verb::Uidl]);
 pub(super) const SIEVE_AUTH: Scope =
-    Scope::of(&[Place::Command, Place::Reply]).spoken(Speech::Sieve).answering(&[Verb::Auth]);
+    Scope::of(&[Part::Command, Part::Reply]).spoken(Speech::Sieve).answering(&[Verb::Auth]);
 
-impl fmt::Display for Place {
+impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Command => "commands",
@@ -178,11 +177,11 @@ impl fmt::Display for Place {
 /// Text such as `greetings, replies of POP3 to UIDL`.
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.places.len() == PLACES.len() {
+        if self.parts.len() == PLACES.len() {
             return f.write_str("anywhere");
         }
-        for (n, place) in self.places.iter().enumerate() {
-            write!(f, "{}{place}", if n == 0 { "" } else { ", " })?;
+        for (n, part) in self.parts.iter().enumerate() {
+            write!(f, "{}{part}", if n == 0 { "" } else { ", " })?;
         }
         if let Some(speech) = self.speech {
             write!(f, " of {speech}")?;

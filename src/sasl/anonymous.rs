@@ -1,7 +1,7 @@
 //! ANONYMOUS (RFC 4505): no identity, only a trace by which the user can be found, such as an
 //! address.
 
-use super::{Credentials, Mechanism, Opening, Place, overdue};
+use super::{Credentials, Mechanism, Opening, Service, overdue};
 use crate::error::Result;
 
 #[derive(Debug)]
@@ -10,7 +10,7 @@ struct Anonymous {
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "mechanisms begin alike, and others can fail")]
-pub(super) fn begin(credentials: &Credentials, _: &Place) -> Result<Box<dyn Mechanism>> {
+pub(super) fn begin(credentials: &Credentials, _: &Service) -> Result<Box<dyn Mechanism>> {
     Ok(Box::new(Anonymous { trace: Some(credentials.user.clone()) }))
 }
 

@@ -4,7 +4,7 @@ use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use md5::{Digest as _, Md5};
 
-use super::{Credentials, Hidden, Mechanism, Opening, Place, overdue, unreadable};
+use super::{Credentials, Hidden, Mechanism, Opening, Service, overdue, unreadable};
 use crate::error::Result;
 
 #[derive(Debug)]
@@ -14,7 +14,7 @@ struct CramMd5 {
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "mechanisms begin alike, and others can fail")]
-pub(super) fn begin(credentials: &Credentials, _: &Place) -> Result<Box<dyn Mechanism>> {
+pub(super) fn begin(credentials: &Credentials, _: &Service) -> Result<Box<dyn Mechanism>> {
     Ok(Box::new(CramMd5 {
         user: credentials.user.clone(),
         password: Some(credentials.secret.clone()),

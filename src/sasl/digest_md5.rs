@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use data_encoding::HEXLOWER;
 use md5::{Digest as _, Md5};
 
-use super::{Credentials, Hidden, Mechanism, Opening, Place, nonce, overdue, unreadable};
+use super::{Credentials, Hidden, Mechanism, Opening, Service, nonce, overdue, unreadable};
 use crate::error::{Error, Kind, Result};
 use crate::quoted;
 
@@ -32,14 +32,14 @@ enum Stage {
     Done,
 }
 
-pub(super) fn begin(credentials: &Credentials, place: &Place) -> Result<Box<dyn Mechanism>> {
+pub(super) fn begin(credentials: &Credentials, service: &Service) -> Result<Box<dyn Mechanism>> {
     Ok(Box::new(DigestMd5 {
         user: credentials.user.clone(),
         password: credentials.secret.clone(),
         authzid: credentials.authzid.clone(),
         realm: credentials.realm.clone(),
         cnonce: nonce::nonce(credentials)?,
-        uri: format!("{}/{}", place.service, place.host),
+        uri: format!("{}/{}", service.name, service.host),
         stage: Stage::Challenge,
     }))
 }

@@ -1,7 +1,7 @@
 //! EXTERNAL (RFC 4422 appendix A): the server identifies the client by other means, such as a
 //! client certificate. The message holds only the identity to act for.
 
-use super::{Credentials, Mechanism, Opening, Place, overdue};
+use super::{Credentials, Mechanism, Opening, Service, overdue};
 use crate::error::Result;
 
 #[derive(Debug)]
@@ -10,7 +10,7 @@ struct External {
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "mechanisms begin alike, and others can fail")]
-pub(super) fn begin(credentials: &Credentials, _: &Place) -> Result<Box<dyn Mechanism>> {
+pub(super) fn begin(credentials: &Credentials, _: &Service) -> Result<Box<dyn Mechanism>> {
     let identity =
         if credentials.authzid.is_empty() { &credentials.user } else { &credentials.authzid };
     Ok(Box::new(External { authzid: Some(identity.clone()) }))

@@ -1,7 +1,7 @@
 //! LOGIN, which no RFC defines: the server asks for the user name and for the password, with
 //! prompts in its own words.
 
-use super::{Credentials, Hidden, Mechanism, Opening, Place, overdue};
+use super::{Credentials, Hidden, Mechanism, Opening, Service, overdue};
 use crate::error::Result;
 use crate::secrets::{Asked, asked_for};
 
@@ -17,7 +17,7 @@ struct Login {
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "mechanisms begin alike, and others can fail")]
-pub(super) fn begin(credentials: &Credentials, _: &Place) -> Result<Box<dyn Mechanism>> {
+pub(super) fn begin(credentials: &Credentials, _: &Service) -> Result<Box<dyn Mechanism>> {
     Ok(Box::new(Login {
         user: credentials.user.clone(),
         users: 0,
@@ -55,13 +55,13 @@ impl Mechanism for Login {
 mod tests {
     use super::*;
 
-    fn place() -> Place {
-        Place { service: "smtp", host: "localhost".to_owned(), port: None }
+    fn service() -> Service {
+        Service { name: "smtp", host: "localhost".to_owned(), port: None }
     }
 
     fn answers(prompts: &[&str]) -> Vec<Option<String>> {
         let credentials = Credentials::new("alice", "pw").mechanism("LOGIN");
-        let mut login = begin(&credentials, &place()).unwrap();
+        let mut login = begin(&credentials, &service()).unwrap();
         let answer = |prompt: &&str| {
             let response = login.respond(prompt.as_bytes()).ok()?;
             Some(String::from_utf8(response).unwrap())

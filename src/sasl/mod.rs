@@ -63,9 +63,9 @@ pub(crate) enum Opening {
 
 /// The service that an exchange is with.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub(crate) struct Service {
     /// The service's name as registered for GSSAPI: `smtp`, `imap`, `pop`, `sieve`.
-    pub(crate) service: &'static str,
+    pub(crate) name: &'static str,
     pub(crate) host: String,
     pub(crate) port: Option<u16>,
 }
@@ -75,7 +75,7 @@ pub(crate) struct Known {
     pub(crate) name: &'static str,
     /// The kind of credentials for which the mechanism is chosen automatically.
     needs: Needs,
-    begin: fn(&Credentials, &Place) -> Result<Box<dyn Mechanism>>,
+    begin: fn(&Credentials, &Service) -> Result<Box<dyn Mechanism>>,
 }
 
 /// The kinds of credentials.
@@ -155,9 +155,9 @@ impl Known {
     pub(crate) fn begin(
         &self,
         credentials: &Credentials,
-        place: &Place,
+        service: &Service,
     ) -> Result<Box<dyn Mechanism>> {
-        (self.begin)(credentials, place)
+        (self.begin)(credentials, service)
     }
 }
 

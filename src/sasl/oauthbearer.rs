@@ -2,7 +2,7 @@
 //! the token fails, the server first gives the reason in JSON, and refuses after the client has
 //! answered with a single 0x01 (section 3.2.3).
 
-use super::{Credentials, Hidden, Mechanism, Opening, Place, overdue, scram};
+use super::{Credentials, Hidden, Mechanism, Opening, Service, overdue, scram};
 use crate::error::Result;
 
 #[derive(Debug)]
@@ -13,12 +13,15 @@ struct Oauthbearer {
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "mechanisms begin alike, and others can fail")]
-pub(super) fn begin(credentials: &Credentials, place: &Place) -> Result<Box<dyn Mechanism>> {
+pub(super) fn begin(credentials: &Credentials, service: &Service) -> Result<Box<dyn Mechanism>> {
     let Credentials { user, secret, authzid, .. } = credentials;
     let header = scram::header(if authzid.is_empty() { user } else { authzid });
-    let port = place.port.map_or_else(String::new, |port| format!("\x01port={port}"));
-    let message =
-        format!("{header}\x01host={}{port}\x01auth=Bearer {}\x01\x01", place.host, secret.expose());
+    let port = service.port.map_or_else(String::new, |port| format!("\x01port={port}"));
+    let message = format!(
+        "{header}\x01host={}{port}\x01auth=Bearer {}\x01\x01",
+        service.host,
+        secret.expose()
+    );
     Ok(Box::new(Oauthbearer { message: Some(message.into()), told_why: false }))
 }
 

@@ -1,6 +1,6 @@
 //! PLAIN (RFC 4616): authorization identity, NUL, user, NUL, password.
 
-use super::{Credentials, Hidden, Mechanism, Opening, Place, overdue};
+use super::{Credentials, Hidden, Mechanism, Opening, Service, overdue};
 use crate::error::Result;
 
 #[derive(Debug)]
@@ -10,7 +10,7 @@ struct Plain {
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "mechanisms begin alike, and others can fail")]
-pub(super) fn begin(credentials: &Credentials, _: &Place) -> Result<Box<dyn Mechanism>> {
+pub(super) fn begin(credentials: &Credentials, _: &Service) -> Result<Box<dyn Mechanism>> {
     let Credentials { authzid, user, secret, .. } = credentials;
     let message = format!("{authzid}\0{user}\0{}", secret.expose()).into();
     Ok(Box::new(Plain { message: Some(message) }))

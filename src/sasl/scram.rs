@@ -6,7 +6,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
-use super::{Credentials, Hidden, Mechanism, Opening, Place, nonce, overdue, unreadable};
+use super::{Credentials, Hidden, Mechanism, Opening, Service, nonce, overdue, unreadable};
 use crate::error::{Error, Kind, Result};
 
 /// The maximum number of rounds, above what servers ask for. A hostile server could keep the
@@ -100,11 +100,11 @@ enum Stage {
     Done,
 }
 
-pub(super) fn sha_1(credentials: &Credentials, _: &Place) -> Result<Box<dyn Mechanism>> {
+pub(super) fn sha_1(credentials: &Credentials, _: &Service) -> Result<Box<dyn Mechanism>> {
     begin(Hash::Sha1, credentials)
 }
 
-pub(super) fn sha_256(credentials: &Credentials, _: &Place) -> Result<Box<dyn Mechanism>> {
+pub(super) fn sha_256(credentials: &Credentials, _: &Service) -> Result<Box<dyn Mechanism>> {
     begin(Hash::Sha256, credentials)
 }
 

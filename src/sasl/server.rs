@@ -285,7 +285,7 @@ impl Exchange {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sasl::{Credentials, Known, MECHANISMS, Opening, Place};
+    use crate::sasl::{Credentials, Known, MECHANISMS, Opening, Service};
 
     fn judge() -> Judge {
         Judge {
@@ -298,8 +298,8 @@ mod tests {
     /// satisfied.
     fn outcome(known: &Known, judge: Judge, password: &str) -> (Option<bool>, bool) {
         let credentials = Credentials::new("ho=ge,x", password);
-        let place = Place { service: "smtp", host: "localhost".into(), port: None };
-        let mut client = known.begin(&credentials, &place).unwrap();
+        let service = Service { name: "smtp", host: "localhost".into(), port: None };
+        let mut client = known.begin(&credentials, &service).unwrap();
         let mut server = Exchange::begin(known.name, judge).unwrap().unwrap();
         let mut challenge = server.open();
         if client.opening() == Opening::Client {

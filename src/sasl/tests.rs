@@ -5,13 +5,13 @@ use super::*;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use proptest::prelude::*;
 
-fn place() -> Place {
-    Place { service: "imap", host: "elwood.innosoft.com".into(), port: Some(143) }
+fn service() -> Service {
+    Service { name: "imap", host: "elwood.innosoft.com".into(), port: Some(143) }
 }
 
 fn begin(credentials: &Credentials) -> Box<dyn Mechanism> {
     let name = credentials.mechanism.as_deref().unwrap();
-    Known::named(name).unwrap().begin(credentials, &place()).unwrap()
+    Known::named(name).unwrap().begin(credentials, &service()).unwrap()
 }
 
 /// The responses to these challenges, as text.
@@ -158,8 +158,8 @@ fn a_server_that_says_an_error_in_scram_is_heard_out_and_not_believed_later() {
 fn oauthbearer_is_as_in_rfc_7628() {
     let token = "vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==";
     let credentials = Credentials::token("user@example.com", token).mechanism("OAUTHBEARER");
-    let place = Place { service: "imap", host: "server.example.com".into(), port: Some(143) };
-    let mut bearer = Known::named("oauthbearer").unwrap().begin(&credentials, &place).unwrap();
+    let service = Service { name: "imap", host: "server.example.com".into(), port: Some(143) };
+    let mut bearer = Known::named("oauthbearer").unwrap().begin(&credentials, &service).unwrap();
     let message = bearer.respond(b"").unwrap();
     assert_eq!(
         BASE64_STANDARD.encode(message),
@@ -316,7 +316,7 @@ proptest! {
         challenges in proptest::collection::vec("(r=N|s=|i=|v=|nonce=|rspauth=|[a-z0-9=,\"\\\\ é]){0,8}", 0..4),
     ) {
         let credentials = Credentials::new("u", "p").nonce("N");
-        let mut mechanism = MECHANISMS[which].begin(&credentials, &place()).unwrap();
+        let mut mechanism = MECHANISMS[which].begin(&credentials, &service()).unwrap();
         for challenge in challenges {
             let failed = mechanism.respond(challenge.as_bytes()).is_err();
             let proves_itself = MECHANISMS[which].name.contains("SCRAM") || MECHANISMS[which].name.contains("DIGEST");

@@ -2,7 +2,7 @@
 //! server first gives the reason in JSON, and refuses after the client has answered with an empty
 //! line.
 
-use super::{Credentials, Hidden, Mechanism, Opening, Place, overdue};
+use super::{Credentials, Hidden, Mechanism, Opening, Service, overdue};
 use crate::error::Result;
 
 #[derive(Debug)]
@@ -13,7 +13,7 @@ struct Xoauth2 {
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "mechanisms begin alike, and others can fail")]
-pub(super) fn begin(credentials: &Credentials, _: &Place) -> Result<Box<dyn Mechanism>> {
+pub(super) fn begin(credentials: &Credentials, _: &Service) -> Result<Box<dyn Mechanism>> {
     let Credentials { user, secret, .. } = credentials;
     let message = format!("user={user}\x01auth=Bearer {}\x01\x01", secret.expose()).into();
     Ok(Box::new(Xoauth2 { message: Some(message), told_why: false }))

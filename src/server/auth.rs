@@ -171,9 +171,9 @@ mod tests {
     /// The verdict on what our own client says.
     fn verdict_on(mechanism: &str, user: &str, password: &str) -> String {
         let credentials = sasl::Credentials::new(user, password);
-        let place = sasl::Place { service: "smtp", host: "localhost".into(), port: None };
+        let service = sasl::Service { name: "smtp", host: "localhost".into(), port: None };
         let mut client =
-            sasl::Known::named(mechanism).unwrap().begin(&credentials, &place).unwrap();
+            sasl::Known::named(mechanism).unwrap().begin(&credentials, &service).unwrap();
         let mut step = begin(&accounts(), mechanism, None);
         while let Step::Ask(exchange, challenge) = step {
             let challenge = BASE64_STANDARD.decode(challenge).unwrap();

@@ -47,7 +47,7 @@ impl Session {
     pub(super) fn begin_deflate(&mut self) -> Result<()> {
         self.transport()?;
         if self.ending.is_half_closed() {
-            let error = "nothing can be sent behind a shutdown(), and so nothing is compressed";
+            let error = "nothing can be sent after shutdown(), so nothing can be compressed";
             return Err(self.fault(Kind::Usage, error));
         }
         self.stream.deflate();

@@ -159,7 +159,7 @@ impl Session {
         let error =
             error.with_expected(WANTED).with_got(self.shown_held()).with_waited(wait.waited());
         error.hint(
-            "behind this +OK there has to be a block; for a server that has none, write it out: send(...), expect(\"+OK\"), \
+            "a block has to follow this +OK; if the server sends none, write the command out: send(...), expect(\"+OK\"), \
              expect_silence(...)",
         )
     }

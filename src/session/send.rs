@@ -263,7 +263,7 @@ impl Session {
     ) -> Result<()> {
         self.transport()?;
         if self.ending.is_half_closed() {
-            let error = self.fault(Kind::Usage, "nothing can be sent behind a shutdown()");
+            let error = self.fault(Kind::Usage, "nothing can be sent after shutdown()");
             return Err(
                 error.hint("shutdown() says that no more will be sent; the server may still speak")
             );

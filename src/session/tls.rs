@@ -111,7 +111,7 @@ impl Session {
         if self.ending.is_half_closed() {
             return Err(self.fault(
                 Kind::Usage,
-                "nothing can be sent behind a shutdown(), and so no handshake",
+                "nothing can be sent after shutdown(), so no handshake is possible",
             ));
         }
         let started = Instant::now();

@@ -54,7 +54,7 @@ impl Version {
         match text {
             "1.2" => Ok(Self::V1_2),
             "1.3" => Ok(Self::V1_3),
-            "1.0" | "1.1" | "1" => Err(Error::usage(format!("TLS {text} is not spoken here"))
+            "1.0" | "1.1" | "1" => Err(Error::usage(format!("TLS {text} is not supported"))
                 .hint("rustls has 1.2 and 1.3 and nothing older (RFC 8996); `openssl s_client` may still have it")),
             other => Err(Error::usage(format!("`{other}` is not a version of TLS")).hint("\"1.2\" or \"1.3\"")),
         }

@@ -20,7 +20,7 @@ pub(super) struct Line {
     pub(super) number: usize,
     /// The number of the first secret word, if there is one; all words after it are secret too.
     pub(super) secret_from: Option<usize>,
-    place: Place,
+    state: State,
     quoted: bool,
     escaped: bool,
     /// The secret bytes as they were sent.
@@ -30,7 +30,7 @@ pub(super) struct Line {
 
 /// The position of the next byte in the line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Place {
+enum State {
     #[default]
     Between,
     /// In a word that may still turn out to announce a literal.
@@ -95,12 +95,12 @@ impl Line {
             }
             return inside;
         }
-        if self.place == Place::Between {
+        if self.state == State::Between {
             self.number += 1;
             self.word.clear();
-            self.place = if byte == b'{' || byte == b'~' { Place::Announcing } else { Place::Word };
+            self.state = if byte == b'{' || byte == b'~' { State::Announcing } else { State::Word };
         } else if !b"{0123456789+}".contains(&byte) {
-            self.place = Place::Word;
+            self.state = State::Word;
         }
         self.quoted ^= byte == b'"' && !self.escaped;
         self.escaped = byte == b'\\' && self.quoted && !self.escaped;
@@ -111,7 +111,7 @@ impl Line {
             return false;
         }
         // An empty initial response is written as an equals sign (RFC 4959).
-        if self.place == Place::Announcing || (byte == b'=' && self.secret.is_empty()) {
+        if self.state == State::Announcing || (byte == b'=' && self.secret.is_empty()) {
             return false;
         }
         self.keep(&[byte]);
@@ -128,7 +128,7 @@ impl Line {
     }
 
     pub(super) fn end_word(&mut self) {
-        if std::mem::take(&mut self.place) == Place::Between || self.is_secret() {
+        if std::mem::take(&mut self.state) == State::Between || self.is_secret() {
             return;
         }
         let carries = [&b"LOGIN"[..], b"AUTHENTICATE"]
@@ -153,7 +153,7 @@ impl Line {
         self.tail = Tail::default();
         self.quoted = false;
         self.escaped = false;
-        self.place = Place::Word;
+        self.state = State::Word;
     }
 
     pub(super) fn teach(&self, secrets: &mut Secrets) {

@@ -6,7 +6,7 @@ use std::ops::Range;
 /// Follows lines through bytes as they come, however the bytes are cut.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scanner {
-    place: Place,
+    state: State,
     /// The side that sends the lines.
     side: Side,
     /// The number of octets that the last literal announced.
@@ -47,7 +47,7 @@ pub(super) enum Event {
 
 /// The position of the next byte.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Place {
+enum State {
     #[default]
     Between,
     Atom,
@@ -69,22 +69,22 @@ const NO_LINE_END: &str = "the size of a literal has no line end behind it (RFC 
 
 impl Scanner {
     pub(super) fn new(side: Side) -> Self {
-        Self { place: Place::Between, side, announced: 0 }
+        Self { state: State::Between, side, announced: 0 }
     }
 
     /// The next event in the bytes from `at` on; moves `at` after it. `None` at the end of the
     /// bytes.
     pub(super) fn next(&mut self, bytes: &[u8], at: &mut usize) -> Option<Event> {
         while *at < bytes.len() {
-            let event = match self.place {
-                Place::Between => self.between(bytes[*at], at),
-                Place::Atom => Some(self.atom(bytes, at)),
-                Place::Quoted => self.quoted(bytes, at),
-                Place::Escaped => Some(self.escaped(bytes[*at], at)),
-                Place::Size(octets, plus) => self.size(bytes[*at], at, octets, plus),
-                Place::Sized(octets, plus) => self.sized(bytes[*at], at, octets, plus),
-                Place::Literal(left) => Some(self.literal(bytes, at, left)),
-                Place::Wrong => self.wrong(bytes, at),
+            let event = match self.state {
+                State::Between => self.between(bytes[*at], at),
+                State::Atom => Some(self.atom(bytes, at)),
+                State::Quoted => self.quoted(bytes, at),
+                State::Escaped => Some(self.escaped(bytes[*at], at)),
+                State::Size(octets, plus) => self.size(bytes[*at], at, octets, plus),
+                State::Sized(octets, plus) => self.sized(bytes[*at], at, octets, plus),
+                State::Literal(left) => Some(self.literal(bytes, at, left)),
+                State::Wrong => self.wrong(bytes, at),
             };
             if event.is_some() {
                 return event;
@@ -95,19 +95,19 @@ impl Scanner {
 
     fn between(&mut self, byte: u8, at: &mut usize) -> Option<Event> {
         let (place, event) = match byte {
-            b' ' | b'\t' | b'\r' => (Place::Between, None),
-            b'\n' => (Place::Between, Some(Event::End)),
-            b'"' => (Place::Quoted, None),
-            b'{' => (Place::Size(None, false), None),
-            b'(' => (Place::Between, Some(Event::Word(Sort::Open))),
-            b')' => (Place::Between, Some(Event::Word(Sort::Close))),
+            b' ' | b'\t' | b'\r' => (State::Between, None),
+            b'\n' => (State::Between, Some(Event::End)),
+            b'"' => (State::Quoted, None),
+            b'{' => (State::Size(None, false), None),
+            b'(' => (State::Between, Some(Event::Word(Sort::Open))),
+            b')' => (State::Between, Some(Event::Word(Sort::Close))),
             _ => {
-                self.place = Place::Atom;
+                self.state = State::Atom;
                 return None;
             }
         };
         *at += 1;
-        self.place = place;
+        self.state = place;
         event
     }
 
@@ -115,7 +115,7 @@ impl Scanner {
         let ends = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'"' | b'(' | b')');
         let end = bytes[*at..].iter().position(ends).map_or(bytes.len(), |place| *at + place);
         if end == *at {
-            self.place = Place::Between;
+            self.state = State::Between;
             return Event::Word(Sort::Atom);
         }
         Event::Content(Sort::Atom, std::mem::replace(at, end)..end)
@@ -130,11 +130,11 @@ impl Scanner {
         *at += 1;
         match bytes[end] {
             b'"' => {
-                self.place = Place::Between;
+                self.state = State::Between;
                 Some(Event::Word(Sort::Quoted))
             }
             b'\\' => {
-                self.place = Place::Escaped;
+                self.state = State::Escaped;
                 None
             }
             _ => Some(self.unclosed()),
@@ -147,13 +147,13 @@ impl Scanner {
         if byte == b'\n' {
             return self.unclosed();
         }
-        self.place = Place::Quoted;
+        self.state = State::Quoted;
         Event::Content(Sort::Quoted, from..*at)
     }
 
     /// Handles a line that has ended inside of a quoted string.
     fn unclosed(&mut self) -> Event {
-        self.place = Place::Between;
+        self.state = State::Between;
         if self.side == Side::Client { Event::End } else { Event::Wrong(UNCLOSED) }
     }
 
@@ -164,16 +164,16 @@ impl Scanner {
                     .unwrap_or(0)
                     .checked_mul(10)
                     .and_then(|octets| octets.checked_add(u64::from(byte - b'0')));
-                more.map(|octets| Place::Size(Some(octets), false))
+                more.map(|octets| State::Size(Some(octets), false))
             }
-            (b'+', Some(_)) if !plus => Some(Place::Size(octets, true)),
-            (b'}', Some(octets)) => Some(Place::Sized(octets, plus)),
+            (b'+', Some(_)) if !plus => Some(State::Size(octets, true)),
+            (b'}', Some(octets)) => Some(State::Sized(octets, plus)),
             _ => None,
         };
         match place {
             Some(place) => {
                 *at += 1;
-                self.place = place;
+                self.state = place;
                 None
             }
             None => self.no_literal(NO_SIZE),
@@ -189,7 +189,7 @@ impl Scanner {
                 // A client's literal without a plus ends the line, because the server answers it
                 // there.
                 let is_line = self.side == Side::Client && !plus;
-                self.place = if is_line { Place::Between } else { Place::Literal(octets) };
+                self.state = if is_line { State::Between } else { State::Literal(octets) };
                 return is_line.then_some(Event::End);
             }
             _ => return self.no_literal(NO_LINE_END),
@@ -200,20 +200,20 @@ impl Scanner {
     /// Handles text that looked like a literal and is none.
     fn no_literal(&mut self, why: &'static str) -> Option<Event> {
         if self.side == Side::Client {
-            self.place = Place::Atom;
+            self.state = State::Atom;
             return None;
         }
-        self.place = Place::Wrong;
+        self.state = State::Wrong;
         Some(Event::Wrong(why))
     }
 
     fn literal(&mut self, bytes: &[u8], at: &mut usize, left: u64) -> Event {
         if left == 0 {
-            self.place = Place::Between;
+            self.state = State::Between;
             return Event::Word(Sort::Literal);
         }
         let some = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len() - *at);
-        self.place = Place::Literal(left - some as u64);
+        self.state = State::Literal(left - some as u64);
         *at += some;
         Event::Content(Sort::Literal, *at - some..*at)
     }
@@ -222,14 +222,14 @@ impl Scanner {
         let end = memchr::memchr(b'\n', &bytes[*at..]);
         *at = end.map_or(bytes.len(), |place| *at + place + 1);
         end.is_some().then(|| {
-            self.place = Place::Between;
+            self.state = State::Between;
             Event::End
         })
     }
 
     /// Skips the rest of the line.
     pub(super) fn give_up(&mut self) {
-        self.place = Place::Wrong;
+        self.state = State::Wrong;
     }
 
     /// The number of octets that the last literal announced.
@@ -239,11 +239,11 @@ impl Scanner {
 
     /// The number of octets of a literal that are still to come.
     pub(super) fn left(&self) -> u64 {
-        if let Place::Literal(left) = self.place { left } else { 0 }
+        if let State::Literal(left) = self.state { left } else { 0 }
     }
 
     /// Whether the scan is in the rest of a malformed line.
     pub(super) fn has_given_up(&self) -> bool {
-        self.place == Place::Wrong
+        self.state == State::Wrong
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use super::Seen;
-use crate::redaction::scope::{Place, Verb};
+use crate::redaction::scope::{Part, Verb};
 
 /// A boundary has at most 70 characters (RFC 2046 section 5.1.1); the token that replaces it is no
 /// longer than that.
@@ -29,14 +29,14 @@ impl Content {
     }
 
     pub(super) fn seen(&self, line: &[u8]) -> Seen {
-        let (place, boundary) = if self.in_header {
-            (Place::Header, named(line))
+        let (part, boundary) = if self.in_header {
+            (Part::Header, named(line))
         } else {
-            (Place::Body, self.between(line).map(|(span, _)| span))
+            (Part::Body, self.between(line).map(|(span, _)| span))
         };
         // A line with only a dot may be the end of the message.
         let fixed = usize::from(line == b".");
-        Seen { boundary, ..Seen::at(place, Verb::Other, fixed) }
+        Seen { boundary, ..Seen::at(part, Verb::Other, fixed) }
     }
 
     pub(super) fn advance(&mut self, line: &[u8]) {
@@ -89,19 +89,19 @@ mod tests {
     fn the_headers_of_parts_are_headers_too() {
         let mut content = Content::message();
         let lines = [
-            ("Content-Type: multipart/mixed;", Place::Header),
-            ("\tBoundary=\"=_1; x\"; charset=utf-8", Place::Header),
-            ("", Place::Header),
-            ("--other", Place::Body),
-            ("--=_1; x", Place::Body),
-            ("Content-Type: text/plain", Place::Header),
-            ("", Place::Header),
-            ("Subject: no header", Place::Body),
-            ("--=_1; x--", Place::Body),
-            ("Subject: none either", Place::Body),
+            ("Content-Type: multipart/mixed;", Part::Header),
+            ("\tBoundary=\"=_1; x\"; charset=utf-8", Part::Header),
+            ("", Part::Header),
+            ("--other", Part::Body),
+            ("--=_1; x", Part::Body),
+            ("Content-Type: text/plain", Part::Header),
+            ("", Part::Header),
+            ("Subject: no header", Part::Body),
+            ("--=_1; x--", Part::Body),
+            ("Subject: none either", Part::Body),
         ];
-        for (line, place) in lines {
-            assert_eq!(content.seen(line.as_bytes()).place, place, "{line}");
+        for (line, part) in lines {
+            assert_eq!(content.seen(line.as_bytes()).part, part, "{line}");
             content.advance(line.as_bytes());
         }
     }

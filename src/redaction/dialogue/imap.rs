@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use super::reduced::{Line, between, leading};
 use super::{Content, Seen, Tracker, is_one_of, literal, word};
 use crate::proto::Speech;
-use crate::redaction::scope::{Place, Verb};
+use crate::redaction::scope::{Part, Verb};
 
 #[derive(Debug, Default)]
 pub(super) struct Imap {
@@ -28,8 +28,8 @@ impl Tracker for Imap {
     fn client(&self, line: &[u8]) -> Seen {
         match &self.appended {
             Some(content) => content.seen(line),
-            None if self.continues => Seen::at(Place::Command, Verb::Other, 0),
-            None => Seen::at(Place::Command, Verb::Other, words(line, 2)),
+            None if self.continues => Seen::at(Part::Command, Verb::Other, 0),
+            None => Seen::at(Part::Command, Verb::Other, words(line, 2)),
         }
     }
 
@@ -37,8 +37,8 @@ impl Tracker for Imap {
         match &self.fetched {
             Some(content) if !is_response(&self.tags, line) => content.seen(line),
             _ => {
-                let place = if self.is_greeted { Place::Reply } else { Place::Greeting };
-                Seen::at(place, Verb::Other, words(line, if is_fetch(line) { 3 } else { 1 }))
+                let part = if self.is_greeted { Part::Reply } else { Part::Greeting };
+                Seen::at(part, Verb::Other, words(line, if is_fetch(line) { 3 } else { 1 }))
             }
         }
     }

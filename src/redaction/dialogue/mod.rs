@@ -23,7 +23,7 @@ pub(super) use reduced::Line;
 use sieve::Sieve;
 use smtp::Smtp;
 
-use super::scope::{Place, Verb};
+use super::scope::{Part, Verb};
 use crate::proto::{Lines, Speech, chomp};
 
 /// The number of bytes of a greeting that are searched for the name of the server software.
@@ -44,15 +44,15 @@ pub(super) struct Unit {
 
 impl Unit {
     /// A line that belongs to no dialogue.
-    pub(super) fn plain(span: Range<usize>, place: Place, fixed: usize) -> Self {
-        Self { span, seen: Seen::at(place, Verb::Other, fixed), boundaries: Vec::new() }
+    pub(super) fn plain(span: Range<usize>, part: Part, fixed: usize) -> Self {
+        Self { span, seen: Seen::at(part, Verb::Other, fixed), boundaries: Vec::new() }
     }
 }
 
 /// The kind of a line.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
-    pub(super) place: Place,
+    pub(super) part: Part,
     pub(super) answering: Verb,
     /// The number of bytes at the start of the line that tell its kind and must not change.
     pub(super) fixed: usize,
@@ -63,8 +63,8 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    fn at(place: Place, answering: Verb, fixed: usize) -> Self {
-        Self { place, answering, fixed, continues: false, boundary: None }
+    fn at(part: Part, answering: Verb, fixed: usize) -> Self {
+        Self { part, answering, fixed, continues: false, boundary: None }
     }
 }
 
@@ -170,8 +170,8 @@ impl Dialogue {
             let boundary =
                 boundary.map(|inside| span.start + inside.start..span.start + inside.end);
             let is_folded =
-                seen.place == Place::Header && is_first && matches!(piece[0], b' ' | b'\t');
-            match units.last_mut().filter(|unit| is_folded && unit.seen.place == Place::Header) {
+                seen.part == Part::Header && is_first && matches!(piece[0], b' ' | b'\t');
+            match units.last_mut().filter(|unit| is_folded && unit.seen.part == Part::Header) {
                 Some(unit) => {
                     unit.span.end = span.end;
                     unit.boundaries.extend(boundary);
@@ -206,7 +206,7 @@ impl Dialogue {
             self.guess(line);
         }
         let seen = self.seen(from, line);
-        if seen.place == Place::Greeting && self.greeting.len() < GREETING {
+        if seen.part == Part::Greeting && self.greeting.len() < GREETING {
             self.greeting.push(' ');
             self.greeting.extend(line.iter().take(GREETING).map(|byte| match byte {
                 byte if byte.is_ascii_alphanumeric() => char::from(byte.to_ascii_lowercase()),
@@ -260,7 +260,7 @@ fn tracker(speech: Speech) -> Box<dyn Tracker> {
 /// The part of a complete server line that is kept at a strictness; `None` if the line is left out.
 pub(super) fn reduced(speech: Speech, line: &Line<'_>) -> Option<Vec<u8>> {
     let tracker = tracker(speech);
-    if matches!(line.seen.place, Place::Greeting | Place::Reply) {
+    if matches!(line.seen.part, Part::Greeting | Part::Reply) {
         return tracker.reduced(line);
     }
     tracker.ends_content(line.text).then(|| line.text.to_vec())
@@ -276,15 +276,15 @@ impl Tracker for Unknown {
     }
 
     fn client(&self, line: &[u8]) -> Seen {
-        Seen::at(Place::Command, Verb::Other, word(line).len())
+        Seen::at(Part::Command, Verb::Other, word(line).len())
     }
 
     fn server(&self, _: &[u8]) -> Seen {
         if self.may_be_guessed {
             // The beginning of the line, which is all that the guess of the protocol uses.
-            return Seen::at(Place::Greeting, Verb::Greeting, 9);
+            return Seen::at(Part::Greeting, Verb::Greeting, 9);
         }
-        Seen::at(Place::Reply, Verb::Other, 0)
+        Seen::at(Part::Reply, Verb::Other, 0)
     }
 
     fn sent(&mut self, _: &[u8]) {}

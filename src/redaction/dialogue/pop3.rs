@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::reduced::{Line, between, leading};
 use super::{Content, Seen, Tracker, is_one_of, word};
 use crate::proto::Speech;
-use crate::redaction::scope::{Place, Verb};
+use crate::redaction::scope::{Part, Verb};
 
 #[derive(Debug)]
 pub(super) struct Pop3 {
@@ -45,19 +45,18 @@ impl Tracker for Pop3 {
     }
 
     fn client(&self, line: &[u8]) -> Seen {
-        Seen::at(Place::Command, Verb::Other, word(line).len())
+        Seen::at(Part::Command, Verb::Other, word(line).len())
     }
 
     fn server(&self, line: &[u8]) -> Seen {
         match &self.block {
             Some((_, Some(content))) => content.seen(line),
-            Some((verb, None)) => Seen::at(Place::Reply, *verb, usize::from(line == b".")),
+            Some((verb, None)) => Seen::at(Part::Reply, *verb, usize::from(line == b".")),
             None => {
                 let answering = self.owed.front().copied().unwrap_or_default().verb;
-                let place =
-                    if answering == Verb::Greeting { Place::Greeting } else { Place::Reply };
+                let part = if answering == Verb::Greeting { Part::Greeting } else { Part::Reply };
                 let fixed = if is_status(line) { word(line).len() } else { 0 };
-                Seen::at(place, answering, fixed)
+                Seen::at(part, answering, fixed)
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::reduced::{Line, between, leading};
 use super::{Seen, Tracker, is_one_of, literal, word};
 use crate::proto::Speech;
-use crate::redaction::scope::{Place, Verb};
+use crate::redaction::scope::{Part, Verb};
 
 #[derive(Debug, Default)]
 pub(super) struct Sieve {
@@ -39,10 +39,10 @@ impl Tracker for Sieve {
 
     fn client(&self, line: &[u8]) -> Seen {
         if self.sends_literal && !self.authenticating {
-            return Seen::at(Place::Body, Verb::Other, 0);
+            return Seen::at(Part::Body, Verb::Other, 0);
         }
         let fixed = if self.authenticating { 0 } else { word(line).len() };
-        Seen::at(Place::Command, self.verb(), fixed)
+        Seen::at(Part::Command, self.verb(), fixed)
     }
 
     fn server(&self, line: &[u8]) -> Seen {
@@ -52,11 +52,11 @@ impl Tracker for Sieve {
             Some(Literal::Status) => true,
         };
         if is_content && !self.authenticating {
-            return Seen::at(Place::Body, Verb::Other, 0);
+            return Seen::at(Part::Body, Verb::Other, 0);
         }
-        let place = if self.is_greeted { Place::Reply } else { Place::Greeting };
+        let part = if self.is_greeted { Part::Reply } else { Part::Greeting };
         let fixed = if is_status(line) { word(line).len() } else { 0 };
-        Seen::at(place, self.verb(), fixed)
+        Seen::at(part, self.verb(), fixed)
     }
 
     fn sent(&mut self, line: &[u8]) {

@@ -6,7 +6,7 @@ use super::reduced::Line;
 use super::{Content, Seen, Tracker, is_one_of, word};
 use crate::pattern::Enhanced;
 use crate::proto::Speech;
-use crate::redaction::scope::{Place, Verb};
+use crate::redaction::scope::{Part, Verb};
 
 #[derive(Debug)]
 pub(super) struct Smtp {
@@ -64,15 +64,15 @@ impl Tracker for Smtp {
             Mode::Chunk(content) if !is_chunk(line) => content.seen(line),
             // A line sent after DATA without waiting for the reply can only belong to the message.
             Mode::Command if self.owed.back() == Some(&Verb::Data) => Content::message().seen(line),
-            _ => Seen::at(Place::Command, Verb::Other, word(line).len()),
+            _ => Seen::at(Part::Command, Verb::Other, word(line).len()),
         }
     }
 
     fn server(&self, line: &[u8]) -> Seen {
         let answering = self.owed.front().copied().unwrap_or_default();
-        let place = if answering == Verb::Greeting { Place::Greeting } else { Place::Reply };
+        let part = if answering == Verb::Greeting { Part::Greeting } else { Part::Reply };
         let fixed = if code(line).is_some() { line.len().min(4) } else { 0 };
-        Seen { continues: self.continues, ..Seen::at(place, answering, fixed) }
+        Seen { continues: self.continues, ..Seen::at(part, answering, fixed) }
     }
 
     fn sent(&mut self, line: &[u8]) {

@@ -2,36 +2,36 @@ use super::*;
 
 /// The kinds of the lines of `text`, each given to the dialogue on its own. A line of `text` begins
 /// with `C: ` or `S: `.
-fn places(speech: Speech, text: &str) -> Vec<(Place, Verb)> {
+fn parts(speech: Speech, text: &str) -> Vec<(Part, Verb)> {
     let mut dialogue = Dialogue::new(Some(speech));
-    let mut places = Vec::new();
+    let mut parts = Vec::new();
     for line in text.lines() {
         let (mark, said) = line.split_at(3);
         let from = if mark == "S: " { From::Server } else { From::Client };
         let units = dialogue.follow(from, format!("{said}\r\n").as_bytes());
-        places.extend(units.iter().map(|unit| (unit.seen.place, unit.seen.answering)));
+        parts.extend(units.iter().map(|unit| (unit.seen.part, unit.seen.answering)));
     }
-    places
+    parts
 }
 
-const COMMAND: (Place, Verb) = (Place::Command, Verb::Other);
-const HEADER: (Place, Verb) = (Place::Header, Verb::Other);
-const BODY: (Place, Verb) = (Place::Body, Verb::Other);
+const COMMAND: (Part, Verb) = (Part::Command, Verb::Other);
+const HEADER: (Part, Verb) = (Part::Header, Verb::Other);
+const BODY: (Part, Verb) = (Part::Body, Verb::Other);
 
-fn reply(verb: Verb) -> (Place, Verb) {
-    (Place::Reply, verb)
+fn reply(verb: Verb) -> (Part, Verb) {
+    (Part::Reply, verb)
 }
 
 #[test]
 fn over_lmtp_each_recipient_is_answered_for() {
-    let found = places(
+    let found = parts(
         Speech::Lmtp,
         "S: 220 hi\nC: LHLO x\nS: 250-hi\nS: 250 DSN\nC: MAIL FROM:<>\nS: 250 ok\nC: RCPT TO:<a@b>\nS: 250 ok\nC: RCPT TO:<c@d>\n\
          S: 250 ok\nC: RCPT TO:<e@f>\nS: 550 no\nC: DATA\nS: 354 go\nC: a: b\nC: \nC: c: d\nC: .\nS: 250 one\nS: 250 two\nC: LHLO x\nS: 250 hi",
     );
     let wanted = [
         &[
-            (Place::Greeting, Verb::Greeting),
+            (Part::Greeting, Verb::Greeting),
             COMMAND,
             reply(Verb::Ehlo),
             reply(Verb::Ehlo),
@@ -64,7 +64,7 @@ fn over_lmtp_each_recipient_is_answered_for() {
 
 #[test]
 fn a_chunk_goes_on_until_the_server_speaks() {
-    let found = places(
+    let found = parts(
         Speech::Smtp,
         "S: 220 hi\nC: BDAT 9\nC: a: b\nC: BDAT 9 LAST\nC: c: d\nC: \nC: QUIT\nS: 250 ok\nC: QUIT\nS: 221 bye",
     );
@@ -84,14 +84,14 @@ fn a_chunk_goes_on_until_the_server_speaks() {
 
 #[test]
 fn responses_to_challenges_are_no_commands() {
-    let found = places(
+    let found = parts(
         Speech::Pop3,
         "S: +OK hi\nC: AUTH LOGIN\nS: + VXNlcg==\nC: STAT\nS: +OK 1 2\nC: STAT\nS: +OK 1 2",
     );
     let wanted =
         [COMMAND, reply(Verb::Auth), COMMAND, reply(Verb::Auth), COMMAND, reply(Verb::Stat)];
     assert_eq!(found[1..], wanted);
-    let found = places(
+    let found = parts(
         Speech::Smtp,
         "S: 220 hi\nC: AUTH LOGIN\nS: 334 VXNlcg==\nC: DATA\nS: 535 no\nC: NOOP\nS: 250 ok",
     );
@@ -103,7 +103,7 @@ fn responses_to_challenges_are_no_commands() {
 
 #[test]
 fn a_message_is_appended_until_the_command_is_answered() {
-    let found = places(
+    let found = parts(
         Speech::Imap,
         "S: * OK hi\nC: a1 APPEND INBOX {99}\nS: + go\nC: a: b\nC: \nC: c\nS: a1 OK done\nC: a2 NOOP\nS: * 1 FETCH (BODY[1] {9}\nS: x: y\n\
          S: )\nS: a2 OK done",
@@ -127,7 +127,7 @@ fn a_line_in_pieces_is_one_line() {
     let mut dialogue = Dialogue::new(Some(Speech::Smtp));
     dialogue.follow(From::Server, b"220 hi\r\n");
     for piece in ["EH", "LO x", "\r\n"] {
-        assert_eq!(dialogue.follow(From::Client, piece.as_bytes())[0].seen.place, Place::Command);
+        assert_eq!(dialogue.follow(From::Client, piece.as_bytes())[0].seen.part, Part::Command);
     }
     let fixed = ["2", "50", "-hi\r\n250 DSN\r\n"]
         .map(|piece| dialogue.follow(From::Server, piece.as_bytes())[0].seen.fixed);

@@ -98,7 +98,7 @@ impl Session {
     ) -> Result<()> {
         self.transport()?;
         let Some(serving) = &self.serving else {
-            return Err(Error::usage("this session is none of the server's side"));
+            return Err(Error::usage("this session is not on the server's side"));
         };
         let options = options.unwrap_or_else(|| serving.tls.clone());
         options.secrets().for_each(|line| self.record.secrets().learn(line));

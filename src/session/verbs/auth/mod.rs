@@ -8,7 +8,7 @@ use super::{Call, Operation, Session, Verb};
 use crate::error::{Error, Kind, Result};
 use crate::proto::Speech;
 use crate::reply::Reply;
-use crate::sasl::{Credentials, Known, Mechanism, Opening, Place};
+use crate::sasl::{Credentials, Known, Mechanism, Opening, Service};
 use crate::session::SHOWN;
 use crate::target::{self, Target};
 use crate::visible;
@@ -133,7 +133,7 @@ impl Session {
             .clone()
             .or_else(|| self.host())
             .unwrap_or_else(|| "localhost".to_owned());
-        let mechanism = known.begin(credentials, &Place { service: manner.service, host, port })?;
+        let mechanism = known.begin(credentials, &Service { name: manner.service, host, port })?;
         Ok(Exchange {
             name: known.name,
             mechanism,
