@@ -196,9 +196,9 @@ mod tests {
     }
 
     #[test]
-    fn versions_that_are_not_spoken_say_so() {
+    fn versions_that_are_not_supported_say_so() {
         for (text, why) in
-            [("1.1", "not spoken"), ("1.4", "not a version"), ("TLSv1.2", "not a version")]
+            [("1.1", "not supported"), ("1.4", "not a version"), ("TLSv1.2", "not a version")]
         {
             let error = Version::parse(text).unwrap_err();
             assert!(error.is_usage() && error.message().contains(why), "{error}");
