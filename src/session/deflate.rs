@@ -17,7 +17,7 @@ impl Session {
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let mut listener = Listener::bind("imap://127.0.0.1:0").await?;
+    /// let listener = Listener::bind("imap").await?;
     /// let mut client = Session::connect(&listener.url()).await?;
     /// let mut server = listener.accept().await?;
     /// server.greet("OK ready").await?;

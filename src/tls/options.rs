@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 ///
 /// let options = Options::new().verify(false).sni("mail.example.com").min(Version::V1_3);
 /// assert_eq!(Version::parse("1.2")?, Version::V1_2);
-/// assert!(Version::parse("1.0").unwrap_err().message().contains("not spoken"));
+/// assert!(Version::parse("1.0").unwrap_err().message().contains("not supported"));
 /// # Ok::<_, mailexpect::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]

@@ -268,9 +268,10 @@ impl Options {
     /// by chance, as the fault says. Of several, the first that fits happens.
     ///
     /// ```
-    /// use mailexpect::{Fault, Session, Then, block_on, server::Embedded};
+    /// use mailexpect::{Fault, Session, block_on, server::Embedded};
     ///
-    /// let fault = Fault::new().at("RCPT").number(2).cut(5).then(Then::Reset);
+    /// // The second RCPT has no reply: the server closes.
+    /// let fault = Fault::new().at("RCPT").number(2).cut(0);
     /// let server = Embedded::options().fault(fault)?.start().unwrap();
     /// block_on(async {
     ///     let mut session = Session::connect(&server.smtp()).await?;
