@@ -64,7 +64,10 @@ pub(super) fn fits(context: &NativeCallContext<'_>, bytes: usize) -> Result<(), 
 }
 
 fn too_long() -> EvalAltResult {
-    EvalAltResult::ErrorDataTooLarge("Length of text or blob".to_owned(), Position::NONE)
+    EvalAltResult::ErrorDataTooLarge(
+        "Length of text or blob (at most 64 MiB)".to_owned(),
+        Position::NONE,
+    )
 }
 
 /// Called for each variable that is read: operators make texts of any length of it, and nothing
@@ -72,7 +75,7 @@ fn too_long() -> EvalAltResult {
 ///
 /// # Errors
 /// It is too long a text or blob.
-pub(super) fn is_short(
+pub(super) fn check_length(
     name: &str,
     context: &EvalContext<'_, '_, '_, '_, '_, '_>,
 ) -> Result<(), Raised> {

@@ -5,7 +5,7 @@
 //! from within a function is part of the message only, in the words of Rhai's `Display`; a test holds
 //! each form that is read here.
 
-use rhai::{Dynamic, Engine, EvalAltResult, EvalContext, Map, Position};
+use rhai::{Dynamic, EvalAltResult, EvalContext, Map, Position};
 
 use super::raise::{Caught, Spot};
 use super::rhai_error::{other, wrong};
@@ -14,18 +14,9 @@ use crate::error::Error;
 /// What stands in a message between an error and the call, closure or module that it came through.
 const WITHIN: [&str; 3] = ["\nin call to function", "\nin closure call", "\nin module"];
 
-/// Lets each variable that holds a caught error of Rhai be an error of ours.
-pub(super) fn translate(engine: &mut Engine) {
-    #[expect(deprecated, reason = "Rhai calls it volatile; its version is pinned")]
-    engine.on_var(|name, _, context| {
-        change(name, context);
-        Ok(None)
-    });
-}
-
 /// Changes the variable of that name if it is such a map. The nearest one of a name is the one that
 /// is read.
-fn change(name: &str, mut context: EvalContext<'_, '_, '_, '_, '_, '_>) {
+pub(super) fn change(name: &str, context: &mut EvalContext<'_, '_, '_, '_, '_, '_>) {
     let Some(value) = context.scope_mut().get_mut(name) else { return };
     // One that closures share was read before it was shared, and a look at it waits for its lock.
     if value.is_shared() {
@@ -118,13 +109,15 @@ fn out_of_list(message: &str) -> Option<(usize, i64)> {
 mod tests {
     use std::fmt::Write as _;
 
+    use rhai::Engine;
+
     use super::*;
 
     /// What a script catches, as `kind: message @ source:line:column`.
     fn caught(script: &str) -> String {
         let mut engine = Engine::new();
         engine.set_fail_on_invalid_map_property(true);
-        translate(&mut engine);
+        crate::script::variables::watch(&mut engine);
         let mut lib = engine.compile("fn far(list) { list[7] }").unwrap();
         lib.set_source("far.rhai");
         let module = rhai::Module::eval_ast_as_new(rhai::Scope::new(), &lib, &engine).unwrap();
@@ -188,7 +181,7 @@ mod tests {
             "let m = #{}; m[\"new\"] = 1; m.other = 2; return m.other;",
         ] {
             let mut engine = Engine::new();
-            translate(&mut engine);
+            crate::script::variables::watch(&mut engine);
             assert!(engine.eval::<Dynamic>(script).is_ok(), "{script}");
         }
     }

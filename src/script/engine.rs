@@ -65,12 +65,9 @@ pub(super) fn engine(library: Arc<Library>) -> Engine {
 
 /// Bounds how large values become. Rhai goes through a whole value after each operation on it to see
 /// how large it is, which makes a loop over what a large mailbox holds quadratic. If what a script
-/// holds is counted, that is its bound, and Rhai need not look.
+/// holds is counted, that is its bound, and `variables` looks at texts and blobs.
 fn bound_values(engine: &mut Engine) {
-    if coroutine::is_counted() {
-        #[allow(deprecated, reason = "it is not, but may change")]
-        engine.on_var(|name, _, context| bounds::is_short(name, &context).map(|()| None));
-    } else {
+    if !coroutine::is_counted() {
         engine
             .set_max_string_size(bounds::LONGEST)
             .set_max_array_size(MOST_ELEMENTS)

@@ -44,6 +44,7 @@ mod settings;
 pub(crate) mod shipped;
 mod survey;
 mod table;
+mod variables;
 mod vocabulary;
 #[cfg(feature = "cli")]
 pub(crate) mod written;

@@ -150,6 +150,17 @@ fn a_script_holds_what_it_is_given_and_the_others_go_on() {
 }
 
 #[test]
+fn what_operators_make_of_a_text_is_bounded_whatever_a_script_may_hold() {
+    let grow = |value: &str| format!("let t = {value};\nfor n in 0..30 {{ t += t; }}\nt.len();\n");
+    let (text, blob) = (grow("\"x\""), grow("blob(1)"));
+    let folder = folder(&[("text.rhai", &text), ("blob.rhai", &blob)]);
+    for script in ["text.rhai", "blob.rhai"] {
+        let ran = run(folder.path(), &["run", script, "--memory", "2G"]);
+        assert!(ran.code == Some(2) && ran.out.contains("64 MiB"), "{ran:?}");
+    }
+}
+
+#[test]
 fn a_name_server_that_never_answers_holds_nobody_longer_than_the_deadline() {
     let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let nameserver = silent.local_addr().unwrap().to_string();

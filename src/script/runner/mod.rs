@@ -23,7 +23,7 @@ use super::listening::Listens;
 use super::program::Program;
 use super::run::{Run, Shared};
 use super::settings::Settings;
-use super::{catching, check, failure, memory, table};
+use super::{check, failure, memory, table, variables};
 use crate::error::{Error, Result};
 use crate::outcome::{Failure, Outcome, Verdict};
 use crate::secrets::{self, Learned};
@@ -63,7 +63,7 @@ impl Runner {
             }
         }
         let mut engine = engine(Arc::clone(&library));
-        catching::translate(&mut engine);
+        variables::watch(&mut engine);
         let shared = Shared {
             secrets,
             allowance: memory::allowance(settings.memory, 1),
