@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use fastrand::Rng;
+
 /// A number that decides what falls, and whether anything was left to it.
 #[derive(Clone, Default)]
 pub(crate) struct Seed(Arc<Held>);
@@ -45,8 +47,7 @@ impl Seed {
 
     /// Dice of their own for what these numbers name: what others throw changes nothing.
     pub(crate) fn dice(&self, of: &[u64]) -> Dice {
-        let state = OnceLock::new();
-        Dice { seed: self.clone(), of: of.into(), state }
+        Dice { seed: self.clone(), of: of.into(), thrown: None }
     }
 }
 
@@ -56,38 +57,29 @@ pub(crate) struct Dice {
     seed: Seed,
     of: Box<[u64]>,
     /// Made when they are first thrown: until then the seed is not used.
-    state: OnceLock<u64>,
+    thrown: Option<Rng>,
 }
 
 impl Dice {
     /// Whether what has this chance, from 0 to 1, happens.
-    #[allow(clippy::cast_precision_loss, reason = "53 bits are as many as a float has")]
     pub(crate) fn falls(&mut self, chance: f64) -> bool {
-        ((self.next() >> 11) as f64) / ((1_u64 << 53) as f64) < chance
+        self.rng().f64() < chance
     }
 
     /// A time up to that.
     pub(crate) fn up_to(&mut self, most: Duration) -> Duration {
-        let most = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX - 1);
-        if most == 0 { Duration::ZERO } else { Duration::from_nanos(self.next() % (most + 1)) }
+        let most = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
+        Duration::from_nanos(self.rng().u64(..=most))
     }
 
-    /// `SplitMix64` (Steele, Lea and Flood, 2014).
-    fn next(&mut self) -> u64 {
-        let begun = || {
-            self.seed.0.used.store(true, Ordering::Relaxed);
-            self.of.iter().fold(self.seed.value(), |state, of| mixed(state ^ mixed(*of)))
-        };
-        let state = self.state.take().unwrap_or_else(begun).wrapping_add(0x9e37_79b9_7f4a_7c15);
-        self.state = state.into();
-        mixed(state)
+    fn rng(&mut self) -> &mut Rng {
+        let Self { seed, of, thrown } = self;
+        thrown.get_or_insert_with(|| {
+            seed.0.used.store(true, Ordering::Relaxed);
+            let mixed = |mut rng: Rng, of: &u64| Rng::with_seed(rng.u64(..) ^ of);
+            of.iter().fold(Rng::with_seed(seed.value()), mixed)
+        })
     }
-}
-
-fn mixed(value: u64) -> u64 {
-    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
 }
 
 #[cfg(test)]

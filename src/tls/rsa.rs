@@ -3,6 +3,8 @@
 //!
 //! No secret is held by it: it takes as long as its numbers make it.
 
+use data_encoding::HEXLOWER;
+use num_bigint::BigUint;
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
@@ -121,101 +123,14 @@ fn mask(seed: &[u8], length: usize) -> Vec<u8> {
 }
 
 fn octets(digits: &str) -> Vec<u8> {
-    let octet = |at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap_or(0);
-    (0..digits.len()).step_by(2).map(octet).collect()
+    HEXLOWER.decode(digits.as_bytes()).unwrap_or_default()
 }
 
-/// The words of a number, the lowest first.
-fn words(bytes: &[u8]) -> Vec<u64> {
-    let word = |chunk: &[u8]| chunk.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
-    bytes.rchunks(8).map(word).collect()
-}
-
-/// The number to that power, modulo an odd one of as many octets, by Montgomery's multiplication
-/// (Koç, Acar and Kaliski, 1996: CIOS).
+/// The number to that power, in as many octets as the modulus has.
 fn power(base: &[u8], exponent: &[u8], modulus: &[u8]) -> Vec<u8> {
-    let modulus = words(modulus);
-    // Newton's iteration doubles the bits that are right each time.
-    let inverse = (0..6).fold(1_u64, |inverse, _| {
-        inverse.wrapping_mul(2_u64.wrapping_sub(modulus[0].wrapping_mul(inverse)))
-    });
-    let times = |one: &[u64], other: &[u64]| product(one, other, &modulus, inverse.wrapping_neg());
-    let mut square = vec![0; modulus.len()];
-    square[0] = 1;
-    let mut one = square.clone();
-    for bit in 0..128 * modulus.len() {
-        if bit == 64 * modulus.len() {
-            one.clone_from(&square);
-        }
-        square = doubled(&square, &modulus);
-    }
-    let base = times(&words(base), &square);
-    let bits = exponent.iter().flat_map(|octet| (0..8).rev().map(move |bit| octet >> bit & 1));
-    let mut power = one;
-    for bit in bits {
-        power = times(&power, &power);
-        if bit == 1 {
-            power = times(&power, &base);
-        }
-    }
-    let mut plain = vec![0; modulus.len()];
-    plain[0] = 1;
-    times(&power, &plain).iter().rev().flat_map(|word| word.to_be_bytes()).collect()
-}
-
-/// Their product by R to the power of minus one.
-#[allow(clippy::cast_possible_truncation, reason = "each half of a sum is taken")]
-fn product(one: &[u64], other: &[u64], modulus: &[u64], inverse: u64) -> Vec<u64> {
-    let length = modulus.len();
-    let mut sum = vec![0_u64; length + 2];
-    let add = |to: u64, one: u64, other: u64, carry: u64| {
-        let all = u128::from(to) + u128::from(one) * u128::from(other) + u128::from(carry);
-        (all as u64, (all >> 64) as u64)
-    };
-    for factor in other {
-        let mut carry = 0;
-        for place in 0..length {
-            (sum[place], carry) = add(sum[place], one[place], *factor, carry);
-        }
-        let (low, high) = sum[length].overflowing_add(carry);
-        (sum[length], sum[length + 1]) = (low, u64::from(high));
-        let factor = sum[0].wrapping_mul(inverse);
-        let (_, mut carry) = add(sum[0], factor, modulus[0], 0);
-        for place in 1..length {
-            (sum[place - 1], carry) = add(sum[place], factor, modulus[place], carry);
-        }
-        let (low, high) = sum[length].overflowing_add(carry);
-        (sum[length - 1], sum[length]) = (low, sum[length + 1] + u64::from(high));
-    }
-    let over = sum[length] > 0;
-    sum.truncate(length);
-    reduced(sum, modulus, over)
-}
-
-fn doubled(number: &[u64], modulus: &[u64]) -> Vec<u64> {
-    let over = number.last().is_some_and(|word| word >> 63 == 1);
-    let mut carry = 0;
-    let double = |word: &u64| {
-        let doubled = word << 1 | carry;
-        carry = word >> 63;
-        doubled
-    };
-    reduced(number.iter().map(double).collect(), modulus, over)
-}
-
-/// The number without the modulus, if it is not below it.
-fn reduced(number: Vec<u64>, modulus: &[u64], over: bool) -> Vec<u64> {
-    if !over && number.iter().rev().lt(modulus.iter().rev()) {
-        return number;
-    }
-    let mut borrow = false;
-    let less = |(word, from): (&u64, &u64)| {
-        let (word, first) = word.overflowing_sub(*from);
-        let (word, second) = word.overflowing_sub(u64::from(borrow));
-        borrow = first || second;
-        word
-    };
-    number.iter().zip(modulus).map(less).collect()
+    let [base, exponent, number] = [base, exponent, modulus].map(BigUint::from_bytes_be);
+    let power = base.modpow(&exponent, &number).to_bytes_be();
+    [&vec![0; modulus.len().saturating_sub(power.len())], &power[..]].concat()
 }
 
 #[cfg(test)]
