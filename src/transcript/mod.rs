@@ -52,8 +52,10 @@ impl fmt::Display for SessionId {
 }
 
 impl SessionId {
-    /// The number of bits that hold a session's number within its branch.
-    const NUMBER: u32 = 20;
+    /// The number of bits that hold a session's number within its branch: 4095 sessions.
+    const NUMBER: u32 = 12;
+    /// The greatest number of a branch; later branches share it.
+    const LAST_BRANCH: u32 = (1 << (31 - Self::NUMBER)) - 1;
     /// The bit that is set if the session belongs to a branch.
     const IN_BRANCH: u32 = 1 << 31;
 
@@ -62,7 +64,7 @@ impl SessionId {
         if branch == 0 {
             return Self(number);
         }
-        let number = number.min((1 << Self::NUMBER) - 1);
+        let (branch, number) = (branch.min(Self::LAST_BRANCH), number.min((1 << Self::NUMBER) - 1));
         Self(Self::IN_BRANCH | branch << Self::NUMBER | number)
     }
 
@@ -82,7 +84,7 @@ impl SessionId {
             Some(rest) => {
                 let (branch, rest) = rest.split_once('.')?;
                 Some(Self::new(
-                    branch.parse().ok().filter(|branch| *branch < 1 << 11)?,
+                    branch.parse().ok().filter(|branch| *branch <= Self::LAST_BRANCH)?,
                     number(rest)?,
                 ))
             }

@@ -3,10 +3,12 @@ use super::*;
 
 #[test]
 fn sessions_of_branches_are_numbered_apart_and_read_back() {
-    for shown in ["s1", "s1048577", "b1.s1", "b1000.s3"] {
+    for shown in ["s1", "s1048577", "b1.s1", "b1000.s3", "b70000.s1"] {
         assert_eq!(SessionId::read(shown).unwrap().to_string(), shown);
     }
-    for wrong in ["b1", "b1.1", "b4096.s1", "x1", "s"] {
+    assert_ne!(SessionId::new(2048, 1), SessionId::new(0, 1), "a branch after many");
+    assert_ne!(SessionId::new(2048, 1), SessionId::new(2047, 1));
+    for wrong in ["b1", "b1.1", "b524288.s1", "x1", "s"] {
         assert_eq!(SessionId::read(wrong), None, "{wrong}");
     }
 }
