@@ -5,7 +5,8 @@ mod unordered;
 
 use std::time::Duration;
 
-use super::operation::{Call, Operation};
+use super::call::Call;
+use super::operation::Operation;
 use super::taken::Taken;
 use super::wait::Arrival;
 use super::waiting::Wait;

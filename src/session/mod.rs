@@ -2,6 +2,7 @@
 
 mod assignment;
 mod blocking;
+mod call;
 mod caller;
 mod capabilities;
 mod child;
@@ -16,6 +17,7 @@ mod hint;
 mod message;
 mod multiline;
 mod near;
+mod opening;
 mod operation;
 mod options;
 mod reading;
@@ -40,16 +42,17 @@ use std::time::Duration;
 use bytes::Bytes;
 
 pub use blocking::block_on;
+#[cfg(feature = "script")]
+pub(crate) use call::Call;
 use caller::Caller;
 use ending::Ending;
 #[cfg(feature = "cli")]
 pub(crate) use hear::Heard;
 pub use message::Message;
-#[cfg(feature = "script")]
-pub(crate) use operation::Call;
+pub(crate) use opening::Incoming;
 pub use operation::Operation;
+pub(crate) use options::DEFAULT_GRACE;
 pub use options::Options;
-pub(crate) use options::{DEFAULT_GRACE, Incoming};
 use record::{Record, SHOWN};
 use role::Role;
 use said::Said;

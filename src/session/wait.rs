@@ -6,7 +6,7 @@ use std::io;
 use tokio::io::AsyncReadExt as _;
 use tokio::time::{Instant, timeout_at};
 
-use super::operation::Call;
+use super::call::Call;
 use super::role::Role;
 use super::waiting::Wait;
 use super::{SHOWN, Session};

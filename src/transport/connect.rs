@@ -1,82 +1,21 @@
 //! Connecting: tries each address in order, and reports the outcome for each.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::{UnixStream, lookup_host};
+use tokio::net::UnixStream;
 use tokio::time::{Instant, timeout_at};
 
-use super::exchangers::{addresses_of, exchangers};
+use super::exchangers::exchangers;
+use super::resolve::{resolve, unresolved};
+use super::route::Route;
 use super::tcp::Tcp;
-use super::{Proxy, Thread, Transport};
+use super::{Transport, reason};
 use crate::error::{Error, Kind, Result, Waited};
 use crate::target::{Place, Target};
-
-/// The version of the internet protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// IPv4.
-    V4,
-    /// IPv6.
-    V6,
-}
-
-impl Family {
-    fn has(self, address: &IpAddr) -> bool {
-        (self == Self::V4) == address.is_ipv4()
-    }
-}
-
-/// The way to a server: addresses, name servers, limits.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Route {
-    pub(crate) source_ip: Option<IpAddr>,
-    pub(crate) family: Option<Family>,
-    /// Hosts that are not looked up, with the addresses to use for them.
-    pub(crate) pinned: Arc<[(String, IpAddr)]>,
-    /// The name server to ask for addresses and mail exchangers; the system's name servers if
-    /// unset.
-    pub(crate) nameserver: Option<SocketAddr>,
-    /// The hosts that connections are allowed to, such as `mail.example.com` or `*.example.com`;
-    /// all hosts if the list is empty.
-    pub(crate) allowed: Arc<[String]>,
-    /// The PROXY header to begin the connection with.
-    pub(crate) proxy: Option<Proxy>,
-    /// Whose thread the connection is waited for on.
-    pub(crate) thread: Thread,
-}
-
-impl Route {
-    /// Fails unless connections to this place are allowed.
-    fn check(&self, place: &Place) -> Result<()> {
-        let host = match place {
-            Place::Host { host, .. } => host,
-            Place::Exchangers { domain, .. } => domain,
-            Place::Unix(_) => return Ok(()),
-        };
-        let host = host.trim_end_matches('.');
-        let fits = |allowed: &String| match allowed.strip_prefix('*') {
-            Some(end) if end.starts_with('.') => {
-                host.len() > end.len()
-                    && host
-                        .get(host.len() - end.len()..)
-                        .is_some_and(|tail| tail.eq_ignore_ascii_case(end))
-            }
-            _ => allowed.eq_ignore_ascii_case(host),
-        };
-        if self.allowed.is_empty() || self.allowed.iter().any(fits) {
-            return Ok(());
-        }
-        let error = Error::usage(format!("connections to {host} are not allowed"));
-        Err(error
-            .with_expected(format!("one of {}", self.allowed.join(", ")))
-            .hint(format!("allow it, too: --allow-host {host}")))
-    }
-}
 
 /// A connection, with the mail exchanger that it leads to, if the target is a domain.
 pub(crate) struct Connected {
@@ -285,109 +224,6 @@ fn told<T>(
 ) -> Result<T, Why> {
     report(address, outcome.as_ref().err().map_or("connected", |why| why.text.as_str()));
     outcome
-}
-
-fn reason(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => "refused".to_owned(),
-        io::ErrorKind::TimedOut => "timed out".to_owned(),
-        io::ErrorKind::ConnectionReset => "reset".to_owned(),
-        io::ErrorKind::NotFound => "not found".to_owned(),
-        // The system's text, without the error number at its end.
-        _ => {
-            let text = error.to_string();
-            text.split(" (os error").next().unwrap_or(&text).to_lowercase()
-        }
-    }
-}
-
-/// Returns the mail exchangers of a domain, each with its preference.
-#[cfg(feature = "cli")]
-pub(crate) async fn exchangers_of(
-    domain: &str,
-    route: &Route,
-    allowed: Duration,
-) -> Result<Vec<(u16, String)>> {
-    let found = timeout_at(Instant::now() + allowed, exchangers(domain, route.nameserver)).await;
-    let found =
-        found.map_err(|_| unresolved(domain, "the look-up of its mail exchangers timed out"))??;
-    Ok(found.into_iter().map(|exchanger| (exchanger.preference, exchanger.host)).collect())
-}
-
-/// Returns the addresses of a host in the order in which a connection would try them.
-#[cfg(feature = "script")]
-pub(crate) async fn addresses(host: &str, route: &Route, allowed: Duration) -> Result<Vec<IpAddr>> {
-    /// Nothing is connected to, so the port does not matter.
-    const PORT: u16 = 25;
-    route.check(&Place::Host { host: host.to_owned(), port: PORT })?;
-    let found = resolve(host, PORT, route, Instant::now() + allowed).await?;
-    Ok(found.into_iter().map(|address| address.ip()).collect())
-}
-
-async fn resolve(
-    host: &str,
-    port: u16,
-    route: &Route,
-    deadline: Instant,
-) -> Result<Vec<SocketAddr>> {
-    let pinned: Vec<_> = route
-        .pinned
-        .iter()
-        .filter(|(name, _)| dotless(name).eq_ignore_ascii_case(dotless(host)))
-        .map(|(_, ip)| *ip)
-        .collect();
-    let found: Vec<_> = match host.parse::<IpAddr>() {
-        _ if !pinned.is_empty() => pinned.into_iter().map(|ip| SocketAddr::new(ip, port)).collect(),
-        Ok(ip) => vec![SocketAddr::new(ip, port)],
-        Err(_) => match timeout_at(deadline, look_up(host, port, route.nameserver)).await {
-            Ok(found) => found?,
-            Err(_) => return Err(unresolved(host, "the look-up timed out")),
-        },
-    };
-    let family = route
-        .family
-        .or(route.source_ip.map(|ip| if ip.is_ipv4() { Family::V4 } else { Family::V6 }));
-    let mut fitting: Vec<SocketAddr> = found
-        .into_iter()
-        .filter(|address| family.is_none_or(|family| family.has(&address.ip())))
-        .collect();
-    let mut seen = std::collections::HashSet::new();
-    fitting.retain(|address| seen.insert(*address));
-    if fitting.is_empty() {
-        let error = unresolved(host, "it has no address of the wanted family");
-        return Err(error.hint("leave out `family`, or give a `source_ip` of the server's family"));
-    }
-    Ok(fitting)
-}
-
-/// A name without the dot of the root at its end.
-fn dotless(name: &str) -> &str {
-    name.strip_suffix('.').unwrap_or(name)
-}
-
-/// Looks up the addresses of a name. If a name server was given, it is asked for all names except
-/// those of this machine (RFC 6761 section 6.3); otherwise the system looks the name up.
-async fn look_up(host: &str, port: u16, nameserver: Option<SocketAddr>) -> Result<Vec<SocketAddr>> {
-    let name = host.trim_end_matches('.').to_ascii_lowercase();
-    let is_local = name == "localhost" || name.ends_with(".localhost");
-    match nameserver.filter(|_| !is_local) {
-        Some(nameserver) => {
-            let found =
-                addresses_of(host, nameserver).await.map_err(|why| unresolved(host, &why))?;
-            Ok(found.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
-        }
-        None => match lookup_host((host, port)).await {
-            Ok(found) => Ok(found.collect()),
-            Err(error) => Err(unresolved(host, &reason(&error))),
-        },
-    }
-}
-
-fn unresolved(host: &str, why: &str) -> Error {
-    Error::new(Kind::Unresolved, format!("the host `{host}` cannot be found"))
-        .with_expected("an address to connect to")
-        .with_got(why)
-        .hint("look for a slip in the name, or give an address")
 }
 
 fn unreachable(target: &Target, tried: &[Tried]) -> Error {

@@ -10,6 +10,8 @@ mod process;
 mod program;
 mod proxy;
 mod recorded;
+mod resolve;
+mod route;
 mod segment;
 mod tcp;
 mod tls;
@@ -23,12 +25,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
 use tokio::time::Instant;
 
-pub use connect::Family;
-#[cfg(feature = "script")]
-pub(crate) use connect::addresses;
-#[cfg(feature = "cli")]
-pub(crate) use connect::exchangers_of;
-pub(crate) use connect::{Route, connect};
+pub(crate) use connect::connect;
 use deflate::Deflate;
 pub(crate) use deflate::NotDeflate;
 #[cfg(feature = "cli")]
@@ -43,6 +40,12 @@ pub use proxy::Proxy;
 pub(crate) use recorded::{Recorded, Recording};
 #[cfg(feature = "cli")]
 pub(crate) use recorded::{Session as RecordedSession, Step};
+#[cfg(feature = "script")]
+pub(crate) use resolve::addresses;
+#[cfg(feature = "cli")]
+pub(crate) use resolve::exchangers_of;
+pub use route::Family;
+pub(crate) use route::Route;
 use segment::Cut;
 pub use segment::Segment;
 use tcp::Tcp;
@@ -327,6 +330,21 @@ impl AsyncWrite for Transport {
             Self::Deflate(deflate) => Pin::new(deflate.as_mut()).poll_shutdown(cx),
             Self::Recorded(recorded) => Pin::new(recorded.as_mut()).poll_shutdown(cx),
             Self::Cut(cut) => Pin::new(cut.as_mut()).poll_shutdown(cx),
+        }
+    }
+}
+
+/// Why something failed, in the system's words and without its number.
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "refused".to_owned(),
+        io::ErrorKind::TimedOut => "timed out".to_owned(),
+        io::ErrorKind::ConnectionReset => "reset".to_owned(),
+        io::ErrorKind::NotFound => "not found".to_owned(),
+        // The system's text, without the error number at its end.
+        _ => {
+            let text = error.to_string();
+            text.split(" (os error").next().unwrap_or(&text).to_lowercase()
         }
     }
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::super::Session;
 use super::super::assignment::Assignment;
-use super::super::operation::Call;
+use super::super::call::Call;
 use super::super::waiting::Wait;
 use crate::error::{Error, Result};
 use crate::pattern::{Found, Match, Pattern, Progress, Search};

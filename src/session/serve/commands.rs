@@ -2,7 +2,8 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::super::operation::{Call, Operation};
+use super::super::call::Call;
+use super::super::operation::Operation;
 use super::super::waiting::Wait;
 use super::super::{SHOWN, Session};
 use super::command::Command;

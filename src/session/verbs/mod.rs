@@ -6,6 +6,7 @@
 
 mod auth;
 pub(super) mod imap;
+mod listing;
 mod message;
 mod pop3;
 mod shared;
@@ -19,7 +20,8 @@ pub use pop3::{Maildrop, Scan, UniqueId};
 pub use sieve::Script;
 
 use super::Session;
-use super::operation::{Call, Operation};
+use super::call::Call;
+use super::operation::Operation;
 use super::waiting::Wait;
 use crate::error::{Error, Result};
 use crate::pattern::{IntoPattern, Pattern};

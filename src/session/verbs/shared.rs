@@ -1,6 +1,7 @@
 //! Commands that several protocols have: one method sends the command of the session's protocol.
 
-use super::{Operation, Session, pop3};
+use super::listing::OK;
+use super::{Operation, Session};
 use crate::proto::Speech;
 use crate::proto::capabilities::Capabilities;
 use crate::proto::imap::Answer;
@@ -38,7 +39,7 @@ impl Session {
         let (user, password) = (user.to_owned(), password.to_owned());
         self.operation(move |session, call| {
             Box::pin(async move {
-                let verb = session.verb(call, "login", &[Speech::Pop3, Speech::Imap], pop3::OK)?;
+                let verb = session.verb(call, "login", &[Speech::Pop3, Speech::Imap], OK)?;
                 session.login_to_maildrop(&user, &password, &verb).await
             })
         })

@@ -1,0 +1,70 @@
+//! The way to a server, and who may be spoken to.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use super::{Proxy, Thread};
+use crate::error::{Error, Result};
+use crate::target::Place;
+
+/// The version of the internet protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    pub(super) fn has(self, address: &IpAddr) -> bool {
+        (self == Self::V4) == address.is_ipv4()
+    }
+}
+
+/// The way to a server: addresses, name servers, limits.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Route {
+    pub(crate) source_ip: Option<IpAddr>,
+    pub(crate) family: Option<Family>,
+    /// Hosts that are not looked up, with the addresses to use for them.
+    pub(crate) pinned: Arc<[(String, IpAddr)]>,
+    /// The name server to ask for addresses and mail exchangers; the system's name servers if
+    /// unset.
+    pub(crate) nameserver: Option<SocketAddr>,
+    /// The hosts that connections are allowed to, such as `mail.example.com` or `*.example.com`;
+    /// all hosts if the list is empty.
+    pub(crate) allowed: Arc<[String]>,
+    /// The PROXY header to begin the connection with.
+    pub(crate) proxy: Option<Proxy>,
+    /// Whose thread the connection is waited for on.
+    pub(crate) thread: Thread,
+}
+
+impl Route {
+    /// Fails unless connections to this place are allowed.
+    pub(super) fn check(&self, place: &Place) -> Result<()> {
+        let host = match place {
+            Place::Host { host, .. } => host,
+            Place::Exchangers { domain, .. } => domain,
+            Place::Unix(_) => return Ok(()),
+        };
+        let host = host.trim_end_matches('.');
+        let fits = |allowed: &String| match allowed.strip_prefix('*') {
+            Some(end) if end.starts_with('.') => {
+                host.len() > end.len()
+                    && host
+                        .get(host.len() - end.len()..)
+                        .is_some_and(|tail| tail.eq_ignore_ascii_case(end))
+            }
+            _ => allowed.eq_ignore_ascii_case(host),
+        };
+        if self.allowed.is_empty() || self.allowed.iter().any(fits) {
+            return Ok(());
+        }
+        let error = Error::usage(format!("connections to {host} are not allowed"));
+        Err(error
+            .with_expected(format!("one of {}", self.allowed.join(", ")))
+            .hint(format!("allow it, too: --allow-host {host}")))
+    }
+}
