@@ -1,6 +1,7 @@
-//! The words of the language, a file for each noun. A binding converts, calls, and maps the error.
+//! The words of the language, one file for each topic. A binding converts the arguments, calls the
+//! library, and turns its error into an exception of the script.
 //!
-//! The doc comments here are the reference manual: `mailexpect reference` prints them.
+//! The doc comments of the words are the reference manual: `mailexpect reference` prints them.
 
 mod argument;
 mod auth;

@@ -1,4 +1,4 @@
-//! Names that no other run uses, the time, chance, and free ports.
+//! Values that differ from run to run: unique names, random numbers, the time, and free ports.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "Rhai's plugin macros hand arguments over by value"
@@ -16,13 +16,15 @@ use crate::script::run::Run;
 pub(super) const INTRO: &str = "What differs from run to run on purpose. A name by `unique` and a time by `now` are one token each in a \
 golden transcript, `[BOX_1]` and `[NOW]`, wherever they stand.";
 
-/// The characters of unique names: any server takes them in any name, and in either case.
+/// The characters of unique names. Every server accepts them in names, and they stay distinct if a
+/// server changes the case of letters.
 const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
-/// The length of the part of a name that is unique: 50 bits.
+/// The length of the random part of a unique name, in characters: 10 characters have 50 random
+/// bits.
 const UNIQUE: usize = 10;
 
-/// Bytes of the system's randomness.
+/// Returns random bytes from the operating system.
 fn chance(count: usize) -> Result<Vec<u8>> {
     let mut bytes = vec![0; count];
     getrandom::fill(&mut bytes)
@@ -40,7 +42,7 @@ fn unique(prefix: &str) -> Result<String> {
     Ok(name)
 }
 
-/// What stands for a unique name in a golden.
+/// Returns the token that stands for a unique name in a golden transcript.
 fn token(prefix: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
     let token: String = prefix.chars().map(plain).collect();
@@ -51,7 +53,8 @@ fn token(prefix: &str) -> String {
     }
 }
 
-/// A number from the first to the last, each as likely as the others to within 2^-64 of the span.
+/// Returns a random number from `first` to `last`. All numbers are equally likely, except for a
+/// relative error of at most 2^-64 that the remainder of a 128-bit number brings.
 fn between(first: i64, last: i64) -> Result<i64> {
     if first > last {
         return Err(Error::usage(format!("there is no number from {first} to {last}"))
@@ -85,8 +88,9 @@ fn formatted(format: &str) -> Result<String> {
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// A name that no other run uses: the text, a dash, and ten letters and digits. In a golden
-    /// transcript it is a token of its own, `[BOX_1]`, in whatever line it stands.
+    /// Returns a name that no other run uses: the given text, a dash, and ten letters and digits.
+    /// In a golden transcript the name is a token of its own, `[BOX_1]`, in whatever line it
+    /// occurs.
     ///
     /// ```rhai
     /// let one = unique("box");
@@ -97,7 +101,7 @@ pub mod words {
         super::unique(prefix).map_err(|error| raise(&ctx, error))
     }
 
-    /// An integer by chance, from the first to the last, both of them included.
+    /// Returns a random integer between two numbers, both included.
     ///
     /// ```rhai
     /// assert(random(1, 6) in 1..=6);
@@ -107,7 +111,7 @@ pub mod words {
         between(first, last).map_err(|error| raise(&ctx, error))
     }
 
-    /// So many bytes by chance, as a blob.
+    /// Returns a blob of random bytes, of the given length.
     ///
     /// ```rhai
     /// assert_eq(random_bytes(16).len(), 16);
@@ -118,7 +122,7 @@ pub mod words {
         chance(count).map_err(|error| raise(&ctx, error))
     }
 
-    /// The time as seconds since 1970 (UTC), an integer.
+    /// Returns the current time as an integer: seconds since 1970 (UTC).
     ///
     /// ```rhai
     /// assert(now() > 1_700_000_000);
@@ -127,8 +131,8 @@ pub mod words {
         OffsetDateTime::now_utc().unix_timestamp()
     }
 
-    /// The time (UTC) in a form of strftime: `now("%d-%b-%Y")` is a date as IMAP's SEARCH takes
-    /// it. In a golden transcript it is `[NOW]`.
+    /// Returns the current time (UTC) in a format of strftime. For example, `now("%d-%b-%Y")` is a
+    /// date as SEARCH of IMAP takes it. In a golden transcript the time is `[NOW]`.
     ///
     /// ```rhai
     /// assert_eq(now("%d-%b-%Y").len(), 11);
@@ -138,9 +142,9 @@ pub mod words {
         formatted(format).map_err(|error| raise(&ctx, error))
     }
 
-    /// A port of this machine on which nobody listens, and which no other script is given while
-    /// this one runs, also of other runs: for a server that the script starts. In a golden
-    /// transcript it is a token of its own.
+    /// Returns a TCP port of this machine on which nothing listens, for a server that the script
+    /// starts. No other script gets the same port while this script runs, neither in this run nor
+    /// in another one. In a golden transcript the port is a token of its own.
     ///
     /// ```rhai
     /// let port = free_port();

@@ -1,4 +1,4 @@
-//! Patterns that are no plain text, and bytes.
+//! Patterns other than plain text, and conversions between text and bytes.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "Rhai's plugin macros hand arguments over by value"
@@ -22,7 +22,7 @@ pub(super) const INTRO: &str = "Text is a literal pattern and is sent as UTF-8. 
 (`\\r`, `\\n`, `\\x41` as a character); between backticks a backslash is a backslash and `${...}` puts in a value. A blob holds bytes \
 that are not text.";
 
-/// How much of a text an error shows.
+/// The most bytes of a text that an error shows.
 const SHOWN: usize = 200;
 
 fn unhex(text: &str) -> Option<Blob> {
@@ -61,7 +61,8 @@ fn any_of(ctx: &NativeCallContext<'_>, patterns: Array) -> Result<Pattern, Raise
     patterns.and_then(Pattern::any).map_err(|error| raise(ctx, error))
 }
 
-/// Rhai has no words of any number of arguments: one is registered for each number of them.
+/// Registers `any` once for each number of arguments, because Rhai has no functions with a variable
+/// number of arguments.
 macro_rules! any_of_each {
     ($module:expr, $manual:expr; $($($pattern:ident)+;)+) => {
         $(
@@ -74,7 +75,7 @@ macro_rules! any_of_each {
     };
 }
 
-/// The words, and `any` of several patterns.
+/// The words of this module, with `any` of several patterns.
 #[allow(clippy::many_single_char_names, reason = "the patterns of `any` have no names")]
 pub(super) fn words(manual: Manual) -> Module {
     let mut all = words_of!(words, manual);
@@ -98,14 +99,14 @@ pub(super) fn words(manual: Manual) -> Module {
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// A regex on bytes, found anywhere in a reply: the syntax of the `regex` crate without Unicode
-    /// classes. `.` stops at line ends, `^` and `$` are at the start and end of each line, `\A` and
-    /// `\z` at those of the reply, which is seen without its last line end. Write it between
-    /// backticks.
+    /// A regex on bytes, which may match anywhere in a reply. The syntax is that of the `regex`
+    /// crate, without Unicode classes. `.` does not match a line end. `^` and `$` match at the
+    /// start and end of each line, `\A` and `\z` at the start and end of the reply, which the regex
+    /// sees without its last line end. Write the regex between backticks.
     ///
-    /// In a stream, a match that could still grow waits for the next byte, for the end of the
-    /// stream, or for the peer to be quiet for the session's `settle` time, so that results do not
-    /// depend on how the bytes were cut into packets.
+    /// In a stream, more bytes could make some matches longer. Such a match waits for the next
+    /// byte, for the end of the stream, or until the peer has been quiet for the session's `settle`
+    /// time. So results do not depend on how the bytes were cut into packets.
     ///
     /// ```rhai
     /// let s = connect();
@@ -118,8 +119,8 @@ pub mod words {
         pattern.map_err(|error| raise(&ctx, error))
     }
 
-    /// Text as a regex that matches this text alone, to be put into one: for what a script knows only
-    /// when it runs.
+    /// Escapes a text for use inside a regex, so that it matches only itself. Use this for text
+    /// that a script knows only when it runs.
     ///
     /// ```rhai
     /// let s = connect();
@@ -132,7 +133,8 @@ pub mod words {
         regex_syntax::escape(text)
     }
 
-    /// A reply code, or a class of codes such as `"25x"` or `"5xx"`, for lists of alternatives.
+    /// A pattern for a reply code, or for a class of codes such as `"25x"` or `"5xx"`. Use it in
+    /// lists of alternatives.
     ///
     /// ```rhai
     /// let s = connect();
@@ -148,7 +150,7 @@ pub mod words {
         Code::new(code).map(Into::into).map_err(|error| raise(&ctx, error))
     }
 
-    /// A reply code with an enhanced status code, for lists of alternatives.
+    /// A pattern for a reply code with an enhanced status code. Use it in lists of alternatives.
     ///
     /// ```rhai
     /// let refused = [code("55x", "5.7.1"), code(503, "5.5.1")];
@@ -177,9 +179,9 @@ pub mod words {
         code.map(Into::into).map_err(|error| raise(&ctx, error))
     }
 
-    /// One of up to eight patterns, or of a list of them, anywhere a pattern is taken: in `expect`,
-    /// `refute`, `require`, in a verb's `expect`, and within a list for several replies.
-    /// `reply.index` says which one it was, from 0.
+    /// Matches one of several patterns: up to eight arguments, or a list. It works wherever a
+    /// pattern is taken: in `expect`, `refute` and `require`, in a verb's `expect`, and within a
+    /// list for several replies. `reply.index` says which pattern matched, from 0.
     ///
     /// ```rhai
     /// let s = connect();
@@ -192,7 +194,8 @@ pub mod words {
         any_of(&ctx, patterns)
     }
 
-    /// The server's close, as one of several alternatives; alone, `expect_close()` says it better.
+    /// Matches if the server closes the connection, as one of several alternatives. For the close
+    /// alone, use `expect_close()`.
     ///
     /// ```rhai
     /// let s = connect();
@@ -204,7 +207,7 @@ pub mod words {
         Pattern::eof()
     }
 
-    /// Text as bytes, one for each character up to `\xff` (Latin-1).
+    /// Converts text to bytes, one byte for each character up to `\xff` (Latin-1).
     ///
     /// ```rhai
     /// assert_eq(bytes("\xe9\x00").len(), 2);
@@ -215,7 +218,7 @@ pub mod words {
         aside(&ctx, text.len(), move || latin1(&text))?.map_err(|error| raise(&ctx, error))
     }
 
-    /// Bytes from hexadecimal digits; blanks between them are ignored.
+    /// Converts hexadecimal digits to bytes. Blanks between the digits are ignored.
     ///
     /// ```rhai
     /// assert_eq(hex("0d 0a"), bytes("\r\n"));
@@ -231,7 +234,7 @@ pub mod words {
         bytes.ok_or_else(|| raise(&ctx, wrong()))
     }
 
-    /// Text or bytes as base64 (RFC 4648), without line breaks.
+    /// Encodes text or bytes as base64 (RFC 4648), without line breaks.
     ///
     /// ```rhai
     /// assert_eq(base64("hoge@example.com"), "aG9nZUBleGFtcGxlLmNvbQ==");
@@ -242,7 +245,7 @@ pub mod words {
         aside(&ctx, bytes.len(), move || BASE64_STANDARD.encode(bytes))
     }
 
-    /// The text that base64 stands for.
+    /// Decodes base64 to text.
     ///
     /// ```rhai
     /// assert_eq(base64_decode("VXNlcm5hbWU6"), "Username:");
@@ -253,7 +256,7 @@ pub mod words {
         aside(&ctx, text.len(), move || decoded(&text))?.map_err(|error| raise(&ctx, error))
     }
 
-    /// The bytes that base64 stands for.
+    /// Decodes base64 to bytes.
     ///
     /// ```rhai
     /// assert_eq(base64_bytes("AP8="), hex("00ff"));
@@ -264,8 +267,8 @@ pub mod words {
         aside(&ctx, text.len(), move || decoded_bytes(&text))?.map_err(|error| raise(&ctx, error))
     }
 
-    /// Text or bytes as parameters of SMTP carry them: xtext (RFC 3461 section 4). `xclient` does
-    /// this by itself.
+    /// Encodes text or bytes as xtext (RFC 3461 section 4), as parameters of SMTP carry them.
+    /// `xclient` encodes its values by itself.
     ///
     /// ```rhai
     /// assert_eq(xtext("a=b c+d"), "a+3Db+20c+2Bd");

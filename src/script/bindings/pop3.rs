@@ -15,7 +15,7 @@ fn number(number: u64) -> Dynamic {
     i64::try_from(number).unwrap_or(i64::MAX).into()
 }
 
-/// A line of a scan listing, as scripts see it.
+/// Converts a line of a scan listing to a map.
 fn scan(scan: Scan) -> Dynamic {
     Dynamic::from_map(Map::from([
         ("message".into(), number(scan.message)),
@@ -30,7 +30,7 @@ fn unique_id(unique: UniqueId) -> Dynamic {
     ]))
 }
 
-/// The one that was asked for; nothing if a refusal was.
+/// Returns the only item, or `()` if the script expected a refusal and so there is no item.
 fn single(items: Vec<Dynamic>) -> Dynamic {
     items.into_iter().next().unwrap_or(Dynamic::UNIT)
 }
@@ -39,7 +39,7 @@ pub(super) fn words(manual: Manual) -> Module {
     let mut module = Module::new();
     verbs! { module, manual:
         /// Logs in with the digest of the greeting's timestamp and the password: `APOP user digest`
-        /// (RFC 1939 section 7). Fails where the greeting has no timestamp.
+        /// (RFC 1939 section 7). Fails if the greeting has no timestamp.
         ///
         /// ```dialogue pop3
         /// S: +OK POP3 server ready <1896.697170952@dbc.mtview.ca.us>
@@ -74,8 +74,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         capa(session, call) -> Capabilities { session.capa().with(call).await }
 
-        /// Asks how much is in the maildrop: `STAT` (RFC 1939 section 5). Gives `messages` and
-        /// `octets` back.
+        /// Asks how many messages are in the maildrop and how large they are: `STAT` (RFC 1939
+        /// section 5). Returns a map with `messages` and `octets`.
         ///
         /// ```dialogue pop3
         /// S: +OK ready
@@ -93,8 +93,8 @@ pub(super) fn words(manual: Manual) -> Module {
             Ok(Map::from([("messages".into(), number(maildrop.messages)), ("octets".into(), number(maildrop.octets))]))
         }
 
-        /// Asks for the size of each message: `LIST` (RFC 1939 section 5). Gives a list of maps
-        /// with `message` and `octets` back.
+        /// Asks for the size of each message: `LIST` (RFC 1939 section 5). Returns a list of maps
+        /// with `message` and `octets`.
         ///
         /// ```dialogue pop3
         /// S: +OK ready
@@ -112,8 +112,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         list(session, call) -> Array { Ok(session.list_messages(None).with(call).await?.into_iter().map(scan).collect()) }
 
-        /// Asks for the size of one message: `LIST message`. Gives a map with `message` and
-        /// `octets` back, `()` where `expect` asked for a refusal.
+        /// Asks for the size of one message: `LIST message`. Returns a map with `message` and
+        /// `octets`, or `()` if the option `expect` asked for a refusal.
         ///
         /// ```dialogue pop3
         /// S: +OK ready
@@ -133,8 +133,8 @@ pub(super) fn words(manual: Manual) -> Module {
             Ok(single(session.list_messages(message).with(call).await?.into_iter().map(scan).collect()))
         }
 
-        /// Asks for the unique id of each message: `UIDL` (RFC 1939 section 7). Gives a list of
-        /// maps with `message` and `id` back.
+        /// Asks for the unique id of each message: `UIDL` (RFC 1939 section 7). Returns a list of
+        /// maps with `message` and `id`.
         ///
         /// ```dialogue pop3
         /// S: +OK ready
@@ -151,8 +151,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         uidl(session, call) -> Array { Ok(session.uidl(None).with(call).await?.into_iter().map(unique_id).collect()) }
 
-        /// Asks for the unique id of one message: `UIDL message`. Gives a map with `message` and
-        /// `id` back, `()` where `expect` asked for a refusal.
+        /// Asks for the unique id of one message: `UIDL message`. Returns a map with `message` and
+        /// `id`, or `()` if the option `expect` asked for a refusal.
         ///
         /// ```dialogue pop3
         /// S: +OK ready
@@ -169,9 +169,9 @@ pub(super) fn words(manual: Manual) -> Module {
             Ok(single(session.uidl(message).with(call).await?.into_iter().map(unique_id).collect()))
         }
 
-        /// Fetches a message: `RETR` (RFC 1939 section 5). What comes back is the message as its
-        /// `text`, `lines` and `bytes`, the doubled dots single, and its `octets`. With `#{keep:
-        /// false}` only `octets` is left of it, however long it is.
+        /// Fetches a message: `RETR` (RFC 1939 section 5). The result has the message as `text`,
+        /// `lines` and `bytes`, with doubled dots made single, and its size as `octets`. With
+        /// `#{keep: false}` only `octets` is kept, however long the message is.
         ///
         /// ```dialogue pop3
         /// S: +OK ready
@@ -196,8 +196,9 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         retr(session, call, message: i64; keep) -> Reply { session.retr(message).with(call).await }
 
-        /// Fetches the header of a message and so many lines of its body: `TOP message lines` (RFC
-        /// 1939 section 7). Else as `retr`.
+        /// Fetches the header of a message and the first lines of its body: `TOP message lines`
+        /// (RFC 1939 section 7). `lines` is the number of lines of the body. The result is like
+        /// that of `retr`.
         ///
         /// ```dialogue pop3
         /// S: +OK ready
@@ -215,8 +216,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         top(session, call, message: i64, lines: i64; keep) -> Reply { session.top(message, lines).with(call).await }
 
-        /// Marks a message as deleted: `DELE message` (RFC 1939 section 5). `quit` deletes it,
-        /// `rset` takes the mark away.
+        /// Marks a message as deleted: `DELE message` (RFC 1939 section 5). `quit` deletes the
+        /// marked messages, and `rset` removes the marks.
         ///
         /// ```dialogue pop3
         /// S: +OK ready

@@ -1,4 +1,4 @@
-//! The state of ports: which are to be open, and which are not.
+//! The state of ports: a script can require that a port is open, closed, filtered or unreachable.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "Rhai's plugin macros hand arguments over by value"
@@ -20,7 +20,7 @@ the host). `connect` fails with these as `e.kind`, by the names that the system 
 
 const OPTIONS: [&str; 4] = ["timeout", "source_ip", "family", "proxy"];
 
-/// Connects to each port, and holds what comes of that against the state.
+/// Connects to each port and compares its state with the wanted state.
 async fn hold(place: &str, wanted: &str, options: &Map) -> Result<()> {
     let run = Run::current()?;
     let wanted = State::parse(wanted).map_err(|why| {
@@ -77,7 +77,8 @@ fn another(
 pub mod words {
     /// Fails the script unless the ports of a host are in this state: `"open"`, `"closed"`,
     /// `"filtered"` or `"unreachable"`. The place is `host:port`, with more ports after commas, or
-    /// a URL. A port is open if one of the host's addresses is. Nothing is said on the connection.
+    /// a URL. A port is open if one of the host's addresses accepts the connection. Nothing is sent
+    /// on the connection.
     ///
     /// ```rhai
     /// expect_port(param("smtp"), "open");
@@ -87,8 +88,8 @@ pub mod words {
         expect_port_with(ctx, place, state, Map::new())
     }
 
-    /// The same with options: `timeout` (a port is `filtered` if nothing has answered by then),
-    /// `source_ip`, `family` and `proxy`, as `connect` has them.
+    /// The same with options: `timeout` (a port is `filtered` if nothing has answered by then), and
+    /// `source_ip`, `family` and `proxy` as for `connect`.
     ///
     /// ```rhai
     /// expect_port("127.0.0.1:1", "closed", #{timeout: "2s", family: 4});

@@ -1,4 +1,4 @@
-//! Commands that a script runs beside its dialogues.
+//! Commands that a script runs next to its dialogues.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "Rhai's plugin macros hand arguments over by value"
@@ -29,10 +29,10 @@ stands in the transcript where the script waited for it, or at the script's end;
 script. One that is still running at the script's end is ended then, but not before it is as old as the grace (--grace, 1 s): one that \
 fails at its start is always found.";
 
-/// How much of what a command wrote an error shows.
+/// The most bytes of a command's output that an error shows.
 const SHOWN: usize = 1000;
 
-/// What a command is given.
+/// The options of a command.
 struct Given {
     stdin: Option<Vec<u8>>,
     variables: Vec<(String, String)>,
@@ -87,7 +87,8 @@ fn start(ctx: &NativeCallContext<'_>, command: Dynamic, given: &Given) -> Result
     run.programs.add(Running::new(shown, (Spot::of(ctx), run.step_title()), program))
 }
 
-/// Runs a command to its end.
+/// Waits until the command exits. Stops the command, with an error, if it is still running after
+/// `within`.
 async fn to_its_end(run: &Run, running: &Running, within: Duration) -> Result<()> {
     let began = Instant::now();
     if let Ok(ended) = timeout_at(began + within, running.ended(&run.transcript)).await {
@@ -101,7 +102,7 @@ async fn to_its_end(run: &Run, running: &Running, within: Duration) -> Result<()
     Err(error.hint("give it longer with #{timeout: \"1m\"}"))
 }
 
-/// What a command has written, as an error shows it.
+/// Returns the output of a command as an error shows it.
 fn written(run: &Run, running: &Running) -> String {
     let mut text = visible::excerpt(&running.look(|program| program.output()), SHOWN);
     run.secrets().mask_text(&mut text);
@@ -120,7 +121,7 @@ async fn exits(run: &Run, running: &Running, code: i64, within: Duration) -> Res
     Err(error.with_expected(format!("exit status: {code}")))
 }
 
-/// Waits until what a command writes has a match.
+/// Waits until the output of a command matches the pattern.
 async fn writes(run: &Run, running: &Running, pattern: Pattern, within: Duration) -> Result<Reply> {
     let began = Instant::now();
     let wanted = pattern.to_string();
@@ -157,8 +158,9 @@ fn text(bytes: Vec<u8>) -> String {
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// Runs a command to its end. `stdin` is its input (text or a blob), `env` a map of variables
-    /// besides those of this process, `timeout` how long it may take. It has no other input.
+    /// Runs a command until it exits. The options are `stdin` (its input, text or a blob; without
+    /// this option the input is empty), `env` (a map of environment variables, added to those of
+    /// this process) and `timeout` (how long the command may take).
     ///
     /// ```rhai,ignore
     /// let swaks = run("swaks --server 127.0.0.1 --to test-user@example.com", #{timeout: "20s"});
@@ -187,9 +189,10 @@ pub mod words {
         run_with(ctx, command, Map::new())
     }
 
-    /// Starts a command that goes on: the client or the server that is under test. At the end of
-    /// the script it is ended with all that it started: asked by SIGTERM, and killed 2 s later. The
-    /// options are those of `run`.
+    /// Starts a command and lets it run: the client or the server that is under test. At the end of
+    /// the script, the command and all processes that it started get SIGTERM. The processes that
+    /// are left are killed after the command has exited, at the latest 2 s later. The options are
+    /// those of `run`.
     ///
     /// ```rhai,ignore
     /// let port = free_port();
@@ -212,7 +215,7 @@ pub mod words {
         start_with(ctx, command, Map::new())
     }
 
-    /// Waits for the end of a command, which has to be with this exit status.
+    /// Waits until a command exits, and fails unless its exit status is the given one.
     #[rhai_fn(name = "expect_exit", return_raw)]
     pub fn expect_exit(
         ctx: NativeCallContext,
@@ -237,8 +240,8 @@ pub mod words {
         exited.map_err(|error: Error| raise(&ctx, error))
     }
 
-    /// Waits until what a command writes to stdout has a match, and gives that back as an
-    /// expectation does. It looks at all that was written since the start.
+    /// Waits until what a command writes to stdout matches the pattern, and returns the match as
+    /// `expect` does. The pattern sees everything that the command has written since its start.
     ///
     /// ```rhai,ignore
     /// let server = start("./server --port 0");
@@ -269,8 +272,9 @@ pub mod words {
         found.map_err(|error: Error| raise(&ctx, error))
     }
 
-    /// Ends a command with all that it started, by SIGTERM, and kills what is left 2 s later. How
-    /// it ended then is not judged.
+    /// Stops a command and all processes that it started: sends SIGTERM, and kills the processes
+    /// that are left after the command has exited, at the latest 2 s later. How the command exited
+    /// is not judged.
     #[rhai_fn(name = "stop", return_raw)]
     pub fn stop(ctx: NativeCallContext, started: &mut Running) -> Result<(), Raised> {
         let running = started.clone();
@@ -279,19 +283,19 @@ pub mod words {
         stopped.map_err(|error: Error| raise(&ctx, error))
     }
 
-    /// What a command has written to stdout so far, as text; at most its first MiB.
+    /// What a command has written to stdout so far, as text, up to the first MiB.
     #[rhai_fn(get = "output", pure)]
     pub fn output(started: &mut Running) -> String {
         text(started.look(|program| program.output()))
     }
 
-    /// What a command has written to stderr so far, as text; at most its first 64 KiB.
+    /// What a command has written to stderr so far, as text, up to the first 64 KiB.
     #[rhai_fn(get = "errors", pure)]
     pub fn errors(started: &mut Running) -> String {
         text(started.look(|program| program.errors()))
     }
 
-    /// The exit status of a command, for which it waits; `()` if a signal ended it.
+    /// The exit status of a command; `()` if a signal ended it. Waits until the command exits.
     #[rhai_fn(get = "exit", return_raw)]
     pub fn exit(ctx: NativeCallContext, started: &mut Running) -> Result<Dynamic, Raised> {
         let running = started.clone();

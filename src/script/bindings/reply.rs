@@ -1,4 +1,4 @@
-//! What an expectation gives back.
+//! What an expectation returns.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "Rhai's plugin macros hand arguments over by value"
@@ -15,7 +15,7 @@ use crate::{suggest, visible};
 pub(super) const INTRO: &str = "What an expectation gives back: a whole reply, a line, or a stretch of a stream. What a regex's groups \
 caught is had by number (`r[1]`) and by name (`r[\"id\"]`); `()` stands for a group that took no part.";
 
-/// The properties of a reply.
+/// The names of the properties of a reply.
 fn properties() -> Vec<&'static str> {
     let mut properties = Vec::new();
     words::RHAI_MANIFEST.for_each_fn(false, &mut |word| {
@@ -36,8 +36,8 @@ fn text(bytes: &[u8]) -> Dynamic {
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// The reply as it came, all its lines, without the last line end; for a stream, the match.
-    /// Bytes that are not UTF-8 become U+FFFD; `bytes` has them as they are.
+    /// The whole reply as it came, with all its lines, without the last line end. In a stream, the
+    /// match. Bytes that are not UTF-8 become U+FFFD; `bytes` has the original bytes.
     ///
     /// ```rhai
     /// let s = connect();
@@ -48,8 +48,8 @@ pub mod words {
         reply.text().into_owned()
     }
 
-    /// The lines of `text`, without their line ends; none at all if an empty block came, or none
-    /// was kept.
+    /// The lines of `text`, without their line ends. The list is empty if an empty block came, or
+    /// if the reply was not kept.
     ///
     /// ```rhai
     /// let s = connect();
@@ -62,21 +62,21 @@ pub mod words {
         reply.lines().into_iter().map(Into::into).collect()
     }
 
-    /// The reply code as an integer, `()` where there is none.
+    /// The reply code as an integer; `()` if there is none.
     #[rhai_fn(get = "code", pure)]
     pub fn code(reply: &mut Reply) -> Dynamic {
         reply.code().map_or(Dynamic::UNIT, |code| i64::from(code).into())
     }
 
-    /// The enhanced status code as text (`"5.7.1"`), `()` where there is none.
+    /// The enhanced status code as text (`"5.7.1"`); `()` if there is none.
     #[rhai_fn(get = "enhanced", pure)]
     pub fn enhanced(reply: &mut Reply) -> Dynamic {
         reply.enhanced().map_or(Dynamic::UNIT, |enhanced| enhanced.to_string().into())
     }
 
-    /// The response code as text, without its brackets, `()` where there is none: `"IN-USE"` of
-    /// POP3's `-ERR [IN-USE] ...` (RFC 2449 section 8), `"QUOTA/MAXSIZE"` of ManageSieve's `NO
-    /// (QUOTA/MAXSIZE) ...` (RFC 5804 section 1.3).
+    /// The response code as text, without its brackets; `()` if there is none. Examples are
+    /// `"IN-USE"` of `-ERR [IN-USE] ...` in POP3 (RFC 2449 section 8), and `"QUOTA/MAXSIZE"` of
+    /// `NO (QUOTA/MAXSIZE) ...` in ManageSieve (RFC 5804 section 1.3).
     ///
     /// ```dialogue pop3
     /// S: +OK ready
@@ -95,14 +95,14 @@ pub mod words {
         reply.response_code().map_or(Dynamic::UNIT, |code| code.into_owned().into())
     }
 
-    /// Everything that was taken, as a blob, line ends and all.
+    /// All bytes that the expectation took, as a blob, line ends included.
     #[rhai_fn(get = "bytes", pure)]
     pub fn bytes_of(reply: &mut Reply) -> Blob {
         reply.bytes().to_vec()
     }
 
-    /// How many octets were taken, also where they were not kept; of a multi-line block, those that
-    /// it has without its last line and with its doubled dots single.
+    /// The number of octets that the expectation took, whether or not they were kept. For a
+    /// multi-line block, its size without its last line and with doubled dots made single.
     ///
     /// ```rhai
     /// let s = connect();
@@ -114,8 +114,8 @@ pub mod words {
         i64::try_from(reply.octets()).unwrap_or(i64::MAX)
     }
 
-    /// How long it took to come, in seconds, from the start of the word that took it. That it must
-    /// not come before a time is said by `#{after: "800ms"}`.
+    /// How long the reply took to come, in seconds, from the start of the word that took it. To
+    /// require that a reply does not come before a time, give the word `#{after: "800ms"}`.
     ///
     /// ```rhai
     /// let s = connect();
@@ -128,19 +128,19 @@ pub mod words {
         reply.took().as_secs_f64()
     }
 
-    /// What came ahead of the match in a stream, as a blob; empty for a whole reply.
+    /// The bytes before the match in a stream, as a blob; empty for a whole reply.
     #[rhai_fn(get = "before", pure)]
     pub fn before(reply: &mut Reply) -> Blob {
         reply.before().to_vec()
     }
 
-    /// Which of several alternatives matched, from 0.
+    /// The index of the alternative that matched, from 0.
     #[rhai_fn(get = "index", pure)]
     pub fn index(reply: &mut Reply) -> i64 {
         i64::try_from(reply.index()).unwrap_or(i64::MAX)
     }
 
-    /// What a regex's group caught, by number: `r[1]`; `r[0]` is the whole match.
+    /// What a group of the regex matched, by number: `r[1]`. `r[0]` is the whole match.
     #[rhai_fn(index_get, return_raw, pure)]
     pub fn group(ctx: NativeCallContext, reply: &mut Reply, group: i64) -> Result<Dynamic, Raised> {
         if let Some(group) = usize::try_from(group).ok().filter(|group| *group < reply.groups()) {
@@ -155,7 +155,7 @@ pub mod words {
         }
     }
 
-    /// What a regex's group caught, by name: `r["id"]` for `(?P<id>...)`.
+    /// What a group of the regex matched, by name: `r["id"]` for `(?P<id>...)`.
     #[rhai_fn(index_get, return_raw, pure)]
     pub fn group_named(
         ctx: NativeCallContext,

@@ -1,4 +1,4 @@
-//! Lists that are compared whatever their order.
+//! Comparison of lists in any order.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "Rhai's plugin macros hand arguments over by value"
@@ -14,15 +14,16 @@ use crate::script::run::Run;
 
 pub(super) const INTRO: &str = "What a server may send in any order is compared so.";
 
-/// An element of a list, and what it is compared by.
+/// An element of a list, and the key by which it is compared.
 struct Element {
     value: Dynamic,
     key: Dynamic,
 }
 
 impl Element {
-    /// A flag is compared in small letters, since flags mean the same in either case (RFC 9051
-    /// section 2.3.2); anything else as it is. `None` for `\Recent`, which no client can change.
+    /// Makes the element for a value. A flag is compared in small letters, because flags mean the
+    /// same in either case (RFC 9051 section 2.3.2); any other value is compared as it is. Returns
+    /// `None` for `\Recent`, which no client can change.
     fn of(value: Dynamic) -> Option<Self> {
         let flag = value.as_immutable_string_ref().ok().filter(|text| text.starts_with('\\'));
         let flag = flag.map(|text| text.to_ascii_lowercase());
@@ -35,7 +36,8 @@ impl Element {
     }
 }
 
-/// What of the first list has no equal in the second; each counts once.
+/// Returns the elements of the first list that have no equal in the second. Each element of the
+/// second list counts for only one of the first.
 fn without(
     ctx: &NativeCallContext<'_>,
     list: &[Element],
@@ -67,9 +69,9 @@ fn without(
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// Fails the script unless both lists have the same elements, each as often, in any order.
-    /// Flags of IMAP, which begin with a backslash, are the same in either case, and `\Recent` does
-    /// not count.
+    /// Fails the script unless both lists have the same elements, each the same number of times, in
+    /// any order. Flags of IMAP, which begin with a backslash, are equal in either case, and
+    /// `\Recent` is ignored.
     ///
     /// ```rhai
     /// assert_same([3, 1, 2, 1], [1, 1, 2, 3]);

@@ -1,4 +1,4 @@
-//! Sending.
+//! The words that send.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "Rhai's plugin macros hand arguments over by value"
@@ -38,7 +38,8 @@ async fn line(session: &mut Session, line: Dynamic, call: Result<Call>) -> Resul
     session.send(joined).with(call?).await
 }
 
-/// Says once in a run that a line has a backslash where its script most likely meant a line end.
+/// Warns, once in a run, that a line ends with an escape that is sent literally, although the
+/// script most likely meant a line end.
 fn warn_of_backticks(line: &[u8]) {
     let Some(escape) = ["\\r\\n", "\\n"].into_iter().find(|e| line.ends_with(e.as_bytes())) else {
         return;
@@ -76,8 +77,9 @@ async fn message(session: &mut Session, message: Dynamic, call: Result<Call>) ->
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// Sends a line, CRLF added; or the lines of a list in one write and one turn, CRLF added to
-    /// each: the lines of a message after its 354. Several commands at once are for `pipeline`.
+    /// Sends a line, with CRLF added. A list of lines is sent in one write that counts as one turn,
+    /// with CRLF added to each line, as for the lines of a message after 354. To send several
+    /// commands at once, use `pipeline`.
     ///
     /// ```rhai
     /// let s = connect();
@@ -102,7 +104,8 @@ pub mod words {
         })
     }
 
-    /// Sends exactly these bytes, whoever's turn it is: half a line, a bare LF, several commands.
+    /// Sends exactly these bytes, no matter whose turn it is: half a line, a bare LF, or several
+    /// commands.
     ///
     /// ```rhai
     /// let s = connect();
@@ -131,7 +134,8 @@ pub mod words {
         })
     }
 
-    /// Sends several lines in one write (RFC 2920). Each owes a reply, to be expected one by one.
+    /// Sends several lines in one write (RFC 2920). The server owes a reply to each line, and each
+    /// reply has to be expected.
     ///
     /// ```rhai
     /// let s = connect();
@@ -165,8 +169,9 @@ pub mod words {
         })
     }
 
-    /// Sends a message after the 354 of DATA: leading dots doubled, the last line ended, the final
-    /// dot, in one write. The line ends of text become CRLF; a blob stays as it is.
+    /// Sends a message after the 354 of DATA, in one write: leading dots are doubled, the last line
+    /// gets a line end if it has none, and the final dot follows. The line ends of text become
+    /// CRLF; a blob stays as it is.
     ///
     /// ```rhai
     /// let s = connect();

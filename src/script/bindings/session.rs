@@ -1,4 +1,4 @@
-//! Sessions: opening, setting, ending.
+//! The words that open, configure and end sessions.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "Rhai's plugin macros hand arguments over by value"
@@ -61,7 +61,7 @@ fn start(ctx: &NativeCallContext<'_>, command: Vec<String>, options: &Map) -> Re
     run.may_start()?;
     let protocol = options.get("protocol").map_or_else(|| "tcp".to_owned(), ToString::to_string);
     let options = connecting::session_options(run.options(), options, &PIPE)?;
-    // Spawning needs the runtime, not a wait.
+    // Starting a process needs a running runtime, but there is nothing to wait for.
     options.pipe(&command, &protocol).map(|session| run.adopt(ctx, session))
 }
 
@@ -73,11 +73,12 @@ fn start(ctx: &NativeCallContext<'_>, command: Vec<String>, options: &Map) -> Re
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// Connects to a server: `smtp://host:port`, `submission://host:port`, `tcp://host:port` (a
-    /// plain stream without framing), or a unix socket as `smtp+unix:///path`; `mx://domain` is the
-    /// mail exchangers of a domain, by preference. `smtps://`, `submissions://`, `pop3s://`,
-    /// `imaps://` and `tls://` have TLS from the start. Each address is tried in order, and
-    /// recorded.
+    /// Connects to a server. The URL is `smtp://host:port`, `submission://host:port`, `lmtp://`,
+    /// `pop3://`, `imap://`, `sieve://`, or `tcp://host:port` for a plain stream without framing.
+    /// `smtps://`, `submissions://`, `pop3s://`, `imaps://` and `tls://` have TLS from the start. A
+    /// unix socket is `smtp+unix:///path`. `mx://domain` stands for the mail exchangers of a
+    /// domain, in the order of their preference. The addresses of a host are tried in order, and
+    /// each attempt is recorded in the transcript.
     ///
     /// ```rhai
     /// let s = connect(param("smtp"));
@@ -88,14 +89,19 @@ pub mod words {
         open(&ctx, Some(url), &Map::new())
     }
 
-    /// Connects with options: `timeout` (of each operation, `"10s"`), `source_ip`, `family` (4 or
-    /// 6), `limit` (bytes that may be held unread, 32 MiB), `tls` (see TLS) and `settle` (how long
-    /// the peer must be quiet before a regex match in a stream that could still grow is taken as it
-    /// stands, `"200ms"`). `proxy` begins the connection with a PROXY header: `1` or `2` for its
-    /// version, or `#{version: 1, source: "192.0.2.7:4711", destination: "192.0.2.1:25"}` for a
-    /// client and a server that it shall name. `segment` cuts what is sent into writes and what
-    /// comes into reads: `"bytes"`, `"lines"`, `"crlf"` (between CR and LF), or `"whole"`. No
-    /// result may depend on it; `mailexpect run --segment` tries all of them.
+    /// Connects with options. `timeout` is the deadline of each operation (`"10s"`). `source_ip` is
+    /// the address to connect from, and `family` is 4 or 6. `limit` is the most bytes that may be
+    /// held unread (32 MiB by default). `tls` is described under TLS. `settle` is for regex matches
+    /// in a stream that more bytes could make longer: such a match is accepted after the peer has
+    /// been quiet for this time (`"200ms"`).
+    ///
+    /// `proxy` begins the connection with a PROXY header: `1` or `2` for its version, or
+    /// `#{version: 1, source: "192.0.2.7:4711", destination: "192.0.2.1:25"}` to name the client
+    /// and the server in the header.
+    ///
+    /// `segment` cuts what is sent into writes and what comes into reads: `"bytes"`, `"lines"`,
+    /// `"crlf"` (between CR and LF), or `"whole"`. No result may depend on it;
+    /// `mailexpect run --segment` tries all of them.
     ///
     /// ```rhai
     /// let s = connect(param("smtp"), #{timeout: "5s", source_ip: "127.0.0.9"});
@@ -106,7 +112,8 @@ pub mod words {
         open(&ctx, Some(url), &options)
     }
 
-    /// Connects to the target `smtp`: the one given by `--set smtp=...`, or the embedded server.
+    /// Connects to the target `smtp`: the URL given by `--set smtp=...`, or else the embedded
+    /// server.
     ///
     /// ```rhai
     /// let s = connect();
@@ -117,8 +124,8 @@ pub mod words {
         open(&ctx, None, &Map::new())
     }
 
-    /// Starts a command and speaks with its stdin and stdout. The words of the command are parted
-    /// at blanks, or given as a list; there is no shell. Needs `--allow-run`.
+    /// Starts a command and speaks with its stdin and stdout. The command is text, which is split
+    /// at blanks, or a list of words; there is no shell. Needs `--allow-run`.
     ///
     /// ```rhai,ignore
     /// let s = pipe("sendmail -bs", #{protocol: "smtp"});
@@ -154,10 +161,11 @@ pub mod words {
         started.map_err(|error| raise(&ctx, error))
     }
 
-    /// Waits until a server greets, and does not only listen: it connects again until then, within
-    /// one deadline (`--timeout`, or `timeout` in the options). Another greeting than that of the
-    /// URL's protocol fails at once; for `tcp://` and `tls://`, a connection is enough. A
-    /// certificate is not looked at. The options are those of `connect`.
+    /// Waits until a server greets; it is not enough that the server listens. Connects again and
+    /// again until the greeting comes, within one deadline (`--timeout`, or `timeout` in the
+    /// options). A greeting of another protocol than that of the URL fails at once. For `tcp://`
+    /// and `tls://`, a connection is enough. The certificate is not verified. The options are
+    /// `timeout`, `source_ip`, `family`, `proxy` and `tls`, as for `connect`.
     ///
     /// ```rhai
     /// wait_ready(param("smtp"), #{timeout: "30s"});
@@ -174,19 +182,20 @@ pub mod words {
         until_ready(&ctx, url, &Map::new())
     }
 
-    /// Closes the connection, after making sure that no reply is owed and nothing is unread.
+    /// Closes the connection. Fails if a reply is owed or something is unread.
     #[rhai_fn(return_raw)]
     pub fn close(ctx: NativeCallContext, session: &mut Handle) -> Result<(), Raised> {
         session.operate(&ctx, async |session| session.close().await)
     }
 
-    /// Says that no more will be sent (half-close); the server can still speak.
+    /// Closes our side of the connection (half-close): we send no more, and the server can still
+    /// send.
     #[rhai_fn(return_raw)]
     pub fn shutdown(ctx: NativeCallContext, session: &mut Handle) -> Result<(), Raised> {
         session.operate(&ctx, async |session| session.shutdown().await)
     }
 
-    /// Resets the connection (RST), whatever is owed or unread. This is how a script leaves in the
+    /// Resets the connection (RST), even if something is owed or unread. Use this to leave in the
     /// middle of a dialogue.
     #[rhai_fn(return_raw)]
     pub fn reset(ctx: NativeCallContext, session: &mut Handle) -> Result<(), Raised> {
@@ -199,7 +208,7 @@ pub mod words {
         session.with(&ctx, |session| session.timeout().as_secs_f64())
     }
 
-    /// Sets the deadline of each operation from now on: `s.timeout = "5s"`.
+    /// Sets the deadline of each later operation: `s.timeout = "5s"`.
     #[rhai_fn(set = "timeout", return_raw)]
     pub fn set_timeout(
         ctx: NativeCallContext,
@@ -210,19 +219,20 @@ pub mod words {
         session.with(&ctx, |session| session.set_timeout(timeout))
     }
 
-    /// How many replies the server owes.
+    /// The number of replies that the server owes.
     #[rhai_fn(get = "owed", return_raw)]
     pub fn owed(ctx: NativeCallContext, session: &mut Handle) -> Result<i64, Raised> {
         session.with(&ctx, |session| i64::try_from(session.owed()).unwrap_or(i64::MAX))
     }
 
-    /// Whom the session speaks with: the URL or the command.
+    /// The peer of the session, as its URL or its command.
     #[rhai_fn(get = "peer", return_raw)]
     pub fn peer(ctx: NativeCallContext, session: &mut Handle) -> Result<String, Raised> {
         session.with(&ctx, |session| session.peer().to_owned())
     }
 
-    /// The protocol: `smtp`, `submission`, or `stream` where there is no framing.
+    /// The protocol, such as `smtp`, `submission` or `imap`; `stream` if the session has no
+    /// framing.
     #[rhai_fn(get = "protocol", return_raw)]
     pub fn protocol(ctx: NativeCallContext, session: &mut Handle) -> Result<String, Raised> {
         session.with(&ctx, |session| session.protocol().to_owned())

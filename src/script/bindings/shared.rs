@@ -15,8 +15,8 @@ as `command` gives it. These mean the same in every protocol that has them.";
 pub(super) fn words(manual: Manual) -> Module {
     let mut module = Module::new();
     verbs! { module, manual:
-        /// Asks what the server can do: `CAPABILITY` in IMAP (RFC 3501 section 6.1.1) and in
-        /// ManageSieve (RFC 5804 section 2.4).
+        /// Asks for the capabilities of the server: `CAPABILITY` in IMAP (RFC 3501 section 6.1.1)
+        /// and in ManageSieve (RFC 5804 section 2.4).
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -49,7 +49,8 @@ pub(super) fn words(manual: Manual) -> Module {
         capability(session, call) -> Capabilities { session.capability().with(call).await }
 
         /// Logs in with a password: `USER` and `PASS` in POP3 (RFC 1939 section 7), `LOGIN` in IMAP
-        /// (RFC 3501 section 6.2.3), where what comes back is all that came for it.
+        /// (RFC 3501 section 6.2.3). In IMAP, the result is the whole answer, with its untagged
+        /// responses.
         ///
         /// ```dialogue pop3
         /// S: +OK ready
@@ -85,8 +86,9 @@ pub(super) fn words(manual: Manual) -> Module {
             imap::answer(session, reply)
         }
 
-        /// Says goodbye: `LOGOUT` in IMAP (RFC 3501 section 6.1.3) and in ManageSieve (RFC 5804
-        /// section 2.3). The server's close is expected afterwards.
+        /// Ends the dialogue: `LOGOUT` in IMAP (RFC 3501 section 6.1.3) and in ManageSieve (RFC
+        /// 5804 section 2.3). The server closes the connection afterwards; `expect_close()`
+        /// requires that.
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -106,8 +108,8 @@ pub(super) fn words(manual: Manual) -> Module {
             imap::answer(session, reply)
         }
 
-        /// Does nothing (RFC 5321 section 4.1.1.9, RFC 1939 section 5, RFC 3501 section 6.1.2, RFC
-        /// 5804 section 2.13).
+        /// Sends `NOOP`, which does nothing (RFC 5321 section 4.1.1.9, RFC 1939 section 5, RFC 3501
+        /// section 6.1.2, RFC 5804 section 2.13).
         ///
         /// ```rhai
         /// let s = connect();
@@ -119,8 +121,8 @@ pub(super) fn words(manual: Manual) -> Module {
             imap::answer(session, reply)
         }
 
-        /// Drops what was begun: the mail transaction in SMTP (RFC 5321 section 4.1.1.5), the marks
-        /// of `dele` in POP3 (RFC 1939 section 5).
+        /// Sends `RSET`, which drops the mail transaction in SMTP (RFC 5321 section 4.1.1.5) and
+        /// the marks of `dele` in POP3 (RFC 1939 section 5).
         ///
         /// ```rhai
         /// let s = connect();
@@ -129,8 +131,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         rset(session, call) -> Reply { session.rset().with(call).await }
 
-        /// Says goodbye (RFC 5321 section 4.1.1.10, RFC 1939 section 6). The server's close is
-        /// expected afterwards.
+        /// Ends the dialogue: `QUIT` (RFC 5321 section 4.1.1.10, RFC 1939 section 6). The server
+        /// closes the connection afterwards; `expect_close()` requires that.
         ///
         /// ```rhai
         /// let s = connect();

@@ -13,7 +13,7 @@ pub(super) const INTRO: &str = "ManageSieve (RFC 5804). A response is its lines 
 AUTHENTICATE each challenge is a response of its own. Arguments are quoted, or sent as literals that do not wait (`{n+}`) where they \
 have line ends or are long. What a response says besides is its `response_code`.";
 
-/// A script as text, whose line ends become CRLF, or as a blob.
+/// A Sieve script: text, whose line ends become CRLF, or a blob.
 struct Source {
     bytes: Vec<u8>,
     is_text: bool,
@@ -43,8 +43,8 @@ fn script(script: Script) -> Dynamic {
 pub(super) fn words(manual: Manual) -> Module {
     let mut module = Module::new();
     verbs! { module, manual:
-        /// Stores a script, which replaces one of the same name: `PUTSCRIPT` (RFC 5804 section
-        /// 2.6). The script is text, whose line ends become CRLF, or a blob.
+        /// Stores a script: `PUTSCRIPT` (RFC 5804 section 2.6). A script of the same name is
+        /// replaced. The script is text, whose line ends become CRLF, or a blob.
         ///
         /// ```dialogue sieve
         /// S: OK "ready"
@@ -64,7 +64,7 @@ pub(super) fn words(manual: Manual) -> Module {
             session.putscript(name, script.message()).with(call).await
         }
 
-        /// Has a script checked without storing it: `CHECKSCRIPT` (RFC 5804 section 2.12).
+        /// Checks a script without storing it: `CHECKSCRIPT` (RFC 5804 section 2.12).
         ///
         /// ```dialogue sieve
         /// S: OK "ready"
@@ -82,8 +82,8 @@ pub(super) fn words(manual: Manual) -> Module {
             session.checkscript(script.message()).with(call).await
         }
 
-        /// Asks which scripts there are: `LISTSCRIPTS` (RFC 5804 section 2.7). Gives a list of maps
-        /// with `name` and `active` back.
+        /// Lists the stored scripts: `LISTSCRIPTS` (RFC 5804 section 2.7). Returns a list of maps
+        /// with `name` and `active`.
         ///
         /// ```dialogue sieve
         /// S: OK "ready"
@@ -100,8 +100,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         listscripts(session, call) -> Array { Ok(session.listscripts().with(call).await?.into_iter().map(script).collect()) }
 
-        /// Fetches a script: `GETSCRIPT` (RFC 5804 section 2.9). What comes back is the script
-        /// itself, as `text`, `lines` and `bytes`.
+        /// Fetches a script: `GETSCRIPT` (RFC 5804 section 2.9). The result is the script itself,
+        /// as `text`, `lines` and `bytes`.
         ///
         /// ```dialogue sieve
         /// S: OK "ready"
@@ -122,8 +122,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         getscript(session, call, name: &str) -> Reply { session.getscript(name).with(call).await }
 
-        /// Makes a script the one that is run; with `""` none is: `SETACTIVE` (RFC 5804 section
-        /// 2.8).
+        /// Makes a script the active one: `SETACTIVE` (RFC 5804 section 2.8). With `""` no script
+        /// is active.
         ///
         /// ```dialogue sieve
         /// S: OK "ready"
@@ -168,8 +168,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         renamescript(session, call, old: &str, new: &str) -> Reply { session.renamescript(old, new).with(call).await }
 
-        /// Asks whether a script of that name and so many octets would be taken: `HAVESPACE` (RFC
-        /// 5804 section 2.5).
+        /// Asks whether the server would take a script of this name and size in octets: `HAVESPACE`
+        /// (RFC 5804 section 2.5).
         ///
         /// ```dialogue sieve
         /// S: OK "ready"
@@ -184,8 +184,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         havespace(session, call, name: &str, octets: i64) -> Reply { session.havespace(name, octets).with(call).await }
 
-        /// Goes back to where the session was before it was authenticated: `UNAUTHENTICATE` (RFC
-        /// 5804 section 2.14.1).
+        /// Returns to the state before authentication: `UNAUTHENTICATE` (RFC 5804 section 2.14.1).
         ///
         /// ```dialogue sieve
         /// S: OK "ready"

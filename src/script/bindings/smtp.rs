@@ -12,7 +12,7 @@ use crate::session::Session;
 
 pub(super) const INTRO: &str = "SMTP and submission (RFC 5321, RFC 6409), and LMTP (RFC 2033).";
 
-/// The replies to a message: a list where there is one for each recipient.
+/// The replies to a message. They are a list in LMTP, or if there is not exactly one.
 fn verdicts(session: &Session, replies: Vec<Reply>) -> Dynamic {
     let is_list = session.speech() == Speech::Lmtp || replies.len() != 1;
     let mut replies = replies.into_iter().map(Dynamic::from);
@@ -36,8 +36,8 @@ fn pairs(attributes: Map, command: &str) -> Result<Vec<(String, Vec<u8>)>> {
 pub(super) fn words(manual: Manual) -> Module {
     let mut module = Module::new();
     verbs! { module, manual:
-        /// Introduces the client, and gives back what the server can do: `EHLO name` (RFC 5321
-        /// section 4.1.1.1).
+        /// Introduces the client: `EHLO name` (RFC 5321 section 4.1.1.1). Returns the capabilities
+        /// of the server.
         ///
         /// ```rhai
         /// let s = connect();
@@ -48,7 +48,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         ehlo(session, call, name: &str) -> Capabilities { session.ehlo(name).with(call).await }
 
-        /// The same in LMTP: `LHLO name` (RFC 2033 section 4.1).
+        /// Introduces the client in LMTP: `LHLO name` (RFC 2033 section 4.1). Returns the
+        /// capabilities of the server.
         ///
         /// ```dialogue lmtp
         /// S: 220 lmtp.example ready
@@ -63,7 +64,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         lhlo(session, call, name: &str) -> Capabilities { session.lhlo(name).with(call).await }
 
-        /// Introduces the client without learning anything: `HELO name` (RFC 5321 section 4.1.1.1).
+        /// Introduces the client without asking for capabilities: `HELO name` (RFC 5321 section
+        /// 4.1.1.1).
         ///
         /// ```rhai
         /// let s = connect();
@@ -72,9 +74,9 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         helo(session, call, name: &str) -> Reply { session.helo(name).with(call).await }
 
-        /// Names the sender: `MAIL FROM:<address>` (RFC 5321 section 4.1.1.2). Where parameters
-        /// follow, the address needs its angle brackets: `s.mail("<hoge@example.com> SIZE=1000")`.
-        /// An empty text is the null sender, `<>`.
+        /// Names the sender: `MAIL FROM:<address>` (RFC 5321 section 4.1.1.2). If parameters follow
+        /// in the same text, the address needs its angle brackets:
+        /// `s.mail("<hoge@example.com> SIZE=1000")`. An empty text is the null sender, `<>`.
         ///
         /// ```rhai
         /// let s = connect();
@@ -84,9 +86,9 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.mail("<hoge@example.com> SIZE=1000 BODY=8BITMIME");
         /// ```
         ///
-        /// Parameters stand after it by their names: `size`, `body`, `smtputf8`, `requiretls`,
-        /// `ret`, `envid` (RFC 1870, 6152, 6531, 8689, 3461). What has no value is `true`; `envid` is
-        /// sent as xtext.
+        /// Parameters can also be given as options, by their names: `size`, `body`, `smtputf8`,
+        /// `requiretls`, `ret`, `envid` (RFC 1870, 6152, 6531, 8689, 3461). A parameter without a
+        /// value is `true`. `envid` is sent as xtext.
         ///
         /// ```dialogue smtp
         /// S: 220 hi
@@ -100,9 +102,9 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         mail(session, call, from: &str; size; body; smtputf8; requiretls; ret; envid) -> Reply { session.mail(from).with(call).await }
 
-        /// Names a recipient: `RCPT TO:<address>` (RFC 5321 section 4.1.1.3). Where parameters
-        /// follow, the address needs its angle brackets: `s.rcpt("<hoge@example.com>
-        /// NOTIFY=NEVER")`.
+        /// Names a recipient: `RCPT TO:<address>` (RFC 5321 section 4.1.1.3). If parameters follow
+        /// in the same text, the address needs its angle brackets:
+        /// `s.rcpt("<hoge@example.com> NOTIFY=NEVER")`.
         ///
         /// ```rhai
         /// let s = connect();
@@ -113,8 +115,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// s.rcpt("test-user@example.com");
         /// ```
         ///
-        /// Parameters stand after it by their names: `notify`, a word or a list, and `orcpt`, an
-        /// address that is sent as xtext (RFC 3461).
+        /// Parameters can also be given as options, by their names: `notify`, a word or a list of
+        /// words, and `orcpt`, an address that is sent as xtext (RFC 3461).
         ///
         /// ```dialogue smtp
         /// S: 220 hi
@@ -128,10 +130,10 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         rcpt(session, call, to: &str; notify; orcpt) -> Reply { session.rcpt(to).with(call).await }
 
-        /// Sends a message: `DATA`, and after its 354 the message with leading dots doubled and
-        /// the final dot, in one write (RFC 5321 section 4.1.1.4). The line ends of text become
-        /// CRLF; a blob stays as it is. Where `DATA` itself is refused, that reply is held against
-        /// the pattern.
+        /// Sends a message: `DATA`, and after the 354 reply the message in one write, with leading
+        /// dots doubled and with the final dot (RFC 5321 section 4.1.1.4). The line ends of text
+        /// become CRLF; a blob stays as it is. If the server refuses `DATA` itself, the refusal is
+        /// matched against the pattern.
         ///
         /// ```rhai
         /// let s = connect();
@@ -143,10 +145,10 @@ pub(super) fn words(manual: Manual) -> Module {
         /// assert_eq(s.data("Subject: hello\n\nHow are you?\n").enhanced, "2.0.0");
         /// ```
         ///
-        /// LMTP answers a message once for each recipient that was accepted, in their order (RFC
-        /// 2033 section 4.2): what comes back is a list, and the pattern is one for all or a list
-        /// of patterns. It is so in SMTP as well where `MAIL` asked for `PRDR` and the server makes
-        /// use of it; the last reply is then for the whole message.
+        /// An LMTP server answers a message once for each accepted recipient, in the order of the
+        /// recipients (RFC 2033 section 4.2). So the result is a list, and `expect` is one pattern
+        /// for all replies or a list of patterns. The same holds in SMTP if `MAIL` asked for `PRDR`
+        /// and the server makes use of it; the last reply is then for the whole message.
         ///
         /// ```dialogue lmtp
         /// S: 220 lmtp.example ready
@@ -180,10 +182,10 @@ pub(super) fn words(manual: Manual) -> Module {
             Ok(verdicts(session, replies))
         }
 
-        /// Sends a chunk of a message: `BDAT size`, with `LAST` where `last` is true, and its
-        /// octets, in one write (RFC 3030 section 2). Nothing is stuffed. The line ends of text
-        /// become CRLF; a blob stays as it is. What comes back for the last chunk is as with
-        /// `data`.
+        /// Sends a chunk of a message: `BDAT size` and the octets of the chunk, in one write (RFC
+        /// 3030 section 2). If `last` is true, the command has `LAST`. Leading dots are not
+        /// doubled. The line ends of text become CRLF; a blob stays as it is. The result for the
+        /// last chunk is like that of `data`.
         ///
         /// ```dialogue smtp
         /// S: 220 mx.example ESMTP
@@ -206,8 +208,8 @@ pub(super) fn words(manual: Manual) -> Module {
             Ok(verdicts(session, replies))
         }
 
-        /// Asks whether there is such a user: `VRFY string` (RFC 5321 section 4.1.1.6). Any 25x
-        /// will do; 252 says that the server would not tell.
+        /// Asks whether a user exists: `VRFY string` (RFC 5321 section 4.1.1.6). Any 25x reply is a
+        /// success; 252 means that the server does not tell.
         ///
         /// ```rhai
         /// let s = connect();
@@ -216,8 +218,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         vrfy(session, call, user: &str) -> Reply { session.vrfy(user).with(call).await }
 
-        /// Asks who is on a mailing list: `EXPN string` (RFC 5321 section 4.1.1.7). Any 25x will
-        /// do.
+        /// Asks for the members of a mailing list: `EXPN string` (RFC 5321 section 4.1.1.7). Any
+        /// 25x reply is a success.
         ///
         /// ```rhai
         /// let s = connect();
@@ -226,7 +228,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         expn(session, call, list: &str) -> Reply { session.expn(list).with(call).await }
 
-        /// Asks for help: `HELP` (RFC 5321 section 4.1.1.8). Any 21x will do.
+        /// Asks for help: `HELP` (RFC 5321 section 4.1.1.8). Any 21x reply is a success.
         ///
         /// ```rhai
         /// let s = connect();
@@ -235,11 +237,11 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         help(session, call) -> Reply { session.help("").with(call).await }
 
-        /// Asks for help on a command.
+        /// Asks for help on a command. Any 21x reply is a success.
         help(session, call, command: &str) -> Reply { session.help(command).with(call).await }
 
-        /// Asks the server to send what it holds for a domain: `ETRN domain` (RFC 1985 section 5).
-        /// Any 25x will do.
+        /// Asks the server to send the mail that it holds for a domain: `ETRN domain` (RFC 1985
+        /// section 5). Any 25x reply is a success.
         ///
         /// ```rhai
         /// let s = connect();
@@ -248,9 +250,9 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         etrn(session, call, domain: &str) -> Reply { session.etrn(domain).with(call).await }
 
-        /// Tells a server that trusts us whom it is to take us for: Postfix's `XCLIENT`. Values are
-        /// sent as `xtext`. The server's greeting comes again, which is its reply, and the dialogue
-        /// begins anew with EHLO.
+        /// Tells a server that trusts us which client to take us for: `XCLIENT` of Postfix. Values
+        /// are sent as `xtext`. The server greets again, which is its reply, and the dialogue
+        /// begins again with EHLO.
         ///
         /// ```dialogue smtp
         /// S: 220 mx.example ESMTP
@@ -264,11 +266,11 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         xclient(session, call, attributes: Map) -> Reply { session.xclient(pairs(attributes, "XCLIENT")?).with(call).await }
 
-        /// Tells a server that trusts us, for its log and its filters, who the client is that we
-        /// speak for: Postfix's `XFORWARD`. Values are sent as `xtext`; what is not known is
-        /// `[UNAVAILABLE]`. The server names the attributes that it takes in its reply to EHLO:
-        /// `NAME`, `ADDR`, `PORT`, `PROTO`, `HELO`, `IDENT` and `SOURCE`. They hold until the end
-        /// of the next message.
+        /// Tells a server that trusts us on behalf of which client we speak, for its log and its
+        /// filters: `XFORWARD` of Postfix. Values are sent as `xtext`; a value that is not known is
+        /// `[UNAVAILABLE]`. In its reply to EHLO, the server names the attributes that it takes:
+        /// `NAME`, `ADDR`, `PORT`, `PROTO`, `HELO`, `IDENT` and `SOURCE`. The attributes hold until
+        /// the end of the next message.
         ///
         /// ```dialogue smtp
         /// S: 220 mx.example ESMTP

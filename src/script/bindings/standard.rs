@@ -1,5 +1,5 @@
-//! Words of Rhai's own that needed another hand: some would swallow the errors of their callbacks,
-//! and so the failure of an expectation; one would make a text of any size in one go.
+//! Replacements for functions of Rhai. Some would swallow the errors of their callbacks, and with
+//! them the failure of an expectation. `replace` would make a text of any size in one operation.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "Rhai's plugin macros hand arguments over by value"
@@ -16,14 +16,14 @@ use crate::script::raise::Raised;
 pub(super) const INTRO: &str = "As in Rhai, but that a failure in the function given to them is not swallowed, and that texts have \
 the size they have anywhere.";
 
-/// These words, and those that put text together.
+/// The words of this module, and those that put text together.
 pub(super) fn all_words(manual: Manual) -> Module {
     let mut all = words_of!(words, manual);
     all.combine(words_of!(text::words, manual));
     all
 }
 
-/// Whether `a` belongs after `b`.
+/// Whether `a` belongs after `b`: the comparer returned a number above 0, or `false` for "less".
 fn is_behind(
     ctx: &NativeCallContext<'_>,
     comparer: &FnPtr,
@@ -38,7 +38,8 @@ fn is_behind(
     })
 }
 
-/// Puts each element after all that do not belong after it: stable, and an error ends it at once.
+/// Sorts by insertion: puts each element after all elements that do not belong after it. So equal
+/// elements keep their order, and an error of the comparer ends the sort at once.
 fn sorted(ctx: &NativeCallContext<'_>, list: &Array, comparer: &FnPtr) -> Result<Array, Raised> {
     let mut sorted: Array = Vec::with_capacity(list.len());
     for element in list {
@@ -64,8 +65,8 @@ fn sorted(ctx: &NativeCallContext<'_>, list: &Array, comparer: &FnPtr) -> Result
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// Sorts a list in place by a function that compares two elements: less than 0, 0, or more than
-    /// 0.
+    /// Sorts a list in place, by a function that compares two elements and returns a number: less
+    /// than 0, 0, or more than 0.
     ///
     /// ```rhai
     /// let list = [3, 1, 2];
@@ -96,7 +97,7 @@ pub mod words {
         sort(ctx, list, comparer)
     }
 
-    /// A sorted copy of a list, by a function that compares two elements.
+    /// Returns a sorted copy of a list, by a function that compares two elements.
     ///
     /// ```rhai
     /// assert_eq([3, 1, 2].order(|a, b| b - a), [3, 2, 1]);
@@ -119,7 +120,8 @@ pub mod words {
         sorted(&ctx, list, &comparer)
     }
 
-    /// Removes elements that the function holds to be the same as the one before them.
+    /// Removes each element that is the same as the one before it. A function decides whether two
+    /// elements are the same.
     ///
     /// ```rhai
     /// let list = [1, 1, 2, 1];
@@ -154,7 +156,7 @@ pub mod words {
         dedup(ctx, list, FnPtr::new(comparer)?)
     }
 
-    /// Replaces every occurrence in a text.
+    /// Replaces every occurrence of a text in a text, in place.
     ///
     /// ```rhai
     /// let text = "a-b-c";
@@ -183,10 +185,11 @@ mod tests {
 
     use crate::script::engine::engine;
 
-    /// What Rhai calls the parameters that are functions, or the names of functions.
+    /// The names that Rhai gives to parameters that are functions, or names of functions.
     const CALLBACKS: [&str; 6] = ["map", "mapper", "filter", "comparer", "reducer", "comparator"];
 
-    /// The calls of everything that takes a function or its name, with one that throws.
+    /// Returns a call of each Rhai function that takes a function or its name. The function that is
+    /// passed, `f`, throws.
     fn calls() -> Vec<String> {
         let json = engine(Arc::default()).gen_fn_metadata_to_json(true).unwrap();
         let metadata: Value = serde_json::from_str(&json).unwrap();
@@ -211,7 +214,7 @@ mod tests {
             });
         }
         let word = function["name"].as_str()?;
-        // What a function says of itself calls nothing.
+        // Functions that describe a function do not call it.
         let asks = word.contains(['$', '=']) || word.starts_with("to_");
         let asks = asks || ["name", "is_anonymous", "print", "debug"].contains(&word);
         (takes_callback && !asks).then(|| format!("{word}({})", arguments.join(", ")))

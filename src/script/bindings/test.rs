@@ -1,4 +1,4 @@
-//! What makes a script a test: parameters, steps, checks.
+//! The words that make a script a test: parameters, steps, checks.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "Rhai's plugin macros hand arguments over by value"
@@ -22,10 +22,10 @@ never run at the same time, also in other workers, and in other runs of the same
 `--partition` keeps all scripts of a name in one part. `print(...)` goes to the report. A script fails if nothing that it expected came and no assertion of it held. Scripts are sandboxed: they have no access to files, to the environment or to processes that their caller did \
 not grant, and they cannot run, recurse or allocate without bound.";
 
-/// The longest title of a step.
+/// The longest title of a step, in bytes; the rest is cut off.
 const TITLE: usize = 1 << 10;
 
-/// The value set by the caller, in the type of the default.
+/// Converts the value that the caller set to the type of the default.
 fn typed(name: &str, value: &str, default: &Dynamic) -> Result<Dynamic> {
     let shown = if secrets::is_secret_name(name) { "[SECRET]" } else { value };
     let wrong =
@@ -51,14 +51,15 @@ fn typed(name: &str, value: &str, default: &Dynamic) -> Result<Dynamic> {
     Ok(value.into())
 }
 
-/// Counts a check that held: a script that only has these proves something, too.
+/// Counts a check that passed. A script fails if it checked nothing, so these checks count like
+/// those of expectations.
 pub(super) fn count() {
     if let Ok(run) = Run::current() {
         run.count_check();
     }
 }
 
-/// The value of a parameter that is a file: text, or a blob if it is none.
+/// Returns the value of a parameter that is a file: text, or a blob if the file is not UTF-8.
 fn of_file(run: &Run, name: &str) -> Option<Dynamic> {
     let bytes = run.settings.files.get(name)?;
     if let Some(path) = run.settings.params.get(name) {
@@ -92,10 +93,11 @@ fn no_sleep(duration: &str) -> Error {
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// The value given by `--set name=value`. Without one, `smtp`, `submission`, `submissions`,
-    /// `lmtp`, `imap`, `imaps`, `pop3`, `pop3s` and `sieve` are the embedded server, `ca` is its CA,
-    /// and `user` and `password` log in there. If another server was named, `ca` is `()`, which to
-    /// TLS is as if it was not there. Any other name is an error.
+    /// Returns the value given by `--set name=value`. Some parameters have a value without `--set`:
+    /// `smtp`, `submission`, `submissions`, `lmtp`, `imap`, `imaps`, `pop3`, `pop3s` and `sieve`
+    /// are URLs of the embedded server, `ca` is its CA, and `user` and `password` log in there. If
+    /// `--set` named another server, `ca` is `()`, which the TLS options treat as absent. Any other
+    /// name without a value is an error.
     ///
     /// ```rhai
     /// let s = connect(param("smtp"));
@@ -115,9 +117,10 @@ pub mod words {
             .map_err(|error| raise(&ctx, error))
     }
 
-    /// The value given by `--set name=value`, or the default. Where the default is a number or a
-    /// truth value, so is the value. `--set name=@mail.eml` gives what is in the file: text, whose
-    /// line ends become CRLF when it is sent, or a blob if it is not UTF-8.
+    /// Returns the value given by `--set name=value`, or else the default. If the default is a
+    /// number or a truth value, the value has to be of the same type. `--set name=@mail.eml` gives
+    /// the content of the file: text, whose line ends become CRLF when it is sent, or a blob if it
+    /// is not UTF-8.
     ///
     /// ```rhai
     /// let client = param("client", "client.example");
@@ -140,9 +143,10 @@ pub mod words {
         Ok(default)
     }
 
-    /// What the `setup.rhai` of the script's folder ended with: text, numbers, truth values, and
-    /// lists and maps of these. `setup.rhai` runs once before the scripts of its folder and of
-    /// those below that have none of their own, `teardown.rhai` once after them.
+    /// Returns the last value of the `setup.rhai` for the script's folder: text, numbers, truth
+    /// values, and lists and maps of these. `setup.rhai` runs once, before the scripts of its
+    /// folder and of the folders below that have no `setup.rhai` of their own. `teardown.rhai` runs
+    /// once after them.
     ///
     /// ```rhai,ignore
     /// // setup.rhai
@@ -162,7 +166,7 @@ pub mod words {
         Ok(plain::to(fixture))
     }
 
-    /// Begins a step: a failure names the step it happened in.
+    /// Begins a step. A failure names the step in which it happened.
     ///
     /// ```rhai
     /// step("greeting");
@@ -177,7 +181,7 @@ pub mod words {
         Ok(())
     }
 
-    /// Fails the script with that message unless the condition holds.
+    /// Fails the script with the message unless the condition holds.
     ///
     /// ```rhai
     /// assert(1 < 2, "arithmetic has changed");
@@ -223,7 +227,7 @@ pub mod words {
         Err(raise(&ctx, error.with_expected(shown(&expected)).with_got(shown(&got))))
     }
 
-    /// Ends the script here as skipped, neither passed nor failed.
+    /// Ends the script here as skipped: neither passed nor failed.
     ///
     /// ```rhai
     /// if param("full", false) == false {
@@ -235,8 +239,8 @@ pub mod words {
         Err(run::end(&ctx, Ended::Skipped(reason.to_owned())))
     }
 
-    /// There is no waiting for a time to pass: it would hide what is being waited for. Expect it,
-    /// with a deadline, or say `expect_silence("2s")`.
+    /// Fails always: a script has no pause of a fixed length, because it would hide what the script
+    /// waits for. Expect the event with a deadline, or use `expect_silence("2s")`.
     #[rhai_fn(return_raw)]
     pub fn sleep(ctx: NativeCallContext, duration: &str) -> Result<(), Raised> {
         Err(raise(&ctx, no_sleep(duration)))
@@ -252,8 +256,8 @@ pub mod words {
         Err(raise(&ctx, no_sleep(&duration.to_string())))
     }
 
-    /// There is no leaving a script as passed before its end: `skip(reason)` leaves it as skipped,
-    /// and `return` a function.
+    /// Fails always: a script cannot end early as passed. `skip(reason)` ends it as skipped, and
+    /// `return` leaves a function.
     #[rhai_fn(return_raw)]
     pub fn exit(ctx: NativeCallContext) -> Result<(), Raised> {
         Err(raise(&ctx, no_exit()))

@@ -1,4 +1,4 @@
-//! Text that is put together.
+//! Text, bytes and lists that are repeated.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "Rhai's plugin macros hand arguments over by value"
@@ -11,7 +11,8 @@ use crate::error::Error;
 use crate::script::bounds::{LONGEST, look, room};
 use crate::script::raise::{Raised, raise};
 
-/// A number of pieces of that size, if all of them together are not too large for one value.
+/// Returns `times` as a count, if so many pieces of `size` bytes fit into one value and into the
+/// script's memory.
 pub(super) fn count(ctx: &NativeCallContext<'_>, times: i64, size: usize) -> Result<usize, Raised> {
     let error = || {
         Error::usage(format!("{times} times is too often, or less than none"))
@@ -32,7 +33,7 @@ pub(super) fn count(ctx: &NativeCallContext<'_>, times: i64, size: usize) -> Res
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// A text, a blob or a list so many times over.
+    /// Repeats a text, a blob or a list the given number of times.
     ///
     /// ```rhai
     /// assert_eq(repeat("ab", 3), "ababab");
@@ -58,7 +59,8 @@ pub mod words {
         let count = count(&ctx, times, list.len() * size_of::<rhai::Dynamic>())?;
         let mut repeated = Array::with_capacity(list.len() * count);
         for _ in 0..count {
-            // What the list's elements hold may be far more than they are.
+            // The elements of a list may hold far more memory than the list itself, so the memory
+            // limit is checked for each copy.
             look(&ctx)?;
             repeated.extend(list.iter().cloned());
         }

@@ -1,4 +1,4 @@
-//! TLS.
+//! The words of TLS.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "Rhai's plugin macros hand arguments over by value"
@@ -26,14 +26,14 @@ path of a PEM file: one that the caller gave by `--set` as it is, or one in the 
 not there, what the caller said holds (`--cacert`, `--insecure`, `--cert`, `--key`). A handshake that fails is an error of the kind \
 `tls`, says why, and ends the session; unless caught, the exit code is 3.";
 
-/// What `connect` takes as `tls`.
+/// The options that `connect` takes as `tls`.
 pub(super) const TLS: [&str; 8] = ["ca", "verify", "sni", "min", "max", "cert", "key", "injected"];
 const STARTTLS: [&str; 10] =
     ["timeout", "expect", "ca", "verify", "sni", "min", "max", "cert", "key", "injected"];
 const HANDSHAKE: [&str; 9] =
     ["timeout", "ca", "verify", "sni", "min", "max", "cert", "key", "injected"];
 
-/// Reads the options of TLS out of a map that may hold others too.
+/// Reads the TLS options from a map that may hold other options too.
 pub(super) fn options(mut options: Options, map: &Map) -> Result<Options> {
     for (name, value) in map.iter().filter(|(_, value)| !value.is_unit()) {
         options = match name.as_str() {
@@ -51,7 +51,8 @@ pub(super) fn options(mut options: Options, map: &Map) -> Result<Options> {
     Ok(options)
 }
 
-/// PEM as it is, or the file that the script names and may read.
+/// Returns the PEM text that was given, or reads it from the file that was named, if the script may
+/// read the file.
 pub(super) fn pem(name: &str, value: &Dynamic) -> Result<Vec<u8>> {
     let given = argument::bytes(value.clone(), &format!("the option `{name}`"))?;
     match std::str::from_utf8(&given) {
@@ -60,7 +61,7 @@ pub(super) fn pem(name: &str, value: &Dynamic) -> Result<Vec<u8>> {
     }
 }
 
-/// A version of TLS.
+/// Reads a version of TLS.
 pub(super) fn version(value: &Dynamic) -> Result<Version> {
     Version::parse(&value.to_string())
 }
@@ -74,7 +75,7 @@ fn keep(value: &Dynamic) -> Result<bool> {
     }
 }
 
-/// What `starttls` and `tls_handshake` are given: how TLS is put on reaches that call alone.
+/// Reads the options of `starttls` and `tls_handshake`. The TLS options apply to that call only.
 fn call(session: &Session, map: &Map, allowed: &[&str]) -> Result<Call> {
     let mut call = read(map, allowed)?;
     call.tls = Some(Box::new(options(session.tls_options().clone(), map)?));
@@ -113,14 +114,14 @@ fn certificate(certificate: &Certificate) -> Map {
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// Asks for TLS, and puts it on where the server goes ahead: STARTTLS of SMTP and LMTP (RFC
+    /// Asks for TLS, and makes the handshake if the server accepts: STARTTLS of SMTP and LMTP (RFC
     /// 3207), of IMAP (RFC 3501 section 6.2.1) and of ManageSieve (RFC 5804 section 2.2), STLS of
-    /// POP3 (RFC 2595). Gives back the reply to the command. Ask again afterwards what the server
-    /// can do: what it said in clear counts no more.
+    /// POP3 (RFC 2595). Returns the reply to the command. Ask for the capabilities again
+    /// afterwards, because those that the server sent in clear are no longer valid.
     ///
-    /// Where `expect` is another reply than the go-ahead and it comes, the session stays in clear.
-    /// Bytes that came in clear after the go-ahead are an error of the kind `injected`, which
-    /// shows them.
+    /// If `expect` names a refusal and the refusal comes, the session stays in clear. Bytes that
+    /// came in clear after the server's acceptance are an error of the kind `injected`, which shows
+    /// them.
     ///
     /// ```rhai
     /// let s = connect();
@@ -147,7 +148,7 @@ pub mod words {
         })
     }
 
-    /// `starttls` by its name in POP3 (RFC 2595 section 4).
+    /// `starttls` under its name in POP3 (RFC 2595 section 4).
     ///
     /// ```dialogue pop3
     /// S: +OK ready
@@ -178,9 +179,9 @@ pub mod words {
         })
     }
 
-    /// Puts TLS on as things stand, without a command before it. This is the second half of
-    /// `starttls()`, for what comes between the two halves, and for protocols that mailexpect does
-    /// not know.
+    /// Makes the TLS handshake now, without a command before it. This is the second half of
+    /// `starttls()`. Use it if something has to happen between the two halves, or for protocols
+    /// that mailexpect does not know.
     ///
     /// ```rhai
     /// let s = connect();
@@ -208,9 +209,9 @@ pub mod words {
         })
     }
 
-    /// What is spoken: a map of `version` (`"1.3"`), `cipher` (its IANA name), `name` (what the
-    /// certificate was held against), `verified` and `fault` (what is wrong with the certificate,
-    /// else `()`); `()` where there is no TLS.
+    /// The TLS of the session: a map of `version` (`"1.3"`), `cipher` (its IANA name), `name` (the
+    /// name that the certificate was verified against), `verified` and `fault` (what is wrong with
+    /// the certificate, or `()`). The value is `()` if the session has no TLS.
     ///
     /// ```rhai
     /// let s = connect(param("submissions"), #{tls: #{ca: param("ca"), min: "1.3"}});
@@ -225,9 +226,10 @@ pub mod words {
         })
     }
 
-    /// The certificate that the server showed, as a map: `subject` and `issuer`, `sans` (the names
-    /// that it holds for), `not_before` and `not_after` (as `"2026-01-31T12:00:00Z"`), `days_left`
-    /// (whole days, negative once it has expired), `fingerprint` (SHA-256) and `serial`.
+    /// The certificate that the server sent, as a map: `subject` and `issuer`, `sans` (the names
+    /// for which it is valid), `not_before` and `not_after` (as `"2026-01-31T12:00:00Z"`),
+    /// `days_left` (whole days, negative after it has expired), `fingerprint` (SHA-256) and
+    /// `serial`.
     ///
     /// ```rhai
     /// let s = connect(param("submissions"), #{tls: #{ca: param("ca")}});

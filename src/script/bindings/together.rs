@@ -1,4 +1,4 @@
-//! Closures that run at once.
+//! Closures that run concurrently.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "Rhai's plugin macros hand arguments over by value"
@@ -19,7 +19,8 @@ lists and maps, and a loop that waits for a variable of another branch without s
 The limits and the deadline are those of the whole script. The transcript shows the branches one behind the other, up to each barrier, whichever was quicker; \
 sessions that a branch opens are named after it (`b2.s1`).";
 
-/// No more branches run at once: each has a stack of its own.
+/// The most branches that run at once. Each has a stack of its own, so more would take too much
+/// memory.
 const MOST: usize = 1000;
 
 fn functions(list: Array) -> Result<Vec<FnPtr>> {
@@ -45,8 +46,8 @@ fn functions(list: Array) -> Result<Vec<FnPtr>> {
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// Runs closures at once and gives back a list of what each gave back. The first failure fails
-    /// the script, with the number of its branch, and the other branches end where they are.
+    /// Runs closures concurrently and returns a list of their results. The first failure fails the
+    /// script, with the number of its branch, and the other branches end where they are.
     ///
     /// ```rhai
     /// fn greeted(branch) {
@@ -64,8 +65,8 @@ pub mod words {
         branches::together(&ctx, functions)
     }
 
-    /// Waits until all branches of `together` have come to a barrier. If one of them has ended
-    /// before, the others fail.
+    /// Waits until all branches of `together` have called `barrier()`. If a branch ended before
+    /// that, the other branches fail.
     ///
     /// ```rhai
     /// let order = [];

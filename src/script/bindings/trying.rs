@@ -1,4 +1,5 @@
-//! Failures that are wanted, what is tried again, and what is done at the end whatever happened.
+//! Failures that are expected, closures that are tried again, and closures that run at the end of a
+//! script in any case.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "Rhai's plugin macros hand arguments over by value"
@@ -23,23 +24,24 @@ pub(super) const INTRO: &str = "A failure that is wanted is asked for by `fails`
 script has a sleep. In a golden transcript only the attempt that passed is left. What `defer` was given runs at the end of the script, or \
 of the case in `cases`, whatever happened.";
 
-/// The pauses between two attempts: the first, and the longest.
+/// The pause after the first attempt, and the longest pause, to which the pauses grow.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
-/// How something is tried again.
+/// The limits of repeated attempts.
 struct Attempts {
-    /// How many times, at most.
+    /// The most attempts.
     most: u64,
-    /// Until when.
+    /// The deadline of all attempts together.
     until: Option<Instant>,
-    /// How long each pause is, unless it grows.
+    /// The length of each pause. Without it, the pauses grow.
     every: Option<Duration>,
-    /// All of this in words.
+    /// These limits in words, for errors.
     words: String,
 }
 
 impl Attempts {
-    /// Calls the closure until it does not fail.
+    /// Calls the closure until it does not fail. The deadline also cuts off operations within an
+    /// attempt.
     fn run(&self, ctx: &NativeCallContext<'_>, closure: &FnPtr) -> Result<Dynamic, Raised> {
         let run = Run::current().map_err(|error| raise(ctx, error))?;
         let outer = run.limit();
@@ -72,7 +74,7 @@ impl Attempts {
             let failed = failure::caught(raised, ctx.call_source())?;
             run.note(About::AttemptFailed, format!("{number}: {}", failed.error().message()));
             if failed.error().is_usage() {
-                // A script that is wrong stays so.
+                // A mistake in the script would fail each attempt in the same way.
                 return Err(failed.raised());
             }
             let is_cut = self.is_over();
@@ -81,7 +83,8 @@ impl Attempts {
                 return Err(self.ran_out(&failed, number).raised());
             }
             last = Some(failed);
-            // The pause that the script asked for: nothing tells when another attempt would succeed.
+            // Nothing reports when another attempt would succeed, so the only way is to pause and
+            // try again.
             let longest = self.until.map(|until| until.saturating_duration_since(Instant::now()));
             wait(ctx, tokio::time::sleep(longest.map_or(pause, |longest| longest.min(pause))))?;
             pause = self.every.unwrap_or((pause * 2).min(PAUSES.1));
@@ -104,7 +107,7 @@ impl Attempts {
     }
 }
 
-/// What a closure fails with; `None` if it does not fail.
+/// Calls the closure and returns its failure; `None` if it does not fail.
 fn failure_of(ctx: &NativeCallContext<'_>, closure: &FnPtr) -> Result<Option<Caught>, Raised> {
     match closure.call_within_context::<Dynamic>(ctx, ()) {
         Ok(_) => Ok(None),
@@ -130,8 +133,8 @@ fn unknown_kind(kind: &str) -> Error {
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// Calls a closure that has to fail with that kind of failure, and gives the failure back, as
-    /// `catch` has it (see Caught errors). It fails itself if nothing failed, or something of
+    /// Calls a closure that has to fail with the given kind of failure. Returns the failure, in the
+    /// form that `catch` has (see Caught errors). Fails if the closure does not fail, or fails with
     /// another kind.
     ///
     /// ```rhai
@@ -159,10 +162,10 @@ pub mod words {
         Ok(caught)
     }
 
-    /// Calls a closure again and again until it does not fail, within that time, and gives back
-    /// what it gives. What an attempt waits for is cut off when the time is up; then the last
-    /// failure is the script's. The sessions that an attempt opened are left if it fails. A mistake
-    /// in the script is not tried again.
+    /// Calls a closure again and again until it does not fail, within the given time, and returns
+    /// its result. When the time is up, the attempt in progress is cut off, and the script fails
+    /// with the last failure before it. If an attempt fails, the sessions that it opened are
+    /// closed. A mistake in the script is not tried again.
     ///
     /// ```rhai
     /// let tries = 0;
@@ -185,8 +188,9 @@ pub mod words {
         Attempts { most: u64::MAX, until, every: None, words }.run(&ctx, &closure)
     }
 
-    /// Calls a closure up to so many times in all, with a pause between, until it does not fail,
-    /// and gives back what it gives. If it fails each time, the last failure is the script's.
+    /// Calls a closure until it does not fail, at most the given number of times, with a pause
+    /// between attempts. Returns the closure's result. If every attempt fails, the script fails
+    /// with the last failure.
     ///
     /// ```rhai
     /// let tries = 0;
@@ -212,12 +216,13 @@ pub mod words {
         Attempts { most, until: None, every: Some(every), words }.run(&ctx, &closure)
     }
 
-    /// Runs a closure at the end of the script, or of the case in `cases`, whatever happened: it
-    /// passed, failed, was skipped, ran out of time or was interrupted. The last one that was
-    /// deferred runs first. What fails in it is shown beside the script's own failure, and fails a
-    /// script that had none. After a deadline or Ctrl-C, all of them together have 10 s. In a `for`
-    /// loop a closure shares the variable of the loop, which has its last value by then: the script
-    /// does not start, and says to give each closure its own.
+    /// Runs a closure at the end of the script, or of the case in `cases`, in any event: if it
+    /// passed, failed, was skipped, ran out of time or was interrupted. The closure that was
+    /// deferred last runs first. A failure in a closure is shown next to the script's own failure,
+    /// and fails a script that had none. After a deadline or Ctrl-C, all closures together have
+    /// 10 s. In a `for` loop, all closures share the variable of the loop, which has its last value
+    /// when they run. So such a script does not start, and the error says to give each closure a
+    /// variable of its own.
     ///
     /// ```rhai
     /// let s = connect();

@@ -1,4 +1,4 @@
-//! How verbs come into the language: each with and without options as its last argument.
+//! Registers verbs in the language: each verb with and without options as its last argument.
 
 use rhai::plugin::{ModuleManifest, RhaiFunc};
 use rhai::{FuncRegistration, Map, Module};
@@ -7,33 +7,33 @@ use super::call;
 use crate::error::Result;
 use crate::session::{Call, Session};
 
-/// What every verb takes as its last argument.
+/// The options that every verb takes.
 const OPTIONS: [&str; 3] = ["timeout", "after", "expect"];
 
-/// What a script gives a verb as its last argument; `more` are the options that not every verb
-/// has.
+/// Reads the options of a verb. `more` are the options that only this verb has. In IMAP, every verb
+/// also takes those of [`call::OF_IMAP`].
 pub(super) fn call(session: &Session, options: &Map, more: &[&str]) -> Result<Call> {
     let of_imap: &[&str] = if session.speaks_imap() { &call::OF_IMAP } else { &[] };
     call::call(options, &[&OPTIONS, more, of_imap].concat())
 }
 
-/// Whether words come with what only the manual wants of them: their comments, and how their
-/// parameters are called.
+/// Whether words are registered with their comments and the names of their parameters, which only
+/// the manual needs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Manual {
     Wanted,
-    /// Most runs show none, and would copy it all.
+    /// For most runs, which show no manual: copying the comments would be wasted work.
     LeftOut,
 }
 
-/// Begins to register a verb.
+/// Begins the registration of a verb.
 pub(super) fn registration(
     name: &str,
     manual: Manual,
     comments: &[&str],
     params: &[&str],
 ) -> FuncRegistration {
-    // Where the name is a keyword of Rust.
+    // The name has `r#` if it is a keyword of Rust.
     let verb = FuncRegistration::new(name.trim_start_matches("r#"));
     match manual {
         Manual::Wanted => verb.with_comments(comments).with_params_info(params),
@@ -41,7 +41,7 @@ pub(super) fn registration(
     }
 }
 
-/// The words of a plugin module.
+/// Makes the module of the words of a plugin module.
 macro_rules! words_of {
     ($($words:ident)::+, $manual:expr) => {
         match $manual {
@@ -54,7 +54,7 @@ macro_rules! words_of {
 }
 pub(super) use words_of;
 
-/// The words of a plugin module without what the manual says of them.
+/// Makes the module of the words of a plugin module, without their comments.
 pub(super) fn unexplained(words: &'static ModuleManifest) -> Module {
     let mut module = Module::new();
     words.init_eager(&mut module);
@@ -71,9 +71,9 @@ pub(super) fn unexplained(words: &'static ModuleManifest) -> Module {
     module
 }
 
-/// Registers verbs in a module, from their doc comments, parameters and bodies. Each can be called
-/// with a map of options after its parameters as well, which its body has as a [`Call`]; after a
-/// semicolon stand the names of options that it has besides the usual ones.
+/// Registers verbs in a module, from their doc comments, parameters and bodies. Each verb can also
+/// be called with a map of options after its parameters; the body gets the options as a [`Call`].
+/// The names after a semicolon are options that this verb has in addition to the usual ones.
 macro_rules! verbs {
     ($module:ident, $manual:ident: $(
         $(#[doc = $doc:literal])*

@@ -1,4 +1,5 @@
-//! What a server says, from what a script gives: a status, its text, and what goes wrong with it.
+//! Converts the arguments of a script to the answer of a server: the status, its text, and the
+//! faults to make in it.
 
 use rhai::Map;
 use rhai::plugin::Dynamic;
@@ -10,7 +11,8 @@ use crate::script::bindings::argument::{check_known, duration, pattern};
 use crate::script::bindings::faults::{self, FAULT};
 use crate::session::{Answer, Call, Command, Session};
 
-/// The options and the text that a word was given after its status, in whatever number.
+/// Separates the text from the options. A script may leave the text out, and then a map, the
+/// options, stands in the place of the text.
 fn parted(text: Dynamic, options: &mut Map) -> Option<Dynamic> {
     match text.try_cast_result::<Map>() {
         Ok(map) => {
@@ -28,7 +30,8 @@ fn text_lines(text: &Dynamic) -> Result<Vec<String>> {
     Ok(vec![line_of(text)?])
 }
 
-/// Not an empty list, of which nothing would be sent. (An empty block of POP3 is its dot alone.)
+/// Refuses an empty list, because nothing would be sent for it. (An empty block of POP3 is allowed:
+/// its final dot is sent.)
 fn at_least_one(lines: Vec<String>) -> Result<Vec<String>> {
     if !lines.is_empty() {
         return Ok(lines);
@@ -46,7 +49,7 @@ fn line_of(value: &Dynamic) -> Result<String> {
     Err(error.hint("send_raw(...) sends any bytes"))
 }
 
-/// What the server says, from a status and perhaps its text.
+/// Makes the answer of the server from a status and an optional text.
 pub(super) fn answer(speech: Speech, status: &Dynamic, text: Option<&Dynamic>) -> Result<Answer> {
     if let Ok(pair) = status.as_array_ref() {
         return match (&pair[..], text) {
@@ -120,7 +123,7 @@ pub(super) async fn pair_of(
     session.serve(pattern(wanted)?, answer).with(sending(&options)?).await
 }
 
-/// What a word that sends is given as its last argument: a deadline, and what goes wrong.
+/// Reads the options of a word that sends: a deadline, and the faults to make.
 pub(in crate::script::bindings) fn sending(options: &Map) -> Result<Call> {
     let mut call = Call::default();
     for (name, value) in options {
@@ -130,12 +133,12 @@ pub(in crate::script::bindings) fn sending(options: &Map) -> Result<Call> {
     Ok(call)
 }
 
-/// The options by which something goes wrong with what a word sends.
+/// The names of the options that make a fault in what a word sends.
 pub(super) fn spoiling() -> impl Iterator<Item = &'static str> {
     FAULT.into_iter().filter(|name| *name != "forge")
 }
 
-/// Takes one of these options, or the deadline.
+/// Applies one of the options of [`spoiling`], or `timeout`, to the call.
 pub(super) fn spoil(call: &mut Call, name: &str, value: &Dynamic) -> Result<()> {
     if name == "timeout" {
         call.timeout = Some(duration(value)?);

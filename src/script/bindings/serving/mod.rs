@@ -27,7 +27,7 @@ bytes without a line end), `literal: 5` (each literal of IMAP announces so many 
 of the handshake), `read_rate: 1000` (no more than so many bytes a second are read from then on; 0 reads nothing) and `chance: 0.1` (all of \
 that once in ten times; the seed of the run decides, which a failure shows and `--seed` gives again).";
 
-/// What a server says and takes, and what its clients' commands have.
+/// The words by which a server replies and takes commands, and the properties of commands.
 pub(super) fn words(manual: Manual) -> Module {
     let mut all = words_of!(replying::words, manual);
     all.combine(words_of!(taking::words, manual));

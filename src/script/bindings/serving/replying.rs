@@ -1,4 +1,4 @@
-//! The words by which a server speaks.
+//! The words by which a server greets and replies.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "Rhai's plugin macros hand arguments over by value"
@@ -41,7 +41,8 @@ fn replies_by(
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// Says the greeting: what the protocol usually begins with, a line, or a code and its text.
+    /// Sends the greeting. Without arguments, this is the usual greeting of the protocol; otherwise
+    /// it is a line, or a code and its text.
     ///
     /// ```rhai
     /// let l = listen("pop3");
@@ -88,7 +89,7 @@ pub mod words {
         greets(&ctx, session, status, text, options)
     }
 
-    /// Answers the client's command. A code alone has a text of its own.
+    /// Answers the client's command. A code without a text gets a default text.
     ///
     /// ```rhai
     /// let l = listen("smtp");
@@ -131,7 +132,7 @@ pub mod words {
         replies_by(&ctx, session, status, text, options)
     }
 
-    /// Says something that no command asks for, whatever is owed or unread: 421 in SMTP, untagged
+    /// Sends a reply that no command asks for, whatever is owed or unread: 421 in SMTP, untagged
     /// data or a continuation in IMAP, BYE in ManageSieve.
     ///
     /// ```rhai
@@ -174,8 +175,8 @@ pub mod words {
         })
     }
 
-    /// Takes a command and answers it, as `expect_command` and `reply` do. With options, a code and its
-    /// text are a list: `serve("MAIL", [250, "ok"], #{timeout: "1s"})`.
+    /// Takes a command and answers it, like `expect_command` and then `reply`. If options follow,
+    /// put the code and its text into a list: `serve("MAIL", [250, "ok"], #{timeout: "1s"})`.
     ///
     /// ```rhai
     /// let l = listen("smtp");
@@ -211,8 +212,8 @@ pub mod words {
             .operate(&ctx, async |session| pair_of(session, wanted, status, text, Map::new()).await)
     }
 
-    /// Answers several commands in one write: each answer is what `reply` takes, a code or a list
-    /// of a code and its text.
+    /// Answers several commands in one write. Each answer is a code, or a list of a code and its
+    /// text, as `reply` takes them.
     #[rhai_fn(return_raw)]
     pub fn replies(
         ctx: NativeCallContext,

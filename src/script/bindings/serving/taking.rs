@@ -1,4 +1,4 @@
-//! The words by which a server takes what its client says.
+//! The words by which a server takes what its client sends.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "Rhai's plugin macros hand arguments over by value"
@@ -16,14 +16,14 @@ use crate::script::bindings::{Handle, call};
 use crate::script::raise::Raised;
 use crate::session::{Call, Command, Users};
 
-/// What a word that takes commands is given as its last argument.
+/// Reads the options of a word that takes commands.
 fn taking(options: &Map) -> Result<Call> {
     call::call(options, &["timeout"])
 }
 
 const AUTH: [&str; 5] = ["timeout", "users", "verdict", "forge", "mechanism"];
 
-/// Who may log in, and what goes wrong.
+/// Reads the options of `expect_auth`: who may log in, and the faults to make.
 fn users(options: &Map) -> Result<(Call, Users)> {
     let mut users = Users::new();
     let mut call = Call::default();
@@ -77,9 +77,9 @@ fn starttls_options(options: &Map) -> Result<(Call, Option<crate::tls::ServerOpt
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// Takes the client's next command, which has to begin with these words, in letters of either
-    /// case, or match a regex; in IMAP the tag is left aside. It has `verb`, `argument`,
-    /// `arguments`, and in SMTP `address` and `parameters`.
+    /// Takes the client's next command. The command has to begin with the given words, in letters
+    /// of either case, or match a regex. In IMAP, the pattern does not see the tag. The result has
+    /// `verb`, `argument` and `arguments`, and in SMTP also `address` and `parameters`.
     ///
     /// ```rhai
     /// let l = listen("smtp");
@@ -126,8 +126,8 @@ pub mod words {
         })
     }
 
-    /// Takes the commands that a client sends at once (RFC 2920), one for each pattern, before any
-    /// of them is answered; `replies` answers them in one write.
+    /// Takes the commands that a client sends at once (RFC 2920), one for each pattern, before the
+    /// server answers any of them. `replies` answers them in one write.
     ///
     /// ```rhai
     /// let l = listen("smtp");
@@ -164,8 +164,8 @@ pub mod words {
         })
     }
 
-    /// Takes the message that follows 354, with its doubled dots made single; `#{keep: false}` keeps
-    /// none of it. A reply has to follow.
+    /// Takes the message that the client sends after 354, with doubled dots made single. With
+    /// `#{keep: false}` the message is not kept. The server has to reply next.
     ///
     /// ```rhai
     /// let l = listen("smtp");
@@ -197,8 +197,8 @@ pub mod words {
         })
     }
 
-    /// Takes a BDAT command and its octets (RFC 3030): a map of `command`, `bytes` and `last`. A
-    /// reply has to follow.
+    /// Takes a BDAT command and its octets (RFC 3030). Returns a map of `command`, `bytes` and
+    /// `last`. The server has to reply next.
     ///
     /// ```rhai
     /// let l = listen("smtp");
@@ -233,7 +233,7 @@ pub mod words {
         })
     }
 
-    /// Takes DONE, with which a client ends its IDLE (RFC 2177).
+    /// Takes DONE, by which a client ends its IDLE (RFC 2177).
     #[rhai_fn(return_raw)]
     pub fn expect_done(ctx: NativeCallContext, session: &mut Handle) -> Result<Reply, Raised> {
         expect_done_with(ctx, session, Map::new())
@@ -248,7 +248,7 @@ pub mod words {
         session.operate(&ctx, async |session| session.expect_done().with(taking(&options)?).await)
     }
 
-    /// Takes and forgets whatever comes, until the client closes; gives back how many octets came.
+    /// Takes and drops whatever comes until the client closes. Returns the number of octets.
     ///
     /// ```rhai
     /// let l = listen("tcp");
@@ -276,7 +276,8 @@ pub mod words {
         })
     }
 
-    /// Takes QUIT (LOGOUT in IMAP and ManageSieve), answers it and closes: the dialogue is over.
+    /// Takes QUIT (LOGOUT in IMAP and ManageSieve), answers it, and closes the connection: the
+    /// dialogue is over.
     #[rhai_fn(return_raw)]
     pub fn expect_quit(ctx: NativeCallContext, session: &mut Handle) -> Result<Command, Raised> {
         expect_quit_with(ctx, session, Map::new())
@@ -291,9 +292,10 @@ pub mod words {
         session.operate(&ctx, async |session| session.expect_quit().with(sending(&options)?).await)
     }
 
-    /// Takes the command for TLS (STARTTLS, STLS in POP3), goes ahead, and makes the handshake: with
-    /// the listener's certificate, or with the options of `listen`'s `tls` given here. The client
-    /// has to make its part meanwhile: it is another program, or `together([...])` runs both sides.
+    /// Takes the command for TLS (STARTTLS, or STLS in POP3), accepts it, and makes the handshake.
+    /// The certificate is that of the listener, unless the options that `listen` takes as `tls` are
+    /// given here. The client has to do its part of the handshake at the same time. So the client
+    /// is another program, or both sides run in `together([...])`.
     #[rhai_fn(return_raw)]
     pub fn expect_starttls(
         ctx: NativeCallContext,
@@ -314,12 +316,14 @@ pub mod words {
         })
     }
 
-    /// Takes the client's command to authenticate and goes through the exchange with it, by every
-    /// mechanism that `auth` speaks; what the client says is masked. `users` may log in; `verdict`
-    /// says yes or no to everybody; `mechanism` is the one that has to be used; `forge` has the
-    /// server prove itself by a wrong signature. Gives back a map of `mechanism`, `user`, `granted`
-    /// and `cancelled`. The client answers meanwhile: it is another program, or `together([...])`
-    /// runs both sides, unless all is said in one command.
+    /// Takes the client's command to authenticate and goes through the exchange with it, with every
+    /// mechanism that `auth` speaks. What the client sends in the exchange is masked in the
+    /// transcript. The options are `users` (a map of the users who may log in and their passwords),
+    /// `verdict` (accept or refuse everybody), `mechanism` (the only mechanism that the client may
+    /// use) and `forge` (the server proves itself by a wrong signature). Returns a map of
+    /// `mechanism`, `user`, `granted` and `cancelled`. Unless the client sends everything in one
+    /// command, it has to answer at the same time. So the client is another program, or both sides
+    /// run in `together([...])`.
     ///
     /// ```rhai
     /// let l = listen("submission");
