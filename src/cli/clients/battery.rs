@@ -7,12 +7,12 @@ use serde::Deserialize;
 use crate::error::{Error, Result};
 use crate::tls::Flaw;
 
-/// One server, and what a client is to make of it.
+/// One server of the battery, and what a client should do with it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Case {
     pub(super) name: String,
-    /// The families of protocols that it is for.
+    /// The families of protocols for which the case is: `smtp`, `imap`, `pop3`.
     pub(super) on: Vec<String>,
     #[serde(default)]
     pub(super) needs: Vec<String>,
@@ -66,7 +66,7 @@ impl Case {
             Should::Either => "end",
             Should::Unfooled => "ignore it or fail",
         };
-        // One command stands for all: they are those of the next stage.
+        // The first command stands for all, because they belong to the same stage of the protocol.
         let never = self.never.first().map(|words| format!(", no {words}"));
         let waits = if self.waits { " or wait" } else { "" };
         format!("{should}{waits}{}", never.unwrap_or_default())
@@ -83,7 +83,7 @@ impl Case {
         })
     }
 
-    /// A server that behaves well.
+    /// A server that behaves well. The baseline of a client is measured with it.
     pub(super) fn well() -> Self {
         Self {
             name: "well-behaved".to_owned(),
@@ -100,10 +100,10 @@ impl Case {
     }
 }
 
-/// All servers for a family.
+/// All cases for a family of protocols.
 ///
 /// # Errors
-/// Usage if the battery cannot be read, which a test rules out.
+/// Usage if the battery cannot be read. A test makes sure that it can.
 pub(super) fn cases(family: &str) -> Result<Vec<Case>> {
     let battery: Battery = toml::from_str(include_str!("battery.toml"))
         .map_err(|error| Error::usage(format!("the battery cannot be read: {error}")))?;
@@ -132,7 +132,7 @@ mod tests {
                     "{} does nothing",
                     case.name
                 );
-                // A client that says HELO is not to blame.
+                // A client that says HELO ignores such a server. It must not be judged by it.
                 assert!(
                     !case.rules.contains_key("EHLO") || !case.needs.is_empty(),
                     "{}",

@@ -16,41 +16,41 @@ use crate::transcript::{Transcript, What};
 use crate::transport::Group;
 use crate::visible;
 
-/// How much of what a client prints is kept.
+/// How many bytes of a client's output are kept: the last ones.
 const LONGEST_OUTPUT: u64 = 4 << 10;
-/// The message that a client finds on its stdin, and in the mailbox.
+/// The message that a client reads on its stdin and finds in the mailbox.
 const MESSAGE: &str = "From: Kim <kim@example.com>\r\nTo: hoge@example.com\r\nSubject: a client is tested\r\nDate: Thu, 01 Jan 2026 00:00:00 +0000\r\nMessage-ID: <1@client.example>\r\n\r\nHi.\r\n";
-/// From whom it is.
+/// The sender of the message.
 const FROM: &str = "kim@example.com";
 
-/// What is to be run, with its placeholders.
+/// The command of the client, with its placeholders.
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) command: Vec<String>,
     pub(super) scheme: String,
     pub(super) timeout: Duration,
-    /// Ends it as its time does.
+    /// An interrupt kills the client, as the timeout does.
     pub(super) interrupt: Interrupt,
 }
 
 /// What a client did.
 #[derive(Debug)]
 pub(super) struct Did {
-    /// How it ended; nothing if it had to be killed when its time was up.
+    /// How the client ended; `None` if it was killed, by the timeout or an interrupt.
     pub(super) status: Option<ExitStatus>,
-    /// The commands that it sent, in their order.
+    /// The commands that the client sent, in order.
     pub(super) commands: Vec<String>,
-    /// It went through with a handshake.
+    /// Whether a TLS handshake succeeded.
     pub(super) tls: bool,
-    /// The mail that the server has from it.
+    /// The messages that the server received from the client.
     pub(super) mails: Vec<Mail>,
-    /// What it printed at last.
+    /// The end of the client's output.
     pub(super) output: String,
     pub(super) transcript: String,
 }
 
 impl Client {
-    /// Runs it against a server.
+    /// Runs the client against a server.
     ///
     /// # Errors
     /// If the server or the command cannot be started.
@@ -135,11 +135,12 @@ impl Client {
             .kill_on_drop(true)
             .spawn()
             .map_err(cannot)?;
-        // What it started goes with it, whether it has ended or not.
+        // Kills the whole process group when dropped: the client may have left children, even if it
+        // has ended.
         let group = Group::of(&child);
         let status = tokio::select! {
             ended = child.wait() => Some(ended.map_err(cannot)?),
-            // Not waited for: it is the time-out that the client races.
+            // This timeout is not an error: a client that hangs is a result of the test.
             () = tokio::time::sleep(self.timeout) => None,
             () = self.interrupt.pressed() => None,
         };
@@ -157,13 +158,14 @@ fn last_of(mut output: std::fs::File) -> String {
     let length = output.seek(SeekFrom::End(0)).unwrap_or(0);
     let mut text = Vec::new();
     if output.seek(SeekFrom::Start(length.saturating_sub(LONGEST_OUTPUT))).is_ok() {
-        // What cannot be read is only not shown.
+        // If the output cannot be read, the report only lacks it.
         let _ = output.take(LONGEST_OUTPUT).read_to_end(&mut text);
     }
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// The commands of a client, each with its arguments and of IMAP without tag and UID.
+/// The commands of a client with their arguments, in upper case. Tags and UID are left out for
+/// IMAP.
 fn commands(transcript: &Transcript, scheme: &str) -> Vec<String> {
     let is_imap = scheme.starts_with("imap");
     let mut commands = Vec::new();
@@ -187,7 +189,8 @@ fn has_tls(transcript: &Transcript) -> bool {
 }
 
 impl Did {
-    /// Whether it sent such a command: `AUTH PLAIN` begins with `AUTH`. TLS is a handshake.
+    /// Whether the client sent a command: `AUTH` matches `AUTH PLAIN`. `TLS` stands for a
+    /// handshake.
     pub(super) fn sent(&self, words: &str) -> bool {
         if words == "TLS" {
             return self.tls;
@@ -197,7 +200,7 @@ impl Did {
         })
     }
 
-    /// How it ended, in words.
+    /// How the client ended, in words.
     pub(super) fn ended(&self, timeout: Duration) -> String {
         match self.status {
             None => format!("still ran after {} s", timeout.as_secs()),

@@ -55,7 +55,7 @@ pub(super) struct Clients {
     command: Vec<String>,
 }
 
-/// One server, and what came of it.
+/// One server, and how the client did with it.
 #[derive(Debug)]
 struct Tried {
     name: String,
@@ -93,7 +93,7 @@ pub(super) fn clients(args: &Clients, screen: &mut Screen) -> Result<ExitCode> {
         screen.show(&shown::line(family, tried, args.verbose));
     })?;
     screen.show(&shown::summary(&tried));
-    // A report of a part of the battery would be taken for one of all of it.
+    // Without a report: one of a part of the battery would be taken for the result of all of it.
     if client.interrupt.is_pressed() {
         return Ok(ExitCode::Interrupted);
     }
@@ -116,7 +116,8 @@ fn family(scheme: &str) -> &'static str {
     }
 }
 
-/// A client that fails with a server that behaves well says nothing by failing with others.
+/// Fails if the client fails with a server that behaves well, because its failures with other
+/// servers would then prove nothing.
 fn check(baseline: &Did, timeout: Duration) -> Result<()> {
     if baseline.status.is_some_and(|status| status.success()) {
         return Ok(());
@@ -130,7 +131,8 @@ fn check(baseline: &Did, timeout: Duration) -> Result<()> {
     ))
 }
 
-/// Runs the client against all servers, so many at once; what came of each is told in their order.
+/// Runs the client against all servers, `at_once` at a time. Calls `tell` with the results in the
+/// order of `cases`.
 fn run_all(
     client: &Client,
     cases: &[Case],
@@ -148,7 +150,7 @@ fn run_all(
                     let place = next.fetch_add(1, Ordering::Relaxed);
                     let Some(server) = cases.get(place) else { return };
                     let tried = tried(client, server, baseline);
-                    // What was ended by an interrupt says nothing of the client.
+                    // A run that was interrupted says nothing about the client.
                     if client.interrupt.is_pressed() || done.send((place, tried)).is_err() {
                         return;
                     }

@@ -1,4 +1,4 @@
-//! What is said of the clients, on the screen and as `JUnit`.
+//! The results of `mailexpect clients`, on the screen and as `JUnit` XML.
 
 use std::fmt::Write as _;
 
@@ -9,13 +9,14 @@ use super::verdict::Verdict;
 use crate::report::style::{BAD, DIM, GOOD};
 use crate::visible;
 
-/// What stands over the columns.
+/// The line above the columns.
 pub(super) fn head() -> String {
     let (server, wanted, did) = ("server", "the client should", "and did");
     format!("{DIM}     {server:<44} {wanted:<26} {did}{DIM:#}\n")
 }
 
-/// One line for a server, with what the client should do and what it did; below it, of a client that did not do as it should, what it printed.
+/// The line of one server: what the client should do, and what it did. If the client did something
+/// else, or with `verbose`, the transcript and the client's output follow.
 pub(super) fn line(family: &str, tried: &Tried, verbose: bool) -> String {
     let name = format!("{family}/{}", tried.name);
     let columns = format!("{name:<44} {:<26}", tried.wanted);
@@ -33,7 +34,7 @@ pub(super) fn line(family: &str, tried: &Tried, verbose: bool) -> String {
     text
 }
 
-/// The last line.
+/// The last line: how many servers got which verdict.
 pub(super) fn summary(tried: &[Tried]) -> String {
     let count = |is: fn(&Verdict) -> bool| tried.iter().filter(|one| is(&one.verdict)).count();
     let good = count(|verdict| matches!(verdict, Verdict::Good(_)));
@@ -42,7 +43,7 @@ pub(super) fn summary(tried: &[Tried]) -> String {
     format!("{good} as it should, {bad} not, {not_tried} not tried\n")
 }
 
-/// The same as `JUnit` XML, a test case for each server.
+/// The results as `JUnit` XML, with a test case for each server.
 pub(super) fn junit(family: &str, tried: &[Tried]) -> Result<String, quick_junit::SerializeError> {
     let mut suite = TestSuite::new(format!("clients {family}"));
     for one in tried {

@@ -5,18 +5,18 @@ use std::time::Duration;
 use super::battery::{Case, Should};
 use super::client::Did;
 
-/// What is to be said of one server.
+/// The result of a client with one server.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// As it should, and what it did.
+    /// The client did what it should. Holds what it did.
     Good(String),
-    /// Not as it should, and how.
+    /// The client did something else. Holds what it did wrong.
     Bad(String),
-    /// The client does not do what this server is about.
+    /// The client does not use the feature that this server breaks. Holds which feature.
     NotTried(String),
 }
 
-/// Why a server is none for this client.
+/// Why a case cannot be tried with this client; `None` if it can.
 pub(super) fn not_tried(case: &Case, baseline: &Did) -> Option<String> {
     let lacking = case.needs.iter().find(|need| !baseline.sent(need));
     let excluded = case.unless.iter().find(|sent| baseline.sent(sent));

@@ -1,4 +1,5 @@
-//! Bash, whose words end at `=`, `:` and `@`: it is asked for the line as it was typed, split here.
+//! Completion for bash. Bash ends words at `=`, `:` and `@`, so it hands over the whole line as
+//! typed, and the line is split into words here.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -8,9 +9,11 @@ use clap::Command;
 use clap_complete::engine;
 use clap_complete::env::EnvCompleter;
 
-/// Says that a line follows and no words, as from other shells: those begin with the program.
+/// Marks arguments that are a line to split. Other shells hand over words, of which the first is
+/// the program.
 const FORM: &str = "--line";
-/// The function that bash calls. No space follows a candidate after which more is typed.
+/// The function that bash calls. It adds no space after a candidate that ends with `=`, `/` or `:`,
+/// because the user goes on typing there.
 const CODE: &str = r#"
 _clap_complete_NAME() {
     local IFS=$'\n'
@@ -68,25 +71,27 @@ impl EnvCompleter for Bash {
     }
 }
 
-/// A line of bash: what stands before the cursor and after it, and what is replaced by a
-/// candidate, which may be the end of a word alone.
+/// A line of bash. A candidate may replace only the end of the word at the cursor, because bash
+/// ends words at `=`, `:` and `@`.
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) words: Vec<String>,
-    /// Which of them is completed.
+    /// The index of the word that is completed.
     at: usize,
     replaced: String,
     is_quoted: bool,
 }
 
 impl Line {
-    /// What the code above hands over; nothing of another shell.
+    /// Splits the line that the function in `CODE` hands over; `None` for the arguments of another
+    /// shell.
     pub(super) fn of(given: &[String]) -> Option<Self> {
         let [form, before, after, replaced] = given else { return None };
         if form != FORM {
             return None;
         }
-        // What is typed is the last word, which may be empty, and whose quotes may be open.
+        // The word at the cursor is the last word of `before`. It may be empty, and its quotes may
+        // be open.
         let closed = ["", "\"", "'"].into_iter().find_map(|quote| {
             let words = shlex::split(&format!("{before}{MARK}{quote}"))?;
             Some((words, !quote.is_empty()))
@@ -100,7 +105,7 @@ impl Line {
         Some(Self { words, at, replaced, is_quoted })
     }
 
-    /// The part of a candidate that takes the place of what is replaced, as it is typed.
+    /// The part of a candidate that replaces `replaced`, escaped as it has to be typed.
     fn rest(&self, candidate: &str) -> Option<String> {
         let kept = self.words.get(self.at)?.strip_suffix(&self.replaced).unwrap_or_default();
         let rest = candidate.strip_prefix(kept)?;
@@ -116,9 +121,9 @@ impl Line {
     }
 }
 
-/// Stands at the cursor while a line is split.
+/// Marks the cursor while a line is split.
 const MARK: char = '\u{1}';
-/// What bash takes as it stands, beside letters and digits.
+/// The characters, besides letters and digits, that need no escape in bash.
 const PLAIN: &str = "-_./:=@,+%~[]";
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `mailexpect completions`, and the answers to shells that complete what somebody types.
+//! `mailexpect completions`, and the answers to shells that ask for completions.
 
 mod bash;
 mod typed;
@@ -12,10 +12,11 @@ use super::screen::Screen;
 use crate::error::{Error, Result};
 use crate::outcome::ExitCode;
 
-/// The variable by which a shell asks for completions; the code that `completions` prints sets it.
+/// The variable with which a shell asks for completions. The code that `completions` prints sets
+/// it.
 const VARIABLE: &str = "COMPLETE";
 const NAME: &str = "mailexpect";
-/// Bash's is our own: the words that clap's takes from it are cut at `=`, `:` and `@`.
+/// Completion for bash is our own, because clap's gets words that bash has cut at `=`, `:` and `@`.
 const SHELLS: Shells<'static> = Shells(&[&bash::Bash, &Elvish, &Fish, &Powershell, &Zsh]);
 
 /// The arguments.
@@ -49,7 +50,8 @@ impl Shell {
     }
 }
 
-/// Prints what a shell has to run once, to ask this program from then on.
+/// Prints the code that a shell has to run once. From then on, the shell asks this program for
+/// completions.
 pub(super) fn completions(args: &Completions, screen: &mut Screen) -> Result<ExitCode> {
     let failed = |why: String| Error::usage(format!("no completions: {why}"));
     let shell =
@@ -62,7 +64,7 @@ pub(super) fn completions(args: &Completions, screen: &mut Screen) -> Result<Exi
     Ok(ExitCode::Passed)
 }
 
-/// Answers a shell that asks for completions, if one does, and ends the process then.
+/// Answers a shell that asks for completions, and then ends the process. Returns if no shell asks.
 pub(super) fn answer(command: impl Fn() -> Command) {
     let command = || values::with_values(command());
     CompleteEnv::with_factory(command).var(VARIABLE).shells(SHELLS).complete();

@@ -1,4 +1,4 @@
-//! What somebody has typed so far, as the shell hands it over behind `--`.
+//! The words that the user has typed so far. The shell hands them over after `--`.
 
 use std::env;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ pub(super) fn words() -> Vec<String> {
     words.into_iter().skip(1).collect()
 }
 
-/// The scripts that are named, or that are run if none is.
+/// The scripts that are named on the line. If none is named, the scripts that would be run.
 pub(super) fn scripts() -> Vec<PathBuf> {
     let words = words();
     let paths = words.iter().filter(|word| is_of_scripts(word)).map(PathBuf::from);

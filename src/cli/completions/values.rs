@@ -1,4 +1,4 @@
-//! What the values of arguments may be.
+//! Candidates for the values of arguments.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -16,12 +16,12 @@ use crate::sasl::MECHANISMS;
 use crate::script::{Heading, Runner, Settings, reference, shipped};
 use crate::secrets::is_secret_name;
 
-/// No more scripts are read for their tags and parameters: somebody waits.
+/// How many scripts are read for their tags and parameters at most. The user waits for the answer.
 const SCRIPTS: usize = 500;
-/// Where a secret is fetched from.
+/// The prefixes of the sources that a secret can be read from.
 const SOURCES: [&str; 4] = ["env:", "file:", "cmd:", "prompt"];
 
-/// The command line with what its values may be.
+/// Adds completers for the values of arguments to the command line.
 pub(super) fn with_values(command: Command) -> Command {
     let names: Vec<_> =
         command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
@@ -36,7 +36,7 @@ pub(super) fn with_values(command: Command) -> Command {
             })
         })
     });
-    // A script alone is run: `mailexpect @relay`.
+    // A script as the first argument is run: `mailexpect @relay`.
     let alone =
         typed::words().into_iter().next().filter(|word| crate::cli::is_script(OsStr::new(word)));
     let is_named = alone.as_deref().is_some_and(shipped::is_named);
@@ -47,7 +47,7 @@ pub(super) fn with_values(command: Command) -> Command {
     })
 }
 
-/// The names of commands live as long as the process, which ends after its answer.
+/// Leaks a name, because clap wants names that live for ever. The process ends after its answer.
 fn leaked(name: String) -> &'static str {
     name.leak()
 }
@@ -78,8 +78,7 @@ fn may_be(
     argument.add(ArgValueCompleter::new(values))
 }
 
-/// Scripts, goldens, and folders on the way to them; scripts inside of the program once their
-/// sigil is typed.
+/// Scripts, goldens and folders. If the sigil `@` is typed, the shipped scripts instead.
 fn scripts(current: &OsStr) -> Vec<CompletionCandidate> {
     if shipped::is_named(&current.to_string_lossy()) {
         return fitting(current, shipped::names());
@@ -109,8 +108,8 @@ fn targets(current: &OsStr) -> Vec<CompletionCandidate> {
     fitting(current, names.iter().copied().chain(["all"]).map(str::to_owned))
 }
 
-/// The parameters of the scripts that are named, as `name=`, and after that what their values may
-/// be: the default, and where a secret is fetched from.
+/// The parameters of the named scripts, as `name=`. After `name=`, the values: the default, and the
+/// sources of a secret.
 fn parameters(current: &OsStr) -> Vec<CompletionCandidate> {
     let runner = Runner::new(Settings::default());
     let known = paths().into_iter().flat_map(|script| runner.params(&script).known);
@@ -126,7 +125,7 @@ fn parameters(current: &OsStr) -> Vec<CompletionCandidate> {
 fn redactions(current: &OsStr) -> Vec<CompletionCandidate> {
     let presets = presets().flat_map(|preset| [preset.name(), preset.group()]);
     let names = presets.chain(Redaction::normalisers().map(|(name, _)| name)).map(str::to_owned);
-    // What is typed may be a list, and a name may have a minus before it.
+    // The typed text may be a list, and a minus may stand before each name.
     let typed = current.to_string_lossy();
     let at = typed.rfind(',').map_or(0, |at| at + 1);
     let at = at + usize::from(typed[at..].starts_with('-'));
@@ -152,7 +151,7 @@ fn formats(current: &OsStr) -> Vec<CompletionCandidate> {
     fitting(current, names.into_iter().flat_map(|name| [name.to_owned(), format!("{name}=")]))
 }
 
-/// In the case that is typed.
+/// The mechanisms of SASL, in the case in which the user types.
 fn mechanisms(current: &OsStr) -> Vec<CompletionCandidate> {
     let is_large = current.to_string_lossy().starts_with(char::is_uppercase);
     let cased = |name: &str| if is_large { name.to_owned() } else { name.to_lowercase() };
@@ -167,8 +166,8 @@ fn paths() -> Vec<PathBuf> {
     typed::scripts().into_iter().take(SCRIPTS).collect()
 }
 
-/// Those that begin with what is typed, each once. None that a shell, or a terminal, would take for
-/// more than text.
+/// The values that begin with the typed text, sorted and without duplicates. Values with control
+/// characters are left out, because a shell or a terminal could execute them.
 fn fitting(current: &OsStr, values: impl IntoIterator<Item = String>) -> Vec<CompletionCandidate> {
     let typed = current.to_string_lossy();
     let fits = |value: &String| value.starts_with(&*typed) && !value.contains(char::is_control);

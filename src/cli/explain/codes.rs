@@ -1,7 +1,7 @@
-//! Codes of SMTP: RFC 5321 section 4.2.3 and those that extend it; enhanced ones by RFC 3463 and the
-//! registry that RFC 5248 began.
+//! The meanings of SMTP codes: basic codes of RFC 5321 section 4.2.3 and its extensions, and
+//! enhanced codes of RFC 3463 and the registry of RFC 5248.
 
-/// What basic codes mean.
+/// The meanings of basic codes.
 const BASIC: [(u16, &str); 38] = [
     (211, "System status, or help on the system."),
     (214, "Help for a person."),
@@ -61,7 +61,7 @@ const BASIC: [(u16, &str); 38] = [
     (556, "The domain takes no mail (RFC 7504)."),
 ];
 
-/// What subject and detail of enhanced codes mean.
+/// The meanings of enhanced codes, by subject and detail.
 const ENHANCED: [(&str, &str); 78] = [
     ("1.0", "Another problem with an address."),
     ("1.1", "There is no such mailbox."),
@@ -158,7 +158,7 @@ const SUBJECTS: [(&str, &str); 8] = [
     ("7", "security or policy"),
 ];
 
-/// What the first digit says (RFC 5321 section 4.2.1).
+/// The meaning of the first digit (RFC 5321 section 4.2.1).
 fn class(digit: u8) -> &'static str {
     match digit {
         b'2' => "It succeeded.",
@@ -168,7 +168,7 @@ fn class(digit: u8) -> &'static str {
     }
 }
 
-/// A basic code. One that no RFC has is explained by its class.
+/// Explains a basic code. A code that is in no RFC is explained by its first digit.
 pub(super) fn basic(code: u16) -> String {
     let known = BASIC.iter().find(|(known, _)| *known == code);
     let class = class(code.to_string().bytes().next().unwrap_or(b'5'));
@@ -178,7 +178,7 @@ pub(super) fn basic(code: u16) -> String {
     )
 }
 
-/// An enhanced code.
+/// Explains an enhanced code. A code that is not registered is explained by its subject.
 pub(super) fn enhanced(code: &str) -> String {
     let detail = code.split_once('.').map_or("", |(_, detail)| detail);
     if detail == "0.0" {

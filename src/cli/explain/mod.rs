@@ -14,9 +14,9 @@ use crate::outcome::ExitCode;
 use crate::proto::Speech;
 use crate::visible;
 
-/// How far a line of the answer goes.
+/// The width of the lines of an answer, in columns.
 const WIDTH: usize = 78;
-/// Where the meanings stand.
+/// The column at which the meanings begin.
 const INDENT: usize = 11;
 
 const EXAMPLES: &str = "Examples:
@@ -53,7 +53,7 @@ pub(super) fn explain(args: &Explain, screen: &mut Screen) -> Result<ExitCode> {
     Ok(ExitCode::Passed)
 }
 
-/// What there is to say of each part of a reply.
+/// Explains each part of a reply, as pairs of a term and its meaning.
 fn parts(reply: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut rest = reply;
@@ -89,7 +89,7 @@ fn parts(reply: &str) -> Vec<(String, String)> {
     found
 }
 
-/// Three digits at the start of a line of SMTP.
+/// Parses a basic code: three digits at the start of an SMTP reply. Also returns the rest.
 fn basic(reply: &str) -> Option<(u16, &str)> {
     let (code, rest) = reply.split_at_checked(3)?;
     let ends = rest.is_empty() || rest.starts_with([' ', '-']);
@@ -97,7 +97,7 @@ fn basic(reply: &str) -> Option<(u16, &str)> {
     (ends && (200..600).contains(&code)).then(|| (code, rest.trim_start_matches([' ', '-'])))
 }
 
-/// An enhanced status code (RFC 3463 section 2).
+/// Parses an enhanced status code (RFC 3463 section 2). Also returns the rest.
 fn enhanced(text: &str) -> Option<(&str, &str)> {
     let (code, rest) = text.split_once(' ').unwrap_or((text, ""));
     let parts: Vec<_> = code.split('.').collect();
@@ -109,17 +109,17 @@ fn enhanced(text: &str) -> Option<(&str, &str)> {
     is_one.then_some((code, rest))
 }
 
-/// What a challenge asks for, out of its base64.
+/// The prompt of a challenge, decoded from its base64.
 fn prompt(reply: &str) -> Option<String> {
     let challenge = reply.strip_prefix("334 ").or_else(|| reply.strip_prefix("+ "))?;
     let decoded = BASE64_STANDARD.decode(challenge.trim()).ok()?;
     (!decoded.is_empty()).then(|| visible::escape(&decoded))
 }
 
-/// What is to be done about it.
+/// The next step that the table of the protocol advises for this reply.
 fn advice(speech: Speech, reply: &str) -> Option<(String, String)> {
     let lower = reply.to_lowercase();
-    // Without its tag, as the table has it.
+    // The table has the reply without its tag.
     let untagged = match lower.split_once(' ') {
         Some((_, rest)) if speech == Speech::Imap => rest,
         _ => &lower,
@@ -129,7 +129,7 @@ fn advice(speech: Speech, reply: &str) -> Option<(String, String)> {
     Some(("next".to_owned(), advice.says.to_owned()))
 }
 
-/// A term and its meaning, in lines that fit a terminal.
+/// Formats a term and its meaning, in lines that fit a terminal.
 fn entry(term: &str, meaning: &str) -> String {
     let mut text = String::new();
     let mut line = format!("{:<INDENT$}", visible::escape(term.as_bytes()));

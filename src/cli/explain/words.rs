@@ -2,7 +2,7 @@
 
 use crate::proto::Speech;
 
-/// What response codes mean.
+/// The meanings of response codes.
 const CODES: [(&str, &str); 41] = [
     ("ALERT", "The text is for the user to read (RFC 3501)."),
     ("TRYCREATE", "The mailbox is not there: CREATE it first (RFC 3501)."),
@@ -56,12 +56,12 @@ const CODES: [(&str, &str); 41] = [
     ("TAG", "What the client had given with NOOP (RFC 5804)."),
 ];
 
-/// What a response code means.
+/// The meaning of a response code.
 pub(super) fn meaning(code: &str) -> Option<&'static str> {
     CODES.iter().find(|(known, _)| *known == code).map(|(_, meaning)| *meaning)
 }
 
-/// The response codes in a reply: the first word in brackets or parentheses, in upper case.
+/// The known response codes in a reply: the first word after each bracket or parenthesis.
 pub(super) fn codes(reply: &str) -> Vec<&'static str> {
     let opened = reply.split(['[', '(']).skip(1);
     let words = opened.filter_map(|rest| rest.split([']', ')', ' ', '\n']).next());
@@ -71,7 +71,7 @@ pub(super) fn codes(reply: &str) -> Vec<&'static str> {
     known.collect()
 }
 
-/// The word that says how it went, what it means, and whose it is.
+/// The status word of a reply, its meaning, and the protocol that it belongs to.
 pub(super) fn status(reply: &str) -> Option<(&'static str, &'static str, Speech)> {
     let mut words = reply.split([' ', '(']);
     let first = words.next().unwrap_or_default().to_uppercase();
