@@ -1,5 +1,5 @@
-//! Follows a dialogue that is passed on: what is secret in it, when TLS begins, and whose turn it
-//! was.
+//! Follows a dialogue that is passed on: masks its secrets, finds where TLS begins, and splits it
+//! into turns.
 
 use std::mem;
 
@@ -9,20 +9,21 @@ use crate::secrets::{SECRET, Secrets};
 use crate::tls::Established;
 use crate::transcript::{Close, Passed, Recorded, SessionId, Transcript, What};
 
-/// How many bytes are kept of a session, as of a run. One that has more is passed on to its end and
-/// not saved.
+/// How many bytes of a session are kept at most, the same as of a run. A longer session is still
+/// passed on to its end, but it is not saved.
 const LARGEST: usize = 16 << 20;
-/// How much of a line is held back until its end comes: a secret in it is masked as a whole.
+/// How many bytes of a line are held back until the line ends, so that a secret is masked as a
+/// whole.
 const LONGEST_LINE: usize = 64 << 10;
 
-/// One turn of a dialogue, secrets masked.
+/// One turn of a dialogue, with its secrets masked.
 #[derive(Debug)]
 pub(super) enum Turn {
     Client {
         bytes: Vec<u8>,
-        /// How long it was before its secrets were masked.
+        /// The number of bytes before the secrets were masked.
         length: usize,
-        /// What the last response of SASL in it says.
+        /// The last SASL response of the turn, decoded, with its secrets masked.
         meaning: Option<Vec<u8>>,
     },
     Server(Vec<u8>),
@@ -31,7 +32,7 @@ pub(super) enum Turn {
 }
 
 impl Turn {
-    /// Whether the server said a secret in it.
+    /// Whether the server's text in this turn contains a mask.
     pub(super) fn has_masked_reply(&self) -> bool {
         matches!(self, Self::Server(said) if memchr::memmem::find(said, SECRET).is_some())
     }
@@ -45,31 +46,32 @@ pub(super) struct Follower {
     transcript: Transcript,
     session: SessionId,
     turns: Vec<Turn>,
-    /// The beginning of a line of the client's.
+    /// The beginning of a client's line that has not ended.
     line: Vec<u8>,
     /// The client's turn so far.
     said: Vec<u8>,
     length: usize,
     meaning: Option<Vec<u8>>,
-    /// What the server has said of a reply that is not whole.
+    /// The beginning of a reply that is not complete.
     reply: Vec<u8>,
     block: Option<Multiline>,
-    /// The tag of a command that asks for TLS and is not answered; empty if there are no tags.
+    /// The tag of a command that asks for TLS and is not answered yet; empty in protocols without
+    /// tags.
     asks_for_tls: Option<Vec<u8>>,
     kept: usize,
 }
 
-/// What is left of a session that has ended.
+/// The record of a session that has ended.
 pub(super) struct Followed {
     pub(super) speech: Speech,
     pub(super) turns: Vec<Turn>,
     pub(super) recorded: Recorded,
-    /// It was longer than what is kept.
+    /// Whether the session was longer than what is kept.
     pub(super) is_cut: bool,
 }
 
 impl Follower {
-    /// Follows a session with the server at that URL.
+    /// Follows a session with the server at `url`.
     pub(super) fn new(scheme: &'static Scheme, url: &str) -> Self {
         let transcript = Transcript::new().taped();
         let session = transcript.open();
@@ -116,7 +118,7 @@ impl Follower {
         self.asks_for_tls = self.tls_command(lines);
     }
 
-    /// The tag of the last line if it asks for TLS.
+    /// The tag of the last line, with its blank, if the line asks for TLS.
     fn tls_command(&self, lines: &[u8]) -> Option<Vec<u8>> {
         let command = self.speech.facts().tls?.command.as_bytes();
         let last = crate::proto::last_line(lines);
@@ -127,7 +129,7 @@ impl Follower {
         word.trim_ascii_end().eq_ignore_ascii_case(command).then(|| tag.to_vec())
     }
 
-    /// The server said this; whether it goes ahead with TLS.
+    /// The server said this. Returns whether the server now begins TLS.
     pub(super) fn server(&mut self, bytes: &[u8]) -> bool {
         self.kept += bytes.len();
         self.client_is_done();
@@ -147,7 +149,8 @@ impl Follower {
             goes_ahead |= self.answered(&reply);
         }
         if self.reply.len() > LARGEST {
-            // No reply is so long that it says anything that matters here.
+            // A reply as long as this matters neither for TLS nor for the turns, so it is
+            // forgotten.
             self.reply = Vec::new();
             self.block = None;
             if let Some(framing) = self.tracker.framing() {
@@ -157,7 +160,7 @@ impl Follower {
         goes_ahead && self.reply.is_empty()
     }
 
-    /// The length of the whole reply at the start of what is held.
+    /// The length of the first complete reply in the buffer.
     fn reply_length(&mut self) -> Option<usize> {
         if self.reply.is_empty() {
             return None;
@@ -169,7 +172,7 @@ impl Follower {
         }
         let Some(framing) = self.tracker.framing() else { return Some(self.reply.len()) };
         framing.frame(&self.reply).unwrap_or_else(|_| {
-            // What is no reply is passed on all the same.
+            // Bytes that are no valid reply are passed on all the same.
             framing.restart();
             Some(self.reply.len())
         })
@@ -194,7 +197,7 @@ impl Follower {
         }
     }
 
-    /// The client's turn is over: it goes by as one, as a script says it.
+    /// Ends the client's turn, which is recorded as one piece, as a script would send it.
     fn client_is_done(&mut self) {
         let rest = mem::take(&mut self.line);
         self.sent(&rest);
@@ -212,19 +215,19 @@ impl Follower {
         }
     }
 
-    /// TLS is spoken with the server from here on.
+    /// TLS with the server was established.
     pub(super) fn secured(&mut self, established: &Established) {
         self.happened(What::Tls(established.to_string()));
         self.pass(Passed::Secured(established.facts()));
         self.turns.push(Turn::Tls);
     }
 
-    /// TLS could not be put on, with either side.
+    /// TLS could not be established with one of the sides.
     pub(super) fn insecure(&mut self, why: &str) {
         self.happened(What::Tls(format!("failed: {why}")));
     }
 
-    /// One side has closed.
+    /// One side has closed the connection.
     pub(super) fn closed(&mut self, close: Close) {
         self.client_is_done();
         self.happened(What::Closed(close));
@@ -239,7 +242,7 @@ impl Follower {
         self.kept > LARGEST
     }
 
-    /// Masks once more, with all that was learned, and gives what was followed.
+    /// Masks all turns once more, with the secrets that were learned later, and returns them.
     pub(super) fn finish(mut self) -> Followed {
         self.client_is_done();
         let is_cut = self.is_cut();

@@ -1,4 +1,4 @@
-//! `mailexpect record`: a proxy that leaves a script, a golden and a trace of each session.
+//! `mailexpect record`: a proxy that writes a script, a golden and a trace of each session.
 
 mod follow;
 mod relay;
@@ -37,13 +37,14 @@ use crate::target::{self, Target};
 use crate::tls::{Authority, Options};
 use crate::transport::Transport;
 
-/// How many sessions are passed on at once; those that come after them wait.
+/// How many sessions are passed on at once. Further connections wait to be accepted.
 const AT_ONCE: usize = 100;
-/// How many sessions wait to be saved before those that end wait for them.
+/// How many ended sessions wait to be saved. If more have ended, they wait before they are queued.
 const BACKLOG: usize = 16;
-/// How long to wait if no connection can be accepted, most often for want of descriptors.
+/// How long to wait after a connection could not be accepted, usually because no descriptor was
+/// left.
 const PAUSE: Duration = Duration::from_millis(20);
-/// What the listener, the signals, and a run on a trace need, and the first session.
+/// The descriptors for the listener, the signals, a run on a trace, and the first session.
 const DESCRIPTORS: usize = 30;
 
 const EXAMPLES: &str = "\
@@ -82,10 +83,10 @@ pub(super) struct Record {
     tls: Tls,
 }
 
-/// What came of a session.
+/// A session that has ended.
 struct Ended {
     followed: Followed,
-    /// Why it could not be passed on to its end.
+    /// Why the session could not be passed on to its end.
     error: Option<Error>,
 }
 
@@ -117,11 +118,11 @@ pub(super) fn record(args: &Record, screen: &mut Screen) -> Result<ExitCode> {
     let (shown, url) = (screen.clone(), terms.target.to_string());
     let saver = thread::spawn(move || save_all(ended, folder, &url, shown));
     block_on(accept(listener, terms, tell, args.connections.map(NonZeroU32::get)))?;
-    // With the last session goes the last that could tell of one.
+    // All senders are gone after the last session, so the thread ends.
     saver.join().map_err(|_| Error::usage("the thread that saves sessions has ended"))
 }
 
-/// Where to listen, and for what.
+/// Parses `--listen`, and binds the listener.
 fn listen(to: &str) -> Result<(&'static Scheme, TcpListener)> {
     let (name, place) = to.split_once("://").unwrap_or((to, "127.0.0.1:0"));
     let scheme = target::scheme(name)?;
@@ -143,7 +144,7 @@ fn unavailable(to: &str, error: &std::io::Error) -> Error {
     error.hint("say an address and a port, as smtp://127.0.0.1:2525, or smtp for a free one")
 }
 
-/// The server, which has to speak what clients speak.
+/// Parses `--to`. The server has to speak the same protocol as the clients.
 fn target_of(to: &str, scheme: &Scheme) -> Result<Target> {
     let target = Target::parse(&server::url(to, None, scheme.plain_name())?)?;
     if target.scheme.speech == scheme.speech {
@@ -164,7 +165,7 @@ fn write_ca(authority: &Authority, folder: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Passes sessions on until there are enough or a signal comes.
+/// Passes sessions on until there were `most` of them or a signal arrives.
 async fn accept(
     listener: TcpListener,
     terms: Arc<Terms>,
@@ -181,12 +182,14 @@ async fn accept(
             Some(_) = sessions.join_next() => {}
             accepted = listener.accept(), if sessions.len() < AT_ONCE => match accepted {
                 Ok((stream, _)) => {
-                    // What was read is written at once; a delay for more to come would only slow it.
+                    // Data is written as soon as it is read, so Nagle's algorithm would only delay
+                    // it.
                     let _ = stream.set_nodelay(true);
                     count += 1;
                     sessions.spawn(session(Transport::of_tcp(stream), Arc::clone(&terms), tell.clone()));
                 }
-                // No descriptor is left, most likely: asking again at once would only burn the core.
+                // Most likely no descriptor is left. To accept again at once would only use up the
+                // CPU.
                 Err(_) => tokio::time::sleep(PAUSE).await,
             },
         }
@@ -202,11 +205,11 @@ async fn session(client: Transport, terms: Arc<Terms>, tell: Sender<Ended>) {
         passed = terms.pass_on(client, &mut follower) => passed,
     };
     let ended = Ended { followed: follower.finish(), error: passed.err() };
-    // Its thread takes sessions until the last sender is gone.
+    // The receiver lives until the last sender is gone, so this cannot fail.
     let _ = tell.send(ended).await;
 }
 
-/// Saves sessions as they end; the worst that came of one.
+/// Saves sessions as they end, and returns the worst exit code.
 fn save_all(
     mut ended: Receiver<Ended>,
     mut folder: Folder,

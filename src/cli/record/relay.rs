@@ -1,4 +1,5 @@
-//! Passes on what both sides of a connection say, and puts TLS on both when it is asked for.
+//! Passes bytes on between a client and a server, and starts TLS on both sides if the client asks
+//! for it.
 
 use std::io;
 use std::time::Duration;
@@ -16,30 +17,30 @@ use crate::tls::{Attempt, Authority, Options};
 use crate::transcript::Close;
 use crate::transport::{Route, Tls, Transport, connect};
 
-/// How much is read at once.
+/// How many bytes are read at once.
 const CHUNK: usize = 16 << 10;
-/// How long the other side may be silent after one has closed.
+/// How long one side may go on after the other has closed. Data from the server restarts the time.
 const LINGER: Duration = Duration::from_secs(10);
 
-/// What all sessions are passed on by.
+/// The settings that all sessions share.
 pub(super) struct Terms {
-    /// What clients speak.
+    /// The scheme that clients use.
     pub(super) scheme: &'static Scheme,
     pub(super) target: Target,
-    /// How TLS is put on with the server.
+    /// The TLS options for the server.
     pub(super) tls: Options,
     /// Issues the certificate that clients see.
     pub(super) authority: Authority,
-    /// How long connecting and each handshake may take.
+    /// How long connecting and each TLS handshake may take.
     pub(super) allowed: Duration,
     pub(super) interrupt: Interrupt,
 }
 
-/// What is passed in one direction and is not written yet.
+/// The data in one direction that was read and is not written yet.
 #[derive(Default)]
 struct Way {
     waiting: BytesMut,
-    /// Something is to be written, or flushed.
+    /// Whether there is something to write or to flush.
     is_due: bool,
 }
 
@@ -49,7 +50,7 @@ impl Way {
         self.is_due = true;
     }
 
-    /// Writes what waits. If it is cancelled, the rest still waits.
+    /// Writes the waiting data. If it is cancelled, the rest still waits.
     async fn pass(&mut self, to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
         while !self.waiting.is_empty() {
             if to.write_buf(&mut self.waiting).await? == 0 {
@@ -66,7 +67,7 @@ impl Way {
 struct Side {
     read: ReadHalf<Transport>,
     write: WriteHalf<Transport>,
-    /// What is to be written to it.
+    /// The data to be written to this side.
     way: Way,
     is_open: bool,
 }
@@ -82,10 +83,10 @@ impl Side {
     }
 }
 
-/// How a part of a session ended.
+/// How a relay ended.
 enum End {
     Over,
-    /// The server goes ahead with TLS; it has said this and the client has not seen it.
+    /// The server goes ahead with TLS. Holds the server's words, which the client has not got yet.
     Tls(Vec<u8>),
 }
 
@@ -93,7 +94,7 @@ impl Terms {
     /// Passes a session on until it ends.
     ///
     /// # Errors
-    /// If the server cannot be reached, or TLS cannot be put on with either side.
+    /// If the server cannot be reached, or if TLS fails with either side.
     pub(super) async fn pass_on(&self, client: Transport, follower: &mut Follower) -> Result<()> {
         let connected = connect(&self.target, &Route::default(), self.allowed, |_, _| {}).await?;
         let host = match &self.target.place {
@@ -114,7 +115,8 @@ impl Terms {
                 End::Tls(said) => said,
             };
             (client, server) = (left.into_transport(), right.into_transport());
-            // The server first: a client is not told to go ahead with what cannot be.
+            // The server comes first: the client must not be told to begin TLS if the server
+            // cannot.
             server = self.secure(server, host.as_deref(), follower).await?;
             let told = async {
                 client.write_all(&said).await?;
@@ -125,7 +127,7 @@ impl Terms {
         }
     }
 
-    /// Puts TLS on with the server.
+    /// Begins TLS with the server.
     async fn secure(
         &self,
         server: Transport,
@@ -146,7 +148,7 @@ impl Terms {
         Err(error.hint("--cacert FILE trusts its CA, and --insecure any certificate"))
     }
 
-    /// Puts TLS on with the client.
+    /// Begins TLS with the client.
     async fn accept(&self, client: Transport, follower: &mut Follower) -> Result<Transport> {
         let config = self.authority.config().map_err(|why| {
             Error::usage(format!("no certificate can be made for clients: {why}"))
@@ -161,13 +163,13 @@ impl Terms {
         Err(error.hint("the client has to trust the CA whose file is named above"))
     }
 
-    /// Passes on what both sides say, until both have closed or TLS is to be put on.
+    /// Passes bytes on in both directions, until both sides have closed or TLS begins.
     async fn relay(&self, client: &mut Side, server: &mut Side, follower: &mut Follower) -> End {
         let (mut from_client, mut from_server) = (vec![0; CHUNK], vec![0; CHUNK]);
         let mut until = Instant::now();
         while client.is_open || server.is_open {
             let is_ending = !(client.is_open && server.is_open);
-            // Nothing more is read of a side before the other has what was read.
+            // Nothing more is read from one side until the other has got what was read before.
             tokio::select! {
                 () = self.interrupt.pressed() => return End::Over,
                 () = sleep_until(until), if is_ending => return End::Over,
@@ -220,13 +222,14 @@ impl Terms {
     }
 }
 
-/// One side has closed, and the other is told; until when that may take to close as well.
+/// Passes the close of one side on to the other. Returns until when the other may take to close,
+/// too.
 async fn leave(from: &mut Side, to: &mut Side, close: Close, follower: &mut Follower) -> Instant {
     if to.is_open {
         follower.closed(close);
     }
     from.is_open = false;
-    // If that side is gone, it need not be told.
+    // If the other side is gone already, shutting down may fail, which does no harm.
     let _ = timeout(LINGER, to.write.shutdown()).await;
     Instant::now() + LINGER
 }

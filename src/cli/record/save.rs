@@ -1,4 +1,4 @@
-//! What a session leaves: a trace, a script, and a golden if the script passes on the trace.
+//! Saves a session: a trace, a script, and a golden if the script passes on the trace.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,47 +20,48 @@ use crate::session::block_on;
 use crate::trace;
 use crate::transcript::Close;
 
-/// What stands for a secret in what was followed.
+/// The mask of a secret in a turn.
 const MASKED: &str = "[SECRET]";
-/// What a secret is when the script runs on the trace, in which any fits: so much of it, over and
-/// over, as the secret is long, since a literal has its length.
+/// The value of a secret while the script runs on the trace, where any value fits. It is repeated
+/// or cut to the length of the real secret, because a literal announces its length.
 const FITTING: &str = "Q0-hIdDeN-";
-/// What may be wrong with a trace in which the server says a secret.
+/// An explanation for a trace in which the server says a secret.
 const SHORTER: &str = "what is masked is not as long as what the server said, which matters in a literal; mailexpect run \
                        --record makes the golden with the server";
-/// The parameters of an exchange of SASL.
+/// The parameter for the password of a SASL exchange.
 const PASSWORD: &str = "password";
-/// The mechanisms in which the server proves itself: what it said cannot be said again.
+/// The mechanisms in which the server proves that it knows the password. A trace cannot play such
+/// an exchange again, because the proof depends on random values.
 const PROVING: [&str; 2] = ["SCRAM-", "DIGEST-"];
 /// The deadline of an operation on the trace, which answers at once or never.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where the sessions of a folder go.
+/// The folder in which sessions are saved.
 pub(super) struct Folder {
     path: PathBuf,
-    /// What goldens are redacted by.
+    /// The redaction of the goldens.
     redaction: Arc<Redaction>,
     /// The number of the next session.
     next: usize,
 }
 
-/// What was saved of a session.
+/// The files of a saved session.
 pub(super) struct Saved {
     pub(super) script: PathBuf,
-    /// Why there is no golden, if there is none.
+    /// Why there is no golden; `None` if there is one.
     pub(super) without_golden: Option<String>,
 }
 
 impl Folder {
     /// # Errors
-    /// Usage if there can be no such folder.
+    /// Usage if the folder cannot be created.
     pub(super) fn new(path: &Path, redaction: Redaction) -> Result<Self> {
         std::fs::create_dir_all(path)
             .map_err(|error| Error::usage(format!("cannot make {}: {error}", path.display())))?;
         Ok(Self { path: path.to_owned(), redaction: redaction.into(), next: 1 })
     }
 
-    /// The script of the next session: that of none that is there.
+    /// The path of the next script. Numbers of which any file exists are skipped.
     fn script(&mut self) -> PathBuf {
         loop {
             let script = self.path.join(format!("session-{}.rhai", self.next));
@@ -73,7 +74,7 @@ impl Folder {
         }
     }
 
-    /// Saves a session; nothing if nothing was said in it.
+    /// Saves a session. Returns `None` if nothing was said in the session.
     ///
     /// # Errors
     /// If a file cannot be written.
@@ -92,7 +93,8 @@ impl Folder {
         written::create(&script, &with_verbs.text, false)?;
         let mut why = self.golden(&script, &file, &with_verbs)?;
         if why.is_some() && with_verbs.has_exchange && !with_verbs.is_proving {
-            // The client may have said it in a way that no verb does.
+            // The client may have authenticated in a way that no verb reproduces. Try the exchange
+            // line by line.
             let in_lines = Written::of(followed, url, false);
             written::create(&script, &in_lines.text, true)?;
             let still = self.golden(&script, &file, &in_lines)?;
@@ -108,7 +110,7 @@ impl Folder {
         Ok(Some(Saved { script, without_golden: why }))
     }
 
-    /// Makes the golden by running the script on the trace; why there is none, if there is none.
+    /// Makes the golden by running the script on the trace. Returns why there is no golden, if so.
     fn golden(&self, script: &Path, file: &Path, written: &Written) -> Result<Option<String>> {
         if written.is_proving {
             let why = "an exchange in which the server proves itself cannot be played again";
@@ -152,12 +154,12 @@ fn why(outcome: &Outcome) -> String {
     }
 }
 
-/// A script, and what is known of it.
+/// The text of a script, and facts about it.
 struct Written {
     text: String,
-    /// The values of its parameters when it runs on the trace.
+    /// The values of the parameters when the script runs on the trace.
     params: BTreeMap<String, String>,
-    /// It has an exchange of SASL in it.
+    /// Whether the session contains a SASL exchange.
     has_exchange: bool,
     is_proving: bool,
 }
@@ -188,7 +190,8 @@ impl Written {
                     let new = script.secrets().skip(before);
                     params.extend(new.map(|name| (name, fitting(bytes, *length))));
                 }
-                // That of imaps and its like comes before anything is said.
+                // The handshake of `imaps` and similar schemes comes before anything is said, and
+                // connecting does it.
                 Turn::Tls if at == 1 => {}
                 Turn::Tls => script.handshake(),
                 Turn::Closed(Close::ByServer) if !is_left => script.closed(),
@@ -203,7 +206,8 @@ impl Written {
     }
 }
 
-/// A secret as long as those of a turn that was so long before they were masked.
+/// A value for the secrets of a turn. It makes the turn as long as `length`, its length before
+/// masking.
 fn fitting(masked: &[u8], length: usize) -> String {
     let count = memchr::memmem::find_iter(masked, MASKED).count();
     let others = masked.len() - count * MASKED.len();
@@ -211,15 +215,15 @@ fn fitting(masked: &[u8], length: usize) -> String {
     FITTING.chars().cycle().take(each).collect()
 }
 
-/// An exchange of SASL, or APOP, that succeeded: the verb for it.
+/// A SASL or APOP exchange that succeeded, as a call of a verb.
 struct Exchange {
     call: String,
-    /// How many turns it took.
+    /// How many turns the exchange took.
     turns: usize,
     is_proving: bool,
 }
 
-/// The exchange that the turns begin with, if they do.
+/// The exchange at the start of these turns, if there is one.
 fn exchange(speech: Speech, turns: &[Turn]) -> Option<Exchange> {
     let Some(Turn::Client { bytes, .. }) = turns.first() else { return None };
     let line = std::str::from_utf8(bytes).ok()?.strip_suffix("\r\n")?;
@@ -279,7 +283,7 @@ fn is_success(speech: Speech, said: &[u8]) -> bool {
     speech.facts().sasl.success.fits(status)
 }
 
-/// Who logs in, as a response says it whose secret is masked.
+/// The user of a response whose secret is masked.
 fn who(mechanism: &str, meaning: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(meaning).ok()?;
     let user = match mechanism {

@@ -84,7 +84,7 @@ pub(super) struct Secured {
 }
 
 impl Secured {
-    /// Whether the mechanism proves anything.
+    /// Whether the mechanism takes a password.
     pub(super) fn needs_password(&self) -> bool {
         !self.auth.as_deref().is_some_and(Known::takes_no_secret)
     }

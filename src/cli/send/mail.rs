@@ -9,10 +9,11 @@ use crate::error::{Error, Kind, Result};
 use crate::file;
 use crate::script::written::{self, string};
 
-/// The most of a message or an attachment: what a value of a script may hold, in base64.
+/// How many bytes a message or an attachment may have. As base64, it must fit in a value of a
+/// script.
 const LARGEST: u64 = 8 << 20;
 
-/// The types of attachments, by the ends of their names.
+/// The media types of attachments, by file name extension.
 const TYPES: [(&str, &str); 10] = [
     ("txt", "text/plain"),
     ("csv", "text/csv"),
@@ -27,12 +28,12 @@ const TYPES: [(&str, &str); 10] = [
 ];
 
 impl Content {
-    /// Who sends it: the address that was given, or the user of this host.
+    /// The sender: the given address, or else the user at this host.
     pub(super) fn sender(args: &Send) -> String {
         args.from.clone().unwrap_or_else(|| format!("{}@{}", user(), host()))
     }
 
-    /// The message, as an expression of a script.
+    /// The message as an expression of a script.
     ///
     /// # Errors
     /// If a file cannot be read; usage for a header that is given twice.
@@ -63,13 +64,13 @@ impl Content {
         Ok(format!("message(#{{\n    {},\n}})", parts.join(",\n    ")))
     }
 
-    /// The value of a header that the message has anyway.
+    /// The given value of a header that every message has.
     fn header(&self, name: &str) -> Option<&str> {
         let is_it = |(known, _): &&(String, String)| known.eq_ignore_ascii_case(name);
         self.header.iter().find(is_it).map(|(_, value)| value.as_str())
     }
 
-    /// The others.
+    /// The other headers, as entries of an object map.
     fn headers(&self) -> Result<String> {
         const OWN: [&str; 6] = ["From", "To", "Cc", "Date", "Message-ID", "Subject"];
         let mut entries = Vec::new();
@@ -90,7 +91,7 @@ impl Content {
     }
 }
 
-/// What a message says that has no text of its own: whoever finds it has to know whom to ask.
+/// The default text of a message. Whoever finds the message must learn who sent it and whom to ask.
 fn reason(args: &Send, sender: &str) -> String {
     let server = args.server.as_deref().map_or_else(
         || "the mail exchangers of this address".to_owned(),

@@ -19,7 +19,7 @@ use crate::script::{Runner, Settings};
 use crate::session::{Options, block_on};
 use crate::tls;
 
-/// The name of the script in what is said of it.
+/// The name of the script in output.
 const NAME: &str = "send";
 
 pub(super) fn send(args: &Send, screen: &mut Screen) -> Result<ExitCode> {
@@ -45,7 +45,7 @@ pub(super) fn send(args: &Send, screen: &mut Screen) -> Result<ExitCode> {
     Ok(outcome.exit_code())
 }
 
-/// The server: the one that was named, or the exchangers of the first recipient.
+/// The URL of the server: the named one, or else the mail exchangers of the first recipient.
 fn url(args: &Send) -> Result<String> {
     let scheme = if args.lmtp { "lmtp" } else { "smtp" };
     if let Some(named) = &args.server {
@@ -74,7 +74,7 @@ fn url(args: &Send) -> Result<String> {
     }
 }
 
-/// What the script is told: who authenticates.
+/// The parameters of the script: the password, if there is one.
 fn params(args: &Send, screen: &Screen) -> Result<BTreeMap<String, String>> {
     let mut params = BTreeMap::new();
     if args.secured.user.is_some() && args.secured.needs_password() {

@@ -1,4 +1,5 @@
-//! The dialogue of `mailexpect send` as a script: what is run, and what --save writes.
+//! Writes the dialogue of `mailexpect send` as a script. The script is run, and `--save` writes it
+//! to a file.
 
 use std::fmt::Write as _;
 
@@ -137,7 +138,8 @@ impl Script<'_> {
             return;
         }
         self.take_each("recipients", "s.expect(any(2, 4, 5))");
-        // A server may want a message that nobody is to get, which is empty then (RFC 2920).
+        // The server may accept DATA although it refused all recipients. Then the message has to be
+        // empty (RFC 2920).
         self.line("if accepted.is_empty() {");
         self.line("    if s.expect(any(354, 4, 5)).code == 354 {");
         self.line(
@@ -152,12 +154,13 @@ impl Script<'_> {
         }
     }
 
-    /// Whether a refusal of one recipient is to leave the message to the others.
+    /// Whether there are several recipients. If one of them is refused, the others still get the
+    /// message.
     fn has_many(&self) -> bool {
         self.args.to.len() > 1
     }
 
-    /// Notes of each recipient whether it was accepted.
+    /// Adds a loop that records for each recipient whether it was accepted.
     fn take_each(&mut self, of: &str, reply: &str) {
         let _ = writeln!(
             self.text,
@@ -166,13 +169,13 @@ impl Script<'_> {
         );
     }
 
-    /// LMTP answers the message once for each who was accepted (RFC 2033 section 4.2).
+    /// Adds the replies to an LMTP message: one for each accepted recipient (RFC 2033 section 4.2).
     fn answers(&mut self) {
         self.line("let named = accepted;\naccepted = [];");
         self.take_each("named", "s.expect(any(2, 4, 5))");
     }
 
-    /// Names those who were refused, in the end.
+    /// Adds an assertion at the end that names the refused recipients.
     fn judge(&mut self) {
         let has = if self.args.quit_after.is_none() {
             "if accepted.is_empty() { \"nothing was delivered\" } else { \"the others have the message\" }"

@@ -27,8 +27,8 @@ use crate::server::{Departed, Embedded, Player};
 use crate::session::block_on;
 use crate::transcript::{Event, Transcript, What};
 
-/// How many events may wait to be shown. If nobody reads the screen, those that come after them are
-/// left out and counted: no client waits for a screen.
+/// How many events may wait to be shown. If nobody reads the screen, further events are dropped and
+/// counted, because no client should wait for a screen.
 const BACKLOG: usize = 4096;
 /// How long the last events may take to be shown after Ctrl-C.
 const LAST: Duration = Duration::from_millis(300);
@@ -48,8 +48,9 @@ pub(super) struct Serve {
     /// Write the CA's certificate to this file (PEM), for clients to trust: `--ca ca.pem`.
     #[arg(long, value_name = "FILE", conflicts_with = "script")]
     ca: Option<PathBuf>,
-    /// Do what addresses and names ask for: `rcpt452_4.2.2@example.com` gets 452 at RCPT (also mail,
-    /// data, message; close, reset, stall, drip, wait2s), `EHLO nostarttls.example` no STARTTLS.
+    /// Do what addresses and names ask for: `rcpt452_4.2.2@example.com` gets 452 at RCPT (also
+    /// mail, data, message; close, reset, stall, drip, wait2s), `EHLO nostarttls.example` no
+    /// STARTTLS.
     #[arg(long, conflicts_with_all = ["replay", "script"])]
     on_demand: bool,
     /// Write where it listens to this descriptor, a line of JSON for each port, when it does:
@@ -123,7 +124,7 @@ pub(super) fn serve(args: &Serve, screen: &mut Screen) -> Result<ExitCode> {
     let closed = Arc::new(Semaphore::new(0));
     let (missed, events, ends) = (Arc::clone(&left_out), shown.clone(), Arc::clone(&closed));
     let transcript = Transcript::observed(move |event| {
-        // Connections are counted here, since what is shown may be left out.
+        // Connections are counted here, because their events may be dropped before they are shown.
         if matches!(event.what, What::Closed(_)) {
             ends.add_permits(1);
         }
@@ -152,20 +153,20 @@ pub(super) fn serve(args: &Serve, screen: &mut Screen) -> Result<ExitCode> {
         }
     });
     let code = served.code();
-    // With the server go the senders of events, and with them the thread that shows them, unless
-    // nobody reads the screen: then it is left behind.
+    // Dropping the server drops the senders of events, which ends the thread that shows them. If
+    // nobody reads the screen, the thread is abandoned.
     drop(served);
     let _ = end.recv_timeout(LAST);
     Ok(code)
 }
 
-/// What is shown as it happens.
+/// Something to show when it happens.
 enum Shown {
     Event(Event),
     Departed(String),
 }
 
-/// What is served.
+/// The server that is running.
 enum Served {
     Embedded(Box<Embedded>),
     Recording(Player),
@@ -193,7 +194,7 @@ impl Served {
             known.map_or(SocketAddr::from(([127, 0, 0, 1], 0)), |(_, at)| *at)
         };
         let tell = move |departed: &Departed| {
-            // Whoever departed is counted even if there is no more room to show it.
+            // If the queue is full, this departure is not shown, but the player has counted it.
             let _ = shown.try_send(Shown::Departed(departed.to_string()));
         };
         Player::start(&recording, at, Some(transcript), tell).map(Self::Recording)
@@ -206,7 +207,7 @@ impl Served {
         }
     }
 
-    /// Tells who started it where it listens.
+    /// Tells the program that started this one where the server listens.
     fn tell(&self, ready: Option<Ready>) -> Result<()> {
         let Some(mut ready) = ready else { return Ok(()) };
         let ca = self.ca().ok();
@@ -235,11 +236,11 @@ impl Served {
     }
 }
 
-/// What a server needs to begin (its ports, two runtimes and what hears signals: 23), and a few for
-/// its first clients.
+/// The descriptors that a server needs to begin: 23 for its ports, two runtimes and signals, and a
+/// few more for its first clients.
 const DESCRIPTORS: usize = 30;
 
-/// Shows events until the server is gone.
+/// Shows events until all senders are gone.
 fn show(waiting: &Receiver<Shown>, left_out: &AtomicUsize, screen: &mut Screen) {
     while let Ok(shown) = waiting.recv() {
         match shown {
@@ -254,7 +255,7 @@ fn show(waiting: &Receiver<Shown>, left_out: &AtomicUsize, screen: &mut Screen) 
 }
 
 fn write_ca(ca: std::io::Result<&str>, path: &Path) -> Result<()> {
-    // What is there and no file, such as a pipe, is written to and not replaced.
+    // A special file, such as a pipe, is written to and not replaced.
     let is_special = path.metadata().is_ok_and(|found| !found.is_file());
     let written = ca.and_then(|ca| {
         if is_special { std::fs::write(path, ca) } else { file::replace(path, ca.as_bytes()) }

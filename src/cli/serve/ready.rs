@@ -1,4 +1,4 @@
-//! Telling the program that started a server where it listens.
+//! Tells the program that started a server where the server listens.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -8,7 +8,7 @@ use rustix::fs::OFlags;
 
 use crate::error::{Error, Result};
 
-/// A descriptor that the program was started with, most often the write end of a pipe.
+/// A descriptor that this program has inherited, usually the write end of a pipe.
 #[derive(Debug)]
 pub(super) struct Ready {
     number: u32,
@@ -16,12 +16,12 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    /// Opens a descriptor again that stands open already.
+    /// Opens an inherited descriptor anew.
     ///
     /// # Errors
-    /// Usage if there is no such descriptor, nobody reads from the pipe, or it is a socket.
+    /// Usage if there is no such descriptor, if nobody reads from the pipe, or if it is a socket.
     pub(super) fn open(number: u32) -> Result<Self> {
-        // Without waiting: a pipe that nobody reads from would hold the program up for ever.
+        // Non-blocking, because a pipe that nobody reads would block the program for ever.
         let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
         let file = OpenOptions::new()
             .append(true)
@@ -34,7 +34,7 @@ impl Ready {
     /// Writes a line.
     ///
     /// # Errors
-    /// Usage if nobody reads it.
+    /// Usage if nobody reads from the pipe.
     pub(super) fn tell(&mut self, line: &str) -> Result<()> {
         self.file.write_all(line.as_bytes()).map_err(|error| failed(self.number, &error))
     }

@@ -1,4 +1,4 @@
-//! `mailexpect serve --script`: a script is the server, for clients in any language.
+//! `mailexpect serve --script`: a script acts as the server, for clients in any language.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -23,9 +23,10 @@ use crate::report::{Human, Served};
 use crate::script::{Listens, Servers, Settings, Told, shipped};
 use crate::session::{Options, block_on};
 
-/// A server runs until its script ends, or somebody ends it.
+/// The deadline of the script. It is practically endless, because a server runs until its script
+/// ends or the user stops it.
 const ENDLESS: Duration = Duration::from_hours(24 * 365);
-/// How long the last events may take to be read. Only a pipe that nobody reads takes that long.
+/// How long the last events may take to be written. Only a pipe that nobody reads takes that long.
 const LAST: Duration = Duration::from_secs(5);
 
 /// The arguments of a server that is a script.
@@ -33,8 +34,8 @@ const LAST: Duration = Duration::from_secs(5);
 #[command(next_help_heading = "A script as the server")]
 pub(super) struct Scripted {
     /// Let this script be the server: its listen("smtp") and serve("smtp") listen where --port and
-    /// --smtp say, `accept()` waits as long as it has to, events go to stdout as JSON lines, and the
-    /// exit code is the script's verdict.
+    /// --smtp say, `accept()` waits as long as it has to, events go to stdout as JSON lines, and
+    /// the exit code is the script's verdict.
     #[arg(long, value_name = "FILE", conflicts_with = "replay")]
     pub(super) script: Option<PathBuf>,
     /// Listen at this port of 127.0.0.1 with the script's first listener; 0 is a free one.
@@ -76,8 +77,8 @@ impl Scripted {
         }
     }
 
-    /// Where the script's listeners are to be, by their schemes; ports that nobody chose are not
-    /// among them.
+    /// The addresses of the script's listeners, by scheme. Schemes without a chosen port are left
+    /// out.
     fn places(ports: &Ports) -> BTreeMap<String, SocketAddr> {
         let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let chosen = ports.addresses().into_iter().filter(|(_, at)| *at != free);
@@ -113,13 +114,13 @@ pub(super) fn serve(
         screen.note(&Human::default().outcome(&outcome));
     }
     out.say(Served::ended(&outcome));
-    // With the last sender goes the thread that writes, unless nobody reads what it writes.
+    // Dropping the last sender ends the thread that writes, unless nobody reads its output.
     drop((runner, out));
     let _ = written.recv_timeout(LAST);
     Ok(outcome.exit_code())
 }
 
-/// Tells whoever waits for it where the script listens, and what happens at its servers.
+/// Makes the callback that reports where the script listens, and what happens at its servers.
 fn teller(
     out: &Out,
     ready: Option<Ready>,
@@ -141,8 +142,8 @@ fn teller(
     }
 }
 
-/// Lines on their way to stdout. If nobody reads them, those that come after [`BACKLOG`] are left
-/// out and counted: no client waits for a reader of events.
+/// Lines on their way to stdout. If nobody reads them, lines beyond [`BACKLOG`] are dropped and
+/// counted, because no client should wait for a reader of events.
 #[derive(Clone)]
 struct Out {
     lines: SyncSender<String>,
@@ -150,7 +151,8 @@ struct Out {
 }
 
 impl Out {
-    /// Starts the thread that writes; the receiver is cut off when it has written all.
+    /// Starts the thread that writes. The receiver is disconnected after the thread has written all
+    /// lines.
     fn start(mut screen: Screen) -> (Self, mpsc::Receiver<()>) {
         let (lines, waiting) = mpsc::sync_channel::<String>(BACKLOG);
         let (ended, end) = mpsc::channel::<()>();
