@@ -5,7 +5,7 @@ use crate::sasl::Known;
 use crate::suggest;
 use crate::visible;
 
-/// The commands, what each takes, and what it does.
+/// The commands, their arguments, and what they do.
 pub(super) const NAMES: [(&str, &str, &str); 8] = [
     (":starttls", "", "begin TLS: STARTTLS, or STLS, and the handshake"),
     (":auth", "USER [MECHANISM]", "authenticate; the password is asked for and not shown"),
@@ -17,7 +17,7 @@ pub(super) const NAMES: [(&str, &str, &str); 8] = [
     (":help", "", "show this"),
 ];
 
-/// A command with what it was given.
+/// A parsed command.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Command {
     Starttls,
@@ -30,10 +30,11 @@ pub(super) enum Command {
     Help,
 }
 
-/// What a line is: `Ok(None)` for one that is sent. Two colons at its start send one.
+/// Parses a line. `Ok(None)` means that the line is to be sent. A line that begins with two colons
+/// is sent with one.
 ///
 /// # Errors
-/// Usage for a command that there is not, or that lacks what it takes.
+/// Usage for an unknown command, and for a command without its argument.
 pub(super) fn parse(line: &str) -> Result<Option<Command>> {
     if !line.starts_with(':') || line.starts_with("::") {
         return Ok(None);
@@ -58,7 +59,7 @@ pub(super) fn parse(line: &str) -> Result<Option<Command>> {
             Command::Auth { user, mechanism: words.next() }
         }
         ":data" => Command::Data(argument.to_owned()),
-        // A blank at its end may be meant.
+        // Not trimmed, because a blank at the end may be meant.
         ":raw" => Command::Raw(visible::unescape(rest)),
         ":save" => Command::Save(argument.to_owned()),
         ":reset" => Command::Reset,
@@ -76,7 +77,7 @@ fn unknown(name: &str) -> Error {
     }
 }
 
-/// What is asked for at the terminal before a line is taken.
+/// The question to ask before a line is handled: for the password, if `:auth` needs one.
 pub(super) fn question(line: &str) -> Option<String> {
     match parse(line) {
         Ok(Some(Command::Auth { user, mechanism })) => {
@@ -93,7 +94,7 @@ pub(super) fn takes_file(line: &str) -> bool {
     NAMES.iter().any(|(known, takes, _)| *known == name && *takes == "FILE")
 }
 
-/// What `:help` shows.
+/// The text of `:help`.
 pub(super) fn help() -> String {
     let width = NAMES.iter().map(|(name, takes, _)| name.len() + takes.len()).max().unwrap_or(0);
     let line = |(name, takes, does): &(&str, &str, &str)| {

@@ -1,4 +1,4 @@
-//! What Tab completes: the verbs of the protocol, what the server can do, commands and files.
+//! Completion with Tab: verbs of the protocol, capabilities of the server, commands, and files.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,13 +11,13 @@ use rustyline::{Context, Helper};
 use super::commands;
 use crate::target;
 
-/// The verbs of what is spoken at a URL.
+/// The verbs of the protocol at a URL.
 pub(super) fn verbs(url: &str) -> Vec<String> {
     let commands = target::speech(url).into_iter().flat_map(|speech| speech.facts().commands());
     commands.map(str::to_owned).collect()
 }
 
-/// Completes.
+/// Completes words for the line editor.
 pub(super) struct Words {
     known: Arc<Mutex<Vec<String>>>,
     files: FilenameCompleter,
@@ -29,7 +29,7 @@ impl Words {
     }
 }
 
-/// What the word that begins there may become, in letters of either case.
+/// The words that begin with the typed text. Upper and lower case count as equal.
 fn candidates<'a>(typed: &str, words: impl Iterator<Item = &'a str>) -> Vec<Pair> {
     let fits = |word: &&str| {
         word.get(..typed.len()).is_some_and(|start| start.eq_ignore_ascii_case(typed))

@@ -1,4 +1,5 @@
-//! The conversation: what comes is shown as it comes, what is typed is sent in its turn.
+//! The conversation. Text from the server is shown when it arrives, and typed lines are sent when
+//! it is the client's turn.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -23,19 +24,20 @@ use crate::session::{Heard, Options, Session};
 use crate::transcript::{Event, Transcript, What};
 use crate::{Credentials, duration};
 
-/// For how long the server's last words are waited for.
+/// How long to wait for the server's last words after the client has closed.
 const GRACE: Duration = Duration::from_secs(1);
-/// How long nobody may type: a person decides when it has been enough.
+/// The timeout while the user may type. It is practically endless, because the user decides when to
+/// stop.
 const FOREVER: Duration = Duration::from_hours(24);
 
-/// Where everything is shown: above the line that is being typed, if there is one.
+/// The output of the conversation. At a terminal, it appears above the line that is being typed.
 struct Output {
     screen: Mutex<Screen>,
     printer: Option<Mutex<Box<dyn ExternalPrinter + Send>>>,
     started: Instant,
-    /// What is sent now stands on the screen already, since it was typed there.
+    /// Whether the text that is sent now was typed, and so is on the screen already.
     is_typed: AtomicBool,
-    /// How many events there were.
+    /// The number of events so far.
     events: AtomicUsize,
 }
 
@@ -46,7 +48,7 @@ impl Output {
             None => screen.show(text),
             Some(printer) => {
                 let mut printer = printer.lock().unwrap_or_else(PoisonError::into_inner);
-                // A terminal that is gone ends the editor, and the conversation with it.
+                // If the terminal is gone, the editor ends, and the conversation with it.
                 let _ = printer.print(screen.rendered(text));
             }
         }
@@ -56,8 +58,8 @@ impl Output {
         self.screen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until what was shown stands on the screen: the editor takes one text at a time, so that
-    /// a second empty one finds the first taken and all before it written.
+    /// Waits until everything shown is on the screen. The editor takes one text at a time: after it
+    /// has taken a second empty text, it has written everything before the first.
     fn flush(&self) {
         self.show("");
         self.show("");
@@ -77,7 +79,7 @@ impl Output {
     }
 }
 
-/// Whether it goes on.
+/// Whether the conversation goes on.
 enum Next {
     Go,
     Leave,
@@ -86,13 +88,13 @@ enum Next {
 
 pub(super) struct Conversation {
     url: String,
-    /// The URL says what is spoken there.
+    /// Whether the URL names the protocol.
     is_told: bool,
     editor: Editor,
     saving: Saving,
     output: Arc<Output>,
     is_terminal: bool,
-    /// How long a reply may take if nobody watches.
+    /// How long a reply may take if stdin is no terminal.
     patience: Duration,
     held_back: HeldBack,
 }
@@ -116,10 +118,10 @@ impl Conversation {
         Self { url, is_told, editor, saving, output, is_terminal, patience, held_back }
     }
 
-    /// Connects, and talks until one of the two ends it.
+    /// Connects, and talks until the user or the server ends the conversation.
     ///
     /// # Errors
-    /// If there is no connection, or it breaks; if nobody watches, for a reply that does not come.
+    /// If the connection fails or breaks. If stdin is no terminal, also if a reply does not come.
     pub(super) async fn hold(mut self, options: Options, patience: Duration) -> Result<ExitCode> {
         self.patience = patience;
         let interrupt = Interrupt::listen()?;
@@ -183,7 +185,8 @@ impl Conversation {
         }
     }
 
-    /// The server has ended it.
+    /// The server has closed the connection. This is an error if a reply was owed and stdin is no
+    /// terminal.
     fn closed(&self, owed: usize) -> Result<ExitCode> {
         if owed == 0 || self.is_terminal {
             return Ok(ExitCode::Passed);
@@ -198,7 +201,7 @@ impl Conversation {
         error.hint("--timeout waits longer")
     }
 
-    /// Tab completes what the server can do.
+    /// Adds the server's capabilities to the words that Tab completes.
     fn learn(&self, session: &Session) {
         if let Some(can) = session.capabilities() {
             let keywords = can.keywords().into_iter().map(std::borrow::Cow::into_owned);
@@ -234,7 +237,7 @@ impl Conversation {
         Ok(Next::Go)
     }
 
-    /// Shows an error if somebody is there to try again.
+    /// Shows an error at a terminal, because the user can try again. Otherwise returns the error.
     fn told(&self, done: Result<()>) -> Result<()> {
         match done {
             Err(error) if self.is_terminal => {
@@ -245,8 +248,8 @@ impl Conversation {
         }
     }
 
-    /// Sends what was held back for as long as it is our turn: the lines of a message have no
-    /// replies.
+    /// Sends lines that were held back, as long as no reply is owed. Several may go at once,
+    /// because the lines of a message have no replies.
     async fn send_held_back(&mut self, session: &mut Session) -> Result<()> {
         while session.owed() == 0 {
             let Some(line) = self.held_back.take() else { break };
@@ -281,7 +284,7 @@ impl Conversation {
         let mut sent = session.send(line).await;
         self.output.is_typed.store(false, Ordering::Relaxed);
         while !self.is_terminal && sent.as_ref().is_err_and(Error::is_out_of_step) {
-            // What came meanwhile is taken first.
+            // First read the reply that has to come before this line.
             if timeout(self.patience, session.hear()).await.map_err(|_| self.no_reply())??
                 == Heard::End
             {
@@ -321,7 +324,7 @@ impl Conversation {
                 self.output.show("The dialogue is written there when it ends.\n");
                 return Ok(());
             }
-            // The others were seen to before.
+            // All but `:help` were handled by the caller.
             Command::Help | Command::Reset | Command::Quit | Command::Auth { .. } => {
                 self.output.show(&commands::help());
                 return Ok(());
@@ -341,7 +344,7 @@ impl Conversation {
         let verb = written::auth(&user, mechanism.as_deref());
         let credentials = match password {
             Some(password) => Credentials::new(user, password?.as_str()),
-            // Of a mechanism that was named and proves nothing.
+            // The named mechanism takes no password.
             None => Credentials::new(user, ""),
         };
         let credentials = match mechanism {
@@ -353,7 +356,7 @@ impl Conversation {
         Ok(())
     }
 
-    /// Says that we will send no more, and hears the server out.
+    /// Closes the client's side, and reads until the server closes, too.
     async fn leave(&mut self, session: &mut Session) -> Result<ExitCode> {
         while !self.is_terminal && session.owed() > 0 {
             let owed = session.owed();
@@ -362,7 +365,7 @@ impl Conversation {
                 return self.closed(owed);
             }
         }
-        // A connection that is gone cannot be closed, and need not be.
+        // If the connection is gone already, closing it fails, which does no harm.
         if session.shutdown().await.is_ok() {
             let last =
                 async { while session.hear().await.is_ok_and(|heard| heard != Heard::End) {} };
@@ -372,7 +375,8 @@ impl Conversation {
     }
 }
 
-/// Whether a line begins TLS, which a person who types it wants to be on afterwards.
+/// Whether a line is the command that begins TLS. A user who types it wants the handshake to
+/// follow.
 fn is_starttls(session: &Session, line: &str) -> bool {
     let command = session.speech().facts().tls.map(|tls| tls.command);
     let last = line.trim_end().rsplit(' ').next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The line editor, on a thread of its own: it blocks while somebody types.
+//! The line editor. It has its own thread, because it blocks while the user types.
 
 use std::io::{self, IsTerminal as _};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -17,13 +17,13 @@ use crate::cli::value;
 use crate::error::{Error, Kind, Result};
 
 const PROMPT: &str = "> ";
-/// How many lines can be gone back to.
+/// How many lines the history keeps.
 const HISTORY: usize = 1000;
 
-/// What somebody typed.
+/// The result of reading a line.
 #[derive(Debug)]
 pub(super) enum Input {
-    /// A line, and the password that it made us ask for.
+    /// A line, and the password that was asked for if the line needs one.
     Line(String, Option<Result<Password>>),
     /// Ctrl-C.
     Interrupted,
@@ -43,22 +43,22 @@ type Printer = Box<dyn ExternalPrinter + Send>;
 pub(super) struct Editor {
     asks: mpsc::Sender<()>,
     inputs: answers::UnboundedReceiver<Input>,
-    /// A line was asked for and has not come.
+    /// Whether a line was asked for and has not arrived yet.
     is_asked: bool,
     /// The words that Tab completes.
     pub(super) words: Arc<Mutex<Vec<String>>>,
     is_terminal: bool,
-    /// Nothing if the terminal cannot go back to the beginning of a line.
+    /// `None` if the terminal cannot move the cursor to the beginning of a line.
     printer: Option<Printer>,
-    /// What the terminal was set to before. Whoever leaves while a line is typed leaves the editor
-    /// no time to put that back.
+    /// The terminal's settings before the start. If the program ends while a line is typed, the
+    /// editor has no time to restore them.
     before: Option<Termios>,
 }
 
 impl Drop for Editor {
     fn drop(&mut self) {
         if let Some(before) = &self.before {
-            // A terminal that is gone needs nothing put back.
+            // If the terminal is gone, there is nothing to restore.
             let _ = tcsetattr(io::stdin(), OptionalActions::Now, before);
         }
     }
@@ -80,8 +80,8 @@ impl Editor {
             if is_terminal && asked.recv().is_err() {
                 return;
             }
-            // At a terminal somebody may always type, and what is shown above the line waits until
-            // there is one again.
+            // At a terminal the user may type at any time. Text to show above the line waits until
+            // the editor reads again.
             while is_terminal || asked.recv().is_ok() {
                 let input = read(&mut editor);
                 let is_broken = matches!(input, Input::Broken(_));
@@ -104,18 +104,18 @@ impl Editor {
         }
     }
 
-    /// What was typed, once it was asked for.
+    /// Waits for the input that was asked for.
     pub(super) async fn input(&mut self) -> Input {
         if !self.is_asked {
             std::future::pending::<()>().await;
         }
         let input = self.inputs.recv().await.unwrap_or(Input::End);
-        // At a terminal, once is for ever.
+        // At a terminal, the thread goes on reading lines after it was asked once.
         self.is_asked = self.is_terminal;
         input
     }
 
-    /// Lets Tab complete these words, too.
+    /// Adds words that Tab completes.
     pub(super) fn learn(&self, words: impl IntoIterator<Item = String>) {
         let mut known = self.words.lock().unwrap_or_else(PoisonError::into_inner);
         for word in words {
@@ -125,7 +125,7 @@ impl Editor {
         }
     }
 
-    /// What shows text above the line that is being typed, for who shows everything.
+    /// Takes the printer, which shows text above the line that is being typed.
     pub(super) fn take_printer(&mut self) -> Option<Printer> {
         self.printer.take()
     }
@@ -133,7 +133,7 @@ impl Editor {
 
 fn editor(words: Words) -> rustyline::Result<LineEditor> {
     let config = Config::builder().max_history_size(HISTORY)?.auto_add_history(true);
-    // Of what is pasted, each line is one.
+    // Without bracketed paste, each line of a pasted text is a line of its own.
     let config = config.completion_type(rustyline::CompletionType::List).bracketed_paste(false);
     let config = config.build();
     let mut editor = LineEditor::with_history(config.clone(), MemHistory::with_config(&config))?;

@@ -1,15 +1,16 @@
-//! Lines that were typed, or pasted, before their turn.
+//! Lines that were typed or pasted before their turn.
 
 use std::collections::VecDeque;
 
 use crate::proto::Speech;
 
-/// The lines, and the one that was sent before them. Enter sends the first of them all the same.
+/// The lines that wait, and the last line that was sent. Enter sends the first waiting line at
+/// once.
 #[derive(Debug, Default)]
 pub(super) struct HeldBack {
     lines: VecDeque<String>,
     last: String,
-    /// The one before that.
+    /// The line that was sent before `last`.
     before: String,
 }
 
@@ -18,31 +19,31 @@ impl HeldBack {
         self.lines.is_empty()
     }
 
-    /// Adds a line behind the others.
+    /// Adds a line after the others.
     pub(super) fn push(&mut self, line: &str) {
         self.lines.push_back(line.to_owned());
     }
 
-    /// Takes the first, which is to be sent.
+    /// Takes the first line, in order to send it.
     pub(super) fn take(&mut self) -> Option<String> {
         let line = self.lines.pop_front()?;
         self.before = std::mem::replace(&mut self.last, line.clone());
         Some(line)
     }
 
-    /// Puts a line back that was taken and could not be sent.
+    /// Puts back a line that was taken and could not be sent.
     pub(super) fn put_back(&mut self, line: String) {
         self.last = std::mem::take(&mut self.before);
         self.lines.push_front(line);
     }
 
-    /// A line was sent without having waited.
+    /// Notes a line that was sent without waiting here.
     pub(super) fn sent(&mut self, line: &str) {
         line.clone_into(&mut self.last);
     }
 
-    /// Whether an empty line belongs to what waits, and is no Enter: as one of a message, or of a
-    /// literal and the command that goes on after it.
+    /// Whether an empty line belongs to the waiting text and does not mean Enter. This is so inside
+    /// a message, and inside a literal and the command that goes on after it.
     pub(super) fn takes_empty_line(&self, speech: Speech) -> bool {
         match speech {
             Speech::Imap | Speech::Sieve => self.is_in_literal(),
@@ -56,13 +57,14 @@ impl HeldBack {
         mark.is_some_and(|mark| mark != ".")
     }
 
-    /// The octets of each literal are counted, with the line ends that are sent.
+    /// Whether the last literal, or the command around it, is unfinished. Counts the octets of each
+    /// literal, with the line ends that are sent.
     fn is_in_literal(&self) -> bool {
         let mut left: Option<usize> = None;
         for line in std::iter::once(&self.last).chain(&self.lines) {
             let sent = line.len() + "\r\n".len();
             left = match left {
-                // The literal ended with its last line, and this one is the rest of the command.
+                // The literal ended with the line before, so this line is the rest of the command.
                 Some(0) | None => literal(line),
                 Some(octets) if octets >= sent => Some(octets - sent),
                 Some(octets) => line.get(octets..).and_then(literal),
@@ -72,7 +74,7 @@ impl HeldBack {
     }
 }
 
-/// How many octets the literal has that a line ends with (RFC 9051 section 4.3).
+/// The size in octets of the literal that a line announces at its end (RFC 9051 section 4.3).
 fn literal(line: &str) -> Option<usize> {
     let (_, size) = line.strip_suffix('}')?.rsplit_once('{')?;
     size.trim_end_matches(['+', '-']).parse().ok()
@@ -96,7 +98,7 @@ mod tests {
     fn an_empty_line_of_a_literal_is_no_enter() {
         let is = |lines: &[&str]| takes_empty_line(Speech::Imap, lines);
         assert!(is(&["a1 APPEND INBOX {16}", "Subject: a"]));
-        // The literal is whole, and its command is not.
+        // The literal is complete, but its command is not.
         assert!(is(&["a1 APPEND INBOX {14}", "Subject: a", ""]));
         assert!(!is(&["a1 APPEND INBOX {14}", "Subject: a", "", ""]));
         assert!(!is(&["a1 APPEND INBOX {14}", "Subject: a", "", "", "a2 NOOP"]));

@@ -1,4 +1,4 @@
-//! `mailexpect talk`: a dialogue that a person types.
+//! `mailexpect talk`: a dialogue that the user types.
 
 mod commands;
 mod completion;

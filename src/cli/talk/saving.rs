@@ -1,4 +1,4 @@
-//! Whether a dialogue is saved, and where.
+//! Saves a dialogue as a script.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -10,20 +10,20 @@ use crate::error::{Error, Result};
 use crate::proto::Speech;
 use crate::transcript::{Close, Event, What};
 
-/// Whether and where the dialogue is saved, and what its events do not tell.
+/// Where the dialogue is saved, and facts that its events do not contain.
 #[derive(Debug, Default)]
 pub(super) struct Saving {
     path: Option<PathBuf>,
     force: bool,
-    /// The events that a verb made, with its call.
+    /// The ranges of events that a verb caused, each with the call of the verb.
     verbs: Vec<(Range<usize>, String)>,
-    /// The events at which something was sent before its turn.
+    /// The indices of events that were sent before their turn.
     ahead: BTreeSet<usize>,
 }
 
 impl Saving {
     /// # Errors
-    /// Usage for a file that is there.
+    /// Usage if the file exists and may not be replaced.
     pub(super) fn new(path: Option<PathBuf>, force: bool) -> Result<Self> {
         let mut saving = Self { force, ..Self::default() };
         path.map_or(Ok(()), |path| saving.name(path))?;
@@ -31,7 +31,7 @@ impl Saving {
     }
 
     /// # Errors
-    /// Usage for a file that is there.
+    /// Usage if the file exists and may not be replaced.
     pub(super) fn name(&mut self, path: PathBuf) -> Result<()> {
         if path.exists() && !self.force {
             let error = Error::usage(format!("{} is there", path.display()));
@@ -49,10 +49,10 @@ impl Saving {
         self.ahead.insert(event);
     }
 
-    /// Writes it, if that was asked for: to which file.
+    /// Writes the script, if a file was named. Returns the path of the file.
     ///
     /// # Errors
-    /// If it cannot be written, or events of it were not kept.
+    /// If the file cannot be written, or if some events were not kept.
     pub(super) fn write(
         &self,
         url: &str,
@@ -62,7 +62,7 @@ impl Saving {
         let Some(path) = &self.path else { return Ok(None) };
         let is_cut = |(at, event): (usize, &Event)| match &event.what {
             What::Omitted(_) => true,
-            // What a verb sent is in its call.
+            // The call of a verb contains what the verb sent.
             What::Client(bytes) => {
                 bytes.omitted() > 0 && !self.verbs.iter().any(|(span, _)| span.contains(&at))
             }
@@ -92,7 +92,7 @@ impl Saving {
                 }
                 What::Client(bytes) => script.sent(bytes.head(), self.ahead.contains(&at)),
                 What::Closed(Close::HalfByClient) => is_left = true,
-                // Who is left by the client closes, too.
+                // If the client has closed its side, the server's close is expected already.
                 What::Closed(Close::ByServer) if !is_left => script.closed(),
                 _ => {}
             }
