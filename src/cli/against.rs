@@ -1,4 +1,4 @@
-//! `mailexpect run --against`: a recording in place of servers.
+//! `mailexpect run --against`: runs scripts against a recording instead of servers.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,9 +14,10 @@ use crate::trace::{self, Entry};
 use crate::visible;
 use crate::workers::{Against, Job};
 
-/// The deadline of an operation unless one is set: a recording answers at once, or never.
+/// The deadline of an operation if none is set. A recording answers at once, or never.
 const TIMEOUT: Duration = Duration::from_secs(1);
-/// The value of a secret that is not set: what a recording has of it is masked, and any other fits.
+/// The value of a secret that is not set. The recording holds a mask instead of each secret, and
+/// the mask matches any value.
 const UNKNOWN: &str = "[SECRET]";
 
 /// The arguments.
@@ -29,10 +30,10 @@ pub(super) struct Playing {
 }
 
 impl Playing {
-    /// The jobs, each against what the recording has of its script.
+    /// Sets each job to run against the recording of its script.
     ///
     /// # Errors
-    /// Usage for a file that is no recording, and for a script that it does not have.
+    /// Usage for a file that is no recording, and for a script that the recording does not hold.
     pub(super) fn jobs(&self, jobs: Vec<Job>, timeout: Option<Duration>) -> Result<Vec<Job>> {
         let Some(file) = &self.against else { return Ok(jobs) };
         let entries = trace::read(file)?;
@@ -53,8 +54,8 @@ impl Playing {
     }
 }
 
-/// What the recording has of a script: the last run of it, on the target if one is named. A
-/// recording of a single script is that of any.
+/// Finds the recording of a script: its last run, on the target of the job if there is one. If the
+/// recording holds one run only and the job has no target, that run serves for any script.
 fn entry<'a>(entries: &'a [Entry], job: &Job) -> Result<&'a Entry> {
     let path = job.script.to_string_lossy();
     let target = job.against.target.as_deref();

@@ -1,4 +1,4 @@
-//! What can be said on the command line.
+//! The command line: all commands, and the arguments of some of them.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! When a script is run again, and when no more are.
+//! How often scripts are run, and when a run is cut short.
 
 use std::time::Duration;
 
@@ -42,10 +42,9 @@ pub(super) struct Attempts {
 }
 
 impl Attempts {
-    /// The rules of a run: those of the project file if the arguments say nothing.
+    /// The rules of a run. The arguments override the project file.
     pub(super) fn rules(&self, project: &project::Rules) -> Rules {
         let flaky_result = self.flaky_result.or(project.flaky_result).unwrap_or_default();
-        // What is repeated is not retried, nor is it cut short.
         Rules {
             retries: self.retries.or(project.retries).unwrap_or_default(),
             flaky_fails: flaky_result == FlakyResult::Fail,

@@ -1,11 +1,11 @@
-//! File descriptors: each session has one.
+//! The limit on file descriptors. Each session needs one.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::error::{Error, Kind, Result};
 
-/// Raises the limit on this process's file descriptors as far as it may. If it may not, the
-/// connection that wants for one says so, with the limit.
+/// Raises the soft limit on file descriptors to the hard limit. If this fails, nothing is reported
+/// here: a connection that gets no descriptor reports the limit in its error.
 pub(super) fn raise_limit() {
     let limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
@@ -13,11 +13,11 @@ pub(super) fn raise_limit() {
     }
 }
 
-/// Makes sure that so many more descriptors can be had: what needs them later may have no way to say
-/// that it got none.
+/// Makes sure that `wanted` more descriptors can be opened, because the code that opens them later
+/// may have no way to report that it got none.
 ///
 /// # Errors
-/// If there are fewer, with the limit.
+/// Io if fewer can be opened. The error names the limit.
 pub(super) fn check(wanted: usize) -> Result<()> {
     let stdin = std::io::stdin();
     let had: Vec<_> =

@@ -1,5 +1,5 @@
-//! A dialogue as a script that passes against the same server: codes are expected, secrets are
-//! parameters, and what else varies is left to a golden.
+//! Writes a dialogue as a script that passes against the same server. The script expects codes,
+//! takes secrets as parameters, and leaves other text that varies to a golden.
 
 use std::fmt::Write as _;
 
@@ -8,23 +8,23 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use crate::proto::Speech;
 use crate::script::written::string;
 
-/// What stands for a secret in what a transcript holds.
+/// The mask of a secret in a transcript.
 const SECRET: &str = "[SECRET]";
 
-/// A script in the making.
+/// A script that is being written.
 pub(super) struct Script {
     speech: Speech,
     text: String,
-    /// What the server has said since something was sent, without literals.
+    /// What the server has said since the client last sent something, without literals.
     said: Vec<u8>,
-    /// How much of a literal is still to come.
+    /// How many bytes of a literal are still to come.
     literal: u64,
     /// How many secrets have become parameters.
     secrets: usize,
 }
 
 impl Script {
-    /// One that connects; its title says how the dialogue came about.
+    /// Begins a script that connects to `url`. The title says where the dialogue comes from.
     pub(super) fn new(speech: Speech, url: &str, title: &str) -> Self {
         let scheme = url.split([':', '+']).next().unwrap_or("smtp");
         let mut script = Self::empty(speech);
@@ -39,14 +39,14 @@ impl Script {
         Self { speech, text: String::new(), said: Vec::new(), literal: 0, secrets: 0 }
     }
 
-    /// The server said this.
+    /// The server said these bytes.
     pub(super) fn heard(&mut self, bytes: &[u8]) {
         self.heard_ends(bytes, 0, &[]);
     }
 
-    /// The server said this, of which so many bytes in the middle were not kept.
+    /// The server said `head` and `tail`, with `omitted` bytes between them that were not kept.
     pub(super) fn heard_ends(&mut self, head: &[u8], omitted: u64, tail: &[u8]) {
-        // The length of what is masked is not that of what was said.
+        // A mask has another length than the secret, so the length of a literal cannot be trusted.
         let is_masked = memchr::memmem::find(head, SECRET.as_bytes()).is_some();
         let has_literals = matches!(self.speech, Speech::Imap | Speech::Sieve) && !is_masked;
         self.lines(head, has_literals);
@@ -54,7 +54,7 @@ impl Script {
         self.lines(tail, has_literals);
     }
 
-    /// Keeps the lines that are no literal's: a message may have one such as `a1 NO`.
+    /// Keeps the lines outside literals. A message in a literal may contain a line such as `a1 NO`.
     fn lines(&mut self, mut bytes: &[u8], has_literals: bool) {
         while !bytes.is_empty() {
             let length = usize::try_from(self.literal).unwrap_or(usize::MAX).min(bytes.len());
@@ -69,18 +69,18 @@ impl Script {
         }
     }
 
-    /// What the script says by a call of its own.
+    /// Adds a line for what the client did by a call other than `send`.
     pub(super) fn call(&mut self, call: &str) {
         self.answered();
         self.line(call);
     }
 
-    /// TLS was put on after the go-ahead.
+    /// TLS began after the server's go-ahead.
     pub(super) fn handshake(&mut self) {
         self.call("s.tls_handshake();");
     }
 
-    /// The server closed.
+    /// The server closed the connection.
     pub(super) fn closed(&mut self) {
         self.call("s.expect_close();");
     }
@@ -90,13 +90,13 @@ impl Script {
         (1..=self.secrets).map(secret)
     }
 
-    /// All of it.
+    /// The whole script.
     pub(super) fn finish(mut self) -> String {
         self.answered();
         self.text
     }
 
-    /// This was sent; ahead of its turn if nobody waited for a reply.
+    /// The client sent this. With `is_ahead`, the client did not wait for a reply before it.
     pub(super) fn sent(&mut self, sent: &[u8], is_ahead: bool) {
         self.answered();
         let line = sent.strip_suffix(b"\r\n").filter(|line| !line.contains(&b'\n') && !is_ahead);
@@ -112,7 +112,7 @@ impl Script {
         self.text.push('\n');
     }
 
-    /// What was sent, its secrets as parameters.
+    /// A Rhai expression for what was sent, with parameters for secrets.
     fn expression(&mut self, sent: &[u8]) -> String {
         let Ok(text) = std::str::from_utf8(sent) else {
             return format!("base64_bytes({})", string(&BASE64_STANDARD.encode(sent)));
@@ -130,7 +130,7 @@ impl Script {
         if parts.is_empty() { string("") } else { parts.join(" + ") }
     }
 
-    /// Expects what the server has said.
+    /// Adds calls that expect what the server has said.
     fn answered(&mut self) {
         let said = String::from_utf8_lossy(&std::mem::take(&mut self.said)).into_owned();
         let lines: Vec<_> = said.lines().collect();
@@ -153,7 +153,8 @@ impl Script {
                 }
             }
             Speech::Stream => {
-                // A stream has no replies: what it said last, with its line end, is its end.
+                // A stream has no replies, so the script waits for the last line that the server
+                // said.
                 let last = said.split_inclusive('\n').rev().find(|line| !line.trim().is_empty());
                 if let Some(line) = last {
                     self.line(&format!("s.expect({});", string(line)));
@@ -170,7 +171,7 @@ impl Script {
             {
                 self.line(&format!("s.expect({});", string(status)));
             } else {
-                // The block that belongs to the status.
+                // The multiline block that follows the status line.
                 lines.by_ref().find(|line| **line == ".");
                 self.line("s.expect_multiline();");
             }
@@ -201,7 +202,7 @@ impl Script {
     }
 }
 
-/// How long the literal is that the last line announces (RFC 9051 section 4.3).
+/// The length of the literal that the last line announces; 0 if none (RFC 9051 section 4.3).
 fn announced(said: &[u8]) -> u64 {
     let number = said.strip_suffix(b"}\r\n").and_then(|said| {
         let open = memchr::memrchr(b'{', said)?;
@@ -211,12 +212,12 @@ fn announced(said: &[u8]) -> u64 {
     number.unwrap_or(0)
 }
 
-/// The parameter for the secret of that number.
+/// The name of the parameter for the secret of this number.
 fn secret(number: usize) -> String {
     if number > 1 { format!("secret{number}") } else { "secret".to_owned() }
 }
 
-/// The code of a line that is the last of its reply (RFC 5321 section 4.2.1).
+/// The code of a line, if the line is the last of its reply (RFC 5321 section 4.2.1).
 fn last_code(line: &str) -> Option<u16> {
     let (code, rest) = line.split_at_checked(3)?;
     code.parse().ok().filter(|_| !rest.starts_with('-'))
@@ -268,7 +269,7 @@ mod tests {
             let end = "s.send(\"a1 FETCH 1 BODY[]\");\ns.expect_until(\"a1 OK\");\n";
             assert!(imap.ends_with(end), "{imap}");
         }
-        // What is masked has another length.
+        // The mask is not as long as the literal that was announced.
         let masked = "* 1 FETCH (BODY[] {20}\r\n[SECRET]\r\nSay NO to it\r\n)\r\na1 OK\r\n";
         let masked =
             script(Speech::Imap, &[("", "* OK hi\r\n"), ("a1 FETCH 1 BODY[]\r\n", masked)]);

@@ -89,8 +89,8 @@ fn named(targets: &[String]) -> String {
     }
 }
 
-/// What one server answered, as goldens have it. That an expectation failed is no fault here: the
-/// dialogue up to it is what is compared.
+/// The transcript of one server, reduced as a golden is. A failed expectation counts as passed
+/// here, because the dialogue up to the failure is what is compared.
 fn side(outcome: &Outcome) -> Result<Side> {
     let code = match outcome.exit_code() {
         ExitCode::Failed => ExitCode::Passed,
@@ -104,7 +104,7 @@ fn side(outcome: &Outcome) -> Result<Side> {
     })
 }
 
-/// Keeps the outcomes of both.
+/// Keeps the outcomes of both servers.
 #[derive(Default)]
 struct Both([Option<Outcome>; 2]);
 

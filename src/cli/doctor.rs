@@ -77,7 +77,7 @@ fn parse_language(text: &str) -> Result<Language, String> {
     Language::parse(text).ok_or_else(|| "a language is en or ja".to_owned())
 }
 
-/// The language that the environment asks for.
+/// The language that the environment asks for; English if none.
 fn language() -> Language {
     let set = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(|name| env::var(name).ok());
     set.filter(|value| !value.is_empty())

@@ -30,7 +30,7 @@ pub(super) struct Eject {
 }
 
 pub(super) fn eject(args: &Eject, screen: &mut Screen) -> Result<ExitCode> {
-    // All names are known before the first file is written.
+    // Look up all names before the first file is written, so that an unknown name leaves no files.
     let scripts = args.names.iter().map(|name| Ok((name, text(name)?)));
     for (name, text) in scripts.collect::<Result<Vec<_>>>()? {
         let path = args.into.join(format!("{}.rhai", name.trim_start_matches('@')));

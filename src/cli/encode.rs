@@ -12,7 +12,7 @@ use crate::outcome::ExitCode;
 use crate::sasl::{Known, Opening, Service};
 use crate::{Credentials, visible};
 
-/// No more is read of stdin.
+/// How many bytes of stdin are read at most.
 const LARGEST: u64 = 16 << 20;
 
 /// The arguments of `base64`.

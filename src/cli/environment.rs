@@ -1,9 +1,9 @@
-//! Options of `mailexpect run` that a variable of the environment can set, for CI.
+//! Environment variables that set options of `mailexpect run`, for CI.
 
 use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Command};
 
-/// The options, by their names in clap, and the variables.
+/// The ids of the options in clap, and their variables.
 const VARIABLES: [(&str, &str); 33] = [
     ("allow_host", "MAILEXPECT_ALLOW_HOST"),
     ("cacert", "MAILEXPECT_CACERT"),
@@ -40,19 +40,21 @@ const VARIABLES: [(&str, &str); 33] = [
     ("verbose", "MAILEXPECT_VERBOSE"),
 ];
 
-/// The command line with these variables. A flag is set by any value except an empty one, `0`,
-/// `no`, `off` and `false`.
+/// Adds these variables to the command line. Any value sets a flag, except an empty one, `0`, `no`,
+/// `off` and `false`.
 pub(super) fn with_variables(command: Command) -> Command {
     command.mut_subcommand("run", |run| {
         run.mut_args(|argument| {
             let variable = VARIABLES.iter().find(|(id, _)| argument.get_id() == id);
             let Some((_, variable)) = variable else { return argument };
             let takes_values = argument.get_action().takes_values();
-            // clap would count a flag that is off as given if options conflict.
+            // clap would count a flag that is off as given when it checks for options that
+            // conflict.
             if !takes_values && std::env::var(variable).is_ok_and(|value| is_off(&value)) {
                 return argument;
             }
-            // What it holds now says nothing of the option, and may be a secret.
+            // Help does not show the current value of the variable, because the value may be a
+            // secret.
             let argument = argument.env(variable).hide_env_values(true);
             match argument.get_action() {
                 _ if takes_values => argument,
@@ -63,13 +65,14 @@ pub(super) fn with_variables(command: Command) -> Command {
     })
 }
 
-/// How often a flag is given that counts: any value that is no number is once.
+/// How often a variable gives a flag that counts, such as `-v`. A value that is no number counts
+/// once.
 #[allow(clippy::unnecessary_wraps, reason = "clap's parsers may fail")]
 fn times(value: &str) -> Result<u8, String> {
     Ok(value.parse().unwrap_or(1))
 }
 
-/// Whether a variable with this value leaves its flag out.
+/// Whether this value of a variable leaves its flag unset.
 fn is_off(value: &str) -> bool {
     let off = ["", "0", "f", "false", "n", "no", "off"];
     off.contains(&value.to_ascii_lowercase().as_str())

@@ -1,4 +1,4 @@
-//! What `mailexpect run` says of golden transcripts.
+//! The goldens of `mailexpect run`: redaction, policy, and the list of those without a script.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,8 @@ use crate::project::Project;
 use crate::redaction::Redaction;
 use crate::report::Human;
 
-/// What is redacted, unless a script says otherwise: what the project says, then the command line.
+/// The redaction of a run: that of the project file, changed by the command line. A script may
+/// change it further.
 pub(super) fn redaction(
     project: &Project,
     target: Option<&str>,
@@ -28,7 +29,7 @@ pub(super) fn redaction(
         .try_fold(redaction, |redaction, (token, regex)| redaction.regex(regex, token))
 }
 
-/// Which goldens are looked for, and which may be written.
+/// Chooses which goldens are compared, and which may be written.
 pub(super) fn goldens(args: &options::Goldens, target: Option<&str>) -> Result<Goldens> {
     let mut goldens = Goldens::of_environment()?;
     if let Some(target) = target {
@@ -53,7 +54,7 @@ fn writing(flag: &str, policy: Policy) -> Result<Policy> {
     Err(error.hint("record where the change can be reviewed; in CI, a run without it compares"))
 }
 
-/// Says which goldens at or below these paths are of no script or of no target.
+/// Lists the goldens at or below these paths whose script or target is gone.
 pub(super) fn report_unreferenced(
     paths: &[PathBuf],
     project: &Project,

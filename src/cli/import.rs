@@ -40,7 +40,7 @@ Examples:
   mailexpect import session.txt > session.rhai
   mailexpect import session.txt -o session.rhai && mailexpect run session.rhai";
 
-/// No more is read: a dialogue is what somebody could have typed.
+/// How many bytes of a file are read at most. A pasted dialogue is far shorter.
 const LARGEST: u64 = 16 << 20;
 
 pub(super) fn import(args: &Import, screen: &mut Screen) -> Result<ExitCode> {

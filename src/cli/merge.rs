@@ -1,4 +1,4 @@
-//! `mailexpect report`: reports of runs that are over.
+//! `mailexpect report`: makes reports of finished runs.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -58,7 +58,7 @@ pub(super) fn report(args: &Report, screen: &mut Screen) -> Result<ExitCode> {
     let is_cut = runs.iter().any(|run| !run.is_whole);
     let worst = runs.iter().map(|run| run.exit_code).max().unwrap_or_default();
     let mut outcomes: Vec<_> = runs.into_iter().flat_map(|run| run.outcomes).collect();
-    // As one run of all would have them; what is the same stays in the order of the files.
+    // Sorts the scripts as a single run of all would. Equal paths stay in the order of the files.
     outcomes.sort_by(|one, other| one.path.cmp(&other.path));
     let planned = Planned { scripts: Some(outcomes.len() + not_run), targets };
     let human = Human { verbose: args.verbose, timed: false };
@@ -71,7 +71,7 @@ pub(super) fn report(args: &Report, screen: &mut Screen) -> Result<ExitCode> {
     Ok(summary.exit_code().max(cut).max(code(worst)))
 }
 
-/// The exit code of a run, as its stream tells it.
+/// The exit code of a run, from the number in its stream of events.
 fn code(number: u8) -> ExitCode {
     [ExitCode::Passed, ExitCode::Failed, ExitCode::Wrong, ExitCode::Unreachable]
         .into_iter()

@@ -1,4 +1,4 @@
-//! The command line: arguments in, an exit code out. A file for each command.
+//! The command line: takes arguments, and returns an exit code. Each command has its own file.
 
 mod against;
 mod args;
@@ -63,7 +63,7 @@ use crate::report;
 use crate::script::shipped;
 use crate::suggest;
 
-/// What one can do, for who types the program's name alone.
+/// The text for a user who types only the name of the program.
 const OVERVIEW: &str = "\
 mailexpect runs mail dialogues against servers, in lock-step.
 
@@ -84,15 +84,14 @@ mailexpect runs mail dialogues against servers, in lock-step.
 `mailexpect COMMAND --help` what a command takes, with examples.
 ";
 
-/// The memory of a run holds passwords, and a core file would keep them.
+/// Forbids core dumps: the memory of a run holds passwords, and a core file would keep them.
 fn forbid_core_dumps() {
-    // A system that refuses is no reason not to run.
+    // If the system refuses, the run goes on all the same.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
-/// Runs the command line of this process. What goes wrong in any command is said here and nowhere
-/// else.
+/// Runs the command line of this process. The errors of all commands are printed here only.
 #[must_use]
 pub fn main() -> process::ExitCode {
     completions::answer(command_line);
@@ -137,13 +136,13 @@ pub fn main() -> process::ExitCode {
     process::ExitCode::from(code as u8)
 }
 
-/// The command line that there is.
+/// The command line, with its environment variables.
 fn command_line() -> clap::Command {
     environment::with_variables(Args::command())
 }
 
-/// The arguments, with the command that a script alone means: `mailexpect @relay URL`, and a file
-/// whose first line is `#!/usr/bin/env mailexpect`.
+/// The arguments, with `run` inserted if the first one is a script: `mailexpect @relay URL`, or a
+/// file whose first line is `#!/usr/bin/env mailexpect`.
 fn with_run(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut arguments: Vec<_> = arguments.collect();
     if arguments.get(1).is_some_and(|argument| is_script(argument)) {
@@ -152,22 +151,22 @@ fn with_run(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
     arguments
 }
 
-/// Whether an argument in the place of a command is a script.
+/// Whether the first argument is a script and not a command.
 fn is_script(argument: &OsStr) -> bool {
     let path = Path::new(argument);
     let is_file = path.extension().is_some_and(|extension| extension == "rhai");
     shipped::is_named(&argument.to_string_lossy()) || (is_file && path.exists())
 }
 
-/// The same error, without a suggestion that is too far from what was typed: clap takes words with
-/// the same beginning for alike.
+/// The same error, without a suggestion that is too far from the typed word. clap also suggests a
+/// word that only has the same beginning.
 fn without_far_suggestion(mut error: clap::Error) -> clap::Error {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
         _ => None,
     };
     let pair = text(ContextKind::InvalidArg).zip(text(ContextKind::SuggestedArg));
-    // The dashes are alike in all of them.
+    // Compare without the dashes, because all options begin with them.
     if let Some((typed, suggested)) = pair
         && suggest::nearest(typed.trim_start_matches('-'), [suggested.trim_start_matches('-')])
             .is_none()

@@ -1,4 +1,4 @@
-//! `mailexpect new`: a project to begin with.
+//! `mailexpect new`: creates a project to begin with.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -51,7 +51,7 @@ pub(super) struct New {
 
 pub(super) fn new(args: &New, screen: &mut Screen) -> Result<ExitCode> {
     let mut files = vec![("mailexpect.toml", PROJECT), ("scripts/hello.rhai", SCRIPT)];
-    // A test target is of use to a Rust crate alone.
+    // Only a Rust crate has a use for a test target.
     if args.folder.join("Cargo.toml").is_file() {
         files.push(("tests/scripts.rs", TEST));
     }
@@ -70,7 +70,7 @@ pub(super) fn new(args: &New, screen: &mut Screen) -> Result<ExitCode> {
     Ok(ExitCode::Passed)
 }
 
-/// Writes a file that is not there yet.
+/// Writes a file. Fails if the file exists.
 fn write(path: &Path, text: &str) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
