@@ -1,4 +1,4 @@
-//! Arguments that several commands take, and how values of arguments are read.
+//! Arguments that several commands take, and parsers for values of arguments.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -77,14 +77,15 @@ pub(super) struct Connecting {
     /// `--nameserver 192.0.2.53`.
     #[arg(long, value_name = "IP[:PORT]", value_parser = parse_nameserver)]
     pub(super) nameserver: Option<SocketAddr>,
-    /// Allow scripts to connect to this host, and to no other that is not named so: `--allow-host
-    /// mail.example.com`, `--allow-host '*.example.com'`. Repeat for more.
+    /// Allow scripts to connect to this host, and to no other that is not named so:
+    /// `--allow-host mail.example.com`, `--allow-host '*.example.com'`. Repeat for more.
     #[arg(long, value_name = "HOST")]
     pub(super) allow_host: Vec<String>,
 }
 
 impl Connecting {
-    /// What they come to; the hosts of the project file are allowed unless some are named here.
+    /// Adds these options. The hosts that the project file allows count only if `--allow-host` is
+    /// not given.
     pub(super) fn options(&self, options: Options, allowed: &[String]) -> Options {
         let resolve = self.resolve.iter();
         let options = resolve.fold(options, |options, (host, ip)| options.resolve(host, *ip));
@@ -124,7 +125,7 @@ fn parse_resolve(text: &str) -> std::result::Result<(String, IpAddr), String> {
 }
 
 fn parse_nameserver(text: &str) -> std::result::Result<SocketAddr, String> {
-    /// Where name servers listen (RFC 1035 section 4.2).
+    /// The port of name servers (RFC 1035 section 4.2).
     const PORT: u16 = 53;
     let address = text.parse().or_else(|_| text.parse().map(|ip| SocketAddr::new(ip, PORT)));
     address.map_err(|_| {
@@ -143,7 +144,7 @@ pub(super) fn parse_duration(text: &str) -> std::result::Result<Duration, String
     }
 }
 
-/// A number of bytes: `256M`, `1G`, `512 MiB`; units are powers of 1024.
+/// Parses a number of bytes: `256M`, `1G`, `512 MiB`. Units are powers of 1024.
 pub(super) fn parse_size(text: &str) -> std::result::Result<usize, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
@@ -159,7 +160,8 @@ pub(super) fn parse_size(text: &str) -> std::result::Result<usize, String> {
     bytes.filter(|bytes| *bytes > 0).ok_or_else(|| "a size is given as 256M or 1G".to_owned())
 }
 
-/// The values of parameters; the same name twice is a slip.
+/// Collects the values of parameters. Fails if a name is set twice, because this is probably a
+/// mistake.
 pub(super) fn params(set: Vec<(String, String)>) -> Result<BTreeMap<String, String>> {
     let mut params = BTreeMap::new();
     for (name, value) in set {

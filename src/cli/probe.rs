@@ -107,7 +107,7 @@ Examples:
   mailexpect probe localhost:25 -q --to rcpt --rcpt postmaster@localhost
   mailexpect probe mail.example.com:465 --to auth --user me --password env:PW";
 
-/// A state, and the ports that are to be in it.
+/// A state, and the ports that should be in it.
 #[derive(Clone, Debug)]
 struct Expected {
     state: State,
@@ -182,7 +182,7 @@ fn code(host: &Host, wrong: &[Unexpected]) -> ExitCode {
     }
 }
 
-/// What is not as it is to be.
+/// Lists each port that is not in its expected state, and each dialogue that failed.
 fn judge(host: &Host, place: &Place, expected: &[Expected], depth: Depth) -> Vec<Unexpected> {
     let mut wrong = Vec::new();
     for Expected { state, ports } in expected {
@@ -230,7 +230,7 @@ fn prober(args: Probe) -> Result<probe::Probe> {
     let account = user.map(|user| value::account(user, password.as_deref())).transpose()?;
     let mut tls = args.tls.options(crate::tls::Options::new())?;
     if !args.verify && account.is_none() {
-        // What is wrong with a certificate is told, and no reason to end.
+        // A bad certificate is reported, but the dialogue goes on.
         tls = tls.verify(false);
     }
     let mut options = args.connecting.options(Options::new().unjudged(), &[]).tls(tls);

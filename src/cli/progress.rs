@@ -1,5 +1,6 @@
-//! How far a run has come, for a person at a terminal: a bar, what runs now and for how long, and
-//! what has failed so far. It is drawn on stderr, and taken away before anything else is shown.
+//! Shows the progress of a run to a user at a terminal: a bar, which script runs and for how long,
+//! and how many have failed so far. The bar is drawn on stderr, and is cleared before anything else
+//! is printed.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,16 +17,17 @@ use crate::report::Planned;
 use crate::visible;
 use crate::workers::Job;
 
-/// How often a second the bar is drawn at most.
+/// How many times a second the bar is drawn at most.
 const DRAWN: u8 = 10;
-/// How often the bar is drawn while nothing happens, for the time that goes on.
+/// How often the bar is drawn while no script ends, so that the elapsed time goes on.
 const TICK: Duration = Duration::from_millis(250);
-/// How many characters of a script's name are shown: its end, which tells more of it.
+/// How many characters of a script's name are shown at most. A longer name loses its beginning,
+/// because the end says more.
 const NAME: usize = 32;
 
-/// The columns of the bar.
+/// The width of the bar in columns.
 const BAR: usize = 20;
-/// The columns that the elapsed time may take, as `10s` or `2m`, with the blanks around it.
+/// The width of the elapsed time in columns, such as `10s` or `2m`, with the blanks around it.
 const ELAPSED: usize = 6;
 
 /// The progress of one run.
@@ -36,11 +38,11 @@ pub(super) struct Progress {
     total: Option<usize>,
     ended: usize,
     failed: usize,
-    /// What the bar of the window or the task list shows, in percent.
+    /// The percentage that the terminal's window or task bar shows.
     shown: Option<usize>,
 }
 
-/// The scripts that run, by their numbers, each since when, and what has failed so far.
+/// The scripts in progress by their numbers, each with its start, and how many have failed so far.
 #[derive(Default)]
 struct Running {
     scripts: BTreeMap<usize, (String, Instant)>,
@@ -48,8 +50,8 @@ struct Running {
 }
 
 impl Running {
-    /// The one that has run longest, and how many others there are.
-    /// In so many columns: a line that a terminal breaks cannot be taken away.
+    /// The script that has run longest, and how many others run. The text takes at most `room`
+    /// columns, because a line that the terminal wraps cannot be cleared.
     fn shown(&self, room: usize) -> String {
         let Some((name, since)) = self.scripts.values().min_by_key(|(_, since)| *since) else {
             return String::new();
@@ -71,7 +73,7 @@ impl Running {
 }
 
 impl Progress {
-    /// A bar for this run, if somebody sees it.
+    /// Draws a bar for this run; `None` if nobody would see it, or for a single script.
     pub(super) fn start(planned: &Planned, screen: &Screen) -> Option<Self> {
         let is_seen = std::io::stderr().is_terminal() && std::io::stdout().is_terminal();
         let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
@@ -124,7 +126,7 @@ impl Progress {
     }
 }
 
-/// The bar is taken away, and what the window shows of it.
+/// Clears the bar, and the percentage that the window shows.
 impl Drop for Progress {
     fn drop(&mut self) {
         self.screen.draw_around(None);
@@ -133,8 +135,8 @@ impl Drop for Progress {
     }
 }
 
-/// A line of at most the terminal's width; none if the template is wrong, which is a mistake of
-/// ours.
+/// The style of a line that is at most as wide as the terminal. `None` only if the template is
+/// invalid, which would be a mistake in this function.
 fn style(has_end: bool, running: &Arc<Mutex<Running>>) -> Option<ProgressStyle> {
     let template = if has_end {
         "{bar:20.green} {pos}/{len} {elapsed} {msg:.red}{running}"

@@ -38,8 +38,8 @@ fn explained(args: &args::Redact, redaction: &Redaction, screen: &mut Screen) ->
     Ok(())
 }
 
-/// All of the file, or of stdin, since a secret is masked in what stands before it, too: no more than
-/// [`file::LARGEST`] is held.
+/// Reads the whole file or stdin, because a secret that is learned late is also masked earlier in
+/// the text. At most [`file::LARGEST`] bytes are read.
 fn text(file: Option<&Path>) -> Result<String> {
     let (name, read) = match file {
         Some(path) => (path.display().to_string(), file::read(path)),

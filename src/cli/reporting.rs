@@ -1,4 +1,4 @@
-//! Which reports a run has, and where each is written.
+//! The reports of a run, and where each is written.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -25,7 +25,8 @@ use crate::workers::{Audience, Job};
 #[command(next_help_heading = "Reports")]
 pub(super) struct Reporting {
     /// Report in this format: pretty (the default), plain, json, tap, nagios or prometheus;
-    /// `json=FILE` writes it to a file. Repeat for more: `--format pretty --format json=events.json`.
+    /// `json=FILE` writes it to a file. Repeat for more:
+    /// `--format pretty --format json=events.json`.
     #[arg(long, value_name = "FORMAT[=FILE]", value_parser = parse_format)]
     format: Vec<(Format, Option<PathBuf>)>,
     /// Write a report in `JUnit` XML, for Jenkins or GitLab: `--junit report.xml`.
@@ -57,7 +58,7 @@ pub(super) struct Reporting {
     critical: Vec<Threshold>,
 }
 
-/// When a recording is kept.
+/// Which scripts a recording keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum When {
     On,
@@ -87,8 +88,8 @@ fn parse_format(text: &str) -> Result<(Format, Option<PathBuf>), String> {
     Ok((format?, file))
 }
 
-/// Whether these arguments are those of a plugin of Nagios, which tells its state by its exit code
-/// and the first line of stdout, even if it cannot run. The variable is for `run` alone.
+/// Whether the program runs as a Nagios plugin. A plugin reports its state by its exit code and the
+/// first line of stdout, even if it cannot run. The environment variable counts for `run` only.
 pub(super) fn is_for_nagios(args: impl Iterator<Item = OsString>, command: &Command) -> bool {
     let args: Vec<_> = args.map(|arg| arg.to_string_lossy().into_owned()).collect();
     let is_given = args.iter().any(|arg| arg == "--format" || arg.starts_with("--format="));
@@ -102,32 +103,33 @@ pub(super) fn is_for_nagios(args: impl Iterator<Item = OsString>, command: &Comm
 }
 
 impl Reporting {
-    /// Whether what goes by is recorded: a page shows when each line was said.
+    /// Whether sessions are recorded. The HTML report needs this, too: it shows when each line was
+    /// said.
     pub(super) fn is_taped(&self) -> bool {
         self.has_trace() || self.html.is_some()
     }
 
-    /// Whether a recording is written.
+    /// Whether a recording is written to a file.
     fn has_trace(&self) -> bool {
         self.trace.map_or(self.trace_file.is_some(), |when| when != When::Off)
     }
 
-    /// Whether the progress of the run is to be drawn.
+    /// Whether the progress of the run is drawn.
     pub(super) fn progress(&self) -> bool {
         !self.no_progress
     }
 
-    /// Whether there is more than the report for people.
+    /// Whether another report than the default one is wanted.
     pub(super) fn is_asked_for(&self) -> bool {
         self.quiet || self.junit.is_some() || self.html.is_some() || !self.format.is_empty()
     }
 
-    /// The reports of a run. Files are opened now, so that one that cannot be written fails the run
-    /// before its first script. A report that is `brief` shows of what passed nothing but the last
-    /// line.
+    /// Opens the reports of a run. Files are opened now, so that a file that cannot be written
+    /// fails the run before its first script. With `brief`, the pretty report shows only its last
+    /// line for scripts that passed.
     ///
     /// # Errors
-    /// Usage, for files that cannot be written and for two reports on stdout.
+    /// Usage for a file that cannot be written, and for two reports on stdout.
     pub(super) fn open(&self, human: Human, brief: bool, screen: &Screen) -> Result<Vec<Written>> {
         let report = |format| self.report(format, human, brief);
         let on_stdout = self.format.iter().filter(|(_, file)| file.is_none()).count();
@@ -177,7 +179,7 @@ impl Reporting {
         Thresholds { warning: self.warning.clone(), critical: self.critical.clone() }
     }
 
-    /// Whether thresholds are given to no report that has them.
+    /// Whether thresholds are given although no report uses them.
     fn has_idle_thresholds(&self) -> bool {
         let is_given = !self.warning.is_empty() || !self.critical.is_empty();
         is_given && !self.format.iter().any(|(format, _)| *format == Format::Nagios)
@@ -195,7 +197,7 @@ impl Reporting {
     }
 }
 
-/// The later of two reports in one file would replace the other.
+/// Refuses two reports in one file, because the later would replace the other.
 fn check_files(reports: &[Written]) -> Result<()> {
     let mut paths = BTreeSet::new();
     for Written { output, .. } in reports {
@@ -210,7 +212,7 @@ fn check_files(reports: &[Written]) -> Result<()> {
     Ok(())
 }
 
-/// A report, and where it goes.
+/// A report and its output.
 pub(super) struct Written {
     report: Box<dyn Report>,
     output: Output,
@@ -233,22 +235,22 @@ impl Output {
     }
 }
 
-/// A file that gets its name when the report is whole, so that nobody reads half of one.
+/// A file that gets its name only when the report is complete, so that nobody reads half a report.
 struct ReportFile {
     path: PathBuf,
     file: Open,
 }
 
 enum Open {
-    /// To be renamed.
+    /// A temporary file beside the path, to be renamed.
     Beside(NamedTempFile),
-    /// A pipe or a device, which cannot be replaced.
+    /// A pipe or a device. It cannot be replaced, so it is written directly.
     Direct(File),
 }
 
 impl ReportFile {
     fn create(path: &Path) -> Result<Self> {
-        // A link stays, and what it points to is replaced.
+        // A symbolic link is kept, and its target is replaced.
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let opened = match fs::metadata(&target) {
             Ok(found) if found.is_dir() => Err(io::Error::from(io::ErrorKind::IsADirectory)),
@@ -265,7 +267,7 @@ impl ReportFile {
     }
 
     fn write(&mut self, text: &str) -> Result<()> {
-        // Colours are for screens.
+        // Files get no colours.
         let text = anstream::adapter::strip_str(text).to_string();
         let written = match &mut self.file {
             Open::Beside(file) => file.write_all(text.as_bytes()),
@@ -288,7 +290,7 @@ impl ReportFile {
 fn beside(path: &Path) -> io::Result<NamedTempFile> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut builder = tempfile::Builder::new();
-    // As any new file: what the umask leaves of this.
+    // The same mode as any new file: 0666 without the bits of the umask.
     builder.prefix(".mailexpect-").permissions(Permissions::from_mode(0o666));
     builder.tempfile_in(folder.unwrap_or(Path::new(".")))
 }
@@ -298,19 +300,19 @@ fn incomplete(path: &Path, error: &io::Error) -> Error {
         .hint("all scripts were run; the report is missing")
 }
 
-/// The reports of one run. All hear the same, in the same order.
+/// All reports of one run. Each gets the same events, in the same order.
 pub(super) struct Reports {
     all: Vec<Written>,
-    /// How many are to run, if that is known.
+    /// How many scripts are planned; `None` if the number is not known.
     scripts: Option<usize>,
     ended: usize,
     tally: Tally,
-    /// The first error of writing one.
+    /// The first error in writing a report.
     failed: Option<Error>,
 }
 
 impl Reports {
-    /// Begins a run.
+    /// Begins the reports.
     pub(super) fn start(all: Vec<Written>, planned: &Planned) -> Self {
         let mut reports =
             Self { all, scripts: planned.scripts, ended: 0, tally: Tally::default(), failed: None };
@@ -318,7 +320,7 @@ impl Reports {
         reports
     }
 
-    /// Ends it; what it came to.
+    /// Ends the reports, and returns the summary.
     ///
     /// # Errors
     /// If a report could not be written.
@@ -326,7 +328,8 @@ impl Reports {
         let scripts = self.scripts.unwrap_or(self.ended);
         let mut summary = Summary {
             scripts,
-            // The teardown of a folder that failed is one more.
+            // The failed teardown of a folder is an extra outcome, so more may have ended than were
+            // planned.
             not_run: scripts.saturating_sub(self.ended),
             timed_out,
             tally: self.tally,
@@ -343,7 +346,7 @@ impl Reports {
         self.failed.map_or(Ok(summary), Err)
     }
 
-    /// Tells of a run of a script that is over.
+    /// Reports a script that ended in an earlier run.
     pub(super) fn tell_of(&mut self, number: usize, outcome: Outcome) {
         let target = outcome.target.as_deref();
         self.tell(|report| report.script_started(number, &outcome.path, target));

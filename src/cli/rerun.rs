@@ -1,4 +1,4 @@
-//! `mailexpect run --watch`: what changed is run again.
+//! `mailexpect run --watch`: runs scripts again that have changed.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,22 +13,23 @@ use crate::error::{Error, Kind, Result};
 use crate::interrupt::Interrupt;
 use crate::runtime;
 
-/// How long files are quiet before a change is over: an editor writes a file in several steps.
+/// How long files must stay the same before a change is complete. An editor writes a file in
+/// several steps.
 const QUIET: Duration = Duration::from_millis(100);
 
-/// Hears of changes below some paths.
+/// Watches files for changes.
 pub(super) struct Watch {
-    /// Dropped, it hears no more.
+    /// Kept, because dropping it ends the watch.
     _watcher: RecommendedWatcher,
     changes: UnboundedReceiver<PathBuf>,
     clock: Runtime,
 }
 
 impl Watch {
-    /// Watches these files and folders and all below them, and the folder of the project file.
+    /// Watches these files and folders, all below them, and the folder of the project file.
     ///
     /// # Errors
-    /// If the system watches no more files.
+    /// Io if the system allows no more watches.
     pub(super) fn start(roots: &[PathBuf], project: &Path) -> Result<Self> {
         let failed = |why: String| {
             let error = Error::new(Kind::Io, format!("cannot watch for changes: {why}"));
@@ -40,20 +41,21 @@ impl Watch {
             let Ok(event) = event else { return };
             if !event.kind.is_access() {
                 for path in event.paths.into_iter().filter(|path| counts(path)) {
-                    // Nobody listens any more if the run is over.
+                    // Sending fails only after the run has ended.
                     let _ = tell.send(path);
                 }
             }
         };
         let mut watcher =
             notify::recommended_watcher(heard).map_err(|error| failed(error.to_string()))?;
-        // What lies below it may be large and none of the run's, such as `target`. It comes first:
-        // of two watches of one folder the later holds.
+        // The project folder is watched without its subfolders, which may be large and unrelated,
+        // such as `target`. It comes first, because a later watch of the same folder replaces an
+        // earlier one.
         watcher
             .watch(project, RecursiveMode::NonRecursive)
             .map_err(|error| failed(format!("{}: {error}", project.display())))?;
         for root in roots {
-            // An editor replaces a file, so that it is its folder that is watched.
+            // Watch the folder of a file, because an editor replaces the file by a new one.
             let folder = if root.is_dir() { Some(root.as_path()) } else { root.parent() };
             let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
             watcher
@@ -63,7 +65,8 @@ impl Watch {
         Ok(Self { _watcher: watcher, changes, clock })
     }
 
-    /// The next files that change, all that do so at once; nothing once a signal comes.
+    /// Waits for the next change, and returns the files that changed together; `None` after a
+    /// signal.
     pub(super) fn next(&mut self, interrupt: &Interrupt) -> Option<BTreeSet<PathBuf>> {
         let Self { changes, clock, .. } = self;
         clock.block_on(async {
@@ -80,7 +83,7 @@ impl Watch {
     }
 }
 
-/// Whether a change there may change what a run comes to. What a run writes itself does not.
+/// Whether a change of this file may change a result. The files that a run writes do not count.
 fn counts(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str());
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -88,8 +91,8 @@ fn counts(path: &Path) -> bool {
     !is_hidden && (extension == Some("rhai") || name == "mailexpect.toml")
 }
 
-/// Which of these scripts are to run again after a change: those that changed, or all if something
-/// did that is none of them, such as a module or the project file.
+/// Which scripts run again after a change: those that changed. If any other file changed, such as a
+/// module or the project file, all scripts run.
 pub(super) fn affected(scripts: &[PathBuf], changed: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
     let is_same =
         |script: &PathBuf, path: &PathBuf| match (script.canonicalize(), path.canonicalize()) {

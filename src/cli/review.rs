@@ -1,5 +1,5 @@
-//! `mailexpect review`, `accept` and `reject`: what waits beside golden transcripts becomes them,
-//! or goes.
+//! `mailexpect review`, `accept` and `reject`: pending transcripts replace their goldens or are
+//! deleted.
 
 use std::io::{self, BufRead};
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use crate::outcome::ExitCode;
 use crate::report::Review;
 use crate::visible;
 
-/// What becomes of a change.
+/// The user's decision about a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Choice {
     Accept,
@@ -51,7 +51,7 @@ pub(super) fn review(args: args::Review, screen: &mut Screen) -> Result<ExitCode
     Ok(ended(review, screen))
 }
 
-/// Shows a change, with its place among all of them.
+/// Shows a change, with its number among all changes.
 fn show(
     pending: &Pending,
     (number, all): (usize, usize),
@@ -76,7 +76,7 @@ fn show(
     };
     let (old, new) = pending.files();
     let old = old.unwrap_or_else(|| PathBuf::from("/dev/null"));
-    // That the files differ is a failure to most of these.
+    // Most diff tools exit with a failure if the files differ, so the exit code is ignored.
     let status =
         Command::new(program).args(arguments).arg(old).arg(new).stdin(Stdio::null()).status();
     status.map(drop).map_err(|error| wrong(error.to_string()))
@@ -101,7 +101,7 @@ fn waiting(paths: Vec<PathBuf>) -> Result<Vec<Pending>> {
     Pending::find(&if paths.is_empty() { vec![workspace::root()] } else { paths })
 }
 
-/// What a command is to be done to that asks nobody: it has to be named.
+/// The changes for `accept` and `reject`. These ask nothing, so they want paths or `--all`.
 fn named(args: args::Decide, word: &str) -> Result<Vec<Pending>> {
     if args.all || !args.paths.is_empty() {
         return waiting(args.paths);
@@ -120,7 +120,7 @@ fn decide(found: &[Pending], choice: Choice, screen: &mut Screen) -> Result<Revi
     Ok(review)
 }
 
-/// Shows each change and does what is answered. If nobody answers any more, the rest waits on.
+/// Shows each change and applies the user's answer. At the end of input, the rest stays pending.
 fn ask(
     found: &[Pending],
     tool: Option<&str>,

@@ -28,9 +28,9 @@ use crate::workers::{self, Against, Audience, Job, Times, Work};
 #[derive(Args, Debug)]
 pub(super) struct Run {
     /// Scripts, and the servers that they speak with. Scripts are files, globs, folders (all
-    /// `*.rhai` except those in folders named `lib`), `@relay` and other names that `list
-    /// --shipped` shows, or `-` for stdin; by default `scripts`, or `.` if there is no such folder.
-    /// A server is a URL: `smtp://localhost:2525`; beside `-e` and `@relay` a host will do.
+    /// `*.rhai` except those in folders named `lib`), `@relay` and other names that
+    /// `list --shipped` shows, or `-` for stdin; by default `scripts`, or `.` if there is no such
+    /// folder. A server is a URL: `smtp://localhost:2525`; beside `-e` and `@relay` a host will do.
     #[arg(value_name = "SCRIPTS AND SERVERS")]
     paths: Vec<PathBuf>,
     /// Run this code, in which `s` is a session with the server that stands beside it:
@@ -49,19 +49,19 @@ pub(super) struct Run {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     #[arg(conflicts_with_all = ["format", "junit", "html", "trace", "trace_file", "quiet", "warning", "critical"])]
     repeat: Option<u32>,
-    /// Run again what changes, until Ctrl-C: a script that changes alone, all scripts if a module or
-    /// the project file does.
+    /// Run again what changes, until Ctrl-C: a script that changes alone, all scripts if a module
+    /// or the project file does.
     #[arg(long, conflicts_with_all = ["eval", "repeat", "segment"])]
     watch: bool,
     #[command(flatten)]
     playing: super::against::Playing,
     #[command(flatten)]
     cutting: super::segment::Cutting,
-    /// Show whole transcripts, of scripts that passed, too (with --repeat only of failures); with -vv
-    /// each line has its time.
+    /// Show whole transcripts, of scripts that passed, too (with --repeat only of failures); with
+    /// -vv each line has its time.
     #[arg(short, long, action = clap::ArgAction::Count)]
     verbose: u8,
-    // Those with a heading stand last: a heading holds for all that follows it.
+    // Groups with a help heading stand last, because a heading holds for all arguments that follow.
     #[command(flatten)]
     selection: super::selection::Selection,
     #[command(flatten)]
@@ -76,12 +76,12 @@ pub(super) fn run(args: &Run, screen: &mut Screen) -> Result<ExitCode> {
     if args.watch { run_again(args, screen) } else { run_once(args, None, screen) }
 }
 
-/// Runs all scripts, and then what changes, until somebody ends it. What is wrong now may be right
-/// after the next change.
+/// Runs all scripts, and then those that change, until interrupted. An error does not end the loop,
+/// because the next change may mend it.
 fn run_again(args: &Run, screen: &mut Screen) -> Result<ExitCode> {
     let sources = Sources::of(args.paths.clone(), None)?;
     let interrupt = Interrupt::listen()?;
-    // What is wrong in it is told by the first run.
+    // The first run reports what is wrong in the project file.
     let project = Project::of(Path::new(".")).unwrap_or_default();
     let mut watch = Watch::start(&plan::roots(&sources.paths), project.folder())?;
     let mut changed = Changed { interrupt: interrupt.clone(), only: None };
@@ -96,10 +96,10 @@ fn run_again(args: &Run, screen: &mut Screen) -> Result<ExitCode> {
     }
 }
 
-/// A run of what has changed.
+/// The part of the scripts that a run of `--watch` includes.
 struct Changed {
     interrupt: Interrupt,
-    /// The scripts; all of them at first.
+    /// The scripts that changed; `None` for all, in the first run.
     only: Option<Vec<PathBuf>>,
 }
 
@@ -130,7 +130,8 @@ fn run_once(args: &Run, changed: Option<&Changed>, screen: &mut Screen) -> Resul
     }
     targets::check_names(&against, &project, &scripts, &set, screen)?;
     descriptors::raise_limit();
-    // A worker's runtime takes three, its first connection and the embedded server some more.
+    // The runtime of a worker takes three descriptors. Its first connection and the embedded server
+    // take more.
     descriptors::check(22 + 4 * workers::cores().min(at_once))?;
     let work = Work {
         jobs: args.playing.jobs(jobs(&scripts, &against), args.reach.timeout())?,
@@ -138,7 +139,7 @@ fn run_once(args: &Run, changed: Option<&Changed>, screen: &mut Screen) -> Resul
         at_once,
         interrupt: changed
             .map_or_else(Interrupt::listen, |changed| Ok(changed.interrupt.clone()))?,
-        // What is measured is neither retried nor cut short.
+        // Runs that are measured are neither retried nor cut short.
         rules: if is_measured { workers::Rules::default() } else { args.attempts.rules(&rules) },
     };
     let human = Human { verbose: args.verbose > 0, timed: args.verbose > 1 };
@@ -164,7 +165,7 @@ fn run_once(args: &Run, changed: Option<&Changed>, screen: &mut Screen) -> Resul
     Ok(code.max(goldens::report_unreferenced(&paths, &project, screen)?))
 }
 
-/// Each script on each target, those of a script one after the other.
+/// A job for each script on each target. The jobs of a script follow each other.
 fn jobs(scripts: &[PathBuf], against: &[Arc<Against>]) -> Vec<Job> {
     let of_script = |script: &PathBuf| {
         let job =
@@ -184,12 +185,12 @@ fn once(work: Work, reports: Vec<Written>, progress: bool, screen: &Screen) -> R
     let (mut kept, spent) = workers::run(work, Kept { reports, failed, progress })?;
     kept.progress.take();
     if let Err(error) = kept.failed.save() {
-        // Only a later --rerun-failed needs it.
+        // Not an error of this run: only a later `--rerun-failed` needs the file.
         screen.note(&Human::warning(&error));
     }
     let summary = kept.reports.end(spent.elapsed, spent.timed_out)?;
-    // Whatever had passed until then: a run that somebody stopped is no success. Only if it has no
-    // end of its own, to stop it is how it ends.
+    // A run that was stopped before its end is no success, even if all had passed until then. A run
+    // without an end has to be stopped, so that `not_run` is 0.
     let is_cut_short = interrupt.is_pressed() && summary.not_run > 0;
     let cut = if is_cut_short { ExitCode::Interrupted } else { ExitCode::Passed };
     Ok(summary.exit_code().max(cut))
@@ -209,7 +210,7 @@ fn planned(work: &Work) -> Planned {
     Planned { scripts, targets }
 }
 
-/// The reports, and what failed for `--rerun-failed`.
+/// The reports, the failed scripts for `--rerun-failed`, and the progress bar.
 struct Kept {
     reports: Reports,
     failed: Failed,
@@ -235,7 +236,7 @@ impl Audience for Kept {
     }
 }
 
-/// Runs each script so many times, one script after the other, and shows what that came to.
+/// Runs each script `times` times, one script after the other, and shows the statistics of each.
 fn repeat(work: &Work, times: usize, human: Human, screen: &mut Screen) -> Result<ExitCode> {
     let mut worst = ExitCode::Passed;
     let mut not_run = work.jobs.len() * times;
@@ -270,7 +271,7 @@ fn repeat(work: &Work, times: usize, human: Human, screen: &mut Screen) -> Resul
     Ok(worst)
 }
 
-/// Counts outcomes, and shows only the first failure of each kind and place.
+/// Counts the outcomes, and shows only the first failure of each kind and place.
 struct Counted {
     human: Human,
     screen: Screen,

@@ -1,4 +1,5 @@
-//! The one place that writes to the terminal, and only what [`visible::for_terminal`] lets through.
+//! Writes to the terminal. All output goes through here, and only the characters that
+//! [`visible::for_terminal`] allows are written.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -16,7 +17,7 @@ use crate::error::{Error, Kind, Result};
 use crate::outcome::ExitCode;
 use crate::visible;
 
-/// When there are colours.
+/// When output has colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Color {
     #[default]
@@ -25,15 +26,15 @@ pub(super) enum Color {
     Never,
 }
 
-/// stdout for what was asked for, stderr for what went wrong with the asking.
+/// The output of a command: results go to stdout, errors and notes to stderr.
 #[derive(Clone, Debug)]
 pub(super) struct Screen {
     choice: ColorChoice,
-    /// Whether nothing goes to stderr: a monitor reads stdout alone.
+    /// Whether notes are suppressed, because a monitor reads only stdout.
     is_muted: bool,
-    /// The first error of writing to stdout, after which nothing more is written there.
+    /// The first error in writing to stdout. After it, nothing more is written there.
     failed: Arc<OnceLock<io::Error>>,
-    /// How far a run has come, if that is drawn.
+    /// The progress bar, if one is drawn.
     bar: Arc<Mutex<Option<ProgressBar>>>,
 }
 
@@ -47,7 +48,7 @@ impl Screen {
         Self { choice, is_muted: false, failed: Arc::default(), bar: Arc::default() }
     }
 
-    /// The same without stderr, if that is wanted.
+    /// The same screen, without notes on stderr if `is_muted`.
     pub(super) fn muted(self, is_muted: bool) -> Self {
         Self { is_muted, ..self }
     }
@@ -65,7 +66,8 @@ impl Screen {
         }
     }
 
-    /// How many columns a line has: what `COLUMNS` says, or the terminal; 80 in a pipe.
+    /// The width of a line in columns: `COLUMNS`, else the width of the terminal, else 80 as in a
+    /// pipe.
     pub(super) fn width() -> usize {
         let said = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
         let terminal =
@@ -73,8 +75,8 @@ impl Screen {
         said.or_else(terminal).filter(|columns| *columns > 0).unwrap_or(80)
     }
 
-    /// Writes text of the program's own as it is, such as code for a shell: nothing in it is
-    /// anybody else's.
+    /// Writes text of the program itself without escaping it, such as code for a shell. The text
+    /// must not contain anything from outside.
     pub(super) fn print(&mut self, text: &str) {
         let mut out = io::stdout().lock();
         if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -82,13 +84,14 @@ impl Screen {
         }
     }
 
-    /// Draws a bar below all that is shown from now on, or no longer.
+    /// Sets the bar that is drawn below all output from now on; `None` for no bar.
     pub(super) fn draw_around(&self, bar: Option<ProgressBar>) {
         *self.bar.lock().unwrap_or_else(PoisonError::into_inner) = bar;
     }
 
-    /// Tells the window or the task list how far a run has come, in percent, and whether something
-    /// failed (OSC 9;4 of `ConEmu`, which several terminals understand); nothing ends that.
+    /// Shows the progress of a run, in percent and whether something failed, in the terminal's
+    /// window or task bar (OSC 9;4 of `ConEmu`, which several terminals understand). `None` removes
+    /// the display.
     pub(super) fn show_in_window(&self, percent: Option<usize>, failed: bool) {
         let understands = ["WT_SESSION", "ConEmuPID", "WEZTERM_PANE", "GHOSTTY_RESOURCES_DIR"];
         if !understands.iter().any(|name| std::env::var_os(name).is_some()) {
@@ -100,11 +103,11 @@ impl Screen {
             Some(_) => 1,
         };
         let text = format!("\x1b]9;4;{state};{}\x1b\\", percent.unwrap_or_default());
-        // It is only a decoration.
+        // An error does no harm, because the display is only a decoration.
         let _ = self.beside_bar(|| io::stderr().write_all(text.as_bytes()));
     }
 
-    /// Writes while the bar, if there is one, is away.
+    /// Writes while the bar, if there is one, is hidden.
     fn beside_bar<T>(&self, write: impl FnOnce() -> T) -> T {
         let bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match bar {
@@ -113,7 +116,8 @@ impl Screen {
         }
     }
 
-    /// A text as stdout would get it, for who writes there by another way.
+    /// Renders a text as `show` would write it to stdout, for code that writes there in another
+    /// way.
     pub(super) fn rendered(&self, text: &str) -> String {
         let text = visible::for_terminal(text);
         let choice = match self.choice {
@@ -126,18 +130,18 @@ impl Screen {
         }
     }
 
-    /// Takes the prompt away that stands on the last line.
+    /// Clears the last line, which holds a prompt.
     pub(super) fn clear_line() {
         let mut out = io::stdout().lock();
-        // A terminal that is gone shows no prompt.
+        // If the terminal is gone, there is no prompt to clear.
         let _ = out.write_all(b"\r\x1b[K").and_then(|()| out.flush());
     }
 
-    /// Whether all that was shown was written. A reader that has closed its pipe (`| head`) is no
+    /// Checks that all output was written. A reader that has closed its pipe (`| head`) is no
     /// error.
     ///
     /// # Errors
-    /// If stdout could not be written to: a full disk.
+    /// Io if writing to stdout failed, for example because the disk is full.
     pub(super) fn written(&self) -> Result<()> {
         match self.failed.get() {
             Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -148,8 +152,8 @@ impl Screen {
         }
     }
 
-    /// Shows help, or says what clap found wrong with the arguments: without colours, so that an
-    /// argument that is shown again cannot bring its own.
+    /// Shows help, or clap's error about the arguments. The text has no colours, so that an
+    /// argument in the error cannot bring its own escape sequences.
     pub(super) fn show_usage(&mut self, said: &clap::Error) -> ExitCode {
         let text = said.render().to_string();
         if said.use_stderr() {
@@ -161,23 +165,23 @@ impl Screen {
         }
     }
 
-    /// Says something beside what was asked for.
+    /// Writes a note to stderr.
     pub(super) fn note(&self, text: &str) {
         if self.is_muted {
             return;
         }
-        // Where even stderr is gone, there is nobody left to tell.
+        // If stderr fails too, the user cannot be told.
         let _ = self.beside_bar(|| {
             let mut out = AutoStream::new(io::stderr(), self.choice).lock();
             out.write_all(visible::for_terminal(text).as_bytes())
         });
     }
 
-    /// Says what is wrong with the command line.
+    /// Writes an error to stderr.
     pub(super) fn complain(&self, error: &Error) {
         let mut out = AutoStream::new(io::stderr(), self.choice).lock();
         let style = anstyle::AnsiColor::Red.on_default().bold();
-        // Where even stderr is gone, there is nobody left to tell.
+        // If stderr fails too, the user cannot be told.
         let text = visible::for_terminal(&format!("{style}error{style:#}: {error}\n"));
         let _ = out.write_all(text.as_bytes());
     }

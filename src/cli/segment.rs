@@ -1,4 +1,4 @@
-//! `mailexpect run --segment`: whether results depend on where the stream is cut.
+//! `mailexpect run --segment`: checks whether results depend on how the stream is cut into packets.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -38,12 +38,12 @@ fn parse(name: &str) -> Result<Ways, String> {
 }
 
 impl Cutting {
-    /// Whether all ways are to be held against each other.
+    /// Whether the results of all ways of cutting are compared.
     pub(super) fn compares(&self) -> bool {
         self.segment == Some(Ways::All)
     }
 
-    /// Whether any way of cutting was named.
+    /// Whether `--segment` was given.
     pub(super) fn is_asked_for(&self) -> bool {
         self.segment.is_some()
     }
@@ -56,7 +56,7 @@ impl Cutting {
     }
 }
 
-/// Runs each script in every way, and shows what that came to.
+/// Runs each script with every way of cutting, and shows the results.
 pub(super) fn compare(work: &Work, human: Human, screen: &mut Screen) -> Result<ExitCode> {
     let (started, mut tally) = (Instant::now(), Tally::default());
     for job in &work.jobs {
@@ -76,14 +76,15 @@ pub(super) fn compare(work: &Work, human: Human, screen: &mut Screen) -> Result<
     Ok(tally.exit_code())
 }
 
-/// The outcome in one piece, or what is wrong with the others; `None` once everything is to end.
+/// Runs a script in one piece and in every other way. Returns the outcome in one piece, or a
+/// failure if another way differs; `None` after an interrupt.
 fn compare_one(work: &Work, job: &Job) -> Result<Option<Outcome>> {
     let started = Instant::now();
     let Some(mut whole) = run(work, job, Segment::Whole)? else { return Ok(None) };
     if !is_comparable(&whole) {
         return Ok(Some(whole));
     }
-    // Its golden is held against the first run alone, and that against the others.
+    // Only the first run is compared with its golden. The other runs are compared with the first.
     let goldens = Arc::new(Goldens::passed_over());
     let against = Arc::new(Against { goldens, ..(*job.against).clone() });
     let others = &Job { against, ..job.clone() };
@@ -93,7 +94,7 @@ fn compare_one(work: &Work, job: &Job) -> Result<Option<Outcome>> {
             return Ok(Some(cut));
         }
         if let Some(parting) = Parting::between(&whole, &cut)? {
-            // Cutting is to blame only if the script does the same twice without it.
+            // Cutting is to blame only if two runs without it are the same.
             let Some(again) = run(work, others, Segment::Whole)? else { return Ok(None) };
             let varies = Parting::between(&whole, &again)?;
             let (mut failed, error) = match varies {
@@ -109,8 +110,8 @@ fn compare_one(work: &Work, job: &Job) -> Result<Option<Outcome>> {
     Ok(Some(whole))
 }
 
-/// Whether another way of cutting could make a difference: not to a script that is wrong, nor where
-/// no server is.
+/// Whether cutting could change the result. It cannot if the script is wrong or the server is
+/// unreachable.
 fn is_comparable(outcome: &Outcome) -> bool {
     match &outcome.verdict {
         Verdict::Passed => true,
@@ -127,7 +128,7 @@ fn run(work: &Work, job: &Job, way: Segment) -> Result<Option<Outcome>> {
     Ok(workers::run(work, Heard(None))?.0.0)
 }
 
-/// Keeps the one outcome.
+/// Keeps the outcome of a single job.
 struct Heard(Option<Outcome>);
 
 impl Audience for Heard {
@@ -136,7 +137,7 @@ impl Audience for Heard {
     }
 }
 
-/// Where two runs part: a line of each transcript.
+/// The first difference of two runs: a line of each transcript.
 #[derive(Debug)]
 struct Parting {
     one: String,
@@ -144,8 +145,8 @@ struct Parting {
 }
 
 impl Parting {
-    /// The first line in which the transcripts differ, as goldens have them. Two runs that fail do
-    /// not differ: how far each came may depend on when the failure was noticed.
+    /// The first line in which the transcripts differ, after redaction. Two runs that fail count as
+    /// equal, because how far each came may depend on when the failure was noticed.
     fn between(one: &Outcome, other: &Outcome) -> Result<Option<Self>> {
         let parting = Self::of(&golden::text(one)?, &golden::text(other)?);
         let both_pass =
@@ -170,8 +171,8 @@ impl Parting {
         Error::new(Kind::Mismatch, message).with_expected(&self.one).with_got(self.other.clone())
     }
 
-    /// The way of cutting made it: the outcome that is to be shown, which is the one that failed,
-    /// if one did.
+    /// The error for a difference that cutting made, with the outcome to show: the failed one, if
+    /// one failed.
     fn blame(self, way: Segment, whole: Outcome, cut: Outcome) -> (Outcome, Error) {
         let is_whole = whole.failure().is_some();
         let (good, bad) = if is_whole { (way, Segment::Whole) } else { (Segment::Whole, way) };
@@ -204,14 +205,14 @@ impl Parting {
     }
 }
 
-/// The parts are the same, and the verdict is not.
+/// The difference of two runs with equal transcripts and different verdicts.
 impl Default for Parting {
     fn default() -> Self {
         Self { one: "the same".to_owned(), other: "the same dialogue, and another end".to_owned() }
     }
 }
 
-/// The failure with its place in the script, where the outcome has one.
+/// A failure with the given error, and the place in the script if the outcome has one.
 fn with_place(error: Error, outcome: &Outcome) -> Failure {
     match outcome.failure() {
         Some(failure) => Failure { error, ..failure.clone() },

@@ -1,4 +1,4 @@
-//! Which scripts of the paths are run, in which order, for `mailexpect run` and `list`.
+//! Selects and orders the scripts for `mailexpect run` and `list`.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -37,10 +37,10 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// The scripts of these paths that are to be run, in their order.
+    /// The selected scripts of these paths, in the order in which they run.
     ///
     /// # Errors
-    /// Usage for paths and filters that are wrong, and for a selection of nothing.
+    /// Usage for invalid paths and filters, and for a selection without scripts.
     pub(super) fn scripts(&self, paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
         let filters = self.filter.iter().map(|text| Filter::parse(text));
         let filters = filters.collect::<Result<Vec<_>>>()?;
@@ -73,7 +73,7 @@ impl Selection {
         Ok(scripts)
     }
 
-    /// The tag that was meant by one that no script has.
+    /// The known tag that is nearest to an unknown one.
     fn near_tag(&self, scripts: &[PathBuf]) -> Option<String> {
         let known: BTreeSet<_> =
             scripts.iter().flat_map(|script| Heading::of(script).tags).collect();
@@ -93,20 +93,20 @@ impl Selection {
     }
 }
 
-/// The scripts that failed when they last ran from the current folder: one path a line, in a file
-/// of the user's state folder (XDG), so that nothing is written beside the scripts.
+/// The scripts that failed when they last ran from the current folder. They are stored one path a
+/// line, in the user's state folder (XDG), so that nothing is written beside the scripts.
 #[derive(Debug, Default)]
 pub(super) struct Failed {
-    /// Nothing is kept if the environment names no folder for it.
+    /// `None` if the environment names no state folder. Then nothing is stored.
     file: Option<PathBuf>,
     scripts: BTreeSet<PathBuf>,
-    /// Those of this run.
+    /// The scripts that failed in this run.
     of_this_run: BTreeSet<PathBuf>,
 }
 
 impl Failed {
     /// # Errors
-    /// If the file is there and cannot be read.
+    /// If the file exists and cannot be read.
     pub(super) fn load() -> Result<Self> {
         let Some(file) = state_file() else { return Ok(Self::default()) };
         let text = match fs::read_to_string(&file) {
@@ -122,7 +122,7 @@ impl Failed {
         Ok(Self { file: Some(file), scripts, of_this_run: BTreeSet::new() })
     }
 
-    /// Takes in how a script ended now. One that fails on any target of the run has failed.
+    /// Records how a script ended. A script that failed on any target of this run counts as failed.
     pub(super) fn note(&mut self, outcome: &Outcome) {
         let script = absolute(&outcome.path);
         if !outcome.is_ok() {
@@ -133,7 +133,7 @@ impl Failed {
         }
     }
 
-    /// Keeps it for the next run.
+    /// Writes the file for the next run.
     ///
     /// # Errors
     /// If the file cannot be written.

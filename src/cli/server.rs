@@ -1,10 +1,10 @@
-//! A server as a person names it: a URL, a host, a host and its port.
+//! A server as the user names it: a URL, a host, or a host and a port.
 
 use crate::error::{Error, Result};
 use crate::target::Target;
 use crate::visible;
 
-/// What is spoken at a port.
+/// The schemes of well-known ports.
 const PORTS: [(u16, &str); 12] = [
     (24, "lmtp"),
     (25, "smtp"),
@@ -19,16 +19,16 @@ const PORTS: [(u16, &str); 12] = [
     (2525, "smtp"),
     (4190, "sieve"),
 ];
-/// What a server that may not listen below 1024 adds to its port, by custom: `MailHog` 1000,
-/// `GreenMail` 3000, containers 10000. Any other port says nothing, least of all by how its number
-/// ends: a test server at a free port may have any.
+/// What servers that may not listen below 1024 add to a port, by custom: `MailHog` 1000,
+/// `GreenMail` 3000, containers 10000. Other ports tell nothing about the protocol, and neither do
+/// their last digits, because a test server on a free port may get any number.
 const ADDED: [u16; 4] = [1000, 2000, 3000, 10_000];
 
-/// The URL of a server; the scheme is that of its port if it has none, and `other` for a port that
-/// says nothing. A path is a unix socket.
+/// The URL of a server. If it has no scheme, the port decides: `smtp` without a port, and `other`
+/// for a port that is not known. A path is a unix socket.
 ///
 /// # Errors
-/// Usage for what is no server.
+/// Usage for a text that names no server.
 pub(super) fn url(named: &str, port: Option<u16>, other: &str) -> Result<String> {
     if named.contains("://") {
         if port.is_some() {
@@ -55,7 +55,7 @@ pub(super) fn url(named: &str, port: Option<u16>, other: &str) -> Result<String>
     Ok(url)
 }
 
-/// An IPv6 address gets the brackets that tell its colons from that of a port.
+/// Puts an IPv6 address in brackets, so that its colons are not taken for the one before a port.
 pub(super) fn bracketed(host: &str) -> String {
     match host.parse::<std::net::Ipv6Addr>() {
         Ok(address) => format!("[{address}]"),
@@ -63,7 +63,7 @@ pub(super) fn bracketed(host: &str) -> String {
     }
 }
 
-/// The port of `HOST:PORT`; an IPv6 address has brackets here.
+/// The port of `HOST:PORT`. An IPv6 address must have brackets.
 pub(super) fn port_of(host: &str) -> Option<u16> {
     host.rsplit_once(':')
         .filter(|(_, port)| !port.contains(']'))
@@ -74,7 +74,8 @@ fn scheme_of(port: u16, other: &str) -> &str {
     let scheme = |port| PORTS.iter().find(|(known, _)| *known == port).map(|(_, scheme)| *scheme);
     let moved = || {
         let usual = ADDED.iter().filter_map(|added| port.checked_sub(*added));
-        // 1024 and 1026 are given to anybody, and amavis speaks SMTP at 10024.
+        // Ports 24 and 26 do not count: any program may be given 1024 or 1026, and amavis speaks
+        // SMTP at 10024.
         usual.filter(|usual| (25..1000).contains(usual) && *usual != 26).find_map(scheme)
     };
     scheme(port).or_else(moved).unwrap_or(other)
@@ -84,7 +85,7 @@ fn scheme_of(port: u16, other: &str) -> &str {
 mod tests {
     use super::*;
 
-    /// The system gives any of them to whoever asks for a free one.
+    /// The system may give any of these ports to a program that asks for a free one.
     #[test]
     fn a_free_port_says_nothing_however_it_ends() {
         for port in 20_000..=u16::MAX {

@@ -1,4 +1,4 @@
-//! `mailexpect show`: a recording in the terminal.
+//! `mailexpect show`: shows a recording in the terminal.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::suggest;
 use crate::trace::{self, Entry};
 use crate::visible;
 
-/// No pause between two lines is longer when a recording is replayed.
+/// The longest pause between two lines of a replay, in seconds.
 const LONGEST: f64 = 5.0;
 
 /// The arguments.
@@ -68,7 +68,7 @@ pub(super) fn show(args: &Show, screen: &mut Screen) -> Result<ExitCode> {
             if let Some(speed) = args.speed {
                 let pause = ((passage.at - before) / speed).clamp(0.0, LONGEST);
                 let pause = Duration::from_secs_f64(pause);
-                // It ends early if somebody presses Ctrl-C.
+                // Ctrl-C ends the pause early.
                 let _ = clock.block_on(async { timeout(pause, interrupt.pressed()).await });
                 before = passage.at;
             }

@@ -1,4 +1,4 @@
-//! What the arguments of `run` and `check` name: scripts, and the servers that they speak with.
+//! Sorts the arguments of `run` and `check` into scripts and the servers that they speak with.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,19 +13,19 @@ use crate::script::{Runner, Settings, shipped, written};
 use crate::target::{self, speech};
 use crate::visible;
 
-/// The name of a script that the command line holds.
+/// The name of the script that `-e` gives.
 const EVAL: &str = "-e";
-/// No more is read of stdin: a script is text that somebody wrote.
+/// How many bytes of a script are read from stdin at most. A script is written by hand.
 const LARGEST: u64 = 1 << 20;
 
 /// Scripts and servers.
 #[derive(Debug)]
 pub(super) struct Sources {
-    /// What is left for the plan: files, folders, globs, `@name`, and what stands for a given one.
+    /// Arguments for [`plan::scripts`]: files, folders, globs, `@name`, and the names `-e` and `-`.
     pub(super) paths: Vec<PathBuf>,
-    /// The scripts that are no files, with their text.
+    /// The scripts that are not files, with their text.
     given: Vec<(PathBuf, String)>,
-    /// URLs, and hosts.
+    /// The servers, as URLs or hosts.
     servers: Vec<String>,
 }
 
@@ -33,7 +33,7 @@ impl Sources {
     /// Sorts the arguments of a command.
     ///
     /// # Errors
-    /// Usage for -e beside other scripts; if stdin cannot be read.
+    /// Usage for `-e` together with other scripts, and if stdin cannot be read.
     pub(super) fn of(arguments: Vec<PathBuf>, eval: Option<String>) -> Result<Self> {
         let is_no_file =
             |path: &PathBuf| path.to_str().is_some_and(shipped::is_named) || Self::is_given(path);
@@ -59,7 +59,7 @@ impl Sources {
         Ok(Self { paths, given, servers })
     }
 
-    /// The scripts that are to run.
+    /// The scripts to run.
     ///
     /// # Errors
     /// As [`Selection::scripts`].
@@ -67,10 +67,10 @@ impl Sources {
         if self.is_eval() { Ok(self.paths.clone()) } else { selection.scripts(&self.paths) }
     }
 
-    /// Makes sure that no golden is to be written of a script that has no place for one.
+    /// Refuses to write goldens if a script is not a file, because a golden lies beside its script.
     ///
     /// # Errors
-    /// Usage, if there is such a script.
+    /// Usage if there is such a script.
     pub(super) fn check_goldens(&self, writes: bool) -> Result<()> {
         match self.given.first() {
             Some((name, _)) if writes => {
@@ -85,23 +85,23 @@ impl Sources {
         self.paths == [Path::new(EVAL)]
     }
 
-    /// Whether a script is no file, so that nothing is kept of it.
+    /// Whether a script is not a file. No results are kept of such a script.
     pub(super) fn is_given(path: &Path) -> bool {
         path == Path::new(EVAL) || path == Path::new(plan::STDIN)
     }
 
-    /// Hands the texts over that are no files.
+    /// Gives the runner the scripts that are not files.
     pub(super) fn give(&self, runner: &Runner) {
         for (name, text) in &self.given {
             runner.give(name, text.clone());
         }
     }
 
-    /// Sets the parameters that the servers are values of.
+    /// Sets the parameters that take the named servers.
     ///
     /// # Errors
-    /// Usage for a server that a script has no parameter for, and for one that is missing or set
-    /// twice.
+    /// Usage for a server that no parameter of a script takes, and if a parameter still lacks its
+    /// server.
     pub(super) fn set(
         &self,
         scripts: &[PathBuf],
@@ -121,7 +121,7 @@ impl Sources {
                 .filter(|(name, _)| speech_of(name).is_some() && !set.contains(name));
             let mut wanted: Vec<_> =
                 wanted.map(|(name, default)| (name, default.is_some())).collect();
-            // Those without a default come first: a server is missed there.
+            // Parameters without a default come first, because they need a server.
             wanted.sort_by_key(|(_, has_default)| *has_default);
             for (name, server) in assigned(script, &wanted, &self.servers)? {
                 params.insert(name, server);
@@ -131,7 +131,7 @@ impl Sources {
     }
 }
 
-/// A host, or a host and its port, beside something that needs one: no path, and not a file.
+/// Whether an argument is a host or `HOST:PORT`, and not a path, a glob or a script.
 fn is_host(text: &str) -> bool {
     let is_script = Path::new(text).extension().is_some_and(|extension| extension == "rhai");
     let is_path = text.contains(['/', '*', '?']) || is_script || Path::new(text).exists();
@@ -144,7 +144,8 @@ fn read_stdin() -> Result<String> {
     String::from_utf8(bytes).map_err(|_| cannot("it is not UTF-8".to_owned()))
 }
 
-/// The code, with its session before it on the same line, so that columns are those of what runs.
+/// Puts a session before the code, on the same line. So the line numbers in errors stay those of
+/// the code, and the columns are those of the line that runs.
 fn with_session(code: String, servers: &[String]) -> Result<String> {
     match servers {
         [] => Ok(code),
@@ -159,13 +160,14 @@ fn with_session(code: String, servers: &[String]) -> Result<String> {
     }
 }
 
-/// What is spoken where a parameter's name is that of a scheme.
+/// The protocol of a parameter, if its name is a scheme.
 fn speech_of(name: &str) -> Option<Speech> {
     speech(&format!("{name}://"))
 }
 
-/// Which server is the value of which parameter: of the one that is called as its scheme, or else
-/// of one whose protocol is the same; a host without a scheme, of all that are left.
+/// Assigns the servers to parameters. A URL goes to the parameter that is named as its scheme, or
+/// else to one of the same protocol. A host without a scheme goes to all parameters that still lack
+/// a server, or else to the next one with a default.
 fn assigned(
     script: &Path,
     wanted: &[(String, bool)],

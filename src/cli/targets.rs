@@ -1,4 +1,4 @@
-//! What scripts are run against: the command line, the environment and the project file together.
+//! The servers and settings of runs, from the command line, the environment and the project file.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -24,7 +24,7 @@ use crate::target;
 use crate::visible;
 use crate::workers::Against;
 
-/// What a variable of the environment is called that sets a parameter, before the name of it.
+/// The prefix of environment variables that set parameters. The name of the parameter follows.
 const VARIABLE: &str = "MAILEXPECT_SET_";
 
 /// How scripts reach servers, and what they are given.
@@ -68,8 +68,8 @@ pub(super) struct Reach {
     /// `smtp+unix:///run/mail.sock`.
     #[arg(long)]
     allow_sockets: bool,
-    /// Allow scripts to listen on other addresses than loopback, and on unix sockets outside of their
-    /// folder and of the current one: `listen("smtp://0.0.0.0:2525")`.
+    /// Allow scripts to listen on other addresses than loopback, and on unix sockets outside of
+    /// their folder and of the current one: `listen("smtp://0.0.0.0:2525")`.
     #[arg(long)]
     allow_listen: bool,
 }
@@ -80,7 +80,7 @@ impl Reach {
         self.timeout
     }
 
-    /// What `--set` says.
+    /// The parameters of `--set`.
     ///
     /// # Errors
     /// Usage for a parameter that is set twice.
@@ -89,16 +89,16 @@ impl Reach {
     }
 }
 
-/// What a command asks for besides.
+/// The settings that come from the command itself.
 pub(super) struct Asked<'a> {
     pub(super) goldens: &'a Goldens,
     pub(super) cutting: Option<&'a super::segment::Cutting>,
     pub(super) at_once: usize,
-    /// Whether what goes by is recorded.
+    /// Whether sessions are recorded.
     pub(super) taped: bool,
 }
 
-/// The parameters that were set, on the command line or in the environment, and fetched.
+/// The parameters that the command line or the environment sets, with their fetched values.
 pub(super) struct Set {
     given: BTreeMap<String, String>,
     values: BTreeMap<String, String>,
@@ -107,8 +107,8 @@ pub(super) struct Set {
 }
 
 impl Set {
-    /// What was given, by `--set` above all, and what the environment says of parameters that it does not name. Warns
-    /// of secrets that stand on the command line.
+    /// Fetches the values of these parameters and of those in the environment. A given parameter
+    /// overrides one of the environment. Warns about secrets that stand on the command line.
     ///
     /// # Errors
     /// Usage for a value that cannot be fetched.
@@ -125,7 +125,7 @@ impl Set {
         Ok(Self { given, values, secrets, files })
     }
 
-    /// What the command line says: each has to be a parameter of some script.
+    /// The parameters of the command line. Each has to be a parameter of some script.
     pub(super) fn given(&self) -> &BTreeMap<String, String> {
         &self.given
     }
@@ -140,7 +140,8 @@ fn variables() -> BTreeMap<String, String> {
     set.collect()
 }
 
-/// The warning for a secret that anybody can read in the list of the machine's processes.
+/// The warning for a secret on the command line, where anybody can read it in the list of
+/// processes.
 fn in_clear(name: &str) -> Error {
     let name = visible::escape(name.as_bytes());
     Error::usage(format!(
@@ -149,10 +150,10 @@ fn in_clear(name: &str) -> Error {
     ))
 }
 
-/// What each script is run against: each target that is named, or else what the parameters say.
+/// The targets that each script is run against. If none is named, one that the parameters describe.
 ///
 /// # Errors
-/// Usage for what is wrong with the arguments or the project file.
+/// Usage for mistakes in the arguments or the project file.
 pub(super) fn against(
     reach: &Reach,
     asked: &Asked<'_>,
@@ -180,12 +181,12 @@ pub(super) fn against(
     targets.iter().map(|target| one(Some(target))).collect()
 }
 
-/// Makes sure that each parameter of the command line is one of some script, and looks for slips
-/// in those of the project file: a name that no script takes, near one that has no value.
+/// Makes sure that each parameter of the command line belongs to some script. Looks for mistyped
+/// names in the project file: names that no script takes, near a parameter that has no value.
 ///
 /// # Errors
-/// Usage for a name of the command line, and for one of the file if a script needs the value; else
-/// there is a warning, because it may be meant for another script.
+/// Usage for an unknown name on the command line. Usage for a mistyped name in the project file if
+/// a script needs the value; otherwise a warning, because the name may be meant for another script.
 pub(super) fn check_names(
     against: &[Arc<Against>],
     project: &Project,
@@ -218,13 +219,13 @@ pub(super) fn check_names(
     Ok(())
 }
 
-/// Whether a name is that of a server, which a target has for other scripts, too.
+/// Whether a name is a scheme. A target may name servers that only other scripts use.
 fn is_scheme(name: &str) -> bool {
     target::speech(&format!("{name}://")).is_some()
 }
 
-/// What the arguments and the project file say of runs against a target; secrets are not fetched
-/// yet.
+/// The settings of runs against a target, from the arguments and the project file. Their secrets
+/// are not fetched yet.
 fn settings(
     reach: &Reach,
     asked: &Asked<'_>,
@@ -261,9 +262,9 @@ fn settings(
     })
 }
 
-/// A runner with these settings and what was set.
+/// Makes a runner with these settings and parameters.
 pub(super) fn runner(mut settings: Settings, set: &Set) -> Result<Runner> {
-    // What is set is not fetched in vain.
+    // A parameter that is overridden is not fetched.
     settings.params.retain(|name, _| !set.values.contains_key(name));
     settings.files = value::attached(&settings.params)?;
     settings.files.extend(set.files.clone());

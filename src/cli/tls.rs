@@ -1,4 +1,4 @@
-//! How TLS is put on, unless a script says otherwise.
+//! TLS options for all sessions. A script may override them.
 
 use std::path::{Path, PathBuf};
 
@@ -29,7 +29,7 @@ pub(super) struct Tls {
 }
 
 impl Tls {
-    /// What they come to on top of what the project file says; it is made sure that it can be used.
+    /// The options of the project file, changed by these arguments. Given certificates are checked.
     pub(super) fn options(&self, project: Options) -> Result<Options> {
         let mut options = if self.insecure { project.verify(false) } else { project };
         if let Some(path) = &self.cacert {

@@ -1,4 +1,5 @@
-//! Where the values of parameters come from: a secret should not stand on the command line.
+//! The sources of parameter values. They exist because a secret should not stand on the command
+//! line.
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
@@ -14,17 +15,18 @@ use crate::probe::Account;
 use crate::script::wipe_what_is_freed;
 use crate::visible;
 
-/// What stands for a value that is asked for at the terminal.
+/// The value that means: ask at the terminal.
 pub(super) const PROMPT: &str = "prompt";
-/// No more is read of a file or of what a program says.
+/// How many bytes of a file are read at most.
 const LARGEST: u64 = 64 << 10;
 
-/// Puts what `env:NAME`, `file:PATH`, `cmd:PROGRAM` and `prompt` stand for in place of them, and takes
-/// `literal:` off a value that only looks like one of them. Gives the values that were fetched:
-/// they are secret, whatever their parameters are called.
+/// Replaces `env:NAME`, `file:PATH`, `cmd:PROGRAM` and `prompt` by the values that they stand for,
+/// and removes `literal:` from a value that only looks like one of them. Returns the fetched
+/// values: they are secret, whatever their parameters are called.
 ///
 /// # Errors
-/// Usage for a variable that is not set, a file that others may read, a program that fails.
+/// Usage for a variable that is not set, a file that other users may access, and a program that
+/// fails.
 pub(super) fn fetch(params: &mut BTreeMap<String, String>) -> Result<Vec<Zeroizing<String>>> {
     let mut secrets = Vec::new();
     if params.values().any(|value| !is_clear(value)) {
@@ -58,10 +60,10 @@ pub(super) fn fetch(params: &mut BTreeMap<String, String>) -> Result<Vec<Zeroizi
     Ok(secrets)
 }
 
-/// Reads the files that `@PATH` stands for: the values of these parameters.
+/// Reads the files of the parameters whose values are `@PATH`.
 ///
 /// # Errors
-/// Usage for one that cannot be read.
+/// Usage for a file that cannot be read.
 pub(super) fn attached(params: &BTreeMap<String, String>) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut files = BTreeMap::new();
     for (name, value) in params {
@@ -78,17 +80,17 @@ pub(super) fn attached(params: &BTreeMap<String, String>) -> Result<BTreeMap<Str
     Ok(files)
 }
 
-/// Whether a value on the command line is given in clear, for everybody to see who can list the
-/// machine's processes.
+/// Whether a value on the command line is in clear text, so that everybody who can list the
+/// processes of the machine can read it.
 pub(super) fn is_clear(value: &str) -> bool {
     value != PROMPT
         && !["env:", "file:", "cmd:", "@"].iter().any(|source| value.starts_with(source))
 }
 
-/// Asks at the terminal for a password, which is not shown.
+/// Asks for a password at the terminal. What is typed is not shown.
 ///
 /// # Errors
-/// Usage if there is no terminal, or nothing was typed.
+/// Usage if there is no terminal, or if nothing was typed.
 pub(super) fn prompt(question: &str) -> Result<Zeroizing<String>> {
     wipe_what_is_freed();
     typed(question).map_err(|why| {
@@ -97,10 +99,10 @@ pub(super) fn prompt(question: &str) -> Result<Zeroizing<String>> {
     })
 }
 
-/// The secret that one source gives.
+/// Fetches a secret from its source.
 ///
 /// # Errors
-/// As [`fetch`]; usage for one that is given in clear, for others to see.
+/// As [`fetch`]; usage for a secret in clear text.
 pub(super) fn secret(name: &str, source: &str) -> Result<Zeroizing<String>> {
     if is_clear(source) {
         let error =
@@ -111,7 +113,7 @@ pub(super) fn secret(name: &str, source: &str) -> Result<Zeroizing<String>> {
     Ok(fetch(&mut params)?.pop().unwrap_or_default())
 }
 
-/// The account of a user whose password comes from that source.
+/// The account of a user, with the password from this source.
 ///
 /// # Errors
 /// As [`secret`].
@@ -130,7 +132,7 @@ fn variable(name: &str) -> Result<Zeroizing<String>, String> {
     value.map_err(|error| format!("{}: {error}", visible::escape(name.as_bytes())))
 }
 
-/// What a file says, without the end of its last line. Nobody but its owner may have access to it.
+/// Reads a file, without the line ends at its end. Only its owner may have access to the file.
 fn file(path: &str) -> Result<Zeroizing<String>, String> {
     let shown = visible::escape(path.as_bytes());
     let cannot = |error: std::io::Error| format!("cannot read {shown}: {error}");
@@ -152,14 +154,14 @@ fn file(path: &str) -> Result<Zeroizing<String>, String> {
     Ok(text)
 }
 
-/// The first line that a program prints; no shell is between.
+/// The first line that a program prints. The program is started without a shell.
 fn first_line(command: &str) -> Result<Zeroizing<String>, String> {
     let shown = visible::escape(command.as_bytes());
     let words = shlex::split(command).unwrap_or_default();
     let Some((program, arguments)) = words.split_first() else {
         return Err(format!("`{shown}` is no command: it is empty, or a quote is not closed"));
     };
-    // It may ask for a passphrase itself.
+    // Stdin and stderr are inherited, because the program may ask for a passphrase.
     let output = Command::new(program)
         .args(arguments)
         .stdin(Stdio::inherit())

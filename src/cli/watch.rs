@@ -84,13 +84,13 @@ pub(super) fn watch(args: Watch, screen: &mut Screen) -> Result<ExitCode> {
     follow(&work, Told { screen: screen.clone(), watched, worst: ExitCode::Passed }, &runs)
 }
 
-/// How often.
+/// The interval and the number of runs.
 struct Runs {
     every: Duration,
     count: Option<u64>,
 }
 
-/// Runs all scripts again and again.
+/// Runs all scripts again and again. Returns the worst exit code of the last run.
 fn follow(work: &Work, mut told: Told, runs: &Runs) -> Result<ExitCode> {
     let mut begun = 0;
     loop {
@@ -99,7 +99,7 @@ fn follow(work: &Work, mut told: Told, runs: &Runs) -> Result<ExitCode> {
         (told, _) = workers::run(work.clone(), told)?;
         begun += 1;
         if work.interrupt.is_pressed() {
-            // The run that was cut off says nothing.
+            // The interrupted run is not complete, so the run before counts, too.
             return Ok(told.worst.max(before));
         }
         if runs.count.is_some_and(|count| begun >= count) {
@@ -107,7 +107,7 @@ fn follow(work: &Work, mut told: Told, runs: &Runs) -> Result<ExitCode> {
         }
         let pause = next.saturating_duration_since(Instant::now());
         let pressed = work.interrupt.pressed();
-        // An interval that nobody cuts short ends by the clock, as it is to.
+        // An error here means that the pause is over; otherwise Ctrl-C was pressed.
         if block_on(async { timeout(pause, pressed).await }).is_ok() {
             return Ok(told.worst);
         }

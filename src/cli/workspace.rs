@@ -1,14 +1,14 @@
-//! The folder that holds all of a project, from anywhere in it.
+//! Finds the root folder of a project from any folder in it.
 
 use std::path::{Path, PathBuf};
 
-/// The root of the Cargo workspace that the current folder is in; outside of one, the nearest folder
-/// upwards with a Cargo.toml or a mailexpect.toml; else the current folder.
+/// The root of the Cargo workspace that contains the current folder. Outside a workspace: the
+/// nearest folder upwards with a Cargo.toml or a mailexpect.toml, or else the current folder.
 pub(super) fn root() -> PathBuf {
     std::env::current_dir().map_or_else(|_| ".".into(), |folder| root_of(&folder))
 }
 
-/// As a path that leads there from the folder.
+/// The root, as a relative path from `folder`.
 fn root_of(folder: &Path) -> PathBuf {
     let is_workspace = |folder: &Path| {
         let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();

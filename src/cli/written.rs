@@ -1,4 +1,4 @@
-//! Scripts that the program writes to files.
+//! Writes scripts to files.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
@@ -6,10 +6,10 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// Writes a file that is not there, or replaces one if that is asked for.
+/// Writes a new file. Replaces an existing one only if `force` is set.
 ///
 /// # Errors
-/// Usage if it is there, or cannot be written.
+/// Usage if the file exists, or if it cannot be written.
 pub(super) fn create(path: &Path, text: &str, force: bool) -> Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create(force).create_new(!force).truncate(force);
