@@ -1,5 +1,5 @@
 //! The `query_response` of `blackbox_exporter`'s TCP prober: regexes that a line has to match,
-//! lines to send, and STARTTLS. Of the rest of the file, only what says TLS is read.
+//! lines to send, and STARTTLS. Of the rest of the file, only `tls: true` is read.
 
 use super::literal::{regex, text as quoted};
 use super::success::Success;
@@ -8,7 +8,7 @@ use super::{ANSWER, Act, Read, Step, Unread};
 use crate::pattern::Pattern;
 use crate::proto::Speech;
 
-/// One step of a module.
+/// One entry of a `query_response` list.
 #[derive(Debug, Default)]
 struct Query {
     line: usize,
@@ -17,7 +17,7 @@ struct Query {
     starttls: bool,
 }
 
-/// A module that has such steps.
+/// A module of the configuration.
 #[derive(Debug, Default)]
 struct Module {
     line: usize,
@@ -35,7 +35,8 @@ pub(super) fn read(text: &str) -> Read {
     read
 }
 
-/// A key and its value, with how far it is indented; whether it begins an item of a list.
+/// A key and its value, with the indentation of the key. `is_item` means that it begins an item of
+/// a list.
 struct Entry<'a> {
     indent: usize,
     is_item: bool,
@@ -58,7 +59,7 @@ fn entry(line: &str) -> Option<Entry<'_>> {
 
 fn modules(text: &str, read: &mut Read) -> Vec<Module> {
     let mut found: Vec<Module> = Vec::new();
-    // The keys that the line is below, with their indentation.
+    // The keys above the current line, with their indentation.
     let mut above: Vec<(usize, String)> = Vec::new();
     let mut listing: Option<usize> = None;
     for (n, line) in text.lines().enumerate() {
@@ -77,10 +78,10 @@ fn modules(text: &str, read: &mut Read) -> Vec<Module> {
             listing = None;
         }
         if entry.key == "query_response" {
-            // `tcp` stands between, and `modules` above.
+            // The name of the module stands above, possibly with `tcp` between.
             let name = above.iter().rev().find(|(_, key)| key != "tcp").map(|(_, key)| key.clone());
             let name = name.unwrap_or_else(|| "query_response".to_owned());
-            // TLS may have been said before.
+            // `tls` may stand before `query_response`, and then the module exists already.
             match found.iter_mut().find(|module| module.name == name) {
                 Some(module) => module.line = n + 1,
                 None => found.push(Module { line: n + 1, name, ..Module::default() }),
@@ -117,7 +118,7 @@ fn unread(line: usize, text: &str, why: &str) -> Unread {
     Unread { line, text: text.to_owned(), why: why.to_owned() }
 }
 
-/// A scalar of YAML: in single quotes, in double quotes, or plain.
+/// A YAML scalar: in single quotes, in double quotes, or plain.
 fn scalar(value: &str) -> String {
     let inside = |quote: char| {
         let rest = value.strip_prefix(quote)?;
@@ -151,7 +152,7 @@ fn write(read: &mut Read, session: usize, module: &Module) {
     while let Some(query) = queries.next() {
         if let Some(expect) = &query.expect {
             let mut whole = expect.clone();
-            // Lines of one reply are expected one after the other.
+            // Regexes for the lines of one reply follow each other, so they become one regex.
             while query.send.is_none()
                 && let Some(more) =
                     queries.peek().filter(|more| more.expect.is_some() && speech != Speech::Stream)
@@ -187,7 +188,8 @@ fn write(read: &mut Read, session: usize, module: &Module) {
     read.unread.extend(unreadable);
 }
 
-/// A regex that is found in what comes next; groups that it has are for what is sent.
+/// Adds an expectation that finds a regex in the next reply. Its groups can be used in what is
+/// sent.
 fn expectation(
     push: &mut impl FnMut(usize, Act),
     unreadable: &mut Vec<Unread>,
@@ -201,15 +203,15 @@ fn expectation(
     }
 }
 
-/// What a server owes the client, as far as the client's lines say.
+/// The answers that the server owes, as far as the lines of the client tell.
 struct Owed {
     success: Success,
     speech: Speech,
-    /// The statement that takes the answer to what was sent last, if nothing has yet.
+    /// The statement that takes the answer to the last line; `None` if the answer was taken.
     asked: Option<String>,
 }
 
-/// A line that is sent; `${1}` is what a group of the last regex found.
+/// Adds a line to send. `${1}` is replaced by what the first group of the last regex found.
 fn say(push: &mut impl FnMut(usize, Act), line: usize, send: &str, owed: &mut Owed) {
     let said = send.trim_end_matches(['\r', '\n']);
     owed.asked = owed.success.answer(owed.speech, said).statements;
@@ -233,7 +235,8 @@ fn say(push: &mut impl FnMut(usize, Act), line: usize, send: &str, owed: &mut Ow
     push(line, Act::Statement(format!("$.send({});", parts.join(" + "))));
 }
 
-/// The exporter never reads the answer to what it sends last: here it has to be a success.
+/// Adds a statement that takes an answer which the file does not read. The answer has to be a
+/// success.
 fn answered(push: &mut impl FnMut(usize, Act), line: usize, owed: &mut Owed) {
     if let Some(answer) = owed.asked.take() {
         push(line, Act::Statement(answer));

@@ -1,16 +1,16 @@
-//! Lines as people paste them: with prompts, remarks and what the terminal adds.
+//! Lines as people paste them, with prompts, remarks and characters of the terminal.
 
-/// What remarks begin with, after a blank.
+/// The marks with which remarks begin, after a blank.
 const REMARKS: [&str; 9] =
     ["#", "//", "<--", "<==", "\u{2190}", "\u{21d0}", "\u{21e6}", "\u{ff03}", ";;"];
 
-/// A line without the remark that somebody wrote after it, and the remark.
+/// Splits a line into its text and the remark that somebody wrote after it.
 pub(super) fn without_remark(line: &str) -> (&str, Option<&str>) {
     let mut found: Option<usize> = None;
     for mark in REMARKS {
         for (at, _) in line.match_indices(mark) {
             let is_apart = line[..at].ends_with([' ', '\t', '\u{3000}']);
-            // An arrow stands for nothing else, whatever is in front of it.
+            // An arrow always begins a remark, even without a blank before it.
             let is_arrow = !mark.is_ascii() && at > 0;
             if is_apart || is_arrow {
                 found = Some(found.map_or(at, |before| before.min(at)));
@@ -26,7 +26,8 @@ pub(super) fn without_remark(line: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// The same for a line of a message, in which only what is far apart is a remark.
+/// The same for a line of a message. There, a remark has to be three blanks away, to begin with an
+/// arrow, or to follow the final dot.
 pub(super) fn without_far_remark(line: &str) -> (&str, Option<&str>) {
     let (text, remark) = without_remark(line);
     let gap = line.len() - text.len() - remark.map_or(0, str::len);
@@ -35,8 +36,7 @@ pub(super) fn without_far_remark(line: &str) -> (&str, Option<&str>) {
     if gap >= 3 || is_arrow || is_dot { (text, remark) } else { (line, None) }
 }
 
-/// A line without the sequences that colour it, without CR, and with the characters that a web page
-/// writes for others.
+/// A line without colour sequences and CR, and with the HTML entities of web pages replaced.
 pub(super) fn plain(line: &str) -> String {
     let mut text = String::with_capacity(line.len());
     let mut rest = line.trim_end_matches('\r');
@@ -55,7 +55,7 @@ pub(super) fn plain(line: &str) -> String {
     text
 }
 
-/// The command that a line gives to a shell, without the prompt.
+/// The command in a line of a shell, without the prompt.
 pub(super) fn shell(line: &str) -> Option<&str> {
     let line = line.trim_start();
     for mark in ["$ ", "# ", "% ", "> "] {
@@ -71,14 +71,14 @@ pub(super) fn shell(line: &str) -> Option<&str> {
             }
         }
     }
-    // The prompt of Windows has no blank after it.
+    // The Windows prompt has no blank after it.
     let (drive, command) = line.split_once('>')?;
     let is_drive = drive.len() >= 2 && drive.as_bytes()[1] == b':';
     is_drive.then(|| command.trim_start())
 }
 
-/// The host and the port that a command of the shell connects to, the scheme if it says one, and
-/// whether TLS comes first.
+/// The place that a shell command connects to. `starttls` is the protocol of `-starttls`, and
+/// `is_tls` means that TLS comes first.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Target {
     pub(super) host: String,
@@ -87,7 +87,7 @@ pub(super) struct Target {
     pub(super) is_tls: bool,
 }
 
-/// What `telnet`, `nc` and `openssl s_client` connect to.
+/// The place that `telnet`, `nc` or `openssl s_client` connects to.
 pub(super) fn target(command: &str) -> Option<Target> {
     let (command, _) = without_remark(command);
     let mut words = command.split_whitespace();
@@ -121,7 +121,7 @@ pub(super) fn target(command: &str) -> Option<Target> {
     }
 }
 
-/// A port by its number or its name.
+/// The number of a port that is given by number or name.
 fn service(text: &str) -> Option<u16> {
     let named = match text.to_ascii_lowercase().as_str() {
         "smtp" => 25,
@@ -137,7 +137,7 @@ fn service(text: &str) -> Option<u16> {
     Some(named)
 }
 
-/// The scheme that is usual at a port, in clear.
+/// The usual scheme of a port.
 pub(super) fn scheme(port: u16) -> Option<&'static str> {
     Some(match port {
         25 | 26 | 2525 | 1025 => "smtp",

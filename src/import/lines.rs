@@ -1,17 +1,17 @@
-//! Expectations of single lines, put together to those of whole replies: other tools read a line
-//! at a time, and a reply has several.
+//! Puts expectations of single lines together to expectations of whole replies: other tools read
+//! one line at a time, but a reply may have several.
 
-/// Regexes of the lines of a reply, in their order.
+/// The regexes of the lines of a reply, in order.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     began: usize,
     regex: String,
-    /// Whether a line is to come that ends the reply.
+    /// Whether the line that ends the reply is still to come.
     goes_on: bool,
 }
 
 impl Lines {
-    /// One more line. With `skips`, other lines of the reply may be in front of it.
+    /// Adds a line. With `skips`, other lines of the reply may come before it.
     pub(super) fn push(&mut self, at: usize, regex: &str, skips: bool, goes_on: bool) {
         if self.regex.is_empty() {
             self.began = at;
@@ -25,12 +25,12 @@ impl Lines {
         self.goes_on = goes_on;
     }
 
-    /// Whether what was pushed is not all of a reply.
+    /// Whether the reply is not complete.
     pub(super) fn goes_on(&self) -> bool {
         self.goes_on
     }
 
-    /// All of it; nothing if nothing was pushed.
+    /// The line at which the reply began, and its regex; `None` if nothing was added.
     pub(super) fn take(&mut self) -> Option<(usize, String)> {
         self.goes_on = false;
         let regex = std::mem::take(&mut self.regex);

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::visible;
 
-/// A text as a regex that matches it alone.
+/// A regex that matches only this text.
 pub(super) fn escaped(text: &str) -> String {
     let mut regex = String::with_capacity(text.len());
     for character in text.chars() {
@@ -32,7 +32,7 @@ pub(super) fn regex(pattern: &str) -> String {
     if is_raw { format!("re(`{pattern}`)") } else { format!("re({})", text(pattern)) }
 }
 
-/// Whether a character is shown as it is, wherever the script is shown.
+/// Whether a character can be shown as it is. Other characters are escaped in the script.
 fn is_shown(character: char) -> bool {
     let text = character.to_string();
     character == '\\' || visible::printable(&text) == text

@@ -1,10 +1,11 @@
-//! Dialogues whose lines say whose they are: those of RFCs (`C:`, `S:`), and what swaks prints.
+//! Dialogues in which each line is marked with its side: those of RFCs (`C:`, `S:`), and the output
+//! of swaks.
 
 use super::assembler::Assembler;
 use super::line::{Target, plain};
 use super::{Act, Read};
 
-/// What the lines of each side begin with; whether it is the server's.
+/// The marks of lines, and whether a mark is the server's.
 const MARKS: [(&str, bool); 22] = [
     ("S: ", true),
     ("S:", true),
@@ -30,9 +31,9 @@ const MARKS: [(&str, bool); 22] = [
     (" ~>", false),
 ];
 
-/// Whose line it is, and what is said.
+/// Whether a line is the server's, and its text without the mark.
 fn marked(line: &str) -> Option<(bool, &str)> {
-    // A paste may be indented as a whole, and a client's arrow of swaks has a blank in front.
+    // A whole paste may be indented, and swaks puts a blank before the client's arrows.
     let bare = line.trim_start();
     let arrow = line.len() - bare.len() > 0
         && (bare.starts_with("->") || bare.starts_with("~>") || bare.starts_with(">>"));
@@ -82,7 +83,7 @@ pub(super) fn read(text: &str) -> Read {
     assembler.finish()
 }
 
-/// What swaks says of the connection.
+/// Takes a line in which swaks reports on the connection.
 fn of_swaks(assembler: &mut Assembler, at: usize, said: &str, line: &str) {
     if let Some(place) = said.strip_prefix("Trying ") {
         let place = place.trim_end_matches('.');
@@ -96,7 +97,7 @@ fn of_swaks(assembler: &mut Assembler, at: usize, said: &str, line: &str) {
             assembler.act(at, Act::Handshake);
         }
     } else if said.starts_with("Connection closed with remote host") {
-        // Swaks closes, after the answer to QUIT.
+        // Swaks closes the connection after the reply to QUIT.
         assembler.act(at, Act::Close);
     } else if !said.starts_with("Connected to") && !said.starts_with("TLS ") {
         assembler.unread(at, line, "a word of swaks' own");

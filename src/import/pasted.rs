@@ -1,5 +1,5 @@
-//! Sessions that were pasted from a terminal: what telnet says, prompts of shells, commands,
-//! replies and remarks, in which nothing says who said what.
+//! Sessions that were pasted from a terminal: messages of telnet, prompts of shells, commands,
+//! replies and remarks. Nothing in them says whose a line is.
 
 use super::assembler::Assembler;
 use super::line::{plain, shell, target, without_far_remark, without_remark};
@@ -7,7 +7,7 @@ use super::words::{first_word, speech_of};
 use super::{Act, Read};
 use crate::proto::Speech;
 
-/// The commands that people type, by the protocol: another word of several is prose.
+/// The commands that people type. For other words, a line of several words counts as prose.
 const SMTP: [&str; 24] = [
     "EHLO", "HELO", "LHLO", "MAIL", "RCPT", "DATA", "BDAT", "RSET", "NOOP", "QUIT", "VRFY", "EXPN",
     "HELP", "AUTH", "STARTTLS", "ETRN", "XCLIENT", "XFORWARD", "TURN", "ATRN", "SEND", "SOML",
@@ -29,7 +29,7 @@ pub(super) fn read(text: &str) -> Read {
 #[derive(Default)]
 pub(super) struct Paste {
     pub(super) assembler: Assembler,
-    /// The line that said that a connection was not made, and the state of its port.
+    /// The line that reported a failed connection, and the state of its port.
     refused: Option<(usize, &'static str)>,
 }
 
@@ -45,7 +45,8 @@ impl Paste {
             return self.assembler.client(at, "", None);
         }
         if trimmed.is_empty() {
-            // Between commands and replies it is layout, and between the lines of a mail one of them.
+            // An empty line between commands and replies is layout. Between lines of a block it
+            // belongs to the block.
             if self.assembler.is_in_block() {
                 self.assembler.server(at, "", None);
             }
@@ -65,7 +66,7 @@ impl Paste {
             return self.assembler.unread(at, line, "something was left out here");
         }
         if !self.assembler.is_open() {
-            // Some paste from the first command on.
+            // Some pastes begin with the first command.
             if self.assembler.read.steps.is_empty()
                 && speech_of(text).is_some()
                 && is_command(None, text)
@@ -110,7 +111,7 @@ impl Paste {
         false
     }
 
-    /// What telnet and nc say themselves, and what they are told at a prompt of their own.
+    /// Whether a line is a message of telnet or nc, or a command at telnet's own prompt.
     fn is_of_telnet(&mut self, at: usize, line: &str) -> bool {
         let lower = line.to_ascii_lowercase();
         let typed = ["telnet> ", "telnet>", "microsoft telnet> ", "microsoft telnet>"];
@@ -142,7 +143,7 @@ impl Paste {
         let refused = lower.contains("connection refused");
         let timed_out = lower.contains("connection timed out");
         if (refused || timed_out) && self.assembler.is_silent() {
-            // It may be one address of several.
+            // The failure may be that of one address of several.
             self.refused = Some((at, if refused { "closed" } else { "filtered" }));
             return true;
         }
@@ -166,7 +167,8 @@ impl Paste {
         says.iter().any(|begins| lower.starts_with(begins)) || lower.ends_with("succeeded!")
     }
 
-    /// The session that is open was never connected, if nothing but refusals came of it.
+    /// If the only results were refusals, replaces the current session by an expectation of the
+    /// port's state.
     fn give_up(&mut self) {
         let Some((at, state)) = self.refused.take() else { return };
         if self.assembler.is_open() && self.assembler.is_silent() {
@@ -175,14 +177,14 @@ impl Paste {
         }
     }
 
-    /// All that was read.
+    /// All steps that were read.
     pub(super) fn finish(mut self) -> Read {
         self.give_up();
         self.assembler.finish()
     }
 }
 
-/// Whether a line that no server says is a command, and not prose.
+/// Whether a line that is not the server's is a command, and not prose.
 fn is_command(speech: Option<Speech>, line: &str) -> bool {
     let word = first_word(line);
     let words = line.split_whitespace().count();
@@ -205,6 +207,6 @@ fn is_command(speech: Option<Speech>, line: &str) -> bool {
         Some(Speech::Sieve | Speech::Stream) => return is_plain,
         _ => SMTP.contains(&word.as_str()),
     };
-    // A word or two that nobody knows is a server's to refuse; more of them are somebody's prose.
+    // One or two unknown words are sent, and the server may refuse them. More words are prose.
     known || (is_plain && words <= 2 && !line.ends_with([':', '.', '!', '?']) && speech.is_some())
 }

@@ -1,4 +1,4 @@
-//! What success looks like if nothing was written down that the server said.
+//! The answers that mean success, for dialogues that hold only the client's lines.
 
 use super::literal::text;
 use super::words::{first_word, has_block};
@@ -11,21 +11,21 @@ pub(super) struct Success {
     exchange: Option<Exchange>,
 }
 
-/// An exchange of SASL that the client has begun.
+/// A SASL exchange that the client has begun.
 #[derive(Debug)]
 struct Exchange {
-    /// How many responses it has after the one that comes now.
+    /// How many responses follow after the next one.
     responses: usize,
-    /// The tag of the command, in IMAP.
+    /// The tag of the IMAP command.
     tag: String,
 }
 
-/// What takes the answer to a line of the client's.
+/// The answer that the server owes to a line of the client.
 #[derive(Debug)]
 pub(super) struct Answer {
-    /// The statements; none if there is no answer to the line.
+    /// The statements that take the answer; `None` if the line gets no answer.
     pub(super) statements: Option<String>,
-    /// Whether the line is the last response of an exchange of SASL, which holds the secret.
+    /// Whether the line is the last response of a SASL exchange, which holds the secret.
     pub(super) is_secret: bool,
 }
 
@@ -39,12 +39,12 @@ impl Success {
         }
     }
 
-    /// Whether the lines that come are those of a message.
+    /// Whether the next lines belong to a message.
     pub(super) fn is_in_message(&self) -> bool {
         self.is_message
     }
 
-    /// What takes the answer to a line.
+    /// The answer to a line of the client.
     pub(super) fn answer(&mut self, speech: Speech, line: &str) -> Answer {
         if let Some(exchange) = self.exchange.take() {
             let is_cancelled = line == "*";
@@ -72,7 +72,7 @@ impl Success {
             return "$.expect(\"+\");".to_owned();
         }
         let is_one = words.len() > 1 && ["LIST", "UIDL"].contains(&word.as_str());
-        // AUTH alone lists the mechanisms.
+        // AUTH without an argument lists the mechanisms.
         let has_block = has_block(&word) || (word == "AUTH" && words.len() == 1);
         let block = if has_block && !is_one { "\n$.expect_multiline();" } else { "" };
         format!("$.expect(\"+OK\");{block}")
@@ -111,8 +111,8 @@ impl Success {
         Some(format!("$.expect({code});"))
     }
 
-    /// Whether the server has to ask for responses of SASL after a command with these arguments:
-    /// the mechanism, and an initial response.
+    /// Whether the server has to ask for SASL responses after a command with these arguments: the
+    /// mechanism, and perhaps an initial response.
     fn begins(&mut self, arguments: &[&str], tag: &str) -> bool {
         let Some(mechanism) = arguments.first() else { return false };
         let is_login = mechanism.eq_ignore_ascii_case("LOGIN");
@@ -126,7 +126,7 @@ impl Success {
     }
 }
 
-/// The statements that take the answer to a response of SASL.
+/// The statements that take the answer to a SASL response.
 fn ended(speech: Speech, exchange: &Exchange, is_cancelled: bool) -> String {
     let goes_on = exchange.responses > 0 && !is_cancelled;
     match (speech, goes_on, is_cancelled) {

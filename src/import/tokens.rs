@@ -1,8 +1,8 @@
-//! Tokens of goldens in what was read: they stand for what is another in each run.
+//! Tokens of goldens in an imported text. They stand for values that differ in each run.
 
 use super::literal::escaped;
 
-/// Whether there is a token of a golden in a line.
+/// Whether a line contains a token of a golden.
 pub(super) fn has_token(line: &str) -> bool {
     tokens(line).next().is_some()
 }
@@ -23,7 +23,7 @@ fn tokens(line: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The tokens that a response code of IMAP could not be.
+/// The names of tokens. None of them can be a response code of IMAP.
 const KNOWN: [&str; 26] = [
     "QUEUE_ID",
     "DATE",
@@ -53,7 +53,7 @@ const KNOWN: [&str; 26] = [
     "DELAY",
 ];
 
-/// An escaped regex in which what stands for a token is anything.
+/// Replaces the tokens in an escaped regex by `.+`.
 pub(super) fn without_tokens(pattern: &str) -> String {
     let mut text = pattern.to_owned();
     let plain =

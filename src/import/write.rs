@@ -1,4 +1,4 @@
-//! What was read, as a script.
+//! Writes the steps that were read as a script.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use crate::redaction::Redaction;
 use crate::transcript::{Event, Excerpt, What};
 use crate::visible;
 
-/// How wide a line of the script is, if its texts let it.
+/// The width of a line of the script in columns, if its texts allow it.
 const WIDTH: usize = 100;
 
 /// Writes the script.
@@ -38,17 +38,17 @@ pub(super) fn script(name: &str, format: Format, read: Read) -> Imported {
 
 struct Writer {
     script: String,
-    /// The variables of sessions.
+    /// The variables of the sessions.
     names: Vec<String>,
-    /// How often a parameter of that name was used.
+    /// The URL of each parameter that was named so far.
     params: BTreeMap<String, Option<String>>,
     secrets: Vec<(usize, String)>,
-    /// What varies in each reply, by its place among the steps.
+    /// The values in each reply that differ from run to run, by the index of the step.
     varying: BTreeMap<usize, Vec<String>>,
     step: usize,
-    /// Whether the variable for what groups find is there.
+    /// Whether the variable for answers was declared.
     has_groups: bool,
-    /// How many listeners there are.
+    /// The number of listeners.
     listeners: usize,
 }
 
@@ -71,8 +71,8 @@ impl Writer {
         }
     }
 
-    /// Writes the first steps, and says how many they were: lines that are sent without a reply
-    /// between them go together.
+    /// Writes the next steps, and returns how many. Lines that are sent without a reply between
+    /// them are written together.
     fn run(&mut self, steps: &[Step]) -> usize {
         let first = &steps[0];
         let name = self.names[first.session].clone();
@@ -100,7 +100,7 @@ impl Writer {
         1
     }
 
-    /// Lines of the client's. What runs ahead of a reply is sent on purpose.
+    /// Writes lines of the client. Lines that are sent before a reply that is owed are pipelined.
     fn sends(&mut self, name: &str, steps: &[Step]) {
         let owes = |step: &Step| matches!(step.act, Act::Send { owes: true, .. });
         let runs_ahead = steps[..steps.len() - 1].iter().any(owes);
@@ -155,7 +155,7 @@ impl Writer {
         format!("send({});", parts.join(" + "))
     }
 
-    /// The parameter that stands for a secret.
+    /// The expression for a parameter that replaces a secret.
     fn secret(&mut self, line: usize, value: &str) -> String {
         let name = format!("secret_{}", self.secrets.len() + 1);
         let is_gone = value.contains("[SECRET]")
@@ -207,7 +207,7 @@ impl Writer {
 
     fn verbatim(&mut self, name: &str, statement: &str) -> String {
         if statement.starts_with("expect_port(@") {
-            // The session that could not be opened: its line is the last one.
+            // The line that connects this session is the last one, and the expectation replaces it.
             let connect = format!("let {name} = connect(");
             if let Some(at) = self.script.rfind(&connect) {
                 let line = self.script.split_off(at);
@@ -224,7 +224,7 @@ impl Writer {
         statement.replace(ANSWER, "r")
     }
 
-    /// The parameter for where a session leads.
+    /// The expression for the parameter of a session's URL.
     fn param(&mut self, scheme: &str, place: Option<&str>) -> String {
         let url = place.map(|place| {
             let place = if place.matches(':').count() > 1
@@ -244,7 +244,7 @@ impl Writer {
         }
     }
 
-    /// The name of a parameter for a place: the same place is the same parameter.
+    /// The name of a parameter for a place. The same place gets the same name.
     fn named(&mut self, base: &str, url: Option<String>) -> String {
         let mut name = base.to_owned();
         let mut number = 1;
@@ -261,7 +261,7 @@ impl Writer {
         if self.listeners == 1 { "l".to_owned() } else { format!("l{}", number + 1) }
     }
 
-    /// An expression with the variable of the listener that it accepts from.
+    /// An expression in which the listener's number is replaced by its variable.
     fn with_listener(&self, expression: &str) -> String {
         let number = expression.strip_prefix('@').and_then(|rest| rest.split_once('.'));
         match number.and_then(|(number, call)| Some((number.parse().ok()?, call))) {
@@ -270,7 +270,8 @@ impl Writer {
         }
     }
 
-    /// A whole reply: its text, or a regex if something in it is another each time.
+    /// The expectation of a complete reply: its text, or a regex if something in it differs from
+    /// run to run.
     fn reply(&self, name: &str, lines: &[Vec<u8>]) -> String {
         let shown: Vec<_> =
             lines.iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect();
@@ -322,7 +323,7 @@ fn list(lines: &[String]) -> String {
     if one.len() < WIDTH - 30 { one } else { format!("[\n    {},\n]", texts.join(",\n    ")) }
 }
 
-/// What redaction finds in each reply: it is another in each run.
+/// The values in each reply that redaction finds. They differ from run to run.
 fn varying(steps: &[Step]) -> BTreeMap<usize, Vec<String>> {
     let mut events = Vec::new();
     let mut numbers = Vec::new();
@@ -349,7 +350,7 @@ fn varying(steps: &[Step]) -> BTreeMap<usize, Vec<String>> {
     let mut found: BTreeMap<usize, Vec<String>> = BTreeMap::new();
     let Ok(redacted) = Redaction::new().apply(&events) else { return found };
     for change in redacted.changes {
-        // What is only put into another order is the same in each run.
+        // A normaliser only changes the order of values, which are the same in each run.
         if Redaction::normalisers().any(|(name, _)| *name == *change.rule) {
             continue;
         }
@@ -361,7 +362,7 @@ fn varying(steps: &[Step]) -> BTreeMap<usize, Vec<String>> {
     found
 }
 
-/// A remark as a comment: one line.
+/// A remark as a comment of one line.
 fn comment(remark: &str) -> String {
     let bare = remark.trim_start_matches(|c: char| !c.is_alphanumeric());
     visible::printable(bare)
