@@ -1,4 +1,4 @@
-//! What a server does instead of behaving well, written down as text.
+//! What a server does instead of behaving well, read from text.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -11,40 +11,40 @@ use crate::proto::chomp;
 use crate::session::{Fault, Then};
 use crate::{duration, transcript, visible};
 
-/// The most octets that a flood may have.
+/// The most bytes of a flood.
 const MOST: usize = 64 << 20;
 
-/// What is done when a command comes: steps in their order, and what goes wrong with all that they
-/// say.
+/// What the server does when a command comes: steps in order, and a fault that is injected into the
+/// answer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Conduct {
     pub(super) steps: Vec<Step>,
     pub(super) fault: Option<Box<Fault>>,
 }
 
-/// One thing that a server does.
+/// One step of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Says this line; `{tag}` in it is the tag of the command.
+    /// Sends this line; `{tag}` in the line stands for the tag of the command.
     Say(Vec<u8>),
-    /// What a server says that behaves well.
+    /// Sends the good answer.
     Well,
-    /// The same without the words of a list or the lines that begin so.
+    /// Sends the good answer without a word of a list, and without lines that begin with the word.
     Without(String),
-    /// Its first octets, and then the connection is closed.
+    /// Sends the first bytes of the answer, then closes the connection.
     Cut(usize),
-    /// The same with one character of its last line another one: a signature that is not right.
+    /// Sends the good answer with one character of the server's SCRAM signature changed.
     Forge,
-    /// So many octets without a line end.
+    /// Sends this many bytes without a line end.
     Flood(usize),
-    /// Waits before anything else.
+    /// Waits before the answer.
     Wait(Duration),
-    /// What comes after it.
+    /// Does this after the answer.
     Then(Next),
 }
 
 impl Conduct {
-    /// Reads steps, a line each. A line that is none of them is what the server says.
+    /// Reads steps, one per line. A line that is not a step is a reply to send.
     ///
     /// # Errors
     /// Usage for a step whose number or duration cannot be read.
@@ -60,13 +60,13 @@ impl Conduct {
         Ok(read)
     }
 
-    /// Whether nothing but what a good server does is done.
+    /// Whether the server just behaves well.
     pub(super) fn is_well(&self) -> bool {
         self.steps.is_empty() && self.fault.is_none()
     }
 }
 
-/// What goes wrong besides what did already, if the line says that.
+/// The faults so far with the fault of this line added; `None` if the line is not a fault.
 fn fault(line: &str, so_far: Option<&Fault>) -> Result<Option<Fault>> {
     let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
     let fault = so_far.cloned().unwrap_or_default();
@@ -97,7 +97,7 @@ fn fault(line: &str, so_far: Option<&Fault>) -> Result<Option<Fault>> {
     }))
 }
 
-/// The number after the word of a line, such as this one.
+/// The number after the first word of a line; `such_as` is an example for the error.
 fn number<T: FromStr>(line: &str, such_as: &str) -> Result<T> {
     let rest = line.split_once(' ').map_or("", |(_, rest)| rest);
     rest.parse().map_err(|_| no_number(line, such_as))
@@ -136,7 +136,7 @@ fn step(line: &str) -> Result<Step> {
     })
 }
 
-/// A reply as people write it: of IMAP without its tag.
+/// A reply as people write it: in IMAP without its tag.
 fn said(line: &str) -> Vec<u8> {
     let is_status = ["OK", "NO", "BAD"].iter().any(|status| {
         line.strip_prefix(status).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
@@ -145,7 +145,7 @@ fn said(line: &str) -> Vec<u8> {
     transcript::octets(&format!("{tag}{line}"))
 }
 
-/// Does what a rule says, of which `well` is the good answer.
+/// The answer of a conduct; `well` makes the good answer.
 pub(super) fn conduct(conduct: &Conduct, tag: &str, well: impl FnOnce() -> Said) -> Said {
     let tag = format!("{tag} ");
     let mut well = Some(well);
@@ -168,7 +168,8 @@ pub(super) fn conduct(conduct: &Conduct, tag: &str, well: impl FnOnce() -> Said)
                     Step::Without(word) => said.bytes.extend(without(&good.bytes, word)),
                     Step::Forge => said.bytes.extend(forged(good.bytes)),
                     Step::Cut(octets) => {
-                        // At least the last octet is missing: a cut that cuts nothing is none.
+                        // At least the last byte is missing, because a cut answer must never be
+                        // complete.
                         let octets = (*octets).min(good.bytes.len().saturating_sub(1));
                         said.bytes.extend(good.bytes.into_iter().take(octets));
                         said.next = Next::Cut;
@@ -178,14 +179,14 @@ pub(super) fn conduct(conduct: &Conduct, tag: &str, well: impl FnOnce() -> Said)
             }
         }
     }
-    // What goes wrong alone goes wrong with the good answer.
+    // Without steps, the fault is injected into the good answer.
     if conduct.steps.is_empty()
         && let Some(well) = well.take()
     {
         return well();
     }
-    // After an answer of the rule's own comes what would have come after the good one, if that is
-    // what the client goes by.
+    // After a reply of the rule, the server expects the input that would follow the good answer, if
+    // the reply tells the client to send that input.
     if said.next == Next::Line
         && let Some(well) = well.take()
     {
@@ -200,7 +201,7 @@ pub(super) fn conduct(conduct: &Conduct, tag: &str, well: impl FnOnce() -> Said)
     said
 }
 
-/// Whether octets of a literal come next.
+/// Whether the client sends the bytes of a literal next.
 pub(super) fn is_literal(next: Next) -> bool {
     matches!(next, Next::Literal(_) | Next::Skip(_))
 }
@@ -212,7 +213,7 @@ fn with_tag(bytes: &[u8], tag: &str) -> Vec<u8> {
     }
 }
 
-/// A reply without a word, and without the lines that say nothing else.
+/// A reply without a word, and without the lines that begin with the word.
 pub(super) fn without(reply: &[u8], word: &str) -> Vec<u8> {
     let mut lines: Vec<Vec<u8>> = Vec::new();
     for line in reply.split_inclusive(|byte| *byte == b'\n') {
@@ -230,7 +231,7 @@ pub(super) fn without(reply: &[u8], word: &str) -> Vec<u8> {
             text.split(' ').filter(|found| found.is_empty() || !is_it(found)).collect();
         lines.push(format!("{}\r\n", kept.join(" ")).into_bytes());
     }
-    // The last line of an SMTP reply has no hyphen.
+    // The last line of an SMTP reply has no hyphen after its code.
     if let Some(last) = lines.last_mut()
         && last.get(..3).is_some_and(|code| code.iter().all(u8::is_ascii_digit))
         && last.get(3) == Some(&b'-')
@@ -240,8 +241,8 @@ pub(super) fn without(reply: &[u8], word: &str) -> Vec<u8> {
     lines.concat()
 }
 
-/// A challenge in which the server proves itself, with one character of the proof another one; any
-/// other reply as it is (RFC 5802 section 5.1).
+/// A reply that contains the server's signature, with one character of the signature changed; any
+/// other reply unchanged (RFC 5802 section 5.1).
 fn forged(reply: Vec<u8>) -> Vec<u8> {
     let text = String::from_utf8_lossy(chomp(&reply)).into_owned();
     let (head, last) = text.rsplit_once(' ').unwrap_or(("", &text));
@@ -256,7 +257,7 @@ fn forged(reply: Vec<u8>) -> Vec<u8> {
     format!("{head} {quote}{encoded}{quote}\r\n").trim_start().to_owned().into_bytes()
 }
 
-/// Whether a conduct says no: what it is an answer to has not happened then.
+/// Whether a conduct refuses the command: the server must then not carry out the command.
 pub(super) fn refuses(conduct: &Conduct) -> bool {
     let first = conduct.steps.iter().find_map(|step| match step {
         Step::Say(bytes) => Some(bytes.as_slice()),

@@ -19,56 +19,56 @@ use super::listener::GARBAGE;
 use crate::tls::Authority;
 use crate::transcript::Close;
 
-/// How much is read at once.
+/// The most bytes of one read.
 const CHUNK: usize = 8 << 10;
-/// A client that sends a line, or so many bytes, has used its time; with single bytes it could stay
-/// for ever.
+/// The idle time of a client starts anew after each reply and after this many bytes. If fewer bytes
+/// restarted it, a client that sends single bytes could stay for ever.
 const PROGRESS: usize = 4 << 10;
-/// How long a client has to have been silent to be closed in favour of a new one, if no descriptor
-/// is left.
+/// If no file descriptor is left, clients that have been silent for this long are closed to make
+/// room for a new one.
 const SPARED: Duration = Duration::from_secs(10);
-/// How long a client may take for its handshake: it cannot be closed in favour of another then.
+/// The most time for a TLS handshake, because a client cannot be closed to make room during it.
 const HANDSHAKE: Duration = SPARED;
-/// How long a client may take to see that the server has closed, and how much it may send until
-/// then.
+/// How long a client may take to notice that the server has closed, and how many bytes it may send
+/// until then.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 16 << 20;
 
-/// What the bytes of one connection need besides it.
+/// The settings of one connection.
 #[derive(Clone, Debug)]
 pub(super) struct Terms {
     /// How long the client may neither send nor read.
     pub(super) idle: Duration,
     pub(super) authority: Arc<Authority>,
-    /// TLS comes before anything is said.
+    /// Whether TLS starts before the greeting.
     pub(super) implicit: bool,
-    /// Rings when there may be news for the client; nothing if there never are.
+    /// Signals that there may be news for the client; `None` if the protocol has no news.
     pub(super) changes: Option<watch::Receiver<()>>,
-    /// Rings when no descriptor is left for a new client.
+    /// Signals that no file descriptor is left for a new client.
     pub(super) pressure: watch::Receiver<()>,
-    /// How many dialogues are under way.
+    /// How many dialogues are in progress.
     pub(super) open: Arc<watch::Sender<usize>>,
-    /// How many octets a second are read, unless it is as many as come.
+    /// How many bytes a second are read; unlimited if `None`.
     pub(super) read_rate: Option<NonZeroU32>,
 }
 
 /// How a part of the conversation ended.
 enum End {
     Closed(Close),
-    /// The server goes without a word.
+    /// A fault ends the conversation without a reply.
     Fault(Next),
-    /// TLS is to be put on.
+    /// A TLS handshake follows.
     Tls,
 }
 
-/// What wakes the server.
+/// Why the server stops waiting.
 enum Woken {
     Read(usize),
     Silent,
     Changed,
 }
 
-/// One of the dialogues that are under way, until it is dropped.
+/// Counts as a dialogue in progress until it is dropped.
 struct Open(Arc<watch::Sender<usize>>);
 
 impl Open {
@@ -84,13 +84,13 @@ impl Drop for Open {
     }
 }
 
-/// Holds the conversation until either side ends it.
+/// Serves a connection until either side ends it.
 pub(super) async fn serve(mut stream: TcpStream, mut conversation: Conversation, mut terms: Terms) {
     if terms.read_rate.is_some() {
         stream.narrow();
     }
-    // Each reply is one write, and nothing comes after it until the client answers: there is
-    // nothing to wait for. If that cannot be set, it is only slower.
+    // Each reply is one write, and the server sends no more until the client answers: Nagle's
+    // algorithm would only delay replies. If the option cannot be set, replies are only slower.
     let _ = stream.set_nodelay(true);
     let open = Open::one_more(&terms.open);
     let connected = conversation.connect();
@@ -105,7 +105,7 @@ pub(super) async fn serve(mut stream: TcpStream, mut conversation: Conversation,
         converse(&mut stream, &mut conversation, greeting, &mut terms).await
     };
     match end {
-        // TLS takes more room than the connections without it should have to have.
+        // Boxed: TLS needs more memory, which connections without TLS should not have to hold.
         End::Tls => Box::pin(serve_secured(stream, conversation, terms, open)).await,
         End::Closed(close) => {
             drop(open);
@@ -118,9 +118,10 @@ pub(super) async fn serve(mut stream: TcpStream, mut conversation: Conversation,
     }
 }
 
-/// A stream whose system's buffer can be made small.
+/// A stream whose receive buffer in the system can be made small.
 trait Narrow {
-    /// Else the system takes what is not read; if it does not let us, it takes more.
+    /// Shrinks the receive buffer, because the system would otherwise accept what the server does
+    /// not read. If the system refuses to shrink it, the client can only send more.
     fn narrow(&self);
 }
 
@@ -156,13 +157,13 @@ async fn serve_secured(
     match end {
         End::Closed(close) => leave(stream, conversation, close).await,
         End::Fault(Next::HalfClose) => {
-            // The end of TLS is said; the stream below stays open to be read.
+            // Ends TLS with a close_notify; the TCP connection below stays open for reading.
             let _ = stream.shutdown().await;
             fail(stream.into_inner().0, conversation, Next::Stall, &terms).await;
         }
-        // What stands in TLS is left without its close_notify.
+        // The TLS session is dropped without a close_notify.
         End::Fault(fault) => fail(stream.into_inner().0, conversation, fault, &terms).await,
-        // TLS on TLS is never agreed to.
+        // Unreachable: a server never agrees to TLS inside of TLS.
         End::Tls => leave(stream, conversation, Close::ByServer).await,
     }
 }
@@ -172,7 +173,7 @@ async fn secure(stream: TcpStream, terms: &Terms) -> io::Result<TlsStream<TcpStr
     timeout(terms.idle.min(HANDSHAKE), TlsAcceptor::from(config).accept(stream)).await?
 }
 
-/// Goes as no server should.
+/// Ends a connection by a fault.
 async fn fail(mut stream: TcpStream, mut conversation: Conversation, fault: Next, terms: &Terms) {
     match fault {
         Next::Reset => drop(stream.set_zero_linger()),
@@ -186,13 +187,14 @@ async fn fail(mut stream: TcpStream, mut conversation: Conversation, fault: Next
             tokio::time::sleep(terms.idle).await;
         }
         Next::Garbage => {
-            // The client begins; unread bytes would reset the connection before it has read ours.
+            // The client sends first. Unread bytes would reset the connection before the client has
+            // read our bytes.
             let _ = timeout(terms.idle, stream.read(&mut [0; 1 << 12])).await;
             let _ = stream.write_all(GARBAGE).await;
             let _ = timeout(LINGER, linger(&mut stream)).await;
         }
         _ => {
-            // What is unread would make a reset of the close.
+            // Reads what has arrived, because a close with unread bytes would become a reset.
             let mut chunk = [0; 1 << 10];
             while stream.try_read(&mut chunk).is_ok_and(|count| count > 0) {}
         }
@@ -200,7 +202,7 @@ async fn fail(mut stream: TcpStream, mut conversation: Conversation, fault: Next
     conversation.closed(Close::ByServer);
 }
 
-/// Takes what the client sends until it closes. One that sends for ever is not listened to for ever.
+/// Reads and discards all input until the client closes, for the idle time at most.
 async fn hear_out(stream: &mut TcpStream, terms: &Terms) {
     let heard = async {
         let mut chunk = [0; 1 << 10];
@@ -243,7 +245,7 @@ async fn exchange(
         if !outgoing.replies.is_empty() || progress >= PROGRESS {
             (since, progress) = (Instant::now(), 0);
         }
-        // A pause that a rule of the server asks for.
+        // The delay that a rule or a fault asks for.
         if !outgoing.wait.is_zero() {
             tokio::time::sleep(outgoing.wait).await;
         }
@@ -272,7 +274,7 @@ async fn exchange(
             Woken::Read(0) => return Ok(End::Closed(Close::ByClient)),
             Woken::Read(count) => {
                 progress += count;
-                // The pause that keeps to the rate that was asked for.
+                // The pause that keeps to the read rate.
                 if let Some(rate) = terms.read_rate {
                     tokio::time::sleep(taking(count, rate)).await;
                 }
@@ -281,17 +283,17 @@ async fn exchange(
             Woken::Silent => conversation.idle(),
             Woken::Changed => conversation.news().unwrap_or_default(),
         };
-        // A client that always has more to say leaves the others their turn.
+        // A client that always has data would otherwise keep other connections from their turn.
         tokio::task::yield_now().await;
     }
 }
 
-/// How much is read at once at a rate: what comes in a tenth of a second.
+/// The most bytes of one read at a rate: those of a tenth of a second.
 fn at_once(rate: NonZeroU32) -> usize {
     (rate.get() as usize / 10).clamp(1, CHUNK)
 }
 
-/// How long so much takes at a rate.
+/// How long reading this many bytes takes at a rate.
 fn taking(count: usize, rate: NonZeroU32) -> Duration {
     Duration::from_nanos(1_000_000_000 * count as u64 / u64::from(rate.get()))
 }
@@ -312,8 +314,8 @@ async fn write(stream: &mut (impl AsyncWrite + Unpin), outgoing: &mut Outgoing) 
     Ok(())
 }
 
-/// Waits for what the client sends, for how long it may be silent, and for news. All of it can be
-/// cancelled without a loss.
+/// Waits until the client sends, has been silent for too long, or there is news. Cancel safe: no
+/// branch loses data.
 async fn woken(
     stream: &mut (impl AsyncRead + Unpin),
     chunk: &mut [u8],
@@ -323,7 +325,7 @@ async fn woken(
     let Terms { idle, changes, pressure, .. } = terms;
     let changed = async {
         match changes {
-            // Its other end lives as long as the server.
+            // `changed` does not fail, because the sender lives as long as the server.
             Some(changes) => drop(changes.changed().await),
             None => std::future::pending().await,
         }
@@ -349,7 +351,7 @@ async fn woken(
     }
 }
 
-/// Whose doing an error is.
+/// How the connection ended, judged by an error: which side is to blame.
 fn blame(error: &io::Error) -> Close {
     match error.kind() {
         ErrorKind::TimedOut | ErrorKind::InvalidData | ErrorKind::Other => Close::ByServer,
@@ -358,8 +360,8 @@ fn blame(error: &io::Error) -> Close {
     }
 }
 
-/// Lets the client read to the end: closing while bytes of its are unread would reset the
-/// connection, and the last replies could be lost.
+/// Closes for sending, then reads until the client closes. To close with unread bytes would reset
+/// the connection, and the client could lose the last replies.
 async fn linger(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<()> {
     stream.shutdown().await?;
     let mut chunk = vec![0; CHUNK];

@@ -15,47 +15,47 @@ use super::recorder::Recorder;
 use super::said::Drip;
 use crate::transcript::Close;
 
-/// What is to be written, and what the server does then.
+/// The bytes to write, and what the server does after them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Outgoing {
     pub(super) replies: Vec<u8>,
-    /// Nothing that the client sends is answered before it: the server closes, puts TLS on, asks
-    /// who decides, or goes without a word.
+    /// What the server does after the replies, before it answers anything else: it closes, starts
+    /// TLS, waits for a decision, or injects a fault. `None`: it reads on.
     pub(super) last: Option<Next>,
     pub(super) wait: Duration,
     pub(super) drip: Option<Drip>,
     pub(super) read_rate: Option<NonZeroU32>,
 }
 
-/// So much is said before more of what the client sent is answered: it may have asked for all of a
-/// mailbox a thousand times in one write.
+/// After this many bytes of replies, the replies are written before more input is answered: one
+/// write of a client may ask a thousand times for a whole mailbox.
 const MOST_SAID: usize = 1 << 20;
 
-/// What comes in that is no line, and the room that it takes.
+/// Input that is not a command line, and the memory reserved for it.
 #[derive(Debug)]
 struct Incoming {
     kind: Kind,
     room: Room,
-    /// There was no more room: it is read to its end and not kept.
+    /// No memory was left: the input is read to its end and discarded.
     crowded: bool,
 }
 
 #[derive(Debug)]
 enum Kind {
     Content(Content),
-    /// What came of a literal, and how much is to come.
+    /// The bytes of a literal so far, and how many are missing.
     Literal(Vec<u8>, usize),
-    /// So much of a literal that is not kept.
+    /// A literal that is discarded: how many bytes are missing.
     Skipped(u64),
 }
 
-/// One connection: what has come in so far, the dialogue, and where mail and events go.
+/// One connection: its unfinished input, its dialogue, and where mail and events go.
 #[derive(Debug)]
 pub(super) struct Conversation {
     dialogue: Box<dyn Dialogue>,
     lines: Lines,
     incoming: Option<Incoming>,
-    /// What was received and is not answered yet.
+    /// Input that was received and is not answered yet.
     held: Vec<u8>,
     spool: Arc<Spool>,
     recorder: Option<Recorder>,
@@ -71,25 +71,25 @@ impl Conversation {
         Self { dialogue, lines, incoming: None, held: Vec::new(), spool, recorder }
     }
 
-    /// What goes wrong before TLS and the greeting.
+    /// The fault that happens before TLS and the greeting, if any.
     pub(super) fn connect(&mut self) -> Outgoing {
         let said = self.dialogue.connect();
         self.alone(&said)
     }
 
-    /// What is said first.
+    /// The greeting.
     pub(super) fn greet(&mut self) -> Outgoing {
         let greeting = self.dialogue.greeting();
         self.alone(&greeting)
     }
 
-    /// What is said to a client that has been silent for too long.
+    /// The reply to a client that has been silent for too long.
     pub(super) fn idle(&mut self) -> Outgoing {
         let idle = self.dialogue.idle();
         self.alone(&idle)
     }
 
-    /// What is said without being asked, if there is anything just now.
+    /// What the server tells the client without being asked, if there is anything to tell now.
     pub(super) fn news(&mut self) -> Option<Outgoing> {
         if self.incoming.is_some() {
             return None;
@@ -98,8 +98,8 @@ impl Conversation {
         Some(self.alone(&Said::new(news)))
     }
 
-    /// Answers all that came in one read. What stands after the end of the dialogue is ignored,
-    /// and what stands after a command that begins TLS (CVE-2011-0411).
+    /// Answers the bytes of one read. Input after the end of the dialogue is ignored, and so is
+    /// input after a command that begins TLS (CVE-2011-0411).
     pub(super) fn receive(&mut self, mut bytes: &[u8]) -> Outgoing {
         let mut outgoing = Outgoing::default();
         while !bytes.is_empty() && outgoing.last.is_none() {
@@ -121,7 +121,7 @@ impl Conversation {
         outgoing
     }
 
-    /// Waits for what is being decided; nothing if nobody decides any more: it is answered well.
+    /// Waits for the decision. If the decider is gone, the command is answered as without a rule.
     pub(super) async fn decision(&mut self) -> Conduct {
         let decision = self.dialogue.decision();
         let decided = match decision {
@@ -131,19 +131,20 @@ impl Conversation {
         decided.unwrap_or_default()
     }
 
-    /// What is said, since this was decided.
+    /// The answer, according to the decision.
     pub(super) fn decided(&mut self, conduct: &Conduct) -> Outgoing {
         let said = self.dialogue.decided(conduct);
         self.alone(&said)
     }
 
-    /// Answers what is left of an earlier read; `None` if nothing is.
+    /// Answers the rest of an earlier read; `None` if there is none.
     pub(super) fn go_on(&mut self) -> Option<Outgoing> {
         let held = std::mem::take(&mut self.held);
         (!held.is_empty()).then(|| self.receive(&held))
     }
 
-    /// TLS is on: nothing that was said before counts any more (RFC 3207 section 4.2).
+    /// Notes that TLS is on. The dialogue forgets all that the client said before (RFC 3207 section
+    /// 4.2).
     pub(super) fn secured(&mut self, connection: &ServerConnection) -> Outgoing {
         if let Some(recorder) = &self.recorder {
             recorder.secured(connection);
@@ -152,14 +153,14 @@ impl Conversation {
         self.alone(&said)
     }
 
-    /// TLS could not be put on.
+    /// Records that the TLS handshake failed.
     pub(super) fn insecure(&mut self, error: &io::Error) {
         if let Some(recorder) = &self.recorder {
             recorder.insecure(error);
         }
     }
 
-    /// The connection has come to its end.
+    /// Ends the dialogue and the record after the connection has closed.
     pub(super) fn closed(&mut self, close: Close) {
         self.dialogue.closed();
         if let Some(recorder) = &mut self.recorder {
@@ -252,12 +253,13 @@ impl Conversation {
 }
 
 impl Kind {
-    /// A literal of nothing has come before it is waited for.
+    /// Whether the input is complete before any byte is read, as a literal of length 0 is.
     fn is_whole(&self) -> bool {
         matches!(self, Self::Literal(_, 0) | Self::Skipped(0))
     }
 
-    /// Takes what belongs to it from the front of `bytes`; whether that was its end.
+    /// Takes the bytes that belong to the input from the front of `bytes`. Returns whether the
+    /// input is complete.
     fn take(&mut self, bytes: &mut &[u8]) -> bool {
         match self {
             Self::Content(content) => content.take(bytes),
@@ -277,7 +279,7 @@ impl Kind {
         }
     }
 
-    /// Keeps nothing of it any more.
+    /// Discards what was kept, and what is to come.
     fn give_up(&mut self) {
         match self {
             Self::Content(content) => content.give_up(),

@@ -1,4 +1,4 @@
-//! The server's side of a protocol: a line in, an answer out. No input, no output, no clock.
+//! The server's side of a protocol: a line in, an answer out. No I/O and no clock.
 
 use std::fmt;
 
@@ -6,75 +6,76 @@ use super::conduct::Conduct;
 use super::question::Decision;
 pub(super) use super::said::{Next, Said};
 
-/// One connection's side of a protocol.
+/// The server's side of one connection.
 pub(super) trait Dialogue: fmt::Debug + Send {
-    /// What goes wrong before TLS and the greeting: nothing is said.
+    /// The fault that happens before TLS and the greeting; nothing is sent.
     fn connect(&mut self) -> Said {
         Said::nothing()
     }
 
-    /// What is said first.
+    /// The greeting.
     fn greeting(&mut self) -> Said;
 
-    /// What is said to a client that has been silent for too long, before the server closes.
+    /// The reply to a client that has been silent for too long, before the server closes.
     fn idle(&mut self) -> Said;
 
-    /// The answer to a line without its end.
+    /// The answer to a line, which comes without its line end.
     fn line(&mut self, text: &[u8]) -> Said;
 
-    /// The answer to a command that has to be granted, whatever it is: a rule says so.
+    /// The answer to a command that must succeed whatever its arguments are, because a rule accepts
+    /// the command.
     fn line_granted(&mut self, text: &[u8]) -> Said {
         self.line(text)
     }
 
-    /// Whether lines that are none are given to [`Dialogue::line`], as they came.
+    /// Whether [`Dialogue::line`] also takes invalid lines, exactly as received.
     fn takes_any_line(&self) -> bool {
         false
     }
 
-    /// The answer to a line that is none.
+    /// The answer to an invalid line.
     fn malformed(&mut self, why: &str) -> Said;
 
-    /// The answer to the content or the literal that was asked for; `None` if it was larger than
+    /// The answer to the content or literal that was asked for; `None` if it was larger than
     /// [`Dialogue::largest`].
     fn octets(&mut self, octets: Option<Vec<u8>>) -> Said;
 
-    /// The answer to content or a literal that there was no room for.
+    /// The answer to content or a literal for which no memory was left.
     fn crowded(&mut self) -> Said;
 
-    /// TLS has been put on; what the server says then.
+    /// The TLS handshake has succeeded; returns what the server says then.
     fn secured(&mut self) -> Said;
 
-    /// The connection has come to its end.
+    /// The connection has ended.
     fn closed(&mut self) {}
 
-    /// What is being decided, after [`Next::Ask`].
+    /// The decision to wait for after [`Next::Ask`].
     fn decision(&mut self) -> Option<Decision> {
         None
     }
 
-    /// What the server says, since this was decided.
+    /// The answer, according to the decision.
     fn decided(&mut self, _conduct: &Conduct) -> Said {
         Said::nothing()
     }
 
-    /// What the server has to tell without being asked, just now.
+    /// What the server tells the client without being asked, if there is anything to tell now.
     fn news(&mut self) -> Option<Vec<u8>> {
         None
     }
 
-    /// The longest line that a client may send, its end counted.
+    /// The most bytes of a line that a client may send, with its line end.
     fn longest_line(&self) -> usize {
         4096
     }
 
-    /// The most octets of a message.
+    /// The most bytes of a message.
     fn largest(&self) -> usize {
         LARGEST
     }
 }
 
-/// The largest message (RFC 1870).
+/// The most bytes of a message (RFC 1870).
 pub(super) const LARGEST: usize = 10_485_760;
-/// The largest command of somebody who has not logged in.
+/// The most bytes of a literal or string from a client that has not logged in.
 pub(super) const LARGEST_OF_STRANGERS: usize = 64 << 10;

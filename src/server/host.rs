@@ -24,26 +24,28 @@ use crate::runtime;
 use crate::tls::Authority;
 use crate::transcript::Transcript;
 
-/// How long to wait if no connection can be accepted, most often for want of descriptors.
+/// The pause after a connection could not be accepted, most often because no file descriptor is
+/// left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
-/// How many clients may wait to be accepted, as far as the system allows. With few, those of a burst
-/// try again after a second.
+/// How many clients may wait to be accepted; the system may lower this number. If the queue is
+/// short, clients of a burst are dropped and try again only after a second.
 const BACKLOG: i32 = 4096;
 
 /// Makes the server's side of a connection from this address.
 pub(super) type Make = dyn Fn(SocketAddr) -> Box<dyn Dialogue> + Send + Sync;
 
-/// A listening port, and what is spoken there.
+/// A listening port, and the protocol spoken on it.
 pub(super) struct Port {
     pub(super) listener: TcpListener,
     pub(super) speech: Speech,
     pub(super) make: Arc<Make>,
-    /// TLS comes before anything is said.
+    /// Whether TLS starts before the greeting.
     pub(super) is_tls: bool,
     /// How long a client may be silent.
     pub(super) idle: Duration,
-    /// Rings when there may be news for clients.
+    /// Signals that there may be news for clients, such as new mail; `None` if the protocol has no
+    /// news.
     pub(super) changes: Option<watch::Receiver<()>>,
 }
 
@@ -53,18 +55,18 @@ pub(super) struct Shared {
     pub(super) authority: Arc<Authority>,
     pub(super) transcript: Option<Transcript>,
     pub(super) spool: Arc<Spool>,
-    /// How many dialogues are under way.
+    /// How many dialogues are in progress.
     pub(super) open: Arc<watch::Sender<usize>>,
-    /// How many octets a second are read of a client, unless it is as many as come.
+    /// How many bytes a second are read from a client; unlimited if `None`.
     pub(super) read_rate: Option<NonZeroU32>,
 }
 
-/// Serves ports until it is dropped: they are closed and the transcript is complete after that. The
-/// dialogues that are under way then have the grace to come to their end.
+/// Serves ports until it is dropped. A drop closes the ports, waits up to the grace period for the
+/// dialogues in progress to end, and leaves the transcript complete.
 pub(super) struct Host {
-    /// How long the grace is; gone once the server is told to stop.
+    /// Tells the thread to stop, with the grace period; `None` after the server was told to stop.
     stop: Mutex<Option<oneshot::Sender<Duration>>>,
-    /// How many dialogues are under way.
+    /// How many dialogues are in progress.
     open: watch::Receiver<usize>,
     grace: Duration,
     thread: Option<JoinHandle<()>>,
@@ -87,10 +89,10 @@ impl Drop for Host {
 }
 
 impl Host {
-    /// Serves when this returns.
+    /// Starts to serve; the ports are served when this returns.
     ///
     /// # Errors
-    /// What the system says if it gives no thread or no runtime.
+    /// The system's error if it gives no thread or no runtime.
     pub(super) fn start(ports: Vec<Port>, shared: Shared, grace: Duration) -> io::Result<Self> {
         let (stop, stopped) = oneshot::channel();
         let (ready, started) = sync_channel(1);
@@ -101,26 +103,26 @@ impl Host {
         Ok(Self { stop: Mutex::new(Some(stop)), open, grace, thread: Some(thread) })
     }
 
-    /// Takes no more connections, and gives the dialogues under way so long to come to their end.
-    /// Only the first time counts.
+    /// Accepts no more connections, and gives the dialogues in progress this time to end. Only the
+    /// first call has an effect.
     pub(super) fn stop(&self, grace: Duration) {
         let mut stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner);
         // The thread is gone if it panicked.
         let _ = stop.take().map(|stop| stop.send(grace));
     }
 
-    /// Waits until the dialogues under way have come to their end.
+    /// Waits until all dialogues in progress have ended.
     #[cfg(feature = "script")]
     pub(super) async fn idle(&self) {
-        // Its other end goes with the thread.
+        // An error means that the thread, which holds the sender, is gone: no dialogue is left.
         let _ = self.open.clone().wait_for(|open| *open == 0).await;
     }
 }
 
-/// Listens there.
+/// Opens a listening socket at an address.
 ///
 /// # Errors
-/// What the system says, with the address.
+/// The system's error, with the address.
 pub(super) fn listen(at: SocketAddr) -> io::Result<TcpListener> {
     let bound = || {
         let socket = Socket::new(Domain::for_address(at), Type::STREAM, None)?;
@@ -133,8 +135,8 @@ pub(super) fn listen(at: SocketAddr) -> io::Result<TcpListener> {
     bound().map_err(|error: io::Error| io::Error::new(error.kind(), format!("{at}: {error}")))
 }
 
-/// The life of the thread: says whether it could start, then serves until the other end of
-/// `stopped` is gone.
+/// The main function of the thread: reports whether it could start, then serves until `stopped`
+/// receives the grace period or its sender is dropped.
 fn run(
     ports: Vec<Port>,
     shared: &Shared,
@@ -158,7 +160,7 @@ fn run(
         accepting.iter().for_each(tokio::task::JoinHandle::abort);
         let mut open = shared.open.subscribe();
         let _ = timeout(grace, open.wait_for(|open| *open == 0)).await;
-        // With the runtime go all its tasks.
+        // The end of the runtime ends all tasks that are left.
     });
 }
 
@@ -177,7 +179,7 @@ fn prepare(ports: Vec<Port>) -> io::Result<(Runtime, Vec<(tokio::net::TcpListene
     Ok((runtime, ports?))
 }
 
-/// Takes in one connection after the other and serves each by a task of its own.
+/// Accepts connections one after the other, and serves each in a task of its own.
 async fn accept(
     listener: tokio::net::TcpListener,
     (speech, make, is_tls, idle, changes): Spoken,
@@ -195,8 +197,8 @@ async fn accept(
     };
     loop {
         let Ok((stream, peer)) = listener.accept().await else {
-            // No descriptor is left, perhaps: clients that have been silent for long make room.
-            // Asking again at once would only burn the core.
+            // Perhaps no file descriptor is left: the clients that have been silent for long are
+            // closed to free some. Without a pause, the retries would only use up the CPU.
             pressure.send_replace(());
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;

@@ -1,23 +1,23 @@
-//! Where a command line ends and where a message ends, however the bytes come in.
+//! Finds the end of command lines and of messages, in whatever pieces the bytes arrive.
 
 use memchr::memchr;
 
-/// A command line as it came, its end with it, or as much of it as is kept.
+/// A command line with its line end, exactly as received; cut if it was longer than the limit.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Line {
     pub(super) kept: Vec<u8>,
-    /// How many bytes came after those.
+    /// How many bytes after the kept ones were discarded.
     pub(super) omitted: u64,
 }
 
 impl Line {
-    /// The line without its CRLF, or why it is none.
+    /// The line without its CRLF, or why it is invalid.
     pub(super) fn text(&self) -> Result<&[u8], &'static str> {
         if self.omitted > 0 {
             return Err("Line too long");
         }
         let text = self.kept.strip_suffix(b"\r\n").ok_or("Lines end with CR LF")?;
-        // RFC 5321 section 2.3.8: CR and LF stand for nothing but a line end.
+        // RFC 5321 section 2.3.8: CR and LF occur only as the end of a line.
         if memchr::memchr2(0, b'\r', text).is_some() {
             Err("NUL or bare CR in a line")
         } else {
@@ -26,7 +26,7 @@ impl Line {
     }
 }
 
-/// Gathers command lines.
+/// Collects command lines.
 #[derive(Debug)]
 pub(super) struct Lines {
     unfinished: Line,
@@ -34,12 +34,13 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Of each line so many bytes are kept, its end counted.
+    /// Keeps at most `longest` bytes of each line, with its line end.
     pub(super) fn new(longest: usize) -> Self {
         Self { unfinished: Line::default(), longest }
     }
 
-    /// Takes what belongs to the line from the front of `bytes`; the line, if that was its end.
+    /// Takes the bytes that belong to the line from the front of `bytes`. Returns the line if it is
+    /// complete.
     pub(super) fn take(&mut self, bytes: &mut &[u8]) -> Option<Line> {
         let end = memchr(b'\n', bytes).map(|at| at + 1);
         let (piece, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
@@ -51,29 +52,30 @@ impl Lines {
         end.map(|_| self.rest())
     }
 
-    /// The line that has no end yet, taken out.
+    /// Takes out the line that has no end yet.
     pub(super) fn rest(&mut self) -> Line {
         std::mem::take(&mut self.unfinished)
     }
 }
 
-/// Where in a line of a message the next byte stands.
+/// The place of the next byte in a line of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum At {
     LineStart,
-    /// Behind a dot at the start of a line.
+    /// After a dot at the start of a line.
     Dot,
-    /// Behind that dot and a CR.
+    /// After that dot and a CR.
     DotCr,
-    /// Behind a CR.
+    /// After a CR.
     Cr,
     Text,
 }
 
-/// Gathers a message: undoes dot-stuffing and finds the dot that ends it (RFC 5321 section 4.5.2).
+/// Collects a message: undoes dot-stuffing and finds the dot that ends the message (RFC 5321
+/// section 4.5.2).
 ///
-/// Only CR LF ends a line here. What a bare LF stands in front of is text, so that nothing can be
-/// smuggled after `LF . LF`.
+/// Only CR LF ends a line here. A bare LF is text, so that no command can be smuggled in after `LF
+/// . LF`.
 #[derive(Debug)]
 pub(super) struct Content {
     kept: Vec<u8>,
@@ -87,7 +89,8 @@ impl Content {
         Self { kept: Vec::new(), at: At::LineStart, limit, too_large: false }
     }
 
-    /// Takes what belongs to the message from the front of `bytes`; whether that was its end.
+    /// Takes the bytes that belong to the message from the front of `bytes`. Returns whether the
+    /// message is complete.
     pub(super) fn take(&mut self, bytes: &mut &[u8]) -> bool {
         while let [first, rest @ ..] = *bytes {
             let run =
@@ -105,13 +108,13 @@ impl Content {
         false
     }
 
-    /// Keeps nothing of it any more.
+    /// Discards what was kept, and what is to come.
     pub(super) fn give_up(&mut self) {
         self.too_large = true;
         self.kept = Vec::new();
     }
 
-    /// The message, or `None` if it was larger than the limit.
+    /// The message; `None` if it was larger than the limit or was given up.
     pub(super) fn finish(self) -> Option<Vec<u8>> {
         (!self.too_large).then_some(self.kept)
     }
@@ -152,8 +155,8 @@ mod tests {
     use crate::dot_stuff;
     use proptest::prelude::*;
 
-    /// The message at the front of the stream and what is left after it, fed in pieces of this
-    /// size.
+    /// The message at the start of the stream and the bytes after it, if the stream arrives in
+    /// pieces of this size.
     fn message(stream: &[u8], piece: usize, limit: usize) -> Option<(Option<Vec<u8>>, Vec<u8>)> {
         let mut content = Content::new(limit);
         let mut taken = 0;

@@ -1,21 +1,24 @@
-//! Servers to talk to: small ones for which nothing has to be installed, and real ones as fixtures
-//! of tests.
+//! Servers to talk to: small built-in servers, which need no installation, and real mail servers
+//! that a test starts and stops.
 //!
-//! [`Embedded`] is one that behaves well: SMTP, submission, LMTP, IMAP, POP3 and `ManageSieve`, a port
-//! each, in clear and with TLS from the start, mail kept in memory.
+//! [`Embedded`] is a server that behaves well: SMTP, submission, LMTP, IMAP, POP3 and
+//! `ManageSieve`. Each has a port of its own, plain or with TLS from the start. Mail is kept in
+//! memory.
 //!
 //! # Layout
 //!
 //! ```text
-//! embedded      what is served; options, and what is asked afterwards
+//! embedded      the embedded server, its options, and the mail that it accepted
 //! host          listens and serves on a thread of its own
-//! overridden    a dialogue with rules before it: rules, conduct, spoil, on_demand, question
+//! listener/     accepts the sessions in which a script or a test plays the server
+//! overridden    a dialogue whose answers rules can replace: rules, conduct, spoil, on_demand,
+//!               question
 //! playback/     a recorded dialogue as a server
-//! service       a row for each port: its scheme, and the dialogue after it
-//! connection    the bytes of one connection, in and out; the only other async part
-//! conversation  bytes in, replies out: puts the parts below together
-//! input         where a command line ends, where a message ends
-//! dialogue      what each protocol does: a line in, an answer out; said
+//! service       a row for each port: its scheme, and the dialogue that serves it
+//! connection    the bytes of one connection, in and out; async, as is host
+//! conversation  bytes in, replies out: combines the parts below
+//! input         finds the end of a command line and of a message
+//! dialogue      the trait of all protocols: a line in, an answer out; said
 //! smtp/         SMTP, submission and LMTP
 //! imap/, pop3, sieve
 //! auth          PLAIN, LOGIN, CRAM-MD5 and SCRAM-SHA-256
@@ -24,12 +27,12 @@
 //! mail          accepted mail, in memory
 //! store/        mailboxes and Sieve scripts, in memory
 //! date          the dates of messages
-//! recorder      what goes into the transcript, secrets masked
+//! recorder      writes the transcript, with secrets masked
 //! ```
 //!
-//! [`Server`] is a real one, started as a process for the length of a test: `spawn/`.
+//! [`Server`] is a real mail server, started as a process for the duration of a test: `spawn/`.
 //!
-//! [`Replay`] is one that plays a dialogue which is written down, for examples and tests.
+//! [`Replay`] is a server that plays a written dialogue, for examples and tests.
 
 mod accounts;
 mod auth;

@@ -1,24 +1,24 @@
-//! Faults that a client asks for by the addresses and the name that it gives: a client in any
-//! language tests what it does without configuring the server.
+//! Faults that a client asks for by the addresses and the name that it gives, so that a client in
+//! any language can be tested without configuring the server.
 
 use super::conduct::{Conduct, conduct, refuses, without};
 use super::dialogue::Said;
 use crate::proto::Speech;
 
-/// What the addresses of a transaction ask for at its later stages.
+/// What the addresses of a transaction ask for at later stages of the transaction.
 #[derive(Debug, Default)]
 pub(super) struct Demands {
-    /// At DATA: the first that asks.
+    /// At DATA: the first request counts.
     data: Option<Conduct>,
-    /// In place of the reply to the message: the first that asks, and in LMTP each recipient that
-    /// asks, by its place among those that were accepted (RFC 2033 section 4.2).
+    /// In place of the reply to the message: the first request counts. In LMTP each recipient has a
+    /// request of its own, by its index among the accepted recipients (RFC 2033 section 4.2).
     message: Vec<(usize, Conduct)>,
-    /// The recipients that were accepted.
+    /// How many recipients were accepted.
     accepted: usize,
 }
 
 impl Demands {
-    /// What this command asks for, before it is answered.
+    /// What this command asks for; called before the command is answered.
     pub(super) fn of(&mut self, command: &str) -> Option<Conduct> {
         match (verb(command).as_str(), address(command)) {
             ("MAIL", Some(address)) => {
@@ -36,7 +36,8 @@ impl Demands {
         }
     }
 
-    /// Takes note of the answer to a command, which may be changed by what the command asks for.
+    /// Notes that a command was answered, and changes the answer to EHLO if the client asks for
+    /// that.
     pub(super) fn answered(&mut self, command: &str, said: &mut Said) {
         match (verb(command).as_str(), address(command)) {
             ("RCPT", Some(address)) if said.bytes.starts_with(b"25") => {
@@ -55,12 +56,13 @@ impl Demands {
         }
     }
 
-    /// Whether the message is not to be taken at all. In LMTP others may have it.
+    /// Whether the message is to be discarded. In LMTP it never is, because other recipients may
+    /// get it.
     pub(super) fn refuse(&self, speech: Speech) -> bool {
         speech != Speech::Lmtp && self.message.first().is_some_and(|(_, asked)| refuses(asked))
     }
 
-    /// What is said to a message that would be answered so.
+    /// The reply to the message; `good` is the reply without any request.
     pub(super) fn message(self, speech: Speech, good: Said) -> Said {
         let demands = self.message;
         if speech != Speech::Lmtp {
@@ -81,7 +83,7 @@ impl Demands {
             replies.bytes.extend(said.bytes);
             (wait, drip) = (wait + said.wait, drip.or(said.drip));
             if said.next != next {
-                // Whatever is next ends the connection.
+                // A request that changes what comes next ends the connection, so no reply follows.
                 return Said { next: said.next, wait, drip, ..replies };
             }
         }
@@ -90,8 +92,8 @@ impl Demands {
 }
 
 /// What an address asks for at a stage: `rcpt452_4.2.2@x` a reply to RCPT, `messageclose@x` a close
-/// in place of one to the message, `datawait2s@x` that the answer to DATA comes late. What follows a
-/// plus sign is the client's own.
+/// in place of the reply to the message, `datawait2s@x` a late answer to DATA. The text after a
+/// plus sign is free for the client to use.
 fn asked(stage: &str, address: &str) -> Option<Conduct> {
     let local = address.rsplit_once('@').map_or(address, |(local, _)| local).to_ascii_lowercase();
     let local = local.split('+').next().unwrap_or_default();
@@ -107,7 +109,7 @@ fn asked(stage: &str, address: &str) -> Option<Conduct> {
     Conduct::read(&text).ok()
 }
 
-/// `452_4.2.2`, or `452` alone.
+/// Reads a reply such as `452_4.2.2`, or `452` alone.
 fn reply(asked: &str) -> Option<String> {
     let (code, enhanced) = asked.split_once('_').unwrap_or((asked, ""));
     let is_code = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_digit());
@@ -128,14 +130,15 @@ fn verb(command: &str) -> String {
     command.split_whitespace().next().unwrap_or_default().to_ascii_uppercase()
 }
 
-/// The address of MAIL or RCPT.
+/// The address in a MAIL or RCPT command.
 fn address(command: &str) -> Option<&str> {
     let inside = command.split_once('<')?.1;
     Some(inside.split('>').next().unwrap_or(inside))
 }
 
-/// Changes what is offered to a client by the first label of its name: `nostarttls-noauth.example`
-/// is offered neither of the two, `size1000.example` a smaller SIZE.
+/// Changes the reply to EHLO by the first label of the client's name: to
+/// `nostarttls-noauth.example` the server offers neither of the two, to `size1000.example` a
+/// smaller SIZE.
 fn offer(command: &str, reply: &mut Vec<u8>) {
     let name = command.split_whitespace().nth(1).unwrap_or_default();
     for word in name.split('.').next().unwrap_or_default().split('-') {

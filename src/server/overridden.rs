@@ -1,4 +1,4 @@
-//! A dialogue that behaves well except for what rules say.
+//! A dialogue that behaves well unless a rule says otherwise.
 
 use std::sync::Arc;
 
@@ -12,35 +12,35 @@ use super::spoil;
 use crate::proto::Speech;
 use crate::session::{CONNECT, Fault, GREETING, MESSAGE, OnConnection, RESPONSE};
 
-/// A dialogue and the rules that come before it.
+/// A dialogue, and the rules that can replace its answers.
 #[derive(Debug)]
 pub(super) struct Overridden {
     inner: Box<dyn Dialogue>,
     rules: Arc<Rules>,
     speech: Speech,
-    /// What the addresses so far ask for, if they may.
+    /// What the addresses of the transaction ask for; `None` if addresses may not ask for faults.
     demands: Option<Demands>,
-    /// The tag of the command whose challenge the client answers now, if it does.
+    /// The tag of the command whose challenge the client answers next, if any.
     asked: Option<String>,
-    /// The command of which the client has not said all, since there is a literal in it.
+    /// The command that the client has not sent completely, because it contains a literal.
     begun: Option<Begun>,
-    /// Which of the server's connections it is, from 1.
+    /// The number of the connection on this server, from 1.
     connection: u64,
-    /// What goes wrong on this connection.
+    /// The faults of this connection.
     faults: OnConnection,
-    /// What goes wrong with the next thing said, since its rule says so.
+    /// The fault that the rule in use injects into the next answer.
     own: Option<Box<Fault>>,
-    /// What is being decided about.
+    /// What waits for a decision.
     pending: Option<Pending>,
-    /// The decision to come, until the connection waits for it.
+    /// The channel of the decision, until the connection waits on it.
     decision: Option<Decision>,
 }
 
-/// What waits for a decision.
+/// An input that waits for a decision.
 #[derive(Debug)]
 enum Pending {
     Greeting,
-    /// A line, with what an address asks for unless the decision is something else.
+    /// A line, and what its address asks for, which is done if the decision is to answer well.
     Line {
         text: Vec<u8>,
         tag: String,
@@ -52,11 +52,11 @@ enum Pending {
     Message(Option<Vec<u8>>),
 }
 
-/// A command, and what its rule says if there is one.
+/// A command, and its rule if there is one.
 #[derive(Debug)]
 struct Begun {
     tag: String,
-    /// Its first line without the tag.
+    /// The first line of the command, without the tag.
     text: String,
     rule: Option<Conduct>,
 }
@@ -88,7 +88,7 @@ impl Overridden {
         }
     }
 
-    /// Asks about a command.
+    /// Asks a decider about a command.
     fn ask(&mut self, turn: (&Asker, usize, u64), command: &[u8], pending: Pending) -> Said {
         let (whom, decider, number) = turn;
         let from = (self.connection, self.speech);
@@ -97,7 +97,8 @@ impl Overridden {
         Said::nothing().then(Next::Ask)
     }
 
-    /// The rule, unless it leaves that to chance and it does not fall. What it has go wrong will.
+    /// The rule, unless it happens by chance and the dice say no. Keeps the rule's fault for the
+    /// answer.
     fn taken_up(&mut self, rule: Option<Conduct>) -> Option<Conduct> {
         let fault = rule.as_ref().and_then(|rule| rule.fault.clone());
         if fault.as_ref().is_some_and(|fault| !self.faults.falls(fault)) {
@@ -107,12 +108,12 @@ impl Overridden {
         rule
     }
 
-    /// Says it with what goes wrong, by its rule or by the faults of the server.
+    /// The answer with the fault of its rule, or else with a fault of the server.
     fn spoilt(&mut self, said: Said, at: &str) -> Said {
         if said.next == Next::Ask || (said.bytes.is_empty() && said.next == Next::Line) {
             return said;
         }
-        // A command is not over while its literal is to come.
+        // The command goes on after its literal; the fault is for the answer to the whole command.
         if said.bytes.is_empty() && is_literal(said.next) {
             return said;
         }
@@ -122,7 +123,8 @@ impl Overridden {
         }
     }
 
-    /// The command that rules look at: of IMAP without its tag, and without UID.
+    /// Splits a line into the tag and the command that rules are compared with: only IMAP has a
+    /// tag, and its UID prefix is left out.
     fn command<'a>(&self, line: &'a str) -> (&'a str, &'a str) {
         if self.speech != Speech::Imap {
             return ("", line);
@@ -132,16 +134,17 @@ impl Overridden {
         (tag, if uid { &command[4..] } else { command })
     }
 
-    /// The answer to a line of a command, its first one or one after a literal.
+    /// The answer to a line of a command: its first line, or a line after a literal.
     fn answer(&mut self, text: &[u8], command: Begun, is_first: bool) -> Said {
         let said = match &command.rule {
             None => self.inner.line(text),
             Some(rule) if refuses(rule) => match self.unasked(text) {
-                // What the client sends in any case is no command.
+                // The client sends this literal without waiting: it must not be read as commands.
                 Some(octets) => Said::nothing().then(Next::Skip(octets)),
                 None => conduct(rule, &command.tag, Said::nothing),
             },
-            // A client that is told yes goes on as if it was so.
+            // A client that was told yes goes on as if the command had succeeded, so it must
+            // succeed here too.
             Some(rule) => {
                 let inner = &mut self.inner;
                 let good = if is_first { inner.line_granted(text) } else { inner.line(text) };
@@ -157,7 +160,7 @@ impl Overridden {
         said
     }
 
-    /// The answer to the first line of a command, or to a response, by its rule.
+    /// The answer to a response or to the first line of a command, by its rule if there is one.
     fn answer_first(
         &mut self,
         text: &[u8],
@@ -216,7 +219,7 @@ impl Overridden {
         }
     }
 
-    /// The octets of a literal that a line announces and that come without a go-ahead.
+    /// The length of a literal that a line announces and that the client sends without a go-ahead.
     fn unasked(&self, text: &[u8]) -> Option<u64> {
         let (octets, waits) = imap::announced(text)?;
         match self.speech {

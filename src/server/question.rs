@@ -1,4 +1,4 @@
-//! Commands that somebody else decides about: who started the server, on another thread.
+//! Commands whose answers are decided on another thread, by the code that started the server.
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -6,29 +6,30 @@ use super::conduct::Conduct;
 use crate::error::Result;
 use crate::proto::Speech;
 
-/// A command, with who waits for what is to be done.
+/// A command, and the channel to the connection that waits for the decision.
 #[derive(Debug)]
 pub(crate) struct Question {
-    /// Which of the deciders is asked: the number that was given with the rule.
+    /// Which decider is asked: the number that was given with the rule.
     pub(crate) decider: usize,
-    /// The command without its line end; of IMAP with its tag. Of a message, its content.
+    /// The command without its line end, in IMAP with its tag; for a message, its content.
     pub(crate) command: Vec<u8>,
     pub(crate) speech: Speech,
-    /// Which connection of the server it came on, from 1.
+    /// The number of the connection on this server, from 1.
     pub(crate) connection: u64,
-    /// How many commands of this rule have come with it, over all connections.
+    /// How many commands this rule has had, this one included, over all connections.
     pub(crate) number: u64,
     tell: oneshot::Sender<Conduct>,
 }
 
-/// Where questions go. One that nobody takes any more is answered well.
+/// The channel to the deciders. If nobody receives a question, the command is answered as without a
+/// rule.
 pub(crate) type Asker = mpsc::UnboundedSender<Question>;
 
-/// What will be done.
+/// The channel on which the decision arrives.
 pub(super) type Decision = oneshot::Receiver<Conduct>;
 
 impl Question {
-    /// Asks; the decision comes later.
+    /// Asks a decider; the decision arrives later.
     pub(super) fn ask(
         asker: &Asker,
         decider: usize,
@@ -38,19 +39,20 @@ impl Question {
     ) -> Decision {
         let (tell, decision) = oneshot::channel();
         let question = Self { decider, command, speech, connection, number, tell };
-        // Who is gone leaves the other end of the decision closed, too.
+        // If the receiver is gone, the question is dropped, which closes the decision's channel as
+        // well.
         let _ = asker.send(question);
         decision
     }
 
-    /// Has this done: steps, a line each, as a rule has them.
+    /// Decides what the server does: steps, one per line, as in a rule.
     ///
     /// # Errors
-    /// Usage for a step that cannot be read; then the command is answered well.
+    /// Usage for a step that cannot be read; the command is then answered as without a rule.
     #[cfg(feature = "script")]
     pub(crate) fn decide(self, steps: &str) -> Result<()> {
         let conduct = Conduct::read(steps)?;
-        // The connection may be gone.
+        // Sending fails if the connection has ended.
         let _ = self.tell.send(conduct);
         Ok(())
     }

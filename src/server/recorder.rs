@@ -1,4 +1,4 @@
-//! What one connection puts into the transcript: lines, messages and replies, secrets masked.
+//! Writes one connection into the transcript: lines, messages and replies, with secrets masked.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,10 +12,10 @@ use crate::secrets::Secrets;
 use crate::tls;
 use crate::transcript::{Close, Excerpt, Gathering, SessionId, Transcript, What};
 
-/// How much of a message waits until it is masked and handed on.
+/// How many bytes of a message are collected before they are masked and recorded.
 const WAITING: usize = 64 << 10;
-/// How much of that stays behind, so that a secret cut in two is still found: none is longer than a
-/// line.
+/// How many of these bytes are kept back for the next round, so that a secret that was split in two
+/// is still found. No secret is longer than a line.
 const OVERLAP: usize = 4 << 10;
 
 /// The session of one connection in a transcript.
@@ -23,7 +23,7 @@ const OVERLAP: usize = 4 << 10;
 pub(super) struct Recorder {
     transcript: Transcript,
     session: SessionId,
-    /// Follows the dialogue from the client's side, to know which lines are secret.
+    /// Follows the dialogue as a client would, to know which lines contain secrets.
     tracker: Box<dyn Protocol>,
     secrets: Secrets,
     waiting: Vec<u8>,
@@ -32,7 +32,7 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    /// Opens a session for a connection that came in from this address.
+    /// Opens a session for a connection from this address.
     pub(super) fn open(transcript: Transcript, speech: Speech, peer: SocketAddr) -> Self {
         let facts = speech.facts();
         let name = facts.schemes.first().map_or("tcp", |scheme| scheme.plain_name());
@@ -49,7 +49,7 @@ impl Recorder {
         }
     }
 
-    /// The client sent a command line, or a response to a 334.
+    /// Records a command line, or a response to a challenge, that the client sent.
     pub(super) fn line(&mut self, line: &Line) {
         let spans = self.tracker.sent(&line.kept, &mut self.secrets);
         if line.omitted > 0 {
@@ -63,20 +63,20 @@ impl Recorder {
         if self.message.is_empty() && self.waiting.is_empty() {
             return self.record(What::Client(excerpt));
         }
-        // It is the rest of a command that has a literal in it.
+        // The line is the rest of a command with a literal.
         self.content(excerpt.head());
         self.flush();
     }
 
-    /// The client sent octets of a literal.
+    /// Records bytes of a literal that the client sent.
     pub(super) fn literal(&mut self, octets: &[u8]) {
         let spans = self.tracker.sent(octets, &mut self.secrets);
         let masked = self.secrets.mask(octets, &spans).into_owned();
-        // A secret may be cut in two by the reads.
+        // Collected with the bytes of other reads, because a secret may be split between two reads.
         self.content(&masked);
     }
 
-    /// The client sent bytes of a message.
+    /// Records bytes of a message that the client sent.
     pub(super) fn content(&mut self, bytes: &[u8]) {
         self.waiting.extend_from_slice(bytes);
         if self.waiting.len() > WAITING {
@@ -87,8 +87,8 @@ impl Recorder {
         }
     }
 
-    /// The message has come to its end. The tracker is told only now, since it would take `LF .
-    /// CRLF` for that end too.
+    /// Records the end of the message. The tracker learns of the message only here, because it
+    /// would also take `LF . CRLF` for its end.
     pub(super) fn message(&mut self) {
         self.tracker.sent(b".\r\n", &mut self.secrets);
         self.flush();
@@ -103,7 +103,7 @@ impl Recorder {
         }
     }
 
-    /// The server said this: one reply or several, each of them whole.
+    /// Records replies of the server, each of them complete.
     pub(super) fn replies(&mut self, mut replies: &[u8]) {
         while !replies.is_empty() {
             let is_block = self.tracker.owes_block();
@@ -128,17 +128,17 @@ impl Recorder {
         self.record(What::Server(Excerpt::from(Bytes::from(masked)).with_meaning(meaning)));
     }
 
-    /// TLS is on.
+    /// Records that TLS is on.
     pub(super) fn secured(&self, connection: &ServerConnection) {
         self.record(What::Tls(tls::spoken(connection)));
     }
 
-    /// TLS could not be put on.
+    /// Records that the TLS handshake failed.
     pub(super) fn insecure(&self, error: &io::Error) {
         self.record(What::Tls(format!("failed: {}", tls::of_client(error))));
     }
 
-    /// The connection has come to its end, with this begun and not ended.
+    /// Records the end of the connection, and the line that was begun but not ended.
     pub(super) fn closed(&mut self, unfinished: &Line, close: Close) {
         self.flush();
         if !unfinished.kept.is_empty() {
@@ -153,7 +153,7 @@ impl Recorder {
     }
 }
 
-/// A server that stops closes the connections it has.
+/// A connection that is dropped without [`Recorder::closed`] was closed by a server that stopped.
 impl Drop for Recorder {
     fn drop(&mut self) {
         if !self.closed {

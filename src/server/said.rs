@@ -1,51 +1,51 @@
-//! What a server says to one thing that came, and what comes after it.
+//! The answer of a server to one input, and what comes after the answer.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::chance::Dice;
 
-/// What the client is to send after an answer, or what the server does.
+/// What the client sends after an answer, or what the server does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// The next command line, or a response that was asked for.
+    /// The client sends a command line, or the response to a challenge.
     Line,
-    /// The content of a message, up to its dot.
+    /// The client sends the content of a message, up to its final dot.
     Content,
-    /// So many octets, and then the rest of the line.
+    /// The client sends this many bytes, then the rest of the line.
     Literal(usize),
-    /// So many octets that are not kept, and then the rest of the line.
+    /// The client sends this many bytes, which are discarded, then the rest of the line.
     Skip(u64),
-    /// Somebody else decides what the server does; nothing else is answered before.
+    /// A decider says what the server does; until then, nothing is answered.
     Ask,
-    /// TLS is put on.
+    /// The server makes a TLS handshake.
     Tls,
-    /// The client's handshake is answered by what is no TLS.
+    /// The server answers the client's TLS handshake with bytes that are not TLS.
     Garbage,
-    /// The server closes.
+    /// The server closes the connection.
     Close,
-    /// The server closes its side alone, and hears the client out.
+    /// The server closes for sending only, and reads until the client closes.
     HalfClose,
-    /// The server closes without a word of TLS, and without waiting for the client.
+    /// The server closes without a close_notify, and without waiting for the client.
     Cut,
     /// The server resets the connection.
     Reset,
-    /// The server says nothing more, whatever the client sends.
+    /// The server sends nothing more, and discards what the client sends.
     Stall,
-    /// The server reads nothing more, and says nothing.
+    /// The server neither reads nor sends any more.
     Unread,
 }
 
-/// The pauses between octets.
+/// The pauses between bytes of a slow answer.
 #[derive(Clone, Debug)]
 pub(super) struct Drip {
     pub(super) pause: Duration,
-    /// The most that is added to each by chance.
+    /// The most random time that is added to each pause.
     pub(super) jitter: Duration,
     pub(super) dice: Dice,
 }
 
-/// Dice are equal: what falls is not known before.
+/// Compares the pauses only: the random numbers to come are not known yet.
 impl PartialEq for Drip {
     fn eq(&self, other: &Self) -> bool {
         (self.pause, self.jitter) == (other.pause, other.jitter)
@@ -54,16 +54,16 @@ impl PartialEq for Drip {
 
 impl Eq for Drip {}
 
-/// What the server says, and what comes after it.
+/// An answer, and what comes after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Said {
     pub(super) bytes: Vec<u8>,
     pub(super) next: Next,
-    /// How long the server waits before it says that.
+    /// How long the server waits before it sends the answer.
     pub(super) wait: Duration,
-    /// It says that octet by octet.
+    /// If set, the answer is sent one byte at a time.
     pub(super) drip: Option<Drip>,
-    /// How many octets a second it reads from then on.
+    /// The bytes a second that the server reads from now on, if the answer changes the rate.
     pub(super) read_rate: Option<NonZeroU32>,
 }
 

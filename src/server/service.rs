@@ -12,7 +12,7 @@ use super::site::Site;
 use super::smtp::{Role, Smtp};
 use crate::proto::Speech;
 
-/// A scheme that is served, and what is spoken there.
+/// A scheme that is served, and the protocol behind it.
 #[derive(Debug)]
 pub(super) struct Service {
     pub(super) scheme: &'static str,
@@ -25,18 +25,18 @@ pub(super) struct Service {
 }
 
 impl Service {
-    /// Whether TLS comes before anything is said.
+    /// Whether TLS starts before the greeting.
     pub(super) fn is_tls(&self) -> bool {
         self.scheme.ends_with('s')
     }
 
-    /// Its row, if the scheme is served.
+    /// The row of a scheme in [`SERVICES`]; `None` if the scheme is not served.
     pub(super) fn place(scheme: &str) -> Option<usize> {
         SERVICES.iter().position(|service| service.scheme == scheme)
     }
 }
 
-/// All of them, in the order in which they are shown.
+/// All services, in the order in which they are shown.
 pub(super) const SERVICES: [Service; 9] = [
     row("smtp", Speech::Smtp, smtp, 5),
     row("submission", Speech::Smtp, submission, 5),

@@ -7,11 +7,12 @@ use super::auth;
 use super::mail::{Mail, Spool};
 use super::store::Store;
 
-/// How much accepted mail is kept for whoever asks afterwards, and how much in mailboxes.
+/// The most bytes of accepted mail that are kept; beyond it, the oldest mail is dropped.
 const SPOOL: usize = 64 << 20;
+/// The most bytes of messages in the mailboxes of one user.
 const STORE: usize = 64 << 20;
 
-/// Users, mailboxes, and the mail that was accepted.
+/// Users, mailboxes and accepted mail.
 #[derive(Debug)]
 pub(super) struct Site {
     pub(super) accounts: Accounts,
@@ -30,7 +31,8 @@ impl Site {
         Self { accounts, spool: Arc::new(Spool::new(SPOOL)), store: Store::new(STORE) }
     }
 
-    /// Keeps a message, and puts it into the mailboxes of its recipients.
+    /// Keeps a message in the list of accepted mail, and delivers it to the mailboxes of its
+    /// recipients.
     pub(super) fn deliver(&self, mail: Mail) {
         for recipient in &mail.to {
             if let Some(user) = self.accounts.of_address(recipient) {

@@ -1,4 +1,4 @@
-//! What goes wrong, on purpose, with what a server says that runs by itself.
+//! Injects faults into the answers of a server that runs by itself.
 
 use std::num::NonZeroU32;
 
@@ -6,7 +6,7 @@ use super::said::{Drip, Next, Said};
 use crate::chance::Dice;
 use crate::session::{Fault, Then};
 
-/// Says it with this going wrong.
+/// The answer with a fault injected.
 pub(super) fn spoil(said: Said, fault: &Fault, dice: &mut Dice) -> Said {
     let jitter = fault.jitter.unwrap_or_default();
     let pause = fault.after.unwrap_or_default() + dice.up_to(jitter);
@@ -33,7 +33,7 @@ fn next(meant: Next, fault: &Fault) -> Next {
     }
 }
 
-/// What goes wrong before TLS and the greeting.
+/// The fault that happens before TLS and the greeting.
 pub(super) fn connect(fault: &Fault, dice: &mut Dice) -> Said {
     let meant = if fault.garbage { Next::Tls } else { Next::Line };
     let fault = Fault { drip: None, ..fault.clone() };

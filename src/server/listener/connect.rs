@@ -1,4 +1,4 @@
-//! What goes wrong before TLS and the greeting.
+//! Faults that happen before TLS and the greeting.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use tokio::time::timeout;
 use crate::session::{Fault, Incoming, Then};
 use crate::transport::Transport;
 
-/// No client is left without a word for longer.
+/// The longest time that a fault keeps a silent connection open.
 const SILENCE: Duration = Duration::from_hours(1);
-/// What is no TLS.
+/// Sent in place of a TLS handshake: bytes that no TLS client accepts.
 pub(in crate::server) const GARBAGE: &[u8] = b"220 this is no TLS\r\n";
 
-/// Has this go wrong; the connection if it is one to be accepted all the same. If it is not, `over`
-/// is told before the client can be.
+/// Injects a fault. Returns the connection if it is to be accepted all the same. If not, calls
+/// `over` before anything is sent, so that the queue is up to date before the client can notice.
 pub(super) async fn spoil(
     mut incoming: Incoming,
     fault: &Fault,
@@ -32,7 +32,8 @@ pub(super) async fn spoil(
     over();
     let mut transport = incoming.transport;
     if fault.garbage {
-        // The client begins; unread bytes would reset the connection before it has read ours.
+        // The client sends first. Unread bytes would reset the connection before the client has
+        // read our bytes.
         let mut hello = [0; 4096];
         let _ = timeout(SILENCE, transport.read(&mut hello)).await;
         let _ = transport.write_all(GARBAGE).await;
@@ -51,7 +52,7 @@ pub(super) async fn spoil(
     None
 }
 
-/// Takes whatever comes, until the client closes.
+/// Reads and discards all input until the client closes.
 async fn hear_out(mut transport: Transport) {
     let heard = async {
         let mut chunk = [0; 4096];

@@ -1,4 +1,4 @@
-//! A listener: the server's side of dialogues that a script or a test plays itself.
+//! A listener: accepts the sessions in which a script or a test plays the server.
 
 mod connect;
 mod options;
@@ -27,13 +27,13 @@ use crate::session::{Faults, Options, Session};
 use crate::target::Place;
 use crate::tls::{Authority, ServerOptions};
 
-/// Connections that wait in the system until they are taken off it.
+/// How many connections the system queues until they are accepted.
 const BACKLOG: i32 = 4096;
 
-/// A listener and the connections that wait to be accepted. It is open to loopback, on a free port,
-/// unless told otherwise.
+/// A listener, and the connections that wait to be accepted. By default it listens on a free port
+/// of loopback.
 ///
-/// It is for tests of clients: the client connects, and the test is the server.
+/// A listener is for tests of clients: the client connects, and the test plays the server.
 ///
 /// ```
 /// use mailexpect::{Session, block_on, server::Listener};
@@ -70,21 +70,22 @@ pub struct Listener {
     came: Arc<AtomicU64>,
     read_rate: Option<u32>,
     state: Mutex<State>,
-    /// Sessions that were accepted so far.
+    /// How many sessions were accepted so far.
     accepted: AtomicU32,
 }
 
 #[derive(Debug)]
 enum State {
-    /// Connections are taken off the system by a task.
+    /// A task accepts connections from the system.
     Open(Taking),
-    /// Connections are refused; the port stays ours.
+    /// Connections are refused; the port stays bound by the listener.
     Refusing(Option<Socket>),
 }
 
 impl ListenerOptions {
-    /// Listens. `to` is a scheme, as `smtp`, `imaps` or `lmtp+unix`, for a free port of loopback or
-    /// a new socket; or a URL, as `smtp://127.0.0.1:2525` or `lmtp+unix:///run/lmtp`.
+    /// Listens. `to` is a scheme, such as `smtp`, `imaps` or `lmtp+unix`, for a free port of
+    /// loopback or a new socket; or a URL, such as `smtp://127.0.0.1:2525` or
+    /// `lmtp+unix:///run/lmtp`.
     ///
     /// # Errors
     /// Usage for a scheme or URL that cannot be read, and an address that cannot be listened on.
@@ -94,7 +95,8 @@ impl ListenerOptions {
         self.bind_to(scheme, &place, to)
     }
 
-    /// Listens for a scheme at an address, whose port may be 0 for a free one: no URL says that.
+    /// Listens for a scheme at an address. Unlike the port of a URL, its port may be 0, for a free
+    /// one.
     #[cfg(feature = "script")]
     #[allow(clippy::unused_async, reason = "it needs the runtime that it is awaited on")]
     pub(crate) async fn bind_at(self, scheme: &str, at: SocketAddr) -> Result<Listener> {
@@ -134,7 +136,7 @@ impl Listener {
     /// Listens with the default options; see [`ListenerOptions::bind`].
     ///
     /// # Errors
-    /// As [`ListenerOptions::bind`].
+    /// Same as [`ListenerOptions::bind`].
     pub async fn bind(to: &str) -> Result<Self> {
         ListenerOptions::default().bind(to).await
     }
@@ -150,7 +152,7 @@ impl Listener {
         self.url.clone()
     }
 
-    /// The address of a client's connection; empty for a unix socket.
+    /// The address that a client connects to; empty for a unix socket.
     #[must_use]
     pub fn host(&self) -> String {
         match &self.place {
@@ -177,17 +179,17 @@ impl Listener {
         }
     }
 
-    /// The certificate of the authority that issues the listener's own, as PEM.
+    /// The PEM certificate of the CA that issues the listener's certificate.
     ///
     /// # Errors
-    /// Usage if none can be made.
+    /// Usage if no CA can be made.
     pub fn ca(&self) -> Result<String> {
         self.authority.pem().map(str::to_owned).map_err(|why| {
             Error::usage(format!("no authority can be made for the listener: {why}"))
         })
     }
 
-    /// What decides what is left to chance, for [`ListenerOptions::seed`]: print it if a test fails.
+    /// The seed of all random choices, for [`ListenerOptions::seed`]: print it if a test fails.
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.seed.value()
@@ -199,23 +201,24 @@ impl Listener {
         self.accepted.load(Ordering::Relaxed)
     }
 
-    /// Accepts the next connection, which may have come already.
+    /// Accepts the next connection, which may have arrived already.
     ///
     /// # Errors
-    /// A time-out if no client comes; `tls` if TLS is on from the start and the handshake fails.
+    /// A timeout if no client connects; `tls` if TLS is on from the start and the handshake fails.
     pub async fn accept(&self) -> Result<Session> {
         self.accept_within(self.options.allowed()).await
     }
 
-    /// The same, with a deadline of its own.
+    /// Same as [`Listener::accept`], with a deadline of its own.
     ///
     /// # Errors
-    /// As [`Listener::accept`].
+    /// Same as [`Listener::accept`].
     pub async fn accept_within(&self, allowed: Duration) -> Result<Session> {
         self.check_open()?;
         let started = Instant::now();
         loop {
-            // Registered before the look, so that nothing that comes between is missed.
+            // Registered before the queue is checked, so that no connection that arrives in between
+            // is missed.
             let more = self.queue.more.notified();
             if let Some(incoming) = self.queue.pop() {
                 self.accepted.fetch_add(1, Ordering::Relaxed);
@@ -231,10 +234,10 @@ impl Listener {
         }
     }
 
-    /// Makes sure that nobody connects for that long.
+    /// Checks that no client connects for this time.
     ///
     /// # Errors
-    /// Unexpected if a client connects.
+    /// Unexpected if a client connects or has connected already.
     pub async fn expect_none(&self, span: Duration) -> Result<()> {
         let until = Instant::now() + span;
         loop {
@@ -250,11 +253,11 @@ impl Listener {
         }
     }
 
-    /// Refuses connections from now on; the port stays taken. Those that came before still wait to
-    /// be accepted.
+    /// Refuses connections from now on; the port stays bound. Connections that arrived earlier
+    /// still wait to be accepted.
     ///
     /// # Errors
-    /// Usage if the port cannot be kept.
+    /// Usage if the port cannot be bound again.
     pub async fn refuse(&self) -> Result<()> {
         let before = std::mem::replace(&mut *self.lock(), State::Refusing(None));
         let State::Open(taking) = before else {
@@ -263,7 +266,8 @@ impl Listener {
         };
         taking.stop().await;
         let socket = match &self.place {
-            // Bound and not listening, so that the system refuses and nobody else gets the port.
+            // The socket is bound but does not listen: the system refuses clients, and no other
+            // process can take the port.
             Bound::Tcp(address) => {
                 Some(socket_at(*address).map_err(|error| unavailable(&self.url, &error))?)
             }
@@ -276,7 +280,7 @@ impl Listener {
         Ok(())
     }
 
-    /// Takes connections again after [`Listener::refuse`].
+    /// Accepts connections again after [`Listener::refuse`].
     ///
     /// # Errors
     /// Usage if the address cannot be listened on any more.
@@ -294,7 +298,7 @@ impl Listener {
         Ok(())
     }
 
-    /// Ends the listener: nobody may be left that connected and was not accepted.
+    /// Ends the listener, and checks that each client that connected was accepted.
     ///
     /// # Errors
     /// Vacuous if a connection was never accepted.
@@ -380,7 +384,7 @@ impl Drop for Listener {
     fn drop(&mut self) {
         self.close();
         if let Bound::Unix(path, folder) = &self.place {
-            // It may be gone already: refuse() removes it.
+            // `refuse` may have removed the socket already.
             let _ = std::fs::remove_file(path);
             if let Some(folder) = folder {
                 let _ = std::fs::remove_dir(folder);

@@ -1,10 +1,10 @@
-//! How to listen.
+//! The options of a listener.
 
 use crate::chance::Seed;
 use crate::session::{Fault, Options};
 use crate::tls::ServerOptions;
 
-/// How to listen.
+/// The options of a listener.
 #[derive(Clone, Debug, Default)]
 #[must_use = "nothing listens until it is bound"]
 pub struct ListenerOptions {
@@ -12,25 +12,27 @@ pub struct ListenerOptions {
     pub(super) tls: ServerOptions,
     pub(super) faults: Vec<Fault>,
     pub(super) seed: Seed,
-    /// Which of a script's listeners it is.
+    /// The number of the listener in its script: listeners with the same seed make different
+    /// choices.
     pub(super) number: u64,
     pub(super) read_rate: Option<u32>,
 }
 
 impl ListenerOptions {
-    /// What holds on the sessions that are accepted: deadlines, the transcript, how writes are cut.
+    /// The options of accepted sessions: deadlines, the transcript, how writes are split.
     pub fn session(self, session: Options) -> Self {
         Self { session, ..self }
     }
 
-    /// How TLS is put on, from the start or by STARTTLS.
+    /// The TLS options, for TLS from the start and for STARTTLS.
     pub fn tls(self, tls: ServerOptions) -> Self {
         Self { tls, ..self }
     }
 
-    /// Has this go wrong on the sessions that are accepted, unless a word says what goes wrong with
-    /// it. Of several, the first that fits happens: [`Fault::at`], [`Fault::connection`],
-    /// [`Fault::number`], [`Fault::address`] and [`Fault::chance`] say when.
+    /// Injects this fault into the accepted sessions. A fault that is given to one call, such as
+    /// [`Session::reply`](crate::Session::reply), takes precedence. Of several faults, the first
+    /// that applies is injected: [`Fault::at`], [`Fault::connection`], [`Fault::number`],
+    /// [`Fault::address`] and [`Fault::chance`] say when a fault applies.
     ///
     /// ```
     /// use mailexpect::{Fault, Session, block_on, server::Listener};
@@ -53,19 +55,19 @@ impl ListenerOptions {
         self
     }
 
-    /// Decides what is left to chance in faults: the same seed has it the same again. The system
-    /// chooses one if none is given; [`Listener::seed`](super::Listener::seed) says which.
+    /// The seed of all random choices in faults: the same seed gives the same choices. By default
+    /// the system chooses a seed; [`Listener::seed`](super::Listener::seed) returns it.
     pub fn seed(self, seed: u64) -> Self {
         Self { seed: Seed::of(seed), ..self }
     }
 
-    /// The same, of a script's listener with that number.
+    /// Sets the seed, and the number of the listener in its script.
     #[cfg(feature = "script")]
     pub(crate) fn seeded(self, (seed, number): (Seed, u64)) -> Self {
         Self { seed, number, ..self }
     }
 
-    /// Reads no more than so many bytes a second of each client; with 0, nothing.
+    /// Reads at most this many bytes a second from each client; 0 reads nothing.
     pub fn read_rate(self, bytes_per_second: u32) -> Self {
         Self { read_rate: Some(bytes_per_second), ..self }
     }

@@ -1,4 +1,4 @@
-//! Where a listener listens.
+//! The address at which a listener listens.
 
 use std::fs::DirBuilder;
 use std::io;
@@ -13,15 +13,16 @@ use crate::error::{Error, Result};
 use crate::proto::Scheme;
 use crate::target::{self, Place, Target};
 
-/// Where it listens.
+/// The address at which a listener listens.
 #[derive(Clone, Debug)]
 pub(super) enum Bound {
     Tcp(SocketAddr),
-    /// The path, and the folder that was made for it.
+    /// The path of the socket, and the folder if one was made for it.
     Unix(PathBuf, Option<PathBuf>),
 }
 
-/// Where to listen: a scheme alone is loopback and a free port, or a socket in a new folder.
+/// The address that `to` names: a scheme alone stands for a free port of loopback, or for a socket
+/// in a new folder.
 pub(super) fn destination(to: &str) -> Result<(&'static Scheme, Place)> {
     if to.contains("://") {
         return match Target::parse(to)? {
@@ -67,7 +68,7 @@ pub(super) fn bound(place: &Place) -> io::Result<(Socket, Bound)> {
     }
 }
 
-/// A socket that is bound and does not listen yet.
+/// A socket that is bound but does not listen yet.
 pub(super) fn socket_at(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
@@ -81,7 +82,7 @@ pub(super) fn socket_of(path: &Path) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// A folder that nobody else can look into.
+/// Makes a folder that only its owner can read.
 fn own_folder() -> io::Result<PathBuf> {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     for _ in 0..1000 {

@@ -1,4 +1,4 @@
-//! Taking connections off the system, and keeping them until they are accepted.
+//! Takes connections from the system, and keeps them until they are accepted.
 
 use std::collections::VecDeque;
 use std::io;
@@ -19,10 +19,10 @@ use crate::error::{Error, Kind, Result};
 use crate::session::{CONNECT, Faults, Incoming};
 use crate::transport::{Tls, Transport};
 
-/// How many connections wait to be accepted by the script; the system holds the others.
+/// How many connections wait to be accepted by the script; the system queues the others.
 const WAITING: usize = 1024;
 
-/// Connections that came and were not accepted.
+/// The connections that arrived and were not accepted yet.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     left: Mutex<Left>,
@@ -33,13 +33,13 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct Left {
     ready: VecDeque<Result<Incoming>>,
-    /// The clients that came and cannot be accepted yet, and why.
+    /// The clients that connected and cannot be accepted yet, and why.
     shaking: Vec<(String, Hindered)>,
-    /// Why the system gave no connection when it was asked last.
+    /// Why the system gave no connection at the last attempt.
     failed: Option<String>,
 }
 
-/// Why a connection that came cannot be accepted yet.
+/// Why a connection that arrived cannot be accepted yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hindered {
     Handshake,
@@ -62,13 +62,13 @@ impl Queue {
         self.more.notify_one();
     }
 
-    /// A client has come that cannot be accepted yet.
+    /// Notes a client that connected and cannot be accepted yet.
     fn begins(&self, peer: &str, why: Hindered) {
         self.lock().shaking.push((peer.to_owned(), why));
         self.more.notify_one();
     }
 
-    /// A client can be accepted now, or never will be.
+    /// Notes that a client can be accepted now; with `None`, that it never can be.
     fn ends(&self, peer: &str, incoming: Option<Result<Incoming>>) {
         let mut left = self.lock();
         let place = left.shaking.iter().position(|(shaking, _)| shaking == peer);
@@ -84,18 +84,19 @@ impl Queue {
         Some(next)
     }
 
-    /// How many connections came and were not accepted, whether their handshake is over or not.
+    /// How many connections arrived and were not accepted, whether their handshake is over or not.
     pub(super) fn count(&self) -> usize {
         self.lock().count()
     }
 
-    /// The client that is in the middle of its handshake for longest, or why the system gave none.
+    /// The client that has waited longest for its handshake or its fault to end, as an error shows
+    /// it; if there is none, why the system gave no connection.
     pub(super) fn hindered(&self) -> Option<String> {
         let left = self.lock();
         left.shaking.first().map(hindered).or_else(|| left.failed.clone())
     }
 
-    /// The connection that came first, as an error shows it.
+    /// The connection that arrived first, as an error shows it.
     pub(super) fn first(&self) -> Option<String> {
         let left = self.lock();
         let ready = left.ready.front().map(came);
@@ -119,20 +120,20 @@ fn came(incoming: &Result<Incoming>) -> String {
     }
 }
 
-/// What takes connections off the system while a listener is open.
+/// The task that takes connections from the system while a listener is open.
 #[derive(Debug)]
 pub(super) struct Taking {
     task: JoinHandle<()>,
-    /// The listening socket once more, for what has come and the task had no turn to take.
+    /// A second handle of the listening socket, for connections that the task had no time to take.
     socket: Socket,
     taker: Arc<Taker>,
 }
 
 impl Taking {
-    /// Takes connections off a socket that listens.
+    /// Takes connections from a listening socket.
     ///
     /// # Errors
-    /// What the system says if the socket cannot be waited on.
+    /// The system's error if tokio cannot wait on the socket.
     pub(super) fn begin(socket: Socket, taker: Taker) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let (again, taker) = (socket.try_clone()?, Arc::new(taker));
@@ -145,16 +146,16 @@ impl Taking {
         Ok(Self { task, socket: again, taker })
     }
 
-    /// Stops listening at once. What has come and was not taken is reset by the system.
+    /// Stops listening at once. The system resets connections that were not taken.
     pub(super) fn abort(&self) {
         self.task.abort();
     }
 
-    /// Takes what has come so far, so that no verdict depends on when the task had its turn, and
-    /// stops listening.
+    /// Takes all connections that arrived so far, then stops listening. So a test's result does not
+    /// depend on when the task was scheduled.
     pub(super) async fn stop(self) {
         self.task.abort();
-        // It ends as cancelled.
+        // The result is always the error of a cancelled task.
         let _ = self.task.await;
         while self.taker.queue.count() < WAITING {
             let taken = self.socket.accept().and_then(|(socket, from)| {
@@ -170,19 +171,19 @@ impl Taking {
     }
 }
 
-/// Takes connections off the system, and puts TLS on if it is on from the start.
+/// Takes connections from the system, and makes the handshake if TLS is on from the start.
 #[derive(Debug)]
 pub(super) struct Taker {
     pub(super) queue: Arc<Queue>,
     pub(super) config: Option<Arc<ServerConfig>>,
     pub(super) allowed: Duration,
     pub(super) faults: Arc<Faults>,
-    /// How many connections have come.
+    /// How many connections have arrived.
     pub(super) came: Arc<AtomicU64>,
     pub(super) read_rate: Option<u32>,
-    /// Of the URLs of clients.
+    /// The scheme of the URLs by which clients are named.
     pub(super) scheme: &'static str,
-    /// The listener's own, which is that of clients too if it is a unix socket.
+    /// The listener's URL; clients of a unix socket are named by this URL too.
     pub(super) url: String,
 }
 
@@ -218,12 +219,12 @@ impl Taker {
     }
 
     fn came_by_tcp(&self, stream: TcpStream, peer: SocketAddr) {
-        // Replies are one write each; a delay for more to come would only slow them.
+        // Each reply is one write, so Nagle's algorithm would only delay replies.
         let _ = stream.set_nodelay(true);
         self.arrived(Transport::of_tcp(stream), format!("{}://{peer}", self.scheme));
     }
 
-    /// Waits while as many connections wait as may.
+    /// Waits while the queue is full.
     async fn room(&self) {
         loop {
             let room = self.queue.room.notified();
@@ -262,8 +263,9 @@ impl Taker {
     }
 
     async fn failed(&self, error: &io::Error) {
-        // A client that was gone before it was accepted is no fault; no descriptor left is one, and
-        // asking again at once would only burn the core.
+        // A client that left before it was accepted is no error of the system. Other errors are,
+        // most often a lack of file descriptors: without a pause, the retries would only use up the
+        // CPU.
         if error.kind() != io::ErrorKind::ConnectionAborted {
             self.queue.lock().failed = Some(format!("the system gives none: {error}"));
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -271,7 +273,7 @@ impl Taker {
     }
 }
 
-/// Makes the handshake.
+/// Makes the TLS handshake.
 async fn shake(
     config: Arc<ServerConfig>,
     incoming: Incoming,
