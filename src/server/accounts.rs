@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::sasl::{Judge, Password};
 
-/// The domains whose mail is taken from anybody.
+/// The local domains: SMTP accepts mail for them without authentication.
 const LOCAL: [&str; 2] = ["example.com", "localhost"];
-/// The one local part that has no mailbox, so that there is an address to be refused.
+/// The local part that is refused as unknown, so that a test has an address that is refused.
 const UNKNOWN: &str = "nobody";
 
 /// Users and their passwords.
@@ -22,7 +22,7 @@ impl Accounts {
         self.0.get(user).map(String::as_str)
     }
 
-    /// Who may log in by SASL.
+    /// Checks the credentials of SASL exchanges.
     pub(super) fn judge(&self) -> Judge {
         let known =
             |(user, password): (&String, &String)| (user.clone(), Password(password.clone()));
@@ -34,8 +34,8 @@ impl Accounts {
         user.is_some_and(|known| known.as_bytes() == password)
     }
 
-    /// The user whose mail goes to this address: `+detail` is no part of the name, and the local
-    /// domains are one.
+    /// The user whose mail goes to this address. `+detail` is not part of the name, and all local
+    /// domains count as one.
     pub(super) fn of_address(&self, address: &str) -> Option<&str> {
         let wanted = mailbox_of(address);
         let found = self.0.keys().find(|user| mailbox_of(user) == wanted);
@@ -43,19 +43,20 @@ impl Accounts {
     }
 }
 
-/// An address in the form in which all spellings of it are the same.
+/// An address in a form that is the same for all spellings of the address.
 fn mailbox_of(address: &str) -> (String, Option<String>) {
     let (local, domain) = address.rsplit_once('@').unwrap_or((address, LOCAL[0]));
     let local = local.split('+').next().unwrap_or(local).to_ascii_lowercase();
     (local, (!is_local(Some(domain))).then(|| domain.to_ascii_lowercase()))
 }
 
-/// Whether mail for this domain is taken from anybody; `None` is the domain of `postmaster` alone.
+/// Whether mail for this domain is accepted without authentication; `None` stands for an address
+/// without a domain, `postmaster`.
 pub(super) fn is_local(domain: Option<&str>) -> bool {
     domain.is_none_or(|domain| LOCAL.iter().any(|local| domain.eq_ignore_ascii_case(local)))
 }
 
-/// Whether this local address is one that nobody has.
+/// Whether this local address is the one that is refused as unknown.
 pub(super) fn is_unknown(address: &str) -> bool {
     let local = address.rsplit_once('@').map_or(address, |(local, _)| local);
     local.eq_ignore_ascii_case(UNKNOWN)

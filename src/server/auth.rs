@@ -1,5 +1,5 @@
-//! SASL: PLAIN (RFC 4616), LOGIN, CRAM-MD5 (RFC 2195) and SCRAM-SHA-256 (RFC 7677), in base64 as all
-//! mail protocols carry it.
+//! SASL: PLAIN (RFC 4616), LOGIN, CRAM-MD5 (RFC 2195) and SCRAM-SHA-256 (RFC 7677), in the base64
+//! encoding of SMTP, IMAP, POP3 and `ManageSieve`.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
@@ -16,32 +16,33 @@ pub(super) const MECHANISMS: &str = "PLAIN LOGIN CRAM-MD5 SCRAM-SHA-256";
 #[derive(Debug)]
 pub(super) struct Exchange(sasl::Exchange);
 
-/// Where an exchange stands after what the client sent.
+/// The state of an exchange after a response.
 #[derive(Debug)]
 pub(super) enum Step {
-    /// The client is asked for one more response, by this challenge in base64.
+    /// The client is asked for one more response; the challenge is in base64.
     Ask(Exchange, String),
-    /// The client is this user.
+    /// The client has authenticated as this user.
     Granted(String),
-    /// It is over.
+    /// The exchange has failed.
     Refused(Refusal),
 }
 
-/// Why an exchange is over.
+/// Why an exchange failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// The user or the password is wrong.
     Invalid,
-    /// The response is not what the mechanism has.
+    /// The response does not have the format of the mechanism.
     Malformed,
     Cancelled,
-    /// There is no such mechanism.
+    /// The server does not have the mechanism.
     Unknown,
     /// The system gives no random numbers.
     Unavailable,
 }
 
-/// Begins an exchange; the initial response is in base64, `=` for an empty one (RFC 4954 section 4).
+/// Begins an exchange. The initial response is in base64, or `=` if it is empty (RFC 4954 section
+/// 4).
 pub(super) fn begin(accounts: &Accounts, mechanism: &str, initial: Option<&[u8]>) -> Step {
     if !MECHANISMS.split(' ').any(|known| known.eq_ignore_ascii_case(mechanism)) {
         return Step::Refused(Refusal::Unknown);
@@ -62,7 +63,7 @@ pub(super) fn begin(accounts: &Accounts, mechanism: &str, initial: Option<&[u8]>
 }
 
 impl Exchange {
-    /// Goes on with the client's response: base64, or `*` to cancel.
+    /// Continues with the client's response: base64, or `*` to cancel.
     pub(super) fn respond(self, line: &[u8]) -> Step {
         if line == b"*" {
             return Step::Refused(Refusal::Cancelled);
@@ -95,7 +96,7 @@ mod tests {
         Accounts::new([(USER.to_owned(), PASSWORD.to_owned())])
     }
 
-    /// How an exchange ends that begins so: the last challenge, or the verdict.
+    /// The end of an exchange that begins with this argument: the last challenge, or the verdict.
     fn outcome(argument: &str, responses: &[&str]) -> String {
         let (mechanism, initial) = argument.split_once(' ').unwrap_or((argument, ""));
         let initial = (!initial.is_empty()).then_some(initial.as_bytes());
@@ -168,7 +169,7 @@ mod tests {
         assert_eq!(outcome("LOGIN", &[&encoded(USER), "!"]), MALFORMED);
     }
 
-    /// The verdict on what our own client says.
+    /// The verdict on the responses of our own client.
     fn verdict_on(mechanism: &str, user: &str, password: &str) -> String {
         let credentials = sasl::Credentials::new(user, password);
         let service = sasl::Service { name: "smtp", host: "localhost".into(), port: None };

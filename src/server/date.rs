@@ -8,8 +8,8 @@ use time::{Date, Month, OffsetDateTime};
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// The time as `Thu, 01 Jan 1970 00:00:00 +0000`. That one stands for all that the format has not,
-/// which only a wrong clock says: before 1970 and after 9999.
+/// The time, as `Thu, 01 Jan 1970 00:00:00 +0000`. This date also replaces times that the format
+/// does not have, before 1970 and after 9999, which only a wrong clock gives.
 pub(super) fn show(time: SystemTime) -> String {
     let seconds = time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let shown = i64::try_from(seconds)
@@ -27,7 +27,7 @@ pub(super) fn internal(time: SystemTime) -> String {
     format!("{:>2}-{month}-{:04} {hour:02}:{minute:02}:{second:02} +0000", time.day(), time.year())
 }
 
-/// Reads what [`internal`] shows, in any zone.
+/// Reads a time in the format of [`internal`], in any time zone.
 pub(super) fn read(text: &str) -> Option<SystemTime> {
     let mut words = text.split_whitespace();
     let (date, time, zone) = (words.next()?, words.next()?, words.next()?);
@@ -45,12 +45,13 @@ pub(super) fn read(text: &str) -> Option<SystemTime> {
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
-/// Days from 1 January 1970 to a time.
+/// The days from 1 January 1970 to a time.
 pub(super) fn day_of(time: SystemTime) -> u64 {
     time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs() / 86_400)
 }
 
-/// Days from 1 January 1970 to `17-Jul-1996`, or to the date of `Wed, 17 Jul 1996 02:23:25 -0700`.
+/// The days from 1 January 1970 to `17-Jul-1996`, or to the date in `Wed, 17 Jul 1996 02:23:25
+/// -0700`.
 pub(super) fn day(text: &str) -> Option<u64> {
     let text = text.split_once(',').map_or(text, |(_, date)| date);
     let mut words = text.split(['-', ' ']).filter(|word| !word.is_empty());

@@ -1,4 +1,4 @@
-//! The embedded server: what it serves, and what it is asked afterwards.
+//! The embedded server: the ports it serves, and the mail it accepted.
 
 mod options;
 
@@ -17,24 +17,25 @@ use crate::tls::Authority;
 
 pub use options::Options;
 
-/// A small well-behaved mail server on loopback, for trying scripts without any mail server
-/// installed.
+/// A small well-behaved mail server on loopback, for trying scripts without an installed mail
+/// server.
 ///
-/// SMTP (RFC 5321) takes mail for `example.com` and `localhost` from anybody, except for `nobody`,
-/// who is unknown; submission (RFC 6409) takes mail for any address from [`Embedded::USER`], by AUTH
-/// PLAIN, LOGIN, CRAM-MD5 or SCRAM-SHA-256 (RFC 4954). Both know PIPELINING, SIZE, 8BITMIME,
-/// STARTTLS (RFC 3207) and ENHANCEDSTATUSCODES. LMTP (RFC 2033) takes local mail. Nothing is sent
-/// on: accepted mail stays in memory, at most 64 MiB of it, for [`Embedded::mails`], and mail for
-/// the user is in the INBOX that IMAP (RFC 3501, with IDLE, UIDPLUS, MOVE, LITERAL+, NAMESPACE,
-/// UNSELECT) and POP3 (RFC 1939) show; `ManageSieve` (RFC 5804) keeps scripts and runs none.
+/// SMTP (RFC 5321) accepts mail for `example.com` and `localhost` from anybody, except for
+/// `nobody`, which is refused as unknown. Submission (RFC 6409) accepts mail for any address from
+/// [`Embedded::USER`], after AUTH PLAIN, LOGIN, CRAM-MD5 or SCRAM-SHA-256 (RFC 4954). Both support
+/// PIPELINING, SIZE, 8BITMIME, STARTTLS (RFC 3207) and ENHANCEDSTATUSCODES. LMTP (RFC 2033) accepts
+/// local mail. Nothing is relayed: accepted mail stays in memory, at most 64 MiB of it, for
+/// [`Embedded::mails`]. Mail for the user is also in the INBOX that IMAP (RFC 3501, with IDLE,
+/// UIDPLUS, MOVE, LITERAL+, NAMESPACE, UNSELECT) and POP3 (RFC 1939) show. `ManageSieve` (RFC 5804)
+/// stores scripts and runs none.
 ///
 /// [`Embedded::submissions`], [`Embedded::imaps`] and [`Embedded::pop3s`] have TLS from the start
-/// (RFC 8314), the others begin it when they are asked to. The certificate is for `localhost` and
-/// the loopback addresses, of a CA that is made when TLS is first asked for: [`Embedded::ca`].
+/// (RFC 8314); the others begin TLS when the client asks for it. The certificate is for `localhost`
+/// and the loopback addresses. Its CA, [`Embedded::ca`], is made when TLS is first needed.
 ///
-/// It runs on a thread of its own, so it may be started from any code, synchronous or not. Dropping
-/// it closes its ports and ends the thread; clients that are connected have a moment until then to
-/// come to their end: [`Options::grace`].
+/// The server runs on a thread of its own, so synchronous and asynchronous code can start it.
+/// Dropping it closes its ports and ends the thread, after clients that are connected have had a
+/// moment to finish: [`Options::grace`].
 ///
 /// ```
 /// use std::io::{Read as _, Write as _};
@@ -51,16 +52,16 @@ pub use options::Options;
 /// ```
 #[derive(Debug)]
 pub struct Embedded {
-    /// Where each service listens.
+    /// The address of each service; `None` if the service is not served.
     addresses: [Option<SocketAddr>; SERVICES.len()],
     authority: Arc<Authority>,
     site: Arc<Site>,
     seed: Seed,
-    /// Serves until it is dropped.
+    /// Serves the ports until it is dropped.
     host: Host,
 }
 
-/// The URL of a port.
+/// Defines a method for the URL of each port.
 macro_rules! urls {
     ($($(#[$meta:meta])* $scheme:ident;)*) => {$(
         $(#[$meta])*
@@ -72,26 +73,26 @@ macro_rules! urls {
 }
 
 impl Embedded {
-    /// The one user who may submit mail, and who has a mailbox.
+    /// The user who may submit mail and who has a mailbox, unless [`Options::user`] sets others.
     pub const USER: &str = auth::USER;
-    /// That user's password.
+    /// The password of [`Embedded::USER`].
     pub const PASSWORD: &str = auth::PASSWORD;
 
-    /// Starts one on free ports of 127.0.0.1.
+    /// Starts a server on free ports of 127.0.0.1.
     ///
     /// # Errors
     ///
-    /// What the system says where it gives no port or no thread.
+    /// The system's error if it gives no port or no thread.
     pub fn start() -> io::Result<Self> {
         Self::options().start()
     }
 
-    /// Options to start one with.
+    /// Options to start a server with.
     pub fn options() -> Options {
         Options::default()
     }
 
-    /// The schemes that are served, in the order of [`Embedded::urls`].
+    /// The schemes that can be served, in the order of [`Embedded::urls`].
     pub fn schemes() -> impl Iterator<Item = &'static str> {
         SERVICES.iter().map(|service| service.scheme)
     }
@@ -110,11 +111,11 @@ impl Embedded {
     }
 
     urls! {
-        /// The URL of the SMTP port, as `smtp://127.0.0.1:40025`.
+        /// The URL of the SMTP port, such as `smtp://127.0.0.1:40025`.
         smtp;
-        /// The URL of the submission port, as `submission://127.0.0.1:40587`.
+        /// The URL of the submission port, such as `submission://127.0.0.1:40587`.
         submission;
-        /// The URL of the submission port with TLS from the start, as
+        /// The URL of the submission port with TLS from the start, such as
         /// `submissions://127.0.0.1:40465`.
         submissions;
         /// The URL of the LMTP port.
@@ -131,7 +132,7 @@ impl Embedded {
         sieve;
     }
 
-    /// The certificate of the CA that the server's own is from, as PEM.
+    /// The PEM certificate of the CA that issued the server's certificate.
     ///
     /// ```
     /// use mailexpect::{Session, server::Embedded, tls};
@@ -153,12 +154,12 @@ impl Embedded {
     ///
     /// # Errors
     ///
-    /// If the system gives no random numbers to make keys of.
+    /// If the system gives no random numbers to make keys from.
     pub fn ca(&self) -> io::Result<&str> {
         self.authority.pem().map_err(io::Error::other)
     }
 
-    /// What decides what is left to chance, for [`Options::seed`]: print it if a test fails.
+    /// The seed of all random choices, for [`Options::seed`]: print it if a test fails.
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.seed.value()
@@ -178,14 +179,15 @@ impl Embedded {
         self.addresses[Service::place(scheme)?]
     }
 
-    /// The mail that was accepted on all ports, the oldest first. A message is there before its
-    /// client is told so.
+    /// The mail that was accepted on all ports, the oldest first. A message is listed before the
+    /// client gets the reply to it.
     #[must_use]
     pub fn mails(&self) -> Vec<Mail> {
         self.site.spool.list()
     }
 
-    /// Waits for mail that fits, which may have come before; `None` if none comes in that time.
+    /// Waits for mail that fits, which may have arrived already; `None` if none arrives in this
+    /// time.
     ///
     /// ```
     /// use std::time::Duration;
@@ -206,15 +208,14 @@ impl Embedded {
                 if let Some(mail) = self.site.spool.find(&fits) {
                     return mail;
                 }
-                // The store lives as long as the server.
+                // `changed` does not fail, because the store lives as long as the server.
                 drop(changes.changed().await);
             }
         };
         tokio::time::timeout(time, found).await.ok()
     }
 
-    /// Takes no more connections, and gives the clients that are connected so long to come to their
-    /// end.
+    /// Accepts no more connections, and gives the clients that are connected this time to finish.
     #[cfg(feature = "script")]
     pub(crate) fn stop(&self, grace: Duration) {
         self.host.stop(grace);
@@ -226,7 +227,7 @@ impl Embedded {
         self.host.idle().await;
     }
 
-    /// Puts a message into the mailbox of a user, as if it had come in.
+    /// Adds a message to the mailbox of a user, as if it had arrived by SMTP.
     pub fn deliver(&self, user: &str, message: &[u8]) {
         self.site.store.deliver(user, message);
     }

@@ -16,10 +16,10 @@ pub struct Mail {
     pub from: String,
     /// The recipients without brackets, in the order in which they were accepted.
     pub to: Vec<String>,
-    /// A Received field (RFC 5321 section 4.4), then the content as it was sent, dot-stuffing
-    /// undone.
+    /// A Received field (RFC 5321 section 4.4), then the content as the client sent it, without the
+    /// dot-stuffing.
     pub data: Vec<u8>,
-    /// The user, where the client had authenticated.
+    /// The user, if the client had authenticated.
     pub authenticated: Option<String>,
 }
 
@@ -29,11 +29,11 @@ impl Mail {
     }
 }
 
-/// How much of messages that are still coming in is held, of all connections together. What a client
-/// sends beyond that is read and not kept, and it is told to come again.
+/// The most bytes of messages in transfer, over all connections. The server reads the rest of a
+/// message beyond that, discards it, and tells the client to try again later.
 const INCOMING: usize = 128 << 20;
 
-/// The mail that was accepted, up to a limit; the oldest goes first.
+/// The accepted mail, up to a limit; beyond it, the oldest mail is dropped.
 #[derive(Debug)]
 pub(super) struct Spool {
     held: Mutex<Held>,
@@ -41,7 +41,7 @@ pub(super) struct Spool {
     incoming: AtomicUsize,
 }
 
-/// Room for a message that is coming in, given back when this is dropped.
+/// Memory reserved for a message in transfer, released when this is dropped.
 #[derive(Debug)]
 pub(super) struct Room {
     spool: Arc<Spool>,
@@ -53,7 +53,7 @@ impl Room {
         Self { spool, bytes: 0 }
     }
 
-    /// Takes so much more; whether there is so much.
+    /// Reserves this many more bytes. Returns whether the limit still holds.
     pub(super) fn grow(&mut self, bytes: usize) -> bool {
         let before = self.spool.incoming.fetch_add(bytes, Ordering::Relaxed);
         self.bytes += bytes;
@@ -89,7 +89,7 @@ impl Spool {
         }
     }
 
-    /// The first that fits.
+    /// The first mail that fits.
     pub(super) fn find(&self, fits: impl Fn(&Mail) -> bool) -> Option<Mail> {
         self.held().mails.iter().find(|mail| fits(mail)).cloned()
     }
@@ -99,12 +99,12 @@ impl Spool {
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
-        // A panic elsewhere leaves at worst a size that is off by one message.
+        // After a panic elsewhere, at worst the size is wrong by one message.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What marks one message: its id, when it came and from where.
+/// The id of a message, and when and from where it arrived.
 #[derive(Clone, Debug)]
 pub(super) struct Stamp {
     pub(super) id: String,
@@ -113,14 +113,14 @@ pub(super) struct Stamp {
 }
 
 impl Stamp {
-    /// A stamp for now, with an id that no other message of this process has.
+    /// A stamp with the current time and an id that is unique in this process.
     pub(super) fn new(peer: SocketAddr) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = format!("{:014}", NEXT.fetch_add(1, Ordering::Relaxed));
         Self { id, peer, time: SystemTime::now() }
     }
 
-    /// The Received field: who the client said it was, its address, and how it came (RFC 3848).
+    /// The Received field: the name that the client gave, its address, and the protocol (RFC 3848).
     pub(super) fn received(&self, client: &str, protocol: &str) -> String {
         let address = match self.peer {
             SocketAddr::V4(peer) => format!("[{}]", peer.ip()),
@@ -134,7 +134,7 @@ impl Stamp {
     }
 }
 
-/// What the client called itself, if that can stand in a field as it is.
+/// The name that the client gave; `unknown` if the name cannot stand in a field unchanged.
 fn presentable(client: &str) -> &str {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
     if client.len() <= 255 && client.bytes().all(allowed) { client } else { "unknown" }

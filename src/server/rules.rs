@@ -1,4 +1,4 @@
-//! Which commands a server answers otherwise than well.
+//! Rules: which commands a server answers in another way than well.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -14,77 +14,78 @@ use crate::session::{CONNECT, Fault, Faults, GREETING, MESSAGE, RESPONSE};
 use crate::suggest;
 use crate::visible;
 
-/// The rules of a server, of which the first that fits a command holds.
+/// The rules of a server; the first rule that fits a command applies.
 #[derive(Debug, Default)]
 pub(super) struct Rules {
     all: Vec<Rule>,
-    /// What addresses ask for is done as well, if no rule holds.
+    /// Whether addresses may ask for faults if no rule applies.
     pub(super) on_demand: bool,
-    /// How many connections have come.
+    /// How many connections have arrived.
     connections: AtomicU64,
     limit: Option<Limit>,
-    /// What goes wrong with what is said, by whatever rule.
+    /// The faults that are injected into answers, whichever rule made the answer.
     pub(super) faults: Arc<Faults>,
 }
 
-/// How many connections may come in a time.
+/// The most connections that may arrive in a period.
 #[derive(Debug)]
 struct Limit {
     connections: usize,
     window: Duration,
-    /// When the last of them came.
+    /// When the most recent connections arrived.
     came: Mutex<VecDeque<Instant>>,
 }
 
 #[derive(Debug)]
 struct Rule {
-    /// The words that a command begins with, in capitals.
+    /// The words that the command must begin with, in capitals.
     words: Vec<String>,
     does: Does,
     used: AtomicUsize,
 }
 
-/// What a rule has done.
+/// What a rule does.
 #[derive(Debug)]
 enum Does {
-    /// The first time the first, the second time the second, and so on; if it is lasting, the last
-    /// of them from then on.
+    /// The first time the first turn, the second time the second, and so on. After the last turn
+    /// the server behaves well, or repeats the last turn if `is_lasting` is set.
     Turns { turns: Vec<Conduct>, is_lasting: bool },
-    /// What this decider says.
+    /// What the decider with this number says.
     Ask(Asker, usize),
 }
 
-/// What is to be done with a command.
+/// What to do with a command.
 #[derive(Debug)]
 pub(super) enum Turn<'r> {
-    /// It is answered well.
+    /// The server answers well.
     Well,
     Do(&'r Conduct),
-    /// The decider with this number is asked, for the so manyth time.
+    /// The decider with this number is asked; last comes how many commands the rule has had, this
+    /// one included.
     Ask(&'r Asker, usize, u64),
 }
 
-/// What a rule may begin with if this is spoken.
+/// The first words that a rule may have in a protocol.
 fn known(speech: Speech) -> Vec<&'static str> {
     let commands = speech.facts().commands().filter_map(|command| command.split(' ').next());
     let has_messages = matches!(speech, Speech::Smtp | Speech::Lmtp);
     commands.chain(has_messages.then_some(MESSAGE)).chain([GREETING, RESPONSE]).collect()
 }
 
-/// The command that was meant, most likely.
+/// The command that a misspelt word most likely means.
 #[cfg(feature = "script")]
 fn nearest<'a>(word: &str, known: Vec<&'a str>) -> Option<&'a str> {
     suggest::nearest(word, known)
 }
 
-/// None: what measures how near words are comes with scripts.
+/// No suggestion: the comparison of words is part of the `script` feature.
 #[cfg(not(feature = "script"))]
 fn nearest<'a>(_: &str, _: Vec<&'a str>) -> Option<&'a str> {
     None
 }
 
-/// Whether any server of these would ever meet such a command: a rule that is misspelt would never
-/// hold, and the test of the client would pass. What begins with X is the user's own.
+/// Refuses a rule for a command that no protocol in use has: a misspelt rule would never apply, and
+/// the test of the client would pass. Words that begin with X are free for extensions.
 fn check(word: &str, spoken: &[Speech]) -> Result<()> {
     let known: Vec<_> = spoken.iter().flat_map(|speech| known(*speech)).collect();
     if known.contains(&word) || word.starts_with('X') {
@@ -108,7 +109,7 @@ impl Rules {
     /// Adds a rule for commands that begin with these words, such as `RCPT` or `AUTH PLAIN`.
     ///
     /// # Errors
-    /// Usage for a step that cannot be read, and a command that none of these protocols has.
+    /// Usage for a step that cannot be read, and for a command that none of these protocols has.
     pub(super) fn add(
         &mut self,
         words: &str,
@@ -119,7 +120,7 @@ impl Rules {
         self.push(words, Does::Turns { turns, is_lasting }, spoken)
     }
 
-    /// Makes sure that the command of a fault is one that any of these protocols has.
+    /// Checks that at least one of these protocols has the command of a fault.
     ///
     /// # Errors
     /// Usage if none has it.
@@ -130,7 +131,7 @@ impl Rules {
         }
     }
 
-    /// Adds a rule for commands that somebody decides about when they come.
+    /// Adds a rule for commands about which a decider is asked.
     ///
     /// # Errors
     /// Usage for a command that none of these protocols has.
@@ -147,7 +148,7 @@ impl Rules {
     fn push(&mut self, words: &str, does: Does, spoken: &[Speech]) -> Result<()> {
         let words = words.to_ascii_uppercase();
         let mut words: Vec<_> = words.split_whitespace().map(str::to_owned).collect();
-        // Commands are looked at without it.
+        // Commands are compared without their UID prefix.
         if words.len() > 1 && words[0] == "UID" {
             words.remove(0);
         }
@@ -160,12 +161,12 @@ impl Rules {
         self.all.is_empty() && self.limit.is_none() && !self.on_demand && self.faults.is_empty()
     }
 
-    /// Lets so many connections in within that time.
+    /// Admits at most this many connections in any period of this length.
     pub(super) fn limit(&mut self, connections: usize, window: Duration) {
         self.limit = Some(Limit { connections, window, came: Mutex::default() });
     }
 
-    /// Whether a connection that comes now is one too many.
+    /// Whether a connection that arrives now is over the limit.
     pub(super) fn is_too_many(&self) -> bool {
         let Some(limit) = &self.limit else { return false };
         let mut came = limit.came.lock().unwrap_or_else(PoisonError::into_inner);
@@ -180,15 +181,15 @@ impl Rules {
         false
     }
 
-    /// The number of a connection that comes now, from 1.
+    /// The number of a connection that arrives now, from 1.
     pub(super) fn connection(&self) -> u64 {
         self.connections.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// What to do with a command, counted for all connections together.
+    /// What to do with a command; commands are counted over all connections.
     pub(super) fn turn(&self, command: &str) -> Turn<'_> {
         let given: Vec<_> = command.split_whitespace().map(str::to_ascii_uppercase).collect();
-        // MAIL FROM:<a> is a command of the words MAIL and FROM:<A>.
+        // `MAIL FROM:<a>` consists of the words `MAIL` and `FROM:<A>`.
         let fits = |rule: &&Rule| given.starts_with(&rule.words);
         let Some(rule) = self.all.iter().find(fits) else { return Turn::Well };
         let used = rule.used.fetch_add(1, Ordering::Relaxed);
@@ -229,7 +230,7 @@ mod tests {
         let add = |words: &str, speech| {
             Rules::default().add(words, (&["close".to_owned()], true), &[speech])
         };
-        // Without scripts there is nothing that measures how near words are.
+        // Suggestions need the `script` feature.
         let near = |hint| if cfg!(feature = "script") { hint } else { "a rule is for" };
         for (wrong, speech, hint) in [
             ("RCTP", Speech::Smtp, near("did you mean `RCPT`?")),

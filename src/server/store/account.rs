@@ -1,21 +1,21 @@
-//! What one user has: mailboxes, subscriptions, Sieve scripts.
+//! The account of one user: mailboxes, subscriptions, Sieve scripts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::mailbox::{Mailbox, Message};
 
-/// The levels of mailbox names are parted by this.
+/// Separates the levels of mailbox names.
 pub(in crate::server) const DELIMITER: char = '/';
-/// The most mailboxes, subscriptions and scripts of one user.
+/// The most mailboxes, the most subscriptions and the most scripts of one user.
 const MOST: usize = 1000;
-/// The longest name of a mailbox.
+/// The most bytes of a mailbox name.
 const LONGEST_NAME: usize = 500;
-/// The most messages of one user: each costs more than its octets.
+/// The most messages of one user, because each costs more memory than its bytes.
 const MOST_MESSAGES: usize = 100_000;
-/// The octets of all scripts of one user.
+/// The most bytes of all scripts of one user.
 const MOST_SCRIPTS: usize = 1 << 20;
 
-/// One user's mailboxes, by name; INBOX is always one of them.
+/// The account of one user. INBOX is always among the mailboxes.
 #[derive(Debug)]
 pub(in crate::server) struct Account {
     mailboxes: BTreeMap<String, Mailbox>,
@@ -32,18 +32,18 @@ pub(in crate::server) struct Script {
     pub(in crate::server) active: bool,
 }
 
-/// Why something was not done.
+/// Why a change was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::server) enum Refused {
-    /// There is no such mailbox, or script.
+    /// There is no such mailbox or script.
     Missing,
-    /// There is one already.
+    /// The mailbox exists already.
     Exists,
-    /// The name cannot be had, or INBOX cannot.
+    /// The name is not allowed, or INBOX is not allowed here.
     Name,
-    /// There is no more room.
+    /// A limit of the account would be exceeded.
     Full,
-    /// The script is the active one.
+    /// The script is active and cannot be removed.
     Active,
 }
 
@@ -63,12 +63,12 @@ impl Account {
         self.mailboxes.keys().map(String::as_str)
     }
 
-    /// The mailbox of that name; INBOX in any case.
+    /// The mailbox of this name; INBOX is found in upper and lower case.
     pub(in crate::server) fn mailbox(&mut self, name: &str) -> Option<&mut Mailbox> {
         self.mailboxes.get_mut(&canonical(name))
     }
 
-    /// Creates a mailbox, and those above it.
+    /// Creates a mailbox, and the missing mailboxes above it.
     pub(in crate::server) fn create(&mut self, name: &str) -> Result<(), Refused> {
         let name = canonical(name.trim_end_matches(DELIMITER));
         let parts_empty = name.split(DELIMITER).any(str::is_empty);
@@ -100,8 +100,8 @@ impl Account {
         self.mailboxes.remove(&name).map(drop).ok_or(Refused::Missing)
     }
 
-    /// Renames a mailbox and all below it; INBOX gives its messages to the new one and stays (RFC
-    /// 3501 section 6.3.5).
+    /// Renames a mailbox and all mailboxes below it. INBOX instead moves its messages to the new
+    /// mailbox, and stays (RFC 3501 section 6.3.5).
     pub(in crate::server) fn rename(&mut self, from: &str, to: &str) -> Result<(), Refused> {
         let from = canonical(from);
         if !self.mailboxes.contains_key(&from) {
@@ -142,7 +142,7 @@ impl Account {
         Ok(())
     }
 
-    /// Adds a message to a mailbox; its UIDVALIDITY and its UID.
+    /// Adds a message to a mailbox, and returns the mailbox's UIDVALIDITY and the message's UID.
     pub(in crate::server) fn append(
         &mut self,
         name: &str,
@@ -160,7 +160,7 @@ impl Account {
         while !self.has_room_of(message.data.len())
             && self.mailbox("INBOX").is_some_and(Mailbox::remove_oldest)
         {}
-        // What is still too much fills other mailboxes: it is in the list of accepted mail alone.
+        // If other mailboxes use up the room, the message is in the list of accepted mail only.
         let _ = self.append("INBOX", message);
     }
 
@@ -173,7 +173,7 @@ impl Account {
         Ok(())
     }
 
-    /// Whether a script of that size can be had under that name.
+    /// Whether there is room for a script of this size under this name.
     pub(in crate::server) fn has_room_for(&self, name: &str, size: usize) -> bool {
         let others = self.scripts.iter().filter(|(known, _)| *known != name);
         let taken: usize = others.map(|(_, script)| script.text.len()).sum();
@@ -181,7 +181,7 @@ impl Account {
         taken + size <= MOST_SCRIPTS && (!is_new || self.scripts.len() < MOST)
     }
 
-    /// Whether one more message, of so many octets, can be had.
+    /// Whether there is room for one more message of this size.
     fn has_room_of(&self, octets: usize) -> bool {
         let size: usize = self.mailboxes.values().map(Mailbox::size).sum();
         let count: usize = self.mailboxes.values().map(|mailbox| mailbox.messages().len()).sum();
@@ -189,7 +189,7 @@ impl Account {
     }
 }
 
-/// INBOX has that name in any case; all others are as they are.
+/// The name in the spelling in which it is stored: INBOX in capitals, all others unchanged.
 pub(in crate::server) fn canonical(name: &str) -> String {
     let (first, rest) = name.split_at(name.find(DELIMITER).unwrap_or(name.len()));
     if first.eq_ignore_ascii_case("INBOX") { format!("INBOX{rest}") } else { name.to_owned() }

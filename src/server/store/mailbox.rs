@@ -5,18 +5,18 @@ use std::time::SystemTime;
 
 use super::Octets;
 
-/// The system flags (RFC 3501 section 2.3.2), as they are written.
+/// The system flags (RFC 3501 section 2.3.2), in the spelling in which they are shown.
 const SYSTEM: [&str; 5] = ["\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft"];
-/// The most keywords that one message may have, and the longest of them: more are left out.
+/// The most flags of one message, and the most bytes of a keyword; a flag beyond either is ignored.
 const MOST_KEYWORDS: usize = 50;
 const LONGEST_KEYWORD: usize = 100;
 
-/// The flags of a message: each is written one way, whatever the case it was set in.
+/// The flags of a message. System flags are stored in one spelling, whatever case they were set in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::server) struct Flags(BTreeSet<String>);
 
 impl Flags {
-    /// The flags that these words name; `\Recent` is none that a client may set.
+    /// The flags that these words name, without `\Recent`, which no client may set.
     pub(in crate::server) fn of<'a>(words: impl IntoIterator<Item = &'a str>) -> Self {
         let known = |word: &str| {
             let system = SYSTEM.iter().find(|system| system.eq_ignore_ascii_case(word));
@@ -44,7 +44,7 @@ impl Flags {
         self.0.retain(|flag| !flags.has(flag));
     }
 
-    /// As they are written in a list, without its parentheses.
+    /// The flags as a list without its parentheses.
     pub(in crate::server) fn shown(&self) -> String {
         self.0.iter().map(String::as_str).collect::<Vec<_>>().join(" ")
     }
@@ -56,14 +56,14 @@ pub(in crate::server) struct Message {
     pub(in crate::server) uid: u32,
     pub(in crate::server) flags: Flags,
     pub(in crate::server) data: Octets,
-    /// When it came in.
+    /// When the message arrived.
     pub(in crate::server) date: SystemTime,
-    /// No session has been told of it yet.
+    /// Whether no session has been told of the message yet.
     pub(in crate::server) recent: bool,
 }
 
 impl Message {
-    /// One that is not in a mailbox yet, and so has no UID.
+    /// A message that is not in a mailbox yet, and therefore has no UID.
     pub(in crate::server) fn new(data: Octets, came: SystemTime) -> Self {
         Self { uid: 0, flags: Flags::default(), data, date: came, recent: true }
     }
@@ -84,7 +84,7 @@ impl Mailbox {
         Self { uid_validity, uid_next: 1, messages: Vec::new(), size: 0 }
     }
 
-    /// All messages, by UID.
+    /// All messages, in the order of their UIDs.
     pub(in crate::server) fn messages(&self) -> &[Message] {
         &self.messages
     }
@@ -97,7 +97,7 @@ impl Mailbox {
         self.place(uid).map(|place| &mut self.messages[place])
     }
 
-    /// Adds a message; its UID.
+    /// Adds a message, and returns its UID.
     pub(super) fn push(&mut self, message: Message) -> u32 {
         let uid = self.uid_next;
         self.uid_next += 1;

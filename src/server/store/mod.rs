@@ -12,15 +12,15 @@ use tokio::sync::watch;
 pub(super) use account::{Account, DELIMITER, Refused, Script, canonical};
 pub(super) use mailbox::{Flags, Mailbox, Message};
 
-/// All of it, and a bell for each change.
+/// The accounts of all users, and a channel that signals each change.
 #[derive(Debug)]
 pub(super) struct Store {
     held: Mutex<BTreeMap<String, Account>>,
-    /// How many octets the messages of one user may have.
+    /// The most bytes of messages of one user.
     limit: usize,
     changed: watch::Sender<()>,
-    /// UIDVALIDITY of the next mailbox: what a client remembers of a server that ran before is
-    /// another one's.
+    /// The UIDVALIDITY of a user's first mailbox: the time of the start. So a client does not take
+    /// the mailbox for the same one of an earlier server, whose messages it remembers.
     epoch: u32,
 }
 
@@ -31,7 +31,7 @@ impl Store {
         Self { held: Mutex::default(), limit, changed: watch::Sender::new(()), epoch }
     }
 
-    /// Reads or changes what a user has. Nobody hears of it until [`Store::ring`].
+    /// Reads or changes a user's account. Nobody is told of a change until [`Store::ring`].
     pub(super) fn with<T>(&self, user: &str, use_it: impl FnOnce(&mut Account) -> T) -> T {
         let mut held = self.held();
         match held.get_mut(user) {
@@ -42,25 +42,26 @@ impl Store {
         }
     }
 
-    /// The same, and tells all connections that something may have changed.
+    /// Changes a user's account, and tells all watchers that something may have changed.
     pub(super) fn change<T>(&self, user: &str, change: impl FnOnce(&mut Account) -> T) -> T {
         let changed = self.with(user, change);
         self.ring();
         changed
     }
 
-    /// Puts a message into a user's INBOX; if there is no room, the oldest there go.
+    /// Adds a message to a user's INBOX; if there is no room, the oldest messages there are
+    /// removed.
     pub(super) fn deliver(&self, user: &str, data: &[u8]) {
         let message = Message::new(data.into(), SystemTime::now());
         self.change(user, |account| account.deliver(message));
     }
 
-    /// Tells all who watch that something may have changed.
+    /// Tells all watchers that something may have changed.
     pub(super) fn ring(&self) {
         self.changed.send_replace(());
     }
 
-    /// Hears of each change from now on.
+    /// Signals each change from now on.
     pub(super) fn watch(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
     }
@@ -70,5 +71,5 @@ impl Store {
     }
 }
 
-/// A message's octets, shared by all that show them.
+/// The bytes of a message, shared by all that read them.
 pub(super) type Octets = Arc<[u8]>;
