@@ -10,14 +10,14 @@ use super::store::Octets;
 use crate::dot_stuff;
 use crate::sasl;
 
-/// So many errors have their own replies; the next one ends the connection.
+/// How many errors get their own reply; the next error ends the connection.
 const MOST_ERRORS: usize = 20;
 
-/// One connection's side of POP3.
+/// The server's side of one POP3 connection.
 #[derive(Debug)]
 pub(super) struct Pop3 {
     site: Arc<Site>,
-    /// What APOP's digest is made with (RFC 1939 section 7).
+    /// The timestamp of the greeting, which the digest of APOP includes (RFC 1939 section 7).
     timestamp: String,
     tls: bool,
     errors: usize,
@@ -27,14 +27,14 @@ pub(super) struct Pop3 {
 #[derive(Debug)]
 enum State {
     Stranger {
-        /// The name of USER.
+        /// The name that USER gave.
         name: Option<String>,
         exchange: Option<Exchange>,
     },
     User(Maildrop),
 }
 
-/// A maildrop as it was when the session began.
+/// The messages as they were when the session began, and the deletion marks.
 #[derive(Debug)]
 struct Maildrop {
     user: String,
@@ -77,7 +77,7 @@ impl Pop3 {
         format!("TOP\r\nUIDL\r\nRESP-CODES\r\nPIPELINING\r\nUSER\r\n{stls}SASL {MECHANISMS}\r\n")
     }
 
-    /// A command of somebody who has not logged in.
+    /// A command of a client that has not logged in.
     fn stranger(&mut self, verb: &str, argument: &str) -> Said {
         let State::Stranger { name, .. } = &mut self.state else { return Said::nothing() };
         match verb {
@@ -142,7 +142,7 @@ impl Pop3 {
         ok(&format!("Logged in, {count} messages"), None)
     }
 
-    /// QUIT deletes what was marked (RFC 1939 section 6).
+    /// QUIT deletes the marked messages (RFC 1939 section 6).
     fn quit(&mut self) -> Said {
         if let State::User(drop) = &self.state {
             let uids = drop.deleted.iter().map(|place| drop.messages[*place].0).collect();
@@ -171,7 +171,8 @@ impl State {
 }
 
 impl Maildrop {
-    /// The text of the reply, and the block after it.
+    /// Runs a command; returns the text of the reply, and the block of lines after the reply if
+    /// any.
     fn command(&mut self, verb: &str, argument: &str) -> Result<(String, Option<Vec<u8>>), String> {
         let alone = |text: String| Ok((text, None));
         match (verb, argument.is_empty()) {
@@ -217,7 +218,7 @@ impl Maildrop {
         (left.len(), left.iter().map(|(_, (_, data))| data.len()).sum())
     }
 
-    /// What is not deleted.
+    /// The messages that are not marked as deleted.
     fn left(&self) -> impl Iterator<Item = (usize, &(u32, Octets))> {
         let all = self.messages.iter().enumerate();
         all.filter(|(place, _)| !self.deleted.contains(place))
@@ -230,7 +231,7 @@ impl Maildrop {
         lines.flatten().collect()
     }
 
-    /// Where the message with that number is.
+    /// The index of the message with this number.
     fn place(&self, number: &str) -> Result<usize, String> {
         let place = number.trim().parse::<usize>().ok().and_then(|number| number.checked_sub(1));
         place
@@ -238,7 +239,7 @@ impl Maildrop {
             .ok_or_else(|| "No such message".to_owned())
     }
 
-    /// The headers and so many lines of the body (RFC 1939 section 7).
+    /// The header and this many lines of the body (RFC 1939 section 7).
     fn top(&self, argument: &str) -> Result<Vec<u8>, String> {
         let (number, lines) = argument.trim().split_once(' ').ok_or("TOP number lines")?;
         let lines = lines.trim().parse::<usize>().map_err(|_| "TOP number lines")?;
@@ -257,7 +258,7 @@ impl Maildrop {
     }
 }
 
-/// `+OK`, with a block of lines.
+/// A reply `+OK`, with a block of lines if any.
 fn ok(text: &str, block: Option<&[u8]>) -> Said {
     let mut bytes = format!("+OK {text}").trim_end().to_owned().into_bytes();
     bytes.extend_from_slice(b"\r\n");

@@ -12,7 +12,7 @@ use super::site::Site;
 use super::smtp::{Role, Smtp};
 use crate::proto::Speech;
 
-/// A scheme that is served, and the protocol behind it.
+/// A scheme that is served, and the protocol that is spoken there.
 #[derive(Debug)]
 pub(super) struct Service {
     pub(super) scheme: &'static str,

@@ -1,4 +1,4 @@
-//! `ManageSieve` (RFC 5804): scripts are kept, listed and given back; nothing runs them.
+//! `ManageSieve` (RFC 5804): scripts are stored, listed and returned, but never run.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,15 +9,16 @@ use super::site::Site;
 use super::store::{Account, Refused, Script};
 use crate::quoted;
 
-/// So many errors have their own replies; the next one ends the connection.
+/// How many errors get their own reply; the next error ends the connection.
 const MOST_ERRORS: usize = 20;
-/// The largest command, its literals counted.
+/// The most bytes of a command with its literals.
 const LARGEST: usize = 1 << 20;
-/// What is offered of the Sieve language: as much as a client may want to see, since nothing is run.
+/// The Sieve extensions that are announced. Nothing is run, so the list has what a client may look
+/// for.
 const EXTENSIONS: &str =
     "fileinto reject envelope vacation imap4flags subaddress relational regex variables body";
 
-/// One connection's side of `ManageSieve`.
+/// The server's side of one `ManageSieve` connection.
 #[derive(Debug)]
 pub(super) struct Sieve {
     site: Arc<Site>,
@@ -25,7 +26,7 @@ pub(super) struct Sieve {
     errors: usize,
     user: Option<String>,
     exchange: Option<Exchange>,
-    /// The command so far, if it goes on after a literal.
+    /// The words of the command so far, if the command continues after a literal.
     command: Vec<Word>,
     size: usize,
 }
@@ -37,7 +38,7 @@ enum Word {
     Text(Vec<u8>),
 }
 
-/// What a line ends with.
+/// The end of a line.
 enum End {
     Line,
     Literal(u64),
@@ -77,7 +78,7 @@ impl Sieve {
             {
                 Said::nothing().then(Next::Skip(octets))
             }
-            // No client may wait for a go-ahead here (RFC 5804 section 4).
+            // The client sends the literal without waiting for a go-ahead (RFC 5804 section 4).
             End::Literal(octets) => {
                 Said::nothing().then(Next::Literal(usize::try_from(octets).unwrap_or(LARGEST)))
             }
@@ -89,7 +90,7 @@ impl Sieve {
         }
     }
 
-    /// Strangers have no scripts to send.
+    /// The most bytes of a command. Less before a login, because only users have scripts to send.
     fn largest_command(&self) -> usize {
         if self.user.is_some() { LARGEST } else { LARGEST_OF_STRANGERS }
     }
@@ -158,7 +159,7 @@ impl Sieve {
         }
     }
 
-    /// A command about the scripts of a user.
+    /// Runs a command about the scripts of a user.
     fn script(&mut self, verb: &str, arguments: &[Word], user: &str) -> Said {
         let site = Arc::clone(&self.site);
         let texts = arguments.iter().map(|word| match word {
@@ -183,7 +184,7 @@ impl Sieve {
         }
     }
 
-    /// A line that is none: what came of the command before is forgotten.
+    /// The answer to an invalid line; forgets the command so far.
     fn wrong(&mut self, why: &str) -> Said {
         self.command.clear();
         self.size = 0;
@@ -243,7 +244,7 @@ fn read(account: &Account, verb: &str, texts: &[String]) -> Result<Vec<u8>, Refu
     }
 }
 
-/// The commands that change which scripts there are, and which is active.
+/// The commands that change the list of scripts, or the active script.
 fn change(
     scripts: &mut BTreeMap<String, Script>,
     verb: &str,
@@ -282,12 +283,12 @@ fn ok() -> Said {
     Said::new("OK\r\n")
 }
 
-/// A script's name has no control characters (RFC 5804 section 1.6).
+/// Whether a name can name a script: no control characters (RFC 5804 section 1.6).
 fn is_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 512 && !name.chars().any(char::is_control)
 }
 
-/// A string as it is written: in quotes, or as a literal if it is long or has line ends.
+/// A string as it is sent: quoted, or as a literal if it is long or has line ends.
 fn string(text: &[u8]) -> Vec<u8> {
     if text.len() > 1024 || text.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
         return [format!("{{{}}}\r\n", text.len()).as_bytes(), text].concat();
@@ -295,7 +296,7 @@ fn string(text: &[u8]) -> Vec<u8> {
     quoted::write(text)
 }
 
-/// The words of a line.
+/// The words of a line, and how the line ends.
 fn words(line: &[u8]) -> Result<(Vec<Word>, End), ()> {
     let mut words = Vec::new();
     let mut rest = line;
@@ -347,7 +348,8 @@ impl Dialogue for Sieve {
                 self.size += octets.len();
                 self.command.push(Word::Text(octets));
             }
-            // The command is refused when its line ends.
+            // The literal was discarded. This command is unknown, so it is refused when its line
+            // ends.
             None => self.command = vec![Word::Atom("TOO-LARGE".to_owned())],
         }
         Said::nothing()
@@ -357,7 +359,7 @@ impl Dialogue for Sieve {
         self.octets(None)
     }
 
-    /// The capabilities come again (RFC 5804 section 2.2).
+    /// Announces the capabilities again (RFC 5804 section 2.2).
     fn secured(&mut self) -> Said {
         self.tls = true;
         self.user = None;

@@ -1,4 +1,4 @@
-//! The server over real sockets.
+//! Tests of the server over real sockets.
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::*;
 use crate::transcript::{Close, Event, Transcript, What};
 
-/// Long enough for any machine; nothing waits so long that goes well.
+/// Long enough for any machine; a test that passes never waits this long.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 struct Client(TcpStream);
@@ -31,7 +31,7 @@ impl Client {
         self.0.write_all(bytes.as_ref()).expect("the server reads");
     }
 
-    /// One reply, all its lines.
+    /// One reply with all its lines.
     fn reply(&mut self) -> String {
         let mut reply = Vec::new();
         loop {
@@ -52,7 +52,7 @@ impl Client {
         self.reply()
     }
 
-    /// Everything up to the close.
+    /// All bytes until the server closes.
     fn rest(&mut self) -> String {
         let mut rest = String::new();
         self.0.read_to_string(&mut rest).expect("the server closes and does not reset");
@@ -79,7 +79,7 @@ fn recorded() -> (Embedded, Transcript) {
     )
 }
 
-/// Closes so that the peer sees a reset: with `SO_LINGER` at zero.
+/// Closes the connection by a reset: with `SO_LINGER` at zero.
 fn reset(client: Client) {
     let socket = socket2::Socket::from(client.0);
     socket.set_linger(Some(Duration::ZERO)).expect("linger can be set");

@@ -1,4 +1,4 @@
-//! Whole dialogues, without a socket.
+//! Tests of whole dialogues, without a socket.
 
 use super::*;
 use crate::proto::Framing as _;
@@ -26,7 +26,7 @@ fn conversation(role: Role, transcript: Option<&Transcript>) -> Conversation {
     conversation
 }
 
-/// The codes of the replies, in their order; panics where they are none.
+/// The codes of the replies, in order; panics if the bytes are not replies.
 fn codes(mut replies: &[u8]) -> Vec<String> {
     let mut codes = Vec::new();
     while !replies.is_empty() {
@@ -37,8 +37,8 @@ fn codes(mut replies: &[u8]) -> Vec<String> {
     codes
 }
 
-/// What is said to this stream in pieces of this size, and the mail that came of it, ids and dates
-/// taken out.
+/// The replies to this stream in pieces of this size, whether the server closed, and the accepted
+/// mail; without ids and dates.
 fn said(role: Role, stream: &[u8], piece: usize) -> (Vec<u8>, bool, Vec<Vec<u8>>) {
     let mut conversation = conversation(role, None);
     let mut said = Outgoing::default();
@@ -138,7 +138,7 @@ fn a_silent_client_is_told_so_and_closed() {
     assert_eq!(outgoing.last, Some(Next::Close));
 }
 
-/// The transcript of these reads, closed by the client.
+/// The transcript of a connection with these reads, closed by the client.
 fn transcript(role: Role, reads: &[&[u8]]) -> String {
     let transcript = Transcript::new();
     let mut conversation = conversation(role, Some(&transcript));
@@ -284,7 +284,7 @@ fn a_conversation_that_is_dropped_was_closed_by_the_server() {
     );
 }
 
-/// Lines that come near to what a client says, and lines that do not.
+/// Random lines: many of them are valid commands or responses.
 fn line() -> impl Strategy<Value = Vec<u8>> {
     let known = proptest::sample::select(
         &[

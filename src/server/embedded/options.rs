@@ -1,4 +1,4 @@
-//! How to start the embedded server.
+//! The options of the embedded server.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -22,7 +22,7 @@ use crate::session::{DEFAULT_GRACE, Fault, Faults};
 use crate::tls::{Authority, Flaw};
 use crate::transcript::Transcript;
 
-/// How to start an [`Embedded`] server.
+/// The options of an [`Embedded`] server.
 ///
 /// ```
 /// use mailexpect::server::Embedded;
@@ -38,18 +38,18 @@ use crate::transcript::Transcript;
 pub struct Options {
     at: [Option<SocketAddr>; SERVICES.len()],
     transcript: Option<Transcript>,
-    /// Instead of what each service has.
+    /// The idle time of all services, in place of their own.
     idle: Option<Duration>,
     users: Vec<(String, String)>,
     rules: Rules,
     flaw: Flaw,
     faults: Vec<Fault>,
     seed: Seed,
-    /// Which of a script's servers it is.
+    /// The number of the server in its script: servers with the same seed make different choices.
     number: u64,
     read_rate: Option<NonZeroU32>,
     grace: Duration,
-    /// Nothing begins with TLS, whatever its scheme says.
+    /// No service begins with TLS, whatever its scheme says.
     in_clear: bool,
 }
 
@@ -75,23 +75,23 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Where to listen for SMTP; port 0 is any free one.
+    /// The address for SMTP; port 0 takes a free port.
     pub fn smtp_at(self, smtp: SocketAddr) -> Self {
         self.at("smtp", smtp)
     }
 
-    /// Where to listen for submission; port 0 is any free one.
+    /// The address for submission; port 0 takes a free port.
     pub fn submission_at(self, submission: SocketAddr) -> Self {
         self.at("submission", submission)
     }
 
-    /// Where to listen for submission with TLS from the start; port 0 is any free one.
+    /// The address for submission with TLS from the start; port 0 takes a free port.
     pub fn submissions_at(self, submissions: SocketAddr) -> Self {
         self.at("submissions", submissions)
     }
 
-    /// Where to listen for one of [`Embedded::schemes`]; port 0 is any free one. A scheme that is
-    /// not served is nowhere listened for.
+    /// The address for one of [`Embedded::schemes`]; port 0 takes a free port. Any other scheme is
+    /// ignored.
     pub fn at(mut self, scheme: &str, address: SocketAddr) -> Self {
         if let Some(place) = Service::place(scheme) {
             self.at[place] = Some(address);
@@ -99,7 +99,7 @@ impl Options {
         self
     }
 
-    /// Serves this scheme alone.
+    /// Serves only this scheme.
     pub fn only(mut self, scheme: &str) -> Self {
         for (at, service) in self.at.iter_mut().zip(&SERVICES) {
             *at = at.filter(|_| service.scheme == scheme);
@@ -107,43 +107,44 @@ impl Options {
         self
     }
 
-    /// Where to record every connection, a session each; passwords are masked.
+    /// Records every connection in this transcript, each as a session; passwords are masked.
     pub fn transcript(self, transcript: Transcript) -> Self {
         Self { transcript: Some(transcript), ..self }
     }
 
-    /// A user who may log in, and who has a mailbox, instead of [`Embedded::USER`]. Call it again
-    /// for more.
+    /// Adds a user who may log in and who has a mailbox, in place of [`Embedded::USER`]. Call it
+    /// again for more users.
     pub fn user(mut self, name: impl Into<String>, password: impl Into<String>) -> Self {
         self.users.push((name.into(), password.into()));
         self
     }
 
-    /// Answers a command otherwise than well: the first time so, the second time so, and well after
-    /// that. Turns are counted over all connections.
+    /// Replaces the answers to a command: the first turn answers the first such command, the second
+    /// turn the second, and so on; after the last turn the server answers well. Commands are
+    /// counted over all connections.
     ///
-    /// A command is named by its first words: `RCPT`, `AUTH PLAIN`, `FETCH` (of IMAP without tag and
-    /// UID); `GREETING` is what comes before any, `MESSAGE` the answer to the content of a message,
-    /// `RESPONSE` that to a response of SASL. A turn is a text of lines:
+    /// A command is named by its first words: `RCPT`, `AUTH PLAIN`, `FETCH` (in IMAP without tag
+    /// and UID). `GREETING` stands for the greeting, `MESSAGE` for the reply to the content of a
+    /// message, and `RESPONSE` for the reply to a SASL response. A turn is a text of lines:
     ///
     /// | line | the server |
     /// | --- | --- |
-    /// | `451 4.3.0 later`, `-ERR no`, `NO [X] no` | says it; of IMAP the tag comes before it |
-    /// | `S: text` | says it, with escapes as in [`Replay`](crate::server::Replay); `{tag}` at its start is the tag |
+    /// | `451 4.3.0 later`, `-ERR no`, `NO [X] no` | sends this reply; in IMAP, with the tag before it |
+    /// | `S: text` | sends this text, with escapes as in [`Replay`](crate::server::Replay); `{tag}` at its start stands for the tag |
     /// | `well` | answers well |
-    /// | `without WORD` | answers well without that word, or the line of it: `without STARTTLS` |
-    /// | `cut N` | answers well, and closes after so many octets |
-    /// | `forge` | answers well, except that its proof of SCRAM is wrong |
-    /// | `flood N` | sends so many octets without a line end |
-    /// | `wait 2s` | waits before all of it |
-    /// | `drip`, `drip 10ms` | sends it octet by octet, with such a pause between |
-    /// | `jitter 1s` | adds a random time, up to that, to what it waits |
-    /// | `bare_lf`, `nul`, `doubled`, `missing`, `wrong LINE`, `endless N`, `literal N`, `uidvalidity`, `inject TEXT`, `garbage`, `read_rate N`, `half_close` | as [`Fault`] has them |
-    /// | `chance 0.1` | does all of it once in ten times, and answers well otherwise |
-    /// | `close`, `cut`, `reset`, `stall` | closes after it; without a `close_notify`; resets; says nothing more |
-    /// | `tls` | puts TLS on after it |
+    /// | `without WORD` | answers well without this word, or without its line: `without STARTTLS` |
+    /// | `cut N` | answers well, and closes after N bytes |
+    /// | `forge` | answers well, but with a wrong SCRAM signature |
+    /// | `flood N` | sends N bytes without a line end |
+    /// | `wait 2s` | waits before it answers |
+    /// | `drip`, `drip 10ms` | sends the answer byte by byte, with this pause between |
+    /// | `jitter 1s` | adds a random time, at most this long, to each pause |
+    /// | `bare_lf`, `nul`, `doubled`, `missing`, `wrong LINE`, `endless N`, `literal N`, `uidvalidity`, `inject TEXT`, `garbage`, `read_rate N`, `half_close` | injects the fault of this name: see [`Fault`] |
+    /// | `chance 0.1` | takes this turn once in ten times, and answers well otherwise |
+    /// | `close`, `cut`, `reset`, `stall` | then closes; closes without a `close_notify`; resets; sends nothing more |
+    /// | `tls` | then starts TLS |
     ///
-    /// A turn without lines is answered well.
+    /// If a turn has no lines, the server answers well.
     ///
     /// ```
     /// use mailexpect::{Session, block_on, server::Embedded};
@@ -163,7 +164,7 @@ impl Options {
     ///
     /// # Errors
     /// Usage for a step whose number or duration cannot be read, and for a command that none of the
-    /// protocols served has, unless it begins with X.
+    /// served protocols has, unless it begins with X.
     pub fn answer<T: Into<String>>(
         mut self,
         command: &str,
@@ -175,20 +176,20 @@ impl Options {
         Ok(self)
     }
 
-    /// The same each time: a turn as for [`Options::answer`].
+    /// Replaces the answer to a command each time: a turn as for [`Options::answer`].
     ///
     /// # Errors
-    /// As [`Options::answer`].
+    /// Same as [`Options::answer`].
     pub fn always(mut self, command: &str, turn: impl Into<String>) -> Result<Self> {
         let spoken = self.spoken();
         self.rules.add(command, (&[turn.into()], true), &spoken)?;
         Ok(self)
     }
 
-    /// Has somebody decide what is done with a command, each time that it comes.
+    /// Asks a decider what to do with a command, each time that the command comes.
     ///
     /// # Errors
-    /// As [`Options::answer`].
+    /// Same as [`Options::answer`].
     #[cfg(feature = "script")]
     pub(crate) fn ask(mut self, command: &str, asker: Asker, decider: usize) -> Result<Self> {
         let spoken = self.spoken();
@@ -196,11 +197,13 @@ impl Options {
         Ok(self)
     }
 
-    /// Does what addresses of SMTP and LMTP ask for: `rcpt452_4.2.2@example.com` gets that reply to
-    /// RCPT, `mail451@..` to MAIL, `data554@..` to DATA, `message452@..` to the message; `close`,
-    /// `reset`, `stall`, `drip` and `wait2s` stand in place of a reply, and what follows a plus sign
-    /// is the client's own. EHLO from `nostarttls-noauth.example` is offered neither of these, from
-    /// `size1000.example` that SIZE. So a client in any language can ask for faults.
+    /// Lets SMTP and LMTP clients ask for faults by the addresses they use:
+    /// `rcpt452_4.2.2@example.com` gets this reply to RCPT, `mail451@..` to MAIL, `data554@..` to
+    /// DATA, `message452@..` to the message. In place of a reply code, `close`, `reset`, `stall`,
+    /// `drip` and `wait2s` work too. Text after a plus sign is ignored. To EHLO from
+    /// `nostarttls-noauth.example`, the server offers neither STARTTLS nor AUTH; to
+    /// `size1000.example` it offers this SIZE. So clients in any language can be tested without
+    /// configuring the server.
     ///
     /// ```
     /// use mailexpect::{Session, block_on, server::Embedded};
@@ -221,13 +224,13 @@ impl Options {
         self
     }
 
-    /// What is spoken where it is to listen.
+    /// The protocols of the services that are to listen.
     fn spoken(&self) -> Vec<Speech> {
         let services = SERVICES.iter().zip(&self.at).filter(|(_, at)| at.is_some());
         services.map(|(service, _)| service.speech).collect()
     }
 
-    /// Turns away who connects after so many others have in that time.
+    /// Refuses a client that connects after this many others within this time.
     ///
     /// ```
     /// use std::time::Duration;
@@ -248,8 +251,8 @@ impl Options {
         self
     }
 
-    /// Reads no more than so many octets a second of each client: what it sends stays in its buffers,
-    /// and then its writes wait.
+    /// Reads at most this many bytes a second from each client. The rest stays in the client's
+    /// buffers; when they are full, the client's writes wait.
     ///
     /// ```
     /// use std::num::NonZeroU32;
@@ -264,8 +267,9 @@ impl Options {
         Self { read_rate: Some(octets_per_second), ..self }
     }
 
-    /// Has this go wrong with what the server says: by the command, the connection, the address and
-    /// by chance, as the fault says. Of several, the first that fits happens.
+    /// Injects this fault into the server's answers. The fault says for which commands, connections
+    /// and addresses it applies, and with what chance. Of several faults, the first that applies is
+    /// injected.
     ///
     /// ```
     /// use mailexpect::{Fault, Session, block_on, server::Embedded};
@@ -287,27 +291,27 @@ impl Options {
     /// ```
     ///
     /// # Errors
-    /// Usage for a fault at a command that none of the protocols served has.
+    /// Usage for a fault at a command that none of the served protocols has.
     pub fn fault(mut self, fault: Fault) -> Result<Self> {
         Rules::check_fault(&fault, &self.spoken())?;
         self.faults.push(fault);
         Ok(self)
     }
 
-    /// Decides what is left to chance in faults: the same seed has it the same again. The system
-    /// chooses one if none is given; [`Embedded::seed`] says which.
+    /// The seed of all random choices in faults: the same seed gives the same choices. By default
+    /// the system chooses a seed; [`Embedded::seed`] returns it.
     pub fn seed(self, seed: u64) -> Self {
         Self { seed: Seed::of(seed), ..self }
     }
 
-    /// The same, of a script's server with that number.
+    /// Sets the seed, and the number of the server in its script.
     #[cfg(feature = "script")]
     pub(crate) fn seeded(self, (seed, number): (Seed, u64)) -> Self {
         Self { seed, number, ..self }
     }
 
-    /// How long clients that are connected have to come to their end when the server is dropped: a
-    /// QUIT that comes late is answered. 1 s unless set; nothing is waited for if none is connected.
+    /// How long a drop of the server waits for connected clients to finish, for example so that a
+    /// late QUIT is answered. The default is 1 s; without clients, a drop does not wait.
     ///
     /// ```
     /// use std::time::Duration;
@@ -320,12 +324,12 @@ impl Options {
         Self { grace, ..self }
     }
 
-    /// Shows a certificate that no client should take.
+    /// Uses a certificate that no client should accept.
     pub fn flaw(self, flaw: Flaw) -> Self {
         Self { flaw, ..self }
     }
 
-    /// Speaks in clear where TLS is wanted from the start.
+    /// Starts no service with TLS, even if its scheme says so.
     #[cfg(feature = "cli")]
     pub(crate) fn in_clear(self, in_clear: bool) -> Self {
         Self { in_clear, ..self }
@@ -341,8 +345,8 @@ impl Options {
     ///
     /// # Errors
     ///
-    /// What the system says if an address cannot be listened at, with that address, or if it gives
-    /// no thread.
+    /// The system's error, with the address, if an address cannot be listened on; or if the system
+    /// gives no thread.
     pub fn start(self) -> io::Result<Embedded> {
         let site = if self.users.is_empty() {
             Arc::<Site>::default()
@@ -380,7 +384,7 @@ impl Options {
     }
 }
 
-/// Makes the dialogues of a service, with the rules before them if there are any.
+/// Makes the dialogues of a service, with the rules applied to them if there are any.
 fn maker(service: &'static Service, site: &Arc<Site>, rules: &Arc<Rules>) -> Arc<Make> {
     let (site, rules) = (Arc::clone(site), Arc::clone(rules));
     Arc::new(move |peer| {

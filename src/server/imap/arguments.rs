@@ -7,12 +7,12 @@ use super::{Refusal, bad};
 use crate::proto::imap::Value;
 use crate::quoted;
 
-/// No list in a command is nested deeper.
+/// The deepest nesting of lists in a command.
 const DEPTH: usize = 20;
-/// No command has more values.
+/// The most values, spaces and parentheses of a command.
 const MOST: usize = 1 << 16;
 
-/// What is still to be read of a command's arguments: atoms, strings and lists.
+/// The arguments that are not read yet: atoms, strings and lists.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Arguments(VecDeque<Value>);
 
@@ -79,18 +79,18 @@ impl Arguments {
         self.0.front()
     }
 
-    /// An atom or a string.
+    /// Takes an atom or a string.
     pub(super) fn string(&mut self) -> Result<Vec<u8>, Refusal> {
         let value = self.next()?;
         value.bytes().map(Cow::into_owned).ok_or_else(|| bad("A string is wanted"))
     }
 
-    /// The same as text.
+    /// Takes an atom or a string as text.
     pub(super) fn text(&mut self) -> Result<String, Refusal> {
         self.string().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// A word in capitals.
+    /// Takes a word, in capitals.
     pub(super) fn word(&mut self) -> Result<String, Refusal> {
         match self.next()? {
             Value::Atom(atom) => Ok(String::from_utf8_lossy(&atom).to_ascii_uppercase()),
@@ -98,7 +98,7 @@ impl Arguments {
         }
     }
 
-    /// The values of a list.
+    /// Takes a list.
     pub(super) fn list(&mut self) -> Result<Vec<Value>, Refusal> {
         match self.next()? {
             Value::List(values) => Ok(values),
@@ -106,7 +106,7 @@ impl Arguments {
         }
     }
 
-    /// The rest, a list of one in parentheses being the values in it.
+    /// Takes all that is left; a single list stands for its values.
     pub(super) fn rest(&mut self) -> Vec<Value> {
         let rest: Vec<_> = std::mem::take(&mut self.0).into();
         match <[Value; 1]>::try_from(rest) {
@@ -125,7 +125,7 @@ impl Arguments {
     }
 }
 
-/// The octets of a literal whose brace was read, and what stands after them.
+/// The bytes of a literal whose opening brace was read, and the text after them.
 fn literal(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = memchr::memchr(b'\n', text)?;
     let octets = text[..end].strip_suffix(b"\r")?.strip_suffix(b"}")?;
@@ -134,7 +134,8 @@ fn literal(text: &[u8]) -> Option<(&[u8], &[u8])> {
     text.get(end + 1..)?.split_at_checked(octets)
 }
 
-/// How long an atom is, the section of a body with it: `BODY[HEADER.FIELDS (Subject)]<0.10>`.
+/// The length of an atom, which includes the section of a body: `BODY[HEADER.FIELDS
+/// (Subject)]<0.10>`.
 fn atom_length(text: &[u8]) -> usize {
     let mut depth = 0_usize;
     let end = text.iter().position(|byte| {

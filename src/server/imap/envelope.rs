@@ -1,11 +1,11 @@
-//! ENVELOPE (RFC 3501 section 7.4.2): the fields of a header that everybody wants to see.
+//! ENVELOPE (RFC 3501 section 7.4.2): the most important fields of a header.
 
 use crate::proto::chomp;
 
-/// The most addresses of one field.
+/// The most addresses of one field that are shown.
 const MOST: usize = 1000;
 
-/// The value of the first field of that name, unfolded; bytes that are not UTF-8 become U+FFFD.
+/// The value of the first field of this name, unfolded. Bytes that are not UTF-8 become U+FFFD.
 pub(super) fn field(header: &[u8], name: &str) -> Option<String> {
     let mut found: Option<Vec<u8>> = None;
     for line in header.split_inclusive(|byte| *byte == b'\n') {
@@ -68,8 +68,8 @@ fn address(text: &str) -> Option<Vec<u8>> {
     Some([&b"("[..], &words.join(&b' '), b")"].concat())
 }
 
-/// What stands between the commas outside of quotes, comments and brackets; comments are left out,
-/// and of a group its name.
+/// The texts between the commas that are outside of quotes, comments and brackets, without comments
+/// and without the names of groups.
 fn split(text: &str) -> Vec<String> {
     let (mut parts, mut part) = (Vec::new(), String::new());
     let (mut quoted, mut escaped, mut comment, mut angle) = (false, false, 0_usize, false);
@@ -107,7 +107,7 @@ pub(super) fn nstring(text: Option<&str>) -> Vec<u8> {
     text.map_or_else(|| b"NIL".to_vec(), string)
 }
 
-/// A string as it is written: in quotes, or as a literal if it has what cannot stand there.
+/// A string as it is sent: quoted, or as a literal if quotes do not allow its bytes.
 pub(super) fn string(text: &str) -> Vec<u8> {
     super::mailboxes::string(text).into_bytes()
 }

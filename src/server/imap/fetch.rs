@@ -21,7 +21,7 @@ enum Item {
     Structure {
         extended: bool,
     },
-    /// A section, under the name that it was asked for by.
+    /// A section, with the name by which the client asked for it.
     Body {
         name: String,
         section: Section,
@@ -57,13 +57,13 @@ impl Items {
         if items.is_empty() { Err(bad("An item is wanted")) } else { Ok(Self(items)) }
     }
 
-    /// Whether a message that is fetched so has been seen.
+    /// Whether a FETCH of these items sets `\Seen`.
     pub(super) fn see(&self) -> bool {
         self.0.iter().any(|item| matches!(item, Item::Body { peek: false, .. }))
     }
 
-    /// One response; `flags` are those of the message, and whether the client has to be told of
-    /// them although it did not ask.
+    /// Adds one response. `flags` are the flags of the message, and whether they are shown even if
+    /// the client did not ask for them.
     pub(super) fn show(
         &self,
         lines: &mut Vec<u8>,
@@ -136,7 +136,7 @@ fn item(name: &str) -> Result<Item, Refusal> {
     }
 }
 
-/// `BODY[section]<from.count>` or `BODY.PEEK[...]`.
+/// Reads `BODY[section]<from.count>` or `BODY.PEEK[...]`.
 fn body(name: &str) -> Result<Item, Refusal> {
     let wrong = || bad("There is no such item");
     let (word, rest) = name.split_once('[').ok_or_else(wrong)?;

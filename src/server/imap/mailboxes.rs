@@ -7,7 +7,7 @@ use crate::proto::imap::Value;
 use crate::quoted;
 use crate::server::store::{Account, DELIMITER, canonical};
 
-/// The flags that are kept; keywords may be added.
+/// The system flags that can be stored; keywords are allowed too.
 const FLAGS: &str = "\\Answered \\Flagged \\Deleted \\Seen \\Draft";
 
 impl Imap {
@@ -158,8 +158,8 @@ fn listed(account: &Account, verb: &str, pattern: &str) -> String {
     lines.collect()
 }
 
-/// Whether a name matches a pattern: `*` is anything, `%` anything on one level. It takes a time of
-/// the product of their lengths, and no more.
+/// Whether a name matches a pattern: `*` stands for any text, `%` for any text within one level.
+/// The time is at most proportional to the product of their lengths.
 fn matches(pattern: &[u8], name: &[u8]) -> bool {
     let mut reached = vec![false; name.len() + 1];
     reached[0] = true;
@@ -181,7 +181,7 @@ fn matches(pattern: &[u8], name: &[u8]) -> bool {
     reached[name.len()]
 }
 
-/// A string as it is written: a quoted one, or a literal.
+/// A string as it is sent: quoted, or as a literal if quotes do not allow its bytes.
 pub(super) fn string(text: &str) -> String {
     if text.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) || !text.is_ascii() {
         return format!("{{{}}}\r\n{text}", text.len());
@@ -189,7 +189,7 @@ pub(super) fn string(text: &str) -> String {
     String::from_utf8_lossy(&quoted::write(text.as_bytes())).into_owned()
 }
 
-/// A word of the client's, if it can be shown in a line.
+/// A word of the client, if it can be shown in a line.
 fn printable(word: &str) -> &str {
     if word.bytes().all(|byte| byte.is_ascii_graphic()) { word } else { "such item" }
 }

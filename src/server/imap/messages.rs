@@ -12,7 +12,7 @@ use crate::proto::imap::Value;
 use crate::server::date;
 use crate::server::store::{Flags, Message};
 
-/// What STORE does to flags.
+/// What STORE does with the flags.
 #[derive(Clone, Copy, Debug)]
 enum Change {
     Set,
@@ -222,7 +222,7 @@ impl Imap {
         Ok(format!("{code} COPY completed"))
     }
 
-    /// Removes what is marked, of these alone if some are named.
+    /// Removes the messages marked as deleted; of these UIDs only, if some are given.
     fn expunge(&mut self, view: &View, only: Option<&BTreeSet<u32>>) {
         self.change(|account| {
             let Some(mailbox) = view.mailbox(account) else { return };
@@ -241,7 +241,7 @@ fn read_only() -> Refusal {
     no("[READ-ONLY] The mailbox was opened by EXAMINE")
 }
 
-/// A mailbox that is not there may be created, which the client is told (section 6.3.11).
+/// If a mailbox does not exist, tells the client that it may create it (section 6.3.11).
 fn try_create(refusal: Refusal) -> Refusal {
     match refusal {
         Refusal::No(text) if text.starts_with("[NONEXISTENT]") => no("[TRYCREATE] No such mailbox"),

@@ -25,12 +25,13 @@ use super::dialogue::{Dialogue, LARGEST, LARGEST_OF_STRANGERS, Next, Said};
 use super::site::Site;
 use super::store::{Account, Refused};
 
-/// So many errors have their own replies; the next one ends the connection.
+/// How many errors get their own reply; the next error ends the connection.
 const MOST_ERRORS: usize = 20;
-/// What the answer to one command may come to; mailboxes hold less.
+/// The most bytes of the answer to one FETCH; a FETCH that exceeds this is refused. The mailboxes
+/// of a user hold less.
 const LARGEST_ANSWER: usize = 128 << 20;
 
-/// One connection's side of IMAP.
+/// The server's side of one IMAP connection.
 #[derive(Debug)]
 pub(super) struct Imap {
     site: Arc<Site>,
@@ -38,26 +39,26 @@ pub(super) struct Imap {
     errors: usize,
     user: Option<String>,
     view: Option<View>,
-    /// The command that is coming in, up to the literal that is being waited for.
+    /// The command so far, up to the literal that is awaited.
     command: Vec<u8>,
-    /// The command has a literal that is too large; it is refused when its line ends.
+    /// Whether the command has a literal that was too large: it is refused when its line ends.
     too_large: bool,
-    /// The tag of AUTHENTICATE or IDLE, while it goes on.
+    /// The tag of the current command; AUTHENTICATE and IDLE need it after their first line.
     tag: String,
     exchange: Option<Exchange>,
     idling: bool,
-    /// The untagged responses to the command in progress.
+    /// The untagged responses of the current command.
     untagged: Vec<u8>,
 }
 
-/// Why a command was not done: the text of its NO or BAD.
+/// Why a command failed: the text of its NO or BAD.
 #[derive(Debug, PartialEq, Eq)]
 enum Refusal {
     No(String),
     Bad(String),
 }
 
-/// The text of a command's OK.
+/// The result of a command: the text of its OK, or a refusal.
 type Done = Result<String, Refusal>;
 
 fn no(text: impl Into<String>) -> Refusal {
@@ -112,7 +113,7 @@ impl Imap {
         capabilities
     }
 
-    /// Runs a command that is whole.
+    /// Runs a complete command.
     fn run(&mut self, command: &[u8]) -> Said {
         let text = String::from_utf8_lossy(command);
         let tag = text.split(' ').next().unwrap_or_default();
@@ -152,8 +153,8 @@ impl Imap {
                 let done = Arguments::read(arguments)
                     .map_err(|why| bad(why.to_owned()))
                     .and_then(|arguments| self.do_command(&verb, arguments, by_uid));
-                // A message that another command names by its number has to keep it (RFC 3501
-                // section 7.4.1).
+                // No EXPUNGE response may be sent during these commands, because the client's
+                // message numbers would change (RFC 3501 section 7.4.1).
                 let keeps = !by_uid && ["FETCH", "STORE", "SEARCH"].contains(&&*verb);
                 self.refresh(!keeps);
                 self.tagged(&done)
@@ -190,17 +191,17 @@ impl Imap {
         }
     }
 
-    /// What the user has.
+    /// Reads the account of the user, or changes it without telling other sessions.
     fn account<T>(&self, use_it: impl FnOnce(&mut Account) -> T) -> T {
         self.site.store.with(self.user.as_deref().unwrap_or_default(), use_it)
     }
 
-    /// The same, for a change that other sessions hear of.
+    /// Changes the account of the user, and tells other sessions.
     fn change<T>(&self, change: impl FnOnce(&mut Account) -> T) -> T {
         self.site.store.change(self.user.as_deref().unwrap_or_default(), change)
     }
 
-    /// Tells of what has changed in the selected mailbox.
+    /// Adds the changes of the selected mailbox to the untagged responses.
     fn refresh(&mut self, expunges: bool) {
         let Some(mut view) = self.view.take() else { return };
         let news = self.account(|account| view.refresh(account, expunges));
@@ -208,7 +209,7 @@ impl Imap {
         self.view = Some(view);
     }
 
-    /// The untagged responses, then the tagged one.
+    /// The untagged responses, then the tagged response.
     fn tagged(&mut self, done: &Done) -> Said {
         let (word, text) = match done {
             Ok(text) => ("OK", text),
@@ -231,7 +232,7 @@ impl Imap {
         Said::new(bytes)
     }
 
-    /// Takes a literal that a line has announced.
+    /// Reads a literal that a line has announced, or refuses the literal if it is too large.
     fn literal(&mut self, octets: u64, waits: bool) -> Said {
         let limit = if self.user.is_some() { LARGEST } else { LARGEST_OF_STRANGERS };
         if octets.saturating_add(self.command.len() as u64) <= limit as u64 {
@@ -247,14 +248,14 @@ impl Imap {
     }
 }
 
-/// The first word in capitals, and what stands after it.
+/// The first word in capitals, and the text after it.
 fn split_word(text: &[u8]) -> (String, &[u8]) {
     let end = text.iter().position(|byte| *byte == b' ').unwrap_or(text.len());
     let (word, rest) = text.split_at(end);
     (String::from_utf8_lossy(word).to_ascii_uppercase(), rest.get(1..).unwrap_or_default())
 }
 
-/// The octets of the literal that a line announces at its end, and whether the client waits for a
+/// The length of the literal that a line announces at its end, and whether the client waits for a
 /// go-ahead.
 pub(in crate::server) fn announced(line: &[u8]) -> Option<(u64, bool)> {
     let inside = line.strip_suffix(b"}")?;
@@ -331,7 +332,8 @@ impl Dialogue for Imap {
         (!news.is_empty()).then_some(news)
     }
 
-    /// Clients name thousands of messages in one line; RFC 7162 section 4 wants 8192 octets.
+    /// Long, because clients may name thousands of messages in one line. RFC 7162 section 4
+    /// requires at least 8192 octets.
     fn longest_line(&self) -> usize {
         64 << 10
     }

@@ -8,19 +8,19 @@ use crate::proto::imap::Value;
 use crate::server::date;
 use crate::server::store::Message;
 
-/// No key is nested deeper.
+/// The deepest nesting of keys.
 const DEPTH: usize = 20;
 
-/// A message that may be found.
+/// A message that is compared with a key.
 pub(super) struct Candidate<'a> {
     pub(super) message: &'a Message,
     pub(super) number: u32,
     pub(super) recent: bool,
-    /// The greatest number and the greatest UID.
+    /// The greatest message number and the greatest UID.
     pub(super) last: (u32, u32),
 }
 
-/// What is searched for.
+/// A search key.
 #[derive(Debug)]
 pub(super) enum Key {
     All(Vec<Key>),
@@ -30,13 +30,14 @@ pub(super) enum Key {
     Recent,
     Numbers(Set),
     Uids(Set),
-    /// A field that has this text; all fields, or the body, too.
+    /// Messages with a field of this name that contains the text.
     Header(String, Vec<u8>),
     Text {
         text: Vec<u8>,
         header: bool,
     },
-    /// Days since 1970, and whether by the Date field.
+    /// Messages of a day, counted from 1970, or before or after it; by the Date field if `sent` is
+    /// set.
     Date {
         day: u64,
         order: std::cmp::Ordering,
@@ -152,7 +153,7 @@ fn size(arguments: &mut Arguments) -> Result<usize, Refusal> {
     arguments.text()?.parse().map_err(|_| bad("A number is wanted"))
 }
 
-/// Whether the text is in there, in letters of either case; nothing is in everything.
+/// Whether the text occurs, in upper or lower case; an empty text occurs everywhere.
 fn contains(hay: &[u8], text: &[u8]) -> bool {
     let text = text.to_ascii_lowercase();
     memchr::memmem::find(&hay.to_ascii_lowercase(), &text).is_some()

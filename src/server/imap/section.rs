@@ -3,14 +3,14 @@
 use super::structure::{DEPTH, Part};
 use super::{Refusal, bad};
 
-/// What of a part is shown.
+/// Which part of a message or body part is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum What {
     All,
     Header,
     Text,
     Mime,
-    /// These fields, or all but these.
+    /// These fields, or all except these if `not` is set.
     Fields {
         names: Vec<String>,
         not: bool,
@@ -25,7 +25,7 @@ pub(super) struct Section {
 }
 
 impl Section {
-    /// Reads what stands in the brackets.
+    /// Reads the text inside the brackets.
     pub(super) fn read(text: &str) -> Result<Self, Refusal> {
         let wrong = || bad("A section of a message is wanted");
         let mut path = Vec::new();
@@ -64,11 +64,11 @@ impl Section {
         Ok(Self { path, what })
     }
 
-    /// The octets of it; nothing if the message has no such part.
+    /// The bytes of the section; empty if the message has no such part.
     pub(super) fn of<'a>(&self, data: &'a [u8]) -> std::borrow::Cow<'a, [u8]> {
         let Some(part) = Part::of(data).at(&self.path) else { return (&[][..]).into() };
         let is_whole = self.path.is_empty();
-        // HEADER and TEXT of a part are those of the message in it (section 6.4.5).
+        // HEADER and TEXT of a part are those of the message in the part (section 6.4.5).
         let inner = if is_whole { Some(part) } else { part.message() };
         match (&self.what, inner) {
             (What::All, _) if is_whole => data.into(),
@@ -82,7 +82,8 @@ impl Section {
     }
 }
 
-/// The fields of a header with these names, or with others, and the blank line.
+/// The fields of a header with these names, or with all other names if `not` is set, and the blank
+/// line.
 fn chosen(header: &[u8], names: &[String], not: bool) -> Vec<u8> {
     let mut chosen = Vec::new();
     let mut is_in = false;

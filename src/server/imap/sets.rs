@@ -2,7 +2,7 @@
 
 use super::{Refusal, bad};
 
-/// The parts of a set, `*` as the greatest number there is.
+/// The ranges of a set, with `*` as [`u32::MAX`].
 #[derive(Debug)]
 pub(super) struct Set(Vec<(u32, u32)>);
 
@@ -15,7 +15,7 @@ impl Set {
         parts.collect::<Option<_>>().map(Self).ok_or_else(|| bad("A set of messages is wanted"))
     }
 
-    /// Whether it names this message, of which the last has that number: `*` is the last.
+    /// Whether the set contains a message; `last` is the number of the last message, for `*`.
     pub(super) fn has(&self, number: u32, last: u32) -> bool {
         self.0.iter().any(|(from, to)| {
             let (from, to) = (at_most(*from, last), at_most(*to, last));

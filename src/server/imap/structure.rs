@@ -2,18 +2,19 @@
 
 use super::envelope;
 
-/// No part is nested deeper, and no more of them are looked at.
+/// The deepest nesting of parts. Deeper parts are not found, and not shown.
 pub(super) const DEPTH: usize = 20;
+/// The most parts of one multipart; later parts are ignored.
 const MOST: usize = 1000;
 
-/// A message or a part of one: its header with the blank line, and its body.
+/// A message or a part of a message: its header with the blank line, and its body.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Part<'a> {
     pub(super) header: &'a [u8],
     pub(super) body: &'a [u8],
 }
 
-/// What Content-Type says.
+/// The value of Content-Type.
 struct Kind {
     main: String,
     sub: String,
@@ -36,11 +37,12 @@ impl<'a> Part<'a> {
     /// The part with these numbers (RFC 3501 section 6.4.5).
     pub(super) fn at(self, path: &[usize]) -> Option<Self> {
         let Some((number, rest)) = path.split_first() else { return Some(self) };
-        // A message in a message is looked into; its parts have the numbers of its own.
+        // The numbers continue inside of a message that is a part: they count the parts of that
+        // message.
         let inside = self.message().unwrap_or(self);
         let parts = inside.parts();
         let part = match (parts.is_empty(), number) {
-            // What has no parts is its own first one.
+            // A message without parts is its own first part.
             (true, 1) => Part { header: inside.header, body: inside.body },
             (true, _) => return None,
             (false, number) => *parts.get(number - 1)?,
@@ -51,7 +53,7 @@ impl<'a> Part<'a> {
         part.at(rest)
     }
 
-    /// The message that this part is.
+    /// The message in this part, if the part is a message.
     pub(super) fn message(self) -> Option<Self> {
         let kind = self.kind();
         (kind.main == "MESSAGE" && kind.sub == "RFC822").then(|| Part::of(self.body))
@@ -67,7 +69,7 @@ impl<'a> Part<'a> {
         Kind { main, sub, parameters: words }
     }
 
-    /// The parts of a multipart; none if it is not one.
+    /// The parts of a multipart; empty if it is not one.
     fn parts(self) -> Vec<Self> {
         let kind = self.kind();
         let boundary = kind.parameters.iter().find(|(name, _)| name == "BOUNDARY");
@@ -80,7 +82,7 @@ impl<'a> Part<'a> {
     }
 }
 
-/// What stands between the lines of a boundary (RFC 2046 section 5.1.1).
+/// The texts between the boundary lines (RFC 2046 section 5.1.1).
 fn parts<'a>(body: &'a [u8], boundary: &[u8]) -> Vec<Part<'a>> {
     let mut parts = Vec::new();
     let (mut start, mut at) = (None, 0);
@@ -96,7 +98,7 @@ fn parts<'a>(body: &'a [u8], boundary: &[u8]) -> Vec<Part<'a>> {
             continue;
         }
         if let Some(start) = start {
-            // The line end before a boundary is a part of it.
+            // The line end before a boundary belongs to the boundary.
             let part = &body[start..from];
             let part = part.strip_suffix(b"\n").unwrap_or(part);
             parts.push(Part::of(part.strip_suffix(b"\r").unwrap_or(part)));
@@ -112,7 +114,7 @@ fn parts<'a>(body: &'a [u8], boundary: &[u8]) -> Vec<Part<'a>> {
     parts
 }
 
-/// A field's value and its parameters; names are in capitals.
+/// The value of a field, and its parameters with their names in capitals.
 fn parameters(field: &str) -> Vec<(String, String)> {
     let (mut words, mut word) = (Vec::new(), String::new());
     let (mut quoted, mut escaped) = (false, false);
@@ -137,7 +139,7 @@ fn parameters(field: &str) -> Vec<(String, String)> {
     split.collect()
 }
 
-/// BODYSTRUCTURE, or BODY, which has no extensions.
+/// The text of BODYSTRUCTURE; without extensions, the text of BODY.
 pub(super) fn structure(data: &[u8], extended: bool) -> Vec<u8> {
     let mut shown = Vec::new();
     show(Part::of(data), extended, DEPTH, &mut shown);
@@ -170,7 +172,8 @@ fn single(part: Part<'_>, kind: &Kind, depth: usize, shown: &mut Vec<u8>, extend
     let encoding = envelope::field(part.header, "Content-Transfer-Encoding");
     let encoding = encoding.map_or("7BIT".to_owned(), |encoding| encoding.to_ascii_uppercase());
     let is_message = kind.main == "MESSAGE" && kind.sub == "RFC822" && depth > 0;
-    // A multipart without parts is shown as text: it has to be something.
+    // A multipart without parts is shown as plain text, because BODYSTRUCTURE has no empty
+    // multipart.
     let (main, sub) = match &*kind.main {
         "MULTIPART" => ("TEXT", "PLAIN"),
         main => (main, &*kind.sub),

@@ -1,4 +1,4 @@
-//! Whole dialogues, without a socket.
+//! Tests of whole dialogues, without a socket.
 
 use super::*;
 use crate::server::auth::{PASSWORD, USER};
@@ -16,7 +16,7 @@ impl Client {
         client
     }
 
-    /// With INBOX selected.
+    /// A client with INBOX selected.
     fn selected(site: &Arc<Site>) -> Self {
         let mut client = Self::user(site);
         client.say("b SELECT inbox");
@@ -27,7 +27,7 @@ impl Client {
         text(self.0.line(line.as_bytes()))
     }
 
-    /// A command that ends with a literal.
+    /// Sends a command that ends with a literal.
     fn with_literal(&mut self, line: &str, octets: &[u8]) -> String {
         let said = self.0.line(line.as_bytes());
         assert_eq!(said.next, Next::Literal(octets.len()), "{line}");
@@ -115,7 +115,7 @@ fn other_sessions_hear_of_flags_and_expunges_when_numbers_may_change() {
         "* 1 FETCH (FLAGS (\\Recent $x \\Deleted))\r\n* 2 FETCH (FLAGS (\\Recent $x \\Deleted))\r\nc OK STORE completed\r\n"
     );
     assert_eq!(client.say("c UID EXPUNGE 1,3"), "* 1 EXPUNGE\r\nc OK EXPUNGE completed\r\n");
-    // The message is gone, and its number is not until the client may hear of it.
+    // The message was removed, but keeps its number until `EXPUNGE` may be sent to this client.
     let said = other.say("c FETCH 1:2 UID");
     assert!(said.starts_with("* 2 FETCH (UID 2)\r\n") && !said.contains("EXPUNGE"), "{said}");
     assert!(other.say("c NOOP").starts_with("* 1 EXPUNGE\r\n"));

@@ -1,4 +1,5 @@
-//! The selected mailbox as its client knows it: numbers stay until the client is told otherwise.
+//! The selected mailbox as its client knows it: message numbers stay until the client is told of a
+//! change.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -6,29 +7,29 @@ use std::fmt::Write as _;
 use super::sets::Set;
 use crate::server::store::{Account, Flags, Mailbox};
 
-/// A mailbox, and the messages that the client knows of.
+/// The selected mailbox, and the messages that the client knows of.
 #[derive(Debug)]
 pub(super) struct View {
     pub(super) name: String,
     pub(super) read_only: bool,
     validity: u32,
-    /// UIDs and flags, by number.
+    /// The UIDs and flags of the messages, in the order of their numbers.
     known: Vec<(u32, Flags)>,
     recent: BTreeSet<u32>,
 }
 
 impl View {
-    /// A view that knows of nothing yet.
+    /// A view without any messages yet.
     pub(super) fn new(name: String, validity: u32, read_only: bool) -> Self {
         Self { name, read_only, validity, known: Vec::new(), recent: BTreeSet::new() }
     }
 
-    /// The mailbox, unless it is gone or another one has its name.
+    /// The mailbox; `None` if it was deleted, or if another mailbox has its name now.
     pub(super) fn mailbox<'a>(&self, account: &'a mut Account) -> Option<&'a mut Mailbox> {
         account.mailbox(&self.name).filter(|mailbox| mailbox.uid_validity == self.validity)
     }
 
-    /// The messages of a set, by number and UID.
+    /// The number and the UID of each message in a set.
     pub(super) fn chosen(&self, set: &Set, by_uid: bool) -> Vec<(u32, u32)> {
         let last_uid = self.known.last().map_or(0, |(uid, _)| *uid);
         let all = (1..).zip(self.known.iter().map(|(uid, _)| *uid));
@@ -52,20 +53,21 @@ impl View {
         self.recent.contains(&uid)
     }
 
-    /// How flags are shown, `\Recent` among them.
+    /// The flags as they are shown, including `\Recent`.
     pub(super) fn flags(&self, uid: u32, flags: &Flags) -> String {
         let recent = if self.is_recent(uid) { "\\Recent" } else { "" };
         format!("{recent} {}", flags.shown()).trim().to_owned()
     }
 
-    /// The client is told of these flags by other means.
+    /// Notes that the client learns of these flags in another response.
     pub(super) fn knows(&mut self, uid: u32, flags: &Flags) {
         if let Ok(place) = self.known.binary_search_by_key(&uid, |(uid, _)| *uid) {
             self.known[place].1.clone_from(flags);
         }
     }
 
-    /// What has changed since the client was told last; what was removed only if `expunges`.
+    /// The responses for all changes since the last call; removed messages are included only if
+    /// `expunges` is set.
     pub(super) fn refresh(&mut self, account: &mut Account, expunges: bool) -> Vec<u8> {
         let mut news = String::new();
         let (name, validity) = (self.name.clone(), self.validity);
@@ -108,7 +110,7 @@ impl View {
             self.known.push((*uid, message.flags.clone()));
             if message.recent {
                 self.recent.insert(*uid);
-                // Only a session that may write takes it away from the others.
+                // Only a session that may write takes `\Recent` away from other sessions.
                 message.recent = self.read_only;
             }
         }
@@ -118,7 +120,7 @@ impl View {
         }
     }
 
-    /// How many messages no other session was told of before.
+    /// How many messages are recent: no earlier session was told of them.
     pub(super) fn recent(&self) -> usize {
         self.recent.len()
     }

@@ -1,5 +1,5 @@
-//! A recorded dialogue played as a server: answers come as they were recorded, and what the client
-//! says otherwise than then is told.
+//! A recorded dialogue played as a server: replies come as recorded, and each difference in what
+//! the client sends is reported.
 
 mod parse;
 mod player;
@@ -16,22 +16,22 @@ use tokens::Tokens;
 use crate::proto::{Speech, chomp};
 use crate::visible;
 
-/// One side's turn in a recording.
+/// One step of a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// The client said this line, which stands there in the recording.
+    /// The client sends this line; `number` is its line number in the recording.
     Hear {
         line: Vec<u8>,
         number: usize,
     },
-    /// The client sent a message, or octets of a literal: what they say is not compared.
+    /// The client sends a message, or the bytes of a literal. The content is not compared.
     Octets {
         of_literal: bool,
     },
-    /// The server said this.
+    /// The server sends this.
     Say(Vec<u8>),
     Tls,
-    /// The server closed.
+    /// The server closes.
     Close,
 }
 
@@ -39,23 +39,24 @@ pub(super) enum Step {
 #[derive(Clone, Debug)]
 pub(super) struct Recording {
     pub(super) speech: Speech,
-    /// The scheme without TLS of its own.
+    /// The scheme of the recorded URL, without a `+unix` suffix.
     pub(super) scheme: String,
     pub(super) is_tls: bool,
     pub(super) steps: Vec<Step>,
 }
 
-/// Where a client said something else than the recording has.
+/// A difference between what a client sent and the recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Departed {
     /// The number of the connection, from 1.
     pub connection: usize,
-    /// The line of the recording.
+    /// The line number in the recording; `None` after its end.
     pub line: Option<usize>,
-    /// What the recording has the client say; `None` if it has nothing more.
+    /// What the client sends in the recording; `None` if the recording has no line for the client
+    /// here.
     pub wanted: Option<String>,
-    /// What the client said; `None` if it closed.
+    /// What the client sent; `None` if it closed.
     pub got: Option<String>,
 }
 
@@ -76,7 +77,7 @@ impl fmt::Display for Departed {
     }
 }
 
-/// Hears of each departure.
+/// The callback that receives each departure.
 pub(super) type Tell = dyn Fn(Departed) + Send + Sync;
 
 /// Plays one session to one client.
@@ -86,9 +87,9 @@ pub(super) struct Playback {
     connection: usize,
     tokens: Tokens,
     tell: Arc<Tell>,
-    /// The last command announced a literal, of which the rest of the line is to come.
+    /// The last line announced a literal, after which the rest of the command follows.
     in_command: bool,
-    /// The client has gone as it was to, or its departure was told.
+    /// The recording was played to its end, or the client's early close was reported.
     is_over: bool,
 }
 
@@ -115,7 +116,7 @@ impl Playback {
         self.recording.steps.get(self.at)
     }
 
-    /// What the server says until the client has something to say.
+    /// What the server sends until the client's next turn.
     fn go_on(&mut self) -> Said {
         let mut said = Said::nothing();
         while let Some(step) = self.recording.steps.get(self.at) {
@@ -137,7 +138,7 @@ impl Playback {
         said
     }
 
-    /// Takes a line of the client's.
+    /// Compares a line of the client with the recording, and answers.
     fn hear(&mut self, text: &[u8]) -> Said {
         let (wanted, number) = match self.step() {
             Some(Step::Hear { line, number }) => (line.clone(), *number),
@@ -150,10 +151,10 @@ impl Playback {
         self.after(text)
     }
 
-    /// Goes on after a line that was as recorded.
+    /// Continues after a line that is as recorded.
     fn after(&mut self, text: &[u8]) -> Said {
         if let Some((octets, waits)) = announced(text, self.recording.speech) {
-            // The recording has a literal there, too, perhaps of another size.
+            // The recording has a literal here too, perhaps of another size.
             let is_asked = matches!(self.step(), Some(Step::Say(bytes)) if bytes.starts_with(b"+"));
             let mut said = match (waits, is_asked) {
                 (true, true) => self.go_on(),
@@ -172,7 +173,8 @@ impl Playback {
         self.go_on()
     }
 
-    /// The recording has another line there: it goes on after this one if it has it later on.
+    /// Reports a line that differs from the recording. If the recording has the line later on, the
+    /// playback continues there.
     fn departed(&mut self, text: &[u8], wanted: &[u8], number: usize) -> Said {
         self.tell(Some(number), Some(wanted), Some(text));
         let is_imap = self.recording.speech == Speech::Imap;
@@ -193,7 +195,7 @@ impl Playback {
         self.refused(text)
     }
 
-    /// The answer to what the recording has no answer to.
+    /// The protocol's error reply to a line for which the recording has no answer.
     fn refused(&self, text: &[u8]) -> Said {
         const WHY: &str = "The recording has no answer to this";
         let tag = text.split(|byte| *byte == b' ').next().unwrap_or_default();
@@ -213,7 +215,7 @@ impl Playback {
     }
 }
 
-/// The literal that a line announces; those of SMTP and POP3 have none.
+/// The literal that a line announces; SMTP and POP3 have no literals.
 fn announced(line: &[u8], speech: Speech) -> Option<(u64, bool)> {
     let has_literals = matches!(speech, Speech::Imap | Speech::Sieve);
     imap::announced(chomp(line)).filter(|_| has_literals)
@@ -230,7 +232,7 @@ impl Dialogue for Playback {
 
     fn line(&mut self, text: &[u8]) -> Said {
         if std::mem::take(&mut self.in_command) {
-            // The rest of a command after its literal.
+            // The line is the rest of a command after its literal.
             return match self.step() {
                 Some(Step::Hear { .. }) if !text.is_empty() => self.hear(text),
                 Some(Step::Hear { line, .. }) if chomp(line).is_empty() => {

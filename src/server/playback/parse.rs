@@ -1,4 +1,4 @@
-//! From the text of a golden or a transcript to what is played.
+//! Reads the text of a golden or a transcript into recordings.
 
 use super::{Recording, Step, announced};
 use crate::error::{Error, Result};
@@ -9,7 +9,7 @@ use crate::transcript::{self, Close, Event, Excerpt, SessionId, What};
 /// The sessions of a recording, in the order in which they were opened.
 ///
 /// # Errors
-/// Usage if there is no session in it that a server could play.
+/// Usage if the recording has no session that a server could play.
 pub(in crate::server) fn sessions(text: &str) -> Result<Vec<Recording>> {
     let (events, _) = transcript::read(text);
     let numbers = Numbers::of(text);
@@ -37,7 +37,7 @@ fn is_dialogue(event: &Event) -> bool {
     matches!(event.what, What::Connecting(_) | What::Client(_) | What::Server(_))
 }
 
-/// Where the lines of a recording are.
+/// The lines of a recording, to find line numbers.
 struct Numbers(Vec<String>);
 
 impl Numbers {
@@ -45,7 +45,7 @@ impl Numbers {
         Self(text.lines().map(|line| line.trim().to_owned()).collect())
     }
 
-    /// The line of the text that has this line of a client, from that one on.
+    /// The line number, from 1, of this line of a client; the search begins after line `from`.
     fn find(&self, from: usize, line: &[u8]) -> usize {
         let shown = crate::visible::escape(line.strip_suffix(b"\r\n").unwrap_or(line));
         let wanted = format!("C: {shown}");
@@ -93,7 +93,7 @@ fn greeted(events: &[&Event]) -> Option<Speech> {
     })
 }
 
-/// Whether the server has asked for a message.
+/// Whether the server has asked for the content of a message.
 fn content_follows(steps: &[Step], speech: Speech) -> bool {
     let said = match steps.last() {
         Some(Step::Say(bytes)) => bytes.as_slice(),
@@ -129,7 +129,8 @@ fn heard(
         *at = numbers.find(*at, line);
         steps.push(Step::Hear { line: line.to_vec(), number: *at });
         if let Some((octets, waits)) = announced(line, speech) {
-            // What is left out of a recording is no reason to take the next command for a literal.
+            // A recording may leave out a part of a literal; the next command is not taken for that
+            // part.
             let octets = usize::try_from(octets).unwrap_or(usize::MAX).min(rest.len());
             if !waits {
                 steps.push(Step::Octets { of_literal: true });
@@ -154,8 +155,8 @@ fn said(excerpt: &Excerpt, speech: Speech, steps: &mut Vec<Step>) {
     }
 }
 
-/// Commands that were sent together and answered together are answered one by one, so that a client
-/// that waits for each answer is played to as well.
+/// Splits commands that were sent together and answered together into pairs of a command and its
+/// reply, so that a client that waits for each reply can be played to as well.
 fn paired(steps: Vec<Step>, speech: Speech) -> Vec<Step> {
     let mut paired: Vec<Step> = Vec::new();
     let mut run: Vec<Step> = Vec::new();
@@ -182,7 +183,8 @@ fn paired(steps: Vec<Step>, speech: Speech) -> Vec<Step> {
     paired
 }
 
-/// The replies of SMTP in what a server said; of other protocols all of it is one.
+/// The single replies in what a server sent in SMTP or LMTP; in other protocols, all of it is one
+/// reply.
 fn replies(bytes: &[u8], speech: Speech) -> Vec<Vec<u8>> {
     if !matches!(speech, Speech::Smtp | Speech::Lmtp) {
         return vec![bytes.to_vec()];

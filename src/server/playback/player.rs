@@ -1,4 +1,4 @@
-//! A recording as a server that listens.
+//! A listening server that plays a recording.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,14 +17,15 @@ use crate::transcript::Transcript;
 /// How long a client may be silent.
 const IDLE: Duration = Duration::from_mins(30);
 
-/// Plays a golden or another transcript: a port for each scheme in it, and on each port its sessions
-/// in their order, from the first again after the last.
+/// Plays a golden or another transcript: one port for each scheme in it, and on each port the
+/// sessions of the scheme in order, one for each connection; after the last, the first session
+/// again.
 ///
-/// What was redacted fits anything when the client says it, and is a plausible value when the server
-/// does; the same token is the same value throughout a session. Tags of IMAP are the client's. What
-/// a message says is not compared, nor the octets of a literal. A client that says something else
-/// has departed: if the recording has that line later on, it goes on from there, and otherwise the
-/// answer is an error of the protocol.
+/// A redacted part fits any text that the client sends. If the server sends a redacted part, it
+/// sends a plausible value; within a session, the same token always has the same value. IMAP tags
+/// are those of the client. The contents of messages and literals are not compared. A client that
+/// sends another line has departed from the recording. If the recording has the line later on, the
+/// playback continues there; otherwise the reply is an error of the protocol.
 ///
 /// ```
 /// use mailexpect::{Session, block_on, server::Player};
@@ -47,16 +48,16 @@ pub struct Player {
     addresses: Vec<(String, SocketAddr)>,
     authority: Arc<Authority>,
     departures: Arc<Mutex<Vec<Departed>>>,
-    /// Serves until it is dropped.
+    /// Serves the ports until it is dropped.
     _host: Host,
 }
 
 impl Player {
-    /// Listens where `at` says for each scheme, records what is said in the transcript, and tells of
-    /// each departure when it happens.
+    /// Listens at the address that `at` returns for each scheme, records the dialogues in the
+    /// transcript, and reports each departure at once.
     ///
     /// # Errors
-    /// Usage if there is no session in the recording, or if an address cannot be listened at.
+    /// Usage if there is no session in the recording, or if an address cannot be listened on.
     pub fn start(
         recording: &str,
         at: impl Fn(&str) -> SocketAddr,
@@ -100,21 +101,21 @@ impl Player {
         Ok(Self { addresses, authority, departures, _host: host })
     }
 
-    /// The URLs that it listens at.
+    /// The URLs at which the server listens.
     #[must_use]
     pub fn urls(&self) -> Vec<String> {
         self.addresses.iter().map(|(scheme, at)| format!("{scheme}://{at}")).collect()
     }
 
-    /// The certificate of the CA that the server's own is from, as PEM.
+    /// The PEM certificate of the CA that issued the server's certificate.
     ///
     /// # Errors
-    /// If the system gives no random numbers to make keys of.
+    /// If the system gives no random numbers to make keys from.
     pub fn ca(&self) -> io::Result<&str> {
         self.authority.pem().map_err(io::Error::other)
     }
 
-    /// Where clients departed, so far.
+    /// The departures of clients so far.
     #[must_use]
     pub fn departures(&self) -> Vec<Departed> {
         self.departures.lock().unwrap_or_else(PoisonError::into_inner).clone()

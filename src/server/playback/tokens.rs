@@ -1,4 +1,4 @@
-//! Tokens of redaction: anything fits them, and what fitted stands for them from then on.
+//! Tokens of redaction: a token fits any text, and stands for that text from then on.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -6,11 +6,11 @@ use std::collections::{HashMap, HashSet};
 use crate::proto::chomp;
 use crate::redaction;
 
-/// What tokens stand for in one session.
+/// The values of tokens in one session.
 #[derive(Debug, Default)]
 pub(super) struct Tokens {
     values: HashMap<String, Vec<u8>>,
-    /// The tags of the recording, and those of the client.
+    /// The client's tag for each tag of the recording.
     tags: HashMap<Vec<u8>, Vec<u8>>,
 }
 
@@ -22,7 +22,7 @@ enum Part<'a> {
 }
 
 impl Tokens {
-    /// Whether a line is as recorded; tokens stand for anything, and tags of IMAP for each other.
+    /// Whether a line is as recorded. A token fits any text, and an IMAP tag fits any tag.
     pub(super) fn fits(&mut self, wanted: &[u8], got: &[u8], tagged: bool) -> bool {
         let (mut wanted, mut got) = (chomp(wanted), chomp(got));
         if tagged && let (Some(ours), Some(theirs)) = (split(wanted), split(got)) {
@@ -30,10 +30,10 @@ impl Tokens {
             (wanted, got) = (ours.1, theirs.1);
         }
         let mut parts = parts(wanted, |token, before| {
-            // BODY[TEXT] is a section, and no token.
+            // `BODY[TEXT]` is a section, not a token.
             token.contains('#') || !before.is_some_and(|byte| byte.is_ascii_alphanumeric())
         });
-        // The size of a literal is that of what the client has.
+        // The size of a literal is left out, because the client's literal may have another size.
         if got.ends_with(b"}") && wanted.ends_with(b"}") {
             let end = |line: &[u8]| memchr::memrchr(b'{', line).unwrap_or(line.len());
             got = &got[..end(got)];
@@ -49,10 +49,10 @@ impl Tokens {
         true
     }
 
-    /// What the server says, with a value in place of each token.
+    /// What the server sends, with a value in place of each token.
     pub(super) fn filled(&mut self, said: &[u8]) -> Vec<u8> {
         let mut filled = Vec::new();
-        // What a client has said in place of a token is one as well.
+        // A name in brackets that a client's line gave a value is a token as well.
         let said_before: HashSet<String> = self.values.keys().cloned().collect();
         for line in said.split_inclusive(|byte| *byte == b'\n') {
             let (tag, rest) = match split(line) {
@@ -85,7 +85,7 @@ impl Tokens {
     }
 }
 
-/// The texts of these parts.
+/// The texts of these parts, without the tokens.
 fn text_of(parts: &[Part<'_>]) -> Vec<u8> {
     let texts = parts.iter().filter_map(|part| match part {
         Part::Text(text) => Some(*text),
@@ -94,8 +94,8 @@ fn text_of(parts: &[Part<'_>]) -> Vec<u8> {
     chomp(&texts.collect::<Vec<_>>().concat()).to_vec()
 }
 
-/// A client's line with its verb, and FROM and TO, in the letters of the recording: their case says
-/// nothing (RFC 5321 section 2.4).
+/// A client's line, with its verb and FROM or TO in the case of the recording, because their case
+/// has no meaning (RFC 5321 section 2.4).
 fn as_cased<'a>(wanted: &[u8], got: &'a [u8]) -> Cow<'a, [u8]> {
     let verb = wanted.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
     let word =
@@ -112,13 +112,13 @@ fn as_cased<'a>(wanted: &[u8], got: &'a [u8]) -> Cow<'a, [u8]> {
     }
 }
 
-/// A line parted at its first blank.
+/// A line split at its first space.
 fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let blank = memchr::memchr(b' ', line)?;
     Some((&line[..blank], &line[blank + 1..]))
 }
 
-/// The tokens of a line, such as `[DATE]` and `[QUEUE_ID#1]`, and what stands between them.
+/// The tokens of a line, such as `[DATE]` and `[QUEUE_ID#1]`, and the texts between them.
 fn parts(line: &[u8], is_token: impl Fn(&str, Option<u8>) -> bool) -> Vec<Part<'_>> {
     let (mut parts, mut start, mut at) = (Vec::new(), 0, 0);
     while let Some(open) = memchr::memchr(b'[', &line[at..]).map(|open| at + open) {
@@ -147,13 +147,13 @@ fn is_name(token: &str) -> bool {
         && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether a server's words have this token, and not brackets of their own: `[ALERT]` is no token.
+/// Whether a name in brackets is a token in a server's text: `[ALERT]`, for example, is not.
 fn is_known(token: &str) -> bool {
     let name = token.split('#').next().unwrap_or(token);
     token.contains('#') || name == "SECRET" || redaction::is_token(name)
 }
 
-/// What each token stands for, if the line fits: each takes as little as it can.
+/// The value of each token, if the line fits; each token takes as little text as possible.
 fn matched<'a>(parts: &[Part<'a>], line: &'a [u8]) -> Option<Vec<(&'a str, &'a [u8])>> {
     let (mut values, mut rest, mut open) = (Vec::new(), line, None);
     for (place, part) in parts.iter().enumerate() {
@@ -179,7 +179,7 @@ fn matched<'a>(parts: &[Part<'a>], line: &'a [u8]) -> Option<Vec<(&'a str, &'a [
     rest.is_empty().then_some(values)
 }
 
-/// A value that a server could have said there: another one for each number.
+/// A value that a server could have sent here; each number of a token gives another value.
 fn plausible(token: &str, (before, after): &(Vec<u8>, Vec<u8>)) -> Vec<u8> {
     let (name, number) = token.split_once('#').unwrap_or((token, "1"));
     let number: usize = number.parse().unwrap_or(1);

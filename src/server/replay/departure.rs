@@ -1,4 +1,4 @@
-//! How a client departed from a dialogue.
+//! The ways in which a client can depart from a dialogue.
 
 use std::fmt;
 use std::io;
@@ -7,23 +7,23 @@ use std::io;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Departure {
-    /// It sent another line, or went.
+    /// The client sent another line, or closed.
     Line {
-        /// The line that the dialogue has, with control characters escaped; `None` if the client
-        /// had to go.
+        /// The line in the dialogue, with control characters escaped; `None` if the client had to
+        /// close.
         wanted: Option<String>,
-        /// What came, without the line's end; `None` if the client closed.
+        /// The line that the client sent, without its line end; `None` if the client closed.
         got: Option<String>,
     },
-    /// It did not begin TLS, or broke its handshake off.
+    /// The client did not begin TLS, or broke off the handshake.
     Tls(io::Error),
-    /// Nobody connected.
+    /// No client connected.
     Nobody,
     /// Fewer clients connected than there are dialogues.
     Fewer {
-        /// How many connected.
+        /// How many clients connected.
         came: usize,
-        /// How many had to.
+        /// How many clients had to connect.
         wanted: usize,
     },
     /// The connection failed.

@@ -1,8 +1,8 @@
-//! What clients have sent.
+//! The bytes that clients have sent.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// What clients have sent so far, and a bell for each more.
+/// The bytes that clients have sent so far, and a signal for each change.
 #[derive(Debug, Default)]
 pub(super) struct Heard {
     bytes: Mutex<Vec<u8>>,

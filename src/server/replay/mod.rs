@@ -1,4 +1,4 @@
-//! A server that plays a dialogue which is written down.
+//! A server that plays a written dialogue.
 
 mod departure;
 mod heard;
@@ -21,31 +21,33 @@ use crate::transcript::Transcript;
 
 /// A server on loopback that plays a dialogue, in a thread of its own.
 ///
-/// The dialogue is text, written as a transcript shows it, a line for each step:
+/// The dialogue is text, written as in a transcript, one line for each step:
 ///
 /// | line | the server |
 /// | --- | --- |
-/// | `S: text` | says it, with CRLF; together with an `S:` line that follows, in one write |
-/// | `C: text` | takes a line from the client, which has to be this one |
-/// | `C:` | takes any line |
-/// | `re: regex` | takes a line in which this [`Regex`](crate::Regex) is found |
-/// | `message` | takes a message, whatever is in it, up to its lone dot |
-/// | `tls` | puts TLS on, with a certificate of the CA that [`Replay::ca`] gives; as the first line, before anything is said |
-/// | `drip: text` | says it as `S:` does, each byte in a write of its own |
-/// | `flood N` | says lines of `x`, N bytes in all |
-/// | `flood N text` | says the text again and again, N bytes in all |
-/// | `stall` | says nothing more, whatever the client sends, until the client has gone |
+/// | `S: text` | sends this text with CRLF; in one write with an `S:` line that follows |
+/// | `C: text` | reads a line, which has to be this one |
+/// | `C:` | reads any line |
+/// | `re: regex` | reads a line in which this [`Regex`](crate::Regex) is found |
+/// | `message` | reads a message with any content, up to its final dot |
+/// | `tls` | starts TLS, with a certificate of the CA that [`Replay::ca`] returns; as the first line, before the greeting |
+/// | `drip: text` | sends as `S:` does, each byte in a write of its own |
+/// | `flood N` | sends lines of `x`, N bytes in all |
+/// | `flood N text` | sends this text again and again, N bytes in all |
+/// | `stall` | sends nothing more, whatever the client sends, until the client has closed |
 /// | `eof` | waits until the client has closed its side |
 /// | `close` | closes the connection |
 /// | `reset` | resets the connection |
 ///
-/// `\r`, `\n`, `\t`, `\0`, `\e` and `\xHH` stand for bytes; a line that ends with `\n` or with a
-/// single `\` gets no CRLF, and with the latter a write ends. Blank lines mean nothing. After the last line, the client has to go
-/// without sending anything more, unless that line is `stall`, `close` or `reset`.
+/// `\r`, `\n`, `\t`, `\0`, `\e` and `\xHH` stand for bytes. A line that ends with `\n` or with a
+/// single `\` gets no CRLF; the single `\` also ends the write. Blank lines are ignored. After the
+/// last line the client has to close without sending anything more, unless that line is `stall`,
+/// `close` or `reset`.
 ///
-/// A client that departs from the dialogue makes the test fail: [`Replay::finish`] says how it did,
-/// and dropping the server panics for it, unless a panic is under way already. [`Replay::leave`]
-/// judges nothing. [`Replay::transcript`] is what was said, secrets masked, a session for each client.
+/// A client that departs from the dialogue makes the test fail: [`Replay::finish`] returns the
+/// difference, and dropping the server panics with it, unless a panic is in progress.
+/// [`Replay::leave`] ends the server without a check. [`Replay::transcript`] records the dialogues,
+/// each client as a session, with secrets masked.
 ///
 /// ```
 /// use mailexpect::{Session, server::Replay};
@@ -76,14 +78,14 @@ pub struct Replay {
     thread: Mutex<Option<JoinHandle<Result<(), Departure>>>>,
 }
 
-/// From where the connection comes that ends the waiting for clients.
+/// The local address of our own connection that ends the wait for clients.
 type Over = OnceLock<SocketAddr>;
 
 impl Replay {
-    /// Listens on a free port of 127.0.0.1 and plays the dialogue to whoever connects first.
+    /// Listens on a free port of 127.0.0.1 and plays the dialogue to the first client.
     ///
     /// # Errors
-    /// Invalid input for a line that is none of a dialogue; else what listening failed with.
+    /// Invalid input for a line that is not part of the notation; else the error of listening.
     pub fn start(dialogue: &str) -> io::Result<Self> {
         Self::serve([dialogue], |listener, over, players| {
             let (stream, client) = listener.accept()?;
@@ -96,11 +98,11 @@ impl Replay {
         })
     }
 
-    /// The same for any number of clients, until it is finished or dropped. The first departure is
-    /// the one that is told.
+    /// Plays the dialogue to any number of clients, until it is finished or dropped. The first
+    /// departure is reported.
     ///
     /// # Errors
-    /// As [`Replay::start`].
+    /// Same as [`Replay::start`].
     pub fn repeat(dialogue: &str) -> io::Result<Self> {
         Self::serve([dialogue], |listener, over, players| {
             let mut clients = Vec::new();
@@ -119,8 +121,8 @@ impl Replay {
         })
     }
 
-    /// Plays the first dialogue to who connects first, the second to who connects then, and so on;
-    /// connections after the last are refused. For each there has to be a client.
+    /// Plays the first dialogue to the first client, the second to the second, and so on.
+    /// Connections after the last dialogue are refused. Each dialogue needs a client.
     ///
     /// ```
     /// use mailexpect::{Session, block_on, server::Replay, tls};
@@ -168,7 +170,7 @@ impl Replay {
     /// ```
     ///
     /// # Errors
-    /// As [`Replay::start`], and invalid input if there is no dialogue.
+    /// Same as [`Replay::start`], and invalid input if there is no dialogue.
     pub fn in_turn<'a>(dialogues: impl IntoIterator<Item = &'a str>) -> io::Result<Self> {
         Self::serve(dialogues, |listener, over, players| {
             let mut clients = Vec::new();
@@ -212,22 +214,22 @@ impl Replay {
         Ok(Self { address, stage, over, thread: Mutex::new(Some(thread)) })
     }
 
-    /// Its URL for a scheme: `replay.url("pop3")` is `pop3://127.0.0.1:port`.
+    /// The URL of the server for a scheme: `replay.url("pop3")` is `pop3://127.0.0.1:port`.
     #[must_use]
     pub fn url(&self, scheme: &str) -> String {
         format!("{scheme}://{}", self.address)
     }
 
-    /// The certificate of the CA that the server's own is from, as PEM.
+    /// The PEM certificate of the CA that issued the server's certificate.
     ///
     /// # Errors
-    /// Usage if none can be made: the system gives no random numbers.
+    /// Usage if no CA can be made, because the system gives no random numbers.
     pub fn ca(&self) -> Fallible<&str> {
         let why = |why| Error::usage(format!("no authority can be made for the server: {why}"));
         self.stage.authority.pem().map_err(why)
     }
 
-    /// What was said so far, a session for each client, secrets masked.
+    /// The dialogues so far, each client as a session, with secrets masked.
     ///
     /// ```
     /// use mailexpect::{Session, block_on, server::Replay};
@@ -251,7 +253,7 @@ impl Replay {
         &self.stage.transcript
     }
 
-    /// All that clients have sent so far.
+    /// All bytes that clients have sent so far.
     #[must_use]
     pub fn heard(&self) -> Vec<u8> {
         self.stage.heard.bytes()
@@ -262,10 +264,10 @@ impl Replay {
         self.stage.heard.wait_until(|heard| heard.ends_with(bytes));
     }
 
-    /// Waits until every client has gone. Nothing is said a second time.
+    /// Waits until every client has left. A second call returns at once, and reports nothing.
     ///
     /// # Errors
-    /// If the client said something else than the dialogue has, or did not connect.
+    /// If a client departed from the dialogue, or did not connect.
     pub fn finish(&self) -> Result<(), Departure> {
         match self.take() {
             Some(thread) => {
@@ -276,10 +278,11 @@ impl Replay {
         }
     }
 
-    /// Ends it without a word about what the client did. A client that is still there is played to.
+    /// Ends the server without a check of its clients. The dialogue with a connected client
+    /// continues.
     pub fn leave(self) {
         if self.take().is_some() {
-            // It ends with the process if it cannot be woken.
+            // If the thread cannot be woken, it ends with the process.
             drop(self.wake());
         }
     }
@@ -288,8 +291,8 @@ impl Replay {
         self.thread.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// A thread that waits for a client is woken by a connection of ours, after those that clients
-    /// have made before. If the listener is gone, the thread does not wait.
+    /// Wakes a thread that waits for clients, by a connection that queues after those of clients.
+    /// If the listener is closed, the thread does not wait.
     fn wake(&self) -> io::Result<()> {
         let knock = Socket::new(Domain::IPV4, Type::STREAM, None)?;
         knock.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
@@ -308,14 +311,14 @@ impl Drop for Replay {
         if thread::panicking() {
             return;
         }
-        // Whoever wants to know more of it calls `finish`.
+        // Panics with the departure alone; `finish` returns it as a value.
         if let Err(departure) = self.finish() {
             panic!("{departure}");
         }
     }
 }
 
-/// What plays the dialogue to a client.
+/// Plays a dialogue to a client.
 #[derive(Clone)]
 struct Player {
     steps: Arc<[Step]>,

@@ -1,4 +1,4 @@
-//! A dialogue played to one client.
+//! Plays a dialogue to one client.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -15,13 +15,12 @@ use crate::tls::Authority;
 use crate::transcript::{Close, Transcript};
 use crate::{proto, visible};
 
-/// No line of a dialogue is longer; a client that sends more without an end is not listened to for
-/// ever.
+/// The most bytes of a line. If a client sends more without a line end, the step fails.
 const LONGEST_LINE: u64 = 1 << 20;
-/// How long a client may send nothing when a line of it is wanted: a test that hangs says nothing
-/// of why.
+/// How long the server waits for data when it needs some from the client. Then the step fails,
+/// because a test that hangs gives no reason.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// So much is shown of a line that was not to come.
+/// The most bytes of a wrong line that an error shows.
 const SHOWN: usize = 1000;
 
 /// What all clients of a replay share.
@@ -50,7 +49,7 @@ pub(super) fn play(stream: TcpStream, steps: &[Step], stage: &Stage) -> Result<(
     played
 }
 
-/// What is spoken, as the greeting tells: which lines are secret depends on it.
+/// The protocol, as the greeting tells it: the protocol decides which lines contain secrets.
 fn spoken(steps: &[Step]) -> Speech {
     let greeting = steps.iter().find_map(|step| match step {
         Step::Say(bytes) | Step::Drip(bytes) => Some(bytes),
@@ -101,10 +100,10 @@ impl Client<'_> {
         Ok(())
     }
 
-    /// Takes these bytes, or a line if any will do.
+    /// Reads these bytes; `None` reads any line.
     fn hear(&mut self, wanted: Option<&[u8]>) -> Result<(), Departure> {
         let got = match wanted {
-            // Half a line has no end to wait for.
+            // Wanted bytes without a line end: a line read would wait for the end.
             Some(wanted) if !wanted.ends_with(b"\n") => self.octets(wanted.len())?,
             _ => self.line()?,
         };
@@ -115,7 +114,7 @@ impl Client<'_> {
         }
     }
 
-    /// Takes lines up to the lone dot, whatever they are.
+    /// Reads lines with any content, up to the final dot.
     fn message(&mut self) -> Result<(), Departure> {
         loop {
             let line = self.unrecorded(LONGEST_LINE)?;
@@ -129,7 +128,7 @@ impl Client<'_> {
         Ok(())
     }
 
-    /// Puts TLS on.
+    /// Makes the TLS handshake.
     fn secure(&mut self) -> Result<(), Departure> {
         if !self.stream.buffer().is_empty() {
             let more = self.line()?;
@@ -173,7 +172,7 @@ impl Client<'_> {
         }
     }
 
-    /// The client has to go, and to send nothing before. A reset is as good as a close.
+    /// Checks that the client closes without sending anything more. A reset counts as a close.
     fn gone(&mut self) -> Result<(), Departure> {
         match self.line() {
             Ok(line) if line.is_empty() => Ok(()),

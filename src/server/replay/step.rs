@@ -5,24 +5,24 @@ use std::io;
 use crate::pattern::Regex;
 use crate::transcript;
 
-/// One thing that the server does.
+/// One step of the server.
 #[derive(Debug, PartialEq)]
 pub(super) enum Step {
     /// Sends bytes in one write.
     Say(Vec<u8>),
     /// Sends bytes one by one.
     Drip(Vec<u8>),
-    /// Takes what the client sends: these bytes, or any line.
+    /// Reads these bytes from the client, or any line if `None`.
     Hear(Option<Vec<u8>>),
-    /// Takes a line in which this is found.
+    /// Reads a line in which the regex is found.
     Match(Found),
-    /// Takes a message, up to its dot.
+    /// Reads a message, up to its final dot.
     Message,
-    /// Puts TLS on.
+    /// Makes the TLS handshake.
     Tls,
-    /// Sends so many bytes: this text again and again.
+    /// Sends this many bytes: the text again and again.
     Flood(usize, Vec<u8>),
-    /// Listens until the client has gone.
+    /// Reads until the client has closed.
     Stall,
     /// Waits until the client has closed its side.
     Eof,
@@ -30,7 +30,7 @@ pub(super) enum Step {
     Reset,
 }
 
-/// What is found in a line.
+/// A regex that is searched for in a line.
 #[derive(Debug)]
 pub(super) struct Found(pub(super) Regex);
 
@@ -40,10 +40,10 @@ impl PartialEq for Found {
     }
 }
 
-/// The steps of a dialogue. What the server says in lines that follow each other is one step.
+/// The steps of a dialogue. Consecutive lines of the server are one step, and so one write.
 ///
 /// # Errors
-/// Invalid input for a line that is none of a dialogue.
+/// Invalid input for a line that is not part of the notation.
 pub(super) fn parse(dialogue: &str) -> io::Result<Vec<Step>> {
     let mut steps = Vec::new();
     for line in dialogue.lines().map(str::trim_start).filter(|line| !line.is_empty()) {
@@ -88,7 +88,7 @@ fn wrong(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, why)
 }
 
-/// How many bytes, and what of: lines of `x` unless it is said.
+/// Reads the length of a flood and its text; without a text, the flood consists of lines of `x`.
 fn flood(rest: &str) -> Option<Step> {
     let (bytes, text) = rest.split_once(' ').unwrap_or((rest, ""));
     let text = match text {

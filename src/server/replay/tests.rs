@@ -1,10 +1,11 @@
-//! Dialogues that are played to clients that keep to them, and to others.
+//! Tests of dialogues, played to clients that keep to them and to clients that depart from them.
 
 use std::io::{Read as _, Write as _};
 
 use super::*;
 
-/// What a client that sends this and closes is told of it, and what it was sent.
+/// The departure of a client that sends these bytes and closes, as text, and the bytes that the
+/// client received.
 fn departure(dialogue: &str, sent: &[u8]) -> (String, Vec<u8>) {
     let server = Replay::start(dialogue).unwrap();
     let mut said = Vec::new();

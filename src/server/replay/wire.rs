@@ -1,4 +1,4 @@
-//! The connection of one client, in clear and then perhaps by TLS; blocking.
+//! The connection of one client, plain or with TLS; blocking.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// What is read from and written to.
+/// The stream to read from and write to.
 #[derive(Debug)]
 pub(super) enum Wire {
     Clear(TcpStream),
@@ -15,7 +15,7 @@ pub(super) enum Wire {
 }
 
 impl Wire {
-    /// The connection beneath.
+    /// The TCP connection below TLS.
     pub(super) fn socket(&self) -> &TcpStream {
         match self {
             Self::Clear(stream) => stream,
@@ -23,7 +23,7 @@ impl Wire {
         }
     }
 
-    /// Makes the handshake as the server.
+    /// Makes the TLS handshake as the server.
     pub(super) fn secure(&mut self, config: Arc<ServerConfig>) -> io::Result<&ServerConnection> {
         let mut connection = ServerConnection::new(config).map_err(io::Error::other)?;
         let mut socket = self.socket().try_clone()?;
@@ -37,16 +37,16 @@ impl Wire {
         }
     }
 
-    /// Ends TLS, if it is on.
+    /// Sends a close_notify if TLS is on.
     pub(super) fn farewell(&mut self) {
         if let Self::Tls(stream) = self {
             stream.conn.send_close_notify();
-            // Who is gone needs no farewell.
+            // Fails if the client has closed already; then it needs no close_notify.
             let _ = stream.flush();
         }
     }
 
-    /// A close with a linger of nothing is a reset.
+    /// Makes the next close a reset, by a linger time of zero.
     pub(super) fn reset(&self) -> io::Result<()> {
         socket2::SockRef::from(self.socket()).set_linger(Some(Duration::ZERO))
     }
@@ -56,7 +56,7 @@ impl Read for Wire {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Clear(stream) => stream.read(bytes),
-            // Without the end of TLS it is an end all the same.
+            // A close without a close_notify counts as an end of file.
             Self::Tls(stream) => match stream.read(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
                 read => read,

@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 
 use crate::server::dialogue::{Next, Said};
 
-/// A reply: its code, its lines and what comes after it.
+/// A reply: its code, its lines, and what comes after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Answer {
     code: u16,
-    /// The lines, with LF between them, each without code and line end.
+    /// The lines, separated by LF, each without its code and its line end.
     text: Cow<'static, str>,
     next: Next,
 }
@@ -27,7 +27,7 @@ impl Answer {
         self.next
     }
 
-    /// Whether it counts against the client.
+    /// Whether the reply counts as an error of the client.
     pub(super) fn is_error(&self) -> bool {
         self.code >= 400
     }
@@ -36,8 +36,8 @@ impl Answer {
         Said::new(self.wire()).then(self.next)
     }
 
-    /// The lines as they are sent: a hyphen after the code, a space in the last one (RFC 5321
-    /// section 4.2.1).
+    /// The lines as they are sent: with a hyphen after the code, but a space in the last line (RFC
+    /// 5321 section 4.2.1).
     pub(super) fn wire(&self) -> String {
         let (earlier, last) = self
             .text

@@ -16,19 +16,19 @@ use super::site::Site;
 use answer::Answer;
 use verb::Verb;
 
-/// The most recipients of one message; RFC 5321 section 4.5.3.1.8 wants at least these.
+/// The most recipients of one message; RFC 5321 section 4.5.3.1.8 requires at least this number.
 const MOST_RECIPIENTS: usize = 100;
-/// So many errors have their own replies; the next one ends the connection.
+/// How many errors get their own reply; the next error ends the connection.
 const MOST_ERRORS: usize = 20;
 
-/// What a port is for.
+/// The purpose of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
-    /// Mail from anybody to local domains (RFC 5321).
+    /// Accepts mail from anybody to local domains (RFC 5321).
     Smtp,
-    /// Mail from users to anywhere (RFC 6409).
+    /// Accepts mail from users to any domain (RFC 6409).
     Submission,
-    /// Mail into mailboxes, with a reply for each recipient (RFC 2033).
+    /// Accepts mail for mailboxes, with a reply for each recipient (RFC 2033).
     Lmtp,
 }
 
@@ -46,7 +46,7 @@ struct Transaction {
     to: Vec<String>,
 }
 
-/// One connection's side of the dialogue.
+/// The server's side of one connection.
 #[derive(Debug)]
 pub(super) struct Smtp {
     role: Role,
@@ -57,13 +57,13 @@ pub(super) struct Smtp {
     exchange: Option<Exchange>,
     transaction: Option<Transaction>,
     errors: usize,
-    /// TLS is on.
+    /// Whether TLS is on.
     tls: bool,
-    /// The command under way is granted, whoever it is from.
+    /// Whether the current command needs no authentication and no known recipient.
     granted: bool,
 }
 
-/// An answer, or one that is an error: both are sent, and `?` gives the latter.
+/// An answer; an error answer is in `Err`, so that `?` returns it. Both are sent.
 type Answered = Result<Answer, Answer>;
 
 impl Smtp {
@@ -82,7 +82,7 @@ impl Smtp {
         }
     }
 
-    /// TLS has been put on: the client is as good as new (RFC 3207 section 4.2).
+    /// Forgets all that the client said, after TLS was started (RFC 3207 section 4.2).
     fn forget(&mut self) {
         self.hello = None;
         self.user = None;
@@ -96,7 +96,7 @@ impl Smtp {
         Answer::new(220, format!("localhost {protocol} mailexpect embedded test server"))
     }
 
-    /// The answer to a line: a command, or a response where AUTH asked for one.
+    /// The answer to a line: a command, or a response if AUTH asked for one.
     fn answer(&mut self, text: &[u8]) -> Answer {
         let answer = match self.exchange.take() {
             Some(exchange) => self.authenticate(exchange.respond(text)),
@@ -105,13 +105,13 @@ impl Smtp {
         self.counted(answer)
     }
 
-    /// The answer to a line that is none.
+    /// The answer to an invalid line.
     fn refuse(&mut self, why: &str) -> Answer {
         self.exchange = None;
         self.counted(Answer::new(500, format!("5.5.2 {why}")))
     }
 
-    /// The answer to a message that has come to its end, `None` if it was too large; and the mail,
+    /// The answer to a complete message, whose content is `None` if it was too large; and the mail,
     /// if it was accepted.
     fn message(&mut self, content: Option<Vec<u8>>, stamp: &Stamp) -> (Answer, Option<Mail>) {
         let transaction = self.transaction.take();
@@ -125,7 +125,7 @@ impl Smtp {
         (answer, Some(Mail { from, to, data, authenticated: self.user.clone() }))
     }
 
-    /// How mail came in, in the words of RFC 3848.
+    /// The protocol by which mail arrived, in the terms of RFC 3848.
     fn protocol(&self) -> &'static str {
         let extended = matches!(self.hello, Some(Hello { extended: true, .. }));
         match (&self.user, self.tls) {
@@ -177,8 +177,8 @@ impl Smtp {
         }
     }
 
-    /// HELO and EHLO (RFC 5321 section 4.1.1.1); either ends a transaction (section 4.1.4). In LMTP
-    /// there is LHLO alone (RFC 2033 section 4.1).
+    /// HELO and EHLO (RFC 5321 section 4.1.1.1); either ends a transaction (section 4.1.4). LMTP
+    /// has only LHLO (RFC 2033 section 4.1).
     fn hello(&mut self, argument: &str, verb: Verb) -> Answered {
         if (verb == Verb::Lhlo) != (self.role == Role::Lmtp) {
             return Err(Answer::new(500, "5.5.1 Not a command of this protocol"));
@@ -336,7 +336,7 @@ impl dialogue::Dialogue for Smtp {
         }
     }
 
-    /// The client is as good as new (RFC 3207 section 4.2).
+    /// Forgets all that the client said (RFC 3207 section 4.2).
     fn secured(&mut self) -> Said {
         self.forget();
         Said::nothing()
@@ -349,7 +349,7 @@ impl Smtp {
     }
 }
 
-/// A reply for each recipient (RFC 2033 section 4.2).
+/// The same reply for each recipient (RFC 2033 section 4.2).
 fn each(recipients: &[String], answer: &Answer, delivered: bool) -> Said {
     let replies = recipients.iter().map(|recipient| {
         if delivered {
@@ -369,7 +369,7 @@ fn alone(argument: &str) -> Result<(), Answer> {
     }
 }
 
-/// What a parameter of MAIL asks for: SIZE (RFC 1870), BODY (RFC 6152), AUTH (RFC 4954 section 5).
+/// Checks a parameter of MAIL: SIZE (RFC 1870), BODY (RFC 6152), AUTH (RFC 4954 section 5).
 fn mail_parameter(parameter: &str) -> Result<(), Answer> {
     let (keyword, value) = parameter.split_once('=').unwrap_or((parameter, ""));
     match keyword.to_ascii_uppercase().as_str() {
@@ -386,7 +386,7 @@ fn mail_parameter(parameter: &str) -> Result<(), Answer> {
             Ok(())
         }
         "BODY" => Err(Answer::new(501, "5.5.4 Syntax: BODY=7BIT or BODY=8BITMIME")),
-        // Whoever is named, nothing is relayed in that name, which the section allows.
+        // The name is ignored, as the section allows, because nothing is relayed in its name.
         "AUTH" if !value.is_empty() => Ok(()),
         _ => Err(unknown_parameter()),
     }

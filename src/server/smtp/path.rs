@@ -2,15 +2,16 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// The longest path, its brackets not counted (RFC 5321 section 4.5.3.1.3).
+/// The most bytes of a path without its brackets (RFC 5321 section 4.5.3.1.3).
 const LONGEST: usize = 254;
 
-/// Where mail comes from or goes to.
+/// A reverse-path or forward-path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Path<'a> {
     /// The address, without brackets and source route; empty for the null reverse-path.
     pub(super) address: &'a str,
-    /// What stands after the `@`; `None` for the null reverse-path and for `postmaster` alone.
+    /// The text after the `@`; `None` for the null reverse-path and for `postmaster` without a
+    /// domain.
     pub(super) domain: Option<&'a str>,
 }
 
@@ -24,10 +25,10 @@ impl Path<'_> {
     }
 }
 
-/// The path and the parameters of `FROM:<path> parameters`, where `keyword` is `FROM:`; `None`
-/// where the syntax is wrong.
+/// The path and the parameters of `FROM:<path> parameters`, with `FROM:` as `keyword`; `None` if
+/// the syntax is wrong.
 ///
-/// As with real servers, blanks may stand after the colon and the brackets may be missing.
+/// As in real servers, spaces may follow the colon, and the brackets may be missing.
 pub(super) fn parse<'a>(
     argument: &'a str,
     keyword: &str,
@@ -48,7 +49,7 @@ pub(super) fn parse<'a>(
     separated.then(|| (path, parameters.split(' ').filter(|word| !word.is_empty())))
 }
 
-/// Where the bracket closes that is not inside quotes.
+/// The place of the closing bracket, which is the first one outside of quotes.
 fn closing_bracket(inside: &str) -> Option<usize> {
     let (mut quoted, mut escaped) = (false, false);
     inside.bytes().position(|byte| {

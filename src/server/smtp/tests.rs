@@ -1,4 +1,4 @@
-//! Each command, its right and its wrong uses.
+//! Tests of each command, used correctly and incorrectly.
 
 use super::*;
 use crate::server::mail::Stamp;
@@ -9,7 +9,7 @@ fn smtp(role: Role) -> Smtp {
     Smtp::new(role, Arc::default(), ([127, 0, 0, 1], 40_000).into())
 }
 
-/// The last line of the reply to each of these, without its line end.
+/// The last line of the reply to each of these lines, without its line end.
 fn replies(role: Role, lines: &[&str]) -> Vec<String> {
     let mut dialogue = smtp(role);
     lines.iter().map(|line| last_line(&dialogue.answer(line.as_bytes()))).collect()

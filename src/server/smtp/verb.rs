@@ -1,6 +1,6 @@
 //! The names of commands.
 
-/// A command this server knows by name.
+/// A command that this server knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verb {
     Helo,
@@ -20,7 +20,7 @@ pub(super) enum Verb {
 }
 
 impl Verb {
-    /// The verb that this word is, in upper or lower case (RFC 5321 section 2.4).
+    /// The command of this name, in upper or lower case (RFC 5321 section 2.4).
     pub(super) fn of(word: &str) -> Option<Self> {
         Some(match word.to_ascii_uppercase().as_str() {
             "HELO" => Self::Helo,

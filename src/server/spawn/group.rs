@@ -1,4 +1,4 @@
-//! A server's process with all that it starts, as one group that ends together.
+//! The process of a server and all processes that it starts, as one group that ends together.
 
 use std::io::{self, PipeWriter};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
@@ -16,11 +16,12 @@ use tokio::sync::watch;
 use super::log::Log;
 use super::template::Template;
 
-/// How long a server may take to end when it is told to, before it is killed.
+/// How long a server may take to end after SIGTERM, before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Waits for the end of a pipe that we hold and never write to. It comes with our own end, also
-/// where we are killed and nothing is dropped; then the group is ended from here.
+/// A script that waits for the end of a pipe, of which this process holds the write end and to
+/// which it never writes. The pipe ends with this process, even if it is killed and nothing is
+/// dropped; the script then ends the group.
 const GUARD: &str =
     r#"trap '' TERM HUP INT; read -r _; kill -s TERM -- "-$1"; sleep 2; kill -s KILL -- "-$1""#;
 
@@ -28,21 +29,23 @@ const GUARD: &str =
 #[derive(Debug)]
 pub(super) struct Group {
     child: Child,
-    /// How the leader ended, once it has.
+    /// How the leader ended; `None` while it runs.
     ended: watch::Receiver<Option<ExitStatus>>,
-    /// Hears of that too, for who is in no runtime; after a lock so that a server can be a
-    /// `static`.
+    /// Signals the end of the leader to code outside of a runtime. In a lock, so that a server can
+    /// be in a `static`.
     bell: Mutex<mpsc::Receiver<()>>,
-    /// If it could not be started, nothing is lost but what it is for.
+    /// Runs [`GUARD`]. `None` if the script could not be started; then the group outlives a process
+    /// that is killed.
     guard: Option<Child>,
 }
 
 impl Group {
-    /// Starts a command without input; what it and its kin print comes into the log.
+    /// Starts a command without input. The output of the command and of all that it starts goes
+    /// into the log.
     pub(super) fn start(template: &Template) -> io::Result<(Self, Log)> {
         let (reader, writer) = io::pipe()?;
-        // The commands hold the pipe's other end, without which the log would never come to its
-        // end: they are gone behind this.
+        // The commands hold write ends of the pipe, and are dropped in this statement: the log ends
+        // only after all write ends are closed.
         let child = match spawn(template.in_session(), &writer) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 spawn(template.in_group(), &writer)?
@@ -56,13 +59,13 @@ impl Group {
         let leader = group.leader()?;
         thread::Builder::new().name("end of a server".into()).spawn(move || {
             says.send_replace(Some(wait(leader)));
-            // Who does not listen any more need not be told.
+            // Fails if the group was dropped; then nobody needs the signal.
             let _ = ring.send(());
         })?;
         Ok((group, Log::drain(reader)?))
     }
 
-    /// How the leader ended, if it has.
+    /// How the leader ended; `None` while it runs.
     pub(super) fn status(&self) -> Option<ExitStatus> {
         *self.ended.borrow()
     }
@@ -81,15 +84,15 @@ impl Group {
 }
 
 impl Drop for Group {
-    /// The leader is asked to end in good order, with the others; what it leaves behind is killed.
+    /// Asks the whole group to end, waits for the leader, and kills what is left.
     fn drop(&mut self) {
         if let Ok(leader) = self.leader() {
-            // These fail where nothing is left of it, which is what is wanted.
+            // The signals fail if no process of the group is left, which is the goal.
             let _ = kill_process_group(leader, Signal::TERM);
             let _ = self.bell.get_mut().unwrap_or_else(PoisonError::into_inner).recv_timeout(GRACE);
             let _ = kill_process_group(leader, Signal::KILL);
         }
-        // Only now is its number free for others.
+        // Reaps the leader only after the signals: its process id is then free for other processes.
         let _ = self.child.wait();
         if let Some(guard) = &mut self.guard {
             let _ = guard.kill();
@@ -102,8 +105,8 @@ fn spawn(mut command: Command, log: &PipeWriter) -> io::Result<Child> {
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log.try_clone()?).spawn()
 }
 
-/// Waits without taking note of the end for the system: until that is done, no other process gets
-/// the number, so that a signal cannot go to a stranger.
+/// Waits for the end of the leader without reaping it. Until it is reaped, no other process gets
+/// its process id, so a signal cannot reach an unrelated process.
 fn wait(leader: Pid) -> ExitStatus {
     let ended = retry_on_intr(|| {
         waitid(WaitId::Pid(leader), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)

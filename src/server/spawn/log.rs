@@ -1,4 +1,4 @@
-//! What a server prints, kept for failures.
+//! The output of a server, kept for error messages.
 
 use std::collections::VecDeque;
 use std::io::{self, PipeReader, Read as _};
@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use crate::visible;
 
-/// How much of it is kept: the end.
+/// The most bytes of output that are kept: the last ones.
 const KEPT: usize = 256 << 10;
-/// How many lines a failure shows.
+/// How many lines an error shows.
 const LAST_LINES: usize = 20;
 
-/// A log that is read as fast as it is written, so that writing never blocks the server.
+/// The log of a server. It is read as fast as it is written, so that writing never blocks the
+/// server.
 #[derive(Clone, Debug)]
 pub(super) struct Log(Arc<Shared>);
 
@@ -26,15 +27,15 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Written {
     bytes: VecDeque<u8>,
-    /// How many bytes there were before these.
+    /// How many bytes came before the kept ones.
     dropped: u64,
-    /// Everybody who could write has closed it.
+    /// Whether all writers have closed the pipe.
     is_over: bool,
 }
 
 impl Log {
-    /// Reads until everybody who can write has gone, on a thread of its own: the one who waits for
-    /// a server may be in no runtime, and leaves its own before the server ends.
+    /// Reads until all writers have closed the pipe. On a thread of its own, because the caller may
+    /// be outside of a runtime, and its runtime may end before the server does.
     pub(super) fn drain(mut from: PipeReader) -> io::Result<Self> {
         let log = Self(Arc::default());
         let drained = log.clone();
@@ -59,14 +60,14 @@ impl Log {
         self.0.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until all of it was read, where the server has ended; no longer than this, for what it
-    /// started may hold it open.
+    /// Waits until all output of a server that has ended was read. Not longer than `patience`,
+    /// because a process that the server started may hold the pipe open.
     pub(super) fn wait_over(&self, patience: Duration) {
-        // Whether it is over or not makes no difference to who asked.
+        // The caller shows the log in either case.
         drop(self.0.over.wait_timeout_while(self.written(), patience, |written| !written.is_over));
     }
 
-    /// All that is kept, control characters escaped except line ends.
+    /// All output that was kept, with control characters escaped except line ends.
     pub(super) fn text(&self) -> String {
         let written = self.written();
         let bytes: Vec<u8> = written.bytes.iter().copied().collect();
@@ -83,7 +84,7 @@ impl Log {
         text
     }
 
-    /// Its last lines, as a failure shows them below other words.
+    /// The last lines of the output, with an introduction, as an error shows them.
     pub(super) fn end(&self) -> String {
         let text = self.text();
         let lines: Vec<_> = text.lines().collect();

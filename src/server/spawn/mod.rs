@@ -1,5 +1,5 @@
-//! A real server as a fixture of tests: started for them, waited for until it greets, gone when
-//! they are done.
+//! A real mail server for a test: starts the server, waits until it greets, and ends it when the
+//! test is done.
 
 mod group;
 mod log;
@@ -23,23 +23,24 @@ use crate::target::Target;
 use crate::transcript::Transcript;
 use crate::transport::{Route, connect};
 
-/// How long a server may take to greet, unless set: on a busy machine most of it goes by before its
-/// first line of code.
+/// How long a server may take to greet, unless set. Long, because on a busy machine most of this
+/// time passes before the server executes its first instruction.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long a look takes, at most, whether somebody listens already.
+/// The most time for checking whether another server listens already.
 const LOOK: Duration = Duration::from_millis(500);
-/// How long what a server printed at its end may take to be read.
+/// The most time for reading the rest of the output of a server that has ended.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// How whoever starts programs ends where there is none of that name (POSIX, `env` and shells).
+/// The exit status of `env`, `setsid` and shells if a program is not found (POSIX).
 const NOT_FOUND: i32 = 127;
 
-/// A server that runs as a process of its own, on free ports of the loopback.
+/// A server that runs as a process of its own, on free loopback ports.
 ///
-/// Dropping it ends the process and all that it started, except what has left its process group:
-/// SIGTERM, and SIGKILL where that has not helped after two seconds. It ends as well where the
-/// test's own process is killed, and where the `Server` is in a `static`, which is never dropped. A
-/// test that panics while it holds one shows the end of the log.
+/// Dropping it ends the process and all processes that it started, except those that left its
+/// process group: SIGTERM first, then SIGKILL for what is left after the command has ended, or
+/// after two seconds. The server also ends if the test's own process is killed, and if the `Server`
+/// is in a `static`, which is never dropped. A test that panics while it holds a `Server` prints
+/// the end of the server's log.
 ///
 /// ```
 /// use std::process::Command;
@@ -78,7 +79,7 @@ pub struct Server {
     patience: Duration,
 }
 
-/// A server that is to be started: see [`Server::spawn`].
+/// A server that is not started yet: see [`Server::spawn`].
 #[derive(Debug)]
 #[must_use = "it starts when it is waited for"]
 pub struct Spawn {
@@ -88,14 +89,15 @@ pub struct Spawn {
 }
 
 impl Server {
-    /// A server that is started by a command, which has to stay in the foreground: `dovecot -F`,
-    /// `exim -bdf`. For Postfix, that is `master -s`, which lies in its `daemon_directory`:
-    /// `postfix start-fg` puts the master into a session of its own, where it would be left behind.
+    /// Prepares a server that a command starts. The command has to stay in the foreground: `dovecot
+    /// -F`, `exim -bdf`. For Postfix, use `master -s`, which is in its `daemon_directory`: `postfix
+    /// start-fg` puts the master into a session of its own, in which the master would be left
+    /// running.
     ///
-    /// In its arguments and in the variables that it sets, `{port}` stands for a free port of the
-    /// loopback, `{port:imap}` for another one of that name, and so on for up to 31 names. The
-    /// command's program, arguments, variables and folder are taken over; its input is empty, and
-    /// its output goes into the [log](Self::log).
+    /// In the arguments and in the variables that the command sets, `{port}` stands for a free
+    /// loopback port, `{port:imap}` for another port of that name, and so on for up to 31 names.
+    /// The command's program, arguments, variables and folder are used; its input is empty, and its
+    /// output goes into the [log](Self::log).
     pub fn spawn(command: impl Borrow<Command>) -> Spawn {
         Spawn {
             template: Template::of(command.borrow()),
@@ -104,14 +106,15 @@ impl Server {
         }
     }
 
-    /// Where it was waited for, its port filled in: `smtp://127.0.0.1:10241`.
+    /// The URL at which the server was waited for, with the port filled in:
+    /// `smtp://127.0.0.1:10241`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The URL of the port whose name is a scheme: for `imap`, `imap://127.0.0.1:` and the port
-    /// `{port:imap}`.
+    /// The URL of the port whose name is a scheme: for `imap`, `imap://127.0.0.1:` followed by the
+    /// port of `{port:imap}`.
     ///
     /// # Panics
     /// If there is no such port, or no such scheme.
@@ -126,20 +129,20 @@ impl Server {
         url
     }
 
-    /// The port that stands for `{port}`.
+    /// The port that `{port}` stands for.
     ///
     /// # Panics
-    /// If there is no such place in the command.
+    /// If the command has no `{port}`.
     #[must_use]
     #[track_caller]
     pub fn port(&self) -> u16 {
         self.ports.get("").unwrap_or_else(|| panic!("there is no {{port}} in `{}`", self.name))
     }
 
-    /// The port that stands for `{port:name}`.
+    /// The port that `{port:name}` stands for.
     ///
     /// # Panics
-    /// If there is no such place in the command.
+    /// If the command has no such port.
     #[must_use]
     #[track_caller]
     pub fn port_of(&self, name: &str) -> u16 {
@@ -148,36 +151,37 @@ impl Server {
             .unwrap_or_else(|| panic!("there is no {{port:{name}}} in `{}`", self.name))
     }
 
-    /// What it has printed so far, to stdout and to stderr: the last 256 KiB, control characters
-    /// escaped.
+    /// What the server has printed so far, to stdout and stderr: the last 256 KiB, with control
+    /// characters escaped.
     #[must_use]
     pub fn log(&self) -> String {
         self.log.text()
     }
 
-    /// How it ended, if it has: its exit status, or the signal. A test that fails shows it.
+    /// The exit status or signal with which the server ended; `None` while it runs. A panicking
+    /// test prints this too.
     #[must_use]
     pub fn status(&self) -> Option<ExitStatus> {
         self.group.status()
     }
 
-    /// Waits until it greets at another of its ports as well.
+    /// Waits until the server greets at another of its ports as well.
     ///
     /// # Errors
-    /// As [`Spawn::wait_ready`].
+    /// Same as [`Spawn::wait_ready`].
     pub fn wait_ready(&self, url: &str) -> Result<()> {
         block(|| self.wait_ready_async(url))
     }
 
-    /// [`Server::wait_ready`] for who is in an async runtime.
+    /// [`Server::wait_ready`] for async code.
     ///
     /// # Errors
-    /// As [`Spawn::wait_ready`].
+    /// Same as [`Spawn::wait_ready`].
     pub async fn wait_ready_async(&self, url: &str) -> Result<()> {
         self.greeted(&fill(url, &self.ports)?).await
     }
 
-    /// Waits until it greets; its end is the end of waiting.
+    /// Waits until the server greets, or has ended.
     async fn greeted(&self, url: &str) -> Result<()> {
         let started = Instant::now();
         let options =
@@ -187,7 +191,7 @@ impl Server {
             _ = self.group.ended() => Ok(()),
         };
         let failed = match (self.group.status(), greeted) {
-            // Where something greeted nevertheless, it was another one in its place.
+            // If another process greeted at this address, it was not this server.
             (Some(status), _) => self.gone(status, url),
             (None, Ok(())) => return Ok(()),
             (None, Err(error)) if error.is_usage() => return Err(error),
@@ -252,12 +256,13 @@ impl Drop for Server {
 }
 
 impl Spawn {
-    /// How long it may take to be ready; 30 s unless set.
+    /// How long the server may take to be ready; 30 s unless set.
     pub fn timeout(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }
 
-    /// The port that will stand for `{port}`, for a configuration file that has to be there before.
+    /// The port that `{port}` will stand for, for a configuration file that is written before the
+    /// start.
     ///
     /// # Errors
     /// Usage if no port is free.
@@ -265,7 +270,7 @@ impl Spawn {
         self.ports.choose("")
     }
 
-    /// The port that will stand for `{port:name}`.
+    /// The port that `{port:name}` will stand for.
     ///
     /// # Errors
     /// Usage if no port is free.
@@ -273,21 +278,21 @@ impl Spawn {
         self.ports.choose(name)
     }
 
-    /// Starts the server and waits until it greets at the URL, `smtp://127.0.0.1:{port}`, as its
-    /// protocol has it; for `tcp` and `tls`, a connection is enough. A certificate is not looked
-    /// at. It may be called from async code too, whose thread it blocks;
+    /// Starts the server, and waits until it greets at the URL, such as `smtp://127.0.0.1:{port}`,
+    /// as its protocol requires; for `tcp` and `tls`, a connection is enough. The certificate is
+    /// not verified. This also works in async code, but blocks its thread;
     /// [`Spawn::wait_ready_async`] does not.
     ///
     /// # Errors
-    /// Unreachable if it cannot be started, if it ends, if it does not greet in time, or
-    /// where somebody else listens there already; mismatch or malformed at once where it greets
-    /// with something else; usage for a URL that cannot be read. Each but the last names the
-    /// command, and shows the end of its log.
+    /// Unreachable if the server cannot be started, ends, or does not greet in time, or if another
+    /// process listens there already; mismatch or malformed at once if the greeting is a wrong one;
+    /// usage for a URL that cannot be read. Each error except the last names the command, and shows
+    /// the end of its log.
     pub fn wait_ready(self, url: &str) -> Result<Server> {
         block(|| self.wait_ready_async(url))
     }
 
-    /// [`Spawn::wait_ready`] for who is in an async runtime.
+    /// [`Spawn::wait_ready`] for async code.
     ///
     /// ```
     /// # use std::process::Command;
@@ -305,7 +310,7 @@ impl Spawn {
     /// ```
     ///
     /// # Errors
-    /// As [`Spawn::wait_ready`].
+    /// Same as [`Spawn::wait_ready`].
     pub async fn wait_ready_async(mut self, url: &str) -> Result<Server> {
         let template = self.template.fill(|name| self.ports.choose(name))?;
         let url = fill(url, &self.ports)?;
@@ -324,7 +329,7 @@ impl Spawn {
     }
 }
 
-/// Fills in ports that the command has.
+/// Fills in the ports of a URL, which the command must have too.
 fn fill(url: &str, ports: &Ports) -> Result<String> {
     template::fill(url, |name| {
         ports.get(name).ok_or_else(|| {
@@ -335,7 +340,8 @@ fn fill(url: &str, ports: &Ports) -> Result<String> {
     })
 }
 
-/// A server that was there before would greet in place of the one that is to be tested.
+/// Checks that no other server listens at the URL, because it would greet in place of the new
+/// server.
 async fn make_sure_nobody_listens(url: &str) -> Result<()> {
     let connected = connect(&Target::parse(url)?, &Route::default(), LOOK, |_, _| {}).await;
     if connected.is_err() {
@@ -349,8 +355,8 @@ async fn make_sure_nobody_listens(url: &str) -> Result<()> {
     Err(error.hint("end the server that was left over, or write {port} for a port that is free"))
 }
 
-/// Runs a future to its end, whether or not this is in a runtime, which must not be blocked by
-/// another: on a thread of its own.
+/// Runs a future to its end on a thread of its own, because the caller's thread may be in a
+/// runtime, which must not run another.
 fn block<T: Send, F: Future<Output = Result<T>>>(future: impl FnOnce() -> F + Send) -> Result<T> {
     let run = || runtime::current_thread()?.block_on(future());
     thread::scope(|scope| match scope.spawn(run).join() {

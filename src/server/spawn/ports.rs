@@ -1,4 +1,4 @@
-//! Ports that nobody else takes between choosing them and listening on them.
+//! Chooses ports that no other process takes between the choice and the server's listening.
 
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -6,23 +6,23 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use crate::error::{Error, Result};
 
-/// A block has this many ports, the first of which is its lock.
+/// The ports of a block; the first of them is the lock of the block.
 const BLOCK: u16 = 32;
-/// Below what systems give to whoever asks for any port (on Linux from 32768 on), so that neither
-/// listeners of others nor connections are in the way.
+/// Below the ephemeral ports, which a system gives out for port 0 and for outgoing connections (on
+/// Linux from 32768 on), so that neither collides with these blocks.
 const FIRST: u16 = 10_240;
 const BLOCKS: u16 = 700;
 
-/// The loopback ports of one server by the names that its command has for them.
+/// The loopback ports of one server, by the names that its command has for them.
 #[derive(Debug, Default)]
 pub(crate) struct Ports {
-    /// Taken with the first port.
+    /// Taken when the first port is chosen.
     block: Option<Block>,
     named: Vec<(String, u16)>,
 }
 
 impl Ports {
-    /// The port of that name, which is chosen now unless it was before.
+    /// The port of this name; chosen now if it was not chosen before.
     pub(crate) fn choose(&mut self, name: &str) -> Result<u16> {
         if let Some(port) = self.get(name) {
             return Ok(port);
@@ -38,25 +38,25 @@ impl Ports {
         Ok(port)
     }
 
-    /// The port of that name, if one was chosen.
+    /// The port of this name, if one was chosen.
     pub(super) fn get(&self, name: &str) -> Option<u16> {
         self.named.iter().find(|(known, _)| known == name).map(|(_, port)| *port)
     }
 }
 
-/// A block of ports of our own.
+/// A block of ports that this process has locked.
 #[derive(Debug)]
 struct Block {
-    /// Held as long as the block is ours: everybody who chooses ports in this way, in whatever
-    /// process, listens here first.
+    /// Held as long as the block is in use: every process that chooses ports in this way listens on
+    /// this port first.
     _lock: TcpListener,
     ports: std::ops::Range<u16>,
 }
 
 impl Block {
     fn take() -> io::Result<Self> {
-        // The hasher is seeded by the system's randomness, which spreads those who choose at the
-        // same time.
+        // The hasher has a random seed, so processes that choose at the same time start at
+        // different blocks.
         let anywhere = RandomState::new().hash_one(()) % u64::from(BLOCKS);
         let start = u16::try_from(anywhere).unwrap_or_default();
         let mut blocks = (0..BLOCKS).map(|n| FIRST + (start + n) % BLOCKS * BLOCK);
@@ -72,7 +72,7 @@ impl Block {
 impl Iterator for Block {
     type Item = u16;
 
-    /// The next port on which nobody listens.
+    /// The next port on which no process listens.
     fn next(&mut self) -> Option<u16> {
         self.ports.find(|port| listen(*port).is_ok())
     }

@@ -1,4 +1,4 @@
-//! The command of a server with places for its ports: `{port}`, `{port:imap}`.
+//! The command of a server, with places for its ports: `{port}`, `{port:imap}`.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt as _;
@@ -8,15 +8,15 @@ use std::process::Command;
 use crate::error::Result;
 use crate::visible;
 
-/// How a place for a port begins.
+/// The start of a place for a port.
 const PLACE: &str = "{port";
 
-/// What a command consists of.
+/// The parts of a command.
 #[derive(Clone, Debug)]
 pub(super) struct Template {
     program: OsString,
     arguments: Vec<OsString>,
-    /// Variables that are set, or taken away.
+    /// The variables that are set, or removed if `None`.
     variables: Vec<(OsString, Option<OsString>)>,
     folder: Option<PathBuf>,
 }
@@ -33,7 +33,7 @@ impl Template {
         }
     }
 
-    /// The same with its ports filled in.
+    /// The template with its ports filled in.
     pub(super) fn fill(self, mut port: impl FnMut(&str) -> Result<u16>) -> Result<Self> {
         let mut fill = |text: OsString| match text.to_str() {
             Some(known) => fill(known, &mut port).map(OsString::from),
@@ -48,8 +48,9 @@ impl Template {
         Ok(Self { arguments, variables, ..self })
     }
 
-    /// The command as the leader of a session of its own: Postfix's master runs as nothing less.
-    /// The program `setsid` makes it that and becomes it; there is one wherever there is Linux.
+    /// The command as the leader of a session of its own, which Postfix's master requires. The
+    /// program `setsid` creates the session and then executes the command; every Linux system has
+    /// `setsid`.
     pub(super) fn in_session(&self) -> Command {
         let mut command = Command::new("setsid");
         command.arg(&self.program);
@@ -77,7 +78,7 @@ impl Template {
         command
     }
 
-    /// As it would be typed, on one line and not too long for an error.
+    /// The command as it would be typed, on one line and cut to fit into an error.
     pub(super) fn shown(&self) -> String {
         const LONGEST: usize = 120;
         let words = std::iter::once(&self.program).chain(&self.arguments);
@@ -90,7 +91,7 @@ impl Template {
     }
 }
 
-/// Fills the ports in, by their names; that of `{port}` is empty. Any other text in braces stays.
+/// Fills in the ports by their names; the name of `{port}` is empty. Other text in braces is kept.
 pub(super) fn fill(text: &str, mut port: impl FnMut(&str) -> Result<u16>) -> Result<String> {
     let (mut filled, mut rest) = (String::new(), text);
     while let Some((before, behind)) = rest.split_once(PLACE) {
@@ -106,7 +107,7 @@ pub(super) fn fill(text: &str, mut port: impl FnMut(&str) -> Result<u16>) -> Res
     Ok(filled + rest)
 }
 
-/// The name of a place whose beginning was read, and what comes after it.
+/// The name of a place whose start was read, and the text after the place.
 fn place(behind: &str) -> Option<(&str, &str)> {
     if let Some(behind) = behind.strip_prefix('}') {
         return Some(("", behind));
