@@ -1,4 +1,4 @@
-//! What a server does instead of behaving well, read from text.
+//! What a server does in place of its normal answer, read from text.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub(super) struct Conduct {
 pub(super) enum Step {
     /// Sends this line; `{tag}` in the line stands for the tag of the command.
     Say(Vec<u8>),
-    /// Sends the good answer.
+    /// Sends the good answer, which is the answer without a rule.
     Well,
     /// Sends the good answer without a word of a list, and without lines that begin with the word.
     Without(String),
@@ -60,7 +60,7 @@ impl Conduct {
         Ok(read)
     }
 
-    /// Whether the server just behaves well.
+    /// Whether the server answers well, without any step or fault.
     pub(super) fn is_well(&self) -> bool {
         self.steps.is_empty() && self.fault.is_none()
     }
@@ -168,8 +168,7 @@ pub(super) fn conduct(conduct: &Conduct, tag: &str, well: impl FnOnce() -> Said)
                     Step::Without(word) => said.bytes.extend(without(&good.bytes, word)),
                     Step::Forge => said.bytes.extend(forged(good.bytes)),
                     Step::Cut(octets) => {
-                        // At least the last byte is missing, because a cut answer must never be
-                        // complete.
+                        // The last byte is missing at least: a cut answer is never complete.
                         let octets = (*octets).min(good.bytes.len().saturating_sub(1));
                         said.bytes.extend(good.bytes.into_iter().take(octets));
                         said.next = Next::Cut;

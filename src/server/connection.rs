@@ -55,7 +55,7 @@ pub(super) struct Terms {
 /// How a part of the conversation ended.
 enum End {
     Closed(Close),
-    /// A fault ends the conversation without a reply.
+    /// A fault ends the connection.
     Fault(Next),
     /// A TLS handshake follows.
     Tls,
@@ -163,7 +163,7 @@ async fn serve_secured(
         }
         // The TLS session is dropped without a close_notify.
         End::Fault(fault) => fail(stream.into_inner().0, conversation, fault, &terms).await,
-        // Unreachable: a server never agrees to TLS inside of TLS.
+        // TLS inside of TLS is not supported: a rule that asks for it closes the connection.
         End::Tls => leave(stream, conversation, Close::ByServer).await,
     }
 }

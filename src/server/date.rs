@@ -50,8 +50,8 @@ pub(super) fn day_of(time: SystemTime) -> u64 {
     time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs() / 86_400)
 }
 
-/// The days from 1 January 1970 to `17-Jul-1996`, or to the date in `Wed, 17 Jul 1996 02:23:25
-/// -0700`.
+/// The days from 1 January 1970 to `17-Jul-1996`, or to the date in
+/// `Wed, 17 Jul 1996 02:23:25 -0700`.
 pub(super) fn day(text: &str) -> Option<u64> {
     let text = text.split_once(',').map_or(text, |(_, date)| date);
     let mut words = text.split(['-', ' ']).filter(|word| !word.is_empty());

@@ -74,8 +74,8 @@ enum At {
 /// Collects a message: undoes dot-stuffing and finds the dot that ends the message (RFC 5321
 /// section 4.5.2).
 ///
-/// Only CR LF ends a line here. A bare LF is text, so that no command can be smuggled in after `LF
-/// . LF`.
+/// Only CR LF ends a line here. A bare LF is text, so that no command can be smuggled in after
+/// `LF . LF`.
 #[derive(Debug)]
 pub(super) struct Content {
     kept: Vec<u8>,

@@ -1,4 +1,4 @@
-//! Rules: which commands a server answers in another way than well.
+//! Rules: the commands that a server does not answer in its normal way.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -27,7 +27,7 @@ pub(super) struct Rules {
     pub(super) faults: Arc<Faults>,
 }
 
-/// The most connections that may arrive in a period.
+/// A limit on the connections that may arrive in a period.
 #[derive(Debug)]
 struct Limit {
     connections: usize,
@@ -123,7 +123,7 @@ impl Rules {
     /// Checks that at least one of these protocols has the command of a fault.
     ///
     /// # Errors
-    /// Usage if none has it.
+    /// Usage if none of these protocols has the command.
     pub(super) fn check_fault(fault: &Fault, spoken: &[Speech]) -> Result<()> {
         match fault.when.at.first() {
             Some(word) if word != CONNECT => check(word, spoken),

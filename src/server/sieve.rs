@@ -13,8 +13,8 @@ use crate::quoted;
 const MOST_ERRORS: usize = 20;
 /// The most bytes of a command with its literals.
 const LARGEST: usize = 1 << 20;
-/// The Sieve extensions that are announced. Nothing is run, so the list has what a client may look
-/// for.
+/// The Sieve extensions that are announced: those that clients may look for, because no script is
+/// run.
 const EXTENSIONS: &str =
     "fileinto reject envelope vacation imap4flags subaddress relational regex variables body";
 

@@ -53,7 +53,7 @@ pub struct Options {
     in_clear: bool,
 }
 
-/// Free ports of 127.0.0.1, no transcript.
+/// Listens on free ports of 127.0.0.1, without a transcript.
 impl Default for Options {
     fn default() -> Self {
         let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -120,8 +120,8 @@ impl Options {
     }
 
     /// Replaces the answers to a command: the first turn answers the first such command, the second
-    /// turn the second, and so on; after the last turn the server answers well. Commands are
-    /// counted over all connections.
+    /// turn the second, and so on. After the last turn, the server answers well again, which means
+    /// as without a rule. Commands are counted over all connections.
     ///
     /// A command is named by its first words: `RCPT`, `AUTH PLAIN`, `FETCH` (in IMAP without tag
     /// and UID). `GREETING` stands for the greeting, `MESSAGE` for the reply to the content of a

@@ -134,8 +134,8 @@ fn literal(text: &[u8]) -> Option<(&[u8], &[u8])> {
     text.get(end + 1..)?.split_at_checked(octets)
 }
 
-/// The length of an atom, which includes the section of a body: `BODY[HEADER.FIELDS
-/// (Subject)]<0.10>`.
+/// The length of an atom, which includes the section of a body:
+/// `BODY[HEADER.FIELDS (Subject)]<0.10>`.
 fn atom_length(text: &[u8]) -> usize {
     let mut depth = 0_usize;
     let end = text.iter().position(|byte| {

@@ -51,7 +51,7 @@ pub(super) struct Recording {
 pub struct Departed {
     /// The number of the connection, from 1.
     pub connection: usize,
-    /// The line number in the recording; `None` after its end.
+    /// The line number in the recording; `None` if the recording has no line for the client here.
     pub line: Option<usize>,
     /// What the client sends in the recording; `None` if the recording has no line for the client
     /// here.

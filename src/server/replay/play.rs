@@ -15,7 +15,8 @@ use crate::tls::Authority;
 use crate::transcript::{Close, Transcript};
 use crate::{proto, visible};
 
-/// The most bytes of a line. If a client sends more without a line end, the step fails.
+/// The most bytes that are read as one line, so that a client without line ends is not read for
+/// ever.
 const LONGEST_LINE: u64 = 1 << 20;
 /// How long the server waits for data when it needs some from the client. Then the step fails,
 /// because a test that hangs gives no reason.
@@ -103,7 +104,7 @@ impl Client<'_> {
     /// Reads these bytes; `None` reads any line.
     fn hear(&mut self, wanted: Option<&[u8]>) -> Result<(), Departure> {
         let got = match wanted {
-            // Wanted bytes without a line end: a line read would wait for the end.
+            // These bytes have no line end, so reading a line would wait for one.
             Some(wanted) if !wanted.ends_with(b"\n") => self.octets(wanted.len())?,
             _ => self.line()?,
         };

@@ -59,7 +59,7 @@ pub(super) struct Smtp {
     errors: usize,
     /// Whether TLS is on.
     tls: bool,
-    /// Whether the current command needs no authentication and no known recipient.
+    /// Whether the current command succeeds without authentication, and for unknown recipients.
     granted: bool,
 }
 
@@ -349,7 +349,7 @@ impl Smtp {
     }
 }
 
-/// The same reply for each recipient (RFC 2033 section 4.2).
+/// One reply for each recipient (RFC 2033 section 4.2).
 fn each(recipients: &[String], answer: &Answer, delivered: bool) -> Said {
     let replies = recipients.iter().map(|recipient| {
         if delivered {

@@ -89,10 +89,10 @@ pub struct Spawn {
 }
 
 impl Server {
-    /// Prepares a server that a command starts. The command has to stay in the foreground: `dovecot
-    /// -F`, `exim -bdf`. For Postfix, use `master -s`, which is in its `daemon_directory`: `postfix
-    /// start-fg` puts the master into a session of its own, in which the master would be left
-    /// running.
+    /// Prepares a server that a command starts. The command has to stay in the foreground:
+    /// `dovecot -F`, `exim -bdf`. For Postfix, use `master -s`, which is in its `daemon_directory`:
+    /// `postfix start-fg` puts the master into a session of its own, in which the master would be
+    /// left running.
     ///
     /// In the arguments and in the variables that the command sets, `{port}` stands for a free
     /// loopback port, `{port:imap}` for another port of that name, and so on for up to 31 names.

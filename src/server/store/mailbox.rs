@@ -7,7 +7,8 @@ use super::Octets;
 
 /// The system flags (RFC 3501 section 2.3.2), in the spelling in which they are shown.
 const SYSTEM: [&str; 5] = ["\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft"];
-/// The most flags of one message, and the most bytes of a keyword; a flag beyond either is ignored.
+/// The most flags of one message, beyond which some are dropped, and the most bytes of a keyword,
+/// beyond which the keyword is ignored.
 const MOST_KEYWORDS: usize = 50;
 const LONGEST_KEYWORD: usize = 100;
 
@@ -75,7 +76,7 @@ pub(in crate::server) struct Mailbox {
     pub(in crate::server) uid_validity: u32,
     pub(in crate::server) uid_next: u32,
     messages: Vec<Message>,
-    /// The octets of all messages.
+    /// The bytes of all messages together.
     size: usize,
 }
 
