@@ -26,7 +26,7 @@ pub(super) enum Next {
     Close,
     /// The server closes for sending only, and reads until the client closes.
     HalfClose,
-    /// The server closes without a close_notify, and without waiting for the client.
+    /// The server closes without a `close_notify`, and without waiting for the client.
     Cut,
     /// The server resets the connection.
     Reset,

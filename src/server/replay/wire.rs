@@ -37,7 +37,7 @@ impl Wire {
         }
     }
 
-    /// Sends a close_notify if TLS is on.
+    /// Sends a `close_notify` if TLS is on.
     pub(super) fn farewell(&mut self) {
         if let Self::Tls(stream) = self {
             stream.conn.send_close_notify();
