@@ -1,7 +1,7 @@
-//! The bounds of a running script: its stack, its memory, and its turns with others.
+//! The limits of a running script: its stack, its memory, and its turn before other scripts run.
 //!
-//! The engine looks for each operation. A function that does much in one operation looks for each
-//! piece of its work.
+//! The engine checks the limits at each operation. A function that does much work in one operation
+//! checks them for each piece of the work.
 
 use rhai::{EvalAltResult, EvalContext, NativeCallContext, Position};
 
@@ -10,11 +10,12 @@ use super::ended::Ended;
 use super::raise::Raised;
 use super::run::{self, Run};
 
-/// How long a text or a blob may be: what is done with one is done in one go.
+/// The longest text or blob. An operation on a value cannot be interrupted, so this bounds the time
+/// that it takes.
 pub(super) const LONGEST: usize = 64 << 20;
 
-/// Why the script must end, if it must. Looks every few times it is called, and lets others have
-/// their turn when this script's is over.
+/// Returns why the script must end, if it must. Checks only every few calls. If the script's turn
+/// is over, suspends it so that other scripts can run.
 pub(super) fn must_end() -> Option<Ended> {
     if !coroutine::is_look_due() {
         return None;
@@ -33,7 +34,7 @@ pub(super) fn must_end() -> Option<Ended> {
     coroutine::take_turns().err().map(|stop| Ended::Stopped(stop, None))
 }
 
-/// To be called for each piece of work that a function of the language does.
+/// Checks the limits. A function of the language calls this for each piece of its work.
 ///
 /// # Errors
 /// The end of the script, if it must end.
@@ -41,10 +42,10 @@ pub(super) fn look(context: &NativeCallContext<'_>) -> Result<(), Raised> {
     must_end().map_or(Ok(()), |ended| Err(run::end(context, ended)))
 }
 
-/// To be called before so many bytes are taken at once.
+/// Checks that the script may take so many more bytes. Call this before taking them at once.
 ///
 /// # Errors
-/// The end of the script, if it would hold more than it may.
+/// The end of the script, if it would hold more than its limit.
 pub(super) fn room(context: &NativeCallContext<'_>, bytes: usize) -> Result<(), Raised> {
     if coroutine::has_room(bytes) {
         return Ok(());
@@ -52,10 +53,11 @@ pub(super) fn room(context: &NativeCallContext<'_>, bytes: usize) -> Result<(), 
     Err(run::end(context, Ended::Stopped(Stop::Memory, None)))
 }
 
-/// To be called before a text or a blob of so many bytes is made.
+/// Checks the length of a text or a blob. Call this before making one.
 ///
 /// # Errors
-/// It would be too long, or the script would hold more than it may.
+/// An error if the value would be too long; the end of the script, if it would hold more than its
+/// limit.
 pub(super) fn fits(context: &NativeCallContext<'_>, bytes: usize) -> Result<(), Raised> {
     if bytes > LONGEST {
         return Err(too_long().into());
@@ -70,16 +72,16 @@ fn too_long() -> EvalAltResult {
     )
 }
 
-/// Called for each variable that is read: operators make texts of any length of it, and nothing
-/// asks how long they are.
+/// Checks the length of a variable's value. The engine calls this for each variable that is read,
+/// because operators of Rhai make texts of any length and have no check of their own.
 ///
 /// # Errors
-/// It is too long a text or blob.
+/// An error if the value is a text or blob that is too long.
 pub(super) fn check_length(
     name: &str,
     context: &EvalContext<'_, '_, '_, '_, '_, '_>,
 ) -> Result<(), Raised> {
-    // No script of this thread holds so much: the usual case, and cheap.
+    // The usual case, and the cheapest test: all scripts of this thread together hold less.
     if coroutine::held() < LONGEST.cast_signed() {
         return Ok(());
     }
@@ -89,7 +91,7 @@ pub(super) fn check_length(
     if length.is_ok_and(|length| length > LONGEST) { Err(too_long().into()) } else { Ok(()) }
 }
 
-/// The beginning of a text, with how much of it was left out.
+/// Returns the beginning of a text, with the number of bytes that were left out.
 pub(super) fn beginning(text: &str, most: usize) -> String {
     let length = text.floor_char_boundary(most);
     match text.len() - length {

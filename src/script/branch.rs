@@ -9,23 +9,24 @@ use std::task::Poll;
 use super::coroutine;
 use crate::error::{Error, Result};
 
-/// What the words of a branch know of it.
+/// The state of a branch that its words use.
 pub(super) struct Branch {
-    /// Its number, from 1.
+    /// The number of the branch, from 1.
     pub(super) number: usize,
-    /// The step that it is in, if it began one.
+    /// The step that the branch is in, if it began one.
     pub(super) step: RefCell<Option<Arc<str>>>,
     barrier: Rc<Barrier>,
-    /// Whether it waits at the barrier.
+    /// Whether the branch waits at the barrier.
     pub(super) is_at_barrier: Cell<bool>,
 }
 
-/// Where branches wait for each other.
+/// A barrier, at which branches wait for each other.
 #[derive(Default)]
 pub(super) struct Barrier {
-    /// How many times all have been there.
+    /// How many times all branches have passed the barrier.
     pub(super) passed: Cell<u64>,
-    /// The first branch that has ended: who comes now waits in vain.
+    /// The number of a branch that has ended, if one has. Then the barrier never opens again, and a
+    /// branch that comes to it fails.
     pub(super) ended: Cell<Option<usize>>,
 }
 
@@ -39,12 +40,12 @@ impl Branch {
         }
     }
 
-    /// The one that is running, if one is.
+    /// Returns the branch that is running, if one is.
     pub(super) fn current() -> Option<Rc<Self>> {
         coroutine::branch()
     }
 
-    /// Waits until all branches have come here.
+    /// Waits until all branches have come to the barrier.
     pub(super) async fn meet(&self) -> Result<()> {
         let passed = self.barrier.passed.get();
         self.is_at_barrier.set(true);
@@ -52,7 +53,7 @@ impl Branch {
             poll_fn(|_| match (self.barrier.passed.get() != passed, self.barrier.ended.get()) {
                 (true, _) => Poll::Ready(None),
                 (false, Some(ended)) => Poll::Ready(Some(ended)),
-                // Who polls the branches knows who waits here.
+                // No waker is needed: whoever polls the branches knows which of them wait here.
                 (false, None) => Poll::Pending,
             });
         let ended = ended.await;

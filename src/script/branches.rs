@@ -1,13 +1,14 @@
-//! Closures of one script that run at once, each on a coroutine of its own.
+//! Closures of one script that run concurrently, each on a coroutine of its own.
 //!
-//! One word of the script waits for all of them, and its wait polls them: a branch runs until it
-//! waits in its turn, and then the next one does that has something to do. Between two waits a
-//! branch is never interrupted for another one: what it does to a list that others share is done as
-//! a whole. If it must let other *scripts* have their turn meanwhile, its siblings wait with it.
+//! One word of the script waits for all branches, and its wait polls them. A branch runs until one
+//! of its words waits; then the next branch runs that has something to do. Between two waits, a
+//! branch is never interrupted for another branch, so its changes to a shared list are atomic for
+//! the others. If a branch has to give other *scripts* their turn in the middle of its work, the
+//! other branches wait too.
 //!
-//! What a branch records goes to a part of the transcript of its own. The parts are put one behind
-//! the other at each barrier and at the end, so that the transcript does not depend on which branch
-//! was quicker.
+//! What a branch records goes to its own part of the transcript. The parts are appended in the
+//! order of the branches, at each barrier and at the end. So the transcript does not depend on
+//! which branch was quicker.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -27,11 +28,12 @@ use super::run::{self, Run};
 use crate::error::{Error, Kind};
 use crate::transcript::{Part, Transcript};
 
-/// How many times a branch that has to stop is polled until it must have: it does not wait any more,
-/// and a word that does much looks each few milliseconds.
+/// The most polls of a branch that has to stop. A stopped branch waits for nothing any more, and a
+/// word that does much work checks every few milliseconds whether it has to stop. So a branch ends
+/// long before this number of polls.
 const LAST_POLLS: usize = 1000;
 
-/// Remembers that a branch has something to do, and wakes whoever polls them all.
+/// Remembers that a branch has something to do, and wakes the task that polls all branches.
 struct Wakeup {
     is_due: AtomicBool,
     all: Arc<Mutex<Option<Waker>>>,
@@ -51,18 +53,18 @@ impl Wake for Wakeup {
     }
 }
 
-/// A branch from its beginning to its end.
+/// A branch, from its beginning to its end.
 struct Running {
     coroutine: Pin<Box<Coroutine<Result<Dynamic, Raised>>>>,
     branch: Rc<Branch>,
     wakeup: Arc<Wakeup>,
     part: Part,
-    /// What its closure gave back, once it has ended.
+    /// The result of its closure, after it has ended.
     value: Option<Dynamic>,
 }
 
 impl Running {
-    /// Lets it run until it waits; what it records goes to its own part.
+    /// Runs the branch until it waits. What it records goes to its own part.
     fn poll(&mut self, transcript: &Transcript, waker: &Waker) -> Poll<Result<Dynamic, Raised>> {
         transcript.exchange(&mut self.part);
         let back = Back { transcript, part: &mut self.part };
@@ -72,7 +74,7 @@ impl Running {
     }
 }
 
-/// Lets events go where they went before, after a panic too.
+/// Restores the destination of events when it is dropped, also after a panic.
 struct Back<'a> {
     transcript: &'a Transcript,
     part: &'a mut Part,
@@ -84,7 +86,7 @@ impl Drop for Back<'_> {
     }
 }
 
-/// All branches of one word.
+/// All branches of one call of `together`.
 struct Branches {
     all: Vec<Running>,
     barrier: Rc<Barrier>,
@@ -94,17 +96,17 @@ struct Branches {
     last: usize,
 }
 
-/// Runs closures at once, and gives back what each gave back.
+/// Runs closures concurrently and returns their results.
 ///
 /// # Errors
-/// That of the branch that failed first; the others end where they are.
+/// The error of the branch that failed first; the other branches end where they are.
 pub(super) fn together(
     context: &NativeCallContext<'_>,
     functions: Vec<FnPtr>,
 ) -> Result<Array, Raised> {
     let run = Run::current().map_err(|error| raise(context, error))?;
     let mut branches = Branches::new(context, &run, functions)?;
-    // In a box: a script that waits shall hold little of its stack.
+    // In a box, so that a script that waits holds little of its stack.
     let ended = coroutine::wait(Box::pin(poll_fn(|cx| branches.poll(cx))));
     let failed = match ended {
         Ok(Ok(())) => None,
@@ -165,7 +167,7 @@ impl Branches {
         Ok(Self { last: all.len().saturating_sub(1), all, barrier, transcript, waker })
     }
 
-    /// Polls what has something to do; ready if all have ended or one has failed.
+    /// Polls the branches that have something to do. Ready after all have ended or one has failed.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), (usize, Raised)>> {
         *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(cx.waker().clone());
         coroutine::mark_between_turns(false);
@@ -191,7 +193,7 @@ impl Branches {
                 Poll::Pending => {}
             }
             if began.elapsed() >= TURN {
-                // The runtime wakes us after it has had its turn.
+                // The runtime wakes us after other tasks had their turn.
                 let _ = pin!(tokio::task::yield_now()).poll(cx);
                 coroutine::mark_between_turns(self.is_between_turns());
                 return Poll::Pending;
@@ -204,8 +206,8 @@ impl Branches {
         last.value.is_none() && last.coroutine.is_between_turns()
     }
 
-    /// The branch that is to run next: the one that was in the middle of its work, or the next one
-    /// that has something to do.
+    /// Returns the branch to run next: the branch that was interrupted in the middle of its work,
+    /// or else the next one that has something to do.
     fn next(&self) -> Option<usize> {
         let is_due = |place: &usize| {
             let branch = &self.all[*place];
@@ -218,7 +220,8 @@ impl Branches {
         (1..=count).map(|step| (self.last + step) % count).find(is_due)
     }
 
-    /// Lets the branches go on that wait at the barrier if all of them do, or if they wait in vain.
+    /// Wakes the branches that wait at the barrier, if all branches wait there, or if some wait
+    /// although a branch has ended. In the second case they fail.
     fn open_barrier(&mut self) -> bool {
         let ended = self.all.iter().position(|branch| branch.value.is_some());
         let is_there = |branch: &Running| branch.branch.is_at_barrier.get();
@@ -241,7 +244,8 @@ impl Branches {
         true
     }
 
-    /// Ends the branches that still run, each where it is; gives back how the first of them ended.
+    /// Stops the branches that still run, each where it is. Returns the error of the first one that
+    /// failed.
     fn stop(&mut self, stop: Stop) -> Option<(usize, Raised)> {
         let mut first = None;
         for (place, branch) in self.all.iter_mut().enumerate() {
@@ -259,7 +263,7 @@ impl Branches {
         first
     }
 
-    /// Puts what the branches recorded into the transcript, one after the other.
+    /// Appends what the branches recorded to the transcript, one branch after the other.
     fn gather(&mut self) {
         for branch in &mut self.all {
             self.transcript.append(&mut branch.part);
@@ -267,7 +271,7 @@ impl Branches {
     }
 }
 
-/// A coroutine that calls the closure.
+/// Makes a coroutine that calls the closure.
 fn spawn(
     context: &NativeCallContext<'_>,
     run: &Run,

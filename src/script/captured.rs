@@ -1,16 +1,17 @@
-//! Closures that are made in a loop and called after it.
+//! Finds closures that are made in a loop, capture its variable, and are called after the loop.
 //!
-//! A closure shares the variables that it captures, and a `for` loop has one variable for all of its
-//! rounds: closures that are kept in each round all have its last value when they are called.
+//! A closure shares the variables that it captures, and a `for` loop has one variable for all of
+//! its rounds. So all closures that are kept in such a loop see the last value of the variable when
+//! they are called.
 
 use rhai::{ASTNode, Expr, Position, Stmt};
 
 use crate::error::Error;
 
-/// The words that keep a closure for later.
+/// The functions that keep a closure for later.
 const KEPT: [&str; 3] = ["defer", "insert", "push"];
 
-/// What is wrong with the closure at the end of this path, with its place.
+/// Returns what is wrong with the closure at the end of this path, with its position.
 pub(super) fn problem(path: &[ASTNode<'_>]) -> Option<(Position, Error)> {
     let Some(ASTNode::Stmt(Stmt::Share(captured))) = path.last() else { return None };
     let kept = path.iter().rposition(|node| keeps(node))?;
@@ -40,7 +41,7 @@ fn is_loop_over(node: &ASTNode<'_>, name: &str) -> bool {
     parts.0.name == name || counter == Some(name)
 }
 
-/// Whether a loop or a block has a variable of that name for itself.
+/// Whether a loop or a block declares a variable of this name in its body.
 fn defines(node: &ASTNode<'_>, name: &str) -> bool {
     let statements = match node {
         ASTNode::Stmt(Stmt::For(parts, _)) => parts.2.body.statements(),
@@ -51,7 +52,7 @@ fn defines(node: &ASTNode<'_>, name: &str) -> bool {
     statements.iter().any(|one| matches!(one, Stmt::Var(variable, ..) if variable.0.name == name))
 }
 
-/// The variable whose method is called at the end of this path.
+/// Returns the variable whose method is called at the end of this path.
 fn receiver<'a>(path: &[ASTNode<'a>]) -> Option<&'a str> {
     match path.last()? {
         ASTNode::Expr(Expr::Dot(parts, ..)) => match &parts.lhs {

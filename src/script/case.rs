@@ -1,4 +1,4 @@
-//! One file, to be run to an outcome.
+//! A script that is run once, to its outcome.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -33,16 +33,18 @@ use crate::transport::Thread;
 pub struct Case {
     pub(super) path: PathBuf,
     pub(super) settings: Settings,
-    /// How many scripts run at once in this process, as far as is known.
+    /// How many scripts run at once in this process, as far as known.
     at_once: usize,
-    /// Scripts that are given the same parameters: each of them has to be known to one.
+    /// Scripts that get the same parameters. A parameter is an error only if none of these scripts
+    /// has it.
     pub(super) others: Arc<[PathBuf]>,
-    /// What stands around it and others, if somebody ends that after all of them.
+    /// The setups and teardowns that this case shares with others. The owner runs the teardowns
+    /// after all cases.
     shared: Option<Fixtures>,
 }
 
 impl Case {
-    /// The script at that path.
+    /// Makes a case of the script at this path.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
@@ -53,7 +55,8 @@ impl Case {
         }
     }
 
-    /// Sets a parameter, as `--set name=value` does. One that the script does not have is an error.
+    /// Sets a parameter, as `--set name=value` does. A parameter that the script does not have is
+    /// an error.
     #[must_use]
     #[allow(
         clippy::needless_pass_by_value,
@@ -64,9 +67,9 @@ impl Case {
         self
     }
 
-    /// Lets the parameters `smtp`, `submission`, `imap`, `pop3s` and their like be the embedded
-    /// server if none is set, as in `mailexpect run`. Without this, a script that asks for one of
-    /// them fails.
+    /// Uses the embedded server for the parameters `smtp`, `submission`, `imap`, `pop3s` and the
+    /// like if none of them is set, as `mailexpect run` does. Without this, a script that asks for
+    /// one of them fails.
     #[must_use]
     pub fn embedded(mut self) -> Self {
         self.settings.servers = Servers::Embedded;
@@ -80,7 +83,7 @@ impl Case {
         self
     }
 
-    /// Sets how sessions are opened, unless the script says otherwise.
+    /// Sets the options of sessions. Options that the script sets replace them.
     #[must_use]
     pub fn options(mut self, options: Options) -> Self {
         self.settings.options = options.unjudged();
@@ -94,8 +97,8 @@ impl Case {
         self
     }
 
-    /// Sets how many bytes the script may hold, with its sessions and its transcript; 256 MiB unless
-    /// set. It is exact in programs that install
+    /// Sets how many bytes the script may hold, with its sessions and its transcript; 256 MiB
+    /// unless set. The limit is exact only in programs that install
     /// [`CountingAllocator`](super::CountingAllocator).
     #[must_use]
     pub fn memory(mut self, bytes: usize) -> Self {
@@ -103,14 +106,14 @@ impl Case {
         self
     }
 
-    /// Sets how TLS is put on, unless the script says otherwise.
+    /// Sets the TLS options of sessions. Options that the script sets replace them.
     #[must_use]
     pub fn tls(mut self, tls: tls::Options) -> Self {
         self.settings.options = self.settings.options.tls(tls);
         self
     }
 
-    /// Sets what is redacted in its golden transcript, unless the script says otherwise.
+    /// Sets what is redacted in the golden transcript. Redactions that the script sets replace it.
     #[must_use]
     pub fn redaction(mut self, redaction: Redaction) -> Self {
         self.settings.redaction = Arc::new(redaction);
@@ -124,43 +127,44 @@ impl Case {
         self
     }
 
-    /// Lets the script read files in this folder and below, besides its own and the current one.
+    /// Lets the script read files in this folder and below. It may always read its own folder and
+    /// the current one.
     #[must_use]
     pub fn allow_read(mut self, folder: impl Into<PathBuf>) -> Self {
         self.settings.allow_read.push(folder.into());
         self
     }
 
-    /// Lets the script connect to unix sockets outside of its folder and of the current one.
+    /// Lets the script connect to unix sockets outside of its folder and the current one.
     #[must_use]
     pub fn allow_sockets(mut self) -> Self {
         self.settings.allow_sockets = true;
         self
     }
 
-    /// Lets the script listen on other addresses than loopback, and on unix sockets outside of its
-    /// folder and of the current one.
+    /// Lets the script listen on addresses other than loopback, and on unix sockets outside of its
+    /// folder and the current one.
     #[must_use]
     pub fn allow_listen(mut self) -> Self {
         self.settings.allow_listen = true;
         self
     }
 
-    /// Says how many scripts run at once: they share memory.
+    /// Sets how many scripts run at once, because they share the memory of the process.
     #[must_use]
     pub(crate) fn at_once(mut self, scripts: usize) -> Self {
         self.at_once = scripts;
         self
     }
 
-    /// Names scripts that are given the same parameters: one of theirs is no error here.
+    /// Sets the scripts that get the same parameters. A parameter of one of them is no error here.
     #[must_use]
     pub(crate) fn others(mut self, others: Arc<[PathBuf]>) -> Self {
         self.others = others;
         self
     }
 
-    /// Lets it share the setup of its folder with other cases. Nothing is torn down before
+    /// Shares the setup of its folder with other cases. Nothing is torn down before
     /// [`Case::tear_down`].
     #[must_use]
     pub(crate) fn sharing(mut self, fixtures: Fixtures) -> Self {
@@ -168,8 +172,8 @@ impl Case {
         self
     }
 
-    /// Runs the teardowns of all folders whose scripts have run, those of other cases too that share
-    /// their setups with this; their outcomes.
+    /// Runs the teardowns of all folders whose scripts have run, including those of other cases
+    /// that share their setups with this one. Returns their outcomes.
     pub(crate) fn tear_down(&self) -> Vec<Outcome> {
         match runtime::current_thread() {
             Ok(runtime) => runtime.block_on(self.runner().tear_down(Thread::Own)),
@@ -180,7 +184,8 @@ impl Case {
     /// Runs the script to its outcome, on a runtime of its own.
     ///
     /// # Panics
-    /// Inside of an async runtime, whose thread it would block: await [`Case::run_async`] there.
+    /// Panics within an async runtime, because it would block the runtime's thread. Await
+    /// [`Case::run_async`] there.
     #[must_use]
     #[track_caller]
     pub fn run(&self) -> Outcome {
@@ -194,7 +199,7 @@ impl Case {
         }
     }
 
-    /// [`Case::run`] for who is in an async runtime.
+    /// Does the same as [`Case::run`] within an async runtime.
     pub async fn run_async(&self) -> Outcome {
         self.run_on(Thread::Shared).await
     }

@@ -1,9 +1,9 @@
-//! What `catch (e)` gives a script for an error of Rhai itself.
+//! Errors of Rhai itself, as `catch (e)` gives them to a script.
 //!
-//! Rhai makes a map of it, with the error's name and its message. A script never sees that map: the
+//! Rhai makes a map with the name and the message of the error. A script never sees this map: the
 //! variable is changed into an error with the documented parts before it is first read. An error
-//! from within a function is part of the message only, in the words of Rhai's `Display`; a test holds
-//! each form that is read here.
+//! from within a function is only part of the message, in the words of Rhai's `Display`. A test
+//! covers each form of message that is read here.
 
 use rhai::{Dynamic, EvalAltResult, EvalContext, Map, Position};
 
@@ -11,14 +11,15 @@ use super::raise::{Caught, Spot};
 use super::rhai_error::{other, wrong};
 use crate::error::Error;
 
-/// What stands in a message between an error and the call, closure or module that it came through.
+/// The text in a message between an error and the call, closure or module that it came through.
 const WITHIN: [&str; 3] = ["\nin call to function", "\nin closure call", "\nin module"];
 
-/// Changes the variable of that name if it is such a map. The nearest one of a name is the one that
-/// is read.
+/// Changes the variable of this name if it is such a map. If several variables have the name, this
+/// is the innermost one, which is also the one that is read.
 pub(super) fn change(name: &str, context: &mut EvalContext<'_, '_, '_, '_, '_, '_>) {
     let Some(value) = context.scope_mut().get_mut(name) else { return };
-    // One that closures share was read before it was shared, and a look at it waits for its lock.
+    // A variable that closures share has been read before it was shared. Looking into it would wait
+    // for its lock.
     if value.is_shared() {
         return;
     }
@@ -28,7 +29,7 @@ pub(super) fn change(name: &str, context: &mut EvalContext<'_, '_, '_, '_, '_, '
     }
 }
 
-/// The error that a map stands for, if Rhai made it.
+/// Returns the error that a map stands for, if Rhai made the map.
 fn of_map(map: &Map) -> Option<Caught> {
     let text = |name: &str| {
         let text = map.get(name).and_then(|value| value.as_immutable_string_ref().ok());
@@ -40,7 +41,8 @@ fn of_map(map: &Map) -> Option<Caught> {
         let number = map.get(name).and_then(|value| value.as_int().ok());
         number.and_then(|number| u16::try_from(number).ok())
     };
-    // A function's or a module's own error is nothing but text, which says where it was.
+    // The message of an error from within a function or a module is plain text, which includes the
+    // position.
     if let Some(inner) = WITHIN.iter().filter_map(|within| message.find(within)).min() {
         let (inner, position) = positioned(&message[..inner]);
         let (inner, source) = sourced(inner);
@@ -53,14 +55,14 @@ fn of_map(map: &Map) -> Option<Caught> {
         _ => Position::NONE,
     };
     let error = match name.as_str() {
-        // Its message does not say that it is one.
+        // The message alone does not say which kind of error it is.
         "ErrorDotExpr" => wrong(&EvalAltResult::ErrorDotExpr(message, Position::NONE)),
         _ => of_message(&message),
     };
     Some(Caught::new(error, Spot::at(text("source").as_deref(), position)))
 }
 
-/// A message without the position that it ends with.
+/// Splits a message into its text and the position at its end.
 fn positioned(message: &str) -> (&str, Position) {
     let read = || {
         let (before, place) = message.strip_suffix(')')?.rsplit_once(" (line ")?;
@@ -71,13 +73,13 @@ fn positioned(message: &str) -> (&str, Position) {
     read().unwrap_or((message, Position::NONE))
 }
 
-/// A message without the name of the source that it ends with.
+/// Splits a message into its text and the name of the source at its end.
 fn sourced(message: &str) -> (&str, Option<&str>) {
     let ended = message.strip_suffix('\'').and_then(|message| message.rsplit_once(" @ '"));
     ended.map_or((message, None), |(message, source)| (message, Some(source)))
 }
 
-/// The error whose message, as Rhai shows it, this is.
+/// Returns the error for a message in the form that Rhai shows it.
 fn of_message(message: &str) -> Error {
     let at = Position::NONE;
     if let Some(signature) = message.strip_prefix("Function not found: ") {
@@ -95,7 +97,7 @@ fn of_message(message: &str) -> Error {
     }
 }
 
-/// "Array index 3 out of bounds: only 2 elements in array": the length and the index.
+/// Reads the length and the index from "Array index 3 out of bounds: only 2 elements in array".
 fn out_of_list(message: &str) -> Option<(usize, i64)> {
     let (index, bounds) = message.strip_prefix("Array index ")?.split_once(" out of bounds: ")?;
     let length = match bounds.strip_prefix("only ") {
@@ -113,7 +115,7 @@ mod tests {
 
     use super::*;
 
-    /// What a script catches, as `kind: message @ source:line:column`.
+    /// Returns what a script catches, as `kind: message @ source:line:column`.
     fn caught(script: &str) -> String {
         let mut engine = Engine::new();
         engine.set_fail_on_invalid_map_property(true);

@@ -1,5 +1,5 @@
-//! Everything that can be known of a script without connecting: its syntax, its words, its
-//! parameters.
+//! Checks everything about a script that can be known without running it: its syntax, its words,
+//! its parameters.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,10 +11,10 @@ use crate::error::Error;
 use crate::outcome::Failure;
 use crate::suggest;
 
-/// Something wrong with a script, found without running it.
+/// A problem in a script that was found without running it.
 pub type Problem = Failure;
 
-/// What is wrong with a script, or with what it imports.
+/// Returns the problems of a script and of its imports.
 pub(super) fn problems(engine: &Engine, library: &Library, name: &str) -> Vec<Problem> {
     let mut walk = Walk::new(engine, library);
     walk.source(name, None);
@@ -30,9 +30,8 @@ pub(super) fn problems(engine: &Engine, library: &Library, name: &str) -> Vec<Pr
     problems
 }
 
-/// What a script, or what it imports, must not start with: the first word in it that there is not,
-/// since a slip that is only said once the script comes to it would be caught by a `try`; or a
-/// closure that would not do what is written.
+/// Returns the first problem for which a script must not start. This is an unknown word, because an
+/// error at run time could be caught by a `try`, or a closure that would not do what is written.
 pub(super) fn forbids_start(engine: &Engine, library: &Library, name: &str) -> Option<Problem> {
     let mut walk = Walk::new(engine, library);
     walk.source(name, None);
@@ -45,14 +44,14 @@ struct Walk<'a> {
     engine: &'a Engine,
     library: &'a Library,
     problems: Vec<Problem>,
-    /// Those among them that no script starts with.
+    /// The problems for which a script does not start.
     fatal: Vec<Problem>,
-    /// Something of it could not be read or parsed.
+    /// Whether a source could not be read or parsed.
     unreadable: bool,
     seen: BTreeSet<String>,
-    /// How many modules import each other down to here.
+    /// The depth of the current module in the chain of imports.
     depth: usize,
-    /// Something is expected or checked somewhere, in an import too.
+    /// Whether something is expected or checked anywhere, imports included.
     proves: bool,
 }
 
@@ -62,16 +61,16 @@ struct Here<'a> {
     names: &'a Names,
 }
 
-/// What one source defines and uses.
+/// The names that one source defines and uses.
 #[derive(Default)]
 struct Names {
     functions: BTreeMap<String, BTreeSet<usize>>,
     variables: BTreeSet<String>,
     used: BTreeSet<String>,
     map_keys: BTreeSet<String>,
-    /// The entries of maps that are set on their own; they may hold functions.
+    /// The entries of maps that are assigned on their own; they may hold functions.
     fields: BTreeSet<String>,
-    /// The functions of each imported module that is known.
+    /// The functions of each imported module that could be read.
     modules: BTreeMap<String, BTreeMap<String, BTreeSet<usize>>>,
 }
 
@@ -89,7 +88,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Reads and walks a source; what it defines for those who import it.
+    /// Reads and walks a source. Returns the functions that it defines for its importers.
     fn source(
         &mut self,
         name: &str,
@@ -228,7 +227,7 @@ impl<'a> Walk<'a> {
             }
             return;
         }
-        // A word's own session counts as its first argument.
+        // The session on which a word is called counts as its first argument.
         let is_known = vocabulary::takes(word, given + usize::from(is_method))
             || here.names.holds(word)
             || here.names.fields.contains(word)
@@ -262,7 +261,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A property that nothing has, and that looks like a slip in one that something has.
+    /// Reports a property that nothing has and that looks like a misspelled property.
     fn property(&mut self, here: &Here<'_>, property: &str, position: Position) {
         if vocabulary::is_property(property) || here.names.holds(property) {
             return;
@@ -281,7 +280,7 @@ impl<'a> Walk<'a> {
 }
 
 impl Names {
-    /// Whether a variable, or an entry of a map, has that name: it may hold a function.
+    /// Whether a variable or an entry of a map has this name: it may hold a function.
     fn holds(&self, name: &str) -> bool {
         self.variables.contains(name) || self.map_keys.contains(name)
     }
@@ -318,7 +317,7 @@ fn functions_of(ast: &AST) -> BTreeMap<String, BTreeSet<usize>> {
     functions
 }
 
-/// The entry of a map that an assignment sets: `f` in `m.f = ...`.
+/// Returns the entry of a map that an assignment sets: `f` in `m.f = ...`.
 fn assigned(target: &Expr) -> Option<String> {
     match target {
         Expr::Dot(chain, ..) => assigned(&chain.rhs),

@@ -1,44 +1,44 @@
-//! A script runs on a stack of its own, so that a call that must wait can be suspended in the
-//! middle of it.
+//! Runs a script on a stack of its own, so that the script can be suspended in the middle of a call
+//! that has to wait.
 //!
-//! Rhai's evaluator is an ordinary recursive function; a word like `expect` is called from deep
-//! inside it. [`Coroutine`] is a future: polling it resumes the script. [`wait`], called by a word,
-//! suspends the script and hands the word's own future over, which is then polled from outside, on
-//! the stack of the thread, until it is ready. So any tokio future can be awaited from a script,
-//! many scripts share one thread, and a script that waits holds no more stack than Rhai needs to
-//! come this far.
+//! Rhai's evaluator is an ordinary recursive function, and a word like `expect` is called from deep
+//! inside it. [`Coroutine`] is a future: polling it resumes the script. A word calls [`wait`],
+//! which suspends the script and hands out the word's own future. Whoever polls the coroutine then
+//! polls that future, on the stack of the thread, until it is ready. So a script can await any
+//! tokio future, and many scripts share one thread. A script that waits holds no more stack than
+//! Rhai needs to come to this point.
 //!
-//! This is the only module with `unsafe` in it, in few expressions, which say why they are sound. What
-//! they rely on:
+//! This module and its submodules have few `unsafe` expressions, and each says why it is sound.
+//! They rely on the following:
 //!
 //! - A coroutine never leaves its thread: [`Coroutine`] is neither `Send` nor `Sync`, because it
 //!   holds an `Rc`.
-//! - A suspended stack stays as it is until it is resumed or unwound, and the future that was
-//!   handed over is let go of before.
-//! - Panics cross to whoever polls: corosensei catches them at the foot of the stack and goes on
-//!   unwinding on the other.
-//! - Dropping a suspended coroutine unwinds its stack, so that what lives there is dropped. That
+//! - A suspended stack does not change until it is resumed or unwound, and the future that was
+//!   handed out is dropped before that.
+//! - A panic reaches the caller that polls: corosensei catches the panic at the base of the
+//!   coroutine's stack and resumes it on the other stack.
+//! - Dropping a suspended coroutine unwinds its stack, so that everything on it is dropped. This
 //!   needs `panic = "unwind"`.
-//! - The stack ends in a guard page. Long before it, [`halt`] tells the engine to give up with an
-//!   error.
+//! - The stack ends in a guard page. Long before the end, [`halt`] tells the engine to give up with
+//!   an error.
 //!
-//! Rules for whoever changes this or calls [`wait`]:
+//! Rules for changes to this module and for callers of [`wait`]:
 //!
-//! - What a script makes never outlives its own stack: a value may be nested as deep as memory goes,
-//!   and Rust drops it by recursion, for which a thread's stack is too small. The body returns plain
-//!   data.
-//! - Once the body is left, by its end, a panic or an unwinding, no pointer to its stack remains:
-//!   a guard clears the yielder.
-//! - [`wait`] refuses inside of destructors that run because of a panic or an unwinding: nobody
-//!   would resume them.
-//! - No borrow of a thread-local lives across a wait: other scripts of the thread run meanwhile and
-//!   use the same ones.
+//! - No value of a script outlives the script's own stack. A value may be nested as deeply as
+//!   memory allows, and Rust drops it by recursion, for which a thread's stack is too small. The
+//!   body returns plain data.
+//! - After the body has ended, by its return, a panic or an unwinding, no pointer to its stack
+//!   remains: a guard clears the yielder.
+//! - [`wait`] refuses to wait within destructors that run because of a panic or an unwinding,
+//!   because nobody would resume them.
+//! - No borrow of a thread-local lives across a wait, because other scripts of the thread run
+//!   during the wait and use the same thread-locals.
 //!
-//! A script may have branches that run at once: coroutines of their own, which one word of the
-//! script waits for. They share the script's context and its memory, and are stopped by that word.
+//! A script may have branches that run concurrently: coroutines of their own, for which one word of
+//! the script waits. They share the script's context and its memory, and that word stops them.
 //!
-//! While a script runs, what its thread takes from the heap is taken to be the script's, if the
-//! program counts that: see [`CountingAllocator`].
+//! If the program counts memory, everything that a thread takes from the heap while a script runs
+//! counts as the script's: see [`CountingAllocator`].
 #![allow(unsafe_code)]
 
 mod allocator;
@@ -62,40 +62,42 @@ pub(crate) use frame::Stop;
 use frame::{Awaited, Frame};
 pub(crate) use stacks::CALLS_SIZE;
 
-/// How long a script may run before others get their turn.
+/// How long a script may run before other scripts get their turn.
 pub(crate) const TURN: Duration = Duration::from_millis(10);
-/// A script is looked at each so many times that it asks.
+/// A script is checked once in so many operations.
 const STEP: u32 = 8;
-/// A script is looked at sooner if it has taken so many bytes since it was last looked at.
+/// A script is checked sooner if it has taken so many bytes since the last check.
 const GULP: isize = 4 << 20;
-/// A script that looked fewer times whether it must halt has not nested a value so deep that
-/// dropping it took more than [`KEPT_SIZE`] of the stack. Most scripts are spared a system call.
+/// The number of checks from which the stack of a script is trimmed. A script with fewer checks
+/// cannot have nested a value so deeply that dropping it took more than [`KEPT_SIZE`] of the stack.
+/// This saves most scripts a system call.
 const MANY_LOOKS: u32 = 64;
 
 type Body<T> = corosensei::Coroutine<(), Awaited, T, DefaultStack>;
 
 thread_local! {
-    /// How many times scripts of this thread have asked for a look.
+    /// How many times scripts of this thread have asked whether a check is due.
     static ASKED: Cell<u32> = const { Cell::new(0) };
-    /// What the thread may hold before the next look.
+    /// How many bytes the thread may hold before the next check is due.
     static GULPED: Cell<isize> = const { Cell::new(0) };
     static CURRENT: RefCell<Option<Rc<Frame>>> = const { RefCell::new(None) };
 }
 
 /// A function that may [`wait`], as a future.
 pub(crate) struct Coroutine<T> {
-    /// `None` once it has ended and its stack has gone back to the pool.
+    /// `None` after the body has ended and its stack has gone back to the pool.
     body: Option<Body<T>>,
-    /// What the body waits for, while it is suspended.
+    /// The future for which the suspended body waits.
     awaited: Option<Awaited>,
     frame: Rc<Frame>,
 }
 
 impl<T: 'static> Coroutine<T> {
-    /// Makes one of a function; `context` is what [`context`] gives its words.
+    /// Makes a coroutine of a function. `context` is the value that [`context`] returns to its
+    /// words.
     ///
     /// # Errors
-    /// What the system says where no stack is to be had.
+    /// The error of the system, if it gives no stack.
     pub(crate) fn new(
         context: Rc<dyn Any>,
         function: impl FnOnce() -> T + 'static,
@@ -105,11 +107,11 @@ impl<T: 'static> Coroutine<T> {
         Ok(Self::of(stack, frame, function))
     }
 
-    /// Makes a branch of the script that is running: it has a stack of its own, and the memory that
-    /// it holds is the script's. `branch` is what [`branch`] gives its words.
+    /// Makes a branch of the running script. The branch has a stack of its own, and the memory that
+    /// it holds counts as the script's. `branch` is the value that [`branch`] returns to its words.
     ///
     /// # Errors
-    /// What the system says if it gives no stack.
+    /// The error of the system, if it gives no stack.
     pub(crate) fn branch(
         branch: Rc<dyn Any>,
         function: impl FnOnce() -> T + 'static,
@@ -134,25 +136,25 @@ impl<T: 'static> Coroutine<T> {
         Self { body: Some(body), awaited: None, frame }
     }
 
-    /// Says how many bytes it may hold, with everything that it waits for. It is stopped once it
-    /// holds more, if the program counts.
+    /// Sets how many bytes the coroutine may hold, together with everything for which it waits. If
+    /// the program counts memory, the coroutine is stopped when it holds more.
     pub(crate) fn allow(self, bytes: usize) -> Self {
         self.frame.allowance.set(bytes);
         self
     }
 
-    /// Makes the script's next wait, or its next progress report, fail with this.
+    /// Makes the script's next wait or next check fail with this reason.
     pub(crate) fn stop(&self, stop: Stop) {
         self.frame.stop.set(Some(stop));
     }
 
-    /// Whether it has not ended yet.
+    /// Whether the body has not ended yet.
     pub(crate) fn is_running(&self) -> bool {
         self.body.is_some()
     }
 
-    /// Whether it is suspended in the middle of its work, so that other scripts have their turn.
-    /// What it has locked just then is locked by no wait of its own.
+    /// Whether the body is suspended in the middle of its work, so that other scripts have their
+    /// turn. Locks that it holds at this moment do not belong to a wait of its own.
     pub(crate) fn is_between_turns(&self) -> bool {
         self.frame.is_between_turns.get()
     }
@@ -170,14 +172,15 @@ impl<T: 'static> Future for Coroutine<T> {
                 && awaited.as_mut().poll(cx).is_pending()
             {
                 match self.frame.stopped() {
-                    // What it waits for takes too much: the wait is over.
+                    // The future for which the script waits takes too much memory, so the wait
+                    // ends.
                     Some(stop) => self.stop(stop),
                     None => return Poll::Pending,
                 }
             }
             if self.awaited.take().is_some() && self.frame.began.get().elapsed() >= TURN {
-                // It wakes us once the runtime has had its turn; who wakes himself comes before
-                // that.
+                // `yield_now` wakes us after the runtime has had its turn. A task that wakes itself
+                // directly would be polled before that.
                 let _ = pin!(tokio::task::yield_now()).poll(cx);
                 return Poll::Pending;
             }
@@ -215,7 +218,8 @@ impl<T> Drop for Coroutine<T> {
     }
 }
 
-/// A frame whose body runs, until dropped, a panic included: no yielder outlives its stack.
+/// Marks that the body of a frame runs. When dropped, also by a panic, clears the yielder, so that
+/// no yielder outlives its stack.
 struct Running<'a>(&'a Frame);
 
 impl<'a> Running<'a> {
@@ -231,7 +235,7 @@ impl Drop for Running<'_> {
     }
 }
 
-/// Makes a frame the current one until dropped, a panic included.
+/// Makes a frame the current one until dropped, also by a panic.
 struct Entered {
     frame: Rc<Frame>,
     before: Option<Rc<Frame>>,
@@ -241,7 +245,7 @@ impl Entered {
     fn new(frame: &Rc<Frame>) -> Self {
         frame.entered.set(allocator::held());
         let frame = Rc::clone(frame);
-        // At the end of a thread there may be nothing current any more.
+        // At the end of a thread, the thread-local may be gone already.
         let before = CURRENT.try_with(|current| current.replace(Some(Rc::clone(&frame))));
         Self { frame, before: before.ok().flatten() }
     }
@@ -258,11 +262,11 @@ impl Drop for Entered {
 /// Waits for a future from inside a coroutine.
 ///
 /// # Errors
-/// The reason, once the script is to stop.
+/// The reason, if the script has to stop.
 ///
 /// # Panics
-/// Outside of a coroutine, if there is nothing to suspend; and inside of a future that the
-/// coroutine waits for already.
+/// Panics outside of a coroutine, because there is nothing to suspend; and inside of a future for
+/// which the coroutine waits already.
 pub(crate) fn wait<F: Future>(future: F) -> Result<F::Output, Stop> {
     let Some(frame) = CURRENT.with_borrow(Clone::clone) else {
         unreachable!("wait is called by words of running scripts only")
@@ -297,8 +301,8 @@ pub(crate) fn wait<F: Future>(future: F) -> Result<F::Output, Stop> {
     output.ok_or_else(|| frame.stop.get().unwrap_or(Stop::Interrupt))
 }
 
-/// Lets the running script wait again after it was stopped, for what it still has to clean up.
-/// Whoever stopped it bounds that.
+/// Lets the running script wait again after it was stopped, for what it has to clean up. Whoever
+/// stopped the script has to bound the time that this takes.
 pub(crate) fn pardon() {
     CURRENT.with_borrow(|frame| {
         if let Some(frame) = frame {
@@ -307,22 +311,22 @@ pub(crate) fn pardon() {
     });
 }
 
-/// What the running script was started with, if it is of that type.
+/// Returns the context that the running script was started with, if it is of this type.
 pub(crate) fn context<C: 'static>() -> Option<Rc<C>> {
     let context = CURRENT.with_borrow(|frame| Some(Rc::clone(&frame.as_ref()?.context)))?;
     context.downcast().ok()
 }
 
-/// Which branch is running, if one of that type is.
+/// Returns the branch that is running, if one is and it is of this type.
 pub(crate) fn branch<B: 'static>() -> Option<Rc<B>> {
     let branch = CURRENT.with_borrow(|frame| frame.as_ref()?.branch.clone())?;
     branch.downcast().ok()
 }
 
-/// Lets other scripts have their turn, in the middle of the running one's work.
+/// Suspends the running script in the middle of its work, so that other scripts have their turn.
 ///
 /// # Errors
-/// The reason, once the script is to stop.
+/// The reason, if the script has to stop.
 pub(crate) fn take_turns() -> Result<(), Stop> {
     mark_between_turns(true);
     let turned = wait(tokio::task::yield_now());
@@ -330,8 +334,8 @@ pub(crate) fn take_turns() -> Result<(), Stop> {
     turned.inspect_err(|_| look_at_once())
 }
 
-/// Says whether the running script is suspended for no reason but other scripts' turns, if it is
-/// going to be.
+/// Records whether the running script, if it is suspended now, waits only for other scripts to have
+/// their turn.
 pub(crate) fn mark_between_turns(is_between: bool) {
     CURRENT.with_borrow(|frame| {
         if let Some(frame) = frame {
@@ -347,20 +351,21 @@ pub(crate) enum Halt {
     StackShort,
 }
 
-/// Whether it is time for [`halt`]: every few operations, or when much was taken since.
+/// Whether [`halt`] is due: every few operations, or if much memory was taken since the last time.
 pub(crate) fn is_look_due() -> bool {
     let asked = ASKED.get().wrapping_add(1);
     ASKED.set(asked);
     asked.is_multiple_of(STEP) || allocator::held().wrapping_sub(GULPED.get()) > 0
 }
 
-/// Makes a look due with the next operation: some of Rhai's functions swallow the end of a script.
+/// Makes a check due at the next operation, because some of Rhai's functions swallow the end of a
+/// script.
 fn look_at_once() {
     ASKED.set(STEP - 1);
 }
 
-/// Why the running script must not go on, if it must not: it is to stop, it holds too much, or it
-/// has used more than `most` bytes of its stack.
+/// Returns why the running script must not go on, if so: it has to stop, it holds too much memory,
+/// or it has used more than `most` bytes of its stack.
 pub(crate) fn halt(most: usize) -> Option<Halt> {
     let here = 0_u8;
     let address = (&raw const here).addr();
@@ -368,7 +373,8 @@ pub(crate) fn halt(most: usize) -> Option<Halt> {
     CURRENT.with_borrow(|frame| {
         let frame = frame.as_ref()?;
         frame.looks.set(frame.looks.get().saturating_add(1));
-        // First, because a script that is to stop may still go on for a few operations.
+        // The stack is checked first, because a script that has to stop may still go on for a few
+        // operations.
         let short = (frame.base.saturating_sub(address) > most).then_some(Halt::StackShort);
         let halt = short.or_else(|| frame.stopped().map(Halt::Stopped))?;
         look_at_once();
@@ -376,7 +382,7 @@ pub(crate) fn halt(most: usize) -> Option<Halt> {
     })
 }
 
-/// Whether it may take so many bytes more; true if nobody counts.
+/// Whether the running script may take so many more bytes; true if memory is not counted.
 pub(crate) fn has_room(bytes: usize) -> bool {
     CURRENT.with_borrow(|frame| {
         let may_hold = |frame: &Rc<Frame>| {
@@ -386,12 +392,12 @@ pub(crate) fn has_room(bytes: usize) -> bool {
     })
 }
 
-/// Whether what scripts hold is counted in this program.
+/// Whether this program counts the memory that scripts hold.
 pub(crate) fn is_counted() -> bool {
     allocator::is_installed()
 }
 
-/// Whether others are to have their turn now.
+/// Whether the turn of the running script is over.
 pub(crate) fn is_turn_over() -> bool {
     let is_over = |frame: &Rc<Frame>| frame.began.get().elapsed() >= TURN;
     CURRENT.with_borrow(|frame| frame.as_ref().is_some_and(is_over))

@@ -1,4 +1,4 @@
-//! What a script defers to its end: closures that run whatever happened, the last one first.
+//! The closures that a script defers to its end. They run in any event, the last one first.
 
 use std::cell::{Cell, RefCell};
 
@@ -7,19 +7,20 @@ use rhai::FnPtr;
 use super::raise::Spot;
 use crate::error::Error;
 
-/// More are a loop that has gone wrong.
+/// The most closures. A script that defers more has a loop that does not end.
 const MOST: usize = 10_000;
 
-/// The closures that are to run at the end.
+/// The closures that run at the end of the script.
 #[derive(Default)]
 pub(super) struct Deferred {
     closures: RefCell<Vec<(FnPtr, Spot)>>,
-    /// A script that was stopped may go on for what it deferred, once.
+    /// Whether the script was already allowed to go on after a stop. It may do so once, for its
+    /// deferred closures.
     pardoned: Cell<bool>,
 }
 
 impl Deferred {
-    /// Adds a closure, to run before those that are there.
+    /// Adds a closure. It runs before those that were added earlier.
     pub(super) fn push(&self, closure: FnPtr, spot: Spot) -> Result<(), Error> {
         let mut closures = self.closures.borrow_mut();
         if closures.len() >= MOST {
@@ -33,19 +34,19 @@ impl Deferred {
         self.closures.borrow().len()
     }
 
-    /// The last of them, if there are more than so many.
+    /// Takes the closure that was added last, if there are more than `from`.
     pub(super) fn pop(&self, from: usize) -> Option<(FnPtr, Spot)> {
         let mut closures = self.closures.borrow_mut();
         if closures.len() > from { closures.pop() } else { None }
     }
 
-    /// Whether the script may go on after it was stopped; only once.
+    /// Whether the script may go on after it was stopped. True only for the first call.
     pub(super) fn is_pardoned(&self) -> bool {
         !self.pardoned.replace(true)
     }
 
-    /// Leaks what was never run: a value of a script may be nested too deep to be dropped on
-    /// another stack than the script's own.
+    /// Leaks the closures that never ran. A value of a script may be nested too deeply to be
+    /// dropped on another stack than the script's own.
     pub(super) fn forget(&self) {
         std::mem::forget(self.closures.take());
     }

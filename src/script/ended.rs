@@ -1,4 +1,4 @@
-//! How a script ends that cannot go on.
+//! The ends of a script that it cannot catch.
 
 use super::coroutine::Stop;
 use crate::error::Error;
@@ -6,7 +6,7 @@ use crate::error::Error;
 /// Why a script ended in a way that it cannot catch.
 #[derive(Clone, Debug)]
 pub(super) enum Ended {
-    /// With what a session was waiting for just then.
+    /// With the error about the wait that was cut off, if a session was waiting.
     Stopped(Stop, Option<Box<Error>>),
     Skipped(String),
     StackShort,

@@ -1,4 +1,4 @@
-//! Rhai, with its limits.
+//! The Rhai engine, with its limits and words.
 
 use std::sync::{Arc, LazyLock};
 
@@ -14,14 +14,14 @@ use super::run::Run;
 use super::{bindings, bounds, coroutine, lengths, native, numbers};
 use crate::transcript::What;
 
-/// Levels of script functions calling each other.
+/// How deep calls of script functions may nest.
 const CALL_LEVELS: usize = 64;
-/// How deep expressions nest, and in functions half as deep.
+/// How deep expressions may nest; half of this within functions.
 const EXPRESSION_DEPTH: usize = 64;
-/// Elements of all lists of one value, and entries of its object maps, if nobody counts what scripts
-/// hold.
+/// The most elements of all lists of one value, and of entries of its object maps, if the memory of
+/// scripts is not counted.
 const MOST_ELEMENTS: usize = 16 << 20;
-/// Modules imported by one script, and by those modules.
+/// The most modules that one script and its modules import.
 const MODULES: usize = 256;
 def_package! {
     /// Rhai's standard library, with some functions of our own.
@@ -38,7 +38,7 @@ def_package! {
 static STANDARD: LazyLock<Shared<rhai::Module>> =
     LazyLock::new(|| Standard::new().as_shared_module());
 
-/// An engine with all words, which finds modules in the library.
+/// Makes an engine with all words, which finds modules in the library.
 pub(super) fn engine(library: Arc<Library>) -> Engine {
     let mut engine = Engine::new_raw();
     engine.register_global_module(Shared::clone(&STANDARD));
@@ -63,9 +63,10 @@ pub(super) fn engine(library: Arc<Library>) -> Engine {
     engine
 }
 
-/// Bounds how large values become. Rhai goes through a whole value after each operation on it to see
-/// how large it is, which makes a loop over what a large mailbox holds quadratic. If what a script
-/// holds is counted, that is its bound, and `variables` looks at texts and blobs.
+/// Limits the size of values. With Rhai's own limits, Rhai walks through a whole value after each
+/// operation on it to measure it. A loop over the content of a large mailbox would then take
+/// quadratic time. So these limits are set only if memory is not counted. Otherwise the memory of
+/// the script is the limit, and `variables` checks texts and blobs.
 fn bound_values(engine: &mut Engine) {
     if !coroutine::is_counted() {
         engine
@@ -75,7 +76,7 @@ fn bound_values(engine: &mut Engine) {
     }
 }
 
-/// What of a text goes to the report: nobody reads more of it there.
+/// The most bytes of a printed text that go to the report, because nobody reads more there.
 const PRINTED: usize = 64 << 10;
 
 fn print(text: &str) {
@@ -84,14 +85,15 @@ fn print(text: &str) {
     }
 }
 
-/// Called for each operation: gives up if it must, and lets others have their turn.
+/// Called for each operation: ends the script if it must end, and lets other scripts have their
+/// turn.
 ///
-/// The number of operations that Rhai hands over is of no use: a callback of a function such as
-/// `map` begins to count anew.
+/// The number of operations that Rhai passes is of no use, because a callback of a function such as
+/// `map` starts its own count.
 fn progress(_operations: u64) -> Option<Dynamic> {
     let ended = bounds::must_end()?;
-    // Some of Rhai's own functions swallow the errors of their callbacks, and this one with them:
-    // the run remembers it.
+    // Some of Rhai's own functions swallow the errors of their callbacks, and this end with them.
+    // So the run remembers the end.
     if let Ok(run) = Run::current() {
         run.end(ended.clone());
     }

@@ -1,4 +1,4 @@
-//! What Rhai says of a script that ended, as a failure with its place.
+//! Turns the errors of Rhai that end a script into failures with their places.
 #![allow(clippy::boxed_local, reason = "Rhai's errors are boxed")]
 
 use rhai::{Dynamic, EvalAltResult, ParseError};
@@ -15,24 +15,24 @@ use super::vocabulary;
 use crate::error::{Error, Kind};
 use crate::outcome::{Failure, Place, Verdict};
 
-/// How much is shown of a value that was thrown.
+/// The most bytes of a thrown value that are shown.
 const LONGEST_THROWN: usize = 16 << 10;
 
-/// How a script ended that did not run to its end.
+/// The end of a script that did not run through.
 pub(super) enum End {
     Failed(Failure),
     Interrupted(Failure),
     Skipped(String),
 }
 
-/// Rhai's error as a failure with its place.
+/// Turns the error of Rhai into a failure with its place.
 pub(super) fn end_of(raised: Raised, script: &str, library: &Library) -> End {
     let mut source = script.to_owned();
     let mut calls = Vec::new();
     let mut raised = raised;
     let root = loop {
         match *raised {
-            // The position is the caller's, the source is that of the function it called.
+            // The position belongs to the caller, the source to the function that was called.
             EvalAltResult::ErrorInFunctionCall(name, callee, inner, position) => {
                 calls.push((called(&name), library.place(&source, position)));
                 if !callee.is_empty() {
@@ -51,7 +51,7 @@ pub(super) fn end_of(raised: Raised, script: &str, library: &Library) -> End {
     calls.reverse();
     let calls: Vec<_> =
         calls.into_iter().filter_map(|(name, place)| Some((name, place?))).collect();
-    // Rhai does not say where a variable was found locked: the call around it is near.
+    // Rhai does not say where a variable was found locked. The call around it is near.
     let place = library.place(&source, root.position());
     let place = place.or_else(|| calls.first().map(|(_, place): &(String, Place)| place.clone()));
     let (error, place) = match root {
@@ -72,8 +72,8 @@ pub(super) fn end_of(raised: Raised, script: &str, library: &Library) -> End {
     End::Failed(Failure { error, place, calls, step: None })
 }
 
-/// The error with what the script's own text says of a reply that was not expected, if that is
-/// something and nothing else is known.
+/// Adds a hint from the script's own text to the error of an unexpected reply, if there is such a
+/// hint and the error has none yet.
 fn with_advice(error: Error, place: Option<&Place>, library: &Library) -> Error {
     let advice = || {
         let (place, got) = (place?, error.got()?);
@@ -87,11 +87,11 @@ fn with_advice(error: Error, place: Option<&Place>, library: &Library) -> Error 
     }
 }
 
-/// An error on its way through a script as a script catches it, with our parts, whoever raised it.
-/// `source` is where it was called from.
+/// Turns an error that passes through a script into the error that the script catches, whoever
+/// raised it. `source` is the source of the call.
 ///
 /// # Errors
-/// Itself, if it is one that a script cannot catch.
+/// The error itself, if a script cannot catch it.
 pub(super) fn caught(raised: Raised, source: Option<&str>) -> Result<Caught, Raised> {
     let mut source = source.map(str::to_owned);
     let mut inner = &*raised;
@@ -121,7 +121,7 @@ pub(super) fn caught(raised: Raised, source: Option<&str>) -> Result<Caught, Rai
     }
 }
 
-/// The end that a script cannot catch, with the place where it was.
+/// Makes the end for an error that a script cannot catch, with its place.
 pub(super) fn end_of_all(ended: Ended, place: Option<Place>) -> End {
     let failed = |error| Failure { error, place, calls: Vec::new(), step: None };
     match ended {
@@ -154,7 +154,7 @@ impl End {
     }
 }
 
-/// The failure of a script that does not parse.
+/// Makes the failure of a script that does not parse.
 pub(super) fn unparsable(wrong: &ParseError, script: &str, library: &Library) -> Failure {
     let message = uncapitalised(&wrong.err_type().to_string());
     let text = library.get(script);
@@ -167,13 +167,15 @@ pub(super) fn unparsable(wrong: &ParseError, script: &str, library: &Library) ->
     Failure { error, place: library.place(script, wrong.position()), calls: Vec::new(), step: None }
 }
 
-/// The failure of a session at the end of its script, at the last place that used it.
+/// Makes the failure of a session at the end of its script, with the place that used the session
+/// last.
 pub(super) fn at_the_end(error: Error, last: Option<Spot>, library: &Library) -> Failure {
     let place = last.and_then(|spot| library.place(spot.source()?, spot.position()));
     Failure { place, ..error.into() }
 }
 
-/// The verdict, if what was deferred failed as well: its failure never takes the place of another.
+/// Returns the verdict after deferred closures have run. A failure of theirs never replaces another
+/// failure.
 pub(super) fn failed_beside(verdict: Verdict, beside: &mut Vec<Failure>) -> Verdict {
     if beside.is_empty() || matches!(verdict, Verdict::Failed(_) | Verdict::Interrupted(_)) {
         return verdict;
@@ -185,11 +187,11 @@ fn called(name: &str) -> String {
     if name.starts_with("anon$") {
         return "a closure".to_owned();
     }
-    // A branch of `together`; no function has a blank in its name.
+    // The name of a branch of `together` has a blank; no function's name has one.
     if name.contains(' ') { name.to_owned() } else { format!("`{name}`") }
 }
 
-/// What a script threw, as an error.
+/// Turns a value that a script threw into an error.
 fn thrown(value: &Dynamic) -> Error {
     let map = value.as_map_ref().ok();
     let message = map.and_then(|map| map.get("message").cloned());

@@ -1,4 +1,4 @@
-//! The end of a script, or of a case: what was deferred runs, whatever happened.
+//! The end of a script or of a case: runs the deferred closures, in any event.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ use crate::error::Error;
 use crate::outcome::Failure;
 use crate::transcript::About;
 
-/// How long all that was deferred may take after the script was stopped: by its deadline, or by
-/// Ctrl-C.
+/// How long all deferred closures together may take after the script was stopped by its deadline or
+/// by Ctrl-C.
 pub(super) const AFTER_A_STOP: Duration = Duration::from_secs(10);
 
-/// Runs what was deferred, down to so many closures, and gives their failures. To be called on the
-/// script's own stack.
+/// Runs deferred closures, the last one first, until `from` of them are left. Returns their
+/// failures. Call this on the script's own stack.
 pub(super) fn run(
     context: &NativeCallContext<'_>,
     run: &Run,
@@ -42,7 +42,7 @@ pub(super) fn run(
             failures.push(failed(raised, &source, library));
         }
     }
-    // The script's own end counts, whatever became of these.
+    // The script's own end counts, whatever happened in the closures.
     run.set_ended(ended);
     failures
 }
@@ -58,7 +58,7 @@ fn failed(raised: Raised, source: &str, library: &Library) -> Failure {
     Failure { step, ..failure }
 }
 
-/// Whether an error ends the script, whatever it would do about that.
+/// Whether an error ends the script, so that the script cannot catch it.
 pub(super) fn is_final(raised: &EvalAltResult) -> bool {
     matches!(raised.unwrap_inner(), EvalAltResult::ErrorTerminated(..))
 }

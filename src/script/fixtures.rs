@@ -1,5 +1,5 @@
-//! What stands around the scripts of a folder: `setup.rhai`, run once before the first of them, and
-//! `teardown.rhai`, run once after the last.
+//! The fixtures of a folder: `setup.rhai`, which runs once before the first script of the folder,
+//! and `teardown.rhai`, which runs once after the last.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,13 +10,13 @@ use tokio::sync::OnceCell;
 
 use crate::outcome::Failure;
 
-/// The script that is run before all others of its folder and those below.
+/// The script that runs before all others of its folder and of the folders below.
 pub(super) const SETUP: &str = "setup.rhai";
-/// The script that is run after them.
+/// The script that runs after them.
 pub(super) const TEARDOWN: &str = "teardown.rhai";
 
-/// What the setup of a folder ended with, or its failure; the first script that needs it runs it,
-/// and the others wait for that.
+/// The last value of a folder's setup, or its failure. The first script that needs the setup runs
+/// it, and the others wait for it.
 pub(super) type Setup = Arc<OnceCell<Result<Option<Arc<Value>>, Failure>>>;
 
 /// The folders whose scripts have begun, by their paths.
@@ -24,28 +24,28 @@ pub(super) type Setup = Arc<OnceCell<Result<Option<Arc<Value>>, Failure>>>;
 pub(crate) struct Fixtures(Arc<Mutex<BTreeMap<PathBuf, Setup>>>);
 
 impl Fixtures {
-    /// The setup of a folder.
+    /// Returns the setup of a folder.
     pub(super) fn of(&self, folder: &Path) -> Setup {
         Arc::clone(self.folders().entry(folder.to_owned()).or_default())
     }
 
-    /// The folders whose teardown is due, the innermost first; it is not due again.
+    /// Takes the folders whose teardown is due, the innermost first.
     pub(super) fn take(&self) -> Vec<(PathBuf, Setup)> {
         std::mem::take(&mut *self.folders()).into_iter().rev().collect()
     }
 
     fn folders(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Setup>> {
-        // A panic elsewhere leaves the map whole: a folder is put in at once.
+        // A panic elsewhere leaves the map intact, because a folder is added in one step.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Whether a script is one that stands around others.
+/// Whether a script is a setup or a teardown.
 pub(crate) fn is_fixture(script: &Path) -> bool {
     script.file_name().is_some_and(|name| name == SETUP || name == TEARDOWN)
 }
 
-/// The setup and the teardown that a script stands between, as far as they are there.
+/// Returns the paths of the setup and the teardown of a script, if they exist.
 pub(super) fn around(script: &Path) -> impl Iterator<Item = PathBuf> {
     let folder = folder(script).map(Path::to_owned);
     let names =
@@ -53,8 +53,8 @@ pub(super) fn around(script: &Path) -> impl Iterator<Item = PathBuf> {
     names.filter(|path| path.is_file())
 }
 
-/// The folder whose setup or teardown a script stands between: its own, or the nearest above, as
-/// far as its path says.
+/// Returns the folder whose setup or teardown applies to a script: the script's own folder, or the
+/// nearest one above, as far as the path goes.
 pub(super) fn folder(script: &Path) -> Option<&Path> {
     if is_fixture(script) {
         return None;

@@ -1,4 +1,4 @@
-//! Logs as scripts hold them.
+//! Logs that a script follows.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,12 +17,12 @@ use crate::reply::Reply;
 use crate::transcript::About;
 use crate::visible;
 
-/// How long a file is left alone between two looks at it: at first, and at most.
+/// The pause between two reads of a file: the first, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
-/// How many lines an error shows, and how much of each.
+/// How many lines an error shows, and how many bytes of each.
 const SHOWN: (usize, usize) = (5, 300);
 
-/// A log that is followed. One word at a time uses it.
+/// A log that a script follows. Only one word at a time can use it.
 #[derive(Clone, Debug)]
 pub(super) struct Following(Arc<Mutex<Log>>);
 
@@ -40,13 +40,13 @@ enum Source {
     Command { running: Running, read: u64, splitter: Splitter },
 }
 
-/// What is waited for in a log.
+/// What a word waits for in a log.
 pub(super) struct Wanted {
-    /// What stands in a line; nothing if it is the delivery of the message.
+    /// The pattern that a line has to match. `None` if the delivery of the message is wanted.
     pub(super) pattern: Option<Pattern>,
     /// The message that a line has to be about.
     pub(super) subject: Option<Subject>,
-    /// How long it is waited for.
+    /// How long to wait.
     pub(super) within: Duration,
 }
 
@@ -54,7 +54,7 @@ impl Following {
     /// Follows a file.
     ///
     /// # Errors
-    /// Usage if the script may not read it, or it cannot be read.
+    /// Usage if the script may not read the file, or if the file cannot be read.
     pub(super) fn file(run: &Run, path: &str, from_start: bool) -> Result<Self> {
         let file = run.may_follow(path)?;
         let tail = Tail::start(&file, from_start).map_err(|error| unreadable(path, &error))?;
@@ -62,10 +62,10 @@ impl Following {
         Ok(Self::of(visible::escape(path.as_bytes()), source))
     }
 
-    /// Follows what a command writes to stdout.
+    /// Follows the stdout of a command.
     ///
     /// # Errors
-    /// Busy, if somebody waits for the command.
+    /// Busy, if another word waits for the command.
     pub(super) async fn command(running: &Running) -> Result<Self> {
         running
             .with(async |program| {
@@ -82,7 +82,7 @@ impl Following {
         Self(Arc::new(Mutex::new(Log { name, source, lines: Lines::default() })))
     }
 
-    /// Waits for a line, which is taken then.
+    /// Waits for a line and takes it.
     pub(super) async fn expect(&self, run: &Run, mut wanted: Wanted) -> Result<Reply> {
         let mut log = self.0.try_lock().map_err(|_| busy())?;
         let began = Instant::now();
@@ -107,7 +107,7 @@ impl Following {
         Ok(Reply::whole(line, found).after(began.elapsed()))
     }
 
-    /// Makes sure that no such line was written, nor is within that time.
+    /// Makes sure that no such line was written, and that none is written within the given time.
     pub(super) async fn refute(&self, run: &Run, mut wanted: Wanted) -> Result<()> {
         let mut log = self.0.try_lock().map_err(|_| busy())?;
         let dropped = log.lines.dropped();
@@ -141,7 +141,7 @@ impl Following {
             } else if now >= until {
                 break;
             } else {
-                // Whatever ends the wait, the log is looked at once more.
+                // However the wait ends, the log is read once more.
                 let _ = timeout_at(until, log.source.wait(pause)).await;
                 pause = (pause * 2).min(PAUSES.1);
             }
@@ -175,7 +175,7 @@ fn with_advice(error: Error, line: &[u8]) -> Error {
     }
 }
 
-/// A line as it is shown, without secrets.
+/// Returns a line as errors and transcripts show it, with secrets masked.
 fn shown(run: &Run, line: &[u8]) -> String {
     let mut text = visible::excerpt(line, SHOWN.1);
     run.secrets().mask_text(&mut text);
@@ -183,11 +183,13 @@ fn shown(run: &Run, line: &[u8]) -> String {
 }
 
 impl Source {
-    /// Waits until there may be more, for a file so long; whether more can come.
+    /// Waits until there may be more to read; for a file, this is the pause. Returns whether more
+    /// can come.
     async fn wait(&mut self, pause: Duration) -> Result<bool> {
         match self {
             Self::File { .. } => {
-                // A log on any file system, that may be rotated: it is looked at again after a pause.
+                // The log may be on any file system and may be rotated, so the file is read again
+                // after a pause.
                 sleep(pause).await;
                 Ok(true)
             }
@@ -196,7 +198,7 @@ impl Source {
                 let may_come =
                     running.with(async |program| Ok(program.writes_beyond(count).await)).await?;
                 if !may_come {
-                    // What it says on stderr is why, perhaps.
+                    // Its stderr may say why it ended, so wait until stderr was read too.
                     running.with(async |program| program.ended().await).await?;
                 }
                 Ok(may_come)
@@ -204,7 +206,7 @@ impl Source {
         }
     }
 
-    /// What a command has written to stderr: why it writes nothing else, perhaps.
+    /// Returns what the command has written to stderr, which may say why it writes nothing else.
     fn errors(&self) -> Vec<u8> {
         match self {
             Self::File { .. } => Vec::new(),
@@ -221,12 +223,12 @@ impl Source {
 }
 
 impl Log {
-    /// Reads what there is now, at most a piece; whether anything was.
+    /// Reads what is available now, at most one piece. Returns whether there was anything.
     fn read(&mut self, run: &Run) -> Result<bool> {
         match &mut self.source {
             Source::File { path, tail } => {
                 let read = tail.read(&mut self.lines, || {
-                    // Another file has its place.
+                    // The log was rotated: the script must be allowed to read the new file too.
                     run.readable(path).map(drop).map_err(std::io::Error::other)
                 });
                 read.map_err(|error| unreadable(path, &error))
@@ -250,7 +252,7 @@ impl Log {
         }
     }
 
-    /// Waits for a line, and takes it.
+    /// Waits for a line and takes it.
     async fn wait(
         &mut self,
         run: &Run,
@@ -274,7 +276,7 @@ impl Log {
             } else if has_read || end.is_some() {
                 return Err(self.missing(run, wanted, began, end.unwrap_or(Kind::Timeout)));
             } else {
-                // Whatever ends the wait, the log is looked at once more.
+                // However the wait ends, the log is read once more.
                 end = match timeout_at(until, self.source.wait(pause)).await {
                     Ok(may_come) => (!may_come?).then_some(Kind::Closed),
                     Err(_) => Some(Kind::Timeout),
@@ -284,7 +286,7 @@ impl Log {
         }
     }
 
-    /// The error about a line that has not come.
+    /// Makes the error for a line that has not come.
     fn missing(&self, run: &Run, wanted: &Wanted, began: Instant, kind: Kind) -> Error {
         if !self.source.was_there() {
             return self.absent();
@@ -319,7 +321,7 @@ impl Log {
         }
     }
 
-    /// The error about a file that never came: nothing is known of what is in it.
+    /// Makes the error for a file that never existed, so that nothing is known of its content.
     fn absent(&self) -> Error {
         let error = Error::new(Kind::Io, format!("the log {} is not there", self.name));
         error.hint("see its path, and whether the server logs to a file; a log in the journal: start(\"journalctl -f -n 0\") and follow that")
@@ -327,7 +329,7 @@ impl Log {
 }
 
 impl Wanted {
-    /// Whether a line is what is wanted.
+    /// Returns the match if the line is wanted.
     fn fits(&self, line: &Bytes) -> Option<Match> {
         if self.subject.as_ref().is_some_and(|subject| !subject.is_in(line)) {
             return None;
@@ -340,14 +342,15 @@ impl Wanted {
         }
     }
 
-    /// The first line from that number on that is wanted, taken or not.
+    /// Returns the first wanted line whose number is at least `number`, whether or not it was
+    /// taken.
     fn find(&self, lines: &Lines, number: u64) -> Option<Bytes> {
         let mut lines = lines.from(number).map(|(line, _)| line);
         lines.find(|line| self.fits(line).is_some()).cloned()
     }
 
-    /// Takes in other identifiers of the message from the lines from that number on; whether there
-    /// are any, and lines before those may be about it, too.
+    /// Learns more identifiers of the message from the lines whose number is at least `number`.
+    /// Returns whether it learned any; if so, earlier lines may be about the message too.
     fn learn(&mut self, lines: &Lines, number: u64) -> bool {
         let Some(subject) = &mut self.subject else { return false };
         let mut learn = |number| lines.from(number).any(|(line, _)| subject.learn(line));

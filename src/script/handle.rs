@@ -1,4 +1,4 @@
-//! Sessions as scripts hold them.
+//! Sessions, as scripts hold them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,19 +8,19 @@ use super::raise::Spot;
 use crate::error::{Error, Kind, Result};
 use crate::session::Session;
 
-/// A session as scripts hold it. Its insides are taken out for the length of an operation, so that
-/// a second one meanwhile is an error and not a deadlock.
+/// A session, as scripts hold it. An operation takes the session out of the handle, so that a
+/// second operation at the same time is an error and not a deadlock.
 #[derive(Clone, Debug)]
 pub(super) struct Handle(Arc<Mutex<Slot>>);
 
-/// What a handle holds.
+/// The content of a handle.
 #[derive(Debug)]
 struct Slot {
-    /// `None` while an operation has it.
+    /// `None` while an operation has the session.
     session: Option<Box<Session>>,
-    /// Where the last operation is written, for what turns out at the end.
+    /// The position of the last operation in the script, for an error that turns up at the end.
     last: Option<Spot>,
-    /// The step in which it was.
+    /// The step of the last operation.
     step: Option<Arc<str>>,
 }
 
@@ -37,7 +37,7 @@ impl Handle {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the session out until the guard is dropped.
+    /// Takes the session out of the handle until the guard is dropped.
     pub(super) fn take(&self) -> Result<Taken> {
         let session = self.slot().session.take();
         let session = session.ok_or_else(|| {
@@ -47,7 +47,7 @@ impl Handle {
         Ok(Taken { session: Some(session), handle: self.clone() })
     }
 
-    /// Notes where the operation is written that begins, and the step in which it is.
+    /// Records the position and the step of an operation that begins.
     pub(super) fn note(&self, context: &NativeCallContext<'_>, step: Option<Arc<str>>) {
         let mut slot = self.slot();
         match &mut slot.last {
@@ -57,17 +57,17 @@ impl Handle {
         slot.step = step;
     }
 
-    /// The step in which the last operation was.
+    /// Returns the step of the last operation.
     pub(super) fn step(&self) -> Option<String> {
         self.slot().step.as_deref().map(str::to_owned)
     }
 
-    /// Where the last operation is written.
+    /// Returns the position of the last operation.
     pub(super) fn last(&self) -> Option<Spot> {
         self.slot().last.clone()
     }
 
-    /// Looks at the session, unless an operation has it.
+    /// Calls `look` with the session, unless an operation has it.
     pub(super) fn look(&self, look: impl FnOnce(&Session)) {
         if let Some(session) = &self.slot().session {
             look(session);
@@ -75,7 +75,8 @@ impl Handle {
     }
 }
 
-/// A session out of its handle; dropping this puts it back, whatever became of the operation.
+/// A session that was taken out of its handle. Dropping this puts the session back, whatever the
+/// result of the operation.
 pub(super) struct Taken {
     session: Option<Box<Session>>,
     handle: Handle,

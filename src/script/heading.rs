@@ -1,4 +1,4 @@
-//! What the first comment of a script says of it.
+//! Reads the first comment of a script: its title, its tags and other properties.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -6,26 +6,27 @@ use std::path::Path;
 use super::shipped;
 use crate::file;
 
-/// What a line begins with that says why the script is ignored.
+/// The beginning of a line that says why the script is ignored.
 const IGNORED: &str = "ignored:";
-/// What a line begins with that has the script's tags, with commas between them.
+/// The beginning of a line that lists the script's tags, separated by commas.
 const TAGS: &str = "tags:";
-/// What a line begins with that names what no two scripts may use at once.
+/// The beginning of a line that names a resource that no two scripts may use at once.
 const SERIAL: &str = "serial:";
 
-/// What the first comment says that scripts are chosen by.
+/// The parts of the first comment that are shown in lists of scripts or used to choose scripts.
 #[cfg(feature = "cli")]
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Heading {
     pub(crate) title: Option<String>,
     pub(crate) tags: Vec<String>,
-    /// What else it says, a line each.
+    /// The other lines of the comment.
     pub(crate) about: Vec<String>,
 }
 
 #[cfg(feature = "cli")]
 impl Heading {
-    /// That of a script. One that cannot be read has none, and says so when it is run.
+    /// Returns the heading of a script. The heading is empty if the script cannot be read; its run
+    /// reports the reason.
     pub(crate) fn of(script: &Path) -> Self {
         let text = match script.to_str().and_then(shipped::text) {
             Some(text) => text.as_bytes().to_vec(),
@@ -43,21 +44,21 @@ fn tags(text: &str) -> Vec<String> {
     tags.map(str::to_owned).collect()
 }
 
-/// The names that no two scripts may have at once, in one order for all.
+/// Returns the names that no two scripts may use at once. Their order is the same for all scripts.
 pub(super) fn serial_names(text: &str) -> Vec<String> {
     let names = lines(text).filter_map(|line| line.strip_prefix(SERIAL)).map(str::trim);
     let names: BTreeSet<_> = names.filter(|name| !name.is_empty()).map(str::to_owned).collect();
     names.into_iter().collect()
 }
 
-/// The first of those names of a script, if it has one.
+/// Returns the first of these names, if the script has any.
 #[cfg(feature = "cli")]
 pub(crate) fn serial_name(script: &Path) -> Option<String> {
     serial_names(&file::read_text(script).ok()?).into_iter().next()
 }
 
-/// The lines of the first comment, without their slashes. A first line for the kernel (`#!`) may
-/// stand before it.
+/// Returns the lines of the first comment, without their slashes. A `#!` line may precede the
+/// comment.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     let lines =
         text.lines().map(str::trim).skip_while(|line| line.is_empty() || line.starts_with("#!"));
@@ -73,7 +74,7 @@ fn about(text: &str) -> Vec<String> {
     lines(text).filter(is_of_people).skip(1).map(str::to_owned).collect()
 }
 
-/// The title: the first line that says nothing else.
+/// Returns the title: the first line of the comment that has no other meaning.
 pub(super) fn title(text: &str) -> Option<String> {
     lines(text).find(is_of_people).filter(|title| !title.is_empty()).map(str::to_owned)
 }
@@ -82,8 +83,8 @@ fn ignored(text: &str) -> Option<String> {
     lines(text).find_map(|line| line.strip_prefix(IGNORED)).map(|why| why.trim().to_owned())
 }
 
-/// Why a script is only run by tests when that is asked for, if it says so. One that cannot be read
-/// will say that when it is run.
+/// Returns why tests run a script only if asked to, if the script says so. `None` if the script
+/// cannot be read; its run reports the reason.
 pub(crate) fn why_ignored(script: &Path) -> Option<String> {
     ignored(&file::read_text(script).ok()?)
 }

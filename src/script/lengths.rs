@@ -1,5 +1,5 @@
-//! Functions of Rhai's own that make a text or a blob of any length in one go. Scripts get these in
-//! their place: they mean the same, and ask first whether there is room.
+//! Replacements for functions of Rhai that make a text or a blob of any length in one operation.
+//! They do the same, but first check the length and the memory limit.
 
 use rhai::plugin::export_module;
 use rhai::{Blob, INT, ImmutableString, NativeCallContext};
@@ -7,17 +7,17 @@ use rhai::{Blob, INT, ImmutableString, NativeCallContext};
 use super::bounds::fits;
 use super::raise::Raised;
 
-/// A length that a script says; one that is none is 0.
+/// Converts a length that a script gave; a negative length is 0.
 fn length(len: INT) -> usize {
     usize::try_from(len).unwrap_or(0)
 }
 
-/// The lowest eight bits, as Rhai takes them.
+/// Returns the lowest eight bits, as Rhai does.
 fn byte(value: INT) -> u8 {
     (value & 0xff).to_le_bytes()[0]
 }
 
-/// Replaces a text that is found by another one.
+/// Replaces each occurrence of a text.
 fn replaced(
     ctx: &NativeCallContext<'_>,
     text: &str,
@@ -29,7 +29,8 @@ fn replaced(
     Ok(text.replace(find, by).into())
 }
 
-/// Appends the padding, whole or in part, until the text has so many characters.
+/// Appends the padding until the text has `len` characters. The last copy of the padding may be
+/// cut.
 fn padded(
     ctx: &NativeCallContext<'_>,
     text: &mut ImmutableString,

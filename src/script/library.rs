@@ -1,4 +1,4 @@
-//! Where `import` finds its modules, and every source that was compiled.
+//! The compiled sources of scripts and of the modules that they import.
 
 use std::collections::HashMap;
 use std::io;
@@ -18,24 +18,26 @@ use crate::file;
 use crate::outcome::{Failure, Place};
 use crate::secrets;
 
-/// How deep modules import each other, at most. Rhai counts only those that one of them imports.
+/// The deepest nesting of imports. Rhai's own limit counts only the modules that one module
+/// imports.
 pub(super) const DEEPEST: usize = 256;
 
-/// A source that was read, and what came of compiling it.
+/// A source that was read, with the result of compiling it.
 pub(super) struct Unit {
     pub(super) text: String,
-    /// Its first comment.
+    /// The first line of its first comment that has no other meaning.
     pub(super) title: Option<String>,
-    /// The names that no other script may have while it runs.
+    /// The names that no other script may hold while this one runs.
     pub(super) serial: Vec<String>,
-    /// The folder whose setup and teardown it stands between.
+    /// The folder whose setup and teardown apply to it.
     pub(super) fixture: Option<PathBuf>,
     compiled: Result<Arc<Program>, ParseError>,
-    /// Why no script starts with it, once somebody has looked.
+    /// The problem for which it does not start, if there is one; set by the first search.
     fatal: OnceLock<Option<Failure>>,
 }
 
-/// A name that was not UTF-8 has lost what was not, and cannot be found any more.
+/// Explains why a file was not found if its name was not UTF-8: the characters that replace other
+/// bytes have changed the name.
 fn named(name: &str, error: io::Error) -> io::Error {
     let is_lossy = name.contains(char::REPLACEMENT_CHARACTER);
     if is_lossy && error.kind() == io::ErrorKind::NotFound {
@@ -54,7 +56,7 @@ impl Unit {
     }
 
     fn of(engine: &Engine, name: &str, text: String) -> Self {
-        // A first line for the kernel (`#!/usr/bin/env ...`) is a comment to us.
+        // A first line for the kernel (`#!/usr/bin/env ...`) is treated as a comment.
         let script = text.strip_prefix("#!").map(|rest| {
             let end = rest.find('\n').unwrap_or(rest.len());
             format!("//{}", &rest[end..])
@@ -73,37 +75,38 @@ impl Unit {
         }
     }
 
-    /// The compiled source.
+    /// Returns the compiled source.
     ///
     /// # Errors
-    /// What is wrong with its syntax.
+    /// The error in its syntax.
     pub(super) fn ast(&self) -> Result<&AST, &ParseError> {
         self.compiled.as_ref().map(|program| &program.ast)
     }
 
-    /// Why no script starts with it, looked for once.
+    /// Returns the problem for which the script does not start. Searches only at the first call.
     pub(super) fn forbids_start(&self, look: impl FnOnce() -> Option<Failure>) -> Option<Failure> {
         self.fatal.get_or_init(look).clone()
     }
 
-    /// The same, to be run.
+    /// Returns the compiled source in the form that can be run.
     pub(super) fn program(&self) -> Result<&Arc<Program>, &ParseError> {
         self.compiled.as_ref()
     }
 }
 
-/// Compiled sources by name, each read and parsed once, whichever thread asks first.
+/// Compiled sources by their names. Each source is read and parsed once, even if several threads
+/// ask for it at the same time.
 #[derive(Default)]
 pub(crate) struct Library(Mutex<HashMap<String, Entry>>);
 
-/// A place for a source; locked while that is being read and compiled.
+/// The slot of a source. It is locked while the source is read and compiled.
 type Entry = Arc<Mutex<Option<Arc<Unit>>>>;
 
 impl Library {
-    /// The source of that name, a file's path or a shipped module's.
+    /// Returns the source of this name: the path of a file, or the name of a shipped module.
     ///
     /// # Errors
-    /// Why it cannot be read.
+    /// The reason for which the source cannot be read.
     pub(super) fn load(&self, engine: &Engine, name: &str) -> std::io::Result<Arc<Unit>> {
         let entry = Arc::clone(self.entries().entry(name.to_owned()).or_default());
         let mut place = lock(&entry);
@@ -115,7 +118,7 @@ impl Library {
         Ok(unit)
     }
 
-    /// Takes this text for the source of that name.
+    /// Uses this text as the source of this name.
     #[cfg(feature = "cli")]
     pub(super) fn give(&self, engine: &Engine, name: &str, text: String) {
         let unit = Arc::new(Unit::of(engine, name, text));
@@ -128,18 +131,19 @@ impl Library {
         place.clone()
     }
 
-    /// A line of a source that was compiled, as it is: not to be shown.
+    /// Returns a line of a compiled source with its secrets. Do not show it.
     pub(super) fn raw_line(&self, name: &str, line: usize) -> Option<String> {
         self.get(name)?.text.lines().nth(line.checked_sub(1)?).map(str::to_owned)
     }
 
-    /// A line of a source that was compiled, secrets masked, and where a column of it is then.
+    /// Returns a line of a compiled source with secrets masked, and the position of a column in the
+    /// masked line.
     pub(super) fn line(&self, name: &str, line: usize, column: usize) -> Option<(String, usize)> {
         let unit = self.get(name)?;
         let line = unit.text.lines().nth(line.checked_sub(1)?)?;
         let start = line.as_ptr().addr() - unit.text.as_ptr().addr();
         let end = start + line.len();
-        // A call may go on over several lines: what is secret, all of the source says.
+        // A call may span several lines, so the whole source decides which parts are secret.
         let mut spans = secrets::secret_spans(&unit.text);
         spans.retain(|span| span.start < end && span.end > start);
         for span in &mut spans {
@@ -152,8 +156,8 @@ impl Library {
         lock(&self.0)
     }
 
-    /// Compiles what is imported and runs its top level. A module is run anew for each script: it
-    /// may hold sessions.
+    /// Compiles a module and runs its top level. The module is run again for each script, because
+    /// it may hold sessions.
     fn import(
         &self,
         engine: &Engine,
@@ -179,7 +183,7 @@ impl Library {
 }
 
 impl Library {
-    /// A place in a source that was compiled.
+    /// Returns a place in a compiled source.
     pub(super) fn place(&self, source: &str, position: Position) -> Option<Place> {
         let line = position.line()?;
         let column = position.position().unwrap_or(1);
@@ -190,13 +194,13 @@ impl Library {
     }
 }
 
-/// A panic elsewhere leaves what is in there whole: it is put in at once or not at all.
+/// Locks a mutex. A panic elsewhere leaves the content intact, because each change is one step.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Not Rhai's own error for this, which it takes for a hint to look elsewhere and says again
-/// without the reason.
+/// Makes the error for a failed import. Rhai's own error for this makes Rhai search elsewhere and
+/// then report the failure without the reason.
 #[allow(clippy::unnecessary_box_returns, reason = "Rhai's errors are boxed")]
 fn cannot_import(name: &str, why: &str, position: Position) -> Box<EvalAltResult> {
     let error = Error::usage(format!("cannot import {name}: {why}"));
@@ -204,8 +208,8 @@ fn cannot_import(name: &str, why: &str, position: Position) -> Box<EvalAltResult
     raise::raised_at(position, error)
 }
 
-/// The name of an imported source: a shipped module as it is, else the file beside the one that
-/// imports it.
+/// Returns the name of an imported source. The name of a shipped module stays as it is; a path is
+/// relative to the folder of the importing file.
 pub(super) fn resolve(importer: Option<&str>, path: &str) -> String {
     if shipped::is_module(path) {
         return path.to_owned();
@@ -221,7 +225,7 @@ pub(super) fn resolve(importer: Option<&str>, path: &str) -> String {
     file.to_string_lossy().into_owned()
 }
 
-/// A library as Rhai wants it.
+/// A library in the form that Rhai needs.
 pub(super) struct Resolver(pub(super) Arc<Library>);
 
 impl ModuleResolver for Resolver {

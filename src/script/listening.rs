@@ -1,4 +1,4 @@
-//! Listeners as scripts hold them.
+//! Listeners, as scripts hold them.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,14 +11,15 @@ use crate::error::Result;
 use crate::server::Listener;
 use crate::transcript::{Event, Watcher};
 
-/// A listener as scripts hold it, and where it was used last, for what turns out at the end.
+/// A listener, as scripts hold it, with the place that used it last, for an error that turns up at
+/// the end.
 #[derive(Clone, Debug)]
 pub(super) struct Listening {
     listener: Arc<Listener>,
     used: Arc<Mutex<Option<Used>>>,
 }
 
-/// Where a listener was used.
+/// The place and the step in which a listener was used.
 #[derive(Clone, Debug)]
 pub(super) struct Used {
     pub(super) spot: Spot,
@@ -34,36 +35,37 @@ impl Listening {
         &self.listener
     }
 
-    /// Notes where the operation is written that begins, and the step in which it is.
+    /// Records the position and the step of an operation that begins.
     pub(super) fn note(&self, context: &NativeCallContext<'_>, step: Option<String>) {
         let used = Used { spot: Spot::of(context), step };
         *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Some(used);
     }
 
-    /// Where it was used last.
+    /// Returns where the listener was used last.
     pub(super) fn used(&self) -> Option<Used> {
         self.used.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-/// Where the listeners of a script are to be, if its caller says so, and who is told of them.
+/// The addresses on which the listeners of a script have to listen, if the caller sets them, and
+/// the function that is told of the listeners.
 pub(crate) struct Listens {
-    /// By their schemes.
+    /// The addresses by scheme.
     at: BTreeMap<String, SocketAddr>,
-    /// That of the first listener whose scheme is not among these.
+    /// The address for the first listener whose scheme is not in `at`.
     first: Mutex<Option<SocketAddr>>,
     told: Arc<Tell>,
 }
 
 type Tell = dyn Fn(Told<'_>) -> Result<()> + Send + Sync;
 
-/// What the caller of a script that serves is told.
+/// An event of which the caller of a serving script is told.
 pub(crate) enum Told<'a> {
     Listening {
         url: &'a str,
         ca: Option<&'a str>,
     },
-    /// At a server that runs beside the script, which has a transcript of its own.
+    /// An event of a server that runs in the background and has its own transcript.
     Happened {
         server: &'a str,
         event: &'a Event,
@@ -79,7 +81,8 @@ impl Listens {
         Self { at, first: Mutex::new(first), told: Arc::new(told) }
     }
 
-    /// Where to listen for a scheme, if the caller has said that and the script does not.
+    /// Returns the address to listen on for a scheme, if the caller has set one and the script has
+    /// not.
     pub(super) fn place(&self, scheme: &str) -> Option<SocketAddr> {
         if scheme.contains([':', '+']) {
             return None;
@@ -90,7 +93,7 @@ impl Listens {
         })
     }
 
-    /// Tells the caller where a listener is.
+    /// Tells the caller where a listener listens.
     ///
     /// # Errors
     /// Usage if the caller cannot be told.
@@ -98,12 +101,12 @@ impl Listens {
         (self.told)(Told::Listening { url, ca })
     }
 
-    /// Who is told of what happens at the server with this URL. A client may come before the caller
-    /// was told where the server is; its events wait until the URL is set.
+    /// Returns the watcher for events of the server with this URL. A client may come before the
+    /// caller was told the URL; its events wait until the URL is set.
     pub(super) fn watcher(&self, url: Arc<OnceLock<String>>) -> Watcher {
         let told = Arc::clone(&self.told);
         Arc::new(move |event| {
-            // Events are never refused.
+            // The result is dropped because events are never refused.
             let _ = told(Told::Happened { server: url.wait(), event });
         })
     }

@@ -1,5 +1,5 @@
-//! What is wrong with the literals that a script hands to words: codes, regexes, URLs, durations,
-//! options, and what a hand that is used to telnet writes.
+//! Checks the literals that a script passes to words: codes, regexes, URLs, durations and options,
+//! and mistakes such as a line end that `send` adds anyway.
 
 use rhai::{Expr, FnCallExpr, Map, Position};
 
@@ -12,14 +12,15 @@ use crate::{duration, suggest};
 /// The options that are durations.
 const DURATIONS: [&str; 4] = ["timeout", "after", "settle", "grace"];
 
-/// The words that take a line, whose text may stand between backticks by mistake.
+/// The words that take a line, which may be between backticks by mistake.
 const OF_LINES: [&str; 3] = ["send", "send_raw", "pipeline"];
 
-/// The words beginning with `expect` whose first argument is no code: a duration, an exit status, a
-/// number of octets.
+/// The words that begin with `expect` but whose first argument is not a code: it is a duration, an
+/// exit status, or a number of octets.
 const OF_OTHERS: [&str; 4] = ["expect_silence", "expect_none", "expect_exit", "expect_octets"];
 
-/// What is wrong with the arguments of a call, with the place; `source` gives the line of a place.
+/// Returns the problems in the arguments of a call, with their positions. `source` returns the
+/// source line of a position.
 pub(super) fn problems(
     call: &FnCallExpr,
     position: Position,
@@ -81,7 +82,7 @@ fn of_text(word: &str, text: &str) -> Option<Error> {
     }
 }
 
-/// Text that is a class of codes, `25x`.
+/// Reports text that is a class of codes, such as `25x`.
 fn class(text: &str) -> Option<Error> {
     let is_class = text.len() == 3 && text.ends_with(['x', 'X']) && Code::parse(text).is_ok();
     is_class.then(|| {
@@ -91,7 +92,8 @@ fn class(text: &str) -> Option<Error> {
     })
 }
 
-/// Text between backticks in which an escape was meant. Only the source tells the two quotes apart.
+/// Reports an escape such as `\n` in text between backticks, where it has no effect. Only the
+/// source line shows which quotes were used.
 fn in_backticks(line: &str, at: Position) -> Option<Error> {
     let text: String = line.chars().skip(at.position()?.checked_sub(1)?).collect();
     let text = text.strip_prefix('`')?;
@@ -103,8 +105,8 @@ fn in_backticks(line: &str, at: Position) -> Option<Error> {
     )
 }
 
-/// What is wrong with a map of options: keys that look like a slip in one that there is, and
-/// durations that are none.
+/// Returns the problems in a map of options: keys that look like misspelled options, and durations
+/// that cannot be parsed.
 fn of_options(last: &Expr) -> Vec<(Position, Error)> {
     match last {
         Expr::Map(map, _) => {

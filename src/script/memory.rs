@@ -1,12 +1,14 @@
-//! How much memory scripts may hold, and how much the process holds, as far as the system tells.
+//! The limit on the memory that scripts hold, and the memory that the process holds, if the system
+//! tells.
 //!
-//! Rhai bounds the size of each value, but not how many a script keeps. A program that counts what
-//! each thread takes from the heap (see [`CountingAllocator`](super::CountingAllocator)) knows what
-//! a script holds. In others, the process's resident memory is watched while scripts run. If the
-//! system does not tell it (it is asked by `/proc`, on Linux), only the bounds on values hold.
+//! Rhai limits the size of each value, but not the number of values that a script keeps. A program
+//! that counts the bytes that each thread takes from the heap (see
+//! [`CountingAllocator`](super::CountingAllocator)) knows how much a script holds. In other
+//! programs, the resident memory of the process is checked while scripts run. It is read from
+//! `/proc`, on Linux. If it cannot be read, only the limits on values apply.
 //!
-//! What the process holds cannot be told apart by script. Many that run at once share what they may
-//! hold together.
+//! The memory of the process cannot be divided among its scripts. So scripts that run at the same
+//! time share one limit.
 
 use std::cell::OnceCell;
 use std::fs::File;
@@ -16,12 +18,12 @@ thread_local! {
     static STATM: OnceCell<Option<File>> = const { OnceCell::new() };
 }
 
-/// What one script may hold unless its caller says otherwise.
+/// How many bytes one script may hold unless its caller sets another limit.
 pub(super) const ALLOWANCE: usize = 256 << 20;
 
-/// How much the process may come to hold while so many scripts run at once that may hold `one` each,
-/// beyond what it holds without them. Many scripts may not hold more than half of the machine's
-/// memory together.
+/// Returns how many bytes the process may hold beyond what it held before, while `at_once` scripts
+/// run that may hold `one` each. Several scripts together may hold no more than half of the
+/// machine's memory.
 pub(super) fn allowance(one: usize, at_once: usize) -> usize {
     let together = one.saturating_mul(at_once);
     if at_once <= 1 { together } else { together.min(half_the_machine().max(one)) }
@@ -39,7 +41,7 @@ fn half_the_machine() -> usize {
     usize::MAX
 }
 
-/// The resident memory of this process, in bytes.
+/// Returns the resident memory of this process, in bytes.
 pub(super) fn resident() -> Option<usize> {
     STATM.with(|statm| {
         let file = statm.get_or_init(|| File::open("/proc/self/statm").ok()).as_ref()?;

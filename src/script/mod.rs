@@ -1,4 +1,4 @@
-//! Scripts: Rhai with the words of mail dialogues, and what runs them.
+//! Scripts: the Rhai language with words for mail dialogues, and the code that runs them.
 
 mod aside;
 mod bindings;

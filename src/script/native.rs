@@ -1,6 +1,6 @@
-//! Functions of Rhai's own that do any amount of work, or take any amount of memory, in one
-//! operation. Scripts get these in their place: they mean the same and look after each piece
-//! whether the script must end.
+//! Replacements for functions of Rhai that do any amount of work, or take any amount of memory, in
+//! one operation. They do the same, but check for each piece of the work whether the script must
+//! end.
 
 use std::fmt::Write as _;
 
@@ -10,14 +10,15 @@ use rhai::{Array, Blob, Dynamic, EvalAltResult, INT, ImmutableString, Map, Nativ
 use super::bounds::{look, room};
 use super::raise::Raised;
 
-/// What an element of a list takes.
+/// The bytes that an element of a list takes.
 const ELEMENT: usize = size_of::<Dynamic>();
-/// The longest text that a value is shown as.
+/// The longest text in which a value is shown, in bytes.
 const LONGEST_TEXT: usize = 16 << 20;
-/// How deep the values within values are shown.
+/// How many levels of nested values are shown.
 const DEEPEST: usize = 64;
 
-/// Whether two values are equal, as `==` says it. Values of types that cannot be compared are not.
+/// Whether two values are equal, as `==` decides. Values of types that cannot be compared are not
+/// equal.
 pub(super) fn equal(ctx: &NativeCallContext<'_>, a: &Dynamic, b: &Dynamic) -> Result<bool, Raised> {
     look(ctx)?;
     if let (Ok(a), Ok(b)) = (a.as_array_ref(), b.as_array_ref()) {
@@ -68,7 +69,7 @@ fn equal_maps(ctx: &NativeCallContext<'_>, a: &Map, b: &Map) -> Result<bool, Rai
     Ok(true)
 }
 
-/// The first element from that place on which is equal to the value.
+/// Returns the index of the first element, from `start` on, that is equal to the value.
 fn position(
     ctx: &NativeCallContext<'_>,
     list: &Array,
@@ -87,7 +88,7 @@ fn index(place: Option<usize>) -> INT {
     place.and_then(|place| INT::try_from(place).ok()).unwrap_or(-1)
 }
 
-/// A list of pieces of a text.
+/// Makes a list of the pieces of a text.
 fn pieces<'a>(
     ctx: &NativeCallContext<'_>,
     text: &'a str,
@@ -104,14 +105,14 @@ fn pieces<'a>(
     Ok(list)
 }
 
-/// How many pieces a script has asked for; one at least.
+/// Converts the number of pieces that a script asked for; at least one.
 fn count(pieces: INT) -> usize {
     usize::try_from(pieces).unwrap_or(0).max(1)
 }
 
-/// Shows a value as it stands within another. What is nested deeper than people read, or makes the
-/// text too long, is left out: nothing could be done about an error, since Rhai shows the value in
-/// its own way then. Returns whether there is room for more.
+/// Shows a value within another value. Values that are nested too deeply, or that make the text too
+/// long, are replaced by `...`. An error would not help, because Rhai then shows the value in its
+/// own way. Returns whether there is room for more.
 fn show(ctx: &NativeCallContext<'_>, value: &Dynamic, depth: usize, text: &mut String) -> bool {
     if text.len() > LONGEST_TEXT || look(ctx).is_err() {
         text.push_str("...");
@@ -294,7 +295,7 @@ pub(super) mod words {
 
     #[rhai_fn(return_raw)]
     pub fn parse_json(ctx: NativeCallContext, json: &str) -> Result<Dynamic, Raised> {
-        // An empty map takes two bytes of text and three elements.
+        // An empty map is two bytes of text and takes the memory of three elements.
         room(&ctx, json.len() * ELEMENT * 3 / 2)?;
         serde_json::from_str(json).map_err(|wrong| wrong.to_string().into())
     }

@@ -1,13 +1,14 @@
-//! A reply that another expectation of the script would have taken: the script and the server are
-//! out of step.
+//! Advice for a reply that another expectation of the script would have accepted: the script and
+//! the server are out of step.
 
 use rhai::{AST, Expr, FnCallExpr, Stmt};
 
 use crate::pattern::Pattern;
 
-/// How many expectations after the one that failed are looked at.
+/// How many expectations after the failed one are considered.
 const AFTER: usize = 3;
-/// How many letters a text has at least that tells one reply from others: `250 ok` has two.
+/// The least number of letters in a text that distinguishes one reply from others: `250 ok` has
+/// only two.
 const LETTERS: usize = 4;
 
 /// An expectation of a session, as the script's text has it.
@@ -23,10 +24,10 @@ enum Wants<'a> {
     Regex(&'a str),
 }
 
-/// The advice for a reply that failed an expectation at this place, if another one of the same
-/// session is the one that it fits: one after it, with nothing but expectations between, or the
-/// last one before it. Only the script's own statements are looked at: what is in a loop, a branch
-/// or a function may run in another order than it is written in.
+/// Returns advice for a reply that failed an expectation at this place, if the reply fits another
+/// expectation of the same session. This is one of the next expectations, if no other statement
+/// lies between, or the last expectation before. Only top-level statements are considered, because
+/// statements in a loop, a branch or a function may run in another order than they are written in.
 pub(super) fn advice(ast: &AST, place: (usize, usize), got: &str) -> Option<String> {
     let statements = ast.statements();
     let is_here = |statement: &Stmt| of_statement(statement).is_some_and(|one| one.place == place);
@@ -46,7 +47,7 @@ pub(super) fn advice(ast: &AST, place: (usize, usize), got: &str) -> Option<Stri
     })
 }
 
-/// The expectation that a statement is: `s.expect(...)`, or `let reply = s.expect(...)`.
+/// Returns the expectation in a statement: `s.expect(...)`, or `let reply = s.expect(...)`.
 fn of_statement(statement: &Stmt) -> Option<Expectation<'_>> {
     let expression = match statement {
         Stmt::Expr(expression) => &**expression,
@@ -62,7 +63,7 @@ fn of_statement(statement: &Stmt) -> Option<Expectation<'_>> {
     Some(Expectation { session: variable.1.as_str(), place, wants: wants(call)? })
 }
 
-/// What `expect(...)` is given, if the text says it.
+/// Returns what `expect(...)` expects, if its argument is a literal.
 fn wants(call: &FnCallExpr) -> Option<Wants<'_>> {
     if call.name != "expect" {
         return None;
@@ -79,12 +80,13 @@ fn wants(call: &FnCallExpr) -> Option<Wants<'_>> {
 }
 
 impl Expectation<'_> {
-    /// Whether it is this reply that it wants, told apart from what the other one wants.
+    /// Whether the reply fits this expectation and can be distinguished from what the other one
+    /// wants.
     fn fits_instead(&self, other: &Self, got: &str) -> bool {
         let says_enough =
             |text: &str| text.bytes().filter(u8::is_ascii_alphabetic).count() >= LETTERS;
         match self.wants {
-            // Any refusal has such a code, and any success of most commands.
+            // Other codes do not distinguish replies: most refusals and most successes share them.
             Wants::Code(code) => {
                 let is_told_apart = matches!(other.wants, Wants::Code(other) if other != code);
                 let says_enough = matches!(code, 221 | 235 | 334 | 354);
@@ -126,7 +128,7 @@ mod tests {
         for (script, got) in [
             // The reply to the next command cannot have come yet.
             ("s.expect(250);\ns.send(\"QUIT\");\ns.expect(221);", "221 shutting down"),
-            // What many replies fit.
+            // Patterns that many replies match.
             ("s.expect(250);\ns.expect(550);", "550 no such user"),
             ("s.expect(\"250 HELP\");\ns.expect(250);", "250 SIZE"),
             ("s.expect(\"250 2.1.5\");\ns.expect(\"250 ok\");", "250 ok"),

@@ -1,8 +1,8 @@
-//! What scripts say of numbers beyond what Rhai has built in.
+//! Functions on numbers that are not built into Rhai.
 //!
-//! Rhai's own packages say it of twelve kinds of numbers, in three hundred functions that each run
-//! would register first: a sixth of all that a short run does. Scripts have two kinds, and get them
-//! here.
+//! Rhai's own packages define these functions for twelve types of numbers. That makes three hundred
+//! functions, which each run would register first: a sixth of all work in a short run. Scripts have
+//! only two types of numbers, so only the functions for these are defined here.
 
 use rhai::plugin::{EvalAltResult, Position, export_module};
 use rhai::{FLOAT, INT};
@@ -140,11 +140,11 @@ mod tests {
 
     use super::super::engine::engine;
 
-    /// The kinds of numbers that no script can get.
+    /// The types of numbers that no script can get.
     const OTHERS: [&str; 10] =
         ["i8", "i16", "i32", "i128", "u8", "u16", "u32", "u64", "u128", "f32"];
 
-    /// All functions that a script can call: their names and the types of their parameters.
+    /// Returns all functions that a script can call: their names and the types of their parameters.
     fn functions(engine: &Engine) -> BTreeSet<String> {
         let signatures = engine.gen_fn_signatures(true).into_iter();
         let calls = signatures

@@ -1,4 +1,4 @@
-//! How a word that waits runs: the script is suspended until the operation is over.
+//! Runs the words that wait: the script is suspended until the operation has ended.
 
 use rhai::NativeCallContext;
 use tokio::time::{Instant, timeout_at};
@@ -13,7 +13,7 @@ use crate::server::Question;
 use crate::session::Session;
 
 impl Handle {
-    /// Reads or sets something that takes no waiting.
+    /// Reads or sets something without waiting.
     pub(super) fn with<T>(
         &self,
         context: &NativeCallContext<'_>,
@@ -23,7 +23,7 @@ impl Handle {
         taken.session().map(read).map_err(|error| raise(context, error))
     }
 
-    /// Runs an operation to its end, suspending the script while it waits.
+    /// Runs an operation to its end, and suspends the script while the operation waits.
     pub(super) fn operate<T>(
         &self,
         context: &NativeCallContext<'_>,
@@ -31,11 +31,11 @@ impl Handle {
     ) -> Result<T, Raised> {
         let mut taken = self.take().map_err(|error| raise(context, error))?;
         self.note(context, Run::current().ok().and_then(|run| run.step()));
-        // In a box: a script that waits shall hold little of its stack.
+        // In a box, so that a script that waits holds little of its stack.
         let limit = Run::current().ok().and_then(|run| run.limit());
         let operation = Box::pin(async { operation(taken.session()?).await });
         let attended = attended(within(limit, operation)).inspect_err(|_| {
-            // What failed is the closure; the session is left as one whose operation was cut off.
+            // A closure that decides for a server failed, so this operation was cut off.
             drop(taken.session().ok().and_then(|session| session.cut_off()));
         })?;
         let outcome = match attended {
@@ -54,14 +54,14 @@ impl Handle {
     }
 }
 
-/// What is said of an operation that was cut off because the time of `eventually` is up.
+/// The message for an operation that was cut off because the time of `eventually` is up.
 const TIME_IS_UP: &str = "the time in which it was to pass is up";
 
 fn time_is_up() -> Error {
     Error::new(Kind::Timeout, TIME_IS_UP)
 }
 
-/// The outcome of a future, unless there is a limit and it comes first.
+/// Returns the output of a future, or `None` if the limit comes first.
 async fn within<F: Future>(limit: Option<Instant>, future: F) -> Option<F::Output> {
     match limit {
         Some(limit) => timeout_at(limit, future).await.ok(),
@@ -69,11 +69,11 @@ async fn within<F: Future>(limit: Option<Instant>, future: F) -> Option<F::Outpu
     }
 }
 
-/// Waits for a future; what servers in the background ask meanwhile is answered by the closures
-/// that decide it.
+/// Waits for a future. Meanwhile, closures of the script answer the questions of servers in the
+/// background.
 ///
 /// # Errors
-/// What a closure raised: then the future is not waited for any more.
+/// The error that a closure raised; the wait for the future then ends.
 fn attended<F: Future>(future: F) -> Result<Result<F::Output, Stop>, Raised> {
     let run = Run::current().ok().filter(|run| run.questions.are_expected());
     let Some(run) = run else { return Ok(coroutine::wait(future)) };
@@ -94,13 +94,13 @@ fn attended<F: Future>(future: F) -> Result<Result<F::Output, Stop>, Raised> {
     }
 }
 
-/// What comes first.
+/// The event that came first.
 enum Either<T> {
     Over(T),
     Asked(Question),
 }
 
-/// Waits for a future; where the script is to stop meanwhile, ends it.
+/// Waits for a future. If the script has to stop during the wait, ends the script.
 pub(super) fn wait<F: Future>(
     context: &NativeCallContext<'_>,
     future: F,

@@ -1,4 +1,4 @@
-//! The parameters of a script and of what it imports, as its text tells them.
+//! The parameters of a script and of its imports, as found in their text.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -12,28 +12,28 @@ use super::runner::Runner;
 use crate::error::{Error, Result};
 use crate::suggest;
 
-/// What parameters a script takes.
+/// The parameters that a script takes.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Params {
-    /// By name, each with its default where that is a literal.
+    /// The parameters by name, each with its default if the default is a literal.
     pub known: BTreeMap<String, Option<String>>,
-    /// Those among them that have no default at all.
+    /// The parameters that have no default at all.
     pub required: BTreeSet<String>,
-    /// Whether there may be others: the names of some are only known once the script runs, or it,
-    /// or something that it imports, cannot be read or parsed.
+    /// Whether the script may take other parameters. Some names may be known only when the script
+    /// runs, or the script or one of its imports cannot be read or parsed.
     pub others: bool,
 }
 
 impl Case {
-    /// The parameters that the script takes, as its text tells them.
+    /// Returns the parameters that the script takes, as found in its text.
     #[must_use]
     pub fn params(&self) -> Params {
         self.runner().params(&self.path)
     }
 
-    /// Makes sure that each value that was set is a parameter of the script, or of one that is
-    /// given the same.
+    /// Makes sure that each value that was set is a parameter of the script, or of a script that
+    /// gets the same parameters.
     pub(super) fn check_params(&self, runner: &Runner) -> Result<()> {
         let scripts = [&self.path].into_iter().chain(self.others.iter());
         runner.check_params(scripts, &self.settings.params)
@@ -41,7 +41,7 @@ impl Case {
 }
 
 impl Runner {
-    /// The parameters of a script, without running it.
+    /// Returns the parameters of a script, without running it.
     #[must_use]
     pub fn params(&self, path: &Path) -> Params {
         let mut params = Params::default();
@@ -76,11 +76,11 @@ impl Runner {
         params
     }
 
-    /// Makes sure that each value that was set is a parameter of one of the scripts. They are read
-    /// one after the other until all values are known.
+    /// Makes sure that each value that was set is a parameter of one of the scripts. Reads the
+    /// scripts one by one, until all values are known.
     ///
     /// # Errors
-    /// A usage error that names the parameter, and the one that was probably meant.
+    /// A usage error that names the parameter, and the parameter that was probably meant.
     pub(crate) fn check_params<'a>(
         &self,
         scripts: impl IntoIterator<Item = &'a PathBuf>,
@@ -93,7 +93,8 @@ impl Runner {
             }
             let params = self.params(script);
             if params.others {
-                // Whatever is set may be one of those; what does not parse, its run will say.
+                // Any value may be one of the other parameters. If the script does not parse, its
+                // run reports that.
                 return Ok(());
             }
             known.extend(params.known.into_keys());
@@ -109,8 +110,8 @@ impl Runner {
 }
 
 impl Runner {
-    /// All parameters of these scripts together, and of what stands around them, read one after the
-    /// other until all of these names are known.
+    /// Returns the parameters of all these scripts and of their setups and teardowns. Reads them
+    /// one by one, until all of `names` are known.
     #[cfg(feature = "cli")]
     pub(crate) fn params_of_all(&self, scripts: &[PathBuf], names: &BTreeSet<String>) -> Params {
         let mut all = Params::default();

@@ -1,4 +1,4 @@
-//! Plain data: what a script hands to others, as JSON has it.
+//! Plain data: values that a script passes to other scripts, in the form of JSON.
 
 use rhai::{Array, Dynamic, Map};
 use serde_json::Value;
@@ -6,13 +6,13 @@ use serde_json::Value;
 use super::raise;
 use crate::error::{Error, Result};
 
-/// How deep lists and maps may lie in each other.
+/// How deeply lists and maps may be nested.
 const DEEPEST: usize = 32;
 
-/// A value of a script as plain data.
+/// Converts a value of a script to plain data.
 ///
 /// # Errors
-/// Usage for what is none: a session, a function, a blob.
+/// Usage for a value that is not plain data: a session, a function, a blob.
 pub(super) fn of(value: &Dynamic) -> Result<Value> {
     nested(value, 0)
 }
@@ -46,7 +46,7 @@ fn nested(value: &Dynamic, depth: usize) -> Result<Value> {
         .hint("text, numbers, true, false, (), and lists and maps of these are"))
 }
 
-/// Plain data as a value of a script.
+/// Converts plain data to a value of a script.
 pub(super) fn to(value: &Value) -> Dynamic {
     match value {
         Value::Null => Dynamic::UNIT,

@@ -1,4 +1,4 @@
-//! A compiled script, and what its runs have found out about its calls.
+//! A compiled script, with caches from its earlier runs.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -9,18 +9,19 @@ use rhai::{
 
 use super::raise::Raised;
 
-/// How many caches are kept for the next runs.
+/// The most caches that are kept for later runs.
 const POOL: usize = 64;
 
-/// A script that runs many times. Which function a call means is looked up in all modules, under
-/// several names; Rhai remembers it in a cache, and a run takes over that of one before.
+/// A script that runs many times. To resolve a call, Rhai looks in all modules, under several
+/// names, and caches the result. A run takes over the cache of an earlier run.
 pub(super) struct Program {
     pub(super) ast: AST,
     name: Option<ImmutableString>,
     caches: Mutex<Vec<Caches>>,
 }
 
-/// What Rhai keeps of a run. In a box, as a script that waits shall hold little of its stack.
+/// The state that Rhai keeps during a run. In a box, so that a script that waits holds little of
+/// its stack.
 struct State {
     caches: Caches,
     global: GlobalRuntimeState,
@@ -32,17 +33,17 @@ impl Program {
         Self { name: ast.source().map(Into::into), ast, caches: Mutex::default() }
     }
 
-    /// The name of its source.
+    /// Returns the name of its source.
     pub(super) fn name(&self) -> &str {
         self.name.as_deref().unwrap_or_default()
     }
 
-    /// Runs it from its first statement to its last, with the engine that compiled it.
+    /// Runs the script from its first statement to its last, with the engine that compiled it.
     ///
-    /// `finally` runs after that, whatever came of it, with the value that the script ended with.
+    /// `finally` runs after that in any case, with the value that the script ended with.
     ///
     /// # Errors
-    /// What it was ended by.
+    /// The error that ended the script.
     pub(super) fn run(
         &self,
         engine: &Engine,
@@ -50,7 +51,7 @@ impl Program {
     ) -> Result<(), Raised> {
         let mut state = self.state(engine);
         let State { caches, global, scope } = &mut *state;
-        // Rhai has no other way to run something with caches that are there already.
+        // Rhai has no other way to evaluate statements with existing caches.
         #[expect(deprecated, reason = "to be removed in Rhai 2")]
         let ended = engine.eval_statements_raw(global, caches, scope, self.ast.statements());
         let context = (engine, "finally", self.name.as_deref(), &*global, Position::NONE).into();
@@ -62,8 +63,8 @@ impl Program {
         ended
     }
 
-    /// A function of its own, and so is the other: what they need of the stack is free again while
-    /// the script runs.
+    /// Not inlined, as `keep` is not, so that the stack that it needs is free while the script
+    /// runs.
     #[inline(never)]
     fn state(&self, engine: &Engine) -> Box<State> {
         let caches = self.pool().pop().unwrap_or_default();
@@ -75,7 +76,8 @@ impl Program {
 
     #[inline(never)]
     fn keep(&self, state: Box<State>) {
-        // A module may have brought functions that the next run does not import.
+        // An imported module may have added functions to the cache that the next run does not
+        // import.
         if state.global.num_imports() == 0 {
             let mut pool = self.pool();
             if pool.len() < POOL {
@@ -85,7 +87,7 @@ impl Program {
     }
 
     fn pool(&self) -> MutexGuard<'_, Vec<Caches>> {
-        // Nothing panics while it is locked.
+        // Nothing panics while the lock is held.
         self.caches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! The programs that a script runs, as it holds them.
+//! The programs that a script runs, as the script holds them.
 
 use std::cell::RefCell;
 use std::process::ExitStatus;
@@ -13,13 +13,13 @@ use crate::transcript::{About, Excerpt, Transcript, What};
 use crate::transport::Program;
 use crate::visible;
 
-/// How much of what a program wrote an error shows.
+/// The most bytes of a program's output that an error shows.
 const SHOWN: usize = 1000;
 
-/// More are a loop that has gone wrong.
+/// The most programs of a run. A script that starts more has a loop that does not end.
 const MOST: usize = 1000;
 
-/// A program as scripts hold it. It is taken out while something waits for it.
+/// A program, as scripts hold it. A word that waits for the program takes it out of its slot.
 #[derive(Clone, Debug)]
 pub(super) struct Running(Arc<Mutex<Slot>>);
 
@@ -27,12 +27,12 @@ pub(super) struct Running(Arc<Mutex<Slot>>);
 struct Slot {
     command: String,
     spot: Spot,
-    /// The step in which it was started.
+    /// The step in which the program was started.
     step: Option<String>,
     program: Option<Box<Program>>,
-    /// How it ended, once that is known and in the transcript.
+    /// How the program ended, after that is known and in the transcript.
     status: Option<ExitStatus>,
-    /// Somebody has looked at how it ended, or ended it.
+    /// Whether the script has looked at how the program ended, or ended it.
     is_seen: bool,
 }
 
@@ -55,7 +55,7 @@ impl Running {
         self.slot().command.clone()
     }
 
-    /// Says that somebody has looked at how it ended.
+    /// Records that the script has looked at how the program ended.
     pub(super) fn see(&self) {
         self.slot().is_seen = true;
     }
@@ -76,12 +76,12 @@ impl Running {
         })
     }
 
-    /// Looks at the program, unless somebody waits for it.
+    /// Calls `look` with the program. Returns the default if another word waits for the program.
     pub(super) fn look<T: Default>(&self, look: impl FnOnce(&mut Program) -> T) -> T {
         self.slot().program.as_deref_mut().map(look).unwrap_or_default()
     }
 
-    /// Waits for its end, which goes into the transcript once.
+    /// Waits for the end of the program. The end goes into the transcript once.
     pub(super) async fn ended(&self, transcript: &Transcript) -> Result<ExitStatus> {
         let known = self.slot().status;
         if let Some(status) = known {
@@ -92,7 +92,7 @@ impl Running {
         Ok(status)
     }
 
-    /// Ends it with its whole group.
+    /// Stops the program with its whole process group.
     pub(super) async fn stop(&self, transcript: &Transcript) -> Result<ExitStatus> {
         self.see();
         let known = self.slot().status;
@@ -110,7 +110,7 @@ impl Running {
         transcript.note(What::Note { about: About::Ended, text });
     }
 
-    /// The error about how it ended.
+    /// Makes the error about how the program ended.
     pub(super) fn ended_wrong(
         &self,
         transcript: &Transcript,
@@ -129,7 +129,7 @@ impl Running {
     }
 }
 
-/// A program out of its slot; dropping this puts it back.
+/// A program that was taken out of its slot. Dropping this puts the program back.
 struct Taken {
     running: Running,
     program: Option<Box<Program>>,
@@ -157,10 +157,13 @@ impl Programs {
         Ok(running)
     }
 
-    /// Ends those that still run, and judges those that have ended and that nobody looked at: the
-    /// first that went wrong, with the place and the step in which it was started. None is ended
-    /// before it is so old: whether one that fails at once has done so at the end of a quick script
-    /// would depend on the machine.
+    /// Stops the programs that still run. Judges those that have ended by themselves, if the script
+    /// has not looked at how they ended. Returns the error about the first program that failed,
+    /// with the place and the step in which it was started.
+    ///
+    /// A program that the script has not looked at is stopped only when it is `age` old. Otherwise
+    /// it would depend on the machine whether a program that fails at its start has failed before a
+    /// quick script ends.
     pub(super) async fn end(
         &self,
         transcript: &Transcript,
@@ -190,7 +193,7 @@ impl Programs {
                     let error = error.with_expected("exit status: 0");
                     error.hint("expect_exit(...) says how it has to end")
                 }
-                // How it ended is not known: that is no success.
+                // It is not known how the program ended, so this is not a success.
                 Err(error) => error,
             };
             wrong.get_or_insert((error, spot, step));
@@ -198,8 +201,9 @@ impl Programs {
         wrong
     }
 
-    /// Ends those of a script that failed, at once. How those ended that had ended before goes into
-    /// the transcript: a server that died is most often the reason.
+    /// Kills the programs of a script that failed, at once. For programs that had ended before, the
+    /// transcript shows how they ended, because a server that died is most often the reason for the
+    /// failure.
     pub(super) async fn kill(&self, transcript: &Transcript) {
         for running in self.0.take() {
             let (program, known) = {

@@ -1,5 +1,5 @@
-//! Closures that decide what servers in the background do. A server is on a thread of its own and
-//! asks; the script answers whenever one of its words waits.
+//! Closures that decide what servers in the background do. A server runs on its own thread and
+//! sends questions. The script answers them whenever one of its words waits.
 #![expect(deprecated, reason = "Rhai's name for what may change")]
 
 use std::cell::{Cell, RefCell};
@@ -14,25 +14,25 @@ use crate::error::Result;
 use crate::server::{Asker, Question};
 use crate::session::Command;
 
-/// What servers ask, and who answers.
+/// The questions of servers, and the closures that answer them.
 pub(super) struct Questions {
     asker: Asker,
-    /// Behind a lock that one branch hands to the next: any of them may be the one that waits.
+    /// In an asynchronous lock, because any branch may be the one that waits for questions.
     asked: Mutex<mpsc::UnboundedReceiver<Question>>,
     deciders: RefCell<Vec<Decider>>,
-    /// Whether the script has ended, and no closure of it may run any more.
+    /// Whether the script has ended, so that its closures must not run any more.
     is_over: Cell<bool>,
 }
 
-/// A closure, and where it was written.
+/// A closure, with the place where it was written.
 struct Decider {
     closure: FnPtr,
     stored: NativeCallContextStore,
-    /// Reads what it gives back, as steps.
+    /// Reads the closure's result as steps.
     read: Read,
 }
 
-/// Reads what a server is to do, as steps.
+/// Reads what a server has to do as steps.
 pub(super) type Read = fn(&Dynamic) -> Result<String>;
 
 impl Default for Questions {
@@ -44,7 +44,8 @@ impl Default for Questions {
 }
 
 impl Questions {
-    /// Has a closure decide; where the server asks, and by which number.
+    /// Adds a closure that decides. Returns the channel on which the server asks, and the number of
+    /// the closure.
     pub(super) fn add(
         &self,
         context: &NativeCallContext<'_>,
@@ -57,25 +58,26 @@ impl Questions {
         (self.asker.clone(), deciders.len() - 1)
     }
 
-    /// Whether any may come.
+    /// Whether questions may come.
     pub(super) fn are_expected(&self) -> bool {
         !self.is_over.get() && !self.deciders.borrow().is_empty()
     }
 
-    /// The next one.
+    /// Waits for the next question.
     pub(super) async fn next(&self) -> Question {
         match self.asked.lock().await.recv().await {
             Some(question) => question,
-            // It cannot come to its end: one of its senders is here.
+            // The channel is open until [`Questions::close`], because `self.asker` is one of its
+            // senders.
             None => std::future::pending().await,
         }
     }
 
-    /// Calls the closure that is asked, and has the server do what it says.
+    /// Calls the closure that is asked, and passes its decision to the server.
     ///
     /// # Errors
-    /// What the closure raised, and usage for a value that is no answer; the server behaves well
-    /// then.
+    /// The error that the closure raised, or a usage error for a value that is not an answer. The
+    /// server then behaves normally.
     pub(super) fn decide(&self, question: Question, engine: &Arc<Engine>) -> Result<(), Raised> {
         let decider = self
             .deciders
@@ -89,23 +91,25 @@ impl Questions {
         done.map_err(|error| raise(&context, error))
     }
 
-    /// The script has ended: who asks from now on is answered well, and so is who still waits. To be
-    /// called on the script's own stack, on which its closures are dropped.
+    /// Ends the questions, because the script has ended. Servers behave normally from now on, and
+    /// so do those that still wait for an answer. Call this on the script's own stack, because the
+    /// closures are dropped here.
     pub(super) fn close(&self) {
         self.shut();
         self.deciders.take();
     }
 
-    /// Leaks what was never closed: as [`Deferred::forget`](super::deferred::Deferred::forget).
+    /// Leaks the closures that were never dropped, as
+    /// [`Deferred::forget`](super::deferred::Deferred::forget) does.
     pub(super) fn forget(&self) {
         self.shut();
         std::mem::forget(self.deciders.take());
     }
 
-    /// Takes no more questions, and lets go of those that wait.
+    /// Accepts no more questions, and drops those that wait.
     fn shut(&self) {
         self.is_over.set(true);
-        // Nobody waits for one any more who would hold the lock.
+        // The script has ended, so no wait for a question holds the lock.
         if let Ok(mut asked) = self.asked.try_lock() {
             asked.close();
             while asked.try_recv().is_ok() {}
@@ -113,8 +117,8 @@ impl Questions {
     }
 }
 
-/// A command as the closure sees it: what `expect_command` gives, with the number of the connection
-/// and the number of the command.
+/// Returns a command as the closure sees it: the properties of a command from `expect_command`,
+/// with the number of the connection and the number of the command.
 fn shown(question: &Question) -> Map {
     let count = |number: u64| Dynamic::from(i64::try_from(number).unwrap_or(i64::MAX));
     let command = Command::new(Bytes::copy_from_slice(&question.command), question.speech);

@@ -1,28 +1,30 @@
-//! A global allocator that counts what each thread holds, so that a script is told of what it
-//! takes before the next thing it takes.
+//! A global allocator that counts the bytes that each thread holds, so that a script that takes too
+//! much memory is stopped before it takes more.
 //!
-//! It adds one counter in thread-local storage to the system's allocator. What a thread frees for
-//! another is counted on the thread that frees it; a script and its sessions stay on one thread.
+//! The cost is one counter in thread-local storage on top of the system's allocator. Memory that
+//! one thread takes and another frees is subtracted from the thread that frees it. That does not
+//! matter for scripts, because a script and its sessions stay on one thread.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether memory is overwritten with zeroes before it is given back.
+/// Whether memory is overwritten with zeros before it is freed.
 static WIPES: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
-    /// Bytes taken from the heap on this thread less bytes given back. Without a destructor and
-    /// without a lazy beginning: the allocator is called before and after all others.
+    /// The bytes that this thread has taken from the heap, less the bytes that it has freed. The
+    /// counter has no destructor and no lazy initialisation, because the allocator is called before
+    /// all other thread-locals begin and after they end.
     static HELD: Cell<isize> = const { Cell::new(0) };
 }
 
-/// The system's allocator, with a count for each thread.
+/// The system's allocator, with a count of bytes for each thread.
 ///
-/// A program that runs scripts installs it to have the bound on what a script holds in memory
-/// exact; `mailexpect` does. Without it, the memory of the whole process is looked at every few
-/// operations of a script.
+/// If a program that runs scripts installs this allocator, the limit on the memory of a script is
+/// exact; `mailexpect` does so. Without this allocator, the memory of the whole process is checked
+/// every few operations of a script.
 ///
 /// ```
 /// #[global_allocator]
@@ -34,31 +36,31 @@ thread_local! {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CountingAllocator;
 
-/// From here on, memory is overwritten with zeroes before it is given back: a secret is in use, of
-/// which scripts, sessions and buffers will hold copies. It does nothing in a program that has not
-/// installed [`CountingAllocator`].
+/// Makes the allocator overwrite memory with zeros before it frees it, from now on. Call this when
+/// a secret is in use, because scripts, sessions and buffers will hold copies of it. This does
+/// nothing in a program that has not installed [`CountingAllocator`].
 pub(crate) fn wipe_what_is_freed() {
     WIPES.store(true, Ordering::Relaxed);
 }
 
-/// Gives memory back, overwritten.
+/// Overwrites memory and frees it.
 ///
 /// # Safety
-/// As [`GlobalAlloc::dealloc`].
+/// See [`GlobalAlloc::dealloc`].
 unsafe fn wipe_and_free(inner: &impl GlobalAlloc, pointer: *mut u8, layout: Layout) {
     // SAFETY: the caller owns the block, which is as long as its layout says.
     unsafe { pointer.write_bytes(0, layout.size()) };
-    // Otherwise, the compiler may leave out writes to what is freed next.
+    // Without this, the compiler may leave out writes to memory that is freed next.
     std::hint::black_box(pointer);
     // SAFETY: the caller keeps the contract, which is the same.
     unsafe { inner.dealloc(pointer, layout) };
 }
 
-/// Moves a block to one of another size, and overwrites the old one: the system's `realloc` leaves
-/// its bytes where they were.
+/// Moves a block to a block of another size and overwrites the old block. The system's `realloc`
+/// would leave the bytes of the old block in place.
 ///
 /// # Safety
-/// As [`GlobalAlloc::realloc`].
+/// See [`GlobalAlloc::realloc`].
 unsafe fn wipe_and_move(
     inner: &impl GlobalAlloc,
     pointer: *mut u8,
@@ -68,9 +70,9 @@ unsafe fn wipe_and_move(
     // SAFETY: the caller promises that the size is not too large for the alignment, and not 0.
     let new = unsafe { inner.alloc(Layout::from_size_align_unchecked(size, layout.align())) };
     if !new.is_null() {
-        // SAFETY: both blocks are at least as long, and the new one overlaps no other.
+        // SAFETY: both blocks are at least this long, and the new block overlaps no other block.
         unsafe { new.copy_from_nonoverlapping(pointer, layout.size().min(size)) };
-        // SAFETY: the caller gives the old block up.
+        // SAFETY: the caller gives up the old block.
         unsafe { wipe_and_free(inner, pointer, layout) };
     }
     new
@@ -80,8 +82,8 @@ fn count(bytes: isize) {
     HELD.with(|held| held.set(held.get().wrapping_add(bytes)));
 }
 
-// SAFETY: every call is handed to the system's allocator as it is, and what that gives is given
-// back. Counting neither allocates nor panics.
+// SAFETY: every call is passed to the system's allocator unchanged, and its result is returned.
+// Counting neither allocates nor panics.
 unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size().cast_signed());
@@ -116,12 +118,13 @@ unsafe impl GlobalAlloc for CountingAllocator {
     }
 }
 
-/// What this thread holds, or has given back beyond that.
+/// Returns the bytes that this thread holds. Negative if it has freed more than it took.
 pub(crate) fn held() -> isize {
     HELD.with(Cell::get)
 }
 
-/// Counts bytes as this thread's that another thread took for it; fewer than none if that gave back.
+/// Adds bytes that another thread took for this one to the count of this thread. Negative if the
+/// other thread freed more than it took.
 pub(crate) fn hold(bytes: isize) {
     count(bytes);
 }
@@ -142,10 +145,10 @@ pub(super) fn is_installed() -> bool {
 mod tests {
     use super::*;
 
-    /// Sees to it that what is given back holds zeroes alone.
+    /// An allocator that asserts that freed memory holds only zeros.
     struct Checking;
 
-    // SAFETY: every call is handed to the system's allocator as it is.
+    // SAFETY: every call is passed to the system's allocator unchanged.
     unsafe impl GlobalAlloc for Checking {
         unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
             // SAFETY: the caller keeps the contract, which is the same.
@@ -164,8 +167,8 @@ mod tests {
     #[test]
     fn a_secret_is_overwritten_where_it_was() {
         let layout = Layout::from_size_align(8, 1).unwrap();
-        // SAFETY: the layout is not empty, the blocks are as long as what is written and read, and
-        // each is given up once.
+        // SAFETY: the layout is not empty, the blocks are as long as the bytes that are written and
+        // read, and each block is freed once.
         unsafe {
             let block = Checking.alloc(layout);
             block.copy_from_nonoverlapping(b"hunter22".as_ptr(), 8);

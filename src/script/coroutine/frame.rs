@@ -1,4 +1,4 @@
-//! What a running script and its words share.
+//! The state that a running script and its words share.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -11,46 +11,46 @@ use corosensei::stack::{DefaultStack, Stack as _};
 
 use super::allocator;
 
-/// What a suspended script waits for. It lives on the script's stack.
+/// The future for which a suspended script waits. It lives on the script's stack.
 pub(super) type Awaited = Pin<&'static mut dyn Future<Output = ()>>;
 
-/// Why a script was stopped from outside.
+/// The reason for which a script was stopped from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
-    /// The run's deadline ran out.
+    /// The deadline of the run passed.
     Deadline,
-    /// Somebody pressed Ctrl-C.
+    /// The user pressed Ctrl-C.
     Interrupt,
-    /// It holds more memory than it may.
+    /// The script holds more memory than it may.
     Memory,
-    /// It is a branch, and another one of those that run with it has failed.
+    /// The script is a branch, and another branch of the same `together` has failed.
     Abandoned,
 }
 
-/// What a running script and its words share.
+/// The state that a running script and its words share.
 pub(super) struct Frame {
-    /// Set while the body is running, and not while it is suspended; it lives on the coroutine's
-    /// own stack.
+    /// Set only while the body is running, null while it is suspended. The yielder lives on the
+    /// coroutine's own stack.
     pub(super) yielder: Cell<*const Yielder<(), Awaited>>,
     pub(super) stop: Cell<Option<Stop>>,
-    /// The address at which the stack begins; it grows towards lower ones.
+    /// The address at which the stack begins. The stack grows towards lower addresses.
     pub(super) base: usize,
-    /// How many times [`halt`] was asked.
+    /// How many times [`halt`](super::halt) was called.
     pub(super) looks: Cell<u32>,
-    /// When the turn that is under way began.
+    /// When the current turn began.
     pub(super) began: Cell<Instant>,
     /// Bytes that the script and its sessions held when it was last suspended.
     pub(super) held: Cell<isize>,
-    /// What the thread held when it was resumed.
+    /// The bytes that the thread held when the script was last resumed.
     pub(super) entered: Cell<isize>,
-    /// How much it may hold.
+    /// How many bytes the script may hold.
     pub(super) allowance: Cell<usize>,
     pub(super) context: Rc<dyn Any>,
-    /// The script that this is a branch of, at the root: all of its branches hold one allowance.
+    /// For a branch, the frame of its script, whose allowance all of its branches share.
     pub(super) root: Option<Rc<Frame>>,
-    /// Which branch of it this is, for its words.
+    /// The branch of the script, for its words, if this is a branch.
     pub(super) branch: Option<Rc<dyn Any>>,
-    /// Whether it is suspended only so that other scripts have their turn.
+    /// Whether the script is suspended only so that other scripts have their turn.
     pub(super) is_between_turns: Cell<bool>,
 }
 
@@ -72,12 +72,12 @@ impl Frame {
         }
     }
 
-    /// The whole script that this belongs to.
+    /// Returns the frame of the whole script.
     pub(super) fn whole(&self) -> &Self {
         self.root.as_deref().unwrap_or(self)
     }
 
-    /// What the script holds while it is running.
+    /// Returns the bytes that the script holds while it is running.
     pub(super) fn holds(&self) -> usize {
         self.whole().holds_itself()
     }
@@ -87,7 +87,8 @@ impl Frame {
         usize::try_from(self.held.get().saturating_add(since)).unwrap_or(0)
     }
 
-    /// Why it is to stop, if it is: somebody said so, or it holds too much.
+    /// Returns why the script has to stop, if it has to: it was stopped, or it holds too much
+    /// memory.
     pub(super) fn stopped(&self) -> Option<Stop> {
         let is_too_much = || self.holds() > self.whole().allowance.get();
         self.stop.get().or_else(|| is_too_much().then_some(Stop::Memory))

@@ -10,7 +10,7 @@ fn coroutine<T: 'static>(function: impl FnOnce() -> T + 'static) -> Coroutine<T>
     Coroutine::new(Rc::new(()), function).unwrap()
 }
 
-/// Counts itself among the living.
+/// Counts the values of this type that are alive.
 struct Alive(Rc<Cell<i32>>);
 
 impl Alive {
@@ -147,7 +147,7 @@ fn the_end_of_the_stack_is_seen_before_it_is_reached() {
     assert!(levels > 100, "{levels} levels");
 }
 
-/// Waits when it is dropped, and keeps what came of it.
+/// Waits when it is dropped, and stores the error of that wait.
 struct Waiting(Rc<Cell<Option<Stop>>>);
 
 impl Drop for Waiting {
