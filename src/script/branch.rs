@@ -53,7 +53,8 @@ impl Branch {
             poll_fn(|_| match (self.barrier.passed.get() != passed, self.barrier.ended.get()) {
                 (true, _) => Poll::Ready(None),
                 (false, Some(ended)) => Poll::Ready(Some(ended)),
-                // No waker is needed: whoever polls the branches knows which of them wait here.
+                // No waker is needed, because the code that polls the branches knows which of them
+                // wait here.
                 (false, None) => Poll::Pending,
             });
         let ended = ended.await;

@@ -99,7 +99,7 @@ struct Branches {
 /// Runs closures concurrently and returns their results.
 ///
 /// # Errors
-/// The error of the branch that failed first; the other branches end where they are.
+/// The error of the branch that failed first; the other branches are stopped.
 pub(super) fn together(
     context: &NativeCallContext<'_>,
     functions: Vec<FnPtr>,
@@ -244,8 +244,7 @@ impl Branches {
         true
     }
 
-    /// Stops the branches that still run, each where it is. Returns the error of the first one that
-    /// failed.
+    /// Stops the branches that still run. Returns the error of the first one that failed.
     fn stop(&mut self, stop: Stop) -> Option<(usize, Raised)> {
         let mut first = None;
         for (place, branch) in self.all.iter_mut().enumerate() {

@@ -301,8 +301,8 @@ pub(crate) fn wait<F: Future>(future: F) -> Result<F::Output, Stop> {
     output.ok_or_else(|| frame.stop.get().unwrap_or(Stop::Interrupt))
 }
 
-/// Lets the running script wait again after it was stopped, for what it has to clean up. Whoever
-/// stopped the script has to bound the time that this takes.
+/// Lets the running script wait again after it was stopped, for what it has to clean up. The caller
+/// that stopped the script has to bound the time that this takes.
 pub(crate) fn pardon() {
     CURRENT.with_borrow(|frame| {
         if let Some(frame) = frame {

@@ -87,8 +87,8 @@ fn with_advice(error: Error, place: Option<&Place>, library: &Library) -> Error 
     }
 }
 
-/// Turns an error that passes through a script into the error that the script catches, whoever
-/// raised it. `source` is the source of the call.
+/// Turns an error that passes through a script into the error that the script catches: our own
+/// error, or an error with the same parts for one of Rhai. `source` is the source of the call.
 ///
 /// # Errors
 /// The error itself, if a script cannot catch it.

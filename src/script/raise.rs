@@ -1,4 +1,4 @@
-//! Errors of ours as Rhai's, which scripts can catch.
+//! Turns errors of this crate into errors of Rhai, which scripts can catch.
 #![allow(clippy::unnecessary_box_returns, reason = "Rhai's errors are boxed")]
 
 use std::sync::Arc;
@@ -7,14 +7,14 @@ use rhai::{Dynamic, EvalAltResult, NativeCallContext, Position};
 
 use crate::error::Error;
 
-/// What a word may fail with; boxed, as Rhai wants it.
+/// The error of a word; boxed, as Rhai needs it.
 pub(super) type Raised = Box<EvalAltResult>;
 
-/// An error on its way through a script, which can catch it and look at its parts.
+/// An error that passes through a script. The script can catch it and read its parts.
 #[derive(Clone, Debug)]
 pub(super) struct Caught(Arc<(Error, Spot)>);
 
-/// A place by the name of its source.
+/// A position in a source, which is given by its name.
 #[derive(Clone, Debug)]
 pub(super) struct Spot {
     source: Option<String>,
@@ -22,7 +22,7 @@ pub(super) struct Spot {
 }
 
 impl Spot {
-    /// The name of the source; of none in the one that is being run.
+    /// Returns the name of the source; `None` in the script that is being run.
     pub(super) fn source(&self) -> Option<&str> {
         self.source.as_deref()
     }
@@ -31,17 +31,18 @@ impl Spot {
         self.position
     }
 
-    /// A place in a source.
+    /// Makes the spot for a position in a source.
     pub(super) fn at(source: Option<&str>, position: Position) -> Self {
         Self { source: source.map(str::to_owned), position }
     }
 
-    /// Where the call that is under way is written.
+    /// Returns the spot of the current call in the script.
     pub(super) fn of(context: &NativeCallContext<'_>) -> Self {
         Self { source: context.call_source().map(str::to_owned), position: context.call_position() }
     }
 
-    /// The same in place of a spot that is most often in the same source.
+    /// Sets this spot to that of the current call. The new spot is usually in the same source, and
+    /// then the name of the source is not copied.
     pub(super) fn renew(&mut self, context: &NativeCallContext<'_>) {
         if self.source.as_deref() == context.call_source() {
             self.position = context.call_position();
@@ -52,17 +53,17 @@ impl Spot {
 }
 
 impl Caught {
-    /// An error at a place.
+    /// Makes an error with its place.
     pub(super) fn new(error: Error, spot: Spot) -> Self {
         Self(Arc::new((error, spot)))
     }
 
-    /// Another error at the same place.
+    /// Returns another error with the same place.
     pub(super) fn with(&self, error: Error) -> Self {
         Self::new(error, self.spot().clone())
     }
 
-    /// The same, on its way again.
+    /// Raises this error again.
     pub(super) fn raised(&self) -> Raised {
         Box::new(EvalAltResult::ErrorRuntime(Dynamic::from(self.clone()), self.position()))
     }
@@ -71,7 +72,7 @@ impl Caught {
         &self.0.0
     }
 
-    /// The place of the word that failed.
+    /// Returns the place of the word that failed.
     pub(super) fn spot(&self) -> &Spot {
         &self.0.1
     }
@@ -85,14 +86,14 @@ impl Caught {
     }
 }
 
-/// Raises an error at the call that is under way.
+/// Raises an error at the current call.
 pub(super) fn raise(context: &NativeCallContext<'_>, error: Error) -> Raised {
     let spot = Spot::of(context);
     let position = spot.position;
     Box::new(EvalAltResult::ErrorRuntime(Dynamic::from(Caught(Arc::new((error, spot)))), position))
 }
 
-/// An error at a place of the source that is being run.
+/// Raises an error at a position of the source that is being run.
 pub(super) fn raised_at(position: Position, error: Error) -> Raised {
     Box::new(EvalAltResult::ErrorRuntime(
         Dynamic::from(Caught(Arc::new((error, Spot { source: None, position })))),
@@ -100,7 +101,7 @@ pub(super) fn raised_at(position: Position, error: Error) -> Raised {
     ))
 }
 
-/// A Rust type as scripts know it.
+/// Returns the name that scripts use for a Rust type.
 pub(super) fn kind(name: &str) -> &str {
     match name.rsplit("::").next().unwrap_or(name) {
         "Handle" => "session",

@@ -1,4 +1,4 @@
-//! The reference manual, made from the bindings themselves.
+//! The reference manual, generated from the bindings.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::bindings;
 use crate::secrets;
 
-/// The manual as Markdown.
+/// Returns the manual as Markdown.
 ///
 /// ```
 /// assert!(mailexpect::script::reference::markdown().contains("### `expect`"));
@@ -41,8 +41,8 @@ fn section(word: &str, entry: &Entry) -> String {
     section
 }
 
-/// What the manual says of one word, under the titles of the chapters that have it; nothing if none
-/// has.
+/// Returns the manual's text about a word, under the titles of the chapters that have the word.
+/// Empty if no chapter has it.
 #[cfg(feature = "cli")]
 pub(crate) fn word(word: &str) -> String {
     let mut found = String::new();
@@ -55,7 +55,7 @@ pub(crate) fn word(word: &str) -> String {
     found
 }
 
-/// All words.
+/// Returns all words.
 #[cfg(feature = "cli")]
 pub(crate) fn words() -> Vec<String> {
     bindings::groups().iter().flat_map(entries).map(|(word, _)| word).collect()
@@ -65,16 +65,16 @@ pub(crate) fn words() -> Vec<String> {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Example {
-    /// The word that it belongs to.
+    /// The word that the example belongs to.
     pub word: String,
-    /// A script of its own.
+    /// The script, which can be run as it is.
     pub script: String,
-    /// The dialogue that its server plays, with the scheme, which is the parameter's name as well;
-    /// without one, the script speaks with the embedded server.
+    /// The dialogue that the example's server plays, after the scheme, which is also the name of
+    /// the parameter. `None` if the script speaks with the embedded server.
     pub dialogue: Option<(String, String)>,
 }
 
-/// The examples of the manual that run.
+/// Returns the examples of the manual that can be run.
 #[must_use]
 pub fn examples() -> Vec<Example> {
     let entries = bindings::groups().iter().flat_map(entries);
@@ -83,11 +83,12 @@ pub fn examples() -> Vec<Example> {
     texts.flat_map(|(word, text)| examples_of(&word, &text)).collect()
 }
 
-/// Blocks fenced as ```` ```rhai ````, each with the ```` ```dialogue scheme ```` block before it.
+/// Returns the blocks fenced as ```` ```rhai ````, each with the ```` ```dialogue scheme ```` block
+/// before it.
 fn examples_of(word: &str, text: &str) -> Vec<Example> {
     let mut dialogue = None;
     let mut examples = Vec::new();
-    // Between fences, text and blocks take turns.
+    // Splitting at fences gives text and blocks by turns, and text comes first.
     for block in text.split("```").skip(1).step_by(2) {
         match block.split_once('\n') {
             Some(("rhai", script)) => {
@@ -105,7 +106,7 @@ fn examples_of(word: &str, text: &str) -> Vec<Example> {
     examples
 }
 
-/// How a word is called.
+/// Returns the ways in which a word is called.
 pub(super) fn signatures(word: &str) -> Vec<String> {
     bindings::groups()
         .iter()
@@ -114,7 +115,7 @@ pub(super) fn signatures(word: &str) -> Vec<String> {
         .collect()
 }
 
-/// The verbs of all protocols.
+/// Returns the verbs of all protocols.
 pub(super) fn verbs() -> BTreeSet<String> {
     let groups = bindings::groups().iter().filter(|group| {
         group.title.starts_with("Verbs")
@@ -123,7 +124,7 @@ pub(super) fn verbs() -> BTreeSet<String> {
     groups.flat_map(|group| entries(group).into_keys()).collect()
 }
 
-/// The words that take `#{...}`, each with the number of arguments that it then has.
+/// Returns the words that take `#{...}`, each with its number of arguments in such a call.
 pub(super) fn with_options() -> BTreeSet<(String, usize)> {
     let calls = bindings::groups().iter().flat_map(entries);
     let calls = calls.flat_map(|(word, entry)| {
@@ -135,7 +136,7 @@ pub(super) fn with_options() -> BTreeSet<(String, usize)> {
         .collect()
 }
 
-/// All that there is to say of one word.
+/// The entry of a word in the manual.
 #[derive(Default)]
 struct Entry {
     signatures: Vec<String>,
@@ -156,7 +157,7 @@ fn entries(group: &bindings::Group) -> BTreeMap<String, Entry> {
 }
 
 impl Entry {
-    /// The shortest call first; Rhai tells them in no order.
+    /// Sorts the calls, the shortest first, because Rhai lists them in no order.
     fn new(mut calls: Vec<(String, Option<String>)>) -> Self {
         calls.sort_by_cached_key(|(signature, text)| {
             (signature.matches(',').count(), signature.len(), signature.clone(), text.clone())
@@ -172,10 +173,10 @@ impl Entry {
     }
 }
 
-/// The first arguments whose words are written as methods.
+/// The names of first parameters whose words are written as methods.
 const METHODS_OF: [&str; 4] = ["session", "listener", "started", "log"];
 
-/// The word that a function is, and how it is called.
+/// Returns the word of a function, and how it is called.
 fn signature(function: &Value) -> Option<(String, String)> {
     let name = function["name"].as_str()?;
     let params = function["params"].as_array().cloned().unwrap_or_default();
@@ -207,7 +208,7 @@ fn signature(function: &Value) -> Option<(String, String)> {
     Some((name.to_owned(), call))
 }
 
-/// The doc comment, without its slashes.
+/// Returns the doc comment of a function, without its slashes.
 fn text(function: &Value) -> Option<String> {
     let comments = function["docComments"].as_array()?;
     let lines = comments.iter().filter_map(Value::as_str).flat_map(str::lines);

@@ -1,4 +1,4 @@
-//! The regexes of scripts, compiled once for all runs that share them.
+//! The regexes of scripts. Each is compiled once for all runs that share this cache.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -6,9 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use crate::error::Result;
 use crate::pattern::Pattern;
 
-/// So many are remembered; a script that makes them up as it goes does not fill the memory.
+/// The most regexes in the cache, so that a script that generates regexes does not fill the memory.
 const MOST: usize = 1000;
-/// A longer one is not remembered.
+/// The longest regex in the cache, in bytes.
 const LONGEST: usize = 1 << 10;
 
 /// Compiled regexes by their source.
@@ -16,9 +16,9 @@ const LONGEST: usize = 1 << 10;
 pub(super) struct Regexes(Mutex<HashMap<Box<str>, Pattern>>);
 
 impl Regexes {
-    /// The regex of that source, compiled now or before.
+    /// Returns the regex for a source, from the cache if it is there.
     pub(super) fn get(&self, source: &str) -> Result<Pattern> {
-        // A panic elsewhere leaves the map whole: patterns are put in at once or not at all.
+        // A panic elsewhere leaves the map intact, because a pattern is inserted in one step.
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(pattern) = known.get(source) {
             return Ok(pattern.clone());

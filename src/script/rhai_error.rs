@@ -1,4 +1,4 @@
-//! Rhai's own errors in our words.
+//! Describes Rhai's own errors in the words of this crate.
 
 use rhai::EvalAltResult;
 
@@ -12,13 +12,13 @@ pub(super) fn out_of_bounds(why: &str) -> Error {
         .hint("scripts have limits so that none can take the machine down; see the reference")
 }
 
-/// The script takes more memory than its caller lets it have.
+/// Makes the error for a script that holds more memory than its caller allows.
 pub(super) fn holds_too_much() -> Error {
     Error::usage("the script is out of bounds: it holds too much memory")
         .hint("a script may hold 256 MiB unless --memory says otherwise, as in --memory 1G")
 }
 
-/// A script's own mistake, in words that say what to do about it.
+/// Makes the error for a mistake in the script, with a hint for correcting it.
 pub(super) fn wrong(error: &EvalAltResult) -> Error {
     match error {
         EvalAltResult::ErrorFunctionNotFound(signature, _) => unknown_word(signature),
@@ -34,14 +34,14 @@ pub(super) fn wrong(error: &EvalAltResult) -> Error {
     }
 }
 
-/// An error that needs no advice, by its message.
+/// Makes an error that needs no hint, from Rhai's message.
 pub(super) fn other(message: &str) -> Error {
-    // Rhai ends its messages with the position, which the report shows by itself.
+    // Rhai ends its messages with the position, which the report shows separately.
     let message = message.rfind(" (line ").map_or(message, |at| &message[..at]);
     Error::usage(uncapitalised(&in_words(message)))
 }
 
-/// A message of Rhai's with its types as scripts know them.
+/// Replaces the types in a message of Rhai by the names that scripts use for them.
 fn in_words(message: &str) -> String {
     let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
     let mut text = String::new();
@@ -50,7 +50,7 @@ fn in_words(message: &str) -> String {
         let (before, word) = rest.split_at(start);
         let (word, after) = word.split_at(word.find(|c| !is_part(c)).unwrap_or(word.len()));
         text.push_str(before);
-        // A colon after a word is none of its name.
+        // A colon after a name is not part of the name.
         let name = word.trim_end_matches(':');
         text.push_str(kind(name));
         text.push_str(&word[name.len()..]);
@@ -59,8 +59,8 @@ fn in_words(message: &str) -> String {
     text + rest
 }
 
-/// An element that a list does not have: most lists are what a server sent, and so this is a failed
-/// check and no mistake of the script.
+/// Makes the error for an element that a list does not have. Most lists come from a server, so this
+/// is a failed check and not a mistake in the script.
 fn absent(length: usize, index: i64) -> Error {
     let error = Error::new(Kind::Assert, format!("the list has no element {index}"));
     let error = error.with_got(format!("a list of {length}"));
@@ -71,7 +71,8 @@ fn absent(length: usize, index: i64) -> Error {
     }
 }
 
-/// A variable that a closure shares is locked while a method of its value runs.
+/// Makes the error for a variable in use: a variable that closures share is locked while a method
+/// of its value runs.
 fn in_use() -> Error {
     let error = "the variable is in use: a call on it has not ended yet, in another branch or around this closure";
     Error::new(Kind::Busy, error).hint(
@@ -79,7 +80,7 @@ fn in_use() -> Error {
     )
 }
 
-/// The session that was opened last, with its peer.
+/// Returns the session that was opened last, with its peer.
 fn last_session() -> Option<String> {
     let handle = Run::current().ok()?.sessions().pop()?;
     let mut name = None;
@@ -87,7 +88,8 @@ fn last_session() -> Option<String> {
     name
 }
 
-/// `expct (Session, i64)`: a word that there is not, or not for these arguments.
+/// Makes the error for an unknown word, or for a word with other arguments than it takes. The
+/// signature has the form `expct (Session, i64)`.
 fn unknown_word(signature: &str) -> Error {
     let (name, arguments) = signature.split_once(" (").unwrap_or((signature, ""));
     let arguments: Vec<_> = arguments
@@ -109,7 +111,8 @@ fn unknown_word(signature: &str) -> Error {
     }
 }
 
-/// "Unknown property 'x' - a getter is not registered for type 'T'".
+/// Makes the error for a message of the form "Unknown property 'x' - a getter is not registered for
+/// type 'T'".
 fn unknown_property(message: &str) -> Error {
     let mut quoted = message.split('\'').skip(1).step_by(2);
     let (Some(property), Some(owner)) = (quoted.next(), quoted.next()) else {
@@ -127,7 +130,7 @@ fn unknown_property(message: &str) -> Error {
 pub(super) fn uncapitalised(message: &str) -> String {
     let mut characters = message.chars();
     match (characters.next(), characters.clone().next()) {
-        // Not an abbreviation such as BLOB.
+        // Abbreviations such as BLOB keep their capital letters.
         (Some(first), Some(second)) if second.is_lowercase() => {
             first.to_lowercase().chain(characters).collect()
         }

@@ -1,10 +1,10 @@
-//! Scripts that must not run at once: those that have a line `// serial: NAME` of the same name in
-//! their first comment.
+//! Scripts that must not run at the same time: those that have a line `// serial: NAME` with the
+//! same name in their first comment.
 //!
-//! A name is held by a lock on a file, which the system lets go of however a process ends. So the
-//! lock holds between the scripts of one run, between workers, and between runs of the same user on
-//! the machine. Partitions on other machines share no files: there, all scripts of a name are in
-//! one partition.
+//! A name is held by a lock on a file, which the system releases however the process ends. So the
+//! lock works between the scripts of one run, between workers, and between runs of the same user on
+//! the machine. Partitions on other machines share no files, so all scripts of a name are in the
+//! same partition.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
@@ -17,16 +17,16 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Kind, Result};
 
-/// How often a lock that somebody else has is asked for: at first, and later.
+/// The pause between two attempts to get a lock that is taken: the first, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(50));
 
-/// Waits until nobody else holds any of these names, and holds them until the files are dropped.
+/// Waits until nobody else holds any of these names. Holds them until the files are dropped.
 ///
 /// # Errors
-/// Those of the system; usage for a folder of locks that is somebody else's.
+/// The error of the system; usage if the folder of locks belongs to another user.
 pub(super) async fn hold(names: &[String]) -> Result<Vec<File>> {
     let mut held = Vec::new();
-    // They are in one order, so that two scripts never wait for each other.
+    // The names are sorted, so that two scripts never wait for each other.
     for name in names {
         held.push(lock(name).await?);
     }
@@ -42,7 +42,7 @@ async fn lock(name: &str) -> Result<File> {
     loop {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Ok(file),
-            // The system tells nobody when another process lets go of a lock.
+            // The system does not notify other processes when a lock is released.
             Err(rustix::io::Errno::WOULDBLOCK) => tokio::time::sleep(pause).await,
             Err(error) => return Err(failed(error.into())),
         }
@@ -60,7 +60,7 @@ fn open(name: &str) -> io::Result<File> {
     options.custom_flags(i32::try_from(flags).unwrap_or_default()).open(path)
 }
 
-/// The folder of the user's locks, which nobody else may have made.
+/// Returns the folder of the user's locks. A folder that another user made is an error.
 fn folder() -> io::Result<PathBuf> {
     let user = rustix::process::getuid().as_raw();
     let folder = std::env::temp_dir().join(format!("mailexpect-serial-{user}"));

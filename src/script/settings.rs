@@ -1,4 +1,4 @@
-//! What the caller of scripts gives and grants them.
+//! The values and permissions that the caller of scripts gives them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,17 +13,17 @@ use crate::server::Embedded;
 use crate::session::Options;
 use crate::visible;
 
-/// What the caller of scripts gives and grants them.
+/// The values and permissions that the caller of scripts gives them.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Settings {
     /// The values of parameters.
     pub params: BTreeMap<String, String>,
-    /// How sessions are opened, unless a script says otherwise. Their transcript is that of the
-    /// run.
+    /// The options of sessions, unless a script sets others. Their transcript is replaced by that
+    /// of the run.
     pub options: Options,
-    /// Decides what listeners and servers of scripts leave to chance; each run has one of its own if
-    /// none is given.
+    /// The seed of the random decisions of listeners and servers. Without it, each run has a seed
+    /// of its own.
     pub seed: Option<u64>,
     /// The deadline of a whole script.
     pub deadline: Duration,
@@ -31,32 +31,33 @@ pub struct Settings {
     pub memory: usize,
     /// Whether scripts may start processes (`pipe`).
     pub allow_run: bool,
-    /// Folders whose files scripts may read, besides their own and the current one.
+    /// Folders whose files scripts may read, in addition to their own and the current one.
     pub allow_read: Vec<PathBuf>,
     /// The parameters whose values are files (`--set message=@mail.eml`), with their bytes.
     pub files: BTreeMap<String, Vec<u8>>,
-    /// Whether scripts may connect to unix sockets outside of their folder and of the current one.
+    /// Whether scripts may connect to unix sockets outside of their folder and the current one.
     pub allow_sockets: bool,
-    /// Whether scripts may listen on other addresses than loopback, and on unix sockets outside of
-    /// their folder and of the current one.
+    /// Whether scripts may listen on addresses other than loopback, and on unix sockets outside of
+    /// their folder and the current one.
     pub allow_listen: bool,
-    /// Which servers a script speaks with if no value is given for their parameters.
+    /// The servers that scripts use if no value is set for the parameters of servers.
     pub servers: Servers,
-    /// What is redacted in golden transcripts, unless a script says otherwise.
+    /// What is redacted in golden transcripts, unless a script sets something else.
     pub redaction: Arc<Redaction>,
 }
 
-/// What the parameters are that are named by a scheme, such as `smtp` and `imaps`, and `ca`, `user`
-/// and `password`, unless they are set.
+/// The values of the parameters that are named after a scheme, such as `smtp` and `imaps`, and of
+/// `ca`, `user` and `password`, if they are not set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Servers {
-    /// They have no value: a script that asks for one fails.
+    /// There are no values: a script that asks for one of these parameters fails.
     #[default]
     Given,
     /// The embedded server.
     Embedded,
-    /// Those of a target of the project file, which has this name and does not have that one.
+    /// The servers of a target of the project file. The target has this name, and a script that
+    /// asks for a parameter that the target lacks fails.
     Target(String),
 }
 
@@ -80,7 +81,7 @@ impl Default for Settings {
     }
 }
 
-/// `a`, `b` and `c`.
+/// Lists names in the form "`a`, `b` and `c`".
 fn listed(names: &[&str]) -> String {
     let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
     match quoted.split_last() {
@@ -90,7 +91,7 @@ fn listed(names: &[&str]) -> String {
 }
 
 impl Settings {
-    /// Whether the servers are the embedded ones: no other was named.
+    /// Whether the embedded server is used, because no other server is set.
     pub(super) fn is_embedded(&self) -> bool {
         self.servers == Servers::Embedded
             && Embedded::schemes().all(|name| !self.params.contains_key(name))
@@ -98,7 +99,7 @@ impl Settings {
 }
 
 impl Servers {
-    /// What is wrong with parameters that have neither a value nor a default.
+    /// Makes the error for parameters that have neither a value nor a default.
     pub(super) fn no_value(&self, names: &[&str]) -> Error {
         let first = names.first().copied().unwrap_or_default();
         let set = |name: &&str| match self {
@@ -120,7 +121,8 @@ impl Servers {
             .hint(format!("give {sets}{behind}, or a default: param(\"{first}\", \"...\")"))
     }
 
-    /// Whether it has a value although nobody has set it, or `ca`, which needs none.
+    /// Whether a parameter has a value although it is not set. Also true for `ca`, which needs no
+    /// value.
     pub(super) fn has(&self, name: &str) -> bool {
         name == "ca"
             || (*self == Self::Embedded
@@ -128,10 +130,10 @@ impl Servers {
                     || Embedded::schemes().any(|scheme| scheme == name)))
     }
 
-    /// Makes sure that a parameter which is not set may have a value all the same.
+    /// Makes sure that a parameter that is not set may still have a value.
     ///
     /// # Errors
-    /// Usage for the URL of a server that nobody has named.
+    /// Usage for the URL of a server that is neither set nor the embedded one.
     pub(super) fn allow(&self, name: &str) -> Result<(), Error> {
         match self {
             Self::Embedded => Ok(()),

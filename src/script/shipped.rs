@@ -1,8 +1,8 @@
-//! The scripts and modules inside of the program.
+//! The scripts and modules that are built into the program.
 
 use crate::suggest;
 
-/// What the name of a script begins with that is inside of the program: `@relay`.
+/// The first character of the name of a script that is built into the program: `@relay`.
 const SIGIL: char = '@';
 
 /// The scripts, by their names without the sigil.
@@ -30,10 +30,10 @@ const SCRIPTS: [(&str, &str); 21] = [
     ("typeahead", include_str!("shipped/typeahead.rhai")),
 ];
 
-/// The modules, by the names that `import` knows them by.
+/// The modules, by the names that `import` uses.
 const MODULES: [(&str, &str); 1] = [("mailexpect/smtp", include_str!("library/smtp.rhai"))];
 
-/// The text of a script, `@relay`, or of a module, `mailexpect/smtp`.
+/// Returns the text of a script, such as `@relay`, or of a module, such as `mailexpect/smtp`.
 pub(super) fn text(name: &str) -> Option<&'static str> {
     match name.strip_prefix(SIGIL) {
         Some(script) => find(&SCRIPTS, script),
@@ -49,29 +49,29 @@ fn find(all: &[(&str, &'static str)], name: &str) -> Option<&'static str> {
     all.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
 }
 
-/// Whether a path names a script inside of the program, one that is there or not.
+/// Whether a path has the form of a built-in script's name, even if there is no such script.
 pub(crate) fn is_named(path: &str) -> bool {
     path.starts_with(SIGIL) && !path.contains('/')
 }
 
-/// Whether there is a script of that name: `@relay`.
+/// Whether there is a built-in script of this name, such as `@relay`.
 pub(crate) fn is_there(name: &str) -> bool {
     is_named(name) && text(name).is_some()
 }
 
-/// The names of all scripts, with their sigil.
+/// Returns the names of all built-in scripts, with their sigil.
 #[cfg(feature = "cli")]
 pub(crate) fn names() -> impl Iterator<Item = String> {
     SCRIPTS.iter().map(|(name, _)| format!("{SIGIL}{name}"))
 }
 
-/// The text of a script by its name, with the sigil or without.
+/// Returns the text of a script by its name, with or without the sigil.
 #[cfg(feature = "cli")]
 pub(crate) fn script(name: &str) -> Option<&'static str> {
     find(&SCRIPTS, name.strip_prefix(SIGIL).unwrap_or(name))
 }
 
-/// The name of a script that was probably meant.
+/// Returns the name of the script that was probably meant.
 pub(crate) fn nearest(name: &str) -> Option<String> {
     let name = name.strip_prefix(SIGIL).unwrap_or(name);
     let near = suggest::nearest(name, SCRIPTS.iter().map(|(known, _)| *known));

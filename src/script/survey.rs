@@ -1,4 +1,4 @@
-//! A script looked over: what it takes, and what is wrong with it.
+//! The properties of a script that are known without running it: its parameters and its problems.
 
 use std::path::Path;
 
@@ -6,20 +6,20 @@ use super::check::{self, Problem};
 use super::params::Params;
 use super::runner::Runner;
 
-/// What a script says of itself.
+/// The properties of a script that are known without running it.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Survey {
-    /// Its first comment.
+    /// Its title, from its first comment.
     pub title: Option<String>,
     /// Its parameters.
     pub params: Params,
-    /// What is wrong with it.
+    /// Its problems.
     pub problems: Vec<Problem>,
 }
 
 impl Runner {
-    /// Looks a script over, and what it imports, without running it.
+    /// Checks a script and its imports, without running it.
     #[must_use]
     pub fn check(&self, path: &Path) -> Survey {
         let name = path.to_string_lossy().into_owned();

@@ -1,4 +1,4 @@
-//! The rows of tables, each of which is a case of its own.
+//! The rows of tables. Each row is a case of its own.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
@@ -7,10 +7,10 @@ use crate::error::Error;
 use crate::outcome::{ExitCode, Failure, Outcome, Verdict};
 use crate::transcript::{About, Event, What};
 
-/// More rows are a loop that has gone wrong.
+/// The most rows. A script that runs more has a loop that does not end.
 const MOST: usize = 100_000;
 
-/// The cases of a run that have ended, and whether one is under way.
+/// The cases of a run that have ended, and whether a case is in progress.
 #[derive(Default)]
 pub(super) struct Table {
     cases: RefCell<Vec<Case>>,
@@ -28,7 +28,7 @@ pub(super) struct Case {
 }
 
 impl Table {
-    /// The name with a number after it if a case of the run has it already.
+    /// Returns the name, with a number appended if another case of the run has the same name.
     pub(super) fn unique(&self, name: String) -> String {
         let cases = self.cases.borrow();
         let is_taken = |name: &str| cases.iter().any(|case| case.name == name);
@@ -39,7 +39,7 @@ impl Table {
         numbered.into_iter().find(|name| !is_taken(name)).unwrap_or(name)
     }
 
-    /// Whether a case has failed: the script need not have proved anything else.
+    /// Whether a case has failed. Then the script does not have to prove anything else.
     pub(super) fn has_failed(&self) -> bool {
         self.cases.borrow().iter().any(|case| matches!(case.verdict, Verdict::Failed(_)))
     }
@@ -54,7 +54,7 @@ impl Table {
         Ok(())
     }
 
-    /// The cases as outcomes of their own, each with its part of the transcript.
+    /// Returns the cases as outcomes of their own, each with its part of the transcript.
     pub(super) fn outcomes(&self, script: &Outcome) -> Vec<Outcome> {
         let mut parts = parts(&script.transcript).into_iter();
         let outcome = |case: Case| Outcome {
@@ -69,7 +69,7 @@ impl Table {
     }
 }
 
-/// The events of each case, in their order.
+/// Returns the events of each case, in their order.
 fn parts(events: &[Event]) -> Vec<&[Event]> {
     let (mut parts, mut start) = (Vec::new(), None);
     for (place, event) in events.iter().enumerate() {
@@ -85,8 +85,8 @@ fn parts(events: &[Event]) -> Vec<&[Event]> {
     parts
 }
 
-/// The failure of a script, some of whose cases failed: it names them, and its exit code is the
-/// worst of theirs.
+/// Makes the error of a script in which cases failed. The error names these cases, and its exit
+/// code is the worst of theirs.
 pub(super) fn failed(cases: &[Outcome]) -> Option<Error> {
     let failed: Vec<_> = cases.iter().filter(|case| !case.is_ok()).collect();
     let worst = failed.iter().max_by_key(|case| case.exit_code())?;

@@ -1,14 +1,14 @@
-//! What is done when a script reads a variable. An engine keeps one function for it: a second one
-//! would take the place of the first.
+//! Handles the reads of variables. An engine has room for one function for this purpose, and a
+//! second function would replace the first.
 
 use rhai::Engine;
 
 use super::{bounds, catching, coroutine};
 
-/// Has each variable looked at before it is read: a caught error of Rhai becomes an error of ours,
+/// Checks each variable before it is read. A caught error of Rhai becomes an error of this crate,
 /// and a text or blob that operators have made too long ends the script.
 pub(super) fn watch(engine: &mut Engine) {
-    // Elsewhere Rhai itself looks at how long values are.
+    // If memory is not counted, Rhai itself checks the length of values.
     let is_counted = coroutine::is_counted();
     #[expect(deprecated, reason = "Rhai calls it volatile; its version is pinned")]
     engine.on_var(move |name, _, mut context| {

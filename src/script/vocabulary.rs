@@ -1,4 +1,4 @@
-//! The words that there are, and what to try in place of one that there is not.
+//! The words that exist, and advice for words that do not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::suggest;
 
-/// What other languages call something, and how it is done here.
+/// Words of other languages, each with the way in which scripts do the same.
 const ELSEWHERE: [(&str, &str); 16] = [
     ("wait_until", "`eventually(\"10s\", || ...)` tries again until it passes"),
     ("every", "`all(|x| ...)` asks whether a function holds for each element"),
@@ -28,12 +28,13 @@ const ELSEWHERE: [(&str, &str); 16] = [
     ("str", "`to_string()` gives the text of a value"),
 ];
 
-/// What words take as `#{...}`, all of them.
+/// The options that `#{...}` of words take. Only names that resemble one of these are reported as
+/// misspelled, so a missing name is an error only if it resembles another.
 const OPTIONS: &str = "timeout after during id uid from_start stdin env crlf expect keep require bare settle grace limit source_ip family proxy tls segment protocol initial cancel \
     authzid mechanism user password token nonce host realm ca verify sni min max cert key injected version source destination from \
     to cc subject text html attachments headers date message_id encoding name type content users certificate on_demand read_rate";
 
-/// Words of Rhai itself that are no registered functions.
+/// Words of Rhai itself that are not registered functions.
 const BUILT_IN: [&str; 10] = [
     "print",
     "debug",
@@ -47,24 +48,24 @@ const BUILT_IN: [&str; 10] = [
     "eval",
 ];
 
-/// All functions with the numbers of their arguments, and all properties.
+/// All functions with their numbers of arguments, and all properties.
 struct Vocabulary {
     functions: BTreeMap<String, BTreeSet<usize>>,
     properties: BTreeSet<String>,
 }
 
-/// Whether there is an option of that name, of whatever word.
+/// Whether any word has an option of this name.
 pub(super) fn is_option(name: &str) -> bool {
     options().any(|option| option == name)
 }
 
-/// The options of all words.
+/// Returns the options of all words.
 pub(super) fn options() -> impl Iterator<Item = &'static str> {
     OPTIONS.split_ascii_whitespace()
 }
 
-/// Whether a script that calls this word proves something if it passes: it expects, asserts, skips,
-/// or is a verb, which expects its reply.
+/// Whether a script that calls this word proves something if it passes: the word expects, asserts
+/// or skips, or it is a verb, which expects its reply.
 pub(super) fn is_proof(name: &str) -> bool {
     static VERBS: LazyLock<BTreeSet<String>> = LazyLock::new(super::reference::verbs);
     let begins = ["expect", "assert", "require"].iter().any(|word| name.starts_with(word));
@@ -73,7 +74,7 @@ pub(super) fn is_proof(name: &str) -> bool {
         || VERBS.contains(name)
 }
 
-/// Whether there is a word of that name.
+/// Whether there is a word of this name.
 pub(super) fn is_word(name: &str) -> bool {
     BUILT_IN.contains(&name) || VOCABULARY.functions.contains_key(name)
 }
@@ -84,21 +85,22 @@ pub(super) fn takes(name: &str, arguments: usize) -> bool {
         || VOCABULARY.functions.get(name).is_some_and(|counts| counts.contains(&arguments))
 }
 
-/// Whether the last of so many arguments of a word can be its options; what a method is called on
-/// is none of them.
+/// Whether the last of so many arguments of a word can be its options. The value on which a method
+/// is called does not count as an argument.
 pub(super) fn takes_options(name: &str, arguments: usize) -> bool {
     static CALLS: LazyLock<BTreeSet<(String, usize)>> =
         LazyLock::new(super::reference::with_options);
     CALLS.contains(&(name.to_owned(), arguments))
 }
 
-/// Whether something has a property of that name.
+/// Whether anything has a property of this name.
 pub(super) fn is_property(name: &str) -> bool {
     VOCABULARY.properties.contains(name)
 }
 
-/// What the maps that words give back hold, which is no property of any type: those of POP3 and
-/// `ManageSieve`, IMAP's mailboxes, messages and envelopes, TLS and certificates, attachments.
+/// The keys of the maps that words return. A key is not a property of any type. They are those of
+/// POP3 and `ManageSieve`, of IMAP's mailboxes, messages and envelopes, of TLS and certificates,
+/// and of attachments.
 const KEYS: &str = "messages octets message id name active delimiter flags seq date subject from sender reply_to to cc bcc \
     in_reply_to message_id mailbox host version cipher verified fault sans issuer not_before not_after days_left fingerprint \
     serial type content value charset connection number";
@@ -118,7 +120,7 @@ static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| {
     vocabulary
 });
 
-/// What is registered with an engine: names and numbers of arguments.
+/// Returns the functions that are registered with an engine, with their numbers of arguments.
 fn registered(engine: &Engine) -> Vec<(String, usize)> {
     let json = engine.gen_fn_metadata_to_json(true).unwrap_or_default();
     let metadata: Value = serde_json::from_str(&json).unwrap_or_default();
@@ -131,7 +133,7 @@ fn registered(engine: &Engine) -> Vec<(String, usize)> {
     functions.iter().filter_map(entry).collect()
 }
 
-/// What to try instead of a word that there is not.
+/// Returns what to try instead of an unknown word.
 pub(super) fn advice(name: &str) -> Option<String> {
     if let Some((_, advice)) = ELSEWHERE.iter().find(|(word, _)| *word == name)
         && !is_word(name)
@@ -149,7 +151,7 @@ pub(super) fn advice(name: &str) -> Option<String> {
         .map(|near| format!("did you mean `{near}`?"))
 }
 
-/// What to do about a script that does not parse, if that is known.
+/// Returns a hint for a script that does not parse, if there is one.
 pub(super) fn advice_for_syntax(wrong: &ParseErrorType, text: &str) -> Option<String> {
     match wrong {
         ParseErrorType::VariableUndefined(name) => {
@@ -182,7 +184,7 @@ fn has_word(line: &str, word: &str) -> bool {
     line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|found| found == word)
 }
 
-/// The property that was probably meant.
+/// Returns the property that was probably meant.
 pub(super) fn nearest_property(property: &str) -> Option<&'static str> {
     suggest::nearest(property, VOCABULARY.properties.iter().map(String::as_str))
 }

@@ -1,4 +1,4 @@
-//! Rhai that the program writes.
+//! Rhai code that the program writes.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 use crate::sasl::Known;
 
-/// A text as a literal.
+/// Returns a text as a literal.
 pub(crate) fn string(text: &str) -> String {
     let mut literal = String::with_capacity(text.len() + 2);
     literal.push('"');
@@ -27,7 +27,8 @@ pub(crate) fn string(text: &str) -> String {
     literal
 }
 
-/// A message as a literal: text whose line ends are those of mail as text.
+/// Returns a message as a literal. A message in UTF-8 is a text literal with `\n` as its line ends,
+/// unless a CR stands alone in it.
 pub(crate) fn message(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) if !text.replace("\r\n", "").contains('\r') => string(&text.replace("\r\n", "\n")),
@@ -35,7 +36,7 @@ pub(crate) fn message(bytes: &[u8]) -> String {
     }
 }
 
-/// The call for an exchange of SASL, its secret a parameter.
+/// Returns the call for a SASL exchange. The secret is a parameter.
 pub(crate) fn auth(user: &str, mechanism: Option<&str>) -> String {
     let named = mechanism.map(|name| format!("{}, ", string(&name.to_uppercase())));
     let (named, user) = (named.unwrap_or_default(), string(user));
@@ -44,7 +45,7 @@ pub(crate) fn auth(user: &str, mechanism: Option<&str>) -> String {
     format!("s.auth({named}param(\"user\", {user}){secret});")
 }
 
-/// The call for APOP, its secret a parameter.
+/// Returns the call for APOP. The secret is a parameter.
 pub(crate) fn apop(user: &str) -> String {
     format!("s.apop(param(\"user\", {}), param(\"password\"));", string(user))
 }

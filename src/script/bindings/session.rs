@@ -73,12 +73,13 @@ fn start(ctx: &NativeCallContext<'_>, command: Vec<String>, options: &Map) -> Re
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// Connects to a server. The URL is `smtp://host:port`, `submission://host:port`, `lmtp://`,
-    /// `pop3://`, `imap://`, `sieve://`, or `tcp://host:port` for a plain stream without framing.
-    /// `smtps://`, `submissions://`, `pop3s://`, `imaps://` and `tls://` have TLS from the start. A
-    /// unix socket is `smtp+unix:///path`. `mx://domain` stands for the mail exchangers of a
-    /// domain, in the order of their preference. The addresses of a host are tried in order, and
-    /// each attempt is recorded in the transcript.
+    /// Connects to a server. The URL is `smtp://host:port`, `submission://host:port`,
+    /// `lmtp://host:port`, `pop3://host:port`, `imap://host:port`, `sieve://host:port`, or
+    /// `tcp://host:port` for a plain stream without framing. `smtps://`, `submissions://`,
+    /// `lmtps://`, `pop3s://`, `imaps://` and `tls://` have TLS from the start. A unix socket is
+    /// `smtp+unix:///path`. `mx://domain` stands for the mail exchangers of a domain, in the order
+    /// of their preference. The addresses of a host are tried in order, and each attempt is
+    /// recorded in the transcript.
     ///
     /// ```rhai
     /// let s = connect(param("smtp"));

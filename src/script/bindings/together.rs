@@ -47,7 +47,7 @@ fn functions(list: Array) -> Result<Vec<FnPtr>> {
 )]
 pub mod words {
     /// Runs closures concurrently and returns a list of their results. The first failure fails the
-    /// script, with the number of its branch, and the other branches end where they are.
+    /// script, with the number of its branch, and the other branches are stopped.
     ///
     /// ```rhai
     /// fn greeted(branch) {

@@ -1,4 +1,4 @@
-//! What a script may touch: files, sockets, processes and addresses.
+//! The permissions of a script: which files, sockets, processes and addresses it may use.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -8,12 +8,13 @@ use crate::error::{Error, Result};
 use crate::file;
 use crate::target::{Place, Target};
 
-/// No more is read of a file that a script names.
+/// The most bytes of a file that a script names. A larger file is an error.
 const LARGEST_FILE: u64 = 16 << 20;
 
 impl Run {
-    /// Whether a script may import that file: it lies in the folder of the script or in the current
-    /// one, or below, symbolic links followed. What is not there is for the import to say.
+    /// Whether a script may import a file. The file has to be in the script's folder, in the
+    /// current folder, or below one of them, after symbolic links were followed. True for a file
+    /// that does not exist, because the import reports that better.
     pub(in crate::script) fn may_import(&self, file: &Path) -> bool {
         let Ok(file) = file.canonicalize() else { return true };
         let current = Path::new(".");
@@ -23,13 +24,14 @@ impl Run {
             .any(|folder| folder.canonicalize().is_ok_and(|folder| file.starts_with(folder)))
     }
 
-    /// Makes sure that a script may connect there: a unix socket outside of where it may import from
-    /// may be anybody's, and give its user's rights away.
+    /// Makes sure that a script may connect to a URL. A unix socket outside of the folders of
+    /// [`Run::may_import`] may belong to any program, and connecting to it could use the rights of
+    /// the user.
     pub(in crate::script) fn may_connect(&self, url: &str) -> Result<()> {
         let target = Target::parse(url)?;
         let Place::Unix(path) = &target.place else { return Ok(()) };
         let is_given = self.settings.params.values().any(|value| value == url);
-        // A socket that is not there is as far away as its folder.
+        // A socket that does not exist is judged by its folder.
         let file = if path.exists() { Some(path.as_path()) } else { path.parent() };
         let is_near = file.is_none_or(|file| self.may_import(file));
         let is_ours = || self.listeners.borrow().iter().any(|own| own.listener().path() == *path);
@@ -50,15 +52,16 @@ impl Run {
         Err(error.hint("scripts are sandboxed; give --allow-run if you trust it"))
     }
 
-    /// Reads a file that a script names: one that the caller has given as a parameter, or one where
-    /// scripts may import from, its path relative to the script.
+    /// Reads a file that a script names. The caller has to have given the path as a parameter, or
+    /// the file has to be where the script may import or read files. The path is relative to the
+    /// script, unless the caller gave it.
     pub(in crate::script) fn read(&self, path: &str) -> Result<Vec<u8>> {
         let file = self.readable(path)?;
         file::read_up_to(&file, LARGEST_FILE)
             .map_err(|error| Error::usage(format!("cannot read {path}: {error}")))
     }
 
-    /// The file that a script names, if it may read it.
+    /// Returns the path of a file that a script names, if the script may read the file.
     pub(in crate::script) fn readable(&self, path: &str) -> Result<PathBuf> {
         let is_given = self.settings.params.values().any(|value| value == path);
         let file = if is_given { PathBuf::from(path) } else { self.folder.join(path) };
@@ -72,8 +75,9 @@ impl Run {
         Ok(file)
     }
 
-    /// The file that a script follows, if it may read it. One that is not there yet has its folder
-    /// looked at; once it is there, it is looked at itself.
+    /// Returns the path of a file that a script follows, if the script may read the file. If the
+    /// file does not exist yet, its folder is checked now, and the file itself is checked when it
+    /// exists.
     pub(in crate::script) fn may_follow(&self, path: &str) -> Result<PathBuf> {
         let file = self.readable(path)?;
         let folder = Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -87,8 +91,8 @@ impl Run {
         Ok(file)
     }
 
-    /// Whether the file lies in a folder that the caller granted. One that is not there yet has
-    /// its folder looked at.
+    /// Whether the file is in a folder that the caller granted. If the file does not exist yet, its
+    /// folder decides.
     fn is_allowed(&self, file: &Path) -> bool {
         let there = file.canonicalize().or_else(|_| {
             let name = file.file_name().unwrap_or_default();
@@ -100,7 +104,7 @@ impl Run {
         folders.any(|folder| there.starts_with(folder))
     }
 
-    /// Makes sure that the script may listen there.
+    /// Makes sure that the script may listen on an address.
     pub(in crate::script) fn may_listen(&self, to: &str) -> Result<()> {
         if self.settings.allow_listen || !to.contains("://") {
             return Ok(());

@@ -1,4 +1,4 @@
-//! What the words of one running script share.
+//! The state that the words of one running script share.
 
 mod grants;
 mod sessions;
@@ -37,106 +37,107 @@ use crate::server::{Embedded, Ports};
 use crate::transcript::{About, Transcript, Watcher, What};
 use crate::transport::{Pace, Thread};
 
-/// The memory of the process is looked at each so many times that it is asked for: a call of the
-/// system takes longer than a few operations of a script.
+/// The memory of the process is read once in so many checks, because a system call takes longer
+/// than a few operations of a script.
 const LOOKS: u32 = 32;
 
-/// So many values are looked for when a golden is made.
+/// The most values that differ from run to run and are replaced in a golden. Also the most
+/// warnings.
 const MOST_KNOWN: usize = 1000;
 
 /// The state of one run of one script.
 pub(crate) struct Run {
     pub(super) settings: Arc<Settings>,
     pub(super) transcript: Transcript,
-    /// What runs the closures of branches.
+    /// The engine for the closures of branches.
     pub(super) engine: Arc<Engine>,
     server: Arc<Server>,
     pace: Pace,
     thread: Thread,
     regexes: Arc<Regexes>,
     sessions: RefCell<Vec<Handle>>,
-    /// Listeners that the script opened.
+    /// The listeners that the script opened.
     listeners: RefCell<Vec<Listening>>,
-    /// Servers in the background.
+    /// The servers that run in the background.
     servers: RefCell<Vec<Arc<Embedded>>>,
-    /// Where they are to be, if the caller says so.
+    /// The addresses of listeners and servers, if the caller sets them.
     pub(super) listens: Option<Arc<Listens>>,
     checks: Cell<u64>,
-    /// The resident memory when it was first looked at: the script had only just begun.
+    /// The resident memory at the first check, when the script had only just begun.
     memory: Cell<Option<usize>>,
-    /// How much may be added to it.
+    /// How many bytes the process may add to that.
     allowance: usize,
-    /// How many times it was asked for.
+    /// How many checks there were.
     looks: Cell<u32>,
     step: RefCell<Option<Arc<str>>>,
-    /// The steps so far, each with when it began.
+    /// The steps so far, each with the time at which it began.
     steps: RefCell<Vec<(Arc<str>, Instant)>>,
-    /// What the script has measured.
+    /// The metrics that the script has measured.
     metrics: RefCell<Vec<Metric>>,
-    /// The parameters that were asked for, with their values, except secrets.
+    /// The parameters that the script has read, with their values, except secrets.
     params: RefCell<Vec<(String, String)>>,
-    /// The script asked for a parameter that has no value.
+    /// Whether the script asked for a parameter that has no value.
     lacks_param: Cell<bool>,
-    /// What the script has said of redaction, on top of the settings.
+    /// The script's own changes to the redaction of the settings.
     redaction: RefCell<Option<Redaction>>,
-    /// Why the script has to end, once it has to.
+    /// Why the script has to end, if it has to.
     ended: RefCell<Option<Ended>>,
-    /// What is to be done at its end.
+    /// The closures that run at its end.
     pub(super) deferred: Deferred,
-    /// What its servers in the background ask.
+    /// The questions of its servers in the background.
     pub(super) questions: Questions,
-    /// What it was warned of.
+    /// The warnings so far.
     warned: RefCell<BTreeSet<String>>,
-    /// The commands that it runs.
+    /// The commands that it started.
     pub(super) programs: Programs,
-    /// What the setup of its folder ended with, if there is one.
+    /// The last value of the setup of its folder, if there is a setup.
     pub(super) fixture: Option<Arc<serde_json::Value>>,
-    /// Whether it stands around others.
+    /// Whether the script is a setup or a teardown.
     is_fixture: bool,
-    /// Whether what it ends with is handed over to others.
+    /// Whether the script is a setup, whose last value is passed to other scripts.
     is_setup: bool,
-    /// What it ended with, if it does.
+    /// The last value of a setup, if it has one.
     ended_with: RefCell<Option<Result<serde_json::Value>>>,
-    /// The rows of its tables.
+    /// The cases of its tables.
     pub(super) table: Table,
-    /// Values that the script had made up, each with what stands for it in its golden.
+    /// Values that differ from run to run, each with the token that stands for it in a golden.
     known: RefCell<Vec<(String, String)>>,
-    /// The ports that it was given.
+    /// The ports that the script was given.
     ports: RefCell<Ports>,
-    /// Decides what its listeners and servers leave to chance.
+    /// The seed of the random decisions of its listeners and servers.
     pub(super) seed: Seed,
-    /// How many of those there are.
+    /// How many listeners and servers use the seed.
     seeded: Cell<u64>,
-    /// When what is being tried has to have passed.
+    /// The deadline of the `eventually` in progress.
     limit: Cell<Option<Instant>>,
     /// The folder of the script.
     folder: PathBuf,
-    /// The modules that are being imported just now, outermost first.
+    /// The modules that are being imported, outermost first.
     pub(super) importing: RefCell<Vec<String>>,
 }
 
-/// What the runs of one runner share.
+/// The state that the runs of one runner share.
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(super) settings: Arc<Settings>,
-    /// Those among the parameters.
+    /// The secrets among the parameters.
     pub(super) secrets: Learned,
     pub(super) server: Arc<Server>,
     pub(super) pace: Pace,
     pub(super) regexes: Arc<Regexes>,
     pub(super) engine: Arc<Engine>,
-    /// Who is told of each event as it happens.
+    /// The function that is told of each event as it happens.
     pub(super) watcher: Option<Watcher>,
-    /// Where listeners are to be, if the caller says so.
+    /// The addresses of listeners, if the caller sets them.
     pub(super) listens: Option<Arc<Listens>>,
-    /// How much the process may come to hold while scripts run.
+    /// How many bytes the process may add while scripts run.
     pub(super) allowance: usize,
-    /// Whether what goes by is recorded.
+    /// Whether the bytes of sessions are recorded.
     #[cfg(feature = "cli")]
     pub(super) taped: bool,
 }
 
-/// A transcript of a run that knows the secrets of all.
+/// Makes the transcript of a run, which knows the secrets that all runs share.
 fn transcript(shared: &Shared) -> Transcript {
     let transcript = Transcript::of(shared.secrets.copy(), shared.watcher.clone());
     #[cfg(feature = "cli")]
@@ -144,7 +145,8 @@ fn transcript(shared: &Shared) -> Transcript {
     transcript
 }
 
-/// The embedded server, started when a script first asks for it; if it cannot start, why.
+/// The embedded server, which is started when a script first asks for it, or the error of its
+/// start.
 #[derive(Default)]
 pub(crate) struct Server(OnceLock<std::io::Result<Embedded>>);
 
@@ -206,49 +208,51 @@ impl Run {
         }
     }
 
-    /// The run that the calling word belongs to.
+    /// Returns the run that the calling word belongs to.
     pub(super) fn current() -> Result<Rc<Self>> {
         coroutine::context().ok_or_else(|| Error::usage("this word works in a running script only"))
     }
 
-    /// What decides what the next listener or server leaves to chance, and its number.
+    /// Returns the seed for the random decisions of the next listener or server, and its number.
     pub(super) fn seeded(&self) -> (Seed, u64) {
         let number = self.seeded.get();
         self.seeded.set(number + 1);
         (self.seed.clone(), number)
     }
 
-    /// The same run, with what the setup of its folder ended with.
+    /// Returns the same run with the last value of the setup of its folder.
     pub(super) fn with_fixture(self, fixture: Option<Arc<serde_json::Value>>) -> Self {
         Self { fixture, ..self }
     }
 
-    /// Takes what a setup ended with.
+    /// Keeps the last value of a setup.
     pub(super) fn end_with(&self, value: Option<&Dynamic>) {
         let Some(value) = value.filter(|_| self.is_setup) else { return };
         let ended = plain::of(value);
-        // What its last word gave is nothing to hand over, unless it is meant to be: a list or a map.
+        // The value of a setup's last statement is often not meant for other scripts. So a value
+        // that is not plain data is an error only if it is a list or a map.
         if ended.is_ok() || value.is_map() || value.is_array() {
             self.ended_with.replace(Some(ended));
         }
     }
 
-    /// What it ended with, as plain data; nothing if it was none, or nobody wants it.
+    /// Takes the last value of a setup as plain data. `None` if there is none, or if the script is
+    /// not a setup.
     pub(super) fn take_ended_with(&self) -> Option<Arc<serde_json::Value>> {
         self.ended_with.take().and_then(Result::ok).map(Arc::new)
     }
 
-    /// What is wrong with what it ended with.
+    /// Returns why the last value of a setup is not plain data, if it is not.
     pub(super) fn wrong_end(&self) -> Option<Error> {
         self.ended_with.borrow().as_ref().and_then(|ended| ended.as_ref().err().cloned())
     }
 
-    /// Takes note of something that the script does beside its dialogues.
+    /// Records in the transcript something that the script does outside of its dialogues.
     pub(super) fn note(&self, about: About, text: impl Into<Box<str>>) {
         self.transcript.note(What::Note { about, text: text.into() });
     }
 
-    /// Warns of something in the transcript; of the same only once.
+    /// Records a warning in the transcript, once for each text.
     pub(super) fn warn(&self, text: &str) {
         let mut warned = self.warned.borrow_mut();
         if warned.len() < MOST_KNOWN && warned.insert(text.to_owned()) {
@@ -256,9 +260,9 @@ impl Run {
         }
     }
 
-    /// Whether the process has come to hold more than it may since this run began. It is asked
-    /// every few operations, and the system only sometimes; not at all if what each script holds is
-    /// counted.
+    /// Whether the process has added more memory than it may since this run began. This is called
+    /// every few operations, but reads the memory only at some of the calls. Always false if the
+    /// memory of each script is counted.
     pub(super) fn holds_too_much(&self) -> bool {
         let looks = self.looks.get().wrapping_add(1);
         self.looks.set(looks);
@@ -271,7 +275,7 @@ impl Run {
         now > began.saturating_add(self.allowance)
     }
 
-    /// The regex of that source, compiled once for all runs.
+    /// Returns the compiled regex for a source. Each regex is compiled once for all runs.
     pub(super) fn regex(&self, source: &str) -> Result<Pattern> {
         self.regexes.get(source)
     }
@@ -280,13 +284,13 @@ impl Run {
         self.checks.set(self.checks.get() + 1);
     }
 
-    /// Keeps a secret that the script says.
+    /// Adds a secret, so that its value is masked.
     pub(super) fn keep_secret(&self, secret: &str) {
         self.secrets().keep(secret.as_bytes());
     }
 
-    /// What is known to be secret: the parameters that are, and what the script and its sessions
-    /// have said.
+    /// Returns the known secrets: the secret parameters, and those that the script and its sessions
+    /// have used.
     pub(super) fn secrets(&self) -> Learned {
         self.transcript.learned()
     }
@@ -307,21 +311,21 @@ impl Run {
         self.redaction.take().map_or_else(|| Arc::clone(&self.settings.redaction), Arc::new)
     }
 
-    /// Remembers why the script has to end; the first reason counts.
+    /// Remembers why the script has to end. Only the first reason is kept.
     pub(super) fn end(&self, ended: Ended) {
-        // A branch ends that others may go on without.
+        // This ends only one branch; the script may go on.
         if matches!(ended, Ended::Stopped(Stop::Abandoned, _)) {
             return;
         }
         self.ended.borrow_mut().get_or_insert(ended);
     }
 
-    /// Sets why the script has to end, or that it need not.
+    /// Sets why the script has to end; `None` if it does not have to.
     pub(super) fn set_ended(&self, ended: Option<Ended>) {
         self.ended.replace(ended);
     }
 
-    /// When what is being tried has to have passed, if something is.
+    /// Returns the deadline of the `eventually` in progress, if there is one.
     pub(super) fn limit(&self) -> Option<Instant> {
         self.limit.get()
     }

@@ -1,4 +1,4 @@
-//! The sessions and listeners of a script, from their opening to their verdicts.
+//! The sessions, listeners and servers of a script, from their opening to their end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,17 +14,18 @@ use crate::server::Embedded;
 use crate::session::{Options, Session};
 
 impl Run {
-    /// The deadline of each operation, unless a script says otherwise.
+    /// Returns the deadline of each operation, unless the script sets another.
     pub(in crate::script) fn timeout(&self) -> Duration {
         self.settings.options.operation_timeout()
     }
 
-    /// How long whatever has ended may still be heard of.
+    /// Returns the grace time: how long the end of the script waits for late data and late
+    /// failures.
     pub(in crate::script) fn grace(&self) -> Duration {
         self.settings.options.end_grace()
     }
 
-    /// How sessions of this run are opened, unless a script says otherwise.
+    /// Returns the options of sessions, unless the script sets others.
     pub(in crate::script) fn options(&self) -> Options {
         let options = self.settings.options.clone().pace(self.pace.clone());
         options.thread(self.thread).transcript(self.transcript.clone())
@@ -35,7 +36,7 @@ impl Run {
         listening
     }
 
-    /// Ends the listeners: nobody may be left that connected and was not accepted.
+    /// Ends the listeners. Returns an error if a client has connected and was not accepted.
     pub(in crate::script) async fn end_listeners(&self) -> Option<(Error, Listening)> {
         let all = self.listeners.borrow().clone();
         for listening in all {
@@ -46,15 +47,14 @@ impl Run {
         None
     }
 
-    /// Keeps a server in the background to the script's end.
+    /// Keeps a server in the background until the script ends.
     pub(in crate::script) fn adopt_server(&self, server: Embedded) -> Arc<Embedded> {
         let server = Arc::new(server);
         self.servers.borrow_mut().push(Arc::clone(&server));
         server
     }
 
-    /// Ends the servers in the background. Clients that are connected have so long to come to their
-    /// end, all servers together.
+    /// Stops the servers in the background. All connected clients together have `grace` to finish.
     pub(in crate::script) async fn end_servers(&self, grace: Duration) {
         let servers = self.servers.take();
         for server in &servers {
@@ -62,18 +62,18 @@ impl Run {
         }
         let until = Instant::now() + grace;
         for server in &servers {
-            // Who is still connected then is left.
+            // Connections that are open after that are left as they are.
             let _ = timeout_at(until, server.idle()).await;
         }
     }
 
-    /// Stops listening, without judging who came.
+    /// Stops listening, without an error for clients that were not accepted.
     pub(in crate::script) fn close_listeners(&self) {
         self.listeners.borrow().iter().for_each(|listening| listening.listener().close());
     }
 
-    /// Takes in a session that was opened by the word that is under way: until something is done
-    /// with it, that is its place.
+    /// Registers a session that the current word has opened. Until an operation uses the session,
+    /// the position of this word is the session's last position.
     pub(in crate::script) fn adopt(
         &self,
         context: &NativeCallContext<'_>,
@@ -89,12 +89,12 @@ impl Run {
         self.sessions.borrow().clone()
     }
 
-    /// How many sessions were opened so far.
+    /// Returns how many sessions were opened so far.
     pub(in crate::script) fn opened(&self) -> usize {
         self.sessions.borrow().len()
     }
 
-    /// Leaves the sessions that were opened after so many, without judging them.
+    /// Closes the sessions from number `from` on, without judging them.
     pub(in crate::script) fn leave_sessions(&self, from: usize) {
         for handle in self.sessions().into_iter().skip(from) {
             if let Ok(mut taken) = handle.take()
@@ -105,13 +105,13 @@ impl Run {
         }
     }
 
-    /// Ends the dialogues that are still open, of those opened after so many, up to the first that
-    /// fails: its error and its handle. Our side of each is closed before the first is read to its
-    /// end, so that all of them cost one grace.
+    /// Ends the open dialogues from number `from` on, up to the first one that fails. Returns the
+    /// error and the handle of that one. Our side of each session is closed before the first
+    /// session is read to its end, so that all of them together take one grace time.
     pub(in crate::script) async fn end_sessions(&self, from: usize) -> Option<(Error, Handle)> {
         let mut ending = Vec::new();
         let mut sessions = self.sessions().split_off(from.min(self.opened()));
-        // Branches open theirs in any order.
+        // Branches open sessions in any order.
         sessions.sort_by_cached_key(|handle| {
             let mut id = None;
             handle.look(|session| id = Some(session.id()));
@@ -137,7 +137,7 @@ impl Run {
         None
     }
 
-    /// How often something that was expected came, or an assertion held.
+    /// Returns how often something expected came, or an assertion held.
     pub(in crate::script) fn proofs(&self) -> u64 {
         let mut proofs = self.checks();
         for handle in self.sessions() {
@@ -146,7 +146,8 @@ impl Run {
         proofs
     }
 
-    /// Whether it has to have proved something and has not. A setup need not.
+    /// Whether the script has proved nothing although it has to. Setups and teardowns do not have
+    /// to.
     pub(in crate::script) fn has_proved_nothing(&self) -> bool {
         self.proofs() == 0 && !self.table.has_failed() && !self.is_fixture
     }

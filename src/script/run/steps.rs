@@ -1,4 +1,4 @@
-//! The steps of a script, and what it measures.
+//! The steps of a script, and the metrics that it measures.
 
 use std::sync::Arc;
 
@@ -9,15 +9,16 @@ use crate::error::{Error, Result};
 use crate::outcome::{Measured, Metric};
 use crate::script::branch::Branch;
 
-/// So many steps are timed, and so many metrics kept: more are no use to a monitor.
+/// The most steps that are timed, and the most metrics that are kept. More would be of no use to a
+/// monitoring system.
 const MOST_MEASURED: usize = 1000;
 
 impl Run {
-    /// Begins a step: of the branch that is running, if one is.
+    /// Begins a step. If a branch is running, the step is the branch's.
     pub(in crate::script) fn begin_step(&self, title: &str) {
         let title: Arc<str> = title.into();
         if let Some(branch) = Branch::current() {
-            // Branches run at once, so that their steps have no time of their own.
+            // Branches run concurrently, so the time of their steps would say nothing.
             branch.step.replace(Some(title));
             return;
         }
@@ -28,7 +29,7 @@ impl Run {
         }
     }
 
-    /// Goes on in the step of a branch that failed.
+    /// Makes the step of a branch that failed the current step.
     pub(in crate::script) fn resume_step(&self, step: Arc<str>) {
         match Branch::current() {
             Some(outer) => outer.step.replace(Some(step)),
@@ -36,7 +37,7 @@ impl Run {
         };
     }
 
-    /// Keeps a number that the script measured; one of the same name counts as it was said last.
+    /// Keeps a metric. A later metric of the same name replaces an earlier one.
     pub(in crate::script) fn measure(&self, metric: Metric) -> Result<()> {
         let mut metrics = self.metrics.borrow_mut();
         metrics.retain(|known| known.name != metric.name);
@@ -47,7 +48,7 @@ impl Run {
         Ok(())
     }
 
-    /// What the run, which ends now, took and measured.
+    /// Returns the times and metrics of the run, which ends now.
     pub(in crate::script) fn measured(&self) -> Measured {
         let mut measured = Measured::default();
         let mut until = Instant::now();

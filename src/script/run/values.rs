@@ -1,4 +1,4 @@
-//! The parameters that a script asks for, and the values that differ from run to run.
+//! The parameters that a script asks for, and values that differ from run to run.
 
 use super::{MOST_KNOWN, Run};
 use crate::error::{Error, Result};
@@ -6,7 +6,7 @@ use crate::secrets::is_secret_name;
 use crate::server::Embedded;
 
 impl Run {
-    /// Remembers the value that a parameter has.
+    /// Remembers the value of a parameter, unless it is secret.
     pub(in crate::script) fn note_param(&self, name: &str, value: &str) {
         if !is_secret_name(name) {
             let mut params = self.params.borrow_mut();
@@ -16,7 +16,7 @@ impl Run {
         }
     }
 
-    /// What is wrong with a parameter that has no value.
+    /// Makes the error for a parameter that has no value.
     pub(in crate::script) fn no_value(&self, name: &str) -> Error {
         self.lacks_param.set(true);
         self.settings.servers.no_value(&[name])
@@ -30,8 +30,8 @@ impl Run {
         self.params.take()
     }
 
-    /// The value of a parameter: what the caller set, or for the names of targets the embedded
-    /// server.
+    /// Returns the value of a parameter: the value that the caller set, or for the names of targets
+    /// the URL of the embedded server.
     pub(in crate::script) fn param(&self, name: &str) -> Result<Option<String>> {
         let value = self.value(name)?;
         if let Some(value) = &value {
@@ -60,8 +60,8 @@ impl Run {
         }
     }
 
-    /// Takes note of a value that differs from run to run, and of what stands for it in a golden:
-    /// a word, numbered unless all values of that word are the same to a reader.
+    /// Records a value that differs from run to run, with the word that stands for it in a golden.
+    /// The word gets a number, unless a reader need not tell its values apart.
     pub(in crate::script) fn note_known(&self, word: &str, value: &str, is_numbered: bool) {
         let mut known = self.known.borrow_mut();
         if known.len() >= MOST_KNOWN || known.iter().any(|(_, known)| known == value) {
@@ -76,7 +76,7 @@ impl Run {
         self.known.take()
     }
 
-    /// A port of this machine on which nobody listens, and that no other run is given.
+    /// Returns a port of this machine on which nothing listens, and which no other run gets.
     pub(in crate::script) fn free_port(&self) -> Result<u16> {
         let name = self.known.borrow().len().to_string();
         let port = self.ports.borrow_mut().choose(&name)?;

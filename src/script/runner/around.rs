@@ -1,5 +1,5 @@
-//! What stands around a script while it runs: names that it holds alone, the setup of its folder
-//! before it and the teardown after it.
+//! Prepares what a script needs before it runs: the names that no other script may hold, and the
+//! setup of its folder. Also runs the teardowns.
 
 use std::future::Future;
 use std::path::Path;
@@ -11,17 +11,17 @@ use crate::outcome::{Failure, Outcome, Verdict};
 use crate::script::{fixtures, serial};
 use crate::transport::Thread;
 
-/// What stands around a script while it runs.
+/// What a script holds or gets while it runs.
 #[derive(Default)]
 pub(super) struct Around {
-    /// The names that it has alone.
+    /// The locks of its names.
     _locks: Vec<std::fs::File>,
     pub(super) fixture: Option<Arc<serde_json::Value>>,
 }
 
 impl Runner {
-    /// Waits for what has to stand around a script: the names that it must have alone, and the
-    /// setup of its folder, which the first script of the folder runs.
+    /// Waits for the names that no other script may hold, and for the setup of the script's folder,
+    /// which the first script of the folder runs.
     ///
     /// # Errors
     /// The verdict of the script if it cannot run.
@@ -32,7 +32,7 @@ impl Runner {
         interrupt: impl Future<Output = ()>,
     ) -> Result<Around, Verdict> {
         let failed = |failure: Failure| Verdict::Failed(Box::new(failure));
-        // What is wrong with the script, its own run says.
+        // If the script cannot be read, its own run reports that.
         let Ok(unit) = self.library.load(self.engine(), &path.to_string_lossy()) else {
             return Ok(Around::default());
         };
@@ -57,7 +57,7 @@ impl Runner {
         }
     }
 
-    /// What the setup of a folder ended with; it is run now if it was not before.
+    /// Returns the last value of the setup of a folder. Runs the setup if it has not run yet.
     async fn set_up(
         &self,
         thread: Thread,
@@ -83,7 +83,7 @@ impl Runner {
         setup.get_or_init(|| run).await.clone()
     }
 
-    /// Runs the teardowns of all folders whose scripts have run; their outcomes.
+    /// Runs the teardowns of all folders whose scripts have run. Returns their outcomes.
     pub(crate) async fn tear_down(&self, thread: Thread) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
         for (folder, setup) in self.fixtures.take() {

@@ -1,5 +1,5 @@
-//! How a script ends: by itself, by its deadline or by an interruption; and what its sessions,
-//! listeners and commands say then.
+//! The end of a script: by itself, by its deadline or by an interrupt; and the failures of its
+//! sessions, listeners and commands that show only then.
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,11 +20,11 @@ use crate::script::finally;
 use crate::script::program::Program;
 use crate::script::run::Run;
 
-/// How a script ended, and what failed beside that.
+/// How a script ended, and the failures of its deferred closures.
 pub(super) type Ran = (Result<(), End>, Vec<Failure>);
 
 impl Runner {
-    /// Runs the script until it ends, its deadline runs out or it is interrupted.
+    /// Runs the script until it ends, its deadline passes or it is interrupted.
     pub(super) async fn drive(
         &self,
         run: &Rc<Run>,
@@ -33,7 +33,8 @@ impl Runner {
     ) -> Ran {
         let (engine, library) = (Arc::clone(&self.shared.engine), Arc::clone(&self.library));
         let shared = Rc::clone(run);
-        // What the script threw is let go of on its own stack: it may be nested deep.
+        // The error of the script is dropped on the script's own stack, because a thrown value may
+        // be nested deeply.
         let script = Coroutine::new(Rc::<Run>::clone(run), move || {
             let mut beside = Vec::new();
             let last = |context: &NativeCallContext<'_>, value: Option<&Dynamic>| {
@@ -55,7 +56,7 @@ impl Runner {
         let stop = tokio::select! {
             biased;
             ended = guarded(script.as_mut()) => return ended,
-            // Not waited for: it is the deadline that the script races.
+            // This is the deadline of the script.
             () = tokio::time::sleep(self.shared.settings.deadline) => Stop::Deadline,
             () = interrupt => Stop::Interrupt,
         };
@@ -63,17 +64,18 @@ impl Runner {
         tokio::select! {
             biased;
             ended = guarded(script.as_mut()) => return ended,
-            // Not waited for either: the bound of what runs at the end of a script that was stopped.
+            // This limits the deferred closures of a script that was stopped.
             () = tokio::time::sleep(finally::AFTER_A_STOP) => {}
         }
         script.stop(Stop::Deadline);
         guarded(script).await
     }
 
-    /// What it came to: the script's own end, then what its sessions say.
+    /// Returns the verdict: the script's own end, then the failures of its sessions, listeners and
+    /// commands.
     pub(super) async fn judge(&self, run: &Run, ended: Result<(), End>) -> Verdict {
         let ended = match (ended, run.ended()) {
-            // It was swallowed on its way.
+            // A function of Rhai swallowed the error that ended the script.
             (Ok(()), Some(reason)) => Err(failure::end_of_all(reason, None)),
             (ended, _) => ended,
         };
@@ -94,7 +96,7 @@ impl Runner {
                 Failure { step, ..failure }
             });
         }
-        // A script that failed waits for nobody.
+        // A script that failed does not wait for clients.
         let grace = if ended.is_ok() && failed.is_none() { run.grace() } else { Duration::ZERO };
         run.end_servers(grace).await;
         run.programs.kill(&run.transcript).await;
@@ -121,7 +123,7 @@ impl Runner {
         }
     }
 
-    /// What the script's listeners say at its end.
+    /// Returns the failure of the script's listeners at its end.
     async fn unaccepted(&self, run: &Run) -> Option<Failure> {
         let (error, listening) = run.end_listeners().await?;
         let used = listening.used();
@@ -131,8 +133,8 @@ impl Runner {
     }
 }
 
-/// The script, with a panic of ours as a failure of the script: the run goes on, and the transcript
-/// is there.
+/// Polls the script and turns a panic of this crate into a failure of the script, so that the run
+/// goes on and the transcript is shown.
 fn guarded(mut script: Pin<&mut Coroutine<Ran>>) -> impl Future<Output = Ran> {
     poll_fn(move |cx| {
         let polled = catch_unwind(AssertUnwindSafe(|| script.as_mut().poll(cx)));

@@ -1,4 +1,4 @@
-//! Files run to their outcomes, with the same settings.
+//! Runs scripts to their outcomes, with the same settings.
 
 mod around;
 mod ending;
@@ -33,7 +33,7 @@ use crate::transport::{Pace, Thread};
 #[cfg(feature = "cli")]
 use crate::transport::{Recording, Segment};
 
-/// Runs scripts with the same settings, one engine for all of them, on as many threads as share it.
+/// Runs scripts with the same settings and one engine. Several threads can share a runner.
 pub struct Runner {
     library: Arc<Library>,
     shared: Shared,
@@ -47,7 +47,7 @@ impl Runner {
         self.shared.settings.params.contains_key(parameter)
     }
 
-    /// A runner with these settings, of one script after the other.
+    /// Makes a runner with these settings, for scripts that run one after the other.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         let library = Arc::new(Library::default());
@@ -80,7 +80,7 @@ impl Runner {
         Self { library, shared, fixtures: Fixtures::default() }
     }
 
-    /// Masks these values in all that is shown of its runs.
+    /// Masks these values in everything that is shown of its runs.
     #[cfg(feature = "cli")]
     pub(crate) fn keep_secrets(&self, secrets: &[zeroize::Zeroizing<String>]) {
         for secret in secrets {
@@ -88,21 +88,21 @@ impl Runner {
         }
     }
 
-    /// Says how many scripts will run at once: they share what they may hold in memory.
+    /// Sets how many scripts will run at the same time, because they share the limit on memory.
     #[must_use]
     pub fn at_once(mut self, scripts: usize) -> Self {
         self.shared.allowance = memory::allowance(self.shared.settings.memory, scripts);
         self
     }
 
-    /// Says which setups have run already; those that it runs are known to the others that were told
-    /// the same.
+    /// Shares setups with other runners: a setup that one of them has run does not run again.
     pub(super) fn sharing(mut self, fixtures: Fixtures) -> Self {
         self.fixtures = fixtures;
         self
     }
 
-    /// One that cuts the streams of its sessions, and shares everything else with this.
+    /// Returns a runner that cuts the streams of its sessions, and shares everything else with this
+    /// one, except for setups.
     #[cfg(feature = "cli")]
     pub(crate) fn segment(&self, way: Segment) -> Self {
         let options = self.shared.settings.options.clone().segment(way);
@@ -111,8 +111,8 @@ impl Runner {
         Self { library: Arc::clone(&self.library), shared, fixtures: Fixtures::default() }
     }
 
-    /// One whose sessions are those of a recording, and whose parameters are those that were
-    /// recorded, unless they are set.
+    /// Returns a runner whose sessions play a recording. Recorded parameters are used unless a
+    /// value is set.
     #[cfg(feature = "cli")]
     pub(crate) fn play(
         &self,
@@ -129,7 +129,7 @@ impl Runner {
         Self { library: Arc::clone(&self.library), shared, fixtures: self.fixtures.clone() }
     }
 
-    /// Records what goes by on the sessions of its runs.
+    /// Sets whether the bytes of the sessions of its runs are recorded.
     #[cfg(feature = "cli")]
     #[must_use]
     pub(crate) fn taped(mut self, taped: bool) -> Self {
@@ -145,13 +145,12 @@ impl Runner {
         &self.library
     }
 
-    /// Runs the script at that path to its outcome. Once `interrupt` is ready, the script ends
-    /// where it is.
+    /// Runs a script to its outcome. When `interrupt` is ready, the script ends where it is.
     pub async fn run(&self, path: &Path, interrupt: impl Future<Output = ()>) -> Outcome {
         self.run_on(Thread::Shared, path, interrupt).await
     }
 
-    /// The same, if it is known whose the thread is.
+    /// Does the same as [`Runner::run`], for a caller that knows whether the thread is shared.
     pub(crate) async fn run_on(
         &self,
         thread: Thread,
@@ -169,8 +168,8 @@ impl Runner {
         self.run_alone(thread, path, around.fixture, interrupt).await.0
     }
 
-    /// Runs a script without what stands around it; its outcome, and the plain data that it ended
-    /// with if others are to have that.
+    /// Runs a script without its setup and its locks. Returns its outcome, and for a setup its last
+    /// value as plain data.
     async fn run_alone(
         &self,
         thread: Thread,
@@ -218,8 +217,9 @@ impl Runner {
         (outcome, run.take_ended_with())
     }
 
-    /// A script that lacks one parameter is told of all that it lacks, so that they are given at
-    /// once. Which it would have asked for is not known: those that its text has no default for.
+    /// If a script lacks a parameter, names all parameters that it lacks, so that the user can give
+    /// them at once. It is not known which of them the script would have asked for, so these are
+    /// all parameters without a default in its text.
     fn name_all_lacking(&self, path: &Path, failure: &mut Failure) {
         let lacking = self.lacking(path);
         let lacking: Vec<_> = lacking.iter().map(String::as_str).collect();
@@ -228,7 +228,7 @@ impl Runner {
         }
     }
 
-    /// The parameters that a script needs and that have no value, as its text tells them.
+    /// Returns the parameters that a script needs and that have no value, as found in its text.
     pub(crate) fn lacking(&self, path: &Path) -> Vec<String> {
         let settings = &self.shared.settings;
         let mut required: Vec<_> = self.params(path).required.into_iter().collect();
@@ -236,27 +236,27 @@ impl Runner {
         required
     }
 
-    /// Tells somebody of each event of its runs as it happens.
+    /// Calls a function for each event of its runs as it happens.
     #[cfg(feature = "cli")]
     pub(crate) fn watched(mut self, watcher: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         self.shared.watcher = Some(Arc::new(watcher));
         self
     }
 
-    /// Says where the listeners of its scripts are to be.
+    /// Sets the addresses on which the listeners of its scripts listen.
     #[cfg(feature = "cli")]
     pub(crate) fn listening(mut self, listens: Listens) -> Self {
         self.shared.listens = Some(Arc::new(listens));
         self
     }
 
-    /// Takes this text for the script of that name, which is no file.
+    /// Uses this text as the script of this name, which is not a file.
     #[cfg(feature = "cli")]
     pub(crate) fn give(&self, name: &Path, text: String) {
         self.library.give(self.engine(), &name.to_string_lossy(), text);
     }
 
-    /// The script, with its title.
+    /// Compiles a script. Returns its title too.
     fn compile(&self, name: &str) -> Result<(Option<String>, Arc<Program>), Failure> {
         let unit = self.library.load(self.engine(), name).map_err(|error| {
             let error = Error::usage(format!("cannot read {name}: {error}"));
@@ -269,13 +269,13 @@ impl Runner {
         }
     }
 
-    /// The outcome of a script that could not be run.
+    /// Makes the outcome of a script that could not be run.
     pub(super) fn broken(&self, path: &Path, failure: Failure) -> Outcome {
         let title = self.title(&path.to_string_lossy());
         Outcome { title, ..Outcome::new(path, Verdict::Failed(Box::new(failure))) }
     }
 
-    /// The first comment of a script.
+    /// Returns the title of a script that was compiled.
     pub(super) fn title(&self, name: &str) -> Option<String> {
         self.library.get(name)?.title.clone()
     }

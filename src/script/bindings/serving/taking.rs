@@ -276,8 +276,8 @@ pub mod words {
         })
     }
 
-    /// Takes QUIT (LOGOUT in IMAP and ManageSieve), answers it, and closes the connection: the
-    /// dialogue is over.
+    /// Takes QUIT (LOGOUT in IMAP and ManageSieve), answers it, and closes our side of the
+    /// connection: the dialogue is over.
     #[rhai_fn(return_raw)]
     pub fn expect_quit(ctx: NativeCallContext, session: &mut Handle) -> Result<Command, Raised> {
         expect_quit_with(ctx, session, Map::new())
