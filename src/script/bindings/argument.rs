@@ -1,4 +1,4 @@
-//! What scripts pass to words, as the types of the library.
+//! Converts the values that scripts pass to words into the types of the library.
 
 use std::time::Duration;
 
@@ -10,7 +10,8 @@ use crate::script::raise;
 use crate::session::Message;
 use crate::{duration, suggest};
 
-/// What a script may pass for a pattern.
+/// Converts a value into a pattern. Text, a blob, an integer (a reply code) and a [`Pattern`] are
+/// accepted.
 pub(super) fn pattern(value: Dynamic) -> Result<Pattern> {
     let value = match value.try_cast_result::<Pattern>() {
         Ok(pattern) => return Ok(pattern),
@@ -31,14 +32,14 @@ pub(super) fn patterns(values: Array) -> Result<Vec<Pattern>> {
     values.into_iter().map(pattern).collect()
 }
 
-/// Text or a blob, as the script holds it.
+/// Text or a blob, in the form in which the script holds it.
 pub(super) enum Octets {
     Text(ImmutableString),
     Blob(Blob),
 }
 
 impl Octets {
-    /// What a message is to be sent as: the line ends of text become CRLF, a blob stays as it is.
+    /// The message to send: the line ends of text become CRLF, and a blob stays as it is.
     pub(super) fn message(&self) -> Message<'_> {
         match self {
             Self::Text(text) => text.as_str().into(),
@@ -64,7 +65,7 @@ pub(super) fn octets(value: Dynamic, what: &str) -> Result<Octets> {
     value.try_cast().map(Octets::Blob).ok_or_else(|| misfit(what, kind))
 }
 
-/// Text or a blob, as bytes.
+/// Converts text or a blob into bytes. `what` names the argument in an error.
 pub(super) fn bytes(value: Dynamic, what: &str) -> Result<Vec<u8>> {
     Ok(match octets(value, what)? {
         Octets::Text(text) => text.into_owned().into(),
@@ -72,7 +73,8 @@ pub(super) fn bytes(value: Dynamic, what: &str) -> Result<Vec<u8>> {
     })
 }
 
-/// Text, whose line ends become CRLF, or a blob, which stays as it is.
+/// Converts text or a blob into a message: the line ends of text become CRLF, and a blob stays as
+/// it is.
 pub(super) fn message(value: Dynamic) -> Result<Message<'static>> {
     Ok(match octets(value, "a message")? {
         Octets::Text(text) => Message::from(text.into_owned()),
@@ -80,7 +82,7 @@ pub(super) fn message(value: Dynamic) -> Result<Message<'static>> {
     })
 }
 
-/// Seconds as a number, or text with a unit.
+/// Converts a duration: a number of seconds, or text with a unit, such as `"5s"`.
 pub(super) fn duration(value: &Dynamic) -> Result<Duration> {
     if let Ok(text) = value.as_immutable_string_ref() {
         return duration::parse(&text);

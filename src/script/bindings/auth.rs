@@ -1,4 +1,4 @@
-//! Authentication.
+//! Words for authentication: `auth` and `authenticate`.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "Rhai's plugin macros hand arguments over by value"
@@ -18,7 +18,7 @@ XOAUTH2, EXTERNAL and ANONYMOUS. An exchange that goes wrong ends cleanly, and t
 A mechanism in which the server proves itself too holds it to that. In the transcript, challenges and responses stand decoded \
 behind an arrow, and whatever is secret is `[SECRET]`. An exchange can always be written out by hand, from `s.send(\"AUTH LOGIN\")` on.";
 
-/// What an exchange may be given as its last argument.
+/// The options that `auth` and `authenticate` take in the map that is their last argument.
 const OPTIONS: [&str; 12] = [
     "timeout",
     "expect",
@@ -34,7 +34,8 @@ const OPTIONS: [&str; 12] = [
     "realm",
 ];
 
-/// `auth`, and the same by the name that the command has in IMAP and ManageSieve.
+/// The words `auth` and `authenticate`. Both do the same; the second has the name of the command in
+/// IMAP and ManageSieve.
 pub(super) fn all_words(manual: Manual) -> Module {
     let mut module = words_of!(words, manual);
     let word = || FuncRegistration::new("authenticate");
@@ -73,7 +74,7 @@ pub(super) fn all_words(manual: Manual) -> Module {
     module
 }
 
-/// `authenticate` by a mechanism and options.
+/// Registers the forms of `authenticate` that take a mechanism and options.
 fn with_mechanism(module: &mut Module) {
     FuncRegistration::new("authenticate")
         .with_params_info([
@@ -123,7 +124,7 @@ const AUTHENTICATE: [&str; 15] = [
     "/// ```",
 ];
 
-/// Runs an exchange with what was given in order and by name.
+/// Runs an authentication exchange. `given` has the positional arguments.
 fn exchange(
     ctx: &NativeCallContext<'_>,
     session: &mut Handle,
@@ -131,7 +132,7 @@ fn exchange(
     options: &Map,
 ) -> Result<Dynamic, Raised> {
     session.operate(ctx, async |session| {
-        // First of all: what is wrong with the other arguments must not show it.
+        // Mask the secrets first, because an error about another argument must not show them.
         for secret in
             ["password", "token"].iter().filter_map(|name| text(options, name).ok().flatten())
         {
@@ -153,8 +154,10 @@ fn exchange(
     })
 }
 
-/// Whether a mechanism is among three arguments, and not the first of them: any other may be the
-/// password then. So may a first one that no mechanism is called like (RFC 4422 section 3.1).
+/// Whether three arguments seem to be in the wrong order, so that the first may be the password.
+/// They do if one of the other two is a mechanism, or if the first cannot be the name of a
+/// mechanism (RFC 4422 section 3.1). They do not if the first is a likely misspelling of a
+/// mechanism.
 fn is_misplaced(given: &[&str]) -> bool {
     let [first, others @ ..] = given else { return false };
     let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
@@ -165,8 +168,9 @@ fn is_misplaced(given: &[&str]) -> bool {
         && !Known::is_near(first)
 }
 
-/// A mechanism, a user and a secret; or a user and a password; or a mechanism alone; the rest by
-/// name.
+/// Reads the credentials. The positional arguments are one of these: a mechanism, a user and a
+/// secret; a user and a password; a mechanism that takes no secret and a user; a mechanism alone;
+/// or none. The options give the rest.
 fn credentials(given: &[&str], options: &Map) -> Result<Credentials> {
     let credentials = match *given {
         [_, _, _] if is_misplaced(given) => {
@@ -191,7 +195,7 @@ fn credentials(given: &[&str], options: &Map) -> Result<Credentials> {
     detailed(credentials, options)
 }
 
-/// Who it is, all by name.
+/// Reads the user and the secret from the options.
 fn named(options: &Map) -> Result<Credentials> {
     let user = text(options, "user")?.unwrap_or_default();
     Ok(match (text(options, "token")?, text(options, "password")?) {
@@ -200,7 +204,7 @@ fn named(options: &Map) -> Result<Credentials> {
     })
 }
 
-/// How it is to be done.
+/// Adds the options that say how the exchange runs, such as `mechanism` and `initial`.
 fn detailed(mut credentials: Credentials, options: &Map) -> Result<Credentials> {
     type Set = fn(Credentials, String) -> Credentials;
     let setters: [(&str, Set); 5] = [
@@ -238,9 +242,9 @@ fn text(options: &Map, name: &str) -> Result<Option<String>> {
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// Authenticates by the strongest mechanism that the server has advertised: AUTH in SMTP (RFC
-    /// 4954) and POP3 (RFC 5034), AUTHENTICATE in IMAP. Gives back the verdict, which has to be
-    /// 235, `+OK` or OK.
+    /// Authenticates with the strongest mechanism that the server has advertised. The command is
+    /// AUTH in SMTP (RFC 4954) and POP3 (RFC 5034), and AUTHENTICATE in IMAP and ManageSieve.
+    /// Returns the final reply, which has to be 235, `+OK` or OK.
     ///
     /// ```rhai
     /// let s = connect(param("submission"));
@@ -270,8 +274,8 @@ pub mod words {
         exchange(&ctx, session, &[user, password], &options)
     }
 
-    /// Authenticates by the mechanism that is named, whether the server advertised it or not;
-    /// `secret` is the password, or the token of XOAUTH2 and OAUTHBEARER.
+    /// Authenticates with the named mechanism, whether the server has advertised it or not.
+    /// `secret` is the password, or the token for XOAUTH2 and OAUTHBEARER.
     ///
     /// ```rhai
     /// let s = connect(param("submission"));
@@ -294,13 +298,14 @@ pub mod words {
         exchange(&ctx, session, &[mechanism, user, secret], &Map::new())
     }
 
-    /// With options as the last argument: `initial` (whether the first message goes with the
-    /// command; `false` waits for the empty challenge, `true` sends it even where that is unusual),
-    /// `cancel` (answers the first challenge with `*`), `authzid` (whom to act for), `nonce` (the
-    /// client's, in SCRAM and DIGEST-MD5, so that a dialogue is the same each time), `host` and
-    /// `realm` (as DIGEST-MD5 and OAUTHBEARER say them), and `expect` and `timeout` as for all
-    /// verbs. Where `expect` fits a challenge, such as 334, the exchange ends there, to be gone on
-    /// with by hand.
+    /// The same with options as the last argument. `initial` says whether the first message is sent
+    /// with the command: `false` waits for the empty challenge, and `true` sends the message even
+    /// if the server or the mechanism does not provide for it. `cancel: true` answers the first
+    /// challenge with `*`. `authzid` is the identity to act for. `nonce` is the client's nonce in
+    /// SCRAM and DIGEST-MD5; with a fixed nonce the dialogue is the same in every run. `host` is
+    /// the server's name in DIGEST-MD5 and OAUTHBEARER, and `realm` is the realm of DIGEST-MD5.
+    /// `expect` and `timeout` are as for all verbs. If `expect` matches a challenge, such as 334,
+    /// the exchange stops there, and the script has to continue it by hand.
     ///
     /// ```dialogue submission
     /// S: 220 mail.example ESMTP
@@ -334,7 +339,8 @@ pub mod words {
         exchange(&ctx, session, &[mechanism, user, secret], &options)
     }
 
-    /// Authenticates by a mechanism that needs no more than its name, such as EXTERNAL.
+    /// Authenticates with a mechanism that needs no user and no secret, such as EXTERNAL. Options
+    /// can also stand for all arguments: `mechanism`, `user`, and `password` or `token`.
     ///
     /// ```rhai
     /// let s = connect(param("submission"));

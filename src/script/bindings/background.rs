@@ -1,4 +1,4 @@
-//! Servers that run by themselves while the script does something else.
+//! Servers that run in the background while the script does something else.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "Rhai's plugin macros hand arguments over by value"
@@ -26,11 +26,11 @@ starts or speaks as. It behaves well, as the embedded server does, except for wh
 afterwards. It ends with the script: it takes no more connections then, and clients that are connected have the grace of sessions (1 s; \
 `--grace`) to come to their end, so that a QUIT that comes late is answered.";
 
-/// How long mail is waited for unless the script says otherwise.
+/// How long `expect_message` waits for a message if the script sets no `timeout`.
 const WAIT: Duration = Duration::from_secs(10);
-/// The options that are no commands.
+/// The options of `serve` that are not names of commands.
 const OPTIONS: [&str; 6] = ["users", "limit", "certificate", "on_demand", "read_rate", "faults"];
-/// The most other messages that an error lists.
+/// The most messages that an error lists if the expected message has not come.
 const MOST_LISTED: usize = 5;
 
 /// A server in the background.
@@ -77,7 +77,8 @@ fn start(ctx: &NativeCallContext<'_>, scheme: &str, options: &Map) -> Result<Bac
         .map_err(|error| Error::new(Kind::Io, format!("cannot serve {scheme}: {error}")))?;
     let here = server.url(scheme).unwrap_or_default();
     let told = run.listens.as_ref().map_or(Ok(()), |listens| listens.tell(&here, server.ca().ok()));
-    // Whether or not that was told: the server's thread may wait for it already.
+    // Set the URL even if telling the caller failed, because the server's thread may already be
+    // waiting for the URL.
     url.get_or_init(|| here);
     told?;
     Ok(Background { server: run.adopt_server(server), scheme: scheme.to_owned(), transcript })
@@ -97,7 +98,8 @@ fn users(mut server: Options, value: &Dynamic) -> Result<Options> {
     Ok(server)
 }
 
-/// `[20, "1m"]`: so many connections in that time, and one more is turned away.
+/// Reads the option `limit`: with `[20, "1m"]`, at most 20 connections are accepted in a minute,
+/// and the server turns further ones away.
 fn limit(server: Options, value: &Dynamic) -> Result<Options> {
     let wrong = || {
         Error::usage("the option `limit` is a number of connections and a time")
@@ -109,7 +111,8 @@ fn limit(server: Options, value: &Dynamic) -> Result<Options> {
     Ok(server.limit(count.ok_or_else(wrong)?, duration(window)?))
 }
 
-/// Reads so slowly; with 0, nothing after the greeting.
+/// Limits how many octets a second the server reads from each client. With 0, it reads nothing
+/// after the greeting.
 fn with_rate(server: Options, value: &Dynamic) -> Result<Options> {
     match NonZeroU32::new(faults::rate(value)?) {
         Some(rate) => Ok(server.read_rate(rate)),
@@ -117,8 +120,9 @@ fn with_rate(server: Options, value: &Dynamic) -> Result<Options> {
     }
 }
 
-/// One answer for each time, a list of them in turn, after which the server behaves well, or a
-/// closure that is asked each time.
+/// Sets the answers to a command. A closure decides each time. The values of a list are used once
+/// each, in turn, and after the last the server behaves well. Any other value is the answer every
+/// time.
 fn answers(
     ctx: &NativeCallContext<'_>,
     server: Options,
@@ -136,7 +140,7 @@ fn answers(
     server.always(command, faults::answer(value)?)
 }
 
-/// A message as a script sees it.
+/// Converts a message into the map that scripts get.
 fn shown(mail: &Mail) -> Map {
     let to: Array = mail.to.iter().map(|to| to.clone().into()).collect();
     let user = mail.authenticated.clone().map_or(Dynamic::UNIT, Into::into);
@@ -153,7 +157,7 @@ fn shown(mail: &Mail) -> Map {
     .collect()
 }
 
-/// Waits for mail from and to these addresses.
+/// Waits for a message whose sender and recipient are those in `wanted`, if they are given there.
 fn mail(ctx: &NativeCallContext<'_>, server: &Background, wanted: &Map) -> Result<Map, Raised> {
     let mut time = WAIT;
     for (name, value) in wanted {
@@ -222,8 +226,8 @@ impl Background {
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// Starts a server: `"smtp"`, `"submission"`, `"submissions"`, `"lmtp"`, `"imap"`, `"imaps"`,
-    /// `"pop3"`, `"pop3s"` or `"sieve"`.
+    /// Starts a server in the background for one protocol: `"smtp"`, `"submission"`,
+    /// `"submissions"`, `"lmtp"`, `"imap"`, `"imaps"`, `"pop3"`, `"pop3s"` or `"sieve"`.
     ///
     /// ```rhai
     /// let relay = serve("smtp");
@@ -237,29 +241,36 @@ pub mod words {
         start(&ctx, scheme, &Map::new()).map_err(|error| raise(&ctx, error))
     }
 
-    /// Starts a server that behaves well except for what the map says. A name in capitals is the
+    /// Starts a server that behaves well except for what the map says. A key in capitals is the
     /// beginning of a command (`RCPT`, `"AUTH PLAIN"`, `FETCH`), or `GREETING`, `MESSAGE` (the
-    /// answer to a message) or `RESPONSE` (that to a response of SASL). Its value is a reply code, a
-    /// reply, a map of a `reply` (to behave well, if there is none) and what goes wrong with it by the
-    /// options of `reply(...)`, `#{reply: 451, drip: "10ms", chance: 0.1}`; or steps, a line each:
-    /// replies, `well`, `without WORD`, `cut N`, `flood N`, `wait 2s`, `drip`, `forge`, `close`,
-    /// `reset`, `stall`. It holds each time; in a list, each value holds once over all connections,
-    /// `()` is to behave well, and so is what comes after the last.
+    /// reply to a message) or `RESPONSE` (the reply to a response of SASL). Its value is a reply
+    /// code, a reply, a map, or steps. In a map, `reply` is the reply (without it, the server's
+    /// usual reply), and the other entries are options of `reply(...)` that say what goes wrong
+    /// with the reply: `#{reply: 451, drip: "10ms", chance: 0.1}`. Steps are lines, each of which
+    /// is a reply, `well`, `without WORD`, `cut N`, `flood N`, `wait 2s`, `drip`, `forge`, `close`,
+    /// `reset` or `stall`. The value holds each time that the command comes. In a list, each value
+    /// holds once, counted over all connections; the value `()` means to behave well, and after the
+    /// last value the server behaves well.
     ///
-    /// A closure decides each time: it is given the command as a map with `text`, `verb`,
-    /// `argument`, `arguments`, `address` and `parameters` (of MAIL and RCPT), `bytes`, `connection`
-    /// (which of the server's it came on, from 1) and `number` (how many of these commands have come
-    /// with it), and gives back one of the values above. Of `MESSAGE`, `bytes` is the content. It runs
-    /// while a word of the script waits; meanwhile the client waits, and so does that word.
+    /// If the value is a closure, the closure decides each time. Its argument is the command as a
+    /// map with `text`, `verb`, `argument`, `arguments`, `address` and `parameters` (of MAIL and
+    /// RCPT), `bytes`, `connection` (the number of the server's connection, from 1) and `number`
+    /// (how many of these commands have come so far, this one included). The closure returns one of
+    /// the values above. For `MESSAGE`, `bytes` is the content of the message. The closure runs
+    /// while a word of the script waits. The client and that word wait until the closure returns.
     ///
-    /// `users` is a map of names and passwords; `limit: [20, "1m"]` turns away who comes after the
-    /// 20th connection in a minute; `read_rate: 2000` reads no more than so many octets a second of
-    /// each client; `faults` is what goes wrong whatever the answer is, as of `listen`; `certificate` is `"expired"`, `"not_yet_valid"`,
-    /// `"another_name"`, `"self_signed"`, `"weak_key"` or `"sha1"`. With `on_demand: true`, SMTP and LMTP do what addresses
-    /// ask for: one whose local part begins with a stage (`mail`, `rcpt`, `data`, `message`) and a
-    /// reply (`rcpt452_4.2.2@example.com`, `message554+7@example.com`), or `close`, `reset`,
-    /// `stall`, `drip` or a time (`datawait2s@example.com`); and the client's name in EHLO changes
-    /// what is offered: `nostarttls-noauth.example`, `size1000.example`.
+    /// `users` is a map of names and passwords. `limit: [20, "1m"]` turns away each client that
+    /// connects after the 20th connection in a minute. `read_rate: 2000` reads at most 2000 octets
+    /// a second from each client. `faults` says what goes wrong whatever the answer is, as in
+    /// `listen`. `certificate` is what is wrong with the server's certificate: `"expired"`,
+    /// `"not_yet_valid"`, `"another_name"`, `"self_signed"`, `"weak_key"` or `"sha1"`.
+    ///
+    /// With `on_demand: true`, the SMTP and LMTP servers do what addresses ask for. The local part
+    /// of such an address begins with a stage (`mail`, `rcpt`, `data`, `message`). After the stage
+    /// comes a reply (`rcpt452_4.2.2@example.com`, `message554+7@example.com`), or `close`,
+    /// `reset`, `stall`, `drip` or a time (`datawait2s@example.com`). Text after a plus sign is
+    /// ignored. The client's name in EHLO changes what the server offers:
+    /// `nostarttls-noauth.example`, `size1000.example`.
     ///
     /// ```rhai
     /// let relay = serve("smtp", #{RCPT: [451, ()], QUIT: "221 bye\nclose"});
@@ -309,8 +320,9 @@ pub mod words {
         start(&ctx, scheme, &options).map_err(|error| raise(&ctx, error))
     }
 
-    /// Waits until a message has come, of those so far the first: a map with `from`, `to` (a list),
-    /// `user` (if the client had logged in), `bytes` and `message` (read as by `parse_message`).
+    /// Waits until a message has come, and returns the first that has come so far. The result is a
+    /// map with `from`, `to` (a list), `user` (`()` if the client had not logged in), `bytes` and
+    /// `message` (parsed as by `parse_message`).
     ///
     /// ```rhai
     /// let relay = serve("smtp");
@@ -328,7 +340,8 @@ pub mod words {
         mail(&ctx, server, &Map::new())
     }
 
-    /// Waits until a message has come `from` and `to` these addresses, for `timeout` (10 s).
+    /// Waits until a message has come from the address `from` and to the address `to`; either can
+    /// be left out. `timeout` says how long to wait, 10 s unless set.
     ///
     /// ```rhai,ignore
     /// relay.expect_message(#{to: "hoge@example.com", timeout: "30s"});
@@ -342,19 +355,19 @@ pub mod words {
         mail(&ctx, server, &wanted)
     }
 
-    /// All messages that have come, as `expect_message` gives them.
+    /// All messages that have come so far, in the form that `expect_message` returns.
     #[rhai_fn(get = "messages")]
     pub fn messages(server: &mut Background) -> Array {
         server.server.mails().iter().map(|mail| shown(mail).into()).collect()
     }
 
-    /// What to connect to: `smtp://127.0.0.1:40025`.
+    /// The URL to connect to, such as `smtp://127.0.0.1:40025`.
     #[rhai_fn(get = "url")]
     pub fn url(server: &mut Background) -> String {
         server.url()
     }
 
-    /// The address of it.
+    /// The address that the server listens on.
     #[rhai_fn(get = "host")]
     pub fn host(server: &mut Background) -> String {
         let url = server.url();
@@ -362,25 +375,27 @@ pub mod words {
         place.rsplit_once(':').map_or(place, |(host, _)| host).to_owned()
     }
 
-    /// The port of it.
+    /// The port that the server listens on.
     #[rhai_fn(get = "port")]
     pub fn port(server: &mut Background) -> i64 {
         server.url().rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or(0)
     }
 
-    /// The certificate of the CA that the server's own is from, as PEM: for `#{ca: server.ca}`.
+    /// The certificate of the authority that issued the server's certificate, as PEM: for
+    /// `#{ca: server.ca}`.
     #[rhai_fn(get = "ca", return_raw)]
     pub fn ca(server: &mut Background) -> Result<String, Raised> {
         server.server.ca().map(str::to_owned).map_err(|error| error.to_string().into())
     }
 
-    /// How many connections there were so far.
+    /// How many connections the server has accepted so far.
     #[rhai_fn(get = "connections")]
     pub fn connections(server: &mut Background) -> i64 {
         server.connections().try_into().unwrap_or(i64::MAX)
     }
 
-    /// The lines that clients have sent so far, those of messages among them, with secrets masked.
+    /// The lines that clients have sent so far, including the lines of messages, with secrets
+    /// masked.
     #[rhai_fn(get = "commands")]
     pub fn commands(server: &mut Background) -> Array {
         let mut commands = Array::new();

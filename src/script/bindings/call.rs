@@ -1,4 +1,4 @@
-//! What a call is given as its last argument.
+//! The options that scripts pass to a word as its last argument.
 
 use rhai::{Array, Dynamic, Map};
 
@@ -8,7 +8,8 @@ use crate::imap::Literals;
 use crate::proto::smtp::xtext;
 use crate::session::{Call, Untagged};
 
-/// Reads what a call is given as its last argument: `#{timeout: "2m"}`, and what else is allowed.
+/// Reads the options of a call, such as `#{timeout: "2m"}`. An option that is not in `allowed` is
+/// an error.
 pub(super) fn call(options: &Map, allowed: &[&str]) -> Result<Call> {
     let mut call = Call::default();
     for (name, value) in options {
@@ -31,7 +32,8 @@ pub(super) fn call(options: &Map, allowed: &[&str]) -> Result<Call> {
     Ok(call)
 }
 
-/// A parameter of MAIL or RCPT as it is sent; none if it is switched off.
+/// The text of a parameter of MAIL or RCPT as it is sent, such as `SIZE=1000`; `None` if the value
+/// is `false`.
 fn parameter(name: &str, value: &Dynamic) -> Result<Option<String>> {
     let keyword = name.to_ascii_uppercase();
     if let Ok(is_wanted) = value.as_bool() {
@@ -54,11 +56,11 @@ fn parameter(name: &str, value: &Dynamic) -> Result<Option<String>> {
     Ok(Some(format!("{keyword}={text}")))
 }
 
-/// What the verbs of IMAP take besides what all verbs do.
+/// The options that the verbs of IMAP take in addition to those of all verbs.
 pub(super) const OF_IMAP: [&str; 8] =
     ["require", "ordered", "allow", "forbid", "only", "literal", "uid", "bare"];
 
-/// Reads the options of IMAP into a call.
+/// Adds the options of IMAP to a call.
 fn read_imap(call: &mut Call, options: &Map) -> Result<()> {
     let mut untagged = Untagged::new();
     let mut demands = false;

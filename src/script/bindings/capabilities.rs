@@ -1,4 +1,4 @@
-//! What a server says that it can do.
+//! The capabilities of a server, as its reply to EHLO or LHLO lists them.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "Rhai's plugin macros hand arguments over by value"
@@ -23,20 +23,23 @@ pub(super) const INTRO: &str = "What a server says that it can do, as `ehlo` and
 their case: `\"STARTTLS\" in caps`, `caps[\"SIZE\"]`, which is `caps.SIZE` too; `()` stands for one that was not said. All that came is \
 kept, in order, verbs that are not registered (`X-...`) too. Besides its keywords it has `auth`, `domain`, `keywords` and `reply`.";
 
-/// What has a meaning of its own after a dot; whatever else stands there is a keyword.
+/// The names after a dot that are properties. Any other name after a dot is a keyword of the
+/// server.
 const PROPERTIES: [&str; 4] = ["auth", "domain", "keywords", "reply"];
 
 fn texts<'a>(texts: impl IntoIterator<Item = impl Into<Cow<'a, str>>>) -> Array {
     texts.into_iter().map(|text| text.into().into_owned().into()).collect()
 }
 
-/// The property that was meant, where a keyword that was not said looks like a slip in one.
+/// The property that a script probably meant by a keyword that the server did not say. A keyword
+/// that is a property except for its case, such as AUTH, is not taken for a misspelling.
 fn slip(keyword: &str) -> Option<&'static str> {
     let is_one = PROPERTIES.iter().any(|property| property.eq_ignore_ascii_case(keyword));
     suggest::nearest(keyword, PROPERTIES).filter(|_| !is_one)
 }
 
-/// Why a script that needs the capability has nothing to do here, if so.
+/// Why a script that needs this capability has to be skipped; `None` if the server has the
+/// capability.
 fn lacking(session: &Session, capability: &str) -> Result<Option<String>> {
     let Some(known) = session.capabilities() else {
         let error = Error::usage("it is not known what the server can do");
@@ -56,8 +59,9 @@ fn lacking(session: &Session, capability: &str) -> Result<Option<String>> {
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// What the server said last that it can do, by its reply to EHLO or LHLO, sent by a verb or by
-    /// hand; `()` before that, and after HELO, STARTTLS and XCLIENT.
+    /// The capabilities in the server's last reply to EHLO or LHLO, whether a verb sent the command
+    /// or the script did by hand. `()` before the first such reply, and after HELO, STARTTLS and
+    /// XCLIENT.
     ///
     /// ```rhai
     /// let s = connect();
@@ -73,8 +77,8 @@ pub mod words {
         })
     }
 
-    /// Ends the script as skipped where the server did not say that it can do this. `"AUTH PLAIN"`
-    /// asks for a keyword with a parameter.
+    /// Ends the script as skipped if the server does not offer this capability. `"AUTH PLAIN"` asks
+    /// for a keyword with a parameter.
     ///
     /// ```rhai
     /// let s = connect();
@@ -95,8 +99,8 @@ pub mod words {
         }
     }
 
-    /// Whether the keyword was said: `"STARTTLS" in caps`. `"AUTH PLAIN" in caps` asks for a
-    /// keyword with that among its parameters.
+    /// Whether the server said this keyword: `"STARTTLS" in caps`. `"AUTH PLAIN" in caps` asks for
+    /// the keyword AUTH with PLAIN among its parameters.
     ///
     /// ```rhai
     /// let s = connect(param("submission"));
@@ -110,7 +114,8 @@ pub mod words {
         caps.has(capability)
     }
 
-    /// The parameters of a keyword as text, `""` where it has none, `()` where it was not said.
+    /// The parameters of a keyword as text: `""` if the keyword has none, `()` if the server did
+    /// not say the keyword.
     ///
     /// ```rhai
     /// let s = connect();
@@ -138,8 +143,8 @@ pub mod words {
         Err(raise(&ctx, error.hint(format!("did you mean `{near}`?"))))
     }
 
-    /// The mechanisms of AUTH as a list, in upper case and each once; those of the form
-    /// `AUTH=LOGIN` of old servers included.
+    /// The mechanisms of AUTH as a list, in upper case and each once. Mechanisms in the form
+    /// `AUTH=LOGIN`, which old servers send, are included.
     ///
     /// ```rhai
     /// let s = connect(param("submission"));
@@ -151,7 +156,7 @@ pub mod words {
         texts(caps.auth())
     }
 
-    /// The keywords as a list, as they came.
+    /// The keywords as a list, as the server sent them and in the same order.
     ///
     /// ```rhai
     /// let s = connect();
@@ -163,7 +168,7 @@ pub mod words {
         texts(caps.keywords())
     }
 
-    /// What the server calls itself: the first word of its reply.
+    /// The name that the server gives itself: the first word of its reply.
     ///
     /// ```rhai
     /// let s = connect();
@@ -175,7 +180,7 @@ pub mod words {
         caps.domain().into_owned()
     }
 
-    /// The whole reply that the capabilities were in.
+    /// The whole reply that lists the capabilities.
     #[rhai_fn(get = "reply", pure)]
     pub fn reply(caps: &mut Capabilities) -> Reply {
         caps.reply().clone()

@@ -1,4 +1,4 @@
-//! Tables: each row is a case of its own.
+//! Tables of test cases: each row is a case of its own.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "Rhai's plugin macros hand arguments over by value"
@@ -29,14 +29,17 @@ pub(super) const INTRO: &str = "A table is a list of rows, and a closure that is
 in every report, in JUnit and JSON, and as a section of the golden transcript, which is held against its golden apart. A case that fails \
 does not stop the others. In `cargo test` the script is one test, whose failure names the cases that failed.";
 
-/// The longest name of a case.
+/// The most bytes that the name of a case has; the rest of a longer name is cut off.
 const NAME: usize = 100;
 
-/// Lists in lists in lists name no case.
+/// How deep lists and maps may be nested for a value in them to name a case. Without a limit, the
+/// recursion of [`naming`] could exhaust the stack.
 const DEEPEST: usize = 8;
 
-/// The value that names a case: the `name` of a map, or else its first value that is not called as
-/// a secret is; the first element of a list; or the value itself. Nothing if there is none.
+/// The value that names a case. In a map, it is the value of `name`, or else the first value whose
+/// key is not the name of a secret. In a list, it is the first element. In a list or a map found in
+/// this way, the search goes on. Any other value names the case itself. `None` if there is no such
+/// value.
 fn naming(row: &Dynamic, depth: usize) -> Option<Dynamic> {
     if depth > DEEPEST {
         return None;
@@ -52,7 +55,7 @@ fn naming(row: &Dynamic, depth: usize) -> Option<Dynamic> {
     Some(row.clone())
 }
 
-/// What a case is called.
+/// The name of a case, with secrets masked.
 fn name_of(ctx: &NativeCallContext<'_>, row: &Dynamic) -> Result<String, Raised> {
     let Some(value) = naming(row, 0) else { return Ok("(no name)".to_owned()) };
     let text = ctx.call_native_fn::<ImmutableString>("to_string", (value,))?;
@@ -63,7 +66,8 @@ fn name_of(ctx: &NativeCallContext<'_>, row: &Dynamic) -> Result<String, Raised>
     Ok(if text.is_empty() { "(empty)".to_owned() } else { text })
 }
 
-/// Runs one case to its verdict.
+/// Runs one case and what belongs to its end: the closures that it deferred, and the check of the
+/// sessions that it opened.
 fn case(
     ctx: &NativeCallContext<'_>,
     run: &Run,
@@ -97,7 +101,8 @@ fn case(
     Ok(Case { name, verdict, beside, expectations, elapsed: began.elapsed() })
 }
 
-/// The verdict of a case that did not come to its end; what ends the whole script goes on.
+/// The verdict of a case whose closure raised an error. `skip` ends only the case; any other error
+/// that ends the whole script is returned as it is.
 fn ended(
     ctx: &NativeCallContext<'_>,
     run: &Run,
@@ -118,7 +123,8 @@ fn ended(
     })
 }
 
-/// The verdict of a case that came to its end: the dialogues that it opened end with it.
+/// The verdict of a case whose closure returned. The sessions that the case opened end here, and an
+/// error at the end of one fails the case.
 fn judged(
     ctx: &NativeCallContext<'_>,
     run: &Run,
@@ -145,11 +151,13 @@ fn proves_nothing() -> Error {
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// Calls a closure with each row of a table. A case is called by the row's `name`, if the row
-    /// is a map that has one, else by its first value that is not called as a secret is
-    /// (`password`); a name that comes again gets a number. What
-    /// a case opened is judged and closed when it ends, what it deferred runs then, and `skip`
-    /// leaves that case alone. A script some of whose cases failed goes on to its end and fails.
+    /// Calls a closure with each row of a table. If a row is a map with a `name`, that is the name
+    /// of the case. Another map names its case by its first value, in the order of its keys, whose
+    /// key is not the name of a secret, such as `password`. A list names its case by its first
+    /// element, and any other row by its own value. A name that comes again gets a number. When a
+    /// case ends, the sessions that it opened are checked and closed, and the closures that it
+    /// deferred run. `skip` ends only the case that calls it. If some cases fail, the script goes
+    /// on to its end, and then fails.
     ///
     /// ```rhai
     /// let senders = [

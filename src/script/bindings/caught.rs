@@ -1,4 +1,4 @@
-//! Errors as scripts catch them.
+//! The errors that scripts catch.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "Rhai's plugin macros hand arguments over by value"
@@ -23,11 +23,11 @@ fn optional(part: Option<&str>) -> Dynamic {
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// What sort of failure it is: `mismatch`, `timeout`, `closed`, `out-of-step`, `malformed`,
+    /// The kind of the failure: `mismatch`, `timeout`, `closed`, `out-of-step`, `malformed`,
     /// `too-long`, `unexpected`, `tls`, `injected`, `vacuous`, `refused` (nothing listens),
-    /// `filtered` (nothing answers, as behind a firewall), `unreachable` (no way there, or a peer
-    /// that never said a word), `unresolved` (the name has no address), `assert`, `usage`, `io` or
-    /// `busy`.
+    /// `filtered` (nothing answers, as behind a firewall), `unreachable` (there is no route, or the
+    /// peer never sent anything), `unresolved` (the name has no address), `assert`, `usage`, `io`
+    /// or `busy`.
     ///
     /// ```rhai
     /// let s = connect();
@@ -44,7 +44,7 @@ pub mod words {
         error.error().message().to_owned()
     }
 
-    /// What was wanted.
+    /// What was expected.
     #[rhai_fn(get = "expected", pure)]
     pub fn expected(error: &mut Caught) -> Dynamic {
         optional(error.error().expected())
@@ -56,19 +56,19 @@ pub mod words {
         optional(error.error().got())
     }
 
-    /// How long it waited, in seconds.
+    /// How long the word waited, in seconds.
     #[rhai_fn(get = "waited", pure)]
     pub fn waited(error: &mut Caught) -> Dynamic {
         error.error().waited().map_or(Dynamic::UNIT, |waited| waited.elapsed.as_secs_f64().into())
     }
 
-    /// The last line that was sent before it.
+    /// The last line that was sent before the failure, with secrets masked.
     #[rhai_fn(get = "sent", pure)]
     pub fn sent(error: &mut Caught) -> Dynamic {
         optional(error.error().sent())
     }
 
-    /// The session and its peer.
+    /// The name of the session and its peer.
     #[rhai_fn(get = "session", pure)]
     pub fn session(error: &mut Caught) -> Dynamic {
         optional(error.error().session())
@@ -80,19 +80,19 @@ pub mod words {
         optional(error.error().next_step())
     }
 
-    /// The file of the word that failed.
+    /// The file in which the word that failed was called.
     #[rhai_fn(get = "file", pure)]
     pub fn file(error: &mut Caught) -> String {
         error.file().to_owned()
     }
 
-    /// The line of the word that failed.
+    /// The line in which the word that failed was called.
     #[rhai_fn(get = "line", pure)]
     pub fn line(error: &mut Caught) -> i64 {
         error.position().line().map_or(0, |line| i64::try_from(line).unwrap_or(i64::MAX))
     }
 
-    /// The column of the word that failed.
+    /// The column at which the word that failed was called.
     #[rhai_fn(get = "column", pure)]
     pub fn column(error: &mut Caught) -> i64 {
         error.position().position().map_or(0, |column| i64::try_from(column).unwrap_or(i64::MAX))

@@ -1,4 +1,4 @@
-//! All words by what they are about.
+//! All words of the language, in the groups that the reference shows.
 
 use std::sync::LazyLock;
 
@@ -11,14 +11,14 @@ use super::{
     session, shared, sieve, smtp, standard, test, tls, together, trying,
 };
 
-/// Words that belong together, with their place in the reference.
+/// A group of words that belong together: one chapter of the reference.
 pub(in crate::script) struct Group {
     pub(in crate::script) title: &'static str,
     pub(in crate::script) intro: &'static str,
     pub(in crate::script) module: Shared<Module>,
 }
 
-/// All words, in the order of the reference.
+/// All groups of words, in the order of the reference.
 pub(in crate::script) fn groups() -> &'static [Group] {
     static GROUPS: LazyLock<Vec<Group>> = LazyLock::new(|| {
         let group =
@@ -28,7 +28,8 @@ pub(in crate::script) fn groups() -> &'static [Group] {
     &GROUPS
 }
 
-/// All words in one module: a call looks through modules one after the other.
+/// All words in one module. Rhai searches modules one after the other for each call, so one module
+/// is faster than many.
 pub(in crate::script) fn vocabulary() -> Shared<Module> {
     static VOCABULARY: LazyLock<Shared<Module>> = LazyLock::new(|| {
         let mut all = Module::new();
@@ -40,7 +41,7 @@ pub(in crate::script) fn vocabulary() -> Shared<Module> {
     Shared::clone(&VOCABULARY)
 }
 
-/// The words by what they are about: a title, what is to be said of them all, and they themselves.
+/// The title, the introduction and the words of each group.
 fn chapters(manual: Manual) -> impl Iterator<Item = (&'static str, &'static str, Module)> {
     [
         ("Sessions", session::INTRO, words_of!(session::words, manual)),

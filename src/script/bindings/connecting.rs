@@ -58,7 +58,7 @@ fn address(value: &Dynamic) -> Result<IpAddr> {
     })
 }
 
-/// `1`, `2`, or a map with `version`, `source` and `destination`.
+/// Reads the option `proxy`: `1`, `2`, or a map with `version`, `source` and `destination`.
 fn proxy(value: &Dynamic) -> Result<Proxy> {
     let Some(map) = value.as_map_ref().ok() else { return proxy_version(value) };
     let mut proxy = proxy_version(map.get("version").unwrap_or(&Dynamic::UNIT))?;

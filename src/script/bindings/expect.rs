@@ -1,4 +1,4 @@
-//! Expecting.
+//! Words that expect replies, lines, bytes, silence and the end of a connection.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "Rhai's plugin macros hand arguments over by value"
@@ -23,7 +23,8 @@ argument; without, the session's deadline holds, 10 s unless set.";
 const OPTIONS: [&str; 2] = ["timeout", "after"];
 const BYTES: [&str; 2] = ["timeout", "keep"];
 
-/// How a word is called: with a pattern, and what may stand after it.
+/// The arguments of an expectation. An error in one is kept until the operation begins, and is
+/// raised as the operation's error.
 struct Wanted {
     pattern: Result<Pattern>,
     call: Result<Call>,
@@ -149,7 +150,7 @@ fn closed(ctx: &NativeCallContext<'_>, session: &Handle, call: Result<Call>) -> 
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// Takes so many octets, whatever they are; `.bytes` has them.
+    /// Takes `count` octets, whatever they are. The reply's `bytes` has them.
     ///
     /// ```dialogue tcp
     /// S: {5}
@@ -181,7 +182,7 @@ pub mod words {
         octets(&ctx, session, count, call::call(&options, &OPTIONS))
     }
 
-    /// Takes the next whole reply, which must match; gives it back.
+    /// Takes the next whole reply, which must match the pattern, and returns it.
     ///
     /// ```rhai
     /// let s = connect();
@@ -201,8 +202,8 @@ pub mod words {
         expected(&ctx, session, Wanted::new(pattern))
     }
 
-    /// Takes the next whole reply, which must have the code and the enhanced status code (RFC
-    /// 2034), or its beginning.
+    /// Takes the next whole reply, which must have this code and this enhanced status code
+    /// (RFC 2034). The beginning of an enhanced status code is enough: `"5.7"` matches `5.7.1`.
     ///
     /// ```rhai
     /// let s = connect();
@@ -245,8 +246,8 @@ pub mod words {
         expected(&ctx, session, Wanted::enhanced(&code, enhanced).with(&options, &OPTIONS))
     }
 
-    /// Takes the next whole reply, which must match one of the patterns; the reply's `index` says
-    /// which, from 0. `eof()` among them stands for the server's close.
+    /// Takes the next whole reply, which must match one of the patterns. The reply's `index` says
+    /// which one, counted from 0. The pattern `eof()` matches if the server closes the connection.
     ///
     /// ```rhai
     /// let s = connect();
@@ -272,7 +273,8 @@ pub mod words {
         expected(&ctx, session, Wanted::any(patterns).with(&options, &OPTIONS))
     }
 
-    /// Takes replies up to and with the first that matches, which it gives back.
+    /// Takes replies up to and including the first that matches the pattern, and returns that
+    /// reply.
     ///
     /// ```rhai
     /// let s = connect();
@@ -299,8 +301,8 @@ pub mod words {
         until(&ctx, session, Wanted::new(pattern).with(&options, &OPTIONS))
     }
 
-    /// Takes one reply for each pattern, in whatever order they come; gives them back in the order
-    /// of the patterns.
+    /// Takes one reply for each pattern, in whatever order the replies come. Returns the replies in
+    /// the order of the patterns.
     ///
     /// ```rhai
     /// let s = connect();
@@ -328,7 +330,7 @@ pub mod words {
         unordered(&ctx, session, patterns, call::call(&options, &OPTIONS))
     }
 
-    /// Takes one line, whatever it is, up to its LF.
+    /// Takes one line, up to its LF, whatever it says.
     ///
     /// ```rhai
     /// let s = connect();
@@ -340,7 +342,7 @@ pub mod words {
         session.operate(&ctx, async |session| session.line().await)
     }
 
-    /// Takes one line, up to its LF, which must match.
+    /// Takes one line, up to its LF, which must match the pattern.
     ///
     /// ```rhai
     /// let s = connect();
@@ -368,9 +370,9 @@ pub mod words {
         lined(&ctx, session, Wanted::new(pattern).with(&options, &OPTIONS))
     }
 
-    /// Searches the raw stream and takes it to the end of the match, whatever the protocol. The
-    /// reply's `text` is the match, `before` what came ahead of it. With `#{keep: false}` nothing
-    /// ahead of the match is kept, however long it is.
+    /// Searches the raw stream for the pattern, whatever the protocol, and takes the stream up to
+    /// the end of the match. The reply's `text` is the match, and `before` is what came before it.
+    /// With `#{keep: false}`, the bytes before the match are not kept, however many they are.
     ///
     /// ```rhai
     /// let s = connect();
@@ -396,10 +398,11 @@ pub mod words {
         searched(&ctx, session, Wanted::new(pattern).with(&options, &BYTES))
     }
 
-    /// Takes a block of lines up to and with the one that is a lone dot, as POP3 sends messages and
-    /// lists (RFC 1939 section 3). The reply's `text`, `lines` and `bytes` are the block without
-    /// that line, its doubled dots single; `octets` is its size. With `#{keep: false}` only
-    /// `octets` is left of it, however long it is. Nothing but CRLF, a dot and CRLF ends a block.
+    /// Takes a block of lines up to and including the line that is a lone dot, as POP3 sends
+    /// messages and lists (RFC 1939 section 3). The reply's `text`, `lines` and `bytes` are the
+    /// block without that line, and a doubled dot at the start of a line is made single. `octets`
+    /// is the size of the block in this form. With `#{keep: false}`, only `octets` is kept, however
+    /// long the block is. Only CRLF, a dot and CRLF end a block.
     ///
     /// ```rhai,ignore
     /// let s = connect("tcp://localhost:110");
@@ -425,8 +428,8 @@ pub mod words {
         multiline(&ctx, session, call::call(&options, &BYTES))
     }
 
-    /// Makes sure that nothing comes for that long. What was owed until then is no longer waited
-    /// for.
+    /// Checks that nothing comes for this time. Replies that were owed before are no longer owed
+    /// afterwards.
     ///
     /// ```rhai
     /// let s = connect();
@@ -447,7 +450,7 @@ pub mod words {
         })
     }
 
-    /// Waits for the server's close, or reset; anything else that comes fails.
+    /// Waits until the server closes or resets the connection. It fails if anything else comes.
     ///
     /// ```rhai
     /// let s = connect();
@@ -470,8 +473,8 @@ pub mod words {
         closed(&ctx, session, call::call(&options, &OPTIONS))
     }
 
-    /// Takes the next whole reply (on a plain stream the next line), which must not match; gives it
-    /// back.
+    /// Takes the next whole reply (on a plain stream, the next line), which must not match the
+    /// pattern, and returns it.
     ///
     /// ```rhai
     /// let s = connect();
