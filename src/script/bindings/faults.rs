@@ -1,4 +1,4 @@
-//! What goes wrong on purpose, as scripts say it.
+//! Faults: what a server does wrong on purpose, as scripts describe it.
 
 use rhai::{Array, Dynamic, Map};
 
@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::script::raise::kind;
 use crate::session::{Fault, Then};
 
-/// What goes wrong, and by chance.
+/// The options that say what goes wrong, and how often.
 pub(super) const FAULT: [&str; 18] = [
     "after",
     "jitter",
@@ -28,10 +28,10 @@ pub(super) const FAULT: [&str; 18] = [
     "chance",
     "forge",
 ];
-/// When it does, on a listener.
+/// The options that say when a fault of a listener happens.
 const WHEN: [&str; 4] = ["at", "connection", "number", "address"];
 
-/// The faults of a listener: a map, or a list of them.
+/// Reads the faults of a listener: a map, or a list of maps.
 pub(super) fn faults(value: &Dynamic) -> Result<Vec<Fault>> {
     if let Some(all) = value.read_lock::<Array>() {
         return all.iter().map(of_listener).collect();
@@ -60,7 +60,7 @@ fn of_listener(value: &Dynamic) -> Result<Fault> {
     Ok(fault)
 }
 
-/// The fault, and this going wrong besides.
+/// Adds one option to a fault.
 pub(super) fn with(fault: Fault, name: &str, value: &Dynamic) -> Result<Fault> {
     Ok(match name {
         "after" => fault.after(duration(value)?),
@@ -86,7 +86,7 @@ pub(super) fn with(fault: Fault, name: &str, value: &Dynamic) -> Result<Fault> {
     })
 }
 
-/// How many bytes a second.
+/// Reads a number of bytes a second.
 pub(super) fn rate(value: &Dynamic) -> Result<u32> {
     value.as_int().ok().and_then(|rate| u32::try_from(rate).ok()).ok_or_else(|| {
         Error::usage("the option `read_rate` is a number of octets a second")
@@ -137,11 +137,11 @@ fn then(value: &Dynamic) -> Result<Then> {
     })
 }
 
-/// What a server in the background is to do, as steps: a reply code, a reply, steps, a map of a reply
-/// and what goes wrong with it, or `()` to behave well.
+/// Converts a value into the steps of a server in the background. The value is a reply code, a
+/// reply, steps, a map of a reply and what goes wrong with it, or `()` to behave well.
 ///
 /// # Errors
-/// Usage for a value of another kind.
+/// Usage for a value of another type.
 pub(super) fn answer(value: &Dynamic) -> Result<String> {
     if let Ok(code) = value.as_int() {
         let class = code / 100;
@@ -168,7 +168,7 @@ pub(super) fn answer(value: &Dynamic) -> Result<String> {
     })
 }
 
-/// A reply, and what goes wrong with it, as steps: `#{reply: 451, cut: 3}`.
+/// Converts a reply and what goes wrong with it, such as `#{reply: 451, cut: 3}`, into steps.
 fn steps(map: &Map, reply: &str) -> Result<String> {
     let mut lines = vec![if reply.is_empty() { "well" } else { reply }.to_owned()];
     for (name, value) in map.iter().filter(|(name, _)| *name != "reply") {
@@ -179,14 +179,16 @@ fn steps(map: &Map, reply: &str) -> Result<String> {
             }
             continue;
         }
-        // Read here, so that an error is worded as everywhere.
+        // Read the value as an option of a fault too, so that an error is worded as everywhere
+        // else.
         with(Fault::new(), name, value)?;
         lines.extend(step(name, value)?);
     }
     Ok(lines.join("\n"))
 }
 
-/// A step in the notation of rules.
+/// Converts an option into a step in the notation of the server's rules; `None` if the option is
+/// `false`.
 fn step(name: &str, value: &Dynamic) -> Result<Option<String>> {
     if let Ok(is_so) = value.as_bool() {
         return Ok(is_so.then(|| name.to_owned()));
@@ -199,7 +201,7 @@ fn step(name: &str, value: &Dynamic) -> Result<Option<String>> {
             "cut_tls" => "cut".to_owned(),
             other => other.to_owned(),
         },
-        // After a cut the connection is closed, unless `then` comes to say otherwise.
+        // After a cut the connection is closed, unless a later step from `then` says otherwise.
         "cut" => format!("cut {text}\nclose"),
         "inject" => {
             let bytes = bytes(value.clone(), "the option `inject`")?;

@@ -1,4 +1,4 @@
-//! Files beside the script.
+//! Words that read files.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "Rhai's plugin macros hand arguments over by value"
@@ -26,7 +26,7 @@ fn contents(path: &str, options: &Map) -> Result<Blob> {
     Ok(if crlf { with_crlf(&bytes) } else { bytes })
 }
 
-/// The bytes with CRLF at each line end, whatever it was.
+/// The bytes with CRLF at each line end, whether it was LF or CRLF.
 fn with_crlf(bytes: &[u8]) -> Vec<u8> {
     let mut lines = Vec::with_capacity(bytes.len() + bytes.len() / 32);
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
@@ -49,8 +49,8 @@ fn with_crlf(bytes: &[u8]) -> Vec<u8> {
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// What is in a file, as a blob, byte for byte; with `#{crlf: true}`, with CRLF at each line
-    /// end, as mail needs it. `.as_string()` makes text of a blob.
+    /// Returns the content of a file as a blob, byte for byte. With `#{crlf: true}`, each line end
+    /// becomes CRLF, as mail needs it. `.as_string()` converts a blob to text.
     ///
     /// ```rhai
     /// let script = read("example.rhai");
@@ -68,8 +68,9 @@ pub mod words {
         contents(path, &options).map_err(|error| raise(&ctx, error))
     }
 
-    /// The messages of an mbox file (RFC 4155), as a list of blobs: the `From ` lines between them
-    /// are left out, one `>` is taken off a `>From ` line, and each line ends with CRLF.
+    /// Returns the messages of an mbox file (RFC 4155) as a list of blobs. The `From ` lines
+    /// between the messages are left out, one `>` is removed from each `>From ` line, and each line
+    /// ends with CRLF.
     ///
     /// ```rhai,ignore
     /// for mail in mbox("mails.mbox") {

@@ -1,4 +1,4 @@
-//! Finding a pattern in text that a script has.
+//! The word `find`, which searches text that a script already has.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "Rhai's plugin macros hand arguments over by value"
@@ -19,8 +19,8 @@ use crate::script::raise::{self, Raised, raise};
 
 pub(super) const INTRO: &str = "What a script has already, text or a reply, is looked into as an expectation looks into a stream.";
 
-/// The bytes that are looked through: text as it is, a reply or an answer without its last line
-/// end, the lines of a list with a line feed between them.
+/// The bytes to search: text and blobs as they are, replies and answers without their last line
+/// end, and the elements of a list with a line feed between them.
 fn octets(value: &Dynamic) -> Result<Vec<u8>> {
     if let Some(text) = value.read_lock::<ImmutableString>() {
         return Ok(text.as_bytes().to_vec());
@@ -54,10 +54,11 @@ fn octets(value: &Dynamic) -> Result<Vec<u8>> {
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// The first place in a text, a blob, a reply, an answer or a list of lines that a pattern
-    /// matches, as an expectation gives it: `text` is the match, `before` what stands ahead
-    /// of it, and what the regex's groups caught is had by number and by name. `()` if nothing
-    /// matches. (With a function in place of a pattern, `find` is Rhai's own word for lists.)
+    /// Finds the first match of a pattern in text, a blob, a reply, an answer or a list of lines.
+    /// The result is a reply, as from an expectation: `text` is the match, `before` is what stands
+    /// before it, and the groups of a regex are available by number and by name. `()` if nothing
+    /// matches. (If the second argument is a function and not a pattern, `find` is Rhai's own
+    /// function for lists.)
     ///
     /// ```rhai
     /// let r = find("queued as 4F2A1 in 3 ms", re(`as (?P<id>\w+) in (\d+)`));

@@ -1,4 +1,4 @@
-//! What a script says of its golden transcript.
+//! Words about the golden transcript: `snapshot`, `redact` and `strictness`.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "Rhai's plugin macros hand arguments over by value"
@@ -24,7 +24,8 @@ made with, and is held against that; a run at a lower strictness, or with more r
 from run to run is redacted, and what `print` shows is not in it. These words say what else is to be held against it, and how strictly. They may \
 stand anywhere in the script; what they say holds for all of it.";
 
-/// How deep lists and maps are shown in each other.
+/// How deep lists and maps may be nested in a value for the golden transcript. A deeper value is an
+/// error.
 const DEEPEST: usize = 16;
 
 fn change(
@@ -42,7 +43,8 @@ fn take(ctx: &NativeCallContext<'_>, name: &str, value: &Dynamic) -> Result<(), 
     Ok(())
 }
 
-/// A value as text that reads well in a diff: each entry of a list or a map on a line of its own.
+/// Appends a value as text, with each entry of a list or a map on its own line, so that a diff
+/// shows single entries.
 fn show(
     ctx: &NativeCallContext<'_>,
     text: &mut String,
@@ -87,7 +89,8 @@ fn show(
     Ok(())
 }
 
-/// Text of several lines, each made visible, its end for CRLF as for LF.
+/// The lines of a text, each escaped. A line may end with LF or CRLF, and empty lines at the end
+/// are left out.
 fn lines(text: &[u8]) -> String {
     let lines = text
         .split(|byte| *byte == b'\n')
@@ -126,8 +129,9 @@ fn each<'v>(
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// Puts a value into the golden transcript, at this place: a number, text, a reply, bytes, a
-    /// list or a map with its entries in order. It is redacted as all of it is.
+    /// Puts a value into the golden transcript at this place: a number, text, a reply, bytes, or a
+    /// list or a map with its entries in order. The value is redacted like the rest of the
+    /// transcript.
     ///
     /// ```rhai
     /// let s = connect();
@@ -140,7 +144,7 @@ pub mod words {
         take(&ctx, "", &value)
     }
 
-    /// The same with a name, which the golden shows before it.
+    /// The same with a name, which the golden shows before the value.
     ///
     /// ```rhai
     /// let s = connect();
@@ -156,9 +160,9 @@ pub mod words {
         take(&ctx, name, &value)
     }
 
-    /// Adds presets, normalisers and groups of them to what is redacted, and takes out what has a
-    /// minus before it, as `--redact` does: `"imap"`, `"sizes, -net.ipv4"`. `mailexpect redact
-    /// --list` shows all there are.
+    /// Changes what is redacted, in the syntax of `--redact`: adds presets, normalisers and groups
+    /// of them, and removes those with a minus before the name. Examples are `"imap"` and
+    /// `"sizes, -net.ipv4"`. `mailexpect redact --list` lists all names.
     ///
     /// ```rhai
     /// redact("imap, pop3, -timing");
@@ -169,8 +173,9 @@ pub mod words {
         change(&ctx, |redaction| redaction.select(names))
     }
 
-    /// Adds a regex of the script's own: what its group `v` finds, or else all that it finds,
-    /// becomes `[TOKEN#1]`, the same value the same number wherever it stands.
+    /// Adds a regex of the script's own. What the regex's group `v` matches becomes `[TOKEN#1]`,
+    /// with the second argument in place of `TOKEN`. Without a group `v`, the whole match is
+    /// replaced. The same value gets the same number everywhere.
     ///
     /// ```rhai
     /// redact(`job (?P<v>\d+)`, "JOB");
@@ -194,10 +199,11 @@ pub mod words {
         })
     }
 
-    /// How much of what servers say counts in the golden: `"text"` (all of it, as without this),
-    /// `"enhanced"` (no prose: codes with their enhanced codes, RFC 3463, and data) or `"codes"` (no
-    /// values either: codes, RFC 5321 section 4.2, and the kinds of data). What a server offers by
-    /// EHLO, CAPA or CAPABILITY counts in each.
+    /// Sets how much of the servers' replies counts in the golden. `"text"`, the default, counts
+    /// all of it. `"enhanced"` leaves out prose, and counts codes with their enhanced codes
+    /// (RFC 3463) and data. `"codes"` also leaves out values, and counts codes (RFC 5321 section
+    /// 4.2) and the kinds of data. What a server offers in reply to EHLO, CAPA or CAPABILITY always
+    /// counts.
     ///
     /// ```rhai
     /// strictness("codes");

@@ -37,14 +37,15 @@ in their transaction). The first that fits happens: `faults: [#{at: \"GREETING\"
 A connection that a fault ends at CONNECT is not to be accepted. A connection that nobody accepted fails the script at its end. A \
 script may play both sides: `connect(l.url)` and `l.accept()` in turn.";
 
-/// How long a script waits for a client that may come any time.
+/// How long `accept` waits in a script that serves clients from outside: a client may come at any
+/// time.
 const ENDLESS: Duration = Duration::from_hours(24 * 365);
 const LISTEN: [&str; 8] =
     ["timeout", "settle", "grace", "limit", "segment", "tls", "faults", "read_rate"];
 pub(super) const SERVER_TLS: [&str; 8] =
     ["flaw", "cert", "key", "min", "max", "client_ca", "inject", "garbage"];
 
-/// The TLS options of the server's side.
+/// Reads the TLS options of a server.
 pub(super) fn server_tls(map: &Map) -> Result<ServerOptions> {
     let mut options = ServerOptions::new();
     for (name, value) in map {
@@ -63,7 +64,7 @@ pub(super) fn server_tls(map: &Map) -> Result<ServerOptions> {
     Ok(options)
 }
 
-/// What is wrong with a certificate.
+/// Reads the name of what is wrong with a certificate.
 pub(super) fn flaw(value: &Dynamic) -> Result<Flaw> {
     Ok(match value.to_string().as_str() {
         "expired" => Flaw::Expired,
@@ -131,7 +132,7 @@ fn next(
     allowed: Option<Duration>,
 ) -> Result<Handle, Raised> {
     note(ctx, listening);
-    // A script that serves clients from outside waits for them as long as it has to.
+    // A script that serves clients from outside waits for them without a limit, unless it sets one.
     let is_served = Run::current().is_ok_and(|run| run.listens.is_some());
     let allowed = allowed.or_else(|| is_served.then_some(ENDLESS));
     let accepted = wait(ctx, async {
@@ -174,7 +175,7 @@ fn within(ctx: &NativeCallContext<'_>, options: &Map) -> Result<Option<Duration>
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// Listens for clients, on a scheme alone or a whole URL.
+    /// Listens for clients. `to` is a scheme alone, or a whole URL.
     ///
     /// ```rhai
     /// let l = listen("smtp");
@@ -200,7 +201,7 @@ pub mod words {
         open(&ctx, to, &options)
     }
 
-    /// Accepts the next connection: the session's server is the script.
+    /// Accepts the next connection, and returns a session in which the script is the server.
     #[rhai_fn(return_raw)]
     pub fn accept(ctx: NativeCallContext, listener: &mut Listening) -> Result<Handle, Raised> {
         next(&ctx, listener, None)
@@ -216,8 +217,8 @@ pub mod words {
         next(&ctx, listener, allowed)
     }
 
-    /// Accepts so many connections, and gives them in the order in which they came; with TLS from the
-    /// start, in the order in which their handshakes ended.
+    /// Accepts this number of connections, and returns the sessions in the order in which the
+    /// connections came. With TLS from the start, it is the order in which the handshakes ended.
     ///
     /// ```rhai
     /// let l = listen("smtp");
@@ -247,8 +248,8 @@ pub mod words {
         several(&ctx, listener, count, allowed)
     }
 
-    /// Refuses connections from now on, as if nobody listened; the port stays taken. Those that
-    /// came before still wait for `accept()`.
+    /// Refuses connections from now on, as if nothing listened; the port stays taken. Connections
+    /// that came before still wait for `accept()`.
     ///
     /// ```rhai
     /// let l = listen("smtp");
@@ -276,7 +277,7 @@ pub mod words {
         wait(&ctx, async { listener.listener().resume() })?.map_err(|error| raise(&ctx, error))
     }
 
-    /// Makes sure that nobody connects for that long.
+    /// Checks that no client connects for this time.
     ///
     /// ```rhai
     /// let l = listen("smtp");
@@ -303,32 +304,32 @@ pub mod words {
         listener.listener().url()
     }
 
-    /// The address that it listens on; empty for a unix socket.
+    /// The address that the listener listens on; empty for a unix socket.
     #[rhai_fn(get = "host", pure)]
     pub fn host(listener: &mut Listening) -> String {
         listener.listener().host()
     }
 
-    /// The port that it listens on; 0 for a unix socket.
+    /// The port that the listener listens on; 0 for a unix socket.
     #[rhai_fn(get = "port", pure)]
     pub fn port(listener: &mut Listening) -> i64 {
         listener.listener().port().into()
     }
 
-    /// The path of the unix socket that it listens on; empty for a port.
+    /// The path of the unix socket that the listener listens on; empty for a port.
     #[rhai_fn(get = "path", pure)]
     pub fn path(listener: &mut Listening) -> String {
         listener.listener().path().to_string_lossy().into_owned()
     }
 
-    /// The certificate of the authority that has issued the listener's own, as PEM: what a client
-    /// has to trust.
+    /// The certificate of the authority that issued the listener's certificate, as PEM: a client
+    /// has to trust this authority.
     #[rhai_fn(get = "ca", return_raw)]
     pub fn ca(ctx: NativeCallContext, listener: &mut Listening) -> Result<String, Raised> {
         listener.listener().ca().map_err(|error| raise(&ctx, error))
     }
 
-    /// How many connections were accepted so far.
+    /// How many connections have been accepted so far.
     #[rhai_fn(get = "accepted", pure)]
     pub fn accepted(listener: &mut Listening) -> i64 {
         listener.listener().accepted().into()

@@ -1,4 +1,4 @@
-//! Logs of servers, followed while a dialogue runs.
+//! Words that follow the logs of servers while a dialogue runs.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "Rhai's plugin macros hand arguments over by value"
@@ -27,7 +27,7 @@ one message count: its queue id, its Message-ID, or the reply to the end of the 
 link identifiers are known for Postfix, Dovecot, Exim and Sendmail. A file may come later, be rotated or be made empty. The newest \
 20,000 lines and 1 MiB are kept. docs/logs.md shows what to follow for which server.";
 
-/// The message that lines have to be about.
+/// Reads the option `id`: the message that a line of the log has to be about.
 fn subject(value: &Dynamic) -> Result<Subject> {
     if let Some(reply) = value.read_lock::<Reply>() {
         return Subject::queued(reply.bytes());
@@ -49,7 +49,8 @@ fn pattern(value: Dynamic) -> Result<Pattern> {
     Ok(pattern)
 }
 
-/// What is wanted, by a pattern and options; `time` is the name of the one that is a duration.
+/// Reads a pattern and options. `time` is the name of the option that is a duration, and `usual` is
+/// its default.
 fn wanted(
     pattern: Option<Dynamic>,
     options: &Map,
@@ -120,8 +121,8 @@ fn delivered(
 )]
 pub mod words {
     /// Follows a log: a file, from its end on, or what a command that was started writes to stdout.
-    /// With `#{from_start: true}` what is in the file already counts, too. The file has to be one
-    /// that `read` may read: give its folder by `--allow-read`.
+    /// With `#{from_start: true}`, the lines that are already in the file count too. The script has
+    /// to be allowed to read the file, as with `read`: name the file's folder with `--allow-read`.
     ///
     /// ```rhai,ignore
     /// let log = follow("/var/log/mail.log");
@@ -158,9 +159,9 @@ pub mod words {
         followed.map_err(|error: Error| raise(&ctx, error))
     }
 
-    /// Waits for a line of a log that has the pattern anywhere in it, and gives it back as a reply:
-    /// `text` is the line, and what the regex's groups caught is had by number and by name. It goes
-    /// into the transcript.
+    /// Waits for a line of a log in which the pattern matches anywhere, and returns the line as a
+    /// reply: `text` is the line, and the groups of a regex are available by number and by name.
+    /// The line is recorded in the transcript.
     ///
     /// ```rhai,ignore
     /// let log = follow("/var/log/mail.log");
@@ -189,10 +190,10 @@ pub mod words {
         expected(&ctx, &log, pattern, &options)
     }
 
-    /// Waits until a log says that a message was delivered: Postfix `status=sent`, Dovecot `saved
-    /// mail to`, Exim `=>`, Sendmail `stat=Sent`. It fails at once if the message was bounced or
-    /// refused, with the server's reason. Each recipient has a line of its own. What another host
-    /// has taken counts as delivered.
+    /// Waits until a log says that a message was delivered: Postfix `status=sent`, Dovecot
+    /// `saved mail to`, Exim `=>`, Sendmail `stat=Sent`. It fails at once if the message was
+    /// bounced or refused, with the server's reason. Each recipient has a line of its own, and each
+    /// call takes one line. A message that another host has taken counts as delivered.
     ///
     /// ```rhai,ignore
     /// let log = follow("/var/log/mail.log");
@@ -220,9 +221,10 @@ pub mod words {
         delivered(&ctx, &log, &id, &options)
     }
 
-    /// Fails if a line since `follow` has the pattern in it, whether it was taken or not; with
-    /// `#{during: "2s"}`, also if one comes within that time. First expect a line that is written
-    /// after those, so that they are there. A file that never came fails, too.
+    /// Fails if a line since `follow` matches the pattern, whether an expectation has taken the
+    /// line or not. With `#{during: "2s"}`, it also fails if such a line comes within that time.
+    /// First expect a line that the server writes later than the lines in question, so that they
+    /// have arrived. If the file of the log never appeared, this fails, too.
     ///
     /// ```rhai,ignore
     /// log.expect("removed", #{id: queued});

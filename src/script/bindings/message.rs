@@ -1,4 +1,4 @@
-//! Messages: composing, reading, comparing.
+//! Words that compose, parse and compare messages.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "Rhai's plugin macros hand arguments over by value"
@@ -19,7 +19,8 @@ use crate::script::run::Run;
 pub(super) const INTRO: &str = "Messages (RFC 5322, MIME). What is not said of a message is chosen so that the same call gives the same \
 message in every run.";
 
-/// What a header takes that is only a name and a colon, in the parser and in what it makes.
+/// The memory, in bytes, that a header takes in the parser and in its result even if it is only a
+/// name and a colon.
 const HEADER: usize = 256;
 
 const PARTS: [&str; 11] = [
@@ -43,7 +44,7 @@ fn text(name: &str, value: Dynamic) -> Result<String> {
     })
 }
 
-/// One text, or a list of them.
+/// Reads one text or a list of texts.
 fn texts(name: &str, value: Dynamic) -> Result<Vec<String>> {
     match value.try_cast_result::<Array>() {
         Ok(list) => list.into_iter().map(|value| text(name, value)).collect(),
@@ -57,7 +58,7 @@ fn map(name: &str, value: Dynamic) -> Result<Map> {
     })
 }
 
-/// What is asked for by these words differs from run to run.
+/// The date as given, or the date of the run for `now`.
 fn date(text: String) -> String {
     if text == "now" { message::now() } else { text }
 }
@@ -105,7 +106,7 @@ fn attachments(name: &str, value: Dynamic) -> Result<Vec<Attachment>> {
         .collect()
 }
 
-/// How many bytes go into a message.
+/// How many bytes the parts of a message have.
 fn size(draft: &Draft) -> usize {
     let texts = [&draft.text, &draft.html, &draft.date, &draft.message_id].into_iter().flatten();
     let lists = draft.to.iter().chain(&draft.cc);
@@ -132,15 +133,15 @@ fn attachment(parts: Map) -> Result<Attachment> {
     Ok(attachment)
 }
 
-/// A message that came, as it is held against what was sent. Text whose line ends are all LF is one
-/// that a script has written, or the text of a reply: its line ends become CRLF as those of what is
-/// sent do. A bare LF among CRLFs is the server's.
+/// The bytes of a fetched message, for a comparison with the sent one. Text without any CR was
+/// written by a script, or is the text of a reply, so its line ends become CRLF, as in text that is
+/// sent. Otherwise a bare LF stays, because the server sent it.
 fn came(value: Dynamic) -> Result<Vec<u8>> {
     let is_text = value.as_immutable_string_ref().is_ok_and(|text| !text.contains('\r'));
     if is_text { outgoing(value) } else { content(value) }
 }
 
-/// A message that came: a reply, text or a blob.
+/// The bytes of a message: a reply, text or a blob.
 fn content(value: Dynamic) -> Result<Vec<u8>> {
     match value.try_cast_result::<Reply>() {
         Ok(reply) => Ok(reply.bytes().to_vec()),
@@ -148,7 +149,8 @@ fn content(value: Dynamic) -> Result<Vec<u8>> {
     }
 }
 
-/// A message as it goes out: line ends of text become CRLF, and the last line is ended.
+/// The bytes of a message as it is sent: the line ends of text become CRLF, and the last line gets
+/// a line end if it has none.
 fn outgoing(value: Dynamic) -> Result<Vec<u8>> {
     let mut bytes = match value.try_cast_result::<Reply>() {
         Ok(reply) => reply.bytes().to_vec(),
@@ -160,7 +162,7 @@ fn outgoing(value: Dynamic) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// What a check gave; one that held is counted.
+/// The result of a check. A check that passes counts as an expectation of the script.
 fn checked<T>(ctx: &NativeCallContext<'_>, given: Result<T>) -> Result<T, Raised> {
     let given = given.map_err(|error| raise(ctx, error))?;
     if let Ok(run) = Run::current() {
@@ -185,14 +187,14 @@ fn list(texts: &[String]) -> Array {
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// Composes a message, as text with CRLF at its line ends. All parts may be left out: `from`,
-    /// `to` and `cc` (text or lists), `subject`, `text`, `html`, `attachments`, `headers`, `date`,
-    /// `message_id`. What is not ASCII is encoded (RFC 2047, RFC 2045); `encoding: "8bit"` leaves
-    /// text and HTML as they are, however long their lines.
+    /// Composes a message, and returns it as text with CRLF at its line ends. All parts may be left
+    /// out: `from`, `to` and `cc` (text or lists), `subject`, `text`, `html`, `attachments`,
+    /// `headers`, `date`, `message_id`. Text that is not ASCII is encoded (RFC 2047, RFC 2045).
+    /// With `encoding: "8bit"`, `text` and `html` stay as they are, however long their lines are.
     ///
-    /// Without `date` it is always the same one, and `date: "now"` is that of the run; the
-    /// Message-ID and the boundaries of its parts follow from the content, and `message_id:
-    /// "unique"` is another one in each run.
+    /// Without `date`, the date is the same in every run, and `date: "now"` is the date of the run.
+    /// The Message-ID and the boundaries of the parts are derived from the content, and
+    /// `message_id: "unique"` is another one in each run.
     ///
     /// ```rhai
     /// let mail = message(#{
@@ -219,10 +221,11 @@ pub mod words {
         aside(&ctx, size, move || String::from_utf8_lossy(&draft.compose()).into_owned())
     }
 
-    /// Reads a message: a reply, text or a blob. What comes back has `from`, `to`, `cc` (lists),
-    /// `subject`, `text`, `html`, `message_id` (`()` where there is none), `attachments` (a list of
-    /// maps with `name`, `type` and `content`, a blob) and `headers` (a list of maps with `name`
-    /// and `value`); `m["x-test"]` is the first header of that name, whatever its case.
+    /// Parses a message: a reply, text or a blob. The result has `from`, `to` and `cc` (lists),
+    /// `subject`, `text`, `html` and `message_id` (each `()` if the message has none),
+    /// `attachments` (a list of maps with `name`, `type` and `content`, a blob) and `headers` (a
+    /// list of maps with `name` and `value`). `m["x-test"]` is the first header of that name, in
+    /// any case.
     ///
     /// ```rhai
     /// let m = parse_message("From: Kim <hoge@example.com>\r\nSubject: =?utf-8?Q?gr=C3=BC=C3=9Fe?=\r\n\r\nHi\r\n");
@@ -234,16 +237,16 @@ pub mod words {
     #[rhai_fn(return_raw)]
     pub fn parse_message(ctx: NativeCallContext, message: Dynamic) -> Result<Parsed, Raised> {
         let bytes = content(message).map_err(|error| raise(&ctx, error))?;
-        // What each header takes, whatever its length is.
+        // Each header takes memory in addition to its length.
         let headers = memchr::memchr_iter(b':', &bytes).count();
         room(&ctx, bytes.len() + headers * HEADER)?;
         aside(&ctx, bytes.len(), move || parse(&bytes))?.map_err(|error| raise(&ctx, error))
     }
 
-    /// Fails the script unless the message that was fetched is the one that was sent, byte for
-    /// byte, except headers that servers have added in front (RFC 5321 section 4.4); gives those
-    /// back as text. What was fetched is a reply, text or a blob; text without any CR is taken as
-    /// if its line ends were CRLF, as in what is sent.
+    /// Fails the script unless the fetched message is the sent one, byte for byte, except for
+    /// headers that servers have added in front (RFC 5321 section 4.4). Returns the added headers
+    /// as text. The fetched message is a reply, text or a blob. In text without any CR, the line
+    /// ends count as CRLF, as in text that is sent.
     ///
     /// ```rhai
     /// let sent = message(#{from: "hoge@example.com", subject: "hello", text: "Hi\n"});
@@ -265,10 +268,11 @@ pub mod words {
         checked(&ctx, added)
     }
 
-    /// Fails the script unless a message, a reply, text or a blob, is like a template. Each header of
-    /// the template has to be there, in any order; `*` in its value stands for any run of
-    /// characters. The body has to be the same line by line; a line `*` stands for any run of
-    /// lines. Headers that the template does not have may be there.
+    /// Fails the script unless a message matches a template. The message is a reply, text or a
+    /// blob. Each header of the template has to be in the message, in any order; `*` in the value
+    /// of a header stands for any characters. The body has to be the same line by line; a line `*`
+    /// stands for any number of lines. The message may have headers that the template does not
+    /// have.
     ///
     /// ```rhai
     /// let mail = "Received: from a by b id 4711\r\nSubject: hello\r\n\r\nHi\r\n\r\nBye\r\n";
@@ -343,7 +347,7 @@ pub mod words {
         message.attachments.iter().map(attachment).map(Dynamic::from).collect()
     }
 
-    /// The first header of that name, whatever its case: `m["x-test"]`; `()` where there is none.
+    /// The first header of that name, in any case: `m["x-test"]`; `()` if there is none.
     #[rhai_fn(index_get, pure)]
     pub fn header(message: &mut Parsed, name: &str) -> Dynamic {
         optional(message.header(name))

@@ -1,4 +1,4 @@
-//! Numbers that a script measures, for monitors.
+//! The word `metric`: numbers that a script measures, for monitors.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "Rhai's plugin macros hand arguments over by value"
@@ -14,7 +14,7 @@ use crate::script::run::Run;
 pub(super) const INTRO: &str = "A monitor that runs scripts (`--format nagios`, `--format prometheus`) has the time of the whole, of each \
 step, of connecting and of TLS, and the days that the certificate has left. What else a script measures, it says here.";
 
-/// The units that the guidelines of monitoring plugins know.
+/// The units that the guidelines of monitoring plugins define.
 const UNITS: [&str; 5] = ["", "s", "%", "B", "c"];
 
 fn keep(name: &str, value: &Dynamic, unit: &str) -> Result<()> {
@@ -44,7 +44,8 @@ fn keep(name: &str, value: &Dynamic, unit: &str) -> Result<()> {
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// Gives a monitor a number, which its thresholds (`-w queue=10`) can be for.
+    /// Reports a number to a monitor. Thresholds such as `-w queue=10` can refer to the number by
+    /// its name.
     ///
     /// ```rhai
     /// let s = connect();
@@ -56,7 +57,7 @@ pub mod words {
         keep(name, &value, "").map_err(|error| raise(&ctx, error))
     }
 
-    /// The same with a unit: `"s"`, `"%"`, `"B"`, or `"c"` for what only ever grows.
+    /// The same with a unit: `"s"`, `"%"`, `"B"`, or `"c"` for a counter, which only grows.
     ///
     /// ```rhai
     /// connect().expect(220);
