@@ -1,4 +1,4 @@
-//! What the verbs of IMAP give back.
+//! The answers that the verbs of IMAP return, and the responses in them.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "Rhai's plugin macros hand arguments over by value"
@@ -21,7 +21,7 @@ use crate::visible;
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// An argument of `command` that is sent as it stands: a set of messages, a list in
+    /// An argument of `command` that is sent unchanged, such as a set of messages or a list in
     /// parentheses.
     pub fn atom(text: &str) -> Argument {
         Argument::plain(text)
@@ -56,8 +56,8 @@ pub mod words {
         answer.all(name).into_iter().cloned().map(Dynamic::from).collect()
     }
 
-    /// The responses that `require` demanded, in the order of its patterns, each as a reply: groups
-    /// of a regex are `r.required[0][1]`, or by their name.
+    /// The responses that `require` demanded, each as a reply, in the order of its patterns. The
+    /// groups of a regex are available by number, `r.required[0][1]`, and by name.
     ///
     /// ```dialogue imap
     /// S: * OK hi
@@ -77,15 +77,16 @@ pub mod words {
         answer.required().iter().cloned().map(Dynamic::from).collect()
     }
 
-    /// What FETCH responses tell, as `fetch` gives it: a list of maps, one a message.
+    /// The data of the FETCH responses, in the form that `fetch` returns: a list of maps, one for
+    /// each message.
     #[rhai_fn(get = "fetched", return_raw, pure)]
     pub fn fetched(ctx: NativeCallContext, answer: &mut Answer) -> Result<Array, Raised> {
         answer.fetched().map(super::super::fetched).map_err(|error| raise(&ctx, error))
     }
 
-    /// All that came for the last command of a session, if a verb of IMAP sent it: a verb such as
-    /// `store` gives back what it read in the answer, and this is the answer itself. `()` if there
-    /// is none.
+    /// All responses to the last command of a session, if a verb of IMAP sent that command. A verb
+    /// such as `store` returns only the data that it read in the answer, and `answer` is the whole
+    /// answer. `()` if there is none.
     ///
     /// ```dialogue imap
     /// S: * OK hi
@@ -111,20 +112,21 @@ pub mod words {
         answer.tagged().text().into_owned()
     }
 
-    /// How the command went: `"OK"`, `"NO"` or `"BAD"`; `()` where `idle` was told to go on.
+    /// The status of the command: `"OK"`, `"NO"` or `"BAD"`. `()` in the answer of `idle` if the
+    /// server told the client to go on.
     #[rhai_fn(get = "status", pure)]
     pub fn status(answer: &mut Answer) -> Dynamic {
         answer.status().map_or(Dynamic::UNIT, |status| status.as_str().into())
     }
 
-    /// What stands in brackets in the tagged response, as text: `"APPENDUID 38505 3955"`; `()`
-    /// where there is nothing.
+    /// The response code in the brackets of the tagged response, as text: `"APPENDUID 38505 3955"`.
+    /// `()` if there is none.
     #[rhai_fn(get = "code", pure)]
     pub fn code(answer: &mut Answer) -> Dynamic {
         text(answer.code().map(|code| code.text))
     }
 
-    /// The same, by the name that it has in POP3 and ManageSieve.
+    /// The same as `code`, under the name that replies of POP3 and ManageSieve have for it.
     ///
     /// ```dialogue imap
     /// S: * OK hi
@@ -146,7 +148,7 @@ pub mod words {
         code(answer)
     }
 
-    /// All of it as a list of lines, without their line ends.
+    /// All responses as a list of lines, without their line ends.
     #[rhai_fn(get = "lines", pure)]
     pub fn lines(answer: &mut Answer) -> Array {
         answer.text().lines().map(Into::into).collect()
@@ -164,25 +166,25 @@ pub mod words {
         answer.codes().into_iter().map(|code| (code.name.into(), single(code.values))).collect()
     }
 
-    /// Everything as it came, untagged and tagged, as text, without the last line end.
+    /// All responses as they came, untagged and tagged, as text, without the last line end.
     #[rhai_fn(get = "text", pure)]
     pub fn text_of(answer: &mut Answer) -> String {
         answer.text()
     }
 
-    /// How many messages there are, as the last EXISTS says; `()` without one.
+    /// How many messages the mailbox has, from the last EXISTS; `()` if no EXISTS came.
     #[rhai_fn(get = "exists", pure)]
     pub fn exists(answer: &mut Answer) -> Dynamic {
         answer.exists().map_or(Dynamic::UNIT, number)
     }
 
-    /// How many of them are recent, as the last RECENT says; `()` without one.
+    /// How many messages are recent, from the last RECENT; `()` if no RECENT came.
     #[rhai_fn(get = "recent", pure)]
     pub fn recent(answer: &mut Answer) -> Dynamic {
         answer.recent().map_or(Dynamic::UNIT, number)
     }
 
-    /// The numbers of messages that went, one for each EXPUNGE.
+    /// The numbers of the messages that were expunged, one for each EXPUNGE.
     #[rhai_fn(get = "expunged", pure)]
     pub fn expunged(answer: &mut Answer) -> Array {
         numbers(answer.expunged())
@@ -204,15 +206,16 @@ pub mod words {
         response.text().into_owned()
     }
 
-    /// The response as it came, as a blob, line ends and all.
+    /// The response as it came, as a blob, including its line ends.
     #[rhai_fn(get = "bytes", pure)]
     pub fn bytes_of_response(response: &mut Response) -> Blob {
         response.bytes().to_vec()
     }
 
-    /// What it says: of FETCH what `fetch` gives of a message, of `* 3 EXISTS` and its kin the
-    /// number, of a status its code (`["UIDNEXT", 5]`), and of anything else a list of its values.
-    /// In it, `()` is NIL, a list in parentheses is a list, and a literal is a blob.
+    /// The content of the response. For FETCH it is the map that `fetch` returns for a message. For
+    /// `* 3 EXISTS` and similar responses it is the number. For a status it is the response code
+    /// (`["UIDNEXT", 5]`). For any other response it is a list of the values. Among the values, NIL
+    /// is `()`, a list in parentheses is a list, and a literal is a blob.
     ///
     /// ```dialogue imap
     /// S: * OK hi
@@ -235,26 +238,26 @@ pub mod words {
         super::super::data(response).map_err(|error| raise(&ctx, error))
     }
 
-    /// What sort of response it is: `"EXISTS"`, `"FETCH"`, `"LIST"`, or its status.
+    /// The kind of the response: `"EXISTS"`, `"FETCH"`, `"LIST"`, or its status.
     #[rhai_fn(get = "name", pure)]
     pub fn name(response: &mut Response) -> String {
         response.name()
     }
 
-    /// The number that data begins with: the message that FETCH and EXPUNGE are about, how many
-    /// EXISTS; `()` without one.
+    /// The number at the start of the response. For FETCH and EXPUNGE it is the number of a
+    /// message, and for EXISTS the number of messages. `()` if the response has none.
     #[rhai_fn(get = "number", pure)]
     pub fn number_of_response(response: &mut Response) -> Dynamic {
         response.number().map_or(Dynamic::UNIT, number)
     }
 
-    /// The status of an untagged `* OK` and its kin; `()` for data.
+    /// The status of an untagged response such as `* OK`; `()` for data.
     #[rhai_fn(get = "status", pure)]
     pub fn status_of_response(response: &mut Response) -> Dynamic {
         response.status().map_or(Dynamic::UNIT, |status| status.as_str().into())
     }
 
-    /// What stands in brackets after the status, as text; `()` where there is nothing.
+    /// The response code in brackets after the status, as text; `()` if there is none.
     #[rhai_fn(get = "code", pure)]
     pub fn code_of_response(response: &mut Response) -> Dynamic {
         text(response.code().map(|code| code.text))

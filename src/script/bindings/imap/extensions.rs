@@ -1,4 +1,4 @@
-//! Several commands at once, and the extensions of IMAP.
+//! Words that send several IMAP commands at once, and the verbs of IMAP extensions.
 
 use rhai::{Array, Dynamic, Map, Module};
 
@@ -10,7 +10,7 @@ use crate::imap::{Answer, Argument, Value};
 pub(in crate::script::bindings) const INTRO: &str = "Commands that are sent together or by hand, and verbs of extensions. What they give back is read out of the answer, \
 and the answer itself is `s.answer`.";
 
-/// The data of all responses with this name, one list after the other.
+/// The values of all responses with this name, in one list.
 fn data(answer: &Answer, name: &str) -> Result<Vec<Value>> {
     let mut all = Vec::new();
     for response in answer.all(name) {
@@ -19,7 +19,7 @@ fn data(answer: &Answer, name: &str) -> Result<Vec<Value>> {
     Ok(all)
 }
 
-/// Names and what they have, by turns.
+/// Makes a map from a list in which names and values alternate.
 fn by_name(values: Vec<Value>) -> Map {
     let mut map = Map::new();
     let mut values = values.into_iter();
@@ -41,7 +41,7 @@ fn namespaces(kind: &Value) -> Array {
     kind.list().unwrap_or_default().iter().map(space).collect()
 }
 
-/// Resources with their usage and limit (RFC 9208 section 4.2).
+/// The resources of a quota root, each with its usage and limit (RFC 9208 section 4.2).
 fn quota(values: &[Value]) -> Map {
     let resources = values.get(1).and_then(Value::list).unwrap_or_default();
     let resource = |parts: &[Value]| {
@@ -65,7 +65,7 @@ fn texts(list: Array) -> Result<Vec<String>> {
     list.into_iter().map(text).collect()
 }
 
-/// These verbs, and words for what they take and give.
+/// The verbs of extensions, with the words for names of mailboxes, arguments and message numbers.
 pub(in crate::script::bindings) fn all_words(manual: Manual) -> Module {
     let mut all = extensions(manual);
     all.combine(words_of!(super::names::words, manual));
@@ -75,8 +75,8 @@ pub(in crate::script::bindings) fn all_words(manual: Manual) -> Module {
 fn extensions(manual: Manual) -> Module {
     let mut module = Module::new();
     verbs! { module, manual:
-        /// Sends several commands in one write, each with a tag of its own, and gives back an
-        /// answer for each (RFC 3501 section 5.5). The server may answer in any order.
+        /// Sends several commands in one write, each with its own tag, and returns an answer for
+        /// each (RFC 3501 section 5.5). The server may answer the commands in any order.
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -97,8 +97,9 @@ fn extensions(manual: Manual) -> Module {
             Ok(answers.into_iter().map(Dynamic::from).collect())
         }
 
-        /// Has both directions compressed from its answer on: `COMPRESS DEFLATE` (RFC 4978), in clear
-        /// or within TLS. The transcript has what is said in clear.
+        /// Sends `COMPRESS DEFLATE` (RFC 4978). If the server accepts, both directions are
+        /// compressed from then on, whether TLS is on or not. The transcript shows the uncompressed
+        /// data.
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -112,8 +113,9 @@ fn extensions(manual: Manual) -> Module {
         /// ```
         compress(session, call) -> Answer { session.compress().with(call).await }
 
-        /// Compresses both directions with DEFLATE as things stand, without a command before it:
-        /// the second half of `compress()`, and on the server's side what follows the go-ahead.
+        /// Compresses both directions with DEFLATE from here on, without sending a command: the
+        /// second half of `compress()`. A script that plays the server calls `deflate` after it has
+        /// told the client to go on.
         ///
         /// ```rhai
         /// let l = listen("imap");
@@ -134,8 +136,8 @@ fn extensions(manual: Manual) -> Module {
         /// ```
         deflate(session, call) -> () { session.deflate().with(call).await }
 
-        /// Takes all that comes for a command that was written out by hand, up to the response with
-        /// its tag, as the verbs do.
+        /// Takes all responses to a command that the script sent without a verb, up to the response
+        /// with this tag. The result is an answer, as from a verb.
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -151,7 +153,7 @@ fn extensions(manual: Manual) -> Module {
         /// ```
         finish(session, call, tag: &str) -> Answer { session.finish_command(tag).with(call).await }
 
-        /// Looks for messages and sorts them; gives a list of their numbers (RFC 5256).
+        /// Searches messages and sorts them. Returns a list of their numbers (RFC 5256).
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -166,8 +168,8 @@ fn extensions(manual: Manual) -> Module {
         /// ```
         sort(session, call, order: &str, criteria: &str) -> Array { Ok(numbers(session.sort(order, criteria).with(call).await?)) }
 
-        /// Looks for messages and puts them into threads (RFC 5256): a thread is a list of numbers,
-        /// and of lists where it branches.
+        /// Searches messages and groups them into threads (RFC 5256). A thread is a list of
+        /// numbers, with a nested list for each branch.
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -184,7 +186,8 @@ fn extensions(manual: Manual) -> Module {
             Ok(session.threads(algorithm, criteria).with(call).await?.into_iter().map(value).collect())
         }
 
-        /// Lists the mailboxes that are subscribed to, as `list` does (RFC 3501 section 6.3.9).
+        /// Lists the mailboxes that are subscribed to (RFC 3501 section 6.3.9). The result has the
+        /// same form as that of `list`.
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -202,10 +205,10 @@ fn extensions(manual: Manual) -> Module {
             Ok(answer.mailboxes()?.into_iter().map(mailbox).collect())
         }
 
-        /// Lists mailboxes with selection options before and return options after the names, and
-        /// with one pattern or a list of them (RFC 5258). Each mailbox has `child` as well: whether
-        /// it has children, `()` if the server does not say. STATUS that was asked for is in
-        /// `s.answer.all("STATUS")` (RFC 5819).
+        /// Lists mailboxes with selection options before the names and return options after them,
+        /// and with one pattern or a list of patterns (RFC 5258). Each mailbox has `child` as well:
+        /// whether the mailbox has children, `()` if the server does not say. If STATUS was asked
+        /// for, its responses are in `s.answer.all("STATUS")` (RFC 5819).
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -233,8 +236,8 @@ fn extensions(manual: Manual) -> Module {
             Ok(answer.mailboxes()?.into_iter().map(mailbox).collect())
         }
 
-        /// Asks for the namespaces (RFC 2342): a map with `personal`, `others` and `shared_ones`,
-        /// each a list of maps with `prefix` and `delimiter`.
+        /// Asks for the namespaces (RFC 2342). Returns a map with `personal`, `others` and
+        /// `shared_ones`, each of which is a list of maps with `prefix` and `delimiter`.
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -257,8 +260,8 @@ fn extensions(manual: Manual) -> Module {
             Ok(all.into_iter().map(|(name, kind)| (name.into(), kind.into())).collect())
         }
 
-        /// Asks for the quota of a root (RFC 9208): a map of resources, each with `used` and
-        /// `limit`.
+        /// Asks for the quota of a quota root (RFC 9208). Returns a map of resources, each with
+        /// `used` and `limit`.
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -276,7 +279,8 @@ fn extensions(manual: Manual) -> Module {
             Ok(quota(&data(&answer, "QUOTA")?))
         }
 
-        /// Asks who may do what with a mailbox (RFC 4314): a map of rights by who has them.
+        /// Asks for the access rights of a mailbox (RFC 4314). Returns a map of the rights of each
+        /// identifier.
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -294,8 +298,9 @@ fn extensions(manual: Manual) -> Module {
             Ok(by_name(data(&answer, "ACL")?.into_iter().skip(1).collect()))
         }
 
-        /// Asks for annotations of a mailbox, or of the server if the name is empty (RFC 5464): a
-        /// map of values by their entries. `entries` is one, or a list.
+        /// Asks for annotations of a mailbox, or of the server if the name of the mailbox is empty
+        /// (RFC 5464). `entries` is one entry or a list of entries. Returns a map of the value of
+        /// each entry.
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -316,8 +321,8 @@ fn extensions(manual: Manual) -> Module {
             Ok(by_name(entries.collect()))
         }
 
-        /// Closes the mailbox and removes the messages that are marked as deleted: `CLOSE` (RFC
-        /// 3501 section 6.4.2). `close()` ends the connection.
+        /// Closes the mailbox and removes the messages that are marked as deleted: `CLOSE`
+        /// (RFC 3501 section 6.4.2). To end the connection, use `close()`.
         ///
         /// ```dialogue imap
         /// S: * OK hi

@@ -10,7 +10,7 @@ use crate::session::Message;
 pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
     let mut module = Module::new();
     verbs! { module, manual:
-        /// Puts a message into a mailbox (RFC 3501 section 6.3.11). The line ends of text become
+        /// Adds a message to a mailbox (RFC 3501 section 6.3.11). The line ends of text become
         /// CRLF; a blob stays as it is.
         ///
         /// ```dialogue imap
@@ -33,7 +33,7 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
 
         append(session, call, mailbox: &str, message: Blob) -> Answer { session.append(mailbox, Message::from(&*message)).with(call).await }
 
-        /// The same with flags, or flags and a date.
+        /// The same with flags, or with flags and a date.
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -54,8 +54,8 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
             session.append_with(mailbox, flags, Message::from(&*message)).with(call).await
         }
 
-        /// Looks for messages; gives a list of their numbers (RFC 3501 section 6.4.4). What the
-        /// server puts into an ESEARCH response is spelt out.
+        /// Searches messages. Returns a list of their numbers (RFC 3501 section 6.4.4). If the
+        /// server sends an ESEARCH response, the ranges in it are expanded.
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -74,7 +74,8 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// ```
         search(session, call, criteria: &str) -> Array { Ok(numbers(session.search(criteria).with(call).await?)) }
 
-        /// Looks for messages, and asks for some of `MIN MAX COUNT ALL`; gives a map (RFC 4731).
+        /// Searches messages, and asks for some or all of `MIN MAX COUNT ALL` (RFC 4731). Returns a
+        /// map of the results.
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -89,12 +90,13 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// ```
         esearch(session, call, results: &str, criteria: &str) -> Map { Ok(values(session.esearch(results, criteria).with(call).await?)) }
 
-        /// Fetches attributes of messages; gives a list of maps, one a message, with `seq` and the
-        /// attributes by their names in capitals (RFC 3501 section 6.4.5). What `BODY[...]`,
-        /// `BINARY[...]` and `RFC822` hold is a blob, an envelope is a map with `date`, `subject`,
-        /// `from`, `sender`, `reply_to`, `to`, `cc`, `bcc`, `in_reply_to` and `message_id`, whose
-        /// addresses are maps with `name`, `route`, `mailbox` and `host`. A structure has its parts by
-        /// their numbers: see "Structure of messages".
+        /// Fetches attributes of messages (RFC 3501 section 6.4.5). Returns a list of maps, one for
+        /// each message, with the message's number as `seq` and the attributes by their names in
+        /// capitals. The content of `BODY[...]`, `BINARY[...]` and `RFC822` is a blob. An envelope
+        /// is a map with `date`, `subject`, `from`, `sender`, `reply_to`, `to`, `cc`, `bcc`,
+        /// `in_reply_to` and `message_id`, and its addresses are maps with `name`, `route`,
+        /// `mailbox` and `host`. A body structure has its parts by their numbers: see "Structure of
+        /// messages".
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -121,8 +123,8 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// ```
         fetch(session, call, messages: Dynamic, items: &str) -> Array { Ok(fetched(session.fetch(&set(messages)?, items).with(call).await?)) }
 
-        /// Changes flags; gives what the server says of the messages, as `fetch` does (RFC 3501
-        /// section 6.4.6).
+        /// Changes flags of messages (RFC 3501 section 6.4.6). Returns what the server reports of
+        /// the messages, in the same form as `fetch`.
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -168,8 +170,8 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// ```
         r#move(session, call, messages: Dynamic, mailbox: &str) -> Answer { session.r#move(&set(messages)?, mailbox).with(call).await }
 
-        /// Removes the messages that are marked as deleted; gives the numbers of those that went
-        /// (RFC 3501 section 6.4.3).
+        /// Removes the messages that are marked as deleted (RFC 3501 section 6.4.3). Returns the
+        /// numbers of the removed messages.
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -188,7 +190,7 @@ pub(in crate::script::bindings) fn messages(manual: Manual) -> Module {
         /// ```
         expunge(session, call) -> Array { Ok(numbers(session.expunge(None).with(call).await?)) }
 
-        /// The same for those of a set of unique identifiers alone (RFC 4315).
+        /// The same, but only for the messages in a set of unique identifiers (RFC 4315).
         expunge(session, call, messages: Dynamic) -> Array { Ok(numbers(session.expunge(&*set(messages)?).with(call).await?)) }
     }
     module

@@ -1,4 +1,4 @@
-//! The verbs of IMAP, and what they give back.
+//! The verbs of IMAP, and the values that they return.
 
 pub(super) mod answers;
 pub(super) mod extensions;
@@ -39,7 +39,7 @@ text: `7`, `[1, 2, 5]`, `\"2:4,7\"`, `\"1:*\"`. What such a verb read is what it
 pub(super) const ANSWERS: &str =
     "What verbs of IMAP give back: all that came for a command, and each response on its own.";
 
-/// What a script passes for an argument of a command.
+/// Converts a value into an argument of a command.
 fn argument(value: Dynamic) -> Result<Argument> {
     let value = match value.try_cast_result::<Argument>() {
         Ok(argument) => return Ok(argument),
@@ -63,10 +63,12 @@ fn arguments(values: Array) -> Result<Vec<Argument>> {
     values.into_iter().map(argument).collect()
 }
 
-/// What a verb of several protocols gives back: in IMAP an answer with all that came.
+/// The result of a verb that several protocols have. In IMAP it is the answer with all responses,
+/// otherwise the reply.
 pub(super) fn answer(session: &Session, reply: Reply) -> Result<Dynamic> {
     if session.speaks_imap() {
-        // The reply has all that came, and not what was required of it.
+        // The reply has all responses, but not which of them `require` matched. The session's last
+        // answer has both.
         let last = session.last_answer().cloned();
         return last.map_or_else(|| Answer::parse(&reply), Ok).map(Dynamic::from);
     }
@@ -89,7 +91,8 @@ fn texts(texts: Vec<String>) -> Array {
     texts.into_iter().map(Into::into).collect()
 }
 
-/// A value as scripts have it: a literal and a string that is not UTF-8 are blobs.
+/// Converts a value of IMAP into a value of scripts. Literals, and strings that are not UTF-8,
+/// become blobs.
 fn value(value: Value) -> Dynamic {
     match value {
         Value::Nil => Dynamic::UNIT,
@@ -125,8 +128,8 @@ fn message(fetched: Fetched) -> Dynamic {
     message.into()
 }
 
-/// What a response says: of FETCH what `fetch` gives, of a number with a name the number, of a
-/// status its code, and of anything else its values.
+/// The content of a response. For FETCH it is what `fetch` returns for a message; for a number with
+/// a name, the number; for a status, its response code; for any other response, its values.
 fn data(response: &Response) -> Result<Dynamic> {
     if let Some(code) = response.code() {
         let name = Dynamic::from(code.name);
@@ -146,7 +149,8 @@ fn data(response: &Response) -> Result<Dynamic> {
     })
 }
 
-/// Messages as a verb names them: a number, a list of numbers, or the text of a set.
+/// Converts the messages that a script names into the text of a set. They are a number, a list of
+/// numbers, or the text of a set.
 pub(super) fn set(messages: Dynamic) -> Result<String> {
     let wrong = |what: &str| {
         Error::usage(format!("messages cannot be named by {what}"))
@@ -224,8 +228,8 @@ fn mailbox(mailbox: Mailbox) -> Dynamic {
 pub(super) fn words(manual: Manual) -> Module {
     let mut module = Module::new();
     verbs! { module, manual:
-        /// Sends any command, and takes all that comes for it. Nothing in the text is changed;
-        /// arguments go into a list.
+        /// Sends any command, and takes all responses to it. The text is sent unchanged. Arguments
+        /// that may need quotes or a literal are given as a list.
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -247,9 +251,9 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         command(session, call, text: &str) -> Answer { session.command(text, &[]).with(call).await }
 
-        /// Sends a command with arguments: text in whatever form carries it (atom, quoted,
-        /// literal), a blob as a literal, a number, `()` as NIL, a list in parentheses, and what
-        /// `atom(...)` says as it stands.
+        /// Sends a command with arguments. Text is sent as an atom, a quoted string or a literal,
+        /// whichever can carry the text. A blob is sent as a literal, `()` as NIL, a list in
+        /// parentheses, and `atom(...)` and a number as they are.
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -271,7 +275,7 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         command(session, call, text: &str, arguments: Array) -> Answer { session.command(text, &self::arguments(arguments)?).with(call).await }
 
-        /// Turns extensions on (RFC 5161).
+        /// Enables extensions (RFC 5161).
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -286,10 +290,11 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         enable(session, call, capabilities: &str) -> Answer { session.enable(capabilities).with(call).await }
 
-        /// Begins to wait for what the server has to tell (RFC 2177): `expect` takes what comes,
-        /// and `done` ends it. No other verb fits in between: `s.done(); s.noop(); s.idle();` goes
-        /// on with it. How a server takes a command in there all the same is asked by hand; the
-        /// line stands in the place of `s.send("DONE")`, and is answered with the tag of the IDLE.
+        /// Begins an IDLE, in which the server can send news at any time (RFC 2177). `expect` takes
+        /// the news, and `done` ends the IDLE. No other verb can be used during an IDLE; end it and
+        /// begin another: `s.done(); s.noop(); s.idle();`. To test how a server reacts to a command
+        /// during IDLE, send the command by hand. That line takes the place of `s.send("DONE")`,
+        /// and the server answers it with the tag of the IDLE.
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -323,8 +328,8 @@ pub(super) fn words(manual: Manual) -> Module {
         /// ```
         idle(session, call) -> Answer { session.idle().with(call).await }
 
-        /// Ends an IDLE (RFC 2177). What the server told meanwhile and nobody expected is among the
-        /// untagged responses.
+        /// Ends an IDLE (RFC 2177). Responses that came meanwhile, and that no `expect` has taken,
+        /// are among the untagged responses.
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -369,7 +374,7 @@ pub(super) fn mailboxes(manual: Manual) -> Module {
         /// ```
         select(session, call, mailbox: &str) -> Answer { session.select(mailbox).with(call).await }
 
-        /// Opens a mailbox to be read only (RFC 3501 section 6.3.2).
+        /// Opens a mailbox for reading only (RFC 3501 section 6.3.2).
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -383,27 +388,28 @@ pub(super) fn mailboxes(manual: Manual) -> Module {
         /// ```
         examine(session, call, mailbox: &str) -> Answer { session.examine(mailbox).with(call).await }
 
-        /// Leaves the mailbox and expunges nothing (RFC 3691).
+        /// Leaves the mailbox without expunging messages (RFC 3691).
         unselect(session, call) -> Answer { session.unselect().with(call).await }
 
-        /// Makes a mailbox (RFC 3501 section 6.3.3).
+        /// Creates a mailbox (RFC 3501 section 6.3.3).
         create(session, call, mailbox: &str) -> Answer { session.create(mailbox).with(call).await }
 
-        /// Removes a mailbox (RFC 3501 section 6.3.4).
+        /// Deletes a mailbox (RFC 3501 section 6.3.4).
         delete(session, call, mailbox: &str) -> Answer { session.delete(mailbox).with(call).await }
 
-        /// Gives a mailbox another name (RFC 3501 section 6.3.5).
+        /// Renames a mailbox (RFC 3501 section 6.3.5).
         rename(session, call, from: &str, to: &str) -> Answer { session.rename(from, to).with(call).await }
 
-        /// Puts a mailbox on the list of those that are followed (RFC 3501 section 6.3.6).
+        /// Subscribes to a mailbox (RFC 3501 section 6.3.6).
         subscribe(session, call, mailbox: &str) -> Answer { session.subscribe(mailbox).with(call).await }
 
-        /// Takes a mailbox off that list (RFC 3501 section 6.3.7).
+        /// Unsubscribes from a mailbox (RFC 3501 section 6.3.7).
         unsubscribe(session, call, mailbox: &str) -> Answer { session.unsubscribe(mailbox).with(call).await }
 
-        /// Lists the mailboxes of IMAP whose names match, as maps with `name`, `delimiter`,
-        /// `flags`, `child` (whether it has children, `()` if the server does not say) and `extended`, a map with what RFC 5258 adds, such as `CHILDINFO` (RFC 3501
-        /// section 6.3.8): `*` stands for anything, `%` for one level.
+        /// Lists the mailboxes of IMAP whose names match the pattern (RFC 3501 section 6.3.8). In
+        /// the pattern, `*` stands for anything, and `%` for one level. Returns a list of maps with
+        /// `name`, `delimiter`, `flags`, `child` (whether the mailbox has children, `()` if the
+        /// server does not say) and `extended`, a map of what RFC 5258 adds, such as `CHILDINFO`.
         ///
         /// ```dialogue imap
         /// S: * OK hi
@@ -425,7 +431,8 @@ pub(super) fn mailboxes(manual: Manual) -> Module {
             Ok(session.list(reference, pattern).with(call).await?.into_iter().map(mailbox).collect())
         }
 
-        /// Asks about a mailbox without opening it; gives a map (RFC 3501 section 6.3.10).
+        /// Asks about a mailbox without opening it (RFC 3501 section 6.3.10). Returns a map of the
+        /// items.
         ///
         /// ```dialogue imap
         /// S: * OK hi

@@ -1,4 +1,4 @@
-//! Names of mailboxes, arguments of commands and numbers of messages, as values.
+//! Words for values of IMAP: names of mailboxes, arguments of commands and message numbers.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "Rhai's plugin macros hand arguments over by value"
@@ -13,7 +13,7 @@ use crate::script::bindings::argument::bytes;
 use crate::script::raise::{Raised, raise};
 use crate::visible;
 
-/// The numbers that messages had before any of them went (RFC 3501 section 7.4.1).
+/// The numbers that messages had before any of them was expunged (RFC 3501 section 7.4.1).
 fn numbers_before(expunged: &Array) -> Result<Array> {
     let mut gone: Vec<i64> = Vec::new();
     let mut before = Array::new();
@@ -21,7 +21,8 @@ fn numbers_before(expunged: &Array) -> Result<Array> {
         let number = number.as_int().map_err(|_| {
             Error::usage("gone(...) takes numbers of messages").hint("gone(s.expunge())")
         })?;
-        // Each that went earlier and stood before it has moved it down by one.
+        // Each message that was expunged earlier and stood before this one has lowered its number
+        // by one.
         let mut original = number;
         for earlier in &gone {
             if *earlier <= original {
@@ -43,8 +44,8 @@ fn numbers_before(expunged: &Array) -> Result<Array> {
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// The name of a mailbox in modified UTF-7 (RFC 3501 section 5.1.3). Verbs send names as they
-    /// are given.
+    /// The name of a mailbox in modified UTF-7 (RFC 3501 section 5.1.3). Verbs send names
+    /// unchanged, so a name that is not ASCII has to be encoded first.
     ///
     /// ```rhai
     /// assert_eq(mutf7("Entwürfe"), "Entw&APw-rfe");
@@ -53,7 +54,7 @@ pub mod words {
         crate::imap::mutf7(name)
     }
 
-    /// The name that modified UTF-7 stands for.
+    /// The name that is encoded in modified UTF-7.
     ///
     /// ```rhai
     /// assert_eq(mutf7_decode("Entw&APw-rfe"), "Entwürfe");
@@ -84,8 +85,8 @@ pub mod words {
         bytes(octets, "a literal").map(Argument::Literal8).map_err(|error| raise(&ctx, error))
     }
 
-    /// The numbers that messages had before any of them went: EXPUNGE tells each number as it is
-    /// after those before it have gone.
+    /// The numbers that messages had before any of them was expunged. EXPUNGE reports each number
+    /// as it is after the messages before it have been removed.
     ///
     /// ```rhai
     /// assert_eq(gone([2, 2, 1]), [2, 3, 1]);

@@ -1,4 +1,4 @@
-//! The structure of a message, as `fetch` gives it.
+//! The structure of a message, as `fetch` returns it.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "Rhai's plugin macros hand arguments over by value"
@@ -28,7 +28,7 @@ fn params(params: &[(String, String)]) -> Map {
     reason = "the macro writes code of its own beside these"
 )]
 pub mod words {
-    /// The part with this number. It is a failure if there is none.
+    /// The part with this number. It is a failure if the message has no such part.
     ///
     /// ```dialogue imap
     /// S: * OK hi
@@ -59,49 +59,49 @@ pub mod words {
         })
     }
 
-    /// The number of this part; empty for a message that has parts.
+    /// The number of this part, as in `BODY[3.2]`; empty for a message that has parts.
     #[rhai_fn(get = "number", pure)]
     pub fn number_of(body: &mut BodyStructure) -> String {
         body.number.clone()
     }
 
-    /// The type, in small letters: `"text"`, `"multipart"`.
+    /// The type, in lower case: `"text"`, `"multipart"`.
     #[rhai_fn(get = "type", pure)]
     pub fn type_of_part(body: &mut BodyStructure) -> String {
         body.r#type.clone()
     }
 
-    /// The subtype, in small letters: `"plain"`, `"mixed"`.
+    /// The subtype, in lower case: `"plain"`, `"mixed"`.
     #[rhai_fn(get = "subtype", pure)]
     pub fn subtype(body: &mut BodyStructure) -> String {
         body.subtype.clone()
     }
 
-    /// The parameters as a map, their names in small letters.
+    /// The parameters as a map, with their names in lower case.
     #[rhai_fn(get = "params", pure)]
     pub fn params_of(body: &mut BodyStructure) -> Map {
         params(&body.params)
     }
 
-    /// Its Content-ID.
+    /// The Content-ID of the part.
     #[rhai_fn(get = "id", pure)]
     pub fn id(body: &mut BodyStructure) -> Dynamic {
         text(body.id.clone())
     }
 
-    /// Its Content-Description.
+    /// The Content-Description of the part.
     #[rhai_fn(get = "description", pure)]
     pub fn description(body: &mut BodyStructure) -> Dynamic {
         text(body.description.clone())
     }
 
-    /// Its Content-Transfer-Encoding.
+    /// The Content-Transfer-Encoding of the part.
     #[rhai_fn(get = "encoding", pure)]
     pub fn encoding(body: &mut BodyStructure) -> Dynamic {
         text(body.encoding.clone())
     }
 
-    /// How many octets it has, encoded as it is; `()` for one that has parts.
+    /// How many octets the part has in its transfer encoding; `()` for a multipart.
     #[rhai_fn(get = "size", pure)]
     pub fn size(body: &mut BodyStructure) -> Dynamic {
         body.size.map_or(Dynamic::UNIT, number)
@@ -113,13 +113,13 @@ pub mod words {
         body.lines.map_or(Dynamic::UNIT, number)
     }
 
-    /// Its Content-MD5.
+    /// The Content-MD5 of the part.
     #[rhai_fn(get = "md5", pure)]
     pub fn md5(body: &mut BodyStructure) -> Dynamic {
         text(body.md5.clone())
     }
 
-    /// Its Content-Disposition, as a map with `type` and `params`.
+    /// The Content-Disposition of the part, as a map with `type` and `params`.
     #[rhai_fn(get = "disposition", pure)]
     pub fn disposition(body: &mut BodyStructure) -> Dynamic {
         let Some((kind, given)) = &body.disposition else { return Dynamic::UNIT };
@@ -129,19 +129,19 @@ pub mod words {
         disposition.into()
     }
 
-    /// Its languages, as a list.
+    /// The languages of the part, as a list.
     #[rhai_fn(get = "language", pure)]
     pub fn language(body: &mut BodyStructure) -> Array {
         texts(body.language.clone())
     }
 
-    /// Its Content-Location.
+    /// The Content-Location of the part.
     #[rhai_fn(get = "location", pure)]
     pub fn location(body: &mut BodyStructure) -> Dynamic {
         text(body.location.clone())
     }
 
-    /// The envelope of an enclosed message, as `fetch` gives it.
+    /// The envelope of an enclosed message, in the same form as `fetch` returns it.
     #[rhai_fn(get = "envelope", pure)]
     pub fn envelope(body: &mut BodyStructure) -> Dynamic {
         body.envelope
@@ -149,13 +149,13 @@ pub mod words {
             .map_or(Dynamic::UNIT, |envelope| super::super::envelope(envelope).into())
     }
 
-    /// Its parts; of an enclosed message, the message.
+    /// The parts of a multipart. For an enclosed message, the list holds the message.
     #[rhai_fn(get = "parts", pure)]
     pub fn parts(body: &mut BodyStructure) -> Array {
         body.parts.iter().cloned().map(Dynamic::from).collect()
     }
 
-    /// All of it as lists, as it came.
+    /// The whole structure as nested lists, as the server sent it.
     #[rhai_fn(get = "data", pure)]
     pub fn data(body: &mut BodyStructure) -> Dynamic {
         super::super::value(body.value.clone())
