@@ -1,8 +1,8 @@
-//! What a run costs beyond its dialogue: to start, for each of many scripts, and for each of ten
-//! thousand that wait at once.
+//! The cost of a run beyond its dialogue: the start, each of many scripts, and each of ten thousand
+//! scripts that wait at once.
 //!
-//! `cargo bench --features bench --bench many`, with `-- --program PATH` for another mailexpect than the one that
-//! cargo built for this. See `docs/benches.md`.
+//! `cargo bench --features bench --bench many`, with `-- --program PATH` to measure another
+//! mailexpect than the one that cargo built for this bench. See `docs/benches.md`.
 #![allow(
     clippy::cast_precision_loss,
     clippy::print_stdout,
@@ -29,13 +29,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Barrier;
 
 const ROUNDS: usize = 15;
-/// What a run of one line may take.
+/// The limit for the CPU time of a run of one short script.
 const START: Duration = Duration::from_millis(5);
-/// The runs that wait at once.
+/// How many runs wait at once.
 const HELD: [usize; 3] = [1, 1000, 10_000];
-/// What each may take of memory, in KiB.
+/// The limit for the memory of each waiting run, in KiB.
 const ROOM: f64 = 20.0;
-/// Descriptors that both sides need besides those of the sessions.
+/// The descriptors that both sides need besides those of the sessions.
 const SPARE: u64 = 64;
 
 fn main() -> ExitCode {
@@ -63,7 +63,7 @@ fn median<T: Copy + Ord>(laps: &[Lap], of: impl Fn(&Lap) -> T) -> T {
     values[values.len() / 2]
 }
 
-/// What a run of no script, of one and of many takes.
+/// Measures runs of no script, of one and of many.
 fn start(program: &Path) -> Result<(), String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let mut rows = vec![("true".to_owned(), PathBuf::from("true"), vec![], 1_u32)];
@@ -120,8 +120,8 @@ fn verdict(met: bool) -> &'static str {
     if met { "met" } else { "MISSED" }
 }
 
-/// What each of many runs takes that wait at once for a server that answers MAIL once all have said
-/// it.
+/// Measures the memory of many runs that wait at once, for a server that answers MAIL only after
+/// all of them have sent it.
 fn hold(program: &Path) -> Result<(), String> {
     let most = descriptors().map_err(|error| error.to_string())?;
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
@@ -159,7 +159,7 @@ fn hold(program: &Path) -> Result<(), String> {
             lap.peak_kib >> 10
         );
     }
-    // By the most runs that could be held.
+    // The verdict is about the largest number of runs that could be held.
     if let Some((runs, each)) = most_held {
         println!(
             "\neach of {runs}: {each:.1} KiB, at most {ROOM:.1} wanted: {}",
@@ -169,15 +169,15 @@ fn hold(program: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// As many open files as this process may have: the server needs one for each session, and so does
-/// each child.
+/// Raises the limit on open files as far as possible, and returns it. The server needs a descriptor
+/// for each session, and so does each child.
 fn descriptors() -> nix::Result<u64> {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
     Ok(hard)
 }
 
-/// The address of a server, on a thread of its own, for so many sessions.
+/// Starts a server for this many sessions on its own thread, and returns its address.
 fn server(sessions: usize) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let socket = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();

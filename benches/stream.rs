@@ -1,10 +1,10 @@
-//! Is the end of a long stream found in linear time, near the speed of the socket? 1, 10 and 100
-//! MiB of lines over loopback.
+//! Measures whether the end of a long stream is found in linear time, near the speed of the socket:
+//! 1, 10 and 100 MiB of lines over loopback.
 //!
-//! The first table is the library alone, for each kind of pattern, against a plain read of the same
-//! bytes; the second is the program, from its start to its exit, against `nc` to `/dev/null`. All
-//! rows are interleaved in several rounds, of which the medians are shown. `linear` is the time of
-//! 100 MiB over ten times that of 10.
+//! The first table is the library alone, for each kind of pattern, compared with a plain read of
+//! the same bytes. The second is the program, from its start to its exit, compared with `nc` to
+//! `/dev/null`. Each row is measured in several rounds, in turn with the others, and the medians
+//! are shown. `linear` is the time of 100 MiB divided by ten times that of 10 MiB.
 //!
 //! `cargo bench --bench stream`
 #![allow(
@@ -27,15 +27,15 @@ const ROUNDS: usize = 7;
 const END: &[u8] = b"A1 OK done\r\n.\r\n";
 const MEBIBYTE: usize = 1 << 20;
 
-/// Serves one connection with so many MiB of base64-like lines and then the end.
+/// Serves one connection with base64-like lines of this many MiB, and then the end.
 struct Server {
     address: String,
     thread: std::thread::JoinHandle<Option<u64>>,
 }
 
 impl Server {
-    /// `client` gives the process whose memory is asked for once it has said a line; without, the
-    /// connection is just closed.
+    /// `client` gives the process whose memory is measured after the process has sent a line.
+    /// Without it, the connection is just closed.
     fn new(mebibytes: usize, client: Option<Receiver<u32>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -59,14 +59,14 @@ impl Server {
     }
 }
 
-/// The most that a process has held resident so far, in bytes, where the system tells.
+/// The peak of a process's resident memory so far, in bytes, if the system tells it.
 fn peak_memory(process: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? << 10)
 }
 
-/// One thing that is timed.
+/// One measured row of a table.
 struct Row {
     name: &'static str,
     what: What,
@@ -152,8 +152,8 @@ fn nc(mebibytes: usize) -> Duration {
     started.elapsed()
 }
 
-/// A script of that one word, from the program's start to its exit, and the most memory that it
-/// held.
+/// Runs a script with this call. Returns the time from the program's start to its exit, and its
+/// peak memory.
 fn script(word: &str, mebibytes: usize) -> (Duration, u64) {
     let (tell, client) = channel();
     let server = Server::new(mebibytes, Some(client));

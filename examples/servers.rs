@@ -1,6 +1,6 @@
-//! Starts the real servers that the tests use, on free ports of the loopback, and shows how to reach
-//! them: `cargo run --example servers`, as root; `cargo run --example servers exim` for one of them.
-//! docs/servers.md names the packages. Ctrl-D or Enter ends them.
+//! Starts the real servers that the tests use, on free ports of the loopback, and shows how to
+//! reach them: `cargo run --example servers`, as root. `cargo run --example servers exim` starts
+//! only one. docs/servers.md names the packages. Ctrl-D or Enter ends the servers.
 
 #![allow(
     clippy::unwrap_used,
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     println!("Enter ends them.");
-    // Whatever is typed, or the end of a file that has nothing in it.
+    // Any input ends the servers, and so does the end of stdin.
     let _ = io::stdin().read(&mut [0]);
     ExitCode::SUCCESS
 }

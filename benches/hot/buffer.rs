@@ -1,11 +1,11 @@
-//! What was received and is taken from the front.
+//! The buffer for received bytes, which are taken from its front.
 
 use divan::{Bencher, black_box};
 use mailexpect::bench::Buffer;
 
 use crate::recording::{self, Side};
 
-/// The replies of a dialogue, each filled in and taken, as lock-step does.
+/// The replies of a dialogue, each put in and taken out before the next one.
 #[divan::bench]
 fn reply_by_reply(bencher: Bencher<'_, '_>) {
     let turns = recording::postfix();
@@ -18,7 +18,7 @@ fn reply_by_reply(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// A stream that came at once, taken by lines.
+/// A stream that arrives as a whole and is taken out line by line.
 #[divan::bench]
 fn line_by_line(bencher: Bencher<'_, '_>) {
     let stream = recording::stream();

@@ -1,4 +1,4 @@
-//! Where replies end, and how many are owed.
+//! Finding the end of replies, and counting the replies that are owed.
 
 use divan::{Bencher, black_box};
 use mailexpect::bench::{Dialogue, Framing};
@@ -40,7 +40,7 @@ fn follow(turns: &[Turn]) -> usize {
     dialogue.owed()
 }
 
-/// Turns of a whole dialogue, with AUTH.
+/// The turns of a whole dialogue with AUTH.
 #[divan::bench]
 fn turns_of_postfix(bencher: Bencher<'_, '_>) {
     let turns = recording::postfix();
@@ -48,7 +48,7 @@ fn turns_of_postfix(bencher: Bencher<'_, '_>) {
     bencher.bench(|| follow(&turns));
 }
 
-/// Turns of a whole dialogue, without.
+/// The turns of a whole dialogue without AUTH.
 #[divan::bench]
 fn turns_of_exim(bencher: Bencher<'_, '_>) {
     let turns = recording::exim();
@@ -56,7 +56,7 @@ fn turns_of_exim(bencher: Bencher<'_, '_>) {
     bencher.bench(|| follow(&turns));
 }
 
-/// A message of 64 KiB after the 354.
+/// A message of 64 KiB after the reply 354.
 #[divan::bench]
 fn message(bencher: Bencher<'_, '_>) {
     let message = mailexpect::dot_stuff(&[b"x".repeat(76), b"\r\n".to_vec()].concat().repeat(840));

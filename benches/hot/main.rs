@@ -1,6 +1,6 @@
-//! What one dialogue costs, part by part: matching, framing, redaction, buffer and transcript over
-//! recorded dialogues, and whole sessions beside plain sockets. The counts of allocations do not
-//! depend on how busy the machine is.
+//! The cost of each part of a dialogue: matching, framing, redaction, buffer and transcript, on
+//! recorded dialogues, and whole sessions compared with plain sockets. Unlike times, the counts of
+//! allocations do not depend on how busy the machine is.
 //!
 //! `cargo bench --features bench --bench hot`
 #![allow(clippy::unwrap_used, missing_docs, reason = "a bench stops where it cannot go on")]

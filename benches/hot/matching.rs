@@ -1,4 +1,5 @@
-//! Patterns held against whole replies, and searched for in a stream that comes in pieces.
+//! Patterns that are matched against whole replies, or searched for in a stream that arrives in
+//! pieces.
 
 use divan::{Bencher, black_box};
 use mailexpect::bench::{Search, holds};
@@ -8,8 +9,8 @@ use crate::recording::{self, LAST_LINE, Side};
 
 const KINDS: [&str; 5] = ["code", "enhanced", "literal", "regex", "any"];
 
-/// A pattern of each kind that the replies of Postfix's recording are held against; for most it
-/// does not hold.
+/// A pattern of each kind, to match against the replies of Postfix's recording. Most replies do not
+/// match.
 fn of_kind(kind: &str) -> Pattern {
     match kind {
         "code" => 250.into_pattern(),
@@ -42,7 +43,7 @@ fn one_ehlo_reply(bencher: Bencher<'_, '_>, kind: &str) {
     bencher.bench_local(|| holds(&pattern, black_box(reply)));
 }
 
-/// What a script pays for each `expect`, before anything is compared.
+/// The cost of making a pattern for each `expect`, before anything is compared.
 #[divan::bench]
 fn pattern_from_an_integer() -> Pattern {
     black_box(250).into_pattern().unwrap()
@@ -70,7 +71,8 @@ mod stream {
 
     fn search(bencher: Bencher<'_, '_>, pattern: &Pattern, piece: usize) {
         let stream = recording::stream();
-        // The automaton is built once a pattern: what a loop over one pattern pays is the search.
+        // Build the automaton before the measurement. It is built once for each pattern, so that a
+        // loop with one pattern pays only for the search.
         Search::new(pattern).unwrap();
         bencher.counter(divan::counter::BytesCount::new(stream.len())).bench(|| {
             let mut search = Search::new(pattern).unwrap();

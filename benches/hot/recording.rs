@@ -1,33 +1,33 @@
-//! Recorded dialogues: `benches/transcripts`, a line of the dialogue a line, lines of one side in a
-//! row are one turn.
+//! Recorded dialogues of `benches/transcripts`. Each line of a file is a line of the dialogue, and
+//! consecutive lines of one side are one turn.
 
-/// Who speaks.
+/// The side that speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Client,
     Server,
 }
 
-/// What one side said before the other did.
+/// What one side says before the other side speaks.
 #[derive(Clone, Debug)]
 pub(crate) struct Turn {
     pub(crate) side: Side,
     pub(crate) bytes: Vec<u8>,
 }
 
-/// A submission with AUTH to Postfix: eight replies, a multi-line one among them, with enhanced
-/// codes.
+/// A submission with AUTH to Postfix: eight replies with enhanced codes, one of which has several
+/// lines.
 pub(crate) fn postfix() -> Vec<Turn> {
     turns(include_str!("../transcripts/postfix-submission.txt"))
 }
 
-/// Many recipients at Exim: short replies without enhanced codes.
+/// A dialogue with Exim with many recipients: short replies without enhanced codes.
 pub(crate) fn exim() -> Vec<Turn> {
     turns(include_str!("../transcripts/exim-recipients.txt"))
 }
 
-/// What Dovecot says in POP3 sessions, one after the other, some 50 KB: the last but one ends with
-/// [`LAST_LINE`], and then the next greeting comes, for what can tell a match only from the byte
+/// What Dovecot says in consecutive POP3 sessions, some 50 KB. Only the last session ends with
+/// [`LAST_LINE`]. Another greeting follows, for searches that can only tell a match from the byte
 /// after it.
 pub(crate) fn stream() -> Vec<u8> {
     let turns = turns(include_str!("../transcripts/dovecot-pop3.txt"));
@@ -37,7 +37,7 @@ pub(crate) fn stream() -> Vec<u8> {
     [session.concat().repeat(32), last.to_vec(), session[0].to_vec()].concat()
 }
 
-/// What the recorded stream is searched for.
+/// The text that the recorded stream is searched for.
 pub(crate) const LAST_LINE: &str = "Logging out, messages deleted.\r\n";
 
 /// The turns of one side.

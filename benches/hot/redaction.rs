@@ -1,4 +1,4 @@
-//! Secrets masked before they are stored: in what is sent, and in what comes back.
+//! Masking secrets before they are stored, in what is sent and in what is received.
 
 use divan::{Bencher, black_box};
 use mailexpect::bench::Dialogue;
@@ -45,7 +45,7 @@ fn sent_command_with_a_secret_known(bencher: Bencher<'_, '_>) {
         .bench_local_refs(|dialogue| send(dialogue, black_box(b"RCPT TO:<bob@example.com>\r\n")));
 }
 
-/// A piece of a message on a session that knows no protocol.
+/// A piece of a message, in a session without a protocol.
 #[divan::bench]
 fn sent_where_nothing_is_known(bencher: Bencher<'_, '_>) {
     let text = b"Subject: a line of a message that is neither long nor short\r\n".repeat(64);
@@ -83,7 +83,7 @@ fn received_with_a_secret_in_it(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// A stream in which a server sends back what was sent, all over.
+/// A stream in which a server repeats the secret many times.
 #[divan::bench(args = [16, 256, 4096])]
 fn received_with_many_secrets_in_it(bencher: Bencher<'_, '_>, count: usize) {
     let dialogue = authenticated();

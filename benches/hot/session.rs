@@ -1,5 +1,5 @@
-//! A whole submission over loopback, against a peer that plays the recording's server: what plain
-//! sockets need for it, what a session adds, and what a script adds to that.
+//! A whole submission over loopback, with a peer that plays the server of the recording: the cost
+//! of plain sockets, of a session, and of a script.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -12,7 +12,7 @@ use tokio::runtime::Runtime;
 
 use crate::recording::{self, Side, Turn};
 
-/// Plays the server's side to everyone who connects, for as long as the bench runs.
+/// Plays the server's side to each client, until the bench ends.
 fn serve(turns: Vec<Turn>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -24,7 +24,7 @@ fn serve(turns: Vec<Turn>) -> String {
     address.to_string()
 }
 
-/// Says what that side says, and takes in as many bytes as the other side's turns have.
+/// Sends the turns of this side, and reads as many bytes as the other side's turns have.
 fn play(stream: &mut TcpStream, turns: &[Turn], side: Side) {
     stream.set_nodelay(true).unwrap();
     let mut room = [0; 4096];
@@ -71,7 +71,7 @@ fn code(turn: &Turn) -> i32 {
     std::str::from_utf8(&turn.bytes[..3]).unwrap().parse().unwrap()
 }
 
-/// The dialogue as a script, run again and again as `mailexpect run` would.
+/// The dialogue as a script, run repeatedly as `mailexpect run` would.
 #[divan::bench]
 fn script(bencher: Bencher<'_, '_>) {
     let turns = recording::postfix();

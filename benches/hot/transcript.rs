@@ -1,4 +1,4 @@
-//! Recording, rendering and escaping.
+//! Recording, rendering and escaping of transcripts.
 
 use bytes::Bytes;
 use divan::{Bencher, black_box};

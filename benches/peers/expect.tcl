@@ -1,13 +1,13 @@
-# The session in expect's own words, on Tcl's sockets, so that no connection costs a process:
-# expect session.tcl PORT SESSIONS AT_ONCE MESSAGE
-# One process holds all that are open, and one `expect` waits for whichever is answered next.
+# The session with the commands of expect, on Tcl's sockets, so that no connection costs a process:
+# expect expect.tcl PORT SESSIONS AT_ONCE MESSAGE
+# One process holds all open sessions, and one `expect` waits for the next reply in any of them.
 
 lassign $argv port sessions at_once path
 set file [open $path]
 set message [string map {"\n" "\r\n"} [read $file]]
 close $file
 
-# What each reply must be, and what is sent once it came.
+# The code of each expected reply, and the text to send after it.
 set dialogue [list \
     220 "HELO client.example\r\n" \
     250 "MAIL FROM:<hoge@example.com>\r\n" \
@@ -22,7 +22,7 @@ log_user 0
 set timeout 10
 set whole_reply "^(?:\[0-9]{3}-\[^\r\n]*\r\n)*(\[0-9]{3}) \[^\r\n]*\r\n"
 
-# The sessions that are open, and how far each one is in the dialogue.
+# The open sessions, and the place of each in the dialogue.
 set open {}
 array set place {}
 

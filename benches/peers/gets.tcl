@@ -1,12 +1,13 @@
-# The session by Tcl's own `gets`, without expect's matching: expect gets.tcl PORT SESSIONS AT_ONCE MESSAGE
-# One process holds all that are open; each is a coroutine that sleeps until its socket can be read.
+# The session with Tcl's own `gets`, without the matching of expect:
+# expect gets.tcl PORT SESSIONS AT_ONCE MESSAGE
+# One process holds all open sessions. Each is a coroutine that sleeps until its socket is readable.
 
 lassign $argv port sessions at_once path
 set file [open $path]
 set message [string map {"\n" "\r\n"} [read $file]]
 close $file
 
-# Takes the next line as soon as there is one, and the end of the stream as an error.
+# Waits for the next line. The end of the stream is an error.
 proc line {socket} {
     while {[gets $socket line] < 0} {
         if {[eof $socket]} {error "closed in the middle of the dialogue"}
@@ -50,7 +51,7 @@ proc lane {} {
     incr lanes -1
 }
 
-# An error in an event would only be shown; here it ends the program.
+# Tcl would only print an error of an event handler. Here it ends the program.
 proc bgerror {message} {
     puts stderr $message
     exit 1

@@ -1,9 +1,10 @@
-//! What a session costs, against other programs that can have one: the same message of one KiB,
-//! from the greeting to the reply to QUIT, given to one smtp-sink by whole processes of each peer
-//! in turn.
+//! The cost of a session, compared with other programs that can hold it: a message of one KiB, from
+//! the greeting to the reply to QUIT. Each peer in turn runs as whole processes, all against one
+//! smtp-sink.
 //!
-//! `cargo bench --features bench --bench peers`. Behind `--`, `--rounds 25 smtp-source mailexpect`
-//! means more rounds and only the peers whose names contain one of the words, and `--program PATH`
+//! `cargo bench --features bench --bench peers`. After `--`, `--rounds 25 smtp-source mailexpect`
+//! runs more rounds with only the peers whose names contain one of the words, and `--program PATH`
+//! is the mailexpect to measure. See `docs/benches.md`.
 //! is the mailexpect to measure. See `docs/benches.md`.
 #![allow(
     clippy::print_stdout,
@@ -27,7 +28,7 @@ use sink::Sink;
 use stopwatch::Lap;
 use table::{Row, Sample, Table, Target};
 
-/// The sessions that are open at once, and what we want to reach.
+/// How many sessions are open at once, and the targets for this.
 const SCENES: [(&str, usize, Target); 2] = [
     ("one at a time", 1, Target { rate: 1.0, cpu: 1.3 }),
     ("50 at once", 50, Target { rate: 0.8, cpu: 1.3 }),
@@ -49,7 +50,7 @@ fn main() -> ExitCode {
 
 struct Options {
     rounds: usize,
-    /// Our own program, if it is not to be the one that cargo built for this.
+    /// The mailexpect to measure, if it is not the one that cargo built for this bench.
     program: Option<PathBuf>,
     words: Vec<String>,
 }
@@ -59,7 +60,7 @@ fn parse(arguments: &[String]) -> Result<Options, Box<dyn Error>> {
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
-            // Cargo says so to every bench.
+            // Cargo gives this argument to every bench.
             "--bench" => {}
             "--rounds" => {
                 let rounds = arguments
@@ -100,7 +101,7 @@ fn bench(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// The peers that were asked for and are there; says which are not.
+/// The wanted peers that are installed. Prints the names of the others.
 fn installed(
     Options { words, program, .. }: &Options,
 ) -> Result<Vec<(&'static Peer, PathBuf)>, String> {
@@ -124,8 +125,8 @@ fn installed(
     Ok(found)
 }
 
-/// A few sessions of each peer, counted by the server: who cannot have them, or says that it had
-/// more than it did, is out.
+/// Runs a few sessions of each peer with a server that counts. A peer that fails, or that reports
+/// more sessions than the server counted, is not measured.
 fn rehearse(tables: &mut [Table], smtp_sink: &Path) -> Result<(), Box<dyn Error>> {
     let sink = Sink::start_counting(smtp_sink)?;
     for (table, (_, at_once, _)) in tables.iter_mut().zip(&SCENES) {
@@ -139,8 +140,8 @@ fn rehearse(tables: &mut [Table], smtp_sink: &Path) -> Result<(), Box<dyn Error>
     Ok(())
 }
 
-/// Each round runs each peer once in each scene. Every other round goes backwards, so that nobody
-/// is always the one after the same other.
+/// Runs each peer once in each scene, in each round. Every other round goes backwards, so that no
+/// peer always follows the same other one.
 fn measure(tables: &mut [Table], smtp_sink: &Path, rounds: usize) -> Result<(), Box<dyn Error>> {
     let sink = Sink::start(smtp_sink)?;
     for round in 0..rounds {

@@ -1,11 +1,12 @@
-//! Whom we are measured against: how each is called, and how it is told to run so many sessions.
+//! The peers that mailexpect is compared with: their programs, and how to make them hold many
+//! sessions.
 
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// How much is asked of a peer in one go.
+/// The load of one measurement.
 #[derive(Clone, Copy)]
 pub(crate) struct Load {
     pub(crate) port: u16,
@@ -13,31 +14,32 @@ pub(crate) struct Load {
     pub(crate) at_once: usize,
 }
 
-/// How a peer comes to many sessions.
+/// How a peer holds many sessions.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Processes {
-    /// One process has them all.
+    /// One process holds all sessions.
     One,
-    /// Each session is a process; as many of them run at once as there are to be sessions at once.
+    /// Each session has its own process. As many processes run at once as sessions should be open
+    /// at once.
     OneEach,
 }
 
-/// A program that can have the session.
+/// A program that can hold the session.
 pub(crate) struct Peer {
     pub(crate) name: &'static str,
     pub(crate) program: &'static str,
-    /// The Debian package that it comes in.
+    /// The Debian package of the program.
     pub(crate) package: &'static str,
     pub(crate) processes: Processes,
-    /// How many sessions make a measurement: one at a time, and many at once. The quick ones need
-    /// many, so that what their start takes is little of it.
+    /// The number of sessions in a measurement: one at a time, and many at once. Quick peers need
+    /// many sessions, so that the start of the process hardly counts.
     pub(crate) sessions: [usize; 2],
     arguments: fn(Load) -> Vec<String>,
 }
 
-/// The name of the peer that the others are held against.
+/// The name of the peer that the others are compared with.
 pub(crate) const REFERENCE: &str = "smtp-source";
-/// Our own.
+/// The name of our own program.
 pub(crate) const OURS: &str = "mailexpect";
 
 pub(crate) const PEERS: [Peer; 7] = [
@@ -100,20 +102,20 @@ pub(crate) const PEERS: [Peer; 7] = [
 ];
 
 impl Peer {
-    /// Where its program is, if it is installed.
+    /// The path of the peer's program, if it is installed.
     pub(crate) fn find(&self) -> Option<PathBuf> {
         let found = find(self.program)?;
         if self.program == "python3" { interpreter(&found) } else { Some(found) }
     }
 
-    /// What its program is told, for each process.
+    /// The arguments for each process of the peer.
     pub(crate) fn arguments(&self, load: Load) -> Vec<String> {
         (self.arguments)(load)
     }
 }
 
-/// Where a program is, if it is installed. Postfix's are in `sbin`, which is not on everybody's
-/// path.
+/// The path of a program, if it is installed. Postfix's programs are in `sbin`, which is not in
+/// every user's PATH.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/bin:/bin"));
     let folders =
@@ -121,7 +123,8 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
-/// The Python behind a version manager's wrapper, whose own start is not to be measured.
+/// The real Python interpreter. A version manager's wrapper would add its own start to the
+/// measurement.
 fn interpreter(python: &Path) -> Option<PathBuf> {
     let output =
         Command::new(python).args(["-c", "import sys; print(sys.executable)"]).output().ok()?;
@@ -144,8 +147,8 @@ fn mailexpect(load: Load) -> Vec<String> {
     ]
 }
 
-/// A connection for each message, which is what it does without `-d`. It makes the message itself:
-/// a KiB and four lines of header, as ours.
+/// Without `-d`, smtp-source opens a connection for each message. It makes the message itself: one
+/// KiB and four lines of header, like ours.
 fn smtp_source(load: Load) -> Vec<String> {
     let Load { port, sessions, at_once } = load;
     [

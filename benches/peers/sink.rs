@@ -1,4 +1,4 @@
-//! The server that all peers speak with: Postfix's smtp-sink, on a free port of the loopback.
+//! The server of all peers: Postfix's smtp-sink, on a free port of the loopback.
 
 use std::error::Error;
 use std::fs::File;
@@ -11,15 +11,16 @@ use std::time::{Duration, Instant};
 
 use tempfile::NamedTempFile;
 
-/// How long anything may take here. Only a broken machine needs more than a fraction of it.
+/// The timeout of all operations here. Only a broken machine needs more than a fraction of it.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The port is free when it is chosen, but somebody else may be quicker to take it.
+/// How often a port is tried. The port is free when it is chosen, but another program may take it
+/// first.
 const ATTEMPTS: usize = 5;
-/// As many as may wait to be accepted, so that nobody's connecting is held up. The kernel caps it
-/// by `somaxconn`.
+/// How many connections may wait to be accepted, so that connecting never blocks. The kernel limits
+/// this to `somaxconn`.
 const BACKLOG: &str = "4096";
 
-/// A running smtp-sink; dropping it ends it.
+/// A running smtp-sink, which is killed on drop.
 pub(crate) struct Sink {
     process: Child,
     pub(crate) port: u16,
@@ -27,12 +28,12 @@ pub(crate) struct Sink {
 }
 
 impl Sink {
-    /// Starts one that only answers.
+    /// Starts an smtp-sink that only answers.
     pub(crate) fn start(program: &Path) -> Result<Sink, Box<dyn Error>> {
         Sink::start_with(program, false)
     }
 
-    /// Starts one that also writes down what it has seen, which costs it time.
+    /// Starts an smtp-sink that also counts, which makes it slower.
     pub(crate) fn start_counting(program: &Path) -> Result<Sink, Box<dyn Error>> {
         Sink::start_with(program, true)
     }
@@ -52,7 +53,7 @@ impl Sink {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let counters = if counting { Some(NamedTempFile::new()?) } else { None };
         let mut command = Command::new(program);
-        // It refuses to run as root.
+        // smtp-sink refuses to run as root.
         if rustix::process::geteuid().is_root() {
             command.args(["-u", "nobody"]);
         }
@@ -89,8 +90,8 @@ impl Sink {
         Err("smtp-sink does not answer".into())
     }
 
-    /// Waits until it has counted so many more sessions than `before`, each with a message and a
-    /// QUIT; tells what it has counted if it does not come to that.
+    /// Waits until the sink has counted this many more sessions than `before`, each with a message
+    /// and a QUIT. If it does not, the error holds its counts.
     pub(crate) fn saw(&self, before: Counters, sessions: usize) -> Result<(), String> {
         let wanted =
             Counters { quits: before.quits + sessions, messages: before.messages + sessions };
@@ -108,7 +109,7 @@ impl Sink {
         Ok(())
     }
 
-    /// What it has counted up to now.
+    /// The counts up to now.
     pub(crate) fn counters(&self) -> Counters {
         let file = self.counters.as_ref().expect("a sink that counts");
         let mut text = String::new();
@@ -121,13 +122,13 @@ impl Sink {
 
 impl Drop for Sink {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The process may have ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// The counters that `smtp-sink -c` prints again and again, as `sess=3 quit=3 mesg=3` and a CR.
+/// The counters that `smtp-sink -c` prints repeatedly, as `sess=3 quit=3 mesg=3` and a CR.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counters {
     quits: usize,

@@ -1,6 +1,6 @@
-"""The session by Python's smtplib: python3 smtp_library.py PORT SESSIONS AT_ONCE MESSAGE
+"""The session with Python's smtplib: python3 smtp_library.py PORT SESSIONS AT_ONCE MESSAGE
 
-Each of AT_ONCE threads has its share of the sessions.
+Each of AT_ONCE threads holds its share of the sessions.
 """
 
 import os
@@ -10,7 +10,7 @@ import threading
 
 
 def session(port, message):
-    # Without a name of its own it would look one up.
+    # Without local_hostname, smtplib would look up a name in DNS.
     with smtplib.SMTP("127.0.0.1", port, local_hostname="client.example", timeout=10) as server:
         server.sendmail("hoge@example.com", ["hoge@example.com"], message)
 
@@ -20,7 +20,7 @@ def share(port, sessions, message):
         for _ in range(sessions):
             session(port, message)
     except Exception as error:
-        # An exception would only end its thread.
+        # An exception alone would end only its thread, and the others would go on.
         print(repr(error), file=sys.stderr, flush=True)
         os._exit(1)
 

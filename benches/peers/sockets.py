@@ -1,6 +1,6 @@
-"""The session by plain sockets and one regex: python3 sockets.py PORT SESSIONS AT_ONCE MESSAGE
+"""The session with plain sockets and one regex: python3 sockets.py PORT SESSIONS AT_ONCE MESSAGE
 
-Each of AT_ONCE threads has its share of the sessions.
+Each of AT_ONCE threads holds its share of the sessions.
 """
 
 import os
@@ -37,7 +37,7 @@ def share(port, sessions, dialogue):
         for _ in range(sessions):
             session(port, dialogue)
     except Exception as error:
-        # An exception would only end its thread.
+        # An exception alone would end only its thread, and the others would go on.
         print(repr(error), file=sys.stderr, flush=True)
         os._exit(1)
 

@@ -1,8 +1,8 @@
-//! Runs a program and says what that took.
+//! Runs a program and measures its cost.
 //!
-//! The measuring is done by a process of its own: this bench, started once more. So the peak of
-//! memory is that of one peer in one measurement (the kernel keeps one peak for all children that a
-//! process ever had), and nothing of the server or of another peer is in the CPU time.
+//! A separate process measures: this bench, started once more. So the peak of memory belongs to one
+//! peer in one measurement, because the kernel keeps only one peak for all children of a process.
+//! And the CPU time contains neither the server nor another peer.
 
 use std::env;
 use std::io;
@@ -14,19 +14,19 @@ use std::time::{Duration, Instant};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
 
-/// The first argument of the process that measures.
+/// The first argument of the measuring process.
 pub(crate) const ROLE: &str = "--stopwatch";
 
-/// What the sessions of one measurement took, their processes' start and end included.
+/// The cost of one measurement, including the start and end of the processes.
 pub(crate) struct Lap {
     pub(crate) wall: Duration,
     /// User and system time of all processes.
     pub(crate) cpu: Duration,
-    /// The largest resident set of any of the processes.
+    /// The largest resident set of any one process.
     pub(crate) peak_kib: u64,
 }
 
-/// Runs the program so many times, of which so many at once; an error says how it failed.
+/// Runs the program `times` times, `at_once` at a time. An error says how the program failed.
 pub(crate) fn measure(
     program: &Path,
     arguments: &[String],
@@ -50,7 +50,7 @@ fn parse(printed: &[u8]) -> Result<Lap, String> {
     Ok(Lap { wall: Duration::from_micros(wall), cpu: Duration::from_micros(cpu), peak_kib })
 }
 
-/// The last lines of what a failed process said, or how it ended if it said nothing.
+/// The last lines that a failed process printed, or its exit status if it printed nothing.
 fn said(output: &Output) -> String {
     let all = [&output.stdout[..], &output.stderr[..]].concat();
     let all = String::from_utf8_lossy(&all);
@@ -62,7 +62,7 @@ fn said(output: &Output) -> String {
     }
 }
 
-/// What the process that measures does, with the arguments after [`ROLE`].
+/// The main function of the measuring process, with the arguments after [`ROLE`].
 pub(crate) fn main(arguments: &[String]) -> ExitCode {
     let [times, at_once, program, arguments @ ..] = arguments else {
         eprintln!("{ROLE} TIMES AT_ONCE PROGRAM [ARGUMENT...]");

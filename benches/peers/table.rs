@@ -1,11 +1,11 @@
-//! What was measured, as a table and as verdicts.
+//! The measurements, as tables and as verdicts.
 
 use std::path::PathBuf;
 
 use crate::peers::{OURS, Peer, REFERENCE};
 use crate::stopwatch::Lap;
 
-/// One measurement, for each session.
+/// One measurement, divided by its sessions.
 pub(crate) struct Sample {
     rate: f64,
     cpu_us: f64,
@@ -23,7 +23,7 @@ impl Sample {
     }
 }
 
-/// A peer and what was measured of it, a sample for each round unless it failed.
+/// A peer and its samples, one for each round unless the peer failed.
 pub(crate) struct Row {
     pub(crate) peer: &'static Peer,
     pub(crate) program: PathBuf,
@@ -36,8 +36,8 @@ impl Row {
         median(self.samples.iter().map(number).collect())
     }
 
-    /// The median of the ratios to another row, each taken within one round: what slows the machine
-    /// for a while slows both.
+    /// The median of the ratios to another row. Each ratio is taken within one round, because what
+    /// slows the machine for a while slows both peers.
     fn ratio(&self, other: &Row, number: fn(&Sample) -> f64) -> f64 {
         median(
             self.samples
@@ -59,13 +59,13 @@ fn median(mut numbers: Vec<f64>) -> f64 {
     }
 }
 
-/// All rows for one number of sessions at once.
+/// All rows for one number of concurrent sessions.
 pub(crate) struct Table {
     pub(crate) title: &'static str,
     pub(crate) rows: Vec<Row>,
 }
 
-/// What we want to reach against the reference.
+/// The ratios to the reference that we want to reach.
 pub(crate) struct Target {
     pub(crate) rate: f64,
     pub(crate) cpu: f64,
@@ -116,7 +116,7 @@ impl Table {
         );
     }
 
-    /// How we come out against the target.
+    /// Compares our ratios with the target.
     pub(crate) fn verdict(&self, target: &Target) -> String {
         let (Some(ours), Some(theirs)) = (self.row(OURS), self.row(REFERENCE)) else {
             return format!("{}: no verdict without both {OURS} and {REFERENCE}", self.title);
