@@ -1,4 +1,4 @@
-//! Whose turn it is and what is secret in a dialogue of IMAP; 0xff parts the sides.
+//! Follows the turns and the secrets of an IMAP dialogue. The byte 0xff separates the sides.
 
 #![no_main]
 

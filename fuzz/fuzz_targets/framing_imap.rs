@@ -1,4 +1,4 @@
-//! Replies of IMAP, however the stream is cut.
+//! Finds the ends of IMAP replies, wherever the stream is cut.
 
 #![no_main]
 

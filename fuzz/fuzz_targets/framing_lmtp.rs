@@ -1,4 +1,4 @@
-//! Replies of LMTP, however the stream is cut.
+//! Finds the ends of LMTP replies, wherever the stream is cut.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Replies of POP3, however the stream is cut.
+//! Finds the ends of POP3 replies, wherever the stream is cut.
 
 #![no_main]
 

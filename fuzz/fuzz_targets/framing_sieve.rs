@@ -1,4 +1,4 @@
-//! Replies of ManageSieve, however the stream is cut.
+//! Finds the ends of ManageSieve replies, wherever the stream is cut.
 
 #![no_main]
 

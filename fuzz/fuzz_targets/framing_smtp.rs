@@ -1,4 +1,4 @@
-//! Replies of SMTP, however the stream is cut.
+//! Finds the ends of SMTP replies, wherever the stream is cut.
 
 #![no_main]
 

@@ -1,11 +1,11 @@
-//! Files as goldens.
+//! Reads any file as a golden.
 
 #![no_main]
 
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-/// Written anew for each input.
+/// The input file, which is written anew for each input.
 static FILE: LazyLock<PathBuf> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a folder").keep();
     folder.join("fuzzed.snap")

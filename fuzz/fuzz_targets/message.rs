@@ -1,4 +1,4 @@
-//! Messages.
+//! Parses messages, and checks them as delivered.
 
 #![no_main]
 

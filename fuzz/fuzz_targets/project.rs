@@ -1,4 +1,4 @@
-//! Project files.
+//! Reads project files.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Transcripts under all presets, at each strictness.
+//! Redacts transcripts with all presets, at each strictness.
 
 #![no_main]
 

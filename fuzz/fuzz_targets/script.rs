@@ -1,11 +1,11 @@
-//! Files as scripts: what is known without running them, and a run of a fifth of a second.
+//! Reads any file as a script: what is known without running it, and a run of 200 ms.
 
 #![no_main]
 
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-/// Written anew for each input.
+/// The input file, which is written anew for each input.
 static FILE: LazyLock<PathBuf> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a folder").keep();
     folder.join("fuzzed.rhai")

@@ -1,4 +1,4 @@
-//! Transcripts, read and rendered.
+//! Reads and renders transcripts.
 
 #![no_main]
 
